@@ -1,0 +1,266 @@
+/*
+ * Log lines. A line is put together in a buffer of fixed size and leaves in one write(2), so that lines of
+ * several processes on one stderr never mix. What does not fit is cut at a character and marked with "...":
+ * first each value at VALUE_MAX, then whole fields at the end of the line. Every line is valid UTF-8, and in
+ * the json format valid JSON, whatever bytes a value holds. Nobody reads an error of the log: a full or closed
+ * stderr loses the line and nothing else.
+ */
+#include "base/log.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/utf8.h"
+
+#define LINE_MAX_BYTES 4096
+#define VALUE_MAX 1024
+#define ATOM_MAX 8 /* the longest form of one character: \u001f */
+#define TAIL_MAX 32 /* kept for the mark of left-out fields and the end of the line */
+
+static struct {
+	char role[32];
+	enum log_level level;
+	enum log_format format;
+} log_state = {.role = "hooksd", .level = LOG_INFO, .format = LOG_TEXT};
+
+static const char *const level_names[] = {"debug", "info", "warning", "error"};
+
+struct line {
+	char bytes[LINE_MAX_BYTES];
+	size_t used;
+	size_t end; /* writes stop here */
+	bool overflow; /* something did not fit since this was last cleared */
+};
+
+void
+log_init(const char *role, enum log_level level, enum log_format format)
+{
+	(void)snprintf(log_state.role, sizeof log_state.role, "%s", role);
+	log_state.level = level;
+	log_state.format = format;
+}
+
+static void
+put(struct line *line, const char *text, size_t len)
+{
+	if (len > line->end - line->used) {
+		line->overflow = true;
+		return;
+	}
+	memcpy(line->bytes + line->used, text, len);
+	line->used += len;
+}
+
+static void
+put_text(struct line *line, const char *text)
+{
+	put(line, text, strlen(text));
+}
+
+static void __attribute__((format(printf, 2, 3))) put_format(struct line *line, const char *fmt, ...)
+{
+	char text[64];
+	va_list ap;
+
+	va_start(ap, fmt);
+	int len = vsnprintf(text, sizeof text, fmt, ap);
+	va_end(ap);
+	assert(len >= 0 && (size_t)len < sizeof text);
+	put(line, text, (size_t)len);
+}
+
+/* U+0080..U+009F: controls that terminals obey like those of ASCII. */
+static bool
+is_c1(const char *text)
+{
+	return (unsigned char)text[0] == 0xc2 && (unsigned char)text[1] >= 0x80 && (unsigned char)text[1] < 0xa0;
+}
+
+/* The next character of *text as it stands in a log line, into atom. Returns its bytes and moves *text behind it. */
+static size_t
+next_atom(const char **text, char atom[ATOM_MAX])
+{
+	const char *at = *text;
+	size_t len = utf8_length(at, strnlen(at, 4));
+
+	if (len == 0) {
+		*text = at + 1;
+		memcpy(atom, "\xef\xbf\xbd", 3); /* U+FFFD in the place of a byte that is no text */
+		return 3;
+	}
+	*text = at + len;
+
+	unsigned char c = (unsigned char)at[0];
+	if (c == '"' || c == '\\') {
+		atom[0] = '\\';
+		atom[1] = (char)c;
+		return 2;
+	}
+	if (c == '\n' || c == '\r' || c == '\t') {
+		atom[0] = '\\';
+		atom[1] = c == '\n' ? 'n' : c == '\r' ? 'r' : 't';
+		return 2;
+	}
+	if (c < 0x20 || c == 0x7f)
+		return (size_t)snprintf(atom, ATOM_MAX, "\\u%04x", c);
+	if (is_c1(at))
+		return (size_t)snprintf(atom, ATOM_MAX, "\\u%04x", (unsigned char)at[1]);
+	memcpy(atom, at, len);
+	return len;
+}
+
+/* text escaped, cut where it would take more than VALUE_MAX bytes or run over the line. */
+static void
+put_escaped(struct line *line, const char *text)
+{
+	size_t room = line->end - line->used;
+	size_t limit = line->used + (room < VALUE_MAX ? room : VALUE_MAX);
+	size_t mark = sizeof "...\"" - 1; /* and the quote that follows */
+
+	while (*text != '\0') {
+		char atom[ATOM_MAX];
+		size_t len = next_atom(&text, atom);
+
+		if (line->used + len + mark > limit) {
+			put_text(line, "...");
+			return;
+		}
+		put(line, atom, len);
+	}
+}
+
+static void
+put_quoted(struct line *line, const char *text)
+{
+	put_text(line, "\"");
+	put_escaped(line, text);
+	put_text(line, "\"");
+}
+
+/* Whether a value can stand in a text line without quotes and be told from what surrounds it. */
+static bool
+is_plain(const char *text)
+{
+	if (*text == '\0')
+		return false;
+	for (; *text != '\0'; text++) {
+		unsigned char c = (unsigned char)*text;
+		if (c <= ' ' || c == '"' || c == '=' || c == '\\' || c == 0x7f || is_c1(text))
+			return false;
+	}
+	return true;
+}
+
+static void
+put_value(struct line *line, const struct log_field *field)
+{
+	switch (field->kind) {
+	case LOG_KIND_INT:
+		put_format(line, "%lld", (long long)field->i);
+		break;
+	case LOG_KIND_UINT:
+		put_format(line, "%llu", (unsigned long long)field->u);
+		break;
+	case LOG_KIND_STR:
+		if (field->str == NULL)
+			put_text(line, "null");
+		else if (log_state.format == LOG_TEXT && is_plain(field->str))
+			put_escaped(line, field->str);
+		else
+			put_quoted(line, field->str);
+		break;
+	case LOG_KIND_END:
+		break;
+	}
+}
+
+static void
+put_key(struct line *line, const char *key)
+{
+	static const char *const own[] = {"time", "level", "role", "pid", "message"};
+
+	if (log_state.format == LOG_TEXT) {
+		put_text(line, " ");
+		put_text(line, key);
+		put_text(line, "=");
+		return;
+	}
+	put_text(line, ",\"");
+	put_text(line, key);
+	for (size_t i = 0; i < sizeof own / sizeof own[0]; i++) {
+		if (strcmp(key, own[i]) == 0)
+			put_text(line, "_");
+	}
+	put_text(line, "\":");
+}
+
+static void
+put_head(struct line *line, enum log_level level, const char *message)
+{
+	int64_t now = clock_wall_us();
+	time_t seconds = (time_t)(now / 1000000);
+	struct tm tm;
+	char date[32];
+	char stamp[48];
+
+	(void)gmtime_r(&seconds, &tm);
+	(void)strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%S", &tm);
+	(void)snprintf(stamp, sizeof stamp, "%s.%03dZ", date, (int)(now / 1000 % 1000));
+
+	if (log_state.format == LOG_TEXT) {
+		put_text(line, stamp);
+		put_format(line, " %s ", level_names[level]);
+		put_escaped(line, log_state.role);
+		put_format(line, "[%ld] ", (long)getpid());
+		put_escaped(line, message);
+		return;
+	}
+	put_format(line, "{\"time\":\"%s\"", stamp);
+	put_format(line, ",\"level\":\"%s\",\"role\":", level_names[level]);
+	put_quoted(line, log_state.role);
+	put_format(line, ",\"pid\":%ld,\"message\":", (long)getpid());
+	put_quoted(line, message);
+}
+
+void
+log_write(enum log_level level, const char *message, const struct log_field *fields, size_t count)
+{
+	int saved = errno;
+	struct line line;
+
+	if (level < log_state.level)
+		return;
+
+	line.used = 0;
+	line.end = sizeof line.bytes - TAIL_MAX;
+	line.overflow = false;
+	put_head(&line, level, message);
+
+	for (size_t i = 0; i < count && !line.overflow; i++) {
+		size_t before = line.used;
+
+		if (fields[i].kind == LOG_KIND_END)
+			continue;
+		put_key(&line, fields[i].key);
+		put_value(&line, &fields[i]);
+		if (line.overflow)
+			line.used = before;
+	}
+
+	bool cut = line.overflow;
+	line.end = sizeof line.bytes;
+	if (log_state.format == LOG_JSON)
+		put_text(&line, cut ? ",\"fields_left_out\":true}\n" : "}\n");
+	else
+		put_text(&line, cut ? " ...\n" : "\n");
+
+	(void)!write(STDERR_FILENO, line.bytes, line.used);
+	errno = saved;
+}

@@ -1,0 +1,45 @@
+/* Allocation that cannot fail: it ends the process instead. */
+#include "base/mem.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+
+static void
+out_of_memory(size_t bytes)
+{
+	log_error("out of memory", LOG_UINT("bytes", bytes));
+	abort();
+}
+
+void *
+mem_new(size_t count, size_t size)
+{
+	void *memory = calloc(count, size);
+
+	if (memory == NULL)
+		out_of_memory(count * size);
+	return memory;
+}
+
+void *
+mem_resize(void *old, size_t count, size_t size)
+{
+	void *memory = reallocarray(old, count, size);
+
+	if (memory == NULL)
+		out_of_memory(count * size);
+	return memory;
+}
+
+char *
+mem_strdup(const char *text)
+{
+	char *copy = strdup(text);
+
+	if (copy == NULL)
+		out_of_memory(strlen(text) + 1);
+	return copy;
+}

@@ -1,0 +1,16 @@
+/* Allocation that ends the process when there is none: a supervisor starts another (base/error.h). */
+#ifndef BASE_MEM_H
+#define BASE_MEM_H
+
+#include <stddef.h>
+
+/* Zeroed memory for count items of size bytes. Never NULL. Release with free(). */
+void *mem_new(size_t count, size_t size);
+
+/* Resized memory, contents kept, new bytes undefined. Never NULL. */
+void *mem_resize(void *old, size_t count, size_t size);
+
+/* A copy of text. Never NULL. */
+char *mem_strdup(const char *text);
+
+#endif

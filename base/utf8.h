@@ -1,0 +1,13 @@
+/* What is one character of UTF-8, for everything that must not pass on or cut through broken text. */
+#ifndef BASE_UTF8_H
+#define BASE_UTF8_H
+
+#include <stddef.h>
+
+/*
+ * The bytes (1..4) of the well-formed character (RFC 3629: no overlong forms, no surrogates, nothing above
+ * U+10FFFF) that text[0..available) begins with; 0 when it begins with none.
+ */
+size_t utf8_length(const char *text, size_t available);
+
+#endif
