@@ -1,0 +1,41 @@
+/*
+ * The counters every process keeps in its own slot of the segment, so that any acceptor can answer with the sum over
+ * all, and a process that dies takes nothing with it. One list makes the enum and the table that metrics, status and
+ * tests read.
+ */
+#ifndef SHM_COUNTERS_H
+#define SHM_COUNTERS_H
+
+#include <stdint.h>
+
+/* symbol, metric name without the "hooks_" prefix, help */
+#define COUNTER_LIST(X)                                                                                                \
+	X(RECEIVED, "events_received_total", "Events accepted onto the ring.")                                         \
+	X(STORED, "events_stored_total", "Events committed to the store.")                                             \
+	X(DUPLICATES, "events_duplicate_total", "Events the store already had, by event_id and day.")                  \
+	X(DEAD_LETTERED, "events_dead_lettered_total", "Events the store refused for good, kept as dead letters.")     \
+	X(DAMAGED, "events_damaged_total", "Records on the ring that failed their checksum and were skipped.")         \
+	X(SANITISED, "events_sanitised_total", "Events with NaN, NUL or lone surrogates replaced or marked.")          \
+	X(STORAGE_ERRORS, "storage_errors_total", "Failed attempts to reach the store or to write to it.")             \
+	X(REQUESTS_ACCEPTED, "requests_accepted_total", "Event requests answered with 202.")                           \
+	X(REQUESTS_REJECTED, "requests_rejected_total",                                                                \
+	    "Event requests refused with 4xx: the client must change them.")                                           \
+	X(REQUESTS_REFUSED, "requests_refused_total", "Event requests refused with 503: the client may try again.")    \
+	X(BATCHES, "store_batches_total", "Batches written to the store.")                                             \
+	X(RESTARTS, "process_restarts_total", "Processes started again after they died.")
+
+enum counter {
+#define X(symbol, name, help) COUNTER_##symbol,
+	COUNTER_LIST(X)
+#undef X
+	    COUNTERS
+};
+
+struct counter_info {
+	const char *name;
+	const char *help;
+};
+
+extern const struct counter_info counter_table[COUNTERS];
+
+#endif

@@ -1,0 +1,180 @@
+/*
+ * The only file that touches the inside of ck_ring: it has no peek call, and a writer must read parcels without
+ * giving them up. Producer side: the library's own single-producer enqueue. Consumer side: the two halves of its
+ * dequeue (read the slot; advance c_head) as two calls with a COMMIT between them.
+ *
+ * ThreadSanitizer does not see through the library's inline assembly; under it the two hand-overs (publish -> peek,
+ * release -> reserve) are declared to it, so that every other access is checked against them.
+ */
+#include "shm/lane.h"
+
+#include <assert.h>
+
+#if defined(__SANITIZE_THREAD__)
+#define TSAN 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define TSAN 1
+#endif
+#endif
+#ifdef TSAN
+#include <sanitizer/tsan_interface.h>
+#define HANDS_OVER(word) __tsan_release(word)
+#define TAKES_OVER(word) __tsan_acquire(word)
+#else
+#define HANDS_OVER(word) ((void)0)
+#define TAKES_OVER(word) ((void)0)
+#endif
+
+CK_RING_PROTOTYPE(descriptor, lane_descriptor)
+
+static struct lane_descriptor *
+slot(const struct lane *lane, uint32_t position)
+{
+	return &lane->slots[position & lane->control->ring.mask];
+}
+
+void
+lane_init(struct lane *lane, uint32_t slot_count, uint32_t first_position, uint64_t first_byte)
+{
+	ck_ring_t *ring = &lane->control->ring;
+
+	assert(slot_count >= 2 && (slot_count & (slot_count - 1)) == 0);
+	assert(first_byte % 8 == 0);
+	ck_ring_init(ring, slot_count);
+	ring->c_head = ring->p_head = ring->p_tail = first_position;
+	/* The descriptor before the first one says where the arena's head and tail are. */
+	*slot(lane, first_position - 1) = (struct lane_descriptor){.end = first_byte};
+}
+
+bool
+lane_valid(const struct lane *lane, uint32_t slot_count)
+{
+	const ck_ring_t *ring = &lane->control->ring;
+	uint32_t depth = ring->p_tail - ring->c_head;
+	uint64_t end;
+
+	if (ring->size != slot_count || ring->mask != slot_count - 1 || depth >= slot_count)
+		return false;
+
+	/* Every waiting parcel follows the one before it, and together they fit into the arena. */
+	end = slot(lane, ring->c_head - 1)->end;
+	if (end % 8 != 0 || end > INT64_MAX)
+		return false;
+	for (uint32_t i = 0; i < depth; i++) {
+		const struct lane_descriptor *d = slot(lane, ring->c_head + i);
+
+		if (d->bytes == 0 || d->bytes % 8 != 0 || d->end - end != d->bytes)
+			return false;
+		end = d->end;
+	}
+	return end - slot(lane, ring->c_head - 1)->end <= lane->arena_bytes;
+}
+
+char *
+lane_reserve(const struct lane *lane, size_t *available)
+{
+	ck_ring_t *ring = &lane->control->ring;
+	uint32_t tail = ring->p_tail;
+	uint32_t head = ck_pr_load_uint(&ring->c_head);
+	uint64_t tail_byte, head_byte;
+
+	/*
+	 * The consumer's counter is the licence to overwrite: it must be read before anything is written to the space
+	 * it frees, and the consumer has finished reading that space before it advanced the counter.
+	 */
+	ck_pr_fence_acquire();
+	TAKES_OVER(&ring->c_head);
+
+	*available = 0;
+	if (tail - head >= ring->mask)
+		return NULL;
+	tail_byte = slot(lane, tail - 1)->end;
+	head_byte = slot(lane, head - 1)->end;
+	assert(tail_byte - head_byte <= lane->arena_bytes);
+	*available = lane->arena_bytes - (tail_byte - head_byte);
+	return lane->arena + tail_byte % lane->arena_bytes;
+}
+
+uint32_t
+lane_publish(const struct lane *lane, size_t bytes, uint32_t events)
+{
+	ck_ring_t *ring = &lane->control->ring;
+	struct lane_descriptor *d = ck_ring_enqueue_reserve_spsc_descriptor(ring, lane->slots);
+
+	assert(d != NULL); /* lane_reserve() saw a free slot, and only this process fills slots */
+	assert(bytes > 0 && bytes % 8 == 0 && bytes <= UINT32_MAX);
+	d->end = slot(lane, ring->p_tail - 1)->end + bytes;
+	d->bytes = (uint32_t)bytes;
+	d->events = events;
+	HANDS_OVER(&ring->p_tail);
+	/* The library fences between the slot (and with it the records written before) and the new p_tail. */
+	ck_ring_enqueue_commit_spsc(ring);
+	return ring->p_tail;
+}
+
+bool
+lane_peek(const struct lane *lane, uint32_t position, struct parcel *parcel)
+{
+	ck_ring_t *ring = &lane->control->ring;
+	const struct lane_descriptor *d;
+
+	if (position == ck_pr_load_uint(&ring->p_tail))
+		return false;
+
+	/* Slot and records are read only after p_tail has shown that they are complete. */
+	ck_pr_fence_acquire();
+	TAKES_OVER(&ring->p_tail);
+
+	d = slot(lane, position);
+	parcel->length = d->bytes;
+	parcel->events = d->events;
+	parcel->bytes = lane->arena + (d->end - d->bytes) % lane->arena_bytes;
+	return true;
+}
+
+void
+lane_release(const struct lane *lane, uint32_t position)
+{
+	ck_ring_t *ring = &lane->control->ring;
+
+	assert(position - ring->c_head <= ring->p_tail - ring->c_head);
+	/* Every read of the parcels is over before the producer can see the counter that lets it overwrite them. */
+	HANDS_OVER(&ring->c_head);
+	ck_pr_fence_release();
+	ck_pr_store_uint(&ring->c_head, position);
+}
+
+uint32_t
+lane_released(const struct lane *lane)
+{
+	uint32_t head = ck_pr_load_uint(&lane->control->ring.c_head);
+
+	ck_pr_fence_acquire();
+	return head;
+}
+
+uint32_t
+lane_depth(const struct lane *lane)
+{
+	uint32_t head = lane_released(lane); /* before p_tail: the other way round, head could be beyond it */
+
+	return ck_pr_load_uint(&lane->control->ring.p_tail) - head;
+}
+
+uint64_t
+lane_bytes_used(const struct lane *lane)
+{
+	uint32_t head, tail;
+	uint64_t used;
+
+	/* The slot before head is stable only while head is: read again when the consumer has moved on. */
+	do {
+		head = lane_released(lane);
+		tail = ck_pr_load_uint(&lane->control->ring.p_tail);
+		ck_pr_fence_acquire();
+		used = slot(lane, tail - 1)->end - slot(lane, head - 1)->end;
+		ck_pr_fence_acquire();
+	} while (head != lane_released(lane));
+	return used;
+}

@@ -1,0 +1,123 @@
+/*
+ * The shared segment: one file that master, acceptors and writers map, normally under /dev/shm.
+ *
+ *   offset 0                                                        all offsets follow from the header's numbers
+ *   | header page | process slots | lane controls | descriptors per lane | arena | arena | ... |
+ *   |  4 KiB      | A + W         | A * W * 256   | A * W * slots * 16   |  A * W arenas, whole pages each |
+ *
+ * Offsets only, never pointers. It outlives its processes: after a crash of the whole tree the next master adopts it
+ * and the writers store what was acknowledged. A lock (flock) on the file, inherited by every child, keeps a second
+ * master out for as long as any process of the first one lives.
+ */
+#ifndef SHM_SEGMENT_H
+#define SHM_SEGMENT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/config.h"
+#include "base/error.h"
+#include "shm/counters.h"
+#include "shm/lane.h"
+#include "shm/wake.h"
+
+#define SEGMENT_MAGIC "hooksrg1" /* bump the last digit when this header's structs change */
+#define PROCESSES_MAX (ACCEPTORS_MAX + WRITERS_MAX)
+
+/* How the JSONL sink makes its append and the ring's release one step (writer/sink_jsonl.c). Guarded by the file's lock. */
+enum journal_state { JOURNAL_CLEAN = 0, JOURNAL_WRITING = 1, JOURNAL_COMMITTED = 2 };
+
+struct journal {
+	uint32_t state; /* enum journal_state */
+	uint32_t writer; /* whose batch */
+	uint64_t device, inode, offset; /* where the append began */
+	uint32_t release[ACCEPTORS_MAX]; /* per acceptor: the position that writer's lane is released to on commit */
+};
+
+struct segment_header {
+	char magic[8]; /* written last */
+	uint32_t acceptors, writers, lane_slots, reserved;
+	uint64_t file_bytes, arena_bytes;
+	int64_t started_us; /* wall clock, of the present master */
+	int32_t master_pid;
+	uint32_t draining; /* 1: the master has been told to stop */
+	char version[32];
+	struct journal journal;
+};
+
+_Static_assert(sizeof(struct segment_header) <= 4096, "the header has one page");
+
+enum process_state { PROCESS_DOWN = 0, PROCESS_STARTING = 1, PROCESS_READY = 2, PROCESS_DRAINING = 3 };
+enum store_state { STORE_CONNECTING = 0, STORE_READY = 1, STORE_AWAY = 2 };
+
+/* One per acceptor, then one per writer. Written by its process (pid and state: by the master too), read by all. */
+struct process_slot {
+	_Alignas(128) uint32_t sleeping; /* see shm/wake.h */
+	int32_t pid;
+	uint32_t state; /* enum process_state */
+	uint32_t store_state; /* writers: enum store_state */
+	int64_t started_us; /* wall clock */
+	uint64_t counters[COUNTERS];
+	char store_error[ERROR_TEXT_MAX]; /* writers: why the store is away; "" otherwise */
+};
+
+/* One process's view. Made by the master before it forks; children inherit it and map their own lanes. */
+struct segment {
+	int fd;
+	struct segment_header *header;
+	struct process_slot *processes; /* acceptors first, then writers */
+	uint64_t mapped_bytes; /* everything before the arenas */
+	uint32_t acceptors, writers; /* of the segment: after an adoption they may differ from the configuration's */
+	int wake_fds[PROCESSES_MAX];
+	int master_fd; /* eventfd: a child writes to it when its state in the slot has changed */
+};
+
+/*
+ * Creates the segment at config->ring_path or adopts what stands there. If the old one still holds events, its shape
+ * (acceptors, writers, sizes) is kept for this run; if it is empty, it is made anew; a file that is no readable
+ * segment is renamed aside with a message. Master only. Returns 0, or <0 when it is in use by another master, cannot
+ * be made, or is too small.
+ */
+int segment_open(struct segment *segment, const struct config *config, struct error *err);
+
+/* Maps an existing segment for looking only (hooksctl); lanes cannot be mapped from it. Returns 0 or <0. */
+int segment_open_readonly(struct segment *segment, const char *path, struct error *err);
+
+/* Unmaps; the file stays. */
+void segment_close(struct segment *segment);
+
+/* Removes the file: for a master whose lanes are empty. */
+void segment_unlink(const char *path);
+
+/*
+ * A lane's controls without its arena: enough for depth and release. With arena: maps it twice in a row; only for the
+ * lane's acceptor and its writer. Returns 0 or <0 (out of address space or memory).
+ */
+struct lane segment_lane(const struct segment *segment, uint32_t acceptor, uint32_t writer);
+int segment_map_lane(
+    const struct segment *segment, uint32_t acceptor, uint32_t writer, struct lane *lane, struct error *err);
+
+/* Parcels' events waiting in all lanes. */
+uint64_t segment_events_waiting(const struct segment *segment);
+
+struct process_slot *segment_acceptor(const struct segment *segment, uint32_t index);
+struct process_slot *segment_writer(const struct segment *segment, uint32_t index);
+struct wake segment_wake_acceptor(const struct segment *segment, uint32_t index);
+struct wake segment_wake_writer(const struct segment *segment, uint32_t index);
+
+/*
+ * The lock that guards header->journal between writers: a record lock on the segment's file, which the kernel gives up
+ * when its holder dies. Waits. Not for the master: such locks belong to one process and are not inherited.
+ */
+void segment_journal_lock(const struct segment *segment);
+void segment_journal_unlock(const struct segment *segment);
+
+/* A child says what it does now; the master is woken. */
+void segment_announce(const struct segment *segment, struct process_slot *slot, enum process_state state);
+
+/* Adds to a counter of this process's slot: single writer, so no locked instruction. Any process reads the sums. */
+void counter_add(struct process_slot *slot, enum counter counter, uint64_t n);
+uint64_t segment_counter_sum(const struct segment *segment, enum counter counter);
+
+#endif
