@@ -1,0 +1,206 @@
+/*
+ * Bodies of requests: one event, an array, or lines. Each kind is a loop around take_event(), which scans, checks and
+ * writes one event. Once something is wrong or does not fit, the rest is still scanned and checked, only not written:
+ * the client shall hear about all its wrong fields, and about a full ring only when its request was right.
+ *
+ * Inside this file DECODE_OK means "go on": wrong fields are only noted, anything else ends the scan.
+ */
+#include "ingest/decode.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "ingest/envelope.h"
+#include "ingest/scan.h"
+
+struct decoder {
+	const struct decode_env *env;
+	struct decode_result *result;
+	struct scan scan;
+	const char *body;
+	char *out;
+	size_t capacity;
+	size_t used; /* bytes of records written */
+	uint32_t seen; /* events */
+	uint32_t sanitised; /* of them */
+	bool full; /* a record did not fit: no further ones are written */
+	struct event event; /* the one at hand */
+};
+
+static void
+add_error(struct decode_result *result, const struct decode_error *error)
+{
+	if (result->error_count < DECODE_ERRORS_MAX)
+		result->errors[result->error_count++] = *error;
+}
+
+/* The scan ends here, and errors that were found before do not count. */
+static enum decode_status
+stop(struct decoder *d, enum decode_status status, const struct decode_error *error)
+{
+	d->result->error_count = 0;
+	add_error(d->result, error);
+	return status;
+}
+
+static enum decode_status
+syntax_error(struct decoder *d, int64_t index)
+{
+	return stop(d, DECODE_INVALID,
+	    &(struct decode_error){
+		.type = "json_invalid",
+		.msg = "JSON decode error",
+		.reason = d->scan.reason,
+		.index = index,
+		.position = d->scan.at - d->body,
+	    });
+}
+
+static enum decode_status
+too_large(struct decoder *d, const char *type, const char *msg, int64_t index, uint32_t limit)
+{
+	return stop(d, DECODE_TOO_LARGE,
+	    &(struct decode_error){.type = type, .msg = msg, .index = index, .position = -1, .limit = limit});
+}
+
+/* index is the event's in error messages, syntax_index the same for those about syntax. */
+static enum decode_status
+take_event(struct decoder *d, int64_t index, int64_t syntax_index)
+{
+	const struct decode_env *env = d->env;
+	const char *start = d->scan.at;
+	struct decode_error errors[FIELD_COUNT];
+	uint32_t max_bytes, wrong;
+
+	if (d->seen == env->max_events)
+		return too_large(d, "too_many_events", "Too many events in one request", -1, env->max_events);
+	d->seen++;
+	if (!event_scan(&d->event, &d->scan))
+		return syntax_error(d, syntax_index);
+	max_bytes =
+	    env->max_event_bytes < DECODE_EVENT_BYTES_MAX ? (uint32_t)env->max_event_bytes : DECODE_EVENT_BYTES_MAX;
+	if ((size_t)(d->scan.at - start) > max_bytes)
+		return too_large(d, "event_too_large", "Event is too large", index, max_bytes);
+
+	wrong = event_check(&d->event, env->now_us, errors);
+	for (uint32_t i = 0; i < wrong; i++) {
+		errors[i].index = index;
+		add_error(d->result, &errors[i]);
+	}
+	if (d->result->error_count > 0 || d->full)
+		return DECODE_OK;
+
+	size_t size = event_size(&d->event);
+
+	if (size > d->capacity - d->used) {
+		d->full = true;
+		return DECODE_OK;
+	}
+	event_write(&d->event, env, d->out + d->used);
+	d->used += size;
+	d->sanitised += d->event.sanitised;
+	return DECODE_OK;
+}
+
+static enum decode_status
+take_elements(struct decoder *d)
+{
+	enum scan_step step;
+	bool first = true;
+
+	while ((step = scan_element(&d->scan, &first)) == SCAN_ELEMENT) {
+		enum decode_status status = take_event(d, d->seen, -1);
+
+		if (status != DECODE_OK)
+			return status;
+	}
+	return step == SCAN_CLOSED ? DECODE_OK : syntax_error(d, -1);
+}
+
+/* The value at hand is no array: its syntax comes first, as everywhere. */
+static enum decode_status
+refuse_non_array(struct decoder *d)
+{
+	struct json ignored;
+
+	if (!scan_value(&d->scan, &ignored))
+		return syntax_error(d, -1);
+	add_error(
+	    d->result, &(struct decode_error){
+			   .type = "list_type", .msg = "Input should be a valid list", .index = -1, .position = -1});
+	return DECODE_OK;
+}
+
+static enum decode_status
+take_document(struct decoder *d, size_t len, bool is_array)
+{
+	enum decode_status status;
+
+	if (!scan_begin(&d->scan, d->body, len))
+		return syntax_error(d, -1);
+	if (!is_array)
+		status = take_event(d, -1, -1);
+	else if (*d->scan.at == '[')
+		status = take_elements(d);
+	else
+		status = refuse_non_array(d);
+	if (status != DECODE_OK)
+		return status;
+	return scan_finish(&d->scan) ? DECODE_OK : syntax_error(d, -1);
+}
+
+static enum decode_status
+take_lines(struct decoder *d, size_t len)
+{
+	const char *end = d->body + len, *line_end;
+
+	for (const char *line = d->body; line < end; line = line_end + 1) {
+		enum decode_status status;
+		int64_t index = d->seen;
+
+		line_end = memchr(line, '\n', (size_t)(end - line));
+		if (line_end == NULL)
+			line_end = end;
+		if (!scan_begin(&d->scan, line, (size_t)(line_end - line))) {
+			if (d->scan.at == d->scan.end)
+				continue; /* a blank line */
+			return syntax_error(d, index);
+		}
+		status = take_event(d, index, index);
+		if (status != DECODE_OK)
+			return status;
+		if (!scan_finish(&d->scan))
+			return syntax_error(d, index);
+	}
+	return DECODE_OK;
+}
+
+enum decode_status
+decode_body(const char *body, size_t len, enum body_kind kind, const struct decode_env *env, void *out, size_t capacity,
+    struct decode_result *result)
+{
+	struct decoder d = {
+	    .env = env,
+	    .result = result,
+	    .body = len > 0 ? body : "",
+	    .out = out,
+	    .capacity = capacity,
+	};
+	enum decode_status status;
+
+	assert((uintptr_t)out % 8 == 0);
+	result->events = result->sanitised = result->error_count = 0;
+	result->bytes = 0;
+
+	status = kind == BODY_NDJSON ? take_lines(&d, len) : take_document(&d, len, kind == BODY_ARRAY);
+	if (status != DECODE_OK)
+		return status;
+	if (result->error_count > 0)
+		return DECODE_INVALID;
+	if (d.full)
+		return DECODE_NO_SPACE;
+	result->events = d.seen;
+	result->bytes = d.used;
+	result->sanitised = d.sanitised;
+	return DECODE_OK;
+}

@@ -1,0 +1,81 @@
+/*
+ * Bytes of a request -> checked events -> records. Pure: no sockets, no database, no clock, no allocation.
+ *
+ * One pass validates RFC 8259 and UTF-8, finds the envelope fields (names and limits are the API) and
+ * writes one sealed record per event into the caller's buffer, which is free ring space: nothing is visible to
+ * anybody until the caller publishes it, so a refused request leaves nothing behind.
+ */
+#ifndef INGEST_DECODE_H
+#define INGEST_DECODE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "ingest/uuid.h"
+
+enum body_kind {
+	BODY_EVENT, /* one JSON object */
+	BODY_ARRAY, /* a JSON array of objects */
+	BODY_NDJSON /* one JSON object a line; blank lines and a final newline are allowed, and so is no line at all */
+};
+
+/* Where the envelope's limits come from: the API. In characters (Unicode code points). */
+#define EVENT_TYPE_MAX 100
+#define SESSION_ID_MAX 255
+#define CLIENT_EVENT_ID_MAX 255
+#define WORKFLOW_ID_MAX 255
+#define PHASE_ID_MAX 100
+#define MILESTONE_ID_MAX 100
+
+/* An event's own text is never taken above this, whatever max_event_bytes says: lengths in a record are 32 bits. */
+#define DECODE_EVENT_BYTES_MAX (1u << 30)
+
+struct decode_env {
+	uint64_t max_event_bytes;
+	uint32_t max_events;
+	int64_t now_us; /* received_at, and the default timestamp */
+	struct uuid_source *ids;
+};
+
+/* Why a request is refused. All texts are static. */
+#define DECODE_ERRORS_MAX 16
+
+struct decode_error {
+	const char *type; /* "missing", "string_type", "json_invalid", ... as the original's clients know them */
+	const char *msg; /* "Field required" */
+	const char *reason; /* for json_invalid what is wrong with the JSON: "trailing comma", else NULL */
+	const char *field; /* "session_id", or NULL when it is about the whole event or body */
+	int64_t index; /* of the event in an array or among the lines of NDJSON that are not blank (from 0), or -1 */
+	int64_t position; /* byte offset in the body for json_invalid, else -1 */
+	uint32_t limit; /* characters allowed for string_too_long, bytes or events for what is too large, else 0 */
+};
+
+enum decode_status {
+	DECODE_OK = 0,
+	DECODE_INVALID = 1, /* 422: see errors */
+	DECODE_TOO_LARGE = 2, /* 413: an event over max_event_bytes or more than max_events; errors[0] says which */
+	DECODE_NO_SPACE = 3 /* the request is valid, but its records do not fit into capacity bytes */
+};
+
+struct decode_result {
+	uint32_t events; /* records written */
+	size_t bytes; /* of them, a multiple of 8 */
+	uint32_t
+	    sanitised; /* events in which NaN/Infinity became null, or an envelope string lost a NUL or a surrogate,
+			     * or whose record is flagged RECORD_UNSAFE_ESCAPES; each event counts once */
+	uint32_t error_count; /* entries in errors: the first DECODE_ERRORS_MAX are kept */
+	struct decode_error errors[DECODE_ERRORS_MAX];
+};
+
+/*
+ * Decodes body into records at out (8-byte aligned, capacity bytes). All or nothing: unless DECODE_OK is returned,
+ * events, bytes and sanitised are 0 and what stands at out is garbage. Exactly the sum of the record sizes is needed.
+ * body is only read and may be NULL when len is 0. Any process may call it.
+ *
+ * Wrong fields are collected over the whole request. A syntax error or something too large ends the scan where it is
+ * met, and is then the only error. The index of a syntax error is -1 in an array, whose text is wrong as a whole.
+ */
+enum decode_status decode_body(const char *body, size_t len, enum body_kind kind, const struct decode_env *env,
+    void *out, size_t capacity, struct decode_result *result);
+
+#endif

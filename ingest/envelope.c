@@ -1,0 +1,279 @@
+/*
+ * The envelope's rules as one table of string fields, plus three fields with rules of their own: event_id, timestamp
+ * and data. Scanning only remembers where values stand; checking happens when the object has been read, because a key
+ * may come again and its last value counts, as it does for the JSON parsers of most clients.
+ */
+#include "ingest/envelope.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "ingest/rewrite.h"
+#include "ingest/timestamp.h"
+
+#define NAME_MAX_BYTES 12
+
+static const char *const names[FIELD_COUNT] = {
+    [FIELD_EVENT_TYPE] = "event_type",
+    [FIELD_SESSION_ID] = "session_id",
+    [FIELD_EVENT_ID] = "event_id",
+    [FIELD_WORKFLOW_ID] = "workflow_id",
+    [FIELD_PHASE_ID] = "phase_id",
+    [FIELD_MILESTONE_ID] = "milestone_id",
+    [FIELD_TIMESTAMP] = "timestamp",
+    [FIELD_DATA] = "data",
+};
+
+#define TEXT_OF(number) #number
+#define TOO_LONG(limit) "String should have at most " TEXT_OF(limit) " characters"
+
+static const struct string_rule {
+	enum envelope_field field;
+	enum record_string string;
+	bool required;
+	uint32_t max_chars;
+	const char *too_long;
+} string_rules[] = {
+    {FIELD_EVENT_TYPE, RECORD_EVENT_TYPE, true, EVENT_TYPE_MAX, TOO_LONG(EVENT_TYPE_MAX)},
+    {FIELD_SESSION_ID, RECORD_SESSION_ID, true, SESSION_ID_MAX, TOO_LONG(SESSION_ID_MAX)},
+    {FIELD_EVENT_ID, RECORD_CLIENT_EVENT_ID, false, CLIENT_EVENT_ID_MAX, TOO_LONG(CLIENT_EVENT_ID_MAX)},
+    {FIELD_WORKFLOW_ID, RECORD_WORKFLOW_ID, false, WORKFLOW_ID_MAX, TOO_LONG(WORKFLOW_ID_MAX)},
+    {FIELD_PHASE_ID, RECORD_PHASE_ID, false, PHASE_ID_MAX, TOO_LONG(PHASE_ID_MAX)},
+    {FIELD_MILESTONE_ID, RECORD_MILESTONE_ID, false, MILESTONE_ID_MAX, TOO_LONG(MILESTONE_ID_MAX)},
+};
+
+#define STRING_RULES (sizeof string_rules / sizeof string_rules[0])
+
+_Static_assert(CLIENT_EVENT_ID_MAX * 4 <= UUID_V5_TEXT_MAX, "every client event id must map to a UUID");
+
+/* Which field a key names, or FIELD_COUNT. A key may be written with escapes like any other string. */
+static enum envelope_field
+field_named(const struct json *key)
+{
+	char unescaped[4 * NAME_MAX_BYTES];
+	const char *name = key->text + 1;
+	size_t len = key->len - 2;
+	bool ignored = false;
+	int field = 0;
+
+	if (key->escapes) {
+		len = rewrite_string(key, unescaped, NAME_MAX_BYTES, &ignored);
+		if (len == REWRITE_TOO_LONG)
+			return FIELD_COUNT;
+		name = unescaped;
+	}
+	while (field < FIELD_COUNT && (strlen(names[field]) != len || memcmp(names[field], name, len) != 0))
+		field++;
+	return (enum envelope_field)field;
+}
+
+bool
+event_scan(struct event *event, struct scan *scan)
+{
+	enum scan_step step;
+	bool first = true;
+	struct json key, ignored;
+
+	event->is_object = scan->at < scan->end && *scan->at == '{';
+	if (!event->is_object)
+		return scan_value(scan, &ignored);
+	memset(event->fields, 0, sizeof event->fields);
+	while ((step = scan_member(scan, &first, &key)) == SCAN_ELEMENT) {
+		enum envelope_field field = field_named(&key);
+		bool scanned;
+
+		scan->nonfinite_ok = field == FIELD_DATA;
+		scanned = scan_value(scan, field < FIELD_COUNT ? &event->fields[field] : &ignored);
+		scan->nonfinite_ok = false;
+		if (!scanned)
+			return false;
+	}
+	return step == SCAN_CLOSED;
+}
+
+/*
+ * The characters of a scanned string, from the body where they stand there as they are, else from scratch. Returns
+ * false when there are more than max_chars.
+ */
+static bool
+take_string(struct event *event, const struct json *value, size_t max_chars, struct span *text)
+{
+	size_t len = value->len - 2;
+
+	if (!value->escapes) {
+		if (len > max_chars && (len > 4 * max_chars || rewrite_count(value->text + 1, len) > max_chars))
+			return false;
+		*text = (struct span){value->text + 1, len};
+		return true;
+	}
+
+	char *to = event->scratch + event->scratch_used;
+
+	assert(4 * max_chars <= sizeof event->scratch - event->scratch_used);
+	len = rewrite_string(value, to, max_chars, &event->sanitised);
+	if (len == REWRITE_TOO_LONG)
+		return false;
+	event->scratch_used += len;
+	*text = (struct span){to, len};
+	return true;
+}
+
+/* These return NULL when the field is in order, else the type of the error with *msg set. */
+
+static const char *
+check_string(struct event *event, const struct string_rule *rule, const char **msg)
+{
+	const struct json *value = &event->fields[rule->field];
+	struct span *text = &event->strings[rule->string];
+
+	*text = (struct span){NULL, 0};
+	if (value->type == JSON_STRING) {
+		*msg = rule->too_long;
+		return take_string(event, value, rule->max_chars, text) ? NULL : "string_too_long";
+	}
+	if (!rule->required && (value->type == JSON_ABSENT || value->type == JSON_NULL))
+		return NULL;
+	if (value->type == JSON_ABSENT) {
+		*msg = "Field required";
+		return "missing";
+	}
+	*msg = "Input should be a valid string";
+	return "string_type";
+}
+
+static const char *
+check_timestamp(struct event *event, int64_t now_us, const char **msg)
+{
+	const struct json *value = &event->fields[FIELD_TIMESTAMP];
+	struct span text;
+
+	switch (value->type) {
+	case JSON_ABSENT:
+	case JSON_NULL:
+		event->timestamp_us = now_us;
+		return NULL;
+	case JSON_NUMBER:
+		*msg = timestamp_parse_number(value->text, value->len, &event->timestamp_us);
+		return *msg == NULL ? NULL : "datetime_parsing";
+	case JSON_STRING:
+		if (take_string(event, value, TIMESTAMP_CHARS_MAX, &text))
+			*msg = timestamp_parse(text.base, text.len, &event->timestamp_us);
+		else
+			*msg = "Input should be a valid datetime, input is too long";
+		return *msg == NULL ? NULL : "datetime_parsing";
+	default:
+		*msg = "Input should be a valid datetime";
+		return "datetime_type";
+	}
+}
+
+static const char *
+check_data(struct event *event, const char **msg)
+{
+	const struct json *value = &event->fields[FIELD_DATA];
+
+	switch (value->type) {
+	case JSON_ABSENT:
+	case JSON_NULL:
+		event->data = (struct json){.type = JSON_OBJECT, .text = "{}", .len = 2, .tight = 2};
+		return NULL;
+	case JSON_OBJECT:
+		event->data = *value;
+		if (value->unsafe || value->nonfinite)
+			event->sanitised = true;
+		return NULL;
+	default:
+		*msg = "Input should be a valid dictionary";
+		return "dict_type";
+	}
+}
+
+/* A UUID is the id; any other text is kept, and an id made from it; no text leaves the id to event_write(). */
+static void
+settle_id(struct event *event)
+{
+	struct span *text = &event->strings[RECORD_CLIENT_EVENT_ID];
+
+	event->has_id = text->len > 0;
+	if (!event->has_id || uuid_parse(text->base, text->len, event->id))
+		*text = (struct span){NULL, 0};
+	else
+		uuid_v5(text->base, text->len, event->id);
+}
+
+uint32_t
+event_check(struct event *event, int64_t now_us, struct decode_error errors[FIELD_COUNT])
+{
+	uint32_t count = 0;
+	const char *type, *msg = NULL;
+
+	if (!event->is_object) {
+		errors[0] = (struct decode_error){
+		    .type = "model_attributes_type",
+		    .msg = "Input should be a valid dictionary or object to extract fields from",
+		    .position = -1,
+		};
+		return 1;
+	}
+	event->scratch_used = 0;
+	event->sanitised = false;
+	event->strings[RECORD_TENANT_ID] = (struct span){NULL, 0};
+	for (size_t i = 0; i < STRING_RULES; i++) {
+		const struct string_rule *rule = &string_rules[i];
+
+		type = check_string(event, rule, &msg);
+		if (type != NULL)
+			errors[count++] = (struct decode_error){
+			    .type = type,
+			    .msg = msg,
+			    .field = names[rule->field],
+			    .position = -1,
+			    .limit = msg == rule->too_long ? rule->max_chars : 0,
+			};
+	}
+	type = check_timestamp(event, now_us, &msg);
+	if (type != NULL)
+		errors[count++] =
+		    (struct decode_error){.type = type, .msg = msg, .field = names[FIELD_TIMESTAMP], .position = -1};
+	type = check_data(event, &msg);
+	if (type != NULL)
+		errors[count++] =
+		    (struct decode_error){.type = type, .msg = msg, .field = names[FIELD_DATA], .position = -1};
+	if (count == 0)
+		settle_id(event);
+	return count;
+}
+
+size_t
+event_size(const struct event *event)
+{
+	size_t variable = event->data.tight;
+
+	for (int i = 0; i < RECORD_STRINGS; i++)
+		variable += event->strings[i].len;
+	return record_size(variable);
+}
+
+void
+event_write(struct event *event, const struct decode_env *env, void *to)
+{
+	struct record *record = to;
+	char *at = record->bytes;
+
+	if (!event->has_id)
+		uuid_v7(env->ids, env->now_us, event->id);
+	record->flags = event->data.unsafe ? RECORD_UNSAFE_ESCAPES : 0;
+	memcpy(record->event_id, event->id, sizeof event->id);
+	record->timestamp_us = event->timestamp_us;
+	record->received_us = env->now_us;
+	record->data_bytes = (uint32_t)event->data.tight;
+	for (int i = 0; i < RECORD_STRINGS; i++) {
+		struct span text = event->strings[i];
+
+		record->string_bytes[i] = text.base == NULL ? RECORD_NULL : (uint16_t)text.len;
+		if (text.base != NULL)
+			at = mempcpy(at, text.base, text.len);
+	}
+	rewrite_tight(&event->data, at);
+	(void)record_seal(record);
+}

@@ -1,0 +1,65 @@
+/*
+ * One event: scan its object, check the envelope's rules (names and limits are the API), write it as a record.
+ * Private to ingest/.
+ */
+#ifndef INGEST_ENVELOPE_H
+#define INGEST_ENVELOPE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "ingest/decode.h"
+#include "ingest/scan.h"
+#include "shm/record.h"
+
+enum envelope_field {
+	FIELD_EVENT_TYPE,
+	FIELD_SESSION_ID,
+	FIELD_EVENT_ID,
+	FIELD_WORKFLOW_ID,
+	FIELD_PHASE_ID,
+	FIELD_MILESTONE_ID,
+	FIELD_TIMESTAMP,
+	FIELD_DATA,
+	FIELD_COUNT
+};
+
+/* Room for a timestamp written with escapes; no sensible one is longer. */
+#define TIMESTAMP_CHARS_MAX 64
+
+#define SCRATCH_CHARS                                                                                                  \
+	(EVENT_TYPE_MAX + SESSION_ID_MAX + CLIENT_EVENT_ID_MAX + WORKFLOW_ID_MAX + PHASE_ID_MAX + MILESTONE_ID_MAX +   \
+	    TIMESTAMP_CHARS_MAX)
+
+/* Everything borrows from the request's body and from scratch. Large: keep one and use it again. */
+struct event {
+	bool is_object;
+	struct json fields[FIELD_COUNT]; /* as scanned; the last of several */
+	struct span strings[RECORD_STRINGS];
+	struct json data;
+	int64_t timestamp_us;
+	uint8_t id[16];
+	bool has_id; /* else one must be made */
+	bool sanitised; /* the record tells something else than the client did, or holds what jsonb refuses */
+	size_t scratch_used;
+	char scratch[4 * SCRATCH_CHARS]; /* strings that were written with escapes, without them */
+};
+
+/*
+ * Moves over the value at scan->at and remembers the envelope's fields when it is an object. Returns false for a syntax
+ * error: see scan->reason.
+ */
+bool event_scan(struct event *event, struct scan *scan);
+
+/*
+ * Checks what event_scan() left and makes it ready to be written; now_us is the default timestamp. Returns how many
+ * errors there are, at most one a field, in errors; their index is for the caller to set.
+ */
+uint32_t event_check(struct event *event, int64_t now_us, struct decode_error errors[FIELD_COUNT]);
+
+/* For an event that passed: the bytes of its record, and the record itself, sealed, at `to` (8-byte aligned). */
+size_t event_size(const struct event *event);
+void event_write(struct event *event, const struct decode_env *env, void *to);
+
+#endif

@@ -1,0 +1,155 @@
+/* Strings are unescaped character by character, they are short; values are copied in runs between white space. */
+#include "ingest/rewrite.h"
+
+#include <stdint.h>
+#include <string.h>
+
+#include "ingest/plain.h"
+
+#define REPLACEMENT 0xfffd
+
+static size_t
+put_utf8(uint32_t code, char *to)
+{
+	if (code < 0x80) {
+		to[0] = (char)code;
+		return 1;
+	}
+	if (code < 0x800) {
+		to[0] = (char)(0xc0 | code >> 6);
+		to[1] = (char)(0x80 | (code & 0x3f));
+		return 2;
+	}
+	if (code < 0x10000) {
+		to[0] = (char)(0xe0 | code >> 12);
+		to[1] = (char)(0x80 | (code >> 6 & 0x3f));
+		to[2] = (char)(0x80 | (code & 0x3f));
+		return 3;
+	}
+	to[0] = (char)(0xf0 | code >> 18);
+	to[1] = (char)(0x80 | (code >> 12 & 0x3f));
+	to[2] = (char)(0x80 | (code >> 6 & 0x3f));
+	to[3] = (char)(0x80 | (code & 0x3f));
+	return 4;
+}
+
+/* The character that the escape at *p spells; moves *p behind it. */
+static uint32_t
+take_escape(const char **p, const char *end, bool *sanitised)
+{
+	char letter = (*p)[1];
+	int unit, low;
+
+	if (letter != 'u') {
+		*p += 2;
+		switch (letter) {
+		case 'b':
+			return '\b';
+		case 'f':
+			return '\f';
+		case 'n':
+			return '\n';
+		case 'r':
+			return '\r';
+		case 't':
+			return '\t';
+		default:
+			return (unsigned char)letter;
+		}
+	}
+
+	unit = hex_unit(*p + 2);
+	*p += 6;
+	if (unit >= 0xd800 && unit <= 0xdbff) {
+		low = low_surrogate(*p, end);
+		if (low >= 0) {
+			*p += 6;
+			return 0x10000 + ((uint32_t)(unit - 0xd800) << 10) + (uint32_t)(low - 0xdc00);
+		}
+	}
+	if (unit == 0 || (unit >= 0xd800 && unit <= 0xdfff)) {
+		*sanitised = true;
+		return REPLACEMENT;
+	}
+	return (uint32_t)unit;
+}
+
+size_t
+rewrite_string(const struct json *string, char *to, size_t max_chars, bool *sanitised)
+{
+	const char *p = string->text + 1, *end = string->text + string->len - 1;
+	size_t used = 0, chars = 0;
+
+	while (p < end) {
+		if (chars++ == max_chars)
+			return REWRITE_TOO_LONG;
+		if (*p == '\\') {
+			used += put_utf8(take_escape(&p, end, sanitised), to + used);
+			continue;
+		}
+		do
+			to[used++] = *p++;
+		while (((unsigned char)*p & 0xc0) == 0x80);
+	}
+	return used;
+}
+
+size_t
+rewrite_count(const char *text, size_t len)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < len; i++)
+		count += ((unsigned char)text[i] & 0xc0) != 0x80;
+	return count;
+}
+
+/* Behind the string whose opening quote stands at p. */
+static const char *
+string_end(const char *p, const char *end)
+{
+	for (p = plain_end(p + 1, end); *p != '"'; p = plain_end(p, end))
+		p += *p == '\\' ? 2 : 1;
+	return p + 1;
+}
+
+void
+rewrite_tight(const struct json *value, char *to)
+{
+	const char *p = value->text, *end = p + value->len;
+	const char *run = p; /* copied up to here */
+
+	if (value->tight == value->len && !value->nonfinite) {
+		memcpy(to, p, value->len);
+		return;
+	}
+	while (p < end) {
+		const char *stop = p;
+		const char *instead = "";
+
+		if (*p == '"') {
+			p = string_end(p, end);
+			continue;
+		}
+		if (*p == ' ' || *p == '\n' || *p == '\r' || *p == '\t') {
+			do
+				p++;
+			while (p < end && (*p == ' ' || *p == '\n' || *p == '\r' || *p == '\t'));
+		} else if (*p == 'N') {
+			p += strlen("NaN");
+			instead = "null";
+		} else if (*p == 'I') {
+			/* A minus may stand before it, and only a number's minus can. */
+			stop -= p > value->text && p[-1] == '-';
+			p += strlen("Infinity");
+			instead = "null";
+		} else {
+			p++;
+			continue;
+		}
+		to = mempcpy(to, run, (size_t)(stop - run));
+		to = mempcpy(to, instead, strlen(instead));
+		run = p;
+	}
+	memcpy(to, run, (size_t)(end - run));
+}

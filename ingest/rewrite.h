@@ -1,0 +1,28 @@
+/*
+ * Scanned JSON text -> the bytes that are stored. Both functions trust the text: it must have passed the scanner.
+ * They write each byte once and never read what they wrote, because the destination may be shared memory.
+ */
+#ifndef INGEST_REWRITE_H
+#define INGEST_REWRITE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "ingest/scan.h"
+
+#define REWRITE_TOO_LONG ((size_t)-1)
+
+/*
+ * Writes the characters that a JSON string spells as UTF-8 to `to`, which has room for 4 * max_chars bytes. A NUL or a
+ * lone surrogate becomes U+FFFD and sets *sanitised, which is left alone otherwise. Returns the bytes written, or
+ * REWRITE_TOO_LONG when there are more than max_chars characters (code points); `to` then holds some of them.
+ */
+size_t rewrite_string(const struct json *string, char *to, size_t max_chars, bool *sanitised);
+
+/* The code points in len bytes of UTF-8. */
+size_t rewrite_count(const char *text, size_t len);
+
+/* Writes the value's value->tight bytes to `to`: no insignificant white space, null for each non-finite number. */
+void rewrite_tight(const struct json *value, char *to);
+
+#endif

@@ -1,0 +1,40 @@
+/*
+ * Event ids: UUIDs as clients write them, UUIDv5 (RFC 9562 section 5.5) for other strings, UUIDv7 (section 5.7)
+ * for events without an id.
+ */
+#ifndef INGEST_UUID_H
+#define INGEST_UUID_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Random bytes in bulk, so that an id costs no system call. One per process, made after fork: never shared. */
+struct uuid_source {
+	uint8_t pool[4096];
+	size_t used;
+	uint64_t last; /* unix ms << 12 | sub-ms fraction of the last v7, so that ids of one process ascend */
+};
+
+void uuid_source_init(struct uuid_source *source);
+
+/* A version 7 id for that instant; ids from one source always ascend. Ends the process if the kernel has no randomness. */
+void uuid_v7(struct uuid_source *source, int64_t now_us, uint8_t out[16]);
+
+/*
+ * The version 5 id of a client's own id (UTF-8, up to UUID_V5_TEXT_MAX bytes), in this project's namespace
+ * c2794c55-9d05-48fc-abc1-80f365c3efcd: the same text always gives the same id, here and in any other language.
+ */
+#define UUID_V5_TEXT_MAX 1020
+void uuid_v5(const char *text, size_t len, uint8_t out[16]);
+
+/*
+ * Reads the usual forms: 8-4-4-4-12 hex digits in any case, 32 hex digits, either in {braces} or after "urn:uuid:".
+ * Returns false for anything else, out untouched.
+ */
+bool uuid_parse(const char *text, size_t len, uint8_t out[16]);
+
+/* 36 characters in lower case, no terminator. */
+void uuid_format(const uint8_t id[16], char out[36]);
+
+#endif
