@@ -1,0 +1,349 @@
+/*
+ * libpq in its nonblocking mode: every call sends, then waits in poll(2) for at most what is left of its deadline.
+ *
+ * Connecting is the exception: it uses libpq's blocking call with connect_timeout, because only that one goes on to
+ * the next host of a list when a host does not answer (the nonblocking one leaves time to the application, which
+ * cannot tell it to go on).
+ */
+#include "schema/pg.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/utf8.h"
+
+struct pg {
+	PGconn *conn;
+	char sqlstate[6];
+};
+
+int64_t
+pg_deadline(unsigned seconds)
+{
+	return clock_steady_us() + (int64_t)seconds * 1000000;
+}
+
+const char *
+pg_sqlstate(const struct pg *pg)
+{
+	return pg->sqlstate;
+}
+
+uint64_t
+pg_rows_affected(PGresult *result)
+{
+	return strtoull(PQcmdTuples(result), NULL, 10);
+}
+
+/* Makes one line of text in place: line ends and tabs become single spaces, a character cut in half goes. */
+static void
+one_line(char *text)
+{
+	char *out = text;
+
+	for (const char *in = text; *in != '\0';) {
+		size_t len = utf8_length(in, strlen(in));
+
+		if (len == 0) {
+			in++;
+		} else if ((unsigned char)*in <= ' ') {
+			if (out > text && out[-1] != ' ')
+				*out++ = ' ';
+			in++;
+		} else {
+			memmove(out, in, len);
+			out += len;
+			in += len;
+		}
+	}
+	while (out > text && out[-1] == ' ')
+		out--;
+	*out = '\0';
+}
+
+/* Sets *err to what libpq says about the connection. Returns <0. */
+static int
+connection_lost(const struct pg *pg, struct error *err)
+{
+	const char *text = PQerrorMessage(pg->conn);
+
+	(void)error_set(err, "%s", text[0] != '\0' ? text : "the connection to PostgreSQL is closed");
+	one_line(err->text);
+	return -1;
+}
+
+/* Sets *err to what an error result says. */
+static void
+describe(const PGresult *result, const char *sqlstate, struct error *err)
+{
+	const char *primary = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+	const char *detail = PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL);
+
+	if (primary == NULL) /* made by libpq, not by the server */
+		(void)error_set(err, "%s", PQresultErrorMessage(result));
+	else if (detail == NULL)
+		(void)error_set(err, "%s (SQLSTATE %s)", primary, sqlstate);
+	else
+		(void)error_set(err, "%s (SQLSTATE %s): %s", primary, sqlstate, detail);
+	one_line(err->text);
+}
+
+static void
+log_notice(void *arg, const char *message)
+{
+	struct error line;
+
+	(void)error_set(&line, "%s", message);
+	one_line(line.text);
+	log_debug("PostgreSQL says", LOG_STR("notice", line.text));
+}
+
+/*
+ * Whether a URI's '@' stands anywhere but between password and host. libpq reads "user:p@ss@host" as host "ss@host"
+ * and "user:a/b@host" as port "a", and would tell both to the log: part of a password.
+ */
+static bool
+has_stray_at_sign(const char *url)
+{
+	const char *rest = strstr(url, "://");
+
+	if (rest == NULL)
+		return false;
+	rest += 3;
+	rest += strcspn(rest, "@/");
+	return *rest != '\0' && strchr(rest + 1, '@') != NULL;
+}
+
+/* libpq's own words about a string it cannot read quote it, password and all, so they are not passed on. */
+static int
+check_url(const char *url, struct error *err)
+{
+	PQconninfoOption *options = PQconninfoParse(url, NULL);
+
+	if (options == NULL)
+		return error_set(err, "DATABASE_URL cannot be read: it should look like "
+				      "postgresql://user:password@host:5432/database");
+	PQconninfoFree(options);
+	if (strncmp(url, "postgres", 8) == 0 && has_stray_at_sign(url))
+		return error_set(err,
+		    "DATABASE_URL has a raw '@' or '/' in its user name or password: write %%40 for '@' "
+		    "and %%2F for '/'");
+	return 0;
+}
+
+int
+pg_open(struct pg **out, const char *url, struct error *err)
+{
+	/* A later word wins: url may set the first two, never the last. */
+	const char *const keywords[] = {
+	    "connect_timeout", "fallback_application_name", "dbname", "client_encoding", NULL};
+	const char *const values[] = {"5", "hooksd", url, "UTF8", NULL};
+
+	if (check_url(url, err) < 0)
+		return -1;
+
+	struct pg *pg = mem_new(1, sizeof *pg);
+	pg->conn = PQconnectdbParams(keywords, values, 1);
+	if (PQstatus(pg->conn) != CONNECTION_OK || PQsetnonblocking(pg->conn, 1) != 0) {
+		(void)connection_lost(pg, err);
+		pg_close(pg);
+		return -1;
+	}
+	(void)PQsetNoticeProcessor(pg->conn, log_notice, NULL);
+	*out = pg;
+	return 0;
+}
+
+void
+pg_close(struct pg *pg)
+{
+	if (pg == NULL)
+		return;
+	PQfinish(pg->conn);
+	free(pg);
+}
+
+/* Waits until the socket is ready for one of events. 0 or <0. */
+static int
+wait_socket(struct pg *pg, short events, int64_t deadline_us, struct error *err)
+{
+	for (;;) {
+		struct pollfd pfd = {.fd = PQsocket(pg->conn), .events = events};
+		int64_t left_us = deadline_us - clock_steady_us();
+
+		if (pfd.fd < 0)
+			return connection_lost(pg, err);
+		if (left_us <= 0)
+			return error_set(err, "PostgreSQL does not answer (waited until the deadline)");
+
+		int64_t left_ms = left_us / 1000 + 1;
+		int ready = poll(&pfd, 1, left_ms < INT_MAX ? (int)left_ms : INT_MAX);
+		if (ready > 0)
+			return 0;
+		if (ready < 0 && errno != EINTR)
+			return error_errno(err, "poll on the connection to PostgreSQL");
+	}
+}
+
+/* Hands everything libpq holds to the kernel. 0 or <0. */
+static int
+flush(struct pg *pg, int64_t deadline_us, struct error *err)
+{
+	int pending;
+
+	while ((pending = PQflush(pg->conn)) > 0) {
+		if (wait_socket(pg, POLLIN | POLLOUT, deadline_us, err) < 0)
+			return -1;
+		/* A server whose answer nobody reads would stop reading too. */
+		if (!PQconsumeInput(pg->conn))
+			return connection_lost(pg, err);
+	}
+	return pending < 0 ? connection_lost(pg, err) : 0;
+}
+
+static bool
+is_error(const PGresult *result)
+{
+	ExecStatusType status = PQresultStatus(result);
+
+	return status == PGRES_FATAL_ERROR || status == PGRES_BAD_RESPONSE;
+}
+
+/* The next result (NULL: no more), waiting for it. 0 or <0. */
+static int
+next_result(struct pg *pg, int64_t deadline_us, PGresult **result, struct error *err)
+{
+	while (PQisBusy(pg->conn)) {
+		if (wait_socket(pg, POLLIN, deadline_us, err) < 0)
+			return -1;
+		if (!PQconsumeInput(pg->conn))
+			return connection_lost(pg, err);
+	}
+	*result = PQgetResult(pg->conn);
+	return 0;
+}
+
+/*
+ * Sends what is pending and waits for the statement to end, or for the server to ask for COPY data. Of several
+ * results the first error counts, else the last. The result goes to *out if out is not NULL.
+ */
+static int
+finish(struct pg *pg, int64_t deadline_us, PGresult **out, struct error *err)
+{
+	PGresult *kept = NULL, *result;
+	int rc = flush(pg, deadline_us, err);
+
+	while (rc == 0) {
+		rc = next_result(pg, deadline_us, &result, err);
+		if (rc < 0 || result == NULL)
+			break;
+		if (kept != NULL && is_error(kept)) {
+			PQclear(result);
+			continue;
+		}
+		PQclear(kept);
+		kept = result;
+		if (PQresultStatus(kept) == PGRES_COPY_IN)
+			break;
+	}
+
+	if (kept != NULL && is_error(kept)) {
+		const char *sqlstate = PQresultErrorField(kept, PG_DIAG_SQLSTATE);
+
+		(void)snprintf(pg->sqlstate, sizeof pg->sqlstate, "%s", sqlstate != NULL ? sqlstate : "");
+		/* "terminating connection due to administrator command" says more than the closed socket after it. */
+		describe(kept, pg->sqlstate, err);
+		if (rc == 0)
+			rc = PG_REFUSED;
+	}
+	if (rc >= 0 && PQstatus(pg->conn) != CONNECTION_OK)
+		rc = rc == 0 ? connection_lost(pg, err) : -1;
+	if (rc == 0 && out != NULL)
+		*out = kept;
+	else
+		PQclear(kept);
+	return rc;
+}
+
+int
+pg_exec(struct pg *pg, const char *sql, int64_t deadline_us, PGresult **result, struct error *err)
+{
+	if (!PQsendQuery(pg->conn, sql))
+		return connection_lost(pg, err);
+	return finish(pg, deadline_us, result, err);
+}
+
+int
+pg_exec_params(struct pg *pg, const char *sql, const struct pg_param *params, size_t count, int64_t deadline_us,
+    PGresult **result, struct error *err)
+{
+	const char *values[PG_PARAMS_MAX];
+	int lengths[PG_PARAMS_MAX], formats[PG_PARAMS_MAX];
+
+	assert(count <= PG_PARAMS_MAX);
+	for (size_t i = 0; i < count; i++) {
+		assert(params[i].len <= INT_MAX);
+		values[i] = params[i].bytes;
+		lengths[i] = (int)params[i].len;
+		formats[i] = 1;
+	}
+	if (!PQsendQueryParams(pg->conn, sql, (int)count, NULL, values, lengths, formats, 0))
+		return connection_lost(pg, err);
+	return finish(pg, deadline_us, result, err);
+}
+
+int
+pg_copy_begin(struct pg *pg, const char *sql, int64_t deadline_us, struct error *err)
+{
+	PGresult *result;
+	int rc = pg_exec(pg, sql, deadline_us, &result, err);
+
+	if (rc != 0)
+		return rc;
+	assert(PQresultStatus(result) == PGRES_COPY_IN);
+	PQclear(result);
+	return 0;
+}
+
+int
+pg_copy_send(struct pg *pg, const void *bytes, size_t len, int64_t deadline_us, struct error *err)
+{
+	assert(len <= INT_MAX);
+	/* Nonblocking libpq would buffer without bound; the flush is what makes it wait for the server. */
+	if (PQputCopyData(pg->conn, bytes, (int)len) != 1)
+		return connection_lost(pg, err);
+	return flush(pg, deadline_us, err);
+}
+
+int
+pg_copy_end(struct pg *pg, int64_t deadline_us, uint64_t *rows, struct error *err)
+{
+	PGresult *result;
+
+	if (PQputCopyEnd(pg->conn, NULL) != 1)
+		return connection_lost(pg, err);
+
+	int rc = finish(pg, deadline_us, &result, err);
+	if (rc != 0)
+		return rc;
+	*rows = pg_rows_affected(result);
+	PQclear(result);
+	return 0;
+}
+
+int
+pg_check(struct pg *pg, struct error *err)
+{
+	if (!PQconsumeInput(pg->conn) || PQstatus(pg->conn) != CONNECTION_OK)
+		return connection_lost(pg, err);
+	return 0;
+}
