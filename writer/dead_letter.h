@@ -1,0 +1,37 @@
+/*
+ * Where events go that PostgreSQL refuses for good: DATA_DIR/dead-letters.jsonl, one JSON object a line, with the
+ * refusal (time, sqlstate, message) and the whole event, data byte for byte as a JSON string.
+ *
+ * Writers share the file: each line is appended under a lock. An event may stand there twice when a writer died, or
+ * the store went away, before its batch was done; event_id tells.
+ */
+#ifndef WRITER_DEAD_LETTER_H
+#define WRITER_DEAD_LETTER_H
+
+#include "base/error.h"
+#include "shm/record.h"
+#include "writer/bytes.h"
+
+struct dead_letters {
+	const char *data_dir; /* borrowed */
+	int fd; /* -1: not open */
+	struct bytes line;
+};
+
+/* Opens nothing yet. */
+void dead_letters_init(struct dead_letters *letters, const char *data_dir);
+
+/* Appends one event, making directory and file if needed. 0: written, durable after dead_letters_sync(). <0: not. */
+int dead_letters_append(struct dead_letters *letters, const struct record *record, const char *sqlstate,
+    const char *message, struct error *err);
+
+/* Makes durable what was appended. 0, or <0: none of it may be counted on. */
+int dead_letters_sync(struct dead_letters *letters, struct error *err);
+
+/* Closes the file; the next append opens it anew. */
+void dead_letters_close(struct dead_letters *letters);
+
+/* Closes and releases everything but the struct. */
+void dead_letters_free(struct dead_letters *letters);
+
+#endif

@@ -1,0 +1,104 @@
+/* Gathering and releasing batches. */
+#include "writer/intake.h"
+
+#include <string.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+
+/* A batch ends with the parcel that reaches one of these: enough to make a commit's fixed cost disappear. */
+#define BATCH_RECORDS 16384
+#define BATCH_BYTES (8u << 20)
+
+int
+intake_open(struct intake *intake, const struct segment *segment, uint32_t writer, struct error *err)
+{
+	memset(intake, 0, sizeof *intake);
+	intake->segment = segment;
+	intake->writer = writer;
+	intake->slot = segment_writer(segment, writer);
+	for (uint32_t a = 0; a < segment->acceptors; a++) {
+		if (segment_map_lane(segment, a, writer, &intake->lanes[a], err) != 0)
+			return -1;
+		intake->taken[a] = lane_released(&intake->lanes[a]);
+	}
+	return 0;
+}
+
+static void
+add_record(struct intake *intake, const struct record *record)
+{
+	if (intake->count == intake->capacity) {
+		intake->capacity = intake->capacity == 0 ? BATCH_RECORDS : intake->capacity * 2;
+		intake->records = mem_resize(intake->records, intake->capacity, sizeof *intake->records);
+	}
+	intake->records[intake->count++] = record;
+}
+
+/* After a damaged record its length is not to be trusted, so the rest of the parcel goes with it. */
+static void
+add_parcel(struct intake *intake, const struct parcel *parcel)
+{
+	size_t at = 0;
+	uint32_t seen = 0;
+
+	while (at < parcel->length && record_check(parcel->bytes + at, parcel->length - at)) {
+		const struct record *record = (const struct record *)(parcel->bytes + at);
+
+		add_record(intake, record);
+		at += record->length;
+		seen++;
+	}
+	if (at < parcel->length) {
+		counter_add(intake->slot, COUNTER_DAMAGED, parcel->events - seen);
+		log_error("damaged records on the ring: skipped", LOG_UINT("records", parcel->events - seen),
+		    LOG_UINT("bytes", parcel->length - at));
+	}
+	intake->bytes += parcel->length;
+}
+
+bool
+intake_gather(struct intake *intake)
+{
+	uint32_t lanes = intake->segment->acceptors;
+	bool any = false;
+
+	intake->count = 0;
+	intake->bytes = 0;
+	for (uint32_t i = 0; i < lanes; i++) {
+		uint32_t a = (intake->first_lane + i) % lanes;
+		struct parcel parcel;
+
+		intake->taken[a] = lane_released(&intake->lanes[a]);
+		while (intake->count < BATCH_RECORDS && intake->bytes < BATCH_BYTES &&
+		       lane_peek(&intake->lanes[a], intake->taken[a], &parcel)) {
+			add_parcel(intake, &parcel);
+			intake->taken[a]++;
+			any = true;
+		}
+	}
+	intake->first_lane = (intake->first_lane + 1) % lanes;
+	return any;
+}
+
+void
+intake_release(struct intake *intake)
+{
+	for (uint32_t a = 0; a < intake->segment->acceptors; a++) {
+		struct wake acceptor = segment_wake_acceptor(intake->segment, a);
+
+		if (intake->taken[a] == lane_released(&intake->lanes[a]))
+			continue;
+		lane_release(&intake->lanes[a], intake->taken[a]);
+		wake_up(&acceptor);
+	}
+}
+
+bool
+intake_pending(const struct intake *intake)
+{
+	for (uint32_t a = 0; a < intake->segment->acceptors; a++)
+		if (lane_depth(&intake->lanes[a]) > 0)
+			return true;
+	return false;
+}

@@ -1,0 +1,43 @@
+/*
+ * A writer's side of its lanes: gathers a batch of records from all of them without giving the parcels up, and
+ * releases exactly that batch when it is stored.
+ */
+#ifndef WRITER_INTAKE_H
+#define WRITER_INTAKE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "shm/record.h"
+#include "shm/segment.h"
+
+struct intake {
+	const struct segment *segment;
+	uint32_t writer;
+	struct process_slot *slot;
+	struct lane lanes[ACCEPTORS_MAX];
+	uint32_t taken[ACCEPTORS_MAX]; /* per acceptor: the position after the last parcel in the batch */
+	uint32_t first_lane; /* who is served first next time */
+
+	/* The batch. */
+	const struct record **records; /* pointers into the lanes */
+	uint32_t count, capacity;
+	size_t bytes;
+};
+
+/* Maps the writer's lanes. Returns 0 or <0. */
+int intake_open(struct intake *intake, const struct segment *segment, uint32_t writer, struct error *err);
+
+/*
+ * Fills the batch with what is published, up to a bound; whole parcels only. Damaged records are counted and left out.
+ * Returns whether anything, records or not, was taken. Without intake_release() in between it gathers the same again.
+ */
+bool intake_gather(struct intake *intake);
+
+/* The batch is stored: releases its parcels and wakes the acceptors whose requests it answers. */
+void intake_release(struct intake *intake);
+
+/* Whether a parcel waits beyond the batch that was released last. */
+bool intake_pending(const struct intake *intake);
+
+#endif

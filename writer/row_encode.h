@@ -1,0 +1,36 @@
+/*
+ * A record as a row of hook_events, in PostgreSQL's binary formats: for COPY, row by row, and for INSERT, as one array
+ * per column. This is the one place that knows the columns hooksd writes; tenant_id is left to its default.
+ *
+ * Both forms hold a value as the same bytes: its length in network byte order, or -1 for null, then its send/recv form.
+ */
+#ifndef WRITER_ROW_ENCODE_H
+#define WRITER_ROW_ENCODE_H
+
+#include <stdint.h>
+
+#include "shm/record.h"
+#include "writer/bytes.h"
+
+#define ROW_COLUMNS 11
+
+/* The statement whose data row_copy_begin(), row_copy() for each record, and row_copy_end() append to out. */
+#define ROW_COPY_SQL                                                                                                   \
+	"COPY hook_events (event_id, timestamp, received_at, created_date, client_event_id, event_type, session_id, "  \
+	"workflow_id, phase_id, milestone_id, data) FROM STDIN (FORMAT binary)"
+
+void row_copy_begin(struct bytes *out);
+void row_copy(struct bytes *out, const struct record *record);
+void row_copy_end(struct bytes *out);
+
+/* The statement whose parameter $(column + 1) row_array() makes. Rows that are there already stay as they are. */
+#define ROW_INSERT_SQL                                                                                                 \
+	"INSERT INTO hook_events (event_id, timestamp, received_at, created_date, client_event_id, event_type, "       \
+	"session_id, workflow_id, phase_id, milestone_id, data) "                                                      \
+	"SELECT * FROM unnest($1::uuid[], $2::timestamptz[], $3::timestamptz[], $4::date[], $5::text[], $6::text[], "  \
+	"$7::text[], $8::text[], $9::text[], $10::text[], $11::jsonb[]) ON CONFLICT DO NOTHING"
+
+/* Replaces out's contents by the column's values of all records. column < ROW_COLUMNS. */
+void row_array(struct bytes *out, unsigned column, const struct record *const *records, uint32_t count);
+
+#endif

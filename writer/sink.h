@@ -1,0 +1,64 @@
+/*
+ * Where a writer puts records: PostgreSQL, a JSONL file, or nowhere (for benchmarks and tests).
+ *
+ * A sink is driven by one writer process and by nobody else. Calls may block, but only up to a bound of their own:
+ * the master ends a writer that does not drain in time, and everything it held is still on the ring.
+ */
+#ifndef WRITER_SINK_H
+#define WRITER_SINK_H
+
+#include <stdint.h>
+
+#include "base/config.h"
+#include "base/error.h"
+#include "shm/record.h"
+
+struct sink_result {
+	uint32_t stored; /* new in the store */
+	uint32_t duplicates; /* already there: same event_id, same day */
+	uint32_t dead_lettered; /* refused by the store for good, kept in the dead letters */
+};
+
+struct sink;
+
+struct sink_ops {
+	const char *name;
+
+	/*
+	 * Makes the store ready: connect, migrate, open, repair; also after a failure. 0: ready. <0: not now, the
+	 * writer calls again after a backoff; the sentence says what is wrong for an operator.
+	 */
+	int (*open)(struct sink *sink, struct error *err);
+
+	/*
+	 * Stores records[0..count), count > 0, in order, durably: on 0 every record is committed (or fsynced), a
+	 * duplicate, or a dead letter, and *result says how many of each. On <0 the store is away: some, all or none
+	 * may be stored; the writer calls open() until that works and then store() again with the same records.
+	 * Records are borrowed for the call and already checked.
+	 */
+	int (*store)(struct sink *sink, const struct record *const *records, uint32_t count, struct sink_result *result,
+	    struct error *err);
+
+	/* The batch of the last store() has been released from the ring. NULL: nothing to do. */
+	void (*released)(struct sink *sink);
+
+	/* Upkeep between batches, called at least once a minute while the sink is open. <0 as for store(). NULL: none. */
+	int (*upkeep)(struct sink *sink, struct error *err);
+
+	/* SIGHUP: give up file handles so that the next store() makes new ones. NULL: nothing to do. */
+	void (*reopen)(struct sink *sink);
+
+	/* Releases everything, the sink itself included. */
+	void (*close)(struct sink *sink);
+};
+
+/* First member of every sink. */
+struct sink {
+	const struct sink_ops *ops;
+};
+
+/* Borrows config for the sink's life. Does not touch the store yet: open() does. Ends the process when out of memory. */
+struct sink *sink_postgres_new(const struct config *config);
+struct sink *sink_null_new(void);
+
+#endif

@@ -1,0 +1,183 @@
+/*
+ * The writer's loop: gather what is there, store it, release it, gather what came meanwhile. No linger: under load the
+ * batches grow by themselves. When the store is away the batch stays on the ring and is tried again, the same records
+ * in the same order, after a backoff.
+ */
+#include "writer/writer.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "base/backoff.h"
+#include "base/clock.h"
+#include "writer/intake.h"
+#include "writer/sink_jsonl.h"
+
+#define UPKEEP_INTERVAL_MS (60 * 1000)
+
+struct writer {
+	const struct config *config;
+	struct intake intake;
+	struct sink *sink;
+	struct process_slot *slot;
+	struct wake wake;
+	int signal_fd;
+	bool open;
+	bool draining;
+	int64_t upkeep_at_us;
+	struct backoff backoff;
+};
+
+static struct sink *
+make_sink(struct writer *w)
+{
+	switch (w->config->storage) {
+	case STORAGE_POSTGRES:
+		return sink_postgres_new(w->config);
+	case STORAGE_JSONL:
+		return sink_jsonl_new(w->config, &w->intake);
+	default:
+		return sink_null_new();
+	}
+}
+
+static void
+on_signals(struct writer *w)
+{
+	struct signalfd_siginfo info;
+
+	while (read(w->signal_fd, &info, sizeof info) == (ssize_t)sizeof info) {
+		if (info.ssi_signo == SIGTERM)
+			w->draining = true;
+		else if (info.ssi_signo == SIGHUP && w->sink->ops->reopen != NULL)
+			w->sink->ops->reopen(w->sink);
+	}
+}
+
+/* Sleeps until a signal, a wake-up (if asked for) or the time-out. */
+static void
+sleep_ms(struct writer *w, int timeout_ms, bool until_woken)
+{
+	struct pollfd fds[] = {{.fd = w->signal_fd, .events = POLLIN}, {.fd = w->wake.fd, .events = POLLIN}};
+
+	(void)poll(fds, until_woken ? 2 : 1, timeout_ms);
+	if (until_woken && (fds[1].revents & POLLIN) != 0)
+		wake_drain(&w->wake);
+	on_signals(w);
+}
+
+static void
+store_lost(struct writer *w, const struct error *err)
+{
+	uint32_t wait_ms = backoff_next_ms(&w->backoff);
+
+	w->open = false;
+	(void)snprintf(w->slot->store_error, sizeof w->slot->store_error, "%s", err->text);
+	ck_pr_store_32(&w->slot->store_state, STORE_AWAY);
+	counter_add(w->slot, COUNTER_STORAGE_ERRORS, 1);
+	log_error("the store is away: events wait on the ring", LOG_STR("storage", w->sink->ops->name),
+	    LOG_STR("error", err->text), LOG_UINT("retry_in_ms", wait_ms));
+	sleep_ms(w, (int)wait_ms, false);
+}
+
+static void
+open_store(struct writer *w)
+{
+	struct error err;
+
+	if (w->sink->ops->open(w->sink, &err) != 0) {
+		store_lost(w, &err);
+		return;
+	}
+	w->open = true;
+	backoff_reset(&w->backoff);
+	w->slot->store_error[0] = '\0';
+	ck_pr_store_32(&w->slot->store_state, STORE_READY);
+	log_info("the store is ready", LOG_STR("storage", w->sink->ops->name));
+}
+
+static void
+store_batch(struct writer *w)
+{
+	struct sink_result result = {0};
+	struct error err;
+
+	if (w->intake.count > 0 &&
+	    w->sink->ops->store(w->sink, w->intake.records, w->intake.count, &result, &err) != 0) {
+		store_lost(w, &err);
+		return;
+	}
+	/* Counted before the release: a client that has its 202 finds its events in the sums. */
+	counter_add(w->slot, COUNTER_STORED, result.stored);
+	counter_add(w->slot, COUNTER_DUPLICATES, result.duplicates);
+	counter_add(w->slot, COUNTER_DEAD_LETTERED, result.dead_lettered);
+	counter_add(w->slot, COUNTER_BATCHES, 1);
+	intake_release(&w->intake);
+	if (w->intake.count > 0 && w->sink->ops->released != NULL)
+		w->sink->ops->released(w->sink);
+}
+
+static void
+upkeep_if_due(struct writer *w)
+{
+	int64_t now = clock_steady_us();
+	struct error err;
+
+	if (now < w->upkeep_at_us)
+		return;
+	w->upkeep_at_us = now + UPKEEP_INTERVAL_MS * 1000;
+	if (w->sink->ops->upkeep != NULL && w->sink->ops->upkeep(w->sink, &err) != 0)
+		store_lost(w, &err);
+}
+
+static void
+wait_for_work(struct writer *w)
+{
+	wake_arm(&w->wake);
+	/* Published between the last look and the word that we sleep: no wake-up will come for it. */
+	if (!intake_pending(&w->intake))
+		sleep_ms(w, UPKEEP_INTERVAL_MS, true);
+	wake_disarm(&w->wake);
+}
+
+int
+writer_main(const struct config *config, const struct segment *segment, uint32_t index, int signal_fd)
+{
+	struct writer w = {.config = config,
+	    .slot = segment_writer(segment, index),
+	    .wake = segment_wake_writer(segment, index),
+	    .signal_fd = signal_fd,
+	    .backoff = {.first_ms = 100, .cap_ms = 5000}};
+	struct error err;
+
+	if (intake_open(&w.intake, segment, index, &err) != 0) {
+		log_error("cannot map the lanes", LOG_STR("error", err.text));
+		return 1;
+	}
+	w.sink = make_sink(&w);
+	segment_announce(segment, w.slot, PROCESS_READY);
+
+	for (;;) {
+		on_signals(&w);
+		if (!w.open) {
+			if (w.draining && !intake_pending(&w.intake))
+				break;
+			open_store(&w);
+			continue;
+		}
+		upkeep_if_due(&w);
+		if (w.open && intake_gather(&w.intake))
+			store_batch(&w);
+		else if (w.open && w.draining)
+			break;
+		else if (w.open)
+			wait_for_work(&w);
+	}
+	w.sink->ops->close(w.sink);
+	return 0;
+}
