@@ -1,0 +1,20 @@
+/* hooksctl's subcommands: each one a file of its own, each one the same shape. */
+#ifndef CLI_COMMANDS_H
+#define CLI_COMMANDS_H
+
+#include "base/config.h"
+
+/* Exit codes; README.md documents them. 64 is EX_USAGE of sysexits(3). */
+enum command_exit {
+	COMMAND_OK = 0,
+	COMMAND_FAILED = 1,
+	COMMAND_USAGE = 64,
+};
+
+/* Prints processes, lanes and counters of the hooksd that has config's ring. */
+int command_status(const struct config *config);
+
+/* Brings the schema in DATABASE_URL to this program's version. */
+int command_migrate(const struct config *config);
+
+#endif

@@ -1,0 +1,73 @@
+/* hooksctl: looks at a running hooksd and keeps its database. Takes the same options and environment as hooksd. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/config.h"
+#include "base/version.h"
+#include "cli/commands.h"
+
+static const struct command {
+	const char *name;
+	int (*run)(const struct config *config);
+	const char *help;
+} commands[] = {
+    {"status", command_status, "processes, lanes and counters of the hooksd with this PORT or RING_PATH"},
+    {"migrate", command_migrate, "bring the schema in DATABASE_URL to this version; safe to run at any time"},
+};
+
+#define COMMAND_COUNT (sizeof commands / sizeof *commands)
+
+static void
+print_help(FILE *out)
+{
+	fprintf(out, "usage: hooksctl COMMAND [--option=value ...]\n\nCommands:\n");
+	for (size_t i = 0; i < COMMAND_COUNT; i++)
+		fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].help);
+	fprintf(out, "\nOptions are those of hooksd, as flags or environment variables: `hooksd --help` lists them.\n"
+		     "Exit codes: 0 done, 1 failed, 64 wrong usage or configuration.\n");
+}
+
+static int
+run(const struct command *command, int argc, char **argv)
+{
+	struct config config = {0};
+	struct error err;
+	int request = config_load(&config, argc, argv, &err);
+	int code;
+
+	if (request < 0) {
+		fprintf(stderr, "hooksctl %s: %s\n", command->name, err.text);
+		return COMMAND_USAGE;
+	}
+	if (request == CONFIG_HELP) {
+		print_help(stdout);
+		code = COMMAND_OK;
+	} else {
+		log_init("hooksctl", config.log_level, config.log_format);
+		code = command->run(&config);
+	}
+	config_free(&config);
+	return code;
+}
+
+int
+main(int argc, char **argv)
+{
+	const char *name = argc > 1 ? argv[1] : "";
+
+	if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0) {
+		printf("hooksctl %s\n", HOOKS_VERSION);
+		return COMMAND_OK;
+	}
+	if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
+		print_help(stdout);
+		return COMMAND_OK;
+	}
+	for (size_t i = 0; i < COMMAND_COUNT; i++)
+		if (strcmp(name, commands[i].name) == 0)
+			return run(&commands[i], argc - 1, argv + 1);
+	if (name[0] != '\0')
+		fprintf(stderr, "hooksctl: there is no command '%s'\n", name);
+	print_help(stderr);
+	return COMMAND_USAGE;
+}

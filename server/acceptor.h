@@ -1,0 +1,38 @@
+/*
+ * The acceptor process: one libh2o loop, one listening socket, one lane to every writer.
+ */
+#ifndef SERVER_ACCEPTOR_H
+#define SERVER_ACCEPTOR_H
+
+#include <h2o.h>
+#include <stdint.h>
+
+#include "base/config.h"
+#include "ingest/uuid.h"
+#include "server/pending.h"
+#include "shm/segment.h"
+
+struct acceptor {
+	const struct config *config;
+	const struct segment *segment;
+	struct process_slot *slot; /* this process's own */
+	struct lane lanes[WRITERS_MAX];
+	struct pending_queue pending[WRITERS_MAX];
+	struct wake writers[WRITERS_MAX];
+	struct uuid_source ids;
+	h2o_globalconf_t globalconf;
+	h2o_context_t context;
+	h2o_accept_ctx_t accept;
+	h2o_socket_t *listener; /* NULL once draining */
+	uint32_t connections;
+	int64_t drain_deadline_us; /* steady; 0: not draining */
+	bool accept_paused; /* out of descriptors */
+	h2o_timeout_t pause_timeout;
+	h2o_timeout_entry_t pause_entry;
+	int signal_fd;
+};
+
+/* Serves listen_fd until told to drain. Runs in the child; its result is the exit code. config is read, not kept. */
+int acceptor_main(const struct config *config, const struct segment *segment, uint32_t index, int listen_fd);
+
+#endif

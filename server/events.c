@@ -1,0 +1,238 @@
+/*
+ * The path of events through an acceptor:
+ *
+ *   media type, encoding -> lane of the connection -> decode into free ring space -> publish -> wake the writer
+ *     -> ACK=queued: answer now | ACK=durable: answer when the lane has been released past the parcel
+ *
+ * A connection always uses the same lane, so its events reach the store in the order they were sent.
+ */
+#include "server/events.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "ingest/decode.h"
+#include "ingest/inflate.h"
+#include "shm/record.h"
+#include "server/reply.h"
+#include "shm/record.h"
+
+static struct span
+header_value(const h2o_req_t *req, const h2o_token_t *token)
+{
+	ssize_t at = h2o_find_header(&req->headers, token, -1);
+
+	if (at == -1)
+		return (struct span){NULL, 0};
+	return (struct span){req->headers.entries[at].value.base, req->headers.entries[at].value.len};
+}
+
+/* Whether a Content-Type's media type, parameters and case left aside, is that one. */
+static bool
+media_type_is(struct span value, const char *type)
+{
+	const char *end = memchr(value.base, ';', value.len);
+	size_t len = end != NULL ? (size_t)(end - value.base) : value.len;
+
+	while (len > 0 && (value.base[len - 1] == ' ' || value.base[len - 1] == '\t'))
+		len--;
+	return len == strlen(type) && strncasecmp(value.base, type, len) == 0;
+}
+
+/* What the body is, or -1 when it is answered with 415. A body without a type is taken as JSON. */
+static int
+body_kind_of(h2o_req_t *req, bool batch)
+{
+	static const char *const ndjson[] = {"application/x-ndjson", "application/ndjson", "application/jsonl",
+	    "application/x-jsonlines", "application/jsonlines"};
+	struct span type = header_value(req, H2O_TOKEN_CONTENT_TYPE);
+
+	if (type.len == 0 || media_type_is(type, "application/json") || media_type_is(type, "text/json"))
+		return batch ? BODY_ARRAY : BODY_EVENT;
+	for (size_t i = 0; i < sizeof ndjson / sizeof *ndjson; i++)
+		if (media_type_is(type, ndjson[i])) {
+			if (batch)
+				return BODY_NDJSON;
+			reply_error(
+			    req, 415, "NDJSON goes to /events/batch; /events takes one application/json object");
+			return -1;
+		}
+	reply_error(req, 415,
+	    batch ? "Content-Type must be application/json (an array of events) or application/x-ndjson (one a line)"
+		  : "Content-Type must be application/json (with curl: -H 'Content-Type: application/json')");
+	return -1;
+}
+
+/*
+ * The decoded body: req->entity itself, or *inflated (malloc'ed, to be freed by the caller). Returns false when the
+ * request has been answered.
+ */
+static bool
+decoded_body(const struct acceptor *acceptor, h2o_req_t *req, struct span *body, char **inflated)
+{
+	struct span coding = header_value(req, H2O_TOKEN_CONTENT_ENCODING);
+	size_t max = acceptor->config->max_body_bytes;
+	enum content_encoding encoding = ENCODING_IDENTITY;
+	struct error err;
+
+	*inflated = NULL;
+	*body = (struct span){req->entity.base, req->entity.len};
+	if (body->len > max) {
+		reply_error(req, 413, "The body is larger than this server takes (MAX_BODY_BYTES)");
+		return false;
+	}
+	if (!content_encoding_parse(coding.base, coding.len, &encoding)) {
+		reply_error(req, 415, "Content-Encoding must be gzip, zstd or identity");
+		return false;
+	}
+	if (encoding == ENCODING_IDENTITY)
+		return true;
+
+	switch (inflate_body(encoding, body->base, body->len, max, inflated, &body->len, &err)) {
+	case 0:
+		body->base = *inflated;
+		return true;
+	case INFLATE_TOO_LARGE:
+		reply_error(req, 413, "The decompressed body is larger than this server takes (MAX_BODY_BYTES)");
+		return false;
+	default:
+		reply_error(req, 400, err.text);
+		return false;
+	}
+}
+
+static void
+accepted(struct acceptor *acceptor, h2o_req_t *req, uint32_t events, const char *reached)
+{
+	counter_add(acceptor->slot, COUNTER_REQUESTS_ACCEPTED, 1);
+	reply_accepted(req, events, reached);
+}
+
+static void
+busy(struct acceptor *acceptor, h2o_req_t *req, const char *text)
+{
+	counter_add(acceptor->slot, COUNTER_REQUESTS_REFUSED, 1);
+	reply_busy(req, text);
+}
+
+static void
+publish(struct acceptor *acceptor, h2o_req_t *req, uint32_t writer, const struct decode_result *result)
+{
+	bool durable = acceptor->config->ack == ACK_DURABLE;
+	uint32_t position;
+
+	/* Counted first: whoever sees the events stored has seen them received. */
+	counter_add(acceptor->slot, COUNTER_RECEIVED, result->events);
+	counter_add(acceptor->slot, COUNTER_SANITISED, result->sanitised);
+	position = lane_publish(&acceptor->lanes[writer], result->bytes, result->events);
+	wake_up(&acceptor->writers[writer]);
+	if (durable)
+		pending_push(&acceptor->pending[writer],
+		    (struct pending){.request = req, .position = position, .events = result->events});
+	else
+		accepted(acceptor, req, result->events, "queued");
+}
+
+static void
+decode_and_publish(struct acceptor *acceptor, h2o_req_t *req, struct span body, enum body_kind kind)
+{
+	uint32_t writer = (uint32_t)(req->conn->id % acceptor->segment->writers);
+	const struct lane *lane = &acceptor->lanes[writer];
+	bool durable = acceptor->config->ack == ACK_DURABLE;
+	struct decode_env env = {
+	    .max_event_bytes = acceptor->config->max_event_bytes,
+	    .max_events = acceptor->config->max_batch_events,
+	    .now_us = clock_wall_us(),
+	    .ids = &acceptor->ids,
+	};
+	struct decode_result result;
+	size_t available;
+	char *space;
+
+	/* Nothing waits on a store that is not there: an acknowledgement could not be given in time. */
+	if (durable && ck_pr_load_32(&segment_writer(acceptor->segment, writer)->store_state) != STORE_READY) {
+		busy(acceptor, req, "The store is not available; nothing of this request was kept, try again");
+		return;
+	}
+	space = lane_reserve(lane, &available);
+	switch (decode_body(body.base, body.len, kind, &env, space, available, &result)) {
+	case DECODE_OK:
+		if (result.events > 0)
+			publish(acceptor, req, writer, &result);
+		else
+			accepted(acceptor, req, 0, durable ? "stored" : "queued");
+		break;
+	case DECODE_INVALID:
+		counter_add(acceptor->slot, COUNTER_REQUESTS_REJECTED, 1);
+		reply_invalid(req, &result);
+		break;
+	case DECODE_TOO_LARGE:
+		counter_add(acceptor->slot, COUNTER_REQUESTS_REJECTED, 1);
+		reply_too_large(req, &result.errors[0]);
+		break;
+	case DECODE_NO_SPACE:
+		if (available == lane->arena_bytes) {
+			counter_add(acceptor->slot, COUNTER_REQUESTS_REJECTED, 1);
+			reply_error(req, 413,
+			    "The request does not fit into an empty lane of the ring; send it in smaller batches");
+		} else {
+			busy(acceptor, req, "The ring is full; nothing of this request was kept, try again");
+		}
+		break;
+	}
+}
+
+void
+events_post(struct acceptor *acceptor, h2o_req_t *req, bool batch)
+{
+	int kind = body_kind_of(req, batch);
+	struct span body;
+	char *inflated = NULL;
+
+	if (kind >= 0 && decoded_body(acceptor, req, &body, &inflated))
+		decode_and_publish(acceptor, req, body, (enum body_kind)kind);
+	else
+		counter_add(acceptor->slot, COUNTER_REQUESTS_REJECTED, 1);
+	free(inflated);
+}
+
+bool
+events_answer(struct acceptor *acceptor)
+{
+	bool any = false;
+
+	for (uint32_t w = 0; w < acceptor->segment->writers; w++) {
+		struct pending_queue *queue = &acceptor->pending[w];
+		uint32_t released;
+
+		if (queue->count == 0)
+			continue;
+		released = lane_released(&acceptor->lanes[w]);
+		while (pending_due(queue, released)) {
+			struct pending item = pending_pop(queue);
+
+			accepted(acceptor, item.request, item.events, "stored");
+			any = true;
+		}
+	}
+	return any;
+}
+
+bool
+events_answer_due(const struct acceptor *acceptor)
+{
+	for (uint32_t w = 0; w < acceptor->segment->writers; w++)
+		if (pending_due(&acceptor->pending[w], lane_released(&acceptor->lanes[w])))
+			return true;
+	return false;
+}
+
+bool
+events_waiting(const struct acceptor *acceptor)
+{
+	for (uint32_t w = 0; w < acceptor->segment->writers; w++)
+		if (acceptor->pending[w].count > 0)
+			return true;
+	return false;
+}

@@ -1,0 +1,131 @@
+/*
+ * hooksd: reads the configuration, opens the ring and the sockets, and hands the process table to the supervisor. The
+ * one file that names both acceptors and writers.
+ */
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/config.h"
+#include "base/version.h"
+#include "server/acceptor.h"
+#include "server/listener.h"
+#include "server/process.h"
+#include "shm/segment.h"
+#include "writer/writer.h"
+
+struct service {
+	struct config config;
+	struct segment segment;
+	int listeners[ACCEPTORS_MAX];
+	int argc;
+	char **argv;
+};
+
+static int
+run_acceptor(void *context, uint32_t index)
+{
+	struct service *service = context;
+
+	config_forget_secrets(&service->config, service->argc, service->argv);
+	for (uint32_t a = 0; a < service->segment.acceptors; a++)
+		if (a != index)
+			close(service->listeners[a]);
+	return acceptor_main(&service->config, &service->segment, index, service->listeners[index]);
+}
+
+static int
+run_writer(void *context, uint32_t index)
+{
+	struct service *service = context;
+
+	for (uint32_t a = 0; a < service->segment.acceptors; a++)
+		close(service->listeners[a]);
+	return writer_main(&service->config, &service->segment, index, signals_open(false));
+}
+
+/* Connections are descriptors: take as many as the administrator allows. */
+static void
+raise_descriptor_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+		limit.rlim_cur = limit.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &limit);
+	}
+}
+
+static int
+serve(struct service *service)
+{
+	struct config *config = &service->config;
+	struct segment *segment = &service->segment;
+	struct error err;
+	int code;
+
+	if (segment_open(segment, config, &err) != 0 ||
+	    listeners_open(config->host, &config->port, segment->acceptors, service->listeners, &err) != 0) {
+		log_error("cannot start", LOG_STR("error", err.text));
+		return EXIT_FAILED;
+	}
+	raise_descriptor_limit();
+
+	const struct role roles[] = {
+	    {.name = "acceptor",
+		.count = segment->acceptors,
+		.first_slot = 0,
+		.run = run_acceptor,
+		.rolls_on_hup = true},
+	    {.name = "writer", .count = segment->writers, .first_slot = segment->acceptors, .run = run_writer},
+	};
+
+	code = supervise(roles, sizeof roles / sizeof *roles, service, config, segment);
+	if (code != EXIT_EVENTS_LEFT)
+		segment_unlink(config->ring_path);
+	segment_close(segment);
+	return code;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct service service = {.argc = argc, .argv = argv};
+	struct error err;
+	int request;
+	int code = EXIT_DRAINED;
+
+	signal(SIGPIPE, SIG_IGN);
+	log_init("master", LOG_INFO, LOG_TEXT);
+	if (argc == 2 && strcmp(argv[1], "--print-options-markdown") == 0) {
+		config_print_markdown(stdout); /* for the README's table and the test that compares it */
+		return EXIT_DRAINED;
+	}
+	request = config_load(&service.config, argc, argv, &err);
+	if (request < 0) {
+		fprintf(stderr, "hooksd: %s\n", err.text);
+		return EXIT_BAD_CONFIG;
+	}
+	log_init("master", service.config.log_level, service.config.log_format);
+
+	switch (request) {
+	case CONFIG_HELP:
+		config_print_help(stdout, "hooksd");
+		break;
+	case CONFIG_VERSION:
+		printf("hooksd %s\n", HOOKS_VERSION);
+		break;
+	case CONFIG_CHECK:
+		printf("configuration ok\n");
+		break;
+	case CONFIG_PRINT:
+		config_print(stdout, &service.config);
+		break;
+	default:
+		code = serve(&service);
+	}
+	config_free(&service.config);
+	return code;
+}

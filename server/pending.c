@@ -1,0 +1,47 @@
+/* A growing circular queue. */
+#include "server/pending.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
+
+static void
+grow(struct pending_queue *queue)
+{
+	uint32_t capacity = queue->capacity == 0 ? 64 : queue->capacity * 2;
+	struct pending *items = mem_new(capacity, sizeof *items);
+
+	for (uint32_t i = 0; i < queue->count; i++)
+		items[i] = queue->items[(queue->head + i) & (queue->capacity - 1)];
+	free(queue->items);
+	queue->items = items;
+	queue->capacity = capacity;
+	queue->head = 0;
+}
+
+void
+pending_push(struct pending_queue *queue, struct pending item)
+{
+	if (queue->count == queue->capacity)
+		grow(queue);
+	queue->items[(queue->head + queue->count++) & (queue->capacity - 1)] = item;
+}
+
+bool
+pending_due(const struct pending_queue *queue, uint32_t released)
+{
+	/* Positions run free: only their difference means something. */
+	return queue->count > 0 && (int32_t)(released - queue->items[queue->head].position) >= 0;
+}
+
+struct pending
+pending_pop(struct pending_queue *queue)
+{
+	assert(queue->count > 0);
+	struct pending item = queue->items[queue->head];
+
+	queue->head = (queue->head + 1) & (queue->capacity - 1);
+	queue->count--;
+	return item;
+}

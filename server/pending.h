@@ -1,0 +1,33 @@
+/*
+ * Requests that wait for their events to be stored. Lanes are in order, so a lane's waiting requests are a queue, and
+ * one number, the lane's released position, says how far to answer it. One queue per lane, in the acceptor's memory.
+ */
+#ifndef SERVER_PENDING_H
+#define SERVER_PENDING_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct pending {
+	void *request; /* borrowed: the HTTP layer keeps it until it is answered */
+	uint32_t position; /* what lane_publish() returned */
+	uint32_t events;
+};
+
+/* All zero is an empty queue. */
+struct pending_queue {
+	struct pending *items; /* capacity of them, a power of two */
+	uint32_t capacity, head, count;
+};
+
+/* Appends; positions must come in ascending order. Ends the process when out of memory. */
+void pending_push(struct pending_queue *queue, struct pending item);
+
+/* Whether the oldest request is answered by that released position. */
+bool pending_due(const struct pending_queue *queue, uint32_t released);
+
+/* Takes the oldest one; the queue is not empty. */
+struct pending pending_pop(struct pending_queue *queue);
+
+#endif

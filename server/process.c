@@ -1,0 +1,404 @@
+/*
+ * The supervisor: fork, reap, restart with backoff and budget, drain, roll. Signals, deaths and the children's
+ * announcements arrive on two descriptors of one poll loop; every decision is taken there, in step().
+ */
+#include "server/process.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/backoff.h"
+#include "base/clock.h"
+#include "base/mem.h"
+
+/* A process that dies this soon after its start did not work; so many of those in a row end the service. */
+#define SHORT_LIFE_US (1000 * 1000)
+#define RESTART_BUDGET 20
+
+struct child {
+	const struct role *role;
+	struct process_slot *slot;
+	uint32_t index;
+	pid_t pid; /* 0: not running */
+	int64_t started_us; /* steady */
+	int64_t start_at_us; /* when not running: when to start it; 0: never again */
+	uint32_t short_lives;
+	bool told_to_stop;
+	struct backoff backoff;
+};
+
+struct supervisor {
+	const struct role *roles;
+	uint32_t role_count;
+	void *context;
+	const struct config *config;
+	const struct segment *segment;
+	struct child *children;
+	uint32_t child_count;
+	int signal_fd;
+	bool ready; /* the ready line has been logged */
+	bool draining;
+	bool killed;
+	int64_t deadline_us; /* steady; when draining */
+	uint32_t rolling; /* the child that is being replaced on HUP; child_count: none */
+	pid_t rolled_pid; /* its predecessor, once told to stop; 0 before */
+	int exit_code;
+};
+
+int
+signals_open(bool master)
+{
+	sigset_t set;
+	int fd;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	if (master)
+		sigaddset(&set, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+	if (fd < 0) {
+		log_error("cannot make a signalfd", LOG_STR("error", strerror(errno)));
+		exit(EXIT_FAILED);
+	}
+	return fd;
+}
+
+int
+signals_next(int fd)
+{
+	struct signalfd_siginfo info;
+
+	return read(fd, &info, sizeof info) == (ssize_t)sizeof info ? (int)info.ssi_signo : 0;
+}
+
+static void
+start(struct supervisor *s, struct child *c)
+{
+	pid_t master = getpid();
+	pid_t pid;
+
+	c->slot->state = PROCESS_STARTING;
+	c->slot->sleeping = 0;
+	c->slot->started_us = clock_wall_us();
+	c->started_us = clock_steady_us();
+	c->start_at_us = 0;
+	c->told_to_stop = false;
+	pid = fork();
+	if (pid < 0) {
+		log_error("cannot fork", LOG_STR("role", c->role->name), LOG_STR("error", strerror(errno)));
+		c->start_at_us = clock_steady_us() + backoff_next_ms(&c->backoff) * 1000;
+		return;
+	}
+	if (pid == 0) {
+		char name[32];
+
+		/* Killed at any instruction is safe by design, so a child need not learn gently that its master died. */
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (getppid() != master)
+			_exit(EXIT_FAILED);
+		close(s->signal_fd);
+		signal(SIGINT, SIG_IGN); /* the terminal's Ctrl-C is for the master, which then drains in order */
+		(void)snprintf(name, sizeof name, "%s-%u", c->role->name, c->index);
+		prctl(PR_SET_NAME, name);
+		log_init(name, s->config->log_level, s->config->log_format);
+		c->slot->pid = getpid();
+		exit(c->role->run(s->context, c->index));
+	}
+	c->pid = pid;
+	c->slot->pid = pid;
+	log_debug("started", LOG_STR("role", c->role->name), LOG_UINT("index", c->index), LOG_INT("child", pid));
+}
+
+static void
+tell(struct child *c, int signo)
+{
+	if (c->pid != 0)
+		(void)kill(c->pid, signo);
+}
+
+static void
+kill_all(struct supervisor *s)
+{
+	s->killed = true;
+	for (uint32_t i = 0; i < s->child_count; i++) {
+		s->children[i].start_at_us = 0;
+		tell(&s->children[i], SIGKILL);
+	}
+}
+
+/* The last role empties what the ones before it have left. */
+static bool
+last_role(const struct supervisor *s, const struct child *c)
+{
+	return c->role == &s->roles[s->role_count - 1];
+}
+
+static void
+begin_drain(struct supervisor *s, const char *why)
+{
+	s->draining = true;
+	s->segment->header->draining = 1;
+	s->rolling = s->child_count;
+	s->deadline_us = clock_steady_us() + (int64_t)s->config->drain_timeout_seconds * 1000000;
+	for (uint32_t i = 0; i < s->child_count; i++)
+		if (!last_role(s, &s->children[i]))
+			s->children[i].start_at_us = 0;
+	log_info("draining", LOG_STR("reason", why), LOG_UINT("events_waiting", segment_events_waiting(s->segment)));
+}
+
+static void
+obituary(struct supervisor *s, struct child *c, int status)
+{
+	int64_t lived_us = clock_steady_us() - c->started_us;
+	bool signalled = WIFSIGNALED(status);
+	int code = signalled ? WTERMSIG(status) : WEXITSTATUS(status);
+	bool asked = c->told_to_stop && !signalled && code == 0;
+	pid_t pid = c->pid;
+
+	c->pid = 0;
+	c->slot->pid = 0;
+	c->slot->state = PROCESS_DOWN;
+	if (asked || s->killed) {
+		log_debug(
+		    "stopped", LOG_STR("role", c->role->name), LOG_UINT("index", c->index), LOG_INT("child", pid));
+		/* Rolled: its successor takes over at once. Draining: it has done its part. */
+		c->start_at_us = s->draining ? 0 : clock_steady_us();
+		return;
+	}
+
+	uint32_t wait_ms = 0;
+
+	if (lived_us >= SHORT_LIFE_US) {
+		c->short_lives = 0;
+		backoff_reset(&c->backoff);
+	} else {
+		c->short_lives++;
+	}
+	/* While draining, only the last role is needed, and only while there is something left for it to do. */
+	if (!s->draining || (last_role(s, c) && (!c->told_to_stop || segment_events_waiting(s->segment) > 0)))
+		wait_ms = backoff_next_ms(&c->backoff);
+	c->start_at_us = wait_ms == 0 ? 0 : clock_steady_us() + (int64_t)wait_ms * 1000;
+	counter_add(c->slot, COUNTER_RESTARTS, 1);
+	log_error("process died", LOG_STR("role", c->role->name), LOG_UINT("index", c->index), LOG_INT("child", pid),
+	    LOG_STR("cause", signalled ? strsignal(code) : "exit"), LOG_INT(signalled ? "signal" : "exit_code", code),
+	    LOG_INT("lived_ms", lived_us / 1000), LOG_UINT("restart_in_ms", wait_ms));
+	if (c->short_lives >= RESTART_BUDGET && !s->draining) {
+		log_error("restart budget used up: the process does not live for a second; giving up",
+		    LOG_STR("role", c->role->name), LOG_UINT("index", c->index), LOG_UINT("tries", RESTART_BUDGET));
+		s->exit_code = EXIT_FAILED;
+		begin_drain(s, "restart budget used up");
+	}
+}
+
+static void
+reap(struct supervisor *s)
+{
+	int status;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+		for (uint32_t i = 0; i < s->child_count; i++)
+			if (s->children[i].pid == pid)
+				obituary(s, &s->children[i], status);
+}
+
+static void
+on_hup(struct supervisor *s)
+{
+	log_info("SIGHUP: reopening files, replacing processes one by one");
+	for (uint32_t i = 0; i < s->child_count; i++)
+		if (!s->children[i].role->rolls_on_hup)
+			tell(&s->children[i], SIGHUP);
+		else if (s->rolling > i)
+			s->rolling = i;
+	s->rolled_pid = 0;
+}
+
+static void
+on_signal(struct supervisor *s, int signo)
+{
+	switch (signo) {
+	case SIGCHLD:
+		reap(s);
+		break;
+	case SIGHUP:
+		if (!s->draining)
+			on_hup(s);
+		break;
+	case SIGTERM:
+	case SIGINT:
+		if (!s->draining) {
+			begin_drain(s, strsignal(signo));
+		} else {
+			log_warning("second signal: leaving at once", LOG_STR("signal", strsignal(signo)));
+			kill_all(s);
+		}
+		break;
+	default:
+		assert(!"a signal that is not in the set");
+	}
+}
+
+static void
+start_what_is_due(struct supervisor *s, int64_t now)
+{
+	for (uint32_t i = 0; i < s->child_count; i++) {
+		struct child *c = &s->children[i];
+
+		if (c->pid == 0 && c->start_at_us != 0 && c->start_at_us <= now)
+			start(s, c);
+	}
+}
+
+/* Replaces one process at a time: the next one is told to stop when this one's successor is ready. */
+static void
+roll(struct supervisor *s)
+{
+	while (s->rolling < s->child_count) {
+		struct child *c = &s->children[s->rolling];
+
+		if (c->role->rolls_on_hup && s->rolled_pid == 0) {
+			if (c->pid == 0)
+				return;
+			s->rolled_pid = c->pid;
+			c->told_to_stop = true;
+			tell(c, SIGTERM);
+			return;
+		}
+		if (c->role->rolls_on_hup &&
+		    (c->pid == 0 || c->pid == s->rolled_pid || c->slot->state != PROCESS_READY))
+			return;
+		s->rolled_pid = 0;
+		s->rolling++;
+	}
+}
+
+/* Tells the processes whose turn it is to stop. Returns false when none are left. */
+static bool
+drain(struct supervisor *s, int64_t now)
+{
+	const struct role *role = NULL;
+
+	for (uint32_t i = 0; i < s->child_count && role == NULL; i++)
+		if (s->children[i].pid != 0 || s->children[i].start_at_us != 0)
+			role = s->children[i].role;
+	if (role == NULL)
+		return false;
+	for (uint32_t i = 0; i < s->child_count; i++) {
+		struct child *c = &s->children[i];
+
+		if (c->role == role && c->pid != 0 && !c->told_to_stop) {
+			c->told_to_stop = true;
+			tell(c, SIGTERM);
+		}
+	}
+	if (now >= s->deadline_us && !s->killed) {
+		log_warning("drain time-out: stopping what is left", LOG_STR("option", "DRAIN_TIMEOUT_SECONDS"),
+		    LOG_STR("role", role->name), LOG_UINT("events_waiting", segment_events_waiting(s->segment)));
+		kill_all(s);
+	}
+	return true;
+}
+
+static void
+log_when_ready(struct supervisor *s)
+{
+	if (s->ready)
+		return;
+	for (uint32_t i = 0; i < s->child_count; i++)
+		if (s->children[i].slot->state != PROCESS_READY)
+			return;
+	s->ready = true;
+	log_info("ready", LOG_STR("host", s->config->host), LOG_UINT("port", s->config->port),
+	    LOG_STR("storage", storage_name(s->config->storage)),
+	    LOG_STR("ack", s->config->ack == ACK_DURABLE ? "durable" : "queued"),
+	    LOG_UINT("acceptors", s->segment->acceptors), LOG_UINT("writers", s->segment->writers));
+}
+
+/* Milliseconds until the next thing that is due by the clock, -1 for never. */
+static int
+time_to_next(const struct supervisor *s, int64_t now)
+{
+	int64_t next = s->draining && !s->killed ? s->deadline_us : INT64_MAX;
+
+	for (uint32_t i = 0; i < s->child_count; i++)
+		if (s->children[i].start_at_us != 0 && s->children[i].start_at_us < next)
+			next = s->children[i].start_at_us;
+	if (next == INT64_MAX)
+		return -1;
+	return next <= now ? 0 : (int)((next - now + 999) / 1000);
+}
+
+int
+supervise(
+    const struct role *roles, uint32_t count, void *context, const struct config *config, const struct segment *segment)
+{
+	struct supervisor s = {
+	    .roles = roles, .role_count = count, .context = context, .config = config, .segment = segment};
+
+	s.signal_fd = signals_open(true);
+	for (uint32_t r = 0; r < count; r++)
+		s.child_count += roles[r].count;
+	s.rolling = s.child_count;
+	s.children = mem_new(s.child_count, sizeof *s.children);
+	for (uint32_t r = 0, i = 0; r < count; r++)
+		for (uint32_t k = 0; k < roles[r].count; k++, i++)
+			s.children[i] = (struct child){
+			    .role = &roles[r],
+			    .slot = &segment->processes[roles[r].first_slot + k],
+			    .index = k,
+			    .start_at_us = 1,
+			    .backoff = {.first_ms = 50, .cap_ms = 5000},
+			};
+
+	for (;;) {
+		struct pollfd fds[] = {
+		    {.fd = s.signal_fd, .events = POLLIN}, {.fd = segment->master_fd, .events = POLLIN}};
+		int64_t now = clock_steady_us();
+		uint64_t announced;
+		int signo;
+
+		start_what_is_due(&s, now);
+		if (s.draining) {
+			if (!drain(&s, now))
+				break;
+		} else {
+			log_when_ready(&s);
+			roll(&s);
+		}
+		if (poll(fds, 2, time_to_next(&s, now)) < 0 && errno != EINTR) {
+			log_error("poll failed", LOG_STR("error", strerror(errno)));
+			s.exit_code = EXIT_FAILED;
+			kill_all(&s);
+			break;
+		}
+		(void)!read(segment->master_fd, &announced, sizeof announced);
+		while ((signo = signals_next(s.signal_fd)) != 0)
+			on_signal(&s, signo);
+	}
+
+	uint64_t left = segment_events_waiting(segment);
+
+	free(s.children);
+	close(s.signal_fd);
+	if (left > 0) {
+		log_warning("stopped with events in the ring file: the next start stores them",
+		    LOG_UINT("events_waiting", left), LOG_STR("ring_path", config->ring_path));
+		return EXIT_EVENTS_LEFT;
+	}
+	log_info("stopped", LOG_UINT("received", segment_counter_sum(segment, COUNTER_RECEIVED)),
+	    LOG_UINT("stored", segment_counter_sum(segment, COUNTER_STORED)));
+	return s.exit_code;
+}

@@ -1,0 +1,49 @@
+/*
+ * The process tree as data: one row per role, and the supervisor that keeps the rows' processes running. It knows
+ * processes, signals and time, and nothing of what they do: server/main.c writes the table.
+ */
+#ifndef SERVER_PROCESS_H
+#define SERVER_PROCESS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/config.h"
+#include "base/error.h"
+#include "shm/segment.h"
+
+struct role {
+	const char *name; /* "acceptor" */
+	uint32_t count;
+	uint32_t first_slot; /* of its processes in the segment */
+	/* Runs in the child, signals blocked, stdin and stdout as inherited. Its result is the exit code. */
+	int (*run)(void *context, uint32_t index);
+	bool rolls_on_hup; /* HUP replaces its processes one by one; otherwise HUP is passed on to them */
+};
+
+/* Exit codes of hooksd; README.md documents them. 64 is EX_USAGE of sysexits(3). */
+enum exit_code {
+	EXIT_DRAINED = 0,
+	EXIT_FAILED = 1,
+	EXIT_EVENTS_LEFT = 3, /* stopped with events still in the ring file: the next start stores them */
+	EXIT_BAD_CONFIG = 64,
+};
+
+/*
+ * Forks and supervises roles[0..count) until TERM or INT has been carried out, or a process has used up its restart
+ * budget. Roles drain in the order of the table: a role's processes get TERM when all of the roles before it are gone.
+ * A second TERM or INT, or the drain time-out, kills what is left. Master only; returns an exit_code.
+ */
+int supervise(const struct role *roles, uint32_t count, void *context, const struct config *config,
+    const struct segment *segment);
+
+/*
+ * A signalfd for the signals a process takes as ordinary loop events: TERM, INT, HUP (and CHLD for the master). They
+ * are blocked from the first line of main(). Ends the process if there is no descriptor left.
+ */
+int signals_open(bool master);
+
+/* The next pending signal's number, or 0. */
+int signals_next(int fd);
+
+#endif

@@ -1,0 +1,164 @@
+/* Building responses. Small fixed ones by snprintf, the rest as cJSON trees. */
+#include "server/reply.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define RETRY_AFTER_SECONDS "1"
+
+static const char *
+reason_of(int status)
+{
+	switch (status) {
+	case 200:
+		return "OK";
+	case 202:
+		return "Accepted";
+	case 400:
+		return "Bad Request";
+	case 404:
+		return "Not Found";
+	case 405:
+		return "Method Not Allowed";
+	case 413:
+		return "Content Too Large";
+	case 415:
+		return "Unsupported Media Type";
+	case 422:
+		return "Unprocessable Content";
+	case 503:
+		return "Service Unavailable";
+	default:
+		assert(!"a status without a reason");
+		return "";
+	}
+}
+
+static void
+add_header(h2o_req_t *req, const char *lower_name, const char *name, const char *value)
+{
+	h2o_add_header_by_str(
+	    &req->pool, &req->res.headers, lower_name, strlen(lower_name), 0, name, value, strlen(value));
+}
+
+void
+reply_text(h2o_req_t *req, int status, const char *content_type, const char *body, size_t len)
+{
+	req->res.status = status;
+	req->res.reason = reason_of(status);
+	req->res.content_length = len; /* without it libh2o closes the connection */
+	h2o_add_header(&req->pool, &req->res.headers, H2O_TOKEN_CONTENT_TYPE, "Content-Type", content_type, strlen(content_type));
+	h2o_send_inline(req, body, len);
+}
+
+void
+reply_json(h2o_req_t *req, int status, cJSON *tree)
+{
+	char *text = cJSON_PrintUnformatted(tree);
+
+	assert(text != NULL);
+	reply_text(req, status, "application/json", text, strlen(text));
+	cJSON_free(text);
+	cJSON_Delete(tree);
+}
+
+void
+reply_error(h2o_req_t *req, int status, const char *text)
+{
+	cJSON *tree = cJSON_CreateObject();
+
+	cJSON_AddStringToObject(tree, "detail", text);
+	reply_json(req, status, tree);
+}
+
+void
+reply_busy(h2o_req_t *req, const char *text)
+{
+	add_header(req, "retry-after", "Retry-After", RETRY_AFTER_SECONDS);
+	reply_error(req, 503, text);
+}
+
+void
+reply_method_not_allowed(h2o_req_t *req, const char *allow)
+{
+	char text[128];
+
+	add_header(req, "allow", "Allow", allow);
+	(void)snprintf(text, sizeof text, "Method Not Allowed: this path takes %s", allow);
+	reply_error(req, 405, text);
+}
+
+/* ["body", 1, "session_id"], or ["body", 17] for the byte where the JSON breaks. */
+static cJSON *
+location(const struct decode_error *error)
+{
+	cJSON *loc = cJSON_CreateArray();
+
+	cJSON_AddItemToArray(loc, cJSON_CreateString("body"));
+	if (error->position >= 0) {
+		cJSON_AddItemToArray(loc, cJSON_CreateNumber((double)error->position));
+		return loc;
+	}
+	if (error->index >= 0)
+		cJSON_AddItemToArray(loc, cJSON_CreateNumber((double)error->index));
+	if (error->field != NULL)
+		cJSON_AddItemToArray(loc, cJSON_CreateString(error->field));
+	return loc;
+}
+
+/* {"error": why the JSON breaks} or {"max_length": characters allowed}, if there is something to add. */
+static void
+add_context(cJSON *item, const struct decode_error *error)
+{
+	if (error->reason != NULL)
+		cJSON_AddStringToObject(cJSON_AddObjectToObject(item, "ctx"), "error", error->reason);
+	else if (error->limit > 0)
+		cJSON_AddNumberToObject(cJSON_AddObjectToObject(item, "ctx"), "max_length", error->limit);
+}
+
+void
+reply_invalid(h2o_req_t *req, const struct decode_result *result)
+{
+	cJSON *tree = cJSON_CreateObject();
+	cJSON *detail = cJSON_AddArrayToObject(tree, "detail");
+
+	for (uint32_t i = 0; i < result->error_count; i++) {
+		const struct decode_error *error = &result->errors[i];
+		cJSON *item = cJSON_CreateObject();
+
+		cJSON_AddStringToObject(item, "type", error->type);
+		cJSON_AddItemToObject(item, "loc", location(error));
+		cJSON_AddStringToObject(item, "msg", error->msg);
+		add_context(item, error);
+		cJSON_AddItemToArray(detail, item);
+	}
+	reply_json(req, 422, tree);
+}
+
+void
+reply_too_large(h2o_req_t *req, const struct decode_error *error)
+{
+	char text[160];
+
+	if (error->index >= 0)
+		(void)snprintf(text, sizeof text, "%s: event %lld has more than %u bytes (MAX_EVENT_BYTES)", error->msg,
+		    (long long)error->index, error->limit);
+	else
+		(void)snprintf(text, sizeof text, "%s: at most %u (%s)", error->msg, error->limit,
+		    strcmp(error->type, "too_many_events") == 0 ? "MAX_BATCH_EVENTS" : "MAX_EVENT_BYTES");
+	reply_error(req, 413, text);
+}
+
+void
+reply_accepted(h2o_req_t *req, uint32_t events, const char *reached)
+{
+	char body[96];
+	int len;
+
+	len = snprintf(body, sizeof body, "{\"accepted\":%u,\"message\":\"%s\"}", events,
+	    events > 0 ? "Events accepted" : "No events to store");
+	add_header(req, "x-hooks-ack", "X-Hooks-Ack", reached);
+	reply_text(req, 202, "application/json", body, (size_t)len);
+}

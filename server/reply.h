@@ -1,0 +1,38 @@
+/*
+ * Responses: every one is complete, has a length and a type, and is JSON unless it says otherwise. A request must be
+ * answered exactly once; after that it may be gone.
+ */
+#ifndef SERVER_REPLY_H
+#define SERVER_REPLY_H
+
+#include <cjson/cJSON.h>
+#include <h2o.h>
+#include <stdint.h>
+
+#include "ingest/decode.h"
+
+/* Sends body (copied) with that type. */
+void reply_text(h2o_req_t *req, int status, const char *content_type, const char *body, size_t len);
+
+/* Sends the tree and deletes it. */
+void reply_json(h2o_req_t *req, int status, cJSON *tree);
+
+/* {"detail": "..."}: text is a sentence for a person. */
+void reply_error(h2o_req_t *req, int status, const char *text);
+
+/* 503 with Retry-After: nothing of the request was kept. */
+void reply_busy(h2o_req_t *req, const char *text);
+
+/* 405 with the Allow header. */
+void reply_method_not_allowed(h2o_req_t *req, const char *allow);
+
+/* 422 with the {"detail":[{"type","loc","msg"}]} shape of the original service. */
+void reply_invalid(h2o_req_t *req, const struct decode_result *result);
+
+/* 413 that says which event and which limit. */
+void reply_too_large(h2o_req_t *req, const struct decode_error *error);
+
+/* 202 {"accepted":N,"message":...} and X-Hooks-Ack: what was reached ("stored", "queued"). */
+void reply_accepted(h2o_req_t *req, uint32_t events, const char *reached);
+
+#endif
