@@ -44,30 +44,33 @@ pg_rows_affected(PGresult *result)
 	return strtoull(PQcmdTuples(result), NULL, 10);
 }
 
-/* Makes one line of text in place: line ends and tabs become single spaces, a character cut in half goes. */
+/* Copies text, several lines perhaps, into one: cut at the end of a character where it is too long. */
 static void
-one_line(char *text)
+one_line(struct error *err, const char *text)
 {
-	char *out = text;
+	const char *gap = "";
+	size_t used = 0;
 
-	for (const char *in = text; *in != '\0';) {
-		size_t len = utf8_length(in, strlen(in));
+	while (*text != '\0') {
+		size_t len = utf8_length(text, strlen(text));
 
 		if (len == 0) {
-			in++;
-		} else if ((unsigned char)*in <= ' ') {
-			if (out > text && out[-1] != ' ')
-				*out++ = ' ';
-			in++;
+			text++;
+		} else if ((unsigned char)*text <= ' ') {
+			if (used > 0 && *gap != ';')
+				gap = *text == '\n' ? "; " : " ";
+			text++;
 		} else {
-			memmove(out, in, len);
-			out += len;
-			in += len;
+			if (used + strlen(gap) + len >= sizeof err->text)
+				break;
+			used = (size_t)(stpcpy(err->text + used, gap) - err->text);
+			memcpy(err->text + used, text, len);
+			used += len;
+			text += len;
+			gap = "";
 		}
 	}
-	while (out > text && out[-1] == ' ')
-		out--;
-	*out = '\0';
+	err->text[used] = '\0';
 }
 
 /* Sets *err to what libpq says about the connection. Returns <0. */
@@ -76,8 +79,7 @@ connection_lost(const struct pg *pg, struct error *err)
 {
 	const char *text = PQerrorMessage(pg->conn);
 
-	(void)error_set(err, "%s", text[0] != '\0' ? text : "the connection to PostgreSQL is closed");
-	one_line(err->text);
+	one_line(err, text[0] != '\0' ? text : "the connection to PostgreSQL is closed");
 	return -1;
 }
 
@@ -87,14 +89,18 @@ describe(const PGresult *result, const char *sqlstate, struct error *err)
 {
 	const char *primary = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
 	const char *detail = PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL);
+	struct error text;
 
-	if (primary == NULL) /* made by libpq, not by the server */
-		(void)error_set(err, "%s", PQresultErrorMessage(result));
-	else if (detail == NULL)
-		(void)error_set(err, "%s (SQLSTATE %s)", primary, sqlstate);
+	if (primary == NULL) { /* made by libpq, not by the server */
+		one_line(err, PQresultErrorMessage(result));
+		return;
+	}
+	/* The detail of class 23, a constraint violated, is the row itself, which belongs in no log. */
+	if (detail == NULL || strncmp(sqlstate, "23", 2) == 0)
+		(void)error_set(&text, "%s (SQLSTATE %s)", primary, sqlstate);
 	else
-		(void)error_set(err, "%s (SQLSTATE %s): %s", primary, sqlstate, detail);
-	one_line(err->text);
+		(void)error_set(&text, "%s (SQLSTATE %s): %s", primary, sqlstate, detail);
+	one_line(err, text.text);
 }
 
 static void
@@ -102,8 +108,7 @@ log_notice(void *arg, const char *message)
 {
 	struct error line;
 
-	(void)error_set(&line, "%s", message);
-	one_line(line.text);
+	one_line(&line, message);
 	log_debug("PostgreSQL says", LOG_STR("notice", line.text));
 }
 
@@ -343,7 +348,12 @@ pg_copy_end(struct pg *pg, int64_t deadline_us, uint64_t *rows, struct error *er
 int
 pg_check(struct pg *pg, struct error *err)
 {
-	if (!PQconsumeInput(pg->conn) || PQstatus(pg->conn) != CONNECTION_OK)
-		return connection_lost(pg, err);
-	return 0;
+	struct pollfd pfd = {.fd = PQsocket(pg->conn), .events = POLLIN};
+
+	/* What comes to an idle connection is the server's farewell, and then the end of the stream. */
+	while (pfd.fd >= 0 && poll(&pfd, 1, 0) > 0) {
+		if (!PQconsumeInput(pg->conn))
+			return connection_lost(pg, err);
+	}
+	return PQstatus(pg->conn) == CONNECTION_OK ? 0 : connection_lost(pg, err);
 }

@@ -148,7 +148,7 @@ configure_http(struct acceptor *acceptor)
 	/* One more than the limit: libh2o refuses a chunked body that reaches it, and events_post() knows the limit. */
 	acceptor->globalconf.max_request_entity_size = acceptor->config->max_body_bytes + 1;
 	host = h2o_config_register_host(&acceptor->globalconf, h2o_iovec_init(H2O_STRLIT("default")), 65535);
-	edge_register(host);
+	edge_register(acceptor, host);
 	routes_register(acceptor, host);
 	h2o_context_init(&acceptor->context, h2o_evloop_create(), &acceptor->globalconf);
 	acceptor->accept.ctx = &acceptor->context;

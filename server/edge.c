@@ -20,6 +20,17 @@
 #define LINGER_MS 2000
 #define LINGER_BYTES_MAX (64u << 20)
 
+struct edge_filter {
+	h2o_filter_t super;
+	struct acceptor *acceptor;
+};
+
+/* An error body on its way out. */
+struct edge_ostream {
+	h2o_ostream_t super;
+	struct acceptor *acceptor;
+};
+
 struct lingering {
 	h2o_socket_t *socket;
 	h2o_timeout_t timeout;
@@ -74,10 +85,11 @@ linger(h2o_req_t *req)
 	h2o_socket_read_start(l->socket, on_linger_read);
 }
 
-/* The one and only send of an error body: small, and the socket's buffer is empty, so it is written at once. */
-static void
-send_as_json(h2o_ostream_t *self, h2o_req_t *req, h2o_iovec_t *bufs, size_t count, h2o_send_state_t state)
+/* The body of libh2o's own error, and ours where it can say more. */
+static cJSON *
+error_tree(const struct acceptor *acceptor, const h2o_req_t *req, const h2o_iovec_t *bufs, size_t count)
 {
+	cJSON *tree = cJSON_CreateObject();
 	char text[256];
 	size_t len = 0;
 
@@ -85,15 +97,23 @@ send_as_json(h2o_ostream_t *self, h2o_req_t *req, h2o_iovec_t *bufs, size_t coun
 		for (size_t k = 0; k < bufs[i].len && len + 1 < sizeof text; k++)
 			text[len++] = bufs[i].base[k];
 	text[len] = '\0';
+	cJSON_AddStringToObject(tree, "detail",
+	    req->res.status == 413 ? reply_body_too_large_text(acceptor->config->max_body_bytes) : text);
+	return tree;
+}
 
-	cJSON *tree = cJSON_CreateObject();
-
-	cJSON_AddStringToObject(tree, "detail", text);
+/* The one and only send of an error body: small, and the socket's buffer is empty, so it is written at once. */
+static void
+send_as_json(h2o_ostream_t *self, h2o_req_t *req, h2o_iovec_t *bufs, size_t count, h2o_send_state_t state)
+{
+	struct acceptor *acceptor = ((struct edge_ostream *)self)->acceptor;
+	cJSON *tree = error_tree(acceptor, req, bufs, count);
 	char *json = cJSON_PrintUnformatted(tree);
 	h2o_iovec_t body = h2o_strdup(&req->pool, json, SIZE_MAX);
 
 	cJSON_free(json);
 	cJSON_Delete(tree);
+	counter_add(acceptor->slot, COUNTER_REQUESTS_REJECTED, 1);
 	req->res.content_length = body.len;
 	h2o_ostream_send_next(self, req, &body, 1, state);
 	if (!req->http1_is_persistent)
@@ -106,19 +126,23 @@ on_setup(h2o_filter_t *filter, h2o_req_t *req, h2o_ostream_t **slot)
 	ssize_t at = h2o_find_header(&req->res.headers, H2O_TOKEN_CONTENT_TYPE, -1);
 
 	/* Our own errors are JSON already; what is plain text and an error is libh2o's. */
-	if (req->res.status >= 400 && at != -1 &&
+	if (req->res.status >= 400 && at != -1 && req->res.headers.entries[at].value.len >= 10 &&
 	    h2o_memis(req->res.headers.entries[at].value.base, 10, H2O_STRLIT("text/plain"))) {
-		req->res.headers.entries[at].value = h2o_iovec_init(H2O_STRLIT("application/json"));
-		h2o_ostream_t *ostream = h2o_add_ostream(req, sizeof *ostream, slot);
+		struct edge_ostream *ostream = (void *)h2o_add_ostream(req, sizeof *ostream, slot);
 
-		ostream->do_send = send_as_json;
-		slot = &ostream->next;
+		req->res.headers.entries[at].value = h2o_iovec_init(H2O_STRLIT("application/json"));
+		ostream->acceptor = ((struct edge_filter *)filter)->acceptor;
+		ostream->super.do_send = send_as_json;
+		slot = &ostream->super.next;
 	}
 	h2o_setup_next_ostream(req, slot);
 }
 
 void
-edge_register(h2o_hostconf_t *host)
+edge_register(struct acceptor *acceptor, h2o_hostconf_t *host)
 {
-	h2o_create_filter(&host->fallback_path, sizeof(h2o_filter_t))->on_setup_ostream = on_setup;
+	struct edge_filter *filter = (void *)h2o_create_filter(&host->fallback_path, sizeof *filter);
+
+	filter->super.on_setup_ostream = on_setup;
+	filter->acceptor = acceptor;
 }

@@ -5,9 +5,9 @@
 #ifndef SERVER_EDGE_H
 #define SERVER_EDGE_H
 
-#include <h2o.h>
+#include "server/acceptor.h"
 
-/* Registers the filter for every path of that host. */
-void edge_register(h2o_hostconf_t *host);
+/* Registers the filter for every path of that host. Acceptor only, before its loop starts. */
+void edge_register(struct acceptor *acceptor, h2o_hostconf_t *host);
 
 #endif

@@ -79,7 +79,7 @@ decoded_body(const struct acceptor *acceptor, h2o_req_t *req, struct span *body,
 	*inflated = NULL;
 	*body = (struct span){req->entity.base, req->entity.len};
 	if (body->len > max) {
-		reply_error(req, 413, "The body is larger than this server takes (MAX_BODY_BYTES)");
+		reply_error(req, 413, reply_body_too_large_text(max));
 		return false;
 	}
 	if (!content_encoding_parse(coding.base, coding.len, &encoding)) {
@@ -94,7 +94,7 @@ decoded_body(const struct acceptor *acceptor, h2o_req_t *req, struct span *body,
 		body->base = *inflated;
 		return true;
 	case INFLATE_TOO_LARGE:
-		reply_error(req, 413, "The decompressed body is larger than this server takes (MAX_BODY_BYTES)");
+		reply_error(req, 413, reply_body_too_large_text(max));
 		return false;
 	default:
 		reply_error(req, 400, err.text);
@@ -134,6 +134,19 @@ publish(struct acceptor *acceptor, h2o_req_t *req, uint32_t writer, const struct
 		accepted(acceptor, req, result->events, "queued");
 }
 
+/*
+ * Whether events for that writer are taken. ACK=durable: only while the store is there, because an acknowledgement could
+ * not be given. ACK=queued: the ring bridges an outage, but not a store that has never been reached, which is a mistake
+ * in the configuration that must not look like success.
+ */
+static bool
+store_lets_in(const struct acceptor *acceptor, uint32_t writer)
+{
+	uint32_t state = ck_pr_load_32(&segment_writer(acceptor->segment, writer)->store_state);
+
+	return state == STORE_READY || (acceptor->config->ack == ACK_QUEUED && state == STORE_AWAY);
+}
+
 static void
 decode_and_publish(struct acceptor *acceptor, h2o_req_t *req, struct span body, enum body_kind kind)
 {
@@ -150,8 +163,7 @@ decode_and_publish(struct acceptor *acceptor, h2o_req_t *req, struct span body, 
 	size_t available;
 	char *space;
 
-	/* Nothing waits on a store that is not there: an acknowledgement could not be given in time. */
-	if (durable && ck_pr_load_32(&segment_writer(acceptor->segment, writer)->store_state) != STORE_READY) {
+	if (!store_lets_in(acceptor, writer)) {
 		busy(acceptor, req, "The store is not available; nothing of this request was kept, try again");
 		return;
 	}

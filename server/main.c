@@ -99,7 +99,7 @@ main(int argc, char **argv)
 
 	signal(SIGPIPE, SIG_IGN);
 	log_init("master", LOG_INFO, LOG_TEXT);
-	if (argc == 2 && strcmp(argv[1], "--print-options-markdown") == 0) {
+	if (argc == 2 && strcmp(argv[1], "--print-config-markdown") == 0) {
 		config_print_markdown(stdout); /* for the README's table and the test that compares it */
 		return EXIT_DRAINED;
 	}

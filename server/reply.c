@@ -49,7 +49,8 @@ reply_text(h2o_req_t *req, int status, const char *content_type, const char *bod
 	req->res.status = status;
 	req->res.reason = reason_of(status);
 	req->res.content_length = len; /* without it libh2o closes the connection */
-	h2o_add_header(&req->pool, &req->res.headers, H2O_TOKEN_CONTENT_TYPE, "Content-Type", content_type, strlen(content_type));
+	h2o_add_header(
+	    &req->pool, &req->res.headers, H2O_TOKEN_CONTENT_TYPE, "Content-Type", content_type, strlen(content_type));
 	h2o_send_inline(req, body, len);
 }
 
@@ -78,6 +79,17 @@ reply_busy(h2o_req_t *req, const char *text)
 {
 	add_header(req, "retry-after", "Retry-After", RETRY_AFTER_SECONDS);
 	reply_error(req, 503, text);
+}
+
+const char *
+reply_body_too_large_text(uint64_t limit)
+{
+	static char text[128];
+
+	(void)snprintf(text, sizeof text,
+	    "The body, decompressed, has more than %llu bytes (MAX_BODY_BYTES): send smaller batches",
+	    (unsigned long long)limit);
+	return text;
 }
 
 void

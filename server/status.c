@@ -29,7 +29,7 @@ static const char *
 trouble_text(const struct process_slot *slot)
 {
 	return ck_pr_load_32(&slot->store_state) == STORE_AWAY ? "the store is away, reconnecting"
-							       : "the store is being connected";
+							       : "the store has not been reached yet";
 }
 
 void

@@ -48,13 +48,19 @@ lane_init(struct lane *lane, uint32_t slot_count, uint32_t first_position, uint6
 }
 
 bool
+lane_shaped(const struct lane *lane, uint32_t slot_count)
+{
+	return lane->control->ring.size == slot_count && lane->control->ring.mask == slot_count - 1;
+}
+
+bool
 lane_valid(const struct lane *lane, uint32_t slot_count)
 {
 	const ck_ring_t *ring = &lane->control->ring;
 	uint32_t depth = ring->p_tail - ring->c_head;
 	uint64_t end;
 
-	if (ring->size != slot_count || ring->mask != slot_count - 1 || depth >= slot_count)
+	if (!lane_shaped(lane, slot_count) || depth >= slot_count)
 		return false;
 
 	/* Every waiting parcel follows the one before it, and together they fit into the arena. */
@@ -64,7 +70,7 @@ lane_valid(const struct lane *lane, uint32_t slot_count)
 	for (uint32_t i = 0; i < depth; i++) {
 		const struct lane_descriptor *d = slot(lane, ring->c_head + i);
 
-		if (d->bytes == 0 || d->bytes % 8 != 0 || d->end - end != d->bytes)
+		if (d->events == 0 || d->bytes == 0 || d->bytes % 8 != 0 || d->end - end != d->bytes)
 			return false;
 		end = d->end;
 	}
@@ -103,7 +109,7 @@ lane_publish(const struct lane *lane, size_t bytes, uint32_t events)
 	struct lane_descriptor *d = ck_ring_enqueue_reserve_spsc_descriptor(ring, lane->slots);
 
 	assert(d != NULL); /* lane_reserve() saw a free slot, and only this process fills slots */
-	assert(bytes > 0 && bytes % 8 == 0 && bytes <= UINT32_MAX);
+	assert(bytes > 0 && bytes % 8 == 0 && bytes <= UINT32_MAX && events > 0);
 	d->end = slot(lane, ring->p_tail - 1)->end + bytes;
 	d->bytes = (uint32_t)bytes;
 	d->events = events;

@@ -59,6 +59,9 @@ void lane_init(struct lane *lane, uint32_t slot_count, uint32_t first_position, 
 /* Whether what stands in the segment can be a lane of that shape. For adopting a segment; nobody else may be using it. */
 bool lane_valid(const struct lane *lane, uint32_t slot_count);
 
+/* The part of it that holds while others use the lane, too: enough for looking at it without leaving the mapping. */
+bool lane_shaped(const struct lane *lane, uint32_t slot_count);
+
 /* ---- producer ---- */
 
 /*

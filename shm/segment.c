@@ -55,6 +55,7 @@ plan(const struct config *config, struct segment_header *h, struct error *err)
 	uint64_t per_lane = config->ring_bytes / lanes;
 
 	memset(h, 0, sizeof *h);
+	memcpy(h->magic, SEGMENT_UNFINISHED, sizeof h->magic);
 	h->acceptors = config->acceptors;
 	h->writers = config->writers;
 	/* A descriptor for every 512 bytes: single small events fill the arena before they fill the slots. */
@@ -80,8 +81,9 @@ header_plausible(const struct segment_header *h, uint64_t file_bytes)
 	return memcmp(h->magic, SEGMENT_MAGIC, sizeof h->magic) == 0 && h->file_bytes == file_bytes &&
 	       h->acceptors >= 1 && h->acceptors <= ACCEPTORS_MAX && h->writers >= 1 && h->writers <= WRITERS_MAX &&
 	       h->lane_slots >= 2 && h->lane_slots <= 65536 && (h->lane_slots & (h->lane_slots - 1)) == 0 &&
-	       h->arena_bytes >= PAGE && h->arena_bytes % PAGE == 0 && h->arena_bytes <= file_bytes &&
-	       layout_of(h).end <= file_bytes;
+	       h->arena_bytes >= PAGE && h->arena_bytes % PAGE == 0 &&
+	       h->arena_bytes <= file_bytes / (h->acceptors * h->writers) && layout_of(h).end <= file_bytes &&
+	       h->journal.state <= JOURNAL_COMMITTED && h->journal.writer < h->writers;
 }
 
 static bool
@@ -155,22 +157,28 @@ static int
 create(struct segment *segment, int fd, const struct segment_header *planned, const char *path, struct error *err)
 {
 	struct layout l = layout_of(planned);
-	int reserved;
+	ssize_t written;
+	int failed;
 
-	/* Reserved now, so that a full /dev/shm is an error message here and not a SIGBUS later. */
 	if (ftruncate(fd, 0) != 0)
 		return error_errno(err, "cannot empty the ring file %s", path);
-	reserved = posix_fallocate(fd, 0, (off_t)planned->file_bytes);
-	if (reserved != 0) {
-		errno = reserved;
+	/*
+	 * The unfinished header first: a master killed from here on leaves a file that the next one knows for its own.
+	 * Then all of it reserved, so that a full /dev/shm is an error message here and not a SIGBUS later.
+	 */
+	written = pwrite(fd, planned, sizeof *planned, 0);
+	if (written == (ssize_t)sizeof *planned)
+		failed = posix_fallocate(fd, 0, (off_t)planned->file_bytes);
+	else
+		failed = written < 0 ? errno : ENOSPC;
+	if (failed != 0) {
 		(void)!ftruncate(fd, 0);
+		errno = failed;
 		return error_errno(err,
 		    "cannot reserve %llu bytes for the ring at %s: free some, enlarge /dev/shm "
 		    "(docker: --shm-size), or set a smaller RING_BYTES or another RING_PATH",
 		    (unsigned long long)planned->file_bytes, path);
 	}
-	if (pwrite(fd, planned, sizeof *planned, 0) != (ssize_t)sizeof *planned)
-		return error_errno(err, "cannot write to the ring file %s", path);
 	if (map(segment, fd, l.arenas, PROT_READ | PROT_WRITE, err) != 0)
 		return -1;
 	for (uint32_t a = 0; a < planned->acceptors; a++)
@@ -186,11 +194,16 @@ create(struct segment *segment, int fd, const struct segment_header *planned, co
 static bool
 lanes_valid(const struct segment *segment)
 {
+	const struct journal *j = &segment->header->journal;
+
 	for (uint32_t a = 0; a < segment->acceptors; a++)
 		for (uint32_t w = 0; w < segment->writers; w++) {
 			struct lane lane = segment_lane(segment, a, w);
 
 			if (!lane_valid(&lane, segment->header->lane_slots))
+				return false;
+			if (j->state == JOURNAL_COMMITTED && w == j->writer &&
+			    j->release[a] - lane_released(&lane) > lane_depth(&lane))
 				return false;
 		}
 	return true;
@@ -223,8 +236,7 @@ try_adopt(struct segment *segment, int fd, const struct segment_header *planned,
 	if (st.st_size == 0)
 		return 0;
 	n = pread(fd, &old, sizeof old, 0);
-	/* A master killed while it made the segment leaves a file without its magic: nothing was ever in it. */
-	if (n == (ssize_t)sizeof old && memcmp(old.magic, (char[8]){0}, sizeof old.magic) == 0)
+	if (n == (ssize_t)sizeof old && memcmp(old.magic, SEGMENT_UNFINISHED, sizeof old.magic) == 0)
 		return 0;
 	if (n != (ssize_t)sizeof old || !header_plausible(&old, (uint64_t)st.st_size))
 		return 2;
@@ -315,6 +327,15 @@ segment_open_readonly(struct segment *segment, const char *path, struct error *e
 		close(fd);
 		return -1;
 	}
+	for (uint32_t a = 0; a < h.acceptors; a++)
+		for (uint32_t w = 0; w < h.writers; w++) {
+			struct lane lane = segment_lane(segment, a, w);
+
+			if (!lane_shaped(&lane, h.lane_slots)) {
+				segment_close(segment);
+				return error_set(err, "%s is damaged: its lanes are not what its header says", path);
+			}
+		}
 	return 0;
 }
 

@@ -23,6 +23,7 @@
 #include "shm/wake.h"
 
 #define SEGMENT_MAGIC "hooksrg1" /* bump the last digit when this header's structs change */
+#define SEGMENT_UNFINISHED "hooksrg?" /* stands there while the segment is being made: nothing is in it yet */
 #define PROCESSES_MAX (ACCEPTORS_MAX + WRITERS_MAX)
 
 /* How the JSONL sink makes its append and the ring's release one step (writer/sink_jsonl.c). Guarded by the file's lock. */
@@ -49,6 +50,7 @@ struct segment_header {
 _Static_assert(sizeof(struct segment_header) <= 4096, "the header has one page");
 
 enum process_state { PROCESS_DOWN = 0, PROCESS_STARTING = 1, PROCESS_READY = 2, PROCESS_DRAINING = 3 };
+/* CONNECTING: not reached since the master started; AWAY: lost since. */
 enum store_state { STORE_CONNECTING = 0, STORE_READY = 1, STORE_AWAY = 2 };
 
 /* One per acceptor, then one per writer. Written by its process (pid and state: by the master too), read by all. */

@@ -78,10 +78,11 @@ store_lost(struct writer *w, const struct error *err)
 
 	w->open = false;
 	(void)snprintf(w->slot->store_error, sizeof w->slot->store_error, "%s", err->text);
-	ck_pr_store_32(&w->slot->store_state, STORE_AWAY);
+	if (w->slot->store_state == STORE_READY)
+		ck_pr_store_32(&w->slot->store_state, STORE_AWAY);
 	counter_add(w->slot, COUNTER_STORAGE_ERRORS, 1);
-	log_error("the store is away: events wait on the ring", LOG_STR("storage", w->sink->ops->name),
-	    LOG_STR("error", err->text), LOG_UINT("retry_in_ms", wait_ms));
+	log_error("the store is away", LOG_STR("storage", w->sink->ops->name), LOG_STR("error", err->text),
+	    LOG_UINT("retry_in_ms", wait_ms));
 	sleep_ms(w, (int)wait_ms, false);
 }
 

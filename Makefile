@@ -1,0 +1,32 @@
+# The front door: thin calls only. The build is meson's (meson.build), the scripts are in .ci, HACKING.md tells the rest.
+
+build:
+	@.ci/deps build
+	@.ci/build build
+
+run: build
+	@exec build/hooksd
+
+test:
+	@.ci/deps build test
+	@.ci/build build -Dtests=enabled
+	@.ci/test build
+
+check-fast:
+	@.ci/deps build test
+	@.ci/build build -Dtests=enabled
+	@meson test -C build --no-rebuild --print-errorlogs --suite unit --suite lint
+
+bench:
+	@.ci/deps build bench
+	@.ci/build build
+	@/usr/bin/python3 tests/bench/run.py
+
+format:
+	@.ci/deps lint
+	@.ci/format fix
+
+clean:
+	@rm -rf build build-*
+
+.PHONY: build run test check-fast bench format clean

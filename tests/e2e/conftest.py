@@ -1,0 +1,83 @@
+import itertools
+import os
+
+import pytest
+
+from harness.daemon import Daemon
+from harness.postgres import PostgresServer
+
+_numbers = itertools.count()
+
+
+@pytest.fixture(scope="session")
+def postgres_server():
+    server = PostgresServer()
+    server.start()
+    yield server
+    server.remove()
+
+
+@pytest.fixture
+def postgres(postgres_server):
+    """The PostgreSQL server, running at the start of every test whatever the one before did to it."""
+    postgres_server.start()
+    yield postgres_server
+    postgres_server.start()
+
+
+@pytest.fixture
+def database(postgres):
+    """An empty database of this test's own."""
+    database = postgres.new_database()
+    yield database
+    postgres.start()
+    database.drop()
+
+
+@pytest.fixture
+def make_hooksd(tmp_path):
+    """
+    Makes daemons without starting them; keyword arguments are options. At the end of the test each must stop in
+    good order, with nothing in its log that says "assert" or comes from a sanitizer.
+    """
+    daemons = []
+
+    def make(database=None, **options):
+        number = next(_numbers)
+        directory = tmp_path / f"hooksd-{number}"
+        directory.mkdir()
+        defaults = {
+            "HOST": "127.0.0.1",
+            "PORT": 0,
+            "ACCEPTORS": 2,
+            "RING_PATH": f"/dev/shm/hooksd-e2e-{os.getpid()}-{number}.ring",
+        }
+        if database:
+            defaults["DATABASE_URL"] = database.url
+        daemon = Daemon(directory, defaults | options)
+        daemons.append(daemon)
+        return daemon
+
+    yield make
+
+    problems = []
+    for daemon in daemons:
+        try:
+            daemon.clean_up()
+        except Exception as problem:  # every daemon is cleaned up before the first problem is told
+            problems.append(problem)
+        for path in [daemon.options["RING_PATH"]]:
+            if os.path.exists(path):
+                os.unlink(path)
+    if problems:
+        raise problems[0]
+
+
+@pytest.fixture
+def hooksd(make_hooksd):
+    """Makes and starts a daemon; see make_hooksd."""
+
+    def start(database=None, store_ready=True, **options):
+        return make_hooksd(database, **options).start(store_ready)
+
+    return start

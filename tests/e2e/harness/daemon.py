@@ -1,0 +1,213 @@
+"""The real hooksd, started in a directory of its own, watched through what an operator sees: log, HTTP, exit code."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+from pathlib import Path
+
+from harness.client import Client, RawConnection
+from harness.waiting import PATIENCE, wait_until
+
+REPOSITORY = Path(__file__).resolve().parents[3]
+BUILD_DIR = Path(os.environ.get("HOOKS_BUILD_DIR", REPOSITORY / "build"))
+
+READY = re.compile(r" ready .*\bport=(\d+)")
+# What no log may ever hold: failed asserts and the reports of sanitizers.
+FORBIDDEN = re.compile(r"assert|AddressSanitizer|LeakSanitizer|ThreadSanitizer|runtime error:", re.IGNORECASE)
+
+
+def clean_environment(options):
+    """The options and nothing else of ours, so that the shell of whoever runs the tests does not configure hooksd."""
+    inherited = {
+        name: value
+        for name, value in os.environ.items()
+        if name == "PATH" or name.startswith(("ASAN_", "UBSAN_", "LSAN_", "TSAN_"))
+    }
+    return inherited | {name: str(value) for name, value in options.items()}
+
+
+def run_program(name, *args, options=None, cwd=None):
+    """Runs hooksd or hooksctl to its end."""
+    return subprocess.run(
+        [BUILD_DIR / name, *args], env=clean_environment(options or {}), cwd=cwd, capture_output=True, text=True,
+        timeout=30)
+
+
+def session_members(leader):
+    """Pids of the living (not zombie) processes in that session, which a daemon started by us leads."""
+    members = []
+    for entry in os.listdir("/proc"):
+        if not entry.isdigit():
+            continue
+        try:
+            stat = Path("/proc", entry, "stat").read_text()
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        state, _parent, _group, session = stat[stat.rindex(")") + 2 :].split()[:4]
+        if int(session) == leader and state not in "ZX":
+            members.append(int(entry))
+    return members
+
+
+class Daemon:
+    def __init__(self, directory, options):
+        self.directory = directory
+        self.options = options
+        self.arguments = []
+        self.ready_pattern = READY
+        self.log_path = directory / "hooksd.log"
+        self.log_start = 0  # where the log of the running process begins
+        self.process = None
+        self.port = None
+        self.pid = None
+
+    # Life and death
+
+    def start(self, store_ready=True):
+        """Returns when every acceptor listens and, unless store_ready is false, the store is there."""
+        self.spawn()
+        self.port = int(self.wait_for_log(self.ready_pattern).group(1))
+        if store_ready:
+            self.wait_store_ready()
+        return self
+
+    def spawn(self):
+        assert self.process is None
+        with open(self.log_path, "ab") as log:
+            self.log_start = log.tell()
+            self.process = subprocess.Popen(
+                [BUILD_DIR / "hooksd", *self.arguments], env=clean_environment(self.options), cwd=self.directory, stdin=subprocess.DEVNULL,
+                stdout=log, stderr=log, start_new_session=True)
+        self.pid = self.process.pid
+
+    def wait_store_ready(self):
+        wait_until(lambda: self.get("/readyz").status == 200, "the store to be ready", 30)
+
+    def stop(self, expect=0):
+        """TERM, then the whole tree must be gone within the drain's time, with this exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.wait_exit(expect)
+
+    def wait_exit(self, expect=0, timeout=30):
+        code = self.process.wait(timeout=timeout * PATIENCE)
+        self.wait_tree_gone()
+        self.process = None
+        assert code == expect, f"hooksd exited with {code}, not {expect}:\n{self.log()[-4000:]}"
+        return code
+
+    def wait_tree_gone(self):
+        wait_until(lambda: not session_members(self.pid), "the daemon's processes to be gone")
+
+    def kill(self):
+        """SIGKILL for every process of the tree at once, as the kernel or an orchestrator would."""
+        os.killpg(self.pid, signal.SIGKILL)
+        self.wait_exit(-signal.SIGKILL)
+
+    def restart(self, store_ready=True):
+        self.stop()
+        return self.start(store_ready)
+
+    def signal(self, number):
+        self.process.send_signal(number)
+
+    def clean_up(self):
+        """End of a test: an orderly stop, or force if that fails; either way nothing is left behind."""
+        try:
+            if self.process:
+                self.stop()
+        finally:
+            if self.process:
+                for pid in session_members(self.pid):
+                    os.kill(pid, signal.SIGKILL)
+                self.process.wait()
+        found = FORBIDDEN.search(self.whole_log())
+        assert not found, f"the log holds {found.group()!r}:\n{self.whole_log()[-8000:]}"
+
+    # What it says
+
+    def whole_log(self):
+        return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
+
+    def log(self):
+        """The log since the last start."""
+        with open(self.log_path, "rb") as log:
+            log.seek(self.log_start)
+            return log.read().decode(errors="replace")
+
+    def wait_for_log(self, pattern, count=1, timeout=15):
+        """The count-th match of the pattern in the log since the last start."""
+        pattern = re.compile(pattern)
+
+        def found():
+            matches = list(pattern.finditer(self.log()))
+            if len(matches) >= count:
+                return matches[count - 1]
+            if self.process.poll() is not None:
+                raise AssertionError(f"hooksd ended ({self.process.returncode}) before {pattern.pattern!r}:\n{self.log()}")
+            return None
+
+        try:
+            return wait_until(found, f"{pattern.pattern!r} in the log", timeout)
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self.log()[-4000:]}") from None
+
+    # How to talk to it
+
+    def client(self, **options):
+        return Client(self.port, **options)
+
+    def raw(self, **options):
+        return RawConnection(self.port, **options)
+
+    def get(self, path):
+        with self.client() as client:
+            return client.get(path)
+
+    def post_event(self, event, **headers):
+        with self.client() as client:
+            return client.post_event(event, **headers)
+
+    def post_batch(self, events, **headers):
+        with self.client() as client:
+            return client.post_batch(events, **headers)
+
+    def metrics(self):
+        return self.get("/metrics").json()
+
+    def wait_stored(self, count, timeout=30):
+        """Until events_stored_total says that many (since the last start)."""
+
+        def stored():
+            return self.metrics()["events_stored_total"] >= count
+
+        wait_until(stored, f"{count} stored events", timeout)
+
+    def hooksctl(self, *args):
+        return run_program("hooksctl", *args, options=self.options, cwd=self.directory)
+
+    def pids(self, role):
+        """Pids of the living processes of that role ("acceptor", "writer"), in the order of their numbers."""
+        names = {}
+        for pid in session_members(self.pid):
+            try:
+                names[pid] = Path("/proc", str(pid), "comm").read_text().strip()
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+        return sorted((pid for pid, name in names.items() if name.startswith(f"{role}-")), key=lambda pid: names[pid])
+
+    # What it stored
+
+    @property
+    def jsonl_path(self):
+        return self.directory / self.options.get("JSONL_PATH", ".agentic/analytics/events.jsonl")
+
+    def jsonl_lines(self):
+        """Every line of the file, without its newline; a torn one fails the test."""
+        data = self.jsonl_path.read_bytes()
+        assert data == b"" or data.endswith(b"\n"), f"torn last line: {data[-200:]!r}"
+        return data.splitlines()
+
+    def jsonl_events(self):
+        return [json.loads(line) for line in self.jsonl_lines()]

@@ -1,0 +1,140 @@
+"""A real PostgreSQL server in a temporary directory, and one database of it per test."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+import psycopg
+
+from harness.waiting import PATIENCE
+
+# Everything a client sent comes back in one text column: cheap to read, and in the shape events.expected() has.
+EVENTS_QUERY = """
+SELECT json_build_object(
+	'event_id', event_id, 'client_event_id', client_event_id, 'event_type', event_type, 'session_id', session_id,
+	'workflow_id', workflow_id, 'phase_id', phase_id, 'milestone_id', milestone_id, 'data', data,
+	'timestamp', to_char("timestamp" AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'))::text
+FROM hook_events"""
+
+
+def find_bindir():
+    if "PG_BINDIR" in os.environ:
+        return Path(os.environ["PG_BINDIR"])
+    candidates = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: float(path.parts[-3]))
+    if candidates:
+        return candidates[-1].parent
+    found = shutil.which("initdb")
+    assert found, "PostgreSQL's server programs are not installed (Debian: apt-get install postgresql)"
+    return Path(found).resolve().parent
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class PostgresServer:
+    def __init__(self, settings=None):
+        self.settings = settings or {}
+        self.bindir = find_bindir()
+        self.directory = Path(tempfile.mkdtemp(prefix="hooks-postgres-"))
+        self.data = self.directory / "data"
+        self.log_path = self.directory / "log"
+        self.port = free_port()
+        self.process = None
+        self.databases = 0
+        # PostgreSQL refuses to run as root.
+        self.prefix = []
+        if os.geteuid() == 0:
+            shutil.chown(self.directory, "postgres", "postgres")
+            self.prefix = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
+        subprocess.run(
+            [*self.prefix, self.bindir / "initdb", "-D", self.data, "-U", "postgres", "-A", "trust", "-E", "UTF8",
+             "--locale=C.UTF-8", "--no-sync"],
+            check=True, stdout=subprocess.DEVNULL, cwd=self.directory)
+
+    def start(self):
+        """Starts the server unless it runs, and waits until it takes connections."""
+        if self.process:
+            return
+        settings = {
+            "port": self.port,
+            "listen_addresses": "127.0.0.1",
+            "unix_socket_directories": self.directory,
+            "fsync": "on",
+            "max_connections": 60,
+            "shared_buffers": "64MB",
+            "max_wal_size": "1GB",
+        } | self.settings
+        options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
+        with open(self.log_path, "ab") as log:
+            self.process = subprocess.Popen(
+                [*self.prefix, self.bindir / "postgres", "-D", self.data, *options], stderr=log, cwd=self.directory)
+        deadline = time.monotonic() + 30 * PATIENCE
+        while True:
+            try:
+                with self.connect("postgres"):
+                    return
+            except psycopg.OperationalError:
+                assert self.process.poll() is None and time.monotonic() < deadline, self.log_path.read_text()
+                time.sleep(0.02)
+
+    def stop(self, how=signal.SIGINT):
+        """SIGINT is PostgreSQL's fast shutdown, SIGQUIT its crash."""
+        if self.process:
+            self.process.send_signal(how)
+            self.process.wait(timeout=30)
+            self.process = None
+
+    def remove(self):
+        self.stop()
+        shutil.rmtree(self.directory)
+
+    def connect(self, name):
+        return psycopg.connect(host="127.0.0.1", port=self.port, user="postgres", dbname=name, autocommit=True)
+
+    def new_database(self):
+        self.databases += 1
+        name = f"e2e_{self.databases}"
+        with self.connect("postgres") as connection:
+            connection.execute(f"CREATE DATABASE {name}")
+        return Database(self, name)
+
+
+class Database:
+    def __init__(self, server, name):
+        self.server = server
+        self.name = name
+        self.url = f"postgresql://postgres:not-a-real-secret@127.0.0.1:{server.port}/{name}"
+
+    def drop(self):
+        with self.server.connect("postgres") as connection:
+            connection.execute(f"DROP DATABASE {self.name} WITH (FORCE)")
+
+    def query(self, sql, *parameters):
+        """All rows; nothing for a statement without a result."""
+        with self.server.connect(self.name) as connection:
+            cursor = connection.execute(sql, parameters or None)
+            return cursor.fetchall() if cursor.description else []
+
+    def value(self, sql, *parameters):
+        return self.query(sql, *parameters)[0][0]
+
+    def count(self):
+        return self.value("SELECT count(*) FROM hook_events")
+
+    def events(self):
+        """Every stored event, canonical (see events.expected)."""
+        return [json.loads(row[0]) for row in self.query(EVENTS_QUERY)]
+
+    def psql(self, *args):
+        return subprocess.run(
+            [self.server.bindir / "psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", *args, self.url],
+            capture_output=True, text=True, timeout=30)

@@ -1,0 +1,226 @@
+"""Options from the environment and from flags, and what happens when they are wrong."""
+
+import json
+import re
+import socket
+
+import pytest
+
+from harness.daemon import REPOSITORY, run_program
+from harness.events import minimal
+from harness.postgres import free_port
+from harness.waiting import wait_until
+
+EX_USAGE = 64
+
+OPTIONS = """DATABASE_URL STORAGE_TYPE JSONL_PATH LOG_LEVEL HOST PORT ACCEPTORS WRITERS ACK DATA_DIR RING_PATH RING_BYTES
+MAX_BODY_BYTES MAX_EVENT_BYTES MAX_BATCH_EVENTS DRAIN_TIMEOUT_SECONDS LOG_FORMAT JSONL_ROTATE_BYTES AUTO_MIGRATE""".split()
+
+
+def listens(port):
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def printed_config(*args, **options):
+    result = run_program("hooksd", "--print-config", *args, options=options)
+    assert result.returncode == 0, result.stderr
+    return dict(line.split("=", 1) for line in result.stdout.splitlines())
+
+
+def test_help_lists_every_option_and_fits_a_terminal():
+    for arguments in (["--help"], ["-h"]):
+        result = run_program("hooksd", *arguments)
+        assert result.returncode == 0
+        assert all(re.search(rf"\b{name}\b", result.stdout, re.I) or f"--{name.lower().replace('_', '-')}" in result.stdout for name in OPTIONS)
+        assert max(map(len, result.stdout.splitlines())) <= 80
+
+
+def test_version():
+    result = run_program("hooksd", "--version")
+    assert result.returncode == 0
+    version = re.search(r'"(.+)"', (REPOSITORY / "base/version.h").read_text()).group(1)
+    assert result.stdout == f"hooksd {version}\n"
+
+
+def test_the_originals_options_have_the_originals_defaults():
+    config = printed_config()
+    assert {name: config[name] for name in ("STORAGE_TYPE", "JSONL_PATH", "LOG_LEVEL", "HOST", "PORT")} == {
+        "STORAGE_TYPE": "jsonl",
+        "JSONL_PATH": ".agentic/analytics/events.jsonl",
+        "LOG_LEVEL": "info",
+        "HOST": "0.0.0.0",
+        "PORT": "8080",
+    }
+    assert set(OPTIONS) <= set(config)
+
+
+def test_auto_takes_postgres_when_there_is_a_database_url():
+    assert printed_config(DATABASE_URL="postgresql://localhost/x")["STORAGE_TYPE"] == "postgres"
+    assert printed_config(DATABASE_URL="postgresql://localhost/x", STORAGE_TYPE="jsonl")["STORAGE_TYPE"] == "jsonl"
+    assert printed_config(DATABASE_URL="")["STORAGE_TYPE"] == "jsonl"
+
+
+def test_secrets_are_masked():
+    secret = "correct-horse-battery"
+    for url in (f"postgresql://hooks:{secret}@localhost:5432/hooks", f"host=localhost password={secret} dbname=hooks"):
+        result = run_program("hooksd", "--print-config", options={"DATABASE_URL": url})
+        assert result.returncode == 0
+        assert secret not in result.stdout + result.stderr
+        assert "DATABASE_URL=" in result.stdout
+
+
+def test_flags_win_over_the_environment():
+    assert printed_config(PORT=9000)["PORT"] == "9000"
+    assert printed_config("--port=9001", PORT=9000)["PORT"] == "9001"
+    assert printed_config("--port", "9002", "--max-body-bytes=1000000", PORT=9000)["PORT"] == "9002"
+
+
+def test_flags_start_a_daemon_too(hooksd, make_hooksd):
+    port = free_port()
+    daemon = make_hooksd()
+    daemon.arguments = [f"--port={port}", "--jsonl-path", "elsewhere/deep/events.jsonl", "--acceptors=1"]
+    daemon.start()
+    assert daemon.port == port
+    assert daemon.post_event(minimal()).status == 202
+    assert len((daemon.directory / "elsewhere/deep/events.jsonl").read_text().splitlines()) == 1
+
+
+@pytest.mark.parametrize("name,value", [
+    ("PORT", "http"),
+    ("PORT", "65536"),
+    ("PORT", "-1"),
+    ("PORT", "80 80"),
+    ("PORT", "99999999999999999999"),
+    ("ACCEPTORS", "0"),
+    ("ACCEPTORS", "65"),
+    ("WRITERS", "33"),
+    ("ACK", "maybe"),
+    ("STORAGE_TYPE", "mysql"),
+    ("LOG_LEVEL", "loud"),
+    ("LOG_FORMAT", "xml"),
+    ("RING_BYTES", "12 parsecs"),
+    ("RING_BYTES", "1"),
+    ("MAX_BATCH_EVENTS", "0"),
+    ("DRAIN_TIMEOUT_SECONDS", "soon"),
+    ("AUTO_MIGRATE", "perhaps"),
+    ("HOST", "not an address"),
+    ("JSONL_ROTATE_BYTES", "-5"),
+])
+def test_a_bad_value_names_the_option_the_value_and_what_is_allowed(name, value, tmp_path):
+    for arguments, options in (([], {name: value}), ([f"--{name.lower().replace('_', '-')}={value}"], {})):
+        for mode in (["--check-config"], []):
+            result = run_program("hooksd", *mode, *arguments, options={"PORT": 0} | options, cwd=tmp_path)
+            assert result.returncode == EX_USAGE, result.stderr
+            assert name in result.stderr and value in result.stderr
+            assert len(result.stderr.strip()) > len(name) + len(value) + 10
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("arguments", [["--no-such-option=1"], ["serve"], ["--port"]])
+def test_unknown_arguments_are_refused(arguments):
+    result = run_program("hooksd", *arguments)
+    assert result.returncode == EX_USAGE
+    assert arguments[0].split("=")[0] in result.stderr
+
+
+def test_postgres_without_a_url_is_a_clear_error():
+    result = run_program("hooksd", options={"STORAGE_TYPE": "postgres", "PORT": 0})
+    assert result.returncode == EX_USAGE
+    assert "DATABASE_URL" in result.stderr and "postgres" in result.stderr
+
+
+def test_a_ring_too_small_for_the_biggest_body_is_refused():
+    options = {"RING_BYTES": 1 << 20, "MAX_BODY_BYTES": 8 << 20, "PORT": 0}
+    result = run_program("hooksd", "--check-config", options=options)
+    assert result.returncode == EX_USAGE
+    assert "RING_BYTES" in result.stderr and "MAX_BODY_BYTES" in result.stderr
+
+
+def test_check_config_is_quiet_about_a_good_one(tmp_path):
+    result = run_program("hooksd", "--check-config", options={"PORT": 9000}, cwd=tmp_path)
+    assert result.returncode == 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_port_in_use_is_a_clear_error(tmp_path):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        options = {"HOST": "127.0.0.1", "PORT": port, "RING_PATH": tmp_path / "ring"}
+        result = run_program("hooksd", options=options, cwd=tmp_path)
+    assert result.returncode == 1
+    assert str(port) in result.stderr and "in use" in result.stderr
+
+
+def test_a_second_daemon_on_the_same_ring_is_refused(hooksd, tmp_path):
+    daemon = hooksd()
+    assert daemon.post_event(minimal()).status == 202
+    options = {"HOST": "127.0.0.1", "PORT": 0, "RING_PATH": daemon.options["RING_PATH"]}
+    result = run_program("hooksd", options=options, cwd=tmp_path)
+    assert result.returncode == 1
+    assert daemon.options["RING_PATH"] in result.stderr
+    assert daemon.post_event(minimal()).status == 202
+
+
+def test_log_lines_can_be_json(make_hooksd):
+    daemon = make_hooksd(LOG_FORMAT="json")
+    daemon.ready_pattern = r'"port":\s*"?(\d+)'
+    daemon.start()
+    daemon.post_event("nonsense")
+    daemon.stop()
+    lines = [json.loads(line) for line in daemon.log().splitlines()]
+    assert lines
+    assert any("ready" in json.dumps(line) for line in lines)
+
+
+def test_log_level_silences_what_is_below_it(make_hooksd):
+    daemon = make_hooksd(LOG_LEVEL="debug")
+    daemon.start()
+    daemon.stop()
+    assert " info " in daemon.log()
+    port = free_port()
+    quiet = make_hooksd(LOG_LEVEL="error", PORT=port)
+    quiet.spawn()
+    quiet.port = port
+    wait_until(lambda: listens(port), "the daemon to listen")
+    quiet.wait_store_ready()
+    assert quiet.post_event(minimal()).status == 202
+    quiet.stop()
+    assert quiet.log() == ""
+
+
+def test_the_readme_table_is_the_option_table():
+    result = run_program("hooksd", "--print-config-markdown")
+    assert result.returncode == 0
+    readme = (REPOSITORY / "README.md").read_text()
+    for row in result.stdout.strip().splitlines():
+        assert row in readme
+
+
+def test_acceptors_hold_no_database_credentials(database, hooksd):
+    daemon = hooksd(database)
+    assert daemon.post_event(minimal()).status == 202
+    for pid in daemon.pids("acceptor"):
+        for name in ("environ", "cmdline"):
+            with open(f"/proc/{pid}/{name}", "rb") as file:
+                assert b"not-a-real-secret" not in file.read(), name
+        assert b"not-a-real-secret" not in process_memory(pid)
+
+
+def process_memory(pid):
+    """Every readable, private, writable byte of a process."""
+    found = b""
+    with open(f"/proc/{pid}/maps") as maps, open(f"/proc/{pid}/mem", "rb", 0) as memory:
+        for line in maps:
+            addresses, permissions, *_ = line.split()
+            if permissions != "rw-p":
+                continue
+            start, end = (int(address, 16) for address in addresses.split("-"))
+            try:
+                memory.seek(start)
+                found += memory.read(end - start)
+            except (OSError, OverflowError, ValueError):
+                continue  # a guard or a special mapping
+    return found

@@ -1,0 +1,367 @@
+"""HTTP: routes, methods, content types and encodings, sizes, and clients that do not behave like the usual one."""
+
+import ctypes
+import ctypes.util
+import gzip
+import json
+import socket
+
+import pytest
+
+from harness.client import NDJSON, http_post
+from harness.events import minimal
+from harness.waiting import wait_until
+
+ROUTES = {
+    "/events": "POST",
+    "/events/batch": "POST",
+    "/health": "GET",
+    "/livez": "GET",
+    "/readyz": "GET",
+    "/metrics": "GET",
+    "/metrics/prometheus": "GET",
+    "/openapi.json": "GET",
+}
+BODY = b'{"event_type":"a","session_id":"s"}'
+
+
+def zstd(data):
+    """Debian's Python has no zstd module; hooksd links the library, so it is there."""
+    library = ctypes.CDLL(ctypes.util.find_library("zstd"))
+    library.ZSTD_compressBound.restype = library.ZSTD_compress.restype = ctypes.c_size_t
+    library.ZSTD_compressBound.argtypes = [ctypes.c_size_t]
+    library.ZSTD_compress.argtypes = [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_int]
+    out = ctypes.create_string_buffer(library.ZSTD_compressBound(len(data)))
+    length = library.ZSTD_compress(out, len(out), data, len(data), 3)
+    return out.raw[:length]
+
+
+@pytest.fixture
+def daemon(hooksd):
+    return hooksd()
+
+
+@pytest.fixture
+def client(daemon):
+    with daemon.client() as client:
+        yield client
+
+
+def detail(reply):
+    """The text of an error reply, which is JSON whatever went wrong."""
+    assert reply.headers["Content-Type"].startswith("application/json")
+    text = reply.json()["detail"]
+    assert isinstance(text, str) and text
+    return text
+
+
+# Routes
+
+
+@pytest.mark.parametrize("path", ROUTES)
+def test_trailing_slash_is_the_same_route(client, path):
+    bodies = {"/events": BODY, "/events/batch": b"[" + BODY + b"]"}
+    for variant in (path, path + "/", path + "?source=test"):
+        reply = client.request(ROUTES[path], variant, bodies.get(path))
+        assert reply.status == (202 if path in bodies else 200), variant
+
+
+@pytest.mark.parametrize("path", ROUTES)
+def test_other_methods_are_405_and_name_the_right_one(client, path):
+    for method in {"GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"} - {ROUTES[path]}:
+        reply = client.request(method, path, BODY if method != "GET" else None)
+        assert reply.status == 405, method
+        assert ROUTES[path] in reply.headers["Allow"]
+        detail(reply)
+
+
+@pytest.mark.parametrize("path", ["/", "/event", "/events/batch/x", "/eventsbatch", "/metrics/other", "/health/x", "/%00", "/../etc/passwd"])
+def test_unknown_paths_are_404(client, path):
+    for method in ("GET", "POST"):
+        reply = client.request(method, path, BODY if method == "POST" else None)
+        assert reply.status == 404
+        detail(reply)
+
+
+def test_livez_and_readyz(client):
+    assert client.get("/livez").status == 200
+    assert client.get("/readyz").status == 200
+
+
+def test_openapi_document_names_every_route(client):
+    document = client.get("/openapi.json").json()
+    assert document["openapi"].startswith("3.")
+    for path, method in ROUTES.items():
+        assert method.lower() in document["paths"][path], path
+
+
+# Content types and encodings
+
+
+@pytest.mark.parametrize("content_type", [None, "application/json", "application/json; charset=utf-8", "APPLICATION/JSON"])
+def test_json_content_types(client, content_type):
+    assert client.post("/events", BODY, content_type=content_type).status == 202
+
+
+@pytest.mark.parametrize("content_type", ["text/xml", "application/x-www-form-urlencoded", "image/png", "application/jsonp"])
+def test_other_content_types_are_415(client, content_type):
+    for path in ("/events", "/events/batch"):
+        reply = client.post(path, BODY, content_type=content_type)
+        assert reply.status == 415
+        detail(reply)
+
+
+@pytest.mark.parametrize("content_type", [NDJSON, "application/jsonl", "application/x-ndjson; charset=utf-8"])
+def test_ndjson_batches(daemon, client, content_type):
+    body = "\n".join(json.dumps(minimal(session_id=f"s{n}")) for n in range(3))
+    for variant in (body, body + "\n", body.replace("\n", "\n\n") + "\n\n", body.replace("\n", "\r\n")):
+        reply = client.post("/events/batch", variant, content_type=content_type)
+        assert reply.status == 202
+        assert reply.json()["accepted"] == 3
+    assert [event["session_id"] for event in daemon.jsonl_events()] == ["s0", "s1", "s2"] * 4
+
+
+def test_empty_ndjson_batch(client):
+    assert client.post("/events/batch", "\n", content_type=NDJSON).json()["accepted"] == 0
+
+
+@pytest.mark.parametrize("encoding,compress", [("gzip", gzip.compress), ("zstd", zstd)])
+def test_compressed_bodies(daemon, client, encoding, compress):
+    events = [minimal(session_id=f"s{n}", data={"text": "é" * n}) for n in range(500)]
+    body = json.dumps(events).encode()
+    reply = client.post("/events/batch", compress(body), content_encoding=encoding)
+    assert reply.status == 202
+    assert reply.json()["accepted"] == 500
+    assert [event["data"] for event in daemon.jsonl_events()] == [event["data"] for event in events]
+    assert client.post("/events", compress(BODY), content_encoding=encoding.upper()).status == 202
+
+
+@pytest.mark.parametrize("encoding,compress", [("gzip", gzip.compress), ("zstd", zstd)])
+def test_damaged_compressed_bodies_are_refused(daemon, client, encoding, compress):
+    whole = compress(json.dumps([minimal(data={"text": str(n)}) for n in range(100)]).encode())
+    for damaged in (whole[:-10], whole[: len(whole) // 2], whole[:3], b"", b"not compressed", whole + whole[:20]):
+        reply = client.post("/events/batch", damaged, content_encoding=encoding)
+        assert 400 <= reply.status < 500, damaged[:40]
+        assert reply.json()["detail"]
+    assert daemon.metrics()["events_stored_total"] == 0
+
+
+@pytest.mark.parametrize("encoding,compress", [("gzip", gzip.compress), ("zstd", zstd)])
+def test_a_compression_bomb_is_413(hooksd, encoding, compress):
+    daemon = hooksd(MAX_BODY_BYTES=1 << 20)
+    bomb = compress(b"[" + b" " * (64 << 20) + b"]")
+    assert len(bomb) < 1 << 17
+    reply = daemon.post_batch(bomb, content_encoding=encoding)
+    assert reply.status == 413
+    detail(reply)
+
+
+def test_unknown_content_encoding_is_415(client):
+    for encoding in ("br", "compress", "gzip, zstd"):
+        reply = client.post("/events", BODY, content_encoding=encoding)
+        assert reply.status == 415, encoding
+        detail(reply)
+
+
+# Sizes
+
+
+def padded_event(size):
+    """An event of exactly that many bytes."""
+    frame = len(json.dumps(minimal(data={"pad": ""}), separators=(",", ":")))
+    return json.dumps(minimal(data={"pad": "x" * (size - frame)}), separators=(",", ":")).encode()
+
+
+def test_bodies_up_to_max_body_bytes_are_taken_and_bigger_ones_are_413(hooksd):
+    daemon = hooksd(MAX_BODY_BYTES=100_000, MAX_EVENT_BYTES=100_000)
+    with daemon.client() as client:
+        assert client.post_event(padded_event(100_000)).status == 202
+    reply = daemon.post_event(padded_event(100_001))
+    assert reply.status == 413
+    detail(reply)
+    assert len(daemon.jsonl_lines()) == 1
+
+
+def test_a_huge_content_length_is_413_before_the_body_is_sent(daemon):
+    with daemon.raw() as connection:
+        connection.send(b"POST /events HTTP/1.1\r\nHost: test\r\nContent-Length: 1099511627776\r\n\r\n")
+        assert connection.read_reply().status == 413
+
+
+def test_a_chunked_body_over_max_body_bytes_is_413(hooksd):
+    daemon = hooksd(MAX_BODY_BYTES=100_000)
+    with daemon.raw() as connection:
+        connection.send(b"POST /events HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n")
+        chunk = b"%x\r\n%s\r\n" % (40_000, b" " * 40_000)
+        connection.send(chunk * 3)
+        assert connection.read_reply().status == 413
+
+
+def test_one_event_over_max_event_bytes_is_413(hooksd):
+    daemon = hooksd(MAX_EVENT_BYTES=10_000)
+    assert daemon.post_event(padded_event(9_000)).status == 202
+    reply = daemon.post_batch([json.loads(padded_event(size)) for size in (100, 11_000)])
+    assert reply.status == 413
+    assert len(daemon.jsonl_lines()) == 1
+
+
+def test_more_than_max_batch_events_is_413(hooksd):
+    daemon = hooksd(MAX_BATCH_EVENTS=10)
+    with daemon.client() as client:
+        assert client.post_batch([minimal()] * 10).status == 202
+        assert client.post_batch([minimal()] * 11).status == 413
+        assert client.post("/events/batch", (BODY + b"\n") * 11, content_type=NDJSON).status == 413
+    assert len(daemon.jsonl_lines()) == 10
+
+
+def test_a_big_event_arrives_whole(daemon):
+    data = {"blob": "0123456789abcdef" * (3 << 16)}
+    assert daemon.post_event(minimal(data=data)).status == 202
+    assert daemon.jsonl_events()[0]["data"] == data
+
+
+# The ack
+
+
+@pytest.mark.parametrize("ack,reached", [("durable", "stored"), ("queued", "queued")])
+def test_every_202_says_what_was_reached(hooksd, ack, reached):
+    daemon = hooksd(ACK=ack)
+    assert daemon.post_event(minimal()).headers["X-Hooks-Ack"] == reached
+    assert daemon.post_batch([minimal()] * 2).headers["X-Hooks-Ack"] == reached
+    daemon.wait_stored(3)
+
+
+# Clients of all kinds
+
+
+def test_keep_alive_serves_many_requests_on_one_connection(daemon):
+    with daemon.raw() as connection:
+        for _ in range(200):
+            connection.send(http_post("/events", BODY))
+            assert connection.read_reply().status == 202
+    assert len(daemon.jsonl_lines()) == 200
+
+
+def test_connection_close_is_honoured(daemon):
+    with daemon.raw() as connection:
+        connection.send(http_post("/events", BODY, ["Connection: close"]))
+        assert connection.read_reply().status == 202
+        assert connection.closed_by_peer()
+
+
+def test_http_1_0(daemon):
+    with daemon.raw() as connection:
+        connection.send(b"POST /events HTTP/1.0\r\nContent-Length: %d\r\n\r\n%s" % (len(BODY), BODY))
+        assert connection.read_reply().status == 202
+        assert connection.closed_by_peer()
+
+
+def test_pipelined_requests_are_answered_in_order(daemon):
+    requests = [
+        http_post("/events", b'{"event_type":"a","session_id":"first"}'),
+        b"GET /livez HTTP/1.1\r\nHost: test\r\n\r\n",
+        http_post("/events", b"{}"),
+        http_post("/events/batch", b"[" + BODY + b"," + BODY + b"]"),
+        b"GET /nowhere HTTP/1.1\r\nHost: test\r\n\r\n",
+        http_post("/events", BODY),
+    ]
+    with daemon.raw() as connection:
+        connection.send(b"".join(requests))
+        assert [connection.read_reply().status for _ in requests] == [202, 200, 422, 202, 404, 202]
+    assert len(daemon.jsonl_lines()) == 4
+
+
+def test_chunked_bodies(daemon):
+    body = json.dumps([minimal(data={"n": n}) for n in range(50)]).encode()
+    with daemon.raw() as connection:
+        for size in (1, 7, 1000, len(body)):
+            chunks = [body[start : start + size] for start in range(0, len(body), size)]
+            encoded = b"".join(b"%x\r\n%s\r\n" % (len(chunk), chunk) for chunk in chunks) + b"0\r\n\r\n"
+            connection.send(b"POST /events/batch HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n" + encoded)
+            reply = connection.read_reply()
+            assert (reply.status, reply.json()["accepted"]) == (202, 50)
+    assert len(daemon.jsonl_lines()) == 200
+
+
+def test_expect_100_continue(daemon):
+    with daemon.raw() as connection:
+        request = http_post("/events", BODY, ["Expect: 100-continue"])
+        head = request[: -len(BODY)]
+        connection.send(head)
+        assert connection.read_reply().status == 100
+        connection.send(BODY)
+        assert connection.read_reply().status == 202
+
+
+def test_a_slow_client_does_not_hold_up_the_others(hooksd):
+    daemon = hooksd(ACCEPTORS=1)
+    request = http_post("/events", BODY)
+    with daemon.raw() as slow, daemon.client() as fast:
+        for position in range(0, len(request) - 1):
+            slow.send(request[position : position + 1])
+            if position % 10 == 0:
+                assert fast.post_event(BODY).status == 202
+        stored = len(daemon.jsonl_lines())
+        slow.send(request[-1:])
+        assert slow.read_reply().status == 202
+        assert len(daemon.jsonl_lines()) == stored + 1
+
+
+def test_a_half_sent_body_stores_nothing(daemon):
+    body = json.dumps([minimal()] * 100).encode()
+    for length in (0, 1, len(body) // 2, len(body) - 1):
+        with daemon.raw() as connection:
+            connection.send(http_post("/events/batch", body)[: -len(body) + length if length else -len(body)])
+            connection.socket.shutdown(socket.SHUT_WR)
+            assert connection.closed_by_peer()
+    assert daemon.post_event(minimal()).status == 202
+    assert len(daemon.jsonl_lines()) == 1
+
+
+@pytest.mark.parametrize("ack", ["durable", "queued"])
+def test_a_client_that_leaves_before_the_answer_harms_nobody(hooksd, ack):
+    daemon = hooksd(ACK=ack, ACCEPTORS=1)
+    for _ in range(50):
+        with daemon.raw() as connection:
+            connection.send(http_post("/events", BODY) * 3)
+    assert daemon.post_event(minimal()).status == 202
+    daemon.wait_stored(1)
+
+
+@pytest.mark.parametrize("garbage", [b"\x00" * 64, b"GET\r\n\r\n", b"\x16\x03\x01\x02\x00\x01", b"POST /events HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
+                                     b"POST /events HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+                                     b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * 20_000])
+def test_garbage_instead_of_http_costs_only_its_connection(hooksd, garbage):
+    daemon = hooksd(ACCEPTORS=1)
+    before = daemon.pids("acceptor")
+    with daemon.raw() as connection:
+        try:
+            connection.send(garbage)
+            connection.socket.shutdown(socket.SHUT_WR)
+            while connection.socket.recv(65536):
+                pass
+        except (ConnectionResetError, BrokenPipeError, OSError):
+            pass
+    assert daemon.post_event(minimal()).status == 202
+    assert daemon.pids("acceptor") == before
+
+
+def test_five_hundred_connections_at_once(daemon):
+    connections = [daemon.raw() for _ in range(500)]
+    try:
+        for turn in range(2):
+            for connection in connections:
+                connection.send(http_post("/events", BODY))
+            for connection in connections:
+                assert connection.read_reply().status == 202
+        assert daemon.metrics()["events_stored_total"] == 1000
+    finally:
+        for connection in connections:
+            connection.close()
+    wait_until(lambda: len(daemon.jsonl_lines()) == 1000, "all events")
+
+
+def test_upgrade_to_http2_is_not_offered(daemon):
+    with daemon.raw() as connection:
+        connection.send(b"GET /livez HTTP/1.1\r\nHost: test\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA\r\n\r\n")
+        assert connection.read_reply().status == 200

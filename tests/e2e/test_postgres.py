@@ -1,0 +1,340 @@
+"""The PostgreSQL store: schema, migration, duplicates, rows it refuses, and a server that comes and goes."""
+
+import json
+import signal
+import uuid
+from datetime import datetime, timezone
+
+import pytest
+
+from harness.daemon import REPOSITORY, run_program
+from harness.events import differences, expected, minimal, now, random_events, timestamp_text
+from harness.load import Load
+from harness.waiting import wait_until
+
+NUL_EVENT = b'{"event_type":"a","session_id":"s","data":{"k\\u0000":"x\\u0000y","lone":"\\ud800!","low":"\\udc00","pair":"\\ud83e\\udd16","slash":"\\\\u0000"}}'
+
+
+def new_id():
+    return str(uuid.uuid4())
+
+
+def dead_letters(daemon):
+    path = daemon.directory / daemon.options.get("DATA_DIR", ".agentic/hooksd") / "dead-letters.jsonl"
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+# The schema
+
+
+def test_columns_are_what_is_documented(database, hooksd):
+    hooksd(database)
+    columns = dict(
+        database.query("SELECT column_name, data_type FROM information_schema.columns WHERE table_name = 'hook_events'")
+    )
+    assert columns == {
+        "event_id": "uuid",
+        "client_event_id": "text",
+        "tenant_id": "text",
+        "event_type": "text",
+        "session_id": "text",
+        "workflow_id": "text",
+        "phase_id": "text",
+        "milestone_id": "text",
+        "data": "jsonb",
+        "timestamp": "timestamp with time zone",
+        "received_at": "timestamp with time zone",
+        "created_date": "date",
+    }
+    key = database.value("SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid = 'hook_events'::regclass AND contype = 'p'")
+    assert key == "PRIMARY KEY (event_id, created_date)"
+
+
+def test_this_month_and_the_next_three_have_partitions(database, hooksd):
+    hooksd(database)
+    bounds = " ".join(
+        row[0]
+        for row in database.query(
+            "SELECT pg_get_expr(relpartbound, oid) FROM pg_class WHERE oid IN"
+            " (SELECT inhrelid FROM pg_inherits WHERE inhparent = 'hook_events'::regclass)"
+        )
+    )
+    month = now().replace(day=1)
+    for _ in range(4):
+        assert f"FROM ('{month:%Y-%m-01}')" in bounds
+        month = month.replace(year=month.year + month.month // 12, month=month.month % 12 + 1)
+
+
+def test_days_without_a_month_go_to_the_default_partition(database, hooksd):
+    daemon = hooksd(database)
+    times = ["1999-06-15T12:00:00.000000Z", "2199-06-15T12:00:00.000000Z", timestamp_text(now())]
+    assert daemon.post_batch([minimal(timestamp=time) for time in times]).status == 202
+    assert sorted(event["timestamp"] for event in database.events()) == sorted(times)
+    places = dict(database.query("SELECT extract(year FROM timestamp)::int, tableoid::regclass::text FROM hook_events"))
+    assert places == {1999: "hook_events_default", 2199: "hook_events_default", now().year: f"hook_events_{now():%Y_%m}"}
+
+
+def test_create_monthly_partition_moves_rows_out_of_the_default_partition(database, hooksd):
+    daemon = hooksd(database)
+    assert daemon.post_event(minimal(timestamp="1999-06-15T12:00:00Z")).status == 202
+    database.query("SELECT create_monthly_partition(1999, 6)")
+    database.query("SELECT create_monthly_partition(1999, 6)")
+    assert "default" not in database.value("SELECT tableoid::regclass::text FROM hook_events")
+    assert daemon.post_event(minimal(timestamp="1999-06-16T12:00:00Z")).status == 202
+    assert database.count() == 2
+
+
+def test_partition_stats_count_rows(database, hooksd):
+    daemon = hooksd(database)
+    assert daemon.post_batch([minimal()] * 10).status == 202
+    counts = dict(database.query("SELECT partition_name, row_count FROM get_partition_stats()"))
+    assert len(counts) == 5  # this month, the next three, the default
+    assert counts.pop(f"hook_events_{now():%Y_%m}") == 10
+    assert set(counts.values()) == {0}
+
+
+def test_every_field_is_stored(database, hooksd):
+    daemon = hooksd(database)
+    before = now()
+    event = minimal(
+        event_id="my own id", workflow_id="workflow-456", phase_id="phase 1", milestone_id="m", data={"a": [1, None]},
+        timestamp="2025-06-15T23:30:00.123456-02:00",
+    )
+    assert daemon.post_event(event).status == 202
+    columns = "client_event_id, tenant_id, event_type, session_id, workflow_id, phase_id, milestone_id, data, timestamp, created_date, received_at"
+    *fields, created_date, received_at = database.query(f"SELECT {columns} FROM hook_events")[0]
+    assert fields == ["my own id", "default", "session_started", "test-123", "workflow-456", "phase 1", "m", {"a": [1, None]},
+                      datetime(2025, 6, 16, 1, 30, 0, 123456, tzinfo=timezone.utc)]
+    assert str(created_date) == "2025-06-16"
+    assert before <= received_at <= now()
+
+
+# Migration
+
+
+def test_two_replicas_start_together_on_an_empty_database(database, make_hooksd):
+    replicas = [make_hooksd(database, WRITERS=2) for _ in range(4)]
+    for replica in replicas:
+        replica.spawn()
+    for replica in replicas:
+        replica.port = int(replica.wait_for_log(replica.ready_pattern).group(1))
+        replica.wait_store_ready()
+        assert replica.post_batch([minimal()] * 10).status == 202
+    assert database.count() == 40
+    assert [replica.metrics()["storage_errors_total"] for replica in replicas] == [0] * 4
+
+
+def test_a_second_start_migrates_nothing(database, hooksd):
+    daemon = hooksd(database)
+    assert daemon.post_event(minimal()).status == 202
+    before = database.query("SELECT oid FROM pg_class WHERE relname LIKE 'hook%' ORDER BY 1")
+    daemon.restart()
+    assert database.query("SELECT oid FROM pg_class WHERE relname LIKE 'hook%' ORDER BY 1") == before
+    assert database.count() == 1
+
+
+def test_without_auto_migrate_it_waits_for_the_dba(database, hooksd):
+    daemon = hooksd(database, store_ready=False, AUTO_MIGRATE="false")
+    daemon.wait_for_log(r"hooksctl migrate")
+    assert daemon.get("/readyz").status == 503
+    assert daemon.post_event(minimal()).status == 503
+    assert database.value("SELECT to_regclass('hook_events')") is None
+    result = run_program("hooksctl", "migrate", options={"DATABASE_URL": database.url})
+    assert result.returncode == 0, result.stderr
+    daemon.wait_store_ready()
+    assert daemon.post_event(minimal()).status == 202
+    assert database.count() == 1
+
+
+def test_migrate_can_be_repeated(database):
+    for _ in range(2):
+        result = run_program("hooksctl", "migrate", options={"DATABASE_URL": database.url})
+        assert result.returncode == 0, result.stderr
+    assert database.count() == 0
+
+
+def test_migrate_says_what_is_wrong(database):
+    result = run_program("hooksctl", "migrate", options={})
+    assert result.returncode != 0
+    assert "DATABASE_URL" in result.stderr
+    missing = database.url.replace(database.name, "no_such_database")
+    result = run_program("hooksctl", "migrate", options={"DATABASE_URL": missing})
+    assert result.returncode != 0
+    assert "no_such_database" in result.stderr
+    assert "not-a-real-secret" not in result.stderr + result.stdout
+
+
+def test_psql_can_run_the_schema_and_the_daemon_takes_it_from_there(database, hooksd):
+    for path in sorted((REPOSITORY / "schema").glob("[0-9]*.sql")):
+        result = database.psql("-f", path)
+        assert result.returncode == 0, result.stderr
+        again = database.psql("-f", path)
+        assert again.returncode != 0
+        assert "already applied" in again.stderr
+    daemon = hooksd(database)
+    assert daemon.post_event(minimal()).status == 202
+    assert database.count() == 1
+
+
+# Duplicates
+
+
+def test_duplicates_within_a_batch_are_stored_once(database, hooksd):
+    daemon = hooksd(database)
+    event = minimal(event_id=new_id(), timestamp=timestamp_text(now()))
+    reply = daemon.post_batch([event, minimal(), event, event])
+    assert (reply.status, reply.json()["accepted"]) == (202, 4)
+    assert database.count() == 2
+
+
+def test_a_resent_batch_is_stored_once(database, hooksd):
+    daemon = hooksd(database)
+    events = random_events(200, sessions=1, seed=1)[0]
+    for _ in range(3):
+        assert daemon.post_batch(events).json()["accepted"] == 200
+    mixed = random_events(100, sessions=1, seed=2)[0] + events[:50]
+    assert daemon.post_batch(mixed).status == 202
+    assert differences([expected(event) for event in events + mixed[:100]], database.events()) == []
+    metrics = daemon.metrics()
+    assert metrics["events_stored_total"] == 300
+    assert metrics["storage_errors_total"] == 0
+
+
+def test_a_clients_own_id_matches_on_retry(database, hooksd):
+    daemon = hooksd(database)
+    for _ in range(3):
+        assert daemon.post_event(minimal(event_id="evt-1", timestamp="2025-06-01T00:00:00Z")).status == 202
+    assert database.count() == 1
+
+
+# Rows that PostgreSQL refuses
+
+
+def test_one_poisoned_row_costs_only_itself(database, hooksd):
+    daemon = hooksd(database)
+    events = [minimal(event_id=new_id(), session_id=f"s{n}", data={"n": n}) for n in range(200)]
+    bodies = [json.dumps(event).encode() for event in events]
+    poisoned = (0, 77, 199)
+    for number in poisoned:
+        bodies[number] = json.dumps(events[number] | {"data": {}}).replace('"data": {}', '"data": {"x":[1e200000]}').encode()
+    reply = daemon.post_batch(b"[" + b",".join(bodies) + b"]")
+    assert (reply.status, reply.json()["accepted"]) == (202, 200)
+    assert sorted(event["data"]["n"] for event in database.events()) == [n for n in range(200) if n not in poisoned]
+    letters = dead_letters(daemon)
+    assert len(letters) == 3
+    for letter, number in zip(letters, poisoned):
+        text = json.dumps(letter)
+        assert events[number]["event_id"] in text
+        assert "1e200000" in daemon_dead_letter_text(daemon)
+        assert "22003" in text or "22P02" in text or "22" in text
+    assert daemon.post_batch([minimal()] * 10).status == 202
+    assert database.count() == 207
+
+
+def daemon_dead_letter_text(daemon):
+    return (daemon.directory / ".agentic/hooksd/dead-letters.jsonl").read_text()
+
+
+def test_a_batch_of_nothing_but_poison(database, hooksd):
+    daemon = hooksd(database)
+    body = b'{"event_type":"a","session_id":"s","data":{"x":-1e-200000}}'
+    accepted = b'{"event_type":"a","session_id":"s","data":{"x":1e200000}}'
+    assert daemon.post_batch(b"[" + b",".join([accepted] * 20) + b"]").status == 202
+    assert database.count() == 0
+    assert len(dead_letters(daemon)) == 20
+    assert daemon.post_event(body).status == 202
+    assert database.count() + len(dead_letters(daemon)) == 21
+
+
+def test_unsafe_escapes_become_replacement_characters(database, hooksd):
+    daemon = hooksd(database)
+    assert daemon.post_batch(b"[" + NUL_EVENT + b"," + NUL_EVENT + b"]").status == 202
+    assert [event["data"] for event in database.events()] == [
+        {"k\ufffd": "x\ufffdy", "lone": "\ufffd!", "low": "\ufffd", "pair": "🤖", "slash": "\\u0000"}
+    ] * 2
+    assert dead_letters(daemon) == []
+
+
+def test_nul_in_the_envelope_becomes_a_replacement_character(database, hooksd):
+    daemon = hooksd(database)
+    assert daemon.post_event(b'{"event_type":"a\\u0000b","session_id":"\\udfff"}').status == 202
+    stored = database.events()[0]
+    assert (stored["event_type"], stored["session_id"]) == ("a\ufffdb", "\ufffd")
+
+
+# A server that comes and goes
+
+
+def test_a_server_that_is_not_there_at_start(database, hooksd):
+    database.server.stop()
+    daemon = hooksd(database, store_ready=False)
+    daemon.wait_for_log(r"(?i)refused|not available|unavailable|away|cannot connect|connection")
+    reply = daemon.post_event(minimal())
+    assert reply.status == 503
+    assert int(reply.headers["Retry-After"]) > 0
+    assert reply.json()["detail"]
+    health = daemon.get("/health")
+    assert (health.json()["status"], health.json()["storage"]) == ("degraded", "postgres")
+    assert health.json()["detail"]
+    assert daemon.get("/livez").status == 200
+    assert daemon.get("/readyz").status == 503
+    assert "not-a-real-secret" not in daemon.log() + health.body.decode()
+    database.server.start()
+    daemon.wait_store_ready()
+    assert daemon.get("/health").json()["status"] == "healthy"
+    assert daemon.post_event(minimal()).status == 202
+    assert database.count() == 1
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGQUIT])
+def test_a_server_that_restarts_in_the_middle(database, hooksd, how):
+    daemon = hooksd(database)
+    load = Load(daemon, random_events(8000, sessions=4, seed=3), batch=20)
+    with load:
+        load.wait_acknowledged(2000)
+        database.server.stop(how)
+        database.server.start()
+    assert differences([expected(event) for event in load.events()], database.events()) == []
+    wait_until(lambda: daemon.get("/health").json()["status"] == "healthy", "health")
+
+
+def test_a_connection_cut_by_a_dba_is_made_again(database, hooksd):
+    daemon = hooksd(database)
+    for _ in range(3):
+        assert daemon.post_event(minimal()).status == 202
+        database.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()")
+    load = Load(daemon, random_events(100, sessions=2, seed=4), batch=10)
+    with load:
+        pass
+    assert database.count() == 103
+
+
+def test_a_stop_while_the_server_is_away_keeps_what_was_queued(database, hooksd):
+    daemon = hooksd(database, ACK="queued", DRAIN_TIMEOUT_SECONDS=1)
+    assert daemon.post_event(minimal()).status == 202
+    daemon.wait_stored(1)
+    database.server.stop()
+    accepted = [daemon.post_event(minimal()).status for _ in range(20)].count(202)
+    daemon.stop(expect=3 if accepted else 0)
+    database.server.start()
+    daemon.start()
+    wait_until(lambda: database.count() == 1 + accepted, "what was queued")
+
+
+def test_writers_are_the_connection_pool(database, hooksd):
+    daemon = hooksd(database, WRITERS=2, ACCEPTORS=4)
+    load = Load(daemon, random_events(1000, sessions=8, seed=9), batch=10)
+    with load:
+        pass
+    connections = database.value(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
+    assert connections == 2
+
+
+def test_two_writers_share_the_work_and_store_everything(database, hooksd):
+    daemon = hooksd(database, WRITERS=2, ACCEPTORS=2)
+    load = Load(daemon, random_events(4000, sessions=8, seed=10), batch=20)
+    with load:
+        pass
+    assert differences([expected(event) for event in load.events()], database.events()) == []

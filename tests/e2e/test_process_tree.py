@@ -1,0 +1,249 @@
+"""Master, acceptors and writers: who listens, who replaces whom, and how they leave."""
+
+import os
+import re
+import signal
+import threading
+import time
+
+import pytest
+
+from harness.client import http_post
+from harness.daemon import session_members
+from harness.events import differences, expected, from_jsonl, minimal, random_events
+from harness.load import Load
+from harness.waiting import wait_until
+
+
+def kill_and_wait_for_successor(daemon, role, number=signal.SIGKILL):
+    """Kills one process of that role and returns the pid of the dead one when the tree is complete again."""
+    before = daemon.pids(role)
+    os.kill(before[0], number)
+
+    def replaced():
+        now = daemon.pids(role)
+        return len(now) == len(before) and before[0] not in now
+
+    wait_until(replaced, f"a new {role}")
+    return before[0]
+
+
+@pytest.mark.parametrize("acceptors,writers", [(1, 1), (4, 1), (2, 2)])
+def test_the_tree_has_the_processes_that_were_asked_for(database, hooksd, acceptors, writers):
+    daemon = hooksd(database, ACCEPTORS=acceptors, WRITERS=writers)
+    assert len(daemon.pids("acceptor")) == acceptors
+    assert len(daemon.pids("writer")) == writers
+    assert len(session_members(daemon.pid)) == 1 + acceptors + writers
+
+
+def test_the_ready_line_tells_an_operator_what_runs(hooksd):
+    daemon = hooksd(ACCEPTORS=3)
+    line = daemon.wait_for_log(r".* ready .*").group()
+    assert f"master[{daemon.pid}]" in line
+    for field in ("host=127.0.0.1", f"port={daemon.port}", "storage=jsonl", "acceptors=3", "writers=1"):
+        assert field in line
+    assert len(re.findall(r"master\[\d+\] ready ", daemon.log())) == 1
+
+
+def test_every_acceptor_takes_connections(hooksd):
+    """Each acceptor has its own socket: with enough connections each gets some, and each counts for all."""
+    daemon = hooksd(ACCEPTORS=4)
+    for number in range(64):
+        assert daemon.post_event(minimal()).status == 202
+        assert daemon.metrics()["events_received_total"] == number + 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_term_and_int_drain_and_exit_0(hooksd, number):
+    daemon = hooksd()
+    assert daemon.post_event(minimal()).status == 202
+    daemon.signal(number)
+    daemon.wait_exit(0)
+    assert len(daemon.jsonl_lines()) == 1
+
+
+def test_drain_finishes_what_was_accepted(hooksd):
+    daemon = hooksd(ACK="queued")
+    for _ in range(20):
+        assert daemon.post_batch([minimal()] * 500).status == 202
+    daemon.stop()
+    assert len(daemon.jsonl_lines()) == 10_000
+
+
+def test_drain_answers_the_request_that_is_on_its_way(hooksd):
+    daemon = hooksd(ACCEPTORS=1)
+    request = http_post("/events", b'{"event_type":"a","session_id":"s"}')
+    with daemon.raw() as connection:
+        connection.send(request[:-5])
+        # Another answered request on the same loop says that the first half has arrived.
+        daemon.post_event(minimal())
+        daemon.signal(signal.SIGTERM)
+        daemon.wait_for_log(" draining ")
+        connection.send(request[-5:])
+        assert connection.read_reply().status == 202
+    daemon.wait_exit(0)
+    assert len(daemon.jsonl_lines()) == 2
+
+
+def test_idle_keep_alive_connections_do_not_hold_up_a_drain(hooksd):
+    daemon = hooksd()
+    with daemon.client() as idle, daemon.raw() as silent:
+        assert idle.post_event(minimal()).status == 202
+        started = time.monotonic()
+        daemon.stop()
+        assert time.monotonic() - started < 10
+        assert silent.closed_by_peer()
+
+
+def test_a_second_term_leaves_at_once(hooksd):
+    """With the writer stopped there is something left to drain, so the first TERM waits and the second does not."""
+    daemon = hooksd(ACK="queued", DRAIN_TIMEOUT_SECONDS=60)
+    writer = daemon.pids("writer")[0]
+    os.kill(writer, signal.SIGSTOP)
+    assert daemon.post_event(minimal()).status == 202
+    daemon.signal(signal.SIGTERM)
+    daemon.wait_for_log(" draining ")
+    daemon.signal(signal.SIGTERM)
+    started = time.monotonic()
+    daemon.wait_exit(3)
+    assert time.monotonic() - started < 10
+    daemon.start()
+    daemon.wait_stored(1)
+    assert len(daemon.jsonl_lines()) == 1
+
+
+def test_a_drain_that_takes_too_long_exits_3_and_the_next_start_stores_the_rest(hooksd):
+    daemon = hooksd(ACK="queued", DRAIN_TIMEOUT_SECONDS=1)
+    os.kill(daemon.pids("writer")[0], signal.SIGSTOP)
+    assert daemon.post_batch([minimal()] * 10).status == 202
+    daemon.stop(expect=3)
+    daemon.start()
+    daemon.wait_stored(10)
+    assert len(daemon.jsonl_lines()) == 10
+
+
+@pytest.mark.parametrize("role", ["acceptor", "writer"])
+def test_a_killed_child_is_replaced_and_the_log_says_who_died_of_what(hooksd, role):
+    daemon = hooksd()
+    dead = kill_and_wait_for_successor(daemon, role)
+    obituary = next(line for line in daemon.log().splitlines() if "process died" in line)
+    assert f"role={role}" in obituary
+    assert re.search(rf"={dead}\b", obituary)
+    assert "cause=Killed signal=9" in obituary
+    for _ in range(10):
+        assert daemon.post_event(minimal()).status == 202
+    assert len(daemon.jsonl_lines()) == 10
+
+
+@pytest.mark.parametrize("role", ["acceptor", "writer"])
+@pytest.mark.parametrize("storage", ["jsonl", "postgres"])
+def test_children_killed_under_load_lose_and_double_nothing(request, hooksd, role, storage):
+    database = request.getfixturevalue("database") if storage == "postgres" else None
+    daemon = hooksd(database, WRITERS=2 if database else 1)
+    load = Load(daemon, random_events(6000, sessions=8, seed=7), batch=20)
+    with load:
+        for part in (1, 2, 3):
+            load.wait_acknowledged(part * 1000)
+            kill_and_wait_for_successor(daemon, role)
+    stored = database.events() if database else [from_jsonl(line) for line in daemon.jsonl_events()]
+    if role == "acceptor" and not database:
+        stored = load.without_repeats(stored)
+    assert differences([expected(event) for event in load.events()], stored) == []
+
+
+def test_the_death_of_a_writer_is_invisible_to_clients(hooksd):
+    """Not even a closed connection: the acceptor waits for the successor to acknowledge."""
+    daemon = hooksd(ACCEPTORS=1)
+    with daemon.client() as client:
+        for _ in range(3):
+            os.kill(daemon.pids("writer")[0], signal.SIGKILL)
+            assert client.post_event(minimal()).status == 202
+    assert len(daemon.jsonl_lines()) == 3
+
+
+def test_children_do_not_outlive_the_master(hooksd):
+    daemon = hooksd()
+    assert daemon.post_event(minimal()).status == 202
+    os.kill(daemon.pid, signal.SIGKILL)
+    daemon.wait_exit(-signal.SIGKILL)
+    daemon.start()
+    assert daemon.post_event(minimal()).status == 202
+    assert len(daemon.jsonl_lines()) == 2
+
+
+def test_what_was_queued_survives_the_death_of_the_whole_tree(hooksd):
+    daemon = hooksd(ACK="queued")
+    os.kill(daemon.pids("writer")[0], signal.SIGSTOP)
+    for number in range(100):
+        assert daemon.post_event(minimal(session_id=f"s{number}")).status == 202
+    daemon.kill()
+    assert not daemon.jsonl_path.exists() or daemon.jsonl_path.read_bytes() == b""
+    daemon.start()
+    daemon.wait_stored(100)
+    assert sorted(event["session_id"] for event in daemon.jsonl_events()) == sorted(f"s{n}" for n in range(100))
+
+
+def test_the_ring_is_adopted_by_a_tree_of_another_size(hooksd):
+    daemon = hooksd(ACK="queued", ACCEPTORS=4)
+    os.kill(daemon.pids("writer")[0], signal.SIGSTOP)
+    for number in range(100):
+        assert daemon.post_event(minimal()).status == 202
+    daemon.kill()
+    daemon.options["ACCEPTORS"] = 1
+    daemon.start()
+    wait_until(lambda: len(daemon.jsonl_lines()) == 100, "all queued events")
+    assert daemon.post_event(minimal()).status == 202
+    assert len(daemon.jsonl_lines()) == 101
+
+
+def test_a_ring_file_of_something_else_is_set_aside_not_deleted(make_hooksd, tmp_path):
+    ring = tmp_path / "ring" / "events.ring"
+    ring.parent.mkdir()
+    ring.write_bytes(b"precious bytes of another program\n" * 1000)
+    daemon = make_hooksd(RING_PATH=str(ring))
+    daemon.start()
+    assert daemon.post_event(minimal()).status == 202
+    kept = [path for path in ring.parent.iterdir() if path != ring]
+    assert len(kept) == 1
+    assert kept[0].read_bytes().startswith(b"precious bytes")
+    assert kept[0].name in daemon.log()
+
+
+def test_hup_rolls_the_acceptors_without_refusing_anybody(hooksd):
+    daemon = hooksd(ACCEPTORS=2)
+    before = set(daemon.pids("acceptor"))
+    stop = threading.Event()
+    statuses = []
+
+    def post_all_the_time():
+        while not stop.is_set():
+            statuses.append(daemon.post_event(minimal()).status)
+
+    sender = threading.Thread(target=post_all_the_time)
+    sender.start()
+    try:
+        daemon.signal(signal.SIGHUP)
+        wait_until(lambda: len(daemon.pids("acceptor")) == 2 and not before & set(daemon.pids("acceptor")), "new acceptors")
+    finally:
+        stop.set()
+        sender.join()
+    assert set(statuses) == {202}
+    assert len(daemon.jsonl_lines()) == len(statuses)
+
+
+def test_counters_survive_the_death_of_an_acceptor(hooksd):
+    daemon = hooksd(ACCEPTORS=2)
+    for _ in range(10):
+        assert daemon.post_event(minimal()).status == 202
+    kill_and_wait_for_successor(daemon, "acceptor")
+    assert daemon.metrics()["events_received_total"] == 10
+    assert daemon.metrics()["events_stored_total"] == 10
+
+
+def test_a_child_that_keeps_dying_is_restarted_ever_more_slowly(hooksd):
+    """A restart budget: the tree neither spins nor gives up after a handful of deaths."""
+    daemon = hooksd(ACCEPTORS=1)
+    for _ in range(5):
+        kill_and_wait_for_successor(daemon, "writer")
+    assert daemon.post_event(minimal()).status == 202
+    assert len(daemon.jsonl_lines()) == 1

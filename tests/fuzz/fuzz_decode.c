@@ -1,0 +1,220 @@
+/*
+ * Arbitrary bodies through decode_body(). Whatever comes in, these hold:
+ *
+ *   - the same body gives the same result, wherever it is written and however often;
+ *   - exactly the space that the records take is needed, and not a byte beyond it is written;
+ *   - whether a body is right does not depend on the space;
+ *   - syntax errors are found exactly where the scanner alone finds them;
+ *   - each record passes its check and keeps every promise about strings, data, flags and time;
+ *   - data goes through a second time unchanged.
+ *
+ * The first byte of an input selects the kind of body and the limits, the rest is the body.
+ */
+#include <assert.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/utf8.h"
+#include "ingest/decode.h"
+#include "ingest/scan.h"
+#include "ingest/timestamp.h"
+#include "shm/record.h"
+#include "tests/fuzz/target.h"
+
+#define MAX_EVENTS 400
+#define NOW_US 1717245296123456
+
+static struct uuid_source ids;
+static struct decode_env env;
+
+/* Ids are a function of the call's number only: the pool lasts for MAX_EVENTS of them. */
+static enum decode_status
+decode(const char *body, size_t len, enum body_kind kind, void *out, size_t capacity, struct decode_result *result)
+{
+	_Static_assert(MAX_EVENTS * 8 <= sizeof ids.pool, "the pool must not be refilled");
+	memset(&ids, 0, sizeof ids);
+	return decode_body(body, len, kind, &env, out, capacity, result);
+}
+
+static void
+check_text(struct span text, size_t max_chars)
+{
+	size_t chars = 0;
+
+	for (size_t at = 0; at < text.len; chars++) {
+		size_t len = utf8_length(text.base + at, text.len - at);
+
+		assert(len > 0 && text.base[at] != '\0');
+		at += len;
+	}
+	assert(chars <= max_chars);
+}
+
+static void
+check_data_again(struct span data)
+{
+	static const char before[] = "{\"event_type\":\"t\",\"session_id\":\"s\",\"data\":";
+	size_t len = sizeof before - 1 + data.len + 1, capacity = record_size(2 + data.len);
+	char *body = malloc(len), *out = malloc(capacity), *p = body;
+	struct decode_env saved = env;
+	struct decode_result result;
+	struct span again;
+
+	assert(body != NULL && out != NULL);
+	p = mempcpy(p, before, sizeof before - 1);
+	p = mempcpy(p, data.base, data.len);
+	*p = '}';
+	env.max_event_bytes = len;
+	assert(decode(body, len, BODY_EVENT, out, capacity, &result) == DECODE_OK);
+	env = saved;
+	again = record_data((const struct record *)(const void *)out);
+	assert(again.len == data.len && memcmp(again.base, data.base, data.len) == 0);
+	free(body);
+	free(out);
+}
+
+static void
+check_record(const struct record *record)
+{
+	static const size_t max_chars[RECORD_STRINGS] = {
+	    [RECORD_CLIENT_EVENT_ID] = CLIENT_EVENT_ID_MAX,
+	    [RECORD_EVENT_TYPE] = EVENT_TYPE_MAX,
+	    [RECORD_SESSION_ID] = SESSION_ID_MAX,
+	    [RECORD_WORKFLOW_ID] = WORKFLOW_ID_MAX,
+	    [RECORD_PHASE_ID] = PHASE_ID_MAX,
+	    [RECORD_MILESTONE_ID] = MILESTONE_ID_MAX,
+	};
+	struct span data = record_data(record);
+	struct scan scan;
+	struct json value;
+
+	for (int i = 0; i < RECORD_STRINGS; i++)
+		check_text(record_string(record, (enum record_string)i), max_chars[i]);
+	assert(record_string(record, RECORD_EVENT_TYPE).base != NULL);
+	assert(record_string(record, RECORD_SESSION_ID).base != NULL);
+	assert(record->timestamp_us >= TIMESTAMP_MIN_US && record->timestamp_us <= TIMESTAMP_MAX_US);
+	assert(record->received_us == NOW_US);
+
+	assert(scan_begin(&scan, data.base, data.len) && scan_value(&scan, &value) && scan_finish(&scan));
+	assert(value.type == JSON_OBJECT && value.tight == data.len);
+	assert(value.unsafe == ((record->flags & RECORD_UNSAFE_ESCAPES) != 0));
+	check_data_again(data);
+}
+
+static void
+check_errors(const struct decode_result *result, size_t body_len)
+{
+	assert(result->error_count > 0 && result->error_count <= DECODE_ERRORS_MAX);
+	for (uint32_t i = 0; i < result->error_count; i++) {
+		const struct decode_error *error = &result->errors[i];
+		bool syntax = strcmp(error->type, "json_invalid") == 0;
+
+		assert(error->msg != NULL && error->index >= -1);
+		assert(syntax == (error->reason != NULL));
+		assert(syntax ? error->position >= 0 && (size_t)error->position <= body_len : error->position == -1);
+		assert(!syntax || result->error_count == 1);
+	}
+}
+
+static bool
+scans(struct scan *scan, const char *body, size_t len, bool nonfinite_ok)
+{
+	struct json value;
+
+	if (!scan_begin(scan, body, len))
+		return false;
+	scan->nonfinite_ok = nonfinite_ok;
+	return scan_value(scan, &value) && scan_finish(scan);
+}
+
+/*
+ * The walk through the events and the scanner's through the whole body must agree. They may differ about depth, which
+ * begins anew in each field, and about NaN, which only the walk knows to be in data.
+ */
+static void
+check_syntax(const char *body, size_t len, const struct decode_result *result)
+{
+	struct scan scan;
+
+	if (result->error_count > 0 && result->errors[0].reason != NULL) {
+		assert(!scans(&scan, body, len, false));
+		assert(strcmp(scan.reason, "nested too deep") == 0 || strncmp(scan.reason, "NaN", 3) == 0 ||
+		       (scan.reason == result->errors[0].reason && scan.at - body == result->errors[0].position));
+	} else {
+		assert(scans(&scan, body, len, true) || strcmp(scan.reason, "nested too deep") == 0);
+	}
+}
+
+static void
+check_accepted(const char *body, size_t len, enum body_kind kind, const char *out, const struct decode_result *result)
+{
+	size_t needed = result->bytes, at = 0;
+	char *exact = malloc(needed > 0 ? needed : 1);
+	struct decode_result other;
+
+	assert(exact != NULL && result->error_count == 0 && result->sanitised <= result->events);
+	for (uint32_t i = 0; i < result->events; i++) {
+		const struct record *record = (const struct record *)(const void *)(out + at);
+
+		assert(record_check(record, needed - at));
+		check_record(record);
+		at += record->length;
+	}
+	assert(at == needed);
+
+	assert(decode(body, len, kind, exact, needed, &other) == DECODE_OK);
+	assert(other.events == result->events && other.bytes == needed && other.sanitised == result->sanitised);
+	assert(memcmp(exact, out, needed) == 0);
+	free(exact);
+
+	if (needed > 0) {
+		exact = malloc(needed - 8);
+		assert(exact != NULL);
+		assert(decode(body, len, kind, exact, needed - 8, &other) == DECODE_NO_SPACE);
+		assert(other.events == 0 && other.bytes == 0 && other.error_count == 0);
+		free(exact);
+	}
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static struct decode_result result, other;
+	enum decode_status status;
+	enum body_kind kind;
+	size_t len, capacity;
+	const char *body;
+	char *out;
+
+	if (size == 0)
+		return 0;
+	kind = (enum body_kind)(data[0] % 3);
+	env = (struct decode_env){.max_event_bytes = 1 << 20, .max_events = MAX_EVENTS, .now_us = NOW_US, .ids = &ids};
+	if (data[0] >= 0x80) {
+		env.max_event_bytes = 100;
+		env.max_events = 3;
+	}
+	body = (const char *)data + 1;
+	len = size - 1;
+
+	/* The longest record for the shortest text: each event takes more than 24 bytes, and NaN may become null. */
+	capacity = 8 * len + 64;
+	out = malloc(capacity);
+	assert(out != NULL);
+	status = decode(body, len, kind, out, capacity, &result);
+	assert(status != DECODE_NO_SPACE);
+	if (status == DECODE_OK) {
+		check_accepted(body, len, kind, out, &result);
+	} else {
+		assert(result.events == 0 && result.bytes == 0 && result.sanitised == 0);
+		check_errors(&result, len);
+		assert(decode(body, len, kind, NULL, 0, &other) == status);
+		assert(other.error_count == result.error_count);
+		assert(memcmp(other.errors, result.errors, result.error_count * sizeof other.errors[0]) == 0);
+	}
+	if (kind != BODY_NDJSON && status != DECODE_TOO_LARGE)
+		check_syntax(body, len, &result);
+	free(out);
+	return 0;
+}

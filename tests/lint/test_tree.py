@@ -1,0 +1,45 @@
+"""Habits of the tree that need no compiler: files stay short and say what they are for, fallbacks are pinned."""
+
+import configparser
+import re
+import unittest
+
+from tree import LAYERS, ROOT, files
+
+LONGEST = {".c": 500, ".py": 500, ".h": 160}  # lines; beyond, a file has two reasons to change
+
+
+class Tree(unittest.TestCase):
+    def test_files_stay_short(self):
+        sources = files(*LONGEST)
+        self.assertGreater(len(sources), 40)
+        lengths = {path: len((ROOT / path).read_text().splitlines()) for path in sources}
+        self.assertEqual({}, {str(path): n for path, n in lengths.items() if n > LONGEST[path.suffix]})
+
+    def test_files_open_with_their_purpose(self):
+        silent = [str(path) for path in files(".c", ".h") if not (ROOT / path).read_text().startswith("/*")]
+        self.assertEqual([], silent)
+
+    def test_headers_are_guarded_by_their_path(self):
+        for path in files(".h", directories=LAYERS):
+            guard = re.sub(r"[/.]", "_", str(path)).upper()
+            with self.subTest(path=str(path)):
+                self.assertIn(f"\n#ifndef {guard}\n#define {guard}\n", (ROOT / path).read_text())
+
+    def test_no_variables_are_declared_outside_headers(self):
+        found = [str(path) for path in files(".c", directories=LAYERS)
+                 if re.search(r"^extern\b", (ROOT / path).read_text(), re.MULTILINE)]
+        self.assertEqual([], found)
+
+    def test_fallbacks_are_pinned_by_commit(self):
+        wraps = sorted((ROOT / "subprojects").glob("*.wrap"))
+        self.assertEqual(["cjson", "ck", "h2o"], [wrap.stem for wrap in wraps])
+        for wrap in wraps:
+            section = configparser.ConfigParser()
+            section.read(wrap)
+            with self.subTest(wrap=wrap.name):
+                self.assertRegex(section["wrap-git"]["revision"], "^[0-9a-f]{40}$")
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,12 @@
+"""The source tree as the lint tests see it: files below the directories that hold sources, build directories left out."""
+
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+LAYERS = ("base", "shm", "schema", "ingest", "server", "writer", "cli")
+
+
+def files(*suffixes, directories=(*LAYERS, "tests")):
+    """Paths relative to ROOT, sorted."""
+    found = (path for directory in directories for path in (ROOT / directory).rglob("*"))
+    return sorted(path.relative_to(ROOT) for path in found if path.suffix in suffixes and path.is_file())

@@ -1,0 +1,25 @@
+/* Records for the tests of what a writer makes of them. */
+#ifndef TESTS_RECORD_FIXTURE_H
+#define TESTS_RECORD_FIXTURE_H
+
+#include "shm/record.h"
+
+/* What differs between test records; NULL is a null string. data NULL is "{}". */
+struct event {
+	uint8_t id; /* the UUID's last byte; the others are 0x11, 0x22, ... 0xff */
+	uint8_t flags;
+	int64_t timestamp_us;
+	int64_t received_us;
+	const char *client_event_id;
+	const char *event_type;
+	const char *session_id;
+	const char *workflow_id;
+	const char *phase_id;
+	const char *milestone_id;
+	const char *data;
+};
+
+/* The event as a sealed record; release it with free(). */
+struct record *record_of(const struct event *event);
+
+#endif

@@ -1,0 +1,277 @@
+/* Configuration: where values come from, which flags there are, and the rules between options. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/cpu.h"
+#include "tests/unit/config_loading.h"
+
+static void
+test_defaults(void **state)
+{
+	struct config config;
+	uint32_t cpus = cpu_allowed();
+
+	must_load(&(struct load){0}, &config);
+	assert_null(config.database_url);
+	assert_int_equal(config.storage, STORAGE_JSONL);
+	assert_string_equal(config.jsonl_path, ".agentic/analytics/events.jsonl");
+	assert_int_equal(config.log_level, LOG_INFO);
+	assert_int_equal(config.log_format, LOG_TEXT);
+	assert_string_equal(config.host, "0.0.0.0");
+	assert_int_equal(config.port, 8080);
+	assert_int_equal(config.acceptors, cpus < ACCEPTORS_MAX ? cpus : ACCEPTORS_MAX);
+	assert_int_equal(config.writers, 1);
+	assert_int_equal(config.ack, ACK_DURABLE);
+	assert_string_equal(config.data_dir, ".agentic/hooksd");
+	assert_string_equal(config.ring_path, "/dev/shm/hooksd-8080.ring");
+	assert_true(config.ring_bytes >= 64u << 20);
+	assert_int_equal(config.max_body_bytes, 8 << 20);
+	assert_int_equal(config.max_event_bytes, 4 << 20);
+	assert_int_equal(config.max_batch_events, 10000);
+	assert_int_equal(config.drain_timeout_seconds, 25);
+	assert_int_equal(config.jsonl_rotate_bytes, 0);
+	assert_true(config.auto_migrate);
+	config_free(&config);
+}
+
+static void
+test_precedence(void **state)
+{
+	static const struct {
+		struct load load;
+		uint16_t port;
+	} cases[] = {
+	    {{.environment = {{"PORT", "1"}}}, 1},
+	    {{.environment = {{"PORT", "1"}}, .arguments = {"--port=2"}}, 2},
+	    {{.environment = {{"PORT", "1"}}, .arguments = {"--port", "2", "--port=3"}}, 3},
+	    {{.environment = {{"PORT", "1"}}, .arguments = {"--port="}}, 8080},
+	    {{.environment = {{"PORT", "nonsense"}}, .arguments = {"--port=4"}}, 4},
+	    {{.arguments = {"--PORT=5"}}, 5},
+	    {{.environment = {{"port", "1"}}}, 8080},
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		struct config config;
+
+		must_load(&cases[i].load, &config);
+		assert_int_equal(config.port, cases[i].port);
+		config_free(&config);
+	}
+}
+
+static void
+test_bool_flags(void **state)
+{
+	static const struct {
+		struct load load;
+		bool migrate;
+	} cases[] = {
+	    {{.environment = {{"AUTO_MIGRATE", "false"}}}, false},
+	    {{.environment = {{"AUTO_MIGRATE", "false"}}, .arguments = {"--auto-migrate"}}, true},
+	    {{.environment = {{"AUTO_MIGRATE", "false"}}, .arguments = {"--auto-migrate", "--port=1"}}, true},
+	    {{.arguments = {"--auto-migrate", "no", "--port=1"}}, false},
+	    {{.arguments = {"--auto_migrate=0"}}, false},
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		struct config config;
+
+		must_load(&cases[i].load, &config);
+		assert_int_equal(config.auto_migrate, cases[i].migrate);
+		config_free(&config);
+	}
+}
+
+static void
+test_requests(void **state)
+{
+	static const struct {
+		struct load load;
+		int request;
+	} cases[] = {
+	    {{.arguments = {"--help"}}, CONFIG_HELP},
+	    {{.arguments = {"-h"}}, CONFIG_HELP},
+	    {{.arguments = {"--version"}}, CONFIG_VERSION},
+	    {{.arguments = {"-V"}}, CONFIG_VERSION},
+	    {{.arguments = {"--check-config"}}, CONFIG_CHECK},
+	    {{.arguments = {"--print-config", "--port=1"}}, CONFIG_PRINT},
+	    {{.arguments = {"--check-config", "--help"}}, CONFIG_HELP},
+	    {{.environment = {{"PORT", "nonsense"}}, .arguments = {"--help"}}, CONFIG_HELP},
+	    {{.environment = {{"PORT", "nonsense"}}, .arguments = {"--check-config"}}, -1},
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		struct config config;
+		struct error err;
+		int request = load_from(&cases[i].load, &config, &err);
+
+		assert_int_equal(request, cases[i].request);
+		if (request >= 0)
+			config_free(&config);
+	}
+}
+
+static void
+test_bad_flags(void **state)
+{
+	static const struct {
+		const char *arguments[2];
+		const char *sentence;
+	} cases[] = {
+	    {{"--prot=1"}, "--prot: no such flag; did you mean --port? (--help lists all)"},
+	    {{"--writer", "2"}, "--writer: no such flag; did you mean --writers? (--help lists all)"},
+	    {{"--max-body-size=1"}, "--max-body-size: no such flag; did you mean --max-body-bytes? (--help lists all)"},
+	    {{"--databse-url=secret"}, "--databse-url: no such flag; did you mean --database-url? (--help lists all)"},
+	    {{"--hlep"}, "--hlep: no such flag; did you mean --help? (--help lists all)"},
+	    {{"--quux"}, "--quux: no such flag (--help lists all)"},
+	    {{"-p"}, "-p: no such flag (--help lists all)"},
+	    {{"-"}, "-: no such flag (--help lists all)"},
+	    {{"--"}, "--: no such flag (--help lists all)"},
+	    {{"--=1"}, "--: no such flag (--help lists all)"},
+	    {{"--help=1"}, "--help: no such flag; did you mean --help? (--help lists all)"},
+	    {{""}, ": not a flag; options are given like --port=8080 (--help lists all)"},
+	    {{"8080"}, "8080: not a flag; options are given like --port=8080 (--help lists all)"},
+	    {{"postgresql://u:secret@h/d"},
+		"postgresql: not a flag; options are given like --port=8080 (--help lists all)"},
+	    {{"--port=1", "host=h password=secret"},
+		"host: not a flag; options are given like --port=8080 (--help lists all)"},
+	    {{"--port"}, "--port: needs a value, as in --port=VALUE"},
+	};
+	char longest[300];
+	struct config config;
+	struct error err;
+
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		const struct load load = {.arguments = {cases[i].arguments[0], cases[i].arguments[1]}};
+
+		assert_true(load_from(&load, &config, &err) < 0);
+		assert_string_equal(err.text, cases[i].sentence);
+	}
+
+	memset(longest, '-', sizeof longest - 1);
+	longest[sizeof longest - 1] = '\0';
+	assert_true(load_from(&(struct load){.arguments = {longest}}, &config, &err) < 0);
+	assert_non_null(strstr(err.text, "--...: no such flag (--help lists all)"));
+}
+
+static void
+test_storage(void **state)
+{
+	static const char url[] = "postgresql://h/d";
+	static const struct {
+		struct load load;
+		enum storage storage;
+		uint32_t writers;
+	} cases[] = {
+	    {{.environment = {{"DATABASE_URL", url}}}, STORAGE_POSTGRES, 2},
+	    {{.environment = {{"DATABASE_URL", ""}}}, STORAGE_JSONL, 1},
+	    {{.environment = {{"DATABASE_URL", url}}, .arguments = {"--database-url="}}, STORAGE_JSONL, 1},
+	    {{.environment = {{"DATABASE_URL", url}, {"STORAGE_TYPE", "jsonl"}}}, STORAGE_JSONL, 1},
+	    {{.environment = {{"DATABASE_URL", url}, {"STORAGE_TYPE", "postgres"}}}, STORAGE_POSTGRES, 2},
+	    {{.environment = {{"DATABASE_URL", url}, {"WRITERS", "5"}}}, STORAGE_POSTGRES, 5},
+	    {{.environment = {{"STORAGE_TYPE", "null"}}}, STORAGE_NULL, 1},
+	};
+	struct config config;
+	struct error err;
+
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		must_load(&cases[i].load, &config);
+		assert_int_equal(config.storage, cases[i].storage);
+		assert_int_equal(config.writers, cases[i].writers);
+		config_free(&config);
+	}
+	assert_true(load_from(&(struct load){.environment = {{"STORAGE_TYPE", "Postgres"}}}, &config, &err) < 0);
+	assert_string_equal(err.text,
+	    "DATABASE_URL: not set, and STORAGE_TYPE=postgres needs it: set it to "
+	    "postgresql://user:password@host:5432/name (flag --database-url or environment DATABASE_URL)");
+	assert_string_equal(storage_name(STORAGE_POSTGRES), "postgres");
+	assert_string_equal(storage_name(STORAGE_JSONL), "jsonl");
+	assert_string_equal(storage_name(STORAGE_NULL), "null");
+}
+
+static void
+test_event_limit_follows_body_limit(void **state)
+{
+	struct config config;
+	struct error err;
+
+	must_load(&(struct load){.environment = {{"MAX_BODY_BYTES", "1M"}}}, &config);
+	assert_int_equal(config.max_event_bytes, 1 << 20);
+	config_free(&config);
+	must_load(&(struct load){.environment = {{"MAX_BODY_BYTES", "4M"}, {"MAX_EVENT_BYTES", "4M"}}}, &config);
+	assert_int_equal(config.max_event_bytes, 4 << 20);
+	config_free(&config);
+	must_load(&(struct load){.environment = {{"MAX_BODY_BYTES", "16M"}}}, &config);
+	assert_int_equal(config.max_event_bytes, 4 << 20);
+	config_free(&config);
+
+	const struct load over = {.environment = {{"MAX_BODY_BYTES", "4M"}, {"MAX_EVENT_BYTES", "4194305"}}};
+	assert_true(load_from(&over, &config, &err) < 0);
+	assert_string_equal(err.text, "MAX_EVENT_BYTES=4194305: must not be more than MAX_BODY_BYTES, which is 4194304 "
+				      "(flag --max-event-bytes or environment MAX_EVENT_BYTES)");
+}
+
+static void
+test_ring(void **state)
+{
+	const uint64_t need = (UINT64_C(1) << 20) + 10000 * 128 + 65536;
+	const uint64_t least = 8 * need + (1 << 20);
+	char value[32];
+	struct config config;
+	struct error err;
+	struct load load = {.environment = {{"RING_BYTES", value}},
+	    .arguments = {"--acceptors=4", "--writers=2", "--max-body-bytes=1M", "--port=9"}};
+
+	(void)snprintf(value, sizeof value, "%ju", (uintmax_t)least);
+	must_load(&load, &config);
+	assert_int_equal(config_lane_need(&config), need);
+	assert_int_equal(config.ring_bytes, least);
+	assert_string_equal(config.ring_path, "/dev/shm/hooksd-9.ring");
+	config_free(&config);
+
+	(void)snprintf(value, sizeof value, "%ju", (uintmax_t)least - 1);
+	assert_true(load_from(&load, &config, &err) < 0);
+	assert_string_equal(err.text,
+	    "RING_BYTES=20201471: must be at least 20201472 for 8 lanes (ACCEPTORS=4 x WRITERS=2) that each hold the "
+	    "largest request; raise it, or lower MAX_BODY_BYTES, ACCEPTORS or WRITERS (flag --ring-bytes or "
+	    "environment RING_BYTES)");
+
+	value[0] = '\0';
+	must_load(&load, &config);
+	assert_int_equal(config.ring_bytes, 64 << 20);
+	config_free(&config);
+
+	load.arguments[0] = "--acceptors=64";
+	must_load(&load, &config);
+	assert_int_equal(config.ring_bytes, 128 * need + (1 << 20));
+	config_free(&config);
+
+	load.arguments[2] = "--max-body-bytes=1G";
+	assert_true(load_from(&load, &config, &err) < 0);
+	assert_non_null(strstr(err.text, "RING_BYTES: would have to be 137612230656 for 128 lanes"));
+	assert_non_null(strstr(err.text, "lower MAX_BODY_BYTES"));
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_defaults),
+	    cmocka_unit_test(test_precedence),
+	    cmocka_unit_test(test_bool_flags),
+	    cmocka_unit_test(test_requests),
+	    cmocka_unit_test(test_bad_flags),
+	    cmocka_unit_test(test_storage),
+	    cmocka_unit_test(test_event_limit_follows_body_limit),
+	    cmocka_unit_test(test_ring),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,218 @@
+/* What is shown of the options, in help and tables, and what is no longer to be seen: forgotten secrets. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/options.h"
+#include "tests/unit/config_loading.h"
+
+/* The bytes that /proc shows of this process's environment or command line, as text without NUL. */
+static size_t
+read_proc(const char *name, char *out, size_t size)
+{
+	char path[64];
+
+	(void)snprintf(path, sizeof path, "/proc/self/%s", name);
+	FILE *file = fopen(path, "r");
+	assert_non_null(file);
+	size_t len = fread(out, 1, size, file);
+	assert_int_equal(fclose(file), 0);
+	return len;
+}
+
+/* Runs in a process of its own, started with secrets in environment and argv: see test_forget_secrets. */
+static int
+forget_in_child(int argc, char **argv)
+{
+	static char before[65536], after[65536];
+	struct config config;
+	struct error err;
+
+	if (config_load(&config, argc, argv, &err) != CONFIG_RUN)
+		return 10;
+	if (strcmp(config.database_url, "host=h password=S3CRET-flag") != 0)
+		return 11;
+	size_t len = read_proc("environ", before, sizeof before);
+	if (memmem(before, len, "S3CRET", 6) == NULL)
+		return 12;
+	len = read_proc("cmdline", before, sizeof before);
+	if (memmem(before, len, "S3CRET", 6) == NULL)
+		return 13;
+
+	config_forget_secrets(&config, argc, argv);
+	if (config.database_url != NULL || config.port != 7)
+		return 14;
+	len = read_proc("environ", after, sizeof after);
+	if (memmem(after, len, "S3CRET", 6) != NULL || memmem(after, len, "KEPT=1", 6) == NULL)
+		return 15;
+	len = read_proc("cmdline", after, sizeof after);
+	if (memmem(after, len, "S3CRET", 6) != NULL || memmem(after, len, "--port=7", 8) == NULL)
+		return 16;
+	config_forget_secrets(&config, argc, argv);
+	config_free(&config);
+	return 0;
+}
+
+static void
+test_forget_secrets(void **state)
+{
+	char *const environment[] = {(char[]){"PGPASSWORD=S3CRET-pg"}, (char[]){"KEPT=1"},
+	    (char[]){"DATABASE_URL=postgresql://u:S3CRET-env@h/d"}, NULL};
+	char *const arguments[] = {(char[]){"forget"}, (char[]){"--database-url=postgresql://u:S3CRET@h/d"},
+	    (char[]){"--port=7"}, (char[]){"--DATABASE_URL"}, (char[]){"host=h password=S3CRET-flag"}, NULL};
+	int status;
+	pid_t pid = fork();
+
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		(void)execve("/proc/self/exe", arguments, environment);
+		_exit(127);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+static void
+test_table(void **state)
+{
+	for (size_t i = 0; i < OPTION_COUNT; i++) {
+		const struct option *option = &option_table[i];
+		char flag[OPTION_FLAG_MAX];
+
+		assert_non_null(option->name);
+		assert_non_null(option->help);
+		assert_int_not_equal(option->size, 0);
+		option_flag(option, flag);
+		assert_ptr_equal(option_find(flag + 2, strlen(flag + 2)), option);
+		assert_ptr_equal(option_find(option->name, strlen(option->name)), option);
+		assert_true((option->type == OPTION_TYPE_CHOICE) == (option->choices != NULL));
+		assert_false(option->initial != NULL && option->initial_text != NULL);
+		for (size_t j = 0; j < i; j++)
+			assert_int_not_equal(option->offset, option_table[j].offset);
+	}
+}
+
+static char *
+printed(void (*print)(FILE *out))
+{
+	char *text = NULL;
+	size_t len = 0;
+	FILE *memory = open_memstream(&text, &len);
+
+	assert_non_null(memory);
+	print(memory);
+	assert_int_equal(fclose(memory), 0);
+	return text;
+}
+
+static void
+print_help(FILE *out)
+{
+	config_print_help(out, "hooksd");
+}
+
+static void
+test_help_fits_a_screen(void **state)
+{
+	char *help = printed(print_help);
+	size_t lines = 0;
+
+	for (size_t i = 0; i < OPTION_COUNT; i++) {
+		char flag[OPTION_FLAG_MAX + 4];
+
+		(void)strcpy(flag, "  ");
+		option_flag(&option_table[i], flag + 2);
+		(void)strcat(flag, " ");
+		if (strstr(help, flag) == NULL)
+			fail_msg("%s is not in the help", flag);
+	}
+	for (char *line = strtok(help, "\n"); line != NULL; line = strtok(NULL, "\n")) {
+		lines++;
+		if (strlen(line) > 80)
+			fail_msg("%zu columns: %s", strlen(line), line);
+	}
+	assert_in_range(lines, OPTION_COUNT, 40);
+	free(help);
+}
+
+static void
+test_markdown(void **state)
+{
+	char *table = printed(config_print_markdown);
+	size_t rows = 0;
+
+	assert_non_null(strstr(table, "| `PORT` | `8080` | a whole number from 0 to 65535 | "));
+	assert_non_null(strstr(table, "| `ACCEPTORS` | CPUs allowed | a whole number from 1 to 64, in processes | "));
+	for (char *line = strtok(table, "\n"); line != NULL; line = strtok(NULL, "\n")) {
+		size_t bars = 0;
+
+		for (size_t i = 0; line[i] != '\0'; i++)
+			bars += line[i] == '|' && (i == 0 || line[i - 1] != '\\');
+		assert_int_equal(bars, 5);
+		rows++;
+	}
+	assert_int_equal(rows, OPTION_COUNT + 2);
+	free(table);
+}
+
+/* What --print-config shows can be given again and means the same. */
+static void
+test_print_can_be_read_again(void **state)
+{
+	const struct load load = {.environment = {{"STORAGE_TYPE", "null"}, {"LOG_LEVEL", "ERROR"}},
+	    .arguments = {
+		"--host=::1", "--auto-migrate=no", "--max-body-bytes=5M", "--jsonl-rotate-bytes=1G", "--ack=QUEUED"}};
+	char *first = NULL, *second = NULL;
+	size_t len;
+	struct config config;
+	struct error err;
+
+	must_load(&load, &config);
+	FILE *memory = open_memstream(&first, &len);
+	config_print(memory, &config);
+	(void)fclose(memory);
+	config_free(&config);
+
+	(void)clearenv();
+	char *copy = strdup(first);
+	for (char *line = strtok(copy, "\n"); line != NULL; line = strtok(NULL, "\n"))
+		assert_int_equal(putenv(line), 0);
+	char *argv[] = {(char[]){"hooksd"}, NULL};
+	assert_int_equal(config_load(&config, 1, argv, &err), CONFIG_RUN);
+	memory = open_memstream(&second, &len);
+	config_print(memory, &config);
+	(void)fclose(memory);
+	config_free(&config);
+
+	assert_string_equal(first, second);
+	(void)clearenv();
+	free(first);
+	free(second);
+	free(copy);
+}
+
+int
+main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_forget_secrets),
+	    cmocka_unit_test(test_table),
+	    cmocka_unit_test(test_help_fits_a_screen),
+	    cmocka_unit_test(test_markdown),
+	    cmocka_unit_test(test_print_can_be_read_again),
+	};
+
+	if (strcmp(argv[0], "forget") == 0)
+		return forget_in_child(argc, argv);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

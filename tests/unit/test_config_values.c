@@ -1,0 +1,250 @@
+/* Values of every option: what is taken and how it is shown, what is refused and in which words. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/options.h"
+#include "tests/unit/config_loading.h"
+
+/* The line of config_print for an option, without its name. */
+static void
+shown(const struct config *config, const char *name, char *out, size_t size)
+{
+	char *text = NULL;
+	size_t len = 0, name_len = strlen(name);
+	FILE *memory = open_memstream(&text, &len);
+
+	assert_non_null(memory);
+	config_print(memory, config);
+	assert_int_equal(fclose(memory), 0);
+	out[0] = '\0';
+	for (char *line = strtok(text, "\n"); line != NULL; line = strtok(NULL, "\n")) {
+		if (strncmp(line, name, name_len) == 0 && line[name_len] == '=')
+			(void)snprintf(out, size, "%s", line + name_len + 1);
+	}
+	free(text);
+}
+
+struct good_value {
+	const char *name;
+	const char *given;
+	const char *shown;
+};
+
+static const struct good_value good_values[] = {
+    {"DATABASE_URL", "postgres://u:secret@h/d", "postgresql://u:***@h/d"},
+    {"DATABASE_URL", "postgresql+asyncpg://u:secret@h/d?password=secret", "postgresql://u:***@h/d?password=***"},
+    {"DATABASE_URL", "host=h password='sec ret' user=u", "host=h password=*** user=u"},
+    {"STORAGE_TYPE", "jsonl", "jsonl"},
+    {"STORAGE_TYPE", "NULL", "null"},
+    {"STORAGE_TYPE", "auto", "jsonl"},
+    {"STORAGE_TYPE", "", "jsonl"},
+    {"JSONL_PATH", "x", "x"},
+    {"JSONL_PATH", "/var/lib/ev ents/\xc3\xa9.jsonl", "/var/lib/ev ents/\xc3\xa9.jsonl"},
+    {"LOG_LEVEL", "INFO", "info"},
+    {"LOG_LEVEL", "Debug", "debug"},
+    {"LOG_LEVEL", "WARNING", "warning"},
+    {"LOG_LEVEL", "error", "error"},
+    {"LOG_FORMAT", "JSON", "json"},
+    {"HOST", "127.0.0.1", "127.0.0.1"},
+    {"HOST", "::", "::"},
+    {"HOST", "::1", "::1"},
+    {"HOST", "fe80::1%eth0", "fe80::1%eth0"},
+    {"HOST", "localhost", "localhost"},
+    {"HOST", "hooks-0.my_svc.example.org", "hooks-0.my_svc.example.org"},
+    {"PORT", "0", "0"},
+    {"PORT", "65535", "65535"},
+    {"PORT", "0080", "80"},
+    {"PORT", "", "8080"},
+    {"ACCEPTORS", "1", "1"},
+    {"ACCEPTORS", "64", "64"},
+    {"WRITERS", "3", "3"},
+    {"ACK", "Queued", "queued"},
+    {"DATA_DIR", "/var/lib/hooksd/", "/var/lib/hooksd/"},
+    {"RING_PATH", "/x/PORT.ring", "/x/PORT.ring"},
+    {"RING_BYTES", "64G", "68719476736"},
+    {"RING_BYTES", "2048MiB", "2147483648"},
+    {"MAX_BODY_BYTES", "1024", "1024"},
+    {"MAX_BODY_BYTES", "4k", "4096"},
+    {"MAX_BODY_BYTES", "4KiB", "4096"},
+    {"MAX_BODY_BYTES", "3m", "3145728"},
+    {"MAX_BODY_BYTES", "3mib", "3145728"},
+    {"MAX_BODY_BYTES", "1G", "1073741824"},
+    {"MAX_EVENT_BYTES", "8MiB", "8388608"},
+    {"MAX_BATCH_EVENTS", "1000000", "1000000"},
+    {"DRAIN_TIMEOUT_SECONDS", "1", "1"},
+    {"JSONL_ROTATE_BYTES", "0", "0"},
+    {"JSONL_ROTATE_BYTES", "4096", "4096"},
+    {"JSONL_ROTATE_BYTES", "0G", "0"},
+    {"AUTO_MIGRATE", "false", "false"},
+    {"AUTO_MIGRATE", "NO", "false"},
+    {"AUTO_MIGRATE", "0", "false"},
+    {"AUTO_MIGRATE", "True", "true"},
+    {"AUTO_MIGRATE", "yes", "true"},
+    {"AUTO_MIGRATE", "1", "true"},
+};
+
+static void
+test_good_values(void **state)
+{
+	for (size_t i = 0; i < sizeof good_values / sizeof good_values[0]; i++) {
+		const struct good_value *good = &good_values[i];
+		const struct option *option = option_find(good->name, strlen(good->name));
+		char flag[OPTION_FLAG_MAX], joined[512], text[512];
+		struct config config;
+
+		assert_non_null(option);
+		option_flag(option, flag);
+		(void)snprintf(joined, sizeof joined, "%s=%s", flag, good->given);
+		const struct load ways[] = {
+		    {.environment = {{good->name, good->given}}},
+		    {.arguments = {joined}},
+		    {.arguments = {flag, good->given}},
+		};
+		for (size_t way = 0; way < 3; way++) {
+			if (option->type == OPTION_TYPE_BOOL && good->given[0] == '\0')
+				continue;
+			must_load(&ways[way], &config);
+			shown(&config, good->name, text, sizeof text);
+			assert_string_equal(text, good->shown);
+			config_free(&config);
+		}
+	}
+}
+
+struct bad_value {
+	const char *name;
+	const char *given;
+	const char *rule; /* what the sentence says is allowed */
+};
+
+#define RULE_PORT "must be a whole number from 0 to 65535 (flag --port or environment PORT)"
+#define RULE_HOST "must be an IPv4 or IPv6 address (without brackets) or a host name"
+#define RULE_BODY "must be a size from 1KiB to 1GiB, in bytes or like 512K, 64MiB, 1G"
+#define RULE_ROTATE "must be 0 or a size from 4KiB to 1024GiB"
+#define RULE_DATABASE "must be postgresql://user:password@host:port/name or \"host=... dbname=...\""
+
+static const struct bad_value bad_values[] = {
+    {"DATABASE_URL", "mysql://u:secret@h/d", RULE_DATABASE},
+    {"DATABASE_URL", "secret", RULE_DATABASE},
+    {"DATABASE_URL", "host=h\npassword=secret", RULE_DATABASE},
+    {"STORAGE_TYPE", "mysql",
+	"must be one of auto, postgres, jsonl, null (flag --storage-type or environment STORAGE_TYPE)"},
+    {"STORAGE_TYPE", "jsonl ", "must be one of"},
+    {"JSONL_PATH", "dir/", "must be the path of a file"},
+    {"JSONL_PATH", "a\nb", "must be the path of a file"},
+    {"LOG_LEVEL", "verbose", "must be one of debug, info, warning, error"},
+    {"LOG_FORMAT", "xml", "must be one of text, json"},
+    {"HOST", "10.0.0.300", RULE_HOST},
+    {"HOST", "1.2.3", RULE_HOST},
+    {"HOST", "[::]", RULE_HOST},
+    {"HOST", "::g", RULE_HOST},
+    {"HOST", "fe80::1%", RULE_HOST},
+    {"HOST", "a b", RULE_HOST},
+    {"HOST", "-x", RULE_HOST},
+    {"HOST", ".", RULE_HOST},
+    {"HOST", "a..b", RULE_HOST},
+    {"HOST", "host:8080", RULE_HOST},
+    {"HOST", "1111:2222:3333:4444:5555:6666:7777:8888:9999:0000:1111:2222:3333", RULE_HOST},
+    {"PORT", "65536", RULE_PORT},
+    {"PORT", "70000", RULE_PORT},
+    {"PORT", "-1", RULE_PORT},
+    {"PORT", "+1", RULE_PORT},
+    {"PORT", " 1", RULE_PORT},
+    {"PORT", "1 ", RULE_PORT},
+    {"PORT", "0x50", RULE_PORT},
+    {"PORT", "80a", RULE_PORT},
+    {"PORT", "1K", RULE_PORT},
+    {"PORT", "18446744073709551616", RULE_PORT},
+    {"PORT", "18446744073709559696", RULE_PORT},
+    {"ACCEPTORS", "0", "must be a whole number from 1 to 64"},
+    {"ACCEPTORS", "65", "must be a whole number from 1 to 64"},
+    {"WRITERS", "33", "must be a whole number from 1 to 32"},
+    {"ACK", "memory", "must be one of durable, queued"},
+    {"RING_BYTES", "1023K", "must be a size from 1MiB to 64GiB"},
+    {"RING_BYTES", "65G", "must be a size from 1MiB to 64GiB"},
+    {"MAX_BODY_BYTES", "1023", RULE_BODY},
+    {"MAX_BODY_BYTES", "2G", RULE_BODY},
+    {"MAX_BODY_BYTES", "4KB", RULE_BODY},
+    {"MAX_BODY_BYTES", "4Ki", RULE_BODY},
+    {"MAX_BODY_BYTES", "4T", RULE_BODY},
+    {"MAX_BODY_BYTES", "4 M", RULE_BODY},
+    {"MAX_BODY_BYTES", "M", RULE_BODY},
+    {"MAX_BODY_BYTES", "1.5M", RULE_BODY},
+    {"MAX_BODY_BYTES", "17179869185G", RULE_BODY},
+    {"MAX_BODY_BYTES", "-1", RULE_BODY},
+    {"MAX_EVENT_BYTES", "1", RULE_BODY},
+    {"MAX_BATCH_EVENTS", "0", "must be a whole number from 1 to 1000000"},
+    {"DRAIN_TIMEOUT_SECONDS", "0", "must be a whole number from 1 to 3600"},
+    {"DRAIN_TIMEOUT_SECONDS", "25s", "must be a whole number from 1 to 3600"},
+    {"JSONL_ROTATE_BYTES", "1", RULE_ROTATE},
+    {"JSONL_ROTATE_BYTES", "4095", RULE_ROTATE},
+    {"JSONL_ROTATE_BYTES", "1025G", RULE_ROTATE},
+    {"AUTO_MIGRATE", "2", "must be true or false"},
+    {"AUTO_MIGRATE", "on", "must be true or false"},
+};
+
+static void
+test_bad_values(void **state)
+{
+	for (size_t i = 0; i < sizeof bad_values / sizeof bad_values[0]; i++) {
+		const struct bad_value *bad = &bad_values[i];
+		const struct option *option = option_find(bad->name, strlen(bad->name));
+		char flag[OPTION_FLAG_MAX], joined[512], begin[256];
+		struct config config;
+		struct error err;
+
+		assert_non_null(option);
+		option_flag(option, flag);
+		(void)snprintf(joined, sizeof joined, "%s=%s", flag, bad->given);
+		(void)snprintf(begin, sizeof begin, "%s%s%s: %s", bad->name, option->secret ? "" : "=",
+		    option->secret ? "" : bad->given, bad->rule);
+		const struct load ways[] = {{.environment = {{bad->name, bad->given}}}, {.arguments = {joined}}};
+		for (size_t way = 0; way < 2; way++) {
+			if (load_from(&ways[way], &config, &err) >= 0)
+				fail_msg("%s is taken", joined);
+			if (strncmp(err.text, begin, strlen(begin)) != 0)
+				fail_msg("%s\n    instead of\n%s", err.text, begin);
+			assert_non_null(strstr(err.text, flag));
+			assert_null(strstr(err.text, "secret"));
+		}
+	}
+}
+
+/* The longest sentence still ends as it should: nothing is cut off by struct error. */
+static void
+test_long_value_is_cut_in_the_sentence(void **state)
+{
+	char value[480];
+	struct config config;
+	struct error err;
+
+	memset(value, 'x', sizeof value - 1);
+	value[sizeof value - 1] = '\0';
+	assert_true(load_from(&(struct load){.environment = {{"MAX_EVENT_BYTES", value}}}, &config, &err) < 0);
+	assert_non_null(strstr(err.text, "xxx...: must be a size"));
+	assert_non_null(strstr(err.text, "or environment MAX_EVENT_BYTES)"));
+	assert_true(load_from(&(struct load){.environment = {{"RING_BYTES", "1M"}},
+				  .arguments = {"--acceptors=64", "--writers=32", "--max-body-bytes=1G"}},
+			&config, &err) < 0);
+	assert_non_null(strstr(err.text, "or environment RING_BYTES)"));
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_good_values),
+	    cmocka_unit_test(test_bad_values),
+	    cmocka_unit_test(test_long_value_is_cut_in_the_sentence),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,262 @@
+/* Dead letters: what a line holds, and that a full disk, a torn line or another writer spoils none. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <cjson/cJSON.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tests/unit/record_fixture.h"
+#include "writer/dead_letter.h"
+
+struct fixture {
+	char root[32];
+	char directory[64];
+	char path[96];
+	struct dead_letters letters;
+	struct record *record;
+};
+
+static int
+set_up(void **state)
+{
+	struct fixture *f = calloc(1, sizeof *f);
+
+	strcpy(f->root, "/tmp/hooks-dead-XXXXXX");
+	assert_non_null(mkdtemp(f->root));
+	(void)snprintf(f->directory, sizeof f->directory, "%s/a/b", f->root);
+	(void)snprintf(f->path, sizeof f->path, "%s/dead-letters.jsonl", f->directory);
+	dead_letters_init(&f->letters, f->directory);
+	f->record = record_of(&(struct event){.id = 7,
+	    .timestamp_us = 951782400000001,
+	    .received_us = -1,
+	    .client_event_id = "c\"1",
+	    .event_type = "tool",
+	    .session_id = "s\n\x01",
+	    .phase_id = "\xc3\xa9",
+	    .data = "{\"n\":1e200000,\"t\":\"\\u0000\\\\\"}"});
+	*state = f;
+	return 0;
+}
+
+static int
+tear_down(void **state)
+{
+	struct fixture *f = *state;
+
+	dead_letters_free(&f->letters);
+	(void)unlink(f->path);
+	(void)rmdir(f->directory);
+	*strrchr(f->directory, '/') = '\0';
+	(void)rmdir(f->directory);
+	(void)rmdir(f->root);
+	free(f->record);
+	free(f);
+	return 0;
+}
+
+static void
+append(struct fixture *f, const char *message)
+{
+	struct error err;
+
+	if (dead_letters_append(&f->letters, f->record, "22003", message, &err) != 0 ||
+	    dead_letters_sync(&f->letters, &err) != 0)
+		fail_msg("%s", err.text);
+}
+
+/* The file's contents, NUL-terminated; release with free(). */
+static char *
+contents(const struct fixture *f)
+{
+	struct stat st;
+	int fd = open(f->path, O_RDONLY);
+
+	assert_int_equal(fstat(fd, &st), 0);
+	char *text = calloc(1, (size_t)st.st_size + 1);
+	assert_int_equal(read(fd, text, (size_t)st.st_size), st.st_size);
+	close(fd);
+	return text;
+}
+
+static void
+assert_key(const cJSON *line, const char *key, const char *value)
+{
+	const cJSON *item = cJSON_GetObjectItemCaseSensitive(line, key);
+
+	if (value == NULL)
+		assert_true(cJSON_IsNull(item));
+	else
+		assert_string_equal(cJSON_GetStringValue(item), value);
+}
+
+static void
+test_line(void **state)
+{
+	struct fixture *f = *state;
+
+	append(f, "value overflows numeric format (SQLSTATE 22003)");
+	char *text = contents(f);
+	assert_ptr_equal(strchr(text, '\n'), text + strlen(text) - 1);
+
+	cJSON *line = cJSON_Parse(text);
+	assert_int_equal(
+	    strlen(cJSON_GetStringValue(cJSON_GetObjectItem(line, "time"))), strlen("2000-01-01T00:00:00.000000Z"));
+	assert_key(line, "sqlstate", "22003");
+	assert_key(line, "message", "value overflows numeric format (SQLSTATE 22003)");
+	assert_key(line, "event_id", "11223344-5566-7788-99aa-bbccddeeff07");
+	assert_key(line, "client_event_id", "c\"1");
+	assert_key(line, "event_type", "tool");
+	assert_key(line, "session_id", "s\n\x01");
+	assert_key(line, "workflow_id", NULL);
+	assert_key(line, "phase_id", "\xc3\xa9");
+	assert_key(line, "milestone_id", NULL);
+	assert_key(line, "timestamp", "2000-02-29T00:00:00.000001Z");
+	assert_key(line, "received_at", "1969-12-31T23:59:59.999999Z");
+	assert_key(line, "data", "{\"n\":1e200000,\"t\":\"\\u0000\\\\\"}");
+	assert_int_equal(cJSON_GetArraySize(line), 13);
+	cJSON_Delete(line);
+	free(text);
+}
+
+static void
+test_not_for_others_to_read(void **state)
+{
+	struct fixture *f = *state;
+	struct stat st;
+
+	append(f, "m");
+	assert_int_equal(stat(f->path, &st), 0);
+	assert_int_equal(st.st_mode & 077, 0);
+}
+
+static void
+test_torn_line_is_closed(void **state)
+{
+	struct fixture *f = *state;
+
+	append(f, "first");
+	assert_int_equal(truncate(f->path, 20), 0);
+	append(f, "second");
+	char *text = contents(f);
+	assert_int_equal(text[20], '\n');
+	cJSON *line = cJSON_Parse(text + 21);
+	assert_key(line, "message", "second");
+	cJSON_Delete(line);
+	free(text);
+}
+
+/* A file size limit stands for the full disk: the write comes up short. */
+static void
+test_full_disk(void **state)
+{
+	struct fixture *f = *state;
+	struct rlimit unlimited, limit;
+	struct error err;
+
+	append(f, "first");
+	char *before = contents(f);
+	(void)signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &unlimited), 0);
+	limit = unlimited;
+	limit.rlim_cur = strlen(before) + 10;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	int rc = dead_letters_append(&f->letters, f->record, "22003", "second", &err);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &unlimited), 0);
+	assert_true(rc < 0);
+	char *after = contents(f);
+	assert_string_equal(after, before);
+	free(before);
+	free(after);
+}
+
+static void
+test_reopened_after_close(void **state)
+{
+	struct fixture *f = *state;
+
+	append(f, "first");
+	dead_letters_close(&f->letters);
+	assert_int_equal(unlink(f->path), 0);
+	append(f, "second");
+	char *text = contents(f);
+	assert_non_null(strstr(text, "second"));
+	free(text);
+}
+
+static void
+test_directory_that_cannot_be_made(void **state)
+{
+	struct fixture *f = *state;
+	struct dead_letters letters;
+	struct error err;
+
+	dead_letters_init(&letters, "/dev/null/data");
+	assert_true(dead_letters_append(&letters, f->record, "22003", "m", &err) < 0);
+	assert_non_null(strstr(err.text, "/dev/null"));
+	dead_letters_free(&letters);
+}
+
+#define WRITERS 4
+#define LINES_EACH 500
+
+static void
+test_writers_share_the_file(void **state)
+{
+	struct fixture *f = *state;
+	pid_t pids[WRITERS];
+	int lines = 0;
+
+	for (int i = 0; i < WRITERS; i++) {
+		pids[i] = fork();
+		if (pids[i] != 0)
+			continue;
+		struct error err;
+		for (int n = 0; n < LINES_EACH; n++)
+			if (dead_letters_append(&f->letters, f->record, "22003", "m", &err) != 0)
+				_exit(1);
+		_exit(0);
+	}
+	for (int i = 0; i < WRITERS; i++) {
+		int status;
+
+		assert_int_equal(waitpid(pids[i], &status, 0), pids[i]);
+		assert_int_equal(status, 0);
+	}
+
+	char *text = contents(f);
+	for (char *line = text, *end; (end = strchr(line, '\n')) != NULL; line = end + 1, lines++) {
+		cJSON *json = cJSON_ParseWithLength(line, (size_t)(end - line));
+		assert_int_equal(cJSON_GetArraySize(json), 13);
+		cJSON_Delete(json);
+	}
+	assert_int_equal(lines, WRITERS * LINES_EACH);
+	free(text);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test_setup_teardown(test_line, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(test_not_for_others_to_read, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(test_torn_line_is_closed, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(test_full_disk, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(test_reopened_after_close, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(test_directory_that_cannot_be_made, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(test_writers_share_the_file, set_up, tear_down),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

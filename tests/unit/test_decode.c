@@ -1,0 +1,482 @@
+/* The envelope: every field's types, limits and defaults, as one event. */
+#include "tests/unit/decode_fixture.h"
+
+#include "ingest/timestamp.h"
+
+static void
+test_readme_event(void **state)
+{
+	static const uint8_t zeros[16];
+	const struct record *record;
+
+	assert_int_equal(decode("{\"event_type\": \"session_started\", \"session_id\": \"test-123\"}", BODY_EVENT), DECODE_OK);
+	assert_int_equal(result.events, 1);
+	assert_int_equal(result.sanitised, 0);
+	record = record_number(0);
+	assert_int_equal(record->length, result.bytes);
+	assert_int_equal(record->flags, 0);
+	assert_string(0, RECORD_TENANT_ID, NULL);
+	assert_string(0, RECORD_CLIENT_EVENT_ID, NULL);
+	assert_string(0, RECORD_EVENT_TYPE, "session_started");
+	assert_string(0, RECORD_SESSION_ID, "test-123");
+	assert_string(0, RECORD_WORKFLOW_ID, NULL);
+	assert_string(0, RECORD_PHASE_ID, NULL);
+	assert_string(0, RECORD_MILESTONE_ID, NULL);
+	assert_data(0, "{}");
+	assert_true(record->timestamp_us == NOW_US);
+	assert_true(record->received_us == NOW_US);
+	assert_memory_not_equal(record->event_id, zeros, 16);
+	assert_int_equal(record->event_id[6] >> 4, 7);
+}
+
+static void
+test_every_field(void **state)
+{
+	static const uint8_t id[16] = {
+	    0x55, 0x0e, 0x84, 0x00, 0xe2, 0x9b, 0x41, 0xd4, 0xa7, 0x16, 0x44, 0x66, 0x55, 0x44, 0x00, 0x00,
+	};
+	const struct record *record;
+
+	assert_int_equal(decode("{\"timestamp\":\"2024-06-01T12:34:56.789+02:00\",\"data\":{\"tool\":\"Bash\"},\"milestone_id\":\"m-1\","
+				"\"phase_id\":\"p-1\",\"workflow_id\":\"workflow-456\",\"event_id\":\"550E8400-e29b-41d4-a716-446655440000\","
+				"\"session_id\":\"s-1\",\"event_type\":\"tool_execution_completed\",\"extra\":[1,2,{\"data\":null}]}",
+			     BODY_EVENT),
+	    DECODE_OK);
+	record = record_number(0);
+	assert_string(0, RECORD_CLIENT_EVENT_ID, NULL);
+	assert_string(0, RECORD_EVENT_TYPE, "tool_execution_completed");
+	assert_string(0, RECORD_SESSION_ID, "s-1");
+	assert_string(0, RECORD_WORKFLOW_ID, "workflow-456");
+	assert_string(0, RECORD_PHASE_ID, "p-1");
+	assert_string(0, RECORD_MILESTONE_ID, "m-1");
+	assert_data(0, "{\"tool\":\"Bash\"}");
+	assert_memory_equal(record->event_id, id, 16);
+	assert_true(record->timestamp_us == INT64_C(1717238096789000));
+	assert_true(record->received_us == NOW_US);
+}
+
+/* --- types ------------------------------------------------------------------------------------------------------- */
+
+static const char *const not_strings[] = {"0", "-1.5e3", "true", "false", "[]", "{}", "[\"x\"]", "{\"x\":\"y\"}"};
+
+static void
+test_string_types(void **state)
+{
+	static const char *const names[] = {
+	    "event_type", "session_id", "event_id", "workflow_id", "phase_id", "milestone_id"};
+
+	for (size_t i = 0; i < COUNT(names); i++)
+		for (size_t j = 0; j < COUNT(not_strings); j++) {
+			char members[64];
+
+			snprintf(members, sizeof members, ",\"%s\":%s", names[i], not_strings[j]);
+			assert_int_equal(decode_with(members), DECODE_INVALID);
+			assert_int_equal(result.error_count, 1);
+			assert_error(0, "string_type", names[i], "Input should be a valid string", -1);
+		}
+}
+
+static void
+test_required(void **state)
+{
+	assert_int_equal(decode("{\"session_id\":\"s\"}", BODY_EVENT), DECODE_INVALID);
+	assert_int_equal(result.error_count, 1);
+	assert_error(0, "missing", "event_type", "Field required", -1);
+	assert_int_equal(decode("{\"event_type\":\"t\"}", BODY_EVENT), DECODE_INVALID);
+	assert_int_equal(result.error_count, 1);
+	assert_error(0, "missing", "session_id", "Field required", -1);
+	assert_int_equal(decode("{}", BODY_EVENT), DECODE_INVALID);
+	assert_int_equal(result.error_count, 2);
+	assert_error(0, "missing", "event_type", "Field required", -1);
+	assert_error(1, "missing", "session_id", "Field required", -1);
+
+	assert_int_equal(decode_with(",\"event_type\":null,\"session_id\":null"), DECODE_INVALID);
+	assert_int_equal(result.error_count, 2);
+	assert_error(0, "string_type", "event_type", "Input should be a valid string", -1);
+	assert_error(1, "string_type", "session_id", "Input should be a valid string", -1);
+}
+
+static void
+test_null_and_empty(void **state)
+{
+	assert_int_equal(decode_with(",\"event_id\":null,\"workflow_id\":null,\"phase_id\":null,\"milestone_id\":null,"
+				     "\"data\":null,\"timestamp\":null"),
+	    DECODE_OK);
+	assert_string(0, RECORD_CLIENT_EVENT_ID, NULL);
+	assert_string(0, RECORD_WORKFLOW_ID, NULL);
+	assert_string(0, RECORD_PHASE_ID, NULL);
+	assert_string(0, RECORD_MILESTONE_ID, NULL);
+	assert_data(0, "{}");
+	assert_true(record_number(0)->timestamp_us == NOW_US);
+
+	/* An empty string is a string, and not null. */
+	assert_int_equal(decode_with(",\"event_type\":\"\",\"session_id\":\"\",\"workflow_id\":\"\",\"phase_id\":\"\","
+				     "\"milestone_id\":\"\",\"data\":{}"),
+	    DECODE_OK);
+	assert_string(0, RECORD_EVENT_TYPE, "");
+	assert_string(0, RECORD_SESSION_ID, "");
+	assert_string(0, RECORD_WORKFLOW_ID, "");
+	assert_string(0, RECORD_PHASE_ID, "");
+	assert_string(0, RECORD_MILESTONE_ID, "");
+	assert_data(0, "{}");
+}
+
+/* --- limits ------------------------------------------------------------------------------------------------------ */
+
+static void
+test_limits(void **state)
+{
+	static const struct {
+		const char *name;
+		enum record_string string;
+		uint32_t limit;
+		const char *msg;
+	} fields[] = {
+	    {"event_type", RECORD_EVENT_TYPE, 100, "String should have at most 100 characters"},
+	    {"session_id", RECORD_SESSION_ID, 255, "String should have at most 255 characters"},
+	    {"event_id", RECORD_CLIENT_EVENT_ID, 255, "String should have at most 255 characters"},
+	    {"workflow_id", RECORD_WORKFLOW_ID, 255, "String should have at most 255 characters"},
+	    {"phase_id", RECORD_PHASE_ID, 100, "String should have at most 100 characters"},
+	    {"milestone_id", RECORD_MILESTONE_ID, 100, "String should have at most 100 characters"},
+	};
+	/* One character each, however it is written. */
+	static const struct {
+		const char *json;
+		const char *utf8;
+	} characters[] = {
+	    {"x", "x"},
+	    {"\xc3\xa9", "\xc3\xa9"},
+	    {"\xe6\x97\xa5", "\xe6\x97\xa5"},
+	    {"\xf0\x9f\x98\x80", "\xf0\x9f\x98\x80"},
+	    {"\\u0041", "A"},
+	    {"\\n", "\n"},
+	    {"\\u00e9", "\xc3\xa9"},
+	    {"\\ud83d\\ude00", "\xf0\x9f\x98\x80"},
+	    {"\\udead", "\xef\xbf\xbd"},
+	    {"\\u0000", "\xef\xbf\xbd"},
+	};
+
+	for (size_t i = 0; i < COUNT(fields); i++)
+		for (size_t j = 0; j < COUNT(characters); j++) {
+			char members[8192], plain[2048], *p = members, *q = plain;
+
+			p += sprintf(p, ",\"%s\":\"", fields[i].name);
+			for (uint32_t n = 0; n < fields[i].limit; n++) {
+				p = stpcpy(p, characters[j].json);
+				q = stpcpy(q, characters[j].utf8);
+			}
+			strcpy(p, "\"");
+			assert_int_equal(decode_with(members), DECODE_OK);
+			assert_string(0, fields[i].string, plain);
+
+			p = stpcpy(p, characters[j].json);
+			strcpy(p, "\"");
+			assert_int_equal(decode_with(members), DECODE_INVALID);
+			assert_int_equal(result.error_count, 1);
+			assert_error(0, "string_too_long", fields[i].name, fields[i].msg, -1);
+			assert_int_equal(result.errors[0].limit, fields[i].limit);
+
+			/* One character of another kind too many. */
+			strcpy(p - strlen(characters[j].json), "y\"");
+			assert_int_equal(decode_with(members), DECODE_INVALID);
+			assert_error(0, "string_too_long", fields[i].name, fields[i].msg, -1);
+		}
+}
+
+/* All of them at their largest in the largest writing, at once. */
+static void
+test_all_limits_together(void **state)
+{
+	static const struct {
+		const char *name;
+		enum record_string string;
+		size_t limit;
+	} fields[] = {
+	    {"event_type", RECORD_EVENT_TYPE, 100},
+	    {"session_id", RECORD_SESSION_ID, 255},
+	    {"event_id", RECORD_CLIENT_EVENT_ID, 255},
+	    {"workflow_id", RECORD_WORKFLOW_ID, 255},
+	    {"phase_id", RECORD_PHASE_ID, 100},
+	    {"milestone_id", RECORD_MILESTONE_ID, 100},
+	};
+	char body[16384], *p = body;
+
+	for (size_t i = 0; i < COUNT(fields); i++) {
+		p += sprintf(p, "%c\"%s\":\"", i == 0 ? '{' : ',', fields[i].name);
+		for (size_t n = 0; n < fields[i].limit; n++)
+			p = stpcpy(p, "\\ud83d\\ude00");
+		*p++ = '"';
+	}
+	p = stpcpy(p, ",\"timestamp\":\"\\u0032024-06-01T12:34:56.00000000000000000000000000000000000000000000\"}");
+	assert_int_equal(decode_bytes(body, (size_t)(p - body), BODY_EVENT), DECODE_OK);
+	for (size_t i = 0; i < COUNT(fields); i++) {
+		struct span text = record_string(record_number(0), fields[i].string);
+
+		assert_int_equal(text.len, 4 * fields[i].limit);
+		for (size_t at = 0; at < text.len; at += 4)
+			assert_memory_equal(text.base + at, "\xf0\x9f\x98\x80", 4);
+	}
+	assert_true(record_number(0)->timestamp_us == INT64_C(1717245296000000));
+}
+
+/* --- keys -------------------------------------------------------------------------------------------------------- */
+
+static void
+test_escaped_keys(void **state)
+{
+	assert_int_equal(decode("{\"event\\u005ftype\":\"t\",\"\\u0073\\u0065\\u0073\\u0073\\u0069\\u006f\\u006e\\u005f\\u0069\\u0064\":\"s\","
+				"\"dat\\u0061\":{\"x\":1},\"\\u006dilestone_i\\u0064\":\"m\"}",
+			     BODY_EVENT),
+	    DECODE_OK);
+	assert_string(0, RECORD_EVENT_TYPE, "t");
+	assert_string(0, RECORD_SESSION_ID, "s");
+	assert_string(0, RECORD_MILESTONE_ID, "m");
+	assert_data(0, "{\"x\":1}");
+}
+
+static void
+test_other_keys(void **state)
+{
+	static const char *const keys[] = {
+	    "Workflow_id", "workflow_id ", " workflow_id", "workflow_i", "workflow_idx", "workflow-id", "workflowId", "",
+	    "workflow\\u0000id", "workflow_id\\u0000", "\\ud800", "a\\/very\\/long\\/key\\/that\\/is\\/written\\/with\\/escapes",
+	    "received_at", "tenant_id", "\xe6\x97\xa5\xe6\x9c\xac\xe8\xaa\x9e",
+	};
+
+	for (size_t i = 0; i < COUNT(keys); i++) {
+		char members[128];
+
+		/* What an ignored field holds does not matter. */
+		snprintf(members, sizeof members, ",\"%s\":[1,{\"workflow_id\":2}]", keys[i]);
+		assert_int_equal(decode_with(members), DECODE_OK);
+		assert_int_equal(result.sanitised, 0);
+		assert_string(0, RECORD_WORKFLOW_ID, NULL);
+		assert_string(0, RECORD_TENANT_ID, NULL);
+	}
+}
+
+/* The last of several counts, and only that one. */
+static void
+test_duplicate_keys(void **state)
+{
+	assert_int_equal(decode_with(",\"event_type\":\"first\",\"event_type\":\"second\""), DECODE_OK);
+	assert_string(0, RECORD_EVENT_TYPE, "second");
+	assert_int_equal(decode_with(",\"event_type\":17,\"event\\u005ftype\":\"second\""), DECODE_OK);
+	assert_string(0, RECORD_EVENT_TYPE, "second");
+	assert_int_equal(decode_with(",\"event_type\":17"), DECODE_INVALID);
+	assert_int_equal(decode_with(",\"workflow_id\":\"x\",\"workflow_id\":null"), DECODE_OK);
+	assert_string(0, RECORD_WORKFLOW_ID, NULL);
+	assert_int_equal(decode_with(",\"data\":[],\"data\":{\"x\":1}"), DECODE_OK);
+	assert_data(0, "{\"x\":1}");
+	assert_int_equal(decode_with(",\"data\":{\"x\":NaN,\"y\":\"\\u0000\"},\"data\":{\"x\":1}"), DECODE_OK);
+	assert_data(0, "{\"x\":1}");
+	assert_int_equal(result.sanitised, 0);
+	assert_int_equal(record_number(0)->flags, 0);
+	assert_int_equal(decode_with(",\"timestamp\":\"nonsense\",\"timestamp\":1"), DECODE_OK);
+	assert_true(record_number(0)->timestamp_us == 1000000);
+	/* Duplicates inside data are the client's. */
+	assert_int_equal(decode_with(",\"data\":{\"x\":1,\"x\":2}"), DECODE_OK);
+	assert_data(0, "{\"x\":1,\"x\":2}");
+}
+
+/* --- strings ----------------------------------------------------------------------------------------------------- */
+
+static void
+test_unescaping(void **state)
+{
+	assert_int_equal(decode_with(",\"session_id\":\"\\\"\\\\\\/\\b\\f\\n\\r\\t\\u00e9\\ud83d\\ude00\xf0\x9f\x98\x80 plain\""), DECODE_OK);
+	assert_string(0, RECORD_SESSION_ID, "\"\\/\b\f\n\r\t\xc3\xa9\xf0\x9f\x98\x80\xf0\x9f\x98\x80 plain");
+	assert_int_equal(result.sanitised, 0);
+	/* Several at once do not get into each other's way. */
+	assert_int_equal(decode_with(",\"workflow_id\":\"w\\n\",\"phase_id\":\"p\",\"milestone_id\":\"m\\t\",\"event_id\":\"e\\/1\""),
+	    DECODE_OK);
+	assert_string(0, RECORD_WORKFLOW_ID, "w\n");
+	assert_string(0, RECORD_PHASE_ID, "p");
+	assert_string(0, RECORD_MILESTONE_ID, "m\t");
+	assert_string(0, RECORD_CLIENT_EVENT_ID, "e/1");
+}
+
+static void
+test_sanitised_strings(void **state)
+{
+	static const struct {
+		const char *json;
+		const char *stored;
+	} cases[] = {
+	    {"a\\u0000b", "a\xef\xbf\xbd" "b"},
+	    {"\\ud800", "\xef\xbf\xbd"},
+	    {"\\udfff\\ud800", "\xef\xbf\xbd\xef\xbf\xbd"},
+	    {"\\ud83d\\ud83d\\ude00", "\xef\xbf\xbd\xf0\x9f\x98\x80"},
+	    {"x\\ud83dx", "x\xef\xbf\xbdx"},
+	};
+	static const struct {
+		const char *name;
+		enum record_string string;
+	} fields[] = {{"event_type", RECORD_EVENT_TYPE}, {"session_id", RECORD_SESSION_ID}, {"event_id", RECORD_CLIENT_EVENT_ID},
+	    {"workflow_id", RECORD_WORKFLOW_ID}, {"phase_id", RECORD_PHASE_ID}, {"milestone_id", RECORD_MILESTONE_ID}};
+
+	for (size_t i = 0; i < COUNT(cases); i++)
+		for (size_t j = 0; j < COUNT(fields); j++) {
+			char members[128];
+
+			snprintf(members, sizeof members, ",\"%s\":\"%s\"", fields[j].name, cases[i].json);
+			assert_int_equal(decode_with(members), DECODE_OK);
+			assert_string(0, fields[j].string, cases[i].stored);
+			assert_int_equal(result.sanitised, 1);
+			/* The flag is about data, which is as it was. */
+			assert_int_equal(record_number(0)->flags, 0);
+		}
+}
+
+/* --- ids --------------------------------------------------------------------------------------------------------- */
+
+static void
+test_ids(void **state)
+{
+	char text[36];
+	uint8_t id[16], again[16];
+
+	/* A UUID in any usual form is the id itself; escapes do not matter. */
+	static const char *const forms[] = {
+	    "550e8400-e29b-41d4-a716-446655440000",
+	    "550E8400E29B41D4A716446655440000",
+	    "{550e8400-e29b-41d4-a716-446655440000}",
+	    "urn:uuid:550e8400-e29b-41d4-a716-446655440000",
+	    "550e8400\\u002de29b-41d4-a716-446655440000",
+	};
+
+	for (size_t i = 0; i < COUNT(forms); i++) {
+		char members[128];
+
+		snprintf(members, sizeof members, ",\"event_id\":\"%s\"", forms[i]);
+		assert_int_equal(decode_with(members), DECODE_OK);
+		uuid_format(record_number(0)->event_id, text);
+		assert_memory_equal(text, "550e8400-e29b-41d4-a716-446655440000", 36);
+		assert_string(0, RECORD_CLIENT_EVENT_ID, NULL);
+	}
+	assert_int_equal(decode_with(",\"event_id\":\"00000000-0000-0000-0000-000000000000\""), DECODE_OK);
+	uuid_format(record_number(0)->event_id, text);
+	assert_memory_equal(text, "00000000-0000-0000-0000-000000000000", 36);
+
+	/* Any other text is kept, and always maps to the same id. */
+	assert_int_equal(decode_with(",\"event_id\":\"evt-1\""), DECODE_OK);
+	assert_string(0, RECORD_CLIENT_EVENT_ID, "evt-1");
+	uuid_v5("evt-1", 5, id);
+	assert_memory_equal(record_number(0)->event_id, id, 16);
+	assert_int_equal(decode_with(",\"event_id\":\"evt\\u002d1\""), DECODE_OK);
+	assert_memory_equal(record_number(0)->event_id, id, 16);
+	assert_int_equal(decode_with(",\"event_id\":\" \""), DECODE_OK);
+	assert_string(0, RECORD_CLIENT_EVENT_ID, " ");
+
+	/* Nothing at all makes a new id each time. */
+	assert_int_equal(decode_with(",\"event_id\":\"\""), DECODE_OK);
+	assert_string(0, RECORD_CLIENT_EVENT_ID, NULL);
+	memcpy(id, record_number(0)->event_id, 16);
+	assert_int_equal(id[6] >> 4, 7);
+	assert_int_equal(decode_with(""), DECODE_OK);
+	memcpy(again, record_number(0)->event_id, 16);
+	assert_int_equal(again[6] >> 4, 7);
+	assert_true(memcmp(again, id, 16) > 0);
+}
+
+/* --- timestamps -------------------------------------------------------------------------------------------------- */
+
+static void
+test_timestamps(void **state)
+{
+	static const struct {
+		const char *json;
+		int64_t us;
+	} good[] = {
+	    {"\"2024-06-01\"", 1717200000000000},
+	    {"\"2024-06-01T12:34:56\"", 1717245296000000},
+	    {"\"2024-06-01T12:34:56.5\\u002b02:00\"", 1717238096500000},
+	    {"1717245296", 1717245296000000},
+	    {"1717245296.123456", 1717245296123456},
+	    {"1717245296123", 1717245296123000},
+	    {"-1.5", -1500000},
+	    {"0", 0},
+	    {"\"0001-01-01\"", TIMESTAMP_MIN_US},
+	};
+	static const struct {
+		const char *json;
+		const char *type;
+		const char *msg;
+	} bad[] = {
+	    {"true", "datetime_type", "Input should be a valid datetime"},
+	    {"[]", "datetime_type", "Input should be a valid datetime"},
+	    {"{}", "datetime_type", "Input should be a valid datetime"},
+	    {"\"2024-02-30\"", "datetime_parsing", "Input should be a valid datetime, day value is outside expected range"},
+	    {"\"1717245296\"", "datetime_parsing",
+		"Input should be a valid datetime, a number in a string is ambiguous: send epoch seconds as a JSON number"},
+	    {"1e300", "datetime_parsing",
+		"Input should be a valid datetime, years before 0001 and after 9999 (UTC) are not supported"},
+	    {"\"2024-06-01T12:34:56.000000000000000000000000000000000000000000000\"", "datetime_parsing",
+		"Input should be a valid datetime, input is too long"},
+	};
+
+	for (size_t i = 0; i < COUNT(good); i++) {
+		char members[128];
+
+		snprintf(members, sizeof members, ",\"timestamp\":%s", good[i].json);
+		assert_int_equal(decode_with(members), DECODE_OK);
+		assert_true(record_number(0)->timestamp_us == good[i].us);
+		assert_true(record_number(0)->received_us == NOW_US);
+	}
+	for (size_t i = 0; i < COUNT(bad); i++) {
+		char members[128];
+
+		snprintf(members, sizeof members, ",\"timestamp\":%s", bad[i].json);
+		assert_int_equal(decode_with(members), DECODE_INVALID);
+		assert_int_equal(result.error_count, 1);
+		assert_error(0, bad[i].type, "timestamp", bad[i].msg, -1);
+		assert_int_equal(result.errors[0].limit, 0);
+	}
+}
+
+/* --- several errors ---------------------------------------------------------------------------------------------- */
+
+static void
+test_errors_of_one_event(void **state)
+{
+	char body[1024];
+
+	snprintf(body, sizeof body,
+	    "{\"event_type\":1,\"event_id\":2,\"workflow_id\":3,\"phase_id\":\"%0101d\",\"milestone_id\":5,\"timestamp\":[],\"data\":[]}", 0);
+	assert_int_equal(decode(body, BODY_EVENT), DECODE_INVALID);
+	assert_int_equal(result.error_count, 8);
+	assert_error(0, "string_type", "event_type", "Input should be a valid string", -1);
+	assert_error(1, "missing", "session_id", "Field required", -1);
+	assert_error(2, "string_type", "event_id", "Input should be a valid string", -1);
+	assert_error(3, "string_type", "workflow_id", "Input should be a valid string", -1);
+	assert_error(4, "string_too_long", "phase_id", "String should have at most 100 characters", -1);
+	assert_error(5, "string_type", "milestone_id", "Input should be a valid string", -1);
+	assert_error(6, "datetime_type", "timestamp", "Input should be a valid datetime", -1);
+	assert_error(7, "dict_type", "data", "Input should be a valid dictionary", -1);
+	for (uint32_t i = 0; i < 8; i++)
+		assert_int_equal(result.errors[i].limit, i == 4 ? 100 : 0);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test_setup(test_readme_event, setup),
+	    cmocka_unit_test_setup(test_every_field, setup),
+	    cmocka_unit_test_setup(test_string_types, setup),
+	    cmocka_unit_test_setup(test_required, setup),
+	    cmocka_unit_test_setup(test_null_and_empty, setup),
+	    cmocka_unit_test_setup(test_limits, setup),
+	    cmocka_unit_test_setup(test_all_limits_together, setup),
+	    cmocka_unit_test_setup(test_escaped_keys, setup),
+	    cmocka_unit_test_setup(test_other_keys, setup),
+	    cmocka_unit_test_setup(test_duplicate_keys, setup),
+	    cmocka_unit_test_setup(test_unescaping, setup),
+	    cmocka_unit_test_setup(test_sanitised_strings, setup),
+	    cmocka_unit_test_setup(test_ids, setup),
+	    cmocka_unit_test_setup(test_timestamps, setup),
+	    cmocka_unit_test_setup(test_errors_of_one_event, setup),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

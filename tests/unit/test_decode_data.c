@@ -1,0 +1,263 @@
+/* `data`: byte for byte as sent, but for white space between tokens and numbers that are none. */
+#include "tests/unit/decode_fixture.h"
+
+#include "ingest/scan.h"
+
+static enum decode_status
+decode_data(const char *data)
+{
+	char members[8192];
+
+	snprintf(members, sizeof members, ",\"data\":%s", data);
+	return decode_with(members);
+}
+
+/* These come through untouched. */
+static const char *const verbatim[] = {
+    "{}",
+    "{\"a\":1}",
+    "{\"\":\"\"}",
+    "{\"n\":12345678901234567890}",
+    "{\"n\":[1e400,-1E-400,0.10,1.0,-0,-0.0,1e5,1E+05]}",
+    "{\"n\":3.14159265358979323846264338327950288419716939937510}",
+    "{\"s\":\"white   space \\t\\n stays \"}",
+    "{\"s\":\"{ \\\"a\\\" : [ 1 , 2 ] }\"}",
+    "{\"s\":\"\\u00e9\\u0041\\/\\ud83d\\ude00\"}",
+    "{\"s\":\"\xc3\xa9\xe6\x97\xa5\xf0\x9f\x98\x80\x7f\"}",
+    "{\"b\":true,\"a\":false,\"b\":null}",
+    "{\"s\":\"NaN Infinity -Infinity\",\"NaN\":\"Infinity\"}",
+    "{\"s\":\"\\\\\",\"t\":\"\\\\\\\"\",\"u\":\"\\\\\\\\\"}",
+    "{\"a\":[[],[[]],{},[{}],{\"a\":{}}]}",
+    "{\"event_type\":1,\"data\":[],\"session_id\":null,\"timestamp\":\"x\"}",
+};
+
+static void
+test_verbatim(void **state)
+{
+	for (size_t i = 0; i < COUNT(verbatim); i++) {
+		assert_int_equal(decode_data(verbatim[i]), DECODE_OK);
+		assert_data(0, verbatim[i]);
+		assert_int_equal(result.sanitised, 0);
+		assert_int_equal(record_number(0)->flags, 0);
+	}
+}
+
+/* With white space wherever it may stand, they come out as they were without. */
+static void
+test_white_space(void **state)
+{
+	static const char *const spaces[] = {" ", "\n", "\r\n", "\t", "  \n\t \r ", "                                "};
+
+	for (size_t i = 0; i < COUNT(verbatim); i++)
+		for (size_t j = 0; j < COUNT(spaces); j++) {
+			char spaced[8192], *p = spaced;
+			bool in_string = false;
+
+			p = stpcpy(p, spaces[j]);
+			for (const char *q = verbatim[i]; *q != '\0'; q++) {
+				bool structural = strchr("{}[]:,", *q) != NULL && !in_string;
+
+				if (structural)
+					p = stpcpy(p, spaces[j]);
+				*p++ = *q;
+				if (in_string && *q == '\\')
+					*p++ = *++q;
+				else if (*q == '"')
+					in_string = !in_string;
+				if (structural)
+					p = stpcpy(p, spaces[j]);
+			}
+			*p = '\0';
+			assert_int_equal(decode_data(spaced), DECODE_OK);
+			assert_data(0, verbatim[i]);
+			assert_int_equal(result.sanitised, 0);
+		}
+}
+
+static void
+test_pretty_printed(void **state)
+{
+	static const char body[] = "{\n"
+				   "  \"event_type\": \"t\",\n"
+				   "  \"session_id\": \"s\",\n"
+				   "  \"data\": {\n"
+				   "    \"lines\": [\n"
+				   "      \"a\\nb\",\n"
+				   "      2\n"
+				   "    ],\r\n"
+				   "\t\"empty\": { }\n"
+				   "  }\n"
+				   "}\n";
+
+	assert_int_equal(decode(body, BODY_EVENT), DECODE_OK);
+	assert_data(0, "{\"lines\":[\"a\\nb\",2],\"empty\":{}}");
+	/* A line of JSONL stays one line. */
+	assert_null(memchr(record_data(record_number(0)).base, '\n', record_data(record_number(0)).len));
+}
+
+static void
+test_nonfinite(void **state)
+{
+	static const struct {
+		const char *sent;
+		const char *stored;
+	} cases[] = {
+	    {"{\"x\":NaN}", "{\"x\":null}"},
+	    {"{\"x\":Infinity}", "{\"x\":null}"},
+	    {"{\"x\":-Infinity}", "{\"x\":null}"},
+	    {"{\"x\": -Infinity }", "{\"x\":null}"},
+	    {"{\"x\":NaN }", "{\"x\":null}"},
+	    {"{\"x\":[NaN,Infinity,-Infinity,-1,\"NaN\"]}", "{\"x\":[null,null,null,-1,\"NaN\"]}"},
+	    {"{\"x\": [ NaN , 1 , -Infinity , -2 ] , \"y\" : Infinity}", "{\"x\":[null,1,null,-2],\"y\":null}"},
+	    {"{\"NaN\":{\"Infinity\":[[[NaN]]]}}", "{\"NaN\":{\"Infinity\":[[[null]]]}}"},
+	};
+
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		assert_int_equal(decode_data(cases[i].sent), DECODE_OK);
+		assert_data(0, cases[i].stored);
+		assert_int_equal(result.sanitised, 1);
+		assert_int_equal(record_number(0)->flags, 0);
+	}
+	/* Many short ones: the text that is stored is longer than the text that came. */
+	char sent[4096] = "{\"x\":[NaN", stored[4096] = "{\"x\":[null";
+
+	for (int i = 0; i < 500; i++) {
+		strcat(sent, ",NaN");
+		strcat(stored, ",null");
+	}
+	strcat(sent, "]}");
+	strcat(stored, "]}");
+	assert_int_equal(decode_data(sent), DECODE_OK);
+	assert_data(0, stored);
+}
+
+/* Only in data: anywhere else they are no JSON. */
+static void
+test_nonfinite_elsewhere(void **state)
+{
+	static const char reason[] = "NaN and Infinity are taken only inside data";
+	static const char *const members[] = {
+	    ",\"timestamp\":NaN", ",\"event_id\":Infinity", ",\"other\":-Infinity", ",\"other\":{\"data\":{\"x\":NaN}}",
+	    ",\"data\":{\"x\":NaN},\"other\":NaN",
+	};
+
+	for (size_t i = 0; i < COUNT(members); i++) {
+		assert_int_equal(decode_with(members[i]), DECODE_INVALID);
+		assert_int_equal(result.error_count, 1);
+		assert_string_equal(result.errors[0].reason, reason);
+	}
+	assert_int_equal(decode("NaN", BODY_EVENT), DECODE_INVALID);
+	assert_syntax_error(reason, 0, -1);
+	assert_int_equal(decode("[NaN]", BODY_ARRAY), DECODE_INVALID);
+	assert_syntax_error(reason, 1, -1);
+	/* In an event that follows one with data, too. */
+	assert_int_equal(decode("[{\"event_type\":\"t\",\"session_id\":\"s\",\"data\":{\"x\":NaN}},{\"x\":NaN}]", BODY_ARRAY), DECODE_INVALID);
+	assert_string_equal(result.errors[0].reason, reason);
+}
+
+/* What jsonb refuses is flagged and counted, and kept as it was. */
+static void
+test_unsafe_escapes(void **state)
+{
+	static const char *const cases[] = {
+	    "{\"x\":\"\\u0000\"}", "{\"\\u0000\":1}", "{\"x\":\"\\ud800\"}", "{\"x\":[{\"y\":\"\\udc00\\ud800\"}]}", "{\"\\uDFFF\":1}",
+	    "{\"x\":\"\\ud83d\\ud83d\\ude00\"}", "{\"x\":\"\\ud83d\\\\ude00\"}",
+	};
+
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		assert_int_equal(decode_data(cases[i]), DECODE_OK);
+		assert_data(0, cases[i]);
+		assert_int_equal(record_number(0)->flags, RECORD_UNSAFE_ESCAPES);
+		assert_int_equal(result.sanitised, 1);
+	}
+	assert_int_equal(decode_data("{\"x\": \"\\u0000\", \"y\": NaN}"), DECODE_OK);
+	assert_data(0, "{\"x\":\"\\u0000\",\"y\":null}");
+	assert_int_equal(record_number(0)->flags, RECORD_UNSAFE_ESCAPES);
+	assert_int_equal(result.sanitised, 1);
+	/* In an ignored field it is nobody's business. */
+	assert_int_equal(decode_with(",\"other\":{\"\\ud800\":\"\\u0000\"},\"data\":{\"x\":1}"), DECODE_OK);
+	assert_int_equal(record_number(0)->flags, 0);
+	assert_int_equal(result.sanitised, 0);
+}
+
+/* Each event counts once, however much is wrong with it. */
+static void
+test_sanitised_counts_events(void **state)
+{
+	assert_int_equal(decode("[{\"event_type\":\"t\",\"session_id\":\"s\",\"data\":{\"x\":NaN,\"y\":\"\\u0000\"}},"
+				"{\"event_type\":\"t\",\"session_id\":\"s\"},"
+				"{\"event_type\":\"\\u0000\",\"session_id\":\"\\ud800\",\"data\":{\"x\":NaN}},"
+				"{\"event_type\":\"t\",\"session_id\":\"s\",\"data\":{\"x\":1}}]",
+			     BODY_ARRAY),
+	    DECODE_OK);
+	assert_int_equal(result.events, 4);
+	assert_int_equal(result.sanitised, 2);
+}
+
+static void
+test_types(void **state)
+{
+	static const char *const wrong[] = {"[]", "\"\"", "\"{}\"", "0", "1.5", "true", "false", "NaN", "-Infinity", "[{}]"};
+
+	for (size_t i = 0; i < COUNT(wrong); i++) {
+		assert_int_equal(decode_data(wrong[i]), DECODE_INVALID);
+		assert_int_equal(result.error_count, 1);
+		assert_error(0, "dict_type", "data", "Input should be a valid dictionary", -1);
+	}
+}
+
+static void
+test_depth(void **state)
+{
+	for (size_t depth = 509; depth <= 515; depth++) {
+		char data[8192], *p = stpcpy(data, "{\"x\":");
+
+		for (size_t i = 0; i < depth - 1; i++)
+			*p++ = '[';
+		for (size_t i = 0; i < depth - 1; i++)
+			*p++ = ']';
+		strcpy(p, "}");
+		if (depth <= JSON_DEPTH_MAX) {
+			assert_int_equal(decode_data(data), DECODE_OK);
+			assert_data(0, data);
+		} else {
+			assert_int_equal(decode_data(data), DECODE_INVALID);
+			assert_string_equal(result.errors[0].reason, "nested too deep");
+		}
+	}
+}
+
+/* Every length around the words that strings are moved over in, with and without a rewrite. */
+static void
+test_lengths(void **state)
+{
+	for (size_t len = 0; len < 300; len++) {
+		char data[1024], spaced[1024];
+
+		snprintf(data, sizeof data, "{\"x\":\"%0*d\",\"y\":1}", (int)len, 0);
+		snprintf(spaced, sizeof spaced, "{\"x\": \"%0*d\", \"y\": 1}", (int)len, 0);
+		assert_int_equal(decode_data(data), DECODE_OK);
+		assert_data(0, data);
+		assert_int_equal(decode_data(spaced), DECODE_OK);
+		assert_data(0, data);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test_setup(test_verbatim, setup),
+	    cmocka_unit_test_setup(test_white_space, setup),
+	    cmocka_unit_test_setup(test_pretty_printed, setup),
+	    cmocka_unit_test_setup(test_nonfinite, setup),
+	    cmocka_unit_test_setup(test_nonfinite_elsewhere, setup),
+	    cmocka_unit_test_setup(test_unsafe_escapes, setup),
+	    cmocka_unit_test_setup(test_sanitised_counts_events, setup),
+	    cmocka_unit_test_setup(test_types, setup),
+	    cmocka_unit_test_setup(test_depth, setup),
+	    cmocka_unit_test_setup(test_lengths, setup),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

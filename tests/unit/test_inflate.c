@@ -1,0 +1,358 @@
+/* Decompression: round trips, several members, damage at every byte, cut short at every byte, and bombs. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <zlib.h>
+#include <zstd.h>
+
+#include "ingest/inflate.h"
+
+#define COUNT(array) (sizeof(array) / sizeof(array)[0])
+#define MIB ((size_t)1 << 20)
+
+static const enum content_encoding compressed[] = {ENCODING_GZIP, ENCODING_ZSTD};
+
+struct bytes {
+	char *base;
+	size_t len;
+};
+
+static struct bytes
+deflated(enum content_encoding encoding, const char *text, size_t len)
+{
+	struct bytes out = {NULL, 0};
+
+	if (encoding == ENCODING_ZSTD) {
+		size_t bound = ZSTD_compressBound(len);
+
+		out.base = malloc(bound);
+		assert_non_null(out.base);
+		out.len = ZSTD_compress(out.base, bound, text, len, 3);
+		assert_false(ZSTD_isError(out.len));
+	} else {
+		z_stream z = {0};
+
+		assert_int_equal(deflateInit2(&z, 6, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY), Z_OK);
+		out.len = deflateBound(&z, len);
+		out.base = malloc(out.len);
+		assert_non_null(out.base);
+		z.next_in = (Bytef *)(uintptr_t)text;
+		z.avail_in = (uInt)len;
+		z.next_out = (Bytef *)out.base;
+		z.avail_out = (uInt)out.len;
+		assert_int_equal(deflate(&z, Z_FINISH), Z_STREAM_END);
+		out.len = z.total_out;
+		assert_int_equal(deflateEnd(&z), Z_OK);
+	}
+	return out;
+}
+
+static struct bytes
+joined(struct bytes a, struct bytes b)
+{
+	struct bytes both = {malloc(a.len + b.len + 1), a.len + b.len};
+
+	assert_non_null(both.base);
+	memcpy(both.base, a.base, a.len);
+	memcpy(both.base + a.len, b.base, b.len);
+	return both;
+}
+
+/* Runs it from memory of exactly its size, and checks what holds for every result. */
+static int
+run(enum content_encoding encoding, const char *in, size_t in_len, size_t max_out, char **out, size_t *out_len)
+{
+	char *copy = malloc(in_len > 0 ? in_len : 1);
+	struct error err = {""};
+	int rc;
+
+	assert_non_null(copy);
+	memcpy(copy, in, in_len);
+	rc = inflate_body(encoding, copy, in_len, max_out, out, out_len, &err);
+	free(copy);
+	if (rc == 0) {
+		assert_true(*out_len <= max_out);
+		assert_string_equal(err.text, "");
+	} else {
+		assert_null(*out);
+		assert_int_equal(*out_len, 0);
+		assert_true(strlen(err.text) > 10);
+	}
+	return rc;
+}
+
+static int
+condition(enum content_encoding encoding, struct bytes in, size_t max_out)
+{
+	char *out;
+	size_t out_len;
+	int rc = run(encoding, in.base, in.len, max_out, &out, &out_len);
+
+	free(out);
+	return rc;
+}
+
+static void
+check_text(enum content_encoding encoding, struct bytes in, size_t max_out, const char *text, size_t len)
+{
+	char *out;
+	size_t out_len;
+
+	assert_int_equal(run(encoding, in.base, in.len, max_out, &out, &out_len), 0);
+	assert_int_equal(out_len, len);
+	if (len > 0)
+		assert_memory_equal(out, text, len);
+	free(out);
+}
+
+/* Text that neither compresses to nothing nor stays as it is. */
+static char *
+sample(size_t len)
+{
+	char *text = malloc(len + 1);
+	uint32_t x = 12345;
+
+	assert_non_null(text);
+	for (size_t i = 0; i < len; i++) {
+		x = x * 1664525 + 1013904223;
+		text[i] = (char)('a' + (x >> 24) % 26);
+	}
+	return text;
+}
+
+static void
+test_names(void **state)
+{
+	static const struct {
+		const char *value;
+		enum content_encoding encoding;
+	} known[] = {
+	    {"", ENCODING_IDENTITY}, {"identity", ENCODING_IDENTITY}, {"gzip", ENCODING_GZIP}, {"x-gzip", ENCODING_GZIP},
+	    {"GZip", ENCODING_GZIP}, {"zstd", ENCODING_ZSTD},         {"ZSTD", ENCODING_ZSTD},
+	};
+	static const char *const unknown[] = {"deflate", "br", "compress", "gzip, zstd", "gzi", "gzipp", " gzip", "zst", "*"};
+	enum content_encoding encoding;
+
+	for (size_t i = 0; i < COUNT(known); i++) {
+		assert_true(content_encoding_parse(known[i].value, strlen(known[i].value), &encoding));
+		assert_int_equal(encoding, known[i].encoding);
+	}
+	for (size_t i = 0; i < COUNT(unknown); i++)
+		assert_false(content_encoding_parse(unknown[i], strlen(unknown[i]), &encoding));
+}
+
+static void
+test_round_trip(void **state)
+{
+	/* Around the sizes at which the buffer grows, too. */
+	static const size_t sizes[] = {0, 1, 2, 100, 16383, 16384, 16385, 32768, 65535, 65536, 65537, 1000000};
+
+	for (size_t i = 0; i < COUNT(sizes); i++) {
+		char *text = sample(sizes[i]);
+
+		check_text(ENCODING_IDENTITY, (struct bytes){text, sizes[i]}, sizes[i], text, sizes[i]);
+		for (size_t j = 0; j < COUNT(compressed); j++) {
+			struct bytes in = deflated(compressed[j], text, sizes[i]);
+
+			check_text(compressed[j], in, sizes[i], text, sizes[i]);
+			check_text(compressed[j], in, sizes[i] + 1, text, sizes[i]);
+			check_text(compressed[j], in, 8 * MIB, text, sizes[i]);
+			if (sizes[i] > 0) {
+				assert_int_equal(condition(compressed[j], in, sizes[i] - 1), INFLATE_TOO_LARGE);
+				assert_int_equal(condition(compressed[j], in, 0), INFLATE_TOO_LARGE);
+			}
+			free(in.base);
+		}
+		if (sizes[i] > 0)
+			assert_int_equal(condition(ENCODING_IDENTITY, (struct bytes){text, sizes[i]}, sizes[i] - 1),
+			    INFLATE_TOO_LARGE);
+		free(text);
+	}
+}
+
+static void
+test_members_in_a_row(void **state)
+{
+	for (size_t j = 0; j < COUNT(compressed); j++) {
+		struct bytes a = deflated(compressed[j], "[{\"a\":", 6), b = deflated(compressed[j], "1}]", 3);
+		struct bytes none = deflated(compressed[j], "", 0);
+		struct bytes ab = joined(a, b), abn = joined(ab, none), nab = joined(none, ab);
+
+		check_text(compressed[j], ab, 100, "[{\"a\":1}]", 9);
+		check_text(compressed[j], abn, 100, "[{\"a\":1}]", 9);
+		check_text(compressed[j], nab, 9, "[{\"a\":1}]", 9);
+		assert_int_equal(condition(compressed[j], ab, 8), INFLATE_TOO_LARGE);
+		for (size_t cut = 1; cut < b.len; cut++)
+			assert_int_equal(condition(compressed[j], (struct bytes){ab.base, ab.len - cut}, 100), INFLATE_CORRUPT);
+		free(a.base);
+		free(b.base);
+		free(none.base);
+		free(ab.base);
+		free(abn.base);
+		free(nab.base);
+	}
+}
+
+static void
+test_cut_short(void **state)
+{
+	char *text = sample(40000);
+
+	for (size_t j = 0; j < COUNT(compressed); j++) {
+		struct bytes in = deflated(compressed[j], text, 40000), small = deflated(compressed[j], "{}", 2);
+
+		for (size_t len = 0; len < small.len; len++)
+			assert_int_equal(condition(compressed[j], (struct bytes){small.base, len}, 100), INFLATE_CORRUPT);
+		for (size_t len = 0; len < in.len; len += 997)
+			assert_int_equal(condition(compressed[j], (struct bytes){in.base, len}, MIB), INFLATE_CORRUPT);
+		assert_int_equal(condition(compressed[j], (struct bytes){in.base, in.len - 1}, MIB), INFLATE_CORRUPT);
+		free(in.base);
+		free(small.base);
+	}
+	free(text);
+}
+
+static void
+test_trailing_garbage(void **state)
+{
+	const struct bytes garbage[] = {
+	    {(char[]){0}, 1}, {(char[]){0, 0, 0, 0, 0, 0, 0, 0}, 8}, {(char[]){'x'}, 1}, {(char[]){'\x1f'}, 1},
+	    {(char[]){'\x1f', '\x8b'}, 2}, {(char[]){'\x28', '\xb5', '\x2f', '\xfd'}, 4}, {(char[]){'{', '}', '\n', ' ', '{', '}'}, 6},
+	};
+
+	for (size_t j = 0; j < COUNT(compressed); j++)
+		for (size_t i = 0; i < COUNT(garbage); i++) {
+			struct bytes in = deflated(compressed[j], "{}", 2), both = joined(in, garbage[i]);
+
+			assert_int_equal(condition(compressed[j], both, 1000), INFLATE_CORRUPT);
+			assert_int_equal(condition(compressed[j], garbage[i], 1000), INFLATE_CORRUPT);
+			free(in.base);
+			free(both.base);
+		}
+}
+
+/* gzip checks its contents: whatever bit is wrong in them, they come out right or not at all. */
+static void
+test_damaged(void **state)
+{
+	const char text[] = "{\"event_type\":\"tool_execution_completed\",\"session_id\":\"s\"}";
+	struct bytes in = deflated(ENCODING_GZIP, text, strlen(text));
+	size_t noticed = 0;
+
+	for (size_t bit = 0; bit < in.len * 8; bit++) {
+		char *out;
+		size_t out_len;
+		int rc;
+
+		in.base[bit / 8] ^= (char)(1 << bit % 8);
+		rc = run(ENCODING_GZIP, in.base, in.len, 1000, &out, &out_len);
+		if (rc == 0) {
+			assert_int_equal(out_len, strlen(text));
+			assert_memory_equal(out, text, strlen(text));
+		} else {
+			assert_true(rc == INFLATE_CORRUPT || rc == INFLATE_TOO_LARGE);
+			noticed++;
+		}
+		free(out);
+		in.base[bit / 8] ^= (char)(1 << bit % 8);
+	}
+	/* What does not matter are time, system and level in the header, and the bits that fill the last byte. */
+	assert_true(in.len * 8 - noticed < 8 * 8);
+	free(in.base);
+}
+
+/* zstd frames carry a checksum only when asked to: damage must at least stay inside the bounds. */
+static void
+test_damaged_zstd(void **state)
+{
+	char *text = sample(3000);
+	struct bytes in = deflated(ENCODING_ZSTD, text, 3000);
+
+	for (size_t bit = 0; bit < in.len * 8; bit += bit < 400 ? 1 : 37) {
+		char *out;
+		size_t out_len;
+
+		in.base[bit / 8] ^= (char)(1 << bit % 8);
+		assert_in_range(run(ENCODING_ZSTD, in.base, in.len, 5000, &out, &out_len), 0, INFLATE_CORRUPT);
+		free(out);
+		in.base[bit / 8] ^= (char)(1 << bit % 8);
+	}
+	free(in.base);
+	free(text);
+}
+
+/* A thousand times its size and more: refused at the bound, with memory for no more than the bound. */
+static void
+test_bombs(void **state)
+{
+	size_t len = 64 * MIB;
+	char *zeros = calloc(1, len);
+
+	assert_non_null(zeros);
+	for (size_t j = 0; j < COUNT(compressed); j++) {
+		struct bytes in = deflated(compressed[j], zeros, len);
+		struct bytes many = {NULL, 0};
+
+		assert_true(in.len * 500 < len);
+		assert_int_equal(condition(compressed[j], in, MIB), INFLATE_TOO_LARGE);
+		assert_int_equal(condition(compressed[j], in, len - 1), INFLATE_TOO_LARGE);
+		check_text(compressed[j], in, len, zeros, len);
+		free(in.base);
+
+		/* The same by many small members, each harmless. */
+		in = deflated(compressed[j], zeros, 10000);
+		many.len = 200 * in.len;
+		many.base = malloc(many.len);
+		assert_non_null(many.base);
+		for (size_t i = 0; i < 200; i++)
+			memcpy(many.base + i * in.len, in.base, in.len);
+		assert_int_equal(condition(compressed[j], many, MIB), INFLATE_TOO_LARGE);
+		check_text(compressed[j], many, 2000000, zeros, 2000000);
+		free(in.base);
+		free(many.base);
+	}
+	free(zeros);
+}
+
+/* A frame of a few bytes that declares a huge size or a huge window gets neither. */
+static void
+test_declared_sizes(void **state)
+{
+	/* magic; single segment with an 8-byte content size of 2^62; a raw last block of 1 byte */
+	char huge_size[] = "\x28\xb5\x2f\xfd\xe0\0\0\0\0\0\0\0\x40\x09\0\0x";
+	/* magic; window descriptor of exponent 10 + 17 = 128 MiB, no size; a raw last block of 1 byte */
+	char large_window[] = "\x28\xb5\x2f\xfd\x00\x88\x09\0\0x";
+	/* the same with 8 MiB, which is served */
+	char fair_window[] = "\x28\xb5\x2f\xfd\x00\x68\x09\0\0x";
+
+	assert_int_equal(condition(ENCODING_ZSTD, (struct bytes){huge_size, sizeof huge_size - 1}, MIB),
+	    INFLATE_TOO_LARGE);
+	assert_int_equal(condition(ENCODING_ZSTD, (struct bytes){large_window, sizeof large_window - 1}, MIB),
+	    INFLATE_TOO_LARGE);
+	check_text(ENCODING_ZSTD, (struct bytes){fair_window, sizeof fair_window - 1}, MIB, "x", 1);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_names),
+	    cmocka_unit_test(test_round_trip),
+	    cmocka_unit_test(test_members_in_a_row),
+	    cmocka_unit_test(test_cut_short),
+	    cmocka_unit_test(test_trailing_garbage),
+	    cmocka_unit_test(test_damaged),
+	    cmocka_unit_test(test_damaged_zstd),
+	    cmocka_unit_test(test_bombs),
+	    cmocka_unit_test(test_declared_sizes),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,412 @@
+/* Lanes: what fits, what comes out, what happens at every edge; and one long run between two processes. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "shm/lane.h"
+#include "shm/record.h"
+#include "tests/unit/lane_fixture.h"
+
+#define PAGE 4096u
+
+/* Just below every wrap-around: of the positions, and of their low 31 bits for whoever compares them as signed. */
+static const uint32_t starts[] = {0, 1, INT32_MAX - 1, UINT32_MAX - 2, UINT32_MAX - 1, UINT32_MAX};
+
+#define EACH_START(start)                                                                                              \
+	uint32_t i_start = 0, start = starts[0];                                                                       \
+	i_start < sizeof starts / sizeof *starts;                                                                      \
+	start = starts[++i_start % (sizeof starts / sizeof *starts)]
+
+/* Publishes bytes of filling as one parcel of one event; false when the lane has no room for them. */
+static bool
+put(const struct lane *lane, size_t bytes, char filling)
+{
+	size_t available;
+	char *out = lane_reserve(lane, &available);
+
+	if (out == NULL || available < bytes)
+		return false;
+	assert_int_equal((uintptr_t)out % 8, 0);
+	memset(out, filling, bytes);
+	(void)lane_publish(lane, bytes, 1);
+	return true;
+}
+
+/* Whether the parcel at position is bytes of filling. */
+static bool
+holds(const struct lane *lane, uint32_t position, size_t bytes, char filling)
+{
+	struct parcel parcel;
+
+	if (!lane_peek(lane, position, &parcel) || parcel.length != bytes || parcel.events != 1)
+		return false;
+	for (size_t i = 0; i < bytes; i++)
+		if (parcel.bytes[i] != filling)
+			return false;
+	return true;
+}
+
+static size_t
+available(const struct lane *lane)
+{
+	size_t bytes;
+
+	(void)lane_reserve(lane, &bytes);
+	return bytes;
+}
+
+static void
+test_first_in_first_out(void **state)
+{
+	for (EACH_START(start)) {
+		struct lane lane = lane_over_memory(8, PAGE, start, 0);
+		struct parcel parcel;
+
+		assert_false(lane_peek(&lane, start, &parcel));
+		for (uint32_t i = 0; i < 5; i++) {
+			size_t room;
+
+			memset(lane_reserve(&lane, &room), 'a' + (int)i, 16);
+			assert_int_equal(lane_publish(&lane, 16, i + 1), start + i + 1);
+		}
+		assert_int_equal(lane_released(&lane), start);
+		assert_int_equal(lane_depth(&lane), 5);
+		assert_int_equal(lane_bytes_used(&lane), 80);
+		for (uint32_t i = 0; i < 5; i++) {
+			assert_true(lane_peek(&lane, start + i, &parcel));
+			assert_int_equal(parcel.events, i + 1);
+			assert_int_equal(parcel.length, 16);
+			assert_int_equal(parcel.bytes[15], 'a' + (int)i);
+		}
+		assert_false(lane_peek(&lane, start + 5, &parcel));
+		lane_release(&lane, start + 5);
+		assert_int_equal(lane_released(&lane), start + 5);
+		assert_int_equal(lane_depth(&lane), 0);
+		assert_int_equal(lane_bytes_used(&lane), 0);
+	}
+}
+
+/* A ring of n slots takes n - 1 parcels, again and again, and says so before anything is lost. */
+static void
+test_full_by_slots(void **state)
+{
+	for (EACH_START(start))
+		for (uint32_t slots = 2; slots <= 8; slots *= 2) {
+			struct lane lane = lane_over_memory(slots, PAGE, start, 0);
+			uint32_t head = start;
+
+			for (int round = 0; round < 20; round++) {
+				size_t room = 1;
+
+				for (uint32_t i = 0; i < slots - 1; i++)
+					assert_true(put(&lane, 8, (char)(round + (int)i)));
+				assert_null(lane_reserve(&lane, &room));
+				assert_int_equal(room, 0);
+				assert_int_equal(lane_depth(&lane), slots - 1);
+				for (uint32_t i = 0; i < slots - 1; i++)
+					assert_true(holds(&lane, head + i, 8, (char)(round + (int)i)));
+				head += slots - 1;
+				lane_release(&lane, head);
+			}
+		}
+}
+
+/* The arena can be filled to the last byte, from any point in it, and a parcel of its whole size is in one piece. */
+static void
+test_full_by_bytes(void **state)
+{
+	for (uint64_t first_byte = 0; first_byte < 2 * PAGE; first_byte += 8) {
+		struct lane lane = lane_over_memory(4, PAGE, UINT32_MAX, first_byte);
+		size_t room;
+
+		assert_int_equal(available(&lane), PAGE);
+		assert_true(put(&lane, PAGE, 'w'));
+		assert_non_null(lane_reserve(&lane, &room));
+		assert_int_equal(room, 0);
+		assert_int_equal(lane_bytes_used(&lane), PAGE);
+		assert_true(holds(&lane, UINT32_MAX, PAGE, 'w'));
+		assert_true(lane_valid(&lane, 4));
+		lane_release(&lane, 0);
+		assert_int_equal(available(&lane), PAGE);
+		assert_int_equal(munmap(lane.arena, 2 * PAGE), 0);
+	}
+}
+
+/* An arena whose size is no power of two, wrapped around many times by parcels that do not divide it. */
+static void
+test_parcels_are_contiguous_across_the_end(void **state)
+{
+	struct lane lane = lane_over_memory(4, 3 * PAGE, UINT32_MAX - 100, 0);
+	uint32_t head = UINT32_MAX - 100;
+	int split = 0;
+
+	for (int round = 0; round < 400; round++) {
+		size_t bytes = 8 + (size_t)round * 24 % 5000;
+		struct parcel parcel;
+
+		assert_true(put(&lane, bytes, (char)round));
+		assert_true(lane_peek(&lane, head, &parcel));
+		split += parcel.bytes + parcel.length > lane.arena + lane.arena_bytes;
+		assert_true(holds(&lane, head, bytes, (char)round));
+		lane_release(&lane, ++head);
+	}
+	assert_in_range(split, 20, 400);
+}
+
+static void
+test_reserve_shows_exactly_the_free_bytes(void **state)
+{
+	struct lane lane = lane_over_memory(8, PAGE, UINT32_MAX - 1, 40);
+	size_t used = 0;
+
+	for (size_t i = 1; i < 8; i++) {
+		assert_int_equal(available(&lane), PAGE - used);
+		assert_true(put(&lane, i * 64, 'x'));
+		used += i * 64;
+		assert_int_equal(lane_bytes_used(&lane), used);
+	}
+	assert_int_equal(available(&lane), 0); /* no slot */
+	for (size_t i = 1; i < 8; i++) {
+		lane_release(&lane, UINT32_MAX - 1 + (uint32_t)i);
+		used -= i * 64;
+		assert_int_equal(available(&lane), PAGE - used);
+	}
+}
+
+static void
+test_reserving_again_forgets(void **state)
+{
+	struct lane lane = lane_over_memory(4, PAGE, 7, 0);
+	size_t room;
+	char *first = lane_reserve(&lane, &room), *second;
+	struct parcel parcel;
+
+	memset(first, 'z', PAGE);
+	assert_false(lane_peek(&lane, 7, &parcel));
+	assert_int_equal(lane_depth(&lane), 0);
+	second = lane_reserve(&lane, &room);
+	assert_ptr_equal(first, second);
+	assert_int_equal(room, PAGE);
+	assert_true(put(&lane, 8, 'a'));
+	assert_true(holds(&lane, 7, 8, 'a'));
+}
+
+/* Releases k of n, then fills up again, for every k: the unreleased parcels stay what they were. */
+static void
+test_partial_drains(void **state)
+{
+	for (EACH_START(start))
+		for (uint32_t k = 0; k <= 7; k++) {
+			struct lane lane = lane_over_memory(8, PAGE, start, PAGE - 16);
+			uint32_t head = start, tail = start;
+
+			for (int round = 0; round < 20; round++) {
+				while (put(&lane, 24 + tail % 3 * 256, (char)tail))
+					tail++;
+				assert_in_range(tail - head, 1, 7);
+				for (uint32_t p = head; p != tail; p++)
+					assert_true(holds(&lane, p, 24 + p % 3 * 256, (char)p));
+				assert_true(lane_valid(&lane, 8));
+				head += k < tail - head ? k : tail - head;
+				lane_release(&lane, head);
+				assert_int_equal(lane_depth(&lane), tail - head);
+			}
+		}
+}
+
+static void
+test_peek_does_not_consume(void **state)
+{
+	struct lane lane = lane_over_memory(4, PAGE, UINT32_MAX, 0);
+
+	assert_true(put(&lane, 8, 'a'));
+	assert_true(put(&lane, 16, 'b'));
+	for (int i = 0; i < 3; i++) {
+		assert_true(holds(&lane, UINT32_MAX, 8, 'a'));
+		assert_true(holds(&lane, 0, 16, 'b'));
+	}
+	assert_int_equal(lane_released(&lane), UINT32_MAX);
+	assert_int_equal(lane_depth(&lane), 2);
+	assert_int_equal(available(&lane), PAGE - 24);
+}
+
+/* A consumer that dies holding parcels: the next one, which knows the lane and nothing else, sees them again. */
+static void
+test_second_consumer_sees_unreleased_parcels_again(void **state)
+{
+	struct lane lane = lane_over_memory(8, PAGE, UINT32_MAX - 1, 0);
+	struct lane successor = lane;
+
+	for (int i = 0; i < 5; i++)
+		assert_true(put(&lane, 32, (char)('a' + i)));
+	for (uint32_t i = 0; i < 4; i++)
+		assert_true(holds(&lane, UINT32_MAX - 1 + i, 32, (char)('a' + i)));
+	lane_release(&lane, 0); /* two of the four it has read */
+
+	assert_int_equal(lane_released(&successor), 0);
+	for (uint32_t i = 2; i < 5; i++)
+		assert_true(holds(&successor, i - 2, 32, (char)('a' + i)));
+	assert_false(holds(&successor, 3, 32, 'f'));
+}
+
+/* A producer that dies half-way through a parcel: the next one goes on after the last published one. */
+static void
+test_successor_producer_goes_on(void **state)
+{
+	struct lane lane = lane_over_memory(4, PAGE, UINT32_MAX, PAGE - 8);
+	struct lane successor = lane;
+	size_t room;
+
+	assert_true(put(&lane, 64, 'a'));
+	memset(lane_reserve(&lane, &room), 'X', 128); /* never published */
+
+	assert_int_equal(available(&successor), PAGE - 64);
+	assert_true(put(&successor, 64, 'b'));
+	assert_true(holds(&lane, UINT32_MAX, 64, 'a'));
+	assert_true(holds(&lane, 0, 64, 'b'));
+	assert_int_equal(lane_depth(&lane), 2);
+}
+
+/* A lane with three parcels, of which two wait. */
+static struct lane
+lane_in_use(uint32_t start)
+{
+	struct lane lane = lane_over_memory(8, PAGE, start, PAGE - 64);
+
+	assert_true(put(&lane, 128, 'a'));
+	assert_true(put(&lane, 256, 'b'));
+	assert_true(put(&lane, 512, 'c'));
+	lane_release(&lane, start + 1);
+	return lane;
+}
+
+static void
+test_valid_accepts_good_lanes(void **state)
+{
+	for (EACH_START(start)) {
+		struct lane lane = lane_in_use(start);
+
+		assert_true(lane_valid(&lane, 8));
+		lane_release(&lane, start + 3);
+		assert_true(lane_valid(&lane, 8));
+		lane = lane_over_memory(2, PAGE, start, 0);
+		assert_true(lane_valid(&lane, 2));
+		assert_true(put(&lane, PAGE, 'x'));
+		assert_true(lane_valid(&lane, 2));
+	}
+}
+
+static void
+test_valid_refuses_damaged_lanes(void **state)
+{
+	for (EACH_START(start)) {
+		struct lane lane = lane_in_use(start);
+		ck_ring_t *ring = &lane.control->ring;
+		struct lane_descriptor *before = &lane.slots[start & 7], *first = &lane.slots[(start + 1) & 7],
+				       *last = &lane.slots[(start + 2) & 7];
+		struct lane_control control = *lane.control;
+		struct lane_descriptor slots[8];
+
+		memcpy(slots, lane.slots, sizeof slots);
+#define REFUSES_AFTER(damage)                                                                                          \
+	do {                                                                                                           \
+		assert_true(lane_valid(&lane, 8));                                                                     \
+		(void)(damage);                                                                                        \
+		assert_false(lane_valid(&lane, 8));                                                                    \
+		*lane.control = control;                                                                               \
+		memcpy(lane.slots, slots, sizeof slots);                                                               \
+	} while (0)
+		REFUSES_AFTER(ring->size = 16);
+		REFUSES_AFTER(ring->size = 0);
+		REFUSES_AFTER(ring->mask = 15);
+		REFUSES_AFTER(ring->mask = UINT32_MAX);
+		REFUSES_AFTER(ring->c_head = ring->p_tail + 1); /* a depth of 4 billion */
+		REFUSES_AFTER(ring->c_head = ring->p_tail - 8);
+		REFUSES_AFTER(ring->p_tail += 6);
+		REFUSES_AFTER(first->bytes += 8);
+		REFUSES_AFTER(first->bytes = 0);
+		REFUSES_AFTER(first->events = 0);
+		REFUSES_AFTER(last->bytes = UINT32_MAX);
+		REFUSES_AFTER(first->end += 8);
+		REFUSES_AFTER(first->end -= 8);
+		REFUSES_AFTER(last->end = UINT64_MAX);
+		REFUSES_AFTER(before->end += 8);
+		REFUSES_AFTER((before->end += 4, first->end += 4, last->end += 4));
+		REFUSES_AFTER((first->bytes += 4, first->end += 4, last->bytes -= 4));
+		/* In itself consistent, but more than the arena holds. */
+		REFUSES_AFTER((last->bytes += PAGE, last->end += PAGE));
+		/* Nobody can have published 8 EiB. */
+		REFUSES_AFTER((before->end += 1ull << 63, first->end += 1ull << 63, last->end += 1ull << 63));
+		assert_false(lane_valid(&lane, 4));
+		assert_false(lane_valid(&lane, 16));
+	}
+}
+
+/* Two processes, and every parcel checked for order, identity and every byte. */
+static void
+test_two_processes(void **state)
+{
+	enum { PARCELS = 100000 };
+	uint64_t seed = seed_for("test_lane");
+	struct lane lane = lane_over_memory(64, 4 * PAGE, UINT32_MAX - PARCELS / 2, 0);
+	uint64_t *records = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	pid_t pids[2];
+
+	assert_ptr_not_equal(records, MAP_FAILED);
+	for (int i = 0; i < 2; i++) {
+		pids[i] = fork();
+		assert_true(pids[i] >= 0);
+		if (pids[i] != 0)
+			continue;
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (i == 0)
+			lane_feed(&lane, seed, 1, UINT32_MAX - PARCELS / 2, PARCELS);
+		else
+			*records = lane_eat(&lane, seed, UINT32_MAX - PARCELS / 2, PARCELS);
+		_exit(0);
+	}
+	for (int i = 0; i < 2; i++) {
+		int status;
+		pid_t done = wait(&status);
+
+		if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+			(void)kill(done == pids[0] ? pids[1] : pids[0], SIGKILL);
+		assert_int_equal(status, 0);
+	}
+	assert_int_equal(lane_depth(&lane), 0);
+	assert_int_equal(lane_bytes_used(&lane), 0);
+	assert_true(lane_valid(&lane, 64));
+	assert_in_range(*records, 2 * PARCELS, 3 * PARCELS);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_first_in_first_out),
+	    cmocka_unit_test(test_full_by_slots),
+	    cmocka_unit_test(test_full_by_bytes),
+	    cmocka_unit_test(test_parcels_are_contiguous_across_the_end),
+	    cmocka_unit_test(test_reserve_shows_exactly_the_free_bytes),
+	    cmocka_unit_test(test_reserving_again_forgets),
+	    cmocka_unit_test(test_partial_drains),
+	    cmocka_unit_test(test_peek_does_not_consume),
+	    cmocka_unit_test(test_second_consumer_sees_unreleased_parcels_again),
+	    cmocka_unit_test(test_successor_producer_goes_on),
+	    cmocka_unit_test(test_valid_accepts_good_lanes),
+	    cmocka_unit_test(test_valid_refuses_damaged_lanes),
+	    cmocka_unit_test(test_two_processes),
+	};
+
+	return cmocka_run_group_tests_name("lane", tests, NULL, NULL);
+}

@@ -1,0 +1,298 @@
+/*
+ * Producers and consumers killed at any instant. First at random: hundreds of SIGKILLs on a running pair, each victim
+ * replaced by a successor that knows nothing but the segment. Then everywhere: one instruction after another, what
+ * stands in shared memory must be a lane that successors can go on with.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include <ck_pr.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "shm/segment.h"
+#include "tests/unit/lane_fixture.h"
+#include "tests/unit/single_step.h"
+
+#define FIRST (UINT32_MAX - 2000) /* wraps early in the run */
+
+static uint64_t seed;
+
+/*
+ * What the test itself remembers across deaths, to hold it against the lane. Consumers do not go by it: they start at
+ * lane_released() and record progress with lane_release().
+ */
+struct ledger {
+	uint32_t seen; /* every position below it has been read, in order */
+	uint32_t read_again; /* parcels that their first reader had not released when it died */
+	uint32_t stop; /* 1: the consumer leaves when the lane is empty */
+};
+
+struct scene {
+	struct segment segment;
+	struct ledger *ledger;
+};
+
+static struct lane
+map_lane(const struct scene *scene)
+{
+	struct lane lane;
+	struct error err;
+
+	REQUIRE(segment_map_lane(&scene->segment, 0, 0, &lane, &err) == 0);
+	return lane;
+}
+
+/* Publishes until it is killed; positions number the parcels, so the lane itself says which one is next. */
+static void
+run_producer(const struct scene *scene, uint32_t author)
+{
+	struct lane lane = map_lane(scene);
+
+	for (;;)
+		lane_feed(&lane, seed, author, lane.control->ring.p_tail, 1);
+}
+
+/* Reads on and on and releases a random part now and then: at any time some parcels are read but not released. */
+static void
+run_consumer(const struct scene *scene, uint32_t author)
+{
+	struct lane lane = map_lane(scene);
+	struct ledger *ledger = scene->ledger;
+	struct dice dice = {seed ^ author};
+	uint32_t at = lane_released(&lane);
+
+	/* Nothing may have been released that was not read, or read that was not published. */
+	REQUIRE(ledger->seen - at <= lane_depth(&lane));
+	for (;;) {
+		bool stop = ck_pr_load_32(&ledger->stop) != 0;
+		uint32_t held = at - lane_released(&lane);
+		struct parcel parcel;
+
+		if (lane_peek(&lane, at, &parcel)) {
+			parcel_require(&parcel, seed, at);
+			if (ledger->seen == at)
+				ledger->seen = at + 1;
+			else
+				ledger->read_again++;
+			at++;
+		} else if (held > 0) {
+			lane_release(&lane, at - dice_below(&dice, held));
+		} else if (stop) {
+			return;
+		} else {
+			(void)sched_yield();
+		}
+		if (dice_below(&dice, 8) == 0)
+			lane_release(&lane, at - dice_below(&dice, at - lane_released(&lane) + 1));
+	}
+}
+
+static pid_t
+spawn(const struct scene *scene, void (*run)(const struct scene *, uint32_t), uint32_t author)
+{
+	pid_t pid = fork();
+
+	REQUIRE(pid >= 0);
+	if (pid == 0) {
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+		run(scene, author);
+		_exit(0);
+	}
+	return pid;
+}
+
+/* The victim must have been alive and well until now: it has not found anything wrong. */
+static void
+kill_and_reap(pid_t pid)
+{
+	int status;
+
+	assert_int_equal(kill(pid, SIGKILL), 0);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFSIGNALED(status));
+	assert_int_equal(WTERMSIG(status), SIGKILL);
+}
+
+static void
+play_scene(struct dice *dice, uint64_t ring_bytes, uint32_t kills)
+{
+	char path[] = "/dev/shm/hooks-test-crash-XXXXXX";
+	struct config config = {.acceptors = 1, .writers = 1, .ring_path = path, .ring_bytes = ring_bytes};
+	struct scene scene;
+	struct error err;
+	int fd = mkstemp(path);
+	pid_t producer, consumer;
+
+	assert_true(fd >= 0);
+	close(fd);
+	assert_int_equal(segment_open(&scene.segment, &config, &err), 0);
+	segment_unlink(path); /* the mapping lives as long as this program */
+	scene.ledger = mmap(NULL, sizeof *scene.ledger, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	assert_ptr_not_equal(scene.ledger, MAP_FAILED);
+	scene.ledger->seen = FIRST;
+
+	struct lane lane = segment_lane(&scene.segment, 0, 0);
+
+	lane_init(&lane, scene.segment.header->lane_slots, FIRST, 0);
+	producer = spawn(&scene, run_producer, 0);
+	consumer = spawn(&scene, run_consumer, 0);
+	for (uint32_t i = 1; i <= kills; i++) {
+		uint32_t who = 1 + dice_below(dice, 3);
+
+		(void)nanosleep(&(struct timespec){.tv_nsec = dice_below(dice, 3000000)}, NULL);
+		/* Both may be dead at once, and the lane rests. */
+		if ((who & 1) != 0)
+			kill_and_reap(producer);
+		if ((who & 2) != 0)
+			kill_and_reap(consumer);
+		if (who == 3)
+			assert_true(lane_valid(&lane, scene.segment.header->lane_slots));
+		if ((who & 1) != 0)
+			producer = spawn(&scene, run_producer, i);
+		if ((who & 2) != 0)
+			consumer = spawn(&scene, run_consumer, i);
+	}
+	kill_and_reap(producer);
+	ck_pr_store_32(&scene.ledger->stop, 1);
+
+	int status;
+
+	assert_int_equal(waitpid(consumer, &status, 0), consumer);
+	assert_int_equal(status, 0);
+	assert_int_equal(lane_depth(&lane), 0);
+	assert_int_equal(scene.ledger->seen, lane_released(&lane));
+	(void)printf("%u parcels, %u read again after a kill, %u kills, %llu bytes of ring\n",
+	    scene.ledger->seen - FIRST, scene.ledger->read_again, kills, (unsigned long long)ring_bytes);
+	assert_true(scene.ledger->seen - FIRST > kills);
+	assert_true(munmap(scene.ledger, sizeof *scene.ledger) == 0);
+	segment_close(&scene.segment);
+}
+
+static void
+test_killed_at_random(void **state)
+{
+	struct dice dice = {seed};
+
+	play_scene(&dice, 96 * 1024, 120);
+	play_scene(&dice, 512 * 1024, 60);
+}
+
+/* A lane small enough to be copied between any two instructions. */
+#define SMALL_SLOTS 4u
+#define SMALL_ARENA 4096u
+
+struct stepped {
+	struct lane lane, copy;
+	/* The parcel to publish, made beforehand: what is to be stepped through is the lane, not the making of records. */
+	_Alignas(8) char parcel[PARCEL_BYTES_MAX];
+	size_t bytes;
+	uint32_t events;
+};
+
+static void
+publish_one(void *context)
+{
+	struct stepped *s = context;
+	size_t available;
+	char *out = lane_reserve(&s->lane, &available);
+
+	REQUIRE(out != NULL && available >= s->bytes);
+	memcpy(out, s->parcel, s->bytes);
+	(void)lane_publish(&s->lane, s->bytes, s->events);
+}
+
+static void
+release_one(void *context)
+{
+	struct stepped *s = context;
+	struct parcel parcel;
+
+	REQUIRE(lane_peek(&s->lane, lane_released(&s->lane), &parcel));
+	lane_release(&s->lane, lane_released(&s->lane) + 1);
+}
+
+/* In a copy of the lane as it stands: a producer fills it up, then a consumer finds everything whole. */
+static void
+look_through_successors_eyes(void *context)
+{
+	struct stepped *s = context;
+	struct lane *copy = &s->copy;
+	struct parcel parcel;
+	uint32_t at;
+
+	*copy->control = *s->lane.control;
+	memcpy(copy->slots, s->lane.slots, SMALL_SLOTS * sizeof *copy->slots);
+	memcpy(copy->arena, s->lane.arena, SMALL_ARENA);
+
+	REQUIRE(lane_valid(copy, SMALL_SLOTS));
+	for (;;) {
+		uint32_t next = copy->control->ring.p_tail, events;
+		size_t available, bytes = 0;
+		char *out = lane_reserve(copy, &available);
+
+		if (out != NULL)
+			bytes = parcel_build(out, available, seed, next, 2, &events);
+		if (bytes == 0)
+			break;
+		REQUIRE(lane_publish(copy, bytes, events) == next + 1);
+	}
+	for (at = lane_released(copy); lane_peek(copy, at, &parcel); at++)
+		parcel_require(&parcel, seed, at);
+	REQUIRE(at == copy->control->ring.p_tail);
+	lane_release(copy, at);
+	REQUIRE(lane_depth(copy) == 0);
+}
+
+static void
+test_killed_anywhere(void **state)
+{
+	/* From just below the wrap-around of the positions; parcels lie across the arena's end at some point. */
+	struct stepped s = {
+	    .lane = lane_over_memory(SMALL_SLOTS, SMALL_ARENA, UINT32_MAX - 3, 0),
+	    .copy = lane_over_memory(SMALL_SLOTS, SMALL_ARENA, 0, 0),
+	};
+	unsigned long steps = 0;
+
+	/* One to three wait, on and on, until the arena has been gone round a few times. */
+	for (uint32_t i = 0; i < 30; i++) {
+		uint32_t next = s.lane.control->ring.p_tail;
+		unsigned long taken;
+
+		s.bytes = parcel_build(s.parcel, sizeof s.parcel, seed, next, 1, &s.events);
+		taken = single_step(publish_one, look_through_successors_eyes, &s);
+		if (taken == 0)
+			skip();
+		assert_int_equal(s.lane.control->ring.p_tail, next + 1);
+		steps += taken;
+		if (lane_depth(&s.lane) < 1 + i % 3)
+			continue;
+		next = lane_released(&s.lane);
+		steps += single_step(release_one, look_through_successors_eyes, &s);
+		assert_int_equal(lane_released(&s.lane), next + 1);
+	}
+	(void)printf("looked between %lu instructions\n", steps);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_killed_at_random),
+	    cmocka_unit_test(test_killed_anywhere),
+	};
+
+	seed = seed_for("test_lane_crash");
+	return cmocka_run_group_tests_name("lane_crash", tests, NULL, NULL);
+}

@@ -1,0 +1,300 @@
+/*
+ * The connection against servers that behave badly: a child process that plays a PostgreSQL server on a unix socket,
+ * as far as a script of bytes goes, and then is silent, stops reading or goes away.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "schema/pg.h"
+
+/* Messages of the protocol: type, length with itself, body. */
+#define AUTHENTICATION_OK "R\0\0\0\x08\0\0\0\0"
+#define READY "Z\0\0\0\x05I"
+#define COPY_IN "G\0\0\0\x07\x01\0\0"
+#define SELECT_1 "C\0\0\0\x0dSELECT 1\0"
+#define REFUSAL "E\0\0\0\x1fSERROR\0C22003\0Mtoo\n large\0\0"
+#define FAREWELL "E\0\0\0\x1dSFATAL\0C57P01\0Mgood bye\0\0"
+
+struct script {
+	const char *reply; /* after the start-up message */
+	size_t reply_len;
+	const char *answer; /* after the next message, if there is any; then all is read and nothing said */
+	size_t answer_len;
+	int leave; /* goes away after that */
+	int stalled; /* reads nothing more after that */
+};
+
+#define SCRIPT(r, a, ...)                                                                                              \
+	{                                                                                                              \
+		.reply = (r), .reply_len = sizeof(r) - 1, .answer = (a), .answer_len = sizeof(a) - 1, __VA_ARGS__      \
+	}
+
+struct server {
+	char directory[32];
+	char url[128];
+	pid_t pid;
+};
+
+static void
+play(int listener, const struct script *script)
+{
+	char sink[65536];
+	int fd = accept(listener, NULL, NULL);
+
+	if (read(fd, sink, sizeof sink) <= 0 || write(fd, script->reply, script->reply_len) < 0)
+		_exit(1);
+	if (script->answer_len > 0 &&
+	    (read(fd, sink, sizeof sink) <= 0 || write(fd, script->answer, script->answer_len) < 0))
+		_exit(1);
+	if (script->leave)
+		_exit(0);
+	if (script->stalled)
+		pause();
+	while (read(fd, sink, sizeof sink) > 0)
+		;
+	_exit(0);
+}
+
+static struct server
+start(const struct script *script)
+{
+	struct server server = {.directory = "/tmp/hooks-pg-XXXXXX"};
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int listener = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	assert_non_null(mkdtemp(server.directory));
+	(void)snprintf(address.sun_path, sizeof address.sun_path, "%s/.s.PGSQL.5432", server.directory);
+	assert_int_equal(bind(listener, (struct sockaddr *)&address, sizeof address), 0);
+	assert_int_equal(listen(listener, 1), 0);
+	server.pid = fork();
+	if (server.pid == 0)
+		play(listener, script);
+	close(listener);
+	(void)snprintf(server.url, sizeof server.url,
+	    "host=%s port=5432 user=u password=hush dbname=d sslmode=disable connect_timeout=2", server.directory);
+	return server;
+}
+
+static void
+stop(struct server *server)
+{
+	char path[64];
+
+	(void)kill(server->pid, SIGKILL);
+	(void)waitpid(server->pid, NULL, 0);
+	(void)snprintf(path, sizeof path, "%s/.s.PGSQL.5432", server->directory);
+	(void)unlink(path);
+	(void)rmdir(server->directory);
+}
+
+static struct pg *
+open_or_fail(const struct server *server)
+{
+	struct error err;
+	struct pg *pg = NULL;
+
+	if (pg_open(&pg, server->url, &err) != 0)
+		fail_msg("%s", err.text);
+	return pg;
+}
+
+/* A deadline so far ahead, and the check that a call ended at it: not before, and not long after. */
+#define SHORT_US 200000
+
+static void
+assert_took_until(int64_t deadline_us)
+{
+	int64_t now = clock_steady_us();
+
+	assert_true(now >= deadline_us);
+	assert_true(now < deadline_us + 5000000);
+}
+
+static void
+test_answers(void **state)
+{
+	static const struct script script = SCRIPT(AUTHENTICATION_OK READY, SELECT_1 READY);
+	struct server server = start(&script);
+	struct pg *pg = open_or_fail(&server);
+	struct error err;
+	PGresult *result;
+
+	assert_int_equal(pg_check(pg, &err), 0);
+	assert_int_equal(pg_exec(pg, "SELECT 1", pg_deadline(30), &result, &err), 0);
+	assert_int_equal(pg_rows_affected(result), 1);
+	PQclear(result);
+	pg_close(pg);
+	stop(&server);
+}
+
+static void
+test_refusal_leaves_the_connection_usable(void **state)
+{
+	static const struct script script = SCRIPT(AUTHENTICATION_OK READY, REFUSAL READY);
+	struct server server = start(&script);
+	struct pg *pg = open_or_fail(&server);
+	struct error err;
+
+	assert_int_equal(pg_exec(pg, "SELECT 1", pg_deadline(30), NULL, &err), PG_REFUSED);
+	assert_string_equal(pg_sqlstate(pg), "22003");
+	assert_string_equal(err.text, "too; large (SQLSTATE 22003)");
+	assert_int_equal(pg_check(pg, &err), 0);
+	pg_close(pg);
+	stop(&server);
+}
+
+static void
+test_farewell_is_no_refusal(void **state)
+{
+	static const struct script script = SCRIPT(AUTHENTICATION_OK READY, FAREWELL, .leave = 1);
+	struct server server = start(&script);
+	struct pg *pg = open_or_fail(&server);
+	struct error err;
+
+	assert_true(pg_exec(pg, "SELECT 1", pg_deadline(30), NULL, &err) < 0);
+	assert_string_equal(err.text, "good bye (SQLSTATE 57P01)");
+	pg_close(pg);
+	stop(&server);
+}
+
+static void
+test_check_notices_an_idle_connection_that_ended(void **state)
+{
+	static const struct script script = SCRIPT(AUTHENTICATION_OK READY FAREWELL, "", .leave = 1);
+	struct server server = start(&script);
+	struct pg *pg = open_or_fail(&server);
+	struct error err;
+
+	(void)waitpid(server.pid, NULL, 0);
+	assert_true(pg_check(pg, &err) < 0);
+	pg_close(pg);
+	stop(&server);
+}
+
+static void
+test_silence_while_connecting(void **state)
+{
+	static const struct script script = SCRIPT("", "");
+	struct server server = start(&script);
+	int64_t deadline = pg_deadline(1); /* libpq counts connect_timeout in whole seconds */
+	struct error err;
+	struct pg *pg;
+
+	assert_true(pg_open(&pg, server.url, &err) < 0);
+	assert_took_until(deadline);
+	assert_non_null(strstr(err.text, "timeout expired"));
+	assert_null(strstr(err.text, "hush"));
+	stop(&server);
+}
+
+static void
+test_silence_after_a_statement(void **state)
+{
+	static const struct script script = SCRIPT(AUTHENTICATION_OK READY, "");
+	struct server server = start(&script);
+	struct pg *pg = open_or_fail(&server);
+	int64_t deadline = clock_steady_us() + SHORT_US;
+	struct error err;
+
+	assert_true(pg_exec(pg, "SELECT 1", deadline, NULL, &err) < 0);
+	assert_took_until(deadline);
+	pg_close(pg);
+	stop(&server);
+}
+
+static void
+test_copy_to_a_server_that_stops_reading(void **state)
+{
+	static const struct script script = SCRIPT(AUTHENTICATION_OK READY, COPY_IN, .stalled = 1);
+	struct server server = start(&script);
+	struct pg *pg = open_or_fail(&server);
+	char *bytes = calloc(1, 1 << 20);
+	struct error err;
+	int rc = pg_copy_begin(pg, "COPY t FROM STDIN", pg_deadline(30), &err);
+
+	assert_int_equal(rc, 0);
+	int64_t deadline = clock_steady_us() + SHORT_US;
+	for (int i = 0; rc == 0 && i < 64; i++)
+		rc = pg_copy_send(pg, bytes, 1 << 20, deadline, &err);
+	assert_true(rc < 0);
+	assert_took_until(deadline);
+	pg_close(pg);
+	free(bytes);
+	stop(&server);
+}
+
+static void
+test_silence_after_copy(void **state)
+{
+	static const struct script script = SCRIPT(AUTHENTICATION_OK READY, COPY_IN);
+	struct server server = start(&script);
+	struct pg *pg = open_or_fail(&server);
+	struct error err;
+	uint64_t rows;
+
+	assert_int_equal(pg_copy_begin(pg, "COPY t FROM STDIN", pg_deadline(30), &err), 0);
+	assert_int_equal(pg_copy_send(pg, "x", 1, pg_deadline(30), &err), 0);
+	int64_t deadline = clock_steady_us() + SHORT_US;
+	assert_true(pg_copy_end(pg, deadline, &rows, &err) < 0);
+	assert_took_until(deadline);
+	pg_close(pg);
+	stop(&server);
+}
+
+static void
+test_errors_about_urls_keep_passwords(void **state)
+{
+	static const char *const urls[] = {
+	    "postgresql://u:hush@127.0.0.1:1/d",
+	    "postgresql://u:hu@hush@127.0.0.1:1/d",
+	    "postgresql://u:hush/hush@127.0.0.1:1/d",
+	    "postgres://u:hush@127.0.0.1:1/d?hush",
+	    "postgresql://u:hush%zz@127.0.0.1:1/d",
+	    "postgresql://u:hush@[::1/d",
+	    "postgresql://u:hush/@127.0.0.1:hush/d",
+	    "host=127.0.0.1 port=1 password=hush",
+	    "host=127.0.0.1 port=1 password=very hush",
+	    "host=127.0.0.1 port=1 password='hush",
+	};
+
+	for (size_t i = 0; i < sizeof urls / sizeof urls[0]; i++) {
+		struct error err = {""};
+		struct pg *pg;
+
+		assert_true(pg_open(&pg, urls[i], &err) < 0);
+		assert_true(strlen(err.text) > 0);
+		assert_null(strstr(err.text, "hush"));
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_answers),
+	    cmocka_unit_test(test_refusal_leaves_the_connection_usable),
+	    cmocka_unit_test(test_farewell_is_no_refusal),
+	    cmocka_unit_test(test_check_notices_an_idle_connection_that_ended),
+	    cmocka_unit_test(test_silence_while_connecting),
+	    cmocka_unit_test(test_silence_after_a_statement),
+	    cmocka_unit_test(test_copy_to_a_server_that_stops_reading),
+	    cmocka_unit_test(test_silence_after_copy),
+	    cmocka_unit_test(test_errors_about_urls_keep_passwords),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

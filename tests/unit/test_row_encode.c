@@ -1,0 +1,214 @@
+/*
+ * The bytes that PostgreSQL gets: COPY rows and array parameters, compared with what its documentation of the
+ * binary formats says, written out by hand.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/unit/record_fixture.h"
+#include "writer/row_encode.h"
+
+#define ID_BYTES "\x11\x22\x33\x44\x55\x66\x77\x88\x99\xaa\xbb\xcc\xdd\xee\xff"
+#define NULL_BYTES "\xff\xff\xff\xff"
+
+/* sizeof of a literal counts its terminator. */
+#define assert_bytes(bytes, literal)                                                                                   \
+	do {                                                                                                           \
+		assert_int_equal((bytes)->len, sizeof(literal) - 1);                                                   \
+		assert_memory_equal((bytes)->base, literal, sizeof(literal) - 1);                                      \
+	} while (0)
+
+static void
+test_copy_frame(void **state)
+{
+	struct bytes out = {0};
+
+	row_copy_begin(&out);
+	row_copy_end(&out);
+	assert_bytes(&out, "PGCOPY\n\377\r\n\0"
+			   "\0\0\0\0"
+			   "\0\0\0\0"
+			   "\xff\xff");
+	bytes_free(&out);
+}
+
+static void
+test_copy_row(void **state)
+{
+	/* One microsecond after 2000-01-02, received one before 2000-01-01. */
+	struct record *record = record_of(&(struct event){.id = 7,
+	    .timestamp_us = 946771200000001,
+	    .received_us = 946684799999999,
+	    .client_event_id = "c-1",
+	    .event_type = "tool",
+	    .session_id = "",
+	    .phase_id = "\xc3\xa9",
+	    .data = "{\"n\":1.50}"});
+	struct bytes out = {0};
+
+	row_copy(&out, record);
+	assert_bytes(&out, "\0\x0b"
+			   "\0\0\0\x10" ID_BYTES "\x07"
+			   "\0\0\0\x08\0\0\0\x14\x1d\xd7\x60\x01"
+			   "\0\0\0\x08\xff\xff\xff\xff\xff\xff\xff\xff"
+			   "\0\0\0\x04\0\0\0\x01"
+			   "\0\0\0\x03"
+			   "c-1"
+			   "\0\0\0\x04"
+			   "tool"
+			   "\0\0\0\0" NULL_BYTES "\0\0\0\x02\xc3\xa9" NULL_BYTES "\0\0\0\x0b\x01"
+			   "{\"n\":1.50}");
+	free(record);
+	bytes_free(&out);
+}
+
+/* A row's timestamp and created_date, read back from the fixed places they have in it. */
+static void
+encode_time(int64_t us, int64_t *timestamp, int32_t *day)
+{
+	struct record *record = record_of(&(struct event){.timestamp_us = us, .event_type = "t", .session_id = "s"});
+	struct bytes out = {0};
+	uint64_t us_be;
+	uint32_t day_be;
+
+	row_copy(&out, record);
+	memcpy(&us_be, out.base + 2 + 20 + 4, sizeof us_be);
+	memcpy(&day_be, out.base + 2 + 20 + 12 + 12 + 4, sizeof day_be);
+	*timestamp = (int64_t)__builtin_bswap64(us_be);
+	*day = (int32_t)__builtin_bswap32(day_be);
+	free(record);
+	bytes_free(&out);
+}
+
+static void
+test_times(void **state)
+{
+	/* The days are those that PostgreSQL's date - date '2000-01-01' gives. */
+	static const struct {
+		int64_t unix_us;
+		int32_t day;
+	} cases[] = {
+	    {-62135596800000000, -730119}, /* 0001-01-01T00:00:00 */
+	    {-62135596799999999, -730119}, /* a microsecond later */
+	    {-62135510400000000, -730118}, /* 0001-01-02 */
+	    {-86400000001, -10959}, /* 1969-12-30T23:59:59.999999 */
+	    {-86400000000, -10958}, /* 1969-12-31T00:00:00 */
+	    {-1, -10958}, /* 1969-12-31T23:59:59.999999 */
+	    {0, -10957}, /* 1970-01-01 */
+	    {86399999999, -10957}, /* 1970-01-01T23:59:59.999999 */
+	    {946684799999999, -1}, /* 1999-12-31T23:59:59.999999 */
+	    {946684800000000, 0}, /* 2000-01-01 */
+	    {951782400000000, 59}, /* 2000-02-29 */
+	    {951868800000000, 60}, /* 2000-03-01 */
+	    {1709164800000000, 8825}, /* 2024-02-29 */
+	    {253402300799999999, 2921939}, /* 9999-12-31T23:59:59.999999 */
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		int64_t timestamp;
+		int32_t day;
+
+		encode_time(cases[i].unix_us, &timestamp, &day);
+		assert_int_equal(timestamp, cases[i].unix_us - 946684800000000);
+		assert_int_equal(day, cases[i].day);
+	}
+}
+
+static void
+test_arrays(void **state)
+{
+	struct record *first = record_of(&(struct event){.id = 1, .event_type = "t", .session_id = "s"});
+	struct record *second =
+	    record_of(&(struct event){.id = 2, .event_type = "t", .session_id = "s", .workflow_id = "w"});
+	const struct record *const both[] = {first, second};
+	struct bytes out = {0};
+
+	row_array(&out, 0, both, 2);
+	assert_bytes(&out, "\0\0\0\x01\0\0\0\x01\0\0\x0b\x86\0\0\0\x02\0\0\0\x01" /* uuid */
+			   "\0\0\0\x10" ID_BYTES "\x01"
+			   "\0\0\0\x10" ID_BYTES "\x02");
+	row_array(&out, 7, both, 2);
+	assert_bytes(&out, "\0\0\0\x01\0\0\0\x01\0\0\0\x19\0\0\0\x02\0\0\0\x01" /* text */
+	    NULL_BYTES "\0\0\0\x01"
+			   "w");
+	row_array(&out, 10, both + 1, 1);
+	assert_bytes(&out, "\0\0\0\x01\0\0\0\x01\0\0\x0e\xda\0\0\0\x01\0\0\0\x01" /* jsonb */
+			   "\0\0\0\x03\x01{}");
+	free(first);
+	free(second);
+	bytes_free(&out);
+}
+
+/* Arrays hold the very bytes that COPY rows hold, for every column. */
+static void
+test_arrays_agree_with_rows(void **state)
+{
+	struct record *record = record_of(&(struct event){.id = 9,
+	    .timestamp_us = 1,
+	    .client_event_id = "a",
+	    .event_type = "b",
+	    .session_id = "c",
+	    .workflow_id = "d",
+	    .phase_id = "e",
+	    .milestone_id = "f",
+	    .data = "{\"k\":\"\\u0000\"}",
+	    .flags = RECORD_UNSAFE_ESCAPES});
+	const struct record *const one[] = {record};
+	struct bytes row = {0}, array = {0};
+	size_t at = 2;
+
+	row_copy(&row, record);
+	for (unsigned column = 0; column < ROW_COLUMNS; column++) {
+		row_array(&array, column, one, 1);
+		assert_true(array.len - 20 <= row.len - at);
+		assert_memory_equal(array.base + 20, row.base + at, array.len - 20);
+		at += array.len - 20;
+	}
+	assert_int_equal(at, row.len);
+	free(record);
+	bytes_free(&row);
+	bytes_free(&array);
+}
+
+/* Only flagged records are cleaned, and the record itself stays as it is. */
+static void
+test_unsafe_escapes(void **state)
+{
+	static const char data[] = "{\"k\":\"\\u0000\"}";
+
+	for (uint8_t flags = 0; flags <= RECORD_UNSAFE_ESCAPES; flags++) {
+		struct record *record =
+		    record_of(&(struct event){.event_type = "t", .session_id = "s", .data = data, .flags = flags});
+		struct bytes out = {0};
+
+		row_copy(&out, record);
+		assert_memory_equal(out.base + out.len - (sizeof data - 1),
+		    flags == RECORD_UNSAFE_ESCAPES ? "{\"k\":\"\\ufffd\"}" : data, sizeof data - 1);
+		assert_true(record_check(record, record->length));
+		assert_memory_equal(record_data(record).base, data, sizeof data - 1);
+		free(record);
+		bytes_free(&out);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_copy_frame),
+	    cmocka_unit_test(test_copy_row),
+	    cmocka_unit_test(test_times),
+	    cmocka_unit_test(test_arrays),
+	    cmocka_unit_test(test_arrays_agree_with_rows),
+	    cmocka_unit_test(test_unsafe_escapes),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
