@@ -357,3 +357,9 @@ pg_check(struct pg *pg, struct error *err)
 	}
 	return PQstatus(pg->conn) == CONNECTION_OK ? 0 : connection_lost(pg, err);
 }
+
+int
+pg_socket(const struct pg *pg)
+{
+	return PQsocket(pg->conn);
+}

@@ -67,6 +67,9 @@ int pg_copy_end(struct pg *pg, int64_t deadline_us, uint64_t *rows, struct error
 /* Whether an idle connection still stands as far as this side has heard: 0 or <0. Does not wait or ask the server. */
 int pg_check(struct pg *pg, struct error *err);
 
+/* The socket of an idle connection: readable when pg_check() has something to find out. */
+int pg_socket(const struct pg *pg);
+
 /* The SQLSTATE (5 characters) of the last PG_REFUSED. Valid until the next call. */
 const char *pg_sqlstate(const struct pg *pg);
 

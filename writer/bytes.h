@@ -2,6 +2,7 @@
 #ifndef WRITER_BYTES_H
 #define WRITER_BYTES_H
 
+#include <endian.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,21 +47,21 @@ bytes_add_text(struct bytes *bytes, const char *text)
 static inline void
 bytes_add_be16(struct bytes *bytes, uint16_t value)
 {
-	value = __builtin_bswap16(value);
+	value = htobe16(value);
 	bytes_add(bytes, &value, sizeof value);
 }
 
 static inline void
 bytes_add_be32(struct bytes *bytes, uint32_t value)
 {
-	value = __builtin_bswap32(value);
+	value = htobe32(value);
 	bytes_add(bytes, &value, sizeof value);
 }
 
 static inline void
 bytes_add_be64(struct bytes *bytes, uint64_t value)
 {
-	value = __builtin_bswap64(value);
+	value = htobe64(value);
 	bytes_add(bytes, &value, sizeof value);
 }
 

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/files.h"
 #include "base/format.h"
 
 #define FILE_NAME "dead-letters.jsonl"
@@ -23,48 +24,15 @@ dead_letters_init(struct dead_letters *letters, const char *data_dir)
 	*letters = (struct dead_letters){.data_dir = data_dir, .fd = -1};
 }
 
-/* Opens the directory, making it and what is missing above it. Returns a descriptor or <0. */
-static int
-open_directory(const char *path, struct error *err)
-{
-	char *copy = mem_strdup(path);
-	char *end = copy;
-	int rc = 0;
-
-	while (rc == 0 && *end != '\0') {
-		end += 1 + strcspn(end + 1, "/");
-		char kept = *end;
-		*end = '\0';
-		if (mkdir(copy, 0777) != 0 && errno != EEXIST)
-			rc = error_errno(err, "cannot make the directory %s of DATA_DIR=%s", copy, path);
-		*end = kept;
-	}
-	free(copy);
-	if (rc < 0)
-		return rc;
-
-	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return fd >= 0 ? fd : error_errno(err, "cannot open DATA_DIR=%s", path);
-}
-
 static int
 open_file(struct dead_letters *letters, struct error *err)
 {
-	int dir = open_directory(letters->data_dir, err);
+	char path[PATH_MAX];
 
-	if (dir < 0)
-		return -1;
-	int fd = openat(dir, FILE_NAME, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-	/* A new name is as durable as its directory. */
-	if (fd < 0 || fsync(dir) != 0) {
-		(void)error_errno(err, "cannot open %s/" FILE_NAME, letters->data_dir);
-		if (fd >= 0)
-			close(fd);
-		fd = -1;
-	}
-	close(dir);
-	letters->fd = fd;
-	return fd < 0 ? -1 : 0;
+	if (snprintf(path, sizeof path, "%s/" FILE_NAME, letters->data_dir) >= (int)sizeof path)
+		return error_set(err, "DATA_DIR=%s is too long", letters->data_dir);
+	letters->fd = files_open(path, O_RDWR | O_APPEND, 0600, "DATA_DIR", err);
+	return letters->fd < 0 ? -1 : 0;
 }
 
 static void

@@ -45,6 +45,12 @@ struct sink_ops {
 	/* Upkeep between batches, called at least once a minute while the sink is open. <0 as for store(). NULL: none. */
 	int (*upkeep)(struct sink *sink, struct error *err);
 
+	/*
+	 * A descriptor that becomes readable when upkeep() has something to find out, such as a lost connection; -1: none
+	 * now. NULL: never any.
+	 */
+	int (*watch)(const struct sink *sink);
+
 	/* SIGHUP: give up file handles so that the next store() makes new ones. NULL: nothing to do. */
 	void (*reopen)(struct sink *sink);
 

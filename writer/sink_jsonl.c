@@ -17,7 +17,6 @@
 #include <cjson/cJSON.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +24,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/files.h"
 #include "base/format.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -40,58 +40,14 @@ struct sink_jsonl {
 	size_t buffer_bytes;
 };
 
-/* Makes every missing directory above path. */
-static int
-make_parents(const char *path, struct error *err)
-{
-	char *copy = mem_strdup(path);
-
-	for (char *slash = strchr(copy + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
-		*slash = '\0';
-		if (mkdir(copy, 0777) != 0 && errno != EEXIST) {
-			error_errno(err, "cannot make the directory %s for JSONL_PATH=%s", copy, path);
-			free(copy);
-			return -1;
-		}
-		*slash = '/';
-	}
-	free(copy);
-	return 0;
-}
-
-/* A new name is as durable as its directory. */
-static int
-sync_directory(const char *path, struct error *err)
-{
-	char *copy = mem_strdup(path);
-	const char *directory = dirname(copy);
-	int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	int rc = 0;
-
-	if (fd < 0 || fsync(fd) != 0)
-		rc = error_errno(err, "cannot sync the directory %s of JSONL_PATH", directory);
-	if (fd >= 0)
-		close(fd);
-	free(copy);
-	return rc;
-}
-
 static int
 open_file(struct sink_jsonl *s, struct error *err)
 {
-	const char *path = s->config->jsonl_path;
-
 	if (s->fd >= 0)
 		close(s->fd);
 	s->reopen = false;
-	if (make_parents(path, err) != 0) {
-		s->fd = -1;
-		return -1;
-	}
-	s->fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
-	if (s->fd < 0)
-		return error_errno(err, "cannot open JSONL_PATH=%s", path);
-	return sync_directory(path, err);
+	s->fd = files_open(s->config->jsonl_path, O_RDWR | O_APPEND, 0666, "JSONL_PATH", err);
+	return s->fd < 0 ? -1 : 0;
 }
 
 /* Whether the open file still is the one at JSONL_PATH: not moved, removed or rotated by somebody else. */

@@ -277,6 +277,14 @@ postgres_upkeep(struct sink *sink, struct error *err)
 	return rc;
 }
 
+static int
+postgres_watch(const struct sink *sink)
+{
+	const struct sink_postgres *s = (const struct sink_postgres *)sink;
+
+	return s->pg == NULL ? -1 : pg_socket(s->pg);
+}
+
 static void
 postgres_reopen(struct sink *sink)
 {
@@ -304,6 +312,7 @@ sink_postgres_new(const struct config *config)
 	    .open = postgres_open,
 	    .store = postgres_store,
 	    .upkeep = postgres_upkeep,
+	    .watch = postgres_watch,
 	    .reopen = postgres_reopen,
 	    .close = postgres_close,
 	};

@@ -59,15 +59,13 @@ on_signals(struct writer *w)
 	}
 }
 
-/* Sleeps until a signal, a wake-up (if asked for) or the time-out. */
+/* Backoff: sleeps that long; only a signal cuts it short. */
 static void
-sleep_ms(struct writer *w, int timeout_ms, bool until_woken)
+pause_ms(struct writer *w, uint32_t ms)
 {
-	struct pollfd fds[] = {{.fd = w->signal_fd, .events = POLLIN}, {.fd = w->wake.fd, .events = POLLIN}};
+	struct pollfd fd = {.fd = w->signal_fd, .events = POLLIN};
 
-	(void)poll(fds, until_woken ? 2 : 1, timeout_ms);
-	if (until_woken && (fds[1].revents & POLLIN) != 0)
-		wake_drain(&w->wake);
+	(void)poll(&fd, 1, (int)ms);
 	on_signals(w);
 }
 
@@ -83,7 +81,7 @@ store_lost(struct writer *w, const struct error *err)
 	counter_add(w->slot, COUNTER_STORAGE_ERRORS, 1);
 	log_error("the store is away", LOG_STR("storage", w->sink->ops->name), LOG_STR("error", err->text),
 	    LOG_UINT("retry_in_ms", wait_ms));
-	sleep_ms(w, (int)wait_ms, false);
+	pause_ms(w, wait_ms);
 }
 
 static void
@@ -136,14 +134,26 @@ upkeep_if_due(struct writer *w)
 		store_lost(w, &err);
 }
 
+/* Sleeps until there is a parcel, a signal, something for the sink to look at, or upkeep is due. */
 static void
 wait_for_work(struct writer *w)
 {
+	const struct sink_ops *ops = w->sink->ops;
+	struct pollfd fds[] = {
+	    {.fd = w->signal_fd, .events = POLLIN},
+	    {.fd = w->wake.fd, .events = POLLIN},
+	    {.fd = ops->watch != NULL ? ops->watch(w->sink) : -1, .events = POLLIN},
+	};
+
 	wake_arm(&w->wake);
 	/* Published between the last look and the word that we sleep: no wake-up will come for it. */
 	if (!intake_pending(&w->intake))
-		sleep_ms(w, UPKEEP_INTERVAL_MS, true);
+		(void)poll(fds, sizeof fds / sizeof *fds, UPKEEP_INTERVAL_MS);
 	wake_disarm(&w->wake);
+	if (fds[1].revents != 0)
+		wake_drain(&w->wake);
+	if (fds[2].revents != 0)
+		w->upkeep_at_us = 0;
 }
 
 int

@@ -206,21 +206,23 @@ def test_acceptors_hold_no_database_credentials(database, hooksd):
         for name in ("environ", "cmdline"):
             with open(f"/proc/{pid}/{name}", "rb") as file:
                 assert b"not-a-real-secret" not in file.read(), name
-        assert b"not-a-real-secret" not in process_memory(pid)
+        memory = process_memory(pid)
+        assert len(memory) > 100_000
+        assert b"not-a-real-secret" not in memory
 
 
 def process_memory(pid):
-    """Every readable, private, writable byte of a process."""
-    found = b""
+    """Every readable, private, writable byte of a process, apart from the terabytes that sanitizers reserve."""
+    found = []
     with open(f"/proc/{pid}/maps") as maps, open(f"/proc/{pid}/mem", "rb", 0) as memory:
         for line in maps:
             addresses, permissions, *_ = line.split()
-            if permissions != "rw-p":
-                continue
             start, end = (int(address, 16) for address in addresses.split("-"))
+            if permissions != "rw-p" or end - start > 1 << 30:
+                continue
             try:
                 memory.seek(start)
-                found += memory.read(end - start)
-            except (OSError, OverflowError, ValueError):
-                continue  # a guard or a special mapping
-    return found
+                found.append(memory.read(end - start))
+            except (OSError, OverflowError):
+                continue  # a mapping of the kernel's
+    return b"".join(found)

@@ -6,7 +6,7 @@ from harness.events import compact, differences, expected, from_jsonl, random_ev
 from harness.load import Load
 from harness.waiting import SANITIZED
 
-EVENTS = 10_000 if SANITIZED else 50_000
+EVENTS = 20_000 if SANITIZED else 50_000
 CONNECTIONS = 16
 
 # Every pair of values of two factors meets in one of these six runs.

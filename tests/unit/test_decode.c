@@ -1,4 +1,4 @@
-/* The envelope: every field's types, limits and defaults, as one event. */
+/* The envelope: every field's types, defaults and values, as one event. Their limits are in test_decode_limits.c. */
 #include "tests/unit/decode_fixture.h"
 
 #include "ingest/timestamp.h"
@@ -9,7 +9,8 @@ test_readme_event(void **state)
 	static const uint8_t zeros[16];
 	const struct record *record;
 
-	assert_int_equal(decode("{\"event_type\": \"session_started\", \"session_id\": \"test-123\"}", BODY_EVENT), DECODE_OK);
+	assert_int_equal(
+	    decode("{\"event_type\": \"session_started\", \"session_id\": \"test-123\"}", BODY_EVENT), DECODE_OK);
 	assert_int_equal(result.events, 1);
 	assert_int_equal(result.sanitised, 0);
 	record = record_number(0);
@@ -33,14 +34,33 @@ static void
 test_every_field(void **state)
 {
 	static const uint8_t id[16] = {
-	    0x55, 0x0e, 0x84, 0x00, 0xe2, 0x9b, 0x41, 0xd4, 0xa7, 0x16, 0x44, 0x66, 0x55, 0x44, 0x00, 0x00,
+	    0x55,
+	    0x0e,
+	    0x84,
+	    0x00,
+	    0xe2,
+	    0x9b,
+	    0x41,
+	    0xd4,
+	    0xa7,
+	    0x16,
+	    0x44,
+	    0x66,
+	    0x55,
+	    0x44,
+	    0x00,
+	    0x00,
 	};
 	const struct record *record;
 
-	assert_int_equal(decode("{\"timestamp\":\"2024-06-01T12:34:56.789+02:00\",\"data\":{\"tool\":\"Bash\"},\"milestone_id\":\"m-1\","
-				"\"phase_id\":\"p-1\",\"workflow_id\":\"workflow-456\",\"event_id\":\"550E8400-e29b-41d4-a716-446655440000\","
-				"\"session_id\":\"s-1\",\"event_type\":\"tool_execution_completed\",\"extra\":[1,2,{\"data\":null}]}",
-			     BODY_EVENT),
+	assert_int_equal(
+	    decode(
+		"{\"timestamp\":\"2024-06-01T12:34:56.789+02:00\",\"data\":{\"tool\":\"Bash\"},\"milestone_id\":\"m-"
+		"1\","
+		"\"phase_id\":\"p-1\",\"workflow_id\":\"workflow-456\",\"event_id\":\"550E8400-e29b-41d4-a716-"
+		"446655440000\","
+		"\"session_id\":\"s-1\",\"event_type\":\"tool_execution_completed\",\"extra\":[1,2,{\"data\":null}]}",
+		BODY_EVENT),
 	    DECODE_OK);
 	record = record_number(0);
 	assert_string(0, RECORD_CLIENT_EVENT_ID, NULL);
@@ -121,110 +141,13 @@ test_null_and_empty(void **state)
 	assert_data(0, "{}");
 }
 
-/* --- limits ------------------------------------------------------------------------------------------------------ */
-
-static void
-test_limits(void **state)
-{
-	static const struct {
-		const char *name;
-		enum record_string string;
-		uint32_t limit;
-		const char *msg;
-	} fields[] = {
-	    {"event_type", RECORD_EVENT_TYPE, 100, "String should have at most 100 characters"},
-	    {"session_id", RECORD_SESSION_ID, 255, "String should have at most 255 characters"},
-	    {"event_id", RECORD_CLIENT_EVENT_ID, 255, "String should have at most 255 characters"},
-	    {"workflow_id", RECORD_WORKFLOW_ID, 255, "String should have at most 255 characters"},
-	    {"phase_id", RECORD_PHASE_ID, 100, "String should have at most 100 characters"},
-	    {"milestone_id", RECORD_MILESTONE_ID, 100, "String should have at most 100 characters"},
-	};
-	/* One character each, however it is written. */
-	static const struct {
-		const char *json;
-		const char *utf8;
-	} characters[] = {
-	    {"x", "x"},
-	    {"\xc3\xa9", "\xc3\xa9"},
-	    {"\xe6\x97\xa5", "\xe6\x97\xa5"},
-	    {"\xf0\x9f\x98\x80", "\xf0\x9f\x98\x80"},
-	    {"\\u0041", "A"},
-	    {"\\n", "\n"},
-	    {"\\u00e9", "\xc3\xa9"},
-	    {"\\ud83d\\ude00", "\xf0\x9f\x98\x80"},
-	    {"\\udead", "\xef\xbf\xbd"},
-	    {"\\u0000", "\xef\xbf\xbd"},
-	};
-
-	for (size_t i = 0; i < COUNT(fields); i++)
-		for (size_t j = 0; j < COUNT(characters); j++) {
-			char members[8192], plain[2048], *p = members, *q = plain;
-
-			p += sprintf(p, ",\"%s\":\"", fields[i].name);
-			for (uint32_t n = 0; n < fields[i].limit; n++) {
-				p = stpcpy(p, characters[j].json);
-				q = stpcpy(q, characters[j].utf8);
-			}
-			strcpy(p, "\"");
-			assert_int_equal(decode_with(members), DECODE_OK);
-			assert_string(0, fields[i].string, plain);
-
-			p = stpcpy(p, characters[j].json);
-			strcpy(p, "\"");
-			assert_int_equal(decode_with(members), DECODE_INVALID);
-			assert_int_equal(result.error_count, 1);
-			assert_error(0, "string_too_long", fields[i].name, fields[i].msg, -1);
-			assert_int_equal(result.errors[0].limit, fields[i].limit);
-
-			/* One character of another kind too many. */
-			strcpy(p - strlen(characters[j].json), "y\"");
-			assert_int_equal(decode_with(members), DECODE_INVALID);
-			assert_error(0, "string_too_long", fields[i].name, fields[i].msg, -1);
-		}
-}
-
-/* All of them at their largest in the largest writing, at once. */
-static void
-test_all_limits_together(void **state)
-{
-	static const struct {
-		const char *name;
-		enum record_string string;
-		size_t limit;
-	} fields[] = {
-	    {"event_type", RECORD_EVENT_TYPE, 100},
-	    {"session_id", RECORD_SESSION_ID, 255},
-	    {"event_id", RECORD_CLIENT_EVENT_ID, 255},
-	    {"workflow_id", RECORD_WORKFLOW_ID, 255},
-	    {"phase_id", RECORD_PHASE_ID, 100},
-	    {"milestone_id", RECORD_MILESTONE_ID, 100},
-	};
-	char body[16384], *p = body;
-
-	for (size_t i = 0; i < COUNT(fields); i++) {
-		p += sprintf(p, "%c\"%s\":\"", i == 0 ? '{' : ',', fields[i].name);
-		for (size_t n = 0; n < fields[i].limit; n++)
-			p = stpcpy(p, "\\ud83d\\ude00");
-		*p++ = '"';
-	}
-	p = stpcpy(p, ",\"timestamp\":\"\\u0032024-06-01T12:34:56.00000000000000000000000000000000000000000000\"}");
-	assert_int_equal(decode_bytes(body, (size_t)(p - body), BODY_EVENT), DECODE_OK);
-	for (size_t i = 0; i < COUNT(fields); i++) {
-		struct span text = record_string(record_number(0), fields[i].string);
-
-		assert_int_equal(text.len, 4 * fields[i].limit);
-		for (size_t at = 0; at < text.len; at += 4)
-			assert_memory_equal(text.base + at, "\xf0\x9f\x98\x80", 4);
-	}
-	assert_true(record_number(0)->timestamp_us == INT64_C(1717245296000000));
-}
-
 /* --- keys -------------------------------------------------------------------------------------------------------- */
 
 static void
 test_escaped_keys(void **state)
 {
-	assert_int_equal(decode("{\"event\\u005ftype\":\"t\",\"\\u0073\\u0065\\u0073\\u0073\\u0069\\u006f\\u006e\\u005f\\u0069\\u0064\":\"s\","
+	assert_int_equal(decode("{\"event\\u005ftype\":\"t\","
+				"\"\\u0073\\u0065\\u0073\\u0073\\u0069\\u006f\\u006e\\u005f\\u0069\\u0064\":\"s\","
 				"\"dat\\u0061\":{\"x\":1},\"\\u006dilestone_i\\u0064\":\"m\"}",
 			     BODY_EVENT),
 	    DECODE_OK);
@@ -238,9 +161,21 @@ static void
 test_other_keys(void **state)
 {
 	static const char *const keys[] = {
-	    "Workflow_id", "workflow_id ", " workflow_id", "workflow_i", "workflow_idx", "workflow-id", "workflowId", "",
-	    "workflow\\u0000id", "workflow_id\\u0000", "\\ud800", "a\\/very\\/long\\/key\\/that\\/is\\/written\\/with\\/escapes",
-	    "received_at", "tenant_id", "\xe6\x97\xa5\xe6\x9c\xac\xe8\xaa\x9e",
+	    "Workflow_id",
+	    "workflow_id ",
+	    " workflow_id",
+	    "workflow_i",
+	    "workflow_idx",
+	    "workflow-id",
+	    "workflowId",
+	    "",
+	    "workflow\\u0000id",
+	    "workflow_id\\u0000",
+	    "\\ud800",
+	    "a\\/very\\/long\\/key\\/that\\/is\\/written\\/with\\/escapes",
+	    "received_at",
+	    "tenant_id",
+	    "\xe6\x97\xa5\xe6\x9c\xac\xe8\xaa\x9e",
 	};
 
 	for (size_t i = 0; i < COUNT(keys); i++) {
@@ -284,11 +219,15 @@ test_duplicate_keys(void **state)
 static void
 test_unescaping(void **state)
 {
-	assert_int_equal(decode_with(",\"session_id\":\"\\\"\\\\\\/\\b\\f\\n\\r\\t\\u00e9\\ud83d\\ude00\xf0\x9f\x98\x80 plain\""), DECODE_OK);
+	assert_int_equal(
+	    decode_with(",\"session_id\":\"\\\"\\\\\\/\\b\\f\\n\\r\\t\\u00e9\\ud83d\\ude00\xf0\x9f\x98\x80 plain\""),
+	    DECODE_OK);
 	assert_string(0, RECORD_SESSION_ID, "\"\\/\b\f\n\r\t\xc3\xa9\xf0\x9f\x98\x80\xf0\x9f\x98\x80 plain");
 	assert_int_equal(result.sanitised, 0);
 	/* Several at once do not get into each other's way. */
-	assert_int_equal(decode_with(",\"workflow_id\":\"w\\n\",\"phase_id\":\"p\",\"milestone_id\":\"m\\t\",\"event_id\":\"e\\/1\""),
+	assert_int_equal(
+	    decode_with(
+		",\"workflow_id\":\"w\\n\",\"phase_id\":\"p\",\"milestone_id\":\"m\\t\",\"event_id\":\"e\\/1\""),
 	    DECODE_OK);
 	assert_string(0, RECORD_WORKFLOW_ID, "w\n");
 	assert_string(0, RECORD_PHASE_ID, "p");
@@ -303,7 +242,8 @@ test_sanitised_strings(void **state)
 		const char *json;
 		const char *stored;
 	} cases[] = {
-	    {"a\\u0000b", "a\xef\xbf\xbd" "b"},
+	    {"a\\u0000b", "a\xef\xbf\xbd"
+			  "b"},
 	    {"\\ud800", "\xef\xbf\xbd"},
 	    {"\\udfff\\ud800", "\xef\xbf\xbd\xef\xbf\xbd"},
 	    {"\\ud83d\\ud83d\\ude00", "\xef\xbf\xbd\xf0\x9f\x98\x80"},
@@ -312,8 +252,9 @@ test_sanitised_strings(void **state)
 	static const struct {
 		const char *name;
 		enum record_string string;
-	} fields[] = {{"event_type", RECORD_EVENT_TYPE}, {"session_id", RECORD_SESSION_ID}, {"event_id", RECORD_CLIENT_EVENT_ID},
-	    {"workflow_id", RECORD_WORKFLOW_ID}, {"phase_id", RECORD_PHASE_ID}, {"milestone_id", RECORD_MILESTONE_ID}};
+	} fields[] = {{"event_type", RECORD_EVENT_TYPE}, {"session_id", RECORD_SESSION_ID},
+	    {"event_id", RECORD_CLIENT_EVENT_ID}, {"workflow_id", RECORD_WORKFLOW_ID}, {"phase_id", RECORD_PHASE_ID},
+	    {"milestone_id", RECORD_MILESTONE_ID}};
 
 	for (size_t i = 0; i < COUNT(cases); i++)
 		for (size_t j = 0; j < COUNT(fields); j++) {
@@ -406,9 +347,11 @@ test_timestamps(void **state)
 	    {"true", "datetime_type", "Input should be a valid datetime"},
 	    {"[]", "datetime_type", "Input should be a valid datetime"},
 	    {"{}", "datetime_type", "Input should be a valid datetime"},
-	    {"\"2024-02-30\"", "datetime_parsing", "Input should be a valid datetime, day value is outside expected range"},
+	    {"\"2024-02-30\"", "datetime_parsing",
+		"Input should be a valid datetime, day value is outside expected range"},
 	    {"\"1717245296\"", "datetime_parsing",
-		"Input should be a valid datetime, a number in a string is ambiguous: send epoch seconds as a JSON number"},
+		"Input should be a valid datetime, a number in a string is ambiguous: send epoch seconds as a JSON "
+		"number"},
 	    {"1e300", "datetime_parsing",
 		"Input should be a valid datetime, years before 0001 and after 9999 (UTC) are not supported"},
 	    {"\"2024-06-01T12:34:56.000000000000000000000000000000000000000000000\"", "datetime_parsing",
@@ -442,7 +385,9 @@ test_errors_of_one_event(void **state)
 	char body[1024];
 
 	snprintf(body, sizeof body,
-	    "{\"event_type\":1,\"event_id\":2,\"workflow_id\":3,\"phase_id\":\"%0101d\",\"milestone_id\":5,\"timestamp\":[],\"data\":[]}", 0);
+	    "{\"event_type\":1,\"event_id\":2,\"workflow_id\":3,\"phase_id\":\"%0101d\",\"milestone_id\":5,"
+	    "\"timestamp\":[],\"data\":[]}",
+	    0);
 	assert_int_equal(decode(body, BODY_EVENT), DECODE_INVALID);
 	assert_int_equal(result.error_count, 8);
 	assert_error(0, "string_type", "event_type", "Input should be a valid string", -1);
@@ -466,8 +411,6 @@ main(void)
 	    cmocka_unit_test_setup(test_string_types, setup),
 	    cmocka_unit_test_setup(test_required, setup),
 	    cmocka_unit_test_setup(test_null_and_empty, setup),
-	    cmocka_unit_test_setup(test_limits, setup),
-	    cmocka_unit_test_setup(test_all_limits_together, setup),
 	    cmocka_unit_test_setup(test_escaped_keys, setup),
 	    cmocka_unit_test_setup(test_other_keys, setup),
 	    cmocka_unit_test_setup(test_duplicate_keys, setup),

@@ -15,7 +15,8 @@ test_array(void **state)
 	assert_int_equal(decode("[" GOOD "]", BODY_ARRAY), DECODE_OK);
 	assert_int_equal(result.events, 1);
 
-	assert_int_equal(decode(" [ {\"event_type\":\"a\",\"session_id\":\"1\"} ,\n{\"event_type\":\"b\",\"session_id\":\"2\",\"data\":{ \"x\" : 1 }},"
+	assert_int_equal(decode(" [ {\"event_type\":\"a\",\"session_id\":\"1\"} "
+				",\n{\"event_type\":\"b\",\"session_id\":\"2\",\"data\":{ \"x\" : 1 }},"
 				"\t{\"event_type\":\"c\",\"session_id\":\"3\",\"workflow_id\":\"w\"}\r\n] \n",
 			     BODY_ARRAY),
 	    DECODE_OK);
@@ -129,9 +130,10 @@ test_syntax_errors(void **state)
 static void
 test_truncated(void **state)
 {
-	static const char array[] = "[{\"event_type\":\"tool\\n\xc3\xa9\",\"session_id\":\"s\",\"timestamp\":1717245296.5e0,"
-				    "\"data\":{\"x\":[1,-2.5e+3,true,false,null,NaN,-Infinity,\"\\ud83d\\ude00\"],\"y\":{}}},"
-				    "{\"event_type\":\"\",\"session_id\":\"\",\"data\":null}]";
+	static const char array[] =
+	    "[{\"event_type\":\"tool\\n\xc3\xa9\",\"session_id\":\"s\",\"timestamp\":1717245296.5e0,"
+	    "\"data\":{\"x\":[1,-2.5e+3,true,false,null,NaN,-Infinity,\"\\ud83d\\ude00\"],\"y\":{}}},"
+	    "{\"event_type\":\"\",\"session_id\":\"\",\"data\":null}]";
 
 	assert_int_equal(decode(array, BODY_ARRAY), DECODE_OK);
 	assert_int_equal(result.events, 2);
@@ -291,8 +293,11 @@ test_capacity(void **state)
 		enum body_kind kind;
 	} cases[] = {
 	    {GOOD, BODY_EVENT},
-	    {"{\"event_type\":\"t\",\"session_id\":\"12345678\",\"data\":{ \"x\" : [NaN, 1, 2 , \"y\"] } }", BODY_EVENT},
-	    {"[" GOOD ",{\"event_type\":\"type\",\"session_id\":\"se\\u0000s\\n\",\"event_id\":\"e\",\"data\":{\"a\":\"b\"}}," GOOD "]", BODY_ARRAY},
+	    {"{\"event_type\":\"t\",\"session_id\":\"12345678\",\"data\":{ \"x\" : [NaN, 1, 2 , \"y\"] } }",
+		BODY_EVENT},
+	    {"[" GOOD ",{\"event_type\":\"type\",\"session_id\":\"se\\u0000s\\n\",\"event_id\":\"e\",\"data\":{\"a\":"
+	     "\"b\"}}," GOOD "]",
+		BODY_ARRAY},
 	    {GOOD "\n" GOOD "\n{\"event_type\":\"tt\",\"session_id\":\"s\"}\n", BODY_NDJSON},
 	    {"[]", BODY_ARRAY},
 	};
@@ -337,12 +342,14 @@ test_invalid_beats_no_space(void **state)
 
 	for (size_t i = 0; i < COUNT(cases); i++)
 		for (size_t capacity = 0; capacity < 144; capacity += 8) {
-			assert_int_equal(decode_body(cases[i].body, strlen(cases[i].body), BODY_ARRAY, &env, arena, capacity, &result),
+			assert_int_equal(decode_body(cases[i].body, strlen(cases[i].body), BODY_ARRAY, &env, arena,
+					     capacity, &result),
 			    cases[i].status);
 			assert_int_equal(result.events, 0);
 		}
 	env.max_events = 1;
-	assert_int_equal(decode_body("[" GOOD "," GOOD "]", strlen("[" GOOD "," GOOD "]"), BODY_ARRAY, &env, NULL, 0, &result),
+	assert_int_equal(
+	    decode_body("[" GOOD "," GOOD "]", strlen("[" GOOD "," GOOD "]"), BODY_ARRAY, &env, NULL, 0, &result),
 	    DECODE_TOO_LARGE);
 }
 
@@ -376,7 +383,8 @@ test_many_events(void **state)
 	assert_non_null(body);
 	p = stpcpy(body, "[");
 	for (int i = 0; i < EVENTS; i++)
-		p += sprintf(p, "%s{\"event_type\":\"t\",\"session_id\":\"s%d\",\"data\":{\"n\":%d}}", i == 0 ? "" : ",", i % 7, i);
+		p += sprintf(p, "%s{\"event_type\":\"t\",\"session_id\":\"s%d\",\"data\":{\"n\":%d}}",
+		    i == 0 ? "" : ",", i % 7, i);
 	p = stpcpy(p, "]");
 	assert_int_equal(decode_bytes(body, (size_t)(p - body), BODY_ARRAY), DECODE_OK);
 	assert_int_equal(result.events, EVENTS);

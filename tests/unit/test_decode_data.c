@@ -137,7 +137,10 @@ test_nonfinite_elsewhere(void **state)
 {
 	static const char reason[] = "NaN and Infinity are taken only inside data";
 	static const char *const members[] = {
-	    ",\"timestamp\":NaN", ",\"event_id\":Infinity", ",\"other\":-Infinity", ",\"other\":{\"data\":{\"x\":NaN}}",
+	    ",\"timestamp\":NaN",
+	    ",\"event_id\":Infinity",
+	    ",\"other\":-Infinity",
+	    ",\"other\":{\"data\":{\"x\":NaN}}",
 	    ",\"data\":{\"x\":NaN},\"other\":NaN",
 	};
 
@@ -151,7 +154,9 @@ test_nonfinite_elsewhere(void **state)
 	assert_int_equal(decode("[NaN]", BODY_ARRAY), DECODE_INVALID);
 	assert_syntax_error(reason, 1, -1);
 	/* In an event that follows one with data, too. */
-	assert_int_equal(decode("[{\"event_type\":\"t\",\"session_id\":\"s\",\"data\":{\"x\":NaN}},{\"x\":NaN}]", BODY_ARRAY), DECODE_INVALID);
+	assert_int_equal(
+	    decode("[{\"event_type\":\"t\",\"session_id\":\"s\",\"data\":{\"x\":NaN}},{\"x\":NaN}]", BODY_ARRAY),
+	    DECODE_INVALID);
 	assert_string_equal(result.errors[0].reason, reason);
 }
 
@@ -160,8 +165,13 @@ static void
 test_unsafe_escapes(void **state)
 {
 	static const char *const cases[] = {
-	    "{\"x\":\"\\u0000\"}", "{\"\\u0000\":1}", "{\"x\":\"\\ud800\"}", "{\"x\":[{\"y\":\"\\udc00\\ud800\"}]}", "{\"\\uDFFF\":1}",
-	    "{\"x\":\"\\ud83d\\ud83d\\ude00\"}", "{\"x\":\"\\ud83d\\\\ude00\"}",
+	    "{\"x\":\"\\u0000\"}",
+	    "{\"\\u0000\":1}",
+	    "{\"x\":\"\\ud800\"}",
+	    "{\"x\":[{\"y\":\"\\udc00\\ud800\"}]}",
+	    "{\"\\uDFFF\":1}",
+	    "{\"x\":\"\\ud83d\\ud83d\\ude00\"}",
+	    "{\"x\":\"\\ud83d\\\\ude00\"}",
 	};
 
 	for (size_t i = 0; i < COUNT(cases); i++) {
@@ -197,7 +207,8 @@ test_sanitised_counts_events(void **state)
 static void
 test_types(void **state)
 {
-	static const char *const wrong[] = {"[]", "\"\"", "\"{}\"", "0", "1.5", "true", "false", "NaN", "-Infinity", "[{}]"};
+	static const char *const wrong[] = {
+	    "[]", "\"\"", "\"{}\"", "0", "1.5", "true", "false", "NaN", "-Infinity", "[{}]"};
 
 	for (size_t i = 0; i < COUNT(wrong); i++) {
 		assert_int_equal(decode_data(wrong[i]), DECODE_INVALID);

@@ -134,10 +134,16 @@ test_names(void **state)
 		const char *value;
 		enum content_encoding encoding;
 	} known[] = {
-	    {"", ENCODING_IDENTITY}, {"identity", ENCODING_IDENTITY}, {"gzip", ENCODING_GZIP}, {"x-gzip", ENCODING_GZIP},
-	    {"GZip", ENCODING_GZIP}, {"zstd", ENCODING_ZSTD},         {"ZSTD", ENCODING_ZSTD},
+	    {"", ENCODING_IDENTITY},
+	    {"identity", ENCODING_IDENTITY},
+	    {"gzip", ENCODING_GZIP},
+	    {"x-gzip", ENCODING_GZIP},
+	    {"GZip", ENCODING_GZIP},
+	    {"zstd", ENCODING_ZSTD},
+	    {"ZSTD", ENCODING_ZSTD},
 	};
-	static const char *const unknown[] = {"deflate", "br", "compress", "gzip, zstd", "gzi", "gzipp", " gzip", "zst", "*"};
+	static const char *const unknown[] = {
+	    "deflate", "br", "compress", "gzip, zstd", "gzi", "gzipp", " gzip", "zst", "*"};
 	enum content_encoding encoding;
 
 	for (size_t i = 0; i < COUNT(known); i++) {
@@ -190,7 +196,8 @@ test_members_in_a_row(void **state)
 		check_text(compressed[j], nab, 9, "[{\"a\":1}]", 9);
 		assert_int_equal(condition(compressed[j], ab, 8), INFLATE_TOO_LARGE);
 		for (size_t cut = 1; cut < b.len; cut++)
-			assert_int_equal(condition(compressed[j], (struct bytes){ab.base, ab.len - cut}, 100), INFLATE_CORRUPT);
+			assert_int_equal(
+			    condition(compressed[j], (struct bytes){ab.base, ab.len - cut}, 100), INFLATE_CORRUPT);
 		free(a.base);
 		free(b.base);
 		free(none.base);
@@ -209,7 +216,8 @@ test_cut_short(void **state)
 		struct bytes in = deflated(compressed[j], text, 40000), small = deflated(compressed[j], "{}", 2);
 
 		for (size_t len = 0; len < small.len; len++)
-			assert_int_equal(condition(compressed[j], (struct bytes){small.base, len}, 100), INFLATE_CORRUPT);
+			assert_int_equal(
+			    condition(compressed[j], (struct bytes){small.base, len}, 100), INFLATE_CORRUPT);
 		for (size_t len = 0; len < in.len; len += 997)
 			assert_int_equal(condition(compressed[j], (struct bytes){in.base, len}, MIB), INFLATE_CORRUPT);
 		assert_int_equal(condition(compressed[j], (struct bytes){in.base, in.len - 1}, MIB), INFLATE_CORRUPT);
@@ -223,8 +231,13 @@ static void
 test_trailing_garbage(void **state)
 {
 	const struct bytes garbage[] = {
-	    {(char[]){0}, 1}, {(char[]){0, 0, 0, 0, 0, 0, 0, 0}, 8}, {(char[]){'x'}, 1}, {(char[]){'\x1f'}, 1},
-	    {(char[]){'\x1f', '\x8b'}, 2}, {(char[]){'\x28', '\xb5', '\x2f', '\xfd'}, 4}, {(char[]){'{', '}', '\n', ' ', '{', '}'}, 6},
+	    {(char[]){0}, 1},
+	    {(char[]){0, 0, 0, 0, 0, 0, 0, 0}, 8},
+	    {(char[]){'x'}, 1},
+	    {(char[]){'\x1f'}, 1},
+	    {(char[]){'\x1f', '\x8b'}, 2},
+	    {(char[]){'\x28', '\xb5', '\x2f', '\xfd'}, 4},
+	    {(char[]){'{', '}', '\n', ' ', '{', '}'}, 6},
 	};
 
 	for (size_t j = 0; j < COUNT(compressed); j++)
@@ -332,10 +345,10 @@ test_declared_sizes(void **state)
 	/* the same with 8 MiB, which is served */
 	char fair_window[] = "\x28\xb5\x2f\xfd\x00\x68\x09\0\0x";
 
-	assert_int_equal(condition(ENCODING_ZSTD, (struct bytes){huge_size, sizeof huge_size - 1}, MIB),
-	    INFLATE_TOO_LARGE);
-	assert_int_equal(condition(ENCODING_ZSTD, (struct bytes){large_window, sizeof large_window - 1}, MIB),
-	    INFLATE_TOO_LARGE);
+	assert_int_equal(
+	    condition(ENCODING_ZSTD, (struct bytes){huge_size, sizeof huge_size - 1}, MIB), INFLATE_TOO_LARGE);
+	assert_int_equal(
+	    condition(ENCODING_ZSTD, (struct bytes){large_window, sizeof large_window - 1}, MIB), INFLATE_TOO_LARGE);
 	check_text(ENCODING_ZSTD, (struct bytes){fair_window, sizeof fair_window - 1}, MIB, "x", 1);
 }
 

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include <endian.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -81,8 +82,8 @@ encode_time(int64_t us, int64_t *timestamp, int32_t *day)
 	row_copy(&out, record);
 	memcpy(&us_be, out.base + 2 + 20 + 4, sizeof us_be);
 	memcpy(&day_be, out.base + 2 + 20 + 12 + 12 + 4, sizeof day_be);
-	*timestamp = (int64_t)__builtin_bswap64(us_be);
-	*day = (int32_t)__builtin_bswap32(day_be);
+	*timestamp = (int64_t)be64toh(us_be);
+	*day = (int32_t)be32toh(day_be);
 	free(record);
 	bytes_free(&out);
 }

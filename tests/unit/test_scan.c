@@ -323,7 +323,8 @@ test_unescape(void **state)
 		struct scan scan;
 		struct json value;
 
-		snprintf(text, sizeof text, "\"\\u%04x\\u%04X\"", 0xd800 + ((code - 0x10000) >> 10), 0xdc00 + (code & 0x3ff));
+		snprintf(text, sizeof text, "\"\\u%04x\\u%04X\"", 0xd800 + ((code - 0x10000) >> 10),
+		    0xdc00 + (code & 0x3ff));
 		assert_true(scan_all(&scan, text, strlen(text), &value));
 		(void)encode(code, 4, want);
 		assert_int_equal(rewrite_string(&value, got, 1, &sanitised), 4);

@@ -160,7 +160,9 @@ static const struct bad {
     {"Sat, 01 Jun 2024 12:34:56 GMT", "expected"},
     {"2024-W22-6", "expected"},
     {"2024-06-01T12:34:56.1\xd9\xa1Z", "expected"},
-    {"2024-06-01T12:34:56\xe2\x88\x92" "05:00", "expected"},
+    {"2024-06-01T12:34:56\xe2\x88\x92"
+     "05:00",
+	"expected"},
     {"20240601T123456Z", "expected"},
     {"1700000000", "a number in a string"},
     {"20240601", "a number in a string"},
@@ -318,9 +320,19 @@ static void
 test_bad_numbers(void **state)
 {
 	static const char *const cases[] = {
-	    "253402300800000", "253402300799999.9995", "-62135596800000.001", "-62135596800001", "1e20", "-1e20", "1e400",
-	    "1e99999999999999999999", "99999999999999999999999999999999999999", "18446744073709551616", "9223372036854775808",
-	    "1700000000000000", "1700000000123456789",
+	    "253402300800000",
+	    "253402300799999.9995",
+	    "-62135596800000.001",
+	    "-62135596800001",
+	    "1e20",
+	    "-1e20",
+	    "1e400",
+	    "1e99999999999999999999",
+	    "99999999999999999999999999999999999999",
+	    "18446744073709551616",
+	    "9223372036854775808",
+	    "1700000000000000",
+	    "1700000000123456789",
 	};
 
 	for (size_t i = 0; i < COUNT(cases); i++) {
@@ -380,9 +392,14 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_strings),       cmocka_unit_test(test_bad_strings), cmocka_unit_test(test_every_day),
-	    cmocka_unit_test(test_truncated),     cmocka_unit_test(test_numbers),     cmocka_unit_test(test_bad_numbers),
-	    cmocka_unit_test(test_number_digits), cmocka_unit_test(test_long_numbers),
+	    cmocka_unit_test(test_strings),
+	    cmocka_unit_test(test_bad_strings),
+	    cmocka_unit_test(test_every_day),
+	    cmocka_unit_test(test_truncated),
+	    cmocka_unit_test(test_numbers),
+	    cmocka_unit_test(test_bad_numbers),
+	    cmocka_unit_test(test_number_digits),
+	    cmocka_unit_test(test_long_numbers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -13,7 +13,22 @@
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
 
 static const uint8_t sample[16] = {
-    0x55, 0x0e, 0x84, 0x00, 0xe2, 0x9b, 0x41, 0xd4, 0xa7, 0x16, 0x44, 0x66, 0x55, 0x44, 0x00, 0xef,
+    0x55,
+    0x0e,
+    0x84,
+    0x00,
+    0xe2,
+    0x9b,
+    0x41,
+    0xd4,
+    0xa7,
+    0x16,
+    0x44,
+    0x66,
+    0x55,
+    0x44,
+    0x00,
+    0xef,
 };
 
 /* From memory of exactly its size, so that the address sanitizer sees a byte read too far. */
@@ -230,8 +245,12 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_parse),     cmocka_unit_test(test_parse_refused), cmocka_unit_test(test_format),
-	    cmocka_unit_test(test_v5),        cmocka_unit_test(test_v7_fields),     cmocka_unit_test(test_v7_ascends),
+	    cmocka_unit_test(test_parse),
+	    cmocka_unit_test(test_parse_refused),
+	    cmocka_unit_test(test_format),
+	    cmocka_unit_test(test_v5),
+	    cmocka_unit_test(test_v7_fields),
+	    cmocka_unit_test(test_v7_ascends),
 	    cmocka_unit_test(test_v7_random),
 	};
 

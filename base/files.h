@@ -1,0 +1,16 @@
+/* Opening files that must be there after a power cut. */
+#ifndef BASE_FILES_H
+#define BASE_FILES_H
+
+#include <sys/types.h>
+
+#include "base/error.h"
+
+/*
+ * Opens path with flags and O_CREAT | O_CLOEXEC; a new file gets mode, missing directories above it are made. When it
+ * returns, the name itself is durable: its directory is synced. option ("JSONL_PATH") says in errors where the path
+ * comes from. Returns a descriptor, which the caller closes, or <0.
+ */
+int files_open(const char *path, int flags, mode_t mode, const char *option, struct error *err);
+
+#endif
