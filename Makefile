@@ -17,6 +17,11 @@ check-fast:
 	@.ci/build build -Dtests=enabled
 	@meson test -C build --no-rebuild --print-errorlogs --suite unit --suite lint
 
+chaos:
+	@.ci/deps build test
+	@.ci/build build -Dtests=enabled
+	@CHAOS_ROUNDS=$${CHAOS_ROUNDS:-200} HOOKS_BUILD_DIR=$(CURDIR)/build /usr/bin/python3 -m pytest -s tests/e2e/test_chaos.py
+
 bench:
 	@.ci/deps build bench
 	@.ci/build build
@@ -29,4 +34,4 @@ format:
 clean:
 	@rm -rf build build-*
 
-.PHONY: build run test check-fast bench format clean
+.PHONY: build run test check-fast chaos bench format clean

@@ -18,6 +18,7 @@ enum ack { ACK_DURABLE, ACK_QUEUED };
 
 #define ACCEPTORS_MAX 64
 #define WRITERS_MAX 32
+#define PARTITIONS_AHEAD_MAX 24
 
 struct config {
 	char *database_url; /* NULL when unset; secret */
@@ -39,6 +40,7 @@ struct config {
 	uint32_t drain_timeout_seconds;
 	uint64_t jsonl_rotate_bytes; /* 0: never */
 	bool auto_migrate;
+	uint32_t partitions_ahead; /* months after this one, 0..PARTITIONS_AHEAD_MAX */
 };
 
 /* What the command line asked for besides running. */

@@ -30,6 +30,10 @@ const struct option option_table[OPTION_COUNT] = {
 	[OPTION_AUTO_MIGRATE] = {
 		.name = "AUTO_MIGRATE", .type = OPTION_TYPE_BOOL, FIELD(auto_migrate),
 		.initial = "true", .help = "make and upgrade the tables at start"},
+	[OPTION_PARTITIONS_AHEAD] = {
+		.name = "PARTITIONS_AHEAD", .type = OPTION_TYPE_NUMBER, .unit = "months", FIELD(partitions_ahead),
+		.least = 0, .most = PARTITIONS_AHEAD_MAX,
+		.initial = "3", .help = "coming months whose tables are made ahead"},
 	[OPTION_JSONL_PATH] = {
 		.name = "JSONL_PATH", .type = OPTION_TYPE_FILE, FIELD(jsonl_path),
 		.initial = ".agentic/analytics/events.jsonl", .help = "the events' file"},

@@ -11,10 +11,19 @@ enum command_exit {
 	COMMAND_USAGE = 64,
 };
 
+/*
+ * A command returns an exit code. words are those between its name and the first flag, NULL at the end; none for a
+ * command that takes none.
+ */
+
 /* Prints processes, lanes and counters of the hooksd that has config's ring. */
-int command_status(const struct config *config);
+int command_status(const struct config *config, char *const *words);
 
 /* Brings the schema in DATABASE_URL to this program's version. */
-int command_migrate(const struct config *config);
+int command_migrate(const struct config *config, char *const *words);
+
+/* Lists, shows, exports and retries the events that PostgreSQL refused. Its usage is what --help prints. */
+int command_deadletter(const struct config *config, char *const *words);
+extern const char command_deadletter_usage[];
 
 #endif

@@ -8,43 +8,57 @@
 
 static const struct command {
 	const char *name;
-	int (*run)(const struct config *config);
+	int (*run)(const struct config *config, char *const *words);
 	const char *help;
+	const char *usage; /* of its words; NULL: it takes none */
 } commands[] = {
     {"status", command_status, "processes, lanes and counters of the hooksd with this PORT or RING_PATH"},
     {"migrate", command_migrate, "bring the schema in DATABASE_URL to this version; safe to run at any time"},
+    {"deadletter", command_deadletter, "list, show, retry and export the events that PostgreSQL refused",
+	command_deadletter_usage},
 };
 
+#define WORDS_MAX 3
 #define COMMAND_COUNT (sizeof commands / sizeof *commands)
 
 static void
 print_help(FILE *out)
 {
-	fprintf(out, "usage: hooksctl COMMAND [--option=value ...]\n\nCommands:\n");
+	fprintf(out, "usage: hooksctl COMMAND [WORD ...] [--option=value ...]\n\nCommands:\n");
 	for (size_t i = 0; i < COMMAND_COUNT; i++)
-		fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].help);
+		fprintf(out, "  %-11s %s\n", commands[i].name, commands[i].help);
 	fprintf(out, "\nOptions are those of hooksd, as flags or environment variables: `hooksd --help` lists them.\n"
 		     "Exit codes: 0 done, 1 failed, 64 wrong usage or configuration.\n");
 }
 
+/* argv[0] is the command's name; then come its words, and then flags. */
 static int
 run(const struct command *command, int argc, char **argv)
 {
+	char *words[WORDS_MAX + 1] = {NULL};
 	struct config config = {0};
 	struct error err;
-	int request = config_load(&config, argc, argv, &err);
+	int count = 0;
 	int code;
 
+	while (command->usage != NULL && count < WORDS_MAX && count + 1 < argc && argv[count + 1][0] != '-') {
+		words[count] = argv[count + 1];
+		count++;
+	}
+	int request = config_load(&config, argc - count, argv + count, &err);
 	if (request < 0) {
 		fprintf(stderr, "hooksctl %s: %s\n", command->name, err.text);
 		return COMMAND_USAGE;
 	}
 	if (request == CONFIG_HELP) {
-		print_help(stdout);
+		if (command->usage != NULL)
+			fputs(command->usage, stdout);
+		else
+			print_help(stdout);
 		code = COMMAND_OK;
 	} else {
 		log_init("hooksctl", config.log_level, config.log_format);
-		code = command->run(&config);
+		code = command->run(&config, words);
 	}
 	config_free(&config);
 	return code;

@@ -5,7 +5,7 @@
 #include "schema/migrate.h"
 
 int
-command_migrate(const struct config *config)
+command_migrate(const struct config *config, char *const *words)
 {
 	struct pg *pg = NULL;
 	struct error err;

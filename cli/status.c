@@ -51,7 +51,7 @@ print_lanes(const struct segment *segment)
 }
 
 int
-command_status(const struct config *config)
+command_status(const struct config *config, char *const *words)
 {
 	struct segment segment;
 	struct error err;

@@ -60,9 +60,11 @@ enum decode_status {
 struct decode_result {
 	uint32_t events; /* records written */
 	size_t bytes; /* of them, a multiple of 8 */
-	uint32_t
-	    sanitised; /* events in which NaN/Infinity became null, or an envelope string lost a NUL or a surrogate,
-			     * or whose record is flagged RECORD_UNSAFE_ESCAPES; each event counts once */
+	/*
+	 * Events in which NaN or Infinity became null, or an envelope string lost a NUL or a surrogate, or whose record
+	 * is flagged RECORD_UNSAFE_ESCAPES. Each event counts once.
+	 */
+	uint32_t sanitised;
 	uint32_t error_count; /* entries in errors: the first DECODE_ERRORS_MAX are kept */
 	struct decode_error errors[DECODE_ERRORS_MAX];
 };

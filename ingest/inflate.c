@@ -44,7 +44,7 @@ content_encoding_parse(const char *value, size_t len, enum content_encoding *enc
 	};
 
 	for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
-		if (strlen(known[i].name) == len && strncasecmp(known[i].name, value, len) == 0) {
+		if (strlen(known[i].name) == len && (len == 0 || strncasecmp(known[i].name, value, len) == 0)) {
 			*encoding = known[i].encoding;
 			return true;
 		}

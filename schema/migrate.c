@@ -4,7 +4,9 @@
  */
 #include "schema/migrate.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/log.h"
 
@@ -66,13 +68,15 @@ apply(struct pg *pg, const struct migration *migration, int *applied, struct err
 		return 0;
 	}
 
+	bool forbidden = rc == PG_REFUSED && strcmp(pg_sqlstate(pg), "42501") == 0;
 	if (rc == PG_REFUSED && pg_exec(pg, "ROLLBACK", pg_deadline(READ_SECONDS), NULL, err) == 0) {
 		if (migrate_version(pg, &version, err) < 0)
 			return -1;
 		if (version >= migration->version)
 			return 0;
 	}
-	return error_set(err, "migration %d (%s) failed: %s", migration->version, migration->name, cause.text);
+	return error_set(err, "migration %d (%s) failed: %s%s", migration->version, migration->name, cause.text,
+	    forbidden ? ": run `hooksctl migrate` as the owner of the tables" : "");
 }
 
 int

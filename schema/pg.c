@@ -24,6 +24,7 @@
 struct pg {
 	PGconn *conn;
 	char sqlstate[6];
+	struct error message; /* that came with it */
 };
 
 int64_t
@@ -36,6 +37,12 @@ const char *
 pg_sqlstate(const struct pg *pg)
 {
 	return pg->sqlstate;
+}
+
+const char *
+pg_message(const struct pg *pg)
+{
+	return pg->message.text;
 }
 
 uint64_t
@@ -83,23 +90,28 @@ connection_lost(const struct pg *pg, struct error *err)
 	return -1;
 }
 
-/* Sets *err to what an error result says. */
+/* Sets sqlstate, message and *err to what an error result says. */
 static void
-describe(const PGresult *result, const char *sqlstate, struct error *err)
+describe(struct pg *pg, const PGresult *result, struct error *err)
 {
+	const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
 	const char *primary = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
 	const char *detail = PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL);
 	struct error text;
 
+	(void)snprintf(pg->sqlstate, sizeof pg->sqlstate, "%s", sqlstate != NULL ? sqlstate : "");
 	if (primary == NULL) { /* made by libpq, not by the server */
 		one_line(err, PQresultErrorMessage(result));
+		pg->message = *err;
 		return;
 	}
 	/* The detail of class 23, a constraint violated, is the row itself, which belongs in no log. */
-	if (detail == NULL || strncmp(sqlstate, "23", 2) == 0)
-		(void)error_set(&text, "%s (SQLSTATE %s)", primary, sqlstate);
-	else
-		(void)error_set(&text, "%s (SQLSTATE %s): %s", primary, sqlstate, detail);
+	if (detail != NULL && strncmp(pg->sqlstate, "23", 2) == 0)
+		detail = NULL;
+	(void)error_set(&text, "%s%s%s", primary, detail != NULL ? ": " : "", detail != NULL ? detail : "");
+	one_line(&pg->message, text.text);
+	(void)error_set(&text, "%s (SQLSTATE %s)%s%s", primary, pg->sqlstate, detail != NULL ? ": " : "",
+	    detail != NULL ? detail : "");
 	one_line(err, text.text);
 }
 
@@ -262,11 +274,8 @@ finish(struct pg *pg, int64_t deadline_us, PGresult **out, struct error *err)
 	}
 
 	if (kept != NULL && is_error(kept)) {
-		const char *sqlstate = PQresultErrorField(kept, PG_DIAG_SQLSTATE);
-
-		(void)snprintf(pg->sqlstate, sizeof pg->sqlstate, "%s", sqlstate != NULL ? sqlstate : "");
 		/* "terminating connection due to administrator command" says more than the closed socket after it. */
-		describe(kept, pg->sqlstate, err);
+		describe(pg, kept, err);
 		if (rc == 0)
 			rc = PG_REFUSED;
 	}

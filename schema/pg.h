@@ -73,6 +73,9 @@ int pg_socket(const struct pg *pg);
 /* The SQLSTATE (5 characters) of the last PG_REFUSED. Valid until the next call. */
 const char *pg_sqlstate(const struct pg *pg);
 
+/* What it said, without its SQLSTATE; one line of valid UTF-8. Valid until the next call. */
+const char *pg_message(const struct pg *pg);
+
 /* Rows that the result's statement inserted, updated, deleted or copied. */
 uint64_t pg_rows_affected(PGresult *result);
 

@@ -126,13 +126,14 @@ on_wake(h2o_socket_t *socket, const char *err)
 	wake_drain(socket->data);
 }
 
-static void
+static h2o_socket_t *
 watch(struct acceptor *acceptor, int fd, h2o_socket_cb callback, void *data)
 {
 	h2o_socket_t *socket = h2o_evloop_socket_create(acceptor->context.loop, fd, H2O_SOCKET_FLAG_DONT_READ);
 
 	socket->data = data;
 	h2o_socket_read_start(socket, callback);
+	return socket;
 }
 
 static void
@@ -211,29 +212,25 @@ turn(struct acceptor *acceptor, const struct wake *wake)
 int
 acceptor_main(const struct config *config, const struct segment *segment, uint32_t index, int listen_fd)
 {
-	struct acceptor *acceptor = calloc(1, sizeof *acceptor);
+	static struct acceptor acceptor; /* one per process, too large for the stack */
 	struct wake wake = segment_wake_acceptor(segment, index);
 
-	if (acceptor == NULL)
+	acceptor.config = config;
+	acceptor.segment = segment;
+	acceptor.slot = segment_acceptor(segment, index);
+	acceptor.signal_fd = signals_open(false);
+	uuid_source_init(&acceptor.ids);
+	if (map_lanes(&acceptor, index) != 0)
 		return EXIT_FAILED;
-	acceptor->config = config;
-	acceptor->segment = segment;
-	acceptor->slot = segment_acceptor(segment, index);
-	acceptor->signal_fd = signals_open(false);
-	uuid_source_init(&acceptor->ids);
-	if (map_lanes(acceptor, index) != 0)
-		return EXIT_FAILED;
-	configure_http(acceptor);
-	h2o_timeout_init(acceptor->context.loop, &acceptor->pause_timeout, ACCEPT_PAUSE_MS);
+	configure_http(&acceptor);
+	h2o_timeout_init(acceptor.context.loop, &acceptor.pause_timeout, ACCEPT_PAUSE_MS);
 
-	watch(acceptor, acceptor->signal_fd, on_signal, acceptor);
-	watch(acceptor, wake.fd, on_wake, &wake);
-	acceptor->listener = h2o_evloop_socket_create(acceptor->context.loop, listen_fd, H2O_SOCKET_FLAG_DONT_READ);
-	acceptor->listener->data = acceptor;
-	h2o_socket_read_start(acceptor->listener, on_connect);
-	segment_announce(segment, acceptor->slot, PROCESS_READY);
+	acceptor.signals = watch(&acceptor, acceptor.signal_fd, on_signal, &acceptor);
+	acceptor.wakes = watch(&acceptor, wake.fd, on_wake, &wake);
+	acceptor.listener = watch(&acceptor, listen_fd, on_connect, &acceptor);
+	segment_announce(segment, acceptor.slot, PROCESS_READY);
 
-	while (turn(acceptor, &wake))
+	while (turn(&acceptor, &wake))
 		;
 	return EXIT_DRAINED;
 }

@@ -24,6 +24,7 @@ struct acceptor {
 	h2o_context_t context;
 	h2o_accept_ctx_t accept;
 	h2o_socket_t *listener; /* NULL once draining */
+	h2o_socket_t *signals, *wakes; /* the descriptors this process watches besides its connections */
 	uint32_t connections;
 	int64_t drain_deadline_us; /* steady; 0: not draining */
 	bool accept_paused; /* out of descriptors */

@@ -22,7 +22,7 @@
 
 /* A process that dies this soon after its start did not work; so many of those in a row end the service. */
 #define SHORT_LIFE_US (1000 * 1000)
-#define RESTART_BUDGET 20
+#define RESTART_BUDGET 10
 
 struct child {
 	const struct role *role;
@@ -90,7 +90,6 @@ start(struct supervisor *s, struct child *c)
 	pid_t pid;
 
 	c->slot->state = PROCESS_STARTING;
-	c->slot->sleeping = 0;
 	c->slot->started_us = clock_wall_us();
 	c->started_us = clock_steady_us();
 	c->start_at_us = 0;
@@ -360,7 +359,7 @@ supervise(
 			    .slot = &segment->processes[roles[r].first_slot + k],
 			    .index = k,
 			    .start_at_us = 1,
-			    .backoff = {.first_ms = 50, .cap_ms = 5000},
+			    .backoff = {.first_ms = 50, .cap_ms = 2000},
 			};
 
 	for (;;) {

@@ -90,6 +90,18 @@ family(FILE *out, const char *name, const char *type, const char *help)
 	fprintf(out, "# HELP hooks_%s %s\n# TYPE hooks_%s %s\n", name, help, name, type);
 }
 
+/* Nothing, rather than zeros, where no writer looks after partitions. */
+static void
+write_gauges(FILE *out, const struct segment *segment)
+{
+	const uint64_t *gauges = segment_gauges(segment);
+
+	for (int g = 0; gauges != NULL && g < GAUGES; g++) {
+		family(out, gauge_table[g].name, "gauge", gauge_table[g].help);
+		fprintf(out, "hooks_%s %" PRIu64 "\n", gauge_table[g].name, ck_pr_load_64(&gauges[g]));
+	}
+}
+
 static void
 write_ring(FILE *out, const struct segment *segment)
 {
@@ -128,6 +140,7 @@ status_prometheus(struct acceptor *acceptor, h2o_req_t *req)
 	family(out, "uptime_seconds", "gauge", "Seconds since the master started.");
 	fprintf(out, "hooks_uptime_seconds %.3f\n", uptime_seconds(acceptor));
 	write_ring(out, acceptor->segment);
+	write_gauges(out, acceptor->segment);
 	for (uint32_t w = 0; w < acceptor->segment->writers; w++)
 		ready += ck_pr_load_32(&segment_writer(acceptor->segment, w)->store_state) == STORE_READY;
 	family(out, "writers_store_ready", "gauge", "Writers whose store is connected and ready.");

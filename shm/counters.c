@@ -1,8 +1,59 @@
-/* The table behind the counters' names. */
+/* The tables behind the names, and the numbers in the slots: plain stores by their one writer, plain loads by all. */
 #include "shm/counters.h"
+
+#include "base/clock.h"
+#include "shm/segment.h"
 
 const struct counter_info counter_table[COUNTERS] = {
 #define X(symbol, name, help) {name, help},
     COUNTER_LIST(X)
 #undef X
 };
+
+const struct counter_info gauge_table[GAUGES] = {
+#define X(symbol, name, help) {name, help},
+    GAUGE_LIST(X)
+#undef X
+};
+
+void
+counter_add(struct process_slot *slot, enum counter counter, uint64_t n)
+{
+	ck_pr_store_64(&slot->counters[counter], slot->counters[counter] + n);
+}
+
+uint64_t
+segment_counter_sum(const struct segment *segment, enum counter counter)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t i = 0; i < segment->acceptors + segment->writers; i++)
+		sum += ck_pr_load_64(&segment->processes[i].counters[counter]);
+	return sum;
+}
+
+void
+gauges_set(struct process_slot *slot, const uint64_t values[GAUGES])
+{
+	for (int g = 0; g < GAUGES; g++)
+		ck_pr_store_64(&slot->gauges[g], values[g]);
+	ck_pr_store_64(&slot->gauges_us, (uint64_t)clock_steady_us());
+}
+
+const uint64_t *
+segment_gauges(const struct segment *segment)
+{
+	const struct process_slot *newest = NULL;
+	uint64_t newest_us = 0;
+
+	for (uint32_t i = 0; i < segment->acceptors + segment->writers; i++) {
+		const struct process_slot *slot = &segment->processes[i];
+		uint64_t set_us = ck_pr_load_64(&slot->gauges_us);
+
+		if (set_us > newest_us) {
+			newest = slot;
+			newest_us = set_us;
+		}
+	}
+	return newest != NULL ? newest->gauges : NULL;
+}

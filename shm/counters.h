@@ -1,7 +1,7 @@
 /*
- * The counters every process keeps in its own slot of the segment, so that any acceptor can answer with the sum over
- * all, and a process that dies takes nothing with it. One list makes the enum and the table that metrics, status and
- * tests read.
+ * The numbers every process keeps in its own slot of the segment, so that any acceptor can answer for all of them, and
+ * a process that dies takes nothing with it: counters, which are summed, and gauges, of which the newest counts. One
+ * list each makes the enum and the table that metrics, status and tests read.
  */
 #ifndef SHM_COUNTERS_H
 #define SHM_COUNTERS_H
@@ -22,6 +22,8 @@
 	    "Event requests refused with 4xx: the client must change them.")                                           \
 	X(REQUESTS_REFUSED, "requests_refused_total", "Event requests refused with 503: the client may try again.")    \
 	X(BATCHES, "store_batches_total", "Batches written to the store.")                                             \
+	X(STATEMENTS, "store_statements_total",                                                                        \
+	    "Statements that carried events to PostgreSQL; many to a batch when it refuses some.")                     \
 	X(RESTARTS, "process_restarts_total", "Processes started again after they died.")
 
 enum counter {
@@ -31,11 +33,25 @@ enum counter {
 	    COUNTERS
 };
 
+/* What the writers last saw of the store. */
+#define GAUGE_LIST(X)                                                                                                  \
+	X(DEFAULT_PARTITION_ROWS, "default_partition_rows",                                                            \
+	    "Events in the default partition because their month has none; counted up to 100000.")                     \
+	X(PARTITIONS_AHEAD, "partitions_ahead", "Months after the current one that have their partition, in a row.")
+
+enum gauge {
+#define X(symbol, name, help) GAUGE_##symbol,
+	GAUGE_LIST(X)
+#undef X
+	    GAUGES
+};
+
 struct counter_info {
 	const char *name;
 	const char *help;
 };
 
 extern const struct counter_info counter_table[COUNTERS];
+extern const struct counter_info gauge_table[GAUGES];
 
 #endif

@@ -1,6 +1,7 @@
 /*
  * CRC32C (Castagnoli, reflected polynomial 0x82f63b78), the checksum of records on the ring and in the spool. The CPU's
- * instruction does 8 bytes at a time on x86-64 with SSE4.2 and on arm64; a table does the rest of the world.
+ * instruction does 8 bytes at a time on x86-64 with SSE4.2, and on arm64 where the compiler may use it (armv8-a+crc); a
+ * table does the rest of the world.
  */
 #include <string.h>
 

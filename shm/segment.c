@@ -21,7 +21,8 @@
 #include "base/log.h"
 #include "base/version.h"
 
-#define PAGE 4096u
+/* The kernel's page size: arenas are mapped one by one. */
+#define PAGE ((uint64_t)sysconf(_SC_PAGESIZE))
 
 struct layout {
 	uint64_t processes, controls, slots, arenas, end;
@@ -297,6 +298,8 @@ segment_open(struct segment *segment, const struct config *config, struct error 
 		segment->processes[i].pid = 0;
 		segment->processes[i].state = PROCESS_DOWN;
 		segment->processes[i].store_state = STORE_CONNECTING;
+		segment->processes[i].store_error[0] = '\0';
+		segment->processes[i].gauges_us = 0; /* of another clock, perhaps */
 		segment->wake_fds[i] = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 		if (segment->wake_fds[i] < 0)
 			return error_errno(err, "cannot make an eventfd");
@@ -405,8 +408,10 @@ segment_events_waiting(const struct segment *segment)
 			struct parcel parcel;
 
 			lane.arena = (char *)segment->header; /* only counted, never read */
+			/* Bounded by the slots too: a read-only look may be at a damaged file. */
 			for (uint32_t i = 0, depth = lane_depth(&lane);
-			     i < depth && lane_peek(&lane, released + i, &parcel); i++)
+			     i < depth && i < segment->header->lane_slots && lane_peek(&lane, released + i, &parcel);
+			     i++)
 				events += parcel.events;
 		}
 	return events;
@@ -466,20 +471,4 @@ segment_announce(const struct segment *segment, struct process_slot *slot, enum 
 
 	ck_pr_store_32(&slot->state, state);
 	(void)!write(segment->master_fd, &one, sizeof one);
-}
-
-void
-counter_add(struct process_slot *slot, enum counter counter, uint64_t n)
-{
-	ck_pr_store_64(&slot->counters[counter], slot->counters[counter] + n);
-}
-
-uint64_t
-segment_counter_sum(const struct segment *segment, enum counter counter)
-{
-	uint64_t sum = 0;
-
-	for (uint32_t i = 0; i < segment->acceptors + segment->writers; i++)
-		sum += ck_pr_load_64(&segment->processes[i].counters[counter]);
-	return sum;
 }

@@ -3,7 +3,7 @@
  *
  *   offset 0                                                        all offsets follow from the header's numbers
  *   | header page | process slots | lane controls | descriptors per lane | arena | arena | ... |
- *   |  4 KiB      | A + W         | A * W * 256   | A * W * slots * 16   |  A * W arenas, whole pages each |
+ *   | one page    | A + W         | A * W * 256   | A * W * slots * 16   |  A * W arenas, whole pages each |
  *
  * Offsets only, never pointers. It outlives its processes: after a crash of the whole tree the next master adopts it
  * and the writers store what was acknowledged. A lock (flock) on the file, inherited by every child, keeps a second
@@ -22,7 +22,7 @@
 #include "shm/lane.h"
 #include "shm/wake.h"
 
-#define SEGMENT_MAGIC "hooksrg1" /* bump the last digit when this header's structs change */
+#define SEGMENT_MAGIC "hooksrg2" /* bump the last digit when this header's structs change */
 #define SEGMENT_UNFINISHED "hooksrg?" /* stands there while the segment is being made: nothing is in it yet */
 #define PROCESSES_MAX (ACCEPTORS_MAX + WRITERS_MAX)
 
@@ -61,6 +61,8 @@ struct process_slot {
 	uint32_t store_state; /* writers: enum store_state */
 	int64_t started_us; /* wall clock */
 	uint64_t counters[COUNTERS];
+	uint64_t gauges[GAUGES]; /* see gauges_set() */
+	uint64_t gauges_us; /* steady clock, when they were set; 0: never */
 	char store_error[ERROR_TEXT_MAX]; /* writers: why the store is away; "" otherwise */
 };
 
@@ -121,5 +123,9 @@ void segment_announce(const struct segment *segment, struct process_slot *slot, 
 /* Adds to a counter of this process's slot: single writer, so no locked instruction. Any process reads the sums. */
 void counter_add(struct process_slot *slot, enum counter counter, uint64_t n);
 uint64_t segment_counter_sum(const struct segment *segment, enum counter counter);
+
+/* Sets all gauges of this process's slot. segment_gauges() finds the ones that were set last; NULL: none ever were. */
+void gauges_set(struct process_slot *slot, const uint64_t values[GAUGES]);
+const uint64_t *segment_gauges(const struct segment *segment);
 
 #endif

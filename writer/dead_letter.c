@@ -12,11 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "base/files.h"
-#include "base/format.h"
-
-#define FILE_NAME "dead-letters.jsonl"
 
 void
 dead_letters_init(struct dead_letters *letters, const char *data_dir)
@@ -24,73 +20,38 @@ dead_letters_init(struct dead_letters *letters, const char *data_dir)
 	*letters = (struct dead_letters){.data_dir = data_dir, .fd = -1};
 }
 
+/* Whether the open file still is the one with that name. */
+static bool
+is_current(int fd, const char *path)
+{
+	struct stat ours, named;
+
+	return fstat(fd, &ours) == 0 && stat(path, &named) == 0 && ours.st_dev == named.st_dev &&
+	       ours.st_ino == named.st_ino;
+}
+
+/* Opens the file if need be and locks it. */
 static int
-open_file(struct dead_letters *letters, struct error *err)
+lock_file(struct dead_letters *letters, struct error *err)
 {
 	char path[PATH_MAX];
 
-	if (snprintf(path, sizeof path, "%s/" FILE_NAME, letters->data_dir) >= (int)sizeof path)
+	if (snprintf(path, sizeof path, "%s/" DEAD_LETTERS_NAME, letters->data_dir) >= (int)sizeof path)
 		return error_set(err, "DATA_DIR=%s is too long", letters->data_dir);
-	letters->fd = files_open(path, O_RDWR | O_APPEND, 0600, "DATA_DIR", err);
-	return letters->fd < 0 ? -1 : 0;
-}
-
-static void
-add_key(struct bytes *line, const char *key)
-{
-	bytes_add_text(line, line->len == 0 ? "{\"" : ",\"");
-	bytes_add_text(line, key);
-	bytes_add_text(line, "\":");
-}
-
-static void
-add_string(struct bytes *line, const char *key, struct span text)
-{
-	add_key(line, key);
-	if (text.base == NULL) {
-		bytes_add_text(line, "null");
-		return;
+	for (;;) {
+		if (letters->fd < 0)
+			letters->fd = files_open(path, O_RDWR | O_APPEND, 0600, "DATA_DIR", err);
+		if (letters->fd < 0)
+			return -1;
+		if (flock(letters->fd, LOCK_EX) != 0)
+			return error_errno(err, "cannot lock %s", path);
+		if (is_current(letters->fd, path))
+			return 0;
+		/* What was appended counts, wherever the file is now. */
+		if (dead_letters_sync(letters, err) < 0)
+			return -1;
+		dead_letters_close(letters);
 	}
-	char *end = format_json_string(bytes_reserve(line, format_json_max(text.len)), text.base, text.len);
-	line->len = (size_t)(end - line->base);
-}
-
-static void
-add_text(struct bytes *line, const char *key, const char *text)
-{
-	add_string(line, key, (struct span){text, strlen(text)});
-}
-
-static void
-add_time(struct bytes *line, const char *key, int64_t us)
-{
-	char text[FORMAT_TIME_BYTES];
-
-	format_time(us, text);
-	add_string(line, key, (struct span){text, sizeof text});
-}
-
-static void
-format_line(struct bytes *line, const struct record *record, const char *sqlstate, const char *message)
-{
-	char id[FORMAT_UUID_BYTES];
-
-	format_uuid(record->event_id, id);
-	line->len = 0;
-	add_time(line, "time", clock_wall_us());
-	add_text(line, "sqlstate", sqlstate);
-	add_text(line, "message", message);
-	add_string(line, "event_id", (struct span){id, sizeof id});
-	add_string(line, "client_event_id", record_string(record, RECORD_CLIENT_EVENT_ID));
-	add_string(line, "event_type", record_string(record, RECORD_EVENT_TYPE));
-	add_string(line, "session_id", record_string(record, RECORD_SESSION_ID));
-	add_string(line, "workflow_id", record_string(record, RECORD_WORKFLOW_ID));
-	add_string(line, "phase_id", record_string(record, RECORD_PHASE_ID));
-	add_string(line, "milestone_id", record_string(record, RECORD_MILESTONE_ID));
-	add_time(line, "timestamp", record->timestamp_us);
-	add_time(line, "received_at", record->received_us);
-	add_string(line, "data", record_data(record));
-	bytes_add_text(line, "}\n");
 }
 
 /* Called with the lock held. */
@@ -101,30 +62,29 @@ append_line(struct dead_letters *letters, struct error *err)
 	char last = '\n';
 
 	if (fstat(letters->fd, &st) != 0 || (st.st_size > 0 && pread(letters->fd, &last, 1, st.st_size - 1) != 1))
-		return error_errno(err, "cannot read the end of %s/" FILE_NAME, letters->data_dir);
+		return error_errno(err, "cannot read the end of %s/" DEAD_LETTERS_NAME, letters->data_dir);
 	if (last != '\n' && write(letters->fd, "\n", 1) != 1)
-		return error_errno(err, "cannot write to %s/" FILE_NAME, letters->data_dir);
+		return error_errno(err, "cannot write to %s/" DEAD_LETTERS_NAME, letters->data_dir);
 
 	ssize_t written = write(letters->fd, letters->line.base, letters->line.len);
 	if (written == (ssize_t)letters->line.len)
 		return 0;
 	if (written >= 0)
 		errno = ENOSPC;
-	(void)error_errno(err, "cannot write to %s/" FILE_NAME, letters->data_dir);
+	(void)error_errno(err, "cannot write to %s/" DEAD_LETTERS_NAME, letters->data_dir);
 	/* If this fails too, the next line starts with the newline above. */
 	(void)!ftruncate(letters->fd, st.st_size);
 	return -1;
 }
 
 int
-dead_letters_append(struct dead_letters *letters, const struct record *record, const char *sqlstate,
-    const char *message, struct error *err)
+dead_letters_append(
+    struct dead_letters *letters, const struct refused *refused, const struct record *record, struct error *err)
 {
-	if (letters->fd < 0 && open_file(letters, err) < 0)
+	letters->line.len = 0;
+	letter_line(&letters->line, refused, record);
+	if (lock_file(letters, err) < 0)
 		return -1;
-	format_line(&letters->line, record, sqlstate, message);
-	if (flock(letters->fd, LOCK_EX) != 0)
-		return error_errno(err, "cannot lock %s/" FILE_NAME, letters->data_dir);
 	int rc = append_line(letters, err);
 	(void)flock(letters->fd, LOCK_UN);
 	return rc;
@@ -133,9 +93,9 @@ dead_letters_append(struct dead_letters *letters, const struct record *record, c
 int
 dead_letters_sync(struct dead_letters *letters, struct error *err)
 {
-	if (fdatasync(letters->fd) == 0)
+	if (letters->fd < 0 || fdatasync(letters->fd) == 0)
 		return 0;
-	(void)error_errno(err, "cannot sync %s/" FILE_NAME, letters->data_dir);
+	(void)error_errno(err, "cannot sync %s/" DEAD_LETTERS_NAME, letters->data_dir);
 	/* After a failed sync the kernel may forget the pages: this descriptor would report success next time. */
 	dead_letters_close(letters);
 	return -1;

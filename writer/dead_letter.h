@@ -1,9 +1,9 @@
 /*
- * Where events go that PostgreSQL refuses for good: DATA_DIR/dead-letters.jsonl, one JSON object a line, with the
- * refusal (time, sqlstate, message) and the whole event, data byte for byte as a JSON string.
+ * Where dead letters go that the table does not take: DATA_DIR/dead-letters.jsonl, one letter a line (writer/letter.h).
  *
- * Writers share the file: each line is appended under a lock. An event may stand there twice when a writer died, or
- * the store went away, before its batch was done; event_id tells.
+ * Writers share the file: each line is appended under a lock (flock), and to the file that has the name then, so that
+ * hooksctl may put a shorter one in its place. An event may stand there twice when a writer died, or the store went
+ * away, before its batch was done; event_id tells.
  */
 #ifndef WRITER_DEAD_LETTER_H
 #define WRITER_DEAD_LETTER_H
@@ -11,6 +11,9 @@
 #include "base/error.h"
 #include "shm/record.h"
 #include "writer/bytes.h"
+#include "writer/letter.h"
+
+#define DEAD_LETTERS_NAME "dead-letters.jsonl"
 
 struct dead_letters {
 	const char *data_dir; /* borrowed */
@@ -22,10 +25,10 @@ struct dead_letters {
 void dead_letters_init(struct dead_letters *letters, const char *data_dir);
 
 /* Appends one event, making directory and file if needed. 0: written, durable after dead_letters_sync(). <0: not. */
-int dead_letters_append(struct dead_letters *letters, const struct record *record, const char *sqlstate,
-    const char *message, struct error *err);
+int dead_letters_append(
+    struct dead_letters *letters, const struct refused *refused, const struct record *record, struct error *err);
 
-/* Makes durable what was appended. 0, or <0: none of it may be counted on. */
+/* Makes durable what was appended, if anything. 0, or <0: none of it may be counted on. */
 int dead_letters_sync(struct dead_letters *letters, struct error *err);
 
 /* Closes the file; the next append opens it anew. */

@@ -1,6 +1,7 @@
 /* Gathering and releasing batches. */
 #include "writer/intake.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -23,6 +24,12 @@ intake_open(struct intake *intake, const struct segment *segment, uint32_t write
 		intake->taken[a] = lane_released(&intake->lanes[a]);
 	}
 	return 0;
+}
+
+void
+intake_close(struct intake *intake)
+{
+	free(intake->records);
 }
 
 static void
@@ -50,8 +57,10 @@ add_parcel(struct intake *intake, const struct parcel *parcel)
 		seen++;
 	}
 	if (at < parcel->length) {
-		counter_add(intake->slot, COUNTER_DAMAGED, parcel->events - seen);
-		log_error("damaged records on the ring: skipped", LOG_UINT("records", parcel->events - seen),
+		uint32_t damaged = parcel->events > seen ? parcel->events - seen : 1;
+
+		counter_add(intake->slot, COUNTER_DAMAGED, damaged);
+		log_error("damaged records on the ring: skipped", LOG_UINT("records", damaged),
 		    LOG_UINT("bytes", parcel->length - at));
 	}
 	intake->bytes += parcel->length;

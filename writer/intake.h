@@ -28,6 +28,9 @@ struct intake {
 /* Maps the writer's lanes. Returns 0 or <0. */
 int intake_open(struct intake *intake, const struct segment *segment, uint32_t writer, struct error *err);
 
+/* Releases what the intake holds in this process; the lanes stay as they are. */
+void intake_close(struct intake *intake);
+
 /*
  * Fills the batch with what is published, up to a bound; whole parcels only. Damaged records are counted and left out.
  * Returns whether anything, records or not, was taken. Without intake_release() in between it gathers the same again.

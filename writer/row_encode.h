@@ -14,21 +14,32 @@
 
 #define ROW_COLUMNS 11
 
+#define ROW_NAMES                                                                                                      \
+	"event_id, timestamp, received_at, created_date, client_event_id, event_type, session_id, workflow_id, "       \
+	"phase_id, milestone_id, data"
+
 /* The statement whose data row_copy_begin(), row_copy() for each record, and row_copy_end() append to out. */
-#define ROW_COPY_SQL                                                                                                   \
-	"COPY hook_events (event_id, timestamp, received_at, created_date, client_event_id, event_type, session_id, "  \
-	"workflow_id, phase_id, milestone_id, data) FROM STDIN (FORMAT binary)"
+/*
+ * The server ends the COPY just before the writer gives it up: otherwise each attempt at a locked table would leave a
+ * backend waiting, until there is no connection left.
+ */
+#define ROW_COPY_SQL "SET LOCAL statement_timeout = '29s'; COPY hook_events (" ROW_NAMES ") FROM STDIN (FORMAT binary)"
 
 void row_copy_begin(struct bytes *out);
 void row_copy(struct bytes *out, const struct record *record);
 void row_copy_end(struct bytes *out);
 
-/* The statement whose parameter $(column + 1) row_array() makes. Rows that are there already stay as they are. */
+/* The rows whose column makes parameter $(column + 1) by row_array(). */
+#define ROW_UNNEST_SQL                                                                                                 \
+	"unnest($1::uuid[], $2::timestamptz[], $3::timestamptz[], $4::date[], $5::text[], $6::text[], $7::text[], "    \
+	"$8::text[], $9::text[], $10::text[], $11::jsonb[])"
+
+/* Rows that are there already stay as they are; a key that somebody added is not the event's and refuses. */
+#define ROW_CONFLICT_SQL "ON CONFLICT (event_id, created_date) DO NOTHING"
+
+/* In the order of the key: writers that store the same events meet them in the same order, and do not deadlock. */
 #define ROW_INSERT_SQL                                                                                                 \
-	"INSERT INTO hook_events (event_id, timestamp, received_at, created_date, client_event_id, event_type, "       \
-	"session_id, workflow_id, phase_id, milestone_id, data) "                                                      \
-	"SELECT * FROM unnest($1::uuid[], $2::timestamptz[], $3::timestamptz[], $4::date[], $5::text[], $6::text[], "  \
-	"$7::text[], $8::text[], $9::text[], $10::text[], $11::jsonb[]) ON CONFLICT DO NOTHING"
+	"INSERT INTO hook_events (" ROW_NAMES ") SELECT * FROM " ROW_UNNEST_SQL " ORDER BY 1, 4 " ROW_CONFLICT_SQL
 
 /* Replaces out's contents by the column's values of all records. column < ROW_COLUMNS. */
 void row_array(struct bytes *out, unsigned column, const struct record *const *records, uint32_t count);

@@ -31,9 +31,10 @@ struct sink_ops {
 	int (*open)(struct sink *sink, struct error *err);
 
 	/*
-	 * Stores records[0..count), count > 0, in order, durably: on 0 every record is committed (or fsynced), a
-	 * duplicate, or a dead letter, and *result says how many of each. On <0 the store is away: some, all or none
-	 * may be stored; the writer calls open() until that works and then store() again with the same records.
+	 * Stores records[0..count), count > 0, durably and in order, but for a batch with duplicates: on 0 every record is
+	 * committed (or fsynced), a duplicate, or a dead letter, and *result says how many of each. On <0 the store is
+	 * away: some, all or none may be stored; the writer calls open() until that works and then store() again with the
+	 * same records.
 	 * Records are borrowed for the call and already checked.
 	 */
 	int (*store)(struct sink *sink, const struct record *const *records, uint32_t count, struct sink_result *result,
@@ -63,8 +64,13 @@ struct sink {
 	const struct sink_ops *ops;
 };
 
-/* Borrows config for the sink's life. Does not touch the store yet: open() does. Ends the process when out of memory. */
-struct sink *sink_postgres_new(const struct config *config);
+struct process_slot;
+
+/*
+ * Borrow their arguments for the sink's life. Do not touch the store yet: open() does. End the process when out of
+ * memory. slot is the writer's own, for the numbers that only the sink knows.
+ */
+struct sink *sink_postgres_new(const struct config *config, struct process_slot *slot);
 struct sink *sink_null_new(void);
 
 #endif

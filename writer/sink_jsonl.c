@@ -15,8 +15,10 @@
 #include "writer/sink_jsonl.h"
 
 #include <cjson/cJSON.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -60,13 +62,65 @@ file_in_place(const struct sink_jsonl *s)
 	       opened.st_dev == standing.st_dev && opened.st_ino == standing.st_ino;
 }
 
-/* Finishes or undoes what a writer that died under the lock has left. Called with the lock held, the file open. */
+/* Opens the file with that inode in the directory of JSONL_PATH, wherever logrotate or a person has moved it there, or -1. */
+static int
+open_moved_file(const struct sink_jsonl *s, uint64_t device, uint64_t inode)
+{
+	char *copy = mem_strdup(s->config->jsonl_path);
+	DIR *directory = opendir(dirname(copy));
+	struct dirent *entry;
+	int fd = -1;
+
+	free(copy);
+	if (directory == NULL)
+		return -1;
+	while (fd < 0 && (entry = readdir(directory)) != NULL) {
+		struct stat st;
+
+		if (entry->d_ino != inode)
+			continue;
+		fd = openat(dirfd(directory), entry->d_name, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+		if (fd >= 0 && (fstat(fd, &st) != 0 || st.st_dev != device || st.st_ino != inode)) {
+			close(fd);
+			fd = -1;
+		}
+	}
+	closedir(directory);
+	return fd;
+}
+
+/* Cuts off what a writer has appended and not committed before it died: those events are still on the ring. */
+static int
+undo_append(const struct sink_jsonl *s, const struct journal *j, struct error *err)
+{
+	int fd = open_moved_file(s, j->device, j->inode);
+	struct stat st;
+	int rc = 0;
+
+	if (fd < 0) {
+		log_warning(
+		    "a writer died while it appended to a file that is gone: its last lines may stand there, too",
+		    LOG_STR("jsonl_path", s->config->jsonl_path));
+		return 0;
+	}
+	if (fstat(fd, &st) != 0)
+		rc = error_errno(err, "cannot stat JSONL_PATH=%s", s->config->jsonl_path);
+	else if ((uint64_t)st.st_size > j->offset) {
+		log_info("cutting off an unfinished append", LOG_UINT("bytes", (uint64_t)st.st_size - j->offset));
+		if (ftruncate(fd, (off_t)j->offset) != 0)
+			rc = error_errno(
+			    err, "cannot cut off an unfinished append to JSONL_PATH=%s", s->config->jsonl_path);
+	}
+	close(fd);
+	return rc;
+}
+
+/* Finishes or undoes what a writer that died under the lock has left. Called with the lock held. */
 static int
 recover_journal(struct sink_jsonl *s, struct error *err)
 {
 	const struct segment *segment = s->intake->segment;
 	struct journal *j = &segment->header->journal;
-	struct stat st;
 
 	if (j->state == JOURNAL_COMMITTED) {
 		for (uint32_t a = 0; a < segment->acceptors; a++) {
@@ -76,21 +130,8 @@ recover_journal(struct sink_jsonl *s, struct error *err)
 			lane_release(&lane, j->release[a]);
 			wake_up(&acceptor);
 		}
-	} else if (j->state == JOURNAL_WRITING) {
-		if (fstat(s->fd, &st) != 0)
-			return error_errno(err, "cannot stat JSONL_PATH=%s", s->config->jsonl_path);
-		if (st.st_dev != j->device || st.st_ino != j->inode) {
-			log_warning("a writer died while it appended to a file that has been moved since: some of its "
-				    "last lines "
-				    "may stand in both files",
-			    LOG_STR("jsonl_path", s->config->jsonl_path));
-		} else if ((uint64_t)st.st_size > j->offset) {
-			log_info(
-			    "cutting off an unfinished append", LOG_UINT("bytes", (uint64_t)st.st_size - j->offset));
-			if (ftruncate(s->fd, (off_t)j->offset) != 0)
-				return error_errno(
-				    err, "cannot cut off an unfinished append to JSONL_PATH=%s", s->config->jsonl_path);
-		}
+	} else if (j->state == JOURNAL_WRITING && undo_append(s, j, err) != 0) {
+		return -1;
 	}
 	j->state = JOURNAL_CLEAN;
 	return 0;

@@ -1,16 +1,18 @@
 /*
  * The PostgreSQL store. A batch goes by COPY straight into hook_events: one statement, one transaction, committed when
- * it returns. What can go wrong is told by SQLSTATE:
+ * it returns. When the server refuses it, the SQLSTATE tells what to do (writer/refusal.h):
  *
- *   23505              some row is there already (sent again by a client, or stored by a writer that died before it
- *                      could say so): the same rows go by INSERT ... ON CONFLICT DO NOTHING
- *   21 22 23 54 P0     PostgreSQL will not have some row, now or ever: the rows are stored in halves, and the halves
- *                      in halves, until the refused row is alone; it goes to the dead letters. k such rows among n
- *                      cost about k log n statements
- *   40                 a deadlock with another writer that stores the same events: once more
- *   anything else      the store is away; the caller keeps the records and opens the sink again
+ *   a duplicate   some row is there already (sent again by a client, or stored by a writer that died before it could
+ *                 say so): the same rows go by INSERT ... ON CONFLICT DO NOTHING
+ *   a row         PostgreSQL will not have some row, now or ever: the rows are stored in halves, and the halves in
+ *                 halves, until the refused row is alone; it goes to the dead letters. k such rows among n cost about
+ *                 2 k log2(n / k) statements
+ *   a race        a deadlock with another writer that stores the same events: as for a duplicate, in the order of keys,
+ *                 and once more
+ *   the store     it is away; the caller keeps the records and opens the sink again
+ *   unclear       a row's if the table takes no rows at all without complaint, else the store's
  *
- * Rows are stored in the order given. Partial success is harmless: what is stored twice is found out by its key.
+ * Rows are stored in the order given, but for those of an INSERT. Partial success is harmless: what is stored twice is found out by its key.
  */
 #include <assert.h>
 #include <stdlib.h>
@@ -21,6 +23,9 @@
 #include "schema/migrate.h"
 #include "schema/pg.h"
 #include "writer/dead_letter.h"
+#include "writer/dead_letter_table.h"
+#include "writer/partitions.h"
+#include "writer/refusal.h"
 #include "writer/row_encode.h"
 #include "writer/sink.h"
 
@@ -34,22 +39,23 @@
 #define INSERT_BYTES_MAX ((size_t)16 << 20)
 
 /* Each time one of the two ends; more in a row means something else. */
-#define DEADLOCK_ATTEMPTS 5
-
-#define PARTITIONS_AHEAD "3"
-#define PARTITIONS_INTERVAL_US (INT64_C(3600) * 1000000)
-#define PARTITIONS_RETRY_US (INT64_C(60) * 1000000)
+#define RACE_ATTEMPTS 5
 
 enum method { METHOD_COPY, METHOD_INSERT };
 
 struct sink_postgres {
 	struct sink super;
 	const struct config *config;
+	struct process_slot *slot;
 	struct pg *pg; /* NULL: not open */
-	int64_t partitions_due_us;
+	struct partitions partitions;
 	struct bytes chunk;
 	struct bytes arrays[ROW_COLUMNS];
-	struct dead_letters dead_letters;
+	struct dead_letters file; /* for the letters that the table does not take */
+
+	/* Of the batch at hand. */
+	bool table_works; /* it took an empty COPY */
+	bool file_used;
 	struct error refusal; /* of the last dead letter */
 };
 
@@ -58,41 +64,6 @@ disconnect(struct sink_postgres *s)
 {
 	pg_close(s->pg);
 	s->pg = NULL;
-}
-
-/*
- * Makes the partitions of this month and the next ones. 0, also when they cannot be made now, which is logged: events
- * of a month without a partition go to the default partition. <0: the connection is gone.
- */
-static int
-ensure_partitions(struct sink_postgres *s, struct error *err)
-{
-	static const char sql[] = "SELECT partition_name, outcome FROM ensure_partitions(" PARTITIONS_AHEAD ")";
-	int64_t again_us = PARTITIONS_INTERVAL_US;
-	PGresult *result;
-
-	int rc = pg_exec(s->pg, sql, pg_deadline(STATEMENT_SECONDS), &result, err);
-	if (rc < 0)
-		return rc;
-	if (rc == PG_REFUSED) {
-		log_warning("partitions cannot be made ahead", LOG_STR("error", err->text));
-		again_us = PARTITIONS_RETRY_US;
-	}
-	for (int i = 0; rc == 0 && i < PQntuples(result); i++) {
-		const char *name = PQgetvalue(result, i, 0);
-		const char *outcome = PQgetvalue(result, i, 1);
-
-		if (strcmp(outcome, "created") == 0) {
-			log_info("partition made", LOG_STR("partition", name));
-		} else if (strcmp(outcome, "exists") != 0) {
-			log_warning("partition cannot be made now: a lock is held", LOG_STR("partition", name));
-			again_us = PARTITIONS_RETRY_US;
-		}
-	}
-	if (rc == 0)
-		PQclear(result);
-	s->partitions_due_us = clock_steady_us() + again_us;
-	return 0;
 }
 
 static int
@@ -106,7 +77,7 @@ postgres_open(struct sink *sink, struct error *err)
 	if (rc == 0)
 		rc = s->config->auto_migrate ? migrate_apply(s->pg, &applied, err) : migrate_check(s->pg, err);
 	if (rc == 0)
-		rc = ensure_partitions(s, err);
+		rc = partitions_upkeep(&s->partitions, s->pg, err);
 	if (rc != 0)
 		disconnect(s);
 	return rc;
@@ -156,28 +127,69 @@ insert_rows(
 	return 0;
 }
 
-static bool
-sqlstate_is_class(const char *sqlstate, const char *class)
+static int
+store_by(struct sink_postgres *s, enum method method, const struct record *const *records, uint32_t count,
+    uint64_t *stored, struct error *err)
 {
-	return strncmp(sqlstate, class, 2) == 0;
+	counter_add(s->slot, COUNTER_STATEMENTS, 1);
+	return method == METHOD_COPY ? copy_rows(s, records, count, stored, err)
+				     : insert_rows(s, records, count, stored, err);
 }
 
-/* Whether an SQLSTATE is about the content of a row: the same row would be refused tomorrow. */
-static bool
-blames_row(const char *sqlstate)
+/* One statement for all rows, repeated where that may help. Returns as copy_rows() does. */
+static int
+store_at_once(struct sink_postgres *s, enum method method, const struct record *const *records, uint32_t count,
+    uint64_t *stored, struct error *err)
 {
-	static const char *const classes[] = {
-	    "21", /* cardinality violation */
-	    "22", /* data exception: a number too large, text that jsonb cannot hold */
-	    "23", /* integrity constraint violation: a CHECK, a foreign key, NOT NULL */
-	    "54", /* program limit exceeded: too many keys, an index entry too large */
-	    "P0", /* raised by a function, such as a trigger */
-	};
+	int rc = store_by(s, method, records, count, stored, err);
 
-	for (size_t i = 0; i < sizeof classes / sizeof classes[0]; i++)
-		if (sqlstate_is_class(sqlstate, classes[i]))
-			return true;
-	return false;
+	for (int i = 1; i < RACE_ATTEMPTS && rc == PG_REFUSED && method == METHOD_INSERT; i++) {
+		if (refusal_of(pg_sqlstate(s->pg)) != REFUSAL_RACE)
+			break;
+		rc = store_by(s, method, records, count, stored, err);
+	}
+	/* A check violation may be the default partition's, whose month was made while the row was on its way to it. */
+	if (rc == PG_REFUSED && count == 1 && strcmp(pg_sqlstate(s->pg), "23514") == 0)
+		rc = store_by(s, method, records, count, stored, err);
+	return rc;
+}
+
+/* Tells a refused row from a refusing table, for SQLSTATEs that do not: 0 when it takes an empty COPY, else <0. */
+static int
+check_table(struct sink_postgres *s, struct error *err)
+{
+	uint64_t none;
+
+	if (store_by(s, METHOD_COPY, NULL, 0, &none, err) != 0)
+		return -1;
+	s->table_works = true;
+	return 0;
+}
+
+/* PostgreSQL has just refused that one record for good. 0: the letter is kept. <0: the store is away. */
+static int
+bury(struct sink_postgres *s, const struct record *record, struct error *err)
+{
+	char sqlstate[6];
+	struct error message;
+	struct refused refused = {.at_us = clock_wall_us(), .sqlstate = sqlstate, .message = message.text};
+
+	s->refusal = *err;
+	(void)stpcpy(sqlstate, pg_sqlstate(s->pg));
+	(void)stpcpy(message.text, pg_message(s->pg));
+	counter_add(s->slot, COUNTER_STATEMENTS, 1);
+	int rc = dead_letter_table_add(s->pg, &refused, record, pg_deadline(STATEMENT_SECONDS), err);
+	if (rc <= 0)
+		return rc;
+
+	enum refusal refusal = refusal_of(pg_sqlstate(s->pg));
+	if (refusal == REFUSAL_STORE || refusal == REFUSAL_RACE)
+		return -1;
+	if (!s->file_used)
+		log_warning("PostgreSQL does not take dead letters: they go to the file",
+		    LOG_STR("directory", s->config->data_dir), LOG_STR("error", err->text));
+	s->file_used = true;
+	return dead_letters_append(&s->file, &refused, record, err);
 }
 
 static size_t
@@ -190,20 +202,18 @@ bytes_of(const struct record *const *records, uint32_t count)
 	return sum;
 }
 
-/* One statement for all rows, repeated when it lost a deadlock. Returns as copy_rows() does. */
-static int
-store_at_once(struct sink_postgres *s, enum method method, const struct record *const *records, uint32_t count,
-    uint64_t *stored, struct error *err)
-{
-	int rc = 0;
+static int store_rows(struct sink_postgres *s, enum method method, const struct record *const *records, uint32_t count,
+    struct sink_result *result, struct error *err);
 
-	for (int attempt = 0; attempt < DEADLOCK_ATTEMPTS; attempt++) {
-		rc = method == METHOD_COPY ? copy_rows(s, records, count, stored, err)
-					   : insert_rows(s, records, count, stored, err);
-		if (rc != PG_REFUSED || !sqlstate_is_class(pg_sqlstate(s->pg), "40"))
-			break;
-	}
-	return rc;
+static int
+store_halves(struct sink_postgres *s, enum method method, const struct record *const *records, uint32_t count,
+    struct sink_result *result, struct error *err)
+{
+	uint32_t half = count / 2;
+
+	if (store_rows(s, method, records, half, result, err) < 0)
+		return -1;
+	return store_rows(s, method, records + half, count - half, result, err);
 }
 
 /* Stores rows by one statement, or by halves when it must be. Adds to *result. 0, or <0: the store is away. */
@@ -211,36 +221,47 @@ static int
 store_rows(struct sink_postgres *s, enum method method, const struct record *const *records, uint32_t count,
     struct sink_result *result, struct error *err)
 {
-	bool too_large = method == METHOD_INSERT && count > 1 && bytes_of(records, count) > INSERT_BYTES_MAX;
+	uint64_t stored;
 
-	if (!too_large) {
-		uint64_t stored;
-		int rc = store_at_once(s, method, records, count, &stored, err);
+	if (method == METHOD_INSERT && count > 1 && bytes_of(records, count) > INSERT_BYTES_MAX)
+		return store_halves(s, method, records, count, result, err);
 
-		if (rc == 0) {
-			/* A trigger that drops rows makes them look like duplicates: not stored, and meant so. */
-			result->stored += (uint32_t)stored;
-			result->duplicates += count - (uint32_t)stored;
-			return 0;
-		}
-		if (rc < 0)
-			return rc;
-		if (method == METHOD_COPY && strcmp(pg_sqlstate(s->pg), "23505") == 0)
-			return store_rows(s, METHOD_INSERT, records, count, result, err);
-		if (!blames_row(pg_sqlstate(s->pg)))
-			return -1;
-		if (count == 1) {
-			s->refusal = *err;
-			result->dead_lettered++;
-			return dead_letters_append(
-			    &s->dead_letters, records[0], pg_sqlstate(s->pg), s->refusal.text, err);
-		}
+	int rc = store_at_once(s, method, records, count, &stored, err);
+	if (rc < 0)
+		return rc;
+	if (rc == 0) {
+		/* A trigger that drops rows makes them look like duplicates: not stored, and meant so. */
+		result->stored += (uint32_t)stored;
+		result->duplicates += count - (uint32_t)stored;
+		return 0;
 	}
 
-	uint32_t half = count / 2;
-	if (store_rows(s, method, records, half, result, err) < 0)
+	enum refusal refusal = refusal_of(pg_sqlstate(s->pg));
+	if (method == METHOD_COPY && (refusal == REFUSAL_DUPLICATE || refusal == REFUSAL_RACE))
+		return store_rows(s, METHOD_INSERT, records, count, result, err);
+	if (refusal == REFUSAL_STORE || refusal == REFUSAL_RACE)
 		return -1;
-	return store_rows(s, method, records + half, count - half, result, err);
+	if (refusal == REFUSAL_UNCLEAR && !s->table_works)
+		return check_table(s, err) < 0 ? -1 : store_rows(s, method, records, count, result, err);
+	/* What is left is about a row, also the duplicate of a key that somebody added to the event's. */
+	if (count > 1)
+		return store_halves(s, method, records, count, result, err);
+	result->dead_lettered++;
+	return bury(s, records[0], err);
+}
+
+/*
+ * A commit waits for synchronous standbys only if its transaction wrote something. A batch that was there already wrote
+ * nothing, and the crash of the primary that made it come again may have kept it from the standby: a message in the
+ * WAL makes this commit wait for all that is before it. 0 or <0.
+ */
+static int
+wait_for_standbys(struct sink_postgres *s, struct error *err)
+{
+	counter_add(s->slot, COUNTER_STATEMENTS, 1);
+	int rc = pg_exec(
+	    s->pg, "SELECT pg_logical_emit_message(true, 'hooksd', '')", pg_deadline(STATEMENT_SECONDS), NULL, err);
+	return rc == 0 ? 0 : -1;
 }
 
 static int
@@ -251,9 +272,14 @@ postgres_store(struct sink *sink, const struct record *const *records, uint32_t 
 
 	assert(s->pg != NULL && count > 0);
 	*result = (struct sink_result){0};
-	int rc = store_rows(s, METHOD_COPY, records, count, result, err);
-	if (rc == 0 && result->dead_lettered > 0)
-		rc = dead_letters_sync(&s->dead_letters, err);
+	s->table_works = s->file_used = false;
+	int rc = partitions_make_for(&s->partitions, s->pg, records, count, err);
+	if (rc == 0)
+		rc = store_rows(s, METHOD_COPY, records, count, result, err);
+	if (rc == 0 && result->stored == 0)
+		rc = wait_for_standbys(s, err);
+	if (rc == 0 && s->file_used)
+		rc = dead_letters_sync(&s->file, err);
 	if (rc < 0) {
 		disconnect(s);
 		return rc;
@@ -270,8 +296,8 @@ postgres_upkeep(struct sink *sink, struct error *err)
 	struct sink_postgres *s = (struct sink_postgres *)sink;
 	int rc = pg_check(s->pg, err);
 
-	if (rc == 0 && clock_steady_us() >= s->partitions_due_us)
-		rc = ensure_partitions(s, err);
+	if (rc == 0 && partitions_due(&s->partitions, clock_wall_us()))
+		rc = partitions_upkeep(&s->partitions, s->pg, err);
 	if (rc < 0)
 		disconnect(s);
 	return rc;
@@ -288,7 +314,7 @@ postgres_watch(const struct sink *sink)
 static void
 postgres_reopen(struct sink *sink)
 {
-	dead_letters_close(&((struct sink_postgres *)sink)->dead_letters);
+	dead_letters_close(&((struct sink_postgres *)sink)->file);
 }
 
 static void
@@ -297,7 +323,7 @@ postgres_close(struct sink *sink)
 	struct sink_postgres *s = (struct sink_postgres *)sink;
 
 	disconnect(s);
-	dead_letters_free(&s->dead_letters);
+	dead_letters_free(&s->file);
 	bytes_free(&s->chunk);
 	for (unsigned column = 0; column < ROW_COLUMNS; column++)
 		bytes_free(&s->arrays[column]);
@@ -305,7 +331,7 @@ postgres_close(struct sink *sink)
 }
 
 struct sink *
-sink_postgres_new(const struct config *config)
+sink_postgres_new(const struct config *config, struct process_slot *slot)
 {
 	static const struct sink_ops ops = {
 	    .name = "postgres",
@@ -320,6 +346,8 @@ sink_postgres_new(const struct config *config)
 
 	s->super.ops = &ops;
 	s->config = config;
-	dead_letters_init(&s->dead_letters, config->data_dir);
+	s->slot = slot;
+	partitions_init(&s->partitions, config->partitions_ahead, slot);
+	dead_letters_init(&s->file, config->data_dir);
 	return &s->super;
 }

@@ -28,6 +28,7 @@ struct writer {
 	struct wake wake;
 	int signal_fd;
 	bool open;
+	bool failing; /* the store has failed since it last did something */
 	bool draining;
 	int64_t upkeep_at_us;
 	struct backoff backoff;
@@ -38,7 +39,7 @@ make_sink(struct writer *w)
 {
 	switch (w->config->storage) {
 	case STORAGE_POSTGRES:
-		return sink_postgres_new(w->config);
+		return sink_postgres_new(w->config, w->slot);
 	case STORAGE_JSONL:
 		return sink_jsonl_new(w->config, &w->intake);
 	default:
@@ -69,19 +70,43 @@ pause_ms(struct writer *w, uint32_t ms)
 	on_signals(w);
 }
 
+/* The store cannot be reached: says so to everybody and waits before the next try. */
 static void
-store_lost(struct writer *w, const struct error *err)
+store_away(struct writer *w, const struct error *err)
 {
 	uint32_t wait_ms = backoff_next_ms(&w->backoff);
 
-	w->open = false;
 	(void)snprintf(w->slot->store_error, sizeof w->slot->store_error, "%s", err->text);
 	if (w->slot->store_state == STORE_READY)
 		ck_pr_store_32(&w->slot->store_state, STORE_AWAY);
-	counter_add(w->slot, COUNTER_STORAGE_ERRORS, 1);
 	log_error("the store is away", LOG_STR("storage", w->sink->ops->name), LOG_STR("error", err->text),
 	    LOG_UINT("retry_in_ms", wait_ms));
 	pause_ms(w, wait_ms);
+}
+
+/*
+ * The open store has failed. Once, a connection that broke is simply made again, and clients notice nothing; a store
+ * that fails again without having stored anything in between is away.
+ */
+static void
+store_failed(struct writer *w, const struct error *err)
+{
+	w->open = false;
+	counter_add(w->slot, COUNTER_STORAGE_ERRORS, 1);
+	if (w->failing) {
+		store_away(w, err);
+		return;
+	}
+	w->failing = true;
+	log_warning(
+	    "the store failed: opening it again", LOG_STR("storage", w->sink->ops->name), LOG_STR("error", err->text));
+}
+
+static void
+store_works(struct writer *w)
+{
+	w->failing = false;
+	backoff_reset(&w->backoff);
 }
 
 static void
@@ -90,11 +115,11 @@ open_store(struct writer *w)
 	struct error err;
 
 	if (w->sink->ops->open(w->sink, &err) != 0) {
-		store_lost(w, &err);
+		counter_add(w->slot, COUNTER_STORAGE_ERRORS, 1);
+		store_away(w, &err);
 		return;
 	}
 	w->open = true;
-	backoff_reset(&w->backoff);
 	w->slot->store_error[0] = '\0';
 	ck_pr_store_32(&w->slot->store_state, STORE_READY);
 	log_info("the store is ready", LOG_STR("storage", w->sink->ops->name));
@@ -108,9 +133,10 @@ store_batch(struct writer *w)
 
 	if (w->intake.count > 0 &&
 	    w->sink->ops->store(w->sink, w->intake.records, w->intake.count, &result, &err) != 0) {
-		store_lost(w, &err);
+		store_failed(w, &err);
 		return;
 	}
+	store_works(w);
 	/* Counted before the release: a client that has its 202 finds its events in the sums. */
 	counter_add(w->slot, COUNTER_STORED, result.stored);
 	counter_add(w->slot, COUNTER_DUPLICATES, result.duplicates);
@@ -130,8 +156,12 @@ upkeep_if_due(struct writer *w)
 	if (now < w->upkeep_at_us)
 		return;
 	w->upkeep_at_us = now + UPKEEP_INTERVAL_MS * 1000;
-	if (w->sink->ops->upkeep != NULL && w->sink->ops->upkeep(w->sink, &err) != 0)
-		store_lost(w, &err);
+	if (w->sink->ops->upkeep == NULL)
+		return;
+	if (w->sink->ops->upkeep(w->sink, &err) == 0)
+		store_works(w);
+	else
+		store_failed(w, &err);
 }
 
 /* Sleeps until there is a parcel, a signal, something for the sink to look at, or upkeep is due. */
@@ -190,5 +220,6 @@ writer_main(const struct config *config, const struct segment *segment, uint32_t
 			wait_for_work(&w);
 	}
 	w.sink->ops->close(w.sink);
+	intake_close(&w.intake);
 	return 0;
 }

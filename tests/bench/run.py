@@ -9,6 +9,7 @@ another, with the load generator on the same cores:
   no-op      libh2o alone, as many loops as hooksd has acceptors: the ceiling of accepting
   hooksd     accepted/s = events of requests answered 202 while wrk ran
              stored/s   = events_stored_total gained, over the time from the first request until the last is stored
+             p50, p99   = of all replies; refused are those with another status than 202 (503 when the ring is full)
   dd         the JSONL file that hooksd wrote, copied and fsynced: the ceiling of the JSONL store
   COPY       the rows that hooksd stored, as COPY BINARY through psql into the same, emptied table, in one transaction
              per connection: the ceiling of the PostgreSQL store (fsync on, the server on the same cores too)
@@ -19,12 +20,15 @@ Writes tests/bench/out/result.json. Needs wrk and PostgreSQL's server programs.
 import argparse
 import json
 import os
+import random
 import re
 import shutil
+import string
 import subprocess
 import sys
 import tempfile
 import time
+import uuid
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -39,22 +43,29 @@ COPY_ROWS = 500_000
 POSTGRES_SETTINGS = {"shared_buffers": "512MB", "max_wal_size": "8GB", "checkpoint_timeout": "30min"}
 
 
-def sample_event():
+def sample_events():
+    """As many different events as a batch has, of 50 sessions, all of the same size."""
+    rng = random.Random(7)
+    sessions = [str(uuid.UUID(int=rng.getrandbits(128), version=4)) for _ in range(50)]
+    return [sample_event(rng, rng.choice(sessions)) for _ in range(BATCH)]
+
+
+def sample_event(rng, session):
     event = {
-        "event_type": "tool_execution_completed",
-        "session_id": "3f0c9a52-7d3b-4b8e-9a58-0c2f4f6d1e77",
-        "workflow_id": "workflow-456",
+        "event_type": rng.choice(["tool_execution_started", "tool_execution_completed", "decision_made"]),
+        "session_id": session,
+        "workflow_id": f"workflow-{rng.randrange(1000)}",
         "phase_id": "implementation",
         "data": {
-            "tool_name": "Bash",
-            "success": True,
-            "duration_ms": 1234,
-            "input": {"command": "make test", "cwd": "/home/agent/project"},
-            "tokens": {"input": 1200, "output": 345, "cached": 800},
+            "tool_name": rng.choice(["Bash", "Edit", "Read", "Grep"]),
+            "success": rng.random() < 0.9,
+            "duration_ms": rng.randrange(10_000),
+            "tokens": {"input": rng.randrange(10_000), "output": rng.randrange(1000)},
             "output": "",
         },
     }
-    event["data"]["output"] = "x" * (EVENT_BYTES - len(encode(event)))
+    room = EVENT_BYTES - len(encode(event))
+    event["data"]["output"] = "".join(rng.choices(string.ascii_letters + string.digits + "     ./_-", k=room))
     assert len(encode(event)) == EVENT_BYTES
     return event
 
@@ -64,7 +75,8 @@ def encode(value):
 
 
 def wrk(port, path, body, seconds, connections):
-    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s", HERE / "post.lua", f"http://127.0.0.1:{port}{path}", "--", body]
+    url = f"http://127.0.0.1:{port}{path}"
+    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s", HERE / "post.lua", url, "--", body]
     output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     line = re.search(r"^RESULT (.*)$", output, re.M)
     assert line, output
@@ -78,15 +90,22 @@ class Bench:
         self.work = Path(tempfile.mkdtemp(prefix="hooks-bench-", dir=options.directory))
         self.rows = []
         self.bodies = {BATCH: self.work / "batch.json", 1: self.work / "single.json"}
-        self.bodies[BATCH].write_bytes(encode([sample_event()] * BATCH))
-        self.bodies[1].write_bytes(encode(sample_event()))
+        events = sample_events()
+        self.bodies[BATCH].write_bytes(encode(events))
+        self.bodies[1].write_bytes(encode(events[0]))
         self.connections = {BATCH: options.connections, 1: options.connections * 4}
 
     def add(self, name, events, accepted=None, stored=None, load=None, **more):
         row = {"name": name, "events_per_body": events, "accepted_per_s": accepted, "stored_per_s": stored}
         if load:
-            row |= {"p50_ms": load["p50_us"] / 1000, "p99_ms": load["p99_us"] / 1000, "connections": self.connections[events],
-                    "requests": load["requests"], "refused_requests": load["refused"], "failed_requests": load["failed"]}
+            row |= {
+                "p50_ms": load["p50_us"] / 1000,
+                "p99_ms": load["p99_us"] / 1000,
+                "connections": self.connections[events],
+                "requests": load["requests"],
+                "refused_percent": 100 * load["refused"] / max(load["requests"], 1),
+                "failed_requests": load["failed"],
+            }
         self.rows.append(row | more)
         print(f"  {name}, {events}/body: accepted {number(accepted)}/s, stored {number(stored)}/s", file=sys.stderr)
 
@@ -147,21 +166,20 @@ class Bench:
             time.sleep(0.002)
 
     def jsonl(self):
-        for ack, events in (("durable", BATCH), ("queued", BATCH), ("durable", 1), ("queued", 1)):
+        for ack, events in (("durable", BATCH), ("durable", 1), ("queued", 1)):
             daemon = self.hooksd("jsonl", ack, events)
             if (ack, events) == ("durable", BATCH):
                 self.dd(daemon.jsonl_path)
             shutil.rmtree(daemon.directory)
 
     def dd(self, path):
-        with open(path, "rb") as file:
-            line_bytes = len(file.readline())
-        lines = path.stat().st_size // line_bytes  # all lines are as long as the first: the events are alike
+        lines = int(subprocess.run(["wc", "-l", path], check=True, capture_output=True).stdout.split()[0])
         copy = self.work / "copy"
         started = time.monotonic()
         subprocess.run(["dd", f"if={path}", f"of={copy}", "bs=1M", "conv=fsync", "status=none"], check=True)
         elapsed = time.monotonic() - started
-        self.add("dd of the JSONL file", BATCH, stored=lines / elapsed, megabytes_per_s=path.stat().st_size / elapsed / 1e6)
+        speed = path.stat().st_size / elapsed / 1e6
+        self.add("dd of the JSONL file", BATCH, stored=lines / elapsed, megabytes_per_s=speed)
         copy.unlink()
 
     def postgres(self):
@@ -169,7 +187,7 @@ class Bench:
         try:
             server.start()
             database = server.new_database()
-            for ack, events in (("durable", 1), ("queued", BATCH), ("durable", BATCH)):
+            for ack, events in (("durable", 1), ("queued", 1), ("durable", BATCH)):
                 if database.value("SELECT to_regclass('hook_events') IS NOT NULL"):
                     database.query("TRUNCATE hook_events")
                 database.query("CHECKPOINT")
@@ -182,7 +200,8 @@ class Bench:
         rows = min(COPY_ROWS, database.count())
         half = rows // 2
         files = {}
-        for name, limit in (("all", f"LIMIT {rows}"), ("first", f"LIMIT {half}"), ("second", f"OFFSET {half} LIMIT {rows - half}")):
+        limits = {"all": f"LIMIT {rows}", "first": f"LIMIT {half}", "second": f"OFFSET {half} LIMIT {rows - half}"}
+        for name, limit in limits.items():
             files[name] = self.work / f"{name}.copy"
             select = f"SELECT * FROM hook_events ORDER BY event_id {limit}"
             run_psql(database, rf"\copy ({select}) TO '{files[name]}' (FORMAT binary)").wait()
@@ -194,7 +213,8 @@ class Bench:
             codes = [client.wait() for client in clients]
             elapsed = time.monotonic() - started
             assert codes == [0] * connections and database.count() == rows
-            self.add(f"COPY BINARY, {connections} connection{'s' * (connections > 1)}", BATCH, stored=rows / elapsed, rows=rows)
+            name = f"COPY BINARY, {connections} connection{'s' * (connections > 1)}"
+            self.add(name, BATCH, stored=rows / elapsed, rows=rows)
 
     def remove(self):
         shutil.rmtree(self.work)
@@ -214,10 +234,11 @@ def find(rows, name, events, field):
 
 
 def add_ratios(rows):
-    """Accepting against the no-op handler; storing batches against the store's own ceiling."""
+    """Accepting against the no-op handler; storing against what the store takes at most: dd, the faster COPY."""
+    names = {"jsonl": ["dd of the JSONL file"], "postgres": ["COPY BINARY, 1 connection", "COPY BINARY, 2 connections"]}
     ceilings = {
-        "jsonl": find(rows, "dd of the JSONL file", BATCH, "stored_per_s"),
-        "postgres": find(rows, "COPY BINARY, 2 connections", BATCH, "stored_per_s"),
+        store: max((find(rows, name, BATCH, "stored_per_s") or 0) for name in candidates)
+        for store, candidates in names.items()
     }
     for row in rows:
         if not row["name"].startswith("hooksd"):
@@ -230,21 +251,30 @@ def add_ratios(rows):
             row["stored_vs_ceiling"] = row["stored_per_s"] / ceiling
 
 
+COLUMNS = (
+    # two lines of heading, width, the cell of a row
+    ("events", "/body", 7, lambda row: number(row["events_per_body"])),
+    ("accepted", "/s", 12, lambda row: number(row["accepted_per_s"])),
+    ("stored", "/s", 12, lambda row: number(row["stored_per_s"])),
+    ("p50", "ms", 9, lambda row: number(row.get("p50_ms"), 2)),
+    ("p99", "ms", 9, lambda row: number(row.get("p99_ms"), 2)),
+    ("refused", "%", 9, lambda row: number(row.get("refused_percent"), 1)),
+    ("of", "no-op", 8, lambda row: number(row.get("accepted_vs_noop"), 2)),
+    ("of store", "ceiling", 10, lambda row: number(row.get("stored_vs_ceiling"), 2)),
+)
+
+
 def print_table(rows):
-    print(f"{'':32}{'events':>7}{'accepted':>12}{'stored':>12}{'p50':>9}{'p99':>9}{'refused':>9}{'of no-op':>10}{'of store':>10}")
-    print(f"{'':32}{'/body':>7}{'/s':>12}{'/s':>12}{'ms':>9}{'ms':>9}{'%':>9}{'':>10}{'ceiling':>10}")
+    for line in (0, 1):
+        print(" " * 28 + "".join(f"{column[line]:>{column[2]}}" for column in COLUMNS))
     for row in rows:
-        refused = 100 * row["refused_requests"] / row["requests"] if row.get("requests") else None
-        print(
-            f"{row['name']:32}{row['events_per_body']:>7}{number(row['accepted_per_s']):>12}{number(row['stored_per_s']):>12}"
-            f"{number(row.get('p50_ms'), 2):>9}{number(row.get('p99_ms'), 2):>9}{number(refused, 1):>9}"
-            f"{number(row.get('accepted_vs_noop'), 2):>10}{number(row.get('stored_vs_ceiling'), 2):>10}"
-        )
+        print(f"{row['name']:28}" + "".join(f"{cell(row):>{width}}" for _, _, width, cell in COLUMNS))
 
 
 def machine():
     model = re.search(r"^model name\s*: (.*)$", Path("/proc/cpuinfo").read_text(), re.M)
-    return {"cpu": model.group(1) if model else os.uname().machine, "cpus": os.cpu_count(), "kernel": os.uname().release}
+    cpu = model.group(1) if model else os.uname().machine
+    return {"cpu": cpu, "cpus": os.cpu_count(), "kernel": os.uname().release}
 
 
 def main():

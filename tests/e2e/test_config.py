@@ -9,12 +9,16 @@ import pytest
 from harness.daemon import REPOSITORY, run_program
 from harness.events import minimal
 from harness.postgres import free_port
-from harness.waiting import wait_until
+from harness.waiting import SANITIZED, wait_until
 
 EX_USAGE = 64
 
-OPTIONS = """DATABASE_URL STORAGE_TYPE JSONL_PATH LOG_LEVEL HOST PORT ACCEPTORS WRITERS ACK DATA_DIR RING_PATH RING_BYTES
-MAX_BODY_BYTES MAX_EVENT_BYTES MAX_BATCH_EVENTS DRAIN_TIMEOUT_SECONDS LOG_FORMAT JSONL_ROTATE_BYTES AUTO_MIGRATE""".split()
+# What operators rely on; the option table may know more.
+OPTIONS = """
+    DATABASE_URL STORAGE_TYPE JSONL_PATH LOG_LEVEL HOST PORT ACCEPTORS WRITERS ACK DATA_DIR RING_PATH RING_BYTES
+    MAX_BODY_BYTES MAX_EVENT_BYTES MAX_BATCH_EVENTS DRAIN_TIMEOUT_SECONDS LOG_FORMAT JSONL_ROTATE_BYTES AUTO_MIGRATE
+    PARTITIONS_AHEAD
+""".split()
 
 
 def listens(port):
@@ -32,7 +36,8 @@ def test_help_lists_every_option_and_fits_a_terminal():
     for arguments in (["--help"], ["-h"]):
         result = run_program("hooksd", *arguments)
         assert result.returncode == 0
-        assert all(re.search(rf"\b{name}\b", result.stdout, re.I) or f"--{name.lower().replace('_', '-')}" in result.stdout for name in OPTIONS)
+        for name in OPTIONS:
+            assert f"--{name.lower().replace('_', '-')}" in result.stdout
         assert max(map(len, result.stdout.splitlines())) <= 80
 
 
@@ -191,6 +196,11 @@ def test_log_level_silences_what_is_below_it(make_hooksd):
     assert quiet.log() == ""
 
 
+def test_a_host_may_be_a_name(hooksd):
+    daemon = hooksd(HOST="localhost")
+    assert daemon.post_event(minimal()).status == 202
+
+
 def test_the_readme_table_is_the_option_table():
     result = run_program("hooksd", "--print-config-markdown")
     assert result.returncode == 0
@@ -208,7 +218,8 @@ def test_acceptors_hold_no_database_credentials(database, hooksd):
                 assert b"not-a-real-secret" not in file.read(), name
         memory = process_memory(pid)
         assert len(memory) > 100_000
-        assert b"not-a-real-secret" not in memory
+        if not SANITIZED:  # AddressSanitizer keeps a copy of the environment for itself
+            assert b"not-a-real-secret" not in memory
 
 
 def process_memory(pid):

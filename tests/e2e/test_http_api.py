@@ -75,7 +75,9 @@ def test_other_methods_are_405_and_name_the_right_one(client, path):
         detail(reply)
 
 
-@pytest.mark.parametrize("path", ["/", "/event", "/events/batch/x", "/eventsbatch", "/metrics/other", "/health/x", "/%00", "/../etc/passwd"])
+@pytest.mark.parametrize(
+    "path", ["/", "/event", "/events/batch/x", "/eventsbatch", "/metrics/other", "/health/x", "/%00", "/../etc/passwd"]
+)
 def test_unknown_paths_are_404(client, path):
     for method in ("GET", "POST"):
         reply = client.request(method, path, BODY if method == "POST" else None)
@@ -98,12 +100,16 @@ def test_openapi_document_names_every_route(client):
 # Content types and encodings
 
 
-@pytest.mark.parametrize("content_type", [None, "application/json", "application/json; charset=utf-8", "APPLICATION/JSON"])
+@pytest.mark.parametrize(
+    "content_type", [None, "application/json", "application/json; charset=utf-8", "APPLICATION/JSON"]
+)
 def test_json_content_types(client, content_type):
     assert client.post("/events", BODY, content_type=content_type).status == 202
 
 
-@pytest.mark.parametrize("content_type", ["text/xml", "application/x-www-form-urlencoded", "image/png", "application/jsonp"])
+@pytest.mark.parametrize(
+    "content_type", ["text/xml", "application/x-www-form-urlencoded", "image/png", "application/jsonp"]
+)
 def test_other_content_types_are_415(client, content_type):
     for path in ("/events", "/events/batch"):
         reply = client.post(path, BODY, content_type=content_type)
@@ -186,6 +192,15 @@ def test_a_huge_content_length_is_413_before_the_body_is_sent(daemon):
     with daemon.raw() as connection:
         connection.send(b"POST /events HTTP/1.1\r\nHost: test\r\nContent-Length: 1099511627776\r\n\r\n")
         assert connection.read_reply().status == 413
+
+
+def test_a_client_that_is_still_sending_sees_the_413(hooksd):
+    """Closing a socket with unread input resets it, and a reset would take the reply away from the client."""
+    daemon = hooksd(MAX_BODY_BYTES=100_000)
+    for _ in range(5):
+        reply = daemon.post_event(b" " * (16 << 20))
+        assert reply.status == 413
+        detail(reply)
 
 
 def test_a_chunked_body_over_max_body_bytes_is_413(hooksd):
@@ -277,7 +292,8 @@ def test_chunked_bodies(daemon):
         for size in (1, 7, 1000, len(body)):
             chunks = [body[start : start + size] for start in range(0, len(body), size)]
             encoded = b"".join(b"%x\r\n%s\r\n" % (len(chunk), chunk) for chunk in chunks) + b"0\r\n\r\n"
-            connection.send(b"POST /events/batch HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n" + encoded)
+            head = b"POST /events/batch HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n"
+            connection.send(head + encoded)
             reply = connection.read_reply()
             assert (reply.status, reply.json()["accepted"]) == (202, 50)
     assert len(daemon.jsonl_lines()) == 200
@@ -328,9 +344,15 @@ def test_a_client_that_leaves_before_the_answer_harms_nobody(hooksd, ack):
     daemon.wait_stored(1)
 
 
-@pytest.mark.parametrize("garbage", [b"\x00" * 64, b"GET\r\n\r\n", b"\x16\x03\x01\x02\x00\x01", b"POST /events HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
-                                     b"POST /events HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
-                                     b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * 20_000])
+@pytest.mark.parametrize("garbage", [
+    b"\x00" * 64,
+    b"GET\r\n\r\n",
+    b"\x16\x03\x01\x02\x00\x01",
+    b"POST /events HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
+    b"POST /events HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+    b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * 20_000,
+])
 def test_garbage_instead_of_http_costs_only_its_connection(hooksd, garbage):
     daemon = hooksd(ACCEPTORS=1)
     before = daemon.pids("acceptor")
@@ -363,5 +385,8 @@ def test_five_hundred_connections_at_once(daemon):
 
 def test_upgrade_to_http2_is_not_offered(daemon):
     with daemon.raw() as connection:
-        connection.send(b"GET /livez HTTP/1.1\r\nHost: test\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA\r\n\r\n")
+        connection.send(
+            b"GET /livez HTTP/1.1\r\nHost: test\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n"
+            b"HTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA\r\n\r\n"
+        )
         assert connection.read_reply().status == 200

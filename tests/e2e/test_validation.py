@@ -9,7 +9,14 @@ import pytest
 from harness.client import NDJSON
 from harness.events import data_bytes, minimal, now, timestamp_text
 
-LIMITS = {"event_type": 100, "session_id": 255, "workflow_id": 255, "phase_id": 100, "milestone_id": 100, "event_id": 255}
+LIMITS = {
+    "event_type": 100,
+    "session_id": 255,
+    "workflow_id": 255,
+    "phase_id": 100,
+    "milestone_id": 100,
+    "event_id": 255,
+}
 
 
 @pytest.fixture
@@ -71,7 +78,8 @@ def test_an_error_in_ndjson_says_which_event(client):
 
 
 def test_several_bad_events_are_all_told(client):
-    entries = errors(client.post_batch([minimal(), {"event_type": "a"}, minimal(), {"session_id": "s", "event_type": 5}]))
+    events = [minimal(), {"event_type": "a"}, minimal(), {"session_id": "s", "event_type": 5}]
+    entries = errors(client.post_batch(events))
     assert [(entry["type"], entry["loc"]) for entry in entries] == [
         ("missing", ["body", 1, "session_id"]),
         ("string_type", ["body", 3, "event_type"]),
@@ -108,7 +116,17 @@ def test_data_must_be_an_object(client, value):
     assert (error["type"], error["loc"]) == ("dict_type", ["body", "data"])
 
 
-@pytest.mark.parametrize("value", ["yesterday", "2025-13-01T00:00:00Z", "2025-02-29T00:00:00Z", "2025-01-01T25:00:00Z", "2025-01-01T00:61:00Z", [], {}, True, "2025-01-01T00:00:00+99:00"])
+@pytest.mark.parametrize("value", [
+    "yesterday",
+    "2025-13-01T00:00:00Z",
+    "2025-02-29T00:00:00Z",
+    "2025-01-01T25:00:00Z",
+    "2025-01-01T00:61:00Z",
+    "2025-01-01T00:00:00+99:00",
+    [],
+    {},
+    True,
+])
 def test_bad_timestamps_are_422(client, value):
     assert only_error(client.post_event(minimal(timestamp=value)))["loc"] == ["body", "timestamp"]
 
@@ -332,7 +350,8 @@ def test_a_field_name_written_with_escapes_is_the_same_field(daemon, client):
 
 
 def test_of_repeated_fields_the_last_one_counts(daemon, client):
-    stored = stored_one(daemon, client, b'{"event_type":"a","session_id":"s","session_id":"t","data":{"n":1},"data":{"n":2}}')
+    body = b'{"event_type":"a","session_id":"s","session_id":"t","data":{"n":1},"data":{"n":2}}'
+    stored = stored_one(daemon, client, body)
     assert (stored["session_id"], stored["data"]) == ("t", {"n": 2})
 
 

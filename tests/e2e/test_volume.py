@@ -32,7 +32,9 @@ def sent(streams):
 
 
 @pytest.mark.parametrize("storage,ack,acceptors,writers,restart", RUNS)
-def test_everything_sent_is_stored_once_and_unchanged(request, hooksd, streams, sent, storage, ack, acceptors, writers, restart):
+def test_everything_sent_is_stored_once_and_unchanged(
+    request, hooksd, streams, sent, storage, ack, acceptors, writers, restart
+):
     database = request.getfixturevalue("database") if storage == "postgres" else None
     daemon = hooksd(database, ACK=ack, ACCEPTORS=acceptors, WRITERS=writers)
     daemon.options["PORT"] = daemon.port  # the clients come back to the same place
@@ -65,4 +67,5 @@ def test_single_events_at_volume(hooksd):
     with load:
         pass
     assert daemon.metrics()["events_stored_total"] == len(load.events())
-    assert differences([expected(event) for event in load.events()], [from_jsonl(e) for e in daemon.jsonl_events()])[:5] == []
+    stored = [from_jsonl(line) for line in daemon.jsonl_events()]
+    assert differences([expected(event) for event in load.events()], stored)[:5] == []

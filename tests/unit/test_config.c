@@ -38,6 +38,7 @@ test_defaults(void **state)
 	assert_int_equal(config.drain_timeout_seconds, 25);
 	assert_int_equal(config.jsonl_rotate_bytes, 0);
 	assert_true(config.auto_migrate);
+	assert_int_equal(config.partitions_ahead, 3);
 	config_free(&config);
 }
 

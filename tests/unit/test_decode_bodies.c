@@ -378,12 +378,12 @@ static void
 test_many_events(void **state)
 {
 	enum { EVENTS = 5000 };
-	char *body = malloc(EVENTS * 80), *p;
+	char *body = malloc(EVENTS * 90), *p;
 
 	assert_non_null(body);
 	p = stpcpy(body, "[");
 	for (int i = 0; i < EVENTS; i++)
-		p += sprintf(p, "%s{\"event_type\":\"t\",\"session_id\":\"s%d\",\"data\":{\"n\":%d}}",
+		p += sprintf(p, "%s{\"event_type\":\"t\",\"session_id\":\"%d\\tescaped\",\"data\":{\"n\":%d}}",
 		    i == 0 ? "" : ",", i % 7, i);
 	p = stpcpy(p, "]");
 	assert_int_equal(decode_bytes(body, (size_t)(p - body), BODY_ARRAY), DECODE_OK);
@@ -393,7 +393,7 @@ test_many_events(void **state)
 
 		snprintf(text, sizeof text, "{\"n\":%u}", i);
 		assert_data(i, text);
-		snprintf(text, sizeof text, "s%u", i % 7);
+		snprintf(text, sizeof text, "%u\tescaped", i % 7);
 		assert_string(i, RECORD_SESSION_ID, text);
 	}
 	free(body);

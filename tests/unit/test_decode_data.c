@@ -24,6 +24,7 @@ static const char *const verbatim[] = {
     "{\"s\":\"{ \\\"a\\\" : [ 1 , 2 ] }\"}",
     "{\"s\":\"\\u00e9\\u0041\\/\\ud83d\\ude00\"}",
     "{\"s\":\"\xc3\xa9\xe6\x97\xa5\xf0\x9f\x98\x80\x7f\"}",
+    "{\"s\":\"\xe6\x97\xa5\",\"\xf0\x9f\x98\x80x\":\"\xe6\x97\xa5 \",\"\xc3\xa9\":\"\"}",
     "{\"b\":true,\"a\":false,\"b\":null}",
     "{\"s\":\"NaN Infinity -Infinity\",\"NaN\":\"Infinity\"}",
     "{\"s\":\"\\\\\",\"t\":\"\\\\\\\"\",\"u\":\"\\\\\\\\\"}",
@@ -153,11 +154,18 @@ test_nonfinite_elsewhere(void **state)
 	assert_syntax_error(reason, 0, -1);
 	assert_int_equal(decode("[NaN]", BODY_ARRAY), DECODE_INVALID);
 	assert_syntax_error(reason, 1, -1);
-	/* In an event that follows one with data, too. */
-	assert_int_equal(
-	    decode("[{\"event_type\":\"t\",\"session_id\":\"s\",\"data\":{\"x\":NaN}},{\"x\":NaN}]", BODY_ARRAY),
-	    DECODE_INVALID);
-	assert_string_equal(result.errors[0].reason, reason);
+	/* Behind an event with data, too. */
+	static const char *const followers[] = {"NaN", "[NaN]", "{\"x\":NaN}"};
+
+	for (size_t i = 0; i < COUNT(followers); i++) {
+		char body[128];
+
+		snprintf(body, sizeof body, "[{\"event_type\":\"t\",\"session_id\":\"s\",\"data\":{\"x\":NaN}},%s]",
+		    followers[i]);
+		assert_int_equal(decode(body, BODY_ARRAY), DECODE_INVALID);
+		assert_string_equal(result.errors[0].type, "json_invalid");
+		assert_string_equal(result.errors[0].reason, reason);
+	}
 }
 
 /* What jsonb refuses is flagged and counted, and kept as it was. */

@@ -84,6 +84,7 @@ run(enum content_encoding encoding, const char *in, size_t in_len, size_t max_ou
 		assert_null(*out);
 		assert_int_equal(*out_len, 0);
 		assert_true(strlen(err.text) > 10);
+		assert_null(strstr(err.text, "(null)"));
 	}
 	return rc;
 }
@@ -181,6 +182,46 @@ test_round_trip(void **state)
 			    INFLATE_TOO_LARGE);
 		free(text);
 	}
+}
+
+/* The bound is not only one byte away. */
+static void
+test_far_too_large(void **state)
+{
+	char *text = sample(100000);
+
+	for (size_t max_out = 0; max_out < 99999; max_out = max_out * 3 + 1) {
+		assert_int_equal(
+		    condition(ENCODING_IDENTITY, (struct bytes){text, 100000}, max_out), INFLATE_TOO_LARGE);
+		for (size_t j = 0; j < COUNT(compressed); j++) {
+			struct bytes in = deflated(compressed[j], text, 100000);
+
+			assert_int_equal(condition(compressed[j], in, max_out), INFLATE_TOO_LARGE);
+			free(in.base);
+		}
+	}
+	free(text);
+}
+
+/* zlib's own format and bare deflate are other encodings, and each of ours is not the other. */
+static void
+test_other_formats(void **state)
+{
+	struct bytes gzip = deflated(ENCODING_GZIP, "{}", 2), zstd = deflated(ENCODING_ZSTD, "{}", 2);
+	struct bytes zlib = {malloc(100), 100};
+
+	assert_non_null(zlib.base);
+	assert_int_equal(compress((Bytef *)zlib.base, &zlib.len, (const Bytef *)"{}", 2), Z_OK);
+	for (size_t j = 0; j < COUNT(compressed); j++) {
+		assert_int_equal(condition(compressed[j], zlib, 1000), INFLATE_CORRUPT);
+		assert_int_equal(
+		    condition(compressed[j], (struct bytes){zlib.base + 2, zlib.len - 6}, 1000), INFLATE_CORRUPT);
+	}
+	assert_int_equal(condition(ENCODING_GZIP, zstd, 1000), INFLATE_CORRUPT);
+	assert_int_equal(condition(ENCODING_ZSTD, gzip, 1000), INFLATE_CORRUPT);
+	free(gzip.base);
+	free(zstd.base);
+	free(zlib.base);
 }
 
 static void
@@ -358,6 +399,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_names),
 	    cmocka_unit_test(test_round_trip),
+	    cmocka_unit_test(test_far_too_large),
+	    cmocka_unit_test(test_other_formats),
 	    cmocka_unit_test(test_members_in_a_row),
 	    cmocka_unit_test(test_cut_short),
 	    cmocka_unit_test(test_trailing_garbage),

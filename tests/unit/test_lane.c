@@ -343,6 +343,7 @@ test_valid_refuses_damaged_lanes(void **state)
 		REFUSES_AFTER(before->end += 8);
 		REFUSES_AFTER((before->end += 4, first->end += 4, last->end += 4));
 		REFUSES_AFTER((first->bytes += 4, first->end += 4, last->bytes -= 4));
+		REFUSES_AFTER((last->bytes = 0, last->end = first->end));
 		/* In itself consistent, but more than the arena holds. */
 		REFUSES_AFTER((last->bytes += PAGE, last->end += PAGE));
 		/* Nobody can have published 8 EiB. */

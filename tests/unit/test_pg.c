@@ -151,6 +151,7 @@ test_refusal_leaves_the_connection_usable(void **state)
 
 	assert_int_equal(pg_exec(pg, "SELECT 1", pg_deadline(30), NULL, &err), PG_REFUSED);
 	assert_string_equal(pg_sqlstate(pg), "22003");
+	assert_string_equal(pg_message(pg), "too; large");
 	assert_string_equal(err.text, "too; large (SQLSTATE 22003)");
 	assert_int_equal(pg_check(pg, &err), 0);
 	pg_close(pg);

@@ -35,6 +35,8 @@ static ssize_t counted_write(int fd, const void *bytes, size_t len);
 struct shared {
 	_Alignas(128) uint32_t sleeping[SIDES][32];
 	_Alignas(128) uint64_t work[SIDES][16];
+	_Alignas(128) uint64_t here[SIDES][16];
+	_Alignas(128) uint64_t moment;
 	_Alignas(128) uint64_t writes;
 	_Alignas(128) uint64_t sleeps;
 };
@@ -196,6 +198,70 @@ test_successor_of_a_dead_sleeper(void **state)
 	}
 }
 
+/*
+ * One says that it sleeps and looks for work, the other makes work and looks for a sleeper, both at the same moment:
+ * at least one of them sees the other. This is what the fences are for.
+ */
+enum { MOMENTS = 150000 };
+
+static void
+meet(int side, uint64_t moment)
+{
+	ck_pr_store_64(&shared->here[side][0], moment);
+	for (int spins = 0; ck_pr_load_64(&shared->here[1 - side][0]) < moment; spins++)
+		if (spins > 500)
+			(void)sched_yield();
+}
+
+static uint64_t
+now_ns(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static void
+fall_asleep_or_wake(int side)
+{
+	for (uint64_t i = 1; i <= MOMENTS; i++) {
+		bool seen = true;
+
+		/* With both words in both caches, loads overtake stores as often as they ever will. */
+		meet(side, 3 * i - 2);
+		(void)ck_pr_load_32(&shared->sleeping[0][0]);
+		(void)ck_pr_load_64(&shared->work[0][0]);
+		if (side == 0)
+			ck_pr_store_64(&shared->moment, now_ns() + 1000);
+		meet(side, 3 * i - 1);
+		/* The moment, give or take what the caches need to pass a line from one to the other. */
+		while (now_ns() < ck_pr_load_64(&shared->moment) + (side == 0 ? i % 128 : 64))
+			;
+		if (side == 0) {
+			wake_arm(&wakes[0]);
+			seen = ck_pr_load_64(&shared->work[0][0]) == i;
+		} else {
+			ck_pr_store_64(&shared->work[0][0], i); /* and no fence, as lane_publish() has none */
+			wake_up(&wakes[0]);
+		}
+		meet(side, 3 * i);
+		if (side == 0) {
+			REQUIRE(seen || readable(&wakes[0]));
+			wake_disarm(&wakes[0]);
+			wake_drain(&wakes[0]);
+		}
+	}
+}
+
+static void
+test_at_least_one_sees_the_other(void **state)
+{
+	(void)in_child(fall_asleep_or_wake, 0);
+	(void)in_child(fall_asleep_or_wake, 1);
+	assert_all_exit_0(2);
+}
+
 /* A ball between two processes: every throw finds the other side asleep or falling asleep. */
 enum { THROWS = 100000 };
 
@@ -218,7 +284,8 @@ test_ping_pong(void **state)
 	(void)in_child(play, 1);
 	assert_all_exit_0(2);
 	assert_int_equal(shared->work[0][0] + shared->work[1][0], THROWS);
-	assert_in_range(shared->writes, 0, shared->sleeps + THROWS / 100); /* one a sleep; a few find it not asleep yet */
+	assert_in_range(
+	    shared->writes, 0, shared->sleeps + THROWS / 100); /* one a sleep; a few find it not asleep yet */
 }
 
 /* Many wakers, one sleeper. */
@@ -323,6 +390,7 @@ main(void)
 	    FRESH(test_one_write_a_sleep),
 	    FRESH(test_stale_wake_up_does_no_harm),
 	    FRESH(test_successor_of_a_dead_sleeper),
+	    FRESH(test_at_least_one_sees_the_other),
 	    FRESH(test_ping_pong),
 	    FRESH(test_many_wakers),
 	    FRESH(test_few_writes_under_load),

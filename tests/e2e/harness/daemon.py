@@ -78,12 +78,21 @@ class Daemon:
         with open(self.log_path, "ab") as log:
             self.log_start = log.tell()
             self.process = subprocess.Popen(
-                [BUILD_DIR / "hooksd", *self.arguments], env=clean_environment(self.options), cwd=self.directory, stdin=subprocess.DEVNULL,
-                stdout=log, stderr=log, start_new_session=True)
+                ["setpriv", "--pdeathsig", "TERM", BUILD_DIR / "hooksd", *self.arguments],  # if the tests are killed
+                env=clean_environment(self.options),
+                cwd=self.directory,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
         self.pid = self.process.pid
 
     def wait_store_ready(self):
-        wait_until(lambda: self.get("/readyz").status == 200, "the store to be ready", 30)
+        try:
+            wait_until(lambda: self.get("/readyz").status == 200, "the store to be ready", 20)
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self.log()[-4000:]}") from None
 
     def stop(self, expect=0):
         """TERM, then the whole tree must be gone within the drain's time, with this exit code."""
@@ -145,7 +154,8 @@ class Daemon:
             if len(matches) >= count:
                 return matches[count - 1]
             if self.process.poll() is not None:
-                raise AssertionError(f"hooksd ended ({self.process.returncode}) before {pattern.pattern!r}:\n{self.log()}")
+                code = self.process.returncode
+                raise AssertionError(f"hooksd ended ({code}) before {pattern.pattern!r}:\n{self.log()}")
             return None
 
         try:

@@ -5,8 +5,17 @@ import random
 import uuid
 from datetime import datetime, timedelta, timezone
 
-EVENT_TYPES = ["session_started", "tool_execution_started", "tool_execution_completed", "decision_made", "session_ended"]
-TEXTS = ["plain", "naïve café", "日本語のテキスト", "emoji 🤖🔥", 'quotes " and \\ slashes', "tab\tnewline\nreturn\r", "\u2028\u2029", ""]
+EVENT_TYPES = ["session_started", "tool_execution_started", "tool_execution_completed", "session_ended"]
+TEXTS = [
+    "plain",
+    "naïve café",
+    "日本語のテキスト",
+    "emoji 🤖🔥",
+    'quotes " and \\ slashes',
+    "tab\tnewline\nreturn\r",
+    "\u2028\u2029",
+    "",
+]
 FIELDS = ("event_id", "client_event_id", "event_type", "session_id", "workflow_id", "phase_id", "milestone_id", "data",
           "timestamp")
 

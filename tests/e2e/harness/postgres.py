@@ -23,6 +23,10 @@ SELECT json_build_object(
 FROM hook_events"""
 
 
+# Also when the tests are killed; a command of its own, because a change of user forgets the wish.
+DIE_WITH_THE_TESTS = ["setpriv", "--pdeathsig", "INT"]
+
+
 def find_bindir():
     if "PG_BINDIR" in os.environ:
         return Path(os.environ["PG_BINDIR"])
@@ -55,10 +59,24 @@ class PostgresServer:
         if os.geteuid() == 0:
             shutil.chown(self.directory, "postgres", "postgres")
             self.prefix = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
+        self.create_data()
+
+    def create_data(self):
+        self.run("initdb", "-D", self.data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync")
+
+    def run(self, program, *args):
+        """Runs one of PostgreSQL's programs as the user the server runs as."""
         subprocess.run(
-            [*self.prefix, self.bindir / "initdb", "-D", self.data, "-U", "postgres", "-A", "trust", "-E", "UTF8",
-             "--locale=C.UTF-8", "--no-sync"],
-            check=True, stdout=subprocess.DEVNULL, cwd=self.directory)
+            [*self.prefix, self.bindir / program, *args], check=True, stdout=subprocess.DEVNULL, cwd=self.directory,
+            timeout=60)
+
+    def write_data_file(self, name, text):
+        """A file of the server's own in its data directory, such as its configuration or its key."""
+        path = self.data / name
+        path.write_text(text)
+        path.chmod(0o600)
+        if self.prefix:
+            shutil.chown(path, "postgres", "postgres")
 
     def start(self):
         """Starts the server unless it runs, and waits until it takes connections."""
@@ -75,8 +93,8 @@ class PostgresServer:
         } | self.settings
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         with open(self.log_path, "ab") as log:
-            self.process = subprocess.Popen(
-                [*self.prefix, self.bindir / "postgres", "-D", self.data, *options], stderr=log, cwd=self.directory)
+            command = [*self.prefix, *DIE_WITH_THE_TESTS, self.bindir / "postgres", "-D", self.data, *options]
+            self.process = subprocess.Popen(command, stderr=log, cwd=self.directory)
         deadline = time.monotonic() + 30 * PATIENCE
         while True:
             try:
@@ -93,8 +111,15 @@ class PostgresServer:
             self.process.wait(timeout=30)
             self.process = None
 
+    def kill(self):
+        """SIGKILL for all of it at once, as when the machine dies: no process can say goodbye to anybody."""
+        self.process.send_signal(signal.SIGSTOP)  # makes no new children
+        for pid in Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split():
+            os.kill(int(pid), signal.SIGKILL)
+        self.stop(signal.SIGKILL)
+
     def remove(self):
-        self.stop()
+        self.stop(signal.SIGQUIT)
         shutil.rmtree(self.directory)
 
     def connect(self, name):

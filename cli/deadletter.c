@@ -1,0 +1,282 @@
+/* hooksctl deadletter: the events that PostgreSQL refused for good, in the table and in the file. */
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/utf8.h"
+#include "cli/commands.h"
+#include "cli/deadletter.h"
+#include "ingest/uuid.h"
+
+const char command_deadletter_usage[] =
+    "usage: hooksctl deadletter list | show ID | retry [ID|all] | export [--option=value ...]\n\n"
+    "Events that PostgreSQL refused for good, such as a number beyond numeric or what a\n"
+    "CHECK or a trigger refuses. They are kept in the table hook_events_dead_letters of\n"
+    "DATABASE_URL or, where that does not take them, in DATA_DIR/dead-letters.jsonl.\n\n"
+    "  list            one line a letter\n"
+    "  show ID         everything about one; ID is its number or an event_id\n"
+    "  retry [ID|all]  store the event again: the letter goes when that is committed, and\n"
+    "                  stays with the new reason when it is refused again\n"
+    "  export          all letters as lines of JSON; \"payload\" is what POST /events takes\n\n"
+    "Exit codes: 0 done; 1 failed, no such letter, or some are still refused; 64 wrong usage.\n";
+
+/* A selection from the command line; NULL and "all" are all letters. */
+static bool
+read_selection(const char *word, struct selection *which)
+{
+	uint8_t id[16];
+	char *end;
+
+	*which = (struct selection){0};
+	if (word == NULL || strcmp(word, "all") == 0)
+		return true;
+	if (uuid_parse(word, strlen(word), id)) {
+		format_uuid(id, which->event_id);
+		return true;
+	}
+	which->id = strtoll(word, &end, 10);
+	return which->id > 0 && *end == '\0';
+}
+
+int
+deadletter_none(const struct selection *which)
+{
+	if (which->id == 0 && which->event_id[0] == '\0') {
+		printf("no dead letters\n");
+		return COMMAND_OK;
+	}
+	fprintf(stderr, "hooksctl deadletter: there is no such letter; `hooksctl deadletter list` lists them\n");
+	return COMMAND_FAILED;
+}
+
+/* Up to max characters; what would move a terminal's cursor, and broken UTF-8, becomes '?'. Returns how many. */
+static int
+print_text(const char *text, int max)
+{
+	size_t left = strlen(text);
+	int printed = 0;
+
+	for (; left > 0 && printed < max; printed++) {
+		size_t len = utf8_length(text, left);
+		unsigned char first = (unsigned char)text[0], second = len > 1 ? (unsigned char)text[1] : 0;
+		bool control = first < 0x20 || first == 0x7f || (first == 0xc2 && second < 0xa0);
+
+		if (len == 0 || control)
+			putchar('?');
+		else
+			(void)fwrite(text, 1, len, stdout);
+		text += len > 0 ? len : 1;
+		left -= len > 0 ? len : 1;
+	}
+	return printed;
+}
+
+static void
+print_cell(const char *text, int width)
+{
+	printf("%*s  ", width - print_text(text, width), "");
+}
+
+struct listing {
+	const struct config *config;
+	uint64_t letters;
+	bool in_file; /* the heading is the file's */
+};
+
+static int
+list_letter(void *arg, const struct letter *letter, struct error *err)
+{
+	struct listing *listing = arg;
+	bool in_file = letter->id == NULL;
+	int id_width = in_file ? FORMAT_UUID_BYTES : 8;
+
+	if (listing->letters == 0 || in_file != listing->in_file)
+		printf("%sin %s (times in UTC):\n%-*s  %-19s  SQLSTATE  %-24s  %-20s  MESSAGE\n",
+		    listing->letters > 0 ? "\n" : "",
+		    in_file ? deadletter_file_path(listing->config) : "hook_events_dead_letters", id_width,
+		    in_file ? "EVENT ID" : "ID", "REFUSED AT", "EVENT TYPE", "SESSION");
+	listing->in_file = in_file;
+	listing->letters++;
+
+	print_cell(in_file ? letter->event_id : letter->id, id_width);
+	print_cell(letter->refused_at, 19);
+	print_cell(letter->sqlstate, 8);
+	print_cell(letter->event_type, 24);
+	print_cell(letter->session_id, 20);
+	(void)print_text(letter->message, INT_MAX);
+	printf("\n");
+	return 0;
+}
+
+static void
+print_field(const char *name, const char *text)
+{
+	printf("%-12s  ", name);
+	(void)print_text(text, INT_MAX);
+	printf("\n");
+}
+
+static int
+show_letter(void *arg, const struct letter *letter, struct error *err)
+{
+	struct listing *listing = arg;
+
+	if (listing->letters++ > 0)
+		printf("\n");
+	print_field("kept in", letter->id != NULL ? "hook_events_dead_letters" : deadletter_file_path(listing->config));
+	if (letter->id != NULL)
+		print_field("id", letter->id);
+	print_field("refused_at", letter->refused_at);
+	print_field("sqlstate", letter->sqlstate);
+	print_field("message", letter->message);
+	print_field("event_id", letter->event_id);
+	print_field("created_date", letter->created_date);
+	print_field("event_type", letter->event_type);
+	print_field("session_id", letter->session_id);
+	printf("payload\n%s\n", letter->payload);
+	return 0;
+}
+
+static void
+add_member(struct bytes *out, const char *key, const char *value)
+{
+	size_t len = strlen(value);
+
+	bytes_add_text(out, out->len == 0 ? "{\"" : ",\"");
+	bytes_add_text(out, key);
+	bytes_add_text(out, "\":");
+	char *end = format_json_string(bytes_reserve(out, format_json_max(len)), value, len);
+	out->len = (size_t)(end - out->base);
+}
+
+/* As the lines of the file are, so that what is exported can be put there. */
+static int
+export_letter(void *arg, const struct letter *letter, struct error *err)
+{
+	struct listing *listing = arg;
+	struct bytes line = {0};
+
+	listing->letters++;
+	add_member(&line, "refused_at", letter->refused_at);
+	add_member(&line, "sqlstate", letter->sqlstate);
+	add_member(&line, "message", letter->message);
+	add_member(&line, "event_id", letter->event_id);
+	add_member(&line, "created_date", letter->created_date);
+	add_member(&line, "event_type", letter->event_type);
+	add_member(&line, "session_id", letter->session_id);
+	add_member(&line, "payload", letter->payload);
+	bytes_add_text(&line, "}\n");
+	(void)fwrite(line.base, 1, line.len, stdout);
+	bytes_free(&line);
+	return ferror(stdout) ? error_errno(err, "cannot write") : 0;
+}
+
+static int
+complain(const struct error *err)
+{
+	fprintf(stderr, "hooksctl deadletter: %s\n", err->text);
+	return -1;
+}
+
+/* Both places; a database that cannot be read does not hide the file. 0 or <0. */
+static int
+walk(const struct config *config, struct pg *pg, const struct selection *which, bool with_payload, letter_fn *fn,
+    struct listing *listing)
+{
+	struct error err;
+	int rc = 0;
+
+	if (pg != NULL && deadletter_table_walk(pg, which, with_payload, fn, listing, &err) < 0)
+		rc = complain(&err);
+	if (deadletter_file_walk(config, which, fn, listing, &err) < 0)
+		rc = complain(&err);
+	return rc;
+}
+
+static int
+run_list(const struct config *config, struct pg *pg, const struct selection *which)
+{
+	struct listing listing = {.config = config};
+
+	if (walk(config, pg, which, false, list_letter, &listing) < 0)
+		return COMMAND_FAILED;
+	if (listing.letters == 0)
+		return deadletter_none(which);
+	printf("\n%" PRIu64 " dead letter%s\n", listing.letters, listing.letters == 1 ? "" : "s");
+	return COMMAND_OK;
+}
+
+static int
+run_show(const struct config *config, struct pg *pg, const struct selection *which)
+{
+	struct listing listing = {.config = config};
+
+	if (walk(config, pg, which, true, show_letter, &listing) < 0)
+		return COMMAND_FAILED;
+	return listing.letters == 0 ? deadletter_none(which) : COMMAND_OK;
+}
+
+static int
+run_export(const struct config *config, struct pg *pg, const struct selection *which)
+{
+	struct listing listing = {.config = config};
+
+	return walk(config, pg, which, true, export_letter, &listing) < 0 ? COMMAND_FAILED : COMMAND_OK;
+}
+
+static const struct action {
+	const char *name;
+	int (*run)(const struct config *config, struct pg *pg, const struct selection *which);
+	enum { TAKES_NO_ID, TAKES_ID, NEEDS_ID } id;
+	bool needs_database;
+} actions[] = {
+    {"list", run_list, TAKES_NO_ID, false},
+    {"show", run_show, NEEDS_ID, false},
+    {"retry", deadletter_retry, TAKES_ID, true},
+    {"export", run_export, TAKES_NO_ID, false},
+};
+
+/* The action and its letters; NULL: that is no usage. */
+static const struct action *
+read_words(char *const *words, struct selection *which)
+{
+	for (size_t i = 0; words[0] != NULL && i < sizeof actions / sizeof actions[0]; i++) {
+		const struct action *action = &actions[i];
+
+		if (strcmp(words[0], action->name) != 0)
+			continue;
+		if (words[1] == NULL ? action->id == NEEDS_ID : action->id == TAKES_NO_ID || words[2] != NULL)
+			return NULL;
+		return read_selection(words[1], which) ? action : NULL;
+	}
+	return NULL;
+}
+
+int
+command_deadletter(const struct config *config, char *const *words)
+{
+	struct selection which;
+	struct pg *pg = NULL;
+	struct error err;
+	const struct action *action = read_words(words, &which);
+
+	if (action == NULL) {
+		fputs(command_deadletter_usage, stderr);
+		return COMMAND_USAGE;
+	}
+	if (config->database_url == NULL && action->needs_database) {
+		fprintf(stderr, "hooksctl deadletter: DATABASE_URL is not set: set it to where the events belong\n");
+		return COMMAND_USAGE;
+	}
+	if (config->database_url == NULL)
+		fprintf(stderr, "hooksctl deadletter: DATABASE_URL is not set: looking at %s only\n",
+		    deadletter_file_path(config));
+	bool unreachable = config->database_url != NULL && pg_open(&pg, config->database_url, &err) < 0;
+	if (unreachable)
+		(void)complain(&err);
+	int code = unreachable && action->needs_database ? COMMAND_FAILED : action->run(config, pg, &which);
+	pg_close(pg);
+	return unreachable || fflush(stdout) != 0 ? COMMAND_FAILED : code;
+}

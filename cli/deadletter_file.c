@@ -1,0 +1,253 @@
+/*
+ * The file of dead letters. Writers append to it under a lock (flock) and look, once they have it, whether the name still
+ * means their file. So an edit reads without the lock, which a retry would hold for long, and takes it only to put the
+ * new file in place, together with what was appended meanwhile.
+ *
+ * Two edits at once would undo each other: an edit holds a lock on the directory.
+ */
+#include <cjson/cJSON.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cli/deadletter.h"
+#include "writer/dead_letter.h"
+
+const char *
+deadletter_file_path(const struct config *config)
+{
+	static char path[PATH_MAX];
+
+	(void)snprintf(path, sizeof path, "%s/" DEAD_LETTERS_NAME, config->data_dir);
+	return path;
+}
+
+static int
+failed(const char *what, const char *path, struct error *err)
+{
+	return error_errno(err, "cannot %s %s", what, path);
+}
+
+static const char *
+text_of(const cJSON *line, const char *key)
+{
+	return cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(line, key));
+}
+
+/* Reads a line's letter, which borrows from the tree. */
+static bool
+read_letter(const cJSON *line, struct letter *letter)
+{
+	*letter = (struct letter){
+	    .refused_at = text_of(line, "refused_at"),
+	    .sqlstate = text_of(line, "sqlstate"),
+	    .message = text_of(line, "message"),
+	    .event_id = text_of(line, "event_id"),
+	    .created_date = text_of(line, "created_date"),
+	    .event_type = text_of(line, "event_type"),
+	    .session_id = text_of(line, "session_id"),
+	    .payload = text_of(line, "payload"),
+	};
+	return letter->refused_at != NULL && letter->sqlstate != NULL && letter->message != NULL &&
+	       letter->event_id != NULL && letter->created_date != NULL && letter->event_type != NULL &&
+	       letter->session_id != NULL && letter->payload != NULL;
+}
+
+static bool
+is_selected(const struct selection *which, const struct letter *letter)
+{
+	if (which->id != 0)
+		return false;
+	return which->event_id[0] == '\0' || strcmp(which->event_id, letter->event_id) == 0;
+}
+
+/* Calls fn for one line. Returns its fate, or <0. */
+static int
+visit_line(const struct selection *which, const char *text, size_t len, uint64_t number, line_fn *fn, void *arg,
+    struct bytes *changed, struct error *err)
+{
+	cJSON *line = cJSON_ParseWithLength(text, len);
+	struct letter letter;
+	int fate = LINE_STAYS;
+
+	if (!read_letter(line, &letter))
+		fprintf(stderr, "hooksctl deadletter: line %llu of the file is no dead letter: left alone\n",
+		    (unsigned long long)number);
+	else if (is_selected(which, &letter))
+		fate = fn(arg, &letter, changed, err);
+	cJSON_Delete(line);
+	return fate;
+}
+
+/* An edit in progress. */
+struct edit {
+	const char *path;
+	char new_path[PATH_MAX];
+	FILE *in, *out; /* out: NULL for a mere walk */
+	bool changed;
+};
+
+static int
+write_line(struct edit *edit, const char *text, size_t len, struct error *err)
+{
+	if (edit->out != NULL && fwrite(text, 1, len, edit->out) != len)
+		return failed("write", edit->new_path, err);
+	return 0;
+}
+
+/* Visits every whole line; *done is where the first byte that was not dealt with stands. */
+static int
+visit_lines(struct edit *edit, const struct selection *which, line_fn *fn, void *arg, off_t *done, struct error *err)
+{
+	struct bytes changed = {0};
+	char *text = NULL;
+	size_t capacity = 0;
+	uint64_t number = 0;
+	ssize_t len;
+	int rc = 0;
+
+	*done = 0;
+	while (rc == 0 && (len = getline(&text, &capacity, edit->in)) > 0 && text[len - 1] == '\n') {
+		changed.len = 0;
+		int fate = visit_line(which, text, (size_t)len, ++number, fn, arg, &changed, err);
+
+		if (fate == LINE_STAYS)
+			rc = write_line(edit, text, (size_t)len, err);
+		else if (fate == LINE_CHANGES)
+			rc = write_line(edit, changed.base, changed.len, err);
+		else if (fate < 0)
+			rc = fate;
+		edit->changed |= fate > LINE_STAYS;
+		if (rc == 0)
+			*done += len;
+	}
+	if (rc == 0 && ferror(edit->in))
+		rc = failed("read", edit->path, err);
+	free(text);
+	bytes_free(&changed);
+	return rc;
+}
+
+struct walk {
+	letter_fn *fn;
+	void *arg;
+};
+
+static int
+walk_line(void *arg, const struct letter *letter, struct bytes *line, struct error *err)
+{
+	const struct walk *walk = arg;
+
+	return walk->fn(walk->arg, letter, err) < 0 ? -1 : LINE_STAYS;
+}
+
+int
+deadletter_file_walk(
+    const struct config *config, const struct selection *which, letter_fn *fn, void *arg, struct error *err)
+{
+	struct edit edit = {.path = deadletter_file_path(config)};
+	struct walk walk = {fn, arg};
+	off_t done;
+
+	edit.in = fopen(edit.path, "re");
+	if (edit.in == NULL)
+		return errno == ENOENT ? 0 : failed("open", edit.path, err);
+	int rc = visit_lines(&edit, which, walk_line, &walk, &done, err);
+	fclose(edit.in);
+	return rc;
+}
+
+static int
+open_new(struct edit *edit, struct error *err)
+{
+	struct stat st;
+
+	(void)snprintf(edit->new_path, sizeof edit->new_path, "%s.new", edit->path);
+	edit->out = fopen(edit->new_path, "we");
+	/* hooksd may run as somebody else, and must be able to append. */
+	if (edit->out == NULL || fstat(fileno(edit->in), &st) != 0 ||
+	    fchown(fileno(edit->out), st.st_uid, st.st_gid) != 0 || fchmod(fileno(edit->out), st.st_mode & 07777) != 0)
+		return failed("make", edit->new_path, err);
+	return 0;
+}
+
+/* Everything from done on goes to the new file as it is. */
+static int
+copy_rest(struct edit *edit, off_t done, struct error *err)
+{
+	char buffer[65536];
+	size_t len;
+
+	if (fseeko(edit->in, done, SEEK_SET) != 0)
+		return failed("read", edit->path, err);
+	while ((len = fread(buffer, 1, sizeof buffer, edit->in)) > 0)
+		if (write_line(edit, buffer, len, err) < 0)
+			return -1;
+	return ferror(edit->in) ? failed("read", edit->path, err) : 0;
+}
+
+/* Called with the file locked: nobody appends. */
+static int
+put_in_place(struct edit *edit, int directory, off_t done, struct error *err)
+{
+	if (copy_rest(edit, done, err) < 0)
+		return -1;
+	if (fflush(edit->out) != 0 || ferror(edit->out) || fsync(fileno(edit->out)) != 0)
+		return failed("write", edit->new_path, err);
+	if (ftello(edit->out) == 0 ? unlink(edit->path) != 0 : rename(edit->new_path, edit->path) != 0)
+		return failed("replace", edit->path, err);
+	return fsync(directory) != 0 ? failed("sync the directory of", edit->path, err) : 0;
+}
+
+/* With the directory locked. */
+static int
+edit_file(const struct config *config, int directory, const struct selection *which, line_fn *fn, void *arg,
+    struct error *err)
+{
+	struct edit edit = {.path = deadletter_file_path(config)};
+	struct error ignored;
+	off_t done;
+
+	edit.in = fopen(edit.path, "re");
+	if (edit.in == NULL)
+		return errno == ENOENT ? 0 : failed("open", edit.path, err);
+	int rc = open_new(&edit, err);
+	if (rc == 0) {
+		rc = visit_lines(&edit, which, fn, arg, &done, err);
+		if (edit.changed && flock(fileno(edit.in), LOCK_EX) != 0)
+			rc = failed("lock", edit.path, err);
+		else if (edit.changed && put_in_place(&edit, directory, done, rc == 0 ? err : &ignored) < 0)
+			rc = -1;
+	}
+	if (edit.out != NULL)
+		fclose(edit.out);
+	(void)unlink(edit.new_path); /* in place, it has that name no more */
+	fclose(edit.in); /* unlocks: only now may a writer look for the file of that name */
+	return rc;
+}
+
+int
+deadletter_file_edit(
+    const struct config *config, const struct selection *which, line_fn *fn, void *arg, struct error *err)
+{
+	int directory = open(config->data_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (directory < 0)
+		return errno == ENOENT ? 0 : failed("open", config->data_dir, err);
+	int rc = 0;
+	if (flock(directory, LOCK_EX | LOCK_NB) == 0)
+		rc = edit_file(config, directory, which, fn, arg, err);
+	else if (errno == EWOULDBLOCK)
+		fprintf(stderr, "hooksctl deadletter: another one is at work on %s: left to it\n",
+		    deadletter_file_path(config));
+	else
+		rc = failed("lock", config->data_dir, err);
+	close(directory);
+	return rc;
+}

@@ -1,0 +1,87 @@
+"""What a DBA does: the schema by psql, roles, months of the past filled with events."""
+
+import re
+from contextlib import contextmanager
+from datetime import datetime, timezone
+
+from harness.daemon import REPOSITORY
+from harness.postgres import Database
+
+SCHEMA = REPOSITORY / "schema"
+VERSIONS = {int(path.name[:3]): path for path in sorted(SCHEMA.glob("[0-9]*.sql"))}
+NEWEST = max(VERSIONS)
+
+INSERT = """
+INSERT INTO hook_events (event_id, timestamp, created_date, event_type, session_id, workflow_id, data)
+SELECT gen_random_uuid(), at, (at AT TIME ZONE 'UTC')::date,
+       (ARRAY['tool_execution_started', 'tool_execution_completed', 'decision_made', 'session_ended'])[1 + n % 4],
+       'session-' || n / 20, 'workflow-' || n / 100,
+       jsonb_build_object('tool_name', (ARRAY['Bash', 'Read', 'Edit'])[1 + n % 3], 'duration_ms', n % 5000, 'n', n,
+                          'decision', CASE WHEN n % 200 = 2 THEN 'block' ELSE 'allow' END, 'total_tokens', n % 900,
+                          'output', repeat('x', 200))
+FROM generate_series(0, {rows} - 1) AS n,
+     LATERAL (SELECT '{first_day}'::timestamptz + n * (interval '28 days' / {rows}) AS at) AS moment"""
+
+
+def apply_schema(database, upto=NEWEST, schema=None):
+    """The migrations up to that version, by psql, as the user of database.url."""
+    options = ["-c", f"SET search_path = {schema}"] if schema else []
+    for version in range(1, upto + 1):
+        result = database.psql(*options, "-f", VERSIONS[version])
+        assert result.returncode == 0, result.stderr
+
+
+def apply_roles(database, **variables):
+    settings = [word for name, value in variables.items() for word in ("-v", f"{name}={value}")]
+    result = database.psql(*settings, "-f", SCHEMA / "roles.sql")
+    assert (result.returncode, result.stderr) == (0, ""), result.stderr
+
+
+def url_as(database, role):
+    return re.sub(r"//[^@]*@", f"//{role}@", database.url)
+
+
+@contextmanager
+def copy_of(template):
+    """A database with everything that is in that one, which nobody may be connected to. Cheaper than making it all again."""
+    server = template.server
+    server.start()
+    server.databases += 1
+    database = Database(server, f"e2e_{server.databases}")
+    with server.connect("postgres") as connection:
+        connection.execute(f"CREATE DATABASE {database.name} TEMPLATE {template.name}")
+    yield database
+    server.start()
+    database.drop()
+
+
+class Month:
+    """The UTC month that lies so many months before (or after) the one of today."""
+
+    def __init__(self, offset):
+        today = datetime.now(timezone.utc)
+        number = today.year * 12 + today.month - 1 + offset
+        self.year, self.month = number // 12, number % 12 + 1
+        self.day = f"{self.year:04}-{self.month:02}-01"
+        self.text = self.day[:7]
+        self.name = f"hook_events_{self.year:04}_{self.month:02}"
+        self.args = f"{self.year}, {self.month}"
+
+
+def fill(database, month, rows=50):
+    """Makes the month's partition and puts events of its first 28 days there."""
+    database.query(f"SELECT create_monthly_partition({month.args})")
+    database.query(INSERT.format(rows=rows, first_day=f"{month.day} 00:00:00+00"))
+
+
+def add_event(database, month, event_id=None, day=15):
+    """One event, wherever the database puts it; returns its id."""
+    return database.value(
+        "INSERT INTO hook_events (event_id, timestamp, created_date, event_type, session_id) SELECT"
+        " coalesce(%s::uuid, gen_random_uuid()), %s::date, %s, 'late', 'late' RETURNING event_id",
+        event_id, f"{month.text}-{day}", f"{month.text}-{day}")
+
+
+def partitions(database):
+    """{name: rows} of all partitions."""
+    return dict(database.query("SELECT partition_name, row_count FROM get_partition_stats()"))

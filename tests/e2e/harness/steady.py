@@ -1,0 +1,84 @@
+"""A steady stream of events that is never retried: what a fleet notices of something done to the store meanwhile."""
+
+import itertools
+import threading
+import time
+import uuid
+
+from harness.events import now, timestamp_text
+from harness.waiting import wait_until
+
+RATE = 5000  # events a second, if the machine can
+BATCH = 100
+CONNECTIONS = 5
+
+
+class SteadyLoad:
+    """
+    Batches at a fixed pace on each connection; one that waits for its answer falls behind and then catches up. Within
+    a batch the events take turns at the moments of `moments`, which may be changed at any time. Used as a context
+    manager; any answer but 202 ends the load and fails the test.
+    """
+
+    def __init__(self, daemon):
+        self.daemon = daemon
+        self.moments = [now()]
+        self.acknowledged = set()
+        self.longest_wait = 0  # seconds from a request to its acknowledgement
+        self.failures = []
+        self.numbers = itertools.count(uuid.uuid4().int >> 64 << 64)
+        self.stopping = threading.Event()
+        self.lock = threading.Lock()
+        self.threads = [threading.Thread(target=self._run, args=(n,), daemon=True) for n in range(CONNECTIONS)]
+
+    def __enter__(self):
+        self.started = time.monotonic()
+        for thread in self.threads:
+            thread.start()
+        return self
+
+    def __exit__(self, kind, *rest):
+        self.stopping.set()
+        for thread in self.threads:
+            thread.join()
+        self.seconds = time.monotonic() - self.started
+        if kind is None:
+            assert self.failures == []
+
+    def flow(self, count=1000):
+        """Returns when so many more events have been acknowledged."""
+        target = len(self.acknowledged) + count
+        wait_until(lambda: len(self.acknowledged) >= target or self.failures, f"{count} more acknowledged events", 30)
+        assert self.failures == []
+
+    def report(self, title):
+        """For those who run the tests with -s."""
+        print(f"\n{title}: {len(self.acknowledged) / self.seconds:.0f} events/s for {self.seconds:.1f} s,"
+              f" the longest wait of a request was {self.longest_wait * 1000:.0f} ms")
+
+    def _run(self, number):
+        try:
+            with self.daemon.client() as client:
+                self._post(client, f"steady-{number}")
+        except Exception as failure:  # told by flow() and __exit__ in the test's own thread
+            self.failures.append(failure)
+
+    def _post(self, client, session):
+        due = time.monotonic()
+        while not self.stopping.wait(max(0, due - time.monotonic())) and not self.failures:
+            with self.lock:
+                ids = [str(uuid.UUID(int=next(self.numbers))) for _ in range(BATCH)]
+            times = itertools.cycle([timestamp_text(moment) for moment in self.moments])
+            batch = [
+                {"event_id": event_id, "event_type": "tool_execution_completed", "session_id": session,
+                 "timestamp": time_text, "data": {"tool_name": "Bash", "output": "x" * 100}}
+                for event_id, time_text in zip(ids, times)
+            ]
+            begin = time.monotonic()
+            reply = client.post_batch(batch)
+            waited = time.monotonic() - begin
+            assert (reply.status, reply.headers["X-Hooks-Ack"]) == (202, "stored"), reply
+            with self.lock:
+                self.acknowledged.update(ids)
+                self.longest_wait = max(self.longest_wait, waited)
+            due += BATCH * CONNECTIONS / RATE

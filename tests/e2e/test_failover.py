@@ -1,0 +1,90 @@
+"""A primary with a synchronous standby: the primary dies, the standby is promoted, nothing acknowledged is lost."""
+
+import threading
+
+import pytest
+
+from harness.events import differences, expected, minimal, random_events
+from harness.load import Load
+from harness.postgres import Database, PostgresServer
+from harness.standby import Standby
+from harness.waiting import wait_until
+
+
+class Pair:
+    """Both servers, and the database as it is on the one and on the other."""
+
+    def __init__(self):
+        self.primary = PostgresServer()
+        self.standby = None
+
+    def start(self):
+        self.primary.start()
+        self.before = self.primary.new_database()
+        self.standby = Standby(self.primary)
+        self.standby.start()
+        self.standby.make_synchronous()
+        self.after = Database(self.standby, self.before.name)
+        hosts = f"127.0.0.1:{self.primary.port},127.0.0.1:{self.standby.port}"
+        self.url = f"postgresql://postgres:not-a-real-secret@{hosts}/{self.before.name}?target_session_attrs=read-write"
+
+    def remove(self):
+        for server in (self.primary, self.standby):
+            if server:
+                server.remove()
+
+
+@pytest.fixture
+def pair():
+    pair = Pair()
+    try:
+        pair.start()
+        yield pair
+    finally:
+        pair.remove()
+
+
+def test_writers_follow_the_primary_and_nothing_acknowledged_is_lost(pair, hooksd):
+    daemon = hooksd(DATABASE_URL=pair.url, WRITERS=2)
+    load = Load(daemon, random_events(6000, sessions=6, seed=31), batch=20)
+    with load:
+        load.wait_acknowledged(1500)
+        pair.primary.kill()
+        daemon.wait_for_log("the store is away")
+        acknowledged = load.acknowledged
+        assert 1500 <= acknowledged < 6000
+        pair.standby.promote()
+        load.wait_acknowledged(acknowledged + 1500)
+    assert differences([expected(event) for event in load.events()], pair.after.events()) == []
+    daemon.wait_store_ready()
+    assert daemon.get("/health").json()["status"] == "healthy"
+    assert "not-a-real-secret" not in daemon.whole_log()
+
+
+def test_what_a_crash_kept_from_the_standby_is_not_acknowledged(pair, hooksd):
+    """
+    The primary has a batch on its own disk when it crashes, and comes back without its standby. Sent again the batch
+    consists of duplicates, and a transaction that changes nothing waits for no standby.
+    """
+    daemon = hooksd(DATABASE_URL=pair.url, WRITERS=1)
+    pair.standby.stop()
+    replies = []
+    sender = threading.Thread(target=lambda: replies.append(daemon.post_event(minimal(session_id="waits"))))
+    sender.start()
+
+    def waiting():
+        return replies or pair.before.value("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'")
+
+    wait_until(waiting, "the commit to wait for the standby")
+    assert replies == []
+    pair.primary.kill()
+    pair.primary.start()
+    assert pair.before.count() == 1, "recovery brings back what waited"
+    wait_until(waiting, "the repeated commit to wait for the standby")
+    assert replies == []
+    pair.primary.kill()
+    pair.standby.start()
+    pair.standby.promote()
+    sender.join()
+    assert replies[0].status == 202
+    assert [event["session_id"] for event in pair.after.events()] == ["waits"]

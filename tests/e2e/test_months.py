@@ -1,0 +1,190 @@
+"""Months: made ahead, made for late events, and what happens while one cannot be made."""
+
+import re
+import time
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from harness.events import minimal, now
+from harness.metrics import metrics
+from harness.waiting import PATIENCE, wait_until
+
+DEFAULT = "hook_events_default"
+
+
+def month(offset):
+    """(year, month) so many months from the current one."""
+    number = now().year * 12 + now().month - 1 + offset
+    return number // 12, number % 12 + 1
+
+
+def name(offset):
+    return "hook_events_%04d_%02d" % month(offset)
+
+
+def event_of(offset, **fields):
+    """An event of that month, with an id of its own."""
+    return minimal(event_id=str(uuid.uuid4()), timestamp="%04d-%02d-15T12:00:00Z" % month(offset), **fields)
+
+
+def partitions(database):
+    """Names of the months' partitions, in order."""
+    return [row[0] for row in database.query(
+        "SELECT relname FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid"
+        f" WHERE inhparent = 'hook_events'::regclass AND relname <> '{DEFAULT}' ORDER BY 1")]
+
+
+def places(database):
+    """Where the events are: {partition: count}."""
+    return dict(database.query("SELECT tableoid::regclass::text, count(*) FROM hook_events GROUP BY 1"))
+
+
+def post(daemon, events):
+    reply = daemon.post_batch(events)
+    assert reply.status == 202, reply
+
+
+# Ahead of time
+
+
+@pytest.mark.parametrize("ahead", [0, 5])
+def test_as_many_months_as_asked_for(database, hooksd, ahead):
+    daemon = hooksd(database, PARTITIONS_AHEAD=ahead)
+    made = max(ahead, 3)  # the migration makes three
+    assert partitions(database) == [name(offset) for offset in range(made + 1)]
+    assert metrics(daemon)["partitions_ahead"] == made
+    assert metrics(daemon)["default_partition_rows"] == 0
+
+
+def test_months_that_are_gone_are_made_at_start(database, hooksd):
+    daemon = hooksd(database)
+    daemon.stop()
+    for offset in (0, 1, 3):
+        database.query(f"DROP TABLE {name(offset)}")
+    daemon.start()
+    assert partitions(database) == [name(offset) for offset in range(4)]
+
+
+def test_many_processes_make_months_together(database, make_hooksd):
+    """Each month once, no error, and nobody's start is held up."""
+    daemons = [make_hooksd(database, WRITERS=3, ACCEPTORS=1, PARTITIONS_AHEAD=20) for _ in range(3)]
+    for daemon in daemons:
+        daemon.spawn()
+    for daemon in daemons:
+        daemon.port = int(daemon.wait_for_log(daemon.ready_pattern).group(1))
+        daemon.wait_store_ready()
+    wait_until(lambda: len(partitions(database)) == 21, "all months")
+    for daemon in daemons:
+        assert metrics(daemon)["storage_errors_total"] == 0
+        assert "cannot" not in daemon.log()
+
+
+def test_a_partition_of_another_name_counts(database, hooksd):
+    """A DBA may have cut time differently."""
+    daemon = hooksd(database)
+    daemon.stop()
+    database.query(f"DROP TABLE {name(2)}, {name(3)}")
+    database.query(
+        "CREATE TABLE quarter PARTITION OF hook_events FOR VALUES FROM ('%d-%02d-01') TO ('%d-%02d-01')"
+        % (*month(2), *month(5))
+    )
+    daemon.start()
+    assert partitions(database) == [name(0), name(1), "quarter"]
+    assert metrics(daemon)["partitions_ahead"] == 4
+    assert "cannot" not in daemon.log()
+
+
+# On demand
+
+
+def test_late_events_get_their_month(database, hooksd):
+    daemon = hooksd(database, PARTITIONS_AHEAD=0)
+    post(daemon, [event_of(offset) for offset in (-24, -7, 0, -1, -7)])
+    assert places(database) == {name(-24): 1, name(-7): 2, name(-1): 1, name(0): 1}
+    assert metrics(daemon)["storage_errors_total"] == 0
+
+
+def test_the_window_ends_somewhere(database, hooksd):
+    daemon = hooksd(database, PARTITIONS_AHEAD=0)
+    daemon.stop()
+    database.query(f"DROP TABLE {name(1)}, {name(2)}, {name(3)}")
+    daemon.start()
+    post(daemon, [event_of(offset) for offset in (-25, 1, 2, -400)])
+    assert places(database) == {name(1): 1, DEFAULT: 3}
+    assert partitions(database) == [name(0), name(1)]
+
+
+def test_writers_that_want_the_same_month_at_once(database, hooksd):
+    replicas = [hooksd(database, WRITERS=3, ACCEPTORS=3) for _ in range(2)]
+
+    def client(number):
+        return replicas[number % 2].post_batch([event_of(-3 - number // 12) for _ in range(5)]).status
+
+    with ThreadPoolExecutor(12) as pool:
+        assert set(pool.map(client, range(36))) == {202}
+    assert places(database) == {name(-3): 60, name(-4): 60, name(-5): 60}
+    for replica in replicas:
+        numbers = metrics(replica)
+        assert (numbers["events_dead_lettered_total"], numbers["storage_errors_total"]) == (0, 0)
+
+
+# While a month cannot be made
+
+
+def test_a_long_query_delays_a_month_and_no_event(database, hooksd):
+    daemon = hooksd(database, WRITERS=1)
+    with database.server.connect(database.name) as dashboard:
+        with dashboard.transaction():
+            dashboard.execute("SELECT count(*) FROM hook_events")
+            started = time.monotonic()
+            post(daemon, [event_of(-2), event_of(-3), event_of(0)])
+            post(daemon, [event_of(-4)])
+            assert time.monotonic() - started < 3 * PATIENCE
+            assert places(database) == {name(0): 1, DEFAULT: 3}
+            assert len(re.findall("cannot be made now", daemon.log())) == 1
+    daemon.restart()
+    assert places(database) == {name(0): 1, name(-2): 1, name(-3): 1, name(-4): 1}
+    assert metrics(daemon)["default_partition_rows"] == 0
+
+
+def test_rows_in_the_default_partition_are_told_with_the_fix(database, hooksd):
+    daemon = hooksd(database)
+    post(daemon, [event_of(-300, session_id="old") for _ in range(3)] + [event_of(-301)])
+    daemon.restart()
+    assert metrics(daemon)["default_partition_rows"] == 4
+    fix = "SELECT create_monthly_partition(%d, %d)" % month(-300)
+    assert f'events=4 fix="{fix}"' in daemon.wait_for_log("events are in the default partition.*").group(0)
+    database.query(fix)
+    daemon.restart()
+    assert metrics(daemon)["default_partition_rows"] == 1
+    assert places(database) == {name(-300): 3, DEFAULT: 1}
+
+
+def test_without_a_default_partition(database, hooksd):
+    """Some prefer it so: then events outside the window are dead letters, which wait for their month."""
+    daemon = hooksd(database)
+    database.query(f"DROP TABLE {DEFAULT}")
+    daemon.restart()
+    post(daemon, [event_of(-300), event_of(0), event_of(-2)])
+    assert places(database) == {name(0): 1, name(-2): 1}
+    assert metrics(daemon)["default_partition_rows"] == 0
+    assert "cannot look" not in daemon.log()
+    database.query("SELECT create_monthly_partition(%d, %d)" % month(-300))
+    assert daemon.hooksctl("deadletter", "retry").returncode == 0
+    assert places(database) == {name(0): 1, name(-2): 1, name(-300): 1}
+
+
+def test_without_the_right_to_make_months_events_are_stored(database, hooksd):
+    daemon = hooksd(database, WRITERS=1)
+    database.query("ALTER FUNCTION ensure_partitions(int, date) RENAME TO somebody_elses")
+    post(daemon, [event_of(-2)])
+    post(daemon, [event_of(-3)])
+    assert places(database) == {DEFAULT: 2}
+    assert len(re.findall("cannot be made now.*ensure_partitions", daemon.log())) == 1
+    assert metrics(daemon)["storage_errors_total"] == 0
+
+
+def test_gauges_are_postgresqls_alone(hooksd):
+    assert "default_partition_rows" not in metrics(hooksd())

@@ -1,0 +1,153 @@
+"""PgBouncer in transaction mode with fewer server connections than there are writers."""
+
+import contextlib
+import json
+import signal
+import uuid
+
+import pytest
+
+from harness.daemon import run_program
+from harness.events import differences, expected, minimal, random_events
+from harness.load import Load
+from harness.metrics import accounted, metrics
+from harness.pgbouncer import PgBouncer
+from harness.waiting import wait_until
+
+REPLICAS, WRITERS, POOL_SIZE = 2, 2, 2
+
+
+@pytest.fixture
+def bouncer(postgres):
+    bouncer = PgBouncer(postgres, default_pool_size=POOL_SIZE)
+    try:
+        yield bouncer.start()
+    finally:
+        bouncer.remove()
+
+
+@pytest.fixture
+def replicas(bouncer, database, make_hooksd):
+    """Two that start together on an empty database."""
+    replicas = [make_hooksd(DATABASE_URL=bouncer.url(database), WRITERS=WRITERS) for _ in range(REPLICAS)]
+    for replica in replicas:
+        replica.spawn()
+    for replica in replicas:
+        replica.port = int(replica.wait_for_log(replica.ready_pattern).group(1))
+        replica.wait_store_ready()
+    return replicas
+
+
+def total(replicas, name):
+    return sum(metrics(replica)[name] for replica in replicas)
+
+
+@contextlib.contextmanager
+def loads_on(replicas, seed):
+    """Two streams of events for each replica, and the first of them to all replicas: they send the same events at once."""
+    shared, *streams = random_events(2000 * (2 * len(replicas) + 1), sessions=2 * len(replicas) + 1, seed=seed)
+    loads = [Load(replica, [shared, *streams[2 * n : 2 * n + 2]], batch=20) for n, replica in enumerate(replicas)]
+    with contextlib.ExitStack() as stack:
+        for load in loads:
+            stack.enter_context(load)
+        yield loads
+
+
+def assert_stored_once(replicas, database, loads):
+    sent = {event["event_id"]: expected(event) for load in loads for event in load.events()}
+    assert differences(list(sent.values()), database.events()) == []
+    assert all(accounted(metrics(replica)) for replica in replicas)
+    # A batch whose commit was not heard of is found to be there already when it is repeated.
+    assert total(replicas, "events_stored_total") <= len(sent)
+
+
+def pool_of(bouncer, database):
+    return next(pool for pool in bouncer.console("SHOW POOLS") if pool["database"] == database.name)
+
+
+def test_replicas_share_a_small_pool(bouncer, database, replicas):
+    with loads_on(replicas, seed=41) as loads:
+        pass
+    assert_stored_once(replicas, database, loads)
+    assert total(replicas, "events_duplicate_total") == len(loads[0].streams[0]) * (REPLICAS - 1)
+    assert total(replicas, "storage_errors_total") == 0
+    pool = pool_of(bouncer, database)
+    assert pool["pool_mode"] == "transaction"
+    assert pool["cl_active"] + pool["cl_waiting"] == REPLICAS * WRITERS
+    servers = database.value("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()")
+    assert 1 <= servers <= POOL_SIZE
+
+
+def test_hooksctl_migrates(bouncer, database, hooksd):
+    daemon = hooksd(store_ready=False, DATABASE_URL=bouncer.url(database), AUTO_MIGRATE="false")
+    daemon.wait_for_log("hooksctl migrate")
+    for said in ("applied", "nothing to do"):
+        result = run_program("hooksctl", "migrate", options={"DATABASE_URL": bouncer.url(database)})
+        assert result.returncode == 0, result.stderr
+        assert said in result.stdout
+    daemon.wait_store_ready()
+    assert daemon.post_event(minimal()).status == 202
+    assert database.count() == 1
+
+
+def test_rows_that_postgres_refuses_and_escapes_it_cannot_hold(database, replicas):
+    bodies = [json.dumps(minimal(event_id=str(uuid.uuid4()), data={"n": n, "text": "t"})) for n in range(1000)]
+    poisoned = {0, 1, 499, 500, 999}
+    for n in poisoned:
+        bodies[n] = bodies[n].replace('"t"', "1e200000")
+    bodies[7] = bodies[7].replace('"t"', '"a\\u0000b \\ud800"')
+    for replica in replicas:
+        # Sent to both, and the second time to each: duplicates, and refused once more.
+        for _ in range(2):
+            reply = replica.post_batch("[" + ",".join(bodies) + "]")
+            assert (reply.status, reply.json()["accepted"]) == (202, 1000)
+    stored = {event["data"]["n"]: event["data"]["text"] for event in database.events()}
+    assert stored == {n: "t" for n in range(1000) if n not in poisoned} | {7: "a\ufffdb \ufffd"}
+    assert database.count() == 995
+    counts = [total(replicas, f"events_{kind}_total") for kind in ("received", "stored", "duplicate", "dead_lettered")]
+    assert counts == [4000, 995, 3 * 995, 4 * 5]
+    assert total(replicas, "storage_errors_total") == 0
+
+
+def test_postgres_crashes_behind_it(database, replicas):
+    with loads_on(replicas, seed=42) as loads:
+        loads[0].wait_acknowledged(1000)
+        database.server.stop(signal.SIGQUIT)
+        # Not of every replica: a writer that waited for its turn goes on waiting, and finds the new server.
+        wait_until(lambda: total(replicas, "storage_errors_total") > 0, "a writer to notice")
+        database.server.start()
+    assert_stored_once(replicas, database, loads)
+
+
+def test_it_is_restarted(bouncer, database, replicas):
+    with loads_on(replicas, seed=43) as loads:
+        loads[0].wait_acknowledged(1000)
+        bouncer.stop()
+        for replica in replicas:
+            replica.wait_for_log("the store is away")
+        bouncer.start()
+    assert_stored_once(replicas, database, loads)
+
+
+def test_others_hold_the_whole_pool(bouncer, database, replicas):
+    """First the writers wait their turn; then PgBouncer loses patience with them and throws them out."""
+
+    @contextlib.contextmanager
+    def pool_held():
+        with contextlib.ExitStack() as stack:
+            for _ in range(POOL_SIZE):
+                holder = stack.enter_context(bouncer.connect(database.name))
+                stack.enter_context(holder.transaction())
+                holder.execute("SELECT 1")
+            yield
+
+    with loads_on(replicas, seed=44) as loads:
+        with pool_held():
+            wait_until(lambda: pool_of(bouncer, database)["cl_waiting"] == REPLICAS * WRITERS, "all writers to wait")
+        assert total(replicas, "storage_errors_total") == 0
+        loads[0].wait_acknowledged(1000)
+        bouncer.console("SET query_wait_timeout = 1")
+        with pool_held():
+            for replica in replicas:
+                replica.wait_for_log("the store is away .*query_wait_timeout")
+    assert_stored_once(replicas, database, loads)

@@ -1,0 +1,75 @@
+/* The supervisor with a role of the test's own: what becomes of processes that do not live. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "segment_fixture.h"
+#include "server/process.h"
+
+static int
+fail_at_once(void *context, uint32_t index)
+{
+	return 1;
+}
+
+static int
+stop_the_master_then_wait(void *context, uint32_t index)
+{
+	int fd = signals_open(false);
+
+	kill(getppid(), SIGTERM);
+	for (;;) {
+		if (signals_next(fd) == SIGTERM)
+			return 0;
+		usleep(1000);
+	}
+}
+
+static int
+supervise_one(int (*run)(void *, uint32_t))
+{
+	struct config config = ring_config(1, 1, 1 << 20);
+	static char host[] = "127.0.0.1";
+	struct segment segment;
+	int code;
+
+	config.host = host;
+	config.drain_timeout_seconds = 20;
+	segment = ring_open(&config);
+
+	const struct role roles[] = {{.name = "acceptor", .count = 1, .first_slot = 0, .run = run}};
+
+	code = supervise(roles, 1, NULL, &config, &segment);
+	ring_close(&segment);
+	return code;
+}
+
+static void
+test_a_process_that_never_lives_ends_the_service(void **state)
+{
+	assert_int_equal(supervise_one(fail_at_once), EXIT_FAILED);
+}
+
+static void
+test_term_drains(void **state)
+{
+	assert_int_equal(supervise_one(stop_the_master_then_wait), EXIT_DRAINED);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    RING_TEST(test_a_process_that_never_lives_ends_the_service),
+	    RING_TEST(test_term_drains),
+	};
+
+	return cmocka_run_group_tests(tests, ring_make_directory, ring_remove_directory);
+}

@@ -1,0 +1,143 @@
+/* A segment that a previous run left: adopted with its events, kept in its shape, made anew when it is empty. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tests/unit/lane_fixture.h"
+#include "tests/unit/segment_fixture.h"
+
+static void
+test_adopted_with_its_events(void **state)
+{
+	struct config config = ring_config(2, 1, RING_OLD_BYTES);
+	uint64_t events = ring_leave_events();
+	struct segment segment = ring_open(&config);
+	struct lane lane = ring_map(&segment, 1, 0);
+	struct parcel parcel;
+
+	assert_int_equal(segment_events_waiting(&segment), events);
+	assert_int_equal(lane_depth(&lane), 3);
+	for (uint32_t i = 0; i < 3; i++) {
+		assert_true(lane_peek(&lane, i, &parcel));
+		parcel_require(&parcel, RING_SEED, i);
+	}
+	/* And it goes on. */
+	lane_feed(&lane, RING_SEED, 2, 3, 1);
+	assert_true(lane_peek(&lane, 3, &parcel));
+	parcel_require(&parcel, RING_SEED, 3);
+	lane_release(&lane, 4);
+	assert_int_equal(segment_events_waiting(&segment), 0);
+	ring_close(&segment);
+	assert_int_equal(ring_files_set_aside(NULL, 0), 0);
+}
+
+static void
+test_adopted_when_empty_and_alike(void **state)
+{
+	struct config config = ring_config(2, 1, RING_OLD_BYTES);
+	struct segment segment = ring_open(&config);
+
+	counter_add(segment_acceptor(&segment, 1), COUNTER_RECEIVED, 9);
+	segment.header->draining = 1;
+	segment_acceptor(&segment, 1)->pid = 12345;
+	segment_acceptor(&segment, 1)->state = PROCESS_READY;
+	ring_close(&segment);
+	segment = ring_open(&config);
+	assert_int_equal(segment_counter_sum(&segment, COUNTER_RECEIVED), 9);
+	assert_int_equal(segment.header->draining, 0);
+	assert_int_equal(segment_acceptor(&segment, 1)->pid, 0);
+	assert_int_equal(segment_acceptor(&segment, 1)->state, PROCESS_DOWN);
+	ring_close(&segment);
+}
+
+static void
+test_keeps_its_shape_while_events_wait(void **state)
+{
+	static const struct {
+		uint32_t acceptors, writers;
+		uint64_t ring_bytes;
+	} shapes[] = {
+	    {1, 1, RING_OLD_BYTES}, {2, 2, RING_OLD_BYTES}, {2, 1, 2 * RING_OLD_BYTES}, {4, 3, 8 * RING_OLD_BYTES}};
+
+	for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+		struct config config = ring_config(shapes[i].acceptors, shapes[i].writers, shapes[i].ring_bytes);
+		uint64_t events = ring_leave_events();
+		struct segment segment = ring_open(&config);
+		struct lane lane = ring_map(&segment, 1, 0);
+		struct stat st;
+
+		assert_int_equal(segment.acceptors, 2);
+		assert_int_equal(segment.writers, 1);
+		assert_int_equal(segment_events_waiting(&segment), events);
+		lane_release(&lane, lane_released(&lane) + 3);
+		ring_close(&segment);
+
+		/* Empty now: the next start has the shape that it asks for. */
+		segment = ring_open(&config);
+		assert_int_equal(segment.acceptors, shapes[i].acceptors);
+		assert_int_equal(segment.writers, shapes[i].writers);
+		assert_int_equal(segment_events_waiting(&segment), 0);
+		assert_int_equal(stat(ring_path, &st), 0);
+		assert_int_equal(st.st_size, shapes[i].ring_bytes);
+		ring_close(&segment);
+		assert_int_equal(ring_files_set_aside(NULL, 0), 0);
+		assert_int_equal(unlink(ring_path), 0);
+	}
+}
+
+/* The sink's journal says that an append is not settled: the lanes it speaks of must stay. */
+static void
+test_keeps_its_shape_while_the_journal_is_open(void **state)
+{
+	struct config config = ring_config(2, 1, RING_OLD_BYTES), other = ring_config(1, 1, RING_OLD_BYTES);
+	struct segment segment = ring_open(&config);
+
+	segment.header->journal.state = JOURNAL_WRITING;
+	ring_close(&segment);
+	segment = ring_open(&other);
+	assert_int_equal(segment.acceptors, 2);
+	assert_int_equal(segment.header->journal.state, JOURNAL_WRITING);
+	ring_close(&segment);
+}
+
+/* A master killed half-way through making it: nothing was in it, and nothing needs to be kept. */
+static void
+test_half_made_is_made_again(void **state)
+{
+	struct config config = ring_config(2, 1, RING_OLD_BYTES);
+	struct segment segment = ring_open(&config);
+
+	memcpy(segment.header->magic, SEGMENT_UNFINISHED, sizeof segment.header->magic);
+	ring_close(&segment);
+	segment = ring_open(&config);
+	assert_memory_equal(segment.header->magic, SEGMENT_MAGIC, 8);
+	ring_close(&segment);
+	assert_int_equal(ring_files_set_aside(NULL, 0), 0);
+
+	ring_write_file("", 0);
+	segment = ring_open(&config);
+	ring_close(&segment);
+	assert_int_equal(ring_files_set_aside(NULL, 0), 0);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    RING_TEST(test_adopted_with_its_events),
+	    RING_TEST(test_adopted_when_empty_and_alike),
+	    RING_TEST(test_keeps_its_shape_while_events_wait),
+	    RING_TEST(test_keeps_its_shape_while_the_journal_is_open),
+	    RING_TEST(test_half_made_is_made_again),
+	};
+
+	return cmocka_run_group_tests_name("segment_adopt", tests, ring_make_directory, ring_remove_directory);
+}

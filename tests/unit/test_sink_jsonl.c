@@ -1,0 +1,203 @@
+/*
+ * What the JSONL sink does after a crash: a writer dies at each stage of an append, and its successor must leave every
+ * event once in the file, also when the file has been moved in between.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "segment_fixture.h"
+#include "writer/sink_jsonl.h"
+
+static struct config config;
+static struct segment segment;
+static char jsonl_path[128], moved_path[160];
+
+static int
+set_up(void **state)
+{
+	ring_remove(state);
+	(void)snprintf(jsonl_path, sizeof jsonl_path, "%s/events.jsonl", ring_directory);
+	(void)snprintf(moved_path, sizeof moved_path, "%s.1", jsonl_path);
+	config = ring_config(1, 1, 1 << 20);
+	config.jsonl_path = jsonl_path;
+	segment = ring_open(&config);
+	return 0;
+}
+
+static int
+tear_down(void **state)
+{
+	ring_close(&segment);
+	return ring_remove(state);
+}
+
+/* Publishes one parcel of count events without any string but the required ones. */
+static void
+publish(const struct lane *lane, uint32_t count)
+{
+	size_t available, used = 0;
+	char *space = lane_reserve(lane, &available);
+
+	for (uint32_t i = 0; i < count; i++) {
+		struct record *record = (struct record *)(space + used);
+
+		memset(record, 0, sizeof *record);
+		for (int s = 0; s < RECORD_STRINGS; s++)
+			record->string_bytes[s] = RECORD_NULL;
+		record->string_bytes[RECORD_EVENT_TYPE] = record->string_bytes[RECORD_SESSION_ID] = 1;
+		record->data_bytes = 2;
+		memcpy(record->bytes, "es{}", 4);
+		used += record_seal(record);
+	}
+	lane_publish(lane, used, count);
+}
+
+static int
+lines_of(const char *path)
+{
+	FILE *file = fopen(path, "r");
+	int lines = 0;
+
+	if (file == NULL)
+		return 0;
+	for (int c; (c = getc(file)) != EOF;)
+		lines += c == '\n';
+	fclose(file);
+	return lines;
+}
+
+/* A writer in a process of its own that stores one batch, up to where the event's journal says state, and dies. */
+static void
+die_in_append(enum journal_state state)
+{
+	pid_t pid = fork();
+	int status;
+
+	if (pid == 0) {
+		struct intake intake;
+		struct sink_result result;
+		struct error err;
+		struct sink *sink;
+
+		if (intake_open(&intake, &segment, 0, &err) != 0)
+			_exit(1);
+		sink = sink_jsonl_new(&config, &intake);
+		if (sink->ops->open(sink, &err) != 0 || !intake_gather(&intake) ||
+		    sink->ops->store(sink, intake.records, intake.count, &result, &err) != 0)
+			_exit(2);
+		segment.header->journal.state = state;
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
+/* The successor: opens, and stores what still waits. Returns how many events that were. */
+static uint32_t
+carry_on(void)
+{
+	struct intake intake;
+	struct sink_result result = {0};
+	struct error err;
+	struct sink *sink;
+
+	assert_int_equal(intake_open(&intake, &segment, 0, &err), 0);
+	sink = sink_jsonl_new(&config, &intake);
+	assert_int_equal(sink->ops->open(sink, &err), 0);
+	if (intake_gather(&intake)) {
+		assert_int_equal(sink->ops->store(sink, intake.records, intake.count, &result, &err), 0);
+		intake_release(&intake);
+		sink->ops->released(sink);
+	}
+	sink->ops->close(sink);
+	munmap(intake.lanes[0].arena, 2 * intake.lanes[0].arena_bytes);
+	intake_close(&intake);
+	return result.stored;
+}
+
+static void
+test_written_but_not_committed_is_cut_and_written_again(void **state)
+{
+	struct lane lane = ring_map(&segment, 0, 0);
+
+	publish(&lane, 2);
+	assert_int_equal(carry_on(), 2);
+	publish(&lane, 3);
+	die_in_append(JOURNAL_WRITING);
+	assert_int_equal(lines_of(jsonl_path), 5);
+	assert_int_equal(carry_on(), 3);
+	assert_int_equal(lines_of(jsonl_path), 5);
+	assert_int_equal(lane_depth(&lane), 0);
+	assert_int_equal(segment.header->journal.state, JOURNAL_CLEAN);
+	munmap(lane.arena, 2 * lane.arena_bytes);
+}
+
+static void
+test_committed_is_released_and_not_written_again(void **state)
+{
+	struct lane lane = ring_map(&segment, 0, 0);
+
+	publish(&lane, 3);
+	publish(&lane, 4);
+	die_in_append(JOURNAL_COMMITTED);
+	assert_int_equal(lane_depth(&lane), 2);
+	publish(&lane, 1);
+	assert_int_equal(carry_on(), 1);
+	assert_int_equal(lines_of(jsonl_path), 8);
+	assert_int_equal(lane_depth(&lane), 0);
+	munmap(lane.arena, 2 * lane.arena_bytes);
+}
+
+static void
+test_a_moved_file_is_cut_where_it_is_now(void **state)
+{
+	struct lane lane = ring_map(&segment, 0, 0);
+
+	publish(&lane, 2);
+	assert_int_equal(carry_on(), 2);
+	publish(&lane, 3);
+	die_in_append(JOURNAL_WRITING);
+	assert_int_equal(rename(jsonl_path, moved_path), 0);
+	assert_int_equal(carry_on(), 3);
+	assert_int_equal(lines_of(moved_path), 2);
+	assert_int_equal(lines_of(jsonl_path), 3);
+	munmap(lane.arena, 2 * lane.arena_bytes);
+}
+
+static void
+test_a_file_that_is_gone_does_not_stop_the_writer(void **state)
+{
+	struct lane lane = ring_map(&segment, 0, 0);
+
+	publish(&lane, 3);
+	die_in_append(JOURNAL_WRITING);
+	assert_int_equal(unlink(jsonl_path), 0);
+	assert_int_equal(carry_on(), 3);
+	assert_int_equal(lines_of(jsonl_path), 3);
+	munmap(lane.arena, 2 * lane.arena_bytes);
+}
+
+#define CASE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    CASE(test_written_but_not_committed_is_cut_and_written_again),
+	    CASE(test_committed_is_released_and_not_written_again),
+	    CASE(test_a_moved_file_is_cut_where_it_is_now),
+	    CASE(test_a_file_that_is_gone_does_not_stop_the_writer),
+	};
+
+	return cmocka_run_group_tests(tests, ring_make_directory, ring_remove_directory);
+}
