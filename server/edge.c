@@ -23,19 +23,18 @@
 struct edge_filter {
 	h2o_filter_t super;
 	struct acceptor *acceptor;
+	h2o_timeout_t linger_timeout;
 };
 
 /* An error body on its way out. */
 struct edge_ostream {
 	h2o_ostream_t super;
-	struct acceptor *acceptor;
+	struct edge_filter *filter;
 };
 
 struct lingering {
 	h2o_socket_t *socket;
-	h2o_timeout_t timeout;
 	h2o_timeout_entry_t entry;
-	h2o_loop_t *loop;
 	size_t bytes;
 };
 
@@ -43,7 +42,6 @@ static void
 linger_end(struct lingering *l)
 {
 	h2o_timeout_unlink(&l->entry);
-	h2o_timeout_dispose(l->loop, &l->timeout);
 	h2o_socket_close(l->socket);
 	free(l);
 }
@@ -66,7 +64,7 @@ on_linger_read(h2o_socket_t *socket, const char *err)
 }
 
 static void
-linger(h2o_req_t *req)
+linger(struct edge_filter *filter, h2o_req_t *req)
 {
 	h2o_socket_t *socket = req->conn->callbacks->get_socket(req->conn);
 	int fd = fcntl(h2o_socket_get_fd(socket), F_DUPFD_CLOEXEC, 0);
@@ -76,12 +74,10 @@ linger(h2o_req_t *req)
 		return; /* the client may miss the reason, nothing worse */
 	(void)shutdown(fd, SHUT_WR);
 	l = mem_new(1, sizeof *l);
-	l->loop = req->conn->ctx->loop;
-	l->socket = h2o_evloop_socket_create(l->loop, fd, 0);
+	l->socket = h2o_evloop_socket_create(req->conn->ctx->loop, fd, 0);
 	l->socket->data = l;
-	h2o_timeout_init(l->loop, &l->timeout, LINGER_MS);
 	l->entry.cb = on_linger_timeout;
-	h2o_timeout_link(l->loop, &l->timeout, &l->entry);
+	h2o_timeout_link(req->conn->ctx->loop, &filter->linger_timeout, &l->entry);
 	h2o_socket_read_start(l->socket, on_linger_read);
 }
 
@@ -106,18 +102,18 @@ error_tree(const struct acceptor *acceptor, const h2o_req_t *req, const h2o_iove
 static void
 send_as_json(h2o_ostream_t *self, h2o_req_t *req, h2o_iovec_t *bufs, size_t count, h2o_send_state_t state)
 {
-	struct acceptor *acceptor = ((struct edge_ostream *)self)->acceptor;
-	cJSON *tree = error_tree(acceptor, req, bufs, count);
+	struct edge_filter *filter = ((struct edge_ostream *)self)->filter;
+	cJSON *tree = error_tree(filter->acceptor, req, bufs, count);
 	char *json = cJSON_PrintUnformatted(tree);
 	h2o_iovec_t body = h2o_strdup(&req->pool, json, SIZE_MAX);
 
 	cJSON_free(json);
 	cJSON_Delete(tree);
-	counter_add(acceptor->slot, COUNTER_REQUESTS_REJECTED, 1);
+	counter_add(filter->acceptor->slot, COUNTER_REQUESTS_REJECTED, 1);
 	req->res.content_length = body.len;
 	h2o_ostream_send_next(self, req, &body, 1, state);
 	if (!req->http1_is_persistent)
-		linger(req);
+		linger(filter, req);
 }
 
 static void
@@ -131,11 +127,18 @@ on_setup(h2o_filter_t *filter, h2o_req_t *req, h2o_ostream_t **slot)
 		struct edge_ostream *ostream = (void *)h2o_add_ostream(req, sizeof *ostream, slot);
 
 		req->res.headers.entries[at].value = h2o_iovec_init(H2O_STRLIT("application/json"));
-		ostream->acceptor = ((struct edge_filter *)filter)->acceptor;
+		ostream->filter = (struct edge_filter *)filter;
 		ostream->super.do_send = send_as_json;
 		slot = &ostream->super.next;
 	}
 	h2o_setup_next_ostream(req, slot);
+}
+
+/* One time-out for all: libh2o walks the list of them in every turn, and one may not be disposed of in its own callback. */
+static void
+on_context_init(h2o_filter_t *filter, h2o_context_t *context)
+{
+	h2o_timeout_init(context->loop, &((struct edge_filter *)filter)->linger_timeout, LINGER_MS);
 }
 
 void
@@ -143,6 +146,7 @@ edge_register(struct acceptor *acceptor, h2o_hostconf_t *host)
 {
 	struct edge_filter *filter = (void *)h2o_create_filter(&host->fallback_path, sizeof *filter);
 
+	filter->super.on_context_init = on_context_init;
 	filter->super.on_setup_ostream = on_setup;
 	filter->acceptor = acceptor;
 }
