@@ -111,7 +111,7 @@ send_as_json(h2o_ostream_t *self, h2o_req_t *req, h2o_iovec_t *bufs, size_t coun
 	cJSON_Delete(tree);
 	counter_add(filter->acceptor->slot, COUNTER_REQUESTS_REJECTED, 1);
 	req->res.content_length = body.len;
-	h2o_ostream_send_next(self, req, &body, 1, state);
+	h2o_ostream_send_next(self, req, &body, count > 0 ? 1 : 0, state); /* 0: the answer to a HEAD */
 	if (!req->http1_is_persistent)
 		linger(filter, req);
 }

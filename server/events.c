@@ -14,7 +14,6 @@
 #include "base/clock.h"
 #include "ingest/decode.h"
 #include "ingest/inflate.h"
-#include "shm/record.h"
 #include "server/reply.h"
 #include "shm/record.h"
 

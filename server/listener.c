@@ -10,6 +10,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#define UNREAD_TIMEOUT_MS (60 * 1000)
+
 static void
 set_port(struct sockaddr *address, uint16_t port)
 {
@@ -35,7 +37,7 @@ bound_port(int fd)
 static int
 listen_one(const struct addrinfo *info)
 {
-	const int on = 1, off = 0;
+	const int on = 1, off = 0, unread_ms = UNREAD_TIMEOUT_MS;
 	int fd = socket(info->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
 	if (fd < 0)
@@ -43,6 +45,8 @@ listen_one(const struct addrinfo *info)
 	/* "::" serves IPv4 clients too, as people expect of a wildcard. */
 	if (info->ai_family == AF_INET6)
 		(void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
+	/* Inherited by the connections. libh2o has no time-out for a client that does not read its answers or is gone. */
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &unread_ms, sizeof unread_ms);
 	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 &&
 	    setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) == 0 &&
 	    bind(fd, info->ai_addr, info->ai_addrlen) == 0 && listen(fd, SOMAXCONN) == 0)

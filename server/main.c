@@ -66,12 +66,17 @@ serve(struct service *service)
 	struct error err;
 	int code;
 
-	if (segment_open(segment, config, &err) != 0 ||
-	    listeners_open(config->host, &config->port, segment->acceptors, service->listeners, &err) != 0) {
+	raise_descriptor_limit();
+	if (segment_open(segment, config, &err) != 0) {
 		log_error("cannot start", LOG_STR("error", err.text));
 		return EXIT_FAILED;
 	}
-	raise_descriptor_limit();
+	if (listeners_open(config->host, &config->port, segment->acceptors, service->listeners, &err) != 0) {
+		log_error("cannot start", LOG_STR("error", err.text));
+		if (segment_events_waiting(segment) == 0)
+			segment_unlink(config->ring_path);
+		return EXIT_FAILED;
+	}
 
 	const struct role roles[] = {
 	    {.name = "acceptor",
@@ -98,6 +103,7 @@ main(int argc, char **argv)
 	int code = EXIT_DRAINED;
 
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* a file over RLIMIT_FSIZE is a failing store, not a death */
 	log_init("master", LOG_INFO, LOG_TEXT);
 	if (argc == 2 && strcmp(argv[1], "--print-config-markdown") == 0) {
 		config_print_markdown(stdout); /* for the README's table and the test that compares it */

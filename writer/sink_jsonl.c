@@ -45,11 +45,20 @@ struct sink_jsonl {
 static int
 open_file(struct sink_jsonl *s, struct error *err)
 {
+	struct stat st;
+
 	if (s->fd >= 0)
 		close(s->fd);
 	s->reopen = false;
 	s->fd = files_open(s->config->jsonl_path, O_RDWR | O_APPEND, 0666, "JSONL_PATH", err);
-	return s->fd < 0 ? -1 : 0;
+	if (s->fd < 0)
+		return -1;
+	/* A FIFO that nobody reads would hold up the writer for ever, and no device can be synced. */
+	if (fstat(s->fd, &st) != 0)
+		return error_errno(err, "cannot stat JSONL_PATH=%s", s->config->jsonl_path);
+	if (!S_ISREG(st.st_mode))
+		return error_set(err, "JSONL_PATH=%s is not a regular file", s->config->jsonl_path);
+	return 0;
 }
 
 /* Whether the open file still is the one at JSONL_PATH: not moved, removed or rotated by somebody else. */
@@ -177,7 +186,12 @@ repair_last_line(struct sink_jsonl *s, struct error *err)
 	char *text = mem_new(len + 1, 1);
 	cJSON *tree = NULL;
 
-	if (pread(s->fd, text, len, line) == (ssize_t)len)
+	if (pread(s->fd, text, len, line) != (ssize_t)len) {
+		free(text);
+		return error_errno(err, "cannot read JSONL_PATH=%s", path);
+	}
+	/* A power cut can leave zeros where the end of the line was: that is torn, too. */
+	if (strlen(text) == len)
 		tree = cJSON_ParseWithOpts(text, NULL, 1);
 	free(text);
 	if (cJSON_IsObject(tree)) {
@@ -191,6 +205,15 @@ repair_last_line(struct sink_jsonl *s, struct error *err)
 	return 0;
 }
 
+/* Whatever stands at JSONL_PATH now ends with a whole line afterwards. Called with the lock held. */
+static int
+open_and_repair(struct sink_jsonl *s, struct error *err)
+{
+	if (open_file(s, err) != 0 || recover_journal(s, err) != 0)
+		return -1;
+	return repair_last_line(s, err);
+}
+
 static int
 jsonl_open(struct sink *sink, struct error *err)
 {
@@ -198,11 +221,7 @@ jsonl_open(struct sink *sink, struct error *err)
 	int rc;
 
 	segment_journal_lock(s->intake->segment);
-	rc = open_file(s, err);
-	if (rc == 0)
-		rc = recover_journal(s, err);
-	if (rc == 0)
-		rc = repair_last_line(s, err);
+	rc = open_and_repair(s, err);
 	segment_journal_unlock(s->intake->segment);
 	return rc;
 }
@@ -301,8 +320,8 @@ jsonl_store(struct sink *sink, const struct record *const *records, uint32_t cou
 
 	segment_journal_lock(s->intake->segment);
 	if (s->reopen || !file_in_place(s))
-		rc = open_file(s, err);
-	if (rc == 0 && j->state != JOURNAL_CLEAN)
+		rc = open_and_repair(s, err);
+	else if (j->state != JOURNAL_CLEAN)
 		rc = recover_journal(s, err);
 	if (rc == 0)
 		rc = rotate_if_due(s, len, err);

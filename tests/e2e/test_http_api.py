@@ -203,6 +203,41 @@ def test_a_client_that_is_still_sending_sees_the_413(hooksd):
         detail(reply)
 
 
+def test_clients_that_keep_a_refused_connection_open_harm_nobody(hooksd):
+    """The server reads on for a moment after such a refusal, then closes; it must live through that."""
+    daemon = hooksd(ACCEPTORS=1, MAX_BODY_BYTES=2048)
+    acceptors = daemon.pids("acceptor")
+    connections = [daemon.raw() for _ in range(3)]
+    for connection in connections:
+        connection.send(b"POST /events HTTP/1.1\r\nHost: test\r\nContent-Length: 99999\r\n\r\n")
+        assert connection.read_reply().status == 413
+
+    def closed(connection):
+        """The server no longer reads: it answers what we send with a reset."""
+        try:
+            connection.send(b" ")
+            return False
+        except (BrokenPipeError, ConnectionResetError):
+            return True
+
+    wait_until(lambda: all(closed(connection) for connection in connections), "the server to hang up")
+    for connection in connections:
+        connection.close()
+    assert daemon.post_event(minimal()).status == 202
+    assert daemon.pids("acceptor") == acceptors
+
+
+def test_the_refusal_of_a_head_has_no_body(hooksd):
+    daemon = hooksd(MAX_BODY_BYTES=2048)
+    with daemon.raw() as connection:
+        connection.send(b"HEAD /health HTTP/1.1\r\nHost: test\r\nContent-Length: 99999\r\n\r\n")
+        received = b""
+        while data := connection.socket.recv(65536):
+            received += data
+    assert received.startswith(b"HTTP/1.1 413 ")
+    assert received.endswith(b"\r\n\r\n")
+
+
 def test_a_chunked_body_over_max_body_bytes_is_413(hooksd):
     daemon = hooksd(MAX_BODY_BYTES=100_000)
     with daemon.raw() as connection:

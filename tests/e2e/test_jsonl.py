@@ -3,10 +3,12 @@
 import json
 import os
 import re
+import resource
 import signal
 
 import pytest
 
+from harness.client import encode, http_post
 from harness.events import minimal, random_events
 from harness.load import Load
 from harness.waiting import wait_until
@@ -34,7 +36,8 @@ def test_durable_means_in_the_file(hooksd):
             assert len(daemon.jsonl_lines()) == number + 1
 
 
-@pytest.mark.parametrize("torn", [b'{"event_id":"0190f5fe-7c00-7a00-8abc-0123', b"{", b'{"complete":"but no newline"}'])
+@pytest.mark.parametrize("torn", [b'{"event_id":"0190f5fe-7c00-7a00-8abc-0123', b"{", b'{"complete":"but no newline"}',
+                                  b'{"zeros":"where the newline was"}\0\0'])
 def test_a_torn_last_line_is_repaired_at_start(make_hooksd, torn):
     daemon = make_hooksd()
     daemon.jsonl_path.parent.mkdir(parents=True)
@@ -189,3 +192,41 @@ def test_an_unwritable_path_is_told_and_answered_with_503(hooksd, tmp_path):
     daemon.wait_store_ready()
     assert daemon.post_event(minimal()).status == 202
     assert len(obstacle.read_text().splitlines()) == 1
+
+
+def test_a_fifo_in_place_of_the_file_does_not_hold_up_the_writer(hooksd, tmp_path):
+    fifo = tmp_path / "events.jsonl"
+    os.mkfifo(fifo)
+    daemon = hooksd(store_ready=False, JSONL_PATH=str(fifo))
+    daemon.wait_for_log("not a regular file")
+    assert daemon.post_event(minimal()).status == 503
+    fifo.unlink()
+    daemon.wait_store_ready()
+    assert daemon.post_event(minimal()).status == 202
+
+
+def test_a_file_put_in_place_without_its_last_newline_is_repaired(hooksd):
+    """Somebody edits a copy and moves it over the file: our next line must not end up behind their last one."""
+    daemon = hooksd()
+    assert daemon.post_event(minimal(session_id="before")).status == 202
+    edited = daemon.jsonl_path.with_suffix(".edited")
+    edited.write_bytes(daemon.jsonl_path.read_bytes() + b'{"session_id":"edited"}')
+    edited.rename(daemon.jsonl_path)
+    assert daemon.post_event(minimal(session_id="after")).status == 202
+    assert [event["session_id"] for event in daemon.jsonl_events()] == ["before", "edited", "after"]
+
+
+def test_a_file_size_limit_is_a_failing_store_not_a_death(hooksd):
+    daemon = hooksd()
+    # A big one: the limit holds for the writer's log, too, which must stay below it.
+    assert daemon.post_event(minimal(data={"padding": "x" * 100_000})).status == 202
+    writers = daemon.pids("writer")
+    size = daemon.jsonl_path.stat().st_size
+    resource.prlimit(writers[0], resource.RLIMIT_FSIZE, (size + 100, resource.RLIM_INFINITY))
+    with daemon.raw() as connection:
+        connection.send(http_post("/events", encode(minimal(session_id="late"))))
+        daemon.wait_for_log("the store is away.*File too large")
+        resource.prlimit(writers[0], resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        assert connection.read_reply().status == 202
+    assert daemon.pids("writer") == writers
+    assert daemon.jsonl_events()[-1]["session_id"] == "late"

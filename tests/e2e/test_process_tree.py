@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import socket
 import threading
 import time
 
@@ -226,6 +227,14 @@ def test_a_ring_file_of_something_else_is_set_aside_not_deleted(make_hooksd, tmp
     assert len(kept) == 1
     assert kept[0].read_bytes().startswith(b"precious bytes")
     assert kept[0].name in daemon.log()
+
+
+def test_a_start_that_fails_for_the_port_leaves_no_ring_behind(make_hooksd):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        daemon = make_hooksd(PORT=taken.getsockname()[1])
+        daemon.spawn()
+        daemon.wait_exit(1)
+    assert not os.path.exists(daemon.options["RING_PATH"])
 
 
 def test_hup_rolls_the_acceptors_without_refusing_anybody(hooksd):
