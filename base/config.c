@@ -17,6 +17,7 @@
 
 #define KIB UINT64_C(1024)
 #define MIB (1024 * KIB)
+#define GIB (1024 * MIB)
 
 /* Values as they were given, by option; borrowed from argv and the environment. NULL or empty: not given. */
 struct given {
@@ -112,6 +113,9 @@ config_lane_need(const struct config *config)
 	return config->max_body_bytes + (uint64_t)config->max_batch_events * 128 + 64 * KIB;
 }
 
+/* The ring is memory: a size that nobody has chosen must not be the one that gets the machine's processes killed. */
+#define RING_UNASKED_MAX (4 * GIB)
+
 static int
 resolve_ring(struct config *config, const struct given *given, struct error *err)
 {
@@ -123,13 +127,14 @@ resolve_ring(struct config *config, const struct given *given, struct error *err
 		abort();
 	if (!is_given(given, OPTION_RING_BYTES)) {
 		config->ring_bytes = least > 64 * MIB ? least : 64 * MIB;
-		if (config->ring_bytes <= option->most)
+		if (config->ring_bytes <= RING_UNASKED_MAX)
 			return 0;
 		return option_refuse(option, NULL, err,
 		    "would have to be %" PRIu64 " for %" PRIu64
-		    " lanes (ACCEPTORS=%u x WRITERS=%u), over its limit of %" PRIu64
-		    "; lower MAX_BODY_BYTES, MAX_BATCH_EVENTS, ACCEPTORS or WRITERS",
-		    least, lanes, config->acceptors, config->writers, option->most);
+		    " lanes (ACCEPTORS=%u x WRITERS=%u), and more than %" PRIu64
+		    " is taken only when asked for; set it, or lower MAX_BODY_BYTES, MAX_BATCH_EVENTS, ACCEPTORS or "
+		    "WRITERS",
+		    least, lanes, config->acceptors, config->writers, RING_UNASKED_MAX);
 	}
 	if (config->ring_bytes >= least)
 		return 0;

@@ -23,6 +23,10 @@
 #define REQUEST_TIMEOUT_MS (30 * 1000)
 /* Of DRAIN_TIMEOUT_SECONDS: the rest is for the writers. */
 #define DRAIN_SHARE_PERCENT 60
+#define ROLL_DRAIN_US (2 * 1000 * 1000)
+/* Draining, a connection without a request is idle once it is this old; looked at this often. */
+#define FIRST_REQUEST_US (300 * 1000)
+#define DRAIN_LOOK_MS 50
 
 static void
 on_connection_closed(void *data)
@@ -76,6 +80,20 @@ on_pause_over(h2o_timeout_entry_t *entry)
 		h2o_socket_read_start(acceptor->listener, on_connect);
 }
 
+/*
+ * When the service stops, requests on their way get their share of the drain's time. When this process is only
+ * replaced, new connections wait for its successor meanwhile: who has sent half a request must not hold them up.
+ */
+static int64_t
+drain_time_us(const struct acceptor *acceptor)
+{
+	int64_t share_us = (int64_t)acceptor->config->drain_timeout_seconds * 1000000 * DRAIN_SHARE_PERCENT / 100;
+
+	if (ck_pr_load_32(&acceptor->segment->header->draining) != 0 || share_us < ROLL_DRAIN_US)
+		return share_us;
+	return ROLL_DRAIN_US;
+}
+
 static void
 begin_drain(struct acceptor *acceptor)
 {
@@ -83,8 +101,7 @@ begin_drain(struct acceptor *acceptor)
 
 	if (acceptor->drain_deadline_us != 0)
 		return;
-	acceptor->drain_deadline_us =
-	    clock_steady_us() + (int64_t)acceptor->config->drain_timeout_seconds * 1000000 * DRAIN_SHARE_PERCENT / 100;
+	acceptor->drain_deadline_us = clock_steady_us() + drain_time_us(acceptor);
 	segment_announce(acceptor->segment, acceptor->slot, PROCESS_DRAINING);
 	h2o_timeout_unlink(&acceptor->pause_entry);
 	/* Who is in the queue already has been promised an answer by the kernel. */
@@ -99,12 +116,14 @@ static int
 close_if_idle(h2o_req_t *req, void *unused)
 {
 	h2o_socket_t *socket = req->conn->callbacks->get_socket(req->conn);
+	int64_t connected_us = (int64_t)req->conn->connected_at.tv_sec * 1000000 + req->conn->connected_at.tv_usec;
 
 	/*
-	 * No byte of a request is held. Shutting down the reading side, instead of closing, lets a request that is in the
-	 * kernel's buffer already be read and answered; otherwise libh2o sees the end and closes.
+	 * No byte of a request is held, and the first one has had its time to come. Shutting down the reading side, instead
+	 * of closing, lets a request that is in the kernel's buffer already be read and answered; otherwise libh2o sees the
+	 * end and closes.
 	 */
-	if (socket->input->size == 0)
+	if (socket->input->size == 0 && clock_wall_us() - connected_us > FIRST_REQUEST_US)
 		(void)shutdown(h2o_socket_get_fd(socket), SHUT_RD);
 	return 0;
 }
@@ -192,8 +211,8 @@ turn(struct acceptor *acceptor, const struct wake *wake)
 			    "drain time-out: closing connections", LOG_UINT("connections", acceptor->connections));
 			return false;
 		}
-		if (wait_ms > left_us / 1000)
-			wait_ms = (int32_t)(left_us / 1000) + 1;
+		if (wait_ms > DRAIN_LOOK_MS)
+			wait_ms = DRAIN_LOOK_MS;
 	}
 
 	waiting = events_waiting(acceptor);

@@ -48,14 +48,30 @@ method_fits(const struct route *route, h2o_iovec_t method)
 	return strcmp(route->method, "GET") == 0 && method.len == 4 && memcmp(method.base, "HEAD", 4) == 0;
 }
 
+/* The request's path without trailing slashes; of an absolute URI (RFC 9112 section 3.2.2) what follows the host. */
+static h2o_iovec_t
+path_of(const h2o_req_t *req)
+{
+	static const char scheme[] = "/http://";
+	h2o_iovec_t path = req->path_normalized;
+
+	if (path.len >= sizeof scheme - 1 && memcmp(path.base, scheme, sizeof scheme - 1) == 0) {
+		const char *rest = memchr(path.base + sizeof scheme - 1, '/', path.len - (sizeof scheme - 1));
+
+		path = rest == NULL ? h2o_iovec_init(H2O_STRLIT("/"))
+				    : h2o_iovec_init(rest, path.len - (size_t)(rest - path.base));
+	}
+	while (path.len > 1 && path.base[path.len - 1] == '/')
+		path.len--;
+	return path;
+}
+
 static int
 on_request(h2o_handler_t *handler, h2o_req_t *req)
 {
 	struct acceptor *acceptor = ((struct routes_handler *)handler)->acceptor;
-	h2o_iovec_t path = req->path_normalized;
+	h2o_iovec_t path = path_of(req);
 
-	while (path.len > 1 && path.base[path.len - 1] == '/')
-		path.len--;
 	for (size_t i = 0; i < sizeof routes / sizeof *routes; i++) {
 		const struct route *route = &routes[i];
 

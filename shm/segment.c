@@ -224,6 +224,22 @@ set_aside(const char *path, struct error *err)
 	return 0;
 }
 
+/* What was committed before the crash is released now: another sink, which knows no journal, may be the next to store. */
+static void
+settle_journal(const struct segment *segment)
+{
+	struct journal *j = &segment->header->journal;
+
+	if (j->state != JOURNAL_COMMITTED)
+		return;
+	for (uint32_t a = 0; a < segment->acceptors; a++) {
+		struct lane lane = segment_lane(segment, a, j->writer);
+
+		lane_release(&lane, j->release[a]);
+	}
+	j->state = JOURNAL_CLEAN;
+}
+
 /* Returns 1 when the file at fd was adopted, 0 when a new segment is to be made in it, 2 when it must be set aside. */
 static int
 try_adopt(struct segment *segment, int fd, const struct segment_header *planned, struct error *err)
@@ -248,11 +264,13 @@ try_adopt(struct segment *segment, int fd, const struct segment_header *planned,
 		return 2;
 	}
 
+	settle_journal(segment);
+
 	uint64_t waiting = segment_events_waiting(segment);
 	bool same = old.acceptors == planned->acceptors && old.writers == planned->writers &&
 		    old.file_bytes == planned->file_bytes && old.arena_bytes == planned->arena_bytes;
 
-	if (waiting == 0 && !same && old.journal.state == JOURNAL_CLEAN) {
+	if (waiting == 0 && !same && segment->header->journal.state == JOURNAL_CLEAN) {
 		munmap(segment->header, segment->mapped_bytes);
 		return 0;
 	}
@@ -290,6 +308,11 @@ segment_open(struct segment *segment, const struct config *config, struct error 
 		return -1;
 	}
 
+	if (segment->header->journal.state == JOURNAL_WRITING && config->storage != STORAGE_JSONL) {
+		log_warning(
+		    "the previous run died while it appended to its JSONL file: some events may stand there, too");
+		segment->header->journal.state = JOURNAL_CLEAN;
+	}
 	segment->header->started_us = clock_wall_us();
 	segment->header->master_pid = getpid();
 	segment->header->draining = 0;

@@ -103,10 +103,20 @@ store_failed(struct writer *w, const struct error *err)
 }
 
 static void
+store_ready(struct writer *w)
+{
+	w->slot->store_error[0] = '\0';
+	ck_pr_store_32(&w->slot->store_state, STORE_READY);
+	log_info("the store is ready", LOG_STR("storage", w->sink->ops->name));
+}
+
+static void
 store_works(struct writer *w)
 {
 	w->failing = false;
 	backoff_reset(&w->backoff);
+	if (w->slot->store_state != STORE_READY)
+		store_ready(w);
 }
 
 static void
@@ -120,9 +130,9 @@ open_store(struct writer *w)
 		return;
 	}
 	w->open = true;
-	w->slot->store_error[0] = '\0';
-	ck_pr_store_32(&w->slot->store_state, STORE_READY);
-	log_info("the store is ready", LOG_STR("storage", w->sink->ops->name));
+	/* A full disk opens, too: with something to store at hand, storing it is what shows that the store works. */
+	if (!w->failing || !intake_pending(&w->intake))
+		store_ready(w);
 }
 
 static void

@@ -425,3 +425,9 @@ def test_upgrade_to_http2_is_not_offered(daemon):
             b"HTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA\r\n\r\n"
         )
         assert connection.read_reply().status == 200
+
+
+def test_an_absolute_uri_is_the_same_route(daemon):
+    with daemon.raw() as connection:
+        connection.send(b"GET http://any.host/livez HTTP/1.1\r\nHost: any.host\r\n\r\n")
+        assert connection.read_reply().status == 200

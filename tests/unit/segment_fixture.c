@@ -37,8 +37,11 @@ ring_remove_directory(void **state)
 struct config
 ring_config(uint32_t acceptors, uint32_t writers, uint64_t ring_bytes)
 {
-	return (struct config){
-	    .acceptors = acceptors, .writers = writers, .ring_path = ring_path, .ring_bytes = ring_bytes};
+	return (struct config){.storage = STORAGE_JSONL,
+	    .acceptors = acceptors,
+	    .writers = writers,
+	    .ring_path = ring_path,
+	    .ring_bytes = ring_bytes};
 }
 
 struct segment

@@ -128,6 +128,28 @@ test_half_made_is_made_again(void **state)
 	assert_int_equal(ring_files_set_aside(NULL, 0), 0);
 }
 
+/* What a writer had committed when everything died is released by the master, whatever sink comes next. */
+static void
+test_releases_what_was_committed(void **state)
+{
+	uint64_t waiting = ring_leave_events();
+	struct config config = ring_config(2, 1, RING_OLD_BYTES);
+	struct segment segment = ring_open(&config);
+
+	assert_int_equal(segment_events_waiting(&segment), waiting);
+	segment.header->journal.state = JOURNAL_COMMITTED;
+	segment.header->journal.writer = 0;
+	segment.header->journal.release[0] = 0;
+	segment.header->journal.release[1] = 3;
+	ring_close(&segment);
+
+	config.storage = STORAGE_POSTGRES;
+	segment = ring_open(&config);
+	assert_int_equal(segment.header->journal.state, JOURNAL_CLEAN);
+	assert_int_equal(segment_events_waiting(&segment), 0);
+	ring_close(&segment);
+}
+
 int
 main(void)
 {
@@ -136,6 +158,7 @@ main(void)
 	    RING_TEST(test_adopted_when_empty_and_alike),
 	    RING_TEST(test_keeps_its_shape_while_events_wait),
 	    RING_TEST(test_keeps_its_shape_while_the_journal_is_open),
+	    RING_TEST(test_releases_what_was_committed),
 	    RING_TEST(test_half_made_is_made_again),
 	};
 

@@ -255,16 +255,8 @@ test_damaged_journal_is_set_aside(void **state)
 
 	header.journal.state = JOURNAL_COMMITTED;
 	header.journal.release[0] = 0;
-	header.journal.release[1] = 3;
+	header.journal.release[1] = 4; /* only three parcels wait */
 	write_at(0, &header, sizeof header);
-
-	struct config config = ring_config(2, 1, RING_OLD_BYTES);
-	struct segment segment = ring_open(&config);
-
-	assert_int_equal(segment.header->journal.state, JOURNAL_COMMITTED);
-	assert_int_equal(ring_files_set_aside(NULL, 0), 0);
-	segment.header->journal.release[1] = 4; /* only three parcels wait */
-	ring_close(&segment);
 	assert_set_aside("a journal that releases too much");
 }
 
