@@ -38,6 +38,7 @@ struct config {
 	uint64_t max_event_bytes;
 	uint32_t max_batch_events;
 	uint32_t drain_timeout_seconds;
+	uint32_t stuck_after_seconds; /* 0: never */
 	uint64_t jsonl_rotate_bytes; /* 0: never */
 	bool auto_migrate;
 	uint32_t partitions_ahead; /* months after this one, 0..PARTITIONS_AHEAD_MAX */

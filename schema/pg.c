@@ -21,10 +21,15 @@
 #include "base/mem.h"
 #include "base/utf8.h"
 
+/* The longest wait between two calls of the function given to pg_on_wait(). */
+#define BEAT_MS 250
+
 struct pg {
 	PGconn *conn;
 	char sqlstate[6];
 	struct error message; /* that came with it */
+	void (*beat)(void *context); /* NULL: nobody asked for it */
+	void *beat_context;
 };
 
 int64_t
@@ -189,6 +194,13 @@ pg_close(struct pg *pg)
 	free(pg);
 }
 
+void
+pg_on_wait(struct pg *pg, void (*beat)(void *context), void *context)
+{
+	pg->beat = beat;
+	pg->beat_context = context;
+}
+
 /* Waits until the socket is ready for one of events. 0 or <0. */
 static int
 wait_socket(struct pg *pg, short events, int64_t deadline_us, struct error *err)
@@ -203,6 +215,12 @@ wait_socket(struct pg *pg, short events, int64_t deadline_us, struct error *err)
 			return error_set(err, "PostgreSQL does not answer (waited until the deadline)");
 
 		int64_t left_ms = left_us / 1000 + 1;
+
+		if (pg->beat != NULL) {
+			pg->beat(pg->beat_context);
+			if (left_ms > BEAT_MS)
+				left_ms = BEAT_MS;
+		}
 		int ready = poll(&pfd, 1, left_ms < INT_MAX ? (int)left_ms : INT_MAX);
 		if (ready > 0)
 			return 0;

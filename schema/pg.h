@@ -42,6 +42,12 @@ struct pg_param {
  */
 int pg_open(struct pg **pg, const char *url, struct error *err);
 
+/*
+ * From now on calls beat(context) before they begin to wait for the server and several times a second while they do: a
+ * process that waits can so be told from one that is stuck.
+ */
+void pg_on_wait(struct pg *pg, void (*beat)(void *context), void *context);
+
 /* Never waits. NULL is allowed. */
 void pg_close(struct pg *pg);
 

@@ -22,7 +22,7 @@
 #include "shm/lane.h"
 #include "shm/wake.h"
 
-#define SEGMENT_MAGIC "hooksrg2" /* bump the last digit when this header's structs change */
+#define SEGMENT_MAGIC "hooksrg3" /* bump the last digit when this header's structs change */
 #define SEGMENT_UNFINISHED "hooksrg?" /* stands there while the segment is being made: nothing is in it yet */
 #define PROCESSES_MAX (ACCEPTORS_MAX + WRITERS_MAX)
 
@@ -60,6 +60,7 @@ struct process_slot {
 	uint32_t state; /* enum process_state */
 	uint32_t store_state; /* writers: enum store_state */
 	int64_t started_us; /* wall clock */
+	uint64_t alive_until_us; /* steady clock; see shm/heartbeat.h */
 	uint64_t counters[COUNTERS];
 	uint64_t gauges[GAUGES]; /* see gauges_set() */
 	uint64_t gauges_us; /* steady clock, when they were set; 0: never */

@@ -1,8 +1,9 @@
 /*
  * Where a writer puts records: PostgreSQL, a JSONL file, or nowhere (for benchmarks and tests).
  *
- * A sink is driven by one writer process and by nobody else. Calls may block, but only up to a bound of their own:
- * the master ends a writer that does not drain in time, and everything it held is still on the ring.
+ * A sink is driven by one writer process and by nobody else. Calls may block, but only up to a bound of their own, and
+ * with a heartbeat() for what may last longer than a few seconds: the master ends a writer that is stuck or does not
+ * drain in time, and everything it held is still on the ring.
  */
 #ifndef WRITER_SINK_H
 #define WRITER_SINK_H

@@ -22,6 +22,7 @@
 #include "base/log.h"
 #include "schema/migrate.h"
 #include "schema/pg.h"
+#include "shm/heartbeat.h"
 #include "writer/dead_letter.h"
 #include "writer/dead_letter_table.h"
 #include "writer/partitions.h"
@@ -31,6 +32,9 @@
 
 /* A statement that takes longer is given up, and the connection with it. */
 #define STATEMENT_SECONDS 30
+
+/* Looking up and trying several hosts may take so long; for the heartbeat. */
+#define CONNECT_SECONDS 120
 
 /* COPY data goes out in pieces of about this size: large enough for few system calls, small beside the batch. */
 #define COPY_CHUNK_BYTES ((size_t)256 << 10)
@@ -66,6 +70,13 @@ disconnect(struct sink_postgres *s)
 	s->pg = NULL;
 }
 
+/* While a statement runs. */
+static void
+beat(void *slot)
+{
+	heartbeat(slot, 0);
+}
+
 static int
 postgres_open(struct sink *sink, struct error *err)
 {
@@ -73,7 +84,11 @@ postgres_open(struct sink *sink, struct error *err)
 	int applied;
 
 	disconnect(s);
+	heartbeat(s->slot, CONNECT_SECONDS);
 	int rc = pg_open(&s->pg, s->config->database_url, err);
+	heartbeat(s->slot, 0);
+	if (rc == 0)
+		pg_on_wait(s->pg, beat, s->slot);
 	if (rc == 0)
 		rc = s->config->auto_migrate ? migrate_apply(s->pg, &applied, err) : migrate_check(s->pg, err);
 	if (rc == 0)

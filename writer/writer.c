@@ -15,6 +15,7 @@
 
 #include "base/backoff.h"
 #include "base/clock.h"
+#include "shm/heartbeat.h"
 #include "writer/intake.h"
 #include "writer/sink_jsonl.h"
 
@@ -66,6 +67,7 @@ pause_ms(struct writer *w, uint32_t ms)
 {
 	struct pollfd fd = {.fd = w->signal_fd, .events = POLLIN};
 
+	heartbeat(w->slot, ms / 1000 + 1);
 	(void)poll(&fd, 1, (int)ms);
 	on_signals(w);
 }
@@ -174,7 +176,7 @@ upkeep_if_due(struct writer *w)
 		store_failed(w, &err);
 }
 
-/* Sleeps until there is a parcel, a signal, something for the sink to look at, or upkeep is due. */
+/* Sleeps until there is a parcel, a signal, something for the sink to look at, or the next heartbeat is due. */
 static void
 wait_for_work(struct writer *w)
 {
@@ -188,7 +190,7 @@ wait_for_work(struct writer *w)
 	wake_arm(&w->wake);
 	/* Published between the last look and the word that we sleep: no wake-up will come for it. */
 	if (!intake_pending(&w->intake))
-		(void)poll(fds, sizeof fds / sizeof *fds, UPKEEP_INTERVAL_MS);
+		(void)poll(fds, sizeof fds / sizeof *fds, heartbeat_period_ms(w->config->stuck_after_seconds));
 	wake_disarm(&w->wake);
 	if (fds[1].revents != 0)
 		wake_drain(&w->wake);
@@ -214,6 +216,7 @@ writer_main(const struct config *config, const struct segment *segment, uint32_t
 	segment_announce(segment, w.slot, PROCESS_READY);
 
 	for (;;) {
+		heartbeat(w.slot, 0);
 		on_signals(&w);
 		if (!w.open) {
 			if (w.draining && !intake_pending(&w.intake))

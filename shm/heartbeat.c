@@ -1,0 +1,36 @@
+/* Beats and their absence. */
+#include "shm/heartbeat.h"
+
+#include <ck_pr.h>
+
+#include "base/clock.h"
+
+#define PERIOD_LEAST_MS 250
+#define PERIOD_MOST_MS 5000
+
+void
+heartbeat(struct process_slot *slot, uint32_t silent_seconds)
+{
+	ck_pr_store_64(&slot->alive_until_us, (uint64_t)clock_steady_us() + (uint64_t)silent_seconds * 1000000);
+}
+
+int32_t
+heartbeat_period_ms(uint32_t stuck_after_seconds)
+{
+	/* A quarter: a machine that is busy for a moment makes nobody late. */
+	uint64_t quarter_ms = (uint64_t)stuck_after_seconds * 1000 / 4;
+
+	if (stuck_after_seconds == 0 || quarter_ms > PERIOD_MOST_MS)
+		return PERIOD_MOST_MS;
+	return quarter_ms < PERIOD_LEAST_MS ? PERIOD_LEAST_MS : (int32_t)quarter_ms;
+}
+
+bool
+heartbeat_missed(const struct process_slot *slot, uint32_t stuck_after_seconds, int64_t granted_us, int64_t now_us)
+{
+	int64_t until_us = (int64_t)ck_pr_load_64(&slot->alive_until_us);
+
+	if (until_us < granted_us)
+		until_us = granted_us;
+	return stuck_after_seconds != 0 && now_us - until_us > (int64_t)stuck_after_seconds * 1000000;
+}
