@@ -84,6 +84,10 @@ const struct option option_table[OPTION_COUNT] = {
 		.name = "DRAIN_TIMEOUT_SECONDS", .type = OPTION_TYPE_NUMBER, .unit = "seconds",
 		FIELD(drain_timeout_seconds), .least = 1, .most = 3600,
 		.initial = "25", .help = "longest wait for an orderly stop"},
+	[OPTION_STUCK_AFTER_SECONDS] = {
+		.name = "STUCK_AFTER_SECONDS", .type = OPTION_TYPE_NUMBER, .unit = "seconds",
+		FIELD(stuck_after_seconds), .least = 1, .most = 3600, .zero_too = true,
+		.initial = "60", .help = "silence that gets a process replaced, 0: never"},
 	[OPTION_LOG_LEVEL] = {
 		.name = "LOG_LEVEL", .type = OPTION_TYPE_CHOICE, .choices = log_level_names, FIELD(log_level),
 		.initial = "info", .help = "debug|info|warning|error"},

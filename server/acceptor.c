@@ -16,6 +16,7 @@
 #include "server/events.h"
 #include "server/process.h"
 #include "server/routes.h"
+#include "shm/heartbeat.h"
 
 /* Accepts per turn: a burst of new connections does not make the established ones wait. */
 #define ACCEPTS_PER_TURN 16
@@ -63,7 +64,9 @@ on_connect(h2o_socket_t *listener, const char *err)
 			/* The listener stays readable: without a pause this would spin. */
 			log_warning("cannot accept connections, pausing", LOG_STR("error", strerror(errno)),
 			    LOG_UINT("connections", acceptor->connections));
-			h2o_socket_read_stop(listener);
+			for (uint32_t l = 0; l < acceptor->listener_count; l++)
+				h2o_socket_read_stop(acceptor->listeners[l]);
+			h2o_timeout_unlink(&acceptor->pause_entry);
 			acceptor->pause_entry.cb = on_pause_over;
 			h2o_timeout_link(acceptor->context.loop, &acceptor->pause_timeout, &acceptor->pause_entry);
 		}
@@ -76,8 +79,8 @@ on_pause_over(h2o_timeout_entry_t *entry)
 {
 	struct acceptor *acceptor = H2O_STRUCT_FROM_MEMBER(struct acceptor, pause_entry, entry);
 
-	if (acceptor->listener != NULL)
-		h2o_socket_read_start(acceptor->listener, on_connect);
+	for (uint32_t l = 0; l < acceptor->listener_count; l++)
+		h2o_socket_read_start(acceptor->listeners[l], on_connect);
 }
 
 /*
@@ -104,11 +107,17 @@ begin_drain(struct acceptor *acceptor)
 	acceptor->drain_deadline_us = clock_steady_us() + drain_time_us(acceptor);
 	segment_announce(acceptor->segment, acceptor->slot, PROCESS_DRAINING);
 	h2o_timeout_unlink(&acceptor->pause_entry);
-	/* Who is in the queue already has been promised an answer by the kernel. */
-	while ((socket = h2o_evloop_socket_accept(acceptor->listener)) != NULL)
-		take(acceptor, socket);
-	h2o_socket_close(acceptor->listener); /* this process's copy: the master keeps the socket */
-	acceptor->listener = NULL;
+	for (uint32_t l = 0; l < acceptor->listener_count; l++) {
+		/*
+		 * Who is in the queue already has been promised an answer by the kernel. The queue of a socket that the
+		 * service manager holds outlives this service: its successor answers.
+		 */
+		while (
+		    !acceptor->listeners_passed && (socket = h2o_evloop_socket_accept(acceptor->listeners[l])) != NULL)
+			take(acceptor, socket);
+		h2o_socket_close(acceptor->listeners[l]); /* this process's copy: the master keeps the socket */
+	}
+	acceptor->listener_count = 0;
 	h2o_context_request_shutdown(&acceptor->context); /* from now on: Connection: close */
 }
 
@@ -194,8 +203,10 @@ map_lanes(struct acceptor *acceptor, uint32_t index)
 static bool
 turn(struct acceptor *acceptor, const struct wake *wake)
 {
-	int32_t wait_ms = INT32_MAX;
+	int32_t wait_ms = heartbeat_period_ms(acceptor->config->stuck_after_seconds);
 	bool waiting;
+
+	heartbeat(acceptor->slot, 0);
 
 	/* libh2o polls first and runs completed writes after that: answers written here must not wait for the poll. */
 	if (events_answer(acceptor))
@@ -229,7 +240,8 @@ turn(struct acceptor *acceptor, const struct wake *wake)
 }
 
 int
-acceptor_main(const struct config *config, const struct segment *segment, uint32_t index, int listen_fd)
+acceptor_main(
+    const struct config *config, const struct segment *segment, uint32_t index, const struct listeners *listeners)
 {
 	static struct acceptor acceptor; /* one per process, too large for the stack */
 	struct wake wake = segment_wake_acceptor(segment, index);
@@ -246,7 +258,11 @@ acceptor_main(const struct config *config, const struct segment *segment, uint32
 
 	acceptor.signals = watch(&acceptor, acceptor.signal_fd, on_signal, &acceptor);
 	acceptor.wakes = watch(&acceptor, wake.fd, on_wake, &wake);
-	acceptor.listener = watch(&acceptor, listen_fd, on_connect, &acceptor);
+	acceptor.listeners_passed = listeners->passed;
+	for (uint32_t l = 0; l < listeners->count; l++)
+		if (listeners_serves(listeners, index, l))
+			acceptor.listeners[acceptor.listener_count++] =
+			    watch(&acceptor, listeners->fds[l], on_connect, &acceptor);
 	segment_announce(segment, acceptor.slot, PROCESS_READY);
 
 	while (turn(&acceptor, &wake))

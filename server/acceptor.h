@@ -1,5 +1,5 @@
 /*
- * The acceptor process: one libh2o loop, one listening socket, one lane to every writer.
+ * The acceptor process: one libh2o loop, its listening sockets, one lane to every writer.
  */
 #ifndef SERVER_ACCEPTOR_H
 #define SERVER_ACCEPTOR_H
@@ -9,6 +9,7 @@
 
 #include "base/config.h"
 #include "ingest/uuid.h"
+#include "server/listener.h"
 #include "server/pending.h"
 #include "shm/segment.h"
 
@@ -23,17 +24,22 @@ struct acceptor {
 	h2o_globalconf_t globalconf;
 	h2o_context_t context;
 	h2o_accept_ctx_t accept;
-	h2o_socket_t *listener; /* NULL once draining */
+	h2o_socket_t *listeners[LISTENERS_MAX];
+	uint32_t listener_count; /* 0 once draining */
+	bool listeners_passed; /* they are a service manager's */
 	h2o_socket_t *signals, *wakes; /* the descriptors this process watches besides its connections */
 	uint32_t connections;
 	int64_t drain_deadline_us; /* steady; 0: not draining */
-	bool accept_paused; /* out of descriptors */
 	h2o_timeout_t pause_timeout;
 	h2o_timeout_entry_t pause_entry;
 	int signal_fd;
 };
 
-/* Serves listen_fd until told to drain. Runs in the child; its result is the exit code. config is read, not kept. */
-int acceptor_main(const struct config *config, const struct segment *segment, uint32_t index, int listen_fd);
+/*
+ * Serves the listeners that are acceptor index's until told to drain. Runs in the child; its result is the exit code.
+ * Borrows its arguments for the life of the process.
+ */
+int acceptor_main(
+    const struct config *config, const struct segment *segment, uint32_t index, const struct listeners *listeners);
 
 #endif

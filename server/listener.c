@@ -1,15 +1,21 @@
-/* Opening the listening sockets. */
+/* Opening the listening sockets, or taking those that were passed. */
 #include "server/listener.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/mem.h"
+
+/* The first descriptor that a service manager passes. */
+#define PASSED_FIRST 3
 #define UNREAD_TIMEOUT_MS (60 * 1000)
 
 static void
@@ -34,10 +40,19 @@ bound_port(int fd)
 	return ntohs(((struct sockaddr_in *)&address)->sin_port);
 }
 
+/* Inherited by the connections. libh2o has no time-out for a client that does not read its answers or is gone. */
+static void
+limit_unread(int fd)
+{
+	const int unread_ms = UNREAD_TIMEOUT_MS;
+
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &unread_ms, sizeof unread_ms);
+}
+
 static int
 listen_one(const struct addrinfo *info)
 {
-	const int on = 1, off = 0, unread_ms = UNREAD_TIMEOUT_MS;
+	const int on = 1, off = 0;
 	int fd = socket(info->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
 	if (fd < 0)
@@ -45,8 +60,7 @@ listen_one(const struct addrinfo *info)
 	/* "::" serves IPv4 clients too, as people expect of a wildcard. */
 	if (info->ai_family == AF_INET6)
 		(void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
-	/* Inherited by the connections. libh2o has no time-out for a client that does not read its answers or is gone. */
-	(void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &unread_ms, sizeof unread_ms);
+	limit_unread(fd);
 	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 &&
 	    setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) == 0 &&
 	    bind(fd, info->ai_addr, info->ai_addrlen) == 0 && listen(fd, SOMAXCONN) == 0)
@@ -81,13 +95,15 @@ port_is_free(const struct addrinfo *info)
 }
 
 int
-listeners_open(const char *host, uint16_t *port, uint32_t count, int *fds, struct error *err)
+listeners_open(struct listeners *listeners, const char *host, uint16_t *port, uint32_t count, struct error *err)
 {
+	int *fds = listeners->fds;
 	struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
 	struct addrinfo *info;
 	char service[8];
 	int rc;
 
+	*listeners = (struct listeners){.count = count};
 	(void)snprintf(service, sizeof service, "%u", *port);
 	rc = getaddrinfo(host, service, &hints, &info);
 	if (rc != 0)
@@ -113,4 +129,77 @@ listeners_open(const char *host, uint16_t *port, uint32_t count, int *fds, struc
 		    errno == EADDRINUSE ? " (another program has this port: stop it or choose another PORT)" : "");
 	freeaddrinfo(info);
 	return rc;
+}
+
+/* Whether fd is a stream socket that listens, on IPv4 or IPv6. */
+static bool
+listens(int fd)
+{
+	struct sockaddr_storage address = {0};
+	socklen_t address_len = sizeof address, type_len = sizeof(int), listening_len = sizeof(int);
+	int type, listening;
+
+	return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &type_len) == 0 && type == SOCK_STREAM &&
+	       getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &listening_len) == 0 && listening != 0 &&
+	       getsockname(fd, (struct sockaddr *)&address, &address_len) == 0 &&
+	       (address.ss_family == AF_INET || address.ss_family == AF_INET6);
+}
+
+static void
+read_address(int fd, char **host, uint16_t *port)
+{
+	struct sockaddr_storage address = {0};
+	socklen_t len = sizeof address;
+	char name[NI_MAXHOST];
+
+	*port = bound_port(fd);
+	if (getsockname(fd, (struct sockaddr *)&address, &len) != 0 ||
+	    getnameinfo((struct sockaddr *)&address, len, name, sizeof name, NULL, 0, NI_NUMERICHOST) != 0)
+		return;
+	free(*host);
+	*host = mem_strdup(name);
+}
+
+int
+listeners_passed(struct listeners *listeners, char **host, uint16_t *port, struct error *err)
+{
+	const char *pid = getenv("LISTEN_PID"), *count = getenv("LISTEN_FDS");
+	char own[16];
+
+	*listeners = (struct listeners){.passed = true};
+	(void)snprintf(own, sizeof own, "%d", (int)getpid());
+	if (count == NULL || pid == NULL || strcmp(pid, own) != 0)
+		return 0; /* meant for nobody, or for the program that started this one */
+
+	char *end;
+	long n = strtol(count, &end, 10);
+
+	if (*end != '\0' || n < 1 || n > LISTENERS_MAX)
+		return error_set(err, "LISTEN_FDS=%s: from 1 to %d sockets can be passed", count, LISTENERS_MAX);
+	for (int fd = PASSED_FIRST; fd < PASSED_FIRST + n; fd++) {
+		int flags = fcntl(fd, F_GETFL);
+
+		if (!listens(fd))
+			return error_set(err, "LISTEN_FDS=%s: descriptor %d is no listening TCP socket", count, fd);
+		if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0 || fcntl(fd, F_SETFD, FD_CLOEXEC) != 0)
+			return error_errno(err, "LISTEN_FDS=%s: cannot set up descriptor %d", count, fd);
+		limit_unread(fd);
+		listeners->fds[listeners->count++] = fd;
+	}
+	read_address(listeners->fds[0], host, port);
+	return (int)n;
+}
+
+bool
+listeners_serves(const struct listeners *listeners, uint32_t acceptor, uint32_t number)
+{
+	return acceptor < ACCEPTORS_MAX && (listeners->passed || number == acceptor);
+}
+
+void
+listeners_close_others(const struct listeners *listeners, uint32_t acceptor)
+{
+	for (uint32_t l = 0; l < listeners->count; l++)
+		if (!listeners_serves(listeners, acceptor, l))
+			close(listeners->fds[l]);
 }

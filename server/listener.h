@@ -1,19 +1,43 @@
 /*
- * Listening sockets: one per acceptor, all on the same address (SO_REUSEPORT), opened and kept by the master, so that
- * the connections queued for a dead acceptor wait for its successor.
+ * Listening sockets. The service's own: one per acceptor, all on the same address (SO_REUSEPORT), opened and kept by the
+ * master, so that the connections queued for a dead acceptor wait for its successor. Or those that a service manager
+ * opened and passed (sd_listen_fds(3)), which outlive the service: every acceptor listens on each of them, so that an
+ * idle service wakes several acceptors for one connection, of which one gets it.
  */
 #ifndef SERVER_LISTENER_H
 #define SERVER_LISTENER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
+#include "base/config.h"
 #include "base/error.h"
+
+#define LISTENERS_MAX ACCEPTORS_MAX
+
+struct listeners {
+	int fds[LISTENERS_MAX];
+	uint32_t count;
+	bool passed;
+};
 
 /*
  * Opens count nonblocking, close-on-exec sockets listening on host (IPv4 or IPv6 literal, or a name: its first
- * address) and *port; port 0 lets the kernel choose and *port is set to its choice. Returns 0 with fds filled, or <0
- * with nothing open.
+ * address) and *port; port 0 lets the kernel choose and *port is set to its choice. Returns 0, or <0 with nothing open.
  */
-int listeners_open(const char *host, uint16_t *port, uint32_t count, int *fds, struct error *err);
+int listeners_open(struct listeners *listeners, const char *host, uint16_t *port, uint32_t count, struct error *err);
+
+/*
+ * Takes the sockets that LISTEN_FDS and LISTEN_PID say were passed to this process, from descriptor 3 on, makes them
+ * nonblocking and close-on-exec, and sets *host (released and replaced) and *port to the first one's. Returns how many
+ * there are, 0 for none, or <0 when the variables or the sockets are of no use.
+ */
+int listeners_passed(struct listeners *listeners, char **host, uint16_t *port, struct error *err);
+
+/* Whether that acceptor serves fds[number]. */
+bool listeners_serves(const struct listeners *listeners, uint32_t acceptor, uint32_t number);
+
+/* Closes this process's copies of those that the acceptor does not serve; ACCEPTORS_MAX: of all. */
+void listeners_close_others(const struct listeners *listeners, uint32_t acceptor);
 
 #endif

@@ -11,6 +11,7 @@
 #include "base/config.h"
 #include "base/version.h"
 #include "server/acceptor.h"
+#include "server/data_dir.h"
 #include "server/listener.h"
 #include "server/process.h"
 #include "shm/segment.h"
@@ -19,7 +20,7 @@
 struct service {
 	struct config config;
 	struct segment segment;
-	int listeners[ACCEPTORS_MAX];
+	struct listeners listeners;
 	int argc;
 	char **argv;
 };
@@ -30,10 +31,8 @@ run_acceptor(void *context, uint32_t index)
 	struct service *service = context;
 
 	config_forget_secrets(&service->config, service->argc, service->argv);
-	for (uint32_t a = 0; a < service->segment.acceptors; a++)
-		if (a != index)
-			close(service->listeners[a]);
-	return acceptor_main(&service->config, &service->segment, index, service->listeners[index]);
+	listeners_close_others(&service->listeners, index);
+	return acceptor_main(&service->config, &service->segment, index, &service->listeners);
 }
 
 static int
@@ -41,8 +40,7 @@ run_writer(void *context, uint32_t index)
 {
 	struct service *service = context;
 
-	for (uint32_t a = 0; a < service->segment.acceptors; a++)
-		close(service->listeners[a]);
+	listeners_close_others(&service->listeners, ACCEPTORS_MAX);
 	return writer_main(&service->config, &service->segment, index, signals_open(false));
 }
 
@@ -58,20 +56,33 @@ raise_descriptor_limit(void)
 	}
 }
 
+/* 0, or <0. */
+static int
+listen_for(struct service *service, struct error *err)
+{
+	struct config *config = &service->config;
+	int passed = listeners_passed(&service->listeners, &config->host, &config->port, err);
+
+	if (passed != 0)
+		return passed < 0 ? -1 : 0;
+	return listeners_open(&service->listeners, config->host, &config->port, service->segment.acceptors, err);
+}
+
 static int
 serve(struct service *service)
 {
 	struct config *config = &service->config;
 	struct segment *segment = &service->segment;
 	struct error err;
-	int code;
+	int lock, code;
 
 	raise_descriptor_limit();
-	if (segment_open(segment, config, &err) != 0) {
+	lock = data_dir_lock(config->data_dir, &err);
+	if (lock < 0 || segment_open(segment, config, &err) != 0) {
 		log_error("cannot start", LOG_STR("error", err.text));
 		return EXIT_FAILED;
 	}
-	if (listeners_open(config->host, &config->port, segment->acceptors, service->listeners, &err) != 0) {
+	if (listen_for(service, &err) != 0) {
 		log_error("cannot start", LOG_STR("error", err.text));
 		if (segment_events_waiting(segment) == 0)
 			segment_unlink(config->ring_path);
@@ -91,6 +102,7 @@ serve(struct service *service)
 	if (code != EXIT_EVENTS_LEFT)
 		segment_unlink(config->ring_path);
 	segment_close(segment);
+	close(lock);
 	return code;
 }
 

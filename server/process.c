@@ -1,6 +1,6 @@
 /*
- * The supervisor: fork, reap, restart with backoff and budget, drain, roll. Signals, deaths and the children's
- * announcements arrive on two descriptors of one poll loop; every decision is taken there, in step().
+ * The supervisor: fork, reap, restart with backoff and budget, end what is stuck, drain, roll. Signals, deaths and the
+ * children's announcements arrive on two descriptors of one poll loop; every decision is taken in its turns.
  */
 #include "server/process.h"
 
@@ -19,6 +19,8 @@
 #include "base/backoff.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "server/notify.h"
+#include "shm/heartbeat.h"
 
 /* A process that dies this soon after its start did not work; so many of those in a row end the service. */
 #define SHORT_LIFE_US (1000 * 1000)
@@ -33,6 +35,7 @@ struct child {
 	int64_t start_at_us; /* when not running: when to start it; 0: never again */
 	uint32_t short_lives;
 	bool told_to_stop;
+	bool stuck; /* and therefore killed, but not reaped yet */
 	struct backoff backoff;
 };
 
@@ -45,7 +48,12 @@ struct supervisor {
 	struct child *children;
 	uint32_t child_count;
 	int signal_fd;
+	struct notify notify;
+	int64_t watchdog_at_us; /* steady: when to say that the master lives */
+	int64_t looked_us; /* steady: last look at the heartbeats */
+	int64_t granted_us; /* steady: heartbeats missed before this are forgiven */
 	bool ready; /* the ready line has been logged */
+	bool reloading; /* said so to the service manager */
 	bool draining;
 	bool killed;
 	int64_t deadline_us; /* steady; when draining */
@@ -93,7 +101,8 @@ start(struct supervisor *s, struct child *c)
 	c->slot->started_us = clock_wall_us();
 	c->started_us = clock_steady_us();
 	c->start_at_us = 0;
-	c->told_to_stop = false;
+	c->told_to_stop = c->stuck = false;
+	heartbeat(c->slot, 0);
 	pid = fork();
 	if (pid < 0) {
 		log_error("cannot fork", LOG_STR("role", c->role->name), LOG_STR("error", strerror(errno)));
@@ -108,6 +117,7 @@ start(struct supervisor *s, struct child *c)
 		if (getppid() != master)
 			_exit(EXIT_FAILED);
 		close(s->signal_fd);
+		notify_close(&s->notify);
 		signal(SIGINT, SIG_IGN); /* the terminal's Ctrl-C is for the master, which then drains in order */
 		(void)snprintf(name, sizeof name, "%s-%u", c->role->name, c->index);
 		prctl(PR_SET_NAME, name);
@@ -154,6 +164,7 @@ begin_drain(struct supervisor *s, const char *why)
 	for (uint32_t i = 0; i < s->child_count; i++)
 		if (!last_role(s, &s->children[i]))
 			s->children[i].start_at_us = 0;
+	notify_send(&s->notify, "STOPPING=1\nSTATUS=draining: %s", why);
 	log_info("draining", LOG_STR("reason", why), LOG_UINT("events_waiting", segment_events_waiting(s->segment)));
 }
 
@@ -164,8 +175,11 @@ obituary(struct supervisor *s, struct child *c, int status)
 	bool signalled = WIFSIGNALED(status);
 	int code = signalled ? WTERMSIG(status) : WEXITSTATUS(status);
 	bool asked = c->told_to_stop && !signalled && code == 0;
+	const char *cause = c->stuck ? "stuck" : "exit";
 	pid_t pid = c->pid;
 
+	if (signalled && !c->stuck)
+		cause = strsignal(code);
 	c->pid = 0;
 	c->slot->pid = 0;
 	c->slot->state = PROCESS_DOWN;
@@ -191,7 +205,7 @@ obituary(struct supervisor *s, struct child *c, int status)
 	c->start_at_us = wait_ms == 0 ? 0 : clock_steady_us() + (int64_t)wait_ms * 1000;
 	counter_add(c->slot, COUNTER_RESTARTS, 1);
 	log_error("process died", LOG_STR("role", c->role->name), LOG_UINT("index", c->index), LOG_INT("child", pid),
-	    LOG_STR("cause", signalled ? strsignal(code) : "exit"), LOG_INT(signalled ? "signal" : "exit_code", code),
+	    LOG_STR("cause", cause), LOG_INT(signalled ? "signal" : "exit_code", code),
 	    LOG_INT("lived_ms", lived_us / 1000), LOG_UINT("restart_in_ms", wait_ms));
 	if (c->short_lives >= RESTART_BUDGET && !s->draining) {
 		log_error("restart budget used up: the process does not live for a second; giving up",
@@ -217,6 +231,10 @@ static void
 on_hup(struct supervisor *s)
 {
 	log_info("SIGHUP: reopening files, replacing processes one by one");
+	if (s->ready) {
+		s->reloading = true;
+		notify_send(&s->notify, "RELOADING=1\nMONOTONIC_USEC=%lld", (long long)clock_steady_us());
+	}
 	for (uint32_t i = 0; i < s->child_count; i++)
 		if (!s->children[i].role->rolls_on_hup)
 			tell(&s->children[i], SIGHUP);
@@ -282,6 +300,42 @@ roll(struct supervisor *s)
 		s->rolled_pid = 0;
 		s->rolling++;
 	}
+	if (s->reloading)
+		notify_send(&s->notify, "READY=1");
+	s->reloading = false;
+}
+
+/*
+ * Ends processes that should have said that they live. When the master itself has not looked for long (the whole tree was
+ * stopped, or the machine) nobody can be blamed: all get the time once more.
+ */
+static void
+end_stuck(struct supervisor *s, int64_t now)
+{
+	uint32_t after = s->config->stuck_after_seconds;
+
+	if (now - s->looked_us > 2 * 1000 * (int64_t)heartbeat_period_ms(after))
+		s->granted_us = now;
+	s->looked_us = now;
+	for (uint32_t i = 0; i < s->child_count; i++) {
+		struct child *c = &s->children[i];
+
+		if (c->pid == 0 || c->stuck || s->killed || !heartbeat_missed(c->slot, after, s->granted_us, now))
+			continue;
+		c->stuck = true;
+		log_error("process is stuck: killing it", LOG_STR("role", c->role->name), LOG_UINT("index", c->index),
+		    LOG_INT("child", c->pid), LOG_STR("option", "STUCK_AFTER_SECONDS"));
+		tell(c, SIGKILL);
+	}
+}
+
+static void
+feed_watchdog(struct supervisor *s, int64_t now)
+{
+	if (s->notify.watchdog_us == 0 || now < s->watchdog_at_us)
+		return;
+	s->watchdog_at_us = now + s->notify.watchdog_us / 2; /* as sd_watchdog_enabled(3) recommends */
+	notify_send(&s->notify, "WATCHDOG=1");
 }
 
 /* Tells the processes whose turn it is to stop. Returns false when none are left. */
@@ -320,23 +374,27 @@ log_when_ready(struct supervisor *s)
 		if (s->children[i].slot->state != PROCESS_READY)
 			return;
 	s->ready = true;
+	notify_send(&s->notify, "READY=1\nSTATUS=serving on %s port %u, storage %s", s->config->host, s->config->port,
+	    storage_name(s->config->storage));
 	log_info("ready", LOG_STR("host", s->config->host), LOG_UINT("port", s->config->port),
 	    LOG_STR("storage", storage_name(s->config->storage)),
 	    LOG_STR("ack", s->config->ack == ACK_DURABLE ? "durable" : "queued"),
 	    LOG_UINT("acceptors", s->segment->acceptors), LOG_UINT("writers", s->segment->writers));
 }
 
-/* Milliseconds until the next thing that is due by the clock, -1 for never. */
+/* Milliseconds until the next thing that is due by the clock: at the latest, a look at the heartbeats. */
 static int
 time_to_next(const struct supervisor *s, int64_t now)
 {
-	int64_t next = s->draining && !s->killed ? s->deadline_us : INT64_MAX;
+	int64_t next = now + 1000 * (int64_t)heartbeat_period_ms(s->config->stuck_after_seconds);
 
+	if (s->draining && !s->killed && s->deadline_us < next)
+		next = s->deadline_us;
+	if (s->notify.watchdog_us != 0 && s->watchdog_at_us < next)
+		next = s->watchdog_at_us;
 	for (uint32_t i = 0; i < s->child_count; i++)
 		if (s->children[i].start_at_us != 0 && s->children[i].start_at_us < next)
 			next = s->children[i].start_at_us;
-	if (next == INT64_MAX)
-		return -1;
 	return next <= now ? 0 : (int)((next - now + 999) / 1000);
 }
 
@@ -348,6 +406,8 @@ supervise(
 	    .roles = roles, .role_count = count, .context = context, .config = config, .segment = segment};
 
 	s.signal_fd = signals_open(true);
+	notify_open(&s.notify);
+	s.looked_us = clock_steady_us();
 	for (uint32_t r = 0; r < count; r++)
 		s.child_count += roles[r].count;
 	s.rolling = s.child_count;
@@ -369,6 +429,8 @@ supervise(
 		uint64_t announced;
 		int signo;
 
+		end_stuck(&s, now);
+		feed_watchdog(&s, now);
 		start_what_is_due(&s, now);
 		if (s.draining) {
 			if (!drain(&s, now))
@@ -391,6 +453,7 @@ supervise(
 	uint64_t left = segment_events_waiting(segment);
 
 	free(s.children);
+	notify_close(&s.notify);
 	close(s.signal_fd);
 	if (left > 0) {
 		log_warning("stopped with events in the ring file: the next start stores them",

@@ -16,7 +16,10 @@ struct role {
 	const char *name; /* "acceptor" */
 	uint32_t count;
 	uint32_t first_slot; /* of its processes in the segment */
-	/* Runs in the child, signals blocked, stdin and stdout as inherited. Its result is the exit code. */
+	/*
+	 * Runs in the child, signals blocked, stdin and stdout as inherited. Its result is the exit code. Says that it
+	 * lives by heartbeat() (shm/heartbeat.h), or is killed and replaced.
+	 */
 	int (*run)(void *context, uint32_t index);
 	bool rolls_on_hup; /* HUP replaces its processes one by one; otherwise HUP is passed on to them */
 };

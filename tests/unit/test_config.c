@@ -36,6 +36,7 @@ test_defaults(void **state)
 	assert_int_equal(config.max_event_bytes, 4 << 20);
 	assert_int_equal(config.max_batch_events, 10000);
 	assert_int_equal(config.drain_timeout_seconds, 25);
+	assert_int_equal(config.stuck_after_seconds, 60);
 	assert_int_equal(config.jsonl_rotate_bytes, 0);
 	assert_true(config.auto_migrate);
 	assert_int_equal(config.partitions_ahead, 3);

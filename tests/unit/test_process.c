@@ -12,6 +12,7 @@
 
 #include "segment_fixture.h"
 #include "server/process.h"
+#include "shm/heartbeat.h"
 
 static int
 fail_at_once(void *context, uint32_t index)
@@ -32,8 +33,20 @@ stop_the_master_then_wait(void *context, uint32_t index)
 	}
 }
 
+/* The context is the segment. */
 static int
-supervise_one(int (*run)(void *, uint32_t))
+hang_once(void *context, uint32_t index)
+{
+	const struct segment *segment = context;
+
+	while (segment_counter_sum(segment, COUNTER_RESTARTS) == 0)
+		;
+	heartbeat(segment_acceptor(segment, index), 20);
+	return stop_the_master_then_wait(context, index);
+}
+
+static int
+supervise_one(int (*run)(void *, uint32_t), uint32_t stuck_after_seconds)
 {
 	struct config config = ring_config(1, 1, 1 << 20);
 	static char host[] = "127.0.0.1";
@@ -42,11 +55,12 @@ supervise_one(int (*run)(void *, uint32_t))
 
 	config.host = host;
 	config.drain_timeout_seconds = 20;
+	config.stuck_after_seconds = stuck_after_seconds;
 	segment = ring_open(&config);
 
 	const struct role roles[] = {{.name = "acceptor", .count = 1, .first_slot = 0, .run = run}};
 
-	code = supervise(roles, 1, NULL, &config, &segment);
+	code = supervise(roles, 1, &segment, &config, &segment);
 	ring_close(&segment);
 	return code;
 }
@@ -54,13 +68,19 @@ supervise_one(int (*run)(void *, uint32_t))
 static void
 test_a_process_that_never_lives_ends_the_service(void **state)
 {
-	assert_int_equal(supervise_one(fail_at_once), EXIT_FAILED);
+	assert_int_equal(supervise_one(fail_at_once, 0), EXIT_FAILED);
 }
 
 static void
 test_term_drains(void **state)
 {
-	assert_int_equal(supervise_one(stop_the_master_then_wait), EXIT_DRAINED);
+	assert_int_equal(supervise_one(stop_the_master_then_wait, 0), EXIT_DRAINED);
+}
+
+static void
+test_an_endless_loop_is_ended_and_its_process_replaced(void **state)
+{
+	assert_int_equal(supervise_one(hang_once, 1), EXIT_DRAINED);
 }
 
 int
@@ -69,6 +89,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    RING_TEST(test_a_process_that_never_lives_ends_the_service),
 	    RING_TEST(test_term_drains),
+	    RING_TEST(test_an_endless_loop_is_ended_and_its_process_replaced),
 	};
 
 	return cmocka_run_group_tests(tests, ring_make_directory, ring_remove_directory);

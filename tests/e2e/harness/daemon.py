@@ -56,6 +56,8 @@ class Daemon:
         self.directory = directory
         self.options = options
         self.arguments = []
+        self.launcher = []  # a command that becomes hooksd
+        self.pass_fds = ()
         self.ready_pattern = READY
         self.log_path = directory / "hooksd.log"
         self.log_start = 0  # where the log of the running process begins
@@ -78,13 +80,15 @@ class Daemon:
         with open(self.log_path, "ab") as log:
             self.log_start = log.tell()
             self.process = subprocess.Popen(
-                ["setpriv", "--pdeathsig", "TERM", BUILD_DIR / "hooksd", *self.arguments],  # if the tests are killed
+                ["setpriv", "--pdeathsig", "TERM",  # if the tests are killed
+                 *self.launcher, BUILD_DIR / "hooksd", *self.arguments],
                 env=clean_environment(self.options),
                 cwd=self.directory,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
+                pass_fds=self.pass_fds,
             )
         self.pid = self.process.pid
 

@@ -1,0 +1,119 @@
+"""Processes that hang instead of dying, and masters that are one too many."""
+
+import os
+import signal
+import threading
+import time
+
+import pytest
+
+from harness.events import differences, expected, from_jsonl, minimal, random_events
+from harness.load import Load
+from harness.waiting import PATIENCE, wait_until
+
+# A sanitized daemon may well be silent for a second.
+STUCK_AFTER = PATIENCE
+
+
+def stop_and_wait_for_successor(daemon, role):
+    before = daemon.pids(role)
+    os.kill(before[0], signal.SIGSTOP)
+
+    def replaced():
+        now = daemon.pids(role)
+        return len(now) == len(before) and before[0] not in now
+
+    wait_until(replaced, f"a new {role}")
+    return before[0]
+
+
+def let_pass(seconds):
+    """The one thing that cannot be waited for otherwise: that enough time has passed for something not to happen."""
+    end = time.monotonic() + seconds
+    wait_until(lambda: time.monotonic() > end, "time to pass", seconds + 1)
+
+
+@pytest.mark.parametrize("role", ["acceptor", "writer"])
+@pytest.mark.parametrize("storage", ["jsonl", "postgres"])
+def test_a_stopped_child_is_replaced_and_nothing_is_lost(request, hooksd, role, storage):
+    database = request.getfixturevalue("database") if storage == "postgres" else None
+    daemon = hooksd(database, WRITERS=2 if database else 1, STUCK_AFTER_SECONDS=STUCK_AFTER)
+    load = Load(daemon, random_events(3000, sessions=8, seed=11), batch=20)
+    with load:
+        load.wait_acknowledged(500)
+        stuck = stop_and_wait_for_successor(daemon, role)
+    obituary = next(line for line in daemon.log().splitlines() if "process died" in line)
+    assert f"role={role}" in obituary
+    assert f"child={stuck}" in obituary
+    assert "cause=stuck signal=9" in obituary
+    assert daemon.log().count("process is stuck") == 1
+    stored = database.events() if database else [from_jsonl(line) for line in daemon.jsonl_events()]
+    if role == "acceptor" and not database:
+        stored = load.without_repeats(stored)
+    assert differences([expected(event) for event in load.events()], stored) == []
+
+
+def test_after_a_stop_of_the_whole_tree_nobody_is_blamed(hooksd):
+    daemon = hooksd(ACCEPTORS=2, STUCK_AFTER_SECONDS=STUCK_AFTER)
+    acceptors, writers = daemon.pids("acceptor"), daemon.pids("writer")
+    os.killpg(daemon.pid, signal.SIGSTOP)
+    let_pass(2 * STUCK_AFTER)
+    os.killpg(daemon.pid, signal.SIGCONT)
+    # The replacement of one that is stuck says that the master has looked at all of them since.
+    assert stop_and_wait_for_successor(daemon, "acceptor") == acceptors[0]
+    assert daemon.pids("acceptor")[1] == acceptors[1]
+    assert daemon.pids("writer") == writers
+    assert daemon.log().count("process died") == 1
+    assert daemon.post_event(minimal()).status == 202
+
+
+def test_a_writer_that_waits_for_its_store_is_not_stuck(database, hooksd):
+    """It keeps saying that it lives: a statement has its own time, whatever STUCK_AFTER_SECONDS says."""
+    daemon = hooksd(database, WRITERS=1, STUCK_AFTER_SECONDS=1)
+    writers = daemon.pids("writer")
+    answers = []
+    with database.server.connect(database.name) as connection:
+        with connection.transaction():
+            connection.execute("LOCK TABLE hook_events")
+            sender = threading.Thread(target=lambda: answers.append(daemon.post_event(minimal()).status))
+            sender.start()
+            waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+            wait_until(lambda: database.value(waiting) == 1, "the writer to wait for the lock")
+            let_pass(2)
+            assert answers == []
+    sender.join()
+    assert answers == [202]
+    assert daemon.pids("writer") == writers
+    assert "stuck" not in daemon.log()
+
+
+def test_a_writer_that_is_stuck_while_draining_is_replaced(hooksd):
+    daemon = hooksd(ACK="queued", STUCK_AFTER_SECONDS=STUCK_AFTER)
+    os.kill(daemon.pids("writer")[0], signal.SIGSTOP)
+    assert daemon.post_batch([minimal()] * 100).status == 202
+    daemon.stop()
+    assert len(daemon.jsonl_lines()) == 100
+    assert "cause=stuck" in daemon.log()
+
+
+def test_a_second_master_on_the_same_data_is_refused(make_hooksd, tmp_path):
+    first = make_hooksd(DATA_DIR=tmp_path / "data").start()
+    assert (tmp_path / "data" / "lock").read_text() == f"{first.pid}\n"
+    second = make_hooksd(DATA_DIR=tmp_path / "data")
+    second.spawn()
+    second.wait_exit(1)
+    assert f"DATA_DIR={tmp_path}/data is in use by another hooksd (master pid {first.pid})" in second.log()
+    assert first.post_event(minimal()).status == 202
+    first.kill()
+    second.start()
+    assert second.post_event(minimal()).status == 202
+
+
+def test_a_data_directory_that_cannot_be_made_is_told_at_start(make_hooksd, tmp_path):
+    (tmp_path / "file").write_text("not a directory")
+    daemon = make_hooksd(DATA_DIR=tmp_path / "file" / "data")
+    daemon.spawn()
+    daemon.wait_exit(1)
+    assert "DATA_DIR" in daemon.log()
+    assert f"{tmp_path}/file" in daemon.log()
+    assert not os.path.exists(daemon.options["RING_PATH"])
