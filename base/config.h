@@ -41,6 +41,8 @@ struct config {
 	uint32_t stuck_after_seconds; /* 0: never */
 	uint64_t jsonl_rotate_bytes; /* 0: never */
 	bool auto_migrate;
+	uint64_t spool_max_bytes; /* of all writers together */
+	uint32_t spool_after_ms; /* 0: at once */
 	uint32_t partitions_ahead; /* months after this one, 0..PARTITIONS_AHEAD_MAX */
 };
 

@@ -61,6 +61,14 @@ const struct option option_table[OPTION_COUNT] = {
 	[OPTION_DATA_DIR] = {
 		.name = "DATA_DIR", .type = OPTION_TYPE_DIRECTORY, FIELD(data_dir),
 		.initial = ".agentic/hooksd", .help = "the service's own files"},
+	[OPTION_SPOOL_AFTER_MS] = {
+		.name = "SPOOL_AFTER_MS", .type = OPTION_TYPE_NUMBER, .unit = "ms", FIELD(spool_after_ms),
+		.least = 0, .most = 3600000,
+		.initial = "1000", .help = "wait for PostgreSQL before spooling"},
+	[OPTION_SPOOL_MAX_BYTES] = {
+		.name = "SPOOL_MAX_BYTES", .type = OPTION_TYPE_SIZE, FIELD(spool_max_bytes),
+		.least = 1 * MIB, .most = 64 * 1024 * GIB,
+		.initial = "1GiB", .help = "most that is spooled meanwhile"},
 	[OPTION_RING_PATH] = {
 		.name = "RING_PATH", .type = OPTION_TYPE_FILE, FIELD(ring_path),
 		.initial_text = "/dev/shm/hooksd-PORT.ring", .help = "the shared ring's file"},

@@ -26,4 +26,8 @@ int command_migrate(const struct config *config, char *const *words);
 int command_deadletter(const struct config *config, char *const *words);
 extern const char command_deadletter_usage[];
 
+/* Lists and verifies the spool's files in DATA_DIR. */
+int command_spool(const struct config *config, char *const *words);
+extern const char command_spool_usage[];
+
 #endif

@@ -16,6 +16,7 @@ static const struct command {
     {"migrate", command_migrate, "bring the schema in DATABASE_URL to this version; safe to run at any time"},
     {"deadletter", command_deadletter, "list, show, retry and export the events that PostgreSQL refused",
 	command_deadletter_usage},
+    {"spool", command_spool, "list and verify the events that wait for PostgreSQL in DATA_DIR", command_spool_usage},
 };
 
 #define WORDS_MAX 3

@@ -19,7 +19,7 @@ state_name(uint32_t state)
 static const char *
 store_name(uint32_t state)
 {
-	static const char *const names[] = {"connecting", "ready", "away"};
+	static const char *const names[] = {"connecting", "ready", "away", "spooling"};
 
 	return state < sizeof names / sizeof *names ? names[state] : "unknown";
 }
@@ -81,6 +81,8 @@ command_status(const struct config *config, char *const *words)
 	printf("\nCOUNTERS\n");
 	for (int c = 0; c < COUNTERS; c++)
 		printf("%-28s %12" PRIu64 "\n", counter_table[c].name, segment_counter_sum(&segment, c));
+	for (int l = 0; l < LEVELS; l++)
+		printf("%-28s %12" PRIu64 "\n", level_table[l].name, segment_level_sum(&segment, l));
 	segment_close(&segment);
 	return COMMAND_OK;
 }

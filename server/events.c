@@ -115,12 +115,36 @@ busy(struct acceptor *acceptor, h2o_req_t *req, const char *text)
 	reply_busy(req, text);
 }
 
+/* Answers the requests of one lane whose events are stored or spooled. Returns whether there was one. */
+static bool
+answer_lane(struct acceptor *acceptor, uint32_t writer)
+{
+	const struct lane *lane = &acceptor->lanes[writer];
+	struct pending_queue *queue = &acceptor->pending[writer];
+	uint32_t released;
+	bool any = false;
+
+	if (queue->count == 0)
+		return false;
+	released = lane_released(lane);
+	while (pending_due(queue, released)) {
+		struct pending item = pending_pop(queue);
+
+		accepted(acceptor, item.request, item.events, lane_spooled(lane, item.position) ? "spooled" : "stored");
+		any = true;
+	}
+	return any;
+}
+
 static void
 publish(struct acceptor *acceptor, h2o_req_t *req, uint32_t writer, const struct decode_result *result)
 {
 	bool durable = acceptor->config->ack == ACK_DURABLE;
 	uint32_t position;
 
+	/* The parcel may take the descriptor of one whose request waits yet, and that one still has to tell its fate. */
+	if (durable)
+		(void)answer_lane(acceptor, writer);
 	/* Counted first: whoever sees the events stored has seen them received. */
 	counter_add(acceptor->slot, COUNTER_RECEIVED, result->events);
 	counter_add(acceptor->slot, COUNTER_SANITISED, result->sanitised);
@@ -134,8 +158,8 @@ publish(struct acceptor *acceptor, h2o_req_t *req, uint32_t writer, const struct
 }
 
 /*
- * Whether events for that writer are taken. ACK=durable: only while the store is there, because an acknowledgement could
- * not be given. ACK=queued: the ring bridges an outage, but not a store that has never been reached, which is a mistake
+ * Whether events for that writer are taken. ACK=durable: only while the store or the spool takes them, because else an
+ * acknowledgement could not be given. ACK=queued: the ring bridges an outage, but not a store that has never been reached, which is a mistake
  * in the configuration that must not look like success.
  */
 static bool
@@ -143,7 +167,8 @@ store_lets_in(const struct acceptor *acceptor, uint32_t writer)
 {
 	uint32_t state = ck_pr_load_32(&segment_writer(acceptor->segment, writer)->store_state);
 
-	return state == STORE_READY || (acceptor->config->ack == ACK_QUEUED && state == STORE_AWAY);
+	return state == STORE_READY || state == STORE_SPOOLING ||
+	       (acceptor->config->ack == ACK_QUEUED && state == STORE_AWAY);
 }
 
 static void
@@ -213,20 +238,9 @@ events_answer(struct acceptor *acceptor)
 {
 	bool any = false;
 
-	for (uint32_t w = 0; w < acceptor->segment->writers; w++) {
-		struct pending_queue *queue = &acceptor->pending[w];
-		uint32_t released;
-
-		if (queue->count == 0)
-			continue;
-		released = lane_released(&acceptor->lanes[w]);
-		while (pending_due(queue, released)) {
-			struct pending item = pending_pop(queue);
-
-			accepted(acceptor, item.request, item.events, "stored");
+	for (uint32_t w = 0; w < acceptor->segment->writers; w++)
+		if (answer_lane(acceptor, w))
 			any = true;
-		}
-	}
 	return any;
 }
 

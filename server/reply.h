@@ -35,7 +35,7 @@ void reply_invalid(h2o_req_t *req, const struct decode_result *result);
 /* 413 that says which event and which limit. */
 void reply_too_large(h2o_req_t *req, const struct decode_error *error);
 
-/* 202 {"accepted":N,"message":...} and X-Hooks-Ack: what was reached ("stored", "queued"). */
+/* 202 {"accepted":N,"message":...} and X-Hooks-Ack: what was reached ("stored", "spooled", "queued"). */
 void reply_accepted(h2o_req_t *req, uint32_t events, const char *reached);
 
 #endif

@@ -12,14 +12,16 @@
 #include "server/openapi.h"
 #include "server/reply.h"
 
-/* The first writer whose store is not ready, or NULL. */
+/* The first writer whose store is not ready, or NULL; a spool will do if that is said. */
 static const struct process_slot *
-troubled_writer(const struct acceptor *acceptor)
+troubled_writer(const struct acceptor *acceptor, bool spool_will_do)
 {
 	for (uint32_t w = 0; w < acceptor->segment->writers; w++) {
 		const struct process_slot *slot = segment_writer(acceptor->segment, w);
 
-		if (ck_pr_load_32(&slot->store_state) != STORE_READY)
+		uint32_t state = ck_pr_load_32(&slot->store_state);
+
+		if (state != STORE_READY && !(spool_will_do && state == STORE_SPOOLING))
 			return slot;
 	}
 	return NULL;
@@ -28,14 +30,20 @@ troubled_writer(const struct acceptor *acceptor)
 static const char *
 trouble_text(const struct process_slot *slot)
 {
-	return ck_pr_load_32(&slot->store_state) == STORE_AWAY ? "the store is away, reconnecting"
-							       : "the store has not been reached yet";
+	switch (ck_pr_load_32(&slot->store_state)) {
+	case STORE_SPOOLING:
+		return "the store is away, reconnecting; events go to the spool";
+	case STORE_AWAY:
+		return "the store is away, reconnecting";
+	default:
+		return "the store has not been reached yet";
+	}
 }
 
 void
 status_health(struct acceptor *acceptor, h2o_req_t *req)
 {
-	const struct process_slot *troubled = troubled_writer(acceptor);
+	const struct process_slot *troubled = troubled_writer(acceptor, false);
 	cJSON *tree = cJSON_CreateObject();
 
 	cJSON_AddStringToObject(tree, "status", troubled == NULL ? "healthy" : "degraded");
@@ -55,12 +63,12 @@ status_livez(struct acceptor *acceptor, h2o_req_t *req)
 void
 status_readyz(struct acceptor *acceptor, h2o_req_t *req)
 {
-	const struct process_slot *troubled = troubled_writer(acceptor);
+	const struct process_slot *refusing = troubled_writer(acceptor, true);
 
 	if (ck_pr_load_32(&acceptor->segment->header->draining) != 0)
 		reply_error(req, 503, "draining");
-	else if (troubled != NULL)
-		reply_error(req, 503, trouble_text(troubled));
+	else if (refusing != NULL)
+		reply_error(req, 503, trouble_text(refusing));
 	else
 		reply_text(req, 200, "text/plain; charset=utf-8", "ok\n", 3);
 }
@@ -103,6 +111,15 @@ write_gauges(FILE *out, const struct segment *segment)
 }
 
 static void
+write_levels(FILE *out, const struct segment *segment)
+{
+	for (int l = 0; l < LEVELS; l++) {
+		family(out, level_table[l].name, "gauge", level_table[l].help);
+		fprintf(out, "hooks_%s %" PRIu64 "\n", level_table[l].name, segment_level_sum(segment, l));
+	}
+}
+
+static void
 write_ring(FILE *out, const struct segment *segment)
 {
 	uint64_t used = 0;
@@ -140,6 +157,7 @@ status_prometheus(struct acceptor *acceptor, h2o_req_t *req)
 	family(out, "uptime_seconds", "gauge", "Seconds since the master started.");
 	fprintf(out, "hooks_uptime_seconds %.3f\n", uptime_seconds(acceptor));
 	write_ring(out, acceptor->segment);
+	write_levels(out, acceptor->segment);
 	write_gauges(out, acceptor->segment);
 	for (uint32_t w = 0; w < acceptor->segment->writers; w++)
 		ready += ck_pr_load_32(&segment_writer(acceptor->segment, w)->store_state) == STORE_READY;

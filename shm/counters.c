@@ -16,6 +16,12 @@ const struct counter_info gauge_table[GAUGES] = {
 #undef X
 };
 
+const struct counter_info level_table[LEVELS] = {
+#define X(symbol, name, help) {name, help},
+    LEVEL_LIST(X)
+#undef X
+};
+
 void
 counter_add(struct process_slot *slot, enum counter counter, uint64_t n)
 {
@@ -29,6 +35,22 @@ segment_counter_sum(const struct segment *segment, enum counter counter)
 
 	for (uint32_t i = 0; i < segment->acceptors + segment->writers; i++)
 		sum += ck_pr_load_64(&segment->processes[i].counters[counter]);
+	return sum;
+}
+
+void
+level_set(struct process_slot *slot, enum level level, uint64_t value)
+{
+	ck_pr_store_64(&slot->levels[level], value);
+}
+
+uint64_t
+segment_level_sum(const struct segment *segment, enum level level)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t i = 0; i < segment->acceptors + segment->writers; i++)
+		sum += ck_pr_load_64(&segment->processes[i].levels[level]);
 	return sum;
 }
 

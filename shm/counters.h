@@ -1,7 +1,7 @@
 /*
  * The numbers every process keeps in its own slot of the segment, so that any acceptor can answer for all of them, and
- * a process that dies takes nothing with it: counters, which are summed, and gauges, of which the newest counts. One
- * list each makes the enum and the table that metrics, status and tests read.
+ * a process that dies takes nothing with it: counters and levels, which are summed, and gauges, of which the newest
+ * counts. One list each makes the enum and the table that metrics, status and tests read.
  */
 #ifndef SHM_COUNTERS_H
 #define SHM_COUNTERS_H
@@ -15,6 +15,7 @@
 	X(DUPLICATES, "events_duplicate_total", "Events the store already had, by event_id and day.")                  \
 	X(DEAD_LETTERED, "events_dead_lettered_total", "Events the store refused for good, kept as dead letters.")     \
 	X(DAMAGED, "events_damaged_total", "Records on the ring that failed their checksum and were skipped.")         \
+	X(SPOOLED, "events_spooled_total", "Events written to the spool because the store was away.")                  \
 	X(SANITISED, "events_sanitised_total", "Events with NaN, NUL or lone surrogates replaced or marked.")          \
 	X(STORAGE_ERRORS, "storage_errors_total", "Failed attempts to reach the store or to write to it.")             \
 	X(REQUESTS_ACCEPTED, "requests_accepted_total", "Event requests answered with 202.")                           \
@@ -46,6 +47,19 @@ enum gauge {
 	    GAUGES
 };
 
+/* What every writer holds at the moment; summed. */
+#define LEVEL_LIST(X)                                                                                                  \
+	X(SPOOL_EVENTS, "spool_events", "Events in the spool that are not in the store yet.")                          \
+	X(SPOOL_BYTES, "spool_bytes", "Bytes of the spool's files.")                                                   \
+	X(SPOOL_FILES, "spool_files", "Files of the spool.")
+
+enum level {
+#define X(symbol, name, help) LEVEL_##symbol,
+	LEVEL_LIST(X)
+#undef X
+	    LEVELS
+};
+
 struct counter_info {
 	const char *name;
 	const char *help;
@@ -53,5 +67,6 @@ struct counter_info {
 
 extern const struct counter_info counter_table[COUNTERS];
 extern const struct counter_info gauge_table[GAUGES];
+extern const struct counter_info level_table[LEVELS];
 
 #endif

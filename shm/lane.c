@@ -70,7 +70,7 @@ lane_valid(const struct lane *lane, uint32_t slot_count)
 	for (uint32_t i = 0; i < depth; i++) {
 		const struct lane_descriptor *d = slot(lane, ring->c_head + i);
 
-		if (d->events == 0 || d->bytes == 0 || d->bytes % 8 != 0 || d->end - end != d->bytes)
+		if ((d->events & ~LANE_SPOOLED) == 0 || d->bytes == 0 || d->bytes % 8 != 0 || d->end - end != d->bytes)
 			return false;
 		end = d->end;
 	}
@@ -109,7 +109,7 @@ lane_publish(const struct lane *lane, size_t bytes, uint32_t events)
 	struct lane_descriptor *d = ck_ring_enqueue_reserve_spsc_descriptor(ring, lane->slots);
 
 	assert(d != NULL); /* lane_reserve() saw a free slot, and only this process fills slots */
-	assert(bytes > 0 && bytes % 8 == 0 && bytes <= UINT32_MAX && events > 0);
+	assert(bytes > 0 && bytes % 8 == 0 && bytes <= UINT32_MAX && events > 0 && events < LANE_SPOOLED);
 	d->end = slot(lane, ring->p_tail - 1)->end + bytes;
 	d->bytes = (uint32_t)bytes;
 	d->events = events;
@@ -134,9 +134,28 @@ lane_peek(const struct lane *lane, uint32_t position, struct parcel *parcel)
 
 	d = slot(lane, position);
 	parcel->length = d->bytes;
-	parcel->events = d->events;
+	parcel->events = ck_pr_load_32(&d->events) & ~LANE_SPOOLED;
 	parcel->bytes = lane->arena + (d->end - d->bytes) % lane->arena_bytes;
 	return true;
+}
+
+bool
+lane_spooled(const struct lane *lane, uint32_t position)
+{
+	TAKES_OVER(&lane->control->ring.c_head);
+	return (ck_pr_load_32(&slot(lane, position - 1)->events) & LANE_SPOOLED) != 0;
+}
+
+void
+lane_mark(const struct lane *lane, uint32_t position, bool spooled)
+{
+	for (uint32_t at = lane->control->ring.c_head; at != position; at++) {
+		uint32_t *events = &slot(lane, at)->events;
+
+		/* A writer that died between its mark and its release may have left another one. */
+		if (((*events & LANE_SPOOLED) != 0) != spooled)
+			ck_pr_store_32(events, *events ^ LANE_SPOOLED);
+	}
 }
 
 void

@@ -30,8 +30,11 @@
 struct lane_descriptor {
 	uint64_t end; /* free-running byte position after the parcel */
 	uint32_t bytes; /* of the parcel, a multiple of 8 */
-	uint32_t events; /* records in it */
+	uint32_t events; /* records in it, and LANE_SPOOLED */
 };
+
+/* Set by the consumer before it releases the parcel: its records went to the spool and not to the store. */
+#define LANE_SPOOLED 0x80000000u
 
 /* What stands in the segment for a lane. sizeof(ck_ring_t) is 136: padded, so that neighbours share no cache line. */
 struct lane_control {
@@ -76,6 +79,13 @@ char *lane_reserve(const struct lane *lane, size_t *available);
  */
 uint32_t lane_publish(const struct lane *lane, size_t bytes, uint32_t events);
 
+/*
+ * Whether the parcel of that position (what lane_publish() returned; released by now) went to the spool. Only the
+ * producer overwrites descriptors, and only released ones: so it can ask for every parcel that lane_released() showed
+ * as released until it publishes again, and must ask before.
+ */
+bool lane_spooled(const struct lane *lane, uint32_t position);
+
 /* ---- consumer ---- */
 
 struct parcel {
@@ -89,6 +99,9 @@ struct parcel {
  * published yet. The parcel's bytes stay valid until it is released.
  */
 bool lane_peek(const struct lane *lane, uint32_t position, struct parcel *parcel);
+
+/* Notes for the producer whether the parcels not released below position are in the spool (or in the store). */
+void lane_mark(const struct lane *lane, uint32_t position, bool spooled);
 
 /* Releases every parcel below position for good: the producer may overwrite them. */
 void lane_release(const struct lane *lane, uint32_t position);

@@ -35,6 +35,16 @@ record_seal(struct record *record)
 	return length;
 }
 
+size_t
+record_claims(const void *bytes)
+{
+	const struct record *record = bytes;
+
+	if (record->length < sizeof *record || record->length % 8 != 0 || record->version != RECORD_VERSION)
+		return 0;
+	return record_size(variable_bytes(record)) == record->length ? record->length : 0;
+}
+
 bool
 record_check(const void *bytes, size_t available)
 {
@@ -42,9 +52,7 @@ record_check(const void *bytes, size_t available)
 
 	if (available < sizeof *record)
 		return false;
-	if (record->length < sizeof *record || record->length % 8 != 0 || record->length > available)
-		return false;
-	if (record->version != RECORD_VERSION || record_size(variable_bytes(record)) != record->length)
+	if (record_claims(bytes) == 0 || record->length > available)
 		return false;
 	return record->crc32c == crc32c((const char *)bytes + CRC_START, record->length - CRC_START);
 }

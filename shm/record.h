@@ -76,6 +76,12 @@ size_t record_seal(struct record *record);
  */
 bool record_check(const void *bytes, size_t available);
 
+/*
+ * The length that the header at bytes (64 readable ones) claims, if its numbers agree with each other, else 0. Says
+ * nothing of the rest: for whoever has to decide how much to read before record_check().
+ */
+size_t record_claims(const void *bytes);
+
 struct span record_string(const struct record *record, enum record_string which);
 struct span record_data(const struct record *record);
 

@@ -22,7 +22,7 @@
 #include "shm/lane.h"
 #include "shm/wake.h"
 
-#define SEGMENT_MAGIC "hooksrg3" /* bump the last digit when this header's structs change */
+#define SEGMENT_MAGIC "hooksrg4" /* bump the last digit when this header's structs change */
 #define SEGMENT_UNFINISHED "hooksrg?" /* stands there while the segment is being made: nothing is in it yet */
 #define PROCESSES_MAX (ACCEPTORS_MAX + WRITERS_MAX)
 
@@ -50,8 +50,11 @@ struct segment_header {
 _Static_assert(sizeof(struct segment_header) <= 4096, "the header has one page");
 
 enum process_state { PROCESS_DOWN = 0, PROCESS_STARTING = 1, PROCESS_READY = 2, PROCESS_DRAINING = 3 };
-/* CONNECTING: not reached since the master started; AWAY: lost since. */
-enum store_state { STORE_CONNECTING = 0, STORE_READY = 1, STORE_AWAY = 2 };
+/*
+ * CONNECTING: not reached since the master started, and no spool of an earlier run says that it is only away; SPOOLING:
+ * lost, the spool takes the events; AWAY: lost, and there is no spool or no room in it.
+ */
+enum store_state { STORE_CONNECTING = 0, STORE_READY = 1, STORE_AWAY = 2, STORE_SPOOLING = 3 };
 
 /* One per acceptor, then one per writer. Written by its process (pid and state: by the master too), read by all. */
 struct process_slot {
@@ -62,6 +65,7 @@ struct process_slot {
 	int64_t started_us; /* wall clock */
 	uint64_t alive_until_us; /* steady clock; see shm/heartbeat.h */
 	uint64_t counters[COUNTERS];
+	uint64_t levels[LEVELS];
 	uint64_t gauges[GAUGES]; /* see gauges_set() */
 	uint64_t gauges_us; /* steady clock, when they were set; 0: never */
 	char store_error[ERROR_TEXT_MAX]; /* writers: why the store is away; "" otherwise */
@@ -124,6 +128,10 @@ void segment_announce(const struct segment *segment, struct process_slot *slot, 
 /* Adds to a counter of this process's slot: single writer, so no locked instruction. Any process reads the sums. */
 void counter_add(struct process_slot *slot, enum counter counter, uint64_t n);
 uint64_t segment_counter_sum(const struct segment *segment, enum counter counter);
+
+/* Sets a level of this process's slot; the sum over all. */
+void level_set(struct process_slot *slot, enum level level, uint64_t value);
+uint64_t segment_level_sum(const struct segment *segment, enum level level);
 
 /* Sets all gauges of this process's slot. segment_gauges() finds the ones that were set last; NULL: none ever were. */
 void gauges_set(struct process_slot *slot, const uint64_t values[GAUGES]);

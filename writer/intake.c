@@ -91,13 +91,14 @@ intake_gather(struct intake *intake)
 }
 
 void
-intake_release(struct intake *intake)
+intake_release(struct intake *intake, bool spooled)
 {
 	for (uint32_t a = 0; a < intake->segment->acceptors; a++) {
 		struct wake acceptor = segment_wake_acceptor(intake->segment, a);
 
 		if (intake->taken[a] == lane_released(&intake->lanes[a]))
 			continue;
+		lane_mark(&intake->lanes[a], intake->taken[a], spooled);
 		lane_release(&intake->lanes[a], intake->taken[a]);
 		wake_up(&acceptor);
 	}

@@ -37,8 +37,8 @@ void intake_close(struct intake *intake);
  */
 bool intake_gather(struct intake *intake);
 
-/* The batch is stored: releases its parcels and wakes the acceptors whose requests it answers. */
-void intake_release(struct intake *intake);
+/* The batch is stored, or spooled: releases its parcels and wakes the acceptors whose requests it answers. */
+void intake_release(struct intake *intake, bool spooled);
 
 /* Whether a parcel waits beyond the batch that was released last. */
 bool intake_pending(const struct intake *intake);

@@ -8,6 +8,7 @@
 #ifndef WRITER_SINK_H
 #define WRITER_SINK_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/config.h"
@@ -24,6 +25,12 @@ struct sink;
 
 struct sink_ops {
 	const char *name;
+
+	/*
+	 * The store is elsewhere: open() may take seconds, and storing a record again is harmless. Such a store gets a
+	 * spool, and open() runs in a thread of its own; no two calls ever run at once.
+	 */
+	bool remote;
 
 	/*
 	 * Makes the store ready: connect, migrate, open, repair; also after a failure. 0: ready. <0: not now, the

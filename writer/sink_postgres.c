@@ -350,6 +350,7 @@ sink_postgres_new(const struct config *config, struct process_slot *slot)
 {
 	static const struct sink_ops ops = {
 	    .name = "postgres",
+	    .remote = true,
 	    .open = postgres_open,
 	    .store = postgres_store,
 	    .upkeep = postgres_upkeep,

@@ -55,8 +55,8 @@ def test_writers_follow_the_primary_and_nothing_acknowledged_is_lost(pair, hooks
         assert 1500 <= acknowledged < 6000
         pair.standby.promote()
         load.wait_acknowledged(acknowledged + 1500)
+    daemon.wait_spool_empty()
     assert differences([expected(event) for event in load.events()], pair.after.events()) == []
-    daemon.wait_store_ready()
     assert daemon.get("/health").json()["status"] == "healthy"
     assert "not-a-real-secret" not in daemon.whole_log()
 
@@ -66,7 +66,7 @@ def test_what_a_crash_kept_from_the_standby_is_not_acknowledged(pair, hooksd):
     The primary has a batch on its own disk when it crashes, and comes back without its standby. Sent again the batch
     consists of duplicates, and a transaction that changes nothing waits for no standby.
     """
-    daemon = hooksd(DATABASE_URL=pair.url, WRITERS=1)
+    daemon = hooksd(DATABASE_URL=pair.url, WRITERS=1, SPOOL_AFTER_MS=3600000)
     pair.standby.stop()
     replies = []
     sender = threading.Thread(target=lambda: replies.append(daemon.post_event(minimal(session_id="waits"))))

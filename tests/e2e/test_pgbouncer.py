@@ -54,6 +54,8 @@ def loads_on(replicas, seed):
 
 
 def assert_stored_once(replicas, database, loads):
+    for replica in replicas:
+        replica.wait_spool_empty()
     sent = {event["event_id"]: expected(event) for load in loads for event in load.events()}
     assert differences(list(sent.values()), database.events()) == []
     assert all(accounted(metrics(replica)) for replica in replicas)

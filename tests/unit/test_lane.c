@@ -65,6 +65,32 @@ available(const struct lane *lane)
 	return bytes;
 }
 
+/* The fate of each parcel can be told from its release until the producer publishes again, and its count stays right. */
+static void
+test_spooled_parcels_are_marked(void **state)
+{
+	for (EACH_START(start)) {
+		struct lane lane = lane_over_memory(8, PAGE, start, 0);
+
+		for (uint32_t n = 1; n <= 7; n++)
+			assert_true(put(&lane, 8, 'x'));
+		lane_mark(&lane, start + 2, true);
+		lane_release(&lane, start + 2);
+		/* A writer that died before its release has marked what its successor stores. */
+		lane_mark(&lane, start + 5, true);
+		assert_true(lane_valid(&lane, 8));
+		assert_true(holds(&lane, start + 4, 8, 'x'));
+		lane_mark(&lane, start + 7, false);
+		lane_release(&lane, start + 7);
+		for (uint32_t n = 1; n <= 7; n++)
+			assert_int_equal(lane_spooled(&lane, start + n), n <= 2);
+		assert_true(put(&lane, 8, 'y') && put(&lane, 8, 'z'));
+		lane_mark(&lane, start + 9, false);
+		lane_release(&lane, start + 9);
+		assert_false(lane_spooled(&lane, start + 9));
+	}
+}
+
 static void
 test_first_in_first_out(void **state)
 {
@@ -395,6 +421,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_first_in_first_out),
+	    cmocka_unit_test(test_spooled_parcels_are_marked),
 	    cmocka_unit_test(test_full_by_slots),
 	    cmocka_unit_test(test_full_by_bytes),
 	    cmocka_unit_test(test_parcels_are_contiguous_across_the_end),

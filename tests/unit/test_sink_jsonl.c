@@ -116,7 +116,7 @@ carry_on(void)
 	assert_int_equal(sink->ops->open(sink, &err), 0);
 	if (intake_gather(&intake)) {
 		assert_int_equal(sink->ops->store(sink, intake.records, intake.count, &result, &err), 0);
-		intake_release(&intake);
+		intake_release(&intake, false);
 		sink->ops->released(sink);
 	}
 	sink->ops->close(sink);

@@ -93,8 +93,9 @@ class Daemon:
         self.pid = self.process.pid
 
     def wait_store_ready(self):
+        """Not only the spool, which /readyz is content with."""
         try:
-            wait_until(lambda: self.get("/readyz").status == 200, "the store to be ready", 20)
+            wait_until(lambda: self.get("/health").json()["status"] == "healthy", "the store to be ready", 20)
         except AssertionError as error:
             raise AssertionError(f"{error}\n{self.log()[-4000:]}") from None
 
@@ -197,6 +198,15 @@ class Daemon:
             return self.metrics()["events_stored_total"] >= count
 
         wait_until(stored, f"{count} stored events", timeout)
+
+    def spool_files(self):
+        """Names, damage that was set aside included."""
+        return sorted(path.name for path in (self.directory / ".agentic/hooksd/spool").glob("*"))
+
+    def wait_spool_empty(self, timeout=30):
+        """Until everything that was spooled is stored."""
+        self.wait_store_ready()
+        wait_until(lambda: not self.spool_files(), "the spool to be empty", timeout)
 
     def hooksctl(self, *args):
         return run_program("hooksctl", *args, options=self.options, cwd=self.directory)

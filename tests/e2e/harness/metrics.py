@@ -13,4 +13,5 @@ def accounted(numbers):
     """Whether every event that was received has become something."""
     return numbers["events_received_total"] == (
         numbers["events_stored_total"] + numbers["events_duplicate_total"] + numbers["events_dead_lettered_total"]
+        + numbers["spool_events"]
     )

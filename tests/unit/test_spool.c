@@ -1,0 +1,411 @@
+/*
+ * The spool: what was appended is given back in order and once, over restarts, and damage costs only itself. The
+ * system calls that matter can be made to fail: their names in this program stand before the C library's.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "record_fixture.h"
+#include "writer/spool.h"
+
+#define GIB ((uint64_t)1 << 30)
+
+static char data_dir[64], spool_dir[96];
+static struct process_slot slot;
+static struct spool spool;
+static bool found_any;
+static int failing_syncs, failing_writes; /* so many of the next calls fail; a write fails after half of it is done */
+
+int
+fdatasync(int fd)
+{
+	if (failing_syncs > 0) {
+		failing_syncs--;
+		errno = EIO;
+		return -1;
+	}
+	return (int)syscall(SYS_fdatasync, fd);
+}
+
+ssize_t
+pwrite(int fd, const void *bytes, size_t len, off_t offset)
+{
+	if (failing_writes > 0 && len > sizeof(struct spool_header)) {
+		if (failing_writes-- % 2 == 0)
+			return syscall(SYS_pwrite64, fd, bytes, len / 2, offset);
+		errno = ENOSPC;
+		return -1;
+	}
+	return syscall(SYS_pwrite64, fd, bytes, len, offset);
+}
+
+static void
+open_with(uint32_t writer, uint32_t writers, uint64_t max_bytes)
+{
+	struct error err;
+
+	assert_int_equal(spool_open(&spool, data_dir, writer, writers, max_bytes, &slot, &found_any, &err), 0);
+}
+
+static void
+reopen(void)
+{
+	spool_close(&spool);
+	open_with(0, 1, GIB);
+}
+
+/* Each file of the directory is handed to act; returns how many there are whose name begins so. */
+static int
+each_file(const char *begin, void (*act)(const char *path))
+{
+	DIR *directory = opendir(spool_dir);
+	struct dirent *entry;
+	int count = 0;
+
+	while (directory != NULL && (entry = readdir(directory)) != NULL) {
+		char path[400];
+
+		if (entry->d_name[0] == '.' || strncmp(entry->d_name, begin, strlen(begin)) != 0)
+			continue;
+		count++;
+		(void)snprintf(path, sizeof path, "%s/%s", spool_dir, entry->d_name);
+		if (act != NULL)
+			act(path);
+	}
+	if (directory != NULL)
+		closedir(directory);
+	return count;
+}
+
+static void
+remove_file(const char *path)
+{
+	assert_int_equal(unlink(path), 0);
+}
+
+static int
+set_up(void **state)
+{
+	(void)snprintf(data_dir, sizeof data_dir, "/tmp/hooks-test-spool-XXXXXX");
+	if (mkdtemp(data_dir) == NULL)
+		return -1;
+	(void)snprintf(spool_dir, sizeof spool_dir, "%s/" SPOOL_DIRECTORY, data_dir);
+	memset(&slot, 0, sizeof slot);
+	failing_syncs = failing_writes = 0;
+	open_with(0, 1, GIB);
+	return 0;
+}
+
+static int
+tear_down(void **state)
+{
+	spool_close(&spool);
+	(void)each_file("", remove_file);
+	(void)rmdir(spool_dir);
+	return rmdir(data_dir);
+}
+
+/* Appends events with the ids first..first+count-1, each with so many bytes of data. */
+static int
+append_sized(uint8_t first, uint32_t count, size_t bytes)
+{
+	const struct record *records[256];
+	char *data = calloc(bytes + 3, 1);
+	struct error err;
+	int rc;
+
+	memset(data, ' ', bytes + 2);
+	data[0] = '{';
+	data[bytes + 1] = '}';
+	for (uint32_t i = 0; i < count; i++)
+		records[i] = record_of(
+		    &(struct event){.id = (uint8_t)(first + i), .event_type = "t", .session_id = "s", .data = data});
+	rc = spool_append(&spool, records, count, &err);
+	for (uint32_t i = 0; i < count; i++)
+		free((void *)(uintptr_t)records[i]);
+	free(data);
+	return rc;
+}
+
+static int
+append(uint8_t first, uint32_t count)
+{
+	return append_sized(first, count, 10);
+}
+
+/* Replays everything; the ids as characters go to out. */
+static const char *
+replay(void)
+{
+	static char ids[1024];
+	size_t used = 0;
+	struct error err;
+
+	for (;;) {
+		assert_int_equal(spool_next(&spool, &err), 0);
+		if (spool.reader.count == 0)
+			break;
+		for (uint32_t i = 0; i < spool.reader.count; i++)
+			ids[used++] = (char)spool.reader.records[i]->event_id[15];
+		spool_stored(&spool);
+	}
+	ids[used] = '\0';
+	return ids;
+}
+
+/* Flips a bit of that byte in the only file. */
+static off_t flip_at;
+
+static void
+flip(const char *path)
+{
+	int fd = open(path, O_RDWR);
+	char byte;
+
+	assert_int_equal(pread(fd, &byte, 1, flip_at), 1);
+	byte ^= 0x10;
+	assert_int_equal(syscall(SYS_pwrite64, fd, &byte, (size_t)1, flip_at), 1);
+	close(fd);
+}
+
+static void
+cut_seven_bytes(const char *path)
+{
+	struct stat st;
+
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(truncate(path, st.st_size - 7), 0);
+}
+
+static void
+given_back_in_order_and_once(void **state)
+{
+	assert_false(found_any);
+	assert_false(spool_waiting(&spool));
+	assert_int_equal(append('a', 3), 0);
+	assert_int_equal(append('d', 2), 0);
+	assert_int_equal(slot.levels[LEVEL_SPOOL_EVENTS], 5);
+	assert_int_equal(slot.levels[LEVEL_SPOOL_FILES], 1);
+	assert_string_equal(replay(), "abcde");
+	assert_int_equal(slot.levels[LEVEL_SPOOL_EVENTS] + slot.levels[LEVEL_SPOOL_BYTES], 0);
+	assert_int_equal(each_file("", NULL), 0);
+	assert_int_equal(append('f', 1), 0);
+	assert_string_equal(replay(), "f");
+	assert_int_equal(each_file("", NULL), 0);
+}
+
+static void
+a_restart_finds_it_and_begins_a_file_of_its_own(void **state)
+{
+	assert_int_equal(append('a', 2), 0);
+	reopen();
+	assert_true(found_any);
+	assert_int_equal(slot.levels[LEVEL_SPOOL_EVENTS], 2);
+	assert_int_equal(append('c', 1), 0);
+	assert_int_equal(each_file("spool-00-", NULL), 2);
+	assert_string_equal(replay(), "abc");
+	assert_int_equal(each_file("", NULL), 0);
+}
+
+static void
+progress_is_remembered(void **state)
+{
+	struct error err;
+
+	/* More than one read holds. */
+	for (char c = 'a'; c < 'a' + 12; c++)
+		assert_int_equal(append_sized((uint8_t)c, 1, 1 << 20), 0);
+	assert_int_equal(spool_next(&spool, &err), 0);
+	uint32_t first = spool.reader.count;
+	assert_in_range(first, 1, 11);
+	/* Not stored: the same again, also after a restart. */
+	assert_int_equal(spool_next(&spool, &err), 0);
+	assert_int_equal(spool.reader.count, first);
+	spool_stored(&spool);
+	reopen();
+	assert_int_equal(slot.levels[LEVEL_SPOOL_EVENTS], 12 - first);
+	assert_string_equal(replay(), &"abcdefghijkl"[first]);
+	assert_int_equal(slot.counters[COUNTER_DAMAGED], 0);
+}
+
+static void
+a_record_larger_than_a_read(void **state)
+{
+	assert_int_equal(append('a', 1), 0);
+	assert_int_equal(append_sized('b', 1, (size_t)20 << 20), 0);
+	assert_int_equal(append('c', 1), 0);
+	assert_string_equal(replay(), "abc");
+}
+
+static void
+files_rotate(void **state)
+{
+	spool.file_bytes = 1200;
+	for (char c = 'a'; c < 'a' + 10; c++)
+		assert_int_equal(append_sized((uint8_t)c, 1, 400), 0);
+	assert_int_equal(each_file("spool-00-", NULL), 10 / 2 + 10 % 2);
+	reopen();
+	assert_string_equal(replay(), "abcdefghij");
+	assert_int_equal(each_file("", NULL), 0);
+}
+
+static void
+full_is_a_condition_and_passes(void **state)
+{
+	spool_close(&spool);
+	open_with(0, 1, 64 << 10);
+	assert_false(spool_low(&spool));
+	assert_int_equal(append_sized('a', 1, 61 << 10), 0);
+	assert_true(spool_low(&spool));
+	assert_int_equal(append_sized('b', 1, 4 << 10), SPOOL_FULL);
+	assert_string_equal(replay(), "a");
+	assert_int_equal(append_sized('b', 1, 4 << 10), 0);
+	assert_string_equal(replay(), "b");
+}
+
+static void
+a_failed_write_is_cut_off(void **state)
+{
+	assert_int_equal(append('a', 2), 0);
+	failing_writes = 2; /* half of it, then no space */
+	assert_int_equal(append('x', 2), SPOOL_FULL);
+	assert_int_equal(append('c', 1), 0);
+	assert_int_equal(each_file("spool-", NULL), 1);
+	reopen();
+	assert_string_equal(replay(), "abc");
+	assert_int_equal(slot.counters[COUNTER_DAMAGED], 0);
+}
+
+static void
+a_failed_sync_ends_the_file(void **state)
+{
+	assert_int_equal(append('a', 2), 0);
+	failing_syncs = 1;
+	assert_int_equal(append('c', 2), 0);
+	assert_int_equal(each_file("spool-", NULL), 2);
+	failing_syncs = 100;
+	for (int i = 0; i < 3; i++)
+		assert_true(append('x', 1) < 0);
+	failing_syncs = 0;
+	assert_int_equal(each_file("spool-", NULL), 2);
+	assert_int_equal(append('e', 1), 0);
+	reopen();
+	assert_string_equal(replay(), "abcde");
+	assert_int_equal(slot.counters[COUNTER_DAMAGED], 0);
+}
+
+/* Whatever bit: one event is lost, and counted, or none, where it was the header's. */
+static void
+a_flipped_bit_costs_one_record(void **state)
+{
+	assert_int_equal(append('a', 5), 0);
+	uint64_t size = spool.bytes;
+
+	(void)replay();
+	for (flip_at = 0; flip_at < (off_t)size; flip_at++) {
+		memset(&slot, 0, sizeof slot);
+		assert_int_equal(append('a', 5), 0);
+		assert_int_equal(each_file("spool-", flip), 1);
+		reopen();
+		size_t got = strlen(replay());
+		bool in_header = flip_at < (off_t)sizeof(struct spool_header);
+
+		assert_int_equal(got, in_header ? 5 : 4);
+		assert_int_equal(slot.counters[COUNTER_DAMAGED], in_header ? 0 : 1);
+		assert_int_equal(each_file("spool-", NULL), 0);
+		assert_int_equal(each_file("damaged-", remove_file), in_header ? 0 : 1);
+	}
+}
+
+static void
+a_truncated_file_costs_its_end(void **state)
+{
+	assert_int_equal(append('a', 5), 0);
+	assert_int_equal(each_file("spool-", cut_seven_bytes), 1);
+	reopen();
+	assert_string_equal(replay(), "abcd");
+	assert_int_equal(slot.counters[COUNTER_DAMAGED], 1);
+	assert_int_equal(each_file("damaged-", NULL), 1);
+}
+
+static void
+a_torn_append_is_no_damage(void **state)
+{
+	assert_int_equal(append('a', 2), 0);
+	assert_int_equal(syscall(SYS_pwrite64, spool.append_fd, "torn off", (size_t)8, spool.bytes), 8);
+	reopen();
+	assert_string_equal(replay(), "ab");
+	assert_int_equal(slot.counters[COUNTER_DAMAGED], 0);
+	assert_int_equal(each_file("", NULL), 0);
+}
+
+static void
+a_foreign_file_is_set_aside(void **state)
+{
+	char path[160];
+	FILE *out;
+
+	assert_int_equal(append('b', 1), 0);
+	(void)snprintf(path, sizeof path, "%s/spool-00-000000000000.bin", spool_dir);
+	out = fopen(path, "w");
+	for (int i = 0; i < 100000; i++)
+		fprintf(out, "not a spool %d\n", i * 7);
+	fclose(out);
+	reopen();
+	assert_string_equal(replay(), "b");
+	assert_int_equal(slot.counters[COUNTER_DAMAGED], 1);
+	assert_int_equal(each_file("damaged-", NULL), 1);
+	assert_int_equal(each_file("spool-", NULL), 0);
+}
+
+static void
+writers_that_are_gone_are_taken_over(void **state)
+{
+	spool_close(&spool);
+	open_with(5, 6, GIB);
+	assert_int_equal(append('a', 2), 0);
+	spool_close(&spool);
+	open_with(0, 2, GIB);
+	assert_true(found_any);
+	assert_false(spool_waiting(&spool));
+	spool_close(&spool);
+	open_with(1, 2, GIB);
+	assert_string_equal(replay(), "ab");
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+#define SPOOL_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+	    SPOOL_TEST(given_back_in_order_and_once),
+	    SPOOL_TEST(a_restart_finds_it_and_begins_a_file_of_its_own),
+	    SPOOL_TEST(progress_is_remembered),
+	    SPOOL_TEST(a_record_larger_than_a_read),
+	    SPOOL_TEST(files_rotate),
+	    SPOOL_TEST(full_is_a_condition_and_passes),
+	    SPOOL_TEST(a_failed_write_is_cut_off),
+	    SPOOL_TEST(a_failed_sync_ends_the_file),
+	    SPOOL_TEST(a_flipped_bit_costs_one_record),
+	    SPOOL_TEST(a_truncated_file_costs_its_end),
+	    SPOOL_TEST(a_torn_append_is_no_damage),
+	    SPOOL_TEST(a_foreign_file_is_set_aside),
+	    SPOOL_TEST(writers_that_are_gone_are_taken_over),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,48 @@
+/* Opening a sink in a thread. Signals are blocked in it as in the thread that starts it. */
+#include "writer/opener.h"
+
+#include <assert.h>
+#include <stdint.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+int
+opener_init(struct opener *opener, struct sink *sink, struct error *err)
+{
+	*opener = (struct opener){.sink = sink, .fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)};
+	return opener->fd < 0 ? error_errno(err, "cannot make an eventfd") : 0;
+}
+
+static void *
+run(void *argument)
+{
+	struct opener *opener = argument;
+	const uint64_t one = 1;
+
+	opener->result = opener->sink->ops->open(opener->sink, &opener->err);
+	(void)!write(opener->fd, &one, sizeof one);
+	return NULL;
+}
+
+void
+opener_start(struct opener *opener)
+{
+	assert(!opener->running);
+	opener->running = pthread_create(&opener->thread, NULL, run, opener) == 0;
+	if (!opener->running)
+		(void)run(opener);
+}
+
+int
+opener_result(struct opener *opener, struct error *err)
+{
+	uint64_t count;
+
+	if (read(opener->fd, &count, sizeof count) != (ssize_t)sizeof count)
+		return OPENER_BUSY;
+	if (opener->running)
+		(void)pthread_join(opener->thread, NULL);
+	opener->running = false;
+	*err = opener->err;
+	return opener->result;
+}

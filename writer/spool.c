@@ -1,0 +1,440 @@
+/* The writer's spool: appending, rotation, limits, replay, damage. */
+#include "writer/spool.h"
+
+#include <assert.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/files.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+#define FILE_BYTES ((uint64_t)64 << 20)
+/* Of the disk, left to others: below the first nothing new is let in, below the second nothing is written. */
+#define FREE_LOW ((uint64_t)64 << 20)
+#define FREE_LEAST ((uint64_t)32 << 20)
+/* Of max_bytes, kept for what waits on the ring when the spool is called low: one part of so many. */
+#define LOW_PART 16
+
+static void
+path_of(const struct spool *spool, const char *name, char out[PATH_MAX])
+{
+	(void)snprintf(out, PATH_MAX, "%s/%s", spool->directory, name);
+}
+
+static void
+part_path(const struct spool *spool, const struct spool_part *part, char out[PATH_MAX])
+{
+	char name[SPOOL_NAME_MAX];
+
+	spool_file_name(part->writer, part->sequence, name);
+	path_of(spool, name, out);
+}
+
+static void
+tell_levels(const struct spool *spool)
+{
+	uint64_t events = 0;
+
+	for (uint32_t i = 0; i < spool->count; i++)
+		events += spool->parts[i].header.events - spool->parts[i].header.done_events;
+	level_set(spool->slot, LEVEL_SPOOL_BYTES, spool->bytes);
+	level_set(spool->slot, LEVEL_SPOOL_FILES, spool->count);
+	level_set(spool->slot, LEVEL_SPOOL_EVENTS, events);
+}
+
+static struct spool_part *
+add_part(struct spool *spool, const struct spool_part *part)
+{
+	if (spool->count == spool->capacity) {
+		spool->capacity = spool->capacity == 0 ? 16 : spool->capacity * 2;
+		spool->parts = mem_resize(spool->parts, spool->capacity, sizeof *spool->parts);
+	}
+	spool->parts[spool->count] = *part;
+	spool->bytes += part->size;
+	return &spool->parts[spool->count++];
+}
+
+/* ---- opening ---- */
+
+static int
+by_age(const void *a, const void *b)
+{
+	const struct spool_part *x = a, *y = b;
+
+	if (x->sequence != y->sequence)
+		return x->sequence < y->sequence ? -1 : 1;
+	return x->writer < y->writer ? -1 : x->writer > y->writer;
+}
+
+static int
+find_part(struct spool *spool, uint32_t writer, uint64_t sequence, struct error *err)
+{
+	struct spool_part part = {.writer = writer, .sequence = sequence};
+	char path[PATH_MAX];
+	struct stat st;
+
+	part_path(spool, &part, path);
+	int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0 || fstat(fd, &st) != 0) {
+		(void)error_errno(err, "cannot open the spool file %s (DATA_DIR)", path);
+		if (fd >= 0)
+			close(fd);
+		return -1;
+	}
+	part.size = (uint64_t)st.st_size;
+	part.header_good = spool_header_read(fd, part.size, &part.header);
+	close(fd);
+	if (!part.header_good)
+		log_error("a spool file's header is damaged: reading all of it", LOG_STR("file", path));
+	part.header.writer = writer;
+	part.header.sequence = sequence;
+	(void)add_part(spool, &part);
+	return 0;
+}
+
+int
+spool_open(struct spool *spool, const char *data_dir, uint32_t writer, uint32_t writers, uint64_t max_bytes,
+    struct process_slot *slot, bool *found_any, struct error *err)
+{
+	size_t room = strlen(data_dir) + sizeof "/" SPOOL_DIRECTORY;
+	struct dirent *entry;
+	int rc = 0;
+
+	*spool = (struct spool){.writer = writer,
+	    .max_bytes = max_bytes,
+	    .file_bytes = FILE_BYTES,
+	    .slot = slot,
+	    .next_sequence = 1,
+	    .append_fd = -1,
+	    .read_fd = -1};
+	spool->directory = mem_new(room, 1);
+	(void)snprintf(spool->directory, room, "%s/" SPOOL_DIRECTORY, data_dir);
+	*found_any = false;
+
+	DIR *directory = opendir(spool->directory);
+	if (directory == NULL && errno != ENOENT)
+		return error_errno(err, "cannot read the directory %s (DATA_DIR)", spool->directory);
+	while (rc == 0 && directory != NULL && (entry = readdir(directory)) != NULL) {
+		uint32_t whose;
+		uint64_t sequence;
+
+		if (!spool_file_parse_name(entry->d_name, &whose, &sequence))
+			continue;
+		*found_any = true;
+		if (whose % writers == writer)
+			rc = find_part(spool, whose, sequence, err);
+		if (whose == writer && sequence >= spool->next_sequence)
+			spool->next_sequence = sequence + 1;
+	}
+	if (directory != NULL)
+		closedir(directory);
+	if (spool->count > 0)
+		qsort(spool->parts, spool->count, sizeof *spool->parts, by_age);
+	tell_levels(spool);
+	return rc;
+}
+
+static void
+close_fd(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+void
+spool_close(struct spool *spool)
+{
+	close_fd(&spool->append_fd);
+	close_fd(&spool->read_fd);
+	spool_reader_free(&spool->reader);
+	free(spool->parts);
+	free(spool->batch);
+	free(spool->directory);
+}
+
+/* ---- appending ---- */
+
+static uint64_t
+disk_free(const struct spool *spool)
+{
+	struct statvfs disk;
+
+	/* Not there yet: it will be made, and writing will tell. */
+	if (statvfs(spool->directory, &disk) != 0)
+		return UINT64_MAX / 2;
+	return (uint64_t)disk.f_bavail * disk.f_frsize;
+}
+
+bool
+spool_low(const struct spool *spool)
+{
+	return spool->bytes + spool->max_bytes / LOW_PART > spool->max_bytes || disk_free(spool) < FREE_LOW;
+}
+
+/* What a failed write means: no space is a matter of waiting. Keeps *err. */
+static int
+condition_of(int failure)
+{
+	return failure == ENOSPC || failure == EDQUOT || failure == EFBIG ? SPOOL_FULL : -1;
+}
+
+static int
+begin_file(struct spool *spool, struct error *err)
+{
+	struct spool_part part = {.writer = spool->writer,
+	    .sequence = spool->next_sequence++,
+	    .size = sizeof(struct spool_header),
+	    .header_good = true};
+	char path[PATH_MAX];
+
+	close_fd(&spool->append_fd);
+	part.header = (struct spool_header){.writer = part.writer,
+	    .sequence = part.sequence,
+	    .created_us = clock_wall_us(),
+	    .done = sizeof part.header,
+	    .end = sizeof part.header};
+	part_path(spool, &part, path);
+	int fd = files_open(path, O_RDWR | O_EXCL, 0600, "DATA_DIR", err);
+	if (fd < 0)
+		return condition_of(errno);
+	if (spool_header_write(fd, &part.header, err) != 0 || fdatasync(fd) != 0) {
+		int failure = errno;
+
+		(void)error_errno(err, "cannot begin the spool file %s", path);
+		close(fd);
+		(void)unlink(path);
+		return condition_of(failure);
+	}
+	spool->append_fd = fd;
+	(void)add_part(spool, &part);
+	return 0;
+}
+
+static void
+drop_empty_last(struct spool *spool)
+{
+	char path[PATH_MAX];
+
+	part_path(spool, &spool->parts[--spool->count], path);
+	spool->bytes -= spool->parts[spool->count].size;
+	if (spool->count == 0)
+		close_fd(&spool->read_fd);
+	(void)unlink(path);
+}
+
+/* Writes the gathered batch behind the last part. After a failure nothing of it is left there, or nobody appends to it. */
+static int
+write_batch(struct spool *spool, size_t len, struct error *err)
+{
+	struct spool_part *part = &spool->parts[spool->count - 1];
+	int failure = 0;
+
+	for (size_t done = 0; done < len && failure == 0;) {
+		ssize_t n = pwrite(spool->append_fd, spool->batch + done, len - done, (off_t)(part->size + done));
+
+		if (n > 0)
+			done += (size_t)n;
+		else if (n == 0 || errno != EINTR)
+			failure = n == 0 ? ENOSPC : errno;
+	}
+	bool written = failure == 0;
+	if (written && fdatasync(spool->append_fd) != 0)
+		failure = errno;
+	if (failure == 0)
+		return 0;
+
+	errno = failure;
+	(void)error_errno(err, "cannot %s a spool file in %s", written ? "sync" : "write", spool->directory);
+	if (ftruncate(spool->append_fd, (off_t)part->size) != 0 || written) {
+		log_error("a spool file is not trusted any more: beginning a new one", LOG_STR("error", err->text));
+		close_fd(&spool->append_fd);
+		if (part->header.events == 0)
+			drop_empty_last(spool);
+	}
+	return condition_of(failure);
+}
+
+static size_t
+gather(struct spool *spool, const struct record *const *records, uint32_t count)
+{
+	size_t len = 0, at = 0;
+
+	for (uint32_t i = 0; i < count; i++)
+		len += records[i]->length;
+	if (len > spool->batch_bytes) {
+		free(spool->batch);
+		spool->batch = mem_new(len, 1);
+		spool->batch_bytes = len;
+	}
+	for (uint32_t i = 0; i < count; at += records[i++]->length)
+		memcpy(spool->batch + at, records[i], records[i]->length);
+	return len;
+}
+
+static bool
+file_has_room(const struct spool *spool, size_t len)
+{
+	const struct spool_part *last = &spool->parts[spool->count - 1];
+
+	return spool->append_fd >= 0 && (last->size == sizeof last->header || last->size + len <= spool->file_bytes);
+}
+
+int
+spool_append(struct spool *spool, const struct record *const *records, uint32_t count, struct error *err)
+{
+	size_t len = gather(spool, records, count);
+	int rc = -1;
+
+	assert(count > 0);
+	if (spool->bytes + sizeof(struct spool_header) + len > spool->max_bytes) {
+		(void)error_set(err, "the spool is full (SPOOL_MAX_BYTES)");
+		return SPOOL_FULL;
+	}
+	if (disk_free(spool) < FREE_LEAST + len) {
+		(void)error_set(err, "the disk of %s is almost full", spool->directory);
+		return SPOOL_FULL;
+	}
+	/* A file that fails is replaced once. */
+	for (int tries = 0; tries < 2 && rc < 0; tries++) {
+		rc = spool->append_fd >= 0 && file_has_room(spool, len) ? 0 : begin_file(spool, err);
+		if (rc == 0)
+			rc = write_batch(spool, len, err);
+		if (rc < 0)
+			close_fd(&spool->append_fd);
+	}
+	if (rc == 0) {
+		struct spool_part *part = &spool->parts[spool->count - 1];
+
+		part->size += len;
+		spool->bytes += len;
+		part->header.end = part->size;
+		part->header.events += count;
+		/* It may lag: see spool_file.h. */
+		(void)spool_header_write(spool->append_fd, &part->header, &(struct error){0});
+	}
+	tell_levels(spool);
+	return rc;
+}
+
+/* ---- replay ---- */
+
+bool
+spool_waiting(const struct spool *spool)
+{
+	return spool->count > 0;
+}
+
+/* Everything in the first part is stored or set aside. */
+static void
+finish_first(struct spool *spool)
+{
+	struct spool_part *part = &spool->parts[0];
+	char path[PATH_MAX];
+
+	part_path(spool, part, path);
+	close_fd(&spool->read_fd);
+	if (spool->count == 1)
+		close_fd(&spool->append_fd);
+	if (unlink(path) != 0 && errno != ENOENT)
+		log_error("cannot remove a spool file whose events are stored", LOG_STR("file", path),
+		    LOG_STR("error", strerror(errno)));
+	/* The header knows how many there were; where it does not, set_aside() has counted. */
+	if (part->header_good && part->header.events > part->header.done_events)
+		counter_add(spool->slot, COUNTER_DAMAGED, part->header.events - part->header.done_events);
+	spool->bytes -= part->size;
+	memmove(&spool->parts[0], &spool->parts[1], --spool->count * sizeof *part);
+}
+
+/* Keeps the damage that the reader has come upon for whoever wants to look at it. */
+static void
+set_aside(struct spool *spool)
+{
+	const struct spool_reader *reader = &spool->reader;
+	const struct spool_part *part = &spool->parts[0];
+	size_t len = (size_t)(reader->to - reader->from);
+	char name[SPOOL_NAME_MAX + 32], path[PATH_MAX];
+	struct error err = {"written short"};
+
+	if (part->header_good && reader->from >= part->header.end) {
+		log_info("an append to the spool was never completed: cut off", LOG_UINT("bytes", len));
+		return;
+	}
+	(void)snprintf(name, sizeof name, "damaged-%02" PRIu32 "-%012" PRIu64 "-%" PRIu64 ".bin", part->writer,
+	    part->sequence, reader->from);
+	path_of(spool, name, path);
+	int fd = files_open(path, O_WRONLY | O_TRUNC, 0600, "DATA_DIR", &err);
+	bool kept = fd >= 0 && write(fd, reader->buffer, len) == (ssize_t)len && fdatasync(fd) == 0;
+	close_fd(&fd);
+	log_error("damage in the spool: skipped", LOG_UINT("bytes", len), LOG_STR("set_aside_as", path),
+	    LOG_STR("trouble", kept ? "none" : err.text));
+	if (!part->header_good)
+		counter_add(spool->slot, COUNTER_DAMAGED, 1);
+}
+
+/* What the reader holds of the first part is dealt with. */
+static void
+advance(struct spool *spool)
+{
+	struct spool_part *part = &spool->parts[0];
+	struct spool_header *h = &part->header;
+
+	h->done = spool->reader.to;
+	h->done_events += spool->reader.count;
+	spool->reader.count = 0;
+	if (h->events < h->done_events)
+		h->events = (uint32_t)h->done_events;
+	if (h->end < h->done)
+		h->end = h->done;
+	if (h->done >= part->size)
+		finish_first(spool);
+	else if (part->header_good)
+		(void)spool_header_write(spool->read_fd, h, &(struct error){0}); /* may lag */
+	tell_levels(spool);
+}
+
+int
+spool_next(struct spool *spool, struct error *err)
+{
+	spool->reader.count = 0;
+	while (spool->count > 0) {
+		struct spool_part *part = &spool->parts[0];
+		char path[PATH_MAX];
+
+		part_path(spool, part, path);
+		if (spool->read_fd < 0)
+			spool->read_fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+		if (spool->read_fd < 0)
+			return error_errno(err, "cannot open the spool file %s", path);
+		if (part->header.done >= part->size) {
+			finish_first(spool);
+			tell_levels(spool);
+			continue;
+		}
+		if (spool_read_at(&spool->reader, spool->read_fd, part->header.done, part->size, err) != 0)
+			return -1;
+		if (!spool->reader.damaged)
+			return 0;
+		set_aside(spool);
+		advance(spool);
+	}
+	return 0;
+}
+
+void
+spool_stored(struct spool *spool)
+{
+	assert(spool->count > 0 && spool->reader.count > 0);
+	advance(spool);
+}

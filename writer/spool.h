@@ -1,0 +1,77 @@
+/*
+ * A writer's spool: files under DATA_DIR/spool that take events while the store is away, and are stored, oldest first,
+ * and removed when it is back. One per writer and used by it alone. What a call to append has accepted is on the disk
+ * (fdatasync); what is stored is forgotten by a note in the file's header, so a crash at worst stores a batch again.
+ *
+ * A file that is found at start is never appended to, and one whose fdatasync has failed never again: after a failure
+ * the kernel may call pages clean that never reached the disk.
+ */
+#ifndef WRITER_SPOOL_H
+#define WRITER_SPOOL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "shm/record.h"
+#include "shm/segment.h"
+#include "writer/spool_file.h"
+
+#define SPOOL_DIRECTORY "spool" /* in DATA_DIR */
+
+enum spool_condition { SPOOL_FULL = 1 };
+
+struct spool_part {
+	uint32_t writer; /* by its name, as the sequence */
+	uint64_t sequence;
+	uint64_t size;
+	bool header_good;
+	struct spool_header header;
+};
+
+struct spool {
+	char *directory;
+	uint32_t writer;
+	uint64_t max_bytes, file_bytes;
+	struct process_slot *slot; /* for the levels and the damage */
+	struct spool_part *parts; /* oldest first; the last one is appended to while append_fd >= 0 */
+	uint32_t count, capacity;
+	uint64_t next_sequence;
+	uint64_t bytes; /* of all parts */
+	int append_fd, read_fd; /* -1: none; read_fd is the first part's */
+	struct spool_reader reader;
+	char *batch;
+	size_t batch_bytes;
+};
+
+/*
+ * Finds the files of that writer, and of those beyond writers whose turn it is to take over; reads only headers. slot is
+ * borrowed. *found_any: there are spool files, of whichever writer. Returns 0 or <0.
+ */
+int spool_open(struct spool *spool, const char *data_dir, uint32_t writer, uint32_t writers, uint64_t max_bytes,
+    struct process_slot *slot, bool *found_any, struct error *err);
+
+/* Files stay. */
+void spool_close(struct spool *spool);
+
+/*
+ * Appends records[0..count), count > 0, all or none. 0: they are on the disk. SPOOL_FULL: max_bytes or the disk's free
+ * space do not allow it (*err says which). <0: the disk does not work.
+ */
+int spool_append(struct spool *spool, const struct record *const *records, uint32_t count, struct error *err);
+
+/* Whether so little room is left that nothing new should be let in: what waits already may need it. */
+bool spool_low(const struct spool *spool);
+
+/* Whether there is something to replay. */
+bool spool_waiting(const struct spool *spool);
+
+/*
+ * The oldest records, of which no more than some MiB are held in memory: in spool->reader, valid until the next call; its
+ * count is 0 when there are none. Damage is set aside and passed over. The same again until spool_stored(). 0 or <0.
+ */
+int spool_next(struct spool *spool, struct error *err);
+
+/* What spool_next() gave is stored: forgets it. */
+void spool_stored(struct spool *spool);
+
+#endif
