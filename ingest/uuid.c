@@ -139,16 +139,3 @@ uuid_parse(const char *text, size_t len, uint8_t out[16])
 	memcpy(out, id, sizeof id);
 	return true;
 }
-
-void
-uuid_format(const uint8_t id[16], char out[36])
-{
-	static const char hex[] = "0123456789abcdef";
-
-	for (int i = 0; i < 16; i++) {
-		if (i == 4 || i == 6 || i == 8 || i == 10)
-			*out++ = '-';
-		*out++ = hex[id[i] >> 4];
-		*out++ = hex[id[i] & 0x0f];
-	}
-}

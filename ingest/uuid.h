@@ -34,7 +34,4 @@ void uuid_v5(const char *text, size_t len, uint8_t out[16]);
  */
 bool uuid_parse(const char *text, size_t len, uint8_t out[16]);
 
-/* 36 characters in lower case, no terminator. */
-void uuid_format(const uint8_t id[16], char out[36]);
-
 #endif

@@ -159,8 +159,8 @@ publish(struct acceptor *acceptor, h2o_req_t *req, uint32_t writer, const struct
 
 /*
  * Whether events for that writer are taken. ACK=durable: only while the store or the spool takes them, because else an
- * acknowledgement could not be given. ACK=queued: the ring bridges an outage, but not a store that has never been reached, which is a mistake
- * in the configuration that must not look like success.
+ * acknowledgement could not be given. ACK=queued: the ring bridges an outage, but not a store that has never been
+ * reached, which is a mistake in the configuration that must not look like success.
  */
 static bool
 store_lets_in(const struct acceptor *acceptor, uint32_t writer)

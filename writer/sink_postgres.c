@@ -12,7 +12,8 @@
  *   the store     it is away; the caller keeps the records and opens the sink again
  *   unclear       a row's if the table takes no rows at all without complaint, else the store's
  *
- * Rows are stored in the order given, but for those of an INSERT. Partial success is harmless: what is stored twice is found out by its key.
+ * Rows are stored in the order given, but for those of an INSERT. Partial success is harmless: what is stored twice is
+ * found out by its key.
  */
 #include <assert.h>
 #include <stdlib.h>

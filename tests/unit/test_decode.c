@@ -1,4 +1,5 @@
 /* The envelope: every field's types, defaults and values, as one event. Their limits are in test_decode_limits.c. */
+#include "base/format.h"
 #include "tests/unit/decode_fixture.h"
 
 #include "ingest/timestamp.h"
@@ -291,12 +292,12 @@ test_ids(void **state)
 
 		snprintf(members, sizeof members, ",\"event_id\":\"%s\"", forms[i]);
 		assert_int_equal(decode_with(members), DECODE_OK);
-		uuid_format(record_number(0)->event_id, text);
+		format_uuid(record_number(0)->event_id, text);
 		assert_memory_equal(text, "550e8400-e29b-41d4-a716-446655440000", 36);
 		assert_string(0, RECORD_CLIENT_EVENT_ID, NULL);
 	}
 	assert_int_equal(decode_with(",\"event_id\":\"00000000-0000-0000-0000-000000000000\""), DECODE_OK);
-	uuid_format(record_number(0)->event_id, text);
+	format_uuid(record_number(0)->event_id, text);
 	assert_memory_equal(text, "00000000-0000-0000-0000-000000000000", 36);
 
 	/* Any other text is kept, and always maps to the same id. */

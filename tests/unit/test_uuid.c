@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/format.h"
 #include "ingest/uuid.h"
 
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
@@ -122,14 +123,14 @@ test_format(void **state)
 	uint8_t id[16];
 
 	memset(text, '#', sizeof text);
-	uuid_format(sample, text);
+	format_uuid(sample, text);
 	assert_memory_equal(text, "550e8400-e29b-41d4-a716-4466554400ef#", 37);
 	for (int i = 0; i < 256; i++) {
 		uint8_t in[16];
 
 		for (int j = 0; j < 16; j++)
 			in[j] = (uint8_t)(i * 31 + j * 17);
-		uuid_format(in, text);
+		format_uuid(in, text);
 		assert_true(uuid_parse(text, 36, id));
 		assert_memory_equal(id, in, 16);
 	}
@@ -156,12 +157,12 @@ test_v5(void **state)
 
 	for (size_t i = 0; i < COUNT(cases); i++) {
 		uuid_v5(cases[i].text, strlen(cases[i].text), id);
-		uuid_format(id, text);
+		format_uuid(id, text);
 		assert_memory_equal(text, cases[i].id, 36);
 	}
 	memset(long_text, 'x', sizeof long_text);
 	uuid_v5(long_text, sizeof long_text, id);
-	uuid_format(id, text);
+	format_uuid(id, text);
 	assert_memory_equal(text, "16905c4c-f37b-5182-b417-3ba2177576fd", 36);
 }
 
