@@ -157,10 +157,15 @@ last_role(const struct supervisor *s, const struct child *c)
 static void
 begin_drain(struct supervisor *s, const char *why)
 {
+	int64_t now = clock_steady_us();
+	int64_t time_us = (int64_t)s->config->drain_timeout_seconds * 1000000;
+
 	s->draining = true;
-	s->segment->header->draining = 1;
+	s->segment->header->store_until_us = now + time_us / 2;
+	ck_pr_fence_store();
+	ck_pr_store_32(&s->segment->header->draining, 1);
 	s->rolling = s->child_count;
-	s->deadline_us = clock_steady_us() + (int64_t)s->config->drain_timeout_seconds * 1000000;
+	s->deadline_us = now + time_us;
 	for (uint32_t i = 0; i < s->child_count; i++)
 		if (!last_role(s, &s->children[i]))
 			s->children[i].start_at_us = 0;

@@ -22,7 +22,7 @@
 #include "shm/lane.h"
 #include "shm/wake.h"
 
-#define SEGMENT_MAGIC "hooksrg4" /* bump the last digit when this header's structs change */
+#define SEGMENT_MAGIC "hooksrg5" /* bump the last digit when this header's structs change */
 #define SEGMENT_UNFINISHED "hooksrg?" /* stands there while the segment is being made: nothing is in it yet */
 #define PROCESSES_MAX (ACCEPTORS_MAX + WRITERS_MAX)
 
@@ -43,6 +43,7 @@ struct segment_header {
 	int64_t started_us; /* wall clock, of the present master */
 	int32_t master_pid;
 	uint32_t draining; /* 1: the master has been told to stop */
+	int64_t store_until_us; /* steady clock; when draining: from then on what is not stored yet goes to the spool */
 	char version[32];
 	struct journal journal;
 };
