@@ -145,8 +145,6 @@ publish(struct acceptor *acceptor, h2o_req_t *req, uint32_t writer, const struct
 	/* The parcel may take the descriptor of one whose request waits yet, and that one still has to tell its fate. */
 	if (durable)
 		(void)answer_lane(acceptor, writer);
-	/* Counted first: whoever sees the events stored has seen them received. */
-	counter_add(acceptor->slot, COUNTER_RECEIVED, result->events);
 	counter_add(acceptor->slot, COUNTER_SANITISED, result->sanitised);
 	position = lane_publish(&acceptor->lanes[writer], result->bytes, result->events);
 	wake_up(&acceptor->writers[writer]);

@@ -14,6 +14,7 @@
 #include "server/data_dir.h"
 #include "server/listener.h"
 #include "server/process.h"
+#include "server/saved_counters.h"
 #include "shm/segment.h"
 #include "writer/writer.h"
 
@@ -68,6 +69,14 @@ listen_for(struct service *service, struct error *err)
 	return listeners_open(&service->listeners, config->host, &config->port, service->segment.acceptors, err);
 }
 
+/* An empty ring is removed; what was counted in it is kept. */
+static void
+remove_ring(const struct service *service)
+{
+	saved_counters_save(service->config.data_dir, &service->segment);
+	segment_unlink(service->config.ring_path);
+}
+
 static int
 serve(struct service *service)
 {
@@ -82,10 +91,12 @@ serve(struct service *service)
 		log_error("cannot start", LOG_STR("error", err.text));
 		return EXIT_FAILED;
 	}
+	if (segment->fresh)
+		saved_counters_load(config->data_dir, segment);
 	if (listen_for(service, &err) != 0) {
 		log_error("cannot start", LOG_STR("error", err.text));
 		if (segment_events_waiting(segment) == 0)
-			segment_unlink(config->ring_path);
+			remove_ring(service);
 		return EXIT_FAILED;
 	}
 
@@ -100,7 +111,7 @@ serve(struct service *service)
 
 	code = supervise(roles, sizeof roles / sizeof *roles, service, config, segment);
 	if (code != EXIT_EVENTS_LEFT)
-		segment_unlink(config->ring_path);
+		remove_ring(service);
 	segment_close(segment);
 	close(lock);
 	return code;

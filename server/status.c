@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/format.h"
 #include "base/version.h"
 #include "server/openapi.h"
 #include "server/reply.h"
@@ -40,6 +41,24 @@ trouble_text(const struct process_slot *slot)
 	}
 }
 
+/* A file that could not be synced has cost nothing, but its disk may soon. */
+static void
+add_sync_failure(cJSON *tree, const struct segment *segment)
+{
+	char text[FORMAT_TIME_BYTES + 1] = "";
+	int64_t last_us = 0;
+
+	for (uint32_t w = 0; w < segment->writers; w++) {
+		int64_t failed_us = segment_writer(segment, w)->sync_failed_us;
+
+		last_us = failed_us > last_us ? failed_us : last_us;
+	}
+	if (last_us == 0)
+		return;
+	format_time(last_us, text);
+	cJSON_AddStringToObject(tree, "last_sync_failure", text);
+}
+
 void
 status_health(struct acceptor *acceptor, h2o_req_t *req)
 {
@@ -51,6 +70,7 @@ status_health(struct acceptor *acceptor, h2o_req_t *req)
 	cJSON_AddStringToObject(tree, "version", HOOKS_VERSION);
 	if (troubled != NULL)
 		cJSON_AddStringToObject(tree, "detail", trouble_text(troubled));
+	add_sync_failure(tree, acceptor->segment);
 	reply_json(req, 200, tree);
 }
 
@@ -120,6 +140,21 @@ write_levels(FILE *out, const struct segment *segment)
 }
 
 static void
+write_spool_age(FILE *out, const struct segment *segment)
+{
+	int64_t now = clock_wall_us(), oldest_us = now;
+
+	for (uint32_t w = 0; w < segment->writers; w++) {
+		int64_t begun_us = segment_writer(segment, w)->spool_oldest_us;
+
+		if (begun_us != 0 && begun_us < oldest_us)
+			oldest_us = begun_us;
+	}
+	family(out, "spool_oldest_seconds", "gauge", "Age of the oldest file of the spool; 0: the spool is empty.");
+	fprintf(out, "hooks_spool_oldest_seconds %.3f\n", (double)(now - oldest_us) / 1e6);
+}
+
+static void
 write_ring(FILE *out, const struct segment *segment)
 {
 	uint64_t used = 0;
@@ -130,6 +165,8 @@ write_ring(FILE *out, const struct segment *segment)
 
 			used += lane_bytes_used(&lane);
 		}
+	family(out, "ring_events", "gauge", "Events on the ring that are neither in the store nor in the spool yet.");
+	fprintf(out, "hooks_ring_events %" PRIu64 "\n", segment_events_waiting(segment));
 	family(out, "ring_used_bytes", "gauge", "Bytes of events waiting on the ring, all lanes together.");
 	fprintf(out, "hooks_ring_used_bytes %" PRIu64 "\n", used);
 	family(out, "ring_capacity_bytes", "gauge", "Bytes the ring can hold, all lanes together.");
@@ -158,6 +195,7 @@ status_prometheus(struct acceptor *acceptor, h2o_req_t *req)
 	fprintf(out, "hooks_uptime_seconds %.3f\n", uptime_seconds(acceptor));
 	write_ring(out, acceptor->segment);
 	write_levels(out, acceptor->segment);
+	write_spool_age(out, acceptor->segment);
 	write_gauges(out, acceptor->segment);
 	for (uint32_t w = 0; w < acceptor->segment->writers; w++)
 		ready += ck_pr_load_32(&segment_writer(acceptor->segment, w)->store_state) == STORE_READY;

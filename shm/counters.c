@@ -1,6 +1,8 @@
 /* The tables behind the names, and the numbers in the slots: plain stores by their one writer, plain loads by all. */
 #include "shm/counters.h"
 
+#include <string.h>
+
 #include "base/clock.h"
 #include "shm/segment.h"
 
@@ -28,14 +30,41 @@ counter_add(struct process_slot *slot, enum counter counter, uint64_t n)
 	ck_pr_store_64(&slot->counters[counter], slot->counters[counter] + n);
 }
 
-uint64_t
-segment_counter_sum(const struct segment *segment, enum counter counter)
+static uint64_t
+lanes_events(const struct segment *segment)
 {
 	uint64_t sum = 0;
 
+	for (uint32_t a = 0; a < segment->acceptors; a++)
+		for (uint32_t w = 0; w < segment->writers; w++) {
+			struct lane lane = segment_lane(segment, a, w);
+
+			sum += lane_events(&lane);
+		}
+	return sum;
+}
+
+uint64_t
+segment_counter_sum(const struct segment *segment, enum counter counter)
+{
+	uint64_t sum = segment->header->earlier[counter];
+
 	for (uint32_t i = 0; i < segment->acceptors + segment->writers; i++)
 		sum += ck_pr_load_64(&segment->processes[i].counters[counter]);
+	for (uint32_t w = 0; counter < LEDGER_COUNTERS && w < segment->writers; w++)
+		sum += ck_pr_load_64(&ledger_page(&segment_writer(segment, w)->ledger)->counters[counter]);
+	if (counter == COUNTER_RECEIVED)
+		sum += lanes_events(segment);
 	return sum;
+}
+
+void
+segment_count_from(struct segment_header *header, const uint64_t counters[COUNTERS])
+{
+	memcpy(header->earlier, counters, sizeof header->earlier);
+	header->earlier[COUNTER_RECEIVED] = 0;
+	for (int c = COUNTER_STORED; c <= COUNTER_DAMAGED; c++)
+		header->earlier[COUNTER_RECEIVED] += counters[c];
 }
 
 void

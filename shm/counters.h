@@ -8,16 +8,17 @@
 
 #include <stdint.h>
 
-/* symbol, metric name without the "hooks_" prefix, help */
+/* symbol, metric name without the "hooks_" prefix, help. Those up to SPOOLED say what became of events; see shm/ledger.h. */
 #define COUNTER_LIST(X)                                                                                                \
-	X(RECEIVED, "events_received_total", "Events accepted onto the ring.")                                         \
+	X(RECEIVED, "events_received_total", "Events accepted.")                                         \
 	X(STORED, "events_stored_total", "Events committed to the store.")                                             \
 	X(DUPLICATES, "events_duplicate_total", "Events the store already had, by event_id and day.")                  \
 	X(DEAD_LETTERED, "events_dead_lettered_total", "Events the store refused for good, kept as dead letters.")     \
-	X(DAMAGED, "events_damaged_total", "Records on the ring that failed their checksum and were skipped.")         \
+	X(DAMAGED, "events_damaged_total", "Events on the ring or in the spool that failed their checksum.")            \
 	X(SPOOLED, "events_spooled_total", "Events written to the spool because the store was away.")                  \
 	X(SANITISED, "events_sanitised_total", "Events with NaN, NUL or lone surrogates replaced or marked.")          \
 	X(STORAGE_ERRORS, "storage_errors_total", "Failed attempts to reach the store or to write to it.")             \
+	X(SYNC_FAILURES, "sync_failures_total", "Files that could not be synced and are not trusted any more.")        \
 	X(REQUESTS_ACCEPTED, "requests_accepted_total", "Event requests answered with 202.")                           \
 	X(REQUESTS_REJECTED, "requests_rejected_total",                                                                \
 	    "Event requests refused with 4xx: the client must change them.")                                           \
@@ -33,6 +34,12 @@ enum counter {
 #undef X
 	    COUNTERS
 };
+
+/*
+ * The first ones are exact across any death. In a writer's ledger all of them; accepted events are counted by their lane.
+ * RECEIVED there: found in the spool, and of no run that is remembered.
+ */
+#define LEDGER_COUNTERS (COUNTER_SPOOLED + 1)
 
 /* What the writers last saw of the store. */
 #define GAUGE_LIST(X)                                                                                                  \

@@ -43,6 +43,7 @@ lane_init(struct lane *lane, uint32_t slot_count, uint32_t first_position, uint6
 	assert(first_byte % 8 == 0);
 	ck_ring_init(ring, slot_count);
 	ring->c_head = ring->p_head = ring->p_tail = first_position;
+	lane->control->events[0] = lane->control->events[1] = 0;
 	/* The descriptor before the first one says where the arena's head and tail are. */
 	*slot(lane, first_position - 1) = (struct lane_descriptor){.end = first_byte};
 }
@@ -113,6 +114,8 @@ lane_publish(const struct lane *lane, size_t bytes, uint32_t events)
 	d->end = slot(lane, ring->p_tail - 1)->end + bytes;
 	d->bytes = (uint32_t)bytes;
 	d->events = events;
+	/* Counts when p_tail moves on: until then the other one does. */
+	ck_pr_store_64(&lane->control->events[(ring->p_tail + 1) & 1], lane_events(lane) + events);
 	HANDS_OVER(&ring->p_tail);
 	/* The library fences between the slot (and with it the records written before) and the new p_tail. */
 	ck_ring_enqueue_commit_spsc(ring);
@@ -177,6 +180,12 @@ lane_released(const struct lane *lane)
 
 	ck_pr_fence_acquire();
 	return head;
+}
+
+uint64_t
+lane_events(const struct lane *lane)
+{
+	return ck_pr_load_64(&lane->control->events[ck_pr_load_uint(&lane->control->ring.p_tail) & 1]);
 }
 
 uint32_t

@@ -39,7 +39,8 @@ struct lane_descriptor {
 /* What stands in the segment for a lane. sizeof(ck_ring_t) is 136: padded, so that neighbours share no cache line. */
 struct lane_control {
 	_Alignas(128) ck_ring_t ring;
-	char pad[256 - sizeof(ck_ring_t)];
+	uint64_t events[2]; /* ever published, when p_tail is even, when it is odd */
+	char pad[256 - sizeof(ck_ring_t) - 2 * sizeof(uint64_t)];
 };
 
 _Static_assert(sizeof(struct lane_control) == 256, "lane control blocks share no cache lines");
@@ -110,6 +111,9 @@ void lane_release(const struct lane *lane, uint32_t position);
 
 /* The position of the first parcel not released. */
 uint32_t lane_released(const struct lane *lane);
+
+/* Events ever published, in step with p_tail: those of a producer that died before it published are not among them. */
+uint64_t lane_events(const struct lane *lane);
 
 /* How much waits in the lane: parcels, bytes. A snapshot; the two may differ by what happens in between. */
 uint32_t lane_depth(const struct lane *lane);

@@ -20,21 +20,13 @@
 #include "base/error.h"
 #include "shm/counters.h"
 #include "shm/lane.h"
+#include "shm/ledger.h"
 #include "shm/wake.h"
 
-#define SEGMENT_MAGIC "hooksrg5" /* bump the last digit when this header's structs change */
+#define SEGMENT_MAGIC "hooksrg6" /* bump the last digit when this header's structs change */
 #define SEGMENT_UNFINISHED "hooksrg?" /* stands there while the segment is being made: nothing is in it yet */
+#define BOOT_ID_BYTES 40
 #define PROCESSES_MAX (ACCEPTORS_MAX + WRITERS_MAX)
-
-/* How the JSONL sink makes its append and the ring's release one step (writer/sink_jsonl.c). Guarded by the file's lock. */
-enum journal_state { JOURNAL_CLEAN = 0, JOURNAL_WRITING = 1, JOURNAL_COMMITTED = 2 };
-
-struct journal {
-	uint32_t state; /* enum journal_state */
-	uint32_t writer; /* whose batch */
-	uint64_t device, inode, offset; /* where the append began */
-	uint32_t release[ACCEPTORS_MAX]; /* per acceptor: the position that writer's lane is released to on commit */
-};
 
 struct segment_header {
 	char magic[8]; /* written last */
@@ -45,7 +37,8 @@ struct segment_header {
 	uint32_t draining; /* 1: the master has been told to stop */
 	int64_t store_until_us; /* steady clock; when draining: from then on what is not stored yet goes to the spool */
 	char version[32];
-	struct journal journal;
+	char boot_id[BOOT_ID_BYTES]; /* of the machine's start in which the segment was last used */
+	uint64_t earlier[COUNTERS]; /* what was counted before this segment was made */
 };
 
 _Static_assert(sizeof(struct segment_header) <= 4096, "the header has one page");
@@ -70,6 +63,9 @@ struct process_slot {
 	uint64_t gauges[GAUGES]; /* see gauges_set() */
 	uint64_t gauges_us; /* steady clock, when they were set; 0: never */
 	char store_error[ERROR_TEXT_MAX]; /* writers: why the store is away; "" otherwise */
+	int64_t spool_oldest_us; /* writers: wall clock, when the oldest file of the spool was begun; 0: it is empty */
+	int64_t sync_failed_us; /* writers: wall clock, when a file could last not be synced; 0: never */
+	struct ledger ledger; /* writers */
 };
 
 /* One process's view. Made by the master before it forks; children inherit it and map their own lanes. */
@@ -81,13 +77,14 @@ struct segment {
 	uint32_t acceptors, writers; /* of the segment: after an adoption they may differ from the configuration's */
 	int wake_fds[PROCESSES_MAX];
 	int master_fd; /* eventfd: a child writes to it when its state in the slot has changed */
+	bool fresh; /* made anew, with nothing counted in it */
 };
 
 /*
  * Creates the segment at config->ring_path or adopts what stands there. If the old one still holds events, its shape
- * (acceptors, writers, sizes) is kept for this run; if it is empty, it is made anew; a file that is no readable
- * segment is renamed aside with a message. Master only. Returns 0, or <0 when it is in use by another master, cannot
- * be made, or is too small.
+ * (acceptors, writers, sizes) is kept for this run; if it is empty, it is made anew and only its counters go on; a file
+ * that is no readable segment is renamed aside with a message. Master only. Returns 0, or <0 when it is in use by
+ * another master, cannot be made, or is too small.
  */
 int segment_open(struct segment *segment, const struct config *config, struct error *err);
 
@@ -117,11 +114,12 @@ struct wake segment_wake_acceptor(const struct segment *segment, uint32_t index)
 struct wake segment_wake_writer(const struct segment *segment, uint32_t index);
 
 /*
- * The lock that guards header->journal between writers: a record lock on the segment's file, which the kernel gives up
- * when its holder dies. Waits. Not for the master: such locks belong to one process and are not inherited.
+ * The lock of the file that writers share, and of the notes about appends to it: a record lock on the segment's file,
+ * which the kernel gives up when its holder dies. Waits. Not for the master: such locks belong to one process and are
+ * not inherited.
  */
-void segment_journal_lock(const struct segment *segment);
-void segment_journal_unlock(const struct segment *segment);
+void segment_append_lock(const struct segment *segment);
+void segment_append_unlock(const struct segment *segment);
 
 /* A child says what it does now; the master is woken. */
 void segment_announce(const struct segment *segment, struct process_slot *slot, enum process_state state);
@@ -129,6 +127,12 @@ void segment_announce(const struct segment *segment, struct process_slot *slot, 
 /* Adds to a counter of this process's slot: single writer, so no locked instruction. Any process reads the sums. */
 void counter_add(struct process_slot *slot, enum counter counter, uint64_t n);
 uint64_t segment_counter_sum(const struct segment *segment, enum counter counter);
+
+/*
+ * Makes header go on from counters that an earlier run has left. All it ever received is in them, but for what stands in
+ * the spool, which its writers find and count again. For a master without children.
+ */
+void segment_count_from(struct segment_header *header, const uint64_t counters[COUNTERS]);
 
 /* Sets a level of this process's slot; the sum over all. */
 void level_set(struct process_slot *slot, enum level level, uint64_t value);

@@ -1,4 +1,4 @@
-/* Gathering and releasing batches. */
+/* Gathering batches. */
 #include "writer/intake.h"
 
 #include <stdlib.h>
@@ -49,20 +49,16 @@ add_parcel(struct intake *intake, const struct parcel *parcel)
 	size_t at = 0;
 	uint32_t seen = 0;
 
-	while (at < parcel->length && record_check(parcel->bytes + at, parcel->length - at)) {
+	while (at < parcel->length && seen < parcel->events && record_check(parcel->bytes + at, parcel->length - at)) {
 		const struct record *record = (const struct record *)(parcel->bytes + at);
 
 		add_record(intake, record);
 		at += record->length;
 		seen++;
 	}
-	if (at < parcel->length) {
-		uint32_t damaged = parcel->events > seen ? parcel->events - seen : 1;
-
-		counter_add(intake->slot, COUNTER_DAMAGED, damaged);
-		log_error("damaged records on the ring: skipped", LOG_UINT("records", damaged),
-		    LOG_UINT("bytes", parcel->length - at));
-	}
+	/* It was counted as so many events when it was published, and so it must be now. */
+	if (seen < parcel->events)
+		intake->damaged += parcel->events - seen;
 	intake->bytes += parcel->length;
 }
 
@@ -73,6 +69,7 @@ intake_gather(struct intake *intake)
 	bool any = false;
 
 	intake->count = 0;
+	intake->damaged = 0;
 	intake->bytes = 0;
 	for (uint32_t i = 0; i < lanes; i++) {
 		uint32_t a = (intake->first_lane + i) % lanes;
@@ -91,17 +88,14 @@ intake_gather(struct intake *intake)
 }
 
 void
-intake_release(struct intake *intake, bool spooled)
+intake_settle(const struct intake *intake, struct ledger_page *draft, bool spooled)
 {
-	for (uint32_t a = 0; a < intake->segment->acceptors; a++) {
-		struct wake acceptor = segment_wake_acceptor(intake->segment, a);
-
-		if (intake->taken[a] == lane_released(&intake->lanes[a]))
-			continue;
-		lane_mark(&intake->lanes[a], intake->taken[a], spooled);
-		lane_release(&intake->lanes[a], intake->taken[a]);
-		wake_up(&acceptor);
-	}
+	for (uint32_t a = 0; a < intake->segment->acceptors; a++)
+		draft->release[a] = intake->taken[a];
+	draft->spooled = spooled;
+	draft->counters[COUNTER_DAMAGED] += intake->damaged;
+	if (intake->damaged > 0)
+		log_error("damaged records on the ring: skipped", LOG_UINT("records", intake->damaged));
 }
 
 bool

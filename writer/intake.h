@@ -22,10 +22,11 @@ struct intake {
 	/* The batch. */
 	const struct record **records; /* pointers into the lanes */
 	uint32_t count, capacity;
+	uint32_t damaged; /* records left out */
 	size_t bytes;
 };
 
-/* Maps the writer's lanes. Returns 0 or <0. */
+/* Maps the writer's lanes. The ledger is settled already. Returns 0 or <0. */
 int intake_open(struct intake *intake, const struct segment *segment, uint32_t writer, struct error *err);
 
 /* Releases what the intake holds in this process; the lanes stay as they are. */
@@ -33,14 +34,14 @@ void intake_close(struct intake *intake);
 
 /*
  * Fills the batch with what is published, up to a bound; whole parcels only. Damaged records are counted and left out.
- * Returns whether anything, records or not, was taken. Without intake_release() in between it gathers the same again.
+ * Returns whether anything, records or not, was taken. Until the batch is released it gathers the same again.
  */
 bool intake_gather(struct intake *intake);
 
-/* The batch is stored, or spooled: releases its parcels and wakes the acceptors whose requests it answers. */
-void intake_release(struct intake *intake, bool spooled);
+/* Notes in the draft what the batch, stored or spooled, releases; ledger_settle() does it when that is committed. */
+void intake_settle(const struct intake *intake, struct ledger_page *draft, bool spooled);
 
-/* Whether a parcel waits beyond the batch that was released last. */
+/* Whether a parcel waits that is not released. */
 bool intake_pending(const struct intake *intake);
 
 #endif

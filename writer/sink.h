@@ -27,8 +27,8 @@ struct sink_ops {
 	const char *name;
 
 	/*
-	 * The store is elsewhere: open() may take seconds, and storing a record again is harmless. Such a store gets a
-	 * spool, and open() runs in a thread of its own; no two calls ever run at once.
+	 * The store is elsewhere: open() may take seconds and runs in a thread of its own; no two calls ever run at
+	 * once.
 	 */
 	bool remote;
 
@@ -48,8 +48,8 @@ struct sink_ops {
 	int (*store)(struct sink *sink, const struct record *const *records, uint32_t count, struct sink_result *result,
 	    struct error *err);
 
-	/* The batch of the last store() has been released from the ring. NULL: nothing to do. */
-	void (*released)(struct sink *sink);
+	/* The batch of the last store() that returned 0 is settled in the writer's ledger. NULL: nothing to do. */
+	void (*settled)(struct sink *sink);
 
 	/* Upkeep between batches, called at least once a minute while the sink is open. <0 as for store(). NULL: none. */
 	int (*upkeep)(struct sink *sink, struct error *err);

@@ -1,24 +1,17 @@
 /*
- * The JSONL sink: appends a batch in one large write, syncs it, and makes that and the ring's release one step, so that
- * a crash at any instruction neither loses a line nor doubles one.
+ * The JSONL sink: appends a batch in one large write and syncs it. The append is noted in the writer's ledger, and holds
+ * when the ledger says that the batch is stored, so that a crash at any instruction neither loses a line nor doubles one.
  *
- * The journal in the segment is what makes it one step. Under the journal's lock, which one writer holds at a time:
- *
- *   WRITING   where the append begins, and how far the ring will be released, are noted; then write, fdatasync
- *   COMMITTED then the ring is released
- *   CLEAN     the lock is given up
- *
- * The kernel gives up a dead writer's lock. Whoever takes it next and finds WRITING cuts the file back to where the
- * append began: those events are still on the ring. Who finds COMMITTED releases the ring as noted: those events are
- * in the file.
+ * Writers share the file. One of them holds the lock from before the note until the batch is settled; the kernel gives up
+ * a dead writer's lock, and whoever takes it next cuts off what a dead one has left.
  */
 #include "writer/sink_jsonl.h"
 
 #include <cjson/cJSON.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,14 +23,17 @@
 #include "base/format.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "writer/append.h"
 #include "writer/jsonl_line.h"
 
 struct sink_jsonl {
 	struct sink super;
 	const struct config *config;
-	struct intake *intake;
+	const struct segment *segment;
+	struct process_slot *slot; /* the writer's own */
 	int fd; /* -1: to be opened */
 	bool reopen;
+	bool distrusted; /* a sync of the file has failed */
 	char *buffer;
 	size_t buffer_bytes;
 };
@@ -71,79 +67,30 @@ file_in_place(const struct sink_jsonl *s)
 	       opened.st_dev == standing.st_dev && opened.st_ino == standing.st_ino;
 }
 
-/* Opens the file with that inode in the directory of JSONL_PATH, wherever logrotate or a person has moved it there, or -1. */
+/* Cuts off what writers have appended and not committed. Called with the lock held. */
 static int
-open_moved_file(const struct sink_jsonl *s, uint64_t device, uint64_t inode)
+cut_off_appends(const struct segment *segment, const char *path, struct error *err)
 {
-	char *copy = mem_strdup(s->config->jsonl_path);
-	DIR *directory = opendir(dirname(copy));
-	struct dirent *entry;
-	int fd = -1;
-
-	free(copy);
-	if (directory == NULL)
-		return -1;
-	while (fd < 0 && (entry = readdir(directory)) != NULL) {
-		struct stat st;
-
-		if (entry->d_ino != inode)
-			continue;
-		fd = openat(dirfd(directory), entry->d_name, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
-		if (fd >= 0 && (fstat(fd, &st) != 0 || st.st_dev != device || st.st_ino != inode)) {
-			close(fd);
-			fd = -1;
-		}
-	}
-	closedir(directory);
-	return fd;
-}
-
-/* Cuts off what a writer has appended and not committed before it died: those events are still on the ring. */
-static int
-undo_append(const struct sink_jsonl *s, const struct journal *j, struct error *err)
-{
-	int fd = open_moved_file(s, j->device, j->inode);
-	struct stat st;
+	char copy[PATH_MAX];
+	const char *directory;
 	int rc = 0;
 
-	if (fd < 0) {
-		log_warning(
-		    "a writer died while it appended to a file that is gone: its last lines may stand there, too",
-		    LOG_STR("jsonl_path", s->config->jsonl_path));
-		return 0;
-	}
-	if (fstat(fd, &st) != 0)
-		rc = error_errno(err, "cannot stat JSONL_PATH=%s", s->config->jsonl_path);
-	else if ((uint64_t)st.st_size > j->offset) {
-		log_info("cutting off an unfinished append", LOG_UINT("bytes", (uint64_t)st.st_size - j->offset));
-		if (ftruncate(fd, (off_t)j->offset) != 0)
-			rc = error_errno(
-			    err, "cannot cut off an unfinished append to JSONL_PATH=%s", s->config->jsonl_path);
-	}
-	close(fd);
+	(void)snprintf(copy, sizeof copy, "%s", path);
+	directory = dirname(copy);
+	for (uint32_t w = 0; rc == 0 && w < segment->writers; w++)
+		rc = append_cut_off(&segment_writer(segment, w)->ledger, APPEND_JSONL, directory, err);
 	return rc;
 }
 
-/* Finishes or undoes what a writer that died under the lock has left. Called with the lock held. */
-static int
-recover_journal(struct sink_jsonl *s, struct error *err)
+int
+sink_jsonl_recover(const struct config *config, const struct segment *segment, struct error *err)
 {
-	const struct segment *segment = s->intake->segment;
-	struct journal *j = &segment->header->journal;
+	int rc;
 
-	if (j->state == JOURNAL_COMMITTED) {
-		for (uint32_t a = 0; a < segment->acceptors; a++) {
-			struct lane lane = segment_lane(segment, a, j->writer);
-			struct wake acceptor = segment_wake_acceptor(segment, a);
-
-			lane_release(&lane, j->release[a]);
-			wake_up(&acceptor);
-		}
-	} else if (j->state == JOURNAL_WRITING && undo_append(s, j, err) != 0) {
-		return -1;
-	}
-	j->state = JOURNAL_CLEAN;
-	return 0;
+	segment_append_lock(segment);
+	rc = cut_off_appends(segment, config->jsonl_path, err);
+	segment_append_unlock(segment);
+	return rc;
 }
 
 /* The offset after the file's last newline, or -1 with errno. */
@@ -209,7 +156,7 @@ repair_last_line(struct sink_jsonl *s, struct error *err)
 static int
 open_and_repair(struct sink_jsonl *s, struct error *err)
 {
-	if (open_file(s, err) != 0 || recover_journal(s, err) != 0)
+	if (open_file(s, err) != 0 || cut_off_appends(s->segment, s->config->jsonl_path, err) != 0)
 		return -1;
 	return repair_last_line(s, err);
 }
@@ -220,9 +167,9 @@ jsonl_open(struct sink *sink, struct error *err)
 	struct sink_jsonl *s = (struct sink_jsonl *)sink;
 	int rc;
 
-	segment_journal_lock(s->intake->segment);
+	segment_append_lock(s->segment);
 	rc = open_and_repair(s, err);
-	segment_journal_unlock(s->intake->segment);
+	segment_append_unlock(s->segment);
 	return rc;
 }
 
@@ -245,21 +192,13 @@ encode(struct sink_jsonl *s, const struct record *const *records, uint32_t count
 	return (size_t)(out - s->buffer);
 }
 
-/* Moves the file aside when the batch would take it over JSONL_ROTATE_BYTES. Called with the lock held. */
+/* Called with the lock held. */
 static int
-rotate_if_due(struct sink_jsonl *s, size_t batch_bytes, struct error *err)
+rotate(struct sink_jsonl *s, struct error *err)
 {
 	const char *path = s->config->jsonl_path;
 	char time[FORMAT_TIME_BYTES], aside[4096];
 	size_t used;
-	struct stat st;
-
-	if (s->config->jsonl_rotate_bytes == 0)
-		return 0;
-	if (fstat(s->fd, &st) != 0)
-		return error_errno(err, "cannot stat JSONL_PATH=%s", path);
-	if (st.st_size == 0 || (uint64_t)st.st_size + batch_bytes <= s->config->jsonl_rotate_bytes)
-		return 0;
 
 	/* events.jsonl.20261122T035440.123456Z: sorts by time. */
 	format_time(clock_wall_us(), time);
@@ -270,8 +209,24 @@ rotate_if_due(struct sink_jsonl *s, size_t batch_bytes, struct error *err)
 	aside[used < sizeof aside ? used : sizeof aside - 1] = '\0';
 	if (rename(path, aside) != 0)
 		return error_errno(err, "cannot rotate JSONL_PATH=%s to %s", path, aside);
-	log_info("rotated", LOG_STR("jsonl_path", path), LOG_STR("to", aside), LOG_INT("bytes", st.st_size));
+	log_info("rotated", LOG_STR("jsonl_path", path), LOG_STR("to", aside));
+	s->distrusted = false;
 	return open_file(s, err);
+}
+
+/* Begins a new file when the batch would take it over JSONL_ROTATE_BYTES, or after a failed sync. *size is the file's. */
+static int
+rotate_if_due(struct sink_jsonl *s, size_t batch_bytes, struct stat *st, struct error *err)
+{
+	uint64_t limit = s->config->jsonl_rotate_bytes;
+
+	if (fstat(s->fd, st) != 0)
+		return error_errno(err, "cannot stat JSONL_PATH=%s", s->config->jsonl_path);
+	if (!s->distrusted && (limit == 0 || st->st_size == 0 || (uint64_t)st->st_size + batch_bytes <= limit))
+		return 0;
+	if (rotate(s, err) != 0)
+		return -1;
+	return fstat(s->fd, st) == 0 ? 0 : error_errno(err, "cannot stat JSONL_PATH=%s", s->config->jsonl_path);
 }
 
 static int
@@ -285,28 +240,37 @@ append(struct sink_jsonl *s, size_t len, struct error *err)
 		if (n > 0)
 			done += (size_t)n;
 	}
-	if (fdatasync(s->fd) != 0)
+	if (fdatasync(s->fd) != 0) {
+		s->distrusted = true;
+		counter_add(s->slot, COUNTER_SYNC_FAILURES, 1);
+		s->slot->sync_failed_us = clock_wall_us();
 		return error_errno(err, "cannot sync JSONL_PATH=%s", s->config->jsonl_path);
+	}
 	return 0;
 }
 
-/* Notes in the journal where the append begins and what it releases. Called with the lock held. */
+/* With the lock held. */
 static int
-begin_append(struct sink_jsonl *s, struct error *err)
+store_locked(struct sink_jsonl *s, size_t len, struct error *err)
 {
-	struct journal *j = &s->intake->segment->header->journal;
+	struct ledger *ledger = &s->slot->ledger;
 	struct stat st;
+	int rc;
 
-	if (fstat(s->fd, &st) != 0)
-		return error_errno(err, "cannot stat JSONL_PATH=%s", s->config->jsonl_path);
-	j->writer = s->intake->writer;
-	j->device = st.st_dev;
-	j->inode = st.st_ino;
-	j->offset = (uint64_t)st.st_size;
-	memcpy(j->release, s->intake->taken, sizeof j->release);
-	ck_pr_fence_store();
-	ck_pr_store_32(&j->state, JOURNAL_WRITING);
-	return 0;
+	if (s->reopen || !file_in_place(s))
+		rc = open_and_repair(s, err);
+	else
+		rc = cut_off_appends(s->segment, s->config->jsonl_path, err);
+	if (rc == 0)
+		rc = rotate_if_due(s, len, &st, err);
+	if (rc != 0)
+		return rc;
+	append_begin(ledger, APPEND_JSONL, st.st_dev, st.st_ino, (uint64_t)st.st_size);
+	rc = append(s, len, err);
+	/* A part may have been written. If it cannot be cut off now, the ledger says so to whoever comes next. */
+	if (rc != 0)
+		append_failed(ledger, APPEND_JSONL, ftruncate(s->fd, st.st_size) == 0);
+	return rc;
 }
 
 static int
@@ -314,43 +278,23 @@ jsonl_store(struct sink *sink, const struct record *const *records, uint32_t cou
     struct error *err)
 {
 	struct sink_jsonl *s = (struct sink_jsonl *)sink;
-	struct journal *j = &s->intake->segment->header->journal;
 	size_t len = encode(s, records, count);
-	int rc = 0;
+	int rc;
 
-	segment_journal_lock(s->intake->segment);
-	if (s->reopen || !file_in_place(s))
-		rc = open_and_repair(s, err);
-	else if (j->state != JOURNAL_CLEAN)
-		rc = recover_journal(s, err);
-	if (rc == 0)
-		rc = rotate_if_due(s, len, err);
-	if (rc == 0)
-		rc = begin_append(s, err);
-	if (rc == 0) {
-		rc = append(s, len, err);
-		/* A part may have been written. If it cannot be cut off now, the journal says so to whoever comes next. */
-		if (rc == 0)
-			ck_pr_store_32(&j->state, JOURNAL_COMMITTED);
-		else if (ftruncate(s->fd, (off_t)j->offset) == 0)
-			ck_pr_store_32(&j->state, JOURNAL_CLEAN);
-	}
+	segment_append_lock(s->segment);
+	rc = store_locked(s, len, err);
 	if (rc != 0) {
-		segment_journal_unlock(s->intake->segment);
+		segment_append_unlock(s->segment);
 		return rc;
 	}
 	*result = (struct sink_result){.stored = count};
-	return 0; /* with the lock: jsonl_released() gives it up */
+	return 0; /* with the lock: jsonl_settled() gives it up */
 }
 
 static void
-jsonl_released(struct sink *sink)
+jsonl_settled(struct sink *sink)
 {
-	struct sink_jsonl *s = (struct sink_jsonl *)sink;
-
-	ck_pr_fence_store();
-	ck_pr_store_32(&s->intake->segment->header->journal.state, JOURNAL_CLEAN);
-	segment_journal_unlock(s->intake->segment);
+	segment_append_unlock(((struct sink_jsonl *)sink)->segment);
 }
 
 static void
@@ -371,13 +315,13 @@ jsonl_close(struct sink *sink)
 }
 
 struct sink *
-sink_jsonl_new(const struct config *config, struct intake *intake)
+sink_jsonl_new(const struct config *config, const struct segment *segment, struct process_slot *slot)
 {
 	static const struct sink_ops ops = {
 	    .name = "jsonl",
 	    .open = jsonl_open,
 	    .store = jsonl_store,
-	    .released = jsonl_released,
+	    .settled = jsonl_settled,
 	    .reopen = jsonl_reopen,
 	    .close = jsonl_close,
 	};
@@ -385,7 +329,8 @@ sink_jsonl_new(const struct config *config, struct intake *intake)
 
 	s->super.ops = &ops;
 	s->config = config;
-	s->intake = intake;
+	s->segment = segment;
+	s->slot = slot;
 	s->fd = -1;
 	return &s->super;
 }

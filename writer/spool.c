@@ -1,8 +1,7 @@
-/* The writer's spool: appending, rotation, limits, replay, damage. */
+/* The writer's spool: appending, new files, limits, replay, damage. */
 #include "writer/spool.h"
 
 #include <assert.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -18,8 +17,8 @@
 #include "base/files.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "writer/spool_parts.h"
 
-#define FILE_BYTES ((uint64_t)64 << 20)
 /* Of the disk, left to others: below the first nothing new is let in, below the second nothing is written. */
 #define FREE_LOW ((uint64_t)64 << 20)
 #define FREE_LEAST ((uint64_t)32 << 20)
@@ -32,8 +31,8 @@ path_of(const struct spool *spool, const char *name, char out[PATH_MAX])
 	(void)snprintf(out, PATH_MAX, "%s/%s", spool->directory, name);
 }
 
-static void
-part_path(const struct spool *spool, const struct spool_part *part, char out[PATH_MAX])
+void
+spool_part_path(const struct spool *spool, const struct spool_part *part, char out[PATH_MAX])
 {
 	char name[SPOOL_NAME_MAX];
 
@@ -41,108 +40,25 @@ part_path(const struct spool *spool, const struct spool_part *part, char out[PAT
 	path_of(spool, name, out);
 }
 
-static void
-tell_levels(const struct spool *spool)
+void
+spool_tell_levels(const struct spool *spool)
 {
-	uint64_t events = 0;
-
-	for (uint32_t i = 0; i < spool->count; i++)
-		events += spool->parts[i].header.events - spool->parts[i].header.done_events;
 	level_set(spool->slot, LEVEL_SPOOL_BYTES, spool->bytes);
 	level_set(spool->slot, LEVEL_SPOOL_FILES, spool->count);
-	level_set(spool->slot, LEVEL_SPOOL_EVENTS, events);
+	level_set(spool->slot, LEVEL_SPOOL_EVENTS, ledger_page(&spool->slot->ledger)->spool_events);
+	ck_pr_store_64((uint64_t *)&spool->slot->spool_oldest_us,
+	    spool->count == 0 ? 0 : (uint64_t)spool->parts[0].header.created_us);
 }
 
-static struct spool_part *
-add_part(struct spool *spool, const struct spool_part *part)
+void
+spool_add_part(struct spool *spool, const struct spool_part *part)
 {
 	if (spool->count == spool->capacity) {
 		spool->capacity = spool->capacity == 0 ? 16 : spool->capacity * 2;
 		spool->parts = mem_resize(spool->parts, spool->capacity, sizeof *spool->parts);
 	}
-	spool->parts[spool->count] = *part;
+	spool->parts[spool->count++] = *part;
 	spool->bytes += part->size;
-	return &spool->parts[spool->count++];
-}
-
-/* ---- opening ---- */
-
-static int
-by_age(const void *a, const void *b)
-{
-	const struct spool_part *x = a, *y = b;
-
-	if (x->sequence != y->sequence)
-		return x->sequence < y->sequence ? -1 : 1;
-	return x->writer < y->writer ? -1 : x->writer > y->writer;
-}
-
-static int
-find_part(struct spool *spool, uint32_t writer, uint64_t sequence, struct error *err)
-{
-	struct spool_part part = {.writer = writer, .sequence = sequence};
-	char path[PATH_MAX];
-	struct stat st;
-
-	part_path(spool, &part, path);
-	int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
-	if (fd < 0 || fstat(fd, &st) != 0) {
-		(void)error_errno(err, "cannot open the spool file %s (DATA_DIR)", path);
-		if (fd >= 0)
-			close(fd);
-		return -1;
-	}
-	part.size = (uint64_t)st.st_size;
-	part.header_good = spool_header_read(fd, part.size, &part.header);
-	close(fd);
-	if (!part.header_good)
-		log_error("a spool file's header is damaged: reading all of it", LOG_STR("file", path));
-	part.header.writer = writer;
-	part.header.sequence = sequence;
-	(void)add_part(spool, &part);
-	return 0;
-}
-
-int
-spool_open(struct spool *spool, const char *data_dir, uint32_t writer, uint32_t writers, uint64_t max_bytes,
-    struct process_slot *slot, bool *found_any, struct error *err)
-{
-	size_t room = strlen(data_dir) + sizeof "/" SPOOL_DIRECTORY;
-	struct dirent *entry;
-	int rc = 0;
-
-	*spool = (struct spool){.writer = writer,
-	    .max_bytes = max_bytes,
-	    .file_bytes = FILE_BYTES,
-	    .slot = slot,
-	    .next_sequence = 1,
-	    .append_fd = -1,
-	    .read_fd = -1};
-	spool->directory = mem_new(room, 1);
-	(void)snprintf(spool->directory, room, "%s/" SPOOL_DIRECTORY, data_dir);
-	*found_any = false;
-
-	DIR *directory = opendir(spool->directory);
-	if (directory == NULL && errno != ENOENT)
-		return error_errno(err, "cannot read the directory %s (DATA_DIR)", spool->directory);
-	while (rc == 0 && directory != NULL && (entry = readdir(directory)) != NULL) {
-		uint32_t whose;
-		uint64_t sequence;
-
-		if (!spool_file_parse_name(entry->d_name, &whose, &sequence))
-			continue;
-		*found_any = true;
-		if (whose % writers == writer)
-			rc = find_part(spool, whose, sequence, err);
-		if (whose == writer && sequence >= spool->next_sequence)
-			spool->next_sequence = sequence + 1;
-	}
-	if (directory != NULL)
-		closedir(directory);
-	if (spool->count > 0)
-		qsort(spool->parts, spool->count, sizeof *spool->parts, by_age);
-	tell_levels(spool);
-	return rc;
 }
 
 static void
@@ -195,8 +111,7 @@ begin_file(struct spool *spool, struct error *err)
 {
 	struct spool_part part = {.writer = spool->writer,
 	    .sequence = spool->next_sequence++,
-	    .size = sizeof(struct spool_header),
-	    .header_good = true};
+	    .size = sizeof(struct spool_header)};
 	char path[PATH_MAX];
 
 	close_fd(&spool->append_fd);
@@ -205,7 +120,7 @@ begin_file(struct spool *spool, struct error *err)
 	    .created_us = clock_wall_us(),
 	    .done = sizeof part.header,
 	    .end = sizeof part.header};
-	part_path(spool, &part, path);
+	spool_part_path(spool, &part, path);
 	int fd = files_open(path, O_RDWR | O_EXCL, 0600, "DATA_DIR", err);
 	if (fd < 0)
 		return condition_of(errno);
@@ -218,7 +133,7 @@ begin_file(struct spool *spool, struct error *err)
 		return condition_of(failure);
 	}
 	spool->append_fd = fd;
-	(void)add_part(spool, &part);
+	spool_add_part(spool, &part);
 	return 0;
 }
 
@@ -227,7 +142,7 @@ drop_empty_last(struct spool *spool)
 {
 	char path[PATH_MAX];
 
-	part_path(spool, &spool->parts[--spool->count], path);
+	spool_part_path(spool, &spool->parts[--spool->count], path);
 	spool->bytes -= spool->parts[spool->count].size;
 	if (spool->count == 0)
 		close_fd(&spool->read_fd);
@@ -239,8 +154,12 @@ static int
 write_batch(struct spool *spool, size_t len, struct error *err)
 {
 	struct spool_part *part = &spool->parts[spool->count - 1];
+	struct stat st;
 	int failure = 0;
 
+	if (fstat(spool->append_fd, &st) != 0)
+		return error_errno(err, "cannot stat a spool file in %s", spool->directory);
+	append_begin(&spool->slot->ledger, APPEND_SPOOL, st.st_dev, st.st_ino, part->size);
 	for (size_t done = 0; done < len && failure == 0;) {
 		ssize_t n = pwrite(spool->append_fd, spool->batch + done, len - done, (off_t)(part->size + done));
 
@@ -257,7 +176,13 @@ write_batch(struct spool *spool, size_t len, struct error *err)
 
 	errno = failure;
 	(void)error_errno(err, "cannot %s a spool file in %s", written ? "sync" : "write", spool->directory);
-	if (ftruncate(spool->append_fd, (off_t)part->size) != 0 || written) {
+	bool cut_off = ftruncate(spool->append_fd, (off_t)part->size) == 0;
+	append_failed(&spool->slot->ledger, APPEND_SPOOL, cut_off);
+	if (written) {
+		counter_add(spool->slot, COUNTER_SYNC_FAILURES, 1);
+		spool->slot->sync_failed_us = clock_wall_us();
+	}
+	if (!cut_off || written) {
 		log_error("a spool file is not trusted any more: beginning a new one", LOG_STR("error", err->text));
 		close_fd(&spool->append_fd);
 		if (part->header.events == 0)
@@ -315,17 +240,25 @@ spool_append(struct spool *spool, const struct record *const *records, uint32_t 
 			close_fd(&spool->append_fd);
 	}
 	if (rc == 0) {
-		struct spool_part *part = &spool->parts[spool->count - 1];
-
-		part->size += len;
-		spool->bytes += len;
-		part->header.end = part->size;
-		part->header.events += count;
-		/* It may lag: see spool_file.h. */
-		(void)spool_header_write(spool->append_fd, &part->header, &(struct error){0});
+		spool->appending_bytes = len;
+		spool->appending = count;
 	}
-	tell_levels(spool);
+	spool_tell_levels(spool);
 	return rc;
+}
+
+void
+spool_appended(struct spool *spool)
+{
+	struct spool_part *part = &spool->parts[spool->count - 1];
+
+	part->size += spool->appending_bytes;
+	spool->bytes += spool->appending_bytes;
+	part->header.end = part->size;
+	part->header.events += spool->appending;
+	/* It may lag: see spool_file.h. */
+	(void)spool_header_write(spool->append_fd, &part->header, &(struct error){0});
+	spool_tell_levels(spool);
 }
 
 /* ---- replay ---- */
@@ -336,6 +269,29 @@ spool_waiting(const struct spool *spool)
 	return spool->count > 0;
 }
 
+static struct spool_progress
+progress(const struct spool_part *part, uint64_t done, uint64_t done_events)
+{
+	return (struct spool_progress){.writer = part->writer,
+	    .sequence = part->sequence,
+	    .created_us = part->header.created_us,
+	    .done = done,
+	    .done_events = done_events};
+}
+
+/* So many events were in that part and are neither stored nor to be found there any more. */
+static void
+give_up(const struct spool *spool, const struct spool_part *part, uint64_t lost)
+{
+	struct ledger *ledger = &spool->slot->ledger;
+	struct ledger_page *draft = ledger_draft(ledger);
+
+	draft->counters[COUNTER_DAMAGED] += lost;
+	draft->spool_events -= lost < draft->spool_events ? lost : draft->spool_events;
+	draft->replayed = progress(part, part->size, part->header.events);
+	ledger_commit(ledger);
+}
+
 /* Everything in the first part is stored or set aside. */
 static void
 finish_first(struct spool *spool)
@@ -343,16 +299,15 @@ finish_first(struct spool *spool)
 	struct spool_part *part = &spool->parts[0];
 	char path[PATH_MAX];
 
-	part_path(spool, part, path);
+	if (part->header.events > part->header.done_events)
+		give_up(spool, part, part->header.events - part->header.done_events);
+	spool_part_path(spool, part, path);
 	close_fd(&spool->read_fd);
 	if (spool->count == 1)
 		close_fd(&spool->append_fd);
 	if (unlink(path) != 0 && errno != ENOENT)
 		log_error("cannot remove a spool file whose events are stored", LOG_STR("file", path),
 		    LOG_STR("error", strerror(errno)));
-	/* The header knows how many there were; where it does not, set_aside() has counted. */
-	if (part->header_good && part->header.events > part->header.done_events)
-		counter_add(spool->slot, COUNTER_DAMAGED, part->header.events - part->header.done_events);
 	spool->bytes -= part->size;
 	memmove(&spool->parts[0], &spool->parts[1], --spool->count * sizeof *part);
 }
@@ -367,7 +322,7 @@ set_aside(struct spool *spool)
 	char name[SPOOL_NAME_MAX + 32], path[PATH_MAX];
 	struct error err = {"written short"};
 
-	if (part->header_good && reader->from >= part->header.end) {
+	if (reader->from >= part->header.end) {
 		log_info("an append to the spool was never completed: cut off", LOG_UINT("bytes", len));
 		return;
 	}
@@ -379,8 +334,6 @@ set_aside(struct spool *spool)
 	close_fd(&fd);
 	log_error("damage in the spool: skipped", LOG_UINT("bytes", len), LOG_STR("set_aside_as", path),
 	    LOG_STR("trouble", kept ? "none" : err.text));
-	if (!part->header_good)
-		counter_add(spool->slot, COUNTER_DAMAGED, 1);
 }
 
 /* What the reader holds of the first part is dealt with. */
@@ -395,13 +348,25 @@ advance(struct spool *spool)
 	spool->reader.count = 0;
 	if (h->events < h->done_events)
 		h->events = (uint32_t)h->done_events;
-	if (h->end < h->done)
-		h->end = h->done;
 	if (h->done >= part->size)
 		finish_first(spool);
-	else if (part->header_good)
+	else
 		(void)spool_header_write(spool->read_fd, h, &(struct error){0}); /* may lag */
-	tell_levels(spool);
+	spool_tell_levels(spool);
+}
+
+/* It cannot be read now: the others must not wait for it. */
+static void
+postpone_first(struct spool *spool)
+{
+	struct spool_part part = spool->parts[0];
+	uint32_t last = spool->append_fd >= 0 ? spool->count - 1 : spool->count;
+
+	close_fd(&spool->read_fd);
+	if (last < 2)
+		return;
+	memmove(&spool->parts[0], &spool->parts[1], (last - 1) * sizeof part);
+	spool->parts[last - 1] = part;
 }
 
 int
@@ -412,24 +377,39 @@ spool_next(struct spool *spool, struct error *err)
 		struct spool_part *part = &spool->parts[0];
 		char path[PATH_MAX];
 
-		part_path(spool, part, path);
+		spool_part_path(spool, part, path);
 		if (spool->read_fd < 0)
 			spool->read_fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
-		if (spool->read_fd < 0)
-			return error_errno(err, "cannot open the spool file %s", path);
+		if (spool->read_fd < 0) {
+			(void)error_errno(err, "cannot open the spool file %s", path);
+			postpone_first(spool);
+			return -1;
+		}
 		if (part->header.done >= part->size) {
 			finish_first(spool);
-			tell_levels(spool);
+			spool_tell_levels(spool);
 			continue;
 		}
-		if (spool_read_at(&spool->reader, spool->read_fd, part->header.done, part->size, err) != 0)
+		if (spool_read_at(&spool->reader, spool->read_fd, part->header.done, part->size, err) != 0) {
+			postpone_first(spool);
 			return -1;
+		}
 		if (!spool->reader.damaged)
 			return 0;
 		set_aside(spool);
 		advance(spool);
 	}
 	return 0;
+}
+
+void
+spool_settle(const struct spool *spool, struct ledger_page *draft)
+{
+	const struct spool_part *part = &spool->parts[0];
+	uint32_t count = spool->reader.count;
+
+	draft->spool_events -= count < draft->spool_events ? count : draft->spool_events;
+	draft->replayed = progress(part, spool->reader.to, part->header.done_events + count);
 }
 
 void

@@ -14,12 +14,15 @@
 #define PROCESSES 3
 
 static struct process_slot slots[PROCESSES];
-static const struct segment segment = {.processes = slots, .acceptors = 1, .writers = PROCESSES - 1};
+static struct segment_header header;
+static const struct segment segment = {
+    .header = &header, .processes = slots, .acceptors = 1, .writers = PROCESSES - 1};
 
 static int
 set_up(void **state)
 {
 	memset(slots, 0, sizeof slots);
+	memset(&header, 0, sizeof header);
 	return 0;
 }
 
@@ -30,7 +33,11 @@ test_counters_add_up(void **state)
 		counter_add(&slots[i], COUNTER_STORED, 1u << i);
 		counter_add(&slots[i], COUNTER_STORED, 100);
 	}
+	ledger_draft(&slots[1].ledger)->counters[COUNTER_STORED] = 1000;
 	assert_int_equal(segment_counter_sum(&segment, COUNTER_STORED), 307);
+	ledger_commit(&slots[1].ledger);
+	header.earlier[COUNTER_STORED] = 10000;
+	assert_int_equal(segment_counter_sum(&segment, COUNTER_STORED), 11307);
 	assert_int_equal(segment_counter_sum(&segment, COUNTER_DUPLICATES), 0);
 }
 

@@ -33,7 +33,7 @@ static uint64_t seed;
  * What the test itself remembers across deaths, to hold it against the lane. Consumers do not go by it: they start at
  * lane_released() and record progress with lane_release().
  */
-struct ledger {
+struct tally {
 	uint32_t seen; /* every position below it has been read, in order */
 	uint32_t read_again; /* parcels that their first reader had not released when it died */
 	uint32_t stop; /* 1: the consumer leaves when the lane is empty */
@@ -41,7 +41,7 @@ struct ledger {
 
 struct scene {
 	struct segment segment;
-	struct ledger *ledger;
+	struct tally *tally;
 };
 
 static struct lane
@@ -69,23 +69,23 @@ static void
 run_consumer(const struct scene *scene, uint32_t author)
 {
 	struct lane lane = map_lane(scene);
-	struct ledger *ledger = scene->ledger;
+	struct tally *tally = scene->tally;
 	struct dice dice = {seed ^ author};
 	uint32_t at = lane_released(&lane);
 
 	/* Nothing may have been released that was not read, or read that was not published. */
-	REQUIRE(ledger->seen - at <= lane_depth(&lane));
+	REQUIRE(tally->seen - at <= lane_depth(&lane));
 	for (;;) {
-		bool stop = ck_pr_load_32(&ledger->stop) != 0;
+		bool stop = ck_pr_load_32(&tally->stop) != 0;
 		uint32_t held = at - lane_released(&lane);
 		struct parcel parcel;
 
 		if (lane_peek(&lane, at, &parcel)) {
 			parcel_require(&parcel, seed, at);
-			if (ledger->seen == at)
-				ledger->seen = at + 1;
+			if (tally->seen == at)
+				tally->seen = at + 1;
 			else
-				ledger->read_again++;
+				tally->read_again++;
 			at++;
 		} else if (held > 0) {
 			lane_release(&lane, at - dice_below(&dice, held));
@@ -139,9 +139,9 @@ play_scene(struct dice *dice, uint64_t ring_bytes, uint32_t kills)
 	close(fd);
 	assert_int_equal(segment_open(&scene.segment, &config, &err), 0);
 	segment_unlink(path); /* the mapping lives as long as this program */
-	scene.ledger = mmap(NULL, sizeof *scene.ledger, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	assert_ptr_not_equal(scene.ledger, MAP_FAILED);
-	scene.ledger->seen = FIRST;
+	scene.tally = mmap(NULL, sizeof *scene.tally, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	assert_ptr_not_equal(scene.tally, MAP_FAILED);
+	scene.tally->seen = FIRST;
 
 	struct lane lane = segment_lane(&scene.segment, 0, 0);
 
@@ -165,18 +165,18 @@ play_scene(struct dice *dice, uint64_t ring_bytes, uint32_t kills)
 			consumer = spawn(&scene, run_consumer, i);
 	}
 	kill_and_reap(producer);
-	ck_pr_store_32(&scene.ledger->stop, 1);
+	ck_pr_store_32(&scene.tally->stop, 1);
 
 	int status;
 
 	assert_int_equal(waitpid(consumer, &status, 0), consumer);
 	assert_int_equal(status, 0);
 	assert_int_equal(lane_depth(&lane), 0);
-	assert_int_equal(scene.ledger->seen, lane_released(&lane));
+	assert_int_equal(scene.tally->seen, lane_released(&lane));
 	(void)printf("%u parcels, %u read again after a kill, %u kills, %llu bytes of ring\n",
-	    scene.ledger->seen - FIRST, scene.ledger->read_again, kills, (unsigned long long)ring_bytes);
-	assert_true(scene.ledger->seen - FIRST > kills);
-	assert_true(munmap(scene.ledger, sizeof *scene.ledger) == 0);
+	    scene.tally->seen - FIRST, scene.tally->read_again, kills, (unsigned long long)ring_bytes);
+	assert_true(scene.tally->seen - FIRST > kills);
+	assert_true(munmap(scene.tally, sizeof *scene.tally) == 0);
 	segment_close(&scene.segment);
 }
 

@@ -71,40 +71,46 @@ test_keeps_its_shape_while_events_wait(void **state)
 		struct config config = ring_config(shapes[i].acceptors, shapes[i].writers, shapes[i].ring_bytes);
 		uint64_t events = ring_leave_events();
 		struct segment segment = ring_open(&config);
-		struct lane lane = ring_map(&segment, 1, 0);
+		struct ledger *ledger = &segment_writer(&segment, 0)->ledger;
 		struct stat st;
 
 		assert_int_equal(segment.acceptors, 2);
 		assert_int_equal(segment.writers, 1);
 		assert_int_equal(segment_events_waiting(&segment), events);
-		lane_release(&lane, lane_released(&lane) + 3);
+		struct ledger_page *draft = ledger_draft(ledger);
+		draft->release[1] += 3;
+		draft->counters[COUNTER_STORED] += events;
+		ledger_commit(ledger);
 		ring_close(&segment);
 
-		/* Empty now: the next start has the shape that it asks for. */
+		/* Empty now: the next start has the shape that it asks for, and goes on counting. */
 		segment = ring_open(&config);
 		assert_int_equal(segment.acceptors, shapes[i].acceptors);
 		assert_int_equal(segment.writers, shapes[i].writers);
 		assert_int_equal(segment_events_waiting(&segment), 0);
 		assert_int_equal(stat(ring_path, &st), 0);
 		assert_int_equal(st.st_size, shapes[i].ring_bytes);
+		assert_int_equal(segment_counter_sum(&segment, COUNTER_RECEIVED), events);
+		assert_int_equal(segment_counter_sum(&segment, COUNTER_STORED), events);
+		assert_false(segment.fresh);
 		ring_close(&segment);
 		assert_int_equal(ring_files_set_aside(NULL, 0), 0);
 		assert_int_equal(unlink(ring_path), 0);
 	}
 }
 
-/* The sink's journal says that an append is not settled: the lanes it speaks of must stay. */
+/* A writer's ledger says that an append was not committed: it must stay until a writer has cut the append off. */
 static void
-test_keeps_its_shape_while_the_journal_is_open(void **state)
+test_keeps_its_shape_while_an_append_is_open(void **state)
 {
 	struct config config = ring_config(2, 1, RING_OLD_BYTES), other = ring_config(1, 1, RING_OLD_BYTES);
 	struct segment segment = ring_open(&config);
 
-	segment.header->journal.state = JOURNAL_WRITING;
+	append_begin(&segment_writer(&segment, 0)->ledger, APPEND_JSONL, 1, 2, 3);
 	ring_close(&segment);
 	segment = ring_open(&other);
 	assert_int_equal(segment.acceptors, 2);
-	assert_int_equal(segment.header->journal.state, JOURNAL_WRITING);
+	assert_true(append_open(&segment_writer(&segment, 0)->ledger, APPEND_JSONL));
 	ring_close(&segment);
 }
 
@@ -137,15 +143,12 @@ test_releases_what_was_committed(void **state)
 	struct segment segment = ring_open(&config);
 
 	assert_int_equal(segment_events_waiting(&segment), waiting);
-	segment.header->journal.state = JOURNAL_COMMITTED;
-	segment.header->journal.writer = 0;
-	segment.header->journal.release[0] = 0;
-	segment.header->journal.release[1] = 3;
+	ledger_draft(&segment_writer(&segment, 0)->ledger)->release[1] = 3;
+	ledger_commit(&segment_writer(&segment, 0)->ledger);
 	ring_close(&segment);
 
 	config.storage = STORAGE_POSTGRES;
 	segment = ring_open(&config);
-	assert_int_equal(segment.header->journal.state, JOURNAL_CLEAN);
 	assert_int_equal(segment_events_waiting(&segment), 0);
 	ring_close(&segment);
 }
@@ -157,7 +160,7 @@ main(void)
 	    RING_TEST(test_adopted_with_its_events),
 	    RING_TEST(test_adopted_when_empty_and_alike),
 	    RING_TEST(test_keeps_its_shape_while_events_wait),
-	    RING_TEST(test_keeps_its_shape_while_the_journal_is_open),
+	    RING_TEST(test_keeps_its_shape_while_an_append_is_open),
 	    RING_TEST(test_releases_what_was_committed),
 	    RING_TEST(test_half_made_is_made_again),
 	};

@@ -16,6 +16,7 @@
 #include <cmocka.h>
 
 #include "segment_fixture.h"
+#include "writer/intake.h"
 #include "writer/sink_jsonl.h"
 
 static struct config config;
@@ -76,26 +77,62 @@ lines_of(const char *path)
 	return lines;
 }
 
-/* A writer in a process of its own that stores one batch, up to where the event's journal says state, and dies. */
+struct writer {
+	struct intake intake;
+	struct sink *sink;
+};
+
+/* As a writer starts. */
+static struct writer
+start(void)
+{
+	struct writer w;
+	struct error err;
+
+	segment_append_lock(&segment);
+	ledger_take_over(&segment, 0);
+	segment_append_unlock(&segment);
+	assert_int_equal(intake_open(&w.intake, &segment, 0, &err), 0);
+	w.sink = sink_jsonl_new(&config, &segment, segment_writer(&segment, 0));
+	assert_int_equal(w.sink->ops->open(w.sink, &err), 0);
+	return w;
+}
+
+/* Stores what waits. Returns how many events that were; they are not settled. */
+static uint32_t
+store(struct writer *w)
+{
+	struct sink_result result = {0};
+	struct error err;
+
+	if (intake_gather(&w->intake))
+		assert_int_equal(
+		    w->sink->ops->store(w->sink, w->intake.records, w->intake.count, &result, &err), 0);
+	return result.stored;
+}
+
 static void
-die_in_append(enum journal_state state)
+commit(struct writer *w)
+{
+	struct ledger *ledger = &segment_writer(&segment, 0)->ledger;
+
+	intake_settle(&w->intake, ledger_draft(ledger), false);
+	ledger_commit(ledger);
+}
+
+/* A writer in a process of its own that stores one batch, commits it if that is asked for, and dies. */
+static void
+die_in_append(bool committed)
 {
 	pid_t pid = fork();
 	int status;
 
 	if (pid == 0) {
-		struct intake intake;
-		struct sink_result result;
-		struct error err;
-		struct sink *sink;
+		struct writer w = start();
 
-		if (intake_open(&intake, &segment, 0, &err) != 0)
-			_exit(1);
-		sink = sink_jsonl_new(&config, &intake);
-		if (sink->ops->open(sink, &err) != 0 || !intake_gather(&intake) ||
-		    sink->ops->store(sink, intake.records, intake.count, &result, &err) != 0)
-			_exit(2);
-		segment.header->journal.state = state;
+		(void)store(&w);
+		if (committed)
+			commit(&w);
 		_exit(0);
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
@@ -106,23 +143,18 @@ die_in_append(enum journal_state state)
 static uint32_t
 carry_on(void)
 {
-	struct intake intake;
-	struct sink_result result = {0};
-	struct error err;
-	struct sink *sink;
+	struct writer w = start();
+	uint32_t stored = store(&w);
 
-	assert_int_equal(intake_open(&intake, &segment, 0, &err), 0);
-	sink = sink_jsonl_new(&config, &intake);
-	assert_int_equal(sink->ops->open(sink, &err), 0);
-	if (intake_gather(&intake)) {
-		assert_int_equal(sink->ops->store(sink, intake.records, intake.count, &result, &err), 0);
-		intake_release(&intake, false);
-		sink->ops->released(sink);
+	if (stored > 0) {
+		commit(&w);
+		ledger_settle(&segment, 0);
+		w.sink->ops->settled(w.sink);
 	}
-	sink->ops->close(sink);
-	munmap(intake.lanes[0].arena, 2 * intake.lanes[0].arena_bytes);
-	intake_close(&intake);
-	return result.stored;
+	w.sink->ops->close(w.sink);
+	munmap(w.intake.lanes[0].arena, 2 * w.intake.lanes[0].arena_bytes);
+	intake_close(&w.intake);
+	return stored;
 }
 
 static void
@@ -133,12 +165,12 @@ test_written_but_not_committed_is_cut_and_written_again(void **state)
 	publish(&lane, 2);
 	assert_int_equal(carry_on(), 2);
 	publish(&lane, 3);
-	die_in_append(JOURNAL_WRITING);
+	die_in_append(false);
 	assert_int_equal(lines_of(jsonl_path), 5);
 	assert_int_equal(carry_on(), 3);
 	assert_int_equal(lines_of(jsonl_path), 5);
 	assert_int_equal(lane_depth(&lane), 0);
-	assert_int_equal(segment.header->journal.state, JOURNAL_CLEAN);
+	assert_false(append_open(&segment_writer(&segment, 0)->ledger, APPEND_JSONL));
 	munmap(lane.arena, 2 * lane.arena_bytes);
 }
 
@@ -149,7 +181,7 @@ test_committed_is_released_and_not_written_again(void **state)
 
 	publish(&lane, 3);
 	publish(&lane, 4);
-	die_in_append(JOURNAL_COMMITTED);
+	die_in_append(true);
 	assert_int_equal(lane_depth(&lane), 2);
 	publish(&lane, 1);
 	assert_int_equal(carry_on(), 1);
@@ -166,7 +198,7 @@ test_a_moved_file_is_cut_where_it_is_now(void **state)
 	publish(&lane, 2);
 	assert_int_equal(carry_on(), 2);
 	publish(&lane, 3);
-	die_in_append(JOURNAL_WRITING);
+	die_in_append(false);
 	assert_int_equal(rename(jsonl_path, moved_path), 0);
 	assert_int_equal(carry_on(), 3);
 	assert_int_equal(lines_of(moved_path), 2);
@@ -180,7 +212,7 @@ test_a_file_that_is_gone_does_not_stop_the_writer(void **state)
 	struct lane lane = ring_map(&segment, 0, 0);
 
 	publish(&lane, 3);
-	die_in_append(JOURNAL_WRITING);
+	die_in_append(false);
 	assert_int_equal(unlink(jsonl_path), 0);
 	assert_int_equal(carry_on(), 3);
 	assert_int_equal(lines_of(jsonl_path), 3);

@@ -26,6 +26,7 @@
 
 static char data_dir[64], spool_dir[96];
 static struct process_slot slot;
+static bool commits; /* what is appended */
 static struct spool spool;
 static bool found_any;
 static int failing_syncs, failing_writes; /* so many of the next calls fail; a write fails after half of it is done */
@@ -106,6 +107,7 @@ set_up(void **state)
 	(void)snprintf(spool_dir, sizeof spool_dir, "%s/" SPOOL_DIRECTORY, data_dir);
 	memset(&slot, 0, sizeof slot);
 	failing_syncs = failing_writes = 0;
+	commits = true;
 	open_with(0, 1, GIB);
 	return 0;
 }
@@ -117,6 +119,12 @@ tear_down(void **state)
 	(void)each_file("", remove_file);
 	(void)rmdir(spool_dir);
 	return rmdir(data_dir);
+}
+
+static uint64_t
+counted(enum counter counter)
+{
+	return ledger_page(&slot.ledger)->counters[counter];
 }
 
 /* Appends events with the ids first..first+count-1, each with so many bytes of data. */
@@ -135,6 +143,11 @@ append_sized(uint8_t first, uint32_t count, size_t bytes)
 		records[i] = record_of(
 		    &(struct event){.id = (uint8_t)(first + i), .event_type = "t", .session_id = "s", .data = data});
 	rc = spool_append(&spool, records, count, &err);
+	if (rc == 0 && commits) {
+		ledger_draft(&slot.ledger)->spool_events += count;
+		ledger_commit(&slot.ledger);
+		spool_appended(&spool);
+	}
 	for (uint32_t i = 0; i < count; i++)
 		free((void *)(uintptr_t)records[i]);
 	free(data);
@@ -145,6 +158,14 @@ static int
 append(uint8_t first, uint32_t count)
 {
 	return append_sized(first, count, 10);
+}
+
+static void
+stored(void)
+{
+	spool_settle(&spool, ledger_draft(&slot.ledger));
+	ledger_commit(&slot.ledger);
+	spool_stored(&spool);
 }
 
 /* Replays everything; the ids as characters go to out. */
@@ -161,7 +182,7 @@ replay(void)
 			break;
 		for (uint32_t i = 0; i < spool.reader.count; i++)
 			ids[used++] = (char)spool.reader.records[i]->event_id[15];
-		spool_stored(&spool);
+		stored();
 	}
 	ids[used] = '\0';
 	return ids;
@@ -235,11 +256,11 @@ progress_is_remembered(void **state)
 	/* Not stored: the same again, also after a restart. */
 	assert_int_equal(spool_next(&spool, &err), 0);
 	assert_int_equal(spool.reader.count, first);
-	spool_stored(&spool);
+	stored();
 	reopen();
 	assert_int_equal(slot.levels[LEVEL_SPOOL_EVENTS], 12 - first);
 	assert_string_equal(replay(), &"abcdefghijkl"[first]);
-	assert_int_equal(slot.counters[COUNTER_DAMAGED], 0);
+	assert_int_equal(counted(COUNTER_DAMAGED), 0);
 }
 
 static void
@@ -287,7 +308,7 @@ a_failed_write_is_cut_off(void **state)
 	assert_int_equal(each_file("spool-", NULL), 1);
 	reopen();
 	assert_string_equal(replay(), "abc");
-	assert_int_equal(slot.counters[COUNTER_DAMAGED], 0);
+	assert_int_equal(counted(COUNTER_DAMAGED), 0);
 }
 
 static void
@@ -305,7 +326,7 @@ a_failed_sync_ends_the_file(void **state)
 	assert_int_equal(append('e', 1), 0);
 	reopen();
 	assert_string_equal(replay(), "abcde");
-	assert_int_equal(slot.counters[COUNTER_DAMAGED], 0);
+	assert_int_equal(counted(COUNTER_DAMAGED), 0);
 }
 
 /* Whatever bit: one event is lost, and counted, or none, where it was the header's. */
@@ -325,7 +346,7 @@ a_flipped_bit_costs_one_record(void **state)
 		bool in_header = flip_at < (off_t)sizeof(struct spool_header);
 
 		assert_int_equal(got, in_header ? 5 : 4);
-		assert_int_equal(slot.counters[COUNTER_DAMAGED], in_header ? 0 : 1);
+		assert_int_equal(counted(COUNTER_DAMAGED), in_header ? 0 : 1);
 		assert_int_equal(each_file("spool-", NULL), 0);
 		assert_int_equal(each_file("damaged-", remove_file), in_header ? 0 : 1);
 	}
@@ -338,7 +359,7 @@ a_truncated_file_costs_its_end(void **state)
 	assert_int_equal(each_file("spool-", cut_seven_bytes), 1);
 	reopen();
 	assert_string_equal(replay(), "abcd");
-	assert_int_equal(slot.counters[COUNTER_DAMAGED], 1);
+	assert_int_equal(counted(COUNTER_DAMAGED), 1);
 	assert_int_equal(each_file("damaged-", NULL), 1);
 }
 
@@ -349,8 +370,64 @@ a_torn_append_is_no_damage(void **state)
 	assert_int_equal(syscall(SYS_pwrite64, spool.append_fd, "torn off", (size_t)8, spool.bytes), 8);
 	reopen();
 	assert_string_equal(replay(), "ab");
-	assert_int_equal(slot.counters[COUNTER_DAMAGED], 0);
+	assert_int_equal(counted(COUNTER_DAMAGED), 0);
 	assert_int_equal(each_file("", NULL), 0);
+}
+
+/* The writer died before it said so in its ledger: the events are still on the ring. */
+static void
+an_append_that_was_not_committed_is_cut_off(void **state)
+{
+	assert_int_equal(append('a', 2), 0);
+	commits = false;
+	assert_int_equal(append('x', 3), 0);
+	reopen();
+	assert_int_equal(slot.levels[LEVEL_SPOOL_EVENTS], 2);
+	assert_string_equal(replay(), "ab");
+	assert_int_equal(counted(COUNTER_RECEIVED) + counted(COUNTER_DAMAGED), 0);
+}
+
+/* The writer died after it said so in its ledger: the file's header does not know yet. */
+static void
+what_the_ledger_knows_to_be_stored_is_not_replayed_again(void **state)
+{
+	struct error err;
+
+	for (char c = 'a'; c < 'a' + 12; c++)
+		assert_int_equal(append_sized((uint8_t)c, 1, 1 << 20), 0);
+	assert_int_equal(spool_next(&spool, &err), 0);
+	uint32_t first = spool.reader.count;
+	spool_settle(&spool, ledger_draft(&slot.ledger));
+	ledger_commit(&slot.ledger);
+	reopen();
+	assert_int_equal(slot.levels[LEVEL_SPOOL_EVENTS], 12 - first);
+	assert_string_equal(replay(), &"abcdefghijkl"[first]);
+	assert_int_equal(counted(COUNTER_RECEIVED) + counted(COUNTER_DAMAGED), 0);
+}
+
+/* After a power cut: the header may lag by an append, and the ledger is a new one. */
+static void
+what_was_appended_last_is_found_without_header_and_ledger(void **state)
+{
+	assert_int_equal(append('a', 2), 0);
+	commits = false;
+	assert_int_equal(append('c', 3), 0);
+	memset(&slot, 0, sizeof slot);
+	reopen();
+	assert_int_equal(slot.levels[LEVEL_SPOOL_EVENTS], 5);
+	assert_int_equal(counted(COUNTER_RECEIVED), 5);
+	assert_string_equal(replay(), "abcde");
+	assert_int_equal(ledger_page(&slot.ledger)->spool_events, 0);
+}
+
+static void
+what_somebody_has_removed_counts_as_damaged(void **state)
+{
+	assert_int_equal(append('a', 4), 0);
+	assert_int_equal(each_file("spool-", remove_file), 1);
+	reopen();
+	assert_int_equal(counted(COUNTER_DAMAGED), 4);
+	assert_int_equal(slot.levels[LEVEL_SPOOL_EVENTS], 0);
 }
 
 static void
@@ -367,7 +444,7 @@ a_foreign_file_is_set_aside(void **state)
 	fclose(out);
 	reopen();
 	assert_string_equal(replay(), "b");
-	assert_int_equal(slot.counters[COUNTER_DAMAGED], 1);
+	assert_int_equal(counted(COUNTER_DAMAGED), 1);
 	assert_int_equal(each_file("damaged-", NULL), 1);
 	assert_int_equal(each_file("spool-", NULL), 0);
 }
@@ -403,6 +480,10 @@ main(void)
 	    SPOOL_TEST(a_flipped_bit_costs_one_record),
 	    SPOOL_TEST(a_truncated_file_costs_its_end),
 	    SPOOL_TEST(a_torn_append_is_no_damage),
+	    SPOOL_TEST(an_append_that_was_not_committed_is_cut_off),
+	    SPOOL_TEST(what_the_ledger_knows_to_be_stored_is_not_replayed_again),
+	    SPOOL_TEST(what_was_appended_last_is_found_without_header_and_ledger),
+	    SPOOL_TEST(what_somebody_has_removed_counts_as_damaged),
 	    SPOOL_TEST(a_foreign_file_is_set_aside),
 	    SPOOL_TEST(writers_that_are_gone_are_taken_over),
 	};

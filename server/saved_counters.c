@@ -1,0 +1,78 @@
+/* Reading and replacing the file of counters. */
+#include "server/saved_counters.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/files.h"
+#include "base/log.h"
+
+#define FILE_NAME "counters"
+
+static void
+set(uint64_t counters[COUNTERS], const char *name, uint64_t value)
+{
+	for (int c = 0; c < COUNTERS; c++)
+		if (strcmp(counter_table[c].name, name) == 0)
+			counters[c] = value;
+}
+
+void
+saved_counters_load(const char *data_dir, const struct segment *segment)
+{
+	uint64_t counters[COUNTERS] = {0}, value;
+	char path[PATH_MAX], line[128], name[64];
+
+	(void)snprintf(path, sizeof path, "%s/" FILE_NAME, data_dir);
+	FILE *in = fopen(path, "re");
+	if (in == NULL) {
+		if (errno != ENOENT)
+			log_warning("cannot read the saved counters: counting from zero", LOG_STR("path", path),
+			    LOG_STR("error", strerror(errno)));
+		return;
+	}
+	while (fgets(line, sizeof line, in) != NULL)
+		if (sscanf(line, "%63s %" SCNu64, name, &value) == 2)
+			set(counters, name, value);
+	(void)fclose(in);
+	segment_count_from(segment->header, counters);
+}
+
+/* 0 or <0. */
+static int
+write_file(const char *path, const struct segment *segment, struct error *err)
+{
+	int fd = files_open(path, O_WRONLY | O_TRUNC, 0600, "DATA_DIR", err);
+	bool good = true;
+
+	if (fd < 0)
+		return -1;
+	for (int c = 0; c < COUNTERS; c++)
+		good &= dprintf(fd, "%s %" PRIu64 "\n", counter_table[c].name, segment_counter_sum(segment, c)) > 0;
+	good = good && fsync(fd) == 0;
+	if (!good)
+		(void)error_errno(err, "cannot write %s (DATA_DIR)", path);
+	close(fd);
+	return good ? 0 : -1;
+}
+
+void
+saved_counters_save(const char *data_dir, const struct segment *segment)
+{
+	char path[PATH_MAX], fresh[PATH_MAX];
+	struct error err;
+	int rc;
+
+	(void)snprintf(path, sizeof path, "%s/" FILE_NAME, data_dir);
+	(void)snprintf(fresh, sizeof fresh, "%s/" FILE_NAME ".new", data_dir);
+	rc = write_file(fresh, segment, &err);
+	if (rc == 0 && rename(fresh, path) != 0)
+		rc = error_errno(&err, "cannot replace %s (DATA_DIR)", path);
+	if (rc != 0)
+		log_warning("cannot save the counters", LOG_STR("error", err.text));
+}

@@ -1,0 +1,16 @@
+/*
+ * The counters of earlier runs, in DATA_DIR/counters: one "name value" a line. While a ring stands, they are in it; the
+ * file takes them over from the last run that left no ring. For the master.
+ */
+#ifndef SERVER_SAVED_COUNTERS_H
+#define SERVER_SAVED_COUNTERS_H
+
+#include "shm/segment.h"
+
+/* Makes a fresh segment go on from what the last run has saved; from zero, with a warning unless it saved nothing ever. */
+void saved_counters_load(const char *data_dir, const struct segment *segment);
+
+/* Replaces the file. What goes wrong is logged: the next run counts from the last numbers that were saved. */
+void saved_counters_save(const char *data_dir, const struct segment *segment);
+
+#endif

@@ -1,0 +1,316 @@
+/*
+ * Making a segment, or adopting the one that a previous run has left: with its events, if it has any, and with what it
+ * has counted. A file whose numbers do not give its own size is not adopted.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/version.h"
+#include "shm/segment_layout.h"
+
+/*
+ * The machine's start, "" if that is not known. A segment on a disk that outlived a power cut is a mixture of moments: it
+ * may say of an append that it was not committed although it was, and more has been appended since.
+ */
+static void
+read_boot_id(char out[BOOT_ID_BYTES])
+{
+	int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, out, BOOT_ID_BYTES - 1);
+
+	out[n < 0 ? 0 : n] = '\0';
+	if (fd >= 0)
+		close(fd);
+}
+
+/* Fills in the shape that config asks for. */
+static int
+plan(const struct config *config, struct segment_header *h, struct error *err)
+{
+	uint64_t lanes = (uint64_t)config->acceptors * config->writers;
+	uint64_t per_lane = config->ring_bytes / lanes;
+
+	memset(h, 0, sizeof *h);
+	memcpy(h->magic, SEGMENT_UNFINISHED, sizeof h->magic);
+	read_boot_id(h->boot_id);
+	h->acceptors = config->acceptors;
+	h->writers = config->writers;
+	/* A descriptor for every 512 bytes: single small events fill the arena before they fill the slots. */
+	h->lane_slots = 64;
+	while (h->lane_slots < 65536 && (uint64_t)h->lane_slots * 1024 <= per_lane)
+		h->lane_slots *= 2;
+	h->file_bytes = config->ring_bytes;
+
+	uint64_t fixed = segment_layout(h).arenas; /* arena_bytes is 0 so far */
+
+	if (config->ring_bytes < fixed + lanes * 2 * PAGE)
+		return error_set(err,
+		    "RING_BYTES=%llu is too small for %llu lanes (ACCEPTORS * WRITERS): allow at least %llu",
+		    (unsigned long long)config->ring_bytes, (unsigned long long)lanes,
+		    (unsigned long long)(fixed + lanes * 64 * 1024));
+	h->arena_bytes = (config->ring_bytes - fixed) / lanes / PAGE * PAGE;
+	return 0;
+}
+
+static bool
+read_header(int fd, struct segment_header *h)
+{
+	return pread(fd, h, sizeof *h, 0) == (ssize_t)sizeof *h &&
+	       memcmp(h->magic, SEGMENT_MAGIC, sizeof h->magic) == 0;
+}
+
+/*
+ * Takes the file's lock. The children of a killed master die with it, but not in the same instant: while the lock is
+ * still held although the master is gone, give them a moment.
+ */
+static int
+lock_or_wait(int fd)
+{
+	for (int tries = 0; flock(fd, LOCK_EX | LOCK_NB) != 0; tries++) {
+		struct segment_header h;
+
+		if (tries == 500 || !read_header(fd, &h) || kill(h.master_pid, 0) == 0 || errno != ESRCH)
+			return -1;
+		(void)nanosleep(&(struct timespec){.tv_nsec = 10 * 1000 * 1000}, NULL);
+	}
+	return 0;
+}
+
+/* Opens path and takes its lock; the file that is locked is the one that stands at path. */
+static int
+open_locked(const char *path, struct error *err)
+{
+	for (;;) {
+		struct stat opened, standing;
+		int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+		if (fd < 0)
+			return error_errno(err, "cannot open the ring file %s (RING_PATH)", path);
+		if (lock_or_wait(fd) != 0) {
+			struct segment_header h = {0};
+			bool known = read_header(fd, &h);
+
+			close(fd);
+			return error_set(err,
+			    "the ring file %s is in use by another hooksd (master pid %d): stop it first, "
+			    "or give this one its own PORT or RING_PATH",
+			    path, known ? (int)h.master_pid : 0);
+		}
+		if (fstat(fd, &opened) == 0 && stat(path, &standing) == 0 && opened.st_ino == standing.st_ino &&
+		    opened.st_dev == standing.st_dev)
+			return fd;
+		close(fd); /* its owner removed it between open and flock */
+	}
+}
+
+static int
+create(struct segment *segment, int fd, const struct segment_header *planned, const char *path, struct error *err)
+{
+	struct segment_layout l = segment_layout(planned);
+	ssize_t written;
+	int failed;
+
+	if (ftruncate(fd, 0) != 0)
+		return error_errno(err, "cannot empty the ring file %s", path);
+	/*
+	 * The unfinished header first: a master killed from here on leaves a file that the next one knows for its own.
+	 * Then all of it reserved, so that a full /dev/shm is an error message here and not a SIGBUS later.
+	 */
+	written = pwrite(fd, planned, sizeof *planned, 0);
+	if (written == (ssize_t)sizeof *planned)
+		failed = posix_fallocate(fd, 0, (off_t)planned->file_bytes);
+	else
+		failed = written < 0 ? errno : ENOSPC;
+	if (failed != 0) {
+		(void)!ftruncate(fd, 0);
+		errno = failed;
+		return error_errno(err,
+		    "cannot reserve %llu bytes for the ring at %s: free some, enlarge /dev/shm "
+		    "(docker: --shm-size), or set a smaller RING_BYTES or another RING_PATH",
+		    (unsigned long long)planned->file_bytes, path);
+	}
+	if (segment_map(segment, fd, l.arenas, PROT_READ | PROT_WRITE, err) != 0)
+		return -1;
+	for (uint32_t a = 0; a < planned->acceptors; a++)
+		for (uint32_t w = 0; w < planned->writers; w++) {
+			struct lane lane = segment_lane(segment, a, w);
+
+			lane_init(&lane, planned->lane_slots, 0, 0);
+		}
+	memcpy(segment->header->magic, SEGMENT_MAGIC, sizeof segment->header->magic);
+	return 0;
+}
+
+static bool
+lanes_valid(const struct segment *segment)
+{
+	for (uint32_t a = 0; a < segment->acceptors; a++)
+		for (uint32_t w = 0; w < segment->writers; w++) {
+			struct lane lane = segment_lane(segment, a, w);
+
+			if (!lane_valid(&lane, segment->header->lane_slots))
+				return false;
+		}
+	for (uint32_t w = 0; w < segment->writers; w++)
+		if (!ledger_valid(segment, w))
+			return false;
+	return true;
+}
+
+static int
+set_aside(const char *path, struct error *err)
+{
+	char aside[4096];
+
+	(void)snprintf(aside, sizeof aside, "%s.set-aside.%lld", path, (long long)clock_wall_us());
+	if (rename(path, aside) != 0)
+		return error_errno(
+		    err, "%s is not a ring file this hooksd can read, and it cannot be renamed to %s", path, aside);
+	log_warning("the ring file is damaged or of another version: set aside, starting with a new one",
+	    LOG_STR("path", path), LOG_STR("set_aside_as", aside));
+	return 0;
+}
+
+static bool
+appends_open(const struct segment *segment)
+{
+	for (uint32_t w = 0; w < segment->writers; w++)
+		for (int file = 0; file < APPEND_FILES; file++)
+			if (append_open(&segment_writer(segment, w)->ledger, file))
+				return true;
+	return false;
+}
+
+static void
+after_restart_of_the_machine(const struct segment *segment)
+{
+	uint64_t accounted = segment_events_waiting(segment);
+
+	log_warning("the machine has restarted since the ring was last used: events on it may be damaged or stored twice",
+	    LOG_UINT("events_waiting", accounted));
+	for (uint32_t w = 0; w < segment->writers; w++) {
+		struct ledger *ledger = &segment_writer(segment, w)->ledger;
+
+		for (int file = 0; file < APPEND_FILES; file++)
+			append_failed(ledger, file, true);
+		accounted += ledger_page(ledger)->spool_events;
+	}
+	for (int c = COUNTER_STORED; c <= COUNTER_DAMAGED; c++)
+		accounted += segment_counter_sum(segment, c);
+	segment->header->earlier[COUNTER_RECEIVED] += accounted - segment_counter_sum(segment, COUNTER_RECEIVED);
+}
+
+/* Returns 1 when the file at fd was adopted, 0 when a new segment is to be made in it, 2 when it must be set aside. */
+static int
+try_adopt(struct segment *segment, int fd, struct segment_header *planned, struct error *err)
+{
+	struct segment_header old = {0};
+	struct stat st;
+	ssize_t n;
+
+	if (fstat(fd, &st) != 0)
+		return error_errno(err, "cannot stat the ring file");
+	if (st.st_size == 0)
+		return 0;
+	n = pread(fd, &old, sizeof old, 0);
+	if (n == (ssize_t)sizeof old && memcmp(old.magic, SEGMENT_UNFINISHED, sizeof old.magic) == 0)
+		return 0;
+	if (n != (ssize_t)sizeof old || !segment_plausible(&old, (uint64_t)st.st_size))
+		return 2;
+	if (segment_map(segment, fd, segment_layout(&old).arenas, PROT_READ | PROT_WRITE, err) != 0)
+		return -1;
+	if (!lanes_valid(segment)) {
+		munmap(segment->header, segment->mapped_bytes);
+		return 2;
+	}
+
+	/* What was committed before the crash is released now: another sink may be the next to store. */
+	for (uint32_t w = 0; w < segment->writers; w++)
+		ledger_settle(segment, w);
+	if (strncmp(old.boot_id, planned->boot_id, sizeof old.boot_id) != 0)
+		after_restart_of_the_machine(segment);
+
+	uint64_t waiting = segment_events_waiting(segment);
+	bool same = old.acceptors == planned->acceptors && old.writers == planned->writers &&
+		    old.file_bytes == planned->file_bytes && old.arena_bytes == planned->arena_bytes;
+
+	if (waiting == 0 && !same && !appends_open(segment)) {
+		uint64_t counters[COUNTERS];
+
+		for (int c = 0; c < COUNTERS; c++)
+			counters[c] = segment_counter_sum(segment, c);
+		segment_count_from(planned, counters);
+		segment->fresh = false;
+		munmap(segment->header, segment->mapped_bytes);
+		return 0;
+	}
+	log_info("adopted the ring of the previous run", LOG_UINT("events_waiting", waiting));
+	if (!same)
+		log_warning(
+		    "the previous run's events are in a ring of another shape: keeping that shape until the next start",
+		    LOG_UINT("acceptors", old.acceptors), LOG_UINT("writers", old.writers),
+		    LOG_UINT("ring_bytes", old.file_bytes));
+	return 1;
+}
+
+int
+segment_open(struct segment *segment, const struct config *config, struct error *err)
+{
+	struct segment_header planned;
+	int fd, adopted;
+
+	memset(segment, 0, sizeof *segment);
+	for (int i = 0; i < PROCESSES_MAX; i++)
+		segment->wake_fds[i] = -1;
+	segment->fresh = true;
+	if (plan(config, &planned, err) != 0)
+		return -1;
+	fd = open_locked(config->ring_path, err);
+	if (fd < 0)
+		return -1;
+	adopted = try_adopt(segment, fd, &planned, err);
+	if (adopted == 2) {
+		adopted = set_aside(config->ring_path, err);
+		close(fd);
+		fd = adopted == 0 ? open_locked(config->ring_path, err) : -1;
+		if (fd < 0)
+			return -1;
+	}
+	if (adopted < 0 || (adopted == 0 && create(segment, fd, &planned, config->ring_path, err) != 0)) {
+		close(fd);
+		return -1;
+	}
+
+	segment->fresh = segment->fresh && adopted == 0;
+	memcpy(segment->header->boot_id, planned.boot_id, sizeof planned.boot_id);
+	segment->header->started_us = clock_wall_us();
+	segment->header->master_pid = getpid();
+	segment->header->draining = 0;
+	(void)snprintf(segment->header->version, sizeof segment->header->version, "%s", HOOKS_VERSION);
+	for (uint32_t i = 0; i < segment->acceptors + segment->writers; i++) {
+		segment->processes[i].pid = 0;
+		segment->processes[i].state = PROCESS_DOWN;
+		segment->processes[i].store_state = STORE_CONNECTING;
+		segment->processes[i].store_error[0] = '\0';
+		segment->processes[i].gauges_us = 0; /* of another clock, perhaps */
+		segment->wake_fds[i] = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+		if (segment->wake_fds[i] < 0)
+			return error_errno(err, "cannot make an eventfd");
+	}
+	segment->master_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	if (segment->master_fd < 0)
+		return error_errno(err, "cannot make an eventfd");
+	return 0;
+}
+

@@ -1,0 +1,79 @@
+/* Finding a file by its inode, because logrotate or a person may have renamed it, and cutting it. */
+#include "writer/append.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/log.h"
+
+/* 0 with *fd, -1 there: gone; or <0. */
+static int
+open_by_inode(const char *path, uint64_t device, uint64_t inode, int *fd, struct error *err)
+{
+	DIR *directory = opendir(path);
+	struct dirent *entry;
+
+	*fd = -1;
+	if (directory == NULL)
+		return errno == ENOENT ? 0 : error_errno(err, "cannot read the directory %s", path);
+	while (*fd < 0 && (entry = readdir(directory)) != NULL) {
+		struct stat st;
+
+		if (entry->d_ino != inode)
+			continue;
+		*fd = openat(dirfd(directory), entry->d_name, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+		if (*fd < 0 && errno != ENOENT) {
+			(void)error_errno(err, "cannot open %s/%s", path, entry->d_name);
+			closedir(directory);
+			return -1;
+		}
+		if (*fd >= 0 && (fstat(*fd, &st) != 0 || st.st_dev != device || st.st_ino != inode)) {
+			close(*fd);
+			*fd = -1;
+		}
+	}
+	closedir(directory);
+	return 0;
+}
+
+static int
+cut(int fd, uint64_t offset, const char *directory, struct error *err)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) != 0)
+		return error_errno(err, "cannot stat a file in %s", directory);
+	if ((uint64_t)st.st_size <= offset)
+		return 0;
+	log_info("cutting off an unfinished append", LOG_STR("directory", directory),
+	    LOG_UINT("bytes", (uint64_t)st.st_size - offset));
+	if (ftruncate(fd, (off_t)offset) != 0)
+		return error_errno(err, "cannot cut off an unfinished append to a file in %s", directory);
+	return 0;
+}
+
+int
+append_cut_off(struct ledger *ledger, enum append_file file, const char *directory, struct error *err)
+{
+	const struct append *append = &ledger->appends[file];
+	int fd, rc;
+
+	if (!append_open(ledger, file))
+		return 0;
+	if (open_by_inode(directory, append->device, append->inode, &fd, err) != 0)
+		return -1;
+	if (fd < 0) {
+		log_warning("a writer died while it appended to a file that is gone: its last events may stand there, too",
+		    LOG_STR("directory", directory));
+		append_failed(ledger, file, true);
+		return 0;
+	}
+	rc = cut(fd, append->offset, directory, err);
+	close(fd);
+	if (rc == 0)
+		append_failed(ledger, file, true);
+	return rc;
+}

@@ -1,0 +1,15 @@
+/* Taking back what a writer has appended to a file and never committed (shm/ledger.h). */
+#ifndef WRITER_APPEND_H
+#define WRITER_APPEND_H
+
+#include "base/error.h"
+#include "shm/ledger.h"
+
+/*
+ * If that append is open, finds its file in directory, whatever its name is by now, cuts the append off and forgets it.
+ * A file that is gone is forgotten with a warning. Returns 0, or <0 when it could not be cut off: then it stays open.
+ * The caller sees to it that nobody appends meanwhile.
+ */
+int append_cut_off(struct ledger *ledger, enum append_file file, const char *directory, struct error *err);
+
+#endif

@@ -1,0 +1,187 @@
+/*
+ * What the spool finds when it is opened: its files, how much of them is stored, and what the writer's ledger knows of it.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "writer/append.h"
+#include "writer/spool_parts.h"
+
+/* A file takes no more when it has reached this. */
+#define FILE_BYTES ((uint64_t)64 << 20)
+
+static uint64_t
+events_in(const struct spool *spool)
+{
+	uint64_t events = 0;
+
+	for (uint32_t i = 0; i < spool->count; i++)
+		events += spool->parts[i].header.events - spool->parts[i].header.done_events;
+	return events;
+}
+
+static int
+by_age(const void *a, const void *b)
+{
+	const struct spool_part *x = a, *y = b;
+
+	if (x->sequence != y->sequence)
+		return x->sequence < y->sequence ? -1 : 1;
+	return x->writer < y->writer ? -1 : x->writer > y->writer;
+}
+
+/*
+ * Counts what stands behind the last append that the header knows of. That is what a power cut has left of the next one,
+ * of which only whole records matter; but where the header is damaged it is all of the file, and every run of damage
+ * counts as an event that is lost.
+ */
+static int
+count_rest(struct spool *spool, int fd, struct spool_part *part, bool all, struct error *err)
+{
+	struct spool_header *h = &part->header;
+	uint64_t at = h->end > h->done ? h->end : h->done;
+
+	while (at < part->size) {
+		if (spool_read_at(&spool->reader, fd, at, part->size, err) != 0)
+			return -1;
+		at = spool->reader.to;
+		h->events += spool->reader.damaged ? all : spool->reader.count;
+		if (all || !spool->reader.damaged)
+			h->end = at;
+	}
+	spool->reader.count = 0;
+	return 0;
+}
+
+/* The ledger may know better than the header how far the file is stored. */
+static void
+catch_up(const struct spool *spool, struct spool_part *part)
+{
+	const struct spool_progress *known = &ledger_page(&spool->slot->ledger)->replayed;
+	struct spool_header *h = &part->header;
+
+	if (known->sequence != part->sequence || known->writer != part->writer ||
+	    known->created_us != h->created_us || known->done <= h->done || known->done > part->size)
+		return;
+	h->done = known->done;
+	h->done_events = known->done_events;
+	if (h->end < h->done)
+		h->end = h->done;
+	if (h->events < h->done_events)
+		h->events = (uint32_t)h->done_events;
+}
+
+static int
+find_part(struct spool *spool, uint32_t writer, uint64_t sequence, struct error *err)
+{
+	struct spool_part part = {.writer = writer, .sequence = sequence};
+	int rc = 0;
+	char path[PATH_MAX];
+	struct stat st;
+
+	spool_part_path(spool, &part, path);
+	int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0 || fstat(fd, &st) != 0) {
+		(void)error_errno(err, "cannot open the spool file %s (DATA_DIR)", path);
+		if (fd >= 0)
+			close(fd);
+		return -1;
+	}
+	part.size = (uint64_t)st.st_size;
+	bool good = spool_header_read(fd, part.size, &part.header);
+	if (good)
+		catch_up(spool, &part);
+	else
+		log_error("a spool file's header is damaged: reading all of it", LOG_STR("file", path));
+	rc = count_rest(spool, fd, &part, !good, err);
+	part.header.writer = writer;
+	part.header.sequence = sequence;
+	if (!good) {
+		part.header.created_us = clock_wall_us();
+		(void)spool_header_write(fd, &part.header, &(struct error){0});
+	}
+	close(fd);
+	if (rc != 0)
+		return rc;
+	spool_add_part(spool, &part);
+	return 0;
+}
+
+/*
+ * What is found in the spool and was not known to be there counts as received, because no other run remembers it; what
+ * was and is not any more (somebody has removed it, or it is damaged), as damaged.
+ */
+static void
+reconcile(const struct spool *spool)
+{
+	struct ledger *ledger = &spool->slot->ledger;
+	struct ledger_page *draft = ledger_draft(ledger);
+	uint64_t found = events_in(spool);
+
+	if (found > draft->spool_events)
+		draft->counters[COUNTER_RECEIVED] += found - draft->spool_events;
+	else
+		draft->counters[COUNTER_DAMAGED] += draft->spool_events - found;
+	draft->spool_events = found;
+	ledger_commit(ledger);
+}
+
+int
+spool_open(struct spool *spool, const char *data_dir, uint32_t writer, uint32_t writers, uint64_t max_bytes,
+    struct process_slot *slot, bool *found_any, struct error *err)
+{
+	size_t room = strlen(data_dir) + sizeof "/" SPOOL_DIRECTORY;
+	struct dirent *entry;
+
+	*spool = (struct spool){.writer = writer,
+	    .max_bytes = max_bytes,
+	    .file_bytes = FILE_BYTES,
+	    .slot = slot,
+	    .next_sequence = 1,
+	    .append_fd = -1,
+	    .read_fd = -1};
+	spool->directory = mem_new(room, 1);
+	(void)snprintf(spool->directory, room, "%s/" SPOOL_DIRECTORY, data_dir);
+	*found_any = false;
+
+	if (append_cut_off(&slot->ledger, APPEND_SPOOL, spool->directory, err) != 0)
+		return -1;
+	DIR *directory = opendir(spool->directory);
+	if (directory == NULL && errno != ENOENT)
+		return error_errno(err, "cannot read the directory %s (DATA_DIR)", spool->directory);
+	while (errno = 0, directory != NULL && (entry = readdir(directory)) != NULL) {
+		uint32_t whose;
+		uint64_t sequence;
+
+		if (!spool_file_parse_name(entry->d_name, &whose, &sequence))
+			continue;
+		*found_any = true;
+		if (whose % writers == writer && find_part(spool, whose, sequence, err) != 0)
+			log_error("a spool file cannot be read: left where it is, its events are not stored",
+			    LOG_STR("error", err->text));
+		if (whose == writer && sequence >= spool->next_sequence)
+			spool->next_sequence = sequence + 1;
+	}
+	int failure = errno;
+	if (directory != NULL)
+		closedir(directory);
+	if (failure != 0) {
+		errno = failure;
+		return error_errno(err, "cannot read the directory %s (DATA_DIR)", spool->directory);
+	}
+	if (spool->count > 0)
+		qsort(spool->parts, spool->count, sizeof *spool->parts, by_age);
+	reconcile(spool);
+	spool_tell_levels(spool);
+	return 0;
+}

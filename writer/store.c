@@ -1,0 +1,180 @@
+/* Opening, failing and opening again. */
+#include "writer/store.h"
+
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "writer/sink_jsonl.h"
+
+#define UPKEEP_INTERVAL_MS (60 * 1000)
+
+int
+store_init(struct store *store, const struct config *config, const struct segment *segment, struct process_slot *slot,
+    struct error *err)
+{
+	*store = (struct store){
+	    .slot = slot, .away_since_us = clock_steady_us(), .backoff = {.first_ms = 100, .cap_ms = 5000}};
+	switch (config->storage) {
+	case STORAGE_POSTGRES:
+		store->sink = sink_postgres_new(config, slot);
+		break;
+	case STORAGE_JSONL:
+		store->sink = sink_jsonl_new(config, segment, slot);
+		break;
+	default:
+		store->sink = sink_null_new();
+	}
+	return opener_init(&store->opener, store->sink, err);
+}
+
+static void
+away(struct store *store, const struct error *err)
+{
+	uint32_t wait_ms = backoff_next_ms(&store->backoff);
+
+	store->ready = false;
+	store->open_at_us = clock_steady_us() + (int64_t)wait_ms * 1000;
+	(void)snprintf(store->slot->store_error, sizeof store->slot->store_error, "%s", err->text);
+	log_error("the store is away", LOG_STR("storage", store->sink->ops->name), LOG_STR("error", err->text),
+	    LOG_UINT("retry_in_ms", wait_ms));
+}
+
+/* The open store has failed in a call that began at that time. */
+static void
+failed(struct store *store, int64_t began_us, const struct error *err)
+{
+	store->open = false;
+	if (store->away_since_us == 0)
+		store->away_since_us = began_us;
+	counter_add(store->slot, COUNTER_STORAGE_ERRORS, 1);
+	if (store->failing) {
+		away(store, err);
+		return;
+	}
+	store->failing = true;
+	store->open_at_us = 0;
+	log_warning("the store failed: opening it again", LOG_STR("storage", store->sink->ops->name),
+	    LOG_STR("error", err->text));
+}
+
+static void
+ready(struct store *store)
+{
+	if (!store->ready)
+		log_info("the store is ready", LOG_STR("storage", store->sink->ops->name));
+	store->ready = true;
+	store->slot->store_error[0] = '\0';
+}
+
+static void
+works(struct store *store)
+{
+	store->failing = false;
+	store->away_since_us = 0;
+	backoff_reset(&store->backoff);
+	ready(store);
+}
+
+static void
+opened(struct store *store, int rc, bool pending, const struct error *err)
+{
+	if (rc != 0) {
+		counter_add(store->slot, COUNTER_STORAGE_ERRORS, 1);
+		away(store, err);
+		return;
+	}
+	store->open = true;
+	store->reached = true;
+	/* A full disk opens, too: with something to store at hand, storing it is what shows that the store works. */
+	if (!store->failing || !pending)
+		ready(store);
+}
+
+void
+store_try_open(struct store *store, bool pending)
+{
+	const struct sink_ops *ops = store->sink->ops;
+	struct error err;
+
+	if (store->opener.running) {
+		int rc = opener_result(&store->opener, &err);
+
+		if (rc != OPENER_BUSY)
+			opened(store, rc, pending, &err);
+	} else if (clock_steady_us() >= store->open_at_us) {
+		if (ops->remote)
+			opener_start(&store->opener);
+		else
+			opened(store, ops->open(store->sink, &err), pending, &err);
+	}
+	if (store->reopen && !store->opener.running)
+		store_reopen(store);
+}
+
+int
+store_put(struct store *store, const struct record *const *records, uint32_t count, struct sink_result *result)
+{
+	int64_t began_us = clock_steady_us();
+	struct error err;
+
+	if (store->sink->ops->store(store->sink, records, count, result, &err) != 0) {
+		failed(store, began_us, &err);
+		return -1;
+	}
+	counter_add(store->slot, COUNTER_BATCHES, 1);
+	works(store);
+	return 0;
+}
+
+void
+store_settled(struct store *store)
+{
+	if (store->sink->ops->settled != NULL)
+		store->sink->ops->settled(store->sink);
+}
+
+void
+store_upkeep(struct store *store)
+{
+	int64_t now = clock_steady_us();
+	struct error err;
+
+	if (!store->open || now < store->upkeep_at_us)
+		return;
+	store->upkeep_at_us = now + UPKEEP_INTERVAL_MS * 1000;
+	if (store->sink->ops->upkeep == NULL)
+		return;
+	if (store->sink->ops->upkeep(store->sink, &err) == 0)
+		works(store);
+	else
+		failed(store, now, &err);
+}
+
+void
+store_upkeep_soon(struct store *store)
+{
+	store->upkeep_at_us = 0;
+}
+
+int
+store_watch(const struct store *store)
+{
+	const struct sink_ops *ops = store->sink->ops;
+
+	return ops->watch != NULL ? ops->watch(store->sink) : -1;
+}
+
+void
+store_reopen(struct store *store)
+{
+	store->reopen = store->opener.running;
+	if (!store->reopen && store->sink->ops->reopen != NULL)
+		store->sink->ops->reopen(store->sink);
+}
+
+void
+store_close(struct store *store)
+{
+	store->sink->ops->close(store->sink);
+}
