@@ -10,11 +10,11 @@
 
 /* symbol, metric name without the "hooks_" prefix, help. Those up to SPOOLED say what became of events; see shm/ledger.h. */
 #define COUNTER_LIST(X)                                                                                                \
-	X(RECEIVED, "events_received_total", "Events accepted.")                                         \
+	X(RECEIVED, "events_received_total", "Events accepted.")                                                       \
 	X(STORED, "events_stored_total", "Events committed to the store.")                                             \
 	X(DUPLICATES, "events_duplicate_total", "Events the store already had, by event_id and day.")                  \
 	X(DEAD_LETTERED, "events_dead_lettered_total", "Events the store refused for good, kept as dead letters.")     \
-	X(DAMAGED, "events_damaged_total", "Events on the ring or in the spool that failed their checksum.")            \
+	X(DAMAGED, "events_damaged_total", "Events on the ring or in the spool that failed their checksum.")           \
 	X(SPOOLED, "events_spooled_total", "Events written to the spool because the store was away.")                  \
 	X(SANITISED, "events_sanitised_total", "Events with NaN, NUL or lone surrogates replaced or marked.")          \
 	X(STORAGE_ERRORS, "storage_errors_total", "Failed attempts to reach the store or to write to it.")             \

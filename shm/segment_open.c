@@ -197,7 +197,8 @@ after_restart_of_the_machine(const struct segment *segment)
 {
 	uint64_t accounted = segment_events_waiting(segment);
 
-	log_warning("the machine has restarted since the ring was last used: events on it may be damaged or stored twice",
+	log_warning(
+	    "the machine has restarted since the ring was last used: events on it may be damaged or stored twice",
 	    LOG_UINT("events_waiting", accounted));
 	for (uint32_t w = 0; w < segment->writers; w++) {
 		struct ledger *ledger = &segment_writer(segment, w)->ledger;
@@ -313,4 +314,3 @@ segment_open(struct segment *segment, const struct config *config, struct error 
 		return error_errno(err, "cannot make an eventfd");
 	return 0;
 }
-

@@ -66,7 +66,8 @@ append_cut_off(struct ledger *ledger, enum append_file file, const char *directo
 	if (open_by_inode(directory, append->device, append->inode, &fd, err) != 0)
 		return -1;
 	if (fd < 0) {
-		log_warning("a writer died while it appended to a file that is gone: its last events may stand there, too",
+		log_warning(
+		    "a writer died while it appended to a file that is gone: its last events may stand there, too",
 		    LOG_STR("directory", directory));
 		append_failed(ledger, file, true);
 		return 0;

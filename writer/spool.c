@@ -109,9 +109,8 @@ condition_of(int failure)
 static int
 begin_file(struct spool *spool, struct error *err)
 {
-	struct spool_part part = {.writer = spool->writer,
-	    .sequence = spool->next_sequence++,
-	    .size = sizeof(struct spool_header)};
+	struct spool_part part = {
+	    .writer = spool->writer, .sequence = spool->next_sequence++, .size = sizeof(struct spool_header)};
 	char path[PATH_MAX];
 
 	close_fd(&spool->append_fd);

@@ -70,8 +70,8 @@ catch_up(const struct spool *spool, struct spool_part *part)
 	const struct spool_progress *known = &ledger_page(&spool->slot->ledger)->replayed;
 	struct spool_header *h = &part->header;
 
-	if (known->sequence != part->sequence || known->writer != part->writer ||
-	    known->created_us != h->created_us || known->done <= h->done || known->done > part->size)
+	if (known->sequence != part->sequence || known->writer != part->writer || known->created_us != h->created_us ||
+	    known->done <= h->done || known->done > part->size)
 		return;
 	h->done = known->done;
 	h->done_events = known->done_events;

@@ -15,8 +15,7 @@
 
 static struct process_slot slots[PROCESSES];
 static struct segment_header header;
-static const struct segment segment = {
-    .header = &header, .processes = slots, .acceptors = 1, .writers = PROCESSES - 1};
+static const struct segment segment = {.header = &header, .processes = slots, .acceptors = 1, .writers = PROCESSES - 1};
 
 static int
 set_up(void **state)

@@ -106,8 +106,7 @@ store(struct writer *w)
 	struct error err;
 
 	if (intake_gather(&w->intake))
-		assert_int_equal(
-		    w->sink->ops->store(w->sink, w->intake.records, w->intake.count, &result, &err), 0);
+		assert_int_equal(w->sink->ops->store(w->sink, w->intake.records, w->intake.count, &result, &err), 0);
 	return result.stored;
 }
 
