@@ -26,7 +26,7 @@ int command_migrate(const struct config *config, char *const *words);
 int command_deadletter(const struct config *config, char *const *words);
 extern const char command_deadletter_usage[];
 
-/* Lists and verifies the spool's files in DATA_DIR. */
+/* Lists, verifies, exports and stores what is in the spool's files. Its usage is what --help prints. */
 int command_spool(const struct config *config, char *const *words);
 extern const char command_spool_usage[];
 

@@ -1,8 +1,12 @@
 /* hooksctl: looks at a running hooksd and keeps its database. Takes the same options and environment as hooksd. */
+#include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/config.h"
+#include "base/mem.h"
 #include "base/version.h"
 #include "cli/commands.h"
 
@@ -16,10 +20,9 @@ static const struct command {
     {"migrate", command_migrate, "bring the schema in DATABASE_URL to this version; safe to run at any time"},
     {"deadletter", command_deadletter, "list, show, retry and export the events that PostgreSQL refused",
 	command_deadletter_usage},
-    {"spool", command_spool, "list and verify the events that wait for PostgreSQL in DATA_DIR", command_spool_usage},
+    {"spool", command_spool, "list, verify, export and store the events that wait in DATA_DIR", command_spool_usage},
 };
 
-#define WORDS_MAX 3
 #define COMMAND_COUNT (sizeof commands / sizeof *commands)
 
 static void
@@ -36,19 +39,20 @@ print_help(FILE *out)
 static int
 run(const struct command *command, int argc, char **argv)
 {
-	char *words[WORDS_MAX + 1] = {NULL};
+	char **words = mem_new((size_t)argc, sizeof *words);
 	struct config config = {0};
 	struct error err;
 	int count = 0;
 	int code;
 
-	while (command->usage != NULL && count < WORDS_MAX && count + 1 < argc && argv[count + 1][0] != '-') {
+	while (command->usage != NULL && count + 1 < argc && argv[count + 1][0] != '-') {
 		words[count] = argv[count + 1];
 		count++;
 	}
 	int request = config_load(&config, argc - count, argv + count, &err);
 	if (request < 0) {
 		fprintf(stderr, "hooksctl %s: %s\n", command->name, err.text);
+		free(words);
 		return COMMAND_USAGE;
 	}
 	if (request == CONFIG_HELP) {
@@ -62,7 +66,21 @@ run(const struct command *command, int argc, char **argv)
 		code = command->run(&config, words);
 	}
 	config_free(&config);
+	free(words);
 	return code;
+}
+
+/* A standard stream that is closed must not become the next file that is opened, and be written into. */
+static void
+hold_standard_streams(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
 }
 
 int
@@ -70,6 +88,7 @@ main(int argc, char **argv)
 {
 	const char *name = argc > 1 ? argv[1] : "";
 
+	hold_standard_streams();
 	if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0) {
 		printf("hooksctl %s\n", HOOKS_VERSION);
 		return COMMAND_OK;

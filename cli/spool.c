@@ -1,121 +1,174 @@
-/* hooksctl spool: looks at the files of the spool, changes nothing, and may be used while hooksd runs. */
-#include <dirent.h>
-#include <errno.h>
+/* hooksctl spool: looks at the files of the spool, or empties it in hooksd's place. */
 #include <fcntl.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
+#include "base/clock.h"
 #include "base/format.h"
 #include "cli/commands.h"
-#include "writer/spool.h"
+#include "cli/spool.h"
 
 const char command_spool_usage[] =
-    "usage: hooksctl spool list | verify [--data-dir=DIRECTORY]\n\n"
-    "  list    the files that wait to be stored\n"
-    "  verify  reads them all and checks every record; exit code 1 when there is damage\n";
+    "usage: hooksctl spool list | verify | export | replay [FILE ...] [--option=value ...]\n\n"
+    "The events that wait in DATA_DIR/spool to be stored. With FILEs: only those, wherever they\n"
+    "are, in that order; also damaged-*.bin.\n\n"
+    "  list    the files, how old they are, and what is in them\n"
+    "  verify  reads them all and checks every record\n"
+    "  export  writes the events that are not stored yet to the standard output, one line of JSON\n"
+    "          an event, as hooksd writes them to JSONL_PATH\n"
+    "  replay  stores them in DATABASE_URL, notes how far it came and removes what is stored:\n"
+    "          interrupted, it may be run again; stop the hooksd on this DATA_DIR first.\n"
+    "          Run it as hooksd's user. For a JSONL file use `hooksctl spool export >> FILE`, and\n"
+    "          remove the spool's files then\n\n"
+    "list, verify and export change nothing and may be used while hooksd runs. Damage is told on\n"
+    "stderr with file and place; it costs what it hits and no more. A file that replay found damaged\n"
+    "stays beside the others as damaged-*.bin, so does what hooksd has cut out of one.\n\n"
+    "Exit codes: 0 done; 1 failed, or there is damage; 64 wrong usage or configuration.\n";
 
-struct found {
-	uint64_t events; /* whole records that are not stored yet */
-	uint64_t damaged_bytes;
-};
+#define AGE_BYTES 32
 
-/* Reads what is not stored yet. 0 or <0. */
-static int
-verify(int fd, uint64_t size, const struct spool_header *header, struct found *found, struct error *err)
+/* "2 h 3 min"; returns out. */
+static const char *
+age(int64_t created_us, char out[AGE_BYTES])
 {
-	struct spool_reader reader = {0};
-	int rc = 0;
+	int64_t seconds = (clock_wall_us() - created_us) / 1000000;
 
-	for (uint64_t at = header->done; rc == 0 && at < size; at = reader.to) {
-		rc = spool_read_at(&reader, fd, at, size, err);
-		found->events += reader.count;
-		if (reader.damaged)
-			found->damaged_bytes += reader.to - reader.from;
-	}
-	spool_reader_free(&reader);
-	return rc;
+	if (seconds < 0)
+		seconds = 0; /* another machine's clock */
+	if (seconds < 3600)
+		(void)snprintf(out, AGE_BYTES, "%" PRId64 " min %" PRId64 " s", seconds / 60, seconds % 60);
+	else if (seconds < 48 * 3600)
+		(void)snprintf(out, AGE_BYTES, "%" PRId64 " h %" PRId64 " min", seconds / 3600, seconds / 60 % 60);
+	else
+		(void)snprintf(out, AGE_BYTES, "%" PRId64 " d %" PRId64 " h", seconds / 86400, seconds / 3600 % 24);
+	return out;
 }
 
-/* Prints a line about one file. Returns whether all is well. */
-static bool
-show(int directory, const char *name, bool verifying)
+static void
+print_row(const struct spool_item *file, const struct spool_source *source)
 {
-	int fd = openat(directory, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	char created[FORMAT_TIME_BYTES + 1] = "?";
-	struct spool_header header;
-	struct found found = {0};
+	const struct spool_header *header = &source->header;
+	char created[FORMAT_TIME_BYTES + 1] = "?", old[AGE_BYTES] = "?", events[32] = "?";
+
+	if (source->header_good) {
+		format_time(header->created_us, created);
+		(void)age(header->created_us, old);
+		(void)snprintf(events, sizeof events, "%" PRIu64, header->events - header->done_events);
+	}
+	printf("%-28s %-27.27s  %-14s %12" PRIu64 " %10s%s\n", file->name, created, old, source->size, events,
+	    file->set_aside       ? "  set aside as damaged"
+	    : source->header_good ? ""
+				  : "  damaged header");
+}
+
+static int
+list(const struct config *config, const struct spool_items *files)
+{
+	uint64_t waiting = 0, set_aside = 0, bytes = 0, events = 0;
+	int64_t oldest_us = INT64_MAX;
+	char old[AGE_BYTES];
 	struct error err;
-	struct stat st;
-	bool good;
+	int code = COMMAND_OK;
 
-	if (fd < 0 || fstat(fd, &st) != 0) {
-		bool gone = errno == ENOENT; /* stored meanwhile */
+	if (files->count > 0)
+		printf("%-28s %-27s  %-14s %12s %10s\n", "FILE", "CREATED", "AGE", "BYTES", "EVENTS");
+	for (size_t i = 0; i < files->count; i++) {
+		struct spool_source source;
+		int rc = spool_source_open(&source, &files->items[i], O_RDONLY, &err);
 
-		if (!gone)
-			fprintf(stderr, "hooksctl spool: cannot open %s: %s\n", name, strerror(errno));
-		if (fd >= 0)
-			close(fd);
-		return gone;
+		if (rc < 0)
+			code = spool_complain(files->items[i].path, &err);
+		if (rc != 0)
+			continue; /* 1: stored meanwhile */
+		print_row(&files->items[i], &source);
+		set_aside += files->items[i].set_aside;
+		if (!files->items[i].set_aside) {
+			waiting++;
+			bytes += source.size;
+			events += source.header.events - source.header.done_events;
+		}
+		if (source.header_good && !files->items[i].set_aside && source.header.created_us < oldest_us)
+			oldest_us = source.header.created_us;
+		spool_source_close(&source);
 	}
-	good = spool_header_read(fd, (uint64_t)st.st_size, &header);
-	if (good)
-		format_time(header.created_us, created);
-	printf("%-28s %-27.27s %12" PRId64 " %12" PRIu64, name, created, (int64_t)st.st_size,
-	    header.events - header.done_events);
-	if (!verifying) {
-		printf("%s\n", good ? "" : "  damaged header");
-	} else if (verify(fd, (uint64_t)st.st_size, &header, &found, &err) != 0) {
-		printf("  %s\n", err.text);
-		good = false;
-	} else {
-		printf("  %" PRIu64 " good, %" PRIu64 " damaged bytes%s\n", found.events, found.damaged_bytes,
-		    good ? "" : ", damaged header");
-		good = good && found.damaged_bytes == 0;
-	}
-	close(fd);
-	return good;
+	printf("%s%" PRIu64 " file%s, %" PRIu64 " bytes, %" PRIu64 " events wait", files->count > 0 ? "\n" : "",
+	    waiting, waiting == 1 ? "" : "s", bytes, events);
+	if (oldest_us != INT64_MAX)
+		printf("; the oldest for %s", age(oldest_us, old));
+	printf("\n");
+	if (set_aside > 0)
+		printf("%" PRIu64 " damaged-*.bin: see `hooksctl spool --help`\n", set_aside);
+	return code;
 }
 
 static int
-by_name(const struct dirent **a, const struct dirent **b)
+verify(const struct config *config, const struct spool_items *files)
 {
-	return strcmp((*a)->d_name, (*b)->d_name);
+	uint64_t all_good = 0, all_damaged = 0;
+	struct error err;
+	int code = COMMAND_OK;
+
+	for (size_t i = 0; i < files->count; i++) {
+		const struct spool_item *file = &files->items[i];
+		uint64_t good = 0, damaged = 0;
+		struct spool_source source;
+		int run, rc = spool_source_open(&source, file, O_RDONLY, &err);
+
+		if (rc < 0)
+			code = spool_complain(file->path, &err);
+		if (rc != 0)
+			continue;
+		while ((run = spool_source_next(&source, &err)) > RUN_END) {
+			good += source.reader.count;
+			if (run == RUN_DAMAGE)
+				damaged += source.reader.to - source.reader.from;
+		}
+		printf("%-28s %10" PRIu64 " good, %10" PRIu64 " damaged bytes%s\n", file->name, good, damaged,
+		    source.header_good ? "" : ", no good header");
+		if (run < 0)
+			code = spool_complain(file->path, &err);
+		if (damaged > 0 || !source.header_good)
+			code = COMMAND_FAILED;
+		spool_source_close(&source);
+		all_good += good;
+		all_damaged += damaged;
+	}
+	printf("%" PRIu64 " good, %" PRIu64 " damaged bytes in all\n", all_good, all_damaged);
+	return code;
 }
+
+static const struct action {
+	const char *name;
+	int (*run)(const struct config *config, const struct spool_items *files);
+	bool set_aside_too;
+} actions[] = {
+    {"list", list, true},
+    {"verify", verify, false},
+    {"export", spool_export, false},
+    {"replay", spool_replay, false},
+};
 
 int
 command_spool(const struct config *config, char *const *words)
 {
-	bool verifying = words[0] != NULL && strcmp(words[0], "verify") == 0;
-	struct dirent **names = NULL;
-	char path[4096];
-	bool good = true;
+	const struct action *action = NULL;
+	struct spool_items files;
+	struct error err;
 
-	if (words[0] == NULL || words[1] != NULL || (!verifying && strcmp(words[0], "list") != 0)) {
+	for (size_t i = 0; words[0] != NULL && i < sizeof actions / sizeof *actions; i++)
+		if (strcmp(words[0], actions[i].name) == 0)
+			action = &actions[i];
+	if (action == NULL) {
 		fputs(command_spool_usage, stderr);
 		return COMMAND_USAGE;
 	}
-	(void)snprintf(path, sizeof path, "%s/" SPOOL_DIRECTORY, config->data_dir);
-	int directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	int count = directory < 0 ? -1 : scandirat(directory, ".", &names, NULL, by_name);
-	if (count < 0 && errno != ENOENT) {
-		fprintf(stderr, "hooksctl spool: cannot read %s: %s\n", path, strerror(errno));
-		return COMMAND_FAILED;
-	}
-	printf("FILE                         CREATED                            BYTES       EVENTS\n");
-	for (int i = 0; i < count; i++) {
-		uint64_t sequence;
-		uint32_t writer;
-
-		if (spool_file_parse_name(names[i]->d_name, &writer, &sequence))
-			good &= show(directory, names[i]->d_name, verifying);
-		free(names[i]);
-	}
-	free(names);
-	if (directory >= 0)
-		close(directory);
-	return good || !verifying ? COMMAND_OK : COMMAND_FAILED;
+	/* Both are failures of a write, to be told. */
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
+	int rc = spool_find(&files, config, words + 1, action->set_aside_too, &err);
+	int code = rc == 0 ? action->run(config, &files) : spool_complain(NULL, &err);
+	spool_items_free(&files);
+	return fflush(stdout) != 0 ? COMMAND_FAILED : code;
 }

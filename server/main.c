@@ -9,9 +9,9 @@
 #include <unistd.h>
 
 #include "base/config.h"
+#include "base/data_dir.h"
 #include "base/version.h"
 #include "server/acceptor.h"
-#include "server/data_dir.h"
 #include "server/listener.h"
 #include "server/process.h"
 #include "server/saved_counters.h"

@@ -318,15 +318,16 @@ set_aside(struct spool *spool)
 	const struct spool_reader *reader = &spool->reader;
 	const struct spool_part *part = &spool->parts[0];
 	size_t len = (size_t)(reader->to - reader->from);
-	char name[SPOOL_NAME_MAX + 32], path[PATH_MAX];
+	char name[SPOOL_NAME_MAX + 64], path[PATH_MAX];
 	struct error err = {"written short"};
 
 	if (reader->from >= part->header.end) {
 		log_info("an append to the spool was never completed: cut off", LOG_UINT("bytes", len));
 		return;
 	}
-	(void)snprintf(name, sizeof name, "damaged-%02" PRIu32 "-%012" PRIu64 "-%" PRIu64 ".bin", part->writer,
-	    part->sequence, reader->from);
+	/* Numbers of files come again when the spool was empty; the time does not. */
+	(void)snprintf(name, sizeof name, "damaged-%02" PRIu32 "-%012" PRIu64 "-%" PRId64 "-%" PRIu64 ".bin",
+	    part->writer, part->sequence, part->header.created_us, reader->from);
 	path_of(spool, name, path);
 	int fd = files_open(path, O_WRONLY | O_TRUNC, 0600, "DATA_DIR", &err);
 	bool kept = fd >= 0 && write(fd, reader->buffer, len) == (ssize_t)len && fdatasync(fd) == 0;

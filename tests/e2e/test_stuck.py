@@ -102,7 +102,7 @@ def test_a_second_master_on_the_same_data_is_refused(make_hooksd, tmp_path):
     second = make_hooksd(DATA_DIR=tmp_path / "data")
     second.spawn()
     second.wait_exit(1)
-    assert f"DATA_DIR={tmp_path}/data is in use by another hooksd (master pid {first.pid})" in second.log()
+    assert f"DATA_DIR={tmp_path}/data is in use by pid {first.pid} (another hooksd" in second.log()
     assert first.post_event(minimal()).status == 202
     first.kill()
     second.start()

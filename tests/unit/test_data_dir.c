@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "server/data_dir.h"
+#include "base/data_dir.h"
 
 static char directory[] = "/tmp/test_data_dir.XXXXXX";
 static char data_dir[64], lock_file[96];
@@ -57,7 +57,7 @@ test_a_second_one_is_refused_until_the_first_is_gone(void **state)
 
 	assert_true(first >= 0);
 	assert_true(data_dir_lock(data_dir, &err) < 0);
-	(void)snprintf(pid, sizeof pid, "master pid %d", (int)getpid());
+	(void)snprintf(pid, sizeof pid, "in use by pid %d ", (int)getpid());
 	assert_non_null(strstr(err.text, pid));
 	assert_non_null(strstr(err.text, "DATA_DIR"));
 	close(first);

@@ -1,5 +1,5 @@
-/* Keeping a second master out of DATA_DIR. */
-#include "server/data_dir.h"
+/* Keeping a second user out of DATA_DIR. */
+#include "base/data_dir.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -41,7 +41,7 @@ data_dir_lock(const char *data_dir, struct error *err)
 	char path[PATH_MAX], pid[16];
 	int fd, len;
 
-	if (snprintf(path, sizeof path, "%s/lock", data_dir) >= (int)sizeof path)
+	if (snprintf(path, sizeof path, "%s/" DATA_DIR_LOCK, data_dir) >= (int)sizeof path)
 		return error_set(err, "DATA_DIR=%s is too long", data_dir);
 	fd = files_open(path, O_RDWR | O_NOFOLLOW, 0600, "DATA_DIR", err);
 	if (fd < 0)
@@ -58,8 +58,8 @@ data_dir_lock(const char *data_dir, struct error *err)
 		if (tries == WAIT_TRIES || lives(holder)) {
 			close(fd);
 			return error_set(err,
-			    "DATA_DIR=%s is in use by another hooksd (master pid %d): stop it first, "
-			    "or give this one its own DATA_DIR",
+			    "DATA_DIR=%s is in use by pid %d (another hooksd, or hooksctl spool replay): stop it "
+			    "first, or use another DATA_DIR",
 			    data_dir, (int)holder);
 		}
 		(void)nanosleep(&(struct timespec){.tv_nsec = WAIT_MS * 1000 * 1000}, NULL);

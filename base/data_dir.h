@@ -1,0 +1,16 @@
+/* DATA_DIR belongs to one service at a time, or to who takes its place for a while. */
+#ifndef BASE_DATA_DIR_H
+#define BASE_DATA_DIR_H
+
+#include "base/error.h"
+
+#define DATA_DIR_LOCK "lock" /* in data_dir */
+
+/*
+ * Makes data_dir if it is not there and takes the lock of the file `lock` in it, which children inherit: it is held as
+ * long as any process of the service lives. The file says who holds it. hooksd's master takes it before it forks. Returns
+ * a descriptor to be kept open, or <0: the directory cannot be made or written to, or somebody else has it.
+ */
+int data_dir_lock(const char *data_dir, struct error *err);
+
+#endif

@@ -1,0 +1,222 @@
+/*
+ * hooksctl spool replay: stores the spool in hooksd's place, through the same sink, in the same batches, with the same
+ * notes in the files' headers. So a kill at any moment costs nothing: what was stored but not noted is stored again, and
+ * PostgreSQL finds out by the key.
+ *
+ * From the first damage in a file on, nothing more is noted in it, and in the end it is not removed but set aside: who
+ * repeats a replay that was killed, or looks into the file later, finds the damage again and no fewer events.
+ */
+#include <fcntl.h>
+#include <inttypes.h>
+#include <libgen.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/data_dir.h"
+#include "cli/commands.h"
+#include "cli/spool.h"
+#include "shm/segment.h"
+#include "writer/sink.h"
+
+struct sums {
+	uint64_t stored, duplicates, dead_lettered, damaged_bytes;
+};
+
+struct replay {
+	struct sink *sink;
+	bool open;
+	bool found_damage;
+	struct sums sums;
+};
+
+/* ---- one file ---- */
+
+/* 0, or <0: the store is away, and the file's header says how far it came. */
+static int
+store(struct replay *replay, const struct spool_reader *reader, struct sums *sums, struct error *err)
+{
+	struct sink *sink = replay->sink;
+	struct sink_result result;
+
+	/* A connection that broke is made again, once. */
+	for (int tries = 0; tries < 2; tries++) {
+		if (!replay->open && sink->ops->open(sink, err) < 0)
+			return -1;
+		replay->open = sink->ops->store(sink, reader->records, reader->count, &result, err) == 0;
+		if (replay->open) {
+			sums->stored += result.stored;
+			sums->duplicates += result.duplicates;
+			sums->dead_lettered += result.dead_lettered;
+			return 0;
+		}
+	}
+	return -1;
+}
+
+static void
+note_done(struct spool_source *source)
+{
+	struct spool_header *header = &source->header;
+
+	header->done = source->reader.to;
+	header->done_events += source->reader.count;
+	if (header->events < header->done_events)
+		header->events = (uint32_t)header->done_events;
+	if (header->end < header->done)
+		header->end = header->done;
+	(void)spool_header_write(source->fd, header, &(struct error){0}); /* may lag */
+}
+
+/* Returns 0, <0 when the file cannot be read to its end, or STORE_FAILED. */
+enum store_condition { STORE_FAILED = 1 };
+
+static int
+store_file(struct replay *replay, struct spool_source *source, struct sums *sums, struct error *err)
+{
+	bool noting = source->header_good;
+	int run;
+
+	while ((run = spool_source_next(source, err)) > RUN_END) {
+		if (run == RUN_RECORDS && store(replay, &source->reader, sums, err) < 0)
+			return STORE_FAILED;
+		if (run == RUN_DAMAGE) {
+			sums->damaged_bytes += source->reader.to - source->reader.from;
+			noting = false;
+		}
+		if (run == RUN_RECORDS && noting)
+			note_done(source);
+	}
+	return run < 0 ? run : 0;
+}
+
+/* Moves a damaged file of the spool out of hooksd's way; any other stays where its owner has put it. */
+static int
+set_aside(const char *path, struct error *err)
+{
+	const char *slash = strrchr(path, '/');
+	const char *name = slash != NULL ? slash + 1 : path;
+	char to[PATH_MAX];
+	uint64_t sequence;
+	uint32_t writer;
+
+	if (!spool_file_parse_name(name, &writer, &sequence)) {
+		fprintf(stderr, "hooksctl spool: %s: stays: what is whole in it is stored\n", path);
+		return 0;
+	}
+	/* Numbers of files come again when the spool was empty; the time does not. */
+	if (snprintf(to, sizeof to, "%.*sdamaged-%02" PRIu32 "-%012" PRIu64 "-%" PRId64 ".bin", (int)(name - path),
+		path, writer, sequence, clock_wall_us()) >= (int)sizeof to ||
+	    rename(path, to) != 0)
+		return error_errno(err, "cannot set it aside as damaged");
+	fprintf(stderr, "hooksctl spool: %s: what is whole in it is stored; set aside as %s\n", path, to);
+	return 0;
+}
+
+static void
+print_sums(const char *name, const struct sums *sums)
+{
+	printf("%s: stored %" PRIu64 ", duplicates %" PRIu64 ", dead letters %" PRIu64 ", damaged bytes %" PRIu64 "\n",
+	    name, sums->stored, sums->duplicates, sums->dead_lettered, sums->damaged_bytes);
+	(void)fflush(stdout);
+}
+
+/* Returns as store_file(). */
+static int
+replay_file(struct replay *replay, const struct spool_item *file, struct error *err)
+{
+	struct spool_source source;
+	struct sums sums = {0};
+	int rc = spool_source_open(&source, file, O_RDWR, err);
+
+	if (rc == SPOOL_GONE)
+		return 0; /* a hooksd was at it before we had the lock */
+	if (rc < 0)
+		return rc;
+	rc = store_file(replay, &source, &sums, err);
+	bool whole = source.header_good && sums.damaged_bytes == 0;
+	if (rc == 0 && !whole)
+		rc = set_aside(file->path, err);
+	else if (rc == 0 && unlink(file->path) != 0)
+		rc = error_errno(err, "its events are stored, but it cannot be removed");
+	spool_source_close(&source);
+
+	print_sums(file->name, &sums);
+	replay->found_damage |= !whole;
+	replay->sums.stored += sums.stored;
+	replay->sums.duplicates += sums.duplicates;
+	replay->sums.dead_lettered += sums.dead_lettered;
+	replay->sums.damaged_bytes += sums.damaged_bytes;
+	return rc;
+}
+
+/* ---- all files ---- */
+
+/*
+ * Takes DATA_DIR's lock for a file of DATA_DIR/spool, wherever that is. *lock is -1 where there is none, so that no
+ * service can ever have run: a hooksd that starts there later appends to files of its own. 0, or <0: somebody has it.
+ */
+static int
+lock_service(const char *path, int *lock, struct error *err)
+{
+	char *real = realpath(path, NULL);
+	char name[PATH_MAX + sizeof "/" DATA_DIR_LOCK];
+	int rc = 0;
+
+	*lock = -1;
+	if (real == NULL)
+		return 0; /* opening it will tell */
+	const char *data_dir = dirname(dirname(real));
+	(void)snprintf(name, sizeof name, "%s/" DATA_DIR_LOCK, data_dir);
+	if (access(name, F_OK) == 0) {
+		*lock = data_dir_lock(data_dir, err);
+		rc = *lock < 0 ? -1 : 0;
+	}
+	free(real);
+	return rc;
+}
+
+/* A lock for each file, since each may be of another service. */
+static int
+replay_all(struct replay *replay, const struct spool_items *files)
+{
+	struct error err;
+	int code = COMMAND_OK;
+
+	for (size_t i = 0; i < files->count; i++) {
+		const struct spool_item *file = &files->items[i];
+		int lock;
+
+		if (lock_service(file->path, &lock, &err) < 0)
+			return spool_complain(NULL, &err);
+		int rc = replay_file(replay, file, &err);
+		if (lock >= 0)
+			close(lock);
+		if (rc != 0)
+			code = spool_complain(rc == STORE_FAILED ? NULL : file->path, &err);
+		if (rc == STORE_FAILED)
+			return code;
+	}
+	return code;
+}
+
+int
+spool_replay(const struct config *config, const struct spool_items *files)
+{
+	static struct process_slot slot; /* the sink's numbers; nobody looks at them */
+	struct replay replay = {0};
+
+	if (config->storage != STORAGE_POSTGRES) {
+		fprintf(stderr, "hooksctl spool: replay stores in PostgreSQL: set DATABASE_URL; for a JSONL file use "
+				"`hooksctl spool export >> FILE`\n");
+		return COMMAND_USAGE;
+	}
+	replay.sink = sink_postgres_new(config, &slot);
+	int code = replay_all(&replay, files);
+	replay.sink->ops->close(replay.sink);
+	print_sums("in all", &replay.sums);
+	return replay.found_damage ? COMMAND_FAILED : code;
+}
