@@ -8,11 +8,13 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/file.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/files.h"
+#include "base/log.h"
 
 /* For the children of a killed master, which die with it but not in the same instant. */
 #define WAIT_TRIES 500
@@ -65,10 +67,9 @@ data_dir_lock(const char *data_dir, struct error *err)
 		(void)nanosleep(&(struct timespec){.tv_nsec = WAIT_MS * 1000 * 1000}, NULL);
 	}
 	len = snprintf(pid, sizeof pid, "%d\n", (int)getpid());
-	if (ftruncate(fd, 0) != 0 || pwrite(fd, pid, (size_t)len, 0) != len) {
-		(void)error_errno(err, "cannot write to %s (DATA_DIR)", path);
-		close(fd);
-		return -1;
-	}
+	/* The lock holds without it, and a full disk is no reason not to serve: the spool and the store get over it. */
+	if (ftruncate(fd, 0) != 0 || pwrite(fd, pid, (size_t)len, 0) != len)
+		log_warning("cannot write the master's pid into the lock file of DATA_DIR", LOG_STR("file", path),
+		    LOG_STR("error", strerror(errno)));
 	return fd;
 }

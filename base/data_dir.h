@@ -8,8 +8,8 @@
 
 /*
  * Makes data_dir if it is not there and takes the lock of the file `lock` in it, which children inherit: it is held as
- * long as any process of the service lives. The file says who holds it. hooksd's master takes it before it forks. Returns
- * a descriptor to be kept open, or <0: the directory cannot be made or written to, or somebody else has it.
+ * long as any process of the service lives. The file says who holds it, if the disk has room for that. hooksd's master
+ * takes it before it forks. Returns a descriptor to be kept open, or <0: the file cannot be made, or somebody else has it.
  */
 int data_dir_lock(const char *data_dir, struct error *err);
 

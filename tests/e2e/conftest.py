@@ -4,6 +4,7 @@ import os
 import pytest
 
 from harness.daemon import Daemon
+from harness.disk import make_disk
 from harness.postgres import PostgresServer
 
 _numbers = itertools.count()
@@ -32,6 +33,14 @@ def database(postgres):
     yield database
     postgres.start()
     database.drop()
+
+
+@pytest.fixture
+def disk(tmp_path):
+    """A disk that can be filled. To be asked for before the daemons that use it."""
+    disk = make_disk(tmp_path / "disk")
+    yield disk
+    disk.remove()
 
 
 @pytest.fixture

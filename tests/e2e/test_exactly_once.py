@@ -8,8 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from harness.accounting import accounted
 from harness.events import differences, expected, minimal, now, random_events, timestamp_text
-from harness.metrics import accounted, metrics
+from harness.metrics import metrics
 from harness.proxy import HoldingProxy
 from harness.waiting import wait_until
 

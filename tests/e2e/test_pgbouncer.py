@@ -7,10 +7,11 @@ import uuid
 
 import pytest
 
+from harness.accounting import accounted
 from harness.daemon import run_program
 from harness.events import differences, expected, minimal, random_events
 from harness.load import Load
-from harness.metrics import accounted, metrics
+from harness.metrics import metrics
 from harness.pgbouncer import PgBouncer
 from harness.waiting import wait_until
 

@@ -8,9 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from harness.accounting import accounted
 from harness.events import differences, expected, random_events
 from harness.load import Load
-from harness.metrics import accounted, metrics
+from harness.metrics import metrics
 from harness.waiting import PATIENCE, wait_until
 
 AT_ONCE = {"SPOOL_AFTER_MS": 0}

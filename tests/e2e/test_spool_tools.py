@@ -8,9 +8,10 @@ import shutil
 import signal
 import subprocess
 
+from harness.accounting import accounted
 from harness.daemon import BUILD_DIR, clean_environment, run_program
 from harness.events import differences, expected, from_jsonl
-from harness.metrics import accounted, metrics
+from harness.metrics import metrics
 from harness.waiting import wait_until
 from test_spool import away, batches, post, stored_once
 

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import threading
 import time
 
@@ -85,6 +86,19 @@ def test_a_writer_that_waits_for_its_store_is_not_stuck(database, hooksd):
     assert answers == [202]
     assert daemon.pids("writer") == writers
     assert "stuck" not in daemon.log()
+
+
+def test_a_writer_that_is_stopped_while_it_connects_is_replaced(hooksd):
+    """The time that connecting may take is no excuse for the rest of the process."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        daemon = hooksd(store_ready=False, WRITERS=1, STUCK_AFTER_SECONDS=STUCK_AFTER,
+                        DATABASE_URL=f"postgresql://postgres@127.0.0.1:{silent.getsockname()[1]}/events")
+        writer = daemon.pids("writer")
+        silent.settimeout(20)
+        silent.accept()[0].close()
+        with silent.accept()[0]:  # the next try has just begun
+            os.kill(writer[0], signal.SIGSTOP)
+            wait_until(lambda: daemon.pids("writer") not in ([], writer), "a new writer")
 
 
 def test_a_writer_that_is_stuck_while_draining_is_replaced(hooksd):

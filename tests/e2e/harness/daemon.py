@@ -100,7 +100,7 @@ class Daemon:
             raise AssertionError(f"{error}\n{self.log()[-4000:]}") from None
 
     def stop(self, expect=0):
-        """TERM, then the whole tree must be gone within the drain's time, with this exit code."""
+        """TERM, then the whole tree must be gone within the drain's time, with this exit code, or one of these."""
         self.process.send_signal(signal.SIGTERM)
         return self.wait_exit(expect)
 
@@ -108,7 +108,7 @@ class Daemon:
         code = self.process.wait(timeout=timeout * PATIENCE)
         self.wait_tree_gone()
         self.process = None
-        assert code == expect, f"hooksd exited with {code}, not {expect}:\n{self.log()[-4000:]}"
+        assert code in (expect if isinstance(expect, tuple) else (expect,)), f"hooksd exited with {code}, not {expect}:\n{self.log()[-4000:]}"
         return code
 
     def wait_tree_gone(self):
@@ -201,7 +201,8 @@ class Daemon:
 
     def spool_files(self):
         """Names, damage that was set aside included."""
-        return sorted(path.name for path in (self.directory / ".agentic/hooksd/spool").glob("*"))
+        data_dir = self.directory / self.options.get("DATA_DIR", ".agentic/hooksd")
+        return sorted(path.name for path in (data_dir / "spool").glob("*"))
 
     def wait_spool_empty(self, timeout=30):
         """Until everything that was spooled is stored."""

@@ -111,6 +111,21 @@ class PostgresServer:
             self.process.wait(timeout=30)
             self.process = None
 
+    def pids(self):
+        """Of the server and its children."""
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+        return [self.process.pid, *map(int, children)]
+
+    def freeze(self):
+        """All of its processes stand still, until thaw(): connections stay, and nobody answers."""
+        self.process.send_signal(signal.SIGSTOP)  # makes no new children
+        for pid in self.pids():
+            os.kill(pid, signal.SIGSTOP)
+
+    def thaw(self):
+        for pid in reversed(self.pids()):
+            os.kill(pid, signal.SIGCONT)
+
     def kill(self):
         """SIGKILL for all of it at once, as when the machine dies: no process can say goodbye to anybody."""
         self.process.send_signal(signal.SIGSTOP)  # makes no new children

@@ -1,0 +1,246 @@
+"""Chaos: while recorders post, blows fall on processes, database, network and disk, one or two at once."""
+
+import http.client
+import os
+import random
+import signal
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import suppress
+
+import psycopg
+
+from harness.accounting import identity
+from harness.metrics import metrics
+from harness.recorder import judge, recording
+from harness.waiting import PATIENCE, wait_until
+
+# Everything that a run may change; small requests, so that small rings can be had.
+OPTIONS = {
+    "MAX_BODY_BYTES": "256KiB",
+    "MAX_BATCH_EVENTS": 100,
+    "STUCK_AFTER_SECONDS": PATIENCE,
+    "DRAIN_TIMEOUT_SECONDS": 4,
+    "STORE_TIMEOUT_MS": 1000,
+}
+CHANGES = {
+    "ACCEPTORS": [1, 2, 4],
+    "WRITERS": [1, 2, 3],
+    "RING_BYTES": ["8MiB", "16MiB", "64MiB"],
+    "SPOOL_AFTER_MS": [0, 100, 1000],
+    "JSONL_ROTATE_BYTES": [0, "256KiB", "4MiB"],
+}
+# For ever: what a thread has started (a server, the daemon) gets a signal when that thread ends.
+THREADS = ThreadPoolExecutor(2)
+STOPPED = (0, 3)  # 3: in a bad moment events are left on the ring, for the next start
+
+
+class TreeBlows:
+    """What ends, restarts or rolls the whole daemon."""
+
+    def __init__(self, daemon, changes=CHANGES):
+        self.daemon = daemon
+        self.changes = changes
+        self.blows = [self.kill_tree, self.kill_master, self.restart, self.change_and_restart, self.change_after_kill,
+                      self.hang_up]
+
+    def kill_tree(self, _random):
+        self.daemon.kill()
+        self.daemon.start(store_ready=False)
+
+    def kill_master(self, _random):
+        self.daemon.signal(signal.SIGKILL)
+        self.daemon.wait_exit(-signal.SIGKILL)
+        self.daemon.start(store_ready=False)
+
+    def restart(self, _random):
+        self.daemon.stop(STOPPED)
+        self.daemon.start(store_ready=False)
+
+    def change_and_restart(self, rng):
+        self.daemon.stop(STOPPED)
+        self._change(rng)
+
+    def change_after_kill(self, rng):
+        self.daemon.kill()
+        self._change(rng)
+
+    def hang_up(self, _random):
+        self.daemon.signal(signal.SIGHUP)
+
+    def _change(self, rng):
+        for name in rng.sample(sorted(self.changes), 2):
+            self.daemon.options[name] = rng.choice(self.changes[name])
+        self.daemon.start(store_ready=False)
+
+
+class ProcessBlows:
+    """What befalls one acceptor or writer."""
+
+    def __init__(self, daemon):
+        self.daemon = daemon
+        self.blows = [self.kill_acceptor, self.kill_writer, self.stop_acceptor, self.stop_writer]
+
+    def kill_acceptor(self, rng):
+        self._signal("acceptor", signal.SIGKILL, rng)
+
+    def kill_writer(self, rng):
+        self._signal("writer", signal.SIGKILL, rng)
+
+    def stop_acceptor(self, rng):
+        """Nobody ever wakes it again: it has to be replaced."""
+        self._signal("acceptor", signal.SIGSTOP, rng)
+
+    def stop_writer(self, rng):
+        self._signal("writer", signal.SIGSTOP, rng)
+
+    def _signal(self, role, number, rng):
+        pids = self.daemon.pids(role)
+        if pids:
+            with suppress(ProcessLookupError):  # another blow has ended it
+                os.kill(rng.choice(pids), number)
+
+
+class DatabaseBlows:
+    """PostgreSQL and the way to it; everything works again at the end of each."""
+
+    def __init__(self, database, network):
+        self.database = database
+        self.server = database.server
+        self.network = network
+        self.blows = [self.crash_database, self.restart_database, self.freeze_database, self.lock_table,
+                      self.cut_network, self.stall_network, self.slow_network, self.cut_stalled_network]
+
+    def crash_database(self, _random):
+        self.server.stop(signal.SIGQUIT)
+        self.server.start()
+
+    def restart_database(self, rng):
+        self.server.stop(signal.SIGINT)
+        time.sleep(rng.uniform(0, 0.5))
+        self.server.start()
+
+    def freeze_database(self, rng):
+        self.server.freeze()
+        try:
+            time.sleep(rng.uniform(0.1, 2))
+        finally:
+            self.server.thaw()
+
+    def lock_table(self, rng):
+        with self.server.connect(self.database.name) as connection, connection.transaction():
+            connection.execute("SET lock_timeout = '5s'")
+            with suppress(psycopg.errors.LockNotAvailable):
+                connection.execute("LOCK TABLE hook_events")
+                time.sleep(rng.uniform(0.1, 2))
+
+    def cut_network(self, _random):
+        self.network.cut()
+
+    def stall_network(self, rng):
+        self.network.stall()
+        try:
+            time.sleep(rng.uniform(0.1, 2))
+        finally:
+            self.network.flow()
+
+    def slow_network(self, rng):
+        self.network.slow = True
+        try:
+            time.sleep(rng.uniform(0.1, 1))
+        finally:
+            self.network.slow = False
+
+    def cut_stalled_network(self, rng):
+        """What was under way is lost: the writer does not learn whether its last commit was done."""
+        self.network.stall()
+        try:
+            time.sleep(rng.uniform(0, 0.3))
+            self.network.cut()
+        finally:
+            self.network.flow()
+
+
+class DiskBlows:
+    """The disk of DATA_DIR and JSONL_PATH."""
+
+    def __init__(self, daemon, disk):
+        self.daemon = daemon
+        self.disk = disk
+        self.moves = 0
+        self.blows = [self.fill_disk, self.move_jsonl_file]
+
+    def fill_disk(self, rng):
+        self.disk.fill(self.daemon)
+        try:
+            time.sleep(rng.uniform(0, 1.5))
+        finally:
+            self.disk.free()
+
+    def move_jsonl_file(self, _random):
+        self.moves += 1
+        with suppress(FileNotFoundError):
+            self.daemon.jsonl_path.rename(f"{self.daemon.jsonl_path}.moved-{self.moves}")
+
+
+class Chaos:
+    """So many rounds of blows, the same for the same seed (but not at the same instants)."""
+
+    def __init__(self, daemon, seed, groups):
+        self.daemon = daemon
+        self.seed = seed
+        self.groups = groups
+        self.random = random.Random(seed)
+        self.counts = Counter()
+        self.recorders = []
+        self.accounts = []  # of every event since the first start, by the daemon's own metrics
+
+    def run(self, rounds):
+        """Posts meanwhile. Afterwards nobody posts, and nothing is in anybody's way."""
+        with recording(self.daemon, self.seed) as self.recorders:
+            for _ in range(rounds):
+                time.sleep(self.random.uniform(0, 0.3))  # the instant is the point: nothing is waited for here
+                self._strike()
+
+    def _strike(self):
+        """One blow, or two of different kinds at once."""
+        groups = self.random.sample(self.groups, self.random.choice([1, 1, 2]))
+        blows = [(self.random.choice(group.blows), random.Random(self.random.random())) for group in groups]
+        name = " + ".join(blow.__name__ for blow, _ in blows)
+        with open(self.daemon.log_path, "ab") as log:  # for whoever has to understand what happened
+            log.write(f"--- {name}\n".encode())
+        strokes = [THREADS.submit(blow, rng) for blow, rng in blows]
+        wait(strokes)
+        for stroke in strokes:
+            stroke.result()
+        self.counts.update(blow.__name__ for blow, _ in blows)
+
+    def settle(self):
+        """Stops in good order, with everything in the store; takes the accounts before and after a restart."""
+        self._take_account()
+        self.daemon.restart()
+        self._take_account()
+        self.daemon.stop()
+
+    def _take_account(self):
+        wait_until(self._all_answer, "every acceptor to answer")
+        self.daemon.wait_spool_empty()
+        wait_until(lambda: metrics(self.daemon)["ring_events"] == 0, "the ring to be empty")
+        self.accounts.append(identity(metrics(self.daemon)))
+
+    def _all_answer(self):
+        """No acceptor is stopped any more, or rolled: connections are spread over them by chance."""
+        try:
+            return all(self.daemon.get("/livez").status == 200 for _ in range(20))
+        except (OSError, http.client.HTTPException):
+            return False
+
+    def judge(self, *stores):
+        print(f"{sum(self.counts.values())} blows: {dict(sorted(self.counts.items()))}")
+        judge(self.recorders, *stores)
+        stored = len(set().union(*stores))
+        for received, found, parts in self.accounts:
+            print(f"{received} events received; {parts}")
+            told = f"{received} received, {stored} in the store, {found} accounted for: {parts}"
+            assert received == found == stored, told

@@ -1,0 +1,202 @@
+"""
+What befalls a JSONL file in the hands of people, disks and other programs: while it lasts, what comes is refused or
+spooled; afterwards everything acknowledged is in the file, once, without a restart.
+"""
+
+import ctypes
+import json
+import os
+
+import pytest
+
+from harness.events import minimal
+from harness.recorder import judge, recording, wait_acknowledged
+
+# <fcntl.h>
+AT_FDCWD = -100
+RENAME_EXCHANGE = 2
+
+# What root may always do, away: permissions hold for it, too.
+OBEYING_PERMISSIONS = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"]
+
+
+@pytest.fixture
+def start(make_hooksd):
+    """A daemon whose file is where permissions count, and that spools at once if it can."""
+
+    def start(**options):
+        daemon = make_hooksd(SPOOL_AFTER_MS=0, **options)
+        if os.geteuid() == 0:
+            daemon.launcher = OBEYING_PERMISSIONS
+        return daemon.start()
+
+    return start
+
+
+def ids(*paths):
+    return [json.loads(line)["event_id"] for path in paths for line in path.read_bytes().splitlines()]
+
+
+def sessions(daemon):
+    return [event["session_id"] for event in daemon.jsonl_events()]
+
+
+def post(daemon, session):
+    reply = daemon.post_event(minimal(session_id=session))
+    assert (reply.status, reply.headers["X-Hooks-Ack"]) == (202, "stored")
+
+
+def in_trouble(daemon, reason):
+    """The log says what and why, and who posts now is told to come again, or has it spooled."""
+    daemon.wait_for_log(rf"the store is away.*JSONL_PATH.*{reason}")
+    assert daemon.get("/health").json()["status"] == "degraded"
+    reply = daemon.post_event(minimal())
+    if reply.status == 503:
+        assert int(reply.headers["Retry-After"]) > 0
+    else:
+        assert (reply.status, reply.headers["X-Hooks-Ack"]) == (202, "spooled")
+
+
+def overcome(daemon, recorders, writers):
+    """Acknowledged again by the same processes, and stored at last."""
+    wait_acknowledged(recorders)
+    daemon.wait_spool_empty()
+    assert daemon.pids("writer") == writers
+
+
+@pytest.mark.parametrize("data_dir", ["with it", "elsewhere"])
+def test_a_full_disk(disk, start, data_dir):
+    places = {"JSONL_PATH": disk.path / "events.jsonl"}
+    if data_dir == "with it":
+        places["DATA_DIR"] = disk.path / "data"
+    daemon = start(**places)
+    writers = daemon.pids("writer")
+    with recording(daemon, seed=1) as recorders:
+        wait_acknowledged(recorders)
+        disk.fill(daemon)
+        in_trouble(daemon, "(No space left|File too large)")
+        disk.free()
+        overcome(daemon, recorders, writers)
+    daemon.stop()
+    judge(recorders, ids(daemon.jsonl_path))
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_a_start_on_a_full_disk(disk, make_hooksd, first):
+    daemon = make_hooksd(JSONL_PATH=disk.path / "events.jsonl", DATA_DIR=disk.path / "data")
+    (disk.path / "others").write_text("of somebody else")
+    if not first:
+        daemon.start()
+        post(daemon, "before")
+        daemon.kill()
+    disk.fill(daemon)
+    daemon.start(store_ready=False)
+    disk.free()
+    daemon.wait_store_ready()
+    post(daemon, "after")
+    assert sessions(daemon) == (["after"] if first else ["before", "after"])
+
+
+def test_a_directory_that_is_read_only(start):
+    """The file has been moved away, and no other can be made."""
+    daemon = start()
+    writers = daemon.pids("writer")
+    moved = daemon.jsonl_path.with_suffix(".moved")
+    with recording(daemon, seed=2) as recorders:
+        wait_acknowledged(recorders)
+        daemon.jsonl_path.parent.chmod(0o700)
+        daemon.jsonl_path.rename(moved)
+        moved.parent.chmod(0o500)
+        in_trouble(daemon, "Permission denied")
+        moved.parent.chmod(0o700)
+        overcome(daemon, recorders, writers)
+    daemon.stop()
+    judge(recorders, ids(moved, daemon.jsonl_path))
+
+
+def test_a_file_that_is_read_only(start):
+    daemon = start()
+    moved = daemon.jsonl_path.with_suffix(".moved")
+    protected = daemon.jsonl_path.with_suffix(".protected")
+    protected.write_bytes(b"")
+    protected.chmod(0o400)
+    writers = daemon.pids("writer")
+    with recording(daemon, seed=3) as recorders:
+        wait_acknowledged(recorders)
+        os.link(daemon.jsonl_path, moved)
+        protected.rename(daemon.jsonl_path)
+        in_trouble(daemon, "Permission denied")
+        daemon.jsonl_path.chmod(0o600)
+        overcome(daemon, recorders, writers)
+    daemon.stop()
+    judge(recorders, ids(moved, daemon.jsonl_path))
+
+
+def exchange(one, other):
+    """In one step, so that the writer never finds nothing there."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    failed = libc.renameat2(AT_FDCWD, bytes(one), AT_FDCWD, bytes(other), RENAME_EXCHANGE)
+    assert not failed, os.strerror(ctypes.get_errno())
+
+
+def test_a_directory_in_place_of_the_file(start):
+    daemon = start()
+    writers = daemon.pids("writer")
+    other = daemon.jsonl_path.with_suffix(".other")
+    other.mkdir()
+    with recording(daemon, seed=4) as recorders:
+        wait_acknowledged(recorders)
+        exchange(daemon.jsonl_path, other)
+        in_trouble(daemon, "Is a directory")
+        daemon.jsonl_path.rmdir()
+        overcome(daemon, recorders, writers)
+    daemon.stop()
+    judge(recorders, ids(other, daemon.jsonl_path))
+
+
+def test_a_file_that_is_moved_is_made_again(start):
+    daemon = start()
+    parts = [daemon.jsonl_path.with_suffix(f".{number}") for number in range(5)]
+    with recording(daemon, seed=5) as recorders:
+        for part in parts:
+            wait_acknowledged(recorders)
+            daemon.jsonl_path.rename(part)
+        wait_acknowledged(recorders)
+    daemon.stop()
+    judge(recorders, ids(*parts, daemon.jsonl_path))
+
+
+def remove_file(daemon):
+    daemon.jsonl_path.unlink()
+
+
+def remove_directory(daemon):
+    daemon.jsonl_path.unlink()
+    daemon.jsonl_path.parent.rmdir()
+
+
+def empty_file(daemon):
+    os.truncate(daemon.jsonl_path, 0)
+
+
+@pytest.mark.parametrize("remove", [remove_file, remove_directory, empty_file])
+def test_what_is_removed_stays_removed_and_what_comes_is_kept(start, remove):
+    daemon = start()
+    writers = daemon.pids("writer")
+    for number in range(3):
+        post(daemon, f"before-{number}")
+        remove(daemon)
+        post(daemon, f"after-{number}")
+        post(daemon, f"later-{number}")
+        assert sessions(daemon) == [f"after-{number}", f"later-{number}"]
+    assert daemon.pids("writer") == writers
+
+
+def test_a_file_that_is_replaced_is_continued(start):
+    daemon = start()
+    post(daemon, "replaced")
+    other = daemon.jsonl_path.with_suffix(".other")
+    other.write_text(json.dumps(minimal(session_id="another program's")) + "\n")
+    other.rename(daemon.jsonl_path)
+    post(daemon, "after")
+    assert sessions(daemon) == ["another program's", "after"]
