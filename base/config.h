@@ -42,6 +42,7 @@ struct config {
 	uint64_t jsonl_rotate_bytes; /* 0: never */
 	bool auto_migrate;
 	uint64_t spool_max_bytes; /* of all writers together */
+	uint32_t store_timeout_ms;
 	uint32_t spool_after_ms; /* 0: at once */
 	uint32_t partitions_ahead; /* months after this one, 0..PARTITIONS_AHEAD_MAX */
 };

@@ -61,6 +61,10 @@ const struct option option_table[OPTION_COUNT] = {
 	[OPTION_DATA_DIR] = {
 		.name = "DATA_DIR", .type = OPTION_TYPE_DIRECTORY, FIELD(data_dir),
 		.initial = ".agentic/hooksd", .help = "the service's own files"},
+	[OPTION_STORE_TIMEOUT_MS] = {
+		.name = "STORE_TIMEOUT_MS", .type = OPTION_TYPE_NUMBER, .unit = "ms", FIELD(store_timeout_ms),
+		.least = 100, .most = 3600000,
+		.initial = "10000", .help = "longest a PostgreSQL statement may take"},
 	[OPTION_SPOOL_AFTER_MS] = {
 		.name = "SPOOL_AFTER_MS", .type = OPTION_TYPE_NUMBER, .unit = "ms", FIELD(spool_after_ms),
 		.least = 0, .most = 3600000,

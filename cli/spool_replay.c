@@ -207,6 +207,7 @@ int
 spool_replay(const struct config *config, const struct spool_items *files)
 {
 	static struct process_slot slot; /* the sink's numbers; nobody looks at them */
+	static const struct segment_header header; /* of no segment: nothing drains */
 	struct replay replay = {0};
 
 	if (config->storage != STORAGE_POSTGRES) {
@@ -214,7 +215,7 @@ spool_replay(const struct config *config, const struct spool_items *files)
 				"`hooksctl spool export >> FILE`\n");
 		return COMMAND_USAGE;
 	}
-	replay.sink = sink_postgres_new(config, &slot);
+	replay.sink = sink_postgres_new(config, &header, &slot);
 	int code = replay_all(&replay, files);
 	replay.sink->ops->close(replay.sink);
 	print_sums("in all", &replay.sums);

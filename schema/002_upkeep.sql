@@ -353,7 +353,7 @@ END
 $$;
 COMMENT ON FUNCTION build_analytics_indexes(int, int, boolean, boolean) IS
 'Builds on the partition of one month the indexes that queries by type, by workflow and by content want and that ingest should not pay for; one row per index, those that exist are left as they are. Refuses a month that is not over unless force is true. With dry_run it builds nothing; its column statement is then for psql''s \gexec, and builds CONCURRENTLY, which no function can: no event waits, but it takes longer.
-Locks: SHARE on that partition until all are built: queries go on, events of that month wait (and hooksd gives such a batch up after 30 seconds and tries again). Asked for in attempts of 150 ms, for up to 10 seconds; then SQLSTATE 55P03, nothing is changed: call it again.';
+Locks: SHARE on that partition until all are built: queries go on, events of that month wait (and hooksd gives such a batch up after STORE_TIMEOUT_MS, spools it and tries again). Asked for in attempts of 150 ms, for up to 10 seconds; then SQLSTATE 55P03, nothing is changed: call it again.';
 
 CREATE FUNCTION drop_analytics_indexes(year int, month int)
 	RETURNS TABLE (index_name text, total_size text, total_bytes bigint, outcome text)

@@ -22,14 +22,14 @@
 #include "base/utf8.h"
 
 /* The longest wait between two calls of the function given to pg_on_wait(). */
-#define BEAT_MS 250
+#define ASK_US 250000
 
 struct pg {
 	PGconn *conn;
 	char sqlstate[6];
 	struct error message; /* that came with it */
-	void (*beat)(void *context); /* NULL: nobody asked for it */
-	void *beat_context;
+	int64_t (*until)(void *context); /* NULL: nobody wants to be asked */
+	void *until_context;
 };
 
 int64_t
@@ -195,10 +195,10 @@ pg_close(struct pg *pg)
 }
 
 void
-pg_on_wait(struct pg *pg, void (*beat)(void *context), void *context)
+pg_on_wait(struct pg *pg, int64_t (*until)(void *context), void *context)
 {
-	pg->beat = beat;
-	pg->beat_context = context;
+	pg->until = until;
+	pg->until_context = context;
 }
 
 /* Waits until the socket is ready for one of events. 0 or <0. */
@@ -207,20 +207,17 @@ wait_socket(struct pg *pg, short events, int64_t deadline_us, struct error *err)
 {
 	for (;;) {
 		struct pollfd pfd = {.fd = PQsocket(pg->conn), .events = events};
-		int64_t left_us = deadline_us - clock_steady_us();
+		int64_t until_us = pg->until != NULL ? pg->until(pg->until_context) : INT64_MAX;
+		int64_t left_us = (until_us < deadline_us ? until_us : deadline_us) - clock_steady_us();
 
 		if (pfd.fd < 0)
 			return connection_lost(pg, err);
 		if (left_us <= 0)
-			return error_set(err, "PostgreSQL does not answer (waited until the deadline)");
+			return error_set(err, "PostgreSQL does not answer in time");
+		if (pg->until != NULL && left_us > ASK_US)
+			left_us = ASK_US;
 
 		int64_t left_ms = left_us / 1000 + 1;
-
-		if (pg->beat != NULL) {
-			pg->beat(pg->beat_context);
-			if (left_ms > BEAT_MS)
-				left_ms = BEAT_MS;
-		}
 		int ready = poll(&pfd, 1, left_ms < INT_MAX ? (int)left_ms : INT_MAX);
 		if (ready > 0)
 			return 0;

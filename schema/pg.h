@@ -43,10 +43,11 @@ struct pg_param {
 int pg_open(struct pg **pg, const char *url, struct error *err);
 
 /*
- * From now on calls beat(context) before they begin to wait for the server and several times a second while they do: a
- * process that waits can so be told from one that is stuck.
+ * From now on calls ask until(context) before they begin to wait for the server and several times a second while they
+ * do; the answer, if it is earlier than their deadline, is their deadline. A process that waits can so be told from one
+ * that is stuck, and can be called off.
  */
-void pg_on_wait(struct pg *pg, void (*beat)(void *context), void *context);
+void pg_on_wait(struct pg *pg, int64_t (*until)(void *context), void *context);
 
 /* Never waits. NULL is allowed. */
 void pg_close(struct pg *pg);

@@ -2,6 +2,7 @@
 #include "writer/opener.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdint.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -28,9 +29,10 @@ void
 opener_start(struct opener *opener)
 {
 	assert(!opener->running);
-	opener->running = pthread_create(&opener->thread, NULL, run, opener) == 0;
-	if (!opener->running)
-		(void)run(opener);
+	opener->running = true;
+	opener->failure = pthread_create(&opener->thread, NULL, run, opener);
+	if (opener->failure != 0)
+		(void)!write(opener->fd, &(uint64_t){1}, sizeof(uint64_t));
 }
 
 int
@@ -40,9 +42,12 @@ opener_result(struct opener *opener, struct error *err)
 
 	if (read(opener->fd, &count, sizeof count) != (ssize_t)sizeof count)
 		return OPENER_BUSY;
-	if (opener->running)
-		(void)pthread_join(opener->thread, NULL);
 	opener->running = false;
+	if (opener->failure != 0) {
+		errno = opener->failure;
+		return error_errno(err, "cannot start a thread");
+	}
+	(void)pthread_join(opener->thread, NULL);
 	*err = opener->err;
 	return opener->result;
 }

@@ -16,6 +16,7 @@ struct opener {
 	struct sink *sink;
 	pthread_t thread;
 	bool running;
+	int failure; /* errno of the thread's start, or 0 */
 	int fd; /* readable when the thread is done */
 	int result;
 	struct error err;
@@ -26,10 +27,10 @@ enum opener_condition { OPENER_BUSY = 1 };
 /* 0 or <0: no descriptor. sink is borrowed. */
 int opener_init(struct opener *opener, struct sink *sink, struct error *err);
 
-/* Begins; not while it runs. When there can be no thread it opens here and now. */
+/* Begins; not while it runs. */
 void opener_start(struct opener *opener);
 
-/* OPENER_BUSY, or, once for each start, what open() returned, with its *err. Only after opener_start(). */
+/* OPENER_BUSY, or, once for each start, what open() returned, with its *err; <0, too, when there could be no thread. Only after opener_start(). */
 int opener_result(struct opener *opener, struct error *err);
 
 #endif

@@ -1,6 +1,8 @@
 /* Looking at months and making them. Each statement below is one transaction: PgBouncer may serve it from any server. */
 #include "writer/partitions.h"
 
+#include <assert.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,15 +13,12 @@
 #define LOOK_INTERVAL_US (INT64_C(3600) * 1000000)
 #define BUSY_INTERVAL_US (INT64_C(60) * 1000000)
 
-/* For a server that does not answer at all; what it does is bounded by the LIMITS. */
-#define STATEMENT_SECONDS 30
-
-/* ensure_partitions() sees to it that nobody waits for a lock; this bounds how long the writer does something else. */
-#define LIMITS "SET LOCAL lock_timeout = '200ms'; SET LOCAL statement_timeout = '5s'; "
+/* How long the writer does something else than storing; ensure_partitions() sees to it that nobody waits for a lock. */
+#define STATEMENT_MS 5000
+#define LIMITS "SET LOCAL lock_timeout = '200ms'; SET LOCAL statement_timeout = %" PRIu32 "; "
 
 /* A partition that spans several months, or one of several in a month, counts for all its months. */
 #define MONTHS_SQL                                                                                                     \
-	LIMITS                                                                                                         \
 	"SELECT DISTINCT extract(year FROM day)::int * 12 + extract(month FROM day)::int - 1 "                         \
 	"FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid, "                                                  \
 	"regexp_match(pg_get_expr(relpartbound, inhrelid), "                                                           \
@@ -29,12 +28,11 @@
 
 /* The gauge's help knows the bound too. */
 #define DEFAULT_SQL                                                                                                    \
-	LIMITS                                                                                                         \
 	"SELECT extract(year FROM created_date)::int * 12 + extract(month FROM created_date)::int - 1, count(*) "      \
 	"FROM (SELECT created_date FROM hook_events_default LIMIT 100000) AS seen GROUP BY 1 ORDER BY 2 DESC"
 
 /* One outcome for the one month of that day, or NULL when the condition does not hold. */
-#define MAKE_SQL LIMITS "SELECT CASE WHEN %s THEN (SELECT outcome FROM ensure_partitions(0, '%s-01')) END"
+#define MAKE_SQL "SELECT CASE WHEN %s THEN (SELECT outcome FROM ensure_partitions(0, '%s-01')) END"
 
 /* Ahead of time: unless somebody else is making months just now. The lock's number is the ASCII of "hookt". */
 #define WHEN_ALONE "pg_try_advisory_xact_lock(448546171764)"
@@ -45,9 +43,9 @@
 enum making { MADE = 0, NOT_MADE = 1 };
 
 void
-partitions_init(struct partitions *p, uint32_t ahead, struct process_slot *slot)
+partitions_init(struct partitions *p, uint32_t ahead, struct patience *patience, struct process_slot *slot)
 {
-	*p = (struct partitions){.ahead = ahead, .slot = slot};
+	*p = (struct partitions){.ahead = ahead, .patience = patience, .slot = slot};
 }
 
 bool
@@ -65,6 +63,21 @@ due_within(struct partitions *p, int64_t us)
 		p->due_us = at;
 }
 
+/* Runs one query. 0 with *result, PG_REFUSED, or <0: also when the server does not even end the query itself. */
+static int
+query(struct partitions *p, struct pg *pg, const char *sql, PGresult **result, struct error *err)
+{
+	uint32_t limit_ms = patience_server_ms(p->patience);
+	char text[1024];
+	int len = snprintf(text, sizeof text, LIMITS "%s", limit_ms < STATEMENT_MS ? limit_ms : STATEMENT_MS, sql);
+
+	assert(len < (int)sizeof text);
+	int rc = pg_exec(pg, text, patience_begin(p->patience), result, err);
+	if (rc < 0)
+		(void)patience_ended(p->patience, err);
+	return rc;
+}
+
 /*
  * Runs a query of a look. 0 with *result, PG_REFUSED, or <0. A refusal is told, but for a table that is not there: a DBA
  * may prefer to live without a default partition.
@@ -72,7 +85,7 @@ due_within(struct partitions *p, int64_t us)
 static int
 look(struct partitions *p, struct pg *pg, const char *sql, PGresult **result, struct error *err)
 {
-	int rc = pg_exec(pg, sql, pg_deadline(STATEMENT_SECONDS), result, err);
+	int rc = query(p, pg, sql, result, err);
 
 	if (rc == PG_REFUSED && strcmp(pg_sqlstate(pg), "42P01") != 0) {
 		due_within(p, BUSY_INTERVAL_US);
@@ -161,7 +174,7 @@ make(struct partitions *p, struct pg *pg, const char *condition, int32_t month, 
 
 	(void)snprintf(name, sizeof name, "%04d-%02d", month_year(month), month_number(month));
 	(void)snprintf(sql, sizeof sql, MAKE_SQL, condition, name);
-	int rc = pg_exec(pg, sql, pg_deadline(STATEMENT_SECONDS), &result, err);
+	int rc = query(p, pg, sql, &result, err);
 	if (rc == PG_REFUSED) {
 		put_off(p, LOOK_INTERVAL_US, name, err->text);
 		return NOT_MADE;

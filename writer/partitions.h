@@ -14,9 +14,11 @@
 #include "schema/pg.h"
 #include "shm/segment.h"
 #include "writer/months.h"
+#include "writer/patience.h"
 
 struct partitions {
 	uint32_t ahead; /* months to make beyond the current one */
+	struct patience *patience; /* borrowed */
 	struct process_slot *slot; /* borrowed; for the gauges */
 	struct months months;
 	int32_t this_month; /* at the last look */
@@ -27,8 +29,9 @@ struct partitions {
 	bool told; /* the log knows that there are some */
 };
 
-/* Knows nothing yet and is due. slot is borrowed. */
-void partitions_init(struct partitions *partitions, uint32_t ahead, struct process_slot *slot);
+/* Knows nothing yet and is due. patience and slot are borrowed. */
+void partitions_init(
+    struct partitions *partitions, uint32_t ahead, struct patience *patience, struct process_slot *slot);
 
 /* Whether it is time for partitions_upkeep(), which is also called after connecting. now_us is the wall clock's. */
 bool partitions_due(const struct partitions *partitions, int64_t now_us);

@@ -19,11 +19,7 @@
 	"phase_id, milestone_id, data"
 
 /* The statement whose data row_copy_begin(), row_copy() for each record, and row_copy_end() append to out. */
-/*
- * The server ends the COPY just before the writer gives it up: otherwise each attempt at a locked table would leave a
- * backend waiting, until there is no connection left.
- */
-#define ROW_COPY_SQL "SET LOCAL statement_timeout = '29s'; COPY hook_events (" ROW_NAMES ") FROM STDIN (FORMAT binary)"
+#define ROW_COPY_SQL "COPY hook_events (" ROW_NAMES ") FROM STDIN (FORMAT binary)"
 
 void row_copy_begin(struct bytes *out);
 void row_copy(struct bytes *out, const struct record *record);

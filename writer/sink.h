@@ -73,12 +73,15 @@ struct sink {
 };
 
 struct process_slot;
+struct segment_header;
 
 /*
  * Borrow their arguments for the sink's life. Do not touch the store yet: open() does. End the process when out of
- * memory. slot is the writer's own, for the numbers that only the sink knows.
+ * memory. slot is the writer's own, for the numbers that only the sink knows; header is the
+ * segment's, and tells whether the service drains.
  */
-struct sink *sink_postgres_new(const struct config *config, struct process_slot *slot);
+struct sink *sink_postgres_new(
+    const struct config *config, const struct segment_header *header, struct process_slot *slot);
 struct sink *sink_null_new(void);
 
 #endif

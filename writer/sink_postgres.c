@@ -12,10 +12,15 @@
  *   the store     it is away; the caller keeps the records and opens the sink again
  *   unclear       a row's if the table takes no rows at all without complaint, else the store's
  *
+ * A statement that runs out of time (writer/patience.h) means that the store is away, too; in case it is only slow, the
+ * next ones take fewer rows.
+ *
  * Rows are stored in the order given, but for those of an INSERT. Partial success is harmless: what is stored twice is
  * found out by its key.
  */
 #include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,19 +28,13 @@
 #include "base/log.h"
 #include "schema/migrate.h"
 #include "schema/pg.h"
-#include "shm/heartbeat.h"
 #include "writer/dead_letter.h"
 #include "writer/dead_letter_table.h"
 #include "writer/partitions.h"
+#include "writer/patience.h"
 #include "writer/refusal.h"
 #include "writer/row_encode.h"
 #include "writer/sink.h"
-
-/* A statement that takes longer is given up, and the connection with it. */
-#define STATEMENT_SECONDS 30
-
-/* Looking up and trying several hosts may take so long; for the heartbeat. */
-#define CONNECT_SECONDS 120
 
 /* COPY data goes out in pieces of about this size: large enough for few system calls, small beside the batch. */
 #define COPY_CHUNK_BYTES ((size_t)256 << 10)
@@ -46,6 +45,16 @@
 /* Each time one of the two ends; more in a row means something else. */
 #define RACE_ATTEMPTS 5
 
+/*
+ * The server ends a COPY just before the writer gives it up: otherwise each attempt at a locked table would leave a backend
+ * waiting, until there is no connection left. One that waits for the rest of the data it does not end; it notices within
+ * half a minute, not after the two hours of a TCP connection that nobody cares for, when the writer's machine or the
+ * network is gone, and whoever brings the same events waits for it no longer.
+ */
+#define LIMITS                                                                                                         \
+	"SET LOCAL statement_timeout = %" PRIu32 "; SET LOCAL tcp_keepalives_idle = 10; SET LOCAL "                    \
+	"tcp_keepalives_interval = 5; SET LOCAL tcp_keepalives_count = 4; "
+
 enum method { METHOD_COPY, METHOD_INSERT };
 
 struct sink_postgres {
@@ -53,10 +62,13 @@ struct sink_postgres {
 	const struct config *config;
 	struct process_slot *slot;
 	struct pg *pg; /* NULL: not open */
+	struct patience patience;
 	struct partitions partitions;
 	struct bytes chunk;
 	struct bytes arrays[ROW_COLUMNS];
 	struct dead_letters file; /* for the letters that the table does not take */
+
+	uint32_t rows_most; /* in one statement; at least 1 */
 
 	/* Of the batch at hand. */
 	bool table_works; /* it took an empty COPY */
@@ -71,41 +83,16 @@ disconnect(struct sink_postgres *s)
 	s->pg = NULL;
 }
 
-/* While a statement runs. */
-static void
-beat(void *slot)
-{
-	heartbeat(slot, 0);
-}
-
-static int
-postgres_open(struct sink *sink, struct error *err)
-{
-	struct sink_postgres *s = (struct sink_postgres *)sink;
-	int applied;
-
-	disconnect(s);
-	heartbeat(s->slot, CONNECT_SECONDS);
-	int rc = pg_open(&s->pg, s->config->database_url, err);
-	heartbeat(s->slot, 0);
-	if (rc == 0)
-		pg_on_wait(s->pg, beat, s->slot);
-	if (rc == 0)
-		rc = s->config->auto_migrate ? migrate_apply(s->pg, &applied, err) : migrate_check(s->pg, err);
-	if (rc == 0)
-		rc = partitions_upkeep(&s->partitions, s->pg, err);
-	if (rc != 0)
-		disconnect(s);
-	return rc;
-}
-
 /* One COPY, all rows or none. 0 with *stored, PG_REFUSED, or <0. */
 static int
 copy_rows(
     struct sink_postgres *s, const struct record *const *records, uint32_t count, uint64_t *stored, struct error *err)
 {
-	int64_t deadline = pg_deadline(STATEMENT_SECONDS);
-	int rc = pg_copy_begin(s->pg, ROW_COPY_SQL, deadline, err);
+	char sql[sizeof LIMITS ROW_COPY_SQL + 16];
+	int64_t deadline = patience_begin(&s->patience);
+
+	(void)snprintf(sql, sizeof sql, LIMITS ROW_COPY_SQL, patience_server_ms(&s->patience));
+	int rc = pg_copy_begin(s->pg, sql, deadline, err);
 
 	s->chunk.len = 0;
 	row_copy_begin(&s->chunk);
@@ -134,8 +121,7 @@ insert_rows(
 		row_array(&s->arrays[column], column, records, count);
 		params[column] = (struct pg_param){s->arrays[column].base, s->arrays[column].len};
 	}
-	int rc =
-	    pg_exec_params(s->pg, ROW_INSERT_SQL, params, ROW_COLUMNS, pg_deadline(STATEMENT_SECONDS), &result, err);
+	int rc = pg_exec_params(s->pg, ROW_INSERT_SQL, params, ROW_COLUMNS, patience_begin(&s->patience), &result, err);
 	if (rc != 0)
 		return rc;
 	*stored = pg_rows_affected(result);
@@ -143,13 +129,75 @@ insert_rows(
 	return 0;
 }
 
+/* The statement ran out of time: the next ones take fewer rows. */
+static void
+fewer_rows(struct sink_postgres *s, uint32_t count)
+{
+	if (count > 1)
+		s->rows_most = count / 2;
+}
+
+/* It did not take a quarter of its time: they may take more. */
+static void
+more_rows(struct sink_postgres *s, uint32_t count)
+{
+	if (count > s->rows_most / 2)
+		s->rows_most = s->rows_most > UINT32_MAX / 2 ? UINT32_MAX : s->rows_most * 2;
+}
+
 static int
 store_by(struct sink_postgres *s, enum method method, const struct record *const *records, uint32_t count,
     uint64_t *stored, struct error *err)
 {
 	counter_add(s->slot, COUNTER_STATEMENTS, 1);
-	return method == METHOD_COPY ? copy_rows(s, records, count, stored, err)
-				     : insert_rows(s, records, count, stored, err);
+	int rc = method == METHOD_COPY ? copy_rows(s, records, count, stored, err)
+				       : insert_rows(s, records, count, stored, err);
+
+	if (rc < 0 || (rc == PG_REFUSED && strcmp(pg_sqlstate(s->pg), "57014") == 0)) {
+		if (patience_ended(&s->patience, err))
+			fewer_rows(s, count);
+	} else if (rc == 0 && patience_used_us(&s->patience) / 1000 < s->patience.statement_ms / 4) {
+		more_rows(s, count);
+	}
+	return rc;
+}
+
+/*
+ * What will hold up or refuse a COPY holds up or refuses this one, before the writer gives the spool up for it. A refusal
+ * that some rows may escape is left to them. 0, or <0: the store is away.
+ */
+static int
+probe(struct sink_postgres *s, struct error *err)
+{
+	uint64_t none;
+	int rc = store_by(s, METHOD_COPY, NULL, 0, &none, err);
+
+	if (rc == PG_REFUSED && refusal_of(pg_sqlstate(s->pg)) != REFUSAL_STORE)
+		return 0;
+	return rc == 0 ? 0 : -1;
+}
+
+static int
+postgres_open(struct sink *sink, struct error *err)
+{
+	struct sink_postgres *s = (struct sink_postgres *)sink;
+	int applied;
+
+	disconnect(s);
+	s->patience.beats = false; /* in the opener's thread: the main loop says itself that it lives */
+	int rc = pg_open(&s->pg, s->config->database_url, err);
+	if (rc == 0)
+		patience_watch(&s->patience, s->pg);
+	if (rc == 0)
+		rc = s->config->auto_migrate ? migrate_apply(s->pg, &applied, err) : migrate_check(s->pg, err);
+	if (rc == 0)
+		rc = partitions_upkeep(&s->partitions, s->pg, err);
+	if (rc == 0)
+		rc = probe(s, err);
+	s->patience.beats = true;
+	if (rc != 0)
+		disconnect(s);
+	return rc;
 }
 
 /* One statement for all rows, repeated where that may help. Returns as copy_rows() does. */
@@ -194,7 +242,9 @@ bury(struct sink_postgres *s, const struct record *record, struct error *err)
 	(void)stpcpy(sqlstate, pg_sqlstate(s->pg));
 	(void)stpcpy(message.text, pg_message(s->pg));
 	counter_add(s->slot, COUNTER_STATEMENTS, 1);
-	int rc = dead_letter_table_add(s->pg, &refused, record, pg_deadline(STATEMENT_SECONDS), err);
+	int rc = dead_letter_table_add(s->pg, &refused, record, patience_begin(&s->patience), err);
+	if (rc < 0)
+		(void)patience_ended(&s->patience, err);
 	if (rc <= 0)
 		return rc;
 
@@ -239,7 +289,8 @@ store_rows(struct sink_postgres *s, enum method method, const struct record *con
 {
 	uint64_t stored;
 
-	if (method == METHOD_INSERT && count > 1 && bytes_of(records, count) > INSERT_BYTES_MAX)
+	if (count > s->rows_most ||
+	    (method == METHOD_INSERT && count > 1 && bytes_of(records, count) > INSERT_BYTES_MAX))
 		return store_halves(s, method, records, count, result, err);
 
 	int rc = store_at_once(s, method, records, count, &stored, err);
@@ -276,7 +327,9 @@ wait_for_standbys(struct sink_postgres *s, struct error *err)
 {
 	counter_add(s->slot, COUNTER_STATEMENTS, 1);
 	int rc = pg_exec(
-	    s->pg, "SELECT pg_logical_emit_message(true, 'hooksd', '')", pg_deadline(STATEMENT_SECONDS), NULL, err);
+	    s->pg, "SELECT pg_logical_emit_message(true, 'hooksd', '')", patience_begin(&s->patience), NULL, err);
+	if (rc < 0)
+		(void)patience_ended(&s->patience, err);
 	return rc == 0 ? 0 : -1;
 }
 
@@ -347,7 +400,7 @@ postgres_close(struct sink *sink)
 }
 
 struct sink *
-sink_postgres_new(const struct config *config, struct process_slot *slot)
+sink_postgres_new(const struct config *config, const struct segment_header *header, struct process_slot *slot)
 {
 	static const struct sink_ops ops = {
 	    .name = "postgres",
@@ -364,7 +417,9 @@ sink_postgres_new(const struct config *config, struct process_slot *slot)
 	s->super.ops = &ops;
 	s->config = config;
 	s->slot = slot;
-	partitions_init(&s->partitions, config->partitions_ahead, slot);
+	s->rows_most = UINT32_MAX;
+	s->patience = (struct patience){.statement_ms = config->store_timeout_ms, .header = header, .slot = slot};
+	partitions_init(&s->partitions, config->partitions_ahead, &s->patience, slot);
 	dead_letters_init(&s->file, config->data_dir);
 	return &s->super;
 }

@@ -17,7 +17,7 @@ store_init(struct store *store, const struct config *config, const struct segmen
 	    .slot = slot, .away_since_us = clock_steady_us(), .backoff = {.first_ms = 100, .cap_ms = 5000}};
 	switch (config->storage) {
 	case STORAGE_POSTGRES:
-		store->sink = sink_postgres_new(config, slot);
+		store->sink = sink_postgres_new(config, segment->header, slot);
 		break;
 	case STORAGE_JSONL:
 		store->sink = sink_jsonl_new(config, segment, slot);

@@ -23,6 +23,8 @@
 /* A spool that is full or broken is tried again after this, whatever waits. */
 #define SPOOL_RETRY_MS 500
 #define REPLAY_RETRY_MS 5000
+/* How often, while the store is away, a look is taken whether the service drains. */
+#define DRAIN_LOOK_MS 500
 
 struct writer {
 	const struct config *config;
@@ -153,7 +155,7 @@ spool_time(const struct writer *w)
 		return INT64_MAX;
 	if (w->store.reached)
 		at_us = w->store.away_since_us + (int64_t)w->config->spool_after_ms * 1000;
-	if (w->draining && w->segment->header->store_until_us < at_us)
+	if (ck_pr_load_32(&w->segment->header->draining) != 0 && w->segment->header->store_until_us < at_us)
 		at_us = w->segment->header->store_until_us;
 	return at_us > w->spool_at_us ? at_us : w->spool_at_us;
 }
@@ -230,10 +232,13 @@ wait_for_store(struct writer *w)
 		until_us = spool_us < until_us ? spool_us : until_us;
 	}
 	int64_t left_ms = (until_us - clock_steady_us() + 999) / 1000;
-	int64_t beat_ms = heartbeat_period_ms(w->config->stuck_after_seconds);
+	int64_t most_ms = heartbeat_period_ms(w->config->stuck_after_seconds);
 
+	/* Nobody wakes us when draining begins. */
+	if (most_ms > DRAIN_LOOK_MS)
+		most_ms = DRAIN_LOOK_MS;
 	if (left_ms > 0)
-		(void)poll(fds, sizeof fds / sizeof *fds, (int)(left_ms < beat_ms ? left_ms : beat_ms));
+		(void)poll(fds, sizeof fds / sizeof *fds, (int)(left_ms < most_ms ? left_ms : most_ms));
 	wake_disarm(&w->wake);
 	if (fds[2].revents != 0)
 		wake_drain(&w->wake);

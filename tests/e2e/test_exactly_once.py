@@ -78,8 +78,7 @@ def test_killed_between_commit_and_release(database, make_hooksd, what, ack):
     """The server has committed, its word is on the way, and the writer dies: the next one must find out."""
     events = random_events(20, sessions=1, seed=24)[0]
     with HoldingProxy(database.server.port) as proxy:
-        daemon = make_hooksd(database, WRITERS=1, ACK=ack)
-        daemon.options["DATABASE_URL"] = database.url.replace(f":{database.server.port}/", f":{proxy.port}/")
+        daemon = make_hooksd(DATABASE_URL=proxy.url(database), WRITERS=1, ACK=ack)
         daemon.start()
         writer = daemon.pids("writer")[0]
         proxy.hold_before(b"COPY 20\0")

@@ -11,7 +11,7 @@ from harness.steady import SteadyLoad
 from harness.waiting import wait_until
 
 # After so many seconds a writer gives a statement up and counts a storage error.
-STORE_TIMEOUT = 30
+STORE_TIMEOUT = 10
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ test_due_at_start(void **state)
 	struct process_slot slot = {0};
 	struct partitions partitions;
 
-	partitions_init(&partitions, 3, &slot);
+	partitions_init(&partitions, 3, NULL, &slot);
 	assert_true(partitions_due(&partitions, NOVEMBER_LAST));
 }
 

@@ -217,6 +217,39 @@ test_silence_after_a_statement(void **state)
 	stop(&server);
 }
 
+struct caller {
+	int asked;
+	int64_t until_us;
+};
+
+/* Changes its mind while the statement runs. */
+static int64_t
+on_wait(void *context)
+{
+	struct caller *caller = context;
+
+	if (++caller->asked == 2)
+		caller->until_us = clock_steady_us() + SHORT_US;
+	return caller->asked < 2 ? INT64_MAX : caller->until_us;
+}
+
+static void
+test_a_statement_is_called_off(void **state)
+{
+	static const struct script script = SCRIPT(AUTHENTICATION_OK READY, "");
+	struct server server = start(&script);
+	struct pg *pg = open_or_fail(&server);
+	struct caller caller = {0};
+	struct error err;
+
+	pg_on_wait(pg, on_wait, &caller);
+	assert_true(pg_exec(pg, "SELECT 1", pg_deadline(3600), NULL, &err) < 0);
+	assert_true(caller.asked >= 2);
+	assert_took_until(caller.until_us);
+	pg_close(pg);
+	stop(&server);
+}
+
 static void
 test_copy_to_a_server_that_stops_reading(void **state)
 {
@@ -292,6 +325,7 @@ main(void)
 	    cmocka_unit_test(test_check_notices_an_idle_connection_that_ended),
 	    cmocka_unit_test(test_silence_while_connecting),
 	    cmocka_unit_test(test_silence_after_a_statement),
+	    cmocka_unit_test(test_a_statement_is_called_off),
 	    cmocka_unit_test(test_copy_to_a_server_that_stops_reading),
 	    cmocka_unit_test(test_silence_after_copy),
 	    cmocka_unit_test(test_errors_about_urls_keep_passwords),

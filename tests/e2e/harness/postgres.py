@@ -1,5 +1,6 @@
 """A real PostgreSQL server in a temporary directory, and one database of it per test."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -129,9 +130,28 @@ class PostgresServer:
     def kill(self):
         """SIGKILL for all of it at once, as when the machine dies: no process can say goodbye to anybody."""
         self.process.send_signal(signal.SIGSTOP)  # makes no new children
-        for pid in Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split():
-            os.kill(int(pid), signal.SIGKILL)
+        for pid in self.processes()[1:]:
+            os.kill(pid, signal.SIGKILL)
         self.stop(signal.SIGKILL)
+
+    def processes(self):
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+        return [self.process.pid, *map(int, children)]
+
+    @contextlib.contextmanager
+    def hung(self):
+        """In the block its processes are stopped: connections stay, new ones are taken by the kernel, nobody answers."""
+        self.process.send_signal(signal.SIGSTOP)  # first: it makes no new children then
+        stopped = self.processes()
+        for pid in stopped:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for pid in reversed(stopped):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGCONT)
 
     def remove(self):
         self.stop(signal.SIGQUIT)

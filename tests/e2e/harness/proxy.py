@@ -1,20 +1,36 @@
-"""A TCP proxy that can keep back what the server says, so that a test acts between a commit and its acknowledgement."""
+"""
+TCP proxies between hooksd and PostgreSQL. HoldingProxy keeps back what the server says, so that a test acts between a
+commit and its acknowledgement; FaultyProxy is a network that swallows, cuts and slows down.
+"""
 
+import contextlib
 import socket
 import threading
 
+UP, DOWN = "to the server", "to the client"
 
-class HoldingProxy:
-    """Forwards to 127.0.0.1:port. After hold_before(words), the reply with these words and all later ones wait."""
+
+class Link:
+    """One connection: the two sockets of the proxy."""
+
+    def __init__(self, client, server):
+        self.ends = {UP: (client, server), DOWN: (server, client)}  # from, to
+        self.dead = set()  # directions in which bytes are missing
+
+    def close(self):
+        for connection in self.ends[UP]:
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+
+
+class Proxy:
+    """Forwards to 127.0.0.1:port. Subclasses say in pass_on() what becomes of the bytes."""
 
     def __init__(self, port):
         self.target = port
-        self.words = None
-        self.holding = threading.Event()
-        self.released = threading.Event()
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
-        self.sockets = []
+        self.links = []
         threading.Thread(target=self._accept, daemon=True).start()
 
     def __enter__(self):
@@ -22,8 +38,53 @@ class HoldingProxy:
 
     def __exit__(self, *exc):
         self.release()
-        for connection in [self.listener, *self.sockets]:
-            connection.close()
+        self.listener.close()
+        for link in self.links:
+            for connection in link.ends[UP]:
+                connection.close()
+
+    def url(self, database):
+        return database.url.replace(f":{self.target}/", f":{self.port}/")
+
+    def release(self):
+        raise NotImplementedError
+
+    def pass_on(self, link, direction, data):
+        raise NotImplementedError
+
+    def _accept(self):
+        while True:
+            try:
+                client, _ = self.listener.accept()
+            except OSError:
+                return
+            try:
+                server = socket.create_connection(("127.0.0.1", self.target))
+            except OSError:
+                client.close()
+                continue
+            link = Link(client, server)
+            self.links.append(link)
+            for direction in (UP, DOWN):
+                threading.Thread(target=self._forward, args=(link, direction), daemon=True).start()
+
+    def _forward(self, link, direction):
+        source, _sink = link.ends[direction]
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                self.pass_on(link, direction, data)
+        if not link.dead:
+            link.close()
+
+
+class HoldingProxy(Proxy):
+    """After hold_before(words), the reply with these words and all later ones wait."""
+
+    def __init__(self, port):
+        self.words = None
+        self.holding = threading.Event()
+        self.released = threading.Event()
+        super().__init__(port)
 
     def hold_before(self, words):
         self.holding.clear()
@@ -37,28 +98,68 @@ class HoldingProxy:
         self.words = None
         self.released.set()
 
-    def _accept(self):
-        while True:
-            try:
-                client, _ = self.listener.accept()
-            except OSError:
-                return
-            server = socket.create_connection(("127.0.0.1", self.target))
-            self.sockets += [client, server]
-            threading.Thread(target=self._forward, args=(client, server, False), daemon=True).start()
-            threading.Thread(target=self._forward, args=(server, client, True), daemon=True).start()
+    def pass_on(self, link, direction, data):
+        if direction == DOWN and self.words and self.words in data:
+            self.holding.set()
+            self.released.wait()
+        link.ends[direction][1].sendall(data)
 
-    def _forward(self, source, sink, may_hold):
-        try:
-            while data := source.recv(65536):
-                if may_hold and self.words and self.words in data:
-                    self.holding.set()
-                    self.released.wait()
-                sink.sendall(data)
-        except OSError:
-            pass
-        for connection in (source, sink):
-            try:
-                connection.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
+
+class FaultyProxy(Proxy):
+    """Forwards until it is told otherwise; release() makes the network whole again."""
+
+    def __init__(self, port):
+        self.swallowed = {}  # by direction: from these words on, on each connection
+        self.swallowing = threading.Event()  # it has happened
+        self.cut_at = None  # words
+        self.trickling = False
+        self.whole = threading.Event()
+        super().__init__(port)
+
+    def swallow(self, *directions, words=b""):
+        """What goes that way, the end of the stream included, is gone, from the words on, if any are given."""
+        self.swallowing.clear()
+        self.swallowed = dict.fromkeys(directions, words)
+
+    def wait_swallowed(self, timeout=15):
+        assert self.swallowing.wait(timeout), "nobody said anything that could be swallowed"
+
+    def cut(self):
+        for link in self.links:
+            link.close()
+
+    def cut_before(self, words):
+        """The connection on which these words go to the server ends there."""
+        self.cut_at = words
+
+    def trickle(self):
+        """A byte now and then, both ways."""
+        self.whole.clear()
+        self.trickling = True
+
+    def release(self):
+        """Connections that have lost bytes end: either side hears of it now."""
+        self.swallowed, self.cut_at, self.trickling = {}, None, False
+        self.whole.set()
+        for link in self.links:
+            if link.dead:
+                link.close()
+
+    def pass_on(self, link, direction, data):
+        words = self.swallowed.get(direction)
+        if words is not None and words in data:
+            link.dead.add(direction)
+            self.swallowing.set()
+            data = data[: data.index(words)]
+        elif direction in link.dead:
+            return
+        if direction == UP and self.cut_at and self.cut_at in data:
+            self.cut_at = None
+            link.close()
+            raise OSError("cut")
+        sink = link.ends[direction][1]
+        while self.trickling and data:
+            sink.sendall(data[:1])
+            data = data[1:]
+            self.whole.wait(0.05)
+        sink.sendall(data)
