@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -11,19 +12,7 @@
 
 #include "base/mem.h"
 
-static int
-make_parents(char *path, const char *option, struct error *err)
-{
-	for (char *slash = strchr(path + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
-		*slash = '\0';
-		if (mkdir(path, 0777) != 0 && errno != EEXIST)
-			return error_errno(err, "cannot make the directory %s for %s", path, option);
-		*slash = '/';
-	}
-	return 0;
-}
-
-/* A new name is as durable as its directory. */
+/* A name is as durable as its directory. */
 static int
 sync_directory(const char *directory, const char *option, struct error *err)
 {
@@ -35,6 +24,32 @@ sync_directory(const char *directory, const char *option, struct error *err)
 	if (fd >= 0)
 		close(fd);
 	return rc;
+}
+
+/*
+ * Makes the directories above path's file. The name of one that is made is synced, and so is that of the last one, which
+ * another process may be making at the same time. A directory that is there and above which we may not look is no such.
+ */
+static int
+make_parents(char *path, const char *option, struct error *err)
+{
+	for (char *slash = strchr(path + 1, '/'), *next; slash != NULL; slash = next) {
+		next = strchr(slash + 1, '/');
+		*slash = '\0';
+		bool made = mkdir(path, 0777) == 0;
+		if (!made && errno != EEXIST)
+			return error_errno(err, "cannot make the directory %s for %s", path, option);
+		if (made || next == NULL) {
+			char *above = mem_strdup(path);
+			int rc = sync_directory(dirname(above), option, err);
+
+			free(above);
+			if (rc != 0 && (made || errno != EACCES))
+				return -1;
+		}
+		*slash = '/';
+	}
+	return 0;
 }
 
 int

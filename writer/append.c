@@ -50,7 +50,7 @@ cut(int fd, uint64_t offset, const char *directory, struct error *err)
 		return 0;
 	log_info("cutting off an unfinished append", LOG_STR("directory", directory),
 	    LOG_UINT("bytes", (uint64_t)st.st_size - offset));
-	if (ftruncate(fd, (off_t)offset) != 0)
+	if (ftruncate(fd, (off_t)offset) != 0 || fdatasync(fd) != 0)
 		return error_errno(err, "cannot cut off an unfinished append to a file in %s", directory);
 	return 0;
 }

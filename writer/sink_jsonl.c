@@ -7,7 +7,6 @@
  */
 #include "writer/sink_jsonl.h"
 
-#include <cjson/cJSON.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
@@ -25,6 +24,7 @@
 #include "base/mem.h"
 #include "writer/append.h"
 #include "writer/jsonl_line.h"
+#include "writer/jsonl_repair.h"
 
 struct sink_jsonl {
 	struct sink super;
@@ -93,72 +93,13 @@ sink_jsonl_recover(const struct config *config, const struct segment *segment, s
 	return rc;
 }
 
-/* The offset after the file's last newline, or -1 with errno. */
-static off_t
-end_of_last_line(int fd, off_t size)
-{
-	char block[4096];
-
-	for (off_t end = size; end > 0;) {
-		off_t start = end > (off_t)sizeof block ? end - (off_t)sizeof block : 0;
-		ssize_t n = pread(fd, block, (size_t)(end - start), start);
-
-		if (n != end - start)
-			return -1;
-		for (ssize_t i = n; i > 0; i--)
-			if (block[i - 1] == '\n')
-				return start + i;
-		end = start;
-	}
-	return 0;
-}
-
-/*
- * A last line without its newline: a whole JSON object (another program left it so) gets one, a torn line (the machine
- * died) is cut off. Nothing torn was ever acknowledged.
- */
-static int
-repair_last_line(struct sink_jsonl *s, struct error *err)
-{
-	const char *path = s->config->jsonl_path;
-	struct stat st;
-	off_t line;
-
-	if (fstat(s->fd, &st) != 0 || (line = end_of_last_line(s->fd, st.st_size)) < 0)
-		return error_errno(err, "cannot read JSONL_PATH=%s", path);
-	if (line == st.st_size)
-		return 0;
-
-	size_t len = (size_t)(st.st_size - line);
-	char *text = mem_new(len + 1, 1);
-	cJSON *tree = NULL;
-
-	if (pread(s->fd, text, len, line) != (ssize_t)len) {
-		free(text);
-		return error_errno(err, "cannot read JSONL_PATH=%s", path);
-	}
-	/* A power cut can leave zeros where the end of the line was: that is torn, too. */
-	if (strlen(text) == len)
-		tree = cJSON_ParseWithOpts(text, NULL, 1);
-	free(text);
-	if (cJSON_IsObject(tree)) {
-		cJSON_Delete(tree);
-		return write(s->fd, "\n", 1) == 1 ? 0 : error_errno(err, "cannot append to JSONL_PATH=%s", path);
-	}
-	cJSON_Delete(tree);
-	log_warning("cutting off a torn last line", LOG_STR("jsonl_path", path), LOG_UINT("bytes", len));
-	if (ftruncate(s->fd, line) != 0)
-		return error_errno(err, "cannot cut off a torn last line of JSONL_PATH=%s", path);
-	return 0;
-}
-
 /* Whatever stands at JSONL_PATH now ends with a whole line afterwards. Called with the lock held. */
 static int
 open_and_repair(struct sink_jsonl *s, struct error *err)
 {
 	if (open_file(s, err) != 0 || cut_off_appends(s->segment, s->config->jsonl_path, err) != 0)
 		return -1;
-	return repair_last_line(s, err);
+	return jsonl_repair(s->fd, s->config->jsonl_path, err);
 }
 
 static int
@@ -269,7 +210,7 @@ store_locked(struct sink_jsonl *s, size_t len, struct error *err)
 	rc = append(s, len, err);
 	/* A part may have been written. If it cannot be cut off now, the ledger says so to whoever comes next. */
 	if (rc != 0)
-		append_failed(ledger, APPEND_JSONL, ftruncate(s->fd, st.st_size) == 0);
+		append_failed(ledger, APPEND_JSONL, ftruncate(s->fd, st.st_size) == 0 && fdatasync(s->fd) == 0);
 	return rc;
 }
 
