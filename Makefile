@@ -28,6 +28,11 @@ bench:
 	@.ci/build build
 	@/usr/bin/python3 tests/bench/run.py
 
+bench-check:
+	@.ci/deps build bench-check
+	@.ci/build build
+	@/usr/bin/python3 tests/bench/check.py
+
 format:
 	@.ci/deps lint
 	@.ci/format fix
@@ -35,4 +40,4 @@ format:
 clean:
 	@rm -rf build build-*
 
-.PHONY: build run test check-fast chaos bench format clean
+.PHONY: build run test check-fast chaos bench bench-check format clean

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "base/plain.h"
+
 static const char hex_digits[] = "0123456789abcdef";
 
 void
@@ -65,38 +67,49 @@ format_time(int64_t us, char out[FORMAT_TIME_BYTES])
 	*out = 'Z';
 }
 
+/* The escape of a quote, a backslash or a control character. */
+static char *
+put_escape(char *out, unsigned char c)
+{
+	*out++ = '\\';
+	switch (c) {
+	case '"':
+	case '\\':
+		*out++ = (char)c;
+		return out;
+	case '\n':
+		*out++ = 'n';
+		return out;
+	case '\r':
+		*out++ = 'r';
+		return out;
+	case '\t':
+		*out++ = 't';
+		return out;
+	default:
+		out = mempcpy(out, "u00", 3);
+		*out++ = hex_digits[c >> 4];
+		*out++ = hex_digits[c & 15];
+		return out;
+	}
+}
+
 char *
 format_json_string(char *out, const char *text, size_t len)
 {
-	*out++ = '"';
-	for (size_t i = 0; i < len; i++) {
-		unsigned char c = (unsigned char)text[i];
+	const char *end = text + len;
 
-		if (c >= 0x20 && c != '"' && c != '\\') {
-			*out++ = (char)c;
-			continue;
-		}
-		*out++ = '\\';
-		switch (c) {
-		case '"':
-		case '\\':
-			*out++ = (char)c;
-			break;
-		case '\n':
-			*out++ = 'n';
-			break;
-		case '\r':
-			*out++ = 'r';
-			break;
-		case '\t':
-			*out++ = 't';
-			break;
-		default:
-			memcpy(out, "u00", 3);
-			out[3] = hex_digits[c >> 4];
-			out[4] = hex_digits[c & 15];
-			out += 5;
-		}
+	*out++ = '"';
+	/* By runs instead of by bytes: a quarter of the cost of a line of JSONL. */
+	while (text < end) {
+		const char *stop = plain_end(text, end);
+
+		out = mempcpy(out, text, (size_t)(stop - text));
+		text = stop;
+		if (text < end && (unsigned char)*text < 0x80)
+			out = put_escape(out, (unsigned char)*text++);
+		while (text < end && (unsigned char)*text >= 0x80)
+			*out++ = *text++;
 	}
 	*out++ = '"';
 	return out;

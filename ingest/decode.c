@@ -24,7 +24,7 @@ struct decoder {
 	uint32_t seen; /* events */
 	uint32_t sanitised; /* of them */
 	bool full; /* a record did not fit: no further ones are written */
-	struct event event; /* the one at hand */
+	struct event *event; /* the one at hand */
 };
 
 static void
@@ -69,36 +69,36 @@ take_event(struct decoder *d, int64_t index, int64_t syntax_index)
 {
 	const struct decode_env *env = d->env;
 	const char *start = d->scan.at;
-	struct decode_error errors[FIELD_COUNT];
-	uint32_t max_bytes, wrong;
+	struct event *event = d->event;
+	uint32_t max_bytes;
 
 	if (d->seen == env->max_events)
 		return too_large(d, "too_many_events", "Too many events in one request", -1, env->max_events);
 	d->seen++;
-	if (!event_scan(&d->event, &d->scan))
+	if (!event_scan(event, &d->scan))
 		return syntax_error(d, syntax_index);
 	max_bytes =
 	    env->max_event_bytes < DECODE_EVENT_BYTES_MAX ? (uint32_t)env->max_event_bytes : DECODE_EVENT_BYTES_MAX;
 	if ((size_t)(d->scan.at - start) > max_bytes)
 		return too_large(d, "event_too_large", "Event is too large", index, max_bytes);
 
-	wrong = event_check(&d->event, env->now_us, errors);
-	for (uint32_t i = 0; i < wrong; i++) {
-		errors[i].index = index;
-		add_error(d->result, &errors[i]);
+	event_check(event, env->now_us);
+	for (uint32_t i = 0; i < event->error_count; i++) {
+		event->errors[i].index = index;
+		add_error(d->result, &event->errors[i]);
 	}
 	if (d->result->error_count > 0 || d->full)
 		return DECODE_OK;
 
-	size_t size = event_size(&d->event);
+	size_t size = event_size(event);
 
 	if (size > d->capacity - d->used) {
 		d->full = true;
 		return DECODE_OK;
 	}
-	event_write(&d->event, env, d->out + d->used);
+	event_write(event, env, d->out + d->used);
 	d->used += size;
-	d->sanitised += d->event.sanitised;
+	d->sanitised += event->sanitised;
 	return DECODE_OK;
 }
 
@@ -179,8 +179,11 @@ enum decode_status
 decode_body(const char *body, size_t len, enum body_kind kind, const struct decode_env *env, void *out, size_t capacity,
     struct decode_result *result)
 {
+	/* The compiler clears what has no value yet. 5 KB of it would be a tenth of the cost of a single event. */
+	struct event event __attribute__((uninitialized));
 	struct decoder d = {
 	    .env = env,
+	    .event = &event,
 	    .result = result,
 	    .body = len > 0 ? body : "",
 	    .out = out,

@@ -32,7 +32,7 @@ enum envelope_field {
 	(EVENT_TYPE_MAX + SESSION_ID_MAX + CLIENT_EVENT_ID_MAX + WORKFLOW_ID_MAX + PHASE_ID_MAX + MILESTONE_ID_MAX +   \
 	    TIMESTAMP_CHARS_MAX)
 
-/* Everything borrows from the request's body and from scratch. Large: keep one and use it again. */
+/* Everything borrows from the request's body and from scratch. Large: keep one, use it again, and do not clear it. */
 struct event {
 	bool is_object;
 	struct json fields[FIELD_COUNT]; /* as scanned; the last of several */
@@ -42,6 +42,8 @@ struct event {
 	uint8_t id[16];
 	bool has_id; /* else one must be made */
 	bool sanitised; /* the record tells something else than the client did, or holds what jsonb refuses */
+	struct decode_error errors[FIELD_COUNT];
+	uint32_t error_count;
 	size_t scratch_used;
 	char scratch[4 * SCRATCH_CHARS]; /* strings that were written with escapes, without them */
 };
@@ -53,10 +55,10 @@ struct event {
 bool event_scan(struct event *event, struct scan *scan);
 
 /*
- * Checks what event_scan() left and makes it ready to be written; now_us is the default timestamp. Returns how many
- * errors there are, at most one a field, in errors; their index is for the caller to set.
+ * Checks what event_scan() left and makes it ready to be written; now_us is the default timestamp. What is wrong is
+ * then in errors, at most one a field; their index is for the caller to set.
  */
-uint32_t event_check(struct event *event, int64_t now_us, struct decode_error errors[FIELD_COUNT]);
+void event_check(struct event *event, int64_t now_us);
 
 /* For an event that passed: the bytes of its record, and the record itself, sealed, at `to` (8-byte aligned). */
 size_t event_size(const struct event *event);

@@ -4,7 +4,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "ingest/plain.h"
+#include "base/plain.h"
 
 #define REPLACEMENT 0xfffd
 
@@ -125,7 +125,7 @@ rewrite_tight(const struct json *value, char *to)
 	}
 	while (p < end) {
 		const char *stop = p;
-		const char *instead = "";
+		bool nonfinite = true;
 
 		if (*p == '"') {
 			p = string_end(p, end);
@@ -135,20 +135,20 @@ rewrite_tight(const struct json *value, char *to)
 			do
 				p++;
 			while (p < end && (*p == ' ' || *p == '\n' || *p == '\r' || *p == '\t'));
+			nonfinite = false;
 		} else if (*p == 'N') {
 			p += strlen("NaN");
-			instead = "null";
 		} else if (*p == 'I') {
 			/* A minus may stand before it, and only a number's minus can. */
 			stop -= p > value->text && p[-1] == '-';
 			p += strlen("Infinity");
-			instead = "null";
 		} else {
 			p++;
 			continue;
 		}
 		to = mempcpy(to, run, (size_t)(stop - run));
-		to = mempcpy(to, instead, strlen(instead));
+		if (nonfinite)
+			to = mempcpy(to, "null", strlen("null"));
 		run = p;
 	}
 	memcpy(to, run, (size_t)(end - run));

@@ -2,6 +2,7 @@
 #include "ingest/uuid.h"
 
 #include <assert.h>
+#include <endian.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +12,7 @@
 #include <openssl/sha.h>
 
 #include "base/log.h"
-#include "ingest/plain.h"
+#include "base/plain.h"
 
 /*
  * c2794c55-9d05-48fc-abc1-80f365c3efcd: drawn once at random, and fixed for ever, because retried events are recognised
@@ -81,10 +82,8 @@ uuid_v7(struct uuid_source *source, int64_t now_us, uint8_t out[16])
 
 	if (sizeof source->pool - source->used < 8)
 		refill(source);
-	for (int i = 0; i < 6; i++)
-		out[i] = (uint8_t)(tick >> (52 - 8 * i));
-	out[6] = (uint8_t)(tick >> 8);
-	out[7] = (uint8_t)tick;
+	tick = htobe64(tick >> 12 << 16 | (tick & 0xfff));
+	memcpy(out, &tick, sizeof tick);
 	memcpy(out + 8, source->pool + source->used, 8);
 	source->used += 8;
 	set_version(out, 7);

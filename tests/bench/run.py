@@ -20,15 +20,12 @@ Writes tests/bench/out/result.json. Needs wrk and PostgreSQL's server programs.
 import argparse
 import json
 import os
-import random
 import re
 import shutil
-import string
 import subprocess
 import sys
 import tempfile
 import time
-import uuid
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -36,42 +33,10 @@ sys.path.insert(0, str(HERE.parent / "e2e"))
 
 from harness.daemon import BUILD_DIR, Daemon  # noqa: E402
 from harness.postgres import PostgresServer  # noqa: E402
+from sample import BATCH, EVENT_BYTES, encode, sample_events  # noqa: E402
 
-BATCH = 100
-EVENT_BYTES = 470
 COPY_ROWS = 500_000
 POSTGRES_SETTINGS = {"shared_buffers": "512MB", "max_wal_size": "8GB", "checkpoint_timeout": "30min"}
-
-
-def sample_events():
-    """As many different events as a batch has, of 50 sessions, all of the same size."""
-    rng = random.Random(7)
-    sessions = [str(uuid.UUID(int=rng.getrandbits(128), version=4)) for _ in range(50)]
-    return [sample_event(rng, rng.choice(sessions)) for _ in range(BATCH)]
-
-
-def sample_event(rng, session):
-    event = {
-        "event_type": rng.choice(["tool_execution_started", "tool_execution_completed", "decision_made"]),
-        "session_id": session,
-        "workflow_id": f"workflow-{rng.randrange(1000)}",
-        "phase_id": "implementation",
-        "data": {
-            "tool_name": rng.choice(["Bash", "Edit", "Read", "Grep"]),
-            "success": rng.random() < 0.9,
-            "duration_ms": rng.randrange(10_000),
-            "tokens": {"input": rng.randrange(10_000), "output": rng.randrange(1000)},
-            "output": "",
-        },
-    }
-    room = EVENT_BYTES - len(encode(event))
-    event["data"]["output"] = "".join(rng.choices(string.ascii_letters + string.digits + "     ./_-", k=room))
-    assert len(encode(event)) == EVENT_BYTES
-    return event
-
-
-def encode(value):
-    return json.dumps(value, separators=(",", ":")).encode()
 
 
 def wrk(port, path, body, seconds, connections):

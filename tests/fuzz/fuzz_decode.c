@@ -6,7 +6,8 @@
  *   - whether a body is right does not depend on the space;
  *   - syntax errors are found exactly where the scanner alone finds them;
  *   - each record passes its check and keeps every promise about strings, data, flags and time;
- *   - data goes through a second time unchanged.
+ *   - data goes through a second time unchanged;
+ *   - runs of plain characters end at the same byte by vectors and by words.
  *
  * The first byte of an input selects the kind of body and the limits, the rest is the body.
  */
@@ -15,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/plain.h"
 #include "base/utf8.h"
 #include "ingest/decode.h"
 #include "ingest/scan.h"
@@ -190,6 +192,17 @@ check_accepted(const char *body, size_t len, enum body_kind kind, const char *ou
 	}
 }
 
+static void
+check_plain(const char *body, size_t len)
+{
+	for (const char *p = body, *end = body + len; p < end; p++) {
+		const char *stop = plain_end(p, end);
+
+		assert(stop == plain_end_words(p, end));
+		p = stop;
+	}
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -225,6 +238,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		assert(decode(body, len, kind, NULL, 0, &other) == status);
 		check_same_errors(&other, &result);
 	}
+	check_plain(body, len);
 	if (kind != BODY_NDJSON && status != DECODE_TOO_LARGE)
 		check_syntax(body, len, &result);
 	free(out);

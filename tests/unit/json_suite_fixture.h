@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/plain.h"
 #include "ingest/scan.h"
 
 struct document {
@@ -37,6 +38,8 @@ accepts(const struct document *document, bool nonfinite_ok)
 
 	assert_non_null(copy);
 	memcpy(copy, document->text, document->len);
+	for (const char *p = copy, *end = copy + document->len; p < end; p++)
+		assert_ptr_equal(plain_end(p, end), plain_end_words(p, end));
 	ok = scan_begin(&scan, copy, document->len);
 	if (ok) {
 		scan.nonfinite_ok = nonfinite_ok;

@@ -66,22 +66,34 @@ test_crc32c_vectors(void **state)
 	}
 }
 
-/* Every path, every length up to some words, every alignment. */
+static void
+require_paths_agree(const unsigned char *bytes, size_t len)
+{
+	uint32_t crc = by_definition(bytes, len);
+
+	assert_int_equal(crc32c(bytes, len), crc);
+	assert_int_equal(by_table(bytes, len), crc);
+}
+
+/* Every path, every length up to some words, every alignment; then the lengths at which more thirds are needed. */
 static void
 test_crc32c_paths_agree(void **state)
 {
+	const size_t thirds = (size_t)3 * 8 * THIRD_WORDS_MAX;
 	struct dice dice = {seed_for("test_record")};
-	unsigned char bytes[256];
+	static unsigned char bytes[3 * 3 * 8 * THIRD_WORDS_MAX];
 
 	for (size_t i = 0; i < sizeof bytes; i++)
 		bytes[i] = (unsigned char)dice_roll(&dice);
 	for (size_t at = 0; at < 8; at++)
-		for (size_t len = 0; len <= 200; len++) {
-			uint32_t crc = by_definition(bytes + at, len);
-
-			assert_int_equal(crc32c(bytes + at, len), crc);
-			assert_int_equal(by_table(bytes + at, len), crc);
-		}
+		for (size_t len = 0; len <= 200; len++)
+			require_paths_agree(bytes + at, len);
+	for (size_t len = thirds - 30; len <= thirds + 30; len++) {
+		require_paths_agree(bytes, len);
+		require_paths_agree(bytes, len + thirds);
+	}
+	for (int i = 0; i < 200; i++)
+		require_paths_agree(bytes, dice_below(&dice, sizeof bytes));
 }
 
 /* A record under construction, with room for the longest strings. The room is exact: sanitizers see a byte too many. */

@@ -1,0 +1,180 @@
+/*
+ * The stages of an event's way, one at a time and with nothing around them: `stages STAGE BODY ROUNDS` decodes the file
+ * BODY, one event or an array as the stage wants it, and runs the stage ROUNDS times on what came out. check.py has the
+ * instructions of counted() counted; what the program prints is the time it had of a CPU.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "ingest/decode.h"
+#include "shm/lane.h"
+#include "shm/record.h"
+#include "tests/unit/lane_fixture.h"
+#include "writer/jsonl_line.h"
+#include "writer/row_encode.h"
+
+static struct uuid_source ids;
+static struct decode_env env = {
+    .max_event_bytes = 1 << 20,
+    .max_events = 10000,
+    .now_us = 1700000000000000,
+    .ids = &ids,
+};
+static struct decode_result result;
+static char *body;
+static size_t body_bytes;
+static char *records;
+static size_t records_bytes;
+static struct lane lane;
+static struct bytes rows;
+static char *lines;
+
+static void
+decode(enum body_kind kind)
+{
+	REQUIRE(decode_body(body, body_bytes, kind, &env, records, records_bytes, &result) == DECODE_OK);
+}
+
+static void
+decode_array(void)
+{
+	decode(BODY_ARRAY);
+}
+
+static void
+decode_event(void)
+{
+	decode(BODY_EVENT);
+}
+
+/* What a writer does with a parcel before anything else. */
+static void
+check_records(void)
+{
+	for (size_t at = 0; at < result.bytes; at += ((const struct record *)(const void *)(records + at))->length)
+		REQUIRE(record_check(records + at, result.bytes - at));
+}
+
+static void
+make_lines(void)
+{
+	char *end = lines;
+
+	for (size_t at = 0; at < result.bytes;) {
+		const struct record *record = (const struct record *)(const void *)(records + at);
+
+		end = jsonl_line(end, record);
+		at += record->length;
+	}
+}
+
+static void
+make_rows(void)
+{
+	rows.len = 0;
+	for (size_t at = 0; at < result.bytes;) {
+		const struct record *record = (const struct record *)(const void *)(records + at);
+
+		row_copy(&rows, record);
+		at += record->length;
+	}
+}
+
+/* One parcel each, however many events it holds: the lane's cost is per request. */
+static void
+pass_lane(void)
+{
+	size_t available;
+	struct parcel parcel;
+	uint32_t position;
+
+	REQUIRE(lane_reserve(&lane, &available) != NULL && available >= result.bytes);
+	position = lane_publish(&lane, result.bytes, result.events);
+	REQUIRE(lane_peek(&lane, position - 1, &parcel) && parcel.length == result.bytes);
+	lane_release(&lane, position);
+}
+
+static const struct stage {
+	const char *name;
+	enum body_kind kind;
+	void (*run)(void);
+} stages[] = {
+    {"decode_batch", BODY_ARRAY, decode_array},
+    {"decode_single", BODY_EVENT, decode_event},
+    {"lane", BODY_EVENT, pass_lane},
+    {"record_check", BODY_ARRAY, check_records},
+    {"jsonl_line", BODY_ARRAY, make_lines},
+    {"copy_row", BODY_ARRAY, make_rows},
+};
+
+#define STAGES (sizeof stages / sizeof stages[0])
+
+static void
+read_body(const char *path)
+{
+	FILE *file = fopen(path, "rb");
+	long size;
+
+	REQUIRE(file != NULL && fseek(file, 0, SEEK_END) == 0 && (size = ftell(file)) > 0);
+	rewind(file);
+	body_bytes = (size_t)size;
+	body = malloc(body_bytes);
+	REQUIRE(body != NULL && fread(body, 1, body_bytes, file) == body_bytes);
+	(void)fclose(file);
+}
+
+static void
+prepare(enum body_kind kind)
+{
+	uuid_source_init(&ids);
+	records_bytes = 2 * body_bytes;
+	records = aligned_alloc(64, (records_bytes + 63) / 64 * 64);
+	REQUIRE(records != NULL);
+	decode(kind);
+	lines = malloc(8 * body_bytes + result.events * 512);
+	REQUIRE(lines != NULL);
+	lane = lane_over_memory(256, 1 << 20, 0, 0);
+}
+
+/* Nothing but the stage is called from here. */
+static __attribute__((noinline)) void
+counted(const struct stage *stage, unsigned long rounds)
+{
+	for (unsigned long i = 0; i < rounds; i++)
+		stage->run();
+}
+
+static double
+cpu_seconds(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+int
+main(int argc, char **argv)
+{
+	unsigned long rounds = argc == 4 ? strtoul(argv[3], NULL, 10) : 0;
+
+	for (size_t i = 0; rounds > 0 && i < STAGES; i++) {
+		double seconds, events;
+
+		if (strcmp(stages[i].name, argv[1]) != 0)
+			continue;
+		read_body(argv[2]);
+		prepare(stages[i].kind);
+		stages[i].run(); /* warm: buffers have grown, pages are there */
+		seconds = cpu_seconds();
+		counted(&stages[i], rounds);
+		seconds = cpu_seconds() - seconds;
+		events = (double)rounds * result.events;
+		printf("events=%.0f ns_per_event=%.1f compiler=%s\n", events, seconds * 1e9 / events, __VERSION__);
+		return 0;
+	}
+	(void)fprintf(stderr, "usage: stages STAGE BODY ROUNDS\n");
+	return 2;
+}
