@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "server/edge.h"
 #include "server/events.h"
+#include "server/leave.h"
 #include "server/process.h"
 #include "server/routes.h"
 #include "shm/heartbeat.h"
@@ -22,12 +23,12 @@
 #define ACCEPTS_PER_TURN 16
 #define ACCEPT_PAUSE_MS 100
 #define REQUEST_TIMEOUT_MS (30 * 1000)
-/* Of DRAIN_TIMEOUT_SECONDS: the rest is for the writers. */
-#define DRAIN_SHARE_PERCENT 60
-#define ROLL_DRAIN_US (2 * 1000 * 1000)
-/* Draining, a connection without a request is idle once it is this old; looked at this often. */
-#define FIRST_REQUEST_US (300 * 1000)
-#define DRAIN_LOOK_MS 50
+/*
+ * Who connects before the store has been tried for the first time waits for that, not longer than this: the first requests
+ * after a restart are not refused for want of a store that is there.
+ */
+#define FIRST_TRY_US (2 * 1000 * 1000)
+#define FIRST_TRY_LOOK_MS 5
 
 static void
 on_connection_closed(void *data)
@@ -35,8 +36,8 @@ on_connection_closed(void *data)
 	((struct acceptor *)data)->connections--;
 }
 
-static void
-take(struct acceptor *acceptor, h2o_socket_t *socket)
+void
+acceptor_take(struct acceptor *acceptor, h2o_socket_t *socket)
 {
 	socket->on_close.cb = on_connection_closed;
 	socket->on_close.data = acceptor;
@@ -57,16 +58,14 @@ on_connect(h2o_socket_t *listener, const char *err)
 		h2o_socket_t *socket = h2o_evloop_socket_accept(listener);
 
 		if (socket != NULL) {
-			take(acceptor, socket);
+			acceptor_take(acceptor, socket);
 			continue;
 		}
 		if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
 			/* The listener stays readable: without a pause this would spin. */
 			log_warning("cannot accept connections, pausing", LOG_STR("error", strerror(errno)),
 			    LOG_UINT("connections", acceptor->connections));
-			for (uint32_t l = 0; l < acceptor->listener_count; l++)
-				h2o_socket_read_stop(acceptor->listeners[l]);
-			h2o_timeout_unlink(&acceptor->pause_entry);
+			acceptor_accept(acceptor, false);
 			acceptor->pause_entry.cb = on_pause_over;
 			h2o_timeout_link(acceptor->context.loop, &acceptor->pause_timeout, &acceptor->pause_entry);
 		}
@@ -77,64 +76,18 @@ on_connect(h2o_socket_t *listener, const char *err)
 static void
 on_pause_over(h2o_timeout_entry_t *entry)
 {
-	struct acceptor *acceptor = H2O_STRUCT_FROM_MEMBER(struct acceptor, pause_entry, entry);
-
-	for (uint32_t l = 0; l < acceptor->listener_count; l++)
-		h2o_socket_read_start(acceptor->listeners[l], on_connect);
+	acceptor_accept(H2O_STRUCT_FROM_MEMBER(struct acceptor, pause_entry, entry), true);
 }
 
-/*
- * When the service stops, requests on their way get their share of the drain's time. When this process is only
- * replaced, new connections wait for its successor meanwhile: who has sent half a request must not hold them up.
- */
-static int64_t
-drain_time_us(const struct acceptor *acceptor)
+void
+acceptor_accept(struct acceptor *acceptor, bool on)
 {
-	int64_t share_us = (int64_t)acceptor->config->drain_timeout_seconds * 1000000 * DRAIN_SHARE_PERCENT / 100;
-
-	if (ck_pr_load_32(&acceptor->segment->header->draining) != 0 || share_us < ROLL_DRAIN_US)
-		return share_us;
-	return ROLL_DRAIN_US;
-}
-
-static void
-begin_drain(struct acceptor *acceptor)
-{
-	h2o_socket_t *socket;
-
-	if (acceptor->drain_deadline_us != 0)
-		return;
-	acceptor->drain_deadline_us = clock_steady_us() + drain_time_us(acceptor);
-	segment_announce(acceptor->segment, acceptor->slot, PROCESS_DRAINING);
 	h2o_timeout_unlink(&acceptor->pause_entry);
-	for (uint32_t l = 0; l < acceptor->listener_count; l++) {
-		/*
-		 * Who is in the queue already has been promised an answer by the kernel. The queue of a socket that the
-		 * service manager holds outlives this service: its successor answers.
-		 */
-		while (
-		    !acceptor->listeners_passed && (socket = h2o_evloop_socket_accept(acceptor->listeners[l])) != NULL)
-			take(acceptor, socket);
-		h2o_socket_close(acceptor->listeners[l]); /* this process's copy: the master keeps the socket */
-	}
-	acceptor->listener_count = 0;
-	h2o_context_request_shutdown(&acceptor->context); /* from now on: Connection: close */
-}
-
-static int
-close_if_idle(h2o_req_t *req, void *unused)
-{
-	h2o_socket_t *socket = req->conn->callbacks->get_socket(req->conn);
-	int64_t connected_us = (int64_t)req->conn->connected_at.tv_sec * 1000000 + req->conn->connected_at.tv_usec;
-
-	/*
-	 * No byte of a request is held, and the first one has had its time to come. Shutting down the reading side, instead
-	 * of closing, lets a request that is in the kernel's buffer already be read and answered; otherwise libh2o sees the
-	 * end and closes.
-	 */
-	if (socket->input->size == 0 && clock_wall_us() - connected_us > FIRST_REQUEST_US)
-		(void)shutdown(h2o_socket_get_fd(socket), SHUT_RD);
-	return 0;
+	for (uint32_t l = 0; l < acceptor->listener_count; l++)
+		if (on)
+			h2o_socket_read_start(acceptor->listeners[l], on_connect);
+		else
+			h2o_socket_read_stop(acceptor->listeners[l]);
 }
 
 static void
@@ -145,7 +98,7 @@ on_signal(h2o_socket_t *socket, const char *err)
 
 	while ((signo = signals_next(acceptor->signal_fd)) != 0)
 		if (signo == SIGTERM)
-			begin_drain(acceptor);
+			leave_begin(acceptor);
 }
 
 static void
@@ -199,11 +152,33 @@ map_lanes(struct acceptor *acceptor, uint32_t index)
 	return 0;
 }
 
-/* One turn of the loop. Returns false when there is nothing left to serve. */
-static bool
-turn(struct acceptor *acceptor, const struct wake *wake)
+static void
+listen_now(struct acceptor *acceptor, const struct listeners *listeners, uint32_t index)
 {
-	int32_t wait_ms = heartbeat_period_ms(acceptor->config->stuck_after_seconds);
+	for (uint32_t l = 0; l < listeners->count; l++)
+		if (listeners_serves(listeners, index, l))
+			acceptor->listeners[acceptor->listener_count++] =
+			    watch(acceptor, listeners->fds[l], on_connect, acceptor);
+	segment_announce(acceptor->segment, acceptor->slot, PROCESS_READY);
+}
+
+/* Whether every writer knows by now if its store works. */
+static bool
+store_tried(const struct acceptor *acceptor)
+{
+	for (uint32_t w = 0; w < acceptor->segment->writers; w++) {
+		const struct process_slot *slot = segment_writer(acceptor->segment, w);
+
+		if (ck_pr_load_32(&slot->store_state) == STORE_CONNECTING && ck_pr_load_char(slot->store_error) == '\0')
+			return false;
+	}
+	return true;
+}
+
+/* One turn of the loop, which sleeps for at most that long. Returns false when there is nothing left to serve. */
+static bool
+turn(struct acceptor *acceptor, const struct wake *wake, int32_t wait_ms)
+{
 	bool waiting;
 
 	heartbeat(acceptor->slot, 0);
@@ -211,19 +186,13 @@ turn(struct acceptor *acceptor, const struct wake *wake)
 	/* libh2o polls first and runs completed writes after that: answers written here must not wait for the poll. */
 	if (events_answer(acceptor))
 		wait_ms = 0;
-	if (acceptor->drain_deadline_us != 0) {
-		int64_t left_us = acceptor->drain_deadline_us - clock_steady_us();
+	if (acceptor->leaving_since_us != 0) {
+		int32_t look_ms = leave_look(acceptor);
 
-		acceptor->globalconf.http1.callbacks.foreach_request(&acceptor->context, close_if_idle, NULL);
-		if (acceptor->connections == 0)
+		if (look_ms < 0)
 			return false;
-		if (left_us <= 0) {
-			log_warning(
-			    "drain time-out: closing connections", LOG_UINT("connections", acceptor->connections));
-			return false;
-		}
-		if (wait_ms > DRAIN_LOOK_MS)
-			wait_ms = DRAIN_LOOK_MS;
+		if (wait_ms > look_ms)
+			wait_ms = look_ms;
 	}
 
 	waiting = events_waiting(acceptor);
@@ -240,11 +209,12 @@ turn(struct acceptor *acceptor, const struct wake *wake)
 }
 
 int
-acceptor_main(
-    const struct config *config, const struct segment *segment, uint32_t index, const struct listeners *listeners)
+acceptor_main(const struct config *config, const struct segment *segment, uint32_t index,
+    const struct listeners *listeners, const struct handover *handover)
 {
 	static struct acceptor acceptor; /* one per process, too large for the stack */
 	struct wake wake = segment_wake_acceptor(segment, index);
+	int64_t first_try_us = clock_steady_us() + FIRST_TRY_US;
 
 	acceptor.config = config;
 	acceptor.segment = segment;
@@ -256,16 +226,17 @@ acceptor_main(
 	configure_http(&acceptor);
 	h2o_timeout_init(acceptor.context.loop, &acceptor.pause_timeout, ACCEPT_PAUSE_MS);
 
-	acceptor.signals = watch(&acceptor, acceptor.signal_fd, on_signal, &acceptor);
 	acceptor.wakes = watch(&acceptor, wake.fd, on_wake, &wake);
+	memcpy(acceptor.handover_fds, handover->fds[index], sizeof acceptor.handover_fds);
+	leave_succeed(&acceptor);
+	while (!store_tried(&acceptor) && clock_steady_us() < first_try_us)
+		(void)turn(&acceptor, &wake, FIRST_TRY_LOOK_MS);
 	acceptor.listeners_passed = listeners->passed;
-	for (uint32_t l = 0; l < listeners->count; l++)
-		if (listeners_serves(listeners, index, l))
-			acceptor.listeners[acceptor.listener_count++] =
-			    watch(&acceptor, listeners->fds[l], on_connect, &acceptor);
-	segment_announce(segment, acceptor.slot, PROCESS_READY);
+	listen_now(&acceptor, listeners, index);
+	/* Not earlier: whoever leaves knows its listeners. */
+	acceptor.signals = watch(&acceptor, acceptor.signal_fd, on_signal, &acceptor);
 
-	while (turn(&acceptor, &wake))
+	while (turn(&acceptor, &wake, heartbeat_period_ms(config->stuck_after_seconds)))
 		;
 	return EXIT_DRAINED;
 }

@@ -9,6 +9,7 @@
 
 #include "base/config.h"
 #include "ingest/uuid.h"
+#include "server/handover.h"
 #include "server/listener.h"
 #include "server/pending.h"
 #include "shm/segment.h"
@@ -25,21 +26,30 @@ struct acceptor {
 	h2o_context_t context;
 	h2o_accept_ctx_t accept;
 	h2o_socket_t *listeners[LISTENERS_MAX];
-	uint32_t listener_count; /* 0 once draining */
+	uint32_t listener_count; /* 0: not yet, or not any more */
 	bool listeners_passed; /* they are a service manager's */
 	h2o_socket_t *signals, *wakes; /* the descriptors this process watches besides its connections */
 	uint32_t connections;
-	int64_t drain_deadline_us; /* steady; 0: not draining */
+	int64_t leaving_since_us; /* steady; 0: it stays. This and the next ones: server/leave.c */
+	bool hands_over; /* leaving: to a successor */
+	struct handover_parcel parcel; /* not sent yet */
+	int handover_fds[2]; /* to its successor, from its predecessor: server/handover.h */
 	h2o_timeout_t pause_timeout;
 	h2o_timeout_entry_t pause_entry;
 	int signal_fd;
 };
 
 /*
- * Serves the listeners that are acceptor index's until told to drain. Runs in the child; its result is the exit code.
- * Borrows its arguments for the life of the process.
+ * Serves the listeners that are acceptor index's, and the connections that its predecessor has handed over, until told to
+ * drain. Runs in the child; its result is the exit code. Borrows its arguments for the life of the process.
  */
-int acceptor_main(
-    const struct config *config, const struct segment *segment, uint32_t index, const struct listeners *listeners);
+int acceptor_main(const struct config *config, const struct segment *segment, uint32_t index,
+    const struct listeners *listeners, const struct handover *handover);
+
+/* Begins or stops to take connections from the listeners. */
+void acceptor_accept(struct acceptor *acceptor, bool on);
+
+/* Serves that connection from now on; what its socket has as input already is the beginning of a request. */
+void acceptor_take(struct acceptor *acceptor, h2o_socket_t *socket);
 
 #endif

@@ -33,6 +33,7 @@ struct edge_ostream {
 };
 
 struct lingering {
+	struct acceptor *acceptor;
 	h2o_socket_t *socket;
 	h2o_timeout_entry_t entry;
 	size_t bytes;
@@ -43,6 +44,7 @@ linger_end(struct lingering *l)
 {
 	h2o_timeout_unlink(&l->entry);
 	h2o_socket_close(l->socket);
+	l->acceptor->connections--;
 	free(l);
 }
 
@@ -74,6 +76,8 @@ linger(struct edge_filter *filter, h2o_req_t *req)
 		return; /* the client may miss the reason, nothing worse */
 	(void)shutdown(fd, SHUT_WR);
 	l = mem_new(1, sizeof *l);
+	l->acceptor = filter->acceptor;
+	l->acceptor->connections++; /* who leaves waits for it */
 	l->socket = h2o_evloop_socket_create(req->conn->ctx->loop, fd, 0);
 	l->socket->data = l;
 	l->entry.cb = on_linger_timeout;

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -193,7 +194,7 @@ listeners_passed(struct listeners *listeners, char **host, uint16_t *port, struc
 bool
 listeners_serves(const struct listeners *listeners, uint32_t acceptor, uint32_t number)
 {
-	return acceptor < ACCEPTORS_MAX && (listeners->passed || number == acceptor);
+	return listeners->passed || number == acceptor;
 }
 
 void
@@ -202,4 +203,28 @@ listeners_close_others(const struct listeners *listeners, uint32_t acceptor)
 	for (uint32_t l = 0; l < listeners->count; l++)
 		if (!listeners_serves(listeners, acceptor, l))
 			close(listeners->fds[l]);
+}
+
+void
+listeners_close(struct listeners *listeners)
+{
+	for (uint32_t l = 0; l < listeners->count; l++)
+		close(listeners->fds[l]);
+	listeners->count = 0;
+}
+
+void
+listener_refuse(int fd)
+{
+	/* On a segment's flags, byte 13 of its header: drop SYN without ACK (0x02 of 0x12), keep the rest. */
+	struct sock_filter code[] = {
+	    BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 13),
+	    BPF_STMT(BPF_ALU | BPF_AND | BPF_K, 0x12),
+	    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0x02, 0, 1),
+	    BPF_STMT(BPF_RET | BPF_K, 0),
+	    BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
+	};
+	const struct sock_fprog program = {.len = sizeof code / sizeof *code, .filter = code};
+
+	(void)setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program);
 }

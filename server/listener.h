@@ -1,8 +1,8 @@
 /*
- * Listening sockets. The service's own: one per acceptor, all on the same address (SO_REUSEPORT), opened and kept by the
- * master, so that the connections queued for a dead acceptor wait for its successor. Or those that a service manager
- * opened and passed (sd_listen_fds(3)), which outlive the service: every acceptor listens on each of them, so that an
- * idle service wakes several acceptors for one connection, of which one gets it.
+ * Listening sockets. The service's own: one per acceptor, all on the same address (SO_REUSEPORT), opened by the master and
+ * kept until a drain begins, so that the connections queued for a dead acceptor wait for its successor. Or those that a
+ * service manager opened and passed (sd_listen_fds(3)), which outlive the service: every acceptor listens on each of
+ * them, so that an idle service wakes several acceptors for one connection, of which one gets it.
  */
 #ifndef SERVER_LISTENER_H
 #define SERVER_LISTENER_H
@@ -37,7 +37,17 @@ int listeners_passed(struct listeners *listeners, char **host, uint16_t *port, s
 /* Whether that acceptor serves fds[number]. */
 bool listeners_serves(const struct listeners *listeners, uint32_t acceptor, uint32_t number);
 
-/* Closes this process's copies of those that the acceptor does not serve; ACCEPTORS_MAX: of all. */
+/* Closes this process's copies of those that the acceptor does not serve. */
 void listeners_close_others(const struct listeners *listeners, uint32_t acceptor);
+
+/* Closes this process's copies of all. There are none in listeners after that. */
+void listeners_close(struct listeners *listeners);
+
+/*
+ * For a socket that is to be closed soon, by all: lets those whose handshake has begun get into the accept queue, and
+ * nobody else. Who tries meanwhile gets no answer, tries again after a second, and is refused: closed with somebody in
+ * its queue, a socket resets a connection that has been promised.
+ */
+void listener_refuse(int fd);
 
 #endif

@@ -22,6 +22,7 @@ struct service {
 	struct config config;
 	struct segment segment;
 	struct listeners listeners;
+	struct handover handover;
 	int argc;
 	char **argv;
 };
@@ -33,7 +34,8 @@ run_acceptor(void *context, uint32_t index)
 
 	config_forget_secrets(&service->config, service->argc, service->argv);
 	listeners_close_others(&service->listeners, index);
-	return acceptor_main(&service->config, &service->segment, index, &service->listeners);
+	handover_close_others(&service->handover, index);
+	return acceptor_main(&service->config, &service->segment, index, &service->listeners, &service->handover);
 }
 
 static int
@@ -41,8 +43,18 @@ run_writer(void *context, uint32_t index)
 {
 	struct service *service = context;
 
-	listeners_close_others(&service->listeners, ACCEPTORS_MAX);
+	listeners_close(&service->listeners);
+	handover_close_others(&service->handover, ACCEPTORS_MAX);
 	return writer_main(&service->config, &service->segment, index, signals_open(false));
+}
+
+/* The acceptors then hold the last copies, and so decide when nobody can connect any more. */
+static void
+let_go_of_listeners(void *context)
+{
+	struct service *service = context;
+
+	listeners_close(&service->listeners);
 }
 
 /* Connections are descriptors: take as many as the administrator allows. */
@@ -93,7 +105,7 @@ serve(struct service *service)
 	}
 	if (segment->fresh)
 		saved_counters_load(config->data_dir, segment);
-	if (listen_for(service, &err) != 0) {
+	if (handover_open(&service->handover, segment->acceptors, &err) != 0 || listen_for(service, &err) != 0) {
 		log_error("cannot start", LOG_STR("error", err.text));
 		if (segment_events_waiting(segment) == 0)
 			remove_ring(service);
@@ -105,6 +117,7 @@ serve(struct service *service)
 		.count = segment->acceptors,
 		.first_slot = 0,
 		.run = run_acceptor,
+		.on_drain = let_go_of_listeners,
 		.rolls_on_hup = true},
 	    {.name = "writer", .count = segment->writers, .first_slot = segment->acceptors, .run = run_writer},
 	};

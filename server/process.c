@@ -164,11 +164,21 @@ begin_drain(struct supervisor *s, const char *why)
 	s->segment->header->store_until_us = now + time_us / 2;
 	ck_pr_fence_store();
 	ck_pr_store_32(&s->segment->header->draining, 1);
-	s->rolling = s->child_count;
 	s->deadline_us = now + time_us;
-	for (uint32_t i = 0; i < s->child_count; i++)
-		if (!last_role(s, &s->children[i]))
-			s->children[i].start_at_us = 0;
+	/* Who is down comes up once more to finish what it was left, if it can. */
+	for (uint32_t i = 0; i < s->child_count; i++) {
+		struct child *c = &s->children[i];
+
+		if (last_role(s, c))
+			continue;
+		if (c->pid == 0 && c->start_at_us != 0)
+			start(s, c);
+		c->start_at_us = 0;
+	}
+	s->rolling = s->child_count;
+	for (uint32_t r = 0; r < s->role_count; r++)
+		if (s->roles[r].on_drain != NULL)
+			s->roles[r].on_drain(s->context);
 	notify_send(&s->notify, "STOPPING=1\nSTATUS=draining: %s", why);
 	log_info("draining", LOG_STR("reason", why), LOG_UINT("events_waiting", segment_events_waiting(s->segment)));
 }

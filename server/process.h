@@ -21,6 +21,7 @@ struct role {
 	 * lives by heartbeat() (shm/heartbeat.h), or is killed and replaced.
 	 */
 	int (*run)(void *context, uint32_t index);
+	void (*on_drain)(void *context); /* runs in the master before a drain's first TERM; NULL: nothing */
 	bool rolls_on_hup; /* HUP replaces its processes one by one; otherwise HUP is passed on to them */
 };
 

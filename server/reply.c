@@ -49,6 +49,8 @@ reply_text(h2o_req_t *req, int status, const char *content_type, const char *bod
 	req->res.status = status;
 	req->res.reason = reason_of(status);
 	req->res.content_length = len; /* without it libh2o closes the connection */
+	if (req->conn->ctx->shutdown_requested)
+		req->http1_is_persistent = 0; /* libh2o looks at that when a request comes, not when it is answered */
 	h2o_add_header(
 	    &req->pool, &req->res.headers, H2O_TOKEN_CONTENT_TYPE, "Content-Type", content_type, strlen(content_type));
 	h2o_send_inline(req, body, len);

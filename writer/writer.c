@@ -177,6 +177,7 @@ spool_batch(struct writer *w)
 	bool any = intake->count > 0;
 	struct error err;
 
+	w->store.ready = false; /* it may have failed once only */
 	if (any && spool_append(&w->spool, intake->records, intake->count, &err) != 0) {
 		spool_failed(w, &err);
 		return;

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from harness.accounting import accounted
+from harness import accounting
 from harness.events import differences, expected, minimal, now, random_events, timestamp_text
 from harness.metrics import metrics
 from harness.proxy import HoldingProxy
@@ -19,7 +19,7 @@ ACKS = pytest.mark.parametrize("ack", ["durable", "queued"])
 
 def settled(*replicas):
     """The replicas' metrics, added up, when nothing is on its way any more."""
-    wait_until(lambda: all(accounted(metrics(replica)) for replica in replicas), "everything to be accounted for")
+    wait_until(lambda: all(accounting.settled(metrics(replica)) for replica in replicas), "everything to be stored")
     numbers = [metrics(replica) for replica in replicas]
     return {name: sum(each[name] for each in numbers) for name in numbers[0]}
 

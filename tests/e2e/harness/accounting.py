@@ -20,3 +20,8 @@ def identity(numbers):
 def accounted(numbers):
     received, found, _parts = identity(numbers)
     return received == found
+
+
+def settled(numbers):
+    """Accounted for, and nothing is on its way any more."""
+    return accounted(numbers) and numbers["ring_events"] == numbers["spool_events"] == 0

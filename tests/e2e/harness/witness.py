@@ -1,0 +1,114 @@
+"""Clients that never repeat a request and remember what became of each: for things done to a service that is in use."""
+
+import collections
+import json
+import select
+import threading
+import time
+import uuid
+
+from harness.client import RawConnection, http_post
+from harness.waiting import PATIENCE, wait_until
+
+
+def is_readable(connection):
+    poll = select.poll()
+    poll.register(connection.socket, select.POLLIN)
+    return bool(poll.poll(0))
+
+
+class Witness:
+    """
+    A client in a thread of its own. It keeps its connection as long as the service does, or with anew=True makes one
+    for every request; a pause is the time between two requests. Like any good client it looks whether the connection
+    has been closed before it sends. Outcomes, counted: "202" and other statuses; "refused", "reset"; "closed" when the
+    connection ended without a byte of an answer, "cut" within one. One that is refused ends.
+    """
+
+    def __init__(self, port, batch=1, pause=0, anew=False):
+        self.port = port
+        self.batch = batch
+        self.pause = pause
+        self.anew = anew
+        self.outcomes = collections.Counter()
+        self.acknowledged = []
+        self.connections = 0
+        self.stopping = threading.Event()
+        self.thread = threading.Thread(target=self._run, daemon=True)
+
+    def _run(self):
+        connection = None
+        while not self.stopping.is_set():
+            try:
+                if connection and (self.anew or is_readable(connection)):
+                    connection.close()
+                    connection = None
+                if not connection:
+                    connection = RawConnection(self.port, timeout=30 * PATIENCE)
+                    self.connections += 1
+            except ConnectionRefusedError:
+                self.outcomes["refused"] += 1
+                break
+            if not self._post(connection):
+                connection.close()
+                connection = None
+            self.stopping.wait(self.pause)
+        if connection:
+            connection.close()
+
+    def _post(self, connection):
+        """Returns whether the connection may be used again."""
+        ids = [str(uuid.uuid4()) for _ in range(self.batch)]
+        events = [{"event_id": each, "event_type": "a", "session_id": "s", "data": {"text": "x" * 200}} for each in ids]
+        path, value = ("/events", events[0]) if self.batch == 1 else ("/events/batch", events)
+        try:
+            connection.send(http_post(path, json.dumps(value).encode()))
+            reply = connection.read_reply()
+        except (ConnectionResetError, BrokenPipeError):
+            self.outcomes["reset"] += 1
+            return False
+        except ConnectionError:
+            self.outcomes["cut" if connection.received else "closed"] += 1
+            return False
+        self.outcomes[str(reply.status)] += 1
+        if reply.status == 202:
+            self.acknowledged += ids
+        return reply.headers["connection"] == "keep-alive"
+
+
+class Witnesses:
+    """Many of them, used as a context manager: the block begins when each has had an answer."""
+
+    def __init__(self, witnesses):
+        self.all = witnesses
+
+    def __enter__(self):
+        for witness in self.all:
+            witness.thread.start()
+        self.wait_for_answers()
+        return self
+
+    def __exit__(self, *exc):
+        for witness in self.all:
+            witness.stopping.set()
+        self.join()
+
+    def wait_for_answers(self, count=1):
+        """Until each has had so many more."""
+        before = {witness: witness.outcomes.total() for witness in self.all}
+        wait_until(
+            lambda: all(witness.outcomes.total() >= before[witness] + count for witness in self.all if witness.thread.is_alive()),
+            "answers for all clients", 60)
+
+    def join(self):
+        """Until all have ended by themselves, or have been told to."""
+        deadline = time.monotonic() + 60 * PATIENCE
+        for witness in self.all:
+            witness.thread.join(max(0, deadline - time.monotonic()))
+        assert not any(witness.thread.is_alive() for witness in self.all), "a client did not end"
+
+    def outcomes(self):
+        return sum((witness.outcomes for witness in self.all), collections.Counter())
+
+    def acknowledged(self):
+        return [each for witness in self.all for each in witness.acknowledged]
