@@ -85,8 +85,8 @@ listen_for(struct service *service, struct error *err)
 static void
 remove_ring(const struct service *service)
 {
-	saved_counters_save(service->config.data_dir, &service->segment);
-	segment_unlink(service->config.ring_path);
+	if (saved_counters_save(service->config.data_dir, &service->segment))
+		segment_unlink(service->config.ring_path);
 }
 
 static int

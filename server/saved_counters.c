@@ -61,7 +61,7 @@ write_file(const char *path, const struct segment *segment, struct error *err)
 	return good ? 0 : -1;
 }
 
-void
+bool
 saved_counters_save(const char *data_dir, const struct segment *segment)
 {
 	char path[PATH_MAX], fresh[PATH_MAX];
@@ -74,5 +74,6 @@ saved_counters_save(const char *data_dir, const struct segment *segment)
 	if (rc == 0 && rename(fresh, path) != 0)
 		rc = error_errno(&err, "cannot replace %s (DATA_DIR)", path);
 	if (rc != 0)
-		log_warning("cannot save the counters", LOG_STR("error", err.text));
+		log_warning("cannot save the counters: keeping the ring file, which has them", LOG_STR("error", err.text));
+	return rc == 0;
 }

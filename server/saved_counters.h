@@ -10,7 +10,7 @@
 /* Makes a fresh segment go on from what the last run has saved; from zero, with a warning unless it saved nothing ever. */
 void saved_counters_load(const char *data_dir, const struct segment *segment);
 
-/* Replaces the file. What goes wrong is logged: the next run counts from the last numbers that were saved. */
-void saved_counters_save(const char *data_dir, const struct segment *segment);
+/* Replaces the file. Returns whether that worked; what did not is logged. */
+bool saved_counters_save(const char *data_dir, const struct segment *segment);
 
 #endif

@@ -78,6 +78,9 @@ segment_level_sum(const struct segment *segment, enum level level)
 {
 	uint64_t sum = 0;
 
+	/* In step with the counters. */
+	for (uint32_t w = 0; level == LEVEL_SPOOL_EVENTS && w < segment->writers; w++)
+		sum += ck_pr_load_64(&ledger_page(&segment_writer(segment, w)->ledger)->spool_events);
 	for (uint32_t i = 0; i < segment->acceptors + segment->writers; i++)
 		sum += ck_pr_load_64(&segment->processes[i].levels[level]);
 	return sum;

@@ -54,7 +54,7 @@ enum gauge {
 	    GAUGES
 };
 
-/* What every writer holds at the moment; summed. */
+/* What every writer holds at the moment; summed. The spool's events are in the writer's ledger. */
 #define LEVEL_LIST(X)                                                                                                  \
 	X(SPOOL_EVENTS, "spool_events", "Events in the spool that are not in the store yet.")                          \
 	X(SPOOL_BYTES, "spool_bytes", "Bytes of the spool's files.")                                                   \

@@ -45,7 +45,6 @@ spool_tell_levels(const struct spool *spool)
 {
 	level_set(spool->slot, LEVEL_SPOOL_BYTES, spool->bytes);
 	level_set(spool->slot, LEVEL_SPOOL_FILES, spool->count);
-	level_set(spool->slot, LEVEL_SPOOL_EVENTS, ledger_page(&spool->slot->ledger)->spool_events);
 	ck_pr_store_64((uint64_t *)&spool->slot->spool_oldest_us,
 	    spool->count == 0 ? 0 : (uint64_t)spool->parts[0].header.created_us);
 }

@@ -126,3 +126,13 @@ def test_postgres_kills(database, hooksd):
     storm(daemon, 8, seed=8, server=database.server)
     numbers = wait_accounted(daemon)
     assert numbers["events_stored_total"] <= database.count() <= numbers["events_received_total"]
+
+
+def test_counters_go_on_over_a_restart_on_a_full_disk(disk, hooksd):
+    daemon = hooksd(DATA_DIR=disk.path / "data", JSONL_PATH=disk.path / "events.jsonl")
+    post(daemon, batches(3, 10, seed=9))
+    disk.fill(daemon)
+    daemon.stop()
+    disk.free()
+    daemon.start()
+    assert wait_accounted(daemon)["events_stored_total"] == 30

@@ -219,10 +219,10 @@ given_back_in_order_and_once(void **state)
 	assert_false(spool_waiting(&spool));
 	assert_int_equal(append('a', 3), 0);
 	assert_int_equal(append('d', 2), 0);
-	assert_int_equal(slot.levels[LEVEL_SPOOL_EVENTS], 5);
+	assert_int_equal(ledger_page(&slot.ledger)->spool_events, 5);
 	assert_int_equal(slot.levels[LEVEL_SPOOL_FILES], 1);
 	assert_string_equal(replay(), "abcde");
-	assert_int_equal(slot.levels[LEVEL_SPOOL_EVENTS] + slot.levels[LEVEL_SPOOL_BYTES], 0);
+	assert_int_equal(ledger_page(&slot.ledger)->spool_events + slot.levels[LEVEL_SPOOL_BYTES], 0);
 	assert_int_equal(each_file("", NULL), 0);
 	assert_int_equal(append('f', 1), 0);
 	assert_string_equal(replay(), "f");
@@ -235,7 +235,7 @@ a_restart_finds_it_and_begins_a_file_of_its_own(void **state)
 	assert_int_equal(append('a', 2), 0);
 	reopen();
 	assert_true(found_any);
-	assert_int_equal(slot.levels[LEVEL_SPOOL_EVENTS], 2);
+	assert_int_equal(ledger_page(&slot.ledger)->spool_events, 2);
 	assert_int_equal(append('c', 1), 0);
 	assert_int_equal(each_file("spool-00-", NULL), 2);
 	assert_string_equal(replay(), "abc");
@@ -258,7 +258,7 @@ progress_is_remembered(void **state)
 	assert_int_equal(spool.reader.count, first);
 	stored();
 	reopen();
-	assert_int_equal(slot.levels[LEVEL_SPOOL_EVENTS], 12 - first);
+	assert_int_equal(ledger_page(&slot.ledger)->spool_events, 12 - first);
 	assert_string_equal(replay(), &"abcdefghijkl"[first]);
 	assert_int_equal(counted(COUNTER_DAMAGED), 0);
 }
@@ -382,7 +382,7 @@ an_append_that_was_not_committed_is_cut_off(void **state)
 	commits = false;
 	assert_int_equal(append('x', 3), 0);
 	reopen();
-	assert_int_equal(slot.levels[LEVEL_SPOOL_EVENTS], 2);
+	assert_int_equal(ledger_page(&slot.ledger)->spool_events, 2);
 	assert_string_equal(replay(), "ab");
 	assert_int_equal(counted(COUNTER_RECEIVED) + counted(COUNTER_DAMAGED), 0);
 }
@@ -400,7 +400,7 @@ what_the_ledger_knows_to_be_stored_is_not_replayed_again(void **state)
 	spool_settle(&spool, ledger_draft(&slot.ledger));
 	ledger_commit(&slot.ledger);
 	reopen();
-	assert_int_equal(slot.levels[LEVEL_SPOOL_EVENTS], 12 - first);
+	assert_int_equal(ledger_page(&slot.ledger)->spool_events, 12 - first);
 	assert_string_equal(replay(), &"abcdefghijkl"[first]);
 	assert_int_equal(counted(COUNTER_RECEIVED) + counted(COUNTER_DAMAGED), 0);
 }
@@ -414,7 +414,7 @@ what_was_appended_last_is_found_without_header_and_ledger(void **state)
 	assert_int_equal(append('c', 3), 0);
 	memset(&slot, 0, sizeof slot);
 	reopen();
-	assert_int_equal(slot.levels[LEVEL_SPOOL_EVENTS], 5);
+	assert_int_equal(ledger_page(&slot.ledger)->spool_events, 5);
 	assert_int_equal(counted(COUNTER_RECEIVED), 5);
 	assert_string_equal(replay(), "abcde");
 	assert_int_equal(ledger_page(&slot.ledger)->spool_events, 0);
@@ -427,7 +427,7 @@ what_somebody_has_removed_counts_as_damaged(void **state)
 	assert_int_equal(each_file("spool-", remove_file), 1);
 	reopen();
 	assert_int_equal(counted(COUNTER_DAMAGED), 4);
-	assert_int_equal(slot.levels[LEVEL_SPOOL_EVENTS], 0);
+	assert_int_equal(ledger_page(&slot.ledger)->spool_events, 0);
 }
 
 static void
