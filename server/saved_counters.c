@@ -74,6 +74,7 @@ saved_counters_save(const char *data_dir, const struct segment *segment)
 	if (rc == 0 && rename(fresh, path) != 0)
 		rc = error_errno(&err, "cannot replace %s (DATA_DIR)", path);
 	if (rc != 0)
-		log_warning("cannot save the counters: keeping the ring file, which has them", LOG_STR("error", err.text));
+		log_warning(
+		    "cannot save the counters: keeping the ring file, which has them", LOG_STR("error", err.text));
 	return rc == 0;
 }
