@@ -23,6 +23,11 @@ chaos:
 	@CHAOS_ROUNDS=$${CHAOS_ROUNDS:-200} HOOKS_BUILD_DIR=$(CURDIR)/build /usr/bin/python3 -m pytest -s tests/e2e/test_chaos.py
 	@POWERCUT_ROUNDS=$${POWERCUT_ROUNDS:-100} HOOKS_BUILD_DIR=$(CURDIR)/build /usr/bin/python3 -m pytest -s tests/e2e/test_power_cut.py
 
+torture:
+	@.ci/deps build test
+	@.ci/build build -Dtests=enabled
+	@TORTURE=all HOOKS_BUILD_DIR=$(CURDIR)/build /usr/bin/python3 -m pytest -s tests/e2e/test_torture.py
+
 bench:
 	@.ci/deps build bench
 	@.ci/build build
@@ -40,4 +45,4 @@ format:
 clean:
 	@rm -rf build build-*
 
-.PHONY: build run test check-fast chaos bench bench-check format clean
+.PHONY: build run test check-fast chaos torture bench bench-check format clean

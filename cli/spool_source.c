@@ -44,8 +44,15 @@ spool_source_open(struct spool_source *source, const struct spool_item *item, in
 		close(source->fd);
 		return error_set(err, "is not a regular file");
 	}
-	for (int tries = 0; tries < HEADER_TRIES && !source->header_good; tries++)
-		source->header_good = spool_header_read(source->fd, (uint64_t)st.st_size, &source->header);
+	for (int tries = 0; tries < HEADER_TRIES && !source->header_good; tries++) {
+		int rc = spool_header_read(source->fd, (uint64_t)st.st_size, &source->header, err);
+
+		if (rc < 0) {
+			close(source->fd);
+			return rc;
+		}
+		source->header_good = rc == 0;
+	}
 	source->size = (uint64_t)st.st_size;
 	source->at = source->header_good ? source->header.done : 0;
 	return 0;

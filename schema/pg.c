@@ -279,8 +279,14 @@ finish(struct pg *pg, int64_t deadline_us, PGresult **out, struct error *err)
 		if (rc < 0 || result == NULL)
 			break;
 		if (kept != NULL && is_error(kept)) {
+			/* libpq ran out of memory, and has not told the server, which waits for rows. */
+			bool copying = PQresultStatus(result) == PGRES_COPY_IN;
+
 			PQclear(result);
-			continue;
+			if (!copying)
+				continue;
+			rc = -1;
+			break;
 		}
 		PQclear(kept);
 		kept = result;

@@ -14,6 +14,7 @@
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/backoff.h"
@@ -25,6 +26,7 @@
 /* A process that dies this soon after its start did not work; so many of those in a row end the service. */
 #define SHORT_LIFE_US (1000 * 1000)
 #define RESTART_BUDGET 10
+#define POLL_RETRY_MS 100
 
 struct child {
 	const struct role *role;
@@ -455,10 +457,9 @@ supervise(
 			roll(&s);
 		}
 		if (poll(fds, 2, time_to_next(&s, now)) < 0 && errno != EINTR) {
+			/* The kernel is short of memory: that passes, and the children work on meanwhile. */
 			log_error("poll failed", LOG_STR("error", strerror(errno)));
-			s.exit_code = EXIT_FAILED;
-			kill_all(&s);
-			break;
+			(void)nanosleep(&(struct timespec){.tv_nsec = POLL_RETRY_MS * 1000 * 1000}, NULL);
 		}
 		(void)!read(segment->master_fd, &announced, sizeof announced);
 		while ((signo = signals_next(s.signal_fd)) != 0)

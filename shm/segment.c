@@ -3,14 +3,15 @@
  */
 #include "shm/segment.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "shm/segment_layout.h"
 
 static uint64_t
@@ -198,7 +199,11 @@ set_append_lock(const struct segment *segment, short type)
 	struct flock lock = {.l_type = type, .l_whence = SEEK_SET, .l_start = 0, .l_len = 1};
 
 	while (fcntl(segment->fd, F_SETLKW, &lock) != 0)
-		assert(errno == EINTR);
+		if (errno != EINTR) {
+			/* The kernel has no memory for a lock: as for want of memory elsewhere, another process tries. */
+			log_error("cannot lock the ring file", LOG_STR("error", strerror(errno)));
+			abort();
+		}
 }
 
 void

@@ -29,7 +29,7 @@ read_boot_id(char out[BOOT_ID_BYTES])
 	int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
 	ssize_t n = fd < 0 ? -1 : read(fd, out, BOOT_ID_BYTES - 1);
 
-	out[n < 0 ? 0 : n] = '\0';
+	out[n > 0 && out[n - 1] == '\n' ? n : 0] = '\0'; /* all of it, or nothing */
 	if (fd >= 0)
 		close(fd);
 }
@@ -225,6 +225,11 @@ try_adopt(struct segment *segment, int fd, struct segment_header *planned, struc
 	if (st.st_size == 0)
 		return 0;
 	n = pread(fd, &old, sizeof old, 0);
+	/* What cannot be read now may be whole: it must not be set aside, with the events in it, for damaged. */
+	if (n < 0)
+		return error_errno(err, "cannot read the ring file");
+	if (n < (ssize_t)sizeof old && n < st.st_size)
+		return error_set(err, "cannot read the ring file: only %zd bytes came", n);
 	if (n == (ssize_t)sizeof old && memcmp(old.magic, SEGMENT_UNFINISHED, sizeof old.magic) == 0)
 		return 0;
 	if (n != (ssize_t)sizeof old || !segment_plausible(&old, (uint64_t)st.st_size))
@@ -239,7 +244,9 @@ try_adopt(struct segment *segment, int fd, struct segment_header *planned, struc
 	/* What was committed before the crash is released now: another sink may be the next to store. */
 	for (uint32_t w = 0; w < segment->writers; w++)
 		ledger_settle(segment, w);
-	if (strncmp(old.boot_id, planned->boot_id, sizeof old.boot_id) != 0)
+	/* Where that could not be read, nothing is known: an open append must not be forgotten. */
+	if (old.boot_id[0] != '\0' && planned->boot_id[0] != '\0' &&
+	    strncmp(old.boot_id, planned->boot_id, sizeof old.boot_id) != 0)
 		after_restart_of_the_machine(segment);
 
 	uint64_t waiting = segment_events_waiting(segment);

@@ -9,34 +9,46 @@
 
 #include "base/log.h"
 
+/* Opens the entry if it is that file; otherwise *fd is -1. 0, or <0 with errno. */
+static int
+open_if_same(int directory, const char *name, uint64_t device, uint64_t inode, int *fd)
+{
+	struct stat st;
+
+	*fd = openat(directory, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	if (*fd < 0)
+		return errno == ENOENT ? 0 : -1;
+
+	int rc = fstat(*fd, &st), saved = errno;
+
+	if (rc != 0 || st.st_dev != device || st.st_ino != inode) {
+		close(*fd);
+		*fd = -1;
+	}
+	errno = saved;
+	return rc;
+}
+
 /* 0 with *fd, -1 there: gone; or <0. */
 static int
 open_by_inode(const char *path, uint64_t device, uint64_t inode, int *fd, struct error *err)
 {
 	DIR *directory = opendir(path);
-	struct dirent *entry;
+	struct dirent *entry = NULL;
+	int rc = 0;
 
 	*fd = -1;
 	if (directory == NULL)
 		return errno == ENOENT ? 0 : error_errno(err, "cannot read the directory %s", path);
-	while (*fd < 0 && (entry = readdir(directory)) != NULL) {
-		struct stat st;
-
-		if (entry->d_ino != inode)
-			continue;
-		*fd = openat(dirfd(directory), entry->d_name, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
-		if (*fd < 0 && errno != ENOENT) {
-			(void)error_errno(err, "cannot open %s/%s", path, entry->d_name);
-			closedir(directory);
-			return -1;
-		}
-		if (*fd >= 0 && (fstat(*fd, &st) != 0 || st.st_dev != device || st.st_ino != inode)) {
-			close(*fd);
-			*fd = -1;
-		}
-	}
+	while (rc == 0 && *fd < 0 && (errno = 0, entry = readdir(directory)) != NULL)
+		if (entry->d_ino == inode)
+			rc = open_if_same(dirfd(directory), entry->d_name, device, inode, fd);
+	if (rc != 0)
+		(void)error_errno(err, "cannot open %s/%s", path, entry->d_name);
+	else if (entry == NULL && errno != 0)
+		rc = error_errno(err, "cannot read the directory %s", path);
 	closedir(directory);
-	return 0;
+	return rc;
 }
 
 static int

@@ -43,10 +43,13 @@ spool_part_path(const struct spool *spool, const struct spool_part *part, char o
 void
 spool_tell_levels(const struct spool *spool)
 {
+	int64_t oldest_us = 0;
+
 	level_set(spool->slot, LEVEL_SPOOL_BYTES, spool->bytes);
 	level_set(spool->slot, LEVEL_SPOOL_FILES, spool->count);
-	ck_pr_store_64((uint64_t *)&spool->slot->spool_oldest_us,
-	    spool->count == 0 ? 0 : (uint64_t)spool->parts[0].header.created_us);
+	for (uint32_t i = 0; i < spool->count && oldest_us == 0; i++)
+		oldest_us = spool->parts[i].header.created_us;
+	ck_pr_store_64((uint64_t *)&spool->slot->spool_oldest_us, (uint64_t)oldest_us);
 }
 
 void
@@ -108,8 +111,10 @@ condition_of(int failure)
 static int
 begin_file(struct spool *spool, struct error *err)
 {
-	struct spool_part part = {
-	    .writer = spool->writer, .sequence = spool->next_sequence++, .size = sizeof(struct spool_header)};
+	struct spool_part part = {.writer = spool->writer,
+	    .sequence = spool->next_sequence++,
+	    .examined = true,
+	    .size = sizeof(struct spool_header)};
 	char path[PATH_MAX];
 
 	close_fd(&spool->append_fd);
@@ -300,39 +305,48 @@ finish_first(struct spool *spool)
 	if (part->header.events > part->header.done_events)
 		give_up(spool, part, part->header.events - part->header.done_events);
 	spool_part_path(spool, part, path);
+	if (unlink(path) != 0 && errno != ENOENT) {
+		log_error("cannot remove a spool file whose events are stored", LOG_STR("file", path),
+		    LOG_STR("error", strerror(errno)));
+		/* It says so itself to the next start, which removes it: the ledger only knows of one file. */
+		(void)spool_header_write(spool->read_fd, &part->header, &(struct error){0});
+	}
 	close_fd(&spool->read_fd);
 	if (spool->count == 1)
 		close_fd(&spool->append_fd);
-	if (unlink(path) != 0 && errno != ENOENT)
-		log_error("cannot remove a spool file whose events are stored", LOG_STR("file", path),
-		    LOG_STR("error", strerror(errno)));
 	spool->bytes -= part->size;
 	memmove(&spool->parts[0], &spool->parts[1], --spool->count * sizeof *part);
 }
 
-/* Keeps the damage that the reader has come upon for whoever wants to look at it. */
-static void
-set_aside(struct spool *spool)
+/* Keeps the damage that the reader has come upon for whoever wants to look at it. Returns 0 or <0. */
+static int
+set_aside(struct spool *spool, struct error *err)
 {
 	const struct spool_reader *reader = &spool->reader;
 	const struct spool_part *part = &spool->parts[0];
 	size_t len = (size_t)(reader->to - reader->from);
 	char name[SPOOL_NAME_MAX + 64], path[PATH_MAX];
-	struct error err = {"written short"};
 
 	if (reader->from >= part->header.end) {
 		log_info("an append to the spool was never completed: cut off", LOG_UINT("bytes", len));
-		return;
+		return 0;
 	}
 	/* Numbers of files come again when the spool was empty; the time does not. */
 	(void)snprintf(name, sizeof name, "damaged-%02" PRIu32 "-%012" PRIu64 "-%" PRId64 "-%" PRIu64 ".bin",
 	    part->writer, part->sequence, part->header.created_us, reader->from);
 	path_of(spool, name, path);
-	int fd = files_open(path, O_WRONLY | O_TRUNC, 0600, "DATA_DIR", &err);
-	bool kept = fd >= 0 && write(fd, reader->buffer, len) == (ssize_t)len && fdatasync(fd) == 0;
+	int fd = files_open(path, O_WRONLY | O_TRUNC, 0600, "DATA_DIR", err);
+	if (fd < 0)
+		return fd;
+	errno = ENOSPC; /* of a short write */
+	bool kept = write(fd, reader->buffer, len) == (ssize_t)len && fdatasync(fd) == 0;
+	if (!kept)
+		(void)error_errno(err, "cannot set damage in the spool aside as %s", path);
 	close_fd(&fd);
-	log_error("damage in the spool: skipped", LOG_UINT("bytes", len), LOG_STR("set_aside_as", path),
-	    LOG_STR("trouble", kept ? "none" : err.text));
+	if (!kept)
+		return -1;
+	log_error("damage in the spool: skipped", LOG_UINT("bytes", len), LOG_STR("set_aside_as", path));
+	return 0;
 }
 
 /* What the reader holds of the first part is dealt with. */
@@ -368,36 +382,59 @@ postpone_first(struct spool *spool)
 	spool->parts[last - 1] = part;
 }
 
+/* Makes the first part ready to be read. 0 or <0. */
+static int
+open_first(struct spool *spool, struct error *err)
+{
+	struct spool_part *part = &spool->parts[0];
+	char path[PATH_MAX];
+
+	if (!part->examined) {
+		if (spool_examine(spool, part, err) != 0)
+			return -1;
+		spool_reconcile(spool);
+		spool_tell_levels(spool);
+	}
+	if (spool->read_fd >= 0)
+		return 0;
+	spool_part_path(spool, part, path);
+	spool->read_fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	return spool->read_fd >= 0 ? 0 : error_errno(err, "cannot open the spool file %s", path);
+}
+
+/* Reads on in the first part, up to records, the part's end, or a failure. 0 or <0. */
+static int
+read_first(struct spool *spool, struct error *err)
+{
+	const struct spool_part *part = &spool->parts[0];
+
+	if (open_first(spool, err) != 0)
+		return -1;
+	if (part->header.done >= part->size) {
+		finish_first(spool);
+		spool_tell_levels(spool);
+		return 0;
+	}
+	if (spool_read_at(&spool->reader, spool->read_fd, part->header.done, part->size, err) != 0)
+		return -1;
+	if (!spool->reader.damaged)
+		return 0;
+	if (set_aside(spool, err) != 0)
+		return -1;
+	advance(spool);
+	return 0;
+}
+
 int
 spool_next(struct spool *spool, struct error *err)
 {
 	spool->reader.count = 0;
-	while (spool->count > 0) {
-		struct spool_part *part = &spool->parts[0];
-		char path[PATH_MAX];
-
-		spool_part_path(spool, part, path);
-		if (spool->read_fd < 0)
-			spool->read_fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
-		if (spool->read_fd < 0) {
-			(void)error_errno(err, "cannot open the spool file %s", path);
+	while (spool->count > 0 && spool->reader.count == 0)
+		if (read_first(spool, err) != 0) {
+			spool->reader.count = 0;
 			postpone_first(spool);
 			return -1;
 		}
-		if (part->header.done >= part->size) {
-			finish_first(spool);
-			spool_tell_levels(spool);
-			continue;
-		}
-		if (spool_read_at(&spool->reader, spool->read_fd, part->header.done, part->size, err) != 0) {
-			postpone_first(spool);
-			return -1;
-		}
-		if (!spool->reader.damaged)
-			return 0;
-		set_aside(spool);
-		advance(spool);
-	}
 	return 0;
 }
 

@@ -27,6 +27,7 @@ enum spool_condition { SPOOL_FULL = 1 };
 struct spool_part {
 	uint32_t writer; /* by its name, as the sequence */
 	uint64_t sequence;
+	bool examined; /* what follows is known */
 	uint64_t size;
 	struct spool_header header;
 };

@@ -45,18 +45,20 @@ spool_header_write(int fd, struct spool_header *header, struct error *err)
 	return error_errno(err, "cannot write the header of a spool file");
 }
 
-bool
-spool_header_read(int fd, uint64_t size, struct spool_header *header)
+int
+spool_header_read(int fd, uint64_t size, struct spool_header *header, struct error *err)
 {
 	ssize_t n = pread(fd, header, sizeof *header, 0);
 
+	if (n < 0)
+		return error_errno(err, "cannot read the header of a spool file");
 	if (n == (ssize_t)sizeof *header && memcmp(header->magic, SPOOL_MAGIC, sizeof header->magic) == 0 &&
 	    header->version == SPOOL_VERSION &&
 	    header->crc32c == crc32c(header, offsetof(struct spool_header, crc32c)) && header->done % 8 == 0 &&
 	    header->done >= sizeof *header && header->done <= size && header->done_events <= header->events)
-		return true;
+		return 0;
 	*header = (struct spool_header){.done = sizeof *header};
-	return false;
+	return SPOOL_HEADER_DAMAGED;
 }
 
 static int

@@ -45,10 +45,11 @@ bool spool_file_parse_name(const char *name, uint32_t *writer, uint64_t *sequenc
 int spool_header_write(int fd, struct spool_header *header, struct error *err);
 
 /*
- * Reads the header of a file of that size. False when it is damaged or says impossible things; *header then has the
- * numbers with which all of the file is read: done is the first record's place, end is 0.
+ * Reads the header of a file of that size. 0, <0 when it cannot be read, or SPOOL_HEADER_DAMAGED: it is, or says impossible
+ * things; *header then has the numbers with which all of the file is read: done is the first record's place, end is 0.
  */
-bool spool_header_read(int fd, uint64_t size, struct spool_header *header);
+enum spool_header_condition { SPOOL_HEADER_DAMAGED = 1 };
+int spool_header_read(int fd, uint64_t size, struct spool_header *header, struct error *err);
 
 /* Reading: a buffer that is used again and again, and what the last call found in it. All zero at first. */
 struct spool_reader {

@@ -20,16 +20,6 @@
 /* A file takes no more when it has reached this. */
 #define FILE_BYTES ((uint64_t)64 << 20)
 
-static uint64_t
-events_in(const struct spool *spool)
-{
-	uint64_t events = 0;
-
-	for (uint32_t i = 0; i < spool->count; i++)
-		events += spool->parts[i].header.events - spool->parts[i].header.done_events;
-	return events;
-}
-
 static int
 by_age(const void *a, const void *b)
 {
@@ -81,53 +71,68 @@ catch_up(const struct spool *spool, struct spool_part *part)
 		h->events = (uint32_t)h->done_events;
 }
 
+/* 0 or <0. */
 static int
-find_part(struct spool *spool, uint32_t writer, uint64_t sequence, struct error *err)
+read_part(struct spool *spool, int fd, const char *path, struct spool_part *part, struct error *err)
 {
-	struct spool_part part = {.writer = writer, .sequence = sequence};
-	int rc = 0;
-	char path[PATH_MAX];
 	struct stat st;
 
-	spool_part_path(spool, &part, path);
-	int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
-	if (fd < 0 || fstat(fd, &st) != 0) {
-		(void)error_errno(err, "cannot open the spool file %s (DATA_DIR)", path);
-		if (fd >= 0)
-			close(fd);
-		return -1;
-	}
-	part.size = (uint64_t)st.st_size;
-	bool good = spool_header_read(fd, part.size, &part.header);
+	if (fstat(fd, &st) != 0)
+		return error_errno(err, "cannot stat the spool file %s (DATA_DIR)", path);
+	part->size = (uint64_t)st.st_size;
+	int rc = spool_header_read(fd, part->size, &part->header, err);
+	if (rc < 0)
+		return rc;
+	bool good = rc == 0;
 	if (good)
-		catch_up(spool, &part);
+		catch_up(spool, part);
 	else
 		log_error("a spool file's header is damaged: reading all of it", LOG_STR("file", path));
-	rc = count_rest(spool, fd, &part, !good, err);
-	part.header.writer = writer;
-	part.header.sequence = sequence;
+	if (count_rest(spool, fd, part, !good, err) != 0)
+		return -1;
+	part->header.writer = part->writer;
+	part->header.sequence = part->sequence;
 	if (!good) {
-		part.header.created_us = clock_wall_us();
-		(void)spool_header_write(fd, &part.header, &(struct error){0});
+		part->header.created_us = clock_wall_us();
+		(void)spool_header_write(fd, &part->header, &(struct error){0});
 	}
-	close(fd);
-	if (rc != 0)
-		return rc;
-	spool_add_part(spool, &part);
 	return 0;
 }
 
-/*
- * What is found in the spool and was not known to be there counts as received, because no other run remembers it; what
- * was and is not any more (somebody has removed it, or it is damaged), as damaged.
- */
-static void
-reconcile(const struct spool *spool)
+int
+spool_examine(struct spool *spool, struct spool_part *part, struct error *err)
+{
+	struct spool_part known = {.writer = part->writer, .sequence = part->sequence};
+	char path[PATH_MAX];
+
+	spool_part_path(spool, part, path);
+	int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0)
+		return error_errno(err, "cannot open the spool file %s (DATA_DIR)", path);
+	int rc = read_part(spool, fd, path, &known, err);
+	close(fd);
+	if (rc != 0)
+		return rc;
+	known.examined = true;
+	*part = known;
+	spool->bytes += part->size;
+	return 0;
+}
+
+void
+spool_reconcile(const struct spool *spool)
 {
 	struct ledger *ledger = &spool->slot->ledger;
 	struct ledger_page *draft = ledger_draft(ledger);
-	uint64_t found = events_in(spool);
+	uint64_t found = 0;
 
+	for (uint32_t i = 0; i < spool->count; i++) {
+		const struct spool_part *part = &spool->parts[i];
+
+		if (!part->examined)
+			return;
+		found += part->header.events - part->header.done_events;
+	}
 	if (found > draft->spool_events)
 		draft->counters[COUNTER_RECEIVED] += found - draft->spool_events;
 	else
@@ -166,9 +171,8 @@ spool_open(struct spool *spool, const char *data_dir, uint32_t writer, uint32_t 
 		if (!spool_file_parse_name(entry->d_name, &whose, &sequence))
 			continue;
 		*found_any = true;
-		if (whose % writers == writer && find_part(spool, whose, sequence, err) != 0)
-			log_error("a spool file cannot be read: left where it is, its events are not stored",
-			    LOG_STR("error", err->text));
+		if (whose % writers == writer)
+			spool_add_part(spool, &(struct spool_part){.writer = whose, .sequence = sequence});
 		if (whose == writer && sequence >= spool->next_sequence)
 			spool->next_sequence = sequence + 1;
 	}
@@ -181,7 +185,10 @@ spool_open(struct spool *spool, const char *data_dir, uint32_t writer, uint32_t 
 	}
 	if (spool->count > 0)
 		qsort(spool->parts, spool->count, sizeof *spool->parts, by_age);
-	reconcile(spool);
+	for (uint32_t i = 0; i < spool->count; i++)
+		if (spool_examine(spool, &spool->parts[i], err) != 0)
+			log_error("a spool file cannot be read: trying again later", LOG_STR("error", err->text));
+	spool_reconcile(spool);
 	spool_tell_levels(spool);
 	return 0;
 }

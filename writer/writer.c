@@ -39,7 +39,7 @@ struct writer {
 	bool draining;
 	bool spools; /* there is a spool that can be used */
 	bool spool_failing;
-	int64_t spool_at_us, replay_at_us; /* not before, after a failure */
+	int64_t spool_open_at_us, spool_at_us, replay_at_us; /* not before, after a failure */
 };
 
 static void
@@ -255,11 +255,14 @@ open_spool(struct writer *w)
 
 	/* A predecessor's word: the store has worked. */
 	w->store.reached = w->slot->store_state != STORE_CONNECTING;
+	w->spool_open_at_us = INT64_MAX;
 	if (w->config->storage == STORAGE_NULL)
 		return; /* it would swallow what another run has kept */
 	if (spool_open(&w->spool, w->config->data_dir, w->index, writers, w->config->spool_max_bytes / writers, w->slot,
 		&found, &err) != 0) {
 		log_error("the spool cannot be used", LOG_STR("error", err.text));
+		spool_close(&w->spool);
+		w->spool_open_at_us = clock_steady_us() + REPLAY_RETRY_MS * 1000;
 		return;
 	}
 	w->spools = true;
@@ -309,6 +312,8 @@ writer_main(const struct config *config, const struct segment *segment, uint32_t
 	for (;;) {
 		heartbeat(w.slot, 0);
 		on_signals(&w);
+		if (clock_steady_us() >= w.spool_open_at_us)
+			open_spool(&w);
 		if (!w.store.open && !(w.draining && !intake_pending(&w.intake)))
 			store_try_open(&w.store, intake_pending(&w.intake));
 		store_upkeep(&w.store);

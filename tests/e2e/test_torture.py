@@ -1,0 +1,361 @@
+"""
+Torture: the calls into the C library that the master and the writers make fail in turn, each once and each from some
+call on. The service goes on or ends with a message; when the fault is over it works; nothing that was acknowledged is
+lost, nothing stands twice.
+
+Only every STRIDE-th call, and each once, unless TORTURE=all.
+"""
+
+import http.client
+import os
+import re
+import shutil
+import signal
+import threading
+import uuid
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from harness.events import minimal
+from harness.faults import FILES, MEMORY, NETWORK, PROCESS, SHORT, Faults
+from harness.metrics import metrics
+from harness.waiting import SANITIZED, wait_until
+
+ALL_CALLS = os.environ.get("TORTURE") == "all"
+STRIDE = 1 if ALL_CALLS else 29
+SMALL = {"ACCEPTORS": 1, "WRITERS": 1, "MAX_BODY_BYTES": "64KiB", "MAX_EVENT_BYTES": "32KiB", "RING_BYTES": "4MiB"}
+SYSTEM = FILES | PROCESS | NETWORK
+
+pytestmark = [
+    pytest.mark.skipif(SANITIZED, reason="a sanitizer's library wants to be the first that is loaded"),
+    pytest.mark.timeout(1200),
+]
+
+# [groups, for ever]
+MODES = {
+    "a-call": (SYSTEM, False),
+    "calls-from-one-on": (SYSTEM, True),
+    "a-short-transfer": (SHORT, False),
+    "memory-once": (MEMORY, False),
+    "memory-from-then-on": (MEMORY, True),
+}
+
+
+def in_processes(**modes):
+    """The test's arguments process and mode: each of the named processes in each of its modes."""
+    cases = [
+        (process, mode) for process, some in modes.items() for mode in some if ALL_CALLS or not MODES[mode][1]]
+    return pytest.mark.parametrize(
+        "process, mode", [pytest.param(process, MODES[mode], id=f"{process}-{mode}") for process, mode in cases])
+
+
+CALLS = ["a-call", "calls-from-one-on"]
+ALL = list(MODES)
+
+
+class Events:
+    """What was sent, and what of it was acknowledged. No event is sent twice."""
+
+    def __init__(self):
+        self.sent, self.acknowledged = set(), set()
+
+    def batch(self, count=5):
+        ids = [str(uuid.uuid4()) for _ in range(count)]
+        self.sent.update(ids)
+        return [minimal(event_id=event_id, data={"text": "x" * 200}) for event_id in ids]
+
+    def post(self, daemon, count=5):
+        """One batch, whatever the answer: it may be a refusal, or none at all."""
+        events = self.batch(count)
+        try:
+            reply = daemon.post_batch(events)
+        except (OSError, http.client.HTTPException):
+            return
+        assert reply.status in (202, 503), reply
+        if reply.status == 202:
+            self.acknowledged.update(event["event_id"] for event in events)
+
+    def require(self, stored, what):
+        stored = Counter(stored)
+        assert self.acknowledged - set(stored) == set(), f"lost: {what}"
+        assert set(stored) - self.sent == set(), f"never sent: {what}"
+        assert [event_id for event_id, count in stored.items() if count > 1] == [], f"doubled: {what}"
+
+
+def jsonl_contents(daemon):
+    """Of all its JSONL files, by path."""
+    return {path: path.read_bytes() for path in daemon.jsonl_path.parent.glob(daemon.jsonl_path.name + "*")}
+
+
+def count_lines(daemon):
+    return sum(content.count(b"\n") for content in jsonl_contents(daemon).values())
+
+
+def stored_lines(daemon):
+    """The ids in them, of which no line may be torn."""
+    lines = []
+    for path, content in jsonl_contents(daemon).items():
+        assert content == b"" or content.endswith(b"\n"), path
+        lines += re.findall(rb'"event_id":"([^"]+)"', content)
+    return [line.decode() for line in lines]
+
+
+@pytest.fixture
+def tortured(make_hooksd, tmp_path):
+    """Makes a daemon and the faults of its processes of that name."""
+
+    def make(process, database=None, **options):
+        faults = Faults(tmp_path / f"faults-{process}", process)
+        if database:
+            # Kerberos makes a thousand calls that are no concern of ours.
+            options["DATABASE_URL"] = f"{database.url}?gssencmode=disable"
+        return make_hooksd(database, **(SMALL | faults.environment() | options)), faults
+
+    return make
+
+
+def every_call(faults, mode, scenario):
+    """
+    Runs scenario(arm) with the first, second, ... call after arm() failing, until one makes fewer calls than that. A
+    scenario disarms them, too.
+    """
+    groups, for_ever = mode
+    number = 1
+    while True:
+        scenario(lambda: faults.arm(groups, number, for_ever))
+        if faults.failed == 0:
+            break
+        print(number, faults.last_what)
+        number += STRIDE
+    assert number > 1, "no call was made to fail"
+
+
+# How the service may end, and what it says then.
+EXCUSES = {1: r"\bcannot (start|make)\b", 3: r"stopped with events in the ring", 64: r"^hooksd: ",
+           -signal.SIGABRT: r"out of memory"}
+
+
+def require_excuse(daemon, faults):
+    code, said = daemon.process.returncode, daemon.log()
+    assert code in EXCUSES and re.search(EXCUSES[code], said), f"{code}: {faults.last_what}\n{said}"
+    daemon.wait_exit(code)
+
+
+def start_through(daemon, faults, done):
+    """
+    Starts with the faults armed, until done() or some have failed. Then they are over, and the service must do it, or
+    have ended and said why; in that case it starts again and does it.
+    """
+    daemon.spawn()
+
+    def ready():
+        found = daemon.ready_pattern.search(daemon.log())
+        daemon.port = int(found.group(1)) if found else None
+        return found
+
+    def over():
+        return daemon.process.poll() is not None or (ready() and done())
+
+    try:
+        wait_until(lambda: over() or faults.failed >= 5, "a start, an end of it, or failures", 40)
+        faults.disarm()
+        wait_until(over, "the service to work or to give up", 40)
+    except AssertionError as error:
+        raise AssertionError(f"{error}: {faults.what or faults.last_what}\n{daemon.log()}") from None
+    if daemon.process.poll() is not None:
+        require_excuse(daemon, faults)
+        daemon.start()
+        wait_until(done, "the service to work")
+
+
+def healthy(daemon):
+    try:
+        return daemon.get("/health").json()["status"] == "healthy"
+    except (OSError, http.client.HTTPException):
+        return False
+
+
+@in_processes(hooksd=ALL, writer=[*CALLS, "memory-once"], acceptor=CALLS)
+def test_a_start_fails_with_a_word_or_works(tortured, process, mode):
+    daemon, faults = tortured(process)
+    events = Events()
+
+    def scenario(arm):
+        arm()
+        start_through(daemon, faults, lambda: healthy(daemon))
+        events.post(daemon)
+        daemon.stop()
+        assert len(events.acknowledged) == len(events.sent), faults.last_what
+        events.require(stored_lines(daemon), faults.last_what)
+
+    every_call(faults, mode, scenario)
+
+
+@in_processes(hooksd=ALL, writer=ALL)
+def test_the_ring_of_a_killed_service_is_stored(tortured, process, mode):
+    daemon, faults = tortured(process, ACK="queued")
+    events = Events()
+    ring = Path(daemon.options["RING_PATH"])
+    kept = daemon.directory / "kept"
+    daemon.start()
+    os.kill(daemon.pids("writer")[0], signal.SIGSTOP)
+    for _ in range(20):
+        events.post(daemon)
+    daemon.kill()
+    assert events.acknowledged == events.sent
+    shutil.copy(ring, kept)
+
+    def scenario(arm):
+        shutil.copy(kept, ring)
+        arm()
+        start_through(daemon, faults, lambda: count_lines(daemon) >= len(events.sent))
+        daemon.stop()
+        events.require(stored_lines(daemon), faults.last_what)
+        shutil.rmtree(daemon.jsonl_path.parent)
+
+    every_call(faults, mode, scenario)
+
+
+@in_processes(writer=ALL)
+def test_jsonl_with_rotation_and_reopening(tortured, process, mode):
+    daemon, faults = tortured(process, JSONL_ROTATE_BYTES=4096)
+    events = Events()
+    daemon.start()
+
+    def scenario(arm):
+        posting = threading.Thread(target=events.post, args=[daemon])
+        arm()
+        os.kill(daemon.pids("writer")[0], signal.SIGHUP)
+        posting.start()
+        # What fails from now on must not do so for longer than a client waits.
+        wait_until(lambda: not posting.is_alive() or faults.failed >= 5, "an answer, or failures")
+        faults.disarm()
+        posting.join()
+        daemon.wait_store_ready()
+        if mode[0] == MEMORY:
+            daemon.restart()  # the writer has died, and must not do so too often within a second
+
+    every_call(faults, mode, scenario)
+    daemon.stop()
+    events.require(stored_lines(daemon), "see the log")
+
+
+@in_processes(hooksd=CALLS, writer=[*CALLS, "a-short-transfer"])
+def test_drain(tortured, process, mode):
+    """What was queued is stored, or left in the ring, of which the exit code tells; and then the next start stores it."""
+    daemon, faults = tortured(process, ACK="queued")
+    events = Events()
+
+    def scenario(arm):
+        daemon.start()
+        writer = daemon.pids("writer")[0]
+        os.kill(writer, signal.SIGSTOP)
+        for _ in range(3):
+            events.post(daemon)
+        arm()
+        daemon.process.send_signal(signal.SIGTERM)
+        os.kill(writer, signal.SIGCONT)
+        wait_until(lambda: daemon.process.poll() is not None or faults.failed >= 5, "the end, or failures")
+        faults.disarm()
+        code = daemon.process.wait(30)
+        if code == 0:
+            daemon.wait_exit(0)
+        else:
+            require_excuse(daemon, faults)
+            daemon.start()
+            daemon.stop()
+        assert len(events.acknowledged) == len(events.sent), faults.last_what
+        events.require(stored_lines(daemon), faults.last_what)
+
+    every_call(faults, mode, scenario)
+
+
+def disconnect(database, allowed):
+    """PostgreSQL refuses connections to that database from now on, and ends those there are; or takes them again."""
+    with database.server.connect("postgres") as connection:
+        connection.execute(f"ALTER DATABASE {database.name} ALLOW_CONNECTIONS {allowed}")
+        if not allowed:
+            connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [database.name])
+
+
+def post_through(daemon, faults, events):
+    """Posts a batch with the faults armed, and ends them before a client would lose its patience."""
+    posting = threading.Thread(target=events.post, args=[daemon])
+    posting.start()
+    wait_until(lambda: not posting.is_alive() or faults.failed >= 5, "an answer, or failures")
+    faults.disarm()
+    posting.join()
+
+
+def stored_rows(database):
+    return [str(row[0]) for row in database.query("SELECT event_id FROM hook_events")]
+
+
+@in_processes(writer=[*CALLS, "memory-once", "memory-from-then-on"])
+def test_postgres(database, tortured, process, mode):
+    daemon, faults = tortured(process, database)
+    events = Events()
+    daemon.start()
+
+    def scenario(arm):
+        arm()
+        post_through(daemon, faults, events)
+        daemon.wait_store_ready()
+
+    every_call(faults, mode, scenario)
+    daemon.restart()
+    events.require(stored_rows(database), "see the log")
+
+
+@in_processes(writer=[*CALLS, "a-short-transfer"])
+def test_spooling(database, tortured, process, mode):
+    daemon, faults = tortured(process, database, SPOOL_AFTER_MS=0)
+    events = Events()
+    daemon.start()
+
+    def scenario(arm):
+        disconnect(database, False)
+        events.post(daemon)
+        arm()
+        post_through(daemon, faults, events)
+        events.post(daemon)
+        disconnect(database, True)
+        daemon.wait_store_ready()
+        wait_until(lambda: metrics(daemon)["spool_events"] == 0, "the end of the replay")
+        assert metrics(daemon)["events_damaged_total"] == 0, faults.last_what
+
+    every_call(faults, mode, scenario)
+    daemon.restart()
+    daemon.wait_spool_empty()
+    events.require(stored_rows(database), "see the log")
+
+
+@in_processes(writer=[*CALLS, "a-short-transfer", "memory-once"])
+def test_a_spool_that_is_found(database, tortured, process, mode):
+    daemon, faults = tortured(process, database, SPOOL_AFTER_MS=0)
+    events = Events()
+    spool, kept = daemon.directory / ".agentic/hooksd/spool", daemon.directory / "kept"
+    daemon.start()
+    disconnect(database, False)
+    for _ in range(4):
+        events.post(daemon)
+    daemon.stop()
+    disconnect(database, True)
+    assert events.acknowledged == events.sent
+    shutil.copytree(spool, kept)
+
+    def scenario(arm):
+        shutil.rmtree(spool)
+        shutil.copytree(kept, spool)
+        arm()
+        start_through(daemon, faults, lambda: database.count() >= len(events.sent))
+        daemon.restart()
+        daemon.wait_spool_empty()
+        assert metrics(daemon)["events_damaged_total"] == 0, faults.last_what
+        daemon.stop()
+        events.require(stored_rows(database), faults.last_what)
+        database.query("TRUNCATE hook_events")
+
+    every_call(faults, mode, scenario)
