@@ -11,7 +11,7 @@ import pytest
 
 from harness.events import random_events
 from harness.load import Load
-from harness.metrics import metrics, wait_accounted
+from harness.metrics import metrics, wait_accounted, wait_settled
 from harness.waiting import wait_until
 
 KEPT = ("events_received_total", "events_stored_total", "events_duplicate_total", "requests_accepted_total")
@@ -117,14 +117,14 @@ def storm(daemon, rounds, seed, server=None):
 def test_jsonl_kills(hooksd, ack):
     daemon = hooksd(ACK=ack, WRITERS=2)
     storm(daemon, 8, seed=7)
-    numbers = wait_accounted(daemon)
+    numbers = wait_settled(daemon)
     assert numbers["events_received_total"] == numbers["events_stored_total"] == len(daemon.jsonl_lines())
 
 
 def test_postgres_kills(database, hooksd):
     daemon = hooksd(database, SPOOL_AFTER_MS=0)
     storm(daemon, 8, seed=8, server=database.server)
-    numbers = wait_accounted(daemon)
+    numbers = wait_settled(daemon)
     assert numbers["events_stored_total"] <= database.count() <= numbers["events_received_total"]
 
 

@@ -2,7 +2,7 @@
 
 import re
 
-from harness.accounting import accounted
+from harness.accounting import accounted, settled
 from harness.waiting import wait_until
 
 
@@ -15,3 +15,8 @@ def metrics(daemon):
 def wait_accounted(daemon):
     """A look at a moving service sees several moments in one; returns the numbers of one where nothing is missing."""
     return wait_until(lambda: accounted(numbers := metrics(daemon)) and numbers, "all events to be accounted for")
+
+
+def wait_settled(daemon):
+    """Until, besides, nothing is on its way any more."""
+    return wait_until(lambda: settled(numbers := metrics(daemon)) and numbers, "all events to be stored")
