@@ -31,7 +31,7 @@ torture:
 bench:
 	@.ci/deps build bench
 	@.ci/build build
-	@/usr/bin/python3 tests/bench/run.py
+	@/usr/bin/python3 tests/bench/run.py $(BENCH)
 
 bench-check:
 	@.ci/deps build bench-check

@@ -1,4 +1,4 @@
-"""The events that benchmarks post: 470 bytes each without white space, the same ones in every run."""
+"""The events whose stages are measured alone: 470 bytes each without white space, the same ones in every run."""
 
 import json
 import random

@@ -1,0 +1,282 @@
+"""What `make bench` measures: one function a case, each adds rows to the tables of its own."""
+
+import re
+import resource
+import shutil
+import subprocess
+import time
+
+from harness.daemon import BUILD_DIR
+from harness.waiting import wait_until
+
+import check
+from measure import CPUS, Service, load_options, metrics, next_seed, run_load
+
+COPY_ROWS = 1_000_000
+SINGLE = load_options(1, 256)
+BATCH = load_options(100, 16)
+
+
+def case(function):
+    """Registers a case under the function's name; its first line of documentation is what --help says."""
+    CASES[function.__name__] = function
+    return function
+
+
+CASES = {}
+
+
+def services(bench, storage, **options):
+    """A service that has stored nothing yet."""
+    database = bench.empty_database() if storage == "postgres" else None
+    return Service(bench, storage, database, **options)
+
+
+def measure(bench, storage, name, load, seconds, **options):
+    """One row: a service of its own, warmed up with the same load."""
+    with services(bench, storage, **options) as service:
+        service.warm_up(**load)
+        row = service.measure(name, **load, seconds=bench.seconds(seconds))
+    shutil.rmtree(service.directory)
+    return row
+
+
+@case
+def rates(bench):
+    """accepted and stored at full load, next to what the machine can do at all"""
+    accepting = {load["events"]: noop(bench, load) for load in (BATCH, SINGLE)}
+    rows = []
+
+    with services(bench, "jsonl") as service:
+        service.warm_up(**BATCH)
+        rows.append(service.measure("JSONL", **BATCH, seconds=bench.seconds(8)))
+    ceilings = {"jsonl": copy_file(bench, service.daemon.jsonl_path)}
+    shutil.rmtree(service.directory)
+    rows.append(measure(bench, "jsonl", "JSONL", SINGLE, 8))
+    rows.append(measure(bench, "jsonl", "JSONL, ACK=queued", SINGLE, 4, ACK="queued"))
+    rows.append(measure(bench, "postgres", "PostgreSQL, ACK=queued", SINGLE, 4, ACK="queued"))
+    rows.append(measure(bench, "postgres", "PostgreSQL", SINGLE, 8))
+    rows.append(measure(bench, "postgres", "PostgreSQL", BATCH, 15))
+    ceilings["postgres"] = copy_rows(bench, bench.database)
+    for row in rows:
+        row["of_noop"] = row["accepted_per_s"] / accepting[row["events_per_body"]]
+        row["of_ceiling"] = row["stored_per_s"] / ceilings[row["storage"]]
+        bench.add("rates", row)
+
+
+def noop(bench, load):
+    """libh2o alone, as many loops as hooksd has acceptors."""
+    process = subprocess.Popen([BUILD_DIR / "tests/bench/noop", str(CPUS)], stdout=subprocess.PIPE, text=True)
+    try:
+        port = int(process.stdout.readline().removeprefix("port="))
+        result = run_load(port, **load, seconds=bench.seconds(4))
+    finally:
+        process.terminate()
+        process.wait()
+        process.stdout.close()
+    rate = result["accepted"] * load["events"] / result["seconds"]
+    bench.add("rates", {
+        "name": "libh2o that does nothing", "events_per_body": load["events"], "connections": load["connections"],
+        "accepted_per_s": rate, "p50_ms": result["sent"]["p50_us"] / 1000, "p99_ms": result["sent"]["p99_us"] / 1000,
+        "cpu_client_us": result["cpu_us"] / (result["accepted"] * load["events"]),
+    })
+    return rate
+
+
+def copy_file(bench, path):
+    """dd of what hooksd wrote, synced: lines per second."""
+    with open(path, "rb") as file:
+        lines = sum(chunk.count(b"\n") for chunk in iter(lambda: file.read(1 << 20), b""))
+    copy = bench.work / "copy"
+    started = time.monotonic()
+    subprocess.run(["dd", f"if={path}", f"of={copy}", "bs=1M", "conv=fsync", "status=none"], check=True)
+    rate = lines / (time.monotonic() - started)
+    copy.unlink()
+    bench.add("rates", {"name": "dd of the JSONL file", "events_per_body": 100, "stored_per_s": rate})
+    return rate
+
+
+def copy_rows(bench, database):
+    """COPY BINARY of what hooksd stored into the emptied table; the rate by two connections."""
+    rows = min(COPY_ROWS, database.count())
+    half = rows // 2
+    limits = {"all": f"LIMIT {rows}", "first": f"LIMIT {half}", "second": f"OFFSET {half} LIMIT {rows - half}"}
+    files = {name: bench.work / f"{name}.copy" for name in limits}
+    for name, limit in limits.items():
+        select = f"SELECT * FROM hook_events ORDER BY event_id {limit}"
+        psql(database, rf"\copy ({select}) TO '{files[name]}' (FORMAT binary)").wait()
+    for names in (["all"], ["first", "second"]):
+        bench.empty_database()
+        spent = bench.postgres_seconds()
+        started = time.monotonic()
+        clients = [psql(database, rf"\copy hook_events FROM '{files[name]}' (FORMAT binary)") for name in names]
+        codes = [client.wait() for client in clients]
+        rate = rows / (time.monotonic() - started)
+        assert not any(codes) and database.count() == rows
+        spent = bench.postgres_seconds() - spent
+        bench.add("rates", {
+            "name": f"COPY BINARY, {len(names)} connection{'s' * (len(names) > 1)}", "events_per_body": 100,
+            "stored_per_s": rate, "rows": rows, "cpu_postgres_us": 1e6 * spent / rows,
+        })
+    for file in files.values():
+        file.unlink()
+    return rate
+
+
+def psql(database, command):
+    program = database.server.bindir / "psql"
+    return subprocess.Popen([program, "-X", "-q", "-v", "ON_ERROR_STOP=1", "-c", command, database.url])
+
+
+@case
+def latency(bench):
+    """time from a request to its reply, at half of the rate that is reached at most"""
+    for storage, name, load in (
+        ("jsonl", "JSONL", load_options(1, 64)),
+        ("postgres", "PostgreSQL", load_options(1, 64)),
+        ("postgres", "PostgreSQL", load_options(50, 16)),
+        ("postgres", "PostgreSQL", load_options(100, 16)),
+    ):
+        with services(bench, storage) as service:
+            service.warm_up(**load)
+            top = service.measure(name, **load, seconds=bench.seconds(2))["requests_per_s"]
+            row = service.measure(name, **load, seconds=bench.seconds(15), rate=max(1, int(top / 2)))
+        bench.add("latency", row)
+        shutil.rmtree(service.directory)
+
+
+@case
+def stages(bench):
+    """where the CPU of an event goes, in batches of 100"""
+    check.write_bodies(bench.work)
+    alone = {name: stage_us(bench, *stage) for name, stage in check.STAGES.items()}
+    alone["lane"] /= BATCH["events"]  # its figure is about a request
+    _, instructions = check.read_recorded()
+    instructions["lane"] /= BATCH["events"]
+    whole = {storage: measure(bench, storage, storage, BATCH, 4) for storage in ("jsonl", "postgres")}
+    encoders = {"jsonl": "jsonl_line", "postgres": "copy_row"}
+
+    def row(name, stage, figure):
+        figures = {storage: figure(storage, whole[storage]) for storage in whole}
+        bench.add("stages", {"name": name, "instructions": instructions.get(stage)} | {
+            f"{storage}_us": us for storage, us in figures.items() if us is not None})
+
+    row("sockets, HTTP, reply (the rest of the acceptors)", None,
+        lambda _, all: all["cpu_acceptors_us"] - alone["decode_batch"] - alone["lane"])
+    row("decode: scan, check, make a record", "decode_batch", lambda *_: alone["decode_batch"])
+    row("lane: reserve, publish, peek, release", "lane", lambda *_: alone["lane"])
+    row("record: lengths, checksum", "record_check", lambda *_: alone["record_check"])
+    for storage, stage in encoders.items():
+        name = {"jsonl": "line of JSONL", "postgres": "row of COPY BINARY"}[storage]
+        row(name, stage, lambda of, _: alone[stage] if of == storage else None)
+    row("write, sync or send, wait (the rest of the writers)", None,
+        lambda of, all: all["cpu_writers_us"] - alone["record_check"] - alone[encoders[of]])
+    row("PostgreSQL", None, lambda of, all: all["cpu_postgres_us"] if of == "postgres" else None)
+
+
+def stage_us(bench, stage, body, rounds):
+    """CPU of one event in that stage alone; of several runs the quickest, because others disturb it."""
+    command = [BUILD_DIR / "tests/bench/stages", stage, bench.work / body, str(rounds * 20)]
+    runs = (subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout for _ in range(5))
+    return min(float(re.search(r"ns_per_event=(\S+)", run)[1]) for run in runs) / 1000
+
+
+@case
+def processes(bench):
+    """stored events by numbers of acceptors and writers, in batches of 100"""
+    for storage in ("jsonl", "postgres"):
+        for acceptors in bench.few(1, 2, 4, 8):
+            for writers in bench.few(1, 2, 4):
+                options = {"ACCEPTORS": acceptors, "WRITERS": writers}
+                row = measure(bench, storage, storage, BATCH, 2, **options)
+                bench.add("processes", row | {"acceptors": acceptors, "writers": writers})
+
+
+def series(bench, table, loads, seconds=3):
+    for storage in ("jsonl", "postgres"):
+        for load in loads:
+            bench.add(table, measure(bench, storage, storage, load, seconds))
+
+
+@case
+def connections(bench):
+    """single events over 1 to 10,000 connections"""
+    most_files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    counts = [count for count in bench.few(1, 100, 1000, 10_000) if count < most_files - 100]
+    series(bench, "connections", [load_options(1, count) for count in counts])
+
+
+@case
+def sizes(bench):
+    """events of 100 bytes to 100 kB, without ids and time, in bodies of some 50 kB"""
+    series(bench, "sizes", [
+        load_options(max(1, min(100, 50_000 // size)), 16, bytes=size, ids="none")
+        for size in bench.few(100, 500, 5000, 100_000)
+    ])
+
+
+@case
+def batches(bench):
+    """1 to 10,000 events in a request"""
+    series(bench, "batches", [
+        load_options(count, 256 if count == 1 else 16 if count < 10_000 else 4)
+        for count in bench.few(1, 10, 100, 1000, 10_000)
+    ])
+
+
+@case
+def duplicates(bench):
+    """PostgreSQL, when 0, 10 and 100 % of the events were stored before"""
+    known = bench.events(100_000)
+    for percent in bench.few(0, 10, 100):
+        seed = next_seed()
+        with services(bench, "postgres") as service:
+            service.warm_up(**BATCH)
+            run_load(service.daemon.port, **BATCH, seed=seed, requests=known // 100, seconds=60)
+            before = service.settle()["events_duplicate_total"]
+            more = {"seconds": bench.seconds(3), "seed": seed, "known": known, "duplicates": percent}
+            row = service.measure("PostgreSQL", **BATCH, **more)
+            found = service.settle()["events_duplicate_total"] - before
+        handled = row["requests"] * 100
+        bench.add("duplicates", row | {"duplicates_percent": percent, "found_percent": 100 * found / handled})
+        shutil.rmtree(service.directory)
+
+
+@case
+def ids(bench):
+    """PostgreSQL, with ids of the service, UUIDv7 and UUIDv4 of the client"""
+    for kind in bench.few("none", "ordered", "random"):
+        row = measure(bench, "postgres", "PostgreSQL", BATCH | {"ids": kind}, 3)
+        bench.add("ids", row | {"ids": kind})
+
+
+@case
+def spool(bench):
+    """PostgreSQL is stopped: events go to the spool; it is back: the spool goes to PostgreSQL"""
+    with services(bench, "postgres", SPOOL_MAX_BYTES="16GiB") as service:
+        service.warm_up(**BATCH)
+        bench.server.stop()
+        try:
+            wait_until(lambda: spools(service), "the service to spool")
+            row = service.measure("events to the spool", **BATCH, seconds=bench.seconds(4))
+            bench.add("spool", row | {"stored_per_s": row["accepted_per_s"]})
+            waiting = metrics(service.daemon)["spool_events"]
+            spent = service.cpu_seconds()
+        finally:
+            bench.server.start()
+        service.daemon.wait_store_ready()
+        started, left = time.monotonic(), metrics(service.daemon)["spool_events"]
+        wait_until(lambda: metrics(service.daemon)["spool_events"] == 0, "the spool to be stored", 600)
+        row = {
+            "name": "the spool to PostgreSQL", "events_per_body": 100,
+            "stored_per_s": left / (time.monotonic() - started),
+            "cpu_writers_us": 1e6 * (service.cpu_seconds()["writers"] - spent["writers"]) / max(waiting, 1),
+        }
+        bench.add("spool", row)
+    shutil.rmtree(service.directory)
+
+
+def spools(service):
+    """A request that is answered, and from the spool."""
+    run_load(service.daemon.port, **load_options(1, 1), requests=1, seconds=5)
+    return metrics(service.daemon)["events_spooled_total"] > 0

@@ -1,0 +1,95 @@
+"""Cases that take longer than anybody waits for: minutes to hours, set by BENCH_SECONDS and BENCH_ROWS."""
+
+import os
+import shutil
+import threading
+
+from cases import BATCH, case, services
+from measure import MemoryWatch, load_options, next_seed, run_load
+
+MIB = 1 << 20
+SIZES = "SELECT sum(pg_table_size(relid)), sum(pg_indexes_size(relid)) FROM pg_partition_tree('hook_events')"
+
+
+def seconds_wanted(bench, default):
+    return bench.seconds(float(os.environ.get("BENCH_SECONDS", default)))
+
+
+@case
+def trace(bench):
+    """the longest latency in each tenth of a second for five minutes, at half of the highest rate"""
+    for storage, name, load in (
+        ("jsonl", "JSONL", load_options(1, 64)),
+        ("postgres", "PostgreSQL", load_options(1, 64)),
+        ("postgres", "PostgreSQL", BATCH),
+    ):
+        with services(bench, storage) as service:
+            service.warm_up(**load)
+            top = service.measure(name, **load, seconds=bench.seconds(5))["requests_per_s"]
+            seconds = seconds_wanted(bench, 300)
+            row = service.measure(name, **load, seconds=seconds, rate=max(1, int(top / 2)), slots=True)
+        longest = sorted(row["slots_ms"])
+        row["slots"] = len(longest)
+        for percent in (50, 99):
+            row[f"slot_p{percent}_ms"] = longest[len(longest) * percent // 100]
+        row["series"] = [(at / 10, longest) for at, longest in enumerate(row.pop("slots_ms"))]
+        bench.add("trace", row)
+        shutil.rmtree(service.directory)
+
+
+@case
+def memory(bench):
+    """memory during an hour of full load; what was stored is deleted as it comes"""
+    for storage, name in (("jsonl", "JSONL"), ("postgres", "PostgreSQL")):
+        seconds = seconds_wanted(bench, 3600)
+        with services(bench, storage, **({"JSONL_ROTATE_BYTES": "256MiB"} if storage == "jsonl" else {})) as service:
+            over = threading.Event()
+            cleaner = threading.Thread(target=clean, args=(bench, service, over))
+            cleaner.start()
+            try:
+                with MemoryWatch(service.daemon, service.segment, max(0.1, seconds / 720)) as watch:
+                    result = run_load(service.daemon.port, **BATCH, seconds=seconds, seed=next_seed())
+            finally:
+                over.set()
+                cleaner.join()
+        sizes = [size["memory_mib"] for _, size in watch.samples]
+        bench.add("memory", {
+            "name": name, "seconds": seconds, "events": result["accepted"] * 100,
+            "tenth_mib": sizes[len(sizes) // 10], "half_mib": sizes[len(sizes) // 2], "end_mib": sizes[-1],
+            "highest_mib": max(sizes), "series": [(at, size["memory_mib"]) for at, size in watch.samples],
+        })
+        shutil.rmtree(service.directory)
+
+
+def clean(bench, service, over):
+    """Keeps the disk from filling: only the newest file, or the rows of the last 20 seconds."""
+    while not over.wait(1 if service.storage == "jsonl" else 20):
+        if service.storage == "jsonl":
+            for path in service.daemon.jsonl_path.parent.glob("events.jsonl.*"):
+                path.unlink(missing_ok=True)
+        else:
+            bench.database.query("TRUNCATE hook_events")
+
+
+@case
+def growth(bench):
+    """what an event costs while the month grows to 20 million rows, and its indexes with it"""
+    rows_wanted = int(os.environ.get("BENCH_ROWS", 20_000_000))
+    step = bench.events(1_000_000)
+    for kind in ("ordered", "random"):
+        seed = next_seed()
+        with services(bench, "postgres") as service:
+            for done in range(0, rows_wanted, step):
+                wal = wal_bytes(bench)
+                load = BATCH | {"ids": kind, "seed": seed, "known": done, "requests": step // 100, "seconds": 600}
+                row = service.measure(f"{kind} ids", **load)
+                table, indexes = bench.database.query(SIZES)[0]
+                bench.add("growth", row | {
+                    "million_rows": (done + step) / 1e6, "wal_bytes": (wal_bytes(bench) - wal) / step,
+                    "table_mib": int(table) / MIB, "indexes_mib": int(indexes) / MIB,
+                })
+        shutil.rmtree(service.directory)
+
+
+def wal_bytes(bench):
+    return int(bench.database.value("SELECT pg_current_wal_insert_lsn() - '0/0'"))

@@ -1,0 +1,138 @@
+"""What the tables show of the rows that the cases have measured, as text for the terminal and as Markdown."""
+
+from dataclasses import dataclass, field
+
+
+DESCRIBING = {"name", "storage", "events_per_body", "connections"}  # a row that has no other cell is not of the table
+
+
+@dataclass
+class Table:
+    title: str
+    columns: list  # (key of a row, heading, digits after the point or None for text)
+    rows_of: str = ""  # the case whose rows these are; its own if not said
+    plot: dict = field(default_factory=dict)  # what plot.plot() draws
+
+    def lines(self, rows):
+        figures = {key for key, _, _ in self.columns} - DESCRIBING
+        shown = [row for row in rows if any(row.get(key) is not None for key in figures)]
+        return [[cell(row.get(key), digits) for key, _, digits in self.columns] for row in shown]
+
+    def headings(self):
+        return [heading for _, heading, _ in self.columns]
+
+
+def cell(value, digits):
+    if value is None:
+        return "-"
+    return str(value) if digits is None else f"{value:,.{digits}f}"
+
+
+NAME = ("name", "", None)
+STORE = ("storage", "store", None)
+EVENTS = ("events_per_body", "events in a body", 0)
+CONNECTIONS = ("connections", "connections", 0)
+ACCEPTED = ("accepted_per_s", "accepted/s", 0)
+STORED = ("stored_per_s", "stored/s", 0)
+P50, P99, P999 = ("p50_ms", "p50 ms", 2), ("p99_ms", "p99 ms", 2), ("p999_ms", "p99.9 ms", 2)
+REFUSED = ("refused_percent", "refused %", 1)
+OTHERS = ("others_percent", "others' CPU %", 0)
+CPU = [
+    ("cpu_acceptors_us", "acceptors", 2), ("cpu_writers_us", "writers", 2), ("cpu_postgres_us", "PostgreSQL", 2),
+    ("cpu_client_us", "client", 2),
+]
+CPU_SUM = ("cpu_us", "CPU µs/event", 2)
+STORE_AGAINST = {"y": "stored_per_s", "log_x": True}
+
+TABLES = {
+    "rates": Table(
+        "Events a second at full load",
+        [NAME, EVENTS, CONNECTIONS, ACCEPTED, STORED, P50, P99, REFUSED, ("of_noop", "of doing nothing", 2),
+         ("of_ceiling", "of the store's ceiling", 2), OTHERS],
+        plot={"y": "stored_per_s"},
+    ),
+    "cpu": Table("CPU µs for each event, by process", [NAME, EVENTS, *CPU], "rates"),
+    "footprint": Table(
+        "Memory of hooksd at full load, MiB",
+        [NAME, EVENTS, ("private_mib", "private", 1), ("segment_mib", "segment", 1), ("memory_mib", "together", 1),
+         ("rss_mib", "RSS + segment", 1)],
+        "rates",
+    ),
+    "latency": Table(
+        "Latency at half of the highest rate",
+        [NAME, EVENTS, CONNECTIONS, ("requests_per_s", "requests/s", 0), P50, P99, P999, ("max_ms", "longest ms", 2),
+         ("due_p99_ms", "p99 with waiting", 2), ("due_p999_ms", "p99.9 with waiting", 2), OTHERS],
+    ),
+    "stages": Table(
+        "Where the CPU of an event goes, batches of 100",
+        [NAME, ("instructions", "instructions", 0), ("jsonl_us", "JSONL µs", 3), ("postgres_us", "PostgreSQL µs", 3)],
+    ),
+    "processes": Table(
+        "Numbers of processes, batches of 100",
+        [STORE, ("acceptors", "acceptors", 0), ("writers", "writers", 0), STORED, P99, *CPU, OTHERS],
+    ),
+    "connections": Table(
+        "Numbers of connections, single events",
+        [STORE, CONNECTIONS, STORED, P50, P99, REFUSED, CPU_SUM, ("memory_mib", "memory MiB", 0), OTHERS],
+        plot={"x": "connections"} | STORE_AGAINST,
+    ),
+    "sizes": Table(
+        "Sizes of events",
+        [STORE, ("event_bytes", "bytes", 0), EVENTS, STORED, ("megabytes_per_s", "MB/s", 0), P99, *CPU, OTHERS],
+        plot={"x": "event_bytes"} | STORE_AGAINST,
+    ),
+    "batches": Table(
+        "Sizes of batches",
+        [STORE, EVENTS, CONNECTIONS, STORED, P50, P99, REFUSED, *CPU, OTHERS],
+        plot={"x": "events_per_body"} | STORE_AGAINST,
+    ),
+    "duplicates": Table(
+        "Events that were stored before",
+        [("duplicates_percent", "sent again %", 0), ("found_percent", "found %", 1), ACCEPTED, STORED, P99, *CPU,
+         OTHERS],
+    ),
+    "ids": Table("Ids of events", [("ids", "event_id", None), STORED, P99, *CPU, OTHERS]),
+    "spool": Table("PostgreSQL away, and back", [NAME, EVENTS, STORED, P50, P99, REFUSED, *CPU]),
+    "peers": Table(
+        "Other programs, same bodies",
+        [NAME, EVENTS, ACCEPTED, STORED, P50, P99, ("file_mib", "file MiB", 0), CPU_SUM],
+    ),
+    "trace": Table(
+        "Longest latency in each tenth of a second",
+        [NAME, EVENTS, ("requests_per_s", "requests/s", 0), P50, P99, P999, ("slots", "tenths", 0),
+         ("slot_p50_ms", "longest, half of them ms", 2), ("slot_p99_ms", "longest, 99 % of them ms", 2),
+         ("due_max_ms", "longest of all ms", 2), OTHERS],
+        plot={"series": "ms", "x": "seconds"},
+    ),
+    "memory": Table(
+        "Memory over time, MiB",
+        [NAME, ("seconds", "seconds", 0), ("events", "events", 0), ("tenth_mib", "after a tenth", 1),
+         ("half_mib", "after half", 1), ("end_mib", "at the end", 1), ("highest_mib", "highest", 1)],
+        plot={"series": "MiB", "x": "seconds"},
+    ),
+    "growth": Table(
+        "Cost of an event while the month grows",
+        [NAME, ("million_rows", "million rows", 2), STORED, *CPU, ("wal_bytes", "WAL bytes/event", 0),
+         ("table_mib", "table MiB", 0), ("indexes_mib", "indexes MiB", 0), OTHERS],
+        plot={"x": "million_rows", "y": "cpu_postgres_us", "y_title": "CPU µs of PostgreSQL"},
+    ),
+}
+
+
+def table_rows(name, results):
+    """(rows, about the run they are of), or nothing if there are none."""
+    found = results.get(TABLES[name].rows_of or name)
+    return (found["rows"], found["about"]) if found else ([], None)
+
+
+def text(table, rows):
+    lines = [table.headings(), *table.lines(rows)]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(table.columns))]
+    formats = [f"{{:{'<' if column[2] is None else '>'}{width}}}" for column, width in zip(table.columns, widths)]
+    aligned = ["  ".join(form.format(word) for form, word in zip(formats, line)).rstrip() for line in lines]
+    return "\n".join([table.title, *aligned, ""])
+
+
+def markdown(table, rows):
+    rule = ["---" if digits is None else "---:" for _, _, digits in table.columns]
+    return "\n".join(f"| {' | '.join(line)} |" for line in [table.headings(), rule, *table.lines(rows)])
