@@ -3,7 +3,8 @@
  * it returns. When the server refuses it, the SQLSTATE tells what to do (writer/refusal.h):
  *
  *   a duplicate   some row is there already (sent again by a client, or stored by a writer that died before it could
- *                 say so): the same rows go by INSERT ... ON CONFLICT DO NOTHING
+ *                 say so): the same rows go by INSERT ... ON CONFLICT DO NOTHING, and so does the next batch at once,
+ *                 because resends come in floods
  *   a row         PostgreSQL will not have some row, now or ever: the rows are stored in halves, and the halves in
  *                 halves, until the refused row is alone; it goes to the dead letters. k such rows among n cost about
  *                 2 k log2(n / k) statements
@@ -69,6 +70,7 @@ struct sink_postgres {
 	struct dead_letters file; /* for the letters that the table does not take */
 
 	uint32_t rows_most; /* in one statement; at least 1 */
+	bool duplicates; /* in the last batch */
 
 	/* Of the batch at hand. */
 	bool table_works; /* it took an empty COPY */
@@ -344,7 +346,8 @@ postgres_store(struct sink *sink, const struct record *const *records, uint32_t 
 	s->table_works = s->file_used = false;
 	int rc = partitions_make_for(&s->partitions, s->pg, records, count, err);
 	if (rc == 0)
-		rc = store_rows(s, METHOD_COPY, records, count, result, err);
+		rc = store_rows(s, s->duplicates ? METHOD_INSERT : METHOD_COPY, records, count, result, err);
+	s->duplicates = result->duplicates > 0;
 	if (rc == 0 && result->stored == 0)
 		rc = wait_for_standbys(s, err);
 	if (rc == 0 && s->file_used)
