@@ -38,6 +38,10 @@ bench-check:
 	@.ci/build build
 	@/usr/bin/python3 tests/bench/check.py
 
+deb:
+	@.ci/deps build deb
+	@.ci/deb
+
 format:
 	@.ci/deps lint
 	@.ci/format fix
@@ -45,4 +49,4 @@ format:
 clean:
 	@rm -rf build build-*
 
-.PHONY: build run test check-fast chaos torture bench bench-check format clean
+.PHONY: build run test check-fast chaos torture bench bench-check deb format clean

@@ -3,7 +3,8 @@
  * several processes on one stderr never mix. What does not fit is cut at a character and marked with "...":
  * first each value at VALUE_MAX, then whole fields at the end of the line. Every line is valid UTF-8, and in
  * the json format valid JSON, whatever bytes a value holds. Nobody reads an error of the log: a full or closed
- * stderr loses the line and nothing else.
+ * stderr loses the line and nothing else. Where stderr is systemd's journal every line begins with its level as
+ * sd-daemon(3) has it, which the journal takes off again.
  */
 #include "base/log.h"
 
@@ -12,7 +13,9 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -28,9 +31,11 @@ static struct {
 	char role[32];
 	enum log_level level;
 	enum log_format format;
+	bool journal; /* stderr is systemd's */
 } log_state = {.role = "hooksd", .level = LOG_INFO, .format = LOG_TEXT};
 
 static const char *const level_names[] = {"debug", "info", "warning", "error"};
+static const char *const journal_levels[] = {"<7>", "<6>", "<4>", "<3>"};
 
 struct line {
 	char bytes[LINE_MAX_BYTES];
@@ -39,12 +44,27 @@ struct line {
 	bool overflow; /* something did not fit since this was last cleared */
 };
 
+/* JOURNAL_STREAM names the stream that systemd passed; stderr may have been redirected since. */
+static bool
+stderr_is_journal(void)
+{
+	const char *stream = getenv("JOURNAL_STREAM");
+	char own[48];
+	struct stat st;
+
+	if (stream == NULL || fstat(STDERR_FILENO, &st) != 0)
+		return false;
+	(void)snprintf(own, sizeof own, "%ju:%ju", (uintmax_t)st.st_dev, (uintmax_t)st.st_ino);
+	return strcmp(own, stream) == 0;
+}
+
 void
 log_init(const char *role, enum log_level level, enum log_format format)
 {
 	(void)snprintf(log_state.role, sizeof log_state.role, "%s", role);
 	log_state.level = level;
 	log_state.format = format;
+	log_state.journal = stderr_is_journal();
 }
 
 static void
@@ -213,6 +233,8 @@ put_head(struct line *line, enum log_level level, const char *message)
 	(void)gmtime_r(&seconds, &tm);
 	(void)strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%S", &tm);
 	(void)snprintf(stamp, sizeof stamp, "%s.%03dZ", date, (int)(now / 1000 % 1000));
+	if (log_state.journal)
+		put_text(line, journal_levels[level]);
 
 	if (log_state.format == LOG_TEXT) {
 		put_text(line, stamp);

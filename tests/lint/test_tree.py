@@ -40,6 +40,10 @@ class Tree(unittest.TestCase):
             with self.subTest(wrap=wrap.name):
                 self.assertRegex(section["wrap-git"]["revision"], "^[0-9a-f]{40}$")
 
+    def test_the_package_has_the_version_of_the_programs(self):
+        version = re.search('HOOKS_VERSION "(.*)"', (ROOT / "base/version.h").read_text())[1]
+        self.assertIn(f"agentic-hooks-backend ({version}) ", (ROOT / "deploy/debian/changelog").read_text().splitlines()[0])
+
 
 if __name__ == "__main__":
     unittest.main()

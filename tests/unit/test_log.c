@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -368,6 +369,47 @@ test_errno_is_kept(void **state)
 	assert_int_equal(after_closed, ENOTTY);
 }
 
+/* As the journal sees it: with the name of its stream, or of another one, in the environment. */
+static void
+write_to_stream(ino_t other, enum log_level level)
+{
+	struct stat st;
+	char stream[64];
+
+	begin_capture();
+	assert_int_equal(fstat(STDERR_FILENO, &st), 0);
+	(void)snprintf(stream, sizeof stream, "%ju:%ju", (uintmax_t)st.st_dev, (uintmax_t)(st.st_ino + other));
+	assert_int_equal(setenv("JOURNAL_STREAM", stream, 1), 0);
+	log_init("tester", LOG_DEBUG, LOG_TEXT);
+	LOG_AT(level, "told");
+	end_capture();
+	assert_int_equal(unsetenv("JOURNAL_STREAM"), 0);
+	(void)next_packet();
+	(void)close(captured[0]);
+}
+
+static void
+test_the_journal_is_told_the_level(void **state)
+{
+	const struct {
+		enum log_level level;
+		const char *begins;
+	} levels[] = {{LOG_DEBUG, "<7>2"}, {LOG_INFO, "<6>2"}, {LOG_WARNING, "<4>2"}, {LOG_ERROR, "<3>2"}};
+
+	for (size_t i = 0; i < sizeof levels / sizeof *levels; i++) {
+		write_to_stream(0, levels[i].level);
+		line[4] = '\0';
+		assert_string_equal(line, levels[i].begins);
+	}
+}
+
+static void
+test_a_redirected_stderr_is_not_the_journal(void **state)
+{
+	write_to_stream(1, LOG_INFO);
+	assert_matches(line, STAMP " info ");
+}
+
 int
 main(void)
 {
@@ -383,6 +425,8 @@ main(void)
 	    cmocka_unit_test(test_long_message_and_role),
 	    cmocka_unit_test(test_levels),
 	    cmocka_unit_test(test_errno_is_kept),
+	    cmocka_unit_test(test_the_journal_is_told_the_level),
+	    cmocka_unit_test(test_a_redirected_stderr_is_not_the_journal),
 	};
 
 	(void)signal(SIGPIPE, SIG_IGN); /* as the daemon does */
