@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "cli/commands.h"
+#include "shm/metrics.h"
 #include "shm/segment.h"
 
 static const char *
@@ -28,12 +29,15 @@ static void
 print_process(const struct segment *segment, const char *role, uint32_t index, const struct process_slot *slot)
 {
 	bool writer = slot >= segment_writer(segment, 0);
+	uint32_t first = writer ? COUNTER_RESTARTS_WRITER : COUNTER_RESTARTS_ACCEPTOR;
+	uint64_t restarts = 0;
 	int64_t up = slot->pid != 0 ? (clock_wall_us() - slot->started_us) / 1000000 : 0;
 
+	for (uint32_t death = 0; death < DEATHS; death++)
+		restarts += slot->counters[first + death];
 	printf("%s-%-*" PRIu32 " %8d  %-9s %8" PRId64 "  %-10s %8" PRIu64 "%s%s\n", role, (int)(14 - (writer ? 7 : 9)),
-	    index, slot->pid, state_name(slot->state), up, writer ? store_name(slot->store_state) : "-",
-	    slot->counters[COUNTER_RESTARTS], writer && slot->store_error[0] != '\0' ? "  " : "",
-	    writer ? slot->store_error : "");
+	    index, slot->pid, state_name(slot->state), up, writer ? store_name(slot->store_state) : "-", restarts,
+	    writer && slot->store_error[0] != '\0' ? "  " : "", writer ? slot->store_error : "");
 }
 
 static void
@@ -78,11 +82,8 @@ command_status(const struct config *config, char *const *words)
 		print_process(&segment, "writer", w, segment_writer(&segment, w));
 	print_lanes(&segment);
 
-	printf("\nCOUNTERS\n");
-	for (int c = 0; c < COUNTERS; c++)
-		printf("%-28s %12" PRIu64 "\n", counter_table[c].name, segment_counter_sum(&segment, c));
-	for (int l = 0; l < LEVELS; l++)
-		printf("%-28s %12" PRIu64 "\n", level_table[l].name, segment_level_sum(&segment, l));
+	printf("\nMETRICS\n");
+	metrics_write(stdout, &segment, METRICS_PLAIN);
 	segment_close(&segment);
 	return COMMAND_OK;
 }

@@ -181,7 +181,7 @@ turn(struct acceptor *acceptor, const struct wake *wake, int32_t wait_ms)
 {
 	bool waiting;
 
-	heartbeat(acceptor->slot, 0);
+	usage_note(&acceptor->slot->usage, heartbeat(acceptor->slot, 0));
 
 	/* libh2o polls first and runs completed writes after that: answers written here must not wait for the poll. */
 	if (events_answer(acceptor))

@@ -113,7 +113,8 @@ send_as_json(h2o_ostream_t *self, h2o_req_t *req, h2o_iovec_t *bufs, size_t coun
 
 	cJSON_free(json);
 	cJSON_Delete(tree);
-	counter_add(filter->acceptor->slot, COUNTER_REQUESTS_REJECTED, 1);
+	counter_add(
+	    filter->acceptor->slot, req->res.status == 413 ? COUNTER_REJECTED_BODY_SIZE : COUNTER_REJECTED_HTTP, 1);
 	req->res.content_length = body.len;
 	h2o_ostream_send_next(self, req, &body, count > 0 ? 1 : 0, state); /* 0: the answer to a HEAD */
 	if (!req->http1_is_persistent)

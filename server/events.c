@@ -39,9 +39,17 @@ media_type_is(struct span value, const char *type)
 	return len == strlen(type) && strncasecmp(value.base, type, len) == 0;
 }
 
+/* A refusal that sending the same again would not change. */
+static void
+reject(struct acceptor *acceptor, h2o_req_t *req, int status, const char *text, enum counter reason)
+{
+	counter_add(acceptor->slot, reason, 1);
+	reply_error(req, status, text);
+}
+
 /* What the body is, or -1 when it is answered with 415. A body without a type is taken as JSON. */
 static int
-body_kind_of(h2o_req_t *req, bool batch)
+body_kind_of(struct acceptor *acceptor, h2o_req_t *req, bool batch)
 {
 	static const char *const ndjson[] = {"application/x-ndjson", "application/ndjson", "application/jsonl",
 	    "application/x-jsonlines", "application/jsonlines"};
@@ -53,13 +61,15 @@ body_kind_of(h2o_req_t *req, bool batch)
 		if (media_type_is(type, ndjson[i])) {
 			if (batch)
 				return BODY_NDJSON;
-			reply_error(
-			    req, 415, "NDJSON goes to /events/batch; /events takes one application/json object");
+			reject(acceptor, req, 415,
+			    "NDJSON goes to /events/batch; /events takes one application/json object",
+			    COUNTER_REJECTED_MEDIA_TYPE);
 			return -1;
 		}
-	reply_error(req, 415,
+	reject(acceptor, req, 415,
 	    batch ? "Content-Type must be application/json (an array of events) or application/x-ndjson (one a line)"
-		  : "Content-Type must be application/json (with curl: -H 'Content-Type: application/json')");
+		  : "Content-Type must be application/json (with curl: -H 'Content-Type: application/json')",
+	    COUNTER_REJECTED_MEDIA_TYPE);
 	return -1;
 }
 
@@ -68,7 +78,7 @@ body_kind_of(h2o_req_t *req, bool batch)
  * request has been answered.
  */
 static bool
-decoded_body(const struct acceptor *acceptor, h2o_req_t *req, struct span *body, char **inflated)
+decoded_body(struct acceptor *acceptor, h2o_req_t *req, struct span *body, char **inflated)
 {
 	struct span coding = header_value(req, H2O_TOKEN_CONTENT_ENCODING);
 	size_t max = acceptor->config->max_body_bytes;
@@ -78,11 +88,12 @@ decoded_body(const struct acceptor *acceptor, h2o_req_t *req, struct span *body,
 	*inflated = NULL;
 	*body = (struct span){req->entity.base, req->entity.len};
 	if (body->len > max) {
-		reply_error(req, 413, reply_body_too_large_text(max));
+		reject(acceptor, req, 413, reply_body_too_large_text(max), COUNTER_REJECTED_BODY_SIZE);
 		return false;
 	}
 	if (!content_encoding_parse(coding.base, coding.len, &encoding)) {
-		reply_error(req, 415, "Content-Encoding must be gzip, zstd or identity");
+		reject(
+		    acceptor, req, 415, "Content-Encoding must be gzip, zstd or identity", COUNTER_REJECTED_ENCODING);
 		return false;
 	}
 	if (encoding == ENCODING_IDENTITY)
@@ -93,25 +104,29 @@ decoded_body(const struct acceptor *acceptor, h2o_req_t *req, struct span *body,
 		body->base = *inflated;
 		return true;
 	case INFLATE_TOO_LARGE:
-		reply_error(req, 413, reply_body_too_large_text(max));
+		reject(acceptor, req, 413, reply_body_too_large_text(max), COUNTER_REJECTED_BODY_SIZE);
 		return false;
 	default:
-		reply_error(req, 400, err.text);
+		reject(acceptor, req, 400, err.text, COUNTER_REJECTED_COMPRESSION);
 		return false;
 	}
 }
 
+/* Answers a request whose events are where reached says: COUNTER_ACCEPTED_STORED or one of the two after it. */
 static void
-accepted(struct acceptor *acceptor, h2o_req_t *req, uint32_t events, const char *reached)
+accepted(struct acceptor *acceptor, const struct pending *item, enum counter reached)
 {
-	counter_add(acceptor->slot, COUNTER_REQUESTS_ACCEPTED, 1);
-	reply_accepted(req, events, reached);
+	static const char *const names[] = {"stored", "spooled", "queued"};
+
+	counter_add(acceptor->slot, reached, 1);
+	histogram_add(acceptor->slot, HISTOGRAM_REQUEST, (uint64_t)(clock_steady_us() - item->begun_us));
+	reply_accepted(item->request, item->events, names[reached - COUNTER_ACCEPTED_STORED]);
 }
 
 static void
-busy(struct acceptor *acceptor, h2o_req_t *req, const char *text)
+busy(struct acceptor *acceptor, h2o_req_t *req, const char *text, enum counter reason)
 {
-	counter_add(acceptor->slot, COUNTER_REQUESTS_REFUSED, 1);
+	counter_add(acceptor->slot, reason, 1);
 	reply_busy(req, text);
 }
 
@@ -130,29 +145,28 @@ answer_lane(struct acceptor *acceptor, uint32_t writer)
 	while (pending_due(queue, released)) {
 		struct pending item = pending_pop(queue);
 
-		accepted(acceptor, item.request, item.events, lane_spooled(lane, item.position) ? "spooled" : "stored");
+		accepted(acceptor, &item,
+		    lane_spooled(lane, item.position) ? COUNTER_ACCEPTED_SPOOLED : COUNTER_ACCEPTED_STORED);
 		any = true;
 	}
 	return any;
 }
 
 static void
-publish(struct acceptor *acceptor, h2o_req_t *req, uint32_t writer, const struct decode_result *result)
+publish(struct acceptor *acceptor, uint32_t writer, const struct decode_result *result, struct pending item)
 {
 	bool durable = acceptor->config->ack == ACK_DURABLE;
-	uint32_t position;
 
 	/* The parcel may take the descriptor of one whose request waits yet, and that one still has to tell its fate. */
 	if (durable)
 		(void)answer_lane(acceptor, writer);
 	counter_add(acceptor->slot, COUNTER_SANITISED, result->sanitised);
-	position = lane_publish(&acceptor->lanes[writer], result->bytes, result->events);
+	item.position = lane_publish(&acceptor->lanes[writer], result->bytes, result->events);
 	wake_up(&acceptor->writers[writer]);
 	if (durable)
-		pending_push(&acceptor->pending[writer],
-		    (struct pending){.request = req, .position = position, .events = result->events});
+		pending_push(&acceptor->pending[writer], item);
 	else
-		accepted(acceptor, req, result->events, "queued");
+		accepted(acceptor, &item, COUNTER_ACCEPTED_QUEUED);
 }
 
 /*
@@ -170,7 +184,7 @@ store_lets_in(const struct acceptor *acceptor, uint32_t writer)
 }
 
 static void
-decode_and_publish(struct acceptor *acceptor, h2o_req_t *req, struct span body, enum body_kind kind)
+decode_and_publish(struct acceptor *acceptor, h2o_req_t *req, struct span body, enum body_kind kind, int64_t begun_us)
 {
 	uint32_t writer = (uint32_t)(req->conn->id % acceptor->segment->writers);
 	const struct lane *lane = &acceptor->lanes[writer];
@@ -181,38 +195,45 @@ decode_and_publish(struct acceptor *acceptor, h2o_req_t *req, struct span body, 
 	    .now_us = clock_wall_us(),
 	    .ids = &acceptor->ids,
 	};
+	struct pending item = {.request = req, .begun_us = begun_us};
 	struct decode_result result;
 	size_t available;
 	char *space;
 
 	if (!store_lets_in(acceptor, writer)) {
-		busy(acceptor, req, "The store is not available; nothing of this request was kept, try again");
+		busy(acceptor, req, "The store is not available; nothing of this request was kept, try again",
+		    COUNTER_REFUSED_STORE);
 		return;
 	}
 	space = lane_reserve(lane, &available);
 	switch (decode_body(body.base, body.len, kind, &env, space, available, &result)) {
 	case DECODE_OK:
+		item.events = result.events;
 		if (result.events > 0)
-			publish(acceptor, req, writer, &result);
+			publish(acceptor, writer, &result, item);
 		else
-			accepted(acceptor, req, 0, durable ? "stored" : "queued");
+			accepted(acceptor, &item, durable ? COUNTER_ACCEPTED_STORED : COUNTER_ACCEPTED_QUEUED);
 		break;
 	case DECODE_INVALID:
-		counter_add(acceptor->slot, COUNTER_REQUESTS_REJECTED, 1);
+		counter_add(acceptor->slot,
+		    result.errors[0].position >= 0 ? COUNTER_REJECTED_JSON : COUNTER_REJECTED_FIELDS, 1);
 		reply_invalid(req, &result);
 		break;
 	case DECODE_TOO_LARGE:
-		counter_add(acceptor->slot, COUNTER_REQUESTS_REJECTED, 1);
+		counter_add(acceptor->slot,
+		    strcmp(result.errors[0].type, "too_many_events") == 0 ? COUNTER_REJECTED_BATCH_SIZE
+									  : COUNTER_REJECTED_EVENT_SIZE,
+		    1);
 		reply_too_large(req, &result.errors[0]);
 		break;
 	case DECODE_NO_SPACE:
-		if (available == lane->arena_bytes) {
-			counter_add(acceptor->slot, COUNTER_REQUESTS_REJECTED, 1);
-			reply_error(req, 413,
-			    "The request does not fit into an empty lane of the ring; send it in smaller batches");
-		} else {
-			busy(acceptor, req, "The ring is full; nothing of this request was kept, try again");
-		}
+		if (available == lane->arena_bytes)
+			reject(acceptor, req, 413,
+			    "The request does not fit into an empty lane of the ring; send it in smaller batches",
+			    COUNTER_REJECTED_BATCH_SIZE);
+		else
+			busy(acceptor, req, "The ring is full; nothing of this request was kept, try again",
+			    COUNTER_REFUSED_RING);
 		break;
 	}
 }
@@ -220,14 +241,13 @@ decode_and_publish(struct acceptor *acceptor, h2o_req_t *req, struct span body, 
 void
 events_post(struct acceptor *acceptor, h2o_req_t *req, bool batch)
 {
-	int kind = body_kind_of(req, batch);
+	int64_t begun_us = clock_steady_us();
+	int kind = body_kind_of(acceptor, req, batch);
 	struct span body;
 	char *inflated = NULL;
 
 	if (kind >= 0 && decoded_body(acceptor, req, &body, &inflated))
-		decode_and_publish(acceptor, req, body, (enum body_kind)kind);
-	else
-		counter_add(acceptor->slot, COUNTER_REQUESTS_REJECTED, 1);
+		decode_and_publish(acceptor, req, body, (enum body_kind)kind, begun_us);
 	free(inflated);
 }
 

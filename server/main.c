@@ -15,6 +15,7 @@
 #include "server/listener.h"
 #include "server/process.h"
 #include "server/saved_counters.h"
+#include "shm/metrics.h"
 #include "shm/segment.h"
 #include "writer/writer.h"
 
@@ -116,10 +117,15 @@ serve(struct service *service)
 	    {.name = "acceptor",
 		.count = segment->acceptors,
 		.first_slot = 0,
+		.restarts = COUNTER_RESTARTS_ACCEPTOR,
 		.run = run_acceptor,
 		.on_drain = let_go_of_listeners,
 		.rolls_on_hup = true},
-	    {.name = "writer", .count = segment->writers, .first_slot = segment->acceptors, .run = run_writer},
+	    {.name = "writer",
+		.count = segment->writers,
+		.first_slot = segment->acceptors,
+		.restarts = COUNTER_RESTARTS_WRITER,
+		.run = run_writer},
 	};
 
 	code = supervise(roles, sizeof roles / sizeof *roles, service, config, segment);
@@ -143,6 +149,10 @@ main(int argc, char **argv)
 	log_init("master", LOG_INFO, LOG_TEXT);
 	if (argc == 2 && strcmp(argv[1], "--print-config-markdown") == 0) {
 		config_print_markdown(stdout); /* for the README's table and the test that compares it */
+		return EXIT_DRAINED;
+	}
+	if (argc == 2 && strcmp(argv[1], "--print-metrics-markdown") == 0) {
+		metrics_print_markdown(stdout); /* for docs/metrics.md, likewise */
 		return EXIT_DRAINED;
 	}
 	request = config_load(&service.config, argc, argv, &err);

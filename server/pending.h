@@ -11,6 +11,7 @@
 
 struct pending {
 	void *request; /* borrowed: the HTTP layer keeps it until it is answered */
+	int64_t begun_us; /* steady clock: when it had been read */
 	uint32_t position; /* what lane_publish() returned */
 	uint32_t events;
 };

@@ -125,6 +125,7 @@ start(struct supervisor *s, struct child *c)
 		prctl(PR_SET_NAME, name);
 		log_init(name, s->config->log_level, s->config->log_format);
 		c->slot->pid = getpid();
+		usage_begin(&c->slot->usage);
 		exit(c->role->run(s->context, c->index));
 	}
 	c->pid = pid;
@@ -185,6 +186,10 @@ begin_drain(struct supervisor *s, const char *why)
 	log_info("draining", LOG_STR("reason", why), LOG_UINT("events_waiting", segment_events_waiting(s->segment)));
 }
 
+/* By signal; of those that are not here: DEATH_SIGNAL. */
+static const enum death deaths[NSIG] = {
+    [SIGABRT] = DEATH_SIGABRT, [SIGKILL] = DEATH_SIGKILL, [SIGSEGV] = DEATH_SIGSEGV};
+
 static void
 obituary(struct supervisor *s, struct child *c, int status)
 {
@@ -193,10 +198,13 @@ obituary(struct supervisor *s, struct child *c, int status)
 	int code = signalled ? WTERMSIG(status) : WEXITSTATUS(status);
 	bool asked = c->told_to_stop && !signalled && code == 0;
 	const char *cause = c->stuck ? "stuck" : "exit";
+	enum death death = c->stuck ? DEATH_STUCK : DEATH_EXIT;
 	pid_t pid = c->pid;
 
-	if (signalled && !c->stuck)
+	if (signalled && !c->stuck) {
 		cause = strsignal(code);
+		death = deaths[code];
+	}
 	c->pid = 0;
 	c->slot->pid = 0;
 	c->slot->state = PROCESS_DOWN;
@@ -220,7 +228,7 @@ obituary(struct supervisor *s, struct child *c, int status)
 	if (!s->draining || (last_role(s, c) && (!c->told_to_stop || segment_events_waiting(s->segment) > 0)))
 		wait_ms = backoff_next_ms(&c->backoff);
 	c->start_at_us = wait_ms == 0 ? 0 : clock_steady_us() + (int64_t)wait_ms * 1000;
-	counter_add(c->slot, COUNTER_RESTARTS, 1);
+	counter_add(c->slot, c->role->restarts + death, 1);
 	log_error("process died", LOG_STR("role", c->role->name), LOG_UINT("index", c->index), LOG_INT("child", pid),
 	    LOG_STR("cause", cause), LOG_INT(signalled ? "signal" : "exit_code", code),
 	    LOG_INT("lived_ms", lived_us / 1000), LOG_UINT("restart_in_ms", wait_ms));
@@ -424,6 +432,7 @@ supervise(
 
 	s.signal_fd = signals_open(true);
 	notify_open(&s.notify);
+	usage_begin(&segment->header->usage);
 	s.looked_us = clock_steady_us();
 	for (uint32_t r = 0; r < count; r++)
 		s.child_count += roles[r].count;
@@ -446,6 +455,7 @@ supervise(
 		uint64_t announced;
 		int signo;
 
+		usage_note(&segment->header->usage, now);
 		end_stuck(&s, now);
 		feed_watchdog(&s, now);
 		start_what_is_due(&s, now);

@@ -16,6 +16,7 @@ struct role {
 	const char *name; /* "acceptor" */
 	uint32_t count;
 	uint32_t first_slot; /* of its processes in the segment */
+	enum counter restarts; /* the first of them; they are in the order of enum death */
 	/*
 	 * Runs in the child, signals blocked, stdin and stdout as inherited. Its result is the exit code. Says that it
 	 * lives by heartbeat() (shm/heartbeat.h), or is killed and replaced.

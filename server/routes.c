@@ -1,4 +1,7 @@
-/* One handler for the whole host: looks the path up in the table, checks the method, calls the row's function. */
+/*
+ * One handler for the whole host: looks the path up in the table, checks the method, calls the row's function. An output
+ * filter counts every answer, also those that libh2o gives by itself, by the row of its path.
+ */
 #include "server/routes.h"
 
 #include <string.h>
@@ -21,22 +24,29 @@ post_batch(struct acceptor *acceptor, h2o_req_t *req)
 
 static const struct route {
 	const char *path; /* without a trailing slash: with one it is the same route */
+	size_t path_len;
 	const char *method;
 	const char *allow;
+	enum counter answers; /* the first of three: 2xx, 4xx, 5xx */
 	void (*serve)(struct acceptor *acceptor, h2o_req_t *req);
 } routes[] = {
-    {"/events", "POST", "POST", post_event},
-    {"/events/batch", "POST", "POST", post_batch},
-    {"/health", "GET", "GET, HEAD", status_health},
-    {"/livez", "GET", "GET, HEAD", status_livez},
-    {"/readyz", "GET", "GET, HEAD", status_readyz},
-    {"/metrics", "GET", "GET, HEAD", status_metrics},
-    {"/metrics/prometheus", "GET", "GET, HEAD", status_prometheus},
-    {"/openapi.json", "GET", "GET, HEAD", status_openapi},
+    {H2O_STRLIT("/events"), "POST", "POST", COUNTER_HTTP_EVENTS, post_event},
+    {H2O_STRLIT("/events/batch"), "POST", "POST", COUNTER_HTTP_BATCH, post_batch},
+    {H2O_STRLIT("/health"), "GET", "GET, HEAD", COUNTER_HTTP_HEALTH, status_health},
+    {H2O_STRLIT("/livez"), "GET", "GET, HEAD", COUNTER_HTTP_LIVEZ, status_livez},
+    {H2O_STRLIT("/readyz"), "GET", "GET, HEAD", COUNTER_HTTP_READYZ, status_readyz},
+    {H2O_STRLIT("/metrics"), "GET", "GET, HEAD", COUNTER_HTTP_METRICS, status_metrics},
+    {H2O_STRLIT("/metrics/prometheus"), "GET", "GET, HEAD", COUNTER_HTTP_PROMETHEUS, status_prometheus},
+    {H2O_STRLIT("/openapi.json"), "GET", "GET, HEAD", COUNTER_HTTP_OPENAPI, status_openapi},
 };
 
 struct routes_handler {
 	h2o_handler_t super;
+	struct acceptor *acceptor;
+};
+
+struct routes_filter {
+	h2o_filter_t super;
 	struct acceptor *acceptor;
 };
 
@@ -66,27 +76,44 @@ path_of(const h2o_req_t *req)
 	return path;
 }
 
+/* NULL: the path is none of ours. */
+static const struct route *
+route_of(const h2o_req_t *req)
+{
+	h2o_iovec_t path = path_of(req);
+
+	for (size_t i = 0; i < sizeof routes / sizeof *routes; i++)
+		if (path.len == routes[i].path_len && memcmp(path.base, routes[i].path, path.len) == 0)
+			return &routes[i];
+	return NULL;
+}
+
 static int
 on_request(h2o_handler_t *handler, h2o_req_t *req)
 {
 	struct acceptor *acceptor = ((struct routes_handler *)handler)->acceptor;
-	h2o_iovec_t path = path_of(req);
+	const struct route *route = route_of(req);
 
-	for (size_t i = 0; i < sizeof routes / sizeof *routes; i++) {
-		const struct route *route = &routes[i];
-
-		if (path.len != strlen(route->path) || memcmp(path.base, route->path, path.len) != 0)
-			continue;
-		if (method_fits(route, req->method))
-			route->serve(acceptor, req);
-		else
-			reply_method_not_allowed(req, route->allow);
-		return 0;
-	}
-	reply_error(req, 404,
-	    "Not Found: the paths are /events, /events/batch, /health, /livez, /readyz, /metrics, "
-	    "/metrics/prometheus and /openapi.json");
+	if (route == NULL)
+		reply_error(req, 404,
+		    "Not Found: the paths are /events, /events/batch, /health, /livez, /readyz, /metrics, "
+		    "/metrics/prometheus and /openapi.json");
+	else if (method_fits(route, req->method))
+		route->serve(acceptor, req);
+	else
+		reply_method_not_allowed(req, route->allow);
 	return 0;
+}
+
+static void
+on_answer(h2o_filter_t *filter, h2o_req_t *req, h2o_ostream_t **slot)
+{
+	const struct route *route = route_of(req);
+	enum counter answers = route != NULL ? route->answers : COUNTER_HTTP_OTHER;
+	int class = req->res.status / 100; /* never 3 */
+
+	counter_add(((struct routes_filter *)filter)->acceptor->slot, answers + (class == 5 ? 2 : class == 4), 1);
+	h2o_setup_next_ostream(req, slot);
 }
 
 void
@@ -94,7 +121,10 @@ routes_register(struct acceptor *acceptor, h2o_hostconf_t *host)
 {
 	/* The fallback path takes what no configured path takes: everything. */
 	struct routes_handler *handler = (void *)h2o_create_handler(&host->fallback_path, sizeof *handler);
+	struct routes_filter *filter = (void *)h2o_create_filter(&host->fallback_path, sizeof *filter);
 
 	handler->super.on_req = on_request;
 	handler->acceptor = acceptor;
+	filter->super.on_setup_ostream = on_answer;
+	filter->acceptor = acceptor;
 }

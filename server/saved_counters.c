@@ -13,20 +13,36 @@
 #include "base/log.h"
 
 #define FILE_NAME "counters"
+#define NAME_BYTES 128
+
+/* The name of a counter in the file: its family's and its labels, which have no spaces. */
+static void
+name_of(enum counter counter, char name[NAME_BYTES])
+{
+	const struct series *series = &counter_table[counter];
+	bool labels = series->labels[0] != '\0';
+
+	(void)snprintf(name, NAME_BYTES, "%s%s%s%s", family_table[series->family].name, labels ? "{" : "",
+	    series->labels, labels ? "}" : "");
+}
 
 static void
 set(uint64_t counters[COUNTERS], const char *name, uint64_t value)
 {
-	for (int c = 0; c < COUNTERS; c++)
-		if (strcmp(counter_table[c].name, name) == 0)
+	char known[NAME_BYTES];
+
+	for (int c = 0; c < COUNTERS; c++) {
+		name_of(c, known);
+		if (strcmp(known, name) == 0)
 			counters[c] = value;
+	}
 }
 
 void
 saved_counters_load(const char *data_dir, const struct segment *segment)
 {
 	uint64_t counters[COUNTERS] = {0}, value;
-	char path[PATH_MAX], line[128], name[64];
+	char path[PATH_MAX], line[256], name[NAME_BYTES];
 
 	(void)snprintf(path, sizeof path, "%s/" FILE_NAME, data_dir);
 	FILE *in = fopen(path, "re");
@@ -37,7 +53,7 @@ saved_counters_load(const char *data_dir, const struct segment *segment)
 		return;
 	}
 	while (fgets(line, sizeof line, in) != NULL)
-		if (sscanf(line, "%63s %" SCNu64, name, &value) == 2)
+		if (sscanf(line, "%127s %" SCNu64, name, &value) == 2)
 			set(counters, name, value);
 	(void)fclose(in);
 	segment_count_from(segment->header, counters);
@@ -48,12 +64,15 @@ static int
 write_file(const char *path, const struct segment *segment, struct error *err)
 {
 	int fd = files_open(path, O_WRONLY | O_TRUNC, 0600, "DATA_DIR", err);
+	char name[NAME_BYTES];
 	bool good = true;
 
 	if (fd < 0)
 		return -1;
-	for (int c = 0; c < COUNTERS; c++)
-		good &= dprintf(fd, "%s %" PRIu64 "\n", counter_table[c].name, segment_counter_sum(segment, c)) > 0;
+	for (int c = 0; c < COUNTERS; c++) {
+		name_of(c, name);
+		good &= dprintf(fd, "%s %" PRIu64 "\n", name, segment_counter_sum(segment, c)) > 0;
+	}
 	good = good && fsync(fd) == 0;
 	if (!good)
 		(void)error_errno(err, "cannot write %s (DATA_DIR)", path);

@@ -2,7 +2,6 @@
 #include "server/status.h"
 
 #include <cjson/cJSON.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +11,7 @@
 #include "base/version.h"
 #include "server/openapi.h"
 #include "server/reply.h"
+#include "shm/metrics.h"
 
 /* The first writer whose store is not ready, or NULL; a spool will do if that is said. */
 static const struct process_slot *
@@ -93,119 +93,47 @@ status_readyz(struct acceptor *acceptor, h2o_req_t *req)
 		reply_text(req, 200, "text/plain; charset=utf-8", "ok\n", 3);
 }
 
-static double
-uptime_seconds(const struct acceptor *acceptor)
-{
-	return (double)(clock_wall_us() - acceptor->segment->header->started_us) / 1e6;
-}
-
 void
 status_metrics(struct acceptor *acceptor, h2o_req_t *req)
 {
 	static const enum counter shown[] = {COUNTER_RECEIVED, COUNTER_STORED, COUNTER_STORAGE_ERRORS};
+	const struct segment *segment = acceptor->segment;
 	cJSON *tree = cJSON_CreateObject();
 
 	for (size_t i = 0; i < sizeof shown / sizeof *shown; i++)
-		cJSON_AddNumberToObject(
-		    tree, counter_table[shown[i]].name, (double)segment_counter_sum(acceptor->segment, shown[i]));
-	cJSON_AddNumberToObject(tree, "uptime_seconds", uptime_seconds(acceptor));
+		cJSON_AddNumberToObject(tree, family_table[counter_table[shown[i]].family].name,
+		    (double)segment_counter_sum(segment, shown[i]));
+	cJSON_AddNumberToObject(tree, "uptime_seconds", (double)(clock_wall_us() - segment->header->started_us) / 1e6);
 	reply_json(req, 200, tree);
 }
 
-static void
-family(FILE *out, const char *name, const char *type, const char *help)
+static bool
+takes_openmetrics(const h2o_req_t *req)
 {
-	fprintf(out, "# HELP hooks_%s %s\n# TYPE hooks_%s %s\n", name, help, name, type);
-}
+	ssize_t at = h2o_find_header(&req->headers, H2O_TOKEN_ACCEPT, -1);
 
-/* Nothing, rather than zeros, where no writer looks after partitions. */
-static void
-write_gauges(FILE *out, const struct segment *segment)
-{
-	const uint64_t *gauges = segment_gauges(segment);
-
-	for (int g = 0; gauges != NULL && g < GAUGES; g++) {
-		family(out, gauge_table[g].name, "gauge", gauge_table[g].help);
-		fprintf(out, "hooks_%s %" PRIu64 "\n", gauge_table[g].name, ck_pr_load_64(&gauges[g]));
-	}
-}
-
-static void
-write_levels(FILE *out, const struct segment *segment)
-{
-	for (int l = 0; l < LEVELS; l++) {
-		family(out, level_table[l].name, "gauge", level_table[l].help);
-		fprintf(out, "hooks_%s %" PRIu64 "\n", level_table[l].name, segment_level_sum(segment, l));
-	}
-}
-
-static void
-write_spool_age(FILE *out, const struct segment *segment)
-{
-	int64_t now = clock_wall_us(), oldest_us = now;
-
-	for (uint32_t w = 0; w < segment->writers; w++) {
-		int64_t begun_us = segment_writer(segment, w)->spool_oldest_us;
-
-		if (begun_us != 0 && begun_us < oldest_us)
-			oldest_us = begun_us;
-	}
-	family(out, "spool_oldest_seconds", "gauge", "Age of the oldest file of the spool; 0: the spool is empty.");
-	fprintf(out, "hooks_spool_oldest_seconds %.3f\n", (double)(now - oldest_us) / 1e6);
-}
-
-static void
-write_ring(FILE *out, const struct segment *segment)
-{
-	uint64_t used = 0;
-
-	for (uint32_t a = 0; a < segment->acceptors; a++)
-		for (uint32_t w = 0; w < segment->writers; w++) {
-			struct lane lane = segment_lane(segment, a, w);
-
-			used += lane_bytes_used(&lane);
-		}
-	family(out, "ring_events", "gauge", "Events on the ring that are neither in the store nor in the spool yet.");
-	fprintf(out, "hooks_ring_events %" PRIu64 "\n", segment_events_waiting(segment));
-	family(out, "ring_used_bytes", "gauge", "Bytes of events waiting on the ring, all lanes together.");
-	fprintf(out, "hooks_ring_used_bytes %" PRIu64 "\n", used);
-	family(out, "ring_capacity_bytes", "gauge", "Bytes the ring can hold, all lanes together.");
-	fprintf(out, "hooks_ring_capacity_bytes %" PRIu64 "\n",
-	    segment->header->arena_bytes * segment->acceptors * segment->writers);
+	return at != -1 && h2o_strstr(req->headers.entries[at].value.base, req->headers.entries[at].value.len,
+			       H2O_STRLIT("application/openmetrics-text")) != SIZE_MAX;
 }
 
 void
 status_prometheus(struct acceptor *acceptor, h2o_req_t *req)
 {
+	bool openmetrics = takes_openmetrics(req);
 	char *text = NULL;
 	size_t len = 0;
 	FILE *out = open_memstream(&text, &len);
-	uint32_t ready = 0;
 
 	if (out == NULL) {
 		reply_busy(req, "Out of memory");
 		return;
 	}
-	for (int c = 0; c < COUNTERS; c++) {
-		family(out, counter_table[c].name, "counter", counter_table[c].help);
-		fprintf(
-		    out, "hooks_%s %" PRIu64 "\n", counter_table[c].name, segment_counter_sum(acceptor->segment, c));
-	}
-	family(out, "uptime_seconds", "gauge", "Seconds since the master started.");
-	fprintf(out, "hooks_uptime_seconds %.3f\n", uptime_seconds(acceptor));
-	write_ring(out, acceptor->segment);
-	write_levels(out, acceptor->segment);
-	write_spool_age(out, acceptor->segment);
-	write_gauges(out, acceptor->segment);
-	for (uint32_t w = 0; w < acceptor->segment->writers; w++)
-		ready += ck_pr_load_32(&segment_writer(acceptor->segment, w)->store_state) == STORE_READY;
-	family(out, "writers_store_ready", "gauge", "Writers whose store is connected and ready.");
-	fprintf(out, "hooks_writers_store_ready %u\n", ready);
-	family(out, "build_info", "gauge", "Always 1; the version is the label.");
-	fprintf(out, "hooks_build_info{version=\"%s\",storage=\"%s\"} 1\n", HOOKS_VERSION,
-	    storage_name(acceptor->config->storage));
+	metrics_write(out, acceptor->segment, openmetrics ? METRICS_OPENMETRICS : METRICS_TEXT);
 	fclose(out);
-	reply_text(req, 200, "text/plain; version=0.0.4; charset=utf-8", text, len);
+	reply_text(req, 200,
+	    openmetrics ? "application/openmetrics-text; version=1.0.0; charset=utf-8"
+			: "text/plain; version=0.0.4; charset=utf-8",
+	    text, len);
 	free(text);
 }
 

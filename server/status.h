@@ -11,7 +11,7 @@ void status_health(struct acceptor *acceptor, h2o_req_t *req);
 void status_livez(struct acceptor *acceptor, h2o_req_t *req);
 void status_readyz(struct acceptor *acceptor, h2o_req_t *req);
 
-/* GET /metrics: the original's four numbers as JSON. GET /metrics/prometheus: text exposition format 0.0.4. */
+/* GET /metrics: the original's four numbers as JSON. GET /metrics/prometheus: all of shm/metrics.h. */
 void status_metrics(struct acceptor *acceptor, h2o_req_t *req);
 void status_prometheus(struct acceptor *acceptor, h2o_req_t *req);
 

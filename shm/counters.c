@@ -6,23 +6,20 @@
 #include "base/clock.h"
 #include "shm/segment.h"
 
-const struct counter_info counter_table[COUNTERS] = {
-#define X(symbol, name, help) {name, help},
-    COUNTER_LIST(X)
+#define X(symbol, family, labels) {FAMILY_##family, labels},
+const struct series counter_table[COUNTERS] = {COUNTER_LIST(X)};
+const struct series gauge_table[GAUGES] = {GAUGE_LIST(X)};
+const struct series level_table[LEVELS] = {LEVEL_LIST(X)};
 #undef X
-};
 
-const struct counter_info gauge_table[GAUGES] = {
-#define X(symbol, name, help) {name, help},
-    GAUGE_LIST(X)
+#define X(symbol, family, first, last) {FAMILY_##family, first, last},
+const struct histogram_info histogram_table[HISTOGRAMS] = {HISTOGRAM_LIST(X)};
 #undef X
-};
 
-const struct counter_info level_table[LEVELS] = {
-#define X(symbol, name, help) {name, help},
-    LEVEL_LIST(X)
+#define X(symbol, family, first, last)                                                                                 \
+	_Static_assert(last - first + 2 <= HISTOGRAM_BUCKETS_MAX, #symbol " has too many bounds");
+HISTOGRAM_LIST(X)
 #undef X
-};
 
 void
 counter_add(struct process_slot *slot, enum counter counter, uint64_t n)
@@ -65,6 +62,37 @@ segment_count_from(struct segment_header *header, const uint64_t counters[COUNTE
 	header->earlier[COUNTER_RECEIVED] = 0;
 	for (int c = COUNTER_STORED; c <= COUNTER_DAMAGED; c++)
 		header->earlier[COUNTER_RECEIVED] += counters[c];
+}
+
+void
+histogram_add(struct process_slot *slot, enum histogram histogram, uint64_t value)
+{
+	const struct histogram_info *info = &histogram_table[histogram];
+	struct histogram_numbers *numbers = &slot->histograms[histogram];
+	/* A bound belongs to the bucket below it: the exponent of the power of two that value is not above. */
+	uint32_t exponent = value <= 1 ? 0 : 64 - (uint32_t)__builtin_clzll(value - 1);
+	uint32_t bucket;
+
+	if (exponent > info->last)
+		exponent = info->last + 1;
+	bucket = exponent > info->first ? exponent - info->first : 0;
+	ck_pr_store_64(&numbers->buckets[bucket], numbers->buckets[bucket] + 1);
+	ck_pr_store_64(&numbers->sum, numbers->sum + value);
+}
+
+struct histogram_numbers
+segment_histogram_sum(const struct segment *segment, enum histogram histogram)
+{
+	struct histogram_numbers sum = {0};
+
+	for (uint32_t i = 0; i < segment->acceptors + segment->writers; i++) {
+		const struct histogram_numbers *numbers = &segment->processes[i].histograms[histogram];
+
+		for (uint32_t b = 0; b < HISTOGRAM_BUCKETS_MAX; b++)
+			sum.buckets[b] += ck_pr_load_64(&numbers->buckets[b]);
+		sum.sum += ck_pr_load_64(&numbers->sum);
+	}
+	return sum;
 }
 
 void

@@ -1,39 +1,73 @@
 /*
  * The numbers every process keeps in its own slot of the segment, so that any acceptor can answer for all of them, and
- * a process that dies takes nothing with it: counters and levels, which are summed, and gauges, of which the newest
- * counts. One list each makes the enum and the table that metrics, status and tests read.
+ * a process that dies takes nothing with it: counters, levels and histograms, which are summed, and gauges, of which the
+ * newest counts. One list each makes the enum and the table. What a number means to a reader is said by its family, of
+ * which it is one series: shm/families.h.
  */
 #ifndef SHM_COUNTERS_H
 #define SHM_COUNTERS_H
 
 #include <stdint.h>
 
-/* symbol, metric name without the "hooks_" prefix, help. Those up to SPOOLED say what became of events; see shm/ledger.h. */
-#define COUNTER_LIST(X)                                                                                                \
-	X(RECEIVED, "events_received_total", "Events accepted.")                                                       \
-	X(STORED, "events_stored_total", "Events committed to the store.")                                             \
-	X(DUPLICATES, "events_duplicate_total", "Events the store already had, by event_id and day.")                  \
-	X(DEAD_LETTERED, "events_dead_lettered_total", "Events the store refused for good, kept as dead letters.")     \
-	X(DAMAGED, "events_damaged_total", "Events on the ring or in the spool that failed their checksum.")           \
-	X(SPOOLED, "events_spooled_total", "Events written to the spool because the store was away.")                  \
-	X(SANITISED, "events_sanitised_total", "Events with NaN, NUL or lone surrogates replaced or marked.")          \
-	X(STORAGE_ERRORS, "storage_errors_total", "Failed attempts to reach the store or to write to it.")             \
-	X(SYNC_FAILURES, "sync_failures_total", "Files that could not be synced and are not trusted any more.")        \
-	X(REQUESTS_ACCEPTED, "requests_accepted_total", "Event requests answered with 202.")                           \
-	X(REQUESTS_REJECTED, "requests_rejected_total",                                                                \
-	    "Event requests refused with 4xx: the client must change them.")                                           \
-	X(REQUESTS_REFUSED, "requests_refused_total", "Event requests refused with 503: the client may try again.")    \
-	X(BATCHES, "store_batches_total", "Batches written to the store.")                                             \
-	X(STATEMENTS, "store_statements_total",                                                                        \
-	    "Statements that carried events to PostgreSQL; many to a batch when it refuses some.")                     \
-	X(RESTARTS, "process_restarts_total", "Processes started again after they died.")
+#include "shm/families.h"
 
-enum counter {
-#define X(symbol, name, help) COUNTER_##symbol,
-	COUNTER_LIST(X)
+/* The rows of one path, in the order of the classes of status: see server/routes.c. */
+#define ROUTE_COUNTERS(X, symbol, route)                                                                               \
+	X(HTTP_##symbol, HTTP_REQUESTS, "route=\"" route "\",status=\"2xx\"")                                          \
+	X(HTTP_##symbol##_4XX, HTTP_REQUESTS, "route=\"" route "\",status=\"4xx\"")                                    \
+	X(HTTP_##symbol##_5XX, HTTP_REQUESTS, "route=\"" route "\",status=\"5xx\"")
+
+/* The rows of one role, in the order of enum death. */
+#define RESTART_COUNTERS(X, symbol, role)                                                                              \
+	X(RESTARTS_##symbol, PROCESS_RESTARTS, "role=\"" role "\",cause=\"signal\"")                                   \
+	X(RESTARTS_##symbol##_EXIT, PROCESS_RESTARTS, "role=\"" role "\",cause=\"exit\"")                              \
+	X(RESTARTS_##symbol##_STUCK, PROCESS_RESTARTS, "role=\"" role "\",cause=\"stuck\"")                            \
+	X(RESTARTS_##symbol##_SIGABRT, PROCESS_RESTARTS, "role=\"" role "\",cause=\"SIGABRT\"")                        \
+	X(RESTARTS_##symbol##_SIGKILL, PROCESS_RESTARTS, "role=\"" role "\",cause=\"SIGKILL\"")                        \
+	X(RESTARTS_##symbol##_SIGSEGV, PROCESS_RESTARTS, "role=\"" role "\",cause=\"SIGSEGV\"")
+
+/* Symbol, family, labels. Those up to SPOOLED say what became of events; see shm/ledger.h. */
+#define COUNTER_LIST(X)                                                                                                \
+	X(RECEIVED, EVENTS_RECEIVED, "")                                                                               \
+	X(STORED, EVENTS_STORED, "")                                                                                   \
+	X(DUPLICATES, EVENTS_DUPLICATE, "")                                                                            \
+	X(DEAD_LETTERED, EVENTS_DEAD_LETTERED, "")                                                                     \
+	X(DAMAGED, EVENTS_DAMAGED, "")                                                                                 \
+	X(SPOOLED, EVENTS_SPOOLED, "")                                                                                 \
+	X(SANITISED, EVENTS_SANITISED, "")                                                                             \
+	X(STORAGE_ERRORS, STORAGE_ERRORS, "")                                                                          \
+	X(SYNC_FAILURES, SYNC_FAILURES, "")                                                                            \
+	X(BATCHES, STORE_BATCHES, "")                                                                                  \
+	X(STATEMENTS, STORE_STATEMENTS, "")                                                                            \
+	X(ACCEPTED_STORED, REQUESTS_ACCEPTED, "ack=\"stored\"")                                                        \
+	X(ACCEPTED_SPOOLED, REQUESTS_ACCEPTED, "ack=\"spooled\"")                                                      \
+	X(ACCEPTED_QUEUED, REQUESTS_ACCEPTED, "ack=\"queued\"")                                                        \
+	X(REJECTED_HTTP, REQUESTS_REJECTED, "reason=\"http\"")                                                         \
+	X(REJECTED_MEDIA_TYPE, REQUESTS_REJECTED, "reason=\"media_type\"")                                             \
+	X(REJECTED_ENCODING, REQUESTS_REJECTED, "reason=\"encoding\"")                                                 \
+	X(REJECTED_COMPRESSION, REQUESTS_REJECTED, "reason=\"compression\"")                                           \
+	X(REJECTED_BODY_SIZE, REQUESTS_REJECTED, "reason=\"body_size\"")                                               \
+	X(REJECTED_EVENT_SIZE, REQUESTS_REJECTED, "reason=\"event_size\"")                                             \
+	X(REJECTED_BATCH_SIZE, REQUESTS_REJECTED, "reason=\"batch_size\"")                                             \
+	X(REJECTED_JSON, REQUESTS_REJECTED, "reason=\"json\"")                                                         \
+	X(REJECTED_FIELDS, REQUESTS_REJECTED, "reason=\"fields\"")                                                     \
+	X(REFUSED_STORE, REQUESTS_REFUSED, "reason=\"store\"")                                                         \
+	X(REFUSED_RING, REQUESTS_REFUSED, "reason=\"ring\"")                                                           \
+	ROUTE_COUNTERS(X, EVENTS, "/events")                                                                           \
+	ROUTE_COUNTERS(X, BATCH, "/events/batch")                                                                      \
+	ROUTE_COUNTERS(X, HEALTH, "/health")                                                                           \
+	ROUTE_COUNTERS(X, LIVEZ, "/livez")                                                                             \
+	ROUTE_COUNTERS(X, READYZ, "/readyz")                                                                           \
+	ROUTE_COUNTERS(X, METRICS, "/metrics")                                                                         \
+	ROUTE_COUNTERS(X, PROMETHEUS, "/metrics/prometheus")                                                           \
+	ROUTE_COUNTERS(X, OPENAPI, "/openapi.json")                                                                    \
+	ROUTE_COUNTERS(X, OTHER, "other")                                                                              \
+	RESTART_COUNTERS(X, ACCEPTOR, "acceptor")                                                                      \
+	RESTART_COUNTERS(X, WRITER, "writer")
+
+#define X(symbol, family, labels) COUNTER_##symbol,
+enum counter { COUNTER_LIST(X) COUNTERS };
 #undef X
-	    COUNTERS
-};
 
 /*
  * The first ones are exact across any death. In a writer's ledger all of them; accepted events are counted by their lane.
@@ -41,39 +75,60 @@ enum counter {
  */
 #define LEDGER_COUNTERS (COUNTER_SPOOLED + 1)
 
+/* What a process has died of. SIGNAL: one without a name of its own here. STUCK: the master has killed it. */
+enum death { DEATH_SIGNAL, DEATH_EXIT, DEATH_STUCK, DEATH_SIGABRT, DEATH_SIGKILL, DEATH_SIGSEGV, DEATHS };
+
 /* What the writers last saw of the store. */
 #define GAUGE_LIST(X)                                                                                                  \
-	X(DEFAULT_PARTITION_ROWS, "default_partition_rows",                                                            \
-	    "Events in the default partition because their month has none; counted up to 100000.")                     \
-	X(PARTITIONS_AHEAD, "partitions_ahead", "Months after the current one that have their partition, in a row.")
+	X(DEFAULT_PARTITION_ROWS, DEFAULT_PARTITION_ROWS, "")                                                          \
+	X(PARTITIONS_AHEAD, PARTITIONS_AHEAD, "")
 
-enum gauge {
-#define X(symbol, name, help) GAUGE_##symbol,
-	GAUGE_LIST(X)
+#define X(symbol, family, labels) GAUGE_##symbol,
+enum gauge { GAUGE_LIST(X) GAUGES };
 #undef X
-	    GAUGES
-};
 
 /* What every writer holds at the moment; summed. The spool's events are in the writer's ledger. */
 #define LEVEL_LIST(X)                                                                                                  \
-	X(SPOOL_EVENTS, "spool_events", "Events in the spool that are not in the store yet.")                          \
-	X(SPOOL_BYTES, "spool_bytes", "Bytes of the spool's files.")                                                   \
-	X(SPOOL_FILES, "spool_files", "Files of the spool.")
+	X(SPOOL_EVENTS, SPOOL_EVENTS, "")                                                                              \
+	X(SPOOL_BYTES, SPOOL_BYTES, "")                                                                                \
+	X(SPOOL_FILES, SPOOL_FILES, "")
 
-enum level {
-#define X(symbol, name, help) LEVEL_##symbol,
-	LEVEL_LIST(X)
+#define X(symbol, family, labels) LEVEL_##symbol,
+enum level { LEVEL_LIST(X) LEVELS };
 #undef X
-	    LEVELS
+
+/* Symbol, family, the exponents of the first bound and the last: the bounds are powers of two, microseconds or events. */
+#define HISTOGRAM_LIST(X)                                                                                              \
+	X(REQUEST, REQUEST_DURATION, 6, 24)                                                                            \
+	X(COMMIT, STORE_COMMIT_DURATION, 6, 24)                                                                        \
+	X(BATCH, STORE_BATCH_EVENTS, 0, 14)
+
+#define X(symbol, family, first, last) HISTOGRAM_##symbol,
+enum histogram { HISTOGRAM_LIST(X) HISTOGRAMS };
+#undef X
+
+#define HISTOGRAM_BUCKETS_MAX 20 /* with the one for what is over the last bound */
+
+/* Not cumulative. Their sum is the count of observations. */
+struct histogram_numbers {
+	uint64_t buckets[HISTOGRAM_BUCKETS_MAX];
+	uint64_t sum; /* of what was observed */
 };
 
-struct counter_info {
-	const char *name;
-	const char *help;
+/* A number's place among the families; labels without braces, "" for none. */
+struct series {
+	enum family family;
+	const char *labels;
 };
 
-extern const struct counter_info counter_table[COUNTERS];
-extern const struct counter_info gauge_table[GAUGES];
-extern const struct counter_info level_table[LEVELS];
+struct histogram_info {
+	enum family family;
+	uint32_t first, last;
+};
+
+extern const struct series counter_table[COUNTERS];
+extern const struct series gauge_table[GAUGES];
+extern const struct series level_table[LEVELS];
+extern const struct histogram_info histogram_table[HISTOGRAMS];
 
 #endif

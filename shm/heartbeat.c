@@ -8,10 +8,13 @@
 #define PERIOD_LEAST_MS 250
 #define PERIOD_MOST_MS 5000
 
-void
+int64_t
 heartbeat(struct process_slot *slot, uint32_t silent_seconds)
 {
-	ck_pr_store_64(&slot->alive_until_us, (uint64_t)clock_steady_us() + (uint64_t)silent_seconds * 1000000);
+	int64_t now = clock_steady_us();
+
+	ck_pr_store_64(&slot->alive_until_us, (uint64_t)now + (uint64_t)silent_seconds * 1000000);
+	return now;
 }
 
 int32_t

@@ -12,9 +12,10 @@
 
 /*
  * The slot's own process: it lives, and may be silent for so many seconds from now: 0 at every turn of a loop, the
- * bound of a call before a call that may take long. A later beat replaces an earlier one. No system call.
+ * bound of a call before a call that may take long. A later beat replaces an earlier one. No system call. Returns the
+ * time, by the steady clock.
  */
-void heartbeat(struct process_slot *slot, uint32_t silent_seconds);
+int64_t heartbeat(struct process_slot *slot, uint32_t silent_seconds);
 
 /*
  * The longest that a loop may sleep between two beats, and how often the master looks: milliseconds, between 250 and

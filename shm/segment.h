@@ -21,16 +21,18 @@
 #include "shm/counters.h"
 #include "shm/lane.h"
 #include "shm/ledger.h"
+#include "shm/usage.h"
 #include "shm/wake.h"
 
-#define SEGMENT_MAGIC "hooksrg6" /* bump the last digit when this header's structs change */
+#define SEGMENT_MAGIC "hooksrg7" /* bump the last digit when this header's structs change */
 #define SEGMENT_UNFINISHED "hooksrg?" /* stands there while the segment is being made: nothing is in it yet */
 #define BOOT_ID_BYTES 40
 #define PROCESSES_MAX (ACCEPTORS_MAX + WRITERS_MAX)
 
 struct segment_header {
 	char magic[8]; /* written last */
-	uint32_t acceptors, writers, lane_slots, reserved;
+	uint32_t acceptors, writers, lane_slots;
+	uint32_t storage; /* enum storage, of the present master */
 	uint64_t file_bytes, arena_bytes;
 	int64_t started_us; /* wall clock, of the present master */
 	int32_t master_pid;
@@ -39,6 +41,7 @@ struct segment_header {
 	char version[32];
 	char boot_id[BOOT_ID_BYTES]; /* of the machine's start in which the segment was last used */
 	uint64_t earlier[COUNTERS]; /* what was counted before this segment was made */
+	struct usage usage; /* the master's */
 };
 
 _Static_assert(sizeof(struct segment_header) <= 4096, "the header has one page");
@@ -60,8 +63,10 @@ struct process_slot {
 	uint64_t alive_until_us; /* steady clock; see shm/heartbeat.h */
 	uint64_t counters[COUNTERS];
 	uint64_t levels[LEVELS];
+	struct histogram_numbers histograms[HISTOGRAMS];
 	uint64_t gauges[GAUGES]; /* see gauges_set() */
 	uint64_t gauges_us; /* steady clock, when they were set; 0: never */
+	struct usage usage;
 	char store_error[ERROR_TEXT_MAX]; /* writers: why the store is away; "" otherwise */
 	int64_t spool_oldest_us; /* writers: wall clock, when the oldest file of the spool was begun; 0: it is empty */
 	int64_t sync_failed_us; /* writers: wall clock, when a file could last not be synced; 0: never */
@@ -133,6 +138,10 @@ uint64_t segment_counter_sum(const struct segment *segment, enum counter counter
  * the spool, which its writers find and count again. For a master without children.
  */
 void segment_count_from(struct segment_header *header, const uint64_t counters[COUNTERS]);
+
+/* Adds an observation, in microseconds or pieces, to a histogram of this process's slot; the sums over all. */
+void histogram_add(struct process_slot *slot, enum histogram histogram, uint64_t value);
+struct histogram_numbers segment_histogram_sum(const struct segment *segment, enum histogram histogram);
 
 /* Sets a level of this process's slot; the sum over all. */
 void level_set(struct process_slot *slot, enum level level, uint64_t value);

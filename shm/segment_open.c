@@ -303,6 +303,7 @@ segment_open(struct segment *segment, const struct config *config, struct error 
 	segment->fresh = segment->fresh && adopted == 0;
 	memcpy(segment->header->boot_id, planned.boot_id, sizeof planned.boot_id);
 	segment->header->started_us = clock_wall_us();
+	segment->header->storage = config->storage;
 	segment->header->master_pid = getpid();
 	segment->header->draining = 0;
 	(void)snprintf(segment->header->version, sizeof segment->header->version, "%s", HOOKS_VERSION);

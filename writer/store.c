@@ -123,6 +123,8 @@ store_put(struct store *store, const struct record *const *records, uint32_t cou
 		return -1;
 	}
 	counter_add(store->slot, COUNTER_BATCHES, 1);
+	histogram_add(store->slot, HISTOGRAM_COMMIT, (uint64_t)(clock_steady_us() - began_us));
+	histogram_add(store->slot, HISTOGRAM_BATCH, count);
 	works(store);
 	return 0;
 }

@@ -310,7 +310,7 @@ writer_main(const struct config *config, const struct segment *segment, uint32_t
 	segment_announce(segment, w.slot, PROCESS_READY);
 
 	for (;;) {
-		heartbeat(w.slot, 0);
+		usage_note(&w.slot->usage, heartbeat(w.slot, 0));
 		on_signals(&w);
 		if (clock_steady_us() >= w.spool_open_at_us)
 			open_spool(&w);

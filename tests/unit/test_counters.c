@@ -1,4 +1,4 @@
-/* Numbers in the slots: counters add up over all processes, of gauges the newest count. */
+/* Numbers in the slots: counters and histograms add up over all processes, of gauges the newest count. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -64,15 +64,52 @@ test_the_newest_gauges_count(void **state)
 }
 
 static void
-test_every_number_has_a_name_and_a_help(void **state)
+test_a_bound_belongs_to_the_bucket_below_it(void **state)
 {
-	for (int i = 0; i < COUNTERS + GAUGES; i++) {
-		const struct counter_info *info = i < COUNTERS ? &counter_table[i] : &gauge_table[i - COUNTERS];
+	const struct histogram_info *info = &histogram_table[HISTOGRAM_COMMIT];
+	const uint32_t over = info->last - info->first + 1;
+	struct histogram_numbers sum;
 
-		assert_true(strlen(info->name) > 0 && strlen(info->help) > 0);
-		for (int j = 0; j < i && j < COUNTERS; j++)
-			assert_string_not_equal(info->name, counter_table[j].name);
+	histogram_add(&slots[0], HISTOGRAM_COMMIT, 0);
+	for (uint32_t b = 0; b < over; b++) {
+		histogram_add(&slots[b % PROCESSES], HISTOGRAM_COMMIT, UINT64_C(1) << (info->first + b));
+		histogram_add(&slots[b % PROCESSES], HISTOGRAM_COMMIT, (UINT64_C(1) << (info->first + b)) + 1);
 	}
+	histogram_add(&slots[1], HISTOGRAM_COMMIT, UINT64_C(1) << 40);
+	sum = segment_histogram_sum(&segment, HISTOGRAM_COMMIT);
+	for (uint32_t b = 0; b <= over; b++)
+		assert_int_equal(sum.buckets[b], 2);
+	assert_int_equal(
+	    sum.sum, 2 * ((UINT64_C(2) << info->last) - (UINT64_C(1) << info->first)) + over + (UINT64_C(1) << 40));
+}
+
+/* So that every one of them is exposed. */
+static void
+test_every_number_belongs_to_a_family_of_its_kind(void **state)
+{
+	for (int c = 0; c < COUNTERS; c++)
+		assert_int_equal(family_table[counter_table[c].family].kind, KIND_COUNTER);
+	for (int g = 0; g < GAUGES; g++)
+		assert_int_equal(family_table[gauge_table[g].family].kind, KIND_GAUGE);
+	for (int l = 0; l < LEVELS; l++)
+		assert_int_equal(family_table[level_table[l].family].kind, KIND_GAUGE);
+	for (int h = 0; h < HISTOGRAMS; h++)
+		assert_int_equal(family_table[histogram_table[h].family].kind, KIND_HISTOGRAM);
+}
+
+static void
+test_cpu_time_goes_on_from_what_the_dead_had(void **state)
+{
+	struct usage usage = {.cpu_us = UINT64_C(5000000000)};
+
+	usage_begin(&usage);
+	usage_note(&usage, clock_steady_us());
+	assert_true(usage.cpu_us >= UINT64_C(5000000000));
+	assert_true(usage.resident_bytes > 0);
+	usage_begin(&usage);
+	usage_note(&usage, clock_steady_us());
+	assert_true(usage.cpu_us >= UINT64_C(5000000000));
+	assert_true(usage.earlier_us >= UINT64_C(5000000000));
 }
 
 int
@@ -81,7 +118,9 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup(test_counters_add_up, set_up),
 	    cmocka_unit_test_setup(test_the_newest_gauges_count, set_up),
-	    cmocka_unit_test(test_every_number_has_a_name_and_a_help),
+	    cmocka_unit_test_setup(test_a_bound_belongs_to_the_bucket_below_it, set_up),
+	    cmocka_unit_test(test_every_number_belongs_to_a_family_of_its_kind),
+	    cmocka_unit_test(test_cpu_time_goes_on_from_what_the_dead_had),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -39,7 +39,7 @@ hang_once(void *context, uint32_t index)
 {
 	const struct segment *segment = context;
 
-	while (segment_counter_sum(segment, COUNTER_RESTARTS) == 0)
+	while (segment_counter_sum(segment, COUNTER_RESTARTS_ACCEPTOR_STUCK) == 0)
 		;
 	heartbeat(segment_acceptor(segment, index), 20);
 	return stop_the_master_then_wait(context, index);
@@ -58,7 +58,8 @@ supervise_one(int (*run)(void *, uint32_t), uint32_t stuck_after_seconds)
 	config.stuck_after_seconds = stuck_after_seconds;
 	segment = ring_open(&config);
 
-	const struct role roles[] = {{.name = "acceptor", .count = 1, .first_slot = 0, .run = run}};
+	const struct role roles[] = {
+	    {.name = "acceptor", .count = 1, .first_slot = 0, .restarts = COUNTER_RESTARTS_ACCEPTOR, .run = run}};
 
 	code = supervise(roles, 1, &segment, &config, &segment);
 	ring_close(&segment);

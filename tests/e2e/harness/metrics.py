@@ -1,15 +1,27 @@
 """Numbers from /metrics/prometheus."""
 
 import re
+from collections import Counter
 
 from harness.accounting import accounted, settled
 from harness.waiting import wait_until
 
 
 def metrics(daemon):
-    """All samples without labels, by name without the prefix hooks_."""
-    text = daemon.get("/metrics/prometheus").body.decode()
-    return {name: float(value) for name, value in re.findall(r"^hooks_(\w+) (\S+)$", text, re.M)}
+    """The sums of all samples of a name, which is without the prefix hooks_; of a histogram only _sum and _count."""
+    numbers = {}
+    for name, value in re.findall(r"^hooks_(\w+)(?<!_bucket)(?:{.*})? (\S+)$", text_of(daemon), re.M):
+        numbers[name] = numbers.get(name, 0) + float(value)
+    return numbers
+
+
+def series(daemon):
+    """Every sample by itself: {'requests_accepted_total{ack="stored"}': 3}."""
+    return Counter({name: float(value) for name, value in re.findall(r"^hooks_(\S+) (\S+)$", text_of(daemon), re.M)})
+
+
+def text_of(daemon):
+    return daemon.get("/metrics/prometheus").body.decode()
 
 
 def wait_accounted(daemon):

@@ -1,0 +1,83 @@
+/*
+ * Every family of metrics: the one table that the text for Prometheus, hooksctl status and docs/metrics.md are made
+ * from. Names are without their prefix "hooks_" and, of counters, with the "_total" that belongs to the samples.
+ */
+#ifndef SHM_FAMILIES_H
+#define SHM_FAMILIES_H
+
+/* INFO: always 1, what it says is in the labels. */
+enum family_kind { KIND_COUNTER, KIND_GAUGE, KIND_HISTOGRAM, KIND_INFO };
+
+/* Symbol, kind, name, unit, names of its labels, help. What is in seconds is kept in microseconds. */
+#define FAMILY_LIST(X)                                                                                                 \
+	X(EVENTS_RECEIVED, COUNTER, "events_received_total", "events", "", "Events accepted.")                         \
+	X(EVENTS_STORED, COUNTER, "events_stored_total", "events", "", "Events committed to the store.")               \
+	X(EVENTS_DUPLICATE, COUNTER, "events_duplicate_total", "events", "",                                           \
+	    "Events the store already had, by event_id and day.")                                                      \
+	X(EVENTS_DEAD_LETTERED, COUNTER, "events_dead_lettered_total", "events", "",                                   \
+	    "Events the store refused for good, kept as dead letters.")                                                \
+	X(EVENTS_DAMAGED, COUNTER, "events_damaged_total", "events", "",                                               \
+	    "Events on the ring or in the spool that failed their checksum.")                                          \
+	X(EVENTS_SPOOLED, COUNTER, "events_spooled_total", "events", "",                                               \
+	    "Events written to the spool because the store was away.")                                                 \
+	X(EVENTS_SANITISED, COUNTER, "events_sanitised_total", "events", "",                                           \
+	    "Events with NaN, NUL or lone surrogates replaced or marked.")                                             \
+	X(HTTP_REQUESTS, COUNTER, "http_requests_total", "requests", "route, status",                                  \
+	    "Requests answered, by path and class of the status; a path that is none is other.")                       \
+	X(REQUESTS_ACCEPTED, COUNTER, "requests_accepted_total", "requests", "ack",                                    \
+	    "Event requests answered with 202, by what X-Hooks-Ack said.")                                             \
+	X(REQUESTS_REJECTED, COUNTER, "requests_rejected_total", "requests", "reason",                                 \
+	    "Event requests refused with 4xx: the client must change them.")                                           \
+	X(REQUESTS_REFUSED, COUNTER, "requests_refused_total", "requests", "reason",                                   \
+	    "Event requests refused with 503: the client may try again.")                                              \
+	X(REQUEST_DURATION, HISTOGRAM, "request_duration_seconds", "seconds", "",                                      \
+	    "Event requests answered with 202: time from having read the request to its answer.")                      \
+	X(STORE_COMMIT_DURATION, HISTOGRAM, "store_commit_duration_seconds", "seconds", "",                            \
+	    "Time the store took for a batch that it stored, commit or sync included.")                                \
+	X(STORE_BATCH_EVENTS, HISTOGRAM, "store_batch_events", "events", "", "Events in a batch that was stored.")     \
+	X(STORE_BATCHES, COUNTER, "store_batches_total", "batches", "", "Batches written to the store.")               \
+	X(STORE_STATEMENTS, COUNTER, "store_statements_total", "statements", "",                                       \
+	    "Statements that carried events to PostgreSQL; many to a batch when it refuses some.")                     \
+	X(STORAGE_ERRORS, COUNTER, "storage_errors_total", "errors", "",                                               \
+	    "Failed attempts to reach the store or to write to it.")                                                   \
+	X(SYNC_FAILURES, COUNTER, "sync_failures_total", "files", "",                                                  \
+	    "Files that could not be synced and are not trusted any more.")                                            \
+	X(STORE_WRITERS, GAUGE, "store_writers", "writers", "state", "Writers, by what they last saw of the store.")   \
+	X(DEFAULT_PARTITION_ROWS, GAUGE, "default_partition_rows", "rows", "",                                         \
+	    "Events in the default partition because their month has none; counted up to 100000. PostgreSQL only.")    \
+	X(PARTITIONS_AHEAD, GAUGE, "partitions_ahead", "months", "",                                                   \
+	    "Months after the current one that have their partition, in a row. PostgreSQL only.")                      \
+	X(RING_EVENTS, GAUGE, "ring_events", "events", "",                                                             \
+	    "Events on the ring that are neither in the store nor in the spool yet.")                                  \
+	X(RING_USED, GAUGE, "ring_used_bytes", "bytes", "",                                                            \
+	    "Bytes of events waiting on the ring, all lanes together.")                                                \
+	X(RING_CAPACITY, GAUGE, "ring_capacity_bytes", "bytes", "", "Bytes the ring can hold, all lanes together.")    \
+	X(SPOOL_EVENTS, GAUGE, "spool_events", "events", "", "Events in the spool that are not in the store yet.")     \
+	X(SPOOL_BYTES, GAUGE, "spool_bytes", "bytes", "", "Bytes of the spool's files.")                               \
+	X(SPOOL_FILES, GAUGE, "spool_files", "files", "", "Files of the spool.")                                       \
+	X(SPOOL_OLDEST, GAUGE, "spool_oldest_seconds", "seconds", "",                                                  \
+	    "Age of the oldest file of the spool; 0: the spool is empty.")                                             \
+	X(PROCESS_RESTARTS, COUNTER, "process_restarts_total", "processes", "role, cause",                             \
+	    "Processes started again after they died, by what they died of.")                                          \
+	X(PROCESS_CPU, COUNTER, "process_cpu_seconds_total", "seconds", "role",                                        \
+	    "CPU time, user and system, of all processes of a role, dead ones too.")                                   \
+	X(PROCESS_MEMORY, GAUGE, "process_resident_memory_bytes", "bytes", "role",                                     \
+	    "Resident memory of all processes of a role; each counts what it uses of the ring they share.")            \
+	X(UPTIME, GAUGE, "uptime_seconds", "seconds", "", "Seconds since the master started.")                         \
+	X(BUILD, INFO, "build_info", "", "version, storage", "Always 1: the version and the kind of store.")
+
+#define X(symbol, kind, name, unit, labels, help) FAMILY_##symbol,
+enum family { FAMILY_LIST(X) FAMILIES };
+#undef X
+
+struct family_info {
+	enum family_kind kind;
+	const char *name;
+	const char *unit; /* "" for none */
+	const char *labels; /* "role, cause", "" for none */
+	const char *help;
+};
+
+extern const struct family_info family_table[FAMILIES];
+
+#endif

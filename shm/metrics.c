@@ -1,0 +1,287 @@
+/*
+ * One loop over the table of families writes a head for each and then the series that belong to it: of the processes'
+ * numbers those that name it as their family, or what a function of its own finds in the segment.
+ */
+#include "shm/metrics.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/clock.h"
+
+#define PREFIX "hooks_"
+
+const struct family_info family_table[FAMILIES] = {
+#define X(symbol, kind, name, unit, labels, help) {KIND_##kind, name, unit, labels, help},
+    FAMILY_LIST(X)
+#undef X
+};
+
+struct page {
+	FILE *out;
+	const struct segment *segment;
+	enum metrics_format format;
+};
+
+static bool
+in_seconds(enum family family)
+{
+	return strcmp(family_table[family].unit, "seconds") == 0;
+}
+
+/* A number of microseconds as seconds. */
+static void
+format_seconds(char *out, size_t size, uint64_t us)
+{
+	(void)snprintf(out, size, "%" PRIu64 ".%06" PRIu64, us / 1000000, us % 1000000);
+}
+
+/* One line. seconds: value is in microseconds. */
+static void
+line(const struct page *page, enum family family, const char *suffix, const char *labels, uint64_t value, bool seconds)
+{
+	const char *open = labels[0] != '\0' ? "{" : "", *close = labels[0] != '\0' ? "}" : "";
+	char name[192], number[40];
+
+	if (page->format == METRICS_PLAIN && value == 0 && labels[0] != '\0')
+		return;
+	(void)snprintf(name, sizeof name, "%s%s%s%s%s", family_table[family].name, suffix, open, labels, close);
+	if (seconds)
+		format_seconds(number, sizeof number, value);
+	else
+		(void)snprintf(number, sizeof number, "%" PRIu64, value);
+	if (page->format == METRICS_PLAIN)
+		fprintf(page->out, "%-62s %12s\n", name, number);
+	else
+		fprintf(page->out, PREFIX "%s %s\n", name, number);
+}
+
+static void
+sample(const struct page *page, enum family family, const char *labels, uint64_t value)
+{
+	line(page, family, "", labels, value, in_seconds(family));
+}
+
+static void
+histogram(const struct page *page, enum histogram which)
+{
+	const struct histogram_info *info = &histogram_table[which];
+	struct histogram_numbers numbers = segment_histogram_sum(page->segment, which);
+	bool seconds = in_seconds(info->family);
+	uint64_t count = 0;
+
+	for (uint32_t e = info->first; e <= info->last + 1; e++) {
+		char bound[40], labels[64];
+
+		count += numbers.buckets[e - info->first];
+		if (seconds)
+			format_seconds(bound, sizeof bound, UINT64_C(1) << e);
+		else
+			(void)snprintf(bound, sizeof bound, "%" PRIu64 ".0", UINT64_C(1) << e);
+		(void)snprintf(labels, sizeof labels, "le=\"%s\"", e > info->last ? "+Inf" : bound);
+		if (page->format != METRICS_PLAIN)
+			line(page, info->family, "_bucket", labels, count, false);
+	}
+	line(page, info->family, "_sum", "", numbers.sum, seconds);
+	line(page, info->family, "_count", "", count, false);
+}
+
+static void
+store_writers(const struct page *page, enum family family)
+{
+	static const char *const labels[] = {[STORE_CONNECTING] = "state=\"connecting\"",
+	    [STORE_READY] = "state=\"ready\"",
+	    [STORE_AWAY] = "state=\"away\"",
+	    [STORE_SPOOLING] = "state=\"spooling\""};
+
+	for (uint32_t state = 0; state < sizeof labels / sizeof *labels; state++) {
+		uint64_t writers = 0;
+
+		for (uint32_t w = 0; w < page->segment->writers; w++)
+			writers += ck_pr_load_32(&segment_writer(page->segment, w)->store_state) == state;
+		sample(page, family, labels[state], writers);
+	}
+}
+
+static void
+ring_events(const struct page *page, enum family family)
+{
+	sample(page, family, "", segment_events_waiting(page->segment));
+}
+
+static void
+ring_used(const struct page *page, enum family family)
+{
+	uint64_t used = 0;
+
+	for (uint32_t a = 0; a < page->segment->acceptors; a++)
+		for (uint32_t w = 0; w < page->segment->writers; w++) {
+			struct lane lane = segment_lane(page->segment, a, w);
+
+			used += lane_bytes_used(&lane);
+		}
+	sample(page, family, "", used);
+}
+
+static void
+ring_capacity(const struct page *page, enum family family)
+{
+	const struct segment *segment = page->segment;
+
+	sample(page, family, "", segment->header->arena_bytes * segment->acceptors * segment->writers);
+}
+
+/* 0 if the clock was set back since. */
+static uint64_t
+microseconds_since(int64_t wall_us)
+{
+	int64_t now = clock_wall_us();
+
+	return now > wall_us ? (uint64_t)(now - wall_us) : 0;
+}
+
+static void
+spool_oldest(const struct page *page, enum family family)
+{
+	uint64_t oldest = 0;
+
+	for (uint32_t w = 0; w < page->segment->writers; w++) {
+		int64_t begun_us = segment_writer(page->segment, w)->spool_oldest_us;
+		uint64_t age = begun_us != 0 ? microseconds_since(begun_us) : 0;
+
+		oldest = age > oldest ? age : oldest;
+	}
+	sample(page, family, "", oldest);
+}
+
+/* What processes have noted of themselves, by role; the dead use no memory. */
+static void
+process_usage(const struct page *page, enum family family)
+{
+	const struct segment *segment = page->segment;
+	uint64_t acceptors = 0, writers = 0;
+	bool cpu = family == FAMILY_PROCESS_CPU;
+
+	for (uint32_t i = 0; i < segment->acceptors + segment->writers; i++) {
+		const struct process_slot *slot = &segment->processes[i];
+		uint64_t *sum = i < segment->acceptors ? &acceptors : &writers;
+
+		if (cpu)
+			*sum += ck_pr_load_64(&slot->usage.cpu_us);
+		else if (slot->pid != 0)
+			*sum += ck_pr_load_64(&slot->usage.resident_bytes);
+	}
+	sample(page, family, "role=\"master\"",
+	    cpu ? ck_pr_load_64(&segment->header->usage.cpu_us)
+		: ck_pr_load_64(&segment->header->usage.resident_bytes));
+	sample(page, family, "role=\"acceptor\"", acceptors);
+	sample(page, family, "role=\"writer\"", writers);
+}
+
+static void
+uptime(const struct page *page, enum family family)
+{
+	sample(page, family, "", microseconds_since(page->segment->header->started_us));
+}
+
+static void
+build(const struct page *page, enum family family)
+{
+	const struct segment_header *header = page->segment->header;
+	char labels[128];
+
+	(void)snprintf(labels, sizeof labels, "version=\"%.*s\",storage=\"%s\"", (int)sizeof header->version,
+	    header->version, header->storage <= STORAGE_NULL ? storage_name(header->storage) : "unknown");
+	sample(page, family, labels, 1);
+}
+
+static void (*const computed[FAMILIES])(const struct page *page, enum family family) = {
+    [FAMILY_STORE_WRITERS] = store_writers,
+    [FAMILY_RING_EVENTS] = ring_events,
+    [FAMILY_RING_USED] = ring_used,
+    [FAMILY_RING_CAPACITY] = ring_capacity,
+    [FAMILY_SPOOL_OLDEST] = spool_oldest,
+    [FAMILY_PROCESS_CPU] = process_usage,
+    [FAMILY_PROCESS_MEMORY] = process_usage,
+    [FAMILY_UPTIME] = uptime,
+    [FAMILY_BUILD] = build,
+};
+
+static void
+series(const struct page *page, enum family family)
+{
+	const uint64_t *gauges = segment_gauges(page->segment);
+
+	for (int c = 0; c < COUNTERS; c++)
+		if (counter_table[c].family == family)
+			sample(page, family, counter_table[c].labels, segment_counter_sum(page->segment, c));
+	for (int l = 0; l < LEVELS; l++)
+		if (level_table[l].family == family)
+			sample(page, family, level_table[l].labels, segment_level_sum(page->segment, l));
+	/* Nothing, rather than zeros, where no writer looks after partitions. */
+	for (int g = 0; gauges != NULL && g < GAUGES; g++)
+		if (gauge_table[g].family == family)
+			sample(page, family, gauge_table[g].labels, ck_pr_load_64(&gauges[g]));
+	for (int h = 0; h < HISTOGRAMS; h++)
+		if (histogram_table[h].family == family)
+			histogram(page, h);
+	if (computed[family] != NULL)
+		computed[family](page, family);
+}
+
+static bool
+ends_with(const char *text, size_t len, const char *end)
+{
+	return len > strlen(end) && memcmp(text + len - strlen(end), end, strlen(end)) == 0;
+}
+
+/* OpenMetrics takes the end of a sample's name for its kind's, and a unit for the end of the family's name. */
+static void
+head(const struct page *page, enum family family)
+{
+	static const struct {
+		const char *text, *openmetrics, *suffix;
+	} kinds[] = {[KIND_COUNTER] = {"counter", "counter", "_total"},
+	    [KIND_GAUGE] = {"gauge", "gauge", ""},
+	    [KIND_HISTOGRAM] = {"histogram", "histogram", ""},
+	    [KIND_INFO] = {"gauge", "info", "_info"}};
+	const struct family_info *info = &family_table[family];
+	bool openmetrics = page->format == METRICS_OPENMETRICS;
+	int len = (int)(strlen(info->name) - (openmetrics ? strlen(kinds[info->kind].suffix) : 0));
+
+	if (page->format == METRICS_PLAIN)
+		return;
+	fprintf(page->out, "# HELP " PREFIX "%.*s %s\n", len, info->name, info->help);
+	fprintf(page->out, "# TYPE " PREFIX "%.*s %s\n", len, info->name,
+	    openmetrics ? kinds[info->kind].openmetrics : kinds[info->kind].text);
+	if (openmetrics && info->unit[0] != '\0' && ends_with(info->name, (size_t)len, info->unit))
+		fprintf(page->out, "# UNIT " PREFIX "%.*s %s\n", len, info->name, info->unit);
+}
+
+void
+metrics_write(FILE *out, const struct segment *segment, enum metrics_format format)
+{
+	const struct page page = {.out = out, .segment = segment, .format = format};
+
+	for (int f = 0; f < FAMILIES; f++) {
+		head(&page, f);
+		series(&page, f);
+	}
+	if (format == METRICS_OPENMETRICS)
+		fputs("# EOF\n", out);
+}
+
+void
+metrics_print_markdown(FILE *out)
+{
+	static const char *const kinds[] = {
+	    [KIND_COUNTER] = "counter", [KIND_GAUGE] = "gauge", [KIND_HISTOGRAM] = "histogram", [KIND_INFO] = "info"};
+
+	(void)fputs("| family | kind | unit | labels | meaning |\n|---|---|---|---|---|\n", out);
+	for (int f = 0; f < FAMILIES; f++) {
+		const struct family_info *info = &family_table[f];
+
+		(void)fprintf(out, "| `" PREFIX "%s` | %s | %s | %s | %s |\n", info->name, kinds[info->kind],
+		    info->unit, info->labels, info->help);
+	}
+}

@@ -1,0 +1,60 @@
+/* Own times by getrusage(2), own memory from /proc. */
+#include "shm/usage.h"
+
+#include <ck_pr.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#define NOTE_PERIOD_US (1000 * 1000)
+
+static uint64_t
+microseconds(const struct timeval *tv)
+{
+	return (uint64_t)tv->tv_sec * 1000000 + (uint64_t)tv->tv_usec;
+}
+
+/* 0 where there is no /proc. */
+static uint64_t
+resident_bytes(void)
+{
+	char text[64];
+	int fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+	ssize_t len = fd < 0 ? 0 : read(fd, text, sizeof text - 1);
+	const char *second;
+
+	if (fd >= 0)
+		close(fd);
+	text[len > 0 ? len : 0] = '\0';
+	second = strchr(text, ' '); /* total and resident size in pages, ... */
+	return second == NULL ? 0 : strtoull(second, NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+void
+usage_begin(struct usage *usage)
+{
+	usage->earlier_us = usage->cpu_us;
+	usage->noted_us = 0;
+}
+
+/* Apart from usage_note(), whose every call would pay for its variables. */
+static __attribute__((noinline)) void
+note(struct usage *usage)
+{
+	struct rusage own;
+
+	(void)getrusage(RUSAGE_SELF, &own);
+	ck_pr_store_64(&usage->cpu_us, usage->earlier_us + microseconds(&own.ru_utime) + microseconds(&own.ru_stime));
+	ck_pr_store_64(&usage->resident_bytes, resident_bytes());
+}
+
+void
+usage_note(struct usage *usage, int64_t now_us)
+{
+	if (usage->noted_us != 0 && now_us - usage->noted_us < NOTE_PERIOD_US)
+		return;
+	usage->noted_us = now_us;
+	note(usage);
+}
