@@ -41,7 +41,7 @@ struct config {
 	uint32_t stuck_after_seconds; /* 0: never */
 	uint64_t jsonl_rotate_bytes; /* 0: never */
 	bool auto_migrate;
-	uint64_t spool_max_bytes; /* of all writers together */
+	uint64_t spool_max_bytes; /* of all writers together; 0: nothing is spooled */
 	uint32_t store_timeout_ms;
 	uint32_t spool_after_ms; /* 0: at once */
 	uint32_t partitions_ahead; /* months after this one, 0..PARTITIONS_AHEAD_MAX */

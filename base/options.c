@@ -71,8 +71,8 @@ const struct option option_table[OPTION_COUNT] = {
 		.initial = "1000", .help = "wait for PostgreSQL before spooling"},
 	[OPTION_SPOOL_MAX_BYTES] = {
 		.name = "SPOOL_MAX_BYTES", .type = OPTION_TYPE_SIZE, FIELD(spool_max_bytes),
-		.least = 1 * MIB, .most = 64 * 1024 * GIB,
-		.initial = "1GiB", .help = "most that is spooled meanwhile"},
+		.least = 1 * MIB, .most = 64 * 1024 * GIB, .zero_too = true,
+		.initial = "1GiB", .help = "most that is spooled meanwhile, 0: nothing"},
 	[OPTION_RING_PATH] = {
 		.name = "RING_PATH", .type = OPTION_TYPE_FILE, FIELD(ring_path),
 		.initial_text = "/dev/shm/hooksd-PORT.ring", .help = "the shared ring's file"},

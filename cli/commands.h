@@ -19,6 +19,10 @@ enum command_exit {
 /* Prints processes, lanes and counters of the hooksd that has config's ring. */
 int command_status(const struct config *config, char *const *words);
 
+/* Asks a running hooksd over HTTP how it is. Its usage is what --help prints. */
+int command_health(const struct config *config, char *const *words);
+extern const char command_health_usage[];
+
 /* Brings the schema in DATABASE_URL to this program's version. */
 int command_migrate(const struct config *config, char *const *words);
 

@@ -17,6 +17,8 @@ static const struct command {
 	const char *usage; /* of its words; NULL: it takes none */
 } commands[] = {
     {"status", command_status, "processes, lanes and counters of the hooksd with this PORT or RING_PATH"},
+    {"health", command_health, "ask a running hooksd over HTTP whether it serves; for health checks",
+	command_health_usage},
     {"migrate", command_migrate, "bring the schema in DATABASE_URL to this version; safe to run at any time"},
     {"deadletter", command_deadletter, "list, show, retry and export the events that PostgreSQL refused",
 	command_deadletter_usage},

@@ -98,7 +98,7 @@ disk_free(const struct spool *spool)
 bool
 spool_low(const struct spool *spool)
 {
-	return spool->bytes + spool->max_bytes / LOW_PART > spool->max_bytes || disk_free(spool) < FREE_LOW;
+	return spool->bytes + spool->max_bytes / LOW_PART >= spool->max_bytes || disk_free(spool) < FREE_LOW;
 }
 
 /* What a failed write means: no space is a matter of waiting. Keeps *err. */

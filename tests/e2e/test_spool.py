@@ -5,6 +5,7 @@ import signal
 import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPException
 
 import pytest
 
@@ -200,3 +201,54 @@ def test_damage_costs_one_event_and_is_told(database, hooksd):
     wait_until(lambda: metrics(daemon)["spool_events"] == 0, "the end of the replay")
     assert metrics(daemon)["events_damaged_total"] == 1
     assert [name.split("-")[0] for name in daemon.spool_files()] == ["damaged"]
+
+
+def test_without_a_spool_nothing_is_acknowledged_that_is_not_stored(database, hooksd):
+    daemon = hooksd(database, **AT_ONCE, SPOOL_MAX_BYTES=0)
+    some = batches(3, 20, seed=57)
+    post(daemon, some[:1], ack="stored")
+    database.server.stop()
+
+    def refused():
+        return daemon.get("/readyz").status == 503
+
+    with ThreadPoolExecutor() as pool:
+        waiting = pool.submit(daemon.post_batch, some[1])  # it may have come before anybody knew: then it waits
+        wait_until(refused, "the outage to be seen")
+        assert daemon.post_batch(some[2]).status == 503
+        assert daemon.spool_files() == []
+        database.server.start()
+        answered = waiting.result()
+    daemon.wait_store_ready()
+    assert (answered.status, answered.headers.get("X-Hooks-Ack")) in [(202, "stored"), (503, None)]
+    assert database.count() == (40 if answered.status == 202 else 20)
+    assert accounted(metrics(daemon))
+
+
+def test_a_spool_that_is_there_is_stored_also_when_no_more_is_to_be_spooled(database, hooksd):
+    daemon = away(database, hooksd)
+    some = batches(2, 20, seed=58)
+    post(daemon, some)
+    daemon.stop()
+    daemon.options["SPOOL_MAX_BYTES"] = 0
+    database.server.start()
+    daemon.start()
+    stored_once(database, daemon, some)
+
+
+def test_without_a_spool_a_stop_acknowledges_nothing_that_is_not_stored(database, hooksd):
+    daemon = hooksd(database, **AT_ONCE, SPOOL_MAX_BYTES=0, WRITERS=1, DRAIN_TIMEOUT_SECONDS=2)
+    [writer] = daemon.pids("writer")
+    os.kill(writer, signal.SIGSTOP)
+    with ThreadPoolExecutor() as pool:
+        waiting = pool.submit(daemon.post_batch, batches(1, 20, seed=59)[0])
+        wait_until(lambda: metrics(daemon)["ring_events"] == 20, "the request to wait")
+        database.server.stop()
+        os.kill(writer, signal.SIGCONT)
+        daemon.wait_for_log("the spool takes no more events")
+        daemon.stop(expect=3)
+        assert isinstance(waiting.exception(), (OSError, HTTPException))  # closed without an answer
+    assert daemon.spool_files() == []
+    database.server.start()
+    daemon.start()
+    wait_until(lambda: database.count() == 20, "what the ring file still held")

@@ -1,0 +1,29 @@
+"""The option table, as hooksd prints it, and what hooksd thinks of settings that stand in files."""
+
+import re
+
+from harness.daemon import run_program
+
+UNITS = {"": 1, "K": 2**10, "KI": 2**10, "M": 2**20, "MI": 2**20, "G": 2**30, "GI": 2**30}
+
+
+def option_defaults():
+    table = run_program("hooksd", "--print-config-markdown").stdout
+    defaults = dict(re.findall(r"^\| `([A-Z_]+)` \| `?([^`|]*?)`? \|", table, re.M))
+    assert "DATABASE_URL" in defaults and defaults["PORT"] == "8080"
+    return defaults
+
+
+def size(text):
+    """Bytes of "64MiB" as hooksd writes it, "160Mi" as Kubernetes does, "160m" as Docker does."""
+    number, unit = re.fullmatch(r"(\d+) *([KMG]?i?)B?", str(text), re.I).groups()
+    return int(number) * UNITS[unit.upper()]
+
+
+def refusal(settings):
+    """Why hooksd would not start with these, or None."""
+    strange = set(settings) - set(option_defaults())
+    if strange:
+        return f"no options: {', '.join(sorted(strange))}"
+    result = run_program("hooksd", "--check-config", options=settings)
+    return None if result.returncode == 0 else result.stderr

@@ -1,0 +1,259 @@
+"""deploy/k8s: what stands in the manifests fits the program they start, and each other."""
+
+import configparser
+import re
+
+import pytest
+import yaml
+
+from harness.daemon import REPOSITORY, run_program
+from harness.kustomize import documents, find_kubectl, kubectl_render, render
+from harness.options import option_defaults, refusal, size
+from harness.pgbouncer import PgBouncer
+
+K8S = REPOSITORY / "deploy/k8s"
+DIRECTORIES = [K8S / "base", K8S / "migrate", *sorted((K8S / "overlays").iterdir())]
+SERVERS = [directory for directory in DIRECTORIES if directory.name != "migrate"]
+WORKLOADS = ("Deployment", "StatefulSet", "Job")
+VERSION = run_program("hooksd", "--version").stdout.split()[-1]
+
+each_kustomization = pytest.mark.parametrize("directory", DIRECTORIES, ids=lambda path: path.name)
+each_server = pytest.mark.parametrize("directory", SERVERS, ids=lambda path: path.name)
+
+
+def of_kind(objects, *kinds):
+    return [thing for thing in objects if thing["kind"] in kinds]
+
+
+def one(objects, kind, name="hooksd"):
+    [found] = [thing for thing in of_kind(objects, kind) if thing["metadata"]["name"] == name]
+    return found
+
+
+def server(objects):
+    [workload] = [thing for thing in of_kind(objects, "Deployment", "StatefulSet") if thing["metadata"]["name"] == "hooksd"]
+    [container] = workload["spec"]["template"]["spec"]["containers"]
+    return workload, container
+
+
+def example_secrets():
+    return {secret["metadata"]["name"]: secret["stringData"] for secret in documents(K8S / "secret.example.yaml")}
+
+
+def environment(container, objects):
+    """What the container is started with, the example's secrets included."""
+    settings = {}
+    for source in container.get("envFrom", []):
+        settings |= one(objects, "ConfigMap", source["configMapRef"]["name"])["data"]
+    for variable in container.get("env", []):
+        reference = variable["valueFrom"]["secretKeyRef"]
+        settings[variable["name"]] = example_secrets()[reference["name"]][reference["key"]]
+    return settings
+
+
+def probes(container):
+    return {name: container[name] for name in ("startupProbe", "livenessProbe", "readinessProbe")}
+
+
+def matches(selector, labels):
+    return selector["matchLabels"].items() <= labels.items()
+
+
+@each_kustomization
+def test_an_installed_kubectl_makes_the_same_of_it(directory):
+    """Without one: what is rendered here is rendered the same twice, so that no patch changes what it was made of."""
+    kubectl = find_kubectl()
+    other = kubectl_render(kubectl, directory) if kubectl else render(directory)
+    key = lambda thing: (thing["kind"], thing["metadata"]["name"])
+    assert sorted(other, key=key) == sorted(render(directory), key=key)
+
+
+@each_kustomization
+def test_every_setting_is_one_that_hooksd_takes(directory):
+    objects = render(directory)
+    containers = [container for workload in of_kind(objects, *WORKLOADS)
+                  for container in workload["spec"]["template"]["spec"]["containers"]
+                  if container["image"].startswith("agentic-hooks-backend:")]
+    assert len(containers) == 1
+    settings = environment(containers[0], objects)
+    assert "DATABASE_URL" in settings
+    cpus = containers[0]["resources"]["limits"].get("cpu", "1")
+    assert refusal({"ACCEPTORS": cpus} | settings) is None
+
+
+@each_kustomization
+def test_images_have_this_version(directory):
+    objects = render(directory)
+    for workload in of_kind(objects, *WORKLOADS):
+        for container in workload["spec"]["template"]["spec"]["containers"]:
+            assert container["image"] in (f"agentic-hooks-backend:{VERSION}", f"agentic-hooks-pgbouncer:{VERSION}")
+        version = workload["metadata"]["labels"].get("app.kubernetes.io/version", VERSION)
+        assert version == workload["spec"]["template"]["metadata"]["labels"].get("app.kubernetes.io/version", VERSION) == VERSION
+
+
+@each_kustomization
+def test_pods_keep_to_the_restricted_security_standard(directory):
+    for workload in of_kind(render(directory), *WORKLOADS):
+        pod = workload["spec"]["template"]["spec"]
+        assert pod["securityContext"]["runAsNonRoot"] is True
+        assert pod["securityContext"]["runAsUser"] == 10001
+        assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+        assert pod["automountServiceAccountToken"] is False
+        assert pod["enableServiceLinks"] is False
+        for container in pod["containers"]:
+            assert container["securityContext"] == {
+                "allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}}
+            assert "memory" in container["resources"]["limits"]
+            assert set(container["resources"]["requests"]) == {"cpu", "memory"}
+
+
+@each_server
+def test_probes_ask_paths_that_there_are(directory, hooksd):
+    daemon = hooksd()
+    _, container = server(render(directory))
+    asked = {name: probe["httpGet"]["path"] for name, probe in probes(container).items()}
+    assert asked == {"startupProbe": "/livez", "livenessProbe": "/livez", "readinessProbe": "/readyz"}
+    for monitor in of_kind(render(directory), "PodMonitor"):
+        asked |= {"metrics": endpoint["path"] for endpoint in monitor["spec"]["podMetricsEndpoints"]}
+    for path in asked.values():
+        assert daemon.get(path).status == 200
+
+
+@each_server
+def test_ports_agree(directory):
+    objects = render(directory)
+    workload, container = server(objects)
+    ports = {port["name"]: port["containerPort"] for port in container["ports"]}
+    assert ports == {"http": int(environment(container, objects)["PORT"])}
+    named = [probe["httpGet"]["port"] for probe in probes(container).values()]
+    labels = workload["spec"]["template"]["metadata"]["labels"]
+    for service in of_kind(objects, "Service"):
+        if service["spec"]["selector"].items() <= labels.items():
+            named += [port["targetPort"] for port in service["spec"]["ports"]]
+    for monitor in of_kind(objects, "PodMonitor"):
+        named += [endpoint["port"] for endpoint in monitor["spec"]["podMetricsEndpoints"]]
+    named += [port["port"] for rule in one(objects, "NetworkPolicy")["spec"]["ingress"] for port in rule["ports"]]
+    assert len(named) >= 5 and set(named) == {"http"}
+
+
+@each_server
+def test_a_stop_gets_the_time_it_may_take(directory):
+    objects = render(directory)
+    workload, container = server(objects)
+    command, seconds = container["lifecycle"]["preStop"]["exec"]["command"]
+    assert command == "/bin/sleep"
+    drain = int(environment(container, objects)["DRAIN_TIMEOUT_SECONDS"])
+    assert workload["spec"]["template"]["spec"]["terminationGracePeriodSeconds"] >= int(seconds) + drain + 5
+
+
+@each_server
+def test_a_stuck_process_is_replaced_before_its_pod_is(directory):
+    _, container = server(render(directory))
+    probe = container["livenessProbe"]
+    assert probe["periodSeconds"] * probe["failureThreshold"] > int(option_defaults()["STUCK_AFTER_SECONDS"])
+
+
+@each_server
+def test_the_ring_fits_its_memory(directory):
+    objects = render(directory)
+    workload, container = server(objects)
+    settings = environment(container, objects)
+    mounted = {mount["mountPath"]: mount["name"] for mount in container["volumeMounts"]}
+    volumes = {volume["name"]: volume for volume in workload["spec"]["template"]["spec"]["volumes"]}
+    shm = volumes[mounted["/dev/shm"]]["emptyDir"]
+    assert settings["RING_PATH"].startswith("/dev/shm/") and shm["medium"] == "Memory"
+    assert 2 * size(settings["RING_BYTES"]) <= size(shm["sizeLimit"])
+    assert size(shm["sizeLimit"]) <= size(container["resources"]["limits"]["memory"]) / 2
+
+
+@each_server
+def test_only_what_outlives_the_pod_holds_what_was_acknowledged(directory):
+    objects = render(directory)
+    workload, container = server(objects)
+    settings = environment(container, objects)
+    mounted = {mount["mountPath"]: mount["name"] for mount in container["volumeMounts"]}
+    claims = {claim["metadata"]["name"]: size(claim["spec"]["resources"]["requests"]["storage"])
+              for claim in workload["spec"].get("volumeClaimTemplates", [])}
+    disk = claims.get(mounted[settings["DATA_DIR"]], 0)
+    spool = size(settings["SPOOL_MAX_BYTES"])
+    assert settings["ACK"] == "durable"
+    assert (spool == 0) if disk == 0 else (0 < spool < disk - 64 * 2**20)
+    assert (workload["kind"] == "StatefulSet") == (disk > 0) == (directory.name == "statefulset")
+
+
+@each_server
+def test_selectors_meet_the_pods_they_are_meant_for(directory):
+    objects = render(directory) + render(K8S / "migrate")
+    pods = {workload["metadata"]["name"]: workload["spec"]["template"]["metadata"]["labels"]
+            for workload in of_kind(objects, *WORKLOADS)}
+    meets = lambda selector: {name for name, labels in pods.items() if matches(selector, labels)}
+    for workload in of_kind(objects, "Deployment", "StatefulSet"):
+        assert meets(workload["spec"]["selector"]) == {workload["metadata"]["name"]}
+        for spread in workload["spec"]["template"]["spec"]["topologySpreadConstraints"]:
+            assert meets(spread["labelSelector"]) == {workload["metadata"]["name"]}
+    for service in of_kind(objects, "Service"):
+        assert meets({"matchLabels": service["spec"]["selector"]}) == {service["metadata"]["name"].removesuffix("-pods")}
+    for thing in of_kind(objects, "PodDisruptionBudget", "PodMonitor"):
+        assert meets(thing["spec"]["selector"]) == {thing["metadata"]["name"]}
+    assert meets(one(objects, "NetworkPolicy")["spec"]["podSelector"]) == {"hooksd", "hooksd-migrate"}
+
+
+@each_server
+def test_three_replicas_unless_something_else_sets_their_number(directory):
+    objects = render(directory)
+    workload, _ = server(objects)
+    scalers = of_kind(objects, "HorizontalPodAutoscaler")
+    assert workload["spec"].get("replicas") == (None if scalers else 3)
+    for scaler in scalers:
+        target = scaler["spec"]["scaleTargetRef"]
+        assert (target["kind"], target["name"]) == (workload["kind"], workload["metadata"]["name"])
+        assert scaler["spec"]["minReplicas"] == 3
+    if workload["kind"] == "StatefulSet":
+        assert one(objects, "Service", workload["spec"]["serviceName"])["spec"]["clusterIP"] == "None"
+
+
+@each_kustomization
+def test_every_volume_and_every_reference_is_there(directory):
+    objects = render(directory)
+    for workload in of_kind(objects, *WORKLOADS):
+        pod = workload["spec"]["template"]["spec"]
+        volumes = {volume["name"] for volume in pod.get("volumes", [])}
+        volumes |= {claim["metadata"]["name"] for claim in workload["spec"].get("volumeClaimTemplates", [])}
+        assert volumes == {mount["name"] for container in pod["containers"] for mount in container.get("volumeMounts", [])}
+        text = yaml.safe_dump(pod)
+        for name in re.findall(r"secret(?:KeyRef)?:\n(?: +key: .*\n)? +name: (\S+)", text):
+            assert name in example_secrets()
+        for name in re.findall(r"configMap(?:Ref)?:\n +name: (\S+)", text):
+            assert one(objects, "ConfigMap", name)
+        if "serviceAccountName" in pod:
+            assert one(objects, "ServiceAccount", pod["serviceAccountName"])
+
+
+def test_no_manifest_is_left_out():
+    named = set()
+    for kustomization in K8S.rglob("kustomization.yaml"):
+        [content] = documents(kustomization)
+        here = kustomization.parent
+        named |= {kustomization} | {here / name for name in content.get("resources", [])}
+        named |= {here / patch["path"] for patch in content.get("patches", []) if "path" in patch}
+    assert set(K8S.rglob("*.yaml")) - named == {K8S / "secret.example.yaml"}
+
+
+def test_hooksd_stores_through_the_pgbouncer_of_the_manifests(database, hooksd):
+    ini = configparser.ConfigParser(inline_comment_prefixes=None)
+    ini.read(K8S / "components/pgbouncer/pgbouncer.ini")
+    settings = dict(ini["pgbouncer"])
+    # Of the pod's surroundings: its address, its users' file, a PostgreSQL with TLS.
+    assert settings["listen_port"] == "6432" and settings["auth_file"] == "/etc/pgbouncer/userlist.txt"
+    for name in ("listen_addr", "listen_port", "auth_file", "server_tls_sslmode"):
+        del settings[name]
+    assert settings["pool_mode"] == "transaction"
+    assert int(settings["query_wait_timeout"]) * 1000 < int(option_defaults()["STORE_TIMEOUT_MS"])
+    bouncer = PgBouncer(database.server, **settings).start()
+    try:
+        daemon = hooksd(DATABASE_URL=bouncer.url(database))
+        assert daemon.post_batch([{"event_type": "a", "session_id": "s"}] * 20).status == 202
+        assert database.count() == 20
+        daemon.stop()
+    finally:
+        bouncer.remove()
