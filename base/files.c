@@ -64,8 +64,13 @@ files_open(const char *path, int flags, mode_t mode, const char *option, struct 
 			(void)error_errno(err, "cannot open %s (%s)", path, option);
 	}
 	if (fd >= 0 && sync_directory(dirname(copy), option, err) != 0) {
+		int failure = errno;
+
 		close(fd);
 		fd = -1;
+		if ((flags & O_EXCL) != 0)
+			(void)unlink(path); /* who tries again may take another name */
+		errno = failure;
 	}
 	free(copy);
 	return fd;

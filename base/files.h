@@ -10,7 +10,7 @@
  * Opens path with flags and O_CREAT | O_CLOEXEC; a new file gets mode, missing directories above it are made. When it
  * returns, the name itself is durable: its directory is synced, and so are the names of directories that were made for
  * it. option ("JSONL_PATH") says in errors where the path comes from. Returns a descriptor, which the caller closes,
- * or <0.
+ * or <0 with errno; with O_EXCL nothing new is there then.
  */
 int files_open(const char *path, int flags, mode_t mode, const char *option, struct error *err);
 

@@ -82,11 +82,14 @@ listen_for(struct service *service, struct error *err)
 	return listeners_open(&service->listeners, config->host, &config->port, service->segment.acceptors, err);
 }
 
-/* An empty ring is removed; what was counted in it is kept. */
+/*
+ * Removes the ring unless it is needed: for its events, or for what it says about a file in which a writer was killed.
+ * What was counted in it is kept in DATA_DIR; as long as that does not work, in the ring.
+ */
 static void
 remove_ring(const struct service *service)
 {
-	if (saved_counters_save(service->config.data_dir, &service->segment))
+	if (segment_done_with(&service->segment) && saved_counters_save(service->config.data_dir, &service->segment))
 		segment_unlink(service->config.ring_path);
 }
 
@@ -108,8 +111,7 @@ serve(struct service *service)
 		saved_counters_load(config->data_dir, segment);
 	if (handover_open(&service->handover, segment->acceptors, &err) != 0 || listen_for(service, &err) != 0) {
 		log_error("cannot start", LOG_STR("error", err.text));
-		if (segment_events_waiting(segment) == 0)
-			remove_ring(service);
+		remove_ring(service);
 		return EXIT_FAILED;
 	}
 
@@ -129,8 +131,7 @@ serve(struct service *service)
 	};
 
 	code = supervise(roles, sizeof roles / sizeof *roles, service, config, segment);
-	if (code != EXIT_EVENTS_LEFT)
-		remove_ring(service);
+	remove_ring(service);
 	segment_close(segment);
 	close(lock);
 	return code;

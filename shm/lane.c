@@ -185,7 +185,10 @@ lane_released(const struct lane *lane)
 uint64_t
 lane_events(const struct lane *lane)
 {
-	return ck_pr_load_64(&lane->control->events[ck_pr_load_uint(&lane->control->ring.p_tail) & 1]);
+	uint32_t tail = ck_pr_load_uint(&lane->control->ring.p_tail);
+
+	ck_pr_fence_acquire(); /* what is counted up to there was written before it */
+	return ck_pr_load_64(&lane->control->events[tail & 1]);
 }
 
 uint32_t

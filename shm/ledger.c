@@ -58,6 +58,21 @@ ledger_take_over(const struct segment *segment, uint32_t writer)
 	ledger_settle(segment, writer);
 }
 
+void
+ledger_noted(struct ledger *ledger)
+{
+	ck_pr_store_64(&ledger->replays_noted, ledger_page(ledger)->replays);
+}
+
+bool
+ledger_needed(const struct ledger *ledger)
+{
+	for (int file = 0; file < APPEND_FILES; file++)
+		if (append_open(ledger, file))
+			return true;
+	return ledger->replays_noted != ledger_page(ledger)->replays;
+}
+
 bool
 ledger_valid(const struct segment *segment, uint32_t writer)
 {

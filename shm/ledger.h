@@ -34,6 +34,7 @@ struct ledger_page {
 	uint64_t counters[LEDGER_COUNTERS];
 	uint64_t spool_events; /* in the spool, not stored yet */
 	struct spool_progress replayed; /* of the batch from the spool that was stored last */
+	uint64_t replays; /* such batches */
 	uint32_t spooled; /* what was released last went to the spool */
 	uint32_t release[ACCEPTORS_MAX]; /* per acceptor: the position that its lane is released to */
 };
@@ -52,6 +53,7 @@ struct append {
 struct ledger {
 	uint32_t current; /* 0 or 1 */
 	uint32_t reserved;
+	uint64_t replays_noted; /* so many of the page's replays are noted in the spool's files, too */
 	struct append appends[APPEND_FILES];
 	struct ledger_page pages[2];
 };
@@ -76,6 +78,15 @@ void ledger_settle(const struct segment *segment, uint32_t writer);
  * appends its predecessor has not committed stay open whatever is committed now.
  */
 void ledger_take_over(const struct segment *segment, uint32_t writer);
+
+/* The spool's files say by now how far they are stored, as the page does. By the ledger's writer. */
+void ledger_noted(struct ledger *ledger);
+
+/*
+ * Whether something is known from the ledger alone that whoever comes next must know: an append is open, or the spool's
+ * files do not say yet how far they are stored.
+ */
+bool ledger_needed(const struct ledger *ledger);
 
 /* Whether that writer's ledger can be one: its page exists and releases no more than what waits. For adopting a segment. */
 bool ledger_valid(const struct segment *segment, uint32_t writer);

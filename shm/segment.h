@@ -24,7 +24,7 @@
 #include "shm/usage.h"
 #include "shm/wake.h"
 
-#define SEGMENT_MAGIC "hooksrg7" /* bump the last digit when this header's structs change */
+#define SEGMENT_MAGIC "hooksrg8" /* bump the last digit when this header's structs change */
 #define SEGMENT_UNFINISHED "hooksrg?" /* stands there while the segment is being made: nothing is in it yet */
 #define BOOT_ID_BYTES 40
 #define PROCESSES_MAX (ACCEPTORS_MAX + WRITERS_MAX)
@@ -33,6 +33,8 @@ struct segment_header {
 	char magic[8]; /* written last */
 	uint32_t acceptors, writers, lane_slots;
 	uint32_t storage; /* enum storage, of the present master */
+	uint32_t counts_on; /* earlier is of a segment that stood here before */
+	uint32_t reserved;
 	uint64_t file_bytes, arena_bytes;
 	int64_t started_us; /* wall clock, of the present master */
 	int32_t master_pid;
@@ -40,6 +42,7 @@ struct segment_header {
 	int64_t store_until_us; /* steady clock; when draining: from then on what is not stored yet goes to the spool */
 	char version[32];
 	char boot_id[BOOT_ID_BYTES]; /* of the machine's start in which the segment was last used */
+	char jsonl_path[2048]; /* JSONL_PATH when no append to a JSONL file was open (shm/ledger.h); "": too long */
 	uint64_t earlier[COUNTERS]; /* what was counted before this segment was made */
 	struct usage usage; /* the master's */
 };
@@ -86,8 +89,8 @@ struct segment {
 };
 
 /*
- * Creates the segment at config->ring_path or adopts what stands there. If the old one still holds events, its shape
- * (acceptors, writers, sizes) is kept for this run; if it is empty, it is made anew and only its counters go on; a file
+ * Creates the segment at config->ring_path or adopts what stands there. While the old one is needed, its shape
+ * (acceptors, writers, sizes) is kept for this run; after that, it is made anew and only its counters go on; a file
  * that is no readable segment is renamed aside with a message. Master only. Returns 0, or <0 when it is in use by
  * another master, cannot be made, or is too small.
  */
@@ -99,8 +102,11 @@ int segment_open_readonly(struct segment *segment, const char *path, struct erro
 /* Unmaps; the file stays. */
 void segment_close(struct segment *segment);
 
-/* Removes the file: for a master whose lanes are empty. */
+/* Removes the file: for a master that is done with it. */
 void segment_unlink(const char *path);
+
+/* Whether nothing is lost with the segment but its counters: no event waits, and no ledger is needed any more. */
+bool segment_done_with(const struct segment *segment);
 
 /*
  * A lane's controls without its arena: enough for depth and release. With arena: maps it twice in a row; only for the

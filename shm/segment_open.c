@@ -133,7 +133,7 @@ create(struct segment *segment, int fd, const struct segment_header *planned, co
 	else
 		failed = written < 0 ? errno : ENOSPC;
 	if (failed != 0) {
-		(void)!ftruncate(fd, 0);
+		(void)!ftruncate(fd, planned->counts_on ? (off_t)sizeof *planned : 0);
 		errno = failed;
 		return error_errno(err,
 		    "cannot reserve %llu bytes for the ring at %s: free some, enlarge /dev/shm "
@@ -182,16 +182,6 @@ set_aside(const char *path, struct error *err)
 	return 0;
 }
 
-static bool
-appends_open(const struct segment *segment)
-{
-	for (uint32_t w = 0; w < segment->writers; w++)
-		for (int file = 0; file < APPEND_FILES; file++)
-			if (append_open(&segment_writer(segment, w)->ledger, file))
-				return true;
-	return false;
-}
-
 static void
 after_restart_of_the_machine(const struct segment *segment)
 {
@@ -230,8 +220,11 @@ try_adopt(struct segment *segment, int fd, struct segment_header *planned, struc
 		return error_errno(err, "cannot read the ring file");
 	if (n < (ssize_t)sizeof old && n < st.st_size)
 		return error_set(err, "cannot read the ring file: only %zd bytes came", n);
-	if (n == (ssize_t)sizeof old && memcmp(old.magic, SEGMENT_UNFINISHED, sizeof old.magic) == 0)
+	if (n == (ssize_t)sizeof old && memcmp(old.magic, SEGMENT_UNFINISHED, sizeof old.magic) == 0) {
+		planned->counts_on = old.counts_on;
+		memcpy(planned->earlier, old.earlier, sizeof old.earlier);
 		return 0;
+	}
 	if (n != (ssize_t)sizeof old || !segment_plausible(&old, (uint64_t)st.st_size))
 		return 2;
 	if (segment_map(segment, fd, segment_layout(&old).arenas, PROT_READ | PROT_WRITE, err) != 0)
@@ -253,13 +246,13 @@ try_adopt(struct segment *segment, int fd, struct segment_header *planned, struc
 	bool same = old.acceptors == planned->acceptors && old.writers == planned->writers &&
 		    old.file_bytes == planned->file_bytes && old.arena_bytes == planned->arena_bytes;
 
-	if (waiting == 0 && !same && !appends_open(segment)) {
+	if (!same && segment_done_with(segment)) {
 		uint64_t counters[COUNTERS];
 
 		for (int c = 0; c < COUNTERS; c++)
 			counters[c] = segment_counter_sum(segment, c);
 		segment_count_from(planned, counters);
-		segment->fresh = false;
+		planned->counts_on = 1;
 		munmap(segment->header, segment->mapped_bytes);
 		return 0;
 	}
@@ -272,6 +265,19 @@ try_adopt(struct segment *segment, int fd, struct segment_header *planned, struc
 	return 1;
 }
 
+/* Where to look for an append that is open, also when this run has another JSONL_PATH. */
+static void
+remember_jsonl_path(const struct segment *segment, const char *path)
+{
+	struct segment_header *h = segment->header;
+
+	for (uint32_t w = 0; w < segment->writers; w++)
+		if (append_open(&segment_writer(segment, w)->ledger, APPEND_JSONL))
+			return;
+	if (snprintf(h->jsonl_path, sizeof h->jsonl_path, "%s", path) >= (int)sizeof h->jsonl_path)
+		h->jsonl_path[0] = '\0';
+}
+
 int
 segment_open(struct segment *segment, const struct config *config, struct error *err)
 {
@@ -281,7 +287,6 @@ segment_open(struct segment *segment, const struct config *config, struct error 
 	memset(segment, 0, sizeof *segment);
 	for (int i = 0; i < PROCESSES_MAX; i++)
 		segment->wake_fds[i] = -1;
-	segment->fresh = true;
 	if (plan(config, &planned, err) != 0)
 		return -1;
 	fd = open_locked(config->ring_path, err);
@@ -300,8 +305,9 @@ segment_open(struct segment *segment, const struct config *config, struct error 
 		return -1;
 	}
 
-	segment->fresh = segment->fresh && adopted == 0;
+	segment->fresh = adopted == 0 && !planned.counts_on;
 	memcpy(segment->header->boot_id, planned.boot_id, sizeof planned.boot_id);
+	remember_jsonl_path(segment, config->jsonl_path);
 	segment->header->started_us = clock_wall_us();
 	segment->header->storage = config->storage;
 	segment->header->master_pid = getpid();

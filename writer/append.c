@@ -9,13 +9,21 @@
 
 #include "base/log.h"
 
-/* Opens the entry if it is that file; otherwise *fd is -1. 0, or <0 with errno. */
+/*
+ * Opens the entry, or what it links to, if it is that file; otherwise *fd is -1. Asks each name: what the directory itself
+ * says of it is not true of links, of a file that is mounted there, and in some file systems of none. 0, or <0 with errno.
+ */
 static int
 open_if_same(int directory, const char *name, uint64_t device, uint64_t inode, int *fd)
 {
 	struct stat st;
 
-	*fd = openat(directory, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	*fd = -1;
+	if (fstatat(directory, name, &st, 0) != 0)
+		return errno == ENOENT || errno == ELOOP || errno == EACCES ? 0 : -1;
+	if (st.st_dev != device || st.st_ino != inode)
+		return 0;
+	*fd = openat(directory, name, O_RDWR | O_CLOEXEC);
 	if (*fd < 0)
 		return errno == ENOENT ? 0 : -1;
 
@@ -41,8 +49,7 @@ open_by_inode(const char *path, uint64_t device, uint64_t inode, int *fd, struct
 	if (directory == NULL)
 		return errno == ENOENT ? 0 : error_errno(err, "cannot read the directory %s", path);
 	while (rc == 0 && *fd < 0 && (errno = 0, entry = readdir(directory)) != NULL)
-		if (entry->d_ino == inode)
-			rc = open_if_same(dirfd(directory), entry->d_name, device, inode, fd);
+		rc = open_if_same(dirfd(directory), entry->d_name, device, inode, fd);
 	if (rc != 0)
 		(void)error_errno(err, "cannot open %s/%s", path, entry->d_name);
 	else if (entry == NULL && errno != 0)
@@ -68,14 +75,18 @@ cut(int fd, uint64_t offset, const char *directory, struct error *err)
 }
 
 int
-append_cut_off(struct ledger *ledger, enum append_file file, const char *directory, struct error *err)
+append_cut_off(
+    struct ledger *ledger, enum append_file file, const char *directory, const char *elsewhere, struct error *err)
 {
 	const struct append *append = &ledger->appends[file];
 	int fd, rc;
 
 	if (!append_open(ledger, file))
 		return 0;
-	if (open_by_inode(directory, append->device, append->inode, &fd, err) != 0)
+	rc = open_by_inode(directory, append->device, append->inode, &fd, err);
+	if (rc == 0 && fd < 0 && elsewhere != NULL)
+		rc = open_by_inode(elsewhere, append->device, append->inode, &fd, err);
+	if (rc != 0)
 		return -1;
 	if (fd < 0) {
 		log_warning(

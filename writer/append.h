@@ -6,10 +6,11 @@
 #include "shm/ledger.h"
 
 /*
- * If that append is open, finds its file in directory, whatever its name is by now, cuts the append off and forgets it.
- * A file that is gone is forgotten with a warning. Returns 0, or <0 when it could not be cut off: then it stays open.
+ * If that append is open, finds its file in one of the directories (elsewhere: NULL for none), whatever its name is by
+ * now, cuts the append off and forgets it. A file that is gone is forgotten with a warning. Returns 0, or <0 when it could not be cut off: then it stays open.
  * The caller sees to it that nobody appends meanwhile.
  */
-int append_cut_off(struct ledger *ledger, enum append_file file, const char *directory, struct error *err);
+int append_cut_off(
+    struct ledger *ledger, enum append_file file, const char *directory, const char *elsewhere, struct error *err);
 
 #endif

@@ -71,14 +71,16 @@ file_in_place(const struct sink_jsonl *s)
 static int
 cut_off_appends(const struct segment *segment, const char *path, struct error *err)
 {
-	char copy[PATH_MAX];
-	const char *directory;
+	char copy[PATH_MAX], earlier_copy[PATH_MAX];
+	const char *directory, *earlier;
 	int rc = 0;
 
 	(void)snprintf(copy, sizeof copy, "%s", path);
+	(void)snprintf(earlier_copy, sizeof earlier_copy, "%s", segment->header->jsonl_path);
 	directory = dirname(copy);
+	earlier = dirname(earlier_copy);
 	for (uint32_t w = 0; rc == 0 && w < segment->writers; w++)
-		rc = append_cut_off(&segment_writer(segment, w)->ledger, APPEND_JSONL, directory, err);
+		rc = append_cut_off(&segment_writer(segment, w)->ledger, APPEND_JSONL, directory, earlier, err);
 	return rc;
 }
 

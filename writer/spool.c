@@ -17,6 +17,7 @@
 #include "base/files.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "shm/heartbeat.h"
 #include "writer/spool_parts.h"
 
 /* Of the disk, left to others: below the first nothing new is let in, below the second nothing is written. */
@@ -361,10 +362,11 @@ advance(struct spool *spool)
 	spool->reader.count = 0;
 	if (h->events < h->done_events)
 		h->events = (uint32_t)h->done_events;
+	/* It may lag: then the ledger still knows. */
+	if (spool_header_write(spool->read_fd, h, &(struct error){0}) == 0)
+		ledger_noted(&spool->slot->ledger);
 	if (h->done >= part->size)
 		finish_first(spool);
-	else
-		(void)spool_header_write(spool->read_fd, h, &(struct error){0}); /* may lag */
 	spool_tell_levels(spool);
 }
 
@@ -429,12 +431,14 @@ int
 spool_next(struct spool *spool, struct error *err)
 {
 	spool->reader.count = 0;
-	while (spool->count > 0 && spool->reader.count == 0)
+	while (spool->count > 0 && spool->reader.count == 0) {
+		heartbeat(spool->slot, 0); /* each run of damage takes a sync */
 		if (read_first(spool, err) != 0) {
 			spool->reader.count = 0;
 			postpone_first(spool);
 			return -1;
 		}
+	}
 	return 0;
 }
 
@@ -446,6 +450,7 @@ spool_settle(const struct spool *spool, struct ledger_page *draft)
 
 	draft->spool_events -= count < draft->spool_events ? count : draft->spool_events;
 	draft->replayed = progress(part, spool->reader.to, part->header.done_events + count);
+	draft->replays++;
 }
 
 void

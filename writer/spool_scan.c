@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "shm/heartbeat.h"
 #include "writer/append.h"
 #include "writer/spool_parts.h"
 
@@ -42,6 +43,7 @@ count_rest(struct spool *spool, int fd, struct spool_part *part, bool all, struc
 	uint64_t at = h->end > h->done ? h->end : h->done;
 
 	while (at < part->size) {
+		heartbeat(spool->slot, 0);
 		if (spool_read_at(&spool->reader, fd, at, part->size, err) != 0)
 			return -1;
 		at = spool->reader.to;
@@ -53,22 +55,23 @@ count_rest(struct spool *spool, int fd, struct spool_part *part, bool all, struc
 	return 0;
 }
 
-/* The ledger may know better than the header how far the file is stored. */
-static void
-catch_up(const struct spool *spool, struct spool_part *part)
+/* The ledger may know better than the header how far the file is stored: then the header is told. 0 or <0. */
+static int
+catch_up(const struct spool *spool, int fd, struct spool_part *part, struct error *err)
 {
 	const struct spool_progress *known = &ledger_page(&spool->slot->ledger)->replayed;
 	struct spool_header *h = &part->header;
 
 	if (known->sequence != part->sequence || known->writer != part->writer || known->created_us != h->created_us ||
 	    known->done <= h->done || known->done > part->size)
-		return;
+		return 0;
 	h->done = known->done;
 	h->done_events = known->done_events;
 	if (h->end < h->done)
 		h->end = h->done;
 	if (h->events < h->done_events)
 		h->events = (uint32_t)h->done_events;
+	return spool_header_write(fd, h, err);
 }
 
 /* 0 or <0. */
@@ -77,6 +80,7 @@ read_part(struct spool *spool, int fd, const char *path, struct spool_part *part
 {
 	struct stat st;
 
+	heartbeat(spool->slot, 0); /* there may be thousands */
 	if (fstat(fd, &st) != 0)
 		return error_errno(err, "cannot stat the spool file %s (DATA_DIR)", path);
 	part->size = (uint64_t)st.st_size;
@@ -84,9 +88,9 @@ read_part(struct spool *spool, int fd, const char *path, struct spool_part *part
 	if (rc < 0)
 		return rc;
 	bool good = rc == 0;
-	if (good)
-		catch_up(spool, part);
-	else
+	if (good && catch_up(spool, fd, part, err) != 0)
+		return -1;
+	if (!good)
 		log_error("a spool file's header is damaged: reading all of it", LOG_STR("file", path));
 	if (count_rest(spool, fd, part, !good, err) != 0)
 		return -1;
@@ -147,6 +151,7 @@ spool_open(struct spool *spool, const char *data_dir, uint32_t writer, uint32_t 
 {
 	size_t room = strlen(data_dir) + sizeof "/" SPOOL_DIRECTORY;
 	struct dirent *entry;
+	bool noted = true;
 
 	*spool = (struct spool){.writer = writer,
 	    .max_bytes = max_bytes,
@@ -159,7 +164,7 @@ spool_open(struct spool *spool, const char *data_dir, uint32_t writer, uint32_t 
 	(void)snprintf(spool->directory, room, "%s/" SPOOL_DIRECTORY, data_dir);
 	*found_any = false;
 
-	if (append_cut_off(&slot->ledger, APPEND_SPOOL, spool->directory, err) != 0)
+	if (append_cut_off(&slot->ledger, APPEND_SPOOL, spool->directory, NULL, err) != 0)
 		return -1;
 	DIR *directory = opendir(spool->directory);
 	if (directory == NULL && errno != ENOENT)
@@ -186,8 +191,12 @@ spool_open(struct spool *spool, const char *data_dir, uint32_t writer, uint32_t 
 	if (spool->count > 0)
 		qsort(spool->parts, spool->count, sizeof *spool->parts, by_age);
 	for (uint32_t i = 0; i < spool->count; i++)
-		if (spool_examine(spool, &spool->parts[i], err) != 0)
+		if (spool_examine(spool, &spool->parts[i], err) != 0) {
+			noted = false;
 			log_error("a spool file cannot be read: trying again later", LOG_STR("error", err->text));
+		}
+	if (noted)
+		ledger_noted(&slot->ledger);
 	spool_reconcile(spool);
 	spool_tell_levels(spool);
 	return 0;

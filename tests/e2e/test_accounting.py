@@ -43,6 +43,17 @@ def test_counters_go_on_over_a_restart(hooksd):
     assert wait_accounted(daemon)["events_stored_total"] == 50
 
 
+def test_counters_go_on_although_they_could_not_be_saved(hooksd):
+    daemon = hooksd()
+    post(daemon, batches(3, 10, seed=9))
+    in_the_way = daemon.directory / ".agentic/hooksd/counters.new"
+    in_the_way.mkdir()
+    daemon.stop()
+    in_the_way.rmdir()
+    daemon.start()
+    assert wait_accounted(daemon)["events_stored_total"] == 30
+
+
 def test_counters_go_on_over_a_change_of_shape(hooksd):
     daemon = hooksd()
     post(daemon, batches(3, 10, seed=3))

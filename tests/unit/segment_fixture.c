@@ -37,10 +37,13 @@ ring_remove_directory(void **state)
 struct config
 ring_config(uint32_t acceptors, uint32_t writers, uint64_t ring_bytes)
 {
+	static char jsonl_path[] = "events.jsonl";
+
 	return (struct config){.storage = STORAGE_JSONL,
 	    .acceptors = acceptors,
 	    .writers = writers,
 	    .ring_path = ring_path,
+	    .jsonl_path = jsonl_path,
 	    .ring_bytes = ring_bytes};
 }
 

@@ -114,6 +114,28 @@ test_keeps_its_shape_while_an_append_is_open(void **state)
 	ring_close(&segment);
 }
 
+/* A batch of the spool is stored, which the spool's file does not say yet: only the ledger keeps it from a second time. */
+static void
+test_keeps_its_shape_until_a_replay_is_noted(void **state)
+{
+	struct config config = ring_config(2, 1, RING_OLD_BYTES), other = ring_config(1, 1, RING_OLD_BYTES);
+	struct segment segment = ring_open(&config);
+	struct ledger *ledger = &segment_writer(&segment, 0)->ledger;
+
+	ledger_draft(ledger)->replays++;
+	ledger_commit(ledger);
+	assert_false(segment_done_with(&segment));
+	ring_close(&segment);
+	segment = ring_open(&other);
+	assert_int_equal(segment.acceptors, 2);
+	ledger_noted(&segment_writer(&segment, 0)->ledger);
+	assert_true(segment_done_with(&segment));
+	ring_close(&segment);
+	segment = ring_open(&other);
+	assert_int_equal(segment.acceptors, 1);
+	ring_close(&segment);
+}
+
 /* A master killed half-way through making it: nothing was in it, and nothing needs to be kept. */
 static void
 test_half_made_is_made_again(void **state)
@@ -130,6 +152,25 @@ test_half_made_is_made_again(void **state)
 
 	ring_write_file("", 0);
 	segment = ring_open(&config);
+	ring_close(&segment);
+	assert_int_equal(ring_files_set_aside(NULL, 0), 0);
+}
+
+/* RING_BYTES was too much for the disk: the next start, with less, goes on counting. */
+static void
+test_counts_on_after_one_that_could_not_be_made(void **state)
+{
+	struct config config = ring_config(2, 1, RING_OLD_BYTES), huge = ring_config(2, 1, (uint64_t)1 << 60);
+	struct segment segment = ring_open(&config);
+	struct error err;
+
+	ledger_draft(&segment_writer(&segment, 0)->ledger)->counters[COUNTER_STORED] = 9;
+	ledger_commit(&segment_writer(&segment, 0)->ledger);
+	ring_close(&segment);
+	assert_int_equal(segment_open(&segment, &huge, &err), -1);
+	segment = ring_open(&config);
+	assert_int_equal(segment_counter_sum(&segment, COUNTER_STORED), 9);
+	assert_false(segment.fresh);
 	ring_close(&segment);
 	assert_int_equal(ring_files_set_aside(NULL, 0), 0);
 }
@@ -161,7 +202,9 @@ main(void)
 	    RING_TEST(test_adopted_when_empty_and_alike),
 	    RING_TEST(test_keeps_its_shape_while_events_wait),
 	    RING_TEST(test_keeps_its_shape_while_an_append_is_open),
+	    RING_TEST(test_keeps_its_shape_until_a_replay_is_noted),
 	    RING_TEST(test_releases_what_was_committed),
+	    RING_TEST(test_counts_on_after_one_that_could_not_be_made),
 	    RING_TEST(test_half_made_is_made_again),
 	};
 

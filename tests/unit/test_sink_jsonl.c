@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -22,12 +23,15 @@
 static struct config config;
 static struct segment segment;
 static char jsonl_path[128], moved_path[160];
+static char elsewhere[128], elsewhere_path[160]; /* another directory, and the file there */
 
 static int
 set_up(void **state)
 {
 	ring_remove(state);
 	(void)snprintf(jsonl_path, sizeof jsonl_path, "%s/events.jsonl", ring_directory);
+	(void)snprintf(elsewhere, sizeof elsewhere, "%s/elsewhere", ring_directory);
+	(void)snprintf(elsewhere_path, sizeof elsewhere_path, "%s/events.jsonl", elsewhere);
 	(void)snprintf(moved_path, sizeof moved_path, "%s.1", jsonl_path);
 	config = ring_config(1, 1, 1 << 20);
 	config.jsonl_path = jsonl_path;
@@ -39,6 +43,8 @@ static int
 tear_down(void **state)
 {
 	ring_close(&segment);
+	(void)unlink(elsewhere_path);
+	(void)rmdir(elsewhere);
 	return ring_remove(state);
 }
 
@@ -206,6 +212,40 @@ test_a_moved_file_is_cut_where_it_is_now(void **state)
 }
 
 static void
+test_the_file_of_an_earlier_path_is_cut(void **state)
+{
+	struct lane lane = ring_map(&segment, 0, 0);
+
+	assert_int_equal(mkdir(elsewhere, 0700), 0);
+	publish(&lane, 2);
+	assert_int_equal(carry_on(), 2);
+	publish(&lane, 3);
+	die_in_append(false);
+	ring_close(&segment);
+	config.jsonl_path = elsewhere_path;
+	segment = ring_open(&config);
+	assert_int_equal(carry_on(), 3);
+	assert_int_equal(lines_of(jsonl_path), 2);
+	assert_int_equal(lines_of(elsewhere_path), 3);
+}
+
+static void
+test_a_file_behind_a_link_is_cut(void **state)
+{
+	struct lane lane = ring_map(&segment, 0, 0);
+
+	assert_int_equal(mkdir(elsewhere, 0700), 0);
+	assert_int_equal(symlink("elsewhere/events.jsonl", jsonl_path), 0);
+	publish(&lane, 2);
+	assert_int_equal(carry_on(), 2);
+	publish(&lane, 3);
+	die_in_append(false);
+	assert_int_equal(carry_on(), 3);
+	assert_int_equal(lines_of(jsonl_path), 5);
+	munmap(lane.arena, 2 * lane.arena_bytes);
+}
+
+static void
 test_a_file_that_is_gone_does_not_stop_the_writer(void **state)
 {
 	struct lane lane = ring_map(&segment, 0, 0);
@@ -227,6 +267,8 @@ main(void)
 	    CASE(test_written_but_not_committed_is_cut_and_written_again),
 	    CASE(test_committed_is_released_and_not_written_again),
 	    CASE(test_a_moved_file_is_cut_where_it_is_now),
+	    CASE(test_the_file_of_an_earlier_path_is_cut),
+	    CASE(test_a_file_behind_a_link_is_cut),
 	    CASE(test_a_file_that_is_gone_does_not_stop_the_writer),
 	};
 

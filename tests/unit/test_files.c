@@ -1,0 +1,86 @@
+/* Durable opening: what cannot be made durable is not there, and was not touched if it had been there before. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <fcntl.h>
+
+#include "base/files.h"
+
+static char directory[] = "/tmp/hooks-test-files-XXXXXX";
+static char path[64];
+
+static int
+make_directory(void **state)
+{
+	if (mkdtemp(directory) == NULL)
+		return -1;
+	(void)snprintf(path, sizeof path, "%s/file", directory);
+	return 0;
+}
+
+static int
+remove_directory(void **state)
+{
+	(void)unlink(path);
+	return rmdir(directory);
+}
+
+/* Opens with one descriptor left, which the file takes: its directory cannot be synced. Returns errno. */
+static int
+open_with_one_descriptor(int flags)
+{
+	struct rlimit usual, one;
+	struct error err;
+	int next = dup(0);
+
+	assert_true(next >= 0);
+	close(next);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &usual), 0);
+	one = (struct rlimit){.rlim_cur = (rlim_t)next + 1, .rlim_max = usual.rlim_max};
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &one), 0);
+	int fd = files_open(path, flags, 0600, "DATA_DIR", &err), failure = errno;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &usual), 0);
+	assert_int_equal(fd, -1);
+	return failure;
+}
+
+static void
+test_a_new_file_is_not_left_behind(void **state)
+{
+	assert_int_equal(open_with_one_descriptor(O_RDWR | O_EXCL), EMFILE);
+	assert_int_equal(access(path, F_OK), -1);
+}
+
+static void
+test_a_file_that_was_there_stays(void **state)
+{
+	struct error err;
+	int fd = files_open(path, O_RDWR | O_EXCL, 0600, "DATA_DIR", &err);
+
+	assert_true(fd >= 0);
+	close(fd);
+	assert_int_equal(open_with_one_descriptor(O_RDWR), EMFILE);
+	assert_int_equal(access(path, F_OK), 0);
+	assert_int_equal(files_open(path, O_RDWR | O_EXCL, 0600, "DATA_DIR", &err), -1);
+	assert_int_equal(access(path, F_OK), 0);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_a_new_file_is_not_left_behind),
+	    cmocka_unit_test(test_a_file_that_was_there_stays),
+	};
+
+	return cmocka_run_group_tests(tests, make_directory, remove_directory);
+}
