@@ -2,6 +2,8 @@
  * hooksd: reads the configuration, opens the ring and the sockets, and hands the process table to the supervisor. The
  * one file that names both acceptors and writers.
  */
+#include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,6 +12,7 @@
 
 #include "base/config.h"
 #include "base/data_dir.h"
+#include "base/pid_lock.h"
 #include "base/version.h"
 #include "server/acceptor.h"
 #include "server/listener.h"
@@ -93,6 +96,30 @@ remove_ring(const struct service *service)
 		segment_unlink(service->config.ring_path);
 }
 
+/*
+ * One service writes to one JSONL file: what a killed one has left there, the next one cuts off. Where no lock file can be
+ * made, on a disk that is full or read-only, there is a spool, but no lock. Held until the end. 0, or <0: somebody has it.
+ */
+static int
+lock_jsonl(const struct config *config, struct error *err)
+{
+	const char *slash = strrchr(config->jsonl_path, '/');
+	const char *name = slash != NULL ? slash + 1 : config->jsonl_path;
+	char path[PATH_MAX], what[PATH_MAX + sizeof "JSONL_PATH="];
+
+	if (config->storage != STORAGE_JSONL)
+		return 0;
+	/* Hidden, so that it is not taken for a file of events. */
+	(void)snprintf(path, sizeof path, "%.*s.%s.lock", (int)(name - config->jsonl_path), config->jsonl_path, name);
+	(void)snprintf(what, sizeof what, "JSONL_PATH=%s", config->jsonl_path);
+	if (pid_lock(path, "JSONL_PATH", what, err) >= 0)
+		return 0;
+	if (errno == EWOULDBLOCK)
+		return -1;
+	log_warning("cannot lock the JSONL file against another hooksd", LOG_STR("error", err->text));
+	return 0;
+}
+
 static int
 serve(struct service *service)
 {
@@ -103,7 +130,7 @@ serve(struct service *service)
 
 	raise_descriptor_limit();
 	lock = data_dir_lock(config->data_dir, &err);
-	if (lock < 0 || segment_open(segment, config, &err) != 0) {
+	if (lock < 0 || lock_jsonl(config, &err) != 0 || segment_open(segment, config, &err) != 0) {
 		log_error("cannot start", LOG_STR("error", err.text));
 		return EXIT_FAILED;
 	}

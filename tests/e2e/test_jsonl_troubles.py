@@ -6,6 +6,7 @@ spooled; afterwards everything acknowledged is in the file, once, without a rest
 import ctypes
 import json
 import os
+import shutil
 
 import pytest
 
@@ -104,9 +105,8 @@ def test_a_directory_that_is_read_only(start):
     moved = daemon.jsonl_path.with_suffix(".moved")
     with recording(daemon, seed=2) as recorders:
         wait_acknowledged(recorders)
-        daemon.jsonl_path.parent.chmod(0o700)
-        daemon.jsonl_path.rename(moved)
         moved.parent.chmod(0o500)
+        daemon.jsonl_path.rename(moved)
         in_trouble(daemon, "Permission denied")
         moved.parent.chmod(0o700)
         overcome(daemon, recorders, writers)
@@ -171,8 +171,8 @@ def remove_file(daemon):
 
 
 def remove_directory(daemon):
-    daemon.jsonl_path.unlink()
-    daemon.jsonl_path.parent.rmdir()
+    os.rename(daemon.jsonl_path.parent, gone := daemon.directory / "gone")  # in one step, beside a writer that makes it
+    shutil.rmtree(gone)
 
 
 def empty_file(daemon):

@@ -123,6 +123,17 @@ def test_a_second_master_on_the_same_data_is_refused(make_hooksd, tmp_path):
     assert second.post_event(minimal()).status == 202
 
 
+def test_a_second_service_on_the_same_jsonl_file_is_refused(make_hooksd, tmp_path):
+    first = make_hooksd(JSONL_PATH=tmp_path / "events.jsonl").start()
+    second = make_hooksd(JSONL_PATH=tmp_path / "events.jsonl")
+    second.spawn()
+    second.wait_exit(1)
+    assert f"JSONL_PATH={tmp_path}/events.jsonl is in use by pid {first.pid} (another hooksd" in second.log()
+    first.kill()
+    second.start()
+    assert second.post_event(minimal()).status == 202
+
+
 def test_a_data_directory_that_cannot_be_made_is_told_at_start(make_hooksd, tmp_path):
     (tmp_path / "file").write_text("not a directory")
     daemon = make_hooksd(DATA_DIR=tmp_path / "file" / "data")

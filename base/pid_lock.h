@@ -1,0 +1,15 @@
+/* Keeping a second process away from what one has, by a file beside it that says who has it. */
+#ifndef BASE_PID_LOCK_H
+#define BASE_PID_LOCK_H
+
+#include "base/error.h"
+
+/*
+ * Makes the file path if it is not there and takes its lock, which children inherit: it is held as long as any process
+ * that has the descriptor lives. The file says who holds it, if the disk has room for that. option ("DATA_DIR") and what
+ * ("DATA_DIR=/x") are for messages. Returns a descriptor to be kept open, or <0 with errno: EWOULDBLOCK when somebody else
+ * has the lock, else why the file cannot be made.
+ */
+int pid_lock(const char *path, const char *option, const char *what, struct error *err);
+
+#endif
