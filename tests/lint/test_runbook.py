@@ -1,0 +1,88 @@
+"""docs/operations.md knows everything that can wake somebody: log lines, exit codes, alerts, answers of the probes."""
+
+import re
+import unittest
+
+from tree import LAYERS, ROOT, files
+from test_markdown import anchors
+
+RUNBOOK = (ROOT / "docs/operations.md").read_text()
+MESSAGE = re.compile(r'\blog_(?:error|warning)\(\s*((?:"(?:[^"\\]|\\.)*"\s*)+)')
+CALL = re.compile(r"\blog_(?:error|warning)\(")
+DAEMON = [layer for layer in LAYERS if layer != "cli"]
+ALERTS = ("HooksDown", "HooksStorageErrors", "HooksStoreAway", "HooksSpoolGrowing", "HooksSpoolOld", "HooksRingNearlyFull",
+          "HooksRefusingRequests", "HooksDeadLetters", "HooksDamagedEvents", "HooksDefaultPartitionRows",
+          "HooksPartitionsRunningOut", "HooksProcessRestarts", "HooksSyncFailures", "HooksCommitsSlow")
+
+
+def messages(text):
+    return ["".join(re.findall(r'"((?:[^"\\]|\\.)*)"', literal)) for literal in MESSAGE.findall(text)]
+
+
+def section(title):
+    """From that heading to the next of its kind."""
+    return re.search(rf"^## {title}\n(.*?)(?=^## |\Z)", RUNBOOK, re.MULTILINE | re.DOTALL).group(1)
+
+
+def rows(text):
+    """The first cells of the tables there."""
+    return re.findall(r"^\| (.*?) \|", text, re.MULTILINE)
+
+
+class Runbook(unittest.TestCase):
+    def test_every_warning_and_error_of_hooksd_is_explained(self):
+        explained = " ".join(rows(section("Log lines")))
+        count = 0
+        for path in files(".c", directories=DAEMON):
+            text = (ROOT / path).read_text()
+            found = messages(text)
+            self.assertEqual(len(CALL.findall(text)), len(found), f"{path}: a message that is no literal cannot be explained")
+            count += len(found)
+            for message in found:
+                with self.subTest(path=str(path), message=message):
+                    self.assertIn(f"`{message}`", explained)
+        self.assertGreater(count, 40)
+
+    def test_every_explained_line_can_be_written(self):
+        written = {message for path in files(".c", directories=DAEMON) for message in messages((ROOT / path).read_text())}
+        tables = re.findall(r"^\| line \|.*?\n\n", section("Log lines"), re.MULTILINE | re.DOTALL)
+        self.assertGreater(len(tables), 5)
+        explained = {line for table in tables for row in rows(table) for line in re.findall(r"`([^`]+)`", row)}
+        self.assertEqual(set(), explained - written)
+
+    def test_every_exit_code_is_explained(self):
+        header = (ROOT / "server/process.h").read_text() + (ROOT / "cli/commands.h").read_text()
+        codes = {int(code) for code in re.findall(r"^\s*(?:EXIT|COMMAND)_\w+ = (\d+)", header, re.MULTILINE)}
+        self.assertEqual({0, 1, 3, 64}, codes)
+        explained = {int(row.split(",")[0]) for row in rows(section("Exit codes")) if row[0].isdigit()}
+        self.assertLessEqual(codes, explained)
+
+    def test_every_alert_has_a_heading_that_its_link_finds(self):
+        rules = sorted((ROOT / "deploy/prometheus").glob("**/*.y*ml")) if (ROOT / "deploy/prometheus").is_dir() else []
+        named = {name for path in rules for name in re.findall(r"^\s*(?:- )?alert: *(\w+)", path.read_text(), re.MULTILINE)}
+        headings = set(re.findall(r"^### (Hooks\w+)$", section("Alerts"), re.MULTILINE))
+        self.assertEqual(set(ALERTS), headings)
+        self.assertLessEqual(named, headings)
+        self.assertLessEqual({name.lower() for name in headings}, anchors(RUNBOOK))
+        for path in rules:
+            for anchor in re.findall(r"operations\.md#([\w-]+)", path.read_text()):
+                self.assertIn(anchor, anchors(RUNBOOK), str(path))
+
+    def test_every_alert_says_what_is_lost(self):
+        for name in ALERTS:
+            with self.subTest(alert=name):
+                text = re.search(rf"^### {name}\n(.*?)(?=^##|\Z)", RUNBOOK, re.MULTILINE | re.DOTALL).group(1)
+                self.assertIn("**Lost:**", text)
+
+    def test_every_answer_of_the_probes_is_explained(self):
+        status = (ROOT / "server/status.c").read_text()
+        texts = re.findall(r'return "(the store [^"]+)"', status) + re.findall(r'reply_error\(req, 503, "([^"]+)"', status)
+        self.assertGreater(len(texts), 3)
+        events = (ROOT / "server/events.c").read_text()
+        texts += re.findall(r'busy\(acceptor, req, "([^"]+)"', events)
+        for text in texts:
+            self.assertIn(f"`{text}`", section("What it answers"))
+
+
+if __name__ == "__main__":
+    unittest.main()
