@@ -28,6 +28,11 @@ torture:
 	@.ci/build build -Dtests=enabled
 	@TORTURE=all HOOKS_BUILD_DIR=$(CURDIR)/build /usr/bin/python3 -m pytest -s tests/e2e/test_torture.py
 
+picture:
+	@.ci/deps build test
+	@.ci/build build -Dtests=enabled
+	@PICTURE_SECONDS=60 HOOKS_BUILD_DIR=$(CURDIR)/build /usr/bin/python3 -m pytest tests/e2e/test_monitoring.py -k picture
+
 bench:
 	@.ci/deps build bench
 	@.ci/build build
@@ -49,4 +54,4 @@ format:
 clean:
 	@rm -rf build build-*
 
-.PHONY: build run test check-fast chaos torture bench bench-check deb format clean
+.PHONY: build run test check-fast chaos torture picture bench bench-check deb format clean

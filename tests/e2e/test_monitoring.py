@@ -1,0 +1,166 @@
+"""Whoever loads deploy/prometheus and deploy/grafana: every rule and every panel works against the real service."""
+
+import json
+import os
+import re
+import subprocess
+import time
+from collections import Counter
+from xml.etree import ElementTree
+
+import pytest
+
+from harness.daemon import REPOSITORY, run_program
+from harness.picture import SHOWN, draw
+from harness.postgres import free_port
+from harness.prometheus import DASHBOARD, RULES, Prometheus, filled, panels
+from harness.steady import RATE, SteadyLoad
+from harness.waiting import wait_until
+
+FAMILIES = set(re.findall(r"^\| `(hooks_\w+)` \|", run_program("hooksd", "--print-metrics-markdown").stdout, re.M))
+SECONDS = float(os.environ.get("PICTURE_SECONDS", 3))  # of load in the picture
+
+
+def promtool(*args):
+    done = subprocess.run(["promtool", *args], cwd=RULES, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module", autouse=True)
+def prometheus(tmp_path_factory):
+    """One for all tests, and from the first on, because five seconds go by until its first scrape."""
+    with Prometheus(tmp_path_factory.mktemp("monitoring") / "prometheus", free_port()) as prometheus:
+        yield prometheus
+
+
+@pytest.fixture
+def daemon(prometheus, database, hooksd):
+    """Stores in PostgreSQL and is watched."""
+    daemon = hooksd(database, PORT=prometheus.target_port)
+    wait_until(lambda: prometheus.query("up == 1"), "the first scrape")
+    return daemon
+
+
+def without_thresholds(expression):
+    """What is compared, in place of the comparison, which is true only when something is wrong."""
+    return re.sub(r" (?:==|!=|>=?|<=?) [0-9.]+", "", expression)
+
+
+def has_data(prometheus, expression):
+    return any(sample["value"][1] != "NaN" for sample in prometheus.query(expression))
+
+
+# Rules
+
+
+def test_promtool_has_nothing_to_complain_of():
+    assert "SUCCESS" in promtool("check", "config", "prometheus.yml")
+    for rules in ("recording.yml", "alerts.yml"):
+        assert "SUCCESS" in promtool("check", "rules", "--lint=all", "--lint-fatal", rules)
+
+
+def test_each_alert_fires_when_it_should_and_only_then():
+    promtool("test", "rules", "alerts_test.yml")
+    cases = re.findall(r"alertname: (\w+)\n +exp_alerts:( \[\])?\n", (RULES / "alerts_test.yml").read_text())
+    alerts = re.findall(r"- alert: (\w+)", (RULES / "alerts.yml").read_text())
+    assert {(name, bool(silent)) for name, silent in cases} == {(name, case) for name in alerts for case in (True, False)}
+
+
+# Against the real service
+
+
+def test_every_rule_and_every_panel_has_data(daemon, prometheus):
+    with SteadyLoad(daemon):
+        wait_until(lambda: all(rule["health"] == "ok" for rule in prometheus.rules()), "every rule to be evaluated")
+        rules = prometheus.rules()
+        wanted = {without_thresholds(rule["query"]) for rule in rules}
+        wanted |= {without_thresholds(filled(target["expr"])) for panel in panels() for target in panel["targets"]}
+        assert len(wanted) > 50
+
+        def all_have_data():
+            wanted.difference_update([expression for expression in wanted if has_data(prometheus, expression)])
+            return not wanted
+
+        try:
+            wait_until(all_have_data, "data of every expression")
+        except AssertionError as error:
+            raise AssertionError(f"{error}: {wanted}") from None
+        wait_until(lambda: all(rule.get("state", "inactive") == "inactive" for rule in prometheus.rules()), "silence")
+
+
+def test_each_alert_says_how_bad_it_is_and_what_to_do(prometheus):
+    runbook = (REPOSITORY / "docs/operations.md").read_text()
+    for alert in [rule for rule in prometheus.rules() if rule["type"] == "alerting"]:
+        assert alert["labels"]["severity"] in ("critical", "warning")
+        assert set(alert["annotations"]) == {"summary", "description", "runbook_url"}
+        assert alert["annotations"]["runbook_url"] == f"docs/operations.md#{alert['name'].lower()}"
+        assert f"\n### {alert['name']}\n" in runbook
+
+
+@pytest.mark.timeout(60 + 2 * SECONDS)
+def test_the_picture_of_an_outage(daemon, prometheus, database):
+    """Load, twice the load, an outage, its end. `make picture` keeps it for the README."""
+    begin = time.time()
+    with SteadyLoad(daemon, acks=("stored", "spooled")) as load:
+        part = int(RATE * SECONDS / 5)
+        load.flow(part)
+        with SteadyLoad(daemon, acks=("stored", "spooled")) as more:
+            more.flow(part)
+        load.flow(part)
+        database.server.stop()
+        load.flow(part)
+        database.server.start()
+        load.flow(part)
+        daemon.wait_spool_empty()
+    picture = draw(prometheus, begin, time.time())
+    drawn = ElementTree.fromstring(picture)
+    assert [text.text for text in drawn.findall(".//{*}text") if text.get("class") == "t"] == SHOWN
+    assert {"stored", "spooled", "ready", "spooling", "p99", "writer"} <= {text.text for text in drawn.findall(".//{*}text")}
+    if "PICTURE_SECONDS" in os.environ:
+        (REPOSITORY / "docs/dashboard.svg").write_text(picture)
+
+
+# The dashboard
+
+
+def test_every_panel_is_explained_and_follows_the_variables():
+    dashboard = json.loads(DASHBOARD.read_text())
+    assert [variable["name"] for variable in dashboard["templating"]["list"]] == ["datasource", "job", "instance"]
+    for panel in panels():
+        title = panel["title"]
+        assert panel["description"].endswith("."), title
+        assert panel["fieldConfig"]["defaults"]["unit"], title
+        assert panel["datasource"] == {"type": "prometheus", "uid": "${datasource}"}, title
+        for target in panel["targets"]:
+            selectors = re.findall(r"(?:\b(?:hooks_\w+|up|ALERTS)|:\w+){([^}]*)}", target["expr"])
+            assert selectors and all('job=~"$job",instance=~"$instance"' in found for found in selectors), title
+            assert re.search(r"(?<!by )\b(?:rate|increase|delta)\(", target["expr"]) is None or re.search(
+                r"\[\$__(?:rate_interval|range)\]", target["expr"]), title
+
+
+def test_panels_do_not_overlap():
+    dashboard = json.loads(DASHBOARD.read_text())
+    taken = Counter((place["x"] + x, place["y"] + y) for place in (panel["gridPos"] for panel in dashboard["panels"])
+                    for x in range(place["w"]) for y in range(place["h"]))
+    assert max(taken.values()) == 1 and max(x for x, _ in taken) < 24
+    assert len({panel["id"] for panel in dashboard["panels"]}) == len(dashboard["panels"])
+
+
+def test_everything_that_is_measured_can_be_seen():
+    used = set(re.findall(r"\bhooks_\w+", DASHBOARD.read_text()))
+    used = {re.sub(r"_(?:bucket|sum|count)$", "", name) for name in used}
+    assert FAMILIES <= used
+
+
+def test_every_recorded_series_is_used():
+    expressions = DASHBOARD.read_text() + (RULES / "alerts.yml").read_text()
+    recorded = re.findall(r"- record: (\S+)", (RULES / "recording.yml").read_text())
+    assert recorded and all(name in expressions for name in recorded)
+
+
+def test_the_dashboard_is_provisioned():
+    """Where deploy/docker-compose.yaml mounts it, from the data source it starts."""
+    provisioning = REPOSITORY / "deploy/grafana/provisioning"
+    assert "path: /var/lib/grafana/dashboards\n" in (provisioning / "dashboards/hooksd.yml").read_text()
+    assert "url: http://prometheus:9090\n" in (provisioning / "datasources/prometheus.yml").read_text()
