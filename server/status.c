@@ -13,25 +13,27 @@
 #include "server/reply.h"
 #include "shm/metrics.h"
 
-/* The first writer whose store is not ready, or NULL; a spool will do if that is said. */
-static const struct process_slot *
-troubled_writer(const struct acceptor *acceptor, bool spool_will_do)
+/* Of all writers' stores: the state that is worst for who posts events. */
+static enum store_state
+worst_store(const struct acceptor *acceptor)
 {
+	static const int badness[] = {
+	    [STORE_READY] = 0, [STORE_SPOOLING] = 1, [STORE_CONNECTING] = 2, [STORE_AWAY] = 3};
+	enum store_state worst = STORE_READY;
+
 	for (uint32_t w = 0; w < acceptor->segment->writers; w++) {
-		const struct process_slot *slot = segment_writer(acceptor->segment, w);
+		enum store_state state = ck_pr_load_32(&segment_writer(acceptor->segment, w)->store_state);
 
-		uint32_t state = ck_pr_load_32(&slot->store_state);
-
-		if (state != STORE_READY && !(spool_will_do && state == STORE_SPOOLING))
-			return slot;
+		if (badness[state] > badness[worst])
+			worst = state;
 	}
-	return NULL;
+	return worst;
 }
 
 static const char *
-trouble_text(const struct process_slot *slot)
+trouble_text(enum store_state state)
 {
-	switch (ck_pr_load_32(&slot->store_state)) {
+	switch (state) {
 	case STORE_SPOOLING:
 		return "the store is away, reconnecting; events go to the spool";
 	case STORE_AWAY:
@@ -62,14 +64,14 @@ add_sync_failure(cJSON *tree, const struct segment *segment)
 void
 status_health(struct acceptor *acceptor, h2o_req_t *req)
 {
-	const struct process_slot *troubled = troubled_writer(acceptor, false);
+	enum store_state state = worst_store(acceptor);
 	cJSON *tree = cJSON_CreateObject();
 
-	cJSON_AddStringToObject(tree, "status", troubled == NULL ? "healthy" : "degraded");
+	cJSON_AddStringToObject(tree, "status", state == STORE_READY ? "healthy" : "degraded");
 	cJSON_AddStringToObject(tree, "storage", storage_name(acceptor->config->storage));
 	cJSON_AddStringToObject(tree, "version", HOOKS_VERSION);
-	if (troubled != NULL)
-		cJSON_AddStringToObject(tree, "detail", trouble_text(troubled));
+	if (state != STORE_READY)
+		cJSON_AddStringToObject(tree, "detail", trouble_text(state));
 	add_sync_failure(tree, acceptor->segment);
 	reply_json(req, 200, tree);
 }
@@ -83,12 +85,12 @@ status_livez(struct acceptor *acceptor, h2o_req_t *req)
 void
 status_readyz(struct acceptor *acceptor, h2o_req_t *req)
 {
-	const struct process_slot *refusing = troubled_writer(acceptor, true);
+	enum store_state state = worst_store(acceptor);
 
 	if (ck_pr_load_32(&acceptor->segment->header->draining) != 0)
 		reply_error(req, 503, "draining");
-	else if (refusing != NULL)
-		reply_error(req, 503, trouble_text(refusing));
+	else if (state != STORE_READY && state != STORE_SPOOLING)
+		reply_error(req, 503, trouble_text(state));
 	else
 		reply_text(req, 200, "text/plain; charset=utf-8", "ok\n", 3);
 }
