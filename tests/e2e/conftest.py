@@ -6,8 +6,20 @@ import pytest
 from harness.daemon import Daemon
 from harness.disk import make_disk
 from harness.postgres import PostgresServer
+from harness.waiting import SANITIZED
 
 _numbers = itertools.count()
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "unsanitized(reason): not a test of binaries with a sanitizer")
+
+
+def pytest_collection_modifyitems(config, items):
+    if SANITIZED:
+        left_out = [item for item in items if item.get_closest_marker("unsanitized")]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
 
 
 @pytest.fixture(scope="session")

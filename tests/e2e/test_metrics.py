@@ -13,7 +13,7 @@ from harness.client import http_post
 from harness.daemon import REPOSITORY, run_program
 from harness.events import minimal
 from harness.metrics import metrics, series, text_of
-from harness.waiting import SANITIZED, wait_until
+from harness.waiting import wait_until
 
 OPENMETRICS = "application/openmetrics-text"
 # What a Prometheus of Debian 12 asks for.
@@ -234,7 +234,7 @@ def test_a_full_ring_refuses_and_shows(hooksd):
 
 @pytest.mark.parametrize("role,signo,cause", [
     ("acceptor", signal.SIGKILL, "SIGKILL"),
-    pytest.param("writer", signal.SIGSEGV, "SIGSEGV", marks=pytest.mark.skipif(SANITIZED, reason="they exit then")),
+    pytest.param("writer", signal.SIGSEGV, "SIGSEGV", marks=pytest.mark.unsanitized("they exit then")),
     ("writer", signal.SIGABRT, "SIGABRT"), ("acceptor", signal.SIGALRM, "signal"),
 ])
 def test_deaths_by_role_and_cause(hooksd, role, signo, cause):

@@ -21,7 +21,7 @@ import pytest
 from harness.events import minimal
 from harness.faults import FILES, MEMORY, NETWORK, PROCESS, SHORT, Faults
 from harness.metrics import metrics
-from harness.waiting import SANITIZED, wait_until
+from harness.waiting import wait_until
 
 ALL_CALLS = os.environ.get("TORTURE") == "all"
 STRIDE = 1 if ALL_CALLS else 29
@@ -29,7 +29,7 @@ SMALL = {"ACCEPTORS": 1, "WRITERS": 1, "MAX_BODY_BYTES": "64KiB", "MAX_EVENT_BYT
 SYSTEM = FILES | PROCESS | NETWORK
 
 pytestmark = [
-    pytest.mark.skipif(SANITIZED, reason="a sanitizer's library wants to be the first that is loaded"),
+    pytest.mark.unsanitized("a sanitizer's library wants to be the first that is loaded"),
     pytest.mark.timeout(1200),
 ]
 

@@ -23,8 +23,9 @@ json_of(const char *text, size_t len)
 	assert_non_null(exact);
 	end = format_json_string(exact, text, len);
 	assert_true(end <= exact + format_json_max(len));
-	terminated = strndup(exact, (size_t)(end - exact));
+	terminated = calloc((size_t)(end - exact) + 1, 1);
 	assert_non_null(terminated);
+	memcpy(terminated, exact, (size_t)(end - exact));
 	free(exact);
 	return terminated;
 }
