@@ -95,20 +95,31 @@ port_is_free(const struct addrinfo *info)
 	return rc;
 }
 
+/* Names such as localhost often lead to both; who asks for IPv6 alone gives an address. */
+static struct addrinfo *
+preferred(struct addrinfo *all)
+{
+	for (struct addrinfo *info = all; info != NULL; info = info->ai_next)
+		if (info->ai_family == AF_INET)
+			return info;
+	return all;
+}
+
 int
 listeners_open(struct listeners *listeners, const char *host, uint16_t *port, uint32_t count, struct error *err)
 {
 	int *fds = listeners->fds;
 	struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
-	struct addrinfo *info;
+	struct addrinfo *all, *info;
 	char service[8];
 	int rc;
 
 	*listeners = (struct listeners){.count = count};
 	(void)snprintf(service, sizeof service, "%u", *port);
-	rc = getaddrinfo(host, service, &hints, &info);
+	rc = getaddrinfo(host, service, &hints, &all);
 	if (rc != 0)
 		return error_set(err, "HOST=%s: %s", host, gai_strerror(rc));
+	info = preferred(all);
 
 	rc = port_is_free(info);
 	for (uint32_t i = 0; rc == 0 && i < count; i++) {
@@ -128,7 +139,7 @@ listeners_open(struct listeners *listeners, const char *host, uint16_t *port, ui
 	if (rc != 0)
 		error_errno(err, "cannot listen on HOST=%s PORT=%u%s", host, *port,
 		    errno == EADDRINUSE ? " (another program has this port: stop it or choose another PORT)" : "");
-	freeaddrinfo(info);
+	freeaddrinfo(all);
 	return rc;
 }
 

@@ -23,7 +23,7 @@ struct listeners {
 
 /*
  * Opens count nonblocking, close-on-exec sockets listening on host (IPv4 or IPv6 literal, or a name: its first
- * address) and *port; port 0 lets the kernel choose and *port is set to its choice. Returns 0, or <0 with nothing open.
+ * IPv4 address, or else its first) and *port; port 0 lets the kernel choose and *port is set to its choice. Returns 0, or <0 with nothing open.
  */
 int listeners_open(struct listeners *listeners, const char *host, uint16_t *port, uint32_t count, struct error *err);
 
