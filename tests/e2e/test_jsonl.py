@@ -157,6 +157,35 @@ def test_rotation_goes_on_after_a_restart(hooksd):
     assert sum(len(path.read_bytes().splitlines()) for path in files) == 180
 
 
+def reserved(path):
+    """Bytes of the disk that the file takes up beyond its content, to the block."""
+    status = path.stat()
+    return max(0, status.st_blocks * 512 - (status.st_size + 4095) // 4096 * 4096)
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_what_is_reserved_behind_the_end_is_given_back_at_a_stop(hooksd, killed):
+    daemon = hooksd()
+    for _ in range(30):
+        assert daemon.post_batch([minimal(data={"pad": "x" * 1000})] * 100).status == 202
+    assert 0 < reserved(daemon.jsonl_path) <= daemon.jsonl_path.stat().st_size + 4096
+    if killed:
+        daemon.kill()
+        daemon.start()
+        assert daemon.post_event(minimal()).status == 202
+    daemon.stop()
+    assert reserved(daemon.jsonl_path) == 0
+    assert len(daemon.jsonl_lines()) == 3000 + killed
+
+
+def test_what_is_reserved_is_given_back_when_the_file_is_rotated(hooksd):
+    daemon = hooksd(JSONL_ROTATE_BYTES="64K")
+    for _ in range(20):
+        assert daemon.post_batch([minimal(data={"pad": "x" * 1000})] * 10).status == 202
+    assert rotated_files(daemon)
+    assert not any(map(reserved, rotated_files(daemon)))
+
+
 def test_rotation_is_off_by_default(hooksd):
     daemon = hooksd()
     assert daemon.post_batch([minimal(data={"pad": "x" * 1000})] * 5000).status == 202
