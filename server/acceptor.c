@@ -24,6 +24,8 @@
 #define ACCEPTS_PER_TURN 16
 #define ACCEPT_PAUSE_MS 100
 #define REQUEST_TIMEOUT_MS (30 * 1000)
+/* What a connection takes to read into at first; libh2o doubles it as a body needs. Its own choice, 8192, is two pages. */
+#define READ_BYTES 4096
 /*
  * Requests come and go by the hundred with each batch that is stored. Below this much libc keeps what one wave has freed
  * for the next instead of giving it back to the kernel: 6 % of the CPU of single posts.
@@ -227,6 +229,7 @@ acceptor_main(const struct config *config, const struct segment *segment, uint32
 	acceptor.slot = segment_acceptor(segment, index);
 	acceptor.signal_fd = signals_open(false);
 	uuid_source_init(&acceptor.ids);
+	h2o_socket_buffer_prototype._initial_buf.capacity = READ_BYTES;
 	(void)mallopt(M_TRIM_THRESHOLD, HEAP_KEPT_BYTES);
 	if (map_lanes(&acceptor, index) != 0)
 		return EXIT_FAILED;
