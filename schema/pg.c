@@ -375,6 +375,20 @@ pg_copy_end(struct pg *pg, int64_t deadline_us, uint64_t *rows, struct error *er
 	return 0;
 }
 
+/* A pooler hands out cancel keys of its own, or it could not tell whose query is to be cancelled. */
+int
+pg_pooled(struct pg *pg, int64_t deadline_us, bool *pooled, struct error *err)
+{
+	PGresult *result;
+	int rc = pg_exec(pg, "SELECT pg_backend_pid()", deadline_us, &result, err);
+
+	if (rc != 0)
+		return rc;
+	*pooled = atoi(PQgetvalue(result, 0, 0)) != PQbackendPID(pg->conn);
+	PQclear(result);
+	return 0;
+}
+
 int
 pg_check(struct pg *pg, struct error *err)
 {

@@ -3,7 +3,7 @@
  * an answer or the network swallows packets.
  *
  * Nothing here keeps state in a session (no SET, no prepared statements), so PgBouncer in transaction mode serves
- * as well as a server. Deadlines are instants of clock_steady_us(). What the functions return:
+ * as well as a server; who wants a SET that lasts asks pg_pooled() first. Deadlines are instants of clock_steady_us(). What the functions return:
  *
  *   0            done;
  *   PG_REFUSED   the server answered with an error: *err is what it said, pg_sqlstate() its code. The connection is
@@ -16,6 +16,7 @@
 #ifndef SCHEMA_PG_H
 #define SCHEMA_PG_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -70,6 +71,12 @@ int pg_exec_params(struct pg *pg, const char *sql, const struct pg_param *params
 int pg_copy_begin(struct pg *pg, const char *sql, int64_t deadline_us, struct error *err);
 int pg_copy_send(struct pg *pg, const void *bytes, size_t len, int64_t deadline_us, struct error *err);
 int pg_copy_end(struct pg *pg, int64_t deadline_us, uint64_t *rows, struct error *err);
+
+/*
+ * Whether somebody between here and the server, such as PgBouncer, may give each transaction another session: *pooled is
+ * false if the server's process is the one that greeted us. 0, PG_REFUSED or <0.
+ */
+int pg_pooled(struct pg *pg, int64_t deadline_us, bool *pooled, struct error *err);
 
 /* Whether an idle connection still stands as far as this side has heard: 0 or <0. Does not wait or ask the server. */
 int pg_check(struct pg *pg, struct error *err);

@@ -106,9 +106,12 @@ def test_load_goes_on_through_hangs(database, hooksd):
     assert accounted(metrics(daemon))
 
 
-def test_attempts_at_a_locked_table_leave_nothing_behind(database, hooksd):
+@pytest.mark.parametrize("statement", ["COPY", "INSERT"])
+def test_attempts_at_a_locked_table_leave_nothing_behind(database, hooksd, statement):
     daemon = hooksd(database, WRITERS=1, **IMPATIENT)
     some = batches(3, 20, seed=83)
+    if statement == "INSERT":  # after a batch that was there already
+        post(daemon, some[:1] * 2)
     with locked(database):
         post(daemon, some, "spooled")
         daemon.wait_for_log(f"the store is away .*STORE_TIMEOUT_MS={TIMEOUT_MS}", count=3)

@@ -81,6 +81,17 @@ def test_replicas_share_a_small_pool(bouncer, database, replicas):
     assert 1 <= servers <= POOL_SIZE
 
 
+def test_settings_are_for_a_transaction_and_not_for_whoever_has_the_session_next(bouncer, database, replicas):
+    for replica in replicas:
+        assert replica.post_batch([minimal()] * 100).status == 202
+    with contextlib.ExitStack() as stack:
+        sessions = [stack.enter_context(bouncer.connect(database.name)) for _ in range(POOL_SIZE)]
+        for session in sessions:  # each has a server's session of its own until its transaction ends
+            session.execute("BEGIN")
+            found = [session.execute(f"SHOW {name}").fetchone()[0] for name in ("statement_timeout", "tcp_keepalives_idle")]
+            assert found == ["0", database.value("SHOW tcp_keepalives_idle")]
+
+
 def test_hooksctl_migrates(bouncer, database, hooksd):
     daemon = hooksd(store_ready=False, DATABASE_URL=bouncer.url(database), AUTO_MIGRATE="false")
     daemon.wait_for_log("hooksctl migrate")
