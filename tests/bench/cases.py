@@ -1,5 +1,6 @@
 """What `make bench` measures: one function a case, each adds rows to the tables of its own."""
 
+import os
 import re
 import resource
 import shutil
@@ -15,6 +16,7 @@ from measure import CPUS, Service, load_options, metrics, next_seed, run_load
 COPY_ROWS = 1_000_000
 SINGLE = load_options(1, 256)
 BATCH = load_options(100, 16)
+CONNECTIONS_TRIED = (1, 2, 3, 4, 6, 8, 12, 16, 20, 24, 28, 32, 40, 48, 64, 96, 128, 256)
 
 
 def case(function):
@@ -130,19 +132,47 @@ def psql(database, command):
 
 @case
 def latency(bench):
-    """time from a request to its reply, at half of the rate that is reached at most"""
-    for storage, name, load in (
-        ("jsonl", "JSONL", load_options(1, 64)),
-        ("postgres", "PostgreSQL", load_options(1, 64)),
-        ("postgres", "PostgreSQL", load_options(50, 16)),
-        ("postgres", "PostgreSQL", load_options(100, 16)),
+    """time from a request to its reply, with as many connections as make half of the highest rate"""
+    bench.add("latency", sync_times(bench))
+    for storage, name, events, options in (
+        ("jsonl", "JSONL", 1, {}),
+        ("jsonl", "JSONL, ACK=queued", 1, {"ACK": "queued"}),
+        ("postgres", "PostgreSQL", 1, {}),
+        ("postgres", "PostgreSQL", 50, {}),
+        ("postgres", "PostgreSQL", 100, {}),
     ):
-        with services(bench, storage) as service:
+        load = load_options(events, SINGLE["connections"] if events == 1 else BATCH["connections"])
+        with services(bench, storage, **options) as service:
             service.warm_up(**load)
-            top = service.measure(name, **load, seconds=bench.seconds(2))["requests_per_s"]
-            row = service.measure(name, **load, seconds=bench.seconds(15), rate=max(1, int(top / 2)))
-        bench.add("latency", row)
+            highest = request_rate(bench, service, load, 3)
+            for load["connections"] in CONNECTIONS_TRIED:
+                if request_rate(bench, service, load, 1) >= highest / 2:
+                    break
+            row = service.measure(name, **load, seconds=bench.seconds(12))
+        bench.add("latency", row | {"of_highest": row["requests_per_s"] / highest})
         shutil.rmtree(service.directory)
+
+
+def request_rate(bench, service, load, seconds):
+    result = run_load(service.daemon.port, **load, seconds=bench.seconds(seconds), seed=next_seed())
+    service.settle()
+    return result["accepted"] / result["seconds"]
+
+
+def sync_times(bench):
+    """What the disk takes for the events of a few requests. Who comes while it syncs waits for that and its own sync."""
+    path, line, times = bench.work / "synced", b"x" * (16 * 470 - 1) + b"\n", []
+    with open(path, "wb", buffering=0) as file:
+        for _ in range(bench.events(4000)):
+            started = time.monotonic()
+            file.write(line)
+            os.fdatasync(file.fileno())
+            times.append(1000 * (time.monotonic() - started))
+    path.unlink()
+    times.sort()
+    quantiles = {"p50_ms": 0.5, "p99_ms": 0.99, "p999_ms": 0.999, "max_ms": 1}
+    return {"name": "append of 7.5 kB and fdatasync alone"} | {
+        name: times[min(len(times) - 1, int(len(times) * part))] for name, part in quantiles.items()}
 
 
 @case

@@ -32,16 +32,21 @@ sys.path.insert(0, str(HERE.parent / "e2e"))
 from harness.daemon import BUILD_DIR, REPOSITORY  # noqa: E402
 from harness.postgres import PostgresServer  # noqa: E402
 
-import hours  # noqa: E402, F401  (registers its cases)
+import ceilings  # noqa: E402, F401  (registers its cases)
+import hours  # noqa: E402, F401
 import peers  # noqa: E402, F401
 from cases import CASES  # noqa: E402
 from measure import CPUS, server_seconds  # noqa: E402
 from plot import plot  # noqa: E402
 from tables import TABLES, table_rows, text  # noqa: E402
 
-POSTGRES_SETTINGS = {"shared_buffers": "512MB", "max_wal_size": "8GB", "checkpoint_timeout": "30min"}
+POSTGRES_SETTINGS = {
+    "shared_buffers": "512MB", "max_wal_size": "8GB", "min_wal_size": "4GB", "checkpoint_timeout": "30min",
+}
+WAL_SEGMENTS = 256  # of 16 MB
 FULL = [
-    "rates", "latency", "stages", "processes", "connections", "sizes", "batches", "duplicates", "ids", "spool", "peers",
+    "rates", "latency", "stages", "processes", "connections", "sizes", "batches", "duplicates", "ids", "copy", "spool",
+    "peers",
 ]
 SETS = {
     # cases, the part of the usual seconds and events, whether series are cut to their first members
@@ -82,10 +87,17 @@ class Bench:
             self.server = PostgresServer(POSTGRES_SETTINGS)
             self.server.start()
             self.database = self.server.new_database()
+            self.use_wal()
         elif self.database.value("SELECT to_regclass('hook_events') IS NOT NULL"):
             self.database.query("TRUNCATE hook_events")
         self.database.query("CHECKPOINT")
         return self.database
+
+    def use_wal(self):
+        """As on a server that has run for a while: segments are used again, none has to be made and synced first."""
+        self.database.query(
+            f"DO $$ BEGIN FOR i IN 1 .. {self.events(WAL_SEGMENTS * 100) // 100} LOOP"
+            " PERFORM pg_logical_emit_message(false, '', ''); PERFORM pg_switch_wal(); END LOOP; END $$")
 
     def postgres_seconds(self):
         return server_seconds(self.server)

@@ -60,8 +60,8 @@ TABLES = {
     ),
     "latency": Table(
         "Latency at half of the highest rate",
-        [NAME, EVENTS, CONNECTIONS, ("requests_per_s", "requests/s", 0), P50, P99, P999, ("max_ms", "longest ms", 2),
-         ("due_p99_ms", "p99 with waiting", 2), ("due_p999_ms", "p99.9 with waiting", 2), OTHERS],
+        [NAME, EVENTS, CONNECTIONS, ("requests_per_s", "requests/s", 0), ("of_highest", "of the highest", 2), P50, P99,
+         P999, ("max_ms", "longest ms", 2), OTHERS],
     ),
     "stages": Table(
         "Where the CPU of an event goes, batches of 100",
@@ -92,6 +92,11 @@ TABLES = {
          OTHERS],
     ),
     "ids": Table("Ids of events", [("ids", "event_id", None), STORED, P99, *CPU, OTHERS]),
+    "copy": Table(
+        "COPY by two connections, one thing changed at a time",
+        [NAME, ("stored_per_s", "rows/s", 0), ("cpu_postgres_us", "CPU µs/row", 2), ("wal_bytes", "WAL bytes/row", 0),
+         ("table_bytes", "table bytes/row", 0), ("index_bytes", "index bytes/row", 0)],
+    ),
     "spool": Table("PostgreSQL away, and back", [NAME, EVENTS, STORED, P50, P99, REFUSED, *CPU]),
     "peers": Table(
         "Other programs, same bodies",
