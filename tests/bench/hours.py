@@ -3,6 +3,7 @@
 import os
 import shutil
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 from cases import BATCH, case, services
 from measure import MemoryWatch, load_options, next_seed, run_load
@@ -39,26 +40,31 @@ def trace(bench):
 
 @case
 def memory(bench):
-    """memory during an hour of full load; what was stored is deleted as it comes"""
-    for storage, name in (("jsonl", "JSONL"), ("postgres", "PostgreSQL")):
-        seconds = seconds_wanted(bench, 3600)
-        with services(bench, storage, **({"JSONL_ROTATE_BYTES": "256MiB"} if storage == "jsonl" else {})) as service:
-            over = threading.Event()
-            cleaner = threading.Thread(target=clean, args=(bench, service, over))
-            cleaner.start()
-            try:
-                with MemoryWatch(service.daemon, service.segment, max(0.1, seconds / 720)) as watch:
-                    result = run_load(service.daemon.port, **BATCH, seconds=seconds, seed=next_seed())
-            finally:
-                over.set()
-                cleaner.join()
-        sizes = [size["memory_mib"] for _, size in watch.samples]
-        bench.add("memory", {
-            "name": name, "seconds": seconds, "events": result["accepted"] * 100,
-            "tenth_mib": sizes[len(sizes) // 10], "half_mib": sizes[len(sizes) // 2], "end_mib": sizes[-1],
-            "highest_mib": max(sizes), "series": [(at, size["memory_mib"]) for at, size in watch.samples],
-        })
-        shutil.rmtree(service.directory)
+    """memory during an hour of full load, both stores at once; what was stored is deleted as it comes"""
+    with services(bench, "jsonl", JSONL_ROTATE_BYTES="256MiB") as jsonl, services(bench, "postgres") as postgres:
+        with ThreadPoolExecutor() as pool:
+            for row in pool.map(lambda service: watch_memory(bench, service), (jsonl, postgres)):
+                bench.add("memory", row)
+
+
+def watch_memory(bench, service):
+    seconds = seconds_wanted(bench, 3600)
+    over = threading.Event()
+    cleaner = threading.Thread(target=clean, args=(bench, service, over))
+    cleaner.start()
+    try:
+        with MemoryWatch(service.daemon, service.segment, max(0.1, seconds / 720)) as watch:
+            result = run_load(service.daemon.port, **BATCH, seconds=seconds, seed=next_seed())
+    finally:
+        over.set()
+        cleaner.join()
+    sizes = [size["memory_mib"] for _, size in watch.samples]
+    return {
+        "name": {"jsonl": "JSONL", "postgres": "PostgreSQL"}[service.storage], "seconds": seconds,
+        "events": result["accepted"] * 100, "tenth_mib": sizes[len(sizes) // 10], "half_mib": sizes[len(sizes) // 2],
+        "end_mib": sizes[-1], "highest_mib": max(sizes),
+        "series": [(at, size["memory_mib"]) for at, size in watch.samples],
+    }
 
 
 def clean(bench, service, over):
