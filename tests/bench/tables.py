@@ -100,7 +100,7 @@ TABLES = {
     "spool": Table("PostgreSQL away, and back", [NAME, EVENTS, STORED, P50, P99, REFUSED, *CPU]),
     "peers": Table(
         "Other programs, same bodies",
-        [NAME, EVENTS, ACCEPTED, STORED, P50, P99, ("file_mib", "file MiB", 0), CPU_SUM],
+        [NAME, EVENTS, CONNECTIONS, ACCEPTED, STORED, P50, P99, CPU_SUM],
     ),
     "trace": Table(
         "Longest latency in each tenth of a second",
