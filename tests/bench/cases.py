@@ -15,7 +15,7 @@ import check
 from copies import IN_ORDER, Copies
 from measure import CPUS, Service, load_options, metrics, next_seed, run_load
 
-COPY_ROWS = 1_000_000
+COPY_ROWS = 600_000
 NOTHING = "libh2o that does nothing"
 SINGLE = load_options(1, 256)
 BATCH = load_options(100, 16)
@@ -82,8 +82,8 @@ def jsonl_round(bench):
 
 def postgres_round(bench):
     queued = measure(bench, "postgres", "PostgreSQL, ACK=queued", SINGLE, 2, ACK="queued")
-    single = measure(bench, "postgres", "PostgreSQL", SINGLE, 4)
-    batch = measure(bench, "postgres", "PostgreSQL", BATCH, 5)
+    single = measure(bench, "postgres", "PostgreSQL", SINGLE, 3)
+    batch = measure(bench, "postgres", "PostgreSQL", BATCH, 4)
     by_one, by_two = copy_rows(bench)
     return [by_one, by_two, *with_ceiling(by_two, batch, single, queued)]
 
@@ -148,11 +148,11 @@ def latency(bench):
         load = load_options(events, SINGLE["connections"] if events == 1 else BATCH["connections"])
         with services(bench, storage, **options) as service:
             service.warm_up(**load)
-            highest = request_rate(bench, service, load, 3)
+            highest = request_rate(bench, service, load, 2)
             for load["connections"] in CONNECTIONS_TRIED:
-                if request_rate(bench, service, load, 1) >= highest / 2:
+                if request_rate(bench, service, load, 0.5) >= highest / 2:
                     break
-            row = service.measure(name, **load, seconds=bench.seconds(12))
+            row = service.measure(name, **load, seconds=bench.seconds(8))
         bench.add("latency", row | {"of_highest": row["requests_per_s"] / highest})
         shutil.rmtree(service.directory)
 
