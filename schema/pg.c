@@ -7,6 +7,7 @@
  */
 #include "schema/pg.h"
 
+#include <arpa/inet.h>
 #include <assert.h>
 #include <errno.h>
 #include <limits.h>
@@ -15,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -375,16 +377,39 @@ pg_copy_end(struct pg *pg, int64_t deadline_us, uint64_t *rows, struct error *er
 	return 0;
 }
 
-/* A pooler hands out cancel keys of its own, or it could not tell whose query is to be cancelled. */
+/* The port of this end of the connection, or 0 where there are none. */
+static int
+local_port(int fd)
+{
+	union {
+		struct sockaddr any;
+		struct sockaddr_in in;
+		struct sockaddr_in6 in6;
+		struct sockaddr_storage storage;
+	} address = {0};
+	socklen_t len = sizeof address;
+
+	if (getsockname(fd, &address.any, &len) != 0)
+		return 0;
+	return address.any.sa_family == AF_INET    ? ntohs(address.in.sin_port)
+	       : address.any.sa_family == AF_INET6 ? ntohs(address.in6.sin6_port)
+						   : 0;
+}
+
+/*
+ * PgBouncer hands out cancel keys of its own, so that the process that greeted us is none of the server's. Others pass the
+ * server's on; but the server sees the pooler's end of a connection then, not ours.
+ */
 int
 pg_pooled(struct pg *pg, int64_t deadline_us, bool *pooled, struct error *err)
 {
 	PGresult *result;
-	int rc = pg_exec(pg, "SELECT pg_backend_pid()", deadline_us, &result, err);
+	int rc = pg_exec(pg, "SELECT pg_backend_pid(), coalesce(inet_client_port(), 0)", deadline_us, &result, err);
 
 	if (rc != 0)
 		return rc;
-	*pooled = atoi(PQgetvalue(result, 0, 0)) != PQbackendPID(pg->conn);
+	*pooled = atoi(PQgetvalue(result, 0, 0)) != PQbackendPID(pg->conn) ||
+		  atoi(PQgetvalue(result, 0, 1)) != local_port(PQsocket(pg->conn));
 	PQclear(result);
 	return 0;
 }

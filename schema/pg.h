@@ -3,7 +3,8 @@
  * an answer or the network swallows packets.
  *
  * Nothing here keeps state in a session (no SET, no prepared statements), so PgBouncer in transaction mode serves
- * as well as a server; who wants a SET that lasts asks pg_pooled() first. Deadlines are instants of clock_steady_us(). What the functions return:
+ * as well as a server; who wants a SET that lasts asks pg_pooled() first. Deadlines are instants of clock_steady_us().
+ * What the functions return:
  *
  *   0            done;
  *   PG_REFUSED   the server answered with an error: *err is what it said, pg_sqlstate() its code. The connection is
@@ -73,8 +74,9 @@ int pg_copy_send(struct pg *pg, const void *bytes, size_t len, int64_t deadline_
 int pg_copy_end(struct pg *pg, int64_t deadline_us, uint64_t *rows, struct error *err);
 
 /*
- * Whether somebody between here and the server, such as PgBouncer, may give each transaction another session: *pooled is
- * false if the server's process is the one that greeted us. 0, PG_REFUSED or <0.
+ * Whether somebody between here and the server, such as PgBouncer, may give each transaction another session. *pooled is
+ * false if the server's process is the one that greeted us and sees our end of the connection (so it is true behind NAT,
+ * too). 0, PG_REFUSED or <0.
  */
 int pg_pooled(struct pg *pg, int64_t deadline_us, bool *pooled, struct error *err);
 

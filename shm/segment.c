@@ -221,6 +221,14 @@ segment_append_lock(const struct segment *segment)
 	set_append_lock(segment, F_WRLCK);
 }
 
+bool
+segment_append_try_lock(const struct segment *segment)
+{
+	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 1};
+
+	return fcntl(segment->fd, F_SETLK, &lock) == 0;
+}
+
 void
 segment_append_unlock(const struct segment *segment)
 {

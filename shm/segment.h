@@ -33,8 +33,7 @@ struct segment_header {
 	char magic[8]; /* written last */
 	uint32_t acceptors, writers, lane_slots;
 	uint32_t storage; /* enum storage, of the present master */
-	uint32_t counts_on; /* earlier is of a segment that stood here before */
-	uint32_t reserved;
+	uint32_t counts_on, reserved; /* the first: earlier is of a segment that stood here before */
 	uint64_t file_bytes, arena_bytes;
 	int64_t started_us; /* wall clock, of the present master */
 	int32_t master_pid;
@@ -126,10 +125,11 @@ struct wake segment_wake_writer(const struct segment *segment, uint32_t index);
 
 /*
  * The lock of the file that writers share, and of the notes about appends to it: a record lock on the segment's file,
- * which the kernel gives up when its holder dies. Waits. Not for the master: such locks belong to one process and are
- * not inherited.
+ * which the kernel gives up when its holder dies. The second does not wait: false when another process holds it. Not for
+ * the master: such locks belong to one process and are not inherited.
  */
 void segment_append_lock(const struct segment *segment);
+bool segment_append_try_lock(const struct segment *segment);
 void segment_append_unlock(const struct segment *segment);
 
 /* A child says what it does now; the master is woken. */

@@ -5,7 +5,7 @@
  *
  * A statement that is given up may still run in the server, hold its locks, and commit in the end. That it commits is
  * harmless, the key finds out what is stored again; for the locks the server gets a time-out of its own, a little
- * shorter, where a statement can carry one.
+ * shorter, where its session or the statement can carry one.
  */
 #ifndef WRITER_PATIENCE_H
 #define WRITER_PATIENCE_H

@@ -136,7 +136,7 @@ def copy_rows(bench):
 
 @case
 def latency(bench):
-    """time from a request to its reply, with as many connections as make half of the highest rate"""
+    """time from a request to its reply, with as many connections as make half of the highest rate; at equal distances"""
     bench.add("latency", sync_times(bench))
     for storage, name, events, options in (
         ("jsonl", "JSONL", 1, {}),
@@ -152,7 +152,10 @@ def latency(bench):
             for load["connections"] in CONNECTIONS_TRIED:
                 if request_rate(bench, service, load, 0.5) >= highest / 2:
                     break
-            row = service.measure(name, **load, seconds=bench.seconds(8))
+            row = service.measure(name, **load, seconds=bench.seconds(6))
+            waiting = service.measure(
+                name, **load | {"connections": 256}, seconds=bench.seconds(6), rate=max(1, int(row["requests_per_s"])))
+        row |= {key: waiting[key] for key in ("due_p50_ms", "due_p99_ms", "due_p999_ms")}
         bench.add("latency", row | {"of_highest": row["requests_per_s"] / highest})
         shutil.rmtree(service.directory)
 

@@ -5,7 +5,7 @@ from copies import IN_ORDER, Copies
 
 ROWS = 500_000
 BY_SESSION = """SELECT (stored).* FROM (SELECT hook_events AS stored, row_number() OVER (ORDER BY event_id) / 5000 AS batch
-    FROM hook_events) AS numbered ORDER BY batch, (stored).session_id, (stored)."timestamp" """
+    FROM hook_events) AS numbered ORDER BY batch, (stored).session_id, (stored)."timestamp", (stored).event_id"""
 TEXTS = ["tenant_id", "client_event_id", "event_type", "session_id", "workflow_id", "phase_id", "milestone_id", "data"]
 TEXTS_FIRST = ", ".join(["event_type", "session_id", "created_date", "tenant_id", '"timestamp"', "client_event_id",
                          "received_at", "workflow_id", "phase_id", "milestone_id", "event_id", "data"])
@@ -16,7 +16,7 @@ def copy(bench):
     """COPY of the same rows, alone, with one thing changed at a time: order, format, indexes, columns, WAL"""
     with services(bench, "postgres") as service:
         service.measure("rows to copy", **BATCH, seconds=60, requests=bench.events(ROWS) // 100)
-    copies, query = Copies(bench), bench.database.query
+    copies, query = Copies(bench, ROWS), bench.database.query
     (month,), *more = query("SELECT DISTINCT tableoid::regclass::text FROM hook_events")
     assert not more, "a month has just begun: run it again"
     stored, sorted_rows = copies.export(IN_ORDER), copies.export(BY_SESSION)

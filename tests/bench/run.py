@@ -6,7 +6,7 @@ The benchmark: `make bench`, or `make bench BENCH="NAME..."` with names of cases
   quick  the rates alone, with short loads
   smoke  the rates with tiny loads: does the benchmark itself work?
 
-Client, hooksd and PostgreSQL share the machine. Everything is measured one after another, with hooksd's defaults and
+Client, hooksd and PostgreSQL share the machine. Everything but memory is measured one after another, with hooksd's defaults and
 ACK=durable unless the name says otherwise. tests/bench/load posts 470-byte events of 200 sessions with ids of their own
 (UUIDv7) and the time of now. PostgreSQL syncs (fsync=on), its larger settings are POSTGRES_SETTINGS below.
 

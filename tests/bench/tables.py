@@ -48,7 +48,7 @@ TABLES = {
     "rates": Table(
         "Events a second at full load",
         [NAME, EVENTS, CONNECTIONS, ACCEPTED, STORED, P50, P99, REFUSED, ("of_noop", "of doing nothing", 2),
-         ("of_ceiling", "of the store's ceiling", 2), OTHERS],
+         ("of_ceiling", "of the yardstick", 2), OTHERS],
         plot={"y": "stored_per_s"},
     ),
     "cpu": Table("CPU µs for each event, by process", [NAME, EVENTS, *CPU], "rates"),
@@ -61,7 +61,8 @@ TABLES = {
     "latency": Table(
         "Latency at half of the highest rate",
         [NAME, EVENTS, CONNECTIONS, ("requests_per_s", "requests/s", 0), ("of_highest", "of the highest", 2), P50, P99,
-         P999, ("max_ms", "longest ms", 2), OTHERS],
+         P999, ("max_ms", "longest ms", 2), ("due_p50_ms", "p50 with waiting", 2),
+         ("due_p99_ms", "p99 with waiting", 2), ("due_p999_ms", "p99.9 with waiting", 2), OTHERS],
     ),
     "stages": Table(
         "Where the CPU of an event goes, batches of 100",
