@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -32,6 +33,7 @@
  * file is closed.
  */
 #define RESERVE_MOST ((off_t)64 << 20)
+#define RESERVE_LEAVES ((uint64_t)128 << 20)
 
 /* Lines are made and written in pieces of about this size, which a cache holds: a third of the CPU of large batches. */
 #define PIECE_BYTES ((size_t)512 << 10)
@@ -50,12 +52,13 @@ struct sink_jsonl {
 	size_t buffer_bytes;
 };
 
-/* Called with the lock held, before an append of about that many bytes. */
+/* Called with the lock held, before an append of at most that many bytes. */
 static void
 reserve(struct sink_jsonl *s, off_t size, off_t batch_bytes)
 {
 	off_t limit = (off_t)s->config->jsonl_rotate_bytes;
 	off_t ahead = size < RESERVE_MOST ? size : RESERVE_MOST;
+	struct statvfs disk;
 
 	if (size < s->seen_bytes)
 		s->reserved = 0; /* somebody has cut the file, and what was reserved with it */
@@ -64,10 +67,9 @@ reserve(struct sink_jsonl *s, off_t size, off_t batch_bytes)
 		return;
 	if (limit > 0 && ahead > limit - size)
 		ahead = limit > size ? limit - size : 0;
-	/* On a disk that is almost full this takes what is left before it fails. File systems that cannot do without. */
-	if (fallocate(s->fd, FALLOC_FL_KEEP_SIZE, size, batch_bytes + ahead) != 0 &&
-	    (errno == ENOSPC || errno == EDQUOT))
-		(void)!ftruncate(s->fd, size);
+	/* What is left of a disk that is almost full is for all. File systems that cannot reserve do without. */
+	if (fstatvfs(s->fd, &disk) == 0 && (uint64_t)disk.f_bavail * disk.f_frsize > (uint64_t)ahead + RESERVE_LEAVES)
+		(void)fallocate(s->fd, FALLOC_FL_KEEP_SIZE, size, batch_bytes + ahead);
 	s->reserved = size + batch_bytes + ahead;
 }
 
@@ -258,12 +260,12 @@ static int
 store_locked(struct sink_jsonl *s, const struct record *const *records, uint32_t count, struct error *err)
 {
 	struct ledger *ledger = &s->slot->ledger;
-	size_t len = 0; /* about */
+	size_t len = 0; /* at most */
 	struct stat st;
 	int rc;
 
 	for (uint32_t i = 0; i < count; i++)
-		len += records[i]->length;
+		len += jsonl_line_max(records[i]);
 	if (s->reopen || !file_in_place(s))
 		rc = open_and_repair(s, err);
 	else
