@@ -19,11 +19,7 @@ def seconds_wanted(bench, default):
 @case
 def trace(bench):
     """the longest latency in each tenth of a second for five minutes, at half of the highest rate"""
-    for storage, name, load in (
-        ("jsonl", "JSONL", load_options(1, 64)),
-        ("postgres", "PostgreSQL", load_options(1, 64)),
-        ("postgres", "PostgreSQL", BATCH),
-    ):
+    for storage, name, load in (("jsonl", "JSONL", load_options(1, 64)), ("postgres", "PostgreSQL", BATCH)):
         with services(bench, storage) as service:
             service.warm_up(**load)
             top = service.measure(name, **load, seconds=bench.seconds(5))["requests_per_s"]
