@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psycopg
 
-from harness.waiting import PATIENCE
+from harness.waiting import PATIENCE, wait_until
 
 # Everything a client sent comes back in one text column: cheap to read, and in the shape events.expected() has.
 EVENTS_QUERY = """
@@ -37,6 +37,13 @@ def find_bindir():
     found = shutil.which("initdb")
     assert found, "PostgreSQL's server programs are not installed (Debian: apt-get install postgresql)"
     return Path(found).resolve().parent
+
+
+def runs(pid):
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        stat = Path("/proc", str(pid), "stat").read_text()
+        return stat[stat.rindex(")") + 2] not in "ZX"
+    return False
 
 
 def free_port():
@@ -130,19 +137,18 @@ class PostgresServer:
     def kill(self):
         """SIGKILL for all of it at once, as when the machine dies: no process can say goodbye to anybody."""
         self.process.send_signal(signal.SIGSTOP)  # makes no new children
-        for pid in self.processes()[1:]:
+        _, *children = self.pids()
+        for pid in children:
             os.kill(pid, signal.SIGKILL)
         self.stop(signal.SIGKILL)
-
-    def processes(self):
-        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
-        return [self.process.pid, *map(int, children)]
+        # Until the last one is dead the next server is told that their memory is in use.
+        wait_until(lambda: not any(map(runs, children)), "all of PostgreSQL to be dead")
 
     @contextlib.contextmanager
     def hung(self):
         """In the block its processes are stopped: connections stay, new ones are taken by the kernel, nobody answers."""
         self.process.send_signal(signal.SIGSTOP)  # first: it makes no new children then
-        stopped = self.processes()
+        stopped = self.pids()
         for pid in stopped:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGSTOP)
