@@ -70,7 +70,7 @@ def middle(rows):
 
 def jsonl_round(bench):
     rows = [noop(bench, BATCH), noop(bench, SINGLE)]
-    single = measure(bench, "jsonl", "JSONL", SINGLE, 3)
+    single = measure(bench, "jsonl", "JSONL", SINGLE, 2)
     queued = measure(bench, "jsonl", "JSONL, ACK=queued", SINGLE, 2, ACK="queued")
     with services(bench, "jsonl") as service:
         service.warm_up(**BATCH)
@@ -82,8 +82,8 @@ def jsonl_round(bench):
 
 def postgres_round(bench):
     queued = measure(bench, "postgres", "PostgreSQL, ACK=queued", SINGLE, 2, ACK="queued")
-    single = measure(bench, "postgres", "PostgreSQL", SINGLE, 3)
-    batch = measure(bench, "postgres", "PostgreSQL", BATCH, 4)
+    single = measure(bench, "postgres", "PostgreSQL", SINGLE, 2)
+    batch = measure(bench, "postgres", "PostgreSQL", BATCH, 3)
     by_one, by_two = copy_rows(bench)
     return [by_one, by_two, *with_ceiling(by_two, batch, single, queued)]
 
@@ -152,9 +152,9 @@ def latency(bench):
             for load["connections"] in CONNECTIONS_TRIED:
                 if request_rate(bench, service, load, 0.5) >= highest / 2:
                     break
-            row = service.measure(name, **load, seconds=bench.seconds(6))
+            row = service.measure(name, **load, seconds=bench.seconds(5))
             waiting = service.measure(
-                name, **load | {"connections": 256}, seconds=bench.seconds(6), rate=max(1, int(row["requests_per_s"])))
+                name, **load | {"connections": 256}, seconds=bench.seconds(4), rate=max(1, int(row["requests_per_s"])))
         row |= {key: waiting[key] for key in ("due_p50_ms", "due_p99_ms", "due_p999_ms")}
         bench.add("latency", row | {"of_highest": row["requests_per_s"] / highest})
         shutil.rmtree(service.directory)
@@ -225,11 +225,11 @@ def processes(bench):
         for acceptors in bench.few(1, 2, 4, 8):
             for writers in bench.few(1, 2, 4):
                 options = {"ACCEPTORS": acceptors, "WRITERS": writers}
-                row = measure(bench, storage, storage, BATCH, 2, **options)
+                row = measure(bench, storage, storage, BATCH, 1.5, **options)
                 bench.add("processes", row | {"acceptors": acceptors, "writers": writers})
 
 
-def series(bench, table, loads, seconds=3):
+def series(bench, table, loads, seconds=2.5):
     for storage in ("jsonl", "postgres"):
         for load in loads:
             bench.add(table, measure(bench, storage, storage, load, seconds))
