@@ -1,4 +1,4 @@
-"""Cases that take longer than anybody waits for: minutes to hours, set by BENCH_SECONDS and BENCH_ROWS."""
+"""Cases that take longer than anybody waits for: minutes to hours, set by BENCH_SECONDS, BENCH_ROWS and BENCH_IDS."""
 
 import os
 import shutil
@@ -78,7 +78,7 @@ def growth(bench):
     """what an event costs while the month grows to 20 million rows, and its indexes with it"""
     rows_wanted = int(os.environ.get("BENCH_ROWS", 20_000_000))
     step = bench.events(1_000_000)
-    for kind in ("ordered", "random"):
+    for kind in os.environ.get("BENCH_IDS", "ordered random").split():
         seed = next_seed()
         with services(bench, "postgres") as service:
             for done in range(0, rows_wanted, step):
