@@ -29,7 +29,7 @@
 
 /*
  * Blocks are reserved ahead of the file's end, as much again as it has and at most this much: an append that needs no new
- * ones costs half the CPU and lets a seventh more events through. What is reserved and not used is given back when the
+ * ones costs less and lets an eighth more events through. What is reserved and not used is given back when the
  * file is closed.
  */
 #define RESERVE_MOST ((off_t)64 << 20)
