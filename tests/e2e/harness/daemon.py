@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 
 from harness.client import Client, RawConnection
+from harness.metrics import metrics
 from harness.waiting import PATIENCE, wait_until
 
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -208,6 +209,7 @@ class Daemon:
         """Until everything that was spooled is stored."""
         self.wait_store_ready()
         wait_until(lambda: not self.spool_files(), "the spool to be empty", timeout)
+        wait_until(lambda: metrics(self)["spool_oldest_seconds"] == 0, "the metrics to say so", timeout)
 
     def hooksctl(self, *args):
         return run_program("hooksctl", *args, options=self.options, cwd=self.directory)
