@@ -6,7 +6,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 from cases import BATCH, case, services
-from measure import MemoryWatch, load_options, next_seed, run_load
+from measure import MemoryWatch, Service, load_options, next_seed, run_load
 
 MIB = 1 << 20
 SIZES = "SELECT sum(pg_table_size(relid)), sum(pg_indexes_size(relid)) FROM pg_partition_tree('hook_events')"
@@ -75,22 +75,35 @@ def clean(bench, service, over):
 
 @case
 def growth(bench):
-    """what an event costs while the month grows to 20 million rows, and its indexes with it"""
+    """what an event costs while the month grows to 20 million rows, beside what it costs in an empty one just then"""
     rows_wanted = int(os.environ.get("BENCH_ROWS", 20_000_000))
     step = bench.events(1_000_000)
     for kind in os.environ.get("BENCH_IDS", "ordered random").split():
         seed = next_seed()
+        load = BATCH | {"ids": kind, "seconds": 600}
         with services(bench, "postgres") as service:
             for done in range(0, rows_wanted, step):
                 wal = wal_bytes(bench)
-                load = BATCH | {"ids": kind, "seed": seed, "known": done, "requests": step // 100, "seconds": 600}
-                row = service.measure(f"{kind} ids", **load)
+                row = service.measure(f"{kind} ids", **load, seed=seed, known=done, requests=step // 100)
+                wal = wal_bytes(bench) - wal
                 table, indexes = bench.database.query(SIZES)[0]
+                empty = in_empty_month(bench, load, step // 300)
                 bench.add("growth", row | {
-                    "million_rows": (done + step) / 1e6, "wal_bytes": (wal_bytes(bench) - wal) / step,
+                    "million_rows": (done + step) / 1e6, "wal_bytes": wal / step,
                     "table_mib": int(table) / MIB, "indexes_mib": int(indexes) / MIB,
+                    "empty_stored_per_s": empty["stored_per_s"], "empty_cpu_postgres_us": empty["cpu_postgres_us"],
+                    "of_empty": row["cpu_postgres_us"] / empty["cpu_postgres_us"],
                 })
         shutil.rmtree(service.directory)
+
+
+def in_empty_month(bench, load, requests):
+    """The same load in a new database. It stays: what replaces it would use memory that the machine has at hand."""
+    with Service(bench, "postgres", bench.server.new_database()) as service:
+        service.warm_up(**BATCH)
+        row = service.measure("an empty month", **load, requests=requests)
+    shutil.rmtree(service.directory)
+    return row
 
 
 def wal_bytes(bench):

@@ -125,7 +125,7 @@ class Service:
         self.directory.mkdir()
         self.segment = Path(f"/dev/shm/hooks-bench-{os.getpid()}-{number}.ring")
         self.storage = storage
-        self.server = database.server if database else None
+        self.database = database
         settings = {"HOST": "127.0.0.1", "PORT": 0, "STORAGE_TYPE": storage, "RING_PATH": self.segment} | options
         if database:
             settings["DATABASE_URL"] = database.url
@@ -149,7 +149,7 @@ class Service:
     def cpu_seconds(self):
         pids = {role: self.daemon.pids(role.removesuffix("s")) for role in ("acceptors", "writers")}
         used = {role: sum(map(process_seconds, pids[role])) for role in pids}
-        return used | {"postgres": server_seconds(self.server), "machine": machine_seconds()}
+        return used | {"postgres": server_seconds(self.database and self.database.server), "machine": machine_seconds()}
 
     def warm_up(self, **load):
         run_load(self.daemon.port, **load | {"seconds": self.bench.seconds(0.3), "seed": next_seed()})
