@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "ingest/decode.h"
 #include "ingest/inflate.h"
+#include "server/parked.h"
 #include "server/reply.h"
 #include "shm/record.h"
 
@@ -145,6 +146,7 @@ answer_lane(struct acceptor *acceptor, uint32_t writer)
 	while (pending_due(queue, released)) {
 		struct pending item = pending_pop(queue);
 
+		unpark(item.request);
 		accepted(acceptor, &item,
 		    lane_spooled(lane, item.position) ? COUNTER_ACCEPTED_SPOOLED : COUNTER_ACCEPTED_STORED);
 		any = true;
@@ -163,10 +165,12 @@ publish(struct acceptor *acceptor, uint32_t writer, const struct decode_result *
 	counter_add(acceptor->slot, COUNTER_SANITISED, result->sanitised);
 	item.position = lane_publish(&acceptor->lanes[writer], result->bytes, result->events);
 	wake_up(&acceptor->writers[writer]);
-	if (durable)
+	if (durable) {
+		park(item.request);
 		pending_push(&acceptor->pending[writer], item);
-	else
+	} else {
 		accepted(acceptor, &item, COUNTER_ACCEPTED_QUEUED);
+	}
 }
 
 /*

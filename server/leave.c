@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "server/listener.h"
+#include "server/parked.h"
 
 /*
  * Of DRAIN_TIMEOUT_SECONDS: halfway the writers begin to spool what is not stored, so that every answer is there soon
@@ -133,7 +134,7 @@ pack(h2o_req_t *req, void *data)
 	struct handover_parcel *parcel = &packing->acceptor->parcel;
 	h2o_socket_t *socket = req->conn->callbacks->get_socket(req->conn);
 
-	if (!h2o_socket_is_reading(socket))
+	if (!awaits_request(socket))
 		return 0; /* later, when it has been answered */
 	if (is_chunked(socket->input)) {
 		if (clock_steady_us() - packing->acceptor->leaving_since_us > CHUNKED_US)

@@ -156,6 +156,27 @@ def test_hup_lets_a_request_go_on_that_has_come_half(hooksd):
             assert (reply.status, reply.headers["connection"]) == (202, "keep-alive")
 
 
+def test_hup_while_a_request_waits_for_the_store_and_the_next_one_has_come(hooksd):
+    daemon = hooksd(ACCEPTORS=1)
+    writer = daemon.pids("writer")[0]
+    os.kill(writer, signal.SIGSTOP)
+    with daemon.raw() as connection, daemon.raw() as patient:
+        for each in (connection, patient):
+            each.send(http_post("/events", EVENT))
+        wait_until(lambda: daemon.metrics()["events_received_total"] == 2, "the events to be received")
+        connection.send(http_post("/events", EVENT))
+        before = daemon.pids("acceptor")
+        daemon.signal(signal.SIGHUP)
+        wait_leaving(daemon)
+        os.kill(writer, signal.SIGCONT)
+        assert [connection.read_reply().status for _ in range(2)] == [202, 202]
+        assert patient.read_reply().status == 202
+        wait_until(lambda: not set(before) & set(daemon.pids("acceptor")), "the old acceptor to be gone")
+        for each in (connection, patient):
+            each.send(http_post("/events", EVENT))
+            assert each.read_reply().status == 202
+
+
 def test_hup_keeps_hundreds_of_idle_connections(hooksd):
     """More than fit into one message between acceptors."""
     daemon = hooksd(ACCEPTORS=1)

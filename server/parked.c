@@ -1,0 +1,30 @@
+/* Parking is a read callback that reads nothing, set before libh2o has told epoll that reading has stopped. */
+#include "server/parked.h"
+
+static void
+on_early_bytes(h2o_socket_t *socket, const char *err)
+{
+	(void)err;
+	h2o_socket_read_stop(socket); /* they would wake the loop again and again; libh2o starts with the reply */
+}
+
+void
+park(h2o_req_t *req)
+{
+	h2o_socket_t *socket = req->conn->callbacks->get_socket(req->conn);
+
+	h2o_socket_dont_read(socket, 1);
+	h2o_socket_read_start(socket, on_early_bytes);
+}
+
+void
+unpark(h2o_req_t *req)
+{
+	h2o_socket_dont_read(req->conn->callbacks->get_socket(req->conn), 0);
+}
+
+bool
+awaits_request(h2o_socket_t *socket)
+{
+	return h2o_socket_is_reading(socket) && socket->_cb.read != on_early_bytes;
+}

@@ -1,0 +1,79 @@
+"""What a client sends, or that it goes, while its request waits for the store."""
+
+import os
+import signal
+import socket
+import struct
+from pathlib import Path
+
+import pytest
+
+from harness.client import encode, http_post
+from harness.events import minimal
+from harness.waiting import wait_until
+
+LARGE = minimal(data={"text": "x" * 20_000})  # more than is read at once
+
+
+@pytest.fixture
+def daemon(hooksd):
+    return hooksd(ACCEPTORS=1, WRITERS=1)
+
+
+@pytest.fixture
+def writer(daemon):
+    """It stands still until it gets a SIGCONT."""
+    pid = daemon.pids("writer")[0]
+    os.kill(pid, signal.SIGSTOP)
+    yield pid
+    os.kill(pid, signal.SIGCONT)
+
+
+def post(daemon, connection, event=None):
+    """A request that then waits for the writer."""
+    before = daemon.metrics()["events_received_total"]
+    connection.send(http_post("/events", encode(event or minimal())))
+    wait_until(lambda: daemon.metrics()["events_received_total"] == before + 1, "the event to be received")
+
+
+def state(pid):
+    return Path("/proc", str(pid), "stat").read_text().rsplit(")", 1)[1].split()[0]
+
+
+def wait_unconcerned(daemon):
+    """Until the acceptor sleeps, and answers others."""
+    wait_until(lambda: state(daemon.pids("acceptor")[0]) == "S", "the acceptor to sleep")
+    assert daemon.get("/livez").status == 200
+
+
+def test_the_next_requests_come_early(daemon, writer):
+    event = encode(LARGE)
+    following = http_post("/events", event) + http_post("/events", b"{}") + http_post("/events", event)
+    with daemon.raw() as connection:
+        post(daemon, connection)
+        for part in (following[: len(event) // 2], following[len(event) // 2 :]):
+            connection.send(part)
+            wait_unconcerned(daemon)
+        os.kill(writer, signal.SIGCONT)
+        assert [connection.read_reply().status for _ in range(4)] == [202, 202, 422, 202]
+    assert len(daemon.jsonl_lines()) == 3
+
+
+def test_a_client_that_has_said_all_it_will_say_gets_its_reply(daemon, writer):
+    with daemon.raw() as connection:
+        post(daemon, connection, LARGE)
+        connection.socket.shutdown(socket.SHUT_WR)
+        wait_unconcerned(daemon)
+        os.kill(writer, signal.SIGCONT)
+        assert connection.read_reply().status == 202
+        assert connection.closed_by_peer()
+
+
+def test_a_client_that_goes_before_its_reply(daemon, writer):
+    with daemon.raw() as connection:
+        post(daemon, connection)
+        connection.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # a reset
+    wait_unconcerned(daemon)
+    os.kill(writer, signal.SIGCONT)
+    daemon.wait_stored(1)
+    assert daemon.post_event(minimal()).status == 202
