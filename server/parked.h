@@ -1,10 +1,10 @@
 /*
  * Connections whose request waits for the store.
  *
- * libh2o stops reading from a connection while its request is being answered: out of the epoll set it goes if that takes
- * longer than a turn of the loop, and back into it with the reply, two system calls a request. A parked connection stays in
- * the set without being read: only what comes early, the next request or the end, takes it out. (libh2o must not read on: the
- * request at hand lies in the buffer that would be moved.)
+ * libh2o stops reading from a connection while its request is being answered. If that takes longer than a turn of the loop
+ * the connection leaves the epoll set, and enters it again with the reply: two system calls a request. A parked one stays,
+ * without being read: only what comes early, the next request or the end, takes it out. (Reading on would move the buffer
+ * that the request at hand lies in.)
  */
 #ifndef SERVER_PARKED_H
 #define SERVER_PARKED_H

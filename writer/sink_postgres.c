@@ -58,14 +58,6 @@
 	set " statement_timeout = %" PRIu32 "; " set " tcp_keepalives_idle = 10; " set                                 \
 	    " tcp_keepalives_interval = 5; " set " tcp_keepalives_count = 4; "
 
-/*
- * Lets the server hand pages that this session evicts on to the disk at once. Else the kernel gathers them for half a minute,
- * and then writes them all while commits wait. Whoever has set something keeps it; 0 is the most where a server cannot.
- */
-#define EVEN_WRITES                                                                                                    \
-	"SELECT set_config(name, max_val, false) FROM pg_settings WHERE name = 'backend_flush_after' AND setting = "   \
-	"'0'"
-
 enum method { METHOD_COPY, METHOD_INSERT };
 
 struct sink_postgres {
@@ -188,10 +180,10 @@ probe(struct sink_postgres *s, struct error *err)
 }
 
 static int
-set_session(struct sink_postgres *s, struct error *err)
+set_limits(struct sink_postgres *s, struct error *err)
 {
 	uint32_t limit_ms = patience_server_ms(&s->patience);
-	char sql[sizeof LIMITS("SET") EVEN_WRITES + 16];
+	char sql[sizeof LIMITS("SET") + 16];
 	bool pooled;
 	int rc = pg_pooled(s->pg, patience_begin(&s->patience), &pooled, err);
 
@@ -202,7 +194,7 @@ set_session(struct sink_postgres *s, struct error *err)
 		return 0;
 	}
 	(void)snprintf(s->copy_sql, sizeof s->copy_sql, ROW_COPY_SQL);
-	(void)snprintf(sql, sizeof sql, LIMITS("SET") EVEN_WRITES, limit_ms);
+	(void)snprintf(sql, sizeof sql, LIMITS("SET"), limit_ms);
 	return pg_exec(s->pg, sql, patience_begin(&s->patience), NULL, err) == 0 ? 0 : -1;
 }
 
@@ -222,7 +214,7 @@ postgres_open(struct sink *sink, struct error *err)
 	if (rc == 0)
 		rc = partitions_upkeep(&s->partitions, s->pg, err);
 	if (rc == 0)
-		rc = set_session(s, err);
+		rc = set_limits(s, err);
 	if (rc == 0)
 		rc = probe(s, err);
 	s->patience.beats = true;

@@ -37,6 +37,7 @@ def copy(bench):
     measure("synchronous_commit = off", stored, PGOPTIONS="-c synchronous_commit=off")
     with_setting(bench, "full_page_writes = off", lambda name: measure(name, stored))
     with_setting(bench, "wal_buffers = '64MB'", lambda name: measure(name, stored))
+    with_setting(bench, "backend_flush_after = '2MB'", lambda name: measure(name, stored))
 
     query(f"CREATE TABLE columns_mixed AS SELECT {TEXTS_FIRST} FROM hook_events LIMIT 0")
     query("ALTER TABLE columns_mixed ADD PRIMARY KEY (event_id, created_date)")

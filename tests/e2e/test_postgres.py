@@ -370,19 +370,3 @@ def test_two_writers_share_the_work_and_store_everything(database, hooksd):
     with load:
         pass
     assert differences([expected(event) for event in load.events()], database.events()) == []
-
-
-@pytest.mark.parametrize("of_the_dba, found", [(None, "2MB"), ("512kB", "512kB")])
-def test_the_server_writes_pages_at_an_even_pace(database, hooksd, of_the_dba, found):
-    """Unless it is told to, the kernel writes half a minute's pages at once, while commits wait."""
-    if of_the_dba:
-        database.query(f"ALTER DATABASE {database.name} SET backend_flush_after = '{of_the_dba}'")
-    daemon = hooksd(database)
-    database.query("""
-        CREATE TABLE found (setting text);
-        CREATE FUNCTION look() RETURNS trigger LANGUAGE plpgsql AS $$
-        BEGIN INSERT INTO found VALUES (current_setting('backend_flush_after')); RETURN NULL; END $$;
-        CREATE TRIGGER look AFTER INSERT ON hook_events FOR EACH STATEMENT EXECUTE FUNCTION look()""")
-    daemon.post_event(minimal())
-    daemon.wait_stored(1)
-    assert database.query("SELECT DISTINCT setting FROM found") == [(found,)]
