@@ -4,8 +4,9 @@
 static void
 on_early_bytes(h2o_socket_t *socket, const char *err)
 {
-	(void)err;
-	h2o_socket_read_stop(socket); /* they would wake the loop again and again; libh2o starts with the reply */
+	(void)err; /* whoever reads on comes upon it again */
+	/* Else they wake the loop again and again. libh2o starts once more when the reply has gone, with what unpark() let in. */
+	h2o_socket_read_stop(socket);
 }
 
 void

@@ -16,7 +16,7 @@
 /* For a request's handler that does not answer now: the connection stays in the epoll set. Acceptors. */
 void park(h2o_req_t *req);
 
-/* Right before the reply to a parked request: libh2o may read again. */
+/* Right before the reply to a parked request, when its body has served: libh2o may read again, and move the buffer. */
 void unpark(h2o_req_t *req);
 
 /* Whether libh2o waits for a request, or for more of one, from that connection: nothing is being answered. */

@@ -1,5 +1,6 @@
 """What a client sends, or that it goes, while its request waits for the store."""
 
+import contextlib
 import os
 import signal
 import socket
@@ -77,3 +78,16 @@ def test_a_client_that_goes_before_its_reply(daemon, writer):
     os.kill(writer, signal.SIGCONT)
     daemon.wait_stored(1)
     assert daemon.post_event(minimal()).status == 202
+
+
+def test_clients_that_do_not_wait_for_replies(daemon):
+    """Bytes come at every moment of a request's life: before, while and right after it is answered."""
+    request = http_post("/events", encode(minimal(data={"text": "x" * 3000})))
+    with contextlib.ExitStack() as stack:
+        connections = [stack.enter_context(daemon.raw()) for _ in range(8)]
+        for at in range(0, 60 * len(request), 2000):  # 60 requests each, in pieces that end anywhere
+            for connection in connections:
+                connection.send((request * 60)[at : at + 2000])
+        for connection in connections:
+            assert [connection.read_reply().status for _ in range(60)] == [202] * 60
+    assert len(daemon.jsonl_lines()) == 480
