@@ -83,7 +83,12 @@ def jsonl_round(bench):
 def postgres_round(bench):
     queued = measure(bench, "postgres", "PostgreSQL, ACK=queued", SINGLE, 2, ACK="queued")
     single = measure(bench, "postgres", "PostgreSQL", SINGLE, 2)
-    batch = measure(bench, "postgres", "PostgreSQL", BATCH, 3)
+    # Twice: like the yardstick's rows, the second ones go into memory that a TRUNCATE has left, not into the host's.
+    with services(bench, "postgres") as service:
+        service.measure("PostgreSQL", **BATCH, seconds=bench.seconds(3))
+        bench.database.query("TRUNCATE hook_events")
+        batch = service.measure("PostgreSQL", **BATCH, seconds=bench.seconds(3))
+    shutil.rmtree(service.directory)
     by_one, by_two = copy_rows(bench)
     return [by_one, by_two, *with_ceiling(by_two, batch, single, queued)]
 
