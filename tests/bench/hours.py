@@ -91,7 +91,7 @@ def growth(bench):
                 bench.add("growth", row | {
                     "million_rows": (done + step) / 1e6, "wal_bytes": wal / step,
                     "table_mib": int(table) / MIB, "indexes_mib": int(indexes) / MIB,
-                    "empty_stored_per_s": empty["stored_per_s"], "empty_cpu_postgres_us": empty["cpu_postgres_us"],
+                    "empty_cpu_postgres_us": empty["cpu_postgres_us"],
                     "of_empty": row["cpu_postgres_us"] / empty["cpu_postgres_us"],
                 })
         shutil.rmtree(service.directory)

@@ -139,9 +139,10 @@ def test_a_batch_of_which_half_arrives(database, proxy, hooksd):
     """The server waits for the rest of the COPY and holds its rows' keys, until it hears that the connection is gone."""
     daemon = hooksd(DATABASE_URL=proxy.url(database), WRITERS=1, **IMPATIENT)
     events = random_events(2000, sessions=1, seed=85)[0]
-    proxy.swallow(UP, words=uuid.UUID(events[1000]["event_id"]).bytes)
+    # Early enough to be in the next attempts, too, each of which makes do with half as many rows.
+    proxy.swallow(UP, words=uuid.UUID(events[300]["event_id"]).bytes)
     post(daemon, [events], "spooled")
-    assert database.count() in (0, 1000), "all, or the half of them that the next attempt made do with"
+    assert database.count() == 0
     assert any(seconds <= 10 for seconds in keepalives(database.server.port)), "the server should look for the client soon"
     proxy.release()
     assert_stored_once(daemon, database, [events])
