@@ -154,15 +154,23 @@ def latency(bench):
         with services(bench, storage, **options) as service:
             service.warm_up(**load)
             highest = request_rate(bench, service, load, 2)
-            for load["connections"] in CONNECTIONS_TRIED:
-                if request_rate(bench, service, load, 0.5) >= highest / 2:
-                    break
+            load["connections"] = connections_for(bench, service, load, highest / 2)
             row = service.measure(name, **load, seconds=bench.seconds(5))
             waiting = service.measure(
                 name, **load | {"connections": 256}, seconds=bench.seconds(4), rate=max(1, int(row["requests_per_s"])))
         row |= {key: waiting[key] for key in ("due_p50_ms", "due_p99_ms", "due_p999_ms")}
         bench.add("latency", row | {"of_highest": row["requests_per_s"] / highest})
         shutil.rmtree(service.directory)
+
+
+def connections_for(bench, service, load, wanted):
+    """How many connections come closest to that rate."""
+    rates = {}
+    for count in CONNECTIONS_TRIED:
+        rates[count] = request_rate(bench, service, load | {"connections": count}, 0.5)
+        if rates[count] >= wanted:
+            break
+    return min(rates, key=lambda count: abs(rates[count] - wanted))
 
 
 def request_rate(bench, service, load, seconds):

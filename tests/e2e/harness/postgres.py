@@ -166,11 +166,12 @@ class PostgresServer:
     def connect(self, name):
         return psycopg.connect(host="127.0.0.1", port=self.port, user="postgres", dbname=name, autocommit=True)
 
-    def new_database(self):
+    def new_database(self, options=""):
+        """Empty; options are those of CREATE DATABASE."""
         self.databases += 1
         name = f"e2e_{self.databases}"
         with self.connect("postgres") as connection:
-            connection.execute(f"CREATE DATABASE {name}")
+            connection.execute(f"CREATE DATABASE {name} {options}")
         return Database(self, name)
 
 
