@@ -11,6 +11,7 @@ import yaml
 
 from harness.daemon import BUILD_DIR, REPOSITORY, run_program
 from harness.options import option_defaults, refusal, size
+from harness.postgres import PostgresServer
 
 DEPLOY = REPOSITORY / "deploy"
 COMPOSE_FILES = ["docker-compose.yaml", "docker-compose.prod.yaml"]
@@ -136,6 +137,19 @@ def test_the_image_of_pgbouncer_starts_what_its_package_installs():
     [entry] = texts("pgbouncer", "ENTRYPOINT")
     assert os.access(json.loads(entry)[0], os.X_OK)
     assert texts("pgbouncer", "CMD") == ['["/etc/pgbouncer/pgbouncer.ini"]']
+
+
+def test_the_database_takes_the_settings_it_is_started_with():
+    program, *words = shlex.split(services("docker-compose.yaml")["postgres"]["command"])
+    wanted = dict(word.split("=") for word in words[1::2])
+    assert program == "postgres" and set(words[::2]) == {"-c"}
+    server = PostgresServer(wanted)
+    server.start()
+    try:
+        database = server.new_database()
+        assert {name: database.value(f"SHOW {name}") for name in wanted} == wanted
+    finally:
+        server.remove()
 
 
 @each_compose_file
