@@ -10,7 +10,6 @@ from cases import BATCH, SINGLE, case, services
 from measure import MemoryWatch, Service, next_seed, run_load
 
 MIB = 1 << 20
-STEADY_SETTINGS = {"shared_buffers": "128MB", "backend_flush_after": "2MB"}
 SIZES = "SELECT sum(pg_table_size(relid)), sum(pg_indexes_size(relid)) FROM pg_partition_tree('hook_events')"
 
 
@@ -24,7 +23,7 @@ def trace(bench):
     seconds = seconds_wanted(bench, 300)
     for storage, name, load in (("jsonl", "JSONL", SINGLE), ("postgres", "PostgreSQL", SINGLE),
                                 ("postgres", "PostgreSQL", BATCH)):
-        with steady_pace(bench, storage), services(bench, storage) as service:
+        with at_steady_pace(bench, storage), services(bench, storage) as service:
             service.warm_up(**load)
             top = service.measure(name, **load, seconds=bench.seconds(60))["requests_per_s"]
             row = service.measure(name, **load, seconds=seconds, rate=max(1, int(top / 2)), slots=True)
@@ -37,25 +36,12 @@ def trace(bench):
         shutil.rmtree(service.directory)
 
 
-@contextlib.contextmanager
-def steady_pace(bench, storage):
+def at_steady_pace(bench, storage):
     """In the block PostgreSQL has what docs/dba.md advises where a steady pace matters more than a short peak."""
     if storage != "postgres":
-        yield
-        return
+        return contextlib.nullcontext()
     bench.empty_database()
-    usual = bench.server.settings
-    restart(bench.server, usual | STEADY_SETTINGS)
-    try:
-        yield
-    finally:
-        restart(bench.server, usual)
-
-
-def restart(server, settings):
-    server.stop()
-    server.settings = settings
-    server.start()
+    return bench.server.with_settings(shared_buffers="128MB", backend_flush_after="2MB")
 
 
 @case

@@ -159,6 +159,21 @@ class PostgresServer:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGCONT)
 
+    @contextlib.contextmanager
+    def with_settings(self, **settings):
+        """In the block the server has these settings, too. It is started anew before and after."""
+        usual = self.settings
+        try:
+            self.restart(usual | settings)
+            yield
+        finally:
+            self.restart(usual)
+
+    def restart(self, settings):
+        self.stop()
+        self.settings = settings
+        self.start()
+
     def remove(self):
         self.stop(signal.SIGQUIT)
         shutil.rmtree(self.directory)
