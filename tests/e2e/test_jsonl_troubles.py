@@ -12,6 +12,7 @@ import pytest
 
 from harness.events import minimal
 from harness.recorder import judge, recording, wait_acknowledged
+from harness.waiting import wait_until
 
 # <fcntl.h>
 AT_FDCWD = -100
@@ -160,6 +161,8 @@ def test_a_file_that_is_moved_is_made_again(start):
     with recording(daemon, seed=5) as recorders:
         for part in parts:
             wait_acknowledged(recorders)
+            # What was acknowledged may have been under way to the file that was moved before.
+            wait_until(daemon.jsonl_path.exists, "the file to be made again")
             daemon.jsonl_path.rename(part)
         wait_acknowledged(recorders)
     daemon.stop()
