@@ -132,11 +132,11 @@ refuse_non_array(struct decoder *d)
 }
 
 static enum decode_status
-take_document(struct decoder *d, size_t len, bool is_array)
+take_document(struct decoder *d, const char *text, size_t len, bool is_array)
 {
 	enum decode_status status;
 
-	if (!scan_begin(&d->scan, d->body, len))
+	if (!scan_begin(&d->scan, text, len))
 		return syntax_error(d, -1);
 	if (!is_array)
 		status = take_event(d, -1, -1);
@@ -150,11 +150,11 @@ take_document(struct decoder *d, size_t len, bool is_array)
 }
 
 static enum decode_status
-take_lines(struct decoder *d, size_t len)
+take_lines(struct decoder *d, const char *text, size_t len)
 {
-	const char *end = d->body + len, *line_end;
+	const char *end = text + len, *line_end;
 
-	for (const char *line = d->body; line < end; line = line_end + 1) {
+	for (const char *line = text; line < end; line = line_end + 1) {
 		enum decode_status status;
 		int64_t index = d->seen;
 
@@ -173,6 +173,31 @@ take_lines(struct decoder *d, size_t len)
 			return syntax_error(d, index);
 	}
 	return DECODE_OK;
+}
+
+static bool
+begins_with(const char *text, size_t len, const char *mark)
+{
+	size_t mark_len = strlen(mark);
+
+	return len >= mark_len && memcmp(text, mark, mark_len) == 0;
+}
+
+/* One byte order mark may stand before the text (RFC 8259 section 8.1), and nowhere else. */
+static enum decode_status
+take_body(struct decoder *d, size_t len, enum body_kind kind)
+{
+	const char *text = d->body;
+
+	if (begins_with(text, len, "\xff\xfe") || begins_with(text, len, "\xfe\xff")) {
+		d->scan = (struct scan){.at = text, .end = text + len, .reason = "UTF-16: send UTF-8"};
+		return syntax_error(d, -1);
+	}
+	if (begins_with(text, len, "\xef\xbb\xbf")) {
+		text += 3;
+		len -= 3;
+	}
+	return kind == BODY_NDJSON ? take_lines(d, text, len) : take_document(d, text, len, kind == BODY_ARRAY);
 }
 
 enum decode_status
@@ -195,7 +220,7 @@ decode_body(const char *body, size_t len, enum body_kind kind, const struct deco
 	result->events = result->sanitised = result->error_count = 0;
 	result->bytes = 0;
 
-	status = kind == BODY_NDJSON ? take_lines(&d, len) : take_document(&d, len, kind == BODY_ARRAY);
+	status = take_body(&d, len, kind);
 	if (status != DECODE_OK)
 		return status;
 	if (result->error_count > 0)

@@ -8,6 +8,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "ingest/event_id.h"
 #include "ingest/rewrite.h"
 #include "ingest/timestamp.h"
 
@@ -154,24 +155,29 @@ check_timestamp(struct event *event, int64_t now_us, const char **msg)
 	const struct json *value = &event->fields[FIELD_TIMESTAMP];
 	struct span text;
 
+	*msg = NULL;
+	event->timestamp_us = TIMESTAMP_MIN_US;
 	switch (value->type) {
 	case JSON_ABSENT:
 	case JSON_NULL:
-		event->timestamp_us = now_us;
-		return NULL;
+		break;
 	case JSON_NUMBER:
 		*msg = timestamp_parse_number(value->text, value->len, &event->timestamp_us);
-		return *msg == NULL ? NULL : "datetime_parsing";
+		break;
 	case JSON_STRING:
-		if (take_string(event, value, TIMESTAMP_CHARS_MAX, &text))
-			*msg = timestamp_parse(text.base, text.len, &event->timestamp_us);
-		else
+		if (!take_string(event, value, TIMESTAMP_CHARS_MAX, &text))
 			*msg = "Input should be a valid datetime, input is too long";
-		return *msg == NULL ? NULL : "datetime_parsing";
+		else if (text.len > 0)
+			*msg = timestamp_parse(text.base, text.len, &event->timestamp_us);
+		break;
 	default:
 		*msg = "Input should be a valid datetime";
 		return "datetime_type";
 	}
+	/* The first instant of all is also what Go and .NET write for a time that nobody has set. */
+	if (event->timestamp_us == TIMESTAMP_MIN_US)
+		event->timestamp_us = now_us;
+	return *msg == NULL ? NULL : "datetime_parsing";
 }
 
 static const char *
@@ -195,17 +201,16 @@ check_data(struct event *event, const char **msg)
 	}
 }
 
-/* A UUID is the id; any other text is kept, and an id made from it; no text leaves the id to event_write(). */
+/* Only a client's own text is kept beside the id. Without an id event_write() makes one. */
 static void
 settle_id(struct event *event)
 {
 	struct span *text = &event->strings[RECORD_CLIENT_EVENT_ID];
+	enum event_id_kind kind = event_id_read(text->base, text->len, event->id);
 
-	event->has_id = text->len > 0;
-	if (!event->has_id || uuid_parse(text->base, text->len, event->id))
+	event->has_id = kind != EVENT_ID_NONE;
+	if (kind != EVENT_ID_TEXT)
 		*text = (struct span){NULL, 0};
-	else
-		uuid_v5(text->base, text->len, event->id);
 }
 
 static void

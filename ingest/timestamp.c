@@ -8,7 +8,10 @@
 static const char bad_form[] =
     SENTENCE "expected YYYY-MM-DD or YYYY-MM-DDTHH:MM[:SS[.ffffff]] with Z, +HH:MM or nothing";
 static const char bad_numeric[] = SENTENCE "a number in a string is ambiguous: send epoch seconds as a JSON number";
-static const char bad_range[] = SENTENCE "years before 0001 and after 9999 (UTC) are not supported";
+#define BAD_RANGE SENTENCE "years before 0001 and after 9999 (UTC) are not supported"
+
+static const char bad_range[] = BAD_RANGE;
+static const char bad_epoch[] = BAD_RANGE ": send seconds or milliseconds";
 
 struct cursor {
 	const char *at;
@@ -231,7 +234,7 @@ timestamp_parse_number(const char *text, size_t len, int64_t *us)
 	if (negative)
 		result = -result;
 	if (result < TIMESTAMP_MIN_US || result > TIMESTAMP_MAX_US)
-		return bad_range;
+		return bad_epoch;
 	*us = result;
 	return NULL;
 }

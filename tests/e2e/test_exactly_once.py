@@ -44,6 +44,18 @@ def test_a_batch_again_wholly_partly_and_within_itself(database, hooksd, ack):
     assert numbers["events_dead_lettered_total"] == numbers["storage_errors_total"] == 0
 
 
+def test_events_with_a_placeholder_for_an_id_are_all_stored(database, hooksd):
+    daemon = hooksd(database)
+    placeholders = ["00000000-0000-0000-0000-000000000000", "FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF", "undefined", "None"]
+    with daemon.client() as client:
+        for placeholder in placeholders:
+            for step in range(3):
+                assert client.post_event(minimal(event_id=placeholder, event_type=f"step{step}")).status == 202
+    numbers = settled(daemon)
+    assert numbers["events_stored_total"] == len(database.events()) == 3 * len(placeholders)
+    assert numbers["events_duplicate_total"] == 0
+
+
 @ACKS
 def test_across_writers_and_two_replicas_at_once(database, hooksd, ack):
     replicas = [hooksd(database, ACK=ack, WRITERS=2, ACCEPTORS=2) for _ in range(2)]
@@ -144,7 +156,7 @@ def test_a_dead_writers_statement_that_still_runs(database, hooksd):
 
 def test_ids_that_are_no_uuids_keep_their_text(database, hooksd):
     daemon = hooksd(database)
-    ids = ["evt-1", "ключ 🔑", "a" * 255, "0", " ", "x\u0000y", "not-a-uuid-0000-0000"]
+    ids = ["evt-1", "ключ 🔑", "a" * 255, "0", " x ", "x\u0000y", "not-a-uuid-0000-0000"]
     events = [minimal(event_id=each, timestamp=timestamp_text(now())) for each in ids]
     for _ in range(2):
         assert daemon.post_batch(events + events[:3]).status == 202

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from harness.client import NDJSON
+from harness.client import JSON, NDJSON
 from harness.events import data_bytes, minimal, now, timestamp_text
 
 LIMITS = {
@@ -252,6 +252,17 @@ def test_an_empty_event_id_means_a_new_one(daemon, client):
     assert "client_event_id" not in stored
 
 
+PLACEHOLDERS = ["00000000-0000-0000-0000-000000000000", "{FFFFFFFF-FFFF-FFFF-FFFF-FFFFFFFFFFFF}", "undefined", "null",
+                "None", "nil", "NaN", "  "]
+
+
+@pytest.mark.parametrize("placeholder", PLACEHOLDERS)
+def test_a_placeholder_for_an_event_id_means_a_new_one(daemon, client, placeholder):
+    stored = stored_one(daemon, client, minimal(event_id=placeholder))
+    assert uuid.UUID(stored["event_id"]).version == 7
+    assert "client_event_id" not in stored
+
+
 @pytest.mark.parametrize("form", ["{}", "{{{}}}", "urn:uuid:{}"])
 def test_uuids_are_taken_in_every_usual_form(daemon, client, form):
     identity = "0190f5fe-7c00-7a00-8abc-012345678abc"
@@ -297,6 +308,20 @@ def test_new_ids_are_unique_and_ascend(daemon, client):
 ])
 def test_timestamps(daemon, client, sent, stored):
     assert stored_one(daemon, client, minimal(timestamp=sent))["timestamp"] == stored
+
+
+@pytest.mark.parametrize("nothing", ["", "0001-01-01T00:00:00Z"])
+def test_an_empty_timestamp_and_gos_zero_time_mean_now(daemon, client, nothing):
+    before = now()
+    stored = stored_one(daemon, client, minimal(timestamp=nothing))
+    assert timestamp_text(before) <= stored["timestamp"] <= timestamp_text(now())
+
+
+@pytest.mark.parametrize("epoch", [1736937000123456, 1736937000123456789])
+def test_micro_and_nanoseconds_are_told_what_to_send(client, epoch):
+    error = only_error(client.post_event(minimal(timestamp=epoch)))
+    assert error["loc"] == ["body", "timestamp"]
+    assert "send seconds or milliseconds" in error["msg"]
 
 
 def test_pythons_isoformat_is_understood(daemon, client):
@@ -353,6 +378,19 @@ def test_of_repeated_fields_the_last_one_counts(daemon, client):
     body = b'{"event_type":"a","session_id":"s","session_id":"t","data":{"n":1},"data":{"n":2}}'
     stored = stored_one(daemon, client, body)
     assert (stored["session_id"], stored["data"]) == ("t", {"n": 2})
+
+
+@pytest.mark.parametrize("route,body,content_type", [
+    ("/events", b'{"event_type":"a","session_id":"s"}', JSON),
+    ("/events/batch", b'[{"event_type":"a","session_id":"s"}]', JSON),
+    ("/events/batch", b'{"event_type":"a","session_id":"s"}\r\n', NDJSON),
+])
+def test_a_byte_order_mark_is_taken_once_and_at_the_start(daemon, client, route, body, content_type):
+    mark = b"\xef\xbb\xbf"
+    assert client.post(route, mark + body, content_type=content_type).json()["accepted"] == 1
+    for wrong in (mark + mark + body, body + mark):
+        assert only_error(client.post(route, wrong, content_type=content_type))["type"] == "json_invalid"
+    assert len(daemon.jsonl_events()) == 1
 
 
 def test_white_space_around_everything(daemon, client):

@@ -135,9 +135,10 @@ check_same_errors(const struct decode_result *one, const struct decode_result *t
 static bool
 scans(struct scan *scan, const char *body, size_t len, bool nonfinite_ok)
 {
+	size_t mark = len >= 3 && memcmp(body, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
 	struct json value;
 
-	if (!scan_begin(scan, body, len))
+	if (!scan_begin(scan, body + mark, len - mark))
 		return false;
 	scan->nonfinite_ok = nonfinite_ok;
 	return scan_value(scan, &value) && scan_finish(scan);
@@ -155,6 +156,7 @@ check_syntax(const char *body, size_t len, const struct decode_result *result)
 	if (result->error_count > 0 && result->errors[0].reason != NULL) {
 		assert(!scans(&scan, body, len, false));
 		assert(strcmp(scan.reason, "nested too deep") == 0 || strncmp(scan.reason, "NaN", 3) == 0 ||
+		       strncmp(result->errors[0].reason, "UTF-16", 6) == 0 ||
 		       (scan.reason == result->errors[0].reason && scan.at - body == result->errors[0].position));
 	} else {
 		assert(scans(&scan, body, len, true) || strcmp(scan.reason, "nested too deep") == 0);

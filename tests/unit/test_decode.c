@@ -1,5 +1,4 @@
 /* The envelope: every field's types, defaults and values, as one event. Their limits are in test_decode_limits.c. */
-#include "base/format.h"
 #include "tests/unit/decode_fixture.h"
 
 #include "ingest/timestamp.h"
@@ -270,57 +269,6 @@ test_sanitised_strings(void **state)
 		}
 }
 
-/* --- ids --------------------------------------------------------------------------------------------------------- */
-
-static void
-test_ids(void **state)
-{
-	char text[36];
-	uint8_t id[16], again[16];
-
-	/* A UUID in any usual form is the id itself; escapes do not matter. */
-	static const char *const forms[] = {
-	    "550e8400-e29b-41d4-a716-446655440000",
-	    "550E8400E29B41D4A716446655440000",
-	    "{550e8400-e29b-41d4-a716-446655440000}",
-	    "urn:uuid:550e8400-e29b-41d4-a716-446655440000",
-	    "550e8400\\u002de29b-41d4-a716-446655440000",
-	};
-
-	for (size_t i = 0; i < COUNT(forms); i++) {
-		char members[128];
-
-		snprintf(members, sizeof members, ",\"event_id\":\"%s\"", forms[i]);
-		assert_int_equal(decode_with(members), DECODE_OK);
-		format_uuid(record_number(0)->event_id, text);
-		assert_memory_equal(text, "550e8400-e29b-41d4-a716-446655440000", 36);
-		assert_string(0, RECORD_CLIENT_EVENT_ID, NULL);
-	}
-	assert_int_equal(decode_with(",\"event_id\":\"00000000-0000-0000-0000-000000000000\""), DECODE_OK);
-	format_uuid(record_number(0)->event_id, text);
-	assert_memory_equal(text, "00000000-0000-0000-0000-000000000000", 36);
-
-	/* Any other text is kept, and always maps to the same id. */
-	assert_int_equal(decode_with(",\"event_id\":\"evt-1\""), DECODE_OK);
-	assert_string(0, RECORD_CLIENT_EVENT_ID, "evt-1");
-	uuid_v5("evt-1", 5, id);
-	assert_memory_equal(record_number(0)->event_id, id, 16);
-	assert_int_equal(decode_with(",\"event_id\":\"evt\\u002d1\""), DECODE_OK);
-	assert_memory_equal(record_number(0)->event_id, id, 16);
-	assert_int_equal(decode_with(",\"event_id\":\" \""), DECODE_OK);
-	assert_string(0, RECORD_CLIENT_EVENT_ID, " ");
-
-	/* Nothing at all makes a new id each time. */
-	assert_int_equal(decode_with(",\"event_id\":\"\""), DECODE_OK);
-	assert_string(0, RECORD_CLIENT_EVENT_ID, NULL);
-	memcpy(id, record_number(0)->event_id, 16);
-	assert_int_equal(id[6] >> 4, 7);
-	assert_int_equal(decode_with(""), DECODE_OK);
-	memcpy(again, record_number(0)->event_id, 16);
-	assert_int_equal(again[6] >> 4, 7);
-	assert_true(memcmp(again, id, 16) > 0);
-}
-
 /* --- timestamps -------------------------------------------------------------------------------------------------- */
 
 static void
@@ -338,7 +286,14 @@ test_timestamps(void **state)
 	    {"1717245296123", 1717245296123000},
 	    {"-1.5", -1500000},
 	    {"0", 0},
-	    {"\"0001-01-01\"", TIMESTAMP_MIN_US},
+	    {"\"0001-01-02\"", TIMESTAMP_MIN_US + INT64_C(86400000000)},
+	    {"\"1970-01-01T00:00:00Z\"", 0},
+	    /* No time at all, and what Go and .NET write for it. */
+	    {"\"\"", NOW_US},
+	    {"\"0001-01-01T00:00:00Z\"", NOW_US},
+	    {"\"0001-01-01T00:00:00\"", NOW_US},
+	    {"\"0001-01-01\"", NOW_US},
+	    {"-62135596800000", NOW_US},
 	};
 	static const struct {
 		const char *json;
@@ -353,8 +308,18 @@ test_timestamps(void **state)
 	    {"\"1717245296\"", "datetime_parsing",
 		"Input should be a valid datetime, a number in a string is ambiguous: send epoch seconds as a JSON "
 		"number"},
+	    {"\" \"", "datetime_parsing",
+		"Input should be a valid datetime, expected YYYY-MM-DD or YYYY-MM-DDTHH:MM[:SS[.ffffff]] with Z, "
+		"+HH:MM or nothing"},
 	    {"1e300", "datetime_parsing",
-		"Input should be a valid datetime, years before 0001 and after 9999 (UTC) are not supported"},
+		"Input should be a valid datetime, years before 0001 and after 9999 (UTC) are not supported: "
+		"send seconds or milliseconds"},
+	    {"1717245296123456", "datetime_parsing",
+		"Input should be a valid datetime, years before 0001 and after 9999 (UTC) are not supported: "
+		"send seconds or milliseconds"},
+	    {"1717245296123456789", "datetime_parsing",
+		"Input should be a valid datetime, years before 0001 and after 9999 (UTC) are not supported: "
+		"send seconds or milliseconds"},
 	    {"\"2024-06-01T12:34:56.000000000000000000000000000000000000000000000\"", "datetime_parsing",
 		"Input should be a valid datetime, input is too long"},
 	};
@@ -417,7 +382,6 @@ main(void)
 	    cmocka_unit_test_setup(test_duplicate_keys, setup),
 	    cmocka_unit_test_setup(test_unescaping, setup),
 	    cmocka_unit_test_setup(test_sanitised_strings, setup),
-	    cmocka_unit_test_setup(test_ids, setup),
 	    cmocka_unit_test_setup(test_timestamps, setup),
 	    cmocka_unit_test_setup(test_errors_of_one_event, setup),
 	};

@@ -3,6 +3,7 @@
 
 #define GOOD "{\"event_type\":\"t\",\"session_id\":\"s\"}"
 #define BAD "{\"event_type\":\"t\"}"
+#define BOM "\xef\xbb\xbf"
 
 static void
 test_array(void **state)
@@ -95,9 +96,17 @@ test_syntax_errors(void **state)
 	    {"", BODY_EVENT, "empty body", 0, -1},
 	    {" \n", BODY_EVENT, "empty body", 2, -1},
 	    {"", BODY_ARRAY, "empty body", 0, -1},
-	    {"\xef\xbb\xbf" GOOD, BODY_EVENT, "byte order mark", 0, -1},
-	    {"\xef\xbb\xbf[]", BODY_ARRAY, "byte order mark", 0, -1},
-	    {"\xef\xbb\xbf" GOOD "\n", BODY_NDJSON, "byte order mark", 0, 0},
+	    {BOM, BODY_EVENT, "empty body", 3, -1},
+	    {BOM BOM GOOD, BODY_EVENT, "byte order mark", 3, -1},
+	    {" " BOM GOOD, BODY_EVENT, "expected a value", 1, -1},
+	    {GOOD BOM, BODY_EVENT, "more than one value", 35, -1},
+	    {BOM "[" GOOD "," BOM GOOD "]", BODY_ARRAY, "expected a value", 40, -1},
+	    {BOM GOOD "\n" BOM GOOD "\n", BODY_NDJSON, "byte order mark", 39, 1},
+	    {BOM GOOD "\nx\n", BODY_NDJSON, "expected a value", 39, 1},
+	    {"\xff\xfe{", BODY_EVENT, "UTF-16: send UTF-8", 0, -1},
+	    {"\xfe\xff", BODY_ARRAY, "UTF-16: send UTF-8", 0, -1},
+	    {"\xff\xfe{", BODY_NDJSON, "UTF-16: send UTF-8", 0, -1},
+	    {"\xef\xbb", BODY_EVENT, "expected a value", 0, -1},
 	    {GOOD GOOD, BODY_EVENT, "more than one value", 35, -1},
 	    {GOOD ",", BODY_EVENT, "more than one value", 35, -1},
 	    {"[" GOOD "]]", BODY_ARRAY, "more than one value", 37, -1},
@@ -124,6 +133,23 @@ test_syntax_errors(void **state)
 	}
 	assert_int_equal(decode_body(NULL, 0, BODY_EVENT, &env, NULL, 0, &result), DECODE_INVALID);
 	assert_syntax_error("empty body", 0, -1);
+}
+
+/* As Windows programs write it. */
+static void
+test_byte_order_mark(void **state)
+{
+	assert_int_equal(decode(BOM GOOD, BODY_EVENT), DECODE_OK);
+	assert_int_equal(result.events, 1);
+	assert_int_equal(decode(BOM " [" GOOD "]", BODY_ARRAY), DECODE_OK);
+	assert_int_equal(result.events, 1);
+	assert_int_equal(decode(BOM GOOD "\r\n" GOOD "\r\n", BODY_NDJSON), DECODE_OK);
+	assert_int_equal(result.events, 2);
+	assert_int_equal(decode(BOM, BODY_NDJSON), DECODE_OK);
+	assert_int_equal(result.events, 0);
+	/* In a string it is a character like any other. */
+	assert_int_equal(decode_with(",\"session_id\":\"" BOM "\""), DECODE_OK);
+	assert_string(0, RECORD_SESSION_ID, BOM);
 }
 
 /* A body that ends early is refused wherever it ends. */
@@ -407,6 +433,7 @@ main(void)
 	    cmocka_unit_test_setup(test_not_an_array, setup),
 	    cmocka_unit_test_setup(test_not_an_object, setup),
 	    cmocka_unit_test_setup(test_syntax_errors, setup),
+	    cmocka_unit_test_setup(test_byte_order_mark, setup),
 	    cmocka_unit_test_setup(test_truncated, setup),
 	    cmocka_unit_test_setup(test_ndjson, setup),
 	    cmocka_unit_test_setup(test_one_bad_event, setup),

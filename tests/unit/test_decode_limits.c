@@ -28,7 +28,7 @@ test_limits(void **state)
 	    {"\xe6\x97\xa5", "\xe6\x97\xa5"},
 	    {"\xf0\x9f\x98\x80", "\xf0\x9f\x98\x80"},
 	    {"\\u0041", "A"},
-	    {"\\n", "\n"},
+	    {"\\\"", "\""},
 	    {"\\u00e9", "\xc3\xa9"},
 	    {"\\ud83d\\ude00", "\xf0\x9f\x98\x80"},
 	    {"\\udead", "\xef\xbf\xbd"},

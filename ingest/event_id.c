@@ -1,0 +1,50 @@
+/* Placeholders are compared exactly, letter for letter: "none" may well be somebody's id. */
+#include "ingest/event_id.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+#include "ingest/uuid.h"
+
+static bool
+is_placeholder(const char *text, size_t len)
+{
+	static const char *const placeholders[] = {
+	    "undefined", "null", "NULL", "None", "nil", "<nil>", "NaN", "nan", "(null)", "[object Object]"};
+	size_t at = 0;
+
+	while (at < len && (text[at] == ' ' || (text[at] >= '\t' && text[at] <= '\r')))
+		at++;
+	if (at == len)
+		return true;
+	for (size_t i = 0; i < sizeof placeholders / sizeof *placeholders; i++)
+		if (len == strlen(placeholders[i]) && memcmp(text, placeholders[i], len) == 0)
+			return true;
+	return false;
+}
+
+/* Nil or max: all bytes are 00 or all are ff. */
+static bool
+is_special(const uint8_t id[16])
+{
+	return (id[0] == 0 || id[0] == 0xff) && memcmp(id, id + 1, 15) == 0;
+}
+
+enum event_id_kind
+event_id_read(const char *text, size_t len, uint8_t id[16])
+{
+	uint8_t read[16];
+
+	if (len == 0)
+		return EVENT_ID_NONE;
+	if (uuid_parse(text, len, read)) {
+		if (is_special(read))
+			return EVENT_ID_NONE;
+		memcpy(id, read, sizeof read);
+		return EVENT_ID_UUID;
+	}
+	if (is_placeholder(text, len))
+		return EVENT_ID_NONE;
+	uuid_v5(text, len, id);
+	return EVENT_ID_TEXT;
+}
