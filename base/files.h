@@ -1,4 +1,4 @@
-/* Opening files that must be there after a power cut. */
+/* Opening files that must be there after a power cut; reading and writing all of a range. */
 #ifndef BASE_FILES_H
 #define BASE_FILES_H
 
@@ -13,5 +13,9 @@
  * or <0 with errno; with O_EXCL nothing new is there then.
  */
 int files_open(const char *path, int flags, mode_t mode, const char *option, struct error *err);
+
+/* Read or write all of the range, whatever a single call does. Return 0, or <0 with errno: EIO where the file ends earlier. */
+int files_read_at(int fd, void *out, size_t len, off_t at);
+int files_write_at(int fd, const void *bytes, size_t len, off_t at);
 
 #endif

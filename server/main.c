@@ -20,6 +20,7 @@
 #include "server/saved_counters.h"
 #include "shm/metrics.h"
 #include "shm/segment.h"
+#include "writer/jsonl_look.h"
 #include "writer/writer.h"
 
 struct service {
@@ -164,6 +165,20 @@ serve(struct service *service)
 	return code;
 }
 
+/* What stands where the options point to, too. */
+static int
+check(const struct config *config)
+{
+	struct error err;
+
+	if (config->storage == STORAGE_JSONL && jsonl_check(config->jsonl_path, &err) != 0) {
+		fprintf(stderr, "hooksd: %s\n", err.text);
+		return EXIT_BAD_CONFIG;
+	}
+	printf("configuration ok\n");
+	return EXIT_DRAINED;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -198,7 +213,7 @@ main(int argc, char **argv)
 		printf("hooksd %s\n", HOOKS_VERSION);
 		break;
 	case CONFIG_CHECK:
-		printf("configuration ok\n");
+		code = check(&service.config);
 		break;
 	case CONFIG_PRINT:
 		config_print(stdout, &service.config);

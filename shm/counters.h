@@ -37,6 +37,7 @@
 	X(SANITISED, EVENTS_SANITISED, "")                                                                             \
 	X(STORAGE_ERRORS, STORAGE_ERRORS, "")                                                                          \
 	X(SYNC_FAILURES, SYNC_FAILURES, "")                                                                            \
+	X(ROTATION_FAILURES, JSONL_ROTATION_FAILURES, "")                                                              \
 	X(BATCHES, STORE_BATCHES, "")                                                                                  \
 	X(STATEMENTS, STORE_STATEMENTS, "")                                                                            \
 	X(ACCEPTED_STORED, REQUESTS_ACCEPTED, "ack=\"stored\"")                                                        \

@@ -42,6 +42,8 @@ enum family_kind { KIND_COUNTER, KIND_GAUGE, KIND_HISTOGRAM, KIND_INFO };
 	    "Failed attempts to reach the store or to write to it.")                                                   \
 	X(SYNC_FAILURES, COUNTER, "sync_failures_total", "files", "",                                                  \
 	    "Files that could not be synced and are not trusted any more.")                                            \
+	X(JSONL_ROTATION_FAILURES, COUNTER, "jsonl_rotation_failures_total", "files", "",                              \
+	    "JSONL files that could not be moved aside when they had reached JSONL_ROTATE_BYTES.")                     \
 	X(STORE_WRITERS, GAUGE, "store_writers", "writers", "state", "Writers, by what they last saw of the store.")   \
 	X(DEFAULT_PARTITION_ROWS, GAUGE, "default_partition_rows", "rows", "",                                         \
 	    "Events in the default partition because their month has none; counted up to 100000. PostgreSQL only.")    \

@@ -90,7 +90,8 @@ ledger_valid(const struct segment *segment, uint32_t writer)
 }
 
 void
-append_begin(struct ledger *ledger, enum append_file file, uint64_t device, uint64_t inode, uint64_t offset)
+append_begin(
+    struct ledger *ledger, enum append_file file, uint64_t device, uint64_t inode, uint64_t offset, uint64_t bytes)
 {
 	struct append *append = &ledger->appends[file];
 
@@ -100,6 +101,7 @@ append_begin(struct ledger *ledger, enum append_file file, uint64_t device, uint
 	append->device = device;
 	append->inode = inode;
 	append->offset = offset;
+	append->bytes = bytes;
 	ck_pr_fence_store();
 	ck_pr_store_32(&append->state, APPEND_BEGUN);
 }

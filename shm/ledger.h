@@ -48,6 +48,7 @@ struct append {
 	uint32_t reserved;
 	uint64_t serial; /* of the page it would be committed over */
 	uint64_t device, inode, offset; /* where it began */
+	uint64_t bytes; /* no longer than this */
 };
 
 struct ledger {
@@ -91,8 +92,9 @@ bool ledger_needed(const struct ledger *ledger);
 /* Whether that writer's ledger can be one: its page exists and releases no more than what waits. For adopting a segment. */
 bool ledger_valid(const struct segment *segment, uint32_t writer);
 
-/* Notes that an append begins: before its first byte is written, by the ledger's writer. */
-void append_begin(struct ledger *ledger, enum append_file file, uint64_t device, uint64_t inode, uint64_t offset);
+/* Notes that an append of at most so many bytes begins: before its first byte is written, by the ledger's writer. */
+void append_begin(
+    struct ledger *ledger, enum append_file file, uint64_t device, uint64_t inode, uint64_t offset, uint64_t bytes);
 
 /* The append has failed. Cut off: nothing of it stands in the file any more; otherwise it waits for append_cut_off(). */
 void append_failed(struct ledger *ledger, enum append_file file, bool cut_off);

@@ -24,7 +24,7 @@
 #include "shm/usage.h"
 #include "shm/wake.h"
 
-#define SEGMENT_MAGIC "hooksrg8" /* bump the last digit when this header's structs change */
+#define SEGMENT_MAGIC "hooksrg9" /* bump the last digit when this header's structs change */
 #define SEGMENT_UNFINISHED "hooksrg?" /* stands there while the segment is being made: nothing is in it yet */
 #define BOOT_ID_BYTES 40
 #define PROCESSES_MAX (ACCEPTORS_MAX + WRITERS_MAX)

@@ -4,9 +4,11 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/files.h"
 #include "base/log.h"
 
 /*
@@ -58,15 +60,37 @@ open_by_inode(const char *path, uint64_t device, uint64_t inode, int *fd, struct
 	return rc;
 }
 
-static int
-cut(int fd, uint64_t offset, const char *directory, struct error *err)
+/*
+ * Whether what stands in the file from the append's beginning on can be the append and nothing else. An inode's number
+ * comes again, and other programs append, too.
+ */
+static bool
+can_be_it(int fd, const struct append *append, enum append_file file, uint64_t size)
 {
+	char before = '\n';
+
+	if (file == APPEND_JSONL && append->offset > 0 && files_read_at(fd, &before, 1, (off_t)append->offset - 1) != 0)
+		return false;
+	return before == '\n' && size - append->offset <= append->bytes;
+}
+
+static int
+cut(int fd, const struct append *append, enum append_file file, const char *directory, struct error *err)
+{
+	uint64_t offset = append->offset;
 	struct stat st;
 
 	if (fstat(fd, &st) != 0)
 		return error_errno(err, "cannot stat a file in %s", directory);
 	if ((uint64_t)st.st_size <= offset)
 		return 0;
+	if (!can_be_it(fd, append, file, (uint64_t)st.st_size)) {
+		log_warning("a file to which a writer appended when it died was changed by somebody else: its last "
+			    "events may stand "
+			    "there, too",
+		    LOG_STR("directory", directory));
+		return 0;
+	}
 	log_info("cutting off an unfinished append", LOG_STR("directory", directory),
 	    LOG_UINT("bytes", (uint64_t)st.st_size - offset));
 	if (ftruncate(fd, (off_t)offset) != 0 || fdatasync(fd) != 0)
@@ -95,7 +119,7 @@ append_cut_off(
 		append_failed(ledger, file, true);
 		return 0;
 	}
-	rc = cut(fd, append->offset, directory, err);
+	rc = cut(fd, append, file, directory, err);
 	close(fd);
 	if (rc == 0)
 		append_failed(ledger, file, true);

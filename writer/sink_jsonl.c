@@ -20,12 +20,13 @@
 
 #include "base/clock.h"
 #include "base/files.h"
-#include "base/format.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "writer/append.h"
 #include "writer/jsonl_line.h"
+#include "writer/jsonl_look.h"
 #include "writer/jsonl_repair.h"
+#include "writer/jsonl_rotate.h"
 
 /*
  * Blocks are reserved ahead of the file's end, as much again as it has and at most this much: an append that needs no new
@@ -38,6 +39,8 @@
 /* Lines are made and written in pieces of about this size, which a cache holds: a third of the CPU of large batches. */
 #define PIECE_BYTES ((size_t)512 << 10)
 
+#define ROTATE_RETRY_S 60
+
 struct sink_jsonl {
 	struct sink super;
 	const struct config *config;
@@ -48,6 +51,7 @@ struct sink_jsonl {
 	off_t seen_bytes; /* its size at the last append */
 	bool reopen;
 	bool distrusted; /* a sync of the file has failed */
+	int64_t rotate_at_us; /* steady clock: when to try again to rotate; 0: it has not failed */
 	char *buffer;
 	size_t buffer_bytes;
 };
@@ -93,19 +97,10 @@ close_file(struct sink_jsonl *s)
 static int
 open_file(struct sink_jsonl *s, struct error *err)
 {
-	struct stat st;
-
 	close_file(s);
 	s->reopen = false;
 	s->fd = files_open(s->config->jsonl_path, O_RDWR | O_APPEND, 0666, "JSONL_PATH", err);
-	if (s->fd < 0)
-		return -1;
-	/* A FIFO that nobody reads would hold up the writer for ever, and no device can be synced. */
-	if (fstat(s->fd, &st) != 0)
-		return error_errno(err, "cannot stat JSONL_PATH=%s", s->config->jsonl_path);
-	if (!S_ISREG(st.st_mode))
-		return error_set(err, "JSONL_PATH=%s is not a regular file", s->config->jsonl_path);
-	return 0;
+	return s->fd < 0 ? -1 : 0;
 }
 
 /* Whether the open file still is the one at JSONL_PATH: not moved, removed or rotated by somebody else. */
@@ -146,62 +141,84 @@ sink_jsonl_recover(const struct config *config, const struct segment *segment, s
 	return rc;
 }
 
-/* Whatever stands at JSONL_PATH now ends with a whole line afterwards. Called with the lock held. */
+/* Whatever stands at JSONL_PATH now is events, and ends with a whole line afterwards. Called with the lock held. */
 static int
 open_and_repair(struct sink_jsonl *s, struct error *err)
 {
-	if (open_file(s, err) != 0 || cut_off_appends(s->segment, s->config->jsonl_path, err) != 0)
+	const char *path = s->config->jsonl_path;
+
+	if (open_file(s, err) != 0)
 		return -1;
+	if (cut_off_appends(s->segment, path, err) == 0 && jsonl_repair(s->fd, path, err) == 0)
+		return 0;
+	close(s->fd); /* and nothing else: it may be somebody's */
+	s->fd = -1;
+	return -1;
+}
+
+/* The same for the open file, in which somebody may have written since. */
+static int
+look_again(struct sink_jsonl *s, struct error *err)
+{
+	struct stat st;
+
+	if (cut_off_appends(s->segment, s->config->jsonl_path, err) != 0)
+		return -1;
+	if (fstat(s->fd, &st) == 0 && jsonl_sound(s->fd, st.st_size))
+		return 0;
 	return jsonl_repair(s->fd, s->config->jsonl_path, err);
+}
+
+/* A new file is a wish: where there cannot be one, the old one takes the events as before. Says so once. */
+static void
+cannot_rotate(struct sink_jsonl *s, const struct error *err)
+{
+	if (s->rotate_at_us == 0)
+		log_warning("the JSONL file cannot be rotated: events go on into the same one",
+		    LOG_STR("error", err->text), LOG_UINT("retry_in_s", ROTATE_RETRY_S));
+	s->rotate_at_us = clock_steady_us() + ROTATE_RETRY_S * 1000000;
 }
 
 static int
 jsonl_open(struct sink *sink, struct error *err)
 {
 	struct sink_jsonl *s = (struct sink_jsonl *)sink;
+	struct error reason;
 	int rc;
 
 	segment_append_lock(s->segment);
 	rc = open_and_repair(s, err);
 	segment_append_unlock(s->segment);
+	if (rc == 0 && s->config->jsonl_rotate_bytes > 0 && jsonl_rotate_check(s->config->jsonl_path, &reason) != 0)
+		cannot_rotate(s, &reason);
 	return rc;
 }
 
-/* Called with the lock held. */
-static int
-rotate(struct sink_jsonl *s, struct error *err)
-{
-	const char *path = s->config->jsonl_path;
-	char time[FORMAT_TIME_BYTES], aside[4096];
-	size_t used;
-
-	/* events.jsonl.20261122T035440.123456Z: sorts by time. */
-	format_time(clock_wall_us(), time);
-	used = (size_t)snprintf(aside, sizeof aside, "%s.", path);
-	for (size_t i = 0; i < sizeof time && used + 1 < sizeof aside; i++)
-		if (time[i] != '-' && time[i] != ':')
-			aside[used++] = time[i];
-	aside[used < sizeof aside ? used : sizeof aside - 1] = '\0';
-	if (rename(path, aside) != 0)
-		return error_errno(err, "cannot rotate JSONL_PATH=%s to %s", path, aside);
-	log_info("rotated", LOG_STR("jsonl_path", path), LOG_STR("to", aside));
-	s->distrusted = false;
-	return open_file(s, err);
-}
-
-/* Begins a new file when the batch would take it over JSONL_ROTATE_BYTES, or after a failed sync. *size is the file's. */
+/*
+ * With the lock held. Begins a new file when the batch would take it over JSONL_ROTATE_BYTES, if that can be, or after a
+ * failed sync, without fail. *st is the file's.
+ */
 static int
 rotate_if_due(struct sink_jsonl *s, size_t batch_bytes, struct stat *st, struct error *err)
 {
 	uint64_t limit = s->config->jsonl_rotate_bytes;
+	const char *path = s->config->jsonl_path;
 
 	if (fstat(s->fd, st) != 0)
-		return error_errno(err, "cannot stat JSONL_PATH=%s", s->config->jsonl_path);
-	if (!s->distrusted && (limit == 0 || st->st_size == 0 || (uint64_t)st->st_size + batch_bytes <= limit))
+		return error_errno(err, "cannot stat JSONL_PATH=%s", path);
+	if (!s->distrusted && (limit == 0 || st->st_size == 0 || (uint64_t)st->st_size + batch_bytes <= limit ||
+				  clock_steady_us() < s->rotate_at_us))
 		return 0;
-	if (rotate(s, err) != 0)
+	if (jsonl_rotate(path, err) != 0) {
+		counter_add(s->slot, COUNTER_ROTATION_FAILURES, 1);
+		cannot_rotate(s, err);
+		return s->distrusted ? -1 : 0;
+	}
+	s->rotate_at_us = 0;
+	s->distrusted = false;
+	if (open_and_repair(s, err) != 0)
 		return -1;
-	return fstat(s->fd, st) == 0 ? 0 : error_errno(err, "cannot stat JSONL_PATH=%s", s->config->jsonl_path);
+	return fstat(s->fd, st) == 0 ? 0 : error_errno(err, "cannot stat JSONL_PATH=%s", path);
 }
 
 static int
@@ -269,13 +286,13 @@ store_locked(struct sink_jsonl *s, const struct record *const *records, uint32_t
 	if (s->reopen || !file_in_place(s))
 		rc = open_and_repair(s, err);
 	else
-		rc = cut_off_appends(s->segment, s->config->jsonl_path, err);
+		rc = look_again(s, err);
 	if (rc == 0)
 		rc = rotate_if_due(s, len, &st, err);
 	if (rc != 0)
 		return rc;
 	reserve(s, st.st_size, (off_t)len);
-	append_begin(ledger, APPEND_JSONL, st.st_dev, st.st_ino, (uint64_t)st.st_size);
+	append_begin(ledger, APPEND_JSONL, st.st_dev, st.st_ino, (uint64_t)st.st_size, len);
 	rc = append(s, records, count, err);
 	/* A part may have been written. If it cannot be cut off now, the ledger says so to whoever comes next. */
 	if (rc != 0) {
@@ -311,7 +328,10 @@ jsonl_settled(struct sink *sink)
 static void
 jsonl_reopen(struct sink *sink)
 {
-	((struct sink_jsonl *)sink)->reopen = true;
+	struct sink_jsonl *s = (struct sink_jsonl *)sink;
+
+	s->reopen = true;
+	s->rotate_at_us = 0;
 }
 
 static void

@@ -163,7 +163,7 @@ write_batch(struct spool *spool, size_t len, struct error *err)
 
 	if (fstat(spool->append_fd, &st) != 0)
 		return error_errno(err, "cannot stat a spool file in %s", spool->directory);
-	append_begin(&spool->slot->ledger, APPEND_SPOOL, st.st_dev, st.st_ino, part->size);
+	append_begin(&spool->slot->ledger, APPEND_SPOOL, st.st_dev, st.st_ino, part->size, len);
 	for (size_t done = 0; done < len && failure == 0;) {
 		ssize_t n = pwrite(spool->append_fd, spool->batch + done, len - done, (off_t)(part->size + done));
 

@@ -7,10 +7,13 @@ import ctypes
 import json
 import os
 import shutil
+import signal
+import subprocess
 
 import pytest
 
 from harness.events import minimal
+from harness.metrics import metrics
 from harness.recorder import judge, recording, wait_acknowledged
 from harness.waiting import wait_until
 
@@ -203,3 +206,75 @@ def test_a_file_that_is_replaced_is_continued(start):
     other.rename(daemon.jsonl_path)
     post(daemon, "after")
     assert sessions(daemon) == ["another program's", "after"]
+
+
+def many(daemon, session, count):
+    for _ in range(count):
+        post(daemon, session)
+
+
+def rotated(daemon):
+    return sorted(daemon.jsonl_path.parent.glob("events.jsonl.2*"))
+
+
+def rotation_failures(daemon):
+    return metrics(daemon)["jsonl_rotation_failures_total"]
+
+
+def test_a_file_that_cannot_be_rotated_is_written_on(start):
+    daemon = start(JSONL_ROTATE_BYTES="8K", SPOOL_MAX_BYTES=0)
+    post(daemon, "first")
+    daemon.jsonl_path.parent.chmod(0o500)
+    many(daemon, "x" * 200, 100)
+    assert len(sessions(daemon)) == 101
+    assert daemon.log().count("the JSONL file cannot be rotated: events go on into the same one") == 1
+    assert daemon.get("/health").json()["status"] == "healthy"
+    assert rotation_failures(daemon) == 1
+    daemon.jsonl_path.parent.chmod(0o700)
+    daemon.signal(signal.SIGHUP)  # it would be tried again in a minute
+    wait_until(lambda: (post(daemon, "after"), rotated(daemon))[1], "the rotation")
+    assert rotation_failures(daemon) == 1
+    [before] = rotated(daemon)
+    assert len(ids(before)) >= 101
+    many(daemon, "y" * 200, 100)
+    assert len(rotated(daemon)) > 2
+
+
+def test_that_it_will_not_be_rotated_is_told_at_start(start):
+    daemon = start(JSONL_ROTATE_BYTES="8K")
+    daemon.stop()
+    daemon.jsonl_path.parent.chmod(0o500)
+    daemon.start()
+    daemon.wait_for_log("the JSONL file cannot be rotated.*cannot rename files in the directory.*Permission denied")
+    many(daemon, "x" * 200, 50)
+    assert (len(sessions(daemon)), rotated(daemon)) == (50, [])
+    daemon.jsonl_path.parent.chmod(0o700)
+
+
+@pytest.mark.skipif(subprocess.run(["unshare", "-m", "true"], check=False).returncode != 0, reason="may not mount")
+def test_a_file_that_is_a_mount_is_written_on(make_hooksd, tmp_path):
+    """As containers get a single file of their host."""
+    real = tmp_path / "real"
+    path = tmp_path / "events.jsonl"
+    real.touch()
+    path.touch()
+    daemon = make_hooksd(JSONL_PATH=path, JSONL_ROTATE_BYTES="8K", SPOOL_MAX_BYTES=0)
+    daemon.launcher = ["unshare", "-m", "sh", "-c", f'mount --bind {real} {path} && exec "$@"', "sh"]
+    daemon.start()
+    daemon.wait_for_log("the JSONL file cannot be rotated.*is a mount of its own")
+    many(daemon, "x" * 200, 60)
+    assert len(ids(real)) == 60
+
+
+@pytest.mark.parametrize("place", ["beside it", "elsewhere"])
+def test_a_link_stays_and_what_it_leads_to_is_rotated(make_hooksd, tmp_path, place):
+    there = tmp_path / place
+    there.mkdir()
+    daemon = make_hooksd(JSONL_PATH=there / "link" if place == "beside it" else tmp_path / "link", JSONL_ROTATE_BYTES="8K")
+    daemon.jsonl_path.symlink_to(there / "events.jsonl")
+    daemon.start()
+    many(daemon, "x" * 200, 100)
+    assert daemon.jsonl_path.is_symlink()
+    files = sorted(there.glob("events.jsonl*"))
+    assert len(files) > 3
+    assert len(ids(*files)) == 100

@@ -136,8 +136,9 @@ class Cuts:
 
 
 def jsonl_ids(daemon):
-    """Of all JSONL files; a torn line fails."""
+    """Of all JSONL files; a torn line fails. What was taken out of them is none of them."""
     paths = sorted(daemon.jsonl_path.parent.glob(f"{daemon.jsonl_path.name}*"))
+    paths = [path for path in paths if ".torn." not in path.name]
     lines = [line for path in paths for line in path.read_bytes().splitlines(keepends=True)]
     assert [line for line in lines if b"\0" in line or not line.endswith(b"}\n")][:1] == [], "torn"
     return [json.loads(line)["event_id"] for line in lines]

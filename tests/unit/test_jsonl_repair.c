@@ -1,9 +1,11 @@
 /* What jsonl_repair() makes of the ends that a power cut leaves. */
 #include <fcntl.h>
+#include <glob.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -12,22 +14,22 @@
 #include <cmocka.h>
 
 #include "base/mem.h"
+#include "writer/jsonl_look.h"
 #include "writer/jsonl_repair.h"
 
-#define A "{\"a\":1}\n"
-#define B "{\"b\":2}\n"
-#define C "{\"c\":3}\n"
+#define A "{\"event_id\":\"a\"}\n"
+#define B "{\"event_id\":\"b\"}\n"
+#define C "{\"event_id\":\"c\"}\n"
+#define SECTOR 512
+
+static char directory[] = "/tmp/test-jsonl-repair-XXXXXX";
+static char path[64];
 
 static int
 file_with(const char *bytes, size_t len)
 {
-	char path[] = "/tmp/test-jsonl-repair-XXXXXX";
-	int created = mkstemp(path);
-	assert_true(created >= 0);
-	int fd = open(path, O_RDWR | O_APPEND | O_CLOEXEC);
+	int fd = open(path, O_RDWR | O_APPEND | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	assert_true(fd >= 0);
-	close(created);
-	assert_int_equal(unlink(path), 0);
 	assert_int_equal(write(fd, bytes, len), len);
 	return fd;
 }
@@ -41,70 +43,209 @@ assert_holds(int fd, const char *expected, size_t len)
 	free(bytes);
 }
 
+/* What the repair has kept beside the file is that, and is gone afterwards. */
 static void
-repairs(const char *bytes, size_t len, const char *expected)
+assert_kept(const char *torn, size_t len)
+{
+	char pattern[96];
+	glob_t found;
+
+	(void)snprintf(pattern, sizeof pattern, "%s.torn.*", path);
+	if (len == 0) {
+		assert_int_equal(glob(pattern, 0, NULL, &found), GLOB_NOMATCH);
+		return;
+	}
+	assert_int_equal(glob(pattern, 0, NULL, &found), 0);
+	assert_int_equal(found.gl_pathc, 1);
+	int fd = open(found.gl_pathv[0], O_RDONLY | O_CLOEXEC);
+	assert_true(fd >= 0);
+	assert_holds(fd, torn, len);
+	close(fd);
+	assert_int_equal(unlink(found.gl_pathv[0]), 0);
+	globfree(&found);
+}
+
+static void
+repairs(const char *bytes, size_t len, const char *expected, size_t expected_len, const char *torn, size_t torn_len)
 {
 	int fd = file_with(bytes, len);
 	struct error err;
 
-	assert_int_equal(jsonl_repair(fd, "test", &err), 0);
-	assert_holds(fd, expected, strlen(expected));
+	assert_int_equal(jsonl_repair(fd, path, &err), 0);
+	assert_holds(fd, expected, expected_len);
+	assert_kept(torn, torn_len);
+	assert_true(jsonl_sound(fd, (off_t)expected_len));
 	/* And the next append stands behind it. */
 	assert_int_equal(write(fd, C, strlen(C)), strlen(C));
 	struct stat st;
 	assert_int_equal(fstat(fd, &st), 0);
-	assert_int_equal(st.st_size, strlen(expected) + strlen(C));
+	assert_int_equal(st.st_size, expected_len + strlen(C));
 	close(fd);
 }
 
-#define REPAIRS(bytes, expected) repairs(bytes, sizeof(bytes) - 1, expected)
+#define REPAIRS(bytes, expected, torn)                                                                                 \
+	repairs(bytes, sizeof(bytes) - 1, expected, sizeof(expected) - 1, torn, sizeof(torn) - 1)
+#define STAYS(bytes) REPAIRS(bytes, bytes, "")
 
 static void
 whole_lines_stay(void **state)
 {
-	REPAIRS("", "");
-	REPAIRS(A B, A B);
-	REPAIRS("not JSON, but not ours\n" A, "not JSON, but not ours\n" A);
+	STAYS("");
+	STAYS("\n");
+	STAYS(A B);
+	STAYS(A "not JSON, and not ours\n" B);
+	STAYS("{\"of\":\"others\"}\n");
 }
 
 static void
 the_last_line_is_ended(void **state)
 {
-	REPAIRS(A "{\"b\":2}", A B);
-	REPAIRS(A "{\"b\":", A);
-	REPAIRS("{\"b\":", "");
+	REPAIRS(A "{\"b\":{\"}\":2}}", A "{\"b\":{\"}\":2}}\n", "");
+	REPAIRS(A "{\"b\\\"}\":2}", A "{\"b\\\"}\":2}\n", "");
+	REPAIRS(A "{\"b\":{\"c\":2}", A, "{\"b\":{\"c\":2}");
+	REPAIRS(A "{\"b\\\":2}", A, "{\"b\\\":2}");
+	REPAIRS("{\"b\":", "", "{\"b\":");
+	REPAIRS(A "text", A "text\n", "");
+	REPAIRS(A "{\"b\":\t", A "{\"b\":\t\n", "");
+}
+
+static void
+zeros_that_are_no_lost_sectors_stay(void **state)
+{
+	STAYS(A "{\"b\0\0\0\n" C);
+	STAYS(A "{\"event_id\":\0\0\0}\n" C);
+	STAYS(A "\0\0\0\n" C);
+	REPAIRS(A "x\0\0\0", A "x\0\0\0\n", "");
+	REPAIRS(A "{\"b\0\0:1", A "{\"b\0\0:1\n", "");
+	/* But for those at the end, where a disk may know the size and not the bytes. */
+	REPAIRS(A "\0\0\0", A, "\0\0\0");
+	REPAIRS(A "{\"b\0\0\0", A, "{\"b\0\0\0");
+	REPAIRS("\0\0\0", "", "\0\0\0");
+}
+
+static void
+a_file_that_begins_otherwise_is_refused(void **state)
+{
+	static const char *const beginnings[] = {
+	    "x", "[" A, "{\n\"a\":1}\n", "\xFF\xFE{", "{x", " \n\t-" A, "\xEF\xBB" A};
+	struct error err;
+
+	for (size_t i = 0; i < sizeof beginnings / sizeof *beginnings; i++) {
+		size_t len = strlen(beginnings[i]);
+		int fd = file_with(beginnings[i], len);
+
+		assert_int_equal(jsonl_repair(fd, path, &err), -1);
+		assert_non_null(strstr(err.text, path));
+		assert_holds(fd, beginnings[i], len);
+		assert_false(jsonl_sound(fd, (off_t)len));
+		close(fd);
+	}
+	STAYS(" \n\t" A);
+	STAYS("\xEF\xBB\xBF" A);
+	STAYS("{ \"a\":1}\n");
+	STAYS("{}\n");
+}
+
+/* Lines of ours, as long as that, with some sectors of them lost. */
+struct tail {
+	char bytes[16 * SECTOR];
+	size_t len;
+};
+
+static struct tail
+tail_of(size_t line_bytes, size_t lines)
+{
+	struct tail tail = {.len = 0};
+
+	for (size_t i = 0; i < lines; i++, tail.len += line_bytes) {
+		memset(tail.bytes + tail.len, 'x', line_bytes);
+		memcpy(tail.bytes + tail.len, "{\"event_id\":\"", 13);
+		memcpy(tail.bytes + tail.len + line_bytes - 3, "\"}\n", 3);
+	}
+	return tail;
+}
+
+static void
+lose(struct tail *tail, size_t sector)
+{
+	memset(tail->bytes + sector * SECTOR, 0, SECTOR);
 }
 
 static void
 sectors_that_were_not_written_cost_the_lines_they_touch(void **state)
 {
-	REPAIRS(A "{\"b\0\0\0\n" C, A C);
-	REPAIRS(A "{\"b\0\0\0\0\0\0\0\"c\":1}\n" B, A B);
-	REPAIRS(A "\0\0\0\n" B "\0\n" C, A B C);
-	REPAIRS(A "\0\0\0", A);
-	REPAIRS("\0\0\0\n", "");
-	REPAIRS(A "\0\0\n{\"b\":2}", A B);
-	REPAIRS(A "\0\0\n{\"b\":", A);
+	struct tail tail = tail_of(400, 20), whole = tail;
+	char expected[16 * SECTOR], torn[16 * SECTOR];
+
+	lose(&tail, 2); /* bytes 1024 to 1535: of the lines 2 and 3 */
+	memcpy(expected, whole.bytes, 800);
+	memcpy(expected + 800, whole.bytes + 1600, 6400);
+	memcpy(torn, tail.bytes + 800, 800);
+	repairs(tail.bytes, 8000, expected, 7200, torn, 800);
+
+	lose(&tail,
+	    0); /* the first line of a new file, and a part of the second: what begins with zeros was to be one of events */
+	memcpy(expected, whole.bytes + 1600, 6400);
+	memcpy(torn, tail.bytes, 1600);
+	repairs(tail.bytes, 8000, expected, 6400, torn, 1600);
 }
 
-/* Larger than what is read at once, and the damage at a border of that. */
+/* Zeros that another program has left end what may be of the last append. */
 static void
-damage_far_from_both_ends(void **state)
+what_is_torn_in_front_of_foreign_lines_stays(void **state)
 {
-	const size_t lines = 200000, damaged = 98304; /* 768 KiB from the start */
-	const size_t len = strlen(A);
-	char *bytes = mem_new(lines, len);
-	struct error err;
+	struct tail tail = tail_of(400, 20);
 
-	for (size_t i = 0; i < lines; i++)
-		memcpy(bytes + i * len, A, len);
-	bytes[damaged * len] = '\0';
-	int fd = file_with(bytes, lines * len);
-	assert_int_equal(jsonl_repair(fd, "test", &err), 0);
-	memcpy(bytes + damaged * len, A, len);
-	assert_holds(fd, bytes, (lines - 1) * len);
+	lose(&tail, 2);
+	memcpy(tail.bytes + 4000, "{\"by\":\"others\"", 15);
+	repairs(tail.bytes, 8000, tail.bytes, 8000, "", 0);
+	/* A file does not begin with them, then. */
+	lose(&tail, 0);
+	struct error err;
+	int fd = file_with(tail.bytes, 8000);
+	assert_int_equal(jsonl_repair(fd, path, &err), -1);
+	assert_holds(fd, tail.bytes, 8000);
+	close(fd);
+}
+
+/* Further from the end than one append, and longer than one. */
+static void
+what_is_out_of_reach_stays(void **state)
+{
+	const size_t line = 128, lines = (size_t)JSONL_APPEND_MOST / line + 1000;
+	char *bytes = mem_new(lines, line);
+
+	for (size_t i = 0; i < lines; i++) {
+		memset(bytes + i * line, 'x', line);
+		memcpy(bytes + i * line, "{\"event_id\":\"", 13);
+		memcpy(bytes + (i + 1) * line - 3, "\"}\n", 3);
+	}
+	memset(bytes + SECTOR, 0, SECTOR);
+	repairs(bytes, lines * line, bytes, lines * line, "", 0);
+	memset(bytes + line, 'x', (lines - 1) * line);
+	int fd = file_with(bytes, lines * line);
+	struct error err;
+	assert_int_equal(jsonl_repair(fd, path, &err), 0);
+	struct stat st;
+	assert_int_equal(fstat(fd, &st), 0);
+	assert_int_equal(st.st_size, lines * line + 1);
 	close(fd);
 	free(bytes);
+}
+
+static int
+make_directory(void **state)
+{
+	if (mkdtemp(directory) == NULL)
+		return -1;
+	(void)snprintf(path, sizeof path, "%s/events.jsonl", directory);
+	return 0;
+}
+
+static int
+remove_directory(void **state)
+{
+	return unlink(path) == 0 ? rmdir(directory) : -1;
 }
 
 int
@@ -113,8 +254,11 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(whole_lines_stay),
 	    cmocka_unit_test(the_last_line_is_ended),
+	    cmocka_unit_test(zeros_that_are_no_lost_sectors_stay),
+	    cmocka_unit_test(a_file_that_begins_otherwise_is_refused),
 	    cmocka_unit_test(sectors_that_were_not_written_cost_the_lines_they_touch),
-	    cmocka_unit_test(damage_far_from_both_ends),
+	    cmocka_unit_test(what_is_torn_in_front_of_foreign_lines_stays),
+	    cmocka_unit_test(what_is_out_of_reach_stays),
 	};
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, make_directory, remove_directory);
 }

@@ -106,7 +106,7 @@ test_keeps_its_shape_while_an_append_is_open(void **state)
 	struct config config = ring_config(2, 1, RING_OLD_BYTES), other = ring_config(1, 1, RING_OLD_BYTES);
 	struct segment segment = ring_open(&config);
 
-	append_begin(&segment_writer(&segment, 0)->ledger, APPEND_JSONL, 1, 2, 3);
+	append_begin(&segment_writer(&segment, 0)->ledger, APPEND_JSONL, 1, 2, 3, 4);
 	ring_close(&segment);
 	segment = ring_open(&other);
 	assert_int_equal(segment.acceptors, 2);

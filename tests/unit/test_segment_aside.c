@@ -118,7 +118,7 @@ static void
 test_damaged_headers_are_set_aside(void **state)
 {
 	DAMAGE(magic[0], 'H');
-	DAMAGE(magic[7], '9');
+	DAMAGE(magic[7], '0');
 	DAMAGE(acceptors, 0);
 	DAMAGE(acceptors, 3);
 	DAMAGE(acceptors, ACCEPTORS_MAX + 1);
