@@ -7,8 +7,8 @@
 
 #include "base/log.h"
 
-static void
-out_of_memory(size_t bytes)
+void
+mem_none(size_t bytes)
 {
 	log_error("out of memory", LOG_UINT("bytes", bytes));
 	abort();
@@ -20,7 +20,7 @@ mem_new(size_t count, size_t size)
 	void *memory = calloc(count, size);
 
 	if (memory == NULL)
-		out_of_memory(count * size);
+		mem_none(count * size);
 	return memory;
 }
 
@@ -30,7 +30,7 @@ mem_resize(void *old, size_t count, size_t size)
 	void *memory = reallocarray(old, count, size);
 
 	if (memory == NULL)
-		out_of_memory(count * size);
+		mem_none(count * size);
 	return memory;
 }
 
@@ -40,6 +40,6 @@ mem_strdup(const char *text)
 	char *copy = strdup(text);
 
 	if (copy == NULL)
-		out_of_memory(strlen(text) + 1);
+		mem_none(strlen(text) + 1);
 	return copy;
 }

@@ -13,4 +13,7 @@ void *mem_resize(void *old, size_t count, size_t size);
 /* A copy of text. Never NULL. */
 char *mem_strdup(const char *text);
 
+/* For memory that a library could not get: logs it and ends the process. bytes: how much was wanted, 0 if unknown. */
+_Noreturn void mem_none(size_t bytes);
+
 #endif

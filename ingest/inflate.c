@@ -29,8 +29,9 @@ struct output {
 	size_t max; /* size never exceeds it: the bound and one byte */
 };
 
-bool
-content_encoding_parse(const char *value, size_t len, enum content_encoding *encoding)
+/* One name of the list. Returns 0 or ENCODING_UNKNOWN. */
+static int
+encoding_named(const char *name, size_t len, enum content_encoding *encoding)
 {
 	static const struct {
 		const char *name;
@@ -44,11 +45,37 @@ content_encoding_parse(const char *value, size_t len, enum content_encoding *enc
 	};
 
 	for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
-		if (strlen(known[i].name) == len && (len == 0 || strncasecmp(known[i].name, value, len) == 0)) {
+		if (strlen(known[i].name) == len && strncasecmp(known[i].name, name, len) == 0) {
 			*encoding = known[i].encoding;
-			return true;
+			return 0;
 		}
-	return false;
+	return ENCODING_UNKNOWN;
+}
+
+int
+content_encoding_add(const char *value, size_t len, enum content_encoding *encoding)
+{
+	const char *end = value + len;
+
+	for (const char *name = value, *comma; name < end; name = comma + 1) {
+		const char *last;
+		enum content_encoding one;
+
+		comma = memchr(name, ',', (size_t)(end - name));
+		if (comma == NULL)
+			comma = end;
+		for (last = comma; last > name && (last[-1] == ' ' || last[-1] == '\t'); last--)
+			;
+		while (name < last && (*name == ' ' || *name == '\t'))
+			name++;
+		if (encoding_named(name, (size_t)(last - name), &one) != 0)
+			return ENCODING_UNKNOWN;
+		if (one != ENCODING_IDENTITY && *encoding != ENCODING_IDENTITY)
+			return ENCODING_SEVERAL;
+		if (one != ENCODING_IDENTITY)
+			*encoding = one;
+	}
+	return 0;
 }
 
 /* Makes room for more output. Returns false when there may be no more. */
@@ -81,6 +108,23 @@ corrupt(const char *format, const char *why, struct error *err)
 	return INFLATE_CORRUPT;
 }
 
+/* Between two members or frames of a format: what begins here is none. */
+static int
+other(const char *format, bool first, struct error *err)
+{
+	if (first)
+		(void)error_set(err, "the body is not %s: it does not begin like it", format);
+	else
+		(void)error_set(err, "the %s body is followed by something that is not %s", format, format);
+	return INFLATE_CORRUPT;
+}
+
+static bool
+only_zeros(const char *bytes, size_t len)
+{
+	return len == 0 || (bytes[0] == 0 && memcmp(bytes, bytes + 1, len - 1) == 0);
+}
+
 static int
 inflate_identity(const char *in, size_t in_len, struct output *out, struct error *err)
 {
@@ -103,19 +147,24 @@ static int
 inflate_gzip(const char *in, size_t in_len, struct output *out, struct error *err)
 {
 	z_stream z = {0};
-	bool ended = false; /* between members */
+	bool between = true, ended = false; /* at the beginning of a member; at the end of one */
 	int condition = 0;
 
 	if (inflateInit2(&z, 15 + 16) != Z_OK)
-		return error_set(err, "no memory for a gzip decompressor");
+		mem_none(0);
 
 	z.next_in = (Bytef *)(uintptr_t)in;
-	while (condition == 0 && !(ended && in_len == 0)) {
+	/* Zeros after the end are padding, of tapes once and of block devices: gzip(1) takes them, too. */
+	while (condition == 0 && !(ended && only_zeros((const char *)z.next_in, in_len))) {
 		unsigned int given, room;
 		int rc;
 
 		if (out->used == out->size && !grow(out)) {
 			condition = too_large(out, err);
+			break;
+		}
+		if (between && in_len > 0 && *z.next_in != 0x1f) {
+			condition = other("gzip", !ended, err);
 			break;
 		}
 		if (ended)
@@ -126,11 +175,11 @@ inflate_gzip(const char *in, size_t in_len, struct output *out, struct error *er
 		rc = inflate(&z, Z_NO_FLUSH);
 		in_len -= given - z.avail_in;
 		out->used += room - z.avail_out;
-		ended = rc == Z_STREAM_END;
+		between = ended = rc == Z_STREAM_END;
 		if (rc == Z_BUF_ERROR)
 			condition = corrupt("gzip", "it is cut short", err);
 		else if (rc == Z_MEM_ERROR)
-			condition = error_set(err, "no memory for a gzip decompressor");
+			mem_none(0);
 		else if (rc != Z_OK && rc != Z_STREAM_END)
 			condition = corrupt("gzip", z.msg != NULL ? z.msg : "not this format", err);
 	}
@@ -138,16 +187,42 @@ inflate_gzip(const char *in, size_t in_len, struct output *out, struct error *er
 	return condition;
 }
 
+/* What the decompressor said of the frame at in, in words for the one who compressed it. first: it is the first frame. */
+static int
+refused_by_zstd(size_t rc, const char *in, size_t in_len, bool first, const struct output *out, struct error *err)
+{
+	unsigned long long declared = ZSTD_getFrameContentSize(in, in_len);
+
+	switch (ZSTD_getErrorCode(rc)) {
+	case ZSTD_error_memory_allocation:
+		mem_none(0);
+	case ZSTD_error_frameParameter_windowTooLarge:
+		/* The window of a frame that declares its size is no larger than that. */
+		if (declared < ZSTD_CONTENTSIZE_ERROR && declared >= out->max)
+			return too_large(out, err);
+		(void)error_set(err, "the zstd body needs a window of more than 8 MiB to be decompressed: "
+				     "compress by level 19 or less, without --ultra and --long");
+		return INFLATE_NEEDS_MORE;
+	case ZSTD_error_dictionary_wrong:
+		(void)error_set(err, "the zstd body needs a dictionary to be decompressed: compress without one");
+		return INFLATE_NEEDS_MORE;
+	case ZSTD_error_prefix_unknown:
+		return other("zstd", first, err);
+	default:
+		return corrupt("zstd", ZSTD_getErrorName(rc), err);
+	}
+}
+
 static int
 inflate_zstd(const char *in, size_t in_len, struct output *out, struct error *err)
 {
 	ZSTD_DCtx *z = ZSTD_createDCtx();
 	ZSTD_inBuffer input = {in, in_len, 0};
-	bool ended = false; /* between frames */
+	bool first = true, ended = false; /* in the first frame; between frames */
 	int condition = 0;
 
 	if (z == NULL)
-		return error_set(err, "no memory for a zstd decompressor");
+		mem_none(0);
 	(void)ZSTD_DCtx_setParameter(z, ZSTD_d_windowLogMax, ZSTD_WINDOW_LOG_MAX);
 
 	while (condition == 0 && !(ended && input.pos == input.size)) {
@@ -161,16 +236,11 @@ inflate_zstd(const char *in, size_t in_len, struct output *out, struct error *er
 		output = (ZSTD_outBuffer){out->bytes, out->size, out->used};
 		rc = ZSTD_decompressStream(z, &output, &input);
 		ended = rc == 0;
-		if (ZSTD_getErrorCode(rc) == ZSTD_error_frameParameter_windowTooLarge) {
-			(void)error_set(err, "the zstd body needs a window larger than 8 MiB");
-			condition = INFLATE_TOO_LARGE;
-		} else if (ZSTD_getErrorCode(rc) == ZSTD_error_memory_allocation) {
-			condition = error_set(err, "no memory for a zstd decompressor");
-		} else if (ZSTD_isError(rc)) {
-			condition = corrupt("zstd", ZSTD_getErrorName(rc), err);
-		} else if (!ended && input.pos == consumed && output.pos == out->used) {
+		if (ZSTD_isError(rc))
+			condition = refused_by_zstd(rc, in + consumed, in_len - consumed, first, out, err);
+		else if (!ended && input.pos == consumed && output.pos == out->used)
 			condition = corrupt("zstd", "it is cut short", err);
-		}
+		first = first && !ended;
 		out->used = output.pos;
 	}
 	(void)ZSTD_freeDCtx(z);

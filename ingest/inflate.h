@@ -9,22 +9,29 @@
 
 enum content_encoding { ENCODING_IDENTITY, ENCODING_GZIP, ENCODING_ZSTD };
 
-/*
- * Reads the value of a Content-Encoding header in any case: "gzip", "x-gzip", "zstd", "identity", or nothing. Returns
- * false for anything else, lists of encodings included.
- */
-bool content_encoding_parse(const char *value, size_t len, enum content_encoding *encoding);
-
-enum inflate_condition {
-	INFLATE_TOO_LARGE = 1, /* more than max_out bytes, or a zstd window above 8 MiB */
-	INFLATE_CORRUPT = 2 /* damaged, cut short, or followed by something else */
+enum encoding_condition {
+	ENCODING_UNKNOWN = 1, /* a name that is none of ours */
+	ENCODING_SEVERAL = 2 /* compressed more than once */
 };
 
 /*
- * Decompresses a whole body, which may be several gzip members or zstd frames in a row. Sizes that the input declares
+ * Adds what the value of a Content-Encoding header says to *encoding, which begins as ENCODING_IDENTITY: a list, in any
+ * case, of "gzip", "x-gzip", "zstd", and of "identity" and nothing, which add nothing. value is not NULL. Returns 0 or one
+ * of enum encoding_condition.
+ */
+int content_encoding_add(const char *value, size_t len, enum content_encoding *encoding);
+
+enum inflate_condition {
+	INFLATE_TOO_LARGE = 1, /* more than max_out bytes */
+	INFLATE_CORRUPT = 2, /* damaged, cut short, followed by something else, or another format */
+	INFLATE_NEEDS_MORE = 3 /* whole, as it seems, but zstd with a window above 8 MiB or a dictionary */
+};
+
+/*
+ * Decompresses a whole body, which may be several gzip members or zstd frames in a row, and zeros after the members. Sizes that the input declares
  * are not trusted: memory grows with what really comes out, to max_out (below SIZE_MAX) and one byte at the most.
  * Returns 0 with *out_len bytes at *out, for the caller to free() (NULL when there are none); or one of enum
- * inflate_condition, or <0 when there is no memory for a decompressor: *err then says what happened, *out is NULL.
+ * inflate_condition: *err then says what happened, *out is NULL. Ends the process when there is no memory.
  */
 int inflate_body(enum content_encoding encoding, const void *in, size_t in_len, size_t max_out, char **out,
     size_t *out_len, struct error *err);

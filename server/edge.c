@@ -98,7 +98,7 @@ error_tree(const struct acceptor *acceptor, const h2o_req_t *req, const h2o_iove
 			text[len++] = bufs[i].base[k];
 	text[len] = '\0';
 	cJSON_AddStringToObject(tree, "detail",
-	    req->res.status == 413 ? reply_body_too_large_text(acceptor->config->max_body_bytes) : text);
+	    req->res.status == 413 ? reply_body_too_large_text(acceptor->config->max_body_bytes, false) : text);
 	return tree;
 }
 

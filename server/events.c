@@ -28,16 +28,40 @@ header_value(const h2o_req_t *req, const h2o_token_t *token)
 	return (struct span){req->headers.entries[at].value.base, req->headers.entries[at].value.len};
 }
 
-/* Whether a Content-Type's media type, parameters and case left aside, is that one. */
+/* Whether what stands before the next semicolon is that word, in any case, without the blanks and quotes around it. */
 static bool
-media_type_is(struct span value, const char *type)
+word_is(struct span value, const char *word)
 {
 	const char *end = memchr(value.base, ';', value.len);
 	size_t len = end != NULL ? (size_t)(end - value.base) : value.len;
 
-	while (len > 0 && (value.base[len - 1] == ' ' || value.base[len - 1] == '\t'))
+	while (len > 0 && strchr(" \t\"", value.base[len - 1]) != NULL)
 		len--;
-	return len == strlen(type) && strncasecmp(value.base, type, len) == 0;
+	while (len > 0 && strchr(" \t\"", *value.base) != NULL) {
+		value.base++;
+		len--;
+	}
+	return len == strlen(word) && strncasecmp(value.base, word, len) == 0;
+}
+
+/* Whether a Content-Type names no charset, or one whose bytes are UTF-8. */
+static bool
+charset_fits(struct span type)
+{
+	static const char name[] = "charset=";
+	const char *at = type.base, *end = type.base + type.len;
+
+	while ((at = memchr(at, ';', (size_t)(end - at))) != NULL) {
+		do
+			at++;
+		while (at < end && (*at == ' ' || *at == '\t'));
+		if ((size_t)(end - at) >= sizeof name - 1 && strncasecmp(at, name, sizeof name - 1) == 0) {
+			struct span charset = {at + sizeof name - 1, (size_t)(end - at) - (sizeof name - 1)};
+
+			return word_is(charset, "utf-8") || word_is(charset, "utf8") || word_is(charset, "us-ascii");
+		}
+	}
+	return true;
 }
 
 /* A refusal that sending the same again would not change. */
@@ -48,6 +72,14 @@ reject(struct acceptor *acceptor, h2o_req_t *req, int status, const char *text, 
 	reply_error(req, status, text);
 }
 
+static void
+reject_encoding(struct acceptor *acceptor, h2o_req_t *req, const char *text)
+{
+	h2o_add_header_by_str(&req->pool, &req->res.headers, H2O_STRLIT("accept-encoding"), 0, "Accept-Encoding",
+	    H2O_STRLIT("gzip, zstd"));
+	reject(acceptor, req, 415, text, COUNTER_REJECTED_ENCODING);
+}
+
 /* What the body is, or -1 when it is answered with 415. A body without a type is taken as JSON. */
 static int
 body_kind_of(struct acceptor *acceptor, h2o_req_t *req, bool batch)
@@ -56,10 +88,18 @@ body_kind_of(struct acceptor *acceptor, h2o_req_t *req, bool batch)
 	    "application/x-jsonlines", "application/jsonlines"};
 	struct span type = header_value(req, H2O_TOKEN_CONTENT_TYPE);
 
-	if (type.len == 0 || media_type_is(type, "application/json") || media_type_is(type, "text/json"))
+	if (type.len == 0)
+		return batch ? BODY_ARRAY : BODY_EVENT;
+	if (!charset_fits(type)) {
+		reject(acceptor, req, 415,
+		    "The charset of Content-Type must be UTF-8: events are UTF-8, as all JSON is",
+		    COUNTER_REJECTED_MEDIA_TYPE);
+		return -1;
+	}
+	if (word_is(type, "application/json") || word_is(type, "text/json"))
 		return batch ? BODY_ARRAY : BODY_EVENT;
 	for (size_t i = 0; i < sizeof ndjson / sizeof *ndjson; i++)
-		if (media_type_is(type, ndjson[i])) {
+		if (word_is(type, ndjson[i])) {
 			if (batch)
 				return BODY_NDJSON;
 			reject(acceptor, req, 415,
@@ -74,6 +114,19 @@ body_kind_of(struct acceptor *acceptor, h2o_req_t *req, bool batch)
 	return -1;
 }
 
+/* What all Content-Encoding headers together say. Returns 0 or one of enum encoding_condition. */
+static int
+encoding_of(const h2o_req_t *req, enum content_encoding *encoding)
+{
+	ssize_t at = -1;
+	int rc = 0;
+
+	while (rc == 0 && (at = h2o_find_header(&req->headers, H2O_TOKEN_CONTENT_ENCODING, at)) != -1)
+		rc = content_encoding_add(
+		    req->headers.entries[at].value.base, req->headers.entries[at].value.len, encoding);
+	return rc;
+}
+
 /*
  * The decoded body: req->entity itself, or *inflated (malloc'ed, to be freed by the caller). Returns false when the
  * request has been answered.
@@ -81,7 +134,6 @@ body_kind_of(struct acceptor *acceptor, h2o_req_t *req, bool batch)
 static bool
 decoded_body(struct acceptor *acceptor, h2o_req_t *req, struct span *body, char **inflated)
 {
-	struct span coding = header_value(req, H2O_TOKEN_CONTENT_ENCODING);
 	size_t max = acceptor->config->max_body_bytes;
 	enum content_encoding encoding = ENCODING_IDENTITY;
 	struct error err;
@@ -89,13 +141,19 @@ decoded_body(struct acceptor *acceptor, h2o_req_t *req, struct span *body, char 
 	*inflated = NULL;
 	*body = (struct span){req->entity.base, req->entity.len};
 	if (body->len > max) {
-		reject(acceptor, req, 413, reply_body_too_large_text(max), COUNTER_REJECTED_BODY_SIZE);
+		reject(acceptor, req, 413, reply_body_too_large_text(max, false), COUNTER_REJECTED_BODY_SIZE);
 		return false;
 	}
-	if (!content_encoding_parse(coding.base, coding.len, &encoding)) {
-		reject(
-		    acceptor, req, 415, "Content-Encoding must be gzip, zstd or identity", COUNTER_REJECTED_ENCODING);
+	switch (encoding_of(req, &encoding)) {
+	case ENCODING_UNKNOWN:
+		reject_encoding(acceptor, req, "Content-Encoding must be gzip, zstd or identity");
 		return false;
+	case ENCODING_SEVERAL:
+		reject_encoding(
+		    acceptor, req, "Content-Encoding names several: compress the body once, by gzip or zstd");
+		return false;
+	default:
+		break;
 	}
 	if (encoding == ENCODING_IDENTITY)
 		return true;
@@ -105,7 +163,7 @@ decoded_body(struct acceptor *acceptor, h2o_req_t *req, struct span *body, char 
 		body->base = *inflated;
 		return true;
 	case INFLATE_TOO_LARGE:
-		reject(acceptor, req, 413, reply_body_too_large_text(max), COUNTER_REJECTED_BODY_SIZE);
+		reject(acceptor, req, 413, reply_body_too_large_text(max, true), COUNTER_REJECTED_BODY_SIZE);
 		return false;
 	default:
 		reject(acceptor, req, 400, err.text, COUNTER_REJECTED_COMPRESSION);

@@ -84,13 +84,12 @@ reply_busy(h2o_req_t *req, const char *text)
 }
 
 const char *
-reply_body_too_large_text(uint64_t limit)
+reply_body_too_large_text(uint64_t limit, bool decompressed)
 {
 	static char text[128];
 
-	(void)snprintf(text, sizeof text,
-	    "The body, decompressed, has more than %llu bytes (MAX_BODY_BYTES): send smaller batches",
-	    (unsigned long long)limit);
+	(void)snprintf(text, sizeof text, "The body%s has more than %llu bytes (MAX_BODY_BYTES): send smaller batches",
+	    decompressed ? ", decompressed," : "", (unsigned long long)limit);
 	return text;
 }
 

@@ -23,8 +23,8 @@ void reply_error(h2o_req_t *req, int status, const char *text);
 /* 503 with Retry-After: nothing of the request was kept. */
 void reply_busy(h2o_req_t *req, const char *text);
 
-/* What a 413 for a body over the limit says; valid until the next call. */
-const char *reply_body_too_large_text(uint64_t limit);
+/* What a 413 for a body over the limit says, as it was sent or decompressed; valid until the next call. */
+const char *reply_body_too_large_text(uint64_t limit, bool decompressed);
 
 /* 405 with the Allow header. */
 void reply_method_not_allowed(h2o_req_t *req, const char *allow);

@@ -23,7 +23,7 @@ post_batch(struct acceptor *acceptor, h2o_req_t *req)
 }
 
 static const struct route {
-	const char *path; /* without a trailing slash: with one it is the same route */
+	const char *path; /* without a trailing slash, with one slash between names: more of them are the same route */
 	size_t path_len;
 	const char *method;
 	const char *allow;
@@ -58,12 +58,19 @@ method_fits(const struct route *route, h2o_iovec_t method)
 	return strcmp(route->method, "GET") == 0 && method.len == 4 && memcmp(method.base, "HEAD", 4) == 0;
 }
 
-/* The request's path without trailing slashes; of an absolute URI (RFC 9112 section 3.2.2) what follows the host. */
-static h2o_iovec_t
-path_of(const h2o_req_t *req)
+/* Longer than every path of the table. */
+#define PATH_BYTES 64
+
+/*
+ * Writes the request's path with one slash where there are several, as of a base URL that ends with one, and none at the
+ * end; of an absolute URI (RFC 9112 section 3.2.2) what follows the host. Returns its length, or 0 for one too long.
+ */
+static size_t
+read_path(const h2o_req_t *req, char out[PATH_BYTES])
 {
 	static const char scheme[] = "/http://";
 	h2o_iovec_t path = req->path_normalized;
+	size_t len = 0;
 
 	if (path.len >= sizeof scheme - 1 && memcmp(path.base, scheme, sizeof scheme - 1) == 0) {
 		const char *rest = memchr(path.base + sizeof scheme - 1, '/', path.len - (sizeof scheme - 1));
@@ -71,19 +78,25 @@ path_of(const h2o_req_t *req)
 		path = rest == NULL ? h2o_iovec_init(H2O_STRLIT("/"))
 				    : h2o_iovec_init(rest, path.len - (size_t)(rest - path.base));
 	}
-	while (path.len > 1 && path.base[path.len - 1] == '/')
-		path.len--;
-	return path;
+	for (size_t i = 0; i < path.len; i++) {
+		if (path.base[i] == '/' && len > 0 && out[len - 1] == '/')
+			continue;
+		if (len == PATH_BYTES)
+			return 0;
+		out[len++] = path.base[i];
+	}
+	return len > 1 && out[len - 1] == '/' ? len - 1 : len;
 }
 
 /* NULL: the path is none of ours. */
 static const struct route *
 route_of(const h2o_req_t *req)
 {
-	h2o_iovec_t path = path_of(req);
+	char path[PATH_BYTES];
+	size_t len = read_path(req, path);
 
 	for (size_t i = 0; i < sizeof routes / sizeof *routes; i++)
-		if (path.len == routes[i].path_len && memcmp(path.base, routes[i].path, path.len) == 0)
+		if (len == routes[i].path_len && memcmp(path, routes[i].path, len) == 0)
 			return &routes[i];
 	return NULL;
 }

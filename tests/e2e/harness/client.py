@@ -1,5 +1,6 @@
 """HTTP as a client speaks it: Client keeps one connection alive, RawConnection sends bytes as they are."""
 
+import email.message
 import http.client
 import json
 import socket
@@ -28,6 +29,14 @@ def encode(value):
     if isinstance(value, str):
         return value.encode()
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def detail(reply):
+    """The text of an error reply, which is JSON whatever went wrong."""
+    assert reply.headers["Content-Type"].startswith("application/json")
+    text = reply.json()["detail"]
+    assert isinstance(text, str) and text
+    return text
 
 
 class Client:
@@ -101,7 +110,9 @@ class RawConnection:
             self._receive()
         head, self.received = self.received.split(b"\r\n\r\n", 1)
         status_line, *fields = head.decode("latin-1").split("\r\n")
-        headers = {name.lower(): value.strip() for name, value in (field.split(":", 1) for field in fields)}
+        headers = email.message.Message()  # names in any case
+        for name, value in (field.split(":", 1) for field in fields):
+            headers[name] = value.strip()
         status = int(status_line.split()[1])
         length = int(headers["content-length"]) if status >= 200 else 0
         while len(self.received) < length:
