@@ -3,12 +3,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -19,15 +21,18 @@
 #define WAIT_TRIES 500
 #define WAIT_MS 10
 
-/* The pid in the file; 0: none. */
+/* The file's content: a number and a newline, and nothing that is longer. */
+#define PID_BYTES 16
+
+/* The pid in the file; 0: none, or not all of it is one. */
 static pid_t
 read_holder(int fd)
 {
-	char text[16] = "";
+	char text[PID_BYTES + 1] = "", *end;
+	ssize_t len = pread(fd, text, sizeof text - 1, 0);
+	long pid = strtol(text, &end, 10);
 
-	if (pread(fd, text, sizeof text - 1, 0) <= 0)
-		return 0;
-	return (pid_t)strtol(text, NULL, 10);
+	return len > 1 && *end == '\n' && end + 1 == text + len && pid > 0 && pid <= INT_MAX ? (pid_t)pid : 0;
 }
 
 static bool
@@ -41,10 +46,11 @@ static int
 take(int fd, const char *what, struct error *err)
 {
 	for (int tries = 0; flock(fd, LOCK_EX | LOCK_NB) != 0; tries++) {
-		pid_t holder = read_holder(fd);
-
 		if (errno != EWOULDBLOCK)
 			return error_errno(err, "cannot lock %s", what);
+
+		pid_t holder = read_holder(fd);
+
 		if (tries == WAIT_TRIES || lives(holder)) {
 			(void)error_set(err,
 			    "%s is in use by pid %d (another hooksd, or hooksctl spool replay): stop it first, or use "
@@ -56,6 +62,19 @@ take(int fd, const char *what, struct error *err)
 		(void)nanosleep(&(struct timespec){.tv_nsec = WAIT_MS * 1000 * 1000}, NULL);
 	}
 	return 0;
+}
+
+/* The name is an ordinary one, and the directory may be somebody's. */
+static bool
+not_a_lock(int fd, const char *path, const char *what, struct error *err)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) != 0 || st.st_size <= PID_BYTES)
+		return false;
+	(void)error_set(
+	    err, "%s is another program's file and is left alone, but %s needs that name: use another one", path, what);
+	return true;
 }
 
 int
@@ -73,10 +92,30 @@ pid_lock(const char *path, const char *option, const char *what, struct error *e
 		errno = failure;
 		return -1;
 	}
+	if (not_a_lock(fd, path, what, err)) {
+		close(fd);
+		errno = EEXIST;
+		return -1;
+	}
 	/* The lock holds without it, and a full disk is no reason not to serve: the spool and the store get over it. */
 	int len = snprintf(pid, sizeof pid, "%d\n", (int)getpid());
 	if (ftruncate(fd, 0) != 0 || pwrite(fd, pid, (size_t)len, 0) != len)
 		log_warning("cannot write the master's pid into its lock file", LOG_STR("file", path),
 		    LOG_STR("error", strerror(errno)));
 	return fd;
+}
+
+pid_t
+pid_lock_holder(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	pid_t holder = 0;
+
+	if (fd < 0)
+		return 0;
+	/* A start at this very moment finds the lock taken, by nobody that lives, and tries again. */
+	if (flock(fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK)
+		holder = read_holder(fd);
+	close(fd);
+	return holder;
 }

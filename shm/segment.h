@@ -125,7 +125,7 @@ struct wake segment_wake_writer(const struct segment *segment, uint32_t index);
 
 /*
  * The lock of the file that writers share, and of the notes about appends to it: a record lock on the segment's file,
- * which the kernel gives up when its holder dies. The second does not wait: false when another process holds it. Not for
+ * which the kernel gives up when its holder dies. The second does not wait: false when another process holds it, or it cannot be had now. Not for
  * the master: such locks belong to one process and are not inherited.
  */
 void segment_append_lock(const struct segment *segment);

@@ -70,9 +70,16 @@ read_header(int fd, struct segment_header *h)
 	       memcmp(h->magic, SEGMENT_MAGIC, sizeof h->magic) == 0;
 }
 
+/* Whether that process is gone. */
+static bool
+is_dead(pid_t pid)
+{
+	return kill(pid, 0) != 0 && errno == ESRCH;
+}
+
 /*
  * Takes the file's lock. The children of a killed master die with it, but not in the same instant: while the lock is
- * still held although the master is gone, give them a moment.
+ * still held although the master is gone, give them a moment. 0, or <0 with errno.
  */
 static int
 lock_or_wait(int fd)
@@ -80,11 +87,43 @@ lock_or_wait(int fd)
 	for (int tries = 0; flock(fd, LOCK_EX | LOCK_NB) != 0; tries++) {
 		struct segment_header h;
 
-		if (tries == 500 || !read_header(fd, &h) || kill(h.master_pid, 0) == 0 || errno != ESRCH)
+		if (errno != EWOULDBLOCK)
 			return -1;
+		if (tries == 500 || !read_header(fd, &h) || !is_dead(h.master_pid)) {
+			errno = EWOULDBLOCK;
+			return -1;
+		}
 		(void)nanosleep(&(struct timespec){.tv_nsec = 10 * 1000 * 1000}, NULL);
 	}
 	return 0;
+}
+
+/* Whether the file has record locks, too: segment_append_lock() cannot do without. 0, or <0 with errno. */
+static int
+try_append_lock(int fd)
+{
+	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 1};
+
+	if (fcntl(fd, F_SETLK, &lock) != 0)
+		return -1;
+	lock.l_type = F_UNLCK;
+	return fcntl(fd, F_SETLK, &lock);
+}
+
+/* Why the lock could not be taken. */
+static int
+cannot_lock(int fd, const char *path, struct error *err)
+{
+	struct segment_header h = {0};
+
+	if (errno != EWOULDBLOCK)
+		return error_errno(
+		    err, "cannot lock the ring file %s (RING_PATH): put it into /dev/shm, which has locks", path);
+	return error_set(err,
+	    "the ring file %s is in use by another hooksd (master pid %d): stop it first, or give this one its own "
+	    "PORT "
+	    "or RING_PATH",
+	    path, read_header(fd, &h) ? (int)h.master_pid : 0);
 }
 
 /* Opens path and takes its lock; the file that is locked is the one that stands at path. */
@@ -97,15 +136,11 @@ open_locked(const char *path, struct error *err)
 
 		if (fd < 0)
 			return error_errno(err, "cannot open the ring file %s (RING_PATH)", path);
-		if (lock_or_wait(fd) != 0) {
-			struct segment_header h = {0};
-			bool known = read_header(fd, &h);
-
+		/* Of both kinds: the children's writers take the other one. */
+		if (lock_or_wait(fd) != 0 || try_append_lock(fd) != 0) {
+			(void)cannot_lock(fd, path, err);
 			close(fd);
-			return error_set(err,
-			    "the ring file %s is in use by another hooksd (master pid %d): stop it first, "
-			    "or give this one its own PORT or RING_PATH",
-			    path, known ? (int)h.master_pid : 0);
+			return -1;
 		}
 		if (fstat(fd, &opened) == 0 && stat(path, &standing) == 0 && opened.st_ino == standing.st_ino &&
 		    opened.st_dev == standing.st_dev)
