@@ -40,9 +40,15 @@ class Tree(unittest.TestCase):
             with self.subTest(wrap=wrap.name):
                 self.assertRegex(section["wrap-git"]["revision"], "^[0-9a-f]{40}$")
 
-    def test_the_package_has_the_version_of_the_programs(self):
+    def test_everything_has_the_version_of_the_programs(self):
         version = re.search('HOOKS_VERSION "(.*)"', (ROOT / "base/version.h").read_text())[1]
         self.assertIn(f"agentic-hooks-backend ({version}) ", (ROOT / "deploy/debian/changelog").read_text().splitlines()[0])
+        self.assertEqual(version, re.search(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)[1])
+        named = re.compile(r"(?:agentic-hooks-(?:backend|pgbouncer):|app\.kubernetes\.io/version: )v?(\d+\.\d+\.\d+)")
+        texts = [ROOT / "README.md", *(path for path in (ROOT / "deploy").rglob("*") if path.is_file())]
+        found = {str(path): set(named.findall(path.read_text())) for path in texts if named.search(path.read_text())}
+        self.assertGreater(len(found), 4)
+        self.assertEqual({}, {path: versions for path, versions in found.items() if versions != {version}})
 
 
 if __name__ == "__main__":
