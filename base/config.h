@@ -15,6 +15,7 @@
 
 enum storage { STORAGE_AUTO, STORAGE_POSTGRES, STORAGE_JSONL, STORAGE_NULL };
 enum ack { ACK_DURABLE, ACK_QUEUED };
+enum unknown_action { UNKNOWN_KEEP, UNKNOWN_IGNORE, UNKNOWN_REFUSE };
 
 #define ACCEPTORS_MAX 64
 #define WRITERS_MAX 32
@@ -37,6 +38,7 @@ struct config {
 	uint64_t max_body_bytes;
 	uint64_t max_event_bytes;
 	uint32_t max_batch_events;
+	enum unknown_action unknown_fields; /* what becomes of those of an event that are none of its own */
 	uint32_t drain_timeout_seconds;
 	uint32_t stuck_after_seconds; /* 0: never */
 	uint64_t jsonl_rotate_bytes; /* 0: never */

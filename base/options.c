@@ -16,6 +16,7 @@
 /* Each in the order of its enum. */
 static const char *const storage_names[] = {"auto", "postgres", "jsonl", "null", NULL};
 static const char *const ack_names[] = {"durable", "queued", NULL};
+static const char *const unknown_names[] = {"keep", "ignore", "refuse", NULL};
 static const char *const log_level_names[] = {"debug", "info", "warning", "error", NULL};
 static const char *const log_format_names[] = {"text", "json", NULL};
 
@@ -92,6 +93,9 @@ const struct option option_table[OPTION_COUNT] = {
 		.name = "MAX_BATCH_EVENTS", .type = OPTION_TYPE_NUMBER, .unit = "events", FIELD(max_batch_events),
 		.least = 1, .most = 1000000,
 		.initial = "10000", .help = "most events in a request"},
+	[OPTION_UNKNOWN_FIELDS] = {
+		.name = "UNKNOWN_FIELDS", .type = OPTION_TYPE_CHOICE, .choices = unknown_names, FIELD(unknown_fields),
+		.initial = "keep", .help = "unknown fields: keep in data|ignore|refuse"},
 	[OPTION_DRAIN_TIMEOUT_SECONDS] = {
 		.name = "DRAIN_TIMEOUT_SECONDS", .type = OPTION_TYPE_NUMBER, .unit = "seconds",
 		FIELD(drain_timeout_seconds), .least = 1, .most = 3600,
@@ -109,7 +113,8 @@ const struct option option_table[OPTION_COUNT] = {
 };
 /* clang-format on */
 
-_Static_assert(STORAGE_NULL == 3 && ACK_QUEUED == 1 && LOG_ERROR == 3 && LOG_JSON == 1, "names are in enum order");
+_Static_assert(STORAGE_NULL == 3 && ACK_QUEUED == 1 && UNKNOWN_REFUSE == 2 && LOG_ERROR == 3 && LOG_JSON == 1,
+    "names are in enum order");
 
 const char *
 storage_name(enum storage storage)

@@ -84,7 +84,12 @@ read_event(struct retry *retry, const char *payload)
 {
 	size_t len = strlen(payload), capacity = record_size(len);
 	struct decode_env env = {
-	    .max_event_bytes = DECODE_EVENT_BYTES_MAX, .max_events = 1, .ids = &retry->ids, .now_us = clock_wall_us()};
+	    .max_event_bytes = DECODE_EVENT_BYTES_MAX,
+	    .max_events = 1,
+	    .unknown = UNKNOWN_IGNORE, /* the letter's own */
+	    .ids = &retry->ids,
+	    .now_us = clock_wall_us(),
+	};
 	struct record *record = mem_new(1, capacity);
 	struct decode_result result;
 

@@ -22,7 +22,7 @@ struct decoder {
 	size_t capacity;
 	size_t used; /* bytes of records written */
 	uint32_t seen; /* events */
-	uint32_t sanitised; /* of them */
+	uint32_t sanitised, unknown; /* of them */
 	bool full; /* a record did not fit: no further ones are written */
 	struct event *event; /* the one at hand */
 };
@@ -75,14 +75,14 @@ take_event(struct decoder *d, int64_t index, int64_t syntax_index)
 	if (d->seen == env->max_events)
 		return too_large(d, "too_many_events", "Too many events in one request", -1, env->max_events);
 	d->seen++;
-	if (!event_scan(event, &d->scan))
+	if (!event_scan(event, &d->scan, env->unknown))
 		return syntax_error(d, syntax_index);
 	max_bytes =
 	    env->max_event_bytes < DECODE_EVENT_BYTES_MAX ? (uint32_t)env->max_event_bytes : DECODE_EVENT_BYTES_MAX;
 	if ((size_t)(d->scan.at - start) > max_bytes)
 		return too_large(d, "event_too_large", "Event is too large", index, max_bytes);
 
-	event_check(event, env->now_us);
+	event_check(event, env);
 	for (uint32_t i = 0; i < event->error_count; i++) {
 		event->errors[i].index = index;
 		add_error(d->result, &event->errors[i]);
@@ -99,6 +99,7 @@ take_event(struct decoder *d, int64_t index, int64_t syntax_index)
 	event_write(event, env, d->out + d->used);
 	d->used += size;
 	d->sanitised += event->sanitised;
+	d->unknown += event->unknown.any;
 	return DECODE_OK;
 }
 
@@ -217,7 +218,7 @@ decode_body(const char *body, size_t len, enum body_kind kind, const struct deco
 	enum decode_status status;
 
 	assert((uintptr_t)out % 8 == 0);
-	result->events = result->sanitised = result->error_count = 0;
+	result->events = result->sanitised = result->unknown = result->error_count = 0;
 	result->bytes = 0;
 
 	status = take_body(&d, len, kind);
@@ -230,5 +231,6 @@ decode_body(const char *body, size_t len, enum body_kind kind, const struct deco
 	result->events = d.seen;
 	result->bytes = d.used;
 	result->sanitised = d.sanitised;
+	result->unknown = d.unknown;
 	return DECODE_OK;
 }

@@ -11,7 +11,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/config.h"
 #include "ingest/uuid.h"
+#include "shm/record.h"
 
 enum body_kind {
 	BODY_EVENT, /* one JSON object */
@@ -33,11 +35,12 @@ enum body_kind {
 struct decode_env {
 	uint64_t max_event_bytes;
 	uint32_t max_events;
+	enum unknown_action unknown; /* what becomes of fields that are none of an event's */
 	int64_t now_us; /* received_at, and the default timestamp */
 	struct uuid_source *ids;
 };
 
-/* Why a request is refused. All texts are static. */
+/* Why a request is refused. All texts are static, but for key. */
 #define DECODE_ERRORS_MAX 16
 
 struct decode_error {
@@ -45,6 +48,7 @@ struct decode_error {
 	const char *msg; /* "Field required" */
 	const char *reason; /* for json_invalid what is wrong with the JSON: "trailing comma", else NULL */
 	const char *field; /* "session_id", or NULL when it is about the whole event or body */
+	struct span key; /* of a field that is unknown: a JSON string in the body; base is NULL for others */
 	int64_t index; /* of the event in an array or among the lines of NDJSON that are not blank (from 0), or -1 */
 	int64_t position; /* byte offset in the body for json_invalid, else -1 */
 	uint32_t limit; /* characters allowed for string_too_long, bytes or events for what is too large, else 0 */
@@ -65,13 +69,14 @@ struct decode_result {
 	 * is flagged RECORD_UNSAFE_ESCAPES. Each event counts once.
 	 */
 	uint32_t sanitised;
+	uint32_t unknown; /* events with fields that are none of theirs, which were kept or ignored */
 	uint32_t error_count; /* entries in errors: the first DECODE_ERRORS_MAX are kept */
 	struct decode_error errors[DECODE_ERRORS_MAX];
 };
 
 /*
  * Decodes body into records at out (8-byte aligned, capacity bytes). All or nothing: unless DECODE_OK is returned,
- * events, bytes and sanitised are 0 and what stands at out is garbage. Exactly the sum of the record sizes is needed.
+ * events, bytes, sanitised and unknown are 0 and what stands at out is garbage. Exactly the sum of the record sizes is needed.
  * body is only read and may be NULL when len is 0. Any process may call it.
  *
  * Wrong fields are collected over the whole request. A syntax error or something too large ends the scan where it is

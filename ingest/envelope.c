@@ -31,6 +31,7 @@ static const struct span names[FIELD_COUNT] = {
 };
 
 #define TEXT_OF(number) #number
+#define TOO_MANY_FIELDS(limit) "At most " TEXT_OF(limit) " fields besides an event's own: put them into data"
 #define TOO_LONG(limit) "String should have at most " TEXT_OF(limit) " characters"
 
 static const struct string_rule {
@@ -76,7 +77,7 @@ field_named(const struct json *key)
 }
 
 bool
-event_scan(struct event *event, struct scan *scan)
+event_scan(struct event *event, struct scan *scan, enum unknown_action action)
 {
 	enum scan_step step;
 	bool first = true;
@@ -86,12 +87,19 @@ event_scan(struct event *event, struct scan *scan)
 	if (!event->is_object)
 		return scan_value(scan, &ignored);
 	memset(event->fields, 0, sizeof event->fields);
+	event->unknown.any = event->unknown.too_many = false;
+	event->unknown.count = 0;
 	while ((step = scan_member(scan, &first, &key)) == SCAN_ELEMENT) {
 		enum envelope_field field = field_named(&key);
 		bool scanned;
 
+		if (field == FIELD_COUNT) {
+			if (!unknown_scan(&event->unknown, scan, &key, action))
+				return false;
+			continue;
+		}
 		scan->nonfinite_ok = field == FIELD_DATA;
-		scanned = scan_value(scan, field < FIELD_COUNT ? &event->fields[field] : &ignored);
+		scanned = scan_value(scan, &event->fields[field]);
 		scan->nonfinite_ok = false;
 		if (!scanned)
 			return false;
@@ -192,8 +200,6 @@ check_data(struct event *event, const char **msg)
 		return NULL;
 	case JSON_OBJECT:
 		event->data = *value;
-		if (value->unsafe || value->nonfinite)
-			event->sanitised = true;
 		return NULL;
 	default:
 		*msg = "Input should be a valid dictionary";
@@ -220,8 +226,32 @@ add_error(struct event *event, const char *type, const char *msg, const char *fi
 	    (struct decode_error){.type = type, .msg = msg, .field = field, .position = -1, .limit = limit};
 }
 
+static void
+refuse_unknown(struct event *event)
+{
+	for (uint32_t i = 0; i < event->unknown.count && event->error_count < EVENT_ERRORS_MAX; i++) {
+		const struct unknown_field *field = &event->unknown.fields[i];
+
+		add_error(event, "extra_forbidden", "Extra inputs are not permitted", NULL, 0);
+		event->errors[event->error_count - 1].key = (struct span){field->member.text, field->key_len};
+	}
+}
+
+/* For an event that is right. */
+static void
+settle_data(struct event *event)
+{
+	event->data_bytes = event->data.tight;
+	if (event->unknown.count > 0) {
+		unknown_settle(&event->unknown, &event->data);
+		event->data_bytes += event->unknown.bytes;
+	}
+	if (event->data.unsafe || event->data.nonfinite)
+		event->sanitised = true;
+}
+
 void
-event_check(struct event *event, int64_t now_us)
+event_check(struct event *event, const struct decode_env *env)
 {
 	const char *type, *msg = NULL;
 
@@ -242,20 +272,26 @@ event_check(struct event *event, int64_t now_us)
 			add_error(
 			    event, type, msg, names[rule->field].base, msg == rule->too_long ? rule->max_chars : 0);
 	}
-	type = check_timestamp(event, now_us, &msg);
+	type = check_timestamp(event, env->now_us, &msg);
 	if (type != NULL)
 		add_error(event, type, msg, names[FIELD_TIMESTAMP].base, 0);
 	type = check_data(event, &msg);
 	if (type != NULL)
 		add_error(event, type, msg, names[FIELD_DATA].base, 0);
-	if (event->error_count == 0)
+	if (env->unknown == UNKNOWN_REFUSE)
+		refuse_unknown(event);
+	else if (event->unknown.too_many)
+		add_error(event, "too_many_fields", TOO_MANY_FIELDS(UNKNOWN_FIELDS_MAX), NULL, 0);
+	if (event->error_count == 0) {
 		settle_id(event);
+		settle_data(event);
+	}
 }
 
 size_t
 event_size(const struct event *event)
 {
-	size_t variable = event->data.tight;
+	size_t variable = event->data_bytes;
 
 	for (int i = 0; i < RECORD_STRINGS; i++)
 		variable += event->strings[i].len;
@@ -274,7 +310,7 @@ event_write(struct event *event, const struct decode_env *env, void *to)
 	memcpy(record->event_id, event->id, sizeof event->id);
 	record->timestamp_us = event->timestamp_us;
 	record->received_us = env->now_us;
-	record->data_bytes = (uint32_t)event->data.tight;
+	record->data_bytes = (uint32_t)event->data_bytes;
 	for (int i = 0; i < RECORD_STRINGS; i++) {
 		struct span text = event->strings[i];
 
@@ -283,5 +319,7 @@ event_write(struct event *event, const struct decode_env *env, void *to)
 			at = mempcpy(at, text.base, text.len);
 	}
 	rewrite_tight(&event->data, at);
+	if (event->data_bytes > event->data.tight)
+		unknown_write(&event->unknown, &event->data, at + event->data.tight);
 	(void)record_seal(record);
 }

@@ -74,6 +74,23 @@ take_escape(const char **p, const char *end, bool *sanitised)
 	return (uint32_t)unit;
 }
 
+/* The character at *p, an escape or as it is; moves *p behind it. */
+static uint32_t
+take_char(const char **p, const char *end, bool *sanitised)
+{
+	const char *at = *p;
+	unsigned lead = (unsigned char)*at++;
+	uint32_t code;
+
+	if (lead == '\\')
+		return take_escape(p, end, sanitised);
+	code = lead < 0x80 ? lead : lead < 0xe0 ? lead & 0x1f : lead < 0xf0 ? lead & 0x0f : lead & 0x07;
+	while (((unsigned char)*at & 0xc0) == 0x80)
+		code = code << 6 | ((unsigned char)*at++ & 0x3f);
+	*p = at;
+	return code;
+}
+
 size_t
 rewrite_string(const struct json *string, char *to, size_t max_chars, bool *sanitised)
 {
@@ -83,15 +100,39 @@ rewrite_string(const struct json *string, char *to, size_t max_chars, bool *sani
 	while (p < end) {
 		if (chars++ == max_chars)
 			return REWRITE_TOO_LONG;
-		if (*p == '\\') {
-			used += put_utf8(take_escape(&p, end, sanitised), to + used);
-			continue;
-		}
-		do
-			to[used++] = *p++;
-		while (((unsigned char)*p & 0xc0) == 0x80);
+		used += put_utf8(take_char(&p, end, sanitised), to + used);
 	}
 	return used;
+}
+
+size_t
+rewrite_cut(const struct json *string, char *to, size_t max_chars)
+{
+	const char *p = string->text + 1, *end = string->text + string->len - 1;
+	char *at = to;
+	bool ignored;
+
+	for (size_t chars = 0; p < end && chars < max_chars; chars++)
+		at += put_utf8(take_char(&p, end, &ignored), at);
+	if (p < end)
+		at = mempcpy(at, "...", 3);
+	return (size_t)(at - to);
+}
+
+int
+rewrite_compare(const struct json *a, const struct json *b)
+{
+	const char *p = a->text + 1, *p_end = a->text + a->len - 1;
+	const char *q = b->text + 1, *q_end = b->text + b->len - 1;
+	bool ignored;
+
+	while (p < p_end && q < q_end) {
+		uint32_t one = take_char(&p, p_end, &ignored), other = take_char(&q, q_end, &ignored);
+
+		if (one != other)
+			return one < other ? -1 : 1;
+	}
+	return (p < p_end) - (q < q_end);
 }
 
 size_t

@@ -19,6 +19,15 @@
  */
 size_t rewrite_string(const struct json *string, char *to, size_t max_chars, bool *sanitised);
 
+/*
+ * Writes the beginning of what a JSON string spells to `to`, which has room for 4 * max_chars + 3 bytes: max_chars
+ * characters, and "..." if there are more. Returns the bytes written.
+ */
+size_t rewrite_cut(const struct json *string, char *to, size_t max_chars);
+
+/* Below, equal to or above 0: how what one JSON string spells compares with the other's, by code points. */
+int rewrite_compare(const struct json *a, const struct json *b);
+
 /* The code points in len bytes of UTF-8. */
 size_t rewrite_count(const char *text, size_t len);
 

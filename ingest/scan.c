@@ -337,7 +337,7 @@ skip_container(struct scan *s, const char *p)
 		if (first) {
 			uint64_t bit = (uint64_t)1 << depth % 64;
 
-			if (depth == JSON_DEPTH_MAX)
+			if (depth == s->depth_max)
 				return fail(s, p, "nested too deep");
 			if (c == '{')
 				objects[depth / 64] |= bit;
@@ -400,7 +400,7 @@ scan_value(struct scan *scan, struct json *value)
 bool
 scan_begin(struct scan *scan, const char *text, size_t len)
 {
-	*scan = (struct scan){.at = text, .end = text + len};
+	*scan = (struct scan){.at = text, .end = text + len, .depth_max = JSON_DEPTH_MAX};
 	if (len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0)
 		return fail(scan, text, "byte order mark") != NULL;
 	scan->at = skip_space(scan, text);

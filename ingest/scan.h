@@ -3,7 +3,7 @@
  * allocates nothing and does not recurse. Strings must be well-formed UTF-8 without raw control characters.
  *
  * The one thing outside the RFC that it can take are the tokens NaN, Infinity and -Infinity, and only when asked.
- * Depth counts containers inside one scan_value(): `[]` is 1 deep, and JSON_DEPTH_MAX is the most that is taken.
+ * Depth counts containers inside one scan_value(): `[]` is 1 deep, and depth_max is the most that is taken.
  */
 #ifndef INGEST_SCAN_H
 #define INGEST_SCAN_H
@@ -18,6 +18,7 @@ struct scan {
 	const char *end;
 	const char *reason; /* after a failure: what is wrong, static text */
 	bool nonfinite_ok; /* take NaN, Infinity and -Infinity as values; the caller may switch it at any time */
+	unsigned depth_max; /* at most JSON_DEPTH_MAX, which scan_begin() sets; the caller may switch it, too */
 
 	/* Met since the current value began; scan_value() and scan_member() hand it out in struct json. */
 	size_t space; /* bytes of white space */

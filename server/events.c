@@ -221,6 +221,9 @@ publish(struct acceptor *acceptor, uint32_t writer, const struct decode_result *
 	if (durable)
 		(void)answer_lane(acceptor, writer);
 	counter_add(acceptor->slot, COUNTER_SANITISED, result->sanitised);
+	counter_add(acceptor->slot,
+	    acceptor->config->unknown_fields == UNKNOWN_KEEP ? COUNTER_UNKNOWN_KEPT : COUNTER_UNKNOWN_IGNORED,
+	    result->unknown);
 	item.position = lane_publish(&acceptor->lanes[writer], result->bytes, result->events);
 	wake_up(&acceptor->writers[writer]);
 	if (durable) {
@@ -254,6 +257,7 @@ decode_and_publish(struct acceptor *acceptor, h2o_req_t *req, struct span body, 
 	struct decode_env env = {
 	    .max_event_bytes = acceptor->config->max_event_bytes,
 	    .max_events = acceptor->config->max_batch_events,
+	    .unknown = acceptor->config->unknown_fields,
 	    .now_us = clock_wall_us(),
 	    .ids = &acceptor->ids,
 	};

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ingest/rewrite.h"
+
 #define RETRY_AFTER_SECONDS "1"
 
 static const char *
@@ -103,6 +105,17 @@ reply_method_not_allowed(h2o_req_t *req, const char *allow)
 	reply_error(req, 405, text);
 }
 
+/* The client's own name for a field, cut to what an envelope's string may have. */
+static cJSON *
+name_of(struct span key)
+{
+	const struct json string = {.type = JSON_STRING, .text = key.base, .len = key.len};
+	char name[4 * 100 + sizeof "..."];
+
+	name[rewrite_cut(&string, name, 100)] = '\0';
+	return cJSON_CreateString(name);
+}
+
 /* ["body", 1, "session_id"], or ["body", 17] for the byte where the JSON breaks. */
 static cJSON *
 location(const struct decode_error *error)
@@ -118,6 +131,8 @@ location(const struct decode_error *error)
 		cJSON_AddItemToArray(loc, cJSON_CreateNumber((double)error->index));
 	if (error->field != NULL)
 		cJSON_AddItemToArray(loc, cJSON_CreateString(error->field));
+	else if (error->key.base != NULL)
+		cJSON_AddItemToArray(loc, name_of(error->key));
 	return loc;
 }
 

@@ -35,6 +35,8 @@
 	X(DAMAGED, EVENTS_DAMAGED, "")                                                                                 \
 	X(SPOOLED, EVENTS_SPOOLED, "")                                                                                 \
 	X(SANITISED, EVENTS_SANITISED, "")                                                                             \
+	X(UNKNOWN_KEPT, EVENTS_UNKNOWN_FIELDS, "action=\"keep\"")                                                      \
+	X(UNKNOWN_IGNORED, EVENTS_UNKNOWN_FIELDS, "action=\"ignore\"")                                                 \
 	X(STORAGE_ERRORS, STORAGE_ERRORS, "")                                                                          \
 	X(SYNC_FAILURES, SYNC_FAILURES, "")                                                                            \
 	X(ROTATION_FAILURES, JSONL_ROTATION_FAILURES, "")                                                              \

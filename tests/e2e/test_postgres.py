@@ -281,6 +281,18 @@ def test_unsafe_escapes_become_replacement_characters(database, hooksd):
     assert dead_letters(database, daemon) == []
 
 
+def test_unknown_fields_are_kept_in_data(database, hooksd):
+    daemon = hooksd(database)
+    body = (b'{"event_type":"a","session_id":"s","tool":"Bash","n\\u0000l":"\\ud800","\\u0061":1,"big":1e20,"x":NaN,'
+            b'"tool":"Edit","data":{"a":2}}')
+    assert daemon.post_event(body).status == 202
+    assert daemon.post_event(minimal(extra={"deep": [None]})).status == 202
+    kept = [event["data"] for event in database.events()]
+    assert {"a": 2, "tool": "Edit", "n\ufffdl": "\ufffd", "big": 10**20, "x": None} in kept
+    assert {"extra": {"deep": [None]}} in kept
+    assert dead_letters(database, daemon) == []
+
+
 def test_nul_in_the_envelope_becomes_a_replacement_character(database, hooksd):
     daemon = hooksd(database)
     assert daemon.post_event(b'{"event_type":"a\\u0000b","session_id":"\\udfff"}').status == 202

@@ -8,6 +8,7 @@ import pytest
 
 from harness.client import JSON, NDJSON
 from harness.events import data_bytes, minimal, now, timestamp_text
+from harness.metrics import series
 
 LIMITS = {
     "event_type": 100,
@@ -218,9 +219,36 @@ def test_a_refused_batch_stores_nothing_of_itself(daemon, client):
 # What is accepted
 
 
-def test_unknown_fields_are_ignored(daemon, client):
-    stored = stored_one(daemon, client, minimal(extra={"deep": [1, 2]}, another=None))
-    assert "extra" not in stored and "another" not in stored
+UNKNOWN = b'{"event_type":"a","session_id":"s","tool":"Bash","data":{"n":1,"tool":"sh"},"deep" : { "x" : [ 1e2 ] },"n\\u0061n":NaN}'
+
+
+def test_unknown_fields_are_kept_in_data(daemon, client):
+    assert client.post_event(UNKNOWN).status == 202
+    assert data_bytes(daemon.jsonl_lines()[-1]) == b'{"n":1,"tool":"sh","deep":{"x":[1e2]},"n\\u0061n":null}'
+    assert stored_one(daemon, client, minimal(extra=[1], sessionId="x"))["data"] == {"extra": [1], "sessionId": "x"}
+    assert stored_one(daemon, client, minimal(extra=1, data=None))["data"] == {"extra": 1}
+    assert client.post_batch([minimal(extra=n) for n in range(3)]).status == 202
+    assert [event["data"] for event in daemon.jsonl_events()[-3:]] == [{"extra": n} for n in range(3)]
+    assert series(daemon)['events_unknown_fields_total{action="keep"}'] == 6
+
+
+def test_unknown_fields_are_ignored_on_demand(hooksd):
+    daemon = hooksd(UNKNOWN_FIELDS="ignore")
+    assert daemon.post_event(minimal(extra=1, data={"n": 1})).status == 202
+    assert daemon.jsonl_events()[-1]["data"] == {"n": 1}
+    assert series(daemon)['events_unknown_fields_total{action="ignore"}'] == 1
+
+
+def test_unknown_fields_are_refused_on_demand(hooksd):
+    daemon = hooksd(UNKNOWN_FIELDS="refuse")
+    reply = daemon.post_batch([minimal(), minimal(**{"sessionId": 1, 'né"w\n': 2})])
+    forbidden = {"type": "extra_forbidden", "msg": "Extra inputs are not permitted"}
+    assert errors(reply) == [forbidden | {"loc": ["body", 1, name]} for name in ("sessionId", 'né"w\n')]
+    assert only_error(daemon.post_event(minimal(**{"x" * 100_000: 1})))["loc"] == ["body", "x" * 100 + "..."]
+    many = daemon.post_event(minimal(**{"x" * 5000 + str(n): 1 for n in range(100)}))
+    assert many.status == 422 and len(many.body) < 4000
+    assert daemon.post_event(minimal(data={"extra": 1})).status == 202
+    assert len(daemon.jsonl_events()) == 1
 
 
 def test_defaults(daemon, client):

@@ -49,6 +49,7 @@ decode_bytes(const char *body, size_t len, enum body_kind kind)
 		assert_int_equal(result.events, 0);
 		assert_int_equal(result.bytes, 0);
 		assert_int_equal(result.sanitised, 0);
+		assert_int_equal(result.unknown, 0);
 	}
 	if (status == DECODE_OK || status == DECODE_NO_SPACE)
 		assert_int_equal(result.error_count, 0);

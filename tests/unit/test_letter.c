@@ -60,7 +60,12 @@ decoded(const char *payload, int64_t now_us)
 
 	uuid_source_init(&ids);
 	const struct decode_env env = {
-	    .max_event_bytes = DECODE_EVENT_BYTES_MAX, .max_events = 1, .now_us = now_us, .ids = &ids};
+	    .max_event_bytes = DECODE_EVENT_BYTES_MAX,
+	    .max_events = 1,
+	    .unknown = UNKNOWN_IGNORE,
+	    .now_us = now_us,
+	    .ids = &ids,
+	};
 	assert_int_equal(decode_body(payload, strlen(payload), BODY_EVENT, &env, record, 65536, &result), DECODE_OK);
 	return record;
 }

@@ -1,0 +1,212 @@
+/* Fields that are none of an event's: kept in data, ignored, or refused. */
+#include "tests/unit/decode_fixture.h"
+
+#include "ingest/scan.h"
+#include "ingest/unknown.h"
+
+static void
+assert_kept(const char *members, const char *data)
+{
+	assert_int_equal(decode_with(members), DECODE_OK);
+	assert_data(0, data);
+	assert_int_equal(result.unknown, 1);
+}
+
+static void
+test_kept_in_data(void **state)
+{
+	assert_kept(",\"a\":1", "{\"a\":1}");
+	assert_kept(",\"a\":1,\"b\":{\"x\":[]}", "{\"a\":1,\"b\":{\"x\":[]}}");
+	assert_kept(",\"a\":1,\"data\":null", "{\"a\":1}");
+	assert_kept(",\"a\":1,\"data\":{}", "{\"a\":1}");
+	assert_kept(",\"a\":1,\"data\":{ \t}", "{\"a\":1}");
+	assert_kept(",\"a\":1,\"data\":{\"b\":2},\"c\":3", "{\"b\":2,\"a\":1,\"c\":3}");
+	/* Only white space between tokens goes. */
+	assert_kept(" , \"a b\" : [ 1 , \" x \" ] , \"data\" : { \"b\" : 2 } , \"n\":-1.50e+07 ",
+	    "{\"b\":2,\"a b\":[1,\" x \"],\"n\":-1.50e+07}");
+	assert_kept(",\"\\u0061\\/\":\"\\u0062\",\"\xc3\xa9\":\"\xe6\x97\xa5\",\"\":null",
+	    "{\"\\u0061\\/\":\"\\u0062\",\"\xc3\xa9\":\"\xe6\x97\xa5\",\"\":null}");
+	/* Names that only look like an event's. */
+	assert_kept(",\"sessionId\":\"x\",\"tenant_id\":\"y\",\"Data\":{}",
+	    "{\"sessionId\":\"x\",\"tenant_id\":\"y\",\"Data\":{}}");
+	assert_int_equal(decode_with(",\"data\":{\"a\":1}"), DECODE_OK);
+	assert_int_equal(result.unknown, 0);
+}
+
+/* As most JSON parsers have it, whatever way a name is written. */
+static void
+test_the_last_of_a_name_counts(void **state)
+{
+	assert_kept(",\"a\":1,\"b\":2,\"a\":3", "{\"a\":3,\"b\":2}");
+	assert_kept(",\"a\":1,\"\\u0061\":2", "{\"\\u0061\":2}");
+	assert_kept(",\"\\ud83d\\ude00\":1,\"\xf0\x9f\x98\x80\":2", "{\"\xf0\x9f\x98\x80\":2}");
+	assert_kept(",\"a\":{\"x\":NaN,\"y\":\"\\u0000\"},\"a\":1", "{\"a\":1}");
+	assert_int_equal(result.sanitised, 0);
+	assert_int_equal(record_number(0)->flags, 0);
+}
+
+static void
+test_a_member_of_data_wins(void **state)
+{
+	assert_kept(",\"a\":1,\"data\":{\"a\":2}", "{\"a\":2}");
+	assert_kept(",\"data\":{\"\\u0061\":2},\"a\":1,\"b\":1", "{\"\\u0061\":2,\"b\":1}");
+	assert_kept(",\"\\u00e9\":1,\"data\":{\"\xc3\xa9\":2}", "{\"\xc3\xa9\":2}");
+	assert_kept(",\"a\":\"\\u0000\",\"data\":{\"a\":2}", "{\"a\":2}");
+	assert_int_equal(result.sanitised, 0);
+	/* What is deeper has nothing to do with it. */
+	assert_kept(",\"a\":1,\"data\":{\"b\":{\"a\":2}}", "{\"b\":{\"a\":2},\"a\":1}");
+	/* The last data counts, and only that. */
+	assert_kept(",\"a\":1,\"data\":{\"a\":2},\"data\":{\"b\":3}", "{\"b\":3,\"a\":1}");
+	/* Duplicates inside data stay the client's. */
+	assert_kept(",\"a\":1,\"data\":{\"x\":1,\"x\":2}", "{\"x\":1,\"x\":2,\"a\":1}");
+}
+
+/* Each name is found among the others, whatever the order they come in; and there is a most. */
+static void
+test_many_names(void **state)
+{
+	static char body[32768], data[32768];
+	char *p = stpcpy(body, "[{\"event_type\":\"t\",\"session_id\":\"s\""), *q = data, *end;
+
+	for (uint32_t i = 0; i < UNKNOWN_FIELDS_MAX; i++)
+		p += sprintf(p, ",\"k%.*s%u\":0", (int)(i % 7), "abcabca", i * 7919 % 1000);
+	for (uint32_t i = 0; i < UNKNOWN_FIELDS_MAX; i++) {
+		char *start = p;
+
+		p += sprintf(p, ",\"\\u006b%.*s%u\":%u", (int)(i % 7), "abcabca", i * 7919 % 1000, i);
+		q = mempcpy(q, start, (size_t)(p - start));
+	}
+	end = p;
+	(void)stpcpy(p, "}]");
+	*data = '{';
+	(void)stpcpy(q, "}");
+	assert_int_equal(decode(body, BODY_ARRAY), DECODE_OK);
+	assert_data(0, data);
+
+	(void)stpcpy(end, ",\"one more\":1}]");
+	assert_int_equal(decode(body, BODY_ARRAY), DECODE_INVALID);
+	assert_int_equal(result.error_count, 1);
+	assert_error(0, "too_many_fields", NULL, "At most 500 fields besides an event's own: put them into data", 0);
+}
+
+static void
+test_nan_and_unsafe_escapes(void **state)
+{
+	assert_kept(",\"a\":NaN,\"data\":{\"b\":-Infinity,\"c\": 1},\"d\":[Infinity, NaN]",
+	    "{\"b\":null,\"c\":1,\"a\":null,\"d\":[null,null]}");
+	assert_int_equal(result.sanitised, 1);
+	assert_int_equal(record_number(0)->flags, 0);
+	assert_kept(",\"a\":\"\\u0000\"", "{\"a\":\"\\u0000\"}");
+	assert_int_equal(record_number(0)->flags, RECORD_UNSAFE_ESCAPES);
+	assert_int_equal(result.sanitised, 1);
+	assert_kept(",\"\\ud800\":1", "{\"\\ud800\":1}");
+	assert_int_equal(record_number(0)->flags, RECORD_UNSAFE_ESCAPES);
+	assert_kept(",\"a\":\"\\u0000\",\"b\":1,\"a\":2", "{\"a\":2,\"b\":1}");
+	assert_int_equal(record_number(0)->flags, 0);
+}
+
+/* In data it is one deeper than it came. */
+static void
+test_depth(void **state)
+{
+	for (size_t depth = JSON_DEPTH_MAX - 2; depth <= JSON_DEPTH_MAX + 1; depth++) {
+		char members[4096], *p = stpcpy(members, ",\"x\":");
+
+		p = (char *)memset(p, '[', depth) + depth;
+		p = (char *)memset(p, ']', depth) + depth;
+		*p = '\0';
+		env.unknown = UNKNOWN_KEEP;
+		assert_int_equal(decode_with(members), depth < JSON_DEPTH_MAX ? DECODE_OK : DECODE_INVALID);
+		if (depth >= JSON_DEPTH_MAX)
+			assert_string_equal(result.errors[0].reason, "nested too deep");
+		env.unknown = UNKNOWN_IGNORE;
+		assert_int_equal(decode_with(members), depth <= JSON_DEPTH_MAX ? DECODE_OK : DECODE_INVALID);
+	}
+}
+
+static void
+test_counted_by_event(void **state)
+{
+	static const char body[] = "[{\"event_type\":\"t\",\"session_id\":\"s\",\"a\":1,\"b\":2},"
+				   "{\"event_type\":\"t\",\"session_id\":\"s\"},"
+				   "{\"event_type\":\"t\",\"session_id\":\"s\",\"a\":1,\"data\":{\"a\":1}}]";
+
+	assert_int_equal(decode(body, BODY_ARRAY), DECODE_OK);
+	assert_int_equal(result.unknown, 2);
+	assert_data(0, "{\"a\":1,\"b\":2}");
+	assert_data(1, "{}");
+	assert_data(2, "{\"a\":1}");
+	env.unknown = UNKNOWN_IGNORE;
+	assert_int_equal(decode(body, BODY_ARRAY), DECODE_OK);
+	assert_int_equal(result.unknown, 2);
+	assert_data(0, "{}");
+	assert_data(2, "{\"a\":1}");
+}
+
+static void
+test_ignored(void **state)
+{
+	env.unknown = UNKNOWN_IGNORE;
+	assert_int_equal(decode_with(",\"other\":{\"\\ud800\":\"\\u0000\"},\"data\":{\"x\":1}"), DECODE_OK);
+	assert_data(0, "{\"x\":1}");
+	assert_int_equal(record_number(0)->flags, 0);
+	assert_int_equal(result.sanitised, 0);
+	/* It must be JSON all the same. */
+	assert_int_equal(decode_with(",\"other\":NaN"), DECODE_INVALID);
+	assert_string_equal(result.errors[0].reason, "NaN and Infinity are taken only inside data");
+	assert_int_equal(decode_with(",\"other\":01"), DECODE_INVALID);
+}
+
+static void
+assert_key(uint32_t i, const char *token, int64_t index)
+{
+	assert_error(i, "extra_forbidden", NULL, "Extra inputs are not permitted", index);
+	assert_int_equal(result.errors[i].key.len, strlen(token));
+}
+
+static void
+test_refused(void **state)
+{
+	char body[4096], *p = stpcpy(body, "[{\"event_type\":\"t\",\"session_id\":\"s\"");
+
+	env.unknown = UNKNOWN_REFUSE;
+	assert_int_equal(decode_with(",\"data\":{\"a\":1}"), DECODE_OK);
+	assert_int_equal(decode_with(",\"a\":1,\"\\u0062b\":2,\"a\":3"), DECODE_INVALID);
+	assert_int_equal(result.error_count, 2);
+	assert_key(0, "\"a\"", -1);
+	assert_key(1, "\"\\u0062b\"", -1);
+	/* Behind what else is wrong; and in every event. */
+	assert_int_equal(
+	    decode(
+		"[{\"event_type\":\"t\",\"session_id\":\"s\"},{\"sessionId\":\"s\",\"event_type\":\"t\"}]", BODY_ARRAY),
+	    DECODE_INVALID);
+	assert_int_equal(result.error_count, 2);
+	assert_error(0, "missing", "session_id", "Field required", 1);
+	assert_key(1, "\"sessionId\"", 1);
+	/* However many there are. */
+	for (int i = 0; i < 100; i++)
+		p += sprintf(p, ",\"x%d\":1", i);
+	(void)stpcpy(p, "}]");
+	assert_int_equal(decode(body, BODY_ARRAY), DECODE_INVALID);
+	assert_in_range(result.error_count, 8, DECODE_ERRORS_MAX);
+	assert_int_equal(decode_with(",\"other\":NaN"), DECODE_INVALID);
+	assert_string_equal(result.errors[0].type, "json_invalid");
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test_setup(test_kept_in_data, setup),
+	    cmocka_unit_test_setup(test_the_last_of_a_name_counts, setup),
+	    cmocka_unit_test_setup(test_a_member_of_data_wins, setup),
+	    cmocka_unit_test_setup(test_many_names, setup),
+	    cmocka_unit_test_setup(test_nan_and_unsafe_escapes, setup),
+	    cmocka_unit_test_setup(test_depth, setup),
+	    cmocka_unit_test_setup(test_counted_by_event, setup),
+	    cmocka_unit_test_setup(test_ignored, setup),
+	    cmocka_unit_test_setup(test_refused, setup),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
