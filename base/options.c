@@ -96,6 +96,14 @@ const struct option option_table[OPTION_COUNT] = {
 	[OPTION_UNKNOWN_FIELDS] = {
 		.name = "UNKNOWN_FIELDS", .type = OPTION_TYPE_CHOICE, .choices = unknown_names, FIELD(unknown_fields),
 		.initial = "keep", .help = "unknown fields: keep in data|ignore|refuse"},
+	[OPTION_IDLE_TIMEOUT_SECONDS] = {
+		.name = "IDLE_TIMEOUT_SECONDS", .type = OPTION_TYPE_NUMBER, .unit = "seconds",
+		FIELD(idle_timeout_seconds), .least = 1, .most = 86400,
+		.initial = "620", .help = "a connection may rest, without a request"},
+	[OPTION_REQUEST_TIMEOUT_SECONDS] = {
+		.name = "REQUEST_TIMEOUT_SECONDS", .type = OPTION_TYPE_NUMBER, .unit = "seconds",
+		FIELD(request_timeout_seconds), .least = 1, .most = 3600,
+		.initial = "30", .help = "a request may take to arrive, body included"},
 	[OPTION_DRAIN_TIMEOUT_SECONDS] = {
 		.name = "DRAIN_TIMEOUT_SECONDS", .type = OPTION_TYPE_NUMBER, .unit = "seconds",
 		FIELD(drain_timeout_seconds), .least = 1, .most = 3600,

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -13,9 +14,11 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "server/connection.h"
 #include "server/edge.h"
 #include "server/events.h"
 #include "server/leave.h"
+#include "server/linger.h"
 #include "server/process.h"
 #include "server/routes.h"
 #include "shm/heartbeat.h"
@@ -23,7 +26,13 @@
 /* Accepts per turn: a burst of new connections does not make the established ones wait. */
 #define ACCEPTS_PER_TURN 16
 #define ACCEPT_PAUSE_MS 100
-#define REQUEST_TIMEOUT_MS (30 * 1000)
+/* Short of descriptors those go first that have rested longest, if it is longer than this. */
+#define MAKE_ROOM_RESTED_US (1000 * 1000)
+/*
+ * libh2o has one limit for a connection that rests and a request that dawdles, by a clock that people set: connection.c has
+ * its own. Far beyond those, and short of the time since 1970, which libh2o subtracts it from.
+ */
+#define LIBH2O_TIMEOUT_MS (10 * 24 * 3600 * UINT64_C(1000))
 /* What a connection takes to read into at first; libh2o doubles it as a body needs. Its own choice, 8192, is two pages. */
 #define READ_BYTES 4096
 /*
@@ -39,21 +48,6 @@
 #define FIRST_TRY_US (2 * 1000 * 1000)
 #define FIRST_TRY_LOOK_MS 5
 
-static void
-on_connection_closed(void *data)
-{
-	((struct acceptor *)data)->connections--;
-}
-
-void
-acceptor_take(struct acceptor *acceptor, h2o_socket_t *socket)
-{
-	socket->on_close.cb = on_connection_closed;
-	socket->on_close.data = acceptor;
-	acceptor->connections++;
-	h2o_accept(&acceptor->accept, socket);
-}
-
 static void on_pause_over(h2o_timeout_entry_t *entry);
 
 static void
@@ -67,13 +61,14 @@ on_connect(h2o_socket_t *listener, const char *err)
 		h2o_socket_t *socket = h2o_evloop_socket_accept(listener);
 
 		if (socket != NULL) {
-			acceptor_take(acceptor, socket);
+			connection_take(acceptor, socket);
 			continue;
 		}
 		if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
 			/* The listener stays readable: without a pause this would spin. */
 			log_warning("cannot accept connections, pausing", LOG_STR("error", strerror(errno)),
 			    LOG_UINT("connections", acceptor->connections));
+			connections_close_resting(acceptor, clock_steady_us(), MAKE_ROOM_RESTED_US, ACCEPTS_PER_TURN);
 			acceptor_accept(acceptor, false);
 			acceptor->pause_entry.cb = on_pause_over;
 			h2o_timeout_link(acceptor->context.loop, &acceptor->pause_timeout, &acceptor->pause_entry);
@@ -131,11 +126,13 @@ configure_http(struct acceptor *acceptor)
 {
 	h2o_hostconf_t *host;
 
+	(void)snprintf(
+	    acceptor->keep_alive, sizeof acceptor->keep_alive, "timeout=%u", acceptor->config->idle_timeout_seconds);
 	h2o_config_init(&acceptor->globalconf);
 	acceptor->globalconf.server_name = h2o_iovec_init(H2O_STRLIT("hooksd"));
 	/* This libh2o predates the fix for HTTP/2 rapid reset. */
 	acceptor->globalconf.http1.upgrade_to_http2 = 0;
-	acceptor->globalconf.http1.req_timeout = REQUEST_TIMEOUT_MS;
+	acceptor->globalconf.http1.req_timeout = LIBH2O_TIMEOUT_MS;
 	/* One more than the limit: libh2o refuses a chunked body that reaches it, and events_post() knows the limit. */
 	acceptor->globalconf.max_request_entity_size = acceptor->config->max_body_bytes + 1;
 	host = h2o_config_register_host(&acceptor->globalconf, h2o_iovec_init(H2O_STRLIT("default")), 65535);
@@ -188,9 +185,11 @@ store_tried(const struct acceptor *acceptor)
 static bool
 turn(struct acceptor *acceptor, const struct wake *wake, int32_t wait_ms)
 {
+	int64_t now_us = heartbeat(acceptor->slot, 0);
 	bool waiting;
 
-	usage_note(&acceptor->slot->usage, heartbeat(acceptor->slot, 0));
+	usage_note(&acceptor->slot->usage, now_us);
+	wait_ms = connections_look(acceptor, now_us, wait_ms);
 
 	/* libh2o polls first and runs completed writes after that: answers written here must not wait for the poll. */
 	if (events_answer(acceptor))
@@ -231,10 +230,14 @@ acceptor_main(const struct config *config, const struct segment *segment, uint32
 	acceptor.signal_fd = signals_open(false);
 	uuid_source_init(&acceptor.ids);
 	h2o_socket_buffer_prototype._initial_buf.capacity = READ_BYTES;
+	h2o_socket_buffer_prototype.mmap_settings =
+	    NULL; /* else bodies above 32 MiB go into files of /tmp, if it is writable */
 	free(mem_new(FIRST_BLOCK_BYTES, 1));
 	if (map_lanes(&acceptor, index) != 0)
 		return EXIT_FAILED;
 	configure_http(&acceptor);
+	connections_init(&acceptor);
+	linger_init(&acceptor);
 	h2o_timeout_init(acceptor.context.loop, &acceptor.pause_timeout, ACCEPT_PAUSE_MS);
 
 	acceptor.wakes = watch(&acceptor, wake.fd, on_wake, &wake);

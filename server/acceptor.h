@@ -30,6 +30,9 @@ struct acceptor {
 	bool listeners_passed; /* they are a service manager's */
 	h2o_socket_t *signals, *wakes; /* the descriptors this process watches besides its connections */
 	uint32_t connections;
+	h2o_linklist_t resting, busy; /* of connections: server/connection.c */
+	h2o_timeout_t linger_timeout;
+	char keep_alive[32]; /* the value of that header */
 	int64_t leaving_since_us; /* steady; 0: it stays. This and the next ones: server/leave.c */
 	bool hands_over; /* leaving: to a successor */
 	struct handover_parcel parcel; /* not sent yet */
@@ -48,8 +51,5 @@ int acceptor_main(const struct config *config, const struct segment *segment, ui
 
 /* Begins or stops to take connections from the listeners. */
 void acceptor_accept(struct acceptor *acceptor, bool on);
-
-/* Serves that connection from now on; what its socket has as input already is the beginning of a request. */
-void acceptor_take(struct acceptor *acceptor, h2o_socket_t *socket);
 
 #endif

@@ -1,7 +1,7 @@
 /*
  * Refusals that libh2o makes by itself, before a request reaches a handler: a body over the limit, a broken chunk, an
- * unknown expectation. They become JSON like every other error, and the client gets to read them. Only for what is no
- * HTTP/1 at all, such as a broken request line, libh2o writes its plain 400 straight to the socket.
+ * unknown expectation. They become JSON like every other error, and the client gets to read them. What is no HTTP/1 at
+ * all, such as a broken request line, does not get as far as libh2o: server/connection.h.
  */
 #ifndef SERVER_EDGE_H
 #define SERVER_EDGE_H

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "server/connection.h"
 #include "server/listener.h"
 #include "server/parked.h"
 
@@ -41,7 +42,7 @@ empty_queues(struct acceptor *acceptor)
 
 	for (uint32_t l = 0; l < acceptor->listener_count; l++)
 		while ((socket = h2o_evloop_socket_accept(acceptor->listeners[l])) != NULL)
-			acceptor_take(acceptor, socket);
+			connection_take(acceptor, socket);
 }
 
 static bool
@@ -89,24 +90,15 @@ leave_begin(struct acceptor *acceptor)
 		drain_connections(acceptor);
 }
 
-static int
-close_if_idle(h2o_req_t *req, void *data)
+static void
+close_resting(struct acceptor *acceptor, int64_t now_us)
 {
-	const struct acceptor *acceptor = data;
-	h2o_socket_t *socket = req->conn->callbacks->get_socket(req->conn);
-	int64_t connected_us = (int64_t)req->conn->connected_at.tv_sec * 1000000 + req->conn->connected_at.tv_usec;
 	int64_t idle_us = time_to_leave_us(acceptor) / 2;
 
 	if (idle_us > IDLE_US)
 		idle_us = IDLE_US;
-	/*
-	 * No byte of a request is held. Shutting down the reading side, instead of closing, lets a request that is in the
-	 * kernel's buffer already be read and answered; otherwise libh2o sees the end and closes.
-	 */
-	if (socket->input->size == 0 && clock_steady_us() - acceptor->leaving_since_us > idle_us &&
-	    clock_wall_us() - connected_us > idle_us)
-		(void)shutdown(h2o_socket_get_fd(socket), SHUT_RD);
-	return 0;
+	if (now_us - acceptor->leaving_since_us > idle_us)
+		connections_close_resting(acceptor, now_us, idle_us, UINT32_MAX);
 }
 
 /* Connections that have just been added to the acceptor's parcel: libh2o still has to let go of them. */
@@ -216,7 +208,7 @@ go_on_with(struct acceptor *acceptor, struct handover_parcel *parcel)
 		}
 		/* libh2o numbers connections by this; the number decides the lane, and so keeps the order of events. */
 		h2o_connection_id = (uint64_t)note->number - 1;
-		acceptor_take(acceptor, socket);
+		connection_take(acceptor, socket);
 	}
 	h2o_connection_id = last_number;
 	if (parcel->bytes_fd != 0)
@@ -261,7 +253,7 @@ leave_look(struct acceptor *acceptor)
 		drain_connections(acceptor);
 	}
 	if (!acceptor->hands_over)
-		acceptor->globalconf.http1.callbacks.foreach_request(&acceptor->context, close_if_idle, acceptor);
+		close_resting(acceptor, now_us);
 	if (stops && now_us - acceptor->leaving_since_us > HANDSHAKE_US) {
 		empty_queues(acceptor);
 		close_listeners(acceptor);

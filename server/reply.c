@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "ingest/rewrite.h"
+#include "server/connection.h"
 
 #define RETRY_AFTER_SECONDS "1"
 
@@ -24,12 +25,18 @@ reason_of(int status)
 		return "Not Found";
 	case 405:
 		return "Method Not Allowed";
+	case 408:
+		return "Request Timeout";
 	case 413:
 		return "Content Too Large";
+	case 414:
+		return "URI Too Long";
 	case 415:
 		return "Unsupported Media Type";
 	case 422:
 		return "Unprocessable Content";
+	case 431:
+		return "Request Header Fields Too Large";
 	case 503:
 		return "Service Unavailable";
 	default:
@@ -56,6 +63,22 @@ reply_text(h2o_req_t *req, int status, const char *content_type, const char *bod
 	h2o_add_header(
 	    &req->pool, &req->res.headers, H2O_TOKEN_CONTENT_TYPE, "Content-Type", content_type, strlen(content_type));
 	h2o_send_inline(req, body, len);
+	connection_answered(req);
+}
+
+size_t
+reply_plain(char out[REPLY_PLAIN_BYTES], int status, const char *text)
+{
+	char body[REPLY_PLAIN_BYTES / 2];
+	int len = snprintf(body, sizeof body, "{\"detail\":\"%s\"}", text);
+
+	assert(len > 0 && (size_t)len < sizeof body);
+	len = snprintf(out, REPLY_PLAIN_BYTES,
+	    "HTTP/1.1 %d %s\r\nConnection: close\r\nContent-Length: %d\r\nServer: hooksd\r\n"
+	    "Content-Type: application/json\r\n\r\n%s",
+	    status, reason_of(status), len, body);
+	assert(len > 0 && len < REPLY_PLAIN_BYTES);
+	return (size_t)len;
 }
 
 void

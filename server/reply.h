@@ -14,6 +14,15 @@
 /* Sends body (copied) with that type. */
 void reply_text(h2o_req_t *req, int status, const char *content_type, const char *body, size_t len);
 
+/* Room for a response with headers. */
+#define REPLY_PLAIN_BYTES 1024
+
+/*
+ * Writes the last response of a connection whose request libh2o never got: {"detail": text}, Connection: close. text is
+ * short and needs no escapes in JSON. Returns its length.
+ */
+size_t reply_plain(char out[REPLY_PLAIN_BYTES], int status, const char *text);
+
 /* Sends the tree and deletes it. */
 void reply_json(h2o_req_t *req, int status, cJSON *tree);
 

@@ -121,11 +121,15 @@ on_request(h2o_handler_t *handler, h2o_req_t *req)
 static void
 on_answer(h2o_filter_t *filter, h2o_req_t *req, h2o_ostream_t **slot)
 {
+	const struct acceptor *acceptor = ((struct routes_filter *)filter)->acceptor;
 	const struct route *route = route_of(req);
 	enum counter answers = route != NULL ? route->answers : COUNTER_HTTP_OTHER;
 	int class = req->res.status / 100; /* never 3 */
 
-	counter_add(((struct routes_filter *)filter)->acceptor->slot, answers + (class == 5 ? 2 : class == 4), 1);
+	counter_add(acceptor->slot, answers + (class == 5 ? 2 : class == 4), 1);
+	if (req->http1_is_persistent)
+		h2o_add_header_by_str(&req->pool, &req->res.headers, H2O_STRLIT("keep-alive"), 0, "Keep-Alive",
+		    acceptor->keep_alive, strlen(acceptor->keep_alive));
 	h2o_setup_next_ostream(req, slot);
 }
 

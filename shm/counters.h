@@ -46,6 +46,7 @@
 	X(ACCEPTED_SPOOLED, REQUESTS_ACCEPTED, "ack=\"spooled\"")                                                      \
 	X(ACCEPTED_QUEUED, REQUESTS_ACCEPTED, "ack=\"queued\"")                                                        \
 	X(REJECTED_HTTP, REQUESTS_REJECTED, "reason=\"http\"")                                                         \
+	X(REJECTED_TIMEOUT, REQUESTS_REJECTED, "reason=\"timeout\"")                                                   \
 	X(REJECTED_MEDIA_TYPE, REQUESTS_REJECTED, "reason=\"media_type\"")                                             \
 	X(REJECTED_ENCODING, REQUESTS_REJECTED, "reason=\"encoding\"")                                                 \
 	X(REJECTED_COMPRESSION, REQUESTS_REJECTED, "reason=\"compression\"")                                           \

@@ -1,0 +1,279 @@
+/*
+ * libh2o 2.2.5 has no place where one could step in between two requests. What there is: a socket's callbacks. Whenever
+ * libh2o begins to wait for a request it sets the callback for reading; it is replaced by ours, which calls libh2o's when
+ * a head is whole. libh2o does so when it takes a socket and when an answer has been written; so the callback for that is
+ * replaced, too, each time an answer is given to it.
+ */
+#include "server/connection.h"
+
+#include <assert.h>
+#include <netdb.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "server/head.h"
+#include "server/linger.h"
+#include "server/parked.h"
+#include "server/reply.h"
+
+struct connection {
+	struct acceptor *acceptor;
+	h2o_socket_t *socket; /* whose on_close.data is this */
+	h2o_linklist_t link; /* of the acceptor's list of those that rest, or whose request arrives or is answered */
+	int64_t since_us; /* steady: for how long in that list, which is sorted by it */
+	struct head head; /* of the request that arrives */
+	size_t request_bytes; /* of the socket's input: the request that has been answered */
+	bool stays; /* after that answer */
+};
+
+_Static_assert(HEAD_FIELDS_MAX <= H2O_MAX_HEADERS && HEAD_BYTES_MAX <= H2O_MAX_REQLEN, "what passes here passes there");
+
+/* libh2o's callbacks, the same for all connections: to read, and when an answer has been written. */
+static h2o_socket_cb libh2o_reads, libh2o_has_written;
+
+static void
+enter(struct connection *connection, h2o_linklist_t *list)
+{
+	if (h2o_linklist_is_linked(&connection->link))
+		h2o_linklist_unlink(&connection->link);
+	h2o_linklist_insert(list, &connection->link); /* at its end */
+	connection->since_us = clock_steady_us();
+}
+
+static void
+on_close(void *data)
+{
+	struct connection *connection = data;
+
+	connection->acceptor->connections--;
+	h2o_linklist_unlink(&connection->link);
+	free(connection);
+}
+
+static void
+log_refusal(const struct connection *connection, int status, const char *why)
+{
+	struct sockaddr_storage peer = {0};
+	socklen_t len = sizeof peer;
+	char address[NI_MAXHOST] = "?";
+
+	if (getpeername(h2o_socket_get_fd(connection->socket), (struct sockaddr *)&peer, &len) == 0)
+		(void)getnameinfo((struct sockaddr *)&peer, len, address, sizeof address, NULL, 0, NI_NUMERICHOST);
+	log_debug("refused what came instead of a request", LOG_STR("peer", address), LOG_INT("status", status),
+	    LOG_STR("reason", why));
+}
+
+/* The connection is gone after that. libh2o has no answer under way. */
+static void
+refuse(struct connection *connection, int status, const char *why, enum counter reason)
+{
+	struct acceptor *acceptor = connection->acceptor;
+	int fd = h2o_socket_get_fd(connection->socket);
+	char answer[REPLY_PLAIN_BYTES];
+	size_t len = reply_plain(answer, status, why);
+
+	counter_add(acceptor->slot, reason, 1);
+	counter_add(acceptor->slot, COUNTER_HTTP_OTHER_4XX, 1);
+	log_refusal(connection, status, why);
+	/* It fits into the socket's buffer, unless the client does not read its answers. */
+	(void)send(fd, answer, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+	linger(acceptor, fd);
+	libh2o_reads(connection->socket, h2o_socket_error_closed);
+}
+
+/* Empty lines before a request are nothing (RFC 9112 section 2.2). */
+static void
+drop_empty_lines(h2o_socket_t *socket)
+{
+	size_t n = 0;
+
+	while (n < socket->input->size && (socket->input->bytes[n] == '\r' || socket->input->bytes[n] == '\n'))
+		n++;
+	h2o_buffer_consume(&socket->input, n);
+}
+
+static void
+on_read(h2o_socket_t *socket, const char *err)
+{
+	struct connection *connection = socket->on_close.data;
+	struct head *head = &connection->head;
+
+	if (err != NULL) {
+		libh2o_reads(socket, err);
+		return;
+	}
+	if (head->searched == 0) {
+		drop_empty_lines(socket);
+		if (socket->input->size == 0)
+			return;
+		enter(connection, &connection->acceptor->busy);
+	}
+	switch (head_read(head, socket->input->bytes, socket->input->size)) {
+	case HEAD_PARTIAL:
+		break;
+	case HEAD_WHOLE:
+		socket->_cb.read = libh2o_reads;
+		libh2o_reads(socket, NULL);
+		break;
+	case HEAD_REFUSED:
+		refuse(connection, head->status, head->why, COUNTER_REJECTED_HTTP);
+		break;
+	}
+}
+
+/* libh2o waits for a request: the connection is ours until there is one. early: what of it has come already. */
+static void
+rest(struct connection *connection, h2o_buffer_t *early)
+{
+	h2o_socket_t *socket = connection->socket;
+
+	connection->head = (struct head){0};
+	socket->_cb.read = on_read;
+	enter(connection, &connection->acceptor->resting);
+	if (early != NULL) {
+		assert(socket->input->size == 0);
+		socket->input = early;
+		on_read(socket, NULL);
+	}
+}
+
+/* libh2o parses what is there when it begins to wait: it gets to see an empty buffer. Returns the other one, or NULL. */
+static h2o_buffer_t *
+hide_input(h2o_socket_t *socket)
+{
+	h2o_buffer_t *input = socket->input;
+
+	if (input->size == 0)
+		return NULL;
+	h2o_buffer_init(&socket->input, &h2o_socket_buffer_prototype);
+	return input;
+}
+
+/* The same for what has come after a request: libh2o still has to take so many bytes off, and gets a buffer of its size. */
+static h2o_buffer_t *
+hide_early_bytes(h2o_socket_t *socket, size_t request_bytes)
+{
+	h2o_buffer_t *input = socket->input;
+
+	if (input->size <= request_bytes)
+		return NULL;
+	h2o_buffer_consume(&input, request_bytes);
+	h2o_buffer_init(&socket->input, &h2o_socket_buffer_prototype);
+	if (h2o_buffer_reserve(&socket->input, 1).base == NULL)
+		mem_none(1);
+	socket->input->size = request_bytes;
+	return input;
+}
+
+static void
+on_written(h2o_socket_t *socket, const char *err)
+{
+	struct connection *connection = socket->on_close.data;
+	h2o_buffer_t *early;
+
+	if (err != NULL || !connection->stays) {
+		libh2o_has_written(socket, err);
+		return;
+	}
+	early = hide_early_bytes(socket, connection->request_bytes);
+	libh2o_has_written(socket, NULL);
+	rest(connection, early);
+}
+
+void
+connection_answered(h2o_req_t *req)
+{
+	h2o_socket_t *socket = req->conn->callbacks->get_socket(req->conn);
+	struct connection *connection = socket->on_close.data;
+
+	/* A body of chunks has lost their sizes; its end is the end of what libh2o will take off all the same. */
+	connection->request_bytes = req->entity.base != NULL
+					? (size_t)(req->entity.base + req->entity.len - socket->input->bytes)
+					: connection->head.line;
+	connection->stays = req->http1_is_persistent;
+	assert(socket->_cb.write != NULL);
+	libh2o_has_written = socket->_cb.write;
+	socket->_cb.write = on_written;
+}
+
+void
+connections_init(struct acceptor *acceptor)
+{
+	h2o_linklist_init_anchor(&acceptor->resting);
+	h2o_linklist_init_anchor(&acceptor->busy);
+}
+
+void
+connection_take(struct acceptor *acceptor, h2o_socket_t *socket)
+{
+	struct connection *connection = mem_new(1, sizeof *connection);
+	h2o_buffer_t *early = hide_input(socket);
+
+	connection->acceptor = acceptor;
+	connection->socket = socket;
+	socket->on_close.cb = on_close;
+	socket->on_close.data = connection;
+	acceptor->connections++;
+	h2o_accept(&acceptor->accept, socket);
+	libh2o_reads = socket->_cb.read;
+	rest(connection, early);
+}
+
+static struct connection *
+longest_in(h2o_linklist_t *list)
+{
+	return h2o_linklist_is_empty(list) ? NULL : H2O_STRUCT_FROM_MEMBER(struct connection, link, list->next);
+}
+
+void
+connections_close_resting(struct acceptor *acceptor, int64_t now_us, int64_t rested_us, uint32_t most)
+{
+	struct connection *connection;
+
+	while (most-- > 0 && (connection = longest_in(&acceptor->resting)) != NULL &&
+	       now_us - connection->since_us >= rested_us) {
+		/* What is in the kernel's buffer already is read all the same; after it libh2o sees the end, and closes. */
+		(void)shutdown(h2o_socket_get_fd(connection->socket), SHUT_RD);
+		enter(connection, &acceptor->resting);
+	}
+}
+
+static void
+refuse_late(struct acceptor *acceptor, int64_t now_us, int64_t limit_us)
+{
+	struct connection *connection;
+	char why[96];
+
+	(void)snprintf(why, sizeof why, "The request did not arrive within %u seconds (REQUEST_TIMEOUT_SECONDS)",
+	    acceptor->config->request_timeout_seconds);
+	while ((connection = longest_in(&acceptor->busy)) != NULL && now_us - connection->since_us >= limit_us) {
+		if (awaits_request(connection->socket))
+			refuse(connection, 408, why, COUNTER_REJECTED_TIMEOUT);
+		else
+			enter(connection,
+			    &acceptor->busy); /* it is being answered: looked at again, for its next request */
+	}
+}
+
+int32_t
+connections_look(struct acceptor *acceptor, int64_t now_us, int32_t most_ms)
+{
+	const int64_t rest_us = (int64_t)acceptor->config->idle_timeout_seconds * 1000000;
+	const int64_t arrive_us = (int64_t)acceptor->config->request_timeout_seconds * 1000000;
+	const struct connection *resting, *busy;
+	int64_t due_us = now_us + (int64_t)most_ms * 1000;
+
+	connections_close_resting(acceptor, now_us, rest_us, UINT32_MAX);
+	refuse_late(acceptor, now_us, arrive_us);
+	resting = longest_in(&acceptor->resting);
+	busy = longest_in(&acceptor->busy);
+	if (resting != NULL && resting->since_us + rest_us < due_us)
+		due_us = resting->since_us + rest_us;
+	if (busy != NULL && busy->since_us + arrive_us < due_us)
+		due_us = busy->since_us + arrive_us;
+	return due_us <= now_us ? 0 : (int32_t)((due_us - now_us + 999) / 1000);
+}

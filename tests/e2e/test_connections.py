@@ -1,0 +1,244 @@
+"""Connections: how long they may rest, how long a request may take to arrive, and what comes that is not HTTP at all."""
+
+import contextlib
+import os
+import signal
+import socket
+import ssl
+
+import pytest
+
+from harness.client import detail, http_post
+from harness.events import minimal
+from harness.metrics import series
+
+BODY = b'{"event_type":"a","session_id":"s"}'
+POST = http_post("/events", BODY)
+LIVEZ = b"GET /livez HTTP/1.1\r\nHost: h\r\n\r\n"
+
+
+@pytest.fixture
+def daemon(hooksd):
+    return hooksd()
+
+
+def rejected(daemon, reason):
+    return series(daemon)[f'requests_rejected_total{{reason="{reason}"}}']
+
+
+def other_4xx(daemon):
+    return series(daemon)['http_requests_total{route="other",status="4xx"}']
+
+
+def waits(connection, seconds):
+    """Whether the server says nothing for so long, not even that it closes."""
+    connection.socket.settimeout(seconds)
+    try:
+        connection.socket.recv(1)
+        return False
+    except TimeoutError:
+        return True
+    finally:
+        connection.socket.settimeout(30)
+
+
+# How long
+
+
+def test_a_connection_rests_longer_than_a_request_may_take(hooksd):
+    daemon = hooksd(IDLE_TIMEOUT_SECONDS=60, REQUEST_TIMEOUT_SECONDS=1)
+    with daemon.raw() as used, daemon.raw() as fresh, daemon.raw() as dawdling:
+        used.send(POST)
+        assert used.read_reply().status == 202
+        dawdling.send(POST[:-1])
+        assert dawdling.read_reply().status == 408  # by then the others have rested longer than that
+        for connection in (used, fresh):
+            connection.send(POST)
+            assert connection.read_reply().status == 202
+    assert len(daemon.jsonl_lines()) == 3
+
+
+def test_a_request_may_take_longer_than_a_connection_rests(hooksd):
+    daemon = hooksd(IDLE_TIMEOUT_SECONDS=1, REQUEST_TIMEOUT_SECONDS=60)
+    with daemon.raw() as slow, daemon.raw() as slower, daemon.raw() as resting:
+        slow.send(POST[:20])
+        slower.send(POST[:-5])
+        assert resting.closed_by_peer()
+        slow.send(POST[20:])
+        slower.send(POST[-5:])
+        assert slow.read_reply().status == slower.read_reply().status == 202
+
+
+def test_connections_that_rest_are_closed_without_a_word(hooksd):
+    """A word could be taken for the answer to a request that is on its way."""
+    daemon = hooksd(IDLE_TIMEOUT_SECONDS=1)
+    with daemon.raw() as used, daemon.raw() as fresh, daemon.raw() as empty_lines:
+        used.send(POST)
+        assert used.read_reply().status == 202
+        empty_lines.send(b"\r\n\r\n")
+        for connection in (used, fresh, empty_lines):
+            assert connection.closed_by_peer()
+    assert rejected(daemon, "timeout") == 0
+
+
+def test_the_time_to_rest_begins_with_each_answer(hooksd):
+    daemon = hooksd(IDLE_TIMEOUT_SECONDS=2, ACCEPTORS=1)
+    with daemon.raw() as used, daemon.raw() as fresh:
+        assert waits(used, 1)
+        used.send(LIVEZ)
+        assert used.read_reply().status == 200
+        assert fresh.closed_by_peer()
+        used.send(LIVEZ)
+        assert used.read_reply().status == 200
+
+
+@pytest.mark.parametrize("sent", [
+    POST[:1], POST[:40], POST[:-len(BODY)], POST[:-1],
+    b"POST /events HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{\"eve",
+], ids=["a byte", "half a head", "no body", "all but a byte", "half a chunk"])
+def test_a_request_that_dawdles_is_told_so(hooksd, sent):
+    daemon = hooksd(REQUEST_TIMEOUT_SECONDS=1)
+    with daemon.raw() as connection:
+        connection.send(sent)
+        reply = connection.read_reply()
+        assert reply.status == 408
+        assert "REQUEST_TIMEOUT_SECONDS" in detail(reply)
+        assert connection.closed_by_peer()
+    assert rejected(daemon, "timeout") == other_4xx(daemon) == 1
+    assert daemon.jsonl_lines() == []
+
+
+def test_trickling_does_not_stop_the_clock(hooksd):
+    daemon = hooksd(REQUEST_TIMEOUT_SECONDS=1)
+    with daemon.raw() as connection:
+        for byte in range(len(POST) - 1):
+            connection.send(POST[byte : byte + 1])
+            if not waits(connection, 0.1):
+                break
+        else:
+            pytest.fail("all of it was taken")
+    assert rejected(daemon, "timeout") == 1
+
+
+def test_a_request_that_waits_for_the_store_is_not_late(hooksd):
+    daemon = hooksd(REQUEST_TIMEOUT_SECONDS=1, IDLE_TIMEOUT_SECONDS=1)
+    writer = daemon.pids("writer")[0]
+    with daemon.raw() as connection, daemon.raw() as dawdling:
+        os.kill(writer, signal.SIGSTOP)
+        try:
+            connection.send(POST)
+            dawdling.send(POST[:-1])
+            assert dawdling.read_reply().status == 408
+            assert waits(connection, 1)
+        finally:
+            os.kill(writer, signal.SIGCONT)
+        assert connection.read_reply().status == 202
+        connection.send(POST[:-1])  # and the next one has its own time
+        assert connection.read_reply().status == 408
+
+
+def test_clients_are_told_how_long_a_connection_may_rest(hooksd):
+    daemon = hooksd(IDLE_TIMEOUT_SECONDS=77)
+    with daemon.raw() as connection:
+        for request in (POST, LIVEZ, http_post("/events", b"[]"), b"GET /nowhere HTTP/1.1\r\nHost: h\r\n\r\n"):
+            connection.send(request)
+            assert connection.read_reply().headers["Keep-Alive"] == "timeout=77"
+        connection.send(http_post("/events", BODY, ["Connection: close"]))
+        assert connection.read_reply().headers["Keep-Alive"] is None
+
+
+def test_connections_that_rest_make_room_when_descriptors_are_short(make_hooksd):
+    daemon = make_hooksd(ACCEPTORS=1)
+    daemon.launcher = ["prlimit", "--nofile=64:64"]
+    daemon.start()
+    with contextlib.ExitStack() as stack:
+        for _ in range(100):
+            stack.enter_context(daemon.raw())
+        for _ in range(20):
+            assert daemon.post_event(minimal()).status == 202
+
+
+# What is not HTTP
+
+
+NOT_HTTP = {
+    "TLS": (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 400, "TLS"),
+    "SOCKS 4": (b"\x04\x01\x00\x50\x7f\x00\x00\x01\x00", 400, "not HTTP"),
+    "SOCKS 5": (b"\x05\x01\x00", 400, "not HTTP"),
+    "PostgreSQL": (b"\x00\x00\x00\x08\x04\xd2\x16\x2f", 400, "not HTTP"),
+    "a body alone": (BODY, 400, "not HTTP"),
+    "HTTP/2": (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00", 400, "HTTP/1.1"),
+    "HTTP/0.9": (b"GET /\r\n", 400, "HTTP/1.1"),
+    "version 0.9": (b"GET / HTTP/0.9\r\n\r\n", 400, "HTTP/1.1"),
+    "no line": (b"GET\r\n\r\n", 400, "not HTTP"),
+    "a blank in the path": (b"GET /a b HTTP/1.1\r\n\r\n", 400, "%20"),
+    "no header": (b"GET / HTTP/1.1\r\nnonsense\r\n\r\n", 400, "Name: value"),
+    "two lengths": (b"POST /events HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n12", 400, "differ"),
+    "length and chunks": (
+        b"POST /events HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400, "both"),
+    "many headers": (b"GET /livez HTTP/1.1\r\n" + b"X: y\r\n" * 101 + b"\r\n", 431, "more than 100"),
+    "large headers": (b"GET /livez HTTP/1.1\r\nX: " + b"y" * 500_000, 431, "too large"),
+    "a long path": (b"GET /" + b"y" * 500_000, 414, "too long"),
+    "damaged chunks": (b"POST /events HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", 400, "chunk"),
+    "no length": (b"POST /events HTTP/1.1\r\nContent-Length: -1\r\n\r\n", 400, "content-length"),
+    "an expectation": (b"POST /events HTTP/1.1\r\nExpect: wonders\r\nContent-Length: 2\r\n\r\n{}", 417, "expectation"),
+}
+
+
+def check_refused(connection, status, words):
+    reply = connection.read_reply()
+    assert reply.status == status
+    assert words in detail(reply)
+    assert reply.headers["Connection"] == "close"
+    assert connection.closed_by_peer()
+
+
+@pytest.mark.parametrize("kind", NOT_HTTP)
+@pytest.mark.parametrize("before", [b"", POST], ids=["at first", "after a request"])
+def test_what_is_not_http_is_answered_and_counted(hooksd, kind, before):
+    sent, status, words = NOT_HTTP[kind]
+    daemon = hooksd(ACCEPTORS=1, LOG_LEVEL="debug")
+    pids = daemon.pids("acceptor")
+    for together in (True, False):  # with the request before it, or when that has been answered
+        with daemon.raw() as connection:
+            if before and not together:
+                connection.send(before)
+                assert connection.read_reply().status == 202
+                connection.send(sent)
+            else:
+                connection.send(before + sent)
+                if before:
+                    assert connection.read_reply().status == 202
+            check_refused(connection, status, words)
+    assert rejected(daemon, "http") == 2
+    assert daemon.pids("acceptor") == pids
+    if kind not in ("damaged chunks", "no length", "an expectation"):  # these are libh2o's, and known by their path
+        assert other_4xx(daemon) == 2
+        daemon.wait_for_log(rf"debug acceptor-0\S+ refused .*peer=127.0.0.1 status={status} ", count=2)
+
+
+def test_a_client_that_speaks_tls_is_counted(daemon):
+    context = ssl.create_default_context()
+    with socket.create_connection(("127.0.0.1", daemon.port)) as plain:
+        with pytest.raises(ssl.SSLError, match="WRONG_VERSION_NUMBER"):
+            context.wrap_socket(plain, server_hostname="localhost")
+    assert rejected(daemon, "http") == 1
+
+
+def test_a_hundred_headers_are_taken(daemon):
+    with daemon.raw() as connection:
+        connection.send(b"GET /livez HTTP/1.1\r\n" + b"X: y\r\n" * 100 + b"\r\n")
+        assert connection.read_reply().status == 200
+
+
+def test_empty_lines_before_a_request_are_nothing(daemon):
+    with daemon.raw() as connection:
+        for lines in (b"\r\n", b"\n", b"\r\n" * 5, b""):
+            connection.send(lines + POST + b"\r\n\r\n" + LIVEZ)
+            assert [connection.read_reply().status for _ in range(2)] == [202, 200]
+
+
+def test_many_pipelined_requests_cost_no_more_each(daemon):
+    with daemon.raw() as connection:
+        connection.send(LIVEZ * 20_000)
+        assert {connection.read_reply().status for _ in range(20_000)} == {200}

@@ -1,0 +1,186 @@
+/* Heads of requests: what passes, what does not and why, in one piece and byte by byte. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "server/head.h"
+
+/* Reads it in pieces of that size, from memory that moves and ends where what has come ends. */
+static int
+read_in_pieces(const char *text, size_t len, size_t piece, struct head *head)
+{
+	int state = HEAD_PARTIAL;
+
+	*head = (struct head){0};
+	for (size_t come = 0; state == HEAD_PARTIAL && come < len;) {
+		char *copy;
+
+		come = come + piece < len ? come + piece : len;
+		copy = malloc(come);
+		assert_non_null(copy);
+		memcpy(copy, text, come);
+		state = head_read(head, copy, come);
+		free(copy);
+	}
+	return state;
+}
+
+static void
+check(const char *text, size_t len, int state, int status, const char *words)
+{
+	static const size_t pieces[] = {SIZE_MAX / 2, 1, 2, 3, 7};
+
+	for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++) {
+		struct head head;
+
+		assert_int_equal(read_in_pieces(text, len, pieces[i], &head), state);
+		if (state == HEAD_REFUSED) {
+			assert_int_equal(head.status, status);
+			assert_non_null(strstr(head.why, words));
+			assert_null(strpbrk(head.why, "\"\\\n"));
+		}
+	}
+}
+
+static void
+check_whole(const char *head_text)
+{
+	char text[2048];
+	size_t len = strlen(head_text);
+	struct head head;
+
+	check(head_text, len, HEAD_WHOLE, 0, "");
+	check(head_text, len - 1, HEAD_PARTIAL, 0, "");
+	/* What follows is none of its business. */
+	(void)snprintf(text, sizeof text, "%s\x01 {\r\n\r\n", head_text);
+	assert_int_equal(read_in_pieces(text, strlen(text), sizeof text, &head), HEAD_WHOLE);
+	assert_int_equal(head.line, len);
+}
+
+static void
+test_whole(void **state)
+{
+	check_whole("GET / HTTP/1.1\r\n\r\n");
+	check_whole("GET /livez HTTP/1.0\n\n");
+	check_whole("GET /livez HTTP/1.1\nHost: a\r\n\n");
+	check_whole("POST /events?a=b HTTP/1.1\r\nHost: h\r\nContent-Length: 35\r\nX:\r\nY: \t a\tb \r\n\r\n");
+	check_whole("OPTIONS * HTTP/1.1\r\n\r\n");
+	check_whole("GET http://h/livez HTTP/1.1\r\n\r\n");
+	check_whole("M-SEARCH /\xc3\xa9 HTTP/1.1\r\nx_!#$%&'*+.^`|~-: \xc3\xa9\r\n\r\n");
+	check_whole("POST / HTTP/1.1\r\nContent-Length: 5\r\ncontent-length:5 \r\n\r\n");
+	check_whole("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n");
+}
+
+static void
+test_what_is_not_http(void **state)
+{
+	static const struct {
+		const char *text;
+		size_t len;
+		const char *words;
+	} cases[] = {
+	    {"\x16\x03\x01\x02\x00\x01", 6, "TLS"},
+	    {"\x16", 1, "TLS"},
+	    {"\x04\x01\x00\x50", 4, "not HTTP"},
+	    {"\x05\x01\x00", 3, "not HTTP"},
+	    {"\x00\x00\x00\x08\x04\xd2\x16\x2f", 8, "not HTTP"},
+	    {"{\"event_type\":\"a\"}", 18, "not HTTP"},
+	    {"SSH-2.0-OpenSSH_9.2\r\n", 21, "not HTTP"},
+	    {"*1\r\n$4\r\nPING\r\n", 14, "not HTTP"},
+	    {"GET\r\n\r\n", 7, "not HTTP"},
+	    {"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 24, "HTTP/1.1 and HTTP/1.0"},
+	    {"GET / HTTP/0.9\r\n\r\n", 18, "HTTP/1.1 and HTTP/1.0"},
+	    {"GET / HTTP/1.10\r\n\r\n", 19, "HTTP/1.1 and HTTP/1.0"},
+	    {"GET / http/1.1\r\n\r\n", 18, "HTTP/1.1 and HTTP/1.0"},
+	    {"GET /\r\n", 7, "HTTP/1.1 and HTTP/1.0"},
+	    {"PROXY TCP4 1.1.1.1 2.2.2.2 1 2\r\n", 32, "HTTP/1.1 and HTTP/1.0"},
+	    {"GET  HTTP/1.1\r\n\r\n", 17, "no path"},
+	    {"GET /a b HTTP/1.1\r\n\r\n", 21, "blank"},
+	    {"GET /\x01 HTTP/1.1\r\n\r\n", 19, "control"},
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+		check(cases[i].text, cases[i].len, HEAD_REFUSED, 400, cases[i].words);
+}
+
+static void
+test_fields(void **state)
+{
+	static const char *const cases[][2] = {
+	    {"no colon", "not of the form"},
+	    {": v", "not of the form"},
+	    {"Name : v", "not of the form"},
+	    {" continued", "not of the form"},
+	    {"a\x01: v", "not of the form"},
+	    {"N\xc3\xa9: v", "not of the form"},
+	    {"a: b\rc", "control"},
+	    {"a: \x7f", "control"},
+	    {"a: \x1b[0m", "control"},
+	    {"Content-Length: 5\r\nContent-Length: 6", "they differ"},
+	    {"Content-Length: 5\r\nContent-Length: 55", "they differ"},
+	    {"Content-Length:\r\nContent-Length: 5", "they differ"},
+	    {"Content-Length: 5\r\nTransfer-Encoding: chunked", "both"},
+	    {"transfer-encoding: chunked\r\ncontent-length: 5", "both"},
+	    {"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked", "two headers Transfer-Encoding"},
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		char text[256];
+
+		(void)snprintf(text, sizeof text, "POST /events HTTP/1.1\r\nHost: h\r\n%s\r\n\r\n", cases[i][0]);
+		check(text, strlen(text), HEAD_REFUSED, 400, cases[i][1]);
+	}
+	check("GET / HTTP/1.1\r\na: \0\r\n\r\n", 24, HEAD_REFUSED, 400, "control");
+}
+
+static void
+test_limits(void **state)
+{
+	size_t size = HEAD_BYTES_MAX + 100, len = 0;
+	char *text = malloc(size);
+	struct head head;
+
+	assert_non_null(text);
+	len = (size_t)sprintf(text, "GET / HTTP/1.1\r\n");
+	for (int i = 0; i < HEAD_FIELDS_MAX; i++)
+		len += (size_t)sprintf(text + len, "a%d: b\r\n", i);
+	memcpy(text + len, "\r\n", 2);
+	assert_int_equal(read_in_pieces(text, len + 2, size, &head), HEAD_WHOLE);
+	memcpy(text + len, "x: y\r\n", 6);
+	check(text, len + 6, HEAD_REFUSED, 431, "more than 100");
+
+	memset(text, 'x', size);
+	memcpy(text, "GET /", 5);
+	assert_int_equal(read_in_pieces(text, HEAD_BYTES_MAX - 1, 1000, &head), HEAD_PARTIAL);
+	assert_int_equal(read_in_pieces(text, HEAD_BYTES_MAX, 1000, &head), HEAD_REFUSED);
+	assert_int_equal(head.status, 414);
+	memcpy(text, "GET / HTTP/1.1\r\na:", 18);
+	assert_int_equal(read_in_pieces(text, size, size, &head), HEAD_REFUSED);
+	assert_int_equal(head.status, 431);
+	memcpy(text + HEAD_BYTES_MAX - 4, "\r\n\r\n", 4);
+	assert_int_equal(read_in_pieces(text, size, size, &head), HEAD_WHOLE);
+	assert_int_equal(head.line, HEAD_BYTES_MAX);
+	memcpy(text + HEAD_BYTES_MAX - 4, "x\r\n\r", 4);
+	text[HEAD_BYTES_MAX] = '\n';
+	assert_int_equal(read_in_pieces(text, size, size, &head), HEAD_REFUSED);
+	free(text);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_whole),
+	    cmocka_unit_test(test_what_is_not_http),
+	    cmocka_unit_test(test_fields),
+	    cmocka_unit_test(test_limits),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
