@@ -2,9 +2,14 @@
 #ifndef BASE_DATA_DIR_H
 #define BASE_DATA_DIR_H
 
+#include <limits.h>
+
 #include "base/error.h"
 
 #define DATA_DIR_LOCK "lock" /* in data_dir */
+
+/* The lock's path. 0, or <0: too long, with errno. */
+int data_dir_lock_path(const char *data_dir, char out[PATH_MAX], struct error *err);
 
 /*
  * Makes data_dir if it is not there and takes the lock of the file `lock` in it, which children inherit: it is held as

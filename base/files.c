@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <libgen.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -74,6 +75,20 @@ files_open(const char *path, int flags, mode_t mode, const char *option, struct 
 	}
 	free(copy);
 	return fd;
+}
+
+int
+files_rename(const char *from, const char *to, struct error *err)
+{
+	char *copy = mem_strdup(to);
+	int rc = rename(from, to);
+
+	if (rc != 0)
+		(void)error_errno(err, "cannot rename %s to %s", from, to);
+	else
+		rc = sync_directory(dirname(copy), to, err);
+	free(copy);
+	return rc;
 }
 
 int

@@ -14,6 +14,9 @@
  */
 int files_open(const char *path, int flags, mode_t mode, const char *option, struct error *err);
 
+/* Renames a file; when it returns 0 the new name is durable, or it was before. Else <0 and errno. */
+int files_rename(const char *from, const char *to, struct error *err);
+
 /* Read or write all of the range, whatever a single call does. Return 0, or <0 with errno: EIO where the file ends earlier. */
 int files_read_at(int fd, void *out, size_t len, off_t at);
 int files_write_at(int fd, const void *bytes, size_t len, off_t at);

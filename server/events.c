@@ -212,14 +212,20 @@ answer_lane(struct acceptor *acceptor, uint32_t writer)
 	return any;
 }
 
+/* Whether an answer must wait for the store: also when nobody would find the ring, were all processes killed. */
+static bool
+answers_late(const struct acceptor *acceptor)
+{
+	return acceptor->config->ack == ACK_DURABLE || ck_pr_load_32(&acceptor->segment->header->file_gone) != 0;
+}
+
 static void
 publish(struct acceptor *acceptor, uint32_t writer, const struct decode_result *result, struct pending item)
 {
-	bool durable = acceptor->config->ack == ACK_DURABLE;
+	bool durable = answers_late(acceptor);
 
 	/* The parcel may take the descriptor of one whose request waits yet, and that one still has to tell its fate. */
-	if (durable)
-		(void)answer_lane(acceptor, writer);
+	(void)answer_lane(acceptor, writer);
 	counter_add(acceptor->slot, COUNTER_SANITISED, result->sanitised);
 	counter_add(acceptor->slot,
 	    acceptor->config->unknown_fields == UNKNOWN_KEEP ? COUNTER_UNKNOWN_KEPT : COUNTER_UNKNOWN_IGNORED,
@@ -244,8 +250,7 @@ store_lets_in(const struct acceptor *acceptor, uint32_t writer)
 {
 	uint32_t state = ck_pr_load_32(&segment_writer(acceptor->segment, writer)->store_state);
 
-	return state == STORE_READY || state == STORE_SPOOLING ||
-	       (acceptor->config->ack == ACK_QUEUED && state == STORE_AWAY);
+	return state == STORE_READY || state == STORE_SPOOLING || (!answers_late(acceptor) && state == STORE_AWAY);
 }
 
 static void
@@ -253,7 +258,6 @@ decode_and_publish(struct acceptor *acceptor, h2o_req_t *req, struct span body, 
 {
 	uint32_t writer = (uint32_t)(req->conn->id % acceptor->segment->writers);
 	const struct lane *lane = &acceptor->lanes[writer];
-	bool durable = acceptor->config->ack == ACK_DURABLE;
 	struct decode_env env = {
 	    .max_event_bytes = acceptor->config->max_event_bytes,
 	    .max_events = acceptor->config->max_batch_events,
@@ -278,7 +282,8 @@ decode_and_publish(struct acceptor *acceptor, h2o_req_t *req, struct span body, 
 		if (result.events > 0)
 			publish(acceptor, writer, &result, item);
 		else
-			accepted(acceptor, &item, durable ? COUNTER_ACCEPTED_STORED : COUNTER_ACCEPTED_QUEUED);
+			accepted(acceptor, &item,
+			    answers_late(acceptor) ? COUNTER_ACCEPTED_STORED : COUNTER_ACCEPTED_QUEUED);
 		break;
 	case DECODE_INVALID:
 		counter_add(acceptor->slot,

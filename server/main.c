@@ -2,21 +2,18 @@
  * hooksd: reads the configuration, opens the ring and the sockets, and hands the process table to the supervisor. The
  * one file that names both acceptors and writers.
  */
-#include <errno.h>
-#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <unistd.h>
 
 #include "base/config.h"
-#include "base/data_dir.h"
-#include "base/pid_lock.h"
 #include "base/version.h"
 #include "server/acceptor.h"
 #include "server/listener.h"
+#include "server/locks.h"
 #include "server/process.h"
+#include "server/ring_file.h"
 #include "server/saved_counters.h"
 #include "shm/metrics.h"
 #include "shm/segment.h"
@@ -26,6 +23,7 @@
 struct service {
 	struct config config;
 	struct segment segment;
+	struct locks locks;
 	struct listeners listeners;
 	struct handover handover;
 	int argc;
@@ -86,39 +84,13 @@ listen_for(struct service *service, struct error *err)
 	return listeners_open(&service->listeners, config->host, &config->port, service->segment.acceptors, err);
 }
 
-/*
- * Removes the ring unless it is needed: for its events, or for what it says about a file in which a writer was killed.
- * What was counted in it is kept in DATA_DIR; as long as that does not work, in the ring.
- */
 static void
-remove_ring(const struct service *service)
+look(void *context)
 {
-	if (segment_done_with(&service->segment) && saved_counters_save(service->config.data_dir, &service->segment))
-		segment_unlink(service->config.ring_path);
-}
+	struct service *service = context;
 
-/*
- * One service writes to one JSONL file: what a killed one has left there, the next one cuts off. Where no lock file can be
- * made, on a disk that is full or read-only, there is a spool, but no lock. Held until the end. 0, or <0: somebody has it.
- */
-static int
-lock_jsonl(const struct config *config, struct error *err)
-{
-	const char *slash = strrchr(config->jsonl_path, '/');
-	const char *name = slash != NULL ? slash + 1 : config->jsonl_path;
-	char path[PATH_MAX], what[PATH_MAX + sizeof "JSONL_PATH="];
-
-	if (config->storage != STORAGE_JSONL)
-		return 0;
-	/* Hidden, so that it is not taken for a file of events. */
-	(void)snprintf(path, sizeof path, "%.*s.%s.lock", (int)(name - config->jsonl_path), config->jsonl_path, name);
-	(void)snprintf(what, sizeof what, "JSONL_PATH=%s", config->jsonl_path);
-	if (pid_lock(path, "JSONL_PATH", what, err) >= 0)
-		return 0;
-	if (errno == EWOULDBLOCK)
-		return -1;
-	log_warning("cannot lock the JSONL file against another hooksd", LOG_STR("error", err->text));
-	return 0;
+	ring_file_look(&service->config, &service->segment);
+	locks_look(&service->locks);
 }
 
 static int
@@ -127,11 +99,9 @@ serve(struct service *service)
 	struct config *config = &service->config;
 	struct segment *segment = &service->segment;
 	struct error err;
-	int lock, code;
 
 	raise_descriptor_limit();
-	lock = data_dir_lock(config->data_dir, &err);
-	if (lock < 0 || lock_jsonl(config, &err) != 0 || segment_open(segment, config, &err) != 0) {
+	if (locks_take(&service->locks, config, &err) != 0 || segment_open(segment, config, &err) != 0) {
 		log_error("cannot start", LOG_STR("error", err.text));
 		return EXIT_FAILED;
 	}
@@ -139,7 +109,7 @@ serve(struct service *service)
 		saved_counters_load(config->data_dir, segment);
 	if (handover_open(&service->handover, segment->acceptors, &err) != 0 || listen_for(service, &err) != 0) {
 		log_error("cannot start", LOG_STR("error", err.text));
-		remove_ring(service);
+		(void)ring_file_remove(config, segment);
 		return EXIT_FAILED;
 	}
 
@@ -158,11 +128,8 @@ serve(struct service *service)
 		.run = run_writer},
 	};
 
-	code = supervise(roles, sizeof roles / sizeof *roles, service, config, segment);
-	remove_ring(service);
-	segment_close(segment);
-	close(lock);
-	return code;
+	return ring_file_finish(
+	    config, segment, supervise(roles, sizeof roles / sizeof *roles, service, look, config, segment));
 }
 
 /* What stands where the options point to, too. */

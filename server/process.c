@@ -27,6 +27,7 @@
 #define SHORT_LIFE_US (1000 * 1000)
 #define RESTART_BUDGET 10
 #define POLL_RETRY_MS 100
+#define LOOK_MS 1000
 
 struct child {
 	const struct role *role;
@@ -407,11 +408,12 @@ log_when_ready(struct supervisor *s)
 	    LOG_UINT("acceptors", s->segment->acceptors), LOG_UINT("writers", s->segment->writers));
 }
 
-/* Milliseconds until the next thing that is due by the clock: at the latest, a look at the heartbeats. */
+/* Milliseconds until the next thing that is due by the clock: at the latest, a look at the heartbeats and at files. */
 static int
 time_to_next(const struct supervisor *s, int64_t now)
 {
-	int64_t next = now + 1000 * (int64_t)heartbeat_period_ms(s->config->stuck_after_seconds);
+	int64_t beat_ms = heartbeat_period_ms(s->config->stuck_after_seconds);
+	int64_t next = now + 1000 * (beat_ms < LOOK_MS ? beat_ms : LOOK_MS);
 
 	if (s->draining && !s->killed && s->deadline_us < next)
 		next = s->deadline_us;
@@ -424,8 +426,8 @@ time_to_next(const struct supervisor *s, int64_t now)
 }
 
 int
-supervise(
-    const struct role *roles, uint32_t count, void *context, const struct config *config, const struct segment *segment)
+supervise(const struct role *roles, uint32_t count, void *context, void (*look)(void *context),
+    const struct config *config, const struct segment *segment)
 {
 	struct supervisor s = {
 	    .roles = roles, .role_count = count, .context = context, .config = config, .segment = segment};
@@ -456,6 +458,7 @@ supervise(
 		int signo;
 
 		usage_note(&segment->header->usage, now);
+		look(context);
 		end_stuck(&s, now);
 		feed_watchdog(&s, now);
 		start_what_is_due(&s, now);
@@ -476,17 +479,8 @@ supervise(
 			on_signal(&s, signo);
 	}
 
-	uint64_t left = segment_events_waiting(segment);
-
 	free(s.children);
 	notify_close(&s.notify);
 	close(s.signal_fd);
-	if (left > 0) {
-		log_warning("stopped with events in the ring file: the next start stores them",
-		    LOG_UINT("events_waiting", left), LOG_STR("ring_path", config->ring_path));
-		return EXIT_EVENTS_LEFT;
-	}
-	log_info("stopped", LOG_UINT("received", segment_counter_sum(segment, COUNTER_RECEIVED)),
-	    LOG_UINT("stored", segment_counter_sum(segment, COUNTER_STORED)));
 	return s.exit_code;
 }

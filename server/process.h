@@ -30,17 +30,18 @@ struct role {
 enum exit_code {
 	EXIT_DRAINED = 0,
 	EXIT_FAILED = 1,
-	EXIT_EVENTS_LEFT = 3, /* stopped with events still in the ring file: the next start stores them */
+	EXIT_EVENTS_LEFT = 3, /* events are still in the ring file, or a copy of it: the next start stores them */
 	EXIT_BAD_CONFIG = 64,
 };
 
 /*
  * Forks and supervises roles[0..count) until TERM or INT has been carried out, or a process has used up its restart
  * budget. Roles drain in the order of the table: a role's processes get TERM when all of the roles before it are gone.
- * A second TERM or INT, or the drain time-out, kills what is left. Master only; returns an exit_code.
+ * A second TERM or INT, or the drain time-out, kills what is left. look() runs in the master at least once a second.
+ * Master only; returns EXIT_DRAINED or EXIT_FAILED.
  */
-int supervise(const struct role *roles, uint32_t count, void *context, const struct config *config,
-    const struct segment *segment);
+int supervise(const struct role *roles, uint32_t count, void *context, void (*look)(void *context),
+    const struct config *config, const struct segment *segment);
 
 /*
  * A signalfd for the signals a process takes as ordinary loop events: TERM, INT, HUP (and CHLD for the master). They

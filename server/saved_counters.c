@@ -90,8 +90,8 @@ saved_counters_save(const char *data_dir, const struct segment *segment)
 	(void)snprintf(path, sizeof path, "%s/" FILE_NAME, data_dir);
 	(void)snprintf(fresh, sizeof fresh, "%s/" FILE_NAME ".new", data_dir);
 	rc = write_file(fresh, segment, &err);
-	if (rc == 0 && rename(fresh, path) != 0)
-		rc = error_errno(&err, "cannot replace %s (DATA_DIR)", path);
+	if (rc == 0)
+		rc = files_rename(fresh, path, &err);
 	if (rc != 0)
 		log_warning(
 		    "cannot save the counters: keeping the ring file, which has them", LOG_STR("error", err.text));

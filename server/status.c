@@ -65,13 +65,20 @@ void
 status_health(struct acceptor *acceptor, h2o_req_t *req)
 {
 	enum store_state state = worst_store(acceptor);
+	bool ring_gone = ck_pr_load_32(&acceptor->segment->header->file_gone) != 0;
 	cJSON *tree = cJSON_CreateObject();
 
-	cJSON_AddStringToObject(tree, "status", state == STORE_READY ? "healthy" : "degraded");
+	cJSON_AddStringToObject(tree, "status", state == STORE_READY && !ring_gone ? "healthy" : "degraded");
 	cJSON_AddStringToObject(tree, "storage", storage_name(acceptor->config->storage));
 	cJSON_AddStringToObject(tree, "version", HOOKS_VERSION);
-	if (state != STORE_READY)
-		cJSON_AddStringToObject(tree, "detail", trouble_text(state));
+	if (state != STORE_READY || ring_gone) {
+		char detail[256];
+
+		(void)snprintf(detail, sizeof detail, "%s%s%s", state != STORE_READY ? trouble_text(state) : "",
+		    state != STORE_READY && ring_gone ? "; " : "",
+		    ring_gone ? "the ring file is gone: restart hooksd" : "");
+		cJSON_AddStringToObject(tree, "detail", detail);
+	}
 	add_sync_failure(tree, acceptor->segment);
 	reply_json(req, 200, tree);
 }

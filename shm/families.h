@@ -55,6 +55,8 @@ enum family_kind { KIND_COUNTER, KIND_GAUGE, KIND_HISTOGRAM, KIND_INFO };
 	    "Events on the ring that are neither in the store nor in the spool yet.")                                  \
 	X(RING_USED, GAUGE, "ring_used_bytes", "bytes", "",                                                            \
 	    "Bytes of events waiting on the ring, all lanes together.")                                                \
+	X(RING_FILE_GONE, GAUGE, "ring_file_gone", "", "",                                                             \
+	    "1 while the file at RING_PATH is not the ring any more: its events would not outlive the processes.")     \
 	X(RING_CAPACITY, GAUGE, "ring_capacity_bytes", "bytes", "", "Bytes the ring can hold, all lanes together.")    \
 	X(SPOOL_EVENTS, GAUGE, "spool_events", "events", "", "Events in the spool that are not in the store yet.")     \
 	X(SPOOL_BYTES, GAUGE, "spool_bytes", "bytes", "", "Bytes of the spool's files.")                               \

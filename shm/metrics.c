@@ -124,6 +124,12 @@ ring_used(const struct page *page, enum family family)
 }
 
 static void
+ring_file_gone(const struct page *page, enum family family)
+{
+	sample(page, family, "", ck_pr_load_32(&page->segment->header->file_gone));
+}
+
+static void
 ring_capacity(const struct page *page, enum family family)
 {
 	const struct segment *segment = page->segment;
@@ -199,6 +205,7 @@ static void (*const computed[FAMILIES])(const struct page *page, enum family fam
     [FAMILY_STORE_WRITERS] = store_writers,
     [FAMILY_RING_EVENTS] = ring_events,
     [FAMILY_RING_USED] = ring_used,
+    [FAMILY_RING_FILE_GONE] = ring_file_gone,
     [FAMILY_RING_CAPACITY] = ring_capacity,
     [FAMILY_SPOOL_OLDEST] = spool_oldest,
     [FAMILY_PROCESS_CPU] = process_usage,

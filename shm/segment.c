@@ -99,12 +99,6 @@ segment_close(struct segment *segment)
 	close(segment->fd);
 }
 
-void
-segment_unlink(const char *path)
-{
-	(void)unlink(path);
-}
-
 static uint32_t
 lane_index(const struct segment *segment, uint32_t acceptor, uint32_t writer)
 {

@@ -33,7 +33,8 @@ struct segment_header {
 	char magic[8]; /* written last */
 	uint32_t acceptors, writers, lane_slots;
 	uint32_t storage; /* enum storage, of the present master */
-	uint32_t counts_on, reserved; /* the first: earlier is of a segment that stood here before */
+	uint32_t counts_on; /* earlier is of a segment that stood here before */
+	uint32_t file_gone; /* 1: another file stands at RING_PATH, or none: nobody would find this one */
 	uint64_t file_bytes, arena_bytes;
 	int64_t started_us; /* wall clock, of the present master */
 	int32_t master_pid;
@@ -100,9 +101,6 @@ int segment_open_readonly(struct segment *segment, const char *path, struct erro
 
 /* Unmaps; the file stays. */
 void segment_close(struct segment *segment);
-
-/* Removes the file: for a master that is done with it. */
-void segment_unlink(const char *path);
 
 /* Whether nothing is lost with the segment but its counters: no event waits, and no ledger is needed any more. */
 bool segment_done_with(const struct segment *segment);

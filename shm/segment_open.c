@@ -142,8 +142,11 @@ open_locked(const char *path, struct error *err)
 			close(fd);
 			return -1;
 		}
-		if (fstat(fd, &opened) == 0 && stat(path, &standing) == 0 && opened.st_ino == standing.st_ino &&
-		    opened.st_dev == standing.st_dev)
+		if (fstat(fd, &opened) == 0 && !S_ISREG(opened.st_mode)) {
+			close(fd);
+			return error_set(err, "RING_PATH=%s is not a regular file", path);
+		}
+		if (stat(path, &standing) == 0 && opened.st_ino == standing.st_ino && opened.st_dev == standing.st_dev)
 			return fd;
 		close(fd); /* its owner removed it between open and flock */
 	}
@@ -346,7 +349,7 @@ segment_open(struct segment *segment, const struct config *config, struct error 
 	segment->header->started_us = clock_wall_us();
 	segment->header->storage = config->storage;
 	segment->header->master_pid = getpid();
-	segment->header->draining = 0;
+	segment->header->draining = segment->header->file_gone = 0;
 	(void)snprintf(segment->header->version, sizeof segment->header->version, "%s", HOOKS_VERSION);
 	for (uint32_t i = 0; i < segment->acceptors + segment->writers; i++) {
 		segment->processes[i].pid = 0;

@@ -21,7 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "shm/segment.h"
+#include "shm/segment_file.h"
 #include "tests/unit/lane_fixture.h"
 #include "tests/unit/single_step.h"
 
@@ -139,7 +139,7 @@ play_scene(struct dice *dice, uint64_t ring_bytes, uint32_t kills)
 	assert_true(fd >= 0);
 	close(fd);
 	assert_int_equal(segment_open(&scene.segment, &config, &err), 0);
-	segment_unlink(path); /* the mapping lives as long as this program */
+	segment_unlink(&scene.segment, path); /* the mapping lives as long as this program */
 	scene.tally = mmap(NULL, sizeof *scene.tally, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	assert_ptr_not_equal(scene.tally, MAP_FAILED);
 	scene.tally->seen = FIRST;

@@ -45,6 +45,11 @@ hang_once(void *context, uint32_t index)
 	return stop_the_master_then_wait(context, index);
 }
 
+static void
+look(void *context)
+{
+}
+
 static int
 supervise_one(int (*run)(void *, uint32_t), uint32_t stuck_after_seconds)
 {
@@ -61,7 +66,7 @@ supervise_one(int (*run)(void *, uint32_t), uint32_t stuck_after_seconds)
 	const struct role roles[] = {
 	    {.name = "acceptor", .count = 1, .first_slot = 0, .restarts = COUNTER_RESTARTS_ACCEPTOR, .run = run}};
 
-	code = supervise(roles, 1, &segment, &config, &segment);
+	code = supervise(roles, 1, &segment, look, &config, &segment);
 	ring_close(&segment);
 	return code;
 }

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "shm/record.h"
+#include "shm/segment_file.h"
 #include "tests/unit/lane_fixture.h"
 #include "tests/unit/segment_fixture.h"
 
@@ -312,10 +313,39 @@ test_read_only_refuses(void **state)
 static void
 test_unlink(void **state)
 {
-	(void)ring_leave_events();
-	segment_unlink(ring_path);
+	struct config config = ring_config(1, 1, RING_OLD_BYTES);
+	struct segment segment = ring_open(&config);
+
+	assert_true(segment_in_place(&segment, ring_path));
+	segment_unlink(&segment, ring_path);
 	assert_int_not_equal(access(ring_path, F_OK), 0);
-	segment_unlink(ring_path); /* gone already: nothing to say */
+	assert_false(segment_in_place(&segment, ring_path));
+	segment_unlink(&segment, ring_path); /* gone already: nothing to say */
+	ring_write_file("another's", 9);
+	assert_false(segment_in_place(&segment, ring_path));
+	segment_unlink(&segment, ring_path);
+	assert_int_equal(access(ring_path, F_OK), 0);
+	ring_close(&segment);
+}
+
+/* The file has been removed under its processes: what is left is put there again. */
+static void
+test_copy(void **state)
+{
+	struct config config = ring_config(1, 1, RING_OLD_BYTES);
+	uint64_t events = ring_leave_events();
+	struct segment segment = ring_open(&config), copy;
+	struct error err;
+
+	assert_int_equal(segment_copy(&segment, ring_path, &err), -1); /* it stands there */
+	assert_int_equal(unlink(ring_path), 0);
+	assert_int_equal(segment_copy(&segment, "/nowhere/at/all", &err), -1);
+	assert_int_equal(segment_copy(&segment, ring_path, &err), 0);
+	assert_int_equal(segment_events_waiting(&segment), events);
+	ring_close(&segment);
+	copy = ring_open(&config);
+	assert_int_equal(segment_events_waiting(&copy), events);
+	ring_close(&copy);
 }
 
 int
@@ -333,6 +363,7 @@ main(void)
 	    RING_TEST(test_read_only),
 	    RING_TEST(test_read_only_refuses),
 	    RING_TEST(test_unlink),
+	    RING_TEST(test_copy),
 	};
 
 	return cmocka_run_group_tests_name("segment", tests, ring_make_directory, ring_remove_directory);
