@@ -2,16 +2,18 @@
  * Log lines. A line is put together in a buffer of fixed size and leaves in one write(2), so that lines of
  * several processes on one stderr never mix. What does not fit is cut at a character and marked with "...":
  * first each value at VALUE_MAX, then whole fields at the end of the line. Every line is valid UTF-8, and in
- * the json format valid JSON, whatever bytes a value holds. Nobody reads an error of the log: a full or closed
- * stderr loses the line and nothing else. Where stderr is systemd's journal every line begins with its level as
- * sd-daemon(3) has it, which the journal takes off again.
+ * the json format valid JSON, whatever bytes a value holds. A stderr that is closed or full, or that nobody reads,
+ * loses lines and nothing else (base/streams.h); the next line that goes out is preceded by one that tells how many.
+ * Where stderr is systemd's journal every line begins with its level as sd-daemon(3) has it, which the journal takes
+ * off again.
  */
 #include "base/log.h"
 
 #include <assert.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdarg.h>
-#include <stdbool.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +22,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/streams.h"
 #include "base/utf8.h"
 
 #define LINE_MAX_BYTES 4096
@@ -27,11 +30,14 @@
 #define ATOM_MAX 8 /* the longest form of one character: \u001f */
 #define TAIL_MAX 32 /* kept for the mark of left-out fields and the end of the line */
 
+_Static_assert(LINE_MAX_BYTES <= PIPE_BUF, "a pipe takes a line whole or not at all");
+
 static struct {
 	char role[32];
 	enum log_level level;
 	enum log_format format;
 	bool journal; /* stderr is systemd's */
+	atomic_ullong dropped; /* lines of this process, since it last told */
 } log_state = {.role = "hooksd", .level = LOG_INFO, .format = LOG_TEXT};
 
 static const char *const level_names[] = {"debug", "info", "warning", "error"};
@@ -65,6 +71,7 @@ log_init(const char *role, enum log_level level, enum log_format format)
 	log_state.level = level;
 	log_state.format = format;
 	log_state.journal = stderr_is_journal();
+	log_state.dropped = 0;
 }
 
 static void
@@ -251,14 +258,10 @@ put_head(struct line *line, enum log_level level, const char *message)
 	put_quoted(line, message);
 }
 
-void
-log_write(enum log_level level, const char *message, const struct log_field *fields, size_t count)
+static bool
+write_line(enum log_level level, const char *message, const struct log_field *fields, size_t count)
 {
-	int saved = errno;
 	struct line line;
-
-	if (level < log_state.level)
-		return;
 
 	line.used = 0;
 	line.end = sizeof line.bytes - TAIL_MAX;
@@ -282,7 +285,28 @@ log_write(enum log_level level, const char *message, const struct log_field *fie
 		put_text(&line, cut ? ",\"fields_left_out\":true}\n" : "}\n");
 	else
 		put_text(&line, cut ? " ...\n" : "\n");
+	return streams_write_stderr(line.bytes, line.used);
+}
 
-	(void)!write(STDERR_FILENO, line.bytes, line.used);
+bool
+log_write(enum log_level level, const char *message, const struct log_field *fields, size_t count)
+{
+	int saved = errno;
+	bool written;
+
+	if (level < log_state.level)
+		return true;
+
+	unsigned long long dropped = atomic_exchange(&log_state.dropped, 0);
+
+	/* An error, because what was dropped may have been one. If it is lost itself it has counted the present line. */
+	written = dropped == 0 || log_error("log lines were dropped", LOG_UINT("lines", dropped));
+	if (!written) {
+		atomic_fetch_add(&log_state.dropped, dropped);
+	} else if (!write_line(level, message, fields, count)) {
+		atomic_fetch_add(&log_state.dropped, 1);
+		written = false;
+	}
 	errno = saved;
+	return written;
 }

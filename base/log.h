@@ -9,6 +9,7 @@
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -29,11 +30,17 @@ struct log_field {
 #define LOG_INT(k, v) ((struct log_field){.key = (k), .kind = LOG_KIND_INT, .i = (v)})
 #define LOG_UINT(k, v) ((struct log_field){.key = (k), .kind = LOG_KIND_UINT, .u = (v)})
 
-/* Once in each process, before its first line. role ("master", "acceptor-0") is copied, cut at 31 bytes. */
+/*
+ * In each process, before its first line: lines that its parent could not write are not its to tell. role ("master",
+ * "acceptor-0") is copied, cut at 31 bytes.
+ */
 void log_init(const char *role, enum log_level level, enum log_format format);
 
-/* Writes one line if level is not below the one set. errno is kept. Control characters in values are escaped. */
-void log_write(enum log_level level, const char *message, const struct log_field *fields, size_t count);
+/*
+ * Writes one line if level is not below the one set. errno is kept. Control characters in values are escaped. False: it
+ * is lost; "log lines were dropped" tells how many before the next line that is not. For any thread.
+ */
+bool log_write(enum log_level level, const char *message, const struct log_field *fields, size_t count);
 
 #define LOG_AT(level, message, ...)                                                                                    \
 	log_write((level), (message), (const struct log_field[]){{.kind = LOG_KIND_END}, ##__VA_ARGS__},               \

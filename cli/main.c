@@ -1,12 +1,11 @@
 /* hooksctl: looks at a running hooksd and keeps its database. Takes the same options and environment as hooksd. */
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/config.h"
 #include "base/mem.h"
+#include "base/streams.h"
 #include "base/version.h"
 #include "cli/commands.h"
 
@@ -72,25 +71,16 @@ run(const struct command *command, int argc, char **argv)
 	return code;
 }
 
-/* A standard stream that is closed must not become the next file that is opened, and be written into. */
-static void
-hold_standard_streams(void)
-{
-	int fd;
-
-	do
-		fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	while (fd >= 0 && fd <= STDERR_FILENO);
-	if (fd >= 0)
-		close(fd);
-}
-
 int
 main(int argc, char **argv)
 {
 	const char *name = argc > 1 ? argv[1] : "";
+	struct error err;
 
-	hold_standard_streams();
+	if (streams_hold(&err) != 0) {
+		fprintf(stderr, "hooksctl: %s\n", err.text);
+		return COMMAND_FAILED;
+	}
 	if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0) {
 		printf("hooksctl %s\n", HOOKS_VERSION);
 		return COMMAND_OK;

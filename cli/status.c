@@ -141,5 +141,8 @@ command_status(const struct config *config, char *const *words)
 	printf("\nMETRICS\n");
 	metrics_write(stdout, &segment, METRICS_PLAIN);
 	segment_close(&segment);
-	return COMMAND_OK;
+	if (fflush(stdout) == 0)
+		return COMMAND_OK;
+	fprintf(stderr, "hooksctl status: cannot write: %s\n", strerror(errno));
+	return COMMAND_FAILED;
 }

@@ -8,6 +8,7 @@
 #include <sys/resource.h>
 
 #include "base/config.h"
+#include "base/streams.h"
 #include "base/version.h"
 #include "server/acceptor.h"
 #include "server/listener.h"
@@ -154,6 +155,11 @@ main(int argc, char **argv)
 	int request;
 	int code = EXIT_DRAINED;
 
+	if (streams_hold(&err) != 0) {
+		fprintf(stderr, "hooksd: %s\n", err.text);
+		return EXIT_FAILED;
+	}
+	streams_own_stderr();
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN); /* a file over RLIMIT_FSIZE is a failing store, not a death */
 	log_init("master", LOG_INFO, LOG_TEXT);

@@ -9,7 +9,7 @@ import pytest
 from harness.daemon import REPOSITORY, run_program
 from harness.events import minimal
 from harness.postgres import free_port
-from harness.waiting import SANITIZED, wait_until
+from harness.waiting import SANITIZED
 
 EX_USAGE = 64
 
@@ -19,11 +19,6 @@ OPTIONS = """
     MAX_BODY_BYTES MAX_EVENT_BYTES MAX_BATCH_EVENTS DRAIN_TIMEOUT_SECONDS LOG_FORMAT JSONL_ROTATE_BYTES AUTO_MIGRATE
     PARTITIONS_AHEAD
 """.split()
-
-
-def listens(port):
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def printed_config(*args, **options):
@@ -185,12 +180,7 @@ def test_log_level_silences_what_is_below_it(make_hooksd):
     daemon.start()
     daemon.stop()
     assert " info " in daemon.log()
-    port = free_port()
-    quiet = make_hooksd(LOG_LEVEL="error", PORT=port)
-    quiet.spawn()
-    quiet.port = port
-    wait_until(lambda: listens(port), "the daemon to listen")
-    quiet.wait_store_ready()
+    quiet = make_hooksd(LOG_LEVEL="error", PORT=free_port()).start_unheard()
     assert quiet.post_event(minimal()).status == 202
     quiet.stop()
     assert quiet.log() == ""

@@ -1,5 +1,6 @@
 """The real hooksd, started in a directory of its own, watched through what an operator sees: log, HTTP, exit code."""
 
+import contextlib
 import json
 import os
 import re
@@ -59,6 +60,7 @@ class Daemon:
         self.arguments = []
         self.launcher = []  # a command that becomes hooksd
         self.pass_fds = ()
+        self.stderr = None  # what takes its log in the place of log_path
         self.ready_pattern = READY
         self.log_path = directory / "hooksd.log"
         self.log_start = 0  # where the log of the running process begins
@@ -76,6 +78,21 @@ class Daemon:
             self.wait_store_ready()
         return self
 
+    def start_unheard(self, store_ready=True):
+        """The same for one whose log nobody reads: its PORT is no 0."""
+        self.port = self.options["PORT"]
+        self.spawn()
+        wait_until(self.answers, "the daemon to answer", 20)
+        if store_ready:
+            self.wait_store_ready()
+        return self
+
+    def answers(self):
+        assert self.process.poll() is None, f"hooksd ended with {self.process.returncode}"
+        with contextlib.suppress(ConnectionError):
+            return self.get("/livez").status == 200
+        return False
+
     def spawn(self):
         assert self.process is None
         with open(self.log_path, "ab") as log:
@@ -87,7 +104,7 @@ class Daemon:
                 cwd=self.directory,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
-                stderr=log,
+                stderr=self.stderr or log,
                 start_new_session=True,
                 pass_fds=self.pass_fds,
             )
