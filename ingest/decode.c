@@ -1,9 +1,10 @@
 /*
  * Bodies of requests: one event, an array, or lines. Each kind is a loop around take_event(), which scans, checks and
  * writes one event. Once something is wrong or does not fit, the rest is still scanned and checked, only not written:
- * the client shall hear about all its wrong fields, and about a full ring only when its request was right.
+ * the client shall hear about all its wrong fields, and about a full ring only when its request was right. A lenient
+ * request goes on writing what is right.
  *
- * Inside this file DECODE_OK means "go on": wrong fields are only noted, anything else ends the scan.
+ * Inside this file DECODE_OK means "go on": an event that is refused by itself is only noted, anything else ends the scan.
  */
 #include "ingest/decode.h"
 
@@ -18,11 +19,13 @@ struct decoder {
 	struct decode_result *result;
 	struct scan scan;
 	const char *body;
+	bool lines; /* NDJSON: an event ends with its line */
 	char *out;
 	size_t capacity;
 	size_t used; /* bytes of records written */
 	uint32_t seen; /* events */
-	uint32_t sanitised, unknown; /* of them */
+	uint32_t good; /* of them, also those that did not fit */
+	uint32_t sanitised, unknown; /* of the good ones */
 	bool full; /* a record did not fit: no further ones are written */
 	struct event *event; /* the one at hand */
 };
@@ -30,24 +33,44 @@ struct decoder {
 static void
 add_error(struct decode_result *result, const struct decode_error *error)
 {
+	result->errors_found++;
 	if (result->error_count < DECODE_ERRORS_MAX)
 		result->errors[result->error_count++] = *error;
+}
+
+static void
+forget_errors(struct decode_result *result)
+{
+	result->error_count = result->errors_found = 0;
+	memset(result->rejected, 0, sizeof result->rejected);
 }
 
 /* The scan ends here, and errors that were found before do not count. */
 static enum decode_status
 stop(struct decoder *d, enum decode_status status, const struct decode_error *error)
 {
-	d->result->error_count = 0;
+	forget_errors(d->result);
 	add_error(d->result, error);
 	return status;
+}
+
+/* The event of that index cannot be taken: it is left out of a lenient request, and ends any other. */
+static enum decode_status
+leave_out(struct decoder *d, enum decode_status status, const struct decode_error *error)
+{
+	if (!d->env->lenient || error->index < 0)
+		return stop(d, status, error);
+	d->result->rejected[error->cause]++;
+	add_error(d->result, error);
+	return DECODE_OK;
 }
 
 static enum decode_status
 syntax_error(struct decoder *d, int64_t index)
 {
-	return stop(d, DECODE_INVALID,
+	return leave_out(d, DECODE_INVALID,
 	    &(struct decode_error){
+		.cause = CAUSE_JSON,
 		.type = "json_invalid",
 		.msg = "JSON decode error",
 		.reason = d->scan.reason,
@@ -57,10 +80,11 @@ syntax_error(struct decoder *d, int64_t index)
 }
 
 static enum decode_status
-too_large(struct decoder *d, const char *type, const char *msg, int64_t index, uint32_t limit)
+too_large(struct decoder *d, enum decode_cause cause, const char *type, const char *msg, int64_t index, uint32_t limit)
 {
-	return stop(d, DECODE_TOO_LARGE,
-	    &(struct decode_error){.type = type, .msg = msg, .index = index, .position = -1, .limit = limit});
+	return leave_out(d, DECODE_TOO_LARGE,
+	    &(struct decode_error){
+		.cause = cause, .type = type, .msg = msg, .index = index, .position = -1, .limit = limit});
 }
 
 /* index is the event's in error messages, syntax_index the same for those about syntax. */
@@ -68,26 +92,35 @@ static enum decode_status
 take_event(struct decoder *d, int64_t index, int64_t syntax_index)
 {
 	const struct decode_env *env = d->env;
-	const char *start = d->scan.at;
+	const char *start = d->scan.at, *end;
 	struct event *event = d->event;
 	uint32_t max_bytes;
 
 	if (d->seen == env->max_events)
-		return too_large(d, "too_many_events", "Too many events in one request", -1, env->max_events);
+		return too_large(
+		    d, CAUSE_BATCH_SIZE, "too_many_events", "Too many events in one request", -1, env->max_events);
 	d->seen++;
 	if (!event_scan(event, &d->scan, env->unknown))
 		return syntax_error(d, syntax_index);
+	end = d->scan.at;
+	if (d->lines && !scan_finish(&d->scan))
+		return syntax_error(d, syntax_index);
 	max_bytes =
 	    env->max_event_bytes < DECODE_EVENT_BYTES_MAX ? (uint32_t)env->max_event_bytes : DECODE_EVENT_BYTES_MAX;
-	if ((size_t)(d->scan.at - start) > max_bytes)
-		return too_large(d, "event_too_large", "Event is too large", index, max_bytes);
+	if ((size_t)(end - start) > max_bytes)
+		return too_large(d, CAUSE_EVENT_SIZE, "event_too_large", "Event is too large", index, max_bytes);
 
 	event_check(event, env);
-	for (uint32_t i = 0; i < event->error_count; i++) {
-		event->errors[i].index = index;
-		add_error(d->result, &event->errors[i]);
+	if (event->error_count > 0) {
+		for (uint32_t i = 0; i < event->error_count; i++) {
+			event->errors[i].index = index;
+			add_error(d->result, &event->errors[i]);
+		}
+		d->result->rejected[CAUSE_FIELDS]++;
+		return DECODE_OK;
 	}
-	if (d->result->error_count > 0 || d->full)
+	d->good++;
+	if (d->full || (d->result->error_count > 0 && !env->lenient))
 		return DECODE_OK;
 
 	size_t size = event_size(event);
@@ -126,9 +159,13 @@ refuse_non_array(struct decoder *d)
 
 	if (!scan_value(&d->scan, &ignored))
 		return syntax_error(d, -1);
-	add_error(
-	    d->result, &(struct decode_error){
-			   .type = "list_type", .msg = "Input should be a valid list", .index = -1, .position = -1});
+	add_error(d->result, &(struct decode_error){
+				 .cause = CAUSE_FIELDS,
+				 .type = "list_type",
+				 .msg = "Input should be a valid list",
+				 .index = -1,
+				 .position = -1,
+			     });
 	return DECODE_OK;
 }
 
@@ -162,16 +199,11 @@ take_lines(struct decoder *d, const char *text, size_t len)
 		line_end = memchr(line, '\n', (size_t)(end - line));
 		if (line_end == NULL)
 			line_end = end;
-		if (!scan_begin(&d->scan, line, (size_t)(line_end - line))) {
-			if (d->scan.at == d->scan.end)
-				continue; /* a blank line */
-			return syntax_error(d, index);
-		}
+		if (!scan_begin(&d->scan, line, (size_t)(line_end - line)))
+			continue; /* a blank line */
 		status = take_event(d, index, index);
 		if (status != DECODE_OK)
 			return status;
-		if (!scan_finish(&d->scan))
-			return syntax_error(d, index);
 	}
 	return DECODE_OK;
 }
@@ -212,23 +244,27 @@ decode_body(const char *body, size_t len, enum body_kind kind, const struct deco
 	    .event = &event,
 	    .result = result,
 	    .body = len > 0 ? body : "",
+	    .lines = kind == BODY_NDJSON,
 	    .out = out,
 	    .capacity = capacity,
 	};
 	enum decode_status status;
 
 	assert((uintptr_t)out % 8 == 0);
-	result->events = result->sanitised = result->unknown = result->error_count = 0;
+	result->events = result->sanitised = result->unknown = 0;
 	result->bytes = 0;
+	forget_errors(result);
 
 	status = take_body(&d, len, kind);
 	if (status != DECODE_OK)
 		return status;
-	if (result->error_count > 0)
+	if (result->error_count > 0 && (!env->lenient || d.good == 0))
 		return DECODE_INVALID;
-	if (d.full)
+	if (d.full) {
+		forget_errors(result);
 		return DECODE_NO_SPACE;
-	result->events = d.seen;
+	}
+	result->events = d.good;
 	result->bytes = d.used;
 	result->sanitised = d.sanitised;
 	result->unknown = d.unknown;

@@ -8,6 +8,7 @@
 #ifndef INGEST_DECODE_H
 #define INGEST_DECODE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -38,12 +39,17 @@ struct decode_env {
 	enum unknown_action unknown; /* what becomes of fields that are none of an event's */
 	int64_t now_us; /* received_at, and the default timestamp */
 	struct uuid_source *ids;
+	bool lenient; /* an event that is wrong is left out, and the others are taken */
 };
 
-/* Why a request is refused. All texts are static, but for key. */
-#define DECODE_ERRORS_MAX 16
+/* What an event, or its request, is refused for. */
+enum decode_cause { CAUSE_FIELDS, CAUSE_JSON, CAUSE_EVENT_SIZE, CAUSE_BATCH_SIZE, CAUSES };
+
+/* One reason. All texts are static, but for key. */
+#define DECODE_ERRORS_MAX 100
 
 struct decode_error {
+	enum decode_cause cause;
 	const char *type; /* "missing", "string_type", "json_invalid", ... as the original's clients know them */
 	const char *msg; /* "Field required" */
 	const char *reason; /* for json_invalid what is wrong with the JSON: "trailing comma", else NULL */
@@ -70,17 +76,23 @@ struct decode_result {
 	 */
 	uint32_t sanitised;
 	uint32_t unknown; /* events with fields that are none of theirs, which were kept or ignored */
-	uint32_t error_count; /* entries in errors: the first DECODE_ERRORS_MAX are kept */
+	uint32_t rejected[CAUSES]; /* events that are wrong */
+	uint32_t errors_found;
+	uint32_t error_count; /* entries in errors: the first DECODE_ERRORS_MAX of those found */
 	struct decode_error errors[DECODE_ERRORS_MAX];
 };
 
 /*
- * Decodes body into records at out (8-byte aligned, capacity bytes). All or nothing: unless DECODE_OK is returned,
+ * Decodes body into records at out (8-byte aligned, capacity bytes). Unless DECODE_OK is returned,
  * events, bytes, sanitised and unknown are 0 and what stands at out is garbage. Exactly the sum of the record sizes is needed.
  * body is only read and may be NULL when len is 0. Any process may call it.
  *
- * Wrong fields are collected over the whole request. A syntax error or something too large ends the scan where it is
- * met, and is then the only error. The index of a syntax error is -1 in an array, whose text is wrong as a whole.
+ * All or nothing, unless env->lenient: wrong fields are collected over the whole request; a syntax error or something too
+ * large ends the scan where it is met, and is then the only error. The index of a syntax error is -1 in an array, whose
+ * text is wrong as a whole.
+ *
+ * Lenient: an event whose fields are wrong, which is too large, or whose line is no JSON, is left out. DECODE_OK comes
+ * with their errors, and DECODE_INVALID when no event is left. What is no matter of one event is as above.
  */
 enum decode_status decode_body(const char *body, size_t len, enum body_kind kind, const struct decode_env *env,
     void *out, size_t capacity, struct decode_result *result);

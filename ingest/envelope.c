@@ -222,8 +222,8 @@ settle_id(struct event *event)
 static void
 add_error(struct event *event, const char *type, const char *msg, const char *field, uint32_t limit)
 {
-	event->errors[event->error_count++] =
-	    (struct decode_error){.type = type, .msg = msg, .field = field, .position = -1, .limit = limit};
+	event->errors[event->error_count++] = (struct decode_error){
+	    .cause = CAUSE_FIELDS, .type = type, .msg = msg, .field = field, .position = -1, .limit = limit};
 }
 
 static void

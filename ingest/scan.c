@@ -240,6 +240,8 @@ skip_scalar(struct scan *s, const char *p, enum json_type *type)
 		*type = JSON_NONFINITE;
 		return skip_nonfinite(s, p, "Infinity");
 	default:
+		if (s->end - p >= 3 && memcmp(p, "\xef\xbb\xbf", 3) == 0)
+			return fail(s, p, "byte order mark");
 		return unexpected(s, p, "expected a value");
 	}
 }
@@ -401,8 +403,6 @@ bool
 scan_begin(struct scan *scan, const char *text, size_t len)
 {
 	*scan = (struct scan){.at = text, .end = text + len, .depth_max = JSON_DEPTH_MAX};
-	if (len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0)
-		return fail(scan, text, "byte order mark") != NULL;
 	scan->at = skip_space(scan, text);
 	if (scan->at == scan->end)
 		return fail(scan, scan->at, "empty body") != NULL;

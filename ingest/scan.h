@@ -51,8 +51,8 @@ struct json {
 };
 
 /*
- * Starts at the first value of text, which must outlive the scan: white space is skipped; a byte order mark, or nothing
- * at all, is refused. Returns false on failure, as all of these do: see scan->reason.
+ * Starts at the first value of text, which must outlive the scan: white space is skipped, nothing at all is refused.
+ * Returns false on failure, as all of these do: see scan->reason.
  */
 bool scan_begin(struct scan *scan, const char *text, size_t len);
 

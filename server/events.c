@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "ingest/decode.h"
+#include "ingest/headers.h"
 #include "ingest/inflate.h"
 #include "server/parked.h"
 #include "server/reply.h"
@@ -179,7 +180,7 @@ accepted(struct acceptor *acceptor, const struct pending *item, enum counter rea
 
 	counter_add(acceptor->slot, reached, 1);
 	histogram_add(acceptor->slot, HISTOGRAM_REQUEST, (uint64_t)(clock_steady_us() - item->begun_us));
-	reply_accepted(item->request, item->events, names[reached - COUNTER_ACCEPTED_STORED]);
+	reply_accepted(item->request, item->events, names[reached - COUNTER_ACCEPTED_STORED], item->rejected);
 }
 
 static void
@@ -253,9 +254,37 @@ store_lets_in(const struct acceptor *acceptor, uint32_t writer)
 	return state == STORE_READY || state == STORE_SPOOLING || (!answers_late(acceptor) && state == STORE_AWAY);
 }
 
+/* Whether the events that are right are wanted although others are not. */
+static bool
+is_lenient(const h2o_req_t *req)
+{
+	enum handling handling = HANDLING_UNSAID;
+	ssize_t at = -1;
+
+	while (
+	    handling == HANDLING_UNSAID && (at = h2o_find_header_by_str(&req->headers, H2O_STRLIT("prefer"), at)) != -1)
+		handling = prefer_handling(req->headers.entries[at].value.base, req->headers.entries[at].value.len);
+	return handling == HANDLING_LENIENT;
+}
+
+/* The events of a lenient request that were not taken. */
+static void
+count_left_out(struct acceptor *acceptor, const struct decode_result *result)
+{
+	counter_add(acceptor->slot, COUNTER_EVENTS_REJECTED_FIELDS, result->rejected[CAUSE_FIELDS]);
+	counter_add(acceptor->slot, COUNTER_EVENTS_REJECTED_JSON, result->rejected[CAUSE_JSON]);
+	counter_add(acceptor->slot, COUNTER_EVENTS_REJECTED_SIZE, result->rejected[CAUSE_EVENT_SIZE]);
+}
+
 static void
 decode_and_publish(struct acceptor *acceptor, h2o_req_t *req, struct span body, enum body_kind kind, int64_t begun_us)
 {
+	static const enum counter rejected_for[CAUSES] = {
+	    [CAUSE_FIELDS] = COUNTER_REJECTED_FIELDS,
+	    [CAUSE_JSON] = COUNTER_REJECTED_JSON,
+	    [CAUSE_EVENT_SIZE] = COUNTER_REJECTED_EVENT_SIZE,
+	    [CAUSE_BATCH_SIZE] = COUNTER_REJECTED_BATCH_SIZE,
+	};
 	uint32_t writer = (uint32_t)(req->conn->id % acceptor->segment->writers);
 	const struct lane *lane = &acceptor->lanes[writer];
 	struct decode_env env = {
@@ -264,9 +293,11 @@ decode_and_publish(struct acceptor *acceptor, h2o_req_t *req, struct span body, 
 	    .unknown = acceptor->config->unknown_fields,
 	    .now_us = clock_wall_us(),
 	    .ids = &acceptor->ids,
+	    .lenient = is_lenient(req),
 	};
 	struct pending item = {.request = req, .begun_us = begun_us};
-	struct decode_result result;
+	/* Errors are many bytes, which the compiler would clear. */
+	struct decode_result result __attribute__((uninitialized));
 	size_t available;
 	char *space;
 
@@ -279,6 +310,10 @@ decode_and_publish(struct acceptor *acceptor, h2o_req_t *req, struct span body, 
 	switch (decode_body(body.base, body.len, kind, &env, space, available, &result)) {
 	case DECODE_OK:
 		item.events = result.events;
+		if (env.lenient) {
+			item.rejected = reply_rejected(req, &result);
+			count_left_out(acceptor, &result);
+		}
 		if (result.events > 0)
 			publish(acceptor, writer, &result, item);
 		else
@@ -286,15 +321,13 @@ decode_and_publish(struct acceptor *acceptor, h2o_req_t *req, struct span body, 
 			    answers_late(acceptor) ? COUNTER_ACCEPTED_STORED : COUNTER_ACCEPTED_QUEUED);
 		break;
 	case DECODE_INVALID:
-		counter_add(acceptor->slot,
-		    result.errors[0].position >= 0 ? COUNTER_REJECTED_JSON : COUNTER_REJECTED_FIELDS, 1);
-		reply_invalid(req, &result);
+		counter_add(acceptor->slot, rejected_for[result.errors[0].cause], 1);
+		if (env.lenient)
+			count_left_out(acceptor, &result);
+		reply_invalid(req, &result, env.lenient);
 		break;
 	case DECODE_TOO_LARGE:
-		counter_add(acceptor->slot,
-		    strcmp(result.errors[0].type, "too_many_events") == 0 ? COUNTER_REJECTED_BATCH_SIZE
-									  : COUNTER_REJECTED_EVENT_SIZE,
-		    1);
+		counter_add(acceptor->slot, rejected_for[result.errors[0].cause], 1);
 		reply_too_large(req, &result.errors[0]);
 		break;
 	case DECODE_NO_SPACE:

@@ -14,6 +14,7 @@ struct pending {
 	int64_t begun_us; /* steady clock: when it had been read */
 	uint32_t position; /* what lane_publish() returned */
 	uint32_t events;
+	const char *rejected; /* what reply_accepted() takes; lives as long as the request */
 };
 
 /* All zero is an empty queue. */

@@ -139,19 +139,20 @@ name_of(struct span key)
 	return cJSON_CreateString(name);
 }
 
-/* ["body", 1, "session_id"], or ["body", 17] for the byte where the JSON breaks. */
+/*
+ * ["body", 1, "session_id"], or ["body", 17] for the byte where the JSON breaks; in a lenient request a number is always
+ * that of an event.
+ */
 static cJSON *
-location(const struct decode_error *error)
+location(const struct decode_error *error, bool lenient)
 {
 	cJSON *loc = cJSON_CreateArray();
 
 	cJSON_AddItemToArray(loc, cJSON_CreateString("body"));
-	if (error->position >= 0) {
-		cJSON_AddItemToArray(loc, cJSON_CreateNumber((double)error->position));
-		return loc;
-	}
-	if (error->index >= 0)
+	if (error->index >= 0 && (lenient || error->position < 0))
 		cJSON_AddItemToArray(loc, cJSON_CreateNumber((double)error->index));
+	else if (error->position >= 0)
+		cJSON_AddItemToArray(loc, cJSON_CreateNumber((double)error->position));
 	if (error->field != NULL)
 		cJSON_AddItemToArray(loc, cJSON_CreateString(error->field));
 	else if (error->key.base != NULL)
@@ -159,33 +160,80 @@ location(const struct decode_error *error)
 	return loc;
 }
 
-/* {"error": why the JSON breaks} or {"max_length": characters allowed}, if there is something to add. */
+/*
+ * {"error": why the JSON breaks}, with "position" when loc does not tell it, or {"max_length": what is allowed}, if there is
+ * something to add.
+ */
 static void
-add_context(cJSON *item, const struct decode_error *error)
+add_context(cJSON *item, const struct decode_error *error, bool lenient)
 {
-	if (error->reason != NULL)
-		cJSON_AddStringToObject(cJSON_AddObjectToObject(item, "ctx"), "error", error->reason);
-	else if (error->limit > 0)
+	cJSON *context;
+
+	if (error->reason != NULL) {
+		context = cJSON_AddObjectToObject(item, "ctx");
+		cJSON_AddStringToObject(context, "error", error->reason);
+		if (lenient && error->index >= 0)
+			cJSON_AddNumberToObject(context, "position", (double)error->position);
+	} else if (error->limit > 0) {
 		cJSON_AddNumberToObject(cJSON_AddObjectToObject(item, "ctx"), "max_length", error->limit);
+	}
 }
 
-void
-reply_invalid(h2o_req_t *req, const struct decode_result *result)
+/* The errors under that name, and how many more there are. */
+static void
+add_errors(cJSON *tree, const char *name, const struct decode_result *result, bool lenient)
 {
-	cJSON *tree = cJSON_CreateObject();
-	cJSON *detail = cJSON_AddArrayToObject(tree, "detail");
+	cJSON *list = cJSON_AddArrayToObject(tree, name);
 
 	for (uint32_t i = 0; i < result->error_count; i++) {
 		const struct decode_error *error = &result->errors[i];
 		cJSON *item = cJSON_CreateObject();
 
 		cJSON_AddStringToObject(item, "type", error->type);
-		cJSON_AddItemToObject(item, "loc", location(error));
+		cJSON_AddItemToObject(item, "loc", location(error, lenient));
 		cJSON_AddStringToObject(item, "msg", error->msg);
-		add_context(item, error);
-		cJSON_AddItemToArray(detail, item);
+		add_context(item, error, lenient);
+		cJSON_AddItemToArray(list, item);
 	}
+	if (result->errors_found > result->error_count)
+		cJSON_AddNumberToObject(tree, "errors_left_out", result->errors_found - result->error_count);
+}
+
+static void
+add_preference_applied(h2o_req_t *req)
+{
+	add_header(req, "preference-applied", "Preference-Applied", "handling=lenient");
+}
+
+void
+reply_invalid(h2o_req_t *req, const struct decode_result *result, bool lenient)
+{
+	cJSON *tree = cJSON_CreateObject();
+
+	if (lenient)
+		add_preference_applied(req);
+	add_errors(tree, "detail", result, lenient);
 	reply_json(req, 422, tree);
+}
+
+const char *
+reply_rejected(h2o_req_t *req, const struct decode_result *result)
+{
+	cJSON *tree = cJSON_CreateObject();
+	uint32_t rejected = 0;
+	char *text;
+	h2o_iovec_t copy;
+
+	for (int cause = 0; cause < CAUSES; cause++)
+		rejected += result->rejected[cause];
+	cJSON_AddNumberToObject(tree, "rejected", rejected);
+	add_errors(tree, "errors", result, true);
+	text = cJSON_PrintUnformatted(tree);
+	assert(text != NULL);
+	copy = h2o_strdup(&req->pool, text + strlen("{"), strlen(text) - strlen("{}"));
+	cJSON_free(text);
+	cJSON_Delete(tree);
+	return copy.base;
 }
 
 void
@@ -203,13 +251,16 @@ reply_too_large(h2o_req_t *req, const struct decode_error *error)
 }
 
 void
-reply_accepted(h2o_req_t *req, uint32_t events, const char *reached)
+reply_accepted(h2o_req_t *req, uint32_t events, const char *reached, const char *rejected)
 {
-	char body[96];
-	int len;
+	const char *message = events > 0 ? "Events accepted" : "No events to store";
+	size_t size = 96 + (rejected != NULL ? strlen(rejected) : 0);
+	char *body = h2o_mem_alloc_pool(&req->pool, size);
+	int len = snprintf(body, size, "{\"accepted\":%u,\"message\":\"%s\"%s%s}", events, message,
+	    rejected != NULL ? "," : "", rejected != NULL ? rejected : "");
 
-	len = snprintf(body, sizeof body, "{\"accepted\":%u,\"message\":\"%s\"}", events,
-	    events > 0 ? "Events accepted" : "No events to store");
+	if (rejected != NULL)
+		add_preference_applied(req);
 	add_header(req, "x-hooks-ack", "X-Hooks-Ack", reached);
 	reply_text(req, 202, "application/json", body, (size_t)len);
 }

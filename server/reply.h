@@ -38,13 +38,22 @@ const char *reply_body_too_large_text(uint64_t limit, bool decompressed);
 /* 405 with the Allow header. */
 void reply_method_not_allowed(h2o_req_t *req, const char *allow);
 
-/* 422 with the {"detail":[{"type","loc","msg"}]} shape of the original service. */
-void reply_invalid(h2o_req_t *req, const struct decode_result *result);
+/* 422 with the {"detail":[{"type","loc","msg"}]} shape of the original service. lenient: see reply_rejected(). */
+void reply_invalid(h2o_req_t *req, const struct decode_result *result, bool lenient);
 
 /* 413 that says which event and which limit. */
 void reply_too_large(h2o_req_t *req, const struct decode_error *error);
 
-/* 202 {"accepted":N,"message":...} and X-Hooks-Ack: what was reached ("stored", "spooled", "queued"). */
-void reply_accepted(h2o_req_t *req, uint32_t events, const char *reached);
+/*
+ * What the answer to a lenient request tells of the events that were left out: their number and their errors, as members
+ * of a JSON object. Lives as long as the request, whose body may be gone by the time of its answer.
+ */
+const char *reply_rejected(h2o_req_t *req, const struct decode_result *result);
+
+/*
+ * 202 {"accepted":N,"message":...} and X-Hooks-Ack: what was reached ("stored", "spooled", "queued"). rejected is NULL
+ * unless the request is lenient.
+ */
+void reply_accepted(h2o_req_t *req, uint32_t events, const char *reached, const char *rejected);
 
 #endif

@@ -37,6 +37,9 @@
 	X(SANITISED, EVENTS_SANITISED, "")                                                                             \
 	X(UNKNOWN_KEPT, EVENTS_UNKNOWN_FIELDS, "action=\"keep\"")                                                      \
 	X(UNKNOWN_IGNORED, EVENTS_UNKNOWN_FIELDS, "action=\"ignore\"")                                                 \
+	X(EVENTS_REJECTED_FIELDS, EVENTS_REJECTED, "reason=\"fields\"")                                                \
+	X(EVENTS_REJECTED_JSON, EVENTS_REJECTED, "reason=\"json\"")                                                    \
+	X(EVENTS_REJECTED_SIZE, EVENTS_REJECTED, "reason=\"event_size\"")                                              \
 	X(STORAGE_ERRORS, STORAGE_ERRORS, "")                                                                          \
 	X(SYNC_FAILURES, SYNC_FAILURES, "")                                                                            \
 	X(ROTATION_FAILURES, JSONL_ROTATION_FAILURES, "")                                                              \

@@ -24,6 +24,8 @@ enum family_kind { KIND_COUNTER, KIND_GAUGE, KIND_HISTOGRAM, KIND_INFO };
 	    "Events with NaN, NUL or lone surrogates replaced or marked.")                                             \
 	X(EVENTS_UNKNOWN_FIELDS, COUNTER, "events_unknown_fields_total", "events", "action",                           \
 	    "Events with fields that are none of an event's, by what UNKNOWN_FIELDS did with these.")                  \
+	X(EVENTS_REJECTED, COUNTER, "events_rejected_total", "events", "reason",                                       \
+	    "Events refused one by one, in requests with Prefer: handling=lenient.")                                   \
 	X(HTTP_REQUESTS, COUNTER, "http_requests_total", "requests", "route, status",                                  \
 	    "Requests answered, by path and class of the status; a path that is none is other.")                       \
 	X(REQUESTS_ACCEPTED, COUNTER, "requests_accepted_total", "requests", "ack",                                    \

@@ -98,9 +98,9 @@ test_syntax_errors(void **state)
 	    {"", BODY_ARRAY, "empty body", 0, -1},
 	    {BOM, BODY_EVENT, "empty body", 3, -1},
 	    {BOM BOM GOOD, BODY_EVENT, "byte order mark", 3, -1},
-	    {" " BOM GOOD, BODY_EVENT, "expected a value", 1, -1},
+	    {" " BOM GOOD, BODY_EVENT, "byte order mark", 1, -1},
 	    {GOOD BOM, BODY_EVENT, "more than one value", 35, -1},
-	    {BOM "[" GOOD "," BOM GOOD "]", BODY_ARRAY, "expected a value", 40, -1},
+	    {BOM "[" GOOD "," BOM GOOD "]", BODY_ARRAY, "byte order mark", 40, -1},
 	    {BOM GOOD "\n" BOM GOOD "\n", BODY_NDJSON, "byte order mark", 39, 1},
 	    {BOM GOOD "\nx\n", BODY_NDJSON, "expected a value", 39, 1},
 	    {"\xff\xfe{", BODY_EVENT, "UTF-16: send UTF-8", 0, -1},
@@ -236,7 +236,7 @@ test_one_bad_event(void **state)
 static void
 test_errors_are_collected(void **state)
 {
-	char body[4096] = "[";
+	char body[8192] = "[";
 
 	assert_int_equal(decode("[{}," GOOD ",1,{\"event_type\":\"t\",\"session_id\":5}]", BODY_ARRAY), DECODE_INVALID);
 	assert_int_equal(result.error_count, 4);
@@ -246,11 +246,12 @@ test_errors_are_collected(void **state)
 	assert_error(3, "string_type", "session_id", "Input should be a valid string", 3);
 
 	/* The first ones are kept. */
-	for (int i = 0; i < 40; i++)
+	for (int i = 0; i < 140; i++)
 		strcat(body, BAD ",");
 	strcat(body, GOOD "]");
 	assert_int_equal(decode(body, BODY_ARRAY), DECODE_INVALID);
 	assert_int_equal(result.error_count, DECODE_ERRORS_MAX);
+	assert_int_equal(result.errors_found, 140);
 	for (uint32_t i = 0; i < DECODE_ERRORS_MAX; i++)
 		assert_error(i, "missing", "session_id", "Field required", i);
 

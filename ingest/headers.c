@@ -1,0 +1,77 @@
+/* A header's value is read word by word: tokens, and strings in quotes, in which separators mean nothing. */
+#include "ingest/headers.h"
+
+#include <stdbool.h>
+#include <string.h>
+#include <strings.h>
+
+#include "shm/record.h"
+
+struct cursor {
+	const char *at;
+	const char *end;
+};
+
+static bool
+is_one_of(const struct cursor *c, const char *characters)
+{
+	return c->at < c->end && memchr(characters, *c->at, strlen(characters)) != NULL;
+}
+
+static void
+skip(struct cursor *c, const char *characters)
+{
+	while (is_one_of(c, characters))
+		c->at++;
+}
+
+/* What stands in quotes, escapes as they are, or up to the next separator. */
+static struct span
+take_word(struct cursor *c)
+{
+	bool quoted = is_one_of(c, "\"");
+	const char *start = quoted ? ++c->at : c->at;
+	struct span word;
+
+	while (c->at < c->end && !is_one_of(c, quoted ? "\"" : "\"=,; \t"))
+		c->at += quoted && *c->at == '\\' && c->end - c->at >= 2 ? 2 : 1;
+	word = (struct span){start, (size_t)(c->at - start)};
+	if (quoted && c->at < c->end)
+		c->at++;
+	return word;
+}
+
+static bool
+is_word(struct span word, const char *text)
+{
+	return word.len == strlen(text) && strncasecmp(word.base, text, word.len) == 0;
+}
+
+enum handling
+prefer_handling(const char *value, size_t len)
+{
+	struct cursor c = {value, value + len};
+
+	while (c.at < c.end) {
+		struct span name, said = {"", 0};
+
+		skip(&c, ", \t");
+		name = take_word(&c);
+		skip(&c, " \t");
+		if (is_one_of(&c, "=")) {
+			c.at++;
+			skip(&c, " \t");
+			said = take_word(&c);
+		}
+		if (is_word(name, "handling") && is_word(said, "lenient"))
+			return HANDLING_LENIENT;
+		if (is_word(name, "handling") && is_word(said, "strict"))
+			return HANDLING_STRICT;
+		/* Parameters. */
+		while (c.at < c.end && !is_one_of(&c, ",")) {
+			(void)take_word(&c);
+			skip(&c, "=; \t");
+		}
+	}
+	return HANDLING_UNSAID;
+}
