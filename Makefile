@@ -17,6 +17,12 @@ check-fast:
 	@.ci/build build -Dtests=enabled
 	@meson test -C build --no-rebuild --print-errorlogs --suite unit --suite lint
 
+# The tests that depend on the version of PostgreSQL, with another one than Debian's: make test-postgres V=18
+test-postgres:
+	@.ci/deps build test
+	@.ci/build build -Dtests=enabled
+	@.ci/test-postgres build $(V)
+
 chaos:
 	@.ci/deps build test
 	@.ci/build build -Dtests=enabled
@@ -54,4 +60,4 @@ format:
 clean:
 	@rm -rf build build-*
 
-.PHONY: build run test check-fast chaos torture picture bench bench-check deb format clean
+.PHONY: build run test check-fast test-postgres chaos torture picture bench bench-check deb format clean
