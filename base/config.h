@@ -39,6 +39,7 @@ struct config {
 	uint64_t max_event_bytes;
 	uint32_t max_batch_events;
 	enum unknown_action unknown_fields; /* what becomes of those of an event that are none of its own */
+	char *cors_origins; /* NULL when unset; "*", or separated by commas and blanks */
 	uint32_t idle_timeout_seconds;
 	uint32_t request_timeout_seconds;
 	uint32_t drain_timeout_seconds;

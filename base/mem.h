@@ -14,6 +14,6 @@ void *mem_resize(void *old, size_t count, size_t size);
 char *mem_strdup(const char *text);
 
 /* For memory that a library could not get: logs it and ends the process. bytes: how much was wanted, 0 if unknown. */
-_Noreturn void mem_none(size_t bytes);
+void mem_none(size_t bytes) __attribute__((noreturn));
 
 #endif

@@ -39,7 +39,7 @@ option_refuse(const struct option *option, const char *value, struct error *err,
 bool
 option_is_string(const struct option *option)
 {
-	return option->type <= OPTION_TYPE_DIRECTORY;
+	return option->type <= OPTION_TYPE_ORIGINS;
 }
 
 char **
@@ -231,6 +231,43 @@ is_host(const char *text)
 	return true;
 }
 
+/* scheme://host or scheme://host:port, as browsers send it: no path, not even a slash. */
+static bool
+is_origin(const char *text, size_t len)
+{
+	const char *host = memmem(text, len, "://", 3);
+
+	if (host == NULL || host == text || host + 3 == text + len)
+		return false;
+	for (const char *c = text; c < host; c++)
+		if (!isalnum((unsigned char)*c) && strchr("+-.", *c) == NULL)
+			return false;
+	for (const char *c = host + 3; c < text + len; c++)
+		if (!isalnum((unsigned char)*c) && strchr("-._:[]", *c) == NULL)
+			return false;
+	return true;
+}
+
+static bool
+are_origins(const char *text)
+{
+	if (strcmp(text, "*") == 0)
+		return true;
+	for (;;) {
+		size_t len;
+
+		text += strspn(text, " ");
+		len = strcspn(text, ", ");
+		if (!is_origin(text, len))
+			return false;
+		text += len + strspn(text + len, " ");
+		if (*text == '\0')
+			return true;
+		if (*text++ != ',')
+			return false;
+	}
+}
+
 static char *
 read_string(const struct option *option, const char *value)
 {
@@ -242,6 +279,8 @@ read_string(const struct option *option, const char *value)
 	case OPTION_TYPE_FILE:
 	case OPTION_TYPE_DIRECTORY:
 		return is_path(value, option->type == OPTION_TYPE_FILE) ? mem_strdup(value) : NULL;
+	case OPTION_TYPE_ORIGINS:
+		return are_origins(value) ? mem_strdup(value) : NULL;
 	default:
 		return NULL;
 	}
@@ -307,6 +346,7 @@ option_print(FILE *out, const struct option *option, const struct config *config
 	case OPTION_TYPE_HOST:
 	case OPTION_TYPE_FILE:
 	case OPTION_TYPE_DIRECTORY:
+	case OPTION_TYPE_ORIGINS:
 		text = option_text(option, config);
 		(void)fputs(text != NULL ? text : "", out);
 		break;

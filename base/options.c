@@ -44,7 +44,7 @@ const struct option option_table[OPTION_COUNT] = {
 		.initial = "0", .help = "size at which a new file begins, 0 for never"},
 	[OPTION_HOST] = {
 		.name = "HOST", .type = OPTION_TYPE_HOST, FIELD(host),
-		.initial = "0.0.0.0", .help = "address to listen on, :: for IPv6"},
+		.initial = "0.0.0.0", .help = "address to listen on, :: for IPv6 and IPv4"},
 	[OPTION_PORT] = {
 		.name = "PORT", .type = OPTION_TYPE_NUMBER, FIELD(port), .least = 0, .most = 65535,
 		.initial = "8080", .help = "port to listen on, 0 for any that is free"},
@@ -96,14 +96,17 @@ const struct option option_table[OPTION_COUNT] = {
 	[OPTION_UNKNOWN_FIELDS] = {
 		.name = "UNKNOWN_FIELDS", .type = OPTION_TYPE_CHOICE, .choices = unknown_names, FIELD(unknown_fields),
 		.initial = "keep", .help = "unknown fields: keep in data|ignore|refuse"},
+	[OPTION_CORS_ORIGINS] = {
+		.name = "CORS_ORIGINS", .type = OPTION_TYPE_ORIGINS, FIELD(cors_origins),
+		.help = "web pages whose scripts may post events"},
 	[OPTION_IDLE_TIMEOUT_SECONDS] = {
 		.name = "IDLE_TIMEOUT_SECONDS", .type = OPTION_TYPE_NUMBER, .unit = "seconds",
 		FIELD(idle_timeout_seconds), .least = 1, .most = 86400,
-		.initial = "620", .help = "a connection may rest, without a request"},
+		.initial = "620", .help = "longest a connection may rest"},
 	[OPTION_REQUEST_TIMEOUT_SECONDS] = {
 		.name = "REQUEST_TIMEOUT_SECONDS", .type = OPTION_TYPE_NUMBER, .unit = "seconds",
 		FIELD(request_timeout_seconds), .least = 1, .most = 3600,
-		.initial = "30", .help = "a request may take to arrive, body included"},
+		.initial = "30", .help = "longest a request may take to arrive"},
 	[OPTION_DRAIN_TIMEOUT_SECONDS] = {
 		.name = "DRAIN_TIMEOUT_SECONDS", .type = OPTION_TYPE_NUMBER, .unit = "seconds",
 		FIELD(drain_timeout_seconds), .least = 1, .most = 3600,
@@ -197,6 +200,9 @@ option_allowed(const struct option *option, char *out, size_t size)
 		break;
 	case OPTION_TYPE_DIRECTORY:
 		(void)snprintf(out, size, "the path of a directory, without control characters");
+		break;
+	case OPTION_TYPE_ORIGINS:
+		(void)snprintf(out, size, "* or origins like https://app.example, separated by commas");
 		break;
 	case OPTION_TYPE_CHOICE:
 		used = (size_t)snprintf(out, size, "one of");

@@ -35,6 +35,7 @@ enum option_id {
 	OPTION_MAX_EVENT_BYTES,
 	OPTION_MAX_BATCH_EVENTS,
 	OPTION_UNKNOWN_FIELDS,
+	OPTION_CORS_ORIGINS,
 	OPTION_IDLE_TIMEOUT_SECONDS,
 	OPTION_REQUEST_TIMEOUT_SECONDS,
 	OPTION_DRAIN_TIMEOUT_SECONDS,
@@ -49,6 +50,7 @@ enum option_type {
 	OPTION_TYPE_HOST, /* address literal or name */
 	OPTION_TYPE_FILE,
 	OPTION_TYPE_DIRECTORY,
+	OPTION_TYPE_ORIGINS, /* of web pages: "*", or some */
 	OPTION_TYPE_CHOICE, /* one of choices, in any case; stored as its index in an enum */
 	OPTION_TYPE_BOOL,
 	OPTION_TYPE_NUMBER,

@@ -110,9 +110,8 @@ parse_word(struct target *target, const char *word, struct error *err)
 static const char *
 reachable(const char *host)
 {
-	if (strcmp(host, "0.0.0.0") == 0)
-		return "127.0.0.1";
-	return strcmp(host, "::") == 0 ? "::1" : host;
+	/* "::" serves IPv4, too, also where there is no IPv6. */
+	return strcmp(host, "0.0.0.0") == 0 || strcmp(host, "::") == 0 ? "127.0.0.1" : host;
 }
 
 static int

@@ -76,8 +76,7 @@ reject(struct acceptor *acceptor, h2o_req_t *req, int status, const char *text, 
 static void
 reject_encoding(struct acceptor *acceptor, h2o_req_t *req, const char *text)
 {
-	h2o_add_header_by_str(&req->pool, &req->res.headers, H2O_STRLIT("accept-encoding"), 0, "Accept-Encoding",
-	    H2O_STRLIT("gzip, zstd"));
+	reply_add_header(req, "Accept-Encoding", H2O_STRLIT("gzip, zstd"));
 	reject(acceptor, req, 415, text, COUNTER_REJECTED_ENCODING);
 }
 

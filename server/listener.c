@@ -50,17 +50,25 @@ limit_unread(int fd)
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &unread_ms, sizeof unread_ms);
 }
 
+/* "::" serves IPv4 clients too, as people expect of a wildcard. */
+static void
+serve_both(int fd, const struct addrinfo *info)
+{
+	const int off = 0;
+
+	if (info->ai_family == AF_INET6)
+		(void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
+}
+
 static int
 listen_one(const struct addrinfo *info)
 {
-	const int on = 1, off = 0;
+	const int on = 1;
 	int fd = socket(info->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
 	if (fd < 0)
 		return -1;
-	/* "::" serves IPv4 clients too, as people expect of a wildcard. */
-	if (info->ai_family == AF_INET6)
-		(void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
+	serve_both(fd, info);
 	limit_unread(fd);
 	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 &&
 	    setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) == 0 &&
@@ -87,6 +95,7 @@ port_is_free(const struct addrinfo *info)
 
 	if (fd < 0)
 		return -1;
+	serve_both(fd, info);
 	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
 	rc = bind(fd, info->ai_addr, info->ai_addrlen);
 	saved = errno;
@@ -105,8 +114,19 @@ preferred(struct addrinfo *all)
 	return all;
 }
 
+static bool
+has_ipv6(void)
+{
+	int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return errno != EAFNOSUPPORT;
+	close(fd);
+	return true;
+}
+
 int
-listeners_open(struct listeners *listeners, const char *host, uint16_t *port, uint32_t count, struct error *err)
+listeners_open(struct listeners *listeners, char **host, uint16_t *port, uint32_t count, struct error *err)
 {
 	int *fds = listeners->fds;
 	struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
@@ -115,10 +135,15 @@ listeners_open(struct listeners *listeners, const char *host, uint16_t *port, ui
 	int rc;
 
 	*listeners = (struct listeners){.count = count};
+	if (strcmp(*host, "::") == 0 && !has_ipv6()) {
+		log_warning("HOST=:: listens on 0.0.0.0: this kernel has no IPv6");
+		free(*host);
+		*host = mem_strdup("0.0.0.0");
+	}
 	(void)snprintf(service, sizeof service, "%u", *port);
-	rc = getaddrinfo(host, service, &hints, &all);
+	rc = getaddrinfo(*host, service, &hints, &all);
 	if (rc != 0)
-		return error_set(err, "HOST=%s: %s", host, gai_strerror(rc));
+		return error_set(err, "HOST=%s: %s", *host, gai_strerror(rc));
 	info = preferred(all);
 
 	rc = port_is_free(info);
@@ -137,7 +162,7 @@ listeners_open(struct listeners *listeners, const char *host, uint16_t *port, ui
 		set_port(info->ai_addr, *port);
 	}
 	if (rc != 0)
-		error_errno(err, "cannot listen on HOST=%s PORT=%u%s", host, *port,
+		error_errno(err, "cannot listen on HOST=%s PORT=%u%s", *host, *port,
 		    errno == EADDRINUSE ? " (another program has this port: stop it or choose another PORT)" : "");
 	freeaddrinfo(all);
 	return rc;

@@ -22,10 +22,12 @@ struct listeners {
 };
 
 /*
- * Opens count nonblocking, close-on-exec sockets listening on host (IPv4 or IPv6 literal, or a name: its first
- * IPv4 address, or else its first) and *port; port 0 lets the kernel choose and *port is set to its choice. Returns 0, or <0 with nothing open.
+ * Opens count nonblocking, close-on-exec sockets listening on *host (IPv4 or IPv6 literal, or a name: its first IPv4
+ * address, or else its first) and *port; port 0 lets the kernel choose and *port is set to its choice. "::" serves IPv4,
+ * too; where the kernel has no IPv6 it is released and replaced by "0.0.0.0", with a warning. Returns 0, or <0 with nothing
+ * open.
  */
-int listeners_open(struct listeners *listeners, const char *host, uint16_t *port, uint32_t count, struct error *err);
+int listeners_open(struct listeners *listeners, char **host, uint16_t *port, uint32_t count, struct error *err);
 
 /*
  * Takes the sockets that LISTEN_FDS and LISTEN_PID say were passed to this process, from descriptor 3 on, makes them

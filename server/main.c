@@ -82,7 +82,7 @@ listen_for(struct service *service, struct error *err)
 
 	if (passed != 0)
 		return passed < 0 ? -1 : 0;
-	return listeners_open(&service->listeners, config->host, &config->port, service->segment.acceptors, err);
+	return listeners_open(&service->listeners, &config->host, &config->port, service->segment.acceptors, err);
 }
 
 static void

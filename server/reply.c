@@ -19,6 +19,8 @@ reason_of(int status)
 		return "OK";
 	case 202:
 		return "Accepted";
+	case 204:
+		return "No Content";
 	case 400:
 		return "Bad Request";
 	case 404:
@@ -45,24 +47,40 @@ reason_of(int status)
 	}
 }
 
-static void
-add_header(h2o_req_t *req, const char *lower_name, const char *name, const char *value)
+void
+reply_add_header(h2o_req_t *req, const char *name, const char *value, size_t len)
 {
-	h2o_add_header_by_str(
-	    &req->pool, &req->res.headers, lower_name, strlen(lower_name), 0, name, value, strlen(value));
+	h2o_add_header_by_str(&req->pool, &req->res.headers, name, strlen(name), 0, name, value, len);
+}
+
+static void
+begin(h2o_req_t *req, int status)
+{
+	req->res.status = status;
+	req->res.reason = reason_of(status);
+	if (req->conn->ctx->shutdown_requested)
+		req->http1_is_persistent = 0; /* libh2o looks at that when a request comes, not when it is answered */
 }
 
 void
 reply_text(h2o_req_t *req, int status, const char *content_type, const char *body, size_t len)
 {
-	req->res.status = status;
-	req->res.reason = reason_of(status);
+	begin(req, status);
 	req->res.content_length = len; /* without it libh2o closes the connection */
-	if (req->conn->ctx->shutdown_requested)
-		req->http1_is_persistent = 0; /* libh2o looks at that when a request comes, not when it is answered */
 	h2o_add_header(
 	    &req->pool, &req->res.headers, H2O_TOKEN_CONTENT_TYPE, "Content-Type", content_type, strlen(content_type));
 	h2o_send_inline(req, body, len);
+	connection_answered(req);
+}
+
+void
+reply_nothing(h2o_req_t *req)
+{
+	static h2o_generator_t generator;
+
+	begin(req, 204);
+	h2o_start_response(req, &generator);
+	h2o_send(req, NULL, 0, H2O_SEND_STATE_FINAL);
 	connection_answered(req);
 }
 
@@ -104,7 +122,7 @@ reply_error(h2o_req_t *req, int status, const char *text)
 void
 reply_busy(h2o_req_t *req, const char *text)
 {
-	add_header(req, "retry-after", "Retry-After", RETRY_AFTER_SECONDS);
+	reply_add_header(req, "Retry-After", RETRY_AFTER_SECONDS, sizeof RETRY_AFTER_SECONDS - 1);
 	reply_error(req, 503, text);
 }
 
@@ -121,10 +139,12 @@ reply_body_too_large_text(uint64_t limit, bool decompressed)
 void
 reply_method_not_allowed(h2o_req_t *req, const char *allow)
 {
-	char text[128];
+	bool posted = h2o_memis(req->method.base, req->method.len, H2O_STRLIT("POST"));
+	char text[160];
 
-	add_header(req, "allow", "Allow", allow);
-	(void)snprintf(text, sizeof text, "Method Not Allowed: this path takes %s", allow);
+	reply_add_header(req, "Allow", allow, strlen(allow));
+	(void)snprintf(text, sizeof text, "Method Not Allowed: this path takes %s%s", allow,
+	    posted ? "; events are posted to /events and /events/batch" : "");
 	reply_error(req, 405, text);
 }
 
@@ -202,7 +222,7 @@ add_errors(cJSON *tree, const char *name, const struct decode_result *result, bo
 static void
 add_preference_applied(h2o_req_t *req)
 {
-	add_header(req, "preference-applied", "Preference-Applied", "handling=lenient");
+	reply_add_header(req, "Preference-Applied", H2O_STRLIT("handling=lenient"));
 }
 
 void
@@ -261,6 +281,6 @@ reply_accepted(h2o_req_t *req, uint32_t events, const char *reached, const char 
 
 	if (rejected != NULL)
 		add_preference_applied(req);
-	add_header(req, "x-hooks-ack", "X-Hooks-Ack", reached);
+	reply_add_header(req, "X-Hooks-Ack", reached, strlen(reached));
 	reply_text(req, 202, "application/json", body, (size_t)len);
 }

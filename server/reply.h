@@ -11,6 +11,12 @@
 
 #include "ingest/decode.h"
 
+/* Adds a header to the response that is sent next, or on its way through a filter. Borrows both until then. */
+void reply_add_header(h2o_req_t *req, const char *name, const char *value, size_t len);
+
+/* 204. */
+void reply_nothing(h2o_req_t *req);
+
 /* Sends body (copied) with that type. */
 void reply_text(h2o_req_t *req, int status, const char *content_type, const char *body, size_t len);
 

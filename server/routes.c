@@ -4,8 +4,13 @@
  */
 #include "server/routes.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/mem.h"
+#include "base/version.h"
+#include "server/cors.h"
 #include "server/events.h"
 #include "server/reply.h"
 #include "server/status.h"
@@ -22,22 +27,35 @@ post_batch(struct acceptor *acceptor, h2o_req_t *req)
 	events_post(acceptor, req, true);
 }
 
+static void serve_index(struct acceptor *acceptor, h2o_req_t *req);
+
+#define GETS "GET, HEAD"
+
 static const struct route {
 	const char *path; /* without a trailing slash, with one slash between names: more of them are the same route */
 	size_t path_len;
 	const char *method;
-	const char *allow;
+	const char *allow, *allow_options; /* without and with CORS_ORIGINS */
 	enum counter answers; /* the first of three: 2xx, 4xx, 5xx */
 	void (*serve)(struct acceptor *acceptor, h2o_req_t *req);
+	const char *help;
 } routes[] = {
-    {H2O_STRLIT("/events"), "POST", "POST", COUNTER_HTTP_EVENTS, post_event},
-    {H2O_STRLIT("/events/batch"), "POST", "POST", COUNTER_HTTP_BATCH, post_batch},
-    {H2O_STRLIT("/health"), "GET", "GET, HEAD", COUNTER_HTTP_HEALTH, status_health},
-    {H2O_STRLIT("/livez"), "GET", "GET, HEAD", COUNTER_HTTP_LIVEZ, status_livez},
-    {H2O_STRLIT("/readyz"), "GET", "GET, HEAD", COUNTER_HTTP_READYZ, status_readyz},
-    {H2O_STRLIT("/metrics"), "GET", "GET, HEAD", COUNTER_HTTP_METRICS, status_metrics},
-    {H2O_STRLIT("/metrics/prometheus"), "GET", "GET, HEAD", COUNTER_HTTP_PROMETHEUS, status_prometheus},
-    {H2O_STRLIT("/openapi.json"), "GET", "GET, HEAD", COUNTER_HTTP_OPENAPI, status_openapi},
+    {H2O_STRLIT("/"), "GET", GETS, GETS ", OPTIONS", COUNTER_HTTP_INDEX, serve_index, "this text"},
+    {H2O_STRLIT("/events"), "POST", "POST", "POST, OPTIONS", COUNTER_HTTP_EVENTS, post_event,
+	"takes an event, a JSON object"},
+    {H2O_STRLIT("/events/batch"), "POST", "POST", "POST, OPTIONS", COUNTER_HTTP_BATCH, post_batch,
+	"takes a JSON array of events, or NDJSON; all are stored or none"},
+    {H2O_STRLIT("/health"), "GET", GETS, GETS ", OPTIONS", COUNTER_HTTP_HEALTH, status_health,
+	"tells whether the store is there"},
+    {H2O_STRLIT("/livez"), "GET", GETS, GETS ", OPTIONS", COUNTER_HTTP_LIVEZ, status_livez, "200, for orchestrators"},
+    {H2O_STRLIT("/readyz"), "GET", GETS, GETS ", OPTIONS", COUNTER_HTTP_READYZ, status_readyz,
+	"200, or 503 while events are not taken"},
+    {H2O_STRLIT("/metrics"), "GET", GETS, GETS ", OPTIONS", COUNTER_HTTP_METRICS, status_metrics,
+	"four numbers as JSON; for a Prometheus all of them"},
+    {H2O_STRLIT("/metrics/prometheus"), "GET", GETS, GETS ", OPTIONS", COUNTER_HTTP_PROMETHEUS, status_prometheus,
+	"all numbers, for Prometheus"},
+    {H2O_STRLIT("/openapi.json"), "GET", GETS, GETS ", OPTIONS", COUNTER_HTTP_OPENAPI, status_openapi,
+	"describes requests and answers (OpenAPI 3.1)"},
 };
 
 struct routes_handler {
@@ -101,11 +119,35 @@ route_of(const h2o_req_t *req)
 	return NULL;
 }
 
+/* For who opens the service's address in a browser, or asks it by curl what it is. */
+static void
+serve_index(struct acceptor *acceptor, h2o_req_t *req)
+{
+	char *text = NULL;
+	size_t len = 0;
+	FILE *out = open_memstream(&text, &len);
+
+	if (out == NULL)
+		mem_none(0);
+	(void)fprintf(out, "hooksd %s: an event backend for coding agents (agentic-hooks-backend)\n\n", HOOKS_VERSION);
+	for (size_t i = 0; i < sizeof routes / sizeof *routes; i++)
+		(void)fprintf(out, "%-4s %-20s %s\n", routes[i].method, routes[i].path, routes[i].help);
+	(void)fprintf(out,
+	    "\n    curl -H 'Content-Type: application/json' -d '{\"event_type\":\"test\",\"session_id\":\"s\"}' \\\n"
+	    "        http://localhost:%u/events\n\n"
+	    "More: README.md and docs/ of agentic-hooks-backend, hooksd(8), hooksctl(1)\n",
+	    acceptor->config->port);
+	fclose(out);
+	reply_text(req, 200, "text/plain; charset=utf-8", text, len);
+	free(text);
+}
+
 static int
 on_request(h2o_handler_t *handler, h2o_req_t *req)
 {
 	struct acceptor *acceptor = ((struct routes_handler *)handler)->acceptor;
 	const struct route *route = route_of(req);
+	bool cors = acceptor->config->cors_origins != NULL;
 
 	if (route == NULL)
 		reply_error(req, 404,
@@ -113,8 +155,10 @@ on_request(h2o_handler_t *handler, h2o_req_t *req)
 		    "/metrics/prometheus and /openapi.json");
 	else if (method_fits(route, req->method))
 		route->serve(acceptor, req);
+	else if (cors && h2o_memis(req->method.base, req->method.len, H2O_STRLIT("OPTIONS")))
+		cors_preflight(req, route->allow_options);
 	else
-		reply_method_not_allowed(req, route->allow);
+		reply_method_not_allowed(req, cors ? route->allow_options : route->allow);
 	return 0;
 }
 
@@ -128,8 +172,9 @@ on_answer(h2o_filter_t *filter, h2o_req_t *req, h2o_ostream_t **slot)
 
 	counter_add(acceptor->slot, answers + (class == 5 ? 2 : class == 4), 1);
 	if (req->http1_is_persistent)
-		h2o_add_header_by_str(&req->pool, &req->res.headers, H2O_STRLIT("keep-alive"), 0, "Keep-Alive",
-		    acceptor->keep_alive, strlen(acceptor->keep_alive));
+		reply_add_header(req, "Keep-Alive", acceptor->keep_alive, strlen(acceptor->keep_alive));
+	if (acceptor->config->cors_origins != NULL)
+		cors_add(req, acceptor->config->cors_origins);
 	h2o_setup_next_ostream(req, slot);
 }
 

@@ -8,10 +8,13 @@
 
 #include "base/clock.h"
 #include "base/format.h"
+#include "base/mem.h"
 #include "base/version.h"
 #include "server/openapi.h"
 #include "server/reply.h"
 #include "shm/metrics.h"
+
+#define OPENMETRICS "application/openmetrics-text"
 
 /* Of all writers' stores: the state that is worst for who posts events. */
 static enum store_state
@@ -102,46 +105,61 @@ status_readyz(struct acceptor *acceptor, h2o_req_t *req)
 		reply_text(req, 200, "text/plain; charset=utf-8", "ok\n", 3);
 }
 
+/* Whether one of the request's Accept headers names that media type. */
+static bool
+names(const h2o_req_t *req, const char *type)
+{
+	for (ssize_t at = -1; (at = h2o_find_header(&req->headers, H2O_TOKEN_ACCEPT, at)) != -1;) {
+		h2o_iovec_t value = req->headers.entries[at].value;
+
+		if (memmem(value.base, value.len, type, strlen(type)) != NULL)
+			return true;
+	}
+	return false;
+}
+
+static void
+vary_by_accept(h2o_req_t *req)
+{
+	reply_add_header(req, "Vary", H2O_STRLIT("Accept"));
+}
+
 void
 status_metrics(struct acceptor *acceptor, h2o_req_t *req)
 {
 	static const enum counter shown[] = {COUNTER_RECEIVED, COUNTER_STORED, COUNTER_STORAGE_ERRORS};
 	const struct segment *segment = acceptor->segment;
-	cJSON *tree = cJSON_CreateObject();
+	cJSON *tree;
 
+	/* A Prometheus, which looks here unless it is told where, names its formats; programs that want JSON, often both. */
+	if (!names(req, "application/json") && (names(req, OPENMETRICS) || names(req, "text/plain"))) {
+		status_prometheus(acceptor, req);
+		return;
+	}
+	tree = cJSON_CreateObject();
 	for (size_t i = 0; i < sizeof shown / sizeof *shown; i++)
 		cJSON_AddNumberToObject(tree, family_table[counter_table[shown[i]].family].name,
 		    (double)segment_counter_sum(segment, shown[i]));
 	cJSON_AddNumberToObject(tree, "uptime_seconds", (double)(clock_wall_us() - segment->header->started_us) / 1e6);
+	vary_by_accept(req);
 	reply_json(req, 200, tree);
-}
-
-static bool
-takes_openmetrics(const h2o_req_t *req)
-{
-	ssize_t at = h2o_find_header(&req->headers, H2O_TOKEN_ACCEPT, -1);
-
-	return at != -1 && h2o_strstr(req->headers.entries[at].value.base, req->headers.entries[at].value.len,
-			       H2O_STRLIT("application/openmetrics-text")) != SIZE_MAX;
 }
 
 void
 status_prometheus(struct acceptor *acceptor, h2o_req_t *req)
 {
-	bool openmetrics = takes_openmetrics(req);
+	bool openmetrics = names(req, OPENMETRICS);
 	char *text = NULL;
 	size_t len = 0;
 	FILE *out = open_memstream(&text, &len);
 
-	if (out == NULL) {
-		reply_busy(req, "Out of memory");
-		return;
-	}
+	if (out == NULL)
+		mem_none(0);
 	metrics_write(out, acceptor->segment, openmetrics ? METRICS_OPENMETRICS : METRICS_TEXT);
 	fclose(out);
+	vary_by_accept(req);
 	reply_text(req, 200,
-	    openmetrics ? "application/openmetrics-text; version=1.0.0; charset=utf-8"
-			: "text/plain; version=0.0.4; charset=utf-8",
+	    openmetrics ? OPENMETRICS "; version=1.0.0; charset=utf-8" : "text/plain; version=0.0.4; charset=utf-8",
 	    text, len);
 	free(text);
 }

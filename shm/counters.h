@@ -60,6 +60,7 @@
 	X(REJECTED_FIELDS, REQUESTS_REJECTED, "reason=\"fields\"")                                                     \
 	X(REFUSED_STORE, REQUESTS_REFUSED, "reason=\"store\"")                                                         \
 	X(REFUSED_RING, REQUESTS_REFUSED, "reason=\"ring\"")                                                           \
+	ROUTE_COUNTERS(X, INDEX, "/")                                                                                  \
 	ROUTE_COUNTERS(X, EVENTS, "/events")                                                                           \
 	ROUTE_COUNTERS(X, BATCH, "/events/batch")                                                                      \
 	ROUTE_COUNTERS(X, HEALTH, "/health")                                                                           \

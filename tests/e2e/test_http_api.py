@@ -10,6 +10,7 @@ from harness.events import minimal
 from harness.waiting import wait_until
 
 ROUTES = {
+    "/": "GET",
     "/events": "POST",
     "/events/batch": "POST",
     "/health": "GET",
@@ -71,13 +72,52 @@ def test_other_methods_are_405_and_name_the_right_one(client, path):
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/event", "/events/batch/x", "/eventsbatch", "/metrics/other", "/health/x", "/%00", "/../etc/passwd"]
+    "path", ["/event", "/events/batch/x", "/eventsbatch", "/metrics/other", "/health/x", "/%00", "/../etc/passwd"]
 )
 def test_unknown_paths_are_404(client, path):
     for method in ("GET", "POST"):
         reply = client.request(method, path, BODY if method == "POST" else None)
         assert reply.status == 404
         detail(reply)
+
+
+@pytest.mark.parametrize("path", [path for path, method in ROUTES.items() if method == "GET"])
+def test_head_is_get_without_a_body(client, path):
+    got, head = client.get(path), client.request("HEAD", path)
+    assert (head.status, head.body, head.headers["Content-Type"]) == (200, b"", got.headers["Content-Type"])
+    assert int(head.headers["Content-Length"]) > 0
+    assert client.connection.sock is not None
+
+
+def test_the_address_alone_says_what_this_is_and_where_to_go(client):
+    text = client.get("/").body.decode()
+    assert text.startswith("hooksd ")
+    for path, method in ROUTES.items():
+        assert f"{method:4} {path} " in text
+    reply = client.post("/", BODY)
+    assert (reply.status, reply.headers["Allow"]) == (405, "GET, HEAD")
+    assert "/events" in detail(reply)
+
+
+PROMETHEUS = "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5,*/*;q=0.1"
+
+
+@pytest.mark.parametrize("accept, content_type", [
+    (None, "application/json"),
+    ("*/*", "application/json"),
+    ("application/json, text/plain, */*", "application/json"),
+    ("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", "application/json"),
+    (PROMETHEUS, "application/openmetrics-text; version=1.0.0; charset=utf-8"),
+    ("text/plain;version=0.0.4;q=1,*/*;q=0.1", "text/plain; version=0.0.4; charset=utf-8"),
+])
+def test_metrics_for_a_prometheus_that_looks_at_the_usual_place(client, accept, content_type):
+    reply = client.request("GET", "/metrics", headers={"Accept": accept} if accept else {})
+    assert reply.headers["Content-Type"] == content_type
+    assert reply.headers["Vary"] == "Accept"
+    if content_type == "application/json":
+        assert "events_received_total" in reply.json()
+    else:
+        assert b"\nhooks_events_received_total 0\n" in reply.body
 
 
 def test_livez_and_readyz(client):

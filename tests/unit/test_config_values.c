@@ -55,6 +55,10 @@ static const struct good_value good_values[] = {
     {"LOG_FORMAT", "JSON", "json"},
     {"HOST", "127.0.0.1", "127.0.0.1"},
     {"HOST", "::", "::"},
+    {"CORS_ORIGINS", "*", "*"},
+    {"CORS_ORIGINS", "https://a.example", "https://a.example"},
+    {"CORS_ORIGINS", "http://localhost:3000 , chrome-extension://abc,http://[::1]:80",
+	"http://localhost:3000 , chrome-extension://abc,http://[::1]:80"},
     {"HOST", "::1", "::1"},
     {"HOST", "fe80::1%eth0", "fe80::1%eth0"},
     {"HOST", "localhost", "localhost"},
@@ -128,6 +132,7 @@ struct bad_value {
 };
 
 #define RULE_PORT "must be a whole number from 0 to 65535 (flag --port or environment PORT)"
+#define RULE_ORIGINS "must be * or origins like https://app.example, separated by commas"
 #define RULE_HOST "must be an IPv4 or IPv6 address (without brackets) or a host name"
 #define RULE_BODY "must be a size from 1KiB to 1GiB, in bytes or like 512K, 64MiB, 1G"
 #define RULE_ROTATE "must be 0 or a size from 4KiB to 1024GiB"
@@ -145,6 +150,11 @@ static const struct bad_value bad_values[] = {
     {"LOG_LEVEL", "verbose", "must be one of debug, info, warning, error"},
     {"LOG_FORMAT", "xml", "must be one of text, json"},
     {"HOST", "10.0.0.300", RULE_HOST},
+    {"CORS_ORIGINS", "https://a.example/", RULE_ORIGINS},
+    {"CORS_ORIGINS", "https://a.example https://b.example", RULE_ORIGINS},
+    {"CORS_ORIGINS", "https://a.example,,https://b.example", RULE_ORIGINS},
+    {"CORS_ORIGINS", ",", RULE_ORIGINS},
+    {"CORS_ORIGINS", "://a", RULE_ORIGINS},
     {"HOST", "1.2.3", RULE_HOST},
     {"HOST", "[::]", RULE_HOST},
     {"HOST", "::g", RULE_HOST},

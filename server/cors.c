@@ -1,0 +1,66 @@
+/* Which headers a browser wants to see. */
+#include "server/cors.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include "server/reply.h"
+
+/* How long a browser may remember the answer to its question; Chrome's longest. */
+#define MAX_AGE_SECONDS "7200"
+
+static h2o_iovec_t
+header_of(const h2o_req_t *req, const char *lower_name)
+{
+	ssize_t at = h2o_find_header_by_str(&req->headers, lower_name, strlen(lower_name), -1);
+
+	return at == -1 ? h2o_iovec_init(NULL, 0) : req->headers.entries[at].value;
+}
+
+/* Whether one of the list, which is separated by commas and blanks, is that origin. */
+static bool
+lists(const char *origins, h2o_iovec_t origin)
+{
+	while (*(origins += strspn(origins, ", \t")) != '\0') {
+		size_t len = strcspn(origins, ", \t");
+
+		if (len == origin.len && strncasecmp(origins, origin.base, len) == 0)
+			return true;
+		origins += len;
+	}
+	return false;
+}
+
+void
+cors_preflight(h2o_req_t *req, const char *allow)
+{
+	h2o_iovec_t wanted = header_of(req, "access-control-request-headers");
+
+	reply_add_header(req, "Allow", allow, strlen(allow));
+	if (header_of(req, "access-control-request-method").len > 0) {
+		reply_add_header(req, "Access-Control-Allow-Methods", allow, strlen(allow));
+		reply_add_header(req, "Access-Control-Max-Age", MAX_AGE_SECONDS, sizeof MAX_AGE_SECONDS - 1);
+		/* Headers that a page adds do no harm: what is not known is ignored. */
+		if (wanted.len > 0)
+			reply_add_header(req, "Access-Control-Allow-Headers", wanted.base, wanted.len);
+	}
+	reply_nothing(req);
+}
+
+void
+cors_add(h2o_req_t *req, const char *origins)
+{
+	static const char exposed[] = "X-Hooks-Ack, Retry-After";
+	bool any = strcmp(origins, "*") == 0;
+	h2o_iovec_t origin = header_of(req, "origin");
+
+	/* Whoever keeps the answer for somebody else must know that it depends on who asks. */
+	if (!any)
+		reply_add_header(req, "Vary", "Origin", 6);
+	if (origin.len == 0 || !(any || lists(origins, origin)))
+		return;
+	if (any)
+		origin = h2o_iovec_init("*", 1);
+	reply_add_header(req, "Access-Control-Allow-Origin", origin.base, origin.len);
+	reply_add_header(req, "Access-Control-Expose-Headers", exposed, sizeof exposed - 1);
+}

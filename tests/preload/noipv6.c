@@ -1,0 +1,16 @@
+/* A kernel without IPv6, for a program that has this library preloaded. */
+#include <dlfcn.h>
+#include <errno.h>
+#include <sys/socket.h>
+
+int
+socket(int domain, int type, int protocol)
+{
+	int (*real)(int, int, int) = (int (*)(int, int, int))dlsym(RTLD_NEXT, "socket");
+
+	if (domain == AF_INET6) {
+		errno = EAFNOSUPPORT;
+		return -1;
+	}
+	return real(domain, type, protocol);
+}
