@@ -88,7 +88,7 @@ read_event(struct retry *retry, const char *payload)
 	    .max_events = 1,
 	    .unknown = UNKNOWN_IGNORE, /* the letter's own */
 	    .ids = &retry->ids,
-	    .now_us = clock_wall_us(),
+	    .timestamp_us = TIMESTAMP_MIN_US, /* which is not taken for a time otherwise */
 	};
 	struct record *record = mem_new(1, capacity);
 	struct decode_result result;

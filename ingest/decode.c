@@ -129,7 +129,7 @@ take_event(struct decoder *d, int64_t index, int64_t syntax_index)
 		d->full = true;
 		return DECODE_OK;
 	}
-	event_write(event, env, d->out + d->used);
+	event_write(event, env, d->seen - 1, d->out + d->used);
 	d->used += size;
 	d->sanitised += event->sanitised;
 	d->unknown += event->unknown.any;

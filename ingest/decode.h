@@ -37,7 +37,9 @@ struct decode_env {
 	uint64_t max_event_bytes;
 	uint32_t max_events;
 	enum unknown_action unknown; /* what becomes of fields that are none of an event's */
-	int64_t now_us; /* received_at, and the default timestamp */
+	int64_t now_us; /* received_at */
+	int64_t timestamp_us; /* of events without one */
+	struct span key; /* events without an id get one from it and their index; base is NULL: a new one */
 	struct uuid_source *ids;
 	bool lenient; /* an event that is wrong is left out, and the others are taken */
 };

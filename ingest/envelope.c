@@ -158,7 +158,7 @@ check_string(struct event *event, const struct string_rule *rule, const char **m
 }
 
 static const char *
-check_timestamp(struct event *event, int64_t now_us, const char **msg)
+check_timestamp(struct event *event, int64_t default_us, const char **msg)
 {
 	const struct json *value = &event->fields[FIELD_TIMESTAMP];
 	struct span text;
@@ -184,7 +184,7 @@ check_timestamp(struct event *event, int64_t now_us, const char **msg)
 	}
 	/* The first instant of all is also what Go and .NET write for a time that nobody has set. */
 	if (event->timestamp_us == TIMESTAMP_MIN_US)
-		event->timestamp_us = now_us;
+		event->timestamp_us = default_us;
 	return *msg == NULL ? NULL : "datetime_parsing";
 }
 
@@ -272,7 +272,7 @@ event_check(struct event *event, const struct decode_env *env)
 			add_error(
 			    event, type, msg, names[rule->field].base, msg == rule->too_long ? rule->max_chars : 0);
 	}
-	type = check_timestamp(event, env->now_us, &msg);
+	type = check_timestamp(event, env->timestamp_us, &msg);
 	if (type != NULL)
 		add_error(event, type, msg, names[FIELD_TIMESTAMP].base, 0);
 	type = check_data(event, &msg);
@@ -299,12 +299,14 @@ event_size(const struct event *event)
 }
 
 void
-event_write(struct event *event, const struct decode_env *env, void *to)
+event_write(struct event *event, const struct decode_env *env, uint32_t index, void *to)
 {
 	struct record *record = to;
 	char *at = record->bytes;
 
-	if (!event->has_id)
+	if (!event->has_id && env->key.base != NULL)
+		event_id_of_key(env->key, index, event->id);
+	else if (!event->has_id)
 		uuid_v7(env->ids, env->now_us, event->id);
 	record->flags = event->data.unsafe ? RECORD_UNSAFE_ESCAPES : 0;
 	memcpy(record->event_id, event->id, sizeof event->id);

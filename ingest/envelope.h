@@ -66,8 +66,11 @@ bool event_scan(struct event *event, struct scan *scan, enum unknown_action acti
  */
 void event_check(struct event *event, const struct decode_env *env);
 
-/* For an event that passed: the bytes of its record, and the record itself, sealed, at `to` (8-byte aligned). */
+/*
+ * For an event that passed, the one of that index in its request: the bytes of its record, and the record itself, sealed,
+ * at `to` (8-byte aligned).
+ */
 size_t event_size(const struct event *event);
-void event_write(struct event *event, const struct decode_env *env, void *to);
+void event_write(struct event *event, const struct decode_env *env, uint32_t index, void *to);
 
 #endif

@@ -1,9 +1,12 @@
 /* Placeholders are compared exactly, letter for letter: "none" may well be somebody's id. */
 #include "ingest/event_id.h"
 
+#include <assert.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 
+#include "ingest/headers.h"
 #include "ingest/uuid.h"
 
 static bool
@@ -45,6 +48,32 @@ event_id_read(const char *text, size_t len, uint8_t id[16])
 	}
 	if (is_placeholder(text, len))
 		return EVENT_ID_NONE;
-	uuid_v5(text, len, id);
+	uuid_v5(uuid_client_ids, text, len, id);
 	return EVENT_ID_TEXT;
+}
+
+void
+event_id_of_key(struct span key, uint32_t index, uint8_t id[16])
+{
+	assert(key.len <= IDEMPOTENCY_KEY_MAX);
+
+	char text[IDEMPOTENCY_KEY_MAX + sizeof "/4294967295"];
+	int len = snprintf(text, sizeof text, "%.*s/%u", (int)key.len, key.base, index);
+
+	uuid_v5(uuid_request_events, text, (size_t)len, id);
+}
+
+int64_t
+event_time_of_key(struct span key, int64_t now_us)
+{
+	const int64_t day_us = INT64_C(86400) * 1000000;
+	uint8_t id[16];
+	int64_t us = 0;
+
+	if (!uuid_parse(key.base, key.len, id) || id[6] >> 4 != 7)
+		return now_us;
+	for (int i = 0; i < 6; i++)
+		us = us << 8 | id[i];
+	us *= 1000;
+	return us >= now_us - 31 * day_us && us <= now_us + day_us ? us : now_us;
 }

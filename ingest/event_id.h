@@ -1,9 +1,14 @@
-/* What a client's event_id is worth: the id itself, a text to make one from, or a placeholder for none. */
+/*
+ * What a client's event_id is worth: the id itself, a text to make one from, or a placeholder for none. And what an
+ * event's id and time are that the client knows by the key of its request.
+ */
 #ifndef INGEST_EVENT_ID_H
 #define INGEST_EVENT_ID_H
 
 #include <stddef.h>
 #include <stdint.h>
+
+#include "shm/record.h"
 
 enum event_id_kind {
 	EVENT_ID_NONE, /* id is untouched: the event needs a new one */
@@ -17,5 +22,18 @@ enum event_id_kind {
  * "null", "None", ...): all events of a day with the same one of these would be stored as one.
  */
 enum event_id_kind event_id_read(const char *text, size_t len, uint8_t id[16]);
+
+/*
+ * The id of the event of that index in a request with that Idempotency-Key: the version 5 UUID, in uuid_request_events, of
+ * the key, a slash and the index as a decimal number. The last slash ends the key, so no two pairs make the same text.
+ */
+void event_id_of_key(struct span key, uint32_t index, uint8_t id[16]);
+
+/*
+ * When events without a timestamp happened whose request has that key: the time in the key if it is a version 7 UUID of the
+ * last 31 days (or, for clocks that differ, of the next one), else now. A request that is repeated on another day then
+ * makes the same events, day and all.
+ */
+int64_t event_time_of_key(struct span key, int64_t now_us);
 
 #endif

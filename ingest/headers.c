@@ -75,3 +75,34 @@ prefer_handling(const char *value, size_t len)
 	}
 	return HANDLING_UNSAID;
 }
+
+size_t
+idempotency_key_parse(const char *value, size_t len, char key[IDEMPOTENCY_KEY_MAX])
+{
+	struct cursor c = {value, value + len};
+	bool quoted;
+	size_t used = 0;
+
+	skip(&c, " \t");
+	while (c.end > c.at && (c.end[-1] == ' ' || c.end[-1] == '\t'))
+		c.end--;
+	quoted = is_one_of(&c, "\"");
+	if (quoted) {
+		c.at++;
+		if (c.at == c.end || *--c.end != '"')
+			return 0;
+	}
+	for (; c.at < c.end; c.at++) {
+		if (quoted && *c.at == '\\') {
+			c.at++;
+			if (!is_one_of(&c, "\"\\"))
+				return 0;
+		} else if (*c.at <= ' ' || *c.at > '~' || (quoted && *c.at == '"')) {
+			return 0;
+		}
+		if (used == IDEMPOTENCY_KEY_MAX)
+			return 0;
+		key[used++] = *c.at;
+	}
+	return used;
+}

@@ -14,11 +14,7 @@
 #include "base/log.h"
 #include "base/plain.h"
 
-/*
- * c2794c55-9d05-48fc-abc1-80f365c3efcd: drawn once at random, and fixed for ever, because retried events are recognised
- * by ids made from it.
- */
-static const uint8_t namespace[16] = {
+const uint8_t uuid_client_ids[16] = {
     0xc2,
     0x79,
     0x4c,
@@ -35,6 +31,25 @@ static const uint8_t namespace[16] = {
     0xc3,
     0xef,
     0xcd,
+};
+
+const uint8_t uuid_request_events[16] = {
+    0x7d,
+    0xa0,
+    0xd4,
+    0xd4,
+    0xf8,
+    0x22,
+    0x41,
+    0x02,
+    0x92,
+    0x4c,
+    0x4a,
+    0x49,
+    0x41,
+    0x3a,
+    0x7e,
+    0x02,
 };
 
 static void
@@ -90,14 +105,14 @@ uuid_v7(struct uuid_source *source, int64_t now_us, uint8_t out[16])
 }
 
 void
-uuid_v5(const char *text, size_t len, uint8_t out[16])
+uuid_v5(const uint8_t space[16], const char *text, size_t len, uint8_t out[16])
 {
-	uint8_t input[sizeof namespace + UUID_V5_TEXT_MAX], digest[SHA_DIGEST_LENGTH];
+	uint8_t input[16 + UUID_V5_TEXT_MAX], digest[SHA_DIGEST_LENGTH];
 
 	assert(len <= UUID_V5_TEXT_MAX);
-	memcpy(input, namespace, sizeof namespace);
-	memcpy(input + sizeof namespace, text, len);
-	if (SHA1(input, sizeof namespace + len, digest) == NULL) {
+	memcpy(input, space, 16);
+	memcpy(input + 16, text, len);
+	if (SHA1(input, 16 + len, digest) == NULL) {
 		log_error("libcrypto gives no SHA-1, which client event ids need");
 		abort();
 	}

@@ -22,11 +22,19 @@ void uuid_source_init(struct uuid_source *source);
 void uuid_v7(struct uuid_source *source, int64_t now_us, uint8_t out[16]);
 
 /*
- * The version 5 id of a client's own id (UTF-8, up to UUID_V5_TEXT_MAX bytes), in this project's namespace
- * c2794c55-9d05-48fc-abc1-80f365c3efcd: the same text always gives the same id, here and in any other language.
+ * This project's namespaces for version 5: of clients' own ids, c2794c55-9d05-48fc-abc1-80f365c3efcd, and of events that are
+ * known by their place in a request, 7da0d4d4-f822-4102-924c-4a49413a7e02. Drawn once at random, and fixed for ever,
+ * because repeated events are recognised by ids made from them.
+ */
+extern const uint8_t uuid_client_ids[16];
+extern const uint8_t uuid_request_events[16];
+
+/*
+ * The version 5 id of a text (up to UUID_V5_TEXT_MAX bytes) in that namespace: the same text always gives the same id, here
+ * and in any other language.
  */
 #define UUID_V5_TEXT_MAX 1020
-void uuid_v5(const char *text, size_t len, uint8_t out[16]);
+void uuid_v5(const uint8_t space[16], const char *text, size_t len, uint8_t out[16]);
 
 /*
  * Reads the usual forms: 8-4-4-4-12 hex digits in any case, 32 hex digits, either in {braces} or after "urn:uuid:".

@@ -13,9 +13,10 @@
 
 #include "base/clock.h"
 #include "ingest/decode.h"
-#include "ingest/headers.h"
+#include "ingest/event_id.h"
 #include "ingest/inflate.h"
 #include "server/parked.h"
+#include "server/post_headers.h"
 #include "server/reply.h"
 #include "shm/record.h"
 
@@ -253,19 +254,6 @@ store_lets_in(const struct acceptor *acceptor, uint32_t writer)
 	return state == STORE_READY || state == STORE_SPOOLING || (!answers_late(acceptor) && state == STORE_AWAY);
 }
 
-/* Whether the events that are right are wanted although others are not. */
-static bool
-is_lenient(const h2o_req_t *req)
-{
-	enum handling handling = HANDLING_UNSAID;
-	ssize_t at = -1;
-
-	while (
-	    handling == HANDLING_UNSAID && (at = h2o_find_header_by_str(&req->headers, H2O_STRLIT("prefer"), at)) != -1)
-		handling = prefer_handling(req->headers.entries[at].value.base, req->headers.entries[at].value.len);
-	return handling == HANDLING_LENIENT;
-}
-
 /* The events of a lenient request that were not taken. */
 static void
 count_left_out(struct acceptor *acceptor, const struct decode_result *result)
@@ -292,14 +280,22 @@ decode_and_publish(struct acceptor *acceptor, h2o_req_t *req, struct span body, 
 	    .unknown = acceptor->config->unknown_fields,
 	    .now_us = clock_wall_us(),
 	    .ids = &acceptor->ids,
-	    .lenient = is_lenient(req),
+	    .lenient = post_is_lenient(req),
 	};
+	char key[IDEMPOTENCY_KEY_MAX];
 	struct pending item = {.request = req, .begun_us = begun_us};
 	/* Errors are many bytes, which the compiler would clear. */
 	struct decode_result result __attribute__((uninitialized));
 	size_t available;
 	char *space;
 
+	if (!post_key(req, key, &env.key)) {
+		reject(acceptor, req, 400,
+		    "Idempotency-Key must be given once and be 1 to 255 visible ASCII characters, bare or in quotes",
+		    COUNTER_REJECTED_KEY);
+		return;
+	}
+	env.timestamp_us = env.key.base != NULL ? event_time_of_key(env.key, env.now_us) : env.now_us;
 	if (!store_lets_in(acceptor, writer)) {
 		busy(acceptor, req, "The store is not available; nothing of this request was kept, try again",
 		    COUNTER_REFUSED_STORE);

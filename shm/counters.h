@@ -53,6 +53,7 @@
 	X(REJECTED_MEDIA_TYPE, REQUESTS_REJECTED, "reason=\"media_type\"")                                             \
 	X(REJECTED_ENCODING, REQUESTS_REJECTED, "reason=\"encoding\"")                                                 \
 	X(REJECTED_COMPRESSION, REQUESTS_REJECTED, "reason=\"compression\"")                                           \
+	X(REJECTED_KEY, REQUESTS_REJECTED, "reason=\"idempotency_key\"")                                               \
 	X(REJECTED_BODY_SIZE, REQUESTS_REJECTED, "reason=\"body_size\"")                                               \
 	X(REJECTED_EVENT_SIZE, REQUESTS_REJECTED, "reason=\"event_size\"")                                             \
 	X(REJECTED_BATCH_SIZE, REQUESTS_REJECTED, "reason=\"batch_size\"")                                             \

@@ -20,6 +20,7 @@ static struct decode_env env = {
     .max_event_bytes = 1 << 20,
     .max_events = 10000,
     .now_us = 1700000000000000,
+    .timestamp_us = 1700000000000000,
     .ids = &ids,
 };
 static struct decode_result result;

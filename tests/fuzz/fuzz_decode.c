@@ -218,7 +218,11 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size == 0)
 		return 0;
 	kind = (enum body_kind)(data[0] % 3);
-	env = (struct decode_env){.max_event_bytes = 1 << 20, .max_events = MAX_EVENTS, .now_us = NOW_US, .ids = &ids};
+	env = (struct decode_env){.max_event_bytes = 1 << 20,
+	    .max_events = MAX_EVENTS,
+	    .now_us = NOW_US,
+	    .timestamp_us = NOW_US,
+	    .ids = &ids};
 	if (data[0] >= 0x80) {
 		env.max_event_bytes = 100;
 		env.max_events = 3;

@@ -28,7 +28,13 @@ static int
 setup(void **state)
 {
 	uuid_source_init(&ids);
-	env = (struct decode_env){.max_event_bytes = 1 << 20, .max_events = 10000, .now_us = NOW_US, .ids = &ids};
+	env = (struct decode_env){
+	    .max_event_bytes = 1 << 20,
+	    .max_events = 10000,
+	    .now_us = NOW_US,
+	    .timestamp_us = NOW_US,
+	    .ids = &ids,
+	};
 	return 0;
 }
 

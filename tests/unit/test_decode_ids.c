@@ -1,5 +1,6 @@
 /* The ids of events: the client's own, made from its text, new ones. */
 #include "base/format.h"
+#include "ingest/event_id.h"
 #include "tests/unit/decode_fixture.h"
 
 static void
@@ -30,7 +31,7 @@ test_ids(void **state)
 	/* Any other text is kept, and always maps to the same id. */
 	assert_int_equal(decode_with(",\"event_id\":\"evt-1\""), DECODE_OK);
 	assert_string(0, RECORD_CLIENT_EVENT_ID, "evt-1");
-	uuid_v5("evt-1", 5, id);
+	uuid_v5(uuid_client_ids, "evt-1", 5, id);
 	assert_memory_equal(record_number(0)->event_id, id, 16);
 	assert_int_equal(decode_with(",\"event_id\":\"evt\\u002d1\""), DECODE_OK);
 	assert_memory_equal(record_number(0)->event_id, id, 16);
@@ -111,12 +112,80 @@ test_placeholder_ids(void **state)
 	}
 }
 
+/* By Python: uuid.uuid5(uuid.UUID("7da0d4d4-f822-4102-924c-4a49413a7e02"), "chunk-1/3"). */
+static void
+test_ids_by_key_and_index(void **state)
+{
+	static const char body[] = "[{\"event_type\":\"t\",\"session_id\":\"s\"},"
+				   "{\"event_type\":\"t\",\"session_id\":\"s\",\"event_id\":\"evt-1\"},{},"
+				   "{\"event_type\":\"t\",\"session_id\":\"s\",\"event_id\":\"null\"}]";
+	uint8_t id[16];
+	char text[36];
+
+	env.key = (struct span){"chunk-1", 7};
+	env.lenient = true;
+	for (int again = 0; again < 2; again++) {
+		assert_int_equal(
+		    decode_body(body, strlen(body), BODY_ARRAY, &env, arena, sizeof arena, &result), DECODE_OK);
+		assert_int_equal(result.events, 3);
+		format_uuid(record_number(0)->event_id, text);
+		assert_memory_equal(text, "02d9882c-b717-5c7c-91dd-344ddc429759", 36);
+		assert_string(0, RECORD_CLIENT_EVENT_ID, NULL);
+		uuid_v5(uuid_client_ids, "evt-1", 5, id);
+		assert_memory_equal(record_number(1)->event_id, id, 16);
+		/* The index is that of the request. */
+		format_uuid(record_number(2)->event_id, text);
+		assert_memory_equal(text, "3c651e20-da91-5e56-9779-b1d128e371a9", 36);
+	}
+	assert_int_equal(decode_with(""), DECODE_OK);
+	event_id_of_key(env.key, 0, id);
+	assert_memory_equal(record_number(0)->event_id, id, 16);
+	event_id_of_key(env.key, UINT32_MAX, id);
+	format_uuid(id, text);
+	assert_memory_equal(text, "e9cf625f-1a0a-5848-8884-8ac02faa4661", 36);
+}
+
+/* What a version 7 key says of the time of its request's events. */
+static void
+test_time_by_key(void **state)
+{
+	static const struct {
+		const char *key;
+		int64_t us;
+	} cases[] = {
+	    {"018fd3cb-bdfb-7a00-8abc-012345678abc", INT64_C(1717245296123000)},
+	    {"{018FD3CB-BDFB-7A00-8ABC-012345678ABC}", INT64_C(1717245296123000)},
+	    {"018fd3cb-bdfb-4a00-8abc-012345678abc", NOW_US}, /* version 4 */
+	    {"018fd3cb-bdfb-7a00-8abc-012345678ab", NOW_US},
+	    {"chunk-1", NOW_US},
+	    {"018f0000-0000-7a00-8abc-012345678abc", NOW_US}, /* too old */
+	    {"01900000-0000-7a00-8abc-012345678abc", NOW_US}, /* too new */
+	    {"00000000-0000-7000-8000-000000000000", NOW_US},
+	    {"ffffffff-ffff-7fff-bfff-ffffffffffff", NOW_US},
+	};
+
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct span key = {cases[i].key, strlen(cases[i].key)};
+
+		if (event_time_of_key(key, NOW_US) != cases[i].us)
+			fail_msg("%s: %ld", cases[i].key, (long)event_time_of_key(key, NOW_US));
+	}
+	env.timestamp_us = NOW_US - 1;
+	assert_int_equal(decode_with(""), DECODE_OK);
+	assert_true(record_number(0)->timestamp_us == NOW_US - 1);
+	assert_true(record_number(0)->received_us == NOW_US);
+	assert_int_equal(decode_with(",\"timestamp\":5"), DECODE_OK);
+	assert_true(record_number(0)->timestamp_us == 5000000);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup(test_ids, setup),
 	    cmocka_unit_test_setup(test_placeholder_ids, setup),
+	    cmocka_unit_test_setup(test_ids_by_key_and_index, setup),
+	    cmocka_unit_test_setup(test_time_by_key, setup),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

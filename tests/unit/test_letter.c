@@ -64,6 +64,7 @@ decoded(const char *payload, int64_t now_us)
 	    .max_events = 1,
 	    .unknown = UNKNOWN_IGNORE,
 	    .now_us = now_us,
+	    .timestamp_us = now_us,
 	    .ids = &ids,
 	};
 	assert_int_equal(decode_body(payload, strlen(payload), BODY_EVENT, &env, record, 65536, &result), DECODE_OK);

@@ -156,12 +156,12 @@ test_v5(void **state)
 	uint8_t id[16];
 
 	for (size_t i = 0; i < COUNT(cases); i++) {
-		uuid_v5(cases[i].text, strlen(cases[i].text), id);
+		uuid_v5(uuid_client_ids, cases[i].text, strlen(cases[i].text), id);
 		format_uuid(id, text);
 		assert_memory_equal(text, cases[i].id, 36);
 	}
 	memset(long_text, 'x', sizeof long_text);
-	uuid_v5(long_text, sizeof long_text, id);
+	uuid_v5(uuid_client_ids, long_text, sizeof long_text, id);
 	format_uuid(id, text);
 	assert_memory_equal(text, "16905c4c-f37b-5182-b417-3ba2177576fd", 36);
 }
