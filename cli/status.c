@@ -12,6 +12,7 @@
 #include "base/data_dir.h"
 #include "base/pid_lock.h"
 #include "cli/commands.h"
+#include "shm/heartbeat.h"
 #include "shm/metrics.h"
 #include "shm/segment.h"
 
@@ -32,18 +33,22 @@ store_name(uint32_t state)
 }
 
 static void
-print_process(const struct segment *segment, const char *role, uint32_t index, const struct process_slot *slot)
+print_process(const struct segment *segment, const struct config *config, bool running, const char *role,
+    uint32_t index, const struct process_slot *slot)
 {
 	bool writer = slot >= segment_writer(segment, 0);
 	uint32_t first = writer ? COUNTER_RESTARTS_WRITER : COUNTER_RESTARTS_ACCEPTOR;
 	uint64_t restarts = 0;
+	bool silent = running && slot->pid != 0 &&
+		      heartbeat_late(&slot->alive_until_us, config->stuck_after_seconds, clock_steady_us());
 	int64_t up = slot->pid != 0 ? (clock_wall_us() - slot->started_us) / 1000000 : 0;
 
 	for (uint32_t death = 0; death < DEATHS; death++)
 		restarts += slot->counters[first + death];
 	printf("%s-%-*" PRIu32 " %8d  %-9s %8" PRId64 "  %-10s %8" PRIu64 "%s%s\n", role, (int)(14 - (writer ? 7 : 9)),
-	    index, slot->pid, state_name(slot->state), up, writer ? store_name(slot->store_state) : "-", restarts,
-	    writer && slot->store_error[0] != '\0' ? "  " : "", writer ? slot->store_error : "");
+	    index, slot->pid, silent ? "silent" : state_name(slot->state), up,
+	    writer ? store_name(slot->store_state) : "-", restarts, writer && slot->store_error[0] != '\0' ? "  " : "",
+	    writer ? slot->store_error : "");
 }
 
 static void
@@ -133,9 +138,9 @@ command_status(const struct config *config, char *const *words)
 
 	printf("PROCESS             PID  STATE       UP (s)  STORE      RESTARTS\n");
 	for (uint32_t a = 0; a < segment.acceptors; a++)
-		print_process(&segment, "acceptor", a, segment_acceptor(&segment, a));
+		print_process(&segment, config, running, "acceptor", a, segment_acceptor(&segment, a));
 	for (uint32_t w = 0; w < segment.writers; w++)
-		print_process(&segment, "writer", w, segment_writer(&segment, w));
+		print_process(&segment, config, running, "writer", w, segment_writer(&segment, w));
 	print_lanes(&segment);
 
 	printf("\nMETRICS\n");

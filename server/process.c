@@ -97,6 +97,7 @@ signals_next(int fd)
 static void
 start(struct supervisor *s, struct child *c)
 {
+	uint64_t alive_until_us = c->slot->alive_until_us;
 	pid_t master = getpid();
 	pid_t pid;
 
@@ -110,6 +111,8 @@ start(struct supervisor *s, struct child *c)
 	if (pid < 0) {
 		log_error("cannot fork", LOG_STR("role", c->role->name), LOG_STR("error", strerror(errno)));
 		c->start_at_us = clock_steady_us() + backoff_next_ms(&c->backoff) * 1000;
+		c->slot->state = PROCESS_DOWN;
+		c->slot->alive_until_us = alive_until_us; /* nobody lives there: see heartbeat_late() */
 		return;
 	}
 	if (pid == 0) {
@@ -436,6 +439,7 @@ supervise(const struct role *roles, uint32_t count, void *context, void (*look)(
 	notify_open(&s.notify);
 	usage_begin(&segment->header->usage);
 	s.looked_us = clock_steady_us();
+	heartbeat_of_master(segment->header, s.looked_us);
 	for (uint32_t r = 0; r < count; r++)
 		s.child_count += roles[r].count;
 	s.rolling = s.child_count;
@@ -458,6 +462,7 @@ supervise(const struct role *roles, uint32_t count, void *context, void (*look)(
 		int signo;
 
 		usage_note(&segment->header->usage, now);
+		heartbeat_of_master(segment->header, now);
 		look(context);
 		end_stuck(&s, now);
 		feed_watchdog(&s, now);

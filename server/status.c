@@ -12,6 +12,7 @@
 #include "base/version.h"
 #include "server/openapi.h"
 #include "server/reply.h"
+#include "shm/heartbeat.h"
 #include "shm/metrics.h"
 
 #define OPENMETRICS "application/openmetrics-text"
@@ -46,6 +47,45 @@ trouble_text(enum store_state state)
 	}
 }
 
+/* Names a process that does not beat, one that is down for long included; false: all do. */
+static bool
+find_silent(const struct acceptor *acceptor, char *text, size_t size)
+{
+	const struct segment *segment = acceptor->segment;
+	bool draining = ck_pr_load_32(&segment->header->draining) != 0;
+	int64_t now = clock_steady_us();
+
+	for (uint32_t i = 0; i < segment->acceptors + segment->writers; i++) {
+		const struct process_slot *slot = &segment->processes[i];
+		bool writer = i >= segment->acceptors;
+
+		if (draining && ck_pr_load_32(&slot->state) == PROCESS_DOWN)
+			continue;
+		if (!heartbeat_late(&slot->alive_until_us, acceptor->config->stuck_after_seconds, now))
+			continue;
+		(void)snprintf(text, size, "%s-%u is silent: requests wait for it", writer ? "writer" : "acceptor",
+		    writer ? i - segment->acceptors : i);
+		return true;
+	}
+	return false;
+}
+
+static bool
+master_is_silent(const struct acceptor *acceptor)
+{
+	return heartbeat_late(
+	    &acceptor->segment->header->alive_until_us, acceptor->config->stuck_after_seconds, clock_steady_us());
+}
+
+/* Adds the sentence to those that are there. */
+static void
+add_trouble(char *troubles, size_t size, const char *sentence)
+{
+	size_t used = strlen(troubles);
+
+	(void)snprintf(troubles + used, size - used, "%s%s", used > 0 ? "; " : "", sentence);
+}
+
 /* A file that could not be synced has cost nothing, but its disk may soon. */
 static void
 add_sync_failure(cJSON *tree, const struct segment *segment)
@@ -68,20 +108,23 @@ void
 status_health(struct acceptor *acceptor, h2o_req_t *req)
 {
 	enum store_state state = worst_store(acceptor);
-	bool ring_gone = ck_pr_load_32(&acceptor->segment->header->file_gone) != 0;
 	cJSON *tree = cJSON_CreateObject();
+	char troubles[512] = "", silent[64];
 
-	cJSON_AddStringToObject(tree, "status", state == STORE_READY && !ring_gone ? "healthy" : "degraded");
+	if (state != STORE_READY)
+		add_trouble(troubles, sizeof troubles, trouble_text(state));
+	if (ck_pr_load_32(&acceptor->segment->header->file_gone) != 0)
+		add_trouble(troubles, sizeof troubles, "the ring file is gone: restart hooksd");
+	if (find_silent(acceptor, silent, sizeof silent))
+		add_trouble(troubles, sizeof troubles, silent);
+	if (master_is_silent(acceptor))
+		add_trouble(troubles, sizeof troubles, "the master is silent: it replaces no process and cannot stop");
+
+	cJSON_AddStringToObject(tree, "status", troubles[0] == '\0' ? "healthy" : "degraded");
 	cJSON_AddStringToObject(tree, "storage", storage_name(acceptor->config->storage));
 	cJSON_AddStringToObject(tree, "version", HOOKS_VERSION);
-	if (state != STORE_READY || ring_gone) {
-		char detail[256];
-
-		(void)snprintf(detail, sizeof detail, "%s%s%s", state != STORE_READY ? trouble_text(state) : "",
-		    state != STORE_READY && ring_gone ? "; " : "",
-		    ring_gone ? "the ring file is gone: restart hooksd" : "");
-		cJSON_AddStringToObject(tree, "detail", detail);
-	}
+	if (troubles[0] != '\0')
+		cJSON_AddStringToObject(tree, "detail", troubles);
 	add_sync_failure(tree, acceptor->segment);
 	reply_json(req, 200, tree);
 }
@@ -96,11 +139,14 @@ void
 status_readyz(struct acceptor *acceptor, h2o_req_t *req)
 {
 	enum store_state state = worst_store(acceptor);
+	char silent[64];
 
 	if (ck_pr_load_32(&acceptor->segment->header->draining) != 0)
 		reply_error(req, 503, "draining");
 	else if (state != STORE_READY && state != STORE_SPOOLING)
 		reply_error(req, 503, trouble_text(state));
+	else if (find_silent(acceptor, silent, sizeof silent))
+		reply_error(req, 503, silent);
 	else
 		reply_text(req, 200, "text/plain; charset=utf-8", "ok\n", 3);
 }

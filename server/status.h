@@ -7,7 +7,10 @@
 /* GET /health: 200 as long as the process answers; "status" is "healthy", or "degraded" with the reason. */
 void status_health(struct acceptor *acceptor, h2o_req_t *req);
 
-/* GET /livez: 200. GET /readyz: 200 when events can be accepted, else 503 with the reason. */
+/*
+ * GET /livez: 200. GET /readyz: 200 when events can be accepted, else 503 with the reason. It does not ask for the master,
+ * without which events are taken and stored.
+ */
 void status_livez(struct acceptor *acceptor, h2o_req_t *req);
 void status_readyz(struct acceptor *acceptor, h2o_req_t *req);
 

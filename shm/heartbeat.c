@@ -7,6 +7,7 @@
 
 #define PERIOD_LEAST_MS 250
 #define PERIOD_MOST_MS 5000
+#define LATE_PERIODS 3
 
 int64_t
 heartbeat(struct process_slot *slot, uint32_t silent_seconds)
@@ -26,6 +27,20 @@ heartbeat_period_ms(uint32_t stuck_after_seconds)
 	if (stuck_after_seconds == 0 || quarter_ms > PERIOD_MOST_MS)
 		return PERIOD_MOST_MS;
 	return quarter_ms < PERIOD_LEAST_MS ? PERIOD_LEAST_MS : (int32_t)quarter_ms;
+}
+
+void
+heartbeat_of_master(struct segment_header *header, int64_t now_us)
+{
+	ck_pr_store_64(&header->alive_until_us, (uint64_t)now_us);
+}
+
+bool
+heartbeat_late(const uint64_t *alive_until_us, uint32_t stuck_after_seconds, int64_t now_us)
+{
+	int64_t late_us = now_us - (int64_t)ck_pr_load_64(alive_until_us);
+
+	return late_us > LATE_PERIODS * 1000 * (int64_t)heartbeat_period_ms(stuck_after_seconds);
 }
 
 bool

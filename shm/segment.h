@@ -45,6 +45,7 @@ struct segment_header {
 	char jsonl_path[2048]; /* JSONL_PATH when no append to a JSONL file was open (shm/ledger.h); "": too long */
 	uint64_t earlier[COUNTERS]; /* what was counted before this segment was made */
 	struct usage usage; /* the master's */
+	uint64_t alive_until_us; /* the master's, as in a slot */
 };
 
 _Static_assert(sizeof(struct segment_header) <= 4096, "the header has one page");

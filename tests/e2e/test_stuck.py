@@ -1,5 +1,6 @@
 """Processes that hang instead of dying, and masters that are one too many."""
 
+import contextlib
 import os
 import signal
 import socket
@@ -108,6 +109,59 @@ def test_a_writer_that_is_stuck_while_draining_is_replaced(hooksd):
     daemon.stop()
     assert len(daemon.jsonl_lines()) == 100
     assert "cause=stuck" in daemon.log()
+
+
+def stopped_for_long(daemon, *pids):
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    wait_until(lambda: daemon.get("/health").json()["status"] == "degraded", "it to be noticed", 30)
+    return daemon.get("/health").json()["detail"]
+
+
+@pytest.mark.parametrize("stuck_after", [STUCK_AFTER, 0])
+def test_a_writer_that_is_stopped_does_not_look_healthy(hooksd, stuck_after):
+    daemon = hooksd(WRITERS=2, STUCK_AFTER_SECONDS=stuck_after)
+    writer = daemon.pids("writer")[1]
+    assert daemon.get("/readyz").status == 200
+    detail = stopped_for_long(daemon, daemon.pid, writer)  # by the master it would be replaced
+    assert "writer-1 is silent" in detail
+    ready = daemon.get("/readyz")
+    assert ready.status == 503 and "writer-1 is silent" in ready.json()["detail"]
+    assert daemon.get("/livez").status == 200
+    assert f"{writer}  silent" in daemon.hooksctl("status", f"--stuck-after-seconds={stuck_after}").stdout
+    os.kill(writer, signal.SIGCONT)
+    os.kill(daemon.pid, signal.SIGCONT)
+    daemon.wait_store_ready()
+    wait_until(lambda: daemon.get("/readyz").status == 200, "it to be ready again")
+
+
+def test_an_acceptor_that_is_stopped_does_not_look_healthy(hooksd):
+    daemon = hooksd(ACCEPTORS=2, STUCK_AFTER_SECONDS=STUCK_AFTER)
+    os.kill(daemon.pid, signal.SIGSTOP)
+    os.kill(daemon.pids("acceptor")[0], signal.SIGSTOP)
+
+    def told():
+        """By the other one, which gets one connection of two or so."""
+        with contextlib.suppress(TimeoutError):
+            with daemon.client(timeout=0.5) as client:
+                ready = client.get("/readyz")
+                return ready.status == 503 and "acceptor-0 is silent" in ready.json()["detail"]
+        return False
+
+    wait_until(told, "the other acceptor to tell", 30)
+    os.killpg(daemon.pid, signal.SIGCONT)
+    daemon.wait_store_ready()
+
+
+def test_a_master_that_is_stopped_is_told(hooksd):
+    daemon = hooksd(STUCK_AFTER_SECONDS=STUCK_AFTER)
+    detail = stopped_for_long(daemon, daemon.pid)
+    assert detail == "the master is silent: it replaces no process and cannot stop"
+    # Events are taken and stored all the same.
+    assert daemon.get("/readyz").status == 200
+    assert daemon.post_event(minimal()).status == 202
+    os.kill(daemon.pid, signal.SIGCONT)
+    daemon.wait_store_ready()
 
 
 def test_a_second_master_on_the_same_data_is_refused(make_hooksd, tmp_path):

@@ -51,6 +51,18 @@ test_zero_is_never(void **state)
 }
 
 static void
+test_three_periods_of_silence_are_too_many(void **state)
+{
+	uint64_t alive_until_us = 100 * SECOND;
+
+	assert_false(heartbeat_late(&alive_until_us, 60, 50 * SECOND));
+	assert_false(heartbeat_late(&alive_until_us, 60, 115 * SECOND));
+	assert_true(heartbeat_late(&alive_until_us, 60, 115 * SECOND + 1));
+	assert_true(heartbeat_late(&alive_until_us, 1, 101 * SECOND));
+	assert_true(heartbeat_late(&alive_until_us, 0, 116 * SECOND));
+}
+
+static void
 test_a_beat_promises_from_now_on(void **state)
 {
 	struct process_slot slot = {0};
@@ -71,6 +83,7 @@ main(void)
 	    cmocka_unit_test(test_late_is_after_the_promise_and_the_option),
 	    cmocka_unit_test(test_what_was_granted_counts_if_it_is_later),
 	    cmocka_unit_test(test_zero_is_never),
+	    cmocka_unit_test(test_three_periods_of_silence_are_too_many),
 	    cmocka_unit_test(test_a_beat_promises_from_now_on),
 	};
 
