@@ -21,6 +21,7 @@
 #include "server/linger.h"
 #include "server/process.h"
 #include "server/routes.h"
+#include "server/signals.h"
 #include "shm/heartbeat.h"
 
 /* Accepts per turn: a burst of new connections does not make the established ones wait. */
@@ -48,7 +49,37 @@
 #define FIRST_TRY_US (2 * 1000 * 1000)
 #define FIRST_TRY_LOOK_MS 5
 
-static void on_pause_over(h2o_timeout_entry_t *entry);
+/* The listener stays readable: without a pause this would spin. Not a time-out of libh2o's, whose clock people set. */
+static void
+pause_accepting(struct acceptor *acceptor, int failure)
+{
+	int64_t now_us = clock_steady_us();
+	uint64_t times = repeat_met(&acceptor->no_descriptors, now_us);
+
+	if (times > 0)
+		log_warning("cannot accept connections, pausing", LOG_STR("error", strerror(failure)),
+		    LOG_UINT("connections", acceptor->connections), LOG_UINT("times", times));
+	connections_close_resting(acceptor, now_us, MAKE_ROOM_RESTED_US, ACCEPTS_PER_TURN);
+	acceptor_accept(acceptor, false);
+	acceptor->paused_until_us = now_us + ACCEPT_PAUSE_MS * 1000;
+}
+
+/* At every turn. Returns in how many milliseconds the next look is due, at most most_ms. */
+static int32_t
+look_at_pause(struct acceptor *acceptor, int64_t now_us, int32_t most_ms)
+{
+	uint64_t times = repeat_over(&acceptor->no_descriptors, now_us);
+
+	if (times > 0)
+		log_info("connections are accepted again", LOG_UINT("connections", acceptor->connections),
+		    LOG_UINT("times", times));
+	if (acceptor->paused_until_us == 0)
+		return most_ms;
+	if (now_us < acceptor->paused_until_us)
+		return most_ms < ACCEPT_PAUSE_MS ? most_ms : ACCEPT_PAUSE_MS;
+	acceptor_accept(acceptor, true);
+	return most_ms;
+}
 
 static void
 on_connect(h2o_socket_t *listener, const char *err)
@@ -64,29 +95,16 @@ on_connect(h2o_socket_t *listener, const char *err)
 			connection_take(acceptor, socket);
 			continue;
 		}
-		if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
-			/* The listener stays readable: without a pause this would spin. */
-			log_warning("cannot accept connections, pausing", LOG_STR("error", strerror(errno)),
-			    LOG_UINT("connections", acceptor->connections));
-			connections_close_resting(acceptor, clock_steady_us(), MAKE_ROOM_RESTED_US, ACCEPTS_PER_TURN);
-			acceptor_accept(acceptor, false);
-			acceptor->pause_entry.cb = on_pause_over;
-			h2o_timeout_link(acceptor->context.loop, &acceptor->pause_timeout, &acceptor->pause_entry);
-		}
+		if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)
+			pause_accepting(acceptor, errno);
 		return;
 	}
-}
-
-static void
-on_pause_over(h2o_timeout_entry_t *entry)
-{
-	acceptor_accept(H2O_STRUCT_FROM_MEMBER(struct acceptor, pause_entry, entry), true);
 }
 
 void
 acceptor_accept(struct acceptor *acceptor, bool on)
 {
-	h2o_timeout_unlink(&acceptor->pause_entry);
+	acceptor->paused_until_us = 0;
 	for (uint32_t l = 0; l < acceptor->listener_count; l++)
 		if (on)
 			h2o_socket_read_start(acceptor->listeners[l], on_connect);
@@ -189,7 +207,7 @@ turn(struct acceptor *acceptor, const struct wake *wake, int32_t wait_ms)
 	bool waiting;
 
 	usage_note(&acceptor->slot->usage, now_us);
-	wait_ms = connections_look(acceptor, now_us, wait_ms);
+	wait_ms = connections_look(acceptor, now_us, look_at_pause(acceptor, now_us, wait_ms));
 
 	/* libh2o polls first and runs completed writes after that: answers written here must not wait for the poll. */
 	if (events_answer(acceptor))
@@ -238,7 +256,6 @@ acceptor_main(const struct config *config, const struct segment *segment, uint32
 	configure_http(&acceptor);
 	connections_init(&acceptor);
 	linger_init(&acceptor);
-	h2o_timeout_init(acceptor.context.loop, &acceptor.pause_timeout, ACCEPT_PAUSE_MS);
 
 	acceptor.wakes = watch(&acceptor, wake.fd, on_wake, &wake);
 	memcpy(acceptor.handover_fds, handover->fds[index], sizeof acceptor.handover_fds);

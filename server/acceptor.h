@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "base/config.h"
+#include "base/repeat.h"
 #include "ingest/uuid.h"
 #include "server/handover.h"
 #include "server/listener.h"
@@ -37,8 +38,8 @@ struct acceptor {
 	bool hands_over; /* leaving: to a successor */
 	struct handover_parcel parcel; /* not sent yet */
 	int handover_fds[2]; /* to its successor, from its predecessor: server/handover.h */
-	h2o_timeout_t pause_timeout;
-	h2o_timeout_entry_t pause_entry;
+	int64_t paused_until_us; /* steady: no descriptor was left for a connection; 0: connections are taken */
+	struct repeat no_descriptors;
 	int signal_fd;
 };
 

@@ -187,6 +187,7 @@ static void
 go_on_with(struct acceptor *acceptor, struct handover_parcel *parcel)
 {
 	uint64_t last_number = h2o_connection_id;
+	uint32_t without_descriptor = 0, unread = 0;
 
 	if (parcel->bytes_fd != 0)
 		(void)lseek(parcel->bytes_fd, 0, SEEK_SET);
@@ -195,14 +196,14 @@ go_on_with(struct acceptor *acceptor, struct handover_parcel *parcel)
 		h2o_socket_t *socket;
 
 		if (parcel->fds[i] < 0) {
-			log_warning("no descriptor left for a connection that was handed over");
+			without_descriptor++;
 			(void)lseek(parcel->bytes_fd, note->bytes, SEEK_CUR);
 			continue;
 		}
 		socket = h2o_evloop_socket_create(
 		    acceptor->context.loop, parcel->fds[i], H2O_SOCKET_FLAG_IS_ACCEPTED_CONNECTION);
 		if (!fill_input(socket, parcel->bytes_fd, note->bytes)) {
-			log_warning("cannot read what was handed over with a connection");
+			unread++;
 			h2o_socket_close(socket);
 			continue;
 		}
@@ -211,6 +212,11 @@ go_on_with(struct acceptor *acceptor, struct handover_parcel *parcel)
 		connection_take(acceptor, socket);
 	}
 	h2o_connection_id = last_number;
+	if (without_descriptor > 0)
+		log_warning("no descriptors left for connections that were handed over",
+		    LOG_UINT("connections", without_descriptor));
+	if (unread > 0)
+		log_warning("cannot read what was handed over with connections", LOG_UINT("connections", unread));
 	if (parcel->bytes_fd != 0)
 		close(parcel->bytes_fd);
 	parcel->count = 0;

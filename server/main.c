@@ -16,6 +16,7 @@
 #include "server/process.h"
 #include "server/ring_file.h"
 #include "server/saved_counters.h"
+#include "server/signals.h"
 #include "shm/metrics.h"
 #include "shm/segment.h"
 #include "writer/jsonl_look.h"

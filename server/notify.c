@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +11,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 
 /* A positive number of microseconds, or 0. */
@@ -63,8 +65,21 @@ notify_close(struct notify *notify)
 	notify->fd = -1;
 }
 
+static void
+tell_result(struct notify *notify, bool sent)
+{
+	int64_t now = clock_steady_us();
+	uint64_t times = sent ? repeat_over(&notify->failures, now) : repeat_met(&notify->failures, now);
+
+	if (times > 0 && sent)
+		log_info("the service manager is notified again", LOG_UINT("times", times));
+	else if (times > 0)
+		log_warning(
+		    "cannot notify the service manager", LOG_STR("error", strerror(errno)), LOG_UINT("times", times));
+}
+
 void
-notify_send(const struct notify *notify, const char *format, ...)
+notify_send(struct notify *notify, const char *format, ...)
 {
 	char text[1024];
 	va_list arguments;
@@ -77,7 +92,6 @@ notify_send(const struct notify *notify, const char *format, ...)
 	va_end(arguments);
 	if (len >= (int)sizeof text)
 		len = sizeof text - 1;
-	if (sendto(notify->fd, text, (size_t)len, MSG_NOSIGNAL, (const struct sockaddr *)&notify->address,
-		notify->address_len) < 0)
-		log_warning("cannot notify the service manager", LOG_STR("error", strerror(errno)));
+	tell_result(notify, sendto(notify->fd, text, (size_t)len, MSG_NOSIGNAL,
+				(const struct sockaddr *)&notify->address, notify->address_len) >= 0);
 }

@@ -9,11 +9,14 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include "base/repeat.h"
+
 struct notify {
 	int fd; /* -1: nobody listens */
 	struct sockaddr_un address;
 	socklen_t address_len;
 	int64_t watchdog_us; /* how often the manager wants to hear WATCHDOG=1 at least; 0: never */
+	struct repeat failures; /* to send */
 };
 
 /*
@@ -24,6 +27,6 @@ void notify_open(struct notify *notify);
 void notify_close(struct notify *notify);
 
 /* Sends lines of NAME=value. Waits a second at most; a message that could not be sent is logged and forgotten. */
-void notify_send(const struct notify *notify, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void notify_send(struct notify *notify, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

@@ -12,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -20,7 +19,9 @@
 #include "base/backoff.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/repeat.h"
 #include "server/notify.h"
+#include "server/signals.h"
 #include "shm/heartbeat.h"
 
 /* A process that dies this soon after its start did not work; so many of those in a row end the service. */
@@ -60,39 +61,11 @@ struct supervisor {
 	bool draining;
 	bool killed;
 	int64_t deadline_us; /* steady; when draining */
+	struct repeat no_fork, no_poll;
 	uint32_t rolling; /* the child that is being replaced on HUP; child_count: none */
 	pid_t rolled_pid; /* its predecessor, once told to stop; 0 before */
 	int exit_code;
 };
-
-int
-signals_open(bool master)
-{
-	sigset_t set;
-	int fd;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGHUP);
-	if (master)
-		sigaddset(&set, SIGCHLD);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
-	if (fd < 0) {
-		log_error("cannot make a signalfd", LOG_STR("error", strerror(errno)));
-		exit(EXIT_FAILED);
-	}
-	return fd;
-}
-
-int
-signals_next(int fd)
-{
-	struct signalfd_siginfo info;
-
-	return read(fd, &info, sizeof info) == (ssize_t)sizeof info ? (int)info.ssi_signo : 0;
-}
 
 static void
 start(struct supervisor *s, struct child *c)
@@ -109,7 +82,11 @@ start(struct supervisor *s, struct child *c)
 	heartbeat(c->slot, 0);
 	pid = fork();
 	if (pid < 0) {
-		log_error("cannot fork", LOG_STR("role", c->role->name), LOG_STR("error", strerror(errno)));
+		uint64_t times = repeat_met(&s->no_fork, c->started_us);
+
+		if (times > 0)
+			log_error("cannot fork", LOG_STR("role", c->role->name), LOG_STR("error", strerror(errno)),
+			    LOG_UINT("times", times));
 		c->start_at_us = clock_steady_us() + backoff_next_ms(&c->backoff) * 1000;
 		c->slot->state = PROCESS_DOWN;
 		c->slot->alive_until_us = alive_until_us; /* nobody lives there: see heartbeat_late() */
@@ -411,6 +388,17 @@ log_when_ready(struct supervisor *s)
 	    LOG_UINT("acceptors", s->segment->acceptors), LOG_UINT("writers", s->segment->writers));
 }
 
+static void
+tell_what_is_over(struct supervisor *s, int64_t now)
+{
+	uint64_t forks = repeat_over(&s->no_fork, now), polls = repeat_over(&s->no_poll, now);
+
+	if (forks > 0)
+		log_info("processes are forked again", LOG_UINT("times", forks));
+	if (polls > 0)
+		log_info("poll works again", LOG_UINT("times", polls));
+}
+
 /* Milliseconds until the next thing that is due by the clock: at the latest, a look at the heartbeats and at files. */
 static int
 time_to_next(const struct supervisor *s, int64_t now)
@@ -466,6 +454,7 @@ supervise(const struct role *roles, uint32_t count, void *context, void (*look)(
 		look(context);
 		end_stuck(&s, now);
 		feed_watchdog(&s, now);
+		tell_what_is_over(&s, now);
 		start_what_is_due(&s, now);
 		if (s.draining) {
 			if (!drain(&s, now))
@@ -476,7 +465,10 @@ supervise(const struct role *roles, uint32_t count, void *context, void (*look)(
 		}
 		if (poll(fds, 2, time_to_next(&s, now)) < 0 && errno != EINTR) {
 			/* The kernel is short of memory: that passes, and the children work on meanwhile. */
-			log_error("poll failed", LOG_STR("error", strerror(errno)));
+			uint64_t times = repeat_met(&s.no_poll, now);
+
+			if (times > 0)
+				log_error("poll failed", LOG_STR("error", strerror(errno)), LOG_UINT("times", times));
 			(void)nanosleep(&(struct timespec){.tv_nsec = POLL_RETRY_MS * 1000 * 1000}, NULL);
 		}
 		(void)!read(segment->master_fd, &announced, sizeof announced);

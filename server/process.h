@@ -43,13 +43,4 @@ enum exit_code {
 int supervise(const struct role *roles, uint32_t count, void *context, void (*look)(void *context),
     const struct config *config, const struct segment *segment);
 
-/*
- * A signalfd for the signals a process takes as ordinary loop events: TERM, INT, HUP (and CHLD for the master). They
- * are blocked from the first line of main(). Ends the process if there is no descriptor left.
- */
-int signals_open(bool master);
-
-/* The next pending signal's number, or 0. */
-int signals_next(int fd);
-
 #endif

@@ -175,8 +175,13 @@ write_batch(struct spool *spool, size_t len, struct error *err)
 	bool written = failure == 0;
 	if (written && fdatasync(spool->append_fd) != 0)
 		failure = errno;
-	if (failure == 0)
+	if (failure == 0) {
+		uint64_t times = repeat_over(&spool->distrust, clock_steady_us());
+
+		if (times > 0)
+			log_info("spool files can be trusted again", LOG_UINT("times", times));
 		return 0;
+	}
 
 	errno = failure;
 	(void)error_errno(err, "cannot %s a spool file in %s", written ? "sync" : "write", spool->directory);
@@ -187,7 +192,11 @@ write_batch(struct spool *spool, size_t len, struct error *err)
 		spool->slot->sync_failed_us = clock_wall_us();
 	}
 	if (!cut_off || written) {
-		log_error("a spool file is not trusted any more: beginning a new one", LOG_STR("error", err->text));
+		uint64_t times = repeat_met(&spool->distrust, clock_steady_us());
+
+		if (times > 0)
+			log_error("a spool file is not trusted any more: beginning a new one",
+			    LOG_STR("error", err->text), LOG_UINT("times", times));
 		close_fd(&spool->append_fd);
 		if (part->header.events == 0)
 			drop_empty_last(spool);

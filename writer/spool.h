@@ -16,6 +16,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/repeat.h"
 #include "shm/record.h"
 #include "shm/segment.h"
 #include "writer/spool_file.h"
@@ -47,6 +48,7 @@ struct spool {
 	size_t batch_bytes;
 	size_t appending_bytes;
 	uint32_t appending;
+	struct repeat distrust; /* of a file whose sync failed */
 };
 
 /*

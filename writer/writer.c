@@ -39,6 +39,7 @@ struct writer {
 	bool draining;
 	bool spools; /* there is a spool that can be used */
 	bool spool_failing;
+	struct repeat spool_unusable, spool_refuses, replay_fails;
 	int64_t spool_open_at_us, spool_at_us, replay_at_us; /* not before, after a failure */
 };
 
@@ -116,8 +117,12 @@ replay_batch(struct writer *w)
 	struct error err;
 
 	if (spool_next(&w->spool, &err) != 0) {
-		log_error("cannot replay the spool", LOG_STR("error", err.text));
-		w->replay_at_us = clock_steady_us() + REPLAY_RETRY_MS * 1000;
+		int64_t now = clock_steady_us();
+		uint64_t times = repeat_met(&w->replay_fails, now);
+
+		if (times > 0)
+			log_error("cannot replay the spool", LOG_STR("error", err.text), LOG_UINT("times", times));
+		w->replay_at_us = now + REPLAY_RETRY_MS * 1000;
 		return;
 	}
 	if (w->spool.reader.count == 0 ||
@@ -131,6 +136,9 @@ replay_batch(struct writer *w)
 	settle(w);
 	spool_stored(&w->spool);
 	store_settled(&w->store);
+	uint64_t failed = repeat_over(&w->replay_fails, clock_steady_us());
+	if (failed > 0)
+		log_info("the spool is replayed again", LOG_UINT("times", failed));
 	if (!spool_waiting(&w->spool))
 		log_info("the spool is empty again");
 }
@@ -163,10 +171,13 @@ spool_time(const struct writer *w)
 static void
 spool_failed(struct writer *w, const struct error *err)
 {
-	if (!w->spool_failing)
-		log_error("the spool takes no more events", LOG_STR("error", err->text));
+	int64_t now = clock_steady_us();
+	uint64_t times = repeat_met(&w->spool_refuses, now);
+
+	if (times > 0)
+		log_error("the spool takes no more events", LOG_STR("error", err->text), LOG_UINT("times", times));
 	w->spool_failing = true;
-	w->spool_at_us = clock_steady_us() + SPOOL_RETRY_MS * 1000;
+	w->spool_at_us = now + SPOOL_RETRY_MS * 1000;
 	(void)snprintf(w->slot->store_error, sizeof w->slot->store_error, "%s", err->text);
 }
 
@@ -183,6 +194,9 @@ spool_batch(struct writer *w)
 		return;
 	}
 	w->spool_failing = false;
+	uint64_t refused = repeat_over(&w->spool_refuses, clock_steady_us());
+	if (refused > 0)
+		log_info("the spool takes events again", LOG_UINT("times", refused));
 
 	struct ledger_page *draft = ledger_draft(&w->slot->ledger);
 
@@ -260,11 +274,17 @@ open_spool(struct writer *w)
 		return; /* it would swallow what another run has kept */
 	if (spool_open(&w->spool, w->config->data_dir, w->index, writers, w->config->spool_max_bytes / writers, w->slot,
 		&found, &err) != 0) {
-		log_error("the spool cannot be used", LOG_STR("error", err.text));
+		int64_t now = clock_steady_us();
+		uint64_t times = repeat_met(&w->spool_unusable, now);
+
+		if (times > 0)
+			log_error("the spool cannot be used", LOG_STR("error", err.text), LOG_UINT("times", times));
 		spool_close(&w->spool);
-		w->spool_open_at_us = clock_steady_us() + REPLAY_RETRY_MS * 1000;
+		w->spool_open_at_us = now + REPLAY_RETRY_MS * 1000;
 		return;
 	}
+	if (w->spool_unusable.times > 0)
+		log_info("the spool can be used again", LOG_UINT("times", w->spool_unusable.times));
 	w->spools = true;
 	if (spool_waiting(&w->spool))
 		log_info("events wait in the spool", LOG_UINT("events", ledger_page(&w->slot->ledger)->spool_events),

@@ -12,6 +12,7 @@
 
 #include "segment_fixture.h"
 #include "server/process.h"
+#include "server/signals.h"
 #include "shm/heartbeat.h"
 
 static int

@@ -1,0 +1,26 @@
+"""More clients than descriptors: what the log says of it, and that it passes."""
+
+import contextlib
+import re
+import socket
+
+from harness.events import minimal
+from harness.waiting import wait_until
+
+LINE = re.compile(r"cannot accept connections, pausing .*times=(\d+)")
+
+
+def test_it_is_told_now_and_then_and_when_it_is_over(make_hooksd):
+    daemon = make_hooksd(ACCEPTORS=1)
+    daemon.launcher = ["sh", "-c", 'ulimit -n 40 && exec "$0" "$@"']
+    daemon.start()
+    with contextlib.ExitStack() as stack:
+        for _ in range(100):
+            connection = stack.enter_context(socket.create_connection(("127.0.0.1", daemon.port)))
+            connection.sendall(b"POST /events HTTP/1.1\r\n")  # one that rests would be closed
+        daemon.wait_for_log(LINE.pattern, count=3, timeout=40)
+    daemon.wait_for_log(r"connections are accepted again .*times=\d+", timeout=60)
+    first, *others = [int(times) for times in LINE.findall(daemon.log())]
+    assert first == 1
+    assert sum(others) > 10 * len(others)
+    assert daemon.post_event(minimal()).status == 202
