@@ -23,3 +23,13 @@ clock_steady_us(void)
 {
 	return now_us(CLOCK_MONOTONIC);
 }
+
+int32_t
+clock_wait_ms(int64_t due_us, int64_t now_us, int32_t most_ms)
+{
+	int64_t ms = (due_us - now_us + 999) / 1000;
+
+	if (ms <= 0)
+		return 0;
+	return ms < most_ms ? (int32_t)ms : most_ms;
+}

@@ -10,4 +10,7 @@ int64_t clock_wall_us(void);
 /* Microseconds of a clock that never jumps, comparable between processes of one boot. For time-outs. */
 int64_t clock_steady_us(void);
 
+/* How long to sleep at most_ms for something that is due then: milliseconds, rounded up, 0 if it is due now. */
+int32_t clock_wait_ms(int64_t due_us, int64_t now_us, int32_t most_ms);
+
 #endif

@@ -26,7 +26,7 @@
 
 /* Accepts per turn: a burst of new connections does not make the established ones wait. */
 #define ACCEPTS_PER_TURN 16
-#define ACCEPT_PAUSE_MS 100
+#define ACCEPT_PAUSE_US (100 * 1000)
 /* Short of descriptors those go first that have rested longest, if it is longer than this. */
 #define MAKE_ROOM_RESTED_US (1000 * 1000)
 /*
@@ -61,7 +61,7 @@ pause_accepting(struct acceptor *acceptor, int failure)
 		    LOG_UINT("connections", acceptor->connections), LOG_UINT("times", times));
 	connections_close_resting(acceptor, now_us, MAKE_ROOM_RESTED_US, ACCEPTS_PER_TURN);
 	acceptor_accept(acceptor, false);
-	acceptor->paused_until_us = now_us + ACCEPT_PAUSE_MS * 1000;
+	acceptor->paused_until_us = now_us + ACCEPT_PAUSE_US;
 }
 
 /* At every turn. Returns in how many milliseconds the next look is due, at most most_ms. */
@@ -76,7 +76,7 @@ look_at_pause(struct acceptor *acceptor, int64_t now_us, int32_t most_ms)
 	if (acceptor->paused_until_us == 0)
 		return most_ms;
 	if (now_us < acceptor->paused_until_us)
-		return most_ms < ACCEPT_PAUSE_MS ? most_ms : ACCEPT_PAUSE_MS;
+		return clock_wait_ms(acceptor->paused_until_us, now_us, most_ms);
 	acceptor_accept(acceptor, true);
 	return most_ms;
 }
@@ -208,6 +208,7 @@ turn(struct acceptor *acceptor, const struct wake *wake, int32_t wait_ms)
 
 	usage_note(&acceptor->slot->usage, now_us);
 	wait_ms = connections_look(acceptor, now_us, look_at_pause(acceptor, now_us, wait_ms));
+	wait_ms = linger_look(acceptor, now_us, wait_ms);
 
 	/* libh2o polls first and runs completed writes after that: answers written here must not wait for the poll. */
 	if (events_answer(acceptor))

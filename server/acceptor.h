@@ -31,8 +31,7 @@ struct acceptor {
 	bool listeners_passed; /* they are a service manager's */
 	h2o_socket_t *signals, *wakes; /* the descriptors this process watches besides its connections */
 	uint32_t connections;
-	h2o_linklist_t resting, busy; /* of connections: server/connection.c */
-	h2o_timeout_t linger_timeout;
+	h2o_linklist_t resting, busy, lingering; /* of connections: server/connection.c, linger.c */
 	char keep_alive[32]; /* the value of that header */
 	int64_t leaving_since_us; /* steady; 0: it stays. This and the next ones: server/leave.c */
 	bool hands_over; /* leaving: to a successor */

@@ -264,16 +264,13 @@ connections_look(struct acceptor *acceptor, int64_t now_us, int32_t most_ms)
 {
 	const int64_t rest_us = (int64_t)acceptor->config->idle_timeout_seconds * 1000000;
 	const int64_t arrive_us = (int64_t)acceptor->config->request_timeout_seconds * 1000000;
-	const struct connection *resting, *busy;
-	int64_t due_us = now_us + (int64_t)most_ms * 1000;
+	const struct connection *longest;
 
 	connections_close_resting(acceptor, now_us, rest_us, UINT32_MAX);
 	refuse_late(acceptor, now_us, arrive_us);
-	resting = longest_in(&acceptor->resting);
-	busy = longest_in(&acceptor->busy);
-	if (resting != NULL && resting->since_us + rest_us < due_us)
-		due_us = resting->since_us + rest_us;
-	if (busy != NULL && busy->since_us + arrive_us < due_us)
-		due_us = busy->since_us + arrive_us;
-	return due_us <= now_us ? 0 : (int32_t)((due_us - now_us + 999) / 1000);
+	if ((longest = longest_in(&acceptor->resting)) != NULL)
+		most_ms = clock_wait_ms(longest->since_us + rest_us, now_us, most_ms);
+	if ((longest = longest_in(&acceptor->busy)) != NULL)
+		most_ms = clock_wait_ms(longest->since_us + arrive_us, now_us, most_ms);
+	return most_ms;
 }

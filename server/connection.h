@@ -15,7 +15,7 @@
 
 #include "server/acceptor.h"
 
-/* Before the first connection, when the acceptor has its loop. */
+/* Before the first connection. */
 void connections_init(struct acceptor *acceptor);
 
 /* Serves that socket from now on; what it has as input already is the beginning of a request. */

@@ -5,31 +5,27 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 
-#define LINGER_MS 2000
+#define LINGER_US (2 * 1000 * 1000)
 #define LINGER_BYTES_MAX (64u << 20)
 
 struct lingering {
 	struct acceptor *acceptor;
 	h2o_socket_t *socket;
-	h2o_timeout_entry_t entry;
+	h2o_linklist_t link; /* of the acceptor's list, in the order of until_us */
+	int64_t until_us; /* steady */
 	size_t bytes;
 };
 
 static void
 linger_end(struct lingering *l)
 {
-	h2o_timeout_unlink(&l->entry);
+	h2o_linklist_unlink(&l->link);
 	h2o_socket_close(l->socket);
 	l->acceptor->connections--;
 	free(l);
-}
-
-static void
-on_linger_timeout(h2o_timeout_entry_t *entry)
-{
-	linger_end(H2O_STRUCT_FROM_MEMBER(struct lingering, entry, entry));
 }
 
 static void
@@ -57,14 +53,26 @@ linger(struct acceptor *acceptor, int fd)
 	l->acceptor->connections++; /* an acceptor that leaves waits for it */
 	l->socket = h2o_evloop_socket_create(acceptor->context.loop, copy, 0);
 	l->socket->data = l;
-	l->entry.cb = on_linger_timeout;
-	h2o_timeout_link(acceptor->context.loop, &acceptor->linger_timeout, &l->entry);
+	l->until_us = clock_steady_us() + LINGER_US;
+	h2o_linklist_insert(&acceptor->lingering, &l->link); /* at its end */
 	h2o_socket_read_start(l->socket, on_linger_read);
 }
 
-/* One time-out for all: libh2o walks the list of them in every turn, and one may not be disposed of in its own callback. */
 void
 linger_init(struct acceptor *acceptor)
 {
-	h2o_timeout_init(acceptor->context.loop, &acceptor->linger_timeout, LINGER_MS);
+	h2o_linklist_init_anchor(&acceptor->lingering);
+}
+
+int32_t
+linger_look(struct acceptor *acceptor, int64_t now_us, int32_t most_ms)
+{
+	while (!h2o_linklist_is_empty(&acceptor->lingering)) {
+		struct lingering *l = H2O_STRUCT_FROM_MEMBER(struct lingering, link, acceptor->lingering.next);
+
+		if (l->until_us > now_us)
+			return clock_wait_ms(l->until_us, now_us, most_ms);
+		linger_end(l);
+	}
+	return most_ms;
 }

@@ -13,7 +13,10 @@
  */
 void linger(struct acceptor *acceptor, int fd);
 
-/* Before the first one, when the acceptor has its loop. */
+/* Before the first one. */
 void linger_init(struct acceptor *acceptor);
+
+/* At every turn of the loop: ends those that have lingered long enough. Returns in how many milliseconds to look again. */
+int32_t linger_look(struct acceptor *acceptor, int64_t now_us, int32_t most_ms);
 
 #endif

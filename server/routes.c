@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/mem.h"
 #include "base/version.h"
@@ -86,15 +87,20 @@ method_fits(const struct route *route, h2o_iovec_t method)
 static size_t
 read_path(const h2o_req_t *req, char out[PATH_BYTES])
 {
-	static const char scheme[] = "/http://";
+	static const char *const schemes[] = {"/http://", "/https://"};
 	h2o_iovec_t path = req->path_normalized;
 	size_t len = 0;
 
-	if (path.len >= sizeof scheme - 1 && memcmp(path.base, scheme, sizeof scheme - 1) == 0) {
-		const char *rest = memchr(path.base + sizeof scheme - 1, '/', path.len - (sizeof scheme - 1));
+	for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++) {
+		size_t scheme = strlen(schemes[i]);
+		const char *rest;
 
+		if (path.len < scheme || strncasecmp(path.base, schemes[i], scheme) != 0)
+			continue;
+		rest = memchr(path.base + scheme, '/', path.len - scheme);
 		path = rest == NULL ? h2o_iovec_init(H2O_STRLIT("/"))
 				    : h2o_iovec_init(rest, path.len - (size_t)(rest - path.base));
+		break;
 	}
 	for (size_t i = 0; i < path.len; i++) {
 		if (path.base[i] == '/' && len > 0 && out[len - 1] == '/')

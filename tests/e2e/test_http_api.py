@@ -392,5 +392,9 @@ def test_upgrade_to_http2_is_not_offered(daemon):
 
 def test_an_absolute_uri_is_the_same_route(daemon):
     with daemon.raw() as connection:
-        connection.send(b"GET http://any.host/livez HTTP/1.1\r\nHost: any.host\r\n\r\n")
-        assert connection.read_reply().status == 200
+        for url in (b"http://any.host/livez", b"HTTP://any.host:80//livez/", b"https://any.host/livez?a=b", b"http://any.host"):
+            connection.send(b"GET " + url + b" HTTP/1.1\r\nHost: any.host\r\n\r\n")
+            assert connection.read_reply().status == 200, url
+        for request in (b"CONNECT any.host:443", b"OPTIONS *"):
+            connection.send(request + b" HTTP/1.1\r\nHost: any.host\r\n\r\n")
+            assert connection.read_reply().status == 404, request
