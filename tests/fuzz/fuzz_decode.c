@@ -7,9 +7,12 @@
  *   - syntax errors are found exactly where the scanner alone finds them;
  *   - each record passes its check and keeps every promise about strings, data, flags and time;
  *   - data goes through a second time unchanged;
+ *   - fields that are unknown are added behind the members of data, each name once, and nothing else is changed by them;
+ *   - a lenient request is taken exactly as a strict one if nothing is wrong, and tells of something if anything is;
  *   - runs of plain characters end at the same byte by vectors and by words.
  *
- * The first byte of an input selects the kind of body and the limits, the rest is the body.
+ * The first byte of an input selects the kind of body, the limits and the mode, the rest is the body, and also goes
+ * through the readers of headers.
  */
 #include <assert.h>
 #include <stdbool.h>
@@ -19,6 +22,7 @@
 #include "base/plain.h"
 #include "base/utf8.h"
 #include "ingest/decode.h"
+#include "ingest/headers.h"
 #include "ingest/scan.h"
 #include "ingest/timestamp.h"
 #include "shm/record.h"
@@ -108,6 +112,8 @@ static void
 check_errors(const struct decode_result *result, size_t body_len)
 {
 	assert(result->error_count > 0 && result->error_count <= DECODE_ERRORS_MAX);
+	assert(result->errors_found == result->error_count ||
+	       (result->errors_found > DECODE_ERRORS_MAX && result->error_count == DECODE_ERRORS_MAX));
 	for (uint32_t i = 0; i < result->error_count; i++) {
 		const struct decode_error *error = &result->errors[i];
 		bool syntax = strcmp(error->type, "json_invalid") == 0;
@@ -115,7 +121,9 @@ check_errors(const struct decode_result *result, size_t body_len)
 		assert(error->msg != NULL && error->index >= -1);
 		assert(syntax == (error->reason != NULL));
 		assert(syntax ? error->position >= 0 && (size_t)error->position <= body_len : error->position == -1);
-		assert(!syntax || result->error_count == 1);
+		assert(!syntax || result->error_count == 1 || (env.lenient && error->index >= 0));
+		assert((error->cause == CAUSE_JSON) == syntax);
+		assert(i == 0 || error->index >= result->errors[i - 1].index);
 	}
 }
 
@@ -123,11 +131,13 @@ check_errors(const struct decode_result *result, size_t body_len)
 static void
 check_same_errors(const struct decode_result *one, const struct decode_result *two)
 {
-	assert(one->error_count == two->error_count);
+	assert(one->error_count == two->error_count && one->errors_found == two->errors_found);
+	assert(memcmp(one->rejected, two->rejected, sizeof one->rejected) == 0);
 	for (uint32_t i = 0; i < one->error_count; i++) {
 		const struct decode_error *a = &one->errors[i], *b = &two->errors[i];
 
 		assert(a->type == b->type && a->msg == b->msg && a->reason == b->reason && a->field == b->field);
+		assert(a->key.base == b->key.base && a->key.len == b->key.len && a->cause == b->cause);
 		assert(a->index == b->index && a->position == b->position && a->limit == b->limit);
 	}
 }
@@ -170,7 +180,11 @@ check_accepted(const char *body, size_t len, enum body_kind kind, const char *ou
 	char *exact = malloc(needed > 0 ? needed : 1);
 	struct decode_result other;
 
-	assert(exact != NULL && result->error_count == 0 && result->sanitised <= result->events);
+	assert(exact != NULL && result->sanitised <= result->events && result->unknown <= result->events);
+	assert(env.lenient || (result->error_count == 0 && result->errors_found == 0));
+	assert(env.unknown != UNKNOWN_REFUSE || result->unknown == 0);
+	if (result->error_count > 0)
+		check_errors(result, len);
 	for (uint32_t i = 0; i < result->events; i++) {
 		const struct record *record = (const struct record *)(const void *)(out + at);
 
@@ -183,6 +197,7 @@ check_accepted(const char *body, size_t len, enum body_kind kind, const char *ou
 	assert(decode(body, len, kind, exact, needed, &other) == DECODE_OK);
 	assert(other.events == result->events && other.bytes == needed && other.sanitised == result->sanitised);
 	assert(memcmp(exact, out, needed) == 0);
+	check_same_errors(&other, result);
 	free(exact);
 
 	if (needed > 0) {
@@ -192,6 +207,71 @@ check_accepted(const char *body, size_t len, enum body_kind kind, const char *ou
 		assert(other.events == 0 && other.bytes == 0 && other.error_count == 0);
 		free(exact);
 	}
+}
+
+/* The same body with its unknown fields ignored: each record's data is how the record's of this one begins. */
+static void
+check_unknown(const char *body, size_t len, enum body_kind kind, const char *out, const struct decode_result *result)
+{
+	struct decode_env saved = env;
+	struct decode_result other;
+	char *ignoring = malloc(result->bytes);
+	size_t at = 0, other_at = 0;
+
+	env.unknown = UNKNOWN_IGNORE;
+	if (result->bytes > 0 && decode(body, len, kind, ignoring, result->bytes, &other) == DECODE_OK) {
+		/* An unknown field may hold NaN, which is only taken when it is kept. */
+		bool same = other.events == result->events;
+
+		assert(same || env.lenient);
+		for (uint32_t i = 0; same && i < result->events; i++) {
+			const struct record *kept = (const struct record *)(const void *)(out + at);
+			const struct record *bare = (const struct record *)(const void *)(ignoring + other_at);
+			struct span data = record_data(bare);
+
+			assert(record_data(kept).len >= data.len);
+			assert(memcmp(record_data(kept).base, data.base, data.len - 1) == 0);
+			at += kept->length;
+			other_at += bare->length;
+		}
+	}
+	env = saved;
+	free(ignoring);
+}
+
+/* Strict and lenient are the same when nothing is wrong, and only then. */
+static void
+check_lenient(const char *body, size_t len, enum body_kind kind, enum decode_status status, const char *out,
+    const struct decode_result *result, size_t capacity)
+{
+	struct decode_env saved = env;
+	struct decode_result other;
+	char *others = malloc(capacity);
+	enum decode_status other_status;
+
+	assert(others != NULL);
+	env.lenient = !env.lenient;
+	other_status = decode(body, len, kind, others, capacity, &other);
+	if (status == DECODE_OK && result->error_count == 0) {
+		assert(other_status == DECODE_OK && other.error_count == 0 && other.bytes == result->bytes);
+		assert(memcmp(out, others, result->bytes) == 0);
+	} else if (other_status == DECODE_OK) {
+		assert(status != DECODE_OK && other.error_count > 0 && env.lenient);
+	}
+	env = saved;
+	free(others);
+}
+
+static void
+check_headers(const char *value, size_t len)
+{
+	char key[IDEMPOTENCY_KEY_MAX];
+	size_t key_len = idempotency_key_parse(value, len, key);
+
+	(void)prefer_handling(value, len);
+	assert(key_len <= len && key_len <= IDEMPOTENCY_KEY_MAX);
+	for (size_t i = 0; i < key_len; i++)
+		assert(key[i] > ' ' && key[i] <= '~');
 }
 
 static void
@@ -223,6 +303,11 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	    .now_us = NOW_US,
 	    .timestamp_us = NOW_US,
 	    .ids = &ids};
+	/* Bytes 0, 1 and 2 are the ordinary case. */
+	env.unknown = (enum unknown_action)(data[0] / 3 % 3);
+	env.lenient = data[0] / 9 % 2 == 1;
+	if (data[0] / 18 % 2 == 1)
+		env.key = (struct span){"chunk-1", 7};
 	if (data[0] >= 0x80) {
 		env.max_event_bytes = 100;
 		env.max_events = 3;
@@ -236,14 +321,18 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	assert(out != NULL);
 	status = decode(body, len, kind, out, capacity, &result);
 	assert(status != DECODE_NO_SPACE);
+	check_lenient(body, len, kind, status, out, &result, capacity);
 	if (status == DECODE_OK) {
 		check_accepted(body, len, kind, out, &result);
+		if (env.unknown == UNKNOWN_KEEP)
+			check_unknown(body, len, kind, out, &result);
 	} else {
 		assert(result.events == 0 && result.bytes == 0 && result.sanitised == 0);
 		check_errors(&result, len);
 		assert(decode(body, len, kind, NULL, 0, &other) == status);
 		check_same_errors(&other, &result);
 	}
+	check_headers(body, len);
 	check_plain(body, len);
 	if (kind != BODY_NDJSON && status != DECODE_TOO_LARGE)
 		check_syntax(body, len, &result);
