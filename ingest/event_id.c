@@ -36,16 +36,10 @@ is_special(const uint8_t id[16])
 enum event_id_kind
 event_id_read(const char *text, size_t len, uint8_t id[16])
 {
-	uint8_t read[16];
-
 	if (len == 0)
 		return EVENT_ID_NONE;
-	if (uuid_parse(text, len, read)) {
-		if (is_special(read))
-			return EVENT_ID_NONE;
-		memcpy(id, read, sizeof read);
-		return EVENT_ID_UUID;
-	}
+	if (uuid_parse(text, len, id))
+		return is_special(id) ? EVENT_ID_NONE : EVENT_ID_UUID;
 	if (is_placeholder(text, len))
 		return EVENT_ID_NONE;
 	uuid_v5(uuid_client_ids, text, len, id);

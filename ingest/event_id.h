@@ -11,7 +11,7 @@
 #include "shm/record.h"
 
 enum event_id_kind {
-	EVENT_ID_NONE, /* id is untouched: the event needs a new one */
+	EVENT_ID_NONE, /* the event needs a new one, whatever is now in id */
 	EVENT_ID_UUID, /* the text is a UUID, now in id */
 	EVENT_ID_TEXT /* the text is the client's own; id is the version 5 UUID made from it */
 };
