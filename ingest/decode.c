@@ -237,7 +237,7 @@ enum decode_status
 decode_body(const char *body, size_t len, enum body_kind kind, const struct decode_env *env, void *out, size_t capacity,
     struct decode_result *result)
 {
-	/* The compiler clears what has no value yet. 5 KB of it would be a tenth of the cost of a single event. */
+	/* The compiler clears what has no value yet. So many bytes would cost as much as decoding a few events. */
 	struct event event __attribute__((uninitialized));
 	struct decoder d = {
 	    .env = env,

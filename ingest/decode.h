@@ -78,16 +78,16 @@ struct decode_result {
 	 */
 	uint32_t sanitised;
 	uint32_t unknown; /* events with fields that are none of theirs, which were kept or ignored */
-	uint32_t rejected[CAUSES]; /* events that are wrong */
-	uint32_t errors_found;
+	uint32_t rejected[CAUSES]; /* events that are wrong, each once; of a lenient request */
+	uint32_t errors_found; /* an event may have several */
 	uint32_t error_count; /* entries in errors: the first DECODE_ERRORS_MAX of those found */
 	struct decode_error errors[DECODE_ERRORS_MAX];
 };
 
 /*
- * Decodes body into records at out (8-byte aligned, capacity bytes). Unless DECODE_OK is returned,
- * events, bytes, sanitised and unknown are 0 and what stands at out is garbage. Exactly the sum of the record sizes is needed.
- * body is only read and may be NULL when len is 0. Any process may call it.
+ * Decodes body into records at out (8-byte aligned, capacity bytes). Exactly the sum of the record sizes is needed. Unless
+ * DECODE_OK is returned, events, bytes, sanitised and unknown are 0 and what stands at out is garbage. body is only read
+ * and may be NULL when len is 0. Any process may call it.
  *
  * All or nothing, unless env->lenient: wrong fields are collected over the whole request; a syntax error or something too
  * large ends the scan where it is met, and is then the only error. The index of a syntax error is -1 in an array, whose
