@@ -51,9 +51,8 @@ deadletter_none(const struct selection *which)
 	return COMMAND_FAILED;
 }
 
-/* Up to max characters; what would move a terminal's cursor, and broken UTF-8, becomes '?'. Returns how many. */
-static int
-print_text(const char *text, int max)
+int
+deadletter_print(const char *text, int max)
 {
 	size_t left = strlen(text);
 	int printed = 0;
@@ -63,7 +62,9 @@ print_text(const char *text, int max)
 		unsigned char first = (unsigned char)text[0], second = len > 1 ? (unsigned char)text[1] : 0;
 		bool control = first < 0x20 || first == 0x7f || (first == 0xc2 && second < 0xa0);
 
-		if (len == 0 || control)
+		if (printed == max - 1 && left > (len > 0 ? len : 1))
+			(void)fputs("\u2026", stdout);
+		else if (len == 0 || control)
 			putchar('?');
 		else
 			(void)fwrite(text, 1, len, stdout);
@@ -76,7 +77,7 @@ print_text(const char *text, int max)
 static void
 print_cell(const char *text, int width)
 {
-	printf("%*s  ", width - print_text(text, width), "");
+	printf("%*s  ", width - deadletter_print(text, width), "");
 }
 
 struct listing {
@@ -90,7 +91,9 @@ list_letter(void *arg, const struct letter *letter, struct error *err)
 {
 	struct listing *listing = arg;
 	bool in_file = letter->id == NULL;
+	const char *id = in_file ? letter->event_id : letter->id;
 	int id_width = in_file ? FORMAT_UUID_BYTES : 8;
+	char second[sizeof "YYYY-MM-DDTHH:MM:SS"];
 
 	if (listing->letters == 0 || in_file != listing->in_file)
 		printf("%sin %s (times in UTC):\n%-*s  %-19s  SQLSTATE  %-24s  %-20s  MESSAGE\n",
@@ -100,12 +103,14 @@ list_letter(void *arg, const struct letter *letter, struct error *err)
 	listing->in_file = in_file;
 	listing->letters++;
 
-	print_cell(in_file ? letter->event_id : letter->id, id_width);
-	print_cell(letter->refused_at, 19);
+	/* A number that was made beside another node of a cluster is longer: its line is, then. */
+	printf("%*s  ", id_width - deadletter_print(id, INT_MAX), "");
+	(void)snprintf(second, sizeof second, "%s", letter->refused_at);
+	print_cell(second, sizeof second - 1);
 	print_cell(letter->sqlstate, 8);
 	print_cell(letter->event_type, 24);
 	print_cell(letter->session_id, 20);
-	(void)print_text(letter->message, INT_MAX);
+	(void)deadletter_print(letter->message, INT_MAX);
 	printf("\n");
 	return 0;
 }
@@ -114,7 +119,7 @@ static void
 print_field(const char *name, const char *text)
 {
 	printf("%-12s  ", name);
-	(void)print_text(text, INT_MAX);
+	(void)deadletter_print(text, INT_MAX);
 	printf("\n");
 }
 

@@ -68,6 +68,12 @@ typedef int line_fn(void *arg, const struct letter *letter, struct bytes *line, 
 int deadletter_file_edit(
     const struct config *config, const struct selection *which, line_fn *fn, void *arg, struct error *err);
 
+/*
+ * Prints up to max characters of text, the last an ellipsis when there are more. What would move a terminal's cursor, and
+ * broken UTF-8, becomes '?'. Returns how many characters it printed.
+ */
+int deadletter_print(const char *text, int max);
+
 /* Says that there was nothing to do. Returns the exit code: it is a failure if a certain letter was asked for. */
 int deadletter_none(const struct selection *which);
 

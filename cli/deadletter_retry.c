@@ -6,6 +6,7 @@
  * retries at once one finds the letter locked and passes on. A letter of the file goes after the commit.
  */
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -164,9 +165,12 @@ try_letter(struct retry *retry, const char *sql, const struct letter *letter, st
 	if (outcome < 0)
 		return outcome;
 	retry->counts[outcome]++;
-	printf("%s  %s", letter->id != NULL ? letter->id : letter->event_id, outcome_words[outcome]);
-	if (outcome == OUTCOME_REFUSED)
-		printf(": %s %s", retry->sqlstate, retry->message.text);
+	(void)deadletter_print(letter->id != NULL ? letter->id : letter->event_id, INT_MAX);
+	printf("  %s", outcome_words[outcome]);
+	if (outcome == OUTCOME_REFUSED) {
+		printf(": %s ", retry->sqlstate);
+		(void)deadletter_print(retry->message.text, INT_MAX);
+	}
 	printf("\n");
 	return outcome;
 }

@@ -254,6 +254,46 @@ def test_list_and_show(database, hooksd):
     assert "there is no such letter" in ctl(daemon, "retry", str(uuid.uuid4()), code=1)
 
 
+def test_numbers_of_any_width_are_listed_whole(database, hooksd):
+    """Those that were made beside another node of a cluster begin beyond 2^48."""
+    daemon = hooksd(database)
+    stumbling(database)
+    wide = 281474976710658
+    for number, first in enumerate((7, wide, 2**63 - 2)):
+        database.query(f"ALTER TABLE hook_events_dead_letters ALTER COLUMN id RESTART WITH {first}")
+        post(daemon, [text_of(number, session=f"bad{number}")])
+    rows = [line for line in ctl(daemon, "list").splitlines() if re.match(r"\d+ +20", line)]
+    assert [row.split()[0] for row in rows] == ["7", str(wide), str(2**63 - 2)]
+    for number, row in enumerate(rows):
+        shown = ctl(daemon, "show", row.split()[0])
+        assert re.search(rf"^session_id +bad{number}$", shown, re.M)
+    for part in (str(wide)[:8], str(wide) + "0", "1" + "0" * 30):
+        assert "there is no such letter" in ctl(daemon, "show", part, code=1)
+    mended(database)
+    assert f"{wide}  stored\n" in ctl(daemon, "retry", str(wide))
+    assert [number for number, _, _ in letters(database)] == [0, 2]
+
+
+def test_what_is_cut_in_a_listing_does_not_look_whole(database, hooksd):
+    daemon = hooksd(database)
+    stumbling(database)
+    sessions = ["bad" + "x" * 17, "bad" + "ж" * 18, "bad" + "x" * 17 + "y"]
+    post(daemon, [text_of(number, session=session) for number, session in enumerate(sessions)])
+    rows = [line for line in ctl(daemon, "list").splitlines() if re.match(r"\d+ +20[-\d]+T\d\d:\d\d:\d\d ", line)]
+    assert [row.split()[4] for row in rows] == [sessions[0], sessions[1][:19] + "…", sessions[2][:19] + "…"]
+
+
+def test_what_postgresql_says_moves_no_cursor(database, hooksd):
+    daemon = hooksd(database)
+    database.query("CREATE FUNCTION object() RETURNS trigger LANGUAGE plpgsql AS"
+                   " $$ BEGIN RAISE 'not %', chr(27) || '[31m' || chr(155); END $$")
+    database.query("CREATE TRIGGER object BEFORE INSERT ON hook_events FOR EACH ROW EXECUTE FUNCTION object()")
+    post(daemon, [text_of(0)])
+    for words, code in ((["list"], 0), (["show", str(uuid.UUID(int=1))], 0), (["retry"], 1)):
+        told = ctl(daemon, *words, code=code)
+        assert "not [31m?" in told and "\x1b" not in told and "\u009b" not in told
+
+
 def test_retry(database, hooksd):
     daemon = hooksd(database)
     stumbling(database)
