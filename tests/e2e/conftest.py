@@ -3,28 +3,35 @@ import os
 
 import pytest
 
+from harness.citus import Cluster
 from harness.daemon import Daemon
+from harness.dba import apply_schema
 from harness.disk import make_disk
 from harness.postgres import PostgresServer
 from harness.waiting import SANITIZED
 
 _numbers = itertools.count()
 
+# "citus": the database tests use the cluster of DATABASE_URL; see HACKING.md.
+CITUS = os.environ.get("HOOKS_ENGINE", "postgres") == "citus"
+
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "unsanitized(reason): not a test of binaries with a sanitizer")
+    config.addinivalue_line("markers", "plain_postgres(reason): not a test of distributed tables")
 
 
 def pytest_collection_modifyitems(config, items):
-    if SANITIZED:
-        left_out = [item for item in items if item.get_closest_marker("unsanitized")]
+    marks = ["unsanitized"] * SANITIZED + ["plain_postgres"] * CITUS
+    left_out = [item for item in items if any(map(item.get_closest_marker, marks))]
+    if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in left_out]
 
 
 @pytest.fixture(scope="session")
 def postgres_server():
-    server = PostgresServer()
+    server = Cluster(os.environ["DATABASE_URL"]) if CITUS else PostgresServer()
     server.start()
     yield server
     server.remove()
@@ -40,8 +47,10 @@ def postgres(postgres_server):
 
 @pytest.fixture
 def database(postgres):
-    """An empty database of this test's own."""
+    """An empty database of this test's own. With Citus it has the schema, distributed."""
     database = postgres.new_database()
+    if CITUS:
+        apply_schema(database)
     yield database
     postgres.start()
     database.drop()

@@ -118,6 +118,7 @@ def test_hooksd_makes_missing_months_as_the_writer(store, hooksd):
     "SELECT * FROM drop_analytics_indexes(2026, 1)",
     "SELECT hooks_archive_months(ARRAY['hook_events_default'::regclass])",
     "SELECT hooks_make_month('2030-01-01', '0s')",
+    "SELECT * FROM hooks_distribute()",
     "SET ROLE hooks_owner",
 ])
 def test_the_writer_cannot(refused_sessions, statement):
@@ -134,6 +135,7 @@ def test_the_writer_cannot(refused_sessions, statement):
     "SELECT create_monthly_partition(2030, 1)",
     "SELECT * FROM ensure_partitions()",
     "SELECT * FROM archive_old_partitions(0, true)",
+    "SELECT * FROM hooks_distribute()",
 ])
 def test_the_reader_cannot(refused_sessions, statement):
     with pytest.raises(psycopg.errors.InsufficientPrivilege):

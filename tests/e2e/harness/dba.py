@@ -5,7 +5,6 @@ from contextlib import contextmanager
 from datetime import datetime, timezone
 
 from harness.daemon import REPOSITORY
-from harness.postgres import Database
 
 SCHEMA = REPOSITORY / "schema"
 VERSIONS = {int(path.name[:3]): path for path in sorted(SCHEMA.glob("[0-9]*.sql"))}
@@ -24,11 +23,15 @@ FROM generate_series(0, {rows} - 1) AS n,
 
 
 def apply_schema(database, upto=NEWEST, schema=None):
-    """The migrations up to that version, by psql, as the user of database.url."""
+    """The migrations up to that version, by psql, as the user of database.url; with Citus, distributed where that is all."""
+    if database.value("SELECT count(to_regclass('hooks_schema_migrations'))") and schema is None:
+        return
     options = ["-c", f"SET search_path = {schema}"] if schema else []
     for version in range(1, upto + 1):
         result = database.psql(*options, "-f", VERSIONS[version])
         assert result.returncode == 0, result.stderr
+    if database.server.distributes and upto == NEWEST:
+        database.query("SELECT hooks_distribute(4)")
 
 
 def apply_roles(database, **variables):
@@ -43,13 +46,19 @@ def url_as(database, role):
 
 @contextmanager
 def copy_of(template):
-    """A database with everything that is in that one, which nobody may be connected to. Cheaper than making it all again."""
+    """
+    A database with everything that is in that one, which nobody may be connected to: cheaper than making it all again. Citus
+    cannot: there it has the schema and what fill() put into the other.
+    """
     server = template.server
     server.start()
-    server.databases += 1
-    database = Database(server, f"e2e_{server.databases}")
-    with server.connect("postgres") as connection:
-        connection.execute(f"CREATE DATABASE {database.name} TEMPLATE {template.name}")
+    if server.distributes:
+        database = server.new_database()
+        apply_schema(database)
+        for month, rows in template.filled:
+            fill(database, month, rows)
+    else:
+        database = server.new_database(f"TEMPLATE {template.name}")
     yield database
     server.start()
     database.drop()
@@ -70,6 +79,7 @@ class Month:
 
 def fill(database, month, rows=50):
     """Makes the month's partition and puts events of its first 28 days there."""
+    database.filled.append((month, rows))
     database.query(f"SELECT create_monthly_partition({month.args})")
     database.query(INSERT.format(rows=rows, first_day=f"{month.day} 00:00:00+00"))
 

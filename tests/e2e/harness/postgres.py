@@ -53,6 +53,8 @@ def free_port():
 
 
 class PostgresServer:
+    distributes = False
+
     def __init__(self, settings=None):
         self.settings = settings or {}
         self.bindir = find_bindir()
@@ -85,6 +87,14 @@ class PostgresServer:
         path.chmod(0o600)
         if self.prefix:
             shutil.chown(path, "postgres", "postgres")
+
+    def new_directory(self, name):
+        """An empty directory beside its data that the server may use."""
+        path = self.directory / name
+        path.mkdir()
+        if self.prefix:
+            shutil.chown(path, "postgres", "postgres")
+        return path
 
     def start(self):
         """Starts the server unless it runs, and waits until it takes connections."""
@@ -189,16 +199,20 @@ class PostgresServer:
             connection.execute(f"CREATE DATABASE {name} {options}")
         return Database(self, name)
 
+    def drop(self, name):
+        with self.connect("postgres") as connection:
+            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
 
 class Database:
     def __init__(self, server, name):
         self.server = server
         self.name = name
         self.url = f"postgresql://postgres:not-a-real-secret@127.0.0.1:{server.port}/{name}"
+        self.filled = []  # by harness.dba.fill()
 
     def drop(self):
-        with self.server.connect("postgres") as connection:
-            connection.execute(f"DROP DATABASE {self.name} WITH (FORCE)")
+        self.server.drop(self.name)
 
     def query(self, sql, *parameters):
         """All rows; nothing for a statement without a result."""
