@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 
 /* A name is as durable as its directory. EINVAL: the file system keeps names in a way of its own, and has no such sync. */
@@ -89,6 +90,27 @@ files_rename(const char *from, const char *to, struct error *err)
 		rc = sync_directory(dirname(copy), to, err);
 	free(copy);
 	return rc;
+}
+
+bool
+files_in_place(int fd, const char *path)
+{
+	struct stat ours, named;
+
+	if (fstat(fd, &ours) != 0)
+		return true;
+	if (stat(path, &named) != 0)
+		return errno != ENOENT && errno != ENOTDIR;
+	return ours.st_dev == named.st_dev && ours.st_ino == named.st_ino;
+}
+
+int
+files_set_aside(const char *path, char aside[PATH_MAX], struct error *err)
+{
+	if (snprintf(aside, PATH_MAX, "%s.set-aside.%lld", path, (long long)clock_wall_us()) < PATH_MAX)
+		return files_rename(path, aside, err);
+	errno = ENAMETOOLONG;
+	return error_errno(err, "cannot set %s aside", path);
 }
 
 int

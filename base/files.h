@@ -2,6 +2,8 @@
 #ifndef BASE_FILES_H
 #define BASE_FILES_H
 
+#include <limits.h>
+#include <stdbool.h>
 #include <sys/types.h>
 
 #include "base/error.h"
@@ -16,6 +18,15 @@ int files_open(const char *path, int flags, mode_t mode, const char *option, str
 
 /* Renames a file; when it returns 0 the new name is durable, or it was before. Else <0 and errno. */
 int files_rename(const char *from, const char *to, struct error *err);
+
+/*
+ * Whether the open file is the one that has that name. False only when it is certain that it is not: no file has the name, or
+ * another one.
+ */
+bool files_in_place(int fd, const char *path);
+
+/* Renames a file that is in the way to PATH.set-aside.TIME, which aside says. Returns as files_rename(). */
+int files_set_aside(const char *path, char aside[PATH_MAX], struct error *err);
 
 /* Read or write all of the range, whatever a single call does. Return 0, or <0 with errno: EIO where the file ends earlier. */
 int files_read_at(int fd, void *out, size_t len, off_t at);

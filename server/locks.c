@@ -5,10 +5,10 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/inotify.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/data_dir.h"
+#include "base/files.h"
 #include "base/log.h"
 #include "base/pid_lock.h"
 
@@ -64,15 +64,6 @@ locks_take(struct locks *locks, const struct config *config, struct error *err)
 	return config->storage == STORAGE_JSONL ? take_jsonl(locks, config->jsonl_path, err) : 0;
 }
 
-static bool
-in_place(const struct held_lock *lock)
-{
-	struct stat ours, named;
-
-	return fstat(lock->fd, &ours) == 0 && lstat(lock->path, &named) == 0 && ours.st_dev == named.st_dev &&
-	       ours.st_ino == named.st_ino;
-}
-
 static void
 take_again(const struct locks *locks, struct held_lock *lock)
 {
@@ -104,7 +95,8 @@ locks_look(struct locks *locks)
 
 	while (read(locks->watch, events, sizeof events) > 0)
 		for (uint32_t i = 0; i < locks->count; i++)
-			locks->items[i].lost |= locks->items[i].fd >= 0 && !in_place(&locks->items[i]);
+			locks->items[i].lost |=
+			    locks->items[i].fd >= 0 && !files_in_place(locks->items[i].fd, locks->items[i].path);
 	for (uint32_t i = 0; i < locks->count; i++)
 		if (locks->items[i].lost)
 			take_again(locks, &locks->items[i]);

@@ -7,6 +7,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/files.h"
@@ -59,11 +60,43 @@ saved_counters_load(const char *data_dir, const struct segment *segment)
 	segment_count_from(segment->header, counters);
 }
 
+/* Whether it is known to begin otherwise than with a counter. */
+static bool
+is_foreign(const char *path)
+{
+	char line[256], name[NAME_BYTES], known[NAME_BYTES];
+	FILE *in = fopen(path, "re");
+	uint64_t value;
+
+	if (in == NULL)
+		return false;
+	bool any = fgets(line, sizeof line, in) != NULL;
+	(void)fclose(in);
+	name_of(0, known);
+	return any && (sscanf(line, "%127s %" SCNu64, name, &value) != 2 || strcmp(name, known) != 0);
+}
+
+/* DATA_DIR may be a directory that others use, too: what they have put there under our name must not be replaced. */
+static int
+make_way(const char *path, struct error *err)
+{
+	char aside[PATH_MAX];
+	struct stat st;
+
+	if (lstat(path, &st) != 0 || (S_ISREG(st.st_mode) && !is_foreign(path)))
+		return 0;
+	if (files_set_aside(path, aside, err) != 0)
+		return -1;
+	log_warning("another program's file has the name of the counters: set aside", LOG_STR("path", path),
+	    LOG_STR("set_aside_as", aside));
+	return 0;
+}
+
 /* 0 or <0. */
 static int
 write_file(const char *path, const struct segment *segment, struct error *err)
 {
-	int fd = files_open(path, O_WRONLY | O_TRUNC, 0600, "DATA_DIR", err);
+	int fd = files_open(path, O_WRONLY | O_TRUNC | O_NOFOLLOW, 0600, "DATA_DIR", err);
 	char name[NAME_BYTES];
 	bool good = true;
 
@@ -89,7 +122,7 @@ saved_counters_save(const char *data_dir, const struct segment *segment)
 
 	(void)snprintf(path, sizeof path, "%s/" FILE_NAME, data_dir);
 	(void)snprintf(fresh, sizeof fresh, "%s/" FILE_NAME ".new", data_dir);
-	rc = write_file(fresh, segment, &err);
+	rc = make_way(path, &err) != 0 || make_way(fresh, &err) != 0 ? -1 : write_file(fresh, segment, &err);
 	if (rc == 0)
 		rc = files_rename(fresh, path, &err);
 	if (rc != 0)

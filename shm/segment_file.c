@@ -17,10 +17,7 @@
 bool
 segment_in_place(const struct segment *segment, const char *path)
 {
-	struct stat ours, named;
-
-	return fstat(segment->fd, &ours) == 0 && lstat(path, &named) == 0 && ours.st_dev == named.st_dev &&
-	       ours.st_ino == named.st_ino;
+	return files_in_place(segment->fd, path);
 }
 
 void

@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/files.h"
 #include "base/log.h"
 #include "base/version.h"
 #include "shm/segment_layout.h"
@@ -209,12 +211,11 @@ lanes_valid(const struct segment *segment)
 static int
 set_aside(const char *path, struct error *err)
 {
-	char aside[4096];
+	struct error why;
+	char aside[PATH_MAX];
 
-	(void)snprintf(aside, sizeof aside, "%s.set-aside.%lld", path, (long long)clock_wall_us());
-	if (rename(path, aside) != 0)
-		return error_errno(
-		    err, "%s is not a ring file this hooksd can read, and it cannot be renamed to %s", path, aside);
+	if (files_set_aside(path, aside, &why) != 0)
+		return error_set(err, "%s is not a ring file this hooksd can read: %s", path, why.text);
 	log_warning("the ring file is damaged or of another version: set aside, starting with a new one",
 	    LOG_STR("path", path), LOG_STR("set_aside_as", aside));
 	return 0;

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/files.h"
+#include "base/log.h"
 
 void
 dead_letters_init(struct dead_letters *letters, const char *data_dir)
@@ -30,6 +31,28 @@ is_current(int fd, const char *path)
 	       ours.st_ino == named.st_ino;
 }
 
+/* Whether it is known to begin otherwise than with a letter, or the zeros that a power cut leaves of one. */
+static bool
+is_foreign(int fd)
+{
+	char first;
+
+	return pread(fd, &first, 1, 0) == 1 && first != '{' && first != '\0';
+}
+
+/* Another program's file has our name, in a directory that it uses, too. */
+static int
+make_way(const char *path, struct error *err)
+{
+	char aside[PATH_MAX];
+
+	if (files_set_aside(path, aside, err) != 0)
+		return -1;
+	log_warning("another program's file has the name of the dead letters: set aside", LOG_STR("path", path),
+	    LOG_STR("set_aside_as", aside));
+	return 0;
+}
+
 /* Opens the file if need be and locks it. */
 static int
 lock_file(struct dead_letters *letters, struct error *err)
@@ -45,8 +68,12 @@ lock_file(struct dead_letters *letters, struct error *err)
 			return -1;
 		if (flock(letters->fd, LOCK_EX) != 0)
 			return error_errno(err, "cannot lock %s", path);
-		if (is_current(letters->fd, path))
-			return 0;
+		if (is_current(letters->fd, path)) {
+			if (!is_foreign(letters->fd))
+				return 0;
+			if (make_way(path, err) != 0)
+				return -1;
+		}
 		/* What was appended counts, wherever the file is now. */
 		if (dead_letters_sync(letters, err) < 0)
 			return -1;

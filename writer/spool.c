@@ -1,4 +1,4 @@
-/* The writer's spool: appending, new files, limits, replay, damage. */
+/* The writer's spool: appending, new files, limits. */
 #include "writer/spool.h"
 
 #include <assert.h>
@@ -23,14 +23,10 @@
 /* Of the disk, left to others: below the first nothing new is let in, below the second nothing is written. */
 #define FREE_LOW ((uint64_t)64 << 20)
 #define FREE_LEAST ((uint64_t)32 << 20)
+/* Copied at a time. */
+#define BLOCK_BYTES ((size_t)1 << 20)
 /* Of max_bytes, kept for what waits on the ring when the spool is called low: one part of so many. */
 #define LOW_PART 16
-
-static void
-path_of(const struct spool *spool, const char *name, char out[PATH_MAX])
-{
-	(void)snprintf(out, PATH_MAX, "%s/%s", spool->directory, name);
-}
 
 void
 spool_part_path(const struct spool *spool, const struct spool_part *part, char out[PATH_MAX])
@@ -38,7 +34,7 @@ spool_part_path(const struct spool *spool, const struct spool_part *part, char o
 	char name[SPOOL_NAME_MAX];
 
 	spool_file_name(part->writer, part->sequence, name);
-	path_of(spool, name, out);
+	(void)snprintf(out, PATH_MAX, "%s/%s", spool->directory, name);
 }
 
 void
@@ -64,8 +60,8 @@ spool_add_part(struct spool *spool, const struct spool_part *part)
 	spool->bytes += part->size;
 }
 
-static void
-close_fd(int *fd)
+void
+spool_close_fd(int *fd)
 {
 	if (*fd >= 0)
 		close(*fd);
@@ -75,15 +71,13 @@ close_fd(int *fd)
 void
 spool_close(struct spool *spool)
 {
-	close_fd(&spool->append_fd);
-	close_fd(&spool->read_fd);
+	spool_close_fd(&spool->append_fd);
+	spool_close_fd(&spool->read_fd);
 	spool_reader_free(&spool->reader);
 	free(spool->parts);
 	free(spool->batch);
 	free(spool->directory);
 }
-
-/* ---- appending ---- */
 
 static uint64_t
 disk_free(const struct spool *spool)
@@ -118,7 +112,7 @@ begin_file(struct spool *spool, struct error *err)
 	    .size = sizeof(struct spool_header)};
 	char path[PATH_MAX];
 
-	close_fd(&spool->append_fd);
+	spool_close_fd(&spool->append_fd);
 	part.header = (struct spool_header){.writer = part.writer,
 	    .sequence = part.sequence,
 	    .created_us = clock_wall_us(),
@@ -149,9 +143,81 @@ drop_empty_last(struct spool *spool)
 	spool_part_path(spool, &spool->parts[--spool->count], path);
 	spool->bytes -= spool->parts[spool->count].size;
 	if (spool->count == 0)
-		close_fd(&spool->read_fd);
+		spool_close_fd(&spool->read_fd);
 	(void)unlink(path);
 }
+
+/* ---- a file that somebody has removed ---- */
+
+/* All of the file but its header. 0, or <0 with errno. */
+static int
+copy_records(const struct spool *spool, int from, int to, uint64_t size)
+{
+	char *block = mem_new(BLOCK_BYTES, 1);
+	size_t len;
+	int rc = 0;
+
+	for (uint64_t at = sizeof(struct spool_header); rc == 0 && at < size; at += len) {
+		heartbeat(spool->slot, 0);
+		len = size - at < BLOCK_BYTES ? (size_t)(size - at) : BLOCK_BYTES;
+		rc = files_read_at(from, block, len, (off_t)at);
+		if (rc == 0)
+			rc = files_write_at(to, block, len, (off_t)at);
+	}
+	free(block);
+	return rc;
+}
+
+/* Writes the last part again, into a file that then takes its name. Returns 0, or <0 and nothing new has the name. */
+static int
+make_last_again(struct spool *spool, const char *path, struct error *err)
+{
+	struct spool_part *part = &spool->parts[spool->count - 1];
+	char fresh[PATH_MAX + sizeof ".new"], aside[PATH_MAX];
+	struct stat st;
+
+	if (lstat(path, &st) == 0 && files_set_aside(path, aside, err) != 0)
+		return -1;
+	(void)snprintf(fresh, sizeof fresh, "%s.new", path);
+	int fd = files_open(fresh, O_RDWR | O_TRUNC | O_NOFOLLOW, 0600, "DATA_DIR", err);
+	if (fd < 0)
+		return -1;
+	int rc = -1;
+	if (copy_records(spool, spool->append_fd, fd, part->size) != 0 ||
+	    spool_header_write(fd, &part->header, err) != 0 || fdatasync(fd) != 0)
+		(void)error_errno(err, "cannot write the spool file %s", fresh);
+	else
+		rc = files_rename(fresh, path, err);
+	if (rc != 0) {
+		close(fd);
+		(void)unlink(fresh);
+		return -1;
+	}
+	close(spool->append_fd);
+	spool->append_fd = fd;
+	if (spool->count == 1)
+		spool_close_fd(&spool->read_fd);
+	return 0;
+}
+
+int
+spool_look(struct spool *spool, struct error *err)
+{
+	char path[PATH_MAX];
+
+	if (spool->append_fd < 0)
+		return 0;
+	spool_part_path(spool, &spool->parts[spool->count - 1], path);
+	if (files_in_place(spool->append_fd, path))
+		return 0;
+	if (make_last_again(spool, path, err) != 0)
+		return -1;
+	log_warning("a spool file was removed: it is made again", LOG_STR("file", path),
+	    LOG_UINT("events", spool->parts[spool->count - 1].header.events));
+	return 0;
+}
+
+/* ---- appending ---- */
 
 /* Writes the gathered batch behind the last part. After a failure nothing of it is left there, or nobody appends to it. */
 static int
@@ -197,7 +263,7 @@ write_batch(struct spool *spool, size_t len, struct error *err)
 		if (times > 0)
 			log_error("a spool file is not trusted any more: beginning a new one",
 			    LOG_STR("error", err->text), LOG_UINT("times", times));
-		close_fd(&spool->append_fd);
+		spool_close_fd(&spool->append_fd);
 		if (part->header.events == 0)
 			drop_empty_last(spool);
 	}
@@ -244,13 +310,15 @@ spool_append(struct spool *spool, const struct record *const *records, uint32_t 
 		(void)error_set(err, "the disk of %s is almost full", spool->directory);
 		return SPOOL_FULL;
 	}
+	if (spool_look(spool, err) != 0)
+		return -1;
 	/* A file that fails is replaced once. */
 	for (int tries = 0; tries < 2 && rc < 0; tries++) {
 		rc = spool->append_fd >= 0 && file_has_room(spool, len) ? 0 : begin_file(spool, err);
 		if (rc == 0)
 			rc = write_batch(spool, len, err);
 		if (rc < 0)
-			close_fd(&spool->append_fd);
+			spool_close_fd(&spool->append_fd);
 	}
 	if (rc == 0) {
 		spool->appending_bytes = len;
@@ -272,199 +340,4 @@ spool_appended(struct spool *spool)
 	/* It may lag: see spool_file.h. */
 	(void)spool_header_write(spool->append_fd, &part->header, &(struct error){0});
 	spool_tell_levels(spool);
-}
-
-/* ---- replay ---- */
-
-bool
-spool_waiting(const struct spool *spool)
-{
-	return spool->count > 0;
-}
-
-static struct spool_progress
-progress(const struct spool_part *part, uint64_t done, uint64_t done_events)
-{
-	return (struct spool_progress){.writer = part->writer,
-	    .sequence = part->sequence,
-	    .created_us = part->header.created_us,
-	    .done = done,
-	    .done_events = done_events};
-}
-
-/* So many events were in that part and are neither stored nor to be found there any more. */
-static void
-give_up(const struct spool *spool, const struct spool_part *part, uint64_t lost)
-{
-	struct ledger *ledger = &spool->slot->ledger;
-	struct ledger_page *draft = ledger_draft(ledger);
-
-	draft->counters[COUNTER_DAMAGED] += lost;
-	draft->spool_events -= lost < draft->spool_events ? lost : draft->spool_events;
-	draft->replayed = progress(part, part->size, part->header.events);
-	ledger_commit(ledger);
-}
-
-/* Everything in the first part is stored or set aside. */
-static void
-finish_first(struct spool *spool)
-{
-	struct spool_part *part = &spool->parts[0];
-	char path[PATH_MAX];
-
-	if (part->header.events > part->header.done_events)
-		give_up(spool, part, part->header.events - part->header.done_events);
-	spool_part_path(spool, part, path);
-	if (unlink(path) != 0 && errno != ENOENT) {
-		log_error("cannot remove a spool file whose events are stored", LOG_STR("file", path),
-		    LOG_STR("error", strerror(errno)));
-		/* It says so itself to the next start, which removes it: the ledger only knows of one file. */
-		(void)spool_header_write(spool->read_fd, &part->header, &(struct error){0});
-	}
-	close_fd(&spool->read_fd);
-	if (spool->count == 1)
-		close_fd(&spool->append_fd);
-	spool->bytes -= part->size;
-	memmove(&spool->parts[0], &spool->parts[1], --spool->count * sizeof *part);
-}
-
-/* Keeps the damage that the reader has come upon for whoever wants to look at it. Returns 0 or <0. */
-static int
-set_aside(struct spool *spool, struct error *err)
-{
-	const struct spool_reader *reader = &spool->reader;
-	const struct spool_part *part = &spool->parts[0];
-	size_t len = (size_t)(reader->to - reader->from);
-	char name[SPOOL_NAME_MAX + 64], path[PATH_MAX];
-
-	if (reader->from >= part->header.end) {
-		log_info("an append to the spool was never completed: cut off", LOG_UINT("bytes", len));
-		return 0;
-	}
-	/* Numbers of files come again when the spool was empty; the time does not. */
-	(void)snprintf(name, sizeof name, "damaged-%02" PRIu32 "-%012" PRIu64 "-%" PRId64 "-%" PRIu64 ".bin",
-	    part->writer, part->sequence, part->header.created_us, reader->from);
-	path_of(spool, name, path);
-	int fd = files_open(path, O_WRONLY | O_TRUNC, 0600, "DATA_DIR", err);
-	if (fd < 0)
-		return fd;
-	errno = ENOSPC; /* of a short write */
-	bool kept = write(fd, reader->buffer, len) == (ssize_t)len && fdatasync(fd) == 0;
-	if (!kept)
-		(void)error_errno(err, "cannot set damage in the spool aside as %s", path);
-	close_fd(&fd);
-	if (!kept)
-		return -1;
-	log_error("damage in the spool: skipped", LOG_UINT("bytes", len), LOG_STR("set_aside_as", path));
-	return 0;
-}
-
-/* What the reader holds of the first part is dealt with. */
-static void
-advance(struct spool *spool)
-{
-	struct spool_part *part = &spool->parts[0];
-	struct spool_header *h = &part->header;
-
-	h->done = spool->reader.to;
-	h->done_events += spool->reader.count;
-	spool->reader.count = 0;
-	if (h->events < h->done_events)
-		h->events = (uint32_t)h->done_events;
-	/* It may lag: then the ledger still knows. */
-	if (spool_header_write(spool->read_fd, h, &(struct error){0}) == 0)
-		ledger_noted(&spool->slot->ledger);
-	if (h->done >= part->size)
-		finish_first(spool);
-	spool_tell_levels(spool);
-}
-
-/* It cannot be read now: the others must not wait for it. */
-static void
-postpone_first(struct spool *spool)
-{
-	struct spool_part part = spool->parts[0];
-	uint32_t last = spool->append_fd >= 0 ? spool->count - 1 : spool->count;
-
-	close_fd(&spool->read_fd);
-	if (last < 2)
-		return;
-	memmove(&spool->parts[0], &spool->parts[1], (last - 1) * sizeof part);
-	spool->parts[last - 1] = part;
-}
-
-/* Makes the first part ready to be read. 0 or <0. */
-static int
-open_first(struct spool *spool, struct error *err)
-{
-	struct spool_part *part = &spool->parts[0];
-	char path[PATH_MAX];
-
-	if (!part->examined) {
-		if (spool_examine(spool, part, err) != 0)
-			return -1;
-		spool_reconcile(spool);
-		spool_tell_levels(spool);
-	}
-	if (spool->read_fd >= 0)
-		return 0;
-	spool_part_path(spool, part, path);
-	spool->read_fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
-	return spool->read_fd >= 0 ? 0 : error_errno(err, "cannot open the spool file %s", path);
-}
-
-/* Reads on in the first part, up to records, the part's end, or a failure. 0 or <0. */
-static int
-read_first(struct spool *spool, struct error *err)
-{
-	const struct spool_part *part = &spool->parts[0];
-
-	if (open_first(spool, err) != 0)
-		return -1;
-	if (part->header.done >= part->size) {
-		finish_first(spool);
-		spool_tell_levels(spool);
-		return 0;
-	}
-	if (spool_read_at(&spool->reader, spool->read_fd, part->header.done, part->size, err) != 0)
-		return -1;
-	if (!spool->reader.damaged)
-		return 0;
-	if (set_aside(spool, err) != 0)
-		return -1;
-	advance(spool);
-	return 0;
-}
-
-int
-spool_next(struct spool *spool, struct error *err)
-{
-	spool->reader.count = 0;
-	while (spool->count > 0 && spool->reader.count == 0) {
-		heartbeat(spool->slot, 0); /* each run of damage takes a sync */
-		if (read_first(spool, err) != 0) {
-			spool->reader.count = 0;
-			postpone_first(spool);
-			return -1;
-		}
-	}
-	return 0;
-}
-
-void
-spool_settle(const struct spool *spool, struct ledger_page *draft)
-{
-	const struct spool_part *part = &spool->parts[0];
-	uint32_t count = spool->reader.count;
-
-	draft->spool_events -= count < draft->spool_events ? count : draft->spool_events;
-	draft->replayed = progress(part, spool->reader.to, part->header.done_events + count);
-	draft->replays++;
-}
-
-void
-spool_stored(struct spool *spool)
-{
-	assert(spool->count > 0 && spool->reader.count > 0);
-	advance(spool);
 }

@@ -70,6 +70,12 @@ void spool_close(struct spool *spool);
 int spool_append(struct spool *spool, const struct record *const *records, uint32_t count, struct error *err);
 void spool_appended(struct spool *spool);
 
+/*
+ * Looks whether the file that is appended to still has its name; if somebody has removed it, what is in it is written again.
+ * Returns 0, or <0: that cannot be done now, and everything is as it was.
+ */
+int spool_look(struct spool *spool, struct error *err);
+
 /* Whether so little room is left that nothing new should be let in: what waits already may need it. */
 bool spool_low(const struct spool *spool);
 

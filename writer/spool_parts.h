@@ -1,4 +1,4 @@
-/* The list of a spool's files, for the two halves of its implementation. */
+/* The list of a spool's files, for the parts of its implementation. */
 #ifndef WRITER_SPOOL_PARTS_H
 #define WRITER_SPOOL_PARTS_H
 
@@ -7,6 +7,9 @@
 #include "writer/spool.h"
 
 void spool_part_path(const struct spool *spool, const struct spool_part *part, char out[PATH_MAX]);
+
+/* Closes it, if it is open, and forgets it. */
+void spool_close_fd(int *fd);
 
 /* Behind the others. */
 void spool_add_part(struct spool *spool, const struct spool_part *part);

@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/files.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "shm/heartbeat.h"
@@ -34,10 +36,10 @@ by_age(const void *a, const void *b)
 /*
  * Counts what stands behind the last append that the header knows of. That is what a power cut has left of the next one,
  * of which only whole records matter; but where the header is damaged it is all of the file, and every run of damage
- * counts as an event that is lost.
+ * counts as an event that is lost. *records: how many were found.
  */
 static int
-count_rest(struct spool *spool, int fd, struct spool_part *part, bool all, struct error *err)
+count_rest(struct spool *spool, int fd, struct spool_part *part, bool all, uint32_t *records, struct error *err)
 {
 	struct spool_header *h = &part->header;
 	uint64_t at = h->end > h->done ? h->end : h->done;
@@ -47,6 +49,7 @@ count_rest(struct spool *spool, int fd, struct spool_part *part, bool all, struc
 		if (spool_read_at(&spool->reader, fd, at, part->size, err) != 0)
 			return -1;
 		at = spool->reader.to;
+		*records += spool->reader.count;
 		h->events += spool->reader.damaged ? all : spool->reader.count;
 		if (all || !spool->reader.damaged)
 			h->end = at;
@@ -74,10 +77,41 @@ catch_up(const struct spool *spool, int fd, struct spool_part *part, struct erro
 	return spool_header_write(fd, h, err);
 }
 
+/*
+ * Whether the file is somebody else's, with a name of ours: it begins otherwise, but not with the zeros that a power cut
+ * leaves, and holds not one record.
+ */
+static bool
+is_foreign(int fd, uint32_t records)
+{
+	char begin[sizeof SPOOL_MAGIC - 1] = "";
+
+	return records == 0 && pread(fd, begin, sizeof begin, 0) > 0 && begin[0] != '\0' &&
+	       memcmp(begin, SPOOL_MAGIC, sizeof begin) != 0;
+}
+
+/* Moves it out of the way, whole. 0 or <0. */
+static int
+set_aside(const struct spool *spool, const char *path, struct spool_part *part, struct error *err)
+{
+	char aside[PATH_MAX];
+
+	(void)snprintf(aside, sizeof aside, "%s/damaged-%02" PRIu32 "-%012" PRIu64 "-%" PRId64 ".bin", spool->directory,
+	    part->writer, part->sequence, clock_wall_us());
+	if (files_rename(path, aside, err) != 0)
+		return -1;
+	log_error("a file of the spool's name holds no event: set aside", LOG_STR("file", path),
+	    LOG_STR("set_aside_as", aside));
+	part->header.done = part->size;
+	part->header.events = 1; /* as any run of damage, which it may be */
+	return 0;
+}
+
 /* 0 or <0. */
 static int
 read_part(struct spool *spool, int fd, const char *path, struct spool_part *part, struct error *err)
 {
+	uint32_t records = 0;
 	struct stat st;
 
 	heartbeat(spool->slot, 0); /* there may be thousands */
@@ -92,8 +126,10 @@ read_part(struct spool *spool, int fd, const char *path, struct spool_part *part
 		return -1;
 	if (!good)
 		log_error("a spool file's header is damaged: reading all of it", LOG_STR("file", path));
-	if (count_rest(spool, fd, part, !good, err) != 0)
+	if (count_rest(spool, fd, part, !good, &records, err) != 0)
 		return -1;
+	if (!good && is_foreign(fd, records))
+		return set_aside(spool, path, part, err);
 	part->header.writer = part->writer;
 	part->header.sequence = part->sequence;
 	if (!good) {

@@ -23,6 +23,7 @@
 /* A spool that is full or broken is tried again after this, whatever waits. */
 #define SPOOL_RETRY_MS 500
 #define REPLAY_RETRY_MS 5000
+#define SPOOL_LOOK_MS 1000
 /* How often, while the store is away, a look is taken whether the service drains. */
 #define DRAIN_LOOK_MS 500
 
@@ -39,8 +40,9 @@ struct writer {
 	bool draining;
 	bool spools; /* there is a spool that can be used */
 	bool spool_failing;
-	struct repeat spool_unusable, spool_refuses, replay_fails;
+	struct repeat spool_unusable, spool_refuses, replay_fails, spool_gone;
 	int64_t spool_open_at_us, spool_at_us, replay_at_us; /* not before, after a failure */
+	int64_t spool_look_at_us; /* when to look for the spool's file again */
 };
 
 static void
@@ -292,6 +294,20 @@ open_spool(struct writer *w)
 	w->store.reached = w->store.reached || found; /* and so says a spool */
 }
 
+/* What was acknowledged as spooled must stand in a file that somebody else would find. */
+static void
+look_at_spool(struct writer *w)
+{
+	int64_t now = clock_steady_us();
+	struct error err;
+	uint64_t times;
+
+	w->spool_look_at_us = now + SPOOL_LOOK_MS * 1000;
+	if (spool_look(&w->spool, &err) != 0 && (times = repeat_met(&w->spool_gone, now)) > 0)
+		log_error("a spool file was removed and cannot be made again: a stop would lose its events",
+		    LOG_STR("error", err.text), LOG_UINT("times", times));
+}
+
 /* What the predecessor has left half done. */
 static void
 take_over(struct writer *w)
@@ -334,6 +350,8 @@ writer_main(const struct config *config, const struct segment *segment, uint32_t
 		on_signals(&w);
 		if (clock_steady_us() >= w.spool_open_at_us)
 			open_spool(&w);
+		if (w.spools && clock_steady_us() >= w.spool_look_at_us)
+			look_at_spool(&w);
 		if (!w.store.open && !(w.draining && !intake_pending(&w.intake)))
 			store_try_open(&w.store, intake_pending(&w.intake));
 		store_upkeep(&w.store);
@@ -358,6 +376,8 @@ writer_main(const struct config *config, const struct segment *segment, uint32_t
 			wait_for_store(&w);
 		}
 	}
+	if (w.spools)
+		look_at_spool(&w);
 	if (w.store.opener.running)
 		_exit(0); /* not through exit(): the thread uses what that would tear down */
 	store_close(&w.store);

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "tests/faults/torture.h"
 #include "tests/faults/torture_writer.h"
@@ -85,6 +86,47 @@ replay(struct torture_log *log)
 	return true;
 }
 
+/* Somebody takes the last file away, as often as a look fails to see it. */
+static void
+take_the_file_away(void)
+{
+	const struct spool_part *part = &spool.parts[spool.count - 1];
+	char name[SPOOL_NAME_MAX], path[192], away[192];
+	uint32_t groups = faults()->groups;
+	struct error err = {""};
+
+	if (spool.append_fd < 0)
+		return;
+	spool_file_name(part->writer, part->sequence, name);
+	(void)snprintf(path, sizeof path, "%s/" SPOOL_DIRECTORY "/%s", torture_directory, name);
+	(void)snprintf(away, sizeof away, "%s/%s", torture_directory, name);
+	faults()->groups = 0;
+	torture_assert(rename(path, away) == 0, "%s", path);
+	faults()->groups = groups;
+	for (int tries = 0; tries < TRIES; tries++)
+		torture_assert(spool_look(&spool, &err) == 0 || err.text[0] != '\0', "nothing said");
+}
+
+/* What could not be made again, by a process that has died of it or with calls that all fail, is put back. */
+static void
+bring_the_file_back(void)
+{
+	char away[192], path[192];
+	struct dirent *entry;
+	uint32_t writer;
+	uint64_t sequence;
+	DIR *directory = opendir(torture_directory);
+
+	while ((entry = readdir(directory)) != NULL) {
+		if (!spool_file_parse_name(entry->d_name, &writer, &sequence))
+			continue;
+		(void)snprintf(away, sizeof away, "%s/%.60s", torture_directory, entry->d_name);
+		(void)snprintf(path, sizeof path, "%s/" SPOOL_DIRECTORY "/%.60s", torture_directory, entry->d_name);
+		torture_assert((access(path, F_OK) == 0 ? unlink(away) : rename(away, path)) == 0, "%s", away);
+	}
+	closedir(directory);
+}
+
 static void
 leave_a_file(struct torture_log *log)
 {
@@ -111,6 +153,7 @@ run(struct torture_log *log)
 	while (replay(log))
 		;
 	append(log, 43);
+	take_the_file_away();
 	spool_close(&spool);
 }
 
@@ -120,6 +163,7 @@ check(struct torture_log *log)
 	DIR *directory;
 	struct dirent *entry;
 
+	bring_the_file_back();
 	torture_start_writer_safely();
 	torture_assert(open_spool() == 0, "it does not open");
 	while (replay(log))

@@ -189,12 +189,12 @@ test_a_file_put_in_its_place_is_noticed(void **state)
 	append(f, "first");
 	(void)snprintf(other, sizeof other, "%s.new", f->path);
 	int fd = open(other, O_WRONLY | O_CREAT, 0600);
-	assert_int_equal(write(fd, "kept\n", 5), 5);
+	assert_int_equal(write(fd, "{\"kept\"}\n", 9), 9);
 	close(fd);
 	assert_int_equal(rename(other, f->path), 0);
 	append(f, "second");
 	char *text = contents(f);
-	assert_memory_equal(text, "kept\n", 5);
+	assert_memory_equal(text, "{\"kept\"}\n", 9);
 	assert_non_null(strstr(text, "second"));
 	assert_null(strstr(text, "first"));
 	free(text);
