@@ -65,7 +65,7 @@ const struct option option_table[OPTION_COUNT] = {
 	[OPTION_STORE_TIMEOUT_MS] = {
 		.name = "STORE_TIMEOUT_MS", .type = OPTION_TYPE_NUMBER, .unit = "ms", FIELD(store_timeout_ms),
 		.least = 100, .most = 3600000,
-		.initial = "10000", .help = "longest a PostgreSQL statement may take"},
+		.initial = "10000", .help = "longest statement, or wait without a spool"},
 	[OPTION_SPOOL_AFTER_MS] = {
 		.name = "SPOOL_AFTER_MS", .type = OPTION_TYPE_NUMBER, .unit = "ms", FIELD(spool_after_ms),
 		.least = 0, .most = 3600000,

@@ -2,7 +2,7 @@
  * The path of events through an acceptor:
  *
  *   media type, encoding -> lane of the connection -> decode into free ring space -> publish -> wake the writer
- *     -> ACK=queued: answer now | ACK=durable: answer when the lane has been released past the parcel
+ *     -> ACK=queued: answer now | ACK=durable: answer when the lane has been released past the parcel, or it is refused
  *
  * A connection always uses the same lane, so its events reach the store in the order they were sent.
  */
@@ -190,24 +190,37 @@ busy(struct acceptor *acceptor, h2o_req_t *req, const char *text, enum counter r
 	reply_busy(req, text);
 }
 
-/* Answers the requests of one lane whose events are stored or spooled. Returns whether there was one. */
+/* Answers a request that has waited, by the flags of its parcel, and not before something has become of that. */
+static void
+answer(struct acceptor *acceptor, const struct pending *item, uint32_t flags)
+{
+	unpark(item->request);
+	if ((flags & LANE_REFUSED) != 0)
+		busy(acceptor, item->request,
+		    "The store did not take the events in time; nothing of this request was kept, try again",
+		    COUNTER_REFUSED_WAITED);
+	else if ((flags & LANE_DISMISSED) != 0)
+		busy(acceptor, item->request,
+		    "The store did not answer in time; the events may be stored, now or later: send them again with "
+		    "the same event_id",
+		    COUNTER_REFUSED_WAITED);
+	else
+		accepted(
+		    acceptor, item, (flags & LANE_SPOOLED) != 0 ? COUNTER_ACCEPTED_SPOOLED : COUNTER_ACCEPTED_STORED);
+}
+
+/* Answers the requests of one lane whose events are stored, spooled or refused. Returns whether there was one. */
 static bool
 answer_lane(struct acceptor *acceptor, uint32_t writer)
 {
 	const struct lane *lane = &acceptor->lanes[writer];
 	struct pending_queue *queue = &acceptor->pending[writer];
-	uint32_t released;
 	bool any = false;
 
-	if (queue->count == 0)
-		return false;
-	released = lane_released(lane);
-	while (pending_due(queue, released)) {
+	while (pending_due(queue, lane)) {
 		struct pending item = pending_pop(queue);
 
-		unpark(item.request);
-		accepted(acceptor, &item,
-		    lane_spooled(lane, item.position) ? COUNTER_ACCEPTED_SPOOLED : COUNTER_ACCEPTED_STORED);
+		answer(acceptor, &item, lane_flags(lane, item.position));
 		any = true;
 	}
 	return any;
@@ -231,7 +244,8 @@ publish(struct acceptor *acceptor, uint32_t writer, const struct decode_result *
 	counter_add(acceptor->slot,
 	    acceptor->config->unknown_fields == UNKNOWN_KEEP ? COUNTER_UNKNOWN_KEPT : COUNTER_UNKNOWN_IGNORED,
 	    result->unknown);
-	item.position = lane_publish(&acceptor->lanes[writer], result->bytes, result->events);
+	item.position =
+	    lane_publish(&acceptor->lanes[writer], result->bytes, result->events, durable ? LANE_AWAITED : 0);
 	wake_up(&acceptor->writers[writer]);
 	if (durable) {
 		park(item.request);
@@ -242,16 +256,29 @@ publish(struct acceptor *acceptor, uint32_t writer, const struct decode_result *
 }
 
 /*
- * Whether events for that writer are taken. ACK=durable: only while the store or the spool takes them, because else an
- * acknowledgement could not be given. ACK=queued: the ring bridges an outage, but not a store that has never been
- * reached, which is a mistake in the configuration that must not look like success.
+ * Whether events for that writer are taken; if not, the request is answered. ACK=durable: only while the store or the spool
+ * takes them, because else an acknowledgement could not be given. ACK=queued: the ring bridges an outage, but not a store
+ * that has never been reached, which is a mistake in the configuration that must not look like success.
  */
 static bool
-store_lets_in(const struct acceptor *acceptor, uint32_t writer)
+store_lets_in(struct acceptor *acceptor, h2o_req_t *req, uint32_t writer)
 {
-	uint32_t state = ck_pr_load_32(&segment_writer(acceptor->segment, writer)->store_state);
-
-	return state == STORE_READY || state == STORE_SPOOLING || (!answers_late(acceptor) && state == STORE_AWAY);
+	switch (ck_pr_load_32(&segment_writer(acceptor->segment, writer)->store_state)) {
+	case STORE_READY:
+	case STORE_SPOOLING:
+		return true;
+	case STORE_AWAY:
+		if (!answers_late(acceptor))
+			return true;
+		busy(acceptor, req,
+		    "The store is away, and no spool takes the events; nothing of this request was kept, try again",
+		    COUNTER_REFUSED_STORE);
+		return false;
+	default:
+		busy(acceptor, req, "The store has not been reached yet; nothing of this request was kept, try again",
+		    COUNTER_REFUSED_CONNECTING);
+		return false;
+	}
 }
 
 /* The events of a lenient request that were not taken. */
@@ -296,11 +323,8 @@ decode_and_publish(struct acceptor *acceptor, h2o_req_t *req, struct span body, 
 		return;
 	}
 	env.timestamp_us = env.key.base != NULL ? event_time_of_key(env.key, env.now_us) : env.now_us;
-	if (!store_lets_in(acceptor, writer)) {
-		busy(acceptor, req, "The store is not available; nothing of this request was kept, try again",
-		    COUNTER_REFUSED_STORE);
+	if (!store_lets_in(acceptor, req, writer))
 		return;
-	}
 	space = lane_reserve(lane, &available);
 	switch (decode_body(body.base, body.len, kind, &env, space, available, &result)) {
 	case DECODE_OK:
@@ -365,7 +389,7 @@ bool
 events_answer_due(const struct acceptor *acceptor)
 {
 	for (uint32_t w = 0; w < acceptor->segment->writers; w++)
-		if (pending_due(&acceptor->pending[w], lane_released(&acceptor->lanes[w])))
+		if (pending_due(&acceptor->pending[w], &acceptor->lanes[w]))
 			return true;
 	return false;
 }
@@ -377,4 +401,19 @@ events_waiting(const struct acceptor *acceptor)
 		if (acceptor->pending[w].count > 0)
 			return true;
 	return false;
+}
+
+bool
+events_give_up(struct acceptor *acceptor)
+{
+	bool any = false;
+
+	for (uint32_t w = 0; w < acceptor->segment->writers; w++)
+		while (acceptor->pending[w].count > 0) {
+			struct pending item = pending_pop(&acceptor->pending[w]);
+
+			answer(acceptor, &item, LANE_DISMISSED);
+			any = true;
+		}
+	return any;
 }

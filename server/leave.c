@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "server/connection.h"
+#include "server/events.h"
 #include "server/listener.h"
 #include "server/parked.h"
 
@@ -267,6 +268,8 @@ leave_look(struct acceptor *acceptor)
 	if (acceptor->connections == 0 && (!stops || acceptor->listener_count == 0))
 		return -1;
 	if (now_us - acceptor->leaving_since_us >= time_to_leave_us(acceptor)) {
+		if (events_give_up(acceptor))
+			return 0;
 		log_warning("drain time-out: closing connections", LOG_UINT("connections", acceptor->connections));
 		if (acceptor->parcel.count > 0)
 			(void)handover_send(acceptor->handover_fds[0], &acceptor->parcel, &err);

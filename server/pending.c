@@ -29,10 +29,16 @@ pending_push(struct pending_queue *queue, struct pending item)
 }
 
 bool
-pending_due(const struct pending_queue *queue, uint32_t released)
+pending_due(const struct pending_queue *queue, const struct lane *lane)
 {
+	if (queue->count == 0)
+		return false;
+
+	uint32_t position = queue->items[queue->head].position;
+
 	/* Positions run free: only their difference means something. */
-	return queue->count > 0 && (int32_t)(released - queue->items[queue->head].position) >= 0;
+	return (int32_t)(lane_released(lane) - position) >= 0 ||
+	       (lane_flags(lane, position) & (LANE_REFUSED | LANE_DISMISSED)) != 0;
 }
 
 struct pending

@@ -1,6 +1,6 @@
 /*
- * Requests that wait for their events to be stored. Lanes are in order, so a lane's waiting requests are a queue, and
- * one number, the lane's released position, says how far to answer it. One queue per lane, in the acceptor's memory.
+ * Requests that wait for their events to be stored. Lanes are in order, and what is refused is refused from the first
+ * one on: so a lane's waiting requests are a queue. One queue per lane, in the acceptor's memory.
  */
 #ifndef SERVER_PENDING_H
 #define SERVER_PENDING_H
@@ -8,6 +8,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "shm/lane.h"
 
 struct pending {
 	void *request; /* borrowed: the HTTP layer keeps it until it is answered */
@@ -26,8 +28,8 @@ struct pending_queue {
 /* Appends; positions must come in ascending order. Ends the process when out of memory. */
 void pending_push(struct pending_queue *queue, struct pending item);
 
-/* Whether the oldest request is answered by that released position. */
-bool pending_due(const struct pending_queue *queue, uint32_t released);
+/* Whether something has become of the oldest request, if there is one, by what the lane says. */
+bool pending_due(const struct pending_queue *queue, const struct lane *lane);
 
 /* Takes the oldest one; the queue is not empty. */
 struct pending pending_pop(struct pending_queue *queue);

@@ -60,7 +60,7 @@ segment_count_from(struct segment_header *header, const uint64_t counters[COUNTE
 {
 	memcpy(header->earlier, counters, sizeof header->earlier);
 	header->earlier[COUNTER_RECEIVED] = 0;
-	for (int c = COUNTER_STORED; c <= COUNTER_DAMAGED; c++)
+	for (int c = COUNTER_STORED; c <= COUNTER_DISCARDED; c++)
 		header->earlier[COUNTER_RECEIVED] += counters[c];
 }
 

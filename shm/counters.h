@@ -33,6 +33,7 @@
 	X(DUPLICATES, EVENTS_DUPLICATE, "")                                                                            \
 	X(DEAD_LETTERED, EVENTS_DEAD_LETTERED, "")                                                                     \
 	X(DAMAGED, EVENTS_DAMAGED, "")                                                                                 \
+	X(DISCARDED, EVENTS_DISCARDED, "")                                                                             \
 	X(SPOOLED, EVENTS_SPOOLED, "")                                                                                 \
 	X(SANITISED, EVENTS_SANITISED, "")                                                                             \
 	X(UNKNOWN_KEPT, EVENTS_UNKNOWN_FIELDS, "action=\"keep\"")                                                      \
@@ -60,7 +61,9 @@
 	X(REJECTED_JSON, REQUESTS_REJECTED, "reason=\"json\"")                                                         \
 	X(REJECTED_FIELDS, REQUESTS_REJECTED, "reason=\"fields\"")                                                     \
 	X(REFUSED_STORE, REQUESTS_REFUSED, "reason=\"store\"")                                                         \
+	X(REFUSED_CONNECTING, REQUESTS_REFUSED, "reason=\"connecting\"")                                               \
 	X(REFUSED_RING, REQUESTS_REFUSED, "reason=\"ring\"")                                                           \
+	X(REFUSED_WAITED, REQUESTS_REFUSED, "reason=\"waited\"")                                                       \
 	ROUTE_COUNTERS(X, INDEX, "/")                                                                                  \
 	ROUTE_COUNTERS(X, EVENTS, "/events")                                                                           \
 	ROUTE_COUNTERS(X, BATCH, "/events/batch")                                                                      \

@@ -18,6 +18,8 @@ enum family_kind { KIND_COUNTER, KIND_GAUGE, KIND_HISTOGRAM, KIND_INFO };
 	    "Events the store refused for good, kept as dead letters.")                                                \
 	X(EVENTS_DAMAGED, COUNTER, "events_damaged_total", "events", "",                                               \
 	    "Events on the ring or in the spool that failed their checksum.")                                          \
+	X(EVENTS_DISCARDED, COUNTER, "events_discarded_total", "events", "",                                           \
+	    "Events taken off the ring because nothing took them in time; their requests were answered with 503.")     \
 	X(EVENTS_SPOOLED, COUNTER, "events_spooled_total", "events", "",                                               \
 	    "Events written to the spool because the store was away.")                                                 \
 	X(EVENTS_SANITISED, COUNTER, "events_sanitised_total", "events", "",                                           \

@@ -71,7 +71,10 @@ lane_valid(const struct lane *lane, uint32_t slot_count)
 	for (uint32_t i = 0; i < depth; i++) {
 		const struct lane_descriptor *d = slot(lane, ring->c_head + i);
 
-		if ((d->events & ~LANE_SPOOLED) == 0 || d->bytes == 0 || d->bytes % 8 != 0 || d->end - end != d->bytes)
+		uint64_t bytes = d->end - end;
+
+		if (d->events == 0 || (d->flags & ~LANE_FLAGS) != 0 || bytes == 0 || bytes % 8 != 0 ||
+		    bytes > lane->arena_bytes)
 			return false;
 		end = d->end;
 	}
@@ -104,16 +107,16 @@ lane_reserve(const struct lane *lane, size_t *available)
 }
 
 uint32_t
-lane_publish(const struct lane *lane, size_t bytes, uint32_t events)
+lane_publish(const struct lane *lane, size_t bytes, uint32_t events, uint32_t flags)
 {
 	ck_ring_t *ring = &lane->control->ring;
 	struct lane_descriptor *d = ck_ring_enqueue_reserve_spsc_descriptor(ring, lane->slots);
 
 	assert(d != NULL); /* lane_reserve() saw a free slot, and only this process fills slots */
-	assert(bytes > 0 && bytes % 8 == 0 && bytes <= UINT32_MAX && events > 0 && events < LANE_SPOOLED);
+	assert(bytes > 0 && bytes % 8 == 0 && events > 0);
 	d->end = slot(lane, ring->p_tail - 1)->end + bytes;
-	d->bytes = (uint32_t)bytes;
 	d->events = events;
+	d->flags = flags;
 	/* Counts when p_tail moves on: until then the other one does. */
 	ck_pr_store_64(&lane->control->events[(ring->p_tail + 1) & 1], lane_events(lane) + events);
 	HANDS_OVER(&ring->p_tail);
@@ -127,6 +130,7 @@ lane_peek(const struct lane *lane, uint32_t position, struct parcel *parcel)
 {
 	ck_ring_t *ring = &lane->control->ring;
 	const struct lane_descriptor *d;
+	uint64_t begin;
 
 	if (position == ck_pr_load_uint(&ring->p_tail))
 		return false;
@@ -135,30 +139,48 @@ lane_peek(const struct lane *lane, uint32_t position, struct parcel *parcel)
 	ck_pr_fence_acquire();
 	TAKES_OVER(&ring->p_tail);
 
+	begin = slot(lane, position - 1)->end;
 	d = slot(lane, position);
-	parcel->length = d->bytes;
-	parcel->events = ck_pr_load_32(&d->events) & ~LANE_SPOOLED;
-	parcel->bytes = lane->arena + (d->end - d->bytes) % lane->arena_bytes;
+	parcel->length = d->end - begin;
+	parcel->events = d->events;
+	parcel->flags = ck_pr_load_32(&d->flags);
+	parcel->bytes = lane->arena + begin % lane->arena_bytes;
 	return true;
 }
 
-bool
-lane_spooled(const struct lane *lane, uint32_t position)
+uint32_t
+lane_flags(const struct lane *lane, uint32_t position)
 {
 	TAKES_OVER(&lane->control->ring.c_head);
-	return (ck_pr_load_32(&slot(lane, position - 1)->events) & LANE_SPOOLED) != 0;
+	return ck_pr_load_32(&slot(lane, position - 1)->flags);
 }
 
 void
-lane_mark(const struct lane *lane, uint32_t position, bool spooled)
+lane_mark(const struct lane *lane, uint32_t position, uint32_t flag, bool on)
 {
 	for (uint32_t at = lane->control->ring.c_head; at != position; at++) {
-		uint32_t *events = &slot(lane, at)->events;
+		uint32_t *flags = &slot(lane, at)->flags;
 
 		/* A writer that died between its mark and its release may have left another one. */
-		if (((*events & LANE_SPOOLED) != 0) != spooled)
-			ck_pr_store_32(events, *events ^ LANE_SPOOLED);
+		if (((*flags & flag) != 0) != on)
+			ck_pr_store_32(flags, *flags ^ flag);
 	}
+}
+
+uint32_t
+lane_refuse(const struct lane *lane, uint32_t position)
+{
+	uint32_t first = lane->control->ring.c_head;
+
+	for (uint32_t at = first; at != position; at++) {
+		uint32_t *flags = &slot(lane, at)->flags;
+
+		if ((*flags & (LANE_AWAITED | LANE_REFUSED | LANE_DISMISSED)) == LANE_AWAITED)
+			ck_pr_store_32(flags, *flags | ((*flags & LANE_IN_DOUBT) == 0 ? LANE_REFUSED : LANE_DISMISSED));
+	}
+	while (first != position && (slot(lane, first)->flags & LANE_REFUSED) != 0)
+		first++;
+	return first;
 }
 
 void

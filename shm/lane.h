@@ -15,6 +15,9 @@
  * either published a parcel or not, and its successor goes on from the last published one; a consumer killed at any
  * instruction is replaced by one that reads the unreleased parcels again.
  *
+ * A parcel that a client of the producer waits for can be refused where it stands, also behind others that cannot: the
+ * consumer passes over it, and it is released with its neighbours.
+ *
  * Why single-producer: ck_ring's multi-producer commit spins until earlier producers commit, and a process killed
  * between the two would hang every other. Positions are free-running uint32_t counts of parcels; compare them by
  * unsigned difference only.
@@ -28,13 +31,18 @@
 #include <stdint.h>
 
 struct lane_descriptor {
-	uint64_t end; /* free-running byte position after the parcel */
-	uint32_t bytes; /* of the parcel, a multiple of 8 */
-	uint32_t events; /* records in it, and LANE_SPOOLED */
+	uint64_t end; /* free-running byte position after the parcel, which begins where the one before it ends */
+	uint32_t events; /* records in it */
+	uint32_t flags; /* LANE_... */
 };
 
-/* Set by the consumer before it releases the parcel: its records went to the spool and not to the store. */
-#define LANE_SPOOLED 0x80000000u
+/* A parcel's flags. The producer sets the first one when it publishes; all others are the consumer's. */
+#define LANE_AWAITED 1u /* a client waits to hear what becomes of it, and nobody has acknowledged it */
+#define LANE_SPOOLED 2u /* set before it is released: its records went to the spool and not to the store */
+#define LANE_IN_DOUBT 4u /* a store that could not say so may have its records, or a part of them */
+#define LANE_REFUSED 8u /* its records are discarded, and its client is told so; it may be long before it is released */
+#define LANE_DISMISSED 16u /* it was in doubt: its client is told so, and its records wait on */
+#define LANE_FLAGS 31u
 
 /* What stands in the segment for a lane. sizeof(ck_ring_t) is 136: padded, so that neighbours share no cache line. */
 struct lane_control {
@@ -76,16 +84,18 @@ char *lane_reserve(const struct lane *lane, size_t *available);
 
 /*
  * Publishes the first bytes (> 0, a multiple of 8, at most what lane_reserve() gave) of the reserved space as one
- * parcel of events records. Returns the parcel's position + 1: it is released once lane_released() has reached that.
+ * parcel of events records; flags is LANE_AWAITED or 0. Returns the parcel's position + 1: it is released once
+ * lane_released() has reached that.
  */
-uint32_t lane_publish(const struct lane *lane, size_t bytes, uint32_t events);
+uint32_t lane_publish(const struct lane *lane, size_t bytes, uint32_t events, uint32_t flags);
 
 /*
- * Whether the parcel of that position (what lane_publish() returned; released by now) went to the spool. Only the
- * producer overwrites descriptors, and only released ones: so it can ask for every parcel that lane_released() showed
- * as released until it publishes again, and must ask before.
+ * The flags of the parcel of that position (what lane_publish() returned). LANE_REFUSED and LANE_DISMISSED are for its
+ * client at any time, the others once the parcel is released. Only the producer overwrites descriptors, and only released
+ * ones: so it can ask for every parcel that lane_released() showed as released until it publishes again, and must ask
+ * before.
  */
-bool lane_spooled(const struct lane *lane, uint32_t position);
+uint32_t lane_flags(const struct lane *lane, uint32_t position);
 
 /* ---- consumer ---- */
 
@@ -93,6 +103,7 @@ struct parcel {
 	const char *bytes;
 	size_t length;
 	uint32_t events;
+	uint32_t flags;
 };
 
 /*
@@ -101,8 +112,15 @@ struct parcel {
  */
 bool lane_peek(const struct lane *lane, uint32_t position, struct parcel *parcel);
 
-/* Notes for the producer whether the parcels not released below position are in the spool (or in the store). */
-void lane_mark(const struct lane *lane, uint32_t position, bool spooled);
+/* Sets or clears a flag of the parcels not released below position. */
+void lane_mark(const struct lane *lane, uint32_t position, uint32_t flag, bool on);
+
+/*
+ * Ends the waiting for parcels not released below position: refuses what is awaited, or, in doubt, dismisses its client
+ * only. Returns the position of the first parcel that is not refused, or that position: up to there the lane may be
+ * released.
+ */
+uint32_t lane_refuse(const struct lane *lane, uint32_t position);
 
 /* Releases every parcel below position for good: the producer may overwrite them. */
 void lane_release(const struct lane *lane, uint32_t position);

@@ -41,8 +41,12 @@ ledger_settle(const struct segment *segment, uint32_t writer)
 
 		if (page->release[a] == lane_released(&lane))
 			continue;
-		lane_mark(&lane, page->release[a], page->spooled != 0);
-		lane_release(&lane, page->release[a]);
+		if (page->fate == FATE_REFUSED) {
+			lane_release(&lane, lane_refuse(&lane, page->release[a]));
+		} else {
+			lane_mark(&lane, page->release[a], LANE_SPOOLED, page->fate == FATE_SPOOLED);
+			lane_release(&lane, page->release[a]);
+		}
 		wake_up(&acceptor);
 	}
 }

@@ -29,14 +29,21 @@ struct spool_progress {
 	uint64_t done, done_events;
 };
 
+/* What became of a page's parcels. */
+enum fate {
+	FATE_STORED,
+	FATE_SPOOLED,
+	FATE_REFUSED /* the awaited ones, unless they are in doubt; released are the first, up to one that is not refused */
+};
+
 struct ledger_page {
 	uint64_t serial; /* counts commits */
 	uint64_t counters[LEDGER_COUNTERS];
 	uint64_t spool_events; /* in the spool, not stored yet */
 	struct spool_progress replayed; /* of the batch from the spool that was stored last */
 	uint64_t replays; /* such batches */
-	uint32_t spooled; /* what was released last went to the spool */
-	uint32_t release[ACCEPTORS_MAX]; /* per acceptor: the position that its lane is released to */
+	uint32_t fate; /* enum fate, of the parcels below release that were not released before */
+	uint32_t release[ACCEPTORS_MAX]; /* per acceptor: the position that its lane is released to, or refused to */
 };
 
 /* BROKEN: it failed and could not be cut off, and so has to be whatever is committed since. */

@@ -156,7 +156,7 @@ segment_events_waiting(const struct segment *segment)
 			for (uint32_t i = 0, depth = lane_depth(&lane);
 			     i < depth && i < segment->header->lane_slots && lane_peek(&lane, released + i, &parcel);
 			     i++)
-				events += parcel.events;
+				events += (parcel.flags & LANE_REFUSED) == 0 ? parcel.events : 0;
 		}
 	return events;
 }

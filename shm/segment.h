@@ -71,6 +71,7 @@ struct process_slot {
 	uint64_t gauges[GAUGES]; /* see gauges_set() */
 	uint64_t gauges_us; /* steady clock, when they were set; 0: never */
 	struct usage usage;
+	int64_t away_since_us; /* writers: steady clock; 0: the store works, or was not tried yet */
 	char store_error[ERROR_TEXT_MAX]; /* writers: why the store is away; "" otherwise */
 	int64_t spool_oldest_us; /* writers: wall clock, when the oldest file of the spool was begun; 0: it is empty */
 	int64_t sync_failed_us; /* writers: wall clock, when a file could last not be synced; 0: never */
@@ -114,7 +115,7 @@ struct lane segment_lane(const struct segment *segment, uint32_t acceptor, uint3
 int segment_map_lane(
     const struct segment *segment, uint32_t acceptor, uint32_t writer, struct lane *lane, struct error *err);
 
-/* Parcels' events waiting in all lanes. */
+/* Parcels' events waiting in all lanes; not those of refused ones. */
 uint64_t segment_events_waiting(const struct segment *segment);
 
 struct process_slot *segment_acceptor(const struct segment *segment, uint32_t index);

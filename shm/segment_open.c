@@ -236,9 +236,21 @@ after_restart_of_the_machine(const struct segment *segment)
 			append_failed(ledger, file, true);
 		accounted += ledger_page(ledger)->spool_events;
 	}
-	for (int c = COUNTER_STORED; c <= COUNTER_DAMAGED; c++)
+	for (int c = COUNTER_STORED; c <= COUNTER_DISCARDED; c++)
 		accounted += segment_counter_sum(segment, c);
 	segment->header->earlier[COUNTER_RECEIVED] += accounted - segment_counter_sum(segment, COUNTER_RECEIVED);
+}
+
+/* The clients of the run before are gone, and do not know what has become of their events: those are kept. */
+static void
+nobody_waits(const struct segment *segment)
+{
+	for (uint32_t a = 0; a < segment->acceptors; a++)
+		for (uint32_t w = 0; w < segment->writers; w++) {
+			struct lane lane = segment_lane(segment, a, w);
+
+			lane_mark(&lane, lane_released(&lane) + lane_depth(&lane), LANE_AWAITED, false);
+		}
 }
 
 /* Returns 1 when the file at fd was adopted, 0 when a new segment is to be made in it, 2 when it must be set aside. */
@@ -280,6 +292,8 @@ try_adopt(struct segment *segment, int fd, struct segment_header *planned, struc
 	if (old.boot_id[0] != '\0' && planned->boot_id[0] != '\0' &&
 	    strncmp(old.boot_id, planned->boot_id, sizeof old.boot_id) != 0)
 		after_restart_of_the_machine(segment);
+
+	nobody_waits(segment);
 
 	uint64_t waiting = segment_events_waiting(segment);
 	bool same = old.acceptors == planned->acceptors && old.writers == planned->writers &&
@@ -356,6 +370,7 @@ segment_open(struct segment *segment, const struct config *config, struct error 
 		segment->processes[i].pid = 0;
 		segment->processes[i].state = PROCESS_DOWN;
 		segment->processes[i].store_state = STORE_CONNECTING;
+		segment->processes[i].away_since_us = 0;
 		segment->processes[i].store_error[0] = '\0';
 		segment->processes[i].gauges_us = 0; /* of another clock, perhaps */
 		segment->wake_fds[i] = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);

@@ -21,8 +21,9 @@ intake_open(struct intake *intake, const struct segment *segment, uint32_t write
 	for (uint32_t a = 0; a < segment->acceptors; a++) {
 		if (segment_map_lane(segment, a, writer, &intake->lanes[a], err) != 0)
 			return -1;
-		intake->taken[a] = lane_released(&intake->lanes[a]);
+		intake->taken[a] = lane_released(&intake->lanes[a]) + lane_depth(&intake->lanes[a]);
 	}
+	intake_doubt(intake);
 	return 0;
 }
 
@@ -78,7 +79,8 @@ intake_gather(struct intake *intake)
 		intake->taken[a] = lane_released(&intake->lanes[a]);
 		while (intake->count < BATCH_RECORDS && intake->bytes < BATCH_BYTES &&
 		       lane_peek(&intake->lanes[a], intake->taken[a], &parcel)) {
-			add_parcel(intake, &parcel);
+			if ((parcel.flags & LANE_REFUSED) == 0)
+				add_parcel(intake, &parcel);
 			intake->taken[a]++;
 			any = true;
 		}
@@ -88,14 +90,40 @@ intake_gather(struct intake *intake)
 }
 
 void
-intake_settle(const struct intake *intake, struct ledger_page *draft, bool spooled)
+intake_settle(const struct intake *intake, struct ledger_page *draft, enum fate fate)
 {
 	for (uint32_t a = 0; a < intake->segment->acceptors; a++)
 		draft->release[a] = intake->taken[a];
-	draft->spooled = spooled;
+	draft->fate = fate;
 	draft->counters[COUNTER_DAMAGED] += intake->damaged;
 	if (intake->damaged > 0)
 		log_error("damaged records on the ring: skipped", LOG_UINT("records", intake->damaged));
+}
+
+void
+intake_doubt(const struct intake *intake)
+{
+	for (uint32_t a = 0; a < intake->segment->acceptors; a++)
+		lane_mark(&intake->lanes[a], intake->taken[a], LANE_IN_DOUBT, true);
+}
+
+uint64_t
+intake_refuse(const struct intake *intake, struct ledger_page *draft)
+{
+	uint64_t refused = 0, dismissed = 0;
+
+	for (uint32_t a = 0; a < intake->segment->acceptors; a++) {
+		uint32_t at = lane_released(&intake->lanes[a]);
+		struct parcel parcel;
+
+		for (; lane_peek(&intake->lanes[a], at, &parcel); at++)
+			if ((parcel.flags & (LANE_AWAITED | LANE_REFUSED | LANE_DISMISSED)) == LANE_AWAITED)
+				*((parcel.flags & LANE_IN_DOUBT) == 0 ? &refused : &dismissed) += parcel.events;
+		draft->release[a] = at;
+	}
+	draft->fate = FATE_REFUSED;
+	draft->counters[COUNTER_DISCARDED] += refused;
+	return refused + dismissed;
 }
 
 bool

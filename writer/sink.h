@@ -19,6 +19,7 @@ struct sink_result {
 	uint32_t stored; /* new in the store */
 	uint32_t duplicates; /* already there: same event_id, same day */
 	uint32_t dead_lettered; /* refused by the store for good, kept in the dead letters */
+	bool in_doubt; /* after a failure: some records may be stored. Otherwise none is, and none will be */
 };
 
 struct sink;
@@ -41,8 +42,8 @@ struct sink_ops {
 	/*
 	 * Stores records[0..count), count > 0, durably and in order, but for a batch with duplicates: on 0 every record is
 	 * committed (or fsynced), a duplicate, or a dead letter, and *result says how many of each. On <0 the store is
-	 * away: some, all or none may be stored; the writer calls open() until that works and then store() again with the
-	 * same records.
+	 * away: some, all or none may be stored, or *result says that none is; the writer calls open() until that works and
+	 * then store() again with the same records, or others.
 	 * Records are borrowed for the call and already checked.
 	 */
 	int (*store)(struct sink *sink, const struct record *const *records, uint32_t count, struct sink_result *result,

@@ -312,6 +312,7 @@ jsonl_store(struct sink *sink, const struct record *const *records, uint32_t cou
 	segment_append_lock(s->segment);
 	rc = store_locked(s, records, count, err);
 	if (rc != 0) {
+		result->in_doubt = append_open(&s->slot->ledger, APPEND_JSONL);
 		segment_append_unlock(s->segment);
 		return rc;
 	}

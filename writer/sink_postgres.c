@@ -74,8 +74,10 @@ struct sink_postgres {
 
 	uint32_t rows_most; /* in one statement; at least 1 */
 	bool duplicates; /* in the last batch */
+	bool sent; /* the last statement that carries rows, to its end */
 
 	/* Of the batch at hand. */
+	bool in_doubt; /* some of it may be stored */
 	bool table_works; /* it took an empty COPY */
 	bool file_used;
 	struct error refusal; /* of the last dead letter */
@@ -108,7 +110,10 @@ copy_rows(
 	row_copy_end(&s->chunk);
 	if (rc == 0)
 		rc = pg_copy_send(s->pg, s->chunk.base, s->chunk.len, deadline, err);
-	return rc == 0 ? pg_copy_end(s->pg, deadline, stored, err) : rc;
+	if (rc != 0)
+		return rc;
+	s->sent = true;
+	return pg_copy_end(s->pg, deadline, stored, err);
 }
 
 /* One INSERT, all rows that are not there yet or none. 0 with *stored, PG_REFUSED, or <0. */
@@ -123,6 +128,7 @@ insert_rows(
 		row_array(&s->arrays[column], column, records, count);
 		params[column] = (struct pg_param){s->arrays[column].base, s->arrays[column].len};
 	}
+	s->sent = true;
 	int rc = pg_exec_params(s->pg, ROW_INSERT_SQL, params, ROW_COLUMNS, patience_begin(&s->patience), &result, err);
 	if (rc != 0)
 		return rc;
@@ -152,9 +158,13 @@ store_by(struct sink_postgres *s, enum method method, const struct record *const
     uint64_t *stored, struct error *err)
 {
 	counter_add(s->slot, COUNTER_STATEMENTS, 1);
+	s->sent = false;
 	int rc = method == METHOD_COPY ? copy_rows(s, records, count, stored, err)
 				       : insert_rows(s, records, count, stored, err);
 
+	/* Rows that the server has had are stored or not, unless it says that they are not. */
+	if (count > 0 && s->sent && rc != PG_REFUSED)
+		s->in_doubt = true;
 	if (rc < 0 || (rc == PG_REFUSED && strcmp(pg_sqlstate(s->pg), "57014") == 0)) {
 		if (patience_ended(&s->patience, err))
 			fewer_rows(s, count);
@@ -262,6 +272,7 @@ bury(struct sink_postgres *s, const struct record *record, struct error *err)
 	struct refused refused = {.at_us = clock_wall_us(), .sqlstate = sqlstate, .message = message.text};
 
 	s->refusal = *err;
+	s->in_doubt = true; /* the letter may be all that is kept of the batch */
 	(void)stpcpy(sqlstate, pg_sqlstate(s->pg));
 	(void)stpcpy(message.text, pg_message(s->pg));
 	counter_add(s->slot, COUNTER_STATEMENTS, 1);
@@ -364,7 +375,7 @@ postgres_store(struct sink *sink, const struct record *const *records, uint32_t 
 
 	assert(s->pg != NULL && count > 0);
 	*result = (struct sink_result){0};
-	s->table_works = s->file_used = false;
+	s->table_works = s->file_used = s->in_doubt = false;
 	int rc = partitions_make_for(&s->partitions, s->pg, records, count, err);
 	if (rc == 0)
 		rc = store_rows(s, s->duplicates ? METHOD_INSERT : METHOD_COPY, records, count, result, err);
@@ -374,6 +385,7 @@ postgres_store(struct sink *sink, const struct record *const *records, uint32_t 
 	if (rc == 0 && s->file_used)
 		rc = dead_letters_sync(&s->file, err);
 	if (rc < 0) {
+		result->in_doubt = s->in_doubt;
 		disconnect(s);
 		return rc;
 	}

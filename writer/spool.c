@@ -251,7 +251,7 @@ write_batch(struct spool *spool, size_t len, struct error *err)
 
 	errno = failure;
 	(void)error_errno(err, "cannot %s a spool file in %s", written ? "sync" : "write", spool->directory);
-	bool cut_off = ftruncate(spool->append_fd, (off_t)part->size) == 0;
+	bool cut_off = ftruncate(spool->append_fd, (off_t)part->size) == 0 && fdatasync(spool->append_fd) == 0;
 	append_failed(&spool->slot->ledger, APPEND_SPOOL, cut_off);
 	if (written) {
 		counter_add(spool->slot, COUNTER_SYNC_FAILURES, 1);

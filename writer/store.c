@@ -9,12 +9,19 @@
 
 #define UPKEEP_INTERVAL_MS (60 * 1000)
 
+static void
+away_since(struct store *store, int64_t us)
+{
+	if (store->slot->away_since_us == 0)
+		store->slot->away_since_us = us;
+}
+
 int
 store_init(struct store *store, const struct config *config, const struct segment *segment, struct process_slot *slot,
     struct error *err)
 {
-	*store = (struct store){
-	    .slot = slot, .away_since_us = clock_steady_us(), .backoff = {.first_ms = 100, .cap_ms = 5000}};
+	*store = (struct store){.slot = slot, .backoff = {.first_ms = 100, .cap_ms = 5000}};
+	away_since(store, clock_steady_us());
 	switch (config->storage) {
 	case STORAGE_POSTGRES:
 		store->sink = sink_postgres_new(config, segment->header, slot);
@@ -45,8 +52,7 @@ static void
 failed(struct store *store, int64_t began_us, const struct error *err)
 {
 	store->open = false;
-	if (store->away_since_us == 0)
-		store->away_since_us = began_us;
+	away_since(store, began_us);
 	counter_add(store->slot, COUNTER_STORAGE_ERRORS, 1);
 	if (store->failing) {
 		away(store, err);
@@ -71,7 +77,7 @@ static void
 works(struct store *store)
 {
 	store->failing = false;
-	store->away_since_us = 0;
+	store->slot->away_since_us = 0;
 	backoff_reset(&store->backoff);
 	ready(store);
 }
@@ -137,7 +143,7 @@ store_settled(struct store *store)
 }
 
 void
-store_upkeep(struct store *store)
+store_upkeep(struct store *store, bool pending)
 {
 	int64_t now = clock_steady_us();
 	struct error err;
@@ -147,10 +153,10 @@ store_upkeep(struct store *store)
 	store->upkeep_at_us = now + UPKEEP_INTERVAL_MS * 1000;
 	if (store->sink->ops->upkeep == NULL)
 		return;
-	if (store->sink->ops->upkeep(store->sink, &err) == 0)
-		works(store);
-	else
+	if (store->sink->ops->upkeep(store->sink, &err) != 0)
 		failed(store, now, &err);
+	else if (!pending)
+		works(store); /* what waits to be stored would show that it does not */
 }
 
 void

@@ -1,7 +1,7 @@
 /*
- * The store as the writer's loop sees it: a sink, whether it is open, since when it is away and when to try again. Once,
- * a connection that broke is simply made again, and clients notice nothing; a store that fails again without having
- * stored anything in between is away.
+ * The store as the writer's loop sees it: a sink, whether it is open and when to try again. Since when it is away stands in
+ * the writer's slot, so that a successor goes on counting. Once, a connection that broke is simply made again, and clients
+ * notice nothing; a store that fails again without having stored anything in between is away.
  */
 #ifndef WRITER_STORE_H
 #define WRITER_STORE_H
@@ -20,7 +20,6 @@ struct store {
 	bool reached; /* it is known to have worked once: it is away, not misconfigured */
 	bool failing; /* it has failed since it last did something */
 	bool reopen; /* a SIGHUP is not passed on yet */
-	int64_t away_since_us; /* steady; 0: it works */
 	int64_t open_at_us; /* the next try, unless one is under way */
 	int64_t upkeep_at_us;
 	struct backoff backoff;
@@ -35,13 +34,13 @@ void store_try_open(struct store *store, bool pending);
 
 /*
  * Stores records[0..count), count > 0, in the open store, as sink.h says. 0: *result is set, and store_settled() is due
- * once the caller has committed it. <0: it failed, has been logged, and is not open any more.
+ * once the caller has committed it. <0: it failed, has been logged, and is not open any more; result->in_doubt is set.
  */
 int store_put(struct store *store, const struct record *const *records, uint32_t count, struct sink_result *result);
 void store_settled(struct store *store);
 
-/* The sink's upkeep, if it is open and due; store_upkeep_soon(): at the next turn. */
-void store_upkeep(struct store *store);
+/* The sink's upkeep, if it is open and due; store_upkeep_soon(): at the next turn. pending as above. */
+void store_upkeep(struct store *store, bool pending);
 void store_upkeep_soon(struct store *store);
 
 /* A descriptor to wait for before store_upkeep_soon(), or -1. */

@@ -2,7 +2,8 @@
  * The writer's loop: gather what is there, store it, settle it in the ledger, gather what came meanwhile. No linger:
  * under load the batches grow by themselves. When the store is away the batch stays on the ring for SPOOL_AFTER_MS and is
  * then spooled (writer/spool.h), and so is what comes meanwhile; when the store is back the spool is replayed beside
- * live traffic. What a full spool does not take waits on the ring.
+ * live traffic. What a full spool does not take waits on the ring; so it does without one. If a client waits for the answer
+ * it is refused after STORE_TIMEOUT_MS; what was acknowledged, or may have been stored, waits on.
  */
 #include "writer/writer.h"
 
@@ -39,8 +40,8 @@ struct writer {
 	int signal_fd;
 	bool draining;
 	bool spools; /* there is a spool that can be used */
-	bool spool_failing;
-	struct repeat spool_unusable, spool_refuses, replay_fails, spool_gone;
+	bool spool_failing; /* it did not take what it was given last */
+	struct repeat spool_unusable, spool_refuses, replay_fails, spool_gone, waits_in_vain;
 	int64_t spool_open_at_us, spool_at_us, replay_at_us; /* not before, after a failure */
 	int64_t spool_look_at_us; /* when to look for the spool's file again */
 };
@@ -58,21 +59,36 @@ on_signals(struct writer *w)
 	}
 }
 
+/* With SPOOL_MAX_BYTES=0 a spool of an earlier run is stored, and nothing added. */
+static bool
+may_spool(const struct writer *w)
+{
+	return w->spools && w->config->spool_max_bytes > 0;
+}
+
+static bool
+spool_lets_in(const struct writer *w)
+{
+	if (!may_spool(w) || spool_low(&w->spool))
+		return false;
+	/* When nothing is left of what it did not take, something new has to try it again. */
+	return !w->spool_failing || (!intake_pending(&w->intake) && clock_steady_us() >= w->spool_at_us);
+}
+
 /* Says to the acceptors whether to let events in. */
 static void
 tell_acceptors(struct writer *w)
 {
 	uint32_t state = STORE_AWAY;
 
-	/* What the spool did not take has gone to the store since: let in what will try it again. */
-	if (w->spool_failing && !intake_pending(&w->intake))
-		w->spool_failing = false;
-	if (w->store.ready)
+	if (w->store.ready) {
 		state = STORE_READY;
-	else if (!w->store.reached)
+		w->spool_failing = false;
+	} else if (!w->store.reached) {
 		state = STORE_CONNECTING;
-	else if (w->spools && !w->spool_failing && !spool_low(&w->spool))
+	} else if (spool_lets_in(w)) {
 		state = STORE_SPOOLING;
+	}
 	if (state != w->slot->store_state)
 		ck_pr_store_32(&w->slot->store_state, state);
 }
@@ -100,13 +116,16 @@ store_batch(struct writer *w)
 	struct sink_result result = {0};
 	bool any = intake->count > 0; /* or all of it is damaged */
 
-	if (any && store_put(&w->store, intake->records, intake->count, &result) != 0)
+	if (any && store_put(&w->store, intake->records, intake->count, &result) != 0) {
+		if (result.in_doubt)
+			intake_doubt(intake);
 		return;
+	}
 
 	struct ledger_page *draft = ledger_draft(&w->slot->ledger);
 
 	count(draft, &result);
-	intake_settle(intake, draft, false);
+	intake_settle(intake, draft, FATE_STORED);
 	settle(w);
 	if (any)
 		store_settled(&w->store);
@@ -152,22 +171,39 @@ may_replay(const struct writer *w)
 	       clock_steady_us() >= w->replay_at_us;
 }
 
+/* That time, or earlier: draining, the store has only so much time left. */
+static int64_t
+before_drained(const struct writer *w, int64_t at_us)
+{
+	const struct segment_header *header = w->segment->header;
+
+	return ck_pr_load_32(&header->draining) != 0 && header->store_until_us < at_us ? header->store_until_us : at_us;
+}
+
 /*
- * When what is on the ring goes to the spool if the store is not back by then. Draining, the store has only so much time
- * left: what was acknowledged from the ring must not be left there.
+ * When what is on the ring goes to the spool if the store is not back by then. What was acknowledged from the ring must not
+ * be left there by a drain, whether the store was ever reached or not.
  */
 static int64_t
 spool_time(const struct writer *w)
 {
 	int64_t at_us = INT64_MAX;
 
-	if (!w->spools)
+	if (!may_spool(w))
 		return INT64_MAX;
 	if (w->store.reached)
-		at_us = w->store.away_since_us + (int64_t)w->config->spool_after_ms * 1000;
-	if (ck_pr_load_32(&w->segment->header->draining) != 0 && w->segment->header->store_until_us < at_us)
-		at_us = w->segment->header->store_until_us;
+		at_us = w->slot->away_since_us + (int64_t)w->config->spool_after_ms * 1000;
+	at_us = before_drained(w, at_us);
 	return at_us > w->spool_at_us ? at_us : w->spool_at_us;
+}
+
+/* When clients have waited long enough for a store that is away, if the spool cannot stand in for it. */
+static int64_t
+refuse_time(const struct writer *w)
+{
+	if (may_spool(w) && !w->spool_failing)
+		return INT64_MAX;
+	return before_drained(w, w->slot->away_since_us + (int64_t)w->config->store_timeout_ms * 1000);
 }
 
 static void
@@ -193,9 +229,12 @@ spool_batch(struct writer *w)
 	w->store.ready = false; /* it may have failed once only */
 	if (any && spool_append(&w->spool, intake->records, intake->count, &err) != 0) {
 		spool_failed(w, &err);
+		if (append_open(&w->slot->ledger, APPEND_SPOOL))
+			intake_doubt(intake);
 		return;
 	}
-	w->spool_failing = false;
+	w->spool_failing = w->spool_failing && !any;
+
 	uint64_t refused = repeat_over(&w->spool_refuses, clock_steady_us());
 	if (refused > 0)
 		log_info("the spool takes events again", LOG_UINT("times", refused));
@@ -204,10 +243,30 @@ spool_batch(struct writer *w)
 
 	draft->counters[COUNTER_SPOOLED] += intake->count;
 	draft->spool_events += intake->count;
-	intake_settle(intake, draft, true);
+	intake_settle(intake, draft, FATE_SPOOLED);
 	settle(w);
 	if (any)
 		spool_appended(&w->spool);
+}
+
+static void
+refuse_waiting(struct writer *w)
+{
+	w->store.ready = false; /* it may have failed once only */
+	tell_acceptors(w);
+
+	struct ledger_page *draft = ledger_draft(&w->slot->ledger);
+	uint64_t events = intake_refuse(&w->intake, draft);
+
+	settle(w);
+	if (events == 0)
+		return;
+
+	uint64_t times = repeat_met(&w->waits_in_vain, clock_steady_us());
+
+	if (times > 0)
+		log_warning("requests have waited for the store in vain: answered with 503", LOG_UINT("events", events),
+		    LOG_UINT("times", times));
 }
 
 /* Sleeps until there is a parcel, a signal, something for the sink to look at, or the next heartbeat is due. */
@@ -231,12 +290,12 @@ wait_for_work(struct writer *w)
 		store_upkeep_soon(&w->store);
 }
 
-/* Sleeps while the store is away, until there is a signal, something to spool, or an end or a time of an opening. */
+/* Sleeps while the store is away: until a signal, something to spool or refuse, or an end or a time of an opening. */
 static void
 wait_for_store(struct writer *w)
 {
 	int64_t until_us = w->store.opener.running ? INT64_MAX : w->store.open_at_us;
-	int64_t spool_us = spool_time(w);
+	int64_t spool_us = spool_time(w), refuse_us = refuse_time(w);
 	struct pollfd fds[] = {
 	    {.fd = w->signal_fd, .events = POLLIN},
 	    {.fd = w->store.opener.fd, .events = POLLIN},
@@ -247,6 +306,9 @@ wait_for_store(struct writer *w)
 	if (intake_pending(&w->intake)) {
 		fds[2].fd = -1; /* what else comes changes nothing */
 		until_us = spool_us < until_us ? spool_us : until_us;
+		/* Afterwards nobody waits, but for who was let in just before the acceptors were told. */
+		if (refuse_us > clock_steady_us() && refuse_us < until_us)
+			until_us = refuse_us;
 	}
 	int64_t left_ms = (until_us - clock_steady_us() + 999) / 1000;
 	int64_t most_ms = heartbeat_period_ms(w->config->stuck_after_seconds);
@@ -354,7 +416,7 @@ writer_main(const struct config *config, const struct segment *segment, uint32_t
 			look_at_spool(&w);
 		if (!w.store.open && !(w.draining && !intake_pending(&w.intake)))
 			store_try_open(&w.store, intake_pending(&w.intake));
-		store_upkeep(&w.store);
+		store_upkeep(&w.store, intake_pending(&w.intake));
 		tell_acceptors(&w);
 		if (w.store.open) {
 			bool any = intake_gather(&w.intake);
@@ -370,9 +432,11 @@ writer_main(const struct config *config, const struct segment *segment, uint32_t
 				wait_for_work(&w);
 		} else if (clock_steady_us() >= spool_time(&w) && intake_gather(&w.intake)) {
 			spool_batch(&w);
-		} else if (w.draining && !intake_pending(&w.intake)) {
-			break;
 		} else {
+			if (clock_steady_us() >= refuse_time(&w))
+				refuse_waiting(&w);
+			if (w.draining && !intake_pending(&w.intake))
+				break;
 			wait_for_store(&w);
 		}
 	}

@@ -92,7 +92,7 @@ pass_lane(void)
 	uint32_t position;
 
 	REQUIRE(lane_reserve(&lane, &available) != NULL && available >= result.bytes);
-	position = lane_publish(&lane, result.bytes, result.events);
+	position = lane_publish(&lane, result.bytes, result.events, 0);
 	REQUIRE(lane_peek(&lane, position - 1, &parcel) && parcel.length == result.bytes);
 	lane_release(&lane, position);
 }

@@ -1,6 +1,6 @@
 """
-The books balance: received = stored + duplicates + dead-lettered + damaged + on the ring + in the spool, exactly, also
-after deaths at any moment, and counters go on over restarts.
+The books balance: received = stored + duplicates + dead-lettered + damaged + discarded + on the ring + in the spool,
+exactly, also after deaths at any moment, and counters go on over restarts.
 """
 
 import os

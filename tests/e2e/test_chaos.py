@@ -1,7 +1,7 @@
 """
 Clients keep every acknowledged id while processes, the whole tree, the database, the network and the disk get blows at
-random, one or two at once (harness/chaos.py). Then nothing acknowledged may be missing, nothing may stand twice, and no
-request may be stored in part. `make chaos` runs it for CHAOS_ROUNDS rounds.
+random, one or two at once (harness/chaos.py). Then nothing acknowledged may be missing, nothing may stand twice, nothing
+that was refused may be there, and no request may be stored in part. `make chaos` runs it for CHAOS_ROUNDS rounds.
 
 The seed is printed; CHAOS_SEED repeats the same sequence of blows (not their exact instants).
 """
@@ -71,6 +71,14 @@ def test_postgres_loses_and_doubles_nothing(disk, network, database, hooksd, see
     daemon = hooksd(database, **options(disk, DATABASE_URL=url, ACK=ack, SPOOL_AFTER_MS=spool_after))
     chaos = wreck(daemon, seed, TreeBlows(daemon), ProcessBlows(daemon), DatabaseBlows(database, network),
                   DiskBlows(daemon, disk))
+    chaos.judge(postgres_ids(database))
+
+
+@pytest.mark.timeout(TIMEOUT)
+def test_without_a_spool_what_is_refused_is_not_stored(disk, network, database, hooksd, seed):
+    url = network.through(database.url, database.server.port)
+    daemon = hooksd(database, **options(disk, DATABASE_URL=url, SPOOL_MAX_BYTES=0, STORE_TIMEOUT_MS=300))
+    chaos = wreck(daemon, seed, TreeBlows(daemon), ProcessBlows(daemon), DatabaseBlows(database, network))
     chaos.judge(postgres_ids(database))
 
 

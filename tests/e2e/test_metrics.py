@@ -212,7 +212,7 @@ def test_a_store_that_was_never_there_refuses(database, hooksd):
     database.server.stop()
     daemon = hooksd(database, store_ready=False, WRITERS=1)
     added = grown(daemon, lambda: daemon.post_event(BODY))
-    assert added == {http("/events", "5xx"): 1, 'requests_refused_total{reason="store"}': 1}
+    assert added == {http("/events", "5xx"): 1, 'requests_refused_total{reason="connecting"}': 1}
     assert series(daemon)['store_writers{state="connecting"}'] == 1
     database.server.start()
 

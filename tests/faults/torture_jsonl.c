@@ -72,7 +72,7 @@ publish(struct torture_log *log, int first)
 		used += record_seal(record);
 		log->promised[id] = 1;
 	}
-	lane_publish(lane, used, PARCEL_EVENTS);
+	lane_publish(lane, used, PARCEL_EVENTS, 0);
 }
 
 /* Stores what is on the ring, as the writer's loop does; gives up after some tries. */

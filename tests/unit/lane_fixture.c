@@ -167,7 +167,7 @@ lane_feed(const struct lane *lane, uint64_t seed, uint32_t author, uint32_t firs
 				break;
 			(void)sched_yield();
 		}
-		REQUIRE(lane_publish(lane, bytes, events) == first + i + 1);
+		REQUIRE(lane_publish(lane, bytes, events, 0) == first + i + 1);
 	}
 }
 

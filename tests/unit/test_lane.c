@@ -38,7 +38,7 @@ put(const struct lane *lane, size_t bytes, char filling)
 		return false;
 	assert_int_equal((uintptr_t)out % 8, 0);
 	memset(out, filling, bytes);
-	(void)lane_publish(lane, bytes, 1);
+	(void)lane_publish(lane, bytes, 1, 0);
 	return true;
 }
 
@@ -74,20 +74,70 @@ test_spooled_parcels_are_marked(void **state)
 
 		for (uint32_t n = 1; n <= 7; n++)
 			assert_true(put(&lane, 8, 'x'));
-		lane_mark(&lane, start + 2, true);
+		lane_mark(&lane, start + 2, LANE_SPOOLED, true);
 		lane_release(&lane, start + 2);
 		/* A writer that died before its release has marked what its successor stores. */
-		lane_mark(&lane, start + 5, true);
+		lane_mark(&lane, start + 5, LANE_SPOOLED, true);
 		assert_true(lane_valid(&lane, 8));
 		assert_true(holds(&lane, start + 4, 8, 'x'));
-		lane_mark(&lane, start + 7, false);
+		lane_mark(&lane, start + 7, LANE_SPOOLED, false);
 		lane_release(&lane, start + 7);
 		for (uint32_t n = 1; n <= 7; n++)
-			assert_int_equal(lane_spooled(&lane, start + n), n <= 2);
+			assert_int_equal(lane_flags(&lane, start + n), n <= 2 ? LANE_SPOOLED : 0);
 		assert_true(put(&lane, 8, 'y') && put(&lane, 8, 'z'));
-		lane_mark(&lane, start + 9, false);
+		lane_mark(&lane, start + 9, LANE_SPOOLED, false);
 		lane_release(&lane, start + 9);
-		assert_false(lane_spooled(&lane, start + 9));
+		assert_int_equal(lane_flags(&lane, start + 9), 0);
+	}
+}
+
+static void
+put_awaited(const struct lane *lane)
+{
+	size_t room;
+
+	assert_non_null(lane_reserve(lane, &room));
+	(void)lane_publish(lane, 8, 1, LANE_AWAITED);
+}
+
+static uint32_t
+flags_at(const struct lane *lane, uint32_t position)
+{
+	struct parcel parcel;
+
+	assert_true(lane_peek(lane, position, &parcel));
+	assert_int_equal(lane_flags(lane, position + 1), parcel.flags);
+	return parcel.flags;
+}
+
+/* Only what is awaited is refused, once and for all, and released as far as nothing else is in the way. */
+static void
+test_awaited_parcels_are_refused_where_they_stand(void **state)
+{
+	for (EACH_START(start)) {
+		struct lane lane = lane_over_memory(8, PAGE, start, 0);
+
+		put_awaited(&lane);
+		assert_true(put(&lane, 8, 'x'));
+		put_awaited(&lane);
+		put_awaited(&lane);
+		/* One more comes later, and is not what is refused here. */
+		assert_int_equal(lane_refuse(&lane, start + 3), start + 1);
+		lane_release(&lane, start + 1);
+		assert_int_equal(lane_flags(&lane, start + 1), LANE_AWAITED | LANE_REFUSED);
+		assert_int_equal(flags_at(&lane, start + 1), 0);
+		assert_int_equal(flags_at(&lane, start + 2), LANE_AWAITED | LANE_REFUSED);
+		assert_int_equal(flags_at(&lane, start + 3), LANE_AWAITED);
+		/* A successor of whoever refused repeats it. */
+		assert_int_equal(lane_refuse(&lane, start + 3), start + 1);
+		assert_true(lane_valid(&lane, 8));
+		/* The next run's clients do not wait for it. */
+		lane_mark(&lane, start + 4, LANE_AWAITED, false);
+		assert_int_equal(lane_refuse(&lane, start + 4), start + 1);
+		assert_int_equal(flags_at(&lane, start + 2), LANE_REFUSED);
+		assert_int_equal(flags_at(&lane, start + 3), 0);
+		lane_release(&lane, start + 2);
+		assert_int_equal(lane_refuse(&lane, start + 4), start + 3);
 	}
 }
 
@@ -103,7 +153,7 @@ test_first_in_first_out(void **state)
 			size_t room;
 
 			memset(lane_reserve(&lane, &room), 'a' + (int)i, 16);
-			assert_int_equal(lane_publish(&lane, 16, i + 1), start + i + 1);
+			assert_int_equal(lane_publish(&lane, 16, i + 1, 0), start + i + 1);
 		}
 		assert_int_equal(lane_released(&lane), start);
 		assert_int_equal(lane_depth(&lane), 5);
@@ -359,19 +409,19 @@ test_valid_refuses_damaged_lanes(void **state)
 		REFUSES_AFTER(ring->c_head = ring->p_tail + 1); /* a depth of 4 billion */
 		REFUSES_AFTER(ring->c_head = ring->p_tail - 8);
 		REFUSES_AFTER(ring->p_tail += 6);
-		REFUSES_AFTER(first->bytes += 8);
-		REFUSES_AFTER(first->bytes = 0);
 		REFUSES_AFTER(first->events = 0);
-		REFUSES_AFTER(last->bytes = UINT32_MAX);
-		REFUSES_AFTER(first->end += 8);
-		REFUSES_AFTER(first->end -= 8);
+		REFUSES_AFTER(first->flags = LANE_FLAGS + 1);
+		REFUSES_AFTER(last->flags = UINT32_MAX);
+		REFUSES_AFTER(first->end = before->end);
+		REFUSES_AFTER(first->end = before->end - 8);
+		REFUSES_AFTER(first->end += 4);
+		REFUSES_AFTER(first->end = last->end);
 		REFUSES_AFTER(last->end = UINT64_MAX);
-		REFUSES_AFTER(before->end += 8);
+		REFUSES_AFTER(last->end = first->end);
+		REFUSES_AFTER(before->end = first->end);
 		REFUSES_AFTER((before->end += 4, first->end += 4, last->end += 4));
-		REFUSES_AFTER((first->bytes += 4, first->end += 4, last->bytes -= 4));
-		REFUSES_AFTER((last->bytes = 0, last->end = first->end));
 		/* In itself consistent, but more than the arena holds. */
-		REFUSES_AFTER((last->bytes += PAGE, last->end += PAGE));
+		REFUSES_AFTER(last->end += PAGE);
 		/* Nobody can have published 8 EiB. */
 		REFUSES_AFTER((before->end += 1ull << 63, first->end += 1ull << 63, last->end += 1ull << 63));
 		assert_false(lane_valid(&lane, 4));
@@ -420,6 +470,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_awaited_parcels_are_refused_where_they_stand),
 	    cmocka_unit_test(test_first_in_first_out),
 	    cmocka_unit_test(test_spooled_parcels_are_marked),
 	    cmocka_unit_test(test_full_by_slots),

@@ -220,7 +220,7 @@ publish_one(void *context)
 
 	REQUIRE(out != NULL && available >= s->bytes);
 	memcpy(out, s->parcel, s->bytes);
-	(void)lane_publish(&s->lane, s->bytes, s->events);
+	(void)lane_publish(&s->lane, s->bytes, s->events, 0);
 }
 
 static void
@@ -266,7 +266,7 @@ look_through_successors_eyes(void *context)
 			bytes = parcel_build(out, available, seed, next, 2, &events);
 		if (bytes == 0)
 			break;
-		REQUIRE(lane_publish(copy, bytes, events) == next + 1);
+		REQUIRE(lane_publish(copy, bytes, events, 0) == next + 1);
 	}
 	for (at = lane_released(copy); lane_peek(copy, at, &parcel); at++)
 		parcel_require(&parcel, seed, at);

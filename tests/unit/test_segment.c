@@ -61,7 +61,7 @@ test_nothing_overlaps(void **state)
 
 			memset(lane.arena, (int)(a * 3 + w), arena_bytes);
 			for (uint32_t i = 0; i < slots; i++)
-				lane.slots[i] = (struct lane_descriptor){.bytes = a, .events = w, .end = i};
+				lane.slots[i] = (struct lane_descriptor){.flags = a, .events = w, .end = i};
 			lane.control->ring.c_head = a * 3 + w;
 		}
 	}
@@ -80,7 +80,7 @@ test_nothing_overlaps(void **state)
 					fail_msg("lane %u/%u differs at byte %llu", a, w, (unsigned long long)at);
 			for (uint32_t i = 0; i < slots; i++)
 				assert_true(
-				    lane.slots[i].bytes == a && lane.slots[i].events == w && lane.slots[i].end == i);
+				    lane.slots[i].flags == a && lane.slots[i].events == w && lane.slots[i].end == i);
 			assert_int_equal(lane.control->ring.c_head, a * 3 + w);
 			assert_int_equal(lane.control->ring.size, slots);
 			assert_int_equal(lane.control->ring.mask, slots - 1);
@@ -197,7 +197,7 @@ test_odd_sizes(void **state)
 
 		assert_in_range(available, 8192, bytes / 2);
 		memset(out, 'x', available);
-		(void)lane_publish(&lane, available, 1);
+		(void)lane_publish(&lane, available, 1, 0);
 		ring_close(&segment);
 		segment = ring_open(&config);
 		assert_int_equal(segment_events_waiting(&segment), 1);

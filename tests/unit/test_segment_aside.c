@@ -228,7 +228,7 @@ test_damaged_lanes_are_set_aside(void **state)
 			lane.control->ring.c_head = lane.control->ring.p_tail + 1;
 			break;
 		case 2:
-			lane.slots[1].bytes = UINT32_MAX - 7;
+			lane.slots[1].flags = UINT32_MAX;
 			break;
 		case 3:
 			lane.slots[0].events = 0;

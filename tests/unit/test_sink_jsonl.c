@@ -66,7 +66,7 @@ publish(const struct lane *lane, uint32_t count)
 		memcpy(record->bytes, "es{}", 4);
 		used += record_seal(record);
 	}
-	lane_publish(lane, used, count);
+	lane_publish(lane, used, count, 0);
 }
 
 static int

@@ -6,6 +6,7 @@ PLACES = {
     "duplicates": "events_duplicate_total",
     "dead_lettered": "events_dead_lettered_total",
     "damaged": "events_damaged_total",
+    "discarded": "events_discarded_total",
     "in_ring": "ring_events",
     "in_spool": "spool_events",
 }

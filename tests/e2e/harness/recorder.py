@@ -1,4 +1,4 @@
-"""Clients that keep what was acknowledged, and the verdict: what was must be stored, once."""
+"""Clients that keep what they were told; the verdict: acknowledged is stored, once, and refused is not."""
 
 import http.client
 import random
@@ -14,13 +14,16 @@ CLIENTS = 6
 
 
 class Recorder:
-    """A client that never repeats a request: without an answer it may be stored or not, acknowledged it must be."""
+    """
+    A client that never repeats a request: acknowledged it must be stored, and must not when it was refused. Without an
+    answer, or with one that says that nobody knows, it may be stored or not.
+    """
 
     def __init__(self, daemon, seed, number):
         self.daemon = daemon
         self.random = random.Random(f"{seed}-{number}")
         self.session = f"session-{number}"
-        self.requests = []  # (ids, acknowledged)
+        self.requests = []  # (ids, acknowledged, refused)
         self.answers = Counter()  # X-Hooks-Ack, or the status of what was refused
         self.client = None
         self.failure = None
@@ -53,17 +56,18 @@ class Recorder:
             }
             for _ in range(self.random.choice([1, 1, 3, 40]))
         ]
-        acknowledged = False
+        acknowledged = refused = False
         try:
             self.client = self.client or Client(self.daemon.port, timeout=20)
             reply = self.client.post_batch(batch)
             assert reply.status in (202, 503), reply
             acknowledged = reply.status == 202
-            self.answers[reply.headers["X-Hooks-Ack"] if acknowledged else reply.status] += 1
+            refused = not acknowledged and "nothing of this request was kept" in reply.json()["detail"]
+            self.answers[reply.headers["X-Hooks-Ack"] if acknowledged else "refused" if refused else "not known"] += 1
         except (OSError, http.client.HTTPException):
             self.client.close()
             self.client = None
-        self.requests.append(([event["event_id"] for event in batch], acknowledged))
+        self.requests.append(([event["event_id"] for event in batch], acknowledged, refused))
         if not acknowledged:
             self.stopped.wait(0.01)
 
@@ -87,7 +91,7 @@ def wait_acknowledged(recorders):
     before = [(recorder, len(recorder.requests)) for recorder in recorders]
 
     def all_were():
-        return all(any(acknowledged for _, acknowledged in recorder.requests[count:]) or recorder.failure
+        return all(any(acknowledged for _, acknowledged, _ in recorder.requests[count:]) or recorder.failure
                    for recorder, count in before)
 
     wait_until(all_were, "every client to be acknowledged", 30)
@@ -98,11 +102,12 @@ def judge(recorders, *stores):
     counts = [Counter(ids) for ids in stores]
     stored = set().union(*counts)
     requests = [request for recorder in recorders for request in recorder.requests]
-    acknowledged = [id for ids, acknowledged in requests if acknowledged for id in ids]
+    acknowledged = [id for ids, acknowledged, _ in requests if acknowledged for id in ids]
     verdict = {
         "lost": [id for id in acknowledged if id not in stored],
         "doubled": [id for store in counts for id, count in store.items() if count > 1],
-        "torn": [ids for ids, _ in requests if 0 < len(stored.intersection(ids)) < len(ids)],
+        "torn": [ids for ids, *_ in requests if 0 < len(stored.intersection(ids)) < len(ids)],
+        "refused and stored": [id for ids, _, refused in requests if refused for id in ids if id in stored],
     }
     answers = sum((recorder.answers for recorder in recorders), Counter())
     told = ", ".join(f"{len(found)} {what}" for what, found in verdict.items())

@@ -1,0 +1,273 @@
+/* A writer's side of its lanes: what is gathered, and what becomes of parcels whose clients are refused. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include <sys/mman.h>
+
+#include "tests/unit/lane_fixture.h"
+#include "tests/unit/segment_fixture.h"
+#include "tests/unit/single_step.h"
+#include "writer/intake.h"
+
+#define PARCELS 5u
+
+struct scene {
+	struct segment segment, copy; /* the second: what a successor finds */
+	struct lane lane;
+	struct intake intake;
+	uint32_t flags[PARCELS];
+	uint32_t events[PARCELS];
+	unsigned long images;
+};
+
+/* Publishes parcel number with those flags; returns its events. */
+static uint32_t
+publish(const struct scene *scene, uint32_t number, uint32_t flags)
+{
+	size_t available, bytes;
+	uint32_t events;
+	char *out = lane_reserve(&scene->lane, &available);
+
+	bytes = parcel_build(out, available, RING_SEED, number, 1, &events);
+	assert_int_equal(lane_publish(&scene->lane, bytes, events, flags), number + 1);
+	return events;
+}
+
+/* A ring of one lane in which parcels with these flags wait. */
+static void
+set_scene(struct scene *scene, const uint32_t flags[PARCELS])
+{
+	struct config config = ring_config(1, 1, RING_OLD_BYTES);
+	struct error err;
+
+	*scene = (struct scene){.segment = ring_open(&config)};
+	scene->lane = ring_map(&scene->segment, 0, 0);
+	assert_int_equal(intake_open(&scene->intake, &scene->segment, 0, &err), 0);
+	for (uint32_t i = 0; i < PARCELS; i++) {
+		scene->flags[i] = flags[i];
+		scene->events[i] = publish(scene, i, flags[i]);
+	}
+}
+
+static void
+end_scene(struct scene *scene)
+{
+	intake_close(&scene->intake);
+	assert_int_equal(munmap(scene->intake.lanes[0].arena, 2 * scene->lane.arena_bytes), 0);
+	ring_close(&scene->segment);
+}
+
+/* Events of the parcels that were published with those flags. */
+static uint32_t
+events_of(const struct scene *scene, uint32_t flags)
+{
+	uint32_t events = 0;
+
+	for (uint32_t i = 0; i < PARCELS; i++)
+		events += scene->flags[i] == flags ? scene->events[i] : 0;
+	return events;
+}
+
+static void
+settle(struct scene *scene)
+{
+	ledger_commit(&segment_writer(&scene->segment, 0)->ledger);
+	ledger_settle(&scene->segment, 0);
+}
+
+static void
+refuse(void *context)
+{
+	struct scene *scene = context;
+
+	(void)intake_refuse(&scene->intake, ledger_draft(&segment_writer(&scene->segment, 0)->ledger));
+	settle(scene);
+}
+
+static const uint32_t mixed[PARCELS] = {LANE_AWAITED, 0, LANE_AWAITED, LANE_AWAITED, 0};
+
+static void
+test_what_is_refused_is_passed_over(void **state)
+{
+	struct scene scene;
+	struct ledger *ledger;
+
+	set_scene(&scene, mixed);
+	ledger = &segment_writer(&scene.segment, 0)->ledger;
+	assert_int_equal(intake_refuse(&scene.intake, ledger_draft(ledger)), events_of(&scene, LANE_AWAITED));
+	settle(&scene);
+	assert_int_equal(lane_released(&scene.lane), 1);
+	assert_int_equal(segment_events_waiting(&scene.segment), events_of(&scene, 0));
+	/* Once. */
+	assert_int_equal(intake_refuse(&scene.intake, ledger_draft(ledger)), 0);
+	settle(&scene);
+	assert_int_equal(segment_counter_sum(&scene.segment, COUNTER_DISCARDED), events_of(&scene, LANE_AWAITED));
+
+	assert_true(intake_gather(&scene.intake));
+	assert_int_equal(scene.intake.count, events_of(&scene, 0));
+	intake_settle(&scene.intake, ledger_draft(ledger), FATE_STORED);
+	settle(&scene);
+	assert_int_equal(lane_depth(&scene.lane), 0);
+	assert_int_equal(segment_counter_sum(&scene.segment, COUNTER_DAMAGED), 0);
+	for (uint32_t i = 0; i < PARCELS; i++)
+		assert_int_equal((lane_flags(&scene.lane, i + 1) & LANE_REFUSED) != 0, scene.flags[i] == LANE_AWAITED);
+	end_scene(&scene);
+}
+
+static void
+test_the_next_run_refuses_nothing_of_this_one(void **state)
+{
+	struct scene scene;
+	struct config config = ring_config(1, 1, RING_OLD_BYTES);
+
+	set_scene(&scene, mixed);
+	end_scene(&scene);
+	scene.segment = ring_open(&config);
+
+	struct intake intake;
+	struct error err;
+
+	assert_int_equal(intake_open(&intake, &scene.segment, 0, &err), 0);
+	assert_int_equal(intake_refuse(&intake, ledger_draft(&segment_writer(&scene.segment, 0)->ledger)), 0);
+	assert_int_equal(
+	    segment_events_waiting(&scene.segment), events_of(&scene, 0) + events_of(&scene, LANE_AWAITED));
+	assert_int_equal(munmap(intake.lanes[0].arena, 2 * intake.lanes[0].arena_bytes), 0);
+	ring_close(&scene.segment);
+}
+
+/* A client that does not wait any longer is no reason to forget what may have been stored, whole or in part. */
+static void
+test_what_is_in_doubt_is_kept(void **state)
+{
+	struct scene scene;
+	struct ledger *ledger;
+	uint32_t kept, later;
+
+	set_scene(&scene, mixed);
+	ledger = &segment_writer(&scene.segment, 0)->ledger;
+	kept = events_of(&scene, 0) + events_of(&scene, LANE_AWAITED);
+	assert_true(intake_gather(&scene.intake));
+	intake_doubt(&scene.intake);
+	later = publish(&scene, PARCELS, LANE_AWAITED);
+	assert_int_equal(intake_refuse(&scene.intake, ledger_draft(ledger)), events_of(&scene, LANE_AWAITED) + later);
+	settle(&scene);
+	assert_int_equal(segment_counter_sum(&scene.segment, COUNTER_DISCARDED), later);
+	assert_int_equal(segment_events_waiting(&scene.segment), kept);
+	for (uint32_t i = 0; i < PARCELS; i++)
+		assert_int_equal(lane_flags(&scene.lane, i + 1),
+		    mixed[i] | LANE_IN_DOUBT | (mixed[i] == LANE_AWAITED ? LANE_DISMISSED : 0));
+	assert_int_equal(lane_flags(&scene.lane, PARCELS + 1), LANE_AWAITED | LANE_REFUSED);
+	assert_int_equal(intake_refuse(&scene.intake, ledger_draft(ledger)), 0);
+	settle(&scene);
+	assert_true(intake_gather(&scene.intake));
+	assert_int_equal(scene.intake.count, kept);
+	end_scene(&scene);
+}
+
+/* A writer that died may have stored whatever waits when its successor begins. */
+static void
+test_a_successor_is_in_doubt(void **state)
+{
+	struct scene scene;
+	struct intake successor;
+	struct error err;
+
+	set_scene(&scene, mixed);
+	assert_int_equal(intake_open(&successor, &scene.segment, 0, &err), 0);
+	for (uint32_t i = 0; i < PARCELS; i++)
+		assert_int_equal(lane_flags(&scene.lane, i + 1), mixed[i] | LANE_IN_DOUBT);
+	assert_int_equal(munmap(successor.lanes[0].arena, 2 * scene.lane.arena_bytes), 0);
+	end_scene(&scene);
+}
+
+/* What becomes of a parcel of those flags when the waiting ends. */
+static uint32_t
+verdict(uint32_t flags)
+{
+	if ((flags & LANE_AWAITED) == 0)
+		return 0;
+	return (flags & LANE_IN_DOUBT) == 0 ? LANE_REFUSED : LANE_DISMISSED;
+}
+
+/* Whoever takes over finds all of it refused and counted, or nothing. */
+static void
+look_through_successors_eyes(void *context)
+{
+	struct scene *scene = context;
+	const struct segment *copy = &scene->copy;
+	uint32_t leading = 0;
+	bool refused;
+
+	if (memcmp(copy->header, scene->segment.header, copy->mapped_bytes) == 0)
+		return;
+	memcpy(copy->header, scene->segment.header, copy->mapped_bytes);
+	scene->images++;
+
+	struct lane lane = segment_lane(copy, 0, 0);
+
+	REQUIRE(lane_valid(&lane, copy->header->lane_slots) && ledger_valid(copy, 0));
+	ledger_take_over(copy, 0);
+	refused = ledger_page(&segment_writer(copy, 0)->ledger)->fate == FATE_REFUSED;
+	REQUIRE(segment_counter_sum(copy, COUNTER_DISCARDED) == (refused ? events_of(scene, LANE_AWAITED) : 0));
+	REQUIRE(segment_events_waiting(copy) + segment_counter_sum(copy, COUNTER_DISCARDED) ==
+		segment_counter_sum(copy, COUNTER_RECEIVED));
+	for (uint32_t i = 0; i < PARCELS; i++)
+		REQUIRE(lane_flags(&lane, i + 1) == (scene->flags[i] | (refused ? verdict(scene->flags[i]) : 0)));
+	while (refused && leading < PARCELS && scene->flags[leading] == LANE_AWAITED)
+		leading++;
+	REQUIRE(lane_released(&lane) == leading);
+	memcpy(copy->header, scene->segment.header, copy->mapped_bytes);
+}
+
+static void
+test_killed_anywhere_while_it_refuses(void **state)
+{
+	static const uint32_t lanes[][PARCELS] = {
+	    {LANE_AWAITED, 0, LANE_AWAITED, LANE_AWAITED, 0},
+	    {0, LANE_AWAITED, LANE_AWAITED, 0, LANE_AWAITED},
+	    {LANE_AWAITED, LANE_AWAITED, LANE_AWAITED, LANE_AWAITED, LANE_AWAITED},
+	    {LANE_AWAITED, LANE_AWAITED | LANE_IN_DOUBT, LANE_AWAITED, 0, LANE_AWAITED | LANE_IN_DOUBT},
+	    {0, 0, 0, 0, LANE_IN_DOUBT},
+	};
+
+	for (size_t i = 0; i < sizeof lanes / sizeof *lanes; i++) {
+		struct scene scene;
+		unsigned long steps;
+
+		set_scene(&scene, lanes[i]);
+		scene.copy = scene.segment;
+		scene.copy.header =
+		    mmap(NULL, scene.copy.mapped_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		assert_ptr_not_equal(scene.copy.header, MAP_FAILED);
+		scene.copy.processes =
+		    (struct process_slot *)((char *)scene.copy.header +
+					    ((char *)scene.segment.processes - (char *)scene.segment.header));
+		steps = single_step(refuse, look_through_successors_eyes, &scene);
+		assert_int_equal(munmap(scene.copy.header, scene.copy.mapped_bytes), 0);
+		end_scene(&scene);
+		if (steps == 0)
+			skip();
+		(void)printf("%lu instructions left %lu different rings to a successor\n", steps, scene.images);
+		assert_true(scene.images > 3); /* the draft, the page, what follows from it */
+		(void)ring_remove(NULL);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    RING_TEST(test_what_is_refused_is_passed_over),
+	    RING_TEST(test_the_next_run_refuses_nothing_of_this_one),
+	    RING_TEST(test_what_is_in_doubt_is_kept),
+	    RING_TEST(test_a_successor_is_in_doubt),
+	    RING_TEST(test_killed_anywhere_while_it_refuses),
+	};
+
+	return cmocka_run_group_tests_name("intake", tests, ring_make_directory, ring_remove_directory);
+}
