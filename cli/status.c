@@ -41,7 +41,7 @@ print_process(const struct segment *segment, const struct config *config, bool r
 	uint64_t restarts = 0;
 	bool silent = running && slot->pid != 0 &&
 		      heartbeat_late(&slot->alive_until_us, config->stuck_after_seconds, clock_steady_us());
-	int64_t up = slot->pid != 0 ? (clock_wall_us() - slot->started_us) / 1000000 : 0;
+	int64_t up = running && slot->pid != 0 ? (clock_steady_us() - slot->started_us) / 1000000 : 0;
 
 	for (uint32_t death = 0; death < DEATHS; death++)
 		restarts += slot->counters[first + death];
@@ -133,8 +133,8 @@ command_status(const struct config *config, char *const *words)
 	    running ? "running" : "not running: these are the last words of the previous run",
 	    running && segment.header->draining != 0 ? ", draining" : "",
 	    running && segment.header->file_gone != 0 ? ", its ring file is gone: restart it" : "",
-	    (clock_wall_us() - segment.header->started_us) / 1000000, config->ring_path, segment.header->file_bytes,
-	    segment_events_waiting(&segment));
+	    running ? (clock_steady_us() - segment.header->started_us) / 1000000 : 0, config->ring_path,
+	    segment.header->file_bytes, segment_events_waiting(&segment));
 
 	printf("PROCESS             PID  STATE       UP (s)  STORE      RESTARTS\n");
 	for (uint32_t a = 0; a < segment.acceptors; a++)

@@ -75,8 +75,7 @@ start(struct supervisor *s, struct child *c)
 	pid_t pid;
 
 	c->slot->state = PROCESS_STARTING;
-	c->slot->started_us = clock_wall_us();
-	c->started_us = clock_steady_us();
+	c->slot->started_us = c->started_us = clock_steady_us();
 	c->start_at_us = 0;
 	c->told_to_stop = c->stuck = false;
 	heartbeat(c->slot, 0);

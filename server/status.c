@@ -186,7 +186,8 @@ status_metrics(struct acceptor *acceptor, h2o_req_t *req)
 	for (size_t i = 0; i < sizeof shown / sizeof *shown; i++)
 		cJSON_AddNumberToObject(tree, family_table[counter_table[shown[i]].family].name,
 		    (double)segment_counter_sum(segment, shown[i]));
-	cJSON_AddNumberToObject(tree, "uptime_seconds", (double)(clock_wall_us() - segment->header->started_us) / 1e6);
+	cJSON_AddNumberToObject(
+	    tree, "uptime_seconds", (double)(clock_steady_us() - segment->header->started_us) / 1e6);
 	vary_by_accept(req);
 	reply_json(req, 200, tree);
 }

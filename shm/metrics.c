@@ -137,13 +137,13 @@ ring_capacity(const struct page *page, enum family family)
 	sample(page, family, "", segment->header->arena_bytes * segment->acceptors * segment->writers);
 }
 
-/* 0 if the clock was set back since. */
+/* Never 0: what began less than a microsecond ago has begun. In the words of a run before the machine's start, 1. */
 static uint64_t
-microseconds_since(int64_t wall_us)
+microseconds_since(int64_t steady_us)
 {
-	int64_t now = clock_wall_us();
+	int64_t now = clock_steady_us();
 
-	return now > wall_us ? (uint64_t)(now - wall_us) : 0;
+	return now > steady_us ? (uint64_t)(now - steady_us) : 1;
 }
 
 static void

@@ -36,7 +36,7 @@ struct segment_header {
 	uint32_t counts_on; /* earlier is of a segment that stood here before */
 	uint32_t file_gone; /* 1: another file stands at RING_PATH, or none: nobody would find this one */
 	uint64_t file_bytes, arena_bytes;
-	int64_t started_us; /* wall clock, of the present master */
+	int64_t started_us; /* steady clock, of the present master */
 	int32_t master_pid;
 	uint32_t draining; /* 1: the master has been told to stop */
 	int64_t store_until_us; /* steady clock; when draining: from then on what is not stored yet goes to the spool */
@@ -63,7 +63,7 @@ struct process_slot {
 	int32_t pid;
 	uint32_t state; /* enum process_state */
 	uint32_t store_state; /* writers: enum store_state */
-	int64_t started_us; /* wall clock */
+	int64_t started_us; /* steady clock */
 	uint64_t alive_until_us; /* steady clock; see shm/heartbeat.h */
 	uint64_t counters[COUNTERS];
 	uint64_t levels[LEVELS];
@@ -73,7 +73,7 @@ struct process_slot {
 	struct usage usage;
 	int64_t away_since_us; /* writers: steady clock; 0: the store works, or was not tried yet */
 	char store_error[ERROR_TEXT_MAX]; /* writers: why the store is away; "" otherwise */
-	int64_t spool_oldest_us; /* writers: wall clock, when the oldest file of the spool was begun; 0: it is empty */
+	int64_t spool_oldest_us; /* writers: steady clock, since when the spool's oldest file waits; 0: it is empty */
 	int64_t sync_failed_us; /* writers: wall clock, when a file could last not be synced; 0: never */
 	struct ledger ledger; /* writers */
 };

@@ -361,7 +361,7 @@ segment_open(struct segment *segment, const struct config *config, struct error 
 	segment->fresh = adopted == 0 && !planned.counts_on;
 	memcpy(segment->header->boot_id, planned.boot_id, sizeof planned.boot_id);
 	remember_jsonl_path(segment, config->jsonl_path);
-	segment->header->started_us = clock_wall_us();
+	segment->header->started_us = clock_steady_us();
 	segment->header->storage = config->storage;
 	segment->header->master_pid = getpid();
 	segment->header->draining = segment->header->file_gone = 0;
@@ -372,7 +372,8 @@ segment_open(struct segment *segment, const struct config *config, struct error 
 		segment->processes[i].store_state = STORE_CONNECTING;
 		segment->processes[i].away_since_us = 0;
 		segment->processes[i].store_error[0] = '\0';
-		segment->processes[i].gauges_us = 0; /* of another clock, perhaps */
+		segment->processes[i].gauges_us = 0; /* of another boot's clock, perhaps, as the next one */
+		segment->processes[i].spool_oldest_us = 0;
 		segment->wake_fds[i] = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 		if (segment->wake_fds[i] < 0)
 			return error_errno(err, "cannot make an eventfd");

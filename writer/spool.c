@@ -44,8 +44,9 @@ spool_tell_levels(const struct spool *spool)
 
 	level_set(spool->slot, LEVEL_SPOOL_BYTES, spool->bytes);
 	level_set(spool->slot, LEVEL_SPOOL_FILES, spool->count);
-	for (uint32_t i = 0; i < spool->count && oldest_us == 0; i++)
-		oldest_us = spool->parts[i].header.created_us;
+	for (uint32_t i = 0; i < spool->count; i++)
+		if (oldest_us == 0 || spool->parts[i].waits_since_us < oldest_us)
+			oldest_us = spool->parts[i].waits_since_us;
 	ck_pr_store_64((uint64_t *)&spool->slot->spool_oldest_us, (uint64_t)oldest_us);
 }
 
@@ -108,6 +109,7 @@ begin_file(struct spool *spool, struct error *err)
 {
 	struct spool_part part = {.writer = spool->writer,
 	    .sequence = spool->next_sequence++,
+	    .waits_since_us = clock_steady_us(),
 	    .examined = true,
 	    .size = sizeof(struct spool_header)};
 	char path[PATH_MAX];

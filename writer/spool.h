@@ -28,6 +28,8 @@ enum spool_condition { SPOOL_FULL = 1 };
 struct spool_part {
 	uint32_t writer; /* by its name, as the sequence */
 	uint64_t sequence;
+	int64_t
+	    waits_since_us; /* steady; of one that was found, by the wall clock, but never later than it was found */
 	bool examined; /* what follows is known */
 	uint64_t size;
 	struct spool_header header;

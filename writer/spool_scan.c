@@ -139,6 +139,16 @@ read_part(struct spool *spool, int fd, const char *path, struct spool_part *part
 	return 0;
 }
 
+/* The steady clock knows nothing of a file of an earlier boot, the wall clock may have been set since. Not 0. */
+static int64_t
+since(int64_t created_us)
+{
+	int64_t age_us = clock_wall_us() - created_us;
+	int64_t since_us = clock_steady_us() - (age_us > 0 ? age_us : 0);
+
+	return since_us != 0 ? since_us : 1;
+}
+
 int
 spool_examine(struct spool *spool, struct spool_part *part, struct error *err)
 {
@@ -153,6 +163,7 @@ spool_examine(struct spool *spool, struct spool_part *part, struct error *err)
 	close(fd);
 	if (rc != 0)
 		return rc;
+	known.waits_since_us = since(known.header.created_us);
 	known.examined = true;
 	*part = known;
 	spool->bytes += part->size;
@@ -213,7 +224,9 @@ spool_open(struct spool *spool, const char *data_dir, uint32_t writer, uint32_t 
 			continue;
 		*found_any = true;
 		if (whose % writers == writer)
-			spool_add_part(spool, &(struct spool_part){.writer = whose, .sequence = sequence});
+			spool_add_part(
+			    spool, &(struct spool_part){
+				       .writer = whose, .sequence = sequence, .waits_since_us = clock_steady_us()});
 		if (whose == writer && sequence >= spool->next_sequence)
 			spool->next_sequence = sequence + 1;
 	}

@@ -1,0 +1,23 @@
+"""The wall clock of processes that were started for it, set while they run (tests/preload/wallclock.c)."""
+
+import mmap
+import struct
+
+from harness.daemon import BUILD_DIR
+
+LIBRARY = BUILD_DIR / "tests/preload/wallclock.so"
+
+
+class WallClock:
+    def __init__(self, path):
+        self.path = path
+        path.write_bytes(bytes(8))
+        with open(path, "r+b") as file:
+            self.memory = mmap.mmap(file.fileno(), 8)
+
+    def environment(self):
+        return {"LD_PRELOAD": LIBRARY, "WALLCLOCK": self.path}
+
+    def set(self, seconds):
+        """So much later than it is, or earlier."""
+        struct.pack_into("=q", self.memory, 0, int(seconds * 1e6))

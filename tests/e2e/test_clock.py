@@ -1,0 +1,82 @@
+"""Somebody sets the clock while hooksd runs: what lasts, lasts as long as it did."""
+
+import contextlib
+import re
+import socket
+
+import pytest
+
+from harness.clock import WallClock
+from harness.events import minimal
+from harness.metrics import metrics
+from harness.waiting import wait_until
+
+pytestmark = pytest.mark.unsanitized("a sanitizer wants to be the first library")
+
+DAY = 86400
+HOUR = 3600
+
+
+@pytest.fixture
+def clock(tmp_path):
+    return WallClock(tmp_path / "clock")
+
+
+def up(daemon):
+    """By everything that tells it."""
+    first, *others = re.findall(r"up (\d+) s|^(?:acceptor|writer)-\d+ +\d+ +\w+ +(-?\d+) ",
+                                daemon.hooksctl("status").stdout, re.M)
+    return [daemon.get("/metrics").json()["uptime_seconds"], metrics(daemon)["uptime_seconds"], int(first[0]),
+            *(int(other[1]) for other in others)]
+
+
+@pytest.mark.parametrize("step", [-2 * DAY, 2 * DAY])
+def test_the_time_since_the_start_stays_right(make_hooksd, clock, step):
+    daemon = make_hooksd(**clock.environment()).start()
+    before = up(daemon)
+    clock.set(step)
+    assert [after >= earlier for after, earlier in zip(up(daemon), before)] == [True] * len(before)
+    assert max(up(daemon)) < HOUR
+
+
+@pytest.mark.parametrize("step", [-2 * DAY, 2 * DAY])
+def test_the_age_of_the_spool_stays_right(make_hooksd, clock, database, postgres, step):
+    daemon = make_hooksd(database, SPOOL_AFTER_MS=0, **clock.environment()).start()
+    postgres.stop()
+    for number in range(6):
+        assert daemon.post_event(minimal(session_id=f"s{number}")).headers["X-Hooks-Ack"] == "spooled"
+    before = metrics(daemon)["spool_oldest_seconds"]
+    assert 0 < before < HOUR
+    clock.set(step)
+    assert before <= metrics(daemon)["spool_oldest_seconds"] < HOUR
+
+
+def test_a_spool_of_a_time_to_come_is_as_old_as_its_discovery(make_hooksd, clock, database, postgres):
+    daemon = make_hooksd(database, SPOOL_AFTER_MS=0, **clock.environment()).start()
+    postgres.stop()
+    assert daemon.post_event(minimal()).headers["X-Hooks-Ack"] == "spooled"
+    daemon.stop()
+    clock.set(-2 * DAY)
+    daemon.start(store_ready=False)
+    wait_until(lambda: metrics(daemon)["spool_events"] == 1, "the spool to be found")
+    assert 0 < metrics(daemon)["spool_oldest_seconds"] < HOUR
+    daemon.stop()
+    clock.set(2 * DAY)
+    daemon.start(store_ready=False)
+    wait_until(lambda: metrics(daemon)["spool_events"] == 1, "the spool to be found")
+    assert 2 * DAY <= metrics(daemon)["spool_oldest_seconds"] < 2 * DAY + HOUR
+    postgres.start()
+    daemon.wait_spool_empty()
+
+
+def test_who_waits_for_a_descriptor_gets_one_although_the_clock_was_set_back(make_hooksd, clock):
+    daemon = make_hooksd(ACCEPTORS=1, **clock.environment())
+    daemon.launcher = ["sh", "-c", 'ulimit -n 40 && exec "$0" "$@"']
+    daemon.start()
+    with contextlib.ExitStack() as stack:
+        for _ in range(60):
+            connection = stack.enter_context(socket.create_connection(("127.0.0.1", daemon.port)))
+            connection.sendall(b"POST /events HTTP/1.1\r\n")
+        daemon.wait_for_log("cannot accept connections")
+        clock.set(-2 * DAY)
+    assert daemon.post_event(minimal()).status == 202
