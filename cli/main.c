@@ -8,6 +8,7 @@
 #include "base/streams.h"
 #include "base/version.h"
 #include "cli/commands.h"
+#include "schema/pg_url.h"
 
 static const struct command {
 	const char *name;
@@ -51,6 +52,10 @@ run(const struct command *command, int argc, char **argv)
 		count++;
 	}
 	int request = config_load(&config, argc - count, argv + count, &err);
+	if (request >= 0 && config.database_url != NULL && pg_url_check(config.database_url, &err) != 0) {
+		config_free(&config);
+		request = -1;
+	}
 	if (request < 0) {
 		fprintf(stderr, "hooksctl %s: %s\n", command->name, err.text);
 		free(words);

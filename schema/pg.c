@@ -22,6 +22,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/utf8.h"
+#include "schema/pg_url.h"
 
 /* The longest wait between two calls of the function given to pg_on_wait(). */
 #define ASK_US 250000
@@ -131,36 +132,19 @@ log_notice(void *arg, const char *message)
 	log_debug("PostgreSQL says", LOG_STR("notice", line.text));
 }
 
-/*
- * Whether a URI's '@' stands anywhere but between password and host. libpq reads "user:p@ss@host" as host "ss@host"
- * and "user:a/b@host" as port "a", and would tell both to the log: part of a password.
- */
-static bool
-has_stray_at_sign(const char *url)
-{
-	const char *rest = strstr(url, "://");
-
-	if (rest == NULL)
-		return false;
-	rest += 3;
-	rest += strcspn(rest, "@/");
-	return *rest != '\0' && strchr(rest + 1, '@') != NULL;
-}
-
-/* libpq's own words about a string it cannot read quote it, password and all, so they are not passed on. */
+/* libpq's own words about a string that it cannot read quote it, password and all, so they are not passed on. */
 static int
 check_url(const char *url, struct error *err)
 {
-	PQconninfoOption *options = PQconninfoParse(url, NULL);
+	PQconninfoOption *options;
 
+	if (pg_url_check(url, err) != 0)
+		return -1;
+	options = PQconninfoParse(url, NULL);
 	if (options == NULL)
 		return error_set(err, "DATABASE_URL cannot be read: it should look like "
 				      "postgresql://user:password@host:5432/database");
 	PQconninfoFree(options);
-	if (strncmp(url, "postgres", 8) == 0 && has_stray_at_sign(url))
-		return error_set(err,
-		    "DATABASE_URL has a raw '@' or '/' in its user name or password: write %%40 for '@' "
-		    "and %%2F for '/'");
 	return 0;
 }
 

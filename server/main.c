@@ -173,6 +173,10 @@ main(int argc, char **argv)
 		return EXIT_DRAINED;
 	}
 	request = config_load(&service.config, argc, argv, &err);
+	if (request >= 0 && writer_check(&service.config, &err) != 0) {
+		config_free(&service.config);
+		request = -1;
+	}
 	if (request < 0) {
 		fprintf(stderr, "hooksd: %s\n", err.text);
 		return EXIT_BAD_CONFIG;

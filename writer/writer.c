@@ -15,6 +15,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "schema/pg_url.h"
 #include "shm/heartbeat.h"
 #include "writer/intake.h"
 #include "writer/sink_jsonl.h"
@@ -381,6 +382,12 @@ take_over(struct writer *w)
 	segment_append_unlock(w->segment);
 	if (w->config->storage != STORAGE_JSONL && sink_jsonl_recover(w->config, w->segment, &err) != 0)
 		log_warning("events of the previous run may stand in its JSONL file, too", LOG_STR("error", err.text));
+}
+
+int
+writer_check(const struct config *config, struct error *err)
+{
+	return config->database_url != NULL ? pg_url_check(config->database_url, err) : 0;
 }
 
 int

@@ -70,6 +70,24 @@ def test_secrets_are_masked():
         assert "DATABASE_URL=" in result.stdout
 
 
+@pytest.mark.parametrize("url,told", [
+    ("postgresql://u:correct-horse@h/d?schema=public", '"schema"'),
+    ("postgresql://u:correct-horse@h/d?pgbouncer=true&connection_limit=1", '"pgbouncer"'),
+    ("postgresql://u:correct%horse@h/d", "%25"),
+    ("postgresql://u:correct-horse@h/d?sslmode=verify_full", "sslmode"),
+])
+def test_a_database_url_of_another_library_is_told_before_anything_starts(url, told, tmp_path):
+    options = {"DATABASE_URL": url, "PORT": 0}
+    commands = [("hooksd",), ("hooksd", "--check-config"), ("hooksd", "--print-config"), ("hooksctl", "migrate"),
+                ("hooksctl", "spool", "list")]
+    for program, *words in commands:
+        result = run_program(program, *words, options=options, cwd=tmp_path)
+        assert result.returncode == EX_USAGE, (program, words, result.stderr)
+        assert "DATABASE_URL" in result.stderr and told in result.stderr
+        assert "horse" not in result.stdout + result.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_flags_win_over_the_environment():
     assert printed_config(PORT=9000)["PORT"] == "9000"
     assert printed_config("--port=9001", PORT=9000)["PORT"] == "9001"

@@ -296,7 +296,7 @@ test_errors_about_urls_keep_passwords(void **state)
 	    "postgresql://u:hush@127.0.0.1:1/d",
 	    "postgresql://u:hu@hush@127.0.0.1:1/d",
 	    "postgresql://u:hush/hush@127.0.0.1:1/d",
-	    "postgres://u:hush@127.0.0.1:1/d?hush",
+	    "postgres://u:hush@127.0.0.1:1/d?x",
 	    "postgresql://u:hush%zz@127.0.0.1:1/d",
 	    "postgresql://u:hush@[::1/d",
 	    "postgresql://u:hush/@127.0.0.1:hush/d",
