@@ -13,7 +13,7 @@ config_print_help(FILE *out, const char *program)
 	    "\n"
 	    "Each option is also an environment variable: --max-body-bytes=4M or\n"
 	    "MAX_BODY_BYTES=4M. Flags win; an empty value means the default. Sizes are bytes\n"
-	    "or end in K, M, G (or KiB, MiB, GiB), powers of 1024.\n"
+	    "or end in K, M, G, T, also written MiB, Mi or MB: all are powers of 1024.\n"
 	    "\n",
 	    program);
 	for (size_t i = 0; i < OPTION_COUNT; i++) {

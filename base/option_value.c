@@ -137,7 +137,8 @@ read_digits(const char *text, uint64_t *number, const char **rest)
 static bool
 read_size(const char *text, uint64_t *bytes)
 {
-	static const char letters[] = "KMG";
+	static const char letters[] = "KMGT";
+	static const char *const ends[] = {"", "i", "B", "iB"};
 	const char *suffix;
 
 	if (!read_digits(text, bytes, &suffix))
@@ -146,7 +147,10 @@ read_size(const char *text, uint64_t *bytes)
 		return true;
 
 	const char *letter = strchr(letters, toupper((unsigned char)*suffix));
-	if (letter == NULL || (suffix[1] != '\0' && strcasecmp(suffix + 1, "iB") != 0))
+	bool known = false;
+	for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
+		known |= strcasecmp(suffix + 1, ends[i]) == 0;
+	if (letter == NULL || !known)
 		return false;
 	unsigned shift = 10 * (unsigned)(letter - letters + 1);
 	if (*bytes > UINT64_MAX >> shift)
@@ -164,7 +168,7 @@ in_range(const struct option *option, uint64_t number)
 bool
 option_read_bool(const char *text, bool *value)
 {
-	static const char *const words[] = {"false", "true", "no", "yes", "0", "1"};
+	static const char *const words[] = {"false", "true", "no", "yes", "off", "on", "0", "1"};
 
 	for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
 		if (strcasecmp(text, words[i]) == 0) {
@@ -178,6 +182,9 @@ option_read_bool(const char *text, bool *value)
 static bool
 read_choice(const struct option *option, const char *text, uint64_t *number)
 {
+	for (const char *const *alias = option->aliases; alias != NULL && *alias != NULL; alias += 2)
+		if (strcasecmp(text, alias[0]) == 0)
+			text = alias[1];
 	for (size_t i = 0; option->choices[i] != NULL; i++) {
 		if (strcasecmp(text, option->choices[i]) == 0) {
 			*number = i;

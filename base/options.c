@@ -20,13 +20,18 @@ static const char *const unknown_names[] = {"keep", "ignore", "refuse", NULL};
 static const char *const log_level_names[] = {"debug", "info", "warning", "error", NULL};
 static const char *const log_format_names[] = {"text", "json", NULL};
 
+/* Of syslog, Python, Java and others. */
+static const char *const log_level_aliases[] = {
+    "warn", "warning", "err", "error", "critical", "error", "fatal", "error", "notice", "info", "trace", "debug", NULL};
+static const char *const storage_aliases[] = {"postgresql", "postgres", NULL};
+
 /* clang-format off */
 const struct option option_table[OPTION_COUNT] = {
 	[OPTION_DATABASE_URL] = {
 		.name = "DATABASE_URL", .type = OPTION_TYPE_DATABASE, FIELD(database_url), .secret = true,
 		.help = "PostgreSQL, as postgresql://user:password@host/name"},
 	[OPTION_STORAGE_TYPE] = {
-		.name = "STORAGE_TYPE", .type = OPTION_TYPE_CHOICE, .choices = storage_names, FIELD(storage),
+		.name = "STORAGE_TYPE", .type = OPTION_TYPE_CHOICE, .choices = storage_names, .aliases = storage_aliases, FIELD(storage),
 		.initial = "auto", .help = "auto|postgres|jsonl, or null for benchmarks"},
 	[OPTION_AUTO_MIGRATE] = {
 		.name = "AUTO_MIGRATE", .type = OPTION_TYPE_BOOL, FIELD(auto_migrate),
@@ -116,7 +121,7 @@ const struct option option_table[OPTION_COUNT] = {
 		FIELD(stuck_after_seconds), .least = 1, .most = 3600, .zero_too = true,
 		.initial = "60", .help = "silence that gets a process replaced, 0: never"},
 	[OPTION_LOG_LEVEL] = {
-		.name = "LOG_LEVEL", .type = OPTION_TYPE_CHOICE, .choices = log_level_names, FIELD(log_level),
+		.name = "LOG_LEVEL", .type = OPTION_TYPE_CHOICE, .choices = log_level_names, .aliases = log_level_aliases, FIELD(log_level),
 		.initial = "info", .help = "debug|info|warning|error"},
 	[OPTION_LOG_FORMAT] = {
 		.name = "LOG_FORMAT", .type = OPTION_TYPE_CHOICE, .choices = log_format_names, FIELD(log_format),
@@ -211,7 +216,7 @@ option_allowed(const struct option *option, char *out, size_t size)
 			    (size_t)snprintf(out + used, size - used, "%s %s", i > 0 ? "," : "", option->choices[i]);
 		break;
 	case OPTION_TYPE_BOOL:
-		(void)snprintf(out, size, "true or false, also 1, 0, yes, no");
+		(void)snprintf(out, size, "true or false, also yes, no, on, off, 1, 0");
 		break;
 	case OPTION_TYPE_NUMBER:
 		(void)snprintf(

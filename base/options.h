@@ -54,7 +54,7 @@ enum option_type {
 	OPTION_TYPE_CHOICE, /* one of choices, in any case; stored as its index in an enum */
 	OPTION_TYPE_BOOL,
 	OPTION_TYPE_NUMBER,
-	OPTION_TYPE_SIZE /* bytes, with or without K, M, G or KiB, MiB, GiB */
+	OPTION_TYPE_SIZE /* bytes, with or without K, M, G, T, all of them also with i, B or iB: powers of 1024 */
 };
 
 struct option {
@@ -68,6 +68,8 @@ struct option {
 	const char *initial_text; /* how a default that is worked out is described */
 	const char *help; /* one line, no full stop */
 	const char *const *choices; /* NULL-terminated */
+	const char *const
+	    *aliases; /* pairs of a word that others use and the choice that it means; NULL-terminated, or NULL */
 	size_t offset; /* of the field in struct config, and its size */
 	size_t size;
 	bool secret; /* never shown, and wiped by config_forget_secrets */
@@ -96,7 +98,7 @@ const char *option_default_text(const struct option *option);
  */
 int option_set(const struct option *option, const char *value, struct config *config, struct error *err);
 
-/* true, yes, 1, false, no, 0 in any case. False for anything else, *value untouched. */
+/* true, yes, on, 1, false, no, off, 0 in any case. False for anything else, *value untouched. */
 bool option_read_bool(const char *text, bool *value);
 
 /* Writes the value in *config as option_set would take it, with secrets masked; nothing for an unset string. */

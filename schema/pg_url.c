@@ -43,8 +43,8 @@ has_stray_percent(const char *rest)
 static const char *
 parameter_in(const char *message, bool uri)
 {
-	static const char *const words[] = {"invalid URI query parameter: ",
-	    "missing key/value separator \"=\" in URI query parameter: ",
+	static const char *const words[] = {
+	    "invalid URI query parameter: ", "missing key/value separator \"=\" in URI query parameter: ",
 	    "extra key/value separator \"=\" in URI query parameter: ", "invalid connection option "};
 
 	for (size_t i = uri ? 0 : 3; i < sizeof words / sizeof *words; i++)
@@ -60,16 +60,18 @@ not_read(const char *masked, bool uri, const char *message, struct error *err)
 	const char *name = parameter_in(message, uri);
 
 	if (name != NULL && !uri && strcasestr(masked, "password") != NULL)
-		return error_set(err, "DATABASE_URL has a parameter that libpq does not know, or a password with spaces: "
-				      "write it in single quotes");
+		return error_set(err,
+		    "DATABASE_URL has a parameter that libpq does not know, or a password with spaces: "
+		    "write it in single quotes");
 	if (name == NULL)
 		return error_set(err,
 		    "DATABASE_URL cannot be read: it should look like postgresql://user:password@host:5432/database");
 	if (strncmp(message, "invalid", 7) == 0)
 		return error_set(err, "DATABASE_URL has the parameter %.*s, which libpq does not know: leave it out",
 		    (int)strcspn(name, "\n"), name);
-	return error_set(err, "the parameter %.*s of DATABASE_URL must be followed by '=' and a value, in which %%3D stands "
-			      "for '='",
+	return error_set(err,
+	    "the parameter %.*s of DATABASE_URL must be followed by '=' and a value, in which %%3D stands "
+	    "for '='",
 	    (int)strcspn(name, "\n"), name);
 }
 
@@ -162,11 +164,13 @@ pg_url_check(const char *url, struct error *err)
 	const char *rest = strncmp(url, "postgres", 8) == 0 ? strstr(url, "://") : NULL;
 
 	if (rest != NULL && has_stray_at_sign(rest + 3))
-		return error_set(err, "DATABASE_URL has a raw '@' or '/' in its user name or password: write %%40 for '@' "
-				      "and %%2F for '/'");
+		return error_set(err,
+		    "DATABASE_URL has a raw '@' or '/' in its user name or password: write %%40 for '@' "
+		    "and %%2F for '/'");
 	if (rest != NULL && has_stray_percent(rest + 3))
-		return error_set(err, "DATABASE_URL has a '%%' that is not followed by two hexadecimal digits: write %%25 "
-				      "for a percent sign");
+		return error_set(err,
+		    "DATABASE_URL has a '%%' that is not followed by two hexadecimal digits: write %%25 "
+		    "for a percent sign");
 	char *masked = database_url_masked(url);
 	int rc = check_masked(masked, rest != NULL, err);
 
