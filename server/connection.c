@@ -1,8 +1,8 @@
 /*
- * libh2o 2.2.5 has no place where one could step in between two requests. What there is: a socket's callbacks. Whenever
- * libh2o begins to wait for a request it sets the callback for reading; it is replaced by ours, which calls libh2o's when
- * a head is whole. libh2o does so when it takes a socket and when an answer has been written; so the callback for that is
- * replaced, too, each time an answer is given to it.
+ * libh2o 2.2.5 has no hook between two requests, but the callbacks of its sockets can be replaced. It sets the one for
+ * reading when it begins to wait for a request: when it takes a socket, and in the callback of an answer that has been
+ * written. At both moments ours takes its place, and calls libh2o's when a head is whole. For the second moment the callback
+ * of the answer is replaced, too, each time an answer is given to libh2o.
  */
 #include "server/connection.h"
 
@@ -251,11 +251,11 @@ refuse_late(struct acceptor *acceptor, int64_t now_us, int64_t limit_us)
 	(void)snprintf(why, sizeof why, "The request did not arrive within %u seconds (REQUEST_TIMEOUT_SECONDS)",
 	    acceptor->config->request_timeout_seconds);
 	while ((connection = longest_in(&acceptor->busy)) != NULL && now_us - connection->since_us >= limit_us) {
+		/* One that is being answered is looked at again later. */
 		if (awaits_request(connection->socket))
 			refuse(connection, 408, why, COUNTER_REJECTED_TIMEOUT);
 		else
-			enter(connection,
-			    &acceptor->busy); /* it is being answered: looked at again, for its next request */
+			enter(connection, &acceptor->busy);
 	}
 }
 

@@ -42,10 +42,10 @@ refuse(struct head *head, int status, const char *why)
 }
 
 static int
-refuse_protocol(struct head *head, const char *bytes, size_t len)
+refuse_protocol(struct head *head, const char *bytes)
 {
-	/* A record of a handshake, of version 3.x. */
-	if (bytes[0] == 0x16 && (len == 1 || bytes[1] == 3))
+	/* The type of a record of a handshake. */
+	if (bytes[0] == 0x16)
 		return refuse(head, 400,
 		    "This is TLS, and this port speaks plain HTTP: use http:// here, or a proxy that ends TLS");
 	return refuse(head, 400, "This is not HTTP: a request begins with a line like POST /events HTTP/1.1");
@@ -60,7 +60,7 @@ read_request_line(struct head *head, const char *line, size_t len)
 	const char *last;
 
 	if (method == 0 || method == len || line[method] != ' ')
-		return refuse_protocol(head, line, len);
+		return refuse_protocol(head, line);
 	last = memrchr(line, ' ', len);
 	if (len - (size_t)(last - line) != version_len || memcmp(last, version, version_len - 1) != 0 ||
 	    line[len - 1] < '0' || line[len - 1] > '9')
@@ -123,7 +123,7 @@ head_read(struct head *head, const char *bytes, size_t len)
 	const char *end;
 
 	if (!is_token((unsigned char)bytes[0]))
-		return refuse_protocol(head, bytes, len);
+		return refuse_protocol(head, bytes);
 	while ((end = memchr(bytes + head->searched, '\n', limit - head->searched)) != NULL) {
 		size_t at = head->line, line_len = (size_t)(end - (bytes + at));
 		int rc;
