@@ -112,8 +112,7 @@ find_ring(struct segment *segment, const struct config *config)
 	if (holder > 0)
 		fprintf(stderr,
 		    "hooksctl status: but pid %d has DATA_DIR=%s: if that is hooksd, it has another RING_PATH or PORT, "
-		    "or its "
-		    "ring file was removed while it runs, which its /health says; restart it then\n",
+		    "or its ring file was moved away while it runs, which its /health says; restart it then\n",
 		    (int)holder, config->data_dir);
 	return -1;
 }

@@ -83,7 +83,7 @@ make_way(const char *path, struct error *err)
 	char aside[PATH_MAX];
 	struct stat st;
 
-	if (lstat(path, &st) != 0 || (S_ISREG(st.st_mode) && !is_foreign(path)))
+	if (lstat(path, &st) != 0 || !S_ISREG(st.st_mode) || !is_foreign(path))
 		return 0;
 	if (files_set_aside(path, aside, err) != 0)
 		return -1;

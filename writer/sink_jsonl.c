@@ -211,8 +211,10 @@ rotate_if_due(struct sink_jsonl *s, size_t batch_bytes, struct stat *st, struct 
 		return 0;
 	if (jsonl_rotate(path, err) != 0) {
 		counter_add(s->slot, COUNTER_ROTATION_FAILURES, 1);
+		if (s->distrusted)
+			return -1;
 		cannot_rotate(s, err);
-		return s->distrusted ? -1 : 0;
+		return 0;
 	}
 	s->rotate_at_us = 0;
 	s->distrusted = false;

@@ -366,7 +366,10 @@ look_at_spool(struct writer *w)
 	uint64_t times;
 
 	w->spool_look_at_us = now + SPOOL_LOOK_MS * 1000;
-	if (spool_look(&w->spool, &err) != 0 && (times = repeat_met(&w->spool_gone, now)) > 0)
+	if (spool_look(&w->spool, &err) == 0)
+		return;
+	w->spool_look_at_us = now + REPLAY_RETRY_MS * 1000;
+	if ((times = repeat_met(&w->spool_gone, now)) > 0)
 		log_error("a spool file was removed and cannot be made again: a stop would lose its events",
 		    LOG_STR("error", err.text), LOG_UINT("times", times));
 }
