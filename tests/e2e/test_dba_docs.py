@@ -49,6 +49,7 @@ def nodes(plan):
         yield from nodes(child)
 
 
+@pytest.mark.plain_postgres("plans of distributed queries look otherwise")
 @pytest.mark.parametrize("served_by,sql", QUERIES, ids=[f"{number}{served_by}" for number, (served_by, _) in enumerate(QUERIES)])
 def test_a_query_uses_the_index_that_is_named(store, served_by, sql):
     assert store.query(sql), "an example should find something"

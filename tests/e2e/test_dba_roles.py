@@ -207,6 +207,7 @@ def test_it_takes_over_what_a_superuser_made(database):
     assert database.query(OWNED) == [("hook_events_mine",)]
 
 
+@pytest.mark.plain_postgres("a new database has the schema already")
 def test_other_names_and_another_schema(database, hooksd):
     names = {"schema": "Hook store", "owner": "o'wner", "writer": 'wri"ter', "reader": "The reader"}
     database.query("DROP SCHEMA public")

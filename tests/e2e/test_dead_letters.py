@@ -85,6 +85,7 @@ def ctl(daemon, *words, code=0):
 # What they cost
 
 
+@pytest.mark.plain_postgres("triggers are refused on distributed tables")
 @pytest.mark.parametrize("count", [1, 7, 60])
 def test_poison_in_a_large_batch(database, hooksd, count):
     """The others are stored in order, and the statements grow with k log n."""
@@ -113,6 +114,7 @@ def test_poison_in_a_large_batch(database, hooksd, count):
     assert count < statements <= bound < BATCH / 3 or (SANITIZED and statements <= bound), (statements, bound)
 
 
+@pytest.mark.plain_postgres("triggers are refused on distributed tables")
 def test_the_letter_says_what_was_sent_and_why(database, hooksd):
     daemon = hooksd(database)
     poison(database)
@@ -157,7 +159,7 @@ def test_escapes_that_jsonb_cannot_hold_are_replaced_and_counted(database, hooks
     daemon = hooksd(database)
     post(daemon, [text_of(0, b'{"k\\u0000":"\\ud800!"}'), text_of(1, b'{"fine":"\\ud83e\\udd16 \\\\u0000"}'),
                   text_of(2, b'{"low":"\\udc00"}')])
-    assert [event["data"] for event in database.events()] == [
+    assert [event["data"] for event in sorted(database.events(), key=lambda event: event["event_id"])] == [
         {"k\ufffd": "\ufffd!"}, {"fine": "🤖 \\u0000"}, {"low": "\ufffd"}]
     assert metrics(daemon)["events_sanitised_total"] == 2
     assert letters(database) == []
@@ -180,6 +182,7 @@ def test_a_table_that_takes_nothing_makes_no_letters(database, hooksd, broken, w
     assert letters(database) == []
 
 
+@pytest.mark.plain_postgres("triggers are refused on distributed tables")
 def test_nobody_waits_long_for_a_stop_while_rows_are_isolated(database, hooksd):
     daemon = hooksd(database, ACK="queued", WRITERS=1, DRAIN_TIMEOUT_SECONDS=2)
     database.query("CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
@@ -254,6 +257,7 @@ def test_list_and_show(database, hooksd):
     assert "there is no such letter" in ctl(daemon, "retry", str(uuid.uuid4()), code=1)
 
 
+@pytest.mark.plain_postgres("the nodes make the numbers")
 def test_numbers_of_any_width_are_listed_whole(database, hooksd):
     """Those that were made beside another node of a cluster begin beyond 2^48."""
     daemon = hooksd(database)
@@ -283,6 +287,7 @@ def test_what_is_cut_in_a_listing_does_not_look_whole(database, hooksd):
     assert [row.split()[4] for row in rows] == [sessions[0], sessions[1][:19] + "…", sessions[2][:19] + "…"]
 
 
+@pytest.mark.plain_postgres("triggers are refused on distributed tables")
 def test_what_postgresql_says_moves_no_cursor(database, hooksd):
     daemon = hooksd(database)
     database.query("CREATE FUNCTION object() RETURNS trigger LANGUAGE plpgsql AS"

@@ -131,6 +131,7 @@ def test_writers_killed_at_any_time(database, hooksd):
     stored_once(database, events)
 
 
+@pytest.mark.plain_postgres("triggers are refused on distributed tables")
 def test_a_dead_writers_statement_that_still_runs(database, hooksd):
     """The successor meets the rows of a transaction that is not over yet, and waits for it."""
     daemon = hooksd(database, WRITERS=1, ACK="queued")
@@ -175,6 +176,7 @@ def test_the_forms_of_a_uuid_are_one_id(database, hooksd):
     assert settled(daemon)["events_duplicate_total"] == len(forms) - 1
 
 
+@pytest.mark.plain_postgres("a unique index must contain event_id")
 def test_a_key_that_a_dba_added_makes_no_duplicates(database, hooksd):
     """Another event with the same value is not the same event: it must not vanish."""
     daemon = hooksd(database)

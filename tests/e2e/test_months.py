@@ -9,6 +9,7 @@ import pytest
 
 from harness.events import minimal, now
 from harness.metrics import metrics
+from harness.postgres import PARTITION
 from harness.waiting import PATIENCE, wait_until
 
 DEFAULT = "hook_events_default"
@@ -38,7 +39,7 @@ def partitions(database):
 
 def places(database):
     """Where the events are: {partition: count}."""
-    return dict(database.query("SELECT tableoid::regclass::text, count(*) FROM hook_events GROUP BY 1"))
+    return dict(database.query(f"SELECT {PARTITION}, count(*) FROM hook_events GROUP BY 1"))
 
 
 def post(daemon, events):

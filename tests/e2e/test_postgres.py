@@ -11,6 +11,7 @@ import pytest
 from harness.daemon import REPOSITORY, run_program
 from harness.events import differences, expected, minimal, now, random_events, timestamp_text
 from harness.load import Load
+from harness.postgres import PARTITION
 from harness.waiting import wait_until
 
 UNSAFE_EVENT = (
@@ -83,7 +84,7 @@ def test_days_without_a_month_go_to_the_default_partition(database, hooksd):
     times = ["1999-06-15T12:00:00.000000Z", "2199-06-15T12:00:00.000000Z", timestamp_text(now())]
     assert daemon.post_batch([minimal(timestamp=time) for time in times]).status == 202
     assert sorted(event["timestamp"] for event in database.events()) == sorted(times)
-    places = dict(database.query("SELECT extract(year FROM timestamp)::int, tableoid::regclass::text FROM hook_events"))
+    places = dict(database.query(f"SELECT extract(year FROM timestamp)::int, {PARTITION} FROM hook_events"))
     this_month = f"hook_events_{now():%Y_%m}"
     assert places == {1999: "hook_events_default", 2199: "hook_events_default", now().year: this_month}
 
@@ -150,6 +151,7 @@ def test_a_second_start_migrates_nothing(database, hooksd):
     assert database.count() == 1
 
 
+@pytest.mark.plain_postgres("a new database has the schema already")
 def test_without_auto_migrate_it_waits_for_the_dba(database, hooksd):
     daemon = hooksd(database, store_ready=False, AUTO_MIGRATE="false")
     daemon.wait_for_log(r"hooksctl migrate")
@@ -181,6 +183,7 @@ def test_migrate_says_what_is_wrong(database):
     assert "not-a-real-secret" not in result.stderr + result.stdout
 
 
+@pytest.mark.plain_postgres("a new database has the schema already")
 def test_psql_can_run_the_schema_and_the_daemon_takes_it_from_there(database, hooksd):
     for path in sorted((REPOSITORY / "schema").glob("[0-9]*.sql")):
         result = database.psql("-f", path)
@@ -365,6 +368,7 @@ def test_a_stop_while_the_server_is_away_keeps_what_was_queued(database, hooksd)
     wait_until(lambda: database.count() == 1 + accepted, "what was queued")
 
 
+@pytest.mark.plain_postgres("Citus has connections of its own")
 def test_writers_are_the_connection_pool(database, hooksd):
     daemon = hooksd(database, WRITERS=2, ACCEPTORS=4)
     load = Load(daemon, random_events(1000, sessions=8, seed=9), batch=10)

@@ -161,7 +161,9 @@ CREATE FUNCTION citus.refuse_schema() RETURNS event_trigger
 	LANGUAGE plpgsql
 AS $$
 BEGIN
-	IF EXISTS (SELECT FROM pg_stat_xact_user_tables JOIN pg_dist_partition ON logicalrelid = relid WHERE seq_scan + idx_scan > 0) THEN
+	-- A table that this transaction has read.
+	IF EXISTS (SELECT FROM pg_locks JOIN pg_dist_partition ON logicalrelid = relation
+	           WHERE locktype = 'relation' AND mode = 'AccessShareLock' AND pid = pg_backend_pid()) THEN
 		RAISE EXCEPTION 'cannot run schema command because there was a parallel operation on a distributed table in the transaction';
 	END IF;
 END

@@ -23,6 +23,8 @@ SELECT json_build_object(
 	'timestamp', to_char("timestamp" AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'))::text
 FROM hook_events"""
 
+# In which partition a row of hook_events is; where it is distributed tableoid says which shard of that.
+PARTITION = "regexp_replace(tableoid::regclass::text, '_[0-9]{6,}$', '')"
 
 # Also when the tests are killed; a command of its own, because a change of user forgets the wish.
 DIE_WITH_THE_TESTS = ["setpriv", "--pdeathsig", "INT"]
