@@ -125,13 +125,51 @@ has_ipv6(void)
 	return true;
 }
 
+/* The address to listen on, in *all, which is the caller's to free. NULL: none. */
+static struct addrinfo *
+find_address(const char *host, uint16_t port, struct addrinfo **all, struct error *err)
+{
+	struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
+	char service[8];
+	int rc;
+
+	(void)snprintf(service, sizeof service, "%u", port);
+	rc = getaddrinfo(host, service, &hints, all);
+	if (rc == 0)
+		return preferred(*all);
+	(void)error_set(err, "HOST=%s: %s", host, gai_strerror(rc));
+	return NULL;
+}
+
+static int
+cannot_listen(const char *host, uint16_t port, struct error *err)
+{
+	return error_errno(err, "cannot listen on HOST=%s PORT=%u%s", host, port,
+	    errno == EADDRINUSE ? " (another program has this port: stop it or choose another PORT)" : "");
+}
+
+int
+listeners_check(const char *host, uint16_t port, struct error *err)
+{
+	struct addrinfo *all, *info;
+	int rc = 0;
+
+	if (strcmp(host, "::") == 0 && !has_ipv6())
+		return 0;
+	info = find_address(host, port, &all, err);
+	if (info == NULL)
+		return -1;
+	if (port_is_free(info) != 0 && errno != EADDRINUSE)
+		rc = cannot_listen(host, port, err);
+	freeaddrinfo(all);
+	return rc;
+}
+
 int
 listeners_open(struct listeners *listeners, char **host, uint16_t *port, uint32_t count, struct error *err)
 {
 	int *fds = listeners->fds;
-	struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
 	struct addrinfo *all, *info;
-	char service[8];
 	int rc;
 
 	*listeners = (struct listeners){.count = count};
@@ -140,11 +178,9 @@ listeners_open(struct listeners *listeners, char **host, uint16_t *port, uint32_
 		free(*host);
 		*host = mem_strdup("0.0.0.0");
 	}
-	(void)snprintf(service, sizeof service, "%u", *port);
-	rc = getaddrinfo(*host, service, &hints, &all);
-	if (rc != 0)
-		return error_set(err, "HOST=%s: %s", *host, gai_strerror(rc));
-	info = preferred(all);
+	info = find_address(*host, *port, &all, err);
+	if (info == NULL)
+		return -1;
 
 	rc = port_is_free(info);
 	for (uint32_t i = 0; rc == 0 && i < count; i++) {
@@ -162,8 +198,7 @@ listeners_open(struct listeners *listeners, char **host, uint16_t *port, uint32_
 		set_port(info->ai_addr, *port);
 	}
 	if (rc != 0)
-		error_errno(err, "cannot listen on HOST=%s PORT=%u%s", *host, *port,
-		    errno == EADDRINUSE ? " (another program has this port: stop it or choose another PORT)" : "");
+		(void)cannot_listen(*host, *port, err);
 	freeaddrinfo(all);
 	return rc;
 }

@@ -29,6 +29,9 @@ struct listeners {
  */
 int listeners_open(struct listeners *listeners, char **host, uint16_t *port, uint32_t count, struct error *err);
 
+/* Whether listeners_open() could listen there, but for another program that has the port now. 0, or <0. */
+int listeners_check(const char *host, uint16_t port, struct error *err);
+
 /*
  * Takes the sockets that LISTEN_FDS and LISTEN_PID say were passed to this process, from descriptor 3 on, makes them
  * nonblocking and close-on-exec, and sets *host (released and replaced) and *port to the first one's. Returns how many

@@ -13,6 +13,7 @@
 #include "server/acceptor.h"
 #include "server/listener.h"
 #include "server/locks.h"
+#include "server/preflight.h"
 #include "server/process.h"
 #include "server/ring_file.h"
 #include "server/saved_counters.h"
@@ -139,13 +140,17 @@ static int
 check(const struct config *config)
 {
 	struct error err;
+	int rc = PREFLIGHT_WRONG;
 
-	if (config->storage == STORAGE_JSONL && jsonl_check(config->jsonl_path, &err) != 0) {
+	if (config->storage != STORAGE_JSONL || jsonl_check(config->jsonl_path, &err) == 0)
+		rc = preflight(config, &err);
+	if (rc == 0)
+		printf("configuration ok\n");
+	else if (rc == PREFLIGHT_WRONG)
 		fprintf(stderr, "hooksd: %s\n", err.text);
-		return EXIT_BAD_CONFIG;
-	}
-	printf("configuration ok\n");
-	return EXIT_DRAINED;
+	else
+		fprintf(stderr, "hooksd: the configuration is right, but would not do here: %s\n", err.text);
+	return rc == 0 ? EXIT_DRAINED : rc == PREFLIGHT_WRONG ? EXIT_BAD_CONFIG : EXIT_FAILED;
 }
 
 int

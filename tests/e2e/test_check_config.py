@@ -1,0 +1,76 @@
+"""hooksd --check-config: what it can know of a start without starting."""
+
+import os
+import shutil
+import subprocess
+
+import pytest
+
+from harness.daemon import BUILD_DIR, clean_environment, run_program
+
+WRONG, NOT_HERE = 64, 1
+
+
+def check(directory, **options):
+    result = run_program("hooksd", "--check-config", options={"PORT": 0, "HOST": "127.0.0.1"} | options, cwd=directory)
+    assert list(directory.iterdir()) == [directory / "there"], "it changes nothing"
+    assert (result.returncode == 0) == (result.stdout == "configuration ok\n")
+    return result.returncode, result.stderr
+
+
+@pytest.fixture
+def directory(tmp_path):
+    """With a file and a directory in a directory "there"."""
+    directory = tmp_path / "work"
+    (directory / "there/directory").mkdir(parents=True)
+    (directory / "there/file").write_text("")
+    return directory
+
+
+@pytest.mark.parametrize("option,value", [
+    ("JSONL_PATH", "there/directory"),
+    ("JSONL_PATH", "there/file/events.jsonl"),
+    ("DATA_DIR", "there/file"),
+    ("DATA_DIR", "there/file/data"),
+    ("RING_PATH", "there/directory"),
+])
+def test_a_path_of_the_wrong_kind_is_wrong(directory, option, value):
+    code, told = check(directory, **{option: value})
+    assert code == WRONG, told
+    assert f"{option}={value}" in told
+
+
+@pytest.mark.parametrize("option,value", [
+    ("HOST", "no-such-host.invalid"),
+    ("HOST", "192.0.2.1"),  # of a net that nobody has
+    ("RING_PATH", "there/not/ring"),
+    ("RING_BYTES", "64GiB"),
+])
+def test_what_cannot_be_here_is_told(directory, option, value):
+    code, told = check(directory, **{option: value})
+    assert code == NOT_HERE, told
+    assert option in told
+
+
+def test_a_place_that_can_be_made_is_good(directory):
+    code, told = check(directory, DATA_DIR="there/not/yet", JSONL_PATH="neither/that.jsonl", RING_PATH="there/ring")
+    assert code == 0, told
+
+
+def test_a_running_service_is_no_obstacle(hooksd):
+    daemon = hooksd()
+    result = run_program("hooksd", "--check-config", options=daemon.options | {"PORT": daemon.port}, cwd=daemon.directory)
+    assert result.returncode == 0, result.stderr
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs to be somebody else")
+@pytest.mark.parametrize("option,value", [("DATA_DIR", "there/data"), ("JSONL_PATH", "there/file")])
+def test_a_place_that_may_not_be_written_is_told(directory, option, value):
+    shutil.copy(BUILD_DIR / "hooksd", directory / "there")
+    for parent in [directory, *list(directory.parents)[:3]]:
+        os.chmod(parent, 0o755)
+    options = {"PORT": 0, "HOST": "127.0.0.1", "DATA_DIR": "/tmp", "JSONL_PATH": "/tmp/events.jsonl"} | {option: value}
+    command = ["setpriv", "--reuid=65534", "--clear-groups", "there/hooksd", "--check-config"]
+    result = subprocess.run(command, env=clean_environment(options), cwd=directory, capture_output=True, text=True, timeout=30)
+    assert result.returncode == NOT_HERE, result.stderr
+    assert f"{option}={value}" in result.stderr and "Permission denied" in result.stderr
