@@ -305,6 +305,11 @@ BEGIN
 END
 $$;
 
+COMMENT ON FUNCTION create_monthly_partition(int, int) IS
+'Makes the partition of a month, hook_events_YYYY_MM, and returns its name; does nothing when one covers that month, whatever its name, which is returned then. Events of that month in the default partition move into it.
+Locks, until the end of the transaction: SHARE UPDATE EXCLUSIVE on hook_events (events keep flowing into months that exist) and ACCESS EXCLUSIVE on the default partition (queries on hook_events, and events of days without a month, wait): for a moment when the default partition is small, else for as long as reading it takes. The rows are moved before that lock is taken.
+The lock is asked for in attempts of 150 ms, for up to 10 seconds; then the call ends with SQLSTATE 55P03, says who is in the way, and nothing is changed: call it again. Call it in a transaction of its own.';
+
 CREATE OR REPLACE FUNCTION ensure_partitions(ahead int DEFAULT 3, today date DEFAULT (now() AT TIME ZONE 'UTC')::date)
 	RETURNS TABLE (partition_name text, outcome text)
 	LANGUAGE plpgsql
@@ -715,6 +720,9 @@ BEGIN
 		  AND (proname ~ '^hooks_' OR proname IN ('create_monthly_partition', 'ensure_partitions', 'get_partition_stats'))
 	LOOP
 		EXECUTE 'SELECT create_distributed_function($1)' USING function;
+		IF NOT has_function_privilege('public', function, 'EXECUTE') THEN -- Citus passes on what is granted
+			EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', function);
+		END IF;
 		known := known + 1;
 	END LOOP;
 	object := 'functions';

@@ -80,14 +80,19 @@ def test_it_prepares_all_that_hooksd_uses(empty_store):
         "citus_add_local_table_to_metadata hook_events_dead_letters",
         "create_distributed_table hook_events by event_id with default, 4 shards, 0 rows",
         "truncate_local_data_after_distributing_table hook_events"]
-    assert len(asked[4:]) == functions and "create_distributed_function ensure_partitions(integer,date)" in asked
+    made = asked[4:]
+    assert sum(call.startswith("create_distributed_function ") for call in made) == functions
+    for name in ("ensure_partitions(integer,date)", "create_monthly_partition(integer,integer)", "hooks_distribute(integer)"):
+        # A worker lets everybody call what it is given.
+        assert made[made.index(f"create_distributed_function {name}") + 1] == "REVOKE"
+    assert len(made) == functions + 3
     assert empty_store.value(f"SHOW {CACHED}") == "2"
 
     again = distribute(empty_store, "32")
     assert again == [
         ("hooks_schema_migrations", "exists"), ("hook_events_dead_letters", "exists"),
         ("hook_events", "exists, 4 shards on 2 nodes"), ("functions", f"{functions} on all nodes"), (CACHED, "exists")]
-    assert {call.split()[0] for call in calls(empty_store)} == {"create_distributed_function"}
+    assert {call.split()[0] for call in calls(empty_store)} == {"create_distributed_function", "REVOKE"}
 
 
 def test_what_somebody_has_set_or_done_stays(empty_store):

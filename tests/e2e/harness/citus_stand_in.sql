@@ -86,6 +86,15 @@ BEGIN
 END
 $$;
 
+CREATE FUNCTION citus.note_revoke() RETURNS event_trigger
+	LANGUAGE plpgsql
+AS $$
+BEGIN
+	PERFORM citus.note('REVOKE');
+END
+$$;
+CREATE EVENT TRIGGER citus_note_revoke ON ddl_command_end WHEN TAG IN ('REVOKE') EXECUTE FUNCTION citus.note_revoke();
+
 -- Sizes that nobody takes for the local ones.
 CREATE FUNCTION citus.size(relation regclass, local bigint) RETURNS bigint
 	LANGUAGE plpgsql
