@@ -145,7 +145,7 @@ try(struct retry *retry, const char *sql, const struct record *record, int64_t i
 		return -1;
 	(void)stpcpy(retry->sqlstate, pg_sqlstate(retry->pg));
 	retry->message = (struct error){0};
-	(void)stpcpy(retry->message.text, pg_message(retry->pg));
+	(void)stpcpy(retry->message.text, pg_refusal(retry->pg)->message.text);
 	/* Such as a missing right: then nothing is refused, too. */
 	if (refusal == REFUSAL_UNCLEAR && run(retry, sql, record, 0, &had, &stored, err) != 0)
 		return -1;

@@ -43,7 +43,12 @@ migrate_version(struct pg *pg, int *version, struct error *err)
 		return -1;
 	if (!exists)
 		return 0;
-	return read_number(pg, "SELECT coalesce(max(version), 0) FROM hooks_schema_migrations", version, err);
+	if (read_number(pg, "SELECT coalesce(max(version), 0) FROM hooks_schema_migrations", version, err) < 0)
+		return -1;
+	if (*version == 0) /* each migration writes its row in its own transaction */
+		return error_set(err, "the table hooks_schema_migrations shows no version to this role: is row-level "
+				      "security enabled on it?");
+	return 0;
 }
 
 static int

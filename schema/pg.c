@@ -21,7 +21,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/utf8.h"
+#include "schema/pg_message.h"
 #include "schema/pg_url.h"
 
 /* The longest wait between two calls of the function given to pg_on_wait(). */
@@ -29,8 +29,9 @@
 
 struct pg {
 	PGconn *conn;
-	char sqlstate[6];
-	struct error message; /* that came with it */
+	struct pg_refusal refusal; /* the last PG_REFUSED */
+	struct pg_refusal farewell; /* why the server has ended the session; SQLSTATE "": it has not said so */
+	struct error farewell_text;
 	int64_t (*until)(void *context); /* NULL: nobody wants to be asked */
 	void *until_context;
 };
@@ -44,13 +45,13 @@ pg_deadline(unsigned seconds)
 const char *
 pg_sqlstate(const struct pg *pg)
 {
-	return pg->sqlstate;
+	return pg->refusal.sqlstate;
 }
 
-const char *
-pg_message(const struct pg *pg)
+const struct pg_refusal *
+pg_refusal(const struct pg *pg)
 {
-	return pg->message.text;
+	return &pg->refusal;
 }
 
 uint64_t
@@ -59,76 +60,79 @@ pg_rows_affected(PGresult *result)
 	return strtoull(PQcmdTuples(result), NULL, 10);
 }
 
-/* Copies text, several lines perhaps, into one: cut at the end of a character where it is too long. */
-static void
-one_line(struct error *err, const char *text)
+static bool
+ends_the_session(const PGresult *result)
 {
-	const char *gap = "";
-	size_t used = 0;
+	const char *severity = PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);
 
-	while (*text != '\0') {
-		size_t len = utf8_length(text, strlen(text));
-
-		if (len == 0) {
-			text++;
-		} else if ((unsigned char)*text <= ' ') {
-			if (used > 0 && *gap != ';')
-				gap = *text == '\n' ? "; " : " ";
-			text++;
-		} else {
-			if (used + strlen(gap) + len >= sizeof err->text)
-				break;
-			used = (size_t)(stpcpy(err->text + used, gap) - err->text);
-			memcpy(err->text + used, text, len);
-			used += len;
-			text += len;
-			gap = "";
-		}
-	}
-	err->text[used] = '\0';
+	if (severity == NULL) /* PgBouncer's errors have the other one only */
+		severity = PQresultErrorField(result, PG_DIAG_SEVERITY);
+	return severity != NULL && (strcmp(severity, "FATAL") == 0 || strcmp(severity, "PANIC") == 0);
 }
 
-/* Sets *err to what libpq says about the connection. Returns <0. */
-static int
-connection_lost(const struct pg *pg, struct error *err)
-{
-	const char *text = PQerrorMessage(pg->conn);
-
-	one_line(err, text[0] != '\0' ? text : "the connection to PostgreSQL is closed");
-	return -1;
-}
-
-/* Sets sqlstate, message and *err to what an error result says. */
+/* Takes an error result: sets refusal and *err to what it says. */
 static void
 describe(struct pg *pg, const PGresult *result, struct error *err)
 {
-	const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
-	const char *primary = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
-	const char *detail = PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL);
-	struct error text;
-
-	(void)snprintf(pg->sqlstate, sizeof pg->sqlstate, "%s", sqlstate != NULL ? sqlstate : "");
-	if (primary == NULL) { /* made by libpq, not by the server */
-		one_line(err, PQresultErrorMessage(result));
-		pg->message = *err;
-		return;
+	pg_message_read(result, &pg->refusal, err);
+	if (ends_the_session(result)) {
+		pg->farewell = pg->refusal;
+		pg->farewell_text = *err;
 	}
-	/* The detail of class 23, a constraint violated, is the row itself, which belongs in no log. */
-	if (detail != NULL && strncmp(pg->sqlstate, "23", 2) == 0)
-		detail = NULL;
-	(void)error_set(&text, "%s%s%s", primary, detail != NULL ? ": " : "", detail != NULL ? detail : "");
-	one_line(&pg->message, text.text);
-	(void)error_set(&text, "%s (SQLSTATE %s)%s%s", primary, pg->sqlstate, detail != NULL ? ": " : "",
-	    detail != NULL ? detail : "");
-	one_line(err, text.text);
 }
 
-static void
-log_notice(void *arg, const char *message)
+static bool
+is_error(const PGresult *result)
 {
+	ExecStatusType status = PQresultStatus(result);
+
+	return status == PGRES_FATAL_ERROR || status == PGRES_BAD_RESPONSE;
+}
+
+/* Reads what came before the end of the stream, perhaps a farewell. Does not wait. */
+static void
+hear_last_words(struct pg *pg)
+{
+	struct error ignored;
+	PGresult *result;
+
+	(void)PQputCopyEnd(pg->conn, NULL); /* until then libpq reads nothing but notices of a COPY's answer */
+	while (!PQisBusy(pg->conn) && (result = PQgetResult(pg->conn)) != NULL) {
+		if (is_error(result))
+			describe(pg, result, &ignored);
+		PQclear(result);
+	}
+}
+
+/* Sets *err to why there is no connection: the server's last words, else libpq's. Returns <0. */
+static int
+connection_lost(struct pg *pg, struct error *err)
+{
+	struct error own;
+
+	pg_message_line(&own, PQerrorMessage(pg->conn));
+	hear_last_words(pg);
+	if (pg->farewell.sqlstate[0] != '\0')
+		*err = pg->farewell_text;
+	else if (own.text[0] != '\0')
+		*err = own;
+	else
+		return error_set(err, "the connection to PostgreSQL is closed");
+	return -1;
+}
+
+/* What an idle connection is told comes here, too: why the server is about to close it. */
+static void
+on_notice(void *arg, const PGresult *result)
+{
+	struct pg *pg = arg;
 	struct error line;
 
-	one_line(&line, message);
+	if (ends_the_session(result)) {
+		pg_message_read(result, &pg->farewell, &pg->farewell_text);
+		return;
+	}
+	pg_message_line(&line, PQresultErrorMessage(result));
 	log_debug("PostgreSQL says", LOG_STR("notice", line.text));
 }
 
@@ -146,6 +150,23 @@ check_url(const char *url, struct error *err)
 				      "postgresql://user:password@host:5432/database");
 	PQconninfoFree(options);
 	return 0;
+}
+
+/*
+ * In another encoding jsonb takes no escape of a character that is not in it, and texts are not what the client sent.
+ * Every server says its encoding when it greets.
+ */
+static int
+check_encoding(const struct pg *pg, struct error *err)
+{
+	const char *encoding = PQparameterStatus(pg->conn, "server_encoding");
+
+	if (encoding == NULL || strcmp(encoding, "UTF8") == 0)
+		return 0;
+	return error_set(err,
+	    "the database %s has the encoding %s and must have UTF8: make another one with CREATE DATABASE ... "
+	    "ENCODING 'UTF8' TEMPLATE template0",
+	    PQdb(pg->conn), encoding);
 }
 
 int
@@ -166,7 +187,11 @@ pg_open(struct pg **out, const char *url, struct error *err)
 		pg_close(pg);
 		return -1;
 	}
-	(void)PQsetNoticeProcessor(pg->conn, log_notice, NULL);
+	(void)PQsetNoticeReceiver(pg->conn, on_notice, pg);
+	if (check_encoding(pg, err) < 0) {
+		pg_close(pg);
+		return -1;
+	}
 	*out = pg;
 	return 0;
 }
@@ -228,14 +253,6 @@ flush(struct pg *pg, int64_t deadline_us, struct error *err)
 	return pending < 0 ? connection_lost(pg, err) : 0;
 }
 
-static bool
-is_error(const PGresult *result)
-{
-	ExecStatusType status = PQresultStatus(result);
-
-	return status == PGRES_FATAL_ERROR || status == PGRES_BAD_RESPONSE;
-}
-
 /* The next result (NULL: no more), waiting for it. 0 or <0. */
 static int
 next_result(struct pg *pg, int64_t deadline_us, PGresult **result, struct error *err)
@@ -257,7 +274,7 @@ next_result(struct pg *pg, int64_t deadline_us, PGresult **result, struct error 
 static int
 finish(struct pg *pg, int64_t deadline_us, PGresult **out, struct error *err)
 {
-	PGresult *kept = NULL, *result;
+	PGresult *kept = NULL, *result = NULL;
 	int rc = flush(pg, deadline_us, err);
 
 	while (rc == 0) {
@@ -320,6 +337,30 @@ pg_exec_params(struct pg *pg, const char *sql, const struct pg_param *params, si
 	if (!PQsendQueryParams(pg->conn, sql, (int)count, NULL, values, lengths, formats, 0))
 		return connection_lost(pg, err);
 	return finish(pg, deadline_us, result, err);
+}
+
+int
+pg_exec_durably(struct pg *pg, const char *settings, const char *sql, const struct pg_param *params, size_t count,
+    int64_t deadline_us, PGresult **result, struct error *err)
+{
+	PGresult *kept = NULL;
+	struct error ignored;
+	char begin[512];
+
+	int len = snprintf(begin, sizeof begin, "BEGIN; " PG_DURABLE_SQL "%s", settings);
+	assert(len < (int)sizeof begin);
+	int rc = pg_exec(pg, begin, deadline_us, NULL, err);
+	if (rc == 0)
+		rc = pg_exec_params(pg, sql, params, count, deadline_us, &kept, err);
+	if (rc == 0)
+		rc = pg_exec(pg, "COMMIT", deadline_us, NULL, err);
+	if (rc == PG_REFUSED && pg_exec(pg, "ROLLBACK", deadline_us, NULL, &ignored) != 0)
+		rc = -1;
+	if (rc == 0 && result != NULL)
+		*result = kept;
+	else
+		PQclear(kept);
+	return rc;
 }
 
 int
@@ -409,6 +450,13 @@ pg_check(struct pg *pg, struct error *err)
 			return connection_lost(pg, err);
 	}
 	return PQstatus(pg->conn) == CONNECTION_OK ? 0 : connection_lost(pg, err);
+}
+
+bool
+pg_rested(const struct pg *pg)
+{
+	return strcmp(pg->farewell.sqlstate, "57P05") == 0 ||
+	       strstr(pg->farewell.message.text, "client_idle_timeout") != NULL;
 }
 
 int

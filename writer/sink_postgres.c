@@ -274,7 +274,7 @@ bury(struct sink_postgres *s, const struct record *record, struct error *err)
 	s->refusal = *err;
 	s->in_doubt = true; /* the letter may be all that is kept of the batch */
 	(void)stpcpy(sqlstate, pg_sqlstate(s->pg));
-	(void)stpcpy(message.text, pg_message(s->pg));
+	(void)stpcpy(message.text, pg_refusal(s->pg)->message.text);
 	counter_add(s->slot, COUNTER_STATEMENTS, 1);
 	int rc = dead_letter_table_add(s->pg, &refused, record, patience_begin(&s->patience), err);
 	if (rc < 0)

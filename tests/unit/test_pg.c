@@ -27,6 +27,11 @@
 #define COPY_IN "G\0\0\0\x07\x01\0\0"
 #define SELECT_1 "C\0\0\0\x0dSELECT 1\0"
 #define REFUSAL "E\0\0\0\x1fSERROR\0C22003\0Mtoo\n large\0\0"
+#define VALUE_REFUSED                                                                                                  \
+	"E\0\0\0\x55SERROR\0C22P02\0Minvalid input for type integer: \"hush\"\0DToken \"hush\" is invalid.\0\0"
+#define ROW_REFUSED "E\0\0\0\x42SERROR\0CXX000\0Mduplicate key\0DKey (x)=(hush)\0tevents\0nkey\0cx\0\0"
+#define RESTED "E\0\0\0\x22SFATAL\0C57P05\0Midle too long\0\0"
+#define LATIN1 "S\0\0\0\x1bserver_encoding\0LATIN1\0"
 #define FAREWELL "E\0\0\0\x1dSFATAL\0C57P01\0Mgood bye\0\0"
 
 struct script {
@@ -34,6 +39,8 @@ struct script {
 	size_t reply_len;
 	const char *answer; /* after the next message, if there is any; then all is read and nothing said */
 	size_t answer_len;
+	const char *farewell; /* NULL: none; said when dismiss() wants it, before it goes away */
+	size_t farewell_len;
 	int leave; /* goes away after that */
 	int stalled; /* reads nothing more after that */
 };
@@ -43,14 +50,17 @@ struct script {
 		.reply = (r), .reply_len = sizeof(r) - 1, .answer = (a), .answer_len = sizeof(a) - 1, __VA_ARGS__      \
 	}
 
+#define GOES_WITH(f) .farewell = (f), .farewell_len = sizeof(f) - 1
+
 struct server {
 	char directory[32];
 	char url[128];
 	pid_t pid;
+	int gate; /* to write to */
 };
 
 static void
-play(int listener, const struct script *script)
+play(int listener, int gate, const struct script *script)
 {
 	char sink[65536];
 	int fd = accept(listener, NULL, NULL);
@@ -60,6 +70,8 @@ play(int listener, const struct script *script)
 	if (script->answer_len > 0 &&
 	    (read(fd, sink, sizeof sink) <= 0 || write(fd, script->answer, script->answer_len) < 0))
 		_exit(1);
+	if (script->farewell != NULL)
+		_exit(read(gate, sink, 1) != 1 || write(fd, script->farewell, script->farewell_len) < 0);
 	if (script->leave)
 		_exit(0);
 	if (script->stalled)
@@ -74,19 +86,29 @@ start(const struct script *script)
 {
 	struct server server = {.directory = "/tmp/hooks-pg-XXXXXX"};
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	int listener = socket(AF_UNIX, SOCK_STREAM, 0);
+	int listener = socket(AF_UNIX, SOCK_STREAM, 0), gate[2];
 
+	assert_int_equal(pipe(gate), 0);
 	assert_non_null(mkdtemp(server.directory));
 	(void)snprintf(address.sun_path, sizeof address.sun_path, "%s/.s.PGSQL.5432", server.directory);
 	assert_int_equal(bind(listener, (struct sockaddr *)&address, sizeof address), 0);
 	assert_int_equal(listen(listener, 1), 0);
 	server.pid = fork();
 	if (server.pid == 0)
-		play(listener, script);
+		play(listener, gate[0], script);
 	close(listener);
+	close(gate[0]);
+	server.gate = gate[1];
 	(void)snprintf(server.url, sizeof server.url,
 	    "host=%s port=5432 user=u password=hush dbname=d sslmode=disable connect_timeout=2", server.directory);
 	return server;
+}
+
+static void
+dismiss(const struct server *server)
+{
+	assert_int_equal(write(server->gate, "", 1), 1);
+	(void)waitpid(server->pid, NULL, 0);
 }
 
 static void
@@ -94,6 +116,7 @@ stop(struct server *server)
 {
 	char path[64];
 
+	close(server->gate);
 	(void)kill(server->pid, SIGKILL);
 	(void)waitpid(server->pid, NULL, 0);
 	(void)snprintf(path, sizeof path, "%s/.s.PGSQL.5432", server->directory);
@@ -151,7 +174,7 @@ test_refusal_leaves_the_connection_usable(void **state)
 
 	assert_int_equal(pg_exec(pg, "SELECT 1", pg_deadline(30), NULL, &err), PG_REFUSED);
 	assert_string_equal(pg_sqlstate(pg), "22003");
-	assert_string_equal(pg_message(pg), "too; large");
+	assert_string_equal(pg_refusal(pg)->message.text, "too; large");
 	assert_string_equal(err.text, "too; large (SQLSTATE 22003)");
 	assert_int_equal(pg_check(pg, &err), 0);
 	pg_close(pg);
@@ -175,14 +198,83 @@ test_farewell_is_no_refusal(void **state)
 static void
 test_check_notices_an_idle_connection_that_ended(void **state)
 {
-	static const struct script script = SCRIPT(AUTHENTICATION_OK READY FAREWELL, "", .leave = 1);
+	static const struct script script = SCRIPT(AUTHENTICATION_OK READY, "", GOES_WITH(FAREWELL));
 	struct server server = start(&script);
 	struct pg *pg = open_or_fail(&server);
 	struct error err;
 
-	(void)waitpid(server.pid, NULL, 0);
+	dismiss(&server);
 	assert_true(pg_check(pg, &err) < 0);
+	assert_string_equal(err.text, "good bye (SQLSTATE 57P01)");
+	assert_false(pg_rested(pg));
 	pg_close(pg);
+	stop(&server);
+}
+
+/* The server says so before it closes, or in answer to a statement that crosses its word on the way. */
+static void
+test_an_idle_connection_that_the_server_has_closed_has_rested(void **state)
+{
+	static const struct script scripts[] = {
+	    SCRIPT(AUTHENTICATION_OK READY, "", GOES_WITH(RESTED)),
+	    SCRIPT(AUTHENTICATION_OK READY, RESTED, .leave = 1),
+	};
+
+	for (size_t i = 0; i < sizeof scripts / sizeof scripts[0]; i++) {
+		struct server server = start(&scripts[i]);
+		struct pg *pg = open_or_fail(&server);
+		struct error err;
+
+		if (i == 0)
+			dismiss(&server);
+		assert_true((i == 0 ? pg_check(pg, &err) : pg_exec(pg, "SELECT 1", pg_deadline(30), NULL, &err)) < 0);
+		assert_string_equal(err.text, "idle too long (SQLSTATE 57P05)");
+		assert_true(pg_rested(pg));
+		pg_close(pg);
+		stop(&server);
+	}
+}
+
+/* What a row holds is nobody's who reads the log. */
+static void
+test_a_refusal_quotes_no_value(void **state)
+{
+	static const struct {
+		struct script script;
+		const char *message, *table, *constraint, *column;
+	} cases[] = {
+	    {SCRIPT(AUTHENTICATION_OK READY, VALUE_REFUSED READY), "invalid input for type integer: \"...\"", "", "",
+		""},
+	    {SCRIPT(AUTHENTICATION_OK READY, ROW_REFUSED READY), "duplicate key", "events", "key", "x"},
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		struct server server = start(&cases[i].script);
+		struct pg *pg = open_or_fail(&server);
+		struct error err;
+
+		assert_int_equal(pg_exec(pg, "SELECT 1", pg_deadline(30), NULL, &err), PG_REFUSED);
+		assert_null(strstr(err.text, "hush"));
+		assert_string_equal(pg_refusal(pg)->message.text, cases[i].message);
+		assert_string_equal(pg_refusal(pg)->table, cases[i].table);
+		assert_string_equal(pg_refusal(pg)->constraint, cases[i].constraint);
+		assert_string_equal(pg_refusal(pg)->column, cases[i].column);
+		pg_close(pg);
+		stop(&server);
+	}
+}
+
+static void
+test_a_database_in_another_encoding_is_not_opened(void **state)
+{
+	static const struct script script = SCRIPT(AUTHENTICATION_OK LATIN1 READY, "");
+	struct server server = start(&script);
+	struct error err;
+	struct pg *pg;
+
+	assert_true(pg_open(&pg, server.url, &err) < 0);
+	assert_non_null(strstr(err.text, "LATIN1"));
+	assert_non_null(strstr(err.text, "ENCODING 'UTF8' TEMPLATE template0"));
 	stop(&server);
 }
 
@@ -323,6 +415,9 @@ main(void)
 	    cmocka_unit_test(test_refusal_leaves_the_connection_usable),
 	    cmocka_unit_test(test_farewell_is_no_refusal),
 	    cmocka_unit_test(test_check_notices_an_idle_connection_that_ended),
+	    cmocka_unit_test(test_an_idle_connection_that_the_server_has_closed_has_rested),
+	    cmocka_unit_test(test_a_refusal_quotes_no_value),
+	    cmocka_unit_test(test_a_database_in_another_encoding_is_not_opened),
 	    cmocka_unit_test(test_silence_while_connecting),
 	    cmocka_unit_test(test_silence_after_a_statement),
 	    cmocka_unit_test(test_a_statement_is_called_off),
