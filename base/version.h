@@ -1,7 +1,12 @@
-/* The project's version, in one place: meson.build's project() and `hooksd --version` read it from here. */
+/* The project's version and its day, in one place: meson.build's project() and `hooksd --version` read it from here. */
 #ifndef BASE_VERSION_H
 #define BASE_VERSION_H
 
+#include <stdint.h>
+
 #define HOOKS_VERSION "0.1.0"
+
+/* Midnight (UTC) of the day of that version's entry in deploy/debian/changelog, in seconds: no clock that is right is behind it. */
+#define HOOKS_RELEASED INT64_C(1795824000)
 
 #endif

@@ -138,7 +138,7 @@ try(struct retry *retry, const char *sql, const struct record *record, int64_t i
 			return rc;
 		if (rc == 0)
 			return !had ? OUTCOME_GONE : stored ? OUTCOME_STORED : OUTCOME_DUPLICATE;
-		refusal = refusal_of(pg_sqlstate(retry->pg));
+		refusal = refusal_of(pg_refusal(retry->pg));
 	} while (refusal == REFUSAL_RACE && ++attempts < RACE_ATTEMPTS);
 
 	if (refusal == REFUSAL_RACE || refusal == REFUSAL_STORE)

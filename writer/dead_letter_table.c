@@ -16,7 +16,7 @@ param(struct span text)
 
 int
 dead_letter_table_add(
-    struct pg *pg, const struct refused *refused, const struct record *record, int64_t deadline_us, struct error *err)
+    struct session *session, const struct refused *refused, const struct record *record, struct error *err)
 {
 	struct bytes payload = {0};
 	char day[LETTER_DAY_BYTES];
@@ -32,7 +32,7 @@ dead_letter_table_add(
 	    param(record_string(record, RECORD_SESSION_ID)),
 	    {payload.base, payload.len},
 	};
-	int rc = pg_exec_params(pg, INSERT_SQL, params, sizeof params / sizeof params[0], deadline_us, NULL, err);
+	int rc = session_exec_params(session, INSERT_SQL, params, sizeof params / sizeof params[0], NULL, err);
 	bytes_free(&payload);
 	return rc;
 }

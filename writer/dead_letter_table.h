@@ -3,16 +3,16 @@
 #define WRITER_DEAD_LETTER_TABLE_H
 
 #include "base/error.h"
-#include "schema/pg.h"
 #include "shm/record.h"
 #include "writer/letter.h"
+#include "writer/pg_session.h"
 
 /*
  * Adds one letter in a transaction of its own; one for the same event and day that is there already stays as it is.
- * Returns as pg_exec(): 0 when it is committed, PG_REFUSED when the table does not take it (missing, no right, a
+ * Returns as pg_exec_params(): 0 when it is committed, PG_REFUSED when the table does not take it (missing, no right, a
  * constraint), or <0.
  */
 int dead_letter_table_add(
-    struct pg *pg, const struct refused *refused, const struct record *record, int64_t deadline_us, struct error *err);
+    struct session *session, const struct refused *refused, const struct record *record, struct error *err);
 
 #endif

@@ -54,17 +54,35 @@ months_known(const struct months *months, int32_t month)
 	return month >= months->first && month < months->first + MONTHS_KNOWN;
 }
 
+/* The month's bit, or none for an unknown one. */
+static uint64_t
+bit(const struct months *months, int32_t month)
+{
+	return months_known(months, month) ? UINT64_C(1) << (month - months->first) : 0;
+}
+
 void
 months_add(struct months *months, int32_t month)
 {
-	if (months_known(months, month))
-		months->present |= UINT64_C(1) << (month - months->first);
+	months->present |= bit(months, month);
+}
+
+void
+months_refuse(struct months *months, int32_t month)
+{
+	months->refused |= bit(months, month);
 }
 
 bool
 months_has(const struct months *months, int32_t month)
 {
-	return months_known(months, month) && (months->present >> (month - months->first) & 1) != 0;
+	return (months->present & bit(months, month)) != 0;
+}
+
+bool
+months_refused(const struct months *months, int32_t month)
+{
+	return (months->refused & bit(months, month)) != 0;
 }
 
 uint32_t
@@ -94,7 +112,7 @@ months_need(struct months *months, const struct record *record, int32_t *month)
 		months->calm_until_us = month_begin(*month + 1);
 		return MONTH_IS_THERE;
 	}
-	return months_known(months, *month) && month_in_window(*month, month_of(record->received_us))
-		   ? MONTH_IS_WANTED
-		   : MONTH_IS_OUTSIDE;
+	if (!months_known(months, *month) || !month_in_window(*month, month_of(record->received_us)))
+		return MONTH_IS_OUTSIDE;
+	return months_refused(months, *month) ? MONTH_IS_REFUSED : MONTH_IS_WANTED;
 }

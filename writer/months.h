@@ -22,6 +22,7 @@
 struct months {
 	int32_t first; /* the month of bit 0, index 0 */
 	uint64_t present; /* has a partition */
+	uint64_t refused; /* has none, and PostgreSQL has said that it can have none */
 	uint32_t in_default[MONTHS_KNOWN]; /* its events that were seen in the default partition */
 	int64_t calm_from_us, calm_until_us; /* the month with a partition that was met last */
 };
@@ -39,10 +40,14 @@ void months_init(struct months *months, int32_t this_month);
 /* The month has a partition. Ignored for an unknown one. */
 void months_add(struct months *months, int32_t month);
 
+/* PostgreSQL refuses to make the month. Ignored for an unknown one. */
+void months_refuse(struct months *months, int32_t month);
+
 bool months_known(const struct months *months, int32_t month);
 
-/* Whether the month is known to have a partition. */
+/* Whether the month is known to have a partition, or to be refused one. */
 bool months_has(const struct months *months, int32_t month);
+bool months_refused(const struct months *months, int32_t month);
 
 /* How many months after this one have partitions, up to the first gap. */
 uint32_t months_in_a_row(const struct months *months, int32_t this_month);
@@ -53,6 +58,7 @@ bool month_in_window(int32_t month, int32_t received);
 enum month_need {
 	MONTH_IS_THERE,
 	MONTH_IS_WANTED, /* without a partition, inside the record's window, and known */
+	MONTH_IS_REFUSED, /* the same, but months_refuse() says that it cannot be made */
 	MONTH_IS_OUTSIDE /* without a partition that is known of, and none shall be made */
 };
 

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/version.h"
 
 #define LOOK_INTERVAL_US (INT64_C(3600) * 1000000)
 #define BUSY_INTERVAL_US (INT64_C(60) * 1000000)
@@ -17,14 +18,20 @@
 #define STATEMENT_MS 5000
 #define LIMITS "SET LOCAL lock_timeout = '200ms'; SET LOCAL statement_timeout = %" PRIu32 "; "
 
-/* A partition that spans several months, or one of several in a month, counts for all its months. */
+/*
+ * A partition that spans several months, or one of several in a month, counts for all its months; MINVALUE, MAXVALUE and
+ * far years for all that are near. The null says that every row has a place, whatever its month.
+ */
 #define MONTHS_SQL                                                                                                     \
 	"SELECT DISTINCT extract(year FROM day)::int * 12 + extract(month FROM day)::int - 1 "                         \
 	"FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid, "                                                  \
 	"regexp_match(pg_get_expr(relpartbound, inhrelid), "                                                           \
-	"$re$^FOR VALUES FROM \\('(.*)'\\) TO \\('(.*)'\\)$$re$) AS bound, "                                           \
-	"generate_series(bound[1]::date, bound[2]::date - 1, interval '1 month') AS day "                              \
-	"WHERE inhparent = 'hook_events'::regclass AND NOT inhdetachpending"
+	"$re$^FOR VALUES FROM \\((?:MINVALUE|'(.*)')\\) TO \\((?:MAXVALUE|'(.*)')\\)$$re$) AS bound, "                 \
+	"generate_series(date_trunc('month', greatest(bound[1]::date, now()::date - 3660)::timestamp), "               \
+	"least(bound[2]::date - 1, now()::date + 3660)::timestamp, interval '1 month') AS day "                        \
+	"WHERE inhparent = 'hook_events'::regclass AND NOT inhdetachpending AND bound IS NOT NULL "                    \
+	"UNION ALL SELECT NULL WHERE NOT EXISTS (SELECT FROM pg_partitioned_table "                                    \
+	"WHERE partrelid = 'hook_events'::regclass AND partdefid = 0)"
 
 /* The gauge's help knows the bound too. */
 #define DEFAULT_SQL                                                                                                    \
@@ -34,18 +41,23 @@
 /* One outcome for the one month of that day, or NULL when the condition does not hold. */
 #define MAKE_SQL "SELECT CASE WHEN %s THEN (SELECT outcome FROM ensure_partitions(0, '%s-01')) END"
 
+/* The same from a worker of Citus, where nothing may be made. A failure's outcome is what the coordinator says. */
+#define COORDINATOR_SQL                                                                                                \
+	"SELECT CASE WHEN %s THEN (SELECT result FROM run_command_on_coordinator("                                     \
+	"$$SELECT outcome FROM ensure_partitions(0, '%s-01')$$)) END"
+
 /* Ahead of time: unless somebody else is making months just now. The lock's number is the ASCII of "hookt". */
 #define WHEN_ALONE "pg_try_advisory_xact_lock(448546171764)"
 
 /* On demand: writers that want the same month wait for each other in the function, and find it made. */
 #define WHEN_NEEDED "true"
 
-enum making { MADE = 0, NOT_MADE = 1 };
+enum making { MADE, NOT_MADE, LEFT_TO_ANOTHER };
 
 void
 partitions_init(struct partitions *p, uint32_t ahead, struct patience *patience, struct process_slot *slot)
 {
-	*p = (struct partitions){.ahead = ahead, .patience = patience, .slot = slot};
+	*p = (struct partitions){.ahead = ahead, .patience = patience, .slot = slot, .every_row_fits = true};
 }
 
 bool
@@ -68,7 +80,7 @@ static int
 query(struct partitions *p, struct pg *pg, const char *sql, PGresult **result, struct error *err)
 {
 	uint32_t limit_ms = patience_server_ms(p->patience);
-	char text[1024];
+	char text[1536];
 	int len = snprintf(text, sizeof text, LIMITS "%s", limit_ms < STATEMENT_MS ? limit_ms : STATEMENT_MS, sql);
 
 	assert(len < (int)sizeof text);
@@ -104,11 +116,19 @@ read_months(struct partitions *p, struct pg *pg, struct error *err)
 
 	months_init(&p->months, p->this_month);
 	p->may_make = rc == 0;
-	for (int i = 0; rc == 0 && i < PQntuples(result); i++)
-		months_add(&p->months, atoi(PQgetvalue(result, i, 0)));
-	if (rc == 0)
-		PQclear(result);
-	return rc < 0 ? rc : 0;
+	if (rc != 0) {
+		p->obstacle = *err;
+		return rc < 0 ? rc : 0;
+	}
+	p->every_row_fits = false;
+	for (int i = 0; i < PQntuples(result); i++) {
+		if (PQgetisnull(result, i, 0))
+			p->every_row_fits = true;
+		else
+			months_add(&p->months, atoi(PQgetvalue(result, i, 0)));
+	}
+	PQclear(result);
+	return 0;
 }
 
 static int
@@ -134,51 +154,123 @@ read_default(struct partitions *p, struct pg *pg, struct error *err)
 	return rc < 0 ? rc : 0;
 }
 
-/* Tries again after so long, and tells why it must. */
+/* A store that is away for want of this month is opened again and again, and meets the same obstacle each time. */
+static bool
+is_news(struct partitions *p, const char *month, const char *why)
+{
+	int64_t now_us = clock_steady_us();
+
+	if (strcmp(p->obstacle.text, why) == 0 && strcmp(p->obstacle_month, month) == 0 &&
+	    now_us < p->obstacle_told_us + BUSY_INTERVAL_US)
+		return false;
+	(void)error_set(&p->obstacle, "%s", why);
+	(void)snprintf(p->obstacle_month, sizeof p->obstacle_month, "%s", month);
+	p->obstacle_told_us = now_us;
+	return true;
+}
+
 static void
-put_off(struct partitions *p, int64_t us, const char *month, const char *why)
+tell_obstacle(struct partitions *p, int64_t us, const char *month, const char *why)
 {
 	due_within(p, us);
+	if (!is_news(p, month, why))
+		return;
+	log_warning("the partition of a month cannot be made now", LOG_STR("month", month), LOG_STR("reason", why),
+	    LOG_STR("meanwhile",
+		p->every_row_fits ? "its events go to the default partition" : "there is no default partition"),
+	    LOG_UINT("retry_in_s", (uint64_t)us / 1000000));
+}
+
+/* What stops this month stops the others, too: none is tried before the next look, after so long at the latest. */
+static enum making
+put_off_all(struct partitions *p, int64_t us, const char *month, const char *why)
+{
 	p->may_make = false;
-	log_warning("the partition of a month cannot be made now: its events go to the default partition",
-	    LOG_STR("month", month), LOG_STR("reason", why), LOG_UINT("retry_in_s", (uint64_t)us / 1000000));
+	tell_obstacle(p, us, month, why);
+	return NOT_MADE;
+}
+
+/* It is about this month: the others may be made. */
+static enum making
+put_off_one(struct partitions *p, int32_t month, const char *name, const char *why)
+{
+	months_refuse(&p->months, month);
+	tell_obstacle(p, LOOK_INTERVAL_US, name, why);
+	return NOT_MADE;
+}
+
+static enum making
+month_is_there(struct partitions *p, int32_t month, const char *name, const char *outcome)
+{
+	log_info("the partition of a month is there", LOG_STR("month", name), LOG_STR("outcome", outcome));
+	months_add(&p->months, month);
+	return MADE;
 }
 
 /* What ensure_partitions() said of a month; "" when it was not called. */
 static enum making
 take_outcome(struct partitions *p, int32_t month, const char *name, const char *outcome)
 {
-	if (strcmp(outcome, "created") == 0 || strcmp(outcome, "exists") == 0) {
-		log_info("the partition of a month is there", LOG_STR("month", name), LOG_STR("outcome", outcome));
-		months_add(&p->months, month);
-		return MADE;
-	}
-	if (strcmp(outcome, "") == 0)
+	if (strcmp(outcome, "created") == 0 || strcmp(outcome, "exists") == 0)
+		return month_is_there(p, month, name, outcome);
+	if (strcmp(outcome, "") == 0) {
 		due_within(p, BUSY_INTERVAL_US);
-	else if (strcmp(outcome, "busy") == 0)
-		put_off(p, BUSY_INTERVAL_US, name, "a long query or transaction is in the way");
-	else if (strcmp(outcome, "crowded") == 0)
-		put_off(p, LOOK_INTERVAL_US, name,
+		(void)error_set(&p->obstacle, "another process is making months");
+		return LEFT_TO_ANOTHER;
+	}
+	if (strcmp(outcome, "busy") == 0)
+		return put_off_all(p, BUSY_INTERVAL_US, name, "a long query or transaction is in the way");
+	if (strcmp(outcome, "crowded") == 0)
+		return put_off_one(p, month, name,
 		    "many of its events are in the default partition: call create_monthly_partition() in a quiet hour");
-	else
-		put_off(p, LOOK_INTERVAL_US, name, outcome);
-	return NOT_MADE;
+	return put_off_all(p, LOOK_INTERVAL_US, name, outcome);
+}
+
+/* PostgreSQL has refused to make a month. */
+static enum making
+take_refusal(struct partitions *p, int32_t month, const char *name, const char *sqlstate, const char *why)
+{
+	/* It would overlap another partition, which a DBA has made since the last look: that one takes its events. */
+	if (strcmp(sqlstate, "42P17") == 0)
+		return month_is_there(p, month, name, "overlaps");
+	/* A table of its name that is no partition; events that a constraint of the month does not take. */
+	if (strcmp(sqlstate, "42P07") == 0 || strncmp(sqlstate, "22", 2) == 0 || strncmp(sqlstate, "23", 2) == 0)
+		return put_off_one(p, month, name, why);
+	return put_off_all(p, LOOK_INTERVAL_US, name, why);
+}
+
+/* Runs the function that makes a month. 0 with *result, PG_REFUSED, or <0. */
+static int
+call(struct partitions *p, struct pg *pg, const char *condition, const char *name, PGresult **result, struct error *err)
+{
+	char sql[256];
+	struct error elsewhere;
+
+	(void)snprintf(sql, sizeof sql, MAKE_SQL, condition, name);
+	int rc = query(p, pg, sql, result, err);
+	if (rc != PG_REFUSED || strcmp(pg_sqlstate(pg), "XX000") != 0)
+		return rc;
+	(void)snprintf(sql, sizeof sql, COORDINATOR_SQL, condition, name);
+	rc = query(p, pg, sql, result, &elsewhere);
+	if (rc < 0 || (rc == PG_REFUSED && strcmp(pg_sqlstate(pg), "42883") != 0))
+		*err = elsewhere;
+	return rc;
 }
 
 /* Returns enum making, or <0. */
 static int
 make(struct partitions *p, struct pg *pg, const char *condition, int32_t month, struct error *err)
 {
-	char sql[256], name[16];
+	char name[16];
 	PGresult *result;
 
 	(void)snprintf(name, sizeof name, "%04d-%02d", month_year(month), month_number(month));
-	(void)snprintf(sql, sizeof sql, MAKE_SQL, condition, name);
-	int rc = query(p, pg, sql, &result, err);
-	if (rc == PG_REFUSED) {
-		put_off(p, LOOK_INTERVAL_US, name, err->text);
-		return NOT_MADE;
-	}
+	if (clock_wall_us() < HOOKS_RELEASED * 1000000)
+		return put_off_all(
+		    p, BUSY_INTERVAL_US, name, "the clock of this machine is behind the day of this release");
+	int rc = call(p, pg, condition, name, &result, err);
+	if (rc == PG_REFUSED)
+		return take_refusal(p, month, name, pg_sqlstate(pg), err->text);
 	if (rc < 0)
 		return rc;
 	rc = take_outcome(p, month, name, PQgetvalue(result, 0, 0)); /* "" for NULL */
@@ -196,7 +288,7 @@ in_default(const struct partitions *p, int32_t month)
 static bool
 is_due(const struct partitions *p, int32_t month)
 {
-	if (months_has(&p->months, month))
+	if (months_has(&p->months, month) || months_refused(&p->months, month))
 		return false;
 	if (month >= p->this_month && month <= p->this_month + (int32_t)p->ahead)
 		return true;
@@ -213,9 +305,9 @@ make_due(struct partitions *p, struct pg *pg, bool *moved, struct error *err)
 		if (!is_due(p, month))
 			continue;
 		int making = make(p, pg, WHEN_ALONE, month, err);
-		if (making != MADE)
-			return making < 0 ? making : 0; /* what stops this one stops the next, too */
-		*moved |= in_default(p, month) > 0;
+		if (making < 0 || making == LEFT_TO_ANOTHER)
+			return making < 0 ? making : 0;
+		*moved |= making == MADE && in_default(p, month) > 0;
 	}
 	return 0;
 }
@@ -278,4 +370,47 @@ partitions_make_for(
 			return rc;
 	}
 	return 0;
+}
+
+int
+partitions_look_again(
+    struct partitions *p, struct pg *pg, const struct record *const *records, uint32_t count, struct error *err)
+{
+	due_within(p, BUSY_INTERVAL_US);
+	if (read_months(p, pg, err) < 0)
+		return -1;
+	return partitions_make_for(p, pg, records, count, err);
+}
+
+static int
+lacking(const struct partitions *p, int32_t month, struct error *err)
+{
+	return error_set(err, "hook_events has no partition for %04d-%02d, and none can be made: %s", month_year(month),
+	    month_number(month), p->obstacle.text);
+}
+
+int
+partitions_lack(struct partitions *p, const struct record *record, struct error *err)
+{
+	int32_t month;
+
+	switch (months_need(&p->months, record, &month)) {
+	case MONTH_IS_THERE:
+		return LACK_NOTHING;
+	case MONTH_IS_OUTSIDE:
+		return LACK_FOR_GOOD;
+	case MONTH_IS_REFUSED:
+		return month == p->this_month ? lacking(p, month, err) : LACK_FOR_GOOD;
+	case MONTH_IS_WANTED:
+		break;
+	}
+	return lacking(p, month, err);
+}
+
+int
+partitions_check(const struct partitions *p, struct error *err)
+{
+	if (p->every_row_fits || months_has(&p->months, p->this_month))
+		return 0;
+	return lacking(p, p->this_month, err);
 }

@@ -5,7 +5,11 @@
  * Every writer looks at start, every hour and when the month changes. Making is create_monthly_partition(year, month)
  * of the schema, each month in a transaction of its own with short time-outs on the server's side, one process at a
  * time among all writers of all replicas: the others leave it to that one. A month that cannot be made now costs no
- * event anything: its events go to the default partition, and the next look tries again.
+ * event anything: its events go to the default partition, and the next look tries again. Where a DBA has taken the
+ * default partition away, events of a month that hooksd would make wait for it, and others are dead letters.
+ *
+ * What a look has seen may be gone a minute later: when PostgreSQL says that a row has no partition,
+ * partitions_look_again() forgets it.
  */
 #ifndef WRITER_PARTITIONS_H
 #define WRITER_PARTITIONS_H
@@ -24,6 +28,10 @@ struct partitions {
 	int32_t this_month; /* at the last look */
 	int64_t due_us; /* steady clock: the next look */
 	bool may_make; /* false: no attempt before the next look */
+	bool every_row_fits; /* there is a default partition, or the table has none at all */
+	struct error obstacle; /* why the last attempt to make a month failed, as the log knows it */
+	char obstacle_month[16];
+	int64_t obstacle_told_us; /* steady clock */
 	uint64_t default_rows; /* in the default partition, at the last look */
 	int32_t default_month; /* the month that has most of them */
 	bool told; /* the log knows that there are some */
@@ -48,5 +56,20 @@ int partitions_upkeep(struct partitions *partitions, struct pg *pg, struct error
  */
 int partitions_make_for(struct partitions *partitions, struct pg *pg, const struct record *const *records,
     uint32_t count, struct error *err);
+
+/* PostgreSQL has no partition for one of these records: reads the months anew and makes what they want. As above. */
+int partitions_look_again(struct partitions *partitions, struct pg *pg, const struct record *const *records,
+    uint32_t count, struct error *err);
+
+/*
+ * After partitions_look_again(), of a record that PostgreSQL still refuses. LACK_NOTHING: its month has a partition;
+ * LACK_FOR_GOOD: it has none, and hooksd makes none of that month; <0: it has none now, which is the table's state, and
+ * *err says why.
+ */
+enum partitions_condition { LACK_NOTHING, LACK_FOR_GOOD };
+int partitions_lack(struct partitions *partitions, const struct record *record, struct error *err);
+
+/* After partitions_upkeep(): 0 if an event of now has a partition, or <0. */
+int partitions_check(const struct partitions *partitions, struct error *err);
 
 #endif

@@ -2,6 +2,7 @@
 #include "writer/row_encode.h"
 
 #include <assert.h>
+#include <string.h>
 
 #include "writer/jsonb_text.h"
 
@@ -44,6 +45,21 @@ static const uint32_t column_oid[ROW_COLUMNS] = {
     [MILESTONE_ID] = 25,
     [DATA] = 3802, /* jsonb */
 };
+
+bool
+row_has_column(const char *name)
+{
+	const size_t len = strlen(name);
+
+	for (const char *at = ROW_NAMES; *at != '\0';) {
+		at += strspn(at, ", ");
+		size_t width = strcspn(at, ",");
+		if (width == len && memcmp(at, name, len) == 0)
+			return true;
+		at += width;
+	}
+	return false;
+}
 
 static void
 add_timestamp(struct bytes *out, int64_t us)

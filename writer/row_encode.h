@@ -7,6 +7,7 @@
 #ifndef WRITER_ROW_ENCODE_H
 #define WRITER_ROW_ENCODE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "shm/record.h"
@@ -17,6 +18,9 @@
 #define ROW_NAMES                                                                                                      \
 	"event_id, timestamp, received_at, created_date, client_event_id, event_type, session_id, workflow_id, "       \
 	"phase_id, milestone_id, data"
+
+/* Whether hooksd writes the column of that name. */
+bool row_has_column(const char *name);
 
 /* The statement whose data row_copy_begin(), row_copy() for each record, and row_copy_end() append to out. */
 #define ROW_COPY_SQL "COPY hook_events (" ROW_NAMES ") FROM STDIN (FORMAT binary)"
@@ -33,9 +37,14 @@ void row_copy_end(struct bytes *out);
 /* Rows that are there already stay as they are; a key that somebody added is not the event's and refuses. */
 #define ROW_CONFLICT_SQL "ON CONFLICT (event_id, created_date) DO NOTHING"
 
-/* In the order of the key: writers that store the same events meet them in the same order, and do not deadlock. */
+/*
+ * In the order of the key: writers that store the same events meet them in the same order, and do not deadlock. With
+ * RETURNING Citus counts the rows that it has inserted, and without it the rows that it was given; PostgreSQL needs no
+ * measurable time for it.
+ */
 #define ROW_INSERT_SQL                                                                                                 \
-	"INSERT INTO hook_events (" ROW_NAMES ") SELECT * FROM " ROW_UNNEST_SQL " ORDER BY 1, 4 " ROW_CONFLICT_SQL
+	"INSERT INTO hook_events (" ROW_NAMES ") SELECT * FROM " ROW_UNNEST_SQL " ORDER BY 1, 4 " ROW_CONFLICT_SQL     \
+	" RETURNING 1"
 
 /* Replaces out's contents by the column's values of all records. column < ROW_COLUMNS. */
 void row_array(struct bytes *out, unsigned column, const struct record *const *records, uint32_t count);

@@ -22,6 +22,9 @@ struct sink_result {
 	bool in_doubt; /* after a failure: some records may be stored. Otherwise none is, and none will be */
 };
 
+/* The store has ended a connection that was idle for longer than it allows: nothing is wrong, open() makes another. */
+enum sink_condition { SINK_RESTED = 1 };
+
 struct sink;
 
 struct sink_ops {
@@ -43,7 +46,7 @@ struct sink_ops {
 	 * Stores records[0..count), count > 0, durably and in order, but for a batch with duplicates: on 0 every record is
 	 * committed (or fsynced), a duplicate, or a dead letter, and *result says how many of each. On <0 the store is
 	 * away: some, all or none may be stored, or *result says that none is; the writer calls open() until that works and
-	 * then store() again with the same records, or others.
+	 * then store() again with the same records, or others. So it does after SINK_RESTED.
 	 * Records are borrowed for the call and already checked.
 	 */
 	int (*store)(struct sink *sink, const struct record *const *records, uint32_t count, struct sink_result *result,
@@ -52,7 +55,10 @@ struct sink_ops {
 	/* The batch of the last store() that returned 0 is settled in the writer's ledger. NULL: nothing to do. */
 	void (*settled)(struct sink *sink);
 
-	/* Upkeep between batches, called at least once a minute while the sink is open. <0 as for store(). NULL: none. */
+	/*
+	 * Upkeep between batches, called at least once a minute while the sink is open. <0 or SINK_RESTED as for store().
+	 * NULL: none.
+	 */
 	int (*upkeep)(struct sink *sink, struct error *err);
 
 	/*

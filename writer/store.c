@@ -8,6 +8,7 @@
 #include "writer/sink_jsonl.h"
 
 #define UPKEEP_INTERVAL_MS (60 * 1000)
+#define REST_LEAST_US 1000000
 
 static void
 away_since(struct store *store, int64_t us)
@@ -47,12 +48,19 @@ away(struct store *store, const struct error *err)
 	    LOG_UINT("retry_in_ms", wait_ms));
 }
 
-/* The open store has failed in a call that began at that time. */
+/* The open store is open no more since a call that began at that time. */
 static void
-failed(struct store *store, int64_t began_us, const struct error *err)
+closed(struct store *store, int64_t began_us)
 {
 	store->open = false;
 	away_since(store, began_us);
+}
+
+/* It has failed in that call. */
+static void
+failed(struct store *store, int64_t began_us, const struct error *err)
+{
+	closed(store, began_us);
 	counter_add(store->slot, COUNTER_STORAGE_ERRORS, 1);
 	if (store->failing) {
 		away(store, err);
@@ -62,6 +70,30 @@ failed(struct store *store, int64_t began_us, const struct error *err)
 	store->open_at_us = 0;
 	log_warning("the store failed: opening it again", LOG_STR("storage", store->sink->ops->name),
 	    LOG_STR("error", err->text));
+}
+
+/* It has ended the connection because that was idle. An end right after the beginning is no rest. */
+static void
+had_rested(struct store *store, int64_t began_us, const struct error *err)
+{
+	if (began_us < store->opened_us + REST_LEAST_US) {
+		failed(store, began_us, err);
+		return;
+	}
+	closed(store, began_us);
+	store->rested = true;
+	store->open_at_us = 0;
+	log_info("the store has closed an idle connection: opening another", LOG_STR("storage", store->sink->ops->name),
+	    LOG_STR("reason", err->text));
+}
+
+static void
+not_done(struct store *store, int rc, int64_t began_us, const struct error *err)
+{
+	if (rc == SINK_RESTED)
+		had_rested(store, began_us, err);
+	else
+		failed(store, began_us, err);
 }
 
 static void
@@ -85,13 +117,19 @@ works(struct store *store)
 static void
 opened(struct store *store, int rc, bool pending, const struct error *err)
 {
+	bool rested = store->rested;
+
+	store->rested = false;
 	if (rc != 0) {
 		counter_add(store->slot, COUNTER_STORAGE_ERRORS, 1);
 		away(store, err);
 		return;
 	}
 	store->open = true;
+	store->opened_us = clock_steady_us();
 	store->reached = true;
+	if (rested)
+		store->slot->away_since_us = 0; /* it was not away */
 	/* A full disk opens, too: with something to store at hand, storing it is what shows that the store works. */
 	if (!store->failing || !pending)
 		ready(store);
@@ -124,8 +162,9 @@ store_put(struct store *store, const struct record *const *records, uint32_t cou
 	int64_t began_us = clock_steady_us();
 	struct error err;
 
-	if (store->sink->ops->store(store->sink, records, count, result, &err) != 0) {
-		failed(store, began_us, &err);
+	int rc = store->sink->ops->store(store->sink, records, count, result, &err);
+	if (rc != 0) {
+		not_done(store, rc, began_us, &err);
 		return -1;
 	}
 	counter_add(store->slot, COUNTER_BATCHES, 1);
@@ -153,8 +192,9 @@ store_upkeep(struct store *store, bool pending)
 	store->upkeep_at_us = now + UPKEEP_INTERVAL_MS * 1000;
 	if (store->sink->ops->upkeep == NULL)
 		return;
-	if (store->sink->ops->upkeep(store->sink, &err) != 0)
-		failed(store, now, &err);
+	int rc = store->sink->ops->upkeep(store->sink, &err);
+	if (rc != 0)
+		not_done(store, rc, now, &err);
 	else if (!pending)
 		works(store); /* what waits to be stored would show that it does not */
 }

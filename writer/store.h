@@ -19,7 +19,9 @@ struct store {
 	bool ready; /* as far as clients need to know */
 	bool reached; /* it is known to have worked once: it is away, not misconfigured */
 	bool failing; /* it has failed since it last did something */
+	bool rested; /* it is being opened again because it had closed an idle connection */
 	bool reopen; /* a SIGHUP is not passed on yet */
+	int64_t opened_us; /* steady; the last time */
 	int64_t open_at_us; /* the next try, unless one is under way */
 	int64_t upkeep_at_us;
 	struct backoff backoff;
@@ -34,7 +36,8 @@ void store_try_open(struct store *store, bool pending);
 
 /*
  * Stores records[0..count), count > 0, in the open store, as sink.h says. 0: *result is set, and store_settled() is due
- * once the caller has committed it. <0: it failed, has been logged, and is not open any more; result->in_doubt is set.
+ * once the caller has committed it. <0: it failed or had rested, has been logged, and is not open any more;
+ * result->in_doubt is set.
  */
 int store_put(struct store *store, const struct record *const *records, uint32_t count, struct sink_result *result);
 void store_settled(struct store *store);

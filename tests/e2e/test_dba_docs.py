@@ -6,7 +6,7 @@ import re
 import pytest
 
 from harness.daemon import REPOSITORY
-from harness.dba import Month, apply_schema, fill
+from harness.dba import Month, apply_roles, apply_schema, fill
 
 TEXT = (REPOSITORY / "docs/dba.md").read_text()
 WRITTEN = 2026 * 12 + 11 - 1  # the month the examples take for the current one
@@ -32,6 +32,7 @@ def store(postgres_server):
     """A year of events: many in the current month and the one before, some in the others, and all statistics."""
     postgres_server.start()
     database = postgres_server.new_database()
+    apply_roles(database)
     apply_schema(database)
     for back in range(2, 13):
         fill(database, Month(-back), 400)

@@ -3,6 +3,7 @@
 import configparser
 import re
 import unittest
+from email.utils import parsedate_to_datetime
 
 from tree import LAYERS, ROOT, files
 
@@ -49,6 +50,11 @@ class Tree(unittest.TestCase):
         found = {str(path): set(named.findall(path.read_text())) for path in texts if named.search(path.read_text())}
         self.assertGreater(len(found), 4)
         self.assertEqual({}, {path: versions for path, versions in found.items() if versions != {version}})
+
+    def test_the_programs_know_the_day_of_their_version(self):
+        released = int(re.search(r"HOOKS_RELEASED INT64_C\((\d+)\)", (ROOT / "base/version.h").read_text())[1])
+        date = re.search("^ -- .*>  (.*)$", (ROOT / "deploy/debian/changelog").read_text(), re.MULTILINE)[1]
+        self.assertEqual(released, int(parsedate_to_datetime(date).timestamp()) // 86400 * 86400)
 
 
 if __name__ == "__main__":

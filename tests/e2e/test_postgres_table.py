@@ -1,0 +1,269 @@
+"""
+A table that a DBA has changed: what is wrong with the table is not taken for the fault of a row. Nothing is buried that
+can be stored when the table is mended, and no request is told "stored" meanwhile.
+"""
+
+import json
+import uuid
+
+import pytest
+
+from harness.daemon import run_program
+from harness.dba import apply_roles, apply_schema, url_as
+from harness.events import minimal, now, timestamp_text
+from harness.metrics import metrics
+from harness.waiting import wait_until
+
+SPOOLS_AT_ONCE = {"SPOOL_AFTER_MS": 0, "WRITERS": 1}
+
+
+def event(session="s", **fields):
+    return minimal(event_id=str(uuid.uuid4()), session_id=session, timestamp=timestamp_text(now()), **fields)
+
+
+def post(daemon, sessions, ack="stored"):
+    reply = daemon.post_batch([event(session) for session in sessions])
+    assert (reply.status, reply.headers["X-Hooks-Ack"]) == (202, ack), reply
+
+
+def stored(database):
+    return "".join(sorted(session for session, in database.query("SELECT session_id FROM hook_events")))
+
+
+def letters(database):
+    return database.query("SELECT session_id, sqlstate FROM hook_events_dead_letters ORDER BY id")
+
+
+def away_until(daemon, database, mend, words):
+    """The store is away for that reason; mended, it stores all that was spooled, and buries nothing."""
+    daemon.wait_for_log(f"the store is away .*{words}")
+    for statement in mend.split("; "):
+        database.query(statement)
+    daemon.wait_spool_empty()
+    assert letters(database) == []
+
+
+# Ready
+
+
+@pytest.mark.parametrize("broken,words", [
+    ("ALTER TABLE hook_events RENAME TO elsewhere", "hook_events.*does not exist"),
+    ("ALTER TABLE hook_events RENAME COLUMN phase_id TO stage", "phase_id.*does not exist"),
+    ("ALTER TABLE hook_events RENAME TO e; CREATE VIEW hook_events AS SELECT 1 AS one", "hook_events"),
+])
+def test_a_table_that_takes_nothing_is_not_ready(database, hooksd, broken, words):
+    hooksd(database).stop()
+    for statement in broken.split("; "):
+        database.query(statement)
+    daemon = hooksd(database, store_ready=False)
+    daemon.wait_for_log(f"the store is away .*{words}")
+    assert daemon.get("/readyz").status == 503
+    assert daemon.get("/health").json()["status"] == "degraded"
+    assert daemon.post_event(minimal()).status == 503
+
+
+def test_a_table_that_is_renamed_meanwhile(database, hooksd):
+    daemon = hooksd(database, **SPOOLS_AT_ONCE)
+    post(daemon, "a")
+    database.query("ALTER TABLE hook_events RENAME TO elsewhere")
+    post(daemon, "bc", "spooled")
+    away_until(daemon, database, "ALTER TABLE elsewhere RENAME TO hook_events", "does not exist")
+    assert stored(database) == "abc"
+
+
+# Row-level security
+
+
+@pytest.fixture
+def secured(database):
+    """Row-level security, and the URL of a role that it is for."""
+    apply_roles(database)
+    apply_schema(database)
+    apply_roles(database)
+    for table in ("hook_events", "hook_events_dead_letters"):
+        database.query(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY")
+    database.query("CREATE POLICY letters ON hook_events_dead_letters FOR INSERT TO hooks_writer WITH CHECK (true)")
+    return url_as(database, "hooks_writer")
+
+
+def policies(database, insert="true"):
+    database.query(f"CREATE POLICY i ON hook_events FOR INSERT TO hooks_writer WITH CHECK ({insert})")
+    database.query("CREATE POLICY s ON hook_events FOR SELECT TO hooks_writer USING (true)")
+
+
+def test_rows_go_by_insert_where_row_level_security_forbids_copy(database, secured, hooksd):
+    policies(database)
+    daemon = hooksd(DATABASE_URL=secured, WRITERS=1)
+    post(daemon, "aab")
+    again = [event("c")]
+    for _ in range(2):
+        assert daemon.post_batch(again).status == 202
+    poison = json.dumps([event("p", data={}), event("d")]).replace('"data": {}', '"data": {"x": 1e200000}')
+    assert daemon.post_batch(poison).status == 202
+    assert stored(database) == "aabcd"
+    assert letters(database) == [("p", "22003")]
+    numbers = metrics(daemon)
+    assert (numbers["events_stored_total"], numbers["events_duplicate_total"], numbers["storage_errors_total"]) == (5, 1, 0)
+
+
+def test_one_policy_for_everything_will_do(database, secured, hooksd):
+    database.query("CREATE POLICY hooks ON hook_events TO hooks_writer USING (true)")
+    daemon = hooksd(DATABASE_URL=secured)
+    post(daemon, "a")
+    assert stored(database) == "a"
+
+
+def test_row_level_security_that_is_enabled_meanwhile(database, secured, hooksd):
+    policies(database)
+    database.query("ALTER TABLE hook_events DISABLE ROW LEVEL SECURITY")
+    daemon = hooksd(DATABASE_URL=secured, WRITERS=1)
+    post(daemon, "a")
+    database.query("ALTER TABLE hook_events ENABLE ROW LEVEL SECURITY")
+    post(daemon, "bc")
+    post(daemon, "d")
+    assert stored(database) == "abcd"
+    assert metrics(daemon)["storage_errors_total"] == 0
+
+
+def test_without_a_policy_it_is_not_ready_and_says_what_lacks(database, secured, hooksd):
+    daemon = hooksd(store_ready=False, DATABASE_URL=secured)
+    daemon.wait_for_log("the store is away .*row-level security of hook_events refuses every row.*BYPASSRLS")
+    assert daemon.get("/readyz").status == 503
+    policies(database)
+    daemon.wait_store_ready()
+    post(daemon, "a")
+
+
+def test_a_policy_that_refuses_every_row_buries_none(database, secured, hooksd):
+    policies(database, insert="tenant_id = current_setting('app.tenant', true)")
+    daemon = hooksd(DATABASE_URL=secured, **SPOOLS_AT_ONCE)
+    post(daemon, "abc", "spooled")
+    away_until(daemon, database, "ALTER POLICY i ON hook_events WITH CHECK (true)",
+               "PostgreSQL refuses every event: .*row-level security")
+    assert stored(database) == "abc"
+
+
+def test_a_policy_that_refuses_some_rows_costs_only_these(database, secured, hooksd):
+    policies(database, insert="session_id <> 'x'")
+    daemon = hooksd(DATABASE_URL=secured, WRITERS=1)
+    post(daemon, "xaxbx")
+    assert stored(database) == "ab"
+    assert letters(database) == [("x", "42501")] * 3
+
+
+def test_a_version_that_row_level_security_hides_is_told(database, secured, hooksd):
+    policies(database)
+    database.query("ALTER TABLE hooks_schema_migrations ENABLE ROW LEVEL SECURITY")
+    daemon = hooksd(store_ready=False, DATABASE_URL=secured)
+    daemon.wait_for_log("the store is away .*hooks_schema_migrations shows no version to this role.*row-level security")
+
+
+# Every row meets the same fate
+
+
+BROKEN_TRIGGER = """
+CREATE FUNCTION audit() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+IF NEW.session_id LIKE '{sessions}' THEN INSERT INTO audits VALUES (NEW.event_id); END IF; RETURN NEW; END $$"""
+
+
+def with_trigger(database, sessions="%"):
+    database.query(BROKEN_TRIGGER.format(sessions=sessions))
+    database.query("CREATE TRIGGER audit BEFORE INSERT ON hook_events FOR EACH ROW EXECUTE FUNCTION audit()")
+
+
+@pytest.mark.parametrize("count", [1, 2, 100])
+def test_a_trigger_that_fails_for_every_row_buries_none(database, hooksd, count):
+    daemon = hooksd(database, **SPOOLS_AT_ONCE)
+    post(daemon, "a")
+    with_trigger(database)
+    post(daemon, "b" * count, "spooled")
+    away_until(daemon, database, "CREATE TABLE audits (id uuid)", "PostgreSQL refuses every event: .*audits.*42P01")
+    assert stored(database) == "a" + "b" * count
+
+
+def test_a_trigger_that_fails_for_some_rows_costs_only_these(database, hooksd):
+    daemon = hooksd(database, WRITERS=1)
+    with_trigger(database, sessions="x")
+    post(daemon, "x" * 10 + "a" + "x" * 30)
+    assert stored(database) == "a"
+    assert letters(database) == [("x", "42P01")] * 40
+    assert metrics(daemon)["storage_errors_total"] == 0
+
+
+def test_a_row_that_a_trigger_fails_for_waits_for_others_to_be_stored(database, hooksd):
+    """Alone it could be that all are refused; it holds up nobody, and is a letter as soon as another row was taken."""
+    daemon = hooksd(database, **SPOOLS_AT_ONCE)
+    with_trigger(database, sessions="x")
+    post(daemon, "xx", "spooled")
+    daemon.wait_for_log("PostgreSQL refuses every event")
+
+    def good():
+        reply = daemon.post_batch([event("g")])
+        assert reply.status == 202
+        return letters(database)
+
+    wait_until(good, "the letters")
+    daemon.wait_spool_empty()
+    assert letters(database) == [("x", "42P01")] * 2
+    assert set(stored(database)) == {"g"}
+
+
+def test_a_column_that_must_not_be_null_and_that_nobody_writes_buries_no_row(database, hooksd):
+    daemon = hooksd(database, **SPOOLS_AT_ONCE)
+    post(daemon, "a")
+    database.query("ALTER TABLE hook_events ADD COLUMN region text NOT NULL DEFAULT 'here'")
+    post(daemon, "b")
+    database.query("ALTER TABLE hook_events ALTER COLUMN region DROP DEFAULT")
+    post(daemon, "cd", "spooled")
+    away_until(daemon, database, "ALTER TABLE hook_events ALTER COLUMN region SET DEFAULT 'there'",
+               "PostgreSQL refuses every event: .*region.*23502")
+    assert stored(database) == "abcd"
+
+
+def test_a_column_of_hooksd_that_must_not_be_null_refuses_rows(database, hooksd):
+    daemon = hooksd(database, WRITERS=1)
+    database.query("ALTER TABLE hook_events ALTER COLUMN workflow_id SET NOT NULL")
+    assert daemon.post_batch([event("a"), event("b", workflow_id="w")]).status == 202
+    post(daemon, "c")
+    assert stored(database) == "b"
+    assert letters(database) == [("a", "23502"), ("c", "23502")]
+
+
+def test_a_batch_that_a_check_refuses_as_a_whole_is_told_so(database, hooksd):
+    daemon = hooksd(database, WRITERS=1)
+    database.query("ALTER TABLE hook_events ADD CONSTRAINT closed CHECK (session_id = 'a')")
+    post(daemon, "ab")
+    assert "every event" not in daemon.log()
+    post(daemon, "bcd")
+    daemon.wait_for_log("error .*PostgreSQL refused every event of a batch for the same reason.*events=3 .*closed.*23514")
+    assert [session for session, _ in letters(database)] == ["b", "b", "c", "d"]
+
+
+def test_a_month_that_is_divided_further_without_a_place_for_the_rows(database, hooksd):
+    daemon = hooksd(database, **SPOOLS_AT_ONCE)
+    post(daemon, "a")
+    this_month = f"hook_events_{now():%Y_%m}"
+    bounds = database.value("SELECT pg_get_expr(relpartbound, oid) FROM pg_class WHERE oid = %s::regclass", this_month)
+    database.query(f"DROP TABLE {this_month}")
+    database.query(f"CREATE TABLE {this_month} PARTITION OF hook_events {bounds} PARTITION BY RANGE (created_date)")
+    post(daemon, "bc", "spooled")
+    away_until(daemon, database, f"CREATE TABLE weeks PARTITION OF {this_month} DEFAULT",
+               "PostgreSQL refuses every event: no partition of relation")
+    assert stored(database) == "bc"
+
+
+# What a row holds is nobody's who reads the log
+
+
+@pytest.mark.parametrize("ddl", [
+    "ALTER TABLE hook_events ADD CHECK ((data->>'n')::int > 0)",
+    "ALTER TABLE hook_events ADD CHECK (data->>'n' <> 'a secret')",
+    "CREATE UNIQUE INDEX ON hook_events ((data->>'n'), created_date)",
+])
+def test_no_value_of_a_refused_row_is_told(database, hooksd, ddl):
+    daemon = hooksd(database, WRITERS=1)
+    database.query(ddl)
+    assert daemon.post_batch([event("a", data={"n": "a secret"}), event("b", data={"n": "a secret"})]).status == 202
+    daemon.wait_for_log("they are in the dead letters")
+    assert "secret" not in daemon.log()
+    assert database.value("SELECT bool_or(message LIKE '%secret%') FROM hook_events_dead_letters") is False
