@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from harness.daemon import REPOSITORY, run_program
-from harness.kustomize import documents, find_kubectl, kubectl_render, render
+from harness.kustomize import documents, render
 from harness.options import option_defaults, refusal, size
 from harness.pgbouncer import PgBouncer
 
@@ -57,15 +57,6 @@ def probes(container):
 
 def matches(selector, labels):
     return selector["matchLabels"].items() <= labels.items()
-
-
-@each_kustomization
-def test_an_installed_kubectl_makes_the_same_of_it(directory):
-    """Without one: what is rendered here is rendered the same twice, so that no patch changes what it was made of."""
-    kubectl = find_kubectl()
-    other = kubectl_render(kubectl, directory) if kubectl else render(directory)
-    key = lambda thing: (thing["kind"], thing["metadata"]["name"])
-    assert sorted(other, key=key) == sorted(render(directory), key=key)
 
 
 @each_kustomization
