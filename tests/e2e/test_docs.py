@@ -13,6 +13,7 @@ NOT_HERE = {
     "apt-get": "installs into the system",
     "systemctl": "changes the services of the system",
     "docker": "needs a container engine",
+    "podman": "needs the image; tests/containers runs it",
     "kubectl": "needs a cluster",
     "old/hooksd": "needs the version before",
 }
