@@ -3,7 +3,7 @@ podman as the tests use it: with settings, storage, volumes and networks of its 
 machine's own containers are left alone, and a network on which containers find each other by name. No registry is asked for
 anything: the image that the Dockerfile begins with is made here, by mmdebstrap.
 
-    engine.py prepare     # what the tests do first, too; exit code 3 and the reason where this machine lets no container run
+    engine.py prepare     # what the tests do first, too; exit code 3 and the reasons where no container can run
     engine.py clean       # ends all containers and removes build-containers/
 """
 
@@ -32,8 +32,20 @@ Acquire::Languages "none";
 NOISE = re.compile(r'.*(unable to get systemd connection|failed to connect to syslog).*\n?')
 
 
+# What a container is made of, and a command that tries whether the kernel gives it.
+PARTS = {
+    "mounts of its own": ["unshare", "--mount", "mount", "-t", "tmpfs", "none", "/mnt"],
+    "process numbers of its own": ["unshare", "--pid", "--fork", "true"],
+    "a network of its own": ["unshare", "--net", "true"],
+    "a bridge between networks": ["unshare", "--net", "ip", "link", "add", "tried", "type", "bridge"],
+    "rules that translate addresses": ["unshare", "--net", "iptables", "--table=nat", "--list-rules"],
+    "shared memory of its own": ["unshare", "--ipc", "true"],
+    "a host name of its own": ["unshare", "--uts", "true"],
+}
+
+
 class Refused(Exception):
-    """This machine lets no container run; the text is the engine's."""
+    """The kernel lets no container run; the text says what it refuses."""
 
 
 def hard_limit(which):
@@ -77,6 +89,24 @@ def environment():
             "CONTAINERS_REGISTRIES_CONF": f"{DIRECTORY}/registries.conf"}
 
 
+def run(command, timeout):
+    """The finished process, with its output; a failure is an AssertionError that shows it."""
+    done = subprocess.run(command, env=environment(), stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout)
+    assert done.returncode == 0, f"{command}: {done.returncode}\n{done.stdout[-4000:]}{done.stderr[-4000:]}"
+    return done
+
+
+def ask_the_kernel():
+    refused = {}
+    for part, command in PARTS.items():
+        try:
+            run(command, timeout=30)
+        except AssertionError as error:
+            refused[part] = str(error).splitlines()[-1]
+    if refused:
+        raise Refused("\n".join(f"the kernel refuses {part}: {words}" for part, words in refused.items()))
+
+
 def podman(*words, check=True, timeout=120, stdin=None):
     """The finished process; what podman says of the machine's systemd is left out."""
     done = subprocess.run(["podman", *map(str, words)], env=environment(), input=stdin, capture_output=True, text=True,
@@ -100,8 +130,8 @@ def make_base():
     merged = ["--hook-dir=/usr/share/mmdebstrap/hooks/merged-usr", "--include=usr-is-merged"]  # else it takes perl
     hook = f"""--customize-hook=cd "$1"; rm -f var/cache/apt/*.bin; printf '%s' '{APT}' >etc/apt/apt.conf.d/docker-clean"""
     sources = next(path for path in SOURCES if Path(path).is_file())
-    subprocess.run(["mmdebstrap", "--quiet", "--mode=root", "--variant=minbase", *excludes, *merged, hook, "bookworm", archive,
-                    sources], env=environment(), stdin=subprocess.DEVNULL, check=True, timeout=300)
+    run(["mmdebstrap", "--quiet", "--mode=root", "--variant=minbase", *excludes, *merged, hook, "bookworm", archive, sources],
+        timeout=600)
     podman("import", archive, BASE)
     archive.unlink()
 
@@ -113,17 +143,15 @@ def configure(driver):
 
 def choose_storage():
     """Layers over one another, or copies of whole trees, which take more time and room."""
-    for driver in ("overlay", "vfs"):
-        configure(driver)
-        answer = podman("info", check=False)
-        if answer.returncode == 0:
-            return
+    configure("overlay")
+    if podman("info", check=False).returncode != 0:
         remove(DIRECTORY / "storage")
-    raise Refused(answer.stderr)
+        configure("vfs")
 
 
 def prepare():
     """Idempotent, so that tests that are run one by one keep the images."""
+    ask_the_kernel()
     DIRECTORY.mkdir(exist_ok=True)
     if not (DIRECTORY / "storage").exists():
         choose_storage()
@@ -131,14 +159,14 @@ def prepare():
         make_base()
     end_containers()
     podman("network", "rm", "--force", NETWORK, check=False)
-    for command in (["network", "create", NETWORK], ["run", "--rm", f"--network={NETWORK}", BASE, "true"]):
-        answer = podman(*command, check=False)
-        if answer.returncode != 0:
-            raise Refused(answer.stderr)
+    podman("network", "create", NETWORK)
+    podman("run", "--rm", f"--network={NETWORK}", BASE, "true")
 
 
 def end_containers():
     """And what they leave: pods, volumes, secrets. Images and the network stay."""
+    root = podman("info", "--format={{.Store.GraphRoot}}").stdout.strip()
+    assert root == f"{DIRECTORY}/storage", f"never those of {root}, which are somebody's"
     podman("pod", "rm", "--all", "--force", "--time=0")
     podman("rm", "--all", "--force", "--time=0", "--volumes")
     podman("volume", "rm", "--all", "--force")
@@ -155,11 +183,10 @@ def remove(path):
 
 
 def clean():
-    if not DIRECTORY.exists():
-        return
     try:
-        end_containers()
-        podman("network", "rm", "--force", NETWORK, check=False)
+        if (DIRECTORY / "storage").exists():
+            end_containers()
+            podman("network", "rm", "--force", NETWORK, check=False)
     finally:
         remove(DIRECTORY)
 
@@ -173,7 +200,7 @@ def main():
         try:
             prepare()
         except Refused as refused:
-            print(f"containers: this machine lets no container run. podman says: {str(refused).strip()}", flush=True)
+            print(f"containers: none can run here.\n{refused}", flush=True)
             sys.exit(REFUSED)
     else:
         sys.exit(__doc__)
