@@ -169,6 +169,17 @@ refuse_non_array(struct decoder *d)
 	return DECODE_OK;
 }
 
+/* Behind the one value of a document. Lines are often sent with the media type of a document. */
+static enum decode_status
+finish_document(struct decoder *d)
+{
+	if (scan_finish(&d->scan))
+		return DECODE_OK;
+	if (*d->scan.at == '{')
+		d->scan.reason = "more than one value: lines of JSON go to /events/batch as application/x-ndjson";
+	return syntax_error(d, -1);
+}
+
 static enum decode_status
 take_document(struct decoder *d, const char *text, size_t len, bool is_array)
 {
@@ -182,9 +193,7 @@ take_document(struct decoder *d, const char *text, size_t len, bool is_array)
 		status = take_elements(d);
 	else
 		status = refuse_non_array(d);
-	if (status != DECODE_OK)
-		return status;
-	return scan_finish(&d->scan) ? DECODE_OK : syntax_error(d, -1);
+	return status == DECODE_OK ? finish_document(d) : status;
 }
 
 static enum decode_status

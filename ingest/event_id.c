@@ -1,4 +1,7 @@
-/* Placeholders are compared exactly, letter for letter: "none" may well be somebody's id. */
+/*
+ * Placeholders are compared exactly, letter for letter: "none" may well be somebody's id. So may "0", but not as many zeros
+ * as a span of OpenTelemetry, an ObjectId, a ULID or a KSUID has that was never set.
+ */
 #include "ingest/event_id.h"
 
 #include <assert.h>
@@ -9,13 +12,17 @@
 #include "ingest/headers.h"
 #include "ingest/uuid.h"
 
+#define ZEROS_MIN 16
+
 static bool
 is_placeholder(const char *text, size_t len)
 {
-	static const char *const placeholders[] = {
-	    "undefined", "null", "NULL", "None", "nil", "<nil>", "NaN", "nan", "(null)", "[object Object]"};
+	static const char *const placeholders[] = {"undefined", "null", "NULL", "None", "nil", "<nil>", "NaN", "nan",
+	    "(null)", "(nil)", "<null>", "<no value>", "%!s(<nil>)", "[object Object]"};
 	size_t at = 0;
 
+	if (len >= ZEROS_MIN && text[0] == '0' && memcmp(text, text + 1, len - 1) == 0)
+		return true;
 	while (at < len && (text[at] == ' ' || (text[at] >= '\t' && text[at] <= '\r')))
 		at++;
 	if (at == len)

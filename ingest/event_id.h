@@ -1,6 +1,6 @@
 /*
- * What a client's event_id is worth: the id itself, a text to make one from, or a placeholder for none. And what an
- * event's id and time are that the client knows by the key of its request.
+ * What a client's event_id is: a UUID, a text from which one is made, or a placeholder for none. And the id and the time
+ * that an event without them gets from the Idempotency-Key of its request.
  */
 #ifndef INGEST_EVENT_ID_H
 #define INGEST_EVENT_ID_H
@@ -11,15 +11,15 @@
 #include "shm/record.h"
 
 enum event_id_kind {
-	EVENT_ID_NONE, /* the event needs a new one, whatever is now in id */
+	EVENT_ID_NONE, /* the event needs a new one; id is garbage */
 	EVENT_ID_UUID, /* the text is a UUID, now in id */
 	EVENT_ID_TEXT /* the text is the client's own; id is the version 5 UUID made from it */
 };
 
 /*
  * Reads an event_id (UTF-8, up to UUID_V5_TEXT_MAX bytes). None are: nothing, white space, the nil and the max UUID of
- * RFC 9562 in every form that uuid_parse() takes, and what languages print for a value that is not there ("undefined",
- * "null", "None", ...): all events of a day with the same one of these would be stored as one.
+ * RFC 9562 in every form that uuid_parse() takes, 16 or more zeros, and what languages print for a value that is not there
+ * ("undefined", "null", "None", ...): all events of a day with the same one of these would be stored as one.
  */
 enum event_id_kind event_id_read(const char *text, size_t len, uint8_t id[16]);
 

@@ -28,8 +28,9 @@ enum inflate_condition {
 };
 
 /*
- * Decompresses a whole body, which may be several gzip members or zstd frames in a row, and zeros after the members. Sizes that the input declares
- * are not trusted: memory grows with what really comes out, to max_out (below SIZE_MAX) and one byte at the most.
+ * Decompresses a whole body, which may be several gzip members or zstd frames in a row, and zeros after the members. Sizes
+ * that the input declares are not trusted: memory grows with what really comes out, to max_out (below SIZE_MAX) and one
+ * byte at the most.
  * Returns 0 with *out_len bytes at *out, for the caller to free() (NULL when there are none); or one of enum
  * inflate_condition: *err then says what happened, *out is NULL. Ends the process when there is no memory.
  */

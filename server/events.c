@@ -318,7 +318,9 @@ decode_and_publish(struct acceptor *acceptor, h2o_req_t *req, struct span body, 
 
 	if (!post_key(req, key, &env.key)) {
 		reject(acceptor, req, 400,
-		    "Idempotency-Key must be given once and be 1 to 255 visible ASCII characters, bare or in quotes",
+		    "Idempotency-Key must be given once and be 1 to 255 visible ASCII characters, bare or in quotes, "
+		    "and "
+		    "no placeholder such as null",
 		    COUNTER_REJECTED_KEY);
 		return;
 	}

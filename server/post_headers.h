@@ -14,7 +14,8 @@ bool post_is_lenient(const h2o_req_t *req);
 
 /*
  * Reads the Idempotency-Key, whose characters go to text, into *key; base is NULL when there is none. Returns false when
- * what there is is no key, or more than one.
+ * the header comes twice or is no key. A placeholder is none, as for an event_id: all requests that have it would be taken
+ * for one.
  */
 bool post_key(const h2o_req_t *req, char text[IDEMPOTENCY_KEY_MAX], struct span *key);
 

@@ -20,6 +20,7 @@ NOT_HERE = {
 # Blocks that are no commands, by their first word.
 NO_COMMANDS = {
     "one": "the picture of the processes",
+    "[FILTER]": "a configuration of Fluent Bit",
     "[Socket]": "a unit of systemd",
     "[Service]": "a unit of systemd",
 }

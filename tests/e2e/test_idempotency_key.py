@@ -114,7 +114,8 @@ def test_left_out_events_keep_their_place(database, hooksd):
     assert stored(database) == {0: 1, 1: 1, 2: 1}
 
 
-@pytest.mark.parametrize("value", ["", "a b", '"', '""', '"a', "é", "x" * 256, '"a";b'])
+@pytest.mark.parametrize("value", ["", "a b", '"', '""', '"a', "é", "x" * 256, '"a";b', "undefined", '"null"',
+                                   "00000000-0000-0000-0000-000000000000", "0" * 26])
 def test_what_is_no_key_is_400(hooksd, value):
     daemon = hooksd()
     with RawConnection(daemon.port) as connection:

@@ -83,6 +83,9 @@ test_not_an_object(void **state)
 	}
 }
 
+/* Lines whose media type is that of one value. */
+#define SEVERAL "more than one value: lines of JSON go to /events/batch as application/x-ndjson"
+
 static void
 test_syntax_errors(void **state)
 {
@@ -107,7 +110,9 @@ test_syntax_errors(void **state)
 	    {"\xfe\xff", BODY_ARRAY, "UTF-16: send UTF-8", 0, -1},
 	    {"\xff\xfe{", BODY_NDJSON, "UTF-16: send UTF-8", 0, -1},
 	    {"\xef\xbb", BODY_EVENT, "expected a value", 0, -1},
-	    {GOOD GOOD, BODY_EVENT, "more than one value", 35, -1},
+	    {GOOD GOOD, BODY_EVENT, SEVERAL, 35, -1},
+	    {GOOD GOOD, BODY_ARRAY, SEVERAL, 35, -1},
+	    {BOM "5\n" GOOD "x", BODY_ARRAY, SEVERAL, 5, -1},
 	    {GOOD ",", BODY_EVENT, "more than one value", 35, -1},
 	    {"[" GOOD "]]", BODY_ARRAY, "more than one value", 37, -1},
 	    {"[" GOOD ",]", BODY_ARRAY, "trailing comma", 37, -1},
