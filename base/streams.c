@@ -25,14 +25,10 @@ static atomic_bool *torn = &own_torn;
 int
 streams_hold(struct error *err)
 {
-	int fd;
-
-	do
-		fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	while (fd >= 0 && fd <= STDERR_FILENO);
-	if (fd < 0)
-		return error_errno(err, "cannot open /dev/null");
-	close(fd);
+	/* The lowest that is free is taken, and those below are not. */
+	for (int fd = 0; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDONLY | O_CLOEXEC) != fd)
+			return error_errno(err, "cannot start: no /dev/null in the place of descriptor %d", fd);
 	return 0;
 }
 
