@@ -28,8 +28,9 @@ ROUNDS = int(os.environ.get("POWERCUT_ROUNDS", "4"))
 SEED = int(os.environ.get("POWERCUT_SEED", str(random.randrange(1 << 32))))
 CLIENTS = 4
 
-# What changes files and the model does not know. (fallocate64 only reserves blocks behind the end of the JSONL file.)
-UNKNOWN = set("""creat64 link linkat symlink symlinkat truncate64 writev pwritev pwritev64 pwritev2 pwritev64v2 mkdirat mknod
+# What changes files and the model does not know. (fallocate64 only reserves blocks behind the end of the JSONL file, and
+# writev is the log's.)
+UNKNOWN = set("""creat64 link linkat symlink symlinkat truncate64 pwritev pwritev64 pwritev2 pwritev64v2 mkdirat mknod
     renameat renameat2 unlinkat rmdir remove sync syncfs sync_file_range msync copy_file_range sendfile64
     splice mkstemp64 mkostemp64""".split())
 
