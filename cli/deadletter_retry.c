@@ -115,7 +115,8 @@ run(struct retry *retry, const char *sql, const struct record *record, int64_t i
 		params[column] = (struct pg_param){retry->arrays[column].base, retry->arrays[column].len};
 	}
 	params[ROW_COLUMNS] = (struct pg_param){&number, sizeof number};
-	int rc = pg_exec_params(retry->pg, sql, params, PARAMS, pg_deadline(STATEMENT_SECONDS), &result, err);
+	/* A letter of the file goes when this has returned. */
+	int rc = pg_exec_durably(retry->pg, "", sql, params, PARAMS, pg_deadline(STATEMENT_SECONDS), &result, err);
 	if (rc != 0)
 		return rc;
 	*had = strcmp(PQgetvalue(result, 0, 0), "1") == 0;

@@ -92,6 +92,57 @@ def test_settings_are_for_a_transaction_and_not_for_whoever_has_the_session_next
             assert found == ["0", database.value("SHOW tcp_keepalives_idle")]
 
 
+@contextlib.contextmanager
+def all_sessions(bouncer, database):
+    """In the block these are the server's sessions, all of them, and nobody else has one."""
+    with contextlib.ExitStack() as stack:
+        sessions = [stack.enter_context(bouncer.connect(database.name)) for _ in range(POOL_SIZE)]
+        for session in sessions:
+            session.execute("BEGIN")
+        yield sessions
+        for session in sessions:
+            session.execute("COMMIT")
+
+
+def test_temporary_tables_that_another_client_has_left_take_no_events(bouncer, database, replicas):
+    with all_sessions(bouncer, database) as sessions:
+        for session in sessions:
+            session.execute("CREATE TEMP TABLE hook_events (LIKE hook_events INCLUDING ALL)")
+            session.execute("CREATE TEMP TABLE hook_events_dead_letters (LIKE hook_events_dead_letters INCLUDING ALL)")
+    events = [minimal(event_id=str(uuid.uuid4())) for _ in range(20)]
+    poison = json.dumps([minimal(data={})]).replace("{}", '{"x": 1e200000}')
+    for replica in replicas:
+        for body in (events, events[:5] + [minimal()], poison):
+            assert replica.post_batch(body).headers["X-Hooks-Ack"] == "stored"
+    assert database.count() == 20 + REPLICAS
+    assert database.value("SELECT count(*) FROM hook_events_dead_letters") == REPLICAS
+
+
+def test_commits_are_on_disk_where_synchronous_commit_is_off(bouncer, database, hooksd):
+    hooksd(database).stop()
+    for table in ("hook_events", "hook_events_dead_letters"):
+        database.query(f"ALTER TABLE {table} ADD COLUMN commits text DEFAULT current_setting('synchronous_commit')")
+    database.query(f"ALTER DATABASE {database.name} SET synchronous_commit = off")
+    daemon = hooksd(DATABASE_URL=bouncer.url(database), WRITERS=1)
+    events = [minimal(event_id=str(uuid.uuid4())) for _ in range(3)]
+    poison = json.dumps([minimal(data={})]).replace("{}", '{"x": 1e200000}')
+    for body in (events, events + [minimal()], poison):
+        assert daemon.post_batch(body).headers["X-Hooks-Ack"] == "stored"
+    for table in ("hook_events", "hook_events_dead_letters"):
+        assert database.query(f"SELECT DISTINCT commits FROM {table}") == [("on",)]
+
+
+def test_a_client_that_rests_for_too_long_is_no_error(postgres, database, hooksd):
+    bouncer = PgBouncer(postgres, client_idle_timeout=2)
+    try:
+        daemon = hooksd(DATABASE_URL=bouncer.start().url(database), WRITERS=1)
+        daemon.wait_for_log("the store has closed an idle connection: opening another .*client_idle_timeout", count=2)
+        assert daemon.post_event(minimal()).headers["X-Hooks-Ack"] == "stored"
+        assert metrics(daemon)["storage_errors_total"] == 0
+    finally:
+        bouncer.remove()
+
+
 def test_hooksctl_migrates(bouncer, database, hooksd):
     daemon = hooksd(store_ready=False, DATABASE_URL=bouncer.url(database), AUTO_MIGRATE="false")
     daemon.wait_for_log("hooksctl migrate")

@@ -123,6 +123,18 @@ def test_synchronous_commit_that_is_switched_off_meanwhile_changes_nothing(datab
     assert commits_of(database) == commits_of(database, "hook_events_dead_letters") == {"on"}
 
 
+def test_a_letter_that_is_stored_at_last_is_on_disk_before_it_goes(database, hooksd, commits):
+    commits("database", "off")
+    daemon = hooksd(database, WRITERS=1)
+    watch_commits(database)
+    database.query("ALTER TABLE hook_events_dead_letters RENAME TO elsewhere")
+    database.query("ALTER TABLE hook_events ADD CONSTRAINT closed CHECK (session_id = 'open')")
+    post(daemon, some_events(1))
+    database.query("ALTER TABLE hook_events DROP CONSTRAINT closed")
+    assert "stored 1" in daemon.hooksctl("deadletter", "retry").stdout
+    assert commits_of(database) == {"on"}
+
+
 def test_what_is_acknowledged_outlives_a_crash_of_a_server_with_synchronous_commit_off(database, hooksd):
     with database.server.with_settings(synchronous_commit="off", wal_writer_delay="10s"):
         daemon = hooksd(database)

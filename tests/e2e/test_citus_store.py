@@ -1,0 +1,133 @@
+"""Events into a cluster of Citus, as it looks on the wire (harness/citus_wire.py): counted exactly, and nothing doubled."""
+
+import json
+import os
+import re
+import signal
+import uuid
+
+import pytest
+
+from harness.accounting import accounted
+from harness.citus_wire import CitusProxy
+from harness.dba import Month
+from harness.events import differences, expected, minimal, now, random_events, timestamp_text
+from harness.metrics import metrics, wait_settled
+from harness.waiting import wait_until
+
+
+@pytest.fixture
+def citus(database):
+    """hooksd looks for the extension by its name; any will do."""
+    database.query("UPDATE pg_extension SET extname = 'citus' WHERE extname = 'plpgsql'")
+    with CitusProxy(database.server.port) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def daemon(citus, database, hooksd):
+    daemon = hooksd(DATABASE_URL=citus.url(database), WRITERS=1, SPOOL_AFTER_MS=0)
+    yield daemon
+    daemon.clean_up()  # while the proxy is there
+
+
+def letters(database):
+    return database.query("SELECT session_id, sqlstate, message FROM hook_events_dead_letters ORDER BY id")
+
+
+def event(session="s", **fields):
+    return minimal(event_id=str(uuid.uuid4()), session_id=session, timestamp=timestamp_text(now()), **fields)
+
+
+def post(daemon, events, ack="stored"):
+    reply = daemon.post_batch(events)
+    assert (reply.status, reply.headers["X-Hooks-Ack"]) == (202, ack), reply
+
+
+def test_what_is_sent_again_is_counted_and_makes_no_letters(daemon, database):
+    events = random_events(300, sessions=1, seed=61)[0]
+    more = random_events(50, sessions=1, seed=62)[0]
+    for batch in (events, events, more + events[:50], more + more, events[:1]):
+        post(daemon, batch)
+    numbers = metrics(daemon)
+    assert differences([expected(each) for each in events + more], database.events()) == []
+    assert (numbers["events_stored_total"], numbers["events_duplicate_total"]) == (350, 300 + 50 + 100 + 1)
+    assert (letters(database), numbers["storage_errors_total"]) == ([], 0)
+    assert accounted(numbers)
+
+
+def test_what_a_check_refuses_is_a_letter_with_its_reason_and_costs_only_itself(daemon, database):
+    database.query("ALTER TABLE hook_events ADD CONSTRAINT good_session CHECK (session_id <> 'bad')")
+    events = [event(f"s{n}" if n % 20 else "bad", data={"n": "a secret"}) for n in range(100)]
+    for _ in range(2):
+        post(daemon, events)
+    assert database.count() == 95
+    assert {row[:2] for row in letters(database)} == {("bad", "23514")} and len(letters(database)) == 5
+    numbers = metrics(daemon)
+    assert (numbers["events_stored_total"], numbers["events_duplicate_total"]) == (95, 95)
+    assert numbers["events_dead_lettered_total"] == 10 and accounted(numbers)
+    assert "secret" not in daemon.log() + str(letters(database))
+
+
+def test_a_refused_event_alone(daemon, database):
+    database.query("ALTER TABLE hook_events ADD CONSTRAINT good_session CHECK (session_id <> 'bad')")
+    post(daemon, [event("bad")])
+    assert [row[:2] for row in letters(database)] == [("bad", "23514")]
+
+
+def test_a_value_that_the_coordinator_refuses(daemon, database):
+    events = json.dumps([event(data={}), event("b")]).replace('"data": {}', '"data": {"x": 1e200000}')
+    post(daemon, events)
+    assert [row[1] for row in letters(database)] == ["22003"]
+    assert database.count() == 1
+
+
+def test_a_writer_that_dies_leaves_nothing_doubled(daemon, database):
+    events = random_events(200, sessions=1, seed=63)[0]
+    for start in range(0, 200, 20):
+        post(daemon, events[start : start + 20])
+        if start % 60 == 0:
+            os.kill(daemon.pids("writer")[0], signal.SIGKILL)
+            wait_until(lambda: daemon.pids("writer"), "a new writer")
+            daemon.wait_store_ready()
+    post(daemon, events)
+    assert differences([expected(each) for each in events], database.events()) == []
+    assert letters(database) == []
+    wait_settled(daemon)
+
+
+def test_while_a_worker_is_away_the_store_is_not_called_ready(daemon, citus, database):
+    """An empty COPY is no proof, the coordinator takes it alone."""
+    events = random_events(60, sessions=1, seed=64)[0]
+    post(daemon, events[:20])
+    citus.worker_away = True
+    post(daemon, events[20:40], "spooled")
+    daemon.wait_for_log("the store is away .*worker-1:5432", count=3)
+    assert daemon.get("/health").json()["status"] == "degraded"
+    post(daemon, events[40:], "spooled")
+    assert len(re.findall("the store is ready", daemon.log())) == 1
+    citus.worker_away = False
+    daemon.wait_spool_empty()
+    assert differences([expected(each) for each in events], database.events()) == []
+    assert letters(database) == []
+
+
+ON_A_WORKER = """
+ALTER FUNCTION ensure_partitions(int, date) RENAME TO of_the_coordinator;
+CREATE FUNCTION ensure_partitions(ahead int, today date) RETURNS TABLE (partition_name text, outcome text)
+LANGUAGE plpgsql AS $$ BEGIN RAISE 'operation is not allowed on this node' USING ERRCODE = 'XX000'; END $$;
+CREATE FUNCTION run_command_on_coordinator(command text, give_warning_for_connection_errors bool DEFAULT false,
+	OUT nodeid int, OUT success bool, OUT result text) RETURNS SETOF record
+LANGUAGE plpgsql AS $$ BEGIN
+	EXECUTE replace(command, 'ensure_partitions', 'of_the_coordinator') INTO result;
+	nodeid := 1; success := true; RETURN NEXT;
+END $$"""
+
+
+def test_months_are_made_by_the_coordinator_where_hooksd_speaks_to_a_worker(daemon, database):
+    database.query(ON_A_WORKER)
+    months = [Month(-3), Month(-7)]
+    post(daemon, [minimal(timestamp=f"{month.day}T12:00:00Z") for month in months])
+    places = {row[0] for row in database.query("SELECT tableoid::regclass::text FROM hook_events")}
+    assert places == {month.name for month in months}
+    assert "cannot be made" not in daemon.log()
