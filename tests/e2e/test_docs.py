@@ -21,6 +21,7 @@ NOT_HERE = {
 NO_COMMANDS = {
     "one": "the picture of the processes",
     "[FILTER]": "a configuration of Fluent Bit",
+    "[OUTPUT]": "a configuration of Fluent Bit",
     "[Socket]": "a unit of systemd",
     "[Service]": "a unit of systemd",
 }
