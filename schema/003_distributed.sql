@@ -1,5 +1,5 @@
--- Migration 3: the same functions where hook_events is a distributed table (Citus), and whatever settings a server, a
--- database, a role or a session has. Tables and rows stay as they are; a plain PostgreSQL notices no difference.
+-- Migration 3: the functions work where hook_events is a distributed table (Citus), and under any settings of a server, a
+-- database, a role or a session. Tables and rows stay as they are.
 --
 -- Applied as migrations 1 and 2 are: by hooksd at start, by `hooksctl migrate`, or by hand with
 --
@@ -77,8 +77,8 @@ END
 $$;
 COMMENT ON FUNCTION hooks_size(regclass) IS 'Internal: bytes of a table, with and of its indexes, on all nodes.';
 
--- Where statement_timeout is set while a statement runs, it holds for the next one. So what limits a call here is
--- lock_timeout, and a worker hears of it only in a statement, while this setting of Citus is on.
+-- A statement_timeout that is set while a statement runs holds for the next one. So what limits a call is lock_timeout. Citus
+-- tells the workers of it when it is set by a statement, and while this setting of Citus is on.
 CREATE FUNCTION hooks_set_lock_timeout(wait text) RETURNS void
 	LANGUAGE plpgsql
 	SET search_path FROM CURRENT
@@ -162,7 +162,7 @@ BEGIN
 	PERFORM hooks_set_lock_timeout('150ms');
 
 	LOOP
-		-- Whoever comes after a waiting request waits behind it: so an attempt ends after lock_timeout, and between
+		-- Requests for a lock queue up behind one that waits: so an attempt ends after lock_timeout, and between
 		-- attempts there is no queue (an exception gives up the locks of its block). The first table is the one that
 		-- others lock first; when it is had, a further one is free, or held by somebody who names it directly: not
 		-- worth making everybody wait for.
@@ -745,11 +745,11 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION hooks_distribute(int) IS
-'For calling, on the coordinator, once, where Citus is: distributes hook_events by event_id, over so many shards (null: two for each worker), and prepares what else hooksd needs on all nodes. One row per object; what is done already ''exists'', so it may be called again, after workers were added or functions were upgraded. Rows that are there are copied to the workers, and their copies on the coordinator removed.
+'For calling, on the coordinator, once, where Citus is: distributes hook_events by event_id, over so many shards (null: two for each worker), and prepares what else hooksd needs on all nodes. One row per object; what is done already ''exists'', so it may be called again, after workers were added or functions were upgraded. Rows that the table has already are copied to the workers, then removed from the coordinator.
 Locks: ACCESS EXCLUSIVE on hook_events and its partitions until all is copied: everything waits, and hooksd spools. Asked for in attempts of 150 ms, for up to 10 seconds; then SQLSTATE 55P03, nothing is changed: call it again.';
 
--- Months are named, cut and copied by their days: those are written as every node reads them, whatever datestyle it has. A
--- row that a policy hides must not be left behind.
+-- The functions write days into statements: each node must read the same day there, under any datestyle. And a row that a
+-- policy hides must not be left behind.
 ALTER FUNCTION create_monthly_partition(int, int) SET datestyle = 'ISO, YMD';
 ALTER FUNCTION create_monthly_partition(int, int) SET row_security = off;
 ALTER FUNCTION ensure_partitions(int, date) SET datestyle = 'ISO, YMD';
