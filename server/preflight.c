@@ -73,9 +73,8 @@ look_at_ring(const struct config *config, struct error *err)
 		return error_errno(err, "RING_PATH=%s: cannot look at the directory %s", config->ring_path, directory);
 	if ((uint64_t)disk.f_bavail * disk.f_frsize < config->ring_bytes)
 		return error_set(err,
-		    "RING_PATH=%s: %s has no room for RING_BYTES=%llu: enlarge it (docker: --shm-size), or set a "
-		    "smaller "
-		    "RING_BYTES or another RING_PATH",
+		    "RING_PATH=%s: %s has no room for RING_BYTES=%llu: enlarge it (docker, podman: --shm-size), or "
+		    "set a smaller RING_BYTES or another RING_PATH",
 		    config->ring_path, directory, (unsigned long long)config->ring_bytes);
 	return 0;
 }

@@ -177,7 +177,7 @@ create(struct segment *segment, int fd, const struct segment_header *planned, co
 		errno = failed;
 		return error_errno(err,
 		    "cannot reserve %llu bytes for the ring at %s: free some, enlarge /dev/shm "
-		    "(docker: --shm-size), or set a smaller RING_BYTES or another RING_PATH",
+		    "(docker, podman: --shm-size), or set a smaller RING_BYTES or another RING_PATH",
 		    (unsigned long long)planned->file_bytes, path);
 	}
 	if (segment_map(segment, fd, l.arenas, PROT_READ | PROT_WRITE, err) != 0)

@@ -117,6 +117,20 @@ def test_a_killed_one_is_started_again_and_stores_what_it_had_acknowledged(hooks
     assert daemon.state()["Status"] == "exited", "stopped stays stopped"
 
 
+def test_a_ring_on_the_volume_outlives_the_container_with_what_is_queued(hooksd):
+    """/dev/shm is made anew at each start."""
+    flags = ("--restart=always", "--env=ACK=queued", "--env=RING_PATH=/var/lib/hooksd/hooksd.ring")
+    daemon = hooksd(*STRICT, VOLUME, *flags)
+    daemon.wait_ready()
+    before = daemon.pid()
+    daemon.run("sh", "-c", "kill -STOP $(grep -l writer-0 /proc/[0-9]*/comm | cut -d/ -f3)")
+    assert daemon.post("queued") == (202, "queued")
+    os.kill(before, 9)
+    wait_until(lambda: daemon.pid() not in (0, before), "another process 1", 60)
+    daemon.wait_ready()
+    wait_until(lambda: events(daemon) == ["queued"], "the event")
+
+
 def test_a_second_one_on_the_same_volume_does_not_start(hooksd):
     first = hooksd(*STRICT, VOLUME)
     first.wait_ready()

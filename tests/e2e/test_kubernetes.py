@@ -12,8 +12,8 @@ from harness.options import option_defaults, refusal, size
 from harness.pgbouncer import PgBouncer
 
 K8S = REPOSITORY / "deploy/k8s"
-DIRECTORIES = [K8S / "base", K8S / "migrate", *sorted((K8S / "overlays").iterdir())]
-SERVERS = [directory for directory in DIRECTORIES if directory.name != "migrate"]
+SERVERS = [K8S / "base", *sorted((K8S / "overlays").iterdir())]
+DIRECTORIES = [*SERVERS, K8S / "migrate", REPOSITORY / "deploy/podman"]
 WORKLOADS = ("Deployment", "StatefulSet", "Job")
 VERSION = run_program("hooksd", "--version").stdout.split()[-1]
 
