@@ -121,14 +121,18 @@ connection_lost(struct pg *pg, struct error *err)
 	return -1;
 }
 
-/* What an idle connection is told comes here, too: why the server is about to close it. */
+/*
+ * What an idle connection is told comes here, too: why the server is about to close it. A server that stops at once, or
+ * after another session's crash, says so in a warning (class 57P), also while a statement runs.
+ */
 static void
 on_notice(void *arg, const PGresult *result)
 {
+	const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
 	struct pg *pg = arg;
 	struct error line;
 
-	if (ends_the_session(result)) {
+	if (ends_the_session(result) || (sqlstate != NULL && strncmp(sqlstate, "57P", 3) == 0)) {
 		pg_message_read(result, &pg->farewell, &pg->farewell_text);
 		return;
 	}
@@ -303,8 +307,11 @@ finish(struct pg *pg, int64_t deadline_us, PGresult **out, struct error *err)
 		if (rc == 0)
 			rc = PG_REFUSED;
 	}
-	if (rc >= 0 && PQstatus(pg->conn) != CONNECTION_OK)
-		rc = rc == 0 ? connection_lost(pg, err) : -1;
+	if (rc >= 0 && PQstatus(pg->conn) != CONNECTION_OK) {
+		if (rc == 0 || pg->farewell.sqlstate[0] != '\0')
+			(void)connection_lost(pg, err);
+		rc = -1;
+	}
 	if (rc == 0 && out != NULL)
 		*out = kept;
 	else

@@ -114,7 +114,16 @@ refuses_all(struct batch *b, struct error *err)
 {
 	b->refuses_all = true;
 	b->cleared_us = 0;
-	return error_set(err, "PostgreSQL refuses every event: %s", b->refusal.text);
+	return error_set(err, "PostgreSQL refuses every event: %s", b->suspicion.text);
+}
+
+static void
+note_suspicion(struct batch *b, const struct error *err)
+{
+	bool policy = strcmp(refusal(b)->sqlstate, "42501") == 0 && b->method == ROWS_INSERT;
+
+	(void)error_set(&b->suspicion, "%s%s", err->text,
+	    policy ? ": its policies must take every row of this role, or the role needs BYPASSRLS" : "");
 }
 
 /* That one record was refused, perhaps for what it is. 0: the letter is kept, or it waits for the others. <0. */
@@ -123,7 +132,7 @@ suspect(struct batch *b, const struct record *record, struct error *err)
 {
 	if (stored_any(b) || (b->cleared_us != 0 && clock_steady_us() < b->cleared_us + CLEARED_FOR_US))
 		return bury(b, record, err);
-	b->refusal = *err;
+	note_suspicion(b, err);
 	if (b->suspect_count == SUSPECTS_MAX)
 		return refuses_all(b, err);
 	b->suspects[b->suspect_count++] = record;

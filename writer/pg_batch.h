@@ -48,8 +48,9 @@ struct batch {
 	bool probed, months_read, file_used;
 	const struct record *suspects[SUSPECTS_MAX];
 	uint32_t suspect_count;
+	struct error suspicion; /* what the last one was refused for */
 	struct sink_result result;
-	struct error refusal; /* of the last suspect or dead letter */
+	struct error refusal; /* of the last dead letter */
 	char sqlstate[6]; /* of all dead letters; "": they differ */
 };
 

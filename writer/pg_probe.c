@@ -1,4 +1,4 @@
-/* An empty COPY or INSERT, and what these two do not ask. */
+/* An empty COPY and INSERT, and what these two do not ask. */
 #include "writer/pg_probe.h"
 
 #include <string.h>
@@ -54,10 +54,11 @@ pg_probe(struct rows *rows, enum rows_method *method, struct error *err)
 	int rc = rows_store(rows, ROWS_COPY, NULL, 0, &none, err);
 	if (rc == PG_REFUSED && refusal_of(pg_refusal(session->pg)) != REFUSAL_STORE) {
 		*method = ROWS_INSERT;
-		rc = rows_store(rows, ROWS_INSERT, NULL, 0, &none, err);
-		if (rc == 0)
-			rc = check_policies(rows, err);
+		rc = check_policies(rows, err);
 	}
+	/* Without the key, or the right to read it, events that come again would be doubled, or hold up all others. */
+	if (rc == 0)
+		rc = rows_store(rows, ROWS_INSERT, NULL, 0, &none, err);
 	if (rc == 0 && session->citus)
 		rc = ask(rows, WORKERS_SQL, NULL, err);
 	return rc == 0 ? 0 : -1;

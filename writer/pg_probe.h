@@ -1,6 +1,6 @@
 /*
  * Whether hook_events takes rows, asked without storing any. Whatever refuses a statement with no rows refuses every
- * row: a missing table or column, a missing right, a lock that is held, a server that only reads.
+ * row: a missing table, column or key, a missing right, a lock that is held, a server that only reads.
  */
 #ifndef WRITER_PG_PROBE_H
 #define WRITER_PG_PROBE_H

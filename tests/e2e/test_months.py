@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from harness.clock import WallClock
 from harness.events import minimal, now
 from harness.metrics import metrics
 from harness.postgres import PARTITION
@@ -340,6 +341,25 @@ def test_a_month_that_a_dba_has_detached(database, hooksd, offset):
         assert reply.headers["X-Hooks-Ack"] == "stored"
         assert places(database) == {name(-3): 2}
         assert letters(database) == [("23514",)]
+
+
+def test_a_clock_that_is_behind_this_release_makes_no_months(database, make_hooksd, tmp_path):
+    """A machine that has just started may think that it is 1970."""
+    hooksd = make_hooksd(database)
+    hooksd.start().stop()
+    database.query(f"DROP TABLE {name(0)}, {name(3)}")
+    made = partitions(database)
+    clock = WallClock(tmp_path / "clock")
+    clock.set(-20 * 365 * 86400)
+    hooksd.options |= clock.environment()
+    hooksd.start()
+    hooksd.wait_for_log("cannot be made now .*the clock of this machine is behind the day of this release")
+    post(hooksd, [minimal(), event_of(0)])
+    assert partitions(database) == made
+    assert places(database) == {DEFAULT: 2}
+    clock.set(0)
+    hooksd.restart()
+    assert partitions(database) == [name(offset) for offset in range(4)]
 
 
 def test_gauges_are_postgresqls_alone(hooksd):

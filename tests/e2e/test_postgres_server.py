@@ -206,6 +206,14 @@ def test_the_servers_last_words_are_told(database, hooksd):
     assert metrics(daemon)["storage_errors_total"] == 1
 
 
+def test_the_last_words_of_a_server_that_stops_at_once_are_told(database, hooksd):
+    daemon = hooksd(database, WRITERS=1)
+    database.server.stop(signal.SIGQUIT)
+    daemon.wait_for_log("the store failed.*terminating connection due to immediate shutdown command")
+    database.server.start()
+    daemon.wait_store_ready()
+
+
 def test_the_servers_last_words_are_told_in_the_middle_of_a_copy(database, hooksd):
     daemon = hooksd(database, WRITERS=1, ACK="queued")
     database.query("CREATE TABLE gate ()")

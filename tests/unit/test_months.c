@@ -128,6 +128,24 @@ test_a_month_that_is_there_is_not_wanted(void **state)
 	}
 }
 
+static void
+test_a_month_that_is_refused_stops_no_other(void **state)
+{
+	struct months months;
+	int32_t month;
+
+	months_init(&months, MONTH(2026, 7));
+	months_refuse(&months, MONTH(2026, 8));
+	months_refuse(&months, MONTH(1970, 1));
+	assert_true(months_refused(&months, MONTH(2026, 8)));
+	assert_false(months_refused(&months, MONTH(2026, 7)));
+	assert_false(months_refused(&months, MONTH(1970, 1)));
+	assert_int_equal(need(&months, AUGUST_2026 * SECONDS, JULY_2026 * SECONDS, &month), MONTH_IS_REFUSED);
+	assert_int_equal(need(&months, JULY_2026 * SECONDS, JULY_2026 * SECONDS, &month), MONTH_IS_WANTED);
+	months_init(&months, MONTH(2026, 7));
+	assert_int_equal(need(&months, AUGUST_2026 * SECONDS, JULY_2026 * SECONDS, &month), MONTH_IS_WANTED);
+}
+
 int
 main(void)
 {
@@ -137,6 +155,7 @@ main(void)
 	    cmocka_unit_test(test_in_a_row),
 	    cmocka_unit_test(test_the_window_of_an_event),
 	    cmocka_unit_test(test_a_month_that_is_there_is_not_wanted),
+	    cmocka_unit_test(test_a_month_that_is_refused_stops_no_other),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

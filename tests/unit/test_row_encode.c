@@ -199,10 +199,23 @@ test_unsafe_escapes(void **state)
 	}
 }
 
+static void
+test_columns_by_name(void **state)
+{
+	static const char *const written[] = {"event_id", "timestamp", "received_at", "workflow_id", "data"};
+	static const char *const others[] = {"tenant_id", "id", "event", "event_id, timestamp", "", "dat", "phase"};
+
+	for (size_t i = 0; i < sizeof written / sizeof written[0]; i++)
+		assert_true(row_has_column(written[i]));
+	for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+		assert_false(row_has_column(others[i]));
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_columns_by_name),
 	    cmocka_unit_test(test_copy_frame),
 	    cmocka_unit_test(test_copy_row),
 	    cmocka_unit_test(test_times),
