@@ -243,17 +243,24 @@ connections_close_resting(struct acceptor *acceptor, int64_t now_us, int64_t res
 }
 
 static void
-refuse_late(struct acceptor *acceptor, int64_t now_us, int64_t limit_us)
+refuse_as_late(struct connection *connection)
 {
-	struct connection *connection;
 	char why[96];
 
 	(void)snprintf(why, sizeof why, "The request did not arrive within %u seconds (REQUEST_TIMEOUT_SECONDS)",
-	    acceptor->config->request_timeout_seconds);
+	    connection->acceptor->config->request_timeout_seconds);
+	refuse(connection, 408, why, COUNTER_REJECTED_TIMEOUT);
+}
+
+static void
+refuse_late(struct acceptor *acceptor, int64_t now_us, int64_t limit_us)
+{
+	struct connection *connection;
+
 	while ((connection = longest_in(&acceptor->busy)) != NULL && now_us - connection->since_us >= limit_us) {
 		/* One that is being answered is looked at again later. */
 		if (awaits_request(connection->socket))
-			refuse(connection, 408, why, COUNTER_REJECTED_TIMEOUT);
+			refuse_as_late(connection);
 		else
 			enter(connection, &acceptor->busy);
 	}

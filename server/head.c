@@ -6,31 +6,58 @@
 
 #include <string.h>
 #include <strings.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 /* The characters of tokens (RFC 9110 section 5.6.2): methods and names of fields. */
-static const char punctuation[] = "!#$%&'*+-.^_`|~";
+static const bool token[256] = {
+    ['a' ... 'z'] = true,
+    ['A' ... 'Z'] = true,
+    ['0' ... '9'] = true,
+    ['!'] = true,
+    ['#' ... '\''] = true,
+    ['*' ... '+'] = true,
+    ['-' ... '.'] = true,
+    ['^' ... '`'] = true,
+    ['|'] = true,
+    ['~'] = true,
+};
 
-static bool
-is_token(unsigned char c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-	       (c != '\0' && strchr(punctuation, c) != NULL);
-}
-
-static bool
-is_control(unsigned char c)
-{
-	return c < 0x20 || c == 0x7f;
-}
-
+/* How many characters of a token line begins with; the end of a line is none. */
 static size_t
-token_len(const char *bytes, size_t len)
+token_len(const char *line)
 {
 	size_t n = 0;
 
-	while (n < len && is_token((unsigned char)bytes[n]))
+	while (token[(unsigned char)line[n]])
 		n++;
 	return n;
+}
+
+static bool
+is_blank(char c)
+{
+	return c == ' ' || c == '\t';
+}
+
+/* Where the first control character is, or end. Every request comes by here: sixteen bytes at a time where every CPU can. */
+static const char *
+control_in(const char *p, const char *end)
+{
+#ifdef __SSE2__
+	for (; end - p >= 16; p += 16) {
+		__m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)p);
+		__m128i low = _mm_cmpeq_epi8(_mm_min_epu8(bytes, _mm_set1_epi8(0x1f)), bytes);
+		int mask = _mm_movemask_epi8(_mm_or_si128(low, _mm_cmpeq_epi8(bytes, _mm_set1_epi8(0x7f))));
+
+		if (mask != 0)
+			return p + __builtin_ctz((unsigned)mask);
+	}
+#endif
+	while (p < end && (unsigned char)*p >= 0x20 && *p != 0x7f)
+		p++;
+	return p;
 }
 
 static int
@@ -56,30 +83,32 @@ read_request_line(struct head *head, const char *line, size_t len)
 {
 	static const char version[] = " HTTP/1.";
 	const size_t version_len = sizeof version; /* with the digit */
-	size_t method = token_len(line, len), target = method + 1;
+	size_t method = token_len(line), target = method + 1;
 	const char *last;
 
-	if (method == 0 || method == len || line[method] != ' ')
+	if (method == 0 || line[method] != ' ')
 		return refuse_protocol(head, line);
-	last = memrchr(line, ' ', len);
-	if (len - (size_t)(last - line) != version_len || memcmp(last, version, version_len - 1) != 0 ||
+	if (len < version_len || memcmp(line + len - version_len, version, version_len - 1) != 0 ||
 	    line[len - 1] < '0' || line[len - 1] > '9')
 		return refuse(head, 400,
 		    "HTTP/1.1 and HTTP/1.0 are spoken here: a request begins with a line like POST /events HTTP/1.1");
+	last = line + len - version_len;
 	if (last <= line + target)
 		return refuse(head, 400, "The request has no path");
-	for (const char *c = line + target; c < last; c++)
-		if (is_control((unsigned char)*c) || *c == ' ')
-			return refuse(
-			    head, 400, "The path holds a blank or a control character: write %20 for a blank");
+	if (memchr(line + target, ' ', (size_t)(last - (line + target))) != NULL)
+		return refuse(head, 400, "The path holds a blank: write %20");
 	return HEAD_PARTIAL;
 }
 
-/* What the field says of the body's length. value: where it is in bytes, blanks at its ends left out. */
+/* What the field says of the body's length. value: where it is in bytes. */
 static int
 read_framing(struct head *head, const char *bytes, const char *name, size_t name_len, size_t value, size_t value_len)
 {
 	if (name_len == 14 && strncasecmp(name, "content-length", 14) == 0) {
+		for (; value_len > 0 && is_blank(bytes[value]); value_len--)
+			value++;
+		while (value_len > 0 && is_blank(bytes[value + value_len - 1]))
+			value_len--;
 		if (head->has_length &&
 		    (value_len != head->length_len || memcmp(bytes + value, bytes + head->length_at, value_len) != 0))
 			return refuse(head, 400, "There are two headers Content-Length, and they differ");
@@ -99,49 +128,59 @@ read_framing(struct head *head, const char *bytes, const char *name, size_t name
 static int
 read_field(struct head *head, const char *bytes, size_t at, size_t len)
 {
-	const char *line = bytes + at;
-	size_t name = token_len(line, len), value = name + 1;
+	size_t name = token_len(bytes + at), value = name + 1;
 
-	if (head->lines > HEAD_FIELDS_MAX)
+	if (head->lines > HEAD_FIELDS_MAX + 1)
 		return refuse(head, 431, "There are more than 100 headers");
-	if (name == 0 || name == len || line[name] != ':')
+	if (name == 0 || bytes[at + name] != ':')
 		return refuse(head, 400, "A header is not of the form Name: value");
-	for (size_t i = value; i < len; i++)
-		if (is_control((unsigned char)line[i]) && line[i] != '\t')
-			return refuse(head, 400, "A header holds a control character");
-	while (value < len && (line[value] == ' ' || line[value] == '\t'))
-		value++;
-	while (len > value && (line[len - 1] == ' ' || line[len - 1] == '\t'))
-		len--;
-	return read_framing(head, bytes, line, name, at + value, len - value);
+	return read_framing(head, bytes, bytes + at, name, at + value, len - value);
+}
+
+/* A line that is whole; its end is left out. */
+static int
+read_line(struct head *head, const char *bytes, size_t at, size_t len)
+{
+	if (head->lines++ == 0)
+		return read_request_line(head, bytes, len);
+	return len == 0 ? HEAD_WHOLE : read_field(head, bytes, at, len);
+}
+
+static int
+refuse_control(struct head *head)
+{
+	return refuse(head, 400,
+	    head->lines == 0 ? "The request's first line holds a control character"
+			     : "A header holds a control character");
 }
 
 int
 head_read(struct head *head, const char *bytes, size_t len)
 {
-	size_t limit = len < HEAD_BYTES_MAX ? len : HEAD_BYTES_MAX;
-	const char *end;
+	const size_t limit = len < HEAD_BYTES_MAX ? len : HEAD_BYTES_MAX;
+	const char *const end = bytes + limit;
+	const char *line = bytes + head->line, *control = bytes + head->searched, *stop;
+	int rc = HEAD_PARTIAL;
 
-	if (!is_token((unsigned char)bytes[0]))
+	if (!token[(unsigned char)bytes[0]])
 		return refuse_protocol(head, bytes);
-	while ((end = memchr(bytes + head->searched, '\n', limit - head->searched)) != NULL) {
-		size_t at = head->line, line_len = (size_t)(end - (bytes + at));
-		int rc;
-
-		if (line_len > 0 && bytes[at + line_len - 1] == '\r')
-			line_len--;
-		head->line = head->searched = (size_t)(end - bytes) + 1;
-		if (head->lines > 0 && line_len == 0)
-			return HEAD_WHOLE;
-		rc =
-		    head->lines == 0 ? read_request_line(head, bytes, line_len) : read_field(head, bytes, at, line_len);
-		if (rc != HEAD_PARTIAL)
-			return rc;
-		head->lines++;
+	while (rc == HEAD_PARTIAL) {
+		stop = control = control_in(control, end);
+		if (stop == end || (*stop == '\r' && ++stop == end))
+			break;
+		if (*stop == '\n') {
+			rc = read_line(head, bytes, (size_t)(line - bytes), (size_t)(control - line));
+			line = control = stop + 1;
+		} else if (*control == '\t' && head->lines > 0) {
+			control++;
+		} else {
+			rc = refuse_control(head);
+		}
 	}
-	head->searched = limit;
-	if (limit < HEAD_BYTES_MAX)
-		return HEAD_PARTIAL;
+	head->line = (size_t)(line - bytes);
+	head->searched = (size_t)(control - bytes);
+	if (rc != HEAD_PARTIAL || limit < HEAD_BYTES_MAX)
+		return rc;
 	return head->lines == 0 ? refuse(head, 414, "The request's first line is too long")
 				: refuse(head, 431, "The headers are too large");
 }

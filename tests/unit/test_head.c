@@ -103,6 +103,9 @@ test_what_is_not_http(void **state)
 	    {"GET  HTTP/1.1\r\n\r\n", 17, "no path"},
 	    {"GET /a b HTTP/1.1\r\n\r\n", 21, "blank"},
 	    {"GET /\x01 HTTP/1.1\r\n\r\n", 19, "control"},
+	    {"GET /a\tb HTTP/1.1\r\n\r\n", 21, "control"},
+	    {"GET / HTTP/1.1\r\t\n", 17, "control"},
+	    {"stats\x00\x01", 7, "control"},
 	};
 
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
@@ -117,9 +120,16 @@ test_fields(void **state)
 	    {": v", "not of the form"},
 	    {"Name : v", "not of the form"},
 	    {" continued", "not of the form"},
-	    {"a\x01: v", "not of the form"},
+	    {"a\x01: v", "control"},
 	    {"N\xc3\xa9: v", "not of the form"},
 	    {"a: b\rc", "control"},
+	    {"a: b\r", "control"},
+	    {"a: 0123456\x7f"
+	     "01234567",
+		"control"},
+	    {"a: 0123456\xff\x80\x1f"
+	     "01234567",
+		"control"},
 	    {"a: \x7f", "control"},
 	    {"a: \x1b[0m", "control"},
 	    {"Content-Length: 5\r\nContent-Length: 6", "they differ"},
