@@ -12,7 +12,8 @@ CALL = re.compile(r"\blog_(?:error|warning)\(")
 DAEMON = [layer for layer in LAYERS if layer != "cli"]
 ALERTS = ("HooksDown", "HooksStorageErrors", "HooksStoreAway", "HooksSpoolGrowing", "HooksSpoolOld", "HooksRingNearlyFull",
           "HooksRefusingRequests", "HooksDeadLetters", "HooksDamagedEvents", "HooksDefaultPartitionRows",
-          "HooksPartitionsRunningOut", "HooksProcessRestarts", "HooksSyncFailures", "HooksCommitsSlow")
+          "HooksPartitionsRunningOut", "HooksProcessRestarts", "HooksSyncFailures", "HooksRingFileGone",
+          "HooksCommitsSlow")
 
 
 def messages(text):
