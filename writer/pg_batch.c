@@ -101,10 +101,11 @@ bury(struct batch *b, const struct record *record, struct error *err)
 	enum refusal letter = refusal_of(refusal(b));
 	if (letter == REFUSAL_STORE || letter == REFUSAL_RACE)
 		return -1;
-	if (!b->file_used)
-		log_warning("PostgreSQL does not take dead letters: they go to the file",
-		    LOG_STR("directory", b->file.data_dir), LOG_STR("error", err->text));
 	b->file_used = true;
+	uint64_t times = repeat_met(&b->table_refuses, clock_steady_us());
+	if (times > 0)
+		log_warning("PostgreSQL does not take dead letters: they go to the file",
+		    LOG_STR("directory", b->file.data_dir), LOG_STR("error", err->text), LOG_UINT("times", times));
 	return dead_letters_append(&b->file, &refused, record, err);
 }
 
@@ -280,15 +281,36 @@ wait_for_standbys(struct batch *b, struct error *err)
 	return rc == 0 ? 0 : -1;
 }
 
+/* Traffic may bring a refused event in every batch: a line tells of all letters since the one before. */
 static void
-tell_letters(const struct batch *b, uint32_t count)
+log_letters(struct batch *b, bool all)
 {
-	if (b->result.dead_lettered == count && count > 1 && b->sqlstate[0] != '\0')
+	if (all)
 		log_error("PostgreSQL refused every event of a batch for the same reason: they are in the dead letters",
-		    LOG_UINT("events", count), LOG_STR("last_refusal", b->refusal.text));
-	else if (b->result.dead_lettered > 0)
+		    LOG_UINT("events", b->letters_unlogged), LOG_STR("last_refusal", b->refusal.text));
+	else
 		log_warning("PostgreSQL refused events: they are in the dead letters",
-		    LOG_UINT("events", b->result.dead_lettered), LOG_STR("last_refusal", b->refusal.text));
+		    LOG_UINT("events", b->letters_unlogged), LOG_STR("last_refusal", b->refusal.text));
+	b->letters_unlogged = 0;
+}
+
+static void
+note_letters(struct batch *b, uint32_t count)
+{
+	if (b->result.dead_lettered == 0)
+		return;
+	bool all = b->result.dead_lettered == count && count > 1 && b->sqlstate[0] != '\0';
+
+	b->letters_unlogged += b->result.dead_lettered;
+	if (repeat_met(all ? &b->lost_batches : &b->letters, clock_steady_us()) > 0)
+		log_letters(b, all);
+}
+
+void
+batch_upkeep(struct batch *b)
+{
+	if (b->letters_unlogged > 0)
+		log_letters(b, false);
 }
 
 int
@@ -314,7 +336,7 @@ batch_store(
 		result->in_doubt = b->rows->in_doubt;
 		return rc;
 	}
-	tell_letters(b, count);
+	note_letters(b, count);
 	/* These letters were buried because the table has taken others before: once. */
 	if (b->result.dead_lettered > 0 && !stored_any(b))
 		b->cleared_us = 0;

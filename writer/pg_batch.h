@@ -27,6 +27,7 @@
 #ifndef WRITER_PG_BATCH_H
 #define WRITER_PG_BATCH_H
 
+#include "base/repeat.h"
 #include "writer/dead_letter.h"
 #include "writer/partitions.h"
 #include "writer/pg_rows.h"
@@ -43,6 +44,10 @@ struct batch {
 	bool duplicates; /* in the last batch */
 	bool refuses_all; /* the last batch that it took nothing of is not cleared yet */
 	int64_t cleared_us; /* steady clock, when it took rows after such a batch; 0: long ago */
+	struct repeat letters; /* some events of a batch became dead letters */
+	struct repeat lost_batches; /* all of them did, for one reason */
+	struct repeat table_refuses; /* the table of dead letters takes none */
+	uint64_t letters_unlogged;
 
 	/* Of the batch at hand. */
 	bool probed, months_read, file_used;
@@ -64,5 +69,8 @@ void batch_free(struct batch *batch);
  */
 int batch_store(struct batch *batch, const struct record *const *records, uint32_t count, struct sink_result *result,
     struct error *err);
+
+/* Now and then: logs the dead letters that no line has counted yet. */
+void batch_upkeep(struct batch *batch);
 
 #endif

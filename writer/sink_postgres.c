@@ -93,6 +93,7 @@ postgres_upkeep(struct sink *sink, struct error *err)
 	struct sink_postgres *s = (struct sink_postgres *)sink;
 	int rc = pg_check(s->session.pg, err);
 
+	batch_upkeep(&s->batch);
 	if (rc == 0 && partitions_due(&s->partitions, clock_wall_us()))
 		rc = look(s, err);
 	return rc == 0 ? 0 : disconnect(s);

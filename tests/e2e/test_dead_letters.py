@@ -440,3 +440,14 @@ def test_help_tells_the_actions():
     assert result.returncode == 0
     for word in ("list", "show ID", "retry [ID|all]", "export", "Exit codes"):
         assert word in result.stdout
+
+
+def test_a_refused_event_in_every_batch_does_not_flood_the_log(database, hooksd):
+    daemon = hooksd(database, WRITERS=1)
+    stumbling(database)
+    for number in range(0, 200, 2):
+        post(daemon, [text_of(number), text_of(number + 1, session="bad")])
+    assert len(letters(database)) == 100
+    lines = re.findall(r"PostgreSQL refused events.* events=(\d+)", daemon.log())
+    assert 1 <= len(lines) < 50, "a line for every batch"
+    assert sum(map(int, lines)) <= 100
