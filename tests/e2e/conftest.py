@@ -19,10 +19,11 @@ CITUS = os.environ.get("HOOKS_ENGINE", "postgres") == "citus"
 def pytest_configure(config):
     config.addinivalue_line("markers", "unsanitized(reason): not a test of binaries with a sanitizer")
     config.addinivalue_line("markers", "plain_postgres(reason): not a test of distributed tables")
+    config.addinivalue_line("markers", "citus_cluster(reason): a test of nothing else")
 
 
 def pytest_collection_modifyitems(config, items):
-    marks = ["unsanitized"] * SANITIZED + ["plain_postgres"] * CITUS
+    marks = ["unsanitized"] * SANITIZED + ["plain_postgres" if CITUS else "citus_cluster"]
     left_out = [item for item in items if any(map(item.get_closest_marker, marks))]
     if left_out:
         config.hook.pytest_deselected(items=left_out)

@@ -51,6 +51,12 @@ class Cluster:
             pytest.skip(f"a database with {options}")
         self.databases += 1
         name = f"e2e_{os.getpid()}_{self.databases}"
+        # One at a time: with a node come roles, and those are shared by all databases.
+        with psycopg.connect(self.url, autocommit=True) as turn:
+            turn.execute("SELECT pg_advisory_lock(1)")
+            return self.make_database(name)
+
+    def make_database(self, name):
         self.everywhere("postgres", f"CREATE DATABASE {name}")
         if self.nodes:
             self.everywhere(name, "CREATE EXTENSION citus")
