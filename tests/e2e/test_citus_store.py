@@ -85,15 +85,15 @@ def test_a_value_that_the_coordinator_refuses(daemon, database):
 def test_a_writer_that_dies_leaves_nothing_doubled(daemon, database):
     events = random_events(200, sessions=1, seed=63)[0]
     for start in range(0, 200, 20):
-        post(daemon, events[start : start + 20])
+        assert daemon.post_batch(events[start : start + 20]).status == 202
         if start % 60 == 0:
             os.kill(daemon.pids("writer")[0], signal.SIGKILL)
             wait_until(lambda: daemon.pids("writer"), "a new writer")
-            daemon.wait_store_ready()
-    post(daemon, events)
+    assert daemon.post_batch(events).status == 202
+    daemon.wait_spool_empty()
+    wait_settled(daemon)
     assert differences([expected(each) for each in events], database.events()) == []
     assert letters(database) == []
-    wait_settled(daemon)
 
 
 def test_while_a_worker_is_away_the_store_is_not_called_ready(daemon, citus, database):

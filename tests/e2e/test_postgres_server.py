@@ -180,7 +180,7 @@ def idle_writers(database):
 def test_a_session_that_rests_for_too_long_is_replaced_without_an_alarm(database, hooksd):
     daemon = hooksd(database, WRITERS=1)
     daemon.stop()
-    database.query(f"ALTER DATABASE {database.name} SET idle_session_timeout = '1100ms'")
+    database.query(f"ALTER DATABASE {database.name} SET idle_session_timeout = '2s'")
     daemon.start()
     daemon.wait_for_log("info.* the store has closed an idle connection: opening another .*57P05", count=2)
     assert daemon.get("/health").json()["status"] == "healthy"
