@@ -151,13 +151,13 @@ enum head { HEAD_EVENTS, HEAD_ZEROS, HEAD_FOREIGN };
 static int
 look_at_head(int fd, off_t size)
 {
-	char head[HEAD_BYTES + 1];
+	char head[HEAD_BYTES + 2];
 	size_t len = size < HEAD_BYTES ? (size_t)size : HEAD_BYTES;
 	const char *at = head;
 
 	if (files_read_at(fd, head, len, 0) != 0)
 		return -1;
-	head[len] = 'x'; /* ends every run of white space */
+	memcpy(head + len, "x", 2); /* ends every run of white space, and the string */
 	if (len == 0)
 		return HEAD_EVENTS;
 	if (head[0] == '\0')
