@@ -343,6 +343,7 @@ def test_a_month_that_a_dba_has_detached(database, hooksd, offset):
         assert letters(database) == [("23514",)]
 
 
+@pytest.mark.unsanitized("a sanitizer wants to be the first library")
 def test_a_clock_that_is_behind_this_release_makes_no_months(database, make_hooksd, tmp_path):
     """A machine that has just started may think that it is 1970."""
     hooksd = make_hooksd(database)
