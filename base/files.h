@@ -28,7 +28,7 @@ bool files_in_place(int fd, const char *path);
 /* Renames a file that is in the way to PATH.set-aside.TIME, which aside says. Returns as files_rename(). */
 int files_set_aside(const char *path, char aside[PATH_MAX], struct error *err);
 
-/* Read or write all of the range, whatever a single call does. Return 0, or <0 with errno: EIO where the file ends earlier. */
+/* Read or write all of the range, whatever a single call does. Return 0, or <0 with errno; EIO: the file ends earlier. */
 int files_read_at(int fd, void *out, size_t len, off_t at);
 int files_write_at(int fd, const void *bytes, size_t len, off_t at);
 

@@ -14,7 +14,7 @@
  */
 int pid_lock(const char *path, const char *option, const char *what, struct error *err);
 
-/* The pid of who has that lock now; 0: nobody has, or it is not known. */
+/* The pid of the process that holds the lock; 0: no process holds it, or its pid is not known. */
 pid_t pid_lock_holder(const char *path);
 
 #endif

@@ -21,7 +21,10 @@ struct repeat { /* all zero: the condition does not hold */
 	int64_t met_us, told_us; /* steady, the last time */
 };
 
-/* The condition is met. Returns the number of times since it was last told if it is to be told now, else 0. Steady clock. */
+/*
+ * The condition is met. Returns how often since the last line about it if a line is due now, else 0. now_us is the steady
+ * clock's.
+ */
 uint64_t repeat_met(struct repeat *repeat, int64_t now_us);
 
 /*

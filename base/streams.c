@@ -1,8 +1,9 @@
 /*
- * Three ways not to wait. A pipe or a terminal is opened again through /proc: O_NONBLOCK belongs to a description, which
- * others may share, and so do writes of libraries not wait. Where that is not allowed (the pipe of another user) poll(2)
- * is asked before each write: it promises a page of room, which only several writers in the same instant could use up. A
- * socket cannot be opened again, but takes MSG_DONTWAIT. Regular files always take a write.
+ * Three ways not to wait. A pipe or a terminal is opened again through /proc, because O_NONBLOCK belongs to a
+ * description, which others may share. Writes of libraries then do not wait either. Where that open is refused
+ * (another user's pipe) poll(2) is asked before each write: it promises a page of room, which only several writers in
+ * the same instant could use up. A socket cannot be opened again, but takes MSG_DONTWAIT. Regular files always take a
+ * write.
  */
 #include "base/streams.h"
 

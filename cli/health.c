@@ -110,7 +110,7 @@ parse_word(struct target *target, const char *word, struct error *err)
 static const char *
 reachable(const char *host)
 {
-	/* "::" serves IPv4, too, also where there is no IPv6. */
+	/* A hooksd with HOST=:: also listens on IPv4, even on a machine without IPv6. */
 	return strcmp(host, "0.0.0.0") == 0 || strcmp(host, "::") == 0 ? "127.0.0.1" : host;
 }
 
