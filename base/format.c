@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "base/plain.h"
+#include "base/json_run.h"
 
 static const char hex_digits[] = "0123456789abcdef";
 

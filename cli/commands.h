@@ -2,7 +2,7 @@
 #ifndef CLI_COMMANDS_H
 #define CLI_COMMANDS_H
 
-#include "base/config.h"
+#include "config/config.h"
 
 /* Exit codes; README.md documents them. 64 is EX_USAGE of sysexits(3). */
 enum command_exit {

@@ -12,11 +12,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/config.h"
+#include "config/config.h"
 #include "base/error.h"
 #include "base/format.h"
-#include "schema/pg.h"
-#include "writer/bytes.h"
+#include "store/postgres/pg.h"
+#include "base/bytes.h"
 
 /* Borrowed text, as the table's columns are named. */
 struct letter {

@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #include "cli/deadletter.h"
-#include "writer/dead_letter.h"
+#include "store/dead_letter.h"
 
 const char *
 deadletter_file_path(const struct config *config)

@@ -16,11 +16,11 @@
 #include "cli/commands.h"
 #include "cli/deadletter.h"
 #include "ingest/decode.h"
-#include "ingest/scan.h"
+#include "event/scan.h"
 #include "ingest/timestamp.h"
-#include "writer/letter.h"
-#include "writer/refusal.h"
-#include "writer/row_encode.h"
+#include "store/dead_letter_text.h"
+#include "store/postgres/sqlstate.h"
+#include "store/postgres/row_encode.h"
 
 #define STATEMENT_SECONDS 60
 #define RACE_ATTEMPTS 5

@@ -3,12 +3,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/config.h"
+#include "config/config.h"
 #include "base/mem.h"
 #include "base/streams.h"
 #include "base/version.h"
 #include "cli/commands.h"
-#include "schema/pg_url.h"
+#include "store/postgres/pg_url.h"
 
 static const struct command {
 	const char *name;

@@ -2,7 +2,7 @@
 #include <stdio.h>
 
 #include "cli/commands.h"
-#include "schema/migrate.h"
+#include "store/postgres/migrate.h"
 
 int
 command_migrate(const struct config *config, char *const *words)

@@ -2,7 +2,7 @@
 #ifndef CLI_SPOOL_H
 #define CLI_SPOOL_H
 
-#include "base/config.h"
+#include "config/config.h"
 #include "writer/spool_file.h"
 
 struct spool_item {

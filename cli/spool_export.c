@@ -4,8 +4,8 @@
 
 #include "cli/commands.h"
 #include "cli/spool.h"
-#include "writer/bytes.h"
-#include "writer/jsonl_line.h"
+#include "base/bytes.h"
+#include "store/jsonl/jsonl_line.h"
 
 static int
 write_lines(const struct spool_reader *reader, struct bytes *line, struct error *err)

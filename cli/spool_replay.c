@@ -16,11 +16,11 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/data_dir.h"
+#include "config/data_dir.h"
 #include "cli/commands.h"
 #include "cli/spool.h"
 #include "shm/segment.h"
-#include "writer/sink.h"
+#include "store/sink.h"
 
 struct sums {
 	uint64_t stored, duplicates, dead_lettered, damaged_bytes;

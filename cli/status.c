@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/data_dir.h"
+#include "config/data_dir.h"
 #include "base/pid_lock.h"
 #include "cli/commands.h"
 #include "shm/heartbeat.h"

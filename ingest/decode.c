@@ -12,7 +12,7 @@
 #include <string.h>
 
 #include "ingest/envelope.h"
-#include "ingest/scan.h"
+#include "event/scan.h"
 
 struct decoder {
 	const struct decode_env *env;

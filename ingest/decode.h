@@ -12,9 +12,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/config.h"
+#include "config/config.h"
 #include "ingest/uuid.h"
-#include "shm/record.h"
+#include "event/record.h"
 
 enum body_kind {
 	BODY_EVENT, /* one JSON object */

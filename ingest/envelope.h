@@ -10,9 +10,9 @@
 #include <stdint.h>
 
 #include "ingest/decode.h"
-#include "ingest/scan.h"
+#include "event/scan.h"
 #include "ingest/unknown.h"
-#include "shm/record.h"
+#include "event/record.h"
 
 enum envelope_field {
 	FIELD_EVENT_TYPE,

@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "shm/record.h"
+#include "event/record.h"
 
 enum event_id_kind {
 	EVENT_ID_NONE, /* the event needs a new one; id is garbage */

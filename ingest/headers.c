@@ -5,7 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "shm/record.h"
+#include "event/record.h"
 
 struct cursor {
 	const char *at;

@@ -4,7 +4,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "base/plain.h"
+#include "base/json_run.h"
 
 #define REPLACEMENT 0xfffd
 

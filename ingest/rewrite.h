@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "ingest/scan.h"
+#include "event/scan.h"
 
 #define REWRITE_TOO_LONG ((size_t)-1)
 

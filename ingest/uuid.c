@@ -12,7 +12,7 @@
 #include <openssl/sha.h>
 
 #include "base/log.h"
-#include "base/plain.h"
+#include "base/json_run.h"
 
 const uint8_t uuid_client_ids[16] = {
     0xc2,

@@ -13,15 +13,15 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/exit_codes.h"
 #include "base/mem.h"
 #include "server/connection.h"
-#include "server/edge.h"
+#include "server/error_responses.h"
 #include "server/events.h"
-#include "server/leave.h"
+#include "server/drain.h"
 #include "server/linger.h"
-#include "server/process.h"
 #include "server/routes.h"
-#include "server/signals.h"
+#include "base/signals.h"
 #include "shm/heartbeat.h"
 
 /* Accepts per turn: a burst of new connections does not make the established ones wait. */

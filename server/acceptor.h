@@ -7,7 +7,7 @@
 #include <h2o.h>
 #include <stdint.h>
 
-#include "base/config.h"
+#include "config/config.h"
 #include "base/repeat.h"
 #include "ingest/uuid.h"
 #include "server/handover.h"
@@ -33,7 +33,7 @@ struct acceptor {
 	uint32_t connections;
 	h2o_linklist_t resting, busy, lingering; /* of connections: server/connection.c, linger.c */
 	char keep_alive[32]; /* the value of that header */
-	int64_t leaving_since_us; /* steady; 0: it stays. This and the next ones: server/leave.c */
+	int64_t leaving_since_us; /* steady; 0: it stays. This and the next ones: server/drain.c */
 	bool hands_over; /* leaving: to a successor */
 	struct handover_parcel parcel; /* not sent yet */
 	int handover_fds[2]; /* to its successor, from its predecessor: server/handover.h */

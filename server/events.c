@@ -18,7 +18,7 @@
 #include "server/parked.h"
 #include "server/post_headers.h"
 #include "server/reply.h"
-#include "shm/record.h"
+#include "event/record.h"
 
 static struct span
 header_value(const h2o_req_t *req, const h2o_token_t *token)

@@ -9,7 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "base/config.h"
+#include "config/config.h"
 
 /* Parcels that wait for a successor take buffer space; the kernel grants what it allows of this. */
 #define PAIR_BUFFER_BYTES (8 << 20)

@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/config.h"
+#include "config/config.h"
 #include "base/error.h"
 
 #define HANDOVER_MAX 250 /* connections in a parcel; with the bytes' descriptor not more than a message may hold */

@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/config.h"
+#include "config/config.h"
 #include "base/error.h"
 
 #define LISTENERS_MAX ACCEPTORS_MAX

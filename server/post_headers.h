@@ -7,7 +7,7 @@
 #include <h2o.h>
 
 #include "ingest/headers.h"
-#include "shm/record.h"
+#include "event/record.h"
 
 /* Whether the events that are right are wanted although others are not: Prefer. */
 bool post_is_lenient(const h2o_req_t *req);

@@ -16,7 +16,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "base/config.h"
+#include "config/config.h"
 #include "base/error.h"
 #include "shm/counters.h"
 #include "shm/lane.h"

@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "shm/record.h"
+#include "event/record.h"
 #include "shm/segment.h"
 
 struct intake {

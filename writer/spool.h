@@ -17,7 +17,7 @@
 #include <stdint.h>
 
 #include "base/repeat.h"
-#include "shm/record.h"
+#include "event/record.h"
 #include "shm/segment.h"
 #include "writer/spool_file.h"
 

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/crc32c.h"
 #include "base/mem.h"
 
 /* What is held in memory of a file of any size, but for a single record that is larger. */

@@ -1,5 +1,5 @@
 /*
- * One file of the spool: a header, then records back to back (shm/record.h). Host byte order: it never leaves its machine.
+ * One file of the spool: a header, then records back to back (event/record.h). Host byte order: it never leaves its machine.
  *
  *   0       8         12       16         24        32     40       48     56        60     64
  *   | magic | version | writer | sequence | created | done | done   | end  | events  | crc  | records ...
@@ -16,7 +16,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
-#include "shm/record.h"
+#include "event/record.h"
 
 #define SPOOL_MAGIC "hookssp1"
 #define SPOOL_VERSION 1

@@ -17,7 +17,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "shm/heartbeat.h"
-#include "writer/append.h"
+#include "store/unfinished_append.h"
 #include "writer/spool_parts.h"
 
 /* A file takes no more when it has reached this. */

@@ -10,10 +10,10 @@
 
 #include "ingest/decode.h"
 #include "shm/lane.h"
-#include "shm/record.h"
+#include "event/record.h"
 #include "tests/unit/lane_fixture.h"
-#include "writer/jsonl_line.h"
-#include "writer/row_encode.h"
+#include "store/jsonl/jsonl_line.h"
+#include "store/postgres/row_encode.h"
 
 static struct uuid_source ids;
 static struct decode_env env = {

@@ -151,7 +151,7 @@ def test_the_manual_of_hooksd_has_every_option_signal_and_exit_code(root):
     for name in ("SIGTERM", "SIGINT", "SIGHUP"):
         assert name in manual
     status = re.search("EXIT STATUS (.*) EXAMPLES", manual)[1]
-    codes = exit_codes("server/process.h", "EXIT")
+    codes = exit_codes("base/exit_codes.h", "EXIT")
     assert len(codes) >= 4
     for code in codes:
         assert re.search(rf"(^| ){code} [A-Z]", status)
@@ -172,7 +172,7 @@ def test_the_manual_of_hooksctl_has_every_command_and_exit_code(root):
 
 
 def test_the_schema_is_installed_for_psql(root):
-    for source in (REPOSITORY / "schema").glob("*.sql"):
+    for source in (REPOSITORY / "schema").rglob("*.sql"):
         assert find(root, f"agentic-hooks-backend/{source.name}").read_bytes() == source.read_bytes()
 
 

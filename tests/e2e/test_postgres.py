@@ -185,7 +185,7 @@ def test_migrate_says_what_is_wrong(database):
 
 @pytest.mark.plain_postgres("a new database has the schema already")
 def test_psql_can_run_the_schema_and_the_daemon_takes_it_from_there(database, hooksd):
-    for path in sorted((REPOSITORY / "schema").glob("[0-9]*.sql")):
+    for path in sorted((REPOSITORY / "schema/postgres").glob("[0-9]*.sql")):
         result = database.psql("-f", path)
         assert result.returncode == 0, result.stderr
         again = database.psql("-f", path)

@@ -13,7 +13,7 @@
 
 #include "tests/faults/torture.h"
 #include "tests/unit/record_fixture.h"
-#include "writer/dead_letter.h"
+#include "store/dead_letter.h"
 
 #define TRIES 3
 

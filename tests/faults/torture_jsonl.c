@@ -19,7 +19,7 @@
 #include "tests/faults/torture.h"
 #include "tests/faults/torture_writer.h"
 #include "writer/intake.h"
-#include "writer/sink_jsonl.h"
+#include "store/jsonl/sink_jsonl.h"
 
 #define TRIES 3
 #define TORN "{\"torn"

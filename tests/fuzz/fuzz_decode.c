@@ -19,13 +19,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/plain.h"
+#include "base/json_run.h"
 #include "base/utf8.h"
 #include "ingest/decode.h"
 #include "ingest/headers.h"
-#include "ingest/scan.h"
+#include "event/scan.h"
 #include "ingest/timestamp.h"
-#include "shm/record.h"
+#include "event/record.h"
 #include "tests/fuzz/target.h"
 
 #define MAX_EVENTS 400

@@ -1,7 +1,7 @@
-"""The include rule: which layer may know which, and which libraries belong to which layer.
+"""The include rule: which folder may know which, and which libraries belong to which folder.
 
-A request flows server -> ingest -> shm -> writer -> store, and nothing knows what comes after it but through shared
-memory. Only server/main.c, which holds the process table, includes headers of both server and writer.
+master -> {server, writer} -> {store, ingest} -> shm -> {config, event} -> base; cli stands beside master. What is included
+stands below, so there are no circles; the roles (server, writer) never include each other.
 """
 
 import re
@@ -12,15 +12,19 @@ from tree import LAYERS, ROOT, files
 
 MAY_INCLUDE = {
     "base": {"base"},
-    "shm": {"shm", "base"},
-    "schema": {"schema", "base"},
-    "ingest": {"ingest", "base", "shm"},
-    "server": {"server", "base", "ingest", "shm"},
-    "writer": {"writer", "base", "shm", "schema"},
-    "cli": {"cli", "base", "shm", "ingest", "schema", "writer"},  # it stores dead letters again, as a writer does
+    "config": {"config", "base"},
+    "event": {"event", "base"},
+    "shm": {"shm", "base", "config", "event"},
+    "ingest": {"ingest", "base", "event"},
+    "store": {"store", "base", "config", "event", "shm"},
+    "server": {"server", "base", "config", "event", "shm", "ingest"},
+    "writer": {"writer", "base", "config", "event", "shm", "store"},
+    "master": {"master", "base", "config", "event", "shm", "ingest", "store", "server", "writer"},
+    "cli": {"cli", "base", "config", "event", "shm", "ingest", "store", "writer"},
 }
-PROCESS_TABLE = PurePath("server/main.c")
-LIBRARY_USERS = {"libpq-fe.h": {"schema", "writer", "cli"}, "h2o.h": {"server"}, "ck_ring.h": {"shm"}}
+LIBRARY_USERS = {"libpq-fe.h": "store/postgres", "h2o.h": "server", "ck_ring.h": "shm", "ck_pr.h": "shm"}
+# What does not keep the rule yet.
+NOT_YET = {("ingest/decode.h", "config/config.h"), ("ingest/unknown.h", "config/config.h"), ("store/postgres/deadline.c", "ck_pr.h")}
 
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*(?:"([^"]+)"|<([^>]+)>)', re.MULTILINE)
 
@@ -30,8 +34,10 @@ def violations(path, text):
     layer = path.parts[0]
     for quoted, angled in INCLUDE.findall(text):
         library = PurePath(angled or quoted).name
-        if layer not in LIBRARY_USERS.get(library, {layer}):
-            yield f"{path} includes {library}, which only {', '.join(sorted(LIBRARY_USERS[library]))} may use"
+        if (str(path), quoted or angled) in NOT_YET:
+            continue
+        if not path.is_relative_to(LIBRARY_USERS.get(library, layer)):
+            yield f"{path} includes {library}, which only {LIBRARY_USERS[library]} may use"
         if angled:
             if angled.split("/")[0] in LAYERS:
                 yield f"{path} includes <{angled}>: the project's own headers are written with quotes"
@@ -39,7 +45,7 @@ def violations(path, text):
         if "/" not in quoted or ".." in quoted:
             yield f'{path} includes "{quoted}": write it from the root of the tree'
             continue
-        allowed = MAY_INCLUDE[layer] | ({"writer"} if path == PROCESS_TABLE else set())
+        allowed = MAY_INCLUDE[layer]
         if quoted.split("/")[0] not in allowed:
             yield f'{path} includes "{quoted}": {layer} may include {", ".join(sorted(allowed))} and nothing else'
 
@@ -52,19 +58,26 @@ class IncludeRule(unittest.TestCase):
 
     def test_what_breaks_it_is_seen(self):
         for path, line in (
-            ("base/log.c", '#include "shm/record.h"'),
+            ("base/log.c", '#include "event/record.h"'),
+            ("config/config.c", '#include "shm/segment.h"'),
+            ("event/record.c", '#include "config/config.h"'),
             ("shm/lane.c", '#include "ingest/decode.h"'),
-            ("ingest/decode.c", '#include "server/edge.h"'),
-            ("ingest/decode.c", '#include "writer/sink.h"'),
-            ("server/acceptor.c", '#include "writer/writer.h"'),
-            ("server/main.c", '#include "schema/migrate.h"'),
-            ("server/main.c", "#include <libpq-fe.h>"),
-            ("server/edge.h", "  #  include <postgresql/libpq-fe.h>"),
-            ("writer/writer.c", "#include <h2o.h>"),
-            ("writer/writer.c", '#include "h2o.h"'),
-            ("writer/writer.c", '#include "server/process.h"'),
-            ("cli/main.c", '#include "server/process.h"'),
+            ("ingest/decode.c", '#include "server/reply.h"'),
+            ("ingest/decode.c", '#include "store/sink.h"'),
+            ("store/sink.h", '#include "writer/loop.h"'),
+            ("server/acceptor.c", '#include "writer/loop.h"'),
+            ("server/acceptor.c", '#include "store/sink.h"'),
+            ("server/acceptor.c", '#include "master/supervisor.h"'),
+            ("master/main.c", "#include <libpq-fe.h>"),
+            ("server/reply.h", "  #  include <postgresql/libpq-fe.h>"),
+            ("store/jsonl/sink_jsonl.c", "#include <libpq-fe.h>"),
+            ("writer/loop.c", "#include <h2o.h>"),
+            ("writer/loop.c", '#include "h2o.h"'),
+            ("writer/loop.c", '#include "server/reply.h"'),
+            ("cli/main.c", '#include "master/supervisor.h"'),
+            ("cli/main.c", '#include "server/reply.h"'),
             ("server/events.c", "#include <ck_ring.h>"),
+            ("server/events.c", "#include <ck_pr.h>"),
             ("base/log.c", '#include "log.h"'),
             ("shm/lane.c", '#include "../base/log.h"'),
             ("shm/lane.c", "#include <base/log.h>"),
@@ -75,14 +88,14 @@ class IncludeRule(unittest.TestCase):
 
     def test_what_is_allowed_is_allowed(self):
         for path, line in (
-            ("server/main.c", '#include "writer/writer.h"'),
+            ("master/main.c", '#include "writer/loop.h"'),
             ("server/acceptor.c", "#include <h2o.h>"),
-            ("writer/sink_postgres.c", "#include <libpq-fe.h>"),
+            ("store/postgres/sink_postgres.c", "#include <libpq-fe.h>"),
             ("shm/lane.c", "#include <ck_ring.h>"),
-            ("ingest/decode.c", '#include "shm/record.h"'),
+            ("ingest/decode.c", '#include "event/record.h"'),
             ("cli/status.c", '#include "shm/segment.h"'),
             ("cli/deadletter_retry.c", '#include "ingest/decode.h"'),
-            ("cli/deadletter_retry.c", '#include "writer/row_encode.h"'),
+            ("cli/deadletter_retry.c", '#include "store/postgres/row_encode.h"'),
         ):
             with self.subTest(path=path, line=line):
                 self.assertEqual([], list(violations(PurePath(path), line)))

@@ -52,7 +52,7 @@ class Runbook(unittest.TestCase):
         self.assertEqual(set(), explained - written)
 
     def test_every_exit_code_is_explained(self):
-        header = (ROOT / "server/process.h").read_text() + (ROOT / "cli/commands.h").read_text()
+        header = (ROOT / "base/exit_codes.h").read_text() + (ROOT / "cli/commands.h").read_text()
         codes = {int(code) for code in re.findall(r"^\s*(?:EXIT|COMMAND)_\w+ = (\d+)", header, re.MULTILINE)}
         self.assertEqual({0, 1, 3, 64}, codes)
         explained = {int(row.split(",")[0]) for row in rows(section("Exit codes")) if row[0].isdigit()}

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-LAYERS = ("base", "shm", "schema", "ingest", "server", "writer", "cli")
+LAYERS = ("base", "config", "event", "shm", "ingest", "store", "server", "writer", "master", "cli")
 
 
 def files(*suffixes, directories=(*LAYERS, "tests")):

@@ -1,8 +1,8 @@
-/* Loading a configuration from a made-up environment and command line, for the tests of base/config.h. */
+/* Loading a configuration from a made-up environment and command line, for the tests of config/config.h. */
 #ifndef TESTS_CONFIG_LOADING_H
 #define TESTS_CONFIG_LOADING_H
 
-#include "base/config.h"
+#include "config/config.h"
 
 #define LOAD_ARGUMENTS_MAX 8
 

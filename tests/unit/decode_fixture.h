@@ -13,7 +13,7 @@
 #include <string.h>
 
 #include "ingest/decode.h"
-#include "shm/record.h"
+#include "event/record.h"
 
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
 #define NOW_US INT64_C(1717245296123456)

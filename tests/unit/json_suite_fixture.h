@@ -12,8 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/plain.h"
-#include "ingest/scan.h"
+#include "base/json_run.h"
+#include "event/scan.h"
 
 struct document {
 	const char *text;

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "shm/record.h"
+#include "event/record.h"
 
 _Noreturn void
 require_failed(const char *condition, const char *file, int line)

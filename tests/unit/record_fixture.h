@@ -2,7 +2,7 @@
 #ifndef TESTS_RECORD_FIXTURE_H
 #define TESTS_RECORD_FIXTURE_H
 
-#include "shm/record.h"
+#include "event/record.h"
 
 /* What differs between test records; NULL is a null string. data NULL is "{}". */
 struct event {

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/cpu.h"
+#include "config/cpu.h"
 #include "tests/unit/config_loading.h"
 
 static void

@@ -12,7 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/options.h"
+#include "config/options.h"
 #include "tests/unit/config_loading.h"
 
 /* The bytes that /proc shows of this process's environment or command line, as text without NUL. */

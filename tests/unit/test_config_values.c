@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/options.h"
+#include "config/options.h"
 #include "tests/unit/config_loading.h"
 
 /* The line of config_print for an option, without its name. */

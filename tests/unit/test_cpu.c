@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/cpu.h"
+#include "config/cpu.h"
 
 struct file {
 	const char *path; /* below the root of the case */

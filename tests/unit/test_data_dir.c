@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "base/data_dir.h"
+#include "config/data_dir.h"
 
 static char directory[] = "/tmp/test_data_dir.XXXXXX";
 static char data_dir[64], lock_file[96];

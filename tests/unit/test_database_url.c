@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/database_url.h"
+#include "config/database_url.h"
 
 struct row {
 	const char *given;

@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 #include "tests/unit/record_fixture.h"
-#include "writer/dead_letter.h"
+#include "store/dead_letter.h"
 
 struct fixture {
 	char root[32];

@@ -1,7 +1,7 @@
 /* `data`: byte for byte as sent, but for white space between tokens and numbers that are none. */
 #include "tests/unit/decode_fixture.h"
 
-#include "ingest/scan.h"
+#include "event/scan.h"
 
 static enum decode_status
 decode_data(const char *data)

@@ -1,7 +1,7 @@
 /* Fields that are none of an event's: kept in data, ignored, or refused. */
 #include "tests/unit/decode_fixture.h"
 
-#include "ingest/scan.h"
+#include "event/scan.h"
 #include "ingest/unknown.h"
 
 static void

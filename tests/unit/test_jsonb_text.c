@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "writer/jsonb_text.h"
+#include "store/postgres/jsonb_text.h"
 
 #define U "\\u"
 

@@ -14,8 +14,8 @@
 #include <cmocka.h>
 
 #include "base/mem.h"
-#include "writer/jsonl_look.h"
-#include "writer/jsonl_repair.h"
+#include "store/jsonl/jsonl_look.h"
+#include "store/jsonl/jsonl_repair.h"
 
 #define A "{\"event_id\":\"a\"}\n"
 #define B "{\"event_id\":\"b\"}\n"

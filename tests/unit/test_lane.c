@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "shm/lane.h"
-#include "shm/record.h"
+#include "event/record.h"
 #include "tests/unit/lane_fixture.h"
 
 #define PAGE 4096u

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "schema/migrate.h"
+#include "store/postgres/migrate.h"
 
 static void
 test_numbered_without_gaps(void **state)

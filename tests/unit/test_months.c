@@ -8,9 +8,9 @@
 
 #include <stdlib.h>
 
-#include "base/config.h"
+#include "config/config.h"
 #include "tests/unit/record_fixture.h"
-#include "writer/months.h"
+#include "store/postgres/months.h"
 
 #define MONTH(year, number) ((year)*12 + (number)-1)
 #define SECONDS INT64_C(1000000)

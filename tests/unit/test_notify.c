@@ -13,7 +13,7 @@
 #include <cmocka.h>
 
 #include "base/log.h"
-#include "server/notify.h"
+#include "master/notify.h"
 
 static int
 forget(void **state)

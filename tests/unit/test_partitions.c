@@ -7,7 +7,7 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
-#include "writer/partitions.h"
+#include "store/postgres/partitions.h"
 
 #define NOVEMBER_LAST INT64_C(1796083199000000) /* 2026-11-30T23:59:59Z */
 #define DECEMBER_FIRST INT64_C(1796083200000000)

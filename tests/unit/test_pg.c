@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "schema/pg.h"
+#include "store/postgres/pg.h"
 
 /* Messages of the protocol: type, length with itself, body. */
 #define AUTHENTICATION_OK "R\0\0\0\x08\0\0\0\0"

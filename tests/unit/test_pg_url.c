@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "schema/pg_url.h"
+#include "store/postgres/pg_url.h"
 
 static const char *const good[] = {
     "postgresql://u:S3CRET@h:5432/d",

@@ -10,7 +10,8 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "shm/crc32c.c"
+#include "base/crc32c.c"
+#include "event/record.h"
 #include "tests/unit/lane_fixture.h"
 
 static uint32_t

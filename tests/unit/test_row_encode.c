@@ -14,7 +14,7 @@
 #include <string.h>
 
 #include "tests/unit/record_fixture.h"
-#include "writer/row_encode.h"
+#include "store/postgres/row_encode.h"
 
 #define ID_BYTES "\x11\x22\x33\x44\x55\x66\x77\x88\x99\xaa\xbb\xcc\xdd\xee\xff"
 #define NULL_BYTES "\xff\xff\xff\xff"

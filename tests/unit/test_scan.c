@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "ingest/rewrite.h"
-#include "ingest/scan.h"
+#include "event/scan.h"
 
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
 

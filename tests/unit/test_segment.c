@@ -16,7 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "shm/record.h"
+#include "event/record.h"
 #include "shm/segment_file.h"
 #include "tests/unit/lane_fixture.h"
 #include "tests/unit/segment_fixture.h"

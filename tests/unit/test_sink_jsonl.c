@@ -18,7 +18,7 @@
 
 #include "segment_fixture.h"
 #include "writer/intake.h"
-#include "writer/sink_jsonl.h"
+#include "store/jsonl/sink_jsonl.h"
 
 static struct config config;
 static struct segment segment;

@@ -7,7 +7,7 @@ from datetime import datetime, timezone
 from harness.daemon import REPOSITORY
 
 SCHEMA = REPOSITORY / "schema"
-VERSIONS = {int(path.name[:3]): path for path in sorted(SCHEMA.glob("[0-9]*.sql"))}
+VERSIONS = {int(path.name[:3]): path for path in sorted((SCHEMA / "postgres").glob("[0-9]*.sql"))}
 NEWEST = max(VERSIONS)
 
 INSERT = """

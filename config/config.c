@@ -1,0 +1,222 @@
+/*
+ * From environment and command line to a checked struct config. Flags are collected first, then the environment
+ * fills what they left open, then each value is read by its row of the option table (config/options.h), and last come
+ * the defaults that depend on other options and the rules between options. An empty value means the default.
+ */
+#include "config/config.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "config/cpu.h"
+#include "config/flags.h"
+#include "base/mem.h"
+#include "config/options.h"
+
+#define KIB UINT64_C(1024)
+#define MIB (1024 * KIB)
+#define GIB (1024 * MIB)
+
+/* Values as they were given, by option; borrowed from argv and the environment. NULL or empty: not given. */
+struct given {
+	const char *value[OPTION_COUNT];
+};
+
+static bool
+is_given(const struct given *given, enum option_id id)
+{
+	return given->value[id] != NULL && *given->value[id] != '\0';
+}
+
+static int
+read_flags(int argc, char **argv, struct given *given, struct error *err)
+{
+	int request = CONFIG_RUN;
+
+	for (int next = 1; next < argc;) {
+		struct flag flag;
+
+		if (flag_read(argc, argv, &next, &flag, err) < 0)
+			return -1;
+		if (flag.option != NULL)
+			given->value[flag.option - option_table] = flag.value != NULL ? flag.value : "true";
+		else if (flag.request == CONFIG_HELP || flag.request == CONFIG_VERSION)
+			return flag.request;
+		else
+			request = flag.request;
+	}
+	return request;
+}
+
+static void
+read_environment(struct given *given)
+{
+	for (size_t i = 0; i < OPTION_COUNT; i++) {
+		if (given->value[i] == NULL)
+			given->value[i] = getenv(option_table[i].name);
+	}
+}
+
+static int
+set_values(struct config *config, const struct given *given, struct error *err)
+{
+	for (size_t i = 0; i < OPTION_COUNT; i++) {
+		const struct option *option = &option_table[i];
+		const char *value = is_given(given, i) ? given->value[i] : option->initial;
+
+		if (value != NULL && option_set(option, value, config, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int
+resolve_storage(struct config *config, struct error *err)
+{
+	if (config->storage == STORAGE_AUTO)
+		config->storage = config->database_url != NULL ? STORAGE_POSTGRES : STORAGE_JSONL;
+	if (config->storage == STORAGE_POSTGRES && config->database_url == NULL)
+		return option_refuse(&option_table[OPTION_DATABASE_URL], NULL, err,
+		    "not set, and STORAGE_TYPE=%s needs it: set it to postgresql://user:password@host:5432/name",
+		    storage_name(config->storage));
+	return 0;
+}
+
+static void
+resolve_processes(struct config *config)
+{
+	if (config->acceptors == 0) {
+		uint32_t cpus = cpu_allowed();
+		config->acceptors = cpus < ACCEPTORS_MAX ? cpus : ACCEPTORS_MAX;
+	}
+	if (config->writers == 0)
+		config->writers = config->storage == STORAGE_POSTGRES ? 2 : 1;
+}
+
+static int
+resolve_limits(struct config *config, const struct given *given, struct error *err)
+{
+	if (config->max_event_bytes <= config->max_body_bytes)
+		return 0;
+	if (is_given(given, OPTION_MAX_EVENT_BYTES))
+		return option_refuse(&option_table[OPTION_MAX_EVENT_BYTES], given->value[OPTION_MAX_EVENT_BYTES], err,
+		    "must not be more than MAX_BODY_BYTES, which is %" PRIu64, config->max_body_bytes);
+	config->max_event_bytes = config->max_body_bytes;
+	return 0;
+}
+
+uint64_t
+config_lane_need(const struct config *config)
+{
+	return config->max_body_bytes + (uint64_t)config->max_batch_events * 128 + 64 * KIB;
+}
+
+/* The ring is memory: a size that nobody has chosen must not be the one that gets the machine's processes killed. */
+#define RING_UNASKED_MAX (4 * GIB)
+
+static int
+resolve_ring(struct config *config, const struct given *given, struct error *err)
+{
+	const struct option *option = &option_table[OPTION_RING_BYTES];
+	uint64_t lanes = (uint64_t)config->acceptors * config->writers;
+	uint64_t least = lanes * config_lane_need(config) + 1 * MIB;
+
+	if (config->ring_path == NULL && asprintf(&config->ring_path, "/dev/shm/hooksd-%u.ring", config->port) < 0)
+		abort();
+	if (!is_given(given, OPTION_RING_BYTES)) {
+		config->ring_bytes = least > 64 * MIB ? least : 64 * MIB;
+		if (config->ring_bytes <= RING_UNASKED_MAX)
+			return 0;
+		return option_refuse(option, NULL, err,
+		    "would have to be %" PRIu64 " for %" PRIu64
+		    " lanes (ACCEPTORS=%u x WRITERS=%u), and more than %" PRIu64
+		    " is taken only when asked for; set it, or lower MAX_BODY_BYTES, MAX_BATCH_EVENTS, ACCEPTORS or "
+		    "WRITERS",
+		    least, lanes, config->acceptors, config->writers, RING_UNASKED_MAX);
+	}
+	if (config->ring_bytes >= least)
+		return 0;
+	return option_refuse(option, given->value[OPTION_RING_BYTES], err,
+	    "must be at least %" PRIu64 " for %" PRIu64 " lanes (ACCEPTORS=%u x WRITERS=%u) that each hold the largest "
+	    "request; raise it, or lower MAX_BODY_BYTES, ACCEPTORS or WRITERS",
+	    least, lanes, config->acceptors, config->writers);
+}
+
+int
+config_load(struct config *config, int argc, char **argv, struct error *err)
+{
+	struct given given = {0};
+
+	*config = (struct config){0};
+	int request = read_flags(argc, argv, &given, err);
+	if (request < 0 || request == CONFIG_HELP || request == CONFIG_VERSION)
+		return request;
+
+	read_environment(&given);
+	if (set_values(config, &given, err) < 0 || resolve_storage(config, err) < 0)
+		goto failed;
+	resolve_processes(config);
+	if (resolve_limits(config, &given, err) < 0 || resolve_ring(config, &given, err) < 0)
+		goto failed;
+	return request;
+failed:
+	config_free(config);
+	return -1;
+}
+
+static void
+drop_string(const struct option *option, struct config *config)
+{
+	char **text = option_string(option, config);
+
+	if (*text != NULL && option->secret)
+		explicit_bzero(*text, strlen(*text));
+	free(*text);
+	*text = NULL;
+}
+
+void
+config_free(struct config *config)
+{
+	for (size_t i = 0; i < OPTION_COUNT; i++) {
+		if (option_is_string(&option_table[i]))
+			drop_string(&option_table[i], config);
+	}
+}
+
+static void
+forget_variable(const char *name)
+{
+	size_t len = strlen(name);
+
+	for (char **entry = environ; entry != NULL && *entry != NULL; entry++) {
+		if (strncmp(*entry, name, len) == 0 && (*entry)[len] == '=')
+			explicit_bzero(*entry + len + 1, strlen(*entry + len + 1));
+	}
+}
+
+void
+config_forget_secrets(struct config *config, int argc, char **argv)
+{
+	for (size_t i = 0; i < OPTION_COUNT; i++) {
+		const struct option *option = &option_table[i];
+
+		if (!option->secret)
+			continue;
+		forget_variable(option->name);
+		drop_string(option, config);
+	}
+	forget_variable("PGPASSWORD"); /* libpq takes the password from there too */
+
+	for (int next = 1; next < argc;) {
+		struct error unused;
+		struct flag flag;
+
+		if (flag_read(argc, argv, &next, &flag, &unused) < 0)
+			return;
+		if (flag.option != NULL && flag.option->secret && flag.value != NULL)
+			explicit_bzero(flag.value, strlen(flag.value));
+	}
+}

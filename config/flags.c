@@ -1,0 +1,111 @@
+/* Flags: --name=value, --name value, bool flags also as --name; the few that ask for something besides running. */
+#include "config/flags.h"
+
+#include <stdint.h>
+#include <string.h>
+
+#include "config/options.h"
+
+#define NAME_MAX_BYTES 64 /* of a misspelt name that is worth comparing */
+
+static const struct {
+	const char *name;
+	int request;
+} request_flags[] = {
+    {"--help", CONFIG_HELP},
+    {"-h", CONFIG_HELP},
+    {"--version", CONFIG_VERSION},
+    {"-V", CONFIG_VERSION},
+    {"--check-config", CONFIG_CHECK},
+    {"--print-config", CONFIG_PRINT},
+};
+
+#define REQUEST_FLAGS (sizeof request_flags / sizeof request_flags[0])
+
+/* Levenshtein distance: insertions, deletions and replacements that make given[0..len) of name. */
+static size_t
+distance(const char *name, const char *given, size_t len)
+{
+	size_t row[NAME_MAX_BYTES + 1];
+
+	for (size_t j = 0; j <= len; j++)
+		row[j] = j;
+	for (size_t i = 0; name[i] != '\0'; i++) {
+		size_t diagonal = row[0];
+
+		row[0] = i + 1;
+		for (size_t j = 0; j < len; j++) {
+			size_t replaced = diagonal + (name[i] != given[j]);
+
+			diagonal = row[j + 1];
+			size_t best = (row[j] < diagonal ? row[j] : diagonal) + 1;
+			row[j + 1] = replaced < best ? replaced : best;
+		}
+	}
+	return row[len];
+}
+
+static void
+keep_nearer(const char *name, const char *given, size_t len, size_t *least, char nearest[OPTION_FLAG_MAX])
+{
+	size_t edits = distance(name, given, len);
+
+	if (edits >= *least)
+		return;
+	*least = edits;
+	memcpy(nearest, name, strlen(name) + 1);
+}
+
+static int
+unknown_flag(const char *given, size_t len, struct error *err)
+{
+	char nearest[OPTION_FLAG_MAX];
+	size_t least = len / 2; /* further away is not a misspelling */
+
+	if (len > NAME_MAX_BYTES)
+		return error_set(err, "%.*s...: no such flag (--help lists all)", NAME_MAX_BYTES, given);
+	for (size_t i = 0; i < OPTION_COUNT; i++) {
+		char name[OPTION_FLAG_MAX];
+
+		option_flag(&option_table[i], name);
+		keep_nearer(name, given, len, &least, nearest);
+	}
+	for (size_t i = 0; i < REQUEST_FLAGS; i++)
+		keep_nearer(request_flags[i].name, given, len, &least, nearest);
+	if (least == len / 2)
+		return error_set(err, "%.*s: no such flag (--help lists all)", (int)len, given);
+	return error_set(err, "%.*s: no such flag; did you mean %s? (--help lists all)", (int)len, given, nearest);
+}
+
+int
+flag_read(int argc, char **argv, int *next, struct flag *flag, struct error *err)
+{
+	char *arg = argv[(*next)++];
+	size_t len = strcspn(arg, "=");
+	bool ignored;
+
+	*flag = (struct flag){0};
+	for (size_t i = 0; i < REQUEST_FLAGS; i++) {
+		if (strcmp(arg, request_flags[i].name) == 0) {
+			flag->request = request_flags[i].request;
+			return 0;
+		}
+	}
+	if (arg[0] != '-') /* perhaps a password that lost its flag: shown no further than a user name */
+		return error_set(err, "%.*s: not a flag; options are given like --port=8080 (--help lists all)",
+		    (int)strcspn(arg, ":=@"), arg);
+	if (len < 3 || strncmp(arg, "--", 2) != 0 || (flag->option = option_find(arg + 2, len - 2)) == NULL)
+		return unknown_flag(arg, len, err);
+
+	if (arg[len] == '=') {
+		flag->value = arg + len + 1;
+	} else if (flag->option->type == OPTION_TYPE_BOOL) {
+		if (*next < argc && option_read_bool(argv[*next], &ignored))
+			flag->value = argv[(*next)++];
+	} else if (*next < argc) {
+		flag->value = argv[(*next)++];
+	} else {
+		return error_set(err, "%s: needs a value, as in %s=VALUE", arg, arg);
+	}
+	return 0;
+}

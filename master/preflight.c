@@ -1,0 +1,94 @@
+/* Looking before starting. What is there later, and what another user may do, nobody knows. */
+#include "master/preflight.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "server/listener.h"
+
+/* A directory that is there and may be written, or that can be made where one of those is. */
+static int
+look_at_directory(const char *option, const char *value, const char *path, struct error *err)
+{
+	char at[PATH_MAX];
+	struct stat st;
+
+	(void)snprintf(at, sizeof at, "%s", path);
+	while (stat(at, &st) != 0) {
+		if (errno != ENOENT && errno != ENOTDIR)
+			return error_errno(err, "%s=%s: cannot look at %s", option, value, at);
+		char *above = dirname(at); /* in the same place */
+		(void)memmove(at, above, strlen(above) + 1);
+	}
+	if (!S_ISDIR(st.st_mode)) {
+		(void)error_set(err, "%s=%s: %s is no directory", option, value, at);
+		return PREFLIGHT_WRONG;
+	}
+	if (faccessat(AT_FDCWD, at, W_OK | X_OK, AT_EACCESS) != 0)
+		return error_errno(err, "%s=%s: cannot write into the directory %s", option, value, at);
+	return 0;
+}
+
+/* A file that is there and may be written, or that can be made. */
+static int
+look_at_file(const char *option, const char *path, struct error *err)
+{
+	char above[PATH_MAX];
+	struct stat st;
+
+	if (stat(path, &st) != 0) {
+		(void)snprintf(above, sizeof above, "%s", path);
+		return look_at_directory(option, path, dirname(above), err);
+	}
+	if (S_ISDIR(st.st_mode)) {
+		(void)error_set(err, "%s=%s is a directory: it must be a file", option, path);
+		return PREFLIGHT_WRONG;
+	}
+	if (faccessat(AT_FDCWD, path, R_OK | W_OK, AT_EACCESS) != 0)
+		return error_errno(err, "%s=%s cannot be read and written", option, path);
+	return 0;
+}
+
+/* Its directory is not made, and all of its bytes are taken at the start. */
+static int
+look_at_ring(const struct config *config, struct error *err)
+{
+	char above[PATH_MAX];
+	struct statvfs disk;
+	struct stat st;
+	int rc = look_at_file("RING_PATH", config->ring_path, err);
+
+	if (rc != 0 || stat(config->ring_path, &st) == 0)
+		return rc;
+	(void)snprintf(above, sizeof above, "%s", config->ring_path);
+	const char *directory = dirname(above);
+	if (statvfs(directory, &disk) != 0)
+		return error_errno(err, "RING_PATH=%s: cannot look at the directory %s", config->ring_path, directory);
+	if ((uint64_t)disk.f_bavail * disk.f_frsize < config->ring_bytes)
+		return error_set(err,
+		    "RING_PATH=%s: %s has no room for RING_BYTES=%llu: enlarge it (docker, podman: --shm-size), or "
+		    "set a smaller RING_BYTES or another RING_PATH",
+		    config->ring_path, directory, (unsigned long long)config->ring_bytes);
+	return 0;
+}
+
+int
+preflight(const struct config *config, struct error *err)
+{
+	int rc = look_at_directory("DATA_DIR", config->data_dir, config->data_dir, err);
+
+	if (rc == 0 && config->storage == STORAGE_JSONL)
+		rc = look_at_file("JSONL_PATH", config->jsonl_path, err);
+	if (rc == 0)
+		rc = look_at_ring(config, err);
+	if (rc == 0)
+		rc = listeners_check(config->host, config->port, err);
+	return rc;
+}

@@ -1,0 +1,375 @@
+/*
+ * The JSONL sink: appends a batch in large writes and syncs it. The append is noted in the writer's ledger, and holds
+ * when the ledger says that the batch is stored, so that a crash at any instruction neither loses a line nor doubles one.
+ *
+ * Writers share the file. One of them holds the lock from before the note until the batch is settled; the kernel gives up
+ * a dead writer's lock, and whoever takes it next cuts off what a dead one has left.
+ */
+#include "store/jsonl/sink_jsonl.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/files.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "store/unfinished_append.h"
+#include "store/jsonl/jsonl_line.h"
+#include "store/jsonl/jsonl_look.h"
+#include "store/jsonl/jsonl_repair.h"
+#include "store/jsonl/jsonl_rotate.h"
+
+/*
+ * Blocks are reserved ahead of the file's end, as much again as it has and at most this much: an append that needs no new
+ * ones costs less and lets an eighth more events through. What is reserved and not used is given back when the
+ * file is closed.
+ */
+#define RESERVE_MOST ((off_t)64 << 20)
+#define RESERVE_LEAVES ((uint64_t)128 << 20)
+
+/* Lines are made and written in pieces of about this size, which a cache holds: a third of the CPU of large batches. */
+#define PIECE_BYTES ((size_t)512 << 10)
+
+#define ROTATE_RETRY_S 60
+
+struct sink_jsonl {
+	struct sink super;
+	const struct config *config;
+	const struct segment *segment;
+	struct process_slot *slot; /* the writer's own */
+	int fd; /* -1: to be opened */
+	off_t reserved; /* up to here, in the open file */
+	off_t seen_bytes; /* its size at the last append */
+	bool reopen;
+	bool distrusted; /* a sync of the file has failed */
+	int64_t rotate_at_us; /* steady clock: when to try again to rotate; 0: it has not failed */
+	char *buffer;
+	size_t buffer_bytes;
+};
+
+/* Called with the lock held, before an append of at most that many bytes. */
+static void
+reserve(struct sink_jsonl *s, off_t size, off_t batch_bytes)
+{
+	off_t limit = (off_t)s->config->jsonl_rotate_bytes;
+	off_t ahead = size < RESERVE_MOST ? size : RESERVE_MOST;
+	struct statvfs disk;
+
+	if (size < s->seen_bytes)
+		s->reserved = 0; /* somebody has cut the file, and what was reserved with it */
+	s->seen_bytes = size;
+	if (size + batch_bytes <= s->reserved)
+		return;
+	if (limit > 0 && ahead > limit - size)
+		ahead = limit > size ? limit - size : 0;
+	/* What is left of a disk that is almost full is for all. File systems that cannot reserve do without. */
+	if (fstatvfs(s->fd, &disk) == 0 && (uint64_t)disk.f_bavail * disk.f_frsize > (uint64_t)ahead + RESERVE_LEAVES)
+		(void)fallocate(s->fd, FALLOC_FL_KEEP_SIZE, size, batch_bytes + ahead);
+	s->reserved = size + batch_bytes + ahead;
+}
+
+/* Called with the lock held: nobody appends meanwhile. Blocks may also be those of a writer that was killed. */
+static void
+close_file(struct sink_jsonl *s)
+{
+	struct stat st;
+
+	if (s->fd < 0)
+		return;
+	if (fstat(s->fd, &st) == 0 && S_ISREG(st.st_mode) &&
+	    (off_t)st.st_blocks * 512 > st.st_size + 2 * (off_t)st.st_blksize)
+		(void)!ftruncate(s->fd, st.st_size); /* at its size: only the reserved blocks go */
+	close(s->fd);
+	s->fd = -1;
+	s->reserved = s->seen_bytes = 0;
+}
+
+/* Called with the lock held. */
+static int
+open_file(struct sink_jsonl *s, struct error *err)
+{
+	close_file(s);
+	s->reopen = false;
+	s->fd = files_open(s->config->jsonl_path, O_RDWR | O_APPEND, 0666, "JSONL_PATH", err);
+	return s->fd < 0 ? -1 : 0;
+}
+
+/* Whether the open file still is the one at JSONL_PATH: not moved, removed or rotated by somebody else. */
+static bool
+file_in_place(const struct sink_jsonl *s)
+{
+	struct stat opened, standing;
+
+	return s->fd >= 0 && fstat(s->fd, &opened) == 0 && stat(s->config->jsonl_path, &standing) == 0 &&
+	       opened.st_dev == standing.st_dev && opened.st_ino == standing.st_ino;
+}
+
+/* Cuts off what writers have appended and not committed. Called with the lock held. */
+static int
+cut_off_appends(const struct segment *segment, const char *path, struct error *err)
+{
+	char copy[PATH_MAX], earlier_copy[PATH_MAX];
+	const char *directory, *earlier;
+	int rc = 0;
+
+	(void)snprintf(copy, sizeof copy, "%s", path);
+	(void)snprintf(earlier_copy, sizeof earlier_copy, "%s", segment->header->jsonl_path);
+	directory = dirname(copy);
+	earlier = dirname(earlier_copy);
+	for (uint32_t w = 0; rc == 0 && w < segment->writers; w++)
+		rc = append_cut_off(&segment_writer(segment, w)->ledger, APPEND_JSONL, directory, earlier, err);
+	return rc;
+}
+
+int
+sink_jsonl_recover(const struct config *config, const struct segment *segment, struct error *err)
+{
+	int rc;
+
+	segment_append_lock(segment);
+	rc = cut_off_appends(segment, config->jsonl_path, err);
+	segment_append_unlock(segment);
+	return rc;
+}
+
+/* Whatever stands at JSONL_PATH now is events, and ends with a whole line afterwards. Called with the lock held. */
+static int
+open_and_repair(struct sink_jsonl *s, struct error *err)
+{
+	const char *path = s->config->jsonl_path;
+
+	if (open_file(s, err) != 0)
+		return -1;
+	if (cut_off_appends(s->segment, path, err) == 0 && jsonl_repair(s->fd, path, err) == 0)
+		return 0;
+	close(s->fd); /* and nothing else: it may be somebody's */
+	s->fd = -1;
+	return -1;
+}
+
+/* The same for the open file, in which somebody may have written since. */
+static int
+look_again(struct sink_jsonl *s, struct error *err)
+{
+	struct stat st;
+
+	if (cut_off_appends(s->segment, s->config->jsonl_path, err) != 0)
+		return -1;
+	if (fstat(s->fd, &st) == 0 && jsonl_sound(s->fd, st.st_size))
+		return 0;
+	return jsonl_repair(s->fd, s->config->jsonl_path, err);
+}
+
+/* A new file is a wish: where there cannot be one, the old one takes the events as before. Says so once. */
+static void
+cannot_rotate(struct sink_jsonl *s, const struct error *err)
+{
+	if (s->rotate_at_us == 0)
+		log_warning("the JSONL file cannot be rotated: events go on into the same one",
+		    LOG_STR("error", err->text), LOG_UINT("retry_in_s", ROTATE_RETRY_S));
+	s->rotate_at_us = clock_steady_us() + ROTATE_RETRY_S * 1000000;
+}
+
+static int
+jsonl_open(struct sink *sink, struct error *err)
+{
+	struct sink_jsonl *s = (struct sink_jsonl *)sink;
+	struct error reason;
+	int rc;
+
+	segment_append_lock(s->segment);
+	rc = open_and_repair(s, err);
+	segment_append_unlock(s->segment);
+	if (rc == 0 && s->config->jsonl_rotate_bytes > 0 && jsonl_rotate_check(s->config->jsonl_path, &reason) != 0)
+		cannot_rotate(s, &reason);
+	return rc;
+}
+
+/*
+ * With the lock held. Begins a new file when the batch would take it over JSONL_ROTATE_BYTES, if that can be, or after a
+ * failed sync, without fail. *st is the file's.
+ */
+static int
+rotate_if_due(struct sink_jsonl *s, size_t batch_bytes, struct stat *st, struct error *err)
+{
+	uint64_t limit = s->config->jsonl_rotate_bytes;
+	const char *path = s->config->jsonl_path;
+
+	if (fstat(s->fd, st) != 0)
+		return error_errno(err, "cannot stat JSONL_PATH=%s", path);
+	if (!s->distrusted && (limit == 0 || st->st_size == 0 || (uint64_t)st->st_size + batch_bytes <= limit ||
+				  clock_steady_us() < s->rotate_at_us))
+		return 0;
+	if (jsonl_rotate(path, err) != 0) {
+		counter_add(s->slot, COUNTER_ROTATION_FAILURES, 1);
+		if (s->distrusted)
+			return -1;
+		cannot_rotate(s, err);
+		return 0;
+	}
+	s->rotate_at_us = 0;
+	s->distrusted = false;
+	if (open_and_repair(s, err) != 0)
+		return -1;
+	return fstat(s->fd, st) == 0 ? 0 : error_errno(err, "cannot stat JSONL_PATH=%s", path);
+}
+
+static int
+write_piece(struct sink_jsonl *s, size_t len, struct error *err)
+{
+	for (size_t done = 0; done < len;) {
+		ssize_t n = write(s->fd, s->buffer + done, len - done);
+
+		if (n < 0 && errno != EINTR)
+			return error_errno(err, "cannot append to JSONL_PATH=%s", s->config->jsonl_path);
+		if (n > 0)
+			done += (size_t)n;
+	}
+	return 0;
+}
+
+static int
+write_lines(struct sink_jsonl *s, const struct record *const *records, uint32_t count, struct error *err)
+{
+	size_t used = 0;
+
+	for (uint32_t i = 0; i < count; i++) {
+		size_t most = jsonl_line_max(records[i]);
+
+		if (used + most > s->buffer_bytes) {
+			if (write_piece(s, used, err) != 0)
+				return -1;
+			used = 0;
+		}
+		if (most > s->buffer_bytes) {
+			s->buffer_bytes = most > PIECE_BYTES ? most : PIECE_BYTES;
+			free(s->buffer);
+			s->buffer = mem_new(s->buffer_bytes, 1);
+		}
+		used = (size_t)(jsonl_line(s->buffer + used, records[i]) - s->buffer);
+	}
+	return write_piece(s, used, err);
+}
+
+static int
+append(struct sink_jsonl *s, const struct record *const *records, uint32_t count, struct error *err)
+{
+	if (write_lines(s, records, count, err) != 0)
+		return -1;
+	if (fdatasync(s->fd) != 0) {
+		s->distrusted = true;
+		counter_add(s->slot, COUNTER_SYNC_FAILURES, 1);
+		s->slot->sync_failed_us = clock_wall_us();
+		return error_errno(err, "cannot sync JSONL_PATH=%s", s->config->jsonl_path);
+	}
+	return 0;
+}
+
+/* With the lock held. */
+static int
+store_locked(struct sink_jsonl *s, const struct record *const *records, uint32_t count, struct error *err)
+{
+	struct ledger *ledger = &s->slot->ledger;
+	size_t len = 0; /* at most */
+	struct stat st;
+	int rc;
+
+	for (uint32_t i = 0; i < count; i++)
+		len += jsonl_line_max(records[i]);
+	if (s->reopen || !file_in_place(s))
+		rc = open_and_repair(s, err);
+	else
+		rc = look_again(s, err);
+	if (rc == 0)
+		rc = rotate_if_due(s, len, &st, err);
+	if (rc != 0)
+		return rc;
+	reserve(s, st.st_size, (off_t)len);
+	append_begin(ledger, APPEND_JSONL, st.st_dev, st.st_ino, (uint64_t)st.st_size, len);
+	rc = append(s, records, count, err);
+	/* A part may have been written. If it cannot be cut off now, the ledger says so to whoever comes next. */
+	if (rc != 0) {
+		append_failed(ledger, APPEND_JSONL, ftruncate(s->fd, st.st_size) == 0 && fdatasync(s->fd) == 0);
+		s->reserved = 0;
+	}
+	return rc;
+}
+
+static int
+jsonl_store(struct sink *sink, const struct record *const *records, uint32_t count, struct sink_result *result,
+    struct error *err)
+{
+	struct sink_jsonl *s = (struct sink_jsonl *)sink;
+	int rc;
+
+	segment_append_lock(s->segment);
+	rc = store_locked(s, records, count, err);
+	if (rc != 0) {
+		result->in_doubt = append_open(&s->slot->ledger, APPEND_JSONL);
+		segment_append_unlock(s->segment);
+		return rc;
+	}
+	*result = (struct sink_result){.stored = count};
+	return 0; /* with the lock: jsonl_settled() gives it up */
+}
+
+static void
+jsonl_settled(struct sink *sink)
+{
+	segment_append_unlock(((struct sink_jsonl *)sink)->segment);
+}
+
+static void
+jsonl_reopen(struct sink *sink)
+{
+	struct sink_jsonl *s = (struct sink_jsonl *)sink;
+
+	s->reopen = true;
+	s->rotate_at_us = 0;
+}
+
+static void
+jsonl_close(struct sink *sink)
+{
+	struct sink_jsonl *s = (struct sink_jsonl *)sink;
+
+	/* Whoever holds the lock closes the file later; it may hang, and this writer has nothing to wait for. */
+	if (segment_append_try_lock(s->segment)) {
+		close_file(s);
+		segment_append_unlock(s->segment);
+	} else if (s->fd >= 0) {
+		close(s->fd);
+	}
+	free(s->buffer);
+	free(s);
+}
+
+struct sink *
+sink_jsonl_new(const struct config *config, const struct segment *segment, struct process_slot *slot)
+{
+	static const struct sink_ops ops = {
+	    .name = "jsonl",
+	    .open = jsonl_open,
+	    .store = jsonl_store,
+	    .settled = jsonl_settled,
+	    .reopen = jsonl_reopen,
+	    .close = jsonl_close,
+	};
+	struct sink_jsonl *s = mem_new(1, sizeof *s);
+
+	s->super.ops = &ops;
+	s->config = config;
+	s->segment = segment;
+	s->slot = slot;
+	s->fd = -1;
+	return &s->super;
+}

@@ -1,0 +1,18 @@
+/* The table hook_events_dead_letters: where events go that PostgreSQL refuses for good, while it takes the letter. */
+#ifndef STORE_POSTGRES_DEAD_LETTER_TABLE_H
+#define STORE_POSTGRES_DEAD_LETTER_TABLE_H
+
+#include "base/error.h"
+#include "event/record.h"
+#include "store/dead_letter_text.h"
+#include "store/postgres/pg_session.h"
+
+/*
+ * Adds one letter in a transaction of its own; one for the same event and day that is there already stays as it is.
+ * Returns as pg_exec_params(): 0 when it is committed, PG_REFUSED when the table does not take it (missing, no right, a
+ * constraint), or <0.
+ */
+int dead_letter_table_add(
+    struct session *session, const struct refused *refused, const struct record *record, struct error *err);
+
+#endif

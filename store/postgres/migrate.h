@@ -1,0 +1,40 @@
+/*
+ * The version of the schema in a database, and bringing it to the one this program was built for.
+ *
+ * A migration is one of schema/NNN_name.sql, embedded at build time. Each is one transaction that takes an advisory
+ * lock, stops when it has been applied before, and records itself in hooks_schema_migrations: any number of
+ * replicas, and psql, may run it at the same time.
+ */
+#ifndef STORE_POSTGRES_MIGRATE_H
+#define STORE_POSTGRES_MIGRATE_H
+
+#include "base/error.h"
+#include "store/postgres/pg.h"
+
+struct migration {
+	int version; /* 1, 2, 3, ... */
+	const char *name;
+	const char *sql;
+};
+
+/* All of them, in order; migrations_count >= 1. */
+extern const struct migration migrations[];
+extern const int migrations_count;
+
+/* The version this program needs. */
+int migrate_target(void);
+
+/* Reads the database's version; 0 when it has no schema. 0, or <0 as below. */
+int migrate_version(struct pg *pg, int *version, struct error *err);
+
+/*
+ * Applies what is missing; *applied counts what this call did. 0: the database is at the target. <0: it is not, and
+ * *err says why, a database that is newer than this program included. After <0 the connection is only good for
+ * pg_close(). Takes up to a minute per migration.
+ */
+int migrate_apply(struct pg *pg, int *applied, struct error *err);
+
+/* 0 when the database is at the target, else <0 with a sentence that says what to do. Changes nothing. */
+int migrate_check(struct pg *pg, struct error *err);
+
+#endif

@@ -1,0 +1,71 @@
+/*
+ * Months, and which of them have a partition of their own: what a writer remembers between two looks at the database,
+ * so that it can tell without asking whether an event's month must be made first. Pure arithmetic.
+ *
+ * A month is a number here: year * 12 + month - 1, so that the next one is one more.
+ */
+#ifndef STORE_POSTGRES_MONTHS_H
+#define STORE_POSTGRES_MONTHS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "event/record.h"
+
+/* Around the month an event is received in: the months that are made for it. Others have the default partition. */
+#define WINDOW_BACK 24
+#define WINDOW_AHEAD 1
+
+/* As many months are remembered, the last of them PARTITIONS_AHEAD_MAX ahead. Later and earlier ones are unknown. */
+#define MONTHS_KNOWN 64
+
+struct months {
+	int32_t first; /* the month of bit 0, index 0 */
+	uint64_t present; /* has a partition */
+	uint64_t refused; /* has none, and PostgreSQL has said that it can have none */
+	uint32_t in_default[MONTHS_KNOWN]; /* its events that were seen in the default partition */
+	int64_t calm_from_us, calm_until_us; /* the month with a partition that was met last */
+};
+
+/* The UTC month of an instant between the years 1 and 9999. */
+int32_t month_of(int64_t us);
+
+/* Its parts: 1..9999 and 1..12. */
+int month_year(int32_t month);
+int month_number(int32_t month);
+
+/* Forgets everything and remembers months around this one. */
+void months_init(struct months *months, int32_t this_month);
+
+/* The month has a partition. Ignored for an unknown one. */
+void months_add(struct months *months, int32_t month);
+
+/* PostgreSQL refuses to make the month. Ignored for an unknown one. */
+void months_refuse(struct months *months, int32_t month);
+
+bool months_known(const struct months *months, int32_t month);
+
+/* Whether the month is known to have a partition, or to be refused one. */
+bool months_has(const struct months *months, int32_t month);
+bool months_refused(const struct months *months, int32_t month);
+
+/* How many months after this one have partitions, up to the first gap. */
+uint32_t months_in_a_row(const struct months *months, int32_t this_month);
+
+/* Whether a month lies in the window of events received in another. */
+bool month_in_window(int32_t month, int32_t received);
+
+enum month_need {
+	MONTH_IS_THERE,
+	MONTH_IS_WANTED, /* without a partition, inside the record's window, and known */
+	MONTH_IS_REFUSED, /* the same, but months_refuse() says that it cannot be made */
+	MONTH_IS_OUTSIDE /* without a partition that is known of, and none shall be made */
+};
+
+/*
+ * What the record's month needs; unless it is there, *month is that month. Cheap for the usual record, whose month is
+ * that of the one before.
+ */
+enum month_need months_need(struct months *months, const struct record *record, int32_t *month);
+
+#endif

@@ -1,0 +1,344 @@
+/* Storing a batch by as few statements as its refusals allow. */
+#include "store/postgres/pg_batch.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "store/postgres/dead_letter_table.h"
+#include "store/postgres/pg_probe.h"
+#include "store/postgres/sqlstate.h"
+
+/* Each time one of the two ends; more in a row means something else. */
+#define RACE_ATTEMPTS 5
+
+/* What is refused is tried again within seconds. */
+#define CLEARED_FOR_US (INT64_C(60) * 1000000)
+
+void
+batch_init(struct batch *b, struct rows *rows, struct partitions *partitions, const char *data_dir)
+{
+	*b = (struct batch){.rows = rows, .partitions = partitions};
+	dead_letters_init(&b->file, data_dir);
+}
+
+void
+batch_free(struct batch *b)
+{
+	dead_letters_free(&b->file);
+}
+
+static const struct pg_refusal *
+refusal(const struct batch *b)
+{
+	return pg_refusal(b->rows->session->pg);
+}
+
+static bool
+stored_any(const struct batch *b)
+{
+	return b->result.stored + b->result.duplicates > 0;
+}
+
+/* One statement for all rows, repeated where that may help. Returns as rows_store() does. */
+static int
+store_at_once(struct batch *b, enum rows_method method, const struct record *const *records, uint32_t count,
+    uint64_t *stored, struct error *err)
+{
+	int rc = rows_store(b->rows, method, records, count, stored, err);
+
+	for (int i = 1; i < RACE_ATTEMPTS && rc == PG_REFUSED && method == ROWS_INSERT; i++) {
+		if (refusal_of(refusal(b)) != REFUSAL_RACE)
+			break;
+		rc = rows_store(b->rows, method, records, count, stored, err);
+	}
+	/* It may have been on its way to the default partition when its month was made. */
+	if (rc == PG_REFUSED && count == 1 && refusal_of(refusal(b)) == REFUSAL_MONTH)
+		rc = rows_store(b->rows, method, records, count, stored, err);
+	return rc;
+}
+
+static void
+count_stored(struct batch *b, uint32_t stored, uint32_t count)
+{
+	/* A trigger that drops rows makes them look like duplicates: not stored, and meant so. */
+	b->result.stored += stored;
+	b->result.duplicates += count - stored;
+	if (b->refuses_all)
+		b->cleared_us = clock_steady_us();
+	b->refuses_all = false;
+}
+
+static void
+count_letter(struct batch *b, const char *sqlstate)
+{
+	if (b->result.dead_lettered == 0)
+		(void)stpcpy(b->sqlstate, sqlstate);
+	else if (strcmp(b->sqlstate, sqlstate) != 0)
+		b->sqlstate[0] = '\0';
+	b->result.dead_lettered++;
+}
+
+/* PostgreSQL has just refused that one record for good. 0: the letter is kept. <0: the store is away. */
+static int
+bury(struct batch *b, const struct record *record, struct error *err)
+{
+	struct pg_refusal why = *refusal(b);
+	struct refused refused = {.at_us = clock_wall_us(), .sqlstate = why.sqlstate, .message = why.message.text};
+
+	b->refusal = *err;
+	b->rows->in_doubt = true; /* the letter may be all that is kept of the batch */
+	count_letter(b, why.sqlstate);
+	counter_add(b->rows->slot, COUNTER_STATEMENTS, 1);
+	int rc = dead_letter_table_add(b->rows->session, &refused, record, err);
+	if (rc < 0)
+		(void)patience_ended(b->rows->session->patience, err);
+	if (rc <= 0)
+		return rc;
+
+	enum refusal letter = refusal_of(refusal(b));
+	if (letter == REFUSAL_STORE || letter == REFUSAL_RACE)
+		return -1;
+	b->file_used = true;
+	uint64_t times = repeat_met(&b->table_refuses, clock_steady_us());
+	if (times > 0)
+		log_warning("PostgreSQL does not take dead letters: they go to the file",
+		    LOG_STR("directory", b->file.data_dir), LOG_STR("error", err->text), LOG_UINT("times", times));
+	return dead_letters_append(&b->file, &refused, record, err);
+}
+
+/* None of the batch was taken, and not for what the rows are. Returns <0: it waits until somebody has mended the table. */
+static int
+refuses_all(struct batch *b, struct error *err)
+{
+	b->refuses_all = true;
+	b->cleared_us = 0;
+	return error_set(err, "PostgreSQL refuses every event: %s", b->suspicion.text);
+}
+
+static void
+note_suspicion(struct batch *b, const struct error *err)
+{
+	bool policy = strcmp(refusal(b)->sqlstate, "42501") == 0 && b->method == ROWS_INSERT;
+
+	(void)error_set(&b->suspicion, "%s%s", err->text,
+	    policy ? ": its policies must take every row of this role, or the role needs BYPASSRLS" : "");
+}
+
+/* That one record was refused, perhaps for what it is. 0: the letter is kept, or it waits for the others. <0. */
+static int
+suspect(struct batch *b, const struct record *record, struct error *err)
+{
+	if (stored_any(b) || (b->cleared_us != 0 && clock_steady_us() < b->cleared_us + CLEARED_FOR_US))
+		return bury(b, record, err);
+	note_suspicion(b, err);
+	if (b->suspect_count == SUSPECTS_MAX)
+		return refuses_all(b, err);
+	b->suspects[b->suspect_count++] = record;
+	return 0;
+}
+
+static int store_rows(
+    struct batch *b, enum rows_method method, const struct record *const *records, uint32_t count, struct error *err);
+
+static int
+store_halves(
+    struct batch *b, enum rows_method method, const struct record *const *records, uint32_t count, struct error *err)
+{
+	uint32_t half = count / 2;
+
+	if (store_rows(b, method, records, half, err) < 0)
+		return -1;
+	return store_rows(b, method, records + half, count - half, err);
+}
+
+/* PostgreSQL says that it has no partition for some row. */
+static int
+store_in_months(
+    struct batch *b, enum rows_method method, const struct record *const *records, uint32_t count, struct error *err)
+{
+	struct error lacking;
+
+	if (!b->months_read) {
+		b->months_read = true;
+		if (partitions_look_again(b->partitions, b->rows->session->pg, records, count, err) < 0)
+			return -1;
+		return store_rows(b, method, records, count, err);
+	}
+	if (count > 1)
+		return store_halves(b, method, records, count, err);
+
+	int lack = partitions_lack(b->partitions, records[0], &lacking);
+	if (lack < 0) {
+		*err = lacking;
+		return lack;
+	}
+	/* A partition that is divided further, by a DBA, names itself; a CHECK by way of Citus names nothing. */
+	if (lack == LACK_NOTHING && refusal(b)->table[0] != '\0')
+		return suspect(b, records[0], err);
+	return bury(b, records[0], err);
+}
+
+/* PostgreSQL has refused the statement for these rows. 0, or <0: the store is away. */
+static int
+take_refusal(
+    struct batch *b, enum rows_method method, const struct record *const *records, uint32_t count, struct error *err)
+{
+	enum refusal why = refusal_of(refusal(b));
+	bool by_citus = strcmp(refusal(b)->sqlstate, "XX000") == 0;
+
+	if (method == ROWS_COPY && (why == REFUSAL_DUPLICATE || why == REFUSAL_RACE || by_citus))
+		return store_rows(b, ROWS_INSERT, records, count, err);
+	if (why == REFUSAL_STORE || why == REFUSAL_RACE)
+		return -1;
+	if (why == REFUSAL_MONTH)
+		return store_in_months(b, method, records, count, err);
+	if (why == REFUSAL_UNCLEAR && !b->probed) {
+		b->probed = true;
+		if (pg_probe(b->rows, &b->method, err) < 0)
+			return -1;
+		return store_rows(b, b->method, records, count, err);
+	}
+	if (method == ROWS_COPY && b->method == ROWS_INSERT)
+		return store_rows(b, ROWS_INSERT, records, count, err);
+	/* What is left is about a row, also the duplicate of a key that somebody added to the event's. */
+	if (count > 1)
+		return store_halves(b, method, records, count, err);
+	return why == REFUSAL_UNCLEAR ? suspect(b, records[0], err) : bury(b, records[0], err);
+}
+
+/* Stores rows by one statement, or by halves when it must be. Adds to the result. 0, or <0: the store is away. */
+static int
+store_rows(
+    struct batch *b, enum rows_method method, const struct record *const *records, uint32_t count, struct error *err)
+{
+	uint64_t stored;
+
+	if (!rows_fit(b->rows, method, records, count))
+		return store_halves(b, method, records, count, err);
+	int rc = store_at_once(b, method, records, count, &stored, err);
+	if (rc == PG_REFUSED)
+		return take_refusal(b, method, records, count, err);
+	if (rc == 0)
+		count_stored(b, (uint32_t)stored, count);
+	return rc;
+}
+
+/* The rest of the batch is done: the suspects are letters, unless the table has taken nothing. */
+static int
+settle_suspects(struct batch *b, struct error *err)
+{
+	uint32_t count = b->suspect_count;
+
+	if (count > 0 && !stored_any(b))
+		return refuses_all(b, err);
+	for (uint32_t i = 0; i < count; i++)
+		if (store_rows(b, b->method, &b->suspects[i], 1, err) < 0)
+			return -1;
+	return 0;
+}
+
+/* Whether commits wait for standbys here. 0 with *some, PG_REFUSED or <0. */
+static int
+has_standbys(struct session *session, bool *some, struct error *err)
+{
+	PGresult *result;
+	int rc = session_exec_params(
+	    session, "SELECT current_setting('synchronous_standby_names') <> ''", NULL, 0, &result, err);
+
+	if (rc != 0)
+		return rc;
+	*some = PQgetvalue(result, 0, 0)[0] == 't';
+	PQclear(result);
+	return 0;
+}
+
+/*
+ * A commit waits for synchronous standbys only if its transaction wrote something. A batch that was there already wrote
+ * nothing, and the crash of the primary that made it come again may have kept it from the standby: a message in the
+ * WAL makes this commit wait for all that is before it. Some servers have no such messages, or none for this role:
+ * without a standby to wait for none is needed. 0 or <0.
+ */
+static int
+wait_for_standbys(struct batch *b, struct error *err)
+{
+	struct session *session = b->rows->session;
+	struct error refused;
+	bool some = false;
+
+	counter_add(b->rows->slot, COUNTER_STATEMENTS, 1);
+	int rc = session_exec_params(session, "SELECT pg_logical_emit_message(true, 'hooksd', '')", NULL, 0, NULL, err);
+	if (rc == PG_REFUSED && refusal_of(refusal(b)) != REFUSAL_STORE) {
+		refused = *err;
+		rc = has_standbys(session, &some, err);
+	}
+	if (rc < 0)
+		(void)patience_ended(session->patience, err);
+	if (some)
+		return error_set(err, "cannot make sure that the standbys have what was sent again: %s", refused.text);
+	return rc == 0 ? 0 : -1;
+}
+
+/* Traffic may bring a refused event in every batch: a line tells of all letters since the one before. */
+static void
+log_letters(struct batch *b, bool all)
+{
+	if (all)
+		log_error("PostgreSQL refused every event of a batch for the same reason: they are in the dead letters",
+		    LOG_UINT("events", b->letters_unlogged), LOG_STR("last_refusal", b->refusal.text));
+	else
+		log_warning("PostgreSQL refused events: they are in the dead letters",
+		    LOG_UINT("events", b->letters_unlogged), LOG_STR("last_refusal", b->refusal.text));
+	b->letters_unlogged = 0;
+}
+
+static void
+note_letters(struct batch *b, uint32_t count)
+{
+	if (b->result.dead_lettered == 0)
+		return;
+	bool all = b->result.dead_lettered == count && count > 1 && b->sqlstate[0] != '\0';
+
+	b->letters_unlogged += b->result.dead_lettered;
+	if (repeat_met(all ? &b->lost_batches : &b->letters, clock_steady_us()) > 0)
+		log_letters(b, all);
+}
+
+void
+batch_upkeep(struct batch *b)
+{
+	if (b->letters_unlogged > 0)
+		log_letters(b, false);
+}
+
+int
+batch_store(
+    struct batch *b, const struct record *const *records, uint32_t count, struct sink_result *result, struct error *err)
+{
+	assert(count > 0);
+	b->result = (struct sink_result){0};
+	b->suspect_count = 0;
+	b->probed = b->months_read = b->file_used = b->rows->in_doubt = false;
+	int rc = partitions_make_for(b->partitions, b->rows->session->pg, records, count, err);
+	if (rc == 0)
+		rc = store_rows(b, b->duplicates ? ROWS_INSERT : b->method, records, count, err);
+	if (rc == 0)
+		rc = settle_suspects(b, err);
+	b->duplicates = b->result.duplicates > 0;
+	if (rc == 0 && b->result.stored == 0)
+		rc = wait_for_standbys(b, err);
+	if (rc == 0 && b->file_used)
+		rc = dead_letters_sync(&b->file, err);
+	*result = b->result;
+	if (rc < 0) {
+		result->in_doubt = b->rows->in_doubt;
+		return rc;
+	}
+	note_letters(b, count);
+	/* These letters were buried because the table has taken others before: once. */
+	if (b->result.dead_lettered > 0 && !stored_any(b))
+		b->cleared_us = 0;
+	return 0;
+}

@@ -1,0 +1,103 @@
+/* The fields of PostgreSQL's messages are those of its documentation of the protocol, "Error and Notice Message Fields". */
+#include "store/postgres/pg_message.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/utf8.h"
+
+/* In place of what a message quotes. */
+#define HIDDEN "\"...\""
+
+void
+pg_message_line(struct error *err, const char *text)
+{
+	const char *gap = "";
+	size_t used = 0;
+
+	while (*text != '\0') {
+		size_t len = utf8_length(text, strlen(text));
+
+		if (len == 0) {
+			text++;
+		} else if ((unsigned char)*text <= ' ') {
+			if (used > 0 && *gap != ';')
+				gap = *text == '\n' ? "; " : " ";
+			text++;
+		} else {
+			if (used + strlen(gap) + len >= sizeof err->text)
+				break;
+			used = (size_t)(stpcpy(err->text + used, gap) - err->text);
+			memcpy(err->text + used, text, len);
+			used += len;
+			text += len;
+			gap = "";
+		}
+	}
+	err->text[used] = '\0';
+}
+
+/*
+ * Whether the detail may be a row: data exceptions (22) quote the value, violated constraints (23) and views' checks (44)
+ * the row, and Citus passes both on as internal errors (XX).
+ */
+static bool
+details_a_row(const char *sqlstate)
+{
+	static const char classes[][3] = {"22", "23", "44", "XX"};
+
+	for (size_t i = 0; i < sizeof classes / sizeof classes[0]; i++)
+		if (strncmp(sqlstate, classes[i], 2) == 0)
+			return true;
+	return false;
+}
+
+/* What the server says, in one line. A data exception quotes the value: `invalid input syntax for type integer: "..."`. */
+static void
+read_primary(struct error *message, const char *primary, bool quotes_a_value)
+{
+	const char *first = strchr(primary, '"'), *last = strrchr(primary, '"');
+	struct error hidden;
+
+	if (!quotes_a_value || first == last) {
+		pg_message_line(message, primary);
+		return;
+	}
+	(void)error_set(&hidden, "%.*s" HIDDEN "%s", (int)(first - primary), primary, last + 1);
+	pg_message_line(message, hidden.text);
+}
+
+static const char *
+field(const PGresult *result, int code)
+{
+	const char *value = PQresultErrorField(result, code);
+
+	return value != NULL ? value : "";
+}
+
+void
+pg_message_read(const PGresult *result, struct pg_refusal *refusal, struct error *err)
+{
+	const char *primary = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+	const char *detail = PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL);
+	struct error message, text;
+
+	(void)snprintf(refusal->sqlstate, sizeof refusal->sqlstate, "%s", field(result, PG_DIAG_SQLSTATE));
+	(void)snprintf(refusal->constraint, sizeof refusal->constraint, "%s", field(result, PG_DIAG_CONSTRAINT_NAME));
+	(void)snprintf(refusal->table, sizeof refusal->table, "%s", field(result, PG_DIAG_TABLE_NAME));
+	(void)snprintf(refusal->column, sizeof refusal->column, "%s", field(result, PG_DIAG_COLUMN_NAME));
+	if (primary == NULL) { /* made by libpq, not by the server */
+		pg_message_line(err, PQresultErrorMessage(result));
+		refusal->message = *err;
+		return;
+	}
+	read_primary(&message, primary, strncmp(refusal->sqlstate, "22", 2) == 0);
+	if (detail != NULL && details_a_row(refusal->sqlstate))
+		detail = NULL;
+	(void)error_set(&text, "%s%s%s", message.text, detail != NULL ? ": " : "", detail != NULL ? detail : "");
+	pg_message_line(&refusal->message, text.text);
+	(void)error_set(&text, "%s (SQLSTATE %s)%s%s", message.text, refusal->sqlstate, detail != NULL ? ": " : "",
+	    detail != NULL ? detail : "");
+	pg_message_line(err, text.text);
+}

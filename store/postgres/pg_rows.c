@@ -1,0 +1,141 @@
+/* COPY and INSERT of rows. */
+#include "store/postgres/pg_rows.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+/* COPY data goes out in pieces of about this size: large enough for few system calls, small beside the batch. */
+#define COPY_CHUNK_BYTES ((size_t)256 << 10)
+
+/* An INSERT's parameters are held whole by libpq and by the server: larger batches go in several statements. */
+#define INSERT_BYTES_MAX ((size_t)16 << 20)
+
+void
+rows_init(struct rows *rows, struct session *session, struct process_slot *slot)
+{
+	*rows = (struct rows){.session = session, .slot = slot, .most = UINT32_MAX};
+}
+
+void
+rows_free(struct rows *rows)
+{
+	bytes_free(&rows->chunk);
+	for (unsigned column = 0; column < ROW_COLUMNS; column++)
+		bytes_free(&rows->arrays[column]);
+}
+
+static int
+begin_copy(struct rows *rows, int64_t deadline, struct error *err)
+{
+	char sql[sizeof PG_DURABLE_SQL + SESSION_SETTINGS_MAX + sizeof ROW_COPY_SQL];
+	const struct session *session = rows->session;
+
+	if (!session->pooled)
+		return pg_copy_begin(session->pg, ROW_COPY_SQL, deadline, err);
+	(void)snprintf(sql, sizeof sql, PG_DURABLE_SQL "%s" ROW_COPY_SQL, session->settings);
+	return pg_copy_begin(session->pg, sql, deadline, err);
+}
+
+static int
+copy(struct rows *rows, const struct record *const *records, uint32_t count, uint64_t *stored, struct error *err)
+{
+	struct pg *pg = rows->session->pg;
+	int64_t deadline = patience_begin(rows->session->patience);
+	int rc = begin_copy(rows, deadline, err);
+
+	rows->chunk.len = 0;
+	row_copy_begin(&rows->chunk);
+	for (uint32_t i = 0; rc == 0 && i < count; i++) {
+		row_copy(&rows->chunk, records[i]);
+		if (rows->chunk.len >= COPY_CHUNK_BYTES) {
+			rc = pg_copy_send(pg, rows->chunk.base, rows->chunk.len, deadline, err);
+			rows->chunk.len = 0;
+		}
+	}
+	row_copy_end(&rows->chunk);
+	if (rc == 0)
+		rc = pg_copy_send(pg, rows->chunk.base, rows->chunk.len, deadline, err);
+	if (rc != 0)
+		return rc;
+	rows->sent = true;
+	return pg_copy_end(pg, deadline, stored, err);
+}
+
+static int
+insert(struct rows *rows, const struct record *const *records, uint32_t count, uint64_t *stored, struct error *err)
+{
+	struct pg_param params[ROW_COLUMNS];
+	PGresult *result;
+
+	for (unsigned column = 0; column < ROW_COLUMNS; column++) {
+		row_array(&rows->arrays[column], column, records, count);
+		params[column] = (struct pg_param){rows->arrays[column].base, rows->arrays[column].len};
+	}
+	rows->sent = true;
+	int rc = session_exec_params(rows->session, ROW_INSERT_SQL, params, ROW_COLUMNS, &result, err);
+	if (rc != 0)
+		return rc;
+	*stored = pg_rows_affected(result);
+	PQclear(result);
+	return 0;
+}
+
+/* The statement ran out of time: the next ones take fewer rows. */
+static void
+fewer(struct rows *rows, uint32_t count)
+{
+	if (count > 1)
+		rows->most = count / 2;
+}
+
+/* It did not take a quarter of its time: they may take more. */
+static void
+more(struct rows *rows, uint32_t count)
+{
+	if (count > rows->most / 2)
+		rows->most = rows->most > UINT32_MAX / 2 ? UINT32_MAX : rows->most * 2;
+}
+
+static size_t
+bytes_of(const struct record *const *records, uint32_t count)
+{
+	size_t sum = 0;
+
+	for (uint32_t i = 0; i < count; i++)
+		sum += records[i]->length;
+	return sum;
+}
+
+bool
+rows_fit(const struct rows *rows, enum rows_method method, const struct record *const *records, uint32_t count)
+{
+	return count <= rows->most &&
+	       (method == ROWS_COPY || count <= 1 || bytes_of(records, count) <= INSERT_BYTES_MAX);
+}
+
+int
+rows_store(struct rows *rows, enum rows_method method, const struct record *const *records, uint32_t count,
+    uint64_t *stored, struct error *err)
+{
+	struct session *session = rows->session;
+	int rc;
+
+	counter_add(rows->slot, COUNTER_STATEMENTS, 1);
+	rows->sent = false;
+	if (method == ROWS_COPY)
+		rc = copy(rows, records, count, stored, err);
+	else
+		rc = insert(rows, records, count, stored, err);
+
+	/* Rows that the server has had are stored or not, unless it says that they are not. */
+	if (count > 0 && rows->sent && rc != PG_REFUSED)
+		rows->in_doubt = true;
+	if (rc < 0 || (rc == PG_REFUSED && strcmp(pg_sqlstate(session->pg), "57014") == 0)) {
+		if (patience_ended(session->patience, err))
+			fewer(rows, count);
+	} else if (rc == 0 && patience_used_us(session->patience) / 1000 < session->patience->statement_ms / 4) {
+		more(rows, count);
+	}
+	return rc;
+}

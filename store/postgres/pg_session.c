@@ -1,0 +1,126 @@
+/* Settings of a session, and those of the server that decide over every row. */
+#include "store/postgres/pg_session.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+
+/*
+ * The server ends a statement just before the writer gives it up: otherwise each attempt at a locked table would leave a
+ * backend waiting, until there is no connection left. One that waits for the rest of a COPY's data it does not end; the
+ * keepalives end that one in half a minute, not after two hours, when the writer's machine or the network is gone, and
+ * release its locks on these keys.
+ */
+#define LIMITS(set)                                                                                                    \
+	set " statement_timeout = %" PRIu32 "; " set " tcp_keepalives_idle = 10; " set                                 \
+	    " tcp_keepalives_interval = 5; " set " tcp_keepalives_count = 4; "
+
+/* Another client of the pooler may have left a temporary table of that name, which would come first. */
+#define TEMPORARY_LAST                                                                                                 \
+	"SELECT set_config('search_path', concat_ws(', ', nullif(current_setting('search_path'), ''), 'pg_temp'), "    \
+	"true); "
+
+/*
+ * For a session: the value that the server, the database and the role give now, but for off. A value that the session has
+ * set stays when the server's configuration is read again, so off cannot come back unseen. The server does not report
+ * this setting when it changes, and asking before each COPY would cost each one a statement: so a DBA's change to
+ * another value is followed at the next look.
+ */
+#define KEEP_DURABLE_SQL                                                                                               \
+	"SET synchronous_commit TO DEFAULT; SELECT set_config('synchronous_commit', "                                  \
+	"coalesce(nullif(current_setting('synchronous_commit'), 'off'), 'on'), false); "
+
+/* A crash empties an UNLOGGED table. Reads the catalogs alone: a partition may be locked for hours, by a VACUUM FULL. */
+#define LOOK_SQL                                                                                                       \
+	"SELECT concat_ws(', ', CASE current_setting('fsync') WHEN 'off' THEN 'fsync=off' END, "                       \
+	"(SELECT string_agg(relname || ' is UNLOGGED', ', ' ORDER BY relname) FROM pg_class "                          \
+	"WHERE relpersistence = 'u' AND oid IN (SELECT inhrelid FROM pg_inherits "                                     \
+	"WHERE inhparent = 'hook_events'::regclass UNION ALL VALUES ('hook_events'::regclass), "                       \
+	"(to_regclass('hook_events_dead_letters'))))), EXISTS (SELECT FROM pg_extension WHERE extname = 'citus')"
+
+void
+session_init(struct session *session, struct patience *patience)
+{
+	*session = (struct session){.patience = patience};
+}
+
+void
+session_close(struct session *session)
+{
+	pg_close(session->pg);
+	session->pg = NULL;
+}
+
+int
+session_open(struct session *session, const char *url, struct error *err)
+{
+	session_close(session);
+	int rc = pg_open(&session->pg, url, err);
+	if (rc == 0)
+		patience_watch(session->patience, session->pg);
+	return rc;
+}
+
+/* 0, PG_REFUSED or <0. */
+static int
+run(struct session *session, const char *sql, PGresult **result, struct error *err)
+{
+	int rc = pg_exec(session->pg, sql, patience_begin(session->patience), result, err);
+
+	if (rc < 0)
+		(void)patience_ended(session->patience, err);
+	return rc;
+}
+
+int
+session_prepare(struct session *session, struct error *err)
+{
+	uint32_t limit_ms = patience_server_ms(session->patience);
+	char sql[sizeof LIMITS("SET") + 16];
+	int len;
+
+	session->settings[0] = '\0';
+	if (pg_pooled(session->pg, patience_begin(session->patience), &session->pooled, err) != 0)
+		return -1;
+	if (session->pooled) {
+		len =
+		    snprintf(session->settings, sizeof session->settings, TEMPORARY_LAST LIMITS("SET LOCAL"), limit_ms);
+		assert(len < (int)sizeof session->settings);
+	} else {
+		(void)snprintf(sql, sizeof sql, LIMITS("SET"), limit_ms);
+		if (run(session, sql, NULL, err) != 0)
+			return -1;
+	}
+	return session_look(session, err);
+}
+
+int
+session_look(struct session *session, struct error *err)
+{
+	PGresult *result;
+	int rc = run(session, session->pooled ? LOOK_SQL : KEEP_DURABLE_SQL LOOK_SQL, &result, err);
+
+	if (rc != 0)
+		return -1;
+	const char *warning = PQgetvalue(result, 0, 0);
+	if (warning[0] != '\0' && strcmp(warning, session->warned.text) != 0)
+		log_warning("PostgreSQL may lose what it has committed when it crashes", LOG_STR("reason", warning));
+	(void)error_set(&session->warned, "%s", warning);
+	session->citus = PQgetvalue(result, 0, 1)[0] == 't';
+	PQclear(result);
+	return 0;
+}
+
+int
+session_exec_params(struct session *session, const char *sql, const struct pg_param *params, size_t count,
+    PGresult **result, struct error *err)
+{
+	int64_t deadline_us = patience_begin(session->patience);
+
+	if (!session->pooled)
+		return pg_exec_params(session->pg, sql, params, count, deadline_us, result, err);
+	return pg_exec_durably(session->pg, session->settings, sql, params, count, deadline_us, result, err);
+}

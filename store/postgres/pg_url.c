@@ -1,0 +1,179 @@
+/*
+ * libpq reads a masked copy, because its own words quote what it cannot read, and what it has freed still stands in the
+ * memory that acceptors inherit. What can be wrong with a password alone is therefore looked for here.
+ */
+#include "store/postgres/pg_url.h"
+
+#include <ctype.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <libpq-fe.h>
+
+#include "config/database_url.h"
+#include "base/mem.h"
+
+/*
+ * Whether a URI's '@' stands anywhere but between password and host. libpq reads "user:p@ss@host" as host "ss@host"
+ * and "user:a/b@host" as port "a", and would tell both to the log: part of a password.
+ */
+static bool
+has_stray_at_sign(const char *rest)
+{
+	size_t len = strcspn(rest, "?");
+	size_t first = strcspn(rest, "@/");
+
+	return first < len && memchr(rest + first + 1, '@', len - first - 1) != NULL;
+}
+
+static bool
+has_stray_percent(const char *rest)
+{
+	while ((rest = strchr(rest, '%')) != NULL) {
+		if (!isxdigit((unsigned char)rest[1]) || !isxdigit((unsigned char)rest[2]) ||
+		    (rest[1] == '0' && rest[2] == '0'))
+			return true;
+		rest += 3;
+	}
+	return false;
+}
+
+/* What libpq has in quotes behind one of these, as "name" and more; NULL: it says something else. */
+static const char *
+parameter_in(const char *message, bool uri)
+{
+	static const char *const words[] = {
+	    "invalid URI query parameter: ", "missing key/value separator \"=\" in URI query parameter: ",
+	    "extra key/value separator \"=\" in URI query parameter: ", "invalid connection option "};
+
+	for (size_t i = uri ? 0 : 3; i < sizeof words / sizeof *words; i++)
+		if (strncmp(message, words[i], strlen(words[i])) == 0)
+			return message + strlen(words[i]);
+	return NULL;
+}
+
+/* Why libpq cannot read it. */
+static int
+not_read(const char *masked, bool uri, const char *message, struct error *err)
+{
+	const char *name = parameter_in(message, uri);
+
+	if (name != NULL && !uri && strcasestr(masked, "password") != NULL)
+		return error_set(err,
+		    "DATABASE_URL has a parameter that libpq does not know, or a password with spaces: "
+		    "write it in single quotes");
+	if (name == NULL)
+		return error_set(err,
+		    "DATABASE_URL cannot be read: it should look like postgresql://user:password@host:5432/database");
+	if (strncmp(message, "invalid", 7) == 0)
+		return error_set(err, "DATABASE_URL has the parameter %.*s, which libpq does not know: leave it out",
+		    (int)strcspn(name, "\n"), name);
+	return error_set(err,
+	    "the parameter %.*s of DATABASE_URL must be followed by '=' and a value, in which %%3D stands "
+	    "for '='",
+	    (int)strcspn(name, "\n"), name);
+}
+
+/* A list as long as that one of libpq's, of what is no directory for a socket. */
+static char *
+nowhere(const char *hosts)
+{
+	static const char none[] = "/dev/null";
+	size_t count = 1;
+
+	for (const char *c = hosts; c != NULL && *c != '\0'; c++)
+		count += *c == ',';
+	char *list = mem_new(count, sizeof none), *end = list;
+	while (count-- > 0)
+		end = stpcpy(stpcpy(end, none), count > 0 ? "," : "");
+	return list;
+}
+
+static const char *
+value_of(const PQconninfoOption *options, const char *keyword)
+{
+	for (; options->keyword != NULL; options++)
+		if (strcmp(options->keyword, keyword) == 0)
+			return options->val;
+	return NULL;
+}
+
+/* libpq judges values when it begins to connect: here to nothing, on this machine. Its words are about values of ours. */
+static int
+check_values(const PQconninfoOption *options, struct error *err)
+{
+	const char *host = value_of(options, "host"), *address = value_of(options, "hostaddr");
+	char *hosts = nowhere(address != NULL ? address : host);
+	const char **keywords, **values;
+	size_t count = 0, n = 0;
+	int rc = 0;
+
+	while (options[count].keyword != NULL)
+		count++;
+	keywords = mem_new(count + 1, sizeof *keywords);
+	values = mem_new(count + 1, sizeof *values);
+	for (size_t i = 0; i < count; i++) {
+		bool is_host = strcmp(options[i].keyword, "host") == 0;
+
+		if (strcmp(options[i].keyword, "hostaddr") == 0)
+			continue;
+		keywords[n] = options[i].keyword;
+		values[n++] = is_host ? hosts : options[i].val;
+	}
+	PGconn *nobody = PQconnectStartParams(keywords, values, 0);
+	const char *message = nobody != NULL ? PQerrorMessage(nobody) : "";
+
+	if (strncmp(message, "invalid integer value", 21) == 0 || strncmp(message, "invalid port number", 19) == 0)
+		rc = error_set(err, "DATABASE_URL has a port that is no number from 1 to 65535");
+	else if (strncmp(message, "invalid ", 8) == 0 || strncmp(message, "could not match ", 16) == 0)
+		rc = error_set(err, "DATABASE_URL: %.*s", (int)strcspn(message, "\n"), message);
+	PQfinish(nobody);
+	free(keywords);
+	free(values);
+	free(hosts);
+	return rc;
+}
+
+/* Where these stand there are hosts that libpq would ask. */
+static bool
+is_complete(const PQconninfoOption *options)
+{
+	return value_of(options, "service") == NULL && getenv("PGSERVICE") == NULL && getenv("PGHOSTADDR") == NULL;
+}
+
+static int
+check_masked(const char *masked, bool uri, struct error *err)
+{
+	char *message = NULL;
+	PQconninfoOption *options = PQconninfoParse(masked, &message);
+	int rc;
+
+	if (options == NULL)
+		rc = not_read(masked, uri, message != NULL ? message : "", err);
+	else
+		rc = is_complete(options) ? check_values(options, err) : 0;
+	PQconninfoFree(options);
+	PQfreemem(message);
+	return rc;
+}
+
+int
+pg_url_check(const char *url, struct error *err)
+{
+	const char *rest = strncmp(url, "postgres", 8) == 0 ? strstr(url, "://") : NULL;
+
+	if (rest != NULL && has_stray_at_sign(rest + 3))
+		return error_set(err,
+		    "DATABASE_URL has a raw '@' or '/' in its user name or password: write %%40 for '@' "
+		    "and %%2F for '/'");
+	if (rest != NULL && has_stray_percent(rest + 3))
+		return error_set(err,
+		    "DATABASE_URL has a '%%' that is not followed by two hexadecimal digits: write %%25 "
+		    "for a percent sign");
+	char *masked = database_url_masked(url);
+	int rc = check_masked(masked, rest != NULL, err);
+
+	free(masked);
+	return rc;
+}

@@ -1,0 +1,150 @@
+/*
+ * The PostgreSQL store: connecting, and what is looked at then and from time to time. What a batch becomes is
+ * store/postgres/pg_batch.h.
+ */
+#include <assert.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "store/postgres/migrate.h"
+#include "store/postgres/partitions.h"
+#include "store/postgres/deadline.h"
+#include "store/postgres/pg_batch.h"
+#include "store/postgres/pg_probe.h"
+#include "store/postgres/pg_rows.h"
+#include "store/postgres/pg_session.h"
+#include "store/sink.h"
+
+struct sink_postgres {
+	struct sink super;
+	const struct config *config;
+	struct patience patience;
+	struct session session;
+	struct partitions partitions;
+	struct rows rows;
+	struct batch batch;
+};
+
+/* Returns <0, or SINK_RESTED. */
+static int
+disconnect(struct sink_postgres *s)
+{
+	bool rested = s->session.pg != NULL && pg_rested(s->session.pg);
+
+	session_close(&s->session);
+	return rested ? SINK_RESTED : -1;
+}
+
+/*
+ * Ready means that an event of now can be stored: what will hold it up or refuse it is found out here, before the
+ * writer gives the spool up for it.
+ */
+static int
+postgres_open(struct sink *sink, struct error *err)
+{
+	struct sink_postgres *s = (struct sink_postgres *)sink;
+	int applied;
+
+	s->patience.beats = false; /* in the opener's thread: the main loop says itself that it lives */
+	int rc = session_open(&s->session, s->config->database_url, err);
+	if (rc == 0)
+		rc = s->config->auto_migrate ? migrate_apply(s->session.pg, &applied, err)
+					     : migrate_check(s->session.pg, err);
+	if (rc == 0)
+		rc = partitions_upkeep(&s->partitions, s->session.pg, err);
+	if (rc == 0)
+		rc = session_prepare(&s->session, err);
+	if (rc == 0)
+		rc = pg_probe(&s->rows, &s->batch.method, err);
+	if (rc == 0)
+		rc = partitions_check(&s->partitions, err);
+	s->patience.beats = true;
+	if (rc != 0)
+		(void)disconnect(s);
+	return rc == 0 ? 0 : -1;
+}
+
+static int
+postgres_store(struct sink *sink, const struct record *const *records, uint32_t count, struct sink_result *result,
+    struct error *err)
+{
+	struct sink_postgres *s = (struct sink_postgres *)sink;
+
+	assert(s->session.pg != NULL);
+	return batch_store(&s->batch, records, count, result, err) == 0 ? 0 : disconnect(s);
+}
+
+/* What a DBA may have changed since the last look. 0 or <0. */
+static int
+look(struct sink_postgres *s, struct error *err)
+{
+	int rc = session_look(&s->session, err);
+
+	if (rc == 0)
+		rc = partitions_upkeep(&s->partitions, s->session.pg, err);
+	s->batch.method = ROWS_COPY; /* it may be allowed again */
+	return rc;
+}
+
+static int
+postgres_upkeep(struct sink *sink, struct error *err)
+{
+	struct sink_postgres *s = (struct sink_postgres *)sink;
+	int rc = pg_check(s->session.pg, err);
+
+	batch_upkeep(&s->batch);
+	if (rc == 0 && partitions_due(&s->partitions, clock_wall_us()))
+		rc = look(s, err);
+	return rc == 0 ? 0 : disconnect(s);
+}
+
+static int
+postgres_watch(const struct sink *sink)
+{
+	const struct sink_postgres *s = (const struct sink_postgres *)sink;
+
+	return s->session.pg == NULL ? -1 : pg_socket(s->session.pg);
+}
+
+static void
+postgres_reopen(struct sink *sink)
+{
+	dead_letters_close(&((struct sink_postgres *)sink)->batch.file);
+}
+
+static void
+postgres_close(struct sink *sink)
+{
+	struct sink_postgres *s = (struct sink_postgres *)sink;
+
+	session_close(&s->session);
+	batch_free(&s->batch);
+	rows_free(&s->rows);
+	free(s);
+}
+
+struct sink *
+sink_postgres_new(const struct config *config, const struct segment_header *header, struct process_slot *slot)
+{
+	static const struct sink_ops ops = {
+	    .name = "postgres",
+	    .remote = true,
+	    .open = postgres_open,
+	    .store = postgres_store,
+	    .upkeep = postgres_upkeep,
+	    .watch = postgres_watch,
+	    .reopen = postgres_reopen,
+	    .close = postgres_close,
+	};
+	struct sink_postgres *s = mem_new(1, sizeof *s);
+
+	s->super.ops = &ops;
+	s->config = config;
+	s->patience = (struct patience){.statement_ms = config->store_timeout_ms, .header = header, .slot = slot};
+	session_init(&s->session, &s->patience);
+	partitions_init(&s->partitions, config->partitions_ahead, &s->patience, slot);
+	rows_init(&s->rows, &s->session, slot);
+	batch_init(&s->batch, &s->rows, &s->partitions, config->data_dir);
+	return &s->super;
+}

@@ -1,0 +1,36 @@
+/*
+ * Opening a sink beside the writer's loop: connecting to a store that is away may take seconds, and meanwhile the spool
+ * takes events. A thread runs sink->open() and nothing else; from opener_start() until opener_result() the sink is the
+ * thread's alone.
+ */
+#ifndef WRITER_CONNECTOR_H
+#define WRITER_CONNECTOR_H
+
+#include <pthread.h>
+#include <stdbool.h>
+
+#include "base/error.h"
+#include "store/sink.h"
+
+struct opener {
+	struct sink *sink;
+	pthread_t thread;
+	bool running;
+	int failure; /* errno of the thread's start, or 0 */
+	int fd; /* readable when the thread is done */
+	int result;
+	struct error err;
+};
+
+enum opener_condition { OPENER_BUSY = 1 };
+
+/* 0 or <0: no descriptor. sink is borrowed. */
+int opener_init(struct opener *opener, struct sink *sink, struct error *err);
+
+/* Begins; not while it runs. */
+void opener_start(struct opener *opener);
+
+/* OPENER_BUSY, or, once for each start, what open() returned, with its *err; <0, too, when there could be no thread. Only after opener_start(). */
+int opener_result(struct opener *opener, struct error *err);
+
+#endif
