@@ -120,7 +120,7 @@ on_signal(h2o_socket_t *socket, const char *err)
 
 	while ((signo = signals_next(acceptor->signal_fd)) != 0)
 		if (signo == SIGTERM)
-			leave_begin(acceptor);
+			drain_begin(acceptor);
 }
 
 static void
@@ -154,7 +154,7 @@ configure_http(struct acceptor *acceptor)
 	/* One more than the limit: libh2o refuses a chunked body that reaches it, and events_post() knows the limit. */
 	acceptor->globalconf.max_request_entity_size = acceptor->config->max_body_bytes + 1;
 	host = h2o_config_register_host(&acceptor->globalconf, h2o_iovec_init(H2O_STRLIT("default")), 65535);
-	edge_register(acceptor, host);
+	error_responses_register(acceptor, host);
 	routes_register(acceptor, host);
 	h2o_context_init(&acceptor->context, h2o_evloop_create(), &acceptor->globalconf);
 	acceptor->accept.ctx = &acceptor->context;
@@ -214,7 +214,7 @@ turn(struct acceptor *acceptor, const struct wake *wake, int32_t wait_ms)
 	if (events_answer(acceptor))
 		wait_ms = 0;
 	if (acceptor->leaving_since_us != 0) {
-		int32_t look_ms = leave_look(acceptor);
+		int32_t look_ms = drain_step(acceptor);
 
 		if (look_ms < 0)
 			return false;
@@ -260,7 +260,7 @@ acceptor_main(const struct config *config, const struct segment *segment, uint32
 
 	acceptor.wakes = watch(&acceptor, wake.fd, on_wake, &wake);
 	memcpy(acceptor.handover_fds, handover->fds[index], sizeof acceptor.handover_fds);
-	leave_succeed(&acceptor);
+	drain_take_over(&acceptor);
 	while (!store_tried(&acceptor) && clock_steady_us() < first_try_us)
 		(void)turn(&acceptor, &wake, FIRST_TRY_LOOK_MS);
 	acceptor.listeners_passed = listeners->passed;

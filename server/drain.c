@@ -76,7 +76,7 @@ drain_connections(struct acceptor *acceptor)
 }
 
 void
-leave_begin(struct acceptor *acceptor)
+drain_begin(struct acceptor *acceptor)
 {
 	if (acceptor->leaving_since_us != 0)
 		return;
@@ -225,7 +225,7 @@ go_on_with(struct acceptor *acceptor, struct handover_parcel *parcel)
 }
 
 void
-leave_succeed(struct acceptor *acceptor)
+drain_take_over(struct acceptor *acceptor)
 {
 	static struct handover_parcel parcel; /* large */
 	struct error err;
@@ -242,7 +242,7 @@ leave_succeed(struct acceptor *acceptor)
 }
 
 int32_t
-leave_look(struct acceptor *acceptor)
+drain_step(struct acceptor *acceptor)
 {
 	int64_t now_us = clock_steady_us();
 	bool stops = service_stops(acceptor);
@@ -250,7 +250,7 @@ leave_look(struct acceptor *acceptor)
 
 	if (acceptor->hands_over && stops) {
 		/* There will be no successor: what was handed over comes back. */
-		leave_succeed(acceptor);
+		drain_take_over(acceptor);
 		go_on_with(acceptor, &acceptor->parcel);
 		drain_connections(acceptor);
 	}

@@ -9,15 +9,15 @@
 #include "server/acceptor.h"
 
 /* TERM has come. May be called again. */
-void leave_begin(struct acceptor *acceptor);
+void drain_begin(struct acceptor *acceptor);
 
 /*
- * To be called in every turn of the loop once leave_begin() was. Returns after how many milliseconds, at the latest, it
+ * To be called in every turn of the loop once drain_begin() was. Returns after how many milliseconds, at the latest, it
  * is to be called again, or <0 when there is nothing left to serve.
  */
-int32_t leave_look(struct acceptor *acceptor);
+int32_t drain_step(struct acceptor *acceptor);
 
 /* Goes on with the connections of a predecessor, if it has handed over any. */
-void leave_succeed(struct acceptor *acceptor);
+void drain_take_over(struct acceptor *acceptor);
 
 #endif

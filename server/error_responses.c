@@ -7,15 +7,15 @@
 #include "server/linger.h"
 #include "server/reply.h"
 
-struct edge_filter {
+struct error_responses_filter {
 	h2o_filter_t super;
 	struct acceptor *acceptor;
 };
 
 /* An error body on its way out. */
-struct edge_ostream {
+struct error_responses_ostream {
 	h2o_ostream_t super;
-	struct edge_filter *filter;
+	struct error_responses_filter *filter;
 };
 
 /* The body of libh2o's own error, and ours where it can say more. */
@@ -39,7 +39,7 @@ error_tree(const struct acceptor *acceptor, const h2o_req_t *req, const h2o_iove
 static void
 send_as_json(h2o_ostream_t *self, h2o_req_t *req, h2o_iovec_t *bufs, size_t count, h2o_send_state_t state)
 {
-	struct edge_filter *filter = ((struct edge_ostream *)self)->filter;
+	struct error_responses_filter *filter = ((struct error_responses_ostream *)self)->filter;
 	cJSON *tree = error_tree(filter->acceptor, req, bufs, count);
 	char *json = cJSON_PrintUnformatted(tree);
 	h2o_iovec_t body = h2o_strdup(&req->pool, json, SIZE_MAX);
@@ -62,10 +62,10 @@ on_setup(h2o_filter_t *filter, h2o_req_t *req, h2o_ostream_t **slot)
 	/* Our own errors are JSON already; what is plain text and an error is libh2o's. */
 	if (req->res.status >= 400 && at != -1 && req->res.headers.entries[at].value.len >= 10 &&
 	    h2o_memis(req->res.headers.entries[at].value.base, 10, H2O_STRLIT("text/plain"))) {
-		struct edge_ostream *ostream = (void *)h2o_add_ostream(req, sizeof *ostream, slot);
+		struct error_responses_ostream *ostream = (void *)h2o_add_ostream(req, sizeof *ostream, slot);
 
 		req->res.headers.entries[at].value = h2o_iovec_init(H2O_STRLIT("application/json"));
-		ostream->filter = (struct edge_filter *)filter;
+		ostream->filter = (struct error_responses_filter *)filter;
 		ostream->super.do_send = send_as_json;
 		slot = &ostream->super.next;
 	}
@@ -73,9 +73,9 @@ on_setup(h2o_filter_t *filter, h2o_req_t *req, h2o_ostream_t **slot)
 }
 
 void
-edge_register(struct acceptor *acceptor, h2o_hostconf_t *host)
+error_responses_register(struct acceptor *acceptor, h2o_hostconf_t *host)
 {
-	struct edge_filter *filter = (void *)h2o_create_filter(&host->fallback_path, sizeof *filter);
+	struct error_responses_filter *filter = (void *)h2o_create_filter(&host->fallback_path, sizeof *filter);
 
 	filter->super.on_setup_ostream = on_setup;
 	filter->acceptor = acceptor;

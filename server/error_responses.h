@@ -9,6 +9,6 @@
 #include "server/acceptor.h"
 
 /* Registers the filter for every path of that host. Acceptor only, before its loop starts. */
-void edge_register(struct acceptor *acceptor, h2o_hostconf_t *host);
+void error_responses_register(struct acceptor *acceptor, h2o_hostconf_t *host);
 
 #endif

@@ -8,46 +8,46 @@
 #include <unistd.h>
 
 int
-opener_init(struct opener *opener, struct sink *sink, struct error *err)
+connector_init(struct connector *connector, struct sink *sink, struct error *err)
 {
-	*opener = (struct opener){.sink = sink, .fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)};
-	return opener->fd < 0 ? error_errno(err, "cannot make an eventfd") : 0;
+	*connector = (struct connector){.sink = sink, .fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)};
+	return connector->fd < 0 ? error_errno(err, "cannot make an eventfd") : 0;
 }
 
 static void *
 run(void *argument)
 {
-	struct opener *opener = argument;
+	struct connector *connector = argument;
 	const uint64_t one = 1;
 
-	opener->result = opener->sink->ops->open(opener->sink, &opener->err);
-	(void)!write(opener->fd, &one, sizeof one);
+	connector->result = connector->sink->ops->open(connector->sink, &connector->err);
+	(void)!write(connector->fd, &one, sizeof one);
 	return NULL;
 }
 
 void
-opener_start(struct opener *opener)
+connector_start(struct connector *connector)
 {
-	assert(!opener->running);
-	opener->running = true;
-	opener->failure = pthread_create(&opener->thread, NULL, run, opener);
-	if (opener->failure != 0)
-		(void)!write(opener->fd, &(uint64_t){1}, sizeof(uint64_t));
+	assert(!connector->running);
+	connector->running = true;
+	connector->failure = pthread_create(&connector->thread, NULL, run, connector);
+	if (connector->failure != 0)
+		(void)!write(connector->fd, &(uint64_t){1}, sizeof(uint64_t));
 }
 
 int
-opener_result(struct opener *opener, struct error *err)
+connector_result(struct connector *connector, struct error *err)
 {
 	uint64_t count;
 
-	if (read(opener->fd, &count, sizeof count) != (ssize_t)sizeof count)
-		return OPENER_BUSY;
-	opener->running = false;
-	if (opener->failure != 0) {
-		errno = opener->failure;
+	if (read(connector->fd, &count, sizeof count) != (ssize_t)sizeof count)
+		return CONNECTOR_BUSY;
+	connector->running = false;
+	if (connector->failure != 0) {
+		errno = connector->failure;
 		return error_errno(err, "cannot start a thread");
 	}
-	(void)pthread_join(opener->thread, NULL);
-	*err = opener->err;
-	return opener->result;
+	(void)pthread_join(connector->thread, NULL);
+	*err = connector->err;
+	return connector->result;
 }

@@ -1,6 +1,6 @@
 /*
  * Opening a sink beside the writer's loop: connecting to a store that is away may take seconds, and meanwhile the spool
- * takes events. A thread runs sink->open() and nothing else; from opener_start() until opener_result() the sink is the
+ * takes events. A thread runs sink->open() and nothing else; from connector_start() until connector_result() the sink is the
  * thread's alone.
  */
 #ifndef WRITER_CONNECTOR_H
@@ -12,7 +12,7 @@
 #include "base/error.h"
 #include "store/sink.h"
 
-struct opener {
+struct connector {
 	struct sink *sink;
 	pthread_t thread;
 	bool running;
@@ -22,15 +22,15 @@ struct opener {
 	struct error err;
 };
 
-enum opener_condition { OPENER_BUSY = 1 };
+enum connector_condition { CONNECTOR_BUSY = 1 };
 
 /* 0 or <0: no descriptor. sink is borrowed. */
-int opener_init(struct opener *opener, struct sink *sink, struct error *err);
+int connector_init(struct connector *connector, struct sink *sink, struct error *err);
 
 /* Begins; not while it runs. */
-void opener_start(struct opener *opener);
+void connector_start(struct connector *connector);
 
-/* OPENER_BUSY, or, once for each start, what open() returned, with its *err; <0, too, when there could be no thread. Only after opener_start(). */
-int opener_result(struct opener *opener, struct error *err);
+/* CONNECTOR_BUSY, or, once for each start, what open() returned, with its *err; <0, too, when there could be no thread. Only after connector_start(). */
+int connector_result(struct connector *connector, struct error *err);
 
 #endif

@@ -295,11 +295,11 @@ wait_for_work(struct writer *w)
 static void
 wait_for_store(struct writer *w)
 {
-	int64_t until_us = w->store.opener.running ? INT64_MAX : w->store.open_at_us;
+	int64_t until_us = w->store.connector.running ? INT64_MAX : w->store.open_at_us;
 	int64_t spool_us = spool_time(w), refuse_us = refuse_time(w);
 	struct pollfd fds[] = {
 	    {.fd = w->signal_fd, .events = POLLIN},
-	    {.fd = w->store.opener.fd, .events = POLLIN},
+	    {.fd = w->store.connector.fd, .events = POLLIN},
 	    {.fd = w->wake.fd, .events = POLLIN},
 	};
 
@@ -452,7 +452,7 @@ writer_main(const struct config *config, const struct segment *segment, uint32_t
 	}
 	if (w.spools)
 		look_at_spool(&w);
-	if (w.store.opener.running)
+	if (w.store.connector.running)
 		_exit(0); /* not through exit(): the thread uses what that would tear down */
 	store_close(&w.store);
 	if (w.spools)

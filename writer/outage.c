@@ -33,7 +33,7 @@ store_init(struct store *store, const struct config *config, const struct segmen
 	default:
 		store->sink = sink_null_new();
 	}
-	return opener_init(&store->opener, store->sink, err);
+	return connector_init(&store->connector, store->sink, err);
 }
 
 static void
@@ -141,18 +141,18 @@ store_try_open(struct store *store, bool pending)
 	const struct sink_ops *ops = store->sink->ops;
 	struct error err;
 
-	if (store->opener.running) {
-		int rc = opener_result(&store->opener, &err);
+	if (store->connector.running) {
+		int rc = connector_result(&store->connector, &err);
 
-		if (rc != OPENER_BUSY)
+		if (rc != CONNECTOR_BUSY)
 			opened(store, rc, pending, &err);
 	} else if (clock_steady_us() >= store->open_at_us) {
 		if (ops->remote)
-			opener_start(&store->opener);
+			connector_start(&store->connector);
 		else
 			opened(store, ops->open(store->sink, &err), pending, &err);
 	}
-	if (store->reopen && !store->opener.running)
+	if (store->reopen && !store->connector.running)
 		store_reopen(store);
 }
 
@@ -216,7 +216,7 @@ store_watch(const struct store *store)
 void
 store_reopen(struct store *store)
 {
-	store->reopen = store->opener.running;
+	store->reopen = store->connector.running;
 	if (!store->reopen && store->sink->ops->reopen != NULL)
 		store->sink->ops->reopen(store->sink);
 }

@@ -14,7 +14,7 @@
 struct store {
 	struct process_slot *slot;
 	struct sink *sink;
-	struct opener opener;
+	struct connector connector;
 	bool open;
 	bool ready; /* as far as clients need to know */
 	bool reached; /* it is known to have worked once: it is away, not misconfigured */

@@ -46,7 +46,7 @@ postgres_open(struct sink *sink, struct error *err)
 	struct sink_postgres *s = (struct sink_postgres *)sink;
 	int applied;
 
-	s->patience.beats = false; /* in the opener's thread: the main loop says itself that it lives */
+	s->patience.beats = false; /* in the connector's thread: the main loop says itself that it lives */
 	int rc = session_open(&s->session, s->config->database_url, err);
 	if (rc == 0)
 		rc = s->config->auto_migrate ? migrate_apply(s->session.pg, &applied, err)
