@@ -92,16 +92,30 @@ files_rename(const char *from, const char *to, struct error *err)
 	return rc;
 }
 
-bool
-files_in_place(int fd, const char *path)
+enum identity { IDENTITY_SAME, IDENTITY_OTHER, IDENTITY_UNKNOWN };
+
+static enum identity
+identity(int fd, const char *path)
 {
 	struct stat ours, named;
 
 	if (fstat(fd, &ours) != 0)
-		return true;
+		return IDENTITY_UNKNOWN;
 	if (stat(path, &named) != 0)
-		return errno != ENOENT && errno != ENOTDIR;
-	return ours.st_dev == named.st_dev && ours.st_ino == named.st_ino;
+		return errno == ENOENT || errno == ENOTDIR ? IDENTITY_OTHER : IDENTITY_UNKNOWN;
+	return ours.st_dev == named.st_dev && ours.st_ino == named.st_ino ? IDENTITY_SAME : IDENTITY_OTHER;
+}
+
+bool
+files_in_place(int fd, const char *path)
+{
+	return identity(fd, path) != IDENTITY_OTHER;
+}
+
+bool
+files_named(int fd, const char *path)
+{
+	return identity(fd, path) == IDENTITY_SAME;
 }
 
 int
@@ -134,6 +148,22 @@ files_write_at(int fd, const void *bytes, size_t len, off_t at)
 {
 	for (size_t done = 0; done < len;) {
 		ssize_t n = pwrite(fd, (const char *)bytes + done, len - done, at + (off_t)done);
+
+		if (n == 0)
+			errno = ENOSPC;
+		if (n == 0 || (n < 0 && errno != EINTR))
+			return -1;
+		if (n > 0)
+			done += (size_t)n;
+	}
+	return 0;
+}
+
+int
+files_write(int fd, const void *bytes, size_t len)
+{
+	for (size_t done = 0; done < len;) {
+		ssize_t n = write(fd, (const char *)bytes + done, len - done);
 
 		if (n == 0)
 			errno = ENOSPC;

@@ -20,16 +20,21 @@ int files_open(const char *path, int flags, mode_t mode, const char *option, str
 int files_rename(const char *from, const char *to, struct error *err);
 
 /*
- * Whether the open file is the one that has that name. False only when it is certain that it is not: no file has the name, or
- * another one.
+ * Whether the open file has that name. Where the kernel does not say, files_in_place() is true and files_named() is false:
+ * the first is for a file that goes on being used unless it is certainly gone, the second for one that can be opened again.
  */
 bool files_in_place(int fd, const char *path);
+bool files_named(int fd, const char *path);
 
 /* Renames a file that is in the way to PATH.set-aside.TIME, which aside says. Returns as files_rename(). */
 int files_set_aside(const char *path, char aside[PATH_MAX], struct error *err);
 
-/* Read or write all of the range, whatever a single call does. Return 0, or <0 with errno; EIO: the file ends earlier. */
+/*
+ * Read or write all of the range, whatever a single call does; files_write() writes at the descriptor's position. Return
+ * 0, or <0 with errno; EIO: the file ends earlier.
+ */
 int files_read_at(int fd, void *out, size_t len, off_t at);
 int files_write_at(int fd, const void *bytes, size_t len, off_t at);
+int files_write(int fd, const void *bytes, size_t len);
 
 #endif

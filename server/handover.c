@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/files.h"
 #include "config/config.h"
 
 /* Parcels that wait for a successor take buffer space; the kernel grants what it allows of this. */
@@ -48,22 +49,6 @@ handover_close_others(const struct handover *handover, uint32_t acceptor)
 }
 
 static int
-write_all(int fd, const char *bytes, size_t len)
-{
-	while (len > 0) {
-		ssize_t n = write(fd, bytes, len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -1;
-		bytes += n;
-		len -= (size_t)n;
-	}
-	return 0;
-}
-
-static int
 add_bytes(struct handover_parcel *parcel, const char *bytes, size_t len, struct error *err)
 {
 	off_t end;
@@ -76,7 +61,7 @@ add_bytes(struct handover_parcel *parcel, const char *bytes, size_t len, struct 
 		parcel->bytes_fd = file;
 	}
 	end = lseek(parcel->bytes_fd, 0, SEEK_CUR);
-	if (write_all(parcel->bytes_fd, bytes, len) != 0) {
+	if (files_write(parcel->bytes_fd, bytes, len) != 0) {
 		error_errno(err, "cannot write to a memory file");
 		(void)lseek(parcel->bytes_fd, end, SEEK_SET);
 		return -1;

@@ -133,7 +133,7 @@ static int
 open_locked(const char *path, struct error *err)
 {
 	for (;;) {
-		struct stat opened, standing;
+		struct stat opened;
 		int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 
 		if (fd < 0)
@@ -148,7 +148,7 @@ open_locked(const char *path, struct error *err)
 			close(fd);
 			return error_set(err, "RING_PATH=%s is not a regular file", path);
 		}
-		if (stat(path, &standing) == 0 && opened.st_ino == standing.st_ino && opened.st_dev == standing.st_dev)
+		if (files_named(fd, path))
 			return fd;
 		close(fd); /* its owner removed it between open and flock */
 	}

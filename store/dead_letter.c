@@ -21,16 +21,6 @@ dead_letters_init(struct dead_letters *letters, const char *data_dir)
 	*letters = (struct dead_letters){.data_dir = data_dir, .fd = -1};
 }
 
-/* Whether the open file still is the one with that name. */
-static bool
-is_current(int fd, const char *path)
-{
-	struct stat ours, named;
-
-	return fstat(fd, &ours) == 0 && stat(path, &named) == 0 && ours.st_dev == named.st_dev &&
-	       ours.st_ino == named.st_ino;
-}
-
 /* Whether it is known to begin otherwise than with a letter, or the zeros that a power cut leaves of one. */
 static bool
 is_foreign(int fd)
@@ -68,7 +58,7 @@ lock_file(struct dead_letters *letters, struct error *err)
 			return -1;
 		if (flock(letters->fd, LOCK_EX) != 0)
 			return error_errno(err, "cannot lock %s", path);
-		if (is_current(letters->fd, path)) {
+		if (files_named(letters->fd, path)) {
 			if (!is_foreign(letters->fd))
 				return 0;
 			if (make_way(path, err) != 0)

@@ -232,16 +232,8 @@ write_batch(struct spool *spool, size_t len, struct error *err)
 	if (fstat(spool->append_fd, &st) != 0)
 		return error_errno(err, "cannot stat a spool file in %s", spool->directory);
 	append_begin(&spool->slot->ledger, APPEND_SPOOL, st.st_dev, st.st_ino, part->size, len);
-	for (size_t done = 0; done < len && failure == 0;) {
-		ssize_t n = pwrite(spool->append_fd, spool->batch + done, len - done, (off_t)(part->size + done));
-
-		if (n > 0)
-			done += (size_t)n;
-		else if (n == 0 || errno != EINTR)
-			failure = n == 0 ? ENOSPC : errno;
-	}
-	bool written = failure == 0;
-	if (written && fdatasync(spool->append_fd) != 0)
+	bool written = files_write_at(spool->append_fd, spool->batch, len, (off_t)part->size) == 0;
+	if (!written || fdatasync(spool->append_fd) != 0)
 		failure = errno;
 	if (failure == 0) {
 		uint64_t times = repeat_over(&spool->distrust, clock_steady_us());

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/crc32c.h"
+#include "base/files.h"
 #include "base/mem.h"
 
 /* What is held in memory of a file of any size, but for a single record that is larger. */
@@ -70,16 +71,8 @@ fill(struct spool_reader *reader, int fd, uint64_t from, size_t bytes, struct er
 		reader->buffer = mem_new(bytes, 1);
 		reader->capacity = bytes;
 	}
-	for (size_t done = 0; done < bytes;) {
-		ssize_t n = pread(fd, reader->buffer + done, bytes - done, (off_t)(from + done));
-
-		if (n == 0)
-			return error_set(err, "a spool file became shorter while it was read");
-		if (n < 0 && errno != EINTR)
-			return error_errno(err, "cannot read a spool file");
-		if (n > 0)
-			done += (size_t)n;
-	}
+	if (files_read_at(fd, reader->buffer, bytes, (off_t)from) != 0)
+		return error_errno(err, "cannot read a spool file");
 	return 0;
 }
 

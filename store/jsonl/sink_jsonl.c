@@ -107,10 +107,7 @@ open_file(struct sink_jsonl *s, struct error *err)
 static bool
 file_in_place(const struct sink_jsonl *s)
 {
-	struct stat opened, standing;
-
-	return s->fd >= 0 && fstat(s->fd, &opened) == 0 && stat(s->config->jsonl_path, &standing) == 0 &&
-	       opened.st_dev == standing.st_dev && opened.st_ino == standing.st_ino;
+	return s->fd >= 0 && files_named(s->fd, s->config->jsonl_path);
 }
 
 /* Cuts off what writers have appended and not committed. Called with the lock held. */
@@ -226,14 +223,8 @@ rotate_if_due(struct sink_jsonl *s, size_t batch_bytes, struct stat *st, struct 
 static int
 write_piece(struct sink_jsonl *s, size_t len, struct error *err)
 {
-	for (size_t done = 0; done < len;) {
-		ssize_t n = write(s->fd, s->buffer + done, len - done);
-
-		if (n < 0 && errno != EINTR)
-			return error_errno(err, "cannot append to JSONL_PATH=%s", s->config->jsonl_path);
-		if (n > 0)
-			done += (size_t)n;
-	}
+	if (files_write(s->fd, s->buffer, len) != 0)
+		return error_errno(err, "cannot append to JSONL_PATH=%s", s->config->jsonl_path);
 	return 0;
 }
 

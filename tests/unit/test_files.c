@@ -74,12 +74,36 @@ test_a_file_that_was_there_stays(void **state)
 	assert_int_equal(access(path, F_OK), 0);
 }
 
+static void
+test_an_open_file_is_known_by_its_name(void **state)
+{
+	char moved[sizeof path + 8];
+	struct error err;
+	int fd = files_open(path, O_RDWR, 0600, "DATA_DIR", &err);
+
+	assert_true(fd >= 0);
+	assert_true(files_named(fd, path) && files_in_place(fd, path));
+	(void)snprintf(moved, sizeof moved, "%s.moved", path);
+	assert_int_equal(rename(path, moved), 0);
+	assert_false(files_named(fd, path) || files_in_place(fd, path)); /* no file has the name */
+	int other = files_open(path, O_RDWR, 0600, "DATA_DIR", &err);
+	assert_true(other >= 0);
+	assert_false(files_named(fd, path) || files_in_place(fd, path)); /* another one has */
+	close(other);
+	assert_int_equal(unlink(moved), 0);
+	close(fd);
+	/* Where the kernel does not say, here of a descriptor that is closed. */
+	assert_true(files_in_place(fd, path));
+	assert_false(files_named(fd, path));
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_a_new_file_is_not_left_behind),
 	    cmocka_unit_test(test_a_file_that_was_there_stays),
+	    cmocka_unit_test(test_an_open_file_is_known_by_its_name),
 	};
 
 	return cmocka_run_group_tests(tests, make_directory, remove_directory);
