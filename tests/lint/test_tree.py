@@ -44,7 +44,7 @@ class Tree(unittest.TestCase):
     def test_everything_has_the_version_of_the_programs(self):
         version = re.search('HOOKS_VERSION "(.*)"', (ROOT / "base/version.h").read_text())[1]
         self.assertIn(f"agentic-hooks-backend ({version}) ", (ROOT / "deploy/debian/changelog").read_text().splitlines()[0])
-        self.assertEqual(version, re.search(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)[1])
+        self.assertEqual(version, re.search(r"^## (\d\S*)", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)[1])
         named = re.compile(r"(?:agentic-hooks-(?:backend|pgbouncer):|app\.kubernetes\.io/version: )v?(\d+\.\d+\.\d+)")
         texts = [ROOT / "README.md", *(path for path in (ROOT / "deploy").rglob("*") if path.is_file())]
         found = {str(path): set(named.findall(path.read_text())) for path in texts if named.search(path.read_text())}
