@@ -11,6 +11,7 @@
 #include "base/exit_codes.h"
 #include "master/saved_counters.h"
 #include "shm/segment_file.h"
+#include "shm/settle.h"
 
 void
 ring_file_look(const struct config *config, const struct segment *segment)
@@ -65,7 +66,7 @@ finish_with_events(const struct config *config, const struct segment *segment, u
 bool
 ring_file_remove(const struct config *config, const struct segment *segment)
 {
-	bool done = segment_done_with(segment) && saved_counters_save(config->data_dir, segment);
+	bool done = settle_finished(segment) && saved_counters_save(config->data_dir, segment);
 
 	if (done)
 		segment_unlink(segment, config->ring_path);

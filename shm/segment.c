@@ -161,15 +161,6 @@ segment_events_waiting(const struct segment *segment)
 	return events;
 }
 
-bool
-segment_done_with(const struct segment *segment)
-{
-	for (uint32_t w = 0; w < segment->writers; w++)
-		if (ledger_needed(&segment_writer(segment, w)->ledger))
-			return false;
-	return segment_events_waiting(segment) == 0;
-}
-
 struct process_slot *
 segment_acceptor(const struct segment *segment, uint32_t index)
 {

@@ -104,9 +104,6 @@ int segment_open_readonly(struct segment *segment, const char *path, struct erro
 /* Unmaps; the file stays. */
 void segment_close(struct segment *segment);
 
-/* Whether nothing is lost with the segment but its counters: no event waits, and no ledger is needed any more. */
-bool segment_done_with(const struct segment *segment);
-
 /*
  * A lane's controls without its arena: enough for depth and release. With arena: maps it twice in a row; only for the
  * lane's acceptor and its writer. Returns 0 or <0 (out of address space or memory).

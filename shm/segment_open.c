@@ -20,6 +20,7 @@
 #include "base/log.h"
 #include "base/version.h"
 #include "shm/segment_layout.h"
+#include "shm/settle.h"
 
 /*
  * The machine's start, "" if that is not known. A segment on a disk that outlived a power cut is a mixture of moments: it
@@ -203,7 +204,7 @@ lanes_valid(const struct segment *segment)
 				return false;
 		}
 	for (uint32_t w = 0; w < segment->writers; w++)
-		if (!ledger_valid(segment, w))
+		if (!settle_ledger_valid(segment, w))
 			return false;
 	return true;
 }
@@ -233,7 +234,7 @@ after_restart_of_the_machine(const struct segment *segment)
 		struct ledger *ledger = &segment_writer(segment, w)->ledger;
 
 		for (int file = 0; file < APPEND_FILES; file++)
-			append_failed(ledger, file, true);
+			ledger_append_failed(ledger, file, true);
 		accounted += ledger_page(ledger)->spool_events;
 	}
 	for (int c = COUNTER_STORED; c <= COUNTER_DISCARDED; c++)
@@ -287,7 +288,7 @@ try_adopt(struct segment *segment, int fd, struct segment_header *planned, struc
 
 	/* What was committed before the crash is released now: another sink may be the next to store. */
 	for (uint32_t w = 0; w < segment->writers; w++)
-		ledger_settle(segment, w);
+		settle_lanes(segment, w);
 	/* Where that could not be read, nothing is known: an open append must not be forgotten. */
 	if (old.boot_id[0] != '\0' && planned->boot_id[0] != '\0' &&
 	    strncmp(old.boot_id, planned->boot_id, sizeof old.boot_id) != 0)
@@ -299,7 +300,7 @@ try_adopt(struct segment *segment, int fd, struct segment_header *planned, struc
 	bool same = old.acceptors == planned->acceptors && old.writers == planned->writers &&
 		    old.file_bytes == planned->file_bytes && old.arena_bytes == planned->arena_bytes;
 
-	if (!same && segment_done_with(segment)) {
+	if (!same && settle_finished(segment)) {
 		uint64_t counters[COUNTERS];
 
 		for (int c = 0; c < COUNTERS; c++)
@@ -325,7 +326,7 @@ remember_jsonl_path(const struct segment *segment, const char *path)
 	struct segment_header *h = segment->header;
 
 	for (uint32_t w = 0; w < segment->writers; w++)
-		if (append_open(&segment_writer(segment, w)->ledger, APPEND_JSONL))
+		if (ledger_append_open(&segment_writer(segment, w)->ledger, APPEND_JSONL))
 			return;
 	if (snprintf(h->jsonl_path, sizeof h->jsonl_path, "%s", path) >= (int)sizeof h->jsonl_path)
 		h->jsonl_path[0] = '\0';

@@ -65,7 +65,7 @@ open_by_inode(const char *path, uint64_t device, uint64_t inode, int *fd, struct
  * comes again, and other programs append, too.
  */
 static bool
-can_be_it(int fd, const struct append *append, enum append_file file, uint64_t size)
+can_be_it(int fd, const struct unfinished_append *append, enum append_file file, uint64_t size)
 {
 	char before = '\n';
 
@@ -75,7 +75,7 @@ can_be_it(int fd, const struct append *append, enum append_file file, uint64_t s
 }
 
 static int
-cut(int fd, const struct append *append, enum append_file file, const char *directory, struct error *err)
+cut(int fd, const struct unfinished_append *append, enum append_file file, const char *directory, struct error *err)
 {
 	uint64_t offset = append->offset;
 	struct stat st;
@@ -99,13 +99,13 @@ cut(int fd, const struct append *append, enum append_file file, const char *dire
 }
 
 int
-append_cut_off(
+unfinished_append_cut_off(
     struct ledger *ledger, enum append_file file, const char *directory, const char *elsewhere, struct error *err)
 {
-	const struct append *append = &ledger->appends[file];
+	const struct unfinished_append *append = &ledger->appends[file];
 	int fd, rc;
 
-	if (!append_open(ledger, file))
+	if (!ledger_append_open(ledger, file))
 		return 0;
 	rc = open_by_inode(directory, append->device, append->inode, &fd, err);
 	if (rc == 0 && fd < 0 && elsewhere != NULL)
@@ -116,12 +116,12 @@ append_cut_off(
 		log_warning(
 		    "a writer died while it appended to a file that is gone: its last events may stand there, too",
 		    LOG_STR("directory", directory));
-		append_failed(ledger, file, true);
+		ledger_append_failed(ledger, file, true);
 		return 0;
 	}
 	rc = cut(fd, append, file, directory, err);
 	close(fd);
 	if (rc == 0)
-		append_failed(ledger, file, true);
+		ledger_append_failed(ledger, file, true);
 	return rc;
 }

@@ -11,7 +11,7 @@
  * forgotten with a warning. Returns 0, or <0 when it could not be cut off: then it stays open.
  * The caller sees to it that nobody appends meanwhile.
  */
-int append_cut_off(
+int unfinished_append_cut_off(
     struct ledger *ledger, enum append_file file, const char *directory, const char *elsewhere, struct error *err);
 
 #endif

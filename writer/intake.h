@@ -42,7 +42,7 @@ void intake_close(struct intake *intake);
  */
 bool intake_gather(struct intake *intake);
 
-/* Notes in the draft what the batch, stored or spooled, releases; ledger_settle() does it when that is committed. */
+/* Notes in the draft what the batch, stored or spooled, releases; settle_lanes() does it when that is committed. */
 void intake_settle(const struct intake *intake, struct ledger_page *draft, enum fate fate);
 
 /* The batch could not be stored, or not be spooled, but it, or a part of it, may have been. */
@@ -50,7 +50,7 @@ void intake_doubt(const struct intake *intake);
 
 /*
  * Notes in the draft that no client waits any longer, and counts the events that are refused as discarded: those that are
- * in doubt are not, but wait on. ledger_settle() does it when that is committed, and releases what is refused and has
+ * in doubt are not, but wait on. settle_lanes() does it when that is committed, and releases what is refused and has
  * nothing else before it. Returns the number of events whose clients have waited in vain.
  */
 uint64_t intake_refuse(const struct intake *intake, struct ledger_page *draft);

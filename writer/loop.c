@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "store/postgres/pg_url.h"
 #include "shm/heartbeat.h"
+#include "shm/settle.h"
 #include "writer/intake.h"
 #include "store/jsonl/sink_jsonl.h"
 #include "writer/spool.h"
@@ -99,7 +100,7 @@ static void
 settle(struct writer *w)
 {
 	ledger_commit(&w->slot->ledger);
-	ledger_settle(w->segment, w->index);
+	settle_lanes(w->segment, w->index);
 }
 
 static void
@@ -230,7 +231,7 @@ spool_batch(struct writer *w)
 	w->store.ready = false; /* it may have failed once only */
 	if (any && spool_append(&w->spool, intake->records, intake->count, &err) != 0) {
 		spool_failed(w, &err);
-		if (append_open(&w->slot->ledger, APPEND_SPOOL))
+		if (ledger_append_open(&w->slot->ledger, APPEND_SPOOL))
 			intake_doubt(intake);
 		return;
 	}
@@ -381,7 +382,7 @@ take_over(struct writer *w)
 	struct error err;
 
 	segment_append_lock(w->segment);
-	ledger_take_over(w->segment, w->index);
+	settle_take_over(w->segment, w->index);
 	segment_append_unlock(w->segment);
 	if (w->config->storage != STORAGE_JSONL && sink_jsonl_recover(w->config, w->segment, &err) != 0)
 		log_warning("events of the previous run may stand in its JSONL file, too", LOG_STR("error", err.text));

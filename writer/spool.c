@@ -231,7 +231,7 @@ write_batch(struct spool *spool, size_t len, struct error *err)
 
 	if (fstat(spool->append_fd, &st) != 0)
 		return error_errno(err, "cannot stat a spool file in %s", spool->directory);
-	append_begin(&spool->slot->ledger, APPEND_SPOOL, st.st_dev, st.st_ino, part->size, len);
+	ledger_append_begin(&spool->slot->ledger, APPEND_SPOOL, &st, part->size, len);
 	bool written = files_write_at(spool->append_fd, spool->batch, len, (off_t)part->size) == 0;
 	if (!written || fdatasync(spool->append_fd) != 0)
 		failure = errno;
@@ -246,7 +246,7 @@ write_batch(struct spool *spool, size_t len, struct error *err)
 	errno = failure;
 	(void)error_errno(err, "cannot %s a spool file in %s", written ? "sync" : "write", spool->directory);
 	bool cut_off = ftruncate(spool->append_fd, (off_t)part->size) == 0 && fdatasync(spool->append_fd) == 0;
-	append_failed(&spool->slot->ledger, APPEND_SPOOL, cut_off);
+	ledger_append_failed(&spool->slot->ledger, APPEND_SPOOL, cut_off);
 	if (written) {
 		counter_add(spool->slot, COUNTER_SYNC_FAILURES, 1);
 		spool->slot->sync_failed_us = clock_wall_us();

@@ -111,7 +111,7 @@ advance(struct spool *spool)
 		h->events = (uint32_t)h->done_events;
 	/* It may lag: then the ledger still knows. */
 	if (spool_header_write(spool->read_fd, h, &(struct error){0}) == 0)
-		ledger_noted(&spool->slot->ledger);
+		ledger_replays_recorded(&spool->slot->ledger);
 	if (h->done >= part->size)
 		finish_first(spool);
 	spool_tell_levels(spool);

@@ -211,7 +211,7 @@ spool_open(struct spool *spool, const char *data_dir, uint32_t writer, uint32_t 
 	(void)snprintf(spool->directory, room, "%s/" SPOOL_DIRECTORY, data_dir);
 	*found_any = false;
 
-	if (append_cut_off(&slot->ledger, APPEND_SPOOL, spool->directory, NULL, err) != 0)
+	if (unfinished_append_cut_off(&slot->ledger, APPEND_SPOOL, spool->directory, NULL, err) != 0)
 		return -1;
 	DIR *directory = opendir(spool->directory);
 	if (directory == NULL && errno != ENOENT)
@@ -245,7 +245,7 @@ spool_open(struct spool *spool, const char *data_dir, uint32_t writer, uint32_t 
 			log_error("a spool file cannot be read: trying again later", LOG_STR("error", err->text));
 		}
 	if (noted)
-		ledger_noted(&slot->ledger);
+		ledger_replays_recorded(&slot->ledger);
 	spool_reconcile(spool);
 	spool_tell_levels(spool);
 	return 0;

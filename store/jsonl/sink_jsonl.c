@@ -123,7 +123,8 @@ cut_off_appends(const struct segment *segment, const char *path, struct error *e
 	directory = dirname(copy);
 	earlier = dirname(earlier_copy);
 	for (uint32_t w = 0; rc == 0 && w < segment->writers; w++)
-		rc = append_cut_off(&segment_writer(segment, w)->ledger, APPEND_JSONL, directory, earlier, err);
+		rc = unfinished_append_cut_off(
+		    &segment_writer(segment, w)->ledger, APPEND_JSONL, directory, earlier, err);
 	return rc;
 }
 
@@ -285,11 +286,11 @@ store_locked(struct sink_jsonl *s, const struct record *const *records, uint32_t
 	if (rc != 0)
 		return rc;
 	reserve(s, st.st_size, (off_t)len);
-	append_begin(ledger, APPEND_JSONL, st.st_dev, st.st_ino, (uint64_t)st.st_size, len);
+	ledger_append_begin(ledger, APPEND_JSONL, &st, (uint64_t)st.st_size, len);
 	rc = append(s, records, count, err);
 	/* A part may have been written. If it cannot be cut off now, the ledger says so to whoever comes next. */
 	if (rc != 0) {
-		append_failed(ledger, APPEND_JSONL, ftruncate(s->fd, st.st_size) == 0 && fdatasync(s->fd) == 0);
+		ledger_append_failed(ledger, APPEND_JSONL, ftruncate(s->fd, st.st_size) == 0 && fdatasync(s->fd) == 0);
 		s->reserved = 0;
 	}
 	return rc;
@@ -305,7 +306,7 @@ jsonl_store(struct sink *sink, const struct record *const *records, uint32_t cou
 	segment_append_lock(s->segment);
 	rc = store_locked(s, records, count, err);
 	if (rc != 0) {
-		result->in_doubt = append_open(&s->slot->ledger, APPEND_JSONL);
+		result->in_doubt = ledger_append_open(&s->slot->ledger, APPEND_JSONL);
 		segment_append_unlock(s->segment);
 		return rc;
 	}

@@ -16,6 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "shm/settle.h"
 #include "tests/faults/torture.h"
 #include "tests/faults/torture_writer.h"
 #include "writer/intake.h"
@@ -95,7 +96,7 @@ store_all(void)
 		if (rc == 0) {
 			intake_settle(&intake, ledger_draft(&torture_slot->ledger), false);
 			ledger_commit(&torture_slot->ledger);
-			ledger_settle(&torture_segment, 0);
+			settle_lanes(&torture_segment, 0);
 			sink->ops->settled(sink);
 			tries = 0;
 		} else {

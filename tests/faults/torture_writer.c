@@ -8,6 +8,7 @@
 
 #include <stdio.h>
 
+#include "shm/settle.h"
 #include "tests/faults/torture.h"
 #include "tests/faults/torture_writer.h"
 
@@ -29,7 +30,7 @@ torture_start_writer(void)
 	}
 	torture_slot = segment_writer(&torture_segment, 0);
 	segment_append_lock(&torture_segment);
-	ledger_take_over(&torture_segment, 0);
+	settle_take_over(&torture_segment, 0);
 	segment_append_unlock(&torture_segment);
 	return 0;
 }

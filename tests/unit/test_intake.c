@@ -9,6 +9,7 @@
 
 #include <sys/mman.h>
 
+#include "shm/settle.h"
 #include "tests/unit/lane_fixture.h"
 #include "tests/unit/segment_fixture.h"
 #include "tests/unit/single_step.h"
@@ -77,7 +78,7 @@ static void
 settle(struct scene *scene)
 {
 	ledger_commit(&segment_writer(&scene->segment, 0)->ledger);
-	ledger_settle(&scene->segment, 0);
+	settle_lanes(&scene->segment, 0);
 }
 
 static void
@@ -210,8 +211,8 @@ look_through_successors_eyes(void *context)
 
 	struct lane lane = segment_lane(copy, 0, 0);
 
-	REQUIRE(lane_valid(&lane, copy->header->lane_slots) && ledger_valid(copy, 0));
-	ledger_take_over(copy, 0);
+	REQUIRE(lane_valid(&lane, copy->header->lane_slots) && settle_ledger_valid(copy, 0));
+	settle_take_over(copy, 0);
 	refused = ledger_page(&segment_writer(copy, 0)->ledger)->fate == FATE_REFUSED;
 	REQUIRE(segment_counter_sum(copy, COUNTER_DISCARDED) == (refused ? events_of(scene, LANE_AWAITED) : 0));
 	REQUIRE(segment_events_waiting(copy) + segment_counter_sum(copy, COUNTER_DISCARDED) ==

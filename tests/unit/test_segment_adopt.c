@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "shm/settle.h"
 #include "tests/unit/lane_fixture.h"
 #include "tests/unit/segment_fixture.h"
 
@@ -106,11 +107,12 @@ test_keeps_its_shape_while_an_append_is_open(void **state)
 	struct config config = ring_config(2, 1, RING_OLD_BYTES), other = ring_config(1, 1, RING_OLD_BYTES);
 	struct segment segment = ring_open(&config);
 
-	append_begin(&segment_writer(&segment, 0)->ledger, APPEND_JSONL, 1, 2, 3, 4);
+	ledger_append_begin(
+	    &segment_writer(&segment, 0)->ledger, APPEND_JSONL, &(struct stat){.st_dev = 1, .st_ino = 2}, 3, 4);
 	ring_close(&segment);
 	segment = ring_open(&other);
 	assert_int_equal(segment.acceptors, 2);
-	assert_true(append_open(&segment_writer(&segment, 0)->ledger, APPEND_JSONL));
+	assert_true(ledger_append_open(&segment_writer(&segment, 0)->ledger, APPEND_JSONL));
 	ring_close(&segment);
 }
 
@@ -124,12 +126,12 @@ test_keeps_its_shape_until_a_replay_is_noted(void **state)
 
 	ledger_draft(ledger)->replays++;
 	ledger_commit(ledger);
-	assert_false(segment_done_with(&segment));
+	assert_false(settle_finished(&segment));
 	ring_close(&segment);
 	segment = ring_open(&other);
 	assert_int_equal(segment.acceptors, 2);
-	ledger_noted(&segment_writer(&segment, 0)->ledger);
-	assert_true(segment_done_with(&segment));
+	ledger_replays_recorded(&segment_writer(&segment, 0)->ledger);
+	assert_true(settle_finished(&segment));
 	ring_close(&segment);
 	segment = ring_open(&other);
 	assert_int_equal(segment.acceptors, 1);

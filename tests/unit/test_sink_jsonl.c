@@ -17,6 +17,7 @@
 #include <cmocka.h>
 
 #include "segment_fixture.h"
+#include "shm/settle.h"
 #include "writer/intake.h"
 #include "store/jsonl/sink_jsonl.h"
 
@@ -96,7 +97,7 @@ start(void)
 	struct error err;
 
 	segment_append_lock(&segment);
-	ledger_take_over(&segment, 0);
+	settle_take_over(&segment, 0);
 	segment_append_unlock(&segment);
 	assert_int_equal(intake_open(&w.intake, &segment, 0, &err), 0);
 	w.sink = sink_jsonl_new(&config, &segment, segment_writer(&segment, 0));
@@ -153,7 +154,7 @@ carry_on(void)
 
 	if (stored > 0) {
 		commit(&w);
-		ledger_settle(&segment, 0);
+		settle_lanes(&segment, 0);
 		w.sink->ops->settled(w.sink);
 	}
 	w.sink->ops->close(w.sink);
@@ -175,7 +176,7 @@ test_written_but_not_committed_is_cut_and_written_again(void **state)
 	assert_int_equal(carry_on(), 3);
 	assert_int_equal(lines_of(jsonl_path), 5);
 	assert_int_equal(lane_depth(&lane), 0);
-	assert_false(append_open(&segment_writer(&segment, 0)->ledger, APPEND_JSONL));
+	assert_false(ledger_append_open(&segment_writer(&segment, 0)->ledger, APPEND_JSONL));
 	munmap(lane.arena, 2 * lane.arena_bytes);
 }
 

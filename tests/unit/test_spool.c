@@ -399,9 +399,9 @@ what_the_ledger_knows_to_be_stored_is_not_replayed_again(void **state)
 	uint32_t first = spool.reader.count;
 	spool_settle(&spool, ledger_draft(&slot.ledger));
 	ledger_commit(&slot.ledger);
-	assert_true(ledger_needed(&slot.ledger));
+	assert_true(ledger_needed_by_successor(&slot.ledger));
 	reopen();
-	assert_false(ledger_needed(&slot.ledger));
+	assert_false(ledger_needed_by_successor(&slot.ledger));
 	assert_int_equal(ledger_page(&slot.ledger)->spool_events, 12 - first);
 	assert_string_equal(replay(), &"abcdefghijkl"[first]);
 	assert_int_equal(counted(COUNTER_RECEIVED) + counted(COUNTER_DAMAGED), 0);
