@@ -22,7 +22,7 @@ const char command_health_usage[] =
     "usage: hooksctl health [PATH | http://HOST[:PORT][/PATH]] [--option=value ...]\n\n"
     "Asks a running hooksd over HTTP and prints what it says. Without a URL: the one on HOST and PORT,\n"
     "by the loopback address where HOST means all addresses. Without a path:\n\n"
-    "  /health  it answers; also while its store is away and events are spooled or refused\n\n"
+    "  /health  it answers; also while its store is unavailable and events are spooled or refused\n\n"
     "Others that make sense:\n\n"
     "  /livez   it answers; says nothing else\n"
     "  /readyz  it takes events and is not stopping\n\n"

@@ -35,7 +35,7 @@ struct replay {
 
 /* ---- one file ---- */
 
-/* 0, or <0: the store is away, and the file's header says how far it came. */
+/* 0, or <0: the store is unavailable, and the file's header says how far it came. */
 static int
 store(struct replay *replay, const struct spool_reader *reader, struct sums *sums, struct error *err)
 {

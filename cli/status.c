@@ -27,7 +27,7 @@ state_name(uint32_t state)
 static const char *
 store_name(uint32_t state)
 {
-	static const char *const names[] = {"connecting", "ready", "away", "spooling"};
+	static const char *const names[] = {"connecting", "ready", "unavailable", "spooling"};
 
 	return state < sizeof names / sizeof *names ? names[state] : "unknown";
 }

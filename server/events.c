@@ -267,11 +267,12 @@ store_lets_in(struct acceptor *acceptor, h2o_req_t *req, uint32_t writer)
 	case STORE_READY:
 	case STORE_SPOOLING:
 		return true;
-	case STORE_AWAY:
+	case STORE_UNAVAILABLE:
 		if (!answers_late(acceptor))
 			return true;
 		busy(acceptor, req,
-		    "The store is away, and no spool takes the events; nothing of this request was kept, try again",
+		    "The store is unavailable, and no spool takes the events; nothing of this request was kept, try "
+		    "again",
 		    COUNTER_REFUSED_STORE);
 		return false;
 	default:

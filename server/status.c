@@ -22,7 +22,7 @@ static enum store_state
 worst_store(const struct acceptor *acceptor)
 {
 	static const int badness[] = {
-	    [STORE_READY] = 0, [STORE_SPOOLING] = 1, [STORE_CONNECTING] = 2, [STORE_AWAY] = 3};
+	    [STORE_READY] = 0, [STORE_SPOOLING] = 1, [STORE_CONNECTING] = 2, [STORE_UNAVAILABLE] = 3};
 	enum store_state worst = STORE_READY;
 
 	for (uint32_t w = 0; w < acceptor->segment->writers; w++) {
@@ -39,9 +39,9 @@ trouble_text(enum store_state state)
 {
 	switch (state) {
 	case STORE_SPOOLING:
-		return "the store is away, reconnecting; events go to the spool";
-	case STORE_AWAY:
-		return "the store is away, reconnecting";
+		return "the store is unavailable, reconnecting; events go to the spool";
+	case STORE_UNAVAILABLE:
+		return "the store is unavailable, reconnecting";
 	default:
 		return "the store has not been reached yet";
 	}

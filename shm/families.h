@@ -21,7 +21,7 @@ enum family_kind { KIND_COUNTER, KIND_GAUGE, KIND_HISTOGRAM, KIND_INFO };
 	X(EVENTS_DISCARDED, COUNTER, "events_discarded_total", "events", "",                                           \
 	    "Events taken off the ring because nothing took them in time; their requests were answered with 503.")     \
 	X(EVENTS_SPOOLED, COUNTER, "events_spooled_total", "events", "",                                               \
-	    "Events written to the spool because the store was away.")                                                 \
+	    "Events written to the spool because the store was unavailable.")                                          \
 	X(EVENTS_SANITISED, COUNTER, "events_sanitised_total", "events", "",                                           \
 	    "Events with NaN, NUL or lone surrogates replaced or marked.")                                             \
 	X(EVENTS_UNKNOWN_FIELDS, COUNTER, "events_unknown_fields_total", "events", "action",                           \

@@ -91,7 +91,7 @@ store_writers(const struct page *page, enum family family)
 {
 	static const char *const labels[] = {[STORE_CONNECTING] = "state=\"connecting\"",
 	    [STORE_READY] = "state=\"ready\"",
-	    [STORE_AWAY] = "state=\"away\"",
+	    [STORE_UNAVAILABLE] = "state=\"unavailable\"",
 	    [STORE_SPOOLING] = "state=\"spooling\""};
 
 	for (uint32_t state = 0; state < sizeof labels / sizeof *labels; state++) {

@@ -52,10 +52,10 @@ _Static_assert(sizeof(struct segment_header) <= 4096, "the header has one page")
 
 enum process_state { PROCESS_DOWN = 0, PROCESS_STARTING = 1, PROCESS_READY = 2, PROCESS_DRAINING = 3 };
 /*
- * CONNECTING: not reached since the master started, and no spool of an earlier run says that it is only away; SPOOLING:
- * lost, the spool takes the events; AWAY: lost, and there is no spool or no room in it.
+ * CONNECTING: not reached since the master started, and no spool of an earlier run shows that it was reached before;
+ * SPOOLING: lost, the spool takes the events; UNAVAILABLE: lost, and there is no spool or no room in it.
  */
-enum store_state { STORE_CONNECTING = 0, STORE_READY = 1, STORE_AWAY = 2, STORE_SPOOLING = 3 };
+enum store_state { STORE_CONNECTING = 0, STORE_READY = 1, STORE_UNAVAILABLE = 2, STORE_SPOOLING = 3 };
 
 /* One per acceptor, then one per writer. Written by its process (pid and state: by the master too), read by all. */
 struct process_slot {
@@ -71,8 +71,8 @@ struct process_slot {
 	uint64_t gauges[GAUGES]; /* see gauges_set() */
 	uint64_t gauges_us; /* steady clock, when they were set; 0: never */
 	struct usage usage;
-	int64_t away_since_us; /* writers: steady clock; 0: the store works, or was not tried yet */
-	char store_error[ERROR_TEXT_MAX]; /* writers: why the store is away; "" otherwise */
+	int64_t unavailable_since_us; /* writers: steady clock; 0: the store works, or was not tried yet */
+	char store_error[ERROR_TEXT_MAX]; /* writers: why the store is unavailable; "" otherwise */
 	int64_t spool_oldest_us; /* writers: steady clock, since when the spool's oldest file waits; 0: it is empty */
 	int64_t sync_failed_us; /* writers: wall clock, when a file could last not be synced; 0: never */
 	struct ledger ledger; /* writers */

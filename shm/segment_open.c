@@ -371,7 +371,7 @@ segment_open(struct segment *segment, const struct config *config, struct error 
 		segment->processes[i].pid = 0;
 		segment->processes[i].state = PROCESS_DOWN;
 		segment->processes[i].store_state = STORE_CONNECTING;
-		segment->processes[i].away_since_us = 0;
+		segment->processes[i].unavailable_since_us = 0;
 		segment->processes[i].store_error[0] = '\0';
 		segment->processes[i].gauges_us = 0; /* of another boot's clock, perhaps, as the next one */
 		segment->processes[i].spool_oldest_us = 0;

@@ -1,5 +1,5 @@
 /*
- * Opening a sink beside the writer's loop: connecting to a store that is away may take seconds, and meanwhile the spool
+ * Opening a sink beside the writer's loop: connecting to a store that is unavailable may take seconds, and meanwhile the spool
  * takes events. A thread runs sink->open() and nothing else; from connector_start() until connector_result() the sink is the
  * thread's alone.
  */

@@ -1,6 +1,6 @@
 /*
  * The writer's loop: gather what is there, store it, settle it in the ledger, gather what came meanwhile. No linger:
- * under load the batches grow by themselves. When the store is away the batch stays on the ring for SPOOL_AFTER_MS and is
+ * under load the batches grow by themselves. When the store is unavailable the batch stays on the ring for SPOOL_AFTER_MS and is
  * then spooled (writer/spool.h), and so is what comes meanwhile; when the store is back the spool is replayed beside
  * live traffic. What a full spool does not take waits on the ring; so it does without one. If a client waits for the answer
  * it is refused after STORE_TIMEOUT_MS; what was acknowledged, or may have been stored, waits on.
@@ -27,7 +27,7 @@
 #define SPOOL_RETRY_MS 500
 #define REPLAY_RETRY_MS 5000
 #define SPOOL_LOOK_MS 1000
-/* How often, while the store is away, a look is taken whether the service drains. */
+/* How often, while the store is unavailable, a look is taken whether the service drains. */
 #define DRAIN_LOOK_MS 500
 
 struct writer {
@@ -81,7 +81,7 @@ spool_lets_in(const struct writer *w)
 static void
 tell_acceptors(struct writer *w)
 {
-	uint32_t state = STORE_AWAY;
+	uint32_t state = STORE_UNAVAILABLE;
 
 	if (w->store.ready) {
 		state = STORE_READY;
@@ -194,18 +194,18 @@ spool_time(const struct writer *w)
 	if (!may_spool(w))
 		return INT64_MAX;
 	if (w->store.reached)
-		at_us = w->slot->away_since_us + (int64_t)w->config->spool_after_ms * 1000;
+		at_us = w->slot->unavailable_since_us + (int64_t)w->config->spool_after_ms * 1000;
 	at_us = before_drained(w, at_us);
 	return at_us > w->spool_at_us ? at_us : w->spool_at_us;
 }
 
-/* When clients have waited long enough for a store that is away, if the spool cannot stand in for it. */
+/* When clients have waited long enough for a store that is unavailable, if the spool cannot stand in for it. */
 static int64_t
 refuse_time(const struct writer *w)
 {
 	if (may_spool(w) && !w->spool_failing)
 		return INT64_MAX;
-	return before_drained(w, w->slot->away_since_us + (int64_t)w->config->store_timeout_ms * 1000);
+	return before_drained(w, w->slot->unavailable_since_us + (int64_t)w->config->store_timeout_ms * 1000);
 }
 
 static void
@@ -292,7 +292,7 @@ wait_for_work(struct writer *w)
 		store_upkeep_soon(&w->store);
 }
 
-/* Sleeps while the store is away: until a signal, something to spool or refuse, or an end or a time of an opening. */
+/* Sleeps while the store is unavailable: until a signal, something to spool or refuse, or an end or a time of an opening. */
 static void
 wait_for_store(struct writer *w)
 {

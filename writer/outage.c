@@ -11,10 +11,10 @@
 #define REST_LEAST_US 1000000
 
 static void
-away_since(struct store *store, int64_t us)
+set_unavailable_since(struct store *store, int64_t us)
 {
-	if (store->slot->away_since_us == 0)
-		store->slot->away_since_us = us;
+	if (store->slot->unavailable_since_us == 0)
+		store->slot->unavailable_since_us = us;
 }
 
 int
@@ -22,7 +22,7 @@ store_init(struct store *store, const struct config *config, const struct segmen
     struct error *err)
 {
 	*store = (struct store){.slot = slot, .backoff = {.first_ms = 100, .cap_ms = 5000}};
-	away_since(store, clock_steady_us());
+	set_unavailable_since(store, clock_steady_us());
 	switch (config->storage) {
 	case STORAGE_POSTGRES:
 		store->sink = sink_postgres_new(config, segment->header, slot);
@@ -37,14 +37,14 @@ store_init(struct store *store, const struct config *config, const struct segmen
 }
 
 static void
-away(struct store *store, const struct error *err)
+mark_unavailable(struct store *store, const struct error *err)
 {
 	uint32_t wait_ms = backoff_next_ms(&store->backoff);
 
 	store->ready = false;
 	store->open_at_us = clock_steady_us() + (int64_t)wait_ms * 1000;
 	(void)snprintf(store->slot->store_error, sizeof store->slot->store_error, "%s", err->text);
-	log_error("the store is away", LOG_STR("storage", store->sink->ops->name), LOG_STR("error", err->text),
+	log_error("the store is unavailable", LOG_STR("storage", store->sink->ops->name), LOG_STR("error", err->text),
 	    LOG_UINT("retry_in_ms", wait_ms));
 }
 
@@ -53,7 +53,7 @@ static void
 closed(struct store *store, int64_t began_us)
 {
 	store->open = false;
-	away_since(store, began_us);
+	set_unavailable_since(store, began_us);
 }
 
 /* It has failed in that call. */
@@ -63,7 +63,7 @@ failed(struct store *store, int64_t began_us, const struct error *err)
 	closed(store, began_us);
 	counter_add(store->slot, COUNTER_STORAGE_ERRORS, 1);
 	if (store->failing) {
-		away(store, err);
+		mark_unavailable(store, err);
 		return;
 	}
 	store->failing = true;
@@ -109,7 +109,7 @@ static void
 works(struct store *store)
 {
 	store->failing = false;
-	store->slot->away_since_us = 0;
+	store->slot->unavailable_since_us = 0;
 	backoff_reset(&store->backoff);
 	ready(store);
 }
@@ -122,14 +122,14 @@ opened(struct store *store, int rc, bool pending, const struct error *err)
 	store->rested = false;
 	if (rc != 0) {
 		counter_add(store->slot, COUNTER_STORAGE_ERRORS, 1);
-		away(store, err);
+		mark_unavailable(store, err);
 		return;
 	}
 	store->open = true;
 	store->opened_us = clock_steady_us();
 	store->reached = true;
 	if (rested)
-		store->slot->away_since_us = 0; /* it was not away */
+		store->slot->unavailable_since_us = 0; /* it was not unavailable */
 	/* A full disk opens, too: with something to store at hand, storing it is what shows that the store works. */
 	if (!store->failing || !pending)
 		ready(store);

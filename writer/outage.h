@@ -1,7 +1,7 @@
 /*
- * The store as the writer's loop sees it: a sink, whether it is open and when to try again. Since when it is away stands in
+ * The store as the writer's loop sees it: a sink, whether it is open and when to try again. Since when it is unavailable stands in
  * the writer's slot, so that a successor goes on counting. Once, a connection that broke is simply made again, and clients
- * notice nothing; a store that fails again without having stored anything in between is away.
+ * notice nothing; a store that fails again without having stored anything in between is unavailable.
  */
 #ifndef WRITER_OUTAGE_H
 #define WRITER_OUTAGE_H
@@ -17,7 +17,7 @@ struct store {
 	struct connector connector;
 	bool open;
 	bool ready; /* as far as clients need to know */
-	bool reached; /* it is known to have worked once: it is away, not misconfigured */
+	bool reached; /* it is known to have worked once: it is unavailable, not misconfigured */
 	bool failing; /* it has failed since it last did something */
 	bool rested; /* it is being opened again because it had closed an idle connection */
 	bool reopen; /* a SIGHUP is not passed on yet */

@@ -1,5 +1,5 @@
 /*
- * A writer's spool: files under DATA_DIR/spool that take events while the store is away, and are stored, oldest first,
+ * A writer's spool: files under DATA_DIR/spool that take events while the store is unavailable, and are stored, oldest first,
  * and removed when it is back. One per writer and used by it alone. What a call to append has accepted is on the disk
  * (fdatasync); what is stored is forgotten by a note in the file's header.
  *

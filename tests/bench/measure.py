@@ -142,7 +142,7 @@ class Service:
             self.segment.unlink(missing_ok=True)
 
     def settle(self):
-        """Until everything received is stored, or in the spool while PostgreSQL is away."""
+        """Until everything received is stored, or in the spool while PostgreSQL is unavailable."""
         wait_until(lambda: metrics(self.daemon)["ring_events"] == 0, "the ring to be empty", 120)
         return wait_accounted(self.daemon)
 

@@ -98,7 +98,7 @@ TABLES = {
         [NAME, ("stored_per_s", "rows/s", 0), ("cpu_postgres_us", "CPU µs/row", 2), ("wal_bytes", "WAL bytes/row", 0),
          ("table_bytes", "table bytes/row", 0), ("index_bytes", "index bytes/row", 0)],
     ),
-    "spool": Table("PostgreSQL away, and back", [NAME, EVENTS, STORED, P50, P99, REFUSED, *CPU]),
+    "spool": Table("PostgreSQL unavailable, and back", [NAME, EVENTS, STORED, P50, P99, REFUSED, *CPU]),
     "peers": Table(
         "Other programs, same bodies",
         [NAME, EVENTS, CONNECTIONS, ACCEPTED, STORED, P50, P99, CPU_SUM],

@@ -102,7 +102,7 @@ def test_while_a_worker_is_away_the_store_is_not_called_ready(daemon, citus, dat
     post(daemon, events[:20])
     citus.worker_away = True
     post(daemon, events[20:40], "spooled")
-    daemon.wait_for_log("the store is away .*worker-1:5432", count=3)
+    daemon.wait_for_log("the store is unavailable .*worker-1:5432", count=3)
     assert daemon.get("/health").json()["status"] == "degraded"
     post(daemon, events[40:], "spooled")
     assert len(re.findall("the store is ready", daemon.log())) == 1

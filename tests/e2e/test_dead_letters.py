@@ -176,7 +176,7 @@ def test_a_table_that_takes_nothing_makes_no_letters(database, hooksd, broken, w
     daemon = hooksd(database, ACK="queued")
     database.query(f"ALTER TABLE {broken}")
     post(daemon, [text_of(number) for number in range(5)])
-    daemon.wait_for_log("the store is away")
+    daemon.wait_for_log("the store is unavailable")
     database.query(f"ALTER TABLE {whole}")
     wait_until(lambda: database.count() == 5, "the events")
     assert letters(database) == []

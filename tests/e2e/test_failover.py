@@ -50,7 +50,7 @@ def test_writers_follow_the_primary_and_nothing_acknowledged_is_lost(pair, hooks
     with load:
         load.wait_acknowledged(1500)
         pair.primary.kill()
-        daemon.wait_for_log("the store is away")
+        daemon.wait_for_log("the store is unavailable")
         acknowledged = load.acknowledged
         assert 1500 <= acknowledged < 6000
         pair.standby.promote()

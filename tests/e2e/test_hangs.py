@@ -114,7 +114,7 @@ def test_attempts_at_a_locked_table_leave_nothing_behind(database, hooksd, state
         post(daemon, some[:1] * 2)
     with locked(database):
         post(daemon, some, "spooled")
-        daemon.wait_for_log(f"the store is away .*STORE_TIMEOUT_MS={TIMEOUT_MS}", count=3)
+        daemon.wait_for_log(f"the store is unavailable .*STORE_TIMEOUT_MS={TIMEOUT_MS}", count=3)
         waiting = database.value(
             "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'")
         assert waiting <= 1
@@ -223,7 +223,7 @@ def test_a_table_too_slow_for_any_row_is_told(database, hooksd):
     some = batches(2, 1, seed=92)
     with slow_rows(database, 3600):
         post(daemon, some, "spooled")
-        daemon.wait_for_log(f"the store is away .*given up after .*STORE_TIMEOUT_MS={TIMEOUT_MS}", count=2)
+        daemon.wait_for_log(f"the store is unavailable .*given up after .*STORE_TIMEOUT_MS={TIMEOUT_MS}", count=2)
     assert_stored_once(daemon, database, some)
 
 

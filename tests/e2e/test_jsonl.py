@@ -263,7 +263,7 @@ def test_a_file_size_limit_is_a_failing_store_not_a_death(hooksd):
     resource.prlimit(writers[0], resource.RLIMIT_FSIZE, (size + 100, resource.RLIM_INFINITY))
     with daemon.raw() as connection:
         connection.send(http_post("/events", encode(minimal(session_id="late"))))
-        daemon.wait_for_log("the store is away.*File too large")
+        daemon.wait_for_log("the store is unavailable.*File too large")
         resource.prlimit(writers[0], resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
         assert connection.read_reply().status == 202
     assert daemon.pids("writer") == writers

@@ -53,7 +53,7 @@ def test_a_file_that_is_not_one_of_events_is_left_alone(hooksd, tmp_path, foreig
     path.write_bytes(foreign)
     before = path.stat()
     daemon = hooksd(store_ready=False, JSONL_PATH=path)
-    daemon.wait_for_log(f"the store is away.*{path} does not begin like a file of events")
+    daemon.wait_for_log(f"the store is unavailable.*{path} does not begin like a file of events")
     assert daemon.get("/readyz").status == 503
     assert daemon.post_event(minimal()).status == 503
     daemon.restart(store_ready=False)

@@ -53,7 +53,7 @@ def post(daemon, session):
 
 def in_trouble(daemon, reason):
     """The log says what and why, and who posts now is told to come again, or has it spooled."""
-    daemon.wait_for_log(rf"the store is away.*JSONL_PATH.*{reason}")
+    daemon.wait_for_log(rf"the store is unavailable.*JSONL_PATH.*{reason}")
     assert daemon.get("/health").json()["status"] == "degraded"
     reply = daemon.post_event(minimal())
     if reply.status == 503:

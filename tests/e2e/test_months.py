@@ -302,7 +302,7 @@ def test_a_month_that_cannot_be_made_again_keeps_its_events_in_the_spool(databas
     post(daemon, [event_of(0)])
     without_months(database)
     assert daemon.post_batch([event_of(0), event_of(0)]).headers["X-Hooks-Ack"] == "spooled"
-    daemon.wait_for_log(r"the store is away .*no partition for \d{4}-\d\d, and none can be made: .*ensure_partitions")
+    daemon.wait_for_log(r"the store is unavailable .*no partition for \d{4}-\d\d, and none can be made: .*ensure_partitions")
     assert daemon.get("/health").json()["status"] == "degraded"
     database.query("ALTER FUNCTION somebody_elses(int, date) RENAME TO ensure_partitions")
     daemon.wait_spool_empty()
@@ -315,7 +315,7 @@ def test_without_a_place_for_events_of_now_it_is_not_ready(database, hooksd):
     daemon.stop()
     without_months(database)
     daemon.start(store_ready=False)
-    daemon.wait_for_log("the store is away .*none can be made")
+    daemon.wait_for_log("the store is unavailable .*none can be made")
     assert daemon.get("/readyz").status == 503
     database.query("ALTER FUNCTION somebody_elses(int, date) RENAME TO ensure_partitions")
     daemon.wait_store_ready()
@@ -332,7 +332,7 @@ def test_a_month_that_a_dba_has_detached(database, hooksd, offset):
     reply = daemon.post_batch([event_of(offset), event_of(-3)])
     if offset == 0:
         assert reply.headers["X-Hooks-Ack"] == "spooled"
-        daemon.wait_for_log("the store is away .*exists but is not the partition")
+        daemon.wait_for_log("the store is unavailable .*exists but is not the partition")
         database.query(f"DROP TABLE {name(offset)}")
         daemon.wait_spool_empty()
         assert places(database) == {name(0): 1, name(-3): 2}

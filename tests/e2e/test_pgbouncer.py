@@ -189,7 +189,7 @@ def test_it_is_restarted(bouncer, database, replicas):
         loads[0].wait_acknowledged(1000)
         bouncer.stop()
         for replica in replicas:
-            replica.wait_for_log("the store is away")
+            replica.wait_for_log("the store is unavailable")
         bouncer.start()
     assert_stored_once(replicas, database, loads)
 
@@ -214,5 +214,5 @@ def test_others_hold_the_whole_pool(bouncer, database, replicas):
         bouncer.console("SET query_wait_timeout = 1")
         with pool_held():
             for replica in replicas:
-                replica.wait_for_log("the store is away .*query_wait_timeout")
+                replica.wait_for_log("the store is unavailable .*query_wait_timeout")
     assert_stored_once(replicas, database, loads)

@@ -18,7 +18,7 @@ def post(daemon, events, ack="stored"):
 
 def not_ready(daemon, words):
     """It says why, and takes nothing."""
-    daemon.wait_for_log(f"the store is away .*{words}")
+    daemon.wait_for_log(f"the store is unavailable .*{words}")
     assert daemon.get("/readyz").status == 503
     assert daemon.post_event(minimal()).status == 503
 
@@ -195,7 +195,7 @@ def test_sessions_that_may_not_rest_at_all_are_an_error(database, hooksd):
     daemon.stop()
     database.query(f"ALTER DATABASE {database.name} SET idle_session_timeout = '1ms'")
     daemon.start(store_ready=False)
-    daemon.wait_for_log("the store is away .*57P05")
+    daemon.wait_for_log("the store is unavailable .*57P05")
 
 
 def test_the_servers_last_words_are_told(database, hooksd):

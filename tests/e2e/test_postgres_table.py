@@ -34,8 +34,8 @@ def letters(database):
 
 
 def away_until(daemon, database, mend, words):
-    """The store is away for that reason; mended, it stores all that was spooled, and buries nothing."""
-    daemon.wait_for_log(f"the store is away .*{words}")
+    """The store is unavailable for that reason; mended, it stores all that was spooled, and buries nothing."""
+    daemon.wait_for_log(f"the store is unavailable .*{words}")
     for statement in mend.split("; "):
         database.query(statement)
     daemon.wait_spool_empty()
@@ -56,7 +56,7 @@ def test_a_table_that_takes_nothing_is_not_ready(database, hooksd, broken, words
     for statement in broken.split("; "):
         database.query(statement)
     daemon = hooksd(database, store_ready=False)
-    daemon.wait_for_log(f"the store is away .*{words}")
+    daemon.wait_for_log(f"the store is unavailable .*{words}")
     assert daemon.get("/readyz").status == 503
     assert daemon.get("/health").json()["status"] == "degraded"
     assert daemon.post_event(minimal()).status == 503
@@ -69,7 +69,7 @@ def test_a_role_that_may_insert_and_not_read_is_not_ready(database, hooksd):
     apply_roles(database)
     database.query("REVOKE SELECT ON hook_events FROM hooks_writer")
     daemon = hooksd(store_ready=False, DATABASE_URL=url_as(database, "hooks_writer"))
-    daemon.wait_for_log("the store is away .*permission denied for table hook_events")
+    daemon.wait_for_log("the store is unavailable .*permission denied for table hook_events")
     assert daemon.get("/readyz").status == 503
     database.query("GRANT SELECT ON hook_events TO hooks_writer")
     daemon.wait_store_ready()
@@ -153,7 +153,7 @@ def test_row_level_security_that_is_enabled_meanwhile(database, secured, hooksd)
 
 def test_without_a_policy_it_is_not_ready_and_says_what_lacks(database, secured, hooksd):
     daemon = hooksd(store_ready=False, DATABASE_URL=secured)
-    daemon.wait_for_log("the store is away .*row-level security of hook_events refuses every row.*BYPASSRLS")
+    daemon.wait_for_log("the store is unavailable .*row-level security of hook_events refuses every row.*BYPASSRLS")
     assert daemon.get("/readyz").status == 503
     policies(database)
     daemon.wait_store_ready()
@@ -181,7 +181,7 @@ def test_a_version_that_row_level_security_hides_is_told(database, secured, hook
     policies(database)
     database.query("ALTER TABLE hooks_schema_migrations ENABLE ROW LEVEL SECURITY")
     daemon = hooksd(store_ready=False, DATABASE_URL=secured)
-    daemon.wait_for_log("the store is away .*hooks_schema_migrations shows no version to this role.*row-level security")
+    daemon.wait_for_log("the store is unavailable .*hooks_schema_migrations shows no version to this role.*row-level security")
 
 
 # Every row meets the same fate

@@ -182,7 +182,7 @@ def test_jsonl_loses_and_doubles_nothing(make_hooksd, rotate):
 
 @pytest.mark.timeout(120 + 6 * ROUNDS)
 def test_the_spool_loses_nothing(database, make_hooksd):
-    """PostgreSQL's machine keeps its power. It goes away and comes back: events are spooled and replayed at the cut."""
+    """PostgreSQL's machine keeps its power. It becomes unavailable and comes back: events are spooled and replayed at the cut."""
     cuts = Cuts(make_hooksd(database, SPOOL_AFTER_MS=0, WRITERS=2), "spool")
     server = database.server
 

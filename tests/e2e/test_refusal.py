@@ -1,5 +1,5 @@
 """
-Requests that wait on the ring for a store that is away while no spool can take them: after STORE_TIMEOUT_MS they get 503
+Requests that wait on the ring for a store that is unavailable while no spool can take them: after STORE_TIMEOUT_MS they get 503
 and their events are discarded. What was acknowledged, or may have been stored, waits on, whatever happens meanwhile.
 """
 
@@ -167,9 +167,9 @@ def test_what_is_queued_waits_for_the_store(database, hooksd):
     daemon.wait_stored(20)
     with renamed(database):
         post(daemon, some[1:], ack="queued")
-        daemon.wait_for_log("the store is away", count=4)  # for longer than STORE_TIMEOUT_MS: the pauses grow
+        daemon.wait_for_log("the store is unavailable", count=4)  # for longer than STORE_TIMEOUT_MS: the pauses grow
         os.kill(daemon.pids("writer")[0], signal.SIGKILL)
-        daemon.wait_for_log("the store is away", count=8)
+        daemon.wait_for_log("the store is unavailable", count=8)
         assert metrics(daemon)["ring_events"] == 80
     assert_books(daemon, stored=100, discarded=0)
     assert_in_store(database, some)

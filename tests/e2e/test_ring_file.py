@@ -34,7 +34,7 @@ def wait_gone(daemon):
 
 
 def left_on_the_ring(database, daemon, count=10):
-    """Acknowledged as queued, with PostgreSQL away and no spool."""
+    """Acknowledged as queued, with PostgreSQL unavailable and no spool."""
     database.server.stop()
     wait_until(lambda: daemon.post_event(minimal()).status == 503 or daemon.get("/readyz").status == 503, "the outage")
     before = int(metrics(daemon)["ring_events"])

@@ -1,4 +1,4 @@
-"""PostgreSQL is away: events go to the spool, and from there, once and all of them, to PostgreSQL when it is back."""
+"""PostgreSQL is unavailable: events go to the spool, and from there, once and all of them, to PostgreSQL when it is back."""
 
 import os
 import signal
@@ -36,7 +36,7 @@ def stored_once(database, daemon, some):
     assert differences(events, database.events()) == []
 
 
-def away(database, hooksd, **options):
+def without_store(database, hooksd, **options):
     """A daemon that has had its store and has lost it."""
     daemon = hooksd(database, **(AT_ONCE | {"WRITERS": 2} | options))
     database.server.stop()
@@ -74,7 +74,7 @@ def test_a_short_absence_is_not_spooled(database, hooksd):
 
 
 def test_connecting_to_a_silent_server_holds_up_nothing(database, hooksd):
-    daemon = away(database, hooksd, DRAIN_TIMEOUT_SECONDS=5)
+    daemon = without_store(database, hooksd, DRAIN_TIMEOUT_SECONDS=5)
     some = batches(30, 10, seed=60)
     with socket.create_server(("127.0.0.1", database.server.port)):  # takes connections and never says a word
         for batch in some:
@@ -89,7 +89,7 @@ def test_connecting_to_a_silent_server_holds_up_nothing(database, hooksd):
 
 @pytest.mark.parametrize("what", ["writers", "all"])
 def test_killed_while_it_spools(database, hooksd, what):
-    daemon = away(database, hooksd)
+    daemon = without_store(database, hooksd)
     some = batches(40, 10, seed=53)
     post(daemon, some[:20])
     if what == "writers":
@@ -98,7 +98,7 @@ def test_killed_while_it_spools(database, hooksd, what):
     else:
         daemon.kill()
         daemon.start(store_ready=False)
-    # A spool says that the store is only away, also to those who have never reached it.
+    # A spool says that the store is only unavailable, also to those who have never reached it.
     wait_until(lambda: daemon.get("/readyz").status == 200, "events to be accepted")
     post(daemon, some[20:])
     database.server.start()
@@ -106,7 +106,7 @@ def test_killed_while_it_spools(database, hooksd, what):
 
 
 def test_replay_beside_live_traffic(database, hooksd):
-    daemon = away(database, hooksd, WRITERS=1)
+    daemon = without_store(database, hooksd, WRITERS=1)
     some = batches(60, 500, seed=54)
     post(daemon, some)
     load = Load(daemon, random_events(4000, sessions=4, seed=55), batch=10)
@@ -117,7 +117,7 @@ def test_replay_beside_live_traffic(database, hooksd):
 
 
 def test_fewer_writers_take_over_all_files(database, hooksd):
-    daemon = away(database, hooksd, WRITERS=4)
+    daemon = without_store(database, hooksd, WRITERS=4)
     some = batches(40, 5, seed=56)
     post(daemon, some)
     daemon.stop()
@@ -128,7 +128,7 @@ def test_fewer_writers_take_over_all_files(database, hooksd):
 
 
 def test_a_stop_while_it_is_away(database, hooksd):
-    daemon = away(database, hooksd, ACK="queued", SPOOL_AFTER_MS=3600000, DRAIN_TIMEOUT_SECONDS=5)
+    daemon = without_store(database, hooksd, ACK="queued", SPOOL_AFTER_MS=3600000, DRAIN_TIMEOUT_SECONDS=5)
     some = batches(10, 20, seed=57)
     post(daemon, some, ack="queued")
     daemon.stop()  # with exit code 0: nothing is left on the ring
@@ -140,7 +140,7 @@ def test_a_stop_while_it_is_away(database, hooksd):
 
 
 def test_full_is_503_and_passes(database, hooksd):
-    daemon = away(database, hooksd, WRITERS=1, SPOOL_MAX_BYTES="1MiB")
+    daemon = without_store(database, hooksd, WRITERS=1, SPOOL_MAX_BYTES="1MiB")
     some = batches(200, 50, seed=58)
     accepted = []
     for batch in some:
@@ -183,7 +183,7 @@ def test_a_spool_that_cannot_be_written(database, hooksd):
 
 
 def test_damage_costs_one_event_and_is_told(database, hooksd):
-    daemon = away(database, hooksd, WRITERS=1)
+    daemon = without_store(database, hooksd, WRITERS=1)
     some = batches(1, 30, seed=59)
     post(daemon, some)
     daemon.stop()
@@ -225,7 +225,7 @@ def test_without_a_spool_nothing_is_acknowledged_that_is_not_stored(database, ho
 
 
 def test_a_spool_that_is_there_is_stored_also_when_no_more_is_to_be_spooled(database, hooksd):
-    daemon = away(database, hooksd)
+    daemon = without_store(database, hooksd)
     some = batches(2, 20, seed=58)
     post(daemon, some)
     daemon.stop()

@@ -29,7 +29,7 @@ def stored(database):
 
 
 @pytest.fixture
-def away(database, hooksd):
+def spooling(database, hooksd):
     daemon = hooksd(database, **AT_ONCE)
     database.server.stop()
     post(daemon, 0, 5)
@@ -58,41 +58,41 @@ REMOVALS = [remove_file, remove_directory, remove_data_dir, move_file]
 
 
 @pytest.mark.parametrize("remove", REMOVALS)
-def test_what_was_spooled_is_kept_although_its_file_is_removed(database, away, remove):
-    remove(away)
-    away.wait_for_log("a spool file was removed: it is made again")
-    wait_until(lambda: len(away.spool_files()) == 1, "the file")
-    post(away, 5, 5)
-    assert accounted(metrics(away))
-    away.kill()
+def test_what_was_spooled_is_kept_although_its_file_is_removed(database, spooling, remove):
+    remove(spooling)
+    spooling.wait_for_log("a spool file was removed: it is made again")
+    wait_until(lambda: len(spooling.spool_files()) == 1, "the file")
+    post(spooling, 5, 5)
+    assert accounted(metrics(spooling))
+    spooling.kill()
     database.server.start()
-    away.start()
-    away.wait_spool_empty()
+    spooling.start()
+    spooling.wait_spool_empty()
     assert stored(database) == list(range(10))
-    assert accounted(metrics(away)) and metrics(away)["events_damaged_total"] == 0
+    assert accounted(metrics(spooling)) and metrics(spooling)["events_damaged_total"] == 0
 
 
 @pytest.mark.parametrize("remove", REMOVALS)
-def test_an_append_finds_that_its_file_is_removed(database, away, remove):
+def test_an_append_finds_that_its_file_is_removed(database, spooling, remove):
     for number in range(5, 25, 5):
-        remove(away)
-        post(away, number, 5)
-    away.stop()
+        remove(spooling)
+        post(spooling, number, 5)
+    spooling.stop()
     database.server.start()
-    away.start()
-    away.wait_spool_empty()
+    spooling.start()
+    spooling.wait_spool_empty()
     assert stored(database) == list(range(25))
 
 
-def test_a_file_that_is_gone_from_an_earlier_run_is_told_and_counted(database, away):
-    away.restart(store_ready=False)
-    remove_file(away)
-    post(away, 5, 5)
+def test_a_file_that_is_gone_from_an_earlier_run_is_told_and_counted(database, spooling):
+    spooling.restart(store_ready=False)
+    remove_file(spooling)
+    post(spooling, 5, 5)
     database.server.start()
-    away.wait_for_log("a spool file is gone: what was in it is not stored.*events=5")
-    away.wait_spool_empty()
+    spooling.wait_for_log("a spool file is gone: what was in it is not stored.*events=5")
+    spooling.wait_spool_empty()
     assert stored(database) == list(range(5, 10))
-    numbers = metrics(away)
+    numbers = metrics(spooling)
     assert accounted(numbers) and numbers["events_damaged_total"] == 5
 
 

@@ -13,7 +13,7 @@ from harness.daemon import BUILD_DIR, clean_environment, run_program
 from harness.events import differences, expected, from_jsonl
 from harness.metrics import metrics
 from harness.waiting import wait_until
-from test_spool import away, batches, post, stored_once
+from test_spool import batches, post, stored_once, without_store
 
 
 def spool_directory(daemon):
@@ -26,7 +26,7 @@ def spool_paths(daemon):
 
 def spooled(database, hooksd, count, size, seed, event_bytes=0, **options):
     """A stopped daemon whose spool holds the batches, and a PostgreSQL that runs again."""
-    daemon = away(database, hooksd, **options)
+    daemon = without_store(database, hooksd, **options)
     some = batches(count, size, seed)
     for event in (event for batch in some for event in batch):
         event["data"]["bulk"] = "x" * event_bytes
@@ -91,7 +91,7 @@ def test_export_is_byte_for_byte_what_a_jsonl_store_writes(database, hooksd):
 
 
 def test_export_while_the_service_spools(database, hooksd):
-    daemon = away(database, hooksd)
+    daemon = without_store(database, hooksd)
     events, exported = [], []
     for some in batches(10, 10, seed=73):
         post(daemon, [some])
@@ -191,7 +191,7 @@ def test_the_service_goes_on_where_a_killed_replay_stopped(database, hooksd):
 
 def test_replay_between_the_death_of_all_processes_and_the_next_start(database, hooksd):
     """What was acknowledged stands in the spool or on the ring, in parts in both, and is stored once."""
-    daemon = away(database, hooksd, ACK="queued")
+    daemon = without_store(database, hooksd, ACK="queued")
     some = batches(40, 20, seed=88)
     post(daemon, some, ack="queued")
     daemon.kill()
@@ -203,7 +203,7 @@ def test_replay_between_the_death_of_all_processes_and_the_next_start(database, 
 
 
 def test_replay_refuses_beside_a_running_service(database, hooksd):
-    daemon = away(database, hooksd)
+    daemon = without_store(database, hooksd)
     some = batches(4, 5, seed=79)
     post(daemon, some)
     before = {path: path.read_bytes() for path in spool_paths(daemon)}

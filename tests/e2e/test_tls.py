@@ -81,8 +81,8 @@ def test_a_verified_server_is_written_to_through_tls(tls, tls_database, hooksd):
 
 
 def assert_refused(url, daemon, reason):
-    """The store is away for that reason, and everybody who asks is told in the words meant for them."""
-    daemon.wait_for_log(rf"the store is away .*{reason}")
+    """The store is unavailable for that reason, and everybody who asks is told in the words meant for them."""
+    daemon.wait_for_log(rf"the store is unavailable .*{reason}")
     reply = daemon.post_event(minimal())
     assert reply.status == 503
     assert int(reply.headers["Retry-After"]) > 0

@@ -10,7 +10,7 @@ RUNBOOK = (ROOT / "docs/operations.md").read_text()
 MESSAGE = re.compile(r'\blog_(?:error|warning)\(\s*((?:"(?:[^"\\]|\\.)*"\s*)+)')
 CALL = re.compile(r"\blog_(?:error|warning)\(")
 DAEMON = [layer for layer in LAYERS if layer != "cli"]
-ALERTS = ("HooksDown", "HooksStorageErrors", "HooksStoreAway", "HooksSpoolGrowing", "HooksSpoolOld", "HooksRingNearlyFull",
+ALERTS = ("HooksDown", "HooksStorageErrors", "HooksStoreUnavailable", "HooksSpoolGrowing", "HooksSpoolOld", "HooksRingNearlyFull",
           "HooksRefusingRequests", "HooksDeadLetters", "HooksDamagedEvents", "HooksDefaultPartitionRows",
           "HooksPartitionsRunningOut", "HooksProcessRestarts", "HooksSyncFailures", "HooksRingFileGone",
           "HooksCommitsSlow")
