@@ -18,15 +18,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/format.h"
 #include "base/streams.h"
 #include "base/utf8.h"
 
 #define LINE_MAX_BYTES 4096
 #define VALUE_MAX 1024
+#define STAMP_BYTES (sizeof "2026-11-22T03:54:40.123" - 1)
 #define ATOM_MAX 8 /* the longest form of one character: \u001f */
 #define TAIL_MAX 32 /* kept for the mark of left-out fields and the end of the line */
 
@@ -231,15 +232,10 @@ put_key(struct line *line, const char *key)
 static void
 put_head(struct line *line, enum log_level level, const char *message)
 {
-	int64_t now = clock_wall_us();
-	time_t seconds = (time_t)(now / 1000000);
-	struct tm tm;
-	char date[32];
-	char stamp[48];
+	char stamp[FORMAT_TIME_BYTES];
 
-	(void)gmtime_r(&seconds, &tm);
-	(void)strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%S", &tm);
-	(void)snprintf(stamp, sizeof stamp, "%s.%03dZ", date, (int)(now / 1000 % 1000));
+	format_time(clock_wall_us(), stamp);
+	memcpy(stamp + STAMP_BYTES, "Z", sizeof "Z");
 	if (log_state.journal)
 		put_text(line, journal_levels[level]);
 

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/calendar.h"
 #include "ingest/headers.h"
 #include "ingest/uuid.h"
 
@@ -67,7 +68,6 @@ event_id_of_key(struct span key, uint32_t index, uint8_t id[16])
 int64_t
 event_time_of_key(struct span key, int64_t now_us)
 {
-	const int64_t day_us = INT64_C(86400) * 1000000;
 	uint8_t id[16];
 	int64_t us = 0;
 
@@ -76,5 +76,5 @@ event_time_of_key(struct span key, int64_t now_us)
 	for (int i = 0; i < 6; i++)
 		us = us << 8 | id[i];
 	us *= 1000;
-	return us >= now_us - 31 * day_us && us <= now_us + day_us ? us : now_us;
+	return us >= now_us - 31 * CALENDAR_DAY_US && us <= now_us + CALENDAR_DAY_US ? us : now_us;
 }

@@ -3,6 +3,8 @@
 
 #include <stdbool.h>
 
+#include "base/calendar.h"
+
 #define SENTENCE "Input should be a valid datetime, "
 
 static const char bad_form[] =
@@ -95,33 +97,6 @@ is_numeric(const char *text, size_t len)
 	return c.at > start && c.at == c.end;
 }
 
-static bool
-is_leap(int year)
-{
-	return year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-}
-
-static int
-days_in_month(int year, int month)
-{
-	static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-
-	return days[month - 1] + (month == 2 && is_leap(year));
-}
-
-/* Days from 1970-01-01 to a date in the years 1..9999. */
-static int64_t
-days_since_epoch(int year, int month, int day)
-{
-	const int64_t epoch = 719162; /* days from 0001-01-01 to 1970-01-01 */
-	int past = year - 1;
-	int64_t days = past * 365 + past / 4 - past / 100 + past / 400;
-
-	for (int m = 1; m < month; m++)
-		days += days_in_month(year, m);
-	return days + (day - 1) - epoch;
-}
-
 const char *
 timestamp_parse(const char *text, size_t len, int64_t *us)
 {
@@ -154,7 +129,7 @@ timestamp_parse(const char *text, size_t len, int64_t *us)
 		return bad_range;
 	if (month < 1 || month > 12)
 		return SENTENCE "month value is outside expected range of 1-12";
-	if (day < 1 || day > days_in_month(year, month))
+	if (day < 1 || day > calendar_month_length(year, month))
 		return SENTENCE "day value is outside expected range";
 	if (hour > 23)
 		return SENTENCE "hour value is outside expected range of 0-23";
@@ -165,7 +140,8 @@ timestamp_parse(const char *text, size_t len, int64_t *us)
 	if (offset_hours > 23 || offset_minutes > 59)
 		return SENTENCE "timezone offset must be less than 24 hours";
 
-	seconds = days_since_epoch(year, month, day) * 86400 + hour * 3600 + minute * 60 + second;
+	seconds = calendar_day((struct calendar_date){year, month, day}) * INT64_C(86400) + hour * 3600 + minute * 60 +
+		  second;
 	seconds -= offset_sign * (offset_hours * 3600 + offset_minutes * 60);
 	result = seconds * 1000000 + fraction;
 	if (result < TIMESTAMP_MIN_US || result > TIMESTAMP_MAX_US)

@@ -1,6 +1,6 @@
 /*
- * Points in time as clients write them -> microseconds since 1970-01-01T00:00:00Z. Proleptic Gregorian calendar,
- * by arithmetic alone: neither the C library's time zones nor the locale have a say.
+ * Points in time as clients write them -> microseconds since 1970-01-01T00:00:00Z. Proleptic Gregorian calendar
+ * (base/calendar.h). Pure.
  */
 #ifndef INGEST_TIMESTAMP_H
 #define INGEST_TIMESTAMP_H

@@ -1,10 +1,10 @@
-/* The calendar is the C library's: gmtime_r() and timegm() know no time zone. */
+/* One bit a month; the calendar is base/calendar.h. */
 #include "store/postgres/months.h"
 
 #include <assert.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/calendar.h"
 #include "config/config.h"
 
 _Static_assert(MONTHS_KNOWN >= WINDOW_BACK + 1 + PARTITIONS_AHEAD_MAX, "the window and what is made ahead");
@@ -13,11 +13,9 @@ _Static_assert(MONTHS_KNOWN <= 64, "bits in present");
 int32_t
 month_of(int64_t us)
 {
-	time_t seconds = us / 1000000 - (us % 1000000 < 0);
-	struct tm tm;
+	struct calendar_date date = calendar_date(calendar_day_of(us));
 
-	(void)gmtime_r(&seconds, &tm);
-	return (tm.tm_year + 1900) * 12 + tm.tm_mon;
+	return date.year * 12 + date.month - 1;
 }
 
 int
@@ -36,9 +34,9 @@ month_number(int32_t month)
 static int64_t
 month_begin(int32_t month)
 {
-	struct tm tm = {.tm_year = month_year(month) - 1900, .tm_mon = month_number(month) - 1, .tm_mday = 1};
+	struct calendar_date first = {month_year(month), month_number(month), 1};
 
-	return (int64_t)timegm(&tm) * 1000000;
+	return calendar_day(first) * CALENDAR_DAY_US;
 }
 
 void

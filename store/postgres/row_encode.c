@@ -4,12 +4,12 @@
 #include <assert.h>
 #include <string.h>
 
+#include "base/calendar.h"
 #include "store/postgres/jsonb_text.h"
 
-/* 2000-01-01, where PostgreSQL's time begins, in what records count from: 1970-01-01. */
+/* 2000-01-01, where PostgreSQL's time begins, in days since 1970-01-01, where the time of records begins. */
 #define EPOCH_DAYS 10957
-#define DAY_US INT64_C(86400000000)
-#define EPOCH_US (EPOCH_DAYS * DAY_US)
+#define EPOCH_US (EPOCH_DAYS * CALENDAR_DAY_US)
 
 #define JSONB_VERSION 1
 #define NULL_VALUE UINT32_MAX
@@ -68,14 +68,11 @@ add_timestamp(struct bytes *out, int64_t us)
 	bytes_add_be64(out, (uint64_t)us - EPOCH_US);
 }
 
-/* The UTC day; days before 1970 round down too. */
 static void
 add_date(struct bytes *out, int64_t us)
 {
-	int64_t days = us / DAY_US - (us % DAY_US < 0);
-
 	bytes_add_be32(out, 4);
-	bytes_add_be32(out, (uint32_t)(days - EPOCH_DAYS));
+	bytes_add_be32(out, (uint32_t)(calendar_day_of(us) - EPOCH_DAYS));
 }
 
 static void
