@@ -15,6 +15,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/json_escape.h"
 #include "base/json_run.h"
 #include "base/utf8.h"
 
@@ -85,18 +86,14 @@ skip_escape(struct scan *s, const char *p)
 		return fail(s, p, "invalid escape");
 	}
 
-	unit = s->end - p >= 6 ? hex_unit(p + 2) : -1;
+	unit = json_escape_unit(p, s->end);
 	if (unit < 0)
 		return fail(s, p, "invalid \\u escape");
-	p += 6;
-	if (unit == 0 || (unit >= 0xdc00 && unit <= 0xdfff)) {
+	p += JSON_ESCAPE_BYTES;
+	if (is_high_surrogate(unit) && is_low_surrogate(json_escape_unit(p, s->end)))
+		return p + JSON_ESCAPE_BYTES;
+	if (unit == 0 || is_high_surrogate(unit) || is_low_surrogate(unit))
 		s->unsafe = true;
-	} else if (unit >= 0xd800 && unit <= 0xdbff) {
-		if (low_surrogate(p, s->end) >= 0)
-			p += 6;
-		else
-			s->unsafe = true;
-	}
 	return p;
 }
 
@@ -125,7 +122,7 @@ skip_special(struct scan *s, const char *start, const char *p)
 				p += len;
 			} while ((unsigned char)peek(s, p) >= 0x80);
 		}
-		p = plain_end(p, s->end);
+		p = json_run_end(p, s->end);
 	}
 }
 
@@ -136,7 +133,7 @@ skip_special(struct scan *s, const char *start, const char *p)
 static inline const char *
 skip_string(struct scan *s, const char *p)
 {
-	const char *stop = plain_end(p + 1, s->end);
+	const char *stop = json_run_end(p + 1, s->end);
 
 	return peek(s, stop) == '"' ? stop + 1 : skip_special(s, p, stop);
 }

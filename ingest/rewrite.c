@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/json_escape.h"
 #include "base/json_run.h"
 
 #define REPLACEMENT 0xfffd
@@ -58,16 +59,16 @@ take_escape(const char **p, const char *end, bool *sanitised)
 		}
 	}
 
-	unit = hex_unit(*p + 2);
-	*p += 6;
-	if (unit >= 0xd800 && unit <= 0xdbff) {
-		low = low_surrogate(*p, end);
-		if (low >= 0) {
-			*p += 6;
+	unit = json_escape_unit(*p, end);
+	*p += JSON_ESCAPE_BYTES;
+	if (is_high_surrogate(unit)) {
+		low = json_escape_unit(*p, end);
+		if (is_low_surrogate(low)) {
+			*p += JSON_ESCAPE_BYTES;
 			return 0x10000 + ((uint32_t)(unit - 0xd800) << 10) + (uint32_t)(low - 0xdc00);
 		}
 	}
-	if (unit == 0 || (unit >= 0xd800 && unit <= 0xdfff)) {
+	if (unit == 0 || is_high_surrogate(unit) || is_low_surrogate(unit)) {
 		*sanitised = true;
 		return REPLACEMENT;
 	}
@@ -149,7 +150,7 @@ rewrite_count(const char *text, size_t len)
 static const char *
 string_end(const char *p, const char *end)
 {
-	for (p = plain_end(p + 1, end); *p != '"'; p = plain_end(p, end))
+	for (p = json_run_end(p + 1, end); *p != '"'; p = json_run_end(p, end))
 		p += *p == '\\' ? 2 : 1;
 	return p + 1;
 }

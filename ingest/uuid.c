@@ -11,8 +11,8 @@
 
 #include <openssl/sha.h>
 
+#include "base/json_escape.h"
 #include "base/log.h"
-#include "base/json_run.h"
 
 const uint8_t uuid_client_ids[16] = {
     0xc2,

@@ -278,9 +278,9 @@ static void
 check_plain(const char *body, size_t len)
 {
 	for (const char *p = body, *end = body + len; p < end; p++) {
-		const char *stop = plain_end(p, end);
+		const char *stop = json_run_end(p, end);
 
-		assert(stop == plain_end_words(p, end));
+		assert(stop == json_run_end_words(p, end));
 		p = stop;
 	}
 }

@@ -39,7 +39,7 @@ accepts(const struct document *document, bool nonfinite_ok)
 	assert_non_null(copy);
 	memcpy(copy, document->text, document->len);
 	for (const char *p = copy, *end = copy + document->len; p < end; p++)
-		assert_ptr_equal(plain_end(p, end), plain_end_words(p, end));
+		assert_ptr_equal(json_run_end(p, end), json_run_end_words(p, end));
 	ok = scan_begin(&scan, copy, document->len);
 	if (ok) {
 		scan.nonfinite_ok = nonfinite_ok;

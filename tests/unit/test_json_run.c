@@ -31,8 +31,8 @@ require_ends(const char *text, size_t len)
 	for (size_t at = len + 1; at-- > 0;) {
 		if (at < len && !is_plain((unsigned char)exact[at]))
 			stop = at;
-		assert_ptr_equal(plain_end(exact + at, exact + len), exact + stop);
-		assert_ptr_equal(plain_end_words(exact + at, exact + len), exact + stop);
+		assert_ptr_equal(json_run_end(exact + at, exact + len), exact + stop);
+		assert_ptr_equal(json_run_end_words(exact + at, exact + len), exact + stop);
 	}
 	free(exact);
 }
