@@ -8,7 +8,7 @@
 #include "base/streams.h"
 #include "base/version.h"
 #include "cli/commands.h"
-#include "store/postgres/pg_url.h"
+#include "store/store.h"
 
 static const struct command {
 	const char *name;
@@ -52,7 +52,7 @@ run(const struct command *command, int argc, char **argv)
 		count++;
 	}
 	int request = config_load(&config, argc - count, argv + count, &err);
-	if (request >= 0 && config.database_url != NULL && pg_url_check(config.database_url, &err) != 0) {
+	if (request >= 0 && store_check_options(&config, &err) != 0) {
 		config_free(&config);
 		request = -1;
 	}

@@ -19,8 +19,7 @@
 #include "config/data_dir.h"
 #include "cli/commands.h"
 #include "cli/spool.h"
-#include "shm/segment.h"
-#include "store/sink.h"
+#include "store/store.h"
 
 struct sums {
 	uint64_t stored, duplicates, dead_lettered, damaged_bytes;
@@ -46,7 +45,8 @@ store(struct replay *replay, const struct spool_reader *reader, struct sums *sum
 	for (int tries = 0; tries < 2; tries++) {
 		if (!replay->open && sink->ops->open(sink, err) < 0)
 			return -1;
-		replay->open = sink->ops->store(sink, reader->records, reader->count, &result, err) == 0;
+		replay->open =
+		    sink->ops->store(sink, &(struct batch){reader->records, reader->count}, &result, err) == 0;
 		if (replay->open) {
 			sums->stored += result.stored;
 			sums->duplicates += result.duplicates;
@@ -206,8 +206,7 @@ replay_all(struct replay *replay, const struct spool_items *files)
 int
 spool_replay(const struct config *config, const struct spool_items *files)
 {
-	static struct process_slot slot; /* the sink's numbers; nobody looks at them */
-	static const struct segment_header header; /* of no segment: nothing drains */
+	const struct sink_env env = {0}; /* nobody watches a replay */
 	struct replay replay = {0};
 
 	if (config->storage != STORAGE_POSTGRES) {
@@ -215,7 +214,7 @@ spool_replay(const struct config *config, const struct spool_items *files)
 				"`hooksctl spool export >> FILE`\n");
 		return COMMAND_USAGE;
 	}
-	replay.sink = sink_postgres_new(config, &header, &slot);
+	replay.sink = store_new(config, &env);
 	int code = replay_all(&replay, files);
 	replay.sink->ops->close(replay.sink);
 	print_sums("in all", &replay.sums);

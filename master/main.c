@@ -20,7 +20,7 @@
 #include "base/signals.h"
 #include "shm/metrics.h"
 #include "shm/segment.h"
-#include "store/jsonl/jsonl_look.h"
+#include "store/store.h"
 #include "writer/loop.h"
 
 struct service {
@@ -142,7 +142,7 @@ check(const struct config *config)
 	struct error err;
 	int rc = PREFLIGHT_WRONG;
 
-	if (config->storage != STORAGE_JSONL || jsonl_check(config->jsonl_path, &err) == 0)
+	if (store_check(config, &err) == 0)
 		rc = preflight(config, &err);
 	if (rc == 0)
 		printf("configuration ok\n");
@@ -178,7 +178,7 @@ main(int argc, char **argv)
 		return EXIT_DRAINED;
 	}
 	request = config_load(&service.config, argc, argv, &err);
-	if (request >= 0 && writer_check(&service.config, &err) != 0) {
+	if (request >= 0 && store_check_options(&service.config, &err) != 0) {
 		config_free(&service.config);
 		request = -1;
 	}

@@ -1,9 +1,9 @@
 /*
- * Where a writer puts records: PostgreSQL, a JSONL file, or nowhere (for benchmarks and tests).
+ * Where records are stored: PostgreSQL, a JSONL file, or nowhere. store/store.h makes the sink that the configuration
+ * asks for.
  *
- * A sink is driven by one writer process and by nobody else. Calls may block, but only up to a bound of their own, and
- * with a heartbeat() for what may last longer than a few seconds: the master ends a writer that is stuck or does not
- * drain in time, and everything it held is still on the ring.
+ * A sink belongs to one process, which makes one call at a time. Calls may block, but only up to a bound of their own,
+ * and with sink_env_heartbeat() where they may last longer than a few seconds.
  */
 #ifndef STORE_SINK_H
 #define STORE_SINK_H
@@ -11,9 +11,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "config/config.h"
 #include "base/error.h"
 #include "event/record.h"
+
+/* Records that are stored together. Borrowed: pointers to checked records, in the order of their arrival. */
+struct batch {
+	const struct record *const *records;
+	uint32_t count;
+};
 
 struct sink_result {
 	uint32_t stored; /* new in the store */
@@ -30,29 +35,34 @@ struct sink;
 struct sink_ops {
 	const char *name;
 
-	/*
-	 * The store is elsewhere: open() may take seconds and runs in a thread of its own; no two calls ever run at
-	 * once.
-	 */
+	/* open() may take seconds, and runs in a thread of its own. No two calls ever run at once. */
 	bool remote;
+
+	/* The store finds out by its key what it has already: storing records again doubles none. */
+	bool keyed;
+
+	/* The store keeps nothing: no record that another store should get may be given to it. */
+	bool discards;
+
+	/* The sink notes its appends in env->journal, and open() cuts off the unfinished ones. */
+	bool journaled;
 
 	/*
 	 * Makes the store ready: connect, migrate, open, repair; also after a failure. 0: ready. <0: not now, the
-	 * writer calls again after a backoff; the sentence says what is wrong for an operator.
+	 * caller tries again after a backoff; *err says what is wrong for an operator.
 	 */
 	int (*open)(struct sink *sink, struct error *err);
 
 	/*
-	 * Stores records[0..count), count > 0, durably and in order, but for a batch with duplicates: on 0 every record is
-	 * committed (or fsynced), a duplicate, or a dead letter, and *result says how many of each. On <0 the store is
-	 * away: some, all or none may be stored, or *result says that none is; the writer calls open() until that works and
-	 * then store() again with the same records, or others. So it does after SINK_RESTED.
-	 * Records are borrowed for the call and already checked.
+	 * Stores the records of *batch, at least one, durably and in order; one that is a duplicate may be out of order.
+	 * 0: every record is committed (or fsynced), a duplicate, or a dead letter, and *result counts each kind.
+	 * <0: the store is unavailable. Some, all or none of the records may be stored; result->in_doubt says whether any
+	 * may be. The caller calls open() until that works and then store() with the same records, or with others.
+	 * SINK_RESTED: as <0.
 	 */
-	int (*store)(struct sink *sink, const struct record *const *records, uint32_t count, struct sink_result *result,
-	    struct error *err);
+	int (*store)(struct sink *sink, const struct batch *batch, struct sink_result *result, struct error *err);
 
-	/* The batch of the last store() that returned 0 is settled in the writer's ledger. NULL: nothing to do. */
+	/* The caller has recorded that the last batch, for which store() returned 0, is stored. NULL: nothing to do. */
 	void (*settled)(struct sink *sink);
 
 	/*
@@ -78,17 +88,5 @@ struct sink_ops {
 struct sink {
 	const struct sink_ops *ops;
 };
-
-struct process_slot;
-struct segment_header;
-
-/*
- * Borrow their arguments for the sink's life. Do not touch the store yet: open() does. End the process when out of
- * memory. slot is the writer's own, for the numbers that only the sink knows; header is the
- * segment's, and tells whether the service drains.
- */
-struct sink *sink_postgres_new(
-    const struct config *config, const struct segment_header *header, struct process_slot *slot);
-struct sink *sink_null_new(void);
 
 #endif

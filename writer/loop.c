@@ -15,11 +15,9 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "store/postgres/pg_url.h"
 #include "shm/heartbeat.h"
 #include "shm/settle.h"
 #include "writer/intake.h"
-#include "store/jsonl/sink_jsonl.h"
 #include "writer/spool.h"
 #include "writer/outage.h"
 
@@ -118,7 +116,7 @@ store_batch(struct writer *w)
 	struct sink_result result = {0};
 	bool any = intake->count > 0; /* or all of it is damaged */
 
-	if (any && store_put(&w->store, intake->records, intake->count, &result) != 0) {
+	if (any && store_put(&w->store, &(struct batch){intake->records, intake->count}, &result) != 0) {
 		if (result.in_doubt)
 			intake_doubt(intake);
 		return;
@@ -136,6 +134,7 @@ store_batch(struct writer *w)
 static void
 replay_batch(struct writer *w)
 {
+	struct spool_reader *reader = &w->spool.reader;
 	struct sink_result result;
 	struct error err;
 
@@ -148,8 +147,7 @@ replay_batch(struct writer *w)
 		w->replay_at_us = now + REPLAY_RETRY_MS * 1000;
 		return;
 	}
-	if (w->spool.reader.count == 0 ||
-	    store_put(&w->store, w->spool.reader.records, w->spool.reader.count, &result) != 0)
+	if (reader->count == 0 || store_put(&w->store, &(struct batch){reader->records, reader->count}, &result) != 0)
 		return;
 
 	struct ledger_page *draft = ledger_draft(&w->slot->ledger);
@@ -177,9 +175,9 @@ may_replay(const struct writer *w)
 static int64_t
 before_drained(const struct writer *w, int64_t at_us)
 {
-	const struct segment_header *header = w->segment->header;
+	int64_t store_until_us = store_env_until_us(&w->store.env);
 
-	return ck_pr_load_32(&header->draining) != 0 && header->store_until_us < at_us ? header->store_until_us : at_us;
+	return store_until_us < at_us ? store_until_us : at_us;
 }
 
 /*
@@ -336,7 +334,7 @@ open_spool(struct writer *w)
 	/* A predecessor's word: the store has worked. */
 	w->store.reached = w->slot->store_state != STORE_CONNECTING;
 	w->spool_open_at_us = INT64_MAX;
-	if (w->config->storage == STORAGE_NULL)
+	if (w->store.sink->ops->discards)
 		return; /* it would swallow what another run has kept */
 	if (spool_open(&w->spool, w->config->data_dir, w->index, writers, w->config->spool_max_bytes / writers, w->slot,
 		&found, &err) != 0) {
@@ -377,21 +375,22 @@ look_at_spool(struct writer *w)
 
 /* What the predecessor has left half done. */
 static void
-take_over(struct writer *w)
+take_over(const struct writer *w)
 {
-	struct error err;
-
 	segment_append_lock(w->segment);
 	settle_take_over(w->segment, w->index);
 	segment_append_unlock(w->segment);
-	if (w->config->storage != STORAGE_JSONL && sink_jsonl_recover(w->config, w->segment, &err) != 0)
-		log_warning("events of the previous run may stand in its JSONL file, too", LOG_STR("error", err.text));
 }
 
-int
-writer_check(const struct config *config, struct error *err)
+/* What an earlier run has left in a JSONL file that is not this run's store. */
+static void
+cut_off_appends(struct writer *w)
 {
-	return config->database_url != NULL ? pg_url_check(config->database_url, err) : 0;
+	struct error err;
+
+	if (!w->store.sink->ops->journaled &&
+	    store_env_cut_off_appends(&w->store.env, w->config->jsonl_path, &err) != 0)
+		log_warning("events of the previous run may stand in its JSONL file, too", LOG_STR("error", err.text));
 }
 
 int
@@ -415,6 +414,7 @@ writer_main(const struct config *config, const struct segment *segment, uint32_t
 		log_error("cannot start", LOG_STR("error", err.text));
 		return 1;
 	}
+	cut_off_appends(&w);
 	open_spool(&w);
 	segment_announce(segment, w.slot, PROCESS_READY);
 

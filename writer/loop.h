@@ -13,7 +13,4 @@
  */
 int writer_main(const struct config *config, const struct segment *segment, uint32_t index, int signal_fd);
 
-/* In the master, before anything is started: whether libpq takes DATABASE_URL, if there is one. 0, or <0. */
-int writer_check(const struct config *config, struct error *err);
-
 #endif

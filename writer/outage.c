@@ -5,7 +5,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "store/jsonl/sink_jsonl.h"
+#include "store/store.h"
 
 #define UPKEEP_INTERVAL_MS (60 * 1000)
 #define REST_LEAST_US 1000000
@@ -23,16 +23,8 @@ store_init(struct store *store, const struct config *config, const struct segmen
 {
 	*store = (struct store){.slot = slot, .backoff = {.first_ms = 100, .cap_ms = 5000}};
 	set_unavailable_since(store, clock_steady_us());
-	switch (config->storage) {
-	case STORAGE_POSTGRES:
-		store->sink = sink_postgres_new(config, segment->header, slot);
-		break;
-	case STORAGE_JSONL:
-		store->sink = sink_jsonl_new(config, segment, slot);
-		break;
-	default:
-		store->sink = sink_null_new();
-	}
+	store_env_init(&store->env, segment, slot);
+	store->sink = store_new(config, &store->env.sink_env);
 	return connector_init(&store->connector, store->sink, err);
 }
 
@@ -157,19 +149,19 @@ store_try_open(struct store *store, bool pending)
 }
 
 int
-store_put(struct store *store, const struct record *const *records, uint32_t count, struct sink_result *result)
+store_put(struct store *store, const struct batch *batch, struct sink_result *result)
 {
 	int64_t began_us = clock_steady_us();
 	struct error err;
 
-	int rc = store->sink->ops->store(store->sink, records, count, result, &err);
+	int rc = store->sink->ops->store(store->sink, batch, result, &err);
 	if (rc != 0) {
 		not_done(store, rc, began_us, &err);
 		return -1;
 	}
 	counter_add(store->slot, COUNTER_BATCHES, 1);
 	histogram_add(store->slot, HISTOGRAM_COMMIT, (uint64_t)(clock_steady_us() - began_us));
-	histogram_add(store->slot, HISTOGRAM_BATCH, count);
+	histogram_add(store->slot, HISTOGRAM_BATCH, batch->count);
 	works(store);
 	return 0;
 }

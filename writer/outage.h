@@ -9,10 +9,12 @@
 #include "base/backoff.h"
 #include "shm/segment.h"
 #include "writer/connector.h"
+#include "writer/store_env.h"
 #include "store/sink.h"
 
 struct store {
 	struct process_slot *slot;
+	struct store_env env;
 	struct sink *sink;
 	struct connector connector;
 	bool open;
@@ -27,7 +29,7 @@ struct store {
 	struct backoff backoff;
 };
 
-/* Makes the sink that the configuration asks for; it is not open yet. Borrows all. Returns 0 or <0. */
+/* Makes the sink that the configuration asks for; it is not open yet. Borrows all; *store stays where it is. 0 or <0. */
 int store_init(struct store *store, const struct config *config, const struct segment *segment,
     struct process_slot *slot, struct error *err);
 
@@ -35,11 +37,11 @@ int store_init(struct store *store, const struct config *config, const struct se
 void store_try_open(struct store *store, bool pending);
 
 /*
- * Stores records[0..count), count > 0, in the open store, as sink.h says. 0: *result is set, and store_settled() is due
+ * Stores the records of *batch, at least one, in the open store, as sink.h says. 0: *result is set, and store_settled() is due
  * once the caller has committed it. <0: it failed or had rested, has been logged, and is not open any more;
  * result->in_doubt is set.
  */
-int store_put(struct store *store, const struct record *const *records, uint32_t count, struct sink_result *result);
+int store_put(struct store *store, const struct batch *batch, struct sink_result *result);
 void store_settled(struct store *store);
 
 /* The sink's upkeep, if it is open and due; store_upkeep_soon(): at the next turn. pending as above. */

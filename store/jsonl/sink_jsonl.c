@@ -7,6 +7,7 @@
  */
 #include "store/jsonl/sink_jsonl.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
@@ -22,7 +23,6 @@
 #include "base/files.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "store/unfinished_append.h"
 #include "store/jsonl/jsonl_line.h"
 #include "store/jsonl/jsonl_look.h"
 #include "store/jsonl/jsonl_repair.h"
@@ -44,8 +44,7 @@
 struct sink_jsonl {
 	struct sink super;
 	const struct config *config;
-	const struct segment *segment;
-	struct process_slot *slot; /* the writer's own */
+	const struct sink_env *env;
 	int fd; /* -1: to be opened */
 	off_t reserved; /* up to here, in the open file */
 	off_t seen_bytes; /* its size at the last append */
@@ -112,31 +111,12 @@ file_in_place(const struct sink_jsonl *s)
 
 /* Cuts off what writers have appended and not committed. Called with the lock held. */
 static int
-cut_off_appends(const struct segment *segment, const char *path, struct error *err)
+cut_off_appends(struct sink_jsonl *s, struct error *err)
 {
-	char copy[PATH_MAX], earlier_copy[PATH_MAX];
-	const char *directory, *earlier;
-	int rc = 0;
+	char copy[PATH_MAX];
 
-	(void)snprintf(copy, sizeof copy, "%s", path);
-	(void)snprintf(earlier_copy, sizeof earlier_copy, "%s", segment->header->jsonl_path);
-	directory = dirname(copy);
-	earlier = dirname(earlier_copy);
-	for (uint32_t w = 0; rc == 0 && w < segment->writers; w++)
-		rc = unfinished_append_cut_off(
-		    &segment_writer(segment, w)->ledger, APPEND_JSONL, directory, earlier, err);
-	return rc;
-}
-
-int
-sink_jsonl_recover(const struct config *config, const struct segment *segment, struct error *err)
-{
-	int rc;
-
-	segment_append_lock(segment);
-	rc = cut_off_appends(segment, config->jsonl_path, err);
-	segment_append_unlock(segment);
-	return rc;
+	(void)snprintf(copy, sizeof copy, "%s", s->config->jsonl_path);
+	return s->env->journal->cut_off(s->env->context, dirname(copy), err);
 }
 
 /* Whatever stands at JSONL_PATH now is events, and ends with a whole line afterwards. Called with the lock held. */
@@ -147,7 +127,7 @@ open_and_repair(struct sink_jsonl *s, struct error *err)
 
 	if (open_file(s, err) != 0)
 		return -1;
-	if (cut_off_appends(s->segment, path, err) == 0 && jsonl_repair(s->fd, path, err) == 0)
+	if (cut_off_appends(s, err) == 0 && jsonl_repair(s->fd, path, err) == 0)
 		return 0;
 	close(s->fd); /* and nothing else: it may be somebody's */
 	s->fd = -1;
@@ -160,7 +140,7 @@ look_again(struct sink_jsonl *s, struct error *err)
 {
 	struct stat st;
 
-	if (cut_off_appends(s->segment, s->config->jsonl_path, err) != 0)
+	if (cut_off_appends(s, err) != 0)
 		return -1;
 	if (fstat(s->fd, &st) == 0 && jsonl_sound(s->fd, st.st_size))
 		return 0;
@@ -184,9 +164,9 @@ jsonl_open(struct sink *sink, struct error *err)
 	struct error reason;
 	int rc;
 
-	segment_append_lock(s->segment);
+	s->env->journal->lock(s->env->context);
 	rc = open_and_repair(s, err);
-	segment_append_unlock(s->segment);
+	s->env->journal->unlock(s->env->context);
 	if (rc == 0 && s->config->jsonl_rotate_bytes > 0 && jsonl_rotate_check(s->config->jsonl_path, &reason) != 0)
 		cannot_rotate(s, &reason);
 	return rc;
@@ -208,7 +188,7 @@ rotate_if_due(struct sink_jsonl *s, size_t batch_bytes, struct stat *st, struct 
 				  clock_steady_us() < s->rotate_at_us))
 		return 0;
 	if (jsonl_rotate(path, err) != 0) {
-		counter_add(s->slot, COUNTER_ROTATION_FAILURES, 1);
+		sink_env_count(s->env, COUNTER_ROTATION_FAILURES, 1);
 		if (s->distrusted)
 			return -1;
 		cannot_rotate(s, err);
@@ -230,12 +210,12 @@ write_piece(struct sink_jsonl *s, size_t len, struct error *err)
 }
 
 static int
-write_lines(struct sink_jsonl *s, const struct record *const *records, uint32_t count, struct error *err)
+write_lines(struct sink_jsonl *s, const struct batch *batch, struct error *err)
 {
 	size_t used = 0;
 
-	for (uint32_t i = 0; i < count; i++) {
-		size_t most = jsonl_line_max(records[i]);
+	for (uint32_t i = 0; i < batch->count; i++) {
+		size_t most = jsonl_line_max(batch->records[i]);
 
 		if (used + most > s->buffer_bytes) {
 			if (write_piece(s, used, err) != 0)
@@ -247,20 +227,19 @@ write_lines(struct sink_jsonl *s, const struct record *const *records, uint32_t 
 			free(s->buffer);
 			s->buffer = mem_new(s->buffer_bytes, 1);
 		}
-		used = (size_t)(jsonl_line(s->buffer + used, records[i]) - s->buffer);
+		used = (size_t)(jsonl_line(s->buffer + used, batch->records[i]) - s->buffer);
 	}
 	return write_piece(s, used, err);
 }
 
 static int
-append(struct sink_jsonl *s, const struct record *const *records, uint32_t count, struct error *err)
+append(struct sink_jsonl *s, const struct batch *batch, struct error *err)
 {
-	if (write_lines(s, records, count, err) != 0)
+	if (write_lines(s, batch, err) != 0)
 		return -1;
 	if (fdatasync(s->fd) != 0) {
 		s->distrusted = true;
-		counter_add(s->slot, COUNTER_SYNC_FAILURES, 1);
-		s->slot->sync_failed_us = clock_wall_us();
+		sink_env_sync_failed(s->env);
 		return error_errno(err, "cannot sync JSONL_PATH=%s", s->config->jsonl_path);
 	}
 	return 0;
@@ -268,15 +247,15 @@ append(struct sink_jsonl *s, const struct record *const *records, uint32_t count
 
 /* With the lock held. */
 static int
-store_locked(struct sink_jsonl *s, const struct record *const *records, uint32_t count, struct error *err)
+store_locked(struct sink_jsonl *s, const struct batch *batch, struct error *err)
 {
-	struct ledger *ledger = &s->slot->ledger;
+	const struct append_journal *journal = s->env->journal;
 	size_t len = 0; /* at most */
 	struct stat st;
 	int rc;
 
-	for (uint32_t i = 0; i < count; i++)
-		len += jsonl_line_max(records[i]);
+	for (uint32_t i = 0; i < batch->count; i++)
+		len += jsonl_line_max(batch->records[i]);
 	if (s->reopen || !file_in_place(s))
 		rc = open_and_repair(s, err);
 	else
@@ -286,38 +265,39 @@ store_locked(struct sink_jsonl *s, const struct record *const *records, uint32_t
 	if (rc != 0)
 		return rc;
 	reserve(s, st.st_size, (off_t)len);
-	ledger_append_begin(ledger, APPEND_JSONL, &st, (uint64_t)st.st_size, len);
-	rc = append(s, records, count, err);
-	/* A part may have been written. If it cannot be cut off now, the ledger says so to whoever comes next. */
+	journal->begin(s->env->context, &st, len);
+	rc = append(s, batch, err);
+	/* A part may have been written. If it cannot be cut off now, the journal says so to the next process. */
 	if (rc != 0) {
-		ledger_append_failed(ledger, APPEND_JSONL, ftruncate(s->fd, st.st_size) == 0 && fdatasync(s->fd) == 0);
+		journal->failed(s->env->context, ftruncate(s->fd, st.st_size) == 0 && fdatasync(s->fd) == 0);
 		s->reserved = 0;
 	}
 	return rc;
 }
 
 static int
-jsonl_store(struct sink *sink, const struct record *const *records, uint32_t count, struct sink_result *result,
-    struct error *err)
+jsonl_store(struct sink *sink, const struct batch *batch, struct sink_result *result, struct error *err)
 {
 	struct sink_jsonl *s = (struct sink_jsonl *)sink;
 	int rc;
 
-	segment_append_lock(s->segment);
-	rc = store_locked(s, records, count, err);
+	s->env->journal->lock(s->env->context);
+	rc = store_locked(s, batch, err);
 	if (rc != 0) {
-		result->in_doubt = ledger_append_open(&s->slot->ledger, APPEND_JSONL);
-		segment_append_unlock(s->segment);
+		result->in_doubt = s->env->journal->unfinished(s->env->context);
+		s->env->journal->unlock(s->env->context);
 		return rc;
 	}
-	*result = (struct sink_result){.stored = count};
+	*result = (struct sink_result){.stored = batch->count};
 	return 0; /* with the lock: jsonl_settled() gives it up */
 }
 
 static void
 jsonl_settled(struct sink *sink)
 {
-	segment_append_unlock(((struct sink_jsonl *)sink)->segment);
+	const struct sink_jsonl *s = (const struct sink_jsonl *)sink;
+
+	s->env->journal->unlock(s->env->context);
 }
 
 static void
@@ -335,9 +315,9 @@ jsonl_close(struct sink *sink)
 	struct sink_jsonl *s = (struct sink_jsonl *)sink;
 
 	/* Whoever holds the lock closes the file later; it may hang, and this writer has nothing to wait for. */
-	if (segment_append_try_lock(s->segment)) {
+	if (s->env->journal->try_lock(s->env->context)) {
 		close_file(s);
-		segment_append_unlock(s->segment);
+		s->env->journal->unlock(s->env->context);
 	} else if (s->fd >= 0) {
 		close(s->fd);
 	}
@@ -346,10 +326,11 @@ jsonl_close(struct sink *sink)
 }
 
 struct sink *
-sink_jsonl_new(const struct config *config, const struct segment *segment, struct process_slot *slot)
+sink_jsonl_new(const struct config *config, const struct sink_env *env)
 {
 	static const struct sink_ops ops = {
 	    .name = "jsonl",
+	    .journaled = true,
 	    .open = jsonl_open,
 	    .store = jsonl_store,
 	    .settled = jsonl_settled,
@@ -358,10 +339,10 @@ sink_jsonl_new(const struct config *config, const struct segment *segment, struc
 	};
 	struct sink_jsonl *s = mem_new(1, sizeof *s);
 
+	assert(env->journal != NULL);
 	s->super.ops = &ops;
 	s->config = config;
-	s->segment = segment;
-	s->slot = slot;
+	s->env = env;
 	s->fd = -1;
 	return &s->super;
 }

@@ -1,8 +1,9 @@
-/* The sink that stores nothing: what the path up to the store costs (STORAGE_TYPE=null). */
+/* For benchmarks (STORAGE_TYPE=null): what the path up to the store costs. */
+#include "store/null/sink_null.h"
+
 #include <stdlib.h>
 
 #include "base/mem.h"
-#include "store/sink.h"
 
 static int
 null_open(struct sink *sink, struct error *err)
@@ -11,10 +12,9 @@ null_open(struct sink *sink, struct error *err)
 }
 
 static int
-null_store(struct sink *sink, const struct record *const *records, uint32_t count, struct sink_result *result,
-    struct error *err)
+null_store(struct sink *sink, const struct batch *batch, struct sink_result *result, struct error *err)
 {
-	*result = (struct sink_result){.stored = count};
+	*result = (struct sink_result){.stored = batch->count};
 	return 0;
 }
 
@@ -25,10 +25,10 @@ null_close(struct sink *sink)
 }
 
 struct sink *
-sink_null_new(void)
+sink_null_new(const struct config *config, const struct sink_env *env)
 {
 	static const struct sink_ops ops = {
-	    .name = "null", .open = null_open, .store = null_store, .close = null_close};
+	    .name = "null", .discards = true, .open = null_open, .store = null_store, .close = null_close};
 	struct sink *sink = mem_new(1, sizeof *sink);
 
 	sink->ops = &ops;

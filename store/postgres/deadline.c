@@ -3,20 +3,7 @@
 
 #include <inttypes.h>
 
-#include <ck_pr.h>
-
 #include "base/clock.h"
-#include "shm/heartbeat.h"
-
-/* The instant from which on nothing is stored any more. */
-static int64_t
-store_until_us(const struct segment_header *header)
-{
-	if (ck_pr_load_32(&header->draining) == 0)
-		return INT64_MAX;
-	ck_pr_fence_load();
-	return header->store_until_us;
-}
 
 static int64_t
 on_wait(void *context)
@@ -24,8 +11,8 @@ on_wait(void *context)
 	const struct patience *patience = context;
 
 	if (patience->beats)
-		heartbeat(patience->slot, 0);
-	return store_until_us(patience->header);
+		sink_env_heartbeat(patience->env);
+	return sink_env_store_until_us(patience->env);
 }
 
 void
@@ -59,7 +46,7 @@ patience_ended(const struct patience *patience, struct error *err)
 	const struct error cause = *err;
 	int64_t used_ms = patience_used_us(patience) / 1000;
 
-	if (clock_steady_us() >= store_until_us(patience->header)) {
+	if (clock_steady_us() >= sink_env_store_until_us(patience->env)) {
 		(void)error_set(err, "%s: given up, the service stops", cause.text);
 		return false;
 	}

@@ -1,6 +1,6 @@
 /*
  * How long a writer waits for PostgreSQL: a statement may take STORE_TIMEOUT_MS, and none goes on beyond the instant from
- * which a draining service spools what it could not store (store_until_us of the segment's header), also if it had begun
+ * which a draining service spools what it could not store (sink_env_store_until_us()), also if it had begun
  * before the drain did.
  *
  * A statement that is given up may still run in the server, hold its locks, and commit in the end. That it commits is
@@ -13,15 +13,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "config/config.h"
 #include "base/error.h"
 #include "store/postgres/pg.h"
-#include "shm/segment.h"
+#include "store/sink_env.h"
 
 struct patience {
 	uint32_t statement_ms; /* STORE_TIMEOUT_MS */
-	const struct segment_header *header; /* borrowed */
-	struct process_slot *slot; /* borrowed; the writer's, for its heartbeat */
+	const struct sink_env *env; /* borrowed */
 	bool beats; /* the wait is the writer's main loop's */
 	int64_t began_us; /* steady clock: the present statement */
 };

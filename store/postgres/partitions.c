@@ -55,9 +55,9 @@
 enum making { MADE, NOT_MADE, LEFT_TO_ANOTHER };
 
 void
-partitions_init(struct partitions *p, uint32_t ahead, struct patience *patience, struct process_slot *slot)
+partitions_init(struct partitions *p, uint32_t ahead, struct patience *patience, const struct sink_env *env)
 {
-	*p = (struct partitions){.ahead = ahead, .patience = patience, .slot = slot, .every_row_fits = true};
+	*p = (struct partitions){.ahead = ahead, .patience = patience, .env = env, .every_row_fits = true};
 }
 
 bool
@@ -321,7 +321,7 @@ tell(struct partitions *p)
 	};
 	char fix[64];
 
-	gauges_set(p->slot, gauges);
+	sink_env_set_gauges(p->env, gauges);
 	if (p->default_rows > 0 && !p->told) {
 		(void)snprintf(fix, sizeof fix, "SELECT create_monthly_partition(%d, %d)", month_year(p->default_month),
 		    month_number(p->default_month));
@@ -354,12 +354,11 @@ partitions_upkeep(struct partitions *p, struct pg *pg, struct error *err)
 }
 
 int
-partitions_make_for(
-    struct partitions *p, struct pg *pg, const struct record *const *records, uint32_t count, struct error *err)
+partitions_make_for(struct partitions *p, struct pg *pg, const struct batch *batch, struct error *err)
 {
-	for (uint32_t i = 0; i < count && p->may_make; i++) {
+	for (uint32_t i = 0; i < batch->count && p->may_make; i++) {
 		int32_t month;
-		enum month_need need = months_need(&p->months, records[i], &month);
+		enum month_need need = months_need(&p->months, batch->records[i], &month);
 
 		if (need == MONTH_IS_OUTSIDE)
 			due_within(p, BUSY_INTERVAL_US); /* to count it */
@@ -373,13 +372,12 @@ partitions_make_for(
 }
 
 int
-partitions_look_again(
-    struct partitions *p, struct pg *pg, const struct record *const *records, uint32_t count, struct error *err)
+partitions_look_again(struct partitions *p, struct pg *pg, const struct batch *batch, struct error *err)
 {
 	due_within(p, BUSY_INTERVAL_US);
 	if (read_months(p, pg, err) < 0)
 		return -1;
-	return partitions_make_for(p, pg, records, count, err);
+	return partitions_make_for(p, pg, batch, err);
 }
 
 static int

@@ -16,14 +16,15 @@
 
 #include "base/error.h"
 #include "store/postgres/pg.h"
-#include "shm/segment.h"
 #include "store/postgres/months.h"
 #include "store/postgres/deadline.h"
+#include "store/sink.h"
+#include "store/sink_env.h"
 
 struct partitions {
 	uint32_t ahead; /* months to make beyond the current one */
 	struct patience *patience; /* borrowed */
-	struct process_slot *slot; /* borrowed; for the gauges */
+	const struct sink_env *env; /* borrowed; for the gauges */
 	struct months months;
 	int32_t this_month; /* at the last look */
 	int64_t due_us; /* steady clock: the next look */
@@ -37,9 +38,9 @@ struct partitions {
 	bool told; /* the log knows that there are some */
 };
 
-/* Knows nothing yet and is due. patience and slot are borrowed. */
+/* Knows nothing yet and is due. patience and env are borrowed. */
 void partitions_init(
-    struct partitions *partitions, uint32_t ahead, struct patience *patience, struct process_slot *slot);
+    struct partitions *partitions, uint32_t ahead, struct patience *patience, const struct sink_env *env);
 
 /* Whether it is time for partitions_upkeep(), which is also called after connecting. now_us is the wall clock's. */
 bool partitions_due(const struct partitions *partitions, int64_t now_us);
@@ -54,12 +55,10 @@ int partitions_upkeep(struct partitions *partitions, struct pg *pg, struct error
  * Makes the months that these records want (months_need()). After a failure there is no further attempt until the next
  * look, so that a lock held by somebody delays one batch by a moment. Returns as partitions_upkeep().
  */
-int partitions_make_for(struct partitions *partitions, struct pg *pg, const struct record *const *records,
-    uint32_t count, struct error *err);
+int partitions_make_for(struct partitions *partitions, struct pg *pg, const struct batch *batch, struct error *err);
 
 /* PostgreSQL has no partition for one of these records: reads the months anew and makes what they want. As above. */
-int partitions_look_again(struct partitions *partitions, struct pg *pg, const struct record *const *records,
-    uint32_t count, struct error *err);
+int partitions_look_again(struct partitions *partitions, struct pg *pg, const struct batch *batch, struct error *err);
 
 /*
  * After partitions_look_again(), of a record that PostgreSQL still refuses. LACK_NOTHING: its month has a partition;

@@ -18,50 +18,50 @@
 #define CLEARED_FOR_US (INT64_C(60) * 1000000)
 
 void
-batch_init(struct batch *b, struct rows *rows, struct partitions *partitions, const char *data_dir)
+pg_batch_init(struct pg_batch *b, struct rows *rows, struct partitions *partitions, const char *data_dir)
 {
-	*b = (struct batch){.rows = rows, .partitions = partitions};
+	*b = (struct pg_batch){.rows = rows, .partitions = partitions};
 	dead_letters_init(&b->file, data_dir);
 }
 
 void
-batch_free(struct batch *b)
+pg_batch_free(struct pg_batch *b)
 {
 	dead_letters_free(&b->file);
 }
 
 static const struct pg_refusal *
-refusal(const struct batch *b)
+refusal(const struct pg_batch *b)
 {
 	return pg_refusal(b->rows->session->pg);
 }
 
 static bool
-stored_any(const struct batch *b)
+stored_any(const struct pg_batch *b)
 {
 	return b->result.stored + b->result.duplicates > 0;
 }
 
 /* One statement for all rows, repeated where that may help. Returns as rows_store() does. */
 static int
-store_at_once(struct batch *b, enum rows_method method, const struct record *const *records, uint32_t count,
-    uint64_t *stored, struct error *err)
+store_at_once(
+    struct pg_batch *b, enum rows_method method, const struct batch *batch, uint64_t *stored, struct error *err)
 {
-	int rc = rows_store(b->rows, method, records, count, stored, err);
+	int rc = rows_store(b->rows, method, batch, stored, err);
 
 	for (int i = 1; i < RACE_ATTEMPTS && rc == PG_REFUSED && method == ROWS_INSERT; i++) {
 		if (refusal_of(refusal(b)) != REFUSAL_RACE)
 			break;
-		rc = rows_store(b->rows, method, records, count, stored, err);
+		rc = rows_store(b->rows, method, batch, stored, err);
 	}
 	/* It may have been on its way to the default partition when its month was made. */
-	if (rc == PG_REFUSED && count == 1 && refusal_of(refusal(b)) == REFUSAL_MONTH)
-		rc = rows_store(b->rows, method, records, count, stored, err);
+	if (rc == PG_REFUSED && batch->count == 1 && refusal_of(refusal(b)) == REFUSAL_MONTH)
+		rc = rows_store(b->rows, method, batch, stored, err);
 	return rc;
 }
 
 static void
-count_stored(struct batch *b, uint32_t stored, uint32_t count)
+count_stored(struct pg_batch *b, uint32_t stored, uint32_t count)
 {
 	/* A trigger that drops rows makes them look like duplicates: not stored, and meant so. */
 	b->result.stored += stored;
@@ -72,7 +72,7 @@ count_stored(struct batch *b, uint32_t stored, uint32_t count)
 }
 
 static void
-count_letter(struct batch *b, const char *sqlstate)
+count_letter(struct pg_batch *b, const char *sqlstate)
 {
 	if (b->result.dead_lettered == 0)
 		(void)stpcpy(b->sqlstate, sqlstate);
@@ -83,7 +83,7 @@ count_letter(struct batch *b, const char *sqlstate)
 
 /* PostgreSQL has just refused that one record for good. 0: the letter is kept. <0: the store is away. */
 static int
-bury(struct batch *b, const struct record *record, struct error *err)
+bury(struct pg_batch *b, const struct record *record, struct error *err)
 {
 	struct pg_refusal why = *refusal(b);
 	struct refused refused = {.at_us = clock_wall_us(), .sqlstate = why.sqlstate, .message = why.message.text};
@@ -91,7 +91,7 @@ bury(struct batch *b, const struct record *record, struct error *err)
 	b->refusal = *err;
 	b->rows->in_doubt = true; /* the letter may be all that is kept of the batch */
 	count_letter(b, why.sqlstate);
-	counter_add(b->rows->slot, COUNTER_STATEMENTS, 1);
+	sink_env_count(b->rows->env, COUNTER_STATEMENTS, 1);
 	int rc = dead_letter_table_add(b->rows->session, &refused, record, err);
 	if (rc < 0)
 		(void)patience_ended(b->rows->session->patience, err);
@@ -111,7 +111,7 @@ bury(struct batch *b, const struct record *record, struct error *err)
 
 /* None of the batch was taken, and not for what the rows are. Returns <0: it waits until somebody has mended the table. */
 static int
-refuses_all(struct batch *b, struct error *err)
+refuses_all(struct pg_batch *b, struct error *err)
 {
 	b->refuses_all = true;
 	b->cleared_us = 0;
@@ -119,7 +119,7 @@ refuses_all(struct batch *b, struct error *err)
 }
 
 static void
-note_suspicion(struct batch *b, const struct error *err)
+note_suspicion(struct pg_batch *b, const struct error *err)
 {
 	bool policy = strcmp(refusal(b)->sqlstate, "42501") == 0 && b->method == ROWS_INSERT;
 
@@ -129,7 +129,7 @@ note_suspicion(struct batch *b, const struct error *err)
 
 /* That one record was refused, perhaps for what it is. 0: the letter is kept, or it waits for the others. <0. */
 static int
-suspect(struct batch *b, const struct record *record, struct error *err)
+suspect(struct pg_batch *b, const struct record *record, struct error *err)
 {
 	if (stored_any(b) || (b->cleared_us != 0 && clock_steady_us() < b->cleared_us + CLEARED_FOR_US))
 		return bury(b, record, err);
@@ -140,102 +140,97 @@ suspect(struct batch *b, const struct record *record, struct error *err)
 	return 0;
 }
 
-static int store_rows(
-    struct batch *b, enum rows_method method, const struct record *const *records, uint32_t count, struct error *err);
+static int store_rows(struct pg_batch *b, enum rows_method method, const struct batch *batch, struct error *err);
 
 static int
-store_halves(
-    struct batch *b, enum rows_method method, const struct record *const *records, uint32_t count, struct error *err)
+store_halves(struct pg_batch *b, enum rows_method method, const struct batch *batch, struct error *err)
 {
-	uint32_t half = count / 2;
+	uint32_t half = batch->count / 2;
+	const struct batch first = {batch->records, half};
+	const struct batch second = {batch->records + half, batch->count - half};
 
-	if (store_rows(b, method, records, half, err) < 0)
-		return -1;
-	return store_rows(b, method, records + half, count - half, err);
+	return store_rows(b, method, &first, err) < 0 ? -1 : store_rows(b, method, &second, err);
 }
 
 /* PostgreSQL says that it has no partition for some row. */
 static int
-store_in_months(
-    struct batch *b, enum rows_method method, const struct record *const *records, uint32_t count, struct error *err)
+store_in_months(struct pg_batch *b, enum rows_method method, const struct batch *batch, struct error *err)
 {
 	struct error lacking;
 
 	if (!b->months_read) {
 		b->months_read = true;
-		if (partitions_look_again(b->partitions, b->rows->session->pg, records, count, err) < 0)
+		if (partitions_look_again(b->partitions, b->rows->session->pg, batch, err) < 0)
 			return -1;
-		return store_rows(b, method, records, count, err);
+		return store_rows(b, method, batch, err);
 	}
-	if (count > 1)
-		return store_halves(b, method, records, count, err);
+	if (batch->count > 1)
+		return store_halves(b, method, batch, err);
 
-	int lack = partitions_lack(b->partitions, records[0], &lacking);
+	int lack = partitions_lack(b->partitions, batch->records[0], &lacking);
 	if (lack < 0) {
 		*err = lacking;
 		return lack;
 	}
 	/* A partition that is divided further, by a DBA, names itself; a CHECK by way of Citus names nothing. */
 	if (lack == LACK_NOTHING && refusal(b)->table[0] != '\0')
-		return suspect(b, records[0], err);
-	return bury(b, records[0], err);
+		return suspect(b, batch->records[0], err);
+	return bury(b, batch->records[0], err);
 }
 
 /* PostgreSQL has refused the statement for these rows. 0, or <0: the store is away. */
 static int
-take_refusal(
-    struct batch *b, enum rows_method method, const struct record *const *records, uint32_t count, struct error *err)
+take_refusal(struct pg_batch *b, enum rows_method method, const struct batch *batch, struct error *err)
 {
 	enum refusal why = refusal_of(refusal(b));
 	bool by_citus = strcmp(refusal(b)->sqlstate, "XX000") == 0;
 
 	if (method == ROWS_COPY && (why == REFUSAL_DUPLICATE || why == REFUSAL_RACE || by_citus))
-		return store_rows(b, ROWS_INSERT, records, count, err);
+		return store_rows(b, ROWS_INSERT, batch, err);
 	if (why == REFUSAL_STORE || why == REFUSAL_RACE)
 		return -1;
 	if (why == REFUSAL_MONTH)
-		return store_in_months(b, method, records, count, err);
+		return store_in_months(b, method, batch, err);
 	if (why == REFUSAL_UNCLEAR && !b->probed) {
 		b->probed = true;
 		if (pg_probe(b->rows, &b->method, err) < 0)
 			return -1;
-		return store_rows(b, b->method, records, count, err);
+		return store_rows(b, b->method, batch, err);
 	}
 	if (method == ROWS_COPY && b->method == ROWS_INSERT)
-		return store_rows(b, ROWS_INSERT, records, count, err);
+		return store_rows(b, ROWS_INSERT, batch, err);
 	/* What is left is about a row, also the duplicate of a key that somebody added to the event's. */
-	if (count > 1)
-		return store_halves(b, method, records, count, err);
-	return why == REFUSAL_UNCLEAR ? suspect(b, records[0], err) : bury(b, records[0], err);
+	if (batch->count > 1)
+		return store_halves(b, method, batch, err);
+	return why == REFUSAL_UNCLEAR ? suspect(b, batch->records[0], err) : bury(b, batch->records[0], err);
 }
 
 /* Stores rows by one statement, or by halves when it must be. Adds to the result. 0, or <0: the store is away. */
 static int
-store_rows(
-    struct batch *b, enum rows_method method, const struct record *const *records, uint32_t count, struct error *err)
+store_rows(struct pg_batch *b, enum rows_method method, const struct batch *batch, struct error *err)
 {
 	uint64_t stored;
 
-	if (!rows_fit(b->rows, method, records, count))
-		return store_halves(b, method, records, count, err);
-	int rc = store_at_once(b, method, records, count, &stored, err);
+	if (!rows_fit(b->rows, method, batch))
+		return store_halves(b, method, batch, err);
+	int rc = store_at_once(b, method, batch, &stored, err);
 	if (rc == PG_REFUSED)
-		return take_refusal(b, method, records, count, err);
+		return take_refusal(b, method, batch, err);
 	if (rc == 0)
-		count_stored(b, (uint32_t)stored, count);
+		count_stored(b, (uint32_t)stored, batch->count);
 	return rc;
 }
 
 /* The rest of the batch is done: the suspects are letters, unless the table has taken nothing. */
 static int
-settle_suspects(struct batch *b, struct error *err)
+settle_suspects(struct pg_batch *b, struct error *err)
 {
 	uint32_t count = b->suspect_count;
 
 	if (count > 0 && !stored_any(b))
 		return refuses_all(b, err);
 	for (uint32_t i = 0; i < count; i++)
-		if (store_rows(b, b->method, &b->suspects[i], 1, err) < 0)
+		if (store_rows(b, b->method, &(struct batch){&b->suspects[i], 1}, err) < 0)
 			return -1;
 	return 0;
 }
@@ -262,13 +257,13 @@ has_standbys(struct session *session, bool *some, struct error *err)
  * without a standby to wait for none is needed. 0 or <0.
  */
 static int
-wait_for_standbys(struct batch *b, struct error *err)
+wait_for_standbys(struct pg_batch *b, struct error *err)
 {
 	struct session *session = b->rows->session;
 	struct error refused;
 	bool some = false;
 
-	counter_add(b->rows->slot, COUNTER_STATEMENTS, 1);
+	sink_env_count(b->rows->env, COUNTER_STATEMENTS, 1);
 	int rc = session_exec_params(session, "SELECT pg_logical_emit_message(true, 'hooksd', '')", NULL, 0, NULL, err);
 	if (rc == PG_REFUSED && refusal_of(refusal(b)) != REFUSAL_STORE) {
 		refused = *err;
@@ -283,7 +278,7 @@ wait_for_standbys(struct batch *b, struct error *err)
 
 /* Traffic may bring a refused event in every batch: a line tells of all letters since the one before. */
 static void
-log_letters(struct batch *b, bool all)
+log_letters(struct pg_batch *b, bool all)
 {
 	if (all)
 		log_error("PostgreSQL refused every event of a batch for the same reason: they are in the dead letters",
@@ -295,7 +290,7 @@ log_letters(struct batch *b, bool all)
 }
 
 static void
-note_letters(struct batch *b, uint32_t count)
+note_letters(struct pg_batch *b, uint32_t count)
 {
 	if (b->result.dead_lettered == 0)
 		return;
@@ -307,23 +302,22 @@ note_letters(struct batch *b, uint32_t count)
 }
 
 void
-batch_upkeep(struct batch *b)
+pg_batch_upkeep(struct pg_batch *b)
 {
 	if (b->letters_unlogged > 0)
 		log_letters(b, false);
 }
 
 int
-batch_store(
-    struct batch *b, const struct record *const *records, uint32_t count, struct sink_result *result, struct error *err)
+pg_batch_store(struct pg_batch *b, const struct batch *batch, struct sink_result *result, struct error *err)
 {
-	assert(count > 0);
+	assert(batch->count > 0);
 	b->result = (struct sink_result){0};
 	b->suspect_count = 0;
 	b->probed = b->months_read = b->file_used = b->rows->in_doubt = false;
-	int rc = partitions_make_for(b->partitions, b->rows->session->pg, records, count, err);
+	int rc = partitions_make_for(b->partitions, b->rows->session->pg, batch, err);
 	if (rc == 0)
-		rc = store_rows(b, b->duplicates ? ROWS_INSERT : b->method, records, count, err);
+		rc = store_rows(b, b->duplicates ? ROWS_INSERT : b->method, batch, err);
 	if (rc == 0)
 		rc = settle_suspects(b, err);
 	b->duplicates = b->result.duplicates > 0;
@@ -336,7 +330,7 @@ batch_store(
 		result->in_doubt = b->rows->in_doubt;
 		return rc;
 	}
-	note_letters(b, count);
+	note_letters(b, batch->count);
 	/* These letters were buried because the table has taken others before: once. */
 	if (b->result.dead_lettered > 0 && !stored_any(b))
 		b->cleared_us = 0;

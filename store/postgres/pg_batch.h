@@ -36,7 +36,7 @@
 /* Rows that wait for another one of their batch to be stored; with more, and none stored, the table is to blame. */
 #define SUSPECTS_MAX 16
 
-struct batch {
+struct pg_batch {
 	struct rows *rows; /* borrowed */
 	struct partitions *partitions; /* borrowed */
 	struct dead_letters file; /* for the letters that the table does not take */
@@ -59,18 +59,17 @@ struct batch {
 	char sqlstate[6]; /* of all dead letters; "": they differ */
 };
 
-/* data_dir, rows and partitions are borrowed. batch_free() releases everything but the struct. */
-void batch_init(struct batch *batch, struct rows *rows, struct partitions *partitions, const char *data_dir);
-void batch_free(struct batch *batch);
+/* data_dir, rows and partitions are borrowed. pg_batch_free() releases everything but the struct. */
+void pg_batch_init(struct pg_batch *batch, struct rows *rows, struct partitions *partitions, const char *data_dir);
+void pg_batch_free(struct pg_batch *batch);
 
 /*
- * Stores records[0..count), count > 0. 0: each of them is stored, a duplicate or a dead letter, all durably, and *result
+ * Stores the records of *batch, at least one. 0: each of them is stored, a duplicate or a dead letter, all durably, and *result
  * counts them. <0: the store is away, and result->in_doubt says whether some of them may be stored.
  */
-int batch_store(struct batch *batch, const struct record *const *records, uint32_t count, struct sink_result *result,
-    struct error *err);
+int pg_batch_store(struct pg_batch *b, const struct batch *batch, struct sink_result *result, struct error *err);
 
 /* Now and then: logs the dead letters that no line has counted yet. */
-void batch_upkeep(struct batch *batch);
+void pg_batch_upkeep(struct pg_batch *batch);
 
 #endif

@@ -21,7 +21,7 @@ ask(struct rows *rows, const char *sql, PGresult **result, struct error *err)
 {
 	struct session *session = rows->session;
 
-	counter_add(rows->slot, COUNTER_STATEMENTS, 1);
+	sink_env_count(rows->env, COUNTER_STATEMENTS, 1);
 	int rc = pg_exec(session->pg, sql, patience_begin(session->patience), result, err);
 	if (rc < 0)
 		(void)patience_ended(session->patience, err);
@@ -48,17 +48,18 @@ int
 pg_probe(struct rows *rows, enum rows_method *method, struct error *err)
 {
 	struct session *session = rows->session;
+	const struct batch empty = {0};
 	uint64_t none;
 
 	*method = ROWS_COPY;
-	int rc = rows_store(rows, ROWS_COPY, NULL, 0, &none, err);
+	int rc = rows_store(rows, ROWS_COPY, &empty, &none, err);
 	if (rc == PG_REFUSED && refusal_of(pg_refusal(session->pg)) != REFUSAL_STORE) {
 		*method = ROWS_INSERT;
 		rc = check_policies(rows, err);
 	}
 	/* Without the key, or the right to read it, events that come again would be doubled, or hold up all others. */
 	if (rc == 0)
-		rc = rows_store(rows, ROWS_INSERT, NULL, 0, &none, err);
+		rc = rows_store(rows, ROWS_INSERT, &empty, &none, err);
 	if (rc == 0 && session->citus)
 		rc = ask(rows, WORKERS_SQL, NULL, err);
 	return rc == 0 ? 0 : -1;

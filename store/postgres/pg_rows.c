@@ -12,9 +12,9 @@
 #define INSERT_BYTES_MAX ((size_t)16 << 20)
 
 void
-rows_init(struct rows *rows, struct session *session, struct process_slot *slot)
+rows_init(struct rows *rows, struct session *session, const struct sink_env *env)
 {
-	*rows = (struct rows){.session = session, .slot = slot, .most = UINT32_MAX};
+	*rows = (struct rows){.session = session, .env = env, .most = UINT32_MAX};
 }
 
 void
@@ -38,7 +38,7 @@ begin_copy(struct rows *rows, int64_t deadline, struct error *err)
 }
 
 static int
-copy(struct rows *rows, const struct record *const *records, uint32_t count, uint64_t *stored, struct error *err)
+copy(struct rows *rows, const struct batch *batch, uint64_t *stored, struct error *err)
 {
 	struct pg *pg = rows->session->pg;
 	int64_t deadline = patience_begin(rows->session->patience);
@@ -46,8 +46,8 @@ copy(struct rows *rows, const struct record *const *records, uint32_t count, uin
 
 	rows->chunk.len = 0;
 	row_copy_begin(&rows->chunk);
-	for (uint32_t i = 0; rc == 0 && i < count; i++) {
-		row_copy(&rows->chunk, records[i]);
+	for (uint32_t i = 0; rc == 0 && i < batch->count; i++) {
+		row_copy(&rows->chunk, batch->records[i]);
 		if (rows->chunk.len >= COPY_CHUNK_BYTES) {
 			rc = pg_copy_send(pg, rows->chunk.base, rows->chunk.len, deadline, err);
 			rows->chunk.len = 0;
@@ -63,13 +63,13 @@ copy(struct rows *rows, const struct record *const *records, uint32_t count, uin
 }
 
 static int
-insert(struct rows *rows, const struct record *const *records, uint32_t count, uint64_t *stored, struct error *err)
+insert(struct rows *rows, const struct batch *batch, uint64_t *stored, struct error *err)
 {
 	struct pg_param params[ROW_COLUMNS];
 	PGresult *result;
 
 	for (unsigned column = 0; column < ROW_COLUMNS; column++) {
-		row_array(&rows->arrays[column], column, records, count);
+		row_array(&rows->arrays[column], column, batch->records, batch->count);
 		params[column] = (struct pg_param){rows->arrays[column].base, rows->arrays[column].len};
 	}
 	rows->sent = true;
@@ -98,44 +98,43 @@ more(struct rows *rows, uint32_t count)
 }
 
 static size_t
-bytes_of(const struct record *const *records, uint32_t count)
+bytes_of(const struct batch *batch)
 {
 	size_t sum = 0;
 
-	for (uint32_t i = 0; i < count; i++)
-		sum += records[i]->length;
+	for (uint32_t i = 0; i < batch->count; i++)
+		sum += batch->records[i]->length;
 	return sum;
 }
 
 bool
-rows_fit(const struct rows *rows, enum rows_method method, const struct record *const *records, uint32_t count)
+rows_fit(const struct rows *rows, enum rows_method method, const struct batch *batch)
 {
-	return count <= rows->most &&
-	       (method == ROWS_COPY || count <= 1 || bytes_of(records, count) <= INSERT_BYTES_MAX);
+	return batch->count <= rows->most &&
+	       (method == ROWS_COPY || batch->count <= 1 || bytes_of(batch) <= INSERT_BYTES_MAX);
 }
 
 int
-rows_store(struct rows *rows, enum rows_method method, const struct record *const *records, uint32_t count,
-    uint64_t *stored, struct error *err)
+rows_store(struct rows *rows, enum rows_method method, const struct batch *batch, uint64_t *stored, struct error *err)
 {
 	struct session *session = rows->session;
 	int rc;
 
-	counter_add(rows->slot, COUNTER_STATEMENTS, 1);
+	sink_env_count(rows->env, COUNTER_STATEMENTS, 1);
 	rows->sent = false;
 	if (method == ROWS_COPY)
-		rc = copy(rows, records, count, stored, err);
+		rc = copy(rows, batch, stored, err);
 	else
-		rc = insert(rows, records, count, stored, err);
+		rc = insert(rows, batch, stored, err);
 
 	/* Rows that the server has had are stored or not, unless it says that they are not. */
-	if (count > 0 && rows->sent && rc != PG_REFUSED)
+	if (batch->count > 0 && rows->sent && rc != PG_REFUSED)
 		rows->in_doubt = true;
 	if (rc < 0 || (rc == PG_REFUSED && strcmp(pg_sqlstate(session->pg), "57014") == 0)) {
 		if (patience_ended(session->patience, err))
-			fewer(rows, count);
+			fewer(rows, batch->count);
 	} else if (rc == 0 && patience_used_us(session->patience) / 1000 < session->patience->statement_ms / 4) {
-		more(rows, count);
+		more(rows, batch->count);
 	}
 	return rc;
 }

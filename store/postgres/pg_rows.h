@@ -9,17 +9,18 @@
 #include <stdint.h>
 
 #include "event/record.h"
-#include "shm/segment.h"
 #include "base/bytes.h"
 #include "store/postgres/pg_session.h"
 #include "store/postgres/row_encode.h"
+#include "store/sink.h"
+#include "store/sink_env.h"
 
 /* COPY is the quicker one. INSERT passes over rows that are there, and may be allowed where COPY is not. */
 enum rows_method { ROWS_COPY, ROWS_INSERT };
 
 struct rows {
 	struct session *session; /* borrowed */
-	struct process_slot *slot; /* borrowed; for the count of statements */
+	const struct sink_env *env; /* borrowed; for the count of statements */
 	uint32_t most; /* rows in one statement; at least 1 */
 	bool sent; /* the last statement, to its end */
 	bool in_doubt; /* since the caller has cleared it: some rows may be stored */
@@ -27,19 +28,19 @@ struct rows {
 	struct bytes arrays[ROW_COLUMNS];
 };
 
-void rows_init(struct rows *rows, struct session *session, struct process_slot *slot);
+void rows_init(struct rows *rows, struct session *session, const struct sink_env *env);
 
 /* Releases everything but the struct. */
 void rows_free(struct rows *rows);
 
 /* Whether one statement may take these records; one record is always taken. */
-bool rows_fit(const struct rows *rows, enum rows_method method, const struct record *const *records, uint32_t count);
+bool rows_fit(const struct rows *rows, enum rows_method method, const struct batch *batch);
 
 /*
- * Stores records[0..count); of none, the same statement with no rows. 0 with *stored, which for ROWS_INSERT leaves out
+ * Stores the records of *batch; of none, the same statement with no rows. 0 with *stored, which for ROWS_INSERT leaves out
  * the rows that were there already; PG_REFUSED; <0: the store is away.
  */
-int rows_store(struct rows *rows, enum rows_method method, const struct record *const *records, uint32_t count,
-    uint64_t *stored, struct error *err);
+int rows_store(
+    struct rows *rows, enum rows_method method, const struct batch *batch, uint64_t *stored, struct error *err);
 
 #endif

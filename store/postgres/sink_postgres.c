@@ -1,7 +1,9 @@
 /*
- * The PostgreSQL store: connecting, and what is looked at then and from time to time. What a batch becomes is
+ * Connecting to PostgreSQL, and what is checked then and from time to time. What becomes of a batch is
  * store/postgres/pg_batch.h.
  */
+#include "store/postgres/sink_postgres.h"
+
 #include <assert.h>
 #include <stdlib.h>
 
@@ -14,7 +16,6 @@
 #include "store/postgres/pg_probe.h"
 #include "store/postgres/pg_rows.h"
 #include "store/postgres/pg_session.h"
-#include "store/sink.h"
 
 struct sink_postgres {
 	struct sink super;
@@ -23,7 +24,7 @@ struct sink_postgres {
 	struct session session;
 	struct partitions partitions;
 	struct rows rows;
-	struct batch batch;
+	struct pg_batch batch;
 };
 
 /* Returns <0, or SINK_RESTED. */
@@ -66,13 +67,12 @@ postgres_open(struct sink *sink, struct error *err)
 }
 
 static int
-postgres_store(struct sink *sink, const struct record *const *records, uint32_t count, struct sink_result *result,
-    struct error *err)
+postgres_store(struct sink *sink, const struct batch *batch, struct sink_result *result, struct error *err)
 {
 	struct sink_postgres *s = (struct sink_postgres *)sink;
 
 	assert(s->session.pg != NULL);
-	return batch_store(&s->batch, records, count, result, err) == 0 ? 0 : disconnect(s);
+	return pg_batch_store(&s->batch, batch, result, err) == 0 ? 0 : disconnect(s);
 }
 
 /* What a DBA may have changed since the last look. 0 or <0. */
@@ -93,7 +93,7 @@ postgres_upkeep(struct sink *sink, struct error *err)
 	struct sink_postgres *s = (struct sink_postgres *)sink;
 	int rc = pg_check(s->session.pg, err);
 
-	batch_upkeep(&s->batch);
+	pg_batch_upkeep(&s->batch);
 	if (rc == 0 && partitions_due(&s->partitions, clock_wall_us()))
 		rc = look(s, err);
 	return rc == 0 ? 0 : disconnect(s);
@@ -119,17 +119,18 @@ postgres_close(struct sink *sink)
 	struct sink_postgres *s = (struct sink_postgres *)sink;
 
 	session_close(&s->session);
-	batch_free(&s->batch);
+	pg_batch_free(&s->batch);
 	rows_free(&s->rows);
 	free(s);
 }
 
 struct sink *
-sink_postgres_new(const struct config *config, const struct segment_header *header, struct process_slot *slot)
+sink_postgres_new(const struct config *config, const struct sink_env *env)
 {
 	static const struct sink_ops ops = {
 	    .name = "postgres",
 	    .remote = true,
+	    .keyed = true,
 	    .open = postgres_open,
 	    .store = postgres_store,
 	    .upkeep = postgres_upkeep,
@@ -141,10 +142,10 @@ sink_postgres_new(const struct config *config, const struct segment_header *head
 
 	s->super.ops = &ops;
 	s->config = config;
-	s->patience = (struct patience){.statement_ms = config->store_timeout_ms, .header = header, .slot = slot};
+	s->patience = (struct patience){.statement_ms = config->store_timeout_ms, .env = env};
 	session_init(&s->session, &s->patience);
-	partitions_init(&s->partitions, config->partitions_ahead, &s->patience, slot);
-	rows_init(&s->rows, &s->session, slot);
-	batch_init(&s->batch, &s->rows, &s->partitions, config->data_dir);
+	partitions_init(&s->partitions, config->partitions_ahead, &s->patience, env);
+	rows_init(&s->rows, &s->session, env);
+	pg_batch_init(&s->batch, &s->rows, &s->partitions, config->data_dir);
 	return &s->super;
 }

@@ -20,6 +20,7 @@
 #include "tests/faults/torture.h"
 #include "tests/faults/torture_writer.h"
 #include "writer/intake.h"
+#include "writer/store_env.h"
 #include "store/jsonl/sink_jsonl.h"
 
 #define TRIES 3
@@ -30,6 +31,7 @@
 static char jsonl_path[128], moved_path[160];
 static struct config config;
 static struct intake intake;
+static struct store_env env;
 static struct sink *sink;
 
 static void
@@ -42,7 +44,8 @@ start_sink(void)
 	torture_assert(intake_open(&intake, &torture_segment, 0, &err) == 0, "%s", err.text);
 	faults()->groups = groups;
 	config = (struct config){.jsonl_path = jsonl_path, .jsonl_rotate_bytes = 1000};
-	sink = sink_jsonl_new(&config, &torture_segment, torture_slot);
+	store_env_init(&env, &torture_segment, torture_slot);
+	sink = sink_jsonl_new(&config, &env.sink_env);
 }
 
 static void
@@ -89,7 +92,7 @@ store_all(void)
 
 		open = rc == 0;
 		if (open)
-			rc = sink->ops->store(sink, intake.records, intake.count, &result, &err);
+			rc = sink->ops->store(sink, &(struct batch){intake.records, intake.count}, &result, &err);
 		torture_assert(
 		    rc == 0 || strstr(err.text, "JSONL_PATH") != NULL || strstr(err.text, torture_directory) != NULL,
 		    "no place in \"%s\"", err.text);
@@ -191,7 +194,8 @@ leave_an_append(struct torture_log *log)
 	store_all();
 	publish(log, 10);
 	torture_assert(intake_gather(&intake), "nothing to store");
-	torture_assert(sink->ops->store(sink, intake.records, intake.count, &result, &err) == 0, "%s", err.text);
+	torture_assert(
+	    sink->ops->store(sink, &(struct batch){intake.records, intake.count}, &result, &err) == 0, "%s", err.text);
 }
 
 static void

@@ -15,10 +15,10 @@
 static void
 test_due_at_start(void **state)
 {
-	struct process_slot slot = {0};
+	const struct sink_env env = {0};
 	struct partitions partitions;
 
-	partitions_init(&partitions, 3, NULL, &slot);
+	partitions_init(&partitions, 3, NULL, &env);
 	assert_true(partitions_due(&partitions, NOVEMBER_LAST));
 }
 

@@ -19,10 +19,12 @@
 #include "segment_fixture.h"
 #include "shm/settle.h"
 #include "writer/intake.h"
+#include "writer/store_env.h"
 #include "store/jsonl/sink_jsonl.h"
 
 static struct config config;
 static struct segment segment;
+static struct store_env env;
 static char jsonl_path[128], moved_path[160];
 static char elsewhere[128], elsewhere_path[160]; /* another directory, and the file there */
 
@@ -100,7 +102,8 @@ start(void)
 	settle_take_over(&segment, 0);
 	segment_append_unlock(&segment);
 	assert_int_equal(intake_open(&w.intake, &segment, 0, &err), 0);
-	w.sink = sink_jsonl_new(&config, &segment, segment_writer(&segment, 0));
+	store_env_init(&env, &segment, segment_writer(&segment, 0));
+	w.sink = sink_jsonl_new(&config, &env.sink_env);
 	assert_int_equal(w.sink->ops->open(w.sink, &err), 0);
 	return w;
 }
@@ -113,7 +116,9 @@ store(struct writer *w)
 	struct error err;
 
 	if (intake_gather(&w->intake))
-		assert_int_equal(w->sink->ops->store(w->sink, w->intake.records, w->intake.count, &result, &err), 0);
+		assert_int_equal(
+		    w->sink->ops->store(w->sink, &(struct batch){w->intake.records, w->intake.count}, &result, &err),
+		    0);
 	return result.stored;
 }
 
