@@ -259,6 +259,7 @@ acceptor_main(const struct config *config, const struct segment *segment, uint32
 	linger_init(&acceptor);
 
 	acceptor.wakes = watch(&acceptor, wake.fd, on_wake, &wake);
+	handover_clear(&acceptor.batch);
 	memcpy(acceptor.handover_fds, handover->fds[index], sizeof acceptor.handover_fds);
 	drain_take_over(&acceptor);
 	while (!store_tried(&acceptor) && clock_steady_us() < first_try_us)

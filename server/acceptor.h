@@ -35,7 +35,7 @@ struct acceptor {
 	char keep_alive[32]; /* the value of that header */
 	int64_t leaving_since_us; /* steady; 0: it stays. This and the next ones: server/drain.c */
 	bool hands_over; /* leaving: to a successor */
-	struct handover_parcel parcel; /* not sent yet */
+	struct handover_batch batch; /* not sent yet */
 	int handover_fds[2]; /* to its successor, from its predecessor: server/handover.h */
 	int64_t paused_until_us; /* steady: no descriptor was left for a connection; 0: connections are taken */
 	struct repeat no_descriptors;

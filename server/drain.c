@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/files.h"
 #include "server/connection.h"
 #include "server/events.h"
 #include "server/listener.h"
@@ -102,7 +103,7 @@ close_resting(struct acceptor *acceptor, int64_t now_us)
 		connections_close_resting(acceptor, now_us, idle_us, UINT32_MAX);
 }
 
-/* Connections that have just been added to the acceptor's parcel: libh2o still has to let go of them. */
+/* Connections that have just been added to the acceptor's batch: libh2o still has to let go of them. */
 struct packing {
 	struct acceptor *acceptor;
 	h2o_socket_t *sockets[HANDOVER_MAX];
@@ -124,8 +125,9 @@ static int
 pack(h2o_req_t *req, void *data)
 {
 	struct packing *packing = data;
-	struct handover_parcel *parcel = &packing->acceptor->parcel;
+	struct handover_batch *batch = &packing->acceptor->batch;
 	h2o_socket_t *socket = req->conn->callbacks->get_socket(req->conn);
+	struct handover_note note;
 
 	if (!awaits_request(socket))
 		return 0; /* later, when it has been answered */
@@ -134,15 +136,15 @@ pack(h2o_req_t *req, void *data)
 			(void)shutdown(h2o_socket_get_fd(socket), SHUT_RD);
 		return 0;
 	}
-	packing->rc = handover_add(parcel, h2o_socket_get_fd(socket), (uint32_t)req->conn->id, socket->input->bytes,
-	    socket->input->size, &packing->err);
+	note = (struct handover_note){.number = (uint32_t)req->conn->id, .bytes = (uint32_t)socket->input->size};
+	packing->rc = handover_add(batch, h2o_socket_get_fd(socket), note, socket->input->bytes, &packing->err);
 	if (packing->rc != 0)
 		return 1;
 	packing->sockets[packing->count++] = socket;
-	return parcel->count == HANDOVER_MAX;
+	return batch->count == HANDOVER_MAX;
 }
 
-/* Hands over every connection that is not being answered, in parcels as full as can be. Returns 0 or <0. */
+/* Hands over every connection that is not being answered, in batches as full as can be. Returns 0 or <0. */
 static int
 hand_over(struct acceptor *acceptor, struct error *err)
 {
@@ -159,51 +161,48 @@ hand_over(struct acceptor *acceptor, struct error *err)
 			*err = packing.err;
 			return -1;
 		}
-		full = acceptor->parcel.count == HANDOVER_MAX;
-		if ((full || acceptor->connections == 0) && acceptor->parcel.count > 0 &&
-		    handover_send(acceptor->handover_fds[0], &acceptor->parcel, err) != 0)
+		full = acceptor->batch.count == HANDOVER_MAX;
+		if ((full || acceptor->connections == 0) && acceptor->batch.count > 0 &&
+		    handover_send(acceptor->handover_fds[0], &acceptor->batch, err) != 0)
 			return -1;
 	} while (full);
 	return 0;
 }
 
-/* Fills the socket's input with that many bytes of the file. Returns whether it did. */
+/* Appends that range of the file to the socket's input. Returns whether it could. */
 static bool
-fill_input(h2o_socket_t *socket, int file, size_t len)
+fill_input(h2o_socket_t *socket, int file, off_t at, size_t len)
 {
-	while (len > 0) {
-		h2o_iovec_t space = h2o_buffer_reserve(&socket->input, len);
-		ssize_t n = space.base != NULL ? read(file, space.base, len) : -1;
+	h2o_iovec_t space;
 
-		if (n <= 0)
-			return false;
-		socket->input->size += (size_t)n;
-		len -= (size_t)n;
-	}
+	if (len == 0)
+		return true;
+	space = h2o_buffer_reserve(&socket->input, len);
+	if (file < 0 || space.base == NULL || files_read_at(file, space.base, len, at) != 0)
+		return false;
+	socket->input->size += len;
 	return true;
 }
 
-/* Serves the connections of the parcel, which is empty then. */
+/* Serves the connections of the batch, which is empty then. */
 static void
-go_on_with(struct acceptor *acceptor, struct handover_parcel *parcel)
+go_on_with(struct acceptor *acceptor, struct handover_batch *batch)
 {
 	uint64_t last_number = h2o_connection_id;
 	uint32_t without_descriptor = 0, unread = 0;
+	off_t at = 0;
 
-	if (parcel->bytes_fd != 0)
-		(void)lseek(parcel->bytes_fd, 0, SEEK_SET);
-	for (uint32_t i = 0; i < parcel->count; i++) {
-		const struct handover_note *note = &parcel->notes[i];
+	for (uint32_t i = 0; i < batch->count; at += batch->notes[i++].bytes) {
+		const struct handover_note *note = &batch->notes[i];
 		h2o_socket_t *socket;
 
-		if (parcel->fds[i] < 0) {
+		if (batch->fds[i] < 0) {
 			without_descriptor++;
-			(void)lseek(parcel->bytes_fd, note->bytes, SEEK_CUR);
 			continue;
 		}
 		socket = h2o_evloop_socket_create(
-		    acceptor->context.loop, parcel->fds[i], H2O_SOCKET_FLAG_IS_ACCEPTED_CONNECTION);
-		if (!fill_input(socket, parcel->bytes_fd, note->bytes)) {
+		    acceptor->context.loop, batch->fds[i], H2O_SOCKET_FLAG_IS_ACCEPTED_CONNECTION);
+		if (!fill_input(socket, batch->bytes_fd, at, note->bytes)) {
 			unread++;
 			h2o_socket_close(socket);
 			continue;
@@ -218,26 +217,25 @@ go_on_with(struct acceptor *acceptor, struct handover_parcel *parcel)
 		    LOG_UINT("connections", without_descriptor));
 	if (unread > 0)
 		log_warning("cannot read what was handed over with connections", LOG_UINT("connections", unread));
-	if (parcel->bytes_fd != 0)
-		close(parcel->bytes_fd);
-	parcel->count = 0;
-	parcel->bytes_fd = 0;
+	if (batch->bytes_fd >= 0)
+		close(batch->bytes_fd);
+	handover_clear(batch);
 }
 
 void
 drain_take_over(struct acceptor *acceptor)
 {
-	static struct handover_parcel parcel; /* large */
+	static struct handover_batch batch; /* large */
 	struct error err;
 
 	for (;;) {
-		if (handover_receive(acceptor->handover_fds[1], &parcel, &err) != 0) {
+		if (handover_receive(acceptor->handover_fds[1], &batch, &err) != 0) {
 			log_warning("connections are lost", LOG_STR("error", err.text));
 			return;
 		}
-		if (parcel.count == 0)
+		if (batch.count == 0)
 			return;
-		go_on_with(acceptor, &parcel);
+		go_on_with(acceptor, &batch);
 	}
 }
 
@@ -251,12 +249,12 @@ drain_step(struct acceptor *acceptor)
 	if (acceptor->hands_over && stops) {
 		/* There will be no successor: what was handed over comes back. */
 		drain_take_over(acceptor);
-		go_on_with(acceptor, &acceptor->parcel);
+		go_on_with(acceptor, &acceptor->batch);
 		drain_connections(acceptor);
 	}
 	if (acceptor->hands_over && hand_over(acceptor, &err) != 0) {
 		log_warning("closing connections instead of handing them over", LOG_STR("error", err.text));
-		go_on_with(acceptor, &acceptor->parcel);
+		go_on_with(acceptor, &acceptor->batch);
 		drain_connections(acceptor);
 	}
 	if (!acceptor->hands_over)
@@ -271,8 +269,8 @@ drain_step(struct acceptor *acceptor)
 		if (events_give_up(acceptor))
 			return 0;
 		log_warning("drain time-out: closing connections", LOG_UINT("connections", acceptor->connections));
-		if (acceptor->parcel.count > 0)
-			(void)handover_send(acceptor->handover_fds[0], &acceptor->parcel, &err);
+		if (acceptor->batch.count > 0)
+			(void)handover_send(acceptor->handover_fds[0], &acceptor->batch, &err);
 		return -1;
 	}
 	return LOOK_MS;

@@ -1,4 +1,4 @@
-/* Connections in messages: here they are pipes and socket pairs of the test's own. */
+/* Connections in batches: here they are copies of stderr and socket pairs of the test's own. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,7 +13,7 @@
 
 #include "server/handover.h"
 
-static struct handover_parcel sent, received; /* too large for the stack */
+static struct handover_batch sent, received; /* too large for the stack */
 static struct error err;
 
 static int
@@ -22,6 +22,7 @@ open_one(void **state)
 	static struct handover handover;
 
 	*state = &handover;
+	handover_clear(&sent);
 	return handover_open(&handover, 1, &err);
 }
 
@@ -33,7 +34,7 @@ close_one(void **state)
 }
 
 static void
-test_nothing_waits_at_first(void **state)
+test_an_empty_channel_gives_an_empty_batch(void **state)
 {
 	const struct handover *handover = *state;
 
@@ -49,7 +50,7 @@ test_a_connection_stays_open_between_two_processes(void **state)
 	char byte;
 
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
-	assert_int_equal(handover_add(&sent, pair[1], 17, NULL, 0, &err), 0);
+	assert_int_equal(handover_add(&sent, pair[1], (struct handover_note){.number = 17}, NULL, &err), 0);
 	assert_int_equal(handover_send(handover->fds[0][0], &sent, &err), 0);
 	assert_int_equal(sent.count, 0);
 	close(pair[1]);
@@ -59,7 +60,7 @@ test_a_connection_stays_open_between_two_processes(void **state)
 	assert_int_equal(received.count, 1);
 	assert_int_equal(received.notes[0].number, 17);
 	assert_int_equal(received.notes[0].bytes, 0);
-	assert_int_equal(received.bytes_fd, 0);
+	assert_int_equal(received.bytes_fd, -1);
 	assert_int_equal(read(received.fds[0], &byte, 1), 1);
 	assert_int_equal(byte, 'x');
 	close(received.fds[0]);
@@ -67,23 +68,22 @@ test_a_connection_stays_open_between_two_processes(void **state)
 }
 
 static void
-test_full_parcels_wait_with_what_was_read(void **state)
+test_full_batches_wait_with_the_bytes_already_read(void **state)
 {
 	const struct handover *handover = *state;
-	const int parcels = 20;
+	const int batches = 20;
 
-	for (int p = 0; p < parcels; p++) {
+	for (int p = 0; p < batches; p++) {
 		for (uint32_t i = 0; i < HANDOVER_MAX; i++) {
 			char text[16];
 			int len = snprintf(text, sizeof text, "%u;", i);
+			struct handover_note note = {.number = i, .bytes = i % 2 == 0 ? (uint32_t)len : 0};
 
-			/* Every second one has nothing read. */
-			assert_int_equal(
-			    handover_add(&sent, STDERR_FILENO, i, text, i % 2 == 0 ? (size_t)len : 0, &err), 0);
+			assert_int_equal(handover_add(&sent, STDERR_FILENO, note, text, &err), 0);
 		}
 		assert_int_equal(handover_send(handover->fds[0][0], &sent, &err), 0);
 	}
-	for (int p = 0; p < parcels; p++) {
+	for (int p = 0; p < batches; p++) {
 		assert_int_equal(handover_receive(handover->fds[0][1], &received, &err), 0);
 		assert_int_equal(received.count, HANDOVER_MAX);
 		assert_int_equal(lseek(received.bytes_fd, 0, SEEK_SET), 0);
@@ -106,26 +106,26 @@ test_full_parcels_wait_with_what_was_read(void **state)
 }
 
 static void
-test_a_pair_that_is_full_is_told(void **state)
+test_a_full_channel_keeps_the_batch(void **state)
 {
 	const struct handover *handover = *state;
-	int parcels = 0;
+	int batches = 0;
 
 	do
-		assert_int_equal(handover_add(&sent, STDERR_FILENO, 0, NULL, 0, &err), 0);
-	while (handover_send(handover->fds[0][0], &sent, &err) == 0 && ++parcels < 1000000);
-	assert_non_null(strstr(err.text, "cannot hand over 1 connections"));
+		assert_int_equal(handover_add(&sent, STDERR_FILENO, (struct handover_note){0}, NULL, &err), 0);
+	while (handover_send(handover->fds[0][0], &sent, &err) == 0 && ++batches < 1000000);
+	assert_non_null(strstr(err.text, "cannot hand over 1 connections: the channel is full"));
 	assert_int_equal(sent.count, 1);
 	while (handover_receive(handover->fds[0][1], &received, &err) == 0 && received.count == 1) {
 		close(received.fds[0]);
-		parcels--;
+		batches--;
 	}
-	assert_int_equal(parcels, 0);
+	assert_int_equal(batches, 0);
 	assert_int_equal(handover_send(handover->fds[0][0], &sent, &err), 0);
 }
 
 static void
-test_connections_without_a_free_descriptor_are_told(void **state)
+test_a_connection_without_a_free_descriptor_is_marked(void **state)
 {
 	const struct handover *handover = *state;
 	struct rlimit limit, low;
@@ -133,7 +133,7 @@ test_connections_without_a_free_descriptor_are_told(void **state)
 
 	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
 	for (int i = 0; i < 10; i++)
-		assert_int_equal(handover_add(&sent, STDERR_FILENO, 0, NULL, 0, &err), 0);
+		assert_int_equal(handover_add(&sent, STDERR_FILENO, (struct handover_note){0}, NULL, &err), 0);
 	assert_int_equal(handover_send(handover->fds[0][0], &sent, &err), 0);
 	low = (struct rlimit){.rlim_cur = (rlim_t)first + 3, .rlim_max = limit.rlim_max};
 	close(first);
@@ -154,11 +154,11 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    HANDOVER_TEST(test_nothing_waits_at_first),
+	    HANDOVER_TEST(test_an_empty_channel_gives_an_empty_batch),
 	    HANDOVER_TEST(test_a_connection_stays_open_between_two_processes),
-	    HANDOVER_TEST(test_full_parcels_wait_with_what_was_read),
-	    HANDOVER_TEST(test_a_pair_that_is_full_is_told),
-	    HANDOVER_TEST(test_connections_without_a_free_descriptor_are_told),
+	    HANDOVER_TEST(test_full_batches_wait_with_the_bytes_already_read),
+	    HANDOVER_TEST(test_a_full_channel_keeps_the_batch),
+	    HANDOVER_TEST(test_a_connection_without_a_free_descriptor_is_marked),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
