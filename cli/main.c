@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "config/config.h"
+#include "config/load.h"
 #include "base/mem.h"
 #include "base/streams.h"
 #include "base/version.h"
@@ -33,8 +34,9 @@ print_help(FILE *out)
 	fprintf(out, "usage: hooksctl COMMAND [WORD ...] [--option=value ...]\n\nCommands:\n");
 	for (size_t i = 0; i < COMMAND_COUNT; i++)
 		fprintf(out, "  %-11s %s\n", commands[i].name, commands[i].help);
-	fprintf(out, "\nOptions are those of hooksd, as flags or environment variables: `hooksd --help` lists them.\n"
-		     "Exit codes: 0 done, 1 failed, 64 wrong usage or configuration.\n");
+	fprintf(out,
+	    "\nOptions are those of hooksd, as flags or environment variables: `hooksd --help=all` lists them.\n"
+	    "Exit codes: 0 done, 1 failed, 64 wrong usage or configuration.\n");
 }
 
 /* argv[0] is the command's name; then come its words, and then flags. */

@@ -1,10 +1,13 @@
 /* Flags: --name=value, --name value, bool flags also as --name; the few that ask for something besides running. */
 #include "config/flags.h"
 
-#include <stdint.h>
+#include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
+#include "config/config.h"
 #include "config/options.h"
+#include "config/units.h"
 
 #define NAME_MAX_BYTES 64 /* of a misspelt name that is worth comparing */
 
@@ -63,7 +66,7 @@ unknown_flag(const char *given, size_t len, struct error *err)
 	size_t least = len / 2; /* further away is not a misspelling */
 
 	if (len > NAME_MAX_BYTES)
-		return error_set(err, "%.*s...: no such flag (--help lists all)", NAME_MAX_BYTES, given);
+		return error_set(err, "%.*s...: no such flag (--help=all lists all)", NAME_MAX_BYTES, given);
 	for (size_t i = 0; i < OPTION_COUNT; i++) {
 		char name[OPTION_FLAG_MAX];
 
@@ -73,8 +76,22 @@ unknown_flag(const char *given, size_t len, struct error *err)
 	for (size_t i = 0; i < REQUEST_FLAGS; i++)
 		keep_nearer(request_flags[i].name, given, len, &least, nearest);
 	if (least == len / 2)
-		return error_set(err, "%.*s: no such flag (--help lists all)", (int)len, given);
-	return error_set(err, "%.*s: no such flag; did you mean %s? (--help lists all)", (int)len, given, nearest);
+		return error_set(err, "%.*s: no such flag (--help=all lists all)", (int)len, given);
+	return error_set(err, "%.*s: no such flag; did you mean %s? (--help=all lists all)", (int)len, given, nearest);
+}
+
+static int
+read_help_topic(char *topic, struct flag *flag, struct error *err)
+{
+	char words[128];
+	size_t used = 0;
+
+	*flag = (struct flag){.request = CONFIG_HELP, .value = topic};
+	if (strcasecmp(topic, "all") == 0 || option_section_find(topic) != SECTION_COUNT)
+		return 0;
+	for (enum option_section i = 0; i < SECTION_COUNT && used < sizeof words; i++)
+		used += (size_t)snprintf(words + used, sizeof words - used, ", %s", option_section_word(i));
+	return error_set(err, "--help=%.*s: no such topic; there are all%s", NAME_MAX_BYTES, topic, words);
 }
 
 int
@@ -91,16 +108,18 @@ flag_read(int argc, char **argv, int *next, struct flag *flag, struct error *err
 			return 0;
 		}
 	}
+	if (strncmp(arg, "--help=", strlen("--help=")) == 0)
+		return read_help_topic(arg + len + 1, flag, err);
 	if (arg[0] != '-') /* perhaps a password that lost its flag: shown no further than a user name */
-		return error_set(err, "%.*s: not a flag; options are given like --port=8080 (--help lists all)",
+		return error_set(err, "%.*s: not a flag; options are given like --port=8080 (--help=all lists all)",
 		    (int)strcspn(arg, ":=@"), arg);
 	if (len < 3 || strncmp(arg, "--", 2) != 0 || (flag->option = option_find(arg + 2, len - 2)) == NULL)
 		return unknown_flag(arg, len, err);
 
 	if (arg[len] == '=') {
 		flag->value = arg + len + 1;
-	} else if (flag->option->type == OPTION_TYPE_BOOL) {
-		if (*next < argc && option_read_bool(argv[*next], &ignored))
+	} else if (flag->option->type == TYPE_BOOL) {
+		if (*next < argc && units_read_bool(argv[*next], &ignored))
 			flag->value = argv[(*next)++];
 	} else if (*next < argc) {
 		flag->value = argv[(*next)++];

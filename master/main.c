@@ -8,6 +8,9 @@
 #include <sys/resource.h>
 
 #include "config/config.h"
+#include "config/load.h"
+#include "config/print.h"
+#include "config/secrets.h"
 #include "base/streams.h"
 #include "base/version.h"
 #include "server/acceptor.h"
@@ -22,6 +25,8 @@
 #include "shm/segment.h"
 #include "store/store.h"
 #include "writer/loop.h"
+
+#define SUMMARY "Receives events of coding agents over HTTP; stores them in PostgreSQL or JSONL."
 
 struct service {
 	struct config config;
@@ -38,7 +43,7 @@ run_acceptor(void *context, uint32_t index)
 {
 	struct service *service = context;
 
-	config_forget_secrets(&service->config, service->argc, service->argv);
+	config_wipe_secrets(&service->config, service->argc, service->argv);
 	listeners_close_others(&service->listeners, index);
 	handover_close_others(&service->handover, index);
 	return acceptor_main(&service->config, &service->segment, index, &service->listeners, &service->handover);
@@ -190,7 +195,7 @@ main(int argc, char **argv)
 
 	switch (request) {
 	case CONFIG_HELP:
-		config_print_help(stdout, "hooksd");
+		config_print_help(stdout, "hooksd", SUMMARY, service.config.help_topic);
 		break;
 	case CONFIG_VERSION:
 		printf("hooksd %s\n", HOOKS_VERSION);

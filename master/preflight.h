@@ -2,6 +2,7 @@
 #ifndef MASTER_PREFLIGHT_H
 #define MASTER_PREFLIGHT_H
 
+#include "base/error.h"
 #include "config/config.h"
 
 enum preflight_condition { PREFLIGHT_WRONG = 1 };

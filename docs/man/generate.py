@@ -33,6 +33,7 @@ ENVIRONMENT_HEAD = """\
 
 
 class Option(NamedTuple):
+    section: str
     name: str
     default: str
     literal: bool  # the default is a value, not a description
@@ -45,16 +46,24 @@ def output(program, *words):
 
 
 def options(hooksd):
-    rows = output(hooksd, "--print-config-markdown").splitlines()[2:]
-    for row in rows:
-        name, default, allowed, text = (cell.strip().replace(r"\|", "|") for cell in re.split(r"(?<!\\)\|", row)[1:-1])
-        yield Option(name.strip("`"), default.strip("`"), default.startswith("`"), allowed, text)
+    section = None
+    for line in output(hooksd, "--print-config-markdown").splitlines():
+        if line.startswith("**"):
+            section = line.strip("*")
+        elif line.startswith("| `"):
+            name, default, allowed, text = (cell.strip().replace(r"\|", "|")
+                                            for cell in re.split(r"(?<!\\)\|", line)[1:-1])
+            yield Option(section, name.strip("`"), default.strip("`"), default.startswith("`"), allowed, text)
 
 
 def environment(path, hooksd):
     left = dict(SERVICE)
     print(ENVIRONMENT_HEAD.format(path=path), end="")
+    section = None
     for option in options(hooksd):
+        if option.section != section:
+            section = option.section
+            print(f"\n# --- {section} ---")
         described = f" Default: {option.default}." if option.default and not option.literal else ""
         print(f"\n# {sentence(option.help)}: {option.allowed}.{described}")
         if option.name in left:

@@ -146,7 +146,8 @@ def test_the_manual_of_hooksd_has_every_option_signal_and_exit_code(root):
     manual = text(root, "man8/hooksd.8")
     for name in option_names():
         assert f"--{name.lower().replace('_', '-')}=value, {name} " in manual
-    for flag in re.findall(r"--[a-z-]+", run_program("hooksd", "--help").stdout):
+    shown = "".join(run_program("hooksd", flag).stdout for flag in ("--help", "--help=all"))
+    for flag in re.findall(r"--[a-z-]+", shown):
         assert flag in manual
     for name in ("SIGTERM", "SIGINT", "SIGHUP"):
         assert name in manual

@@ -3,6 +3,7 @@
 #define TESTS_CONFIG_LOADING_H
 
 #include "config/config.h"
+#include "config/load.h"
 
 #define LOAD_ARGUMENTS_MAX 8
 

@@ -100,6 +100,8 @@ test_requests(void **state)
 	} cases[] = {
 	    {{.arguments = {"--help"}}, CONFIG_HELP},
 	    {{.arguments = {"-h"}}, CONFIG_HELP},
+	    {{.arguments = {"--help=all"}}, CONFIG_HELP},
+	    {{.arguments = {"--help=Storage"}}, CONFIG_HELP},
 	    {{.arguments = {"--version"}}, CONFIG_VERSION},
 	    {{.arguments = {"-V"}}, CONFIG_VERSION},
 	    {{.arguments = {"--check-config"}}, CONFIG_CHECK},
@@ -127,23 +129,27 @@ test_bad_flags(void **state)
 		const char *arguments[2];
 		const char *sentence;
 	} cases[] = {
-	    {{"--prot=1"}, "--prot: no such flag; did you mean --port? (--help lists all)"},
-	    {{"--writer", "2"}, "--writer: no such flag; did you mean --writers? (--help lists all)"},
-	    {{"--max-body-size=1"}, "--max-body-size: no such flag; did you mean --max-body-bytes? (--help lists all)"},
-	    {{"--databse-url=secret"}, "--databse-url: no such flag; did you mean --database-url? (--help lists all)"},
-	    {{"--hlep"}, "--hlep: no such flag; did you mean --help? (--help lists all)"},
-	    {{"--quux"}, "--quux: no such flag (--help lists all)"},
-	    {{"-p"}, "-p: no such flag (--help lists all)"},
-	    {{"-"}, "-: no such flag (--help lists all)"},
-	    {{"--"}, "--: no such flag (--help lists all)"},
-	    {{"--=1"}, "--: no such flag (--help lists all)"},
-	    {{"--help=1"}, "--help: no such flag; did you mean --help? (--help lists all)"},
-	    {{""}, ": not a flag; options are given like --port=8080 (--help lists all)"},
-	    {{"8080"}, "8080: not a flag; options are given like --port=8080 (--help lists all)"},
+	    {{"--prot=1"}, "--prot: no such flag; did you mean --port? (--help=all lists all)"},
+	    {{"--writer", "2"}, "--writer: no such flag; did you mean --writers? (--help=all lists all)"},
+	    {{"--max-body-size=1"},
+		"--max-body-size: no such flag; did you mean --max-body-bytes? (--help=all lists all)"},
+	    {{"--databse-url=secret"},
+		"--databse-url: no such flag; did you mean --database-url? (--help=all lists all)"},
+	    {{"--hlep"}, "--hlep: no such flag; did you mean --help? (--help=all lists all)"},
+	    {{"--quux"}, "--quux: no such flag (--help=all lists all)"},
+	    {{"-p"}, "-p: no such flag (--help=all lists all)"},
+	    {{"-"}, "-: no such flag (--help=all lists all)"},
+	    {{"--"}, "--: no such flag (--help=all lists all)"},
+	    {{"--=1"}, "--: no such flag (--help=all lists all)"},
+	    {{"--help=1"},
+		"--help=1: no such topic; there are all, storage, server, processes, spool, limits, logging"},
+	    {{"--version=1"}, "--version: no such flag; did you mean --version? (--help=all lists all)"},
+	    {{""}, ": not a flag; options are given like --port=8080 (--help=all lists all)"},
+	    {{"8080"}, "8080: not a flag; options are given like --port=8080 (--help=all lists all)"},
 	    {{"postgresql://u:secret@h/d"},
-		"postgresql: not a flag; options are given like --port=8080 (--help lists all)"},
+		"postgresql: not a flag; options are given like --port=8080 (--help=all lists all)"},
 	    {{"--port=1", "host=h password=secret"},
-		"host: not a flag; options are given like --port=8080 (--help lists all)"},
+		"host: not a flag; options are given like --port=8080 (--help=all lists all)"},
 	    {{"--port"}, "--port: needs a value, as in --port=VALUE"},
 	};
 	char longest[300];
@@ -160,7 +166,7 @@ test_bad_flags(void **state)
 	memset(longest, '-', sizeof longest - 1);
 	longest[sizeof longest - 1] = '\0';
 	assert_true(load_from(&(struct load){.arguments = {longest}}, &config, &err) < 0);
-	assert_non_null(strstr(err.text, "--...: no such flag (--help lists all)"));
+	assert_non_null(strstr(err.text, "--...: no such flag (--help=all lists all)"));
 }
 
 static void

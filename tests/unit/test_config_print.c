@@ -13,6 +13,8 @@
 #include <unistd.h>
 
 #include "config/options.h"
+#include "config/print.h"
+#include "config/secrets.h"
 #include "tests/unit/config_loading.h"
 
 /* The bytes that /proc shows of this process's environment or command line, as text without NUL. */
@@ -48,7 +50,7 @@ forget_in_child(int argc, char **argv)
 	if (memmem(before, len, "S3CRET", 6) == NULL)
 		return 13;
 
-	config_forget_secrets(&config, argc, argv);
+	config_wipe_secrets(&config, argc, argv);
 	if (config.database_url != NULL || config.port != 7)
 		return 14;
 	len = read_proc("environ", after, sizeof after);
@@ -57,7 +59,7 @@ forget_in_child(int argc, char **argv)
 	len = read_proc("cmdline", after, sizeof after);
 	if (memmem(after, len, "S3CRET", 6) != NULL || memmem(after, len, "--port=7", 8) == NULL)
 		return 16;
-	config_forget_secrets(&config, argc, argv);
+	config_wipe_secrets(&config, argc, argv);
 	config_free(&config);
 	return 0;
 }
@@ -95,7 +97,7 @@ test_table(void **state)
 		option_flag(option, flag);
 		assert_ptr_equal(option_find(flag + 2, strlen(flag + 2)), option);
 		assert_ptr_equal(option_find(option->name, strlen(option->name)), option);
-		assert_true((option->type == OPTION_TYPE_CHOICE) == (option->choices != NULL));
+		assert_true((option->type == TYPE_CHOICE) == (option->choices != NULL));
 		assert_false(option->initial != NULL && option->initial_text != NULL);
 		for (size_t j = 0; j < i; j++)
 			assert_int_not_equal(option->offset, option_table[j].offset);
@@ -103,65 +105,105 @@ test_table(void **state)
 }
 
 static char *
-printed(void (*print)(FILE *out))
+printed_help(const char *topic)
 {
 	char *text = NULL;
 	size_t len = 0;
 	FILE *memory = open_memstream(&text, &len);
 
 	assert_non_null(memory);
-	print(memory);
+	config_print_help(memory, "hooksd", "Does something.", topic);
 	assert_int_equal(fclose(memory), 0);
 	return text;
 }
 
-static void
-print_help(FILE *out)
+static bool
+help_has(const char *help, const struct option *option)
 {
-	config_print_help(out, "hooksd");
+	char flag[OPTION_FLAG_MAX + 4] = "  ";
+
+	option_flag(option, flag + 2);
+	(void)strcat(flag, " ");
+	return strstr(help, flag) != NULL;
 }
 
-static void
-test_help_fits_a_screen(void **state)
+/* Cuts help into lines, each of which must fit a terminal, and counts them. */
+static size_t
+count_lines(char *help)
 {
-	char *help = printed(print_help);
 	size_t lines = 0;
 
-	for (size_t i = 0; i < OPTION_COUNT; i++) {
-		char flag[OPTION_FLAG_MAX + 4];
-
-		(void)strcpy(flag, "  ");
-		option_flag(&option_table[i], flag + 2);
-		(void)strcat(flag, " ");
-		if (strstr(help, flag) == NULL)
-			fail_msg("%s is not in the help", flag);
-	}
-	for (char *line = strtok(help, "\n"); line != NULL; line = strtok(NULL, "\n")) {
+	for (char *line = help, *end; (end = strchr(line, '\n')) != NULL; line = end + 1) {
+		*end = '\0';
 		lines++;
 		if (strlen(line) > 80)
 			fail_msg("%zu columns: %s", strlen(line), line);
 	}
-	assert_in_range(lines, OPTION_COUNT, 40);
+	return lines;
+}
+
+static void
+test_help_fits_a_screen_and_leads_to_the_rest(void **state)
+{
+	char *help = printed_help(NULL);
+
+	for (size_t i = 0; i < OPTION_COUNT; i++)
+		if (help_has(help, &option_table[i]) != option_table[i].common)
+			fail_msg("%s: .common and --help disagree", option_table[i].name);
+	assert_non_null(strstr(help, "--help=all"));
+	assert_in_range(count_lines(help), 12, 23); /* and the prompt */
+	free(help);
+}
+
+static void
+test_help_all_shows_every_option(void **state)
+{
+	char *help = printed_help("all");
+
+	for (size_t i = 0; i < OPTION_COUNT; i++)
+		if (!help_has(help, &option_table[i]))
+			fail_msg("%s is not in the help", option_table[i].name);
+	for (enum option_section section = 0; section < SECTION_COUNT; section++)
+		assert_non_null(strstr(help, option_section_heading(section)));
+	(void)count_lines(help);
+	free(help);
+}
+
+static void
+test_help_of_a_section_shows_its_options(void **state)
+{
+	char *help = printed_help("LOGGING");
+
+	for (size_t i = 0; i < OPTION_COUNT; i++)
+		assert_int_equal(help_has(help, &option_table[i]), option_table[i].section == SECTION_LOGGING);
 	free(help);
 }
 
 static void
 test_markdown(void **state)
 {
-	char *table = printed(config_print_markdown);
-	size_t rows = 0;
+	char *table = NULL;
+	size_t rows = 0, len;
+	FILE *memory = open_memstream(&table, &len);
 
+	assert_non_null(memory);
+	config_print_markdown(memory);
+	assert_int_equal(fclose(memory), 0);
+
+	assert_non_null(strstr(table, "\n**Spool and ring**\n\n| option | default |"));
 	assert_non_null(strstr(table, "| `PORT` | `8080` | a whole number from 0 to 65535 | "));
 	assert_non_null(strstr(table, "| `ACCEPTORS` | CPUs allowed | a whole number from 1 to 64, in processes | "));
 	for (char *line = strtok(table, "\n"); line != NULL; line = strtok(NULL, "\n")) {
 		size_t bars = 0;
 
+		if (line[0] == '*')
+			continue;
 		for (size_t i = 0; line[i] != '\0'; i++)
 			bars += line[i] == '|' && (i == 0 || line[i - 1] != '\\');
 		assert_int_equal(bars, 5);
 		rows++;
 	}
-	assert_int_equal(rows, OPTION_COUNT + 2);
+	assert_int_equal(rows, OPTION_COUNT + SECTION_COUNT * 2);
 	free(table);
 }
 
@@ -207,7 +249,9 @@ main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_forget_secrets),
 	    cmocka_unit_test(test_table),
-	    cmocka_unit_test(test_help_fits_a_screen),
+	    cmocka_unit_test(test_help_fits_a_screen_and_leads_to_the_rest),
+	    cmocka_unit_test(test_help_all_shows_every_option),
+	    cmocka_unit_test(test_help_of_a_section_shows_its_options),
 	    cmocka_unit_test(test_markdown),
 	    cmocka_unit_test(test_print_can_be_read_again),
 	};

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "config/options.h"
+#include "config/print.h"
 #include "tests/unit/config_loading.h"
 
 /* The line of config_print for an option, without its name. */
@@ -130,7 +131,7 @@ test_good_values(void **state)
 		    {.arguments = {flag, good->given}},
 		};
 		for (size_t way = 0; way < 3; way++) {
-			if (option->type == OPTION_TYPE_BOOL && good->given[0] == '\0')
+			if (option->type == TYPE_BOOL && good->given[0] == '\0')
 				continue;
 			must_load(&ways[way], &config);
 			shown(&config, good->name, text, sizeof text);

@@ -3,21 +3,18 @@
  * fills what they left open, then each value is read by its row of the option table (config/options.h), and last come
  * the defaults that depend on other options and the rules between options. An empty value means the default.
  */
-#include "config/config.h"
+#include "config/load.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
+#include "base/sizes.h"
+#include "config/config.h"
 #include "config/cpu.h"
 #include "config/flags.h"
-#include "base/mem.h"
+#include "config/option_value.h"
 #include "config/options.h"
-
-#define KIB UINT64_C(1024)
-#define MIB (1024 * KIB)
-#define GIB (1024 * MIB)
 
 /* Values as they were given, by option; borrowed from argv and the environment. NULL or empty: not given. */
 struct given {
@@ -31,7 +28,7 @@ is_given(const struct given *given, enum option_id id)
 }
 
 static int
-read_flags(int argc, char **argv, struct given *given, struct error *err)
+read_flags(struct config *config, int argc, char **argv, struct given *given, struct error *err)
 {
 	int request = CONFIG_RUN;
 
@@ -42,10 +39,12 @@ read_flags(int argc, char **argv, struct given *given, struct error *err)
 			return -1;
 		if (flag.option != NULL)
 			given->value[flag.option - option_table] = flag.value != NULL ? flag.value : "true";
-		else if (flag.request == CONFIG_HELP || flag.request == CONFIG_VERSION)
-			return flag.request;
 		else
 			request = flag.request;
+		if (flag.request == CONFIG_HELP)
+			config->help_topic = flag.value;
+		if (flag.request == CONFIG_HELP || flag.request == CONFIG_VERSION)
+			return flag.request;
 	}
 	return request;
 }
@@ -150,7 +149,7 @@ config_load(struct config *config, int argc, char **argv, struct error *err)
 	struct given given = {0};
 
 	*config = (struct config){0};
-	int request = read_flags(argc, argv, &given, err);
+	int request = read_flags(config, argc, argv, &given, err);
 	if (request < 0 || request == CONFIG_HELP || request == CONFIG_VERSION)
 		return request;
 
@@ -166,57 +165,11 @@ failed:
 	return -1;
 }
 
-static void
-drop_string(const struct option *option, struct config *config)
-{
-	char **text = option_string(option, config);
-
-	if (*text != NULL && option->secret)
-		explicit_bzero(*text, strlen(*text));
-	free(*text);
-	*text = NULL;
-}
-
 void
 config_free(struct config *config)
 {
 	for (size_t i = 0; i < OPTION_COUNT; i++) {
 		if (option_is_string(&option_table[i]))
-			drop_string(&option_table[i], config);
-	}
-}
-
-static void
-forget_variable(const char *name)
-{
-	size_t len = strlen(name);
-
-	for (char **entry = environ; entry != NULL && *entry != NULL; entry++) {
-		if (strncmp(*entry, name, len) == 0 && (*entry)[len] == '=')
-			explicit_bzero(*entry + len + 1, strlen(*entry + len + 1));
-	}
-}
-
-void
-config_forget_secrets(struct config *config, int argc, char **argv)
-{
-	for (size_t i = 0; i < OPTION_COUNT; i++) {
-		const struct option *option = &option_table[i];
-
-		if (!option->secret)
-			continue;
-		forget_variable(option->name);
-		drop_string(option, config);
-	}
-	forget_variable("PGPASSWORD"); /* libpq takes the password from there too */
-
-	for (int next = 1; next < argc;) {
-		struct error unused;
-		struct flag flag;
-
-		if (flag_read(argc, argv, &next, &flag, &unused) < 0)
-			return;
-		if (flag.option != NULL && flag.option->secret && flag.value != NULL)
-			explicit_bzero(flag.value, strlen(flag.value));
+			option_clear(&option_table[i], config);
 	}
 }

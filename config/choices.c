@@ -1,0 +1,29 @@
+/* The names of choices. */
+#include "config/choices.h"
+
+#include <assert.h>
+#include <stddef.h>
+
+#include "base/log.h"
+
+#define CHOICE_NAME(value, name) [value] = (name),
+
+const char *const storage_names[] = {STORAGE_CHOICES(CHOICE_NAME) NULL};
+const char *const ack_names[] = {ACK_CHOICES(CHOICE_NAME) NULL};
+const char *const unknown_names[] = {UNKNOWN_CHOICES(CHOICE_NAME) NULL};
+const char *const log_level_names[] = {
+    [LOG_DEBUG] = "debug", [LOG_INFO] = "info", [LOG_WARNING] = "warning", [LOG_ERROR] = "error", NULL};
+const char *const log_format_names[] = {[LOG_TEXT] = "text", [LOG_JSON] = "json", NULL};
+
+const char *const storage_aliases[] = {"postgresql", "postgres", NULL};
+
+/* The levels of syslog, Python, Java and others. */
+const char *const log_level_aliases[] = {
+    "warn", "warning", "err", "error", "critical", "error", "fatal", "error", "notice", "info", "trace", "debug", NULL};
+
+const char *
+storage_name(enum storage storage)
+{
+	assert((unsigned)storage <= STORAGE_NULL);
+	return storage_names[storage];
+}

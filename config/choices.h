@@ -1,0 +1,42 @@
+/* The words that options of type TYPE_CHOICE take: an enum each, with the names that users write and read. */
+#ifndef CONFIG_CHOICES_H
+#define CONFIG_CHOICES_H
+
+#define CHOICE_VALUE(value, name) value,
+
+/* STORAGE_TYPE: where events are stored. */
+#define STORAGE_CHOICES(X)                                                                                             \
+	X(STORAGE_AUTO, "auto")                                                                                        \
+	X(STORAGE_POSTGRES, "postgres")                                                                                \
+	X(STORAGE_JSONL, "jsonl")                                                                                      \
+	X(STORAGE_NULL, "null")
+enum storage { STORAGE_CHOICES(CHOICE_VALUE) };
+
+/* ACK: when a request is answered. */
+#define ACK_CHOICES(X)                                                                                                 \
+	X(ACK_DURABLE, "durable")                                                                                      \
+	X(ACK_QUEUED, "queued")
+enum ack { ACK_CHOICES(CHOICE_VALUE) };
+
+/* UNKNOWN_FIELDS: what happens to the fields of an event that the API does not define. */
+#define UNKNOWN_CHOICES(X)                                                                                             \
+	X(UNKNOWN_KEEP, "keep")                                                                                        \
+	X(UNKNOWN_IGNORE, "ignore")                                                                                    \
+	X(UNKNOWN_REFUSE, "refuse")
+enum unknown_action { UNKNOWN_CHOICES(CHOICE_VALUE) };
+
+/* Names in the order of their enum, NULL-terminated. LOG_LEVEL and LOG_FORMAT have their enums in base/log.h. */
+extern const char *const storage_names[];
+extern const char *const ack_names[];
+extern const char *const unknown_names[];
+extern const char *const log_level_names[];
+extern const char *const log_format_names[];
+
+/* Pairs of another word for a choice and the choice, NULL-terminated. */
+extern const char *const storage_aliases[];
+extern const char *const log_level_aliases[];
+
+/* "postgres". storage must be a value of its enum. */
+const char *storage_name(enum storage storage);
+
+#endif

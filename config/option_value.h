@@ -1,0 +1,31 @@
+/* The value of an option in a struct config. */
+#ifndef CONFIG_OPTION_VALUE_H
+#define CONFIG_OPTION_VALUE_H
+
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/error.h"
+
+struct config;
+struct option;
+
+/*
+ * Reads a value, not empty, into the option's member of *config; a string there before is freed. <0: not allowed;
+ * the sentence names option and value, but not the value of a secret.
+ */
+int option_set(const struct option *option, const char *value, struct config *config, struct error *err);
+
+/* Writes the value in *config as option_set() would take it, with secrets masked; nothing for a string not set. */
+void option_print(FILE *out, const struct option *option, const struct config *config);
+
+/* Frees the string in *config and makes it NULL; a secret is overwritten first. Only for strings: option_is_string(). */
+void option_clear(const struct option *option, struct config *config);
+
+/* Where the string is in *config. Only for options whose values are strings: option_is_string(). */
+char **option_string(const struct option *option, struct config *config);
+
+/* The number, enum or bool in *config. Only for options whose values are no strings. */
+uint64_t option_number(const struct option *option, const struct config *config);
+
+#endif

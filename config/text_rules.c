@@ -1,0 +1,90 @@
+/* Forms of hosts, paths and origins. */
+#include "config/text_rules.h"
+
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <limits.h>
+#include <string.h>
+
+#define HOST_NAME_MAX_BYTES 253 /* RFC 1035: 255 on the wire */
+
+bool
+text_has_control(const char *text)
+{
+	for (; *text != '\0'; text++) {
+		if (iscntrl((unsigned char)*text))
+			return true;
+	}
+	return false;
+}
+
+bool
+text_is_path(const char *text, bool file)
+{
+	size_t len = strlen(text);
+
+	return len < PATH_MAX && !text_has_control(text) && !(file && text[len - 1] == '/');
+}
+
+/* Address literals are checked as such, so that 10.0.0.300 is not looked up as a name. */
+bool
+text_is_host(const char *text)
+{
+	struct in6_addr address;
+	char literal[INET6_ADDRSTRLEN];
+
+	if (strchr(text, ':') != NULL) {
+		size_t len = strcspn(text, "%"); /* fe80::1%eth0 */
+		if (len >= sizeof literal || strcmp(text + len, "%") == 0 || text_has_control(text))
+			return false;
+		memcpy(literal, text, len);
+		literal[len] = '\0';
+		return inet_pton(AF_INET6, literal, &address) == 1;
+	}
+	if (text[strspn(text, "0123456789.")] == '\0')
+		return inet_pton(AF_INET, text, &address) == 1;
+	if (strlen(text) > HOST_NAME_MAX_BYTES || text[0] == '-' || text[0] == '.' || strstr(text, "..") != NULL)
+		return false;
+	for (; *text != '\0'; text++) {
+		if (!isalnum((unsigned char)*text) && strchr("-._", *text) == NULL)
+			return false;
+	}
+	return true;
+}
+
+/* scheme://host or scheme://host:port, as browsers send it: no path, not even a slash. */
+static bool
+is_origin(const char *text, size_t len)
+{
+	const char *host = memmem(text, len, "://", 3);
+
+	if (host == NULL || host == text || host + 3 == text + len)
+		return false;
+	for (const char *c = text; c < host; c++)
+		if (!isalnum((unsigned char)*c) && strchr("+-.", *c) == NULL)
+			return false;
+	for (const char *c = host + 3; c < text + len; c++)
+		if (!isalnum((unsigned char)*c) && strchr("-._:[]", *c) == NULL)
+			return false;
+	return true;
+}
+
+bool
+text_is_origins(const char *text)
+{
+	if (strcmp(text, "*") == 0)
+		return true;
+	for (;;) {
+		size_t len;
+
+		text += strspn(text, " ");
+		len = strcspn(text, ", ");
+		if (!is_origin(text, len))
+			return false;
+		text += len + strspn(text + len, " ");
+		if (*text == '\0')
+			return true;
+		if (*text++ != ',')
+			return false;
+	}
+}

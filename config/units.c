@@ -1,0 +1,87 @@
+/* Reading and writing numbers with units. */
+#include "config/units.h"
+
+#include <ctype.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/sizes.h"
+
+/* The digits that text begins with, as a number; *rest is what follows. False: no digits, or too many. */
+static bool
+read_digits(const char *text, uint64_t *number, const char **rest)
+{
+	uint64_t value = 0;
+
+	*rest = text;
+	for (; isdigit((unsigned char)**rest); (*rest)++) {
+		unsigned digit = (unsigned)(**rest - '0');
+		if (value > (UINT64_MAX - digit) / 10)
+			return false;
+		value = value * 10 + digit;
+	}
+	*number = value;
+	return *rest != text;
+}
+
+bool
+units_read_number(const char *text, uint64_t *value)
+{
+	const char *rest;
+
+	return read_digits(text, value, &rest) && *rest == '\0';
+}
+
+bool
+units_read_size(const char *text, uint64_t *bytes)
+{
+	static const char letters[] = "KMGT";
+	static const char *const ends[] = {"", "i", "B", "iB"};
+	const char *suffix;
+
+	if (!read_digits(text, bytes, &suffix))
+		return false;
+	if (*suffix == '\0')
+		return true;
+
+	const char *letter = strchr(letters, toupper((unsigned char)*suffix));
+	bool known = false;
+	for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
+		known |= strcasecmp(suffix + 1, ends[i]) == 0;
+	if (letter == NULL || !known)
+		return false;
+	unsigned shift = 10 * (unsigned)(letter - letters + 1);
+	if (*bytes > UINT64_MAX >> shift)
+		return false;
+	*bytes <<= shift;
+	return true;
+}
+
+bool
+units_read_bool(const char *text, bool *value)
+{
+	static const char *const words[] = {"false", "true", "no", "yes", "off", "on", "0", "1"};
+
+	for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+		if (strcasecmp(text, words[i]) == 0) {
+			*value = i % 2 == 1;
+			return true;
+		}
+	}
+	return false;
+}
+
+void
+units_format_size(uint64_t bytes, char *out, size_t size)
+{
+	if (bytes >= GIB && bytes % GIB == 0)
+		(void)snprintf(out, size, "%" PRIu64 "GiB", bytes / GIB);
+	else if (bytes >= MIB && bytes % MIB == 0)
+		(void)snprintf(out, size, "%" PRIu64 "MiB", bytes / MIB);
+	else if (bytes >= KIB && bytes % KIB == 0)
+		(void)snprintf(out, size, "%" PRIu64 "KiB", bytes / KIB);
+	else
+		(void)snprintf(out, size, "%" PRIu64, bytes);
+}
