@@ -16,54 +16,43 @@
 #include "shm/metrics.h"
 #include "shm/segment.h"
 
-static const char *
-state_name(uint32_t state)
-{
-	static const char *const names[] = {"down", "starting", "ready", "draining"};
-
-	return state < sizeof names / sizeof *names ? names[state] : "unknown";
-}
-
-static const char *
-store_name(uint32_t state)
-{
-	static const char *const names[] = {"connecting", "ready", "unavailable", "spooling"};
-
-	return state < sizeof names / sizeof *names ? names[state] : "unknown";
-}
-
 static void
-print_process(const struct segment *segment, const struct config *config, bool running, const char *role,
-    uint32_t index, const struct process_slot *slot)
+print_process(const struct segment *segment, const struct config *config, bool running, enum role role, uint32_t index)
 {
-	bool writer = slot >= segment_writer(segment, 0);
-	uint32_t first = writer ? COUNTER_RESTARTS_WRITER : COUNTER_RESTARTS_ACCEPTOR;
+	const struct process_slot *slot = segment_slot(segment, role, index);
+	const char *store = "-";
+	char name[32], error[ERROR_TEXT_MAX] = "";
 	uint64_t restarts = 0;
-	bool silent = running && slot->pid != 0 &&
-		      heartbeat_late(&slot->alive_until_us, config->stuck_after_seconds, clock_steady_us());
-	int64_t up = running && slot->pid != 0 ? (clock_steady_us() - slot->started_us) / 1000000 : 0;
+	bool lives = running && slot_pid(slot) != 0;
+	bool silent = lives && heartbeat_late(&slot->alive_until_us, config->stuck_after_seconds, clock_steady_us());
+	int64_t up = lives ? (clock_steady_us() - slot_started_us(slot)) / 1000000 : 0;
 
-	for (uint32_t death = 0; death < DEATHS; death++)
-		restarts += slot->counters[first + death];
-	printf("%s-%-*" PRIu32 " %8d  %-9s %8" PRId64 "  %-10s %8" PRIu64 "%s%s\n", role, (int)(14 - (writer ? 7 : 9)),
-	    index, slot->pid, silent ? "silent" : state_name(slot->state), up,
-	    writer ? store_name(slot->store_state) : "-", restarts, writer && slot->store_error[0] != '\0' ? "  " : "",
-	    writer ? slot->store_error : "");
+	for (int death = 0; death < DEATHS; death++)
+		restarts += counter_read(slot, counter_of_restarts(role, death));
+	if (role == ROLE_WRITER) {
+		store = store_state_name(writer_store_state(segment_writer(segment, index)));
+		writer_store_error(segment_writer(segment, index), error);
+	}
+	(void)snprintf(name, sizeof name, "%s-%" PRIu32, role_table[role].name, index);
+	printf("%-15s %8d  %-9s %8" PRId64 "  %-10s %8" PRIu64 "%s%s\n", name, slot_pid(slot),
+	    silent ? "silent" : process_state_name(slot_state(slot)), up, store, restarts, error[0] != '\0' ? "  " : "",
+	    error);
 }
 
 static void
 print_lanes(const struct segment *segment)
 {
 	printf("\nLANES          requests      bytes   capacity\n");
-	for (uint32_t a = 0; a < segment->acceptors; a++)
-		for (uint32_t w = 0; w < segment->writers; w++) {
-			struct lane lane = segment_lane(segment, a, w);
-			char name[32];
+	for (int g = 0; g < LANE_GROUPS; g++)
+		for (uint32_t from = 0; from < segment->counts[lane_group_table[g].from]; from++)
+			for (uint32_t to = 0; to < segment->counts[lane_group_table[g].to]; to++) {
+				struct lane lane = segment_lane(segment, g, from, to);
+				char name[32];
 
-			(void)snprintf(name, sizeof name, "%" PRIu32 " -> %" PRIu32, a, w);
-			printf("%-14s %8" PRIu32 " %10" PRIu64 " %10" PRIu64 "\n", name, lane_depth(&lane),
-			    lane_bytes_used(&lane), segment->header->arena_bytes);
-		}
+				(void)snprintf(name, sizeof name, "%" PRIu32 " -> %" PRIu32, from, to);
+				printf("%-14s %8" PRIu32 " %10" PRIu64 " %10" PRIu64 "\n", name, lane_depth(&lane),
+				    lane_bytes_used(&lane), segment->header->arena_bytes);
+			}
 }
 
 /* Opens the file of a ring that has lost its name, by a descriptor of its master's. Returns 0 or <0. */
@@ -130,16 +119,15 @@ command_status(const struct config *config, char *const *words)
 	       " events waiting\n\n",
 	    (int)sizeof segment.header->version, segment.header->version, segment.header->master_pid,
 	    running ? "running" : "not running: these are the last words of the previous run",
-	    running && segment.header->draining != 0 ? ", draining" : "",
-	    running && segment.header->file_gone != 0 ? ", its ring file is gone: restart it" : "",
+	    running && segment_draining(segment.header) ? ", draining" : "",
+	    running && segment_file_gone(segment.header) ? ", its ring file is gone: restart it" : "",
 	    running ? (clock_steady_us() - segment.header->started_us) / 1000000 : 0, config->ring_path,
 	    segment.header->file_bytes, segment_events_waiting(&segment));
 
 	printf("PROCESS             PID  STATE       UP (s)  STORE      RESTARTS\n");
-	for (uint32_t a = 0; a < segment.acceptors; a++)
-		print_process(&segment, config, running, "acceptor", a, segment_acceptor(&segment, a));
-	for (uint32_t w = 0; w < segment.writers; w++)
-		print_process(&segment, config, running, "writer", w, segment_writer(&segment, w));
+	for (int r = 0; r < ROLES; r++)
+		for (uint32_t i = 0; i < segment.counts[r]; i++)
+			print_process(&segment, config, running, r, i);
 	print_lanes(&segment);
 
 	printf("\nMETRICS\n");

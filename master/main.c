@@ -89,7 +89,8 @@ listen_for(struct service *service, struct error *err)
 
 	if (passed != 0)
 		return passed < 0 ? -1 : 0;
-	return listeners_open(&service->listeners, &config->host, &config->port, service->segment.acceptors, err);
+	return listeners_open(
+	    &service->listeners, &config->host, &config->port, service->segment.counts[ROLE_ACCEPTOR], err);
 }
 
 static void
@@ -115,23 +116,24 @@ serve(struct service *service)
 	}
 	if (segment->fresh)
 		saved_counters_load(config->data_dir, segment);
-	if (handover_open(&service->handover, segment->acceptors, &err) != 0 || listen_for(service, &err) != 0) {
+	if (handover_open(&service->handover, segment->counts[ROLE_ACCEPTOR], &err) != 0 ||
+	    listen_for(service, &err) != 0) {
 		log_error("cannot start", LOG_STR("error", err.text));
 		(void)ring_file_remove(config, segment);
 		return EXIT_FAILED;
 	}
 
-	const struct role roles[] = {
+	const struct process_role roles[] = {
 	    {.name = "acceptor",
-		.count = segment->acceptors,
+		.count = segment->counts[ROLE_ACCEPTOR],
 		.first_slot = 0,
 		.restarts = COUNTER_RESTARTS_ACCEPTOR,
 		.run = run_acceptor,
 		.on_drain = let_go_of_listeners,
 		.rolls_on_hup = true},
 	    {.name = "writer",
-		.count = segment->writers,
-		.first_slot = segment->acceptors,
+		.count = segment->counts[ROLE_WRITER],
+		.first_slot = segment->counts[ROLE_ACCEPTOR],
 		.restarts = COUNTER_RESTARTS_WRITER,
 		.run = run_writer},
 	};

@@ -18,9 +18,9 @@ ring_file_look(const struct config *config, const struct segment *segment)
 {
 	bool gone = !segment_in_place(segment, config->ring_path);
 
-	if (gone == (segment->header->file_gone != 0))
+	if (gone == segment_file_gone(segment->header))
 		return;
-	ck_pr_store_32(&segment->header->file_gone, gone);
+	segment_set_file_gone(segment->header, gone);
 	if (gone)
 		log_error("the ring file is gone: if all processes were killed now, the events on it would be lost",
 		    LOG_STR("ring_path", config->ring_path), LOG_STR("do", "restart hooksd"));

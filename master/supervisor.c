@@ -31,7 +31,7 @@
 #define LOOK_MS 1000
 
 struct child {
-	const struct role *role;
+	const struct process_role *role;
 	struct process_slot *slot;
 	uint32_t index;
 	pid_t pid; /* 0: not running */
@@ -44,7 +44,7 @@ struct child {
 };
 
 struct supervisor {
-	const struct role *roles;
+	const struct process_role *roles;
 	uint32_t role_count;
 	void *context;
 	const struct config *config;
@@ -74,8 +74,9 @@ start(struct supervisor *s, struct child *c)
 	pid_t master = getpid();
 	pid_t pid;
 
-	c->slot->state = PROCESS_STARTING;
-	c->slot->started_us = c->started_us = clock_steady_us();
+	slot_set_state(c->slot, PROCESS_STARTING);
+	c->started_us = clock_steady_us();
+	slot_set_started_us(c->slot, c->started_us);
 	c->start_at_us = 0;
 	c->told_to_stop = c->stuck = false;
 	heartbeat(c->slot, 0);
@@ -87,7 +88,7 @@ start(struct supervisor *s, struct child *c)
 			log_error("cannot fork", LOG_STR("role", c->role->name), LOG_STR("error", strerror(errno)),
 			    LOG_UINT("times", times));
 		c->start_at_us = clock_steady_us() + backoff_next_ms(&c->backoff) * 1000;
-		c->slot->state = PROCESS_DOWN;
+		slot_set_state(c->slot, PROCESS_DOWN);
 		c->slot->alive_until_us = alive_until_us; /* nobody lives there: see heartbeat_late() */
 		return;
 	}
@@ -104,12 +105,12 @@ start(struct supervisor *s, struct child *c)
 		(void)snprintf(name, sizeof name, "%s-%u", c->role->name, c->index);
 		prctl(PR_SET_NAME, name);
 		log_init(name, s->config->log_level, s->config->log_format);
-		c->slot->pid = getpid();
+		slot_set_pid(c->slot, getpid());
 		usage_begin(&c->slot->usage);
 		exit(c->role->run(s->context, c->index));
 	}
 	c->pid = pid;
-	c->slot->pid = pid;
+	slot_set_pid(c->slot, pid);
 	log_debug("started", LOG_STR("role", c->role->name), LOG_UINT("index", c->index), LOG_INT("child", pid));
 }
 
@@ -144,9 +145,7 @@ begin_drain(struct supervisor *s, const char *why)
 	int64_t time_us = (int64_t)s->config->drain_timeout_seconds * 1000000;
 
 	s->draining = true;
-	s->segment->header->store_until_us = now + time_us / 2;
-	ck_pr_fence_store();
-	ck_pr_store_32(&s->segment->header->draining, 1);
+	segment_begin_drain(s->segment->header, now + time_us / 2);
 	s->deadline_us = now + time_us;
 	/* Who is down comes up once more to finish what it was left, if it can. */
 	for (uint32_t i = 0; i < s->child_count; i++) {
@@ -186,8 +185,8 @@ obituary(struct supervisor *s, struct child *c, int status)
 		death = deaths[code];
 	}
 	c->pid = 0;
-	c->slot->pid = 0;
-	c->slot->state = PROCESS_DOWN;
+	slot_set_pid(c->slot, 0);
+	slot_set_state(c->slot, PROCESS_DOWN);
 	if (asked || s->killed) {
 		log_debug(
 		    "stopped", LOG_STR("role", c->role->name), LOG_UINT("index", c->index), LOG_INT("child", pid));
@@ -300,7 +299,7 @@ roll(struct supervisor *s)
 			return;
 		}
 		if (c->role->rolls_on_hup &&
-		    (c->pid == 0 || c->pid == s->rolled_pid || c->slot->state != PROCESS_READY))
+		    (c->pid == 0 || c->pid == s->rolled_pid || slot_state(c->slot) != PROCESS_READY))
 			return;
 		s->rolled_pid = 0;
 		s->rolling++;
@@ -347,7 +346,7 @@ feed_watchdog(struct supervisor *s, int64_t now)
 static bool
 drain(struct supervisor *s, int64_t now)
 {
-	const struct role *role = NULL;
+	const struct process_role *role = NULL;
 
 	for (uint32_t i = 0; i < s->child_count && role == NULL; i++)
 		if (s->children[i].pid != 0 || s->children[i].start_at_us != 0)
@@ -376,7 +375,7 @@ log_when_ready(struct supervisor *s)
 	if (s->ready)
 		return;
 	for (uint32_t i = 0; i < s->child_count; i++)
-		if (s->children[i].slot->state != PROCESS_READY)
+		if (slot_state(s->children[i].slot) != PROCESS_READY)
 			return;
 	s->ready = true;
 	notify_send(&s->notify, "READY=1\nSTATUS=serving on %s port %u, storage %s", s->config->host, s->config->port,
@@ -384,7 +383,8 @@ log_when_ready(struct supervisor *s)
 	log_info("ready", LOG_STR("host", s->config->host), LOG_UINT("port", s->config->port),
 	    LOG_STR("storage", storage_name(s->config->storage)),
 	    LOG_STR("ack", s->config->ack == ACK_DURABLE ? "durable" : "queued"),
-	    LOG_UINT("acceptors", s->segment->acceptors), LOG_UINT("writers", s->segment->writers));
+	    LOG_UINT("acceptors", s->segment->counts[ROLE_ACCEPTOR]),
+	    LOG_UINT("writers", s->segment->counts[ROLE_WRITER]));
 }
 
 static void
@@ -416,7 +416,7 @@ time_to_next(const struct supervisor *s, int64_t now)
 }
 
 int
-supervise(const struct role *roles, uint32_t count, void *context, void (*look)(void *context),
+supervise(const struct process_role *roles, uint32_t count, void *context, void (*look)(void *context),
     const struct config *config, const struct segment *segment)
 {
 	struct supervisor s = {
@@ -435,7 +435,7 @@ supervise(const struct role *roles, uint32_t count, void *context, void (*look)(
 		for (uint32_t k = 0; k < roles[r].count; k++, i++)
 			s.children[i] = (struct child){
 			    .role = &roles[r],
-			    .slot = &segment->processes[roles[r].first_slot + k],
+			    .slot = segment_slot_at(segment, roles[r].first_slot + k),
 			    .index = k,
 			    .start_at_us = 1,
 			    .backoff = {.first_ms = 50, .cap_ms = 2000},

@@ -13,7 +13,7 @@
 #include "base/exit_codes.h"
 #include "shm/segment.h"
 
-struct role {
+struct process_role {
 	const char *name; /* "acceptor" */
 	uint32_t count;
 	uint32_t first_slot; /* of its processes in the segment */
@@ -33,7 +33,7 @@ struct role {
  * A second TERM or INT, or the drain time-out, kills what is left. look() runs in the master at least once a second.
  * Master only; returns EXIT_DRAINED or EXIT_FAILED.
  */
-int supervise(const struct role *roles, uint32_t count, void *context, void (*look)(void *context),
+int supervise(const struct process_role *roles, uint32_t count, void *context, void (*look)(void *context),
     const struct config *config, const struct segment *segment);
 
 #endif

@@ -166,12 +166,13 @@ map_lanes(struct acceptor *acceptor, uint32_t index)
 {
 	struct error err;
 
-	for (uint32_t w = 0; w < acceptor->segment->writers; w++) {
-		if (segment_map_lane(acceptor->segment, index, w, &acceptor->lanes[w], &err) != 0) {
+	for (uint32_t w = 0; w < acceptor->segment->counts[ROLE_WRITER]; w++) {
+		acceptor->lanes[w] = segment_lane(acceptor->segment, LANES_EVENTS, index, w);
+		if (segment_map_arena(acceptor->segment, &acceptor->lanes[w], &err) != 0) {
 			log_error("cannot map a lane", LOG_STR("error", err.text));
 			return -1;
 		}
-		acceptor->writers[w] = segment_wake_writer(acceptor->segment, w);
+		acceptor->writers[w] = segment_wake(acceptor->segment, ROLE_WRITER, w);
 	}
 	return 0;
 }
@@ -190,12 +191,9 @@ listen_now(struct acceptor *acceptor, const struct listeners *listeners, uint32_
 static bool
 store_tried(const struct acceptor *acceptor)
 {
-	for (uint32_t w = 0; w < acceptor->segment->writers; w++) {
-		const struct process_slot *slot = segment_writer(acceptor->segment, w);
-
-		if (ck_pr_load_32(&slot->store_state) == STORE_CONNECTING && ck_pr_load_char(slot->store_error) == '\0')
+	for (uint32_t w = 0; w < acceptor->segment->counts[ROLE_WRITER]; w++)
+		if (!writer_store_tried(segment_writer(acceptor->segment, w)))
 			return false;
-	}
 	return true;
 }
 
@@ -240,12 +238,12 @@ acceptor_main(const struct config *config, const struct segment *segment, uint32
     const struct listeners *listeners, const struct handover *handover)
 {
 	static struct acceptor acceptor; /* one per process, too large for the stack */
-	struct wake wake = segment_wake_acceptor(segment, index);
+	struct wake wake = segment_wake(segment, ROLE_ACCEPTOR, index);
 	int64_t first_try_us = clock_steady_us() + FIRST_TRY_US;
 
 	acceptor.config = config;
 	acceptor.segment = segment;
-	acceptor.slot = segment_acceptor(segment, index);
+	acceptor.slot = segment_slot(segment, ROLE_ACCEPTOR, index);
 	acceptor.signal_fd = signals_open(false);
 	uuid_source_init(&acceptor.ids);
 	h2o_socket_buffer_prototype._initial_buf.capacity = READ_BYTES;

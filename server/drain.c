@@ -50,7 +50,7 @@ empty_queues(struct acceptor *acceptor)
 static bool
 service_stops(const struct acceptor *acceptor)
 {
-	return ck_pr_load_32(&acceptor->segment->header->draining) != 0;
+	return segment_draining(acceptor->segment->header);
 }
 
 static int64_t

@@ -230,7 +230,7 @@ answer_lane(struct acceptor *acceptor, uint32_t writer)
 static bool
 answers_late(const struct acceptor *acceptor)
 {
-	return acceptor->config->ack == ACK_DURABLE || ck_pr_load_32(&acceptor->segment->header->file_gone) != 0;
+	return acceptor->config->ack == ACK_DURABLE || segment_file_gone(acceptor->segment->header);
 }
 
 static void
@@ -263,7 +263,7 @@ publish(struct acceptor *acceptor, uint32_t writer, const struct decode_result *
 static bool
 store_lets_in(struct acceptor *acceptor, h2o_req_t *req, uint32_t writer)
 {
-	switch (ck_pr_load_32(&segment_writer(acceptor->segment, writer)->store_state)) {
+	switch (writer_store_state(segment_writer(acceptor->segment, writer))) {
 	case STORE_READY:
 	case STORE_SPOOLING:
 		return true;
@@ -300,7 +300,7 @@ decode_and_publish(struct acceptor *acceptor, h2o_req_t *req, struct span body, 
 	    [CAUSE_EVENT_SIZE] = COUNTER_REJECTED_EVENT_SIZE,
 	    [CAUSE_BATCH_SIZE] = COUNTER_REJECTED_BATCH_SIZE,
 	};
-	uint32_t writer = (uint32_t)(req->conn->id % acceptor->segment->writers);
+	uint32_t writer = (uint32_t)(req->conn->id % acceptor->segment->counts[ROLE_WRITER]);
 	const struct lane *lane = &acceptor->lanes[writer];
 	struct decode_env env = {
 	    .max_event_bytes = acceptor->config->max_event_bytes,
@@ -382,7 +382,7 @@ events_answer(struct acceptor *acceptor)
 {
 	bool any = false;
 
-	for (uint32_t w = 0; w < acceptor->segment->writers; w++)
+	for (uint32_t w = 0; w < acceptor->segment->counts[ROLE_WRITER]; w++)
 		if (answer_lane(acceptor, w))
 			any = true;
 	return any;
@@ -391,7 +391,7 @@ events_answer(struct acceptor *acceptor)
 bool
 events_answer_due(const struct acceptor *acceptor)
 {
-	for (uint32_t w = 0; w < acceptor->segment->writers; w++)
+	for (uint32_t w = 0; w < acceptor->segment->counts[ROLE_WRITER]; w++)
 		if (pending_due(&acceptor->pending[w], &acceptor->lanes[w]))
 			return true;
 	return false;
@@ -400,7 +400,7 @@ events_answer_due(const struct acceptor *acceptor)
 bool
 events_waiting(const struct acceptor *acceptor)
 {
-	for (uint32_t w = 0; w < acceptor->segment->writers; w++)
+	for (uint32_t w = 0; w < acceptor->segment->counts[ROLE_WRITER]; w++)
 		if (acceptor->pending[w].count > 0)
 			return true;
 	return false;
@@ -411,7 +411,7 @@ events_give_up(struct acceptor *acceptor)
 {
 	bool any = false;
 
-	for (uint32_t w = 0; w < acceptor->segment->writers; w++)
+	for (uint32_t w = 0; w < acceptor->segment->counts[ROLE_WRITER]; w++)
 		while (acceptor->pending[w].count > 0) {
 			struct pending item = pending_pop(&acceptor->pending[w]);
 

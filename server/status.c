@@ -25,8 +25,8 @@ worst_store(const struct acceptor *acceptor)
 	    [STORE_READY] = 0, [STORE_SPOOLING] = 1, [STORE_CONNECTING] = 2, [STORE_UNAVAILABLE] = 3};
 	enum store_state worst = STORE_READY;
 
-	for (uint32_t w = 0; w < acceptor->segment->writers; w++) {
-		enum store_state state = ck_pr_load_32(&segment_writer(acceptor->segment, w)->store_state);
+	for (uint32_t w = 0; w < acceptor->segment->counts[ROLE_WRITER]; w++) {
+		enum store_state state = writer_store_state(segment_writer(acceptor->segment, w));
 
 		if (badness[state] > badness[worst])
 			worst = state;
@@ -52,21 +52,20 @@ static bool
 find_silent(const struct acceptor *acceptor, char *text, size_t size)
 {
 	const struct segment *segment = acceptor->segment;
-	bool draining = ck_pr_load_32(&segment->header->draining) != 0;
+	bool draining = segment_draining(segment->header);
 	int64_t now = clock_steady_us();
 
-	for (uint32_t i = 0; i < segment->acceptors + segment->writers; i++) {
-		const struct process_slot *slot = &segment->processes[i];
-		bool writer = i >= segment->acceptors;
+	for (int r = 0; r < ROLES; r++)
+		for (uint32_t i = 0; i < segment->counts[r]; i++) {
+			const struct process_slot *slot = segment_slot(segment, r, i);
 
-		if (draining && ck_pr_load_32(&slot->state) == PROCESS_DOWN)
-			continue;
-		if (!heartbeat_late(&slot->alive_until_us, acceptor->config->stuck_after_seconds, now))
-			continue;
-		(void)snprintf(text, size, "%s-%u is silent: requests wait for it", writer ? "writer" : "acceptor",
-		    writer ? i - segment->acceptors : i);
-		return true;
-	}
+			if (draining && slot_state(slot) == PROCESS_DOWN)
+				continue;
+			if (!heartbeat_late(&slot->alive_until_us, acceptor->config->stuck_after_seconds, now))
+				continue;
+			(void)snprintf(text, size, "%s-%u is silent: requests wait for it", role_table[r].name, i);
+			return true;
+		}
 	return false;
 }
 
@@ -93,8 +92,8 @@ add_sync_failure(cJSON *tree, const struct segment *segment)
 	char text[FORMAT_TIME_BYTES + 1] = "";
 	int64_t last_us = 0;
 
-	for (uint32_t w = 0; w < segment->writers; w++) {
-		int64_t failed_us = segment_writer(segment, w)->sync_failed_us;
+	for (uint32_t w = 0; w < segment->counts[ROLE_WRITER]; w++) {
+		int64_t failed_us = writer_sync_failed_us(segment_writer(segment, w));
 
 		last_us = failed_us > last_us ? failed_us : last_us;
 	}
@@ -113,7 +112,7 @@ status_health(struct acceptor *acceptor, h2o_req_t *req)
 
 	if (state != STORE_READY)
 		add_trouble(troubles, sizeof troubles, trouble_text(state));
-	if (ck_pr_load_32(&acceptor->segment->header->file_gone) != 0)
+	if (segment_file_gone(acceptor->segment->header))
 		add_trouble(troubles, sizeof troubles, "the ring file is gone: restart hooksd");
 	if (find_silent(acceptor, silent, sizeof silent))
 		add_trouble(troubles, sizeof troubles, silent);
@@ -141,7 +140,7 @@ status_readyz(struct acceptor *acceptor, h2o_req_t *req)
 	enum store_state state = worst_store(acceptor);
 	char silent[64];
 
-	if (ck_pr_load_32(&acceptor->segment->header->draining) != 0)
+	if (segment_draining(acceptor->segment->header))
 		reply_error(req, 503, "draining");
 	else if (state != STORE_READY && state != STORE_SPOOLING)
 		reply_error(req, 503, trouble_text(state));

@@ -1,25 +1,27 @@
-/* The tables behind the names, and the numbers in the slots: plain stores by their one writer, plain loads by all. */
+/* The numbers in the slots: plain stores by their one writer, plain loads by all. */
 #include "shm/counters.h"
 
+#include <ck_pr.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "shm/segment.h"
 
-#define X(symbol, family, labels) {FAMILY_##family, labels},
-const struct series counter_table[COUNTERS] = {COUNTER_LIST(X)};
-const struct series gauge_table[GAUGES] = {GAUGE_LIST(X)};
-const struct series level_table[LEVELS] = {LEVEL_LIST(X)};
-#undef X
-
-#define X(symbol, family, first, last) {FAMILY_##family, first, last},
-const struct histogram_info histogram_table[HISTOGRAMS] = {HISTOGRAM_LIST(X)};
-#undef X
-
 #define X(symbol, family, first, last)                                                                                 \
 	_Static_assert(last - first + 2 <= HISTOGRAM_BUCKETS_MAX, #symbol " has too many bounds");
 HISTOGRAM_LIST(X)
 #undef X
+
+/* The first counter of restarts of each role. */
+#define R(X, symbol, name, most, slot) COUNTER_RESTARTS_##symbol,
+static const enum counter restarts[ROLES] = {ROLE_LIST(R, _)};
+#undef R
+
+enum counter
+counter_of_restarts(enum role role, enum death death)
+{
+	return restarts[role] + (enum counter)death;
+}
 
 void
 counter_add(struct process_slot *slot, enum counter counter, uint64_t n)
@@ -27,17 +29,22 @@ counter_add(struct process_slot *slot, enum counter counter, uint64_t n)
 	ck_pr_store_64(&slot->counters[counter], slot->counters[counter] + n);
 }
 
+uint64_t
+counter_read(const struct process_slot *slot, enum counter counter)
+{
+	return ck_pr_load_64(&slot->counters[counter]);
+}
+
 static uint64_t
 lanes_events(const struct segment *segment)
 {
 	uint64_t sum = 0;
 
-	for (uint32_t a = 0; a < segment->acceptors; a++)
-		for (uint32_t w = 0; w < segment->writers; w++) {
-			struct lane lane = segment_lane(segment, a, w);
+	for (uint32_t n = 0; n < segment_lane_count(segment); n++) {
+		struct lane lane = segment_lane_at(segment, n);
 
-			sum += lane_events(&lane);
-		}
+		sum += lane_events(&lane);
+	}
 	return sum;
 }
 
@@ -46,9 +53,9 @@ segment_counter_sum(const struct segment *segment, enum counter counter)
 {
 	uint64_t sum = segment->header->earlier[counter];
 
-	for (uint32_t i = 0; i < segment->acceptors + segment->writers; i++)
-		sum += ck_pr_load_64(&segment->processes[i].counters[counter]);
-	for (uint32_t w = 0; counter < LEDGER_COUNTERS && w < segment->writers; w++)
+	for (uint32_t i = 0; i < segment_slot_count(segment); i++)
+		sum += ck_pr_load_64(&segment_slot_at(segment, i)->counters[counter]);
+	for (uint32_t w = 0; counter < LEDGER_COUNTERS && w < segment->counts[ROLE_WRITER]; w++)
 		sum += ck_pr_load_64(&ledger_page(&segment_writer(segment, w)->ledger)->counters[counter]);
 	if (counter == COUNTER_RECEIVED)
 		sum += lanes_events(segment);
@@ -85,8 +92,8 @@ segment_histogram_sum(const struct segment *segment, enum histogram histogram)
 {
 	struct histogram_numbers sum = {0};
 
-	for (uint32_t i = 0; i < segment->acceptors + segment->writers; i++) {
-		const struct histogram_numbers *numbers = &segment->processes[i].histograms[histogram];
+	for (uint32_t i = 0; i < segment_slot_count(segment); i++) {
+		const struct histogram_numbers *numbers = &segment_slot_at(segment, i)->histograms[histogram];
 
 		for (uint32_t b = 0; b < HISTOGRAM_BUCKETS_MAX; b++)
 			sum.buckets[b] += ck_pr_load_64(&numbers->buckets[b]);
@@ -107,10 +114,10 @@ segment_level_sum(const struct segment *segment, enum level level)
 	uint64_t sum = 0;
 
 	/* In step with the counters. */
-	for (uint32_t w = 0; level == LEVEL_SPOOL_EVENTS && w < segment->writers; w++)
+	for (uint32_t w = 0; level == LEVEL_SPOOL_EVENTS && w < segment->counts[ROLE_WRITER]; w++)
 		sum += ck_pr_load_64(&ledger_page(&segment_writer(segment, w)->ledger)->spool_events);
-	for (uint32_t i = 0; i < segment->acceptors + segment->writers; i++)
-		sum += ck_pr_load_64(&segment->processes[i].levels[level]);
+	for (uint32_t i = 0; i < segment_slot_count(segment); i++)
+		sum += ck_pr_load_64(&segment_slot_at(segment, i)->levels[level]);
 	return sum;
 }
 
@@ -128,8 +135,8 @@ segment_gauges(const struct segment *segment)
 	const struct process_slot *newest = NULL;
 	uint64_t newest_us = 0;
 
-	for (uint32_t i = 0; i < segment->acceptors + segment->writers; i++) {
-		const struct process_slot *slot = &segment->processes[i];
+	for (uint32_t i = 0; i < segment_slot_count(segment); i++) {
+		const struct process_slot *slot = segment_slot_at(segment, i);
 		uint64_t set_us = ck_pr_load_64(&slot->gauges_us);
 
 		if (set_us > newest_us) {

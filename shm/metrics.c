@@ -4,18 +4,13 @@
  */
 #include "shm/metrics.h"
 
+#include <ck_pr.h>
 #include <inttypes.h>
 #include <string.h>
 
 #include "base/clock.h"
 
 #define PREFIX "hooks_"
-
-const struct family_info family_table[FAMILIES] = {
-#define X(symbol, kind, name, unit, labels, help) {KIND_##kind, name, unit, labels, help},
-    FAMILY_LIST(X)
-#undef X
-};
 
 struct page {
 	FILE *out;
@@ -89,17 +84,14 @@ histogram(const struct page *page, enum histogram which)
 static void
 store_writers(const struct page *page, enum family family)
 {
-	static const char *const labels[] = {[STORE_CONNECTING] = "state=\"connecting\"",
-	    [STORE_READY] = "state=\"ready\"",
-	    [STORE_UNAVAILABLE] = "state=\"unavailable\"",
-	    [STORE_SPOOLING] = "state=\"spooling\""};
-
-	for (uint32_t state = 0; state < sizeof labels / sizeof *labels; state++) {
+	for (uint32_t state = 0; state < STORE_STATES; state++) {
 		uint64_t writers = 0;
+		char labels[32];
 
-		for (uint32_t w = 0; w < page->segment->writers; w++)
-			writers += ck_pr_load_32(&segment_writer(page->segment, w)->store_state) == state;
-		sample(page, family, labels[state], writers);
+		for (uint32_t w = 0; w < page->segment->counts[ROLE_WRITER]; w++)
+			writers += writer_store_state(segment_writer(page->segment, w)) == state;
+		(void)snprintf(labels, sizeof labels, "state=\"%s\"", store_state_name(state));
+		sample(page, family, labels, writers);
 	}
 }
 
@@ -114,19 +106,18 @@ ring_used(const struct page *page, enum family family)
 {
 	uint64_t used = 0;
 
-	for (uint32_t a = 0; a < page->segment->acceptors; a++)
-		for (uint32_t w = 0; w < page->segment->writers; w++) {
-			struct lane lane = segment_lane(page->segment, a, w);
+	for (uint32_t n = 0; n < segment_lane_count(page->segment); n++) {
+		struct lane lane = segment_lane_at(page->segment, n);
 
-			used += lane_bytes_used(&lane);
-		}
+		used += lane_bytes_used(&lane);
+	}
 	sample(page, family, "", used);
 }
 
 static void
 ring_file_gone(const struct page *page, enum family family)
 {
-	sample(page, family, "", ck_pr_load_32(&page->segment->header->file_gone));
+	sample(page, family, "", segment_file_gone(page->segment->header));
 }
 
 static void
@@ -134,7 +125,7 @@ ring_capacity(const struct page *page, enum family family)
 {
 	const struct segment *segment = page->segment;
 
-	sample(page, family, "", segment->header->arena_bytes * segment->acceptors * segment->writers);
+	sample(page, family, "", segment->header->arena_bytes * segment_lane_count(segment));
 }
 
 /* Never 0: what began less than a microsecond ago has begun. In the words of a run before the machine's start, 1. */
@@ -151,8 +142,8 @@ spool_oldest(const struct page *page, enum family family)
 {
 	uint64_t oldest = 0;
 
-	for (uint32_t w = 0; w < page->segment->writers; w++) {
-		int64_t begun_us = segment_writer(page->segment, w)->spool_oldest_us;
+	for (uint32_t w = 0; w < page->segment->counts[ROLE_WRITER]; w++) {
+		int64_t begun_us = writer_spool_oldest_us(segment_writer(page->segment, w));
 		uint64_t age = begun_us != 0 ? microseconds_since(begun_us) : 0;
 
 		oldest = age > oldest ? age : oldest;
@@ -160,28 +151,47 @@ spool_oldest(const struct page *page, enum family family)
 	sample(page, family, "", oldest);
 }
 
-/* What processes have noted of themselves, by role; the dead use no memory. */
 static void
-process_usage(const struct page *page, enum family family)
+usage_of_role(const struct page *page, enum family family, const char *role, uint64_t value)
+{
+	char labels[64];
+
+	(void)snprintf(labels, sizeof labels, "role=\"%s\"", role);
+	sample(page, family, labels, value);
+}
+
+static void
+process_cpu(const struct page *page, enum family family)
 {
 	const struct segment *segment = page->segment;
-	uint64_t acceptors = 0, writers = 0;
-	bool cpu = family == FAMILY_PROCESS_CPU;
 
-	for (uint32_t i = 0; i < segment->acceptors + segment->writers; i++) {
-		const struct process_slot *slot = &segment->processes[i];
-		uint64_t *sum = i < segment->acceptors ? &acceptors : &writers;
+	usage_of_role(page, family, "master", usage_cpu_us(&segment->header->usage));
+	for (int r = 0; r < ROLES; r++) {
+		uint64_t sum = 0;
 
-		if (cpu)
-			*sum += ck_pr_load_64(&slot->usage.cpu_us);
-		else if (slot->pid != 0)
-			*sum += ck_pr_load_64(&slot->usage.resident_bytes);
+		for (uint32_t i = 0; i < segment->counts[r]; i++)
+			sum += usage_cpu_us(&segment_slot(segment, r, i)->usage);
+		usage_of_role(page, family, role_table[r].name, sum);
 	}
-	sample(page, family, "role=\"master\"",
-	    cpu ? ck_pr_load_64(&segment->header->usage.cpu_us)
-		: ck_pr_load_64(&segment->header->usage.resident_bytes));
-	sample(page, family, "role=\"acceptor\"", acceptors);
-	sample(page, family, "role=\"writer\"", writers);
+}
+
+/* The dead use no memory. */
+static void
+process_memory(const struct page *page, enum family family)
+{
+	const struct segment *segment = page->segment;
+
+	usage_of_role(page, family, "master", usage_resident_bytes(&segment->header->usage));
+	for (int r = 0; r < ROLES; r++) {
+		uint64_t sum = 0;
+
+		for (uint32_t i = 0; i < segment->counts[r]; i++) {
+			const struct process_slot *slot = segment_slot(segment, r, i);
+
+			sum += slot_pid(slot) != 0 ? usage_resident_bytes(&slot->usage) : 0;
+		}
+		usage_of_role(page, family, role_table[r].name, sum);
+	}
 }
 
 static void
@@ -208,8 +218,8 @@ static void (*const computed[FAMILIES])(const struct page *page, enum family fam
     [FAMILY_RING_FILE_GONE] = ring_file_gone,
     [FAMILY_RING_CAPACITY] = ring_capacity,
     [FAMILY_SPOOL_OLDEST] = spool_oldest,
-    [FAMILY_PROCESS_CPU] = process_usage,
-    [FAMILY_PROCESS_MEMORY] = process_usage,
+    [FAMILY_PROCESS_CPU] = process_cpu,
+    [FAMILY_PROCESS_MEMORY] = process_memory,
     [FAMILY_UPTIME] = uptime,
     [FAMILY_BUILD] = build,
 };

@@ -1,10 +1,12 @@
 /*
- * Looking into the shared segment: its layout, computed from five numbers in the header, its lanes, slots and lock.
+ * Looking into the shared segment: its layout, computed from the numbers in its header, its lanes, slots and lock.
  */
 #include "shm/segment.h"
 
+#include <ck_pr.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -20,28 +22,56 @@ page_up(uint64_t n)
 	return (n + PAGE - 1) / PAGE * PAGE;
 }
 
+static uint64_t
+lanes_of(const uint32_t counts[ROLES], enum lane_group group)
+{
+	return (uint64_t)counts[lane_group_table[group].from] * counts[lane_group_table[group].to];
+}
+
+uint64_t
+segment_layout_lanes(const struct segment_header *h)
+{
+	uint64_t lanes = 0;
+
+	for (int g = 0; g < LANE_GROUPS; g++)
+		lanes += lanes_of(h->counts, g);
+	return lanes;
+}
+
 struct segment_layout
 segment_layout(const struct segment_header *h)
 {
-	uint64_t lanes = (uint64_t)h->acceptors * h->writers;
+	uint64_t lanes = segment_layout_lanes(h);
 	struct segment_layout l;
+	uint64_t end = PAGE;
 
-	l.processes = PAGE;
-	l.controls = page_up(l.processes + (h->acceptors + h->writers) * sizeof(struct process_slot));
-	l.slots = page_up(l.controls + lanes * sizeof(struct lane_control));
-	l.arenas = page_up(l.slots + lanes * h->lane_slots * sizeof(struct lane_descriptor));
+	for (int r = 0; r < ROLES; r++) {
+		l.slots[r] = end;
+		end += (uint64_t)h->counts[r] * role_table[r].slot_bytes;
+	}
+	l.controls = page_up(end);
+	l.descriptors = page_up(l.controls + lanes * sizeof(struct lane_control));
+	l.arenas = page_up(l.descriptors + lanes * h->lane_slots * sizeof(struct lane_descriptor));
 	l.end = l.arenas + lanes * h->arena_bytes;
 	return l;
+}
+
+static bool
+counts_plausible(const struct segment_header *h)
+{
+	for (int r = 0; r < ROLES; r++)
+		if (h->counts[r] < 1 || h->counts[r] > role_table[r].most)
+			return false;
+	return true;
 }
 
 bool
 segment_plausible(const struct segment_header *h, uint64_t file_bytes)
 {
 	return memcmp(h->magic, SEGMENT_MAGIC, sizeof h->magic) == 0 && h->file_bytes == file_bytes &&
-	       h->acceptors >= 1 && h->acceptors <= ACCEPTORS_MAX && h->writers >= 1 && h->writers <= WRITERS_MAX &&
-	       h->lane_slots >= 2 && h->lane_slots <= 65536 && (h->lane_slots & (h->lane_slots - 1)) == 0 &&
-	       h->arena_bytes >= PAGE && h->arena_bytes % PAGE == 0 &&
-	       h->arena_bytes <= file_bytes / (h->acceptors * h->writers) && segment_layout(h).end <= file_bytes;
+	       counts_plausible(h) && h->lane_slots >= 2 && h->lane_slots <= 65536 &&
+	       (h->lane_slots & (h->lane_slots - 1)) == 0 && h->arena_bytes >= PAGE && h->arena_bytes % PAGE == 0 &&
+	       h->arena_bytes <= file_bytes / segment_layout_lanes(h) && segment_layout(h).end <= file_bytes;
 }
 
 int
@@ -54,9 +84,10 @@ segment_map(struct segment *segment, int fd, uint64_t bytes, int protection, str
 	segment->fd = fd;
 	segment->header = base;
 	segment->mapped_bytes = bytes;
-	segment->processes = (struct process_slot *)((char *)base + segment_layout(segment->header).processes);
-	segment->acceptors = segment->header->acceptors;
-	segment->writers = segment->header->writers;
+	for (int r = 0; r < ROLES; r++) {
+		segment->slots[r] = (char *)base + segment_layout(segment->header).slots[r];
+		segment->counts[r] = segment->header->counts[r];
+	}
 	return 0;
 }
 
@@ -80,15 +111,14 @@ segment_open_readonly(struct segment *segment, const char *path, struct error *e
 		close(fd);
 		return -1;
 	}
-	for (uint32_t a = 0; a < h.acceptors; a++)
-		for (uint32_t w = 0; w < h.writers; w++) {
-			struct lane lane = segment_lane(segment, a, w);
+	for (uint32_t i = 0; i < segment_lane_count(segment); i++) {
+		struct lane lane = segment_lane_at(segment, i);
 
-			if (!lane_shaped(&lane, h.lane_slots)) {
-				segment_close(segment);
-				return error_set(err, "%s is damaged: its lanes are not what its header says", path);
-			}
+		if (!lane_shaped(&lane, h.lane_slots)) {
+			segment_close(segment);
+			return error_set(err, "%s is damaged: its lanes are not what its header says", path);
 		}
+	}
 	return 0;
 }
 
@@ -99,35 +129,43 @@ segment_close(struct segment *segment)
 	close(segment->fd);
 }
 
-static uint32_t
-lane_index(const struct segment *segment, uint32_t acceptor, uint32_t writer)
+uint32_t
+segment_lane_count(const struct segment *segment)
 {
-	return acceptor * segment->writers + writer;
+	return (uint32_t)segment_layout_lanes(segment->header);
 }
 
 struct lane
-segment_lane(const struct segment *segment, uint32_t acceptor, uint32_t writer)
+segment_lane_at(const struct segment *segment, uint32_t number)
 {
 	const struct segment_header *h = segment->header;
 	struct segment_layout l = segment_layout(h);
-	uint64_t index = lane_index(segment, acceptor, writer);
 	char *base = (char *)segment->header;
 
 	return (struct lane){
-	    .control = (struct lane_control *)(base + l.controls) + index,
-	    .slots = (struct lane_descriptor *)(base + l.slots) + index * h->lane_slots,
+	    .control = (struct lane_control *)(base + l.controls) + number,
+	    .slots = (struct lane_descriptor *)(base + l.descriptors) + (uint64_t)number * h->lane_slots,
 	    .arena_bytes = h->arena_bytes,
 	};
 }
 
-int
-segment_map_lane(
-    const struct segment *segment, uint32_t acceptor, uint32_t writer, struct lane *lane, struct error *err)
+struct lane
+segment_lane(const struct segment *segment, enum lane_group group, uint32_t from, uint32_t to)
 {
-	*lane = segment_lane(segment, acceptor, writer);
+	uint64_t number = (uint64_t)from * segment->counts[lane_group_table[group].to] + to;
 
+	for (int g = 0; g < (int)group; g++)
+		number += lanes_of(segment->counts, g);
+	return segment_lane_at(segment, (uint32_t)number);
+}
+
+int
+segment_map_arena(const struct segment *segment, struct lane *lane, struct error *err)
+{
+	struct segment_layout l = segment_layout(segment->header);
+	ptrdiff_t number = lane->control - (struct lane_control *)((char *)segment->header + l.controls);
 	size_t bytes = lane->arena_bytes;
-	off_t offset = (off_t)(segment_layout(segment->header).arenas + lane_index(segment, acceptor, writer) * bytes);
+	off_t offset = (off_t)(l.arenas + (uint64_t)number * bytes);
 	char *base = mmap(NULL, 2 * bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (base == MAP_FAILED)
@@ -145,46 +183,96 @@ segment_events_waiting(const struct segment *segment)
 {
 	uint64_t events = 0;
 
-	for (uint32_t a = 0; a < segment->acceptors; a++)
-		for (uint32_t w = 0; w < segment->writers; w++) {
-			struct lane lane = segment_lane(segment, a, w);
-			uint32_t released = lane_released(&lane);
-			struct parcel parcel;
+	for (uint32_t n = 0; n < segment_lane_count(segment); n++) {
+		struct lane lane = segment_lane_at(segment, n);
+		uint32_t released = lane_released(&lane);
+		struct parcel parcel;
 
-			lane.arena = (char *)segment->header; /* only counted, never read */
-			/* Bounded by the slots too: a read-only look may be at a damaged file. */
-			for (uint32_t i = 0, depth = lane_depth(&lane);
-			     i < depth && i < segment->header->lane_slots && lane_peek(&lane, released + i, &parcel);
-			     i++)
-				events += (parcel.flags & LANE_REFUSED) == 0 ? parcel.events : 0;
-		}
+		lane.arena = (char *)segment->header; /* only counted, never read */
+		/* Bounded by the slots too: a read-only look may be at a damaged file. */
+		for (uint32_t i = 0, depth = lane_depth(&lane);
+		     i < depth && i < segment->header->lane_slots && lane_peek(&lane, released + i, &parcel); i++)
+			events += (parcel.flags & LANE_REFUSED) == 0 ? parcel.events : 0;
+	}
 	return events;
 }
 
-struct process_slot *
-segment_acceptor(const struct segment *segment, uint32_t index)
+uint32_t
+segment_slot_count(const struct segment *segment)
 {
-	return &segment->processes[index];
+	uint32_t slots = 0;
+
+	for (int r = 0; r < ROLES; r++)
+		slots += segment->counts[r];
+	return slots;
 }
 
 struct process_slot *
+segment_slot_at(const struct segment *segment, uint32_t number)
+{
+	enum role role = 0;
+
+	while (number >= segment->counts[role])
+		number -= segment->counts[role++];
+	return segment_slot(segment, role, number);
+}
+
+struct process_slot *
+segment_slot(const struct segment *segment, enum role role, uint32_t index)
+{
+	return (struct process_slot *)(segment->slots[role] + (size_t)index * role_table[role].slot_bytes);
+}
+
+struct writer_slot *
 segment_writer(const struct segment *segment, uint32_t index)
 {
-	return &segment->processes[segment->acceptors + index];
+	return (struct writer_slot *)segment_slot(segment, ROLE_WRITER, index);
 }
 
 struct wake
-segment_wake_acceptor(const struct segment *segment, uint32_t index)
+segment_wake(const struct segment *segment, enum role role, uint32_t index)
 {
-	return (struct wake){.sleeping = &segment->processes[index].sleeping, .fd = segment->wake_fds[index]};
+	uint32_t number = index;
+
+	for (int r = 0; r < (int)role; r++)
+		number += segment->counts[r];
+	return (struct wake){
+	    .sleeping = &segment_slot(segment, role, index)->sleeping, .fd = segment->wake_fds[number]};
 }
 
-struct wake
-segment_wake_writer(const struct segment *segment, uint32_t index)
+bool
+segment_draining(const struct segment_header *header)
 {
-	uint32_t i = segment->acceptors + index;
+	return ck_pr_load_32(&header->draining) != 0;
+}
 
-	return (struct wake){.sleeping = &segment->processes[i].sleeping, .fd = segment->wake_fds[i]};
+int64_t
+segment_store_until_us(const struct segment_header *header)
+{
+	if (!segment_draining(header))
+		return INT64_MAX;
+	ck_pr_fence_load();
+	return header->store_until_us;
+}
+
+void
+segment_begin_drain(struct segment_header *header, int64_t store_until_us)
+{
+	header->store_until_us = store_until_us;
+	ck_pr_fence_store();
+	ck_pr_store_32(&header->draining, 1);
+}
+
+bool
+segment_file_gone(const struct segment_header *header)
+{
+	return ck_pr_load_32(&header->file_gone) != 0;
+}
+
+void
+segment_set_file_gone(struct segment_header *header, bool gone)
+{
+	ck_pr_store_32(&header->file_gone, gone);
 }
 
 static void
@@ -225,6 +313,6 @@ segment_announce(const struct segment *segment, struct process_slot *slot, enum 
 {
 	const uint64_t one = 1;
 
-	ck_pr_store_32(&slot->state, state);
+	slot_set_state(slot, state);
 	(void)!write(segment->master_fd, &one, sizeof one);
 }

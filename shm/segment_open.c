@@ -41,14 +41,15 @@ read_boot_id(char out[BOOT_ID_BYTES])
 static int
 plan(const struct config *config, struct segment_header *h, struct error *err)
 {
-	uint64_t lanes = (uint64_t)config->acceptors * config->writers;
-	uint64_t per_lane = config->ring_bytes / lanes;
-
 	memset(h, 0, sizeof *h);
 	memcpy(h->magic, SEGMENT_UNFINISHED, sizeof h->magic);
 	read_boot_id(h->boot_id);
-	h->acceptors = config->acceptors;
-	h->writers = config->writers;
+	h->counts[ROLE_ACCEPTOR] = config->acceptors;
+	h->counts[ROLE_WRITER] = config->writers;
+
+	uint64_t lanes = segment_layout_lanes(h);
+	uint64_t per_lane = config->ring_bytes / lanes;
+
 	/* A descriptor for every 512 bytes: single small events fill the arena before they fill the slots. */
 	h->lane_slots = 64;
 	while (h->lane_slots < 65536 && (uint64_t)h->lane_slots * 1024 <= per_lane)
@@ -183,12 +184,11 @@ create(struct segment *segment, int fd, const struct segment_header *planned, co
 	}
 	if (segment_map(segment, fd, l.arenas, PROT_READ | PROT_WRITE, err) != 0)
 		return -1;
-	for (uint32_t a = 0; a < planned->acceptors; a++)
-		for (uint32_t w = 0; w < planned->writers; w++) {
-			struct lane lane = segment_lane(segment, a, w);
+	for (uint32_t n = 0; n < segment_lane_count(segment); n++) {
+		struct lane lane = segment_lane_at(segment, n);
 
-			lane_init(&lane, planned->lane_slots, 0, 0);
-		}
+		lane_init(&lane, planned->lane_slots, 0, 0);
+	}
 	memcpy(segment->header->magic, SEGMENT_MAGIC, sizeof segment->header->magic);
 	return 0;
 }
@@ -196,14 +196,13 @@ create(struct segment *segment, int fd, const struct segment_header *planned, co
 static bool
 lanes_valid(const struct segment *segment)
 {
-	for (uint32_t a = 0; a < segment->acceptors; a++)
-		for (uint32_t w = 0; w < segment->writers; w++) {
-			struct lane lane = segment_lane(segment, a, w);
+	for (uint32_t n = 0; n < segment_lane_count(segment); n++) {
+		struct lane lane = segment_lane_at(segment, n);
 
-			if (!lane_valid(&lane, segment->header->lane_slots))
-				return false;
-		}
-	for (uint32_t w = 0; w < segment->writers; w++)
+		if (!lane_valid(&lane, segment->header->lane_slots))
+			return false;
+	}
+	for (uint32_t w = 0; w < segment->counts[ROLE_WRITER]; w++)
 		if (!settle_ledger_valid(segment, w))
 			return false;
 	return true;
@@ -230,7 +229,7 @@ after_restart_of_the_machine(const struct segment *segment)
 	log_warning(
 	    "the machine has restarted since the ring was last used: events on it may be damaged or stored twice",
 	    LOG_UINT("events_waiting", accounted));
-	for (uint32_t w = 0; w < segment->writers; w++) {
+	for (uint32_t w = 0; w < segment->counts[ROLE_WRITER]; w++) {
 		struct ledger *ledger = &segment_writer(segment, w)->ledger;
 
 		for (int file = 0; file < APPEND_FILES; file++)
@@ -246,12 +245,11 @@ after_restart_of_the_machine(const struct segment *segment)
 static void
 nobody_waits(const struct segment *segment)
 {
-	for (uint32_t a = 0; a < segment->acceptors; a++)
-		for (uint32_t w = 0; w < segment->writers; w++) {
-			struct lane lane = segment_lane(segment, a, w);
+	for (uint32_t n = 0; n < segment_lane_count(segment); n++) {
+		struct lane lane = segment_lane_at(segment, n);
 
-			lane_mark(&lane, lane_released(&lane) + lane_depth(&lane), LANE_AWAITED, false);
-		}
+		lane_mark(&lane, lane_released(&lane) + lane_depth(&lane), LANE_AWAITED, false);
+	}
 }
 
 /* Returns 1 when the file at fd was adopted, 0 when a new segment is to be made in it, 2 when it must be set aside. */
@@ -287,7 +285,7 @@ try_adopt(struct segment *segment, int fd, struct segment_header *planned, struc
 	}
 
 	/* What was committed before the crash is released now: another sink may be the next to store. */
-	for (uint32_t w = 0; w < segment->writers; w++)
+	for (uint32_t w = 0; w < segment->counts[ROLE_WRITER]; w++)
 		settle_lanes(segment, w);
 	/* Where that could not be read, nothing is known: an open append must not be forgotten. */
 	if (old.boot_id[0] != '\0' && planned->boot_id[0] != '\0' &&
@@ -297,7 +295,7 @@ try_adopt(struct segment *segment, int fd, struct segment_header *planned, struc
 	nobody_waits(segment);
 
 	uint64_t waiting = segment_events_waiting(segment);
-	bool same = old.acceptors == planned->acceptors && old.writers == planned->writers &&
+	bool same = memcmp(old.counts, planned->counts, sizeof old.counts) == 0 &&
 		    old.file_bytes == planned->file_bytes && old.arena_bytes == planned->arena_bytes;
 
 	if (!same && settle_finished(segment)) {
@@ -314,7 +312,7 @@ try_adopt(struct segment *segment, int fd, struct segment_header *planned, struc
 	if (!same)
 		log_warning(
 		    "the previous run's events are in a ring of another shape: keeping that shape until the next start",
-		    LOG_UINT("acceptors", old.acceptors), LOG_UINT("writers", old.writers),
+		    LOG_UINT("acceptors", old.counts[ROLE_ACCEPTOR]), LOG_UINT("writers", old.counts[ROLE_WRITER]),
 		    LOG_UINT("ring_bytes", old.file_bytes));
 	return 1;
 }
@@ -325,7 +323,7 @@ remember_jsonl_path(const struct segment *segment, const char *path)
 {
 	struct segment_header *h = segment->header;
 
-	for (uint32_t w = 0; w < segment->writers; w++)
+	for (uint32_t w = 0; w < segment->counts[ROLE_WRITER]; w++)
 		if (ledger_append_open(&segment_writer(segment, w)->ledger, APPEND_JSONL))
 			return;
 	if (snprintf(h->jsonl_path, sizeof h->jsonl_path, "%s", path) >= (int)sizeof h->jsonl_path)
@@ -367,14 +365,10 @@ segment_open(struct segment *segment, const struct config *config, struct error 
 	segment->header->master_pid = getpid();
 	segment->header->draining = segment->header->file_gone = 0;
 	(void)snprintf(segment->header->version, sizeof segment->header->version, "%s", HOOKS_VERSION);
-	for (uint32_t i = 0; i < segment->acceptors + segment->writers; i++) {
-		segment->processes[i].pid = 0;
-		segment->processes[i].state = PROCESS_DOWN;
-		segment->processes[i].store_state = STORE_CONNECTING;
-		segment->processes[i].unavailable_since_us = 0;
-		segment->processes[i].store_error[0] = '\0';
-		segment->processes[i].gauges_us = 0; /* of another boot's clock, perhaps, as the next one */
-		segment->processes[i].spool_oldest_us = 0;
+	for (uint32_t w = 0; w < segment->counts[ROLE_WRITER]; w++)
+		writer_slot_reset(segment_writer(segment, w));
+	for (uint32_t i = 0; i < segment_slot_count(segment); i++) {
+		slot_reset(segment_slot_at(segment, i));
 		segment->wake_fds[i] = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 		if (segment->wake_fds[i] < 0)
 			return error_errno(err, "cannot make an eventfd");

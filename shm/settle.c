@@ -10,9 +10,9 @@ settle_lanes(const struct segment *segment, uint32_t writer)
 {
 	const struct ledger_page *page = ledger_page(&segment_writer(segment, writer)->ledger);
 
-	for (uint32_t a = 0; a < segment->acceptors; a++) {
-		struct lane lane = segment_lane(segment, a, writer);
-		struct wake acceptor = segment_wake_acceptor(segment, a);
+	for (uint32_t a = 0; a < segment->counts[ROLE_ACCEPTOR]; a++) {
+		struct lane lane = segment_lane(segment, LANES_EVENTS, a, writer);
+		struct wake acceptor = segment_wake(segment, ROLE_ACCEPTOR, a);
 
 		if (page->release[a] == lane_released(&lane))
 			continue;
@@ -44,8 +44,8 @@ settle_ledger_valid(const struct segment *segment, uint32_t writer)
 
 	if (ledger->current > 1)
 		return false;
-	for (uint32_t a = 0; a < segment->acceptors; a++) {
-		struct lane lane = segment_lane(segment, a, writer);
+	for (uint32_t a = 0; a < segment->counts[ROLE_ACCEPTOR]; a++) {
+		struct lane lane = segment_lane(segment, LANES_EVENTS, a, writer);
 
 		if (ledger_page(ledger)->release[a] - lane_released(&lane) > lane_depth(&lane))
 			return false;
@@ -56,7 +56,7 @@ settle_ledger_valid(const struct segment *segment, uint32_t writer)
 bool
 settle_finished(const struct segment *segment)
 {
-	for (uint32_t w = 0; w < segment->writers; w++)
+	for (uint32_t w = 0; w < segment->counts[ROLE_WRITER]; w++)
 		if (ledger_needed_by_successor(&segment_writer(segment, w)->ledger))
 			return false;
 	return segment_events_waiting(segment) == 0;

@@ -32,6 +32,18 @@ resident_bytes(void)
 	return second == NULL ? 0 : strtoull(second, NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
+uint64_t
+usage_cpu_us(const struct usage *usage)
+{
+	return ck_pr_load_64(&usage->cpu_us);
+}
+
+uint64_t
+usage_resident_bytes(const struct usage *usage)
+{
+	return ck_pr_load_64(&usage->resident_bytes);
+}
+
 void
 usage_begin(struct usage *usage)
 {

@@ -14,6 +14,10 @@ struct usage {
 	int64_t noted_us; /* steady clock */
 };
 
+/* What was noted last: any process. */
+uint64_t usage_cpu_us(const struct usage *usage);
+uint64_t usage_resident_bytes(const struct usage *usage);
+
 /* A new process writes into usage from now on. */
 void usage_begin(struct usage *usage);
 

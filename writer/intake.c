@@ -18,8 +18,9 @@ intake_open(struct intake *intake, const struct segment *segment, uint32_t write
 	intake->segment = segment;
 	intake->writer = writer;
 	intake->slot = segment_writer(segment, writer);
-	for (uint32_t a = 0; a < segment->acceptors; a++) {
-		if (segment_map_lane(segment, a, writer, &intake->lanes[a], err) != 0)
+	for (uint32_t a = 0; a < segment->counts[ROLE_ACCEPTOR]; a++) {
+		intake->lanes[a] = segment_lane(segment, LANES_EVENTS, a, writer);
+		if (segment_map_arena(segment, &intake->lanes[a], err) != 0)
 			return -1;
 		intake->taken[a] = lane_released(&intake->lanes[a]) + lane_depth(&intake->lanes[a]);
 	}
@@ -66,7 +67,7 @@ add_parcel(struct intake *intake, const struct parcel *parcel)
 bool
 intake_gather(struct intake *intake)
 {
-	uint32_t lanes = intake->segment->acceptors;
+	uint32_t lanes = intake->segment->counts[ROLE_ACCEPTOR];
 	bool any = false;
 
 	intake->count = 0;
@@ -92,7 +93,7 @@ intake_gather(struct intake *intake)
 void
 intake_settle(const struct intake *intake, struct ledger_page *draft, enum fate fate)
 {
-	for (uint32_t a = 0; a < intake->segment->acceptors; a++)
+	for (uint32_t a = 0; a < intake->segment->counts[ROLE_ACCEPTOR]; a++)
 		draft->release[a] = intake->taken[a];
 	draft->fate = fate;
 	draft->counters[COUNTER_DAMAGED] += intake->damaged;
@@ -103,7 +104,7 @@ intake_settle(const struct intake *intake, struct ledger_page *draft, enum fate 
 void
 intake_doubt(const struct intake *intake)
 {
-	for (uint32_t a = 0; a < intake->segment->acceptors; a++)
+	for (uint32_t a = 0; a < intake->segment->counts[ROLE_ACCEPTOR]; a++)
 		lane_mark(&intake->lanes[a], intake->taken[a], LANE_IN_DOUBT, true);
 }
 
@@ -112,7 +113,7 @@ intake_refuse(const struct intake *intake, struct ledger_page *draft)
 {
 	uint64_t refused = 0, dismissed = 0;
 
-	for (uint32_t a = 0; a < intake->segment->acceptors; a++) {
+	for (uint32_t a = 0; a < intake->segment->counts[ROLE_ACCEPTOR]; a++) {
 		uint32_t at = lane_released(&intake->lanes[a]);
 		struct parcel parcel;
 
@@ -129,7 +130,7 @@ intake_refuse(const struct intake *intake, struct ledger_page *draft)
 bool
 intake_pending(const struct intake *intake)
 {
-	for (uint32_t a = 0; a < intake->segment->acceptors; a++)
+	for (uint32_t a = 0; a < intake->segment->counts[ROLE_ACCEPTOR]; a++)
 		if (lane_depth(&intake->lanes[a]) > 0)
 			return true;
 	return false;

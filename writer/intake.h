@@ -14,7 +14,7 @@
 struct intake {
 	const struct segment *segment;
 	uint32_t writer;
-	struct process_slot *slot;
+	struct writer_slot *slot;
 	struct lane lanes[ACCEPTORS_MAX];
 	uint32_t taken[ACCEPTORS_MAX]; /* per acceptor: the position after the last parcel in the batch */
 	uint32_t first_lane; /* who is served first next time */

@@ -32,7 +32,7 @@ struct writer {
 	const struct config *config;
 	const struct segment *segment;
 	uint32_t index;
-	struct process_slot *slot;
+	struct writer_slot *slot;
 	struct intake intake;
 	struct store store;
 	struct spool spool;
@@ -79,7 +79,7 @@ spool_lets_in(const struct writer *w)
 static void
 tell_acceptors(struct writer *w)
 {
-	uint32_t state = STORE_UNAVAILABLE;
+	enum store_state state = STORE_UNAVAILABLE;
 
 	if (w->store.ready) {
 		state = STORE_READY;
@@ -89,8 +89,8 @@ tell_acceptors(struct writer *w)
 	} else if (spool_lets_in(w)) {
 		state = STORE_SPOOLING;
 	}
-	if (state != w->slot->store_state)
-		ck_pr_store_32(&w->slot->store_state, state);
+	if (state != writer_store_state(w->slot))
+		writer_set_store_state(w->slot, state);
 }
 
 /* Makes the draft true, and does what follows from it. */
@@ -216,7 +216,7 @@ spool_failed(struct writer *w, const struct error *err)
 		log_error("the spool takes no more events", LOG_STR("error", err->text), LOG_UINT("times", times));
 	w->spool_failing = true;
 	w->spool_at_us = now + SPOOL_RETRY_MS * 1000;
-	(void)snprintf(w->slot->store_error, sizeof w->slot->store_error, "%s", err->text);
+	writer_set_store_error(w->slot, err->text);
 }
 
 static void
@@ -327,12 +327,12 @@ wait_for_store(struct writer *w)
 static void
 open_spool(struct writer *w)
 {
-	uint32_t writers = w->segment->writers;
+	uint32_t writers = w->segment->counts[ROLE_WRITER];
 	struct error err;
 	bool found;
 
 	/* A predecessor's word: the store has worked. */
-	w->store.reached = w->slot->store_state != STORE_CONNECTING;
+	w->store.reached = writer_store_state(w->slot) != STORE_CONNECTING;
 	w->spool_open_at_us = INT64_MAX;
 	if (w->store.sink->ops->discards)
 		return; /* it would swallow what another run has kept */
@@ -403,7 +403,7 @@ writer_main(const struct config *config, const struct segment *segment, uint32_t
 	    .segment = segment,
 	    .index = index,
 	    .slot = segment_writer(segment, index),
-	    .wake = segment_wake_writer(segment, index),
+	    .wake = segment_wake(segment, ROLE_WRITER, index),
 	    .signal_fd = signal_fd};
 	take_over(&w);
 	if (intake_open(&w.intake, segment, index, &err) != 0) {
@@ -416,10 +416,10 @@ writer_main(const struct config *config, const struct segment *segment, uint32_t
 	}
 	cut_off_appends(&w);
 	open_spool(&w);
-	segment_announce(segment, w.slot, PROCESS_READY);
+	segment_announce(segment, &w.slot->process, PROCESS_READY);
 
 	for (;;) {
-		usage_note(&w.slot->usage, heartbeat(w.slot, 0));
+		usage_note(&w.slot->process.usage, heartbeat(&w.slot->process, 0));
 		on_signals(&w);
 		if (clock_steady_us() >= w.spool_open_at_us)
 			open_spool(&w);

@@ -18,7 +18,7 @@ set_unavailable_since(struct store *store, int64_t us)
 }
 
 int
-store_init(struct store *store, const struct config *config, const struct segment *segment, struct process_slot *slot,
+store_init(struct store *store, const struct config *config, const struct segment *segment, struct writer_slot *slot,
     struct error *err)
 {
 	*store = (struct store){.slot = slot, .backoff = {.first_ms = 100, .cap_ms = 5000}};
@@ -35,7 +35,7 @@ mark_unavailable(struct store *store, const struct error *err)
 
 	store->ready = false;
 	store->open_at_us = clock_steady_us() + (int64_t)wait_ms * 1000;
-	(void)snprintf(store->slot->store_error, sizeof store->slot->store_error, "%s", err->text);
+	writer_set_store_error(store->slot, err->text);
 	log_error("the store is unavailable", LOG_STR("storage", store->sink->ops->name), LOG_STR("error", err->text),
 	    LOG_UINT("retry_in_ms", wait_ms));
 }
@@ -53,7 +53,7 @@ static void
 failed(struct store *store, int64_t began_us, const struct error *err)
 {
 	closed(store, began_us);
-	counter_add(store->slot, COUNTER_STORAGE_ERRORS, 1);
+	counter_add(&store->slot->process, COUNTER_STORAGE_ERRORS, 1);
 	if (store->failing) {
 		mark_unavailable(store, err);
 		return;
@@ -94,7 +94,7 @@ ready(struct store *store)
 	if (!store->ready)
 		log_info("the store is ready", LOG_STR("storage", store->sink->ops->name));
 	store->ready = true;
-	store->slot->store_error[0] = '\0';
+	writer_set_store_error(store->slot, "");
 }
 
 static void
@@ -113,7 +113,7 @@ opened(struct store *store, int rc, bool pending, const struct error *err)
 
 	store->rested = false;
 	if (rc != 0) {
-		counter_add(store->slot, COUNTER_STORAGE_ERRORS, 1);
+		counter_add(&store->slot->process, COUNTER_STORAGE_ERRORS, 1);
 		mark_unavailable(store, err);
 		return;
 	}
@@ -159,9 +159,9 @@ store_put(struct store *store, const struct batch *batch, struct sink_result *re
 		not_done(store, rc, began_us, &err);
 		return -1;
 	}
-	counter_add(store->slot, COUNTER_BATCHES, 1);
-	histogram_add(store->slot, HISTOGRAM_COMMIT, (uint64_t)(clock_steady_us() - began_us));
-	histogram_add(store->slot, HISTOGRAM_BATCH, batch->count);
+	counter_add(&store->slot->process, COUNTER_BATCHES, 1);
+	histogram_add(&store->slot->process, HISTOGRAM_COMMIT, (uint64_t)(clock_steady_us() - began_us));
+	histogram_add(&store->slot->process, HISTOGRAM_BATCH, batch->count);
 	works(store);
 	return 0;
 }

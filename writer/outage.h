@@ -13,7 +13,7 @@
 #include "store/sink.h"
 
 struct store {
-	struct process_slot *slot;
+	struct writer_slot *slot;
 	struct store_env env;
 	struct sink *sink;
 	struct connector connector;
@@ -31,7 +31,7 @@ struct store {
 
 /* Makes the sink that the configuration asks for; it is not open yet. Borrows all; *store stays where it is. 0 or <0. */
 int store_init(struct store *store, const struct config *config, const struct segment *segment,
-    struct process_slot *slot, struct error *err);
+    struct writer_slot *slot, struct error *err);
 
 /* Begins to open the store when it is time, and ends that when it is done. pending: something waits to be stored. */
 void store_try_open(struct store *store, bool pending);

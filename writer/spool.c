@@ -42,12 +42,12 @@ spool_tell_levels(const struct spool *spool)
 {
 	int64_t oldest_us = 0;
 
-	level_set(spool->slot, LEVEL_SPOOL_BYTES, spool->bytes);
-	level_set(spool->slot, LEVEL_SPOOL_FILES, spool->count);
+	level_set(&spool->slot->process, LEVEL_SPOOL_BYTES, spool->bytes);
+	level_set(&spool->slot->process, LEVEL_SPOOL_FILES, spool->count);
 	for (uint32_t i = 0; i < spool->count; i++)
 		if (oldest_us == 0 || spool->parts[i].waits_since_us < oldest_us)
 			oldest_us = spool->parts[i].waits_since_us;
-	ck_pr_store_64((uint64_t *)&spool->slot->spool_oldest_us, (uint64_t)oldest_us);
+	writer_set_spool_oldest_us(spool->slot, oldest_us);
 }
 
 void
@@ -160,7 +160,7 @@ copy_records(const struct spool *spool, int from, int to, uint64_t size)
 	int rc = 0;
 
 	for (uint64_t at = sizeof(struct spool_header); rc == 0 && at < size; at += len) {
-		heartbeat(spool->slot, 0);
+		heartbeat(&spool->slot->process, 0);
 		len = size - at < BLOCK_BYTES ? (size_t)(size - at) : BLOCK_BYTES;
 		rc = files_read_at(from, block, len, (off_t)at);
 		if (rc == 0)
@@ -248,8 +248,7 @@ write_batch(struct spool *spool, size_t len, struct error *err)
 	bool cut_off = ftruncate(spool->append_fd, (off_t)part->size) == 0 && fdatasync(spool->append_fd) == 0;
 	ledger_append_failed(&spool->slot->ledger, APPEND_SPOOL, cut_off);
 	if (written) {
-		counter_add(spool->slot, COUNTER_SYNC_FAILURES, 1);
-		spool->slot->sync_failed_us = clock_wall_us();
+		writer_sync_failed(spool->slot);
 	}
 	if (!cut_off || written) {
 		uint64_t times = repeat_met(&spool->distrust, clock_steady_us());

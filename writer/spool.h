@@ -39,7 +39,7 @@ struct spool {
 	char *directory;
 	uint32_t writer;
 	uint64_t max_bytes, file_bytes;
-	struct process_slot *slot; /* for the levels and the ledger */
+	struct writer_slot *slot; /* for the levels and the ledger */
 	struct spool_part *parts; /* oldest first; the last one is appended to while append_fd >= 0 */
 	uint32_t count, capacity;
 	uint64_t next_sequence;
@@ -59,7 +59,7 @@ struct spool {
  * writer's own, is borrowed. *found_any: there are spool files, of whichever writer. Returns 0 or <0.
  */
 int spool_open(struct spool *spool, const char *data_dir, uint32_t writer, uint32_t writers, uint64_t max_bytes,
-    struct process_slot *slot, bool *found_any, struct error *err);
+    struct writer_slot *slot, bool *found_any, struct error *err);
 
 /* Files stay. */
 void spool_close(struct spool *spool);

@@ -210,7 +210,7 @@ spool_next(struct spool *spool, struct error *err)
 {
 	spool->reader.count = 0;
 	while (spool->count > 0 && spool->reader.count == 0) {
-		heartbeat(spool->slot, 0); /* each run of damage takes a sync */
+		heartbeat(&spool->slot->process, 0); /* each run of damage takes a sync */
 		if (read_first(spool, err) != 0) {
 			spool->reader.count = 0;
 			postpone_first(spool);

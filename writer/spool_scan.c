@@ -45,7 +45,7 @@ count_rest(struct spool *spool, int fd, struct spool_part *part, bool all, uint3
 	uint64_t at = h->end > h->done ? h->end : h->done;
 
 	while (at < part->size) {
-		heartbeat(spool->slot, 0);
+		heartbeat(&spool->slot->process, 0);
 		if (spool_read_at(&spool->reader, fd, at, part->size, err) != 0)
 			return -1;
 		at = spool->reader.to;
@@ -114,7 +114,7 @@ read_part(struct spool *spool, int fd, const char *path, struct spool_part *part
 	uint32_t records = 0;
 	struct stat st;
 
-	heartbeat(spool->slot, 0); /* there may be thousands */
+	heartbeat(&spool->slot->process, 0); /* there may be thousands */
 	if (fstat(fd, &st) != 0)
 		return error_errno(err, "cannot stat the spool file %s (DATA_DIR)", path);
 	part->size = (uint64_t)st.st_size;
@@ -194,7 +194,7 @@ spool_reconcile(const struct spool *spool)
 
 int
 spool_open(struct spool *spool, const char *data_dir, uint32_t writer, uint32_t writers, uint64_t max_bytes,
-    struct process_slot *slot, bool *found_any, struct error *err)
+    struct writer_slot *slot, bool *found_any, struct error *err)
 {
 	size_t room = strlen(data_dir) + sizeof "/" SPOOL_DIRECTORY;
 	struct dirent *entry;

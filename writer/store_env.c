@@ -5,19 +5,13 @@
 #include <limits.h>
 #include <stdio.h>
 
-#include "base/clock.h"
 #include "shm/heartbeat.h"
 #include "store/unfinished_append.h"
 
 int64_t
 store_env_until_us(const struct store_env *env)
 {
-	const struct segment_header *header = env->segment->header;
-
-	if (ck_pr_load_32(&header->draining) == 0)
-		return INT64_MAX;
-	ck_pr_fence_load();
-	return header->store_until_us;
+	return segment_store_until_us(env->segment->header);
 }
 
 static int64_t
@@ -31,7 +25,7 @@ beat(void *context)
 {
 	struct store_env *env = context;
 
-	heartbeat(env->slot, 0);
+	heartbeat(&env->slot->process, 0);
 }
 
 static void
@@ -39,7 +33,7 @@ count(void *context, enum counter counter, uint64_t n)
 {
 	struct store_env *env = context;
 
-	counter_add(env->slot, counter, n);
+	counter_add(&env->slot->process, counter, n);
 }
 
 static void
@@ -47,7 +41,7 @@ set_gauges(void *context, const uint64_t values[GAUGES])
 {
 	struct store_env *env = context;
 
-	gauges_set(env->slot, values);
+	gauges_set(&env->slot->process, values);
 }
 
 static void
@@ -55,8 +49,7 @@ sync_failed(void *context)
 {
 	struct store_env *env = context;
 
-	counter_add(env->slot, COUNTER_SYNC_FAILURES, 1);
-	env->slot->sync_failed_us = clock_wall_us();
+	writer_sync_failed(env->slot);
 }
 
 static void
@@ -118,14 +111,14 @@ cut_off(void *context, const char *directory, struct error *err)
 
 	const char *earlier = dirname(copy);
 
-	for (uint32_t w = 0; rc == 0 && w < segment->writers; w++)
+	for (uint32_t w = 0; rc == 0 && w < segment->counts[ROLE_WRITER]; w++)
 		rc = unfinished_append_cut_off(
 		    &segment_writer(segment, w)->ledger, APPEND_JSONL, directory, earlier, err);
 	return rc;
 }
 
 void
-store_env_init(struct store_env *env, const struct segment *segment, struct process_slot *slot)
+store_env_init(struct store_env *env, const struct segment *segment, struct writer_slot *slot)
 {
 	static const struct append_journal journal = {
 	    .lock = lock,

@@ -8,11 +8,11 @@
 struct store_env {
 	struct sink_env sink_env; /* for the sink */
 	const struct segment *segment; /* borrowed */
-	struct process_slot *slot; /* borrowed; the writer's own */
+	struct writer_slot *slot; /* borrowed; the writer's own */
 };
 
 /* *env stays where it is as long as the sink lives. */
-void store_env_init(struct store_env *env, const struct segment *segment, struct process_slot *slot);
+void store_env_init(struct store_env *env, const struct segment *segment, struct writer_slot *slot);
 
 /*
  * The instant, by the steady clock, from which nothing is stored any more and the rest goes to the spool; INT64_MAX until

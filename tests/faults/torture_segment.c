@@ -51,8 +51,10 @@ open_it(struct torture_log *log)
 	if (open_segment(RING_OLD_BYTES) != 0)
 		return;
 	/* As a child does. */
-	for (uint32_t a = 0; a < segment.acceptors; a++)
-		torture_assert(segment_map_lane(&segment, a, 0, &lane, &err) == 0 || err.text[0] != '\0', "silence");
+	for (uint32_t a = 0; a < segment.counts[ROLE_ACCEPTOR]; a++) {
+		lane = segment_lane(&segment, LANES_EVENTS, a, 0);
+		torture_assert(segment_map_arena(&segment, &lane, &err) == 0 || err.text[0] != '\0', "silence");
+	}
 	log->promised[0] = 1;
 }
 

@@ -174,7 +174,7 @@ check(struct torture_log *log)
 	for (int id = 0; id < 256; id++)
 		torture_assert(
 		    log->delivered[id] == log->promised[id], "event %d came out %d times", id, log->delivered[id]);
-	torture_assert(torture_slot->levels[LEVEL_SPOOL_EVENTS] == 0, "the level says that events are left");
+	torture_assert(torture_slot->process.levels[LEVEL_SPOOL_EVENTS] == 0, "the level says that events are left");
 	spool_close(&spool);
 	directory = opendir(torture_directory);
 	while ((entry = readdir(directory)) != NULL)

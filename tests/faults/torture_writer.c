@@ -13,7 +13,7 @@
 #include "tests/faults/torture_writer.h"
 
 struct segment torture_segment;
-struct process_slot *torture_slot;
+struct writer_slot *torture_slot;
 
 int
 torture_start_writer(void)

@@ -6,7 +6,7 @@
 
 /* The master's segment in the torture's directory, one acceptor, one writer; and in it the slot of the one writer. */
 extern struct segment torture_segment;
-extern struct process_slot *torture_slot;
+extern struct writer_slot *torture_slot;
 
 /* Opens it as the master does, and takes over as a writer does. <0: that failed, which only faults excuse. */
 int torture_start_writer(void);

@@ -68,7 +68,7 @@ ring_close(struct segment *segment)
 		mapping_count--;
 		assert_int_equal(munmap(mappings[mapping_count].arena, 2 * mappings[mapping_count].arena_bytes), 0);
 	}
-	for (uint32_t i = 0; i < segment->acceptors + segment->writers; i++)
+	for (uint32_t i = 0; i < segment_slot_count(segment); i++)
 		close(segment->wake_fds[i]);
 	close(segment->master_fd);
 	segment_close(segment);
@@ -77,11 +77,11 @@ ring_close(struct segment *segment)
 struct lane
 ring_map(const struct segment *segment, uint32_t acceptor, uint32_t writer)
 {
-	struct lane lane;
+	struct lane lane = segment_lane(segment, LANES_EVENTS, acceptor, writer);
 	struct error err = {""};
 
-	if (segment_map_lane(segment, acceptor, writer, &lane, &err) != 0)
-		fail_msg("segment_map_lane: %s", err.text);
+	if (segment_map_arena(segment, &lane, &err) != 0)
+		fail_msg("segment_map_arena: %s", err.text);
 	assert_true(mapping_count < sizeof mappings / sizeof *mappings);
 	mappings[mapping_count++] = lane;
 	return lane;

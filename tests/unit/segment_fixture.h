@@ -21,7 +21,7 @@ int ring_remove(void **state);
 /* A configuration of that shape for ring_path. */
 struct config ring_config(uint32_t acceptors, uint32_t writers, uint64_t ring_bytes);
 
-/* segment_open() and segment_map_lane(), which must work. */
+/* segment_open() and segment_map_arena(), which must work. */
 struct segment ring_open(const struct config *config);
 struct lane ring_map(const struct segment *segment, uint32_t acceptor, uint32_t writer);
 

@@ -13,14 +13,21 @@
 
 #define PROCESSES 3
 
-static struct process_slot slots[PROCESSES];
+static struct process_slot acceptor;
+static struct writer_slot writers[PROCESSES - 1];
+static struct process_slot *const slots[PROCESSES] = {&acceptor, &writers[0].process, &writers[1].process};
 static struct segment_header header;
-static const struct segment segment = {.header = &header, .processes = slots, .acceptors = 1, .writers = PROCESSES - 1};
+static const struct segment segment = {
+    .header = &header,
+    .slots = {[ROLE_ACCEPTOR] = (char *)&acceptor, [ROLE_WRITER] = (char *)writers},
+    .counts = {[ROLE_ACCEPTOR] = 1, [ROLE_WRITER] = PROCESSES - 1},
+};
 
 static int
 set_up(void **state)
 {
-	memset(slots, 0, sizeof slots);
+	memset(&acceptor, 0, sizeof acceptor);
+	memset(writers, 0, sizeof writers);
 	memset(&header, 0, sizeof header);
 	return 0;
 }
@@ -29,12 +36,12 @@ static void
 test_counters_add_up(void **state)
 {
 	for (int i = 0; i < PROCESSES; i++) {
-		counter_add(&slots[i], COUNTER_STORED, 1u << i);
-		counter_add(&slots[i], COUNTER_STORED, 100);
+		counter_add(slots[i], COUNTER_STORED, 1u << i);
+		counter_add(slots[i], COUNTER_STORED, 100);
 	}
-	ledger_draft(&slots[1].ledger)->counters[COUNTER_STORED] = 1000;
+	ledger_draft(&writers[0].ledger)->counters[COUNTER_STORED] = 1000;
 	assert_int_equal(segment_counter_sum(&segment, COUNTER_STORED), 307);
-	ledger_commit(&slots[1].ledger);
+	ledger_commit(&writers[0].ledger);
 	header.earlier[COUNTER_STORED] = 10000;
 	assert_int_equal(segment_counter_sum(&segment, COUNTER_STORED), 11307);
 	assert_int_equal(segment_counter_sum(&segment, COUNTER_DUPLICATES), 0);
@@ -55,11 +62,11 @@ static void
 test_the_newest_gauges_count(void **state)
 {
 	assert_null(segment_gauges(&segment));
-	set_rows(&slots[1], 5);
+	set_rows(slots[1], 5);
 	assert_int_equal(segment_gauges(&segment)[GAUGE_DEFAULT_PARTITION_ROWS], 5);
-	set_rows(&slots[2], 3);
+	set_rows(slots[2], 3);
 	assert_int_equal(segment_gauges(&segment)[GAUGE_DEFAULT_PARTITION_ROWS], 3);
-	set_rows(&slots[1], 0);
+	set_rows(slots[1], 0);
 	assert_int_equal(segment_gauges(&segment)[GAUGE_DEFAULT_PARTITION_ROWS], 0);
 }
 
@@ -70,12 +77,12 @@ test_a_bound_belongs_to_the_bucket_below_it(void **state)
 	const uint32_t over = info->last - info->first + 1;
 	struct histogram_numbers sum;
 
-	histogram_add(&slots[0], HISTOGRAM_COMMIT, 0);
+	histogram_add(slots[0], HISTOGRAM_COMMIT, 0);
 	for (uint32_t b = 0; b < over; b++) {
-		histogram_add(&slots[b % PROCESSES], HISTOGRAM_COMMIT, UINT64_C(1) << (info->first + b));
-		histogram_add(&slots[b % PROCESSES], HISTOGRAM_COMMIT, (UINT64_C(1) << (info->first + b)) + 1);
+		histogram_add(slots[b % PROCESSES], HISTOGRAM_COMMIT, UINT64_C(1) << (info->first + b));
+		histogram_add(slots[b % PROCESSES], HISTOGRAM_COMMIT, (UINT64_C(1) << (info->first + b)) + 1);
 	}
-	histogram_add(&slots[1], HISTOGRAM_COMMIT, UINT64_C(1) << 40);
+	histogram_add(slots[1], HISTOGRAM_COMMIT, UINT64_C(1) << 40);
 	sum = segment_histogram_sum(&segment, HISTOGRAM_COMMIT);
 	for (uint32_t b = 0; b <= over; b++)
 		assert_int_equal(sum.buckets[b], 2);

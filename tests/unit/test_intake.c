@@ -209,7 +209,7 @@ look_through_successors_eyes(void *context)
 	memcpy(copy->header, scene->segment.header, copy->mapped_bytes);
 	scene->images++;
 
-	struct lane lane = segment_lane(copy, 0, 0);
+	struct lane lane = segment_lane(copy, LANES_EVENTS, 0, 0);
 
 	REQUIRE(lane_valid(&lane, copy->header->lane_slots) && settle_ledger_valid(copy, 0));
 	settle_take_over(copy, 0);
@@ -245,9 +245,9 @@ test_killed_anywhere_while_it_refuses(void **state)
 		scene.copy.header =
 		    mmap(NULL, scene.copy.mapped_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 		assert_ptr_not_equal(scene.copy.header, MAP_FAILED);
-		scene.copy.processes =
-		    (struct process_slot *)((char *)scene.copy.header +
-					    ((char *)scene.segment.processes - (char *)scene.segment.header));
+		for (int r = 0; r < ROLES; r++)
+			scene.copy.slots[r] =
+			    (char *)scene.copy.header + (scene.segment.slots[r] - (char *)scene.segment.header);
 		steps = single_step(refuse, look_through_successors_eyes, &scene);
 		assert_int_equal(munmap(scene.copy.header, scene.copy.mapped_bytes), 0);
 		end_scene(&scene);

@@ -47,10 +47,10 @@ struct scene {
 static struct lane
 map_lane(const struct scene *scene)
 {
-	struct lane lane;
+	struct lane lane = segment_lane(&scene->segment, LANES_EVENTS, 0, 0);
 	struct error err;
 
-	REQUIRE(segment_map_lane(&scene->segment, 0, 0, &lane, &err) == 0);
+	REQUIRE(segment_map_arena(&scene->segment, &lane, &err) == 0);
 	return lane;
 }
 
@@ -144,7 +144,7 @@ play_scene(struct dice *dice, uint64_t ring_bytes, uint32_t kills)
 	assert_ptr_not_equal(scene.tally, MAP_FAILED);
 	scene.tally->seen = FIRST;
 
-	struct lane lane = segment_lane(&scene.segment, 0, 0);
+	struct lane lane = segment_lane(&scene.segment, LANES_EVENTS, 0, 0);
 
 	lane_init(&lane, scene.segment.header->lane_slots, FIRST, 0);
 	producer = spawn(&scene, run_producer, 0);

@@ -32,17 +32,29 @@ test_made_anew(void **state)
 	assert_int_equal(st.st_size, 1024 * 1024);
 	assert_int_equal(st.st_mode & 07777, 0600);
 	assert_in_range(st.st_blocks * 512, 1024 * 1024, UINT32_MAX); /* reserved, not sparse */
-	assert_int_equal(segment.acceptors, 3);
-	assert_int_equal(segment.writers, 2);
+	assert_int_equal(segment.counts[ROLE_ACCEPTOR], 3);
+	assert_int_equal(segment.counts[ROLE_WRITER], 2);
 	assert_int_equal(segment.header->master_pid, getpid());
 	assert_int_equal(segment_events_waiting(&segment), 0);
 	ring_close(&segment);
 }
 
+/* Every byte of a slot of that role, or whether every byte is as filled. */
 static void
-fill_error(struct process_slot *slot, int filling)
+fill_slot(const struct segment *segment, enum role role, uint32_t index, int filling)
 {
-	memset(slot->store_error, filling, sizeof slot->store_error);
+	memset(segment_slot(segment, role, index), filling, role_table[role].slot_bytes);
+}
+
+static bool
+slot_is_filled(const struct segment *segment, enum role role, uint32_t index, int filling)
+{
+	const char *bytes = (const char *)segment_slot(segment, role, index);
+
+	for (uint32_t i = 0; i < role_table[role].slot_bytes; i++)
+		if (bytes[i] != (char)filling)
+			return false;
+	return true;
 }
 
 /* Nothing of one lane, slot or control block lies in another's. */
@@ -55,7 +67,7 @@ test_nothing_overlaps(void **state)
 	uint32_t slots = segment.header->lane_slots;
 
 	for (uint32_t a = 0; a < 5; a++) {
-		fill_error(segment_acceptor(&segment, a), 'A' + (int)a);
+		fill_slot(&segment, ROLE_ACCEPTOR, a, 'A' + (int)a);
 		for (uint32_t w = 0; w < 3; w++) {
 			struct lane lane = ring_map(&segment, a, w);
 
@@ -66,12 +78,9 @@ test_nothing_overlaps(void **state)
 		}
 	}
 	for (uint32_t w = 0; w < 3; w++)
-		fill_error(segment_writer(&segment, w), 'a' + (int)w);
+		fill_slot(&segment, ROLE_WRITER, w, 'a' + (int)w);
 	for (uint32_t a = 0; a < 5; a++) {
-		assert_int_equal(segment_acceptor(&segment, a)->store_error[0], 'A' + (int)a);
-		assert_int_equal(
-		    segment_acceptor(&segment, a)->store_error[sizeof segment_acceptor(&segment, a)->store_error - 1],
-		    'A' + (int)a);
+		assert_true(slot_is_filled(&segment, ROLE_ACCEPTOR, a, 'A' + (int)a));
 		for (uint32_t w = 0; w < 3; w++) {
 			struct lane lane = ring_map(&segment, a, w);
 
@@ -86,8 +95,10 @@ test_nothing_overlaps(void **state)
 			assert_int_equal(lane.control->ring.mask, slots - 1);
 		}
 	}
+	for (uint32_t w = 0; w < 3; w++)
+		assert_true(slot_is_filled(&segment, ROLE_WRITER, w, 'a' + (int)w));
 	assert_memory_equal(segment.header->magic, SEGMENT_MAGIC, 8);
-	assert_int_equal(segment.header->acceptors, 5);
+	assert_int_equal(segment.header->counts[ROLE_ACCEPTOR], 5);
 	ring_close(&segment);
 }
 
@@ -97,10 +108,10 @@ test_counters_are_summed(void **state)
 	struct config config = ring_config(2, 1, RING_OLD_BYTES);
 	struct segment segment = ring_open(&config);
 
-	counter_add(segment_acceptor(&segment, 0), COUNTER_RECEIVED, 1ull << 40);
-	counter_add(segment_acceptor(&segment, 1), COUNTER_RECEIVED, 2);
-	counter_add(segment_acceptor(&segment, 1), COUNTER_RECEIVED, 3);
-	counter_add(segment_writer(&segment, 0), COUNTER_STORED, 4);
+	counter_add(segment_slot(&segment, ROLE_ACCEPTOR, 0), COUNTER_RECEIVED, 1ull << 40);
+	counter_add(segment_slot(&segment, ROLE_ACCEPTOR, 1), COUNTER_RECEIVED, 2);
+	counter_add(segment_slot(&segment, ROLE_ACCEPTOR, 1), COUNTER_RECEIVED, 3);
+	counter_add(segment_slot(&segment, ROLE_WRITER, 0), COUNTER_STORED, 4);
 	assert_true(segment_counter_sum(&segment, COUNTER_RECEIVED) == (1ull << 40) + 5);
 	assert_int_equal(segment_counter_sum(&segment, COUNTER_STORED), 4);
 	assert_int_equal(segment_counter_sum(&segment, COUNTER_DAMAGED), 0);
@@ -119,7 +130,7 @@ test_newest_gauges_count(void **state)
 		for (int g = 0; g < GAUGES; g++)
 			values[g] = i * 100 + (uint64_t)g;
 		(void)poll(NULL, 0, 1); /* the clock must tell them apart */
-		gauges_set(segment_writer(&segment, i % 2), values);
+		gauges_set(segment_slot(&segment, ROLE_WRITER, i % 2), values);
 		assert_memory_equal(segment_gauges(&segment), values, sizeof values);
 	}
 	ring_close(&segment);
@@ -133,8 +144,8 @@ test_wake_ups_reach_their_process(void **state)
 {
 	struct config config = ring_config(2, 2, RING_OLD_BYTES);
 	struct segment segment = ring_open(&config);
-	struct wake wakes[4] = {segment_wake_acceptor(&segment, 0), segment_wake_acceptor(&segment, 1),
-	    segment_wake_writer(&segment, 0), segment_wake_writer(&segment, 1)};
+	struct wake wakes[4] = {segment_wake(&segment, ROLE_ACCEPTOR, 0), segment_wake(&segment, ROLE_ACCEPTOR, 1),
+	    segment_wake(&segment, ROLE_WRITER, 0), segment_wake(&segment, ROLE_WRITER, 1)};
 
 	for (int woken = 0; woken < 4; woken++) {
 		for (int i = 0; i < 4; i++)
@@ -254,23 +265,23 @@ test_read_only(void **state)
 	struct segment owner = ring_open(&config), onlooker;
 	struct error err = {""};
 
-	counter_add(segment_acceptor(&owner, 0), COUNTER_RECEIVED, 17);
+	counter_add(segment_slot(&owner, ROLE_ACCEPTOR, 0), COUNTER_RECEIVED, 17);
 	/* While a master has it, whose lock does not matter here. */
 	if (segment_open_readonly(&onlooker, ring_path, &err) != 0)
 		fail_msg("%s", err.text);
-	assert_int_equal(onlooker.acceptors, 2);
-	assert_int_equal(onlooker.writers, 1);
+	assert_int_equal(onlooker.counts[ROLE_ACCEPTOR], 2);
+	assert_int_equal(onlooker.counts[ROLE_WRITER], 1);
 	assert_int_equal(onlooker.header->master_pid, getpid());
 	assert_int_equal(segment_events_waiting(&onlooker), events);
 	assert_int_equal(segment_counter_sum(&onlooker, COUNTER_RECEIVED), 17 + events);
 
-	struct lane lane = segment_lane(&onlooker, 1, 0);
+	struct lane lane = segment_lane(&onlooker, LANES_EVENTS, 1, 0);
 
 	assert_int_equal(lane_depth(&lane), 3);
 	assert_in_range(lane_bytes_used(&lane), 3 * sizeof(struct record), RING_OLD_BYTES);
 
 	/* It looks at the same memory. */
-	counter_add(segment_acceptor(&owner, 0), COUNTER_RECEIVED, 1);
+	counter_add(segment_slot(&owner, ROLE_ACCEPTOR, 0), COUNTER_RECEIVED, 1);
 	assert_int_equal(segment_counter_sum(&onlooker, COUNTER_RECEIVED), 18 + events);
 	segment_close(&onlooker);
 	ring_close(&owner);
@@ -303,7 +314,7 @@ test_read_only_refuses(void **state)
 	/* A mask that leads out of the mapping. */
 	struct config config = ring_config(2, 1, RING_OLD_BYTES);
 	struct segment segment = ring_open(&config);
-	struct lane lane = segment_lane(&segment, 1, 0);
+	struct lane lane = segment_lane(&segment, LANES_EVENTS, 1, 0);
 
 	lane.control->ring.mask = UINT32_MAX;
 	ring_close(&segment);

@@ -46,16 +46,16 @@ test_adopted_when_empty_and_alike(void **state)
 	struct config config = ring_config(2, 1, RING_OLD_BYTES);
 	struct segment segment = ring_open(&config);
 
-	counter_add(segment_acceptor(&segment, 1), COUNTER_RECEIVED, 9);
+	counter_add(segment_slot(&segment, ROLE_ACCEPTOR, 1), COUNTER_RECEIVED, 9);
 	segment.header->draining = 1;
-	segment_acceptor(&segment, 1)->pid = 12345;
-	segment_acceptor(&segment, 1)->state = PROCESS_READY;
+	segment_slot(&segment, ROLE_ACCEPTOR, 1)->pid = 12345;
+	segment_slot(&segment, ROLE_ACCEPTOR, 1)->state = PROCESS_READY;
 	ring_close(&segment);
 	segment = ring_open(&config);
 	assert_int_equal(segment_counter_sum(&segment, COUNTER_RECEIVED), 9);
 	assert_int_equal(segment.header->draining, 0);
-	assert_int_equal(segment_acceptor(&segment, 1)->pid, 0);
-	assert_int_equal(segment_acceptor(&segment, 1)->state, PROCESS_DOWN);
+	assert_int_equal(segment_slot(&segment, ROLE_ACCEPTOR, 1)->pid, 0);
+	assert_int_equal(segment_slot(&segment, ROLE_ACCEPTOR, 1)->state, PROCESS_DOWN);
 	ring_close(&segment);
 }
 
@@ -75,8 +75,8 @@ test_keeps_its_shape_while_events_wait(void **state)
 		struct ledger *ledger = &segment_writer(&segment, 0)->ledger;
 		struct stat st;
 
-		assert_int_equal(segment.acceptors, 2);
-		assert_int_equal(segment.writers, 1);
+		assert_int_equal(segment.counts[ROLE_ACCEPTOR], 2);
+		assert_int_equal(segment.counts[ROLE_WRITER], 1);
 		assert_int_equal(segment_events_waiting(&segment), events);
 		struct ledger_page *draft = ledger_draft(ledger);
 		draft->release[1] += 3;
@@ -86,8 +86,8 @@ test_keeps_its_shape_while_events_wait(void **state)
 
 		/* Empty now: the next start has the shape that it asks for, and goes on counting. */
 		segment = ring_open(&config);
-		assert_int_equal(segment.acceptors, shapes[i].acceptors);
-		assert_int_equal(segment.writers, shapes[i].writers);
+		assert_int_equal(segment.counts[ROLE_ACCEPTOR], shapes[i].acceptors);
+		assert_int_equal(segment.counts[ROLE_WRITER], shapes[i].writers);
 		assert_int_equal(segment_events_waiting(&segment), 0);
 		assert_int_equal(stat(ring_path, &st), 0);
 		assert_int_equal(st.st_size, shapes[i].ring_bytes);
@@ -111,7 +111,7 @@ test_keeps_its_shape_while_an_append_is_open(void **state)
 	    &segment_writer(&segment, 0)->ledger, APPEND_JSONL, &(struct stat){.st_dev = 1, .st_ino = 2}, 3, 4);
 	ring_close(&segment);
 	segment = ring_open(&other);
-	assert_int_equal(segment.acceptors, 2);
+	assert_int_equal(segment.counts[ROLE_ACCEPTOR], 2);
 	assert_true(ledger_append_open(&segment_writer(&segment, 0)->ledger, APPEND_JSONL));
 	ring_close(&segment);
 }
@@ -129,12 +129,12 @@ test_keeps_its_shape_until_a_replay_is_noted(void **state)
 	assert_false(settle_finished(&segment));
 	ring_close(&segment);
 	segment = ring_open(&other);
-	assert_int_equal(segment.acceptors, 2);
+	assert_int_equal(segment.counts[ROLE_ACCEPTOR], 2);
 	ledger_replays_recorded(&segment_writer(&segment, 0)->ledger);
 	assert_true(settle_finished(&segment));
 	ring_close(&segment);
 	segment = ring_open(&other);
-	assert_int_equal(segment.acceptors, 1);
+	assert_int_equal(segment.counts[ROLE_ACCEPTOR], 1);
 	ring_close(&segment);
 }
 

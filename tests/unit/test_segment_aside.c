@@ -56,7 +56,7 @@ assert_set_aside(const char *what)
 	segment = ring_open(&config);
 	if (ring_files_set_aside(aside, sizeof aside) != 1)
 		fail_msg("not set aside: %s", what);
-	assert_int_equal(segment.acceptors, 1);
+	assert_int_equal(segment.counts[ROLE_ACCEPTOR], 1);
 	assert_int_equal(segment_events_waiting(&segment), 0);
 	ring_close(&segment);
 	after = contents(aside, &after_len);
@@ -119,13 +119,13 @@ test_damaged_headers_are_set_aside(void **state)
 {
 	DAMAGE(magic[0], 'H');
 	DAMAGE(magic[7], '0');
-	DAMAGE(acceptors, 0);
-	DAMAGE(acceptors, 3);
-	DAMAGE(acceptors, ACCEPTORS_MAX + 1);
-	DAMAGE(acceptors, UINT32_MAX);
-	DAMAGE(writers, 0);
-	DAMAGE(writers, 2);
-	DAMAGE(writers, WRITERS_MAX + 1);
+	DAMAGE(counts[ROLE_ACCEPTOR], 0);
+	DAMAGE(counts[ROLE_ACCEPTOR], 3);
+	DAMAGE(counts[ROLE_ACCEPTOR], ACCEPTORS_MAX + 1);
+	DAMAGE(counts[ROLE_ACCEPTOR], UINT32_MAX);
+	DAMAGE(counts[ROLE_WRITER], 0);
+	DAMAGE(counts[ROLE_WRITER], 2);
+	DAMAGE(counts[ROLE_WRITER], WRITERS_MAX + 1);
 	DAMAGE(lane_slots, 0);
 	DAMAGE(lane_slots, 1);
 	DAMAGE(lane_slots, damaged.lane_slots / 2);
@@ -205,7 +205,7 @@ test_arenas_that_wrap_around_are_set_aside(void **state)
 	for (size_t i = 0; i < found.gl_pathc; i++)
 		(void)unlink(found.gl_pathv[i]);
 	assert_int_equal(found.gl_pathc, 2);
-	assert_int_equal(segment.acceptors, 1);
+	assert_int_equal(segment.counts[ROLE_ACCEPTOR], 1);
 	globfree(&found);
 }
 
@@ -218,7 +218,7 @@ test_damaged_lanes_are_set_aside(void **state)
 
 		struct config config = ring_config(2, 1, RING_OLD_BYTES);
 		struct segment segment = ring_open(&config);
-		struct lane lane = segment_lane(&segment, 1, 0);
+		struct lane lane = segment_lane(&segment, LANES_EVENTS, 1, 0);
 
 		switch (which) {
 		case 0:

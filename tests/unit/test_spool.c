@@ -25,7 +25,7 @@
 #define GIB ((uint64_t)1 << 30)
 
 static char data_dir[64], spool_dir[96];
-static struct process_slot slot;
+static struct writer_slot slot;
 static bool commits; /* what is appended */
 static struct spool spool;
 static bool found_any;
@@ -220,9 +220,9 @@ given_back_in_order_and_once(void **state)
 	assert_int_equal(append('a', 3), 0);
 	assert_int_equal(append('d', 2), 0);
 	assert_int_equal(ledger_page(&slot.ledger)->spool_events, 5);
-	assert_int_equal(slot.levels[LEVEL_SPOOL_FILES], 1);
+	assert_int_equal(slot.process.levels[LEVEL_SPOOL_FILES], 1);
 	assert_string_equal(replay(), "abcde");
-	assert_int_equal(ledger_page(&slot.ledger)->spool_events + slot.levels[LEVEL_SPOOL_BYTES], 0);
+	assert_int_equal(ledger_page(&slot.ledger)->spool_events + slot.process.levels[LEVEL_SPOOL_BYTES], 0);
 	assert_int_equal(each_file("", NULL), 0);
 	assert_int_equal(append('f', 1), 0);
 	assert_string_equal(replay(), "f");

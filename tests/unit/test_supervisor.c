@@ -42,7 +42,7 @@ hang_once(void *context, uint32_t index)
 
 	while (segment_counter_sum(segment, COUNTER_RESTARTS_ACCEPTOR_STUCK) == 0)
 		;
-	heartbeat(segment_acceptor(segment, index), 20);
+	heartbeat(segment_slot(segment, ROLE_ACCEPTOR, index), 20);
 	return stop_the_master_then_wait(context, index);
 }
 
@@ -64,7 +64,7 @@ supervise_one(int (*run)(void *, uint32_t), uint32_t stuck_after_seconds)
 	config.stuck_after_seconds = stuck_after_seconds;
 	segment = ring_open(&config);
 
-	const struct role roles[] = {
+	const struct process_role roles[] = {
 	    {.name = "acceptor", .count = 1, .first_slot = 0, .restarts = COUNTER_RESTARTS_ACCEPTOR, .run = run}};
 
 	code = supervise(roles, 1, &segment, look, &config, &segment);

@@ -1,0 +1,130 @@
+/*
+ * Every series of metrics, by kind: one list each makes the enum and the table. What a number means to a reader is said by
+ * its family, of which it is one series: shm/families.h.
+ */
+#ifndef SHM_SERIES_H
+#define SHM_SERIES_H
+
+#include <stdint.h>
+
+#include "shm/families.h"
+#include "shm/roles.h"
+
+/* What a process has died of. SIGNAL: one without a name of its own here. STUCK: the master has killed it. */
+enum death { DEATH_SIGNAL, DEATH_EXIT, DEATH_STUCK, DEATH_SIGABRT, DEATH_SIGKILL, DEATH_SIGSEGV, DEATHS };
+
+/* The rows of one path, in the order of the classes of status: see server/routes.c. */
+#define ROUTE_COUNTERS(X, symbol, route)                                                                               \
+	X(HTTP_##symbol, HTTP_REQUESTS, "route=\"" route "\",status=\"2xx\"")                                          \
+	X(HTTP_##symbol##_4XX, HTTP_REQUESTS, "route=\"" route "\",status=\"4xx\"")                                    \
+	X(HTTP_##symbol##_5XX, HTTP_REQUESTS, "route=\"" route "\",status=\"5xx\"")
+
+/* The rows of one role, in the order of enum death. */
+#define RESTART_COUNTERS(X, symbol, role, most, slot)                                                                  \
+	X(RESTARTS_##symbol, PROCESS_RESTARTS, "role=\"" role "\",cause=\"signal\"")                                   \
+	X(RESTARTS_##symbol##_EXIT, PROCESS_RESTARTS, "role=\"" role "\",cause=\"exit\"")                              \
+	X(RESTARTS_##symbol##_STUCK, PROCESS_RESTARTS, "role=\"" role "\",cause=\"stuck\"")                            \
+	X(RESTARTS_##symbol##_SIGABRT, PROCESS_RESTARTS, "role=\"" role "\",cause=\"SIGABRT\"")                        \
+	X(RESTARTS_##symbol##_SIGKILL, PROCESS_RESTARTS, "role=\"" role "\",cause=\"SIGKILL\"")                        \
+	X(RESTARTS_##symbol##_SIGSEGV, PROCESS_RESTARTS, "role=\"" role "\",cause=\"SIGSEGV\"")
+
+/* Symbol, family, labels. Those up to SPOOLED say what became of events; see shm/ledger.h. */
+#define COUNTER_LIST(X)                                                                                                \
+	X(RECEIVED, EVENTS_RECEIVED, "")                                                                               \
+	X(STORED, EVENTS_STORED, "")                                                                                   \
+	X(DUPLICATES, EVENTS_DUPLICATE, "")                                                                            \
+	X(DEAD_LETTERED, EVENTS_DEAD_LETTERED, "")                                                                     \
+	X(DAMAGED, EVENTS_DAMAGED, "")                                                                                 \
+	X(DISCARDED, EVENTS_DISCARDED, "")                                                                             \
+	X(SPOOLED, EVENTS_SPOOLED, "")                                                                                 \
+	X(SANITISED, EVENTS_SANITISED, "")                                                                             \
+	X(UNKNOWN_KEPT, EVENTS_UNKNOWN_FIELDS, "action=\"keep\"")                                                      \
+	X(UNKNOWN_IGNORED, EVENTS_UNKNOWN_FIELDS, "action=\"ignore\"")                                                 \
+	X(EVENTS_REJECTED_FIELDS, EVENTS_REJECTED, "reason=\"fields\"")                                                \
+	X(EVENTS_REJECTED_JSON, EVENTS_REJECTED, "reason=\"json\"")                                                    \
+	X(EVENTS_REJECTED_SIZE, EVENTS_REJECTED, "reason=\"event_size\"")                                              \
+	X(STORAGE_ERRORS, STORAGE_ERRORS, "")                                                                          \
+	X(SYNC_FAILURES, SYNC_FAILURES, "")                                                                            \
+	X(ROTATION_FAILURES, JSONL_ROTATION_FAILURES, "")                                                              \
+	X(BATCHES, STORE_BATCHES, "")                                                                                  \
+	X(STATEMENTS, STORE_STATEMENTS, "")                                                                            \
+	X(ACCEPTED_STORED, REQUESTS_ACCEPTED, "ack=\"stored\"")                                                        \
+	X(ACCEPTED_SPOOLED, REQUESTS_ACCEPTED, "ack=\"spooled\"")                                                      \
+	X(ACCEPTED_QUEUED, REQUESTS_ACCEPTED, "ack=\"queued\"")                                                        \
+	X(REJECTED_HTTP, REQUESTS_REJECTED, "reason=\"http\"")                                                         \
+	X(REJECTED_TIMEOUT, REQUESTS_REJECTED, "reason=\"timeout\"")                                                   \
+	X(REJECTED_MEDIA_TYPE, REQUESTS_REJECTED, "reason=\"media_type\"")                                             \
+	X(REJECTED_ENCODING, REQUESTS_REJECTED, "reason=\"encoding\"")                                                 \
+	X(REJECTED_COMPRESSION, REQUESTS_REJECTED, "reason=\"compression\"")                                           \
+	X(REJECTED_KEY, REQUESTS_REJECTED, "reason=\"idempotency_key\"")                                               \
+	X(REJECTED_BODY_SIZE, REQUESTS_REJECTED, "reason=\"body_size\"")                                               \
+	X(REJECTED_EVENT_SIZE, REQUESTS_REJECTED, "reason=\"event_size\"")                                             \
+	X(REJECTED_BATCH_SIZE, REQUESTS_REJECTED, "reason=\"batch_size\"")                                             \
+	X(REJECTED_JSON, REQUESTS_REJECTED, "reason=\"json\"")                                                         \
+	X(REJECTED_FIELDS, REQUESTS_REJECTED, "reason=\"fields\"")                                                     \
+	X(REFUSED_STORE, REQUESTS_REFUSED, "reason=\"store\"")                                                         \
+	X(REFUSED_CONNECTING, REQUESTS_REFUSED, "reason=\"connecting\"")                                               \
+	X(REFUSED_RING, REQUESTS_REFUSED, "reason=\"ring\"")                                                           \
+	X(REFUSED_WAITED, REQUESTS_REFUSED, "reason=\"waited\"")                                                       \
+	ROUTE_COUNTERS(X, INDEX, "/")                                                                                  \
+	ROUTE_COUNTERS(X, EVENTS, "/events")                                                                           \
+	ROUTE_COUNTERS(X, BATCH, "/events/batch")                                                                      \
+	ROUTE_COUNTERS(X, HEALTH, "/health")                                                                           \
+	ROUTE_COUNTERS(X, LIVEZ, "/livez")                                                                             \
+	ROUTE_COUNTERS(X, READYZ, "/readyz")                                                                           \
+	ROUTE_COUNTERS(X, METRICS, "/metrics")                                                                         \
+	ROUTE_COUNTERS(X, PROMETHEUS, "/metrics/prometheus")                                                           \
+	ROUTE_COUNTERS(X, OPENAPI, "/openapi.json")                                                                    \
+	ROUTE_COUNTERS(X, OTHER, "other")                                                                              \
+	ROLE_LIST(RESTART_COUNTERS, X)
+
+#define X(symbol, family, labels) COUNTER_##symbol,
+enum counter { COUNTER_LIST(X) COUNTERS };
+#undef X
+
+/* What the writers last saw of the store. */
+#define GAUGE_LIST(X)                                                                                                  \
+	X(DEFAULT_PARTITION_ROWS, DEFAULT_PARTITION_ROWS, "")                                                          \
+	X(PARTITIONS_AHEAD, PARTITIONS_AHEAD, "")
+
+#define X(symbol, family, labels) GAUGE_##symbol,
+enum gauge { GAUGE_LIST(X) GAUGES };
+#undef X
+
+/* What every writer holds at the moment; summed. The spool's events are in the writer's ledger. */
+#define LEVEL_LIST(X)                                                                                                  \
+	X(SPOOL_EVENTS, SPOOL_EVENTS, "")                                                                              \
+	X(SPOOL_BYTES, SPOOL_BYTES, "")                                                                                \
+	X(SPOOL_FILES, SPOOL_FILES, "")
+
+#define X(symbol, family, labels) LEVEL_##symbol,
+enum level { LEVEL_LIST(X) LEVELS };
+#undef X
+
+/* Symbol, family, the exponents of the first bound and the last: the bounds are powers of two, microseconds or events. */
+#define HISTOGRAM_LIST(X)                                                                                              \
+	X(REQUEST, REQUEST_DURATION, 6, 24)                                                                            \
+	X(COMMIT, STORE_COMMIT_DURATION, 6, 24)                                                                        \
+	X(BATCH, STORE_BATCH_EVENTS, 0, 14)
+
+#define X(symbol, family, first, last) HISTOGRAM_##symbol,
+enum histogram { HISTOGRAM_LIST(X) HISTOGRAMS };
+#undef X
+
+/* A number's place among the families; labels without braces, "" for none. */
+struct series {
+	enum family family;
+	const char *labels;
+};
+
+struct histogram_info {
+	enum family family;
+	uint32_t first, last;
+};
+
+extern const struct series counter_table[COUNTERS];
+extern const struct series gauge_table[GAUGES];
+extern const struct series level_table[LEVELS];
+extern const struct histogram_info histogram_table[HISTOGRAMS];
+
+#endif

@@ -1,0 +1,165 @@
+/* Loads and stores of the words in slots, each whole by itself, and the names of states. */
+#include "shm/slots.h"
+
+#include <ck_pr.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+
+#define X(symbol, name) name,
+static const char *const process_state_names[PROCESS_STATES] = {PROCESS_STATE_LIST(X)};
+static const char *const store_state_names[STORE_STATES] = {STORE_STATE_LIST(X)};
+#undef X
+
+const char *
+process_state_name(uint32_t state)
+{
+	return state < PROCESS_STATES ? process_state_names[state] : "unknown";
+}
+
+const char *
+store_state_name(uint32_t state)
+{
+	return state < STORE_STATES ? store_state_names[state] : "unknown";
+}
+
+static int64_t
+load_time(const int64_t *word)
+{
+	return (int64_t)ck_pr_load_64((const uint64_t *)word);
+}
+
+static void
+store_time(int64_t *word, int64_t us)
+{
+	ck_pr_store_64((uint64_t *)word, (uint64_t)us);
+}
+
+void
+slot_reset(struct process_slot *slot)
+{
+	slot->pid = 0;
+	slot->state = PROCESS_DOWN;
+	slot->gauges_us = 0; /* by the clock of another boot of the machine, perhaps */
+}
+
+void
+writer_slot_reset(struct writer_slot *slot)
+{
+	slot->store_state = STORE_CONNECTING;
+	slot->unavailable_since_us = 0;
+	slot->spool_oldest_us = 0; /* as gauges_us */
+	writer_set_store_error(slot, "");
+}
+
+int32_t
+slot_pid(const struct process_slot *slot)
+{
+	return ck_pr_load_int(&slot->pid);
+}
+
+void
+slot_set_pid(struct process_slot *slot, int32_t pid)
+{
+	ck_pr_store_int(&slot->pid, pid);
+}
+
+enum process_state
+slot_state(const struct process_slot *slot)
+{
+	return ck_pr_load_32(&slot->state);
+}
+
+void
+slot_set_state(struct process_slot *slot, enum process_state state)
+{
+	ck_pr_store_32(&slot->state, state);
+}
+
+int64_t
+slot_started_us(const struct process_slot *slot)
+{
+	return load_time(&slot->started_us);
+}
+
+void
+slot_set_started_us(struct process_slot *slot, int64_t now_us)
+{
+	store_time(&slot->started_us, now_us);
+}
+
+enum store_state
+writer_store_state(const struct writer_slot *slot)
+{
+	return ck_pr_load_32(&slot->store_state);
+}
+
+void
+writer_set_store_state(struct writer_slot *slot, enum store_state state)
+{
+	ck_pr_store_32(&slot->store_state, state);
+}
+
+void
+writer_store_error(const struct writer_slot *slot, char out[ERROR_TEXT_MAX])
+{
+	uint32_t turn, read;
+
+	/* A copy is whole unless the writer went on to the other text, and may have begun to overwrite this one. */
+	do {
+		turn = ck_pr_load_32(&slot->store_error_turn);
+		ck_pr_fence_acquire();
+		memcpy(out, slot->store_errors[turn % 2], ERROR_TEXT_MAX);
+		ck_pr_fence_acquire();
+		read = ck_pr_load_32(&slot->store_error_turn);
+	} while (read != turn);
+	out[ERROR_TEXT_MAX - 1] = '\0'; /* a damaged segment may hold any bytes */
+}
+
+void
+writer_set_store_error(struct writer_slot *slot, const char *text)
+{
+	uint32_t next = slot->store_error_turn + 1;
+
+	/* A reader of the older text must see the present turn before it sees any byte of the next text. */
+	ck_pr_fence_store();
+	/* Killed before the last store, the writer leaves the present text. */
+	(void)snprintf(slot->store_errors[next % 2], ERROR_TEXT_MAX, "%s", text);
+	ck_pr_fence_release();
+	ck_pr_store_32(&slot->store_error_turn, next);
+}
+
+bool
+writer_store_tried(const struct writer_slot *slot)
+{
+	char error[ERROR_TEXT_MAX];
+
+	writer_store_error(slot, error);
+	return writer_store_state(slot) != STORE_CONNECTING || error[0] != '\0';
+}
+
+int64_t
+writer_sync_failed_us(const struct writer_slot *slot)
+{
+	return load_time(&slot->sync_failed_us);
+}
+
+void
+writer_sync_failed(struct writer_slot *slot)
+{
+	counter_add(&slot->process, COUNTER_SYNC_FAILURES, 1);
+	store_time(&slot->sync_failed_us, clock_wall_us());
+}
+
+int64_t
+writer_spool_oldest_us(const struct writer_slot *slot)
+{
+	return load_time(&slot->spool_oldest_us);
+}
+
+void
+writer_set_spool_oldest_us(struct writer_slot *slot, int64_t oldest_us)
+{
+	store_time(&slot->spool_oldest_us, oldest_us);
+}

@@ -1,0 +1,114 @@
+/*
+ * A slot: what one process says of itself in the segment. Every slot begins with the same head, struct process_slot; a
+ * role whose processes say more has a struct of its own that begins with that head (shm/roles.h).
+ *
+ * A slot is written by its process, pid and state also by the master, and read by every process at any time. A member for
+ * which there are functions here is used through them only. The other members are for the slot's own process, or have
+ * their functions elsewhere: counters, levels, histograms and gauges in shm/counters.h, the sleep word in shm/wake.h, the
+ * heartbeat in shm/heartbeat.h, usage in shm/usage.h, the ledger in shm/ledger.h.
+ */
+#ifndef SHM_SLOTS_H
+#define SHM_SLOTS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "shm/counters.h"
+#include "shm/ledger.h"
+#include "shm/usage.h"
+
+#define PROCESS_STATE_LIST(X)                                                                                          \
+	X(DOWN, "down")                                                                                                \
+	X(STARTING, "starting")                                                                                        \
+	X(READY, "ready")                                                                                              \
+	X(DRAINING, "draining")
+
+#define X(symbol, name) PROCESS_##symbol,
+enum process_state { PROCESS_STATE_LIST(X) PROCESS_STATES };
+#undef X
+
+/*
+ * What a writer last saw of its store. CONNECTING: not reached since the master started, and no spool of an earlier run
+ * shows that it ever was. SPOOLING: lost, and the spool takes the events. UNAVAILABLE: lost, and there is no spool or no
+ * room in it.
+ */
+#define STORE_STATE_LIST(X)                                                                                            \
+	X(CONNECTING, "connecting")                                                                                    \
+	X(READY, "ready")                                                                                              \
+	X(UNAVAILABLE, "unavailable")                                                                                  \
+	X(SPOOLING, "spooling")
+
+#define X(symbol, name) STORE_##symbol,
+enum store_state { STORE_STATE_LIST(X) STORE_STATES };
+#undef X
+
+struct process_slot {
+	_Alignas(128) uint32_t sleeping;
+	int32_t pid;
+	uint32_t state; /* enum process_state */
+	uint32_t reserved;
+	int64_t started_us; /* steady clock */
+	uint64_t alive_until_us; /* steady clock */
+	uint64_t counters[COUNTERS];
+	uint64_t levels[LEVELS];
+	struct histogram_numbers histograms[HISTOGRAMS];
+	uint64_t gauges[GAUGES];
+	uint64_t gauges_us; /* steady clock, when the gauges were set; 0: never */
+	struct usage usage;
+};
+
+struct writer_slot {
+	struct process_slot process;
+	uint32_t store_state; /* enum store_state */
+	uint32_t store_error_turn; /* counts errors; the present one is in store_errors[turn % 2] */
+	char store_errors[2][ERROR_TEXT_MAX];
+	int64_t unavailable_since_us; /* steady clock; 0: the store works, or was not tried yet. The writer's own */
+	int64_t spool_oldest_us;
+	int64_t sync_failed_us;
+	struct ledger ledger;
+};
+
+/* "ready"; "unknown" for a number that is no state: a damaged segment may hold any. */
+const char *process_state_name(uint32_t state);
+const char *store_state_name(uint32_t state);
+
+/* Empties what a slot says of a process, for a new run: the master, before it forks. Counters and ledger stay. */
+void slot_reset(struct process_slot *slot);
+void writer_slot_reset(struct writer_slot *slot);
+
+/* ---- any slot ---- */
+
+/* 0: there is no process. Set by the master, and by a new process itself. */
+int32_t slot_pid(const struct process_slot *slot);
+void slot_set_pid(struct process_slot *slot, int32_t pid);
+
+/* A process announces its own state by segment_announce(); the master sets those of processes that do not live. */
+enum process_state slot_state(const struct process_slot *slot);
+void slot_set_state(struct process_slot *slot, enum process_state state);
+
+/* When the process was started, by the steady clock. Set by the master. */
+int64_t slot_started_us(const struct process_slot *slot);
+void slot_set_started_us(struct process_slot *slot, int64_t now_us);
+
+/* ---- a writer's slot ---- */
+
+enum store_state writer_store_state(const struct writer_slot *slot);
+void writer_set_store_state(struct writer_slot *slot, enum store_state state);
+
+/* Why the store does not work, "" while it does or was not tried yet. out gets a copy of ERROR_TEXT_MAX bytes at most. */
+void writer_store_error(const struct writer_slot *slot, char out[ERROR_TEXT_MAX]);
+void writer_set_store_error(struct writer_slot *slot, const char *text);
+
+/* Whether the writer knows by now if its store works. */
+bool writer_store_tried(const struct writer_slot *slot);
+
+/* When the writer could last not sync a file, by the wall clock; 0: never. The second counts it, with the present time. */
+int64_t writer_sync_failed_us(const struct writer_slot *slot);
+void writer_sync_failed(struct writer_slot *slot);
+
+/* Since when the spool's oldest file waits, by the steady clock; 0: the spool is empty. */
+int64_t writer_spool_oldest_us(const struct writer_slot *slot);
+void writer_set_spool_oldest_us(struct writer_slot *slot, int64_t oldest_us);
+
+#endif
