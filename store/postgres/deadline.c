@@ -8,51 +8,51 @@
 static int64_t
 on_wait(void *context)
 {
-	const struct patience *patience = context;
+	const struct deadline *deadline = context;
 
-	if (patience->beats)
-		sink_env_heartbeat(patience->env);
-	return sink_env_store_until_us(patience->env);
+	if (deadline->beats)
+		sink_env_heartbeat(deadline->env);
+	return sink_env_store_until_us(deadline->env);
 }
 
 void
-patience_watch(struct patience *patience, struct pg *pg)
+deadline_watch(struct deadline *deadline, struct pg *pg)
 {
-	pg_on_wait(pg, on_wait, patience);
+	pg_on_wait(pg, on_wait, deadline);
 }
 
 int64_t
-patience_begin(struct patience *patience)
+deadline_begin(struct deadline *deadline)
 {
-	patience->began_us = clock_steady_us();
-	return patience->began_us + (int64_t)patience->statement_ms * 1000;
+	deadline->began_us = clock_steady_us();
+	return deadline->began_us + (int64_t)deadline->statement_ms * 1000;
 }
 
 int64_t
-patience_used_us(const struct patience *patience)
+deadline_used_us(const struct deadline *deadline)
 {
-	return clock_steady_us() - patience->began_us;
+	return clock_steady_us() - deadline->began_us;
 }
 
 uint32_t
-patience_server_ms(const struct patience *patience)
+deadline_server_ms(const struct deadline *deadline)
 {
-	return patience->statement_ms - patience->statement_ms / 10;
+	return deadline->statement_ms - deadline->statement_ms / 10;
 }
 
 bool
-patience_ended(const struct patience *patience, struct error *err)
+deadline_expired(const struct deadline *deadline, struct error *err)
 {
 	const struct error cause = *err;
-	int64_t used_ms = patience_used_us(patience) / 1000;
+	int64_t used_ms = deadline_used_us(deadline) / 1000;
 
-	if (clock_steady_us() >= sink_env_store_until_us(patience->env)) {
+	if (clock_steady_us() >= sink_env_store_until_us(deadline->env)) {
 		(void)error_set(err, "%s: given up, the service stops", cause.text);
 		return false;
 	}
-	if (used_ms < patience_server_ms(patience))
+	if (used_ms < deadline_server_ms(deadline))
 		return false;
 	(void)error_set(err, "%s: given up after %" PRId64 " ms, STORE_TIMEOUT_MS=%" PRIu32 " allows no more",
-	    cause.text, used_ms, patience->statement_ms);
+	    cause.text, used_ms, deadline->statement_ms);
 	return true;
 }

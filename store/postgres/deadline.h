@@ -1,11 +1,10 @@
 /*
- * How long a writer waits for PostgreSQL: a statement may take STORE_TIMEOUT_MS, and none goes on beyond the instant from
- * which a draining service spools what it could not store (sink_env_store_until_us()), also if it had begun
- * before the drain did.
+ * How long a statement may take: STORE_TIMEOUT_MS, and never beyond sink_env_store_until_us(), when a draining service
+ * switches from storing to spooling. This also holds for a statement that began before the drain.
  *
- * A statement that is given up may still run in the server, hold its locks, and commit in the end. That it commits is
- * harmless, the key finds out what is stored again; for the locks the server gets a time-out of its own, a little
- * shorter, where its session or the statement can carry one.
+ * A statement that is given up may still run in the server, hold its locks, and commit in the end. A late commit is
+ * harmless, because the key shows that the rows are there already. For the locks the server gets a time-out of its own,
+ * a little shorter, where its session or the statement can carry one.
  */
 #ifndef STORE_POSTGRES_DEADLINE_H
 #define STORE_POSTGRES_DEADLINE_H
@@ -17,29 +16,29 @@
 #include "store/postgres/pg.h"
 #include "store/sink_env.h"
 
-struct patience {
+struct deadline {
 	uint32_t statement_ms; /* STORE_TIMEOUT_MS */
 	const struct sink_env *env; /* borrowed */
-	bool beats; /* the wait is the writer's main loop's */
-	int64_t began_us; /* steady clock: the present statement */
+	bool beats; /* the thread that waits is the one that sends heartbeats */
+	int64_t began_us; /* steady clock: the current statement */
 };
 
-/* Calls on pg are from now on called off with the patience, and say meanwhile that the writer lives. */
-void patience_watch(struct patience *patience, struct pg *pg);
+/* From now on calls on pg end at sink_env_store_until_us() at the latest, and send heartbeats while they wait. */
+void deadline_watch(struct deadline *deadline, struct pg *pg);
 
 /* A statement begins: returns its deadline. */
-int64_t patience_begin(struct patience *patience);
+int64_t deadline_begin(struct deadline *deadline);
 
-/* Microseconds that the present statement has taken. */
-int64_t patience_used_us(const struct patience *patience);
+/* Microseconds that the current statement has taken. */
+int64_t deadline_used_us(const struct deadline *deadline);
 
 /* The server's own time-out for a statement. */
-uint32_t patience_server_ms(const struct patience *patience);
+uint32_t deadline_server_ms(const struct deadline *deadline);
 
 /*
- * The present statement has failed with *err. Returns whether it, or the server, has run out of time; adds to *err which
- * option gave it how much.
+ * The current statement has failed with *err. Returns whether STORE_TIMEOUT_MS has ended it, here or in the server. Adds
+ * to *err what the time-out or the drain did.
  */
-bool patience_ended(const struct patience *patience, struct error *err);
+bool deadline_expired(const struct deadline *deadline, struct error *err);
 
 #endif

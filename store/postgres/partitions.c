@@ -55,9 +55,9 @@
 enum making { MADE, NOT_MADE, LEFT_TO_ANOTHER };
 
 void
-partitions_init(struct partitions *p, uint32_t ahead, struct patience *patience, const struct sink_env *env)
+partitions_init(struct partitions *p, uint32_t ahead, struct deadline *deadline, const struct sink_env *env)
 {
-	*p = (struct partitions){.ahead = ahead, .patience = patience, .env = env, .every_row_fits = true};
+	*p = (struct partitions){.ahead = ahead, .deadline = deadline, .env = env, .every_row_fits = true};
 }
 
 bool
@@ -79,14 +79,14 @@ due_within(struct partitions *p, int64_t us)
 static int
 query(struct partitions *p, struct pg *pg, const char *sql, PGresult **result, struct error *err)
 {
-	uint32_t limit_ms = patience_server_ms(p->patience);
+	uint32_t limit_ms = deadline_server_ms(p->deadline);
 	char text[1536];
 	int len = snprintf(text, sizeof text, LIMITS "%s", limit_ms < STATEMENT_MS ? limit_ms : STATEMENT_MS, sql);
 
 	assert(len < (int)sizeof text);
-	int rc = pg_exec(pg, text, patience_begin(p->patience), result, err);
+	int rc = pg_exec(pg, text, deadline_begin(p->deadline), result, err);
 	if (rc < 0)
-		(void)patience_ended(p->patience, err);
+		(void)deadline_expired(p->deadline, err);
 	return rc;
 }
 

@@ -23,7 +23,7 @@
 
 struct partitions {
 	uint32_t ahead; /* months to make beyond the current one */
-	struct patience *patience; /* borrowed */
+	struct deadline *deadline; /* borrowed */
 	const struct sink_env *env; /* borrowed; for the gauges */
 	struct months months;
 	int32_t this_month; /* at the last look */
@@ -38,9 +38,9 @@ struct partitions {
 	bool told; /* the log knows that there are some */
 };
 
-/* Knows nothing yet and is due. patience and env are borrowed. */
+/* Knows nothing yet and is due. deadline and env are borrowed. */
 void partitions_init(
-    struct partitions *partitions, uint32_t ahead, struct patience *patience, const struct sink_env *env);
+    struct partitions *partitions, uint32_t ahead, struct deadline *deadline, const struct sink_env *env);
 
 /* Whether it is time for partitions_upkeep(), which is also called after connecting. now_us is the wall clock's. */
 bool partitions_due(const struct partitions *partitions, int64_t now_us);

@@ -94,7 +94,7 @@ bury(struct pg_batch *b, const struct record *record, struct error *err)
 	sink_env_count(b->rows->env, COUNTER_STATEMENTS, 1);
 	int rc = dead_letter_table_add(b->rows->session, &refused, record, err);
 	if (rc < 0)
-		(void)patience_ended(b->rows->session->patience, err);
+		(void)deadline_expired(b->rows->session->deadline, err);
 	if (rc <= 0)
 		return rc;
 
@@ -270,7 +270,7 @@ wait_for_standbys(struct pg_batch *b, struct error *err)
 		rc = has_standbys(session, &some, err);
 	}
 	if (rc < 0)
-		(void)patience_ended(session->patience, err);
+		(void)deadline_expired(session->deadline, err);
 	if (some)
 		return error_set(err, "cannot make sure that the standbys have what was sent again: %s", refused.text);
 	return rc == 0 ? 0 : -1;

@@ -22,9 +22,9 @@ ask(struct rows *rows, const char *sql, PGresult **result, struct error *err)
 	struct session *session = rows->session;
 
 	sink_env_count(rows->env, COUNTER_STATEMENTS, 1);
-	int rc = pg_exec(session->pg, sql, patience_begin(session->patience), result, err);
+	int rc = pg_exec(session->pg, sql, deadline_begin(session->deadline), result, err);
 	if (rc < 0)
-		(void)patience_ended(session->patience, err);
+		(void)deadline_expired(session->deadline, err);
 	return rc == 0 ? 0 : -1;
 }
 

@@ -41,7 +41,7 @@ static int
 copy(struct rows *rows, const struct batch *batch, uint64_t *stored, struct error *err)
 {
 	struct pg *pg = rows->session->pg;
-	int64_t deadline = patience_begin(rows->session->patience);
+	int64_t deadline = deadline_begin(rows->session->deadline);
 	int rc = begin_copy(rows, deadline, err);
 
 	rows->chunk.len = 0;
@@ -131,9 +131,9 @@ rows_store(struct rows *rows, enum rows_method method, const struct batch *batch
 	if (batch->count > 0 && rows->sent && rc != PG_REFUSED)
 		rows->in_doubt = true;
 	if (rc < 0 || (rc == PG_REFUSED && strcmp(pg_sqlstate(session->pg), "57014") == 0)) {
-		if (patience_ended(session->patience, err))
+		if (deadline_expired(session->deadline, err))
 			fewer(rows, batch->count);
-	} else if (rc == 0 && patience_used_us(session->patience) / 1000 < session->patience->statement_ms / 4) {
+	} else if (rc == 0 && deadline_used_us(session->deadline) / 1000 < session->deadline->statement_ms / 4) {
 		more(rows, batch->count);
 	}
 	return rc;

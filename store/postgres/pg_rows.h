@@ -1,5 +1,5 @@
 /*
- * Rows of hook_events by one statement: all of them or none, with the patience of the session. A statement that runs out
+ * Rows of hook_events by one statement: all of them or none, with the deadline of the session. A statement that runs out
  * of time means that the store is away; in case it is only slow, the next ones take fewer rows.
  */
 #ifndef STORE_POSTGRES_PG_ROWS_H

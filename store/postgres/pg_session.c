@@ -42,9 +42,9 @@
 	"(to_regclass('hook_events_dead_letters'))))), EXISTS (SELECT FROM pg_extension WHERE extname = 'citus')"
 
 void
-session_init(struct session *session, struct patience *patience)
+session_init(struct session *session, struct deadline *deadline)
 {
-	*session = (struct session){.patience = patience};
+	*session = (struct session){.deadline = deadline};
 }
 
 void
@@ -60,7 +60,7 @@ session_open(struct session *session, const char *url, struct error *err)
 	session_close(session);
 	int rc = pg_open(&session->pg, url, err);
 	if (rc == 0)
-		patience_watch(session->patience, session->pg);
+		deadline_watch(session->deadline, session->pg);
 	return rc;
 }
 
@@ -68,22 +68,22 @@ session_open(struct session *session, const char *url, struct error *err)
 static int
 run(struct session *session, const char *sql, PGresult **result, struct error *err)
 {
-	int rc = pg_exec(session->pg, sql, patience_begin(session->patience), result, err);
+	int rc = pg_exec(session->pg, sql, deadline_begin(session->deadline), result, err);
 
 	if (rc < 0)
-		(void)patience_ended(session->patience, err);
+		(void)deadline_expired(session->deadline, err);
 	return rc;
 }
 
 int
 session_prepare(struct session *session, struct error *err)
 {
-	uint32_t limit_ms = patience_server_ms(session->patience);
+	uint32_t limit_ms = deadline_server_ms(session->deadline);
 	char sql[sizeof LIMITS("SET") + 16];
 	int len;
 
 	session->settings[0] = '\0';
-	if (pg_pooled(session->pg, patience_begin(session->patience), &session->pooled, err) != 0)
+	if (pg_pooled(session->pg, deadline_begin(session->deadline), &session->pooled, err) != 0)
 		return -1;
 	if (session->pooled) {
 		len =
@@ -118,7 +118,7 @@ int
 session_exec_params(struct session *session, const char *sql, const struct pg_param *params, size_t count,
     PGresult **result, struct error *err)
 {
-	int64_t deadline_us = patience_begin(session->patience);
+	int64_t deadline_us = deadline_begin(session->deadline);
 
 	if (!session->pooled)
 		return pg_exec_params(session->pg, sql, params, count, deadline_us, result, err);

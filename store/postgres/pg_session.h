@@ -18,7 +18,7 @@
 
 struct session {
 	struct pg *pg; /* NULL: not open */
-	struct patience *patience; /* borrowed */
+	struct deadline *deadline; /* borrowed */
 	bool citus; /* the database has the extension */
 	bool pooled;
 	char settings
@@ -26,8 +26,8 @@ struct session {
 	struct error warned; /* what the log knows of the server's settings; "": nothing */
 };
 
-/* Not open. patience is borrowed. */
-void session_init(struct session *session, struct patience *patience);
+/* Not open. deadline is borrowed. */
+void session_init(struct session *session, struct deadline *deadline);
 
 /* Connects; what is open is closed first. 0 or <0. Its pg is for any statement then, the others below come later. */
 int session_open(struct session *session, const char *url, struct error *err);
@@ -42,7 +42,7 @@ int session_prepare(struct session *session, struct error *err);
  */
 int session_look(struct session *session, struct error *err);
 
-/* As pg_exec_params(), with the settings and the patience. */
+/* As pg_exec_params(), with the settings and the deadline. */
 int session_exec_params(struct session *session, const char *sql, const struct pg_param *params, size_t count,
     PGresult **result, struct error *err);
 

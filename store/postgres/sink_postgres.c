@@ -20,7 +20,7 @@
 struct sink_postgres {
 	struct sink super;
 	const struct config *config;
-	struct patience patience;
+	struct deadline deadline;
 	struct session session;
 	struct partitions partitions;
 	struct rows rows;
@@ -47,7 +47,7 @@ postgres_open(struct sink *sink, struct error *err)
 	struct sink_postgres *s = (struct sink_postgres *)sink;
 	int applied;
 
-	s->patience.beats = false; /* in the connector's thread: the main loop says itself that it lives */
+	s->deadline.beats = false; /* in the connector's thread: the main loop says itself that it lives */
 	int rc = session_open(&s->session, s->config->database_url, err);
 	if (rc == 0)
 		rc = s->config->auto_migrate ? migrate_apply(s->session.pg, &applied, err)
@@ -60,7 +60,7 @@ postgres_open(struct sink *sink, struct error *err)
 		rc = pg_probe(&s->rows, &s->batch.method, err);
 	if (rc == 0)
 		rc = partitions_check(&s->partitions, err);
-	s->patience.beats = true;
+	s->deadline.beats = true;
 	if (rc != 0)
 		(void)disconnect(s);
 	return rc == 0 ? 0 : -1;
@@ -142,9 +142,9 @@ sink_postgres_new(const struct config *config, const struct sink_env *env)
 
 	s->super.ops = &ops;
 	s->config = config;
-	s->patience = (struct patience){.statement_ms = config->store_timeout_ms, .env = env};
-	session_init(&s->session, &s->patience);
-	partitions_init(&s->partitions, config->partitions_ahead, &s->patience, env);
+	s->deadline = (struct deadline){.statement_ms = config->store_timeout_ms, .env = env};
+	session_init(&s->session, &s->deadline);
+	partitions_init(&s->partitions, config->partitions_ahead, &s->deadline, env);
 	rows_init(&s->rows, &s->session, env);
 	pg_batch_init(&s->batch, &s->rows, &s->partitions, config->data_dir);
 	return &s->super;
