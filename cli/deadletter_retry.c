@@ -129,7 +129,7 @@ run(struct retry *retry, const char *sql, const struct record *record, int64_t i
 static int
 try(struct retry *retry, const char *sql, const struct record *record, int64_t id, struct error *err)
 {
-	enum refusal refusal;
+	enum refusal_cause refusal;
 	bool had, stored;
 	int attempts = 0;
 
@@ -139,16 +139,16 @@ try(struct retry *retry, const char *sql, const struct record *record, int64_t i
 			return rc;
 		if (rc == 0)
 			return !had ? OUTCOME_GONE : stored ? OUTCOME_STORED : OUTCOME_DUPLICATE;
-		refusal = refusal_of(pg_refusal(retry->pg));
-	} while (refusal == REFUSAL_RACE && ++attempts < RACE_ATTEMPTS);
+		refusal = sqlstate_cause(pg_refusal(retry->pg));
+	} while (refusal == CAUSE_RACE && ++attempts < RACE_ATTEMPTS);
 
-	if (refusal == REFUSAL_RACE || refusal == REFUSAL_STORE)
+	if (refusal == CAUSE_RACE || refusal == CAUSE_STORE)
 		return -1;
 	(void)stpcpy(retry->sqlstate, pg_sqlstate(retry->pg));
 	retry->message = (struct error){0};
 	(void)stpcpy(retry->message.text, pg_refusal(retry->pg)->message.text);
 	/* Such as a missing right: then nothing is refused, too. */
-	if (refusal == REFUSAL_UNCLEAR && run(retry, sql, record, 0, &had, &stored, err) != 0)
+	if (refusal == CAUSE_UNCLEAR && run(retry, sql, record, 0, &had, &stored, err) != 0)
 		return -1;
 	return OUTCOME_REFUSED;
 }

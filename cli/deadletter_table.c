@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli/deadletter.h"
+#include "store/postgres/sqlstate.h"
 
 #define STATEMENT_SECONDS 60
 
@@ -41,7 +42,7 @@ last_id(struct pg *pg, int64_t *last, struct error *err)
 	    pg_deadline(STATEMENT_SECONDS), &result, err);
 
 	*last = 0;
-	if (rc == PG_REFUSED && strcmp(pg_sqlstate(pg), "42P01") == 0)
+	if (rc == PG_REFUSED && sqlstate_is(pg_sqlstate(pg), SQLSTATE_UNDEFINED_TABLE))
 		return 0;
 	if (rc != 0)
 		return -1;

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "store/postgres/sqlstate.h"
 
 #define READ_SECONDS 10
 #define APPLY_SECONDS 60
@@ -73,7 +74,7 @@ apply(struct pg *pg, const struct migration *migration, int *applied, struct err
 		return 0;
 	}
 
-	bool forbidden = rc == PG_REFUSED && strcmp(pg_sqlstate(pg), "42501") == 0;
+	bool forbidden = rc == PG_REFUSED && sqlstate_is(pg_sqlstate(pg), SQLSTATE_INSUFFICIENT_PRIVILEGE);
 	if (rc == PG_REFUSED && pg_exec(pg, "ROLLBACK", pg_deadline(READ_SECONDS), NULL, err) == 0) {
 		if (migrate_version(pg, &version, err) < 0)
 			return -1;

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/version.h"
+#include "store/postgres/sqlstate.h"
 
 #define LOOK_INTERVAL_US (INT64_C(3600) * 1000000)
 #define BUSY_INTERVAL_US (INT64_C(60) * 1000000)
@@ -99,7 +100,7 @@ look(struct partitions *p, struct pg *pg, const char *sql, PGresult **result, st
 {
 	int rc = query(p, pg, sql, result, err);
 
-	if (rc == PG_REFUSED && strcmp(pg_sqlstate(pg), "42P01") != 0) {
+	if (rc == PG_REFUSED && !sqlstate_is(pg_sqlstate(pg), SQLSTATE_UNDEFINED_TABLE)) {
 		due_within(p, BUSY_INTERVAL_US);
 		log_warning("cannot look at the partitions now", LOG_STR("error", err->text),
 		    LOG_UINT("retry_in_s", BUSY_INTERVAL_US / 1000000));
@@ -231,10 +232,11 @@ static enum making
 take_refusal(struct partitions *p, int32_t month, const char *name, const char *sqlstate, const char *why)
 {
 	/* It would overlap another partition, which a DBA has made since the last look: that one takes its events. */
-	if (strcmp(sqlstate, "42P17") == 0)
+	if (sqlstate_is(sqlstate, SQLSTATE_INVALID_OBJECT_DEFINITION))
 		return month_is_there(p, month, name, "overlaps");
 	/* A table of its name that is no partition; events that a constraint of the month does not take. */
-	if (strcmp(sqlstate, "42P07") == 0 || strncmp(sqlstate, "22", 2) == 0 || strncmp(sqlstate, "23", 2) == 0)
+	if (sqlstate_is(sqlstate, SQLSTATE_DUPLICATE_TABLE) || sqlstate_is(sqlstate, SQLSTATE_CLASS_DATA_EXCEPTION) ||
+	    sqlstate_is(sqlstate, SQLSTATE_CLASS_INTEGRITY))
 		return put_off_one(p, month, name, why);
 	return put_off_all(p, LOOK_INTERVAL_US, name, why);
 }
@@ -248,11 +250,11 @@ call(struct partitions *p, struct pg *pg, const char *condition, const char *nam
 
 	(void)snprintf(sql, sizeof sql, MAKE_SQL, condition, name);
 	int rc = query(p, pg, sql, result, err);
-	if (rc != PG_REFUSED || strcmp(pg_sqlstate(pg), "XX000") != 0)
+	if (rc != PG_REFUSED || !sqlstate_is(pg_sqlstate(pg), SQLSTATE_INTERNAL_ERROR))
 		return rc;
 	(void)snprintf(sql, sizeof sql, COORDINATOR_SQL, condition, name);
 	rc = query(p, pg, sql, result, &elsewhere);
-	if (rc < 0 || (rc == PG_REFUSED && strcmp(pg_sqlstate(pg), "42883") != 0))
+	if (rc < 0 || (rc == PG_REFUSED && !sqlstate_is(pg_sqlstate(pg), SQLSTATE_UNDEFINED_FUNCTION)))
 		*err = elsewhere;
 	return rc;
 }

@@ -23,6 +23,7 @@
 #include "base/mem.h"
 #include "store/postgres/pg_message.h"
 #include "store/postgres/pg_url.h"
+#include "store/postgres/sqlstate.h"
 
 /* The longest wait between two calls of the function given to pg_on_wait(). */
 #define ASK_US 250000
@@ -132,7 +133,7 @@ on_notice(void *arg, const PGresult *result)
 	struct pg *pg = arg;
 	struct error line;
 
-	if (ends_the_session(result) || (sqlstate != NULL && strncmp(sqlstate, "57P", 3) == 0)) {
+	if (ends_the_session(result) || (sqlstate != NULL && sqlstate_is(sqlstate, SQLSTATE_SHUTDOWNS))) {
 		pg_message_read(result, &pg->farewell, &pg->farewell_text);
 		return;
 	}
@@ -462,7 +463,7 @@ pg_check(struct pg *pg, struct error *err)
 bool
 pg_rested(const struct pg *pg)
 {
-	return strcmp(pg->farewell.sqlstate, "57P05") == 0 ||
+	return sqlstate_is(pg->farewell.sqlstate, SQLSTATE_IDLE_SESSION_TIMEOUT) ||
 	       strstr(pg->farewell.message.text, "client_idle_timeout") != NULL;
 }
 

@@ -11,10 +11,10 @@
 #include "store/postgres/pg_probe.h"
 #include "store/postgres/sqlstate.h"
 
-/* Each time one of the two ends; more in a row means something else. */
+/* Of two transactions that deadlock one goes on: more deadlocks than this in a row have another reason. */
 #define RACE_ATTEMPTS 5
 
-/* What is refused is tried again within seconds. */
+/* A refused batch is stored again within seconds. */
 #define CLEARED_FOR_US (INT64_C(60) * 1000000)
 
 void
@@ -31,7 +31,7 @@ pg_batch_free(struct pg_batch *b)
 }
 
 static const struct pg_refusal *
-refusal(const struct pg_batch *b)
+last_refusal(const struct pg_batch *b)
 {
 	return pg_refusal(b->rows->session->pg);
 }
@@ -44,18 +44,18 @@ stored_any(const struct pg_batch *b)
 
 /* One statement for all rows, repeated where that may help. Returns as rows_store() does. */
 static int
-store_at_once(
+store_in_one(
     struct pg_batch *b, enum rows_method method, const struct batch *batch, uint64_t *stored, struct error *err)
 {
 	int rc = rows_store(b->rows, method, batch, stored, err);
 
 	for (int i = 1; i < RACE_ATTEMPTS && rc == PG_REFUSED && method == ROWS_INSERT; i++) {
-		if (refusal_of(refusal(b)) != REFUSAL_RACE)
+		if (sqlstate_cause(last_refusal(b)) != CAUSE_RACE)
 			break;
 		rc = rows_store(b->rows, method, batch, stored, err);
 	}
-	/* It may have been on its way to the default partition when its month was made. */
-	if (rc == PG_REFUSED && batch->count == 1 && refusal_of(refusal(b)) == REFUSAL_MONTH)
+	/* The row may have been on its way to the default partition when the partition of its month was made. */
+	if (rc == PG_REFUSED && batch->count == 1 && sqlstate_cause(last_refusal(b)) == CAUSE_PARTITION)
 		rc = rows_store(b->rows, method, batch, stored, err);
 	return rc;
 }
@@ -63,7 +63,7 @@ store_at_once(
 static void
 count_stored(struct pg_batch *b, uint32_t stored, uint32_t count)
 {
-	/* A trigger that drops rows makes them look like duplicates: not stored, and meant so. */
+	/* Rows that a trigger drops count as duplicates: they are not stored, and are not meant to be. */
 	b->result.stored += stored;
 	b->result.duplicates += count - stored;
 	if (b->refuses_all)
@@ -72,7 +72,7 @@ count_stored(struct pg_batch *b, uint32_t stored, uint32_t count)
 }
 
 static void
-count_letter(struct pg_batch *b, const char *sqlstate)
+count_dead_letter(struct pg_batch *b, const char *sqlstate)
 {
 	if (b->result.dead_lettered == 0)
 		(void)stpcpy(b->sqlstate, sqlstate);
@@ -81,16 +81,16 @@ count_letter(struct pg_batch *b, const char *sqlstate)
 	b->result.dead_lettered++;
 }
 
-/* PostgreSQL has just refused that one record for good. 0: the letter is kept. <0: the store is away. */
+/* PostgreSQL has just refused that one record for good. 0: it is kept as a dead letter. <0: the store is unavailable. */
 static int
-bury(struct pg_batch *b, const struct record *record, struct error *err)
+keep_dead_letter(struct pg_batch *b, const struct record *record, struct error *err)
 {
-	struct pg_refusal why = *refusal(b);
+	struct pg_refusal why = *last_refusal(b);
 	struct refused refused = {.at_us = clock_wall_us(), .sqlstate = why.sqlstate, .message = why.message.text};
 
-	b->refusal = *err;
-	b->rows->in_doubt = true; /* the letter may be all that is kept of the batch */
-	count_letter(b, why.sqlstate);
+	b->last_reason = *err;
+	b->rows->in_doubt = true; /* from now on the dead letter may be kept, even if nothing else of the batch is */
+	count_dead_letter(b, why.sqlstate);
 	sink_env_count(b->rows->env, COUNTER_STATEMENTS, 1);
 	int rc = dead_letter_table_add(b->rows->session, &refused, record, err);
 	if (rc < 0)
@@ -98,8 +98,8 @@ bury(struct pg_batch *b, const struct record *record, struct error *err)
 	if (rc <= 0)
 		return rc;
 
-	enum refusal letter = refusal_of(refusal(b));
-	if (letter == REFUSAL_STORE || letter == REFUSAL_RACE)
+	enum refusal_cause cause = sqlstate_cause(last_refusal(b));
+	if (cause == CAUSE_STORE || cause == CAUSE_RACE)
 		return -1;
 	b->file_used = true;
 	uint64_t times = repeat_met(&b->table_refuses, clock_steady_us());
@@ -109,9 +109,9 @@ bury(struct pg_batch *b, const struct record *record, struct error *err)
 	return dead_letters_append(&b->file, &refused, record, err);
 }
 
-/* None of the batch was taken, and not for what the rows are. Returns <0: it waits until somebody has mended the table. */
+/* Not one row of the batch was stored, so the table is at fault, not the rows. Returns <0: the batch is tried again. */
 static int
-refuses_all(struct pg_batch *b, struct error *err)
+report_refuses_all(struct pg_batch *b, struct error *err)
 {
 	b->refuses_all = true;
 	b->cleared_us = 0;
@@ -119,23 +119,27 @@ refuses_all(struct pg_batch *b, struct error *err)
 }
 
 static void
-note_suspicion(struct pg_batch *b, const struct error *err)
+set_suspicion(struct pg_batch *b, const struct error *err)
 {
-	bool policy = strcmp(refusal(b)->sqlstate, "42501") == 0 && b->method == ROWS_INSERT;
+	bool policy =
+	    sqlstate_is(last_refusal(b)->sqlstate, SQLSTATE_INSUFFICIENT_PRIVILEGE) && b->method == ROWS_INSERT;
 
 	(void)error_set(&b->suspicion, "%s%s", err->text,
 	    policy ? ": its policies must take every row of this role, or the role needs BYPASSRLS" : "");
 }
 
-/* That one record was refused, perhaps for what it is. 0: the letter is kept, or it waits for the others. <0. */
+/*
+ * That one record was refused, perhaps for its contents. If the table takes other rows it becomes a dead letter at once;
+ * otherwise it waits until the rest of the batch has been tried. 0, or <0: the store is unavailable.
+ */
 static int
-suspect(struct pg_batch *b, const struct record *record, struct error *err)
+add_suspect(struct pg_batch *b, const struct record *record, struct error *err)
 {
 	if (stored_any(b) || (b->cleared_us != 0 && clock_steady_us() < b->cleared_us + CLEARED_FOR_US))
-		return bury(b, record, err);
-	note_suspicion(b, err);
+		return keep_dead_letter(b, record, err);
+	set_suspicion(b, err);
 	if (b->suspect_count == SUSPECTS_MAX)
-		return refuses_all(b, err);
+		return report_refuses_all(b, err);
 	b->suspects[b->suspect_count++] = record;
 	return 0;
 }
@@ -172,26 +176,26 @@ store_in_months(struct pg_batch *b, enum rows_method method, const struct batch 
 		*err = lacking;
 		return lack;
 	}
-	/* A partition that is divided further, by a DBA, names itself; a CHECK by way of Citus names nothing. */
-	if (lack == LACK_NOTHING && refusal(b)->table[0] != '\0')
-		return suspect(b, batch->records[0], err);
-	return bury(b, batch->records[0], err);
+	/* The partition exists. If a DBA has divided it further the refusal names it; a CHECK by way of Citus names nothing. */
+	if (lack == LACK_NOTHING && last_refusal(b)->table[0] != '\0')
+		return add_suspect(b, batch->records[0], err);
+	return keep_dead_letter(b, batch->records[0], err);
 }
 
-/* PostgreSQL has refused the statement for these rows. 0, or <0: the store is away. */
+/* PostgreSQL has refused the statement for these rows: stores them another way. 0, or <0: the store is unavailable. */
 static int
-take_refusal(struct pg_batch *b, enum rows_method method, const struct batch *batch, struct error *err)
+handle_refusal(struct pg_batch *b, enum rows_method method, const struct batch *batch, struct error *err)
 {
-	enum refusal why = refusal_of(refusal(b));
-	bool by_citus = strcmp(refusal(b)->sqlstate, "XX000") == 0;
+	enum refusal_cause why = sqlstate_cause(last_refusal(b));
+	bool by_citus = sqlstate_is(last_refusal(b)->sqlstate, SQLSTATE_INTERNAL_ERROR);
 
-	if (method == ROWS_COPY && (why == REFUSAL_DUPLICATE || why == REFUSAL_RACE || by_citus))
+	if (method == ROWS_COPY && (why == CAUSE_DUPLICATE || why == CAUSE_RACE || by_citus))
 		return store_rows(b, ROWS_INSERT, batch, err);
-	if (why == REFUSAL_STORE || why == REFUSAL_RACE)
+	if (why == CAUSE_STORE || why == CAUSE_RACE)
 		return -1;
-	if (why == REFUSAL_MONTH)
+	if (why == CAUSE_PARTITION)
 		return store_in_months(b, method, batch, err);
-	if (why == REFUSAL_UNCLEAR && !b->probed) {
+	if (why == CAUSE_UNCLEAR && !b->probed) {
 		b->probed = true;
 		if (pg_probe(b->rows, &b->method, err) < 0)
 			return -1;
@@ -199,13 +203,14 @@ take_refusal(struct pg_batch *b, enum rows_method method, const struct batch *ba
 	}
 	if (method == ROWS_COPY && b->method == ROWS_INSERT)
 		return store_rows(b, ROWS_INSERT, batch, err);
-	/* What is left is about a row, also the duplicate of a key that somebody added to the event's. */
+	/* A row is to blame. That includes the duplicate of a key that is not hooksd's. */
 	if (batch->count > 1)
 		return store_halves(b, method, batch, err);
-	return why == REFUSAL_UNCLEAR ? suspect(b, batch->records[0], err) : bury(b, batch->records[0], err);
+	return why == CAUSE_UNCLEAR ? add_suspect(b, batch->records[0], err)
+				    : keep_dead_letter(b, batch->records[0], err);
 }
 
-/* Stores rows by one statement, or by halves when it must be. Adds to the result. 0, or <0: the store is away. */
+/* Stores rows by one statement, or by halves where one does not do. Adds to the result. 0, or <0: the store is unavailable. */
 static int
 store_rows(struct pg_batch *b, enum rows_method method, const struct batch *batch, struct error *err)
 {
@@ -213,22 +218,22 @@ store_rows(struct pg_batch *b, enum rows_method method, const struct batch *batc
 
 	if (!rows_fit(b->rows, method, batch))
 		return store_halves(b, method, batch, err);
-	int rc = store_at_once(b, method, batch, &stored, err);
+	int rc = store_in_one(b, method, batch, &stored, err);
 	if (rc == PG_REFUSED)
-		return take_refusal(b, method, batch, err);
+		return handle_refusal(b, method, batch, err);
 	if (rc == 0)
 		count_stored(b, (uint32_t)stored, batch->count);
 	return rc;
 }
 
-/* The rest of the batch is done: the suspects are letters, unless the table has taken nothing. */
+/* The rest of the batch is stored: tries the suspects once more. They become dead letters if they are refused again. */
 static int
-settle_suspects(struct pg_batch *b, struct error *err)
+retry_suspects(struct pg_batch *b, struct error *err)
 {
 	uint32_t count = b->suspect_count;
 
 	if (count > 0 && !stored_any(b))
-		return refuses_all(b, err);
+		return report_refuses_all(b, err);
 	for (uint32_t i = 0; i < count; i++)
 		if (store_rows(b, b->method, &(struct batch){&b->suspects[i], 1}, err) < 0)
 			return -1;
@@ -251,10 +256,10 @@ has_standbys(struct session *session, bool *some, struct error *err)
 }
 
 /*
- * A commit waits for synchronous standbys only if its transaction wrote something. A batch that was there already wrote
- * nothing, and the crash of the primary that made it come again may have kept it from the standby: a message in the
- * WAL makes this commit wait for all that is before it. Some servers have no such messages, or none for this role:
- * without a standby to wait for none is needed. 0 or <0.
+ * A commit waits for synchronous standbys only if its transaction wrote something. A batch of duplicates writes nothing,
+ * and its rows may not have reached the standby, for instance when the primary crashed after storing them. A message in
+ * the WAL makes this commit wait for everything before it. Some servers have no such messages, or do not let this role
+ * write them: that is an error only if there is a standby to wait for. 0 or <0.
  */
 static int
 wait_for_standbys(struct pg_batch *b, struct error *err)
@@ -265,7 +270,7 @@ wait_for_standbys(struct pg_batch *b, struct error *err)
 
 	sink_env_count(b->rows->env, COUNTER_STATEMENTS, 1);
 	int rc = session_exec_params(session, "SELECT pg_logical_emit_message(true, 'hooksd', '')", NULL, 0, NULL, err);
-	if (rc == PG_REFUSED && refusal_of(refusal(b)) != REFUSAL_STORE) {
+	if (rc == PG_REFUSED && sqlstate_cause(last_refusal(b)) != CAUSE_STORE) {
 		refused = *err;
 		rc = has_standbys(session, &some, err);
 	}
@@ -276,36 +281,36 @@ wait_for_standbys(struct pg_batch *b, struct error *err)
 	return rc == 0 ? 0 : -1;
 }
 
-/* Traffic may bring a refused event in every batch: a line tells of all letters since the one before. */
+/* Traffic may bring a refused event in every batch: one line counts all dead letters since the line before. */
 static void
-log_letters(struct pg_batch *b, bool all)
+log_dead_letters(struct pg_batch *b, bool all)
 {
 	if (all)
 		log_error("PostgreSQL refused every event of a batch for the same reason: they are in the dead letters",
-		    LOG_UINT("events", b->letters_unlogged), LOG_STR("last_refusal", b->refusal.text));
+		    LOG_UINT("events", b->unlogged), LOG_STR("last_refusal", b->last_reason.text));
 	else
-		log_warning("PostgreSQL refused events: they are in the dead letters",
-		    LOG_UINT("events", b->letters_unlogged), LOG_STR("last_refusal", b->refusal.text));
-	b->letters_unlogged = 0;
+		log_warning("PostgreSQL refused events: they are in the dead letters", LOG_UINT("events", b->unlogged),
+		    LOG_STR("last_refusal", b->last_reason.text));
+	b->unlogged = 0;
 }
 
 static void
-note_letters(struct pg_batch *b, uint32_t count)
+report_dead_letters(struct pg_batch *b, uint32_t count)
 {
 	if (b->result.dead_lettered == 0)
 		return;
 	bool all = b->result.dead_lettered == count && count > 1 && b->sqlstate[0] != '\0';
 
-	b->letters_unlogged += b->result.dead_lettered;
-	if (repeat_met(all ? &b->lost_batches : &b->letters, clock_steady_us()) > 0)
-		log_letters(b, all);
+	b->unlogged += b->result.dead_lettered;
+	if (repeat_met(all ? &b->all_refused : &b->some_refused, clock_steady_us()) > 0)
+		log_dead_letters(b, all);
 }
 
 void
 pg_batch_upkeep(struct pg_batch *b)
 {
-	if (b->letters_unlogged > 0)
-		log_letters(b, false);
+	if (b->unlogged > 0)
+		log_dead_letters(b, false);
 }
 
 int
@@ -319,7 +324,7 @@ pg_batch_store(struct pg_batch *b, const struct batch *batch, struct sink_result
 	if (rc == 0)
 		rc = store_rows(b, b->duplicates ? ROWS_INSERT : b->method, batch, err);
 	if (rc == 0)
-		rc = settle_suspects(b, err);
+		rc = retry_suspects(b, err);
 	b->duplicates = b->result.duplicates > 0;
 	if (rc == 0 && b->result.stored == 0)
 		rc = wait_for_standbys(b, err);
@@ -330,8 +335,8 @@ pg_batch_store(struct pg_batch *b, const struct batch *batch, struct sink_result
 		result->in_doubt = b->rows->in_doubt;
 		return rc;
 	}
-	note_letters(b, batch->count);
-	/* These letters were buried because the table has taken others before: once. */
+	report_dead_letters(b, batch->count);
+	/* They became dead letters because an earlier batch showed that the table takes rows. That counts once. */
 	if (b->result.dead_lettered > 0 && !stored_any(b))
 		b->cleared_us = 0;
 	return 0;

@@ -1,28 +1,28 @@
 /*
- * A batch into hook_events: what becomes of the rows when PostgreSQL refuses the statement that should store them all.
- * The SQLSTATE tells (store/postgres/sqlstate.h):
+ * Storing a batch in hook_events when PostgreSQL refuses the one statement that should store all of it. What happens then
+ * depends on the cause (store/postgres/sqlstate.h):
  *
- *   a duplicate   some row is there already (sent again by a client, or stored by a writer that died before it could
- *                 say so): the same rows go by INSERT ... ON CONFLICT DO NOTHING, and so does the next batch at once,
- *                 because resends come in floods
- *   a row         PostgreSQL will not have some row, now or ever: the rows are stored in halves, and the halves in
- *                 halves, until the refused row is alone; it goes to the dead letters. k such rows among n cost about
- *                 2 k log2(n / k) statements
- *   a race        a deadlock with another writer that stores the same events: as for a duplicate, in the order of keys,
- *                 and once more
- *   a month       the table has no partition for some row: the months are looked at again, made, and the rows stored
- *                 once more. What then is refused still is a dead letter if hooksd makes no such month, else the
- *                 store's state
- *   the store     it is away; the caller keeps the records and opens the sink again
- *   unclear       the store's, if the table takes no rows at all without complaint (store/postgres/pg_probe.h). Else it is a
- *                 row's if the table has taken another one of the batch, or of a later batch when this one is tried
- *                 again; and the store's if it has taken none: a trigger that fails for every row must not bury them
+ *   CAUSE_DUPLICATE  some row is there already: a client sent it again, or a writer stored it and died before it could
+ *                    record that. The rows go by INSERT ... ON CONFLICT DO NOTHING. So does the next batch, at once,
+ *                    because resends come in floods
+ *   CAUSE_ROW        PostgreSQL will never take some row. The rows are stored in halves, and the halves in halves, until
+ *                    the refused row is alone: it becomes a dead letter. k such rows among n cost about
+ *                    2 k log2(n / k) statements
+ *   CAUSE_RACE       a deadlock with another writer that stores the same events. The rows go by INSERT, which takes them
+ *                    in the order of their keys, and is repeated a few times
+ *   CAUSE_PARTITION  there is no partition for some row. The months are read again, made, and the rows stored once more.
+ *                    A row that is refused again becomes a dead letter if hooksd makes no partition for its month;
+ *                    otherwise the store is unavailable
+ *   CAUSE_STORE      the store is unavailable: the caller keeps the records and opens the sink again
+ *   CAUSE_UNCLEAR    the store is unavailable if the table refuses even a statement without rows
+ *                    (store/postgres/pg_probe.h). Otherwise the row is to blame if the table has taken another row of
+ *                    this batch, or of another batch within a minute. If the table has taken none, the store is
+ *                    unavailable: a trigger that fails for every row must not make dead letters of all events
  *
- * Citus reports what its workers refuse of a COPY as an internal error, whatever the reason, and keeps the reasons for
- * INSERT: there a refused COPY goes by INSERT first.
+ * Citus reports whatever its workers refuse of a COPY as an internal error, but gives the cause for an INSERT: there a
+ * refused COPY goes by INSERT first.
  *
- * Rows are stored in the order given, but for those of an INSERT. Partial success is harmless: what is stored twice is
- * found out by its key.
+ * Rows are stored in the order given, except by INSERT. Partial success is harmless: the key shows which rows are there.
  */
 #ifndef STORE_POSTGRES_PG_BATCH_H
 #define STORE_POSTGRES_PG_BATCH_H
@@ -33,30 +33,30 @@
 #include "store/postgres/pg_rows.h"
 #include "store/sink.h"
 
-/* Rows that wait for another one of their batch to be stored; with more, and none stored, the table is to blame. */
+/* Suspects that may wait for the rest of their batch. With more, and no row stored, the table is to blame. */
 #define SUSPECTS_MAX 16
 
 struct pg_batch {
 	struct rows *rows; /* borrowed */
 	struct partitions *partitions; /* borrowed */
-	struct dead_letters file; /* for the letters that the table does not take */
+	struct dead_letters file; /* for dead letters that the table does not take */
 	enum rows_method method; /* as pg_probe() has found */
-	bool duplicates; /* in the last batch */
-	bool refuses_all; /* the last batch that it took nothing of is not cleared yet */
+	bool duplicates; /* the last batch had some */
+	bool refuses_all; /* the table took no row of a batch, and none since */
 	int64_t cleared_us; /* steady clock, when it took rows after such a batch; 0: long ago */
-	struct repeat letters; /* some events of a batch became dead letters */
-	struct repeat lost_batches; /* all of them did, for one reason */
-	struct repeat table_refuses; /* the table of dead letters takes none */
-	uint64_t letters_unlogged;
+	struct repeat some_refused; /* for the log: some events of a batch became dead letters */
+	struct repeat all_refused; /* all events of a batch did, for one reason */
+	struct repeat table_refuses; /* the table of dead letters took none */
+	uint64_t unlogged; /* dead letters that no line of the log has counted */
 
-	/* Of the batch at hand. */
+	/* Of the current batch. */
 	bool probed, months_read, file_used;
-	const struct record *suspects[SUSPECTS_MAX];
+	const struct record *suspects[SUSPECTS_MAX]; /* refused, perhaps for their contents */
 	uint32_t suspect_count;
-	struct error suspicion; /* what the last one was refused for */
+	struct error suspicion; /* why the last suspect was refused */
 	struct sink_result result;
-	struct error refusal; /* of the last dead letter */
-	char sqlstate[6]; /* of all dead letters; "": they differ */
+	struct error last_reason; /* why the last dead letter was refused */
+	char sqlstate[6]; /* of all dead letters of the batch; "": they differ */
 };
 
 /* data_dir, rows and partitions are borrowed. pg_batch_free() releases everything but the struct. */
@@ -65,11 +65,11 @@ void pg_batch_free(struct pg_batch *batch);
 
 /*
  * Stores the records of *batch, at least one. 0: each of them is stored, a duplicate or a dead letter, all durably, and *result
- * counts them. <0: the store is away, and result->in_doubt says whether some of them may be stored.
+ * counts them. <0: the store is unavailable, and result->in_doubt says whether some of them may be stored.
  */
 int pg_batch_store(struct pg_batch *b, const struct batch *batch, struct sink_result *result, struct error *err);
 
-/* Now and then: logs the dead letters that no line has counted yet. */
+/* From time to time: logs the dead letters that no line has counted yet. */
 void pg_batch_upkeep(struct pg_batch *batch);
 
 #endif

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/utf8.h"
+#include "store/postgres/sqlstate.h"
 
 /* In place of what a message quotes. */
 #define HIDDEN "\"...\""
@@ -45,10 +46,11 @@ pg_message_line(struct error *err, const char *text)
 static bool
 details_a_row(const char *sqlstate)
 {
-	static const char classes[][3] = {"22", "23", "44", "XX"};
+	static const char *const classes[] = {SQLSTATE_CLASS_DATA_EXCEPTION, SQLSTATE_CLASS_INTEGRITY,
+	    SQLSTATE_CLASS_VIEW_CHECK, SQLSTATE_CLASS_INTERNAL};
 
 	for (size_t i = 0; i < sizeof classes / sizeof classes[0]; i++)
-		if (strncmp(sqlstate, classes[i], 2) == 0)
+		if (sqlstate_is(sqlstate, classes[i]))
 			return true;
 	return false;
 }
@@ -92,7 +94,7 @@ pg_message_read(const PGresult *result, struct pg_refusal *refusal, struct error
 		refusal->message = *err;
 		return;
 	}
-	read_primary(&message, primary, strncmp(refusal->sqlstate, "22", 2) == 0);
+	read_primary(&message, primary, sqlstate_is(refusal->sqlstate, SQLSTATE_CLASS_DATA_EXCEPTION));
 	if (detail != NULL && details_a_row(refusal->sqlstate))
 		detail = NULL;
 	(void)error_set(&text, "%s%s%s", message.text, detail != NULL ? ": " : "", detail != NULL ? detail : "");

@@ -53,7 +53,7 @@ pg_probe(struct rows *rows, enum rows_method *method, struct error *err)
 
 	*method = ROWS_COPY;
 	int rc = rows_store(rows, ROWS_COPY, &empty, &none, err);
-	if (rc == PG_REFUSED && refusal_of(pg_refusal(session->pg)) != REFUSAL_STORE) {
+	if (rc == PG_REFUSED && sqlstate_cause(pg_refusal(session->pg)) != CAUSE_STORE) {
 		*method = ROWS_INSERT;
 		rc = check_policies(rows, err);
 	}

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "store/postgres/sqlstate.h"
+
 /* COPY data goes out in pieces of about this size: large enough for few system calls, small beside the batch. */
 #define COPY_CHUNK_BYTES ((size_t)256 << 10)
 
@@ -130,7 +132,7 @@ rows_store(struct rows *rows, enum rows_method method, const struct batch *batch
 	/* Rows that the server has had are stored or not, unless it says that they are not. */
 	if (batch->count > 0 && rows->sent && rc != PG_REFUSED)
 		rows->in_doubt = true;
-	if (rc < 0 || (rc == PG_REFUSED && strcmp(pg_sqlstate(session->pg), "57014") == 0)) {
+	if (rc < 0 || (rc == PG_REFUSED && sqlstate_is(pg_sqlstate(session->pg), SQLSTATE_QUERY_CANCELED))) {
 		if (deadline_expired(session->deadline, err))
 			fewer(rows, batch->count);
 	} else if (rc == 0 && deadline_used_us(session->deadline) / 1000 < session->deadline->statement_ms / 4) {

@@ -1,61 +1,68 @@
-/* SQLSTATEs by class, their first two characters (PostgreSQL's documentation, appendix A). */
+/* A SQLSTATE's class mostly decides. */
 #include "store/postgres/sqlstate.h"
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
 
 #include "store/postgres/row_encode.h"
 
 static const struct {
-	const char *prefix;
-	enum refusal refusal;
-} refusals[] = {
-    {"23505", REFUSAL_DUPLICATE}, {"21", REFUSAL_ROW}, /* cardinality violation */
-    {"22", REFUSAL_ROW}, /* data exception: a number too large, text that jsonb cannot hold */
-    {"23", REFUSAL_ROW}, /* integrity constraint violation: a CHECK, a foreign key, NOT NULL */
-    {"44", REFUSAL_ROW}, /* the condition of a view that stands for the table */
-    {"45", REFUSAL_ROW}, /* a state that a trigger has made up */
-    {"54", REFUSAL_ROW}, /* program limit exceeded: too many keys, an index entry too large */
-    {"P0", REFUSAL_ROW}, /* raised by a function, such as a trigger */
-    {"40", REFUSAL_RACE}, /* a deadlock with another writer that stores the same events */
-    {"08", REFUSAL_STORE}, /* connection exception, also PgBouncer's */
-    {"25", REFUSAL_STORE}, /* invalid transaction state: a read-only server */
-    {"28", REFUSAL_STORE}, /* invalid authorization */
-    {"3D", REFUSAL_STORE}, /* no such database */
-    {"53", REFUSAL_STORE}, /* insufficient resources: disk full, out of memory */
-    {"55", REFUSAL_STORE}, /* object not in prerequisite state: a lock that is held */
-    {"57", REFUSAL_STORE}, /* operator intervention: shutting down, cancelled, timed out */
-    {"58", REFUSAL_STORE}, /* system error */
-    {"XX001", REFUSAL_STORE}, /* data corrupted */
-    {"XX002", REFUSAL_STORE}, /* index corrupted */
+	const char *sqlstate; /* or a class */
+	enum refusal_cause cause;
+} causes[] = {
+    {SQLSTATE_UNIQUE_VIOLATION, CAUSE_DUPLICATE},
+    {"21", CAUSE_ROW}, /* cardinality violation */
+    {SQLSTATE_CLASS_DATA_EXCEPTION, CAUSE_ROW}, /* a number too large, text that jsonb cannot hold */
+    {SQLSTATE_CLASS_INTEGRITY, CAUSE_ROW}, /* a CHECK, a foreign key, NOT NULL */
+    {SQLSTATE_CLASS_VIEW_CHECK, CAUSE_ROW}, /* the condition of a view that stands for the table */
+    {"45", CAUSE_ROW}, /* a state that a trigger has made up */
+    {"54", CAUSE_ROW}, /* program limit exceeded: too many keys, an index entry too large */
+    {"P0", CAUSE_ROW}, /* raised by a function, such as a trigger */
+    {"40", CAUSE_RACE}, /* a deadlock with another writer that stores the same events */
+    {"08", CAUSE_STORE}, /* connection exception, also PgBouncer's */
+    {"25", CAUSE_STORE}, /* invalid transaction state: a read-only server */
+    {"28", CAUSE_STORE}, /* invalid authorization */
+    {"3D", CAUSE_STORE}, /* no such database */
+    {"53", CAUSE_STORE}, /* insufficient resources: disk full, out of memory */
+    {"55", CAUSE_STORE}, /* object not in prerequisite state: a lock that is held */
+    {"57", CAUSE_STORE}, /* operator intervention: shutting down, cancelled, timed out */
+    {"58", CAUSE_STORE}, /* system error */
+    {SQLSTATE_DATA_CORRUPTED, CAUSE_STORE},
+    {SQLSTATE_INDEX_CORRUPTED, CAUSE_STORE},
 };
+
+bool
+sqlstate_is(const char *sqlstate, const char *expected)
+{
+	return strncmp(sqlstate, expected, strlen(expected)) == 0;
+}
 
 /* A CHECK has a name, also a domain's. Citus passes no name on, and a trigger may raise this state without one. */
 static bool
-may_lack_partition(const struct pg_refusal *said)
+may_lack_partition(const struct pg_refusal *refusal)
 {
-	return strcmp(said->sqlstate, "23514") == 0 && said->constraint[0] == '\0';
+	return sqlstate_is(refusal->sqlstate, SQLSTATE_CHECK_VIOLATION) && refusal->constraint[0] == '\0';
 }
 
 /* A column that hooksd does not write is null in every row. */
 static bool
-lacks_column(const struct pg_refusal *said)
+lacks_unknown_column(const struct pg_refusal *refusal)
 {
-	return strcmp(said->sqlstate, "23502") == 0 && said->column[0] != '\0' && !row_has_column(said->column);
+	return sqlstate_is(refusal->sqlstate, SQLSTATE_NOT_NULL_VIOLATION) && refusal->column[0] != '\0' &&
+	       !row_has_column(refusal->column);
 }
 
-enum refusal
-refusal_of(const struct pg_refusal *said)
+enum refusal_cause
+sqlstate_cause(const struct pg_refusal *refusal)
 {
-	if (said->sqlstate[0] == '\0')
-		return REFUSAL_STORE;
-	if (may_lack_partition(said))
-		return REFUSAL_MONTH;
-	if (lacks_column(said))
-		return REFUSAL_UNCLEAR;
-	for (size_t i = 0; i < sizeof refusals / sizeof refusals[0]; i++)
-		if (strncmp(said->sqlstate, refusals[i].prefix, strlen(refusals[i].prefix)) == 0)
-			return refusals[i].refusal;
-	return REFUSAL_UNCLEAR;
+	if (refusal->sqlstate[0] == '\0')
+		return CAUSE_STORE;
+	if (may_lack_partition(refusal))
+		return CAUSE_PARTITION;
+	if (lacks_unknown_column(refusal))
+		return CAUSE_UNCLEAR;
+	for (size_t i = 0; i < sizeof causes / sizeof causes[0]; i++)
+		if (sqlstate_is(refusal->sqlstate, causes[i].sqlstate))
+			return causes[i].cause;
+	return CAUSE_UNCLEAR;
 }
