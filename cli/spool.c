@@ -1,4 +1,4 @@
-/* hooksctl spool: looks at the files of the spool, or empties it in hooksd's place. */
+/* hooksctl spool: lists, verifies, exports or replays the spool's files. */
 #include <fcntl.h>
 #include <inttypes.h>
 #include <signal.h>
@@ -81,7 +81,7 @@ list(const struct config *config, const struct spool_items *files)
 		if (rc < 0)
 			code = spool_complain(files->items[i].path, &err);
 		if (rc != 0)
-			continue; /* 1: stored meanwhile */
+			continue; /* SPOOL_GONE: hooksd has stored it meanwhile */
 		print_row(&files->items[i], &source);
 		set_aside += files->items[i].set_aside;
 		if (!files->items[i].set_aside) {
@@ -139,10 +139,17 @@ verify(const struct config *config, const struct spool_items *files)
 	return code;
 }
 
+int
+spool_complain(const char *path, const struct error *err)
+{
+	fprintf(stderr, "hooksctl spool: %s%s%s\n", path != NULL ? path : "", path != NULL ? ": " : "", err->text);
+	return COMMAND_FAILED;
+}
+
 static const struct action {
 	const char *name;
 	int (*run)(const struct config *config, const struct spool_items *files);
-	bool set_aside_too;
+	bool with_set_aside;
 } actions[] = {
     {"list", list, true},
     {"verify", verify, false},
@@ -164,10 +171,10 @@ command_spool(const struct config *config, char *const *words)
 		fputs(command_spool_usage, stderr);
 		return COMMAND_USAGE;
 	}
-	/* Both are failures of a write, to be told. */
+	/* A failing write reports both. */
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN);
-	int rc = spool_find(&files, config, words + 1, action->set_aside_too, &err);
+	int rc = spool_find(&files, config, words + 1, action->with_set_aside, &err);
 	int code = rc == 0 ? action->run(config, &files) : spool_complain(NULL, &err);
 	spool_items_free(&files);
 	return fflush(stdout) != 0 ? COMMAND_FAILED : code;

@@ -1,12 +1,13 @@
-/* hooksctl spool export: the events as lines of JSONL, a few MiB in memory at a time, however large the spool is. */
+/* hooksctl spool export: prints the events as lines of JSONL. It holds a few MiB in memory at a time. */
 #include <fcntl.h>
 #include <stdio.h>
 
+#include "base/bytes.h"
 #include "cli/commands.h"
 #include "cli/spool.h"
-#include "base/bytes.h"
 #include "store/jsonl/jsonl_line.h"
 
+/* Prints the records that the reader holds. Returns 0 or <0. */
 static int
 write_lines(const struct spool_reader *reader, struct bytes *line, struct error *err)
 {
@@ -37,7 +38,7 @@ spool_export(const struct config *config, const struct spool_items *files)
 		int rc = spool_source_open(&source, &files->items[i], O_RDONLY, &err);
 
 		if (rc == SPOOL_GONE)
-			continue; /* stored meanwhile */
+			continue; /* hooksd has stored it meanwhile */
 		if (rc < 0) {
 			code = spool_complain(files->items[i].path, &err);
 			continue;

@@ -62,12 +62,7 @@ note_done(struct spool_source *source)
 {
 	struct spool_header *header = &source->header;
 
-	header->done = source->reader.to;
-	header->done_events += source->reader.count;
-	if (header->events < header->done_events)
-		header->events = (uint32_t)header->done_events;
-	if (header->end < header->done)
-		header->end = header->done;
+	spool_header_advance(header, source->reader.to, header->done_events + source->reader.count);
 	(void)spool_header_write(source->fd, header, &(struct error){0}); /* may lag */
 }
 
@@ -99,17 +94,15 @@ set_aside(const char *path, struct error *err)
 {
 	const char *slash = strrchr(path, '/');
 	const char *name = slash != NULL ? slash + 1 : path;
-	char to[PATH_MAX];
-	uint64_t sequence;
-	uint32_t writer;
+	char damaged[SPOOL_NAME_MAX], to[PATH_MAX];
+	struct spool_id id;
 
-	if (!spool_file_parse_name(name, &writer, &sequence)) {
+	if (!spool_file_parse_name(name, &id)) {
 		fprintf(stderr, "hooksctl spool: %s: stays: what is whole in it is stored\n", path);
 		return 0;
 	}
-	/* Numbers of files come again when the spool was empty; the time does not. */
-	if (snprintf(to, sizeof to, "%.*sdamaged-%02" PRIu32 "-%012" PRIu64 "-%" PRId64 ".bin", (int)(name - path),
-		path, writer, sequence, clock_wall_us()) >= (int)sizeof to ||
+	spool_damaged_name(id, clock_wall_us(), 0, damaged);
+	if (snprintf(to, sizeof to, "%.*s%s", (int)(name - path), path, damaged) >= (int)sizeof to ||
 	    rename(path, to) != 0)
 		return error_errno(err, "cannot set it aside as damaged");
 	fprintf(stderr, "hooksctl spool: %s: what is whole in it is stored; set aside as %s\n", path, to);

@@ -1,4 +1,6 @@
-/* Finding and reading spool files from outside: they may be damaged, foreign, and written to by a hooksd that runs. */
+/* Finding and reading spool files: they may be damaged or foreign, and a running hooksd may write to them. */
+#include "cli/spool_source.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -11,19 +13,9 @@
 #include <unistd.h>
 
 #include "base/mem.h"
-#include "cli/commands.h"
-#include "cli/spool.h"
-#include "writer/spool.h"
 
-/* A header that hooksd is just writing may be read half old, half new. */
+/* A header that hooksd writes at that moment may be read half old, half new. */
 #define HEADER_TRIES 3
-
-int
-spool_complain(const char *path, const struct error *err)
-{
-	fprintf(stderr, "hooksctl spool: %s%s%s\n", path != NULL ? path : "", path != NULL ? ": " : "", err->text);
-	return COMMAND_FAILED;
-}
 
 int
 spool_source_open(struct spool_source *source, const struct spool_item *item, int flags, struct error *err)
@@ -32,7 +24,7 @@ spool_source_open(struct spool_source *source, const struct spool_item *item, in
 	struct stat st;
 
 	*source = (struct spool_source){.path = item->path};
-	/* Without O_NONBLOCK a FIFO would be waited for. */
+	/* O_NONBLOCK: opening a FIFO would wait for a writer. */
 	source->fd = open(item->path, flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	if (source->fd < 0) {
 		int failure = errno;
@@ -93,18 +85,20 @@ add(struct spool_items *found)
 	return &found->items[found->count++];
 }
 
+/* For the order; 0 where it is not known. */
 static void
-look_at(struct spool_item *item)
+read_created(struct spool_item *item)
 {
 	struct spool_source source;
 	struct error err;
 
 	if (item->set_aside || spool_source_open(&source, item, O_RDONLY, &err) != 0)
-		return; /* who reads it will tell */
+		return; /* the action that reads it reports that */
 	item->created_us = source.header.created_us;
 	spool_source_close(&source);
 }
 
+/* For qsort(): the oldest first, what is set aside last. */
 static int
 by_age(const void *a, const void *b)
 {
@@ -114,13 +108,12 @@ by_age(const void *a, const void *b)
 		return x->set_aside ? 1 : -1;
 	if (x->created_us != y->created_us)
 		return x->created_us < y->created_us ? -1 : 1;
-	if (x->sequence != y->sequence)
-		return x->sequence < y->sequence ? -1 : 1;
-	return x->writer < y->writer ? -1 : x->writer > y->writer;
+	return spool_id_compare(x->id, y->id);
 }
 
+/* The files of DATA_DIR/spool, sorted. Returns 0 or <0. */
 static int
-find_all(struct spool_items *found, const char *data_dir, bool set_aside_too, struct error *err)
+find_all(struct spool_items *found, const char *data_dir, bool with_set_aside, struct error *err)
 {
 	char directory[PATH_MAX];
 	struct dirent *entry;
@@ -135,13 +128,14 @@ find_all(struct spool_items *found, const char *data_dir, bool set_aside_too, st
 		size_t room = strlen(directory) + 1 + strlen(entry->d_name) + 1;
 		struct spool_item file = {0};
 
-		file.set_aside = set_aside_too && strncmp(entry->d_name, "damaged-", strlen("damaged-")) == 0;
-		if (!file.set_aside && !spool_file_parse_name(entry->d_name, &file.writer, &file.sequence))
+		file.set_aside =
+		    with_set_aside && strncmp(entry->d_name, SPOOL_DAMAGED_PREFIX, strlen(SPOOL_DAMAGED_PREFIX)) == 0;
+		if (!file.set_aside && !spool_file_parse_name(entry->d_name, &file.id))
 			continue;
 		file.path = mem_new(room, 1);
 		(void)snprintf(file.path, room, "%s/%s", directory, entry->d_name);
 		file.name = file.path + strlen(directory) + 1;
-		look_at(&file);
+		read_created(&file);
 		*add(found) = file;
 	}
 	closedir(dir);
@@ -152,11 +146,11 @@ find_all(struct spool_items *found, const char *data_dir, bool set_aside_too, st
 
 int
 spool_find(
-    struct spool_items *found, const struct config *config, char *const *names, bool set_aside_too, struct error *err)
+    struct spool_items *found, const struct config *config, char *const *names, bool with_set_aside, struct error *err)
 {
 	*found = (struct spool_items){0};
 	if (names[0] == NULL)
-		return find_all(found, config->data_dir, set_aside_too, err);
+		return find_all(found, config->data_dir, with_set_aside, err);
 	for (; *names != NULL; names++) {
 		char *path = mem_strdup(*names);
 

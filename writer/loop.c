@@ -19,6 +19,7 @@
 #include "shm/settle.h"
 #include "writer/intake.h"
 #include "writer/spool.h"
+#include "writer/spool_read.h"
 #include "writer/outage.h"
 
 /* A spool that is full or broken is tried again after this, whatever waits. */
@@ -153,9 +154,9 @@ replay_batch(struct writer *w)
 	struct ledger_page *draft = ledger_draft(&w->slot->ledger);
 
 	count(draft, &result);
-	spool_settle(&w->spool, draft);
+	spool_draft_replayed(&w->spool, draft);
 	settle(w);
-	spool_stored(&w->spool);
+	spool_replay_committed(&w->spool);
 	store_settled(&w->store);
 	uint64_t failed = repeat_over(&w->replay_fails, clock_steady_us());
 	if (failed > 0)
@@ -246,7 +247,7 @@ spool_batch(struct writer *w)
 	intake_settle(intake, draft, FATE_SPOOLED);
 	settle(w);
 	if (any)
-		spool_appended(&w->spool);
+		spool_append_committed(&w->spool);
 }
 
 static void
@@ -327,17 +328,19 @@ wait_for_store(struct writer *w)
 static void
 open_spool(struct writer *w)
 {
-	uint32_t writers = w->segment->counts[ROLE_WRITER];
+	struct spool_options options = {.data_dir = w->config->data_dir,
+	    .writer = w->index,
+	    .writers = w->segment->counts[ROLE_WRITER],
+	    .max_bytes = w->config->spool_max_bytes / w->segment->counts[ROLE_WRITER],
+	    .slot = w->slot};
 	struct error err;
-	bool found;
 
 	/* A predecessor's word: the store has worked. */
 	w->store.reached = writer_store_state(w->slot) != STORE_CONNECTING;
 	w->spool_open_at_us = INT64_MAX;
 	if (w->store.sink->ops->discards)
 		return; /* it would swallow what another run has kept */
-	if (spool_open(&w->spool, w->config->data_dir, w->index, writers, w->config->spool_max_bytes / writers, w->slot,
-		&found, &err) != 0) {
+	if (spool_open(&w->spool, &options, &err) != 0) {
 		int64_t now = clock_steady_us();
 		uint64_t times = repeat_met(&w->spool_unusable, now);
 
@@ -353,7 +356,7 @@ open_spool(struct writer *w)
 	if (spool_waiting(&w->spool))
 		log_info("events wait in the spool", LOG_UINT("events", ledger_page(&w->slot->ledger)->spool_events),
 		    LOG_UINT("bytes", w->spool.bytes));
-	w->store.reached = w->store.reached || found; /* and so says a spool */
+	w->store.reached = w->store.reached || w->spool.found_any; /* and so says a spool */
 }
 
 /* What was acknowledged as spooled must stand in a file that somebody else would find. */
@@ -365,7 +368,7 @@ look_at_spool(struct writer *w)
 	uint64_t times;
 
 	w->spool_look_at_us = now + SPOOL_LOOK_MS * 1000;
-	if (spool_look(&w->spool, &err) == 0)
+	if (spool_restore_file(&w->spool, &err) == 0)
 		return;
 	w->spool_look_at_us = now + REPLAY_RETRY_MS * 1000;
 	if ((times = repeat_met(&w->spool_gone, now)) > 0)

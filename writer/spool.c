@@ -1,4 +1,4 @@
-/* The writer's spool: appending, new files, limits. */
+/* The writer's spool: opening it, appending to it, its limits. */
 #include "writer/spool.h"
 
 #include <assert.h>
@@ -18,55 +18,38 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "shm/heartbeat.h"
-#include "writer/spool_parts.h"
+#include "store/unfinished_append.h"
+#include "writer/spool_scan.h"
 
-/* Of the disk, left to others: below the first nothing new is let in, below the second nothing is written. */
+/* Free space of the disk: below the first no new request is accepted, below the second nothing is written. */
 #define FREE_LOW ((uint64_t)64 << 20)
 #define FREE_LEAST ((uint64_t)32 << 20)
+/* The spool is low when less than this part of max_bytes is free: what is on the ring already may need it. */
+#define LOW_PART 16
+/* A file that has reached this size takes no more. */
+#define FILE_BYTES ((uint64_t)64 << 20)
 /* Copied at a time. */
 #define BLOCK_BYTES ((size_t)1 << 20)
-/* Of max_bytes, kept for what waits on the ring when the spool is called low: one part of so many. */
-#define LOW_PART 16
 
-void
-spool_part_path(const struct spool *spool, const struct spool_part *part, char out[PATH_MAX])
+int
+spool_open(struct spool *spool, const struct spool_options *options, struct error *err)
 {
-	char name[SPOOL_NAME_MAX];
+	size_t room = strlen(options->data_dir) + sizeof "/" SPOOL_DIRECTORY;
 
-	spool_file_name(part->writer, part->sequence, name);
-	(void)snprintf(out, PATH_MAX, "%s/%s", spool->directory, name);
-}
-
-void
-spool_tell_levels(const struct spool *spool)
-{
-	int64_t oldest_us = 0;
-
-	level_set(&spool->slot->process, LEVEL_SPOOL_BYTES, spool->bytes);
-	level_set(&spool->slot->process, LEVEL_SPOOL_FILES, spool->count);
-	for (uint32_t i = 0; i < spool->count; i++)
-		if (oldest_us == 0 || spool->parts[i].waits_since_us < oldest_us)
-			oldest_us = spool->parts[i].waits_since_us;
-	writer_set_spool_oldest_us(spool->slot, oldest_us);
-}
-
-void
-spool_add_part(struct spool *spool, const struct spool_part *part)
-{
-	if (spool->count == spool->capacity) {
-		spool->capacity = spool->capacity == 0 ? 16 : spool->capacity * 2;
-		spool->parts = mem_resize(spool->parts, spool->capacity, sizeof *spool->parts);
-	}
-	spool->parts[spool->count++] = *part;
-	spool->bytes += part->size;
-}
-
-void
-spool_close_fd(int *fd)
-{
-	if (*fd >= 0)
-		close(*fd);
-	*fd = -1;
+	*spool = (struct spool){.writer = options->writer,
+	    .max_bytes = options->max_bytes,
+	    .file_bytes = FILE_BYTES,
+	    .slot = options->slot,
+	    .next_sequence = 1,
+	    .append_fd = -1,
+	    .read_fd = -1};
+	spool->directory = mem_new(room, 1);
+	(void)snprintf(spool->directory, room, "%s/" SPOOL_DIRECTORY, options->data_dir);
+	if (unfinished_append_cut_off(&spool->slot->ledger, APPEND_SPOOL, spool->directory, NULL, err) != 0 ||
+	    spool_scan(spool, options->writers, err) != 0)
+		return -1;
+	spool_update_levels(spool);
+	return 0;
 }
 
 void
@@ -85,7 +68,7 @@ disk_free(const struct spool *spool)
 {
 	struct statvfs disk;
 
-	/* Not there yet: it will be made, and writing will tell. */
+	/* The directory is made with the first file; without it, or on a failure, writing finds out. */
 	if (statvfs(spool->directory, &disk) != 0)
 		return UINT64_MAX / 2;
 	return (uint64_t)disk.f_bavail * disk.f_frsize;
@@ -97,53 +80,54 @@ spool_low(const struct spool *spool)
 	return spool->bytes + spool->max_bytes / LOW_PART >= spool->max_bytes || disk_free(spool) < FREE_LOW;
 }
 
-/* What a failed write means: no space is a matter of waiting. Keeps *err. */
+/* What a failed write's errno means: SPOOL_FULL when there is no space, else <0. */
 static int
-condition_of(int failure)
+failure_condition(int failure)
 {
 	return failure == ENOSPC || failure == EDQUOT || failure == EFBIG ? SPOOL_FULL : -1;
 }
 
+/* Makes a new file and puts it behind the others. Returns 0, SPOOL_FULL or <0. */
 static int
 begin_file(struct spool *spool, struct error *err)
 {
-	struct spool_part part = {.writer = spool->writer,
-	    .sequence = spool->next_sequence++,
+	struct spool_part part = {.id = {spool->writer, spool->next_sequence++},
 	    .waits_since_us = clock_steady_us(),
 	    .examined = true,
 	    .size = sizeof(struct spool_header)};
 	char path[PATH_MAX];
 
 	spool_close_fd(&spool->append_fd);
-	part.header = (struct spool_header){.writer = part.writer,
-	    .sequence = part.sequence,
+	part.header = (struct spool_header){.writer = part.id.writer,
+	    .sequence = part.id.sequence,
 	    .created_us = clock_wall_us(),
 	    .done = sizeof part.header,
 	    .end = sizeof part.header};
 	spool_part_path(spool, &part, path);
 	int fd = files_open(path, O_RDWR | O_EXCL, 0600, "DATA_DIR", err);
 	if (fd < 0)
-		return condition_of(errno);
+		return failure_condition(errno);
 	if (spool_header_write(fd, &part.header, err) != 0 || fdatasync(fd) != 0) {
 		int failure = errno;
 
 		(void)error_errno(err, "cannot begin the spool file %s", path);
 		close(fd);
 		(void)unlink(path);
-		return condition_of(failure);
+		return failure_condition(failure);
 	}
 	spool->append_fd = fd;
 	spool_add_part(spool, &part);
 	return 0;
 }
 
+/* Removes the last part, in which there is no record. */
 static void
-drop_empty_last(struct spool *spool)
+remove_empty_last(struct spool *spool)
 {
 	char path[PATH_MAX];
 
-	spool_part_path(spool, &spool->parts[--spool->count], path);
-	spool->bytes -= spool->parts[spool->count].size;
+	spool_part_path(spool, &spool->parts[spool->count - 1], path);
+	spool_drop_last_part(spool);
 	if (spool->count == 0)
 		spool_close_fd(&spool->read_fd);
 	(void)unlink(path);
@@ -151,7 +135,7 @@ drop_empty_last(struct spool *spool)
 
 /* ---- a file that somebody has removed ---- */
 
-/* All of the file but its header. 0, or <0 with errno. */
+/* Copies all of a file but its header. Returns 0, or <0 with errno. */
 static int
 copy_records(const struct spool *spool, int from, int to, uint64_t size)
 {
@@ -170,9 +154,9 @@ copy_records(const struct spool *spool, int from, int to, uint64_t size)
 	return rc;
 }
 
-/* Writes the last part again, into a file that then takes its name. Returns 0, or <0 and nothing new has the name. */
+/* Writes the last part to a new file and gives that the part's name. Returns 0, or <0: no new file has the name. */
 static int
-make_last_again(struct spool *spool, const char *path, struct error *err)
+write_last_again(struct spool *spool, const char *path, struct error *err)
 {
 	struct spool_part *part = &spool->parts[spool->count - 1];
 	char fresh[PATH_MAX + sizeof ".new"], aside[PATH_MAX];
@@ -203,7 +187,7 @@ make_last_again(struct spool *spool, const char *path, struct error *err)
 }
 
 int
-spool_look(struct spool *spool, struct error *err)
+spool_restore_file(struct spool *spool, struct error *err)
 {
 	char path[PATH_MAX];
 
@@ -212,7 +196,7 @@ spool_look(struct spool *spool, struct error *err)
 	spool_part_path(spool, &spool->parts[spool->count - 1], path);
 	if (files_in_place(spool->append_fd, path))
 		return 0;
-	if (make_last_again(spool, path, err) != 0)
+	if (write_last_again(spool, path, err) != 0)
 		return -1;
 	log_warning("a spool file was removed: it is made again", LOG_STR("file", path),
 	    LOG_UINT("events", spool->parts[spool->count - 1].header.events));
@@ -221,48 +205,62 @@ spool_look(struct spool *spool, struct error *err)
 
 /* ---- appending ---- */
 
-/* Writes the gathered batch behind the last part. After a failure nothing of it is left there, or nobody appends to it. */
+/* Nobody appends to the last part any more. err says why. */
+static void
+abandon_last(struct spool *spool, const struct error *err)
+{
+	uint64_t times = repeat_met(&spool->distrust, clock_steady_us());
+
+	if (times > 0)
+		log_error("a spool file is not trusted any more: beginning a new one", LOG_STR("error", err->text),
+		    LOG_UINT("times", times));
+	spool_close_fd(&spool->append_fd);
+	if (spool->parts[spool->count - 1].header.events == 0)
+		remove_empty_last(spool);
+}
+
+/* Cuts off an append that failed. sync_failed: all of it was written, so the file is not trusted any more. */
+static void
+undo_append(struct spool *spool, bool sync_failed, const struct error *err)
+{
+	off_t size = (off_t)spool->parts[spool->count - 1].size;
+	bool cut_off = ftruncate(spool->append_fd, size) == 0 && fdatasync(spool->append_fd) == 0;
+
+	ledger_append_failed(&spool->slot->ledger, APPEND_SPOOL, cut_off);
+	if (sync_failed)
+		writer_sync_failed(spool->slot);
+	if (!cut_off || sync_failed)
+		abandon_last(spool, err);
+}
+
+/*
+ * Writes len bytes of spool->batch behind the last part and syncs them. After a failure either nothing of them is left
+ * there, or nobody appends to that file any more. Returns 0, SPOOL_FULL or <0.
+ */
 static int
 write_batch(struct spool *spool, size_t len, struct error *err)
 {
-	struct spool_part *part = &spool->parts[spool->count - 1];
+	uint64_t offset = spool->parts[spool->count - 1].size;
 	struct stat st;
-	int failure = 0;
 
 	if (fstat(spool->append_fd, &st) != 0)
 		return error_errno(err, "cannot stat a spool file in %s", spool->directory);
-	ledger_append_begin(&spool->slot->ledger, APPEND_SPOOL, &st, part->size, len);
-	bool written = files_write_at(spool->append_fd, spool->batch, len, (off_t)part->size) == 0;
-	if (!written || fdatasync(spool->append_fd) != 0)
-		failure = errno;
-	if (failure == 0) {
-		uint64_t times = repeat_over(&spool->distrust, clock_steady_us());
+	ledger_append_begin(&spool->slot->ledger, APPEND_SPOOL, &st, offset, len);
+	bool written = files_write_at(spool->append_fd, spool->batch, len, (off_t)offset) == 0;
+	if (!written || fdatasync(spool->append_fd) != 0) {
+		int failure = errno;
 
-		if (times > 0)
-			log_info("spool files can be trusted again", LOG_UINT("times", times));
-		return 0;
+		(void)error_errno(err, "cannot %s a spool file in %s", written ? "sync" : "write", spool->directory);
+		undo_append(spool, written, err);
+		return failure_condition(failure);
 	}
-
-	errno = failure;
-	(void)error_errno(err, "cannot %s a spool file in %s", written ? "sync" : "write", spool->directory);
-	bool cut_off = ftruncate(spool->append_fd, (off_t)part->size) == 0 && fdatasync(spool->append_fd) == 0;
-	ledger_append_failed(&spool->slot->ledger, APPEND_SPOOL, cut_off);
-	if (written) {
-		writer_sync_failed(spool->slot);
-	}
-	if (!cut_off || written) {
-		uint64_t times = repeat_met(&spool->distrust, clock_steady_us());
-
-		if (times > 0)
-			log_error("a spool file is not trusted any more: beginning a new one",
-			    LOG_STR("error", err->text), LOG_UINT("times", times));
-		spool_close_fd(&spool->append_fd);
-		if (part->header.events == 0)
-			drop_empty_last(spool);
-	}
-	return condition_of(failure);
+	uint64_t times = repeat_over(&spool->distrust, clock_steady_us());
+	if (times > 0)
+		log_info("spool files can be trusted again", LOG_UINT("times", times));
+	return 0;
 }
 
+/* Copies the records into spool->batch. Returns their bytes. */
 static size_t
 gather(struct spool *spool, const struct record *const *records, uint32_t count)
 {
@@ -280,12 +278,29 @@ gather(struct spool *spool, const struct record *const *records, uint32_t count)
 	return len;
 }
 
+/* Whether the file that is appended to takes len more bytes; one without records takes any number. */
 static bool
 file_has_room(const struct spool *spool, size_t len)
 {
+	if (spool->append_fd < 0)
+		return false;
+
 	const struct spool_part *last = &spool->parts[spool->count - 1];
 
-	return spool->append_fd >= 0 && (last->size == sizeof last->header || last->size + len <= spool->file_bytes);
+	return last->size == sizeof last->header || last->size + len <= spool->file_bytes;
+}
+
+/* Whether SPOOL_MAX_BYTES and the disk allow len more bytes. Returns 0 or SPOOL_FULL; *err says which does not. */
+static int
+check_limits(const struct spool *spool, size_t len, struct error *err)
+{
+	if (spool->bytes + sizeof(struct spool_header) + len > spool->max_bytes)
+		(void)error_set(err, "the spool is full (SPOOL_MAX_BYTES)");
+	else if (disk_free(spool) < FREE_LEAST + len)
+		(void)error_set(err, "the disk of %s is almost full", spool->directory);
+	else
+		return 0;
+	return SPOOL_FULL;
 }
 
 int
@@ -295,19 +310,13 @@ spool_append(struct spool *spool, const struct record *const *records, uint32_t 
 	int rc = -1;
 
 	assert(count > 0);
-	if (spool->bytes + sizeof(struct spool_header) + len > spool->max_bytes) {
-		(void)error_set(err, "the spool is full (SPOOL_MAX_BYTES)");
+	if (check_limits(spool, len, err) != 0)
 		return SPOOL_FULL;
-	}
-	if (disk_free(spool) < FREE_LEAST + len) {
-		(void)error_set(err, "the disk of %s is almost full", spool->directory);
-		return SPOOL_FULL;
-	}
-	if (spool_look(spool, err) != 0)
+	if (spool_restore_file(spool, err) != 0)
 		return -1;
 	/* A file that fails is replaced once. */
 	for (int tries = 0; tries < 2 && rc < 0; tries++) {
-		rc = spool->append_fd >= 0 && file_has_room(spool, len) ? 0 : begin_file(spool, err);
+		rc = file_has_room(spool, len) ? 0 : begin_file(spool, err);
 		if (rc == 0)
 			rc = write_batch(spool, len, err);
 		if (rc < 0)
@@ -317,12 +326,12 @@ spool_append(struct spool *spool, const struct record *const *records, uint32_t 
 		spool->appending_bytes = len;
 		spool->appending = count;
 	}
-	spool_tell_levels(spool);
+	spool_update_levels(spool);
 	return rc;
 }
 
 void
-spool_appended(struct spool *spool)
+spool_append_committed(struct spool *spool)
 {
 	struct spool_part *part = &spool->parts[spool->count - 1];
 
@@ -332,5 +341,5 @@ spool_appended(struct spool *spool)
 	part->header.events += spool->appending;
 	/* It may lag: see spool_file.h. */
 	(void)spool_header_write(spool->append_fd, &part->header, &(struct error){0});
-	spool_tell_levels(spool);
+	spool_update_levels(spool);
 }

@@ -1,4 +1,4 @@
-/* Names, headers and reading of the spool's files. What is read is hostile until record_check() has passed it. */
+/* Names, headers and reading of the spool's files. */
 #include "writer/spool_file.h"
 
 #include <errno.h>
@@ -12,25 +12,55 @@
 #include "base/files.h"
 #include "base/mem.h"
 
-/* What is held in memory of a file of any size, but for a single record that is larger. */
+/* The most that is held in memory of a file of any size; a single record may be larger. */
 #define READ_BYTES ((size_t)8 << 20)
 #define READ_RECORDS 16384
 
-void
-spool_file_name(uint32_t writer, uint64_t sequence, char out[SPOOL_NAME_MAX])
+int
+spool_id_compare(struct spool_id a, struct spool_id b)
 {
-	(void)snprintf(out, SPOOL_NAME_MAX, "spool-%02" PRIu32 "-%012" PRIu64 ".bin", writer, sequence);
+	if (a.sequence != b.sequence)
+		return a.sequence < b.sequence ? -1 : 1;
+	return a.writer < b.writer ? -1 : a.writer > b.writer;
+}
+
+void
+spool_file_name(struct spool_id id, char out[SPOOL_NAME_MAX])
+{
+	(void)snprintf(out, SPOOL_NAME_MAX, "spool-%02" PRIu32 "-%012" PRIu64 ".bin", id.writer, id.sequence);
 }
 
 bool
-spool_file_parse_name(const char *name, uint32_t *writer, uint64_t *sequence)
+spool_file_parse_name(const char *name, struct spool_id *id)
 {
 	char again[SPOOL_NAME_MAX];
 
-	if (sscanf(name, "spool-%2" SCNu32 "-%18" SCNu64 ".bin", writer, sequence) != 2)
+	if (sscanf(name, "spool-%2" SCNu32 "-%18" SCNu64 ".bin", &id->writer, &id->sequence) != 2)
 		return false;
-	spool_file_name(*writer, *sequence, again);
+	spool_file_name(*id, again);
 	return strcmp(name, again) == 0;
+}
+
+void
+spool_damaged_name(struct spool_id id, int64_t time_us, uint64_t offset, char out[SPOOL_NAME_MAX])
+{
+	int len = snprintf(out, SPOOL_NAME_MAX, SPOOL_DAMAGED_PREFIX "%02" PRIu32 "-%012" PRIu64 "-%" PRId64, id.writer,
+	    id.sequence, time_us);
+
+	if (offset > 0)
+		len += snprintf(out + len, SPOOL_NAME_MAX - (size_t)len, "-%" PRIu64, offset);
+	(void)snprintf(out + len, SPOOL_NAME_MAX - (size_t)len, ".bin");
+}
+
+void
+spool_header_advance(struct spool_header *header, uint64_t done, uint64_t done_events)
+{
+	header->done = done;
+	header->done_events = done_events;
+	if (header->end < done)
+		header->end = done;
+	if (header->events < done_events)
+		header->events = (uint32_t)done_events;
 }
 
 int
@@ -63,6 +93,7 @@ spool_header_read(int fd, uint64_t size, struct spool_header *header, struct err
 	return SPOOL_HEADER_DAMAGED;
 }
 
+/* Reads bytes at that offset into the buffer, which grows as needed. Returns 0 or <0. */
 static int
 fill(struct spool_reader *reader, int fd, uint64_t from, size_t bytes, struct error *err)
 {
@@ -77,7 +108,7 @@ fill(struct spool_reader *reader, int fd, uint64_t from, size_t bytes, struct er
 }
 
 static void
-add(struct spool_reader *reader, const struct record *record)
+add_record(struct spool_reader *reader, const struct record *record)
 {
 	if (reader->count == reader->records_capacity) {
 		reader->records_capacity = READ_RECORDS;
@@ -86,11 +117,14 @@ add(struct spool_reader *reader, const struct record *record)
 	reader->records[reader->count++] = record;
 }
 
-/* What stands at bytes: a record, none, or one that goes on behind the have bytes that are read of left in the file. */
 enum found { FOUND_RECORD, FOUND_DAMAGE, FOUND_MORE };
 
+/*
+ * What stands at bytes, of which have are read and left are in the file. FOUND_MORE: a record may begin there and go on
+ * behind what is read.
+ */
 static enum found
-look(const char *bytes, size_t have, uint64_t left)
+classify(const char *bytes, size_t have, uint64_t left)
 {
 	size_t claim;
 
@@ -119,24 +153,24 @@ spool_read_at(struct spool_reader *reader, int fd, uint64_t from, uint64_t size,
 		return 0;
 	if (fill(reader, fd, from, have, err) != 0)
 		return -1;
-	found = look(reader->buffer, have, left);
+	found = classify(reader->buffer, have, left);
 	if (found == FOUND_MORE) {
 		have = record_claims(reader->buffer);
 		if (fill(reader, fd, from, have, err) != 0)
 			return -1;
-		found = look(reader->buffer, have, left);
+		found = classify(reader->buffer, have, left);
 	}
 	reader->damaged = found == FOUND_DAMAGE;
 	if (reader->damaged) {
-		/* To the next place where a record stands, or seems to begin behind what is read. */
+		/* Up to the next record, or to the next place where one may begin that is not read whole. */
 		do
 			at += have - at < 8 ? have - at : 8;
-		while (at < have && look(reader->buffer + at, have - at, left - at) == FOUND_DAMAGE);
+		while (at < have && classify(reader->buffer + at, have - at, left - at) == FOUND_DAMAGE);
 	}
 	while (found == FOUND_RECORD && reader->count < READ_RECORDS) {
-		add(reader, (const struct record *)(reader->buffer + at));
+		add_record(reader, (const struct record *)(reader->buffer + at));
 		at += ((const struct record *)(reader->buffer + at))->length;
-		found = at < have ? look(reader->buffer + at, have - at, left - at) : FOUND_MORE;
+		found = at < have ? classify(reader->buffer + at, have - at, left - at) : FOUND_MORE;
 	}
 	reader->to = from + at;
 	return 0;

@@ -1,13 +1,14 @@
 /*
- * One file of the spool: a header, then records back to back (event/record.h). Host byte order: it never leaves its machine.
+ * The format of a spool file: a header, then records back to back (event/record.h). It is in host byte order, because a
+ * file never leaves its machine. What is read is not trusted until record_check() has passed it.
  *
  *   0       8         12       16         24        32     40       48     56        60     64
  *   | magic | version | writer | sequence | created | done | done   | end  | events  | crc  | records ...
  *   |       |         |        |          | us      |      | events |      |         | 32c  |
  *
- * done is the offset up to which everything is in the store, end the one up to which an append was completed. Both may
- * lag behind what is true, because the header is not synced: then some records are stored again, and what stands after
- * end counts as far as it is whole.
+ * Everything in front of the offset done is in the store; every append in front of the offset end was completed. The
+ * header is not synced, so a power cut may leave both too small: then some records are stored again, and records behind
+ * end count if they are whole.
  */
 #ifndef WRITER_SPOOL_FILE_H
 #define WRITER_SPOOL_FILE_H
@@ -35,35 +36,61 @@ struct spool_header {
 
 _Static_assert(sizeof(struct spool_header) == 64, "the spool's header is part of the stored format");
 
-#define SPOOL_NAME_MAX 64
+#define SPOOL_DIRECTORY "spool" /* in DATA_DIR */
+#define SPOOL_DAMAGED_PREFIX "damaged-" /* of what was set aside as damaged */
+#define SPOOL_NAME_MAX 96
+
+/* What a file's name says. A sequence is used again when a writer starts with an empty spool. */
+struct spool_id {
+	uint32_t writer;
+	uint64_t sequence;
+};
+
+/* The older one first, for qsort(): <0, 0 or >0. */
+int spool_id_compare(struct spool_id a, struct spool_id b);
 
 /* "spool-00-000000000007.bin"; parsing takes nothing else. */
-void spool_file_name(uint32_t writer, uint64_t sequence, char out[SPOOL_NAME_MAX]);
-bool spool_file_parse_name(const char *name, uint32_t *writer, uint64_t *sequence);
+void spool_file_name(struct spool_id id, char out[SPOOL_NAME_MAX]);
+bool spool_file_parse_name(const char *name, struct spool_id *id);
+
+/*
+ * The name under which damage of that file is set aside: "damaged-00-000000000007-TIME.bin" for the whole file, offset
+ * 0; "damaged-00-000000000007-TIME-OFFSET.bin" for what was cut out of it at that offset. The time, in microseconds of
+ * the wall clock, tells apart files of the same sequence.
+ */
+void spool_damaged_name(struct spool_id id, int64_t time_us, uint64_t offset, char out[SPOOL_NAME_MAX]);
 
 /* Fills in magic, version and checksum and writes the header at the file's start, unsynced. 0 or <0. */
 int spool_header_write(int fd, struct spool_header *header, struct error *err);
 
 /*
- * Reads the header of a file of that size. 0, <0 when it cannot be read, or SPOOL_HEADER_DAMAGED: it is, or says impossible
- * things; *header then has the numbers with which all of the file is read: done is the first record's place, end is 0.
+ * Moves the progress in *header forward: everything in front of the offset done is stored or set aside, done_events
+ * records of it in all. Keeps end and events at least as large. Writes nothing.
+ */
+void spool_header_advance(struct spool_header *header, uint64_t done, uint64_t done_events);
+
+/*
+ * Reads the header of a file of that size. Returns 0; <0 when it cannot be read; or SPOOL_HEADER_DAMAGED when it is
+ * damaged or impossible: then *header has the numbers with which all of the file is read, done is the first record's
+ * offset and end is 0.
  */
 enum spool_header_condition { SPOOL_HEADER_DAMAGED = 1 };
 int spool_header_read(int fd, uint64_t size, struct spool_header *header, struct error *err);
 
-/* Reading: a buffer that is used again and again, and what the last call found in it. All zero at first. */
+/* A buffer that every call reuses, and what the last call found in it. All zero at first. */
 struct spool_reader {
 	char *buffer;
 	size_t capacity;
 	const struct record **records; /* into buffer, valid until the next call; count of them, checked */
 	uint32_t count, records_capacity;
-	uint64_t from, to; /* the place in the file of what was found */
-	bool damaged; /* no records: what stands there is none */
+	uint64_t from, to; /* what was found stands at these offsets of the file */
+	bool damaged; /* that is no record; count is 0 */
 };
 
 /*
- * Reads on at the offset from (a multiple of 8): a run of whole records, some MiB of them, or a run of damage, which
- * ends where a whole record begins. Returns 0, or <0 when the file cannot be read. from == size: count is 0.
+ * Reads at the offset from, a multiple of 8, in a file of that size: a run of whole records, some MiB of them, or a run
+ * of damage, which ends where a whole record begins. At the end of the file count is 0. Returns 0, or <0 when the file
+ * cannot be read.
  */
 int spool_read_at(struct spool_reader *reader, int fd, uint64_t from, uint64_t size, struct error *err);
 

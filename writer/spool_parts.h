@@ -1,32 +1,60 @@
-/* The list of a spool's files, for the parts of its implementation. */
+/*
+ * The list of a writer's spool files, and what the metrics show of it; the other files of the spool share it.
+ * spool_scan.c fills the list, spool.c appends to its last file, spool_read.c reads its first. One writer uses it.
+ */
 #ifndef WRITER_SPOOL_PARTS_H
 #define WRITER_SPOOL_PARTS_H
 
 #include <limits.h>
+#include <stdbool.h>
+#include <stdint.h>
 
-#include "writer/spool.h"
+#include "base/repeat.h"
+#include "shm/segment.h"
+#include "writer/spool_file.h"
 
+/* One file. */
+struct spool_part {
+	struct spool_id id; /* from its name */
+	int64_t waits_since_us; /* steady; a file found at the start: its age by the wall clock, at least 0 */
+	bool examined; /* the members below are known */
+	uint64_t size;
+	struct spool_header header;
+};
+
+struct spool {
+	char *directory;
+	uint32_t writer;
+	uint64_t max_bytes, file_bytes;
+	struct writer_slot *slot; /* for levels, heartbeats and the ledger */
+	bool found_any; /* spool_open() found files, of this writer or any other */
+	struct spool_part *parts; /* oldest first; the last one is appended to while append_fd >= 0 */
+	uint32_t count, capacity;
+	uint64_t next_sequence;
+	uint64_t bytes; /* of all parts */
+	int append_fd, read_fd; /* -1: none; read_fd is the first part's */
+	struct spool_reader reader;
+	char *batch; /* buffer of an append, batch_bytes large */
+	size_t batch_bytes;
+	size_t appending_bytes; /* of the append that is not committed yet */
+	uint32_t appending;
+	struct repeat distrust; /* of a file whose sync failed */
+};
+
+/* Writes the part's path to out. */
 void spool_part_path(const struct spool *spool, const struct spool_part *part, char out[PATH_MAX]);
 
-/* Closes it, if it is open, and forgets it. */
-void spool_close_fd(int *fd);
-
-/* Behind the others. */
+/* Adds a copy of the part behind the others, and its size to spool->bytes. */
 void spool_add_part(struct spool *spool, const struct spool_part *part);
 
-/*
- * Reads the header of a part of which only the name is known, and what stands behind the last append that it knows of.
- * Returns 0, or <0 when the file cannot be read now.
- */
-int spool_examine(struct spool *spool, struct spool_part *part, struct error *err);
+/* Takes the last or the first part off the list, and its size from spool->bytes; the file stays. */
+void spool_drop_last_part(struct spool *spool);
+void spool_drop_first_part(struct spool *spool);
 
-/*
- * Once all parts are examined: what is found in the spool and was not known to be there counts as received, because no
- * other run remembers it; what was and is not any more (somebody has removed it, or it is damaged), as damaged.
- */
-void spool_reconcile(const struct spool *spool);
+/* Closes the descriptor unless it is -1, and sets it to -1. */
+void spool_close_fd(int *fd);
 
-/* Puts what the metrics show of the spool into the slot. */
-void spool_tell_levels(const struct spool *spool);
+/* Copies the spool's size, number of files and age into the slot, for the metrics. */
+void spool_update_levels(const struct spool *spool);
 
 #endif

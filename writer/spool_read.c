@@ -1,4 +1,6 @@
-/* Storing what the spool holds: reading its files, oldest first, damage, forgetting what is stored. */
+/* Replaying the spool: reading its first file, setting damage aside, removing what is stored. */
+#include "writer/spool_read.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -12,7 +14,7 @@
 #include "base/files.h"
 #include "base/log.h"
 #include "shm/heartbeat.h"
-#include "writer/spool_parts.h"
+#include "writer/spool_scan.h"
 
 bool
 spool_waiting(const struct spool *spool)
@@ -20,68 +22,66 @@ spool_waiting(const struct spool *spool)
 	return spool->count > 0;
 }
 
+/* The ledger's words for: so much of that part is stored. */
 static struct spool_progress
-progress(const struct spool_part *part, uint64_t done, uint64_t done_events)
+progress_of(const struct spool_part *part, uint64_t done, uint64_t done_events)
 {
-	return (struct spool_progress){.writer = part->writer,
-	    .sequence = part->sequence,
+	return (struct spool_progress){.writer = part->id.writer,
+	    .sequence = part->id.sequence,
 	    .created_us = part->header.created_us,
 	    .done = done,
 	    .done_events = done_events};
 }
 
-/* So many events were in that part and are neither stored nor to be found there any more. */
+/* Commits that so many events of the part are lost: they are not stored, and the file does not have them. */
 static void
-give_up(const struct spool *spool, const struct spool_part *part, uint64_t lost)
+count_lost(const struct spool *spool, const struct spool_part *part, uint64_t lost)
 {
 	struct ledger *ledger = &spool->slot->ledger;
 	struct ledger_page *draft = ledger_draft(ledger);
 
 	draft->counters[COUNTER_DAMAGED] += lost;
 	draft->spool_events -= lost < draft->spool_events ? lost : draft->spool_events;
-	draft->replayed = progress(part, part->size, part->header.events);
+	draft->replayed = progress_of(part, part->size, part->header.events);
 	ledger_commit(ledger);
 }
 
-/* Everything in the first part is stored or set aside. */
+/* Removes the first part: everything in it is stored or set aside. */
 static void
-finish_first(struct spool *spool)
+remove_first(struct spool *spool)
 {
 	struct spool_part *part = &spool->parts[0];
 	char path[PATH_MAX];
 
 	if (part->header.events > part->header.done_events)
-		give_up(spool, part, part->header.events - part->header.done_events);
+		count_lost(spool, part, part->header.events - part->header.done_events);
 	spool_part_path(spool, part, path);
 	if (unlink(path) != 0 && errno != ENOENT) {
 		log_error("cannot remove a spool file whose events are stored", LOG_STR("file", path),
 		    LOG_STR("error", strerror(errno)));
-		/* It says so itself to the next start, which removes it: the ledger only knows of one file. */
+		/* The next start removes it by this header; the ledger only knows of one file. */
 		(void)spool_header_write(spool->read_fd, &part->header, &(struct error){0});
 	}
 	spool_close_fd(&spool->read_fd);
 	if (spool->count == 1)
 		spool_close_fd(&spool->append_fd);
-	spool->bytes -= part->size;
-	memmove(&spool->parts[0], &spool->parts[1], --spool->count * sizeof *part);
+	spool_drop_first_part(spool);
 }
 
-/* Keeps the damage that the reader has come upon for whoever wants to look at it. Returns 0 or <0. */
+/* Keeps the damage that the reader has found in a file of its own. Returns 0 or <0. */
 static int
-set_aside(struct spool *spool, struct error *err)
+set_damage_aside(struct spool *spool, struct error *err)
 {
 	const struct spool_reader *reader = &spool->reader;
 	const struct spool_part *part = &spool->parts[0];
 	size_t len = (size_t)(reader->to - reader->from);
-	char name[SPOOL_NAME_MAX + 64], path[PATH_MAX];
+	char name[SPOOL_NAME_MAX], path[PATH_MAX];
 
 	if (reader->from >= part->header.end) {
 		log_info("an append to the spool was never completed: cut off", LOG_UINT("bytes", len));
 		return 0;
 	}
-	/* Numbers of files come again when the spool was empty; the time does not. */
-	(void)snprintf(name, sizeof name, "damaged-%02" PRIu32 "-%012" PRIu64 "-%" PRId64 "-%" PRIu64 ".bin",
-	    part->writer, part->sequence, part->header.created_us, reader->from);
+	spool_damaged_name(part->id, part->header.created_us, reader->from, name);
 	(void)snprintf(path, sizeof path, "%s/%s", spool->directory, name);
 	int fd = files_open(path, O_WRONLY | O_TRUNC, 0600, "DATA_DIR", err);
 	if (fd < 0)
@@ -97,27 +97,24 @@ set_aside(struct spool *spool, struct error *err)
 	return 0;
 }
 
-/* What the reader holds of the first part is dealt with. */
+/* What the reader holds of the first part is stored or set aside: moves the progress past it. */
 static void
-advance(struct spool *spool)
+advance_first(struct spool *spool)
 {
 	struct spool_part *part = &spool->parts[0];
 	struct spool_header *h = &part->header;
 
-	h->done = spool->reader.to;
-	h->done_events += spool->reader.count;
+	spool_header_advance(h, spool->reader.to, h->done_events + spool->reader.count);
 	spool->reader.count = 0;
-	if (h->events < h->done_events)
-		h->events = (uint32_t)h->done_events;
-	/* It may lag: then the ledger still knows. */
+	/* If this fails, the ledger still knows. */
 	if (spool_header_write(spool->read_fd, h, &(struct error){0}) == 0)
 		ledger_replays_recorded(&spool->slot->ledger);
 	if (h->done >= part->size)
-		finish_first(spool);
-	spool_tell_levels(spool);
+		remove_first(spool);
+	spool_update_levels(spool);
 }
 
-/* It cannot be read now: the others must not wait for it. */
+/* Moves the first part, which cannot be read now, behind the others, so that they do not wait for it. */
 static void
 postpone_first(struct spool *spool)
 {
@@ -131,7 +128,7 @@ postpone_first(struct spool *spool)
 	spool->parts[last - 1] = part;
 }
 
-/* Makes the first part ready to be read. 0 or <0. */
+/* Makes the first part ready to be read. Returns 0 or <0. */
 static int
 open_first(struct spool *spool, struct error *err)
 {
@@ -142,7 +139,7 @@ open_first(struct spool *spool, struct error *err)
 		if (spool_examine(spool, part, err) != 0)
 			return -1;
 		spool_reconcile(spool);
-		spool_tell_levels(spool);
+		spool_update_levels(spool);
 	}
 	if (spool->read_fd >= 0)
 		return 0;
@@ -153,7 +150,7 @@ open_first(struct spool *spool, struct error *err)
 
 /* Whether somebody has removed the first part. */
 static bool
-first_is_gone(const struct spool *spool)
+first_is_removed(const struct spool *spool)
 {
 	struct stat st;
 	char path[PATH_MAX];
@@ -163,9 +160,9 @@ first_is_gone(const struct spool *spool)
 	       errno == ENOENT;
 }
 
-/* What was in it counts as damaged. */
+/* Takes a first part that somebody has removed off the list; its events count as damaged. */
 static void
-forget_first(struct spool *spool)
+drop_removed_first(struct spool *spool)
 {
 	const struct spool_part *part = &spool->parts[0];
 	char path[PATH_MAX];
@@ -173,24 +170,24 @@ forget_first(struct spool *spool)
 	spool_part_path(spool, part, path);
 	log_error("a spool file is gone: what was in it is not stored", LOG_STR("file", path),
 	    LOG_UINT("events", part->header.events - part->header.done_events));
-	finish_first(spool);
+	remove_first(spool);
 	spool_reconcile(spool);
-	spool_tell_levels(spool);
+	spool_update_levels(spool);
 }
 
-/* Reads on in the first part, up to records, the part's end, or a failure. 0 or <0. */
+/* Goes on in the first part: to records, over damage, or to the part's end, and removes it then. Returns 0 or <0. */
 static int
 read_first(struct spool *spool, struct error *err)
 {
 	const struct spool_part *part = &spool->parts[0];
 
 	if (part->examined && part->header.done >= part->size) {
-		finish_first(spool);
-		spool_tell_levels(spool);
+		remove_first(spool);
+		spool_update_levels(spool);
 		return 0;
 	}
-	if (first_is_gone(spool)) {
-		forget_first(spool);
+	if (first_is_removed(spool)) {
+		drop_removed_first(spool);
 		return 0;
 	}
 	if (open_first(spool, err) != 0)
@@ -199,9 +196,9 @@ read_first(struct spool *spool, struct error *err)
 		return -1;
 	if (!spool->reader.damaged)
 		return 0;
-	if (set_aside(spool, err) != 0)
+	if (set_damage_aside(spool, err) != 0)
 		return -1;
-	advance(spool);
+	advance_first(spool);
 	return 0;
 }
 
@@ -210,7 +207,7 @@ spool_next(struct spool *spool, struct error *err)
 {
 	spool->reader.count = 0;
 	while (spool->count > 0 && spool->reader.count == 0) {
-		heartbeat(&spool->slot->process, 0); /* each run of damage takes a sync */
+		heartbeat(&spool->slot->process, 0); /* setting damage aside takes a sync each time */
 		if (read_first(spool, err) != 0) {
 			spool->reader.count = 0;
 			postpone_first(spool);
@@ -221,19 +218,19 @@ spool_next(struct spool *spool, struct error *err)
 }
 
 void
-spool_settle(const struct spool *spool, struct ledger_page *draft)
+spool_draft_replayed(const struct spool *spool, struct ledger_page *draft)
 {
 	const struct spool_part *part = &spool->parts[0];
 	uint32_t count = spool->reader.count;
 
 	draft->spool_events -= count < draft->spool_events ? count : draft->spool_events;
-	draft->replayed = progress(part, spool->reader.to, part->header.done_events + count);
+	draft->replayed = progress_of(part, spool->reader.to, part->header.done_events + count);
 	draft->replays++;
 }
 
 void
-spool_stored(struct spool *spool)
+spool_replay_committed(struct spool *spool)
 {
 	assert(spool->count > 0 && spool->reader.count > 0);
-	advance(spool);
+	advance_first(spool);
 }

@@ -1,6 +1,9 @@
 /*
- * What the spool finds when it is opened: its files, how much of them is stored, and what the writer's ledger knows of it.
+ * What a writer finds of its spool when it starts. Each file is examined by its header, by the ledger, which may know
+ * more, and by reading what stands behind the last append that the header records.
  */
+#include "writer/spool_scan.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -15,28 +18,18 @@
 #include "base/clock.h"
 #include "base/files.h"
 #include "base/log.h"
-#include "base/mem.h"
 #include "shm/heartbeat.h"
-#include "store/unfinished_append.h"
-#include "writer/spool_parts.h"
-
-/* A file takes no more when it has reached this. */
-#define FILE_BYTES ((uint64_t)64 << 20)
 
 static int
 by_age(const void *a, const void *b)
 {
-	const struct spool_part *x = a, *y = b;
-
-	if (x->sequence != y->sequence)
-		return x->sequence < y->sequence ? -1 : 1;
-	return x->writer < y->writer ? -1 : x->writer > y->writer;
+	return spool_id_compare(((const struct spool_part *)a)->id, ((const struct spool_part *)b)->id);
 }
 
 /*
- * Counts what stands behind the last append that the header knows of. That is what a power cut has left of the next one,
- * of which only whole records matter; but where the header is damaged it is all of the file, and every run of damage
- * counts as an event that is lost. *records: how many were found.
+ * Counts the records behind the last append that the header records. A power cut has left them of the next append, so
+ * only whole records matter. all: the header is damaged, so these are all of the file's, and every run of damage counts
+ * as one event that is lost. Adds the records that it finds to *records. Returns 0 or <0.
  */
 static int
 count_rest(struct spool *spool, int fd, struct spool_part *part, bool all, uint32_t *records, struct error *err)
@@ -58,28 +51,23 @@ count_rest(struct spool *spool, int fd, struct spool_part *part, bool all, uint3
 	return 0;
 }
 
-/* The ledger may know better than the header how far the file is stored: then the header is told. 0 or <0. */
+/* Brings the header up to what the ledger knows, if that is more. Returns 0 or <0. */
 static int
 catch_up(const struct spool *spool, int fd, struct spool_part *part, struct error *err)
 {
 	const struct spool_progress *known = &ledger_page(&spool->slot->ledger)->replayed;
 	struct spool_header *h = &part->header;
 
-	if (known->sequence != part->sequence || known->writer != part->writer || known->created_us != h->created_us ||
-	    known->done <= h->done || known->done > part->size)
+	if (known->sequence != part->id.sequence || known->writer != part->id.writer ||
+	    known->created_us != h->created_us || known->done <= h->done || known->done > part->size)
 		return 0;
-	h->done = known->done;
-	h->done_events = known->done_events;
-	if (h->end < h->done)
-		h->end = h->done;
-	if (h->events < h->done_events)
-		h->events = (uint32_t)h->done_events;
+	spool_header_advance(h, known->done, known->done_events);
 	return spool_header_write(fd, h, err);
 }
 
 /*
- * Whether the file is somebody else's, with a name of ours: it begins otherwise, but not with the zeros that a power cut
- * leaves, and holds not one record.
+ * Whether the file only has the name of a spool file: it holds no record, and begins neither with the magic nor with
+ * the zeros that a power cut leaves.
  */
 static bool
 is_foreign(int fd, uint32_t records)
@@ -90,14 +78,14 @@ is_foreign(int fd, uint32_t records)
 	       memcmp(begin, SPOOL_MAGIC, sizeof begin) != 0;
 }
 
-/* Moves it out of the way, whole. 0 or <0. */
+/* Renames the whole file out of the way. Returns 0 or <0. */
 static int
-set_aside(const struct spool *spool, const char *path, struct spool_part *part, struct error *err)
+set_file_aside(const struct spool *spool, const char *path, struct spool_part *part, struct error *err)
 {
-	char aside[PATH_MAX];
+	char name[SPOOL_NAME_MAX], aside[PATH_MAX];
 
-	(void)snprintf(aside, sizeof aside, "%s/damaged-%02" PRIu32 "-%012" PRIu64 "-%" PRId64 ".bin", spool->directory,
-	    part->writer, part->sequence, clock_wall_us());
+	spool_damaged_name(part->id, clock_wall_us(), 0, name);
+	(void)snprintf(aside, sizeof aside, "%s/%s", spool->directory, name);
 	if (files_rename(path, aside, err) != 0)
 		return -1;
 	log_error("a file of the spool's name holds no event: set aside", LOG_STR("file", path),
@@ -107,14 +95,14 @@ set_aside(const struct spool *spool, const char *path, struct spool_part *part, 
 	return 0;
 }
 
-/* 0 or <0. */
+/* Fills in the part's size and header from the open file. Returns 0 or <0. */
 static int
 read_part(struct spool *spool, int fd, const char *path, struct spool_part *part, struct error *err)
 {
 	uint32_t records = 0;
 	struct stat st;
 
-	heartbeat(&spool->slot->process, 0); /* there may be thousands */
+	heartbeat(&spool->slot->process, 0); /* there may be thousands of files */
 	if (fstat(fd, &st) != 0)
 		return error_errno(err, "cannot stat the spool file %s (DATA_DIR)", path);
 	part->size = (uint64_t)st.st_size;
@@ -129,9 +117,9 @@ read_part(struct spool *spool, int fd, const char *path, struct spool_part *part
 	if (count_rest(spool, fd, part, !good, &records, err) != 0)
 		return -1;
 	if (!good && is_foreign(fd, records))
-		return set_aside(spool, path, part, err);
-	part->header.writer = part->writer;
-	part->header.sequence = part->sequence;
+		return set_file_aside(spool, path, part, err);
+	part->header.writer = part->id.writer;
+	part->header.sequence = part->id.sequence;
 	if (!good) {
 		part->header.created_us = clock_wall_us();
 		(void)spool_header_write(fd, &part->header, &(struct error){0});
@@ -139,9 +127,12 @@ read_part(struct spool *spool, int fd, const char *path, struct spool_part *part
 	return 0;
 }
 
-/* The steady clock knows nothing of a file of an earlier boot, the wall clock may have been set since. Not 0. */
+/*
+ * The steady time that lies as far back as the wall clock says the file was created: the steady clock does not reach
+ * back over a boot. Never in the future, as the wall clock may have been set back since, and never 0.
+ */
 static int64_t
-since(int64_t created_us)
+waits_since(int64_t created_us)
 {
 	int64_t age_us = clock_wall_us() - created_us;
 	int64_t since_us = clock_steady_us() - (age_us > 0 ? age_us : 0);
@@ -152,7 +143,7 @@ since(int64_t created_us)
 int
 spool_examine(struct spool *spool, struct spool_part *part, struct error *err)
 {
-	struct spool_part known = {.writer = part->writer, .sequence = part->sequence};
+	struct spool_part known = {.id = part->id};
 	char path[PATH_MAX];
 
 	spool_part_path(spool, part, path);
@@ -163,7 +154,7 @@ spool_examine(struct spool *spool, struct spool_part *part, struct error *err)
 	close(fd);
 	if (rc != 0)
 		return rc;
-	known.waits_since_us = since(known.header.created_us);
+	known.waits_since_us = waits_since(known.header.created_us);
 	known.examined = true;
 	*part = known;
 	spool->bytes += part->size;
@@ -192,61 +183,57 @@ spool_reconcile(const struct spool *spool)
 	ledger_commit(ledger);
 }
 
-int
-spool_open(struct spool *spool, const char *data_dir, uint32_t writer, uint32_t writers, uint64_t max_bytes,
-    struct writer_slot *slot, bool *found_any, struct error *err)
+/* Adds the file if its name is a spool file's and it is this writer's to store. */
+static void
+add_found(struct spool *spool, const char *name, uint32_t writers)
 {
-	size_t room = strlen(data_dir) + sizeof "/" SPOOL_DIRECTORY;
-	struct dirent *entry;
-	bool noted = true;
+	struct spool_id id;
 
-	*spool = (struct spool){.writer = writer,
-	    .max_bytes = max_bytes,
-	    .file_bytes = FILE_BYTES,
-	    .slot = slot,
-	    .next_sequence = 1,
-	    .append_fd = -1,
-	    .read_fd = -1};
-	spool->directory = mem_new(room, 1);
-	(void)snprintf(spool->directory, room, "%s/" SPOOL_DIRECTORY, data_dir);
-	*found_any = false;
+	if (!spool_file_parse_name(name, &id))
+		return;
+	spool->found_any = true;
+	if (id.writer % writers == spool->writer)
+		spool_add_part(spool, &(struct spool_part){.id = id, .waits_since_us = clock_steady_us()});
+	if (id.writer == spool->writer && id.sequence >= spool->next_sequence)
+		spool->next_sequence = id.sequence + 1;
+}
 
-	if (unfinished_append_cut_off(&slot->ledger, APPEND_SPOOL, spool->directory, NULL, err) != 0)
-		return -1;
+/* Lists the directory. Returns 0, also when there is none, or <0. */
+static int
+find_parts(struct spool *spool, uint32_t writers, struct error *err)
+{
 	DIR *directory = opendir(spool->directory);
+	struct dirent *entry;
+
 	if (directory == NULL && errno != ENOENT)
 		return error_errno(err, "cannot read the directory %s (DATA_DIR)", spool->directory);
-	while (errno = 0, directory != NULL && (entry = readdir(directory)) != NULL) {
-		uint32_t whose;
-		uint64_t sequence;
-
-		if (!spool_file_parse_name(entry->d_name, &whose, &sequence))
-			continue;
-		*found_any = true;
-		if (whose % writers == writer)
-			spool_add_part(
-			    spool, &(struct spool_part){
-				       .writer = whose, .sequence = sequence, .waits_since_us = clock_steady_us()});
-		if (whose == writer && sequence >= spool->next_sequence)
-			spool->next_sequence = sequence + 1;
-	}
+	while (errno = 0, directory != NULL && (entry = readdir(directory)) != NULL)
+		add_found(spool, entry->d_name, writers);
 	int failure = errno;
 	if (directory != NULL)
 		closedir(directory);
-	if (failure != 0) {
-		errno = failure;
+	errno = failure;
+	if (failure != 0)
 		return error_errno(err, "cannot read the directory %s (DATA_DIR)", spool->directory);
-	}
 	if (spool->count > 0)
 		qsort(spool->parts, spool->count, sizeof *spool->parts, by_age);
+	return 0;
+}
+
+int
+spool_scan(struct spool *spool, uint32_t writers, struct error *err)
+{
+	bool all_examined = true;
+
+	if (find_parts(spool, writers, err) != 0)
+		return -1;
 	for (uint32_t i = 0; i < spool->count; i++)
 		if (spool_examine(spool, &spool->parts[i], err) != 0) {
-			noted = false;
+			all_examined = false;
 			log_error("a spool file cannot be read: trying again later", LOG_STR("error", err->text));
 		}
-	if (noted)
-		ledger_replays_recorded(&slot->ledger);
+	if (all_examined)
+		ledger_replays_recorded(&spool->slot->ledger);
 	spool_reconcile(spool);
-	spool_tell_levels(spool);
 	return 0;
 }

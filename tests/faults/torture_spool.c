@@ -19,6 +19,7 @@
 #include "tests/faults/torture_writer.h"
 #include "tests/unit/record_fixture.h"
 #include "writer/spool.h"
+#include "writer/spool_read.h"
 
 #define GIB ((uint64_t)1 << 30)
 #define DATA                                                                                                           \
@@ -32,11 +33,12 @@ static struct spool spool;
 static int
 open_spool(void)
 {
+	const struct spool_options options = {
+	    .data_dir = torture_directory, .writers = 1, .max_bytes = GIB, .slot = torture_slot};
 	struct error err = {""};
-	bool found;
 	int rc;
 
-	rc = spool_open(&spool, torture_directory, 0, 1, GIB, torture_slot, &found, &err);
+	rc = spool_open(&spool, &options, &err);
 	torture_assert(rc == 0 || strstr(err.text, "DATA_DIR") != NULL, "no place in \"%s\"", err.text);
 	spool.file_bytes = 1200;
 	return rc;
@@ -62,7 +64,7 @@ append(struct torture_log *log, uint8_t first)
 	ledger_draft(&torture_slot->ledger)->spool_events += 2;
 	log->promised[first] = log->promised[first + 1] = 1;
 	ledger_commit(&torture_slot->ledger);
-	spool_appended(&spool);
+	spool_append_committed(&spool);
 }
 
 /* One batch out of it; returns whether there was one. */
@@ -80,9 +82,9 @@ replay(struct torture_log *log)
 		return false;
 	for (uint32_t i = 0; i < spool.reader.count; i++)
 		log->delivered[spool.reader.records[i]->event_id[15]]++;
-	spool_settle(&spool, ledger_draft(&torture_slot->ledger));
+	spool_draft_replayed(&spool, ledger_draft(&torture_slot->ledger));
 	ledger_commit(&torture_slot->ledger);
-	spool_stored(&spool);
+	spool_replay_committed(&spool);
 	return true;
 }
 
@@ -97,14 +99,14 @@ take_the_file_away(void)
 
 	if (spool.append_fd < 0)
 		return;
-	spool_file_name(part->writer, part->sequence, name);
+	spool_file_name(part->id, name);
 	(void)snprintf(path, sizeof path, "%s/" SPOOL_DIRECTORY "/%s", torture_directory, name);
 	(void)snprintf(away, sizeof away, "%s/%s", torture_directory, name);
 	faults()->groups = 0;
 	torture_assert(rename(path, away) == 0, "%s", path);
 	faults()->groups = groups;
 	for (int tries = 0; tries < TRIES; tries++)
-		torture_assert(spool_look(&spool, &err) == 0 || err.text[0] != '\0', "nothing said");
+		torture_assert(spool_restore_file(&spool, &err) == 0 || err.text[0] != '\0', "nothing said");
 }
 
 /* What could not be made again, by a process that has died of it or with calls that all fail, is put back. */
@@ -113,12 +115,11 @@ bring_the_file_back(void)
 {
 	char away[192], path[192];
 	struct dirent *entry;
-	uint32_t writer;
-	uint64_t sequence;
+	struct spool_id id;
 	DIR *directory = opendir(torture_directory);
 
 	while ((entry = readdir(directory)) != NULL) {
-		if (!spool_file_parse_name(entry->d_name, &writer, &sequence))
+		if (!spool_file_parse_name(entry->d_name, &id))
 			continue;
 		(void)snprintf(away, sizeof away, "%s/%.60s", torture_directory, entry->d_name);
 		(void)snprintf(path, sizeof path, "%s/" SPOOL_DIRECTORY "/%.60s", torture_directory, entry->d_name);

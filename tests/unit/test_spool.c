@@ -21,6 +21,7 @@
 
 #include "record_fixture.h"
 #include "writer/spool.h"
+#include "writer/spool_read.h"
 
 #define GIB ((uint64_t)1 << 30)
 
@@ -28,7 +29,6 @@ static char data_dir[64], spool_dir[96];
 static struct writer_slot slot;
 static bool commits; /* what is appended */
 static struct spool spool;
-static bool found_any;
 static int failing_syncs, failing_writes; /* so many of the next calls fail; a write fails after half of it is done */
 
 int
@@ -59,7 +59,10 @@ open_with(uint32_t writer, uint32_t writers, uint64_t max_bytes)
 {
 	struct error err;
 
-	assert_int_equal(spool_open(&spool, data_dir, writer, writers, max_bytes, &slot, &found_any, &err), 0);
+	const struct spool_options options = {
+	    .data_dir = data_dir, .writer = writer, .writers = writers, .max_bytes = max_bytes, .slot = &slot};
+
+	assert_int_equal(spool_open(&spool, &options, &err), 0);
 }
 
 static void
@@ -146,7 +149,7 @@ append_sized(uint8_t first, uint32_t count, size_t bytes)
 	if (rc == 0 && commits) {
 		ledger_draft(&slot.ledger)->spool_events += count;
 		ledger_commit(&slot.ledger);
-		spool_appended(&spool);
+		spool_append_committed(&spool);
 	}
 	for (uint32_t i = 0; i < count; i++)
 		free((void *)(uintptr_t)records[i]);
@@ -163,9 +166,9 @@ append(uint8_t first, uint32_t count)
 static void
 stored(void)
 {
-	spool_settle(&spool, ledger_draft(&slot.ledger));
+	spool_draft_replayed(&spool, ledger_draft(&slot.ledger));
 	ledger_commit(&slot.ledger);
-	spool_stored(&spool);
+	spool_replay_committed(&spool);
 }
 
 /* Replays everything; the ids as characters go to out. */
@@ -215,7 +218,7 @@ cut_seven_bytes(const char *path)
 static void
 given_back_in_order_and_once(void **state)
 {
-	assert_false(found_any);
+	assert_false(spool.found_any);
 	assert_false(spool_waiting(&spool));
 	assert_int_equal(append('a', 3), 0);
 	assert_int_equal(append('d', 2), 0);
@@ -234,7 +237,7 @@ a_restart_finds_it_and_begins_a_file_of_its_own(void **state)
 {
 	assert_int_equal(append('a', 2), 0);
 	reopen();
-	assert_true(found_any);
+	assert_true(spool.found_any);
 	assert_int_equal(ledger_page(&slot.ledger)->spool_events, 2);
 	assert_int_equal(append('c', 1), 0);
 	assert_int_equal(each_file("spool-00-", NULL), 2);
@@ -397,7 +400,7 @@ what_the_ledger_knows_to_be_stored_is_not_replayed_again(void **state)
 		assert_int_equal(append_sized((uint8_t)c, 1, 1 << 20), 0);
 	assert_int_equal(spool_next(&spool, &err), 0);
 	uint32_t first = spool.reader.count;
-	spool_settle(&spool, ledger_draft(&slot.ledger));
+	spool_draft_replayed(&spool, ledger_draft(&slot.ledger));
 	ledger_commit(&slot.ledger);
 	assert_true(ledger_needed_by_successor(&slot.ledger));
 	reopen();
@@ -459,7 +462,7 @@ writers_that_are_gone_are_taken_over(void **state)
 	assert_int_equal(append('a', 2), 0);
 	spool_close(&spool);
 	open_with(0, 2, GIB);
-	assert_true(found_any);
+	assert_true(spool.found_any);
 	assert_false(spool_waiting(&spool));
 	spool_close(&spool);
 	open_with(1, 2, GIB);
