@@ -20,10 +20,10 @@ enum ack { ACK_CHOICES(CHOICE_VALUE) };
 
 /* UNKNOWN_FIELDS: what happens to the fields of an event that the API does not define. */
 #define UNKNOWN_CHOICES(X)                                                                                             \
-	X(UNKNOWN_KEEP, "keep")                                                                                        \
-	X(UNKNOWN_IGNORE, "ignore")                                                                                    \
-	X(UNKNOWN_REFUSE, "refuse")
-enum unknown_action { UNKNOWN_CHOICES(CHOICE_VALUE) };
+	X(UNKNOWN_FIELDS_KEEP, "keep")                                                                                 \
+	X(UNKNOWN_FIELDS_IGNORE, "ignore")                                                                             \
+	X(UNKNOWN_FIELDS_REFUSE, "refuse")
+enum unknown_policy { UNKNOWN_CHOICES(CHOICE_VALUE) };
 
 /* Names in the order of their enum, NULL-terminated. LOG_LEVEL and LOG_FORMAT have their enums in base/log.h. */
 extern const char *const storage_names[];

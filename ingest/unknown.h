@@ -9,8 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "config/config.h"
 #include "event/scan.h"
+#include "ingest/decode.h"
 
 /* The most of different names that an event may have; a bound for memory, and for the time that comparing them takes. */
 #define UNKNOWN_FIELDS_MAX 500

@@ -242,7 +242,7 @@ publish(struct acceptor *acceptor, uint32_t writer, const struct decode_result *
 	(void)answer_lane(acceptor, writer);
 	counter_add(acceptor->slot, COUNTER_SANITISED, result->sanitised);
 	counter_add(acceptor->slot,
-	    acceptor->config->unknown_fields == UNKNOWN_KEEP ? COUNTER_UNKNOWN_KEPT : COUNTER_UNKNOWN_IGNORED,
+	    acceptor->config->unknown_fields == UNKNOWN_FIELDS_KEEP ? COUNTER_UNKNOWN_KEPT : COUNTER_UNKNOWN_IGNORED,
 	    result->unknown);
 	item.position =
 	    lane_publish(&acceptor->lanes[writer], result->bytes, result->events, durable ? LANE_AWAITED : 0);
@@ -300,12 +300,17 @@ decode_and_publish(struct acceptor *acceptor, h2o_req_t *req, struct span body, 
 	    [CAUSE_EVENT_SIZE] = COUNTER_REJECTED_EVENT_SIZE,
 	    [CAUSE_BATCH_SIZE] = COUNTER_REJECTED_BATCH_SIZE,
 	};
+	static const enum unknown_action unknown_actions[] = {
+	    [UNKNOWN_FIELDS_KEEP] = UNKNOWN_KEEP,
+	    [UNKNOWN_FIELDS_IGNORE] = UNKNOWN_IGNORE,
+	    [UNKNOWN_FIELDS_REFUSE] = UNKNOWN_REFUSE,
+	};
 	uint32_t writer = (uint32_t)(req->conn->id % acceptor->segment->counts[ROLE_WRITER]);
 	const struct lane *lane = &acceptor->lanes[writer];
 	struct decode_env env = {
 	    .max_event_bytes = acceptor->config->max_event_bytes,
 	    .max_events = acceptor->config->max_batch_events,
-	    .unknown = acceptor->config->unknown_fields,
+	    .unknown = unknown_actions[acceptor->config->unknown_fields],
 	    .now_us = clock_wall_us(),
 	    .ids = &acceptor->ids,
 	    .lenient = post_is_lenient(req),
