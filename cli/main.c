@@ -5,6 +5,7 @@
 
 #include "config/config.h"
 #include "config/load.h"
+#include "shm/ring_size.h"
 #include "base/mem.h"
 #include "base/streams.h"
 #include "base/version.h"
@@ -53,7 +54,7 @@ run(const struct command *command, int argc, char **argv)
 		words[count] = argv[count + 1];
 		count++;
 	}
-	int request = config_load(&config, argc - count, argv + count, &err);
+	int request = config_load(&config, argc - count, argv + count, ring_bytes_least, &err);
 	if (request >= 0 && store_check_options(&config, &err) != 0) {
 		config_free(&config);
 		request = -1;

@@ -106,34 +106,32 @@ resolve_limits(struct config *config, const struct given *given, struct error *e
 	return 0;
 }
 
-uint64_t
-config_lane_need(const struct config *config)
+/* The ring is memory: a default larger than this could get processes of the machine killed, so it must be asked for. */
+#define RING_DEFAULT_MAX (4 * GIB)
+
+static void
+resolve_ring_path(struct config *config)
 {
-	return config->max_body_bytes + (uint64_t)config->max_batch_events * 128 + 64 * KIB;
+	if (config->ring_path == NULL && asprintf(&config->ring_path, "/dev/shm/hooksd-%u.ring", config->port) < 0)
+		abort();
 }
 
-/* The ring is memory: a size that nobody has chosen must not be the one that gets the machine's processes killed. */
-#define RING_UNASKED_MAX (4 * GIB)
-
 static int
-resolve_ring(struct config *config, const struct given *given, struct error *err)
+resolve_ring_bytes(struct config *config, const struct given *given, uint64_t least, struct error *err)
 {
 	const struct option *option = &option_table[OPTION_RING_BYTES];
 	uint64_t lanes = (uint64_t)config->acceptors * config->writers;
-	uint64_t least = lanes * config_lane_need(config) + 1 * MIB;
 
-	if (config->ring_path == NULL && asprintf(&config->ring_path, "/dev/shm/hooksd-%u.ring", config->port) < 0)
-		abort();
 	if (!is_given(given, OPTION_RING_BYTES)) {
 		config->ring_bytes = least > 64 * MIB ? least : 64 * MIB;
-		if (config->ring_bytes <= RING_UNASKED_MAX)
+		if (config->ring_bytes <= RING_DEFAULT_MAX)
 			return 0;
 		return option_refuse(option, NULL, err,
 		    "would have to be %" PRIu64 " for %" PRIu64
 		    " lanes (ACCEPTORS=%u x WRITERS=%u), and more than %" PRIu64
 		    " is taken only when asked for; set it, or lower MAX_BODY_BYTES, MAX_BATCH_EVENTS, ACCEPTORS or "
 		    "WRITERS",
-		    least, lanes, config->acceptors, config->writers, RING_UNASKED_MAX);
+		    least, lanes, config->acceptors, config->writers, RING_DEFAULT_MAX);
 	}
 	if (config->ring_bytes >= least)
 		return 0;
@@ -144,7 +142,7 @@ resolve_ring(struct config *config, const struct given *given, struct error *err
 }
 
 int
-config_load(struct config *config, int argc, char **argv, struct error *err)
+config_load(struct config *config, int argc, char **argv, config_ring_least_fn *ring_least, struct error *err)
 {
 	struct given given = {0};
 
@@ -157,7 +155,8 @@ config_load(struct config *config, int argc, char **argv, struct error *err)
 	if (set_values(config, &given, err) < 0 || resolve_storage(config, err) < 0)
 		goto failed;
 	resolve_processes(config);
-	if (resolve_limits(config, &given, err) < 0 || resolve_ring(config, &given, err) < 0)
+	resolve_ring_path(config);
+	if (resolve_limits(config, &given, err) < 0 || resolve_ring_bytes(config, &given, ring_least(config), err) < 0)
 		goto failed;
 	return request;
 failed:

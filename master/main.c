@@ -22,6 +22,7 @@
 #include "master/saved_counters.h"
 #include "base/signals.h"
 #include "shm/metrics.h"
+#include "shm/ring_size.h"
 #include "shm/segment.h"
 #include "store/store.h"
 #include "writer/loop.h"
@@ -184,7 +185,7 @@ main(int argc, char **argv)
 		metrics_print_markdown(stdout); /* for docs/metrics.md, likewise */
 		return EXIT_DRAINED;
 	}
-	request = config_load(&service.config, argc, argv, &err);
+	request = config_load(&service.config, argc, argv, ring_bytes_least, &err);
 	if (request >= 0 && store_check_options(&service.config, &err) != 0) {
 		config_free(&service.config);
 		request = -1;

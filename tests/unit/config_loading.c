@@ -11,6 +11,12 @@
 
 #include "tests/unit/config_loading.h"
 
+uint64_t
+load_ring_least(const struct config *config)
+{
+	return config->max_body_bytes * config->acceptors * config->writers;
+}
+
 int
 load_from(const struct load *load, struct config *config, struct error *err)
 {
@@ -29,7 +35,7 @@ load_from(const struct load *load, struct config *config, struct error *err)
 		argv[argc] = copies[argc];
 	}
 	memset(err, 0, sizeof *err);
-	return config_load(config, argc, argv, err);
+	return config_load(config, argc, argv, load_ring_least, err);
 }
 
 void

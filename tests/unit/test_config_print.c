@@ -39,7 +39,7 @@ forget_in_child(int argc, char **argv)
 	struct config config;
 	struct error err;
 
-	if (config_load(&config, argc, argv, &err) != CONFIG_RUN)
+	if (config_load(&config, argc, argv, load_ring_least, &err) != CONFIG_RUN)
 		return 10;
 	if (strcmp(config.database_url, "host=h password=S3CRET-flag") != 0)
 		return 11;
@@ -230,7 +230,7 @@ test_print_can_be_read_again(void **state)
 	for (char *line = strtok(copy, "\n"); line != NULL; line = strtok(NULL, "\n"))
 		assert_int_equal(putenv(line), 0);
 	char *argv[] = {(char[]){"hooksd"}, NULL};
-	assert_int_equal(config_load(&config, 1, argv, &err), CONFIG_RUN);
+	assert_int_equal(config_load(&config, 1, argv, load_ring_least, &err), CONFIG_RUN);
 	memory = open_memstream(&second, &len);
 	config_print(memory, &config);
 	(void)fclose(memory);
