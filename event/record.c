@@ -1,6 +1,6 @@
 /*
  * The record format: sealing, checking, reading. A record that comes from the ring or from a file is hostile until
- * record_check() has passed it; after that its inner lengths are known to agree.
+ * record_check() has passed it; after that the lengths in it are known to agree.
  */
 #include "event/record.h"
 
@@ -11,69 +11,90 @@
 
 #define CRC_START offsetof(struct record, version)
 
-static size_t
-variable_bytes(const struct record *record)
+/* Where the tenant's id begins, and behind it the strings and the data. */
+static const char *
+bytes_of(const struct record *record)
 {
-	size_t sum = record->data_bytes;
+	return (const char *)(record->string_bytes + record->strings);
+}
 
-	for (int i = 0; i < RECORD_STRINGS; i++)
+/* Up to that string. */
+static size_t
+string_offset(const struct record *record, unsigned which)
+{
+	size_t sum = record->tenant_bytes;
+
+	for (unsigned i = 0; i < which; i++)
 		if (record->string_bytes[i] != RECORD_NULL)
 			sum += record->string_bytes[i];
 	return sum;
 }
 
+/* Head and bytes, without padding. */
+static size_t
+used_bytes(const struct record *record)
+{
+	return RECORD_HEAD_BYTES + record->strings * sizeof record->string_bytes[0] +
+	       string_offset(record, record->strings) + record->data_bytes;
+}
+
+static size_t
+padded(size_t used)
+{
+	return (used + 7) & ~(size_t)7;
+}
+
 size_t
 record_seal(struct record *record)
 {
-	size_t used = variable_bytes(record);
-	size_t length = record_size(used);
+	size_t used = used_bytes(record), length = padded(used);
 
 	assert(length <= UINT32_MAX);
 	record->length = (uint32_t)length;
 	record->version = RECORD_VERSION;
-	record->zero = 0;
-	memset(record->bytes + used, 0, length - sizeof *record - used);
+	memset((char *)record + used, 0, length - used);
 	record->crc32c = crc32c((const char *)record + CRC_START, length - CRC_START);
 	return length;
 }
 
 size_t
-record_claims(const void *bytes)
+record_claims(const void *bytes, size_t available)
 {
 	const struct record *record = bytes;
 
-	if (record->length < sizeof *record || record->length % 8 != 0 || record->version != RECORD_VERSION)
+	if (available < sizeof *record || record->version != RECORD_VERSION || record->kind != RECORD_HOOK_EVENT ||
+	    record->strings > RECORD_STRINGS ||
+	    available < RECORD_HEAD_BYTES + record->strings * sizeof record->string_bytes[0])
 		return 0;
-	return record_size(variable_bytes(record)) == record->length ? record->length : 0;
+	return padded(used_bytes(record)) == record->length ? record->length : 0;
 }
 
 bool
 record_check(const void *bytes, size_t available)
 {
 	const struct record *record = bytes;
+	size_t length = record_claims(bytes, available);
 
-	if (available < sizeof *record)
-		return false;
-	if (record_claims(bytes) == 0 || record->length > available)
-		return false;
-	return record->crc32c == crc32c((const char *)bytes + CRC_START, record->length - CRC_START);
+	return length > 0 && length <= available &&
+	       record->crc32c == crc32c((const char *)bytes + CRC_START, length - CRC_START);
+}
+
+struct span
+record_tenant(const struct record *record)
+{
+	return (struct span){bytes_of(record), record->tenant_bytes};
 }
 
 struct span
 record_string(const struct record *record, enum record_string which)
 {
-	size_t offset = 0;
-
-	if (record->string_bytes[which] == RECORD_NULL)
+	if (which >= record->strings || record->string_bytes[which] == RECORD_NULL)
 		return (struct span){NULL, 0};
-	for (int i = 0; i < (int)which; i++)
-		if (record->string_bytes[i] != RECORD_NULL)
-			offset += record->string_bytes[i];
-	return (struct span){record->bytes + offset, record->string_bytes[which]};
+	return (struct span){bytes_of(record) + string_offset(record, which), record->string_bytes[which]};
 }
 
 struct span
 record_data(const struct record *record)
 {
-	return (struct span){record->bytes + variable_bytes(record) - record->data_bytes, record->data_bytes};
+	return (struct span){bytes_of(record) + string_offset(record, record->strings), record->data_bytes};
 }

@@ -1,13 +1,17 @@
 /*
- * One event as bytes: the format on the ring and in the spool. Self-describing, position-independent,
- * host byte order (a record never leaves its machine), 8-byte aligned.
+ * One event as bytes: the format on the ring and in the spool. Self-describing, position-independent, host byte order (a
+ * record never leaves its machine), 8-byte aligned.
  *
- *   0        4        8   9   10            24          40         48         56      60     64
- *   | length | crc32c |ver|flg| lens[7] u16 | event_id  | timestamp| received | data  | zero | strings, data,
- *   |        |        |   |   |             | 16 bytes  | us UTC   | us UTC   | bytes |      | pad to 8
+ *   0        4        8         9      10      11        12     16         32          40         48       50
+ *   | length | crc32c | version | kind | flags | strings | data | event_id | timestamp | received | tenant | string  |
+ *   |        |        |         |      |       |         | bytes| 16 bytes | us UTC    | us UTC   | bytes  | bytes[] | ...
  *
- * length counts everything, header and padding; crc32c covers bytes 8..length. The variable part holds the strings
- * in the order of enum record_string, without terminators, then data. A string whose length is RECORD_NULL is null.
+ * All kinds of record have the head up to the tenant's length. Behind it stand the lengths of so many strings; then,
+ * without terminators, the tenant's id, the strings, the data; then zeros up to a multiple of 8.
+ *
+ * length counts everything, padding included; crc32c covers bytes 8 to length. A string whose length is RECORD_NULL is
+ * null. A record may have fewer strings than its kind has today, because it was written before a field was added: the
+ * missing ones are null.
  */
 #ifndef EVENT_RECORD_H
 #define EVENT_RECORD_H
@@ -16,72 +20,94 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define RECORD_VERSION 1
+#include "base/span.h"
+
+#define RECORD_VERSION 2
 #define RECORD_NULL UINT16_MAX
 
+enum record_kind { RECORD_HOOK_EVENT = 1 };
+
+/* The strings of a hook event. They are numbered for ever: new ones come last. */
 enum record_string {
-	RECORD_TENANT_ID, /* always null so far: the default tenant */
-	RECORD_CLIENT_EVENT_ID,
 	RECORD_EVENT_TYPE,
 	RECORD_SESSION_ID,
+	RECORD_CLIENT_EVENT_ID,
 	RECORD_WORKFLOW_ID,
 	RECORD_PHASE_ID,
 	RECORD_MILESTONE_ID,
 	RECORD_STRINGS
 };
 
-/* data holds NUL escapes or lone surrogate escapes, which jsonb refuses and JSONL keeps. */
+/* A flag: data holds NUL escapes or lone surrogate escapes, which jsonb refuses and JSONL keeps. */
 #define RECORD_UNSAFE_ESCAPES 0x01u
 
 struct record {
 	uint32_t length;
 	uint32_t crc32c;
 	uint8_t version;
+	uint8_t kind; /* enum record_kind */
 	uint8_t flags;
-	uint16_t string_bytes[RECORD_STRINGS];
+	uint8_t strings; /* entries of string_bytes */
+	uint32_t data_bytes;
 	uint8_t event_id[16];
 	int64_t timestamp_us; /* since 1970-01-01T00:00:00Z */
 	int64_t received_us;
-	uint32_t data_bytes;
-	uint32_t zero;
-	char bytes[];
+	uint16_t tenant_bytes; /* 0: the default tenant */
+	uint16_t string_bytes[];
 };
 
-_Static_assert(sizeof(struct record) == 64, "the record header is part of the stored format");
-_Static_assert(offsetof(struct record, event_id) == 24, "the record header is part of the stored format");
-_Static_assert(offsetof(struct record, data_bytes) == 56, "the record header is part of the stored format");
+#define RECORD_HEAD_BYTES offsetof(struct record, string_bytes)
 
-/* A borrowed run of bytes; base is NULL for a null string. */
-struct span {
-	const char *base;
-	size_t len;
-};
+_Static_assert(RECORD_HEAD_BYTES == 50, "the record's head is part of the stored format");
+_Static_assert(offsetof(struct record, data_bytes) == 12, "the record's head is part of the stored format");
+_Static_assert(offsetof(struct record, event_id) == 16, "the record's head is part of the stored format");
+_Static_assert(offsetof(struct record, timestamp_us) == 32, "the record's head is part of the stored format");
+_Static_assert(RECORD_STRINGS <= UINT8_MAX, "the number of strings takes one byte");
 
-/* The bytes a record with that much variable part takes, padding included. */
+/* The most bytes that record_claims() looks at. */
+#define RECORD_CLAIM_BYTES (RECORD_HEAD_BYTES + RECORD_STRINGS * sizeof(uint16_t))
+
+/* The bytes that a hook event's record takes whose tenant, strings and data have so many, padding included. */
 static inline size_t
-record_size(size_t variable_bytes)
+record_size(size_t bytes)
 {
-	return (sizeof(struct record) + variable_bytes + 7) & ~(size_t)7;
+	return (RECORD_CLAIM_BYTES + bytes + 7) & ~(size_t)7;
 }
 
 /*
- * Completes a record whose header fields, strings and data are in place: sets length and version, clears the
- * padding, computes the checksum. Returns the length. There must be room for record_size(variable part) bytes.
+ * Begins a hook event's record of the default tenant. The caller fills in the head's other members and string_bytes, and
+ * writes the strings in their order, then the data, to the place that this returns; then it calls record_seal().
+ */
+static inline char *
+record_begin(struct record *record)
+{
+	record->kind = RECORD_HOOK_EVENT;
+	record->strings = RECORD_STRINGS;
+	record->tenant_bytes = 0;
+	return (char *)(record->string_bytes + RECORD_STRINGS);
+}
+
+/*
+ * Completes a record whose head, strings and data are in place: sets length and version, clears the padding, computes the
+ * checksum. Returns the length. There must be room for it: record_size().
  */
 size_t record_seal(struct record *record);
 
 /*
- * Whether a whole, undamaged record of a known version stands at bytes[0..available): lengths agree, the checksum
- * matches. Everything else in this header may be called only on records that passed (or that this process sealed).
+ * Whether a whole, undamaged record of this version and of a known kind stands at bytes[0..available): lengths agree, the
+ * checksum matches. bytes is 8-byte aligned. What follows may be called only on records that passed (or that this process
+ * sealed).
  */
 bool record_check(const void *bytes, size_t available);
 
 /*
- * The length that the header at bytes (64 readable ones) claims, if its numbers agree with each other, else 0. Says
- * nothing of the rest: for whoever has to decide how much to read before record_check().
+ * The length that the head at bytes[0..available) claims, if its numbers agree with each other, else 0. Says nothing of
+ * what follows the head: it tells how much to read before record_check(). RECORD_CLAIM_BYTES are always enough.
  */
-size_t record_claims(const void *bytes);
+size_t record_claims(const void *bytes, size_t available);
 
+/* Borrowed from the record. The tenant's id is empty for the default tenant. */
+struct span record_tenant(const struct record *record);
 struct span record_string(const struct record *record, enum record_string which);
 struct span record_data(const struct record *record);
 

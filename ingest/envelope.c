@@ -263,7 +263,6 @@ event_check(struct event *event, const struct decode_env *env)
 	}
 	event->scratch_used = 0;
 	event->sanitised = false;
-	event->strings[RECORD_TENANT_ID] = (struct span){NULL, 0};
 	for (size_t i = 0; i < STRING_RULES; i++) {
 		const struct string_rule *rule = &string_rules[i];
 
@@ -302,7 +301,7 @@ void
 event_write(struct event *event, const struct decode_env *env, uint32_t index, void *to)
 {
 	struct record *record = to;
-	char *at = record->bytes;
+	char *at = record_begin(record);
 
 	if (!event->has_id && env->key.base != NULL)
 		event_id_of_key(env->key, index, event->id);

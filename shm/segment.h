@@ -26,7 +26,7 @@
 #include "shm/usage.h"
 #include "shm/wake.h"
 
-#define SEGMENT_MAGIC "hooksrga" /* bump the last character when this header's structs change */
+#define SEGMENT_MAGIC "hooksrga" /* its last character changes with this header's structs and with RECORD_VERSION */
 #define SEGMENT_UNFINISHED "hooksrg?" /* stands there while the segment is being made: nothing is in it yet */
 #define BOOT_ID_BYTES 40
 

@@ -11,6 +11,10 @@
 #include "base/crc32c.h"
 #include "base/files.h"
 #include "base/mem.h"
+#include "event/record_v1.h"
+
+/* The most bytes that claims() looks at. */
+#define CLAIM_BYTES (RECORD_CLAIM_BYTES > RECORD_V1_CLAIM_BYTES ? RECORD_CLAIM_BYTES : RECORD_V1_CLAIM_BYTES)
 
 /* The most that is held in memory of a file of any size; a single record may be larger. */
 #define READ_BYTES ((size_t)8 << 20)
@@ -99,12 +103,35 @@ fill(struct spool_reader *reader, int fd, uint64_t from, size_t bytes, struct er
 {
 	if (bytes > reader->capacity) {
 		free(reader->buffer);
+		free(reader->converted);
 		reader->buffer = mem_new(bytes, 1);
+		reader->converted = NULL;
 		reader->capacity = bytes;
 	}
 	if (files_read_at(fd, reader->buffer, bytes, (off_t)from) != 0)
 		return error_errno(err, "cannot read a spool file");
 	return 0;
+}
+
+/* The record of either version at bytes[0..available): the length that its head claims, or 0. */
+static size_t
+claims(const char *bytes, size_t available)
+{
+	size_t claim = record_claims(bytes, available);
+
+	return claim > 0 ? claim : record_v1_claims(bytes, available);
+}
+
+/* The checked record at the offset `at` of the buffer, as a record of today. */
+static const struct record *
+record_at(struct spool_reader *reader, size_t at)
+{
+	if (record_v1_claims(reader->buffer + at, reader->capacity - at) == 0)
+		return (const struct record *)(reader->buffer + at);
+	if (reader->converted == NULL)
+		reader->converted = mem_new(reader->capacity, 1);
+	(void)record_from_v1(reader->buffer + at, reader->converted + at);
+	return (const struct record *)(reader->converted + at);
 }
 
 static void
@@ -128,14 +155,14 @@ classify(const char *bytes, size_t have, uint64_t left)
 {
 	size_t claim;
 
-	if (have < sizeof(struct record))
-		return have == left ? FOUND_DAMAGE : FOUND_MORE;
-	claim = record_claims(bytes);
+	if (have < CLAIM_BYTES && have < left)
+		return FOUND_MORE;
+	claim = claims(bytes, have);
 	if (claim == 0 || claim > left)
 		return FOUND_DAMAGE;
 	if (claim > have)
 		return FOUND_MORE;
-	return record_check(bytes, have) ? FOUND_RECORD : FOUND_DAMAGE;
+	return record_check(bytes, have) || record_v1_check(bytes, have) ? FOUND_RECORD : FOUND_DAMAGE;
 }
 
 int
@@ -155,7 +182,7 @@ spool_read_at(struct spool_reader *reader, int fd, uint64_t from, uint64_t size,
 		return -1;
 	found = classify(reader->buffer, have, left);
 	if (found == FOUND_MORE) {
-		have = record_claims(reader->buffer);
+		have = claims(reader->buffer, have);
 		if (fill(reader, fd, from, have, err) != 0)
 			return -1;
 		found = classify(reader->buffer, have, left);
@@ -168,8 +195,8 @@ spool_read_at(struct spool_reader *reader, int fd, uint64_t from, uint64_t size,
 		while (at < have && classify(reader->buffer + at, have - at, left - at) == FOUND_DAMAGE);
 	}
 	while (found == FOUND_RECORD && reader->count < READ_RECORDS) {
-		add_record(reader, (const struct record *)(reader->buffer + at));
-		at += ((const struct record *)(reader->buffer + at))->length;
+		add_record(reader, record_at(reader, at));
+		at += claims(reader->buffer + at, have - at);
 		found = at < have ? classify(reader->buffer + at, have - at, left - at) : FOUND_MORE;
 	}
 	reader->to = from + at;
@@ -180,5 +207,6 @@ void
 spool_reader_free(struct spool_reader *reader)
 {
 	free(reader->buffer);
+	free(reader->converted);
 	free(reader->records);
 }

@@ -1,6 +1,7 @@
 /*
- * The format of a spool file: a header, then records back to back (event/record.h). It is in host byte order, because a
- * file never leaves its machine. What is read is not trusted until record_check() has passed it.
+ * The format of a spool file: a header, then records back to back: event/record.h, or event/record_v1.h where hooksd 0.1.0
+ * wrote them. It is in host byte order, because a file never leaves its machine. What is read is not trusted until
+ * record_check() or record_v1_check() has passed it.
  *
  *   0       8         12       16         24        32     40       48     56        60     64
  *   | magic | version | writer | sequence | created | done | done   | end  | events  | crc  | records ...
@@ -80,8 +81,9 @@ int spool_header_read(int fd, uint64_t size, struct spool_header *header, struct
 /* A buffer that every call reuses, and what the last call found in it. All zero at first. */
 struct spool_reader {
 	char *buffer;
+	char *converted; /* the records of version 1 in buffer, at the same places, as records of today; or NULL */
 	size_t capacity;
-	const struct record **records; /* into buffer, valid until the next call; count of them, checked */
+	const struct record **records; /* into buffer or converted, valid until the next call; count of them, checked */
 	uint32_t count, records_capacity;
 	uint64_t from, to; /* what was found stands at these offsets of the file */
 	bool damaged; /* that is no record; count is 0 */

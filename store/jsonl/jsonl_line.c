@@ -26,7 +26,7 @@ put_string(char *out, struct span text)
 size_t
 jsonl_line_max(const struct record *record)
 {
-	size_t strings = record->length - sizeof *record - record->data_bytes;
+	size_t strings = record->length - RECORD_HEAD_BYTES - record->data_bytes;
 
 	return FIXED_BYTES_MAX + format_json_max(strings) + record->data_bytes;
 }

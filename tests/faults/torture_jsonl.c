@@ -67,12 +67,13 @@ publish(struct torture_log *log, int first)
 		struct record *record = (struct record *)(space + used);
 
 		memset(record, 0, sizeof *record);
+		char *at = record_begin(record);
 		record->event_id[15] = (uint8_t)id;
 		for (int s = 0; s < RECORD_STRINGS; s++)
 			record->string_bytes[s] = RECORD_NULL;
 		record->string_bytes[RECORD_EVENT_TYPE] = record->string_bytes[RECORD_SESSION_ID] = 1;
 		record->data_bytes = 2;
-		memcpy(record->bytes, "es{}", 4);
+		memcpy(at, "es{}", 4);
 		used += record_seal(record);
 		log->promised[id] = 1;
 	}

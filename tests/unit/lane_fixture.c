@@ -81,6 +81,7 @@ _Static_assert(sizeof(struct proof) == sizeof(((struct record *)0)->event_id), "
 static void
 fill_record(struct record *r, struct dice *dice)
 {
+	char *at = record_begin(r);
 	size_t bytes = 0;
 	uint64_t word = 0;
 
@@ -96,7 +97,7 @@ fill_record(struct record *r, struct dice *dice)
 	for (size_t i = 0; i < bytes; i++) {
 		if (i % 8 == 0)
 			word = dice_roll(dice);
-		r->bytes[i] = (char)(word >> i % 8 * 8);
+		at[i] = (char)(word >> i % 8 * 8);
 	}
 }
 

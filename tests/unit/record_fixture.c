@@ -42,7 +42,7 @@ record_of(const struct event *event)
 	record->timestamp_us = event->timestamp_us;
 	record->received_us = event->received_us;
 
-	char *end = record->bytes;
+	char *end = record_begin(record);
 	for (int i = 0; i < RECORD_STRINGS; i++)
 		end = add_string(record, (enum record_string)i, end, strings[i]);
 	record->data_bytes = (uint32_t)strlen(data);

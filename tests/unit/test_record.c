@@ -100,6 +100,7 @@ test_crc32c_paths_agree(void **state)
 /* A record under construction, with room for the longest strings. The room is exact: sanitizers see a byte too many. */
 struct draft {
 	struct record *record;
+	char *at; /* where strings and data go */
 	size_t used;
 };
 
@@ -109,7 +110,8 @@ draft_new(size_t variable_bytes)
 	struct draft draft = {.record = malloc(record_size(variable_bytes))};
 
 	assert_non_null(draft.record);
-	memset(draft.record, 0xee, record_size(variable_bytes)); /* whatever stood on the ring before */
+	memset(draft.record, 0xee, record_size(variable_bytes)); /* the ring is never cleared */
+	draft.at = record_begin(draft.record);
 	for (int i = 0; i < RECORD_STRINGS; i++)
 		draft.record->string_bytes[i] = RECORD_NULL;
 	draft.record->data_bytes = 0;
@@ -125,7 +127,7 @@ static void
 draft_string(struct draft *draft, enum record_string which, const char *text, size_t len)
 {
 	draft->record->string_bytes[which] = (uint16_t)len;
-	memcpy(draft->record->bytes + draft->used, text, len);
+	memcpy(draft->at + draft->used, text, len);
 	draft->used += len;
 }
 
@@ -133,7 +135,7 @@ static void
 draft_data(struct draft *draft, const char *text, size_t len)
 {
 	draft->record->data_bytes = (uint32_t)len;
-	memcpy(draft->record->bytes + draft->used, text, len);
+	memcpy(draft->at + draft->used, text, len);
 	draft->used += len;
 }
 
@@ -171,8 +173,8 @@ test_round_trip(void **state)
 	assert_int_equal(r->flags, RECORD_UNSAFE_ESCAPES);
 	assert_memory_equal(r->event_id, "0123456789abcdef", 16);
 	assert_true(r->timestamp_us == INT64_MIN && r->received_us == INT64_MAX);
-	assert_null(record_string(r, RECORD_TENANT_ID).base);
-	assert_int_equal(record_string(r, RECORD_TENANT_ID).len, 0);
+	assert_int_equal(r->kind, RECORD_HOOK_EVENT);
+	assert_int_equal(record_tenant(r).len, 0);
 	assert_null(record_string(r, RECORD_CLIENT_EVENT_ID).base);
 	assert_span(record_string(r, RECORD_EVENT_TYPE), "session_started", 15);
 	assert_span(record_string(r, RECORD_SESSION_ID), "test-123", 8);
@@ -180,9 +182,51 @@ test_round_trip(void **state)
 	assert_span(record_string(r, RECORD_PHASE_ID), "ph\0se", 5);
 	assert_null(record_string(r, RECORD_MILESTONE_ID).base);
 	assert_span(record_data(r), "{\"tool\":\"bash\",\"n\":1.0}", 19);
-	assert_int_equal(r->zero, 0);
-	assert_int_equal(r->bytes[47], 0); /* padding */
+	for (size_t i = RECORD_CLAIM_BYTES + 47; i < 112; i++)
+		assert_int_equal(((const char *)r)[i], 0); /* padding */
 	free(r);
+}
+
+/* Every kind of record has a tenant; that of a hook event is the default one so far. */
+static void
+test_tenant(void **state)
+{
+	struct draft draft = draft_new(9);
+
+	draft.record->tenant_bytes = 4;
+	draft.used = 4;
+	memcpy(draft.at, "acme", 4);
+	draft_string(&draft, RECORD_SESSION_ID, "s-1", 3);
+	draft_data(&draft, "{}", 2);
+	assert_true(record_check(draft.record, record_seal(draft.record)));
+	assert_span(record_tenant(draft.record), "acme", 4);
+	assert_span(record_string(draft.record, RECORD_SESSION_ID), "s-1", 3);
+	assert_span(record_data(draft.record), "{}", 2);
+	free(draft.record);
+}
+
+/* As a record is that was written before the last fields of today were added. */
+static void
+test_fewer_strings_than_today(void **state)
+{
+	struct draft draft = draft_new(3);
+
+	draft.record->strings = 2;
+	draft.at = (char *)(draft.record->string_bytes + 2);
+	draft.record->string_bytes[RECORD_EVENT_TYPE] = 1;
+	draft.record->string_bytes[RECORD_SESSION_ID] = RECORD_NULL;
+	draft.record->data_bytes = 2;
+	memcpy(draft.at, "t{}", 3);
+
+	size_t length = record_seal(draft.record);
+
+	assert_int_equal(length, 64); /* 50 + 2 * 2 + 3, padded */
+	assert_true(record_check(draft.record, length));
+	assert_span(record_string(draft.record, RECORD_EVENT_TYPE), "t", 1);
+	for (int i = RECORD_SESSION_ID; i < RECORD_STRINGS; i++)
+		assert_null(record_string(draft.record, (enum record_string)i).base);
+	assert_span(record_data(draft.record), "{}", 2);
+	free(draft.record);
 }
 
 static void
@@ -190,8 +234,8 @@ test_nothing_in_it(void **state)
 {
 	struct draft draft = draft_new(0);
 
-	assert_int_equal(record_seal(draft.record), sizeof(struct record));
-	assert_true(record_check(draft.record, sizeof(struct record)));
+	assert_int_equal(record_seal(draft.record), record_size(0));
+	assert_true(record_check(draft.record, record_size(0)));
 	for (int i = 0; i < RECORD_STRINGS; i++)
 		assert_null(record_string(draft.record, (enum record_string)i).base);
 	assert_int_equal(record_data(draft.record).len, 0);
@@ -279,7 +323,7 @@ test_truncated(void **state)
 	free(r);
 }
 
-/* Whoever lies in a header knows the checksum too: the lengths alone must give him away. */
+/* A head with wrong lengths and the right checksum: the lengths alone must be refused. */
 static void
 reseal(struct record *r, size_t length)
 {
@@ -291,8 +335,8 @@ test_lying_lengths(void **state)
 {
 	static const uint32_t lengths[] = {
 	    0, 1, 7, 8, 56, 63, 64, 96, 104, 111, 113, 116, 119, 120, 1 << 20, INT32_MAX, UINT32_MAX - 7, UINT32_MAX};
-	/* 13..20 bytes of data would make the same length: the checksum's business. */
-	static const uint32_t data_bytes[] = {0, 12, 21, 28, 1 << 20, INT32_MAX, UINT32_MAX - 7, UINT32_MAX};
+	/* 15 to 22 bytes of data make the same length: only the checksum tells them apart. */
+	static const uint32_t data_bytes[] = {0, 14, 23, 28, 1 << 20, INT32_MAX, UINT32_MAX - 7, UINT32_MAX};
 	static const uint16_t string_bytes[] = {23, 100, UINT16_MAX - 1};
 	struct record *r = typical_record();
 
@@ -324,6 +368,18 @@ test_lying_lengths(void **state)
 		reseal(r, 112);
 		assert_true(record_check(r, 112) == (version == RECORD_VERSION));
 	}
+	r->version = RECORD_VERSION;
+	for (int kind = 0; kind < 256; kind++) {
+		r->kind = (uint8_t)kind;
+		reseal(r, 112);
+		assert_true(record_check(r, 112) == (kind == RECORD_HOOK_EVENT));
+	}
+	r->kind = RECORD_HOOK_EVENT;
+	for (int strings = RECORD_STRINGS + 1; strings < 256; strings++) {
+		r->strings = (uint8_t)strings;
+		reseal(r, 112);
+		assert_false(record_check(r, 112));
+	}
 	free(r);
 }
 
@@ -341,9 +397,10 @@ test_noise(void **state)
 		assert_false(record_check(r, 112));
 		r->length = 112;
 		r->version = RECORD_VERSION;
+		(void)record_begin(r);
 		for (int s = 0; s < RECORD_STRINGS; s++)
 			r->string_bytes[s] = RECORD_NULL;
-		r->data_bytes = 48;
+		r->data_bytes = 50;
 		assert_false(record_check(r, 112));
 	}
 	free(r);
@@ -356,6 +413,8 @@ main(void)
 	    cmocka_unit_test(test_crc32c_vectors),
 	    cmocka_unit_test(test_crc32c_paths_agree),
 	    cmocka_unit_test(test_round_trip),
+	    cmocka_unit_test(test_tenant),
+	    cmocka_unit_test(test_fewer_strings_than_today),
 	    cmocka_unit_test(test_nothing_in_it),
 	    cmocka_unit_test(test_longest),
 	    cmocka_unit_test(test_check_leaves_the_next_record_alone),

@@ -62,11 +62,12 @@ publish(const struct lane *lane, uint32_t count)
 		struct record *record = (struct record *)(space + used);
 
 		memset(record, 0, sizeof *record);
+		char *at = record_begin(record);
 		for (int s = 0; s < RECORD_STRINGS; s++)
 			record->string_bytes[s] = RECORD_NULL;
 		record->string_bytes[RECORD_EVENT_TYPE] = record->string_bytes[RECORD_SESSION_ID] = 1;
 		record->data_bytes = 2;
-		memcpy(record->bytes, "es{}", 4);
+		memcpy(at, "es{}", 4);
 		used += record_seal(record);
 	}
 	lane_publish(lane, used, count, 0);
