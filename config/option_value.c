@@ -147,6 +147,10 @@ read_number(const struct option *option, const char *value, uint64_t *number)
 		return units_read_number(value, number) && in_range(option, *number);
 	case TYPE_SIZE:
 		return units_read_size(value, number) && in_range(option, *number);
+	case TYPE_MILLISECONDS:
+		return units_read_duration(value, 1, number) && in_range(option, *number);
+	case TYPE_SECONDS:
+		return units_read_duration(value, 1000, number) && in_range(option, *number);
 	default:
 		return false;
 	}
@@ -202,6 +206,8 @@ option_print(FILE *out, const struct option *option, const struct config *config
 		break;
 	case TYPE_NUMBER:
 	case TYPE_SIZE:
+	case TYPE_MILLISECONDS:
+	case TYPE_SECONDS:
 		(void)fprintf(out, "%" PRIu64, option_number(option, config));
 		break;
 	}

@@ -38,7 +38,10 @@ enum option_type {
 	TYPE_CHOICE, /* one of choices, in any case; stored as its index, the value of an enum */
 	TYPE_BOOL,
 	TYPE_NUMBER,
-	TYPE_SIZE /* bytes, with or without K, M, G, T, all of them also with i, B or iB: powers of 1024 */
+	TYPE_SIZE, /* bytes, with or without K, M, G, T, all of them also with i, B or iB: powers of 1024 */
+	/* Durations: a number is in the option's own unit, in which it is stored; or with ms, s, m or h. */
+	TYPE_MILLISECONDS,
+	TYPE_SECONDS /* nothing finer is taken: 1500ms is refused */
 };
 
 struct option {
@@ -53,7 +56,7 @@ struct option {
 	const char *initial_text; /* how a default that is worked out is described */
 
 	const char *unit; /* of a number, for the reader; NULL: none */
-	uint64_t least; /* range of a number or a size, both ends included */
+	uint64_t least; /* range of a number, size or duration, both ends included */
 	uint64_t most;
 	bool or_zero; /* 0 is allowed beside least..most */
 

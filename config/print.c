@@ -49,7 +49,8 @@ config_print_help(FILE *out, const char *program, const char *summary, const cha
 	(void)fputs("\n"
 		    "Each option is also an environment variable: --max-body-bytes=4M or\n"
 		    "MAX_BODY_BYTES=4M. Flags win; an empty value means the default. Sizes are bytes\n"
-		    "or end in K, M, G, T, also written MiB, Mi or MB: all are powers of 1024.\n",
+		    "or end in K, M, G, T, also written MiB, Mi or MB: all are powers of 1024.\n"
+		    "Durations end in ms, s, m, h; plain numbers are in the unit of the option name.\n",
 	    out);
 	for (enum option_section section = 0; section < SECTION_COUNT; section++)
 		if (option_section_find(topic) == section || option_section_find(topic) == SECTION_COUNT)

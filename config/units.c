@@ -59,6 +59,45 @@ units_read_size(const char *text, uint64_t *bytes)
 	return true;
 }
 
+/* From the largest. */
+static const struct {
+	const char *suffix;
+	uint64_t ms;
+} durations[] = {{"h", 60 * 60 * 1000}, {"m", 60 * 1000}, {"s", 1000}, {"ms", 1}};
+
+#define DURATIONS (sizeof durations / sizeof *durations)
+
+bool
+units_read_duration(const char *text, uint64_t unit_ms, uint64_t *units)
+{
+	const char *suffix;
+
+	if (!read_digits(text, units, &suffix))
+		return false;
+	if (*suffix == '\0')
+		return true;
+	for (size_t i = 0; i < DURATIONS; i++) {
+		if (strcasecmp(suffix, durations[i].suffix) != 0)
+			continue;
+		if (*units > UINT64_MAX / durations[i].ms || *units * durations[i].ms % unit_ms != 0)
+			return false;
+		*units = *units * durations[i].ms / unit_ms;
+		return true;
+	}
+	return false;
+}
+
+void
+units_format_duration(uint64_t units, uint64_t unit_ms, char *out, size_t size)
+{
+	uint64_t ms = units * unit_ms;
+	size_t i = 0;
+
+	while (i < DURATIONS - 1 && ms % durations[i].ms != 0)
+		i++;
+	(void)snprintf(out, size, "%" PRIu64 "%s", ms / durations[i].ms, ms == 0 ? "" : durations[i].suffix);
+}
+
 bool
 units_read_bool(const char *text, bool *value)
 {

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from harness.daemon import BUILD_DIR, REPOSITORY, run_program
-from harness.options import option_defaults, refusal, size
+from harness.options import option_defaults, refusal, seconds, size
 from harness.postgres import PostgresServer
 
 DEPLOY = REPOSITORY / "deploy"
@@ -109,7 +109,7 @@ def test_the_ring_fits_into_the_shared_memory(name):
 @each_compose_file
 def test_a_stop_gets_the_time_it_may_take(name):
     service = services(name)["hooksd"]
-    drain = int((option_defaults() | settings(service))["DRAIN_TIMEOUT_SECONDS"])
+    drain = seconds((option_defaults() | settings(service))["DRAIN_TIMEOUT_SECONDS"])
     assert int(service["stop_grace_period"].removesuffix("s")) >= drain + 5
 
 

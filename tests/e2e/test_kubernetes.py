@@ -8,7 +8,7 @@ import yaml
 
 from harness.daemon import REPOSITORY, run_program
 from harness.kustomize import documents, render
-from harness.options import option_defaults, refusal, size
+from harness.options import option_defaults, refusal, seconds, size
 from harness.pgbouncer import PgBouncer
 
 K8S = REPOSITORY / "deploy/k8s"
@@ -141,7 +141,7 @@ def test_a_stop_gets_the_time_it_may_take(directory):
 def test_a_stuck_process_is_replaced_before_its_pod_is(directory):
     _, container = server(render(directory))
     probe = container["livenessProbe"]
-    assert probe["periodSeconds"] * probe["failureThreshold"] > int(option_defaults()["STUCK_AFTER_SECONDS"])
+    assert probe["periodSeconds"] * probe["failureThreshold"] > seconds(option_defaults()["STUCK_AFTER_SECONDS"])
 
 
 @each_server
@@ -239,7 +239,7 @@ def test_hooksd_stores_through_the_pgbouncer_of_the_manifests(database, hooksd):
     for name in ("listen_addr", "listen_port", "auth_file", "server_tls_sslmode"):
         del settings[name]
     assert settings["pool_mode"] == "transaction"
-    assert int(settings["query_wait_timeout"]) * 1000 < int(option_defaults()["STORE_TIMEOUT_MS"])
+    assert int(settings["query_wait_timeout"]) < seconds(option_defaults()["STORE_TIMEOUT_MS"])
     bouncer = PgBouncer(database.server, **settings).start()
     try:
         daemon = hooksd(DATABASE_URL=bouncer.url(database))

@@ -212,8 +212,8 @@ static void
 test_print_can_be_read_again(void **state)
 {
 	const struct load load = {.environment = {{"STORAGE_TYPE", "null"}, {"LOG_LEVEL", "ERROR"}},
-	    .arguments = {
-		"--host=::1", "--auto-migrate=no", "--max-body-bytes=5M", "--jsonl-rotate-bytes=1G", "--ack=QUEUED"}};
+	    .arguments = {"--host=::1", "--auto-migrate=no", "--max-body-bytes=5M", "--jsonl-rotate-bytes=1G",
+		"--ack=QUEUED", "--store-timeout-ms=2m"}};
 	char *first = NULL, *second = NULL;
 	size_t len;
 	struct config config;

@@ -20,6 +20,12 @@ def size(text):
     return int(number) * UNITS[unit.upper()]
 
 
+def seconds(text):
+    """Of "25s" or "25", a duration of an option that is in seconds."""
+    number, unit = re.fullmatch(r"(\d+)(s|m|h|)", str(text)).groups()
+    return int(number) * {"": 1, "s": 1, "m": 60, "h": 3600}[unit]
+
+
 def refusal(settings):
     """Why hooksd would not start with these, or None."""
     strange = set(settings) - set(option_defaults())
