@@ -9,6 +9,7 @@
 #include "cli/commands.h"
 #include "cli/deadletter.h"
 #include "ingest/uuid.h"
+#include "store/postgres/dead_letter_db.h"
 
 const char command_deadletter_usage[] =
     "usage: hooksctl deadletter list | show ID | retry [ID|all] | export [--option=value ...]\n\n"
@@ -24,12 +25,12 @@ const char command_deadletter_usage[] =
 
 /* A selection from the command line; NULL and "all" are all letters. */
 static bool
-read_selection(const char *word, struct selection *which)
+read_selection(const char *word, struct dead_letter_selection *which)
 {
 	uint8_t id[16];
 	char *end;
 
-	*which = (struct selection){0};
+	*which = (struct dead_letter_selection){0};
 	if (word == NULL || strcmp(word, "all") == 0)
 		return true;
 	if (uuid_parse(word, strlen(word), id)) {
@@ -41,7 +42,7 @@ read_selection(const char *word, struct selection *which)
 }
 
 int
-deadletter_none(const struct selection *which)
+deadletter_none(const struct dead_letter_selection *which)
 {
 	if (which->id == 0 && which->event_id[0] == '\0') {
 		printf("no dead letters\n");
@@ -80,14 +81,17 @@ print_cell(const char *text, int width)
 	printf("%*s  ", width - deadletter_print(text, width), "");
 }
 
+/* Letters being listed, shown or exported. */
 struct listing {
 	const struct config *config;
+	struct dead_letter_db *db; /* NULL: only the file can be read */
+	struct dead_letter_selection which;
 	uint64_t letters;
-	bool in_file; /* the heading is the file's */
+	bool in_file; /* the last heading was the file's */
 };
 
 static int
-list_letter(void *arg, const struct letter *letter, struct error *err)
+list_letter(void *arg, const struct dead_letter *letter, struct error *err)
 {
 	struct listing *listing = arg;
 	bool in_file = letter->id == NULL;
@@ -103,7 +107,7 @@ list_letter(void *arg, const struct letter *letter, struct error *err)
 	listing->in_file = in_file;
 	listing->letters++;
 
-	/* A number that was made beside another node of a cluster is longer: its line is, then. */
+	/* Numbers that another node of a cluster has given are longer than the column. */
 	printf("%*s  ", id_width - deadletter_print(id, INT_MAX), "");
 	(void)snprintf(second, sizeof second, "%s", letter->refused_at);
 	print_cell(second, sizeof second - 1);
@@ -124,7 +128,7 @@ print_field(const char *name, const char *text)
 }
 
 static int
-show_letter(void *arg, const struct letter *letter, struct error *err)
+show_letter(void *arg, const struct dead_letter *letter, struct error *err)
 {
 	struct listing *listing = arg;
 
@@ -158,7 +162,7 @@ add_member(struct bytes *out, const char *key, const char *value)
 
 /* As the lines of the file are, so that what is exported can be put there. */
 static int
-export_letter(void *arg, const struct letter *letter, struct error *err)
+export_letter(void *arg, const struct dead_letter *letter, struct error *err)
 {
 	struct listing *listing = arg;
 	struct bytes line = {0};
@@ -185,27 +189,27 @@ complain(const struct error *err)
 	return -1;
 }
 
-/* Both places; a database that cannot be read does not hide the file. 0 or <0. */
+/* Calls fn for the selected letters of table and file. A database that cannot be read does not hide the file. 0 or <0. */
 static int
-walk(const struct config *config, struct pg *pg, const struct selection *which, bool with_payload, letter_fn *fn,
-    struct listing *listing)
+walk(struct listing *listing, dead_letter_fn *fn)
 {
 	struct error err;
 	int rc = 0;
 
-	if (pg != NULL && deadletter_table_walk(pg, which, with_payload, fn, listing, &err) < 0)
+	if (listing->db != NULL && dead_letter_db_walk(listing->db, &listing->which, fn, listing, &err) < 0)
 		rc = complain(&err);
-	if (deadletter_file_walk(config, which, fn, listing, &err) < 0)
+	if (deadletter_file_walk(listing->config, &listing->which, fn, listing, &err) < 0)
 		rc = complain(&err);
 	return rc;
 }
 
 static int
-run_list(const struct config *config, struct pg *pg, const struct selection *which)
+run_list(const struct config *config, struct dead_letter_db *db, const struct dead_letter_selection *which)
 {
-	struct listing listing = {.config = config};
+	struct listing listing = {.config = config, .db = db, .which = *which};
 
-	if (walk(config, pg, which, false, list_letter, &listing) < 0)
+	listing.which.without_payload = true;
+	if (walk(&listing, list_letter) < 0)
 		return COMMAND_FAILED;
 	if (listing.letters == 0)
 		return deadletter_none(which);
@@ -214,26 +218,26 @@ run_list(const struct config *config, struct pg *pg, const struct selection *whi
 }
 
 static int
-run_show(const struct config *config, struct pg *pg, const struct selection *which)
+run_show(const struct config *config, struct dead_letter_db *db, const struct dead_letter_selection *which)
 {
-	struct listing listing = {.config = config};
+	struct listing listing = {.config = config, .db = db, .which = *which};
 
-	if (walk(config, pg, which, true, show_letter, &listing) < 0)
+	if (walk(&listing, show_letter) < 0)
 		return COMMAND_FAILED;
 	return listing.letters == 0 ? deadletter_none(which) : COMMAND_OK;
 }
 
 static int
-run_export(const struct config *config, struct pg *pg, const struct selection *which)
+run_export(const struct config *config, struct dead_letter_db *db, const struct dead_letter_selection *which)
 {
-	struct listing listing = {.config = config};
+	struct listing listing = {.config = config, .db = db, .which = *which};
 
-	return walk(config, pg, which, true, export_letter, &listing) < 0 ? COMMAND_FAILED : COMMAND_OK;
+	return walk(&listing, export_letter) < 0 ? COMMAND_FAILED : COMMAND_OK;
 }
 
 static const struct action {
 	const char *name;
-	int (*run)(const struct config *config, struct pg *pg, const struct selection *which);
+	int (*run)(const struct config *config, struct dead_letter_db *db, const struct dead_letter_selection *which);
 	enum { TAKES_NO_ID, TAKES_ID, NEEDS_ID } id;
 	bool needs_database;
 } actions[] = {
@@ -243,9 +247,9 @@ static const struct action {
     {"export", run_export, TAKES_NO_ID, false},
 };
 
-/* The action and its letters; NULL: that is no usage. */
+/* Reads the words behind "deadletter": the action, and *which letters it is for. NULL: they are wrong. */
 static const struct action *
-read_words(char *const *words, struct selection *which)
+read_words(char *const *words, struct dead_letter_selection *which)
 {
 	for (size_t i = 0; words[0] != NULL && i < sizeof actions / sizeof actions[0]; i++) {
 		const struct action *action = &actions[i];
@@ -262,8 +266,8 @@ read_words(char *const *words, struct selection *which)
 int
 command_deadletter(const struct config *config, char *const *words)
 {
-	struct selection which;
-	struct pg *pg = NULL;
+	struct dead_letter_selection which;
+	struct dead_letter_db *db = NULL;
 	struct error err;
 	const struct action *action = read_words(words, &which);
 
@@ -278,10 +282,10 @@ command_deadletter(const struct config *config, char *const *words)
 	if (config->database_url == NULL)
 		fprintf(stderr, "hooksctl deadletter: DATABASE_URL is not set: looking at %s only\n",
 		    deadletter_file_path(config));
-	bool unreachable = config->database_url != NULL && pg_open(&pg, config->database_url, &err) < 0;
+	bool unreachable = config->database_url != NULL && dead_letter_db_open(&db, config->database_url, &err) < 0;
 	if (unreachable)
 		(void)complain(&err);
-	int code = unreachable && action->needs_database ? COMMAND_FAILED : action->run(config, pg, &which);
-	pg_close(pg);
+	int code = unreachable && action->needs_database ? COMMAND_FAILED : action->run(config, db, &which);
+	dead_letter_db_close(db);
 	return unreachable || fflush(stdout) != 0 ? COMMAND_FAILED : code;
 }

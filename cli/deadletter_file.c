@@ -1,7 +1,7 @@
 /*
- * The file of dead letters. Writers append to it under a lock (flock) and look, once they have it, whether the name still
- * means their file. So an edit reads without the lock, which a retry would hold for long, and takes it only to put the
- * new file in place, together with what was appended meanwhile.
+ * The file of dead letters. A writer appends to it under a lock (flock), and checks under the lock that its file still has
+ * the name. So an edit reads without the lock, which a retry would hold for long, and takes it only to copy what was
+ * appended meanwhile and to put the new file in place.
  *
  * Two edits at once would undo each other: an edit holds a lock on the directory.
  */
@@ -17,14 +17,14 @@
 #include <unistd.h>
 
 #include "cli/deadletter.h"
-#include "store/dead_letter.h"
+#include "store/dead_letter_file.h"
 
 const char *
 deadletter_file_path(const struct config *config)
 {
 	static char path[PATH_MAX];
 
-	(void)snprintf(path, sizeof path, "%s/" DEAD_LETTERS_NAME, config->data_dir);
+	(void)snprintf(path, sizeof path, "%s/" DEAD_LETTER_FILE_NAME, config->data_dir);
 	return path;
 }
 
@@ -40,11 +40,11 @@ text_of(const cJSON *line, const char *key)
 	return cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(line, key));
 }
 
-/* Reads a line's letter, which borrows from the tree. */
+/* Reads a line as a letter, which borrows from the tree. false: it is none. */
 static bool
-read_letter(const cJSON *line, struct letter *letter)
+read_letter(const cJSON *line, struct dead_letter *letter)
 {
-	*letter = (struct letter){
+	*letter = (struct dead_letter){
 	    .refused_at = text_of(line, "refused_at"),
 	    .sqlstate = text_of(line, "sqlstate"),
 	    .message = text_of(line, "message"),
@@ -60,38 +60,44 @@ read_letter(const cJSON *line, struct letter *letter)
 }
 
 static bool
-is_selected(const struct selection *which, const struct letter *letter)
+is_selected(const struct dead_letter_selection *which, const struct dead_letter *letter)
 {
 	if (which->id != 0)
 		return false;
 	return which->event_id[0] == '\0' || strcmp(which->event_id, letter->event_id) == 0;
 }
 
-/* Calls fn for one line. Returns its fate, or <0. */
+/* A walk or an edit in progress. */
+struct edit {
+	const struct dead_letter_selection *which;
+	line_fn *fn;
+	void *arg; /* fn's */
+	const char *path;
+	char new_path[PATH_MAX];
+	FILE *in, *out; /* out: NULL for a walk */
+	uint64_t line; /* counts from 1 */
+	struct bytes new_line; /* where fn puts one */
+	bool changed;
+};
+
+/* Calls fn for the line, if it is a selected letter. Returns its fate, or <0. */
 static int
-visit_line(const struct selection *which, const char *text, size_t len, uint64_t number, line_fn *fn, void *arg,
-    struct bytes *changed, struct error *err)
+visit_line(struct edit *edit, const char *text, size_t len, struct error *err)
 {
 	cJSON *line = cJSON_ParseWithLength(text, len);
-	struct letter letter;
+	struct dead_letter letter;
 	int fate = LINE_STAYS;
 
+	edit->line++;
+	edit->new_line.len = 0;
 	if (!read_letter(line, &letter))
 		fprintf(stderr, "hooksctl deadletter: line %llu of the file is no dead letter: left alone\n",
-		    (unsigned long long)number);
-	else if (is_selected(which, &letter))
-		fate = fn(arg, &letter, changed, err);
+		    (unsigned long long)edit->line);
+	else if (is_selected(edit->which, &letter))
+		fate = edit->fn(edit->arg, &letter, &edit->new_line, err);
 	cJSON_Delete(line);
 	return fate;
 }
-
-/* An edit in progress. */
-struct edit {
-	const char *path;
-	char new_path[PATH_MAX];
-	FILE *in, *out; /* out: NULL for a mere walk */
-	bool changed;
-};
 
 static int
 write_line(struct edit *edit, const char *text, size_t len, struct error *err)
@@ -101,26 +107,23 @@ write_line(struct edit *edit, const char *text, size_t len, struct error *err)
 	return 0;
 }
 
-/* Visits every whole line; *done is where the first byte that was not dealt with stands. */
+/* Visits every whole line; *done is the offset of the first byte that was not visited. */
 static int
-visit_lines(struct edit *edit, const struct selection *which, line_fn *fn, void *arg, off_t *done, struct error *err)
+visit_lines(struct edit *edit, off_t *done, struct error *err)
 {
-	struct bytes changed = {0};
 	char *text = NULL;
 	size_t capacity = 0;
-	uint64_t number = 0;
 	ssize_t len;
 	int rc = 0;
 
 	*done = 0;
 	while (rc == 0 && (len = getline(&text, &capacity, edit->in)) > 0 && text[len - 1] == '\n') {
-		changed.len = 0;
-		int fate = visit_line(which, text, (size_t)len, ++number, fn, arg, &changed, err);
+		int fate = visit_line(edit, text, (size_t)len, err);
 
 		if (fate == LINE_STAYS)
 			rc = write_line(edit, text, (size_t)len, err);
 		else if (fate == LINE_CHANGES)
-			rc = write_line(edit, changed.base, changed.len, err);
+			rc = write_line(edit, edit->new_line.base, edit->new_line.len, err);
 		else if (fate < 0)
 			rc = fate;
 		edit->changed |= fate > LINE_STAYS;
@@ -130,17 +133,17 @@ visit_lines(struct edit *edit, const struct selection *which, line_fn *fn, void 
 	if (rc == 0 && ferror(edit->in))
 		rc = failed("read", edit->path, err);
 	free(text);
-	bytes_free(&changed);
+	bytes_free(&edit->new_line);
 	return rc;
 }
 
 struct walk {
-	letter_fn *fn;
+	dead_letter_fn *fn;
 	void *arg;
 };
 
 static int
-walk_line(void *arg, const struct letter *letter, struct bytes *line, struct error *err)
+walk_line(void *arg, const struct dead_letter *letter, struct bytes *line, struct error *err)
 {
 	const struct walk *walk = arg;
 
@@ -148,17 +151,17 @@ walk_line(void *arg, const struct letter *letter, struct bytes *line, struct err
 }
 
 int
-deadletter_file_walk(
-    const struct config *config, const struct selection *which, letter_fn *fn, void *arg, struct error *err)
+deadletter_file_walk(const struct config *config, const struct dead_letter_selection *which, dead_letter_fn *fn,
+    void *arg, struct error *err)
 {
-	struct edit edit = {.path = deadletter_file_path(config)};
 	struct walk walk = {fn, arg};
+	struct edit edit = {.which = which, .fn = walk_line, .arg = &walk, .path = deadletter_file_path(config)};
 	off_t done;
 
 	edit.in = fopen(edit.path, "re");
 	if (edit.in == NULL)
 		return errno == ENOENT ? 0 : failed("open", edit.path, err);
-	int rc = visit_lines(&edit, which, walk_line, &walk, &done, err);
+	int rc = visit_lines(&edit, &done, err);
 	fclose(edit.in);
 	return rc;
 }
@@ -177,7 +180,7 @@ open_new(struct edit *edit, struct error *err)
 	return 0;
 }
 
-/* Everything from done on goes to the new file as it is. */
+/* Copies everything from done on to the new file. */
 static int
 copy_rest(struct edit *edit, off_t done, struct error *err)
 {
@@ -207,45 +210,43 @@ put_in_place(struct edit *edit, int directory, off_t done, struct error *err)
 
 /* With the directory locked. */
 static int
-edit_file(const struct config *config, int directory, const struct selection *which, line_fn *fn, void *arg,
-    struct error *err)
+edit_file(struct edit *edit, int directory, struct error *err)
 {
-	struct edit edit = {.path = deadletter_file_path(config)};
 	struct error ignored;
 	off_t done;
 
-	edit.in = fopen(edit.path, "re");
-	if (edit.in == NULL)
-		return errno == ENOENT ? 0 : failed("open", edit.path, err);
-	int rc = open_new(&edit, err);
+	edit->in = fopen(edit->path, "re");
+	if (edit->in == NULL)
+		return errno == ENOENT ? 0 : failed("open", edit->path, err);
+	int rc = open_new(edit, err);
 	if (rc == 0) {
-		rc = visit_lines(&edit, which, fn, arg, &done, err);
-		if (edit.changed && flock(fileno(edit.in), LOCK_EX) != 0)
-			rc = failed("lock", edit.path, err);
-		else if (edit.changed && put_in_place(&edit, directory, done, rc == 0 ? err : &ignored) < 0)
+		rc = visit_lines(edit, &done, err);
+		if (edit->changed && flock(fileno(edit->in), LOCK_EX) != 0)
+			rc = failed("lock", edit->path, err);
+		else if (edit->changed && put_in_place(edit, directory, done, rc == 0 ? err : &ignored) < 0)
 			rc = -1;
 	}
-	if (edit.out != NULL)
-		fclose(edit.out);
-	(void)unlink(edit.new_path); /* in place, it has that name no more */
-	fclose(edit.in); /* unlocks: only now may a writer look for the file of that name */
+	if (edit->out != NULL)
+		fclose(edit->out);
+	(void)unlink(edit->new_path); /* once the new file is in place it does not have this name */
+	fclose(edit->in); /* unlocks: only now may a writer check the name */
 	return rc;
 }
 
 int
 deadletter_file_edit(
-    const struct config *config, const struct selection *which, line_fn *fn, void *arg, struct error *err)
+    const struct config *config, const struct dead_letter_selection *which, line_fn *fn, void *arg, struct error *err)
 {
+	struct edit edit = {.which = which, .fn = fn, .arg = arg, .path = deadletter_file_path(config)};
 	int directory = open(config->data_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	if (directory < 0)
 		return errno == ENOENT ? 0 : failed("open", config->data_dir, err);
 	int rc = 0;
 	if (flock(directory, LOCK_EX | LOCK_NB) == 0)
-		rc = edit_file(config, directory, which, fn, arg, err);
+		rc = edit_file(&edit, directory, err);
 	else if (errno == EWOULDBLOCK)
-		fprintf(stderr, "hooksctl deadletter: another one is at work on %s: left to it\n",
-		    deadletter_file_path(config));
+		fprintf(stderr, "hooksctl deadletter: another one is at work on %s: left to it\n", edit.path);
 	else
 		rc = failed("lock", config->data_dir, err);
 	close(directory);

@@ -1,40 +1,43 @@
 /*
- * Where dead letters go that the table does not take: DATA_DIR/dead-letters.jsonl, one letter a line (store/dead_letter_text.h).
- *
- * Writers share the file: each line is appended under a lock (flock), and to the file that has the name then, so that
- * hooksctl may put a shorter one in its place. An event may stand there twice when a writer died, or the store went
- * away, before its batch was done; event_id tells.
+ * A dead letter as text: an event that the store refused for good, and why. The members have the names of the table's
+ * columns and of the keys in the file's lines (store/dead_letter_text.h).
  */
 #ifndef STORE_DEAD_LETTER_H
 #define STORE_DEAD_LETTER_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 #include "base/error.h"
-#include "event/record.h"
-#include "base/bytes.h"
-#include "store/dead_letter_text.h"
+#include "base/format.h"
 
-#define DEAD_LETTERS_NAME "dead-letters.jsonl"
-
-struct dead_letters {
-	const char *data_dir; /* borrowed */
-	int fd; /* -1: not open */
-	struct bytes line;
+/* Borrowed text. */
+struct dead_letter {
+	const char *id; /* a number; NULL: the letter is in the file, not in the table */
+	const char *refused_at;
+	const char *sqlstate;
+	const char *message;
+	const char *event_id;
+	const char *created_date;
+	const char *event_type;
+	const char *session_id;
+	const char *payload; /* NULL when it was not read */
 };
 
-/* Opens nothing yet. */
-void dead_letters_init(struct dead_letters *letters, const char *data_dir);
+/* Which letters: all, the one with that number, or those of that event. */
+struct dead_letter_selection {
+	int64_t id; /* 0: any */
+	char event_id[FORMAT_UUID_BYTES + 1]; /* "": any */
+	bool without_payload; /* which may have megabytes: the reader does not need it */
+};
 
-/* Appends one event, making directory and file if needed. 0: written, durable after dead_letters_sync(). <0: not. */
-int dead_letters_append(
-    struct dead_letters *letters, const struct refused *refused, const struct record *record, struct error *err);
+/* Called for each letter. <0, with *err, ends the walk. */
+typedef int dead_letter_fn(void *arg, const struct dead_letter *letter, struct error *err);
 
-/* Makes durable what was appended, if anything. 0, or <0: none of it may be counted on. */
-int dead_letters_sync(struct dead_letters *letters, struct error *err);
-
-/* Closes the file; the next append opens it anew. */
-void dead_letters_close(struct dead_letters *letters);
-
-/* Closes and releases everything but the struct. */
-void dead_letters_free(struct dead_letters *letters);
+/* Why the store has refused an event. */
+struct dead_letter_reason {
+	char sqlstate[6];
+	struct error message;
+};
 
 #endif

@@ -32,7 +32,8 @@ dead_letter_table_add(
 	    param(record_string(record, RECORD_SESSION_ID)),
 	    {payload.base, payload.len},
 	};
-	int rc = session_exec_params(session, INSERT_SQL, params, sizeof params / sizeof params[0], NULL, err);
+	int rc = session_exec_params(
+	    session, &(struct pg_statement){INSERT_SQL, params, sizeof params / sizeof *params}, NULL, err);
 	bytes_free(&payload);
 	return rc;
 }

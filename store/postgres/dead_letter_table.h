@@ -1,4 +1,4 @@
-/* The table hook_events_dead_letters: where events go that PostgreSQL refuses for good, while it takes the letter. */
+/* A writer's dead letters: events that PostgreSQL refuses for good, in the table hook_events_dead_letters. */
 #ifndef STORE_POSTGRES_DEAD_LETTER_TABLE_H
 #define STORE_POSTGRES_DEAD_LETTER_TABLE_H
 
@@ -8,9 +8,9 @@
 #include "store/postgres/pg_session.h"
 
 /*
- * Adds one letter in a transaction of its own; one for the same event and day that is there already stays as it is.
- * Returns as pg_exec_params(): 0 when it is committed, PG_REFUSED when the table does not take it (missing, no right, a
- * constraint), or <0.
+ * Adds one letter in a transaction of its own. A letter for the same event and day that is there already stays as it is.
+ * Returns as pg_exec_params(): 0 when it is committed, PG_REFUSED when the table does not take it (the table is missing,
+ * there is no right, a constraint refuses), or <0.
  */
 int dead_letter_table_add(
     struct session *session, const struct refused *refused, const struct record *record, struct error *err);

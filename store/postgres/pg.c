@@ -329,28 +329,29 @@ pg_exec(struct pg *pg, const char *sql, int64_t deadline_us, PGresult **result, 
 }
 
 int
-pg_exec_params(struct pg *pg, const char *sql, const struct pg_param *params, size_t count, int64_t deadline_us,
-    PGresult **result, struct error *err)
+pg_exec_params(
+    struct pg *pg, const struct pg_statement *statement, int64_t deadline_us, PGresult **result, struct error *err)
 {
 	const char *values[PG_PARAMS_MAX];
 	int lengths[PG_PARAMS_MAX], formats[PG_PARAMS_MAX];
 
-	assert(count <= PG_PARAMS_MAX);
-	for (size_t i = 0; i < count; i++) {
-		assert(params[i].len <= INT_MAX);
-		values[i] = params[i].bytes;
-		lengths[i] = (int)params[i].len;
+	assert(statement->count <= PG_PARAMS_MAX);
+	for (size_t i = 0; i < statement->count; i++) {
+		assert(statement->params[i].len <= INT_MAX);
+		values[i] = statement->params[i].bytes;
+		lengths[i] = (int)statement->params[i].len;
 		formats[i] = 1;
 	}
-	if (!PQsendQueryParams(pg->conn, sql, (int)count, NULL, values, lengths, formats, 0))
+	if (!PQsendQueryParams(pg->conn, statement->sql, (int)statement->count, NULL, values, lengths, formats, 0))
 		return connection_lost(pg, err);
 	return finish(pg, deadline_us, result, err);
 }
 
 int
-pg_exec_durably(struct pg *pg, const char *settings, const char *sql, const struct pg_param *params, size_t count,
-    int64_t deadline_us, PGresult **result, struct error *err)
+pg_exec_durably(
+    struct pg *pg, const struct pg_statement *statement, int64_t deadline_us, PGresult **result, struct error *err)
 {
+	const char *settings = statement->settings != NULL ? statement->settings : "";
 	PGresult *kept = NULL;
 	struct error ignored;
 	char begin[512];
@@ -359,7 +360,7 @@ pg_exec_durably(struct pg *pg, const char *settings, const char *sql, const stru
 	assert(len < (int)sizeof begin);
 	int rc = pg_exec(pg, begin, deadline_us, NULL, err);
 	if (rc == 0)
-		rc = pg_exec_params(pg, sql, params, count, deadline_us, &kept, err);
+		rc = pg_exec_params(pg, statement, deadline_us, &kept, err);
 	if (rc == 0)
 		rc = pg_exec(pg, "COMMIT", deadline_us, NULL, err);
 	if (rc == PG_REFUSED && pg_exec(pg, "ROLLBACK", deadline_us, NULL, &ignored) != 0)

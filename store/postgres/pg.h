@@ -3,7 +3,7 @@
  * an answer or the network swallows packets.
  *
  * Nothing here keeps state in a session (no SET, no prepared statements), so PgBouncer in transaction mode serves
- * as well as a server; who wants a SET that lasts asks pg_pooled() first. Deadlines are instants of clock_steady_us().
+ * as well as a server. A caller that wants a SET to last asks pg_pooled() first. Deadlines are instants of clock_steady_us().
  * What the functions return:
  *
  *   0            done;
@@ -36,13 +36,21 @@ struct pg_refusal {
 	struct error message; /* without the SQLSTATE; one line of valid UTF-8, without values of a row */
 };
 
-/* A parameter in PostgreSQL's binary format. Borrowed for the call. */
+/* A parameter in PostgreSQL's binary format. */
 struct pg_param {
 	const void *bytes;
 	size_t len; /* up to INT_MAX */
 };
 
 #define PG_PARAMS_MAX 16
+
+/* One statement with parameters $1..$count, whose types it implies. Borrowed for the call. */
+struct pg_statement {
+	const char *sql;
+	const struct pg_param *params;
+	size_t count; /* up to PG_PARAMS_MAX */
+	const char *settings; /* for pg_exec_durably(): see there; NULL: none */
+};
 
 /*
  * Connects, to a database in UTF-8 only. url is what libpq takes, a postgresql:// URI or a connection string; hosts and their fail-over order,
@@ -67,9 +75,9 @@ void pg_close(struct pg *pg);
  */
 int pg_exec(struct pg *pg, const char *sql, int64_t deadline_us, PGresult **result, struct error *err);
 
-/* The same for one statement with parameters $1..$count, count <= PG_PARAMS_MAX, whose types the statement implies. */
-int pg_exec_params(struct pg *pg, const char *sql, const struct pg_param *params, size_t count, int64_t deadline_us,
-    PGresult **result, struct error *err);
+/* The same for one statement with parameters; its settings are ignored. */
+int pg_exec_params(
+    struct pg *pg, const struct pg_statement *statement, int64_t deadline_us, PGresult **result, struct error *err);
 
 /*
  * Where synchronous_commit is off, a commit is answered before it is on disk. With this the transaction waits for the
@@ -79,11 +87,11 @@ int pg_exec_params(struct pg *pg, const char *sql, const struct pg_param *params
 	"SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') = 'off'; "
 
 /*
- * As pg_exec_params(), in a transaction that says BEGIN and COMMIT, is durable in that sense and begins with settings,
- * statements that end with a semicolon (up to 384 bytes).
+ * As pg_exec_params(), in a transaction of its own that is durable in that sense. The transaction begins with the
+ * statement's settings: statements that end with a semicolon, up to 384 bytes in all.
  */
-int pg_exec_durably(struct pg *pg, const char *settings, const char *sql, const struct pg_param *params, size_t count,
-    int64_t deadline_us, PGresult **result, struct error *err);
+int pg_exec_durably(
+    struct pg *pg, const struct pg_statement *statement, int64_t deadline_us, PGresult **result, struct error *err);
 
 /*
  * COPY ... FROM STDIN: pg_copy_begin() with the statement, pg_copy_send() any number of times (each returns when the

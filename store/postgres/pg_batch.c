@@ -21,13 +21,13 @@ void
 pg_batch_init(struct pg_batch *b, struct rows *rows, struct partitions *partitions, const char *data_dir)
 {
 	*b = (struct pg_batch){.rows = rows, .partitions = partitions};
-	dead_letters_init(&b->file, data_dir);
+	dead_letter_file_init(&b->file, data_dir);
 }
 
 void
 pg_batch_free(struct pg_batch *b)
 {
-	dead_letters_free(&b->file);
+	dead_letter_file_free(&b->file);
 }
 
 static const struct pg_refusal *
@@ -106,7 +106,7 @@ keep_dead_letter(struct pg_batch *b, const struct record *record, struct error *
 	if (times > 0)
 		log_warning("PostgreSQL does not take dead letters: they go to the file",
 		    LOG_STR("directory", b->file.data_dir), LOG_STR("error", err->text), LOG_UINT("times", times));
-	return dead_letters_append(&b->file, &refused, record, err);
+	return dead_letter_file_append(&b->file, &refused, record, err);
 }
 
 /* Not one row of the batch was stored, so the table is at fault, not the rows. Returns <0: the batch is tried again. */
@@ -244,9 +244,9 @@ retry_suspects(struct pg_batch *b, struct error *err)
 static int
 has_standbys(struct session *session, bool *some, struct error *err)
 {
+	const struct pg_statement statement = {"SELECT current_setting('synchronous_standby_names') <> ''"};
 	PGresult *result;
-	int rc = session_exec_params(
-	    session, "SELECT current_setting('synchronous_standby_names') <> ''", NULL, 0, &result, err);
+	int rc = session_exec_params(session, &statement, &result, err);
 
 	if (rc != 0)
 		return rc;
@@ -264,12 +264,13 @@ has_standbys(struct session *session, bool *some, struct error *err)
 static int
 wait_for_standbys(struct pg_batch *b, struct error *err)
 {
+	const struct pg_statement statement = {"SELECT pg_logical_emit_message(true, 'hooksd', '')"};
 	struct session *session = b->rows->session;
 	struct error refused;
 	bool some = false;
 
 	sink_env_count(b->rows->env, COUNTER_STATEMENTS, 1);
-	int rc = session_exec_params(session, "SELECT pg_logical_emit_message(true, 'hooksd', '')", NULL, 0, NULL, err);
+	int rc = session_exec_params(session, &statement, NULL, err);
 	if (rc == PG_REFUSED && sqlstate_cause(last_refusal(b)) != CAUSE_STORE) {
 		refused = *err;
 		rc = has_standbys(session, &some, err);
@@ -329,7 +330,7 @@ pg_batch_store(struct pg_batch *b, const struct batch *batch, struct sink_result
 	if (rc == 0 && b->result.stored == 0)
 		rc = wait_for_standbys(b, err);
 	if (rc == 0 && b->file_used)
-		rc = dead_letters_sync(&b->file, err);
+		rc = dead_letter_file_sync(&b->file, err);
 	*result = b->result;
 	if (rc < 0) {
 		result->in_doubt = b->rows->in_doubt;

@@ -28,7 +28,7 @@
 #define STORE_POSTGRES_PG_BATCH_H
 
 #include "base/repeat.h"
-#include "store/dead_letter.h"
+#include "store/dead_letter_file.h"
 #include "store/postgres/partitions.h"
 #include "store/postgres/pg_rows.h"
 #include "store/sink.h"
@@ -39,7 +39,7 @@
 struct pg_batch {
 	struct rows *rows; /* borrowed */
 	struct partitions *partitions; /* borrowed */
-	struct dead_letters file; /* for dead letters that the table does not take */
+	struct dead_letter_file file; /* for dead letters that the table does not take */
 	enum rows_method method; /* as pg_probe() has found */
 	bool duplicates; /* the last batch had some */
 	bool refuses_all; /* the table took no row of a batch, and none since */

@@ -68,6 +68,7 @@ static int
 insert(struct rows *rows, const struct batch *batch, uint64_t *stored, struct error *err)
 {
 	struct pg_param params[ROW_COLUMNS];
+	const struct pg_statement statement = {ROW_INSERT_SQL, params, ROW_COLUMNS};
 	PGresult *result;
 
 	for (unsigned column = 0; column < ROW_COLUMNS; column++) {
@@ -75,7 +76,7 @@ insert(struct rows *rows, const struct batch *batch, uint64_t *stored, struct er
 		params[column] = (struct pg_param){rows->arrays[column].base, rows->arrays[column].len};
 	}
 	rows->sent = true;
-	int rc = session_exec_params(rows->session, ROW_INSERT_SQL, params, ROW_COLUMNS, &result, err);
+	int rc = session_exec_params(rows->session, &statement, &result, err);
 	if (rc != 0)
 		return rc;
 	*stored = pg_rows_affected(result);

@@ -115,12 +115,13 @@ session_look(struct session *session, struct error *err)
 }
 
 int
-session_exec_params(struct session *session, const char *sql, const struct pg_param *params, size_t count,
-    PGresult **result, struct error *err)
+session_exec_params(struct session *session, const struct pg_statement *statement, PGresult **result, struct error *err)
 {
 	int64_t deadline_us = deadline_begin(session->deadline);
+	struct pg_statement with_settings = *statement;
 
 	if (!session->pooled)
-		return pg_exec_params(session->pg, sql, params, count, deadline_us, result, err);
-	return pg_exec_durably(session->pg, session->settings, sql, params, count, deadline_us, result, err);
+		return pg_exec_params(session->pg, statement, deadline_us, result, err);
+	with_settings.settings = session->settings;
+	return pg_exec_durably(session->pg, &with_settings, deadline_us, result, err);
 }

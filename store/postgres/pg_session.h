@@ -42,8 +42,8 @@ int session_prepare(struct session *session, struct error *err);
  */
 int session_look(struct session *session, struct error *err);
 
-/* As pg_exec_params(), with the settings and the deadline. */
-int session_exec_params(struct session *session, const char *sql, const struct pg_param *params, size_t count,
-    PGresult **result, struct error *err);
+/* As pg_exec_params(), with the session's settings and deadline. */
+int session_exec_params(
+    struct session *session, const struct pg_statement *statement, PGresult **result, struct error *err);
 
 #endif

@@ -110,7 +110,7 @@ postgres_watch(const struct sink *sink)
 static void
 postgres_reopen(struct sink *sink)
 {
-	dead_letters_close(&((struct sink_postgres *)sink)->batch.file);
+	dead_letter_file_close(&((struct sink_postgres *)sink)->batch.file);
 }
 
 static void

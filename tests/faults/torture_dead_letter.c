@@ -13,14 +13,14 @@
 
 #include "tests/faults/torture.h"
 #include "tests/unit/record_fixture.h"
-#include "store/dead_letter.h"
+#include "store/dead_letter_file.h"
 
 #define TRIES 3
 
 static char path[96];
 
 static void
-append(struct torture_log *log, struct dead_letters *letters, uint8_t id)
+append(struct torture_log *log, struct dead_letter_file *letters, uint8_t id)
 {
 	struct record *record = record_of(&(struct event){.id = id, .event_type = "t", .session_id = "s"});
 	const struct refused refused = {.sqlstate = "22P02", .message = "a \"bad\"\nvalue"};
@@ -29,11 +29,11 @@ append(struct torture_log *log, struct dead_letters *letters, uint8_t id)
 
 	for (int tries = 0; tries < TRIES && rc != 0; tries++) {
 		log->tried[id]++;
-		rc = dead_letters_append(letters, &refused, record, &err);
+		rc = dead_letter_file_append(letters, &refused, record, &err);
 		if (rc == 0)
-			rc = dead_letters_sync(letters, &err);
+			rc = dead_letter_file_sync(letters, &err);
 		torture_assert(
-		    rc == 0 || strstr(err.text, DEAD_LETTERS_NAME) != NULL || strstr(err.text, "DATA_DIR") != NULL,
+		    rc == 0 || strstr(err.text, DEAD_LETTER_FILE_NAME) != NULL || strstr(err.text, "DATA_DIR") != NULL,
 		    "no place in \"%s\"", err.text);
 	}
 	log->promised[id] = rc == 0;
@@ -43,12 +43,12 @@ append(struct torture_log *log, struct dead_letters *letters, uint8_t id)
 static void
 leave_a_torn_line(struct torture_log *log)
 {
-	struct dead_letters letters;
+	struct dead_letter_file letters;
 	FILE *file;
 
-	dead_letters_init(&letters, torture_directory);
+	dead_letter_file_init(&letters, torture_directory);
 	append(log, &letters, 1);
-	dead_letters_free(&letters);
+	dead_letter_file_free(&letters);
 	file = fopen(path, "a");
 	fputs("{\"torn", file);
 	fclose(file);
@@ -57,9 +57,9 @@ leave_a_torn_line(struct torture_log *log)
 static void
 run(struct torture_log *log)
 {
-	struct dead_letters letters;
+	struct dead_letter_file letters;
 
-	dead_letters_init(&letters, torture_directory);
+	dead_letter_file_init(&letters, torture_directory);
 	for (uint8_t id = 2; id < 5; id++)
 		append(log, &letters, id);
 	/* What hooksctl does. */
@@ -67,19 +67,19 @@ run(struct torture_log *log)
 	log->promised[1] = log->promised[2] = log->promised[3] = log->promised[4] = 0;
 	for (uint8_t id = 5; id < 8; id++)
 		append(log, &letters, id);
-	dead_letters_free(&letters);
+	dead_letter_file_free(&letters);
 }
 
 static void
 check(struct torture_log *log)
 {
 	char line[4096];
-	struct dead_letters letters;
+	struct dead_letter_file letters;
 	int torn = 0;
 
-	dead_letters_init(&letters, torture_directory);
+	dead_letter_file_init(&letters, torture_directory);
 	append(log, &letters, 9);
-	dead_letters_free(&letters);
+	dead_letter_file_free(&letters);
 
 	FILE *file = fopen(path, "r");
 
@@ -113,7 +113,7 @@ set_up(void **state)
 {
 	int rc = torture_make_directory(state);
 
-	(void)snprintf(path, sizeof path, "%s/" DEAD_LETTERS_NAME, torture_directory);
+	(void)snprintf(path, sizeof path, "%s/" DEAD_LETTER_FILE_NAME, torture_directory);
 	return rc;
 }
 

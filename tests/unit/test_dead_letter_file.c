@@ -18,13 +18,13 @@
 #include <unistd.h>
 
 #include "tests/unit/record_fixture.h"
-#include "store/dead_letter.h"
+#include "store/dead_letter_file.h"
 
 struct fixture {
 	char root[32];
 	char directory[64];
 	char path[96];
-	struct dead_letters letters;
+	struct dead_letter_file letters;
 	struct record *record;
 };
 
@@ -37,7 +37,7 @@ set_up(void **state)
 	assert_non_null(mkdtemp(f->root));
 	(void)snprintf(f->directory, sizeof f->directory, "%s/a/b", f->root);
 	(void)snprintf(f->path, sizeof f->path, "%s/dead-letters.jsonl", f->directory);
-	dead_letters_init(&f->letters, f->directory);
+	dead_letter_file_init(&f->letters, f->directory);
 	f->record = record_of(&(struct event){.id = 7,
 	    .timestamp_us = 951782400000001,
 	    .received_us = -1,
@@ -55,7 +55,7 @@ tear_down(void **state)
 {
 	struct fixture *f = *state;
 
-	dead_letters_free(&f->letters);
+	dead_letter_file_free(&f->letters);
 	(void)unlink(f->path);
 	(void)rmdir(f->directory);
 	*strrchr(f->directory, '/') = '\0';
@@ -71,8 +71,8 @@ append(struct fixture *f, const char *message)
 {
 	struct error err;
 
-	if (dead_letters_append(&f->letters, &(struct refused){0, "22003", message}, f->record, &err) != 0 ||
-	    dead_letters_sync(&f->letters, &err) != 0)
+	if (dead_letter_file_append(&f->letters, &(struct refused){0, "22003", message}, f->record, &err) != 0 ||
+	    dead_letter_file_sync(&f->letters, &err) != 0)
 		fail_msg("%s", err.text);
 }
 
@@ -156,7 +156,7 @@ test_full_disk(void **state)
 	limit = unlimited;
 	limit.rlim_cur = strlen(before) + 10;
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
-	int rc = dead_letters_append(&f->letters, &(struct refused){0, "22003", "second"}, f->record, &err);
+	int rc = dead_letter_file_append(&f->letters, &(struct refused){0, "22003", "second"}, f->record, &err);
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &unlimited), 0);
 	assert_true(rc < 0);
 	char *after = contents(f);
@@ -171,7 +171,7 @@ test_reopened_after_close(void **state)
 	struct fixture *f = *state;
 
 	append(f, "first");
-	dead_letters_close(&f->letters);
+	dead_letter_file_close(&f->letters);
 	assert_int_equal(unlink(f->path), 0);
 	append(f, "second");
 	char *text = contents(f);
@@ -210,13 +210,13 @@ static void
 test_directory_that_cannot_be_made(void **state)
 {
 	struct fixture *f = *state;
-	struct dead_letters letters;
+	struct dead_letter_file letters;
 	struct error err;
 
-	dead_letters_init(&letters, "/dev/null/data");
-	assert_true(dead_letters_append(&letters, &(struct refused){0, "22003", "m"}, f->record, &err) < 0);
+	dead_letter_file_init(&letters, "/dev/null/data");
+	assert_true(dead_letter_file_append(&letters, &(struct refused){0, "22003", "m"}, f->record, &err) < 0);
 	assert_non_null(strstr(err.text, "/dev/null"));
-	dead_letters_free(&letters);
+	dead_letter_file_free(&letters);
 }
 
 #define WRITERS 4
@@ -235,7 +235,8 @@ test_writers_share_the_file(void **state)
 			continue;
 		struct error err;
 		for (int n = 0; n < LINES_EACH; n++)
-			if (dead_letters_append(&f->letters, &(struct refused){0, "22003", "m"}, f->record, &err) != 0)
+			if (dead_letter_file_append(&f->letters, &(struct refused){0, "22003", "m"}, f->record, &err) !=
+			    0)
 				_exit(1);
 		_exit(0);
 	}
