@@ -89,7 +89,8 @@ format_page_query(char *sql, size_t size, const struct dead_letter_selection *wh
 	else if (which->event_id[0] != '\0')
 		(void)snprintf(filter, sizeof filter, " AND event_id = '%s'", which->event_id);
 	(void)snprintf(sql, size,
-	    "SELECT id, to_char(refused_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'), sqlstate, message, "
+	    "SELECT id, to_char(refused_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'), sqlstate, "
+	    "message, "
 	    "event_id, to_char(created_date, 'YYYY-MM-DD'), event_type, session_id%s FROM hook_events_dead_letters "
 	    "WHERE id > %" PRId64 " AND id <= %" PRId64 "%s ORDER BY id LIMIT %d",
 	    which->without_payload ? "" : ", payload", after, last, filter,
@@ -220,7 +221,9 @@ dead_letter_db_retry(struct dead_letter_db *db, int64_t id, const struct record 
 		if (rc < 0)
 			return rc;
 		if (rc == 0)
-			return !counts.letter ? DEAD_LETTER_GONE : counts.stored ? DEAD_LETTER_STORED : DEAD_LETTER_DUPLICATE;
+			return !counts.letter  ? DEAD_LETTER_GONE
+			       : counts.stored ? DEAD_LETTER_STORED
+					       : DEAD_LETTER_DUPLICATE;
 		cause = sqlstate_cause(pg_refusal(db->pg));
 	} while (cause == CAUSE_RACE && ++attempts < RACE_ATTEMPTS);
 
