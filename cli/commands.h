@@ -23,7 +23,7 @@ int command_status(const struct config *config, char *const *words);
 int command_health(const struct config *config, char *const *words);
 extern const char command_health_usage[];
 
-/* Brings the schema in DATABASE_URL to this program's version. */
+/* Brings the schema in DATABASE_URL, or with STORAGE_TYPE=sqlite in SQLITE_PATH, to this program's version. */
 int command_migrate(const struct config *config, char *const *words);
 
 /* Lists, shows, exports and retries the events that PostgreSQL refused. Its usage is what --help prints. */

@@ -21,7 +21,7 @@ static const struct command {
     {"status", command_status, "processes, lanes and counters of the hooksd with this PORT or RING_PATH"},
     {"health", command_health, "ask a running hooksd over HTTP whether it serves; for health checks",
 	command_health_usage},
-    {"migrate", command_migrate, "bring the schema in DATABASE_URL to this version; safe to run at any time"},
+    {"migrate", command_migrate, "bring the database's schema to this version; safe to run at any time"},
     {"deadletter", command_deadletter, "list, show, retry and export the events that PostgreSQL refused",
 	command_deadletter_usage},
     {"spool", command_spool, "list, verify, export and store the events that wait in DATA_DIR", command_spool_usage},

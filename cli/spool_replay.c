@@ -1,7 +1,7 @@
 /*
  * hooksctl spool replay: stores the spool in hooksd's place, through the same sink, in the same batches, with the same
  * notes in the files' headers. So a kill at any moment costs nothing: what was stored but not noted is stored again, and
- * PostgreSQL finds out by the key.
+ * the store finds by its key that it is there.
  *
  * From the first damage in a file on, nothing more is noted in it, and in the end it is not removed but set aside: who
  * repeats a replay that was killed, or looks into the file later, finds the damage again and no fewer events.
@@ -202,12 +202,13 @@ spool_replay(const struct config *config, const struct spool_items *files)
 	const struct sink_env env = {0}; /* nobody watches a replay */
 	struct replay replay = {0};
 
-	if (config->storage != STORAGE_POSTGRES) {
-		fprintf(stderr, "hooksctl spool: replay stores in PostgreSQL: set DATABASE_URL; for a JSONL file use "
-				"`hooksctl spool export >> FILE`\n");
+	replay.sink = store_new(config, &env);
+	if (!replay.sink->ops->keyed) {
+		fprintf(stderr, "hooksctl spool: replay stores in PostgreSQL or SQLite: set DATABASE_URL, or "
+				"STORAGE_TYPE=sqlite; for a JSONL file use `hooksctl spool export >> FILE`\n");
+		replay.sink->ops->close(replay.sink);
 		return COMMAND_USAGE;
 	}
-	replay.sink = store_new(config, &env);
 	int code = replay_all(&replay, files);
 	replay.sink->ops->close(replay.sink);
 	print_sums("in all", &replay.sums);

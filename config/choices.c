@@ -15,7 +15,7 @@ const char *const log_level_names[] = {
     [LOG_DEBUG] = "debug", [LOG_INFO] = "info", [LOG_WARNING] = "warning", [LOG_ERROR] = "error", NULL};
 const char *const log_format_names[] = {[LOG_TEXT] = "text", [LOG_JSON] = "json", NULL};
 
-const char *const storage_aliases[] = {"postgresql", "postgres", NULL};
+const char *const storage_aliases[] = {"postgresql", "postgres", "sqlite3", "sqlite", NULL};
 
 /* The levels of syslog, Python, Java and others. */
 const char *const log_level_aliases[] = {

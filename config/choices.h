@@ -9,6 +9,7 @@
 	X(STORAGE_AUTO, "auto")                                                                                        \
 	X(STORAGE_POSTGRES, "postgres")                                                                                \
 	X(STORAGE_JSONL, "jsonl")                                                                                      \
+	X(STORAGE_SQLITE, "sqlite")                                                                                    \
 	X(STORAGE_NULL, "null")
 enum storage { STORAGE_CHOICES(CHOICE_VALUE) };
 

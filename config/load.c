@@ -84,7 +84,14 @@ resolve_storage(struct config *config, struct error *err)
 }
 
 static void
-resolve_processes(struct config *config)
+resolve_sqlite_path(struct config *config)
+{
+	if (config->sqlite_path == NULL && asprintf(&config->sqlite_path, "%s/events.db", config->data_dir) < 0)
+		abort();
+}
+
+static int
+resolve_processes(struct config *config, const struct given *given, struct error *err)
 {
 	if (config->acceptors == 0) {
 		uint32_t cpus = cpu_allowed();
@@ -92,6 +99,10 @@ resolve_processes(struct config *config)
 	}
 	if (config->writers == 0)
 		config->writers = config->storage == STORAGE_POSTGRES ? 2 : 1;
+	if (config->storage == STORAGE_SQLITE && config->writers > 1)
+		return option_refuse(&option_table[OPTION_WRITERS], given->value[OPTION_WRITERS], err,
+		    "must be 1 with STORAGE_TYPE=sqlite: one process at a time can write to an SQLite database");
+	return 0;
 }
 
 static int
@@ -154,9 +165,10 @@ config_load(struct config *config, int argc, char **argv, config_ring_least_fn *
 	read_environment(&given);
 	if (set_values(config, &given, err) < 0 || resolve_storage(config, err) < 0)
 		goto failed;
-	resolve_processes(config);
+	resolve_sqlite_path(config);
 	resolve_ring_path(config);
-	if (resolve_limits(config, &given, err) < 0 || resolve_ring_bytes(config, &given, ring_least(config), err) < 0)
+	if (resolve_processes(config, &given, err) < 0 || resolve_limits(config, &given, err) < 0 ||
+	    resolve_ring_bytes(config, &given, ring_least(config), err) < 0)
 		goto failed;
 	return request;
 failed:

@@ -34,21 +34,27 @@ take(struct locks *locks, const char *option, const char *value, const char *pat
 	return 0;
 }
 
-/* One service writes to one JSONL file: what a killed one has left there, the next one cuts off. */
+/*
+ * One service writes to one file: what a killed one has left in a JSONL file, the next one cuts off; and two services that
+ * write to one SQLite database hold each other up.
+ */
 static int
-take_jsonl(struct locks *locks, const char *jsonl_path, struct error *err)
+take_store_file(struct locks *locks, const char *option, const char *store_path, struct error *err)
 {
-	const char *slash = strrchr(jsonl_path, '/');
-	const char *name = slash != NULL ? slash + 1 : jsonl_path;
+	const char *slash = strrchr(store_path, '/');
+	const char *name = slash != NULL ? slash + 1 : store_path;
 	char path[PATH_MAX];
 
 	/* Hidden, so that it is not taken for a file of events. */
-	(void)snprintf(path, sizeof path, "%.*s.%s.lock", (int)(name - jsonl_path), jsonl_path, name);
-	if (take(locks, "JSONL_PATH", jsonl_path, path, err) == 0)
+	(void)snprintf(path, sizeof path, "%.*s.%s.lock", (int)(name - store_path), store_path, name);
+	if (take(locks, option, store_path, path, err) == 0)
 		return 0;
 	if (errno == EWOULDBLOCK)
 		return -1;
-	log_warning("cannot lock the JSONL file against another hooksd", LOG_STR("error", err->text));
+	if (strcmp(option, "JSONL_PATH") == 0)
+		log_warning("cannot lock the JSONL file against another hooksd", LOG_STR("error", err->text));
+	else
+		log_warning("cannot lock the SQLite database against another hooksd", LOG_STR("error", err->text));
 	return 0;
 }
 
@@ -61,7 +67,11 @@ locks_take(struct locks *locks, const struct config *config, struct error *err)
 	if (data_dir_lock_path(config->data_dir, path, err) != 0 ||
 	    take(locks, "DATA_DIR", config->data_dir, path, err) != 0)
 		return -1;
-	return config->storage == STORAGE_JSONL ? take_jsonl(locks, config->jsonl_path, err) : 0;
+	if (config->storage == STORAGE_JSONL)
+		return take_store_file(locks, "JSONL_PATH", config->jsonl_path, err);
+	if (config->storage == STORAGE_SQLITE)
+		return take_store_file(locks, "SQLITE_PATH", config->sqlite_path, err);
+	return 0;
 }
 
 static void

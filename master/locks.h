@@ -1,4 +1,4 @@
-/* The locks that keep a second service away from this one's files: of DATA_DIR, and of the JSONL file. Master only. */
+/* The locks that keep a second service away from this one's files: of DATA_DIR, and of the JSONL file or the SQLite database. Master only. */
 #ifndef MASTER_LOCKS_H
 #define MASTER_LOCKS_H
 
@@ -22,8 +22,8 @@ struct locks {
 };
 
 /*
- * Takes them; children inherit them, so they are held as long as one lives. Where there can be no lock file for the
- * JSONL file, on a disk that is full or read-only, there is a spool, but no lock. Returns 0, or <0: somebody has one.
+ * Takes them; children inherit them, so they are held as long as one lives. Where there can be no lock file for
+ * the store's file, on a disk that is full or read-only, there is a spool, but no lock. Returns 0, or <0: somebody has one.
  */
 int locks_take(struct locks *locks, const struct config *config, struct error *err);
 

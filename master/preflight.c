@@ -56,6 +56,17 @@ look_at_file(const char *option, const char *path, struct error *err)
 	return 0;
 }
 
+/* SQLite makes other files beside it. */
+static int
+look_at_database(const char *path, struct error *err)
+{
+	char above[PATH_MAX];
+	int rc = look_at_file("SQLITE_PATH", path, err);
+
+	(void)snprintf(above, sizeof above, "%s", path);
+	return rc != 0 ? rc : look_at_directory("SQLITE_PATH", path, dirname(above), err);
+}
+
 /* Its directory is not made, and all of its bytes are taken at the start. */
 static int
 look_at_ring(const struct config *config, struct error *err)
@@ -86,6 +97,8 @@ preflight(const struct config *config, struct error *err)
 
 	if (rc == 0 && config->storage == STORAGE_JSONL)
 		rc = look_at_file("JSONL_PATH", config->jsonl_path, err);
+	if (rc == 0 && config->storage == STORAGE_SQLITE)
+		rc = look_at_database(config->sqlite_path, err);
 	if (rc == 0)
 		rc = look_at_ring(config, err);
 	if (rc == 0)

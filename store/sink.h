@@ -1,5 +1,5 @@
 /*
- * Where records are stored: PostgreSQL, a JSONL file, or nowhere. store/store.h makes the sink that the configuration
+ * Where records are stored: PostgreSQL, an SQLite database, a JSONL file, or nowhere. store/store.h makes the sink that the configuration
  * asks for.
  *
  * A sink belongs to one process, which makes one call at a time. Calls may block, but only up to a bound of their own,

@@ -8,11 +8,19 @@
 #include "store/null/sink_null.h"
 #include "store/postgres/pg_url.h"
 #include "store/postgres/sink_postgres.h"
+#include "store/sqlite/sink_sqlite.h"
+#include "store/sqlite/sqlite_identity.h"
 
 static int
 check_jsonl(const struct config *config, struct error *err)
 {
 	return jsonl_check(config->jsonl_path, err);
+}
+
+static int
+check_sqlite(const struct config *config, struct error *err)
+{
+	return sqlite_identity_check(config->sqlite_path, err);
 }
 
 /* check may be NULL. */
@@ -22,6 +30,7 @@ static const struct {
 } stores[] = {
     [STORAGE_POSTGRES] = {.new = sink_postgres_new},
     [STORAGE_JSONL] = {.new = sink_jsonl_new, .check = check_jsonl},
+    [STORAGE_SQLITE] = {.new = sink_sqlite_new, .check = check_sqlite},
     [STORAGE_NULL] = {.new = sink_null_new},
 };
 

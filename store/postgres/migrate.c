@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "store/migration.h"
 #include "store/postgres/sqlstate.h"
 
 #define READ_SECONDS 10
@@ -17,7 +18,7 @@
 int
 migrate_target(void)
 {
-	return migrations[migrations_count - 1].version;
+	return postgres_migrations[postgres_migrations_count - 1].version;
 }
 
 /* One number from the first row and column of sql's result. */
@@ -95,8 +96,8 @@ migrate_apply(struct pg *pg, int *applied, struct error *err)
 		return -1;
 	if (version > migrate_target())
 		return refuse_newer(version, err);
-	for (int i = version; i < migrations_count; i++)
-		if (apply(pg, &migrations[i], applied, err) < 0)
+	for (int i = version; i < postgres_migrations_count; i++)
+		if (apply(pg, &postgres_migrations[i], applied, err) < 0)
 			return -1;
 	return 0;
 }

@@ -1,7 +1,7 @@
 /*
  * The version of the schema in a database, and bringing it to the one this program was built for.
  *
- * A migration is one of schema/NNN_name.sql, embedded at build time. Each is one transaction that takes an advisory
+ * A migration is one of schema/postgres/NNN_name.sql, embedded at build time (store/migration.h). Each is one transaction that takes an advisory
  * lock, stops when it has been applied before, and records itself in hooks_schema_migrations: any number of
  * replicas, and psql, may run it at the same time.
  */
@@ -10,16 +10,6 @@
 
 #include "base/error.h"
 #include "store/postgres/pg.h"
-
-struct migration {
-	int version; /* 1, 2, 3, ... */
-	const char *name;
-	const char *sql;
-};
-
-/* All of them, in order; migrations_count >= 1. */
-extern const struct migration migrations[];
-extern const int migrations_count;
 
 /* The version this program needs. */
 int migrate_target(void);

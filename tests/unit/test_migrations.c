@@ -9,37 +9,59 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "store/migration.h"
 #include "store/postgres/migrate.h"
+#include "store/sqlite/sqlite_migrate.h"
 
 static void
 test_numbered_without_gaps(void **state)
 {
-	assert_true(migrations_count >= 1);
-	for (int i = 0; i < migrations_count; i++)
-		assert_int_equal(migrations[i].version, i + 1);
-	assert_int_equal(migrate_target(), migrations_count);
+	assert_true(postgres_migrations_count >= 1 && sqlite_migrations_count >= 1);
+	for (int i = 0; i < postgres_migrations_count; i++)
+		assert_int_equal(postgres_migrations[i].version, i + 1);
+	for (int i = 0; i < sqlite_migrations_count; i++)
+		assert_int_equal(sqlite_migrations[i].version, i + 1);
+	assert_int_equal(migrate_target(), postgres_migrations_count);
+	assert_int_equal(sqlite_migrate_target(), sqlite_migrations_count);
 }
 
-/* One transaction that locks first and records itself; psql's own commands are left out. */
+/* One transaction that begins with `begin` and records itself; psql's own commands are left out. */
 static void
-test_shape(void **state)
+check_shape(const struct migration *migration, const char *begin_sql)
 {
-	for (int i = 0; i < migrations_count; i++) {
-		const char *sql = migrations[i].sql;
-		const char *begin = strstr(sql, "\nBEGIN;\n");
-		const char *lock = strstr(sql, "\nSELECT pg_advisory_xact_lock(448546171763);\n");
-		const char *commit = strstr(sql, "\nCOMMIT;\n");
-		char record[128];
+	const char *sql = migration->sql;
+	const char *begin = strstr(sql, begin_sql);
+	const char *commit = strstr(sql, "\nCOMMIT;\n");
+	char record[128];
 
-		(void)snprintf(record, sizeof record,
-		    "\nINSERT INTO hooks_schema_migrations (version, name) VALUES (%d, '%s');\n", migrations[i].version,
-		    migrations[i].name);
-		const char *recorded = strstr(sql, record);
-		assert_true(begin != NULL && lock != NULL && recorded != NULL && commit != NULL);
-		assert_true(begin < lock && lock < recorded && recorded < commit);
-		assert_int_equal(strlen(commit), strlen("\nCOMMIT;\n"));
-		assert_null(strstr(sql, "\n\\"));
+	(void)snprintf(record, sizeof record,
+	    "\nINSERT INTO hooks_schema_migrations (version, name) VALUES (%d, '%s');\n", migration->version,
+	    migration->name);
+	const char *recorded = strstr(sql, record);
+	assert_true(begin != NULL && recorded != NULL && commit != NULL);
+	assert_true(begin < recorded && recorded < commit);
+	assert_int_equal(strlen(commit), strlen("\nCOMMIT;\n"));
+	assert_null(strstr(sql, "\n\\"));
+}
+
+static void
+test_postgres_shape(void **state)
+{
+	for (int i = 0; i < postgres_migrations_count; i++) {
+		const char *sql = postgres_migrations[i].sql;
+		const char *lock = strstr(sql, "\nSELECT pg_advisory_xact_lock(448546171763);\n");
+
+		check_shape(&postgres_migrations[i], "\nBEGIN;\n");
+		assert_true(
+		    lock > strstr(sql, "\nBEGIN;\n") && lock < strstr(sql, "\nINSERT INTO hooks_schema_migrations"));
 	}
+}
+
+static void
+test_sqlite_shape(void **state)
+{
+	for (int i = 0; i < sqlite_migrations_count; i++)
+		check_shape(&sqlite_migrations[i], "\nBEGIN IMMEDIATE;\n");
 }
 
 int
@@ -47,7 +69,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_numbered_without_gaps),
-	    cmocka_unit_test(test_shape),
+	    cmocka_unit_test(test_postgres_shape),
+	    cmocka_unit_test(test_sqlite_shape),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,10 +5,12 @@ import json
 import os
 import re
 import signal
+import sqlite3
 import subprocess
 from pathlib import Path
 
 from harness.client import Client, RawConnection
+from harness.events import FIELDS
 from harness.metrics import metrics
 from harness.waiting import PATIENCE, wait_until
 
@@ -255,3 +257,18 @@ class Daemon:
 
     def jsonl_events(self):
         return [json.loads(line) for line in self.jsonl_lines()]
+
+    @property
+    def sqlite_path(self):
+        return self.directory / self.options.get("SQLITE_PATH", ".agentic/hooksd/events.db")
+
+    def sqlite_query(self, sql, *parameters):
+        """The rows, as dictionaries, read beside the daemon as any other program would."""
+        with contextlib.closing(sqlite3.connect(self.sqlite_path, timeout=20, isolation_level=None)) as connection:
+            connection.row_factory = sqlite3.Row
+            return [dict(row) for row in connection.execute(sql, parameters)]
+
+    def sqlite_events(self):
+        """All events in the order in which they were stored, in the shape of harness.events.expected()."""
+        rows = self.sqlite_query("SELECT * FROM hook_events ORDER BY rowid")
+        return [{field: row[field] for field in FIELDS} | {"data": json.loads(row["data"])} for row in rows]

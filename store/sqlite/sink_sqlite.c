@@ -1,0 +1,264 @@
+/*
+ * The SQLite store: a batch is one transaction, one row a record. A row that is refused for what it is (a CHECK or a
+ * trigger that somebody added, a size beyond SQLite's) is a dead letter, and the rest of the batch is stored; any other
+ * error is the store's, and nothing of the batch is.
+ */
+#include "store/sqlite/sink_sqlite.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/repeat.h"
+#include "store/dead_letter_file.h"
+#include "store/sqlite/sqlite_row.h"
+#include "store/sqlite/sqlite_session.h"
+
+/* A log of this size says that some reader never ends its transaction. */
+#define LARGE_LOG_BYTES ((uint64_t)256 << 20)
+
+struct sink_sqlite {
+	struct sink super;
+	const struct config *config;
+	struct sqlite_session session;
+	sqlite3_stmt *insert;
+	struct dead_letter_file dead_letters;
+	bool reopen;
+	struct repeat refuses, large_log;
+	uint64_t refused_unlogged;
+	struct error refusal; /* the last one */
+};
+
+static void
+close_database(struct sink_sqlite *s)
+{
+	(void)sqlite3_finalize(s->insert);
+	s->insert = NULL;
+	sqlite_session_close(&s->session);
+}
+
+/* A transaction that can be begun shows that no other program has the lock, before the writer relies on the store. */
+static int
+open_database(struct sink_sqlite *s, struct error *err)
+{
+	int applied;
+
+	s->reopen = false;
+	close_database(s);
+	int rc = sqlite_session_open(&s->session, s->config->auto_migrate, &applied, err);
+	if (rc == 0) {
+		int code =
+		    sqlite3_prepare_v3(s->session.db, sqlite_row_sql, -1, SQLITE_PREPARE_PERSISTENT, &s->insert, NULL);
+		if (code != SQLITE_OK)
+			rc = sqlite_session_failed(&s->session, code, err);
+	}
+	if (rc == 0)
+		rc = sqlite_session_exec(&s->session, "BEGIN IMMEDIATE; ROLLBACK", err);
+	if (rc != 0)
+		close_database(s);
+	return rc;
+}
+
+static int
+sqlite_open(struct sink *sink, struct error *err)
+{
+	struct sink_sqlite *s = (struct sink_sqlite *)sink;
+
+	s->session.beats = false; /* in the connector's thread: the main loop says itself that it lives */
+	int rc = open_database(s, err);
+	s->session.beats = true;
+	return rc;
+}
+
+/*
+ * Another file may have taken the database's place since the last call. What stands in the old one's log is written into
+ * it first, so that a database that was moved is whole where it is now.
+ */
+static int
+keep_in_place(struct sink_sqlite *s, struct error *err)
+{
+	bool in_place = sqlite_session_in_place(&s->session);
+	struct error unused;
+	uint64_t left;
+
+	if (in_place && !s->reopen)
+		return 0;
+	if (!in_place)
+		log_warning("the SQLite database or its log was moved, replaced or removed: opening it again",
+		    LOG_STR("path", s->config->sqlite_path));
+	(void)sqlite_session_checkpoint(&s->session, &left, &unused);
+	return open_database(s, err);
+}
+
+static void
+log_refused(struct sink_sqlite *s)
+{
+	log_warning("SQLite refused events: they are in the dead letters", LOG_UINT("events", s->refused_unlogged),
+	    LOG_STR("last_refusal", s->refusal.text));
+	s->refused_unlogged = 0;
+}
+
+/* The record was refused for what it is. 0: the letter is written, if dead_letter_file_sync() works. */
+static int
+dead_letter(struct sink_sqlite *s, int code, const struct record *record, struct error *err)
+{
+	struct refused refused = {
+	    .at_us = clock_wall_us(),
+	    .sqlstate = (code & 0xff) == SQLITE_TOOBIG ? "54000" : "23000", /* a limit; a constraint */
+	    .message = sqlite3_errmsg(s->session.db),
+	};
+
+	(void)error_set(&s->refusal, "%s", refused.message);
+	/* RAISE(ROLLBACK) has taken back the rows before it, too. */
+	if (sqlite3_get_autocommit(s->session.db))
+		return error_set(err,
+		    "a trigger of hook_events ends the transaction of a whole batch (%s): let it RAISE(ABORT)",
+		    refused.message);
+	s->refused_unlogged++;
+	return dead_letter_file_append(&s->dead_letters, &refused, record, err);
+}
+
+static int
+insert_record(struct sink_sqlite *s, const struct record *record, struct sink_result *result, struct error *err)
+{
+	int code = sqlite_row_bind(s->insert, record);
+
+	if (code == SQLITE_OK)
+		code = sqlite3_step(s->insert);
+	if (code == SQLITE_DONE) {
+		/* A trigger that drops rows makes them look like duplicates: not stored, and meant so. */
+		if (sqlite3_changes(s->session.db) > 0)
+			result->stored++;
+		else
+			result->duplicates++;
+	}
+	int rc = 0;
+	switch (code & 0xff) {
+	case SQLITE_DONE:
+		break;
+	case SQLITE_CONSTRAINT:
+	case SQLITE_TOOBIG:
+		result->dead_lettered++;
+		rc = dead_letter(s, code, record, err);
+		break;
+	default:
+		rc = sqlite_session_failed(&s->session, code, err);
+	}
+	(void)sqlite3_reset(s->insert);
+	return rc;
+}
+
+/*
+ * Only a commit that failed after its last page was written may be found in the log, and hold, when the database is opened
+ * next.
+ */
+static int
+commit(struct sink_sqlite *s, struct sink_result *result, struct error *err)
+{
+	int code = sqlite3_exec(s->session.db, "COMMIT", NULL, NULL, NULL);
+
+	if (code == SQLITE_OK)
+		return 0;
+	result->in_doubt = code != SQLITE_FULL && code != SQLITE_IOERR_WRITE && (code & 0xff) != SQLITE_BUSY;
+	return sqlite_session_failed(&s->session, code, err);
+}
+
+static int
+store_batch(struct sink_sqlite *s, const struct batch *batch, struct sink_result *result, struct error *err)
+{
+	if (sqlite_session_exec(&s->session, "BEGIN IMMEDIATE", err) != 0)
+		return -1;
+	for (uint32_t i = 0; i < batch->count; i++)
+		if (insert_record(s, batch->records[i], result, err) != 0)
+			return -1;
+	if (result->dead_lettered > 0 && dead_letter_file_sync(&s->dead_letters, err) != 0)
+		return -1;
+	return commit(s, result, err);
+}
+
+static int
+sqlite_store(struct sink *sink, const struct batch *batch, struct sink_result *result, struct error *err)
+{
+	struct sink_sqlite *s = (struct sink_sqlite *)sink;
+
+	*result = (struct sink_result){0};
+	sqlite_session_start_wait(&s->session);
+	int rc = keep_in_place(s, err);
+	if (rc != 0)
+		return rc;
+	rc = store_batch(s, batch, result, err);
+	if (rc != 0) {
+		result->in_doubt |= result->dead_lettered > 0; /* a letter may be all that is kept of the batch */
+		close_database(s);
+		return rc;
+	}
+	if (result->dead_lettered > 0 && repeat_met(&s->refuses, clock_steady_us()) > 0)
+		log_refused(s);
+	return 0;
+}
+
+/* Empties the log: it is small when the service stops, and cannot grow for ever unless a reader holds it. */
+static int
+sqlite_upkeep(struct sink *sink, struct error *err)
+{
+	struct sink_sqlite *s = (struct sink_sqlite *)sink;
+	uint64_t left, times;
+
+	sqlite_session_start_wait(&s->session);
+	int rc = keep_in_place(s, err);
+	if (rc == 0)
+		rc = sqlite_session_checkpoint(&s->session, &left, err);
+	if (rc != 0) {
+		close_database(s);
+		return rc;
+	}
+	if (left > LARGE_LOG_BYTES && (times = repeat_met(&s->large_log, clock_steady_us())) > 0)
+		log_warning("the write-ahead log of the SQLite database grows: a reader keeps its transaction open",
+		    LOG_STR("path", s->config->sqlite_path), LOG_UINT("bytes", left));
+	if (s->refused_unlogged > 0)
+		log_refused(s);
+	return 0;
+}
+
+static void
+sqlite_reopen(struct sink *sink)
+{
+	struct sink_sqlite *s = (struct sink_sqlite *)sink;
+
+	s->reopen = true;
+	dead_letter_file_close(&s->dead_letters);
+}
+
+static void
+sqlite_close(struct sink *sink)
+{
+	struct sink_sqlite *s = (struct sink_sqlite *)sink;
+
+	close_database(s);
+	dead_letter_file_free(&s->dead_letters);
+	free(s);
+}
+
+struct sink *
+sink_sqlite_new(const struct config *config, const struct sink_env *env)
+{
+	static const struct sink_ops ops = {
+	    .name = "sqlite",
+	    .remote = true,
+	    .keyed = true,
+	    .open = sqlite_open,
+	    .store = sqlite_store,
+	    .upkeep = sqlite_upkeep,
+	    .reopen = sqlite_reopen,
+	    .close = sqlite_close,
+	};
+	struct sink_sqlite *s = mem_new(1, sizeof *s);
+
+	s->super.ops = &ops;
+	s->config = config;
+	sqlite_session_init(&s->session, config->sqlite_path, env, config->store_timeout_ms);
+	dead_letter_file_init(&s->dead_letters, config->data_dir);
+	return &s->super;
+}

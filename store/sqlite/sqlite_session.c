@@ -1,0 +1,264 @@
+/*
+ * Settings, each with its reason:
+ *
+ *   journal_mode=WAL          a commit is one append and one sync, and readers and the writer do not wait for each other
+ *   synchronous=FULL          a commit returns when the log is synced; by NORMAL a power cut would take the last ones
+ *   wal_autocheckpoint        SQLite's 1000 pages: each 4 MiB of log are written into the database after a commit
+ *   journal_size_limit        a log that a long transaction of a reader has made large becomes small again
+ *   cache_size=64 MiB         holds the pages of a batch, which would be written twice if they did not fit
+ *   temp_store=MEMORY         no temporary files in directories that nobody has named
+ *
+ * What a writer has committed before it was killed may be in the log without having been synced, and after a failed sync the
+ * kernel takes pages for clean that are not on the disk. An event that is there already is acknowledged without a write,
+ * so opening ends with a checkpoint: it syncs the log, copies it, and syncs the database.
+ */
+#include "store/sqlite/sqlite_session.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/files.h"
+#include "base/log.h"
+#include "store/sqlite/sqlite_identity.h"
+#include "store/sqlite/sqlite_migrate.h"
+
+/* Between two tries to get a lock. */
+#define RETRY_MS 5
+/* A checkpoint waits no longer for readers: what it leaves, the next one writes. */
+#define CHECKPOINT_WAIT_MS 100
+
+static const char settings[] = "PRAGMA synchronous = FULL;"
+			       "PRAGMA temp_store = MEMORY;"
+			       "PRAGMA cache_size = -65536;"
+			       "PRAGMA journal_size_limit = 67108864;";
+
+void
+sqlite_session_init(struct sqlite_session *session, const char *path, const struct sink_env *env, uint32_t wait_ms)
+{
+	*session = (struct sqlite_session){
+	    .path = path, .env = env, .wait_ms = wait_ms, .beats = true, .fd = -1, .log_fd = -1};
+}
+
+/* SQLite's busy handler: 0 gives up. */
+static int
+wait_for_lock(void *context, int tries)
+{
+	const struct sqlite_session *session = context;
+	const struct timespec pause = {.tv_nsec = RETRY_MS * 1000000};
+	int64_t now = clock_steady_us();
+
+	if (now >= session->wait_until_us || now >= sink_env_store_until_us(session->env))
+		return 0;
+	if (session->beats)
+		sink_env_heartbeat(session->env);
+	(void)nanosleep(&pause, NULL);
+	return 1;
+}
+
+void
+sqlite_session_start_wait(struct sqlite_session *session)
+{
+	session->wait_until_us = clock_steady_us() + (int64_t)session->wait_ms * 1000;
+}
+
+int
+sqlite_session_failed(const struct sqlite_session *session, int code, struct error *err)
+{
+	const char *path = session->path, *text = sqlite3_errmsg(session->db);
+	int error = sqlite3_system_errno(session->db);
+
+	if (code == SQLITE_IOERR_FSYNC || code == SQLITE_IOERR_DIR_FSYNC)
+		sink_env_sync_failed(session->env);
+	switch (code & 0xff) {
+	case SQLITE_BUSY:
+	case SQLITE_LOCKED:
+		return error_set(err,
+		    "SQLITE_PATH=%s is locked: another program has a transaction open that writes, and must end it",
+		    path);
+	case SQLITE_CORRUPT:
+	case SQLITE_NOTADB:
+		return error_set(err,
+		    "SQLITE_PATH=%s is damaged (%s): move it away with its -wal and -shm files, and hooksd begins a "
+		    "new "
+		    "one; `sqlite3 FILE .dump` reads what is left of it",
+		    path, text);
+	case SQLITE_FULL:
+		return error_set(
+		    err, "cannot write to SQLITE_PATH=%s: %s", path, strerror(error != 0 ? error : ENOSPC));
+	case SQLITE_CANTOPEN:
+	case SQLITE_READONLY:
+		return error_set(err,
+		    "cannot open SQLITE_PATH=%s: %s%s%s: the file and its directory must be writable, for a log beside "
+		    "it",
+		    path, text, error != 0 ? ": " : "", error != 0 ? strerror(error) : "");
+	default:
+		return error_set(err, "cannot store in SQLITE_PATH=%s: %s%s%s", path, text, error != 0 ? ": " : "",
+		    error != 0 ? strerror(error) : "");
+	}
+}
+
+int
+sqlite_session_exec(struct sqlite_session *session, const char *sql, struct error *err)
+{
+	int code = sqlite3_exec(session->db, sql, NULL, NULL, NULL);
+
+	return code == SQLITE_OK ? 0 : sqlite_session_failed(session, code, err);
+}
+
+/* The answer is the mode that holds; SQLite keeps the old one where it cannot have shared memory. */
+static int
+set_wal_mode(struct sqlite_session *session, struct error *err)
+{
+	sqlite3_stmt *statement;
+	bool wal = false;
+	int code = sqlite3_prepare_v2(session->db, "PRAGMA journal_mode = WAL", -1, &statement, NULL);
+
+	if (code == SQLITE_OK) {
+		if (sqlite3_step(statement) == SQLITE_ROW)
+			wal = strcmp((const char *)sqlite3_column_text(statement, 0), "wal") == 0;
+		code = sqlite3_finalize(statement);
+	}
+	if (code != SQLITE_OK)
+		return sqlite_session_failed(session, code, err);
+	return wal ? 0
+		   : error_set(err,
+			 "SQLITE_PATH=%s: its file system has no shared memory for a write-ahead log: use "
+			 "a local one",
+			 session->path);
+}
+
+static int
+check_identity(struct sqlite_session *session, struct error *err)
+{
+	int rc = sqlite_identity_of(session->db, session->path, err);
+
+	return rc > 0 ? sqlite_session_failed(session, rc, err) : rc;
+}
+
+/* No checkpoint when it is closed, as long as it is not known whose the database is. */
+static int
+connect_to(struct sqlite_session *session, struct error *err)
+{
+	char name[PATH_MAX];
+	int code;
+
+	/* A name that begins with "file:" or ":" would be no path. */
+	if (snprintf(name, sizeof name, "%s%s", session->path[0] == '/' ? "" : "./", session->path) >= (int)sizeof name)
+		return error_set(err, "SQLITE_PATH=%s is too long", session->path);
+	code = sqlite3_open_v2(
+	    name, &session->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
+	if (code == SQLITE_OK)
+		code = sqlite3_db_config(session->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+	if (code == SQLITE_OK)
+		code = sqlite3_busy_handler(session->db, wait_for_lock, session);
+	return code == SQLITE_OK ? 0 : sqlite_session_failed(session, code, err);
+}
+
+/*
+ * A database that somebody has moved without its log lacks what is only there. SQLite would delete the log when it begins the
+ * new database; set aside, it can be given back to the old one.
+ */
+static int
+keep_orphaned_log(const struct sqlite_session *session, struct error *err)
+{
+	char *real = realpath(session->path, NULL);
+	char log[PATH_MAX + sizeof "-wal"], aside[PATH_MAX];
+	struct stat st;
+	int rc = 0;
+
+	(void)snprintf(log, sizeof log, "%s-wal", real != NULL ? real : session->path);
+	free(real);
+	if (fstat(session->fd, &st) == 0 && st.st_size == 0 && stat(log, &st) == 0 && st.st_size > 0) {
+		rc = files_set_aside(log, aside, err);
+		if (rc == 0)
+			log_warning(
+			    "the write-ahead log of an SQLite database that is gone is set aside: it may hold events",
+			    LOG_STR("path", log), LOG_STR("set_aside_as", aside));
+	}
+	return rc;
+}
+
+static int
+open_log(struct sqlite_session *session, struct error *err)
+{
+	const char *name = sqlite3_filename_wal(sqlite3_db_filename(session->db, "main"));
+
+	session->log_fd = open(name, O_RDONLY | O_CLOEXEC);
+	return session->log_fd >= 0 ? 0 : error_errno(err, "cannot open %s (SQLITE_PATH)", name);
+}
+
+int
+sqlite_session_open(struct sqlite_session *session, bool migrate, int *applied, struct error *err)
+{
+	uint64_t left;
+
+	*applied = 0;
+	if (sqlite_identity_check(session->path, err) != 0)
+		return -1;
+	session->fd = files_open(session->path, O_RDWR, 0666, "SQLITE_PATH", err);
+	if (session->fd < 0)
+		return -1;
+	sqlite_session_start_wait(session);
+	int rc = keep_orphaned_log(session, err);
+	if (rc == 0)
+		rc = connect_to(session, err);
+	if (rc == 0)
+		rc = check_identity(session, err);
+	if (rc == 0)
+		rc = sqlite_session_exec(session, settings, err);
+	if (rc == 0)
+		rc = migrate ? sqlite_migrate_apply(session, applied, err) : sqlite_migrate_check(session, err);
+	if (rc == 0)
+		rc = set_wal_mode(session, err);
+	if (rc == 0)
+		rc = sqlite_session_checkpoint(session, &left, err);
+	if (rc == 0)
+		rc = open_log(session, err);
+	if (rc == 0)
+		(void)sqlite3_db_config(session->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
+	else
+		sqlite_session_close(session);
+	return rc;
+}
+
+/* The descriptors come last: closing one gives up the locks on its file. */
+void
+sqlite_session_close(struct sqlite_session *session)
+{
+	(void)sqlite3_close(session->db);
+	session->db = NULL;
+	if (session->log_fd >= 0)
+		close(session->log_fd);
+	if (session->fd >= 0)
+		close(session->fd);
+	session->log_fd = session->fd = -1;
+}
+
+bool
+sqlite_session_in_place(const struct sqlite_session *session)
+{
+	const char *log = sqlite3_filename_wal(sqlite3_db_filename(session->db, "main"));
+
+	return files_in_place(session->fd, session->path) && files_in_place(session->log_fd, log);
+}
+
+int
+sqlite_session_checkpoint(struct sqlite_session *session, uint64_t *left, struct error *err)
+{
+	int64_t until_us = session->wait_until_us;
+	struct stat st;
+
+	session->wait_until_us = clock_steady_us() + CHECKPOINT_WAIT_MS * 1000;
+	int code = sqlite3_wal_checkpoint_v2(session->db, "main", SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+	session->wait_until_us = until_us;
+	*left = session->log_fd >= 0 && fstat(session->log_fd, &st) == 0 ? (uint64_t)st.st_size : 0;
+	return code == SQLITE_OK || code == SQLITE_BUSY ? 0 : sqlite_session_failed(session, code, err);
+}

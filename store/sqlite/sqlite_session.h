@@ -1,0 +1,57 @@
+/*
+ * A connection to the database at SQLITE_PATH: opened so that what it commits is on the disk, with bounded waits for other
+ * programs' locks, and with sentences for operators in the place of SQLite's error codes.
+ */
+#ifndef STORE_SQLITE_SQLITE_SESSION_H
+#define STORE_SQLITE_SQLITE_SESSION_H
+
+#include <sqlite3.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "store/sink_env.h"
+
+struct sqlite_session {
+	const char *path; /* SQLITE_PATH; borrowed */
+	const struct sink_env *env; /* borrowed */
+	uint32_t wait_ms; /* the longest wait for a lock */
+	bool beats; /* a wait tells env that the process lives */
+	sqlite3 *db; /* NULL: closed */
+	int fd, log_fd; /* of the database and of its write-ahead log, to know them again; -1: none */
+	int64_t wait_until_us; /* steady */
+};
+
+/* Opens nothing yet. */
+void sqlite_session_init(
+    struct sqlite_session *session, const char *path, const struct sink_env *env, uint32_t wait_ms);
+
+/*
+ * Opens the database, which must be closed; makes file and directories where there are none; brings the schema to this
+ * program's version if migrate, and else only checks it. Afterwards everything that is committed there, by whichever
+ * process, is on the disk. 0 or <0; *applied counts the migrations that this call has applied.
+ */
+int sqlite_session_open(struct sqlite_session *session, bool migrate, int *applied, struct error *err);
+
+/* Closes the database if it is open. All statements are finalized. */
+void sqlite_session_close(struct sqlite_session *session);
+
+/* Whether the files of the open database still are those at SQLITE_PATH. */
+bool sqlite_session_in_place(const struct sqlite_session *session);
+
+/* From now on locks are waited for as long as one call of a sink may take. */
+void sqlite_session_start_wait(struct sqlite_session *session);
+
+/* Runs statements without results. 0 or <0 as sqlite_session_failed(). */
+int sqlite_session_exec(struct sqlite_session *session, const char *sql, struct error *err);
+
+/*
+ * Writes what stands in the write-ahead log into the database, syncs it and empties the log, as far as other programs'
+ * transactions let it. *left is set to the size of the log afterwards. 0 or <0.
+ */
+int sqlite_session_checkpoint(struct sqlite_session *session, uint64_t *left, struct error *err);
+
+/* The last call failed by that result code: makes the sentence and counts a failed sync. Returns <0. */
+int sqlite_session_failed(const struct sqlite_session *session, int code, struct error *err);
+
+#endif
