@@ -29,6 +29,7 @@ struct log_field {
 #define LOG_STR(k, v) ((struct log_field){.key = (k), .kind = LOG_KIND_STR, .str = (v)})
 #define LOG_INT(k, v) ((struct log_field){.key = (k), .kind = LOG_KIND_INT, .i = (v)})
 #define LOG_UINT(k, v) ((struct log_field){.key = (k), .kind = LOG_KIND_UINT, .u = (v)})
+#define LOG_NOTHING ((struct log_field){.kind = LOG_KIND_END}) /* writes no field: ends a list that a macro makes */
 
 /*
  * In each process, before its first line: lines that its parent could not write are not its to tell. role ("master",

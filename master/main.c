@@ -1,6 +1,6 @@
 /*
- * hooksd: reads the configuration, opens the ring and the sockets, and hands the process table to the supervisor. The
- * one file that names both acceptors and writers.
+ * hooksd: reads the configuration, opens the ring and what else the processes inherit, and hands the roles to the
+ * supervisor.
  */
 #include <signal.h>
 #include <stdio.h>
@@ -11,63 +11,20 @@
 #include "config/load.h"
 #include "config/print.h"
 #include "config/secrets.h"
+#include "base/clock.h"
 #include "base/streams.h"
 #include "base/version.h"
-#include "server/acceptor.h"
-#include "server/listener.h"
-#include "master/locks.h"
 #include "master/preflight.h"
+#include "master/roles.h"
 #include "master/supervisor.h"
 #include "master/ring_file.h"
 #include "master/saved_counters.h"
-#include "base/signals.h"
 #include "shm/metrics.h"
 #include "shm/ring_size.h"
 #include "shm/segment.h"
 #include "store/store.h"
-#include "writer/loop.h"
 
 #define SUMMARY "Receives events of coding agents over HTTP; stores them in PostgreSQL or JSONL."
-
-struct service {
-	struct config config;
-	struct segment segment;
-	struct locks locks;
-	struct listeners listeners;
-	struct handover handover;
-	int argc;
-	char **argv;
-};
-
-static int
-run_acceptor(void *context, uint32_t index)
-{
-	struct service *service = context;
-
-	config_wipe_secrets(&service->config, service->argc, service->argv);
-	listeners_close_others(&service->listeners, index);
-	handover_close_others(&service->handover, index);
-	return acceptor_main(&service->config, &service->segment, index, &service->listeners, &service->handover);
-}
-
-static int
-run_writer(void *context, uint32_t index)
-{
-	struct service *service = context;
-
-	listeners_close(&service->listeners);
-	handover_close_others(&service->handover, ACCEPTORS_MAX);
-	return writer_main(&service->config, &service->segment, index, signals_open(false));
-}
-
-/* The acceptors then hold the last copies, and so decide when nobody can connect any more. */
-static void
-let_go_of_listeners(void *context)
-{
-	struct service *service = context;
-
-	listeners_close(&service->listeners);
-}
 
 /* Connections are descriptors: take as many as the administrator allows. */
 static void
@@ -81,21 +38,8 @@ raise_descriptor_limit(void)
 	}
 }
 
-/* 0, or <0. */
-static int
-listen_for(struct service *service, struct error *err)
-{
-	struct config *config = &service->config;
-	int passed = listeners_passed(&service->listeners, &config->host, &config->port, err);
-
-	if (passed != 0)
-		return passed < 0 ? -1 : 0;
-	return listeners_open(
-	    &service->listeners, &config->host, &config->port, service->segment.counts[ROLE_ACCEPTOR], err);
-}
-
 static void
-look(void *context)
+watch_files(void *context)
 {
 	struct service *service = context;
 
@@ -103,10 +47,65 @@ look(void *context)
 	locks_look(&service->locks);
 }
 
+static void
+log_ready(void *context, char *status, size_t size)
+{
+	const struct service *service = context;
+	const struct config *config = &service->config;
+
+	(void)snprintf(status, size, "serving on %s port %u, storage %s", config->host, config->port,
+	    storage_name(config->storage));
+	log_info("ready", LOG_STR("host", config->host), LOG_UINT("port", config->port),
+	    LOG_STR("storage", storage_name(config->storage)),
+	    LOG_STR("ack", config->ack == ACK_DURABLE ? "durable" : "queued"),
+	    ROLE_COUNT_FIELDS(service->segment.counts));
+}
+
+/* Halfway through the drain what is not stored yet goes to the spool. */
+static void
+begin_drain(void *context)
+{
+	const struct service *service = context;
+	int64_t half_us = (int64_t)service->config.drain_timeout_seconds * 1000000 / 2;
+
+	segment_begin_drain(service->segment.header, clock_steady_us() + half_us);
+}
+
+static uint64_t
+events_waiting(void *context)
+{
+	const struct service *service = context;
+
+	return segment_events_waiting(&service->segment);
+}
+
+static int
+supervise_roles(struct service *service)
+{
+	struct process_role rules[ROLES];
+	struct supervision supervision = {
+	    .roles = rules,
+	    .role_count = ROLES,
+	    .config = &service->config,
+	    .segment = &service->segment,
+	    .context = service,
+	    .run = roles_run,
+	    .on_turn = watch_files,
+	    .on_ready = log_ready,
+	    .on_drain = begin_drain,
+	    .on_last_start = roles_close_listeners,
+	    .work_left = events_waiting,
+	    .work_name = "events_waiting",
+	};
+
+	roles_rules(rules);
+	return supervise(&supervision);
+}
+
 static int
 serve(struct service *service)
 {
-	struct config *config = &service->config;
+	const struct config *config = &service->config;
 	struct segment *segment = &service->segment;
 	struct error err;
 
@@ -117,30 +116,12 @@ serve(struct service *service)
 	}
 	if (segment->fresh)
 		saved_counters_load(config->data_dir, segment);
-	if (handover_open(&service->handover, segment->counts[ROLE_ACCEPTOR], &err) != 0 ||
-	    listen_for(service, &err) != 0) {
+	if (roles_open(service, &err) != 0) {
 		log_error("cannot start", LOG_STR("error", err.text));
 		(void)ring_file_remove(config, segment);
 		return EXIT_FAILED;
 	}
-
-	const struct process_role roles[] = {
-	    {.name = "acceptor",
-		.count = segment->counts[ROLE_ACCEPTOR],
-		.first_slot = 0,
-		.restarts = COUNTER_RESTARTS_ACCEPTOR,
-		.run = run_acceptor,
-		.on_drain = let_go_of_listeners,
-		.rolls_on_hup = true},
-	    {.name = "writer",
-		.count = segment->counts[ROLE_WRITER],
-		.first_slot = segment->counts[ROLE_ACCEPTOR],
-		.restarts = COUNTER_RESTARTS_WRITER,
-		.run = run_writer},
-	};
-
-	return ring_file_finish(
-	    config, segment, supervise(roles, sizeof roles / sizeof *roles, service, look, config, segment));
+	return ring_file_finish(config, segment, supervise_roles(service));
 }
 
 /* What stands where the options point to, too. */
@@ -165,6 +146,7 @@ int
 main(int argc, char **argv)
 {
 	struct service service = {.argc = argc, .argv = argv};
+	struct config *config = &service.config;
 	struct error err;
 	int request;
 	int code = EXIT_DRAINED;
@@ -185,33 +167,33 @@ main(int argc, char **argv)
 		metrics_print_markdown(stdout); /* for docs/metrics.md, likewise */
 		return EXIT_DRAINED;
 	}
-	request = config_load(&service.config, argc, argv, ring_bytes_least, &err);
-	if (request >= 0 && store_check_options(&service.config, &err) != 0) {
-		config_free(&service.config);
+	request = config_load(config, argc, argv, ring_bytes_least, &err);
+	if (request >= 0 && store_check_options(config, &err) != 0) {
+		config_free(config);
 		request = -1;
 	}
 	if (request < 0) {
 		fprintf(stderr, "hooksd: %s\n", err.text);
 		return EXIT_BAD_CONFIG;
 	}
-	log_init("master", service.config.log_level, service.config.log_format);
+	log_init("master", config->log_level, config->log_format);
 
 	switch (request) {
 	case CONFIG_HELP:
-		config_print_help(stdout, "hooksd", SUMMARY, service.config.help_topic);
+		config_print_help(stdout, "hooksd", SUMMARY, config->help_topic);
 		break;
 	case CONFIG_VERSION:
 		printf("hooksd %s\n", HOOKS_VERSION);
 		break;
 	case CONFIG_CHECK:
-		code = check(&service.config);
+		code = check(config);
 		break;
 	case CONFIG_PRINT:
-		config_print(stdout, &service.config);
+		config_print(stdout, config);
 		break;
 	default:
 		code = serve(&service);
 	}
-	config_free(&service.config);
+	config_free(config);
 	return code;
 }

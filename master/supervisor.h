@@ -1,39 +1,58 @@
 /*
- * The process tree as data: one row per role, and the supervisor that keeps the rows' processes running. It knows
- * processes, signals and time, and nothing of what they do: master/main.c writes the table.
+ * The supervisor keeps the processes of some roles running: it forks, reaps, restarts, kills what is stuck, drains and
+ * rolls. It knows processes, signals and time. What the processes do, and whether work is left for them, it asks its
+ * caller.
  */
 #ifndef MASTER_SUPERVISOR_H
 #define MASTER_SUPERVISOR_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
-#include "config/config.h"
-#include "base/error.h"
 #include "base/exit_codes.h"
+#include "config/config.h"
 #include "shm/segment.h"
 
+/* What the supervisor must know of a role; its name, slots and restart counters are in shm/. */
 struct process_role {
-	const char *name; /* "acceptor" */
-	uint32_t count;
-	uint32_t first_slot; /* of its processes in the segment */
-	enum counter restarts; /* the first of them; they are in the order of enum death */
-	/*
-	 * Runs in the child, signals blocked, stdin and stdout as inherited. Its result is the exit code. Says that it
-	 * lives by heartbeat() (shm/heartbeat.h), or is killed and replaced.
-	 */
-	int (*run)(void *context, uint32_t index);
-	void (*on_drain)(void *context); /* runs in the master before a drain's first TERM; NULL: nothing */
+	enum role role;
+	uint32_t
+	    drain_phase; /* a phase begins when all processes of the earlier ones are gone; its roles drain together */
+	bool finishes_work; /* while draining its processes are restarted as long as work is left */
 	bool rolls_on_hup; /* HUP replaces its processes one by one; otherwise HUP is passed on to them */
 };
 
+/* Everything is borrowed. The functions get context; all but run() are called in the master, between two polls. */
+struct supervision {
+	const struct process_role *roles;
+	uint32_t role_count;
+	const struct config
+	    *config; /* options about processes: DRAIN_TIMEOUT_SECONDS, STUCK_AFTER_SECONDS, those of the log */
+	const struct segment *segment;
+	void *context;
+	/*
+	 * Runs in the child, signals blocked, stdin and stdout as inherited. Its result is the exit code. Must call
+	 * heartbeat() (shm/heartbeat.h), or the process is killed and replaced.
+	 */
+	int (*run)(void *context, enum role role, uint32_t index);
+	/* At least once a second. */
+	void (*on_turn)(void *context);
+	/* Every process has become ready, for the first time. Writes a sentence for the service manager to status. */
+	void (*on_ready)(void *context, char *status, size_t size);
+	/* A drain begins; no process has been told yet. */
+	void (*on_drain)(void *context);
+	/* From now on only processes of roles that finish work are started: the master may close what the others inherit. */
+	void (*on_last_start)(void *context);
+	/* How much is left for the roles that finish work, and the field's name for it in log lines. */
+	uint64_t (*work_left)(void *context);
+	const char *work_name;
+};
+
 /*
- * Forks and supervises roles[0..count) until TERM or INT has been carried out, or a process has used up its restart
- * budget. Roles drain in the order of the table: a role's processes get TERM when all of the roles before it are gone.
- * A second TERM or INT, or the drain time-out, kills what is left. look() runs in the master at least once a second.
- * Master only; returns EXIT_DRAINED or EXIT_FAILED.
+ * Forks and supervises until TERM or INT has been carried out, or a process has used up its restart budget. A second
+ * TERM or INT, or the drain time-out, kills what is left. Master only; returns EXIT_DRAINED or EXIT_FAILED.
  */
-int supervise(const struct process_role *roles, uint32_t count, void *context, void (*look)(void *context),
-    const struct config *config, const struct segment *segment);
+int supervise(const struct supervision *supervision);
 
 #endif

@@ -13,7 +13,7 @@ HISTOGRAM_LIST(X)
 #undef X
 
 /* The first counter of restarts of each role. */
-#define R(X, symbol, name, most, slot) COUNTER_RESTARTS_##symbol,
+#define R(X, symbol, ...) COUNTER_RESTARTS_##symbol,
 static const enum counter restarts[ROLES] = {ROLE_LIST(R, _)};
 #undef R
 

@@ -1,10 +1,12 @@
 /* The tables of roles and of the lanes between them. */
 #include "shm/roles.h"
 
+#include <string.h>
+
 #include "shm/slots.h"
 
 const struct role_info role_table[ROLES] = {
-#define R(X, symbol, name, most, slot) {name, most, sizeof(slot)},
+#define R(X, symbol, name, plural, count, most, slot) {name, most, sizeof(slot)},
     ROLE_LIST(R, _)
 #undef R
 };
@@ -14,3 +16,15 @@ const struct lane_group_info lane_group_table[LANE_GROUPS] = {
     LANE_GROUP_LIST(X)
 #undef X
 };
+
+void
+role_counts(const struct config *config, uint32_t counts[ROLES])
+{
+	const uint32_t asked[ROLES] = {
+#define R(X, symbol, name, plural, count, most, slot) [ROLE_##symbol] = count,
+	    ROLE_LIST(R, _)
+#undef R
+	};
+
+	memcpy(counts, asked, sizeof asked);
+}

@@ -8,17 +8,23 @@
 
 #include <stdint.h>
 
+#include "base/log.h"
 #include "config/config.h"
 
-/* Symbol, name, most processes, type of their slots (shm/slots.h). X is handed on to R. */
+/*
+ * Symbol, name, plural, how many processes a configuration asks for, the most there can be, type of their slots
+ * (shm/slots.h). X is handed on to R. A test may bring rows of its own.
+ */
+#ifndef ROLE_LIST
 #define ROLE_LIST(R, X)                                                                                                \
-	R(X, ACCEPTOR, "acceptor", ACCEPTORS_MAX, struct process_slot)                                                 \
-	R(X, WRITER, "writer", WRITERS_MAX, struct writer_slot)
+	R(X, ACCEPTOR, "acceptor", "acceptors", config->acceptors, ACCEPTORS_MAX, struct process_slot)                 \
+	R(X, WRITER, "writer", "writers", config->writers, WRITERS_MAX, struct writer_slot)
 
 /* Symbol, the producers' role, the consumers' role: a lane from each of these to each of those. */
 #define LANE_GROUP_LIST(X) X(EVENTS, ACCEPTOR, WRITER)
+#endif
 
-#define R(X, symbol, name, most, slot) ROLE_##symbol,
+#define R(X, symbol, ...) ROLE_##symbol,
 enum role { ROLE_LIST(R, _) ROLES };
 #undef R
 
@@ -27,13 +33,13 @@ enum lane_group { LANE_GROUP_LIST(X) LANE_GROUPS };
 #undef X
 
 /* Processes of all roles together, at most. */
-#define R(X, symbol, name, most, slot) +(most)
+#define R(X, symbol, name, plural, count, most, slot) +(most)
 enum { PROCESSES_MAX = 0 ROLE_LIST(R, _) };
 #undef R
 
 struct role_info {
 	const char *name; /* "acceptor" */
-	uint32_t most; /* processes; at least one */
+	uint32_t most; /* processes */
 	uint32_t slot_bytes;
 };
 
@@ -43,5 +49,12 @@ struct lane_group_info {
 
 extern const struct role_info role_table[ROLES];
 extern const struct lane_group_info lane_group_table[LANE_GROUPS];
+
+/* How many processes of each role the configuration asks for. */
+void role_counts(const struct config *config, uint32_t counts[ROLES]);
+
+/* The counts as fields of a log line: acceptors=2 writers=1 */
+#define ROLE_COUNT_FIELD(counts, symbol, name, plural, ...) LOG_UINT(plural, (counts)[ROLE_##symbol]),
+#define ROLE_COUNT_FIELDS(counts) ROLE_LIST(ROLE_COUNT_FIELD, counts) LOG_NOTHING
 
 #endif

@@ -60,9 +60,9 @@ static bool
 counts_plausible(const struct segment_header *h)
 {
 	for (int r = 0; r < ROLES; r++)
-		if (h->counts[r] < 1 || h->counts[r] > role_table[r].most)
+		if (h->counts[r] > role_table[r].most)
 			return false;
-	return true;
+	return segment_layout_lanes(h) > 0;
 }
 
 bool

@@ -44,8 +44,7 @@ plan(const struct config *config, struct segment_header *h, struct error *err)
 	memset(h, 0, sizeof *h);
 	memcpy(h->magic, SEGMENT_UNFINISHED, sizeof h->magic);
 	read_boot_id(h->boot_id);
-	h->counts[ROLE_ACCEPTOR] = config->acceptors;
-	h->counts[ROLE_WRITER] = config->writers;
+	role_counts(config, h->counts);
 
 	uint64_t lanes = segment_layout_lanes(h);
 	uint64_t per_lane = config->ring_bytes / lanes;
@@ -312,8 +311,7 @@ try_adopt(struct segment *segment, int fd, struct segment_header *planned, struc
 	if (!same)
 		log_warning(
 		    "the previous run's events are in a ring of another shape: keeping that shape until the next start",
-		    LOG_UINT("acceptors", old.counts[ROLE_ACCEPTOR]), LOG_UINT("writers", old.counts[ROLE_WRITER]),
-		    LOG_UINT("ring_bytes", old.file_bytes));
+		    ROLE_COUNT_FIELDS(old.counts), LOG_UINT("ring_bytes", old.file_bytes));
 	return 1;
 }
 

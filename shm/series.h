@@ -20,7 +20,7 @@ enum death { DEATH_SIGNAL, DEATH_EXIT, DEATH_STUCK, DEATH_SIGABRT, DEATH_SIGKILL
 	X(HTTP_##symbol##_5XX, HTTP_REQUESTS, "route=\"" route "\",status=\"5xx\"")
 
 /* The rows of one role, in the order of enum death. */
-#define RESTART_COUNTERS(X, symbol, role, most, slot)                                                                  \
+#define RESTART_COUNTERS(X, symbol, role, ...)                                                                         \
 	X(RESTARTS_##symbol, PROCESS_RESTARTS, "role=\"" role "\",cause=\"signal\"")                                   \
 	X(RESTARTS_##symbol##_EXIT, PROCESS_RESTARTS, "role=\"" role "\",cause=\"exit\"")                              \
 	X(RESTARTS_##symbol##_STUCK, PROCESS_RESTARTS, "role=\"" role "\",cause=\"stuck\"")                            \

@@ -53,16 +53,25 @@ writer_slot_reset(struct writer_slot *slot)
 	writer_set_store_error(slot, "");
 }
 
+void
+slot_begin(struct process_slot *slot, int32_t pid, int64_t started_us)
+{
+	store_time(&slot->started_us, started_us);
+	slot_set_state(slot, PROCESS_STARTING);
+	ck_pr_store_int(&slot->pid, pid);
+}
+
+void
+slot_end(struct process_slot *slot)
+{
+	ck_pr_store_int(&slot->pid, 0);
+	slot_set_state(slot, PROCESS_DOWN);
+}
+
 int32_t
 slot_pid(const struct process_slot *slot)
 {
 	return ck_pr_load_int(&slot->pid);
-}
-
-void
-slot_set_pid(struct process_slot *slot, int32_t pid)
-{
-	ck_pr_store_int(&slot->pid, pid);
 }
 
 enum process_state
@@ -81,12 +90,6 @@ int64_t
 slot_started_us(const struct process_slot *slot)
 {
 	return load_time(&slot->started_us);
-}
-
-void
-slot_set_started_us(struct process_slot *slot, int64_t now_us)
-{
-	store_time(&slot->started_us, now_us);
 }
 
 enum store_state

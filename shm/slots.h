@@ -2,7 +2,7 @@
  * A slot: what one process says of itself in the segment. Every slot begins with the same head, struct process_slot; a
  * role whose processes say more has a struct of its own that begins with that head (shm/roles.h).
  *
- * A slot is written by its process, pid and state also by the master, and read by every process at any time. A member for
+ * A slot is written by its process, and emptied by the master; every process reads it at any time. A member for
  * which there are functions here is used through them only. The other members are for the slot's own process, or have
  * their functions elsewhere: counters, levels, histograms and gauges in shm/counters.h, the sleep word in shm/wake.h, the
  * heartbeat in shm/heartbeat.h, usage in shm/usage.h, the ledger in shm/ledger.h.
@@ -79,17 +79,21 @@ void writer_slot_reset(struct writer_slot *slot);
 
 /* ---- any slot ---- */
 
-/* 0: there is no process. Set by the master, and by a new process itself. */
+/* A new process takes its slot over: it is STARTING. started_us: steady clock. */
+void slot_begin(struct process_slot *slot, int32_t pid, int64_t started_us);
+
+/* The slot's process is gone: the master. */
+void slot_end(struct process_slot *slot);
+
+/* 0: there is no process. */
 int32_t slot_pid(const struct process_slot *slot);
-void slot_set_pid(struct process_slot *slot, int32_t pid);
 
-/* A process announces its own state by segment_announce(); the master sets those of processes that do not live. */
-enum process_state slot_state(const struct process_slot *slot);
+/* The first by segment_announce(), which also wakes the master. */
 void slot_set_state(struct process_slot *slot, enum process_state state);
+enum process_state slot_state(const struct process_slot *slot);
 
-/* When the process was started, by the steady clock. Set by the master. */
+/* When the process was started, by the steady clock. */
 int64_t slot_started_us(const struct process_slot *slot);
-void slot_set_started_us(struct process_slot *slot, int64_t now_us);
 
 /* ---- a writer's slot ---- */
 

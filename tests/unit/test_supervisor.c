@@ -1,102 +1,257 @@
-/* The supervisor with a role of the test's own: what becomes of processes that do not live. */
+/* The supervisor with fake roles: what becomes of processes that die, hang, drain and are replaced. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <signal.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
-#include "segment_fixture.h"
-#include "master/supervisor.h"
-#include "base/signals.h"
+#include <signal.h>
+#include <unistd.h>
+
 #include "shm/heartbeat.h"
+#include "tests/unit/segment_fixture.h"
+#include "tests/unit/supervisor_fixture.h"
+
+#define FAILED 1
+
+static struct stage stage;
 
 static int
-fail_at_once(void *context, uint32_t index)
+open_stage(void **state)
 {
-	return 1;
+	(void)ring_remove(state);
+	stage_open(&stage, 2, 1);
+	return 0;
 }
 
 static int
-stop_the_master_then_wait(void *context, uint32_t index)
+close_stage(void **state)
 {
-	int fd = signals_open(false);
-
-	kill(getppid(), SIGTERM);
-	for (;;) {
-		if (signals_next(fd) == SIGTERM)
-			return 0;
-		usleep(1000);
-	}
+	stage_close(&stage);
+	return ring_remove(state);
 }
 
-/* The context is the segment. */
-static int
-hang_once(void *context, uint32_t index)
-{
-	const struct segment *segment = context;
-
-	while (segment_counter_sum(segment, COUNTER_RESTARTS_ACCEPTOR_STUCK) == 0)
-		;
-	heartbeat(segment_slot(segment, ROLE_ACCEPTOR, index), 20);
-	return stop_the_master_then_wait(context, index);
-}
+#define STAGE_TEST(test) cmocka_unit_test_setup_teardown(test, open_stage, close_stage)
 
 static void
-look(void *context)
+drain_now(const struct stage *s)
 {
+	stage_signal_master(SIGTERM);
 }
 
 static int
-supervise_one(int (*run)(void *, uint32_t), uint32_t stuck_after_seconds)
+live_and_stop(const struct stage *s, enum role role, uint32_t index)
 {
-	struct config config = ring_config(1, 1, 1 << 20);
-	static char host[] = "127.0.0.1";
-	struct segment segment;
-	int code;
+	stage_live(s, role, index, NULL, NULL);
+	usleep(10000); /* so that a process of a later phase that is told too early records that first */
+	stage_record(s, STOPPED, role, index);
+	return 0;
+}
 
-	config.host = host;
-	config.drain_timeout_seconds = 20;
-	config.stuck_after_seconds = stuck_after_seconds;
-	segment = ring_open(&config);
-
-	const struct process_role roles[] = {
-	    {.name = "acceptor", .count = 1, .first_slot = 0, .restarts = COUNTER_RESTARTS_ACCEPTOR, .run = run}};
-
-	code = supervise(roles, 1, &segment, look, &config, &segment);
-	ring_close(&segment);
-	return code;
+static int
+fail_at_once(const struct stage *s, enum role role, uint32_t index)
+{
+	return FAILED;
 }
 
 static void
 test_a_process_that_never_lives_ends_the_service(void **state)
 {
-	assert_int_equal(supervise_one(fail_at_once, 0), EXIT_FAILED);
+	stage.play = fail_at_once;
+	assert_int_equal(stage_supervise(&stage), EXIT_FAILED);
 }
 
 static void
 test_term_drains(void **state)
 {
-	assert_int_equal(supervise_one(stop_the_master_then_wait, 0), EXIT_DRAINED);
+	stage.play = live_and_stop;
+	stage.on_ready = drain_now;
+	assert_int_equal(stage_supervise(&stage), EXIT_DRAINED);
+	assert_int_equal(stage_count(&stage, STOPPED, ROLE_ACCEPTOR, ANY), 2);
+	assert_int_equal(stage_count(&stage, STOPPED, ROLE_WRITER, ANY), 1);
+	assert_int_equal(stage_count(&stage, STOPPED, ROLE_COURIER, ANY), 2);
+}
+
+/* The rows of the fixture are in another order. */
+static void
+test_a_phase_drains_when_the_one_before_it_is_gone(void **state)
+{
+	stage.play = live_and_stop;
+	stage.on_ready = drain_now;
+	assert_int_equal(stage_supervise(&stage), EXIT_DRAINED);
+	assert_true(stage_when(&stage, STOPPED, ROLE_ACCEPTOR, ANY, 2) <
+		    stage_when(&stage, TOLD_TO_STOP, ROLE_COURIER, ANY, 1));
+	assert_true(
+	    stage_when(&stage, STOPPED, ROLE_COURIER, ANY, 2) < stage_when(&stage, TOLD_TO_STOP, ROLE_WRITER, ANY, 1));
+}
+
+/* Acceptors and couriers stop when both have been told. */
+static int
+wait_for_the_others(const struct stage *s, enum role role, uint32_t index)
+{
+	stage_live(s, role, index, NULL, NULL);
+	while (role != ROLE_WRITER && (stage_count(s, TOLD_TO_STOP, ROLE_ACCEPTOR, ANY) < 2 ||
+					  stage_count(s, TOLD_TO_STOP, ROLE_COURIER, ANY) < 2))
+		usleep(1000);
+	return 0;
+}
+
+static void
+test_roles_of_one_phase_drain_together(void **state)
+{
+	for (uint32_t r = 0; r < ROLES; r++)
+		if (stage.rules[r].role != ROLE_WRITER)
+			stage.rules[r].drain_phase = 1;
+	stage.play = wait_for_the_others;
+	stage.on_ready = drain_now;
+	assert_int_equal(stage_supervise(&stage), EXIT_DRAINED);
+}
+
+#define PIECES 3
+
+/* Each life of the writer ends badly and gets one piece of the work done. */
+static uint64_t
+pieces_left(const struct stage *s)
+{
+	uint32_t done = stage_count(s, TOLD_TO_STOP, ROLE_WRITER, ANY);
+
+	return done < PIECES ? PIECES - done : 0;
+}
+
+static int
+live_and_fail(const struct stage *s, enum role role, uint32_t index)
+{
+	stage_live(s, role, index, NULL, NULL);
+	return FAILED;
+}
+
+static void
+test_while_draining_only_what_finishes_work_is_restarted_until_none_is_left(void **state)
+{
+	stage.play = live_and_fail;
+	stage.on_ready = drain_now;
+	stage.work_left = pieces_left;
+	assert_int_equal(stage_supervise(&stage), EXIT_DRAINED);
+	assert_int_equal(stage_count(&stage, STARTED, ROLE_ACCEPTOR, ANY), 2);
+	assert_int_equal(stage_count(&stage, STARTED, ROLE_COURIER, ANY), 2);
+	assert_int_equal(stage_count(&stage, STARTED, ROLE_WRITER, ANY), PIECES);
+}
+
+static int
+acceptor_0_fails_first(const struct stage *s, enum role role, uint32_t index)
+{
+	if (role == ROLE_ACCEPTOR && index == 0 && stage_count(s, STARTED, role, index) == 1)
+		return FAILED;
+	return live_and_stop(s, role, index);
+}
+
+static void
+drain_while_acceptor_0_is_down(const struct stage *s)
+{
+	if (stage_count(s, STARTED, ROLE_ACCEPTOR, 0) == 1 &&
+	    segment_counter_sum(&s->segment, COUNTER_RESTARTS_ACCEPTOR_EXIT) == 1)
+		stage_signal_master(SIGTERM);
+}
+
+static void
+test_a_dead_process_comes_up_once_more_when_a_drain_begins(void **state)
+{
+	stage.play = acceptor_0_fails_first;
+	stage.on_turn = drain_while_acceptor_0_is_down;
+	assert_int_equal(stage_supervise(&stage), EXIT_DRAINED);
+	assert_int_equal(stage_count(&stage, STARTED, ROLE_ACCEPTOR, 0), 2);
+	assert_int_equal(stage_count(&stage, STOPPED, ROLE_ACCEPTOR, 0), 1);
+}
+
+static int
+the_courier_never_stops(const struct stage *s, enum role role, uint32_t index)
+{
+	stage_live(s, role, index, NULL, NULL);
+	while (role == ROLE_COURIER)
+		usleep(1000);
+	stage_record(s, STOPPED, role, index);
+	return 0;
+}
+
+static void
+test_the_drain_time_out_kills_what_is_left(void **state)
+{
+	stage.play = the_courier_never_stops;
+	stage.on_ready = drain_now;
+	stage.config.drain_timeout_seconds = 1;
+	assert_int_equal(stage_supervise(&stage), EXIT_DRAINED);
+	assert_int_equal(stage_count(&stage, STOPPED, ROLE_ACCEPTOR, ANY), 2);
+	assert_int_equal(stage_count(&stage, TOLD_TO_STOP, ROLE_WRITER, ANY), 0);
+	assert_int_equal(segment_counter_sum(&stage.segment, COUNTER_RESTARTS_COURIER_SIGKILL), 0);
+}
+
+static int
+hang_once(const struct stage *s, enum role role, uint32_t index)
+{
+	while (role == ROLE_COURIER && index == 0 && stage_count(s, STARTED, role, index) == 1)
+		;
+	return live_and_stop(s, role, index);
 }
 
 static void
 test_an_endless_loop_is_ended_and_its_process_replaced(void **state)
 {
-	assert_int_equal(supervise_one(hang_once, 1), EXIT_DRAINED);
+	stage.play = hang_once;
+	stage.on_ready = drain_now;
+	stage.config.stuck_after_seconds = 1;
+	assert_int_equal(stage_supervise(&stage), EXIT_DRAINED);
+	assert_int_equal(segment_counter_sum(&stage.segment, COUNTER_RESTARTS_COURIER_STUCK), 1);
+	assert_int_equal(stage_count(&stage, STARTED, ROLE_COURIER, 0), 2);
+}
+
+static void
+hang_up(const struct stage *s)
+{
+	stage_signal_master(SIGHUP);
+}
+
+static void
+drain_when_all_acceptors_are_replaced(const struct stage *s)
+{
+	for (uint32_t i = 0; i < 2; i++)
+		if (stage_count(s, STARTED, ROLE_ACCEPTOR, i) < 2 ||
+		    slot_state(segment_slot(&s->segment, ROLE_ACCEPTOR, i)) != PROCESS_READY)
+			return;
+	stage_signal_master(SIGTERM);
+}
+
+static void
+test_hup_replaces_one_process_after_the_other_and_reaches_the_rest(void **state)
+{
+	stage.play = live_and_stop;
+	stage.on_ready = hang_up;
+	stage.on_turn = drain_when_all_acceptors_are_replaced;
+	assert_int_equal(stage_supervise(&stage), EXIT_DRAINED);
+	assert_true(
+	    stage_when(&stage, STOPPED, ROLE_ACCEPTOR, 0, 1) < stage_when(&stage, STARTED, ROLE_ACCEPTOR, 0, 2));
+	assert_true(
+	    stage_when(&stage, STARTED, ROLE_ACCEPTOR, 0, 2) < stage_when(&stage, TOLD_TO_STOP, ROLE_ACCEPTOR, 1, 1));
+	assert_int_equal(stage_count(&stage, STARTED, ROLE_ACCEPTOR, ANY), 4);
+	assert_int_equal(stage_count(&stage, STARTED, ROLE_WRITER, ANY), 1);
+	assert_int_equal(stage_count(&stage, HUNG_UP, ROLE_WRITER, ANY), 1);
+	assert_int_equal(stage_count(&stage, HUNG_UP, ROLE_COURIER, ANY), 2);
+	assert_int_equal(stage_count(&stage, HUNG_UP, ROLE_ACCEPTOR, ANY), 0);
 }
 
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    RING_TEST(test_a_process_that_never_lives_ends_the_service),
-	    RING_TEST(test_term_drains),
-	    RING_TEST(test_an_endless_loop_is_ended_and_its_process_replaced),
+	    STAGE_TEST(test_a_process_that_never_lives_ends_the_service),
+	    STAGE_TEST(test_term_drains),
+	    STAGE_TEST(test_a_phase_drains_when_the_one_before_it_is_gone),
+	    STAGE_TEST(test_roles_of_one_phase_drain_together),
+	    STAGE_TEST(test_while_draining_only_what_finishes_work_is_restarted_until_none_is_left),
+	    STAGE_TEST(test_a_dead_process_comes_up_once_more_when_a_drain_begins),
+	    STAGE_TEST(test_the_drain_time_out_kills_what_is_left),
+	    STAGE_TEST(test_an_endless_loop_is_ended_and_its_process_replaced),
+	    STAGE_TEST(test_hup_replaces_one_process_after_the_other_and_reaches_the_rest),
 	};
 
 	return cmocka_run_group_tests(tests, ring_make_directory, ring_remove_directory);
