@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/sizes.h"
 #include "config/config.h"
@@ -15,6 +16,7 @@
 #include "config/flags.h"
 #include "config/option_value.h"
 #include "config/options.h"
+#include "config/secrets.h"
 
 /* Values as they were given, by option; borrowed from argv and the environment. NULL or empty: not given. */
 struct given {
@@ -66,6 +68,41 @@ set_values(struct config *config, const struct given *given, struct error *err)
 		const char *value = is_given(given, i) ? given->value[i] : option->initial;
 
 		if (value != NULL && option_set(option, value, config, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int
+set_from_file(struct config *config, const struct option *file, const char *path, struct error *err)
+{
+	const struct option *secret = &option_table[file->holds];
+	char value[SECRET_MAX_BYTES + 1], allowed[256];
+	struct error reason;
+	int rc = secret_read_file(path, value, &reason);
+
+	if (rc != 0) {
+		(void)option_refuse(file, path, err, "%s", reason.text);
+	} else if ((rc = option_set(secret, value, config, &reason)) != 0) {
+		option_allowed(secret, allowed, sizeof allowed);
+		(void)option_refuse(file, path, err, "must hold %s, and after that at most one newline", allowed);
+	}
+	explicit_bzero(value, sizeof value);
+	return rc;
+}
+
+static int
+set_secrets_from_files(struct config *config, const struct given *given, struct error *err)
+{
+	for (size_t i = 0; i < OPTION_COUNT; i++) {
+		const struct option *file = &option_table[i];
+
+		if (file->type != TYPE_SECRET_FILE || !is_given(given, i))
+			continue;
+		if (is_given(given, file->holds))
+			return option_refuse(file, given->value[i], err, "%s is also given; set one of the two",
+			    option_table[file->holds].name);
+		if (set_from_file(config, file, given->value[i], err) != 0)
 			return -1;
 	}
 	return 0;
@@ -163,7 +200,8 @@ config_load(struct config *config, int argc, char **argv, config_ring_least_fn *
 		return request;
 
 	read_environment(&given);
-	if (set_values(config, &given, err) < 0 || resolve_storage(config, err) < 0)
+	if (set_values(config, &given, err) < 0 || set_secrets_from_files(config, &given, err) < 0 ||
+	    resolve_storage(config, err) < 0)
 		goto failed;
 	resolve_sqlite_path(config);
 	resolve_ring_path(config);

@@ -21,7 +21,7 @@ option_string(const struct option *option, struct config *config)
 	return (char **)(void *)((char *)config + option->offset);
 }
 
-static const char *
+const char *
 option_text(const struct option *option, const struct config *config)
 {
 	const char *text;
@@ -121,8 +121,9 @@ read_string(const struct option *option, const char *value)
 	case TYPE_HOST:
 		return text_is_host(value) ? mem_strdup(value) : NULL;
 	case TYPE_FILE:
+	case TYPE_SECRET_FILE:
 	case TYPE_DIRECTORY:
-		return text_is_path(value, option->type == TYPE_FILE) ? mem_strdup(value) : NULL;
+		return text_is_path(value, option->type != TYPE_DIRECTORY) ? mem_strdup(value) : NULL;
 	case TYPE_ORIGINS:
 		return text_is_origins(value) ? mem_strdup(value) : NULL;
 	default:
@@ -193,6 +194,7 @@ option_print(FILE *out, const struct option *option, const struct config *config
 		break;
 	case TYPE_HOST:
 	case TYPE_FILE:
+	case TYPE_SECRET_FILE:
 	case TYPE_DIRECTORY:
 	case TYPE_ORIGINS:
 		text = option_text(option, config);

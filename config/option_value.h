@@ -22,7 +22,8 @@ void option_print(FILE *out, const struct option *option, const struct config *c
 /* Frees the string in *config and makes it NULL; a secret is overwritten first. Only for strings: option_is_string(). */
 void option_clear(const struct option *option, struct config *config);
 
-/* Where the string is in *config. Only for options whose values are strings: option_is_string(). */
+/* The string in *config, or NULL, and where it is. Only for options whose values are strings: option_is_string(). */
+const char *option_text(const struct option *option, const struct config *config);
 char **option_string(const struct option *option, struct config *config);
 
 /* The number, enum or bool in *config. Only for options whose values are no strings. */

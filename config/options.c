@@ -108,6 +108,7 @@ option_allowed(const struct option *option, char *out, size_t size)
 		(void)snprintf(out, size, "an IPv4 or IPv6 address (without brackets) or a host name");
 		break;
 	case TYPE_FILE:
+	case TYPE_SECRET_FILE:
 		(void)snprintf(out, size, "the path of a file, without control characters");
 		break;
 	case TYPE_DIRECTORY:

@@ -34,6 +34,7 @@ enum option_type {
 	TYPE_HOST, /* an address literal or a name */
 	TYPE_FILE,
 	TYPE_DIRECTORY,
+	TYPE_SECRET_FILE, /* a file that holds the value of another option: holds */
 	TYPE_ORIGINS, /* of web pages: "*", or a list */
 	TYPE_CHOICE, /* one of choices, in any case; stored as its index, the value of an enum */
 	TYPE_BOOL,
@@ -50,7 +51,8 @@ struct option {
 	enum option_section section;
 	enum option_type type;
 	bool common; /* shown by --help; --help=all shows every option */
-	bool secret; /* never shown, and wiped by config_wipe_secrets() */
+	bool secret; /* never shown, and wiped by config_wipe_secrets(); made by SECRET, which gives it a file, also */
+	enum option_id holds; /* of a secret file: the option whose value is in it */
 
 	const char *initial; /* the default as a user would write it; NULL: none, or worked out from other options */
 	const char *initial_text; /* how a default that is worked out is described */

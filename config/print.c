@@ -57,12 +57,23 @@ config_print_help(FILE *out, const char *program, const char *summary, const cha
 			print_help_section(out, section);
 }
 
+/* Whether the option's value is a secret that a file holds. The file is printed then: both would be refused. */
+static bool
+is_from_file(enum option_id id, const struct config *config)
+{
+	for (size_t i = 0; i < OPTION_COUNT; i++)
+		if (option_table[i].type == TYPE_SECRET_FILE && option_table[i].holds == id)
+			return option_text(&option_table[i], config) != NULL;
+	return false;
+}
+
 void
 config_print(FILE *out, const struct config *config)
 {
 	for (size_t i = 0; i < OPTION_COUNT; i++) {
 		(void)fprintf(out, "%s=", option_table[i].name);
-		option_print(out, &option_table[i], config);
+		if (!is_from_file(i, config))
+			option_print(out, &option_table[i], config);
 		(void)fputc('\n', out);
 	}
 }

@@ -1,12 +1,59 @@
-/* Wiping secrets. */
+/* Reading secrets from files, and wiping them. */
 #include "config/secrets.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "config/flags.h"
 #include "config/option_value.h"
 #include "config/options.h"
+
+/* Reads until the end of the file or until out is full. Returns the bytes read, or <0 with errno. */
+static ssize_t
+read_all(int fd, char *out, size_t size)
+{
+	size_t used = 0;
+
+	while (used < size) {
+		ssize_t n = read(fd, out + used, size - used);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -1;
+		if (n == 0)
+			break;
+		used += (size_t)n;
+	}
+	return (ssize_t)used;
+}
+
+int
+secret_read_file(const char *path, char out[SECRET_MAX_BYTES + 1], struct error *err)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t len = fd >= 0 ? read_all(fd, out, SECRET_MAX_BYTES + 1) : -1;
+
+	if (len < 0)
+		(void)error_errno(err, "cannot be read");
+	if (fd >= 0)
+		close(fd);
+	if (len < 0)
+		return -1;
+	if (len > 0 && len <= SECRET_MAX_BYTES && out[len - 1] == '\n')
+		len--;
+	if (len == 0)
+		return error_set(err, "is empty");
+	if (len > SECRET_MAX_BYTES)
+		return error_set(err, "is longer than %d bytes", SECRET_MAX_BYTES);
+	if (memchr(out, '\0', (size_t)len) != NULL)
+		return error_set(err, "has a NUL in it");
+	out[len] = '\0';
+	return 0;
+}
 
 static void
 wipe_variable(const char *name)

@@ -2,7 +2,18 @@
 #ifndef CONFIG_SECRETS_H
 #define CONFIG_SECRETS_H
 
+#include "base/error.h"
+
 struct config;
+
+/* The longest secret that a file may hold. */
+#define SECRET_MAX_BYTES 16384
+
+/*
+ * Reads the secret in the file into out, without a newline at the end of the file. <0: the reason in err, as a predicate:
+ * "cannot be read: Permission denied". Wipe out after use.
+ */
+int secret_read_file(const char *path, char out[SECRET_MAX_BYTES + 1], struct error *err);
 
 /*
  * Overwrites the secrets wherever this process holds them: *config, the environment block and argv as /proc shows them,

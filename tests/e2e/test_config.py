@@ -230,6 +230,28 @@ def test_the_readme_tables_are_the_option_table():
 def test_acceptors_hold_no_database_credentials(database, hooksd):
     daemon = hooksd(database)
     assert daemon.post_event(minimal()).status == 202
+    must_hold_no_credentials(daemon)
+
+
+def test_the_database_url_may_be_in_a_file_and_acceptors_hold_nothing_of_it(database, make_hooksd, tmp_path):
+    file = tmp_path / "url"
+    file.write_text(f"{database.url}\n")
+    migrated = run_program("hooksctl", "migrate", f"--database-url-file={file}")
+    assert migrated.returncode == 0, migrated.stderr
+    daemon = make_hooksd(DATABASE_URL_FILE=file, AUTO_MIGRATE="false").start()
+    assert daemon.post_event(minimal()).status == 202
+    assert database.count() == 1
+    must_hold_no_credentials(daemon)
+
+
+def test_a_secret_file_that_cannot_be_read_is_a_clear_error(tmp_path):
+    for program, *words in (("hooksd",), ("hooksd", "--check-config"), ("hooksctl", "migrate")):
+        result = run_program(program, *words, options={"DATABASE_URL_FILE": "/run/secrets/nothing"}, cwd=tmp_path)
+        assert result.returncode == EX_USAGE
+        assert "DATABASE_URL_FILE=/run/secrets/nothing: cannot be read: No such file or directory" in result.stderr
+
+
+def must_hold_no_credentials(daemon):
     for pid in daemon.pids("acceptor"):
         for name in ("environ", "cmdline"):
             with open(f"/proc/{pid}/{name}", "rb") as file:

@@ -1,4 +1,4 @@
-/* What is shown of the options, in help and tables, and what is no longer to be seen: forgotten secrets. */
+/* The options for people: help, tables, and a configuration that is printed. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,80 +9,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "config/options.h"
 #include "config/print.h"
-#include "config/secrets.h"
 #include "tests/unit/config_loading.h"
-
-/* The bytes that /proc shows of this process's environment or command line, as text without NUL. */
-static size_t
-read_proc(const char *name, char *out, size_t size)
-{
-	char path[64];
-
-	(void)snprintf(path, sizeof path, "/proc/self/%s", name);
-	FILE *file = fopen(path, "r");
-	assert_non_null(file);
-	size_t len = fread(out, 1, size, file);
-	assert_int_equal(fclose(file), 0);
-	return len;
-}
-
-/* Runs in a process of its own, started with secrets in environment and argv: see test_forget_secrets. */
-static int
-forget_in_child(int argc, char **argv)
-{
-	static char before[65536], after[65536];
-	struct config config;
-	struct error err;
-
-	if (config_load(&config, argc, argv, load_ring_least, &err) != CONFIG_RUN)
-		return 10;
-	if (strcmp(config.database_url, "host=h password=S3CRET-flag") != 0)
-		return 11;
-	size_t len = read_proc("environ", before, sizeof before);
-	if (memmem(before, len, "S3CRET", 6) == NULL)
-		return 12;
-	len = read_proc("cmdline", before, sizeof before);
-	if (memmem(before, len, "S3CRET", 6) == NULL)
-		return 13;
-
-	config_wipe_secrets(&config, argc, argv);
-	if (config.database_url != NULL || config.port != 7)
-		return 14;
-	len = read_proc("environ", after, sizeof after);
-	if (memmem(after, len, "S3CRET", 6) != NULL || memmem(after, len, "KEPT=1", 6) == NULL)
-		return 15;
-	len = read_proc("cmdline", after, sizeof after);
-	if (memmem(after, len, "S3CRET", 6) != NULL || memmem(after, len, "--port=7", 8) == NULL)
-		return 16;
-	config_wipe_secrets(&config, argc, argv);
-	config_free(&config);
-	return 0;
-}
-
-static void
-test_forget_secrets(void **state)
-{
-	char *const environment[] = {(char[]){"PGPASSWORD=S3CRET-pg"}, (char[]){"KEPT=1"},
-	    (char[]){"DATABASE_URL=postgresql://u:S3CRET-env@h/d"}, NULL};
-	char *const arguments[] = {(char[]){"forget"}, (char[]){"--database-url=postgresql://u:S3CRET@h/d"},
-	    (char[]){"--port=7"}, (char[]){"--DATABASE_URL"}, (char[]){"host=h password=S3CRET-flag"}, NULL};
-	int status;
-	pid_t pid = fork();
-
-	assert_true(pid >= 0);
-	if (pid == 0) {
-		(void)execve("/proc/self/exe", arguments, environment);
-		_exit(127);
-	}
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_true(WIFEXITED(status));
-	assert_int_equal(WEXITSTATUS(status), 0);
-}
 
 static void
 test_table(void **state)
@@ -244,10 +174,9 @@ test_print_can_be_read_again(void **state)
 }
 
 int
-main(int argc, char **argv)
+main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_forget_secrets),
 	    cmocka_unit_test(test_table),
 	    cmocka_unit_test(test_help_fits_a_screen_and_leads_to_the_rest),
 	    cmocka_unit_test(test_help_all_shows_every_option),
@@ -256,7 +185,5 @@ main(int argc, char **argv)
 	    cmocka_unit_test(test_print_can_be_read_again),
 	};
 
-	if (strcmp(argv[0], "forget") == 0)
-		return forget_in_child(argc, argv);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
