@@ -8,11 +8,11 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#include "base/log.h"
 #include "base/exit_codes.h"
+#include "base/log.h"
 
 int
-signals_open(bool master)
+signals_open(bool with_children)
 {
 	sigset_t set;
 	int fd;
@@ -21,7 +21,7 @@ signals_open(bool master)
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGHUP);
-	if (master)
+	if (with_children)
 		sigaddset(&set, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);

@@ -5,10 +5,10 @@
 #include <stdbool.h>
 
 /*
- * A signalfd for the signals a process takes as ordinary loop events: TERM, INT, HUP (and CHLD for the master). They
- * are blocked from the first line of main(). Ends the process if there is no descriptor left.
+ * Blocks TERM, INT and HUP, and CHLD for a process with children, and returns a signalfd for them. Called first in each
+ * process, so that no signal is lost. Ends the process if there is no descriptor left.
  */
-int signals_open(bool master);
+int signals_open(bool with_children);
 
 /* The next pending signal's number, or 0. */
 int signals_next(int fd);
