@@ -51,7 +51,8 @@ void spool_source_close(struct spool_source *source);
 
 /*
  * Reads on behind what is stored already, into source->reader. RUN_DAMAGE and RUN_UNFINISHED are reported on stderr;
- * the second is an append that was never completed, so none of its events was acknowledged. <0: the file cannot be read.
+ * the second is an append that was never completed, so none of its events was acknowledged. <0: the file cannot be
+ * read.
  */
 enum spool_run { RUN_END, RUN_RECORDS, RUN_DAMAGE, RUN_UNFINISHED };
 int spool_source_next(struct spool_source *source, struct error *err);

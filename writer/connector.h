@@ -1,7 +1,7 @@
 /*
- * Opening a sink beside the writer's loop: connecting to a store that is unavailable may take seconds, and meanwhile the spool
- * takes events. A thread runs sink->open() and nothing else; from connector_start() until connector_result() the sink is the
- * thread's alone.
+ * Opening a sink beside the writer's loop: connecting to a store that is unavailable may take seconds, and the spool
+ * takes events meanwhile. A thread runs sink->open() and nothing else. From connector_start() until connector_result()
+ * returns its result only the thread may use the sink.
  */
 #ifndef WRITER_CONNECTOR_H
 #define WRITER_CONNECTOR_H
@@ -24,13 +24,16 @@ struct connector {
 
 enum connector_condition { CONNECTOR_BUSY = 1 };
 
-/* 0 or <0: no descriptor. sink is borrowed. */
+/* Borrows the sink. Returns 0, or <0: no descriptor. */
 int connector_init(struct connector *connector, struct sink *sink, struct error *err);
 
-/* Begins; not while it runs. */
+/* Starts the thread; not while it runs. */
 void connector_start(struct connector *connector);
 
-/* CONNECTOR_BUSY, or, once for each start, what open() returned, with its *err; <0, too, when there could be no thread. Only after connector_start(). */
+/*
+ * After connector_start(): CONNECTOR_BUSY until the thread is done, then once what open() returned, with its *err. <0
+ * also when there could be no thread.
+ */
 int connector_result(struct connector *connector, struct error *err);
 
 #endif

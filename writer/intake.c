@@ -1,4 +1,4 @@
-/* Gathering batches. */
+/* Gathering batches from lanes, and what becomes of their parcels. */
 #include "writer/intake.h"
 
 #include <stdlib.h>
@@ -7,7 +7,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 
-/* A batch ends with the parcel that reaches one of these: enough to make a commit's fixed cost disappear. */
+/* A batch ends with the parcel that reaches one of these. They are large enough to hide a commit's fixed cost. */
 #define BATCH_RECORDS 16384
 #define BATCH_BYTES (8u << 20)
 
@@ -24,7 +24,7 @@ intake_open(struct intake *intake, const struct segment *segment, uint32_t write
 			return -1;
 		intake->taken[a] = lane_released(&intake->lanes[a]) + lane_depth(&intake->lanes[a]);
 	}
-	intake_doubt(intake);
+	intake_mark_in_doubt(intake);
 	return 0;
 }
 
@@ -44,7 +44,7 @@ add_record(struct intake *intake, const struct record *record)
 	intake->records[intake->count++] = record;
 }
 
-/* After a damaged record its length is not to be trusted, so the rest of the parcel goes with it. */
+/* A damaged record's length is not to be trusted, so the rest of its parcel is left out. */
 static void
 add_parcel(struct intake *intake, const struct parcel *parcel)
 {
@@ -58,7 +58,7 @@ add_parcel(struct intake *intake, const struct parcel *parcel)
 		at += record->length;
 		seen++;
 	}
-	/* It was counted as so many events when it was published, and so it must be now. */
+	/* Count the parcel as publishing did, or the books no longer balance. */
 	if (seen < parcel->events)
 		intake->damaged += parcel->events - seen;
 	intake->bytes += parcel->length;
@@ -91,7 +91,7 @@ intake_gather(struct intake *intake)
 }
 
 void
-intake_settle(const struct intake *intake, struct ledger_page *draft, enum fate fate)
+intake_draft_release(const struct intake *intake, struct ledger_page *draft, enum fate fate)
 {
 	for (uint32_t a = 0; a < intake->segment->counts[ROLE_ACCEPTOR]; a++)
 		draft->release[a] = intake->taken[a];
@@ -102,14 +102,14 @@ intake_settle(const struct intake *intake, struct ledger_page *draft, enum fate 
 }
 
 void
-intake_doubt(const struct intake *intake)
+intake_mark_in_doubt(const struct intake *intake)
 {
 	for (uint32_t a = 0; a < intake->segment->counts[ROLE_ACCEPTOR]; a++)
 		lane_mark(&intake->lanes[a], intake->taken[a], LANE_IN_DOUBT, true);
 }
 
 uint64_t
-intake_refuse(const struct intake *intake, struct ledger_page *draft)
+intake_draft_refusals(const struct intake *intake, struct ledger_page *draft)
 {
 	uint64_t refused = 0, dismissed = 0;
 

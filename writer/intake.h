@@ -1,6 +1,6 @@
 /*
- * A writer's side of its lanes: gathers a batch of records from all of them without giving the parcels up, and
- * releases exactly that batch when it is stored, or refuses what clients wait for in vain.
+ * A writer's side of its lanes: gathers a batch of records from all of them without releasing the parcels, and says in
+ * the ledger's draft what to release or refuse; settle_lanes() does that once the draft is committed.
  */
 #ifndef WRITER_INTAKE_H
 #define WRITER_INTAKE_H
@@ -17,18 +17,18 @@ struct intake {
 	struct writer_slot *slot;
 	struct lane lanes[ACCEPTORS_MAX];
 	uint32_t taken[ACCEPTORS_MAX]; /* per acceptor: the position after the last parcel in the batch */
-	uint32_t first_lane; /* who is served first next time */
+	uint32_t first_lane; /* gathered from first the next time */
 
 	/* The batch. */
 	const struct record **records; /* pointers into the lanes */
 	uint32_t count, capacity;
-	uint32_t damaged; /* records left out */
+	uint32_t damaged; /* records that are left out */
 	size_t bytes;
 };
 
 /*
- * Maps the writer's lanes. The ledger is settled already. What waits is in doubt: a predecessor may have died over it.
- * Returns 0 or <0.
+ * Maps the writer's lanes, which are settled already (shm/settle.h). Marks what waits as in doubt: a predecessor may
+ * have died while it stored that. Returns 0 or <0.
  */
 int intake_open(struct intake *intake, const struct segment *segment, uint32_t writer, struct error *err);
 
@@ -36,24 +36,24 @@ int intake_open(struct intake *intake, const struct segment *segment, uint32_t w
 void intake_close(struct intake *intake);
 
 /*
- * Fills the batch with what is published and not refused, up to a bound; whole parcels only. Damaged records are counted
- * and left out.
- * Returns whether anything, records or not, was taken. Until the batch is released it gathers the same again.
+ * Fills the batch with whole parcels that are published and not refused, up to a bound. Leaves damaged records out and
+ * counts them. Returns whether it took any parcel, with records or without. Gathers the same again until the lanes are
+ * released.
  */
 bool intake_gather(struct intake *intake);
 
-/* Notes in the draft what the batch, stored or spooled, releases; settle_lanes() does it when that is committed. */
-void intake_settle(const struct intake *intake, struct ledger_page *draft, enum fate fate);
+/* Writes into the draft that the batch is stored or spooled, FATE_STORED or FATE_SPOOLED, and its parcels released. */
+void intake_draft_release(const struct intake *intake, struct ledger_page *draft, enum fate fate);
 
-/* The batch could not be stored, or not be spooled, but it, or a part of it, may have been. */
-void intake_doubt(const struct intake *intake);
+/* Marks the batch: it could not be stored or spooled, but some of it, or all, may have been. */
+void intake_mark_in_doubt(const struct intake *intake);
 
 /*
- * Notes in the draft that no client waits any longer, and counts the events that are refused as discarded: those that are
- * in doubt are not, but wait on. settle_lanes() does it when that is committed, and releases what is refused and has
- * nothing else before it. Returns the number of events whose clients have waited in vain.
+ * Writes into the draft that no client waits any longer. Counts the refused events as discarded, but not those that are
+ * in doubt: these wait on. Returns the number of events whose clients have waited in vain. Once that is committed,
+ * settle_lanes() releases refused parcels that have no others before them.
  */
-uint64_t intake_refuse(const struct intake *intake, struct ledger_page *draft);
+uint64_t intake_draft_refusals(const struct intake *intake, struct ledger_page *draft);
 
 /* Whether a parcel waits that is not released. */
 bool intake_pending(const struct intake *intake);

@@ -8,8 +8,8 @@
 #include "shm/segment.h"
 
 /*
- * Runs until it is told to drain (a byte of signal_fd: TERM) and its lanes are empty. HUP reopens the sink's files.
- * Runs in the child; its result is the exit code: 0 drained, 1 failed.
+ * Runs in the child process until TERM has come from signal_fd (base/signals.h) and the lanes are empty. HUP reopens
+ * the sink's files. Returns the exit code: 0 drained, 1 failed.
  */
 int writer_main(const struct config *config, const struct segment *segment, uint32_t index, int signal_fd);
 

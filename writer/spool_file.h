@@ -1,15 +1,15 @@
 /*
- * The format of a spool file: a header, then records back to back: event/record.h, or event/record_v1.h where hooksd 0.1.0
- * wrote them. It is in host byte order, because a file never leaves its machine. What is read is not trusted until
- * record_check() or record_v1_check() has passed it.
+ * The format of a spool file: a header, then records back to back (event/record.h; event/record_v1.h in files that
+ * hooksd 0.1.0 wrote). It is in host byte order, because a file never leaves its machine. What is read is not trusted
+ * until record_check() or record_v1_check() has passed it.
  *
  *   0       8         12       16         24        32     40       48     56        60     64
  *   | magic | version | writer | sequence | created | done | done   | end  | events  | crc  | records ...
  *   |       |         |        |          | us      |      | events |      |         | 32c  |
  *
  * Everything in front of the offset done is in the store; every append in front of the offset end was completed. The
- * header is not synced, so a power cut may leave both too small: then some records are stored again, and records behind
- * end count if they are whole.
+ * header is not synced, so a power cut may leave both too small: then some records are stored again, and records
+ * behind end count if they are whole.
  */
 #ifndef WRITER_SPOOL_FILE_H
 #define WRITER_SPOOL_FILE_H

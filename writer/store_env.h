@@ -15,8 +15,8 @@ struct store_env {
 void store_env_init(struct store_env *env, const struct segment *segment, struct writer_slot *slot);
 
 /*
- * The instant, by the steady clock, from which nothing is stored any more and the rest goes to the spool; INT64_MAX until
- * the service drains.
+ * The instant, by the steady clock, from which nothing is stored any more and the rest goes to the spool; INT64_MAX
+ * until the service drains.
  */
 int64_t store_env_until_us(const struct store_env *env);
 

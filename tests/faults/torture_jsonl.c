@@ -98,7 +98,7 @@ store_all(void)
 		    rc == 0 || strstr(err.text, "JSONL_PATH") != NULL || strstr(err.text, torture_directory) != NULL,
 		    "no place in \"%s\"", err.text);
 		if (rc == 0) {
-			intake_settle(&intake, ledger_draft(&torture_slot->ledger), false);
+			intake_draft_release(&intake, ledger_draft(&torture_slot->ledger), false);
 			ledger_commit(&torture_slot->ledger);
 			settle_lanes(&torture_segment, 0);
 			sink->ops->settled(sink);

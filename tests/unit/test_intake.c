@@ -86,7 +86,7 @@ refuse(void *context)
 {
 	struct scene *scene = context;
 
-	(void)intake_refuse(&scene->intake, ledger_draft(&segment_writer(&scene->segment, 0)->ledger));
+	(void)intake_draft_refusals(&scene->intake, ledger_draft(&segment_writer(&scene->segment, 0)->ledger));
 	settle(scene);
 }
 
@@ -100,18 +100,18 @@ test_what_is_refused_is_passed_over(void **state)
 
 	set_scene(&scene, mixed);
 	ledger = &segment_writer(&scene.segment, 0)->ledger;
-	assert_int_equal(intake_refuse(&scene.intake, ledger_draft(ledger)), events_of(&scene, LANE_AWAITED));
+	assert_int_equal(intake_draft_refusals(&scene.intake, ledger_draft(ledger)), events_of(&scene, LANE_AWAITED));
 	settle(&scene);
 	assert_int_equal(lane_released(&scene.lane), 1);
 	assert_int_equal(segment_events_waiting(&scene.segment), events_of(&scene, 0));
 	/* Once. */
-	assert_int_equal(intake_refuse(&scene.intake, ledger_draft(ledger)), 0);
+	assert_int_equal(intake_draft_refusals(&scene.intake, ledger_draft(ledger)), 0);
 	settle(&scene);
 	assert_int_equal(segment_counter_sum(&scene.segment, COUNTER_DISCARDED), events_of(&scene, LANE_AWAITED));
 
 	assert_true(intake_gather(&scene.intake));
 	assert_int_equal(scene.intake.count, events_of(&scene, 0));
-	intake_settle(&scene.intake, ledger_draft(ledger), FATE_STORED);
+	intake_draft_release(&scene.intake, ledger_draft(ledger), FATE_STORED);
 	settle(&scene);
 	assert_int_equal(lane_depth(&scene.lane), 0);
 	assert_int_equal(segment_counter_sum(&scene.segment, COUNTER_DAMAGED), 0);
@@ -134,7 +134,7 @@ test_the_next_run_refuses_nothing_of_this_one(void **state)
 	struct error err;
 
 	assert_int_equal(intake_open(&intake, &scene.segment, 0, &err), 0);
-	assert_int_equal(intake_refuse(&intake, ledger_draft(&segment_writer(&scene.segment, 0)->ledger)), 0);
+	assert_int_equal(intake_draft_refusals(&intake, ledger_draft(&segment_writer(&scene.segment, 0)->ledger)), 0);
 	assert_int_equal(
 	    segment_events_waiting(&scene.segment), events_of(&scene, 0) + events_of(&scene, LANE_AWAITED));
 	assert_int_equal(munmap(intake.lanes[0].arena, 2 * intake.lanes[0].arena_bytes), 0);
@@ -153,9 +153,10 @@ test_what_is_in_doubt_is_kept(void **state)
 	ledger = &segment_writer(&scene.segment, 0)->ledger;
 	kept = events_of(&scene, 0) + events_of(&scene, LANE_AWAITED);
 	assert_true(intake_gather(&scene.intake));
-	intake_doubt(&scene.intake);
+	intake_mark_in_doubt(&scene.intake);
 	later = publish(&scene, PARCELS, LANE_AWAITED);
-	assert_int_equal(intake_refuse(&scene.intake, ledger_draft(ledger)), events_of(&scene, LANE_AWAITED) + later);
+	assert_int_equal(
+	    intake_draft_refusals(&scene.intake, ledger_draft(ledger)), events_of(&scene, LANE_AWAITED) + later);
 	settle(&scene);
 	assert_int_equal(segment_counter_sum(&scene.segment, COUNTER_DISCARDED), later);
 	assert_int_equal(segment_events_waiting(&scene.segment), kept);
@@ -163,7 +164,7 @@ test_what_is_in_doubt_is_kept(void **state)
 		assert_int_equal(lane_flags(&scene.lane, i + 1),
 		    mixed[i] | LANE_IN_DOUBT | (mixed[i] == LANE_AWAITED ? LANE_DISMISSED : 0));
 	assert_int_equal(lane_flags(&scene.lane, PARCELS + 1), LANE_AWAITED | LANE_REFUSED);
-	assert_int_equal(intake_refuse(&scene.intake, ledger_draft(ledger)), 0);
+	assert_int_equal(intake_draft_refusals(&scene.intake, ledger_draft(ledger)), 0);
 	settle(&scene);
 	assert_true(intake_gather(&scene.intake));
 	assert_int_equal(scene.intake.count, kept);

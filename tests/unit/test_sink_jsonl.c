@@ -128,7 +128,7 @@ commit(struct writer *w)
 {
 	struct ledger *ledger = &segment_writer(&segment, 0)->ledger;
 
-	intake_settle(&w->intake, ledger_draft(ledger), false);
+	intake_draft_release(&w->intake, ledger_draft(ledger), false);
 	ledger_commit(ledger);
 }
 

@@ -1,0 +1,210 @@
+/* A spool that may fail, as the writer's loop uses it: a real spool in a directory, and a clock that the test sets. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tests/unit/fake_clock.h"
+#include "tests/unit/record_fixture.h"
+#include "writer/spool_link.h"
+#include "writer/spool_read.h"
+
+#define ROOM ((uint64_t)8 << 10)
+
+static char data_dir[64], spool_dir[96];
+static struct writer_slot slot;
+static struct spool_link spool;
+
+static void
+begin(uint64_t max_bytes)
+{
+	const struct spool_options options = {
+	    .data_dir = data_dir, .writers = 1, .max_bytes = max_bytes, .slot = &slot};
+
+	spool_link_init(&spool, &options, true);
+}
+
+static int
+set_up(void **state)
+{
+	(void)snprintf(data_dir, sizeof data_dir, "/tmp/hooks-test-spool-link-XXXXXX");
+	if (mkdtemp(data_dir) == NULL)
+		return -1;
+	(void)snprintf(spool_dir, sizeof spool_dir, "%s/" SPOOL_DIRECTORY, data_dir);
+	memset(&slot, 0, sizeof slot);
+	return 0;
+}
+
+static int
+tear_down(void **state)
+{
+	spool_link_close(&spool);
+	(void)rmdir(spool_dir);
+	return rmdir(data_dir);
+}
+
+/* Appends an event of so many bytes and commits it. Returns what spool_link_append() does. */
+static int
+append(size_t bytes)
+{
+	char *data = calloc(bytes + 3, 1);
+	struct record *record;
+
+	memset(data, ' ', bytes + 2);
+	data[0] = '{';
+	data[bytes + 1] = '}';
+	record = record_of(&(struct event){.id = 'a', .event_type = "t", .session_id = "s", .data = data});
+	const struct record *records[] = {record};
+	int rc = spool_link_append(&spool, &(struct batch){records, 1});
+	if (rc == 0) {
+		ledger_draft(&slot.ledger)->spool_events++;
+		ledger_commit(&slot.ledger);
+		spool_append_committed(&spool.spool);
+	}
+	free(record);
+	free(data);
+	return rc;
+}
+
+/* Replays everything; returns the number of events. */
+static uint32_t
+replay(void)
+{
+	uint32_t events = 0;
+
+	while (spool_link_replays(&spool)) {
+		assert_int_equal(spool_link_next(&spool), 0);
+		events += spool.spool.reader.count;
+		spool_draft_replayed(&spool.spool, ledger_draft(&slot.ledger));
+		ledger_commit(&slot.ledger);
+		spool_link_replayed(&spool);
+	}
+	return events;
+}
+
+static void
+what_it_takes_is_replayed(void **state)
+{
+	begin(ROOM);
+	assert_int_equal(spool.state, SPOOL_TAKING);
+	assert_true(spool_link_takes(&spool) && spool_link_accepts(&spool, true));
+	assert_false(spool_link_replays(&spool));
+	assert_false(spool_link_found_any(&spool));
+	assert_int_equal(append(10), 0);
+	assert_int_equal(replay(), 1);
+}
+
+static void
+a_full_spool_is_tried_again_with_what_waits(void **state)
+{
+	begin(ROOM);
+	assert_int_equal(append(ROOM), -1);
+	assert_int_equal(spool.state, SPOOL_FAILING);
+	assert_true(spool_link_takes(&spool));
+	assert_int_equal(spool.append_at_us, fake_now_us + 500 * MILLISECOND);
+	/* Acceptors let nothing in while something waits; when nothing does, new events have to try it. */
+	fake_now_us = spool.append_at_us - 1;
+	assert_false(spool_link_accepts(&spool, false));
+	fake_now_us++;
+	assert_false(spool_link_accepts(&spool, true));
+	assert_true(spool_link_accepts(&spool, false));
+	assert_int_equal(append(10), 0);
+	assert_int_equal(spool.state, SPOOL_TAKING);
+	assert_int_equal(replay(), 1);
+}
+
+static void
+its_failure_is_forgotten_when_the_store_works(void **state)
+{
+	begin(ROOM);
+	assert_int_equal(append(ROOM), -1);
+	spool_link_upkeep(&spool, false);
+	assert_int_equal(spool.state, SPOOL_FAILING);
+	spool_link_upkeep(&spool, true);
+	assert_int_equal(spool.state, SPOOL_TAKING);
+}
+
+static void
+with_no_room_allowed_it_only_replays(void **state)
+{
+	begin(ROOM);
+	assert_int_equal(append(10), 0);
+	spool_link_close(&spool);
+	begin(0);
+	assert_int_equal(spool.state, SPOOL_REPLAY_ONLY);
+	assert_true(spool_link_found_any(&spool));
+	assert_false(spool_link_takes(&spool) || spool_link_accepts(&spool, false));
+	assert_int_equal(replay(), 1);
+}
+
+static void
+a_spool_that_does_not_open_is_tried_again(void **state)
+{
+	FILE *file = fopen(spool_dir, "w"); /* no directory */
+
+	assert_non_null(file);
+	(void)fclose(file);
+	begin(ROOM);
+	assert_int_equal(spool.state, SPOOL_CLOSED);
+	assert_false(spool_link_open(&spool) || spool_link_takes(&spool) || spool_link_replays(&spool));
+	assert_int_equal(unlink(spool_dir), 0);
+	spool_link_upkeep(&spool, false);
+	assert_int_equal(spool.state, SPOOL_CLOSED);
+	fake_now_us += 5 * SECOND;
+	spool_link_upkeep(&spool, false);
+	assert_int_equal(spool.state, SPOOL_TAKING);
+}
+
+static void
+a_removed_file_is_written_again(void **state)
+{
+	char path[160];
+
+	begin(ROOM);
+	spool_link_upkeep(&spool, false);
+	assert_int_equal(append(10), 0);
+	(void)snprintf(path, sizeof path, "%s/spool-00-000000000001.bin", spool_dir);
+	assert_int_equal(unlink(path), 0);
+	spool_link_upkeep(&spool, false);
+	assert_int_equal(access(path, F_OK), -1);
+	fake_now_us += SECOND;
+	spool_link_upkeep(&spool, false);
+	assert_int_equal(access(path, F_OK), 0);
+	assert_int_equal(replay(), 1);
+}
+
+static void
+a_store_that_keeps_nothing_gets_no_spool(void **state)
+{
+	const struct spool_options options = {.data_dir = data_dir, .writers = 1, .max_bytes = ROOM, .slot = &slot};
+
+	spool_link_init(&spool, &options, false);
+	assert_int_equal(spool.state, SPOOL_UNUSED);
+	spool_link_upkeep(&spool, true);
+	assert_int_equal(spool.state, SPOOL_UNUSED);
+	assert_false(spool_link_open(&spool) || spool_link_takes(&spool) || spool_link_accepts(&spool, false));
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+#define LINK_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+	    LINK_TEST(what_it_takes_is_replayed),
+	    LINK_TEST(a_full_spool_is_tried_again_with_what_waits),
+	    LINK_TEST(its_failure_is_forgotten_when_the_store_works),
+	    LINK_TEST(with_no_room_allowed_it_only_replays),
+	    LINK_TEST(a_spool_that_does_not_open_is_tried_again),
+	    LINK_TEST(a_removed_file_is_written_again),
+	    LINK_TEST(a_store_that_keeps_nothing_gets_no_spool),
+	};
+
+	return cmocka_run_group_tests_name("spool_link", tests, NULL, NULL);
+}

@@ -1,0 +1,168 @@
+/* What a writer does next, for each state of its store and its spool. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "writer/writer_state.h"
+
+#define SPOOL_AFTER 2000
+#define REFUSE_AFTER 10000
+#define CONNECT_AT 500
+#define SINCE 100
+
+/* The store, which was reached before, is unavailable since SINCE; something is on the ring; the spool takes events. */
+static struct writer_view
+outage(int64_t now_us)
+{
+	return (struct writer_view){.now_us = now_us,
+	    .pending = true,
+	    .store_reached = true,
+	    .spool_takes = true,
+	    .connect_at_us = CONNECT_AT,
+	    .unavailable_since_us = SINCE,
+	    .store_until_us = INT64_MAX,
+	    .spool_after_us = SPOOL_AFTER,
+	    .refuse_after_us = REFUSE_AFTER};
+}
+
+static void
+an_open_store_gets_the_events_however_long_it_was_unavailable(void **state)
+{
+	struct writer_view view = outage(SINCE + REFUSE_AFTER);
+
+	view.store_open = true;
+	assert_int_equal(writer_next_state(&view), WRITER_STORING);
+	view.pending = false;
+	assert_int_equal(writer_next_state(&view), WRITER_STORING);
+}
+
+static void
+an_outage_is_waited_for_and_then_spooled(void **state)
+{
+	struct writer_view view = outage(SINCE + SPOOL_AFTER - 1);
+
+	assert_int_equal(writer_next_state(&view), WRITER_WAITING);
+	view.now_us++;
+	assert_int_equal(writer_next_state(&view), WRITER_SPOOLING);
+	view.pending = false;
+	assert_int_equal(writer_next_state(&view), WRITER_WAITING);
+	/* With a spool that takes events nobody is refused. */
+	view.now_us = SINCE + REFUSE_AFTER;
+	assert_int_equal(writer_next_state(&view), WRITER_WAITING);
+}
+
+static void
+without_a_spool_clients_are_refused_in_the_end(void **state)
+{
+	struct writer_view view = outage(SINCE + REFUSE_AFTER - 1);
+
+	view.spool_takes = false;
+	assert_true(writer_spool_time(&view) == INT64_MAX);
+	assert_int_equal(writer_next_state(&view), WRITER_WAITING);
+	view.now_us++;
+	assert_int_equal(writer_next_state(&view), WRITER_REFUSING);
+	view.pending = false; /* the next ones must be told at once */
+	assert_int_equal(writer_next_state(&view), WRITER_REFUSING);
+}
+
+static void
+a_failing_spool_is_tried_again_and_clients_are_refused_meanwhile(void **state)
+{
+	struct writer_view view = outage(SINCE + REFUSE_AFTER);
+
+	view.spool_failing = true;
+	view.spool_retry_at_us = view.now_us + 50;
+	assert_int_equal(writer_next_state(&view), WRITER_REFUSING);
+	view.now_us += 50;
+	assert_int_equal(writer_next_state(&view), WRITER_SPOOLING);
+	view.now_us = SINCE + SPOOL_AFTER;
+	view.spool_retry_at_us = view.now_us + 50;
+	assert_int_equal(writer_next_state(&view), WRITER_WAITING);
+}
+
+static void
+a_store_that_was_never_reached_is_no_reason_to_spool(void **state)
+{
+	struct writer_view view = outage(SINCE + REFUSE_AFTER);
+
+	view.store_reached = false;
+	assert_int_equal(writer_next_state(&view), WRITER_WAITING);
+	/* But a drain leaves nothing on the ring that was acknowledged. */
+	view.draining = true;
+	view.store_until_us = view.now_us;
+	assert_int_equal(writer_next_state(&view), WRITER_SPOOLING);
+}
+
+static void
+a_drain_does_not_wait_for_the_store_as_long(void **state)
+{
+	struct writer_view view = outage(SINCE + 1);
+
+	view.draining = true;
+	view.store_until_us = SINCE + 10;
+	assert_int_equal(writer_next_state(&view), WRITER_WAITING);
+	view.now_us = SINCE + 10;
+	assert_int_equal(writer_next_state(&view), WRITER_SPOOLING);
+	view.spool_takes = false;
+	assert_int_equal(writer_next_state(&view), WRITER_REFUSING);
+	view.store_open = true;
+	assert_int_equal(writer_next_state(&view), WRITER_STORING);
+}
+
+static void
+a_drain_ends_when_nothing_is_on_the_ring(void **state)
+{
+	struct writer_view view = outage(SINCE);
+
+	view.draining = true;
+	view.pending = false;
+	assert_int_equal(writer_next_state(&view), WRITER_DRAINED);
+	view.store_open = true;
+	assert_int_equal(writer_next_state(&view), WRITER_DRAINED);
+}
+
+static void
+a_sleep_ends_with_the_next_thing_to_do(void **state)
+{
+	struct writer_view view = outage(SINCE + 1);
+
+	assert_int_equal(writer_wait_until(&view), CONNECT_AT);
+	view.connect_at_us = INT64_MAX; /* the connector is at it */
+	assert_int_equal(writer_wait_until(&view), SINCE + SPOOL_AFTER);
+	view.spool_takes = false;
+	assert_int_equal(writer_wait_until(&view), SINCE + REFUSE_AFTER);
+	view.now_us = SINCE + REFUSE_AFTER; /* they are refused */
+	assert_true(writer_wait_until(&view) == INT64_MAX);
+	view.pending = false;
+	view.now_us = SINCE + 1;
+	assert_true(writer_wait_until(&view) == INT64_MAX);
+}
+
+static void
+every_state_has_a_name_of_its_own(void **state)
+{
+	for (unsigned int a = 0; a < WRITER_STATES; a++)
+		for (unsigned int b = 0; b < a; b++)
+			assert_string_not_equal(writer_state_name(a), writer_state_name(b));
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(an_open_store_gets_the_events_however_long_it_was_unavailable),
+	    cmocka_unit_test(an_outage_is_waited_for_and_then_spooled),
+	    cmocka_unit_test(without_a_spool_clients_are_refused_in_the_end),
+	    cmocka_unit_test(a_failing_spool_is_tried_again_and_clients_are_refused_meanwhile),
+	    cmocka_unit_test(a_store_that_was_never_reached_is_no_reason_to_spool),
+	    cmocka_unit_test(a_drain_does_not_wait_for_the_store_as_long),
+	    cmocka_unit_test(a_drain_ends_when_nothing_is_on_the_ring),
+	    cmocka_unit_test(a_sleep_ends_with_the_next_thing_to_do),
+	    cmocka_unit_test(every_state_has_a_name_of_its_own),
+	};
+
+	return cmocka_run_group_tests_name("writer_state", tests, NULL, NULL);
+}
