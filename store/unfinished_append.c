@@ -1,4 +1,4 @@
-/* Finding a file by its inode, because logrotate or a person may have renamed it, and cutting it. */
+/* logrotate or a person may have renamed the file, so it is found by its inode. */
 #include "store/unfinished_append.h"
 
 #include <dirent.h>
@@ -12,8 +12,9 @@
 #include "base/log.h"
 
 /*
- * Opens the entry, or what it links to, if it is that file; otherwise *fd is -1. Asks each name: what the directory itself
- * says of it is not true of links, of a file that is mounted there, and in some file systems of none. 0, or <0 with errno.
+ * Opens the entry, or the file that it links to, if that is the file asked for; otherwise *fd is -1. It calls stat() for
+ * each name, because the inode in the directory entry is wrong for links, for mounted files, and in some file systems for
+ * all files. 0, or <0 with errno.
  */
 static int
 open_if_same(int directory, const char *name, uint64_t device, uint64_t inode, int *fd)
@@ -39,7 +40,7 @@ open_if_same(int directory, const char *name, uint64_t device, uint64_t inode, i
 	return rc;
 }
 
-/* 0 with *fd, -1 there: gone; or <0. */
+/* Sets *fd, to -1 when no entry is that file. 0 or <0. */
 static int
 open_by_inode(const char *path, uint64_t device, uint64_t inode, int *fd, struct error *err)
 {
@@ -61,33 +62,38 @@ open_by_inode(const char *path, uint64_t device, uint64_t inode, int *fd, struct
 }
 
 /*
- * Whether what stands in the file from the append's beginning on can be the append and nothing else. An inode's number
- * comes again, and other programs append, too.
+ * Sets *only: whether the bytes behind the append's offset can be the append and nothing else. File systems reuse inode
+ * numbers, and other programs may have appended. 0, or <0 with errno.
  */
-static bool
-can_be_it(int fd, const struct unfinished_append *append, enum append_file file, uint64_t size)
+static int
+is_only_the_append(int fd, const struct unfinished_append *append, enum append_file file, uint64_t size, bool *only)
 {
 	char before = '\n';
 
 	if (file == APPEND_JSONL && append->offset > 0 && files_read_at(fd, &before, 1, (off_t)append->offset - 1) != 0)
-		return false;
-	return before == '\n' && size - append->offset <= append->bytes;
+		return -1;
+	*only = before == '\n' && size - append->offset <= append->bytes;
+	return 0;
 }
 
 static int
-cut(int fd, const struct unfinished_append *append, enum append_file file, const char *directory, struct error *err)
+truncate_to_begin(
+    int fd, const struct unfinished_append *append, enum append_file file, const char *directory, struct error *err)
 {
 	uint64_t offset = append->offset;
 	struct stat st;
+	bool only;
 
 	if (fstat(fd, &st) != 0)
 		return error_errno(err, "cannot stat a file in %s", directory);
 	if ((uint64_t)st.st_size <= offset)
 		return 0;
-	if (!can_be_it(fd, append, file, (uint64_t)st.st_size)) {
-		log_warning("a file to which a writer appended when it died was changed by somebody else: its last "
-			    "events may stand "
-			    "there, too",
+	if (is_only_the_append(fd, append, file, (uint64_t)st.st_size, &only) != 0)
+		return error_errno(err, "cannot read a file in %s", directory);
+	if (!only) {
+		log_warning(
+		    "a file to which a writer appended when it died was changed by somebody else: its last events may "
+		    "stand there, too",
 		    LOG_STR("directory", directory));
 		return 0;
 	}
@@ -99,14 +105,11 @@ cut(int fd, const struct unfinished_append *append, enum append_file file, const
 }
 
 int
-unfinished_append_cut_off(
-    struct ledger *ledger, enum append_file file, const char *directory, const char *elsewhere, struct error *err)
+unfinished_append_truncate(const struct unfinished_append *append, enum append_file file, const char *directory,
+    const char *elsewhere, struct error *err)
 {
-	const struct unfinished_append *append = &ledger->appends[file];
 	int fd, rc;
 
-	if (!ledger_append_open(ledger, file))
-		return 0;
 	rc = open_by_inode(directory, append->device, append->inode, &fd, err);
 	if (rc == 0 && fd < 0 && elsewhere != NULL)
 		rc = open_by_inode(elsewhere, append->device, append->inode, &fd, err);
@@ -116,11 +119,22 @@ unfinished_append_cut_off(
 		log_warning(
 		    "a writer died while it appended to a file that is gone: its last events may stand there, too",
 		    LOG_STR("directory", directory));
-		ledger_append_failed(ledger, file, true);
 		return 0;
 	}
-	rc = cut(fd, append, file, directory, err);
+	rc = truncate_to_begin(fd, append, file, directory, err);
 	close(fd);
+	return rc;
+}
+
+int
+unfinished_append_cut_off(
+    struct ledger *ledger, enum append_file file, const char *directory, const char *elsewhere, struct error *err)
+{
+	int rc;
+
+	if (!ledger_append_open(ledger, file))
+		return 0;
+	rc = unfinished_append_truncate(&ledger->appends[file], file, directory, elsewhere, err);
 	if (rc == 0)
 		ledger_append_failed(ledger, file, true);
 	return rc;

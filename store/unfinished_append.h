@@ -1,4 +1,4 @@
-/* Taking back what a writer has appended to a file and never committed (shm/ledger.h). */
+/* Truncating a file append that a dead writer began and did not commit (shm/ledger.h). */
 #ifndef STORE_UNFINISHED_APPEND_H
 #define STORE_UNFINISHED_APPEND_H
 
@@ -6,11 +6,15 @@
 #include "shm/ledger.h"
 
 /*
- * If that append is open, finds its file in one of the directories (elsewhere: NULL for none), whatever its name is by
- * now, cuts the append off and forgets it. A file that is gone, or that somebody else has written to since, is left alone and
- * forgotten with a warning. Returns 0, or <0 when it could not be cut off: then it stays open.
- * The caller sees to it that nobody appends meanwhile.
+ * Finds the append's file by its inode in one of the directories (elsewhere: NULL for none), because it may have been
+ * renamed, and truncates it to where the append began. A missing file, or one that another program wrote to since, is left
+ * alone with a warning. Returns 0: nothing more can be done; or <0: the file could not be truncated now. The caller makes
+ * sure that no process appends meanwhile.
  */
+int unfinished_append_truncate(const struct unfinished_append *append, enum append_file file, const char *directory,
+    const char *elsewhere, struct error *err);
+
+/* The same for that append of the ledger, if it is open; after 0 it is no more. */
 int unfinished_append_cut_off(
     struct ledger *ledger, enum append_file file, const char *directory, const char *elsewhere, struct error *err);
 

@@ -73,22 +73,19 @@ spool_header_write(int fd, struct spool_header *header, struct error *err)
 	memcpy(header->magic, SPOOL_MAGIC, sizeof header->magic);
 	header->version = SPOOL_VERSION;
 	header->crc32c = crc32c(header, offsetof(struct spool_header, crc32c));
-	ssize_t n = pwrite(fd, header, sizeof *header, 0);
-	if (n == (ssize_t)sizeof *header)
-		return 0;
-	if (n >= 0)
-		errno = ENOSPC;
-	return error_errno(err, "cannot write the header of a spool file");
+	if (files_write_at(fd, header, sizeof *header, 0) != 0)
+		return error_errno(err, "cannot write the header of a spool file");
+	return 0;
 }
 
 int
 spool_header_read(int fd, uint64_t size, struct spool_header *header, struct error *err)
 {
-	ssize_t n = pread(fd, header, sizeof *header, 0);
+	bool whole = size >= sizeof *header;
 
-	if (n < 0)
+	if (whole && files_read_at(fd, header, sizeof *header, 0) != 0)
 		return error_errno(err, "cannot read the header of a spool file");
-	if (n == (ssize_t)sizeof *header && memcmp(header->magic, SPOOL_MAGIC, sizeof header->magic) == 0 &&
+	if (whole && memcmp(header->magic, SPOOL_MAGIC, sizeof header->magic) == 0 &&
 	    header->version == SPOOL_VERSION &&
 	    header->crc32c == crc32c(header, offsetof(struct spool_header, crc32c)) && header->done % 8 == 0 &&
 	    header->done >= sizeof *header && header->done <= size && header->done_events <= header->events)
