@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/streams.h"
 #include "base/version.h"
+#include "master/old_ring_import.h"
 #include "master/preflight.h"
 #include "master/roles.h"
 #include "master/supervisor.h"
@@ -110,7 +111,8 @@ serve(struct service *service)
 	struct error err;
 
 	raise_descriptor_limit();
-	if (locks_take(&service->locks, config, &err) != 0 || segment_open(segment, config, &err) != 0) {
+	if (locks_take(&service->locks, config, &err) != 0 || old_ring_import(config, &err) != 0 ||
+	    segment_open(segment, config, &err) != 0) {
 		log_error("cannot start", LOG_STR("error", err.text));
 		return EXIT_FAILED;
 	}

@@ -94,7 +94,7 @@ make_way(const char *path, struct error *err)
 
 /* 0 or <0. */
 static int
-write_file(const char *path, const struct segment *segment, struct error *err)
+write_file(const char *path, const uint64_t counters[COUNTERS], struct error *err)
 {
 	int fd = files_open(path, O_WRONLY | O_TRUNC | O_NOFOLLOW, 0600, "DATA_DIR", err);
 	char name[NAME_BYTES];
@@ -104,7 +104,7 @@ write_file(const char *path, const struct segment *segment, struct error *err)
 		return -1;
 	for (int c = 0; c < COUNTERS; c++) {
 		name_of(c, name);
-		good &= dprintf(fd, "%s %" PRIu64 "\n", name, segment_counter_sum(segment, c)) > 0;
+		good &= dprintf(fd, "%s %" PRIu64 "\n", name, counters[c]) > 0;
 	}
 	good = good && fsync(fd) == 0;
 	if (!good)
@@ -114,7 +114,7 @@ write_file(const char *path, const struct segment *segment, struct error *err)
 }
 
 bool
-saved_counters_save(const char *data_dir, const struct segment *segment)
+saved_counters_write(const char *data_dir, const uint64_t counters[COUNTERS])
 {
 	char path[PATH_MAX], fresh[PATH_MAX];
 	struct error err;
@@ -122,11 +122,21 @@ saved_counters_save(const char *data_dir, const struct segment *segment)
 
 	(void)snprintf(path, sizeof path, "%s/" FILE_NAME, data_dir);
 	(void)snprintf(fresh, sizeof fresh, "%s/" FILE_NAME ".new", data_dir);
-	rc = make_way(path, &err) != 0 || make_way(fresh, &err) != 0 ? -1 : write_file(fresh, segment, &err);
+	rc = make_way(path, &err) != 0 || make_way(fresh, &err) != 0 ? -1 : write_file(fresh, counters, &err);
 	if (rc == 0)
 		rc = files_rename(fresh, path, &err);
 	if (rc != 0)
 		log_warning(
 		    "cannot save the counters: keeping the ring file, which has them", LOG_STR("error", err.text));
 	return rc == 0;
+}
+
+bool
+saved_counters_save(const char *data_dir, const struct segment *segment)
+{
+	uint64_t counters[COUNTERS];
+
+	for (int c = 0; c < COUNTERS; c++)
+		counters[c] = segment_counter_sum(segment, c);
+	return saved_counters_write(data_dir, counters);
 }

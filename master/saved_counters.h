@@ -10,7 +10,8 @@
 /* Makes a fresh segment go on from what the last run has saved; from zero, with a warning unless it saved nothing ever. */
 void saved_counters_load(const char *data_dir, const struct segment *segment);
 
-/* Replaces the file. Returns whether that worked; what did not is logged. */
+/* Replaces the file, with the segment's sums or with those numbers. Returns whether it did; a failure is logged. */
 bool saved_counters_save(const char *data_dir, const struct segment *segment);
+bool saved_counters_write(const char *data_dir, const uint64_t counters[COUNTERS]);
 
 #endif

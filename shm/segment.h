@@ -27,7 +27,7 @@
 #include "shm/wake.h"
 
 #define SEGMENT_MAGIC "hooksrga" /* its last character changes with this header's structs and with RECORD_VERSION */
-#define SEGMENT_UNFINISHED "hooksrg?" /* stands there while the segment is being made: nothing is in it yet */
+#define SEGMENT_UNFINISHED "hooksr?a" /* of the same version, and being made: no event is in it yet */
 #define BOOT_ID_BYTES 40
 
 struct segment_header {
@@ -71,6 +71,18 @@ struct segment {
  * another master, cannot be made, or is too small.
  */
 int segment_open(struct segment *segment, const struct config *config, struct error *err);
+
+/*
+ * Opens the file at path, or makes an empty one, and takes its lock, which the descriptor holds until it is closed. Waits
+ * up to five seconds for the children of a dead master. Returns the descriptor, or <0 when another hooksd uses the file.
+ */
+int segment_lock_file(const char *path, struct error *err);
+
+/*
+ * Identifies the machine's start; "" when that is not known. A segment on a disk that outlived a power cut is a mixture of
+ * moments: its ledger may call an append uncommitted that was committed and followed by others.
+ */
+void segment_boot_id(char out[BOOT_ID_BYTES]);
 
 /* Maps an existing segment for looking only (hooksctl); lanes cannot be mapped from it. Returns 0 or <0. */
 int segment_open_readonly(struct segment *segment, const char *path, struct error *err);

@@ -19,15 +19,12 @@
 #include "base/files.h"
 #include "base/log.h"
 #include "base/version.h"
+#include "shm/old_ring.h"
 #include "shm/segment_layout.h"
 #include "shm/settle.h"
 
-/*
- * The machine's start, "" if that is not known. A segment on a disk that outlived a power cut is a mixture of moments: it
- * may say of an append that it was not committed although it was, and more has been appended since.
- */
-static void
-read_boot_id(char out[BOOT_ID_BYTES])
+void
+segment_boot_id(char out[BOOT_ID_BYTES])
 {
 	int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
 	ssize_t n = fd < 0 ? -1 : read(fd, out, BOOT_ID_BYTES - 1);
@@ -43,7 +40,7 @@ plan(const struct config *config, struct segment_header *h, struct error *err)
 {
 	memset(h, 0, sizeof *h);
 	memcpy(h->magic, SEGMENT_UNFINISHED, sizeof h->magic);
-	read_boot_id(h->boot_id);
+	segment_boot_id(h->boot_id);
 	role_counts(config, h->counts);
 
 	uint64_t lanes = segment_layout_lanes(h);
@@ -73,11 +70,20 @@ read_header(int fd, struct segment_header *h)
 	       memcmp(h->magic, SEGMENT_MAGIC, sizeof h->magic) == 0;
 }
 
-/* Whether that process is gone. */
+/* The pid of the master that wrote the header, also of an older version; 0: there is no header. */
+static pid_t
+master_of(int fd)
+{
+	struct segment_header h;
+
+	return read_header(fd, &h) ? h.master_pid : old_ring_master_pid(fd);
+}
+
+/* Whether that process existed and is gone. */
 static bool
 is_dead(pid_t pid)
 {
-	return kill(pid, 0) != 0 && errno == ESRCH;
+	return pid > 0 && kill(pid, 0) != 0 && errno == ESRCH;
 }
 
 /*
@@ -88,11 +94,9 @@ static int
 lock_or_wait(int fd)
 {
 	for (int tries = 0; flock(fd, LOCK_EX | LOCK_NB) != 0; tries++) {
-		struct segment_header h;
-
 		if (errno != EWOULDBLOCK)
 			return -1;
-		if (tries == 500 || !read_header(fd, &h) || !is_dead(h.master_pid)) {
+		if (tries == 500 || !is_dead(master_of(fd))) {
 			errno = EWOULDBLOCK;
 			return -1;
 		}
@@ -117,21 +121,17 @@ try_append_lock(int fd)
 static int
 cannot_lock(int fd, const char *path, struct error *err)
 {
-	struct segment_header h = {0};
-
 	if (errno != EWOULDBLOCK)
 		return error_errno(
 		    err, "cannot lock the ring file %s (RING_PATH): put it into /dev/shm, which has locks", path);
 	return error_set(err,
 	    "the ring file %s is in use by another hooksd (master pid %d): stop it first, or give this one its own "
-	    "PORT "
-	    "or RING_PATH",
-	    path, read_header(fd, &h) ? (int)h.master_pid : 0);
+	    "PORT or RING_PATH",
+	    path, (int)master_of(fd));
 }
 
-/* Opens path and takes its lock; the file that is locked is the one that stands at path. */
-static int
-open_locked(const char *path, struct error *err)
+int
+segment_lock_file(const char *path, struct error *err)
 {
 	for (;;) {
 		struct stat opened;
@@ -339,14 +339,14 @@ segment_open(struct segment *segment, const struct config *config, struct error 
 		segment->wake_fds[i] = -1;
 	if (plan(config, &planned, err) != 0)
 		return -1;
-	fd = open_locked(config->ring_path, err);
+	fd = segment_lock_file(config->ring_path, err);
 	if (fd < 0)
 		return -1;
 	adopted = try_adopt(segment, fd, &planned, err);
 	if (adopted == 2) {
 		adopted = set_aside(config->ring_path, err);
 		close(fd);
-		fd = adopted == 0 ? open_locked(config->ring_path, err) : -1;
+		fd = adopted == 0 ? segment_lock_file(config->ring_path, err) : -1;
 		if (fd < 0)
 			return -1;
 	}
