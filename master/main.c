@@ -25,7 +25,7 @@
 #include "shm/segment.h"
 #include "store/store.h"
 
-#define SUMMARY "Receives events of coding agents over HTTP; stores them in PostgreSQL or JSONL."
+#define SUMMARY "Takes events over HTTP and stores them in PostgreSQL, SQLite or JSONL files."
 
 /* Connections are descriptors: take as many as the administrator allows. */
 static void

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from harness.daemon import REPOSITORY, run_program
-from harness.kustomize import documents, render
+from harness.kustomize import apply, documents, render
 from harness.options import option_defaults, refusal, seconds, size
 from harness.pgbouncer import PgBouncer
 
@@ -218,6 +218,18 @@ def test_every_volume_and_every_reference_is_there(directory):
             assert one(objects, "ConfigMap", name)
         if "serviceAccountName" in pod:
             assert one(objects, "ServiceAccount", pod["serviceAccountName"])
+
+
+def test_the_database_url_may_be_mounted_as_a_file():
+    objects = apply(K8S / "components/secret-file", render(K8S / "base"))
+    workload, container = server(objects)
+    [variable] = container["env"]
+    assert variable["name"] == "DATABASE_URL_FILE" in option_defaults()
+    [mount] = [mount for mount in container["volumeMounts"] if mount["name"] == "database"]
+    [volume] = [volume for volume in workload["spec"]["template"]["spec"]["volumes"] if volume["name"] == "database"]
+    directory, key = variable["value"].rsplit("/", 1)
+    assert mount == {"name": "database", "mountPath": directory, "readOnly": True}
+    assert key in example_secrets()[volume["secret"]["secretName"]]
 
 
 def test_no_manifest_is_left_out():

@@ -62,6 +62,10 @@ def change(thing, operation):
     *way, last = [part.replace("~1", "/").replace("~0", "~") for part in operation["path"].split("/")[1:]]
     for part in way:
         thing = thing[int(part) if isinstance(thing, list) else part]
+    if isinstance(thing, list) and last == "-":
+        assert operation["op"] == "add"
+        thing.append(copy.deepcopy(operation["value"]))
+        return
     last = int(last) if isinstance(thing, list) else last
     if operation["op"] == "remove":
         del thing[last]
