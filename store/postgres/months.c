@@ -102,12 +102,12 @@ month_in_window(int32_t month, int32_t received)
 enum month_need
 months_need(struct months *months, const struct record *record, int32_t *month)
 {
-	if (record->timestamp_us >= months->calm_from_us && record->timestamp_us < months->calm_until_us)
+	if (record->timestamp_us >= months->cached_from_us && record->timestamp_us < months->cached_until_us)
 		return MONTH_IS_THERE;
 	*month = month_of(record->timestamp_us);
 	if (months_has(months, *month)) {
-		months->calm_from_us = month_begin(*month);
-		months->calm_until_us = month_begin(*month + 1);
+		months->cached_from_us = month_begin(*month);
+		months->cached_until_us = month_begin(*month + 1);
 		return MONTH_IS_THERE;
 	}
 	if (!months_known(months, *month) || !month_in_window(*month, month_of(record->received_us)))

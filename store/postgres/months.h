@@ -24,7 +24,7 @@ struct months {
 	uint64_t present; /* has a partition */
 	uint64_t refused; /* has none, and PostgreSQL has said that it can have none */
 	uint32_t in_default[MONTHS_KNOWN]; /* its events that were seen in the default partition */
-	int64_t calm_from_us, calm_until_us; /* the month with a partition that was met last */
+	int64_t cached_from_us, cached_until_us; /* the month of the last record whose month has a partition */
 };
 
 /* The UTC month of an instant between the years 1 and 9999. */

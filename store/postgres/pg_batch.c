@@ -160,24 +160,24 @@ store_halves(struct pg_batch *b, enum rows_method method, const struct batch *ba
 static int
 store_in_months(struct pg_batch *b, enum rows_method method, const struct batch *batch, struct error *err)
 {
-	struct error lacking;
+	struct error missing;
 
 	if (!b->months_read) {
 		b->months_read = true;
-		if (partitions_look_again(b->partitions, b->rows->session->pg, batch, err) < 0)
+		if (partitions_reread(b->partitions, batch, err) < 0)
 			return -1;
 		return store_rows(b, method, batch, err);
 	}
 	if (batch->count > 1)
 		return store_halves(b, method, batch, err);
 
-	int lack = partitions_lack(b->partitions, batch->records[0], &lacking);
-	if (lack < 0) {
-		*err = lacking;
-		return lack;
+	int partition = partitions_find(b->partitions, batch->records[0], &missing);
+	if (partition < 0) {
+		*err = missing;
+		return partition;
 	}
 	/* The partition exists. If a DBA has divided it further the refusal names it; a CHECK by way of Citus names nothing. */
-	if (lack == LACK_NOTHING && last_refusal(b)->table[0] != '\0')
+	if (partition == PARTITION_EXISTS && last_refusal(b)->table[0] != '\0')
 		return add_suspect(b, batch->records[0], err);
 	return keep_dead_letter(b, batch->records[0], err);
 }
@@ -321,7 +321,7 @@ pg_batch_store(struct pg_batch *b, const struct batch *batch, struct sink_result
 	b->result = (struct sink_result){0};
 	b->suspect_count = 0;
 	b->probed = b->months_read = b->file_used = b->rows->in_doubt = false;
-	int rc = partitions_make_for(b->partitions, b->rows->session->pg, batch, err);
+	int rc = partitions_make_for(b->partitions, batch, err);
 	if (rc == 0)
 		rc = store_rows(b, b->duplicates ? ROWS_INSERT : b->method, batch, err);
 	if (rc == 0)

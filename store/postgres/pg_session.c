@@ -1,4 +1,4 @@
-/* Settings of a session, and those of the server that decide over every row. */
+/* The session's own settings, and those of the server that decide whether a commit is durable. */
 #include "store/postgres/pg_session.h"
 
 #include <assert.h>
@@ -9,32 +9,32 @@
 #include "base/log.h"
 
 /*
- * The server ends a statement just before the writer gives it up: otherwise each attempt at a locked table would leave a
- * backend waiting, until there is no connection left. One that waits for the rest of a COPY's data it does not end; the
- * keepalives end that one in half a minute, not after two hours, when the writer's machine or the network is gone, and
+ * The server ends a statement just before the writer gives it up. Otherwise each attempt at a locked table would leave a
+ * backend waiting, until there is no connection left. statement_timeout does not end a backend that waits for COPY data:
+ * when the writer's machine or the network is gone, keepalives end that one in half a minute instead of two hours, and
  * release its locks on these keys.
  */
 #define LIMITS(set)                                                                                                    \
 	set " statement_timeout = %" PRIu32 "; " set " tcp_keepalives_idle = 10; " set                                 \
 	    " tcp_keepalives_interval = 5; " set " tcp_keepalives_count = 4; "
 
-/* Another client of the pooler may have left a temporary table of that name, which would come first. */
+/* Another client of the pooler may have left a temporary table with the name of ours, which would be found first. */
 #define TEMPORARY_LAST                                                                                                 \
 	"SELECT set_config('search_path', concat_ws(', ', nullif(current_setting('search_path'), ''), 'pg_temp'), "    \
 	"true); "
 
 /*
- * For a session: the value that the server, the database and the role give now, but for off. A value that the session has
- * set stays when the server's configuration is read again, so off cannot come back unseen. The server does not report
- * this setting when it changes, and asking before each COPY would cost each one a statement: so a DBA's change to
- * another value is followed at the next look.
+ * Sets synchronous_commit for the session to the value that the server, the database and the role give now, or to on
+ * instead of off. A value that the session has set stays when the server reads its configuration again, so off cannot
+ * come back unnoticed. The server does not report changes of this setting, and asking before each COPY would cost each
+ * one a statement: a DBA's change to another value takes effect at the next session_check().
  */
 #define KEEP_DURABLE_SQL                                                                                               \
 	"SET synchronous_commit TO DEFAULT; SELECT set_config('synchronous_commit', "                                  \
 	"coalesce(nullif(current_setting('synchronous_commit'), 'off'), 'on'), false); "
 
-/* A crash empties an UNLOGGED table. Reads the catalogs alone: a partition may be locked for hours, by a VACUUM FULL. */
-#define LOOK_SQL                                                                                                       \
+/* A crash empties an UNLOGGED table. Reads the catalogs only: a VACUUM FULL may lock a partition for hours. */
+#define CHECK_SQL                                                                                                      \
 	"SELECT concat_ws(', ', CASE current_setting('fsync') WHEN 'off' THEN 'fsync=off' END, "                       \
 	"(SELECT string_agg(relname || ' is UNLOGGED', ', ' ORDER BY relname) FROM pg_class "                          \
 	"WHERE relpersistence = 'u' AND oid IN (SELECT inhrelid FROM pg_inherits "                                     \
@@ -94,14 +94,14 @@ session_prepare(struct session *session, struct error *err)
 		if (run(session, sql, NULL, err) != 0)
 			return -1;
 	}
-	return session_look(session, err);
+	return session_check(session, err);
 }
 
 int
-session_look(struct session *session, struct error *err)
+session_check(struct session *session, struct error *err)
 {
 	PGresult *result;
-	int rc = run(session, session->pooled ? LOOK_SQL : KEEP_DURABLE_SQL LOOK_SQL, &result, err);
+	int rc = run(session, session->pooled ? CHECK_SQL : KEEP_DURABLE_SQL CHECK_SQL, &result, err);
 
 	if (rc != 0)
 		return -1;

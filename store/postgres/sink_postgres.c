@@ -7,7 +7,6 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#include "base/clock.h"
 #include "base/mem.h"
 #include "store/postgres/migrate.h"
 #include "store/postgres/partitions.h"
@@ -37,23 +36,20 @@ disconnect(struct sink_postgres *s)
 	return rested ? SINK_RESTED : -1;
 }
 
-/*
- * Ready means that an event of now can be stored: what will hold it up or refuse it is found out here, before the
- * writer gives the spool up for it.
- */
+/* Ready means that an event of now can be stored: anything that would block or refuse it is found out here. */
 static int
 postgres_open(struct sink *sink, struct error *err)
 {
 	struct sink_postgres *s = (struct sink_postgres *)sink;
 	int applied;
 
-	s->deadline.beats = false; /* in the connector's thread: the main loop says itself that it lives */
+	s->deadline.beats = false; /* in the connector's thread: the writer's loop sends the heartbeats */
 	int rc = session_open(&s->session, s->config->database_url, err);
 	if (rc == 0)
 		rc = s->config->auto_migrate ? migrate_apply(s->session.pg, &applied, err)
 					     : migrate_check(s->session.pg, err);
 	if (rc == 0)
-		rc = partitions_upkeep(&s->partitions, s->session.pg, err);
+		rc = partitions_upkeep(&s->partitions, err);
 	if (rc == 0)
 		rc = session_prepare(&s->session, err);
 	if (rc == 0)
@@ -75,15 +71,15 @@ postgres_store(struct sink *sink, const struct batch *batch, struct sink_result 
 	return pg_batch_store(&s->batch, batch, result, err) == 0 ? 0 : disconnect(s);
 }
 
-/* What a DBA may have changed since the last look. 0 or <0. */
+/* Checks what a DBA may have changed since the last time. 0 or <0. */
 static int
-look(struct sink_postgres *s, struct error *err)
+check_again(struct sink_postgres *s, struct error *err)
 {
-	int rc = session_look(&s->session, err);
+	int rc = session_check(&s->session, err);
 
 	if (rc == 0)
-		rc = partitions_upkeep(&s->partitions, s->session.pg, err);
-	s->batch.method = ROWS_COPY; /* it may be allowed again */
+		rc = partitions_upkeep(&s->partitions, err);
+	s->batch.method = ROWS_COPY; /* COPY may be allowed again */
 	return rc;
 }
 
@@ -94,8 +90,8 @@ postgres_upkeep(struct sink *sink, struct error *err)
 	int rc = pg_check(s->session.pg, err);
 
 	pg_batch_upkeep(&s->batch);
-	if (rc == 0 && partitions_due(&s->partitions, clock_wall_us()))
-		rc = look(s, err);
+	if (rc == 0 && partitions_due(&s->partitions))
+		rc = check_again(s, err);
 	return rc == 0 ? 0 : disconnect(s);
 }
 
@@ -144,7 +140,7 @@ sink_postgres_new(const struct config *config, const struct sink_env *env)
 	s->config = config;
 	s->deadline = (struct deadline){.statement_ms = config->store_timeout_ms, .env = env};
 	session_init(&s->session, &s->deadline);
-	partitions_init(&s->partitions, config->partitions_ahead, &s->deadline, env);
+	partitions_init(&s->partitions, config->partitions_ahead, &s->session, env);
 	rows_init(&s->rows, &s->session, env);
 	pg_batch_init(&s->batch, &s->rows, &s->partitions, config->data_dir);
 	return &s->super;
