@@ -21,22 +21,19 @@
 #include <stdint.h>
 
 #include "base/span.h"
+#include "event/fields.h"
 
 #define RECORD_VERSION 2
 #define RECORD_NULL UINT16_MAX
 
 enum record_kind { RECORD_HOOK_EVENT = 1 };
 
-/* The strings of a hook event. They are numbered for ever: new ones come last. */
-enum record_string {
-	RECORD_EVENT_TYPE,
-	RECORD_SESSION_ID,
-	RECORD_CLIENT_EVENT_ID,
-	RECORD_WORKFLOW_ID,
-	RECORD_PHASE_ID,
-	RECORD_MILESTONE_ID,
-	RECORD_STRINGS
-};
+/* The strings of a hook event, in the order in which they stand in its record. */
+#define RECORD_STRING(symbol, ...) RECORD_##symbol,
+enum record_string { HOOK_EVENT_FIELDS(RECORD_STRING, NO_FIELD, NO_FIELD) RECORD_STRINGS };
+#undef RECORD_STRING
+
+_Static_assert(RECORD_EVENT_TYPE == 0 && RECORD_MILESTONE_ID == 5, "the order of strings is part of the stored format");
 
 /* A flag: data holds NUL escapes or lone surrogate escapes, which jsonb refuses and JSONL keeps. */
 #define RECORD_UNSAFE_ESCAPES 0x01u

@@ -1,7 +1,7 @@
 /*
- * The envelope's rules as one table of string fields, plus three fields with rules of their own: event_id, timestamp
- * and data. Scanning only remembers where values stand; checking happens when the object has been read, because a key
- * may come again and its last value counts, as it does for the JSON parsers of most clients.
+ * The rules of the fields: text fields are rows of a table, and event_id, timestamp and data have rules of their own.
+ * Scanning only remembers where values stand; checking happens when the object has been read, because a key may come again
+ * and its last value counts, as it does for the JSON parsers of most clients.
  */
 #include "ingest/envelope.h"
 
@@ -11,68 +11,56 @@
 #include "ingest/event_id.h"
 #include "ingest/rewrite.h"
 #include "ingest/timestamp.h"
+#include "ingest/uuid.h"
 
-#define NAME_MAX_BYTES 12
+#define FIELD_KEY(symbol, key, ...) [FIELD_##symbol] = key,
+static const char *const keys[FIELD_COUNT] = {HOOK_EVENT_FIELDS(FIELD_KEY, FIELD_KEY, NO_FIELD)};
 
-#define NAME(text)                                                                                                     \
-	{                                                                                                              \
-		(text), sizeof(text) - 1                                                                               \
-	}
-
-static const struct span names[FIELD_COUNT] = {
-    [FIELD_EVENT_TYPE] = NAME("event_type"),
-    [FIELD_SESSION_ID] = NAME("session_id"),
-    [FIELD_EVENT_ID] = NAME("event_id"),
-    [FIELD_WORKFLOW_ID] = NAME("workflow_id"),
-    [FIELD_PHASE_ID] = NAME("phase_id"),
-    [FIELD_MILESTONE_ID] = NAME("milestone_id"),
-    [FIELD_TIMESTAMP] = NAME("timestamp"),
-    [FIELD_DATA] = NAME("data"),
+/* As large as the longest key. */
+#define KEY_ROOM(symbol, key, ...) char symbol[sizeof key];
+union key_room {
+	HOOK_EVENT_FIELDS(KEY_ROOM, KEY_ROOM, NO_FIELD)
 };
 
 #define TEXT_OF(number) #number
 #define TOO_MANY_FIELDS(limit) "At most " TEXT_OF(limit) " fields besides an event's own: put them into data"
 #define TOO_LONG(limit) "String should have at most " TEXT_OF(limit) " characters"
 
+#define STRING_RULE(symbol, key, limit, required, ...)                                                                 \
+	[RECORD_##symbol] = {FIELD_##symbol, required, limit, TOO_LONG(limit)},
+
 static const struct string_rule {
 	enum envelope_field field;
-	enum record_string string;
 	bool required;
 	uint32_t max_chars;
 	const char *too_long;
-} string_rules[] = {
-    {FIELD_EVENT_TYPE, RECORD_EVENT_TYPE, true, EVENT_TYPE_MAX, TOO_LONG(EVENT_TYPE_MAX)},
-    {FIELD_SESSION_ID, RECORD_SESSION_ID, true, SESSION_ID_MAX, TOO_LONG(SESSION_ID_MAX)},
-    {FIELD_EVENT_ID, RECORD_CLIENT_EVENT_ID, false, CLIENT_EVENT_ID_MAX, TOO_LONG(CLIENT_EVENT_ID_MAX)},
-    {FIELD_WORKFLOW_ID, RECORD_WORKFLOW_ID, false, WORKFLOW_ID_MAX, TOO_LONG(WORKFLOW_ID_MAX)},
-    {FIELD_PHASE_ID, RECORD_PHASE_ID, false, PHASE_ID_MAX, TOO_LONG(PHASE_ID_MAX)},
-    {FIELD_MILESTONE_ID, RECORD_MILESTONE_ID, false, MILESTONE_ID_MAX, TOO_LONG(MILESTONE_ID_MAX)},
-};
+} string_rules[RECORD_STRINGS] = {HOOK_EVENT_FIELDS(STRING_RULE, NO_FIELD, NO_FIELD)};
 
-#define STRING_RULES (sizeof string_rules / sizeof string_rules[0])
+#define LIMIT(symbol, key, limit, ...) LIMIT_##symbol = limit,
+enum { HOOK_EVENT_FIELDS(LIMIT, NO_FIELD, NO_FIELD) };
 
-_Static_assert(CLIENT_EVENT_ID_MAX * 4 <= UUID_V5_TEXT_MAX, "every client event id must map to a UUID");
+_Static_assert(LIMIT_CLIENT_EVENT_ID * 4 <= UUID_V5_TEXT_MAX, "every client event id must map to a UUID");
 
 /* Which field a key names, or FIELD_COUNT. A key may be written with escapes like any other string. */
 static enum envelope_field
 field_named(const struct json *key)
 {
-	char unescaped[4 * NAME_MAX_BYTES];
+	char unescaped[4 * sizeof(union key_room)];
 	const char *name = key->text + 1;
 	size_t len = key->len - 2;
 	bool ignored = false;
 
 	if (key->escapes) {
-		len = rewrite_string(key, unescaped, NAME_MAX_BYTES, &ignored);
+		len = rewrite_string(key, unescaped, sizeof(union key_room), &ignored);
 		if (len == REWRITE_TOO_LONG)
 			return FIELD_COUNT;
 		name = unescaped;
 	}
-	/* Unrolled, it compares words with constants and calls nothing: that saves 6 % of decoding. */
-#pragma GCC unroll 8
-	for (int field = 0; field < FIELD_COUNT; field++)
-		if (len == names[field].len && memcmp(name, names[field].base, names[field].len) == 0)
-			return (enum envelope_field)field;
+	/* It compares words with constants and calls nothing: that saves 6 % of decoding. */
+#define RETURN_IF_NAMED(symbol, text, ...)                                                                             \
+	if (len == sizeof text - 1 && memcmp(name, text, sizeof text - 1) == 0)                                        \
+		return FIELD_##symbol;
+	HOOK_EVENT_FIELDS(RETURN_IF_NAMED, RETURN_IF_NAMED, NO_FIELD)
 	return FIELD_COUNT;
 }
 
@@ -137,10 +125,11 @@ take_string(struct event *event, const struct json *value, size_t max_chars, str
 /* These return NULL when the field is in order, else the type of the error with *msg set. */
 
 static const char *
-check_string(struct event *event, const struct string_rule *rule, const char **msg)
+check_string(struct event *event, enum record_string string, const char **msg)
 {
+	const struct string_rule *rule = &string_rules[string];
 	const struct json *value = &event->fields[rule->field];
-	struct span *text = &event->strings[rule->string];
+	struct span *text = &event->strings[string];
 
 	*text = (struct span){NULL, 0};
 	if (value->type == JSON_STRING) {
@@ -263,20 +252,19 @@ event_check(struct event *event, const struct decode_env *env)
 	}
 	event->scratch_used = 0;
 	event->sanitised = false;
-	for (size_t i = 0; i < STRING_RULES; i++) {
+	for (int i = 0; i < RECORD_STRINGS; i++) {
 		const struct string_rule *rule = &string_rules[i];
 
-		type = check_string(event, rule, &msg);
+		type = check_string(event, (enum record_string)i, &msg);
 		if (type != NULL)
-			add_error(
-			    event, type, msg, names[rule->field].base, msg == rule->too_long ? rule->max_chars : 0);
+			add_error(event, type, msg, keys[rule->field], msg == rule->too_long ? rule->max_chars : 0);
 	}
 	type = check_timestamp(event, env->timestamp_us, &msg);
 	if (type != NULL)
-		add_error(event, type, msg, names[FIELD_TIMESTAMP].base, 0);
+		add_error(event, type, msg, keys[FIELD_TIMESTAMP], 0);
 	type = check_data(event, &msg);
 	if (type != NULL)
-		add_error(event, type, msg, names[FIELD_DATA].base, 0);
+		add_error(event, type, msg, keys[FIELD_DATA], 0);
 	if (env->unknown == UNKNOWN_REFUSE)
 		refuse_unknown(event);
 	else if (event->unknown.too_many)

@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #include "event/scan.h"
-#include "ingest/decode.h"
+#include "ingest/decode_env.h"
 
 /* The most of different names that an event may have; a bound for memory, and for the time that comparing them takes. */
 #define UNKNOWN_FIELDS_MAX 500

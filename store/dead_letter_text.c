@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/format.h"
+#include "event/fields.h"
 
 /* Begins a member of the object that begins at start. */
 static void
@@ -60,11 +61,10 @@ letter_payload(struct bytes *out, const struct record *record)
 		add_string(out, start, "event_id", client_id);
 	else
 		add_id(out, start, "event_id", record);
-	add_string(out, start, "event_type", record_string(record, RECORD_EVENT_TYPE));
-	add_string(out, start, "session_id", record_string(record, RECORD_SESSION_ID));
-	add_string(out, start, "workflow_id", record_string(record, RECORD_WORKFLOW_ID));
-	add_string(out, start, "phase_id", record_string(record, RECORD_PHASE_ID));
-	add_string(out, start, "milestone_id", record_string(record, RECORD_MILESTONE_ID));
+#define ADD_TEXT(symbol, key, ...)                                                                                     \
+	if (RECORD_##symbol != RECORD_CLIENT_EVENT_ID)                                                                 \
+		add_string(out, start, key, record_string(record, RECORD_##symbol));
+	HOOK_EVENT_FIELDS(ADD_TEXT, NO_FIELD, NO_FIELD)
 	add_time(out, start, "timestamp", record->timestamp_us);
 	add_time(out, start, "received_at", record->received_us);
 	add_key(out, start, "data");

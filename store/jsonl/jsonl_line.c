@@ -4,9 +4,15 @@
 #include <string.h>
 
 #include "base/format.h"
+#include "event/fields.h"
 
-/* All keys, punctuation, the id and the time are shorter than this together. */
-#define FIXED_BYTES_MAX 320
+#define PLUS_KEY(symbol, key, limit, required, column, type) +sizeof ",\"" column "\":null"
+
+/* All keys and punctuation, the id and the time take no more bytes. */
+enum {
+	FIXED_BYTES_MAX = sizeof "{\"event_id\":\"\"}\n" + FORMAT_UUID_BYTES + FORMAT_TIME_BYTES +
+			  sizeof "\"\"" HOOK_EVENT_FIELDS(PLUS_KEY, PLUS_KEY, NO_FIELD)
+};
 
 static char *
 put(char *out, const char *text, size_t len)
@@ -39,27 +45,20 @@ jsonl_line(char *out, const struct record *record)
 
 	out = PUT_LITERAL(out, "{\"event_id\":\"");
 	format_uuid(record->event_id, out);
-	out += FORMAT_UUID_BYTES;
+	out = PUT_LITERAL(out + FORMAT_UUID_BYTES, "\"");
 	if (client_id.base != NULL) {
-		out = PUT_LITERAL(out, "\",\"client_event_id\":");
+		out = PUT_LITERAL(out, ",\"client_event_id\":");
 		out = put_string(out, client_id);
-		out = PUT_LITERAL(out, ",\"event_type\":");
-	} else {
-		out = PUT_LITERAL(out, "\",\"event_type\":");
 	}
-	out = put_string(out, record_string(record, RECORD_EVENT_TYPE));
-	out = PUT_LITERAL(out, ",\"session_id\":");
-	out = put_string(out, record_string(record, RECORD_SESSION_ID));
-	out = PUT_LITERAL(out, ",\"workflow_id\":");
-	out = put_string(out, record_string(record, RECORD_WORKFLOW_ID));
-	out = PUT_LITERAL(out, ",\"phase_id\":");
-	out = put_string(out, record_string(record, RECORD_PHASE_ID));
-	out = PUT_LITERAL(out, ",\"milestone_id\":");
-	out = put_string(out, record_string(record, RECORD_MILESTONE_ID));
+#define PUT_TEXT(symbol, key, limit, required, column, type)                                                           \
+	if (RECORD_##symbol != RECORD_CLIENT_EVENT_ID) {                                                               \
+		out = PUT_LITERAL(out, ",\"" column "\":");                                                            \
+		out = put_string(out, record_string(record, RECORD_##symbol));                                         \
+	}
+	HOOK_EVENT_FIELDS(PUT_TEXT, NO_FIELD, NO_FIELD)
 	out = PUT_LITERAL(out, ",\"data\":");
 	out = put(out, data.base, data.len);
 	out = PUT_LITERAL(out, ",\"timestamp\":\"");
 	format_time(record->timestamp_us, out);
-	out += FORMAT_TIME_BYTES;
-	return PUT_LITERAL(out, "\"}\n");
+	return PUT_LITERAL(out + FORMAT_TIME_BYTES, "\"}\n");
 }

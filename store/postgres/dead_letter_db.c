@@ -28,28 +28,53 @@
 /* Parameters are those of one row, and the letter's number. With number 0 the statements store nothing. */
 #define PARAMS (ROW_COLUMNS + 1)
 
-#define INSERT_FROM(source)                                                                                            \
-	"stored AS (INSERT INTO hook_events (" ROW_NAMES ") SELECT event.* FROM " source " " ROW_CONFLICT_SQL          \
-	" RETURNING 1) SELECT "
-
-/* One row: how many letters there were, and how many events were stored. */
-#define RETRY_LETTER_SQL                                                                                               \
-	"WITH letter AS (DELETE FROM hook_events_dead_letters WHERE id = (SELECT id FROM hook_events_dead_letters "    \
-	"WHERE id = $12::bigint FOR UPDATE SKIP LOCKED) RETURNING id), " INSERT_FROM(                                  \
-	    "letter, " ROW_UNNEST_SQL " AS event") "(SELECT count(*) FROM letter), (SELECT count(*) FROM stored)"
-
-/* The same for an event whose letter is not in the table: there is one if the number is not 0. */
-#define STORE_SQL                                                                                                      \
-	"WITH " INSERT_FROM(ROW_UNNEST_SQL " AS event WHERE $12::bigint > 0") "1, (SELECT count(*) FROM stored)"
-
 #define NEW_REASON_SQL                                                                                                 \
 	"UPDATE hook_events_dead_letters SET refused_at = now(), sqlstate = $2::text, message = $3::text "             \
 	"WHERE id = $1::bigint"
 
 struct dead_letter_db {
 	struct pg *pg;
+	/* Texts: what stores the event of a letter in the table, and of one elsewhere, which is there if its number is not 0. */
+	struct bytes retry_letter_sql, store_sql;
 	struct bytes arrays[ROW_COLUMNS]; /* of the row that is stored */
 };
+
+/* Appends the part that inserts the row, which is selected from `from` and itself where `where` holds. */
+static void
+add_insert(struct bytes *sql, const char *from, const char *where)
+{
+	bytes_add_text(sql, "stored AS (INSERT INTO hook_events (" ROW_NAMES ") SELECT event.* FROM ");
+	bytes_add_text(sql, from);
+	row_add_unnest_sql(sql);
+	bytes_add_text(sql, " AS event");
+	bytes_add_text(sql, where);
+	bytes_add_text(sql, " " ROW_CONFLICT_SQL " RETURNING 1) SELECT ");
+}
+
+/* Both statements return one row: how many letters there were, and how many events were stored. */
+static void
+make_statements(struct dead_letter_db *db)
+{
+	struct bytes *sql = &db->retry_letter_sql;
+	char id[32], where[64];
+
+	(void)snprintf(id, sizeof id, "$%d::bigint", PARAMS);
+	(void)snprintf(where, sizeof where, " WHERE %s > 0", id);
+
+	bytes_add_text(sql, "WITH letter AS (DELETE FROM hook_events_dead_letters WHERE id = "
+			    "(SELECT id FROM hook_events_dead_letters WHERE id = ");
+	bytes_add_text(sql, id);
+	bytes_add_text(sql, " FOR UPDATE SKIP LOCKED) RETURNING id), ");
+	add_insert(sql, "letter, ", "");
+	bytes_add_text(sql, "(SELECT count(*) FROM letter), (SELECT count(*) FROM stored)");
+	bytes_add(sql, "", 1);
+
+	sql = &db->store_sql;
+	bytes_add_text(sql, "WITH ");
+	add_insert(sql, "", where);
+	bytes_add_text(sql, "1, (SELECT count(*) FROM stored)");
+	bytes_add(sql, "", 1);
+}
 
 int
 dead_letter_db_open(struct dead_letter_db **out, const char *url, struct error *err)
@@ -60,6 +85,7 @@ dead_letter_db_open(struct dead_letter_db **out, const char *url, struct error *
 		return -1;
 	*out = mem_new(1, sizeof **out);
 	(*out)->pg = pg;
+	make_statements(*out);
 	return 0;
 }
 
@@ -70,6 +96,8 @@ dead_letter_db_close(struct dead_letter_db *db)
 		return;
 	for (unsigned column = 0; column < ROW_COLUMNS; column++)
 		bytes_free(&db->arrays[column]);
+	bytes_free(&db->retry_letter_sql);
+	bytes_free(&db->store_sql);
 	pg_close(db->pg);
 	free(db);
 }
@@ -208,7 +236,7 @@ int
 dead_letter_db_retry(struct dead_letter_db *db, int64_t id, const struct record *record,
     struct dead_letter_reason *reason, struct error *err)
 {
-	const char *sql = id != 0 ? RETRY_LETTER_SQL : STORE_SQL;
+	const char *sql = id != 0 ? db->retry_letter_sql.base : db->store_sql.base;
 	enum refusal_cause cause;
 	struct counts counts;
 	int attempts = 0;

@@ -17,11 +17,14 @@ void
 rows_init(struct rows *rows, struct session *session, const struct sink_env *env)
 {
 	*rows = (struct rows){.session = session, .env = env, .most = UINT32_MAX};
+	row_add_insert_sql(&rows->insert_sql);
+	bytes_add(&rows->insert_sql, "", 1);
 }
 
 void
 rows_free(struct rows *rows)
 {
+	bytes_free(&rows->insert_sql);
 	bytes_free(&rows->chunk);
 	for (unsigned column = 0; column < ROW_COLUMNS; column++)
 		bytes_free(&rows->arrays[column]);
@@ -68,7 +71,7 @@ static int
 insert(struct rows *rows, const struct batch *batch, uint64_t *stored, struct error *err)
 {
 	struct pg_param params[ROW_COLUMNS];
-	const struct pg_statement statement = {ROW_INSERT_SQL, params, ROW_COLUMNS};
+	const struct pg_statement statement = {rows->insert_sql.base, params, ROW_COLUMNS};
 	PGresult *result;
 
 	for (unsigned column = 0; column < ROW_COLUMNS; column++) {

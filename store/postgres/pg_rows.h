@@ -24,6 +24,7 @@ struct rows {
 	uint32_t most; /* rows in one statement; at least 1 */
 	bool sent; /* the last statement, to its end */
 	bool in_doubt; /* since the caller has cleared it: some rows may be stored */
+	struct bytes insert_sql; /* a text */
 	struct bytes chunk;
 	struct bytes arrays[ROW_COLUMNS];
 };

@@ -2,6 +2,7 @@
 #include "store/postgres/row_encode.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/calendar.h"
@@ -14,50 +15,24 @@
 #define JSONB_VERSION 1
 #define NULL_VALUE UINT32_MAX
 
-/* In the order of the statements' column lists. */
-enum column {
-	EVENT_ID,
-	TIMESTAMP,
-	RECEIVED_AT,
-	CREATED_DATE,
-	CLIENT_EVENT_ID,
-	EVENT_TYPE,
-	SESSION_ID,
-	WORKFLOW_ID,
-	PHASE_ID,
-	MILESTONE_ID,
-	DATA
-};
+/* pg_type.oid of built-in types, which never changes. */
+enum { OID_uuid = 2950, OID_timestamptz = 1184, OID_date = 1082, OID_text = 25, OID_jsonb = 3802 };
 
-_Static_assert(DATA + 1 == ROW_COLUMNS, "the header names a parameter for each column");
+#define ROW_TYPE(symbol, key, limit, required, column, type) [ROW_##symbol] = {column, #type, OID_##type},
 
-/* Element types for array headers: pg_type.oid of built-in types never changes. */
-static const uint32_t column_oid[ROW_COLUMNS] = {
-    [EVENT_ID] = 2950, /* uuid */
-    [TIMESTAMP] = 1184, /* timestamptz */
-    [RECEIVED_AT] = 1184, /* timestamptz */
-    [CREATED_DATE] = 1082, /* date */
-    [CLIENT_EVENT_ID] = 25, /* text */
-    [EVENT_TYPE] = 25,
-    [SESSION_ID] = 25,
-    [WORKFLOW_ID] = 25,
-    [PHASE_ID] = 25,
-    [MILESTONE_ID] = 25,
-    [DATA] = 3802, /* jsonb */
-};
+static const struct {
+	const char *name;
+	const char *type;
+	uint32_t oid;
+} columns[ROW_COLUMNS] = {
+    [ROW_EVENT_ID] = {"event_id", "uuid", OID_uuid}, HOOK_EVENT_FIELDS(ROW_TYPE, ROW_TYPE, ROW_TYPE)};
 
 bool
 row_has_column(const char *name)
 {
-	const size_t len = strlen(name);
-
-	for (const char *at = ROW_NAMES; *at != '\0';) {
-		at += strspn(at, ", ");
-		size_t width = strcspn(at, ",");
-		if (width == len && memcmp(at, name, len) == 0)
+	for (int i = 0; i < ROW_COLUMNS; i++)
+		if (strcmp(name, columns[i].name) == 0)
 			return true;
-		at += width;
-	}
 	return false;
 }
 
@@ -100,43 +75,32 @@ add_jsonb(struct bytes *out, const struct record *record)
 }
 
 static void
-add_value(struct bytes *out, const struct record *record, enum column column)
+add_value(struct bytes *out, const struct record *record, enum row_column column)
 {
 	switch (column) {
-	case EVENT_ID:
+	case ROW_EVENT_ID:
 		bytes_add_be32(out, sizeof record->event_id);
 		bytes_add(out, record->event_id, sizeof record->event_id);
 		return;
-	case TIMESTAMP:
+	case ROW_TIMESTAMP:
 		add_timestamp(out, record->timestamp_us);
 		return;
-	case RECEIVED_AT:
+	case ROW_RECEIVED_AT:
 		add_timestamp(out, record->received_us);
 		return;
-	case CREATED_DATE:
+	case ROW_CREATED_DATE:
 		add_date(out, record->timestamp_us);
 		return;
-	case CLIENT_EVENT_ID:
-		add_text(out, record_string(record, RECORD_CLIENT_EVENT_ID));
-		return;
-	case EVENT_TYPE:
-		add_text(out, record_string(record, RECORD_EVENT_TYPE));
-		return;
-	case SESSION_ID:
-		add_text(out, record_string(record, RECORD_SESSION_ID));
-		return;
-	case WORKFLOW_ID:
-		add_text(out, record_string(record, RECORD_WORKFLOW_ID));
-		return;
-	case PHASE_ID:
-		add_text(out, record_string(record, RECORD_PHASE_ID));
-		return;
-	case MILESTONE_ID:
-		add_text(out, record_string(record, RECORD_MILESTONE_ID));
-		return;
-	case DATA:
+	case ROW_DATA:
 		add_jsonb(out, record);
 		return;
+#define TEXT_CASE(symbol, ...)                                                                                         \
+	case ROW_##symbol:                                                                                             \
+		add_text(out, record_string(record, RECORD_##symbol));                                                 \
+		return;
+		HOOK_EVENT_FIELDS(TEXT_CASE, NO_FIELD, NO_FIELD)
+	case ROW_COLUMNS:
+		break;
 	}
 	assert(!"a column without a value");
 }
@@ -155,8 +119,8 @@ void
 row_copy(struct bytes *out, const struct record *record)
 {
 	bytes_add_be16(out, ROW_COLUMNS);
-	for (unsigned column = 0; column < ROW_COLUMNS; column++)
-		add_value(out, record, column);
+	for (int column = 0; column < ROW_COLUMNS; column++)
+		add_value(out, record, (enum row_column)column);
 }
 
 void
@@ -166,12 +130,34 @@ row_copy_end(struct bytes *out)
 }
 
 void
-row_array(struct bytes *out, unsigned column, const struct record *const *records, uint32_t count)
+row_add_unnest_sql(struct bytes *sql)
+{
+	char parameter[32];
+
+	for (int i = 0; i < ROW_COLUMNS; i++) {
+		(void)snprintf(
+		    parameter, sizeof parameter, "%s$%d::%s[]", i == 0 ? "unnest(" : ", ", i + 1, columns[i].type);
+		bytes_add_text(sql, parameter);
+	}
+	bytes_add_text(sql, ")");
+}
+
+void
+row_add_insert_sql(struct bytes *sql)
+{
+	bytes_add_text(sql, "INSERT INTO hook_events (" ROW_NAMES ") SELECT * FROM ");
+	row_add_unnest_sql(sql);
+	bytes_add_text(
+	    sql, " AS event (" ROW_NAMES ") ORDER BY event_id, created_date " ROW_CONFLICT_SQL " RETURNING 1");
+}
+
+void
+row_array(struct bytes *out, enum row_column column, const struct record *const *records, uint32_t count)
 {
 	out->len = 0;
 	bytes_add_be32(out, 1); /* dimensions */
 	bytes_add_be32(out, 1); /* may hold nulls */
-	bytes_add_be32(out, column_oid[column]);
+	bytes_add_be32(out, columns[column].oid);
 	bytes_add_be32(out, count);
 	bytes_add_be32(out, 1); /* index of the first element */
 	for (uint32_t i = 0; i < count; i++)

@@ -83,14 +83,8 @@ check_data_again(struct span data)
 static void
 check_record(const struct record *record)
 {
-	static const size_t max_chars[RECORD_STRINGS] = {
-	    [RECORD_CLIENT_EVENT_ID] = CLIENT_EVENT_ID_MAX,
-	    [RECORD_EVENT_TYPE] = EVENT_TYPE_MAX,
-	    [RECORD_SESSION_ID] = SESSION_ID_MAX,
-	    [RECORD_WORKFLOW_ID] = WORKFLOW_ID_MAX,
-	    [RECORD_PHASE_ID] = PHASE_ID_MAX,
-	    [RECORD_MILESTONE_ID] = MILESTONE_ID_MAX,
-	};
+#define MAX_CHARS(symbol, key, limit, ...) [RECORD_##symbol] = limit,
+	static const size_t max_chars[RECORD_STRINGS] = {HOOK_EVENT_FIELDS(MAX_CHARS, NO_FIELD, NO_FIELD)};
 	struct span data = record_data(record);
 	struct scan scan;
 	struct json value;

@@ -60,11 +60,11 @@ test_copy_row(void **state)
 			   "\0\0\0\x08\0\0\0\x14\x1d\xd7\x60\x01"
 			   "\0\0\0\x08\xff\xff\xff\xff\xff\xff\xff\xff"
 			   "\0\0\0\x04\0\0\0\x01"
-			   "\0\0\0\x03"
-			   "c-1"
 			   "\0\0\0\x04"
 			   "tool"
-			   "\0\0\0\0" NULL_BYTES "\0\0\0\x02\xc3\xa9" NULL_BYTES "\0\0\0\x0b\x01"
+			   "\0\0\0\0"
+			   "\0\0\0\x03"
+			   "c-1" NULL_BYTES "\0\0\0\x02\xc3\xa9" NULL_BYTES "\0\0\0\x0b\x01"
 			   "{\"n\":1.50}");
 	free(record);
 	bytes_free(&out);
@@ -131,15 +131,15 @@ test_arrays(void **state)
 	const struct record *const both[] = {first, second};
 	struct bytes out = {0};
 
-	row_array(&out, 0, both, 2);
+	row_array(&out, ROW_EVENT_ID, both, 2);
 	assert_bytes(&out, "\0\0\0\x01\0\0\0\x01\0\0\x0b\x86\0\0\0\x02\0\0\0\x01" /* uuid */
 			   "\0\0\0\x10" ID_BYTES "\x01"
 			   "\0\0\0\x10" ID_BYTES "\x02");
-	row_array(&out, 7, both, 2);
+	row_array(&out, ROW_WORKFLOW_ID, both, 2);
 	assert_bytes(&out, "\0\0\0\x01\0\0\0\x01\0\0\0\x19\0\0\0\x02\0\0\0\x01" /* text */
 	    NULL_BYTES "\0\0\0\x01"
 			   "w");
-	row_array(&out, 10, both + 1, 1);
+	row_array(&out, ROW_DATA, both + 1, 1);
 	assert_bytes(&out, "\0\0\0\x01\0\0\0\x01\0\0\x0e\xda\0\0\0\x01\0\0\0\x01" /* jsonb */
 			   "\0\0\0\x03\x01{}");
 	free(first);
@@ -211,11 +211,30 @@ test_columns_by_name(void **state)
 		assert_false(row_has_column(others[i]));
 }
 
+/* Names, types and numbers of parameters go together. */
+static void
+test_insert_statement(void **state)
+{
+	struct bytes sql = {0};
+
+	row_add_insert_sql(&sql);
+	bytes_add(&sql, "", 1);
+	assert_string_equal(sql.base,
+	    "INSERT INTO hook_events (event_id, timestamp, received_at, created_date, event_type, session_id, "
+	    "client_event_id, workflow_id, phase_id, milestone_id, data) SELECT * FROM unnest($1::uuid[], "
+	    "$2::timestamptz[], $3::timestamptz[], $4::date[], $5::text[], $6::text[], $7::text[], $8::text[], "
+	    "$9::text[], $10::text[], $11::jsonb[]) AS event (event_id, timestamp, received_at, created_date, "
+	    "event_type, session_id, client_event_id, workflow_id, phase_id, milestone_id, data) ORDER BY event_id, "
+	    "created_date ON CONFLICT (event_id, created_date) DO NOTHING RETURNING 1");
+	bytes_free(&sql);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_columns_by_name),
+	    cmocka_unit_test(test_insert_statement),
 	    cmocka_unit_test(test_copy_frame),
 	    cmocka_unit_test(test_copy_row),
 	    cmocka_unit_test(test_times),

@@ -1,0 +1,44 @@
+/*
+ * The fields of a hook event, one row each. What ingest takes, the strings of a record, the columns of hook_events, and the
+ * keys of JSONL lines and dead letters come from these rows; tests/lint/test_fields.py holds server/openapi.json and the
+ * schema against them. HACKING.md tells how to add a field.
+ *
+ *   TEXT    a string that is checked, kept and stored as it is. Its place among these rows is its place in the record, and
+ *           records outlive a release: a new row comes behind the last one
+ *   VALUE   sent by clients, with rules (ingest/envelope.c) and a form in the record of its own
+ *   MADE    not sent by clients, but made from what they sent
+ *
+ * The columns of a row:
+ *
+ *   symbol    RECORD_<symbol>, FIELD_<symbol>, ROW_<symbol>
+ *   key       in a request, and in a dead letter's payload
+ *   limit     the most characters (Unicode code points) of a TEXT
+ *   required  whether an event without it is refused
+ *   column    of the table hook_events, and the key in a line of JSONL
+ *   type      the column's SQL type
+ *
+ * The id is no row: every kind of record has one. It is the first column, and is made from CLIENT_EVENT_ID, which is null
+ * when the client's id was a UUID. Another kind of record gets a list of its own.
+ */
+#ifndef EVENT_FIELDS_H
+#define EVENT_FIELDS_H
+
+/* clang-format off */
+#define HOOK_EVENT_FIELDS(TEXT, VALUE, MADE)                                                    \
+	/*    symbol           key             limit required column             type */         \
+	VALUE(TIMESTAMP,       "timestamp",    0,    false,   "timestamp",       timestamptz)    \
+	MADE( RECEIVED_AT,     "received_at",  0,    false,   "received_at",     timestamptz)    \
+	MADE( CREATED_DATE,    "created_date", 0,    false,   "created_date",    date)           \
+	TEXT( EVENT_TYPE,      "event_type",   100,  true,    "event_type",      text)           \
+	TEXT( SESSION_ID,      "session_id",   255,  true,    "session_id",      text)           \
+	TEXT( CLIENT_EVENT_ID, "event_id",     255,  false,   "client_event_id", text)           \
+	TEXT( WORKFLOW_ID,     "workflow_id",  255,  false,   "workflow_id",     text)           \
+	TEXT( PHASE_ID,        "phase_id",     100,  false,   "phase_id",        text)           \
+	TEXT( MILESTONE_ID,    "milestone_id", 100,  false,   "milestone_id",    text)           \
+	VALUE(DATA,            "data",         0,    false,   "data",            jsonb)
+/* clang-format on */
+
+/* For the rows that a use of the list passes over. */
+#define NO_FIELD(...)
+
+#endif

@@ -1,0 +1,59 @@
+"""The fields of event/fields.h, held against what repeats them: server/openapi.json and the columns of the schema."""
+
+import json
+import re
+import unittest
+
+from tree import ROOT
+
+ROW = re.compile(r'\b(TEXT|VALUE|MADE)\( *(\w+), *"(\w+)", *(\d+), *(true|false), *"(\w+)", *(\w+)\)')
+
+
+def rows():
+    """form, key, limit, required, column, type of each row."""
+    text = (ROOT / "event/fields.h").read_text()
+    return [(form, key, int(limit), required == "true", column, type_)
+            for form, _symbol, key, limit, required, column, type_ in ROW.findall(text)]
+
+
+def properties(fields):
+    """What openapi.json must say of text fields: {key: (type, maxLength)}."""
+    return {key: ("string" if required else ["string", "null"], limit)
+            for form, key, limit, required, _column, _type in fields if form == "TEXT"}
+
+
+class Fields(unittest.TestCase):
+    def setUp(self):
+        self.event = json.loads((ROOT / "server/openapi.json").read_text())["components"]["schemas"]["Event"]
+
+    def test_every_row_is_read(self):
+        lines = re.findall(r"^\t(?:TEXT|VALUE|MADE)\(", (ROOT / "event/fields.h").read_text(), re.MULTILINE)
+        self.assertEqual(len(rows()), len(lines))
+        self.assertGreater(len(rows()), 9)
+
+    def test_openapi_names_the_fields_that_clients_send(self):
+        self.assertEqual({key for form, key, *_ in rows() if form != "MADE"}, set(self.event["properties"]))
+
+    def test_openapi_knows_types_and_limits_of_texts(self):
+        told = {key: (self.event["properties"][key]["type"], self.event["properties"][key]["maxLength"])
+                for key in properties(rows())}
+        self.assertEqual(properties(rows()), told)
+
+    def test_openapi_knows_what_is_required(self):
+        self.assertEqual({key for _form, key, _limit, required, *_ in rows() if required}, set(self.event["required"]))
+
+    def test_the_schema_has_the_columns(self):
+        schema = "\n".join(path.read_text() for path in sorted((ROOT / "schema").rglob("[0-9]*.sql")))
+        table = re.search(r"^CREATE TABLE hook_events \(\n(.*?)^\)", schema, re.DOTALL | re.MULTILINE)[1]
+        added = "\n".join(re.findall(r"^ALTER TABLE hook_events\b[^;]*", schema, re.MULTILINE))
+        for _form, _key, _limit, required, column, type_ in rows():
+            with self.subTest(column=column):
+                declared = re.search(rf'^\s*"?{column}"? {type_}\b(.*)$', table, re.MULTILINE) or re.search(
+                    rf'ADD COLUMN (?:IF NOT EXISTS )?"?{column}"? {type_}\b(.*)', added)
+                self.assertIsNotNone(declared, f"no migration adds {column} {type_} to hook_events")
+                if required:
+                    self.assertIn("NOT NULL", declared[1])
+
+
+if __name__ == "__main__":
+    unittest.main()
