@@ -24,7 +24,7 @@ print_process(const struct segment *segment, const struct config *config, bool r
 	char name[32], error[ERROR_TEXT_MAX] = "";
 	uint64_t restarts = 0;
 	bool lives = running && slot_pid(slot) != 0;
-	bool silent = lives && heartbeat_late(&slot->alive_until_us, config->stuck_after_seconds, clock_steady_us());
+	bool silent = lives && heartbeat_late(slot, config->stuck_after_seconds, clock_steady_us());
 	int64_t up = lives ? (clock_steady_us() - slot_started_us(slot)) / 1000000 : 0;
 
 	for (int death = 0; death < DEATHS; death++)

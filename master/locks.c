@@ -1,4 +1,4 @@
-/* Taking and keeping locks. */
+/* Locks are files that hold a pid (base/pid_lock.h); inotify tells when one of them is removed. */
 #include "master/locks.h"
 
 #include <errno.h>
@@ -12,7 +12,7 @@
 #include "base/log.h"
 #include "base/pid_lock.h"
 
-/* Without notifications, of which a user may have only so many, a removed file is not noticed. */
+/* When the user has no watches left, a removed lock file goes unnoticed. */
 static void
 watch(const struct locks *locks, const struct held_lock *lock)
 {
@@ -35,7 +35,7 @@ take(struct locks *locks, const char *option, const char *value, const char *pat
 }
 
 /*
- * One service writes to one file: what a killed one has left in a JSONL file, the next one cuts off; and two services that
+ * One file has one service: the next service truncates what a killed one has left in a JSONL file, and two services that
  * write to one SQLite database hold each other up.
  */
 static int
@@ -84,22 +84,22 @@ take_again(const struct locks *locks, struct held_lock *lock)
 		log_warning("a lock file was removed: it is made again", LOG_STR("file", lock->path));
 		close(lock->fd);
 		lock->fd = fd;
-		lock->lost = lock->told = false;
+		lock->lost = lock->logged = false;
 		watch(locks, lock);
 		return;
 	}
-	if (!lock->told && errno == EWOULDBLOCK)
+	if (!lock->logged && errno == EWOULDBLOCK)
 		log_error(
 		    "a lock file was removed, and another process has taken its place: stop one of the two at once",
 		    LOG_STR("error", err.text));
-	else if (!lock->told)
+	else if (!lock->logged)
 		log_warning("a lock file was removed and cannot be made again: a second hooksd would not be kept away",
 		    LOG_STR("error", err.text));
-	lock->told = true;
+	lock->logged = true;
 }
 
 void
-locks_look(struct locks *locks)
+locks_check(struct locks *locks)
 {
 	char events[4096];
 

@@ -1,4 +1,7 @@
-/* The locks that keep a second service away from this one's files: of DATA_DIR, and of the JSONL file or the SQLite database. Master only. */
+/*
+ * The locks that keep a second service away from this one's files: DATA_DIR, and the JSONL file or SQLite database. Master
+ * only.
+ */
 #ifndef MASTER_LOCKS_H
 #define MASTER_LOCKS_H
 
@@ -14,23 +17,24 @@ struct locks {
 		const char *option;
 		char path[PATH_MAX], what[PATH_MAX + 16]; /* "DATA_DIR=/x" */
 		int fd; /* -1: none */
-		bool lost; /* somebody has removed the file, and it has not been made again */
-		bool told;
+		bool lost; /* the file was removed, and has not been made again */
+		bool logged; /* that it cannot be made again */
 	} items[2];
 	uint32_t count;
 	int watch; /* inotify; -1: none */
 };
 
 /*
- * Takes them; children inherit them, so they are held as long as one lives. Where there can be no lock file for
- * the store's file, on a disk that is full or read-only, there is a spool, but no lock. Returns 0, or <0: somebody has one.
+ * Takes the locks; children inherit them, so that they are held while any process lives. Without a lock on the store's
+ * file the service starts all the same, with a warning: on a full or read-only disk it works with the spool. Returns 0,
+ * or <0 when another service has a lock or DATA_DIR cannot be locked.
  */
 int locks_take(struct locks *locks, const struct config *config, struct error *err);
 
 /*
- * Makes a lock file again that somebody has removed since, so that a second service still finds it. Touches no disk as
- * long as nothing has happened: a disk that hangs must not hold up the master.
+ * Makes a lock file again that was removed, so that a second service still finds it. Touches no disk while nothing was
+ * removed: a disk that hangs must not hold up the master.
  */
-void locks_look(struct locks *locks);
+void locks_check(struct locks *locks);
 
 #endif

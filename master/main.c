@@ -44,8 +44,8 @@ watch_files(void *context)
 {
 	struct service *service = context;
 
-	ring_file_look(&service->config, &service->segment);
-	locks_look(&service->locks);
+	ring_file_check(&service->config, &service->segment);
+	locks_check(&service->locks);
 }
 
 static void

@@ -31,7 +31,7 @@ number_of(const char *text)
 void
 notify_open(struct notify *notify)
 {
-	const struct timeval patience = {.tv_sec = 1};
+	const struct timeval wait = {.tv_sec = 1};
 	const char *path = getenv("NOTIFY_SOCKET");
 	const char *watched = getenv("WATCHDOG_PID");
 	size_t len = path != NULL ? strlen(path) : 0;
@@ -52,7 +52,7 @@ notify_open(struct notify *notify)
 		log_warning("cannot make a socket for NOTIFY_SOCKET", LOG_STR("error", strerror(errno)));
 		return;
 	}
-	(void)setsockopt(notify->fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+	(void)setsockopt(notify->fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof wait);
 	if (watched == NULL || number_of(watched) == getpid())
 		notify->watchdog_us = number_of(getenv("WATCHDOG_USEC"));
 }
@@ -66,7 +66,7 @@ notify_close(struct notify *notify)
 }
 
 static void
-tell_result(struct notify *notify, bool sent)
+report_result(struct notify *notify, bool sent)
 {
 	int64_t now = clock_steady_us();
 	uint64_t times = sent ? repeat_over(&notify->failures, now) : repeat_met(&notify->failures, now);
@@ -92,6 +92,6 @@ notify_send(struct notify *notify, const char *format, ...)
 	va_end(arguments);
 	if (len >= (int)sizeof text)
 		len = sizeof text - 1;
-	tell_result(notify, sendto(notify->fd, text, (size_t)len, MSG_NOSIGNAL,
-				(const struct sockaddr *)&notify->address, notify->address_len) >= 0);
+	report_result(notify, sendto(notify->fd, text, (size_t)len, MSG_NOSIGNAL,
+				  (const struct sockaddr *)&notify->address, notify->address_len) >= 0);
 }

@@ -1,6 +1,6 @@
 /*
- * Telling a service manager how the service is: the protocol of sd_notify(3), one datagram a message. Everything here
- * does nothing when no manager listens. Master only.
+ * Reports the service's state to a service manager: the protocol of sd_notify(3), one datagram a message. Without a
+ * manager these functions do nothing. Master only.
  */
 #ifndef MASTER_NOTIFY_H
 #define MASTER_NOTIFY_H
@@ -12,10 +12,10 @@
 #include "base/repeat.h"
 
 struct notify {
-	int fd; /* -1: nobody listens */
+	int fd; /* -1: no manager listens */
 	struct sockaddr_un address;
 	socklen_t address_len;
-	int64_t watchdog_us; /* how often the manager wants to hear WATCHDOG=1 at least; 0: never */
+	int64_t watchdog_us; /* the manager kills the service after that time without WATCHDOG=1; 0: never */
 	struct repeat failures; /* to send */
 };
 
@@ -26,7 +26,7 @@ struct notify {
 void notify_open(struct notify *notify);
 void notify_close(struct notify *notify);
 
-/* Sends lines of NAME=value. Waits a second at most; a message that could not be sent is logged and forgotten. */
+/* Sends lines of NAME=value. Waits a second at most; a message that cannot be sent is logged and dropped. */
 void notify_send(struct notify *notify, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

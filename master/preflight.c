@@ -1,4 +1,4 @@
-/* Looking before starting. What is there later, and what another user may do, nobody knows. */
+/* A later start may find something else, and another user may have other rights: this is a check, no promise. */
 #include "master/preflight.h"
 
 #include <errno.h>
@@ -13,9 +13,9 @@
 
 #include "server/listener.h"
 
-/* A directory that is there and may be written, or that can be made where one of those is. */
+/* A directory that exists and may be written, or that can be made in such a one. */
 static int
-look_at_directory(const char *option, const char *value, const char *path, struct error *err)
+check_directory(const char *option, const char *value, const char *path, struct error *err)
 {
 	char at[PATH_MAX];
 	struct stat st;
@@ -24,7 +24,7 @@ look_at_directory(const char *option, const char *value, const char *path, struc
 	while (stat(at, &st) != 0) {
 		if (errno != ENOENT && errno != ENOTDIR)
 			return error_errno(err, "%s=%s: cannot look at %s", option, value, at);
-		char *above = dirname(at); /* in the same place */
+		char *above = dirname(at); /* in the same buffer */
 		(void)memmove(at, above, strlen(above) + 1);
 	}
 	if (!S_ISDIR(st.st_mode)) {
@@ -36,16 +36,16 @@ look_at_directory(const char *option, const char *value, const char *path, struc
 	return 0;
 }
 
-/* A file that is there and may be written, or that can be made. */
+/* A file that exists and may be written, or that can be made. */
 static int
-look_at_file(const char *option, const char *path, struct error *err)
+check_file(const char *option, const char *path, struct error *err)
 {
 	char above[PATH_MAX];
 	struct stat st;
 
 	if (stat(path, &st) != 0) {
 		(void)snprintf(above, sizeof above, "%s", path);
-		return look_at_directory(option, path, dirname(above), err);
+		return check_directory(option, path, dirname(above), err);
 	}
 	if (S_ISDIR(st.st_mode)) {
 		(void)error_set(err, "%s=%s is a directory: it must be a file", option, path);
@@ -56,25 +56,25 @@ look_at_file(const char *option, const char *path, struct error *err)
 	return 0;
 }
 
-/* SQLite makes other files beside it. */
+/* SQLite makes other files beside the database. */
 static int
-look_at_database(const char *path, struct error *err)
+check_database(const char *path, struct error *err)
 {
 	char above[PATH_MAX];
-	int rc = look_at_file("SQLITE_PATH", path, err);
+	int rc = check_file("SQLITE_PATH", path, err);
 
 	(void)snprintf(above, sizeof above, "%s", path);
-	return rc != 0 ? rc : look_at_directory("SQLITE_PATH", path, dirname(above), err);
+	return rc != 0 ? rc : check_directory("SQLITE_PATH", path, dirname(above), err);
 }
 
-/* Its directory is not made, and all of its bytes are taken at the start. */
+/* A start does not make the ring file's directory, and takes all of its bytes at once. */
 static int
-look_at_ring(const struct config *config, struct error *err)
+check_ring(const struct config *config, struct error *err)
 {
 	char above[PATH_MAX];
 	struct statvfs disk;
 	struct stat st;
-	int rc = look_at_file("RING_PATH", config->ring_path, err);
+	int rc = check_file("RING_PATH", config->ring_path, err);
 
 	if (rc != 0 || stat(config->ring_path, &st) == 0)
 		return rc;
@@ -93,14 +93,14 @@ look_at_ring(const struct config *config, struct error *err)
 int
 preflight(const struct config *config, struct error *err)
 {
-	int rc = look_at_directory("DATA_DIR", config->data_dir, config->data_dir, err);
+	int rc = check_directory("DATA_DIR", config->data_dir, config->data_dir, err);
 
 	if (rc == 0 && config->storage == STORAGE_JSONL)
-		rc = look_at_file("JSONL_PATH", config->jsonl_path, err);
+		rc = check_file("JSONL_PATH", config->jsonl_path, err);
 	if (rc == 0 && config->storage == STORAGE_SQLITE)
-		rc = look_at_database(config->sqlite_path, err);
+		rc = check_database(config->sqlite_path, err);
 	if (rc == 0)
-		rc = look_at_ring(config, err);
+		rc = check_ring(config, err);
 	if (rc == 0)
 		rc = listeners_check(config->host, config->port, err);
 	return rc;

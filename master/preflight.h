@@ -1,4 +1,4 @@
-/* For --check-config: what can be known of a start without starting. */
+/* For --check-config: finds out without starting whether a start would succeed. */
 #ifndef MASTER_PREFLIGHT_H
 #define MASTER_PREFLIGHT_H
 
@@ -8,9 +8,9 @@
 enum preflight_condition { PREFLIGHT_WRONG = 1 };
 
 /*
- * Looks at DATA_DIR, JSONL_PATH, RING_PATH and HOST, and changes nothing. 0: nothing speaks against a start. PREFLIGHT_WRONG:
- * an option names something of the wrong kind. <0: a start would fail here and now, or the events' file could not be
- * written, for this user on this machine.
+ * Checks what DATA_DIR, the store's file, RING_PATH, HOST and PORT name, and changes nothing. Returns 0 when nothing
+ * prevents a start; PREFLIGHT_WRONG when an option names something of the wrong kind; <0 when a start by this user would
+ * fail now, or could not write the events' file.
  */
 int preflight(const struct config *config, struct error *err);
 

@@ -1,4 +1,4 @@
-/* Looking after the ring's file, and keeping it. */
+/* Whether the ring file still has its name, and what becomes of it at the end. */
 #include "master/ring_file.h"
 
 #include <errno.h>
@@ -14,7 +14,7 @@
 #include "shm/settle.h"
 
 void
-ring_file_look(const struct config *config, const struct segment *segment)
+ring_file_check(const struct config *config, const struct segment *segment)
 {
 	bool gone = !segment_in_place(segment, config->ring_path);
 
@@ -28,7 +28,7 @@ ring_file_look(const struct config *config, const struct segment *segment)
 		log_info("the ring file is in its place again", LOG_STR("ring_path", config->ring_path));
 }
 
-/* Leaves the segment at RING_PATH, or in DATA_DIR as path. Returns 0 or <0. */
+/* Sees to it that a file at RING_PATH, or else one in DATA_DIR, is the segment; its name goes to path. Returns 0 or <0. */
 static int
 keep(const struct config *config, const struct segment *segment, char path[PATH_MAX], struct error *err)
 {

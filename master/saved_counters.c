@@ -60,7 +60,7 @@ saved_counters_load(const char *data_dir, const struct segment *segment)
 	segment_count_from(segment->header, counters);
 }
 
-/* Whether it is known to begin otherwise than with a counter. */
+/* Whether the file can be read and does not begin with a counter. */
 static bool
 is_foreign(const char *path)
 {
@@ -76,9 +76,9 @@ is_foreign(const char *path)
 	return any && (sscanf(line, "%127s %" SCNu64, name, &value) != 2 || strcmp(name, known) != 0);
 }
 
-/* DATA_DIR may be a directory that others use, too: what they have put there under our name must not be replaced. */
+/* Other programs may use DATA_DIR, too: a file of theirs with our name is not replaced. */
 static int
-make_way(const char *path, struct error *err)
+set_foreign_aside(const char *path, struct error *err)
 {
 	char aside[PATH_MAX];
 	struct stat st;
@@ -122,7 +122,9 @@ saved_counters_write(const char *data_dir, const uint64_t counters[COUNTERS])
 
 	(void)snprintf(path, sizeof path, "%s/" FILE_NAME, data_dir);
 	(void)snprintf(fresh, sizeof fresh, "%s/" FILE_NAME ".new", data_dir);
-	rc = make_way(path, &err) != 0 || make_way(fresh, &err) != 0 ? -1 : write_file(fresh, counters, &err);
+	rc = set_foreign_aside(path, &err) != 0 || set_foreign_aside(fresh, &err) != 0
+		 ? -1
+		 : write_file(fresh, counters, &err);
 	if (rc == 0)
 		rc = files_rename(fresh, path, &err);
 	if (rc != 0)

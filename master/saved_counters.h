@@ -1,13 +1,13 @@
 /*
- * The counters of earlier runs, in DATA_DIR/counters: one "name value" a line. While a ring stands, they are in it; the
- * file takes them over from the last run that left no ring. For the master.
+ * The counters of earlier runs, in DATA_DIR/counters, one "name value" a line. A run that leaves a ring file leaves them
+ * there; one that removes it writes them to this file. Master only.
  */
 #ifndef MASTER_SAVED_COUNTERS_H
 #define MASTER_SAVED_COUNTERS_H
 
 #include "shm/segment.h"
 
-/* Makes a fresh segment go on from what the last run has saved; from zero, with a warning unless it saved nothing ever. */
+/* Makes a fresh segment continue the saved counters. A file that cannot be read is logged: it counts from zero then. */
 void saved_counters_load(const char *data_dir, const struct segment *segment);
 
 /* Replaces the file, with the segment's sums or with those numbers. Returns whether it did; a failure is logged. */

@@ -402,7 +402,7 @@ turn(struct supervisor *s)
 {
 	int64_t now = clock_steady_us();
 
-	usage_note(&s->segment->header->usage, now);
+	usage_update(&s->segment->header->usage, now);
 	heartbeat_of_master(s->segment->header, now);
 	s->by->on_turn(s->by->context);
 	kill_stuck(s, now);

@@ -204,7 +204,7 @@ turn(struct acceptor *acceptor, const struct wake *wake, int32_t wait_ms)
 	int64_t now_us = heartbeat(acceptor->slot, 0);
 	bool waiting;
 
-	usage_note(&acceptor->slot->usage, now_us);
+	usage_update(&acceptor->slot->usage, now_us);
 	wait_ms = connections_look(acceptor, now_us, look_at_pause(acceptor, now_us, wait_ms));
 	wait_ms = linger_look(acceptor, now_us, wait_ms);
 

@@ -61,7 +61,7 @@ find_silent(const struct acceptor *acceptor, char *text, size_t size)
 
 			if (draining && slot_state(slot) == PROCESS_DOWN)
 				continue;
-			if (!heartbeat_late(&slot->alive_until_us, acceptor->config->stuck_after_seconds, now))
+			if (!heartbeat_late(slot, acceptor->config->stuck_after_seconds, now))
 				continue;
 			(void)snprintf(text, size, "%s-%u is silent: requests wait for it", role_table[r].name, i);
 			return true;
@@ -72,8 +72,8 @@ find_silent(const struct acceptor *acceptor, char *text, size_t size)
 static bool
 master_is_silent(const struct acceptor *acceptor)
 {
-	return heartbeat_late(
-	    &acceptor->segment->header->alive_until_us, acceptor->config->stuck_after_seconds, clock_steady_us());
+	return heartbeat_late_of_master(
+	    acceptor->segment->header, acceptor->config->stuck_after_seconds, clock_steady_us());
 }
 
 /* Adds the sentence to those that are there. */

@@ -1,4 +1,4 @@
-/* The numbers in the slots: plain stores by their one writer, plain loads by all. */
+/* Each number has one writer, so that adding needs no locked instruction. */
 #include "shm/counters.h"
 
 #include <ck_pr.h>

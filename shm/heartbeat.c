@@ -1,4 +1,4 @@
-/* Beats and their absence. */
+/* One word a process says until when it may be silent; everything else is arithmetic on it. */
 #include "shm/heartbeat.h"
 
 #include <ck_pr.h>
@@ -21,7 +21,7 @@ heartbeat(struct process_slot *slot, uint32_t silent_seconds)
 int32_t
 heartbeat_period_ms(uint32_t stuck_after_seconds)
 {
-	/* A quarter: a machine that is busy for a moment makes nobody late. */
+	/* A quarter, so that a machine that is busy for a moment makes no process late. */
 	uint64_t quarter_ms = (uint64_t)stuck_after_seconds * 1000 / 4;
 
 	if (stuck_after_seconds == 0 || quarter_ms > PERIOD_MOST_MS)
@@ -35,12 +35,24 @@ heartbeat_of_master(struct segment_header *header, int64_t now_us)
 	ck_pr_store_64(&header->alive_until_us, (uint64_t)now_us);
 }
 
-bool
-heartbeat_late(const uint64_t *alive_until_us, uint32_t stuck_after_seconds, int64_t now_us)
+static bool
+late(const uint64_t *alive_until_us, uint32_t stuck_after_seconds, int64_t now_us)
 {
 	int64_t late_us = now_us - (int64_t)ck_pr_load_64(alive_until_us);
 
 	return late_us > LATE_PERIODS * 1000 * (int64_t)heartbeat_period_ms(stuck_after_seconds);
+}
+
+bool
+heartbeat_late(const struct process_slot *slot, uint32_t stuck_after_seconds, int64_t now_us)
+{
+	return late(&slot->alive_until_us, stuck_after_seconds, now_us);
+}
+
+bool
+heartbeat_late_of_master(const struct segment_header *header, uint32_t stuck_after_seconds, int64_t now_us)
+{
+	return late(&header->alive_until_us, stuck_after_seconds, now_us);
 }
 
 bool

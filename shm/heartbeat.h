@@ -1,7 +1,7 @@
 /*
  * Heartbeats: how the master tells a process that is stuck (stopped, in an endless loop) from one that works or waits.
- * A process writes into its slot until when it may be silent; the master ends one that is STUCK_AFTER_SECONDS late, and
- * who asks for the service's health hears of it earlier.
+ * A process writes into its slot until when it may be silent. The master kills a process that is STUCK_AFTER_SECONDS
+ * late; /health reports it earlier. All times are of the steady clock.
  */
 #ifndef SHM_HEARTBEAT_H
 #define SHM_HEARTBEAT_H
@@ -12,30 +12,31 @@
 #include "shm/segment.h"
 
 /*
- * The slot's own process: it lives, and may be silent for so many seconds from now: 0 at every turn of a loop, the
- * bound of a call before a call that may take long. A later beat replaces an earlier one. No system call. Returns the
- * time, by the steady clock.
+ * Says that this process lives, and that it may be silent for so many seconds: 0 at every turn of its loop; before a call
+ * that may take long, how long that is at most. Each heartbeat replaces the one before. No system call. Returns the
+ * time.
  */
 int64_t heartbeat(struct process_slot *slot, uint32_t silent_seconds);
 
 /*
- * The longest that a loop may sleep between two beats, and how often the master looks: milliseconds, between 250 and
- * 5000. stuck_after_seconds as in the configuration, 0 for never.
+ * The longest that a loop may sleep between two heartbeats, and how often the master checks them: milliseconds, from 250
+ * to 5000. stuck_after_seconds is the option, 0 for never.
  */
 int32_t heartbeat_period_ms(uint32_t stuck_after_seconds);
 
-/* The same for the master, at every turn of its loop. */
+/* The master's heartbeat, at every turn of its loop. */
 void heartbeat_of_master(struct segment_header *header, int64_t now_us);
 
 /*
- * Whether who should have beaten by alive_until_us, in a slot or the header, is late for certain at now_us, although its
- * time to be ended has not come yet: three periods. Also when stuck_after_seconds is 0. Steady clock.
+ * Whether a process (the second: the master) is late for certain at now_us, by three periods, although its time to be
+ * killed has not come yet. Also when stuck_after_seconds is 0.
  */
-bool heartbeat_late(const uint64_t *alive_until_us, uint32_t stuck_after_seconds, int64_t now_us);
+bool heartbeat_late(const struct process_slot *slot, uint32_t stuck_after_seconds, int64_t now_us);
+bool heartbeat_late_of_master(const struct segment_header *header, uint32_t stuck_after_seconds, int64_t now_us);
 
 /*
- * Whether the slot's process is late by stuck_after_seconds at now_us, counted from granted_us if it promised less.
- * Steady clock. Never if stuck_after_seconds is 0.
+ * Whether a process is to be killed: it is late by stuck_after_seconds at now_us, counted from granted_us if that is later
+ * than what it announced. False if stuck_after_seconds is 0.
  */
 bool heartbeat_missed(
     const struct process_slot *slot, uint32_t stuck_after_seconds, int64_t granted_us, int64_t now_us);

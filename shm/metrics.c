@@ -1,6 +1,6 @@
 /*
- * One loop over the table of families writes a head for each and then the series that belong to it: of the processes'
- * numbers those that name it as their family, or what a function of its own finds in the segment.
+ * One loop over the table of families writes a head for each and then its series: the numbers of the slots that name it
+ * as their family, or what a function of its own computes from the segment.
  */
 #include "shm/metrics.h"
 
@@ -128,7 +128,7 @@ ring_capacity(const struct page *page, enum family family)
 	sample(page, family, "", segment->header->arena_bytes * segment_lane_count(segment));
 }
 
-/* Never 0: what began less than a microsecond ago has begun. In the words of a run before the machine's start, 1. */
+/* At least 1: what began less than a microsecond ago has begun. A time of an earlier start of the machine counts as 1. */
 static uint64_t
 microseconds_since(int64_t steady_us)
 {
@@ -175,7 +175,7 @@ process_cpu(const struct page *page, enum family family)
 	}
 }
 
-/* The dead use no memory. */
+/* A dead process uses no memory. */
 static void
 process_memory(const struct page *page, enum family family)
 {
@@ -235,7 +235,7 @@ series(const struct page *page, enum family family)
 	for (int l = 0; l < LEVELS; l++)
 		if (level_table[l].family == family)
 			sample(page, family, level_table[l].labels, segment_level_sum(page->segment, l));
-	/* Nothing, rather than zeros, where no writer looks after partitions. */
+	/* No series, rather than zeros, where no writer makes partitions. */
 	for (int g = 0; gauges != NULL && g < GAUGES; g++)
 		if (gauge_table[g].family == family)
 			sample(page, family, gauge_table[g].labels, ck_pr_load_64(&gauges[g]));
@@ -252,7 +252,7 @@ ends_with(const char *text, size_t len, const char *end)
 	return len > strlen(end) && memcmp(text + len - strlen(end), end, strlen(end)) == 0;
 }
 
-/* OpenMetrics takes the end of a sample's name for its kind's, and a unit for the end of the family's name. */
+/* In OpenMetrics the suffix of a kind belongs to the samples, and only a family whose name ends in a unit has it. */
 static void
 head(const struct page *page, enum family family)
 {

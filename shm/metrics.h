@@ -1,4 +1,4 @@
-/* All families of metrics with their present numbers, as text. They are read from the segment, by whoever has mapped it. */
+/* All families of metrics with their present numbers, as text, from a segment. Any process that has mapped it. */
 #ifndef SHM_METRICS_H
 #define SHM_METRICS_H
 
@@ -7,8 +7,8 @@
 #include "shm/segment.h"
 
 /*
- * TEXT: Prometheus' text exposition format 0.0.4. OPENMETRICS: OpenMetrics 1.0. PLAIN: for people, a number a line,
- * without zeros of series that have labels and without buckets.
+ * TEXT: Prometheus' text exposition format 0.0.4. OPENMETRICS: OpenMetrics 1.0. PLAIN: for people, one number a line,
+ * without buckets and without series that have labels and are 0.
  */
 enum metrics_format { METRICS_TEXT, METRICS_OPENMETRICS, METRICS_PLAIN };
 

@@ -3,6 +3,7 @@
 
 #include "base/sizes.h"
 #include "config/config.h"
+#include "shm/roles.h"
 
 /* What a record has beside its event's own text: head, fixed fields, padding (event/record.h). */
 #define RECORD_OVERHEAD 128
@@ -15,5 +16,8 @@ ring_bytes_least(const struct config *config)
 {
 	uint64_t lane = config->max_body_bytes + (uint64_t)config->max_batch_events * RECORD_OVERHEAD + 64 * KIB;
 
-	return (uint64_t)config->acceptors * config->writers * lane + BESIDE_LANES;
+	uint32_t counts[ROLES];
+
+	role_counts(config, counts);
+	return role_lanes(counts) * lane + BESIDE_LANES;
 }

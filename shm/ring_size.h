@@ -7,8 +7,8 @@
 struct config;
 
 /*
- * The bytes that the ring file needs so that each of its acceptors * writers lanes holds the largest request that is
- * allowed: records of MAX_BODY_BYTES and MAX_BATCH_EVENTS. config_load() takes this function. Pure.
+ * The bytes that the ring file needs so that each of its lanes holds the largest request that is allowed: records of
+ * MAX_BODY_BYTES and MAX_BATCH_EVENTS. config_load() takes this function. Pure.
  */
 uint64_t ring_bytes_least(const struct config *config);
 

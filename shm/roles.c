@@ -28,3 +28,19 @@ role_counts(const struct config *config, uint32_t counts[ROLES])
 
 	memcpy(counts, asked, sizeof asked);
 }
+
+uint64_t
+role_lanes_of(const uint32_t counts[ROLES], enum lane_group group)
+{
+	return (uint64_t)counts[lane_group_table[group].from] * counts[lane_group_table[group].to];
+}
+
+uint64_t
+role_lanes(const uint32_t counts[ROLES])
+{
+	uint64_t lanes = 0;
+
+	for (int g = 0; g < LANE_GROUPS; g++)
+		lanes += role_lanes_of(counts, g);
+	return lanes;
+}

@@ -53,6 +53,10 @@ extern const struct lane_group_info lane_group_table[LANE_GROUPS];
 /* How many processes of each role the configuration asks for. */
 void role_counts(const struct config *config, uint32_t counts[ROLES]);
 
+/* How many lanes a group has, and all groups together, between so many processes. */
+uint64_t role_lanes_of(const uint32_t counts[ROLES], enum lane_group group);
+uint64_t role_lanes(const uint32_t counts[ROLES]);
+
 /* The counts as fields of a log line: acceptors=2 writers=1 */
 #define ROLE_COUNT_FIELD(counts, symbol, name, plural, ...) LOG_UINT(plural, (counts)[ROLE_##symbol]),
 #define ROLE_COUNT_FIELDS(counts) ROLE_LIST(ROLE_COUNT_FIELD, counts) LOG_NOTHING

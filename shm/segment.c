@@ -22,26 +22,10 @@ page_up(uint64_t n)
 	return (n + PAGE - 1) / PAGE * PAGE;
 }
 
-static uint64_t
-lanes_of(const uint32_t counts[ROLES], enum lane_group group)
-{
-	return (uint64_t)counts[lane_group_table[group].from] * counts[lane_group_table[group].to];
-}
-
-uint64_t
-segment_layout_lanes(const struct segment_header *h)
-{
-	uint64_t lanes = 0;
-
-	for (int g = 0; g < LANE_GROUPS; g++)
-		lanes += lanes_of(h->counts, g);
-	return lanes;
-}
-
 struct segment_layout
 segment_layout(const struct segment_header *h)
 {
-	uint64_t lanes = segment_layout_lanes(h);
+	uint64_t lanes = role_lanes(h->counts);
 	struct segment_layout l;
 	uint64_t end = PAGE;
 
@@ -62,7 +46,7 @@ counts_plausible(const struct segment_header *h)
 	for (int r = 0; r < ROLES; r++)
 		if (h->counts[r] > role_table[r].most)
 			return false;
-	return segment_layout_lanes(h) > 0;
+	return role_lanes(h->counts) > 0;
 }
 
 bool
@@ -71,7 +55,7 @@ segment_plausible(const struct segment_header *h, uint64_t file_bytes)
 	return memcmp(h->magic, SEGMENT_MAGIC, sizeof h->magic) == 0 && h->file_bytes == file_bytes &&
 	       counts_plausible(h) && h->lane_slots >= 2 && h->lane_slots <= 65536 &&
 	       (h->lane_slots & (h->lane_slots - 1)) == 0 && h->arena_bytes >= PAGE && h->arena_bytes % PAGE == 0 &&
-	       h->arena_bytes <= file_bytes / segment_layout_lanes(h) && segment_layout(h).end <= file_bytes;
+	       h->arena_bytes <= file_bytes / role_lanes(h->counts) && segment_layout(h).end <= file_bytes;
 }
 
 int
@@ -132,7 +116,7 @@ segment_close(struct segment *segment)
 uint32_t
 segment_lane_count(const struct segment *segment)
 {
-	return (uint32_t)segment_layout_lanes(segment->header);
+	return (uint32_t)role_lanes(segment->counts);
 }
 
 struct lane
@@ -155,7 +139,7 @@ segment_lane(const struct segment *segment, enum lane_group group, uint32_t from
 	uint64_t number = (uint64_t)from * segment->counts[lane_group_table[group].to] + to;
 
 	for (int g = 0; g < (int)group; g++)
-		number += lanes_of(segment->counts, g);
+		number += role_lanes_of(segment->counts, g);
 	return segment_lane_at(segment, (uint32_t)number);
 }
 

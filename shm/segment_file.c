@@ -1,4 +1,4 @@
-/* The segment's file by its name: looking for it, removing it, making it again. */
+/* Finding, removing and copying the segment's file. */
 #include "shm/segment_file.h"
 
 #include <errno.h>

@@ -1,4 +1,4 @@
-/* The segment's file by its name, which somebody may take from it while its processes go on. For the master. */
+/* The segment's file by its name. A person or a cleaner may remove that name while the processes go on. For the master. */
 #ifndef SHM_SEGMENT_FILE_H
 #define SHM_SEGMENT_FILE_H
 
@@ -7,12 +7,12 @@
 /* Whether the segment's file is the one that stands at path. */
 bool segment_in_place(const struct segment *segment, const char *path);
 
-/* Removes the file if it stands there: for a master that is done with it. */
+/* Removes the file if it stands at path: for a master that needs it no more. */
 void segment_unlink(const struct segment *segment, const char *path);
 
 /*
- * Makes a file with that path, where none stands and in a directory that does, from the segment, whose own has lost its
- * name: for a master without children. What is there when it returns 0 is whole and on the disk; <0: nothing.
+ * Copies the segment, whose own file has lost its name, to a new file at path, in a directory that exists. For a master
+ * without children. Returns 0 when the copy is whole and on the disk, or <0 with nothing at path.
  */
 int segment_copy(const struct segment *segment, const char *path, struct error *err);
 

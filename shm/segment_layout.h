@@ -19,9 +19,6 @@ struct segment_layout {
 
 struct segment_layout segment_layout(const struct segment_header *header);
 
-/* How many lanes there are between so many processes. */
-uint64_t segment_layout_lanes(const struct segment_header *header);
-
 /* Whether a file of that size can be what its header says. */
 bool segment_plausible(const struct segment_header *header, uint64_t file_bytes);
 

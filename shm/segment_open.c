@@ -43,7 +43,7 @@ plan(const struct config *config, struct segment_header *h, struct error *err)
 	segment_boot_id(h->boot_id);
 	role_counts(config, h->counts);
 
-	uint64_t lanes = segment_layout_lanes(h);
+	uint64_t lanes = role_lanes(h->counts);
 	uint64_t per_lane = config->ring_bytes / lanes;
 
 	/* A descriptor for every 512 bytes: single small events fill the arena before they fill the slots. */

@@ -1,6 +1,6 @@
 /*
- * Every series of metrics, by kind: one list each makes the enum and the table. What a number means to a reader is said by
- * its family, of which it is one series: shm/families.h.
+ * Every series of metrics, by kind: one list makes the enum and the table of each. What a series means to a reader is said
+ * by its family (shm/families.h).
  */
 #ifndef SHM_SERIES_H
 #define SHM_SERIES_H
@@ -10,7 +10,7 @@
 #include "shm/families.h"
 #include "shm/roles.h"
 
-/* What a process has died of. SIGNAL: one without a name of its own here. STUCK: the master has killed it. */
+/* Why a process died. SIGNAL: one that has no name of its own here. STUCK: the master killed it for its silence. */
 enum death { DEATH_SIGNAL, DEATH_EXIT, DEATH_STUCK, DEATH_SIGABRT, DEATH_SIGKILL, DEATH_SIGSEGV, DEATHS };
 
 /* The rows of one path, in the order of the classes of status: see server/routes.c. */
@@ -82,7 +82,7 @@ enum death { DEATH_SIGNAL, DEATH_EXIT, DEATH_STUCK, DEATH_SIGABRT, DEATH_SIGKILL
 enum counter { COUNTER_LIST(X) COUNTERS };
 #undef X
 
-/* What the writers last saw of the store. */
+/* What a writer last saw of the store. */
 #define GAUGE_LIST(X)                                                                                                  \
 	X(DEFAULT_PARTITION_ROWS, DEFAULT_PARTITION_ROWS, "")                                                          \
 	X(PARTITIONS_AHEAD, PARTITIONS_AHEAD, "")
@@ -91,7 +91,7 @@ enum counter { COUNTER_LIST(X) COUNTERS };
 enum gauge { GAUGE_LIST(X) GAUGES };
 #undef X
 
-/* What every writer holds at the moment; summed. The spool's events are in the writer's ledger. */
+/* What the writers hold at the moment. SPOOL_EVENTS is counted in their ledgers. */
 #define LEVEL_LIST(X)                                                                                                  \
 	X(SPOOL_EVENTS, SPOOL_EVENTS, "")                                                                              \
 	X(SPOOL_BYTES, SPOOL_BYTES, "")                                                                                \

@@ -8,7 +8,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#define NOTE_PERIOD_US (1000 * 1000)
+#define UPDATE_PERIOD_US (1000 * 1000)
 
 static uint64_t
 microseconds(const struct timeval *tv)
@@ -48,12 +48,12 @@ void
 usage_begin(struct usage *usage)
 {
 	usage->earlier_us = usage->cpu_us;
-	usage->noted_us = 0;
+	usage->measured_us = 0;
 }
 
-/* Apart from usage_note(), whose every call would pay for its variables. */
+/* Apart from usage_update(), whose every call would pay for its variables. */
 static __attribute__((noinline)) void
-note(struct usage *usage)
+measure(struct usage *usage)
 {
 	struct rusage own;
 
@@ -63,10 +63,10 @@ note(struct usage *usage)
 }
 
 void
-usage_note(struct usage *usage, int64_t now_us)
+usage_update(struct usage *usage, int64_t now_us)
 {
-	if (usage->noted_us != 0 && now_us - usage->noted_us < NOTE_PERIOD_US)
+	if (usage->measured_us != 0 && now_us - usage->measured_us < UPDATE_PERIOD_US)
 		return;
-	usage->noted_us = now_us;
-	note(usage);
+	usage->measured_us = now_us;
+	measure(usage);
 }

@@ -1,6 +1,6 @@
 /*
- * What a process uses of the machine, noted by itself where all can read it: the CPU time goes on from what its dead
- * predecessors had noted, so that it never falls.
+ * What a process uses of the machine, measured by itself and kept where every process can read it. The CPU time continues
+ * that of dead predecessors, so that it never falls.
  */
 #ifndef SHM_USAGE_H
 #define SHM_USAGE_H
@@ -8,20 +8,20 @@
 #include <stdint.h>
 
 struct usage {
-	uint64_t cpu_us; /* user and system, of all processes that were this one */
-	uint64_t earlier_us; /* of it, by predecessors */
-	uint64_t resident_bytes; /* of the last one, while it lived */
-	int64_t noted_us; /* steady clock */
+	uint64_t cpu_us; /* user and system, predecessors included */
+	uint64_t earlier_us; /* of that, the predecessors' part */
+	uint64_t resident_bytes; /* stays when the process dies */
+	int64_t measured_us; /* steady clock */
 };
 
-/* What was noted last: any process. */
+/* What was measured last. Any process. */
 uint64_t usage_cpu_us(const struct usage *usage);
 uint64_t usage_resident_bytes(const struct usage *usage);
 
-/* A new process writes into usage from now on. */
+/* A new process takes usage over. */
 void usage_begin(struct usage *usage);
 
-/* Notes what this process uses, if the last note is a second old. For every turn of its loop; now_us: steady clock. */
-void usage_note(struct usage *usage, int64_t now_us);
+/* Measures what this process uses, if the last time was a second ago. For every turn of its loop; now_us: steady clock. */
+void usage_update(struct usage *usage, int64_t now_us);
 
 #endif

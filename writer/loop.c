@@ -295,7 +295,7 @@ upkeep(struct writer *w)
 static void
 turn(struct writer *w)
 {
-	usage_note(&w->slot->process.usage, heartbeat(&w->slot->process, 0));
+	usage_update(&w->slot->process.usage, heartbeat(&w->slot->process, 0));
 	handle_signals(w);
 	upkeep(w);
 

@@ -110,11 +110,11 @@ test_cpu_time_goes_on_from_what_the_dead_had(void **state)
 	struct usage usage = {.cpu_us = UINT64_C(5000000000)};
 
 	usage_begin(&usage);
-	usage_note(&usage, clock_steady_us());
+	usage_update(&usage, clock_steady_us());
 	assert_true(usage.cpu_us >= UINT64_C(5000000000));
 	assert_true(usage.resident_bytes > 0);
 	usage_begin(&usage);
-	usage_note(&usage, clock_steady_us());
+	usage_update(&usage, clock_steady_us());
 	assert_true(usage.cpu_us >= UINT64_C(5000000000));
 	assert_true(usage.earlier_us >= UINT64_C(5000000000));
 }

@@ -53,13 +53,16 @@ test_zero_is_never(void **state)
 static void
 test_three_periods_of_silence_are_too_many(void **state)
 {
-	uint64_t alive_until_us = 100 * SECOND;
+	struct process_slot slot = {.alive_until_us = 100 * SECOND};
+	struct segment_header header = {.alive_until_us = 100 * SECOND};
 
-	assert_false(heartbeat_late(&alive_until_us, 60, 50 * SECOND));
-	assert_false(heartbeat_late(&alive_until_us, 60, 115 * SECOND));
-	assert_true(heartbeat_late(&alive_until_us, 60, 115 * SECOND + 1));
-	assert_true(heartbeat_late(&alive_until_us, 1, 101 * SECOND));
-	assert_true(heartbeat_late(&alive_until_us, 0, 116 * SECOND));
+	assert_false(heartbeat_late(&slot, 60, 50 * SECOND));
+	assert_false(heartbeat_late(&slot, 60, 115 * SECOND));
+	assert_true(heartbeat_late(&slot, 60, 115 * SECOND + 1));
+	assert_true(heartbeat_late(&slot, 1, 101 * SECOND));
+	assert_true(heartbeat_late(&slot, 0, 116 * SECOND));
+	assert_false(heartbeat_late_of_master(&header, 60, 115 * SECOND));
+	assert_true(heartbeat_late_of_master(&header, 60, 115 * SECOND + 1));
 }
 
 static void
