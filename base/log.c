@@ -41,7 +41,9 @@ static struct {
 	atomic_ullong dropped; /* lines of this process, since it last told */
 } log_state = {.role = "hooksd", .level = LOG_INFO, .format = LOG_TEXT};
 
-static const char *const level_names[] = {"debug", "info", "warning", "error"};
+const char *const log_level_names[] = {
+    [LOG_DEBUG] = "debug", [LOG_INFO] = "info", [LOG_WARNING] = "warning", [LOG_ERROR] = "error", NULL};
+const char *const log_format_names[] = {[LOG_TEXT] = "text", [LOG_JSON] = "json", NULL};
 static const char *const journal_levels[] = {"<7>", "<6>", "<4>", "<3>"};
 
 struct line {
@@ -241,14 +243,14 @@ put_head(struct line *line, enum log_level level, const char *message)
 
 	if (log_state.format == LOG_TEXT) {
 		put_text(line, stamp);
-		put_format(line, " %s ", level_names[level]);
+		put_format(line, " %s ", log_level_names[level]);
 		put_escaped(line, log_state.role);
 		put_format(line, "[%ld] ", (long)getpid());
 		put_escaped(line, message);
 		return;
 	}
 	put_format(line, "{\"time\":\"%s\"", stamp);
-	put_format(line, ",\"level\":\"%s\",\"role\":", level_names[level]);
+	put_format(line, ",\"level\":\"%s\",\"role\":", log_level_names[level]);
 	put_quoted(line, log_state.role);
 	put_format(line, ",\"pid\":%ld,\"message\":", (long)getpid());
 	put_quoted(line, message);

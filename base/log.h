@@ -16,6 +16,10 @@
 enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARNING, LOG_ERROR };
 enum log_format { LOG_TEXT, LOG_JSON };
 
+/* The names of both in the order of their enums, NULL-terminated: "warning", "json". */
+extern const char *const log_level_names[];
+extern const char *const log_format_names[];
+
 enum log_kind { LOG_KIND_END, LOG_KIND_STR, LOG_KIND_INT, LOG_KIND_UINT };
 
 struct log_field {

@@ -4,16 +4,11 @@
 #include <assert.h>
 #include <stddef.h>
 
-#include "base/log.h"
-
 #define CHOICE_NAME(value, name) [value] = (name),
 
 const char *const storage_names[] = {STORAGE_CHOICES(CHOICE_NAME) NULL};
 const char *const ack_names[] = {ACK_CHOICES(CHOICE_NAME) NULL};
 const char *const unknown_names[] = {UNKNOWN_CHOICES(CHOICE_NAME) NULL};
-const char *const log_level_names[] = {
-    [LOG_DEBUG] = "debug", [LOG_INFO] = "info", [LOG_WARNING] = "warning", [LOG_ERROR] = "error", NULL};
-const char *const log_format_names[] = {[LOG_TEXT] = "text", [LOG_JSON] = "json", NULL};
 
 const char *const storage_aliases[] = {"postgresql", "postgres", "sqlite3", "sqlite", NULL};
 

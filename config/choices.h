@@ -26,12 +26,10 @@ enum ack { ACK_CHOICES(CHOICE_VALUE) };
 	X(UNKNOWN_FIELDS_REFUSE, "refuse")
 enum unknown_policy { UNKNOWN_CHOICES(CHOICE_VALUE) };
 
-/* Names in the order of their enum, NULL-terminated. LOG_LEVEL and LOG_FORMAT have their enums in base/log.h. */
+/* Names in the order of their enum, NULL-terminated. LOG_LEVEL and LOG_FORMAT have theirs in base/log.h. */
 extern const char *const storage_names[];
 extern const char *const ack_names[];
 extern const char *const unknown_names[];
-extern const char *const log_level_names[];
-extern const char *const log_format_names[];
 
 /* Pairs of another word for a choice and the choice, NULL-terminated. */
 extern const char *const storage_aliases[];

@@ -1,7 +1,7 @@
 /*
- * CPUs allowed. The quota of a cgroup binds all below it, so every directory from the process's own up to the
- * mount point is asked. A container often sees only its own part of the tree mounted, while /proc/self/cgroup still
- * shows the host's path: directories that are not there are passed over, and the mount point itself has the answer.
+ * Counting CPUs. A cgroup's quota limits all cgroups below it, so every directory from the process's own up to the mount
+ * point is read. A container often sees only its own part of the tree, while /proc/self/cgroup still shows the host's
+ * path: missing directories are skipped, and the mount point itself has the container's quota.
  */
 #include "config/cpu.h"
 
@@ -14,7 +14,7 @@
 
 #define CGROUP_LINE_MAX 1024
 
-/* The quotas' common form: microseconds of CPU time in a period of microseconds. */
+/* Both versions give a quota as microseconds of CPU time in a period of microseconds. */
 static uint32_t
 whole_cpus(long long quota, long long period)
 {
@@ -24,7 +24,7 @@ whole_cpus(long long quota, long long period)
 	return cpus < INT_MAX ? (uint32_t)cpus : 0;
 }
 
-/* Reads up to two numbers from a file. Returns how many there were: 0 for "max ..." and for no file. */
+/* Reads up to two numbers from a file. Returns how many it read: 0 for "max ..." and for a missing file. */
 static int
 read_numbers(const char *directory, const char *name, long long numbers[2])
 {
@@ -68,7 +68,7 @@ lesser(uint32_t a, uint32_t b)
 	return a < b ? a : b;
 }
 
-/* The least quota of mount/path and of everything above it, down to mount alone. */
+/* The least quota of mount/path and of its parents up to mount. */
 static uint32_t
 least_upwards(const char *mount, const char *path, uint32_t (*quota_of)(const char *directory))
 {

@@ -1,16 +1,16 @@
-/* How many CPUs there are for this process, in a container too. */
+/* How many CPUs this process may use, also in a container. */
 #ifndef CONFIG_CPU_H
 #define CONFIG_CPU_H
 
 #include <stdint.h>
 
-/* CPUs of the affinity mask, or of the cgroup's CPU quota rounded up where that is less. At least 1. */
+/* The number of CPUs in the affinity mask, or the cgroup's CPU quota, rounded up, if that is less. At least 1. */
 uint32_t cpu_allowed(void);
 
 /*
  * The smallest CPU quota in force, rounded up to whole CPUs, or 0 when there is none. cgroup_file is what
  * /proc/self/cgroup holds ("0::/path" for version 2, "N:...,cpu,...:/path" for version 1), root is where the
- * hierarchies are mounted (/sys/fs/cgroup). What cannot be read or understood counts as no quota.
+ * hierarchies are mounted (/sys/fs/cgroup). A file that cannot be read or understood sets no quota.
  */
 uint32_t cpu_quota(const char *cgroup_file, const char *root);
 

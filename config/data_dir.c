@@ -1,4 +1,4 @@
-/* The lock of DATA_DIR. */
+/* Taking the lock of DATA_DIR. */
 #include "config/data_dir.h"
 
 #include <errno.h>

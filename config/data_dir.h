@@ -1,4 +1,4 @@
-/* DATA_DIR belongs to one service at a time, or to who takes its place for a while. */
+/* The lock of DATA_DIR: one hooksd, or one hooksctl that works on its files, has the directory at a time. */
 #ifndef CONFIG_DATA_DIR_H
 #define CONFIG_DATA_DIR_H
 
@@ -8,13 +8,13 @@
 
 #define DATA_DIR_LOCK "lock" /* in data_dir */
 
-/* The lock's path. 0, or <0: too long, with errno. */
+/* Writes the path of the lock file. Returns 0, or <0 with errno: the path is too long. */
 int data_dir_lock_path(const char *data_dir, char out[PATH_MAX], struct error *err);
 
 /*
- * Makes data_dir if it is not there and takes the lock of the file `lock` in it, which children inherit: it is held as
- * long as any process of the service lives. The file says who holds it, if the disk has room for that. hooksd's master
- * takes it before it forks. Returns a descriptor to be kept open, or <0: the file cannot be made, or somebody else has it.
+ * Creates data_dir if it is missing, and locks the file DATA_DIR_LOCK in it. Children inherit the lock: it is held as long
+ * as any process of the service lives. The file has the holder's pid, if the disk has room for it. hooksd's master calls
+ * this before it forks. Returns a descriptor to keep open, or <0: the file cannot be created, or is locked by another.
  */
 int data_dir_lock(const char *data_dir, struct error *err);
 

@@ -1,6 +1,6 @@
 /*
- * Reading and masking DATABASE_URL. Masking follows libpq's own reading of a string where that is defined; a
- * password written raw with '@', '/' or '?' in it is malformed, and then everything up to the last '@' is hidden.
+ * Reading and masking DATABASE_URL. Masking reads a string as libpq does. A password with a raw '@', '/' or '?' in it is
+ * malformed; everything up to the last '@' is hidden then.
  */
 #include "config/database_url.h"
 
@@ -59,7 +59,7 @@ database_url_read(const char *text)
 	return url;
 }
 
-/* password, sslpassword and what else may come; '%' because libpq decodes names too. */
+/* password, sslpassword and future names like them; '%' because libpq decodes names also. */
 static bool
 is_secret_name(const char *name, size_t len)
 {
@@ -122,7 +122,7 @@ mask_uri(char *out, const char *url, const char *rest)
 	return out;
 }
 
-/* The bytes of a connection string's value: up to white space, or quoted; a backslash takes the next byte along. */
+/* The length of a connection string's value: up to white space, or in quotes; a backslash escapes the next byte. */
 static size_t
 value_length(const char *text)
 {
@@ -148,7 +148,7 @@ mask_connection_string(char *out, const char *text)
 
 		if (text[head] == '\0' && name == 0)
 			return append(out, text, head);
-		if (text[head] != '=') { /* a part of a password with unquoted spaces, perhaps */
+		if (text[head] != '=') { /* may be a part of a password with unquoted spaces */
 			out = append(out, text, space);
 			return append(out, MASK, sizeof MASK - 1);
 		}

@@ -1,4 +1,4 @@
-/* Flags: --name=value, --name value, bool flags also as --name; the few that ask for something besides running. */
+/* Flags of options (--name=value, --name value, bool flags also --name), and flags that request something else. */
 #include "config/flags.h"
 
 #include <stdio.h>
@@ -9,7 +9,7 @@
 #include "config/options.h"
 #include "config/units.h"
 
-#define NAME_MAX_BYTES 64 /* of a misspelt name that is worth comparing */
+#define NAME_MAX_BYTES 64 /* the longest unknown name that is compared with the known ones */
 
 static const struct {
 	const char *name;
@@ -25,9 +25,9 @@ static const struct {
 
 #define REQUEST_FLAGS (sizeof request_flags / sizeof request_flags[0])
 
-/* Levenshtein distance: insertions, deletions and replacements that make given[0..len) of name. */
+/* The Levenshtein distance: how many insertions, deletions and replacements turn name into given[0..len). */
 static size_t
-distance(const char *name, const char *given, size_t len)
+edit_distance(const char *name, const char *given, size_t len)
 {
 	size_t row[NAME_MAX_BYTES + 1];
 
@@ -51,7 +51,7 @@ distance(const char *name, const char *given, size_t len)
 static void
 keep_nearer(const char *name, const char *given, size_t len, size_t *least, char nearest[OPTION_FLAG_MAX])
 {
-	size_t edits = distance(name, given, len);
+	size_t edits = edit_distance(name, given, len);
 
 	if (edits >= *least)
 		return;
@@ -110,7 +110,7 @@ flag_read(int argc, char **argv, int *next, struct flag *flag, struct error *err
 	}
 	if (strncmp(arg, "--help=", strlen("--help=")) == 0)
 		return read_help_topic(arg + len + 1, flag, err);
-	if (arg[0] != '-') /* perhaps a password that lost its flag: shown no further than a user name */
+	if (arg[0] != '-') /* may be a URL without its flag: show nothing of a password */
 		return error_set(err, "%.*s: not a flag; options are given like --port=8080 (--help=all lists all)",
 		    (int)strcspn(arg, ":=@"), arg);
 	if (len < 3 || strncmp(arg, "--", 2) != 0 || (flag->option = option_find(arg + 2, len - 2)) == NULL)

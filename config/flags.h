@@ -7,14 +7,16 @@
 struct option;
 
 struct flag {
-	const struct option *option; /* or NULL: then request says what is asked for */
-	char *value; /* in argv; NULL for a bool flag without one, which means true; of --help: the topic, or NULL */
+	const struct option *option; /* NULL: the flag is a request */
+	char *
+	    value; /* in argv; NULL for a bool flag without a value, which means true; for --help: the topic, or NULL */
 	int request; /* enum config_request */
 };
 
 /*
- * Reads the flag at argv[*next], with its value where that is an argument of its own, and moves *next behind it.
- * Needs *next < argc. <0: no such flag or topic, or no value, with a sentence that holds no value.
+ * Reads the flag at argv[*next], and the argument after it if that is the flag's value, and moves *next behind them.
+ * *next must be < argc. Returns 0, or <0: there is no such flag or topic, or the value is missing. The sentence shows no
+ * value of an option.
  */
 int flag_read(int argc, char **argv, int *next, struct flag *flag, struct error *err);
 

@@ -1,7 +1,7 @@
 /*
- * From environment and command line to a checked struct config. Flags are collected first, then the environment
- * fills what they left open, then each value is read by its row of the option table (config/options.h), and last come
- * the defaults that depend on other options and the rules between options. An empty value means the default.
+ * From environment and command line to a checked struct config. First the flags are collected, then the environment
+ * adds the options that have no flag. Each value is read by its row of the option table (config/options.h). Last come
+ * secrets in files, defaults that depend on other options, and rules between options. An empty value means the default.
  */
 #include "config/load.h"
 

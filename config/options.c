@@ -128,7 +128,7 @@ option_allowed(const struct option *option, char *out, size_t size)
 		break;
 	case TYPE_NUMBER:
 		(void)snprintf(
-		    out, size, "a whole number %sfrom %" PRIu64 " to %" PRIu64, zero, option->least, option->most);
+		    out, size, "%sa whole number from %" PRIu64 " to %" PRIu64, zero, option->least, option->most);
 		break;
 	case TYPE_SIZE:
 		units_format_size(option->least, least, sizeof least);

@@ -30,19 +30,20 @@ enum option_id {
 };
 
 enum option_type {
+	/* Strings: option_is_string(). */
 	TYPE_DATABASE, /* config/database_url.h */
 	TYPE_HOST, /* an address literal or a name */
 	TYPE_FILE,
 	TYPE_DIRECTORY,
 	TYPE_SECRET_FILE, /* a file that holds the value of another option: holds */
 	TYPE_ORIGINS, /* of web pages: "*", or a list */
+	/* Numbers. */
 	TYPE_CHOICE, /* one of choices, in any case; stored as its index, the value of an enum */
 	TYPE_BOOL,
 	TYPE_NUMBER,
 	TYPE_SIZE, /* bytes, with or without K, M, G, T, all of them also with i, B or iB: powers of 1024 */
-	/* Durations: a number is in the option's own unit, in which it is stored; or with ms, s, m or h. */
-	TYPE_MILLISECONDS,
-	TYPE_SECONDS /* nothing finer is taken: 1500ms is refused */
+	TYPE_MILLISECONDS, /* a duration: digits, or digits and ms, s, m or h; stored in milliseconds */
+	TYPE_SECONDS /* a duration of whole seconds, stored in seconds; 1500ms is refused */
 };
 
 struct option {
@@ -51,7 +52,7 @@ struct option {
 	enum option_section section;
 	enum option_type type;
 	bool common; /* shown by --help; --help=all shows every option */
-	bool secret; /* never shown, and wiped by config_wipe_secrets(); made by SECRET, which gives it a file, also */
+	bool secret; /* never shown, and wiped by config_wipe_secrets(); its row is made by SECRET */
 	enum option_id holds; /* of a secret file: the option whose value is in it */
 
 	const char *initial; /* the default as a user would write it; NULL: none, or worked out from other options */
@@ -77,7 +78,7 @@ extern const struct option option_table[OPTION_COUNT];
 /* Writes "--max-body-bytes". */
 void option_flag(const struct option *option, char out[OPTION_FLAG_MAX]);
 
-/* The option whose flag's name (without dashes; any case, '_' for '-' too) is name[0..len), or NULL. */
+/* The option whose flag, without dashes, is name[0..len), in any case and with '_' or '-' alike; or NULL. */
 const struct option *option_find(const char *name, size_t len);
 
 /* Writes what a value must be: "a whole number from 0 to 65535". Cut to size bytes, terminator included. */

@@ -17,7 +17,8 @@ int secret_read_file(const char *path, char out[SECRET_MAX_BYTES + 1], struct er
 
 /*
  * Overwrites the secrets wherever this process holds them: *config, the environment block and argv as /proc shows them,
- * and PGPASSWORD, which is libpq's. Acceptors call it right after fork: they talk to strangers and need no database.
+ * and PGPASSWORD, which libpq reads. Called right after fork by processes that need no database: acceptors talk to
+ * strangers.
  */
 void config_wipe_secrets(struct config *config, int argc, char **argv);
 
