@@ -1,6 +1,7 @@
 /*
- * The events go to the spool by the protocol of 0.1.0's own writers: the old ring's ledger records the append before its
- * first byte, and its next page releases the lanes once the file is synced. So the old ring is the journal of its import.
+ * The events go to the spool by the protocol of 0.1.0's own writers: the old ring's ledger records the append before
+ * its first byte, and its next page releases the lanes once the file is synced. So the old ring is the journal of its
+ * import.
  */
 #include "master/old_ring_import.h"
 

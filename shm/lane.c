@@ -1,10 +1,10 @@
 /*
- * The only file that touches the inside of ck_ring: it has no peek call, and a writer must read parcels without
- * giving them up. Producer side: the library's own single-producer enqueue. Consumer side: the two halves of its
- * dequeue (read the slot; advance c_head) as two calls with a COMMIT between them.
+ * The only file that uses the members of ck_ring. The library has no peek call, but a consumer must read parcels
+ * without releasing them. The producer uses the library's single-producer enqueue. The consumer does the two halves of
+ * its dequeue (read the slot; advance c_head) in two calls, with a COMMIT between them.
  *
- * ThreadSanitizer does not see through the library's inline assembly; under it the two hand-overs (publish -> peek,
- * release -> reserve) are declared to it, so that every other access is checked against them.
+ * ThreadSanitizer does not see through the library's inline assembly. HANDS_OVER() and TAKES_OVER() declare the two
+ * synchronisations (publish -> peek, release -> reserve) to it, so that it can check every other access.
  */
 #include "shm/lane.h"
 
@@ -44,12 +44,12 @@ lane_init(struct lane *lane, uint32_t slot_count, uint32_t first_position, uint6
 	ck_ring_init(ring, slot_count);
 	ring->c_head = ring->p_head = ring->p_tail = first_position;
 	lane->control->events[0] = lane->control->events[1] = 0;
-	/* The descriptor before the first one says where the arena's head and tail are. */
+	/* The descriptor before the first parcel's holds the arena's head and tail. */
 	*slot(lane, first_position - 1) = (struct lane_descriptor){.end = first_byte};
 }
 
 bool
-lane_shaped(const struct lane *lane, uint32_t slot_count)
+lane_shape_valid(const struct lane *lane, uint32_t slot_count)
 {
 	return lane->control->ring.size == slot_count && lane->control->ring.mask == slot_count - 1;
 }
@@ -61,10 +61,10 @@ lane_valid(const struct lane *lane, uint32_t slot_count)
 	uint32_t depth = ring->p_tail - ring->c_head;
 	uint64_t end;
 
-	if (!lane_shaped(lane, slot_count) || depth >= slot_count)
+	if (!lane_shape_valid(lane, slot_count) || depth >= slot_count)
 		return false;
 
-	/* Every waiting parcel follows the one before it, and together they fit into the arena. */
+	/* Each waiting parcel must follow the one before it, and together they must fit into the arena. */
 	end = slot(lane, ring->c_head - 1)->end;
 	if (end % 8 != 0 || end > INT64_MAX)
 		return false;
@@ -90,8 +90,8 @@ lane_reserve(const struct lane *lane, size_t *available)
 	uint64_t tail_byte, head_byte;
 
 	/*
-	 * The consumer's counter is the licence to overwrite: it must be read before anything is written to the space
-	 * it frees, and the consumer has finished reading that space before it advanced the counter.
+	 * c_head permits overwriting: the consumer finished reading the freed space before it advanced c_head, and the
+	 * producer must read c_head before it writes to that space.
 	 */
 	ck_pr_fence_acquire();
 	TAKES_OVER(&ring->c_head);
@@ -112,15 +112,15 @@ lane_publish(const struct lane *lane, size_t bytes, uint32_t events, uint32_t fl
 	ck_ring_t *ring = &lane->control->ring;
 	struct lane_descriptor *d = ck_ring_enqueue_reserve_spsc_descriptor(ring, lane->slots);
 
-	assert(d != NULL); /* lane_reserve() saw a free slot, and only this process fills slots */
+	assert(d != NULL); /* lane_reserve() found a free slot, and only this process fills slots */
 	assert(bytes > 0 && bytes % 8 == 0 && events > 0);
 	d->end = slot(lane, ring->p_tail - 1)->end + bytes;
 	d->events = events;
 	d->flags = flags;
-	/* Counts when p_tail moves on: until then the other one does. */
+	/* This entry becomes valid when p_tail advances; until then the other one is. */
 	ck_pr_store_64(&lane->control->events[(ring->p_tail + 1) & 1], lane_events(lane) + events);
 	HANDS_OVER(&ring->p_tail);
-	/* The library fences between the slot (and with it the records written before) and the new p_tail. */
+	/* The library has a fence between these stores, with those to the records, and the one to p_tail. */
 	ck_ring_enqueue_commit_spsc(ring);
 	return ring->p_tail;
 }
@@ -135,7 +135,7 @@ lane_peek(const struct lane *lane, uint32_t position, struct parcel *parcel)
 	if (position == ck_pr_load_uint(&ring->p_tail))
 		return false;
 
-	/* Slot and records are read only after p_tail has shown that they are complete. */
+	/* p_tail shows that slot and records are complete, so it must be read first. */
 	ck_pr_fence_acquire();
 	TAKES_OVER(&ring->p_tail);
 
@@ -156,12 +156,12 @@ lane_flags(const struct lane *lane, uint32_t position)
 }
 
 void
-lane_mark(const struct lane *lane, uint32_t position, uint32_t flag, bool on)
+lane_set_flag(const struct lane *lane, uint32_t position, uint32_t flag, bool on)
 {
 	for (uint32_t at = lane->control->ring.c_head; at != position; at++) {
 		uint32_t *flags = &slot(lane, at)->flags;
 
-		/* A writer that died between its mark and its release may have left another one. */
+		/* A consumer that died before it released may have set the flag already. */
 		if (((*flags & flag) != 0) != on)
 			ck_pr_store_32(flags, *flags ^ flag);
 	}
@@ -175,7 +175,7 @@ lane_refuse(const struct lane *lane, uint32_t position)
 	for (uint32_t at = first; at != position; at++) {
 		uint32_t *flags = &slot(lane, at)->flags;
 
-		if ((*flags & (LANE_AWAITED | LANE_REFUSED | LANE_DISMISSED)) == LANE_AWAITED)
+		if (lane_client_waits(*flags))
 			ck_pr_store_32(flags, *flags | ((*flags & LANE_IN_DOUBT) == 0 ? LANE_REFUSED : LANE_DISMISSED));
 	}
 	while (first != position && (slot(lane, first)->flags & LANE_REFUSED) != 0)
@@ -189,7 +189,7 @@ lane_release(const struct lane *lane, uint32_t position)
 	ck_ring_t *ring = &lane->control->ring;
 
 	assert(position - ring->c_head <= ring->p_tail - ring->c_head);
-	/* Every read of the parcels is over before the producer can see the counter that lets it overwrite them. */
+	/* All reads of the parcels must be over before the store to c_head, which lets the producer overwrite them. */
 	HANDS_OVER(&ring->c_head);
 	ck_pr_fence_release();
 	ck_pr_store_uint(&ring->c_head, position);
@@ -209,14 +209,14 @@ lane_events(const struct lane *lane)
 {
 	uint32_t tail = ck_pr_load_uint(&lane->control->ring.p_tail);
 
-	ck_pr_fence_acquire(); /* what is counted up to there was written before it */
+	ck_pr_fence_acquire(); /* the count was stored before p_tail */
 	return ck_pr_load_64(&lane->control->events[tail & 1]);
 }
 
 uint32_t
 lane_depth(const struct lane *lane)
 {
-	uint32_t head = lane_released(lane); /* before p_tail: the other way round, head could be beyond it */
+	uint32_t head = lane_released(lane); /* read before p_tail; otherwise head could be greater */
 
 	return ck_pr_load_uint(&lane->control->ring.p_tail) - head;
 }
@@ -227,7 +227,7 @@ lane_bytes_used(const struct lane *lane)
 	uint32_t head, tail;
 	uint64_t used;
 
-	/* The slot before head is stable only while head is: read again when the consumer has moved on. */
+	/* The producer may overwrite the slot before head once head has advanced: then read again. */
 	do {
 		head = lane_released(lane);
 		tail = ck_pr_load_uint(&lane->control->ring.p_tail);

@@ -1,5 +1,5 @@
 /*
- * A lane: one acceptor's way to one writer. Single producer, single consumer, in shared memory, lock-free.
+ * A lane carries records from one process to one other. Single producer, single consumer, in shared memory, lock-free.
  *
  * A lane is a Concurrency Kit ring of descriptors plus a circular byte arena for the records:
  *
@@ -10,16 +10,16 @@
  *   | ... free ... [ records ............... ] ... free ... | ... the same bytes again ... |
  *         head = end of descriptor c_head-1 ^             ^ tail = end of descriptor p_tail-1
  *
- * c_head and p_tail are the only shared words; the arena's bounds are read from the descriptors beside them, which
- * the ring never overwrites while they matter (it keeps one slot free). So a producer killed at any instruction has
- * either published a parcel or not, and its successor goes on from the last published one; a consumer killed at any
- * instruction is replaced by one that reads the unreleased parcels again.
+ * c_head and p_tail are the only shared words. The bounds of the used part of the arena are in the descriptors just
+ * before them, which the ring does not overwrite while they are needed: it keeps one slot free. So a producer killed at
+ * any instruction has published a parcel or not, and its successor continues after the last published one. A consumer
+ * killed at any instruction is replaced by one that reads the unreleased parcels again.
  *
- * A parcel that a client of the producer waits for can be refused where it stands, also behind others that cannot: the
- * consumer passes over it, and it is released with its neighbours.
+ * The consumer can refuse a parcel whose client still waits, even one behind parcels that it cannot refuse. A refused
+ * parcel keeps its place, is skipped by the consumer, and is released together with its neighbours.
  *
  * Why single-producer: ck_ring's multi-producer commit spins until earlier producers commit, and a process killed
- * between the two would hang every other. Positions are free-running uint32_t counts of parcels; compare them by
+ * between the two would block every other. Positions are free-running uint32_t counts of parcels; compare them by
  * unsigned difference only.
  */
 #ifndef SHM_LANE_H
@@ -31,30 +31,45 @@
 #include <stdint.h>
 
 struct lane_descriptor {
-	uint64_t end; /* free-running byte position after the parcel, which begins where the one before it ends */
+	uint64_t end; /* free-running byte position after the parcel; the parcel begins at the end of the one before */
 	uint32_t events; /* records in it */
 	uint32_t flags; /* LANE_... */
 };
 
-/* A parcel's flags. The producer sets the first one when it publishes; all others are the consumer's. */
-#define LANE_AWAITED 1u /* a client waits to hear what becomes of it, and nobody has acknowledged it */
-#define LANE_SPOOLED 2u /* set before it is released: its records went to the spool and not to the store */
-#define LANE_IN_DOUBT 4u /* a store that could not say so may have its records, or a part of them */
-#define LANE_REFUSED 8u /* its records are discarded, and its client is told so; it may be long before it is released */
-#define LANE_DISMISSED 16u /* it was in doubt: its client is told so, and its records wait on */
+/*
+ * A parcel's flags. The producer sets AWAITED when it publishes; the consumer sets and clears all others.
+ *
+ * AWAITED      a client waits for the answer, and nobody has acknowledged the parcel yet
+ * SPOOLED      its records went to the spool instead of the store; valid once the parcel is released
+ * IN_DOUBT     its records, or some of them, may be in a store that failed before it could answer
+ * REFUSED      its records are discarded and its client gets an error; the parcel may be released much later
+ * DISMISSED    its client gets an error, but its records will be stored, because they were in doubt
+ */
+#define LANE_AWAITED 1u
+#define LANE_SPOOLED 2u
+#define LANE_IN_DOUBT 4u
+#define LANE_REFUSED 8u
+#define LANE_DISMISSED 16u
 #define LANE_FLAGS 31u
 
-/* What stands in the segment for a lane. sizeof(ck_ring_t) is 136: padded, so that neighbours share no cache line. */
+/* Whether a client of a parcel with those flags still waits: lane_refuse() would refuse or dismiss it. */
+static inline bool
+lane_client_waits(uint32_t flags)
+{
+	return (flags & (LANE_AWAITED | LANE_REFUSED | LANE_DISMISSED)) == LANE_AWAITED;
+}
+
+/* A lane's words in the segment. Padded, because sizeof(ck_ring_t) is 136 and lanes must not share cache lines. */
 struct lane_control {
 	_Alignas(128) ck_ring_t ring;
-	uint64_t events[2]; /* ever published, when p_tail is even, when it is odd */
+	uint64_t events[2]; /* events ever published; events[p_tail % 2] is valid */
 	char pad[256 - sizeof(ck_ring_t) - 2 * sizeof(uint64_t)];
 };
 
 _Static_assert(sizeof(struct lane_control) == 256, "lane control blocks share no cache lines");
 _Static_assert(sizeof(struct lane_descriptor) == 16, "four descriptors a cache line");
 
-/* One process's view of a lane: addresses in its own address space. Plain value, copy freely. */
+/* One process's view of a lane: addresses in its own address space. A plain value that may be copied. */
 struct lane {
 	struct lane_control *control;
 	struct lane_descriptor *slots; /* ring.size of them, a power of two */
@@ -63,37 +78,38 @@ struct lane {
 };
 
 /*
- * Makes the lane empty with slot_count slots (a power of two, at least 2; slot_count - 1 parcels fit), counting from
- * first_position and first_byte: tests start just below the wrap-around. Only while nobody else uses the lane.
+ * Makes the lane empty, with slot_count slots (a power of two, at least 2), of which slot_count - 1 can be in use.
+ * Positions begin at first_position and first_byte: tests start just below the wrap-around. Only while no other process
+ * uses the lane.
  */
 void lane_init(struct lane *lane, uint32_t slot_count, uint32_t first_position, uint64_t first_byte);
 
-/* Whether what stands in the segment can be a lane of that shape. For adopting a segment; nobody else may be using it. */
+/* Whether the words in the segment can be a lane with that many slots. For adopting a segment that no process uses. */
 bool lane_valid(const struct lane *lane, uint32_t slot_count);
 
-/* The part of it that holds while others use the lane, too: enough for looking at it without leaving the mapping. */
-bool lane_shaped(const struct lane *lane, uint32_t slot_count);
+/* The part of that check that is also valid while processes use the lane. It suffices for reading it within bounds. */
+bool lane_shape_valid(const struct lane *lane, uint32_t slot_count);
 
 /* ---- producer ---- */
 
 /*
- * Free arena space to write records into, contiguous, 8-byte aligned; *available is 0 (and the result NULL) when no
- * descriptor is free. Nothing written there is visible until lane_publish(); calling again forgets it.
+ * Returns free arena space for records, contiguous and 8-byte aligned, of *available bytes. When no descriptor is free
+ * it returns NULL and *available is 0. Nothing written there is visible until lane_publish(); another call returns the
+ * same space again.
  */
 char *lane_reserve(const struct lane *lane, size_t *available);
 
 /*
- * Publishes the first bytes (> 0, a multiple of 8, at most what lane_reserve() gave) of the reserved space as one
- * parcel of events records; flags is LANE_AWAITED or 0. Returns the parcel's position + 1: it is released once
- * lane_released() has reached that.
+ * Publishes the first bytes (> 0, a multiple of 8, at most *available) of the reserved space as one parcel of that many
+ * events; flags is LANE_AWAITED or 0. Returns the parcel's position + 1: the parcel is released once lane_released()
+ * has reached that number.
  */
 uint32_t lane_publish(const struct lane *lane, size_t bytes, uint32_t events, uint32_t flags);
 
 /*
- * The flags of the parcel of that position (what lane_publish() returned). LANE_REFUSED and LANE_DISMISSED are for its
- * client at any time, the others once the parcel is released. Only the producer overwrites descriptors, and only released
- * ones: so it can ask for every parcel that lane_released() showed as released until it publishes again, and must ask
- * before.
+ * Returns the flags of a parcel; position is what lane_publish() returned for it. LANE_REFUSED and LANE_DISMISSED are
+ * valid at any time, the others once the parcel is released. lane_publish() may overwrite the descriptors of released
+ * parcels, so the producer reads their flags before it publishes again.
  */
 uint32_t lane_flags(const struct lane *lane, uint32_t position);
 
@@ -107,33 +123,33 @@ struct parcel {
 };
 
 /*
- * Peeks at the parcel at that position (start from lane_released(), go up by one). Returns false when it is not
- * published yet. The parcel's bytes stay valid until it is released.
+ * Reads the parcel at that position without releasing it: begin with lane_released(), go up by one. Returns false when
+ * it is not published yet. The parcel's bytes stay valid until it is released.
  */
 bool lane_peek(const struct lane *lane, uint32_t position, struct parcel *parcel);
 
-/* Sets or clears a flag of the parcels not released below position. */
-void lane_mark(const struct lane *lane, uint32_t position, uint32_t flag, bool on);
+/* Sets or clears a flag of all unreleased parcels below position. */
+void lane_set_flag(const struct lane *lane, uint32_t position, uint32_t flag, bool on);
 
 /*
- * Ends the waiting for parcels not released below position: refuses what is awaited, or, in doubt, dismisses its client
- * only. Returns the position of the first parcel that is not refused, or that position: up to there the lane may be
- * released.
+ * Of the unreleased parcels below position whose client still waits, refuses those that are not in doubt and dismisses
+ * the others. Returns the position of the first unreleased parcel that is not refused, at most position: up to there
+ * the lane may be released.
  */
 uint32_t lane_refuse(const struct lane *lane, uint32_t position);
 
-/* Releases every parcel below position for good: the producer may overwrite them. */
+/* Releases all parcels below position: the producer may overwrite them. */
 void lane_release(const struct lane *lane, uint32_t position);
 
-/* ---- anybody ---- */
+/* ---- any process ---- */
 
-/* The position of the first parcel not released. */
+/* The position of the first unreleased parcel. */
 uint32_t lane_released(const struct lane *lane);
 
-/* Events ever published, in step with p_tail: those of a producer that died before it published are not among them. */
+/* Number of events ever published. Exact: it changes with p_tail, so a producer's death before that adds nothing. */
 uint64_t lane_events(const struct lane *lane);
 
-/* How much waits in the lane: parcels, bytes. A snapshot; the two may differ by what happens in between. */
+/* Number of unreleased parcels, and of their bytes. Two calls may see two moments. */
 uint32_t lane_depth(const struct lane *lane);
 uint64_t lane_bytes_used(const struct lane *lane);
 

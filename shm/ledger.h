@@ -6,8 +6,8 @@
  *   pages[current]        is valid
  *   pages[1 - current]    a draft of the next state; ledger_commit() makes it the current page
  *
- * The release of the lanes and the progress in the spool files' headers follow from the current page; a successor repeats
- * them (shm/settle.h).
+ * The release of the lanes and the progress in the spool files' headers follow from the current page; a successor
+ * repeats them (shm/settle.h).
  *
  * A file append commits with the page: it is recorded before its first byte, and is valid once that page is current. A
  * successor truncates an uncommitted append; its events are still in the lane or the spool.
@@ -22,7 +22,10 @@
 #include "config/config.h"
 #include "shm/counters.h"
 
-/* How much of a spool file is stored (writer/spool_file.h). sequence 0: no file. created_us tells files of one name apart. */
+/*
+ * How much of a spool file is stored (writer/spool_file.h). sequence 0: no file. created_us tells files of one name
+ * apart.
+ */
 struct spool_progress {
 	uint32_t writer, reserved;
 	uint64_t sequence;
@@ -31,8 +34,9 @@ struct spool_progress {
 };
 
 /*
- * What became of the parcels between a lane's released position and the page's. FATE_REFUSED: parcels that a client waits
- * for are refused, or only dismissed if they are in doubt; the lane is released up to the first that is not refused.
+ * What became of the parcels between a lane's released position and the page's. FATE_REFUSED: parcels that a client
+ * waits for are refused, or only dismissed if they are in doubt; the lane is released up to the first that is not
+ * refused.
  */
 enum fate { FATE_STORED, FATE_SPOOLED, FATE_REFUSED };
 
@@ -66,10 +70,16 @@ struct ledger {
 	struct ledger_page pages[2];
 };
 
-/* The current page. Any process may call it; another process than the ledger's writer may read a mixture of two commits. */
+/*
+ * The current page. Any process may call it; another process than the ledger's writer may read a mixture of two
+ * commits.
+ */
 const struct ledger_page *ledger_page(const struct ledger *ledger);
 
-/* Copies the current page to the other one, for changing and committing. By the ledger's writer; a later call starts over. */
+/*
+ * Copies the current page to the other one, for changing and committing. By the ledger's writer; a later call starts
+ * over.
+ */
 struct ledger_page *ledger_draft(struct ledger *ledger);
 
 /* Makes the draft the current page. */
@@ -79,14 +89,14 @@ void ledger_commit(struct ledger *ledger);
 void ledger_replays_recorded(struct ledger *ledger);
 
 /*
- * Whether only the ledger knows something that a successor needs: an append is unfinished, or a spool file's header does
- * not yet say how much of the file is stored.
+ * Whether only the ledger knows something that a successor needs: an append is unfinished, or a spool file's header
+ * does not yet say how much of the file is stored.
  */
 bool ledger_needed_by_successor(const struct ledger *ledger);
 
 /*
- * Records that an append of at most that many bytes begins at that offset of the file that st describes. By the ledger's
- * writer, before it writes the first byte.
+ * Records that an append of at most that many bytes begins at that offset of the file that st describes. By the
+ * ledger's writer, before it writes the first byte.
  */
 void ledger_append_begin(
     struct ledger *ledger, enum append_file file, const struct stat *st, uint64_t offset, uint64_t bytes);

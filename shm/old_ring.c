@@ -318,7 +318,10 @@ old_ring_visit(const struct old_ring *ring, uint32_t writer, old_ring_visitor *v
 
 /* ---- what 0.1.0 would write ---- */
 
-/* Refuses what is awaited up to release, or only dismisses it where it is in doubt. Returns how far the lane is released. */
+/*
+ * Refuses what is awaited up to release, or only dismisses it where it is in doubt. Returns how far the lane is
+ * released.
+ */
 static uint32_t
 refuse(const struct old_ring *ring, uint32_t acceptor, uint32_t writer, uint32_t release)
 {

@@ -1,6 +1,7 @@
 /*
- * The ring file of hooksd 0.1.0: what its ledgers say, what waits in its lanes, and the few words that 0.1.0 itself would
- * write to record that an event went to the spool. master/old_ring_import.c uses it at start. To be removed with 1.0.
+ * The ring file of hooksd 0.1.0: what its ledgers say, what waits in its lanes, and the few words that 0.1.0 itself
+ * would write to record that an event went to the spool. master/old_ring_import.c uses it at start. To be removed
+ * with 1.0.
  *
  * The bytes are hostile until old_ring_open() has returned OLD_RING_WHOLE. After that every call stays inside the file,
  * and what a parcel holds is still to be checked. Only for a master without children that holds the file's lock.

@@ -1,6 +1,6 @@
 /*
- * The bytes of a ring file of hooksd 0.1.0, as that version's headers declared them. They never change: shm/segment.h is
- * today's layout. For shm/old_ring.c and its test.
+ * The bytes of a ring file of hooksd 0.1.0, as that version's headers declared them. They never change: shm/segment.h
+ * is today's layout. For shm/old_ring.c and its test.
  *
  *   | header page | slots: acceptors, writers | lane controls | descriptors per lane | arena | arena | ... |
  *

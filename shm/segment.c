@@ -98,7 +98,7 @@ segment_open_readonly(struct segment *segment, const char *path, struct error *e
 	for (uint32_t i = 0; i < segment_lane_count(segment); i++) {
 		struct lane lane = segment_lane_at(segment, i);
 
-		if (!lane_shaped(&lane, h.lane_slots)) {
+		if (!lane_shape_valid(&lane, h.lane_slots)) {
 			segment_close(segment);
 			return error_set(err, "%s is damaged: its lanes are not what its header says", path);
 		}

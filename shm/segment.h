@@ -73,14 +73,15 @@ struct segment {
 int segment_open(struct segment *segment, const struct config *config, struct error *err);
 
 /*
- * Opens the file at path, or makes an empty one, and takes its lock, which the descriptor holds until it is closed. Waits
- * up to five seconds for the children of a dead master. Returns the descriptor, or <0 when another hooksd uses the file.
+ * Opens the file at path, or makes an empty one, and takes its lock, which the descriptor holds until it is closed.
+ * Waits up to five seconds for the children of a dead master. Returns the descriptor, or <0 when another hooksd uses
+ * the file.
  */
 int segment_lock_file(const char *path, struct error *err);
 
 /*
- * Identifies the machine's start; "" when that is not known. A segment on a disk that outlived a power cut is a mixture of
- * moments: its ledger may call an append uncommitted that was committed and followed by others.
+ * Identifies the machine's start; "" when that is not known. A segment on a disk that outlived a power cut is a mixture
+ * of moments: its ledger may call an append uncommitted that was committed and followed by others.
  */
 void segment_boot_id(char out[BOOT_ID_BYTES]);
 
@@ -130,8 +131,8 @@ void segment_set_file_gone(struct segment_header *header, bool gone);
 
 /*
  * The lock of the file that writers share, and of the notes about appends to it: a record lock on the segment's file,
- * which the kernel gives up when its holder dies. The second does not wait: false when another process holds it, or it cannot be had now. Not for
- * the master: such locks belong to one process and are not inherited.
+ * which the kernel gives up when its holder dies. The second does not wait: false when another process holds it, or it
+ * cannot be had now. Not for the master: such locks belong to one process and are not inherited.
  */
 void segment_append_lock(const struct segment *segment);
 bool segment_append_try_lock(const struct segment *segment);

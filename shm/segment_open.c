@@ -247,7 +247,7 @@ nobody_waits(const struct segment *segment)
 	for (uint32_t n = 0; n < segment_lane_count(segment); n++) {
 		struct lane lane = segment_lane_at(segment, n);
 
-		lane_mark(&lane, lane_released(&lane) + lane_depth(&lane), LANE_AWAITED, false);
+		lane_set_flag(&lane, lane_released(&lane) + lane_depth(&lane), LANE_AWAITED, false);
 	}
 }
 

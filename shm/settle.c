@@ -19,7 +19,7 @@ settle_lanes(const struct segment *segment, uint32_t writer)
 		if (page->fate == FATE_REFUSED) {
 			lane_release(&lane, lane_refuse(&lane, page->release[a]));
 		} else {
-			lane_mark(&lane, page->release[a], LANE_SPOOLED, page->fate == FATE_SPOOLED);
+			lane_set_flag(&lane, page->release[a], LANE_SPOOLED, page->fate == FATE_SPOOLED);
 			lane_release(&lane, page->release[a]);
 		}
 		wake_up(&acceptor);

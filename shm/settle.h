@@ -17,8 +17,8 @@
 void settle_lanes(const struct segment *segment, uint32_t writer);
 
 /*
- * For a writer that takes over from a dead one, before its first commit, under segment_append_lock(): settles the lanes,
- * and keeps the predecessor's uncommitted appends open across the commits to come.
+ * For a writer that takes over from a dead one, before its first commit, under segment_append_lock(): settles the
+ * lanes, and keeps the predecessor's uncommitted appends open across the commits to come.
  */
 void settle_take_over(const struct segment *segment, uint32_t writer);
 

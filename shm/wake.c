@@ -1,4 +1,4 @@
-/* Sleep and wake-up across processes over a shared word and an eventfd. */
+/* Sleeping and waking across processes, by a word in the segment and an eventfd. */
 #include "shm/wake.h"
 
 #include <ck_pr.h>
@@ -36,8 +36,9 @@ wake_up(const struct wake *wake)
 	if (sleep % 2 == 0)
 		return;
 	/*
-	 * In this order: a waker killed between the two has woken; the other way round it would leave a sleeper that
-	 * nobody wakes any more. The number keeps a late waker from ending the sleep after the one it saw.
+	 * The write comes first: a waker killed between the two calls has then woken the sleeper. In the other order it
+	 * would leave a sleeper that no waker wakes any more. Comparing the number keeps a late waker from ending a
+	 * later sleep.
 	 */
 	(void)!write(wake->fd, &one, sizeof one);
 	(void)ck_pr_cas_32(wake->sleeping, sleep, sleep + 1);

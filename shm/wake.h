@@ -1,10 +1,11 @@
 /*
- * Waking a process that said it sleeps, and only then: an eventfd write per sleep, none under load.
+ * Waking a process that sleeps, and only then: one eventfd write a sleep, none under load.
  *
- * The sleeper:  wake_arm(); look once more whether there is work; if none, poll the descriptor; wake_disarm();
- *               wake_drain() when the poll said that the descriptor is readable.
+ * The sleeper:  wake_arm(); check again for work; if there is none, poll the descriptor; wake_disarm(); wake_drain() if
+ *               poll() reported the descriptor as readable.
  * The waker:    make the work visible; wake_up().
- * Both sides put a full fence between their store and their load, so at least one of them sees the other's.
+ *
+ * Each side has a full fence between its store and its load, so at least one of them sees the other's store.
  */
 #ifndef SHM_WAKE_H
 #define SHM_WAKE_H
@@ -12,20 +13,20 @@
 #include <stdint.h>
 
 struct wake {
-	uint32_t *sleeping; /* in shared memory: counts sleeps, odd while the sleeper wants to be woken */
-	int fd; /* eventfd, nonblocking, made by the master before it forks */
+	uint32_t *sleeping; /* in the segment: odd while the sleeper wants to be woken, greater by 2 at each sleep */
+	int fd; /* eventfd, nonblocking, made by the master before it forks; borrowed */
 };
 
-/* Sleeper: from here on a wake_up() will make the descriptor readable. Look for work after this call, then sleep. */
+/* The sleeper: from now on a wake_up() makes the descriptor readable. Check for work after this call, then sleep. */
 void wake_arm(const struct wake *wake);
 
-/* Sleeper: awake, no more wake-ups wanted. No system call. */
+/* The sleeper: it is awake and wants no wake-up. Makes no system call. */
 void wake_disarm(const struct wake *wake);
 
-/* Sleeper: makes the descriptor unreadable again. */
+/* The sleeper: makes the descriptor unreadable again. */
 void wake_drain(const struct wake *wake);
 
-/* Waker: any process. */
+/* Any other process: makes the descriptor readable if the sleeper has armed it since its last wake-up. */
 void wake_up(const struct wake *wake);
 
 #endif

@@ -12,9 +12,9 @@
 #include "base/log.h"
 
 /*
- * Opens the entry, or the file that it links to, if that is the file asked for; otherwise *fd is -1. It calls stat() for
- * each name, because the inode in the directory entry is wrong for links, for mounted files, and in some file systems for
- * all files. 0, or <0 with errno.
+ * Opens the entry, or the file that it links to, if that is the file asked for; otherwise *fd is -1. It calls stat()
+ * for each name, because the inode in the directory entry is wrong for links, for mounted files, and in some file
+ * systems for all files. 0, or <0 with errno.
  */
 static int
 open_if_same(int directory, const char *name, uint64_t device, uint64_t inode, int *fd)

@@ -105,7 +105,7 @@ void
 intake_mark_in_doubt(const struct intake *intake)
 {
 	for (uint32_t a = 0; a < intake->segment->counts[ROLE_ACCEPTOR]; a++)
-		lane_mark(&intake->lanes[a], intake->taken[a], LANE_IN_DOUBT, true);
+		lane_set_flag(&intake->lanes[a], intake->taken[a], LANE_IN_DOUBT, true);
 }
 
 uint64_t
@@ -118,7 +118,7 @@ intake_draft_refusals(const struct intake *intake, struct ledger_page *draft)
 		struct parcel parcel;
 
 		for (; lane_peek(&intake->lanes[a], at, &parcel); at++)
-			if ((parcel.flags & (LANE_AWAITED | LANE_REFUSED | LANE_DISMISSED)) == LANE_AWAITED)
+			if (lane_client_waits(parcel.flags))
 				*((parcel.flags & LANE_IN_DOUBT) == 0 ? &refused : &dismissed) += parcel.events;
 		draft->release[a] = at;
 	}

@@ -1,7 +1,7 @@
 /*
- * Leaves the files of hooksd 0.1.0 as a kill at a certain instruction leaves them: `make_0_1_0 STATE DIRECTORY`. Made by
- * 0.1.0's own functions: tests/old_rings/make compiles this against the libraries of that version, never against those of
- * this tree. Two acceptors, two writers; events are numbered from 1, in their id and as {"n": NUMBER}.
+ * Leaves the files of hooksd 0.1.0 as a kill at a certain instruction leaves them: `make_0_1_0 STATE DIRECTORY`. Made
+ * by 0.1.0's own functions: tests/old_rings/make compiles this against the libraries of that version, never against
+ * those of this tree. Two acceptors, two writers; events are numbered from 1, in their id and as {"n": NUMBER}.
  *
  * state.json in the directory says what must become of each event. A state ends with _exit(), which is the kill.
  */
@@ -320,7 +320,7 @@ replay(void)
 	publish_everywhere();
 }
 
-/* Of each writer: one in doubt, one that nobody waits for, two that are refused behind it. The second is not settled. */
+/* Of each writer: one in doubt, one without a waiting client, refused ones behind it. The second is not settled. */
 static void
 refused(void)
 {

@@ -74,18 +74,18 @@ test_spooled_parcels_are_marked(void **state)
 
 		for (uint32_t n = 1; n <= 7; n++)
 			assert_true(put(&lane, 8, 'x'));
-		lane_mark(&lane, start + 2, LANE_SPOOLED, true);
+		lane_set_flag(&lane, start + 2, LANE_SPOOLED, true);
 		lane_release(&lane, start + 2);
 		/* A writer that died before its release has marked what its successor stores. */
-		lane_mark(&lane, start + 5, LANE_SPOOLED, true);
+		lane_set_flag(&lane, start + 5, LANE_SPOOLED, true);
 		assert_true(lane_valid(&lane, 8));
 		assert_true(holds(&lane, start + 4, 8, 'x'));
-		lane_mark(&lane, start + 7, LANE_SPOOLED, false);
+		lane_set_flag(&lane, start + 7, LANE_SPOOLED, false);
 		lane_release(&lane, start + 7);
 		for (uint32_t n = 1; n <= 7; n++)
 			assert_int_equal(lane_flags(&lane, start + n), n <= 2 ? LANE_SPOOLED : 0);
 		assert_true(put(&lane, 8, 'y') && put(&lane, 8, 'z'));
-		lane_mark(&lane, start + 9, LANE_SPOOLED, false);
+		lane_set_flag(&lane, start + 9, LANE_SPOOLED, false);
 		lane_release(&lane, start + 9);
 		assert_int_equal(lane_flags(&lane, start + 9), 0);
 	}
@@ -132,7 +132,7 @@ test_awaited_parcels_are_refused_where_they_stand(void **state)
 		assert_int_equal(lane_refuse(&lane, start + 3), start + 1);
 		assert_true(lane_valid(&lane, 8));
 		/* The next run's clients do not wait for it. */
-		lane_mark(&lane, start + 4, LANE_AWAITED, false);
+		lane_set_flag(&lane, start + 4, LANE_AWAITED, false);
 		assert_int_equal(lane_refuse(&lane, start + 4), start + 1);
 		assert_int_equal(flags_at(&lane, start + 2), LANE_REFUSED);
 		assert_int_equal(flags_at(&lane, start + 3), 0);

@@ -1,6 +1,6 @@
 /*
- * A ring file of 0.1.0 is hostile: whatever its bytes are, reading it stays inside the file and ends. The files that 0.1.0
- * really left behind are in tests/e2e/test_old_rings.py.
+ * A ring file of 0.1.0 is hostile: whatever its bytes are, reading it stays inside the file and ends. The files that
+ * 0.1.0 really left behind are in tests/e2e/test_old_rings.py.
  */
 #include <setjmp.h>
 #include <stdarg.h>
