@@ -18,6 +18,7 @@
 #include "server/connection.h"
 #include "server/error_responses.h"
 #include "server/events.h"
+#include "server/h2o_internals.h"
 #include "server/drain.h"
 #include "server/linger.h"
 #include "server/routes.h"
@@ -34,8 +35,6 @@
  * its own. Far beyond those, and short of the time since 1970, which libh2o subtracts it from.
  */
 #define LIBH2O_TIMEOUT_MS (10 * 24 * 3600 * UINT64_C(1000))
-/* What a connection takes to read into at first; libh2o doubles it as a body needs. Its own choice, 8192, is two pages. */
-#define READ_BYTES 4096
 /*
  * Requests come and go by the hundred with each batch that is stored. libc gives free memory back to the kernel as soon as
  * it is more than twice the largest block that it has mapped and unmapped so far: a tenth of the CPU of batches, were
@@ -246,9 +245,7 @@ acceptor_main(const struct config *config, const struct segment *segment, uint32
 	acceptor.slot = segment_slot(segment, ROLE_ACCEPTOR, index);
 	acceptor.signal_fd = signals_open(false);
 	uuid_source_init(&acceptor.ids);
-	h2o_socket_buffer_prototype._initial_buf.capacity = READ_BYTES;
-	h2o_socket_buffer_prototype.mmap_settings =
-	    NULL; /* else bodies above 32 MiB go into files of /tmp, if it is writable */
+	libh2o_init_buffers();
 	free(mem_new(FIRST_BLOCK_BYTES, 1));
 	if (map_lanes(&acceptor, index) != 0)
 		return EXIT_FAILED;

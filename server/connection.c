@@ -6,7 +6,6 @@
  */
 #include "server/connection.h"
 
-#include <assert.h>
 #include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +14,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "server/h2o_internals.h"
 #include "server/head.h"
 #include "server/linger.h"
 #include "server/parked.h"
@@ -82,7 +82,7 @@ refuse(struct connection *connection, int status, const char *why, enum counter 
 	/* It fits into the socket's buffer, unless the client does not read its answers. */
 	(void)send(fd, answer, len, MSG_DONTWAIT | MSG_NOSIGNAL);
 	linger(acceptor, fd);
-	libh2o_reads(connection->socket, h2o_socket_error_closed);
+	libh2o_let_go(connection->socket);
 }
 
 /* Empty lines before a request are nothing (RFC 9112 section 2.2). */
@@ -116,7 +116,7 @@ on_read(h2o_socket_t *socket, const char *err)
 	case HEAD_PARTIAL:
 		break;
 	case HEAD_WHOLE:
-		socket->_cb.read = libh2o_reads;
+		(void)libh2o_swap_on_read(socket, libh2o_reads);
 		libh2o_reads(socket, NULL);
 		break;
 	case HEAD_REFUSED:
@@ -132,41 +132,12 @@ rest(struct connection *connection, h2o_buffer_t *early)
 	h2o_socket_t *socket = connection->socket;
 
 	connection->head = (struct head){0};
-	socket->_cb.read = on_read;
+	libh2o_reads = libh2o_swap_on_read(socket, on_read);
 	enter(connection, &connection->acceptor->resting);
 	if (early != NULL) {
-		assert(socket->input->size == 0);
-		socket->input = early;
+		libh2o_show_input(socket, early);
 		on_read(socket, NULL);
 	}
-}
-
-/* libh2o parses what is there when it begins to wait: it gets to see an empty buffer. Returns the other one, or NULL. */
-static h2o_buffer_t *
-hide_input(h2o_socket_t *socket)
-{
-	h2o_buffer_t *input = socket->input;
-
-	if (input->size == 0)
-		return NULL;
-	h2o_buffer_init(&socket->input, &h2o_socket_buffer_prototype);
-	return input;
-}
-
-/* The same for what has come after a request: libh2o still has to take so many bytes off, and gets a buffer of its size. */
-static h2o_buffer_t *
-hide_early_bytes(h2o_socket_t *socket, size_t request_bytes)
-{
-	h2o_buffer_t *input = socket->input;
-
-	if (input->size <= request_bytes)
-		return NULL;
-	h2o_buffer_consume(&input, request_bytes);
-	h2o_buffer_init(&socket->input, &h2o_socket_buffer_prototype);
-	if (h2o_buffer_reserve(&socket->input, 1).base == NULL)
-		mem_none(1);
-	socket->input->size = request_bytes;
-	return input;
 }
 
 static void
@@ -179,7 +150,7 @@ on_written(h2o_socket_t *socket, const char *err)
 		libh2o_has_written(socket, err);
 		return;
 	}
-	early = hide_early_bytes(socket, connection->request_bytes);
+	early = libh2o_hide_early_bytes(socket, connection->request_bytes);
 	libh2o_has_written(socket, NULL);
 	rest(connection, early);
 }
@@ -194,10 +165,8 @@ connection_answered(h2o_req_t *req)
 	connection->request_bytes = req->entity.base != NULL
 					? (size_t)(req->entity.base + req->entity.len - socket->input->bytes)
 					: connection->head.line;
-	connection->stays = req->http1_is_persistent;
-	assert(socket->_cb.write != NULL);
-	libh2o_has_written = socket->_cb.write;
-	socket->_cb.write = on_written;
+	connection->stays = libh2o_keeps_open(req);
+	libh2o_has_written = libh2o_swap_on_written(socket, on_written);
 }
 
 void
@@ -211,7 +180,7 @@ void
 connection_take(struct acceptor *acceptor, h2o_socket_t *socket)
 {
 	struct connection *connection = mem_new(1, sizeof *connection);
-	h2o_buffer_t *early = hide_input(socket);
+	h2o_buffer_t *early = libh2o_hide_input(socket);
 
 	connection->acceptor = acceptor;
 	connection->socket = socket;
@@ -219,7 +188,6 @@ connection_take(struct acceptor *acceptor, h2o_socket_t *socket)
 	socket->on_close.data = connection;
 	acceptor->connections++;
 	h2o_accept(&acceptor->accept, socket);
-	libh2o_reads = socket->_cb.read;
 	rest(connection, early);
 }
 

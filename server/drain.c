@@ -13,6 +13,7 @@
 #include "base/files.h"
 #include "server/connection.h"
 #include "server/events.h"
+#include "server/h2o_internals.h"
 #include "server/listener.h"
 #include "server/parked.h"
 
@@ -112,15 +113,6 @@ struct packing {
 	struct error err;
 };
 
-/* Of a chunked body libh2o has dropped the chunks' sizes: nobody else could read on. */
-static bool
-is_chunked(const h2o_buffer_t *input)
-{
-	static const char field[] = "\ntransfer-encoding:"; /* libh2o lowers the case of what it has parsed, in place */
-
-	return input->size > 0 && memmem(input->bytes, input->size, field, sizeof field - 1) != NULL;
-}
-
 static int
 pack(h2o_req_t *req, void *data)
 {
@@ -131,7 +123,8 @@ pack(h2o_req_t *req, void *data)
 
 	if (!awaits_request(socket))
 		return 0; /* later, when it has been answered */
-	if (is_chunked(socket->input)) {
+	if (libh2o_is_chunked(socket->input)) {
+		/* libh2o has dropped the sizes of its chunks: the successor could not read on. */
 		if (clock_steady_us() - packing->acceptor->leaving_since_us > CHUNKED_US)
 			(void)shutdown(h2o_socket_get_fd(socket), SHUT_RD);
 		return 0;
@@ -153,10 +146,10 @@ hand_over(struct acceptor *acceptor, struct error *err)
 	do {
 		struct packing packing = {.acceptor = acceptor};
 
-		acceptor->globalconf.http1.callbacks.foreach_request(&acceptor->context, pack, &packing);
+		libh2o_foreach_request(&acceptor->context, pack, &packing);
 		/* To libh2o it looks as if the client had gone. Its descriptor is not the last one: nothing is closed. */
 		for (uint32_t i = 0; i < packing.count; i++)
-			packing.sockets[i]->_cb.read(packing.sockets[i], h2o_socket_error_closed);
+			libh2o_let_go(packing.sockets[i]);
 		if (packing.rc != 0) {
 			*err = packing.err;
 			return -1;
@@ -188,7 +181,7 @@ fill_input(h2o_socket_t *socket, int file, off_t at, size_t len)
 static void
 go_on_with(struct acceptor *acceptor, struct handover_batch *batch)
 {
-	uint64_t last_number = h2o_connection_id;
+	const uint64_t next = libh2o_next_connection();
 	uint32_t without_descriptor = 0, unread = 0;
 	off_t at = 0;
 
@@ -207,11 +200,11 @@ go_on_with(struct acceptor *acceptor, struct handover_batch *batch)
 			h2o_socket_close(socket);
 			continue;
 		}
-		/* libh2o numbers connections by this; the number decides the lane, and so keeps the order of events. */
-		h2o_connection_id = (uint64_t)note->number - 1;
+		/* The number decides the lane, and so keeps the order of events. */
+		libh2o_set_next_connection(note->number);
 		connection_take(acceptor, socket);
 	}
-	h2o_connection_id = last_number;
+	libh2o_set_next_connection(next);
 	if (without_descriptor > 0)
 		log_warning("no descriptors left for connections that were handed over",
 		    LOG_UINT("connections", without_descriptor));

@@ -4,6 +4,7 @@
  */
 #include "server/error_responses.h"
 
+#include "server/h2o_internals.h"
 #include "server/linger.h"
 #include "server/reply.h"
 
@@ -50,7 +51,7 @@ send_as_json(h2o_ostream_t *self, h2o_req_t *req, h2o_iovec_t *bufs, size_t coun
 	    filter->acceptor->slot, req->res.status == 413 ? COUNTER_REJECTED_BODY_SIZE : COUNTER_REJECTED_HTTP, 1);
 	req->res.content_length = body.len;
 	h2o_ostream_send_next(self, req, &body, count > 0 ? 1 : 0, state); /* 0: the answer to a HEAD */
-	if (!req->http1_is_persistent)
+	if (!libh2o_keeps_open(req))
 		linger(filter->acceptor, h2o_socket_get_fd(req->conn->callbacks->get_socket(req->conn)));
 }
 

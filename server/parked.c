@@ -1,6 +1,8 @@
 /* Parking is a read callback that reads nothing, set before libh2o has told epoll that reading has stopped. */
 #include "server/parked.h"
 
+#include "server/h2o_internals.h"
+
 static void
 on_early_bytes(h2o_socket_t *socket, const char *err)
 {
@@ -27,5 +29,5 @@ unpark(h2o_req_t *req)
 bool
 awaits_request(h2o_socket_t *socket)
 {
-	return h2o_socket_is_reading(socket) && socket->_cb.read != on_early_bytes;
+	return h2o_socket_is_reading(socket) && libh2o_on_read(socket) != on_early_bytes;
 }

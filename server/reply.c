@@ -8,6 +8,7 @@
 
 #include "ingest/rewrite.h"
 #include "server/connection.h"
+#include "server/h2o_internals.h"
 
 #define RETRY_AFTER_SECONDS "1"
 
@@ -58,8 +59,7 @@ begin(h2o_req_t *req, int status)
 {
 	req->res.status = status;
 	req->res.reason = reason_of(status);
-	if (req->conn->ctx->shutdown_requested)
-		req->http1_is_persistent = 0; /* libh2o looks at that when a request comes, not when it is answered */
+	libh2o_close_if_shutting_down(req);
 }
 
 void

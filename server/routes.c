@@ -13,6 +13,7 @@
 #include "base/version.h"
 #include "server/cors.h"
 #include "server/events.h"
+#include "server/h2o_internals.h"
 #include "server/reply.h"
 #include "server/status.h"
 
@@ -177,7 +178,7 @@ on_answer(h2o_filter_t *filter, h2o_req_t *req, h2o_ostream_t **slot)
 	int class = req->res.status / 100; /* never 3 */
 
 	counter_add(acceptor->slot, answers + (class == 5 ? 2 : class == 4), 1);
-	if (req->http1_is_persistent)
+	if (libh2o_keeps_open(req))
 		reply_add_header(req, "Keep-Alive", acceptor->keep_alive, strlen(acceptor->keep_alive));
 	if (acceptor->config->cors_origins != NULL)
 		cors_add(req, acceptor->config->cors_origins);

@@ -1,0 +1,76 @@
+/*
+ * Everything that this service does with parts of libh2o that its documentation leaves out: members whose names begin with
+ * an underscore, the order of its callbacks, what it leaves in its buffers. The list of what we rely on is in
+ * h2o_internals.c. No other file touches such a part; tests/lint/test_h2o.py checks it. Acceptors only.
+ */
+#ifndef SERVER_H2O_INTERNALS_H
+#define SERVER_H2O_INTERNALS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <h2o.h>
+#include <h2o/http1.h>
+#include <h2o/version.h>
+
+/* h2o 2.2 calls its library 0.13. */
+#if H2O_LIBRARY_VERSION_MAJOR != 0 || H2O_LIBRARY_VERSION_MINOR != 13
+#error "This libh2o is not of h2o 2.2: check each point of the list in server/h2o_internals.c against its lib/http1.c"
+#endif
+
+/* Sets how libh2o allocates what it reads into. Before the first connection. */
+void libh2o_init_buffers(void);
+
+/* What the socket calls when bytes have come, or the connection has ended. Not while it does not read. */
+static inline h2o_socket_cb
+libh2o_on_read(const h2o_socket_t *socket)
+{
+	return socket->_cb.read;
+}
+
+/* Sets what the socket calls when bytes have come; returns what it called until now. The socket must be reading. */
+h2o_socket_cb libh2o_swap_on_read(h2o_socket_t *socket, h2o_socket_cb callback);
+
+/* The same for the end of a write that is under way. */
+h2o_socket_cb libh2o_swap_on_written(h2o_socket_t *socket, h2o_socket_cb callback);
+
+/*
+ * Makes libh2o close its connection as if the client had gone. libh2o must be reading from it. A duplicate of the
+ * descriptor keeps the connection itself open.
+ */
+void libh2o_let_go(h2o_socket_t *socket);
+
+/*
+ * Takes away the bytes that have come, so that libh2o finds an empty buffer when it begins to wait for a request: it would
+ * parse them right there. Returns them for libh2o_show_input(), or NULL when there are none.
+ */
+h2o_buffer_t *libh2o_hide_input(h2o_socket_t *socket);
+
+/* The same for the bytes behind the first request_bytes, which libh2o still has to consume. */
+h2o_buffer_t *libh2o_hide_early_bytes(h2o_socket_t *socket, size_t request_bytes);
+
+/* Gives hidden bytes back to a socket whose input is empty. */
+void libh2o_show_input(h2o_socket_t *socket, h2o_buffer_t *hidden);
+
+/* Whether a request that is being read has a chunked body. input: the socket's. */
+bool libh2o_is_chunked(const h2o_buffer_t *input);
+
+/* The number that the next connection gets. libh2o counts from 1. */
+uint64_t libh2o_next_connection(void);
+void libh2o_set_next_connection(uint64_t number);
+
+/* Whether the connection stays open after the answer to this request. */
+static inline bool
+libh2o_keeps_open(const h2o_req_t *req)
+{
+	return req->http1_is_persistent;
+}
+
+/* Before an answer: makes it the last one of its connection if h2o_context_request_shutdown() was called meanwhile. */
+void libh2o_close_if_shutting_down(h2o_req_t *req);
+
+/* Calls the function for the request of every connection, begun or not, until one call returns other than 0. */
+void libh2o_foreach_request(h2o_context_t *context, int (*call)(h2o_req_t *req, void *data), void *data);
+
+#endif
