@@ -18,7 +18,7 @@
 #include "server/head.h"
 #include "server/linger.h"
 #include "server/parked.h"
-#include "server/reply.h"
+#include "server/raw_reply.h"
 
 struct connection {
 	struct acceptor *acceptor;
@@ -73,8 +73,8 @@ refuse(struct connection *connection, int status, const char *why, enum counter 
 {
 	struct acceptor *acceptor = connection->acceptor;
 	int fd = h2o_socket_get_fd(connection->socket);
-	char answer[REPLY_PLAIN_BYTES];
-	size_t len = reply_plain(answer, status, why);
+	char answer[RAW_REPLY_BYTES];
+	size_t len = raw_reply(answer, status, why);
 
 	counter_add(acceptor->slot, reason, 1);
 	counter_add(acceptor->slot, COUNTER_HTTP_OTHER_4XX, 1);

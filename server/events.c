@@ -338,7 +338,7 @@ decode_and_publish(struct acceptor *acceptor, h2o_req_t *req, struct span body, 
 	case DECODE_OK:
 		item.events = result.events;
 		if (env.lenient) {
-			item.rejected = reply_rejected(req, &result);
+			item.rejected = reply_rejected_members(req, &result);
 			count_left_out(acceptor, &result);
 		}
 		if (result.events > 0)

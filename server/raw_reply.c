@@ -1,0 +1,56 @@
+/* Status lines, and an answer with its headers by snprintf. */
+#include "server/raw_reply.h"
+
+#include <assert.h>
+#include <stdio.h>
+
+const char *
+status_reason(int status)
+{
+	switch (status) {
+	case 200:
+		return "OK";
+	case 202:
+		return "Accepted";
+	case 204:
+		return "No Content";
+	case 400:
+		return "Bad Request";
+	case 404:
+		return "Not Found";
+	case 405:
+		return "Method Not Allowed";
+	case 408:
+		return "Request Timeout";
+	case 413:
+		return "Content Too Large";
+	case 414:
+		return "URI Too Long";
+	case 415:
+		return "Unsupported Media Type";
+	case 422:
+		return "Unprocessable Content";
+	case 431:
+		return "Request Header Fields Too Large";
+	case 503:
+		return "Service Unavailable";
+	default:
+		assert(!"a status without a reason");
+		return "";
+	}
+}
+
+size_t
+raw_reply(char out[RAW_REPLY_BYTES], int status, const char *text)
+{
+	char body[RAW_REPLY_BYTES / 2];
+	int len = snprintf(body, sizeof body, "{\"detail\":\"%s\"}", text);
+
+	assert(len > 0 && (size_t)len < sizeof body);
+	len = snprintf(out, RAW_REPLY_BYTES,
+	    "HTTP/1.1 %d %s\r\nConnection: close\r\nContent-Length: %d\r\nServer: hooksd\r\n"
+	    "Content-Type: application/json\r\n\r\n%s",
+	    status, status_reason(status), len, body);
+	assert(len > 0 && len < RAW_REPLY_BYTES);
+	return (size_t)len;
+}

@@ -1,0 +1,18 @@
+/* Answers to what libh2o never gets to see, and the reason phrases that every answer needs. Pure. */
+#ifndef SERVER_RAW_REPLY_H
+#define SERVER_RAW_REPLY_H
+
+#include <stddef.h>
+
+/* "Not Found" for 404. Only statuses that this service sends have one; another status is a programming error. */
+const char *status_reason(int status);
+
+#define RAW_REPLY_BYTES 1024 /* enough for the answer with its headers */
+
+/*
+ * Writes a whole answer, the last one of its connection: {"detail": text} and Connection: close. text has at most 400
+ * characters, none of which JSON escapes. Returns the length of the answer.
+ */
+size_t raw_reply(char out[RAW_REPLY_BYTES], int status, const char *text);
+
+#endif

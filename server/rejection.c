@@ -1,0 +1,108 @@
+/* Trees of cJSON from the errors of a decode_result. */
+#include "server/rejection.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "ingest/rewrite.h"
+
+/* The client's own name of a field, cut to the length that a string of the envelope may have. */
+static cJSON *
+name_of(struct span key)
+{
+	const struct json string = {.type = JSON_STRING, .text = key.base, .len = key.len};
+	char name[4 * 100 + sizeof "..."];
+
+	name[rewrite_cut(&string, name, 100)] = '\0';
+	return cJSON_CreateString(name);
+}
+
+/*
+ * ["body", 1, "session_id"]: the number of an event and a field of it. ["body", 17]: the byte where the JSON breaks, unless
+ * the request is lenient, in which a number is always that of an event.
+ */
+static cJSON *
+location(const struct decode_error *error, bool lenient)
+{
+	cJSON *loc = cJSON_CreateArray();
+
+	cJSON_AddItemToArray(loc, cJSON_CreateString("body"));
+	if (error->index >= 0 && (lenient || error->position < 0))
+		cJSON_AddItemToArray(loc, cJSON_CreateNumber((double)error->index));
+	else if (error->position >= 0)
+		cJSON_AddItemToArray(loc, cJSON_CreateNumber((double)error->position));
+	if (error->field != NULL)
+		cJSON_AddItemToArray(loc, cJSON_CreateString(error->field));
+	else if (error->key.base != NULL)
+		cJSON_AddItemToArray(loc, name_of(error->key));
+	return loc;
+}
+
+/* Adds {"error": why the JSON breaks}, with the position unless loc has it, or {"max_length": what is allowed}. */
+static void
+add_context(cJSON *item, const struct decode_error *error, bool lenient)
+{
+	cJSON *context;
+
+	if (error->reason != NULL) {
+		context = cJSON_AddObjectToObject(item, "ctx");
+		cJSON_AddStringToObject(context, "error", error->reason);
+		if (lenient && error->index >= 0)
+			cJSON_AddNumberToObject(context, "position", (double)error->position);
+	} else if (error->limit > 0) {
+		cJSON_AddNumberToObject(cJSON_AddObjectToObject(item, "ctx"), "max_length", error->limit);
+	}
+}
+
+/* Adds the errors under that name, and how many more there are. */
+static void
+add_errors(cJSON *tree, const char *name, const struct decode_result *result, bool lenient)
+{
+	cJSON *list = cJSON_AddArrayToObject(tree, name);
+
+	for (uint32_t i = 0; i < result->error_count; i++) {
+		const struct decode_error *error = &result->errors[i];
+		cJSON *item = cJSON_CreateObject();
+
+		cJSON_AddStringToObject(item, "type", error->type);
+		cJSON_AddItemToObject(item, "loc", location(error, lenient));
+		cJSON_AddStringToObject(item, "msg", error->msg);
+		add_context(item, error, lenient);
+		cJSON_AddItemToArray(list, item);
+	}
+	if (result->errors_found > result->error_count)
+		cJSON_AddNumberToObject(tree, "errors_left_out", result->errors_found - result->error_count);
+}
+
+cJSON *
+rejection_of_request(const struct decode_result *result, bool lenient)
+{
+	cJSON *tree = cJSON_CreateObject();
+
+	add_errors(tree, "detail", result, lenient);
+	return tree;
+}
+
+cJSON *
+rejection_of_events(const struct decode_result *result)
+{
+	cJSON *tree = cJSON_CreateObject();
+	uint32_t rejected = 0;
+
+	for (int cause = 0; cause < CAUSES; cause++)
+		rejected += result->rejected[cause];
+	cJSON_AddNumberToObject(tree, "rejected", rejected);
+	add_errors(tree, "errors", result, true);
+	return tree;
+}
+
+void
+rejection_of_size(const struct decode_error *error, char text[REJECTION_TEXT_BYTES])
+{
+	if (error->index >= 0)
+		(void)snprintf(text, REJECTION_TEXT_BYTES, "%s: event %lld has more than %u bytes (MAX_EVENT_BYTES)",
+		    error->msg, (long long)error->index, error->limit);
+	else
+		(void)snprintf(text, REJECTION_TEXT_BYTES, "%s: at most %u (%s)", error->msg, error->limit,
+		    strcmp(error->type, "too_many_events") == 0 ? "MAX_BATCH_EVENTS" : "MAX_EVENT_BYTES");
+}

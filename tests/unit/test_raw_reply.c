@@ -1,0 +1,68 @@
+/* Answers without libh2o: a whole HTTP message, with a length that is right. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "server/raw_reply.h"
+
+static void
+test_an_answer_is_a_whole_message_that_ends_its_connection(void **state)
+{
+	char answer[RAW_REPLY_BYTES];
+	size_t len = raw_reply(answer, 431, "There are more than 100 headers");
+	const char *body, *declared;
+
+	assert_int_equal(len, strlen(answer));
+	assert_memory_equal(answer, "HTTP/1.1 431 Request Header Fields Too Large\r\n", 46);
+	assert_non_null(strstr(answer, "\r\nConnection: close\r\n"));
+	assert_non_null(strstr(answer, "\r\nContent-Type: application/json\r\n"));
+	body = strstr(answer, "\r\n\r\n");
+	assert_non_null(body);
+	assert_string_equal(body + 4, "{\"detail\":\"There are more than 100 headers\"}");
+	declared = strstr(answer, "\r\nContent-Length: ");
+	assert_non_null(declared);
+	assert_int_equal(strtoul(declared + 18, NULL, 10), strlen(body + 4));
+}
+
+static void
+test_the_longest_text_fits(void **state)
+{
+	char answer[RAW_REPLY_BYTES], text[401];
+
+	memset(text, 'x', 400);
+	text[400] = '\0';
+	assert_true(raw_reply(answer, 400, text) < RAW_REPLY_BYTES);
+	assert_non_null(strstr(answer, text));
+}
+
+static void
+test_every_status_has_its_reason(void **state)
+{
+	static const struct {
+		int status;
+		const char *reason;
+	} cases[] = {{200, "OK"}, {202, "Accepted"}, {204, "No Content"}, {400, "Bad Request"}, {404, "Not Found"},
+	    {405, "Method Not Allowed"}, {408, "Request Timeout"}, {413, "Content Too Large"}, {414, "URI Too Long"},
+	    {415, "Unsupported Media Type"}, {422, "Unprocessable Content"}, {503, "Service Unavailable"}};
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+		assert_string_equal(status_reason(cases[i].status), cases[i].reason);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_an_answer_is_a_whole_message_that_ends_its_connection),
+	    cmocka_unit_test(test_the_longest_text_fits),
+	    cmocka_unit_test(test_every_status_has_its_reason),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
