@@ -3,7 +3,7 @@
 
 #include "base/signals.h"
 #include "config/secrets.h"
-#include "server/acceptor.h"
+#include "server/loop.h"
 #include "writer/loop.h"
 
 static int

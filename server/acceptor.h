@@ -1,55 +1,65 @@
 /*
- * The acceptor process: one libh2o loop, its listening sockets, one lane to every writer.
+ * What an acceptor process is made of, and how it accepts connections. Each part has its own header; modules that need more
+ * than one of them take the whole acceptor. One per process.
  */
 #ifndef SERVER_ACCEPTOR_H
 #define SERVER_ACCEPTOR_H
 
-#include <h2o.h>
+#include <stdbool.h>
 #include <stdint.h>
 
-#include "config/config.h"
+#include <h2o.h>
+
 #include "base/repeat.h"
+#include "config/config.h"
 #include "ingest/uuid.h"
-#include "server/handover.h"
+#include "server/connection.h"
+#include "server/linger.h"
 #include "server/listener.h"
-#include "server/pending.h"
+#include "server/outlet.h"
 #include "shm/segment.h"
+
+/* The listening sockets of this acceptor. */
+struct accepting {
+	h2o_socket_t *listeners[LISTENERS_MAX];
+	uint32_t count; /* 0: it does not listen yet, or has closed its listeners */
+	int64_t paused_until_us; /* steady: no descriptor was left for a connection; 0: not paused */
+	struct repeat no_descriptors;
+};
 
 struct acceptor {
 	const struct config *config;
 	const struct segment *segment;
 	struct process_slot *slot; /* this process's own */
-	struct lane lanes[WRITERS_MAX];
-	struct pending_queue pending[WRITERS_MAX];
-	struct wake writers[WRITERS_MAX];
-	struct uuid_source ids;
 	h2o_globalconf_t globalconf;
 	h2o_context_t context;
 	h2o_accept_ctx_t accept;
-	h2o_socket_t *listeners[LISTENERS_MAX];
-	uint32_t listener_count; /* 0: not yet, or not any more */
-	bool listeners_passed; /* they are a service manager's */
-	h2o_socket_t *signals, *wakes; /* the descriptors this process watches besides its connections */
-	uint32_t connections;
-	h2o_linklist_t resting, busy, lingering; /* of connections: server/connection.c, linger.c */
-	char keep_alive[32]; /* the value of that header */
-	int64_t leaving_since_us; /* steady; 0: it stays. This and the next ones: server/drain.c */
-	bool hands_over; /* leaving: to a successor */
-	struct handover_batch batch; /* not sent yet */
-	int handover_fds[2]; /* to its successor, from its predecessor: server/handover.h */
-	int64_t paused_until_us; /* steady: no descriptor was left for a connection; 0: connections are taken */
-	struct repeat no_descriptors;
-	int signal_fd;
+	struct accepting accepting;
+	struct connections connections;
+	struct linger_list linger;
+	struct outlets outlets;
+	struct uuid_source ids;
 };
 
-/*
- * Serves the listeners that are acceptor index's, and the connections that its predecessor has handed over, until told to
- * drain. Runs in the child; its result is the exit code. Borrows its arguments for the life of the process.
- */
-int acceptor_main(const struct config *config, const struct segment *segment, uint32_t index,
-    const struct listeners *listeners, const struct handover *handover);
+/* Takes connections from that socket also, from now on. */
+void acceptor_listen(struct acceptor *acceptor, int fd);
 
 /* Begins or stops to take connections from the listeners. */
 void acceptor_accept(struct acceptor *acceptor, bool on);
+
+/*
+ * In each turn of the loop: ends a pause that a lack of descriptors has made necessary. Returns in how many milliseconds the
+ * pause ends, at most most_ms.
+ */
+int32_t acceptor_step(struct acceptor *acceptor, int64_t now_us, int32_t most_ms);
+
+/* Takes every connection that waits in the accept queues. */
+void acceptor_empty_queues(struct acceptor *acceptor);
+
+/* Closes this process's copies of the listeners. */
+void acceptor_close_listeners(struct acceptor *acceptor);
+
+/* How many connections are open, those that linger included. */
+uint32_t acceptor_connections(const struct acceptor *acceptor);
 
 #endif

@@ -1,8 +1,8 @@
 /*
- * libh2o 2.2.5 has no hook between two requests, but the callbacks of its sockets can be replaced. It sets the one for
- * reading when it begins to wait for a request: when it takes a socket, and in the callback of an answer that has been
- * written. At both moments ours takes its place, and calls libh2o's when a head is whole. For the second moment the callback
- * of the answer is replaced, too, each time an answer is given to libh2o.
+ * libh2o has no hook between two requests, but the callbacks of its sockets can be replaced. It sets the one for reading
+ * when it begins to wait for a request: when it takes a socket, and in the callback of an answer that has been written. At
+ * both moments ours takes its place, and calls libh2o's when a head is whole. For the second moment the callback of the answer
+ * is replaced also, each time an answer is given to libh2o.
  */
 #include "server/connection.h"
 
@@ -16,24 +16,31 @@
 #include "base/mem.h"
 #include "server/h2o_internals.h"
 #include "server/head.h"
-#include "server/linger.h"
 #include "server/parked.h"
 #include "server/raw_reply.h"
 
 struct connection {
-	struct acceptor *acceptor;
-	h2o_socket_t *socket; /* whose on_close.data is this */
-	h2o_linklist_t link; /* of the acceptor's list of those that rest, or whose request arrives or is answered */
-	int64_t since_us; /* steady: for how long in that list, which is sorted by it */
+	struct connections *all;
+	h2o_socket_t *socket; /* its on_close.data is this connection */
+	h2o_linklist_t link; /* resting: of a connection that waits for a request; busy: one arrives or is answered */
+	int64_t since_us; /* steady: when it entered that list, which is sorted by it */
 	struct head head; /* of the request that arrives */
+	struct exchange *exchange; /* of the request that is being answered; NULL: libh2o did not hand it on */
 	size_t request_bytes; /* of the socket's input: the request that has been answered */
-	bool stays; /* after that answer */
+	bool stays_open; /* after that answer */
 };
 
-_Static_assert(HEAD_FIELDS_MAX <= H2O_MAX_HEADERS && HEAD_BYTES_MAX <= H2O_MAX_REQLEN, "what passes here passes there");
+_Static_assert(
+    HEAD_FIELDS_MAX <= H2O_MAX_HEADERS && HEAD_BYTES_MAX <= H2O_MAX_REQLEN, "libh2o takes every head that passes here");
 
-/* libh2o's callbacks, the same for all connections: to read, and when an answer has been written. */
-static h2o_socket_cb libh2o_reads, libh2o_has_written;
+/* The callbacks of libh2o, the same for all connections: for bytes that have come, and for an answer that is written. */
+static h2o_socket_cb libh2o_read, libh2o_written;
+
+static struct connection *
+connection_of(const h2o_req_t *req)
+{
+	return req->conn->callbacks->get_socket(req->conn)->on_close.data;
+}
 
 static void
 enter(struct connection *connection, h2o_linklist_t *list)
@@ -49,7 +56,7 @@ on_close(void *data)
 {
 	struct connection *connection = data;
 
-	connection->acceptor->connections--;
+	connection->all->count--;
 	h2o_linklist_unlink(&connection->link);
 	free(connection);
 }
@@ -67,25 +74,25 @@ log_refusal(const struct connection *connection, int status, const char *why)
 	    LOG_STR("reason", why));
 }
 
-/* The connection is gone after that. libh2o has no answer under way. */
+/* The connection is gone afterwards. libh2o must have no answer to it under way. */
 static void
 refuse(struct connection *connection, int status, const char *why, enum counter reason)
 {
-	struct acceptor *acceptor = connection->acceptor;
+	struct connections *all = connection->all;
 	int fd = h2o_socket_get_fd(connection->socket);
 	char answer[RAW_REPLY_BYTES];
 	size_t len = raw_reply(answer, status, why);
 
-	counter_add(acceptor->slot, reason, 1);
-	counter_add(acceptor->slot, COUNTER_HTTP_OTHER_4XX, 1);
+	counter_add(all->slot, reason, 1);
+	counter_add(all->slot, COUNTER_HTTP_OTHER_4XX, 1);
 	log_refusal(connection, status, why);
 	/* It fits into the socket's buffer, unless the client does not read its answers. */
 	(void)send(fd, answer, len, MSG_DONTWAIT | MSG_NOSIGNAL);
-	linger(acceptor, fd);
+	linger_on(all->linger, fd);
 	libh2o_let_go(connection->socket);
 }
 
-/* Empty lines before a request are nothing (RFC 9112 section 2.2). */
+/* Empty lines before a request are ignored (RFC 9112 section 2.2). */
 static void
 drop_empty_lines(h2o_socket_t *socket)
 {
@@ -103,21 +110,21 @@ on_read(h2o_socket_t *socket, const char *err)
 	struct head *head = &connection->head;
 
 	if (err != NULL) {
-		libh2o_reads(socket, err);
+		libh2o_read(socket, err);
 		return;
 	}
 	if (head->searched == 0) {
 		drop_empty_lines(socket);
 		if (socket->input->size == 0)
 			return;
-		enter(connection, &connection->acceptor->busy);
+		enter(connection, &connection->all->busy);
 	}
 	switch (head_read(head, socket->input->bytes, socket->input->size)) {
 	case HEAD_PARTIAL:
 		break;
 	case HEAD_WHOLE:
-		(void)libh2o_swap_on_read(socket, libh2o_reads);
-		libh2o_reads(socket, NULL);
+		(void)libh2o_swap_on_read(socket, libh2o_read);
+		libh2o_read(socket, NULL);
 		break;
 	case HEAD_REFUSED:
 		refuse(connection, head->status, head->why, COUNTER_REJECTED_HTTP);
@@ -125,15 +132,16 @@ on_read(h2o_socket_t *socket, const char *err)
 	}
 }
 
-/* libh2o waits for a request: the connection is ours until there is one. early: what of it has come already. */
+/* libh2o waits for a request: the connection is ours until its head is whole. early: what of it has come already. */
 static void
 rest(struct connection *connection, h2o_buffer_t *early)
 {
 	h2o_socket_t *socket = connection->socket;
 
 	connection->head = (struct head){0};
-	libh2o_reads = libh2o_swap_on_read(socket, on_read);
-	enter(connection, &connection->acceptor->resting);
+	connection->exchange = NULL;
+	libh2o_read = libh2o_swap_on_read(socket, on_read);
+	enter(connection, &connection->all->resting);
 	if (early != NULL) {
 		libh2o_show_input(socket, early);
 		on_read(socket, NULL);
@@ -146,48 +154,61 @@ on_written(h2o_socket_t *socket, const char *err)
 	struct connection *connection = socket->on_close.data;
 	h2o_buffer_t *early;
 
-	if (err != NULL || !connection->stays) {
-		libh2o_has_written(socket, err);
+	if (err != NULL || !connection->stays_open) {
+		libh2o_written(socket, err);
 		return;
 	}
 	early = libh2o_hide_early_bytes(socket, connection->request_bytes);
-	libh2o_has_written(socket, NULL);
+	libh2o_written(socket, NULL);
 	rest(connection, early);
 }
 
 void
 connection_answered(h2o_req_t *req)
 {
-	h2o_socket_t *socket = req->conn->callbacks->get_socket(req->conn);
-	struct connection *connection = socket->on_close.data;
+	struct connection *connection = connection_of(req);
+	h2o_socket_t *socket = connection->socket;
 
-	/* A body of chunks has lost their sizes; its end is the end of what libh2o will take off all the same. */
+	/* The end of the body is the end of what libh2o will consume, also when it has dropped the sizes of chunks. */
 	connection->request_bytes = req->entity.base != NULL
 					? (size_t)(req->entity.base + req->entity.len - socket->input->bytes)
 					: connection->head.line;
-	connection->stays = libh2o_keeps_open(req);
-	libh2o_has_written = libh2o_swap_on_written(socket, on_written);
+	connection->stays_open = libh2o_keeps_open(req);
+	libh2o_written = libh2o_swap_on_written(socket, on_written);
 }
 
 void
-connections_init(struct acceptor *acceptor)
+connection_set_exchange(h2o_req_t *req, struct exchange *exchange)
 {
-	h2o_linklist_init_anchor(&acceptor->resting);
-	h2o_linklist_init_anchor(&acceptor->busy);
+	connection_of(req)->exchange = exchange;
+}
+
+struct exchange *
+connection_exchange(const h2o_req_t *req)
+{
+	return connection_of(req)->exchange;
 }
 
 void
-connection_take(struct acceptor *acceptor, h2o_socket_t *socket)
+connections_init(struct connections *connections)
+{
+	connections->count = 0;
+	h2o_linklist_init_anchor(&connections->resting);
+	h2o_linklist_init_anchor(&connections->busy);
+}
+
+void
+connection_take(struct connections *connections, h2o_socket_t *socket)
 {
 	struct connection *connection = mem_new(1, sizeof *connection);
 	h2o_buffer_t *early = libh2o_hide_input(socket);
 
-	connection->acceptor = acceptor;
+	connection->all = connections;
 	connection->socket = socket;
 	socket->on_close.cb = on_close;
 	socket->on_close.data = connection;
-	acceptor->connections++;
-	h2o_accept(&acceptor->accept, socket);
+	connections->count++;
+	h2o_accept(connections->accept, socket);
 	rest(connection, early);
 }
 
@@ -198,15 +219,15 @@ longest_in(h2o_linklist_t *list)
 }
 
 void
-connections_close_resting(struct acceptor *acceptor, int64_t now_us, int64_t rested_us, uint32_t most)
+connections_close_resting(struct connections *connections, int64_t now_us, int64_t rested_us, uint32_t most)
 {
 	struct connection *connection;
 
-	while (most-- > 0 && (connection = longest_in(&acceptor->resting)) != NULL &&
+	while (most-- > 0 && (connection = longest_in(&connections->resting)) != NULL &&
 	       now_us - connection->since_us >= rested_us) {
-		/* What is in the kernel's buffer already is read all the same; after it libh2o sees the end, and closes. */
+		/* What the kernel has buffered is still read; then libh2o sees the end, and closes. */
 		(void)shutdown(h2o_socket_get_fd(connection->socket), SHUT_RD);
-		enter(connection, &acceptor->resting);
+		enter(connection, &connections->resting);
 	}
 }
 
@@ -216,36 +237,36 @@ refuse_as_late(struct connection *connection)
 	char why[96];
 
 	(void)snprintf(why, sizeof why, "The request did not arrive within %u seconds (REQUEST_TIMEOUT_SECONDS)",
-	    connection->acceptor->config->request_timeout_seconds);
+	    connection->all->config->request_timeout_seconds);
 	refuse(connection, 408, why, COUNTER_REJECTED_TIMEOUT);
 }
 
 static void
-refuse_late(struct acceptor *acceptor, int64_t now_us, int64_t limit_us)
+refuse_late(struct connections *connections, int64_t now_us, int64_t limit_us)
 {
 	struct connection *connection;
 
-	while ((connection = longest_in(&acceptor->busy)) != NULL && now_us - connection->since_us >= limit_us) {
-		/* One that is being answered is looked at again later. */
+	while ((connection = longest_in(&connections->busy)) != NULL && now_us - connection->since_us >= limit_us) {
+		/* A request that is being answered gets the whole time once more. */
 		if (awaits_request(connection->socket))
 			refuse_as_late(connection);
 		else
-			enter(connection, &acceptor->busy);
+			enter(connection, &connections->busy);
 	}
 }
 
 int32_t
-connections_look(struct acceptor *acceptor, int64_t now_us, int32_t most_ms)
+connections_step(struct connections *connections, int64_t now_us, int32_t most_ms)
 {
-	const int64_t rest_us = (int64_t)acceptor->config->idle_timeout_seconds * 1000000;
-	const int64_t arrive_us = (int64_t)acceptor->config->request_timeout_seconds * 1000000;
+	const int64_t rest_us = (int64_t)connections->config->idle_timeout_seconds * 1000000;
+	const int64_t arrive_us = (int64_t)connections->config->request_timeout_seconds * 1000000;
 	const struct connection *longest;
 
-	connections_close_resting(acceptor, now_us, rest_us, UINT32_MAX);
-	refuse_late(acceptor, now_us, arrive_us);
-	if ((longest = longest_in(&acceptor->resting)) != NULL)
+	connections_close_resting(connections, now_us, rest_us, UINT32_MAX);
+	refuse_late(connections, now_us, arrive_us);
+	if ((longest = longest_in(&connections->resting)) != NULL)
 		most_ms = clock_wait_ms(longest->since_us + rest_us, now_us, most_ms);
-	if ((longest = longest_in(&acceptor->busy)) != NULL)
+	if ((longest = longest_in(&connections->busy)) != NULL)
 		most_ms = clock_wait_ms(longest->since_us + arrive_us, now_us, most_ms);
 	return most_ms;
 }

@@ -6,34 +6,55 @@
  *     ▲                                                                                              and answers
  *     └──────────────────────────────── the answer is written ◄─────────────────────────────────────────┘
  *
- * So a head that libh2o would not take is refused here, in JSON and counted; and a connection that rests has another limit
- * (IDLE_TIMEOUT_SECONDS) than a request that dawdles (REQUEST_TIMEOUT_SECONDS), of a clock that nobody sets. All in an
- * acceptor.
+ * So connection.c refuses a head that libh2o would not take, in JSON and counted, and a connection that rests has another
+ * limit (IDLE_TIMEOUT_SECONDS) than a request that is slow to arrive (REQUEST_TIMEOUT_SECONDS). Acceptors.
  */
 #ifndef SERVER_CONNECTION_H
 #define SERVER_CONNECTION_H
 
-#include "server/acceptor.h"
+#include <stdint.h>
 
-/* Before the first connection. */
-void connections_init(struct acceptor *acceptor);
+#include <h2o.h>
+
+#include "config/config.h"
+#include "server/linger.h"
+#include "shm/slots.h"
+
+struct exchange;
+
+/* The connections of an acceptor, except those that linger. */
+struct connections {
+	const struct config *config;
+	struct process_slot *slot; /* the acceptor's, for its counters */
+	h2o_accept_ctx_t *accept;
+	struct linger_list *linger; /* where a refused connection goes */
+	h2o_linklist_t resting, busy; /* each in the order in which its connections entered it */
+	uint32_t count;
+};
+
+/* Before the first connection, with the four pointers set. */
+void connections_init(struct connections *connections);
 
 /* Serves that socket from now on; what it has as input already is the beginning of a request. */
-void connection_take(struct acceptor *acceptor, h2o_socket_t *socket);
+void connection_take(struct connections *connections, h2o_socket_t *socket);
+
+/* Keeps what belongs to the request of a connection until its answer has been written. NULL: nothing was kept. */
+void connection_set_exchange(h2o_req_t *req, struct exchange *exchange);
+struct exchange *connection_exchange(const h2o_req_t *req);
 
 /* Right after an answer has been given to libh2o, which has not written it yet. */
 void connection_answered(h2o_req_t *req);
 
 /*
- * At every turn of the loop: lets go of connections that have rested for too long, and refuses requests that have taken too
- * long to arrive. Returns in how many milliseconds the next one may be due, at most most_ms.
+ * In each turn of the loop: closes connections that have rested for too long, and refuses requests that have taken too long
+ * to arrive. Returns in how many milliseconds the next one may be due, at most most_ms.
  */
-int32_t connections_look(struct acceptor *acceptor, int64_t now_us, int32_t most_ms);
+int32_t connections_step(struct connections *connections, int64_t now_us, int32_t most_ms);
 
 /*
  * Closes connections that have rested for that long, longest first, at most so many. A request that has reached this
- * machine meanwhile is still answered.
+ * machine by then is still answered.
  */
-void connections_close_resting(struct acceptor *acceptor, int64_t now_us, int64_t rested_us, uint32_t most);
+void connections_close_resting(struct connections *connections, int64_t now_us, int64_t rested_us, uint32_t most);
 
 #endif

@@ -6,7 +6,7 @@
 
 #include "server/reply.h"
 
-/* How long a browser may remember the answer to its question; Chrome's longest. */
+/* How long a browser may keep the answer to a preflight; Chrome allows no longer time. */
 #define MAX_AGE_SECONDS "7200"
 
 static h2o_iovec_t
@@ -17,7 +17,7 @@ header_of(const h2o_req_t *req, const char *lower_name)
 	return at == -1 ? h2o_iovec_init(NULL, 0) : req->headers.entries[at].value;
 }
 
-/* Whether one of the list, which is separated by commas and blanks, is that origin. */
+/* Whether that origin is in the list, which is separated by commas and blanks. */
 static bool
 lists(const char *origins, h2o_iovec_t origin)
 {
@@ -40,7 +40,7 @@ cors_preflight(h2o_req_t *req, const char *allow)
 	if (header_of(req, "access-control-request-method").len > 0) {
 		reply_add_header(req, "Access-Control-Allow-Methods", allow, strlen(allow));
 		reply_add_header(req, "Access-Control-Max-Age", MAX_AGE_SECONDS, sizeof MAX_AGE_SECONDS - 1);
-		/* Headers that a page adds do no harm: what is not known is ignored. */
+		/* Headers that a page adds do no harm: those that are not known are ignored. */
 		if (wanted.len > 0)
 			reply_add_header(req, "Access-Control-Allow-Headers", wanted.base, wanted.len);
 	}
@@ -54,7 +54,7 @@ cors_add(h2o_req_t *req, const char *origins)
 	bool any = strcmp(origins, "*") == 0;
 	h2o_iovec_t origin = header_of(req, "origin");
 
-	/* Whoever keeps the answer for somebody else must know that it depends on who asks. */
+	/* A cache must know that the answer depends on the origin. */
 	if (!any)
 		reply_add_header(req, "Vary", "Origin", 6);
 	if (origin.len == 0 || !(any || lists(origins, origin)))

@@ -7,10 +7,13 @@
 
 #include <h2o.h>
 
-/* Answers an OPTIONS, a browser's question or not; allow: the route's methods. cors_add() does the rest. */
+/*
+ * Answers an OPTIONS, whether a browser's preflight or not, with allow, the methods of the path, which the request's pool
+ * owns. cors_add() does the rest.
+ */
 void cors_preflight(h2o_req_t *req, const char *allow);
 
-/* To an answer on its way, whatever it is: that the page may read it, if its origin is one of these. */
+/* Adds to any answer on its way that the page may read it, if its origin is one of these. */
 void cors_add(h2o_req_t *req, const char *origins);
 
 #endif

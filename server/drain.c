@@ -1,112 +1,137 @@
 /*
- * Draining and handing over. What libh2o 2.2.5 does not do by itself: it neither tells nor closes idle connections when a
- * shutdown is requested, and cannot let go of one. Whether a connection waits for (the rest of) a request shows in its
- * socket: libh2o reads it then, and only then; what has come of it is the socket's input.
+ * Draining and handing over. libh2o neither tells clients of idle connections that it shuts down nor closes those
+ * connections, and it cannot let go of one. Whether a connection waits for a request, or for the rest of one, shows in its
+ * socket: libh2o reads from it then, and only then.
  */
 #include "server/drain.h"
 
-#include <string.h>
+#include <assert.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/files.h"
-#include "server/connection.h"
-#include "server/events.h"
 #include "server/h2o_internals.h"
-#include "server/listener.h"
 #include "server/parked.h"
 
 /*
- * Of DRAIN_TIMEOUT_SECONDS: halfway the writers begin to spool what is not stored, so that every answer is there soon
- * after, and at the end they need time to leave.
+ * The share of DRAIN_TIMEOUT_SECONDS that an acceptor takes at most: halfway through writers begin to spool what is not
+ * stored, so that every answer is there soon after, and after it they need time to end.
  */
 #define SHARE_PERCENT 80
-/* Handshakes under way end in the accept queue within this time, or their clients are far. */
+/* Time for handshakes in flight to reach the accept queue. */
 #define HANDSHAKE_US (100 * 1000)
-/* When the service stops, a connection may be silent so long before it is closed: requests on their way arrive. */
+/* When the service stops, a connection may be silent for this long before it is closed: requests on their way arrive. */
 #define IDLE_US (1000 * 1000)
-/* When only this process leaves, who connects waits for its successor meanwhile: a slow sender cannot hold it up longer. */
+/*
+ * When only this process is replaced, new connections wait for the successor: a client that sends a chunked body slowly,
+ * which cannot be handed over, may delay it by this much.
+ */
 #define CHUNKED_US (5 * 1000 * 1000)
-#define LOOK_MS 50
+#define STEP_MS 50
 
+static const char *const state_names[DRAIN_STATES] = {
+#define X(symbol, name) name,
+    DRAIN_STATE_LIST(X)
+#undef X
+};
+
+/* The one place where the state changes. */
 static void
-close_listeners(struct acceptor *acceptor)
+set_state(struct drain *drain, enum drain_state state)
 {
-	for (uint32_t l = 0; l < acceptor->listener_count; l++)
-		h2o_socket_close(acceptor->listeners[l]); /* this process's copy */
-	acceptor->listener_count = 0;
-}
-
-static void
-empty_queues(struct acceptor *acceptor)
-{
-	h2o_socket_t *socket;
-
-	for (uint32_t l = 0; l < acceptor->listener_count; l++)
-		while ((socket = h2o_evloop_socket_accept(acceptor->listeners[l])) != NULL)
-			connection_take(acceptor, socket);
+	assert(state > drain->state);
+	log_debug("drain", LOG_STR("from", state_names[drain->state]), LOG_STR("to", state_names[state]),
+	    LOG_UINT("connections", acceptor_connections(drain->acceptor)));
+	drain->state = state;
+	if (state != DRAIN_LISTENERS_CLOSED)
+		drain->since_us = clock_steady_us();
 }
 
 static bool
-service_stops(const struct acceptor *acceptor)
+service_stops(const struct drain *drain)
 {
-	return segment_draining(acceptor->segment->header);
+	return segment_draining(drain->acceptor->segment->header);
 }
 
 static int64_t
-time_to_leave_us(const struct acceptor *acceptor)
+time_limit_us(const struct drain *drain)
 {
-	return (int64_t)acceptor->config->drain_timeout_seconds * 1000000 * SHARE_PERCENT / 100;
+	return (int64_t)drain->acceptor->config->drain_timeout_seconds * 1000000 * SHARE_PERCENT / 100;
+}
+
+static void
+close_listeners(struct drain *drain)
+{
+	acceptor_close_listeners(drain->acceptor);
+	set_state(drain, DRAIN_LISTENERS_CLOSED);
 }
 
 /*
- * From now on every answer says "Connection: close". Who is in the accept queue of the service's own socket has been
- * promised an answer by the kernel; when only this process leaves, its successor takes it.
+ * From now on every answer says "Connection: close". When the service stops, connections in the accept queues of its own
+ * sockets are still taken; when only this process is replaced, its successor takes them.
  */
 static void
-drain_connections(struct acceptor *acceptor)
+begin_closing(struct drain *drain)
 {
-	acceptor->hands_over = false;
-	acceptor->leaving_since_us = clock_steady_us();
+	struct acceptor *acceptor = drain->acceptor;
+
+	set_state(drain, DRAIN_CLOSING);
 	h2o_context_request_shutdown(&acceptor->context);
-	if (!service_stops(acceptor))
+	if (acceptor->accepting.count == 0) {
+		set_state(drain, DRAIN_LISTENERS_CLOSED);
 		return;
-	for (uint32_t l = 0; l < acceptor->listener_count; l++)
-		listener_refuse(h2o_socket_get_fd(acceptor->listeners[l]));
+	}
+	if (!service_stops(drain))
+		return;
+	for (uint32_t l = 0; l < acceptor->accepting.count; l++)
+		listener_refuse(h2o_socket_get_fd(acceptor->accepting.listeners[l]));
 	acceptor_accept(acceptor, true);
 }
 
 void
-drain_begin(struct acceptor *acceptor)
+drain_init(struct drain *drain, struct acceptor *acceptor, const int channel[2], bool listeners_passed)
 {
-	if (acceptor->leaving_since_us != 0)
+	drain->acceptor = acceptor;
+	drain->state = DRAIN_SERVING;
+	drain->listeners_passed = listeners_passed;
+	drain->to_successor = channel[0];
+	drain->from_predecessor = channel[1];
+	handover_clear(&drain->batch);
+}
+
+void
+drain_begin(struct drain *drain)
+{
+	struct acceptor *acceptor = drain->acceptor;
+
+	if (drain->state != DRAIN_SERVING)
 		return;
-	acceptor->leaving_since_us = clock_steady_us();
 	segment_announce(acceptor->segment, acceptor->slot, PROCESS_DRAINING);
 	acceptor_accept(acceptor, false);
-	/* The queue of a service manager's socket outlives the service: the next one answers. */
-	if (acceptor->listeners_passed)
-		close_listeners(acceptor);
-	acceptor->hands_over = !service_stops(acceptor);
-	if (!acceptor->hands_over)
-		drain_connections(acceptor);
+	/* The queue of a service manager's socket outlives the service, whose next run answers. */
+	if (drain->listeners_passed)
+		acceptor_close_listeners(acceptor);
+	if (service_stops(drain))
+		begin_closing(drain);
+	else
+		set_state(drain, DRAIN_HANDING_OVER);
 }
 
 static void
-close_resting(struct acceptor *acceptor, int64_t now_us)
+close_resting(struct drain *drain, int64_t now_us)
 {
-	int64_t idle_us = time_to_leave_us(acceptor) / 2;
+	int64_t idle_us = time_limit_us(drain) / 2;
 
 	if (idle_us > IDLE_US)
 		idle_us = IDLE_US;
-	if (now_us - acceptor->leaving_since_us > idle_us)
-		connections_close_resting(acceptor, now_us, idle_us, UINT32_MAX);
+	if (now_us - drain->since_us > idle_us)
+		connections_close_resting(&drain->acceptor->connections, now_us, idle_us, UINT32_MAX);
 }
 
-/* Connections that have just been added to the acceptor's batch: libh2o still has to let go of them. */
+/* Connections that have just been added to the batch: libh2o still has to let go of them. */
 struct packing {
-	struct acceptor *acceptor;
+	struct drain *drain;
 	h2o_socket_t *sockets[HANDOVER_MAX];
 	uint32_t count;
 	int rc;
@@ -117,7 +142,7 @@ static int
 pack(h2o_req_t *req, void *data)
 {
 	struct packing *packing = data;
-	struct handover_batch *batch = &packing->acceptor->batch;
+	struct handover_batch *batch = &packing->drain->batch;
 	h2o_socket_t *socket = req->conn->callbacks->get_socket(req->conn);
 	struct handover_note note;
 
@@ -125,7 +150,7 @@ pack(h2o_req_t *req, void *data)
 		return 0; /* later, when it has been answered */
 	if (libh2o_is_chunked(socket->input)) {
 		/* libh2o has dropped the sizes of its chunks: the successor could not read on. */
-		if (clock_steady_us() - packing->acceptor->leaving_since_us > CHUNKED_US)
+		if (clock_steady_us() - packing->drain->since_us > CHUNKED_US)
 			(void)shutdown(h2o_socket_get_fd(socket), SHUT_RD);
 		return 0;
 	}
@@ -139,24 +164,24 @@ pack(h2o_req_t *req, void *data)
 
 /* Hands over every connection that is not being answered, in batches as full as can be. Returns 0 or <0. */
 static int
-hand_over(struct acceptor *acceptor, struct error *err)
+hand_over(struct drain *drain, struct error *err)
 {
+	struct acceptor *acceptor = drain->acceptor;
 	bool full;
 
 	do {
-		struct packing packing = {.acceptor = acceptor};
+		struct packing packing = {.drain = drain};
 
 		libh2o_foreach_request(&acceptor->context, pack, &packing);
-		/* To libh2o it looks as if the client had gone. Its descriptor is not the last one: nothing is closed. */
 		for (uint32_t i = 0; i < packing.count; i++)
-			libh2o_let_go(packing.sockets[i]);
+			libh2o_let_go(packing.sockets[i]); /* the copy in the batch keeps the connection open */
 		if (packing.rc != 0) {
 			*err = packing.err;
 			return -1;
 		}
-		full = acceptor->batch.count == HANDOVER_MAX;
-		if ((full || acceptor->connections == 0) && acceptor->batch.count > 0 &&
-		    handover_send(acceptor->handover_fds[0], &acceptor->batch, err) != 0)
+		full = drain->batch.count == HANDOVER_MAX;
+		if ((full || acceptor_connections(acceptor) == 0) && drain->batch.count > 0 &&
+		    handover_send(drain->to_successor, &drain->batch, err) != 0)
 			return -1;
 	} while (full);
 	return 0;
@@ -177,9 +202,9 @@ fill_input(h2o_socket_t *socket, int file, off_t at, size_t len)
 	return true;
 }
 
-/* Serves the connections of the batch, which is empty then. */
+/* Serves the connections of the batch, which is empty afterwards. */
 static void
-go_on_with(struct acceptor *acceptor, struct handover_batch *batch)
+serve_batch(struct acceptor *acceptor, struct handover_batch *batch)
 {
 	const uint64_t next = libh2o_next_connection();
 	uint32_t without_descriptor = 0, unread = 0;
@@ -202,7 +227,7 @@ go_on_with(struct acceptor *acceptor, struct handover_batch *batch)
 		}
 		/* The number decides the lane, and so keeps the order of events. */
 		libh2o_set_next_connection(note->number);
-		connection_take(acceptor, socket);
+		connection_take(&acceptor->connections, socket);
 	}
 	libh2o_set_next_connection(next);
 	if (without_descriptor > 0)
@@ -216,55 +241,73 @@ go_on_with(struct acceptor *acceptor, struct handover_batch *batch)
 }
 
 void
-drain_take_over(struct acceptor *acceptor)
+drain_take_over(struct drain *drain)
 {
 	static struct handover_batch batch; /* large */
 	struct error err;
 
 	for (;;) {
-		if (handover_receive(acceptor->handover_fds[1], &batch, &err) != 0) {
+		if (handover_receive(drain->from_predecessor, &batch, &err) != 0) {
 			log_warning("connections are lost", LOG_STR("error", err.text));
 			return;
 		}
 		if (batch.count == 0)
 			return;
-		go_on_with(acceptor, &batch);
+		serve_batch(drain->acceptor, &batch);
 	}
 }
 
-int32_t
-drain_step(struct acceptor *acceptor)
+/* One step of HANDING_OVER, which may end it. */
+static void
+step_handing_over(struct drain *drain)
 {
-	int64_t now_us = clock_steady_us();
-	bool stops = service_stops(acceptor);
 	struct error err;
 
-	if (acceptor->hands_over && stops) {
-		/* There will be no successor: what was handed over comes back. */
-		drain_take_over(acceptor);
-		go_on_with(acceptor, &acceptor->batch);
-		drain_connections(acceptor);
-	}
-	if (acceptor->hands_over && hand_over(acceptor, &err) != 0) {
+	if (service_stops(drain)) {
+		/* There will be no successor: take back what was handed over. */
+		drain_take_over(drain);
+	} else {
+		if (hand_over(drain, &err) == 0)
+			return;
 		log_warning("closing connections instead of handing them over", LOG_STR("error", err.text));
-		go_on_with(acceptor, &acceptor->batch);
-		drain_connections(acceptor);
 	}
-	if (!acceptor->hands_over)
-		close_resting(acceptor, now_us);
-	if (stops && now_us - acceptor->leaving_since_us > HANDSHAKE_US) {
-		empty_queues(acceptor);
-		close_listeners(acceptor);
+	serve_batch(drain->acceptor, &drain->batch);
+	begin_closing(drain);
+}
+
+/* Whether nothing is left to serve. While the service goes on, the successor listens on copies of the same sockets. */
+static bool
+is_done(const struct drain *drain)
+{
+	return acceptor_connections(drain->acceptor) == 0 &&
+	       (!service_stops(drain) || drain->state == DRAIN_LISTENERS_CLOSED);
+}
+
+int32_t
+drain_step(struct drain *drain, int32_t most_ms)
+{
+	struct acceptor *acceptor = drain->acceptor;
+	int64_t now_us = clock_steady_us();
+	struct error err;
+
+	if (drain->state == DRAIN_HANDING_OVER)
+		step_handing_over(drain);
+	if (drain->state != DRAIN_HANDING_OVER)
+		close_resting(drain, now_us);
+	if (drain->state == DRAIN_CLOSING && service_stops(drain) && now_us - drain->since_us > HANDSHAKE_US) {
+		acceptor_empty_queues(acceptor);
+		close_listeners(drain);
 	}
-	if (acceptor->connections == 0 && (!stops || acceptor->listener_count == 0))
+	if (is_done(drain))
 		return -1;
-	if (now_us - acceptor->leaving_since_us >= time_to_leave_us(acceptor)) {
-		if (events_give_up(acceptor))
+	if (now_us - drain->since_us >= time_limit_us(drain)) {
+		if (outlets_give_up(&acceptor->outlets))
 			return 0;
-		log_warning("drain time-out: closing connections", LOG_UINT("connections", acceptor->connections));
-		if (acceptor->batch.count > 0)
-			(void)handover_send(acceptor->handover_fds[0], &acceptor->batch, &err);
+		log_warning(
+		    "drain time-out: closing connections", LOG_UINT("connections", acceptor_connections(acceptor)));
+		if (drain->batch.count > 0)
+			(void)handover_send(drain->to_successor, &drain->batch, &err);
 		return -1;
 	}
-	return LOOK_MS;
+	return most_ms < STEP_MS ? most_ms : STEP_MS;
 }

@@ -1,25 +1,25 @@
 /*
  * An output filter replaces the body of libh2o's own errors, which is plain text, by {"detail": "..."}. libh2o closes the
- * connection right after them, so the filter has it linger.
+ * connection right after them, so the filter lets it linger.
  */
 #include "server/error_responses.h"
 
+#include "server/acceptor.h"
 #include "server/h2o_internals.h"
-#include "server/linger.h"
 #include "server/reply.h"
 
-struct error_responses_filter {
+struct error_filter {
 	h2o_filter_t super;
 	struct acceptor *acceptor;
 };
 
 /* An error body on its way out. */
-struct error_responses_ostream {
+struct error_ostream {
 	h2o_ostream_t super;
-	struct error_responses_filter *filter;
+	struct acceptor *acceptor;
 };
 
-/* The body of libh2o's own error, and ours where it can say more. */
+/* The text of libh2o's own error, or a better one. */
 static cJSON *
 error_tree(const struct acceptor *acceptor, const h2o_req_t *req, const h2o_iovec_t *bufs, size_t count)
 {
@@ -36,23 +36,22 @@ error_tree(const struct acceptor *acceptor, const h2o_req_t *req, const h2o_iove
 	return tree;
 }
 
-/* The one and only send of an error body: small, and the socket's buffer is empty, so it is written at once. */
+/* The only send of an error body: it is small and the buffer of the socket is empty, so it is written at once. */
 static void
 send_as_json(h2o_ostream_t *self, h2o_req_t *req, h2o_iovec_t *bufs, size_t count, h2o_send_state_t state)
 {
-	struct error_responses_filter *filter = ((struct error_responses_ostream *)self)->filter;
-	cJSON *tree = error_tree(filter->acceptor, req, bufs, count);
+	struct acceptor *acceptor = ((struct error_ostream *)self)->acceptor;
+	cJSON *tree = error_tree(acceptor, req, bufs, count);
 	char *json = cJSON_PrintUnformatted(tree);
 	h2o_iovec_t body = h2o_strdup(&req->pool, json, SIZE_MAX);
 
 	cJSON_free(json);
 	cJSON_Delete(tree);
-	counter_add(
-	    filter->acceptor->slot, req->res.status == 413 ? COUNTER_REJECTED_BODY_SIZE : COUNTER_REJECTED_HTTP, 1);
+	counter_add(acceptor->slot, req->res.status == 413 ? COUNTER_REJECTED_BODY_SIZE : COUNTER_REJECTED_HTTP, 1);
 	req->res.content_length = body.len;
 	h2o_ostream_send_next(self, req, &body, count > 0 ? 1 : 0, state); /* 0: the answer to a HEAD */
 	if (!libh2o_keeps_open(req))
-		linger(filter->acceptor, h2o_socket_get_fd(req->conn->callbacks->get_socket(req->conn)));
+		linger_on(&acceptor->linger, h2o_socket_get_fd(req->conn->callbacks->get_socket(req->conn)));
 }
 
 static void
@@ -60,13 +59,13 @@ on_setup(h2o_filter_t *filter, h2o_req_t *req, h2o_ostream_t **slot)
 {
 	ssize_t at = h2o_find_header(&req->res.headers, H2O_TOKEN_CONTENT_TYPE, -1);
 
-	/* Our own errors are JSON already; what is plain text and an error is libh2o's. */
+	/* The errors of this service are JSON already: an error in plain text is libh2o's. */
 	if (req->res.status >= 400 && at != -1 && req->res.headers.entries[at].value.len >= 10 &&
 	    h2o_memis(req->res.headers.entries[at].value.base, 10, H2O_STRLIT("text/plain"))) {
-		struct error_responses_ostream *ostream = (void *)h2o_add_ostream(req, sizeof *ostream, slot);
+		struct error_ostream *ostream = (void *)h2o_add_ostream(req, sizeof *ostream, slot);
 
 		req->res.headers.entries[at].value = h2o_iovec_init(H2O_STRLIT("application/json"));
-		ostream->filter = (struct error_responses_filter *)filter;
+		ostream->acceptor = ((struct error_filter *)filter)->acceptor;
 		ostream->super.do_send = send_as_json;
 		slot = &ostream->super.next;
 	}
@@ -76,7 +75,7 @@ on_setup(h2o_filter_t *filter, h2o_req_t *req, h2o_ostream_t **slot)
 void
 error_responses_register(struct acceptor *acceptor, h2o_hostconf_t *host)
 {
-	struct error_responses_filter *filter = (void *)h2o_create_filter(&host->fallback_path, sizeof *filter);
+	struct error_filter *filter = (void *)h2o_create_filter(&host->fallback_path, sizeof *filter);
 
 	filter->super.on_setup_ostream = on_setup;
 	filter->acceptor = acceptor;

@@ -15,9 +15,8 @@
 #include <h2o/version.h>
 
 /* h2o 2.2 calls its library 0.13. */
-#if H2O_LIBRARY_VERSION_MAJOR != 0 || H2O_LIBRARY_VERSION_MINOR != 13
-#error "This libh2o is not of h2o 2.2: check each point of the list in server/h2o_internals.c against its lib/http1.c"
-#endif
+_Static_assert(H2O_LIBRARY_VERSION_MAJOR == 0 && H2O_LIBRARY_VERSION_MINOR == 13,
+    "this libh2o is not of h2o 2.2: check each point of the list in server/h2o_internals.c against its lib/http1.c");
 
 /* Sets how libh2o allocates what it reads into. Before the first connection. */
 void libh2o_init_buffers(void);

@@ -1,4 +1,4 @@
-/* Reading what nobody wants, for a while. */
+/* Reading what nobody wants, for a limited time. */
 #include "server/linger.h"
 
 #include <fcntl.h>
@@ -12,67 +12,69 @@
 #define LINGER_BYTES_MAX (64u << 20)
 
 struct lingering {
-	struct acceptor *acceptor;
+	struct linger_list *linger;
 	h2o_socket_t *socket;
-	h2o_linklist_t link; /* of the acceptor's list, in the order of until_us */
+	h2o_linklist_t link;
 	int64_t until_us; /* steady */
 	size_t bytes;
 };
 
 static void
-linger_end(struct lingering *l)
+linger_end(struct lingering *lingering)
 {
-	h2o_linklist_unlink(&l->link);
-	h2o_socket_close(l->socket);
-	l->acceptor->connections--;
-	free(l);
+	h2o_linklist_unlink(&lingering->link);
+	h2o_socket_close(lingering->socket);
+	lingering->linger->count--;
+	free(lingering);
 }
 
 static void
 on_linger_read(h2o_socket_t *socket, const char *err)
 {
-	struct lingering *l = socket->data;
+	struct lingering *lingering = socket->data;
 
-	l->bytes += socket->input->size;
+	lingering->bytes += socket->input->size;
 	h2o_buffer_consume(&socket->input, socket->input->size);
-	if (err != NULL || l->bytes > LINGER_BYTES_MAX)
-		linger_end(l);
+	if (err != NULL || lingering->bytes > LINGER_BYTES_MAX)
+		linger_end(lingering);
 }
 
 void
-linger(struct acceptor *acceptor, int fd)
+linger_init(struct linger_list *linger, h2o_loop_t *loop)
+{
+	linger->loop = loop;
+	linger->count = 0;
+	h2o_linklist_init_anchor(&linger->connections);
+}
+
+void
+linger_on(struct linger_list *linger, int fd)
 {
 	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-	struct lingering *l;
+	struct lingering *lingering;
 
 	if (copy < 0)
 		return; /* the client may miss the reason, nothing worse */
 	(void)shutdown(copy, SHUT_WR);
-	l = mem_new(1, sizeof *l);
-	l->acceptor = acceptor;
-	l->acceptor->connections++; /* an acceptor that leaves waits for it */
-	l->socket = h2o_evloop_socket_create(acceptor->context.loop, copy, 0);
-	l->socket->data = l;
-	l->until_us = clock_steady_us() + LINGER_US;
-	h2o_linklist_insert(&acceptor->lingering, &l->link); /* at its end */
-	h2o_socket_read_start(l->socket, on_linger_read);
-}
-
-void
-linger_init(struct acceptor *acceptor)
-{
-	h2o_linklist_init_anchor(&acceptor->lingering);
+	lingering = mem_new(1, sizeof *lingering);
+	lingering->linger = linger;
+	lingering->socket = h2o_evloop_socket_create(linger->loop, copy, 0);
+	lingering->socket->data = lingering;
+	lingering->until_us = clock_steady_us() + LINGER_US;
+	h2o_linklist_insert(&linger->connections, &lingering->link); /* at the end */
+	linger->count++;
+	h2o_socket_read_start(lingering->socket, on_linger_read);
 }
 
 int32_t
-linger_look(struct acceptor *acceptor, int64_t now_us, int32_t most_ms)
+linger_step(struct linger_list *linger, int64_t now_us, int32_t most_ms)
 {
-	while (!h2o_linklist_is_empty(&acceptor->lingering)) {
-		struct lingering *l = H2O_STRUCT_FROM_MEMBER(struct lingering, link, acceptor->lingering.next);
+	while (!h2o_linklist_is_empty(&linger->connections)) {
+		struct lingering *first = H2O_STRUCT_FROM_MEMBER(struct lingering, link, linger->connections.next);
 
-		if (l->until_us > now_us)
-			return clock_wait_ms(l->until_us, now_us, most_ms);
-		linger_end(l);
+		if (first->until_us > now_us)
+			return clock_wait_ms(first->until_us, now_us, most_ms);
+		linger_end(first);
 	}
 	return most_ms;
 }

@@ -1,22 +1,34 @@
 /*
  * A lingering close. Closing a socket with unread input resets it, so a client that is still sending often never sees why
- * it was refused.
+ * it was refused. Acceptors.
  */
 #ifndef SERVER_LINGER_H
 #define SERVER_LINGER_H
 
-#include "server/acceptor.h"
+#include <stdint.h>
+
+#include <h2o.h>
+
+/* The lingering connections of an acceptor. */
+struct linger_list {
+	h2o_loop_t *loop;
+	h2o_linklist_t connections; /* in the order in which their time ends */
+	uint32_t count;
+};
+
+/* Before the first one. */
+void linger_init(struct linger_list *linger, h2o_loop_t *loop);
 
 /*
  * For a connection that has got its last answer, right before its socket is closed: says on a duplicate of fd that no
- * more will be sent, and reads what still comes until the client closes or a bound is reached. Acceptor only.
+ * more will be sent, and reads what still comes until the client closes or a bound is reached.
  */
-void linger(struct acceptor *acceptor, int fd);
+void linger_on(struct linger_list *linger, int fd);
 
-/* Before the first one. */
-void linger_init(struct acceptor *acceptor);
-
-/* At every turn of the loop: ends those that have lingered long enough. Returns in how many milliseconds to look again. */
-int32_t linger_look(struct acceptor *acceptor, int64_t now_us, int32_t most_ms);
+/*
+ * In each turn of the loop: ends the connections that have lingered long enough. Returns in how many milliseconds the next
+ * one is due, at most most_ms.
+ */
+int32_t linger_step(struct linger_list *linger, int64_t now_us, int32_t most_ms);
 
 #endif

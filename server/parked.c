@@ -6,8 +6,11 @@
 static void
 on_early_bytes(h2o_socket_t *socket, const char *err)
 {
-	(void)err; /* whoever reads on comes upon it again */
-	/* Else they wake the loop again and again. libh2o starts once more when the reply has gone, with what unpark() let in. */
+	(void)err; /* the next read reports it again */
+	/*
+	 * Otherwise level-triggered epoll would wake the loop in every turn. libh2o resumes reading after the reply, because
+	 * unpark() has allowed it.
+	 */
 	h2o_socket_read_stop(socket);
 }
 

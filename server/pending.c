@@ -1,4 +1,4 @@
-/* A growing circular queue. */
+/* A circular queue that doubles its array when it is full. */
 #include "server/pending.h"
 
 #include <assert.h>
@@ -36,7 +36,7 @@ pending_due(const struct pending_queue *queue, const struct lane *lane)
 
 	uint32_t position = queue->items[queue->head].position;
 
-	/* Positions run free: only their difference means something. */
+	/* Positions wrap around: only their difference means something. */
 	return (int32_t)(lane_released(lane) - position) >= 0 ||
 	       (lane_flags(lane, position) & (LANE_REFUSED | LANE_DISMISSED)) != 0;
 }

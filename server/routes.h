@@ -1,10 +1,16 @@
-/* Which path and method leads where; the one table behind requests, 404, 405 and the tests. */
+/* The routes of this service: the one table behind requests, 404, 405, GET / and the tests. */
 #ifndef SERVER_ROUTES_H
 #define SERVER_ROUTES_H
 
-#include "server/acceptor.h"
+#include <h2o.h>
 
-/* Registers the handler for every path of that host. Acceptor only, before its loop starts. */
+#include "server/route.h"
+
+struct acceptor;
+
+extern const struct route_table routes;
+
+/* Registers what answers and counts all requests to that host. Acceptors, before the loop starts. */
 void routes_register(struct acceptor *acceptor, h2o_hostconf_t *host);
 
 #endif

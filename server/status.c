@@ -10,6 +10,8 @@
 #include "base/format.h"
 #include "base/mem.h"
 #include "base/version.h"
+#include "server/acceptor.h"
+#include "server/exchange.h"
 #include "server/openapi.h"
 #include "server/reply.h"
 #include "shm/heartbeat.h"
@@ -104,7 +106,7 @@ add_sync_failure(cJSON *tree, const struct segment *segment)
 }
 
 void
-status_health(struct acceptor *acceptor, h2o_req_t *req)
+status_health(struct acceptor *acceptor, struct exchange *exchange)
 {
 	enum store_state state = worst_store(acceptor);
 	cJSON *tree = cJSON_CreateObject();
@@ -125,29 +127,29 @@ status_health(struct acceptor *acceptor, h2o_req_t *req)
 	if (troubles[0] != '\0')
 		cJSON_AddStringToObject(tree, "detail", troubles);
 	add_sync_failure(tree, acceptor->segment);
-	reply_json(req, 200, tree);
+	reply_json(exchange->req, 200, tree);
 }
 
 void
-status_livez(struct acceptor *acceptor, h2o_req_t *req)
+status_livez(struct acceptor *acceptor, struct exchange *exchange)
 {
-	reply_text(req, 200, "text/plain; charset=utf-8", "ok\n", 3);
+	reply_text(exchange->req, 200, "text/plain; charset=utf-8", "ok\n", 3);
 }
 
 void
-status_readyz(struct acceptor *acceptor, h2o_req_t *req)
+status_readyz(struct acceptor *acceptor, struct exchange *exchange)
 {
 	enum store_state state = worst_store(acceptor);
 	char silent[64];
 
 	if (segment_draining(acceptor->segment->header))
-		reply_error(req, 503, "draining");
+		reply_error(exchange->req, 503, "draining");
 	else if (state != STORE_READY && state != STORE_SPOOLING)
-		reply_error(req, 503, trouble_text(state));
+		reply_error(exchange->req, 503, trouble_text(state));
 	else if (find_silent(acceptor, silent, sizeof silent))
-		reply_error(req, 503, silent);
+		reply_error(exchange->req, 503, silent);
 	else
-		reply_text(req, 200, "text/plain; charset=utf-8", "ok\n", 3);
+		reply_text(exchange->req, 200, "text/plain; charset=utf-8", "ok\n", 3);
 }
 
 /* Whether one of the request's Accept headers names that media type. */
@@ -170,15 +172,16 @@ vary_by_accept(h2o_req_t *req)
 }
 
 void
-status_metrics(struct acceptor *acceptor, h2o_req_t *req)
+status_metrics(struct acceptor *acceptor, struct exchange *exchange)
 {
 	static const enum counter shown[] = {COUNTER_RECEIVED, COUNTER_STORED, COUNTER_STORAGE_ERRORS};
 	const struct segment *segment = acceptor->segment;
 	cJSON *tree;
 
 	/* A Prometheus, which looks here unless it is told where, names its formats; programs that want JSON, often both. */
-	if (!names(req, "application/json") && (names(req, OPENMETRICS) || names(req, "text/plain"))) {
-		status_prometheus(acceptor, req);
+	if (!names(exchange->req, "application/json") &&
+	    (names(exchange->req, OPENMETRICS) || names(exchange->req, "text/plain"))) {
+		status_prometheus(acceptor, exchange);
 		return;
 	}
 	tree = cJSON_CreateObject();
@@ -187,14 +190,14 @@ status_metrics(struct acceptor *acceptor, h2o_req_t *req)
 		    (double)segment_counter_sum(segment, shown[i]));
 	cJSON_AddNumberToObject(
 	    tree, "uptime_seconds", (double)(clock_steady_us() - segment->header->started_us) / 1e6);
-	vary_by_accept(req);
-	reply_json(req, 200, tree);
+	vary_by_accept(exchange->req);
+	reply_json(exchange->req, 200, tree);
 }
 
 void
-status_prometheus(struct acceptor *acceptor, h2o_req_t *req)
+status_prometheus(struct acceptor *acceptor, struct exchange *exchange)
 {
-	bool openmetrics = names(req, OPENMETRICS);
+	bool openmetrics = names(exchange->req, OPENMETRICS);
 	char *text = NULL;
 	size_t len = 0;
 	FILE *out = open_memstream(&text, &len);
@@ -203,15 +206,15 @@ status_prometheus(struct acceptor *acceptor, h2o_req_t *req)
 		mem_none(0);
 	metrics_write(out, acceptor->segment, openmetrics ? METRICS_OPENMETRICS : METRICS_TEXT);
 	fclose(out);
-	vary_by_accept(req);
-	reply_text(req, 200,
+	vary_by_accept(exchange->req);
+	reply_text(exchange->req, 200,
 	    openmetrics ? OPENMETRICS "; version=1.0.0; charset=utf-8" : "text/plain; version=0.0.4; charset=utf-8",
 	    text, len);
 	free(text);
 }
 
 void
-status_openapi(struct acceptor *acceptor, h2o_req_t *req)
+status_openapi(struct acceptor *acceptor, struct exchange *exchange)
 {
-	reply_text(req, 200, "application/json", openapi_json, openapi_json_len);
+	reply_text(exchange->req, 200, "application/json", openapi_json, openapi_json_len);
 }

@@ -77,7 +77,7 @@ class Runbook(unittest.TestCase):
 
     def test_every_answer_of_the_probes_is_explained(self):
         status = (ROOT / "server/status.c").read_text()
-        texts = re.findall(r'return "(the store [^"]+)"', status) + re.findall(r'reply_error\(req, 503, "([^"]+)"', status)
+        texts = re.findall(r'return "(the store [^"]+)"', status) + re.findall(r'reply_error\((?:exchange->)?req, 503, "([^"]+)"', status)
         self.assertGreater(len(texts), 3)
         events = (ROOT / "server/events.c").read_text()
         texts += re.findall(r'busy\(acceptor, req, "([^"]+)"', events)

@@ -1,0 +1,36 @@
+/* The body of a POST of events: its media type, and its bytes without their encoding. Acceptors. */
+#ifndef SERVER_BODY_H
+#define SERVER_BODY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <h2o.h>
+
+#include "event/record.h"
+#include "ingest/decode.h"
+#include "shm/counters.h"
+
+struct body {
+	enum body_kind kind;
+	struct span text; /* in the request, or in inflated */
+	char *inflated; /* malloc'ed; NULL when the body was not compressed */
+};
+
+/* Why a request is refused, such that sending it again would not change it. */
+struct refusal {
+	int status;
+	enum counter reason;
+	const char *text; /* for the client; static, or of the request's pool */
+};
+
+/*
+ * Reads the body by Content-Type (a body without one is JSON) and Content-Encoding. batch: arrays of events and NDJSON are
+ * taken, else one event. max_bytes is for the body as it was sent and for the decompressed one. Returns true with *body,
+ * which ends with body_free(); or false with *refusal.
+ */
+bool body_read(h2o_req_t *req, bool batch, uint64_t max_bytes, struct body *body, struct refusal *refusal);
+
+void body_free(struct body *body);
+
+#endif

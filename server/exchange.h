@@ -1,0 +1,24 @@
+/*
+ * A request and what an acceptor knows about it until its answer has been written. Made by routes.c when libh2o gives it a
+ * request, of the request's own pool; connection.h finds it again. Answers that libh2o gives by itself have none.
+ */
+#ifndef SERVER_EXCHANGE_H
+#define SERVER_EXCHANGE_H
+
+#include <stdint.h>
+
+#include <h2o.h>
+
+#include "server/route.h"
+
+struct exchange {
+	h2o_req_t *req;
+	struct route_path path;
+	struct route_match match; /* the row of the path, and its parameters */
+	/* Of a POST of events, see events.c. */
+	int64_t begun_us; /* steady clock: when the request had been read */
+	uint32_t events; /* that are taken */
+	const char *rejected; /* what reply_accepted() takes */
+};
+
+#endif

@@ -1,0 +1,190 @@
+/*
+ * The loop of an acceptor. Each turn: answer what has been stored, say that we sleep if anything waits, let libh2o poll and
+ * run its callbacks. Signals and the wake-ups of writers are descriptors of the same loop.
+ */
+#include "server/loop.h"
+
+#include <signal.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/exit_codes.h"
+#include "base/mem.h"
+#include "base/signals.h"
+#include "server/acceptor.h"
+#include "server/drain.h"
+#include "server/error_responses.h"
+#include "server/h2o_internals.h"
+#include "server/routes.h"
+#include "shm/heartbeat.h"
+
+/*
+ * libh2o has one limit for a connection that rests and a request that is slow, by a clock that people set: connection.c has
+ * limits of its own. Far beyond those, and short of the time since 1970, which libh2o subtracts it from.
+ */
+#define LIBH2O_TIMEOUT_MS (10 * 24 * 3600 * UINT64_C(1000))
+/*
+ * Requests come and go by the hundred with each batch that is stored. glibc trims free memory above twice the largest block
+ * that it has unmapped. Freeing one block of this size first raises that threshold; without it trimming costs batches 10 %
+ * of CPU.
+ */
+#define FIRST_BLOCK_BYTES ((size_t)2 << 20)
+/*
+ * Accepting waits until every writer has tried its store, at most this long, so that a restart does not answer 503 while a
+ * healthy store is still being connected to.
+ */
+#define FIRST_TRY_US (2 * 1000 * 1000)
+#define FIRST_TRY_LOOK_MS 5
+
+/* The whole of an acceptor process. */
+struct loop {
+	struct acceptor acceptor;
+	struct drain drain;
+	struct wake wake; /* this acceptor's, by writers */
+	int signal_fd;
+	h2o_socket_t *signals, *wakes; /* the two descriptors above, watched */
+};
+
+static void
+on_signal(h2o_socket_t *socket, const char *err)
+{
+	struct loop *loop = socket->data;
+	int signo;
+
+	while ((signo = signals_next(loop->signal_fd)) != 0)
+		if (signo == SIGTERM)
+			drain_begin(&loop->drain);
+}
+
+static void
+on_wake(h2o_socket_t *socket, const char *err)
+{
+	struct loop *loop = socket->data;
+
+	wake_drain(&loop->wake);
+}
+
+static h2o_socket_t *
+watch(struct loop *loop, int fd, h2o_socket_cb callback)
+{
+	h2o_socket_t *socket = h2o_evloop_socket_create(loop->acceptor.context.loop, fd, H2O_SOCKET_FLAG_DONT_READ);
+
+	socket->data = loop;
+	h2o_socket_read_start(socket, callback);
+	return socket;
+}
+
+static void
+configure_http(struct acceptor *acceptor)
+{
+	h2o_hostconf_t *host;
+
+	h2o_config_init(&acceptor->globalconf);
+	acceptor->globalconf.server_name = h2o_iovec_init(H2O_STRLIT("hooksd"));
+	acceptor->globalconf.http1.upgrade_to_http2 = 0;
+	acceptor->globalconf.http1.req_timeout = LIBH2O_TIMEOUT_MS;
+	/* One more than the limit: libh2o refuses a chunked body that reaches it, and body_read() knows the limit. */
+	acceptor->globalconf.max_request_entity_size = acceptor->config->max_body_bytes + 1;
+	host = h2o_config_register_host(&acceptor->globalconf, h2o_iovec_init(H2O_STRLIT("default")), 65535);
+	error_responses_register(acceptor, host);
+	routes_register(acceptor, host);
+	h2o_context_init(&acceptor->context, h2o_evloop_create(), &acceptor->globalconf);
+	acceptor->accept.ctx = &acceptor->context;
+	acceptor->accept.hosts = acceptor->globalconf.hosts;
+}
+
+static int
+set_up(struct acceptor *acceptor, const struct config *config, const struct segment *segment, uint32_t index)
+{
+	struct error err;
+
+	acceptor->config = config;
+	acceptor->segment = segment;
+	acceptor->slot = segment_slot(segment, ROLE_ACCEPTOR, index);
+	uuid_source_init(&acceptor->ids);
+	libh2o_init_buffers();
+	free(mem_new(FIRST_BLOCK_BYTES, 1));
+	if (outlets_open(&acceptor->outlets, segment, index, config->ack, &err) != 0) {
+		log_error("cannot map a lane", LOG_STR("error", err.text));
+		return -1;
+	}
+	configure_http(acceptor);
+	linger_init(&acceptor->linger, acceptor->context.loop);
+	acceptor->connections = (struct connections){
+	    .config = config, .slot = acceptor->slot, .accept = &acceptor->accept, .linger = &acceptor->linger};
+	connections_init(&acceptor->connections);
+	return 0;
+}
+
+static bool
+stores_tried(const struct segment *segment)
+{
+	for (uint32_t w = 0; w < segment->counts[ROLE_WRITER]; w++)
+		if (!writer_store_tried(segment_writer(segment, w)))
+			return false;
+	return true;
+}
+
+/* One turn of the loop, which sleeps for at most that long. Returns false when there is nothing left to serve. */
+static bool
+turn(struct loop *loop, int32_t wait_ms)
+{
+	struct acceptor *acceptor = &loop->acceptor;
+	int64_t now_us = heartbeat(acceptor->slot, 0);
+	bool waiting;
+
+	usage_update(&acceptor->slot->usage, now_us);
+	wait_ms = acceptor_step(acceptor, now_us, wait_ms);
+	wait_ms = connections_step(&acceptor->connections, now_us, wait_ms);
+	wait_ms = linger_step(&acceptor->linger, now_us, wait_ms);
+
+	/* libh2o polls first and runs completed writes after that: answers written here must not wait for the poll. */
+	if (outlets_answer(&acceptor->outlets))
+		wait_ms = 0;
+	if (loop->drain.state != DRAIN_SERVING) {
+		wait_ms = drain_step(&loop->drain, wait_ms);
+		if (wait_ms < 0)
+			return false;
+	}
+
+	waiting = outlets_waiting(&acceptor->outlets);
+	if (waiting) {
+		wake_arm(&loop->wake);
+		/* No wake-up comes for events that were stored after the answers above and before wake_arm(). */
+		if (outlets_answer_due(&acceptor->outlets))
+			wait_ms = 0;
+	}
+	h2o_evloop_run(acceptor->context.loop, wait_ms);
+	if (waiting)
+		wake_disarm(&loop->wake);
+	return true;
+}
+
+int
+acceptor_main(const struct config *config, const struct segment *segment, uint32_t index,
+    const struct listeners *listeners, const struct handover *handover)
+{
+	static struct loop loop; /* too large for the stack */
+	int64_t first_try_us = clock_steady_us() + FIRST_TRY_US;
+
+	loop.wake = segment_wake(segment, ROLE_ACCEPTOR, index);
+	loop.signal_fd = signals_open(false);
+	if (set_up(&loop.acceptor, config, segment, index) != 0)
+		return EXIT_FAILED;
+	drain_init(&loop.drain, &loop.acceptor, handover->fds[index], listeners->passed);
+
+	loop.wakes = watch(&loop, loop.wake.fd, on_wake);
+	drain_take_over(&loop.drain);
+	while (!stores_tried(segment) && clock_steady_us() < first_try_us)
+		(void)turn(&loop, FIRST_TRY_LOOK_MS);
+	for (uint32_t l = 0; l < listeners->count; l++)
+		if (listeners_serves(listeners, index, l))
+			acceptor_listen(&loop.acceptor, listeners->fds[l]);
+	segment_announce(segment, loop.acceptor.slot, PROCESS_READY);
+	/* Not earlier: a drain stops the listeners. */
+	loop.signals = watch(&loop, loop.signal_fd, on_signal);
+
+	while (turn(&loop, heartbeat_period_ms(config->stuck_after_seconds)))
+		;
+	return EXIT_DRAINED;
+}

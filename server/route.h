@@ -1,0 +1,78 @@
+/*
+ * Tables of routes: which function answers which method of which path. The table of this service is in routes.c; here is
+ * what can be done with any. Pure.
+ */
+#ifndef SERVER_ROUTE_H
+#define SERVER_ROUTE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "event/record.h"
+#include "shm/counters.h"
+
+struct acceptor;
+struct exchange;
+
+/* Who may use a route. PUBLIC: every client. */
+enum route_scope { SCOPE_PUBLIC };
+
+struct route {
+	const char *method; /* "GET", which allows HEAD also, or "POST" */
+	/*
+	 * Without a slash at the end. {name} stands for one segment, which is not empty, and may begin or end nothing else.
+	 * Of two rows that a path fits, the first one is taken.
+	 */
+	const char *path;
+	enum counter answers; /* the first of three: answers of 2xx, 4xx, 5xx */
+	enum route_scope scope;
+	void (*serve)(struct acceptor *acceptor, struct exchange *exchange); /* the handler in the acceptor */
+	const char *help; /* for GET / */
+};
+
+struct route_table {
+	const struct route *rows;
+	size_t count;
+};
+
+#define ROUTE_PATH_BYTES 128 /* longer than every path of a table */
+#define ROUTE_PARAMS_MAX 2
+
+struct route_path {
+	size_t len;
+	char bytes[ROUTE_PATH_BYTES];
+};
+
+/*
+ * Writes a request's path with one slash where there are several, as of a base URL that ends with one, and none at the end;
+ * of an absolute URI (RFC 9112 section 3.2.2) what follows the host. The path has no query and no dot segments. Its length
+ * becomes 0, which no row fits, when it is too long.
+ */
+void route_read_path(struct route_path *out, const char *path, size_t len);
+
+struct route_match {
+	const struct route
+	    *route; /* NULL: no row has the path. When the method does not fit: the first row of the path */
+	bool method_fits;
+	uint32_t param_count;
+	struct span
+	    params[ROUTE_PARAMS_MAX]; /* when the method fits: what stands for each {name}, in order; of the path */
+};
+
+/* Looks a path up, which must outlive the match. */
+void route_find(
+    const struct route_table *table, struct span method, const struct route_path *path, struct route_match *match);
+
+#define ROUTE_ALLOW_BYTES 64
+
+/* Lists the methods of the route's path, as the header Allow has them; options: with OPTIONS. */
+void route_allow(
+    const struct route_table *table, const struct route *route, bool options, char allow[ROUTE_ALLOW_BYTES]);
+
+#define ROUTE_PATHS_BYTES 1024
+
+/* Lists all paths but "/" for a person: "/a, /b and /c". */
+void route_paths(const struct route_table *table, char text[ROUTE_PATHS_BYTES]);
+
+#endif

@@ -1,0 +1,132 @@
+/* Requests that wait for their events, and what of a lane lets them be answered. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "server/pending.h"
+#include "tests/unit/lane_fixture.h"
+
+static struct pending_queue queue;
+
+/* A queue holds pointers and does not follow them. */
+static struct exchange *
+request(uintptr_t number)
+{
+	return (struct exchange *)number;
+}
+
+static void
+push(uintptr_t number, uint32_t position)
+{
+	pending_push(&queue, (struct pending){.exchange = request(number), .position = position});
+}
+
+static int
+empty_queue(void **state)
+{
+	free(queue.items);
+	queue = (struct pending_queue){0};
+	return 0;
+}
+
+/* Publishes a parcel that a client waits for, and returns its position. */
+static uint32_t
+publish(const struct lane *lane)
+{
+	size_t available;
+	char *space = lane_reserve(lane, &available);
+
+	assert_non_null(space);
+	memset(space, 0, 64);
+	return lane_publish(lane, 64, 1, LANE_AWAITED);
+}
+
+static void
+test_requests_leave_in_the_order_in_which_they_came(void **state)
+{
+	uintptr_t in = 1, out = 1;
+
+	/* Three in, two out: the queue turns while it grows. */
+	while (in <= 3000) {
+		for (int i = 0; i < 3; i++, in++)
+			push(in, (uint32_t)in);
+		for (int i = 0; i < 2; i++, out++)
+			assert_ptr_equal(pending_pop(&queue).exchange, request(out));
+	}
+	for (; out < in; out++) {
+		struct pending item = pending_pop(&queue);
+
+		assert_ptr_equal(item.exchange, request(out));
+		assert_int_equal(item.position, out);
+	}
+	assert_int_equal(queue.count, 0);
+}
+
+static void
+test_a_request_is_due_once_its_parcel_is_released(void **state)
+{
+	/* The positions wrap around between the parcels. */
+	struct lane lane = lane_over_memory(8, 65536, UINT32_MAX - 1, 0);
+	uint32_t first = publish(&lane), second = publish(&lane), third = publish(&lane);
+
+	assert_false(pending_due(&queue, &lane));
+	push(1, first);
+	push(2, second);
+	push(3, third);
+	assert_false(pending_due(&queue, &lane));
+	lane_release(&lane, second);
+	assert_true(pending_due(&queue, &lane));
+	(void)pending_pop(&queue);
+	assert_true(pending_due(&queue, &lane));
+	(void)pending_pop(&queue);
+	assert_false(pending_due(&queue, &lane));
+	lane_release(&lane, third);
+	assert_true(pending_due(&queue, &lane));
+}
+
+static void
+test_a_request_is_due_once_its_parcel_is_refused(void **state)
+{
+	struct lane lane = lane_over_memory(8, 65536, 0, 0);
+	uint32_t first = publish(&lane), second = publish(&lane);
+
+	push(1, first);
+	push(2, second);
+	(void)lane_refuse(&lane, first);
+	assert_true(pending_due(&queue, &lane));
+	assert_true((lane_flags(&lane, first) & LANE_REFUSED) != 0);
+	(void)pending_pop(&queue);
+	assert_false(pending_due(&queue, &lane));
+}
+
+static void
+test_a_request_in_doubt_is_due_once_it_is_dismissed(void **state)
+{
+	struct lane lane = lane_over_memory(8, 65536, 0, 0);
+	uint32_t first = publish(&lane);
+
+	push(1, first);
+	lane_set_flag(&lane, first, LANE_IN_DOUBT, true);
+	assert_false(pending_due(&queue, &lane));
+	(void)lane_refuse(&lane, first);
+	assert_true(pending_due(&queue, &lane));
+	assert_true((lane_flags(&lane, first) & LANE_DISMISSED) != 0);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test_teardown(test_requests_leave_in_the_order_in_which_they_came, empty_queue),
+	    cmocka_unit_test_teardown(test_a_request_is_due_once_its_parcel_is_released, empty_queue),
+	    cmocka_unit_test_teardown(test_a_request_is_due_once_its_parcel_is_refused, empty_queue),
+	    cmocka_unit_test_teardown(test_a_request_in_doubt_is_due_once_it_is_dismissed, empty_queue),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

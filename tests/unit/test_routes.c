@@ -1,0 +1,112 @@
+/* The table of routes against what describes it: the OpenAPI document, the labels of the counters, the text of a 404. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <cjson/cJSON.h>
+#include <ctype.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "server/openapi.h"
+#include "server/routes.h"
+
+/* "get" for "GET", as OpenAPI writes it. */
+static const char *
+lower(const char *method)
+{
+	static char text[16];
+	size_t i;
+
+	for (i = 0; method[i] != '\0' && i + 1 < sizeof text; i++)
+		text[i] = (char)tolower((unsigned char)method[i]);
+	text[i] = '\0';
+	return text;
+}
+
+static bool
+has_row(const char *path, const char *lower_method)
+{
+	for (size_t i = 0; i < routes.count; i++)
+		if (strcmp(routes.rows[i].path, path) == 0 && strcmp(lower(routes.rows[i].method), lower_method) == 0)
+			return true;
+	return false;
+}
+
+static void
+test_openapi_describes_every_route_and_no_other(void **state)
+{
+	cJSON *document = cJSON_ParseWithLength(openapi_json, openapi_json_len);
+	cJSON *paths = cJSON_GetObjectItemCaseSensitive(document, "paths"), *path, *member;
+
+	assert_non_null(paths);
+	for (size_t i = 0; i < routes.count; i++) {
+		path = cJSON_GetObjectItemCaseSensitive(paths, routes.rows[i].path);
+		if (cJSON_GetObjectItemCaseSensitive(path, lower(routes.rows[i].method)) == NULL)
+			fail_msg("openapi.json lacks %s %s", routes.rows[i].method, routes.rows[i].path);
+	}
+	cJSON_ArrayForEach(path, paths) cJSON_ArrayForEach(member, path)
+	{
+		if (strcmp(member->string, "parameters") != 0 && !has_row(path->string, member->string))
+			fail_msg("openapi.json has %s %s, which is no route", member->string, path->string);
+	}
+	cJSON_Delete(document);
+}
+
+static void
+test_the_counters_of_a_route_have_its_path(void **state)
+{
+	static const char *const classes[] = {"2xx", "4xx", "5xx"};
+
+	for (size_t i = 0; i < routes.count; i++)
+		for (int class = 0; class < 3; class ++) {
+			char labels[128];
+
+			(void)snprintf(
+			    labels, sizeof labels, "route=\"%s\",status=\"%s\"", routes.rows[i].path, classes[class]);
+			assert_string_equal(counter_table[routes.rows[i].answers + class].labels, labels);
+		}
+}
+
+static void
+test_a_404_lists_the_paths(void **state)
+{
+	char text[ROUTE_PATHS_BYTES];
+
+	route_paths(&routes, text);
+	assert_string_equal(text, "/events, /events/batch, /health, /livez, /readyz, /metrics, /metrics/prometheus and "
+				  "/openapi.json");
+}
+
+static void
+test_every_route_can_be_found_and_has_a_handler(void **state)
+{
+	for (size_t i = 0; i < routes.count; i++) {
+		const struct route *row = &routes.rows[i];
+		struct route_path path;
+		struct route_match match;
+
+		route_read_path(&path, row->path, strlen(row->path));
+		route_find(&routes, (struct span){row->method, strlen(row->method)}, &path, &match);
+		assert_ptr_equal(match.route, row);
+		assert_non_null(row->serve);
+		assert_int_equal(row->scope, SCOPE_PUBLIC);
+		assert_true(strlen(row->help) > 0);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_openapi_describes_every_route_and_no_other),
+	    cmocka_unit_test(test_the_counters_of_a_route_have_its_path),
+	    cmocka_unit_test(test_a_404_lists_the_paths),
+	    cmocka_unit_test(test_every_route_can_be_found_and_has_a_handler),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
