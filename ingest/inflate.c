@@ -108,7 +108,7 @@ corrupt(const char *format, const char *why, struct error *err)
 	return INFLATE_CORRUPT;
 }
 
-/* Between two members or frames of a format: what begins here is none. */
+/* What begins here, between two members or frames of a format, is none. */
 static int
 other(const char *format, bool first, struct error *err)
 {
@@ -125,18 +125,6 @@ only_zeros(const char *bytes, size_t len)
 	return len == 0 || (bytes[0] == 0 && memcmp(bytes, bytes + 1, len - 1) == 0);
 }
 
-static int
-inflate_identity(const char *in, size_t in_len, struct output *out, struct error *err)
-{
-	while (out->size - out->used < in_len)
-		if (!grow(out))
-			return too_large(out, err);
-	if (in_len > 0)
-		memcpy(out->bytes, in, in_len);
-	out->used = in_len;
-	return 0;
-}
-
 static unsigned int
 at_most_uint(size_t n)
 {
@@ -144,8 +132,9 @@ at_most_uint(size_t n)
 }
 
 static int
-inflate_gzip(const char *in, size_t in_len, struct output *out, struct error *err)
+inflate_gzip(struct span in, struct output *out, struct error *err)
 {
+	size_t in_len = in.len;
 	z_stream z = {0};
 	bool between = true, ended = false; /* at the beginning of a member; at the end of one */
 	int condition = 0;
@@ -153,8 +142,8 @@ inflate_gzip(const char *in, size_t in_len, struct output *out, struct error *er
 	if (inflateInit2(&z, 15 + 16) != Z_OK)
 		mem_none(0);
 
-	z.next_in = (Bytef *)(uintptr_t)in;
-	/* Zeros after the end are padding, of tapes once and of block devices: gzip(1) takes them, too. */
+	z.next_in = (Bytef *)(uintptr_t)in.base;
+	/* Zeros after the end are padding, of tapes once and of block devices: gzip(1) also takes them. */
 	while (condition == 0 && !(ended && only_zeros((const char *)z.next_in, in_len))) {
 		unsigned int given, room;
 		int rc;
@@ -187,11 +176,11 @@ inflate_gzip(const char *in, size_t in_len, struct output *out, struct error *er
 	return condition;
 }
 
-/* What the decompressor said of the frame at in, in words for the one who compressed it. first: it is the first frame. */
+/* Says why the decompressor refused the rest of the input, a frame. first: it is the first frame. */
 static int
-refused_by_zstd(size_t rc, const char *in, size_t in_len, bool first, const struct output *out, struct error *err)
+refused_by_zstd(size_t rc, struct span rest, bool first, const struct output *out, struct error *err)
 {
-	unsigned long long declared = ZSTD_getFrameContentSize(in, in_len);
+	unsigned long long declared = ZSTD_getFrameContentSize(rest.base, rest.len);
 
 	switch (ZSTD_getErrorCode(rc)) {
 	case ZSTD_error_memory_allocation:
@@ -214,10 +203,10 @@ refused_by_zstd(size_t rc, const char *in, size_t in_len, bool first, const stru
 }
 
 static int
-inflate_zstd(const char *in, size_t in_len, struct output *out, struct error *err)
+inflate_zstd(struct span in, struct output *out, struct error *err)
 {
 	ZSTD_DCtx *z = ZSTD_createDCtx();
-	ZSTD_inBuffer input = {in, in_len, 0};
+	ZSTD_inBuffer input = {in.base, in.len, 0};
 	bool first = true, ended = false; /* in the first frame; between frames */
 	int condition = 0;
 
@@ -237,7 +226,8 @@ inflate_zstd(const char *in, size_t in_len, struct output *out, struct error *er
 		rc = ZSTD_decompressStream(z, &output, &input);
 		ended = rc == 0;
 		if (ZSTD_isError(rc))
-			condition = refused_by_zstd(rc, in + consumed, in_len - consumed, first, out, err);
+			condition =
+			    refused_by_zstd(rc, (struct span){in.base + consumed, in.len - consumed}, first, out, err);
 		else if (!ended && input.pos == consumed && output.pos == out->used)
 			condition = corrupt("zstd", "it is cut short", err);
 		first = first && !ended;
@@ -248,19 +238,16 @@ inflate_zstd(const char *in, size_t in_len, struct output *out, struct error *er
 }
 
 int
-inflate_body(enum content_encoding encoding, const void *in, size_t in_len, size_t max_out, char **out, size_t *out_len,
-    struct error *err)
+inflate_body(enum content_encoding encoding, struct span in, size_t max_out, struct inflated *out, struct error *err)
 {
 	struct output output = {.max = max_out + 1};
 	int rc;
 
-	assert(max_out < SIZE_MAX);
+	assert(max_out < SIZE_MAX && encoding != ENCODING_IDENTITY);
 	if (encoding == ENCODING_GZIP)
-		rc = inflate_gzip(in, in_len, &output, err);
-	else if (encoding == ENCODING_ZSTD)
-		rc = inflate_zstd(in, in_len, &output, err);
+		rc = inflate_gzip(in, &output, err);
 	else
-		rc = inflate_identity(in, in_len, &output, err);
+		rc = inflate_zstd(in, &output, err);
 	if (rc == 0 && output.used > max_out)
 		rc = too_large(&output, err);
 	if (rc != 0) {
@@ -268,7 +255,7 @@ inflate_body(enum content_encoding encoding, const void *in, size_t in_len, size
 		output.bytes = NULL;
 		output.used = 0;
 	}
-	*out = output.bytes;
-	*out_len = output.used;
+	out->base = output.bytes;
+	out->len = output.used;
 	return rc;
 }

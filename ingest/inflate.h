@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 #include "base/error.h"
+#include "event/record.h"
 
 enum content_encoding { ENCODING_IDENTITY, ENCODING_GZIP, ENCODING_ZSTD };
 
@@ -27,14 +28,18 @@ enum inflate_condition {
 	INFLATE_NEEDS_MORE = 3 /* whole, as it seems, but zstd with a window above 8 MiB or a dictionary */
 };
 
+struct inflated {
+	char *base; /* the caller's to free(); NULL when there are no bytes */
+	size_t len;
+};
+
 /*
- * Decompresses a whole body, which may be several gzip members or zstd frames in a row, and zeros after the members. Sizes
- * that the input declares are not trusted: memory grows with what really comes out, to max_out (below SIZE_MAX) and one
- * byte at the most.
- * Returns 0 with *out_len bytes at *out, for the caller to free() (NULL when there are none); or one of enum
- * inflate_condition: *err then says what happened, *out is NULL. Ends the process when there is no memory.
+ * Decompresses a whole body, which may be several gzip members or zstd frames in a row, and zeros after the members; encoding
+ * is one of the two. Sizes that the input declares are not trusted: memory grows with what really comes out, to max_out (below
+ * SIZE_MAX) and one byte at the most. Returns 0 with *out, or one of enum inflate_condition: then *err says what happened, and
+ * *out is empty. Ends the process when there is no memory.
  */
-int inflate_body(enum content_encoding encoding, const void *in, size_t in_len, size_t max_out, char **out,
-    size_t *out_len, struct error *err);
+int inflate_body(
+    enum content_encoding encoding, struct span in, size_t max_out, struct inflated *out, struct error *err);
 
 #endif

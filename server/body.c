@@ -5,7 +5,6 @@
 #include <string.h>
 #include <strings.h>
 
-#include "ingest/inflate.h"
 #include "server/reply.h"
 
 static struct span
@@ -137,10 +136,9 @@ decompress(
 {
 	struct error err;
 
-	switch (inflate_body(
-	    encoding, body->text.base, body->text.len, max_bytes, &body->inflated, &body->text.len, &err)) {
+	switch (inflate_body(encoding, body->text, max_bytes, &body->inflated, &err)) {
 	case 0:
-		body->text.base = body->inflated;
+		body->text = (struct span){body->inflated.base, body->inflated.len};
 		return true;
 	case INFLATE_TOO_LARGE:
 		return refuse(refusal, 413, COUNTER_REJECTED_BODY_SIZE, reply_body_too_large_text(max_bytes, true));
@@ -155,7 +153,7 @@ body_read(h2o_req_t *req, bool batch, uint64_t max_bytes, struct body *body, str
 {
 	enum content_encoding encoding;
 
-	body->inflated = NULL;
+	body->inflated = (struct inflated){NULL, 0};
 	body->text = (struct span){req->entity.base, req->entity.len};
 	if (!read_kind(req, batch, &body->kind, refusal))
 		return false;
@@ -169,5 +167,5 @@ body_read(h2o_req_t *req, bool batch, uint64_t max_bytes, struct body *body, str
 void
 body_free(struct body *body)
 {
-	free(body->inflated);
+	free(body->inflated.base);
 }

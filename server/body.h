@@ -9,12 +9,13 @@
 
 #include "event/record.h"
 #include "ingest/decode.h"
+#include "ingest/inflate.h"
 #include "shm/counters.h"
 
 struct body {
 	enum body_kind kind;
 	struct span text; /* in the request, or in inflated */
-	char *inflated; /* malloc'ed; NULL when the body was not compressed */
+	struct inflated inflated; /* empty when the body was not compressed */
 };
 
 /* Why a request is refused, such that sending it again would not change it. */

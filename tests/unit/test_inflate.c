@@ -19,15 +19,10 @@
 
 static const enum content_encoding compressed[] = {ENCODING_GZIP, ENCODING_ZSTD};
 
-struct bytes {
-	char *base;
-	size_t len;
-};
-
-static struct bytes
+static struct inflated
 deflated(enum content_encoding encoding, const char *text, size_t len)
 {
-	struct bytes out = {NULL, 0};
+	struct inflated out = {NULL, 0};
 
 	if (encoding == ENCODING_ZSTD) {
 		size_t bound = ZSTD_compressBound(len);
@@ -54,10 +49,10 @@ deflated(enum content_encoding encoding, const char *text, size_t len)
 	return out;
 }
 
-static struct bytes
-joined(struct bytes a, struct bytes b)
+static struct inflated
+joined(struct inflated a, struct inflated b)
 {
-	struct bytes both = {malloc(a.len + b.len + 1), a.len + b.len};
+	struct inflated both = {malloc(a.len + b.len + 1), a.len + b.len};
 
 	assert_non_null(both.base);
 	memcpy(both.base, a.base, a.len);
@@ -65,24 +60,30 @@ joined(struct bytes a, struct bytes b)
 	return both;
 }
 
+static struct span
+span(struct inflated bytes)
+{
+	return (struct span){bytes.base, bytes.len};
+}
+
 /* Runs it from memory of exactly its size, and checks what holds for every result. */
 static int
-run(enum content_encoding encoding, const char *in, size_t in_len, size_t max_out, char **out, size_t *out_len)
+run(enum content_encoding encoding, struct span in, size_t max_out, struct inflated *out)
 {
-	char *copy = malloc(in_len > 0 ? in_len : 1);
+	char *copy = malloc(in.len > 0 ? in.len : 1);
 	struct error err = {""};
 	int rc;
 
 	assert_non_null(copy);
-	memcpy(copy, in, in_len);
-	rc = inflate_body(encoding, copy, in_len, max_out, out, out_len, &err);
+	memcpy(copy, in.base, in.len);
+	rc = inflate_body(encoding, (struct span){copy, in.len}, max_out, out, &err);
 	free(copy);
 	if (rc == 0) {
-		assert_true(*out_len <= max_out);
+		assert_true(out->len <= max_out);
 		assert_string_equal(err.text, "");
 	} else {
-		assert_null(*out);
-		assert_int_equal(*out_len, 0);
+		assert_null(out->base);
+		assert_int_equal(out->len, 0);
 		assert_true(strlen(err.text) > 10);
 		assert_null(strstr(err.text, "(null)"));
 	}
@@ -90,27 +91,25 @@ run(enum content_encoding encoding, const char *in, size_t in_len, size_t max_ou
 }
 
 static int
-condition(enum content_encoding encoding, struct bytes in, size_t max_out)
+condition(enum content_encoding encoding, struct inflated in, size_t max_out)
 {
-	char *out;
-	size_t out_len;
-	int rc = run(encoding, in.base, in.len, max_out, &out, &out_len);
+	struct inflated out;
+	int rc = run(encoding, span(in), max_out, &out);
 
-	free(out);
+	free(out.base);
 	return rc;
 }
 
 static void
-check_text(enum content_encoding encoding, struct bytes in, size_t max_out, const char *text, size_t len)
+check_text(enum content_encoding encoding, struct inflated in, size_t max_out, const char *text, size_t len)
 {
-	char *out;
-	size_t out_len;
+	struct inflated out;
 
-	assert_int_equal(run(encoding, in.base, in.len, max_out, &out, &out_len), 0);
-	assert_int_equal(out_len, len);
+	assert_int_equal(run(encoding, span(in), max_out, &out), 0);
+	assert_int_equal(out.len, len);
 	if (len > 0)
-		assert_memory_equal(out, text, len);
-	free(out);
+		assert_memory_equal(out.base, text, len);
+	free(out.base);
 }
 
 /* Text that neither compresses to nothing nor stays as it is. */
@@ -137,9 +136,8 @@ test_round_trip(void **state)
 	for (size_t i = 0; i < COUNT(sizes); i++) {
 		char *text = sample(sizes[i]);
 
-		check_text(ENCODING_IDENTITY, (struct bytes){text, sizes[i]}, sizes[i], text, sizes[i]);
 		for (size_t j = 0; j < COUNT(compressed); j++) {
-			struct bytes in = deflated(compressed[j], text, sizes[i]);
+			struct inflated in = deflated(compressed[j], text, sizes[i]);
 
 			check_text(compressed[j], in, sizes[i], text, sizes[i]);
 			check_text(compressed[j], in, sizes[i] + 1, text, sizes[i]);
@@ -150,9 +148,6 @@ test_round_trip(void **state)
 			}
 			free(in.base);
 		}
-		if (sizes[i] > 0)
-			assert_int_equal(condition(ENCODING_IDENTITY, (struct bytes){text, sizes[i]}, sizes[i] - 1),
-			    INFLATE_TOO_LARGE);
 		free(text);
 	}
 }
@@ -163,16 +158,13 @@ test_far_too_large(void **state)
 {
 	char *text = sample(100000);
 
-	for (size_t max_out = 0; max_out < 99999; max_out = max_out * 3 + 1) {
-		assert_int_equal(
-		    condition(ENCODING_IDENTITY, (struct bytes){text, 100000}, max_out), INFLATE_TOO_LARGE);
+	for (size_t max_out = 0; max_out < 99999; max_out = max_out * 3 + 1)
 		for (size_t j = 0; j < COUNT(compressed); j++) {
-			struct bytes in = deflated(compressed[j], text, 100000);
+			struct inflated in = deflated(compressed[j], text, 100000);
 
 			assert_int_equal(condition(compressed[j], in, max_out), INFLATE_TOO_LARGE);
 			free(in.base);
 		}
-	}
 	free(text);
 }
 
@@ -180,15 +172,15 @@ test_far_too_large(void **state)
 static void
 test_other_formats(void **state)
 {
-	struct bytes gzip = deflated(ENCODING_GZIP, "{}", 2), zstd = deflated(ENCODING_ZSTD, "{}", 2);
-	struct bytes zlib = {malloc(100), 100};
+	struct inflated gzip = deflated(ENCODING_GZIP, "{}", 2), zstd = deflated(ENCODING_ZSTD, "{}", 2);
+	struct inflated zlib = {malloc(100), 100};
 
 	assert_non_null(zlib.base);
 	assert_int_equal(compress((Bytef *)zlib.base, &zlib.len, (const Bytef *)"{}", 2), Z_OK);
 	for (size_t j = 0; j < COUNT(compressed); j++) {
 		assert_int_equal(condition(compressed[j], zlib, 1000), INFLATE_CORRUPT);
 		assert_int_equal(
-		    condition(compressed[j], (struct bytes){zlib.base + 2, zlib.len - 6}, 1000), INFLATE_CORRUPT);
+		    condition(compressed[j], (struct inflated){zlib.base + 2, zlib.len - 6}, 1000), INFLATE_CORRUPT);
 	}
 	assert_int_equal(condition(ENCODING_GZIP, zstd, 1000), INFLATE_CORRUPT);
 	assert_int_equal(condition(ENCODING_ZSTD, gzip, 1000), INFLATE_CORRUPT);
@@ -201,9 +193,9 @@ static void
 test_members_in_a_row(void **state)
 {
 	for (size_t j = 0; j < COUNT(compressed); j++) {
-		struct bytes a = deflated(compressed[j], "[{\"a\":", 6), b = deflated(compressed[j], "1}]", 3);
-		struct bytes none = deflated(compressed[j], "", 0);
-		struct bytes ab = joined(a, b), abn = joined(ab, none), nab = joined(none, ab);
+		struct inflated a = deflated(compressed[j], "[{\"a\":", 6), b = deflated(compressed[j], "1}]", 3);
+		struct inflated none = deflated(compressed[j], "", 0);
+		struct inflated ab = joined(a, b), abn = joined(ab, none), nab = joined(none, ab);
 
 		check_text(compressed[j], ab, 100, "[{\"a\":1}]", 9);
 		check_text(compressed[j], abn, 100, "[{\"a\":1}]", 9);
@@ -211,7 +203,7 @@ test_members_in_a_row(void **state)
 		assert_int_equal(condition(compressed[j], ab, 8), INFLATE_TOO_LARGE);
 		for (size_t cut = 1; cut < b.len; cut++)
 			assert_int_equal(
-			    condition(compressed[j], (struct bytes){ab.base, ab.len - cut}, 100), INFLATE_CORRUPT);
+			    condition(compressed[j], (struct inflated){ab.base, ab.len - cut}, 100), INFLATE_CORRUPT);
 		free(a.base);
 		free(b.base);
 		free(none.base);
@@ -227,14 +219,16 @@ test_cut_short(void **state)
 	char *text = sample(40000);
 
 	for (size_t j = 0; j < COUNT(compressed); j++) {
-		struct bytes in = deflated(compressed[j], text, 40000), small = deflated(compressed[j], "{}", 2);
+		struct inflated in = deflated(compressed[j], text, 40000), small = deflated(compressed[j], "{}", 2);
 
 		for (size_t len = 0; len < small.len; len++)
 			assert_int_equal(
-			    condition(compressed[j], (struct bytes){small.base, len}, 100), INFLATE_CORRUPT);
+			    condition(compressed[j], (struct inflated){small.base, len}, 100), INFLATE_CORRUPT);
 		for (size_t len = 0; len < in.len; len += 997)
-			assert_int_equal(condition(compressed[j], (struct bytes){in.base, len}, MIB), INFLATE_CORRUPT);
-		assert_int_equal(condition(compressed[j], (struct bytes){in.base, in.len - 1}, MIB), INFLATE_CORRUPT);
+			assert_int_equal(
+			    condition(compressed[j], (struct inflated){in.base, len}, MIB), INFLATE_CORRUPT);
+		assert_int_equal(
+		    condition(compressed[j], (struct inflated){in.base, in.len - 1}, MIB), INFLATE_CORRUPT);
 		free(in.base);
 		free(small.base);
 	}
@@ -244,7 +238,7 @@ test_cut_short(void **state)
 static void
 test_trailing_garbage(void **state)
 {
-	const struct bytes garbage[] = {
+	const struct inflated garbage[] = {
 	    {(char[]){'x'}, 1},
 	    {(char[]){0, 0, 0, 'x'}, 4},
 	    {(char[]){0, '\x1f', '\x8b'}, 3},
@@ -256,7 +250,7 @@ test_trailing_garbage(void **state)
 
 	for (size_t j = 0; j < COUNT(compressed); j++)
 		for (size_t i = 0; i < COUNT(garbage); i++) {
-			struct bytes in = deflated(compressed[j], "{}", 2), both = joined(in, garbage[i]);
+			struct inflated in = deflated(compressed[j], "{}", 2), both = joined(in, garbage[i]);
 
 			assert_int_equal(condition(compressed[j], both, 1000), INFLATE_CORRUPT);
 			assert_int_equal(condition(compressed[j], garbage[i], 1000), INFLATE_CORRUPT);
@@ -269,12 +263,13 @@ test_trailing_garbage(void **state)
 static void
 test_zeros_after_the_end(void **state)
 {
-	const struct bytes zeros = {(char[600]){0}, 600};
+	const struct inflated zeros = {(char[600]){0}, 600};
 
 	for (size_t len = 1; len <= zeros.len; len = len * 2 + 1) {
-		struct bytes padding = {zeros.base, len};
-		struct bytes gzip = deflated(ENCODING_GZIP, "{}", 2), zstd = deflated(ENCODING_ZSTD, "{}", 2);
-		struct bytes padded = joined(gzip, padding), more = joined(padded, gzip), other = joined(zstd, padding);
+		struct inflated padding = {zeros.base, len};
+		struct inflated gzip = deflated(ENCODING_GZIP, "{}", 2), zstd = deflated(ENCODING_ZSTD, "{}", 2);
+		struct inflated padded = joined(gzip, padding), more = joined(padded, gzip),
+				other = joined(zstd, padding);
 
 		check_text(ENCODING_GZIP, padded, 2, "{}", 2);
 		assert_int_equal(condition(ENCODING_GZIP, more, 100), INFLATE_CORRUPT);
@@ -292,10 +287,9 @@ static void
 check_words(enum content_encoding encoding, const char *in, size_t in_len, int rc, const char *words)
 {
 	struct error err = {""};
-	char *out;
-	size_t out_len;
+	struct inflated out;
 
-	assert_int_equal(inflate_body(encoding, in, in_len, 1000, &out, &out_len, &err), rc);
+	assert_int_equal(inflate_body(encoding, (struct span){in, in_len}, 1000, &out, &err), rc);
 	assert_non_null(strstr(err.text, words));
 }
 
@@ -307,10 +301,10 @@ test_words(void **state)
 	static const char window[] = "\x28\xb5\x2f\xfd\x00\x88\x01\x00\x00"; /* 128 MiB */
 	static const char largest[] = "\x28\xb5\x2f\xfd\x00\x68\x01\x00\x00"; /* 8 MiB */
 	static const char dictionary[] = "\x28\xb5\x2f\xfd\x21\x07\x00\x01\x00\x00";
-	struct bytes gzip = deflated(ENCODING_GZIP, "{}", 2), zstd = deflated(ENCODING_ZSTD, "{}", 2);
-	struct bytes gz = joined(gzip, zstd), zg = joined(zstd, gzip);
+	struct inflated gzip = deflated(ENCODING_GZIP, "{}", 2), zstd = deflated(ENCODING_ZSTD, "{}", 2);
+	struct inflated gz = joined(gzip, zstd), zg = joined(zstd, gzip);
 
-	check_text(ENCODING_ZSTD, (struct bytes){(char *)(uintptr_t)largest, sizeof largest - 1}, 1000, "", 0);
+	check_text(ENCODING_ZSTD, (struct inflated){(char *)(uintptr_t)largest, sizeof largest - 1}, 1000, "", 0);
 	check_words(ENCODING_ZSTD, window, sizeof window - 1, INFLATE_NEEDS_MORE, "window of more than 8 MiB");
 	check_words(ENCODING_ZSTD, dictionary, sizeof dictionary - 1, INFLATE_NEEDS_MORE, "dictionary");
 	check_words(ENCODING_ZSTD, zstd.base, zstd.len - 1, INFLATE_CORRUPT, "cut short");
@@ -330,24 +324,23 @@ static void
 test_damaged(void **state)
 {
 	const char text[] = "{\"event_type\":\"tool_execution_completed\",\"session_id\":\"s\"}";
-	struct bytes in = deflated(ENCODING_GZIP, text, strlen(text));
+	struct inflated in = deflated(ENCODING_GZIP, text, strlen(text));
 	size_t noticed = 0;
 
 	for (size_t bit = 0; bit < in.len * 8; bit++) {
-		char *out;
-		size_t out_len;
+		struct inflated out;
 		int rc;
 
 		in.base[bit / 8] ^= (char)(1 << bit % 8);
-		rc = run(ENCODING_GZIP, in.base, in.len, 1000, &out, &out_len);
+		rc = run(ENCODING_GZIP, span(in), 1000, &out);
 		if (rc == 0) {
-			assert_int_equal(out_len, strlen(text));
-			assert_memory_equal(out, text, strlen(text));
+			assert_int_equal(out.len, strlen(text));
+			assert_memory_equal(out.base, text, strlen(text));
 		} else {
 			assert_true(rc == INFLATE_CORRUPT || rc == INFLATE_TOO_LARGE);
 			noticed++;
 		}
-		free(out);
+		free(out.base);
 		in.base[bit / 8] ^= (char)(1 << bit % 8);
 	}
 	/* What does not matter are time, system and level in the header, and the bits that fill the last byte. */
@@ -360,15 +353,14 @@ static void
 test_damaged_zstd(void **state)
 {
 	char *text = sample(3000);
-	struct bytes in = deflated(ENCODING_ZSTD, text, 3000);
+	struct inflated in = deflated(ENCODING_ZSTD, text, 3000);
 
 	for (size_t bit = 0; bit < in.len * 8; bit += bit < 400 ? 1 : 37) {
-		char *out;
-		size_t out_len;
+		struct inflated out;
 
 		in.base[bit / 8] ^= (char)(1 << bit % 8);
-		assert_in_range(run(ENCODING_ZSTD, in.base, in.len, 5000, &out, &out_len), 0, INFLATE_NEEDS_MORE);
-		free(out);
+		assert_in_range(run(ENCODING_ZSTD, span(in), 5000, &out), 0, INFLATE_NEEDS_MORE);
+		free(out.base);
 		in.base[bit / 8] ^= (char)(1 << bit % 8);
 	}
 	free(in.base);
@@ -384,8 +376,8 @@ test_bombs(void **state)
 
 	assert_non_null(zeros);
 	for (size_t j = 0; j < COUNT(compressed); j++) {
-		struct bytes in = deflated(compressed[j], zeros, len);
-		struct bytes many = {NULL, 0};
+		struct inflated in = deflated(compressed[j], zeros, len);
+		struct inflated many = {NULL, 0};
 
 		assert_true(in.len * 500 < len);
 		assert_int_equal(condition(compressed[j], in, MIB), INFLATE_TOO_LARGE);
@@ -420,10 +412,10 @@ test_declared_sizes(void **state)
 	char fair_window[] = "\x28\xb5\x2f\xfd\x00\x68\x09\0\0x";
 
 	assert_int_equal(
-	    condition(ENCODING_ZSTD, (struct bytes){huge_size, sizeof huge_size - 1}, MIB), INFLATE_TOO_LARGE);
-	assert_int_equal(
-	    condition(ENCODING_ZSTD, (struct bytes){large_window, sizeof large_window - 1}, MIB), INFLATE_NEEDS_MORE);
-	check_text(ENCODING_ZSTD, (struct bytes){fair_window, sizeof fair_window - 1}, MIB, "x", 1);
+	    condition(ENCODING_ZSTD, (struct inflated){huge_size, sizeof huge_size - 1}, MIB), INFLATE_TOO_LARGE);
+	assert_int_equal(condition(ENCODING_ZSTD, (struct inflated){large_window, sizeof large_window - 1}, MIB),
+	    INFLATE_NEEDS_MORE);
+	check_text(ENCODING_ZSTD, (struct inflated){fair_window, sizeof fair_window - 1}, MIB, "x", 1);
 }
 
 int
