@@ -71,8 +71,8 @@ read_event(struct retry *retry, const char *payload)
 	struct record *record = mem_new(1, capacity);
 	struct decode_result result;
 
-	if (read_received(payload, &env.now_us) &&
-	    decode_body(payload, len, BODY_EVENT, &env, record, capacity, &result) == DECODE_OK)
+	if (read_received(payload, &env.now_us) && decode_body((struct span){payload, len}, BODY_EVENT, &env,
+						       (struct decode_space){record, capacity}, &result) == DECODE_OK)
 		return record;
 	free(record);
 	return NULL;

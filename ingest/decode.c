@@ -243,7 +243,7 @@ take_body(struct decoder *d, size_t len, enum body_kind kind)
 }
 
 enum decode_status
-decode_body(const char *body, size_t len, enum body_kind kind, const struct decode_env *env, void *out, size_t capacity,
+decode_body(struct span body, enum body_kind kind, const struct decode_env *env, struct decode_space space,
     struct decode_result *result)
 {
 	/* The compiler clears what has no value yet. So many bytes would cost as much as decoding a few events. */
@@ -252,19 +252,19 @@ decode_body(const char *body, size_t len, enum body_kind kind, const struct deco
 	    .env = env,
 	    .event = &event,
 	    .result = result,
-	    .body = len > 0 ? body : "",
+	    .body = body.len > 0 ? body.base : "",
 	    .lines = kind == BODY_NDJSON,
-	    .out = out,
-	    .capacity = capacity,
+	    .out = space.base,
+	    .capacity = space.size,
 	};
 	enum decode_status status;
 
-	assert((uintptr_t)out % 8 == 0);
+	assert((uintptr_t)space.base % 8 == 0);
 	result->events = result->sanitised = result->unknown = 0;
 	result->bytes = 0;
 	forget_errors(result);
 
-	status = take_body(&d, len, kind);
+	status = take_body(&d, body.len, kind);
 	if (status != DECODE_OK)
 		return status;
 	if (result->error_count > 0 && (!env->lenient || d.good == 0))

@@ -45,10 +45,16 @@ struct decode_result {
 	struct decode_error errors[DECODE_ERRORS_MAX];
 };
 
+/* Where records go: size bytes at base, which is 8-byte aligned. */
+struct decode_space {
+	void *base;
+	size_t size;
+};
+
 /*
- * Decodes body into records at out (8-byte aligned, capacity bytes). Exactly the sum of the record sizes is needed. Unless
- * DECODE_OK is returned, events, bytes, sanitised and unknown are 0 and out holds garbage. body is only read and may be
- * NULL when len is 0. Any process may call it. It has its seven parameters because each caller has body and room apart.
+ * Decodes body into records in that space. Exactly the sum of the record sizes is needed. Unless DECODE_OK is returned,
+ * events, bytes, sanitised and unknown are 0 and the space holds garbage. body is only read; its base may be
+ * NULL when it has no bytes. Any process may call it.
  *
  * Strict: all events are taken or none. Wrong fields are collected over the whole request; a syntax error or something too
  * large ends the scan, and is then the only error. The index of a syntax error is -1 in an array, whose text is wrong as a
@@ -58,7 +64,7 @@ struct decode_result {
  * DECODE_OK comes with the errors of such events, and DECODE_INVALID when no event is left. Errors that belong to no event
  * are as above.
  */
-enum decode_status decode_body(const char *body, size_t len, enum body_kind kind, const struct decode_env *env,
-    void *out, size_t capacity, struct decode_result *result);
+enum decode_status decode_body(struct span body, enum body_kind kind, const struct decode_env *env,
+    struct decode_space space, struct decode_result *result);
 
 #endif

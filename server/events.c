@@ -106,8 +106,7 @@ decode_and_publish(struct acceptor *acceptor, struct exchange *exchange, const s
 	struct decode_result result __attribute__((uninitialized));
 	struct decode_env env;
 	char key[IDEMPOTENCY_KEY_MAX];
-	size_t available;
-	char *space;
+	struct decode_space space;
 
 	if (!read_headers(acceptor, exchange->req, &env, key)) {
 		reject(acceptor, exchange, &bad_key);
@@ -115,8 +114,8 @@ decode_and_publish(struct acceptor *acceptor, struct exchange *exchange, const s
 	}
 	if (!outlet_is_open(&acceptor->outlets, outlet, exchange))
 		return;
-	space = lane_reserve(&outlet->lane, &available);
-	switch (decode_body(body->text.base, body->text.len, body->kind, &env, space, available, &result)) {
+	space.base = lane_reserve(&outlet->lane, &space.size);
+	switch (decode_body(body->text, body->kind, &env, space, &result)) {
 	case DECODE_OK:
 		take(acceptor, outlet, exchange, &result, env.lenient);
 		break;
@@ -131,7 +130,7 @@ decode_and_publish(struct acceptor *acceptor, struct exchange *exchange, const s
 		reply_too_large(exchange->req, &result.errors[0]);
 		break;
 	case DECODE_NO_SPACE:
-		refuse_for_space(acceptor, exchange, available == outlet->lane.arena_bytes);
+		refuse_for_space(acceptor, exchange, space.size == outlet->lane.arena_bytes);
 		break;
 	}
 }

@@ -35,7 +35,8 @@ static char *lines;
 static void
 decode(enum body_kind kind)
 {
-	REQUIRE(decode_body(body, body_bytes, kind, &env, records, records_bytes, &result) == DECODE_OK);
+	REQUIRE(decode_body((struct span){body, body_bytes}, kind, &env, (struct decode_space){records, records_bytes},
+		    &result) == DECODE_OK);
 }
 
 static void

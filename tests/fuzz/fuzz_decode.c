@@ -40,7 +40,7 @@ decode(const char *body, size_t len, enum body_kind kind, void *out, size_t capa
 {
 	_Static_assert(MAX_EVENTS * 8 <= sizeof ids.pool, "the pool must not be refilled");
 	memset(&ids, 0, sizeof ids);
-	return decode_body(body, len, kind, &env, out, capacity, result);
+	return decode_body((struct span){body, len}, kind, &env, (struct decode_space){out, capacity}, result);
 }
 
 static void

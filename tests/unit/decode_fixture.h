@@ -49,7 +49,7 @@ decode_bytes(const char *body, size_t len, enum body_kind kind)
 	memcpy(copy, body, len);
 	memset(arena, '#', sizeof arena);
 	memset(&result, 0xa5, sizeof result);
-	status = decode_body(copy, len, kind, &env, arena, sizeof arena, &result);
+	status = decode_body((struct span){copy, len}, kind, &env, (struct decode_space){arena, sizeof arena}, &result);
 	free(copy);
 	if (status != DECODE_OK) {
 		assert_int_equal(result.events, 0);

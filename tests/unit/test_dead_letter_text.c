@@ -67,7 +67,9 @@ decoded(const char *payload, int64_t now_us)
 	    .timestamp_us = now_us,
 	    .ids = &ids,
 	};
-	assert_int_equal(decode_body(payload, strlen(payload), BODY_EVENT, &env, record, 65536, &result), DECODE_OK);
+	assert_int_equal(decode_body((struct span){payload, strlen(payload)}, BODY_EVENT, &env,
+			     (struct decode_space){record, 65536}, &result),
+	    DECODE_OK);
 	return record;
 }
 

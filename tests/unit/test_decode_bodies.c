@@ -136,7 +136,8 @@ test_syntax_errors(void **state)
 		assert_int_equal(decode(cases[i].body, cases[i].kind), DECODE_INVALID);
 		assert_syntax_error(cases[i].reason, cases[i].position, cases[i].index);
 	}
-	assert_int_equal(decode_body(NULL, 0, BODY_EVENT, &env, NULL, 0, &result), DECODE_INVALID);
+	assert_int_equal(decode_body((struct span){NULL, 0}, BODY_EVENT, &env, (struct decode_space){NULL, 0}, &result),
+	    DECODE_INVALID);
 	assert_syntax_error("empty body", 0, -1);
 }
 
@@ -208,7 +209,8 @@ test_ndjson(void **state)
 		for (uint32_t n = 0; n < result.events; n++)
 			assert_string(n, RECORD_SESSION_ID, "s");
 	}
-	assert_int_equal(decode_body(NULL, 0, BODY_NDJSON, &env, NULL, 0, &result), DECODE_OK);
+	assert_int_equal(
+	    decode_body((struct span){NULL, 0}, BODY_NDJSON, &env, (struct decode_space){NULL, 0}, &result), DECODE_OK);
 	assert_int_equal(result.events, 0);
 }
 
@@ -346,7 +348,8 @@ test_capacity(void **state)
 
 			assert_non_null(out);
 			memset(out, '#', capacity + 64);
-			status = decode_body(cases[i].body, len, cases[i].kind, &env, out, capacity, &result);
+			status = decode_body((struct span){cases[i].body, len}, cases[i].kind, &env,
+			    (struct decode_space){out, capacity}, &result);
 			assert_int_equal(status, capacity < needed ? DECODE_NO_SPACE : DECODE_OK);
 			assert_int_equal(result.bytes, capacity < needed ? 0 : needed);
 			assert_int_equal(result.error_count, 0);
@@ -374,14 +377,14 @@ test_invalid_beats_no_space(void **state)
 
 	for (size_t i = 0; i < COUNT(cases); i++)
 		for (size_t capacity = 0; capacity < 144; capacity += 8) {
-			assert_int_equal(decode_body(cases[i].body, strlen(cases[i].body), BODY_ARRAY, &env, arena,
-					     capacity, &result),
+			assert_int_equal(decode_body((struct span){cases[i].body, strlen(cases[i].body)}, BODY_ARRAY,
+					     &env, (struct decode_space){arena, capacity}, &result),
 			    cases[i].status);
 			assert_int_equal(result.events, 0);
 		}
 	env.max_events = 1;
-	assert_int_equal(
-	    decode_body("[" GOOD "," GOOD "]", strlen("[" GOOD "," GOOD "]"), BODY_ARRAY, &env, NULL, 0, &result),
+	assert_int_equal(decode_body((struct span){"[" GOOD "," GOOD "]", strlen("[" GOOD "," GOOD "]")}, BODY_ARRAY,
+			     &env, (struct decode_space){NULL, 0}, &result),
 	    DECODE_TOO_LARGE);
 }
 

@@ -136,8 +136,9 @@ test_ids_by_key_and_index(void **state)
 	env.key = (struct span){"chunk-1", 7};
 	env.lenient = true;
 	for (int again = 0; again < 2; again++) {
-		assert_int_equal(
-		    decode_body(body, strlen(body), BODY_ARRAY, &env, arena, sizeof arena, &result), DECODE_OK);
+		assert_int_equal(decode_body((struct span){body, strlen(body)}, BODY_ARRAY, &env,
+				     (struct decode_space){arena, sizeof arena}, &result),
+		    DECODE_OK);
 		assert_int_equal(result.events, 3);
 		format_uuid(record_number(0)->event_id, text);
 		assert_memory_equal(text, "02d9882c-b717-5c7c-91dd-344ddc429759", 36);

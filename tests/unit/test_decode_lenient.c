@@ -26,7 +26,8 @@ static enum decode_status
 decode_lenient(const char *body, enum body_kind kind)
 {
 	memset(arena, '#', sizeof arena);
-	return decode_body(body, strlen(body), kind, &env, arena, sizeof arena, &result);
+	return decode_body(
+	    (struct span){body, strlen(body)}, kind, &env, (struct decode_space){arena, sizeof arena}, &result);
 }
 
 static void
@@ -175,11 +176,14 @@ test_capacity(void **state)
 
 	assert_int_equal(decode_lenient(body, BODY_ARRAY), DECODE_OK);
 	needed = result.bytes;
-	assert_int_equal(
-	    decode_body(body, strlen(body), BODY_ARRAY, &env, arena, needed - 8, &result), DECODE_NO_SPACE);
+	assert_int_equal(decode_body((struct span){body, strlen(body)}, BODY_ARRAY, &env,
+			     (struct decode_space){arena, needed - 8}, &result),
+	    DECODE_NO_SPACE);
 	assert_int_equal(result.error_count, 0);
 	assert_rejected(0, 0, 0);
-	assert_int_equal(decode_body(body, strlen(body), BODY_ARRAY, &env, arena, needed, &result), DECODE_OK);
+	assert_int_equal(decode_body((struct span){body, strlen(body)}, BODY_ARRAY, &env,
+			     (struct decode_space){arena, needed}, &result),
+	    DECODE_OK);
 	assert_int_equal(result.events, 2);
 }
 
