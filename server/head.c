@@ -24,7 +24,7 @@ static const bool token[256] = {
     ['~'] = true,
 };
 
-/* How many characters of a token line begins with; the end of a line is none. */
+/* How many characters of a token the line begins with. The end of a line is no character of a token. */
 static size_t
 token_len(const char *line)
 {
@@ -41,7 +41,7 @@ is_blank(char c)
 	return c == ' ' || c == '\t';
 }
 
-/* Where the first control character is, or end. Every request comes by here: sixteen bytes at a time where every CPU can. */
+/* Finds the first control character, or end. Every byte of every head is read here: SSE2 takes sixteen at a time. */
 static const char *
 control_in(const char *p, const char *end)
 {
@@ -71,8 +71,7 @@ refuse(struct head *head, int status, const char *why)
 static int
 refuse_protocol(struct head *head, const char *bytes)
 {
-	/* The type of a record of a handshake. */
-	if (bytes[0] == 0x16)
+	if (bytes[0] == 0x16) /* the record of a TLS handshake begins with it */
 		return refuse(head, 400,
 		    "This is TLS, and this port speaks plain HTTP: use http:// here, or a proxy that ends TLS");
 	return refuse(head, 400, "This is not HTTP: a request begins with a line like POST /events HTTP/1.1");
@@ -100,11 +99,13 @@ read_request_line(struct head *head, const char *line, size_t len)
 	return HEAD_PARTIAL;
 }
 
-/* What the field says of the body's length. value: where it is in bytes. */
+/* Notes what the field says about the length of the body. Its name begins at name, its line ends at end. */
 static int
-read_framing(struct head *head, const char *bytes, const char *name, size_t name_len, size_t value, size_t value_len)
+read_framing(struct head *head, const char *bytes, size_t name, size_t name_len, size_t end)
 {
-	if (name_len == 14 && strncasecmp(name, "content-length", 14) == 0) {
+	size_t value = name + name_len + 1, value_len = end - value;
+
+	if (name_len == 14 && strncasecmp(bytes + name, "content-length", 14) == 0) {
 		for (; value_len > 0 && is_blank(bytes[value]); value_len--)
 			value++;
 		while (value_len > 0 && is_blank(bytes[value + value_len - 1]))
@@ -115,7 +116,7 @@ read_framing(struct head *head, const char *bytes, const char *name, size_t name
 		head->has_length = true;
 		head->length_at = value;
 		head->length_len = value_len;
-	} else if (name_len == 17 && strncasecmp(name, "transfer-encoding", 17) == 0) {
+	} else if (name_len == 17 && strncasecmp(bytes + name, "transfer-encoding", 17) == 0) {
 		if (head->has_coding)
 			return refuse(head, 400, "There are two headers Transfer-Encoding");
 		head->has_coding = true;
@@ -128,16 +129,16 @@ read_framing(struct head *head, const char *bytes, const char *name, size_t name
 static int
 read_field(struct head *head, const char *bytes, size_t at, size_t len)
 {
-	size_t name = token_len(bytes + at), value = name + 1;
+	size_t name_len = token_len(bytes + at);
 
 	if (head->lines > HEAD_FIELDS_MAX + 1)
 		return refuse(head, 431, "There are more than 100 headers");
-	if (name == 0 || bytes[at + name] != ':')
+	if (name_len == 0 || bytes[at + name_len] != ':')
 		return refuse(head, 400, "A header is not of the form Name: value");
-	return read_framing(head, bytes, bytes + at, name, at + value, len - value);
+	return read_framing(head, bytes, at, name_len, at + len);
 }
 
-/* A line that is whole; its end is left out. */
+/* Reads a line that has come whole, without its end. */
 static int
 read_line(struct head *head, const char *bytes, size_t at, size_t len)
 {

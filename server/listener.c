@@ -1,4 +1,4 @@
-/* Opening the listening sockets, or taking those that were passed. */
+/* Opening the listening sockets, or taking those that a service manager has passed. */
 #include "server/listener.h"
 
 #include <errno.h>
@@ -41,7 +41,7 @@ bound_port(int fd)
 	return ntohs(((struct sockaddr_in *)&address)->sin_port);
 }
 
-/* Inherited by the connections. libh2o has no time-out for a client that does not read its answers or is gone. */
+/* Connections inherit it. libh2o has no time-out for a client that does not read its answers or has gone. */
 static void
 limit_unread(int fd)
 {
@@ -50,7 +50,7 @@ limit_unread(int fd)
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &unread_ms, sizeof unread_ms);
 }
 
-/* "::" serves IPv4 clients too, as people expect of a wildcard. */
+/* "::" also serves IPv4 clients, as people expect of a wildcard. */
 static void
 serve_both(int fd, const struct addrinfo *info)
 {
@@ -83,8 +83,8 @@ listen_one(const struct addrinfo *info)
 }
 
 /*
- * SO_REUSEPORT would let a second service of the same user share the port in silence and take half the connections:
- * a first bind without it finds out whether the port is free.
+ * With SO_REUSEPORT a second service of the same user would share the port silently and take half the connections. A first
+ * bind without it shows whether the port is free.
  */
 static int
 port_is_free(const struct addrinfo *info)
@@ -104,7 +104,7 @@ port_is_free(const struct addrinfo *info)
 	return rc;
 }
 
-/* Names such as localhost often lead to both; who asks for IPv6 alone gives an address. */
+/* A name such as localhost often has addresses of both kinds. To listen on IPv6 alone, HOST is an address. */
 static struct addrinfo *
 preferred(struct addrinfo *all)
 {
@@ -125,7 +125,7 @@ has_ipv6(void)
 	return true;
 }
 
-/* The address to listen on, in *all, which is the caller's to free. NULL: none. */
+/* Returns the address to listen on, one of *all, which the caller frees; or NULL with nothing to free. */
 static struct addrinfo *
 find_address(const char *host, uint16_t port, struct addrinfo **all, struct error *err)
 {
@@ -241,7 +241,7 @@ listeners_passed(struct listeners *listeners, char **host, uint16_t *port, struc
 	*listeners = (struct listeners){.passed = true};
 	(void)snprintf(own, sizeof own, "%d", (int)getpid());
 	if (count == NULL || pid == NULL || strcmp(pid, own) != 0)
-		return 0; /* meant for nobody, or for the program that started this one */
+		return 0; /* no sockets, or they were meant for the program that started this one */
 
 	char *end;
 	long n = strtol(count, &end, 10);

@@ -1,4 +1,4 @@
-/* Finding the headers; what is in them is read by ingest/headers.c. */
+/* Finding the headers; ingest/headers.c reads what they say. */
 #include "server/post_headers.h"
 
 #include "ingest/event_id.h"

@@ -1,4 +1,4 @@
-/* What the headers of a POST ask for, beside what its body is. Acceptors. */
+/* Headers that only a POST of events has. Acceptors. */
 #ifndef SERVER_POST_HEADERS_H
 #define SERVER_POST_HEADERS_H
 
@@ -9,13 +9,13 @@
 #include "ingest/headers.h"
 #include "event/record.h"
 
-/* Whether the events that are right are wanted although others are not: Prefer. */
+/* Whether Prefer asks for the right events to be taken although others are wrong. */
 bool post_is_lenient(const h2o_req_t *req);
 
 /*
- * Reads the Idempotency-Key, whose characters go to text, into *key; base is NULL when there is none. Returns false when
- * the header comes twice or is no key. A placeholder is none, as for an event_id: all requests that have it would be taken
- * for one.
+ * Reads the Idempotency-Key into *key, whose characters go to text; base is NULL when there is none. Returns false when the
+ * header comes twice or is no key. A placeholder such as null is no key, as it is no event_id: all requests with it would
+ * count as one.
  */
 bool post_key(const h2o_req_t *req, char text[IDEMPOTENCY_KEY_MAX], struct span *key);
 

@@ -19,7 +19,7 @@
 
 #define OPENMETRICS "application/openmetrics-text"
 
-/* Of all writers' stores: the state that is worst for who posts events. */
+/* The state of all writers' stores that is worst for clients that post events. */
 static enum store_state
 worst_store(const struct acceptor *acceptor)
 {
@@ -49,7 +49,7 @@ trouble_text(enum store_state state)
 	}
 }
 
-/* Names a process that does not beat, one that is down for long included; false: all do. */
+/* Whether a process is silent, which may also be down since long ago; text then names it. */
 static bool
 find_silent(const struct acceptor *acceptor, char *text, size_t size)
 {
@@ -78,7 +78,7 @@ master_is_silent(const struct acceptor *acceptor)
 	    acceptor->segment->header, acceptor->config->stuck_after_seconds, clock_steady_us());
 }
 
-/* Adds the sentence to those that are there. */
+/* Appends the sentence to those before it. */
 static void
 add_trouble(char *troubles, size_t size, const char *sentence)
 {
@@ -87,7 +87,7 @@ add_trouble(char *troubles, size_t size, const char *sentence)
 	(void)snprintf(troubles + used, size - used, "%s%s", used > 0 ? "; " : "", sentence);
 }
 
-/* A file that could not be synced has cost nothing, but its disk may soon. */
+/* Nothing is lost with a file that could not be synced, but its disk may fail soon. */
 static void
 add_sync_failure(cJSON *tree, const struct segment *segment)
 {
@@ -152,7 +152,7 @@ status_readyz(struct acceptor *acceptor, struct exchange *exchange)
 		reply_text(exchange->req, 200, "text/plain; charset=utf-8", "ok\n", 3);
 }
 
-/* Whether one of the request's Accept headers names that media type. */
+/* Whether an Accept header of the request names that media type. */
 static bool
 names(const h2o_req_t *req, const char *type)
 {
@@ -178,7 +178,7 @@ status_metrics(struct acceptor *acceptor, struct exchange *exchange)
 	const struct segment *segment = acceptor->segment;
 	cJSON *tree;
 
-	/* A Prometheus, which looks here unless it is told where, names its formats; programs that want JSON, often both. */
+	/* Prometheus asks this path by default and names its formats. A program that wants JSON may name both. */
 	if (!names(exchange->req, "application/json") &&
 	    (names(exchange->req, OPENMETRICS) || names(exchange->req, "text/plain"))) {
 		status_prometheus(acceptor, exchange);

@@ -8,9 +8,10 @@
 #include <string.h>
 #include <time.h>
 
-#include "ingest/decode.h"
-#include "shm/lane.h"
 #include "event/record.h"
+#include "ingest/decode.h"
+#include "server/head.h"
+#include "shm/lane.h"
 #include "tests/unit/lane_fixture.h"
 #include "store/jsonl/jsonl_line.h"
 #include "store/postgres/row_encode.h"
@@ -84,6 +85,25 @@ make_rows(void)
 	}
 }
 
+/* As a browser's or a library's would be: eight headers. */
+static void
+read_head(void)
+{
+	static const char text[] = "POST /events HTTP/1.1\r\n"
+				   "Host: hooks.example.com:8080\r\n"
+				   "User-Agent: python-requests/2.32.3\r\n"
+				   "Accept-Encoding: gzip, deflate\r\n"
+				   "Accept: */*\r\n"
+				   "Connection: keep-alive\r\n"
+				   "Content-Type: application/json\r\n"
+				   "Content-Length: 470\r\n"
+				   "Idempotency-Key: 0191f0b2-9c0e-7d3f-8f55-6a2f0c7f9a01\r\n"
+				   "\r\n";
+	struct head head = {0};
+
+	REQUIRE(head_read(&head, text, sizeof text - 1) == HEAD_WHOLE);
+}
+
 /* One parcel each, however many events it holds: the lane's cost is per request. */
 static void
 pass_lane(void)
@@ -105,6 +125,7 @@ static const struct stage {
 } stages[] = {
     {"decode_batch", BODY_ARRAY, decode_array},
     {"decode_single", BODY_EVENT, decode_event},
+    {"head", BODY_EVENT, read_head},
     {"lane", BODY_EVENT, pass_lane},
     {"record_check", BODY_ARRAY, check_records},
     {"jsonl_line", BODY_ARRAY, make_lines},
