@@ -53,10 +53,11 @@ log_ready(void *context, char *status, size_t size)
 {
 	const struct service *service = context;
 	const struct config *config = &service->config;
+	const struct listeners *listeners = &service->listeners;
 
-	(void)snprintf(status, size, "serving on %s port %u, storage %s", config->host, config->port,
+	(void)snprintf(status, size, "serving on %s port %u, storage %s", listeners->host, listeners->port,
 	    storage_name(config->storage));
-	log_info("ready", LOG_STR("host", config->host), LOG_UINT("port", config->port),
+	log_info("ready", LOG_STR("host", listeners->host), LOG_UINT("port", listeners->port),
 	    LOG_STR("storage", storage_name(config->storage)),
 	    LOG_STR("ack", config->ack == ACK_DURABLE ? "durable" : "queued"),
 	    ROLE_COUNT_FIELDS(service->segment.counts));

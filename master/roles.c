@@ -45,13 +45,13 @@ static const struct {
 static int
 open_listeners(struct service *service, struct error *err)
 {
-	struct config *config = &service->config;
-	int passed = listeners_passed(&service->listeners, &config->host, &config->port, err);
+	const struct config *config = &service->config;
+	int passed = listeners_passed(&service->listeners, err);
 
 	if (passed != 0)
 		return passed < 0 ? -1 : 0;
 	return listeners_open(
-	    &service->listeners, &config->host, &config->port, service->segment.counts[ROLE_ACCEPTOR], err);
+	    &service->listeners, config->host, config->port, service->segment.counts[ROLE_ACCEPTOR], err);
 }
 
 int

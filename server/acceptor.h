@@ -23,6 +23,7 @@
 struct accepting {
 	h2o_socket_t *listeners[LISTENERS_MAX];
 	uint32_t count; /* 0: it does not listen yet, or has closed its listeners */
+	uint16_t port;
 	int64_t paused_until_us; /* steady: no descriptor was left for a connection; 0: not paused */
 	struct repeat no_descriptors;
 };

@@ -13,7 +13,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "base/mem.h"
+#include "base/log.h"
 
 /* The first descriptor that a service manager passes. */
 #define PASSED_FIRST 3
@@ -166,19 +166,19 @@ listeners_check(const char *host, uint16_t port, struct error *err)
 }
 
 int
-listeners_open(struct listeners *listeners, char **host, uint16_t *port, uint32_t count, struct error *err)
+listeners_open(struct listeners *listeners, const char *host, uint16_t port, uint32_t count, struct error *err)
 {
 	int *fds = listeners->fds;
 	struct addrinfo *all, *info;
 	int rc;
 
-	*listeners = (struct listeners){.count = count};
-	if (strcmp(*host, "::") == 0 && !has_ipv6()) {
+	*listeners = (struct listeners){.count = count, .port = port};
+	if (strcmp(host, "::") == 0 && !has_ipv6()) {
 		log_warning("HOST=:: listens on 0.0.0.0: this kernel has no IPv6");
-		free(*host);
-		*host = mem_strdup("0.0.0.0");
+		host = "0.0.0.0";
 	}
-	info = find_address(*host, *port, &all, err);
+	(void)snprintf(listeners->host, sizeof listeners->host, "%s", host);
+	info = find_address(host, port, &all, err);
 	if (info == NULL)
 		return -1;
 
@@ -194,11 +194,11 @@ listeners_open(struct listeners *listeners, char **host, uint16_t *port, uint32_
 			errno = saved;
 			break;
 		}
-		*port = bound_port(fds[i]);
-		set_port(info->ai_addr, *port);
+		listeners->port = bound_port(fds[i]);
+		set_port(info->ai_addr, listeners->port);
 	}
 	if (rc != 0)
-		(void)cannot_listen(*host, *port, err);
+		(void)cannot_listen(host, listeners->port, err);
 	freeaddrinfo(all);
 	return rc;
 }
@@ -217,23 +217,21 @@ listens(int fd)
 	       (address.ss_family == AF_INET || address.ss_family == AF_INET6);
 }
 
+/* Notes where a passed socket listens. */
 static void
-read_address(int fd, char **host, uint16_t *port)
+read_address(struct listeners *listeners, int fd)
 {
 	struct sockaddr_storage address = {0};
 	socklen_t len = sizeof address;
-	char name[NI_MAXHOST];
 
-	*port = bound_port(fd);
-	if (getsockname(fd, (struct sockaddr *)&address, &len) != 0 ||
-	    getnameinfo((struct sockaddr *)&address, len, name, sizeof name, NULL, 0, NI_NUMERICHOST) != 0)
-		return;
-	free(*host);
-	*host = mem_strdup(name);
+	listeners->port = bound_port(fd);
+	if (getsockname(fd, (struct sockaddr *)&address, &len) == 0)
+		(void)getnameinfo(
+		    (struct sockaddr *)&address, len, listeners->host, sizeof listeners->host, NULL, 0, NI_NUMERICHOST);
 }
 
 int
-listeners_passed(struct listeners *listeners, char **host, uint16_t *port, struct error *err)
+listeners_passed(struct listeners *listeners, struct error *err)
 {
 	const char *pid = getenv("LISTEN_PID"), *count = getenv("LISTEN_FDS");
 	char own[16];
@@ -258,7 +256,7 @@ listeners_passed(struct listeners *listeners, char **host, uint16_t *port, struc
 		limit_unread(fd);
 		listeners->fds[listeners->count++] = fd;
 	}
-	read_address(listeners->fds[0], host, port);
+	read_address(listeners, listeners->fds[0]);
 	return (int)n;
 }
 
@@ -287,7 +285,7 @@ listeners_close(struct listeners *listeners)
 void
 listener_refuse(int fd)
 {
-	/* On a segment's flags, byte 13 of its header: drop SYN without ACK (0x02 of 0x12), keep the rest. */
+	/* The flags of a TCP segment are byte 13 of its header: drop SYN without ACK (0x02 of 0x12), keep the others. */
 	struct sock_filter code[] = {
 	    BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 13),
 	    BPF_STMT(BPF_ALU | BPF_AND | BPF_K, 0x12),

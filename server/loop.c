@@ -171,6 +171,7 @@ acceptor_main(const struct config *config, const struct segment *segment, uint32
 	loop.signal_fd = signals_open(false);
 	if (set_up(&loop.acceptor, config, segment, index) != 0)
 		return EXIT_FAILED;
+	loop.acceptor.accepting.port = listeners->port;
 	drain_init(&loop.drain, &loop.acceptor, handover->fds[index], listeners->passed);
 
 	loop.wakes = watch(&loop, loop.wake.fd, on_wake);

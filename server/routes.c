@@ -78,7 +78,7 @@ get_index(struct acceptor *acceptor, struct exchange *exchange)
 	    "\n    curl -H 'Content-Type: application/json' -d '{\"event_type\":\"test\",\"session_id\":\"s\"}' \\\n"
 	    "        http://localhost:%u/events\n\n"
 	    "More: README.md and docs/ of agentic-hooks-backend, hooksd(8), hooksctl(1)\n",
-	    acceptor->config->port);
+	    acceptor->accepting.port);
 	fclose(out);
 	reply_text(exchange->req, 200, "text/plain; charset=utf-8", text, len);
 	free(text);
