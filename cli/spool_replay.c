@@ -1,10 +1,10 @@
 /*
- * hooksctl spool replay: stores the spool in hooksd's place, through the same sink, in the same batches, with the same
- * notes in the files' headers. So a kill at any moment costs nothing: what was stored but not noted is stored again, and
- * the store finds by its key that it is there.
+ * hooksctl spool replay: stores the spool in hooksd's place, through the same sink, in the same batches, and advances the
+ * files' headers in the same way. So a kill at any moment costs nothing: events that were stored after the header was
+ * advanced last are stored again, and the store finds by its key that it has them.
  *
- * From the first damage in a file on, nothing more is noted in it, and in the end it is not removed but set aside: who
- * repeats a replay that was killed, or looks into the file later, finds the damage again and no fewer events.
+ * From the first damage in a file on its header is not advanced any more, and in the end the file is not removed but set
+ * aside. So a second replay, or a look into the file, finds the damage again and no fewer events.
  */
 #include <fcntl.h>
 #include <inttypes.h>
@@ -34,14 +34,14 @@ struct replay {
 
 /* ---- one file ---- */
 
-/* 0, or <0: the store is unavailable, and the file's header says how far it came. */
+/* 0, or <0: the store is unavailable, and the file's header says how far the replay came. */
 static int
-store(struct replay *replay, const struct spool_reader *reader, struct sums *sums, struct error *err)
+store_records(struct replay *replay, const struct spool_reader *reader, struct sums *sums, struct error *err)
 {
 	struct sink *sink = replay->sink;
 	struct sink_result result;
 
-	/* A connection that broke is made again, once. */
+	/* After a failure opens the store once more. */
 	for (int tries = 0; tries < 2; tries++) {
 		if (!replay->open && sink->ops->open(sink, err) < 0)
 			return -1;
@@ -58,37 +58,37 @@ store(struct replay *replay, const struct spool_reader *reader, struct sums *sum
 }
 
 static void
-note_done(struct spool_source *source)
+advance_header(struct spool_source *source)
 {
 	struct spool_header *header = &source->header;
 
 	spool_header_advance(header, source->reader.to, header->done_events + source->reader.count);
-	(void)spool_header_write(source->fd, header, &(struct error){0}); /* may lag */
+	(void)spool_header_write(source->fd, header, &(struct error){0}); /* it may lag behind */
 }
 
 /* Returns 0, <0 when the file cannot be read to its end, or STORE_FAILED. */
-enum store_condition { STORE_FAILED = 1 };
+enum replay_condition { STORE_FAILED = 1 };
 
 static int
-store_file(struct replay *replay, struct spool_source *source, struct sums *sums, struct error *err)
+replay_records(struct replay *replay, struct spool_source *source, struct sums *sums, struct error *err)
 {
-	bool noting = source->header_good;
+	bool advance = source->header_good;
 	int run;
 
 	while ((run = spool_source_next(source, err)) > RUN_END) {
-		if (run == RUN_RECORDS && store(replay, &source->reader, sums, err) < 0)
+		if (run == RUN_RECORDS && store_records(replay, &source->reader, sums, err) < 0)
 			return STORE_FAILED;
 		if (run == RUN_DAMAGE) {
 			sums->damaged_bytes += source->reader.to - source->reader.from;
-			noting = false;
+			advance = false;
 		}
-		if (run == RUN_RECORDS && noting)
-			note_done(source);
+		if (run == RUN_RECORDS && advance)
+			advance_header(source);
 	}
 	return run < 0 ? run : 0;
 }
 
-/* Moves a damaged file of the spool out of hooksd's way; any other stays where its owner has put it. */
+/* Renames a damaged file of the spool, so that hooksd does not read it. A file of another name stays as it is. */
 static int
 set_aside(const char *path, struct error *err)
 {
@@ -117,7 +117,7 @@ print_sums(const char *name, const struct sums *sums)
 	(void)fflush(stdout);
 }
 
-/* Returns as store_file(). */
+/* Returns as replay_records(). */
 static int
 replay_file(struct replay *replay, const struct spool_item *file, struct error *err)
 {
@@ -126,19 +126,19 @@ replay_file(struct replay *replay, const struct spool_item *file, struct error *
 	int rc = spool_source_open(&source, file, O_RDWR, err);
 
 	if (rc == SPOOL_GONE)
-		return 0; /* a hooksd was at it before we had the lock */
+		return 0; /* hooksd stored it before this process had the lock */
 	if (rc < 0)
 		return rc;
-	rc = store_file(replay, &source, &sums, err);
-	bool whole = source.header_good && sums.damaged_bytes == 0;
-	if (rc == 0 && !whole)
+	rc = replay_records(replay, &source, &sums, err);
+	bool intact = source.header_good && sums.damaged_bytes == 0;
+	if (rc == 0 && !intact)
 		rc = set_aside(file->path, err);
 	else if (rc == 0 && unlink(file->path) != 0)
 		rc = error_errno(err, "its events are stored, but it cannot be removed");
 	spool_source_close(&source);
 
 	print_sums(file->name, &sums);
-	replay->found_damage |= !whole;
+	replay->found_damage |= !intact;
 	replay->sums.stored += sums.stored;
 	replay->sums.duplicates += sums.duplicates;
 	replay->sums.dead_lettered += sums.dead_lettered;
@@ -149,8 +149,8 @@ replay_file(struct replay *replay, const struct spool_item *file, struct error *
 /* ---- all files ---- */
 
 /*
- * Takes DATA_DIR's lock for a file of DATA_DIR/spool, wherever that is. *lock is -1 where there is none, so that no
- * service can ever have run: a hooksd that starts there later appends to files of its own. 0, or <0: somebody has it.
+ * Takes the lock of the DATA_DIR in whose spool the file is. *lock is -1 where there is no lock file: then no service has
+ * run there, and a hooksd that starts there later appends to files of its own. 0, or <0: another process has the lock.
  */
 static int
 lock_service(const char *path, int *lock, struct error *err)
@@ -161,7 +161,7 @@ lock_service(const char *path, int *lock, struct error *err)
 
 	*lock = -1;
 	if (real == NULL)
-		return 0; /* opening it will tell */
+		return 0; /* opening the file will report why */
 	const char *data_dir = dirname(dirname(real));
 	(void)snprintf(name, sizeof name, "%s/" DATA_DIR_LOCK, data_dir);
 	if (access(name, F_OK) == 0) {
@@ -172,7 +172,7 @@ lock_service(const char *path, int *lock, struct error *err)
 	return rc;
 }
 
-/* A lock for each file, since each may be of another service. */
+/* Takes a lock for each file, because each may belong to another service. */
 static int
 replay_all(struct replay *replay, const struct spool_items *files)
 {
@@ -199,7 +199,7 @@ replay_all(struct replay *replay, const struct spool_items *files)
 int
 spool_replay(const struct config *config, const struct spool_items *files)
 {
-	const struct sink_env env = {0}; /* nobody watches a replay */
+	const struct sink_env env = {0}; /* no drain, heartbeat or metrics */
 	struct replay replay = {0};
 
 	replay.sink = store_new(config, &env);

@@ -11,6 +11,7 @@
 #include "base/files.h"
 #include "base/log.h"
 #include "base/pid_lock.h"
+#include "store/store.h"
 
 /* When the user has no watches left, a removed lock file goes unnoticed. */
 static void
@@ -39,19 +40,19 @@ take(struct locks *locks, const char *option, const char *value, const char *pat
  * write to one SQLite database hold each other up.
  */
 static int
-take_store_file(struct locks *locks, const char *option, const char *store_path, struct error *err)
+take_store_file(struct locks *locks, const struct store_file *file, struct error *err)
 {
-	const char *slash = strrchr(store_path, '/');
-	const char *name = slash != NULL ? slash + 1 : store_path;
+	const char *slash = strrchr(file->path, '/');
+	const char *name = slash != NULL ? slash + 1 : file->path;
 	char path[PATH_MAX];
 
 	/* Hidden, so that it is not taken for a file of events. */
-	(void)snprintf(path, sizeof path, "%.*s.%s.lock", (int)(name - store_path), store_path, name);
-	if (take(locks, option, store_path, path, err) == 0)
+	(void)snprintf(path, sizeof path, "%.*s.%s.lock", (int)(name - file->path), file->path, name);
+	if (take(locks, file->option, file->path, path, err) == 0)
 		return 0;
 	if (errno == EWOULDBLOCK)
 		return -1;
-	if (strcmp(option, "JSONL_PATH") == 0)
+	if (strcmp(file->option, "JSONL_PATH") == 0)
 		log_warning("cannot lock the JSONL file against another hooksd", LOG_STR("error", err->text));
 	else
 		log_warning("cannot lock the SQLite database against another hooksd", LOG_STR("error", err->text));
@@ -61,17 +62,14 @@ take_store_file(struct locks *locks, const char *option, const char *store_path,
 int
 locks_take(struct locks *locks, const struct config *config, struct error *err)
 {
+	const struct store_file file = store_file(config);
 	char path[PATH_MAX];
 
 	*locks = (struct locks){.watch = inotify_init1(IN_NONBLOCK | IN_CLOEXEC)};
 	if (data_dir_lock_path(config->data_dir, path, err) != 0 ||
 	    take(locks, "DATA_DIR", config->data_dir, path, err) != 0)
 		return -1;
-	if (config->storage == STORAGE_JSONL)
-		return take_store_file(locks, "JSONL_PATH", config->jsonl_path, err);
-	if (config->storage == STORAGE_SQLITE)
-		return take_store_file(locks, "SQLITE_PATH", config->sqlite_path, err);
-	return 0;
+	return file.path != NULL ? take_store_file(locks, &file, err) : 0;
 }
 
 static void

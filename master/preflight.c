@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "server/listener.h"
+#include "store/store.h"
 
 /* A directory that exists and may be written, or that can be made in such a one. */
 static int
@@ -56,15 +57,20 @@ check_file(const char *option, const char *path, struct error *err)
 	return 0;
 }
 
-/* SQLite makes other files beside the database. */
+/* The file that the store writes, if any. */
 static int
-check_database(const char *path, struct error *err)
+check_store_file(const struct config *config, struct error *err)
 {
+	const struct store_file file = store_file(config);
 	char above[PATH_MAX];
-	int rc = check_file("SQLITE_PATH", path, err);
 
-	(void)snprintf(above, sizeof above, "%s", path);
-	return rc != 0 ? rc : check_directory("SQLITE_PATH", path, dirname(above), err);
+	if (file.path == NULL)
+		return 0;
+	int rc = check_file(file.option, file.path, err);
+	if (rc != 0 || !file.has_companions)
+		return rc;
+	(void)snprintf(above, sizeof above, "%s", file.path);
+	return check_directory(file.option, file.path, dirname(above), err);
 }
 
 /* A start does not make the ring file's directory, and takes all of its bytes at once. */
@@ -95,10 +101,8 @@ preflight(const struct config *config, struct error *err)
 {
 	int rc = check_directory("DATA_DIR", config->data_dir, config->data_dir, err);
 
-	if (rc == 0 && config->storage == STORAGE_JSONL)
-		rc = check_file("JSONL_PATH", config->jsonl_path, err);
-	if (rc == 0 && config->storage == STORAGE_SQLITE)
-		rc = check_database(config->sqlite_path, err);
+	if (rc == 0)
+		rc = check_store_file(config, err);
 	if (rc == 0)
 		rc = check_ring(config, err);
 	if (rc == 0)

@@ -6,15 +6,23 @@
 #include "store/jsonl/jsonl_look.h"
 #include "store/jsonl/sink_jsonl.h"
 #include "store/null/sink_null.h"
+#include "store/postgres/migrate.h"
 #include "store/postgres/pg_url.h"
 #include "store/postgres/sink_postgres.h"
 #include "store/sqlite/sink_sqlite.h"
 #include "store/sqlite/sqlite_identity.h"
+#include "store/sqlite/sqlite_migrate.h"
 
 static int
 check_jsonl(const struct config *config, struct error *err)
 {
 	return jsonl_check(config->jsonl_path, err);
+}
+
+static struct store_file
+file_jsonl(const struct config *config)
+{
+	return (struct store_file){.path = config->jsonl_path, .option = "JSONL_PATH"};
 }
 
 static int
@@ -23,33 +31,79 @@ check_sqlite(const struct config *config, struct error *err)
 	return sqlite_identity_check(config->sqlite_path, err);
 }
 
-/* check may be NULL. */
-static const struct {
+static struct store_file
+file_sqlite(const struct config *config)
+{
+	return (struct store_file){.path = config->sqlite_path, .option = "SQLITE_PATH", .has_companions = true};
+}
+
+static int
+migrate_sqlite(const struct config *config, int *applied, int *version, struct error *err)
+{
+	*version = sqlite_migrate_target();
+	return sqlite_migrate_file(config->sqlite_path, config->store_timeout_ms, applied, err);
+}
+
+static int
+migrate_postgres(const struct config *config, int *applied, int *version, struct error *err)
+{
+	*version = migrate_target();
+	return config->database_url != NULL ? migrate_database(config->database_url, applied, err) : STORE_NO_DATABASE;
+}
+
+/* Any function but new may be NULL. */
+static const struct store {
 	struct sink *(*new)(const struct config *config, const struct sink_env *env);
 	int (*check)(const struct config *config, struct error *err);
+	struct store_file (*file)(const struct config *config);
+	int (*migrate)(const struct config *config, int *applied, int *version, struct error *err);
 } stores[] = {
-    [STORAGE_POSTGRES] = {.new = sink_postgres_new},
-    [STORAGE_JSONL] = {.new = sink_jsonl_new, .check = check_jsonl},
-    [STORAGE_SQLITE] = {.new = sink_sqlite_new, .check = check_sqlite},
+    [STORAGE_POSTGRES] = {.new = sink_postgres_new, .migrate = migrate_postgres},
+    [STORAGE_JSONL] = {.new = sink_jsonl_new, .check = check_jsonl, .file = file_jsonl},
+    [STORAGE_SQLITE] = {.new = sink_sqlite_new, .check = check_sqlite, .file = file_sqlite, .migrate = migrate_sqlite},
     [STORAGE_NULL] = {.new = sink_null_new},
 };
+
+static const struct store *
+store_of(const struct config *config)
+{
+	assert(config->storage < sizeof stores / sizeof *stores && stores[config->storage].new != NULL);
+	return &stores[config->storage];
+}
 
 struct sink *
 store_new(const struct config *config, const struct sink_env *env)
 {
-	assert(config->storage < sizeof stores / sizeof *stores && stores[config->storage].new != NULL);
-	return stores[config->storage].new(config, env);
+	return store_of(config)->new (config, env);
 }
 
 int
 store_check_options(const struct config *config, struct error *err)
 {
-	/* Also where another store is used: hooksctl takes DATABASE_URL for what it does with PostgreSQL. */
+	/* Also for other stores: hooksctl connects to DATABASE_URL whatever the store is. */
 	return config->database_url != NULL ? pg_url_check(config->database_url, err) : 0;
 }
 
 int
 store_check(const struct config *config, struct error *err)
 {
-	return stores[config->storage].check != NULL ? stores[config->storage].check(config, err) : 0;
+	const struct store *store = store_of(config);
+
+	return store->check != NULL ? store->check(config, err) : 0;
+}
+
+struct store_file
+store_file(const struct config *config)
+{
+	const struct store *store = store_of(config);
+
+	return store->file != NULL ? store->file(config) : (struct store_file){0};
+}
+
+int
+store_migrate(const struct config *config, int *applied, int *version, struct error *err)
+{
+	const struct store *store = store_of(config);
+
+	return (store->migrate != NULL ? store->migrate : migrate_postgres)(config, applied, version, err);
 }

@@ -2,6 +2,8 @@
 #ifndef STORE_STORE_H
 #define STORE_STORE_H
 
+#include <stdbool.h>
+
 #include "config/config.h"
 #include "store/sink.h"
 #include "store/sink_env.h"
@@ -16,9 +18,25 @@ struct sink *store_new(const struct config *config, const struct sink_env *env);
 int store_check_options(const struct config *config, struct error *err);
 
 /*
- * For --check-config: whether what stands where the options point to can be this store, as far as this process may look
- * at it. Changes nothing, connects to nothing. 0, or <0 with a sentence that names the option.
+ * For --check-config: whether the file or database that the options name can be this store, as far as this process may
+ * read it. Changes nothing, connects to nothing. 0, or <0 with a sentence that names the option.
  */
 int store_check(const struct config *config, struct error *err);
+
+/* The file on this machine that the store writes. */
+struct store_file {
+	const char *path; /* borrowed from the configuration; NULL: there is none */
+	const char *option; /* that names it: "JSONL_PATH" */
+	bool has_companions; /* the store makes other files beside it */
+};
+struct store_file store_file(const struct config *config);
+
+/*
+ * Brings the schema to the version of this program: of the store's database, or of the one at DATABASE_URL if the store
+ * has none. 0: it is at *version, *applied migrations after the call began. STORE_NO_DATABASE: no option names one. <0:
+ * failed.
+ */
+enum store_condition { STORE_NO_DATABASE = 1 };
+int store_migrate(const struct config *config, int *applied, int *version, struct error *err);
 
 #endif

@@ -103,6 +103,18 @@ migrate_apply(struct pg *pg, int *applied, struct error *err)
 }
 
 int
+migrate_database(const char *url, int *applied, struct error *err)
+{
+	struct pg *pg = NULL;
+	int rc = pg_open(&pg, url, err);
+
+	if (rc == 0)
+		rc = migrate_apply(pg, applied, err);
+	pg_close(pg);
+	return rc;
+}
+
+int
 migrate_check(struct pg *pg, struct error *err)
 {
 	int version;

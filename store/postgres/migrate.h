@@ -24,6 +24,9 @@ int migrate_version(struct pg *pg, int *version, struct error *err);
  */
 int migrate_apply(struct pg *pg, int *applied, struct error *err);
 
+/* Connects and applies what is missing, as migrate_apply(). */
+int migrate_database(const char *url, int *applied, struct error *err);
+
 /* 0 when the database is at the target, else <0 with a sentence that says what to do. Changes nothing. */
 int migrate_check(struct pg *pg, struct error *err);
 

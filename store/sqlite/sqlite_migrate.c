@@ -99,3 +99,15 @@ sqlite_migrate_apply(struct sqlite_session *session, int *applied, struct error 
 			return -1;
 	return 0;
 }
+
+int
+sqlite_migrate_file(const char *path, uint32_t wait_ms, int *applied, struct error *err)
+{
+	const struct sink_env env = {0};
+	struct sqlite_session session;
+
+	sqlite_session_init(&session, path, &env, wait_ms);
+	int rc = sqlite_session_open(&session, true, applied, err);
+	sqlite_session_close(&session);
+	return rc;
+}

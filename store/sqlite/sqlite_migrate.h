@@ -14,6 +14,9 @@ int sqlite_migrate_target(void);
  */
 int sqlite_migrate_apply(struct sqlite_session *session, int *applied, struct error *err);
 
+/* Opens the database at that path, or makes it, applies what is missing, and closes it. 0 or <0 as above. */
+int sqlite_migrate_file(const char *path, uint32_t wait_ms, int *applied, struct error *err);
+
 /* 0 when the database is at the target, else <0 with a sentence that says what to do. Changes nothing. */
 int sqlite_migrate_check(struct sqlite_session *session, struct error *err);
 
