@@ -164,6 +164,7 @@ jsonl_open(struct sink *sink, struct error *err)
 	struct error reason;
 	int rc;
 
+	assert(s->env->journal != NULL);
 	s->env->journal->lock(s->env->context);
 	rc = open_and_repair(s, err);
 	s->env->journal->unlock(s->env->context);
@@ -339,7 +340,6 @@ sink_jsonl_new(const struct config *config, const struct sink_env *env)
 	};
 	struct sink_jsonl *s = mem_new(1, sizeof *s);
 
-	assert(env->journal != NULL);
 	s->super.ops = &ops;
 	s->config = config;
 	s->env = env;

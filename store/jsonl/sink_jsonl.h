@@ -6,7 +6,7 @@
 #include "store/sink.h"
 #include "store/sink_env.h"
 
-/* As store_new(). env has a journal: without one nobody could tell which lines a process left that died. */
+/* As store_new(). open() needs env->journal: without it no process could tell which lines a dead one has left. */
 struct sink *sink_jsonl_new(const struct config *config, const struct sink_env *env);
 
 #endif
