@@ -315,8 +315,8 @@ jsonl_close(struct sink *sink)
 {
 	struct sink_jsonl *s = (struct sink_jsonl *)sink;
 
-	/* Whoever holds the lock closes the file later; it may hang, and this writer has nothing to wait for. */
-	if (s->env->journal->try_lock(s->env->context)) {
+	/* If another writer has the lock, it gives the reserved blocks back later. Waiting for it might take for ever. */
+	if (s->fd >= 0 && s->env->journal->try_lock(s->env->context)) {
 		close_file(s);
 		s->env->journal->unlock(s->env->context);
 	} else if (s->fd >= 0) {
