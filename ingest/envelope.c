@@ -11,7 +11,6 @@
 #include "ingest/event_id.h"
 #include "ingest/rewrite.h"
 #include "ingest/timestamp.h"
-#include "ingest/uuid.h"
 
 #define FIELD_KEY(symbol, key, ...) [FIELD_##symbol] = key,
 static const char *const keys[FIELD_COUNT] = {HOOK_EVENT_FIELDS(FIELD_KEY, FIELD_KEY, NO_FIELD)};
@@ -35,11 +34,6 @@ static const struct string_rule {
 	uint32_t max_chars;
 	const char *too_long;
 } string_rules[RECORD_STRINGS] = {HOOK_EVENT_FIELDS(STRING_RULE, NO_FIELD, NO_FIELD)};
-
-#define LIMIT(symbol, key, limit, ...) LIMIT_##symbol = limit,
-enum { HOOK_EVENT_FIELDS(LIMIT, NO_FIELD, NO_FIELD) };
-
-_Static_assert(LIMIT_CLIENT_EVENT_ID * 4 <= UUID_V5_TEXT_MAX, "every client event id must map to a UUID");
 
 /* Which field a key names, or FIELD_COUNT. A key may be written with escapes like any other string. */
 static enum envelope_field

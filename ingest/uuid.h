@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Random bytes in bulk, so that an id costs no system call. One per process, made after fork: never shared. */
+/* Random bytes in bulk, so that an id costs no system call. Each process makes its own after fork(). */
 struct uuid_source {
 	uint8_t pool[4096];
 	size_t used;
@@ -22,18 +22,17 @@ void uuid_source_init(struct uuid_source *source);
 void uuid_v7(struct uuid_source *source, int64_t now_us, uint8_t out[16]);
 
 /*
- * This project's namespaces for version 5: of clients' own ids, c2794c55-9d05-48fc-abc1-80f365c3efcd, and of events that are
- * known by their place in a request, 7da0d4d4-f822-4102-924c-4a49413a7e02. Drawn once at random, and fixed for ever,
- * because repeated events are recognised by ids made from them.
+ * This project's namespaces for version 5: of clients' own ids, c2794c55-9d05-48fc-abc1-80f365c3efcd, and of events whose
+ * id follows from their place in a request, 7da0d4d4-f822-4102-924c-4a49413a7e02. They were drawn once at random and never
+ * change, because an event that is sent again is recognised by an id made with them.
  */
 extern const uint8_t uuid_client_ids[16];
 extern const uint8_t uuid_request_events[16];
 
 /*
- * The version 5 id of a text (up to UUID_V5_TEXT_MAX bytes) in that namespace: the same text always gives the same id, here
- * and in any other language.
+ * The version 5 id of a text in that namespace: the same text always gives the same id, here and in any other language.
+ * Ends the process if libcrypto gives no SHA-1.
  */
-#define UUID_V5_TEXT_MAX 1020
 void uuid_v5(const uint8_t space[16], const char *text, size_t len, uint8_t out[16]);
 
 /*
