@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json_object.h"
 #include "base/utf8.h"
 #include "cli/commands.h"
 #include "cli/deadletter.h"
@@ -148,35 +149,25 @@ show_letter(void *arg, const struct dead_letter *letter, struct error *err)
 	return 0;
 }
 
-static void
-add_member(struct bytes *out, const char *key, const char *value)
-{
-	size_t len = strlen(value);
-
-	bytes_add_text(out, out->len == 0 ? "{\"" : ",\"");
-	bytes_add_text(out, key);
-	bytes_add_text(out, "\":");
-	char *end = format_json_string(bytes_reserve(out, format_json_max(len)), value, len);
-	out->len = (size_t)(end - out->base);
-}
-
 /* As the lines of the file are, so that what is exported can be put there. */
 static int
 export_letter(void *arg, const struct dead_letter *letter, struct error *err)
 {
 	struct listing *listing = arg;
 	struct bytes line = {0};
+	struct json_object object = json_object_begin(&line);
 
 	listing->letters++;
-	add_member(&line, "refused_at", letter->refused_at);
-	add_member(&line, "sqlstate", letter->sqlstate);
-	add_member(&line, "message", letter->message);
-	add_member(&line, "event_id", letter->event_id);
-	add_member(&line, "created_date", letter->created_date);
-	add_member(&line, "event_type", letter->event_type);
-	add_member(&line, "session_id", letter->session_id);
-	add_member(&line, "payload", letter->payload);
-	bytes_add_text(&line, "}\n");
+	json_object_add_text(&object, "refused_at", letter->refused_at);
+	json_object_add_text(&object, "sqlstate", letter->sqlstate);
+	json_object_add_text(&object, "message", letter->message);
+	json_object_add_text(&object, "event_id", letter->event_id);
+	json_object_add_text(&object, "created_date", letter->created_date);
+	json_object_add_text(&object, "event_type", letter->event_type);
+	json_object_add_text(&object, "session_id", letter->session_id);
+	json_object_add_text(&object, "payload", letter->payload);
+	json_object_end(&object);
+	bytes_add_text(&line, "\n");
 	(void)fwrite(line.base, 1, line.len, stdout);
 	bytes_free(&line);
 	return ferror(stdout) ? error_errno(err, "cannot write") : 0;

@@ -122,7 +122,7 @@ retry_in_file(void *arg, const struct dead_letter *letter, struct bytes *line, s
 	int outcome = retry_letter(retry, letter, &record, err);
 
 	if (outcome == DEAD_LETTER_REFUSED)
-		letter_line(line,
+		dead_letter_line(line,
 		    &(struct refused){.at_us = clock_wall_us(),
 			.sqlstate = retry->reason.sqlstate,
 			.message = retry->reason.message.text},

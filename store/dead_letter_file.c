@@ -99,7 +99,7 @@ dead_letter_file_append(
     struct dead_letter_file *file, const struct refused *refused, const struct record *record, struct error *err)
 {
 	file->line.len = 0;
-	letter_line(&file->line, refused, record);
+	dead_letter_line(&file->line, refused, record);
 	if (lock_file(file, err) < 0)
 		return -1;
 	int rc = append_line(file, err);

@@ -1,6 +1,6 @@
 /*
- * What a dead letter says: the refusal and the event, with the same names in the table hook_events_dead_letters, in
- * the lines of DATA_DIR/dead-letters.jsonl and in what hooksctl exports.
+ * A dead letter: why an event was refused, and the event. The table hook_events_dead_letters, the lines of
+ * DATA_DIR/dead-letters.jsonl and what hooksctl exports have the same names.
  */
 #ifndef STORE_DEAD_LETTER_TEXT_H
 #define STORE_DEAD_LETTER_TEXT_H
@@ -21,13 +21,13 @@ struct refused {
  * Appends the event as one line of JSON (without newline) that POST /events would take for the same event: null fields
  * left out, data byte for byte; and received_at, which POST ignores.
  */
-void letter_payload(struct bytes *out, const struct record *record);
+void dead_letter_payload(struct bytes *out, const struct record *record);
 
 /* 2026-11-22: the day that decides the event's partition. */
-#define LETTER_DAY_BYTES 10
-void letter_day(const struct record *record, char out[LETTER_DAY_BYTES]);
+#define DEAD_LETTER_DAY_BYTES 10
+void dead_letter_day(const struct record *record, char out[DEAD_LETTER_DAY_BYTES]);
 
 /* Appends the whole letter as one line of JSON, newline included; the payload is a string in it. */
-void letter_line(struct bytes *out, const struct refused *refused, const struct record *record);
+void dead_letter_line(struct bytes *out, const struct refused *refused, const struct record *record);
 
 #endif

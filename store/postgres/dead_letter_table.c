@@ -19,10 +19,10 @@ dead_letter_table_add(
     struct session *session, const struct refused *refused, const struct record *record, struct error *err)
 {
 	struct bytes payload = {0};
-	char day[LETTER_DAY_BYTES];
+	char day[DEAD_LETTER_DAY_BYTES];
 
-	letter_payload(&payload, record);
-	letter_day(record, day);
+	dead_letter_payload(&payload, record);
+	dead_letter_day(record, day);
 	const struct pg_param params[] = {
 	    {refused->sqlstate, strlen(refused->sqlstate)},
 	    {refused->message, strlen(refused->message)},

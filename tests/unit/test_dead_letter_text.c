@@ -30,7 +30,7 @@ payload_of(const struct record *record)
 {
 	struct bytes out = {0};
 
-	letter_payload(&out, record);
+	dead_letter_payload(&out, record);
 	bytes_add(&out, "", 1);
 	return out.base;
 }
@@ -117,7 +117,7 @@ test_line(void **state)
 	struct bytes out = {0};
 
 	bytes_add_text(&out, "before");
-	letter_line(&out, &refused, record);
+	dead_letter_line(&out, &refused, record);
 	bytes_add(&out, "", 1);
 	assert_memory_equal(out.base, "before{", 7);
 	assert_string_equal(strchr(out.base, '\n'), "\n");
