@@ -2,50 +2,56 @@
 #include "store/sqlite/sqlite_row.h"
 
 #include "base/format.h"
+#include "event/fields.h"
 
 #define DAY_BYTES 10
 
+#define COMMA_NAME(symbol, key, limit, required, column, type) ", " column
+#define COMMA_PLACE(...) ", ?"
+#define NAMES "event_id" HOOK_EVENT_FIELDS(COMMA_NAME, COMMA_NAME, COMMA_NAME)
+#define PLACES "?" HOOK_EVENT_FIELDS(COMMA_PLACE, COMMA_PLACE, COMMA_PLACE)
+
 /* tenant_id is left to its default. */
 const char sqlite_row_sql[] =
-    "INSERT INTO hook_events (event_id, timestamp, received_at, created_date, client_event_id, event_type, session_id, "
-    "workflow_id, phase_id, milestone_id, data) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
-    "ON CONFLICT (event_id, created_date) DO NOTHING";
+    "INSERT INTO hook_events (" NAMES ") VALUES (" PLACES ") ON CONFLICT (event_id, created_date) DO NOTHING";
 
-/* After the columns of fixed width, in the statement's order. */
-static const enum record_string strings[] = {RECORD_CLIENT_EVENT_ID, RECORD_EVENT_TYPE, RECORD_SESSION_ID,
-    RECORD_WORKFLOW_ID, RECORD_PHASE_ID, RECORD_MILESTONE_ID};
+/* The numbers of the statement's parameters. */
+#define PLACE(symbol, ...) PLACE_##symbol,
+enum { PLACE_EVENT_ID = 1, HOOK_EVENT_FIELDS(PLACE, PLACE, PLACE) };
 
 static int
-bind_time(sqlite3_stmt *insert, int column, int64_t us, size_t len)
+bind_time(sqlite3_stmt *insert, int place, int64_t us, size_t len)
 {
 	char text[FORMAT_TIME_BYTES];
 
 	format_time(us, text);
-	return sqlite3_bind_text(insert, column, text, (int)len, SQLITE_TRANSIENT);
+	return sqlite3_bind_text(insert, place, text, (int)len, SQLITE_TRANSIENT);
 }
 
 /* A null span binds NULL. */
 static int
-bind_span(sqlite3_stmt *insert, int column, struct span text)
+bind_span(sqlite3_stmt *insert, int place, struct span text)
 {
-	return sqlite3_bind_text64(insert, column, text.base, text.len, SQLITE_STATIC, SQLITE_UTF8);
+	return sqlite3_bind_text64(insert, place, text.base, text.len, SQLITE_STATIC, SQLITE_UTF8);
 }
 
 int
 sqlite_row_bind(sqlite3_stmt *insert, const struct record *record)
 {
 	char id[FORMAT_UUID_BYTES];
-	int column = 1;
+	int rc;
 
 	format_uuid(record->event_id, id);
-	int rc = sqlite3_bind_text(insert, column++, id, sizeof id, SQLITE_TRANSIENT);
+	rc = sqlite3_bind_text(insert, PLACE_EVENT_ID, id, sizeof id, SQLITE_TRANSIENT);
 	if (rc == SQLITE_OK)
-		rc = bind_time(insert, column++, record->timestamp_us, FORMAT_TIME_BYTES);
+		rc = bind_time(insert, PLACE_TIMESTAMP, record->timestamp_us, FORMAT_TIME_BYTES);
 	if (rc == SQLITE_OK)
-		rc = bind_time(insert, column++, record->received_us, FORMAT_TIME_BYTES);
+		rc = bind_time(insert, PLACE_RECEIVED_AT, record->received_us, FORMAT_TIME_BYTES);
 	if (rc == SQLITE_OK)
-		rc = bind_time(insert, column++, record->timestamp_us, DAY_BYTES);
-	for (size_t i = 0; rc == SQLITE_OK && i < sizeof strings / sizeof *strings; i++)
-		rc = bind_span(insert, column++, record_string(record, strings[i]));
-	return rc == SQLITE_OK ? bind_span(insert, column, record_data(record)) : rc;
+		rc = bind_time(insert, PLACE_CREATED_DATE, record->timestamp_us, DAY_BYTES);
+#define BIND_TEXT(symbol, ...)                                                                                         \
+	if (rc == SQLITE_OK)                                                                                           \
+		rc = bind_span(insert, PLACE_##symbol, record_string(record, RECORD_##symbol));
+	HOOK_EVENT_FIELDS(BIND_TEXT, NO_FIELD, NO_FIELD)
+	return rc == SQLITE_OK ? bind_span(insert, PLACE_DATA, record_data(record)) : rc;
 }

@@ -1,4 +1,4 @@
-"""The fields of event/fields.h, held against what repeats them: server/openapi.json and the columns of the schema."""
+"""The fields of event/fields.h, held against what repeats them: server/openapi.json and the columns of both schemas."""
 
 import json
 import re
@@ -42,17 +42,19 @@ class Fields(unittest.TestCase):
     def test_openapi_knows_what_is_required(self):
         self.assertEqual({key for _form, key, _limit, required, *_ in rows() if required}, set(self.event["required"]))
 
-    def test_the_schema_has_the_columns(self):
-        schema = "\n".join(path.read_text() for path in sorted((ROOT / "schema").rglob("[0-9]*.sql")))
-        table = re.search(r"^CREATE TABLE hook_events \(\n(.*?)^\)", schema, re.DOTALL | re.MULTILINE)[1]
-        added = "\n".join(re.findall(r"^ALTER TABLE hook_events\b[^;]*", schema, re.MULTILINE))
-        for _form, _key, _limit, required, column, type_ in rows():
-            with self.subTest(column=column):
-                declared = re.search(rf'^\s*"?{column}"? {type_}\b(.*)$', table, re.MULTILINE) or re.search(
-                    rf'ADD COLUMN (?:IF NOT EXISTS )?"?{column}"? {type_}\b(.*)', added)
-                self.assertIsNotNone(declared, f"no migration adds {column} {type_} to hook_events")
-                if required:
-                    self.assertIn("NOT NULL", declared[1])
+    def test_both_schemas_have_the_columns(self):
+        for dialect in ("postgres", "sqlite"):
+            schema = "\n".join(path.read_text() for path in sorted((ROOT / "schema" / dialect).glob("[0-9]*.sql")))
+            table = re.search(r"^CREATE TABLE hook_events \(\n(.*?)^\)", schema, re.DOTALL | re.MULTILINE)[1]
+            added = "\n".join(re.findall(r"^ALTER TABLE hook_events\b[^;]*", schema, re.MULTILINE))
+            for _form, _key, _limit, required, column, type_ in rows():
+                with self.subTest(dialect=dialect, column=column):
+                    column_type = type_ if dialect == "postgres" else "TEXT"
+                    declared = re.search(rf'^\s*"?{column}"? {column_type}\b(.*)$', table, re.MULTILINE) or re.search(
+                        rf'ADD COLUMN (?:IF NOT EXISTS )?"?{column}"? {column_type}\b(.*)', added)
+                    self.assertIsNotNone(declared, f"no migration adds {column} {column_type} to hook_events")
+                    if required:
+                        self.assertIn("NOT NULL", declared[1])
 
 
 if __name__ == "__main__":
