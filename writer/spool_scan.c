@@ -7,7 +7,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,14 +27,15 @@ by_age(const void *a, const void *b)
 
 /*
  * Counts the records behind the last append that the header records. A power cut has left them of the next append, so
- * only whole records matter. all: the header is damaged, so these are all of the file's, and every run of damage counts
- * as one event that is lost. Adds the records that it finds to *records. Returns 0 or <0.
+ * only whole records matter. If the header is damaged these are all of the file's records, and every run of damage
+ * counts as one event that is lost. Adds the records that it finds to *records. Returns 0 or <0.
  */
 static int
-count_rest(struct spool *spool, int fd, struct spool_part *part, bool all, uint32_t *records, struct error *err)
+count_rest(struct spool *spool, int fd, struct spool_part *part, uint32_t *records, struct error *err)
 {
 	struct spool_header *h = &part->header;
 	uint64_t at = h->end > h->done ? h->end : h->done;
+	bool all = h->end == 0; /* spool_header_read() leaves this of a damaged header */
 
 	while (at < part->size) {
 		heartbeat(&spool->slot->process, 0);
@@ -114,7 +114,7 @@ read_part(struct spool *spool, int fd, const char *path, struct spool_part *part
 		return -1;
 	if (!good)
 		log_error("a spool file's header is damaged: reading all of it", LOG_STR("file", path));
-	if (count_rest(spool, fd, part, !good, &records, err) != 0)
+	if (count_rest(spool, fd, part, &records, err) != 0)
 		return -1;
 	if (!good && is_foreign(fd, records))
 		return set_file_aside(spool, path, part, err);

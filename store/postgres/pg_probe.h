@@ -9,7 +9,7 @@
 
 /*
  * 0: it does, by *method: COPY, or INSERT where that is allowed and COPY is not (row-level security, a view in the
- * table's place). <0: the store is away, and *err says why.
+ * table's place). <0: the store is unavailable, and *err says why.
  */
 int pg_probe(struct rows *rows, enum rows_method *method, struct error *err);
 

@@ -1,6 +1,6 @@
 /*
  * Rows of hook_events by one statement: all of them or none, with the deadline of the session. A statement that runs out
- * of time means that the store is away; in case it is only slow, the next ones take fewer rows.
+ * of time means that the store is unavailable; in case it is only slow, the next ones take fewer rows.
  */
 #ifndef STORE_POSTGRES_PG_ROWS_H
 #define STORE_POSTGRES_PG_ROWS_H
@@ -39,7 +39,7 @@ bool rows_fit(const struct rows *rows, enum rows_method method, const struct bat
 
 /*
  * Stores the records of *batch; of none, the same statement with no rows. 0 with *stored, which for ROWS_INSERT leaves out
- * the rows that were there already; PG_REFUSED; <0: the store is away.
+ * the rows that were there already; PG_REFUSED; <0: the store is unavailable.
  */
 int rows_store(
     struct rows *rows, enum rows_method method, const struct batch *batch, uint64_t *stored, struct error *err);

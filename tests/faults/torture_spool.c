@@ -88,12 +88,12 @@ replay(struct torture_log *log)
 	return true;
 }
 
-/* Somebody takes the last file away, as often as a look fails to see it. */
+/* Somebody moves the last file elsewhere; the spool restores it, if need be at a later try. */
 static void
-take_the_file_away(void)
+move_the_file(void)
 {
 	const struct spool_part *part = &spool.parts[spool.count - 1];
-	char name[SPOOL_NAME_MAX], path[192], away[192];
+	char name[SPOOL_NAME_MAX], path[192], elsewhere[192];
 	uint32_t groups = faults()->groups;
 	struct error err = {""};
 
@@ -101,19 +101,19 @@ take_the_file_away(void)
 		return;
 	spool_file_name(part->id, name);
 	(void)snprintf(path, sizeof path, "%s/" SPOOL_DIRECTORY "/%s", torture_directory, name);
-	(void)snprintf(away, sizeof away, "%s/%s", torture_directory, name);
+	(void)snprintf(elsewhere, sizeof elsewhere, "%s/%s", torture_directory, name);
 	faults()->groups = 0;
-	torture_assert(rename(path, away) == 0, "%s", path);
+	torture_assert(rename(path, elsewhere) == 0, "%s", path);
 	faults()->groups = groups;
 	for (int tries = 0; tries < TRIES; tries++)
 		torture_assert(spool_restore_file(&spool, &err) == 0 || err.text[0] != '\0', "nothing said");
 }
 
-/* What could not be made again, by a process that has died of it or with calls that all fail, is put back. */
+/* Puts back a file that could not be made again, because the process died or all its calls failed. */
 static void
-bring_the_file_back(void)
+put_the_file_back(void)
 {
-	char away[192], path[192];
+	char elsewhere[192], path[192];
 	struct dirent *entry;
 	struct spool_id id;
 	DIR *directory = opendir(torture_directory);
@@ -121,9 +121,9 @@ bring_the_file_back(void)
 	while ((entry = readdir(directory)) != NULL) {
 		if (!spool_file_parse_name(entry->d_name, &id))
 			continue;
-		(void)snprintf(away, sizeof away, "%s/%.60s", torture_directory, entry->d_name);
+		(void)snprintf(elsewhere, sizeof elsewhere, "%s/%.60s", torture_directory, entry->d_name);
 		(void)snprintf(path, sizeof path, "%s/" SPOOL_DIRECTORY "/%.60s", torture_directory, entry->d_name);
-		torture_assert((access(path, F_OK) == 0 ? unlink(away) : rename(away, path)) == 0, "%s", away);
+		torture_assert((access(path, F_OK) == 0 ? unlink(elsewhere) : rename(elsewhere, path)) == 0, "%s", elsewhere);
 	}
 	closedir(directory);
 }
@@ -154,7 +154,7 @@ run(struct torture_log *log)
 	while (replay(log))
 		;
 	append(log, 43);
-	take_the_file_away();
+	move_the_file();
 	spool_close(&spool);
 }
 
@@ -164,7 +164,7 @@ check(struct torture_log *log)
 	DIR *directory;
 	struct dirent *entry;
 
-	bring_the_file_back();
+	put_the_file_back();
 	torture_start_writer_safely();
 	torture_assert(open_spool() == 0, "it does not open");
 	while (replay(log))
