@@ -4,6 +4,7 @@
 
 #include "config/config.h"
 #include "writer/spool_file.h"
+#include "writer/spool_reader.h"
 
 struct spool_item {
 	char *path;

@@ -21,7 +21,7 @@
 #include "store/store.h"
 #include "writer/intake.h"
 #include "writer/spool_link.h"
-#include "writer/spool_read.h"
+#include "writer/spool_replay.h"
 #include "writer/store_env.h"
 #include "writer/store_link.h"
 #include "writer/writer_state.h"

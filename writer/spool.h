@@ -1,6 +1,6 @@
 /*
  * A writer's spool: files under DATA_DIR/spool that take events while the store is unavailable. When it is back they
- * are stored, oldest first (writer/spool_read.h), and removed. Each writer has its own and uses it alone. What an
+ * are stored, oldest first (writer/spool_replay.h), and removed. Each writer has its own and uses it alone. What an
  * append has accepted is on the disk (fdatasync); how much is stored stands in each file's header.
  *
  * The writer's ledger decides over both. An append that is not committed there is cut off at the next start. A batch

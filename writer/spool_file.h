@@ -1,7 +1,6 @@
 /*
  * The format of a spool file: a header, then records back to back (event/record.h; event/record_v1.h in files that
- * hooksd 0.1.0 wrote). It is in host byte order, because a file never leaves its machine. What is read is not trusted
- * until record_check() or record_v1_check() has passed it.
+ * hooksd 0.1.0 wrote). It is in host byte order, because a file never leaves its machine.
  *
  *   0       8         12       16         24        32     40       48     56        60     64
  *   | magic | version | writer | sequence | created | done | done   | end  | events  | crc  | records ...
@@ -18,7 +17,6 @@
 #include <stdint.h>
 
 #include "base/error.h"
-#include "event/record.h"
 
 #define SPOOL_MAGIC "hookssp1"
 #define SPOOL_VERSION 1
@@ -77,25 +75,5 @@ void spool_header_advance(struct spool_header *header, uint64_t done, uint64_t d
  */
 enum spool_header_condition { SPOOL_HEADER_DAMAGED = 1 };
 int spool_header_read(int fd, uint64_t size, struct spool_header *header, struct error *err);
-
-/* A buffer that every call reuses, and what the last call found in it. All zero at first. */
-struct spool_reader {
-	char *buffer;
-	char *converted; /* the records of version 1 in buffer, at the same places, as records of today; or NULL */
-	size_t capacity;
-	const struct record **records; /* into buffer or converted, valid until the next call; count of them, checked */
-	uint32_t count, records_capacity;
-	uint64_t from, to; /* what was found stands at these offsets of the file */
-	bool damaged; /* that is no record; count is 0 */
-};
-
-/*
- * Reads at the offset from, a multiple of 8, in a file of that size: a run of whole records, some MiB of them, or a run
- * of damage, which ends where a whole record begins. At the end of the file count is 0. Returns 0, or <0 when the file
- * cannot be read.
- */
-int spool_read_at(struct spool_reader *reader, int fd, uint64_t from, uint64_t size, struct error *err);
-
-void spool_reader_free(struct spool_reader *reader);
 
 #endif

@@ -5,7 +5,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "writer/spool_read.h"
+#include "writer/spool_replay.h"
 
 /* Pauses after failures. The first is short, because clients wait for it. */
 #define APPEND_RETRY_US 500000

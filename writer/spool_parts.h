@@ -1,6 +1,6 @@
 /*
  * The list of a writer's spool files, and what the metrics show of it; the other files of the spool share it.
- * spool_scan.c fills the list, spool.c appends to its last file, spool_read.c reads its first. One writer uses it.
+ * spool_scan.c fills the list, spool.c appends to its last file, spool_replay.c reads its first. One writer uses it.
  */
 #ifndef WRITER_SPOOL_PARTS_H
 #define WRITER_SPOOL_PARTS_H
@@ -12,6 +12,7 @@
 #include "base/repeat.h"
 #include "shm/segment.h"
 #include "writer/spool_file.h"
+#include "writer/spool_reader.h"
 
 /* One file. */
 struct spool_part {

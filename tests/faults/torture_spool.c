@@ -19,7 +19,7 @@
 #include "tests/faults/torture_writer.h"
 #include "tests/unit/record_fixture.h"
 #include "writer/spool.h"
-#include "writer/spool_read.h"
+#include "writer/spool_replay.h"
 
 #define GIB ((uint64_t)1 << 30)
 #define DATA                                                                                                           \
@@ -123,7 +123,8 @@ put_the_file_back(void)
 			continue;
 		(void)snprintf(elsewhere, sizeof elsewhere, "%s/%.60s", torture_directory, entry->d_name);
 		(void)snprintf(path, sizeof path, "%s/" SPOOL_DIRECTORY "/%.60s", torture_directory, entry->d_name);
-		torture_assert((access(path, F_OK) == 0 ? unlink(elsewhere) : rename(elsewhere, path)) == 0, "%s", elsewhere);
+		torture_assert(
+		    (access(path, F_OK) == 0 ? unlink(elsewhere) : rename(elsewhere, path)) == 0, "%s", elsewhere);
 	}
 	closedir(directory);
 }

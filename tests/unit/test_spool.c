@@ -21,7 +21,7 @@
 
 #include "record_fixture.h"
 #include "writer/spool.h"
-#include "writer/spool_read.h"
+#include "writer/spool_replay.h"
 
 #define GIB ((uint64_t)1 << 30)
 

@@ -14,7 +14,7 @@
 #include "tests/unit/fake_clock.h"
 #include "tests/unit/record_fixture.h"
 #include "writer/spool_link.h"
-#include "writer/spool_read.h"
+#include "writer/spool_replay.h"
 
 #define ROOM ((uint64_t)8 << 10)
 

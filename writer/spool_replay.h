@@ -2,8 +2,8 @@
  * Replaying the spool: gives its records back, oldest first, and forgets what is stored. The caller's turn is
  * spool_next(), storing what it gave, spool_draft_replayed(), ledger_commit(), spool_replay_committed().
  */
-#ifndef WRITER_SPOOL_READ_H
-#define WRITER_SPOOL_READ_H
+#ifndef WRITER_SPOOL_REPLAY_H
+#define WRITER_SPOOL_REPLAY_H
 
 #include "writer/spool_parts.h"
 

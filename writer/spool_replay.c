@@ -1,5 +1,5 @@
 /* Replaying the spool: reading its first file, setting damage aside, removing what is stored. */
-#include "writer/spool_read.h"
+#include "writer/spool_replay.h"
 
 #include <assert.h>
 #include <errno.h>
