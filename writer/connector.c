@@ -14,14 +14,20 @@ connector_init(struct connector *connector, struct sink *sink, struct error *err
 	return connector->fd < 0 ? error_errno(err, "cannot make an eventfd") : 0;
 }
 
+static void
+announce_result(const struct connector *connector)
+{
+	(void)!write(connector->fd, &(uint64_t){1}, sizeof(uint64_t));
+}
+
+/* The thread. */
 static void *
-run(void *argument)
+open_sink(void *argument)
 {
 	struct connector *connector = argument;
-	const uint64_t one = 1;
 
 	connector->result = connector->sink->ops->open(connector->sink, &connector->err);
-	(void)!write(connector->fd, &one, sizeof one);
+	announce_result(connector);
 	return NULL;
 }
 
@@ -30,9 +36,9 @@ connector_start(struct connector *connector)
 {
 	assert(!connector->running);
 	connector->running = true;
-	connector->failure = pthread_create(&connector->thread, NULL, run, connector);
+	connector->failure = pthread_create(&connector->thread, NULL, open_sink, connector);
 	if (connector->failure != 0)
-		(void)!write(connector->fd, &(uint64_t){1}, sizeof(uint64_t));
+		announce_result(connector);
 }
 
 int

@@ -21,7 +21,7 @@ spool_waiting(const struct spool *spool)
 	return spool->count > 0;
 }
 
-/* The ledger's words for: so much of that part is stored. */
+/* What the ledger's page says when that much of the part is stored. */
 static struct spool_progress
 progress_of(const struct spool_part *part, uint64_t done, uint64_t done_events)
 {
@@ -85,8 +85,7 @@ set_damage_aside(struct spool *spool, struct error *err)
 	int fd = files_open(path, O_WRONLY | O_TRUNC, 0600, "DATA_DIR", err);
 	if (fd < 0)
 		return fd;
-	errno = ENOSPC; /* of a short write */
-	bool kept = write(fd, reader->buffer, len) == (ssize_t)len && fdatasync(fd) == 0;
+	bool kept = files_write_at(fd, reader->buffer, len, 0) == 0 && fdatasync(fd) == 0;
 	if (!kept)
 		(void)error_errno(err, "cannot set damage in the spool aside as %s", path);
 	spool_close_fd(&fd);
