@@ -1,7 +1,7 @@
 /*
- * Messages between processes of this service, with file descriptors beside the bytes (SCM_RIGHTS). A channel is a pair of
- * SOCK_SEQPACKET sockets: a message arrives whole and once, in order, or was never sent. Messages wait in the kernel while
- * neither side lives, as long as somebody holds the pair. Nothing here blocks.
+ * Messages between processes of this service, with file descriptors beside the bytes (SCM_RIGHTS). A channel is a pair
+ * of SOCK_SEQPACKET sockets: a message arrives whole and once, in order, or was never sent. Messages wait in the kernel
+ * while neither side lives, as long as somebody holds the pair. Nothing here blocks.
  */
 #ifndef BASE_CHANNEL_H
 #define BASE_CHANNEL_H
@@ -41,10 +41,10 @@ int channel_open(int ends[2], size_t buffer_bytes, struct error *err);
 int channel_send(int end, const struct channel_message *message, struct error *err);
 
 /*
- * Receives a message. On entry len and fd_count say how much there is room for (at most CHANNEL_FDS_MAX descriptors), on
- * success how much has come; the descriptors are close-on-exec and the caller's. A process that has no descriptor left gets
- * fewer of them than were sent, the first ones. Returns 0, one of enum channel_condition, or <0: the message was larger than
- * the room, or the call failed; a message that was too large is gone, and its descriptors are closed.
+ * Receives a message. On entry len and fd_count say how much there is room for (at most CHANNEL_FDS_MAX descriptors),
+ * on success how much has come; the descriptors are close-on-exec and the caller's. A process that has no descriptor
+ * left gets fewer of them than were sent, the first ones. Returns 0, one of enum channel_condition, or <0: the message
+ * was larger than the room, or the call failed; a message that was too large is gone, and its descriptors are closed.
  */
 int channel_receive(int end, struct channel_message *message, struct error *err);
 

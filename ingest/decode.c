@@ -4,7 +4,8 @@
  * the client shall hear about all its wrong fields, and about a full ring only when its request was right. A lenient
  * request goes on writing what is right.
  *
- * Inside this file DECODE_OK means "go on": an event that is refused by itself is only noted, anything else ends the scan.
+ * Inside this file DECODE_OK means "go on": an event that is refused by itself is only noted, anything else ends the
+ * scan.
  */
 #include "ingest/decode.h"
 

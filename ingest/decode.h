@@ -1,9 +1,9 @@
 /*
  * Bytes of a request -> checked events -> records. Pure: no sockets, no database, no clock, no allocation.
  *
- * One pass validates RFC 8259 and UTF-8, finds an event's fields (event/fields.h) and writes one sealed record per event
- * into the caller's buffer, which is free ring space: no other process sees it before the caller publishes it, so a refused
- * request leaves nothing behind.
+ * One pass validates RFC 8259 and UTF-8, finds an event's fields (event/fields.h) and writes one sealed record per
+ * event into the caller's buffer, which is free ring space: no other process sees it before the caller publishes it, so
+ * a refused request leaves nothing behind.
  */
 #ifndef INGEST_DECODE_H
 #define INGEST_DECODE_H
@@ -53,16 +53,16 @@ struct decode_space {
 
 /*
  * Decodes body into records in that space. Exactly the sum of the record sizes is needed. Unless DECODE_OK is returned,
- * events, bytes, sanitised and unknown are 0 and the space holds garbage. body is only read; its base may be
- * NULL when it has no bytes. Any process may call it.
+ * events, bytes, sanitised and unknown are 0 and the space holds garbage. body is only read; its base may be NULL when
+ * it has no bytes. Any process may call it.
  *
- * Strict: all events are taken or none. Wrong fields are collected over the whole request; a syntax error or something too
- * large ends the scan, and is then the only error. The index of a syntax error is -1 in an array, whose text is wrong as a
- * whole.
+ * Strict: all events are taken or none. Wrong fields are collected over the whole request; a syntax error or something
+ * too large ends the scan, and is then the only error. The index of a syntax error is -1 in an array, whose text is
+ * wrong as a whole.
  *
  * Lenient (env->lenient): an event is left out if its fields are wrong, if it is too large, or if its line is no JSON.
- * DECODE_OK comes with the errors of such events, and DECODE_INVALID when no event is left. Errors that belong to no event
- * are as above.
+ * DECODE_OK comes with the errors of such events, and DECODE_INVALID when no event is left. Errors that belong to no
+ * event are as above.
  */
 enum decode_status decode_body(struct span body, enum body_kind kind, const struct decode_env *env,
     struct decode_space space, struct decode_result *result);

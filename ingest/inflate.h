@@ -17,8 +17,8 @@ enum encoding_condition {
 
 /*
  * Adds what the value of a Content-Encoding header says to *encoding, which begins as ENCODING_IDENTITY: a list, in any
- * case, of "gzip", "x-gzip", "zstd", and of "identity" and nothing, which add nothing. value is not NULL. Returns 0 or one
- * of enum encoding_condition.
+ * case, of "gzip", "x-gzip", "zstd", and of "identity" and nothing, which add nothing. value is not NULL. Returns 0 or
+ * one of enum encoding_condition.
  */
 int content_encoding_add(const char *value, size_t len, enum content_encoding *encoding);
 
@@ -34,10 +34,10 @@ struct inflated {
 };
 
 /*
- * Decompresses a whole body, which may be several gzip members or zstd frames in a row, and zeros after the members; encoding
- * is one of the two. Sizes that the input declares are not trusted: memory grows with what really comes out, to max_out (below
- * SIZE_MAX) and one byte at the most. Returns 0 with *out, or one of enum inflate_condition: then *err says what happened, and
- * *out is empty. Ends the process when there is no memory.
+ * Decompresses a whole body, which may be several gzip members or zstd frames in a row, and zeros after the members;
+ * encoding is one of the two. Sizes that the input declares are not trusted: memory grows with what really comes out,
+ * to max_out (below SIZE_MAX) and one byte at the most. Returns 0 with *out, or one of enum inflate_condition: then
+ * *err says what happened, and *out is empty. Ends the process when there is no memory.
  */
 int inflate_body(
     enum content_encoding encoding, struct span in, size_t max_out, struct inflated *out, struct error *err);

@@ -18,7 +18,10 @@ acceptor_connections(const struct acceptor *acceptor)
 	return acceptor->connections.count + acceptor->linger.count;
 }
 
-/* The listener stays readable: without a pause the loop would spin. The time-outs of libh2o follow a clock that people set. */
+/*
+ * The listener stays readable: without a pause the loop would spin. The time-outs of libh2o follow a clock that people
+ * set.
+ */
 static void
 pause_accepting(struct acceptor *acceptor, int failure)
 {

@@ -1,6 +1,6 @@
 /*
- * What an acceptor process is made of, and how it accepts connections. Each part has its own header; modules that need more
- * than one of them take the whole acceptor. One per process.
+ * What an acceptor process is made of, and how it accepts connections. Each part has its own header; modules that need
+ * more than one of them take the whole acceptor. One per process.
  */
 #ifndef SERVER_ACCEPTOR_H
 #define SERVER_ACCEPTOR_H
@@ -49,8 +49,8 @@ void acceptor_listen(struct acceptor *acceptor, int fd);
 void acceptor_accept(struct acceptor *acceptor, bool on);
 
 /*
- * In each turn of the loop: ends a pause that a lack of descriptors has made necessary. Returns in how many milliseconds the
- * pause ends, at most most_ms.
+ * In each turn of the loop: ends a pause that a lack of descriptors has made necessary. Returns in how many
+ * milliseconds the pause ends, at most most_ms.
  */
 int32_t acceptor_step(struct acceptor *acceptor, int64_t now_us, int32_t most_ms);
 

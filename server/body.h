@@ -26,9 +26,9 @@ struct refusal {
 };
 
 /*
- * Reads the body by Content-Type (a body without one is JSON) and Content-Encoding. batch: arrays of events and NDJSON are
- * taken, else one event. max_bytes is for the body as it was sent and for the decompressed one. Returns true with *body,
- * which ends with body_free(); or false with *refusal.
+ * Reads the body by Content-Type (a body without one is JSON) and Content-Encoding. batch: arrays of events and NDJSON
+ * are taken, else one event. max_bytes is for the body as it was sent and for the decompressed one. Returns true with
+ * *body, which ends with body_free(); or false with *refusal.
  */
 bool body_read(h2o_req_t *req, bool batch, uint64_t max_bytes, struct body *body, struct refusal *refusal);
 

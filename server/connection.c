@@ -1,8 +1,8 @@
 /*
- * libh2o has no hook between two requests, but the callbacks of its sockets can be replaced. It sets the one for reading
- * when it begins to wait for a request: when it takes a socket, and in the callback of an answer that has been written. At
- * both moments ours takes its place, and calls libh2o's when a head is whole. For the second moment the callback of the answer
- * is replaced also, each time an answer is given to libh2o.
+ * libh2o has no hook between two requests, but the callbacks of its sockets can be replaced. It sets the one for
+ * reading when it begins to wait for a request: when it takes a socket, and in the callback of an answer that has been
+ * written. At both moments ours takes its place, and calls libh2o's when a head is whole. For the second moment the
+ * callback of the answer is replaced also, each time an answer is given to libh2o.
  */
 #include "server/connection.h"
 
@@ -33,7 +33,9 @@ struct connection {
 _Static_assert(
     HEAD_FIELDS_MAX <= H2O_MAX_HEADERS && HEAD_BYTES_MAX <= H2O_MAX_REQLEN, "libh2o takes every head that passes here");
 
-/* The callbacks of libh2o, the same for all connections: for bytes that have come, and for an answer that is written. */
+/*
+ * The callbacks of libh2o, the same for all connections: for bytes that have come, and for an answer that is written.
+ */
 static h2o_socket_cb libh2o_read, libh2o_written;
 
 static struct connection *

@@ -1,13 +1,13 @@
 /*
- * A connection of a client, from libh2o's point of view and from ours. libh2o reads requests and writes answers; between
- * two requests, and until the head of the next one has come whole, the connection is ours:
+ * A connection of a client, from libh2o's point of view and from ours. libh2o reads requests and writes answers;
+ * between two requests, and until the head of the next one has come whole, the connection is ours:
  *
  *   rests, no byte of a request has come ──first byte──► a request arrives ──its head is whole──► libh2o reads its body
  *     ▲                                                                                              and answers
  *     └──────────────────────────────── the answer is written ◄─────────────────────────────────────────┘
  *
- * So connection.c refuses a head that libh2o would not take, in JSON and counted, and a connection that rests has another
- * limit (IDLE_TIMEOUT_SECONDS) than a request that is slow to arrive (REQUEST_TIMEOUT_SECONDS). Acceptors.
+ * So connection.c refuses a head that libh2o would not take, in JSON and counted, and a connection that rests has
+ * another limit (IDLE_TIMEOUT_SECONDS) than a request that is slow to arrive (REQUEST_TIMEOUT_SECONDS). Acceptors.
  */
 #ifndef SERVER_CONNECTION_H
 #define SERVER_CONNECTION_H
@@ -46,8 +46,8 @@ struct exchange *connection_exchange(const h2o_req_t *req);
 void connection_answered(h2o_req_t *req);
 
 /*
- * In each turn of the loop: closes connections that have rested for too long, and refuses requests that have taken too long
- * to arrive. Returns in how many milliseconds the next one may be due, at most most_ms.
+ * In each turn of the loop: closes connections that have rested for too long, and refuses requests that have taken too
+ * long to arrive. Returns in how many milliseconds the next one may be due, at most most_ms.
  */
 int32_t connections_step(struct connections *connections, int64_t now_us, int32_t most_ms);
 

@@ -8,8 +8,8 @@
 #include <h2o.h>
 
 /*
- * Answers an OPTIONS, whether a browser's preflight or not, with allow, the methods of the path, which the request's pool
- * owns. cors_add() does the rest.
+ * Answers an OPTIONS, whether a browser's preflight or not, with allow, the methods of the path, which the request's
+ * pool owns. cors_add() does the rest.
  */
 void cors_preflight(h2o_req_t *req, const char *allow);
 

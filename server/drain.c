@@ -1,7 +1,7 @@
 /*
  * Draining and handing over. libh2o neither tells clients of idle connections that it shuts down nor closes those
- * connections, and it cannot let go of one. Whether a connection waits for a request, or for the rest of one, shows in its
- * socket: libh2o reads from it then, and only then.
+ * connections, and it cannot let go of one. Whether a connection waits for a request, or for the rest of one, shows in
+ * its socket: libh2o reads from it then, and only then.
  */
 #include "server/drain.h"
 
@@ -21,11 +21,13 @@
 #define SHARE_PERCENT 80
 /* Time for handshakes in flight to reach the accept queue. */
 #define HANDSHAKE_US (100 * 1000)
-/* When the service stops, a connection may be silent for this long before it is closed: requests on their way arrive. */
+/*
+ * When the service stops, a connection may be silent for this long before it is closed: requests on their way arrive.
+ */
 #define IDLE_US (1000 * 1000)
 /*
- * When only this process is replaced, new connections wait for the successor: a client that sends a chunked body slowly,
- * which cannot be handed over, may delay it by this much.
+ * When only this process is replaced, new connections wait for the successor: a client that sends a chunked body
+ * slowly, which cannot be handed over, may delay it by this much.
  */
 #define CHUNKED_US (5 * 1000 * 1000)
 #define STEP_MS 50
@@ -68,8 +70,8 @@ close_listeners(struct drain *drain)
 }
 
 /*
- * From now on every answer says "Connection: close". When the service stops, connections in the accept queues of its own
- * sockets are still taken; when only this process is replaced, its successor takes them.
+ * From now on every answer says "Connection: close". When the service stops, connections in the accept queues of its
+ * own sockets are still taken; when only this process is replaced, its successor takes them.
  */
 static void
 begin_closing(struct drain *drain)

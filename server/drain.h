@@ -1,7 +1,7 @@
 /*
- * How an acceptor stops, told by TERM. Either the service stops: what has begun is answered, and every connection is closed
- * once its client knows or has had time to. Or only this process is replaced: its connections go to its successor, open
- * as they are, and no client notices (server/handover.h).
+ * How an acceptor stops, told by TERM. Either the service stops: what has begun is answered, and every connection is
+ * closed once its client knows or has had time to. Or only this process is replaced: its connections go to its
+ * successor, open as they are, and no client notices (server/handover.h).
  *
  *   serving --TERM--> handing over --the service stops, or handing over fails--> closing --> listeners closed
  *      └────────────── TERM, the service stops ────────────────────────────────────▲
@@ -16,8 +16,9 @@
 #include "server/handover.h"
 
 /*
- * HANDING_OVER: connections go to the successor, none is accepted. CLOSING: connections end; the service's own listeners are
- * still open, since the kernel has promised an answer to the connections in their queues. LISTENERS_CLOSED: connections end.
+ * HANDING_OVER: connections go to the successor, none is accepted. CLOSING: connections end; the service's own
+ * listeners are still open, since the kernel has promised an answer to the connections in their queues.
+ * LISTENERS_CLOSED: connections end.
  */
 #define DRAIN_STATE_LIST(X)                                                                                            \
 	X(SERVING, "serving")                                                                                          \
@@ -48,8 +49,8 @@ void drain_take_over(struct drain *drain);
 void drain_begin(struct drain *drain);
 
 /*
- * In each turn of the loop unless SERVING. Returns in how many milliseconds, at most most_ms, it is to be called again, or
- * <0 when there is nothing left to serve.
+ * In each turn of the loop unless SERVING. Returns in how many milliseconds, at most most_ms, it is to be called again,
+ * or <0 when there is nothing left to serve.
  */
 int32_t drain_step(struct drain *drain, int32_t most_ms);
 

@@ -1,6 +1,6 @@
 /*
- * An output filter replaces the body of libh2o's own errors, which is plain text, by {"detail": "..."}. libh2o closes the
- * connection right after them, so the filter lets it linger.
+ * An output filter replaces the body of libh2o's own errors, which is plain text, by {"detail": "..."}. libh2o closes
+ * the connection right after them, so the filter lets it linger.
  */
 #include "server/error_responses.h"
 

@@ -1,6 +1,6 @@
 /*
- * A request and what an acceptor knows about it until its answer has been written. Made by routes.c when libh2o gives it a
- * request, of the request's own pool; connection.h finds it again. Answers that libh2o gives by itself have none.
+ * A request and what an acceptor knows about it until its answer has been written. Made by routes.c when libh2o gives
+ * it a request, of the request's own pool; connection.h finds it again. Answers that libh2o gives by itself have none.
  */
 #ifndef SERVER_EXCHANGE_H
 #define SERVER_EXCHANGE_H

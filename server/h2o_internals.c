@@ -3,36 +3,38 @@
  * version of libh2o has to be checked against all of them.
  *
  * The loop
- * - h2o_evloop_run() polls first and runs completed writes afterwards. After answering from outside a callback, run it once
- *   without waiting, or the completion of the answers waits for the next event. (loop.c)
+ * - h2o_evloop_run() polls first and runs completed writes afterwards. After answering from outside a callback, run it
+ *   once without waiting, or the completion of the answers waits for the next event. (loop.c)
  * - Its time-outs follow the wall clock: set back by a day, they come a day late. http1.req_timeout, one limit for a
- *   connection that rests and for a request that is slow, is unsigned and subtracted from the time since 1970. Acceptors have
- *   limits of their own, by the steady clock, and look at them in each turn of the loop. (connection.c, linger.c)
+ *   connection that rests and for a request that is slow, is unsigned and subtracted from the time since 1970.
+ *   Acceptors have limits of their own, by the steady clock, and look at them in each turn of the loop. (connection.c,
+ *   linger.c)
  *
  * Connections
- * - A connection waits for a request, or for the rest of one, exactly while h2o_socket_is_reading(), unless it is parked.
- *   The socket's input then holds what has come of the request, unchanged but for the case of header names and the sizes of
- *   chunks. (parked.c, drain.c)
+ * - A connection waits for a request, or for the rest of one, exactly while h2o_socket_is_reading(), unless it is
+ *   parked. The socket's input then holds what has come of the request, unchanged but for the case of header names and
+ *   the sizes of chunks. (parked.c, drain.c)
  * - Its read callback, called with an error, makes it close the connection. (drain.c, connection.c)
- * - It sets the read callback of a socket when it begins to wait for a request: in h2o_accept() and in the callback of a
- *   written answer. It parses the bytes that are there at that moment. (connection.c)
+ * - It sets the read callback of a socket when it begins to wait for a request: in h2o_accept() and in the callback of
+ *   a written answer. It parses the bytes that are there at that moment. (connection.c)
  * - It numbers connections by a global counter, h2o_connection_id. (drain.c)
  * - A buffer that is consumed whole is given back, so a connection that rests has none. mmap_settings would put buffers
  *   above 32 MiB into files below /tmp.
  *
  * Requests
- * - While a request is being answered its connection is not read, and a client that has gone is not noticed until the answer
- *   is written: a request pointer stays valid until h2o_send(). Between that and its completion a parked connection may be
- *   read, which moves the buffer that req->entity points into: nothing may read a body after the reply. (parked.c, reply.c)
- * - It takes the first of several Content-Length headers, and Transfer-Encoding over Content-Length, and hides both from
- *   handlers. What its parser does not take gets a plain-text 400 that passes no filter. (head.c)
+ * - While a request is being answered its connection is not read, and a client that has gone is not noticed until the
+ *   answer is written: a request pointer stays valid until h2o_send(). Between that and its completion a parked
+ *   connection may be read, which moves the buffer that req->entity points into: nothing may read a body after the
+ *   reply. (parked.c, reply.c)
+ * - It takes the first of several Content-Length headers, and Transfer-Encoding over Content-Length, and hides both
+ *   from handlers. What its parser does not take gets a plain-text 400 that passes no filter. (head.c)
  * - max_request_entity_size refuses a chunked body that reaches it and a declared one that exceeds it. (loop.c, body.c)
  *
  * Answers
  * - Without res.content_length the connection is closed after the answer. (reply.c)
  * - It closes right after its own error answers. With unread input that is a reset. (error_responses.c, linger.c)
- * - h2o_context_request_shutdown() makes requests that come later the last of their connections, not those that wait for
- *   their answer, and leaves idle connections alone. (reply.c, drain.c)
+ * - h2o_context_request_shutdown() makes requests that come later the last of their connections, not those that wait
+ *   for their answer, and leaves idle connections alone. (reply.c, drain.c)
  *
  * HTTP/2 stays off: this version predates the fix for rapid reset.
  */
@@ -43,7 +45,9 @@
 
 #include "base/mem.h"
 
-/* What a connection takes to read into at first; libh2o doubles it as a body needs. Its own choice, 8192, is two pages. */
+/*
+ * What a connection takes to read into at first; libh2o doubles it as a body needs. Its own choice, 8192, is two pages.
+ */
 #define READ_BYTES 4096
 
 void

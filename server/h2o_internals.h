@@ -1,6 +1,6 @@
 /*
- * Everything that this service does with parts of libh2o that its documentation leaves out: members whose names begin with
- * an underscore, the order of its callbacks, what it leaves in its buffers. The list of what we rely on is in
+ * Everything that this service does with parts of libh2o that its documentation leaves out: members whose names begin
+ * with an underscore, the order of its callbacks, what it leaves in its buffers. The list of what we rely on is in
  * h2o_internals.c. No other file touches such a part; tests/lint/test_h2o.py checks it. Acceptors only.
  */
 #ifndef SERVER_H2O_INTERNALS_H
@@ -41,8 +41,8 @@ h2o_socket_cb libh2o_swap_on_written(h2o_socket_t *socket, h2o_socket_cb callbac
 void libh2o_let_go(h2o_socket_t *socket);
 
 /*
- * Takes away the bytes that have come, so that libh2o finds an empty buffer when it begins to wait for a request: it would
- * parse them right there. Returns them for libh2o_show_input(), or NULL when there are none.
+ * Takes away the bytes that have come, so that libh2o finds an empty buffer when it begins to wait for a request: it
+ * would parse them right there. Returns them for libh2o_show_input(), or NULL when there are none.
  */
 h2o_buffer_t *libh2o_hide_input(h2o_socket_t *socket);
 

@@ -1,4 +1,6 @@
-/* Batches of connections as messages. The descriptor of the bytes, if there are any, is the first one of its message. */
+/*
+ * Batches of connections as messages. The descriptor of the bytes, if there are any, is the first one of its message.
+ */
 #include "server/handover.h"
 
 #include <assert.h>

@@ -1,6 +1,6 @@
 /*
- * Connections on their way from an acceptor to its successor: batches of descriptors in a channel that the master holds, one
- * channel per acceptor, so that the connections wait there while neither process lives.
+ * Connections on their way from an acceptor to its successor: batches of descriptors in a channel that the master
+ * holds, one channel per acceptor, so that the connections wait there while neither process lives.
  *
  *   predecessor: add, add, ..., send  ->  [ channel: batch, batch, ... ]  ->  successor: receive until there is none
  */
@@ -50,14 +50,14 @@ void handover_clear(struct handover_batch *batch);
 int handover_add(struct handover_batch *batch, int fd, struct handover_note note, const char *bytes, struct error *err);
 
 /*
- * Sends the batch, which is empty afterwards. Its connections live until they are received, or every process has closed the
- * channel. Returns 0, or <0 when there is no room: the batch is as it was. Never waits.
+ * Sends the batch, which is empty afterwards. Its connections live until they are received, or every process has closed
+ * the channel. Returns 0, or <0 when there is no room: the batch is as it was. Never waits.
  */
 int handover_send(int fd, struct handover_batch *batch, struct error *err);
 
 /*
- * Receives into a batch that is empty. Its descriptors are then the caller's; a connection for which this process had no
- * descriptor left is -1. Returns 0 with the batch empty when nothing waits, or <0 when something else came.
+ * Receives into a batch that is empty. Its descriptors are then the caller's; a connection for which this process had
+ * no descriptor left is -1. Returns 0 with the batch empty when nothing waits, or <0 when something else came.
  */
 int handover_receive(int fd, struct handover_batch *batch, struct error *err);
 

@@ -1,7 +1,7 @@
 /*
- * The head of an HTTP/1 request, read before libh2o reads it. The parser of libh2o answers a head that it does not take by a
- * plain 400 that passes no filter and no counter. libh2o takes every head that passes here; the others are refused in the
- * service's own words. Pure.
+ * The head of an HTTP/1 request, read before libh2o reads it. The parser of libh2o answers a head that it does not take
+ * by a plain 400 that passes no filter and no counter. libh2o takes every head that passes here; the others are refused
+ * in the service's own words. Pure.
  */
 #ifndef SERVER_HEAD_H
 #define SERVER_HEAD_H
@@ -29,9 +29,9 @@ struct head {
 enum head_state { HEAD_WHOLE = 0, HEAD_PARTIAL = 1, HEAD_REFUSED = 2 };
 
 /*
- * Reads on in a head of which len bytes, at least one, have come; bytes that had come before must be unchanged, but may have
- * moved. Each line is read once it is whole, so that a client that does not speak HTTP is refused by its first line or byte.
- * Returns one of enum head_state.
+ * Reads on in a head of which len bytes, at least one, have come; bytes that had come before must be unchanged, but may
+ * have moved. Each line is read once it is whole, so that a client that does not speak HTTP is refused by its first
+ * line or byte. Returns one of enum head_state.
  */
 int head_read(struct head *head, const char *bytes, size_t len);
 

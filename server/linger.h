@@ -1,6 +1,6 @@
 /*
- * A lingering close. Closing a socket with unread input resets it, so a client that is still sending often never sees why
- * it was refused. Acceptors.
+ * A lingering close. Closing a socket with unread input resets it, so a client that is still sending often never sees
+ * why it was refused. Acceptors.
  */
 #ifndef SERVER_LINGER_H
 #define SERVER_LINGER_H
@@ -26,8 +26,8 @@ void linger_init(struct linger_list *linger, h2o_loop_t *loop);
 void linger_on(struct linger_list *linger, int fd);
 
 /*
- * In each turn of the loop: ends the connections that have lingered long enough. Returns in how many milliseconds the next
- * one is due, at most most_ms.
+ * In each turn of the loop: ends the connections that have lingered long enough. Returns in how many milliseconds the
+ * next one is due, at most most_ms.
  */
 int32_t linger_step(struct linger_list *linger, int64_t now_us, int32_t most_ms);
 

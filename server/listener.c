@@ -83,8 +83,8 @@ listen_one(const struct addrinfo *info)
 }
 
 /*
- * With SO_REUSEPORT a second service of the same user would share the port silently and take half the connections. A first
- * bind without it shows whether the port is free.
+ * With SO_REUSEPORT a second service of the same user would share the port silently and take half the connections. A
+ * first bind without it shows whether the port is free.
  */
 static int
 port_is_free(const struct addrinfo *info)
@@ -285,7 +285,9 @@ listeners_close(struct listeners *listeners)
 void
 listener_refuse(int fd)
 {
-	/* The flags of a TCP segment are byte 13 of its header: drop SYN without ACK (0x02 of 0x12), keep the others. */
+	/*
+	 * The flags of a TCP segment are byte 13 of its header: drop SYN without ACK (0x02 of 0x12), keep the others.
+	 */
 	struct sock_filter code[] = {
 	    BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 13),
 	    BPF_STMT(BPF_ALU | BPF_AND | BPF_K, 0x12),

@@ -1,8 +1,8 @@
 /*
- * Listening sockets. The service's own: one per acceptor, all on the same address (SO_REUSEPORT), opened by the master and
- * kept until a drain begins, so that the connections queued for a dead acceptor wait for its successor. Or those that a
- * service manager has opened and passed (sd_listen_fds(3)), which outlive the service: every acceptor listens on each of
- * them, so that an idle service wakes several acceptors for one connection, of which one gets it.
+ * Listening sockets. The service's own: one per acceptor, all on the same address (SO_REUSEPORT), opened by the master
+ * and kept until a drain begins, so that the connections queued for a dead acceptor wait for its successor. Or those
+ * that a service manager has opened and passed (sd_listen_fds(3)), which outlive the service: every acceptor listens on
+ * each of them, so that an idle service wakes several acceptors for one connection, of which one gets it.
  */
 #ifndef SERVER_LISTENER_H
 #define SERVER_LISTENER_H
@@ -27,8 +27,8 @@ struct listeners {
 
 /*
  * Opens count nonblocking, close-on-exec sockets listening on host (IPv4 or IPv6 literal, or a name: its first IPv4
- * address, or else its first) and port; with 0 the kernel chooses one, which listeners->port says. "::" also serves IPv4;
- * where the kernel has no IPv6 it is replaced by "0.0.0.0", with a warning. Returns 0, or <0 with nothing open.
+ * address, or else its first) and port; with 0 the kernel chooses one, which listeners->port says. "::" also serves
+ * IPv4; where the kernel has no IPv6 it is replaced by "0.0.0.0", with a warning. Returns 0, or <0 with nothing open.
  */
 int listeners_open(struct listeners *listeners, const char *host, uint16_t port, uint32_t count, struct error *err);
 
@@ -36,9 +36,9 @@ int listeners_open(struct listeners *listeners, const char *host, uint16_t port,
 int listeners_check(const char *host, uint16_t port, struct error *err);
 
 /*
- * Takes the sockets that LISTEN_FDS and LISTEN_PID say were passed to this process, from descriptor 3 on, and makes them
- * nonblocking and close-on-exec. Returns how many there are, 0 for none, or <0 when the variables or the sockets are of no
- * use.
+ * Takes the sockets that LISTEN_FDS and LISTEN_PID say were passed to this process, from descriptor 3 on, and makes
+ * them nonblocking and close-on-exec. Returns how many there are, 0 for none, or <0 when the variables or the sockets
+ * are of no use.
  */
 int listeners_passed(struct listeners *listeners, struct error *err);
 
@@ -52,9 +52,9 @@ void listeners_close_others(const struct listeners *listeners, uint32_t acceptor
 void listeners_close(struct listeners *listeners);
 
 /*
- * For a socket that every process is about to close: lets handshakes that have begun reach the accept queue, and begins no
- * other. A client that tries meanwhile gets no answer, tries again after a second, and is refused. Without this the socket
- * would be closed with connections in its queue and reset them, although they had been promised an answer.
+ * For a socket that every process is about to close: lets handshakes that have begun reach the accept queue, and begins
+ * no other. A client that tries meanwhile gets no answer, tries again after a second, and is refused. Without this the
+ * socket would be closed with connections in its queue and reset them, although they had been promised an answer.
  */
 void listener_refuse(int fd);
 

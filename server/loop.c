@@ -1,6 +1,6 @@
 /*
- * The loop of an acceptor. Each turn: answer what has been stored, say that we sleep if anything waits, let libh2o poll and
- * run its callbacks. Signals and the wake-ups of writers are descriptors of the same loop.
+ * The loop of an acceptor. Each turn: answer what has been stored, say that we sleep if anything waits, let libh2o poll
+ * and run its callbacks. Signals and the wake-ups of writers are descriptors of the same loop.
  */
 #include "server/loop.h"
 
@@ -19,19 +19,19 @@
 #include "shm/heartbeat.h"
 
 /*
- * libh2o has one limit for a connection that rests and a request that is slow, by a clock that people set: connection.c has
- * limits of its own. Far beyond those, and short of the time since 1970, which libh2o subtracts it from.
+ * libh2o has one limit for a connection that rests and a request that is slow, by a clock that people set: connection.c
+ * has limits of its own. Far beyond those, and short of the time since 1970, which libh2o subtracts it from.
  */
 #define LIBH2O_TIMEOUT_MS (10 * 24 * 3600 * UINT64_C(1000))
 /*
- * Requests come and go by the hundred with each batch that is stored. glibc trims free memory above twice the largest block
- * that it has unmapped. Freeing one block of this size first raises that threshold; without it trimming costs batches 10 %
- * of CPU.
+ * Requests come and go by the hundred with each batch that is stored. glibc trims free memory above twice the largest
+ * block that it has unmapped. Freeing one block of this size first raises that threshold; without it trimming costs
+ * batches 10 % of CPU.
  */
 #define FIRST_BLOCK_BYTES ((size_t)2 << 20)
 /*
- * Accepting waits until every writer has tried its store, at most this long, so that a restart does not answer 503 while a
- * healthy store is still being connected to.
+ * Accepting waits until every writer has tried its store, at most this long, so that a restart does not answer 503
+ * while a healthy store is still being connected to.
  */
 #define FIRST_TRY_US (2 * 1000 * 1000)
 #define FIRST_TRY_LOOK_MS 5

@@ -10,8 +10,8 @@
 #include "shm/segment.h"
 
 /*
- * Serves the listeners that are acceptor index's, and the connections that its predecessor has handed over, until told to
- * drain. Runs in the child; its result is the exit code. Borrows its arguments for the life of the process.
+ * Serves the listeners that are acceptor index's, and the connections that its predecessor has handed over, until told
+ * to drain. Runs in the child; its result is the exit code. Borrows its arguments for the life of the process.
  */
 int acceptor_main(const struct config *config, const struct segment *segment, uint32_t index,
     const struct listeners *listeners, const struct handover *handover);

@@ -25,7 +25,10 @@ outlets_open(struct outlets *outlets, const struct segment *segment, uint32_t ac
 	return 0;
 }
 
-/* Whether answers wait for the store: with ACK=durable, and while nobody would find the ring if all processes were killed. */
+/*
+ * Whether answers wait for the store: with ACK=durable, and while nobody would find the ring if all processes were
+ * killed.
+ */
 static bool
 is_durable(const struct outlets *outlets)
 {
@@ -86,8 +89,8 @@ outlet_answer(const struct outlets *outlets, struct outlet *outlet)
 
 /*
  * ACK=durable needs a store or a spool that takes the events now, since nothing could be acknowledged without one. With
- * ACK=queued the ring bridges an outage, but not a store that has never been reached: that is a mistake in the configuration,
- * and must not look like success.
+ * ACK=queued the ring bridges an outage, but not a store that has never been reached: that is a mistake in the
+ * configuration, and must not look like success.
  */
 bool
 outlet_is_open(const struct outlets *outlets, const struct outlet *outlet, struct exchange *exchange)
@@ -122,7 +125,7 @@ outlet_publish(struct outlets *outlets, struct outlet *outlet, struct exchange *
 		accept_request(outlets, exchange, durable ? COUNTER_ACCEPTED_STORED : COUNTER_ACCEPTED_QUEUED);
 		return;
 	}
-	/* Publishing may reuse a released descriptor. Answer its request first: the LANE_SPOOLED flag is stored there. */
+	/* Publishing may reuse a released descriptor. Answer its request first: LANE_SPOOLED is stored there. */
 	(void)outlet_answer(outlets, outlet);
 	position = lane_publish(&outlet->lane, bytes, exchange->events, durable ? LANE_AWAITED : 0);
 	wake_up(&outlet->wake);

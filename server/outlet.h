@@ -47,14 +47,15 @@ outlet_of_connection(struct outlets *outlets, uint64_t number)
 bool outlet_is_open(const struct outlets *outlets, const struct outlet *outlet, struct exchange *exchange);
 
 /*
- * Publishes the records in the first bytes of what lane_reserve() gave, as exchange->events says, and answers the request:
- * now, or when its events are stored, spooled or refused. No events are no parcel; their request is answered now.
+ * Publishes the records in the first bytes of what lane_reserve() gave, as exchange->events says, and answers the
+ * request: now, or when its events are stored, spooled or refused. No events are no parcel; their request is answered
+ * now.
  */
 void outlet_publish(struct outlets *outlets, struct outlet *outlet, struct exchange *exchange, size_t bytes);
 
 /*
- * Answers every waiting request whose events have been stored, spooled or refused. Called in each turn of the loop. Returns
- * whether it answered any: then libh2o has work to do before it may sleep.
+ * Answers every waiting request whose events have been stored, spooled or refused. Called in each turn of the loop.
+ * Returns whether it answered any: then libh2o has work to do before it may sleep.
  */
 bool outlets_answer(struct outlets *outlets);
 
@@ -63,8 +64,8 @@ bool outlets_answer_due(const struct outlets *outlets);
 bool outlets_waiting(const struct outlets *outlets);
 
 /*
- * For the end of a drain: answers every waiting request by a 503 that says that its events may be stored or not. Returns as
- * outlets_answer() does.
+ * For the end of a drain: answers every waiting request by a 503 that says that its events may be stored or not.
+ * Returns as outlets_answer() does.
  */
 bool outlets_give_up(struct outlets *outlets);
 

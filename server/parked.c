@@ -8,8 +8,8 @@ on_early_bytes(h2o_socket_t *socket, const char *err)
 {
 	(void)err; /* the next read reports it again */
 	/*
-	 * Otherwise level-triggered epoll would wake the loop in every turn. libh2o resumes reading after the reply, because
-	 * unpark() has allowed it.
+	 * Otherwise level-triggered epoll would wake the loop in every turn. libh2o resumes reading after the reply,
+	 * because unpark() has allowed it.
 	 */
 	h2o_socket_read_stop(socket);
 }

@@ -1,10 +1,10 @@
 /*
  * Connections whose request waits for the store.
  *
- * libh2o stops reading from a connection while its request is being answered. If that takes longer than a turn of the loop
- * the connection leaves the epoll set, and enters it again with the reply: two system calls a request. A parked connection
- * stays in the set without being read. Only bytes that come early (the next request, or the end of the connection) take it
- * out: reading them would move the buffer that holds the present request. Acceptors.
+ * libh2o stops reading from a connection while its request is being answered. If that takes longer than a turn of the
+ * loop the connection leaves the epoll set, and enters it again with the reply: two system calls a request. A parked
+ * connection stays in the set without being read. Only bytes that come early (the next request, or the end of the
+ * connection) take it out: reading them would move the buffer that holds the present request. Acceptors.
  */
 #ifndef SERVER_PARKED_H
 #define SERVER_PARKED_H

@@ -1,6 +1,6 @@
 /*
- * Requests that wait for their events to be stored. Parcels of a lane are released in order, and refused from the first one
- * on, so the waiting requests of a lane are a queue. One queue per lane, in the acceptor's memory.
+ * Requests that wait for their events to be stored. Parcels of a lane are released in order, and refused from the first
+ * one on, so the waiting requests of a lane are a queue. One queue per lane, in the acceptor's memory.
  */
 #ifndef SERVER_PENDING_H
 #define SERVER_PENDING_H

@@ -13,9 +13,9 @@
 bool post_is_lenient(const h2o_req_t *req);
 
 /*
- * Reads the Idempotency-Key into *key, whose characters go to text; base is NULL when there is none. Returns false when the
- * header comes twice or is no key. A placeholder such as null is no key, as it is no event_id: all requests with it would
- * count as one.
+ * Reads the Idempotency-Key into *key, whose characters go to text; base is NULL when there is none. Returns false when
+ * the header comes twice or is no key. A placeholder such as null is no key, as it is no event_id: all requests with it
+ * would count as one.
  */
 bool post_key(const h2o_req_t *req, char text[IDEMPOTENCY_KEY_MAX], struct span *key);
 

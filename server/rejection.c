@@ -18,8 +18,8 @@ name_of(struct span key)
 }
 
 /*
- * ["body", 1, "session_id"]: the number of an event and a field of it. ["body", 17]: the byte where the JSON breaks, unless
- * the request is lenient, in which a number is always that of an event.
+ * ["body", 1, "session_id"]: the number of an event and a field of it. ["body", 17]: the byte where the JSON breaks,
+ * unless the request is lenient, in which a number is always that of an event.
  */
 static cJSON *
 location(const struct decode_error *error, bool lenient)

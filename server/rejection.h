@@ -8,8 +8,8 @@
 #include "ingest/decode.h"
 
 /*
- * The body of a 422: {"detail":[{"type","loc","msg"}]}, the shape of the original service. lenient: the request was, so a
- * number in loc is an event's.
+ * The body of a 422: {"detail":[{"type","loc","msg"}]}, the shape of the original service. lenient: the request was, so
+ * a number in loc is an event's.
  */
 cJSON *rejection_of_request(const struct decode_result *result, bool lenient);
 

@@ -11,7 +11,10 @@
 
 #include "ingest/decode.h"
 
-/* Adds a header to the answer that is sent next, or on its way through a filter. Borrows both texts until it is written. */
+/*
+ * Adds a header to the answer that is sent next, or on its way through a filter. Borrows both texts until it is
+ * written.
+ */
 void reply_add_header(h2o_req_t *req, const char *name, const char *value, size_t len);
 
 /* 204, without a body. */
@@ -42,8 +45,8 @@ void reply_invalid(h2o_req_t *req, const struct decode_result *result, bool leni
 void reply_too_large(h2o_req_t *req, const struct decode_error *error);
 
 /*
- * What the answer to a lenient request says about the events that were left out: members of a JSON object, which belong to
- * the request's pool. Made before the request waits, since its body is gone by the time of its answer.
+ * What the answer to a lenient request says about the events that were left out: members of a JSON object, which belong
+ * to the request's pool. Made before the request waits, since its body is gone by the time of its answer.
  */
 const char *reply_rejected_members(h2o_req_t *req, const struct decode_result *result);
 

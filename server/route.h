@@ -1,6 +1,6 @@
 /*
- * Tables of routes: which function answers which method of which path. The table of this service is in routes.c; here is
- * what can be done with any. Pure.
+ * Tables of routes: which function answers which method of which path. The table of this service is in routes.c; here
+ * is what can be done with any. Pure.
  */
 #ifndef SERVER_ROUTE_H
 #define SERVER_ROUTE_H
@@ -21,13 +21,14 @@ enum route_scope { SCOPE_PUBLIC };
 struct route {
 	const char *method; /* "GET", which allows HEAD also, or "POST" */
 	/*
-	 * Without a slash at the end. {name} stands for one segment, which is not empty, and may begin or end nothing else.
-	 * Of two rows that a path fits, the first one is taken.
+	 * Without a slash at the end. A segment {name} stands for any segment that is not empty. If a path fits several
+	 * rows, the first one with its method is taken.
 	 */
 	const char *path;
 	enum counter answers; /* the first of three: answers of 2xx, 4xx, 5xx */
 	enum route_scope scope;
-	void (*serve)(struct acceptor *acceptor, struct exchange *exchange); /* the handler in the acceptor */
+	/* The handler, which runs in the acceptor: it answers, or lets the request wait for its answer. */
+	void (*serve)(struct acceptor *acceptor, struct exchange *exchange);
 	const char *help; /* for GET / */
 };
 
@@ -45,22 +46,21 @@ struct route_path {
 };
 
 /*
- * Writes a request's path with one slash where there are several, as of a base URL that ends with one, and none at the end;
- * of an absolute URI (RFC 9112 section 3.2.2) what follows the host. The path has no query and no dot segments. Its length
- * becomes 0, which no row fits, when it is too long.
+ * Writes a request's path with one slash where there are several, as of a base URL that ends with one, and none at the
+ * end; of an absolute URI (RFC 9112 section 3.2.2) what follows the host. The path has no query and no dot segments.
+ * Its length becomes 0, which no row fits, when it is too long.
  */
 void route_read_path(struct route_path *out, const char *path, size_t len);
 
+/* When only the method does not fit, route is the first row of the path, and there are no parameters. */
 struct route_match {
-	const struct route
-	    *route; /* NULL: no row has the path. When the method does not fit: the first row of the path */
+	const struct route *route; /* NULL: no row has the path */
 	bool method_fits;
 	uint32_t param_count;
-	struct span
-	    params[ROUTE_PARAMS_MAX]; /* when the method fits: what stands for each {name}, in order; of the path */
+	struct span params[ROUTE_PARAMS_MAX]; /* the segments that stand for each {name}, in order: parts of the path */
 };
 
-/* Looks a path up, which must outlive the match. */
+/* Looks up a path, which must outlive the match. */
 void route_find(
     const struct route_table *table, struct span method, const struct route_path *path, struct route_match *match);
 

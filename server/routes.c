@@ -1,6 +1,6 @@
 /*
- * The table, and one handler for the whole host: looks up the path of a request, checks the method, calls the function of the
- * row. An output filter counts every answer, also those that libh2o gives by itself, by the row of its path.
+ * The table, and one handler for the whole host: looks up the path of a request, checks the method, calls the function
+ * of the row. An output filter counts every answer, also those that libh2o gives by itself, by the row of its path.
  */
 #include "server/routes.h"
 

@@ -1,6 +1,6 @@
 /*
- * What the service says of itself: health, readiness, metrics. Computed from the segment, so every acceptor gives the same
- * answers. Handlers of routes.
+ * What the service says of itself: health, readiness, metrics. Computed from the segment, so every acceptor gives the
+ * same answers. Handlers of routes.
  */
 #ifndef SERVER_STATUS_H
 #define SERVER_STATUS_H
@@ -12,8 +12,8 @@ struct exchange;
 void status_health(struct acceptor *acceptor, struct exchange *exchange);
 
 /*
- * GET /livez: 200. GET /readyz: 200 when events can be accepted, else 503 with the reason. The master does not count: events
- * are taken and stored without it.
+ * GET /livez: 200. GET /readyz: 200 when events can be accepted, else 503 with the reason. The master does not count:
+ * events are taken and stored without it.
  */
 void status_livez(struct acceptor *acceptor, struct exchange *exchange);
 void status_readyz(struct acceptor *acceptor, struct exchange *exchange);

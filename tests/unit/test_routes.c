@@ -1,4 +1,6 @@
-/* The table of routes against what describes it: the OpenAPI document, the labels of the counters, the text of a 404. */
+/*
+ * The table of routes against what describes it: the OpenAPI document, the labels of the counters, the text of a 404.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
