@@ -4,22 +4,17 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/file_lock.h"
 #include "base/files.h"
 #include "base/log.h"
-
-/* For the children of a killed master, which die with it but not in the same instant. */
-#define WAIT_TRIES 500
-#define WAIT_MS 10
 
 /* The file's content: a number and a newline, and nothing that is longer. */
 #define PID_BYTES 16
@@ -35,33 +30,28 @@ read_holder(int fd)
 	return len > 1 && *end == '\n' && end + 1 == text + len && pid > 0 && pid <= INT_MAX ? (pid_t)pid : 0;
 }
 
+/* A holder that has not written its pid yet, or could not, is waited for, too. */
 static bool
-lives(pid_t pid)
+holder_gone(int fd)
 {
-	return pid > 0 && (kill(pid, 0) == 0 || errno != ESRCH);
+	pid_t holder = read_holder(fd);
+
+	return holder == 0 || file_lock_pid_gone(holder);
 }
 
 /* 0, or <0 with errno. */
 static int
 take(int fd, const char *what, struct error *err)
 {
-	for (int tries = 0; flock(fd, LOCK_EX | LOCK_NB) != 0; tries++) {
-		if (errno != EWOULDBLOCK)
-			return error_errno(err, "cannot lock %s", what);
-
-		pid_t holder = read_holder(fd);
-
-		if (tries == WAIT_TRIES || lives(holder)) {
-			(void)error_set(err,
-			    "%s is in use by pid %d (another hooksd, or hooksctl spool replay): stop it first, or use "
-			    "another one",
-			    what, (int)holder);
-			errno = EWOULDBLOCK;
-			return -1;
-		}
-		(void)nanosleep(&(struct timespec){.tv_nsec = WAIT_MS * 1000 * 1000}, NULL);
-	}
-	return 0;
+	if (file_lock(fd, holder_gone) == 0)
+		return 0;
+	if (errno != EWOULDBLOCK)
+		return error_errno(err, "cannot lock %s", what);
+	(void)error_set(err,
+	    "%s is in use by pid %d (another hooksd, or hooksctl spool replay): stop it first, or use another one",
+	    what, (int)read_holder(fd));
+	errno = EWOULDBLOCK;
+	return -1;
 }
 
 /* The name is an ordinary one, and the directory may be somebody's. */

@@ -23,6 +23,7 @@
 #include "shm/metrics.h"
 #include "shm/ring_size.h"
 #include "shm/segment.h"
+#include "shm/segment_open.h"
 #include "store/store.h"
 
 #define SUMMARY "Takes events over HTTP and stores them in PostgreSQL, SQLite or JSONL files."

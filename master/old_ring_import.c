@@ -23,6 +23,8 @@
 #include "event/record_v1.h"
 #include "master/saved_counters.h"
 #include "shm/old_ring.h"
+#include "shm/segment_lock.h"
+#include "shm/segment_open.h"
 #include "shm/segment.h"
 #include "store/unfinished_append.h"
 #include "writer/spool_file.h"

@@ -259,39 +259,6 @@ segment_set_file_gone(struct segment_header *header, bool gone)
 	ck_pr_store_32(&header->file_gone, gone);
 }
 
-static void
-set_append_lock(const struct segment *segment, short type)
-{
-	struct flock lock = {.l_type = type, .l_whence = SEEK_SET, .l_start = 0, .l_len = 1};
-
-	while (fcntl(segment->fd, F_SETLKW, &lock) != 0)
-		if (errno != EINTR) {
-			/* The kernel has no memory for a lock: as for want of memory elsewhere, another process tries. */
-			log_error("cannot lock the ring file", LOG_STR("error", strerror(errno)));
-			abort();
-		}
-}
-
-void
-segment_append_lock(const struct segment *segment)
-{
-	set_append_lock(segment, F_WRLCK);
-}
-
-bool
-segment_append_try_lock(const struct segment *segment)
-{
-	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 1};
-
-	return fcntl(segment->fd, F_SETLK, &lock) == 0;
-}
-
-void
-segment_append_unlock(const struct segment *segment)
-{
-	set_append_lock(segment, F_UNLCK);
-}
-
 void
 segment_announce(const struct segment *segment, struct process_slot *slot, enum process_state state)
 {

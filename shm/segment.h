@@ -35,15 +35,16 @@ struct segment_header {
 	uint32_t counts[ROLES]; /* of processes, by role */
 	uint32_t lane_slots;
 	uint32_t storage; /* enum storage, of the present master */
-	uint32_t counts_on; /* earlier is of a segment that stood here before */
-	uint32_t file_gone; /* 1: another file stands at RING_PATH, or none: nobody would find this one */
+	uint32_t counts_on; /* 1: earlier continues an earlier segment's counters */
+	uint32_t file_gone; /* see segment_file_gone() */
 	uint64_t file_bytes, arena_bytes;
 	int64_t started_us; /* steady clock, of the present master */
 	int32_t master_pid;
-	uint32_t draining; /* 1: the master has been told to stop */
-	int64_t store_until_us; /* steady clock; when draining: from then on what is not stored yet goes to the spool */
+	uint32_t draining; /* see segment_draining() */
+	int64_t store_until_us; /* see segment_store_until_us() */
 	char version[32];
-	char boot_id[BOOT_ID_BYTES]; /* of the machine's start in which the segment was last used */
+	char
+	    boot_id[BOOT_ID_BYTES]; /* of the machine's start in which the segment was last used (shm/segment_open.h) */
 	char jsonl_path[2048]; /* JSONL_PATH when no append to a JSONL file was open (shm/ledger.h); "": too long */
 	uint64_t earlier[COUNTERS]; /* what was counted before this segment was made */
 	struct usage usage; /* the master's */
@@ -61,31 +62,10 @@ struct segment {
 	uint64_t mapped_bytes; /* everything before the arenas */
 	int wake_fds[PROCESSES_MAX]; /* in the order of the slots */
 	int master_fd; /* eventfd: a child writes to it when its state in the slot has changed */
-	bool fresh; /* made anew, with nothing counted in it */
+	bool fresh; /* new, and without an earlier segment's counters */
 };
 
-/*
- * Creates the segment at config->ring_path or adopts what stands there. While the old one is needed, its shape
- * (acceptors, writers, sizes) is kept for this run; after that, it is made anew and only its counters go on; a file
- * that is no readable segment is renamed aside with a message. Master only. Returns 0, or <0 when it is in use by
- * another master, cannot be made, or is too small.
- */
-int segment_open(struct segment *segment, const struct config *config, struct error *err);
-
-/*
- * Opens the file at path, or makes an empty one, and takes its lock, which the descriptor holds until it is closed.
- * Waits up to five seconds for the children of a dead master. Returns the descriptor, or <0 when another hooksd uses
- * the file.
- */
-int segment_lock_file(const char *path, struct error *err);
-
-/*
- * Identifies the machine's start; "" when that is not known. A segment on a disk that outlived a power cut is a mixture
- * of moments: its ledger may call an append uncommitted that was committed and followed by others.
- */
-void segment_boot_id(char out[BOOT_ID_BYTES]);
-
-/* Maps an existing segment for looking only (hooksctl); lanes cannot be mapped from it. Returns 0 or <0. */
+/* Maps an existing segment for reading only (hooksctl); arenas cannot be mapped from it. Returns 0 or <0. */
 int segment_open_readonly(struct segment *segment, const char *path, struct error *err);
 
 /* Unmaps; the file stays. */
@@ -107,10 +87,10 @@ struct lane segment_lane(const struct segment *segment, enum lane_group group, u
  */
 int segment_map_arena(const struct segment *segment, struct lane *lane, struct error *err);
 
-/* Parcels' events waiting in all lanes; not those of refused ones. */
+/* Events that wait in all lanes, without those of refused parcels. */
 uint64_t segment_events_waiting(const struct segment *segment);
 
-/* The processes of all roles; a slot by its number among all, or by role and number in it; its wake-up. */
+/* Slots, by their number among those of all roles or by role and number in it, and the wake-up of a slot's process. */
 uint32_t segment_slot_count(const struct segment *segment);
 struct process_slot *segment_slot_at(const struct segment *segment, uint32_t number);
 struct process_slot *segment_slot(const struct segment *segment, enum role role, uint32_t index);
@@ -118,27 +98,18 @@ struct writer_slot *segment_writer(const struct segment *segment, uint32_t index
 struct wake segment_wake(const struct segment *segment, enum role role, uint32_t index);
 
 /*
- * Whether the master has been told to stop, and from when on, by the steady clock, what is not stored yet goes to the
- * spool: INT64_MAX unless it drains. The second begins the drain: the master.
+ * Whether the service drains, and from when on, by the steady clock, events go to the spool instead of the store: INT64_MAX
+ * unless it drains. The third begins the drain. For the master.
  */
 bool segment_draining(const struct segment_header *header);
 int64_t segment_store_until_us(const struct segment_header *header);
 void segment_begin_drain(struct segment_header *header, int64_t store_until_us);
 
-/* Whether another file stands at RING_PATH, or none: the next master would not find this segment. */
+/* Whether the file at RING_PATH is gone or another one, so that the next master would not find this segment. */
 bool segment_file_gone(const struct segment_header *header);
 void segment_set_file_gone(struct segment_header *header, bool gone);
 
-/*
- * The lock of the file that writers share, and of the notes about appends to it: a record lock on the segment's file,
- * which the kernel gives up when its holder dies. The second does not wait: false when another process holds it, or it
- * cannot be had now. Not for the master: such locks belong to one process and are not inherited.
- */
-void segment_append_lock(const struct segment *segment);
-bool segment_append_try_lock(const struct segment *segment);
-void segment_append_unlock(const struct segment *segment);
-
-/* A child says what it does now; the master is woken. */
+/* Sets the state of this process and wakes the master. */
 void segment_announce(const struct segment *segment, struct process_slot *slot, enum process_state state);
 
 #endif

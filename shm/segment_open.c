@@ -1,27 +1,22 @@
-/*
- * Making a segment, or adopting the one that a previous run has left: with its events, if it has any, and with what it
- * has counted. A file whose numbers do not give its own size is not adopted.
- */
+/* Making a segment, or taking over the one that stands at RING_PATH. */
+#include "shm/segment_open.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/file.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/files.h"
 #include "base/log.h"
 #include "base/version.h"
-#include "shm/old_ring.h"
+#include "shm/segment_adopt.h"
 #include "shm/segment_layout.h"
-#include "shm/settle.h"
+#include "shm/segment_lock.h"
 
 void
 segment_boot_id(char out[BOOT_ID_BYTES])
@@ -34,7 +29,7 @@ segment_boot_id(char out[BOOT_ID_BYTES])
 		close(fd);
 }
 
-/* Fills in the shape that config asks for. */
+/* Fills in a header of the shape that config asks for. */
 static int
 plan(const struct config *config, struct segment_header *h, struct error *err)
 {
@@ -63,98 +58,6 @@ plan(const struct config *config, struct segment_header *h, struct error *err)
 	return 0;
 }
 
-static bool
-read_header(int fd, struct segment_header *h)
-{
-	return pread(fd, h, sizeof *h, 0) == (ssize_t)sizeof *h &&
-	       memcmp(h->magic, SEGMENT_MAGIC, sizeof h->magic) == 0;
-}
-
-/* The pid of the master that wrote the header, also of an older version; 0: there is no header. */
-static pid_t
-master_of(int fd)
-{
-	struct segment_header h;
-
-	return read_header(fd, &h) ? h.master_pid : old_ring_master_pid(fd);
-}
-
-/* Whether that process existed and is gone. */
-static bool
-is_dead(pid_t pid)
-{
-	return pid > 0 && kill(pid, 0) != 0 && errno == ESRCH;
-}
-
-/*
- * Takes the file's lock. The children of a killed master die with it, but not in the same instant: while the lock is
- * still held although the master is gone, give them a moment. 0, or <0 with errno.
- */
-static int
-lock_or_wait(int fd)
-{
-	for (int tries = 0; flock(fd, LOCK_EX | LOCK_NB) != 0; tries++) {
-		if (errno != EWOULDBLOCK)
-			return -1;
-		if (tries == 500 || !is_dead(master_of(fd))) {
-			errno = EWOULDBLOCK;
-			return -1;
-		}
-		(void)nanosleep(&(struct timespec){.tv_nsec = 10 * 1000 * 1000}, NULL);
-	}
-	return 0;
-}
-
-/* Whether the file has record locks, too: segment_append_lock() cannot do without. 0, or <0 with errno. */
-static int
-try_append_lock(int fd)
-{
-	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 1};
-
-	if (fcntl(fd, F_SETLK, &lock) != 0)
-		return -1;
-	lock.l_type = F_UNLCK;
-	return fcntl(fd, F_SETLK, &lock);
-}
-
-/* Why the lock could not be taken. */
-static int
-cannot_lock(int fd, const char *path, struct error *err)
-{
-	if (errno != EWOULDBLOCK)
-		return error_errno(
-		    err, "cannot lock the ring file %s (RING_PATH): put it into /dev/shm, which has locks", path);
-	return error_set(err,
-	    "the ring file %s is in use by another hooksd (master pid %d): stop it first, or give this one its own "
-	    "PORT or RING_PATH",
-	    path, (int)master_of(fd));
-}
-
-int
-segment_lock_file(const char *path, struct error *err)
-{
-	for (;;) {
-		struct stat opened;
-		int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-
-		if (fd < 0)
-			return error_errno(err, "cannot open the ring file %s (RING_PATH)", path);
-		/* Of both kinds: the children's writers take the other one. */
-		if (lock_or_wait(fd) != 0 || try_append_lock(fd) != 0) {
-			(void)cannot_lock(fd, path, err);
-			close(fd);
-			return -1;
-		}
-		if (fstat(fd, &opened) == 0 && !S_ISREG(opened.st_mode)) {
-			close(fd);
-			return error_set(err, "RING_PATH=%s is not a regular file", path);
-		}
-		if (files_named(fd, path))
-			return fd;
-		close(fd); /* its owner removed it between open and flock */
-	}
-}
-
 static int
 create(struct segment *segment, int fd, const struct segment_header *planned, const char *path, struct error *err)
 {
@@ -165,8 +68,8 @@ create(struct segment *segment, int fd, const struct segment_header *planned, co
 	if (ftruncate(fd, 0) != 0)
 		return error_errno(err, "cannot empty the ring file %s", path);
 	/*
-	 * The unfinished header first: a master killed from here on leaves a file that the next one knows for its own.
-	 * Then all of it reserved, so that a full /dev/shm is an error message here and not a SIGBUS later.
+	 * The unfinished header comes first: the next master recognises the file when this one is killed from here on.
+	 * Then the whole file is reserved, so that a full /dev/shm is an error message here and not a SIGBUS later.
 	 */
 	written = pwrite(fd, planned, sizeof *planned, 0);
 	if (written == (ssize_t)sizeof *planned)
@@ -192,21 +95,6 @@ create(struct segment *segment, int fd, const struct segment_header *planned, co
 	return 0;
 }
 
-static bool
-lanes_valid(const struct segment *segment)
-{
-	for (uint32_t n = 0; n < segment_lane_count(segment); n++) {
-		struct lane lane = segment_lane_at(segment, n);
-
-		if (!lane_valid(&lane, segment->header->lane_slots))
-			return false;
-	}
-	for (uint32_t w = 0; w < segment->counts[ROLE_WRITER]; w++)
-		if (!settle_ledger_valid(segment, w))
-			return false;
-	return true;
-}
-
 static int
 set_aside(const char *path, struct error *err)
 {
@@ -220,102 +108,7 @@ set_aside(const char *path, struct error *err)
 	return 0;
 }
 
-static void
-after_restart_of_the_machine(const struct segment *segment)
-{
-	uint64_t accounted = segment_events_waiting(segment);
-
-	log_warning(
-	    "the machine has restarted since the ring was last used: events on it may be damaged or stored twice",
-	    LOG_UINT("events_waiting", accounted));
-	for (uint32_t w = 0; w < segment->counts[ROLE_WRITER]; w++) {
-		struct ledger *ledger = &segment_writer(segment, w)->ledger;
-
-		for (int file = 0; file < APPEND_FILES; file++)
-			ledger_append_failed(ledger, file, true);
-		accounted += ledger_page(ledger)->spool_events;
-	}
-	for (int c = COUNTER_STORED; c <= COUNTER_DISCARDED; c++)
-		accounted += segment_counter_sum(segment, c);
-	segment->header->earlier[COUNTER_RECEIVED] += accounted - segment_counter_sum(segment, COUNTER_RECEIVED);
-}
-
-/* The clients of the run before are gone, and do not know what has become of their events: those are kept. */
-static void
-nobody_waits(const struct segment *segment)
-{
-	for (uint32_t n = 0; n < segment_lane_count(segment); n++) {
-		struct lane lane = segment_lane_at(segment, n);
-
-		lane_set_flag(&lane, lane_released(&lane) + lane_depth(&lane), LANE_AWAITED, false);
-	}
-}
-
-/* Returns 1 when the file at fd was adopted, 0 when a new segment is to be made in it, 2 when it must be set aside. */
-static int
-try_adopt(struct segment *segment, int fd, struct segment_header *planned, struct error *err)
-{
-	struct segment_header old = {0};
-	struct stat st;
-	ssize_t n;
-
-	if (fstat(fd, &st) != 0)
-		return error_errno(err, "cannot stat the ring file");
-	if (st.st_size == 0)
-		return 0;
-	n = pread(fd, &old, sizeof old, 0);
-	/* What cannot be read now may be whole: it must not be set aside, with the events in it, for damaged. */
-	if (n < 0)
-		return error_errno(err, "cannot read the ring file");
-	if (n < (ssize_t)sizeof old && n < st.st_size)
-		return error_set(err, "cannot read the ring file: only %zd bytes came", n);
-	if (n == (ssize_t)sizeof old && memcmp(old.magic, SEGMENT_UNFINISHED, sizeof old.magic) == 0) {
-		planned->counts_on = old.counts_on;
-		memcpy(planned->earlier, old.earlier, sizeof old.earlier);
-		return 0;
-	}
-	if (n != (ssize_t)sizeof old || !segment_plausible(&old, (uint64_t)st.st_size))
-		return 2;
-	if (segment_map(segment, fd, segment_layout(&old).arenas, PROT_READ | PROT_WRITE, err) != 0)
-		return -1;
-	if (!lanes_valid(segment)) {
-		munmap(segment->header, segment->mapped_bytes);
-		return 2;
-	}
-
-	/* What was committed before the crash is released now: another sink may be the next to store. */
-	for (uint32_t w = 0; w < segment->counts[ROLE_WRITER]; w++)
-		settle_lanes(segment, w);
-	/* Where that could not be read, nothing is known: an open append must not be forgotten. */
-	if (old.boot_id[0] != '\0' && planned->boot_id[0] != '\0' &&
-	    strncmp(old.boot_id, planned->boot_id, sizeof old.boot_id) != 0)
-		after_restart_of_the_machine(segment);
-
-	nobody_waits(segment);
-
-	uint64_t waiting = segment_events_waiting(segment);
-	bool same = memcmp(old.counts, planned->counts, sizeof old.counts) == 0 &&
-		    old.file_bytes == planned->file_bytes && old.arena_bytes == planned->arena_bytes;
-
-	if (!same && settle_finished(segment)) {
-		uint64_t counters[COUNTERS];
-
-		for (int c = 0; c < COUNTERS; c++)
-			counters[c] = segment_counter_sum(segment, c);
-		segment_count_from(planned, counters);
-		planned->counts_on = 1;
-		munmap(segment->header, segment->mapped_bytes);
-		return 0;
-	}
-	log_info("adopted the ring of the previous run", LOG_UINT("events_waiting", waiting));
-	if (!same)
-		log_warning(
-		    "the previous run's events are in a ring of another shape: keeping that shape until the next start",
-		    ROLE_COUNT_FIELDS(old.counts), LOG_UINT("ring_bytes", old.file_bytes));
-	return 1;
-}
-
-/* Where to look for an append that is open, also when this run has another JSONL_PATH. */
+/* An open append is in the file of the run that began it, which may have had another JSONL_PATH. */
 static void
 remember_jsonl_path(const struct segment *segment, const char *path)
 {
@@ -328,51 +121,77 @@ remember_jsonl_path(const struct segment *segment, const char *path)
 		h->jsonl_path[0] = '\0';
 }
 
-int
-segment_open(struct segment *segment, const struct config *config, struct error *err)
+/* Makes or adopts the segment at planned's path, and maps it. *made: it is a new one. Returns 0 or <0. */
+static int
+take_file(struct segment *segment, struct segment_header *planned, const char *path, bool *made, struct error *err)
 {
-	struct segment_header planned;
-	int fd, adopted;
+	int fd = segment_lock_file(path, err), rc;
 
-	memset(segment, 0, sizeof *segment);
-	for (int i = 0; i < PROCESSES_MAX; i++)
-		segment->wake_fds[i] = -1;
-	if (plan(config, &planned, err) != 0)
-		return -1;
-	fd = segment_lock_file(config->ring_path, err);
 	if (fd < 0)
 		return -1;
-	adopted = try_adopt(segment, fd, &planned, err);
-	if (adopted == 2) {
-		adopted = set_aside(config->ring_path, err);
+	rc = segment_adopt(segment, fd, planned, err);
+	if (rc == ADOPT_UNREADABLE) {
+		rc = set_aside(path, err);
 		close(fd);
-		fd = adopted == 0 ? segment_lock_file(config->ring_path, err) : -1;
+		fd = rc == 0 ? segment_lock_file(path, err) : -1;
 		if (fd < 0)
 			return -1;
+		rc = ADOPT_NOTHING;
 	}
-	if (adopted < 0 || (adopted == 0 && create(segment, fd, &planned, config->ring_path, err) != 0)) {
+	*made = rc == ADOPT_NOTHING;
+	if (*made)
+		rc = create(segment, fd, planned, path, err);
+	if (rc != 0)
 		close(fd);
-		return -1;
-	}
+	return rc;
+}
 
-	segment->fresh = adopted == 0 && !planned.counts_on;
-	memcpy(segment->header->boot_id, planned.boot_id, sizeof planned.boot_id);
+/* What a new master says of itself, and slots without processes. */
+static void
+begin_run(const struct segment *segment, const struct config *config, const char *boot_id)
+{
+	struct segment_header *h = segment->header;
+
+	memcpy(h->boot_id, boot_id, sizeof h->boot_id);
 	remember_jsonl_path(segment, config->jsonl_path);
-	segment->header->started_us = clock_steady_us();
-	segment->header->storage = config->storage;
-	segment->header->master_pid = getpid();
-	segment->header->draining = segment->header->file_gone = 0;
-	(void)snprintf(segment->header->version, sizeof segment->header->version, "%s", HOOKS_VERSION);
+	h->started_us = clock_steady_us();
+	h->storage = config->storage;
+	h->master_pid = getpid();
+	h->draining = h->file_gone = 0;
+	(void)snprintf(h->version, sizeof h->version, "%s", HOOKS_VERSION);
+	for (uint32_t i = 0; i < segment_slot_count(segment); i++)
+		slot_reset(segment_slot_at(segment, i));
 	for (uint32_t w = 0; w < segment->counts[ROLE_WRITER]; w++)
 		writer_slot_reset(segment_writer(segment, w));
+}
+
+static int
+open_eventfds(struct segment *segment, struct error *err)
+{
+	segment->master_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	if (segment->master_fd < 0)
+		return error_errno(err, "cannot make an eventfd");
 	for (uint32_t i = 0; i < segment_slot_count(segment); i++) {
-		slot_reset(segment_slot_at(segment, i));
 		segment->wake_fds[i] = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 		if (segment->wake_fds[i] < 0)
 			return error_errno(err, "cannot make an eventfd");
 	}
-	segment->master_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	if (segment->master_fd < 0)
-		return error_errno(err, "cannot make an eventfd");
 	return 0;
+}
+
+int
+segment_open(struct segment *segment, const struct config *config, struct error *err)
+{
+	struct segment_header planned;
+	bool made;
+
+	memset(segment, 0, sizeof *segment);
+	segment->master_fd = -1;
+	for (int i = 0; i < PROCESSES_MAX; i++)
+		segment->wake_fds[i] = -1;
+	if (plan(config, &planned, err) != 0 || take_file(segment, &planned, config->ring_path, &made, err) != 0)
+		return -1;
+	segment->fresh = made && !planned.counts_on;
+	begin_run(segment, config, planned.boot_id);
+	return open_eventfds(segment, err);
 }

@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "base/signals.h"
 #include "shm/heartbeat.h"
+#include "shm/segment_lock.h"
 #include "shm/settle.h"
 #include "store/store.h"
 #include "writer/intake.h"

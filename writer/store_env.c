@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "shm/heartbeat.h"
+#include "shm/segment_lock.h"
 #include "store/unfinished_append.h"
 
 int64_t

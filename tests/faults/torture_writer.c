@@ -10,6 +10,8 @@
 
 #include "shm/settle.h"
 #include "tests/faults/torture.h"
+#include "shm/segment_lock.h"
+#include "shm/segment_open.h"
 #include "tests/faults/torture_writer.h"
 
 struct segment torture_segment;

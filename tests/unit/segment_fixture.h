@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "shm/segment.h"
+#include "shm/segment_open.h"
 
 extern char ring_directory[]; /* made for the group, removed after it */
 extern char ring_path[64]; /* in it */

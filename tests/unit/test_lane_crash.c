@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "shm/segment_file.h"
+#include "shm/segment_open.h"
 #include "tests/unit/lane_fixture.h"
 #include "tests/unit/single_step.h"
 

@@ -17,6 +17,7 @@
 #include <cmocka.h>
 
 #include "segment_fixture.h"
+#include "shm/segment_lock.h"
 #include "shm/settle.h"
 #include "writer/intake.h"
 #include "writer/store_env.h"

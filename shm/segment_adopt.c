@@ -1,0 +1,148 @@
+/* Deciding what becomes of the file that stands at RING_PATH. */
+#include "shm/segment_adopt.h"
+
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "shm/segment_layout.h"
+#include "shm/settle.h"
+
+static bool
+lanes_valid(const struct segment *segment)
+{
+	for (uint32_t n = 0; n < segment_lane_count(segment); n++) {
+		struct lane lane = segment_lane_at(segment, n);
+
+		if (!lane_valid(&lane, segment->header->lane_slots))
+			return false;
+	}
+	for (uint32_t w = 0; w < segment->counts[ROLE_WRITER]; w++)
+		if (!settle_ledger_valid(segment, w))
+			return false;
+	return true;
+}
+
+static void
+after_restart_of_the_machine(const struct segment *segment)
+{
+	uint64_t accounted = segment_events_waiting(segment);
+
+	log_warning(
+	    "the machine has restarted since the ring was last used: events on it may be damaged or stored twice",
+	    LOG_UINT("events_waiting", accounted));
+	for (uint32_t w = 0; w < segment->counts[ROLE_WRITER]; w++) {
+		struct ledger *ledger = &segment_writer(segment, w)->ledger;
+
+		for (int file = 0; file < APPEND_FILES; file++)
+			ledger_append_failed(ledger, file, true);
+		accounted += ledger_page(ledger)->spool_events;
+	}
+	for (int c = COUNTER_STORED; c <= COUNTER_DISCARDED; c++)
+		accounted += segment_counter_sum(segment, c);
+	segment->header->earlier[COUNTER_RECEIVED] += accounted - segment_counter_sum(segment, COUNTER_RECEIVED);
+}
+
+/* The clients of the earlier run are gone, and do not know what became of their events: those are stored. */
+static void
+end_waiting(const struct segment *segment)
+{
+	for (uint32_t n = 0; n < segment_lane_count(segment); n++) {
+		struct lane lane = segment_lane_at(segment, n);
+
+		lane_set_flag(&lane, lane_released(&lane) + lane_depth(&lane), LANE_AWAITED, false);
+	}
+}
+
+/* 0 when the file at fd has a header that fits its size; otherwise as segment_adopt(). */
+static int
+read_header(int fd, struct segment_header *old, struct segment_header *planned, struct error *err)
+{
+	struct stat st;
+	ssize_t n;
+
+	if (fstat(fd, &st) != 0)
+		return error_errno(err, "cannot stat the ring file");
+	if (st.st_size == 0)
+		return ADOPT_NOTHING;
+	n = pread(fd, old, sizeof *old, 0);
+	/* A file that cannot be read now may be whole: it must not be set aside as damaged, with the events in it. */
+	if (n < 0)
+		return error_errno(err, "cannot read the ring file");
+	if (n < (ssize_t)sizeof *old && n < st.st_size)
+		return error_set(err, "cannot read the ring file: only %zd bytes came", n);
+	if (n == (ssize_t)sizeof *old && memcmp(old->magic, SEGMENT_UNFINISHED, sizeof old->magic) == 0) {
+		planned->counts_on = old->counts_on;
+		memcpy(planned->earlier, old->earlier, sizeof old->earlier);
+		return ADOPT_NOTHING;
+	}
+	return n == (ssize_t)sizeof *old && segment_plausible(old, (uint64_t)st.st_size) ? 0 : ADOPT_UNREADABLE;
+}
+
+/* Brings the segment to the state in which its next processes may start. */
+static void
+recover(const struct segment *segment, const struct segment_header *planned)
+{
+	const struct segment_header *old = segment->header;
+
+	/* What was committed before the crash is released now: another sink may be the next to store. */
+	for (uint32_t w = 0; w < segment->counts[ROLE_WRITER]; w++)
+		settle_lanes(segment, w);
+	/* When a boot id could not be read, nothing is known: an open append must not be forgotten. */
+	if (old->boot_id[0] != '\0' && planned->boot_id[0] != '\0' &&
+	    strncmp(old->boot_id, planned->boot_id, sizeof old->boot_id) != 0)
+		after_restart_of_the_machine(segment);
+	end_waiting(segment);
+}
+
+static bool
+same_shape(const struct segment_header *a, const struct segment_header *b)
+{
+	return memcmp(a->counts, b->counts, sizeof a->counts) == 0 && a->file_bytes == b->file_bytes &&
+	       a->arena_bytes == b->arena_bytes;
+}
+
+static void
+carry_counters(const struct segment *segment, struct segment_header *planned)
+{
+	uint64_t counters[COUNTERS];
+
+	for (int c = 0; c < COUNTERS; c++)
+		counters[c] = segment_counter_sum(segment, c);
+	segment_count_from(planned, counters);
+	planned->counts_on = 1;
+}
+
+static int
+unmap(const struct segment *segment, enum adopt_condition condition)
+{
+	munmap(segment->header, segment->mapped_bytes);
+	return condition;
+}
+
+int
+segment_adopt(struct segment *segment, int fd, struct segment_header *planned, struct error *err)
+{
+	struct segment_header old = {0};
+	int rc = read_header(fd, &old, planned, err);
+
+	if (rc != 0)
+		return rc;
+	if (segment_map(segment, fd, segment_layout(&old).arenas, PROT_READ | PROT_WRITE, err) != 0)
+		return -1;
+	if (!lanes_valid(segment))
+		return unmap(segment, ADOPT_UNREADABLE);
+	recover(segment, planned);
+	if (!same_shape(&old, planned) && settle_finished(segment)) {
+		carry_counters(segment, planned);
+		return unmap(segment, ADOPT_NOTHING);
+	}
+	log_info("adopted the ring of the previous run", LOG_UINT("events_waiting", segment_events_waiting(segment)));
+	if (!same_shape(&old, planned))
+		log_warning(
+		    "the previous run's events are in a ring of another shape: keeping that shape until the next start",
+		    ROLE_COUNT_FIELDS(old.counts), LOG_UINT("ring_bytes", old.file_bytes));
+	return 0;
+}
