@@ -237,12 +237,12 @@ add_parcel(void *context, const char *bytes, size_t length, uint32_t events)
 			return -1;
 		seen++;
 	}
-	/* publish() counted this number, so the books need it. */
+	/* lane_publish() counted all of them as received. */
 	s->damaged += events - seen;
 	return 0;
 }
 
-/* Makes the file's events the spool's, in one store to the ring. 0 or <0. */
+/* Makes the file's events part of the spool, by one store to the ring. 0 or <0. */
 static int
 commit(struct spooling *s)
 {
@@ -267,6 +267,7 @@ spool_lanes(struct import *import, uint32_t writer, struct error *err)
 
 	if (rc == 0)
 		rc = commit(&s);
+	/* In this order: a file without an open append would be stored beside the events in the ring. */
 	if (rc != 0 && s.fd >= 0) {
 		(void)unlink(s.path);
 		old_ring_append_done(&import->ring, writer, APPEND_SPOOL);
@@ -287,9 +288,10 @@ spool_events(struct import *import, struct error *err)
 	for (uint32_t w = 0; w < import->ring.writers; w++)
 		if (spool_lanes(import, w, &why) != 0)
 			return error_set(err,
-			    "%s: the events of the ring of hooksd 0.1.0 at RING_PATH=%s need room in DATA_DIR=%s; they "
-			    "are still in the ring",
-			    why.text, import->config->ring_path, import->config->data_dir);
+			    "cannot move the events of hooksd 0.1.0 from RING_PATH=%s to the spool: %s; they are still "
+			    "in "
+			    "the ring",
+			    import->config->ring_path, why.text);
 	return 0;
 }
 
