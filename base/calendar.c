@@ -1,6 +1,7 @@
 /*
- * The calendar by 400-year eras that begin on March 1st, so that the leap day is the last day of a year (Howard Hinnant,
- * "chrono-compatible low-level date algorithms"). Days count up from 0000-03-01 here, so that nothing is negative.
+ * The calendar by 400-year eras that begin on March 1st, so that the leap day is the last day of a year (Howard
+ * Hinnant, "chrono-compatible low-level date algorithms"). Days count up from 0000-03-01 here, so that nothing is
+ * negative.
  */
 #include "base/calendar.h"
 

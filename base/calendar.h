@@ -1,6 +1,6 @@
 /*
- * Days and dates of the proleptic Gregorian calendar in UTC, by arithmetic alone: neither the C library's time zones nor
- * the locale matter. Pure.
+ * Days and dates of the proleptic Gregorian calendar in UTC, by arithmetic alone: neither the C library's time zones
+ * nor the locale matter. Pure.
  */
 #ifndef BASE_CALENDAR_H
 #define BASE_CALENDAR_H

@@ -1,4 +1,4 @@
-/* Values as text, into the caller's buffer, without terminators: for JSONL lines, dead letters, logs. */
+/* Values as text in the caller's buffer, without terminator: for JSONL lines, dead letters, logs. */
 #ifndef BASE_FORMAT_H
 #define BASE_FORMAT_H
 
@@ -15,8 +15,8 @@ void format_uuid(const uint8_t id[16], char out[FORMAT_UUID_BYTES]);
 void format_time(int64_t us, char out[FORMAT_TIME_BYTES]);
 
 /*
- * The text as a JSON string, quotes included. text is valid UTF-8 and is passed on as such; quotes, backslashes and
- * control characters are escaped. out holds at least format_json_max(len) bytes. Returns the end of what was written.
+ * The text as a JSON string, quotes included. text is valid UTF-8 and stays so; quotes, backslashes and control
+ * characters are escaped. out holds at least format_json_max(len) bytes. Returns the end of what was written.
  */
 char *format_json_string(char *out, const char *text, size_t len);
 

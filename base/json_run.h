@@ -13,8 +13,9 @@
  * Where the run of plain characters at p ends: at a quote, a backslash, a control character, a byte of a non-ASCII
  * character, or at end. This is the form for any CPU, eight bytes at a time.
  *
- * In a word of eight bytes, subtracting 1 from a byte that is 0 (after xor with the character looked for), or 0x20 from a
- * byte below it, sets that byte's high bit. A borrow spoils only bytes above it, so the lowest marked byte is always right.
+ * In a word of eight bytes, subtracting 1 from a byte that is 0 (after xor with the character looked for), or 0x20 from
+ * a byte below it, sets that byte's high bit. A borrow spoils only bytes above it, so the lowest marked byte is always
+ * right.
  */
 static inline const char *
 json_run_end_words(const char *p, const char *end)
@@ -39,8 +40,8 @@ json_run_end_words(const char *p, const char *end)
 }
 
 /*
- * The same, sixteen bytes at a time where every CPU of the architecture can: that saves 12 % of decoding. Thirty-two (AVX2)
- * would save another 2 %, less the choice at run time: most strings are short.
+ * The same, sixteen bytes at a time where every CPU of the architecture can: that saves 12 % of decoding. Thirty-two
+ * (AVX2) would save another 2 %, less the choice at run time: most strings are short.
  */
 static inline const char *
 json_run_end(const char *p, const char *end)

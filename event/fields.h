@@ -1,10 +1,10 @@
 /*
- * The fields of a hook event, one row each. What ingest takes, the strings of a record, the columns of hook_events, and the
- * keys of JSONL lines and dead letters come from these rows; tests/lint/test_fields.py holds server/openapi.json and the
- * schemas against them. HACKING.md tells how to add a field.
+ * The fields of a hook event, one row each. What ingest takes, the strings of a record, the columns of hook_events, and
+ * the keys of JSONL lines and dead letters come from these rows; tests/lint/test_fields.py holds server/openapi.json
+ * and the schemas against them. HACKING.md tells how to add a field.
  *
- *   TEXT    a string that is checked, kept and stored as it is. Its place among these rows is its place in the record, and
- *           records outlive a release: a new row comes behind the last one
+ *   TEXT    a string that is checked, kept and stored as it is. Its place among these rows is its place in the record,
+ *           and records outlive a release: a new row comes behind the last one
  *   VALUE   sent by clients, with rules (ingest/envelope.c) and a form in the record of its own
  *   MADE    not sent by clients, but made from what they sent
  *
@@ -17,8 +17,8 @@
  *   column    of the table hook_events, and the key in a line of JSONL
  *   type      the column's type in PostgreSQL; in SQLite all are TEXT
  *
- * The id is no row: every kind of record has one. It is the first column, and is made from CLIENT_EVENT_ID, which is null
- * when the client's id was a UUID. Another kind of record gets a list of its own.
+ * The id is no row: every kind of record has one. It is the first column, and is made from CLIENT_EVENT_ID, which is
+ * null when the client's id was a UUID. Another kind of record gets a list of its own.
  */
 #ifndef EVENT_FIELDS_H
 #define EVENT_FIELDS_H

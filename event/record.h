@@ -1,6 +1,6 @@
 /*
- * One event as bytes: the format on the ring and in the spool. Self-describing, position-independent, host byte order (a
- * record never leaves its machine), 8-byte aligned.
+ * One event as bytes: the format on the ring and in the spool. Self-describing, position-independent, host byte order
+ * (a record never leaves its machine), 8-byte aligned.
  *
  *   0        4        8         9      10      11        12     16         32          40         48       50
  *   | length | crc32c | version | kind | flags | strings | data | event_id | timestamp | received | tenant | string  |
@@ -72,8 +72,8 @@ record_size(size_t bytes)
 }
 
 /*
- * Begins a hook event's record of the default tenant. The caller fills in the head's other members and string_bytes, and
- * writes the strings in their order, then the data, to the place that this returns; then it calls record_seal().
+ * Begins a hook event's record of the default tenant. The caller fills in the head's other members and string_bytes,
+ * and writes the strings in their order, then the data, to the place that this returns; then it calls record_seal().
  */
 static inline char *
 record_begin(struct record *record)
@@ -85,15 +85,15 @@ record_begin(struct record *record)
 }
 
 /*
- * Completes a record whose head, strings and data are in place: sets length and version, clears the padding, computes the
- * checksum. Returns the length. There must be room for it: record_size().
+ * Completes a record whose head, strings and data are in place: sets length and version, clears the padding, computes
+ * the checksum. Returns the length. There must be room for it: record_size().
  */
 size_t record_seal(struct record *record);
 
 /*
- * Whether a whole, undamaged record of this version and of a known kind stands at bytes[0..available): lengths agree, the
- * checksum matches. bytes is 8-byte aligned. What follows may be called only on records that passed (or that this process
- * sealed).
+ * Whether a whole, undamaged record of this version and of a known kind stands at bytes[0..available): lengths agree,
+ * the checksum matches. bytes is 8-byte aligned. What follows may be called only on records that passed (or that this
+ * process sealed).
  */
 bool record_check(const void *bytes, size_t available);
 

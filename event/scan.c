@@ -1,14 +1,13 @@
 /*
  * The scanner. One function moves over each kind of token: it takes the place where the token starts and returns the
  * place behind it, or NULL after fail(). One function, next(), knows what may stand between two values of a container;
- * scan_value() drives them with a bit per open container instead of a call stack, so that depth is bounded by a number
- * and not by luck.
+ * scan_value() drives them with a bit per open container instead of a call stack, so the depth has a fixed bound.
  *
- * Where a comment says what something saves, that is of all instructions that decoding takes for an event of the
+ * Where a comment says what something saves, it is a share of all instructions that decoding takes for an event of the
  * benchmark, in a batch (tests/bench/check.py).
  *
- * At the end of the text peek() says NUL, which is valid nowhere outside a string: so no check for the end is needed
- * but where a failure is explained.
+ * At the end of the text peek() returns NUL, which is valid nowhere outside a string. So the end needs no check of its
+ * own, except where a failure is explained.
  */
 #include "event/scan.h"
 
@@ -34,7 +33,7 @@ fail(struct scan *s, const char *at, const char *reason)
 	return NULL;
 }
 
-/* Something else was expected at p. */
+/* Fails with that reason, or because the text ends at p. */
 static const char *
 unexpected(struct scan *s, const char *p, const char *reason)
 {
@@ -52,7 +51,7 @@ skip_space(struct scan *s, const char *p)
 {
 	const char *start = p;
 
-	/* Mostly there is none: to tell so by one comparison saves 16 %. */
+	/* Mostly there is none: one comparison to find that out saves 16 %. */
 	if ((unsigned char)peek(s, p) > ' ')
 		return p;
 	while (is_space(peek(s, p)))
@@ -61,7 +60,7 @@ skip_space(struct scan *s, const char *p)
 	return p;
 }
 
-/* The escape at p, a backslash. */
+/* Moves over the escape at p, a backslash. */
 static const char *
 skip_escape(struct scan *s, const char *p)
 {
@@ -97,7 +96,7 @@ skip_escape(struct scan *s, const char *p)
 	return p;
 }
 
-/* The rest of the string that starts at start, from p, which does not stand at its closing quote. */
+/* Moves over the rest of the string that starts at start, from p on, where its first special character stands. */
 static const char *
 skip_special(struct scan *s, const char *start, const char *p)
 {
@@ -127,8 +126,8 @@ skip_special(struct scan *s, const char *start, const char *p)
 }
 
 /*
- * The string at p, a quote. Most hold plain characters only: to take those without a call and a stack frame of their
- * own saves 7 %.
+ * Moves over the string at p, a quote. Most strings hold plain characters only: moving over those without a call saves
+ * 7 %.
  */
 static inline const char *
 skip_string(struct scan *s, const char *p)
@@ -144,7 +143,7 @@ is_digit(char c)
 	return c >= '0' && c <= '9';
 }
 
-/* At least one digit at p; without one the reason says what lacks. */
+/* Moves over at least one digit at p, or fails with that reason. */
 static inline const char *
 skip_digits(struct scan *s, const char *p, const char *reason)
 {
@@ -202,7 +201,7 @@ skip_nonfinite(struct scan *s, const char *p, const char *word)
 	return behind;
 }
 
-/* The value at p, which is not a container. */
+/* Moves over the value at p, which is no container. */
 static const char *
 skip_scalar(struct scan *s, const char *p, enum json_type *type)
 {
@@ -243,7 +242,7 @@ skip_scalar(struct scan *s, const char *p, enum json_type *type)
 	}
 }
 
-/* A key and its colon; what is in the key goes to *key if that is not NULL. Returns where the member's value starts. */
+/* Moves over a key and its colon; *key becomes the key unless key is NULL. Returns where the member's value starts. */
 static inline const char *
 skip_key(struct scan *s, const char *p, struct json *key)
 {
@@ -268,8 +267,8 @@ skip_key(struct scan *s, const char *p, struct json *key)
 }
 
 /*
- * From p, behind the opening bracket (first) or behind a value, to the container's next value or out of it; says in
- * *closed which of the two.
+ * Moves from p, behind the opening bracket (first) or behind a value, to the container's next value, or out of the
+ * container with *closed set.
  */
 static inline const char *
 next(struct scan *s, const char *p, bool first, bool object, struct json *key, bool *closed)
@@ -319,7 +318,7 @@ scan_member(struct scan *scan, bool *first, struct json *key)
 	return walk(scan, first, true, key);
 }
 
-/* The container at p and everything in it. */
+/* Moves over the container at p and everything in it. */
 static const char *
 skip_container(struct scan *s, const char *p)
 {

@@ -1,9 +1,9 @@
 /*
- * A strict RFC 8259 scanner: it moves over bytes of JSON, checks them, and says what it met. It builds nothing,
- * allocates nothing and does not recurse. Strings must be well-formed UTF-8 without raw control characters.
+ * A strict RFC 8259 scanner: it moves over JSON text, checks it, and describes each value that it moved over. It builds
+ * nothing, allocates nothing and does not recurse. Strings must be well-formed UTF-8 without raw control characters.
  *
- * The one thing outside the RFC that it can take are the tokens NaN, Infinity and -Infinity, and only when asked.
- * Depth counts containers inside one scan_value(): `[]` is 1 deep, and depth_max is the most that is taken.
+ * If the caller asks for it, the scanner also takes the tokens NaN, Infinity and -Infinity, which are outside the RFC.
+ * Depth counts containers inside one scan_value(): `[]` is 1 deep, and depth_max is the greatest allowed depth.
  */
 #ifndef EVENT_SCAN_H
 #define EVENT_SCAN_H
@@ -14,13 +14,13 @@
 #define JSON_DEPTH_MAX 512
 
 struct scan {
-	const char *at; /* the next byte; after a failure, the byte that the reason is about */
+	const char *at; /* the next byte; after a failure, the byte that is wrong */
 	const char *end;
 	const char *reason; /* after a failure: what is wrong, static text */
-	bool nonfinite_ok; /* take NaN, Infinity and -Infinity as values; the caller may switch it at any time */
-	unsigned depth_max; /* at most JSON_DEPTH_MAX, which scan_begin() sets; the caller may switch it, too */
+	bool nonfinite_ok; /* take NaN, Infinity and -Infinity as values; the caller may change it at any time */
+	unsigned depth_max; /* at most JSON_DEPTH_MAX, which scan_begin() sets; the caller may change it at any time */
 
-	/* Met since the current value began; scan_value() and scan_member() hand it out in struct json. */
+	/* Found since the current value began; scan_value() and scan_member() copy them into struct json. */
 	size_t space; /* bytes of white space */
 	ptrdiff_t growth; /* bytes that writing null for each non-finite number adds */
 	bool nonfinite;
@@ -29,7 +29,7 @@ struct scan {
 };
 
 enum json_type {
-	JSON_ABSENT = 0, /* never scanned: what a zeroed struct json says */
+	JSON_ABSENT = 0, /* a zeroed struct json: nothing was scanned */
 	JSON_NULL,
 	JSON_BOOLEAN,
 	JSON_NUMBER,
@@ -39,7 +39,7 @@ enum json_type {
 	JSON_OBJECT
 };
 
-/* A value that was scanned: borrowed text, and what is in it. */
+/* A scanned value: borrowed text, and what it holds. */
 struct json {
 	enum json_type type;
 	bool escapes; /* some string or key in it holds a backslash */
@@ -51,21 +51,21 @@ struct json {
 };
 
 /*
- * Starts at the first value of text, which must outlive the scan: white space is skipped, nothing at all is refused.
- * Returns false on failure, as all of these do: see scan->reason.
+ * Starts at the first value of text, which must outlive the scan: white space is skipped, an empty text is refused.
+ * This and the functions below return false on failure: see scan->reason.
  */
 bool scan_begin(struct scan *scan, const char *text, size_t len);
 
-/* Only white space may follow to the end. */
+/* Fails unless only white space follows up to the end. */
 bool scan_finish(struct scan *scan);
 
-/* Moves over the value that starts at scan->at and tells about it in *value. */
+/* Moves over the value that starts at scan->at and describes it in *value. */
 bool scan_value(struct scan *scan, struct json *value);
 
 /*
- * Walking a container whose opening bracket stands at scan->at: each call moves to the next element, which the caller
- * then moves over with scan_value() or another walk. *first is true on the first call of a walk and kept by these.
- * For an object *key is the member's key, a JSON_STRING, and scan->at is its value.
+ * These walk through a container whose opening bracket stands at scan->at: each call moves to the next element, and the
+ * caller moves over that with scan_value() or another walk. The caller sets *first before the first call and then
+ * leaves it alone. For an object *key is the member's key, a JSON_STRING, and scan->at is its value.
  */
 enum scan_step {
 	SCAN_FAILED, /* see scan->reason */

@@ -1,10 +1,10 @@
 /*
- * Bodies of requests: one event, an array, or lines. Each kind is a loop around take_event(), which scans, checks and
- * writes one event. Once something is wrong or does not fit, the rest is still scanned and checked, only not written:
- * the client shall hear about all its wrong fields, and about a full ring only when its request was right. A lenient
- * request goes on writing what is right.
+ * Bodies of requests: one event, an array, or lines. Each kind is a loop around decode_event(), which scans, checks and
+ * writes one event. After an event is refused or does not fit, the rest is still scanned and checked but not written,
+ * so that the client learns all its wrong fields, and learns of a full ring only when its request is right. A lenient
+ * request goes on writing events that are right.
  *
- * Inside this file DECODE_OK means "go on": an event that is refused by itself is only noted, anything else ends the
+ * Inside this file DECODE_OK means "go on": the refusal of a single event is only recorded, anything else ends the
  * scan.
  */
 #include "ingest/decode.h"
@@ -25,10 +25,10 @@ struct decoder {
 	size_t capacity;
 	size_t used; /* bytes of records written */
 	uint32_t seen; /* events */
-	uint32_t good; /* of them, also those that did not fit */
-	uint32_t sanitised, unknown; /* of the good ones */
-	bool full; /* a record did not fit: no further ones are written */
-	struct event *event; /* the one at hand */
+	uint32_t good; /* of them without errors, whether or not they fit */
+	uint32_t sanitised, unknown; /* of the written ones */
+	bool full; /* a record did not fit: no more are written */
+	struct event *event; /* the current one */
 };
 
 static void
@@ -40,36 +40,36 @@ add_error(struct decode_result *result, const struct decode_error *error)
 }
 
 static void
-forget_errors(struct decode_result *result)
+clear_errors(struct decode_result *result)
 {
 	result->error_count = result->errors_found = 0;
 	memset(result->rejected, 0, sizeof result->rejected);
 }
 
-/* The scan ends here, and errors that were found before do not count. */
+/* The scan ends here, and its only error is this one. */
 static enum decode_status
-stop(struct decoder *d, enum decode_status status, const struct decode_error *error)
+end_scan(struct decoder *d, enum decode_status status, const struct decode_error *error)
 {
-	forget_errors(d->result);
+	clear_errors(d->result);
 	add_error(d->result, error);
 	return status;
 }
 
-/* The event of that index cannot be taken: it is left out of a lenient request, and ends any other. */
+/* Refuses the event that the error names: a lenient request goes on without it, any other ends. */
 static enum decode_status
-leave_out(struct decoder *d, enum decode_status status, const struct decode_error *error)
+refuse_event(struct decoder *d, enum decode_status status, const struct decode_error *error)
 {
 	if (!d->env->lenient || error->index < 0)
-		return stop(d, status, error);
+		return end_scan(d, status, error);
 	d->result->rejected[error->cause]++;
 	add_error(d->result, error);
 	return DECODE_OK;
 }
 
 static enum decode_status
-syntax_error(struct decoder *d, int64_t index)
+refuse_syntax(struct decoder *d, int64_t index)
 {
-	return leave_out(d, DECODE_INVALID,
+	return refuse_event(d, DECODE_INVALID,
 	    &(struct decode_error){
 		.cause = CAUSE_JSON,
 		.type = "json_invalid",
@@ -81,16 +81,17 @@ syntax_error(struct decoder *d, int64_t index)
 }
 
 static enum decode_status
-too_large(struct decoder *d, enum decode_cause cause, const char *type, const char *msg, int64_t index, uint32_t limit)
+refuse_size(
+    struct decoder *d, enum decode_cause cause, const char *type, const char *msg, int64_t index, uint32_t limit)
 {
-	return leave_out(d, DECODE_TOO_LARGE,
+	return refuse_event(d, DECODE_TOO_LARGE,
 	    &(struct decode_error){
 		.cause = cause, .type = type, .msg = msg, .index = index, .position = -1, .limit = limit});
 }
 
-/* index is the event's in error messages, syntax_index the same for those about syntax. */
+/* index is the event's in errors, syntax_index the same for errors of syntax. */
 static enum decode_status
-take_event(struct decoder *d, int64_t index, int64_t syntax_index)
+decode_event(struct decoder *d, int64_t index, int64_t syntax_index)
 {
 	const struct decode_env *env = d->env;
 	const char *start = d->scan.at, *end;
@@ -98,18 +99,18 @@ take_event(struct decoder *d, int64_t index, int64_t syntax_index)
 	uint32_t max_bytes;
 
 	if (d->seen == env->max_events)
-		return too_large(
+		return refuse_size(
 		    d, CAUSE_BATCH_SIZE, "too_many_events", "Too many events in one request", -1, env->max_events);
 	d->seen++;
 	if (!event_scan(event, &d->scan, env->unknown))
-		return syntax_error(d, syntax_index);
+		return refuse_syntax(d, syntax_index);
 	end = d->scan.at;
 	if (d->lines && !scan_finish(&d->scan))
-		return syntax_error(d, syntax_index);
+		return refuse_syntax(d, syntax_index);
 	max_bytes =
 	    env->max_event_bytes < DECODE_EVENT_BYTES_MAX ? (uint32_t)env->max_event_bytes : DECODE_EVENT_BYTES_MAX;
 	if ((size_t)(end - start) > max_bytes)
-		return too_large(d, CAUSE_EVENT_SIZE, "event_too_large", "Event is too large", index, max_bytes);
+		return refuse_size(d, CAUSE_EVENT_SIZE, "event_too_large", "Event is too large", index, max_bytes);
 
 	event_check(event, env);
 	if (event->error_count > 0) {
@@ -138,28 +139,28 @@ take_event(struct decoder *d, int64_t index, int64_t syntax_index)
 }
 
 static enum decode_status
-take_elements(struct decoder *d)
+decode_elements(struct decoder *d)
 {
 	enum scan_step step;
 	bool first = true;
 
 	while ((step = scan_element(&d->scan, &first)) == SCAN_ELEMENT) {
-		enum decode_status status = take_event(d, d->seen, -1);
+		enum decode_status status = decode_event(d, d->seen, -1);
 
 		if (status != DECODE_OK)
 			return status;
 	}
-	return step == SCAN_CLOSED ? DECODE_OK : syntax_error(d, -1);
+	return step == SCAN_CLOSED ? DECODE_OK : refuse_syntax(d, -1);
 }
 
-/* The value at hand is no array: its syntax comes first, as everywhere. */
+/* Refuses a value that is no array; an error of its syntax goes first, as everywhere. */
 static enum decode_status
 refuse_non_array(struct decoder *d)
 {
 	struct json ignored;
 
 	if (!scan_value(&d->scan, &ignored))
-		return syntax_error(d, -1);
+		return refuse_syntax(d, -1);
 	add_error(d->result, &(struct decode_error){
 				 .cause = CAUSE_FIELDS,
 				 .type = "list_type",
@@ -170,7 +171,7 @@ refuse_non_array(struct decoder *d)
 	return DECODE_OK;
 }
 
-/* Behind the one value of a document. Lines are often sent with the media type of a document. */
+/* Nothing may follow the value of a document. Lines are often sent with the media type of a document. */
 static enum decode_status
 finish_document(struct decoder *d)
 {
@@ -178,27 +179,27 @@ finish_document(struct decoder *d)
 		return DECODE_OK;
 	if (*d->scan.at == '{')
 		d->scan.reason = "more than one value: lines of JSON go to /events/batch as application/x-ndjson";
-	return syntax_error(d, -1);
+	return refuse_syntax(d, -1);
 }
 
 static enum decode_status
-take_document(struct decoder *d, const char *text, size_t len, bool is_array)
+decode_document(struct decoder *d, const char *text, size_t len, bool is_array)
 {
 	enum decode_status status;
 
 	if (!scan_begin(&d->scan, text, len))
-		return syntax_error(d, -1);
+		return refuse_syntax(d, -1);
 	if (!is_array)
-		status = take_event(d, -1, -1);
+		status = decode_event(d, -1, -1);
 	else if (*d->scan.at == '[')
-		status = take_elements(d);
+		status = decode_elements(d);
 	else
 		status = refuse_non_array(d);
 	return status == DECODE_OK ? finish_document(d) : status;
 }
 
 static enum decode_status
-take_lines(struct decoder *d, const char *text, size_t len)
+decode_lines(struct decoder *d, const char *text, size_t len)
 {
 	const char *end = text + len, *line_end;
 
@@ -211,7 +212,7 @@ take_lines(struct decoder *d, const char *text, size_t len)
 			line_end = end;
 		if (!scan_begin(&d->scan, line, (size_t)(line_end - line)))
 			continue; /* a blank line */
-		status = take_event(d, index, index);
+		status = decode_event(d, index, index);
 		if (status != DECODE_OK)
 			return status;
 	}
@@ -228,19 +229,19 @@ begins_with(const char *text, size_t len, const char *mark)
 
 /* One byte order mark may stand before the text (RFC 8259 section 8.1), and nowhere else. */
 static enum decode_status
-take_body(struct decoder *d, size_t len, enum body_kind kind)
+decode_text(struct decoder *d, size_t len, enum body_kind kind)
 {
 	const char *text = d->body;
 
 	if (begins_with(text, len, "\xff\xfe") || begins_with(text, len, "\xfe\xff")) {
 		d->scan = (struct scan){.at = text, .end = text + len, .reason = "UTF-16: send UTF-8"};
-		return syntax_error(d, -1);
+		return refuse_syntax(d, -1);
 	}
 	if (begins_with(text, len, "\xef\xbb\xbf")) {
 		text += 3;
 		len -= 3;
 	}
-	return kind == BODY_NDJSON ? take_lines(d, text, len) : take_document(d, text, len, kind == BODY_ARRAY);
+	return kind == BODY_NDJSON ? decode_lines(d, text, len) : decode_document(d, text, len, kind == BODY_ARRAY);
 }
 
 enum decode_status
@@ -263,15 +264,15 @@ decode_body(struct span body, enum body_kind kind, const struct decode_env *env,
 	assert((uintptr_t)space.base % 8 == 0);
 	result->events = result->sanitised = result->unknown = 0;
 	result->bytes = 0;
-	forget_errors(result);
+	clear_errors(result);
 
-	status = take_body(&d, body.len, kind);
+	status = decode_text(&d, body.len, kind);
 	if (status != DECODE_OK)
 		return status;
 	if (result->error_count > 0 && (!env->lenient || d.good == 0))
 		return DECODE_INVALID;
 	if (d.full) {
-		forget_errors(result);
+		clear_errors(result);
 		return DECODE_NO_SPACE;
 	}
 	result->events = d.good;

@@ -1,7 +1,7 @@
 /*
  * The rules of the fields: text fields are rows of a table, and event_id, timestamp and data have rules of their own.
- * Scanning only remembers where values stand; checking happens when the object has been read, because a key may come again
- * and its last value counts, as it does for the JSON parsers of most clients.
+ * Scanning only remembers where values stand; checking happens when the object has been read, because a key may come
+ * again and its last value counts, as it does for the JSON parsers of most clients.
  */
 #include "ingest/envelope.h"
 
@@ -90,8 +90,8 @@ event_scan(struct event *event, struct scan *scan, enum unknown_action action)
 }
 
 /*
- * The characters of a scanned string, from the body where they stand there as they are, else from scratch. Returns
- * false when there are more than max_chars. In line, because calling it costs 4 % of decoding.
+ * The characters of a scanned string: from the body, or unescaped in scratch. Returns false when there are more than
+ * max_chars. Inline, because calling it costs 4 % of decoding.
  */
 static inline bool
 take_string(struct event *event, const struct json *value, size_t max_chars, struct span *text)
@@ -116,7 +116,7 @@ take_string(struct event *event, const struct json *value, size_t max_chars, str
 	return true;
 }
 
-/* These return NULL when the field is in order, else the type of the error with *msg set. */
+/* The check_ functions return NULL when the field is right, else the type of the error with *msg set. */
 
 static const char *
 check_string(struct event *event, enum record_string string, const char **msg)
@@ -165,7 +165,7 @@ check_timestamp(struct event *event, int64_t default_us, const char **msg)
 		*msg = "Input should be a valid datetime";
 		return "datetime_type";
 	}
-	/* The first instant of all is also what Go and .NET write for a time that nobody has set. */
+	/* Go and .NET write the first instant of year 1 for a time that was never set. */
 	if (event->timestamp_us == TIMESTAMP_MIN_US)
 		event->timestamp_us = default_us;
 	return *msg == NULL ? NULL : "datetime_parsing";
@@ -190,9 +190,9 @@ check_data(struct event *event, const char **msg)
 	}
 }
 
-/* Only a client's own text is kept beside the id. Without an id event_write() makes one. */
+/* Only an id that is no UUID is kept as text. Without an id event_write() makes one. */
 static void
-settle_id(struct event *event)
+read_id(struct event *event)
 {
 	struct span *text = &event->strings[RECORD_CLIENT_EVENT_ID];
 	enum event_id_kind kind = event_id_read(text->base, text->len, event->id);
@@ -220,13 +220,13 @@ refuse_unknown(struct event *event)
 	}
 }
 
-/* For an event that is right. */
+/* Settles what data is stored, for an event without errors. */
 static void
-settle_data(struct event *event)
+size_data(struct event *event)
 {
 	event->data_bytes = event->data.tight;
 	if (event->unknown.count > 0) {
-		unknown_settle(&event->unknown, &event->data);
+		unknown_select(&event->unknown, &event->data);
 		event->data_bytes += event->unknown.bytes;
 	}
 	if (event->data.unsafe || event->data.nonfinite)
@@ -264,8 +264,8 @@ event_check(struct event *event, const struct decode_env *env)
 	else if (event->unknown.too_many)
 		add_error(event, "too_many_fields", TOO_MANY_FIELDS(UNKNOWN_FIELDS_MAX), NULL, 0);
 	if (event->error_count == 0) {
-		settle_id(event);
-		settle_data(event);
+		read_id(event);
+		size_data(event);
 	}
 }
 

@@ -49,8 +49,8 @@ struct event {
 };
 
 /*
- * Moves over the value at scan->at and, when it is an object, remembers where its fields stand. Returns false for a syntax
- * error: see scan->reason.
+ * Moves over the value at scan->at and, when it is an object, remembers where its fields stand. Returns false for a
+ * syntax error: see scan->reason.
  */
 bool event_scan(struct event *event, struct scan *scan, enum unknown_action action);
 
@@ -61,8 +61,8 @@ bool event_scan(struct event *event, struct scan *scan, enum unknown_action acti
 void event_check(struct event *event, const struct decode_env *env);
 
 /*
- * For an event without errors: the bytes of its record; and the record itself, sealed, written to `to` (8-byte aligned).
- * index is the event's in its request.
+ * For an event without errors: the bytes of its record; and the record itself, sealed, written to `to` (8-byte
+ * aligned). index is the event's in its request.
  */
 size_t event_size(const struct event *event);
 void event_write(struct event *event, const struct decode_env *env, uint32_t index, void *to);

@@ -1,6 +1,6 @@
 /*
- * Placeholders are compared exactly, letter for letter: "none" may be somebody's id. So may "0", but not the long rows of
- * zeros that an unset span id of OpenTelemetry, ObjectId, ULID or KSUID has.
+ * Placeholders are compared exactly, letter for letter: "none" may be somebody's id. So may "0", but not the long rows
+ * of zeros that an unset span id of OpenTelemetry, ObjectId, ULID or KSUID has.
  */
 #include "ingest/event_id.h"
 

@@ -1,6 +1,6 @@
 /*
- * What a client's event_id is: a UUID, a text from which a UUID is made, or a placeholder for none. And the id and the time
- * that an event without them gets from its request's Idempotency-Key.
+ * What a client's event_id is: a UUID, a text from which a UUID is made, or a placeholder for none. And the id and the
+ * time that an event without them gets from its request's Idempotency-Key.
  */
 #ifndef INGEST_EVENT_ID_H
 #define INGEST_EVENT_ID_H
@@ -17,22 +17,23 @@ enum event_id_kind {
 };
 
 /*
- * Reads an event_id (UTF-8). Placeholders give EVENT_ID_NONE: an empty text, white space, the nil and the max UUID of RFC
- * 9562 in every form that uuid_parse() takes, 16 or more zeros, and what languages print for a missing value ("undefined",
- * "null", "None", ...). Otherwise all events of a day with the same placeholder would be stored as one.
+ * Reads an event_id (UTF-8). Placeholders give EVENT_ID_NONE: an empty text, white space, the nil and the max UUID of
+ * RFC 9562 in every form that uuid_parse() takes, 16 or more zeros, and what languages print for a missing value
+ * ("undefined", "null", "None", ...). Otherwise all events of a day with the same placeholder would be stored as one.
  */
 enum event_id_kind event_id_read(const char *text, size_t len, uint8_t id[16]);
 
 /*
- * The id of the event of that index in a request with that Idempotency-Key: the version 5 UUID, in uuid_request_events, of
- * the key, a slash and the index as a decimal number. The last slash ends the key, so different pairs make different texts.
+ * The id of the event of that index in a request with that Idempotency-Key: the version 5 UUID, in uuid_request_events,
+ * of the key, a slash and the index as a decimal number. The last slash ends the key, so different pairs make different
+ * texts.
  */
 void event_id_of_key(struct span key, uint32_t index, uint8_t id[16]);
 
 /*
- * The time of events that have no timestamp, in a request with that key: the time in the key if it is a version 7 UUID of
- * the last 31 days (or, since clocks differ, of the next day), else now. A request that is repeated on another day then
- * makes the same events on the same day.
+ * The time of events that have no timestamp, in a request with that key: the time in the key if it is a version 7 UUID
+ * of the last 31 days (or, since clocks differ, of the next day), else now. A request that is repeated on another day
+ * then makes the same events on the same day.
  */
 int64_t event_time_of_key(struct span key, int64_t now_us);
 

@@ -1,11 +1,11 @@
-/* A header's value is read word by word: tokens, and strings in quotes, in which separators mean nothing. */
+/* A header's value is read word by word: tokens, and quoted strings, which may hold separators. */
 #include "ingest/headers.h"
 
 #include <stdbool.h>
 #include <string.h>
 #include <strings.h>
 
-#include "event/record.h"
+#include "base/span.h"
 
 struct cursor {
 	const char *at;
@@ -25,7 +25,7 @@ skip(struct cursor *c, const char *characters)
 		c->at++;
 }
 
-/* What stands in quotes, escapes as they are, or up to the next separator. */
+/* A quoted string, without its quotes and with its escapes; or the text up to the next separator. */
 static struct span
 take_word(struct cursor *c)
 {
@@ -67,7 +67,7 @@ prefer_handling(const char *value, size_t len)
 			return HANDLING_LENIENT;
 		if (is_word(name, "handling") && is_word(said, "strict"))
 			return HANDLING_STRICT;
-		/* Parameters. */
+		/* The preference's parameters. */
 		while (c.at < c.end && !is_one_of(&c, ",")) {
 			(void)take_word(&c);
 			skip(&c, "=; \t");

@@ -17,7 +17,7 @@
 
 #include "base/mem.h"
 
-/* The window of zstd's strongest ordinary level, 19. The format allows 2 GiB for which a few bytes could ask. */
+/* The window of level 19, zstd's strongest ordinary one. A few bytes of input could ask for 2 GiB, the format's limit. */
 #define ZSTD_WINDOW_LOG_MAX 23
 
 #define FIRST_BYTES 16384
@@ -26,7 +26,7 @@ struct output {
 	char *bytes;
 	size_t used;
 	size_t size;
-	size_t max; /* size never exceeds it: the bound and one byte */
+	size_t max; /* the greatest size: the caller's bound and one byte */
 };
 
 /* One name of the list. Returns 0 or ENCODING_UNKNOWN. */
@@ -78,7 +78,7 @@ content_encoding_add(const char *value, size_t len, enum content_encoding *encod
 	return 0;
 }
 
-/* Makes room for more output. Returns false when there may be no more. */
+/* Makes room for more output. Returns false when the output has its greatest size. */
 static bool
 grow(struct output *out)
 {
@@ -95,22 +95,22 @@ grow(struct output *out)
 }
 
 static int
-too_large(const struct output *out, struct error *err)
+refuse_size(const struct output *out, struct error *err)
 {
 	(void)error_set(err, "the body is larger than %zu bytes when decompressed", out->max - 1);
 	return INFLATE_TOO_LARGE;
 }
 
 static int
-corrupt(const char *format, const char *why, struct error *err)
+refuse_damage(const char *format, const char *why, struct error *err)
 {
 	(void)error_set(err, "the %s body is damaged: %s", format, why);
 	return INFLATE_CORRUPT;
 }
 
-/* What begins here, between two members or frames of a format, is none. */
+/* The input does not go on with a member or a frame of the format. */
 static int
-other(const char *format, bool first, struct error *err)
+refuse_format(const char *format, bool first, struct error *err)
 {
 	if (first)
 		(void)error_set(err, "the body is not %s: it does not begin like it", format);
@@ -143,17 +143,17 @@ inflate_gzip(struct span in, struct output *out, struct error *err)
 		mem_none(0);
 
 	z.next_in = (Bytef *)(uintptr_t)in.base;
-	/* Zeros after the end are padding, of tapes once and of block devices: gzip(1) also takes them. */
+	/* Zeros after the end are padding of tapes and block devices, which gzip(1) also ignores. */
 	while (condition == 0 && !(ended && only_zeros((const char *)z.next_in, in_len))) {
 		unsigned int given, room;
 		int rc;
 
 		if (out->used == out->size && !grow(out)) {
-			condition = too_large(out, err);
+			condition = refuse_size(out, err);
 			break;
 		}
 		if (between && in_len > 0 && *z.next_in != 0x1f) {
-			condition = other("gzip", !ended, err);
+			condition = refuse_format("gzip", !ended, err);
 			break;
 		}
 		if (ended)
@@ -166,19 +166,19 @@ inflate_gzip(struct span in, struct output *out, struct error *err)
 		out->used += room - z.avail_out;
 		between = ended = rc == Z_STREAM_END;
 		if (rc == Z_BUF_ERROR)
-			condition = corrupt("gzip", "it is cut short", err);
+			condition = refuse_damage("gzip", "it is cut short", err);
 		else if (rc == Z_MEM_ERROR)
 			mem_none(0);
 		else if (rc != Z_OK && rc != Z_STREAM_END)
-			condition = corrupt("gzip", z.msg != NULL ? z.msg : "not this format", err);
+			condition = refuse_damage("gzip", z.msg != NULL ? z.msg : "not this format", err);
 	}
 	(void)inflateEnd(&z);
 	return condition;
 }
 
-/* Says why the decompressor refused the rest of the input, a frame. first: it is the first frame. */
+/* Returns why zstd refused the rest of the input, a frame; first says whether it is the first one. */
 static int
-refused_by_zstd(size_t rc, struct span rest, bool first, const struct output *out, struct error *err)
+zstd_refusal(size_t rc, struct span rest, bool first, const struct output *out, struct error *err)
 {
 	unsigned long long declared = ZSTD_getFrameContentSize(rest.base, rest.len);
 
@@ -188,7 +188,7 @@ refused_by_zstd(size_t rc, struct span rest, bool first, const struct output *ou
 	case ZSTD_error_frameParameter_windowTooLarge:
 		/* The window of a frame that declares its size is no larger than that. */
 		if (declared < ZSTD_CONTENTSIZE_ERROR && declared >= out->max)
-			return too_large(out, err);
+			return refuse_size(out, err);
 		(void)error_set(err, "the zstd body needs a window of more than 8 MiB to be decompressed: "
 				     "compress by level 19 or less, without --ultra and --long");
 		return INFLATE_NEEDS_MORE;
@@ -196,9 +196,9 @@ refused_by_zstd(size_t rc, struct span rest, bool first, const struct output *ou
 		(void)error_set(err, "the zstd body needs a dictionary to be decompressed: compress without one");
 		return INFLATE_NEEDS_MORE;
 	case ZSTD_error_prefix_unknown:
-		return other("zstd", first, err);
+		return refuse_format("zstd", first, err);
 	default:
-		return corrupt("zstd", ZSTD_getErrorName(rc), err);
+		return refuse_damage("zstd", ZSTD_getErrorName(rc), err);
 	}
 }
 
@@ -219,7 +219,7 @@ inflate_zstd(struct span in, struct output *out, struct error *err)
 		size_t rc, consumed = input.pos;
 
 		if (out->used == out->size && !grow(out)) {
-			condition = too_large(out, err);
+			condition = refuse_size(out, err);
 			break;
 		}
 		output = (ZSTD_outBuffer){out->bytes, out->size, out->used};
@@ -227,9 +227,9 @@ inflate_zstd(struct span in, struct output *out, struct error *err)
 		ended = rc == 0;
 		if (ZSTD_isError(rc))
 			condition =
-			    refused_by_zstd(rc, (struct span){in.base + consumed, in.len - consumed}, first, out, err);
+			    zstd_refusal(rc, (struct span){in.base + consumed, in.len - consumed}, first, out, err);
 		else if (!ended && input.pos == consumed && output.pos == out->used)
-			condition = corrupt("zstd", "it is cut short", err);
+			condition = refuse_damage("zstd", "it is cut short", err);
 		first = first && !ended;
 		out->used = output.pos;
 	}
@@ -249,7 +249,7 @@ inflate_body(enum content_encoding encoding, struct span in, size_t max_out, str
 	else
 		rc = inflate_zstd(in, &output, err);
 	if (rc == 0 && output.used > max_out)
-		rc = too_large(&output, err);
+		rc = refuse_size(&output, err);
 	if (rc != 0) {
 		free(output.bytes);
 		output.bytes = NULL;

@@ -6,19 +6,19 @@
 #include <stddef.h>
 
 #include "base/error.h"
-#include "event/record.h"
+#include "base/span.h"
 
 enum content_encoding { ENCODING_IDENTITY, ENCODING_GZIP, ENCODING_ZSTD };
 
 enum encoding_condition {
-	ENCODING_UNKNOWN = 1, /* a name that is none of ours */
+	ENCODING_UNKNOWN = 1, /* a name that is not supported */
 	ENCODING_SEVERAL = 2 /* compressed more than once */
 };
 
 /*
- * Adds what the value of a Content-Encoding header says to *encoding, which begins as ENCODING_IDENTITY: a list, in any
- * case, of "gzip", "x-gzip", "zstd", and of "identity" and nothing, which add nothing. value is not NULL. Returns 0 or
- * one of enum encoding_condition.
+ * Adds what the value of a Content-Encoding header says to *encoding, which begins as ENCODING_IDENTITY. The value is a
+ * list, in any case, of "gzip", "x-gzip", "zstd", "identity" and empty names; the last two add nothing. value is not
+ * NULL. Returns 0 or an enum encoding_condition.
  */
 int content_encoding_add(const char *value, size_t len, enum content_encoding *encoding);
 
@@ -34,10 +34,10 @@ struct inflated {
 };
 
 /*
- * Decompresses a whole body, which may be several gzip members or zstd frames in a row, and zeros after the members;
- * encoding is one of the two. Sizes that the input declares are not trusted: memory grows with what really comes out,
- * to max_out (below SIZE_MAX) and one byte at the most. Returns 0 with *out, or one of enum inflate_condition: then
- * *err says what happened, and *out is empty. Ends the process when there is no memory.
+ * Decompresses a whole body: one or several gzip members, which zeros may follow, or one or several zstd frames.
+ * encoding is not ENCODING_IDENTITY. Sizes that the input declares are not trusted: memory grows with the real output,
+ * to at most max_out (below SIZE_MAX) and one byte. Returns 0 with *out, or an enum inflate_condition; *err then says
+ * what is wrong, and *out is empty. Ends the process when there is no memory.
  */
 int inflate_body(
     enum content_encoding encoding, struct span in, size_t max_out, struct inflated *out, struct error *err);

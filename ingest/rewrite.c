@@ -1,4 +1,4 @@
-/* Strings are unescaped character by character, they are short; values are copied in runs between white space. */
+/* Strings are short, so they are unescaped character by character; values are copied in runs between white space. */
 #include "ingest/rewrite.h"
 
 #include <stdint.h>
@@ -146,7 +146,7 @@ rewrite_count(const char *text, size_t len)
 	return count;
 }
 
-/* Behind the string whose opening quote stands at p. */
+/* The place behind the string whose opening quote stands at p. */
 static const char *
 string_end(const char *p, const char *end)
 {
@@ -181,7 +181,7 @@ rewrite_tight(const struct json *value, char *to)
 		} else if (*p == 'N') {
 			p += strlen("NaN");
 		} else if (*p == 'I') {
-			/* A minus may stand before it, and only a number's minus can. */
+			/* A minus before it belongs to it: outside strings it only stands before numbers. */
 			stop -= p > value->text && p[-1] == '-';
 			p += strlen("Infinity");
 		} else {

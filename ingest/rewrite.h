@@ -1,6 +1,6 @@
 /*
- * Scanned JSON text -> the bytes that are stored. Both functions trust the text: it must have passed the scanner.
- * They write each byte once and never read what they wrote, because the destination may be shared memory.
+ * Scanned JSON text -> the bytes that are stored. All functions trust the text: it must have passed the scanner. They
+ * write each byte once and never read what they wrote, because the destination may be shared memory.
  */
 #ifndef INGEST_REWRITE_H
 #define INGEST_REWRITE_H
@@ -13,19 +13,19 @@
 #define REWRITE_TOO_LONG ((size_t)-1)
 
 /*
- * Writes the characters that a JSON string spells as UTF-8 to `to`, which has room for 4 * max_chars bytes. A NUL or a
- * lone surrogate becomes U+FFFD and sets *sanitised, which is left alone otherwise. Returns the bytes written, or
+ * Writes the characters that a JSON string spells to `to`, as UTF-8; `to` has room for 4 * max_chars bytes. A NUL or a
+ * lone surrogate becomes U+FFFD and sets *sanitised, which otherwise stays as it is. Returns the bytes written, or
  * REWRITE_TOO_LONG when there are more than max_chars characters (code points); `to` then holds some of them.
  */
 size_t rewrite_string(const struct json *string, char *to, size_t max_chars, bool *sanitised);
 
 /*
- * Writes the beginning of what a JSON string spells to `to`, which has room for 4 * max_chars + 3 bytes: max_chars
- * characters, and "..." if there are more. Returns the bytes written.
+ * Writes the first max_chars characters that a JSON string spells to `to`, and "..." if there are more; `to` has room
+ * for 4 * max_chars + 3 bytes. Returns the bytes written.
  */
 size_t rewrite_cut(const struct json *string, char *to, size_t max_chars);
 
-/* Below, equal to or above 0: how what one JSON string spells compares with the other's, by code points. */
+/* Compares what two JSON strings spell, by code points. Returns a number below, equal to or above 0. */
 int rewrite_compare(const struct json *a, const struct json *b);
 
 /* The code points in len bytes of UTF-8. */

@@ -50,7 +50,7 @@ take_digits(struct cursor *c, int count, int *value)
 	return true;
 }
 
-/* A fraction's digits behind the point: at least one, the first six count. */
+/* The digits behind the point: at least one. Those after the sixth are ignored. */
 static bool
 take_fraction(struct cursor *c, int *us)
 {
@@ -178,8 +178,8 @@ timestamp_parse_number(const char *text, size_t len, int64_t *us)
 	int64_t result;
 
 	/*
-	 * Nineteen significant digits fit and are enough: eighteen make every microsecond in range, one decides the
-	 * rounding. What comes later only moves the point.
+	 * Nineteen significant digits fit and are enough: eighteen express every microsecond in range, one decides the
+	 * rounding. Later digits only move the point.
 	 */
 	for (; is_digit(&c) || (!fraction && c.at < c.end && *c.at == '.'); c.at++) {
 		if (*c.at == '.') {

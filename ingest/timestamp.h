@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* What is taken, after conversion to UTC: 0001-01-01T00:00:00Z to 9999-12-31T23:59:59.999999Z. */
+/* The range, after conversion to UTC: 0001-01-01T00:00:00Z to 9999-12-31T23:59:59.999999Z. */
 #define TIMESTAMP_MIN_US (-62135596800 * 1000000)
 #define TIMESTAMP_MAX_US (253402300800 * 1000000 - 1)
 
@@ -26,7 +26,7 @@ const char *timestamp_parse(const char *text, size_t len, int64_t *us);
  * Reads a JSON number (text must have passed the scanner): seconds since the epoch, or milliseconds when it is beyond
  * 20000000000 on either side of zero. From decimal to decimal, without floating point; a fraction of a microsecond is
  * rounded to the nearest, away from zero when halfway, because such digits are mostly the tail of a binary fraction.
- * len must be below 2^30. Returns as timestamp_parse() does.
+ * len must be below 2^30. Returns what timestamp_parse() returns.
  */
 const char *timestamp_parse_number(const char *text, size_t len, int64_t *us);
 

@@ -1,6 +1,6 @@
 /*
- * Names are found by binary search, so that the worst body takes a few comparisons a key, and no hash can be attacked.
- * The members of data are walked through once more, and only for an event that has unknown fields.
+ * Names are found by binary search: even the worst body takes a few comparisons a key, and there is no hash to attack.
+ * The members of data are scanned once more, and only for an event that has unknown fields.
  */
 #include "ingest/unknown.h"
 
@@ -14,7 +14,7 @@ key_of(const struct unknown_field *field)
 	return (struct json){.type = JSON_STRING, .text = field->member.text, .len = field->key_len};
 }
 
-/* Where the key stands in the order, or belongs when there is none of its name. */
+/* The key's place in the order; *found says whether it is there already. */
 static uint32_t
 place_of(const struct unknown_fields *unknown, const struct json *key, bool *found)
 {
@@ -37,7 +37,7 @@ place_of(const struct unknown_fields *unknown, const struct json *key, bool *fou
 	return low;
 }
 
-/* Whether the key holds \u0000 or a lone surrogate: a walk does not tell, so that known fields do not pay for it. */
+/* Whether the key holds \u0000 or a lone surrogate. scan_member() does not say so: known fields would pay for it. */
 static bool
 is_unsafe(const struct json *key)
 {
@@ -96,7 +96,7 @@ unknown_scan(struct unknown_fields *unknown, struct scan *scan, const struct jso
 }
 
 void
-unknown_settle(struct unknown_fields *unknown, struct json *data)
+unknown_select(struct unknown_fields *unknown, struct json *data)
 {
 	struct scan scan;
 	struct json key, value;

@@ -1,6 +1,6 @@
 /*
- * The fields of an event that are none of the envelope's: met while its object is scanned, kept among the members of
- * its data. Private to ingest/.
+ * The fields of an event that the API does not define: remembered while its object is scanned, then added to the
+ * members of its data. Private to ingest/.
  */
 #ifndef INGEST_UNKNOWN_H
 #define INGEST_UNKNOWN_H
@@ -12,7 +12,7 @@
 #include "event/scan.h"
 #include "ingest/decode_env.h"
 
-/* The most of different names that an event may have; a bound for memory, and for the time that comparing them takes. */
+/* The most different names that an event may have: this bounds memory, and the time of comparing them. */
 #define UNKNOWN_FIELDS_MAX 500
 
 struct unknown_field {
@@ -20,30 +20,31 @@ struct unknown_field {
 	size_t key_len; /* quotes included */
 };
 
-/* Borrows from the request's body. The first three are what unknown_scan() adds to: the caller clears them. */
+/* Borrows from the request's body. The caller clears the first three members; unknown_scan() adds to them. */
 struct unknown_fields {
 	bool any;
-	bool too_many; /* some are not in fields */
-	uint32_t count; /* entries of fields: none when they are ignored */
+	bool too_many; /* there were more than fit into fields */
+	uint32_t count; /* entries of fields; 0 when unknown fields are ignored */
 	size_t bytes; /* that unknown_write() adds to data */
 	uint16_t order[UNKNOWN_FIELDS_MAX]; /* numbers of fields, sorted by what their keys spell */
 	struct unknown_field fields[UNKNOWN_FIELDS_MAX]; /* each name once, with its last value */
 };
 
 /*
- * Moves over the value at scan->at of a member with that key, and remembers both unless they are to be ignored. What is
- * to be kept may hold NaN and be as deep as a member of data may. Returns false for a syntax error: see scan->reason.
+ * Moves over the value at scan->at of a member with that key, and remembers both unless unknown fields are ignored. A
+ * value to keep may hold NaN and be as deep as a member of data may. Returns false for a syntax error: see
+ * scan->reason.
  */
 bool unknown_scan(
     struct unknown_fields *unknown, struct scan *scan, const struct json *key, enum unknown_action action);
 
 /*
- * Settles which of the fields are kept: those whose names no member of data, an object, has. Sets data->unsafe and
+ * Selects the fields to keep: those whose names no member of data, an object, has. Sets data->unsafe and
  * data->nonfinite if one of them is.
  */
-void unknown_settle(struct unknown_fields *unknown, struct json *data);
+void unknown_select(struct unknown_fields *unknown, struct json *data);
 
-/* Adds what is kept to data, which rewrite_tight() has written so that it ends before `end`. */
+/* Adds the selected fields to data, which rewrite_tight() wrote so that it ends before `end`. */
 void unknown_write(const struct unknown_fields *unknown, const struct json *data, char *end);
 
 #endif

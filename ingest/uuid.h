@@ -18,13 +18,13 @@ struct uuid_source {
 
 void uuid_source_init(struct uuid_source *source);
 
-/* A version 7 id for that instant; ids from one source always ascend. Ends the process if the kernel has no randomness. */
+/* A version 7 id for that instant; ids of one source always ascend. Ends the process if the kernel has no randomness. */
 void uuid_v7(struct uuid_source *source, int64_t now_us, uint8_t out[16]);
 
 /*
- * This project's namespaces for version 5: of clients' own ids, c2794c55-9d05-48fc-abc1-80f365c3efcd, and of events whose
- * id follows from their place in a request, 7da0d4d4-f822-4102-924c-4a49413a7e02. They were drawn once at random and never
- * change, because an event that is sent again is recognised by an id made with them.
+ * This project's namespaces for version 5: of clients' own ids, c2794c55-9d05-48fc-abc1-80f365c3efcd, and of events
+ * whose id follows from their place in a request, 7da0d4d4-f822-4102-924c-4a49413a7e02. They were drawn once at random
+ * and never change, because an event that is sent again is recognised by an id made with them.
  */
 extern const uint8_t uuid_client_ids[16];
 extern const uint8_t uuid_request_events[16];

@@ -1,4 +1,4 @@
-/* Formatting of JSONL lines. */
+/* One event is one line. This runs for every event, so runs of bytes are copied and nothing is allocated. */
 #include "store/jsonl/jsonl_line.h"
 
 #include <string.h>

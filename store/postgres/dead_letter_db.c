@@ -34,7 +34,7 @@
 
 struct dead_letter_db {
 	struct pg *pg;
-	/* Texts: what stores the event of a letter in the table, and of one elsewhere, which is there if its number is not 0. */
+	/* Texts: they store the event of a letter in the table; of a letter elsewhere, if its number is not 0. */
 	struct bytes retry_letter_sql, store_sql;
 	struct bytes arrays[ROW_COLUMNS]; /* of the row that is stored */
 };

@@ -1,4 +1,4 @@
-/* JSON text as jsonb takes it. */
+/* Makes JSON text acceptable to PostgreSQL's type jsonb. */
 #ifndef STORE_POSTGRES_JSONB_TEXT_H
 #define STORE_POSTGRES_JSONB_TEXT_H
 

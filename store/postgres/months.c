@@ -1,4 +1,4 @@
-/* One bit a month; the calendar is base/calendar.h. */
+/* One bit for each month. */
 #include "store/postgres/months.h"
 
 #include <assert.h>

@@ -1,6 +1,6 @@
 /*
- * Months, and which of them have a partition of their own: what a writer remembers between two looks at the database,
- * so that it can tell without asking whether an event's month must be made first. Pure arithmetic.
+ * Months, and which of them have a partition of their own. A writer remembers this between two looks at the database,
+ * so that it knows without asking whether an event's month must be made first. Pure arithmetic.
  *
  * A month is a number here: year * 12 + month - 1, so that the next one is one more.
  */
@@ -12,18 +12,18 @@
 
 #include "event/record.h"
 
-/* Around the month an event is received in: the months that are made for it. Others have the default partition. */
+/* Months are made for events up to so many months before and after their reception; others use the default partition */
 #define WINDOW_BACK 24
 #define WINDOW_AHEAD 1
 
-/* As many months are remembered, the last of them PARTITIONS_AHEAD_MAX ahead. Later and earlier ones are unknown. */
+/* So many months are remembered, the last of them PARTITIONS_AHEAD_MAX ahead. Earlier and later ones are unknown. */
 #define MONTHS_KNOWN 64
 
 struct months {
 	int32_t first; /* the month of bit 0, index 0 */
 	uint64_t present; /* has a partition */
-	uint64_t refused; /* has none, and PostgreSQL has said that it can have none */
-	uint32_t in_default[MONTHS_KNOWN]; /* its events that were seen in the default partition */
+	uint64_t refused; /* has none, and PostgreSQL refused to make one */
+	uint32_t in_default[MONTHS_KNOWN]; /* its events that were found in the default partition */
 	int64_t cached_from_us, cached_until_us; /* the month of the last record whose month has a partition */
 };
 
@@ -40,7 +40,7 @@ void months_init(struct months *months, int32_t this_month);
 /* The month has a partition. Ignored for an unknown one. */
 void months_add(struct months *months, int32_t month);
 
-/* PostgreSQL refuses to make the month. Ignored for an unknown one. */
+/* PostgreSQL refused to make the month. Ignored for an unknown one. */
 void months_refuse(struct months *months, int32_t month);
 
 bool months_known(const struct months *months, int32_t month);
@@ -58,13 +58,13 @@ bool month_in_window(int32_t month, int32_t received);
 enum month_need {
 	MONTH_IS_THERE,
 	MONTH_IS_WANTED, /* without a partition, inside the record's window, and known */
-	MONTH_IS_REFUSED, /* the same, but months_refuse() says that it cannot be made */
-	MONTH_IS_OUTSIDE /* without a partition that is known of, and none shall be made */
+	MONTH_IS_REFUSED, /* the same, but PostgreSQL refused to make it */
+	MONTH_IS_OUTSIDE /* has no known partition, and none is made */
 };
 
 /*
- * What the record's month needs; unless it is there, *month is that month. Cheap for the usual record, whose month is
- * that of the one before.
+ * What the record's month needs; unless it is there, *month is that month. Cheap for a record of the same month as the
+ * one before.
  */
 enum month_need months_need(struct months *months, const struct record *record, int32_t *month);
 

@@ -1,4 +1,4 @@
-/* Encoding of rows; the formats are those of PostgreSQL's documentation of COPY and of its types' send functions. */
+/* PostgreSQL's documentation of COPY describes the frame of rows, its types' send functions define the values. */
 #include "store/postgres/row_encode.h"
 
 #include <assert.h>

@@ -1,6 +1,6 @@
 /*
- * A record as a row of hook_events, in PostgreSQL's binary formats: for COPY, row by row, and for INSERT, as one array per
- * column. The columns are those of event/fields.h; tenant_id is left to its default.
+ * A record as a row of hook_events, in PostgreSQL's binary formats: for COPY, row by row, and for INSERT, as one array
+ * per column. The columns are those of event/fields.h; tenant_id is left to its default.
  *
  * Both forms hold a value as the same bytes: its length in network byte order, or -1 for null, then its send/recv form.
  */
@@ -39,9 +39,9 @@ void row_add_unnest_sql(struct bytes *sql);
 #define ROW_CONFLICT_SQL "ON CONFLICT (event_id, created_date) DO NOTHING"
 
 /*
- * Appends the INSERT of these rows. It goes by the order of the key: writers that store the same events meet them in the
- * same order, and do not deadlock. With RETURNING Citus counts the rows that it has inserted, and without it the rows that
- * it was given; PostgreSQL needs no measurable time for it.
+ * Appends the INSERT of these rows. It goes by the order of the key: writers that store the same events meet them in
+ * the same order, and do not deadlock. With RETURNING Citus counts the rows that it has inserted, and without it the
+ * rows that it was given; PostgreSQL needs no measurable time for it.
  */
 void row_add_insert_sql(struct bytes *sql);
 

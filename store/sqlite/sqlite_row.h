@@ -7,12 +7,12 @@
 #include "event/record.h"
 
 /*
- * Inserts the row that sqlite_row_bind() binds. A row with the same key stays as it is; a key that somebody added is not
- * the event's and refuses.
+ * Inserts the row that sqlite_row_bind() binds. A row with the same key stays as it is; a key that somebody added is
+ * not the event's and refuses.
  */
 extern const char sqlite_row_sql[];
 
-/* Binds all values of the record, which is borrowed until the statement is bound again. Returns SQLite's result code. */
+/* Binds all values of the record, which is borrowed until the next call. Returns SQLite's result code. */
 int sqlite_row_bind(sqlite3_stmt *insert, const struct record *record);
 
 #endif

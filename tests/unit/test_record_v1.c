@@ -1,6 +1,6 @@
 /*
- * Records of version 1 become records of today. The bytes are written out as 0.1.0 laid them out, so that the test does not
- * depend on the reader's own description of the format. tests/e2e/test_old_spool.py reads a file that 0.1.0 wrote.
+ * Records of version 1 become records of today. The bytes are written out as 0.1.0 laid them out, so that the test does
+ * not depend on the reader's own description of the format. tests/e2e/test_old_spool.py reads a file that 0.1.0 wrote.
  */
 #include <setjmp.h>
 #include <stdarg.h>
