@@ -180,7 +180,10 @@ complain(const struct error *err)
 	return -1;
 }
 
-/* Calls fn for the selected letters of table and file. A database that cannot be read does not hide the file. 0 or <0. */
+/*
+ * Calls fn for the selected letters of table and file. A database that cannot be read does not hide the file. 0 or
+ * <0.
+ */
 static int
 walk(struct listing *listing, dead_letter_fn *fn)
 {

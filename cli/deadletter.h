@@ -45,8 +45,8 @@ int deadletter_file_edit(
     const struct config *config, const struct dead_letter_selection *which, line_fn *fn, void *arg, struct error *err);
 
 /*
- * Prints up to max characters of text, the last one an ellipsis when there are more. Prints '?' for broken UTF-8 and for
- * characters that would move a terminal's cursor. Returns how many characters it printed.
+ * Prints up to max characters of text, the last one an ellipsis when there are more. Prints '?' for broken UTF-8 and
+ * for characters that would move a terminal's cursor. Returns how many characters it printed.
  */
 int deadletter_print(const char *text, int max);
 

@@ -1,7 +1,7 @@
 /*
- * The file of dead letters. A writer appends to it under a lock (flock), and checks under the lock that its file still has
- * the name. So an edit reads without the lock, which a retry would hold for long, and takes it only to copy what was
- * appended meanwhile and to put the new file in place.
+ * The file of dead letters. A writer appends to it under a lock (flock), and checks under the lock that its file
+ * still has the name. So an edit reads without the lock, which a retry would hold for long, and takes it only to copy
+ * what was appended meanwhile and to put the new file in place.
  *
  * Two edits at once would undo each other: an edit holds a lock on the directory.
  */

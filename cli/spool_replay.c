@@ -1,10 +1,10 @@
 /*
- * hooksctl spool replay: stores the spool in hooksd's place, through the same sink, in the same batches, and advances the
- * files' headers in the same way. So a kill at any moment costs nothing: events that were stored after the header was
- * advanced last are stored again, and the store finds by its key that it has them.
+ * hooksctl spool replay: stores the spool in hooksd's place, through the same sink, in the same batches, and advances
+ * the files' headers in the same way. So a kill at any moment costs nothing: events that were stored after the header
+ * was advanced last are stored again, and the store finds by its key that it has them.
  *
- * From the first damage in a file on its header is not advanced any more, and in the end the file is not removed but set
- * aside. So a second replay, or a look into the file, finds the damage again and no fewer events.
+ * From the first damage in a file on its header is not advanced any more, and in the end the file is not removed but
+ * set aside. So a second replay, or a look into the file, finds the damage again and no fewer events.
  */
 #include <fcntl.h>
 #include <inttypes.h>
@@ -149,8 +149,9 @@ replay_file(struct replay *replay, const struct spool_item *file, struct error *
 /* ---- all files ---- */
 
 /*
- * Takes the lock of the DATA_DIR in whose spool the file is. *lock is -1 where there is no lock file: then no service has
- * run there, and a hooksd that starts there later appends to files of its own. 0, or <0: another process has the lock.
+ * Takes the lock of the DATA_DIR in whose spool the file is. *lock is -1 where there is no lock file: then no service
+ * has run there, and a hooksd that starts there later appends to files of its own. 0, or <0: another process has the
+ * lock.
  */
 static int
 lock_service(const char *path, int *lock, struct error *err)

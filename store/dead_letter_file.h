@@ -25,7 +25,9 @@ struct dead_letter_file {
 /* Opens nothing yet. */
 void dead_letter_file_init(struct dead_letter_file *file, const char *data_dir);
 
-/* Appends one event, making directory and file if needed. 0: written, durable after dead_letter_file_sync(). <0: not. */
+/*
+ * Appends one event, making directory and file if needed. 0: written, durable after dead_letter_file_sync(). <0: not.
+ */
 int dead_letter_file_append(
     struct dead_letter_file *file, const struct refused *refused, const struct record *record, struct error *err);
 

@@ -1,6 +1,6 @@
 /*
- * Where records are stored: PostgreSQL, an SQLite database, a JSONL file, or nowhere. store/store.h makes the sink that the configuration
- * asks for.
+ * Where records are stored: PostgreSQL, an SQLite database, a JSONL file, or nowhere. store/store.h makes the sink that
+ * the configuration names.
  *
  * A sink belongs to one process, which makes one call at a time. Calls may block, but only up to a bound of their own,
  * and with sink_env_heartbeat() where they may last longer than a few seconds.
@@ -38,13 +38,13 @@ struct sink_ops {
 	/* open() may take seconds, and runs in a thread of its own. No two calls ever run at once. */
 	bool remote;
 
-	/* The store finds out by its key what it has already: storing records again doubles none. */
+	/* The store has a key: storing a record again does not double it. */
 	bool keyed;
 
-	/* The store keeps nothing: no record that another store should get may be given to it. */
+	/* The store keeps nothing: a record that is meant for another store must not be given to it. */
 	bool discards;
 
-	/* The sink notes its appends in env->journal, and open() cuts off the unfinished ones. */
+	/* The sink records its appends in env->journal, and open() cuts off the unfinished ones. */
 	bool journaled;
 
 	/*
@@ -54,11 +54,11 @@ struct sink_ops {
 	int (*open)(struct sink *sink, struct error *err);
 
 	/*
-	 * Stores the records of *batch, at least one, durably and in order; one that is a duplicate may be out of order.
-	 * 0: every record is committed (or fsynced), a duplicate, or a dead letter, and *result counts each kind.
-	 * <0: the store is unavailable. Some, all or none of the records may be stored; result->in_doubt says whether any
-	 * may be. The caller calls open() until that works and then store() with the same records, or with others.
-	 * SINK_RESTED: as <0.
+	 * Stores the records of *batch, at least one, durably and in order; one that is a duplicate may be out of
+	 * order. 0: every record is committed (or fsynced), a duplicate, or a dead letter, and *result counts each
+	 * kind. <0: the store is unavailable. Some, all or none of the records may be stored; result->in_doubt says
+	 * whether any may be. The caller calls open() until that works and then store() with the same records, or
+	 * with others. SINK_RESTED: as <0.
 	 */
 	int (*store)(struct sink *sink, const struct batch *batch, struct sink_result *result, struct error *err);
 
@@ -66,14 +66,14 @@ struct sink_ops {
 	void (*settled)(struct sink *sink);
 
 	/*
-	 * Upkeep between batches, called at least once a minute while the sink is open. <0 or SINK_RESTED as for store().
-	 * NULL: none.
+	 * Upkeep between batches, called at least once a minute while the sink is open. <0 or SINK_RESTED as for
+	 * store(). NULL: none.
 	 */
 	int (*upkeep)(struct sink *sink, struct error *err);
 
 	/*
-	 * A descriptor that becomes readable when upkeep() has something to find out, such as a lost connection; -1: none
-	 * now. NULL: never any.
+	 * A descriptor that becomes readable when upkeep() has something to find out, such as a lost connection; -1:
+	 * none now. NULL: never any.
 	 */
 	int (*watch)(const struct sink *sink);
 

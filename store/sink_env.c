@@ -1,4 +1,4 @@
-/* What an environment does without is left undone. */
+/* Calls the function of the environment if it has one. */
 #include "store/sink_env.h"
 
 #include <stddef.h>

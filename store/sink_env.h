@@ -1,7 +1,6 @@
 /*
- * What a sink needs of the process that uses it: how long its calls may last, somebody to tell that it lives, somebody
- * to count for, and a journal of appends to files that several processes share. A writer implements it on shared memory
- * (writer/store_env.h).
+ * What a sink needs of its process: how long calls may last, heartbeats, counters and gauges, and a journal of
+ * appends to a file that several processes share. A writer implements it on shared memory (writer/store_env.h).
  */
 #ifndef STORE_SINK_ENV_H
 #define STORE_SINK_ENV_H
@@ -14,12 +13,15 @@
 #include "shm/counters.h"
 
 /*
- * Appends to a file that several processes share. Each process has at most one append of its own. An append is valid
- * once its process has recorded that its batch is stored; one whose process died before that is unfinished, and is cut
- * off by the next process that calls cut_off(). context is the environment's.
+ * Appends to a file that several processes share. Each process has at most one append. An append is valid once its
+ * process has recorded that the batch is stored; if the process dies before that the append is unfinished, and the next
+ * call of cut_off() in any process takes it out of the file. context is the environment's.
  */
 struct append_journal {
-	/* The lock of file and journal. The kernel releases it when its holder dies. try_lock(): false if not had now. */
+	/*
+	 * The lock of file and journal. The kernel releases it when its holder dies. try_lock() does not wait; false:
+	 * another process has the lock, or it cannot be had now.
+	 */
 	void (*lock)(void *context);
 	bool (*try_lock)(void *context);
 	void (*unlock)(void *context);
@@ -27,17 +29,22 @@ struct append_journal {
 	/* With the lock, before the first byte is written: at the end of *file, at most so many bytes. */
 	void (*begin)(void *context, const struct stat *file, uint64_t bytes);
 
-	/* The append has failed; cut_off: nothing of it is left in the file. Otherwise the next cut_off() does that. */
+	/*
+	 * The append failed. cut_off: the caller has taken it out of the file; otherwise the next cut_off() does
+	 * that.
+	 */
 	void (*failed)(void *context, bool cut_off);
 
-	/* Whether an append of this process may stand in the file, in part or whole, that was never recorded as stored. */
+	/*
+	 * Whether the file may contain a part of this process's append, or all of it, without its batch being stored.
+	 */
 	bool (*unfinished)(void *context);
 
 	/* With the lock: cuts off the unfinished appends of all processes to files in that directory. 0 or <0. */
 	int (*cut_off)(void *context, const char *directory, struct error *err);
 };
 
-/* Any function may be NULL, and so may be the journal: {0} is a process that nobody watches and that ends by itself. */
+/* Functions and journal may be NULL. {0}: a process without drain, heartbeats and metrics, such as hooksctl. */
 struct sink_env {
 	void *context; /* first argument of all functions */
 	int64_t (*store_until_us)(void *context);
@@ -51,7 +58,7 @@ struct sink_env {
 /* The instant, by the steady clock, from which nothing is stored any more; INT64_MAX: none. It may come nearer. */
 int64_t sink_env_store_until_us(const struct sink_env *env);
 
-/* The process lives. Not from the thread in which a remote sink opens: the process's loop says so itself then. */
+/* The process lives. Not from the thread in which a remote sink opens: the process's own loop beats meanwhile. */
 void sink_env_heartbeat(const struct sink_env *env);
 
 /* Adds to a counter. */

@@ -3,7 +3,7 @@
 
 #include <assert.h>
 
-#include "store/jsonl/jsonl_look.h"
+#include "store/jsonl/jsonl_inspect.h"
 #include "store/jsonl/sink_jsonl.h"
 #include "store/null/sink_null.h"
 #include "store/postgres/migrate.h"

@@ -9,8 +9,8 @@
 #include "store/sink_env.h"
 
 /*
- * Makes the sink for config->storage; open() opens it. config and env are borrowed for the sink's life. Ends the process
- * when out of memory.
+ * Makes the sink for config->storage; open() opens it. config and env are borrowed for the sink's life. Ends the
+ * process when out of memory.
  */
 struct sink *store_new(const struct config *config, const struct sink_env *env);
 

@@ -1,4 +1,4 @@
-/* The segment's part in storing. */
+/* Each function is one on the segment, the writer's slot or its ledger. */
 #include "writer/store_env.h"
 
 #include <libgen.h>

@@ -1,4 +1,4 @@
-/* Repair of the end of a JSONL file. */
+/* Torn lines are written beside the file before they are taken out of it. */
 #include "store/jsonl/jsonl_repair.h"
 
 #include <errno.h>
@@ -14,7 +14,7 @@
 #include "base/files.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "store/jsonl/jsonl_look.h"
+#include "store/jsonl/jsonl_inspect.h"
 
 /* The end of the file, taken apart. */
 struct pieces {
@@ -42,7 +42,7 @@ take_apart(struct pieces *pieces, const char *text, size_t len, bool unended)
 	}
 }
 
-/* Returns 0, or <0 and no such file. */
+/* Writes the torn lines to a file of their own. Returns 0, or <0 and leaves no such file. */
 static int
 keep(const struct pieces *pieces, const char *path, struct error *err)
 {
@@ -64,13 +64,13 @@ keep(const struct pieces *pieces, const char *path, struct error *err)
 	return rc;
 }
 
-/* Puts text at the offset and ends the file behind it. Written first and cut then: a crash in between loses no line. */
+/* Replaces everything from the offset on by text. Writes first and cuts then, so a crash in between loses no line. */
 static int
 replace_end(int fd, const char *text, size_t len, off_t at)
 {
 	int flags = fcntl(fd, F_GETFL);
 
-	/* With O_APPEND pwrite() appends. */
+	/* With O_APPEND pwrite() would append. */
 	if (flags < 0 || fcntl(fd, F_SETFL, flags & ~O_APPEND) != 0)
 		return -1;
 	int rc = files_write_at(fd, text, len, at);
@@ -80,7 +80,7 @@ replace_end(int fd, const char *text, size_t len, off_t at)
 }
 
 static int
-take_out(int fd, const char *path, const struct jsonl_look *found, struct error *err)
+take_out(int fd, const char *path, const struct jsonl_end *found, struct error *err)
 {
 	size_t len = (size_t)(found->size - found->torn);
 	char *text = mem_new(len, 1);
@@ -104,9 +104,9 @@ take_out(int fd, const char *path, const struct jsonl_look *found, struct error 
 int
 jsonl_repair(int fd, const char *path, struct error *err)
 {
-	struct jsonl_look found;
+	struct jsonl_end found;
 
-	if (jsonl_look(fd, path, &found, err) != 0)
+	if (jsonl_inspect(fd, path, &found, err) != 0)
 		return -1;
 	if (found.torn < found.size && take_out(fd, path, &found, err) != 0)
 		return -1;

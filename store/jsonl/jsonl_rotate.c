@@ -1,4 +1,4 @@
-/* Moving a JSONL file aside. */
+/* A rotated file has its time in its name. */
 #include "store/jsonl/jsonl_rotate.h"
 
 #include <errno.h>
@@ -20,7 +20,7 @@ jsonl_rotate(const char *path, struct error *err)
 	char time[FORMAT_TIME_BYTES], file[PATH_MAX], aside[PATH_MAX + FORMAT_TIME_BYTES + 1];
 	size_t used;
 
-	/* The link stays: the place that it names is where all files are to be. */
+	/* Renames the file and not a link to it, so that the next file is made where the link leads to. */
 	if (realpath(path, file) == NULL)
 		return error_errno(err, "cannot rotate JSONL_PATH=%s", path);
 	format_time(clock_wall_us(), time);

@@ -1,9 +1,9 @@
 /*
- * The JSONL sink: appends a batch in large writes and syncs it. The append is noted in the writer's ledger, and holds
- * when the ledger says that the batch is stored, so that a crash at any instruction neither loses a line nor doubles one.
+ * The JSONL sink: appends a batch in large writes and syncs it. The append is recorded in the journal, and is valid
+ * once the batch is recorded as stored, so that a crash at any instruction neither loses a line nor doubles one.
  *
- * Writers share the file. One of them holds the lock from before the note until the batch is settled; the kernel gives up
- * a dead writer's lock, and whoever takes it next cuts off what a dead one has left.
+ * Writers share the file. A writer holds the journal's lock from before the append until the batch is settled. The
+ * kernel releases a dead writer's lock, and the next writer that takes it cuts off the dead one's append.
  */
 #include "store/jsonl/sink_jsonl.h"
 
@@ -24,19 +24,19 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "store/jsonl/jsonl_line.h"
-#include "store/jsonl/jsonl_look.h"
+#include "store/jsonl/jsonl_inspect.h"
 #include "store/jsonl/jsonl_repair.h"
 #include "store/jsonl/jsonl_rotate.h"
 
 /*
- * Blocks are reserved ahead of the file's end, as much again as it has and at most this much: an append that needs no new
- * ones costs less and lets an eighth more events through. What is reserved and not used is given back when the
- * file is closed.
+ * Blocks are reserved ahead of the file's end, as much as the file has but at most RESERVE_MOST: an append that needs
+ * no new blocks costs less, and a writer stores an eighth more events. Closing the file gives unused blocks back.
+ * RESERVE_LEAVES bytes of the disk are never reserved.
  */
 #define RESERVE_MOST ((off_t)64 << 20)
 #define RESERVE_LEAVES ((uint64_t)128 << 20)
 
-/* Lines are made and written in pieces of about this size, which a cache holds: a third of the CPU of large batches. */
+/* Lines are made and written in pieces of about this size, which fit into a cache: large batches take less CPU. */
 #define PIECE_BYTES ((size_t)512 << 10)
 
 #define ROTATE_RETRY_S 60
@@ -45,12 +45,12 @@ struct sink_jsonl {
 	struct sink super;
 	const struct config *config;
 	const struct sink_env *env;
-	int fd; /* -1: to be opened */
-	off_t reserved; /* up to here, in the open file */
-	off_t seen_bytes; /* its size at the last append */
+	int fd; /* -1: not open */
+	off_t reserved; /* the end of the reserved blocks, in the open file */
+	off_t seen_bytes; /* the file's size at the last append */
 	bool reopen;
-	bool distrusted; /* a sync of the file has failed */
-	int64_t rotate_at_us; /* steady clock: when to try again to rotate; 0: it has not failed */
+	bool distrusted; /* a sync of the file has failed: rotate before the next append */
+	int64_t rotate_at_us; /* steady clock: rotating failed, and is not tried again before; 0: it has not failed */
 	char *buffer;
 	size_t buffer_bytes;
 };
@@ -64,19 +64,19 @@ reserve(struct sink_jsonl *s, off_t size, off_t batch_bytes)
 	struct statvfs disk;
 
 	if (size < s->seen_bytes)
-		s->reserved = 0; /* somebody has cut the file, and what was reserved with it */
+		s->reserved = 0; /* another program has cut the file, and the reserved blocks with it */
 	s->seen_bytes = size;
 	if (size + batch_bytes <= s->reserved)
 		return;
 	if (limit > 0 && ahead > limit - size)
 		ahead = limit > size ? limit - size : 0;
-	/* What is left of a disk that is almost full is for all. File systems that cannot reserve do without. */
+	/* The last blocks of a disk are left to all. Not every file system can reserve blocks. */
 	if (fstatvfs(s->fd, &disk) == 0 && (uint64_t)disk.f_bavail * disk.f_frsize > (uint64_t)ahead + RESERVE_LEAVES)
 		(void)fallocate(s->fd, FALLOC_FL_KEEP_SIZE, size, batch_bytes + ahead);
 	s->reserved = size + batch_bytes + ahead;
 }
 
-/* Called with the lock held: nobody appends meanwhile. Blocks may also be those of a writer that was killed. */
+/* Called with the lock held, so that no writer appends. A writer that was killed may have reserved the blocks. */
 static void
 close_file(struct sink_jsonl *s)
 {
@@ -86,7 +86,7 @@ close_file(struct sink_jsonl *s)
 		return;
 	if (fstat(s->fd, &st) == 0 && S_ISREG(st.st_mode) &&
 	    (off_t)st.st_blocks * 512 > st.st_size + 2 * (off_t)st.st_blksize)
-		(void)!ftruncate(s->fd, st.st_size); /* at its size: only the reserved blocks go */
+		(void)!ftruncate(s->fd, st.st_size); /* to its own size: frees the reserved blocks only */
 	close(s->fd);
 	s->fd = -1;
 	s->reserved = s->seen_bytes = 0;
@@ -102,7 +102,7 @@ open_file(struct sink_jsonl *s, struct error *err)
 	return s->fd < 0 ? -1 : 0;
 }
 
-/* Whether the open file still is the one at JSONL_PATH: not moved, removed or rotated by somebody else. */
+/* Whether the open file is still the one at JSONL_PATH: no other process has moved, removed or rotated it. */
 static bool
 file_in_place(const struct sink_jsonl *s)
 {
@@ -119,7 +119,10 @@ cut_off_appends(struct sink_jsonl *s, struct error *err)
 	return s->env->journal->cut_off(s->env->context, dirname(copy), err);
 }
 
-/* Whatever stands at JSONL_PATH now is events, and ends with a whole line afterwards. Called with the lock held. */
+/*
+ * Opens the file at JSONL_PATH, which must be one of events, and makes it end with a whole line. Called with the lock
+ * held.
+ */
 static int
 open_and_repair(struct sink_jsonl *s, struct error *err)
 {
@@ -129,25 +132,25 @@ open_and_repair(struct sink_jsonl *s, struct error *err)
 		return -1;
 	if (cut_off_appends(s, err) == 0 && jsonl_repair(s->fd, path, err) == 0)
 		return 0;
-	close(s->fd); /* and nothing else: it may be somebody's */
+	close(s->fd); /* and no more: it may be another program's file */
 	s->fd = -1;
 	return -1;
 }
 
-/* The same for the open file, in which somebody may have written since. */
+/* The same for the open file, to which another process may have written. */
 static int
-look_again(struct sink_jsonl *s, struct error *err)
+check_again(struct sink_jsonl *s, struct error *err)
 {
 	struct stat st;
 
 	if (cut_off_appends(s, err) != 0)
 		return -1;
-	if (fstat(s->fd, &st) == 0 && jsonl_sound(s->fd, st.st_size))
+	if (fstat(s->fd, &st) == 0 && jsonl_is_sound(s->fd, st.st_size))
 		return 0;
 	return jsonl_repair(s->fd, s->config->jsonl_path, err);
 }
 
-/* A new file is a wish: where there cannot be one, the old one takes the events as before. Says so once. */
+/* Rotating is not vital: without it events go on into the same file. Logs that once. */
 static void
 cannot_rotate(struct sink_jsonl *s, const struct error *err)
 {
@@ -174,8 +177,8 @@ jsonl_open(struct sink *sink, struct error *err)
 }
 
 /*
- * With the lock held. Begins a new file when the batch would take it over JSONL_ROTATE_BYTES, if that can be, or after a
- * failed sync, without fail. *st is the file's.
+ * Called with the lock held. Begins a new file after a failed sync, or returns <0. Also begins one when the batch would
+ * exceed JSONL_ROTATE_BYTES, but goes on with the same file if that fails. *st is the open file's.
  */
 static int
 rotate_if_due(struct sink_jsonl *s, size_t batch_bytes, struct stat *st, struct error *err)
@@ -246,12 +249,12 @@ append(struct sink_jsonl *s, const struct batch *batch, struct error *err)
 	return 0;
 }
 
-/* With the lock held. */
+/* Called with the lock held. */
 static int
 store_locked(struct sink_jsonl *s, const struct batch *batch, struct error *err)
 {
 	const struct append_journal *journal = s->env->journal;
-	size_t len = 0; /* at most */
+	size_t len = 0; /* upper bound */
 	struct stat st;
 	int rc;
 
@@ -260,7 +263,7 @@ store_locked(struct sink_jsonl *s, const struct batch *batch, struct error *err)
 	if (s->reopen || !file_in_place(s))
 		rc = open_and_repair(s, err);
 	else
-		rc = look_again(s, err);
+		rc = check_again(s, err);
 	if (rc == 0)
 		rc = rotate_if_due(s, len, &st, err);
 	if (rc != 0)
@@ -268,7 +271,7 @@ store_locked(struct sink_jsonl *s, const struct batch *batch, struct error *err)
 	reserve(s, st.st_size, (off_t)len);
 	journal->begin(s->env->context, &st, len);
 	rc = append(s, batch, err);
-	/* A part may have been written. If it cannot be cut off now, the journal says so to the next process. */
+	/* A part may have been written. If it cannot be cut off now, the next cut_off() does that. */
 	if (rc != 0) {
 		journal->failed(s->env->context, ftruncate(s->fd, st.st_size) == 0 && fdatasync(s->fd) == 0);
 		s->reserved = 0;
@@ -290,7 +293,7 @@ jsonl_store(struct sink *sink, const struct batch *batch, struct sink_result *re
 		return rc;
 	}
 	*result = (struct sink_result){.stored = batch->count};
-	return 0; /* with the lock: jsonl_settled() gives it up */
+	return 0; /* with the lock, which jsonl_settled() releases */
 }
 
 static void
@@ -315,7 +318,10 @@ jsonl_close(struct sink *sink)
 {
 	struct sink_jsonl *s = (struct sink_jsonl *)sink;
 
-	/* If another writer has the lock, it gives the reserved blocks back later. Waiting for it might take for ever. */
+	/*
+	 * If another writer has the lock, it gives the reserved blocks back later. Waiting for it might take for
+	 * ever.
+	 */
 	if (s->fd >= 0 && s->env->journal->try_lock(s->env->context)) {
 		close_file(s);
 		s->env->journal->unlock(s->env->context);

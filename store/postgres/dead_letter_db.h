@@ -1,6 +1,7 @@
 /*
- * The dead letters of a database for a program of people's (hooksctl deadletter): reading them, and storing their events
- * again. The connection is the program's own, and each statement may take a minute. Needs no libpq to be included.
+ * The dead letters of a database for a program of people's (hooksctl deadletter): reading them, and storing their
+ * events again. The connection is the program's own, and each statement may take a minute. Needs no libpq to be
+ * included.
  */
 #ifndef STORE_POSTGRES_DEAD_LETTER_DB_H
 #define STORE_POSTGRES_DEAD_LETTER_DB_H

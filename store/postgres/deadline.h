@@ -36,8 +36,8 @@ int64_t deadline_used_us(const struct deadline *deadline);
 uint32_t deadline_server_ms(const struct deadline *deadline);
 
 /*
- * The current statement has failed with *err. Returns whether STORE_TIMEOUT_MS has ended it, here or in the server. Adds
- * to *err what the time-out or the drain did.
+ * The current statement has failed with *err. Returns whether STORE_TIMEOUT_MS has ended it, here or in the server.
+ * Adds to *err what the time-out or the drain did.
  */
 bool deadline_expired(const struct deadline *deadline, struct error *err);
 

@@ -1,6 +1,6 @@
 /*
- * Applying migrations. The locking and the check against a second application are in the SQL files themselves, so
- * that psql is no different from hooksd; here is only the loop around them.
+ * The loop around migrations. The SQL files themselves lock and check whether they were applied before, so that psql
+ * may run them as well as hooksd.
  */
 #include "store/postgres/migrate.h"
 
@@ -61,7 +61,7 @@ refuse_newer(int version, struct error *err)
 	    version, migrate_target());
 }
 
-/* Applies one, or finds that somebody else just did. */
+/* Applies one, or finds that another process has just applied it. */
 static int
 apply(struct pg *pg, const struct migration *migration, int *applied, struct error *err)
 {

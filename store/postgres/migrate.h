@@ -1,9 +1,9 @@
 /*
- * The version of the schema in a database, and bringing it to the one this program was built for.
+ * Reads the version of the schema in a database, and brings it to the one that this program was built for.
  *
- * A migration is one of schema/postgres/NNN_name.sql, embedded at build time (store/migration.h). Each is one transaction that takes an advisory
- * lock, stops when it has been applied before, and records itself in hooks_schema_migrations: any number of
- * replicas, and psql, may run it at the same time.
+ * A migration is one of schema/postgres/NNN_name.sql, embedded at build time (store/migration.h). Each is one
+ * transaction that takes an advisory lock, stops when it has been applied before, and records itself in
+ * hooks_schema_migrations: any number of replicas, and psql, may run it at the same time.
  */
 #ifndef STORE_POSTGRES_MIGRATE_H
 #define STORE_POSTGRES_MIGRATE_H
@@ -18,9 +18,9 @@ int migrate_target(void);
 int migrate_version(struct pg *pg, int *version, struct error *err);
 
 /*
- * Applies what is missing; *applied counts what this call did. 0: the database is at the target. <0: it is not, and
- * *err says why, a database that is newer than this program included. After <0 the connection is only good for
- * pg_close(). Takes up to a minute per migration.
+ * Applies the missing migrations and counts them in *applied. 0: the database is at the target. <0: it is not, for
+ * instance because it is newer than this program, and *err says why; only pg_close() may be called then. Takes up to a
+ * minute per migration.
  */
 int migrate_apply(struct pg *pg, int *applied, struct error *err);
 

@@ -106,7 +106,10 @@ read_default(struct partitions *p, struct error *err)
 
 /* ---- months that cannot be made ---- */
 
-/* Whether to log an obstacle. A store that is unavailable because of it is opened again and again, and meets it each time. */
+/*
+ * Whether to log an obstacle. A store that is unavailable because of it is opened again and again, and meets it each
+ * time.
+ */
 static bool
 is_news(const struct partitions *p, const char *month, const char *why)
 {

@@ -3,10 +3,10 @@
  * when the first late event needs it, and takes its events over from the default partition.
  *
  * Every writer reads the partitions at start, every hour and when the month changes. The schema's ensure_partitions()
- * makes a month, each in a transaction of its own with short time-outs on the server's side. One process at a time makes
- * months, among all writers of all replicas. A month that cannot be made now costs no event anything: its events go to
- * the default partition, and it is tried again after the next reading. Where a DBA has taken the default partition away,
- * events of a month that hooksd makes wait for it, and events of other months become dead letters.
+ * makes a month, each in a transaction of its own with short time-outs on the server's side. One process at a time
+ * makes months, among all writers of all replicas. A month that cannot be made now costs no event anything: its
+ * events go to the default partition, and it is tried again after the next reading. Where a DBA has taken the default
+ * partition away, events of a month that hooksd makes wait for it, and events of other months become dead letters.
  *
  * What was read may be wrong a minute later. When PostgreSQL says that a row has no partition, partitions_reread()
  * forgets it.

@@ -2,8 +2,8 @@
  * libpq in its nonblocking mode: every call sends, then waits in poll(2) for at most what is left of its deadline.
  *
  * Connecting is the exception: it uses libpq's blocking call with connect_timeout, because only that one goes on to
- * the next host of a list when a host does not answer (the nonblocking one leaves time to the application, which
- * cannot tell it to go on).
+ * the next host of a list when a host does not answer. The nonblocking one leaves time-outs to the application, which
+ * cannot tell it to go on.
  */
 #include "store/postgres/pg.h"
 
@@ -33,7 +33,7 @@ struct pg {
 	struct pg_refusal refusal; /* the last PG_REFUSED */
 	struct pg_refusal farewell; /* why the server has ended the session; SQLSTATE "": it has not said so */
 	struct error farewell_text;
-	int64_t (*until)(void *context); /* NULL: nobody wants to be asked */
+	int64_t (*until)(void *context); /* NULL: none was given */
 	void *until_context;
 };
 
@@ -66,12 +66,12 @@ ends_the_session(const PGresult *result)
 {
 	const char *severity = PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);
 
-	if (severity == NULL) /* PgBouncer's errors have the other one only */
+	if (severity == NULL) /* PgBouncer's errors have only the other field */
 		severity = PQresultErrorField(result, PG_DIAG_SEVERITY);
 	return severity != NULL && (strcmp(severity, "FATAL") == 0 || strcmp(severity, "PANIC") == 0);
 }
 
-/* Takes an error result: sets refusal and *err to what it says. */
+/* Sets refusal and *err from an error result. */
 static void
 describe(struct pg *pg, const PGresult *result, struct error *err)
 {
@@ -90,9 +90,9 @@ is_error(const PGresult *result)
 	return status == PGRES_FATAL_ERROR || status == PGRES_BAD_RESPONSE;
 }
 
-/* Reads what came before the end of the stream, perhaps a farewell. Does not wait. */
+/* Reads what came before the end of the stream: perhaps the reason for it. Does not wait. */
 static void
-hear_last_words(struct pg *pg)
+read_last_words(struct pg *pg)
 {
 	struct error ignored;
 	PGresult *result;
@@ -112,7 +112,7 @@ connection_lost(struct pg *pg, struct error *err)
 	struct error own;
 
 	pg_message_line(&own, PQerrorMessage(pg->conn));
-	hear_last_words(pg);
+	read_last_words(pg);
 	if (pg->farewell.sqlstate[0] != '\0')
 		*err = pg->farewell_text;
 	else if (own.text[0] != '\0')
@@ -123,8 +123,8 @@ connection_lost(struct pg *pg, struct error *err)
 }
 
 /*
- * What an idle connection is told comes here, too: why the server is about to close it. A server that stops at once, or
- * after another session's crash, says so in a warning (class 57P), also while a statement runs.
+ * libpq also passes a message to an idle connection here: why the server is about to close it. A server that stops at
+ * once, or after another session's crash, sends a warning (57P...), also while a statement runs.
  */
 static void
 on_notice(void *arg, const PGresult *result)
@@ -141,7 +141,7 @@ on_notice(void *arg, const PGresult *result)
 	log_debug("PostgreSQL says", LOG_STR("notice", line.text));
 }
 
-/* libpq's own words about a string that it cannot read quote it, password and all, so they are not passed on. */
+/* libpq's message about a string that it cannot parse quotes it, with the password: it is not passed on. */
 static int
 check_url(const char *url, struct error *err)
 {
@@ -158,8 +158,8 @@ check_url(const char *url, struct error *err)
 }
 
 /*
- * In another encoding jsonb takes no escape of a character that is not in it, and texts are not what the client sent.
- * Every server says its encoding when it greets.
+ * In another encoding jsonb refuses escapes of characters that the encoding lacks, and texts differ from what the
+ * client sent. Every server reports its encoding at the start of a connection.
  */
 static int
 check_encoding(const struct pg *pg, struct error *err)
@@ -177,7 +177,7 @@ check_encoding(const struct pg *pg, struct error *err)
 int
 pg_open(struct pg **out, const char *url, struct error *err)
 {
-	/* A later word wins: url may set the first two, never the last. */
+	/* A later keyword wins: url may override the first two, but not the last. */
 	const char *const keywords[] = {
 	    "connect_timeout", "fallback_application_name", "dbname", "client_encoding", NULL};
 	const char *const values[] = {"5", "hooksd", url, "UTF8", NULL};
@@ -251,7 +251,7 @@ flush(struct pg *pg, int64_t deadline_us, struct error *err)
 	while ((pending = PQflush(pg->conn)) > 0) {
 		if (wait_socket(pg, POLLIN | POLLOUT, deadline_us, err) < 0)
 			return -1;
-		/* A server whose answer nobody reads would stop reading too. */
+		/* A server whose answer is not read stops reading. */
 		if (!PQconsumeInput(pg->conn))
 			return connection_lost(pg, err);
 	}
@@ -389,7 +389,7 @@ int
 pg_copy_send(struct pg *pg, const void *bytes, size_t len, int64_t deadline_us, struct error *err)
 {
 	assert(len <= INT_MAX);
-	/* Nonblocking libpq would buffer without bound; the flush is what makes it wait for the server. */
+	/* Nonblocking libpq would buffer without bound: the flush makes this call wait for the server. */
 	if (PQputCopyData(pg->conn, bytes, (int)len) != 1)
 		return connection_lost(pg, err);
 	return flush(pg, deadline_us, err);
@@ -431,8 +431,8 @@ local_port(int fd)
 }
 
 /*
- * PgBouncer hands out cancel keys of its own, so that the process that greeted us is none of the server's. Others pass the
- * server's on; but the server sees the pooler's end of a connection then, not ours.
+ * PgBouncer makes cancel keys of its own, so libpq's idea of the server process is wrong. Other poolers pass the
+ * server's keys on, but then the server sees the pooler's port, not ours.
  */
 int
 pg_pooled(struct pg *pg, int64_t deadline_us, bool *pooled, struct error *err)
@@ -453,7 +453,7 @@ pg_check(struct pg *pg, struct error *err)
 {
 	struct pollfd pfd = {.fd = PQsocket(pg->conn), .events = POLLIN};
 
-	/* What comes to an idle connection is the server's farewell, and then the end of the stream. */
+	/* An idle connection gets nothing but the reason for its end, and then the end of the stream. */
 	while (pfd.fd >= 0 && poll(&pfd, 1, 0) > 0) {
 		if (!PQconsumeInput(pg->conn))
 			return connection_lost(pg, err);

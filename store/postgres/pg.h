@@ -1,16 +1,16 @@
 /*
- * A PostgreSQL connection (libpq) whose calls all end in bounded time, also when the server hangs in the middle of
- * an answer or the network swallows packets.
+ * A PostgreSQL connection (libpq) whose calls all end in bounded time, also when the server hangs in the middle of an
+ * answer or the network drops packets.
  *
- * Nothing here keeps state in a session (no SET, no prepared statements), so PgBouncer in transaction mode serves
- * as well as a server. A caller that wants a SET to last asks pg_pooled() first. Deadlines are instants of clock_steady_us().
- * What the functions return:
+ * Nothing here keeps state in a session (no SET, no prepared statements), so PgBouncer in transaction mode works as
+ * well as a server. A caller that wants a SET to last calls pg_pooled() first. Deadlines are instants of
+ * clock_steady_us(). The functions return:
  *
  *   0            done;
- *   PG_REFUSED   the server answered with an error: *err is what it said, pg_sqlstate() its code. The connection is
- *                good for more (inside an explicit transaction: for ROLLBACK);
- *   <0           the connection is gone or hangs; only pg_close() is left. Whether the last statement took effect is
- *                unknown.
+ *   PG_REFUSED   the server answered with an error: *err is its message, pg_sqlstate() its code. The connection can be
+ *                used further (inside an explicit transaction: for ROLLBACK);
+ *   <0           the connection is gone or hangs; only pg_close() may be called. Whether the last statement took effect
+ *                is unknown.
  *
  * Passwords appear neither in *err nor in the log. For one thread.
  */
@@ -29,7 +29,7 @@ enum pg_condition { PG_REFUSED = 1 };
 
 struct pg;
 
-/* What the server says of a statement that it refuses; "" for what it does not name. */
+/* The server's error for a statement that it refuses. "": it does not name a constraint, a table or a column. */
 struct pg_refusal {
 	char sqlstate[6]; /* "": libpq made the error */
 	char constraint[64], table[64], column[64]; /* without their schema */
@@ -53,16 +53,16 @@ struct pg_statement {
 };
 
 /*
- * Connects, to a database in UTF-8 only. url is what libpq takes, a postgresql:// URI or a connection string; hosts and their fail-over order,
- * TLS and so on are its. 0 with *pg to be released by pg_close(), or <0. Each address gets 5 seconds unless url says
- * connect_timeout; looking up a host name takes as long as the system's resolver does.
+ * Connects, to a database in UTF-8 only. url is a postgresql:// URI or a connection string of libpq, which reads
+ * hosts, their order, TLS and so on from it. 0 with *pg to be released by pg_close(), or <0. Each address gets 5
+ * seconds unless url says connect_timeout; looking up a host name takes as long as the system's resolver does.
  */
 int pg_open(struct pg **pg, const char *url, struct error *err);
 
 /*
- * From now on calls ask until(context) before they begin to wait for the server and several times a second while they
- * do; the answer, if it is earlier than their deadline, is their deadline. A process that waits can so be told from one
- * that is stuck, and can be called off.
+ * From now on calls ask until(context) before they begin to wait for the server, and several times a second while
+ * they wait. The instant that it returns becomes their deadline if it is the earlier one. So until() can send
+ * heartbeats, and can end a wait.
  */
 void pg_on_wait(struct pg *pg, int64_t (*until)(void *context), void *context);
 
@@ -80,8 +80,9 @@ int pg_exec_params(
     struct pg *pg, const struct pg_statement *statement, int64_t deadline_us, PGresult **result, struct error *err);
 
 /*
- * Where synchronous_commit is off, a commit is answered before it is on disk. With this the transaction waits for the
- * disk, and for the standbys that the server has been told to wait for; other values stay as a DBA has chosen them.
+ * Where synchronous_commit is off, a commit is answered before it is on disk. After this statement the transaction
+ * waits for the disk, and for the standbys that the server is configured to wait for. Other values stay as a DBA has
+ * set them.
  */
 #define PG_DURABLE_SQL                                                                                                 \
 	"SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') = 'off'; "
@@ -95,26 +96,26 @@ int pg_exec_durably(
 
 /*
  * COPY ... FROM STDIN: pg_copy_begin() with the statement, pg_copy_send() any number of times (each returns when the
- * bytes, at most INT_MAX, have gone to the kernel; 0 or <0), pg_copy_end(). The server's refusal of a row comes from
- * pg_copy_end(). On 0 *rows is the count of rows that the server says it took.
+ * bytes, at most INT_MAX, have gone to the kernel; 0 or <0), pg_copy_end(). pg_copy_end() returns the server's
+ * refusal of a row. On 0 *rows is the count of rows that the server reports.
  */
 int pg_copy_begin(struct pg *pg, const char *sql, int64_t deadline_us, struct error *err);
 int pg_copy_send(struct pg *pg, const void *bytes, size_t len, int64_t deadline_us, struct error *err);
 int pg_copy_end(struct pg *pg, int64_t deadline_us, uint64_t *rows, struct error *err);
 
 /*
- * Whether somebody between here and the server, such as PgBouncer, may give each transaction another session. *pooled is
- * false if the server's process is the one that greeted us and sees our end of the connection (so it is true behind NAT,
- * too). 0, PG_REFUSED or <0.
+ * Whether a pooler between this process and the server, such as PgBouncer, may give each transaction another session.
+ * *pooled is false if the server process is the one that accepted the connection and sees our port at its other end; so
+ * it is also true behind NAT. 0, PG_REFUSED or <0.
  */
 int pg_pooled(struct pg *pg, int64_t deadline_us, bool *pooled, struct error *err);
 
-/* Whether an idle connection still stands as far as this side has heard: 0 or <0. Does not wait or ask the server. */
+/* Whether an idle connection is open, as far as this side knows: 0 or <0. Does not wait or ask the server. */
 int pg_check(struct pg *pg, struct error *err);
 
 /*
- * Whether the server, or PgBouncer, has ended the connection because it was idle for longer than is allowed there
- * (idle_session_timeout, client_idle_timeout). After <0; a new connection is all that is needed then.
+ * After <0: whether the server or PgBouncer has ended the connection because it was idle for too long
+ * (idle_session_timeout, client_idle_timeout). Nothing is wrong then, and a new connection is enough.
  */
 bool pg_rested(const struct pg *pg);
 
@@ -124,13 +125,13 @@ int pg_socket(const struct pg *pg);
 /* The SQLSTATE (5 characters) of the last PG_REFUSED. Valid until the next call. */
 const char *pg_sqlstate(const struct pg *pg);
 
-/* All that it says of it. Valid until the next call. */
+/* The server's error of the last PG_REFUSED. Valid until the next call. */
 const struct pg_refusal *pg_refusal(const struct pg *pg);
 
 /* Rows that the result's statement inserted, updated, deleted or copied. */
 uint64_t pg_rows_affected(PGresult *result);
 
-/* Now and so many seconds as a deadline. */
+/* The deadline that many seconds from now. */
 int64_t pg_deadline(unsigned seconds);
 
 #endif

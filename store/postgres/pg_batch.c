@@ -81,7 +81,9 @@ count_dead_letter(struct pg_batch *b, const char *sqlstate)
 	b->result.dead_lettered++;
 }
 
-/* PostgreSQL has just refused that one record for good. 0: it is kept as a dead letter. <0: the store is unavailable. */
+/*
+ * PostgreSQL has just refused that one record for good. 0: it is kept as a dead letter. <0: the store is unavailable.
+ */
 static int
 keep_dead_letter(struct pg_batch *b, const struct record *record, struct error *err)
 {
@@ -129,8 +131,8 @@ set_suspicion(struct pg_batch *b, const struct error *err)
 }
 
 /*
- * That one record was refused, perhaps for its contents. If the table takes other rows it becomes a dead letter at once;
- * otherwise it waits until the rest of the batch has been tried. 0, or <0: the store is unavailable.
+ * That one record was refused, perhaps for its contents. If the table takes other rows it becomes a dead letter at
+ * once; otherwise it waits until the rest of the batch has been tried. 0, or <0: the store is unavailable.
  */
 static int
 add_suspect(struct pg_batch *b, const struct record *record, struct error *err)
@@ -176,7 +178,10 @@ store_in_months(struct pg_batch *b, enum rows_method method, const struct batch 
 		*err = missing;
 		return partition;
 	}
-	/* The partition exists. If a DBA has divided it further the refusal names it; a CHECK by way of Citus names nothing. */
+	/*
+	 * The partition exists. If a DBA has divided it further the refusal names it; a CHECK by way of Citus names
+	 * nothing.
+	 */
 	if (partition == PARTITION_EXISTS && last_refusal(b)->table[0] != '\0')
 		return add_suspect(b, batch->records[0], err);
 	return keep_dead_letter(b, batch->records[0], err);
@@ -210,7 +215,10 @@ handle_refusal(struct pg_batch *b, enum rows_method method, const struct batch *
 				    : keep_dead_letter(b, batch->records[0], err);
 }
 
-/* Stores rows by one statement, or by halves where one does not do. Adds to the result. 0, or <0: the store is unavailable. */
+/*
+ * Stores rows by one statement, or by halves where one does not do. Adds to the result. 0, or <0: the store is
+ * unavailable.
+ */
 static int
 store_rows(struct pg_batch *b, enum rows_method method, const struct batch *batch, struct error *err)
 {
@@ -256,10 +264,10 @@ has_standbys(struct session *session, bool *some, struct error *err)
 }
 
 /*
- * A commit waits for synchronous standbys only if its transaction wrote something. A batch of duplicates writes nothing,
- * and its rows may not have reached the standby, for instance when the primary crashed after storing them. A message in
- * the WAL makes this commit wait for everything before it. Some servers have no such messages, or do not let this role
- * write them: that is an error only if there is a standby to wait for. 0 or <0.
+ * A commit waits for synchronous standbys only if its transaction wrote something. A batch of duplicates writes
+ * nothing, and its rows may not have reached the standby, for instance when the primary crashed after storing them. A
+ * message in the WAL makes this commit wait for everything before it. Some servers have no such messages, or do not
+ * let this role write them: that is an error only if there is a standby to wait for. 0 or <0.
  */
 static int
 wait_for_standbys(struct pg_batch *b, struct error *err)

@@ -1,6 +1,6 @@
 /*
- * Storing a batch in hook_events when PostgreSQL refuses the one statement that should store all of it. What happens then
- * depends on the cause (store/postgres/sqlstate.h):
+ * Storing a batch in hook_events when PostgreSQL refuses the one statement that should store all of it. What happens
+ * then depends on the cause (store/postgres/sqlstate.h):
  *
  *   CAUSE_DUPLICATE  some row is there already: a client sent it again, or a writer stored it and died before it could
  *                    record that. The rows go by INSERT ... ON CONFLICT DO NOTHING. So does the next batch, at once,
@@ -19,10 +19,11 @@
  *                    this batch, or of another batch within a minute. If the table has taken none, the store is
  *                    unavailable: a trigger that fails for every row must not make dead letters of all events
  *
- * Citus reports whatever its workers refuse of a COPY as an internal error, but gives the cause for an INSERT: there a
- * refused COPY goes by INSERT first.
+ * Citus reports whatever its workers refuse of a COPY as an internal error, but gives the cause for an INSERT: there
+ * a refused COPY goes by INSERT first.
  *
- * Rows are stored in the order given, except by INSERT. Partial success is harmless: the key shows which rows are there.
+ * Rows are stored in the order given, except by INSERT. Partial success is harmless: the key shows which rows are
+ * there.
  */
 #ifndef STORE_POSTGRES_PG_BATCH_H
 #define STORE_POSTGRES_PG_BATCH_H
@@ -64,8 +65,9 @@ void pg_batch_init(struct pg_batch *batch, struct rows *rows, struct partitions 
 void pg_batch_free(struct pg_batch *batch);
 
 /*
- * Stores the records of *batch, at least one. 0: each of them is stored, a duplicate or a dead letter, all durably, and *result
- * counts them. <0: the store is unavailable, and result->in_doubt says whether some of them may be stored.
+ * Stores the records of *batch, at least one. 0: each of them is stored, a duplicate or a dead letter, all durably,
+ * and *result counts them. <0: the store is unavailable, and result->in_doubt says whether some of them may be
+ * stored.
  */
 int pg_batch_store(struct pg_batch *b, const struct batch *batch, struct sink_result *result, struct error *err);
 

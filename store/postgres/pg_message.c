@@ -1,4 +1,4 @@
-/* The fields of PostgreSQL's messages are those of its documentation of the protocol, "Error and Notice Message Fields". */
+/* PostgreSQL documents the fields of its messages under "Error and Notice Message Fields" of the protocol. */
 #include "store/postgres/pg_message.h"
 
 #include <stdbool.h>
@@ -40,8 +40,8 @@ pg_message_line(struct error *err, const char *text)
 }
 
 /*
- * Whether the detail may be a row: data exceptions (22) quote the value, violated constraints (23) and views' checks (44)
- * the row, and Citus passes both on as internal errors (XX).
+ * Whether the detail may be a row. Data exceptions quote the value, violated constraints and views' checks the row, and
+ * Citus reports all of them as internal errors.
  */
 static bool
 details_a_row(const char *sqlstate)
@@ -55,7 +55,9 @@ details_a_row(const char *sqlstate)
 	return false;
 }
 
-/* What the server says, in one line. A data exception quotes the value: `invalid input syntax for type integer: "..."`. */
+/*
+ * The primary message as one line. A data exception quotes the value: `invalid input syntax for type integer: "..."`.
+ */
 static void
 read_primary(struct error *message, const char *primary, bool quotes_a_value)
 {

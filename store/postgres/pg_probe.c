@@ -1,4 +1,4 @@
-/* An empty COPY and INSERT, and what these two do not ask. */
+/* An empty COPY, an empty INSERT, and the checks that these two do not make. */
 #include "store/postgres/pg_probe.h"
 
 #include <string.h>
@@ -12,7 +12,7 @@
 	"WHERE polrelid = 'hook_events'::regclass AND polpermissive "                                                  \
 	"AND (polroles = '{0}' OR EXISTS (SELECT FROM unnest(polroles) AS role WHERE pg_has_role(role, 'USAGE')))"
 
-/* An empty COPY asks none of Citus' workers, this asks each of them. No event is as old as that. */
+/* An empty COPY reaches none of Citus' workers, this query reaches all of them. No event is as old as that. */
 #define WORKERS_SQL                                                                                                    \
 	"SELECT 1 FROM hook_events WHERE created_date < '0001-01-01' AND \"timestamp\" < '0001-01-01' LIMIT 1"
 
@@ -57,7 +57,9 @@ pg_probe(struct rows *rows, enum rows_method *method, struct error *err)
 		*method = ROWS_INSERT;
 		rc = check_policies(rows, err);
 	}
-	/* Without the key, or the right to read it, events that come again would be doubled, or hold up all others. */
+	/*
+	 * Without the key, or the right to read it, events that are sent again would be doubled, or block all others.
+	 */
 	if (rc == 0)
 		rc = rows_store(rows, ROWS_INSERT, &empty, &none, err);
 	if (rc == 0 && session->citus)

@@ -1,4 +1,4 @@
-/* COPY and INSERT of rows. */
+/* A statement takes as many rows as the server has shown that it stores in time. */
 #include "store/postgres/pg_rows.h"
 
 #include <assert.h>
@@ -10,7 +10,7 @@
 /* COPY data goes out in pieces of about this size: large enough for few system calls, small beside the batch. */
 #define COPY_CHUNK_BYTES ((size_t)256 << 10)
 
-/* An INSERT's parameters are held whole by libpq and by the server: larger batches go in several statements. */
+/* libpq and the server hold all parameters of an INSERT in memory: larger batches go in several statements. */
 #define INSERT_BYTES_MAX ((size_t)16 << 20)
 
 void
@@ -95,7 +95,7 @@ fewer(struct rows *rows, uint32_t count)
 		rows->most = count / 2;
 }
 
-/* It did not take a quarter of its time: they may take more. */
+/* The statement took less than a quarter of its time: the next ones may take more rows. */
 static void
 more(struct rows *rows, uint32_t count)
 {
@@ -133,7 +133,7 @@ rows_store(struct rows *rows, enum rows_method method, const struct batch *batch
 	else
 		rc = insert(rows, batch, stored, err);
 
-	/* Rows that the server has had are stored or not, unless it says that they are not. */
+	/* The server has got the rows, so they may be stored unless it says that they are not. */
 	if (batch->count > 0 && rows->sent && rc != PG_REFUSED)
 		rows->in_doubt = true;
 	if (rc < 0 || (rc == PG_REFUSED && sqlstate_is(pg_sqlstate(session->pg), SQLSTATE_QUERY_CANCELED))) {

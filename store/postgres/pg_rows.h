@@ -1,6 +1,6 @@
 /*
- * Rows of hook_events by one statement: all of them or none, with the deadline of the session. A statement that runs out
- * of time means that the store is unavailable; in case it is only slow, the next ones take fewer rows.
+ * Stores rows of hook_events by one statement: all of them or none, with the deadline of the session. A statement that
+ * runs out of time means that the store is unavailable. In case it is only slow, the next statements take fewer rows.
  */
 #ifndef STORE_POSTGRES_PG_ROWS_H
 #define STORE_POSTGRES_PG_ROWS_H
@@ -15,7 +15,7 @@
 #include "store/sink.h"
 #include "store/sink_env.h"
 
-/* COPY is the quicker one. INSERT passes over rows that are there, and may be allowed where COPY is not. */
+/* COPY is faster. INSERT skips rows that are there already, and may be allowed where COPY is not. */
 enum rows_method { ROWS_COPY, ROWS_INSERT };
 
 struct rows {
@@ -23,7 +23,7 @@ struct rows {
 	const struct sink_env *env; /* borrowed; for the count of statements */
 	uint32_t most; /* rows in one statement; at least 1 */
 	bool sent; /* the last statement, to its end */
-	bool in_doubt; /* since the caller has cleared it: some rows may be stored */
+	bool in_doubt; /* some rows may be stored, since the caller has cleared this */
 	struct bytes insert_sql; /* a text */
 	struct bytes chunk;
 	struct bytes arrays[ROW_COLUMNS];
@@ -38,8 +38,8 @@ void rows_free(struct rows *rows);
 bool rows_fit(const struct rows *rows, enum rows_method method, const struct batch *batch);
 
 /*
- * Stores the records of *batch; of none, the same statement with no rows. 0 with *stored, which for ROWS_INSERT leaves out
- * the rows that were there already; PG_REFUSED; <0: the store is unavailable.
+ * Stores the records of *batch, which may be empty: then the statement has no rows. 0 with *stored, which for
+ * ROWS_INSERT does not count rows that were there already; PG_REFUSED; <0: the store is unavailable.
  */
 int rows_store(
     struct rows *rows, enum rows_method method, const struct batch *batch, uint64_t *stored, struct error *err);

@@ -9,10 +9,10 @@
 #include "base/log.h"
 
 /*
- * The server ends a statement just before the writer gives it up. Otherwise each attempt at a locked table would leave a
- * backend waiting, until there is no connection left. statement_timeout does not end a backend that waits for COPY data:
- * when the writer's machine or the network is gone, keepalives end that one in half a minute instead of two hours, and
- * release its locks on these keys.
+ * The server ends a statement just before the writer gives it up. Otherwise each attempt at a locked table would
+ * leave a backend waiting, until there is no connection left. statement_timeout does not end a backend that waits for
+ * COPY data: when the writer's machine or the network is gone, keepalives end that one in half a minute instead of
+ * two hours, and release its locks on these keys.
  */
 #define LIMITS(set)                                                                                                    \
 	set " statement_timeout = %" PRIu32 "; " set " tcp_keepalives_idle = 10; " set                                 \

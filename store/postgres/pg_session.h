@@ -36,8 +36,8 @@ void session_close(struct session *session);
 int session_prepare(struct session *session, struct error *err);
 
 /*
- * Checks what a DBA may have changed: applies another synchronous_commit, and logs a warning, once, where PostgreSQL may
- * lose what it has committed. 0, or <0: the session cannot be used; perhaps hook_events is missing.
+ * Checks what a DBA may have changed: applies another synchronous_commit, and logs a warning, once, where PostgreSQL
+ * may lose what it has committed. 0, or <0: the session cannot be used; perhaps hook_events is missing.
  */
 int session_check(struct session *session, struct error *err);
 

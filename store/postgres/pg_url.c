@@ -1,6 +1,6 @@
 /*
- * libpq reads a masked copy, because its own words quote what it cannot read, and what it has freed still stands in the
- * memory that acceptors inherit. What can be wrong with a password alone is therefore looked for here.
+ * libpq parses a copy with a masked password, because its messages quote what it cannot parse, and because memory
+ * that it has freed is inherited by acceptors. So this file itself checks what can be wrong with a password.
  */
 #include "store/postgres/pg_url.h"
 
@@ -15,8 +15,8 @@
 #include "base/mem.h"
 
 /*
- * Whether a URI's '@' stands anywhere but between password and host. libpq reads "user:p@ss@host" as host "ss@host"
- * and "user:a/b@host" as port "a", and would tell both to the log: part of a password.
+ * Whether a URI has an '@' anywhere but between password and host. libpq parses "user:p@ss@host" as host "ss@host" and
+ * "user:a/b@host" as port "a", and its messages, which go to the log, would show these parts of a password.
  */
 static bool
 has_stray_at_sign(const char *rest)
@@ -39,7 +39,10 @@ has_stray_percent(const char *rest)
 	return false;
 }
 
-/* What libpq has in quotes behind one of these, as "name" and more; NULL: it says something else. */
+/*
+ * The parameter that libpq's message quotes, with its quotes and the rest of the message; NULL: it is about something
+ * else.
+ */
 static const char *
 parameter_in(const char *message, bool uri)
 {
@@ -53,7 +56,7 @@ parameter_in(const char *message, bool uri)
 	return NULL;
 }
 
-/* Why libpq cannot read it. */
+/* Reports why libpq cannot parse it. */
 static int
 not_read(const char *masked, bool uri, const char *message, struct error *err)
 {
@@ -75,7 +78,7 @@ not_read(const char *masked, bool uri, const char *message, struct error *err)
 	    (int)strcspn(name, "\n"), name);
 }
 
-/* A list as long as that one of libpq's, of what is no directory for a socket. */
+/* A host list as long as hosts. Each item is a path that cannot be a socket's directory. */
 static char *
 nowhere(const char *hosts)
 {
@@ -99,7 +102,7 @@ value_of(const PQconninfoOption *options, const char *keyword)
 	return NULL;
 }
 
-/* libpq judges values when it begins to connect: here to nothing, on this machine. Its words are about values of ours. */
+/* libpq checks values when it begins to connect: here to sockets that cannot exist. */
 static int
 check_values(const PQconninfoOption *options, struct error *err)
 {
@@ -135,7 +138,7 @@ check_values(const PQconninfoOption *options, struct error *err)
 	return rc;
 }
 
-/* Where these stand there are hosts that libpq would ask. */
+/* Whether the parameters name all hosts. Otherwise libpq would take some from these, and connect to them. */
 static bool
 is_complete(const PQconninfoOption *options)
 {

@@ -1,6 +1,6 @@
 /*
- * SQLSTATEs: the ones that hooksd knows, by the names of PostgreSQL's documentation (appendix A), and what one means when
- * PostgreSQL refuses to store rows.
+ * SQLSTATEs: the ones that hooksd knows, by the names of PostgreSQL's documentation (appendix A), and what one means
+ * when PostgreSQL refuses to store rows.
  */
 #ifndef STORE_POSTGRES_SQLSTATE_H
 #define STORE_POSTGRES_SQLSTATE_H

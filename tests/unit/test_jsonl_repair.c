@@ -14,7 +14,7 @@
 #include <cmocka.h>
 
 #include "base/mem.h"
-#include "store/jsonl/jsonl_look.h"
+#include "store/jsonl/jsonl_inspect.h"
 #include "store/jsonl/jsonl_repair.h"
 
 #define A "{\"event_id\":\"a\"}\n"
@@ -74,7 +74,7 @@ repairs(const char *bytes, size_t len, const char *expected, size_t expected_len
 	assert_int_equal(jsonl_repair(fd, path, &err), 0);
 	assert_holds(fd, expected, expected_len);
 	assert_kept(torn, torn_len);
-	assert_true(jsonl_sound(fd, (off_t)expected_len));
+	assert_true(jsonl_is_sound(fd, (off_t)expected_len));
 	/* And the next append stands behind it. */
 	assert_int_equal(write(fd, C, strlen(C)), strlen(C));
 	struct stat st;
@@ -137,7 +137,7 @@ a_file_that_begins_otherwise_is_refused(void **state)
 		assert_int_equal(jsonl_repair(fd, path, &err), -1);
 		assert_non_null(strstr(err.text, path));
 		assert_holds(fd, beginnings[i], len);
-		assert_false(jsonl_sound(fd, (off_t)len));
+		assert_false(jsonl_is_sound(fd, (off_t)len));
 		close(fd);
 	}
 	STAYS(" \n\t" A);

@@ -1,5 +1,5 @@
-/* One pass over what an append can have left, byte by byte, and a look at the file's first line. */
-#include "store/jsonl/jsonl_look.h"
+/* Reads the last append, byte by byte, and the file's first line. */
+#include "store/jsonl/jsonl_inspect.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,21 +15,21 @@
 #define BLOCK_BYTES ((size_t)256 << 10)
 #define SECTOR 512
 
-/* Of a file's beginning: more white space than this comes in front of no event. */
+/* How much of a file's beginning is read: no event has as much white space in front of it. */
 #define HEAD_BYTES 4096
 
-static const char byte_order_mark[] = "\xEF\xBB\xBF"; /* of an editor; JSON's readers may pass over it */
+static const char byte_order_mark[] = "\xEF\xBB\xBF"; /* which an editor may have written */
 static const char ours[] = "{\"event_id\":\""; /* begins every line of hooksd */
 
-/* A line, as far as it has been read. */
+/* A line, as far as it was read. */
 struct line {
 	off_t begin;
-	off_t zeros; /* where the run of zeros began that has not ended; -1: none */
-	bool damaged; /* holds zeros */
-	bool foreign; /* holds what no append of ours leaves */
-	bool not_ours; /* begins otherwise, as it also may because of zeros */
-	bool string, escaped; /* inside of a string; behind a backslash there */
-	bool closed; /* the brace of its beginning is closed, and only white space has come since */
+	off_t zeros; /* where the current run of zeros began; -1: there is none */
+	bool damaged; /* contains zeros */
+	bool foreign; /* contains something that no append of hooksd leaves */
+	bool not_ours; /* does not begin like a line of hooksd, perhaps because of zeros */
+	bool string, escaped; /* inside a string; behind a backslash in it */
+	bool closed; /* the object is closed, and only white space came after it */
 	uint32_t depth;
 };
 
@@ -48,7 +48,7 @@ end_zeros(struct line *line, off_t at)
 	line->zeros = -1;
 }
 
-/* Follows strings and braces just as far as to know whether the object of the line is complete. */
+/* Follows strings and braces, to know whether the object of the line is complete. */
 static void
 follow(struct line *line, unsigned char c)
 {
@@ -82,7 +82,7 @@ add_byte(struct line *line, off_t at, unsigned char c)
 	follow(line, c);
 }
 
-/* At the newline. torn: where torn lines begin; -1: none do, or what comes after them is not of the last append. */
+/* At the newline. *torn: where torn lines begin; -1: no line is torn, or lines of another program come after them. */
 static void
 end_line(struct line *line, off_t at, off_t *torn)
 {
@@ -96,7 +96,7 @@ end_line(struct line *line, off_t at, off_t *torn)
 
 /* The last line, which has no newline. */
 static void
-end_file(const struct line *line, struct jsonl_look *found)
+end_file(const struct line *line, struct jsonl_end *found)
 {
 	if (line->begin == found->size)
 		return;
@@ -109,9 +109,9 @@ end_file(const struct line *line, struct jsonl_look *found)
 		found->torn = -1;
 }
 
-/* Reads from the first line that begins in what an append can have left. -1 with errno. */
+/* Reads the lines that begin within JSONL_APPEND_MOST of the end. -1 with errno. */
 static int
-read_tail(int fd, struct jsonl_look *found)
+read_tail(int fd, struct jsonl_end *found)
 {
 	off_t at = found->size > JSONL_APPEND_MOST ? found->size - JSONL_APPEND_MOST : 0;
 	bool in_line = at == 0;
@@ -140,16 +140,16 @@ read_tail(int fd, struct jsonl_look *found)
 	if (rc == 0 && in_line)
 		end_file(&line, found);
 	else if (rc == 0)
-		found->unended = true; /* longer than any append */
+		found->unended = true; /* the last line is longer than any append */
 	return rc;
 }
 
 /* What the file begins with. */
 enum head { HEAD_EVENTS, HEAD_ZEROS, HEAD_FOREIGN };
 
-/* Not a document over several lines, which begins with a brace, too, and is of another program. -1 with errno. */
+/* A document over several lines also begins with a brace, but is another program's. -1 with errno. */
 static int
-look_at_head(int fd, off_t size)
+inspect_head(int fd, off_t size)
 {
 	char head[HEAD_BYTES + 2];
 	size_t len = size < HEAD_BYTES ? (size_t)size : HEAD_BYTES;
@@ -157,7 +157,7 @@ look_at_head(int fd, off_t size)
 
 	if (files_read_at(fd, head, len, 0) != 0)
 		return -1;
-	memcpy(head + len, "x", 2); /* ends every run of white space, and the string */
+	memcpy(head + len, "x", 2); /* ends the string, and white space at its end */
 	if (len == 0)
 		return HEAD_EVENTS;
 	if (head[0] == '\0')
@@ -174,31 +174,31 @@ look_at_head(int fd, off_t size)
 }
 
 bool
-jsonl_sound(int fd, off_t size)
+jsonl_is_sound(int fd, off_t size)
 {
 	char last;
 
 	return size == 0 ||
-	       (look_at_head(fd, size) == HEAD_EVENTS && files_read_at(fd, &last, 1, size - 1) == 0 && last == '\n');
+	       (inspect_head(fd, size) == HEAD_EVENTS && files_read_at(fd, &last, 1, size - 1) == 0 && last == '\n');
 }
 
 int
-jsonl_look(int fd, const char *path, struct jsonl_look *found, struct error *err)
+jsonl_inspect(int fd, const char *path, struct jsonl_end *found, struct error *err)
 {
 	struct stat st;
 	int head;
 
-	*found = (struct jsonl_look){.torn = -1};
+	*found = (struct jsonl_end){.torn = -1};
 	if (fstat(fd, &st) != 0)
 		return error_errno(err, "cannot stat JSONL_PATH=%s", path);
-	/* A FIFO that nobody reads would hold up the writer for ever, and no device can be synced. */
+	/* A FIFO without a reader would block the writer for ever, and a device cannot be synced. */
 	if (!S_ISREG(st.st_mode))
 		return error_set(err, "JSONL_PATH=%s is not a regular file", path);
 	found->size = st.st_size;
-	head = look_at_head(fd, found->size);
+	head = inspect_head(fd, found->size);
 	if (head < 0 || (head != HEAD_FOREIGN && read_tail(fd, found) != 0))
 		return error_errno(err, "cannot read JSONL_PATH=%s", path);
-	/* Zeros are what a power cut has left of the first append, if all of the file is. */
+	/* A file that begins with zeros is good if all of it is the first append, torn by a power cut. */
 	if (head == HEAD_FOREIGN || (head == HEAD_ZEROS && found->torn != 0))
 		return error_set(err,
 		    "JSONL_PATH=%s does not begin like a file of events, one JSON object a line: it is left alone; "
@@ -214,12 +214,12 @@ int
 jsonl_check(const char *path, struct error *err)
 {
 	int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-	struct jsonl_look found;
+	struct jsonl_end found;
 	int rc;
 
 	if (fd < 0)
 		return 0;
-	rc = jsonl_look(fd, path, &found, err);
+	rc = jsonl_inspect(fd, path, &found, err);
 	close(fd);
 	return rc;
 }
