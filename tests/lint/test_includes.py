@@ -57,7 +57,42 @@ def violations(path, text):
             yield f'{path} includes "{quoted}": {layer} may include {", ".join(sorted(allowed))} and nothing else'
 
 
+# A module is a .c file and its header; shm, store and master are to follow.
+WITHOUT_CIRCLES = ("base", "config", "event", "ingest", "server", "writer", "cli")
+
+
+def circle(included):
+    """A circle of the graph {module: modules that it includes} as a list, or [] when there is none."""
+    done = set()
+
+    def visit(module, path):
+        if module in path:
+            return path[path.index(module) :]
+        if module in done:
+            return []
+        for other in sorted(included.get(module, ())):
+            found = visit(other, [*path, module])
+            if found:
+                return found
+        done.add(module)
+        return []
+
+    return next((found for module in sorted(included) if (found := visit(module, []))), [])
+
+
 class IncludeRule(unittest.TestCase):
+    def test_modules_of_a_folder_include_each_other_in_one_direction(self):
+        included = {}
+        for path in files(".c", ".h", directories=WITHOUT_CIRCLES):
+            module = str(path.with_suffix(""))
+            quoted = {str(PurePath(name).with_suffix("")) for name, _ in INCLUDE.findall((ROOT / path).read_text()) if name}
+            included.setdefault(module, set()).update(quoted - {module})
+        self.assertEqual([], circle(included))
+
+    def test_a_circle_is_seen(self):
+        self.assertEqual(["b", "c"], circle({"a": {"b"}, "b": {"c"}, "c": {"b"}}))
+        self.assertEqual([], circle({"a": {"b", "c"}, "b": {"c"}}))
+
     def test_the_tree_keeps_it(self):
         sources = files(".c", ".h", directories=LAYERS)
         self.assertGreater(len(sources), 20)
