@@ -9,10 +9,11 @@ void
 settle_lanes(const struct segment *segment, uint32_t writer)
 {
 	const struct ledger_page *page = ledger_page(&segment_writer(segment, writer)->ledger);
+	enum role producers = lane_group_table[LANES_EVENTS].from;
 
-	for (uint32_t a = 0; a < segment->counts[ROLE_ACCEPTOR]; a++) {
+	for (uint32_t a = 0; a < segment->counts[producers]; a++) {
 		struct lane lane = segment_lane(segment, LANES_EVENTS, a, writer);
-		struct wake acceptor = segment_wake(segment, ROLE_ACCEPTOR, a);
+		struct wake acceptor = segment_wake(segment, producers, a);
 
 		if (page->release[a] == lane_released(&lane))
 			continue;
@@ -41,10 +42,11 @@ bool
 settle_ledger_valid(const struct segment *segment, uint32_t writer)
 {
 	const struct ledger *ledger = &segment_writer(segment, writer)->ledger;
+	enum role producers = lane_group_table[LANES_EVENTS].from;
 
 	if (ledger->current > 1)
 		return false;
-	for (uint32_t a = 0; a < segment->counts[ROLE_ACCEPTOR]; a++) {
+	for (uint32_t a = 0; a < segment->counts[producers]; a++) {
 		struct lane lane = segment_lane(segment, LANES_EVENTS, a, writer);
 
 		if (ledger_page(ledger)->release[a] - lane_released(&lane) > lane_depth(&lane))

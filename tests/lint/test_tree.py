@@ -32,6 +32,12 @@ class Tree(unittest.TestCase):
                  if re.search(r"^extern\b", (ROOT / path).read_text(), re.MULTILINE)]
         self.assertEqual([], found)
 
+    def test_only_the_tables_name_more_than_one_role(self):
+        """What is shared by all roles goes by shm/roles.h; so a new role is a row there and one in master/roles.c."""
+        shared = files(".c", ".h", directories=["base", "config", "event", "shm", "master", "cli"])
+        named = {str(path): set(re.findall(r"\bROLE_(?!LIST\b|COUNT)[A-Z]+\b", (ROOT / path).read_text())) for path in shared}
+        self.assertEqual({"master/roles.c"}, {path for path, roles in named.items() if len(roles) > 1})
+
     def test_fallbacks_are_pinned_by_commit(self):
         wraps = sorted((ROOT / "subprojects").glob("*.wrap"))
         self.assertEqual(["cjson", "ck", "h2o"], [wrap.stem for wrap in wraps])
