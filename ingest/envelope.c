@@ -35,6 +35,10 @@ static const struct string_rule {
 	const char *too_long;
 } string_rules[RECORD_STRINGS] = {HOOK_EVENT_FIELDS(STRING_RULE, NO_FIELD, NO_FIELD)};
 
+#define FITS(symbol, key, limit, ...)                                                                                  \
+	_Static_assert(4 * (limit) < RECORD_NULL, "a record's string lengths have 16 bits");
+HOOK_EVENT_FIELDS(FITS, NO_FIELD, NO_FIELD)
+
 /* Which field a key names, or FIELD_COUNT. A key may be written with escapes like any other string. */
 static enum envelope_field
 field_named(const struct json *key)
