@@ -26,7 +26,7 @@
 #include "shm/segment_lock.h"
 #include "shm/segment_open.h"
 #include "shm/segment.h"
-#include "store/unfinished_append.h"
+#include "writer/unfinished_append.h"
 #include "writer/spool_file.h"
 
 /* Written at a time. */

@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 
 #include "base/error.h"
-#include "shm/counters.h"
+#include "shm/series.h"
 
 /*
  * Appends to a file that several processes share. Each process has at most one append. An append is valid once its

@@ -17,7 +17,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "shm/heartbeat.h"
-#include "store/unfinished_append.h"
+#include "writer/unfinished_append.h"
 #include "writer/spool_scan.h"
 
 /* Free space of the disk: below the first no new request is accepted, below the second nothing is written. */

@@ -7,7 +7,7 @@
 
 #include "shm/heartbeat.h"
 #include "shm/segment_lock.h"
-#include "store/unfinished_append.h"
+#include "writer/unfinished_append.h"
 
 int64_t
 store_env_until_us(const struct store_env *env)

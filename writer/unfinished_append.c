@@ -1,5 +1,5 @@
 /* logrotate or a person may have renamed the file, so it is found by its inode. */
-#include "store/unfinished_append.h"
+#include "writer/unfinished_append.h"
 
 #include <dirent.h>
 #include <errno.h>

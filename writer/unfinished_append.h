@@ -1,6 +1,6 @@
 /* Truncating a file append that a dead writer began and did not commit (shm/ledger.h). */
-#ifndef STORE_UNFINISHED_APPEND_H
-#define STORE_UNFINISHED_APPEND_H
+#ifndef WRITER_UNFINISHED_APPEND_H
+#define WRITER_UNFINISHED_APPEND_H
 
 #include "base/error.h"
 #include "shm/ledger.h"
