@@ -2,9 +2,9 @@
  * A slot: what one process says of itself in the segment. Every slot begins with the same head, struct process_slot; a
  * role whose processes say more has a struct of its own that begins with that head (shm/roles.h).
  *
- * A slot is written by its process, and emptied by the master; every process reads it at any time. A member for
- * which there are functions here is used through them only. The other members are for the slot's own process, or have
- * their functions elsewhere: counters, levels, histograms and gauges in shm/counters.h, the sleep word in shm/wake.h, the
+ * A slot is written by its process and emptied by the master; every process reads it at any time. A member for which
+ * there are functions here is used through them only. The other members are for the slot's own process, or have their
+ * functions elsewhere: counters, levels, histograms and gauges in shm/counters.h, the sleep word in shm/wake.h, the
  * heartbeat in shm/heartbeat.h, usage in shm/usage.h, the ledger in shm/ledger.h.
  */
 #ifndef SHM_SLOTS_H
@@ -88,9 +88,9 @@ void slot_end(struct process_slot *slot);
 /* 0: there is no process. */
 int32_t slot_pid(const struct process_slot *slot);
 
-/* The first by segment_announce(), which also wakes the master. */
-void slot_set_state(struct process_slot *slot, enum process_state state);
+/* A process sets its own state by segment_announce(), which also wakes the master. */
 enum process_state slot_state(const struct process_slot *slot);
+void slot_set_state(struct process_slot *slot, enum process_state state);
 
 /* When the process was started, by the steady clock. */
 int64_t slot_started_us(const struct process_slot *slot);
@@ -100,7 +100,7 @@ int64_t slot_started_us(const struct process_slot *slot);
 enum store_state writer_store_state(const struct writer_slot *slot);
 void writer_set_store_state(struct writer_slot *slot, enum store_state state);
 
-/* Why the store does not work, "" while it does or was not tried yet. out gets a copy of ERROR_TEXT_MAX bytes at most. */
+/* Why the store does not work; "" while it works or was not tried yet. out gets a copy, whole at any time. */
 void writer_store_error(const struct writer_slot *slot, char out[ERROR_TEXT_MAX]);
 void writer_set_store_error(struct writer_slot *slot, const char *text);
 

@@ -1,0 +1,116 @@
+/* Words of a slot that one process writes while another reads, and the names of states. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "shm/slots.h"
+
+#define READS 200000
+
+/* Sets errors of one letter each, of different lengths, until it is killed. */
+static _Noreturn void
+keep_failing(struct writer_slot *slot)
+{
+	char text[ERROR_TEXT_MAX];
+
+	for (uint32_t i = 0;; i++) {
+		size_t len = 1 + i * 37 % (sizeof text - 1);
+
+		memset(text, 'a' + (int)(i % 26), len);
+		text[len] = '\0';
+		writer_set_store_error(slot, text);
+	}
+}
+
+static void
+test_an_error_is_read_whole_while_it_changes(void **state)
+{
+	struct writer_slot *slot =
+	    mmap(NULL, sizeof *slot, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	uint32_t changes = 0;
+	char last = '\0';
+
+	assert_ptr_not_equal(slot, MAP_FAILED);
+	pid_t writer = fork();
+	if (writer == 0)
+		keep_failing(slot);
+	for (int i = 0; i < READS; i++) {
+		char text[ERROR_TEXT_MAX];
+
+		writer_store_error(slot, text);
+		for (const char *c = text; *c != '\0'; c++)
+			assert_int_equal(*c, text[0]);
+		changes += text[0] != last;
+		last = text[0];
+	}
+	assert_true(changes > 1);
+
+	/* Killed at any moment it leaves an error that is whole. */
+	assert_int_equal(kill(writer, SIGKILL), 0);
+	assert_int_equal(waitpid(writer, NULL, 0), writer);
+	char left[ERROR_TEXT_MAX], same[ERROR_TEXT_MAX];
+	writer_store_error(slot, left);
+	memset(same, left[0], sizeof same);
+	assert_memory_equal(left, same, strlen(left));
+	assert_int_equal(munmap(slot, sizeof *slot), 0);
+}
+
+static void
+test_a_store_was_tried_when_it_works_or_has_failed(void **state)
+{
+	static struct writer_slot slot;
+
+	writer_slot_reset(&slot);
+	assert_false(writer_store_tried(&slot));
+	writer_set_store_error(&slot, "connection refused");
+	assert_true(writer_store_tried(&slot));
+	writer_slot_reset(&slot);
+	assert_false(writer_store_tried(&slot));
+	writer_set_store_state(&slot, STORE_READY);
+	assert_true(writer_store_tried(&slot));
+}
+
+static void
+test_a_slot_is_empty_when_its_process_is_gone(void **state)
+{
+	static struct process_slot slot;
+
+	slot_begin(&slot, 4711, 1234);
+	assert_int_equal(slot_pid(&slot), 4711);
+	assert_int_equal(slot_started_us(&slot), 1234);
+	assert_int_equal(slot_state(&slot), PROCESS_STARTING);
+	slot_end(&slot);
+	assert_int_equal(slot_pid(&slot), 0);
+	assert_int_equal(slot_state(&slot), PROCESS_DOWN);
+}
+
+static void
+test_every_state_has_a_name(void **state)
+{
+	assert_string_equal(process_state_name(PROCESS_DRAINING), "draining");
+	assert_string_equal(process_state_name(PROCESS_STATES), "unknown");
+	assert_string_equal(store_state_name(STORE_UNAVAILABLE), "unavailable");
+	assert_string_equal(store_state_name(UINT32_MAX), "unknown");
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_an_error_is_read_whole_while_it_changes),
+	    cmocka_unit_test(test_a_store_was_tried_when_it_works_or_has_failed),
+	    cmocka_unit_test(test_a_slot_is_empty_when_its_process_is_gone),
+	    cmocka_unit_test(test_every_state_has_a_name),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
