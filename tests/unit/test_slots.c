@@ -34,8 +34,7 @@ keep_failing(struct writer_slot *slot)
 static void
 test_an_error_is_read_whole_while_it_changes(void **state)
 {
-	struct writer_slot *slot =
-	    mmap(NULL, sizeof *slot, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct writer_slot *slot = mmap(NULL, sizeof *slot, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	uint32_t changes = 0;
 	char last = '\0';
 
