@@ -24,17 +24,11 @@
 #include <libpq-fe.h>
 
 #include "base/error.h"
+#include "store/postgres/sqlstate.h"
 
 enum pg_condition { PG_REFUSED = 1 };
 
 struct pg;
-
-/* The server's error for a statement that it refuses. "": it does not name a constraint, a table or a column. */
-struct pg_refusal {
-	char sqlstate[6]; /* "": libpq made the error */
-	char constraint[64], table[64], column[64]; /* without their schema */
-	struct error message; /* without the SQLSTATE; one line of valid UTF-8, without values of a row */
-};
 
 /* A parameter in PostgreSQL's binary format. */
 struct pg_param {

@@ -8,7 +8,7 @@
 #include <libpq-fe.h>
 
 #include "base/error.h"
-#include "store/postgres/pg.h"
+#include "store/postgres/sqlstate.h"
 
 /* Makes one line of a text of several: valid UTF-8, cut at the end of a character where it is too long. */
 void pg_message_line(struct error *err, const char *text);

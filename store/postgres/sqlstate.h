@@ -7,7 +7,7 @@
 
 #include <stdbool.h>
 
-#include "store/postgres/pg.h"
+#include "base/error.h"
 
 #define SQLSTATE_NOT_NULL_VIOLATION "23502"
 #define SQLSTATE_UNIQUE_VIOLATION "23505"
@@ -34,6 +34,13 @@
 
 /* Whether a SQLSTATE is that one, or begins with it if it is a class. "" is no SQLSTATE. */
 bool sqlstate_is(const char *sqlstate, const char *expected);
+
+/* The server's error for a statement that it refuses. "": it does not name a constraint, a table or a column. */
+struct pg_refusal {
+	char sqlstate[6]; /* "": libpq made the error */
+	char constraint[64], table[64], column[64]; /* without their schema */
+	struct error message; /* without the SQLSTATE; one line of valid UTF-8, without values of a row */
+};
 
 /* Why PostgreSQL has refused rows. */
 enum refusal_cause {
