@@ -12,6 +12,7 @@
 #include "config/data_dir.h"
 #include "base/pid_lock.h"
 #include "cli/commands.h"
+#include "shm/counters.h"
 #include "shm/heartbeat.h"
 #include "shm/metrics.h"
 #include "shm/segment.h"

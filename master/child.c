@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/exit_codes.h"
 #include "base/log.h"
+#include "shm/counters.h"
 #include "shm/heartbeat.h"
 
 #define SHORT_LIFE_US (1000 * 1000)

@@ -8,7 +8,7 @@
 
 #include "base/backoff.h"
 #include "config/config.h"
-#include "master/supervisor.h"
+#include "master/process_role.h"
 #include "shm/segment.h"
 
 /*

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/exit_codes.h"
 #include "master/saved_counters.h"
+#include "shm/counters.h"
 #include "shm/segment_file.h"
 #include "shm/settle.h"
 

@@ -12,6 +12,7 @@
 
 #include "base/files.h"
 #include "base/log.h"
+#include "shm/counters.h"
 
 #define FILE_NAME "counters"
 #define NAME_BYTES 128

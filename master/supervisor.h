@@ -12,16 +12,8 @@
 
 #include "base/exit_codes.h"
 #include "config/config.h"
+#include "master/process_role.h"
 #include "shm/segment.h"
-
-/* What the supervisor must know of a role; its name, slots and restart counters are in shm/. */
-struct process_role {
-	enum role role;
-	uint32_t
-	    drain_phase; /* a phase begins when all processes of the earlier ones are gone; its roles drain together */
-	bool finishes_work; /* while draining its processes are restarted as long as work is left */
-	bool rolls_on_hup; /* HUP replaces its processes one by one; otherwise HUP is passed on to them */
-};
 
 /* Everything is borrowed. The functions get context; all but run() are called in the master, between two polls. */
 struct supervision {

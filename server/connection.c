@@ -18,6 +18,7 @@
 #include "server/head.h"
 #include "server/parked.h"
 #include "server/raw_reply.h"
+#include "shm/counters.h"
 
 struct connection {
 	struct connections *all;

@@ -7,6 +7,7 @@
 #include "server/acceptor.h"
 #include "server/h2o_internals.h"
 #include "server/reply.h"
+#include "shm/counters.h"
 
 struct error_filter {
 	h2o_filter_t super;

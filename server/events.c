@@ -13,6 +13,7 @@
 #include "server/exchange.h"
 #include "server/post_headers.h"
 #include "server/reply.h"
+#include "shm/counters.h"
 
 /* What the counters say of a whole request that is wrong. */
 static const enum counter rejected_for[CAUSES] = {

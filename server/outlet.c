@@ -5,6 +5,7 @@
 #include "server/exchange.h"
 #include "server/parked.h"
 #include "server/reply.h"
+#include "shm/counters.h"
 
 int
 outlets_open(struct outlets *outlets, const struct segment *segment, uint32_t acceptor, enum ack ack, struct error *err)

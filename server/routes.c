@@ -17,6 +17,7 @@
 #include "server/h2o_internals.h"
 #include "server/reply.h"
 #include "server/status.h"
+#include "shm/counters.h"
 
 static void
 post_event(struct acceptor *acceptor, struct exchange *exchange)

@@ -14,6 +14,7 @@
 #include "server/exchange.h"
 #include "server/openapi.h"
 #include "server/reply.h"
+#include "shm/counters.h"
 #include "shm/heartbeat.h"
 #include "shm/metrics.h"
 

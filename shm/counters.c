@@ -72,6 +72,13 @@ segment_count_from(struct segment_header *header, const uint64_t counters[COUNTE
 }
 
 void
+counter_add_sync_failure(struct writer_slot *slot)
+{
+	counter_add(&slot->process, COUNTER_SYNC_FAILURES, 1);
+	writer_set_sync_failed_us(slot, clock_wall_us());
+}
+
+void
 histogram_add(struct process_slot *slot, enum histogram histogram, uint64_t value)
 {
 	const struct histogram_info *info = &histogram_table[histogram];

@@ -8,28 +8,11 @@
 
 #include <stdint.h>
 
-#include "shm/series.h"
-
-struct process_slot;
-struct segment;
-struct segment_header;
-
-/*
- * Counters up to SPOOLED survive any crash: they live in the writer's ledger. RECEIVED is counted by the lane; the
- * ledger's RECEIVED holds only spooled events that no earlier run accounted for.
- */
-#define LEDGER_COUNTERS (COUNTER_SPOOLED + 1)
+#include "shm/segment.h"
+#include "shm/slots.h"
 
 /* The counter of processes of that role that died so. */
 enum counter counter_of_restarts(enum role role, enum death death);
-
-#define HISTOGRAM_BUCKETS_MAX 20 /* including the one for values above the last bound */
-
-/* The buckets are not cumulative: their sum is the count of observations. */
-struct histogram_numbers {
-	uint64_t buckets[HISTOGRAM_BUCKETS_MAX];
-	uint64_t sum; /* of the observed values */
-};
 
 /* A counter of one slot, and its sum over all. */
 void counter_add(struct process_slot *slot, enum counter counter, uint64_t n);
@@ -45,6 +28,9 @@ void segment_count_from(struct segment_header *header, const uint64_t counters[C
 /* Adds an observation, in microseconds or pieces, to a histogram of one slot; the sums over all. */
 void histogram_add(struct process_slot *slot, enum histogram histogram, uint64_t value);
 struct histogram_numbers segment_histogram_sum(const struct segment *segment, enum histogram histogram);
+
+/* Counts a failed sync of a file, and sets the time of the last one. For the writer of the slot. */
+void counter_add_sync_failure(struct writer_slot *slot);
 
 /* A level of one slot, and its sum over all. */
 void level_set(struct process_slot *slot, enum level level, uint64_t value);

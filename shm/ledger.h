@@ -20,7 +20,7 @@
 #include <sys/stat.h>
 
 #include "config/config.h"
-#include "shm/counters.h"
+#include "shm/series.h"
 
 /*
  * How much of a spool file is stored (writer/spool_file.h). sequence 0: no file. created_us tells files of one name

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "shm/counters.h"
 
 #define PREFIX "hooks_"
 

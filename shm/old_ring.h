@@ -14,7 +14,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
-#include "shm/counters.h"
+#include "shm/series.h"
 #include "shm/ledger.h"
 #include "shm/old_ring_layout.h"
 

@@ -3,10 +3,8 @@
 
 #include <string.h>
 
-#include "shm/slots.h"
-
 const struct role_info role_table[ROLES] = {
-#define R(X, symbol, name, plural, count, most, slot) {name, most, sizeof(slot)},
+#define R(X, symbol, name, plural, count, most, slot) {name, most},
     ROLE_LIST(R, _)
 #undef R
 };

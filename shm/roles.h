@@ -40,7 +40,6 @@ enum { PROCESSES_MAX = 0 ROLE_LIST(R, _) };
 struct role_info {
 	const char *name; /* "acceptor" */
 	uint32_t most; /* processes */
-	uint32_t slot_bytes;
 };
 
 struct lane_group_info {

@@ -1,6 +1,4 @@
-/*
- * Looking into the shared segment: its layout, computed from the numbers in its header, its lanes, slots and lock.
- */
+/* Looking into the shared segment: its lanes, its slots, and the words of its header. */
 #include "shm/segment.h"
 
 #include <ck_pr.h>
@@ -14,49 +12,6 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "shm/segment_layout.h"
-
-static uint64_t
-page_up(uint64_t n)
-{
-	return (n + PAGE - 1) / PAGE * PAGE;
-}
-
-struct segment_layout
-segment_layout(const struct segment_header *h)
-{
-	uint64_t lanes = role_lanes(h->counts);
-	struct segment_layout l;
-	uint64_t end = PAGE;
-
-	for (int r = 0; r < ROLES; r++) {
-		l.slots[r] = end;
-		end += (uint64_t)h->counts[r] * role_table[r].slot_bytes;
-	}
-	l.controls = page_up(end);
-	l.descriptors = page_up(l.controls + lanes * sizeof(struct lane_control));
-	l.arenas = page_up(l.descriptors + lanes * h->lane_slots * sizeof(struct lane_descriptor));
-	l.end = l.arenas + lanes * h->arena_bytes;
-	return l;
-}
-
-static bool
-counts_plausible(const struct segment_header *h)
-{
-	for (int r = 0; r < ROLES; r++)
-		if (h->counts[r] > role_table[r].most)
-			return false;
-	return role_lanes(h->counts) > 0;
-}
-
-bool
-segment_plausible(const struct segment_header *h, uint64_t file_bytes)
-{
-	return memcmp(h->magic, SEGMENT_MAGIC, sizeof h->magic) == 0 && h->file_bytes == file_bytes &&
-	       counts_plausible(h) && h->lane_slots >= 2 && h->lane_slots <= 65536 &&
-	       (h->lane_slots & (h->lane_slots - 1)) == 0 && h->arena_bytes >= PAGE && h->arena_bytes % PAGE == 0 &&
-	       h->arena_bytes <= file_bytes / role_lanes(h->counts) && segment_layout(h).end <= file_bytes;
-}
 
 int
 segment_map(struct segment *segment, int fd, uint64_t bytes, int protection, struct error *err)
@@ -204,7 +159,7 @@ segment_slot_at(const struct segment *segment, uint32_t number)
 struct process_slot *
 segment_slot(const struct segment *segment, enum role role, uint32_t index)
 {
-	return (struct process_slot *)(segment->slots[role] + (size_t)index * role_table[role].slot_bytes);
+	return (struct process_slot *)(segment->slots[role] + (size_t)index * slot_bytes[role]);
 }
 
 struct writer_slot *

@@ -1,14 +1,8 @@
 /*
- * The shared segment: one file that all processes map, normally under /dev/shm.
- *
- *   offset 0                                                        all offsets follow from the header's numbers
- *   | header page | slots, role by role | lane controls | descriptors per lane | arena | arena | ... |
- *   | one page    | role_table[]        | L * 256       | L * lane_slots * 16  |  L arenas, whole pages each |
- *
- * L lanes: of each group in lane_group_table[] one from each process of one role to each of the other. Offsets only,
- * never pointers. The segment outlives its processes: after a crash of the whole tree the next master adopts it and the
- * writers store what was acknowledged. A lock (flock) on the file, inherited by every child, keeps a second master out
- * for as long as any process of the first one lives.
+ * The shared segment: one file that all processes map, normally under /dev/shm (shm/segment_layout.h has its picture). It
+ * outlives its processes: after a crash of the whole tree the next master adopts it and the writers store what was
+ * acknowledged. A lock (flock) on the file, inherited by every child, keeps a second master out for as long as any process
+ * of the first one lives.
  */
 #ifndef SHM_SEGMENT_H
 #define SHM_SEGMENT_H
@@ -18,40 +12,11 @@
 #include <sys/types.h>
 
 #include "base/error.h"
-#include "config/config.h"
-#include "shm/counters.h"
 #include "shm/lane.h"
 #include "shm/roles.h"
+#include "shm/segment_layout.h"
 #include "shm/slots.h"
-#include "shm/usage.h"
 #include "shm/wake.h"
-
-#define SEGMENT_MAGIC "hooksrga" /* its last character changes with this header's structs and with RECORD_VERSION */
-#define SEGMENT_UNFINISHED "hooksr?a" /* of the same version, and being made: no event is in it yet */
-#define BOOT_ID_BYTES 40
-
-struct segment_header {
-	char magic[8]; /* written last */
-	uint32_t counts[ROLES]; /* of processes, by role */
-	uint32_t lane_slots;
-	uint32_t storage; /* enum storage, of the present master */
-	uint32_t counts_on; /* 1: earlier continues an earlier segment's counters */
-	uint32_t file_gone; /* see segment_file_gone() */
-	uint64_t file_bytes, arena_bytes;
-	int64_t started_us; /* steady clock, of the present master */
-	int32_t master_pid;
-	uint32_t draining; /* see segment_draining() */
-	int64_t store_until_us; /* see segment_store_until_us() */
-	char version[32];
-	char
-	    boot_id[BOOT_ID_BYTES]; /* of the machine's start in which the segment was last used (shm/segment_open.h) */
-	char jsonl_path[2048]; /* JSONL_PATH when no append to a JSONL file was open (shm/ledger.h); "": too long */
-	uint64_t earlier[COUNTERS]; /* what was counted before this segment was made */
-	struct usage usage; /* the master's */
-	uint64_t alive_until_us; /* the master's, as in a slot */
-};
-
-_Static_assert(sizeof(struct segment_header) <= 4096, "the header has one page");
 
 /* One process's view. Made by the master before it forks; children inherit it and map their own lanes. */
 struct segment {
@@ -67,6 +32,9 @@ struct segment {
 
 /* Maps an existing segment for reading only (hooksctl); arenas cannot be mapped from it. Returns 0 or <0. */
 int segment_open_readonly(struct segment *segment, const char *path, struct error *err);
+
+/* Maps everything before the arenas; segment takes over fd on success. Returns 0 or <0. */
+int segment_map(struct segment *segment, int fd, uint64_t bytes, int protection, struct error *err);
 
 /* Unmaps; the file stays. */
 void segment_close(struct segment *segment);

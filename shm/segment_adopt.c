@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "shm/counters.h"
 #include "shm/segment_layout.h"
 #include "shm/settle.h"
 

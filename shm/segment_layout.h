@@ -1,13 +1,48 @@
 /*
- * How a segment file is laid out: what follows from the numbers in its header. For the two files that make segments and
- * look into them.
+ * How the segment's file is laid out. All offsets follow from the numbers in its header; there are no pointers in it.
+ *
+ *   | header page | slots, role by role | lane controls | descriptors per lane | arena | arena | ... |
+ *   | one page    | slot_bytes[]        | L * 256       | L * lane_slots * 16  |  L arenas, whole pages each |
+ *
+ * L lanes: of each group in lane_group_table[] one from each process of one role to each of the other.
  */
 #ifndef SHM_SEGMENT_LAYOUT_H
 #define SHM_SEGMENT_LAYOUT_H
 
+#include <stdbool.h>
+#include <stdint.h>
 #include <unistd.h>
 
-#include "shm/segment.h"
+#include "shm/roles.h"
+#include "shm/series.h"
+#include "shm/usage.h"
+
+#define SEGMENT_MAGIC "hooksrga" /* its last character changes with this header's structs and with RECORD_VERSION */
+#define SEGMENT_UNFINISHED "hooksr?a" /* of the same version, and being made: no event is in it yet */
+#define BOOT_ID_BYTES 40
+
+struct segment_header {
+	char magic[8]; /* written last */
+	uint32_t counts[ROLES]; /* of processes, by role */
+	uint32_t lane_slots;
+	uint32_t storage; /* enum storage, of the present master */
+	uint32_t counts_on; /* 1: earlier continues an earlier segment's counters */
+	uint32_t file_gone; /* see segment_file_gone() */
+	uint64_t file_bytes, arena_bytes;
+	int64_t started_us; /* steady clock, of the present master */
+	int32_t master_pid;
+	uint32_t draining; /* see segment_draining() */
+	int64_t store_until_us; /* see segment_store_until_us() */
+	char version[32];
+	char
+	    boot_id[BOOT_ID_BYTES]; /* of the machine's start in which the segment was last used (shm/segment_open.h) */
+	char jsonl_path[2048]; /* JSONL_PATH when no append to a JSONL file was open (shm/ledger.h); "": too long */
+	uint64_t earlier[COUNTERS]; /* what was counted before this segment was made */
+	struct usage usage; /* the master's */
+	uint64_t alive_until_us; /* the master's, as in a slot */
+};
+
+_Static_assert(sizeof(struct segment_header) <= 4096, "the header has one page");
 
 /* The kernel's page size: arenas are mapped one by one. */
 #define PAGE ((uint64_t)sysconf(_SC_PAGESIZE))
@@ -21,8 +56,5 @@ struct segment_layout segment_layout(const struct segment_header *header);
 
 /* Whether a file of that size can be what its header says. */
 bool segment_plausible(const struct segment_header *header, uint64_t file_bytes);
-
-/* Maps everything before the arenas; segment takes over fd on success. Returns 0 or <0. */
-int segment_map(struct segment *segment, int fd, uint64_t bytes, int protection, struct error *err);
 
 #endif

@@ -82,6 +82,12 @@ enum death { DEATH_SIGNAL, DEATH_EXIT, DEATH_STUCK, DEATH_SIGABRT, DEATH_SIGKILL
 enum counter { COUNTER_LIST(X) COUNTERS };
 #undef X
 
+/*
+ * Counters up to SPOOLED survive any crash: they live in the writer's ledger. RECEIVED is counted by the lane; the
+ * ledger's RECEIVED holds only spooled events that no earlier run accounted for.
+ */
+#define LEDGER_COUNTERS (COUNTER_SPOOLED + 1)
+
 /* What a writer last saw of the store. */
 #define GAUGE_LIST(X)                                                                                                  \
 	X(DEFAULT_PARTITION_ROWS, DEFAULT_PARTITION_ROWS, "")                                                          \
@@ -110,6 +116,14 @@ enum level { LEVEL_LIST(X) LEVELS };
 #define X(symbol, family, first, last) HISTOGRAM_##symbol,
 enum histogram { HISTOGRAM_LIST(X) HISTOGRAMS };
 #undef X
+
+#define HISTOGRAM_BUCKETS_MAX 20 /* including the one for values above the last bound */
+
+/* The buckets are not cumulative: their sum is the count of observations. */
+struct histogram_numbers {
+	uint64_t buckets[HISTOGRAM_BUCKETS_MAX];
+	uint64_t sum; /* of the observed values */
+};
 
 /* A number's place among the families; labels without braces, "" for none. */
 struct series {

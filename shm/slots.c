@@ -5,7 +5,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/clock.h"
+const uint32_t slot_bytes[ROLES] = {
+#define R(X, symbol, name, plural, count, most, slot) sizeof(slot),
+    ROLE_LIST(R, _)
+#undef R
+};
 
 #define X(symbol, name) name,
 static const char *const process_state_names[PROCESS_STATES] = {PROCESS_STATE_LIST(X)};
@@ -149,10 +153,9 @@ writer_sync_failed_us(const struct writer_slot *slot)
 }
 
 void
-writer_sync_failed(struct writer_slot *slot)
+writer_set_sync_failed_us(struct writer_slot *slot, int64_t wall_us)
 {
-	counter_add(&slot->process, COUNTER_SYNC_FAILURES, 1);
-	store_time(&slot->sync_failed_us, clock_wall_us());
+	store_time(&slot->sync_failed_us, wall_us);
 }
 
 int64_t

@@ -14,8 +14,9 @@
 #include <stdint.h>
 
 #include "base/error.h"
-#include "shm/counters.h"
 #include "shm/ledger.h"
+#include "shm/roles.h"
+#include "shm/series.h"
 #include "shm/usage.h"
 
 #define PROCESS_STATE_LIST(X)                                                                                          \
@@ -69,6 +70,9 @@ struct writer_slot {
 	struct ledger ledger;
 };
 
+/* The size of a slot, by role. */
+extern const uint32_t slot_bytes[ROLES];
+
 /* "ready"; "unknown" for a number that is no state: a damaged segment may hold any. */
 const char *process_state_name(uint32_t state);
 const char *store_state_name(uint32_t state);
@@ -107,9 +111,9 @@ void writer_set_store_error(struct writer_slot *slot, const char *text);
 /* Whether the writer knows by now if its store works. */
 bool writer_store_tried(const struct writer_slot *slot);
 
-/* When the writer could last not sync a file, by the wall clock; 0: never. The second counts it, with the present time. */
+/* When the writer could last not sync a file, by the wall clock; 0: never. */
 int64_t writer_sync_failed_us(const struct writer_slot *slot);
-void writer_sync_failed(struct writer_slot *slot);
+void writer_set_sync_failed_us(struct writer_slot *slot, int64_t wall_us);
 
 /* Since when the spool's oldest file waits, by the steady clock; 0: the spool is empty. */
 int64_t writer_spool_oldest_us(const struct writer_slot *slot);

@@ -16,6 +16,7 @@
 #include "base/files.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "shm/counters.h"
 #include "shm/heartbeat.h"
 #include "writer/unfinished_append.h"
 #include "writer/spool_scan.h"
@@ -227,7 +228,7 @@ undo_append(struct spool *spool, bool sync_failed, const struct error *err)
 
 	ledger_append_failed(&spool->slot->ledger, APPEND_SPOOL, cut_off);
 	if (sync_failed)
-		writer_sync_failed(spool->slot);
+		counter_add_sync_failure(spool->slot);
 	if (!cut_off || sync_failed)
 		abandon_last(spool, err);
 }

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "shm/counters.h"
 
 void
 spool_part_path(const struct spool *spool, const struct spool_part *part, char out[PATH_MAX])

@@ -8,6 +8,7 @@
 #include "shm/heartbeat.h"
 #include "shm/segment_lock.h"
 #include "writer/unfinished_append.h"
+#include "shm/counters.h"
 
 int64_t
 store_env_until_us(const struct store_env *env)
@@ -50,7 +51,7 @@ sync_failed(void *context)
 {
 	struct store_env *env = context;
 
-	writer_sync_failed(env->slot);
+	counter_add_sync_failure(env->slot);
 }
 
 static void

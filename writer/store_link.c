@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "shm/counters.h"
 
 #define UPKEEP_INTERVAL_MS (60 * 1000)
 /* A connection that the store ends earlier than this after its opening was not idle: that is a failure. */

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "shm/counters.h"
 #include "shm/segment.h"
 
 #define PROCESSES 3

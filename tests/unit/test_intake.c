@@ -14,6 +14,7 @@
 #include "tests/unit/segment_fixture.h"
 #include "tests/unit/single_step.h"
 #include "writer/intake.h"
+#include "shm/counters.h"
 
 #define PARCELS 5u
 

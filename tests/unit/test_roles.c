@@ -14,6 +14,7 @@
 #include "shm/metrics.h"
 #include "tests/unit/segment_fixture.h"
 #include "tests/unit/supervisor_fixture.h"
+#include "shm/counters.h"
 
 #define PARCEL_BYTES 64
 #define PARCELS 20000 /* each acceptor, to each writer: lanes fill up many times */

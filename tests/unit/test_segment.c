@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "event/record.h"
+#include "shm/counters.h"
 #include "shm/segment_file.h"
 #include "tests/unit/lane_fixture.h"
 #include "tests/unit/segment_fixture.h"
@@ -43,7 +44,7 @@ test_made_anew(void **state)
 static void
 fill_slot(const struct segment *segment, enum role role, uint32_t index, int filling)
 {
-	memset(segment_slot(segment, role, index), filling, role_table[role].slot_bytes);
+	memset(segment_slot(segment, role, index), filling, slot_bytes[role]);
 }
 
 static bool
@@ -51,7 +52,7 @@ slot_is_filled(const struct segment *segment, enum role role, uint32_t index, in
 {
 	const char *bytes = (const char *)segment_slot(segment, role, index);
 
-	for (uint32_t i = 0; i < role_table[role].slot_bytes; i++)
+	for (uint32_t i = 0; i < slot_bytes[role]; i++)
 		if (bytes[i] != (char)filling)
 			return false;
 	return true;

@@ -14,6 +14,7 @@
 #include "shm/settle.h"
 #include "tests/unit/lane_fixture.h"
 #include "tests/unit/segment_fixture.h"
+#include "shm/counters.h"
 
 static void
 test_adopted_with_its_events(void **state)

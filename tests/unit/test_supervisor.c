@@ -12,6 +12,7 @@
 #include "shm/heartbeat.h"
 #include "tests/unit/segment_fixture.h"
 #include "tests/unit/supervisor_fixture.h"
+#include "shm/counters.h"
 
 #define FAILED 1
 
