@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "base/repeat.h"
 #include "store/dead_letter_file.h"
+#include "store/sqlite/sqlite_migrate.h"
 #include "store/sqlite/sqlite_row.h"
 #include "store/sqlite/sqlite_session.h"
 
@@ -47,7 +48,7 @@ open_database(struct sink_sqlite *s, struct error *err)
 
 	s->reopen = false;
 	close_database(s);
-	int rc = sqlite_session_open(&s->session, s->config->auto_migrate, &applied, err);
+	int rc = sqlite_migrate_open(&s->session, s->config->auto_migrate, &applied, err);
 	if (rc == 0) {
 		int code =
 		    sqlite3_prepare_v3(s->session.db, sqlite_row_sql, -1, SQLITE_PREPARE_PERSISTENT, &s->insert, NULL);

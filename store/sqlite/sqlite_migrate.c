@@ -56,8 +56,8 @@ check_version(int version, struct error *err)
 	return 0;
 }
 
-int
-sqlite_migrate_check(struct sqlite_session *session, struct error *err)
+static int
+check_schema(struct sqlite_session *session, struct error *err)
 {
 	int version;
 
@@ -85,8 +85,8 @@ apply(struct sqlite_session *session, const struct migration *migration, int *ap
 	return error_set(err, "migration %d (%s) failed: %s", migration->version, migration->name, cause.text);
 }
 
-int
-sqlite_migrate_apply(struct sqlite_session *session, int *applied, struct error *err)
+static int
+migrate_schema(struct sqlite_session *session, int *applied, struct error *err)
 {
 	int version;
 
@@ -101,13 +101,27 @@ sqlite_migrate_apply(struct sqlite_session *session, int *applied, struct error 
 }
 
 int
+sqlite_migrate_open(struct sqlite_session *session, bool migrate, int *applied, struct error *err)
+{
+	*applied = 0;
+	if (sqlite_session_connect(session, err) != 0)
+		return -1;
+	int rc = migrate ? migrate_schema(session, applied, err) : check_schema(session, err);
+	if (rc == 0)
+		rc = sqlite_session_begin_log(session, err);
+	if (rc != 0)
+		sqlite_session_close(session);
+	return rc;
+}
+
+int
 sqlite_migrate_file(const char *path, uint32_t wait_ms, int *applied, struct error *err)
 {
 	const struct sink_env env = {0};
 	struct sqlite_session session;
 
 	sqlite_session_init(&session, path, &env, wait_ms);
-	int rc = sqlite_session_open(&session, true, applied, err);
+	int rc = sqlite_migrate_open(&session, true, applied, err);
 	sqlite_session_close(&session);
 	return rc;
 }

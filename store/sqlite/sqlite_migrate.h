@@ -9,15 +9,13 @@
 int sqlite_migrate_target(void);
 
 /*
- * Applies what is missing; *applied counts what this call did. 0: the database is at the target. <0: it is not, and *err
- * says why, a database that is newer than this program included. For a session that is being opened.
+ * Opens the database of a closed session, making it if there is none, and brings its schema to this program's version if
+ * migrate, and else only checks it. 0: it is open and writes by its log; *applied counts the migrations that this call has
+ * applied. <0: it is closed, and *err says why, a database that is newer than this program included.
  */
-int sqlite_migrate_apply(struct sqlite_session *session, int *applied, struct error *err);
+int sqlite_migrate_open(struct sqlite_session *session, bool migrate, int *applied, struct error *err);
 
-/* Opens the database at that path, or makes it, applies what is missing, and closes it. 0 or <0 as above. */
+/* Does this with the database at that path, and closes it. 0 or <0. */
 int sqlite_migrate_file(const char *path, uint32_t wait_ms, int *applied, struct error *err);
-
-/* 0 when the database is at the target, else <0 with a sentence that says what to do. Changes nothing. */
-int sqlite_migrate_check(struct sqlite_session *session, struct error *err);
 
 #endif

@@ -28,7 +28,6 @@
 #include "base/files.h"
 #include "base/log.h"
 #include "store/sqlite/sqlite_identity.h"
-#include "store/sqlite/sqlite_migrate.h"
 
 /* Between two tries to get a lock. */
 #define RETRY_MS 5
@@ -196,11 +195,8 @@ open_log(struct sqlite_session *session, struct error *err)
 }
 
 int
-sqlite_session_open(struct sqlite_session *session, bool migrate, int *applied, struct error *err)
+sqlite_session_connect(struct sqlite_session *session, struct error *err)
 {
-	uint64_t left;
-
-	*applied = 0;
 	if (sqlite_identity_check(session->path, err) != 0)
 		return -1;
 	session->fd = files_open(session->path, O_RDWR, 0666, "SQLITE_PATH", err);
@@ -214,18 +210,23 @@ sqlite_session_open(struct sqlite_session *session, bool migrate, int *applied, 
 		rc = check_identity(session, err);
 	if (rc == 0)
 		rc = sqlite_session_exec(session, settings, err);
-	if (rc == 0)
-		rc = migrate ? sqlite_migrate_apply(session, applied, err) : sqlite_migrate_check(session, err);
-	if (rc == 0)
-		rc = set_wal_mode(session, err);
+	if (rc != 0)
+		sqlite_session_close(session);
+	return rc;
+}
+
+int
+sqlite_session_begin_log(struct sqlite_session *session, struct error *err)
+{
+	uint64_t left;
+	int rc = set_wal_mode(session, err);
+
 	if (rc == 0)
 		rc = sqlite_session_checkpoint(session, &left, err);
 	if (rc == 0)
 		rc = open_log(session, err);
 	if (rc == 0)
 		(void)sqlite3_db_config(session->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
-	else
-		sqlite_session_close(session);
 	return rc;
 }
 

@@ -27,11 +27,16 @@ void sqlite_session_init(
     struct sqlite_session *session, const char *path, const struct sink_env *env, uint32_t wait_ms);
 
 /*
- * Opens the database, which must be closed; makes file and directories where there are none; brings the schema to this
- * program's version if migrate, and else only checks it. Afterwards everything that is committed there, by whichever
- * process, is on the disk. 0 or <0; *applied counts the migrations that this call has applied.
+ * Opens the database, which must be closed; makes file and directories where there are none. 0, or <0: it is closed. Its
+ * schema may be older or newer than this program's: sqlite_migrate_open() (store/sqlite/sqlite_migrate.h) sees to that.
  */
-int sqlite_session_open(struct sqlite_session *session, bool migrate, int *applied, struct error *err);
+int sqlite_session_connect(struct sqlite_session *session, struct error *err);
+
+/*
+ * Begins to write by the write-ahead log. Afterwards everything that is committed in the database, by any process, is on
+ * the disk. 0 or <0.
+ */
+int sqlite_session_begin_log(struct sqlite_session *session, struct error *err);
 
 /* Closes the database if it is open. All statements are finalized. */
 void sqlite_session_close(struct sqlite_session *session);
