@@ -32,11 +32,23 @@ struct sink_sqlite {
 	struct error refusal; /* the last one */
 };
 
+/*
+ * What stands in the log is written into the database first: SQLite does so only to a database that is in its place, and one
+ * that somebody has moved must be whole where it is now.
+ */
 static void
 close_database(struct sink_sqlite *s)
 {
-	(void)sqlite3_finalize(s->insert);
-	s->insert = NULL;
+	struct error unused;
+	uint64_t left;
+
+	if (s->insert != NULL) {
+		(void)sqlite3_finalize(s->insert);
+		s->insert = NULL;
+		if (!sqlite3_get_autocommit(s->session.db))
+			(void)sqlite_session_exec(&s->session, "ROLLBACK", &unused);
+		(void)sqlite_session_checkpoint(&s->session, &left, &unused);
+	}
 	sqlite_session_close(&s->session);
 }
 
@@ -73,23 +85,17 @@ sqlite_open(struct sink *sink, struct error *err)
 	return rc;
 }
 
-/*
- * Another file may have taken the database's place since the last call. What stands in the old one's log is written into
- * it first, so that a database that was moved is whole where it is now.
- */
+/* Another file may have taken the place of the database, or of its log, since the last call. */
 static int
 keep_in_place(struct sink_sqlite *s, struct error *err)
 {
 	bool in_place = sqlite_session_in_place(&s->session);
-	struct error unused;
-	uint64_t left;
 
 	if (in_place && !s->reopen)
 		return 0;
 	if (!in_place)
 		log_warning("the SQLite database or its log was moved, replaced or removed: opening it again",
 		    LOG_STR("path", s->config->sqlite_path));
-	(void)sqlite_session_checkpoint(&s->session, &left, &unused);
 	return open_database(s, err);
 }
 

@@ -74,8 +74,10 @@ sqlite_session_failed(const struct sqlite_session *session, int code, struct err
 	const char *path = session->path, *text = sqlite3_errmsg(session->db);
 	int error = sqlite3_system_errno(session->db);
 
-	if (code == SQLITE_IOERR_FSYNC || code == SQLITE_IOERR_DIR_FSYNC)
+	if (code == SQLITE_IOERR_FSYNC || code == SQLITE_IOERR_DIR_FSYNC) {
 		sink_env_sync_failed(session->env);
+		return error_set(err, "cannot sync SQLITE_PATH=%s: %s", path, error != 0 ? strerror(error) : text);
+	}
 	switch (code & 0xff) {
 	case SQLITE_BUSY:
 	case SQLITE_LOCKED:
