@@ -112,3 +112,30 @@ def hooksd(make_hooksd):
         return make_hooksd(database, **options).start(store_ready)
 
     return start
+
+
+# What root may always do, away: permissions hold for it, too.
+OBEYING_PERMISSIONS = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"]
+
+
+@pytest.fixture
+def make_sqlite(make_hooksd):
+    """Makes daemons with an SQLite store, for which permissions count."""
+
+    def make(**options):
+        daemon = make_hooksd(**({"STORAGE_TYPE": "sqlite"} | options))
+        if os.geteuid() == 0:
+            daemon.launcher = OBEYING_PERMISSIONS
+        return daemon
+
+    return make
+
+
+@pytest.fixture
+def sqlite(make_sqlite):
+    """Makes and starts a daemon with an SQLite store."""
+
+    def start(store_ready=True, **options):
+        return make_sqlite(**options).start(store_ready)
+
+    return start

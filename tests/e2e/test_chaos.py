@@ -12,7 +12,7 @@ import random
 
 import pytest
 
-from harness.chaos import CHANGES, OPTIONS, Chaos, DatabaseBlows, DiskBlows, ProcessBlows, TreeBlows
+from harness.chaos import CHANGES, OPTIONS, Chaos, DatabaseBlows, DiskBlows, ProcessBlows, SqliteBlows, TreeBlows
 from harness.network import BadNetwork
 from harness.waiting import PATIENCE
 
@@ -65,6 +65,16 @@ def test_jsonl_loses_and_doubles_nothing(disk, hooksd, seed, ack, writers):
 
 
 @pytest.mark.timeout(TIMEOUT)
+@pytest.mark.parametrize("ack", ["durable", "queued"])
+def test_sqlite_loses_and_doubles_nothing(disk, hooksd, seed, ack):
+    daemon = hooksd(**options(disk, STORAGE_TYPE="sqlite", SQLITE_PATH=disk.path / "events.db", ACK=ack))
+    changes = CHANGES | {"WRITERS": [1]}
+    chaos = wreck(daemon, seed, TreeBlows(daemon, changes), ProcessBlows(daemon), SqliteBlows(daemon, disk))
+    assert daemon.sqlite_query("PRAGMA integrity_check") == [{"integrity_check": "ok"}]
+    chaos.judge([row["event_id"] for row in daemon.sqlite_query("SELECT event_id FROM hook_events")])
+
+
+@pytest.mark.timeout(TIMEOUT)
 @pytest.mark.parametrize("ack, spool_after", [("durable", 0), ("queued", 0), ("queued", 1000)])
 def test_postgres_loses_and_doubles_nothing(disk, network, database, hooksd, seed, ack, spool_after):
     url = network.through(database.url, database.server.port)
@@ -85,12 +95,13 @@ def test_without_a_spool_what_is_refused_is_not_stored(disk, network, database, 
 @pytest.mark.timeout(TIMEOUT)
 def test_a_change_of_the_store_loses_nothing(disk, network, database, hooksd, seed):
     """
-    What was acknowledged is in one of the two stores. An event that a killed writer had stored without being able to
-    say so is stored again by its successor, which cannot know what the other store holds; but once in each.
+    What was acknowledged is in one of the stores. An event that a killed writer had stored without being able to
+    say so is stored again by its successor, which cannot know what the others hold; but once in each.
     """
     url = network.through(database.url, database.server.port)
     daemon = hooksd(database, **options(disk, DATABASE_URL=url, ACK="queued", STORAGE_TYPE="postgres"))
-    changes = CHANGES | {"STORAGE_TYPE": ["postgres", "jsonl"]}
+    changes = CHANGES | {"STORAGE_TYPE": ["postgres", "jsonl", "sqlite"], "WRITERS": [1]}
     chaos = wreck(daemon, seed, TreeBlows(daemon, changes), ProcessBlows(daemon), DatabaseBlows(database, network))
     jsonl = jsonl_ids(daemon) if daemon.jsonl_path.exists() else []
-    chaos.judge(postgres_ids(database), jsonl)
+    sqlite = daemon.sqlite_query("SELECT event_id FROM hook_events") if daemon.sqlite_path.exists() else []
+    chaos.judge(postgres_ids(database), jsonl, [row["event_id"] for row in sqlite])

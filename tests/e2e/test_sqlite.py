@@ -21,24 +21,6 @@ SQL = REPOSITORY / "schema/sqlite/001_hook_events.sql"
 VERSION = "SELECT max(version) AS version FROM hooks_schema_migrations"
 
 
-@pytest.fixture
-def make_sqlite(make_hooksd):
-    def make(**options):
-        return make_hooksd(STORAGE_TYPE="sqlite", **options)
-
-    return make
-
-
-@pytest.fixture
-def sqlite(make_sqlite):
-    """Makes and starts a daemon with an SQLite store."""
-
-    def start(store_ready=True, **options):
-        return make_sqlite(**options).start(store_ready)
-
-    return start
-
-
 def test_every_column_holds_what_was_sent(sqlite):
     daemon = sqlite()
     events = random_events(500, sessions=2, seed=31)

@@ -4,10 +4,11 @@ import http.client
 import os
 import random
 import signal
+import sqlite3
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import suppress
+from contextlib import closing, suppress
 
 import psycopg
 
@@ -182,6 +183,28 @@ class DiskBlows:
         self.moves += 1
         with suppress(FileNotFoundError):
             self.daemon.jsonl_path.rename(f"{self.daemon.jsonl_path}.moved-{self.moves}")
+
+
+class SqliteBlows:
+    """Other programs at the SQLite database, and its disk."""
+
+    def __init__(self, daemon, disk):
+        self.daemon = daemon
+        self.disk_blows = DiskBlows(daemon, disk)
+        self.blows = [self.disk_blows.fill_disk, self.lock_database, self.hold_reader]
+
+    def lock_database(self, rng):
+        with closing(sqlite3.connect(self.daemon.sqlite_path, isolation_level=None)) as other:
+            with suppress(sqlite3.OperationalError):  # it may be locked, or not be made yet
+                other.execute("BEGIN IMMEDIATE")
+                time.sleep(rng.uniform(0.1, 2))
+
+    def hold_reader(self, rng):
+        with closing(sqlite3.connect(self.daemon.sqlite_path, isolation_level=None)) as other:
+            with suppress(sqlite3.OperationalError):
+                other.execute("BEGIN")
+                other.execute("SELECT count(*) FROM hook_events").fetchone()
+                time.sleep(rng.uniform(0.1, 1))
 
 
 class Chaos:
