@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "config/flags.h"
@@ -31,16 +32,34 @@ read_all(int fd, char *out, size_t size)
 	return (ssize_t)used;
 }
 
+/* Opens a regular file: opening a FIFO would wait for a process that writes. Returns a descriptor, or <0. */
+static int
+open_regular(const char *path, struct error *err)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	struct stat file;
+
+	if (fd < 0)
+		return error_errno(err, "cannot be read");
+	if (fstat(fd, &file) == 0 && S_ISREG(file.st_mode))
+		return fd;
+	close(fd);
+	return error_set(err, "is not a regular file");
+}
+
 int
 secret_read_file(const char *path, char out[SECRET_MAX_BYTES + 1], struct error *err)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t len = fd >= 0 ? read_all(fd, out, SECRET_MAX_BYTES + 1) : -1;
+	int fd = open_regular(path, err);
+
+	if (fd < 0)
+		return fd;
+
+	ssize_t len = read_all(fd, out, SECRET_MAX_BYTES + 1);
 
 	if (len < 0)
 		(void)error_errno(err, "cannot be read");
-	if (fd >= 0)
-		close(fd);
+	close(fd);
 	if (len < 0)
 		return -1;
 	if (len > 0 && len <= SECRET_MAX_BYTES && out[len - 1] == '\n')

@@ -10,8 +10,8 @@ struct config;
 #define SECRET_MAX_BYTES 16384
 
 /*
- * Reads the secret in the file into out, without a newline at the end of the file. <0: the reason in err, as a predicate:
- * "cannot be read: Permission denied". Wipe out after use.
+ * Reads the secret in a regular file into out, without a newline at the end of the file. Never waits. <0: the reason in
+ * err, as a predicate: "cannot be read: Permission denied". Wipe out after use, also after a failure.
  */
 int secret_read_file(const char *path, char out[SECRET_MAX_BYTES + 1], struct error *err);
 

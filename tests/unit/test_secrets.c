@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -78,7 +79,8 @@ test_a_secret_file_of_no_use_is_a_clear_error(void **state)
 	static char longest[SECRET_MAX_BYTES + 2];
 
 	must_refuse("/nonexistent/url", "cannot be read: No such file or directory");
-	must_refuse("/tmp", "cannot be read: Is a directory");
+	must_refuse("/tmp", "is not a regular file");
+	must_refuse("/dev/zero", "is not a regular file");
 	must_refuse("/tmp/", "must be the path of a file, without control characters");
 	write_secret("", 0);
 	must_refuse(file_path, "is empty");
@@ -107,6 +109,17 @@ test_a_secret_file_of_no_use_is_a_clear_error(void **state)
 	must_load(&(struct load){.environment = {{"DATABASE_URL_FILE", file_path}}}, &config);
 	assert_string_equal(config.database_url, longest);
 	config_free(&config);
+}
+
+static void
+test_a_fifo_in_place_of_the_file_is_refused_at_once(void **state)
+{
+	char path[sizeof file_path + 8];
+
+	(void)snprintf(path, sizeof path, "%s.fifo", file_path);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	must_refuse(path, "is not a regular file");
+	assert_int_equal(unlink(path), 0);
 }
 
 static void
@@ -225,6 +238,7 @@ main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_a_secret_may_be_in_a_file),
 	    cmocka_unit_test(test_a_secret_file_of_no_use_is_a_clear_error),
+	    cmocka_unit_test(test_a_fifo_in_place_of_the_file_is_refused_at_once),
 	    cmocka_unit_test(test_a_secret_and_its_file_are_not_given_together),
 	    cmocka_unit_test(test_a_printed_configuration_names_the_file),
 	    cmocka_unit_test(test_wiped_secrets_are_nowhere_in_the_process),
