@@ -5,6 +5,8 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <openssl/evp.h>
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -166,6 +168,16 @@ test_v5(void **state)
 	assert_memory_equal(text, "16905c4c-f37b-5182-b417-3ba2177576fd", 36);
 }
 
+/* A FIPS policy takes SHA-1 away from programs that ask a provider of OpenSSL for it. */
+static void
+test_v5_under_a_fips_policy(void **state)
+{
+	assert_int_equal(EVP_set_default_properties(NULL, "fips=yes"), 1);
+	assert_null(EVP_MD_fetch(NULL, "SHA1", NULL));
+	test_v5(state);
+	assert_int_equal(EVP_set_default_properties(NULL, ""), 1);
+}
+
 static uint64_t
 milliseconds(const uint8_t id[16])
 {
@@ -250,6 +262,7 @@ main(void)
 	    cmocka_unit_test(test_parse_refused),
 	    cmocka_unit_test(test_format),
 	    cmocka_unit_test(test_v5),
+	    cmocka_unit_test(test_v5_under_a_fips_policy),
 	    cmocka_unit_test(test_v7_fields),
 	    cmocka_unit_test(test_v7_ascends),
 	    cmocka_unit_test(test_v7_random),
