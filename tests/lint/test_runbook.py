@@ -8,6 +8,7 @@ from test_markdown import anchors
 
 RUNBOOK = (ROOT / "docs/operations.md").read_text()
 MESSAGE = re.compile(r'\blog_(?:error|warning)\(\s*((?:"(?:[^"\\]|\\.)*"\s*)+)')
+REFUSAL = re.compile(r'\b(?:reply_busy\(exchange->req|refuse\(outlets, exchange),\s*((?:"(?:[^"\\]|\\.)*"\s*)+)')
 CALL = re.compile(r"\blog_(?:error|warning)\(")
 DAEMON = [layer for layer in LAYERS if layer != "cli"]
 ALERTS = ("HooksDown", "HooksStorageErrors", "HooksStoreUnavailable", "HooksSpoolGrowing", "HooksSpoolOld", "HooksRingNearlyFull",
@@ -16,8 +17,8 @@ ALERTS = ("HooksDown", "HooksStorageErrors", "HooksStoreUnavailable", "HooksSpoo
           "HooksCommitsSlow")
 
 
-def messages(text):
-    return ["".join(re.findall(r'"((?:[^"\\]|\\.)*)"', literal)) for literal in MESSAGE.findall(text)]
+def messages(text, pattern=MESSAGE):
+    return ["".join(re.findall(r'"((?:[^"\\]|\\.)*)"', literal)) for literal in pattern.findall(text)]
 
 
 def section(title):
@@ -77,12 +78,16 @@ class Runbook(unittest.TestCase):
 
     def test_every_answer_of_the_probes_is_explained(self):
         status = (ROOT / "server/status.c").read_text()
-        texts = re.findall(r'return "(the store [^"]+)"', status) + re.findall(r'reply_error\((?:exchange->)?req, 503, "([^"]+)"', status)
+        texts = re.findall(r'return "(the store [^"]+)"', status) + re.findall(r'reply_error\(exchange->req, 503, "([^"]+)"', status)
         self.assertGreater(len(texts), 3)
-        events = (ROOT / "server/events.c").read_text()
-        texts += re.findall(r'busy\(acceptor, req, "([^"]+)"', events)
-        for text in texts:
-            self.assertIn(f"`{text}`", section("What it answers"))
+        self.assertEqual([], [text for text in texts if f"`{text}`" not in section("What it answers")])
+
+    def test_every_refusal_of_a_request_by_503_is_explained(self):
+        texts = []
+        for path in ("server/events.c", "server/outlet.c"):
+            texts += messages((ROOT / path).read_text(), REFUSAL)
+        explained = {cell.strip("`") for cell in rows(section("What it answers")) if "try again" in cell or "event_id" in cell}
+        self.assertEqual(explained, set(texts))
 
 
 if __name__ == "__main__":
