@@ -12,8 +12,8 @@
 #include <assert.h>
 #include <string.h>
 
-#include "ingest/envelope.h"
 #include "event/scan.h"
+#include "ingest/envelope.h"
 
 struct decoder {
 	const struct decode_env *env;
@@ -80,13 +80,21 @@ refuse_syntax(struct decoder *d, int64_t index)
 	    });
 }
 
+/* cause: CAUSE_EVENT_SIZE, or CAUSE_BATCH_SIZE with the index -1. */
 static enum decode_status
-refuse_size(
-    struct decoder *d, enum decode_cause cause, const char *type, const char *msg, int64_t index, uint32_t limit)
+refuse_size(struct decoder *d, enum decode_cause cause, int64_t index, uint32_t limit)
 {
+	bool event = cause == CAUSE_EVENT_SIZE;
+
 	return refuse_event(d, DECODE_TOO_LARGE,
 	    &(struct decode_error){
-		.cause = cause, .type = type, .msg = msg, .index = index, .position = -1, .limit = limit});
+		.cause = cause,
+		.type = event ? "event_too_large" : "too_many_events",
+		.msg = event ? "Event is too large" : "Too many events in one request",
+		.index = index,
+		.position = -1,
+		.limit = limit,
+	    });
 }
 
 /* index is the event's in errors, syntax_index the same for errors of syntax. */
@@ -99,8 +107,7 @@ decode_event(struct decoder *d, int64_t index, int64_t syntax_index)
 	uint32_t max_bytes;
 
 	if (d->seen == env->max_events)
-		return refuse_size(
-		    d, CAUSE_BATCH_SIZE, "too_many_events", "Too many events in one request", -1, env->max_events);
+		return refuse_size(d, CAUSE_BATCH_SIZE, -1, env->max_events);
 	d->seen++;
 	if (!event_scan(event, &d->scan, env->unknown))
 		return refuse_syntax(d, syntax_index);
@@ -110,7 +117,7 @@ decode_event(struct decoder *d, int64_t index, int64_t syntax_index)
 	max_bytes =
 	    env->max_event_bytes < DECODE_EVENT_BYTES_MAX ? (uint32_t)env->max_event_bytes : DECODE_EVENT_BYTES_MAX;
 	if ((size_t)(end - start) > max_bytes)
-		return refuse_size(d, CAUSE_EVENT_SIZE, "event_too_large", "Event is too large", index, max_bytes);
+		return refuse_size(d, CAUSE_EVENT_SIZE, index, max_bytes);
 
 	event_check(event, env);
 	if (event->error_count > 0) {

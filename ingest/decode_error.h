@@ -12,8 +12,7 @@ enum decode_cause { CAUSE_FIELDS, CAUSE_JSON, CAUSE_EVENT_SIZE, CAUSE_BATCH_SIZE
 /* One reason. All texts are static; key is borrowed from the body. */
 struct decode_error {
 	enum decode_cause cause;
-	const char
-	    *type; /* "missing", "string_type", "json_invalid", ... as clients of the original service know them */
+	const char *type; /* as clients of the original service know it: "missing", "string_type", "json_invalid" */
 	const char *msg; /* "Field required" */
 	const char *reason; /* for json_invalid what is wrong with the JSON: "trailing comma", else NULL */
 	const char *field; /* "session_id", or NULL when it is about the whole event or body */
