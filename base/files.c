@@ -71,7 +71,7 @@ files_open(const char *path, int flags, mode_t mode, const char *option, struct 
 		close(fd);
 		fd = -1;
 		if ((flags & O_EXCL) != 0)
-			(void)unlink(path); /* who tries again may take another name */
+			(void)unlink(path); /* the caller can try again, also by another name */
 		errno = failure;
 	}
 	free(copy);

@@ -30,7 +30,7 @@ read_holder(int fd)
 	return len > 1 && *end == '\n' && end + 1 == text + len && pid > 0 && pid <= INT_MAX ? (pid_t)pid : 0;
 }
 
-/* A holder that has not written its pid yet, or could not, is waited for, too. */
+/* A file without a pid counts as one whose holder is gone: the holder is about to write it, or could not. */
 static bool
 holder_gone(int fd)
 {

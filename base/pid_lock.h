@@ -1,4 +1,4 @@
-/* Keeping a second process away from what one has, by a file beside it that says who has it. */
+/* A lock that keeps a second process away from files in use: a file beside them with the pid of the holder. */
 #ifndef BASE_PID_LOCK_H
 #define BASE_PID_LOCK_H
 
@@ -7,10 +7,10 @@
 #include "base/error.h"
 
 /*
- * Makes the file path if it is not there and takes its lock, which children inherit: it is held as long as any process
- * that has the descriptor lives. The file says who holds it, if the disk has room for that. option ("DATA_DIR") and what
- * ("DATA_DIR=/x") are for messages. Returns a descriptor to be kept open, or <0 with errno: EWOULDBLOCK when somebody else
- * has the lock, EEXIST when the file is another program's, else why it cannot be made or locked.
+ * Creates the file if it is missing, and takes its lock. Children inherit the lock: it is held as long as any process
+ * that has the descriptor lives. The file has the holder's pid, if the disk has room for it. option ("DATA_DIR") and what
+ * ("DATA_DIR=/x") are for messages. Returns a descriptor to keep open, or <0 with errno: EWOULDBLOCK when another process
+ * holds the lock, EEXIST when the file is another program's, else why it cannot be created or locked.
  */
 int pid_lock(const char *path, const char *option, const char *what, struct error *err);
 

@@ -1,4 +1,4 @@
-/* Counting what need not be told. */
+/* Counting instead of logging. */
 #include "base/repeat.h"
 
 #define REPEAT_US (REPEAT_SECONDS * INT64_C(1000000))
@@ -6,14 +6,14 @@
 uint64_t
 repeat_met(struct repeat *repeat, int64_t now_us)
 {
-	uint64_t untold = ++repeat->untold;
+	uint64_t unlogged = ++repeat->unlogged;
 
 	repeat->met_us = now_us;
-	if (repeat->times++ > 0 && now_us - repeat->told_us < REPEAT_US)
+	if (repeat->times++ > 0 && now_us - repeat->logged_us < REPEAT_US)
 		return 0;
-	repeat->told_us = now_us;
-	repeat->untold = 0;
-	return untold;
+	repeat->logged_us = now_us;
+	repeat->unlogged = 0;
+	return unlogged;
 }
 
 uint64_t

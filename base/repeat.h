@@ -1,6 +1,6 @@
 /*
- * A condition that is met at the rate at which something is tried again: told when it begins, then at most every
- * REPEAT_SECONDS with the number of times, and once when it is over. The lines are the caller's:
+ * A condition that is met each time when something is tried again. It is logged when it begins, then at most every
+ * REPEAT_SECONDS with the number of times, and once when it is over. The caller writes the lines:
  *
  *   if ((times = repeat_met(&full, now)) > 0)
  *           log_warning("cannot do it", LOG_UINT("times", times));
@@ -17,19 +17,19 @@
 
 struct repeat { /* all zero: the condition does not hold */
 	uint64_t times; /* since it began */
-	uint64_t untold;
-	int64_t met_us, told_us; /* steady, the last time */
+	uint64_t unlogged; /* of those times: since the last line */
+	int64_t met_us, logged_us; /* steady, the last time */
 };
 
 /*
- * The condition is met. Returns how often since the last line about it if a line is due now, else 0. now_us is the steady
- * clock's.
+ * Called when the condition is met. If a line is due now, returns how often it was met since the last line, else 0.
+ * now_us: steady clock.
  */
 uint64_t repeat_met(struct repeat *repeat, int64_t now_us);
 
 /*
- * To be asked now and then. If the condition held and has not been met for REPEAT_SECONDS it is over: returns how many
- * times it was met, once. Else 0.
+ * Called now and then. A condition that has not been met for REPEAT_SECONDS is over: returns how many times it was met,
+ * once. Else 0.
  */
 uint64_t repeat_over(struct repeat *repeat, int64_t now_us);
 

@@ -51,7 +51,7 @@ streams_own_stderr(void)
 	struct stat st;
 	void *shared;
 
-	signal(SIGTTOU, SIG_IGN); /* a terminal may stop those who write to it in the background */
+	signal(SIGTTOU, SIG_IGN); /* a terminal may stop background processes that write to it */
 	if (fstat(STDERR_FILENO, &st) != 0)
 		return;
 	if (S_ISSOCK(st.st_mode))

@@ -15,7 +15,7 @@ int streams_hold(struct error *err);
 
 /*
  * Once in a process that must not wait for its stderr, before it forks: descriptor 2 becomes a description of our own that
- * does not block, where it is a pipe or a terminal that can be opened again. Others who share the old one see no change.
+ * does not block, where it is a pipe or a terminal that can be opened again. Processes that share the old one see no change.
  */
 void streams_own_stderr(void);
 

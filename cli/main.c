@@ -3,13 +3,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "config/config.h"
-#include "config/load.h"
-#include "shm/ring_size.h"
 #include "base/mem.h"
 #include "base/streams.h"
 #include "base/version.h"
 #include "cli/commands.h"
+#include "config/config.h"
+#include "config/load.h"
+#include "shm/ring_size.h"
 #include "store/store.h"
 
 static const struct command {

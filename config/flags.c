@@ -91,7 +91,7 @@ read_help_topic(char *topic, struct flag *flag, struct error *err)
 		return 0;
 	for (enum option_section i = 0; i < SECTION_COUNT && used < sizeof words; i++)
 		used += (size_t)snprintf(words + used, sizeof words - used, ", %s", option_section_word(i));
-	return error_set(err, "--help=%.*s: no such topic; there are all%s", NAME_MAX_BYTES, topic, words);
+	return error_set(err, "--help=%.*s: no such topic; the topics are all%s", NAME_MAX_BYTES, topic, words);
 }
 
 int

@@ -8,8 +8,8 @@ struct option;
 
 struct flag {
 	const struct option *option; /* NULL: the flag is a request */
-	char *
-	    value; /* in argv; NULL for a bool flag without a value, which means true; for --help: the topic, or NULL */
+	/* In argv; for --help its topic, or NULL. NULL for a bool flag without a value, which means true. */
+	char *value;
 	int request; /* enum config_request */
 };
 

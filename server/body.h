@@ -7,7 +7,7 @@
 
 #include <h2o.h>
 
-#include "event/record.h"
+#include "base/span.h"
 #include "ingest/decode.h"
 #include "ingest/inflate.h"
 #include "shm/counters.h"

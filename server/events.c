@@ -15,7 +15,7 @@
 #include "server/reply.h"
 #include "shm/counters.h"
 
-/* What the counters say of a whole request that is wrong. */
+/* The counter of whole requests that are wrong for that cause. */
 static const enum counter rejected_for[CAUSES] = {
     [CAUSE_FIELDS] = COUNTER_REJECTED_FIELDS,
     [CAUSE_JSON] = COUNTER_REJECTED_JSON,
@@ -23,7 +23,7 @@ static const enum counter rejected_for[CAUSES] = {
     [CAUSE_BATCH_SIZE] = COUNTER_REJECTED_BATCH_SIZE,
 };
 
-/* What the option says is to become of fields that are none of an event's. */
+/* What the decoder does with unknown fields, by the value of UNKNOWN_FIELDS. */
 static const enum unknown_action unknown_actions[] = {
     [UNKNOWN_FIELDS_KEEP] = UNKNOWN_KEEP,
     [UNKNOWN_FIELDS_IGNORE] = UNKNOWN_IGNORE,

@@ -16,8 +16,8 @@
 
 /* How far a head has been read. All zero before its first byte. */
 struct head {
-	size_t
-	    line; /* where the first line begins that is not read yet; when the head is whole: the length of the head */
+	/* Where the first line begins that is not read yet. When the head is whole: the length of the head. */
+	size_t line;
 	size_t searched; /* no line ends between line and here */
 	uint32_t lines;
 	size_t length_at, length_len; /* where the value of Content-Length is */

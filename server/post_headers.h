@@ -6,8 +6,8 @@
 
 #include <h2o.h>
 
+#include "base/span.h"
 #include "ingest/headers.h"
-#include "event/record.h"
 
 /* Whether Prefer asks for the right events to be taken although others are wrong. */
 bool post_is_lenient(const h2o_req_t *req);

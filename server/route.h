@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "event/record.h"
+#include "base/span.h"
 #include "shm/counters.h"
 
 struct acceptor;

@@ -95,7 +95,7 @@ reply_not_found(h2o_req_t *req)
 	reply_error(req, 404, text);
 }
 
-/* The path is known, and the method is none of those that its rows name. */
+/* Answers a request whose path is known and whose method is in none of its rows. */
 static void
 answer_other_method(const struct acceptor *acceptor, const struct exchange *exchange)
 {
@@ -139,7 +139,7 @@ on_request(h2o_handler_t *handler, h2o_req_t *req)
 	return 0;
 }
 
-/* The row whose counters an answer belongs to. NULL: the path is none of ours. */
+/* The row whose counters an answer belongs to. NULL: no row has the path. */
 static const struct route *
 route_of_answer(const h2o_req_t *req)
 {

@@ -155,7 +155,7 @@ test_nonfinite_elsewhere(void **state)
 	assert_syntax_error(reason, 0, -1);
 	assert_int_equal(decode("[NaN]", BODY_ARRAY), DECODE_INVALID);
 	assert_syntax_error(reason, 1, -1);
-	/* Behind an event with data, too. */
+	/* Also behind an event with data. */
 	static const char *const followers[] = {"NaN", "[NaN]", "{\"phase_id\":NaN}"};
 
 	for (size_t i = 0; i < COUNT(followers); i++) {

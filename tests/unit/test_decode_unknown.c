@@ -1,4 +1,4 @@
-/* Fields that are none of an event's: kept in data, ignored, or refused. */
+/* Fields that the API does not define: kept in data, ignored, or refused. */
 #include "tests/unit/decode_fixture.h"
 
 #include "event/scan.h"

@@ -130,7 +130,7 @@ sample(size_t len)
 static void
 test_round_trip(void **state)
 {
-	/* Around the sizes at which the buffer grows, too. */
+	/* Also around the sizes at which the buffer grows. */
 	static const size_t sizes[] = {0, 1, 2, 100, 16383, 16384, 16385, 32768, 65535, 65536, 65537, 1000000};
 
 	for (size_t i = 0; i < COUNT(sizes); i++) {
