@@ -1,14 +1,16 @@
 """What `make bench` measures: one function a case, each adds rows to the tables of its own."""
 
+import contextlib
 import os
 import re
 import resource
 import shutil
+import sqlite3
 import statistics
 import subprocess
 import time
 
-from harness.daemon import BUILD_DIR
+from harness.daemon import BUILD_DIR, REPOSITORY
 from harness.waiting import wait_until
 
 import check
@@ -51,8 +53,8 @@ def measure(bench, storage, name, load, seconds, **options):
 def rates(bench):
     """accepted and stored at full load, next to what the machine can do at all; of three rounds the middle figures"""
     # Not in turns: a file that follows PostgreSQL's on a virtual machine is written to memory that the host has taken back.
-    jsonl, postgres = ([one_round(bench) for _ in bench.few(1, 2, 3)] for one_round in (jsonl_round, postgres_round))
-    rows = [middle(rows) for rounds in (jsonl, postgres) for rows in zip(*rounds)]
+    rounds = [[one_round(bench) for _ in bench.few(1, 2, 3)] for one_round in (jsonl_round, sqlite_round, postgres_round)]
+    rows = [middle(rows) for of_store in rounds for rows in zip(*of_store)]
     nothing = {row["events_per_body"]: row["accepted_per_s"] for row in rows if row["name"] == NOTHING}
     for row in rows:
         if "storage" in row:
@@ -78,6 +80,18 @@ def jsonl_round(bench):
         ceiling = copy_file(bench, service.daemon.jsonl_path)
     shutil.rmtree(service.directory)
     return [*rows, ceiling, *with_ceiling(ceiling, batch, single, queued)]
+
+
+def sqlite_round(bench):
+    queued = measure(bench, "sqlite", "SQLite, ACK=queued", SINGLE, 2, ACK="queued")
+    single = measure(bench, "sqlite", "SQLite", SINGLE, 2)
+    with services(bench, "sqlite") as service:
+        service.warm_up(**BATCH)
+        batch = service.measure("SQLite", **BATCH, seconds=bench.seconds(4))
+        stored = metrics(service.daemon)
+        ceiling = copy_database(bench, service.daemon.sqlite_path, int(stored["events_stored_total"] / stored["store_batches_total"]))
+    shutil.rmtree(service.directory)
+    return [ceiling, *with_ceiling(ceiling, batch, single, queued)]
 
 
 def postgres_round(bench):
@@ -125,6 +139,22 @@ def copy_file(bench, path):
     elapsed = time.monotonic() - started
     copy.unlink()
     return {"name": "dd of the JSONL file", "events_per_body": 100, "stored_per_s": lines / elapsed}
+
+
+def copy_database(bench, path, batch):
+    """SQLite alone inserts the rows that hooksd wrote into a new database, as many in a transaction as hooksd did."""
+    with contextlib.closing(sqlite3.connect(bench.work / "copy.db", isolation_level=None)) as copy:
+        copy.executescript((REPOSITORY / "schema/sqlite/001_hook_events.sql").read_text())
+        copy.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -65536;")
+        copy.execute("ATTACH ? AS stored", [str(path)])
+        rows, = copy.execute("SELECT max(rowid) FROM stored.hook_events").fetchone()
+        started = time.monotonic()
+        for first in range(1, rows + 1, batch):
+            copy.execute("INSERT INTO hook_events SELECT * FROM stored.hook_events WHERE rowid BETWEEN ? AND ?", [first, first + batch - 1])
+        elapsed = time.monotonic() - started
+    for file in bench.work.glob("copy.db*"):
+        file.unlink()
+    return {"name": "SQLite alone", "events_per_body": 100, "stored_per_s": rows / elapsed}
 
 
 def copy_rows(bench):

@@ -1,6 +1,5 @@
 /* Where a value counts: below 128 in a part of its own, else by its highest seven bits. */
 #include "tests/bench/histogram.h"
-#include "shm/counters.h"
 
 #define PARTS (UINT64_C(1) << HISTOGRAM_PART_BITS)
 #define COUNTS (HISTOGRAM_POWERS * PARTS)

@@ -72,7 +72,7 @@ def test_a_tiny_run_ends_in_tables_plots_and_a_document(tmp_path):
     rows = json.loads((out / "results.json").read_text())["rates"]["rows"]
     stored = [row for row in rows if "of_ceiling" in row]
     assert {(row["storage"], row["events_per_body"]) for row in stored} == {
-        ("jsonl", 1), ("jsonl", 100), ("postgres", 1), ("postgres", 100)}
+        (storage, events) for storage in ("jsonl", "sqlite", "postgres") for events in (1, 100)}
     for row in stored:
         assert row["failed"] == 0 and row["stored_per_s"] > 0 and row["memory_mib"] > row["segment_mib"] > 0
         assert f"{row['stored_per_s']:,.0f}" in run.stdout

@@ -218,14 +218,15 @@ def test_the_listed_exceptions(database, hooksd, form):
             assert stored[number] == {"x": json.loads(instead)}, value
 
 
-def test_what_jsonl_keeps_is_json_to_python_too(hooksd):
-    """The same table through the other store: every accepted document reads back as Python reads what was sent."""
-    daemon = hooksd(ACK="queued", ACCEPTORS=1)
+@pytest.mark.parametrize("storage", ["jsonl", "sqlite"])
+def test_what_other_stores_keep_is_json_to_python_too(hooksd, storage):
+    """The same table through the other stores: every accepted document reads back as Python reads what was sent."""
+    daemon = hooksd(STORAGE_TYPE=storage, ACK="queued", ACCEPTORS=1)
     texts = documents()
     statuses = post_all(daemon, texts)
     daemon.stop()
     accepted = [text for text, status in zip(texts, statuses) if status == 202]
-    lines = daemon.jsonl_lines()
-    assert len(lines) == len(accepted)
-    for text, line in zip(accepted, lines):
-        assert json.loads(line)["data"] == json.loads(text)
+    stored = daemon.stored_events()
+    assert len(stored) == len(accepted)
+    for text, event in zip(accepted, stored):
+        assert event["data"] == json.loads(text)

@@ -18,7 +18,7 @@ EVENT = b'{"event_type":"a","session_id":"s"}'
 
 
 def stored_ids(daemon, database):
-    events = database.events() if database else daemon.jsonl_events()
+    events = database.events() if database else daemon.stored_events()
     return {event["event_id"] for event in events}
 
 
@@ -44,10 +44,10 @@ def roll(daemon):
     wait_until(lambda: len(daemon.pids("acceptor")) == len(before), "new acceptors")
 
 
-@pytest.mark.parametrize("storage", ["jsonl", "postgres"])
+@pytest.mark.parametrize("storage", ["jsonl", "sqlite", "postgres"])
 def test_a_stop_under_load_answers_every_request_and_resets_no_connection(request, hooksd, storage):
     database = request.getfixturevalue("database") if storage == "postgres" else None
-    daemon = hooksd(database)
+    daemon = hooksd(database, STORAGE_TYPE=storage)
     with fleet(daemon.port, busy=48, paced=16, anew=4) as clients, daemon.raw() as idle, daemon.raw() as silent:
         idle.send(http_post("/events", EVENT))
         assert idle.read_reply().status == 202
@@ -259,11 +259,11 @@ def test_a_store_that_says_nothing_does_not_keep_the_service_from_answering(hook
         daemon.stop()
 
 
-@pytest.mark.parametrize("storage", ["jsonl", "postgres"])
+@pytest.mark.parametrize("storage", ["jsonl", "sqlite", "postgres"])
 def test_a_restart_on_a_passed_socket_fails_no_request(request, make_hooksd, storage):
     database = request.getfixturevalue("database") if storage == "postgres" else None
     with socket.create_server(("127.0.0.1", 0), backlog=1024) as listener:
-        daemon = make_hooksd(database)
+        daemon = make_hooksd(database, STORAGE_TYPE=storage)
         pass_descriptors(daemon, [listener.fileno()])
         daemon.start()
         with fleet(daemon.port, busy=8, paced=12, anew=4) as clients:

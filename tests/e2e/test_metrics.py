@@ -23,10 +23,10 @@ TABLE = run_program("hooksd", "--print-metrics-markdown").stdout
 FAMILIES = re.findall(r"^\| `(\w+)` \| (\w+) \|", TABLE, re.M)
 
 
-@pytest.fixture(params=["jsonl", "postgres"])
+@pytest.fixture(params=["jsonl", "sqlite", "postgres"])
 def daemon(request, hooksd):
     """With something counted."""
-    daemon = hooksd(request.getfixturevalue("database") if request.param == "postgres" else None)
+    daemon = hooksd(request.getfixturevalue("database") if request.param == "postgres" else None, STORAGE_TYPE=request.param)
     assert daemon.post_batch([minimal()] * 3).status == 202
     assert daemon.post_event("[]").status == 422
     return daemon

@@ -11,7 +11,7 @@ import pytest
 
 from harness.client import http_post
 from harness.daemon import session_members
-from harness.events import differences, expected, from_jsonl, minimal, random_events
+from harness.events import differences, expected, minimal, random_events
 from harness.load import Load
 from harness.waiting import wait_until
 
@@ -155,17 +155,17 @@ def test_a_killed_child_is_replaced_and_the_log_says_who_died_of_what(hooksd, ro
 
 
 @pytest.mark.parametrize("role", ["acceptor", "writer"])
-@pytest.mark.parametrize("storage", ["jsonl", "postgres"])
+@pytest.mark.parametrize("storage", ["jsonl", "sqlite", "postgres"])
 def test_children_killed_under_load_lose_and_double_nothing(request, hooksd, role, storage):
     database = request.getfixturevalue("database") if storage == "postgres" else None
-    daemon = hooksd(database, WRITERS=2 if database else 1)
+    daemon = hooksd(database, STORAGE_TYPE=storage, WRITERS=2 if database else 1)
     load = Load(daemon, random_events(6000, sessions=8, seed=7), batch=20)
     with load:
         for part in (1, 2, 3):
             load.wait_acknowledged(part * 1000)
             kill_and_wait_for_successor(daemon, role)
-    stored = database.events() if database else [from_jsonl(line) for line in daemon.jsonl_events()]
-    if role == "acceptor" and not database:
+    stored = database.events() if database else daemon.stored_events()
+    if role == "acceptor" and storage == "jsonl":
         stored = load.without_repeats(stored)
     assert differences([expected(event) for event in load.events()], stored) == []
 

@@ -1,4 +1,4 @@
-"""The examples of the README, word for word, against both stores."""
+"""The examples of the README, word for word, against all stores."""
 
 import re
 
@@ -9,7 +9,7 @@ from harness.daemon import BUILD_DIR, REPOSITORY, run_program
 ORIGINAL_METRICS = ["events_received_total", "events_stored_total", "storage_errors_total", "uptime_seconds"]
 
 
-@pytest.fixture(params=["jsonl", "postgres"])
+@pytest.fixture(params=["jsonl", "sqlite", "postgres"])
 def storage(request):
     return request.param
 
@@ -17,8 +17,8 @@ def storage(request):
 @pytest.fixture
 def daemon(storage, request, hooksd):
     database = request.getfixturevalue("database") if storage == "postgres" else None
-    daemon = hooksd(database)
-    daemon.stored_count = database.count if database else lambda: len(daemon.jsonl_lines())
+    daemon = hooksd(database, STORAGE_TYPE=storage)
+    daemon.stored_count = database.count if database else lambda: len(daemon.stored_events())
     yield daemon
     daemon.stop()
 

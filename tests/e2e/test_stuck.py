@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from harness.events import differences, expected, from_jsonl, minimal, random_events
+from harness.events import differences, expected, minimal, random_events
 from harness.load import Load
 from harness.waiting import PATIENCE, wait_until
 
@@ -36,10 +36,10 @@ def let_pass(seconds):
 
 
 @pytest.mark.parametrize("role", ["acceptor", "writer"])
-@pytest.mark.parametrize("storage", ["jsonl", "postgres"])
+@pytest.mark.parametrize("storage", ["jsonl", "sqlite", "postgres"])
 def test_a_stopped_child_is_replaced_and_nothing_is_lost(request, hooksd, role, storage):
     database = request.getfixturevalue("database") if storage == "postgres" else None
-    daemon = hooksd(database, WRITERS=2 if database else 1, STUCK_AFTER_SECONDS=STUCK_AFTER)
+    daemon = hooksd(database, STORAGE_TYPE=storage, WRITERS=2 if database else 1, STUCK_AFTER_SECONDS=STUCK_AFTER)
     load = Load(daemon, random_events(3000, sessions=8, seed=11), batch=20)
     with load:
         load.wait_acknowledged(500)
@@ -49,8 +49,8 @@ def test_a_stopped_child_is_replaced_and_nothing_is_lost(request, hooksd, role, 
     assert f"child={stuck}" in obituary
     assert "cause=stuck signal=9" in obituary
     assert daemon.log().count("process is stuck") == 1
-    stored = database.events() if database else [from_jsonl(line) for line in daemon.jsonl_events()]
-    if role == "acceptor" and not database:
+    stored = database.events() if database else daemon.stored_events()
+    if role == "acceptor" and storage == "jsonl":
         stored = load.without_repeats(stored)
     assert differences([expected(event) for event in load.events()], stored) == []
 

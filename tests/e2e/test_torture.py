@@ -309,6 +309,26 @@ def test_postgres(database, tortured, process, mode):
     events.require(stored_rows(database), "see the log")
 
 
+@in_processes(writer=ALL)
+def test_sqlite_with_reopening(tortured, process, mode):
+    daemon, faults = tortured(process, STORAGE_TYPE="sqlite")
+    events = Events()
+    daemon.start()
+
+    def scenario(arm):
+        arm()
+        os.kill(daemon.pids("writer")[0], signal.SIGHUP)
+        post_through(daemon, faults, events)
+        daemon.wait_store_ready()
+        if mode[0] == MEMORY:
+            daemon.restart()  # the writer has died, and must not do so too often within a second
+
+    every_call(faults, mode, scenario)
+    daemon.restart()
+    daemon.wait_spool_empty()
+    events.require([row["event_id"] for row in daemon.sqlite_query("SELECT event_id FROM hook_events")], "see the log")
+
+
 @in_processes(writer=[*CALLS, "a-short-transfer"])
 def test_spooling(database, tortured, process, mode):
     daemon, faults = tortured(process, database, SPOOL_AFTER_MS=0)

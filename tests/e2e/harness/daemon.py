@@ -10,7 +10,7 @@ import subprocess
 from pathlib import Path
 
 from harness.client import Client, RawConnection
-from harness.events import FIELDS
+from harness.events import FIELDS, from_jsonl
 from harness.metrics import metrics
 from harness.waiting import PATIENCE, wait_until
 
@@ -257,6 +257,12 @@ class Daemon:
 
     def jsonl_events(self):
         return [json.loads(line) for line in self.jsonl_lines()]
+
+    def stored_events(self):
+        """Of the store that is not PostgreSQL, in the shape of harness.events.expected()."""
+        if self.options.get("STORAGE_TYPE") == "sqlite":
+            return self.sqlite_events()
+        return [from_jsonl(event) for event in self.jsonl_events()]
 
     @property
     def sqlite_path(self):
