@@ -54,14 +54,26 @@ struct spooling {
 
 /* ---- what the ledgers say ---- */
 
-static bool
-machine_restarted(const struct old_ring *ring)
+/*
+ * If the machine has restarted since 0.1.0 used the ring, its uncommitted appends say nothing of the files of now: forgets
+ * them, once. An append that begins later is this import's own, and a next import must find it.
+ */
+static void
+forget_appends_of_another_boot(const struct old_ring *ring)
 {
 	const char *then = old_ring_boot_id(ring);
 	char now[BOOT_ID_BYTES];
 
 	segment_boot_id(now);
-	return then[0] != '\0' && now[0] != '\0' && strcmp(then, now) != 0;
+	if (then[0] == '\0' || now[0] == '\0' || strcmp(then, now) == 0)
+		return;
+	log_warning(
+	    "the machine has restarted since the ring was last used: events on it may be damaged or stored twice",
+	    LOG_UINT("events_waiting", old_ring_events_waiting(ring)));
+	for (uint32_t w = 0; w < ring->writers; w++)
+		for (int file = 0; file < APPEND_FILES; file++)
+			old_ring_append_done(ring, w, (enum append_file)file);
+	old_ring_set_boot_id(ring, now);
 }
 
 /* The JSONL file is another run's if this one stores elsewhere: then a failure is only a warning. */
@@ -131,20 +143,13 @@ static int
 apply_ledgers(struct import *import, struct error *err)
 {
 	const struct old_ring *ring = &import->ring;
-	bool restarted = machine_restarted(ring);
 
 	for (uint32_t w = 0; w < ring->writers; w++)
 		old_ring_settle(ring, w);
-	if (restarted)
-		log_warning("the machine has restarted since the ring was last used: events on it may be damaged or "
-			    "stored twice",
-		    LOG_UINT("events_waiting", old_ring_events_waiting(ring)));
-	for (uint32_t w = 0; w < ring->writers; w++) {
-		for (int file = 0; restarted && file < APPEND_FILES; file++)
-			old_ring_append_done(ring, w, (enum append_file)file);
+	forget_appends_of_another_boot(ring);
+	for (uint32_t w = 0; w < ring->writers; w++)
 		if (cut_off_appends(import, w, err) != 0 || record_progress(import, w, err) != 0)
 			return -1;
-	}
 	return 0;
 }
 
@@ -267,11 +272,9 @@ spool_lanes(struct import *import, uint32_t writer, struct error *err)
 
 	if (rc == 0)
 		rc = commit(&s);
-	/* In this order: a file without an open append would be stored beside the events in the ring. */
-	if (rc != 0 && s.fd >= 0) {
-		(void)unlink(s.path);
+	/* While the file is there the append stays open, or the file would be stored beside the events in the ring. */
+	if (rc != 0 && s.fd >= 0 && unlink(s.path) == 0)
 		old_ring_append_done(&import->ring, writer, APPEND_SPOOL);
-	}
 	if (s.fd >= 0)
 		close(s.fd);
 	free(s.block);

@@ -3,6 +3,7 @@
 
 #include <ck_pr.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -317,6 +318,12 @@ old_ring_visit(const struct old_ring *ring, uint32_t writer, old_ring_visitor *v
 }
 
 /* ---- what 0.1.0 would write ---- */
+
+void
+old_ring_set_boot_id(const struct old_ring *ring, const char *boot_id)
+{
+	(void)snprintf(ring->header->boot_id, sizeof ring->header->boot_id, "%s", boot_id);
+}
 
 /*
  * Refuses what is awaited up to release, or only dismisses it where it is in doubt. Returns how far the lane is

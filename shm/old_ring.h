@@ -47,6 +47,9 @@ int32_t old_ring_master_pid(int fd);
 const char *old_ring_boot_id(const struct old_ring *ring);
 const char *old_ring_jsonl_path(const struct old_ring *ring);
 
+/* Records, as 0.1.0 does when it adopts a ring, that what the ring says from now on is of that boot of the machine. */
+void old_ring_set_boot_id(const struct old_ring *ring, const char *boot_id);
+
 /* The sums of all that was counted, in today's order. */
 void old_ring_counters(const struct old_ring *ring, uint64_t counters[COUNTERS]);
 
