@@ -99,13 +99,14 @@ publish_store_state(struct writer *w)
 static void
 change_state(struct writer *w, enum writer_state state)
 {
+	/* Also when the state stays: the store may have been open for a moment in between. */
+	if (state == WRITER_SPOOLING || state == WRITER_REFUSING)
+		store_link_noticed(&w->store);
 	if (state == w->state)
 		return;
 	log_debug("the writer's state has changed", LOG_STR("from", writer_state_name(w->state)),
 	    LOG_STR("to", writer_state_name(state)));
 	w->state = state;
-	if (state == WRITER_SPOOLING || state == WRITER_REFUSING)
-		store_link_noticed(&w->store);
 }
 
 /* ---- batches ---- */

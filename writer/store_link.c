@@ -36,15 +36,16 @@ enum link_event {
 
 /* clang-format off */
 static const enum link_state link_next[LINK_STATES][LINK_EVENTS] = {
-	/*               OPENED    OPENED_IDLE  OPEN_FAILED  WORKED  FAILED       HAD_RESTED   NOTICED */
-	ROW(CONNECTING,  READY,    READY,       CONNECTING,  NEVER,  NEVER,       NEVER,       CONNECTING),
-	ROW(CLOSED,      READY,    READY,       CLOSED,      NEVER,  NEVER,       NEVER,       CLOSED),
-	ROW(RESTED,      READY,    READY,       CLOSED,      NEVER,  NEVER,       NEVER,       CLOSED),
-	ROW(READY,       NEVER,    NEVER,       NEVER,       READY,  FAILED_ONCE, RESTED,      NEVER),
-	ROW(FAILED_ONCE, RETRYING, RETRYING,    UNAVAILABLE, NEVER,  NEVER,       NEVER,       UNAVAILABLE),
-	ROW(RETRYING,    NEVER,    NEVER,       NEVER,       READY,  UNAVAILABLE, FAILED_ONCE, NEVER),
-	ROW(UNAVAILABLE, PROVING,  RETRYING,    UNAVAILABLE, NEVER,  NEVER,       NEVER,       UNAVAILABLE),
-	ROW(PROVING,     NEVER,    NEVER,       NEVER,       READY,  UNAVAILABLE, UNAVAILABLE, NEVER),
+	/*                OPENED    OPENED_IDLE  OPEN_FAILED  WORKED  FAILED       HAD_RESTED   NOTICED */
+	ROW(CONNECTING,   READY,    READY,       CONNECTING,  NEVER,  NEVER,       NEVER,       CONNECTING),
+	ROW(CLOSED,       READY,    READY,       CLOSED,      NEVER,  NEVER,       NEVER,       CLOSED),
+	ROW(RESTED,       READY,    READY,       CLOSED,      NEVER,  NEVER,       NEVER,       REST_NOTICED),
+	ROW(REST_NOTICED, READY,    READY,       CLOSED,      NEVER,  NEVER,       NEVER,       REST_NOTICED),
+	ROW(READY,        NEVER,    NEVER,       NEVER,       READY,  FAILED_ONCE, RESTED,      NEVER),
+	ROW(FAILED_ONCE,  RETRYING, RETRYING,    UNAVAILABLE, NEVER,  NEVER,       NEVER,       UNAVAILABLE),
+	ROW(RETRYING,     NEVER,    NEVER,       NEVER,       READY,  UNAVAILABLE, FAILED_ONCE, NEVER),
+	ROW(UNAVAILABLE,  PROVING,  RETRYING,    UNAVAILABLE, NEVER,  NEVER,       NEVER,       UNAVAILABLE),
+	ROW(PROVING,      NEVER,    NEVER,       NEVER,       READY,  UNAVAILABLE, UNAVAILABLE, NEVER),
 };
 /* clang-format on */
 
@@ -198,7 +199,7 @@ on_opened(struct store_link *link, int rc, bool pending, const struct error *err
 		return;
 	}
 	link->opened_us = clock_steady_us();
-	if (link->state == LINK_RESTED)
+	if (link->state == LINK_RESTED || link->state == LINK_REST_NOTICED)
 		link->slot->unavailable_since_us = 0; /* a rest is no outage */
 	handle(link, pending ? LINK_OPENED : LINK_OPENED_IDLE);
 }

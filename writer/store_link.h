@@ -16,13 +16,15 @@
  * what leads from one to the other.
  *
  * CONNECTING: not reached yet. CLOSED: was reached, could not be opened the last time. RESTED: it had ended an idle
- * connection. READY: it works. FAILED_ONCE, and RETRYING once that is open again: one failure since it worked, which
- * clients do not notice. UNAVAILABLE, and PROVING once that is open again: clients have noticed.
+ * connection; REST_NOTICED: clients have noticed before it was open again. READY: it works. FAILED_ONCE, and RETRYING
+ * once that is open again: one failure since it worked, which clients do not notice. UNAVAILABLE, and PROVING once that
+ * is open again: clients have noticed.
  */
 #define LINK_STATE_LIST(X)                                                                                             \
 	X(CONNECTING, "connecting", false, false)                                                                      \
 	X(CLOSED, "closed", false, false)                                                                              \
 	X(RESTED, "rested", false, true)                                                                               \
+	X(REST_NOTICED, "rest noticed", false, false)                                                                  \
 	X(READY, "ready", true, true)                                                                                  \
 	X(FAILED_ONCE, "failed once", false, true)                                                                     \
 	X(RETRYING, "retrying", true, true)                                                                            \
