@@ -6,9 +6,11 @@
 
 #include <cmocka.h>
 
+#include <errno.h>
 #include <signal.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "shm/heartbeat.h"
 #include "tests/unit/segment_fixture.h"
 #include "tests/unit/supervisor_fixture.h"
@@ -17,10 +19,27 @@
 #define FAILED 1
 
 static struct stage stage;
+static bool no_fork; /* fork(2) fails */
+static uint32_t forks_failed;
+
+pid_t __real_fork(void);
+pid_t __wrap_fork(void);
+
+pid_t
+__wrap_fork(void)
+{
+	if (!no_fork)
+		return __real_fork();
+	forks_failed++;
+	errno = EAGAIN;
+	return -1;
+}
 
 static int
 open_stage(void **state)
 {
+	no_fork = false;
+	forks_failed = 0;
 	(void)ring_remove(state);
 	stage_open(&stage, 2, 1);
 	return 0;
@@ -206,6 +225,131 @@ test_an_endless_loop_is_ended_and_its_process_replaced(void **state)
 	assert_int_equal(stage_count(&stage, STARTED, ROLE_COURIER, 0), 2);
 }
 
+/* The courier that hangs in its first life is killed in this turn: TERM comes before the master learns of its end. */
+static void
+drain_when_the_courier_is_due_to_be_killed(const struct stage *s)
+{
+	if (stage_count(s, STARTED, ROLE_COURIER, 0) == 1 &&
+	    heartbeat_missed(segment_slot(&s->segment, ROLE_COURIER, 0), 1, 0, clock_steady_us()))
+		stage_signal_master(SIGTERM);
+}
+
+static void
+test_term_finds_a_stuck_process_that_is_not_reaped_yet(void **state)
+{
+	stage.play = hang_once;
+	stage.on_turn = drain_when_the_courier_is_due_to_be_killed;
+	stage.config.stuck_after_seconds = 1;
+	assert_int_equal(stage_supervise(&stage), EXIT_DRAINED);
+	assert_int_equal(segment_counter_sum(&stage.segment, COUNTER_RESTARTS_COURIER_STUCK), 1);
+	assert_int_equal(stage_count(&stage, STARTED, ROLE_COURIER, 0), 1);
+}
+
+static int
+acceptor_0_hangs_when_told_to_stop(const struct stage *s, enum role role, uint32_t index)
+{
+	stage_live(s, role, index, NULL, NULL);
+	while (role == ROLE_ACCEPTOR && index == 0)
+		;
+	stage_record(s, STOPPED, role, index);
+	return 0;
+}
+
+static void
+test_a_process_that_hangs_while_it_stops_is_killed_and_the_drain_goes_on(void **state)
+{
+	stage.play = acceptor_0_hangs_when_told_to_stop;
+	stage.on_ready = drain_now;
+	stage.config.stuck_after_seconds = 1;
+	assert_int_equal(stage_supervise(&stage), EXIT_DRAINED);
+	assert_int_equal(segment_counter_sum(&stage.segment, COUNTER_RESTARTS_ACCEPTOR_STUCK), 1);
+	assert_int_equal(stage_count(&stage, STARTED, ROLE_ACCEPTOR, ANY), 2);
+	assert_int_equal(stage_count(&stage, STOPPED, ROLE_WRITER, ANY), 1);
+}
+
+/* The second signal is INT: the fixture sends each signal once. */
+static void
+interrupt_when_couriers_stop(const struct stage *s)
+{
+	if (stage_count(s, TOLD_TO_STOP, ROLE_COURIER, ANY) == 2)
+		stage_signal_master(SIGINT);
+}
+
+static void
+test_a_second_signal_kills_what_is_left_at_once(void **state)
+{
+	int64_t begun_us = clock_steady_us();
+
+	stage.play = the_courier_never_stops;
+	stage.on_ready = drain_now;
+	stage.on_turn = interrupt_when_couriers_stop;
+	assert_int_equal(stage_supervise(&stage), EXIT_DRAINED);
+	assert_true(clock_steady_us() - begun_us < (int64_t)stage.config.drain_timeout_seconds * 1000000 / 2);
+	assert_int_equal(stage_count(&stage, TOLD_TO_STOP, ROLE_WRITER, ANY), 0);
+	assert_int_equal(segment_counter_sum(&stage.segment, COUNTER_RESTARTS_COURIER_SIGKILL), 0);
+}
+
+static void
+fork_from_the_tenth_try_on(const struct stage *s)
+{
+	no_fork = forks_failed < 10;
+}
+
+static void
+test_a_fork_that_fails_is_tried_again(void **state)
+{
+	no_fork = true;
+	stage.play = live_and_stop;
+	stage.on_turn = fork_from_the_tenth_try_on;
+	stage.on_ready = drain_now;
+	assert_int_equal(stage_supervise(&stage), EXIT_DRAINED);
+	assert_true(forks_failed >= 10);
+	assert_int_equal(stage_count(&stage, STOPPED, ROLE_ACCEPTOR, ANY), 2);
+}
+
+static void
+drain_without_forks_while_acceptor_0_is_down(const struct stage *s)
+{
+	drain_while_acceptor_0_is_down(s);
+	no_fork = segment_counter_sum(&s->segment, COUNTER_RESTARTS_ACCEPTOR_EXIT) == 1;
+}
+
+static void
+test_a_drain_goes_on_without_a_process_that_cannot_be_forked(void **state)
+{
+	stage.play = acceptor_0_fails_first;
+	stage.on_turn = drain_without_forks_while_acceptor_0_is_down;
+	assert_int_equal(stage_supervise(&stage), EXIT_DRAINED);
+	assert_true(forks_failed > 0);
+	assert_int_equal(stage_count(&stage, STARTED, ROLE_ACCEPTOR, 0), 1);
+	assert_int_equal(stage_count(&stage, STOPPED, ROLE_WRITER, ANY), 1);
+}
+
+static void
+no_forks_from_now_on(const struct stage *s)
+{
+	no_fork = true;
+	drain_now(s);
+}
+
+static uint64_t
+always(const struct stage *s)
+{
+	return 1;
+}
+
+static void
+test_the_drain_time_out_ends_the_wait_for_a_fork(void **state)
+{
+	stage.play = live_and_fail;
+	stage.on_ready = no_forks_from_now_on;
+	stage.work_left = always;
+	stage.config.drain_timeout_seconds = 1;
+	assert_int_equal(stage_supervise(&stage), EXIT_DRAINED);
+	assert_true(forks_failed > 1);
+	assert_int_equal(stage_count(&stage, STARTED, ROLE_WRITER, ANY), 1);
+}
+
 static void
 hang_up(const struct stage *s)
 {
@@ -240,6 +384,54 @@ test_hup_replaces_one_process_after_the_other_and_reaches_the_rest(void **state)
 	assert_int_equal(stage_count(&stage, HUNG_UP, ROLE_ACCEPTOR, ANY), 0);
 }
 
+static int
+acceptor_0_is_killed_while_it_stops(const struct stage *s, enum role role, uint32_t index)
+{
+	stage_live(s, role, index, NULL, NULL);
+	if (role == ROLE_ACCEPTOR && index == 0 && stage_count(s, STARTED, role, index) == 1)
+		(void)raise(SIGKILL);
+	stage_record(s, STOPPED, role, index);
+	return 0;
+}
+
+static void
+test_hup_goes_on_after_a_process_was_killed_while_it_stopped(void **state)
+{
+	stage.play = acceptor_0_is_killed_while_it_stops;
+	stage.on_ready = hang_up;
+	stage.on_turn = drain_when_all_acceptors_are_replaced;
+	assert_int_equal(stage_supervise(&stage), EXIT_DRAINED);
+	assert_int_equal(segment_counter_sum(&stage.segment, COUNTER_RESTARTS_ACCEPTOR_SIGKILL), 1);
+	assert_int_equal(stage_count(&stage, STARTED, ROLE_ACCEPTOR, ANY), 4);
+}
+
+/* The second HUP finds acceptor 0 replaced and acceptor 1 told to stop. */
+static void
+hang_up_again_and_drain(const struct stage *s)
+{
+	static bool again;
+
+	if (!again && stage_count(s, TOLD_TO_STOP, ROLE_ACCEPTOR, 1) == 1) {
+		again = true;
+		(void)kill(getpid(), SIGHUP);
+	}
+	if (stage_count(s, STARTED, ROLE_ACCEPTOR, 0) == 3 && stage_count(s, STARTED, ROLE_ACCEPTOR, 1) == 3)
+		stage_signal_master(SIGTERM);
+}
+
+static void
+test_a_second_hup_begins_again_with_the_first_process(void **state)
+{
+	stage.play = live_and_stop;
+	stage.on_ready = hang_up;
+	stage.on_turn = hang_up_again_and_drain;
+	assert_int_equal(stage_supervise(&stage), EXIT_DRAINED);
+	assert_true(
+	    stage_when(&stage, STARTED, ROLE_ACCEPTOR, 0, 3) < stage_when(&stage, TOLD_TO_STOP, ROLE_ACCEPTOR, 1, 2));
+	assert_int_equal(stage_count(&stage, HUNG_UP, ROLE_WRITER, ANY), 2);
+	assert_int_equal(stage_count(&stage, STARTED, ROLE_WRITER, ANY), 1);
+}
+
 int
 main(void)
 {
@@ -252,7 +444,15 @@ main(void)
 	    STAGE_TEST(test_a_dead_process_comes_up_once_more_when_a_drain_begins),
 	    STAGE_TEST(test_the_drain_time_out_kills_what_is_left),
 	    STAGE_TEST(test_an_endless_loop_is_ended_and_its_process_replaced),
+	    STAGE_TEST(test_term_finds_a_stuck_process_that_is_not_reaped_yet),
+	    STAGE_TEST(test_a_process_that_hangs_while_it_stops_is_killed_and_the_drain_goes_on),
+	    STAGE_TEST(test_a_second_signal_kills_what_is_left_at_once),
+	    STAGE_TEST(test_a_fork_that_fails_is_tried_again),
+	    STAGE_TEST(test_a_drain_goes_on_without_a_process_that_cannot_be_forked),
+	    STAGE_TEST(test_the_drain_time_out_ends_the_wait_for_a_fork),
 	    STAGE_TEST(test_hup_replaces_one_process_after_the_other_and_reaches_the_rest),
+	    STAGE_TEST(test_hup_goes_on_after_a_process_was_killed_while_it_stopped),
+	    STAGE_TEST(test_a_second_hup_begins_again_with_the_first_process),
 	};
 
 	return cmocka_run_group_tests(tests, ring_make_directory, ring_remove_directory);
