@@ -54,7 +54,7 @@ run(const struct command *command, int argc, char **argv)
 		words[count] = argv[count + 1];
 		count++;
 	}
-	int request = config_load(&config, argc - count, argv + count, ring_bytes_least, &err);
+	int request = config_load(&config, argc - count, argv + count, ring_need, &err);
 	if (request >= 0 && store_check_options(&config, &err) != 0) {
 		config_free(&config);
 		request = -1;

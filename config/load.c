@@ -127,13 +127,18 @@ resolve_sqlite_path(struct config *config)
 		abort();
 }
 
-static int
-resolve_processes(struct config *config, const struct given *given, struct error *err)
+static void
+resolve_acceptors(struct config *config)
 {
 	if (config->acceptors == 0) {
 		uint32_t cpus = cpu_allowed();
 		config->acceptors = cpus < ACCEPTORS_MAX ? cpus : ACCEPTORS_MAX;
 	}
+}
+
+static int
+resolve_writers(struct config *config, const struct given *given, struct error *err)
+{
 	if (config->writers == 0)
 		config->writers = config->storage == STORAGE_POSTGRES ? 2 : 1;
 	if (config->storage == STORAGE_SQLITE && config->writers > 1)
@@ -165,32 +170,31 @@ resolve_ring_path(struct config *config)
 }
 
 static int
-resolve_ring_bytes(struct config *config, const struct given *given, uint64_t least, struct error *err)
+resolve_ring_bytes(struct config *config, const struct given *given, config_ring_need_fn *ring_need, struct error *err)
 {
 	const struct option *option = &option_table[OPTION_RING_BYTES];
-	uint64_t lanes = (uint64_t)config->acceptors * config->writers;
+	const struct ring_need need = ring_need(config);
 
 	if (!is_given(given, OPTION_RING_BYTES)) {
-		config->ring_bytes = least > 64 * MIB ? least : 64 * MIB;
+		config->ring_bytes = need.bytes > 64 * MIB ? need.bytes : 64 * MIB;
 		if (config->ring_bytes <= RING_DEFAULT_MAX)
 			return 0;
 		return option_refuse(option, NULL, err,
-		    "would have to be %" PRIu64 " for %" PRIu64
-		    " lanes (ACCEPTORS=%u x WRITERS=%u), and more than %" PRIu64
-		    " is taken only when asked for; set it, or lower MAX_BODY_BYTES, MAX_BATCH_EVENTS, ACCEPTORS or "
-		    "WRITERS",
-		    least, lanes, config->acceptors, config->writers, RING_DEFAULT_MAX);
+		    "would have to be %" PRIu64 " for %s, and more than %" PRIu64
+		    " is taken only when asked for; set it, or lower MAX_BODY_BYTES, MAX_BATCH_EVENTS or the number "
+		    "of processes",
+		    need.bytes, need.lanes, RING_DEFAULT_MAX);
 	}
-	if (config->ring_bytes >= least)
+	if (config->ring_bytes >= need.bytes)
 		return 0;
 	return option_refuse(option, given->value[OPTION_RING_BYTES], err,
-	    "must be at least %" PRIu64 " for %" PRIu64 " lanes (ACCEPTORS=%u x WRITERS=%u) that each hold the largest "
-	    "request; raise it, or lower MAX_BODY_BYTES, ACCEPTORS or WRITERS",
-	    least, lanes, config->acceptors, config->writers);
+	    "must be at least %" PRIu64 " for %s that each hold the largest request; raise it, or lower MAX_BODY_BYTES "
+	    "or the number of processes",
+	    need.bytes, need.lanes);
 }
 
 int
-config_load(struct config *config, int argc, char **argv, config_ring_least_fn *ring_least, struct error *err)
+config_load(struct config *config, int argc, char **argv, config_ring_need_fn *ring_need, struct error *err)
 {
 	struct given given = {0};
 
@@ -205,8 +209,9 @@ config_load(struct config *config, int argc, char **argv, config_ring_least_fn *
 		goto failed;
 	resolve_sqlite_path(config);
 	resolve_ring_path(config);
-	if (resolve_processes(config, &given, err) < 0 || resolve_limits(config, &given, err) < 0 ||
-	    resolve_ring_bytes(config, &given, ring_least(config), err) < 0)
+	resolve_acceptors(config);
+	if (resolve_writers(config, &given, err) < 0 || resolve_limits(config, &given, err) < 0 ||
+	    resolve_ring_bytes(config, &given, ring_need, err) < 0)
 		goto failed;
 	return request;
 failed:

@@ -171,7 +171,7 @@ main(int argc, char **argv)
 		metrics_print_markdown(stdout); /* for docs/metrics.md, likewise */
 		return EXIT_DRAINED;
 	}
-	request = config_load(config, argc, argv, ring_bytes_least, &err);
+	request = config_load(config, argc, argv, ring_need, &err);
 	if (request >= 0 && store_check_options(config, &err) != 0) {
 		config_free(config);
 		request = -1;

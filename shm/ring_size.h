@@ -2,14 +2,12 @@
 #ifndef SHM_RING_SIZE_H
 #define SHM_RING_SIZE_H
 
-#include <stdint.h>
-
-struct config;
+#include "config/load.h"
 
 /*
- * The bytes that the ring file needs so that each of its lanes holds the largest request that is allowed: records of
- * MAX_BODY_BYTES and MAX_BATCH_EVENTS. config_load() takes this function. Pure.
+ * What the ring file needs so that each of its lanes holds the largest request that is allowed: records of MAX_BODY_BYTES
+ * and MAX_BATCH_EVENTS. config_load() takes this function. Pure.
  */
-uint64_t ring_bytes_least(const struct config *config);
+struct ring_need ring_need(const struct config *config);
 
 #endif

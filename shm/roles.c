@@ -4,7 +4,7 @@
 #include <string.h>
 
 const struct role_info role_table[ROLES] = {
-#define R(X, symbol, name, plural, count, most, slot) {name, most},
+#define R(X, symbol, name, plural, count, most, slot) {name, plural, most},
     ROLE_LIST(R, _)
 #undef R
 };

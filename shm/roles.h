@@ -38,7 +38,7 @@ enum { PROCESSES_MAX = 0 ROLE_LIST(R, _) };
 #undef R
 
 struct role_info {
-	const char *name; /* "acceptor" */
+	const char *name, *plural; /* "acceptor", "acceptors" */
 	uint32_t most; /* processes */
 };
 

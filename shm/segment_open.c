@@ -50,8 +50,7 @@ plan(const struct config *config, struct segment_header *h, struct error *err)
 	uint64_t fixed = segment_layout(h).arenas; /* arena_bytes is 0 so far */
 
 	if (config->ring_bytes < fixed + lanes * 2 * PAGE)
-		return error_set(err,
-		    "RING_BYTES=%llu is too small for %llu lanes (ACCEPTORS * WRITERS): allow at least %llu",
+		return error_set(err, "RING_BYTES=%llu is too small for %llu lanes: allow at least %llu",
 		    (unsigned long long)config->ring_bytes, (unsigned long long)lanes,
 		    (unsigned long long)(fixed + lanes * 64 * 1024));
 	h->arena_bytes = (config->ring_bytes - fixed) / lanes / PAGE * PAGE;

@@ -6,15 +6,19 @@
 
 #include <cmocka.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "tests/unit/config_loading.h"
 
-uint64_t
-load_ring_least(const struct config *config)
+struct ring_need
+load_ring_need(const struct config *config)
 {
-	return config->max_body_bytes * config->acceptors * config->writers;
+	struct ring_need need = {.bytes = config->max_body_bytes * config->acceptors * config->writers};
+
+	(void)snprintf(need.lanes, sizeof need.lanes, "so many lanes");
+	return need;
 }
 
 int
@@ -35,7 +39,7 @@ load_from(const struct load *load, struct config *config, struct error *err)
 		argv[argc] = copies[argc];
 	}
 	memset(err, 0, sizeof *err);
-	return config_load(config, argc, argv, load_ring_least, err);
+	return config_load(config, argc, argv, load_ring_need, err);
 }
 
 void

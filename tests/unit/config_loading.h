@@ -13,7 +13,7 @@ struct load {
 };
 
 /* What load_from() takes the ring to need: MAX_BODY_BYTES a lane. */
-uint64_t load_ring_least(const struct config *config);
+struct ring_need load_ring_need(const struct config *config);
 
 /* Loads from nothing but what load says, in an environment left as load made it. Returns what config_load returns. */
 int load_from(const struct load *load, struct config *config, struct error *err);

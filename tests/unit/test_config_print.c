@@ -160,7 +160,7 @@ test_print_can_be_read_again(void **state)
 	for (char *line = strtok(copy, "\n"); line != NULL; line = strtok(NULL, "\n"))
 		assert_int_equal(putenv(line), 0);
 	char *argv[] = {(char[]){"hooksd"}, NULL};
-	assert_int_equal(config_load(&config, 1, argv, load_ring_least, &err), CONFIG_RUN);
+	assert_int_equal(config_load(&config, 1, argv, load_ring_need, &err), CONFIG_RUN);
 	memory = open_memstream(&second, &len);
 	config_print(memory, &config);
 	(void)fclose(memory);

@@ -15,7 +15,10 @@ test_each_lane_holds_the_largest_request(void **state)
 	const struct config config = {
 	    .acceptors = 4, .writers = 2, .max_body_bytes = 1 << 20, .max_batch_events = 10000};
 
-	assert_int_equal(ring_bytes_least(&config), 8 * ((1 << 20) + 10000 * 128 + 65536) + (1 << 20));
+	const struct ring_need need = ring_need(&config);
+
+	assert_int_equal(need.bytes, 8 * ((1 << 20) + 10000 * 128 + 65536) + (1 << 20));
+	assert_string_equal(need.lanes, "8 lanes (4 acceptors x 2 writers)");
 }
 
 int

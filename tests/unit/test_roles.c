@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "shm/metrics.h"
+#include "shm/ring_size.h"
 #include "tests/unit/segment_fixture.h"
 #include "tests/unit/supervisor_fixture.h"
 #include "shm/counters.h"
@@ -61,6 +62,16 @@ test_a_row_makes_slots_and_lanes_that_overlap_no_others(void **state)
 	}
 	assert_int_equal(segment_events_waiting(&segment), lanes * (lanes + 1) / 2);
 	ring_close(&segment);
+}
+
+static void
+test_a_row_is_counted_in_what_the_ring_needs(void **state)
+{
+	const struct config config = {.acceptors = 3, .writers = 2, .max_body_bytes = 1000, .max_batch_events = 1};
+
+	assert_string_equal(ring_need(&config).lanes,
+	    "18 lanes (3 acceptors x 2 writers, 2 writers x 3 couriers, 3 couriers x 2 writers)");
+	assert_int_equal(ring_need(&config).bytes, 18 * (1000 + 128 + 65536) + (1 << 20));
 }
 
 static void
@@ -251,6 +262,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    RING_TEST(test_a_row_makes_slots_and_lanes_that_overlap_no_others),
+	    RING_TEST(test_a_row_is_counted_in_what_the_ring_needs),
 	    RING_TEST(test_a_row_makes_counters_and_labels),
 	    RING_TEST(test_three_phases_drain_lanes_in_a_circle_and_lose_nothing),
 	};

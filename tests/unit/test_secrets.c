@@ -187,7 +187,7 @@ wipe_in_child(int argc, char **argv)
 	struct config config;
 	struct error err;
 
-	if (config_load(&config, argc, argv, load_ring_least, &err) != CONFIG_RUN)
+	if (config_load(&config, argc, argv, load_ring_need, &err) != CONFIG_RUN)
 		return 10;
 	if (strcmp(config.database_url, "host=h password=S3CRET-flag") != 0)
 		return 11;
