@@ -43,17 +43,21 @@ print_process(const struct segment *segment, const struct config *config, bool r
 static void
 print_lanes(const struct segment *segment)
 {
-	printf("\nLANES          requests      bytes   capacity\n");
-	for (int g = 0; g < LANE_GROUPS; g++)
-		for (uint32_t from = 0; from < segment->counts[lane_group_table[g].from]; from++)
-			for (uint32_t to = 0; to < segment->counts[lane_group_table[g].to]; to++) {
-				struct lane lane = segment_lane(segment, g, from, to);
+	for (int g = 0; g < LANE_GROUPS; g++) {
+		enum role from = lane_group_table[g].from, to = lane_group_table[g].to;
+
+		printf("\nLANES: %s -> %s\n%-14s %8s %10s %10s\n", role_table[from].name, role_table[to].name, "",
+		    "requests", "bytes", "capacity");
+		for (uint32_t i = 0; i < segment->counts[from]; i++)
+			for (uint32_t j = 0; j < segment->counts[to]; j++) {
+				struct lane lane = segment_lane(segment, g, i, j);
 				char name[32];
 
-				(void)snprintf(name, sizeof name, "%" PRIu32 " -> %" PRIu32, from, to);
+				(void)snprintf(name, sizeof name, "%" PRIu32 " -> %" PRIu32, i, j);
 				printf("%-14s %8" PRIu32 " %10" PRIu64 " %10" PRIu64 "\n", name, lane_depth(&lane),
 				    lane_bytes_used(&lane), segment->header->arena_bytes);
 			}
+	}
 }
 
 /* Opens the file of a ring that has lost its name, by a descriptor of its master's. Returns 0 or <0. */

@@ -43,7 +43,7 @@ lanes_events(const struct segment *segment)
 	for (uint32_t n = 0; n < segment_lane_count(segment); n++) {
 		struct lane lane = segment_lane_at(segment, n);
 
-		sum += lane_events(&lane);
+		sum += segment_lane_has_events(segment, n) ? lane_events(&lane) : 0;
 	}
 	return sum;
 }

@@ -10,7 +10,7 @@ const struct role_info role_table[ROLES] = {
 };
 
 const struct lane_group_info lane_group_table[LANE_GROUPS] = {
-#define X(symbol, from, to) {ROLE_##from, ROLE_##to},
+#define X(symbol, from, to, events) {ROLE_##from, ROLE_##to, events},
     LANE_GROUP_LIST(X)
 #undef X
 };

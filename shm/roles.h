@@ -6,6 +6,7 @@
 #ifndef SHM_ROLES_H
 #define SHM_ROLES_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/log.h"
@@ -20,15 +21,18 @@
 	R(X, ACCEPTOR, "acceptor", "acceptors", config->acceptors, ACCEPTORS_MAX, struct process_slot)                 \
 	R(X, WRITER, "writer", "writers", config->writers, WRITERS_MAX, struct writer_slot)
 
-/* Symbol, the producers' role, the consumers' role: a lane from each of these to each of those. */
-#define LANE_GROUP_LIST(X) X(EVENTS, ACCEPTOR, WRITER)
+/*
+ * Symbol, the producers' role, the consumers' role: a lane from each of these to each of those. The last column says
+ * whether the records are received events: only these count in RECEIVED and as events that wait, and keep the segment.
+ */
+#define LANE_GROUP_LIST(X) X(EVENTS, ACCEPTOR, WRITER, true)
 #endif
 
 #define R(X, symbol, ...) ROLE_##symbol,
 enum role { ROLE_LIST(R, _) ROLES };
 #undef R
 
-#define X(symbol, from, to) LANES_##symbol,
+#define X(symbol, from, to, events) LANES_##symbol,
 enum lane_group { LANE_GROUP_LIST(X) LANE_GROUPS };
 #undef X
 
@@ -44,6 +48,7 @@ struct role_info {
 
 struct lane_group_info {
 	enum role from, to;
+	bool events;
 };
 
 extern const struct role_info role_table[ROLES];

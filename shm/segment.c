@@ -98,6 +98,17 @@ segment_lane(const struct segment *segment, enum lane_group group, uint32_t from
 	return segment_lane_at(segment, (uint32_t)number);
 }
 
+bool
+segment_lane_has_events(const struct segment *segment, uint32_t number)
+{
+	enum lane_group group = 0;
+	uint64_t end = role_lanes_of(segment->counts, group);
+
+	while (number >= end)
+		end += role_lanes_of(segment->counts, ++group);
+	return lane_group_table[group].events;
+}
+
 int
 segment_map_arena(const struct segment *segment, struct lane *lane, struct error *err)
 {
@@ -127,6 +138,8 @@ segment_events_waiting(const struct segment *segment)
 		uint32_t released = lane_released(&lane);
 		struct parcel parcel;
 
+		if (!segment_lane_has_events(segment, n))
+			continue;
 		lane.arena = (char *)segment->header; /* only counted, never read */
 		/* Bounded by the slots too: a read-only look may be at a damaged file. */
 		for (uint32_t i = 0, depth = lane_depth(&lane);

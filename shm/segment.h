@@ -49,13 +49,16 @@ uint32_t segment_lane_count(const struct segment *segment);
 struct lane segment_lane_at(const struct segment *segment, uint32_t number);
 struct lane segment_lane(const struct segment *segment, enum lane_group group, uint32_t from, uint32_t to);
 
+/* Whether the records of the lane with that number are received events (shm/roles.h). */
+bool segment_lane_has_events(const struct segment *segment, uint32_t number);
+
 /*
  * Maps the arena of a lane that one of these two has returned, twice in a row; only for the lane's producer and its
  * consumer. Returns 0 or <0 (out of address space or memory).
  */
 int segment_map_arena(const struct segment *segment, struct lane *lane, struct error *err);
 
-/* Events that wait in all lanes, without those of refused parcels. */
+/* Received events that wait in lanes, without those of refused parcels. */
 uint64_t segment_events_waiting(const struct segment *segment);
 
 /* Slots, by their number among those of all roles or by role and number in it, and the wake-up of a slot's process. */

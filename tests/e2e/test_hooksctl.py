@@ -29,6 +29,7 @@ def test_status_shows_processes_lanes_depth_and_counters(hooksd):
     assert f"master {daemon.pid} (running" in status.stdout
     acceptors, writers = daemon.pids("acceptor"), daemon.pids("writer")
     assert processes(status.stdout) == dict(zip(["acceptor-0", "acceptor-1", "writer-0"], acceptors + writers))
+    assert "\nLANES: acceptor -> writer\n" in status.stdout
     assert len(re.findall(r"^\d+ -> \d+ +0 +0 +\d+$", status.stdout, re.M)) == 2
     metrics = counters(status.stdout)
     assert (metrics["events_received_total"], metrics["events_stored_total"]) == (7, 7)

@@ -8,6 +8,6 @@
 	R(X, COURIER, "courier", "couriers", config->writers + 1, WRITERS_MAX + 1, struct process_slot)
 
 #define LANE_GROUP_LIST(X)                                                                                             \
-	X(EVENTS, ACCEPTOR, WRITER)                                                                                    \
-	X(JOBS, WRITER, COURIER)                                                                                       \
-	X(OUTCOMES, COURIER, WRITER)
+	X(EVENTS, ACCEPTOR, WRITER, true)                                                                              \
+	X(JOBS, WRITER, COURIER, false)                                                                                \
+	X(OUTCOMES, COURIER, WRITER, false)
