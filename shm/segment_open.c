@@ -113,6 +113,7 @@ remember_jsonl_path(const struct segment *segment, const char *path)
 {
 	struct segment_header *h = segment->header;
 
+	h->jsonl_path[sizeof h->jsonl_path - 1] = '\0'; /* a damaged segment may hold any bytes */
 	for (uint32_t w = 0; w < segment->counts[ROLE_WRITER]; w++)
 		if (ledger_append_open(&segment_writer(segment, w)->ledger, APPEND_JSONL))
 			return;

@@ -117,6 +117,23 @@ test_keeps_its_shape_while_an_append_is_open(void **state)
 	ring_close(&segment);
 }
 
+/* The header of a damaged file may hold any bytes; a writer reads the path as a string. */
+static void
+test_a_path_without_an_end_is_ended(void **state)
+{
+	struct config config = ring_config(2, 1, RING_OLD_BYTES);
+	struct segment segment = ring_open(&config);
+
+	ledger_append_begin(
+	    &segment_writer(&segment, 0)->ledger, APPEND_JSONL, &(struct stat){.st_dev = 1, .st_ino = 2}, 3, 4);
+	memset(segment.header->jsonl_path, 'x', sizeof segment.header->jsonl_path);
+	ring_close(&segment);
+	segment = ring_open(&config);
+	assert_int_equal(strnlen(segment.header->jsonl_path, sizeof segment.header->jsonl_path),
+	    sizeof segment.header->jsonl_path - 1);
+	ring_close(&segment);
+}
+
 /* A batch of the spool is stored, which the spool's file does not say yet: only the ledger keeps it from a second time. */
 static void
 test_keeps_its_shape_until_a_replay_is_noted(void **state)
@@ -205,6 +222,7 @@ main(void)
 	    RING_TEST(test_adopted_when_empty_and_alike),
 	    RING_TEST(test_keeps_its_shape_while_events_wait),
 	    RING_TEST(test_keeps_its_shape_while_an_append_is_open),
+	    RING_TEST(test_a_path_without_an_end_is_ended),
 	    RING_TEST(test_keeps_its_shape_until_a_replay_is_noted),
 	    RING_TEST(test_releases_what_was_committed),
 	    RING_TEST(test_counts_on_after_one_that_could_not_be_made),
