@@ -1,4 +1,4 @@
-/* Forking, stopping and burying a child, and its states. */
+/* Forking and stopping a child, reporting its death, and the changes of its state. */
 #include "master/child.h"
 
 #include <assert.h>

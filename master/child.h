@@ -1,4 +1,4 @@
-/* One process that the supervisor keeps running, from its start to the account of its death. Master only. */
+/* One process that the supervisor keeps running, from its start to the report of its death. Master only. */
 #ifndef MASTER_CHILD_H
 #define MASTER_CHILD_H
 
@@ -45,10 +45,16 @@ struct child child_init(const struct segment *segment, const struct process_role
 /* "writer" */
 const char *child_role_name(const struct child *child);
 
-/* The states that a process has are entered with its pid set; entering WAITING or DONE forgets it and empties the slot. */
+/*
+ * The one function that changes the state; a change that cannot follow is an assert. A state in which the process runs is
+ * entered with its pid set. Entering WAITING or DONE forgets the pid and empties the slot.
+ */
 void child_set_state(struct child *child, enum child_state state);
 
-/* As fork(2). In the new process the slot, the process's name and its log are set up, and it dies with the master. */
+/*
+ * As fork(2), for a child that is WAITING. In the master it is RUNNING afterwards, or still WAITING when the fork failed
+ * (-1, errno). In the new process (0) the slot, the process's name and its log are set up, and it dies with the master.
+ */
 pid_t child_fork(struct child *child, const struct config *config);
 
 /* Does nothing while no process runs. */
@@ -60,7 +66,7 @@ void child_stop(struct child *child);
 /* Whether a process that ended with that status of waitpid(2) was told to stop and did so. */
 bool child_stopped_as_told(const struct child *child, int status);
 
-/* Returns how long to wait before the next start, in milliseconds, after a death at now_us: backoff is by short lives. */
+/* Counts short lives, for a death at now_us. Returns how long to wait before the next start, in milliseconds. */
 uint32_t child_restart_delay_ms(struct child *child, int64_t now_us);
 
 /* Logs and counts the death of a process, which has not left its state yet, with that status of waitpid(2). */

@@ -128,7 +128,7 @@ serve(struct service *service)
 	return ring_file_finish(config, segment, supervise_roles(service));
 }
 
-/* What stands where the options point to, too. */
+/* Checks the configuration, and the files, directories and addresses that it names. Returns the exit code. */
 static int
 check(const struct config *config)
 {

@@ -1,6 +1,7 @@
 /*
- * The roles of hooksd as the master sees them: who drains when, who is replaced on HUP, and what a process keeps of what
- * the master has opened and knows. Together with shm/roles.h, which names them, this is all that a new role adds to.
+ * The roles of hooksd as the master sees them: in which phase each drains, which are replaced on HUP, and what a process
+ * keeps of what the master has opened and knows. A new role is one row in shm/roles.h, which names the roles, and one in
+ * master/roles.c.
  */
 #ifndef MASTER_ROLES_H
 #define MASTER_ROLES_H
@@ -21,7 +22,7 @@ struct service {
 	struct handover handover;
 	struct locks locks; /* of the files that are this service's alone */
 	int argc;
-	char **argv; /* the secrets in it are wiped, too */
+	char **argv; /* the secrets in it are also wiped */
 };
 
 /* Opens what the processes inherit besides the segment, which is open. Returns 0, or <0. */
@@ -34,8 +35,8 @@ void roles_rules(struct process_role rules[ROLES]);
 int roles_run(void *context, enum role role, uint32_t index);
 
 /*
- * Closes the master's copies of the listeners: the processes that serve them then hold the last ones, and so decide when
- * nobody can connect any more. For struct supervision; context is the service.
+ * Closes the master's copies of the listeners. The processes that serve them then hold the last copies, and so end the
+ * time in which clients can connect. For struct supervision; context is the service.
  */
 void roles_close_listeners(void *context);
 

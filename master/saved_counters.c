@@ -77,7 +77,7 @@ is_foreign(const char *path)
 	return any && (sscanf(line, "%127s %" SCNu64, name, &value) != 2 || strcmp(name, known) != 0);
 }
 
-/* Other programs may use DATA_DIR, too: a file of theirs with our name is not replaced. */
+/* Other programs may also use DATA_DIR: a file of theirs that has our name is not replaced. */
 static int
 set_foreign_aside(const char *path, struct error *err)
 {

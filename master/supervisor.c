@@ -69,7 +69,7 @@ work_left(const struct supervisor *s)
 	return s->by->work_left(s->by->context);
 }
 
-/* A child that waits runs afterwards, or waits for another try. */
+/* Starts a WAITING child. When the fork fails, the child goes on waiting, for another try. */
 static void
 start_child(struct supervisor *s, struct child *c)
 {
@@ -279,7 +279,7 @@ roll(struct supervisor *s)
 
 /*
  * Kills processes that should have said that they live. When the master itself has not checked for long (the whole tree
- * was stopped, or the machine) nobody can be blamed: all get the time once more.
+ * was stopped, or the machine), the silence is no sign of a fault: all processes get the time once more.
  */
 static void
 kill_stuck(struct supervisor *s, int64_t now)

@@ -19,8 +19,7 @@
 struct supervision {
 	const struct process_role *roles;
 	uint32_t role_count;
-	const struct config
-	    *config; /* options about processes: DRAIN_TIMEOUT_SECONDS, STUCK_AFTER_SECONDS, those of the log */
+	const struct config *config; /* for DRAIN_TIMEOUT_SECONDS, STUCK_AFTER_SECONDS and the options of the log */
 	const struct segment *segment;
 	void *context;
 	/*

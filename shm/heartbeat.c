@@ -1,4 +1,4 @@
-/* One word a process says until when it may be silent; everything else is arithmetic on it. */
+/* One word of a slot says until when its process may be silent; everything else is arithmetic on that word. */
 #include "shm/heartbeat.h"
 
 #include <ck_pr.h>

@@ -39,7 +39,7 @@ struct lane_descriptor {
 /*
  * A parcel's flags. The producer sets AWAITED when it publishes; the consumer sets and clears all others.
  *
- * AWAITED      a client waits for the answer, and nobody has acknowledged the parcel yet
+ * AWAITED      a client waits for the answer: the parcel is not acknowledged yet
  * SPOOLED      its records went to the spool instead of the store; valid once the parcel is released
  * IN_DOUBT     its records, or some of them, may be in a store that failed before it could answer
  * REFUSED      its records are discarded and its client gets an error; the parcel may be released much later

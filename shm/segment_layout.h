@@ -34,8 +34,7 @@ struct segment_header {
 	uint32_t draining; /* see segment_draining() */
 	int64_t store_until_us; /* see segment_store_until_us() */
 	char version[32];
-	char
-	    boot_id[BOOT_ID_BYTES]; /* of the machine's start in which the segment was last used (shm/segment_open.h) */
+	char boot_id[BOOT_ID_BYTES]; /* of the machine's start in which the segment was last used: segment_boot_id() */
 	char jsonl_path[2048]; /* JSONL_PATH when no append to a JSONL file was open (shm/ledger.h); "": too long */
 	uint64_t earlier[COUNTERS]; /* what was counted before this segment was made */
 	struct usage usage; /* the master's */

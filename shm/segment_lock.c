@@ -40,7 +40,7 @@ master_gone(int fd)
 	return master > 0 && file_lock_pid_gone(master);
 }
 
-/* Whether the file system has record locks, which segment_append_lock() needs, too. 0, or <0 with errno. */
+/* Whether the file system has record locks, which segment_append_lock() needs. Returns 0, or <0 with errno. */
 static int
 try_append_lock(int fd)
 {
