@@ -1,7 +1,10 @@
 /*
- * The SQLite store: a batch is one transaction, one row a record. A row that is refused for what it is (a CHECK or a
- * trigger that somebody added, a size beyond SQLite's) is a dead letter, and the rest of the batch is stored; any other
- * error is the store's, and nothing of the batch is.
+ * The SQLite store: a batch is one transaction, one row a record. A row that is refused for what it is (by a CHECK or a
+ * trigger that somebody added, by a size beyond SQLite's) is a dead letter, and the rest of the batch is stored. Any other
+ * error is the store's, and nothing of the batch is stored.
+ *
+ * A refused row may leave something behind: a trigger that fails after the insert need not take back the row. So the first
+ * refusal ends the transaction, and the batch is stored in another one, with a savepoint before each row.
  */
 #include "store/sqlite/sink_sqlite.h"
 
@@ -20,6 +23,11 @@
 /* A log of this size says that some reader never ends its transaction. */
 #define LARGE_LOG_BYTES ((uint64_t)256 << 20)
 
+/* Dead letters of all stores have an SQLSTATE. SQLite has none: these are the general ones of their class. */
+#define SQLSTATE_DATA_EXCEPTION "22000"
+#define SQLSTATE_INTEGRITY_VIOLATION "23000"
+#define SQLSTATE_LIMIT_EXCEEDED "54000"
+
 struct sink_sqlite {
 	struct sink super;
 	const struct config *config;
@@ -30,7 +38,10 @@ struct sink_sqlite {
 	struct repeat refuses, large_log;
 	uint64_t refused_unlogged;
 	struct error refusal; /* the last one */
+	const char *refusal_sqlstate;
 };
+
+enum { ROW_REFUSED = 1 };
 
 /*
  * What stands in the log is written into the database first: SQLite does so only to a database that is in its place, and one
@@ -107,54 +118,87 @@ log_refused(struct sink_sqlite *s)
 	s->refused_unlogged = 0;
 }
 
-/* The record was refused for what it is. 0: the letter is written, if dead_letter_file_sync() works. */
-static int
-dead_letter(struct sink_sqlite *s, int code, const struct record *record, struct error *err)
+/* If it does, a failure came from the values of a row: a function in a trigger or in an index does not take them. */
+static bool
+statement_compiles(const struct sink_sqlite *s)
 {
-	struct refused refused = {
-	    .at_us = clock_wall_us(),
-	    .sqlstate = (code & 0xff) == SQLITE_TOOBIG ? "54000" : "23000", /* a limit; a constraint */
-	    .message = sqlite3_errmsg(s->session.db),
-	};
+	sqlite3_stmt *statement;
+	int code = sqlite3_prepare_v2(s->session.db, sqlite_row_sql, -1, &statement, NULL);
 
-	(void)error_set(&s->refusal, "%s", refused.message);
-	/* RAISE(ROLLBACK) has taken back the rows before it, too. */
+	(void)sqlite3_finalize(statement);
+	return code == SQLITE_OK;
+}
+
+/* Inserting a row has failed by that code. ROW_REFUSED: it was refused for what it is. <0: the store failed. */
+static int
+handle_failure(struct sink_sqlite *s, int code, struct error *err)
+{
+	(void)error_set(&s->refusal, "%s", sqlite3_errmsg(s->session.db));
+	switch (code & 0xff) {
+	case SQLITE_CONSTRAINT:
+		s->refusal_sqlstate = SQLSTATE_INTEGRITY_VIOLATION;
+		return ROW_REFUSED;
+	case SQLITE_TOOBIG:
+		s->refusal_sqlstate = SQLSTATE_LIMIT_EXCEEDED;
+		return ROW_REFUSED;
+	case SQLITE_MISMATCH:
+	case SQLITE_ERROR:
+		(void)sqlite_session_failed(&s->session, code, err);
+		s->refusal_sqlstate = SQLSTATE_DATA_EXCEPTION;
+		return statement_compiles(s) ? ROW_REFUSED : -1;
+	default:
+		return sqlite_session_failed(&s->session, code, err);
+	}
+}
+
+/* 0 with the row counted, ROW_REFUSED, or <0. */
+static int
+insert_record(struct sink_sqlite *s, const struct record *record, struct sink_result *result, struct error *err)
+{
+	int rc = 0, code = sqlite_row_bind(s->insert, record);
+
+	if (code == SQLITE_OK)
+		code = sqlite3_step(s->insert);
+	if (code != SQLITE_DONE)
+		rc = handle_failure(s, code, err);
+	else if (sqlite3_changes(s->session.db) > 0)
+		result->stored++;
+	else /* or a trigger drops rows: not stored, and meant so */
+		result->duplicates++;
+	(void)sqlite3_reset(s->insert);
+	return rc;
+}
+
+/* 0: the letter is written, if dead_letter_file_sync() works. */
+static int
+add_dead_letter(struct sink_sqlite *s, const struct record *record, struct error *err)
+{
+	const struct refused refused = {
+	    .at_us = clock_wall_us(), .sqlstate = s->refusal_sqlstate, .message = s->refusal.text};
+
+	/* RAISE(ROLLBACK) has also taken back the rows before this one. */
 	if (sqlite3_get_autocommit(s->session.db))
 		return error_set(err,
 		    "a trigger of hook_events ends the transaction of a whole batch (%s): let it RAISE(ABORT)",
-		    refused.message);
+		    s->refusal.text);
 	s->refused_unlogged++;
 	return dead_letter_file_append(&s->dead_letters, &refused, record, err);
 }
 
+/* Stores a record, or makes a dead letter of it, of which the database keeps no trace. */
 static int
-insert_record(struct sink_sqlite *s, const struct record *record, struct sink_result *result, struct error *err)
+insert_or_dead_letter(struct sink_sqlite *s, const struct record *record, struct sink_result *result, struct error *err)
 {
-	int code = sqlite_row_bind(s->insert, record);
-
-	if (code == SQLITE_OK)
-		code = sqlite3_step(s->insert);
-	if (code == SQLITE_DONE) {
-		/* A trigger that drops rows makes them look like duplicates: not stored, and meant so. */
-		if (sqlite3_changes(s->session.db) > 0)
-			result->stored++;
-		else
-			result->duplicates++;
-	}
-	int rc = 0;
-	switch (code & 0xff) {
-	case SQLITE_DONE:
-		break;
-	case SQLITE_CONSTRAINT:
-	case SQLITE_TOOBIG:
+	if (sqlite_session_exec(&s->session, "SAVEPOINT record", err) != 0)
+		return -1;
+	int rc = insert_record(s, record, result, err);
+	if (rc == ROW_REFUSED) {
 		result->dead_lettered++;
-		rc = dead_letter(s, code, record, err);
-		break;
-	default:
-		rc = sqlite_session_failed(&s->session, code, err);
+		rc = add_dead_letter(s, record, err);
+		if (rc == 0)
+			rc = sqlite_session_exec(&s->session, "ROLLBACK TO record", err);
 	}
-	(void)sqlite3_reset(s->insert);
-	return rc;
+	return rc == 0 ? sqlite_session_exec(&s->session, "RELEASE record", err) : rc;
 }
 
 /*
@@ -172,17 +216,40 @@ commit(struct sink_sqlite *s, struct sink_result *result, struct error *err)
 	return sqlite_session_failed(&s->session, code, err);
 }
 
+/* Inserts all records into a transaction that is left open. 0, ROW_REFUSED, or <0. */
+static int
+insert_batch(struct sink_sqlite *s, const struct batch *batch, struct sink_result *result, struct error *err)
+{
+	int rc = sqlite_session_exec(&s->session, "BEGIN IMMEDIATE", err);
+
+	for (uint32_t i = 0; rc == 0 && i < batch->count; i++)
+		rc = insert_record(s, batch->records[i], result, err);
+	return rc;
+}
+
+/* The same in place of a transaction in which a row was refused: refused records become dead letters. 0 or <0. */
+static int
+insert_rest(struct sink_sqlite *s, const struct batch *batch, struct sink_result *result, struct error *err)
+{
+	*result = (struct sink_result){0};
+	if (!sqlite3_get_autocommit(s->session.db) && sqlite_session_exec(&s->session, "ROLLBACK", err) != 0)
+		return -1;
+	int rc = sqlite_session_exec(&s->session, "BEGIN IMMEDIATE", err);
+	for (uint32_t i = 0; rc == 0 && i < batch->count; i++)
+		rc = insert_or_dead_letter(s, batch->records[i], result, err);
+	if (rc == 0 && result->dead_lettered > 0)
+		rc = dead_letter_file_sync(&s->dead_letters, err);
+	return rc;
+}
+
 static int
 store_batch(struct sink_sqlite *s, const struct batch *batch, struct sink_result *result, struct error *err)
 {
-	if (sqlite_session_exec(&s->session, "BEGIN IMMEDIATE", err) != 0)
-		return -1;
-	for (uint32_t i = 0; i < batch->count; i++)
-		if (insert_record(s, batch->records[i], result, err) != 0)
-			return -1;
-	if (result->dead_lettered > 0 && dead_letter_file_sync(&s->dead_letters, err) != 0)
-		return -1;
-	return commit(s, result, err);
+	int rc = insert_batch(s, batch, result, err);
+
+	if (rc == ROW_REFUSED)
+		rc = insert_rest(s, batch, result, err);
+	return rc == 0 ? commit(s, result, err) : rc;
 }
 
 static int

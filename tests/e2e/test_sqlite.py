@@ -186,15 +186,19 @@ def letters(daemon):
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
-def refuse(daemon, how):
-    daemon.sqlite_query("CREATE TRIGGER narrow BEFORE INSERT ON hook_events WHEN NEW.session_id = 'bad' BEGIN "
-                        f"SELECT RAISE({how}, 'no bad sessions'); END")
+def refuse(daemon, how, when="BEFORE"):
+    add_trigger(daemon, f"SELECT RAISE({how}, 'no bad sessions')", when)
 
 
+def add_trigger(daemon, statement, when="AFTER"):
+    daemon.sqlite_query(f"CREATE TRIGGER narrow {when} INSERT ON hook_events WHEN NEW.session_id = 'bad' BEGIN {statement}; END")
+
+
+@pytest.mark.parametrize("when", ["BEFORE", "AFTER"])
 @pytest.mark.parametrize("how", ["ABORT", "FAIL"])
-def test_a_row_that_is_refused_costs_only_itself(sqlite, how):
+def test_a_row_that_is_refused_costs_only_itself(sqlite, how, when):
     daemon = sqlite()
-    refuse(daemon, how)
+    refuse(daemon, how, when)
     batch = [minimal(session_id=session) for session in ("a", "bad", "b", "bad", "c")]
     assert daemon.post_batch(batch).headers["X-Hooks-Ack"] == "stored"
     assert [event["session_id"] for event in daemon.sqlite_events()] == ["a", "b", "c"]
@@ -204,6 +208,32 @@ def test_a_row_that_is_refused_costs_only_itself(sqlite, how):
     numbers = wait_settled(daemon)
     assert (numbers["events_stored_total"], numbers["events_dead_lettered_total"]) == (3, 2)
     assert "bad" in daemon.hooksctl("deadletter", "export").stdout
+
+
+@pytest.mark.parametrize("statement, message", [
+    ("INSERT INTO numbers VALUES (NEW.session_id)", "datatype mismatch"),
+    ("SELECT abs(-9223372036854775808)", "integer overflow"),
+])
+def test_a_row_on_which_a_trigger_fails_costs_only_itself(sqlite, statement, message):
+    daemon = sqlite()
+    daemon.sqlite_query("CREATE TABLE numbers (n INTEGER PRIMARY KEY)")
+    add_trigger(daemon, statement)
+    assert daemon.post_batch([minimal(session_id=session) for session in ("a", "bad", "b")]).headers["X-Hooks-Ack"] == "stored"
+    assert [event["session_id"] for event in daemon.sqlite_events()] == ["a", "b"]
+    assert [(letter["sqlstate"], letter["message"]) for letter in letters(daemon)] == [("22000", message)]
+
+
+def test_a_trigger_without_its_table_makes_no_dead_letters(sqlite):
+    """No event is to blame: what comes waits until somebody has mended the trigger."""
+    daemon = sqlite(SPOOL_AFTER_MS=0)
+    daemon.sqlite_query("CREATE TABLE copies (session_id TEXT)")
+    add_trigger(daemon, "INSERT INTO copies VALUES (NEW.session_id)")
+    daemon.sqlite_query("DROP TABLE copies")
+    assert daemon.post_batch([minimal(), minimal(session_id="bad")]).headers["X-Hooks-Ack"] == "spooled"
+    daemon.wait_for_log("the store is unavailable.*no such table: main.copies")
+    daemon.sqlite_query("DROP TRIGGER narrow")
+    daemon.wait_spool_empty()
+    assert len(daemon.sqlite_events()) == 2 and letters(daemon) == []
 
 
 def test_a_unique_index_of_others_refuses_instead_of_counting_a_duplicate(sqlite):
