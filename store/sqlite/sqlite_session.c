@@ -10,7 +10,8 @@
  *
  * What a writer has committed before it was killed may be in the log without having been synced, and after a failed sync the
  * kernel takes pages for clean that are not on the disk. An event that is there already is acknowledged without a write,
- * so opening ends with a checkpoint: it syncs the log, copies it, and syncs the database.
+ * so opening ends with a checkpoint: it syncs the log, copies it, and syncs the database. A reader's transaction may be in
+ * its way. Then syncing the log does, except after a failed sync, when the store waits for the reader.
  */
 #include "store/sqlite/sqlite_session.h"
 
@@ -69,12 +70,13 @@ sqlite_session_start_wait(struct sqlite_session *session)
 }
 
 int
-sqlite_session_failed(const struct sqlite_session *session, int code, struct error *err)
+sqlite_session_failed(struct sqlite_session *session, int code, struct error *err)
 {
 	const char *path = session->path, *text = sqlite3_errmsg(session->db);
 	int error = sqlite3_system_errno(session->db);
 
 	if (code == SQLITE_IOERR_FSYNC || code == SQLITE_IOERR_DIR_FSYNC) {
+		session->sync_failed = true;
 		sink_env_sync_failed(session->env);
 		return error_set(err, "cannot sync SQLITE_PATH=%s: %s", path, error != 0 ? strerror(error) : text);
 	}
@@ -164,27 +166,38 @@ connect_to(struct sqlite_session *session, struct error *err)
 }
 
 /*
- * A database that somebody has moved without its log lacks what is only there. SQLite would delete the log when it begins the
- * new database; set aside, it can be given back to the old one.
+ * A database that somebody has moved without its log lacks what is only there. SQLite would delete the log when it begins a
+ * new database, or apply it to another one. Set aside, it can be given back to the old one.
  */
 static int
 keep_orphaned_log(const struct sqlite_session *session, struct error *err)
 {
 	char *real = realpath(session->path, NULL);
-	char log[PATH_MAX + sizeof "-wal"], aside[PATH_MAX];
+	const char *path = real != NULL ? real : session->path;
+	char log[PATH_MAX + sizeof "-wal"], log_index[PATH_MAX + sizeof "-shm"], aside[PATH_MAX];
 	struct stat st;
-	int rc = 0;
 
-	(void)snprintf(log, sizeof log, "%s-wal", real != NULL ? real : session->path);
+	(void)snprintf(log, sizeof log, "%s-wal", path);
+	(void)snprintf(log_index, sizeof log_index, "%s-shm", path);
 	free(real);
-	if (fstat(session->fd, &st) == 0 && st.st_size == 0 && stat(log, &st) == 0 && st.st_size > 0) {
-		rc = files_set_aside(log, aside, err);
-		if (rc == 0)
-			log_warning(
-			    "the write-ahead log of an SQLite database that is gone is set aside: it may hold events",
-			    LOG_STR("path", log), LOG_STR("set_aside_as", aside));
-	}
-	return rc;
+	bool foreign = session->log_is_orphaned || (fstat(session->fd, &st) == 0 && st.st_size == 0);
+	if (!foreign || stat(log, &st) != 0 || st.st_size == 0)
+		return 0;
+	if (files_set_aside(log, aside, err) != 0)
+		return -1;
+	/* Readers of the old database may have locks in it. SQLite makes another. */
+	(void)unlink(log_index);
+	log_warning("the write-ahead log of an SQLite database that is gone is set aside: it may hold events",
+	    LOG_STR("path", log), LOG_STR("set_aside_as", aside));
+	return 0;
+}
+
+static uint64_t
+log_bytes(const struct sqlite_session *session)
+{
+	struct stat st;
+
+	return session->log_fd >= 0 && fstat(session->log_fd, &st) == 0 ? (uint64_t)st.st_size : 0;
 }
 
 static int
@@ -193,7 +206,21 @@ open_log(struct sqlite_session *session, struct error *err)
 	const char *name = sqlite3_filename_wal(sqlite3_db_filename(session->db, "main"));
 
 	session->log_fd = open(name, O_RDONLY | O_CLOEXEC);
-	return session->log_fd >= 0 ? 0 : error_errno(err, "cannot open %s (SQLITE_PATH)", name);
+	if (session->log_fd < 0)
+		return error_errno(err, "cannot open %s (SQLITE_PATH)", name);
+	if (log_bytes(session) == 0)
+		session->sync_failed = false;
+	else if (session->sync_failed)
+		return error_set(err,
+		    "SQLITE_PATH=%s: a sync has failed, and another program's transaction keeps hooksd from writing "
+		    "the "
+		    "log into the database again: it must end",
+		    session->path);
+	if (fdatasync(session->log_fd) == 0)
+		return 0;
+	session->sync_failed = true;
+	sink_env_sync_failed(session->env);
+	return error_errno(err, "cannot sync %s (SQLITE_PATH)", name);
 }
 
 int
@@ -232,10 +259,22 @@ sqlite_session_begin_log(struct sqlite_session *session, struct error *err)
 	return rc;
 }
 
+/* The database has been moved, and its log, which a reader's transaction has kept from being emptied, was not. */
+static bool
+leaves_log(const struct sqlite_session *session)
+{
+	const char *log = sqlite3_filename_wal(sqlite3_db_filename(session->db, "main"));
+
+	return log_bytes(session) > 0 && !files_in_place(session->fd, session->path) &&
+	       files_in_place(session->log_fd, log);
+}
+
 /* The descriptors come last: closing one gives up the locks on its file. */
 void
 sqlite_session_close(struct sqlite_session *session)
 {
+	if (session->db != NULL)
+		session->log_is_orphaned = leaves_log(session);
 	(void)sqlite3_close(session->db);
 	session->db = NULL;
 	if (session->log_fd >= 0)
@@ -257,11 +296,10 @@ int
 sqlite_session_checkpoint(struct sqlite_session *session, uint64_t *left, struct error *err)
 {
 	int64_t until_us = session->wait_until_us;
-	struct stat st;
 
 	session->wait_until_us = clock_steady_us() + CHECKPOINT_WAIT_MS * 1000;
 	int code = sqlite3_wal_checkpoint_v2(session->db, "main", SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
 	session->wait_until_us = until_us;
-	*left = session->log_fd >= 0 && fstat(session->log_fd, &st) == 0 ? (uint64_t)st.st_size : 0;
+	*left = log_bytes(session);
 	return code == SQLITE_OK || code == SQLITE_BUSY ? 0 : sqlite_session_failed(session, code, err);
 }

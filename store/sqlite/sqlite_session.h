@@ -20,6 +20,8 @@ struct sqlite_session {
 	sqlite3 *db; /* NULL: closed */
 	int fd, log_fd; /* of the database and of its write-ahead log, to know them again; -1: none */
 	int64_t wait_until_us; /* steady */
+	bool sync_failed; /* what stands in the log may not be on the disk, even if a later sync succeeds */
+	bool log_is_orphaned; /* the log at SQLITE_PATH belonged to a database that was moved away */
 };
 
 /* Opens nothing yet. */
@@ -33,8 +35,8 @@ void sqlite_session_init(
 int sqlite_session_connect(struct sqlite_session *session, struct error *err);
 
 /*
- * Begins to write by the write-ahead log. Afterwards everything that is committed in the database, by any process, is on
- * the disk. 0 or <0.
+ * Begins to write by the write-ahead log. When it returns 0 everything that is committed in the database, by any process, is
+ * on the disk. <0: it is not, or the log cannot be used.
  */
 int sqlite_session_begin_log(struct sqlite_session *session, struct error *err);
 
@@ -57,6 +59,6 @@ int sqlite_session_exec(struct sqlite_session *session, const char *sql, struct 
 int sqlite_session_checkpoint(struct sqlite_session *session, uint64_t *left, struct error *err);
 
 /* The last call failed by that result code: makes the sentence and counts a failed sync. Returns <0. */
-int sqlite_session_failed(const struct sqlite_session *session, int code, struct error *err);
+int sqlite_session_failed(struct sqlite_session *session, int code, struct error *err);
 
 #endif

@@ -265,6 +265,11 @@ def test_a_trigger_that_ends_the_transaction_is_named_and_costs_nothing(sqlite):
 # Beside other programs
 
 
+def post_sessions(daemon, *sessions):
+    for session in sessions:
+        assert daemon.post_event(minimal(session_id=session)).headers["X-Hooks-Ack"] == "stored"
+
+
 def test_readers_do_not_hold_up_events_and_events_do_not_hold_up_readers(sqlite):
     daemon = sqlite()
     with contextlib.closing(sqlite3.connect(daemon.sqlite_path, isolation_level=None)) as reader:
@@ -331,6 +336,28 @@ def test_a_backup_is_a_database_that_hooksd_takes(sqlite, tmp_path):
         assert other.post_batch(events).status == 202
         assert metrics(other)["events_duplicate_total"] == 50
         assert len(other.sqlite_events()) == 50
+
+
+def test_the_log_of_a_replaced_database_is_not_applied_to_the_new_one(sqlite, tmp_path):
+    """A reader's transaction keeps the log from being written into the old database before that is replaced."""
+    daemon = sqlite()
+    log = daemon.sqlite_path.with_name("events.db-wal")
+    post_sessions(daemon, "old")
+    with contextlib.closing(sqlite3.connect(daemon.sqlite_path, isolation_level=None)) as reader:
+        reader.execute(f"VACUUM INTO '{tmp_path}/copy.db'")
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM hook_events").fetchone()
+        post_sessions(daemon, "only in the old one's log")
+        os.rename(daemon.sqlite_path, tmp_path / "old.db")
+        os.rename(tmp_path / "copy.db", daemon.sqlite_path)
+        post_sessions(daemon, "new")
+    assert daemon.sqlite_query("PRAGMA integrity_check") == [{"integrity_check": "ok"}]
+    assert [event["session_id"] for event in daemon.sqlite_events()] == ["old", "new"]
+    daemon.wait_for_log("the write-ahead log of an SQLite database that is gone is set aside")
+    [aside] = log.parent.glob("events.db-wal.set-aside.*")
+    aside.rename(tmp_path / "old.db-wal")
+    with contextlib.closing(sqlite3.connect(tmp_path / "old.db")) as old:
+        assert old.execute("SELECT session_id FROM hook_events").fetchall() == [("old",), ("only in the old one's log",)]
 
 
 # The spool

@@ -1,0 +1,134 @@
+/* Opening a database of which a reader holds an old state: what is committed there is on the disk, or opening fails. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "store/sqlite/sqlite_migrate.h"
+
+static char directory[] = "/tmp/hooks-session-XXXXXX";
+static char path[128];
+static int log_syncs;
+static bool log_syncs_fail;
+static const struct sink_env env;
+static struct sqlite_session session;
+static sqlite3 *reader;
+
+/* In the place of the C library's, also for libsqlite3. */
+int
+fdatasync(int fd)
+{
+	char link[64], name[PATH_MAX];
+
+	(void)snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+	ssize_t len = readlink(link, name, sizeof name - 1);
+	if (len > 4 && strncmp(name + len - 4, "-wal", 4) == 0) {
+		log_syncs++;
+		if (log_syncs_fail) {
+			errno = EIO;
+			return -1;
+		}
+	}
+	return (int)syscall(SYS_fdatasync, fd);
+}
+
+static void
+must(sqlite3 *db, const char *sql)
+{
+	assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+}
+
+static int
+reopen(struct error *err)
+{
+	int applied;
+
+	sqlite_session_close(&session);
+	return sqlite_migrate_open(&session, true, &applied, err);
+}
+
+/* A database, a reader of its first state, and in the log a commit that the reader does not see. */
+static int
+set_up(void **state)
+{
+	struct error err;
+
+	log_syncs_fail = false;
+	assert_non_null(mkdtemp(strcpy(directory, "/tmp/hooks-session-XXXXXX")));
+	(void)snprintf(path, sizeof path, "%s/events.db", directory);
+	sqlite_session_init(&session, path, &env, 100);
+	assert_int_equal(reopen(&err), 0);
+	must(session.db, "CREATE TABLE mine (n)");
+	assert_int_equal(sqlite3_open(path, &reader), SQLITE_OK);
+	must(reader, "BEGIN; SELECT * FROM mine");
+	/* All of the log that the reader lets go is in the database, so that no later checkpoint has a reason to sync. */
+	must(session.db, "PRAGMA wal_checkpoint(PASSIVE); INSERT INTO mine VALUES (1)");
+	return 0;
+}
+
+static int
+tear_down(void **state)
+{
+	static const char *const names[] = {"events.db", "events.db-wal", "events.db-shm"};
+	char name[160];
+
+	log_syncs_fail = false;
+	sqlite_session_close(&session);
+	(void)sqlite3_close(reader);
+	for (size_t i = 0; i < 3; i++) {
+		(void)snprintf(name, sizeof name, "%s/%s", directory, names[i]);
+		(void)unlink(name);
+	}
+	return rmdir(directory);
+}
+
+/* A killed writer may not have synced what its successor finds, and acknowledges without writing. */
+static void
+test_opening_syncs_a_log_that_a_reader_keeps(void **state)
+{
+	struct error err;
+
+	log_syncs = 0;
+	assert_int_equal(reopen(&err), 0);
+	assert_true(log_syncs > 0);
+}
+
+/* The kernel forgets which pages it could not write: a second sync proves nothing. */
+static void
+test_after_a_failed_sync_opening_waits_for_the_reader(void **state)
+{
+	struct error err = {""};
+
+	log_syncs_fail = true;
+	assert_int_equal(sqlite3_exec(session.db, "INSERT INTO mine VALUES (2)", NULL, NULL, NULL), SQLITE_IOERR_FSYNC);
+	(void)sqlite_session_failed(&session, SQLITE_IOERR_FSYNC, &err);
+	log_syncs_fail = false;
+	assert_true(reopen(&err) < 0);
+	assert_non_null(strstr(err.text, "a sync has failed"));
+	assert_true(reopen(&err) < 0);
+	must(reader, "COMMIT");
+	assert_int_equal(reopen(&err), 0);
+}
+
+#define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    TEST(test_opening_syncs_a_log_that_a_reader_keeps),
+	    TEST(test_after_a_failed_sync_opening_waits_for_the_reader),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
