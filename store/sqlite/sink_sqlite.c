@@ -8,7 +8,6 @@
  */
 #include "store/sqlite/sink_sqlite.h"
 
-#include <assert.h>
 #include <stdlib.h>
 
 #include "base/clock.h"

@@ -89,9 +89,8 @@ sqlite_session_failed(struct sqlite_session *session, int code, struct error *er
 	case SQLITE_CORRUPT:
 	case SQLITE_NOTADB:
 		return error_set(err,
-		    "SQLITE_PATH=%s is damaged (%s): move it away with its -wal and -shm files, and hooksd begins a "
-		    "new "
-		    "one; `sqlite3 FILE .dump` reads what is left of it",
+		    "SQLITE_PATH=%s is damaged (%s): move it away with its -wal and -shm files, and hooksd begins "
+		    "another; `sqlite3 FILE .dump` reads what is left",
 		    path, text);
 	case SQLITE_FULL:
 		return error_set(
@@ -133,8 +132,7 @@ set_wal_mode(struct sqlite_session *session, struct error *err)
 		return sqlite_session_failed(session, code, err);
 	return wal ? 0
 		   : error_set(err,
-			 "SQLITE_PATH=%s: its file system has no shared memory for a write-ahead log: use "
-			 "a local one",
+			 "SQLITE_PATH=%s: its file system has no shared memory for a write-ahead log: use a local one",
 			 session->path);
 }
 

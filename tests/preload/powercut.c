@@ -18,7 +18,7 @@
  * POWERCUT_AT        the operation that is not done any more: it kills the process group. 0 or unset: none.
  * POWERCUT_IGNORE    "files" or "directories": their syncs do nothing, as a program that forgot them. A test of the test.
  *
- * Not modelled: files written by mmap() or stdio, links, and what test_power_cut.py says that hooksd must not call.
+ * Not modelled: files written by mmap() (SQLite's -shm, which it makes anew) or stdio, links, and what test_power_cut.py says that hooksd must not call.
  */
 #include <dirent.h>
 #include <errno.h>
