@@ -14,9 +14,10 @@
 
 const char command_deadletter_usage[] =
     "usage: hooksctl deadletter list | show ID | retry [ID|all] | export [--option=value ...]\n\n"
-    "Events that PostgreSQL refused for good, such as a number beyond numeric or what a\n"
-    "CHECK or a trigger refuses. They are kept in the table hook_events_dead_letters of\n"
-    "DATABASE_URL or, where that does not take them, in DATA_DIR/dead-letters.jsonl.\n\n"
+    "Events that PostgreSQL or SQLite refused for good, such as a number beyond numeric or what\n"
+    "a CHECK or a trigger refuses. They are kept in the table hook_events_dead_letters of\n"
+    "DATABASE_URL or, where that does not take them or SQLite refused, in\n"
+    "DATA_DIR/dead-letters.jsonl. retry stores in DATABASE_URL.\n\n"
     "  list            one line a letter\n"
     "  show ID         everything about one; ID is its number or an event_id\n"
     "  retry [ID|all]  store the event again: the letter goes when that is committed, and\n"

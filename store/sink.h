@@ -35,8 +35,8 @@ struct sink;
 struct sink_ops {
 	const char *name;
 
-	/* open() may take seconds, and runs in a thread of its own. No two calls ever run at once. */
-	bool remote;
+	/* open() may take seconds: a writer calls it in another thread, and makes no other call before that returns. */
+	bool opens_in_thread;
 
 	/* The store has a key: storing a record again does not double it. */
 	bool keyed;

@@ -58,7 +58,7 @@ struct sink_env {
 /* The instant, by the steady clock, from which nothing is stored any more; INT64_MAX: none. It may come nearer. */
 int64_t sink_env_store_until_us(const struct sink_env *env);
 
-/* The process lives. Not from the thread in which a remote sink opens: the process's own loop beats meanwhile. */
+/* The process lives. Not from a thread in which a sink opens: meanwhile the process's own loop says so. */
 void sink_env_heartbeat(const struct sink_env *env);
 
 /* Adds to a counter. */

@@ -216,7 +216,7 @@ store_link_connect(struct store_link *link, bool pending)
 		if (rc != CONNECTOR_BUSY)
 			on_opened(link, rc, pending, &err);
 	} else if (clock_steady_us() >= link->open_at_us) {
-		if (ops->remote)
+		if (ops->opens_in_thread)
 			connector_start(&link->connector);
 		else
 			on_opened(link, ops->open(link->sink, &err), pending, &err);

@@ -125,7 +125,7 @@ sink_postgres_new(const struct config *config, const struct sink_env *env)
 {
 	static const struct sink_ops ops = {
 	    .name = "postgres",
-	    .remote = true,
+	    .opens_in_thread = true,
 	    .keyed = true,
 	    .open = postgres_open,
 	    .store = postgres_store,

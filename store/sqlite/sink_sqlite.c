@@ -319,7 +319,7 @@ sink_sqlite_new(const struct config *config, const struct sink_env *env)
 {
 	static const struct sink_ops ops = {
 	    .name = "sqlite",
-	    .remote = true,
+	    .opens_in_thread = true,
 	    .keyed = true,
 	    .open = sqlite_open,
 	    .store = sqlite_store,

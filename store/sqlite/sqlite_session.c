@@ -32,8 +32,13 @@
 
 /* Between two tries to get a lock. */
 #define RETRY_MS 5
-/* A checkpoint waits no longer for readers: what it leaves, the next one writes. */
+/*
+ * A checkpoint waits no longer for readers: what it leaves, the next one writes. But where readers always overlap each one
+ * would leave something, so for a large log it waits until those that were there have ended.
+ */
 #define CHECKPOINT_WAIT_MS 100
+#define LARGE_LOG_WAIT_MS 2000
+#define LARGE_LOG_BYTES ((uint64_t)64 << 20)
 
 static const char settings[] = "PRAGMA synchronous = FULL;"
 			       "PRAGMA temp_store = MEMORY;"
@@ -294,8 +299,9 @@ int
 sqlite_session_checkpoint(struct sqlite_session *session, uint64_t *left, struct error *err)
 {
 	int64_t until_us = session->wait_until_us;
+	int32_t wait_ms = log_bytes(session) > LARGE_LOG_BYTES ? LARGE_LOG_WAIT_MS : CHECKPOINT_WAIT_MS;
 
-	session->wait_until_us = clock_steady_us() + CHECKPOINT_WAIT_MS * 1000;
+	session->wait_until_us = clock_steady_us() + wait_ms * 1000;
 	int code = sqlite3_wal_checkpoint_v2(session->db, "main", SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
 	session->wait_until_us = until_us;
 	*left = log_bytes(session);

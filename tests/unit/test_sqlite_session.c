@@ -1,4 +1,4 @@
-/* Opening a database of which a reader holds an old state: what is committed there is on the disk, or opening fails. */
+/* A database of which a reader holds an old state: what an open one has committed is on the disk, and its log ends. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -20,9 +20,9 @@ static char directory[] = "/tmp/hooks-session-XXXXXX";
 static char path[128];
 static int log_syncs;
 static bool log_syncs_fail;
-static const struct sink_env env;
 static struct sqlite_session session;
 static sqlite3 *reader;
+static int beats, reader_ends_at; /* 0: never */
 
 /* In the place of the C library's, also for libsqlite3. */
 int
@@ -57,6 +57,16 @@ reopen(struct error *err)
 	return sqlite_migrate_open(&session, true, &applied, err);
 }
 
+/* Comes with each try to get a lock. */
+static void
+heartbeat(void *context)
+{
+	if (++beats == reader_ends_at)
+		must(reader, "COMMIT");
+}
+
+static const struct sink_env env = {.heartbeat = heartbeat};
+
 /* A database, a reader of its first state, and in the log a commit that the reader does not see. */
 static int
 set_up(void **state)
@@ -64,6 +74,7 @@ set_up(void **state)
 	struct error err;
 
 	log_syncs_fail = false;
+	beats = reader_ends_at = 0;
 	assert_non_null(mkdtemp(strcpy(directory, "/tmp/hooks-session-XXXXXX")));
 	(void)snprintf(path, sizeof path, "%s/events.db", directory);
 	sqlite_session_init(&session, path, &env, 100);
@@ -120,6 +131,32 @@ test_after_a_failed_sync_opening_waits_for_the_reader(void **state)
 	assert_int_equal(reopen(&err), 0);
 }
 
+/* Readers that overlap would otherwise let it grow for ever. */
+static void
+test_a_checkpoint_of_a_large_log_waits_for_readers(void **state)
+{
+	struct error err;
+	uint64_t left;
+
+	must(session.db, "INSERT INTO mine VALUES (zeroblob(70000000))");
+	reader_ends_at = 60;
+	assert_int_equal(sqlite_session_checkpoint(&session, &left, &err), 0);
+	assert_int_equal(left, 0);
+	assert_true(beats >= 60);
+}
+
+static void
+test_a_checkpoint_of_a_small_log_holds_events_up_for_a_moment_only(void **state)
+{
+	struct error err;
+	uint64_t left;
+
+	reader_ends_at = 60;
+	assert_int_equal(sqlite_session_checkpoint(&session, &left, &err), 0);
+	assert_true(left > 0);
+	assert_true(beats < 60);
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
 
 int
@@ -128,6 +165,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    TEST(test_opening_syncs_a_log_that_a_reader_keeps),
 	    TEST(test_after_a_failed_sync_opening_waits_for_the_reader),
+	    TEST(test_a_checkpoint_of_a_large_log_waits_for_readers),
+	    TEST(test_a_checkpoint_of_a_small_log_holds_events_up_for_a_moment_only),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

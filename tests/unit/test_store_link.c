@@ -18,7 +18,7 @@
 static struct {
 	struct sink sink;
 	int open_rc, store_rc, upkeep_rc;
-	sem_t may_open; /* a remote sink's open() waits for it */
+	sem_t may_open; /* with .opens_in_thread open() waits for it */
 	int opens, stores, settled, upkeeps, reopens, closes;
 } fake;
 
@@ -36,7 +36,7 @@ answer(int rc, struct error *err)
 static int
 fake_open(struct sink *sink, struct error *err)
 {
-	if (sink->ops->remote)
+	if (sink->ops->opens_in_thread)
 		assert_int_equal(sem_wait(&fake.may_open), 0);
 	fake.opens++;
 	return answer(fake.open_rc, err);
@@ -79,7 +79,7 @@ fake_close(struct sink *sink)
 	.name = "fake", .open = fake_open, .store = fake_store, .settled = fake_settled, .upkeep = fake_upkeep,        \
 	.reopen = fake_reopen, .close = fake_close
 static const struct sink_ops local_ops = {FAKE_OPS};
-static const struct sink_ops remote_ops = {FAKE_OPS, .remote = true};
+static const struct sink_ops threaded_ops = {FAKE_OPS, .opens_in_thread = true};
 
 static void
 begin(const struct sink_ops *ops)
@@ -404,9 +404,9 @@ wait_for_the_connector(void)
 }
 
 static void
-a_remote_store_opens_in_a_thread_and_sighup_waits_for_it(void **state)
+a_store_opens_in_a_thread_and_sighup_waits_for_it(void **state)
 {
-	begin(&remote_ops);
+	begin(&threaded_ops);
 	connect_after(0, true);
 	assert_int_equal(fake.opens, 0);
 	assert_true(store_link_connect_at(&store) == INT64_MAX);
@@ -425,9 +425,9 @@ a_remote_store_opens_in_a_thread_and_sighup_waits_for_it(void **state)
 }
 
 static void
-a_remote_store_that_does_not_open_is_tried_again(void **state)
+a_store_in_a_thread_that_does_not_open_is_tried_again(void **state)
 {
-	begin(&remote_ops);
+	begin(&threaded_ops);
 	store_link_set_reached(&store);
 	fake.open_rc = -1;
 	assert_int_equal(sem_post(&fake.may_open), 0);
@@ -471,8 +471,8 @@ main(void)
 	    LINK_TEST(a_connection_that_ends_right_after_its_opening_has_failed),
 	    LINK_TEST(pauses_between_attempts_grow_and_begin_again_when_it_works),
 	    LINK_TEST(upkeep_is_done_once_a_minute),
-	    LINK_TEST(a_remote_store_opens_in_a_thread_and_sighup_waits_for_it),
-	    LINK_TEST(a_remote_store_that_does_not_open_is_tried_again),
+	    LINK_TEST(a_store_opens_in_a_thread_and_sighup_waits_for_it),
+	    LINK_TEST(a_store_in_a_thread_that_does_not_open_is_tried_again),
 	    LINK_TEST(every_state_has_a_name_of_its_own),
 	};
 
