@@ -1,6 +1,6 @@
 /*
  * The configuration of a run. config_load() (config/load.h) fills it once, before the master forks; after that nothing
- * changes it, except that acceptors wipe the secrets in their copy (config/secrets.h).
+ * changes it, except that a process that needs no secrets wipes those in its copy (config/secrets.h).
  */
 #ifndef CONFIG_CONFIG_H
 #define CONFIG_CONFIG_H

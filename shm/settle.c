@@ -13,7 +13,7 @@ settle_lanes(const struct segment *segment, uint32_t writer)
 
 	for (uint32_t a = 0; a < segment->counts[producers]; a++) {
 		struct lane lane = segment_lane(segment, LANES_EVENTS, a, writer);
-		struct wake acceptor = segment_wake(segment, producers, a);
+		struct wake producer = segment_wake(segment, producers, a);
 
 		if (page->release[a] == lane_released(&lane))
 			continue;
@@ -23,7 +23,7 @@ settle_lanes(const struct segment *segment, uint32_t writer)
 			lane_set_flag(&lane, page->release[a], LANE_SPOOLED, page->fate == FATE_SPOOLED);
 			lane_release(&lane, page->release[a]);
 		}
-		wake_up(&acceptor);
+		wake_up(&producer);
 	}
 }
 

@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -40,8 +41,10 @@ test_an_error_is_read_whole_while_it_changes(void **state)
 
 	assert_ptr_not_equal(slot, MAP_FAILED);
 	pid_t writer = fork();
-	if (writer == 0)
+	if (writer == 0) {
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* also after a test that failed */
 		keep_failing(slot);
+	}
 	for (int i = 0; i < READS; i++) {
 		char text[ERROR_TEXT_MAX];
 
