@@ -35,8 +35,9 @@ read_number(struct pg *pg, const char *sql, int *number, struct error *err)
 	return 0;
 }
 
-int
-migrate_version(struct pg *pg, int *version, struct error *err)
+/* *version is 0 when there is no schema. */
+static int
+read_version(struct pg *pg, int *version, struct error *err)
 {
 	int exists;
 
@@ -77,7 +78,7 @@ apply(struct pg *pg, const struct migration *migration, int *applied, struct err
 
 	bool forbidden = rc == PG_REFUSED && sqlstate_is(pg_sqlstate(pg), SQLSTATE_INSUFFICIENT_PRIVILEGE);
 	if (rc == PG_REFUSED && pg_exec(pg, "ROLLBACK", pg_deadline(READ_SECONDS), NULL, err) == 0) {
-		if (migrate_version(pg, &version, err) < 0)
+		if (read_version(pg, &version, err) < 0)
 			return -1;
 		if (version >= migration->version)
 			return 0;
@@ -92,7 +93,7 @@ migrate_apply(struct pg *pg, int *applied, struct error *err)
 	int version;
 
 	*applied = 0;
-	if (migrate_version(pg, &version, err) < 0)
+	if (read_version(pg, &version, err) < 0)
 		return -1;
 	if (version > migrate_target())
 		return refuse_newer(version, err);
@@ -119,7 +120,7 @@ migrate_check(struct pg *pg, struct error *err)
 {
 	int version;
 
-	if (migrate_version(pg, &version, err) < 0)
+	if (read_version(pg, &version, err) < 0)
 		return -1;
 	if (version > migrate_target())
 		return refuse_newer(version, err);

@@ -1,5 +1,5 @@
 /*
- * Reads the version of the schema in a database, and brings it to the one that this program was built for.
+ * Brings the schema in a database to the version that this program was built for.
  *
  * A migration is one of schema/postgres/NNN_name.sql, embedded at build time (store/migration.h). Each is one
  * transaction that takes an advisory lock, stops when it has been applied before, and records itself in
@@ -13,9 +13,6 @@
 
 /* The version this program needs. */
 int migrate_target(void);
-
-/* Reads the database's version; 0 when it has no schema. 0, or <0 as below. */
-int migrate_version(struct pg *pg, int *version, struct error *err);
 
 /*
  * Applies the missing migrations and counts them in *applied. 0: the database is at the target. <0: it is not, for
