@@ -9,6 +9,7 @@
 #include <poll.h>
 #include <semaphore.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "tests/unit/fake_clock.h"
@@ -444,6 +445,46 @@ a_store_in_a_thread_that_does_not_open_is_tried_again(void **state)
 	assert_int_equal(store.state, LINK_READY);
 }
 
+/* One thing that may happen next, with results that the sink may have. */
+static void
+happen(void)
+{
+	static const int results[] = {0, 0, -1, SINK_RESTED};
+
+	fake_now_us += random() % 2 != 0 ? MILLISECOND : 2 * SECOND;
+	fake.open_rc = random() % 3 != 0 ? 0 : -1;
+	fake.store_rc = results[random() % 4];
+	fake.upkeep_rc = results[random() % 4];
+	if (random() % 50 == 0)
+		store_link_set_reached(&store);
+	if (!store_link_open(&store) && random() % 2 != 0) {
+		store_link_noticed(&store);
+		assert_false(store_link_works(&store));
+	} else if (!store_link_open(&store)) {
+		store_link_connect(&store, random() % 2 != 0);
+	} else if (random() % 2 != 0) {
+		assert_true(store_batch() != 0 || store.state == LINK_READY);
+	} else {
+		store_link_upkeep_soon(&store);
+		store_link_upkeep(&store, random() % 2 != 0);
+	}
+}
+
+static void
+things_may_happen_in_any_order(void **state)
+{
+	unsigned int seen[LINK_STATES] = {0};
+
+	srandom(1);
+	for (int i = 0; i < 3000; i++) {
+		seen[store.state]++;
+		happen();
+		assert_true(slot.unavailable_since_us != 0 || store.state == LINK_READY);
+	}
+	for (unsigned int s = 0; s < LINK_STATES; s++)
+		assert_int_not_equal(seen[s], 0);
+}
+
 static void
 every_state_has_a_name_of_its_own(void **state)
 {
@@ -473,6 +514,7 @@ main(void)
 	    LINK_TEST(upkeep_is_done_once_a_minute),
 	    LINK_TEST(a_store_opens_in_a_thread_and_sighup_waits_for_it),
 	    LINK_TEST(a_store_in_a_thread_that_does_not_open_is_tried_again),
+	    LINK_TEST(things_may_happen_in_any_order),
 	    LINK_TEST(every_state_has_a_name_of_its_own),
 	};
 
