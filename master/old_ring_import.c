@@ -128,9 +128,7 @@ record_progress(const struct import *import, uint32_t writer, struct error *err)
 		return errno == ENOENT ? 0 : error_errno(err, "cannot open the spool file %s (DATA_DIR)", path);
 	int rc = fstat(fd, &st) == 0 ? spool_header_read(fd, (uint64_t)st.st_size, &header, err)
 				     : error_errno(err, "cannot stat the spool file %s (DATA_DIR)", path);
-	if (rc == 0 && header.created_us == known.created_us && header.done < known.done &&
-	    known.done <= (uint64_t)st.st_size && known.done % 8 == 0) {
-		spool_header_advance(&header, known.done, known.done_events);
+	if (rc == 0 && spool_header_catch_up(&header, &known, (uint64_t)st.st_size)) {
 		rc = spool_header_write(fd, &header, err);
 		if (rc == 0 && fdatasync(fd) != 0)
 			rc = error_errno(err, "cannot sync the spool file %s (DATA_DIR)", path);

@@ -56,6 +56,16 @@ spool_header_advance(struct spool_header *header, uint64_t done, uint64_t done_e
 		header->events = (uint32_t)done_events;
 }
 
+bool
+spool_header_catch_up(struct spool_header *header, const struct spool_progress *known, uint64_t size)
+{
+	if (known->created_us != header->created_us || known->done <= header->done || known->done > size ||
+	    known->done % 8 != 0)
+		return false;
+	spool_header_advance(header, known->done, known->done_events);
+	return true;
+}
+
 int
 spool_header_write(int fd, struct spool_header *header, struct error *err)
 {

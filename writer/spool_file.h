@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "shm/ledger.h"
 
 #define SPOOL_MAGIC "hookssp1"
 #define SPOOL_VERSION 1
@@ -67,6 +68,12 @@ int spool_header_write(int fd, struct spool_header *header, struct error *err);
  * records of it in all. Keeps end and events at least as large. Writes nothing.
  */
 void spool_header_advance(struct spool_header *header, uint64_t done, uint64_t done_events);
+
+/*
+ * The same by what a ledger knows of the file that has this header and that size. Returns whether that was more than
+ * the header says; otherwise *header is unchanged. The caller has found the file by known's writer and sequence.
+ */
+bool spool_header_catch_up(struct spool_header *header, const struct spool_progress *known, uint64_t size);
 
 /*
  * Reads the header of a file of that size. Returns 0; <0 when it cannot be read; or SPOOL_HEADER_DAMAGED when it is

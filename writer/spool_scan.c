@@ -56,13 +56,11 @@ static int
 catch_up(const struct spool *spool, int fd, struct spool_part *part, struct error *err)
 {
 	const struct spool_progress *known = &ledger_page(&spool->slot->ledger)->replayed;
-	struct spool_header *h = &part->header;
 
 	if (known->sequence != part->id.sequence || known->writer != part->id.writer ||
-	    known->created_us != h->created_us || known->done <= h->done || known->done > part->size)
+	    !spool_header_catch_up(&part->header, known, part->size))
 		return 0;
-	spool_header_advance(h, known->done, known->done_events);
-	return spool_header_write(fd, h, err);
+	return spool_header_write(fd, &part->header, err);
 }
 
 /*
