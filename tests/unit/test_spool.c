@@ -410,23 +410,6 @@ what_the_ledger_knows_to_be_stored_is_not_replayed_again(void **state)
 	assert_int_equal(counted(COUNTER_RECEIVED) + counted(COUNTER_DAMAGED), 0);
 }
 
-/* A damaged ledger names an offset at which no record can begin. */
-static void
-what_a_damaged_ledger_says_of_a_file_is_left_out(void **state)
-{
-	struct error err;
-
-	assert_int_equal(append('a', 3), 0);
-	assert_int_equal(spool_next(&spool, &err), 0);
-	spool_draft_replayed(&spool, ledger_draft(&slot.ledger));
-	ledger_commit(&slot.ledger);
-	slot.ledger.pages[slot.ledger.current].replayed.done -= 4;
-	slot.ledger.pages[slot.ledger.current].spool_events = 3;
-	reopen();
-	assert_string_equal(replay(), "abc");
-	assert_int_equal(counted(COUNTER_RECEIVED) + counted(COUNTER_DAMAGED), 0);
-}
-
 /* After a power cut: the header may lag by an append, and the ledger is a new one. */
 static void
 what_was_appended_last_is_found_without_header_and_ledger(void **state)
@@ -504,7 +487,6 @@ main(void)
 	    SPOOL_TEST(a_torn_append_is_no_damage),
 	    SPOOL_TEST(an_append_that_was_not_committed_is_cut_off),
 	    SPOOL_TEST(what_the_ledger_knows_to_be_stored_is_not_replayed_again),
-	    SPOOL_TEST(what_a_damaged_ledger_says_of_a_file_is_left_out),
 	    SPOOL_TEST(what_was_appended_last_is_found_without_header_and_ledger),
 	    SPOOL_TEST(what_somebody_has_removed_counts_as_damaged),
 	    SPOOL_TEST(a_foreign_file_is_set_aside),

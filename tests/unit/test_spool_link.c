@@ -144,6 +144,21 @@ with_no_room_allowed_it_only_replays(void **state)
 	assert_int_equal(replay(), 1);
 }
 
+/* It names an offset at which no record can begin. */
+static void
+a_damaged_ledger_does_not_stop_the_replay(void **state)
+{
+	begin(ROOM);
+	assert_int_equal(append(10), 0);
+	assert_int_equal(spool_link_next(&spool), 0);
+	spool_draft_replayed(&spool.spool, ledger_draft(&slot.ledger));
+	ledger_commit(&slot.ledger);
+	slot.ledger.pages[slot.ledger.current].replayed.done -= 4;
+	spool_link_close(&spool);
+	begin(ROOM);
+	assert_int_equal(replay(), 1);
+}
+
 static void
 a_spool_that_does_not_open_is_tried_again(void **state)
 {
@@ -201,6 +216,7 @@ main(void)
 	    LINK_TEST(a_full_spool_is_tried_again_with_what_waits),
 	    LINK_TEST(its_failure_is_forgotten_when_the_store_works),
 	    LINK_TEST(with_no_room_allowed_it_only_replays),
+	    LINK_TEST(a_damaged_ledger_does_not_stop_the_replay),
 	    LINK_TEST(a_spool_that_does_not_open_is_tried_again),
 	    LINK_TEST(a_removed_file_is_written_again),
 	    LINK_TEST(a_store_that_keeps_nothing_gets_no_spool),
