@@ -5,6 +5,8 @@
  *
  * Two edits at once would undo each other: an edit holds a lock on the directory.
  */
+#include "cli/deadletter_file.h"
+
 #include <cjson/cJSON.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -16,7 +18,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "cli/deadletter.h"
 #include "store/dead_letter_file.h"
 
 const char *

@@ -4,6 +4,8 @@
  *
  * A letter in the table is deleted together with the commit of its event. A letter in the file is taken out afterwards.
  */
+#include "cli/deadletter_retry.h"
+
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
@@ -13,7 +15,8 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "cli/commands.h"
-#include "cli/deadletter.h"
+#include "cli/deadletter_file.h"
+#include "cli/deadletter_print.h"
 #include "event/scan.h"
 #include "ingest/decode.h"
 #include "ingest/timestamp.h"

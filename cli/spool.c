@@ -8,7 +8,9 @@
 #include "base/clock.h"
 #include "base/format.h"
 #include "cli/commands.h"
-#include "cli/spool.h"
+#include "cli/spool_export.h"
+#include "cli/spool_replay.h"
+#include "cli/spool_source.h"
 
 const char command_spool_usage[] =
     "usage: hooksctl spool list | verify | export | replay [FILE ...] [--option=value ...]\n\n"
@@ -137,13 +139,6 @@ verify(const struct config *config, const struct spool_items *files)
 	}
 	printf("%" PRIu64 " good, %" PRIu64 " damaged bytes in all\n", all_good, all_damaged);
 	return code;
-}
-
-int
-spool_complain(const char *path, const struct error *err)
-{
-	fprintf(stderr, "hooksctl spool: %s%s%s\n", path != NULL ? path : "", path != NULL ? ": " : "", err->text);
-	return COMMAND_FAILED;
 }
 
 static const struct action {

@@ -1,10 +1,12 @@
 /* hooksctl spool export: prints the events as lines of JSONL. It holds a few MiB in memory at a time. */
+#include "cli/spool_export.h"
+
 #include <fcntl.h>
 #include <stdio.h>
 
 #include "base/bytes.h"
 #include "cli/commands.h"
-#include "cli/spool.h"
+#include "cli/spool_source.h"
 #include "store/jsonl/jsonl_line.h"
 
 /* Prints the records that the reader holds. Returns 0 or <0. */

@@ -6,6 +6,8 @@
  * From the first damage in a file on its header is not advanced any more, and in the end the file is not removed but
  * set aside. So a second replay, or a look into the file, finds the damage again and no fewer events.
  */
+#include "cli/spool_replay.h"
+
 #include <fcntl.h>
 #include <inttypes.h>
 #include <libgen.h>
@@ -16,9 +18,9 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "config/data_dir.h"
 #include "cli/commands.h"
-#include "cli/spool.h"
+#include "cli/spool_source.h"
+#include "config/data_dir.h"
 #include "store/store.h"
 
 struct sums {

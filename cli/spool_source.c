@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "cli/commands.h"
 
 /* A header that hooksd writes at that moment may be read half old, half new. */
 #define HEADER_TRIES 3
@@ -165,4 +166,11 @@ spool_items_free(struct spool_items *found)
 	for (size_t i = 0; i < found->count; i++)
 		free(found->items[i].path);
 	free(found->items);
+}
+
+int
+spool_complain(const char *path, const struct error *err)
+{
+	fprintf(stderr, "hooksctl spool: %s%s%s\n", path != NULL ? path : "", path != NULL ? ": " : "", err->text);
+	return COMMAND_FAILED;
 }

@@ -58,4 +58,7 @@ void spool_source_close(struct spool_source *source);
 enum spool_run { RUN_END, RUN_RECORDS, RUN_DAMAGE, RUN_UNFINISHED };
 int spool_source_next(struct spool_source *source, struct error *err);
 
+/* Prints the error on stderr, after path unless that is NULL. Returns COMMAND_FAILED (cli/commands.h). */
+int spool_complain(const char *path, const struct error *err);
+
 #endif

@@ -4,6 +4,7 @@ import configparser
 import re
 import unittest
 from email.utils import parsedate_to_datetime
+from pathlib import PurePath
 
 from tree import LAYERS, ROOT, files
 
@@ -17,6 +18,17 @@ def roles_named(text):
     code = re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL)
     roles = ROLE.findall((ROOT / "shm/roles.h").read_text())
     return {symbol for symbol, plural in roles if re.search(rf"\bROLE_{symbol}\b|\b{plural}\b|\b{plural.upper()}\b", code)}
+
+
+# Of these functions each has a file of its own.
+TABLES_OF_FUNCTIONS = {PurePath("cli/commands.h")}
+PROTOTYPE = re.compile(r"^(?!static|typedef)\w[\w\s*]*?\b(\w+)\((?:[^;{}()]|\([^()]*\))*\)[^;{}]*;", re.MULTILINE)
+
+
+def prototypes(text):
+    """The names of the functions that a header declares."""
+    text = re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL)
+    return PROTOTYPE.findall(re.sub(r"^[ \t]*#(?:.*\\\n)*.*$", "", text, flags=re.MULTILINE))
 
 
 class Tree(unittest.TestCase):
@@ -35,6 +47,27 @@ class Tree(unittest.TestCase):
             guard = re.sub(r"[/.]", "_", str(path)).upper()
             with self.subTest(path=str(path)):
                 self.assertIn(f"\n#ifndef {guard}\n#define {guard}\n", (ROOT / path).read_text())
+
+    def test_what_a_header_declares_is_defined_in_the_source_of_its_name(self):
+        homes = {}
+        for path in files(".c", directories=LAYERS):
+            for name in re.findall(r"^(\w+)\(", (ROOT / path).read_text(), re.MULTILINE):
+                homes.setdefault(name, set()).add(path)
+        declared = 0
+        for path in files(".h", directories=LAYERS):
+            if path in TABLES_OF_FUNCTIONS:
+                continue
+            for name in prototypes((ROOT / path).read_text()):
+                declared += 1
+                with self.subTest(header=str(path), function=name):
+                    self.assertIn(path.with_suffix(".c"), homes.get(name, ()))
+        self.assertGreater(declared, 400)
+
+    def test_prototypes_are_found(self):
+        self.assertEqual(["f", "g", "sink_new"], prototypes(
+            "/* int c(void); */\n#define X(a) \\\n\tint m(a);\nint f(void);\nstatic inline int s(void);\n"
+            "const char *g(const char *p, int (*compare)(int a, int b))\n    __attribute__((pure));\n"
+            "struct sink *\nsink_new(void);\n"))  # fmt: skip
 
     def test_no_variables_are_declared_outside_headers(self):
         found = [str(path) for path in files(".c", directories=LAYERS)

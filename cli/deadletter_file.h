@@ -1,24 +1,11 @@
-/*
- * Dead letters as hooksctl sees them, in both places where they are kept. Private to cli/deadletter*.c.
- *
- *   deadletter.c        the subcommand: list, show, export
- *   deadletter_file.c   reading DATA_DIR/dead-letters.jsonl, and taking lines out of it
- *   deadletter_retry.c  storing an event again
- *
- * The table's letters are read and stored again by store/postgres/dead_letter_db.h.
- */
-#ifndef CLI_DEADLETTER_H
-#define CLI_DEADLETTER_H
-
-#include <stdbool.h>
-#include <stdint.h>
+/* Dead letters in DATA_DIR/dead-letters.jsonl: reading them, and taking lines out of the file. */
+#ifndef CLI_DEADLETTER_FILE_H
+#define CLI_DEADLETTER_FILE_H
 
 #include "base/bytes.h"
 #include "base/error.h"
 #include "config/config.h"
 #include "store/dead_letter.h"
-
-struct dead_letter_db;
 
 /* The file's path, valid until the next call. */
 const char *deadletter_file_path(const struct config *config);
@@ -43,17 +30,5 @@ typedef int line_fn(void *arg, const struct dead_letter *letter, struct bytes *l
  */
 int deadletter_file_edit(
     const struct config *config, const struct dead_letter_selection *which, line_fn *fn, void *arg, struct error *err);
-
-/*
- * Prints up to max characters of text, the last one an ellipsis when there are more. Prints '?' for broken UTF-8 and
- * for characters that would move a terminal's cursor. Returns how many characters it printed.
- */
-int deadletter_print(const char *text, int max);
-
-/* Reports that no letter was selected. Returns the exit code: a failure if one certain letter was asked for. */
-int deadletter_none(const struct dead_letter_selection *which);
-
-/* hooksctl deadletter retry. Returns an exit code. */
-int deadletter_retry(const struct config *config, struct dead_letter_db *db, const struct dead_letter_selection *which);
 
 #endif

@@ -1,0 +1,16 @@
+/* What hooksctl deadletter prints of letters. */
+#ifndef CLI_DEADLETTER_PRINT_H
+#define CLI_DEADLETTER_PRINT_H
+
+#include "store/dead_letter.h"
+
+/*
+ * Prints up to max characters of text, the last one an ellipsis when there are more. Prints '?' for broken UTF-8 and
+ * for characters that would move a terminal's cursor. Returns how many characters it printed.
+ */
+int deadletter_print(const char *text, int max);
+
+/* Reports that no letter was selected. Returns the exit code: a failure if one certain letter was asked for. */
+int deadletter_none(const struct dead_letter_selection *which);
+
+#endif
