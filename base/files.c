@@ -14,7 +14,9 @@
 #include "base/clock.h"
 #include "base/mem.h"
 
-/* A name is as durable as its directory. EINVAL: the file system keeps names in a way of its own, and has no such sync. */
+/*
+ * A name is as durable as its directory. EINVAL: the file system keeps names in a way of its own, and has no such sync.
+ */
 static int
 sync_directory(const char *directory, const char *option, struct error *err)
 {
@@ -29,8 +31,9 @@ sync_directory(const char *directory, const char *option, struct error *err)
 }
 
 /*
- * Makes the directories above path's file. The name of one that is made is synced, and so is that of the last one, which
- * another process may be making at the same time. A directory that is there and above which we may not look is no such.
+ * Makes the directories above path's file. The name of one that is made is synced, and so is that of the last one,
+ * which another process may be making at the same time. A directory that exists in one that this process may not read
+ * needs no sync.
  */
 static int
 make_parents(char *path, const char *option, struct error *err)

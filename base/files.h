@@ -20,8 +20,9 @@ int files_open(const char *path, int flags, mode_t mode, const char *option, str
 int files_rename(const char *from, const char *to, struct error *err);
 
 /*
- * Whether the open file has that name. Where the kernel does not say, files_in_place() is true and files_named() is false:
- * the first is for a file that goes on being used unless it is certainly gone, the second for one that can be opened again.
+ * Whether the open file has that name. Where the kernel does not say, files_in_place() is true and files_named() is
+ * false: the first is for a file that goes on being used unless it is certainly gone, the second for one that can be
+ * opened again.
  */
 bool files_in_place(int fd, const char *path);
 bool files_named(int fd, const char *path);
@@ -30,8 +31,8 @@ bool files_named(int fd, const char *path);
 int files_set_aside(const char *path, char aside[PATH_MAX], struct error *err);
 
 /*
- * Read or write all of the range, whatever a single call does; files_write() writes at the descriptor's position. Return
- * 0, or <0 with errno; EIO: the file ends earlier.
+ * Read or write all of the range, whatever a single call does; files_write() writes at the descriptor's position.
+ * Return 0, or <0 with errno; EIO: the file ends earlier.
  */
 int files_read_at(int fd, void *out, size_t len, off_t at);
 int files_write_at(int fd, const void *bytes, size_t len, off_t at);

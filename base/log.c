@@ -297,7 +297,9 @@ log_write(enum log_level level, const char *message, const struct log_field *fie
 
 	unsigned long long dropped = atomic_exchange(&log_state.dropped, 0);
 
-	/* An error, because what was dropped may have been one. If it is lost itself it has counted the present line. */
+	/*
+	 * An error, because what was dropped may have been one. If it is lost itself it has counted the present line.
+	 */
 	written = dropped == 0 || log_error("log lines were dropped", LOG_UINT("lines", dropped));
 	if (!written) {
 		atomic_fetch_add(&log_state.dropped, dropped);

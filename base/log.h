@@ -42,8 +42,9 @@ struct log_field {
 void log_init(const char *role, enum log_level level, enum log_format format);
 
 /*
- * Writes one line if level is not below the one set. errno is kept. Control characters in values are escaped. False: the
- * line is lost; before the next line that can be written, "log lines were dropped" says how many were lost. Any thread.
+ * Writes one line if level is not below the one set. errno is kept. Control characters in values are escaped. False:
+ * the line is lost; before the next line that can be written, "log lines were dropped" says how many were lost. Any
+ * thread.
  */
 bool log_write(enum log_level level, const char *message, const struct log_field *fields, size_t count);
 

@@ -8,9 +8,9 @@
 
 /*
  * Creates the file if it is missing, and takes its lock. Children inherit the lock: it is held as long as any process
- * that has the descriptor lives. The file has the holder's pid, if the disk has room for it. option ("DATA_DIR") and what
- * ("DATA_DIR=/x") are for messages. Returns a descriptor to keep open, or <0 with errno: EWOULDBLOCK when another process
- * holds the lock, EEXIST when the file is another program's, else why it cannot be created or locked.
+ * that has the descriptor lives. The file has the holder's pid, if the disk has room for it. option ("DATA_DIR") and
+ * what ("DATA_DIR=/x") are for messages. Returns a descriptor to keep open, or <0 with errno: EWOULDBLOCK when another
+ * process holds the lock, EEXIST when the file is another program's, else why it cannot be created or locked.
  */
 int pid_lock(const char *path, const char *option, const char *what, struct error *err);
 

@@ -1,7 +1,7 @@
 /*
- * hooksctl health: one GET to a running hooksd, for health checks of containers, where there is neither curl nor a shell.
- * Plain HTTP/1.0, so that the answer ends where the connection does, and one deadline for all of it: a health check that
- * hangs says as little as one that is not made. The other side may be anything that listens on that port.
+ * hooksctl health: one GET to a running hooksd, for health checks of containers, where there is neither curl nor a
+ * shell. Plain HTTP/1.0, so that the answer ends where the connection does, and one deadline for all of it: a health
+ * check that hangs says as little as one that is not made. The other side may be anything that listens on that port.
  */
 #include <ctype.h>
 #include <errno.h>

@@ -26,7 +26,7 @@ const char command_spool_usage[] =
     "          For a JSONL file use `hooksctl spool export >> FILE`, and remove the spool's files then\n\n"
     "list, verify and export change nothing and may be used while hooksd runs. Damage is reported on\n"
     "stderr with file and offset; no other events are lost by it. A file that replay found damaged\n"
-    "stays beside the others as damaged-*.bin, and so does what hooksd has cut out of a file.\n\n"
+    "stays beside the others as damaged-*.bin, like the pieces that hooksd cuts out of files.\n\n"
     "Exit codes: 0 done; 1 failed, or there is damage; 64 wrong usage or configuration.\n";
 
 #define AGE_BYTES 32

@@ -1,7 +1,7 @@
 /*
- * Counting CPUs. A cgroup's quota limits all cgroups below it, so every directory from the process's own up to the mount
- * point is read. A container often sees only its own part of the tree, while /proc/self/cgroup still shows the host's
- * path: missing directories are skipped, and the mount point itself has the container's quota.
+ * Counting CPUs. A cgroup's quota limits all cgroups below it, so every directory from the process's own up to the
+ * mount point is read. A container often sees only its own part of the tree, while /proc/self/cgroup still shows the
+ * host's path: missing directories are skipped, and the mount point itself has the container's quota.
  */
 #include "config/cpu.h"
 

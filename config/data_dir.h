@@ -12,9 +12,10 @@
 int data_dir_lock_path(const char *data_dir, char out[PATH_MAX], struct error *err);
 
 /*
- * Creates data_dir if it is missing, and locks the file DATA_DIR_LOCK in it. Children inherit the lock: it is held as long
- * as any process of the service lives. The file has the holder's pid, if the disk has room for it. hooksd's master calls
- * this before it forks. Returns a descriptor to keep open, or <0: the file cannot be created, or is locked by another.
+ * Creates data_dir if it is missing, and locks the file DATA_DIR_LOCK in it. Children inherit the lock: it is held as
+ * long as any process of the service lives. The file has the holder's pid, if the disk has room for it. hooksd's master
+ * calls this before it forks. Returns a descriptor to keep open, or <0: the file cannot be created, or is locked by
+ * another.
  */
 int data_dir_lock(const char *data_dir, struct error *err);
 

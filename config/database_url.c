@@ -1,6 +1,6 @@
 /*
- * Reading and masking DATABASE_URL. Masking reads a string as libpq does. A password with a raw '@', '/' or '?' in it is
- * malformed; everything up to the last '@' is hidden then.
+ * Reading and masking DATABASE_URL. Masking reads a string as libpq does. A password with a raw '@', '/' or '?' in it
+ * is malformed; everything up to the last '@' is hidden then.
  */
 #include "config/database_url.h"
 

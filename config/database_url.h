@@ -11,9 +11,9 @@
 char *database_url_read(const char *text);
 
 /*
- * A copy of url (of a form above) that may be shown: every password is "***", whether it stands before the '@' of a URI, in
- * a parameter of its query, or in a setting of a connection string. Of a malformed url more is hidden rather than less.
- * Release with free().
+ * A copy of url (of a form above) that may be shown: every password is "***", whether it stands before the '@' of a
+ * URI, in a parameter of its query, or in a setting of a connection string. Of a malformed url more is hidden rather
+ * than less. Release with free().
  */
 char *database_url_masked(const char *url);
 

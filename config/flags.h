@@ -15,8 +15,8 @@ struct flag {
 
 /*
  * Reads the flag at argv[*next], and the argument after it if that is the flag's value, and moves *next behind them.
- * *next must be < argc. Returns 0, or <0: there is no such flag or topic, or the value is missing. The sentence shows no
- * value of an option.
+ * *next must be < argc. Returns 0, or <0: there is no such flag or topic, or the value is missing. The sentence shows
+ * no value of an option.
  */
 int flag_read(int argc, char **argv, int *next, struct flag *flag, struct error *err);
 

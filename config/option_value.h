@@ -11,15 +11,17 @@ struct config;
 struct option;
 
 /*
- * Reads value, which is not empty, into the option's member of *config. Frees the string that was there. <0: the value is
- * not allowed; the sentence names option and value, but not the value of a secret.
+ * Reads value, which is not empty, into the option's member of *config. Frees the string that was there. <0: the value
+ * is not allowed; the sentence names option and value, but not the value of a secret.
  */
 int option_set(const struct option *option, const char *value, struct config *config, struct error *err);
 
 /* Writes the value in *config in a form that option_set() takes, but secrets masked. A string that is NULL is empty. */
 void option_print(FILE *out, const struct option *option, const struct config *config);
 
-/* Frees the string in *config and makes it NULL; a secret is overwritten first. Only for strings: option_is_string(). */
+/*
+ * Frees the string in *config and makes it NULL; a secret is overwritten first. Only for strings: option_is_string().
+ */
 void option_clear(const struct option *option, struct config *config);
 
 /* The string in *config, or NULL, and where it is. Only for options whose values are strings: option_is_string(). */

@@ -4,7 +4,7 @@
  *
  *   0        4        8         9      10      11        12     16         32          40         48       50
  *   | length | crc32c | version | kind | flags | strings | data | event_id | timestamp | received | tenant | string  |
- *   |        |        |         |      |       |         | bytes| 16 bytes | us UTC    | us UTC   | bytes  | bytes[] | ...
+ *   |        |        |         |      |       |         | bytes| 16 bytes | us UTC    | us UTC   | bytes  | bytes[] |
  *
  * All kinds of record have the head up to the tenant's length. Behind it stand the lengths of so many strings; then,
  * without terminators, the tenant's id, the strings, the data; then zeros up to a multiple of 8.

@@ -17,7 +17,9 @@
 
 #include "base/mem.h"
 
-/* The window of level 19, zstd's strongest ordinary one. A few bytes of input could ask for 2 GiB, the format's limit. */
+/*
+ * The window of level 19, zstd's strongest ordinary one. A few bytes of input could ask for 2 GiB, the format's limit.
+ */
 #define ZSTD_WINDOW_LOG_MAX 23
 
 #define FIRST_BYTES 16384

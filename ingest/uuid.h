@@ -18,7 +18,9 @@ struct uuid_source {
 
 void uuid_source_init(struct uuid_source *source);
 
-/* A version 7 id for that instant; ids of one source always ascend. Ends the process if the kernel has no randomness. */
+/*
+ * A version 7 id for that instant; ids of one source always ascend. Ends the process if the kernel has no randomness.
+ */
 void uuid_v7(struct uuid_source *source, int64_t now_us, uint8_t out[16]);
 
 /*

@@ -46,14 +46,15 @@ struct child child_init(const struct segment *segment, const struct process_role
 const char *child_role_name(const struct child *child);
 
 /*
- * The one function that changes the state; a change that cannot follow is an assert. A state in which the process runs is
- * entered with its pid set. Entering WAITING or DONE forgets the pid and empties the slot.
+ * The one function that changes the state; a change that cannot follow is an assert. A state in which the process runs
+ * is entered with its pid set. Entering WAITING or DONE forgets the pid and empties the slot.
  */
 void child_set_state(struct child *child, enum child_state state);
 
 /*
- * As fork(2), for a child that is WAITING. In the master it is RUNNING afterwards, or still WAITING when the fork failed
- * (-1, errno). In the new process (0) the slot, the process's name and its log are set up, and it dies with the master.
+ * As fork(2), for a child that is WAITING. In the master it is RUNNING afterwards, or still WAITING when the fork
+ * failed (-1, errno). In the new process (0) the slot, the process's name and its log are set up, and it dies with the
+ * master.
  */
 pid_t child_fork(struct child *child, const struct config *config);
 

@@ -36,8 +36,8 @@ take(struct locks *locks, const char *option, const char *value, const char *pat
 }
 
 /*
- * One file has one service: the next service truncates what a killed one has left in a JSONL file, and two services that
- * write to one SQLite database hold each other up.
+ * One file has one service: the next service truncates what a killed one has left in a JSONL file, and two services
+ * that write to one SQLite database hold each other up.
  */
 static int
 take_store_file(struct locks *locks, const struct store_file *file, struct error *err)

@@ -1,6 +1,6 @@
 /*
- * The locks that keep a second service away from this one's files: DATA_DIR, and the JSONL file or SQLite database. Master
- * only.
+ * The locks that keep a second service away from this one's files: DATA_DIR, and the JSONL file or SQLite database.
+ * Master only.
  */
 #ifndef MASTER_LOCKS_H
 #define MASTER_LOCKS_H

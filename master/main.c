@@ -64,7 +64,7 @@ log_ready(void *context, char *status, size_t size)
 	    ROLE_COUNT_FIELDS(service->segment.counts));
 }
 
-/* Halfway through the drain what is not stored yet goes to the spool. */
+/* Halfway through the drain the writers begin to spool the events that are not stored yet. */
 static void
 begin_drain(void *context)
 {

@@ -55,8 +55,8 @@ struct spooling {
 /* ---- what the ledgers say ---- */
 
 /*
- * If the machine has restarted since 0.1.0 used the ring, its uncommitted appends say nothing of the files of now: forgets
- * them, once. An append that begins later is this import's own, and a next import must find it.
+ * If the machine has restarted since 0.1.0 used the ring, its uncommitted appends say nothing of the files of now:
+ * forgets them, once. An append that begins later is this import's own, and a next import must find it.
  */
 static void
 forget_appends_of_another_boot(const struct old_ring *ring)

@@ -9,8 +9,8 @@ enum preflight_condition { PREFLIGHT_WRONG = 1 };
 
 /*
  * Checks what DATA_DIR, the store's file, RING_PATH, HOST and PORT name, and changes nothing. Returns 0 when nothing
- * prevents a start; PREFLIGHT_WRONG when an option names something of the wrong kind; <0 when a start by this user would
- * fail now, or could not write the events' file.
+ * prevents a start; PREFLIGHT_WRONG when an option names something of the wrong kind; <0 when a start by this user
+ * would fail now, or could not write the events' file.
  */
 int preflight(const struct config *config, struct error *err);
 

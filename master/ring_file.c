@@ -29,7 +29,9 @@ ring_file_check(const struct config *config, const struct segment *segment)
 		log_info("the ring file is in its place again", LOG_STR("ring_path", config->ring_path));
 }
 
-/* Sees to it that a file at RING_PATH, or else one in DATA_DIR, is the segment; its name goes to path. Returns 0 or <0. */
+/*
+ * Sees to it that a file at RING_PATH, or else one in DATA_DIR, is the segment; its name goes to path. Returns 0 or <0.
+ */
 static int
 keep(const struct config *config, const struct segment *segment, char path[PATH_MAX], struct error *err)
 {

@@ -1,7 +1,7 @@
 /*
- * The roles of hooksd as the master sees them: in which phase each drains, which are replaced on HUP, and what a process
- * keeps of what the master has opened and knows. A new role is one row in shm/roles.h, which names the roles, and one in
- * master/roles.c.
+ * The roles of hooksd as the master sees them: in which phase each drains, which are replaced on HUP, and what a
+ * process keeps of what the master has opened and knows. A new role is one row in shm/roles.h, which names the roles,
+ * and one in master/roles.c.
  */
 #ifndef MASTER_ROLES_H
 #define MASTER_ROLES_H

@@ -1,6 +1,6 @@
 /*
- * The counters of earlier runs, in DATA_DIR/counters, one "name value" a line. A run that leaves a ring file leaves them
- * there; one that removes it writes them to this file. Master only.
+ * The counters of earlier runs, in DATA_DIR/counters, one "name value" a line. A run that leaves a ring file leaves
+ * them there; one that removes it writes them to this file. Master only.
  */
 #ifndef MASTER_SAVED_COUNTERS_H
 #define MASTER_SAVED_COUNTERS_H

@@ -1,6 +1,6 @@
 /*
- * Signals, deaths and the children's announcements arrive on two descriptors of one poll loop; every decision is taken in
- * its turns.
+ * Signals, deaths and the children's announcements arrive on two descriptors of one poll loop; every decision is taken
+ * in its turns.
  */
 #include "master/supervisor.h"
 
@@ -146,7 +146,10 @@ role_to_drain(const struct supervisor *s)
 	return role;
 }
 
-/* While draining, a process is needed only if it finishes work: until its phase for what may come, then for what is left. */
+/*
+ * While draining, a process is needed only if it finishes work: until its phase for what may come, then for what is
+ * left.
+ */
 static bool
 needed(const struct supervisor *s, const struct child *c)
 {

@@ -33,7 +33,10 @@ struct supervision {
 	void (*on_ready)(void *context, char *status, size_t size);
 	/* A drain begins; no process has been told yet. */
 	void (*on_drain)(void *context);
-	/* From now on only processes of roles that finish work are started: the master may close what the others inherit. */
+	/*
+	 * From now on only processes of roles that finish work are started: the master may close what the others
+	 * inherit.
+	 */
 	void (*on_last_start)(void *context);
 	/* How much is left for the roles that finish work, and the field's name for it in log lines. */
 	uint64_t (*work_left)(void *context);

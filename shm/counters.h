@@ -1,7 +1,7 @@
 /*
- * The numbers that every process keeps in its own slot of the segment: any acceptor can report all of them, and a process
- * that dies takes none with it. Counters, levels and histograms are summed; of gauges the newest counts. shm/series.h
- * lists them. Only the slot's process changes its numbers; any process reads them and the sums.
+ * The numbers that every process keeps in its own slot of the segment: any acceptor can report all of them, and a
+ * process that dies takes none with it. Counters, levels and histograms are summed; of gauges the newest counts.
+ * shm/series.h lists them. Only the slot's process changes its numbers; any process reads them and the sums.
  */
 #ifndef SHM_COUNTERS_H
 #define SHM_COUNTERS_H
@@ -20,8 +20,8 @@ uint64_t counter_read(const struct process_slot *slot, enum counter counter);
 uint64_t segment_counter_sum(const struct segment *segment, enum counter counter);
 
 /*
- * Makes a segment continue the counters of an earlier run. RECEIVED is rebuilt as the sum of all outcomes; spooled events
- * are counted again when writers find them. For a master without children.
+ * Makes a segment continue the counters of an earlier run. RECEIVED is rebuilt as the sum of all outcomes; spooled
+ * events are counted again when writers find them. For a master without children.
  */
 void segment_count_from(struct segment_header *header, const uint64_t counters[COUNTERS]);
 

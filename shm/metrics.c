@@ -129,7 +129,9 @@ ring_capacity(const struct page *page, enum family family)
 	sample(page, family, "", segment->header->arena_bytes * segment_lane_count(segment));
 }
 
-/* At least 1: what began less than a microsecond ago has begun. A time of an earlier start of the machine counts as 1. */
+/*
+ * At least 1: what began less than a microsecond ago has begun. A time of an earlier start of the machine counts as 1.
+ */
 static uint64_t
 microseconds_since(int64_t steady_us)
 {

@@ -5,8 +5,8 @@
 #include "config/load.h"
 
 /*
- * What the ring file needs so that each of its lanes holds the largest request that is allowed: records of MAX_BODY_BYTES
- * and MAX_BATCH_EVENTS. config_load() takes this function. Pure.
+ * What the ring file needs so that each of its lanes holds the largest request that is allowed: records of
+ * MAX_BODY_BYTES and MAX_BATCH_EVENTS. config_load() takes this function. Pure.
  */
 struct ring_need ring_need(const struct config *config);
 

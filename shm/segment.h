@@ -1,8 +1,8 @@
 /*
- * The shared segment: one file that all processes map, normally under /dev/shm (shm/segment_layout.h has its picture). It
- * outlives its processes: after a crash of the whole tree the next master adopts it and the writers store what was
- * acknowledged. A lock (flock) on the file, inherited by every child, keeps a second master out for as long as any process
- * of the first one lives.
+ * The shared segment: one file that all processes map, normally under /dev/shm (shm/segment_layout.h has its picture).
+ * It outlives its processes: after a crash of the whole tree the next master adopts it and the writers store what was
+ * acknowledged. A lock (flock) on the file, inherited by every child, keeps a second master out for as long as any
+ * process of the first one lives.
  */
 #ifndef SHM_SEGMENT_H
 #define SHM_SEGMENT_H
@@ -69,8 +69,8 @@ struct writer_slot *segment_writer(const struct segment *segment, uint32_t index
 struct wake segment_wake(const struct segment *segment, enum role role, uint32_t index);
 
 /*
- * Whether the service drains, and from when on, by the steady clock, events go to the spool instead of the store: INT64_MAX
- * unless it drains. The third begins the drain. For the master.
+ * Whether the service drains, and from when on, by the steady clock, events go to the spool instead of the store:
+ * INT64_MAX unless it drains. The third begins the drain. For the master.
  */
 bool segment_draining(const struct segment_header *header);
 int64_t segment_store_until_us(const struct segment_header *header);

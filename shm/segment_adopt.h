@@ -11,9 +11,9 @@ enum adopt_condition {
 };
 
 /*
- * Adopts the segment in the locked file fd: maps it, releases what was committed, and keeps its shape while it holds events
- * or an open append. planned is the header of the segment that would be made otherwise. Returns 0, one of the conditions,
- * or <0 when the file cannot be read now; segment is mapped only with 0, and owns fd then.
+ * Adopts the segment in the locked file fd: maps it, releases what was committed, and keeps its shape while it holds
+ * events or an open append. planned is the header of the segment that would be made otherwise. Returns 0, one of the
+ * conditions, or <0 when the file cannot be read now; segment is mapped only with 0, and owns fd then.
  */
 int segment_adopt(struct segment *segment, int fd, struct segment_header *planned, struct error *err);
 

@@ -1,4 +1,6 @@
-/* The segment's file by its name. A person or a cleaner may remove that name while the processes go on. For the master. */
+/*
+ * The segment's file by its name. A person or a cleaner may remove that name while the processes go on. For the master.
+ */
 #ifndef SHM_SEGMENT_FILE_H
 #define SHM_SEGMENT_FILE_H
 

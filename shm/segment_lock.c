@@ -1,6 +1,6 @@
 /*
- * flock(2) for the masters, because children inherit it; a record lock for the writers, because the kernel gives it up when
- * its holder dies.
+ * flock(2) for the masters, because children inherit it; a record lock for the writers, because the kernel gives it up
+ * when its holder dies.
  */
 #include "shm/segment_lock.h"
 
@@ -96,7 +96,7 @@ set_append_lock(const struct segment *segment, short type)
 
 	while (fcntl(segment->fd, F_SETLKW, &lock) != 0)
 		if (errno != EINTR) {
-			/* The kernel has no memory for a lock: as for want of memory elsewhere, another process tries. */
+			/* The kernel has no memory for a lock: the process ends, as without memory elsewhere. */
 			log_error("cannot lock the ring file", LOG_STR("error", strerror(errno)));
 			abort();
 		}

@@ -1,6 +1,6 @@
 /*
- * Every series of metrics, by kind: one list makes the enum and the table of each. What a series means to a reader is said
- * by its family (shm/families.h).
+ * Every series of metrics, by kind: one list makes the enum and the table of each. What a series means to a reader is
+ * said by its family (shm/families.h).
  */
 #ifndef SHM_SERIES_H
 #define SHM_SERIES_H
@@ -107,7 +107,9 @@ enum gauge { GAUGE_LIST(X) GAUGES };
 enum level { LEVEL_LIST(X) LEVELS };
 #undef X
 
-/* Symbol, family, the exponents of the first bound and the last: the bounds are powers of two, microseconds or events. */
+/*
+ * Symbol, family, the exponents of the first bound and the last: the bounds are powers of two, microseconds or events.
+ */
 #define HISTOGRAM_LIST(X)                                                                                              \
 	X(REQUEST, REQUEST_DURATION, 6, 24)                                                                            \
 	X(COMMIT, STORE_COMMIT_DURATION, 6, 24)                                                                        \

@@ -31,8 +31,8 @@ enum process_state { PROCESS_STATE_LIST(X) PROCESS_STATES };
 
 /*
  * What a writer last saw of its store. CONNECTING: not reached since the master started, and no spool of an earlier run
- * shows that it ever was. SPOOLING: lost, and the spool takes the events. UNAVAILABLE: lost, and there is no spool or no
- * room in it.
+ * shows that it ever was. SPOOLING: lost, and the spool takes the events. UNAVAILABLE: lost, and there is no spool or
+ * no room in it.
  */
 #define STORE_STATE_LIST(X)                                                                                            \
 	X(CONNECTING, "connecting")                                                                                    \

@@ -1,6 +1,6 @@
 /*
- * What a process uses of the machine, measured by itself and kept where every process can read it. The CPU time continues
- * that of dead predecessors, so that it never falls.
+ * What a process uses of the machine, measured by itself and kept where every process can read it. The CPU time
+ * continues that of dead predecessors, so that it never falls.
  */
 #ifndef SHM_USAGE_H
 #define SHM_USAGE_H
@@ -21,7 +21,9 @@ uint64_t usage_resident_bytes(const struct usage *usage);
 /* A new process takes usage over. */
 void usage_begin(struct usage *usage);
 
-/* Measures what this process uses, if the last time was a second ago. For every turn of its loop; now_us: steady clock. */
+/*
+ * Measures what this process uses, if the last time was a second ago. For every turn of its loop; now_us: steady clock.
+ */
 void usage_update(struct usage *usage, int64_t now_us);
 
 #endif

@@ -280,7 +280,7 @@ store_turn(struct writer *w)
 		wait_for_work(w);
 }
 
-/* Opens what is not open, and does the upkeep of what is. */
+/* Opens the store and the spool if they are closed, and does their upkeep if they are open. */
 static void
 upkeep(struct writer *w)
 {

@@ -1,6 +1,6 @@
 /*
- * Reading the records of a spool file. The file is not trusted: only what record_check() or record_v1_check() has passed
- * is a record.
+ * Reading the records of a spool file. The file is not trusted: only what record_check() or record_v1_check() has
+ * passed is a record.
  */
 #ifndef WRITER_SPOOL_READER_H
 #define WRITER_SPOOL_READER_H

@@ -63,6 +63,8 @@ writer_wait_until(const struct writer_view *view)
 		return view->connect_at_us;
 
 	int64_t until_us = earlier(view->connect_at_us, writer_spool_time(view));
-	/* Once clients are refused nobody waits, apart from requests that were let in just before the acceptors knew. */
+	/*
+	 * Once clients are refused nobody waits, apart from requests that were let in just before the acceptors knew.
+	 */
 	return refuse_us > view->now_us ? earlier(until_us, refuse_us) : until_us;
 }

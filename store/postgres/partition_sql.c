@@ -12,7 +12,7 @@
 #define LIMITS "SET LOCAL lock_timeout = '200ms'; SET LOCAL statement_timeout = %" PRIu32 "; "
 
 /*
- * A partition that spans several months counts for all of them, and so does each of several partitions in one month.
+ * A partition that spans several months counts for all of them. Each of several partitions in one month counts.
  * MINVALUE, MAXVALUE and far years count for all months within ten years.
  */
 #define MONTHS_SQL                                                                                                     \
@@ -26,7 +26,7 @@
 	"UNION ALL SELECT NULL WHERE NOT EXISTS (SELECT FROM pg_partitioned_table "                                    \
 	"WHERE partrelid = 'hook_events'::regclass AND partdefid = 0)"
 
-/* The help text of the gauge default_partition_rows names the bound, too. */
+/* The help text of the gauge default_partition_rows also names the bound. */
 #define DEFAULT_SQL                                                                                                    \
 	"SELECT extract(year FROM created_date)::int * 12 + extract(month FROM created_date)::int - 1, count(*) "      \
 	"FROM (SELECT created_date FROM hook_events_default LIMIT 100000) AS seen GROUP BY 1 ORDER BY 2 DESC"

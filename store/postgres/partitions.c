@@ -135,7 +135,7 @@ put_off(struct partitions *p, int64_t us, const char *month, const char *why)
 	    LOG_UINT("retry_in_s", (uint64_t)us / 1000000));
 }
 
-/* The obstacle stops the other months, too: none is tried before the next reading. */
+/* The obstacle also stops the other months: none is tried before the next reading. */
 static enum making
 put_off_all(struct partitions *p, int64_t us, const char *month, const char *why)
 {

@@ -49,7 +49,7 @@ enum refusal_cause {
 	CAUSE_RACE, /* another session was in the way: the same statement may succeed at once */
 	CAUSE_PARTITION, /* perhaps there is no partition for some row, or it was made while the row was on its way */
 	CAUSE_STORE, /* the server's state: shutting down, disk full, read-only, a lock that is held */
-	CAUSE_UNCLEAR /* some row, or every row: a trigger that fails, a right or a value that only the table knows of */
+	CAUSE_UNCLEAR /* some row, or every row: a trigger that fails, a right or a value that the table alone knows */
 };
 
 /* Judges by the SQLSTATE and by the names that come with it. "" as SQLSTATE (libpq made the error) is CAUSE_STORE. */

@@ -1,10 +1,10 @@
 /*
  * The SQLite store: a batch is one transaction, one row a record. A row that is refused for what it is (by a CHECK or a
- * trigger that somebody added, by a size beyond SQLite's) is a dead letter, and the rest of the batch is stored. Any other
- * error is the store's, and nothing of the batch is stored.
+ * trigger that somebody added, by a size beyond SQLite's) is a dead letter, and the rest of the batch is stored. Any
+ * other error is the store's, and nothing of the batch is stored.
  *
- * A refused row may leave something behind: a trigger that fails after the insert need not take back the row. So the first
- * refusal ends the transaction, and the batch is stored in another one, with a savepoint before each row.
+ * A refused row may leave something behind: a trigger that fails after the insert need not take back the row. So the
+ * first refusal ends the transaction, and the batch is stored in another one, with a savepoint before each row.
  */
 #include "store/sqlite/sink_sqlite.h"
 
@@ -43,8 +43,8 @@ struct sink_sqlite {
 enum { ROW_REFUSED = 1 };
 
 /*
- * What stands in the log is written into the database first: SQLite does so only to a database that is in its place, and one
- * that somebody has moved must be whole where it is now.
+ * What stands in the log is written into the database first: SQLite does so only to a database that is in its place,
+ * and one that somebody has moved must be whole where it is now.
  */
 static void
 close_database(struct sink_sqlite *s)
@@ -201,8 +201,8 @@ insert_or_dead_letter(struct sink_sqlite *s, const struct record *record, struct
 }
 
 /*
- * Only a commit that failed after its last page was written may be found in the log, and hold, when the database is opened
- * next.
+ * Only a commit that failed after its last page was written may be found in the log, and hold, when the database is
+ * opened next.
  */
 static int
 commit(struct sink_sqlite *s, struct sink_result *result, struct error *err)

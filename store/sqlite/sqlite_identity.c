@@ -1,6 +1,6 @@
 /*
- * hooksd's database is one that has the table hooks_schema_migrations, or no table at all yet. An application_id would not
- * do: a database that was rebuilt from a dump has none.
+ * hooksd's database is one that has the table hooks_schema_migrations, or no table at all yet. An application_id would
+ * not do: a database that was rebuilt from a dump has none.
  */
 #include "store/sqlite/sqlite_identity.h"
 

@@ -1,7 +1,7 @@
 /*
- * Each file is one transaction that fails when it has been applied before, so that the sqlite3 program is no different from
- * hooksd. The first one runs before the database has a write-ahead log: afterwards the database file itself has the tables,
- * by which sqlite_identity_check() knows it.
+ * Each file is one transaction that fails when it has been applied before, so that the sqlite3 program is no different
+ * from hooksd. The first one runs before the database has a write-ahead log: afterwards the database file itself has
+ * the tables, by which sqlite_identity_check() knows it.
  */
 #include "store/sqlite/sqlite_migrate.h"
 

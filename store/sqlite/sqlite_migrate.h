@@ -9,9 +9,9 @@
 int sqlite_migrate_target(void);
 
 /*
- * Opens the database of a closed session, making it if there is none, and brings its schema to this program's version if
- * migrate, and else only checks it. 0: it is open and writes by its log; *applied counts the migrations that this call has
- * applied. <0: it is closed, and *err says why, a database that is newer than this program included.
+ * Opens the database of a closed session, making it if there is none, and brings its schema to this program's version
+ * if migrate, and else only checks it. 0: it is open and writes by its log; *applied counts the migrations that this
+ * call has applied. <0: it is closed, and *err says why, a database that is newer than this program included.
  */
 int sqlite_migrate_open(struct sqlite_session *session, bool migrate, int *applied, struct error *err);
 

@@ -1,17 +1,18 @@
 /*
  * Settings, each with its reason:
  *
- *   journal_mode=WAL          a commit is one append and one sync, and readers and the writer do not wait for each other
+ *   journal_mode=WAL          a commit is one append and one sync; readers and the writer do not wait for each other
  *   synchronous=FULL          a commit returns when the log is synced; by NORMAL a power cut would take the last ones
  *   wal_autocheckpoint        SQLite's 1000 pages: each 4 MiB of log are written into the database after a commit
  *   journal_size_limit        a log that a long transaction of a reader has made large becomes small again
  *   cache_size=64 MiB         holds the pages of a batch, which would be written twice if they did not fit
  *   temp_store=MEMORY         no temporary files in directories that nobody has named
  *
- * What a writer has committed before it was killed may be in the log without having been synced, and after a failed sync the
- * kernel takes pages for clean that are not on the disk. An event that is there already is acknowledged without a write,
- * so opening ends with a checkpoint: it syncs the log, copies it, and syncs the database. A reader's transaction may be in
- * its way. Then syncing the log does, except after a failed sync, when the store waits for the reader.
+ * What a writer has committed before it was killed may be in the log without having been synced, and after a failed
+ * sync the kernel takes pages for clean that are not on the disk. An event that is there already is acknowledged
+ * without a write, so opening ends with a checkpoint: it syncs the log, copies it, and syncs the database. A reader's
+ * transaction may be in its way. Then syncing the log does, except after a failed sync, when the store waits for the
+ * reader.
  */
 #include "store/sqlite/sqlite_session.h"
 
@@ -33,8 +34,8 @@
 /* Between two tries to get a lock. */
 #define RETRY_MS 5
 /*
- * A checkpoint waits no longer for readers: what it leaves, the next one writes. But where readers always overlap each one
- * would leave something, so for a large log it waits until those that were there have ended.
+ * A checkpoint waits no longer for readers: what it leaves, the next one writes. But where readers always overlap each
+ * one would leave something, so for a large log it waits until those that were there have ended.
  */
 #define CHECKPOINT_WAIT_MS 100
 #define LARGE_LOG_WAIT_MS 2000
@@ -169,8 +170,8 @@ connect_to(struct sqlite_session *session, struct error *err)
 }
 
 /*
- * A database that somebody has moved without its log lacks what is only there. SQLite would delete the log when it begins a
- * new database, or apply it to another one. Set aside, it can be given back to the old one.
+ * A database that somebody has moved without its log lacks what is only there. SQLite would delete the log when it
+ * begins a new database, or apply it to another one. Set aside, it can be given back to the old one.
  */
 static int
 keep_orphaned_log(const struct sqlite_session *session, struct error *err)

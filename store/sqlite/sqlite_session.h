@@ -1,6 +1,6 @@
 /*
- * A connection to the database at SQLITE_PATH: opened so that what it commits is on the disk, with bounded waits for other
- * programs' locks, and with sentences for operators in the place of SQLite's error codes.
+ * A connection to the database at SQLITE_PATH: opened so that what it commits is on the disk, with bounded waits for
+ * other programs' locks, and with sentences for operators in the place of SQLite's error codes.
  */
 #ifndef STORE_SQLITE_SQLITE_SESSION_H
 #define STORE_SQLITE_SQLITE_SESSION_H
@@ -29,14 +29,15 @@ void sqlite_session_init(
     struct sqlite_session *session, const char *path, const struct sink_env *env, uint32_t wait_ms);
 
 /*
- * Opens the database, which must be closed; makes file and directories where there are none. 0, or <0: it is closed. Its
- * schema may be older or newer than this program's: sqlite_migrate_open() (store/sqlite/sqlite_migrate.h) sees to that.
+ * Opens the database, which must be closed; makes file and directories where there are none. 0, or <0: it is closed.
+ * Its schema may be older or newer than this program's: sqlite_migrate_open() (store/sqlite/sqlite_migrate.h) sees to
+ * that.
  */
 int sqlite_session_connect(struct sqlite_session *session, struct error *err);
 
 /*
- * Begins to write by the write-ahead log. When it returns 0 everything that is committed in the database, by any process, is
- * on the disk. <0: it is not, or the log cannot be used.
+ * Begins to write by the write-ahead log. When it returns 0 everything that is committed in the database, by any
+ * process, is on the disk. <0: it is not, or the log cannot be used.
  */
 int sqlite_session_begin_log(struct sqlite_session *session, struct error *err);
 

@@ -114,7 +114,7 @@ def hooksd(make_hooksd):
     return start
 
 
-# What root may always do, away: permissions hold for it, too.
+# Without the capabilities by which root may do everything: permissions also hold for it.
 OBEYING_PERMISSIONS = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"]
 
 

@@ -1,4 +1,7 @@
-/* The file of dead letters, whichever call fails: a letter that was synced stands in it, whole and on a line of its own. */
+/*
+ * The file of dead letters, whichever call fails: a letter that was synced stands in it, whole and on a line of its
+ * own.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,6 +1,6 @@
 /*
- * The segment, whichever call fails: a master either has it or says what is wrong, and what waits in it waits on for the
- * next one.
+ * The segment, whichever call fails: a master either has it or says what is wrong, and what waits in it waits on for
+ * the next one.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -157,7 +157,7 @@ every_stored_event_stands_there_once(void **state)
 
 /*
  * SQLite allocates thousands of times, and its own tests make each of them fail. Here only what hooksd asks for fails;
- * test_torture.py lets SQLite's fail, too.
+ * test_torture.py also lets SQLite's fail.
  */
 static sqlite3_mem_methods memory;
 

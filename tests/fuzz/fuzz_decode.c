@@ -7,7 +7,7 @@
  *   - syntax errors are found exactly where the scanner alone finds them;
  *   - each record passes its check and keeps every promise about strings, data, flags and time;
  *   - data goes through a second time unchanged;
- *   - fields that are unknown are added behind the members of data, each name once, and nothing else is changed by them;
+ *   - unknown fields are added behind the members of data, each name once, and nothing else is changed by them;
  *   - a lenient request is taken exactly as a strict one if nothing is wrong, and tells of something if anything is;
  *   - runs of plain characters end at the same byte by vectors and by words.
  *

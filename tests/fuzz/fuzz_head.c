@@ -2,7 +2,7 @@
  * Arbitrary bytes through head_read(), as if they were the beginning of a request. Whatever comes in, these hold:
  *
  *   - it makes no difference in which pieces they come;
- *   - a head that passes is one to libh2o's parser, too, and of the same length, so that libh2o never has to refuse one;
+ *   - libh2o's parser takes a head that passes for one of the same length, so that libh2o never has to refuse one;
  *   - a refusal has a status and a sentence that needs no escapes in JSON.
  *
  * The first byte of an input is the size of the pieces.

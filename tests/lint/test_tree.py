@@ -38,6 +38,11 @@ class Tree(unittest.TestCase):
         lengths = {path: len((ROOT / path).read_text().splitlines()) for path in sources}
         self.assertEqual({}, {str(path): n for path, n in lengths.items() if n > LONGEST[path.suffix]})
 
+    def test_lines_are_at_most_120_columns_wide(self):
+        wide = [f"{path}:{number}" for path in files(".c", ".h")
+                for number, line in enumerate((ROOT / path).read_text().splitlines(), 1) if len(line.expandtabs(8)) > 120]
+        self.assertEqual([], wide)
+
     def test_files_open_with_their_purpose(self):
         silent = [str(path) for path in files(".c", ".h") if not (ROOT / path).read_text().startswith("/*")]
         self.assertEqual([], silent)

@@ -2,10 +2,11 @@
  * What a power cut leaves, for a program that has this library preloaded.
  *
  * The program's files are in the page cache, which kill -9 does not touch. So beside a directory tree that the test has
- * chosen the library keeps a platter: what a disk is bound to hold, by the letter of POSIX. A file has there the content
- * of its last fsync or fdatasync; a directory the names of its own last fsync, so a file that was synced in a directory
- * that was not is nowhere. For each directory all states since its last sync are kept, for a disk may have got as far as
- * any of them: names are journalled in order. What a cut makes of this is up to the test (tests/e2e/harness/power.py).
+ * chosen the library keeps a platter: what a disk is bound to hold, by the letter of POSIX. A file has there the
+ * content of its last fsync or fdatasync; a directory the names of its own last fsync, so a file that was synced in a
+ * directory that was not is nowhere. For each directory all states since its last sync are kept, for a disk may have
+ * got as far as any of them: names are journalled in order. What a cut makes of this is up to the test
+ * (tests/e2e/harness/power.py).
  *
  *   lock              held during any call that changes the tree or the platter
  *   operations        how many of those there were
@@ -16,9 +17,11 @@
  *
  * POWERCUT_PLATTER   the platter, in the file system of the tree. What is not registered there is left alone.
  * POWERCUT_AT        the operation that is not done any more: it kills the process group. 0 or unset: none.
- * POWERCUT_IGNORE    "files" or "directories": their syncs do nothing, as a program that forgot them. A test of the test.
+ * POWERCUT_IGNORE    "files" or "directories": their syncs do nothing, as a program that forgot them. A test of the
+ * test.
  *
- * Not modelled: files written by mmap() (SQLite's -shm, which it makes anew) or stdio, links, and what test_power_cut.py says that hooksd must not call.
+ * Not modelled: files written by mmap() (SQLite's -shm, which it makes anew) or stdio, links, and what
+ * test_power_cut.py says that hooksd must not call.
  */
 #include <dirent.h>
 #include <errno.h>

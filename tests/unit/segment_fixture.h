@@ -1,4 +1,7 @@
-/* What the segment tests share: one ring file in a directory of its own, and parcels left in it. Include after cmocka.h. */
+/*
+ * What the segment tests share: one ring file in a directory of its own, and parcels left in it. Include after
+ * cmocka.h.
+ */
 #ifndef TESTS_SEGMENT_FIXTURE_H
 #define TESTS_SEGMENT_FIXTURE_H
 

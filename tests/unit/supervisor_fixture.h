@@ -46,8 +46,8 @@ uint32_t stage_count(const struct stage *stage, enum happening happening, enum r
 uint32_t stage_when(const struct stage *stage, enum happening happening, enum role role, uint32_t index, uint32_t n);
 
 /*
- * An ordinary life: announces that the process is ready, records HUP, and returns when it is told to stop. While it waits
- * it calls work(), if there is one.
+ * An ordinary life: announces that the process is ready, records HUP, and returns when it is told to stop. While it
+ * waits it calls work(), if there is one.
  */
 void stage_live(const struct stage *stage, enum role role, uint32_t index, void (*work)(void *context), void *context);
 

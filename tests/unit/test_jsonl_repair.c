@@ -183,8 +183,8 @@ sectors_that_were_not_written_cost_the_lines_they_touch(void **state)
 	memcpy(torn, tail.bytes + 800, 800);
 	repairs(tail.bytes, 8000, expected, 7200, torn, 800);
 
-	lose(&tail,
-	    0); /* the first line of a new file, and a part of the second: what begins with zeros was to be one of events */
+	/* The first line of a new file, and a part of the second. A file that begins with zeros was to hold events. */
+	lose(&tail, 0);
 	memcpy(expected, whole.bytes + 1600, 6400);
 	memcpy(torn, tail.bytes, 1600);
 	repairs(tail.bytes, 8000, expected, 6400, torn, 1600);

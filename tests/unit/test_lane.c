@@ -65,7 +65,9 @@ available(const struct lane *lane)
 	return bytes;
 }
 
-/* The fate of each parcel can be told from its release until the producer publishes again, and its count stays right. */
+/*
+ * The fate of each parcel can be told from its release until the producer publishes again, and its count stays right.
+ */
 static void
 test_spooled_parcels_are_marked(void **state)
 {

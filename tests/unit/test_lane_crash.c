@@ -206,7 +206,9 @@ struct stepped {
 	struct lane lane, copy;
 	struct image image; /* the last one looked at */
 	unsigned long images;
-	/* The parcel to publish, made beforehand: what is to be stepped through is the lane, not the making of records. */
+	/*
+	 * The parcel to publish, made beforehand: what is to be stepped through is the lane, not the making of records.
+	 */
 	_Alignas(8) char parcel[PARCEL_BYTES_MAX];
 	size_t bytes;
 	uint32_t events;

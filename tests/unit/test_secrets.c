@@ -179,7 +179,10 @@ read_proc(const char *name, char *out, size_t size)
 	return len;
 }
 
-/* Runs in a process of its own, started with secrets in environment and argv: see test_wiped_secrets_are_nowhere_in_the_process. */
+/*
+ * Runs in a process of its own, started with secrets in environment and argv: see
+ * test_wiped_secrets_are_nowhere_in_the_process.
+ */
 static int
 wipe_in_child(int argc, char **argv)
 {

@@ -134,7 +134,9 @@ test_a_path_without_an_end_is_ended(void **state)
 	ring_close(&segment);
 }
 
-/* A batch of the spool is stored, which the spool's file does not say yet: only the ledger keeps it from a second time. */
+/*
+ * A batch of the spool is stored, which the spool's file does not say yet: only the ledger keeps it from a second time.
+ */
 static void
 test_keeps_its_shape_until_a_replay_is_noted(void **state)
 {

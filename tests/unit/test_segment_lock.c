@@ -100,7 +100,10 @@ test_child_keeps_the_lock(void **state)
 	ring_close(&segment);
 }
 
-/* The master is gone and a child of it is still dying: the next master waits for it. Meanwhile the file may be replaced. */
+/*
+ * The master is gone and a child of it is still dying: the next master waits for it. Meanwhile the file may be
+ * replaced.
+ */
 static void
 wait_for_a_dead_masters_child(bool replaced)
 {

@@ -82,7 +82,9 @@ set_up(void **state)
 	must(session.db, "CREATE TABLE mine (n)");
 	assert_int_equal(sqlite3_open(path, &reader), SQLITE_OK);
 	must(reader, "BEGIN; SELECT * FROM mine");
-	/* All of the log that the reader lets go is in the database, so that no later checkpoint has a reason to sync. */
+	/*
+	 * All of the log that the reader lets go is in the database, so that no later checkpoint has a reason to sync.
+	 */
 	must(session.db, "PRAGMA wal_checkpoint(PASSIVE); INSERT INTO mine VALUES (1)");
 	return 0;
 }
