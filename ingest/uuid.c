@@ -1,18 +1,11 @@
-/* UUIDs: reading their text, version 5 by libcrypto's SHA-1, version 7 from a pool of the kernel's randomness. */
+/* UUIDs: reading their text, version 5 by SHA-1, version 7 from a pool of random bytes. */
 #include "ingest/uuid.h"
 
 #include <endian.h>
-#include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/random.h>
 
-/* SHA1() looks for a provider in each call, which takes ten times as long as the digest of a short text. */
-#define OPENSSL_API_COMPAT 10100
-#include <openssl/sha.h>
-
-#include "base/log.h"
+#include "base/crypto.h"
 
 /* clang-format off */
 const uint8_t uuid_client_ids[16] = {
@@ -44,24 +37,6 @@ uuid_source_init(struct uuid_source *source)
 	source->last = 0;
 }
 
-static void
-refill(struct uuid_source *source)
-{
-	size_t have = 0;
-
-	while (have < sizeof source->pool) {
-		ssize_t n = getrandom(source->pool + have, sizeof source->pool - have, 0);
-
-		if (n > 0) {
-			have += (size_t)n;
-		} else if (errno != EINTR) {
-			log_error("the kernel gives no random bytes", LOG_STR("error", strerror(errno)));
-			abort();
-		}
-	}
-	source->used = 0;
-}
-
 void
 uuid_v7(struct uuid_source *source, int64_t now_us, uint8_t out[16])
 {
@@ -73,8 +48,10 @@ uuid_v7(struct uuid_source *source, int64_t now_us, uint8_t out[16])
 		tick = source->last + 1;
 	source->last = tick;
 
-	if (sizeof source->pool - source->used < 8)
-		refill(source);
+	if (sizeof source->pool - source->used < 8) {
+		crypto_random(source->pool, sizeof source->pool);
+		source->used = 0;
+	}
 	tick = htobe64(tick >> 12 << 16 | (tick & 0xfff));
 	memcpy(out, &tick, sizeof tick);
 	memcpy(out + 8, source->pool + source->used, 8);
@@ -85,14 +62,9 @@ uuid_v7(struct uuid_source *source, int64_t now_us, uint8_t out[16])
 void
 uuid_v5(const uint8_t space[16], const char *text, size_t len, uint8_t out[16])
 {
-	uint8_t digest[SHA_DIGEST_LENGTH];
-	SHA_CTX sha;
+	uint8_t digest[SHA1_BYTES];
 
-	if (SHA1_Init(&sha) != 1 || SHA1_Update(&sha, space, 16) != 1 || SHA1_Update(&sha, text, len) != 1 ||
-	    SHA1_Final(digest, &sha) != 1) {
-		log_error("libcrypto gives no SHA-1, which client event ids need");
-		abort();
-	}
+	crypto_sha1((struct span){(const char *)space, 16}, (struct span){text, len}, digest);
 	memcpy(out, digest, 16);
 	set_version(out, 5);
 }

@@ -1,0 +1,18 @@
+/* The tree's one use of libcrypto, and the kernel's random bytes. TLS is libh2o's affair. Any process. */
+#ifndef BASE_CRYPTO_H
+#define BASE_CRYPTO_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/span.h"
+
+#define SHA1_BYTES 20
+
+/* SHA-1 (FIPS 180-4) of the two spans, one behind the other: for names of version 5 (RFC 9562), never for secrecy. */
+void crypto_sha1(struct span first, struct span second, uint8_t out[SHA1_BYTES]);
+
+/* Fills out with random bytes fit for secrets. Waits until the kernel has any; ends the process if it gives none. */
+void crypto_random(void *out, size_t len);
+
+#endif
