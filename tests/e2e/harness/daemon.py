@@ -266,7 +266,8 @@ class Daemon:
 
     @property
     def sqlite_path(self):
-        return self.directory / self.options.get("SQLITE_PATH", ".agentic/hooksd/events.db")
+        data_dir = self.options.get("DATA_DIR", ".agentic/hooksd")
+        return self.directory / self.options.get("SQLITE_PATH", f"{data_dir}/events.db")
 
     def sqlite_query(self, sql, *parameters):
         """The rows, as dictionaries, read beside the daemon as any other program would."""
