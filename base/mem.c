@@ -1,7 +1,9 @@
 /* Allocation that cannot fail: it ends the process instead. */
 #include "base/mem.h"
 
+#include <stdarg.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -42,4 +44,17 @@ mem_strdup(const char *text)
 	if (copy == NULL)
 		mem_none(strlen(text) + 1);
 	return copy;
+}
+
+char *
+mem_printf(const char *format, ...)
+{
+	va_list arguments;
+	char *text;
+
+	va_start(arguments, format);
+	if (vasprintf(&text, format, arguments) < 0)
+		mem_none(0);
+	va_end(arguments);
+	return text;
 }

@@ -13,6 +13,9 @@ void *mem_resize(void *old, size_t count, size_t size);
 /* A copy of text. Never NULL. */
 char *mem_strdup(const char *text);
 
+/* Text as by printf(3). Never NULL. */
+char *mem_printf(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
 /* For memory that a library could not get: logs it and ends the process. bytes: how much was wanted, 0 if unknown. */
 void mem_none(size_t bytes) __attribute__((noreturn));
 

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/mem.h"
 #include "base/error.h"
 #include "cli/commands.h"
 
@@ -240,11 +241,8 @@ ask(const struct target *target, char answer[ANSWER_MAX], struct error *err)
 
 	if (fd < 0)
 		return -1;
-	int len = asprintf(
-	    &request, "GET %s HTTP/1.0\r\nHost: %s\r\nUser-Agent: hooksctl\r\n\r\n", target->path, target->host);
-	if (len < 0)
-		abort();
-	if (send_all(fd, request, (size_t)len, deadline_us) != 0 || receive(fd, answer, deadline_us) != 0)
+	request = mem_printf("GET %s HTTP/1.0\r\nHost: %s\r\nUser-Agent: hooksctl\r\n\r\n", target->path, target->host);
+	if (send_all(fd, request, strlen(request), deadline_us) != 0 || receive(fd, answer, deadline_us) != 0)
 		rc = error_errno(err, "no answer from %s port %s", target->host, target->port);
 	free(request);
 	close(fd);

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "base/sizes.h"
 #include "config/config.h"
 #include "config/cpu.h"
@@ -123,8 +124,8 @@ resolve_storage(struct config *config, struct error *err)
 static void
 resolve_sqlite_path(struct config *config)
 {
-	if (config->sqlite_path == NULL && asprintf(&config->sqlite_path, "%s/events.db", config->data_dir) < 0)
-		abort();
+	if (config->sqlite_path == NULL)
+		config->sqlite_path = mem_printf("%s/events.db", config->data_dir);
 }
 
 static void
@@ -165,8 +166,8 @@ resolve_limits(struct config *config, const struct given *given, struct error *e
 static void
 resolve_ring_path(struct config *config)
 {
-	if (config->ring_path == NULL && asprintf(&config->ring_path, "/dev/shm/hooksd-%u.ring", config->port) < 0)
-		abort();
+	if (config->ring_path == NULL)
+		config->ring_path = mem_printf("/dev/shm/hooksd-%u.ring", config->port);
 }
 
 static int
