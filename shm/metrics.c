@@ -32,20 +32,28 @@ format_seconds(char *out, size_t size, uint64_t us)
 	(void)snprintf(out, size, "%" PRIu64 ".%06" PRIu64, us / 1000000, us % 1000000);
 }
 
-/* One line. seconds: value is in microseconds. */
+struct sample {
+	enum family family;
+	const char *suffix; /* of the family's name */
+	const char *labels; /* "": none */
+	uint64_t value;
+	bool seconds; /* they are shown; value is in microseconds */
+};
+
 static void
-line(const struct page *page, enum family family, const char *suffix, const char *labels, uint64_t value, bool seconds)
+write_sample(const struct page *page, const struct sample *sample)
 {
-	const char *open = labels[0] != '\0' ? "{" : "", *close = labels[0] != '\0' ? "}" : "";
+	bool labelled = sample->labels[0] != '\0';
 	char name[192], number[40];
 
-	if (page->format == METRICS_PLAIN && value == 0 && labels[0] != '\0')
+	if (page->format == METRICS_PLAIN && sample->value == 0 && labelled)
 		return;
-	(void)snprintf(name, sizeof name, "%s%s%s%s%s", family_table[family].name, suffix, open, labels, close);
-	if (seconds)
-		format_seconds(number, sizeof number, value);
+	(void)snprintf(name, sizeof name, "%s%s%s%s%s", family_table[sample->family].name, sample->suffix,
+	    labelled ? "{" : "", sample->labels, labelled ? "}" : "");
+	if (sample->seconds)
+		format_seconds(number, sizeof number, sample->value);
 	else
-		(void)snprintf(number, sizeof number, "%" PRIu64, value);
+		(void)snprintf(number, sizeof number, "%" PRIu64, sample->value);
 	if (page->format == METRICS_PLAIN)
 		fprintf(page->out, "%-62s %12s\n", name, number);
 	else
@@ -55,7 +63,7 @@ line(const struct page *page, enum family family, const char *suffix, const char
 static void
 sample(const struct page *page, enum family family, const char *labels, uint64_t value)
 {
-	line(page, family, "", labels, value, in_seconds(family));
+	write_sample(page, &(struct sample){family, "", labels, value, in_seconds(family)});
 }
 
 static void
@@ -76,10 +84,10 @@ histogram(const struct page *page, enum histogram which)
 			(void)snprintf(bound, sizeof bound, "%" PRIu64 ".0", UINT64_C(1) << e);
 		(void)snprintf(labels, sizeof labels, "le=\"%s\"", e > info->last ? "+Inf" : bound);
 		if (page->format != METRICS_PLAIN)
-			line(page, info->family, "_bucket", labels, count, false);
+			write_sample(page, &(struct sample){info->family, "_bucket", labels, count, false});
 	}
-	line(page, info->family, "_sum", "", numbers.sum, seconds);
-	line(page, info->family, "_count", "", count, false);
+	write_sample(page, &(struct sample){info->family, "_sum", "", numbers.sum, seconds});
+	write_sample(page, &(struct sample){info->family, "_count", "", count, false});
 }
 
 static void
