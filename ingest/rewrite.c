@@ -4,93 +4,8 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "base/json_escape.h"
 #include "base/json_run.h"
-
-#define REPLACEMENT 0xfffd
-
-static size_t
-put_utf8(uint32_t code, char *to)
-{
-	if (code < 0x80) {
-		to[0] = (char)code;
-		return 1;
-	}
-	if (code < 0x800) {
-		to[0] = (char)(0xc0 | code >> 6);
-		to[1] = (char)(0x80 | (code & 0x3f));
-		return 2;
-	}
-	if (code < 0x10000) {
-		to[0] = (char)(0xe0 | code >> 12);
-		to[1] = (char)(0x80 | (code >> 6 & 0x3f));
-		to[2] = (char)(0x80 | (code & 0x3f));
-		return 3;
-	}
-	to[0] = (char)(0xf0 | code >> 18);
-	to[1] = (char)(0x80 | (code >> 12 & 0x3f));
-	to[2] = (char)(0x80 | (code >> 6 & 0x3f));
-	to[3] = (char)(0x80 | (code & 0x3f));
-	return 4;
-}
-
-/* The character that the escape at *p spells; moves *p behind it. */
-static uint32_t
-take_escape(const char **p, const char *end, bool *sanitised)
-{
-	char letter = (*p)[1];
-	int unit, low;
-
-	if (letter != 'u') {
-		*p += 2;
-		switch (letter) {
-		case 'b':
-			return '\b';
-		case 'f':
-			return '\f';
-		case 'n':
-			return '\n';
-		case 'r':
-			return '\r';
-		case 't':
-			return '\t';
-		default:
-			return (unsigned char)letter;
-		}
-	}
-
-	unit = json_escape_unit(*p, end);
-	*p += JSON_ESCAPE_BYTES;
-	if (is_high_surrogate(unit)) {
-		low = json_escape_unit(*p, end);
-		if (is_low_surrogate(low)) {
-			*p += JSON_ESCAPE_BYTES;
-			return 0x10000 + ((uint32_t)(unit - 0xd800) << 10) + (uint32_t)(low - 0xdc00);
-		}
-	}
-	if (unit == 0 || is_high_surrogate(unit) || is_low_surrogate(unit)) {
-		*sanitised = true;
-		return REPLACEMENT;
-	}
-	return (uint32_t)unit;
-}
-
-/* The character at *p, an escape or as it is; moves *p behind it. */
-static uint32_t
-take_char(const char **p, const char *end, bool *sanitised)
-{
-	const char *at = *p;
-	unsigned lead = (unsigned char)*at++;
-	uint32_t code;
-
-	if (lead == '\\')
-		return take_escape(p, end, sanitised);
-	code = lead < 0x80 ? lead : lead < 0xe0 ? lead & 0x1f : lead < 0xf0 ? lead & 0x0f : lead & 0x07;
-	while (((unsigned char)*at & 0xc0) == 0x80)
-		code = code << 6 | ((unsigned char)*at++ & 0x3f);
-	*p = at;
-	return code;
-}
+#include "event/json_char.h"
 
 size_t
 rewrite_string(const struct json *string, char *to, size_t max_chars, bool *sanitised)
@@ -101,7 +16,7 @@ rewrite_string(const struct json *string, char *to, size_t max_chars, bool *sani
 	while (p < end) {
 		if (chars++ == max_chars)
 			return REWRITE_TOO_LONG;
-		used += put_utf8(take_char(&p, end, sanitised), to + used);
+		used += json_char_put(json_char_take(&p, end, sanitised), to + used);
 	}
 	return used;
 }
@@ -114,7 +29,7 @@ rewrite_cut(const struct json *string, char *to, size_t max_chars)
 	bool ignored;
 
 	for (size_t chars = 0; p < end && chars < max_chars; chars++)
-		at += put_utf8(take_char(&p, end, &ignored), at);
+		at += json_char_put(json_char_take(&p, end, &ignored), at);
 	if (p < end)
 		at = mempcpy(at, "...", 3);
 	return (size_t)(at - to);
@@ -128,7 +43,7 @@ rewrite_compare(const struct json *a, const struct json *b)
 	bool ignored;
 
 	while (p < p_end && q < q_end) {
-		uint32_t one = take_char(&p, p_end, &ignored), other = take_char(&q, q_end, &ignored);
+		uint32_t one = json_char_take(&p, p_end, &ignored), other = json_char_take(&q, q_end, &ignored);
 
 		if (one != other)
 			return one < other ? -1 : 1;
