@@ -7,10 +7,13 @@
 #define CHOICE_NAME(value, name) [value] = (name),
 
 const char *const storage_names[] = {STORAGE_CHOICES(CHOICE_NAME) NULL};
+const char *const hl_store_names[] = {HL_STORE_CHOICES(CHOICE_NAME) NULL};
 const char *const ack_names[] = {ACK_CHOICES(CHOICE_NAME) NULL};
 const char *const unknown_names[] = {UNKNOWN_CHOICES(CHOICE_NAME) NULL};
 
 const char *const storage_aliases[] = {"postgresql", "postgres", "sqlite3", "sqlite", NULL};
+/* "c" is the word of the original service. */
+const char *const hl_store_aliases[] = {"postgresql", "postgres", "sqlite", "embedded", "c", "embedded", NULL};
 
 /* The levels of syslog, Python, Java and others. */
 const char *const log_level_aliases[] = {

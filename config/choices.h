@@ -13,6 +13,14 @@
 	X(STORAGE_NULL, "null")
 enum storage { STORAGE_CHOICES(CHOICE_VALUE) };
 
+/* HL_STORE_BACKEND: where webhooks are kept. */
+#define HL_STORE_CHOICES(X)                                                                                            \
+	X(HL_STORE_AUTO, "auto")                                                                                       \
+	X(HL_STORE_POSTGRES, "postgres")                                                                               \
+	X(HL_STORE_EMBEDDED, "embedded")                                                                               \
+	X(HL_STORE_OFF, "off")
+enum hl_store { HL_STORE_CHOICES(CHOICE_VALUE) };
+
 /* ACK: when a request is answered. */
 #define ACK_CHOICES(X)                                                                                                 \
 	X(ACK_DURABLE, "durable")                                                                                      \
@@ -28,11 +36,13 @@ enum unknown_policy { UNKNOWN_CHOICES(CHOICE_VALUE) };
 
 /* Names in the order of their enum, NULL-terminated. LOG_LEVEL and LOG_FORMAT have theirs in base/log.h. */
 extern const char *const storage_names[];
+extern const char *const hl_store_names[];
 extern const char *const ack_names[];
 extern const char *const unknown_names[];
 
 /* Pairs of another word for a choice and the choice, NULL-terminated. */
 extern const char *const storage_aliases[];
+extern const char *const hl_store_aliases[];
 extern const char *const log_level_aliases[];
 
 /* "postgres". storage must be a value of its enum. */

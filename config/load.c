@@ -58,6 +58,8 @@ read_environment(struct given *given)
 	for (size_t i = 0; i < OPTION_COUNT; i++) {
 		if (given->value[i] == NULL)
 			given->value[i] = getenv(option_table[i].name);
+		if (!is_given(given, i) && option_table[i].second_name != NULL)
+			given->value[i] = getenv(option_table[i].second_name);
 	}
 }
 
@@ -118,6 +120,52 @@ resolve_storage(struct config *config, struct error *err)
 		return option_refuse(&option_table[OPTION_DATABASE_URL], NULL, err,
 		    "not set, and STORAGE_TYPE=%s needs it: set it to postgresql://user:password@host:5432/name",
 		    storage_name(config->storage));
+	return 0;
+}
+
+static int
+refuse_without_key(enum option_id id, struct error *err)
+{
+	return option_refuse(&option_table[id], "true", err,
+	    "no key is known: set HL_API_KEY or HL_ADMIN_KEY, or set %s=false", option_table[id].name);
+}
+
+static int
+resolve_keys(struct config *config, struct error *err)
+{
+	bool known = config->hl_api_key != NULL || config->hl_admin_key != NULL;
+
+	if (config->hl_api_key != NULL && config->hl_admin_key != NULL &&
+	    strcmp(config->hl_api_key, config->hl_admin_key) == 0)
+		return option_refuse(&option_table[OPTION_HL_ADMIN_KEY], NULL, err,
+		    "must not be the same as HL_API_KEY; leave it out and HL_API_KEY has all rights");
+	if (!known)
+		config->hl_store = HL_STORE_OFF;
+	if (config->hl_store != HL_STORE_OFF)
+		return 0;
+	if (config->require_api_key)
+		return refuse_without_key(OPTION_REQUIRE_API_KEY, err);
+	return config->metrics_require_key ? refuse_without_key(OPTION_METRICS_REQUIRE_KEY, err) : 0;
+}
+
+static int
+resolve_hl_store(struct config *config, struct error *err)
+{
+	if (resolve_keys(config, err) != 0)
+		return -1;
+	if (config->hl_data_path == NULL)
+		config->hl_data_path =
+		    mem_printf("%s/hookline.db", config->hl_data_dir != NULL ? config->hl_data_dir : config->data_dir);
+	if (config->hl_store == HL_STORE_OFF)
+		return 0;
+	if (config->hl_postgres_url == NULL && config->database_url != NULL)
+		config->hl_postgres_url = mem_strdup(config->database_url);
+	if (config->hl_store == HL_STORE_AUTO)
+		config->hl_store = config->hl_postgres_url != NULL ? HL_STORE_POSTGRES : HL_STORE_EMBEDDED;
+	if (config->hl_store == HL_STORE_POSTGRES && config->hl_postgres_url == NULL)
+		return option_refuse(&option_table[OPTION_HL_POSTGRES_URL], NULL, err,
+		    "not set, nor DATABASE_URL, and HL_STORE_BACKEND=postgres needs one of them: set it to "
+		    "postgresql://user:password@host:5432/name");
 	return 0;
 }
 
@@ -206,7 +254,7 @@ config_load(struct config *config, int argc, char **argv, config_ring_need_fn *r
 
 	read_environment(&given);
 	if (set_values(config, &given, err) < 0 || set_secrets_from_files(config, &given, err) < 0 ||
-	    resolve_storage(config, err) < 0)
+	    resolve_storage(config, err) < 0 || resolve_hl_store(config, err) < 0)
 		goto failed;
 	resolve_sqlite_path(config);
 	resolve_ring_path(config);

@@ -10,6 +10,8 @@
 #include "base/mem.h"
 #include "config/config.h"
 #include "config/database_url.h"
+#include "config/master_keys.h"
+#include "config/networks.h"
 #include "config/options.h"
 #include "config/text_rules.h"
 #include "config/units.h"
@@ -124,6 +126,16 @@ read_string(const struct option *option, const char *value)
 	case TYPE_SECRET_FILE:
 	case TYPE_DIRECTORY:
 		return text_is_path(value, option->type != TYPE_DIRECTORY) ? mem_strdup(value) : NULL;
+	case TYPE_API_KEY:
+		return text_is_api_key(value) ? mem_strdup(value) : NULL;
+	case TYPE_TENANT:
+		return text_is_tenant(value, strlen(value)) ? mem_strdup(value) : NULL;
+	case TYPE_MASTER_KEYS:
+		return master_keys_valid(value, option->most) ? mem_strdup(value) : NULL;
+	case TYPE_NETWORKS:
+		return networks_valid(value) ? mem_strdup(value) : NULL;
+	case TYPE_ORIGIN:
+		return text_is_origin(value) ? mem_strdup(value) : NULL;
 	case TYPE_ORIGINS:
 		return text_is_origins(value) ? mem_strdup(value) : NULL;
 	default:
@@ -192,10 +204,17 @@ option_print(FILE *out, const struct option *option, const struct config *config
 		(void)fputs(masked, out);
 		free(masked);
 		break;
+	case TYPE_API_KEY:
+	case TYPE_MASTER_KEYS:
+		(void)fputs(option_text(option, config) != NULL ? "***" : "", out);
+		break;
 	case TYPE_HOST:
 	case TYPE_FILE:
 	case TYPE_SECRET_FILE:
 	case TYPE_DIRECTORY:
+	case TYPE_TENANT:
+	case TYPE_NETWORKS:
+	case TYPE_ORIGIN:
 	case TYPE_ORIGINS:
 		text = option_text(option, config);
 		(void)fputs(text != NULL ? text : "", out);

@@ -11,6 +11,7 @@
 
 #include "base/sizes.h"
 #include "config/config.h"
+#include "config/text_rules.h"
 #include "config/units.h"
 
 const struct option option_table[OPTION_COUNT] = {
@@ -113,6 +114,23 @@ option_allowed(const struct option *option, char *out, size_t size)
 		break;
 	case TYPE_DIRECTORY:
 		(void)snprintf(out, size, "the path of a directory, without control characters");
+		break;
+	case TYPE_API_KEY:
+		(void)snprintf(out, size, "%d to %d visible ASCII characters", API_KEY_LEAST, API_KEY_MOST);
+		break;
+	case TYPE_TENANT:
+		(void)snprintf(out, size, "1 to %d of A-Z a-z 0-9 _ . -", TENANT_ID_MAX);
+		break;
+	case TYPE_MASTER_KEYS:
+		(void)snprintf(out, size, "%s32 bytes in base64 or hex%s", option->most > 1 ? "keys of " : "",
+		    option->most > 1 ? ", separated by commas" : "");
+		break;
+	case TYPE_NETWORKS:
+		(void)snprintf(
+		    out, size, "loopback, private, or networks like 10.1.0.0/16 and fd00::/8, separated by commas");
+		break;
+	case TYPE_ORIGIN:
+		(void)snprintf(out, size, "an origin like https://hooks.example");
 		break;
 	case TYPE_ORIGINS:
 		(void)snprintf(out, size, "* or origins like https://app.example, separated by commas");

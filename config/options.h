@@ -18,6 +18,7 @@
 	X(PROCESSES, "processes", "Processes")                                                                         \
 	X(SPOOL, "spool", "Spool and ring")                                                                            \
 	X(LIMITS, "limits", "Limits of a request")                                                                     \
+	X(WEBHOOKS, "webhooks", "Webhooks")                                                                            \
 	X(LOGGING, "logging", "Logging")
 
 #define OPTION_SECTION_VALUE(id, word, heading) SECTION_##id,
@@ -36,7 +37,12 @@ enum option_type {
 	TYPE_FILE,
 	TYPE_DIRECTORY,
 	TYPE_SECRET_FILE, /* a file that holds the value of another option: holds */
-	TYPE_ORIGINS, /* of web pages: "*", or a list */
+	TYPE_API_KEY, /* text_is_api_key() */
+	TYPE_TENANT, /* text_is_tenant() */
+	TYPE_MASTER_KEYS, /* config/master_keys.h: at most .most of them */
+	TYPE_NETWORKS, /* config/networks.h */
+	TYPE_ORIGIN, /* of web pages, http or https */
+	TYPE_ORIGINS, /* "*", or a list */
 	/* Numbers. */
 	TYPE_CHOICE, /* one of choices, in any case; stored as its index, the value of an enum */
 	TYPE_BOOL,
@@ -46,13 +52,18 @@ enum option_type {
 	TYPE_SECONDS /* a duration of whole seconds, stored in seconds; 1500ms is refused */
 };
 
+/* The processes that need a secret, besides the master: bits. */
+enum secret_for { SECRET_FOR_NONE = 0, SECRET_FOR_WRITER = 1, SECRET_FOR_CONTROL = 2 };
+
 struct option {
 	const char *name; /* of the environment variable; the flag is made of it: MAX_BODY_BYTES, --max-body-bytes */
+	const char *second_name; /* of the environment variable that is read if the first is not set; NULL: none */
 	const char *help; /* one line, no full stop */
 	enum option_section section;
 	enum option_type type;
 	bool common; /* shown by --help; --help=all shows every option */
 	bool secret; /* never shown, and wiped by config_wipe_secrets(); its row is made by SECRET */
+	enum secret_for kept_by; /* of a secret: the processes that need it, besides the master */
 	enum option_id holds; /* of a secret file: the option whose value is in it */
 
 	const char *initial; /* the default as a user would write it; NULL: none, or worked out from other options */

@@ -86,17 +86,18 @@ wipe_variable(const char *name)
 }
 
 void
-config_wipe_secrets(struct config *config, int argc, char **argv)
+config_wipe_secrets(struct config *config, int argc, char **argv, enum secret_for keeper)
 {
 	for (size_t i = 0; i < OPTION_COUNT; i++) {
 		const struct option *option = &option_table[i];
 
-		if (!option->secret)
+		if (!option->secret || (option->kept_by & keeper) != 0)
 			continue;
 		wipe_variable(option->name);
 		option_clear(option, config);
 	}
-	wipe_variable("PGPASSWORD");
+	if (keeper == SECRET_FOR_NONE)
+		wipe_variable("PGPASSWORD");
 
 	for (int next = 1; next < argc;) {
 		struct error unused;
@@ -104,7 +105,8 @@ config_wipe_secrets(struct config *config, int argc, char **argv)
 
 		if (flag_read(argc, argv, &next, &flag, &unused) < 0)
 			return;
-		if (flag.option != NULL && flag.option->secret && flag.value != NULL)
+		if (flag.option != NULL && flag.option->secret && (flag.option->kept_by & keeper) == 0 &&
+		    flag.value != NULL)
 			explicit_bzero(flag.value, strlen(flag.value));
 	}
 }

@@ -3,6 +3,7 @@
 #define CONFIG_SECRETS_H
 
 #include "base/error.h"
+#include "config/options.h"
 
 struct config;
 
@@ -16,10 +17,10 @@ struct config;
 int secret_read_file(const char *path, char out[SECRET_MAX_BYTES + 1], struct error *err);
 
 /*
- * Overwrites the secrets wherever this process holds them: *config, the environment block and argv as /proc shows them,
- * and PGPASSWORD, which libpq reads. Called right after fork by processes that need no database: acceptors talk to
- * strangers.
+ * Overwrites the secrets of other processes wherever this process holds them: *config, the environment block and argv
+ * as /proc shows them; and PGPASSWORD, which libpq reads, in a process that keeps none (SECRET_FOR_NONE: acceptors talk
+ * to strangers). Called right after fork.
  */
-void config_wipe_secrets(struct config *config, int argc, char **argv);
+void config_wipe_secrets(struct config *config, int argc, char **argv, enum secret_for keeper);
 
 #endif

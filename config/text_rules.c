@@ -70,6 +70,34 @@ is_origin(const char *text, size_t len)
 }
 
 bool
+text_is_origin(const char *text)
+{
+	bool web = strncmp(text, "http://", 7) == 0 || strncmp(text, "https://", 8) == 0;
+
+	return web && is_origin(text, strlen(text));
+}
+
+bool
+text_is_api_key(const char *text)
+{
+	size_t len = strlen(text);
+
+	for (size_t i = 0; i < len; i++)
+		if (text[i] <= ' ' || text[i] > '~')
+			return false;
+	return len >= API_KEY_LEAST && len <= API_KEY_MOST;
+}
+
+bool
+text_is_tenant(const char *text, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if (!isalnum((unsigned char)text[i]) && (text[i] == '\0' || strchr("_.-", text[i]) == NULL))
+			return false;
+	return len >= 1 && len <= TENANT_ID_MAX;
+}
+
+bool
 text_is_origins(const char *text)
 {
 	if (strcmp(text, "*") == 0)

@@ -3,6 +3,7 @@
 #define CONFIG_TEXT_RULES_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 /* Whether any byte of it is a control character. */
 bool text_has_control(const char *text);
@@ -12,6 +13,20 @@ bool text_is_path(const char *text, bool file);
 
 /* Whether it is an IPv4 or IPv6 address, the latter without brackets, perhaps with %zone; or a host name. */
 bool text_is_host(const char *text);
+
+#define API_KEY_LEAST 8
+#define API_KEY_MOST 255
+
+/* Whether it can be a start key: so many visible ASCII characters, which a header can hold. */
+bool text_is_api_key(const char *text);
+
+#define TENANT_ID_MAX 64
+
+/* Whether it can be the name of a tenant: 1 to TENANT_ID_MAX letters, digits, '_', '.' and '-'. */
+bool text_is_tenant(const char *text, size_t len);
+
+/* Whether it is http://host or https://host, with or without a port. */
+bool text_is_origin(const char *text);
 
 /* Whether it is "*", or a list of origins (scheme://host or scheme://host:port) with commas between them. */
 bool text_is_origins(const char *text);

@@ -4,11 +4,13 @@
  */
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 
 #include "config/config.h"
 #include "config/load.h"
+#include "config/old_names.h"
 #include "config/print.h"
 #include "config/secrets.h"
 #include "base/clock.h"
@@ -113,6 +115,9 @@ serve(struct service *service)
 	struct error err;
 
 	raise_descriptor_limit();
+	for (const char *name, *const *next = old_names; (name = *next) != NULL; next++)
+		if (getenv(name) != NULL)
+			log_warning("an option of the original service has no effect here", LOG_STR("option", name));
 	if (locks_take(&service->locks, config, &err) != 0 || old_ring_import(config, &err) != 0 ||
 	    segment_open(segment, config, &err) != 0) {
 		log_error("cannot start", LOG_STR("error", err.text));

@@ -18,25 +18,23 @@ run_writer(struct service *service, uint32_t index)
 	return writer_main(&service->config, &service->segment, index, signals_open(false));
 }
 
-/* What a process keeps; the rest is wiped or closed before it runs. */
-#define KEEPS_SECRETS 1u
-#define KEEPS_CONNECTIONS 2u /* its own listeners, and its own pair for handing connections over */
-
 static const struct {
 	struct process_role rules;
-	uint32_t keeps;
+	/* What a process keeps; the rest is wiped or closed before it runs. */
+	enum secret_for secrets;
+	bool keeps_connections; /* its own listeners, and its own pair for handing connections over */
 	int (*run)(struct service *service, uint32_t index);
 } table[ROLES] = {
     [ROLE_ACCEPTOR] =
 	{
 	    .rules = {.role = ROLE_ACCEPTOR, .drain_phase = 1, .rolls_on_hup = true},
-	    .keeps = KEEPS_CONNECTIONS,
+	    .keeps_connections = true,
 	    .run = run_acceptor,
 	},
     [ROLE_WRITER] =
 	{
 	    .rules = {.role = ROLE_WRITER, .drain_phase = 2, .finishes_work = true},
-	    .keeps = KEEPS_SECRETS,
+	    .secrets = SECRET_FOR_WRITER,
 	    .run = run_writer,
 	},
 };
@@ -73,11 +71,9 @@ int
 roles_run(void *context, enum role role, uint32_t index)
 {
 	struct service *service = context;
-	uint32_t keeps = table[role].keeps;
 
-	if ((keeps & KEEPS_SECRETS) == 0)
-		config_wipe_secrets(&service->config, service->argc, service->argv);
-	if ((keeps & KEEPS_CONNECTIONS) != 0) {
+	config_wipe_secrets(&service->config, service->argc, service->argv, table[role].secrets);
+	if (table[role].keeps_connections) {
 		listeners_close_others(&service->listeners, index);
 		handover_close_others(&service->handover, index);
 	} else {

@@ -147,11 +147,11 @@ check_url(const char *url, struct error *err)
 {
 	PQconninfoOption *options;
 
-	if (pg_url_check(url, err) != 0)
+	if (pg_url_check("the URL of the database", url, err) != 0)
 		return -1;
 	options = PQconninfoParse(url, NULL);
 	if (options == NULL)
-		return error_set(err, "DATABASE_URL cannot be read: it should look like "
+		return error_set(err, "the URL of the database cannot be read: it should look like "
 				      "postgresql://user:password@host:5432/database");
 	PQconninfoFree(options);
 	return 0;

@@ -58,24 +58,24 @@ parameter_in(const char *message, bool uri)
 
 /* Reports why libpq cannot parse it. */
 static int
-not_read(const char *masked, bool uri, const char *message, struct error *err)
+not_read(const char *option, const char *masked, bool uri, const char *message, struct error *err)
 {
 	const char *name = parameter_in(message, uri);
 
 	if (name != NULL && !uri && strcasestr(masked, "password") != NULL)
 		return error_set(err,
-		    "DATABASE_URL has a parameter that libpq does not know, or a password with spaces: "
-		    "write it in single quotes");
+		    "%s has a parameter that libpq does not know, or a password with spaces: "
+		    "write it in single quotes",
+		    option);
 	if (name == NULL)
 		return error_set(err,
-		    "DATABASE_URL cannot be read: it should look like postgresql://user:password@host:5432/database");
+		    "%s cannot be read: it should look like postgresql://user:password@host:5432/database", option);
 	if (strncmp(message, "invalid", 7) == 0)
-		return error_set(err, "DATABASE_URL has the parameter %.*s, which libpq does not know: leave it out",
+		return error_set(err, "%s has the parameter %.*s, which libpq does not know: leave it out", option,
 		    (int)strcspn(name, "\n"), name);
 	return error_set(err,
-	    "the parameter %.*s of DATABASE_URL must be followed by '=' and a value, in which %%3D stands "
-	    "for '='",
-	    (int)strcspn(name, "\n"), name);
+	    "the parameter %.*s of %s must be followed by '=' and a value, in which %%3D stands for '='",
+	    (int)strcspn(name, "\n"), name, option);
 }
 
 /* A host list as long as hosts. Each item is a path that cannot be a socket's directory. */
@@ -104,7 +104,7 @@ value_of(const PQconninfoOption *options, const char *keyword)
 
 /* libpq checks values when it begins to connect: here to sockets that cannot exist. */
 static int
-check_values(const PQconninfoOption *options, struct error *err)
+check_values(const char *option, const PQconninfoOption *options, struct error *err)
 {
 	const char *host = value_of(options, "host"), *address = value_of(options, "hostaddr");
 	char *hosts = nowhere(address != NULL ? address : host);
@@ -128,9 +128,9 @@ check_values(const PQconninfoOption *options, struct error *err)
 	const char *message = nobody != NULL ? PQerrorMessage(nobody) : "";
 
 	if (strncmp(message, "invalid integer value", 21) == 0 || strncmp(message, "invalid port number", 19) == 0)
-		rc = error_set(err, "DATABASE_URL has a port that is no number from 1 to 65535");
+		rc = error_set(err, "%s has a port that is no number from 1 to 65535", option);
 	else if (strncmp(message, "invalid ", 8) == 0 || strncmp(message, "could not match ", 16) == 0)
-		rc = error_set(err, "DATABASE_URL: %.*s", (int)strcspn(message, "\n"), message);
+		rc = error_set(err, "%s: %.*s", option, (int)strcspn(message, "\n"), message);
 	PQfinish(nobody);
 	free(keywords);
 	free(values);
@@ -146,36 +146,36 @@ is_complete(const PQconninfoOption *options)
 }
 
 static int
-check_masked(const char *masked, bool uri, struct error *err)
+check_masked(const char *option, const char *masked, bool uri, struct error *err)
 {
 	char *message = NULL;
 	PQconninfoOption *options = PQconninfoParse(masked, &message);
 	int rc;
 
 	if (options == NULL)
-		rc = not_read(masked, uri, message != NULL ? message : "", err);
+		rc = not_read(option, masked, uri, message != NULL ? message : "", err);
 	else
-		rc = is_complete(options) ? check_values(options, err) : 0;
+		rc = is_complete(options) ? check_values(option, options, err) : 0;
 	PQconninfoFree(options);
 	PQfreemem(message);
 	return rc;
 }
 
 int
-pg_url_check(const char *url, struct error *err)
+pg_url_check(const char *option, const char *url, struct error *err)
 {
 	const char *rest = strncmp(url, "postgres", 8) == 0 ? strstr(url, "://") : NULL;
 
 	if (rest != NULL && has_stray_at_sign(rest + 3))
 		return error_set(err,
-		    "DATABASE_URL has a raw '@' or '/' in its user name or password: write %%40 for '@' "
-		    "and %%2F for '/'");
+		    "%s has a raw '@' or '/' in its user name or password: write %%40 for '@' and %%2F for '/'",
+		    option);
 	if (rest != NULL && has_stray_percent(rest + 3))
 		return error_set(err,
-		    "DATABASE_URL has a '%%' that is not followed by two hexadecimal digits: write %%25 "
-		    "for a percent sign");
+		    "%s has a '%%' that is not followed by two hexadecimal digits: write %%25 for a percent sign",
+		    option);
 	char *masked = database_url_masked(url);
-	int rc = check_masked(masked, rest != NULL, err);
+	int rc = check_masked(option, masked, rest != NULL, err);
 
 	free(masked);
 	return rc;

@@ -141,8 +141,8 @@ test_bad_flags(void **state)
 	    {{"-"}, "-: no such flag (--help=all lists all)"},
 	    {{"--"}, "--: no such flag (--help=all lists all)"},
 	    {{"--=1"}, "--: no such flag (--help=all lists all)"},
-	    {{"--help=1"},
-		"--help=1: no such topic; the topics are all, storage, server, processes, spool, limits, logging"},
+	    {{"--help=1"}, "--help=1: no such topic; the topics are all, storage, server, processes, spool, limits, "
+			   "webhooks, logging"},
 	    {{"--version=1"}, "--version: no such flag; did you mean --version? (--help=all lists all)"},
 	    {{""}, ": not a flag; options are given like --port=8080 (--help=all lists all)"},
 	    {{"8080"}, "8080: not a flag; options are given like --port=8080 (--help=all lists all)"},

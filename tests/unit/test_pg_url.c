@@ -59,7 +59,7 @@ test_good_ones_are_taken(void **state)
 	for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
 		struct error err = {"?"};
 
-		if (pg_url_check(good[i], &err) != 0)
+		if (pg_url_check("DATABASE_URL", good[i], &err) != 0)
 			fail_msg("%s: %s", good[i], err.text);
 	}
 }
@@ -70,7 +70,7 @@ test_bad_ones_are_told_without_the_password(void **state)
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
 		struct error err = {""};
 
-		if (pg_url_check(bad[i].url, &err) >= 0)
+		if (pg_url_check("DATABASE_URL", bad[i].url, &err) >= 0)
 			fail_msg("taken: %s", bad[i].url);
 		if (strstr(err.text, bad[i].told) == NULL)
 			fail_msg("%s: %s", bad[i].url, err.text);

@@ -201,7 +201,7 @@ wipe_in_child(int argc, char **argv)
 	if (memmem(before, len, "S3CRET", 6) == NULL)
 		return 13;
 
-	config_wipe_secrets(&config, argc, argv);
+	config_wipe_secrets(&config, argc, argv, SECRET_FOR_NONE);
 	if (config.database_url != NULL || config.port != 7)
 		return 14;
 	len = read_proc("environ", after, sizeof after);
@@ -210,7 +210,7 @@ wipe_in_child(int argc, char **argv)
 	len = read_proc("cmdline", after, sizeof after);
 	if (memmem(after, len, "S3CRET", 6) != NULL || memmem(after, len, "--port=7", 8) == NULL)
 		return 16;
-	config_wipe_secrets(&config, argc, argv);
+	config_wipe_secrets(&config, argc, argv, SECRET_FOR_NONE);
 	config_free(&config);
 	return 0;
 }
