@@ -1,7 +1,7 @@
 """The include rule: which folder may know which, and which libraries belong to which folder.
 
-master -> {server, writer} -> {store, ingest} -> shm -> {config, event} -> base; cli stands beside master. What is included
-stands below, so there are no circles; the roles (server, writer) never include each other.
+master -> {server, writer, control} -> {store, ingest, api} -> shm -> {config, event} -> base; cli stands beside master. What
+is included stands below, so there are no circles; the roles (server, writer, control) never include each other.
 """
 
 import re
@@ -17,10 +17,12 @@ MAY_INCLUDE = {
     "shm": {"shm", "base", "config", "event"},
     "ingest": {"ingest", "base", "event"},
     "store": {"store", "base", "config", "event", "shm"},
-    "server": {"server", "base", "config", "event", "shm", "ingest"},
+    "api": {"api", "base", "config", "event"},
+    "server": {"server", "base", "config", "event", "shm", "ingest", "api"},
     "writer": {"writer", "base", "config", "event", "shm", "store"},
-    "master": {"master", "base", "config", "event", "shm", "ingest", "store", "server", "writer"},
-    "cli": {"cli", "base", "config", "event", "shm", "ingest", "store", "writer"},
+    "control": {"control", "base", "config", "event", "shm", "store", "api"},
+    "master": {"master", "base", "config", "event", "shm", "ingest", "store", "server", "writer", "control"},
+    "cli": {"cli", "base", "config", "event", "shm", "ingest", "store", "writer", "api"},
 }
 LIBRARY_USERS = {"libpq-fe.h": "store/postgres", "sqlite3.h": "store/sqlite", "h2o.h": "server", "ck_ring.h": "shm",
                  "ck_pr.h": "shm", "sha.h": "base/crypto.c", "evp.h": "base/crypto.c", "rand.h": "base/crypto.c"}
@@ -109,6 +111,11 @@ class IncludeRule(unittest.TestCase):
             ("store/sink_env.h", '#include "shm/segment.h"'),
             ("server/acceptor.c", '#include "writer/loop.h"'),
             ("server/acceptor.c", '#include "store/sink.h"'),
+            ("server/control_link.c", '#include "control/loop.h"'),
+            ("control/loop.c", '#include "server/reply.h"'),
+            ("control/request.c", "#include <h2o.h>"),
+            ("control/request.c", "#include <libpq-fe.h>"),
+            ("api/frame.c", '#include "shm/slots.h"'),
             ("server/acceptor.c", '#include "master/supervisor.h"'),
             ("master/main.c", "#include <libpq-fe.h>"),
             ("ingest/uuid.c", "#include <openssl/sha.h>"),

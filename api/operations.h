@@ -1,0 +1,26 @@
+/*
+ * The operations of the management API: what acceptors forward to control, and control answers. operation_list.def has
+ * the rows.
+ */
+#ifndef API_OPERATIONS_H
+#define API_OPERATIONS_H
+
+#include "api/scopes.h"
+
+enum api_operation {
+#define OPERATION(symbol, ...) OPERATION_##symbol,
+#include "api/operation_list.def"
+	API_OPERATIONS
+};
+
+struct api_operation_info {
+	const char *method; /* "GET" */
+	const char *path; /* "/v1/tenants/{id}" */
+	enum scope scope; /* that a key needs */
+	const char *help; /* a few words for a person */
+};
+
+/* By number of the operation. */
+extern const struct api_operation_info api_operation_table[API_OPERATIONS];
+
+#endif

@@ -1,0 +1,119 @@
+/* Taking a query apart. */
+#include "control/query.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/utf8.h"
+
+enum decoded { DECODED, DECODED_TOO_LONG, DECODED_BAD };
+
+static int
+hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c |= 0x20;
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+static bool
+is_text(const char *text, size_t len)
+{
+	while (len > 0) {
+		size_t n = utf8_length(text, len);
+
+		if (n == 0 || *text == '\0')
+			return false;
+		text += n;
+		len -= n;
+	}
+	return true;
+}
+
+/* A % that no two digits follow stands for itself, as browsers have it. */
+static enum decoded
+decode(struct span in, char out[QUERY_VALUE_BYTES])
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < in.len; i++) {
+		char c = in.base[i];
+		int high, low;
+
+		if (n + 1 == QUERY_VALUE_BYTES)
+			return DECODED_TOO_LONG;
+		if (c == '+') {
+			c = ' ';
+		} else if (c == '%' && i + 2 < in.len && (high = hex_digit(in.base[i + 1])) >= 0 &&
+			   (low = hex_digit(in.base[i + 2])) >= 0) {
+			c = (char)(high << 4 | low);
+			i += 2;
+		}
+		out[n++] = c;
+	}
+	out[n] = '\0';
+	return is_text(out, n) ? DECODED : DECODED_BAD;
+}
+
+/* Takes the next pair off the front of a query. Returns false at its end. */
+static bool
+next_pair(struct span *query, struct span *name, struct span *value)
+{
+	const char *end, *equals;
+
+	if (query->len == 0)
+		return false;
+	end = memchr(query->base, '&', query->len);
+	*name = (struct span){query->base, end != NULL ? (size_t)(end - query->base) : query->len};
+	query->base += name->len + (end != NULL);
+	query->len -= name->len + (end != NULL);
+	equals = memchr(name->base, '=', name->len);
+	*value = (struct span){"", 0};
+	if (equals != NULL) {
+		*value = (struct span){equals + 1, (size_t)(name->base + name->len - equals - 1)};
+		name->len = (size_t)(equals - name->base);
+	}
+	return true;
+}
+
+static bool
+complain(enum decoded how, unsigned number, const char *name, char *text, size_t size)
+{
+	const char *what = how == DECODED_TOO_LONG ? "is too long" : "is not UTF-8, or holds a NUL";
+
+	if (name == NULL)
+		(void)snprintf(text, size, "query: the name of parameter %u %s", number, what);
+	else
+		(void)snprintf(text, size, "query: the value of %.64s %s", name, what);
+	return false;
+}
+
+bool
+query_is_readable(struct span query, char *text, size_t size)
+{
+	char name[QUERY_VALUE_BYTES], out[QUERY_VALUE_BYTES];
+	struct span raw_name, raw_value;
+
+	for (unsigned number = 1; next_pair(&query, &raw_name, &raw_value); number++) {
+		enum decoded how = decode(raw_name, name);
+
+		if (how != DECODED)
+			return complain(how, number, NULL, text, size);
+		how = decode(raw_value, out);
+		if (how != DECODED)
+			return complain(how, number, name, text, size);
+	}
+	return true;
+}
+
+bool
+query_value(const struct request *request, const char *name, char out[QUERY_VALUE_BYTES])
+{
+	struct span query = request->query, raw_name, raw_value;
+
+	while (next_pair(&query, &raw_name, &raw_value))
+		if (decode(raw_name, out) == DECODED && strcmp(out, name) == 0)
+			return decode(raw_value, out) == DECODED && out[0] != '\0';
+	return false;
+}
