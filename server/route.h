@@ -9,14 +9,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "api/scopes.h"
 #include "base/span.h"
 #include "shm/counters.h"
 
 struct acceptor;
 struct exchange;
-
-/* Who may use a route. PUBLIC: every client. */
-enum route_scope { SCOPE_PUBLIC };
 
 struct route {
 	const char *method; /* "GET", which allows HEAD also, or "POST" */
@@ -26,7 +24,7 @@ struct route {
 	 */
 	const char *path;
 	enum counter answers; /* the first of three: answers of 2xx, 4xx, 5xx */
-	enum route_scope scope;
+	enum scope scope; /* that a request's key must have; PUBLIC: no key is needed */
 	/* The handler, which runs in the acceptor: it answers, or lets the request wait for its answer. */
 	void (*serve)(struct acceptor *acceptor, struct exchange *exchange);
 	const char *help; /* for GET / */
