@@ -28,7 +28,7 @@ file_jsonl(const struct config *config)
 static int
 check_sqlite(const struct config *config, struct error *err)
 {
-	return sqlite_identity_check(config->sqlite_path, err);
+	return sqlite_identity_check(&sqlite_events, config->sqlite_path, err);
 }
 
 static struct store_file

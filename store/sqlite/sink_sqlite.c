@@ -331,7 +331,8 @@ sink_sqlite_new(const struct config *config, const struct sink_env *env)
 
 	s->super.ops = &ops;
 	s->config = config;
-	sqlite_session_init(&s->session, config->sqlite_path, env, config->store_timeout_ms);
+	sqlite_session_init(&s->session, &sqlite_events, config->sqlite_path, env);
+	s->session.wait_ms = config->store_timeout_ms;
 	dead_letter_file_init(&s->dead_letters, config->data_dir);
 	return &s->super;
 }

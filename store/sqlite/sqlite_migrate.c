@@ -120,7 +120,8 @@ sqlite_migrate_file(const char *path, uint32_t wait_ms, int *applied, struct err
 	const struct sink_env env = {0};
 	struct sqlite_session session;
 
-	sqlite_session_init(&session, path, &env, wait_ms);
+	sqlite_session_init(&session, &sqlite_events, path, &env);
+	session.wait_ms = wait_ms;
 	int rc = sqlite_migrate_open(&session, true, applied, err);
 	sqlite_session_close(&session);
 	return rc;

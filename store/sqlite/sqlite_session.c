@@ -5,7 +5,6 @@
  *   synchronous=FULL          a commit returns when the log is synced; by NORMAL a power cut would take the last ones
  *   wal_autocheckpoint        SQLite's 1000 pages: each 4 MiB of log are written into the database after a commit
  *   journal_size_limit        a log that a long transaction of a reader has made large becomes small again
- *   cache_size=64 MiB         holds the pages of a batch, which would be written twice if they did not fit
  *   temp_store=MEMORY         no temporary files in directories that nobody has named
  *
  * What a writer has committed before it was killed may be in the log without having been synced, and after a failed
@@ -43,14 +42,14 @@
 
 static const char settings[] = "PRAGMA synchronous = FULL;"
 			       "PRAGMA temp_store = MEMORY;"
-			       "PRAGMA cache_size = -65536;"
 			       "PRAGMA journal_size_limit = 67108864;";
 
 void
-sqlite_session_init(struct sqlite_session *session, const char *path, const struct sink_env *env, uint32_t wait_ms)
+sqlite_session_init(
+    struct sqlite_session *session, const struct sqlite_kind *kind, const char *path, const struct sink_env *env)
 {
-	*session = (struct sqlite_session){
-	    .path = path, .env = env, .wait_ms = wait_ms, .beats = true, .fd = -1, .log_fd = -1};
+	*session =
+	    (struct sqlite_session){.kind = kind, .path = path, .env = env, .beats = true, .fd = -1, .log_fd = -1};
 }
 
 /* SQLite's busy handler: 0 gives up. */
@@ -78,37 +77,36 @@ sqlite_session_start_wait(struct sqlite_session *session)
 int
 sqlite_session_failed(struct sqlite_session *session, int code, struct error *err)
 {
-	const char *path = session->path, *text = sqlite3_errmsg(session->db);
+	const char *option = session->kind->option, *path = session->path, *text = sqlite3_errmsg(session->db);
 	int error = sqlite3_system_errno(session->db);
 
 	if (code == SQLITE_IOERR_FSYNC || code == SQLITE_IOERR_DIR_FSYNC) {
 		session->sync_failed = true;
 		sink_env_sync_failed(session->env);
-		return error_set(err, "cannot sync SQLITE_PATH=%s: %s", path, error != 0 ? strerror(error) : text);
+		return error_set(err, "cannot sync %s=%s: %s", option, path, error != 0 ? strerror(error) : text);
 	}
 	switch (code & 0xff) {
 	case SQLITE_BUSY:
 	case SQLITE_LOCKED:
 		return error_set(err,
-		    "SQLITE_PATH=%s is locked: another program has a transaction open that writes, and must end it",
+		    "%s=%s is locked: another program has a transaction open that writes, and must end it", option,
 		    path);
 	case SQLITE_CORRUPT:
 	case SQLITE_NOTADB:
 		return error_set(err,
-		    "SQLITE_PATH=%s is damaged (%s): move it away with its -wal and -shm files, and hooksd begins "
+		    "%s=%s is damaged (%s): move it away with its -wal and -shm files, and hooksd begins "
 		    "another; `sqlite3 FILE .dump` reads what is left",
-		    path, text);
+		    option, path, text);
 	case SQLITE_FULL:
-		return error_set(
-		    err, "cannot write to SQLITE_PATH=%s: %s", path, strerror(error != 0 ? error : ENOSPC));
+		return error_set(err, "cannot write to %s=%s: %s", option, path, strerror(error != 0 ? error : ENOSPC));
 	case SQLITE_CANTOPEN:
 	case SQLITE_READONLY:
 		return error_set(err,
-		    "cannot open SQLITE_PATH=%s: %s%s%s: the file and its directory must be writable, for a log beside "
+		    "cannot open %s=%s: %s%s%s: the file and its directory must be writable, for a log beside "
 		    "it",
-		    path, text, error != 0 ? ": " : "", error != 0 ? strerror(error) : "");
+		    option, path, text, error != 0 ? ": " : "", error != 0 ? strerror(error) : "");
 	default:
-		return error_set(err, "cannot store in SQLITE_PATH=%s: %s%s%s", path, text, error != 0 ? ": " : "",
+		return error_set(err, "cannot store in %s=%s: %s%s%s", option, path, text, error != 0 ? ": " : "",
 		    error != 0 ? strerror(error) : "");
 	}
 }
@@ -138,14 +136,14 @@ set_wal_mode(struct sqlite_session *session, struct error *err)
 		return sqlite_session_failed(session, code, err);
 	return wal ? 0
 		   : error_set(err,
-			 "SQLITE_PATH=%s: its file system has no shared memory for a write-ahead log: use a local one",
-			 session->path);
+			 "%s=%s: its file system has no shared memory for a write-ahead log: use a local one",
+			 session->kind->option, session->path);
 }
 
 static int
 check_identity(struct sqlite_session *session, struct error *err)
 {
-	int rc = sqlite_identity_of(session->db, session->path, err);
+	int rc = sqlite_identity_of(session->kind, session->db, session->path, err);
 
 	return rc > 0 ? sqlite_session_failed(session, rc, err) : rc;
 }
@@ -159,7 +157,7 @@ connect_to(struct sqlite_session *session, struct error *err)
 
 	/* A name that begins with "file:" or ":" would be no path. */
 	if (snprintf(name, sizeof name, "%s%s", session->path[0] == '/' ? "" : "./", session->path) >= (int)sizeof name)
-		return error_set(err, "SQLITE_PATH=%s is too long", session->path);
+		return error_set(err, "%s=%s is too long", session->kind->option, session->path);
 	code = sqlite3_open_v2(
 	    name, &session->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
 	if (code == SQLITE_OK)
@@ -211,29 +209,47 @@ open_log(struct sqlite_session *session, struct error *err)
 
 	session->log_fd = open(name, O_RDONLY | O_CLOEXEC);
 	if (session->log_fd < 0)
-		return error_errno(err, "cannot open %s (SQLITE_PATH)", name);
+		return error_errno(err, "cannot open %s (%s)", name, session->kind->option);
 	if (log_bytes(session) == 0)
 		session->sync_failed = false;
 	else if (session->sync_failed)
 		return error_set(err,
-		    "SQLITE_PATH=%s: a sync has failed, and another program's transaction keeps hooksd from writing "
-		    "the "
-		    "log into the database again: it must end",
-		    session->path);
+		    "%s=%s: a sync has failed, and another program's transaction keeps hooksd from writing the log "
+		    "into the database again: it must end",
+		    session->kind->option, session->path);
 	if (fdatasync(session->log_fd) == 0)
 		return 0;
 	session->sync_failed = true;
 	sink_env_sync_failed(session->env);
-	return error_errno(err, "cannot sync %s (SQLITE_PATH)", name);
+	return error_errno(err, "cannot sync %s (%s)", name, session->kind->option);
+}
+
+/* Closing a descriptor that was opened by O_PATH gives up no locks. */
+static int
+open_file(struct sqlite_session *session, struct error *err)
+{
+	const struct sqlite_kind *kind = session->kind;
+
+	if (!session->shared) {
+		if (sqlite_identity_check(kind, session->path, err) != 0)
+			return -1;
+		int fd = files_open(session->path, O_RDWR, kind->mode, kind->option, err);
+		if (fd < 0)
+			return -1;
+		close(fd);
+	}
+	session->fd = open(session->path, O_PATH | O_CLOEXEC);
+	if (session->fd < 0 && session->shared && errno == ENOENT)
+		return error_set(err,
+		    "%s=%s was removed: put it back, or restart the service to begin another database", kind->option,
+		    session->path);
+	return session->fd < 0 ? error_errno(err, "cannot open %s=%s", kind->option, session->path) : 0;
 }
 
 int
 sqlite_session_connect(struct sqlite_session *session, struct error *err)
 {
-	if (sqlite_identity_check(session->path, err) != 0)
-		return -1;
-	session->fd = files_open(session->path, O_RDWR, 0666, "SQLITE_PATH", err);
-	if (session->fd < 0)
+	if (open_file(session, err) != 0)
 		return -1;
 	sqlite_session_start_wait(session);
 	int rc = keep_orphaned_log(session, err);
@@ -243,6 +259,8 @@ sqlite_session_connect(struct sqlite_session *session, struct error *err)
 		rc = check_identity(session, err);
 	if (rc == 0)
 		rc = sqlite_session_exec(session, settings, err);
+	if (rc == 0)
+		rc = sqlite_session_exec(session, session->kind->settings, err);
 	if (rc != 0)
 		sqlite_session_close(session);
 	return rc;
@@ -273,7 +291,6 @@ leaves_log(const struct sqlite_session *session)
 	       files_in_place(session->log_fd, log);
 }
 
-/* The descriptors come last: closing one gives up the locks on its file. */
 void
 sqlite_session_close(struct sqlite_session *session)
 {

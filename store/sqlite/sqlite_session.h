@@ -1,5 +1,5 @@
 /*
- * A connection to the database at SQLITE_PATH: opened so that what it commits is on the disk, with bounded waits for
+ * A connection to a database of hooksd: opened so that what it commits is on the disk, with bounded waits for
  * other programs' locks, and with sentences for operators in the place of SQLite's error codes.
  */
 #ifndef STORE_SQLITE_SQLITE_SESSION_H
@@ -11,22 +11,29 @@
 
 #include "base/error.h"
 #include "store/sink_env.h"
+#include "store/sqlite/sqlite_identity.h"
 
 struct sqlite_session {
-	const char *path; /* SQLITE_PATH; borrowed */
+	const struct sqlite_kind *kind;
+	const char *path; /* borrowed */
 	const struct sink_env *env; /* borrowed */
 	uint32_t wait_ms; /* the longest wait for a lock */
+	/*
+	 * The file must be there, and was looked at: another connection of this process may have it open, whose locks
+	 * the kernel would give up with any descriptor of the file that is closed.
+	 */
+	bool shared;
 	bool beats; /* a wait tells env that the process lives */
 	sqlite3 *db; /* NULL: closed */
 	int fd, log_fd; /* of the database and of its write-ahead log, to know them again; -1: none */
 	int64_t wait_until_us; /* steady */
 	bool sync_failed; /* what stands in the log may not be on the disk, even if a later sync succeeds */
-	bool log_is_orphaned; /* the log at SQLITE_PATH belonged to a database that was moved away */
+	bool log_is_orphaned; /* the log at path belonged to a database that was moved away */
 };
 
-/* Opens nothing yet. */
+/* Opens nothing yet; the caller sets wait_ms. */
 void sqlite_session_init(
-    struct sqlite_session *session, const char *path, const struct sink_env *env, uint32_t wait_ms);
+    struct sqlite_session *session, const struct sqlite_kind *kind, const char *path, const struct sink_env *env);
 
 /*
  * Opens the database, which must be closed; makes file and directories where there are none. 0, or <0: it is closed.
@@ -44,7 +51,7 @@ int sqlite_session_begin_log(struct sqlite_session *session, struct error *err);
 /* Closes the database if it is open. All statements are finalized. */
 void sqlite_session_close(struct sqlite_session *session);
 
-/* Whether the files of the open database still are those at SQLITE_PATH. */
+/* Whether the files of the open database still are those at its path. */
 bool sqlite_session_in_place(const struct sqlite_session *session);
 
 /* From now on locks are waited for as long as one call of a sink may take. */

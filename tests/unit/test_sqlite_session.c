@@ -77,7 +77,8 @@ set_up(void **state)
 	beats = reader_ends_at = 0;
 	assert_non_null(mkdtemp(strcpy(directory, "/tmp/hooks-session-XXXXXX")));
 	(void)snprintf(path, sizeof path, "%s/events.db", directory);
-	sqlite_session_init(&session, path, &env, 100);
+	sqlite_session_init(&session, &sqlite_events, path, &env);
+	session.wait_ms = 100;
 	assert_int_equal(reopen(&err), 0);
 	must(session.db, "CREATE TABLE mine (n)");
 	assert_int_equal(sqlite3_open(path, &reader), SQLITE_OK);
