@@ -335,6 +335,12 @@ pg_exec_params(
 	const char *values[PG_PARAMS_MAX];
 	int lengths[PG_PARAMS_MAX], formats[PG_PARAMS_MAX];
 
+	if (statement->texts != NULL) {
+		if (!PQsendQueryParams(
+			pg->conn, statement->sql, (int)statement->count, NULL, statement->texts, NULL, NULL, 0))
+			return connection_lost(pg, err);
+		return finish(pg, deadline_us, result, err);
+	}
 	assert(statement->count <= PG_PARAMS_MAX);
 	for (size_t i = 0; i < statement->count; i++) {
 		assert(statement->params[i].len <= INT_MAX);

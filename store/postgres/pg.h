@@ -42,8 +42,9 @@ struct pg_param {
 struct pg_statement {
 	const char *sql;
 	const struct pg_param *params;
-	size_t count; /* up to PG_PARAMS_MAX */
+	size_t count; /* of params up to PG_PARAMS_MAX */
 	const char *settings; /* for pg_exec_durably(): see there; NULL: none */
+	const char *const *texts; /* not NULL: the parameters as text, NULL for null, in the place of params */
 };
 
 /*
@@ -80,6 +81,14 @@ int pg_exec_params(
  */
 #define PG_DURABLE_SQL                                                                                                 \
 	"SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') = 'off'; "
+
+/*
+ * In a session of a pooler: another client may have left a temporary table with the name of one of ours, which would be
+ * found first. Until the transaction ends.
+ */
+#define PG_TEMPORARY_LAST_SQL                                                                                          \
+	"SELECT set_config('search_path', concat_ws(', ', nullif(current_setting('search_path'), ''), 'pg_temp'), "    \
+	"true); "
 
 /*
  * As pg_exec_params(), in a transaction of its own that is durable in that sense. The transaction begins with the

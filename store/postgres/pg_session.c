@@ -18,11 +18,6 @@
 	set " statement_timeout = %" PRIu32 "; " set " tcp_keepalives_idle = 10; " set                                 \
 	    " tcp_keepalives_interval = 5; " set " tcp_keepalives_count = 4; "
 
-/* Another client of the pooler may have left a temporary table with the name of ours, which would be found first. */
-#define TEMPORARY_LAST                                                                                                 \
-	"SELECT set_config('search_path', concat_ws(', ', nullif(current_setting('search_path'), ''), 'pg_temp'), "    \
-	"true); "
-
 /*
  * Sets synchronous_commit for the session to the value that the server, the database and the role give now, or to on
  * instead of off. A value that the session has set stays when the server reads its configuration again, so off cannot
@@ -86,8 +81,8 @@ session_prepare(struct session *session, struct error *err)
 	if (pg_pooled(session->pg, deadline_begin(session->deadline), &session->pooled, err) != 0)
 		return -1;
 	if (session->pooled) {
-		len =
-		    snprintf(session->settings, sizeof session->settings, TEMPORARY_LAST LIMITS("SET LOCAL"), limit_ms);
+		len = snprintf(
+		    session->settings, sizeof session->settings, PG_TEMPORARY_LAST_SQL LIMITS("SET LOCAL"), limit_ms);
 		assert(len < (int)sizeof session->settings);
 	} else {
 		(void)snprintf(sql, sizeof sql, LIMITS("SET"), limit_ms);

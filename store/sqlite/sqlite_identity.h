@@ -20,8 +20,8 @@ extern const struct sqlite_kind sqlite_events, sqlite_webhooks;
 
 /*
  * Looks at the file at path without changing it or anything beside it. Returns <0 when it can be no database of that
- * kind: no regular file, no SQLite database, or one that has tables but not the kind's. 0 otherwise, also when there is no file
- * or this process cannot read it: opening the database will say so.
+ * kind: no regular file, no SQLite database, or one that has tables but not the kind's. 0 otherwise, also when there is
+ * no file or this process cannot read it: opening the database will say so.
  *
  * Only while this process has no connection to the file: it closes a descriptor of it, and with that the kernel gives
  * up all locks that this process has on it.

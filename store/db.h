@@ -1,0 +1,82 @@
+/*
+ * A connection to the webhooks' store, PostgreSQL or SQLite, which db_open() (store/webhooks_store.h) has made. For one
+ * thread.
+ *
+ * Nothing keeps state in a session, so PgBouncer in transaction mode works as well as a server. A connection that was
+ * lost is made again by the next db_begin() or reading statement. Functions return:
+ *
+ *   0           done;
+ *   DB_REFUSED  the store has refused the statement for what it says: a constraint, a value; db_conflict() says whether
+ *               a unique key did. *err is the store's message, for the log and not for a client;
+ *   DB_BUSY     another session was in the way (a deadlock, a serialization failure, a lock that was waited for): the
+ *               same transaction may succeed at once. *err says so;
+ *   <0          the store is away, is read-only, has no room, or did not answer in time: not now. Whether the last
+ *               statement took effect matters for db_commit() only, because no other one lasts.
+ *
+ * After any result but 0 in a transaction the caller calls db_rollback() and nothing else. Passwords and values of
+ * parameters appear neither in *err nor in the log.
+ *
+ * The texts of a statement agree for both databases by three functions that exist in both: hl_ms(time) is a time in
+ * milliseconds since 1970, hl_time(ms) the reverse, hl_now() the time at which the transaction began. UUIDs are texts
+ * of 36 characters in lower case on both sides.
+ */
+#ifndef STORE_DB_H
+#define STORE_DB_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "store/db_rows.h"
+#include "store/db_statement.h"
+
+enum db_condition { DB_REFUSED = 1, DB_BUSY = 2 };
+
+struct db;
+
+/*
+ * What a store needs of its process: the turn to write to an SQLite database (shm/write_turn.h). Functions may be NULL.
+ * {0}: a process that writes beside no other.
+ */
+struct db_env {
+	void *context; /* first argument of both */
+
+	/* Waits for the turn until that instant of the steady clock. 0, or <0: it did not come. */
+	int (*take_write_turn)(void *context, int64_t until_us, struct error *err);
+	void (*give_write_turn)(void *context);
+};
+
+/* Rolls back an open transaction. Never waits for a server. NULL is allowed. */
+void db_close(struct db *db);
+
+/*
+ * The instant of the steady clock by which the statements that follow, waits for locks and for the write turn included,
+ * have ended. Without it each has config->store_timeout_ms, which no instant exceeds.
+ */
+void db_set_deadline(struct db *db, int64_t steady_us);
+
+/* Begins a transaction that writes: BEGIN, or the write turn and BEGIN IMMEDIATE. 0, DB_BUSY or <0. */
+int db_begin(struct db *db, struct error *err);
+
+/*
+ * Commits, durably whatever the server's synchronous_commit says. 0; DB_REFUSED or DB_BUSY: nothing of the transaction
+ * holds; <0: in doubt.
+ */
+int db_commit(struct db *db, struct error *err);
+
+/* Ends the transaction without a trace. Also fine when there is none, or when the connection is gone. */
+void db_rollback(struct db *db);
+
+/*
+ * Runs a statement with count parameters: in the transaction that db_begin() began, else as a transaction of its own,
+ * which must only read since it may be run again. rows NULL: no rows are wanted; else on 0 *rows are to be released by
+ * db_rows_free().
+ */
+int db_query(struct db *db, const struct db_statement *statement, const struct db_param *params, size_t count,
+    struct db_rows **rows, struct error *err); /* six: the result and the error are the tree's last two everywhere */
+
+/* After DB_REFUSED: whether it was a unique key. */
+bool db_conflict(const struct db *db);
+
+#endif

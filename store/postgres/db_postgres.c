@@ -1,0 +1,342 @@
+/*
+ * A session of our own is set once: statements that the server ends by itself, and a session that dies holding locks is
+ * ended by the server. A pooler may give each transaction another session, so there each transaction begins with the
+ * settings. Isolation is always said, because a DBA may have set another default, with which `changes` and FOR UPDATE
+ * would mean something else.
+ *
+ * A connection that failed is closed and made again at the next begin() or reading statement: after a switch-over the
+ * name may lead to another server. Between two tries lies a pause, in which calls fail at once with the last reason.
+ */
+#include "store/postgres/db_postgres.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "base/format.h"
+#include "base/mem.h"
+#include "store/db.h"
+#include "store/postgres/migrate.h"
+#include "store/postgres/pg.h"
+
+#define PAUSE_US 500000
+
+/*
+ * statement_timeout is a little shorter than ours, so that no statement that was given up waits on in the server.
+ * idle_in_transaction_session_timeout ends the session of a process that was stopped between two statements, and
+ * keepalives end that of a machine that is gone; both would keep their locks.
+ */
+#define LIMITS(set)                                                                                                    \
+	set " statement_timeout = %" PRIu32 "; " set " idle_in_transaction_session_timeout = %" PRIu32 "; " set        \
+	    " tcp_keepalives_idle = 10; " set " tcp_keepalives_interval = 5; " set " tcp_keepalives_count = 4; "
+
+#define BEGIN_SQL "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; " PG_DURABLE_SQL
+
+struct db_postgres {
+	struct db super;
+	struct pg *pg; /* NULL: not connected */
+	char settings[384]; /* statements with which a transaction begins; "": the session has the settings */
+	int64_t retry_us; /* steady: not before is connected again */
+	struct error failure; /* why the last try failed */
+	struct bytes texts; /* of the parameters */
+};
+
+static const struct {
+	const char *sqlstate; /* or a class */
+	int rc;
+} meanings[] = {
+    {SQLSTATE_CLASS_INTEGRITY, DB_REFUSED}, {SQLSTATE_CLASS_DATA_EXCEPTION, DB_REFUSED},
+    {SQLSTATE_CLASS_VIEW_CHECK, DB_REFUSED}, {"21", DB_REFUSED}, /* cardinality violation */
+    {"54", DB_REFUSED}, /* program limit exceeded: an index entry too large */
+    {"P0", DB_REFUSED}, /* raised by a trigger that somebody has added */
+    {"40", DB_BUSY}, /* deadlock, serialization failure */
+    {"55P03", DB_BUSY}, /* lock_timeout, where a DBA has set one */
+};
+
+static void
+disconnect(struct db_postgres *p)
+{
+	pg_close(p->pg);
+	p->pg = NULL;
+}
+
+/* What a call of pg.h that returned rc means for the caller of store/db.h. A connection of no more use is closed. */
+static int
+outcome(struct db_postgres *p, int rc)
+{
+	if (rc == PG_REFUSED) {
+		const char *sqlstate = pg_sqlstate(p->pg);
+
+		p->super.conflict = sqlstate_is(sqlstate, SQLSTATE_UNIQUE_VIOLATION);
+		for (size_t i = 0; i < sizeof meanings / sizeof *meanings; i++)
+			if (sqlstate_is(sqlstate, meanings[i].sqlstate))
+				return meanings[i].rc;
+	}
+	if (rc != 0)
+		disconnect(p);
+	return rc != 0 ? -1 : 0;
+}
+
+static int
+set_limits(struct db_postgres *p, struct error *err)
+{
+	uint32_t limit_ms = p->super.config->store_timeout_ms / 10 * 9;
+	char sql[sizeof LIMITS("SET") + 32];
+	bool pooled;
+
+	p->settings[0] = '\0';
+	if (pg_pooled(p->pg, db_deadline(&p->super), &pooled, err) != 0)
+		return -1;
+	if (pooled) {
+		int len = snprintf(
+		    p->settings, sizeof p->settings, PG_TEMPORARY_LAST_SQL LIMITS("SET LOCAL"), limit_ms, limit_ms);
+		assert(len < (int)sizeof p->settings);
+		return 0;
+	}
+	(void)snprintf(sql, sizeof sql, LIMITS("SET"), limit_ms, limit_ms);
+	return pg_exec(p->pg, sql, db_deadline(&p->super), NULL, err) == 0 ? 0 : -1;
+}
+
+/* A standby would answer with what was true a while ago, and refuse what writes. */
+static int
+check_writable(struct db_postgres *p, struct error *err)
+{
+	PGresult *result;
+
+	if (pg_exec(p->pg, "SHOW transaction_read_only", db_deadline(&p->super), &result, err) != 0)
+		return -1;
+	bool writable = strcmp(PQgetvalue(result, 0, 0), "off") == 0;
+	PQclear(result);
+	return writable ? 0 : error_set(err, "the server at HL_POSTGRES_URL is read-only: perhaps it is a standby");
+}
+
+static int
+prepare(struct db_postgres *p, struct error *err)
+{
+	int rc = check_writable(p, err);
+
+	return rc == 0 ? set_limits(p, err) : rc;
+}
+
+/* 0, or <0: there is no connection. */
+static int
+connect_to(struct db_postgres *p, struct error *err)
+{
+	int rc = pg_open(&p->pg, p->super.config->hl_postgres_url, &p->failure);
+
+	if (rc == 0)
+		rc = prepare(p, &p->failure);
+	if (rc == 0)
+		return 0;
+	disconnect(p);
+	p->retry_us = clock_steady_us() + PAUSE_US;
+	*err = p->failure;
+	return -1;
+}
+
+/* Connects where there is no connection any more. */
+static int
+keep_connected(struct db_postgres *p, struct error *err)
+{
+	struct error unused;
+
+	if (p->pg != NULL && pg_check(p->pg, &unused) == 0)
+		return 0;
+	disconnect(p);
+	if (clock_steady_us() < p->retry_us) {
+		*err = p->failure;
+		return -1;
+	}
+	return connect_to(p, err);
+}
+
+static int
+begin(struct db_postgres *p, int64_t deadline_us, struct error *err)
+{
+	char sql[sizeof BEGIN_SQL + sizeof p->settings];
+
+	(void)snprintf(sql, sizeof sql, BEGIN_SQL "%s", p->settings);
+	return pg_exec(p->pg, sql, deadline_us, NULL, err);
+}
+
+static int
+read_once(struct db_postgres *p, struct pg_statement *statement, PGresult **result, struct error *err)
+{
+	int64_t deadline_us = db_deadline(&p->super);
+
+	statement->settings = p->settings;
+	return p->settings[0] != '\0' ? pg_exec_durably(p->pg, statement, deadline_us, result, err)
+				      : pg_exec_params(p->pg, statement, deadline_us, result, err);
+}
+
+/*
+ * Runs a statement that only reads, or BEGIN if statement is NULL. When the connection turns out to be gone it is tried
+ * once more on a new one, since it has left no trace: a restart of the server or the pooler goes unnoticed.
+ */
+static int
+run_from_idle(struct db_postgres *p, struct pg_statement *statement, PGresult **result, struct error *err)
+{
+	int64_t deadline_us = db_deadline(&p->super);
+
+	for (int tries = 1;; tries++) {
+		if (keep_connected(p, err) != 0)
+			return -1;
+		int rc = statement != NULL ? read_once(p, statement, result, err) : begin(p, deadline_us, err);
+		if (rc >= 0 || tries == 2 || clock_steady_us() >= deadline_us)
+			return outcome(p, rc);
+		disconnect(p);
+	}
+}
+
+static int
+postgres_begin(struct db *db, struct error *err)
+{
+	struct db_postgres *p = (struct db_postgres *)db;
+	int rc = run_from_idle(p, NULL, NULL, err);
+
+	if (rc > 0) /* the server may wait for a ROLLBACK */
+		disconnect(p);
+	return rc > 0 ? -1 : rc;
+}
+
+static int
+postgres_commit(struct db *db, struct error *err)
+{
+	struct db_postgres *p = (struct db_postgres *)db;
+	PGresult *result;
+	int rc = outcome(p, pg_exec(p->pg, "COMMIT", db_deadline(db), &result, err));
+
+	if (rc != 0)
+		return rc;
+	/* A server that was told to COMMIT what had failed says ROLLBACK. */
+	bool committed = strcmp(PQcmdStatus(result), "COMMIT") == 0;
+	PQclear(result);
+	return committed ? 0 : error_set(err, "PostgreSQL has rolled back a transaction in the place of its commit");
+}
+
+static void
+postgres_rollback(struct db *db)
+{
+	struct db_postgres *p = (struct db_postgres *)db;
+	struct error unused;
+
+	if (p->pg != NULL && pg_exec(p->pg, "ROLLBACK", db_deadline(db), NULL, &unused) != 0)
+		disconnect(p);
+}
+
+/* One parameter's text, at the end of p->texts; its place there, or SIZE_MAX for null. */
+static size_t
+add_text(struct db_postgres *p, const struct db_param *param)
+{
+	size_t at = p->texts.len;
+	char number[24];
+
+	switch (param->kind) {
+	case DB_NULL:
+		return SIZE_MAX;
+	case DB_INT:
+		(void)snprintf(number, sizeof number, "%" PRId64, param->number);
+		bytes_add_text(&p->texts, number);
+		break;
+	case DB_UUID:
+		format_uuid((const uint8_t *)param->text.base, bytes_reserve(&p->texts, FORMAT_UUID_BYTES));
+		p->texts.len += FORMAT_UUID_BYTES;
+		break;
+	case DB_TEXT:
+		bytes_add(&p->texts, param->text.base, param->text.len);
+		break;
+	}
+	bytes_add(&p->texts, "", 1);
+	return at;
+}
+
+static void
+make_texts(struct db_postgres *p, const struct db_call *call, const char *texts[DB_PARAMS_MAX])
+{
+	size_t places[DB_PARAMS_MAX];
+
+	p->texts.len = 0;
+	for (size_t i = 0; i < call->count; i++)
+		places[i] = add_text(p, &call->params[i]);
+	for (size_t i = 0; i < call->count; i++)
+		texts[i] = places[i] != SIZE_MAX ? p->texts.base + places[i] : NULL;
+}
+
+static struct db_rows *
+read_rows(const PGresult *result)
+{
+	int columns = PQnfields(result), count = PQntuples(result);
+	struct db_rows *rows = db_rows_new((uint32_t)columns);
+
+	for (int row = 0; row < count; row++)
+		for (int column = 0; column < columns; column++)
+			db_rows_add(rows, PQgetisnull(result, row, column) ? NULL : PQgetvalue(result, row, column),
+			    (size_t)PQgetlength(result, row, column));
+	return rows;
+}
+
+static int
+postgres_query(struct db *db, const struct db_call *call, struct db_rows **rows, struct error *err)
+{
+	struct db_postgres *p = (struct db_postgres *)db;
+	const char *texts[DB_PARAMS_MAX];
+	PGresult *result;
+	int rc;
+
+	make_texts(p, call, texts);
+	struct pg_statement statement = {.sql = call->statement->postgres, .texts = texts, .count = call->count};
+	if (db->state == DB_IDLE)
+		rc = run_from_idle(p, &statement, &result, err);
+	else
+		rc = outcome(p, pg_exec_params(p->pg, &statement, db_deadline(db), &result, err));
+	if (rc != 0)
+		return rc;
+	if (rows != NULL)
+		*rows = read_rows(result);
+	PQclear(result);
+	return 0;
+}
+
+static void
+postgres_close(struct db *db)
+{
+	struct db_postgres *p = (struct db_postgres *)db;
+
+	disconnect(p);
+	bytes_free(&p->texts);
+	free(p);
+}
+
+/* The schema is looked at once: under a running service it only becomes newer, which this program does not mind. */
+static int
+open_schema(struct db_postgres *p, struct error *err)
+{
+	int applied;
+
+	return p->super.config->auto_migrate ? migrate_apply(p->pg, &applied, err) : migrate_check(p->pg, err);
+}
+
+int
+db_postgres_open(struct db **out, const struct config *config, const struct db_env *env, struct error *err)
+{
+	static const struct db_ops ops = {
+	    .begin = postgres_begin,
+	    .commit = postgres_commit,
+	    .rollback = postgres_rollback,
+	    .query = postgres_query,
+	    .close = postgres_close,
+	};
+	struct db_postgres *p = mem_new(1, sizeof *p);
+
+	p->super = (struct db){.ops = &ops, .config = config, .env = env, .deadline_us = INT64_MAX};
+	if (connect_to(p, err) != 0 || open_schema(p, err) != 0) {
+		postgres_close(&p->super);
+		return -1;
+	}
+	*out = &p->super;
+	return 0;
+}

@@ -1,0 +1,388 @@
+/*
+ * Whoever writes has the write turn first (struct db_env), so BEGIN IMMEDIATE waits for nothing but programs that do
+ * not belong to the service. Opening writes also: it migrates, and empties the log.
+ */
+#include "store/sqlite/db_sqlite.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/format.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "store/db.h"
+#include "store/sqlite/sqlite_session.h"
+
+/* SQLite asks this often, in instructions of its machine, whether a statement has taken too long. */
+#define ASK_INSTRUCTIONS 10000
+
+struct db_sqlite {
+	struct db super;
+	struct sqlite_session session;
+	bool has_turn;
+	int64_t now_ms; /* wall clock, when the transaction began */
+	int64_t until_us; /* steady: of the statement that runs */
+};
+
+/*
+ * The kernel gives up all locks of a process on a file when the process closes any descriptor of it. So only a process
+ * without a connection looks at a file before it opens it (struct sqlite_session, shared). Locks belong to processes,
+ * and so does this.
+ */
+static struct {
+	pthread_mutex_t lock;
+	uint32_t open;
+} connections = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static int
+take_turn(struct db_sqlite *s, struct error *err)
+{
+	const struct db_env *env = s->super.env;
+	int rc = env->take_write_turn != NULL ? env->take_write_turn(env->context, db_deadline(&s->super), err) : 0;
+
+	s->has_turn = rc == 0;
+	return rc;
+}
+
+static void
+give_turn(struct db_sqlite *s)
+{
+	const struct db_env *env = s->super.env;
+
+	if (s->has_turn && env->give_write_turn != NULL)
+		env->give_write_turn(env->context);
+	s->has_turn = false;
+}
+
+static void
+close_session(struct db_sqlite *s)
+{
+	if (s->session.db == NULL)
+		return;
+	(void)pthread_mutex_lock(&connections.lock);
+	sqlite_session_close(&s->session);
+	connections.open--;
+	(void)pthread_mutex_unlock(&connections.lock);
+}
+
+/* hl_ms(ms) and hl_time(ms): times are stored as milliseconds. */
+static void
+same_value(sqlite3_context *context, int count, sqlite3_value **values)
+{
+	(void)count;
+	sqlite3_result_value(context, values[0]);
+}
+
+static void
+now(sqlite3_context *context, int count, sqlite3_value **values)
+{
+	const struct db_sqlite *s = sqlite3_user_data(context);
+
+	(void)count, (void)values;
+	sqlite3_result_int64(context, s->now_ms);
+}
+
+static int
+is_late(void *context)
+{
+	const struct db_sqlite *s = context;
+
+	return clock_steady_us() >= s->until_us;
+}
+
+static int
+add_functions(struct db_sqlite *s, struct error *err)
+{
+	const int pure = SQLITE_UTF8 | SQLITE_DETERMINISTIC;
+	sqlite3 *db = s->session.db;
+	int code = sqlite3_create_function(db, "hl_ms", 1, pure, NULL, same_value, NULL, NULL);
+
+	if (code == SQLITE_OK)
+		code = sqlite3_create_function(db, "hl_time", 1, pure, NULL, same_value, NULL, NULL);
+	if (code == SQLITE_OK)
+		code = sqlite3_create_function(db, "hl_now", 0, SQLITE_UTF8, s, now, NULL, NULL);
+	if (code != SQLITE_OK)
+		return sqlite_session_failed(&s->session, code, err);
+	sqlite3_progress_handler(db, ASK_INSTRUCTIONS, is_late, s);
+	return 0;
+}
+
+/* A call begins: what it waits for, and how long it may run. */
+static void
+begin_call(struct db_sqlite *s)
+{
+	s->until_us = s->session.wait_until_us = db_deadline(&s->super);
+}
+
+static int
+connect_session(struct db_sqlite *s, struct error *err)
+{
+	int64_t left_us = db_deadline(&s->super) - clock_steady_us();
+
+	(void)pthread_mutex_lock(&connections.lock);
+	s->session.shared = s->session.shared || connections.open > 0;
+	s->session.wait_ms = left_us > 0 ? (uint32_t)(left_us / 1000) : 0;
+	int rc = sqlite_session_connect(&s->session, err);
+	if (rc == 0)
+		connections.open++;
+	(void)pthread_mutex_unlock(&connections.lock);
+	if (rc == 0)
+		s->session.shared = true; /* from now on a missing file is a lost one */
+	return rc;
+}
+
+/* With the turn. 0 with an open session, or <0. */
+static int
+open_with_turn(struct db_sqlite *s, struct error *err)
+{
+	int rc = connect_session(s, err);
+
+	if (rc != 0)
+		return rc;
+	begin_call(s);
+	rc = add_functions(s, err);
+	if (rc == 0)
+		rc = sqlite_session_begin_log(&s->session, err);
+	if (rc != 0)
+		close_session(s);
+	return rc;
+}
+
+static int
+open_session(struct db_sqlite *s, struct error *err)
+{
+	int rc = take_turn(s, err);
+
+	if (rc != 0)
+		return rc;
+	rc = open_with_turn(s, err);
+	give_turn(s);
+	return rc;
+}
+
+/* Opens the database where it is closed, and where another one has taken the place of the open one. */
+static int
+keep_open(struct db_sqlite *s, struct error *err)
+{
+	if (s->session.db != NULL && sqlite_session_in_place(&s->session))
+		return 0;
+	if (s->session.db != NULL)
+		log_warning("the SQLite database or its log was moved, replaced or removed: opening it again",
+		    LOG_STR("path", s->session.path));
+	close_session(s);
+	return open_session(s, err);
+}
+
+/* What a failed call means for the caller of store/db.h. */
+static int
+failed(struct db_sqlite *s, int code, struct error *err)
+{
+	switch (code & 0xff) {
+	case SQLITE_CONSTRAINT:
+		s->super.conflict = code == SQLITE_CONSTRAINT_UNIQUE || code == SQLITE_CONSTRAINT_PRIMARYKEY;
+		(void)error_set(err, "%s", sqlite3_errmsg(s->session.db));
+		return DB_REFUSED;
+	case SQLITE_TOOBIG:
+	case SQLITE_MISMATCH:
+		(void)error_set(err, "%s", sqlite3_errmsg(s->session.db));
+		return DB_REFUSED;
+	case SQLITE_INTERRUPT:
+		return error_set(
+		    err, "%s=%s: a statement takes longer than its deadline", s->session.kind->option, s->session.path);
+	default:
+		return sqlite_session_failed(&s->session, code, err);
+	}
+}
+
+static int
+exec(struct db_sqlite *s, const char *sql, struct error *err)
+{
+	int code = sqlite3_exec(s->session.db, sql, NULL, NULL, NULL);
+
+	return code == SQLITE_OK ? 0 : failed(s, code, err);
+}
+
+/* A session that has failed may have what another connection would not see: the next call opens it anew. */
+static void
+end_transaction(struct db_sqlite *s)
+{
+	struct error unused;
+
+	if (s->session.db != NULL && !sqlite3_get_autocommit(s->session.db) && exec(s, "ROLLBACK", &unused) != 0)
+		close_session(s);
+	give_turn(s);
+}
+
+static int
+sqlite_begin(struct db *db, struct error *err)
+{
+	struct db_sqlite *s = (struct db_sqlite *)db;
+	int rc = keep_open(s, err);
+
+	if (rc == 0)
+		rc = take_turn(s, err);
+	if (rc != 0)
+		return rc;
+	begin_call(s);
+	rc = exec(s, "BEGIN IMMEDIATE", err);
+	s->now_ms = clock_wall_us() / 1000;
+	if (rc != 0) {
+		close_session(s);
+		give_turn(s);
+	}
+	return rc != 0 ? -1 : 0;
+}
+
+static int
+sqlite_commit(struct db *db, struct error *err)
+{
+	struct db_sqlite *s = (struct db_sqlite *)db;
+
+	begin_call(s);
+	int rc = exec(s, "COMMIT", err);
+	if (rc < 0)
+		close_session(s);
+	if (rc == 0)
+		give_turn(s);
+	return rc;
+}
+
+static void
+sqlite_rollback(struct db *db)
+{
+	end_transaction((struct db_sqlite *)db);
+}
+
+static int
+bind(sqlite3_stmt *statement, int place, const struct db_param *param)
+{
+	char id[FORMAT_UUID_BYTES];
+
+	switch (param->kind) {
+	case DB_INT:
+		return sqlite3_bind_int64(statement, place, param->number);
+	case DB_UUID:
+		format_uuid((const uint8_t *)param->text.base, id);
+		return sqlite3_bind_text(statement, place, id, sizeof id, SQLITE_TRANSIENT);
+	case DB_TEXT:
+		return sqlite3_bind_text64(
+		    statement, place, param->text.base, param->text.len, SQLITE_STATIC, SQLITE_UTF8);
+	case DB_NULL:
+		break;
+	}
+	return sqlite3_bind_null(statement, place);
+}
+
+/* By name: SQLite numbers $2 as its first parameter if it stands first in the text. */
+static int
+bind_all(sqlite3_stmt *statement, const struct db_call *call)
+{
+	int code = SQLITE_OK;
+
+	for (size_t i = 0; i < call->count && code == SQLITE_OK; i++) {
+		char name[24];
+
+		(void)snprintf(name, sizeof name, "$%zu", i + 1);
+		int place = sqlite3_bind_parameter_index(statement, name);
+		assert(place > 0);
+		code = bind(statement, place, &call->params[i]);
+	}
+	assert(code != SQLITE_OK || sqlite3_bind_parameter_count(statement) == (int)call->count);
+	return code;
+}
+
+static void
+add_row(struct db_rows *rows, sqlite3_stmt *statement)
+{
+	for (int column = 0; column < sqlite3_column_count(statement); column++) {
+		const char *text = (const char *)sqlite3_column_text(statement, column);
+
+		if (text == NULL && sqlite3_column_type(statement, column) != SQLITE_NULL)
+			mem_none(0);
+		db_rows_add(rows, text, (size_t)sqlite3_column_bytes(statement, column));
+	}
+}
+
+/* Returns SQLite's code, SQLITE_DONE when all went well. */
+static int
+run(struct db_sqlite *s, const struct db_call *call, struct db_rows **rows)
+{
+	const char *sql = call->statement->sqlite != NULL ? call->statement->sqlite : call->statement->postgres;
+	sqlite3_stmt *statement;
+	int code = sqlite3_prepare_v2(s->session.db, sql, -1, &statement, NULL);
+
+	if (code == SQLITE_OK)
+		code = bind_all(statement, call);
+	if (code == SQLITE_OK) {
+		*rows = db_rows_new((uint32_t)sqlite3_column_count(statement));
+		while ((code = sqlite3_step(statement)) == SQLITE_ROW)
+			add_row(*rows, statement);
+	}
+	int end = sqlite3_finalize(statement);
+	return code == SQLITE_DONE ? end : code;
+}
+
+static int
+sqlite_query(struct db *db, const struct db_call *call, struct db_rows **rows, struct error *err)
+{
+	struct db_sqlite *s = (struct db_sqlite *)db;
+	struct db_rows *read = NULL;
+	int rc = 0;
+
+	if (db->state == DB_IDLE) {
+		rc = keep_open(s, err);
+		s->now_ms = clock_wall_us() / 1000;
+	}
+	if (rc != 0)
+		return rc;
+	begin_call(s);
+	int code = run(s, call, &read);
+	if (code != SQLITE_OK) {
+		rc = failed(s, code, err);
+		if (rc < 0)
+			close_session(s);
+	}
+	if (rc == 0 && rows != NULL)
+		*rows = read;
+	else
+		db_rows_free(read);
+	return rc;
+}
+
+static void
+sqlite_close(struct db *db)
+{
+	struct db_sqlite *s = (struct db_sqlite *)db;
+
+	close_session(s);
+	free(s);
+}
+
+int
+db_sqlite_open(struct db **out, const struct config *config, const struct db_env *env, struct error *err)
+{
+	static const struct db_ops ops = {
+	    .begin = sqlite_begin,
+	    .commit = sqlite_commit,
+	    .rollback = sqlite_rollback,
+	    .query = sqlite_query,
+	    .close = sqlite_close,
+	};
+	static const struct sink_env no_env = {0};
+	struct db_sqlite *s = mem_new(1, sizeof *s);
+
+	s->super = (struct db){.ops = &ops, .config = config, .env = env, .deadline_us = INT64_MAX};
+	sqlite_session_init(&s->session, &sqlite_webhooks, config->hl_data_path, &no_env);
+	if (open_session(s, err) != 0) {
+		free(s);
+		return -1;
+	}
+	*out = &s->super;
+	return 0;
+}

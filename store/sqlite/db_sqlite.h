@@ -1,0 +1,13 @@
+/* The webhooks' store in an SQLite file: the functions of store/db_ops.h on a store/sqlite/sqlite_session.h. */
+#ifndef STORE_SQLITE_DB_SQLITE_H
+#define STORE_SQLITE_DB_SQLITE_H
+
+#include "store/db_ops.h"
+
+/*
+ * db_open() for HL_STORE_EMBEDDED: opens config->hl_data_path, and makes file and directories where there are none. A
+ * file that is removed afterwards is not made anew: what was acknowledged stood in it. 0 or <0.
+ */
+int db_sqlite_open(struct db **db, const struct config *config, const struct db_env *env, struct error *err);
+
+#endif

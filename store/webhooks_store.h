@@ -1,0 +1,16 @@
+/* The stores that webhooks can have, chosen by config->hl_store. No other file knows which there are. */
+#ifndef STORE_WEBHOOKS_STORE_H
+#define STORE_WEBHOOKS_STORE_H
+
+#include "config/config.h"
+#include "store/db.h"
+
+/*
+ * Connects to the store that config->hl_store names, which is not HL_STORE_OFF, and brings its schema to this program's
+ * version (config->auto_migrate), or checks it. config and env are borrowed for the connection's life. 0 with *db to be
+ * released by db_close(), or <0 with *err: not now. Takes up to the deadline of one statement, and for PostgreSQL up to
+ * 5 seconds an address and a minute a migration.
+ */
+int db_open(struct db **db, const struct config *config, const struct db_env *env, struct error *err);
+
+#endif

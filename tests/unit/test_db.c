@@ -1,0 +1,432 @@
+/*
+ * A connection to the webhooks' store does the same on both databases: on an SQLite file of its own, and, where
+ * HOOKS_TEST_POSTGRES_URL names a database (tests/e2e/test_db.py), on PostgreSQL.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "store/webhooks_store.h"
+
+static const struct db_env no_env = {0};
+static struct config config;
+static char directory[] = "/tmp/hooks-db-XXXXXX";
+static char path[128];
+
+static struct db *
+must_open(void)
+{
+	struct error err;
+	struct db *db;
+
+	if (db_open(&db, &config, &no_env, &err) != 0)
+		fail_msg("%s", err.text);
+	return db;
+}
+
+static void
+must_be(int expected, int rc, const struct error *err)
+{
+	if (rc != expected)
+		fail_msg("%d in the place of %d: %s", rc, expected, rc != 0 ? err->text : "no error");
+}
+
+#define SAME(sql) (&(const struct db_statement){.postgres = (sql)})
+#define BOTH(pg, lite) (&(const struct db_statement){.postgres = (pg), .sqlite = (lite)})
+#define PARAMS(...)                                                                                                    \
+	(const struct db_param[]){__VA_ARGS__}, sizeof((struct db_param[]){__VA_ARGS__}) / sizeof(struct db_param)
+
+static int
+run(struct db *db, const struct db_statement *statement, const struct db_param *params, size_t count)
+{
+	struct error err = {""};
+
+	return db_query(db, statement, params, count, NULL, &err);
+}
+
+static void
+must_run(struct db *db, const struct db_statement *statement, const struct db_param *params, size_t count)
+{
+	struct error err = {""};
+
+	must_be(0, db_query(db, statement, params, count, NULL, &err), &err);
+}
+
+static struct db_rows *
+must_read(struct db *db, const struct db_statement *statement, const struct db_param *params, size_t count)
+{
+	struct db_rows *rows = NULL;
+	struct error err = {""};
+
+	must_be(0, db_query(db, statement, params, count, &rows, &err), &err);
+	return rows;
+}
+
+static void
+must_begin(struct db *db)
+{
+	struct error err = {""};
+
+	must_be(0, db_begin(db, &err), &err);
+}
+
+static void
+must_commit(struct db *db)
+{
+	struct error err = {""};
+
+	must_be(0, db_commit(db, &err), &err);
+}
+
+static void
+must_equal(struct span text, const char *expected)
+{
+	assert_int_equal(text.len, strlen(expected));
+	assert_memory_equal(text.base, expected, text.len + 1);
+}
+
+static int64_t
+count(struct db *db)
+{
+	struct db_rows *rows = must_read(db, SAME("SELECT count(*) FROM things"), NULL, 0);
+	int64_t number = db_rows_int(rows, 0, 0);
+
+	db_rows_free(rows);
+	return number;
+}
+
+static int
+set_up(void **state)
+{
+	const char *url = getenv("HOOKS_TEST_POSTGRES_URL");
+
+	assert_non_null(mkdtemp(directory));
+	(void)snprintf(path, sizeof path, "%s/a/hookline.db", directory);
+	config = (struct config){
+	    .hl_store = url != NULL ? HL_STORE_POSTGRES : HL_STORE_EMBEDDED,
+	    .hl_data_path = path,
+	    .auto_migrate = true,
+	    .store_timeout_ms = 5000,
+	};
+	if (url != NULL)
+		config.hl_postgres_url = strdup(url);
+	return 0;
+}
+
+static int
+fresh_table(void **state)
+{
+	struct db *db = must_open();
+
+	must_begin(db);
+	must_run(db, SAME("CREATE TABLE IF NOT EXISTS hookline_schema_migrations (version int)"), NULL, 0);
+	must_run(db, SAME("DROP TABLE IF EXISTS parts"), NULL, 0);
+	must_run(db, SAME("DROP TABLE IF EXISTS things"), NULL, 0);
+	must_run(db,
+	    BOTH("CREATE TABLE things (id uuid PRIMARY KEY, name text UNIQUE, n bigint, flag boolean, "
+		 "at timestamptz, doc json, CHECK (n < 100))",
+		"CREATE TABLE things (id TEXT PRIMARY KEY, name TEXT UNIQUE, n INTEGER, flag INTEGER, at INTEGER, doc "
+		"TEXT, CHECK (n < 100)) STRICT"),
+	    NULL, 0);
+	must_run(db,
+	    BOTH("CREATE TABLE parts (thing uuid REFERENCES things (id) DEFERRABLE INITIALLY DEFERRED)",
+		"CREATE TABLE parts (thing TEXT REFERENCES things (id) DEFERRABLE INITIALLY DEFERRED) STRICT"),
+	    NULL, 0);
+	must_commit(db);
+	db_close(db);
+	return 0;
+}
+
+static int
+tear_down(void **state)
+{
+	static const char *const names[] = {"a/hookline.db", "a/hookline.db-wal", "a/hookline.db-shm", "a"};
+	char name[256];
+
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		(void)snprintf(name, sizeof name, "%s/%s", directory, names[i]);
+		(void)remove(name);
+	}
+	free(config.hl_postgres_url);
+	return rmdir(directory);
+}
+
+static const uint8_t id[16] = {0x01, 0x23, 0x45, 0x67, 0x89, 0xab, 0x7d, 0xef, 0x80, 1, 2, 3, 4, 5, 6, 7};
+#define ID_TEXT "01234567-89ab-7def-8001-020304050607"
+
+static const struct db_statement insert = {
+    .postgres = "INSERT INTO things (id, name, n, flag, at, doc) VALUES ($1, $2, $3, $4, hl_time($5), $6)"};
+
+static void
+values_of_each_type_come_back(void **state)
+{
+	struct db *db = must_open();
+
+	must_begin(db);
+	must_run(db, &insert,
+	    PARAMS(db_uuid(id), db_string("na\xc3\xafve"), db_int(-9007199254740993), db_bool(true),
+		db_int(1795147200123), db_string("{\"b\": 1.0,  \"a\":9007199254740993}")));
+	must_commit(db);
+	struct db_rows *rows =
+	    must_read(db, SAME("SELECT id, name, n, flag, hl_ms(at), doc FROM things WHERE id = $1 AND flag"),
+		PARAMS(db_string(ID_TEXT)));
+	assert_int_equal(db_rows_count(rows), 1);
+	must_equal(db_rows_text(rows, 0, 0), ID_TEXT);
+	must_equal(db_rows_text(rows, 0, 1), "na\xc3\xafve");
+	assert_true(db_rows_int(rows, 0, 2) == -9007199254740993);
+	assert_true(db_rows_bool(rows, 0, 3));
+	assert_true(db_rows_int(rows, 0, 4) == 1795147200123);
+	must_equal(db_rows_text(rows, 0, 5), "{\"b\": 1.0,  \"a\":9007199254740993}");
+	db_rows_free(rows);
+	db_close(db);
+}
+
+static void
+null_is_not_an_empty_text(void **state)
+{
+	struct db *db = must_open();
+
+	must_begin(db);
+	must_run(db, &insert, PARAMS(db_uuid(id), db_string(""), db_null(), db_null(), db_null(), db_string(NULL)));
+	must_commit(db);
+	struct db_rows *rows = must_read(db, SAME("SELECT name, n, flag, hl_ms(at), doc FROM things"), NULL, 0);
+	assert_false(db_rows_null(rows, 0, 0));
+	assert_int_equal(db_rows_text(rows, 0, 0).len, 0);
+	for (uint32_t column = 1; column < 5; column++) {
+		assert_true(db_rows_null(rows, 0, column));
+		assert_null(db_rows_text(rows, 0, column).base);
+	}
+	assert_int_equal(db_rows_int(rows, 0, 1), 0);
+	assert_false(db_rows_bool(rows, 0, 2));
+	db_rows_free(rows);
+	db_close(db);
+}
+
+static void
+a_parameter_has_its_number_wherever_it_stands(void **state)
+{
+	struct db *db = must_open();
+	struct db_rows *rows = must_read(db,
+	    BOTH("SELECT $2::text || $1::text || $2::text, $11::bigint, $10::bigint, $3::text, $4::text, $5::text, "
+		 "$6::text, $7::text, $8::text, $9::text",
+		"SELECT $2 || $1 || $2, $11, $10, $3, $4, $5, $6, $7, $8, $9"),
+	    PARAMS(db_string("a"), db_string("b"), db_null(), db_null(), db_null(), db_null(), db_null(), db_null(),
+		db_null(), db_int(10), db_int(11)));
+
+	must_equal(db_rows_text(rows, 0, 0), "bab");
+	assert_int_equal(db_rows_int(rows, 0, 1), 11);
+	assert_int_equal(db_rows_int(rows, 0, 2), 10);
+	db_rows_free(rows);
+	db_close(db);
+}
+
+static void
+a_text_of_64_kib_is_kept_whole(void **state)
+{
+	struct db *db = must_open();
+	size_t len = 65536;
+	char *text = malloc(len);
+
+	memset(text, 'x', len);
+	must_begin(db);
+	must_run(db, &insert, PARAMS(db_uuid(id), db_null(), db_null(), db_null(), db_null(), db_string("{}")));
+	struct db_rows *rows = must_read(
+	    db, BOTH("SELECT $1::text", "SELECT $1"), PARAMS(db_text((struct span){.base = text, .len = len})));
+	must_commit(db);
+	assert_int_equal(db_rows_text(rows, 0, 0).len, len);
+	assert_memory_equal(db_rows_text(rows, 0, 0).base, text, len);
+	db_rows_free(rows);
+	free(text);
+	db_close(db);
+}
+
+static void
+texts_that_one_of_the_stores_would_not_keep_are_refused(void **state)
+{
+	struct db *db = must_open();
+	const struct db_statement *statement = BOTH("SELECT $1::text", "SELECT $1");
+
+	assert_int_equal(run(db, statement, PARAMS(db_text((struct span){.base = "a\0b", .len = 3}))), DB_REFUSED);
+	assert_int_equal(run(db, statement, PARAMS(db_string("a\xff"))), DB_REFUSED);
+	assert_int_equal(run(db, statement, PARAMS(db_string("\xed\xa0\x80"))), DB_REFUSED);
+	assert_int_equal(run(db, statement, PARAMS(db_string("fine"))), 0);
+	db_close(db);
+}
+
+static void
+must_be_refused(struct db *db, bool conflict, const struct db_param *params, size_t params_count)
+{
+	struct error err = {""};
+
+	must_begin(db);
+	must_be(DB_REFUSED, db_query(db, &insert, params, params_count, NULL, &err), &err);
+	assert_int_equal(db_conflict(db), conflict);
+	assert_true(err.text[0] != '\0');
+	db_rollback(db);
+}
+
+static void
+a_taken_key_is_a_conflict_and_other_refusals_are_none(void **state)
+{
+	static const uint8_t other[16] = {9};
+	struct db *db = must_open();
+
+	must_begin(db);
+	must_run(db, &insert, PARAMS(db_uuid(id), db_string("taken"), db_int(1), db_null(), db_null(), db_null()));
+	must_commit(db);
+	must_be_refused(db, true, PARAMS(db_uuid(id), db_string("free"), db_int(1), db_null(), db_null(), db_null()));
+	must_be_refused(
+	    db, true, PARAMS(db_uuid(other), db_string("taken"), db_int(1), db_null(), db_null(), db_null()));
+	must_be_refused(
+	    db, false, PARAMS(db_uuid(other), db_string("free"), db_int(100), db_null(), db_null(), db_null()));
+	assert_int_equal(count(db), 1);
+	db_close(db);
+}
+
+static void
+what_a_commit_refuses_is_not_there(void **state)
+{
+	struct db *db = must_open();
+	struct error err = {""};
+
+	must_begin(db);
+	must_run(db, &insert, PARAMS(db_uuid(id), db_null(), db_null(), db_null(), db_null(), db_null()));
+	must_run(db, SAME("INSERT INTO parts (thing) VALUES ($1)"),
+	    PARAMS(db_string("00000000-0000-0000-0000-000000000000")));
+	must_be(DB_REFUSED, db_commit(db, &err), &err);
+	assert_false(db_conflict(db));
+	db_rollback(db);
+	assert_int_equal(count(db), 0);
+	db_close(db);
+}
+
+static void
+what_is_rolled_back_or_closed_is_not_there(void **state)
+{
+	struct db *db = must_open();
+
+	for (int times = 0; times < 2; times++) {
+		must_begin(db);
+		must_run(db, &insert, PARAMS(db_uuid(id), db_null(), db_null(), db_null(), db_null(), db_null()));
+		assert_int_equal(count(db), 1);
+		db_rollback(db);
+		db_rollback(db);
+		assert_int_equal(count(db), 0);
+	}
+	must_begin(db);
+	must_run(db, &insert, PARAMS(db_uuid(id), db_null(), db_null(), db_null(), db_null(), db_null()));
+	db_close(db);
+	db = must_open();
+	assert_int_equal(count(db), 0);
+	db_close(db);
+}
+
+static void
+returned_rows_are_read(void **state)
+{
+	struct db *db = must_open();
+
+	must_begin(db);
+	must_run(db, &insert, PARAMS(db_uuid(id), db_null(), db_int(1), db_null(), db_null(), db_null()));
+	struct db_rows *rows = must_read(
+	    db, SAME("UPDATE things SET n = n + $1 WHERE id = $2 RETURNING n"), PARAMS(db_int(41), db_uuid(id)));
+	assert_int_equal(db_rows_count(rows), 1);
+	assert_int_equal(db_rows_int(rows, 0, 0), 42);
+	db_rows_free(rows);
+	rows = must_read(db, SAME("UPDATE things SET n = 1 WHERE n = $1 RETURNING n"), PARAMS(db_int(7)));
+	assert_int_equal(db_rows_count(rows), 0);
+	db_rows_free(rows);
+	must_commit(db);
+	db_close(db);
+}
+
+static void
+now_stands_still_in_a_transaction(void **state)
+{
+	struct db *db = must_open();
+	int64_t times[2];
+
+	must_begin(db);
+	for (int i = 0; i < 2; i++) {
+		struct db_rows *rows = must_read(db, SAME("SELECT hl_ms(hl_now())"), NULL, 0);
+		times[i] = db_rows_int(rows, 0, 0);
+		db_rows_free(rows);
+		usleep(3000);
+	}
+	must_commit(db);
+	assert_true(times[0] == times[1]);
+	assert_true(llabs(times[0] - clock_wall_us() / 1000) < 60000);
+	db_close(db);
+}
+
+static void
+a_statement_that_takes_too_long_is_given_up_and_the_next_one_works(void **state)
+{
+	struct db *db = must_open();
+	struct error err = {""};
+	int64_t began_us = clock_steady_us();
+
+	db_set_deadline(db, began_us + 200000);
+	must_be(-1,
+	    db_query(db,
+		BOTH("SELECT pg_sleep(30)", "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) "
+					    "SELECT count(*) FROM n"),
+		NULL, 0, NULL, &err),
+	    &err);
+	assert_in_range(clock_steady_us() - began_us, 200000, 2000000);
+	db_set_deadline(db, INT64_MAX);
+	assert_int_equal(count(db), 0);
+	db_close(db);
+}
+
+static void
+another_writer_is_waited_for_until_the_deadline(void **state)
+{
+	struct db *one = must_open(), *other = must_open();
+	struct error err = {""};
+
+	must_begin(one);
+	must_run(one, &insert, PARAMS(db_uuid(id), db_null(), db_null(), db_null(), db_null(), db_null()));
+	db_set_deadline(other, clock_steady_us() + 200000);
+	int rc = db_begin(other, &err);
+	if (rc == 0)
+		rc = db_query(other, &insert,
+		    PARAMS(db_uuid(id), db_null(), db_null(), db_null(), db_null(), db_null()), NULL, &err);
+	must_be(-1, rc, &err);
+	db_rollback(other);
+	must_commit(one);
+	db_set_deadline(other, INT64_MAX);
+	assert_int_equal(count(other), 1);
+	db_close(one);
+	db_close(other);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test_setup(values_of_each_type_come_back, fresh_table),
+	    cmocka_unit_test_setup(null_is_not_an_empty_text, fresh_table),
+	    cmocka_unit_test_setup(a_parameter_has_its_number_wherever_it_stands, fresh_table),
+	    cmocka_unit_test_setup(a_text_of_64_kib_is_kept_whole, fresh_table),
+	    cmocka_unit_test_setup(texts_that_one_of_the_stores_would_not_keep_are_refused, fresh_table),
+	    cmocka_unit_test_setup(a_taken_key_is_a_conflict_and_other_refusals_are_none, fresh_table),
+	    cmocka_unit_test_setup(what_a_commit_refuses_is_not_there, fresh_table),
+	    cmocka_unit_test_setup(what_is_rolled_back_or_closed_is_not_there, fresh_table),
+	    cmocka_unit_test_setup(returned_rows_are_read, fresh_table),
+	    cmocka_unit_test_setup(now_stands_still_in_a_transaction, fresh_table),
+	    cmocka_unit_test_setup(a_statement_that_takes_too_long_is_given_up_and_the_next_one_works, fresh_table),
+	    cmocka_unit_test_setup(another_writer_is_waited_for_until_the_deadline, fresh_table),
+	};
+
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}
