@@ -1,17 +1,25 @@
-/* The numbered files of schema/, as schema/embed.py embeds them: one table for each database. */
+/* The numbered files of schema/, as schema/embed.py embeds them: a set for the hook events, one for the webhooks. */
 #ifndef STORE_MIGRATION_H
 #define STORE_MIGRATION_H
 
 struct migration {
 	int version; /* 1, 2, 3, ... */
 	const char *name;
-	const char *sql; /* one transaction, which records itself in hooks_schema_migrations */
+	const char *sql; /* one transaction, which records itself in the set's table */
 };
 
-/* All of them, in order; the counts are >= 1. */
-extern const struct migration postgres_migrations[];
-extern const int postgres_migrations_count;
-extern const struct migration sqlite_migrations[];
-extern const int sqlite_migrations_count;
+/* Files that build on each other. A database may have one set or both; each set has its own table of versions. */
+struct migration_set {
+	const char *table; /* of the versions that a database has */
+	const char *schema; /* what messages call that which the set makes: "database schema" */
+	const struct migration *migrations; /* in order */
+	int target; /* how many, >= 1: the version that this program needs */
+};
+
+extern const struct migration_set postgres_migrations;
+extern const struct migration_set sqlite_migrations;
+/* Applied after postgres_migrations, whose functions make the months. */
+extern const struct migration_set webhooks_postgres_migrations;
+extern const struct migration_set webhooks_sqlite_migrations;
 
 #endif

@@ -40,15 +40,24 @@ file_sqlite(const struct config *config)
 static int
 migrate_sqlite(const struct config *config, int *applied, int *version, struct error *err)
 {
-	*version = sqlite_migrate_target();
-	return sqlite_migrate_file(config->sqlite_path, config->store_timeout_ms, applied, err);
+	*version = sqlite_migrations.target;
+	return sqlite_migrate_file(&sqlite_events, config->sqlite_path, config->store_timeout_ms, applied, err);
 }
 
 static int
 migrate_postgres(const struct config *config, int *applied, int *version, struct error *err)
 {
-	*version = migrate_target();
-	return config->database_url != NULL ? migrate_database(config->database_url, applied, err) : STORE_NO_DATABASE;
+	struct pg *pg = NULL;
+
+	*applied = 0;
+	*version = postgres_migrations.target;
+	if (config->database_url == NULL)
+		return STORE_NO_DATABASE;
+	int rc = pg_open(&pg, config->database_url, err);
+	if (rc == 0)
+		rc = migrate_apply(pg, &postgres_migrations, applied, err);
+	pg_close(pg);
+	return rc;
 }
 
 /* Any function but new may be NULL. */

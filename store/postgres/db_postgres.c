@@ -315,9 +315,9 @@ postgres_close(struct db *db)
 static int
 open_schema(struct db_postgres *p, struct error *err)
 {
-	int applied;
+	int applied = 0;
 
-	return p->super.config->auto_migrate ? migrate_apply(p->pg, &applied, err) : migrate_check(p->pg, err);
+	return migrate_webhooks(p->pg, p->super.config->auto_migrate, &applied, err);
 }
 
 int

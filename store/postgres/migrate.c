@@ -4,22 +4,15 @@
  */
 #include "store/postgres/migrate.h"
 
-#include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
-#include "store/migration.h"
 #include "store/postgres/sqlstate.h"
 
 #define READ_SECONDS 10
 #define APPLY_SECONDS 60
-
-int
-migrate_target(void)
-{
-	return postgres_migrations[postgres_migrations_count - 1].version;
-}
 
 /* One number from the first row and column of sql's result. */
 static int
@@ -37,48 +30,52 @@ read_number(struct pg *pg, const char *sql, int *number, struct error *err)
 
 /* *version is 0 when there is no schema. */
 static int
-read_version(struct pg *pg, int *version, struct error *err)
+read_version(struct pg *pg, const struct migration_set *set, int *version, struct error *err)
 {
+	char sql[128];
 	int exists;
 
 	*version = 0;
-	if (read_number(pg, "SELECT count(to_regclass('hooks_schema_migrations'))", &exists, err) < 0)
+	(void)snprintf(sql, sizeof sql, "SELECT count(to_regclass('%s'))", set->table);
+	if (read_number(pg, sql, &exists, err) < 0)
 		return -1;
 	if (!exists)
 		return 0;
-	if (read_number(pg, "SELECT coalesce(max(version), 0) FROM hooks_schema_migrations", version, err) < 0)
+	(void)snprintf(sql, sizeof sql, "SELECT coalesce(max(version), 0) FROM %s", set->table);
+	if (read_number(pg, sql, version, err) < 0)
 		return -1;
 	if (*version == 0) /* each migration writes its row in its own transaction */
-		return error_set(err, "the table hooks_schema_migrations shows no version to this role: is row-level "
-				      "security enabled on it?");
+		return error_set(err,
+		    "the table %s shows no version to this role: is row-level security enabled on it?", set->table);
 	return 0;
 }
 
 static int
-refuse_newer(int version, struct error *err)
+refuse_newer(const struct migration_set *set, int version, struct error *err)
 {
-	return error_set(err,
-	    "the database schema is at version %d, this program knows versions up to %d: install the newer one",
-	    version, migrate_target());
+	return error_set(err, "the %s is at version %d, this program knows versions up to %d: install the newer one",
+	    set->schema, version, set->target);
 }
 
 /* Applies one, or finds that another process has just applied it. */
 static int
-apply(struct pg *pg, const struct migration *migration, int *applied, struct error *err)
+apply(struct pg *pg, const struct migration_set *set, int number, int *applied, struct error *err)
 {
+	const struct migration *migration = &set->migrations[number];
 	struct error cause;
 	int version;
 
 	int rc = pg_exec(pg, migration->sql, pg_deadline(APPLY_SECONDS), NULL, &cause);
 	if (rc == 0) {
-		log_info("schema migrated", LOG_INT("version", migration->version), LOG_STR("name", migration->name));
+		log_info("schema migrated", LOG_STR("schema", set->schema), LOG_INT("version", migration->version),
+		    LOG_STR("name", migration->name));
 		++*applied;
 		return 0;
 	}
 
 	bool forbidden = rc == PG_REFUSED && sqlstate_is(pg_sqlstate(pg), SQLSTATE_INSUFFICIENT_PRIVILEGE);
 	if (rc == PG_REFUSED && pg_exec(pg, "ROLLBACK", pg_deadline(READ_SECONDS), NULL, err) == 0) {
-		if (read_version(pg, &version, err) < 0)
+		if (read_version(pg, set, &version, err) < 0)
 			return -1;
 		if (version >= migration->version)
 			return 0;
@@ -88,47 +85,44 @@ apply(struct pg *pg, const struct migration *migration, int *applied, struct err
 }
 
 int
-migrate_apply(struct pg *pg, int *applied, struct error *err)
+migrate_apply(struct pg *pg, const struct migration_set *set, int *applied, struct error *err)
 {
 	int version;
 
-	*applied = 0;
-	if (read_version(pg, &version, err) < 0)
+	if (read_version(pg, set, &version, err) < 0)
 		return -1;
-	if (version > migrate_target())
-		return refuse_newer(version, err);
-	for (int i = version; i < postgres_migrations_count; i++)
-		if (apply(pg, &postgres_migrations[i], applied, err) < 0)
+	if (version > set->target)
+		return refuse_newer(set, version, err);
+	for (int i = version; i < set->target; i++)
+		if (apply(pg, set, i, applied, err) < 0)
 			return -1;
 	return 0;
 }
 
 int
-migrate_database(const char *url, int *applied, struct error *err)
-{
-	struct pg *pg = NULL;
-	int rc = pg_open(&pg, url, err);
-
-	if (rc == 0)
-		rc = migrate_apply(pg, applied, err);
-	pg_close(pg);
-	return rc;
-}
-
-int
-migrate_check(struct pg *pg, struct error *err)
+migrate_check(struct pg *pg, const struct migration_set *set, struct error *err)
 {
 	int version;
 
-	if (read_version(pg, &version, err) < 0)
+	if (read_version(pg, set, &version, err) < 0)
 		return -1;
-	if (version > migrate_target())
-		return refuse_newer(version, err);
-	if (version < migrate_target())
+	if (version > set->target)
+		return refuse_newer(set, version, err);
+	if (version < set->target)
 		return error_set(err,
-		    "the database schema is at version %d, this program needs %d: run `hooksctl migrate`, or start "
-		    "hooksd with "
+		    "the %s is at version %d, this program needs %d: run `hooksctl migrate`, or start hooksd with "
 		    "AUTO_MIGRATE=true",
-		    version, migrate_target());
+		    set->schema, version, set->target);
 	return 0;
+}
+
+int
+migrate_webhooks(struct pg *pg, bool apply_missing, int *applied, struct error *err)
+{
+	static const struct migration_set *const sets[] = {&postgres_migrations, &webhooks_postgres_migrations};
+	int rc = 0;
+
+	for (int i = 0; i < 2 && rc == 0; i++)
+		rc = apply_missing ? migrate_apply(pg, sets[i], applied, err) : migrate_check(pg, sets[i], err);
+	return rc;
 }

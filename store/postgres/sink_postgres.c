@@ -41,13 +41,13 @@ static int
 postgres_open(struct sink *sink, struct error *err)
 {
 	struct sink_postgres *s = (struct sink_postgres *)sink;
-	int applied;
+	int applied = 0;
 
 	s->deadline.beats = false; /* in the connector's thread: the writer's loop sends the heartbeats */
 	int rc = session_open(&s->session, s->config->database_url, err);
 	if (rc == 0)
-		rc = s->config->auto_migrate ? migrate_apply(s->session.pg, &applied, err)
-					     : migrate_check(s->session.pg, err);
+		rc = s->config->auto_migrate ? migrate_apply(s->session.pg, &postgres_migrations, &applied, err)
+					     : migrate_check(s->session.pg, &postgres_migrations, err);
 	if (rc == 0)
 		rc = partitions_upkeep(&s->partitions, err);
 	if (rc == 0)

@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "store/db.h"
+#include "store/sqlite/sqlite_migrate.h"
 #include "store/sqlite/sqlite_session.h"
 
 /* SQLite asks this often, in instructions of its machine, whether a statement has taken too long. */
@@ -141,12 +142,14 @@ connect_session(struct db_sqlite *s, struct error *err)
 static int
 open_with_turn(struct db_sqlite *s, struct error *err)
 {
-	int rc = connect_session(s, err);
+	int applied, rc = connect_session(s, err);
 
 	if (rc != 0)
 		return rc;
 	begin_call(s);
-	rc = add_functions(s, err);
+	rc = sqlite_migrate_schema(&s->session, s->super.config->auto_migrate, &applied, err);
+	if (rc == 0)
+		rc = add_functions(s, err);
 	if (rc == 0)
 		rc = sqlite_session_begin_log(&s->session, err);
 	if (rc != 0)

@@ -19,7 +19,7 @@
 /* cache_size: holds the pages of a batch, which would be written twice if they did not fit. */
 const struct sqlite_kind sqlite_events = {
     .option = "SQLITE_PATH",
-    .migrations = "hooks_schema_migrations",
+    .migrations = &sqlite_migrations,
     .mode = 0666,
     .settings = "PRAGMA cache_size = -65536;",
 };
@@ -27,7 +27,7 @@ const struct sqlite_kind sqlite_events = {
 /* Several threads have a connection each, and small transactions. auto_vacuum can be set in an empty file only. */
 const struct sqlite_kind sqlite_webhooks = {
     .option = "HL_DATA_PATH",
-    .migrations = "hookline_schema_migrations",
+    .migrations = &webhooks_sqlite_migrations,
     .mode = 0600,
     .settings = "PRAGMA cache_size = -4096; PRAGMA auto_vacuum = INCREMENTAL; PRAGMA foreign_keys = ON;",
 };
@@ -75,7 +75,7 @@ sqlite_identity_of(const struct sqlite_kind *kind, sqlite3 *db, const char *path
 	int rc = sqlite3_prepare_v2(db, sql, -1, &statement, NULL);
 
 	if (rc == SQLITE_OK) {
-		(void)sqlite3_bind_text(statement, 1, kind->migrations, -1, SQLITE_STATIC);
+		(void)sqlite3_bind_text(statement, 1, kind->migrations->table, -1, SQLITE_STATIC);
 		if (sqlite3_step(statement) == SQLITE_ROW)
 			foreign = sqlite3_column_int(statement, 0) > 0 && sqlite3_column_int(statement, 1) == 0;
 		rc = sqlite3_finalize(statement);

@@ -6,11 +6,12 @@
 #include <sys/types.h>
 
 #include "base/error.h"
+#include "store/migration.h"
 
 /* A database of hooksd. */
 struct sqlite_kind {
 	const char *option; /* that names its file */
-	const char *migrations; /* the table by which it is known, see store/sqlite/sqlite_migrate.h */
+	const struct migration_set *migrations; /* its tables; by their table of versions it is known */
 	mode_t mode; /* of a new file */
 	const char *settings; /* statements for each connection, before the first table is made */
 };

@@ -5,23 +5,19 @@
  */
 #include "store/sqlite/sqlite_migrate.h"
 
-#include "base/log.h"
-#include "store/migration.h"
+#include <stdio.h>
 
-int
-sqlite_migrate_target(void)
-{
-	return sqlite_migrations[sqlite_migrations_count - 1].version;
-}
+#include "base/log.h"
 
 /* *version is 0 when there is no schema. */
 static int
 read_version(struct sqlite_session *session, int *version, struct error *err)
 {
-	static const char table[] = "SELECT 1 FROM sqlite_schema WHERE name = 'hooks_schema_migrations'";
-	static const char newest[] = "SELECT max(version) FROM hooks_schema_migrations";
-	const char *queries[] = {table, newest};
+	const char *table = session->kind->migrations->table;
+	char queries[2][128];
 
+	(void)snprintf(queries[0], sizeof queries[0], "SELECT 1 FROM sqlite_schema WHERE name = '%s'", table);
+	(void)snprintf(queries[1], sizeof queries[1], "SELECT max(version) FROM %s", table);
 	*version = 1;
 	for (int i = 0; i < 2 && *version > 0; i++) {
 		sqlite3_stmt *statement;
@@ -40,19 +36,17 @@ read_version(struct sqlite_session *session, int *version, struct error *err)
 }
 
 static int
-check_version(int version, struct error *err)
+check_version(const struct migration_set *set, int version, struct error *err)
 {
-	int target = sqlite_migrate_target();
-
-	if (version > target)
+	if (version > set->target)
 		return error_set(err,
-		    "the database schema is at version %d, this program knows versions up to %d: install the newer one",
-		    version, target);
-	if (version < target)
+		    "the %s is at version %d, this program knows versions up to %d: install the newer one", set->schema,
+		    version, set->target);
+	if (version < set->target)
 		return error_set(err,
-		    "the database schema is at version %d, this program needs %d: run `hooksctl migrate`, or start "
-		    "hooksd with AUTO_MIGRATE=true",
-		    version, target);
+		    "the %s is at version %d, this program needs %d: run `hooksctl migrate`, or start hooksd with "
+		    "AUTO_MIGRATE=true",
+		    set->schema, version, set->target);
 	return 0;
 }
 
@@ -61,7 +55,7 @@ check_schema(struct sqlite_session *session, struct error *err)
 {
 	int version;
 
-	return read_version(session, &version, err) != 0 ? -1 : check_version(version, err);
+	return read_version(session, &version, err) != 0 ? -1 : check_version(session->kind->migrations, version, err);
 }
 
 /* Applies one, or finds that another process just did. */
@@ -72,7 +66,8 @@ apply(struct sqlite_session *session, const struct migration *migration, int *ap
 	int version;
 
 	if (sqlite_session_exec(session, migration->sql, &cause) == 0) {
-		log_info("schema migrated", LOG_INT("version", migration->version), LOG_STR("name", migration->name));
+		log_info("schema migrated", LOG_STR("schema", session->kind->migrations->schema),
+		    LOG_INT("version", migration->version), LOG_STR("name", migration->name));
 		++*applied;
 		return 0;
 	}
@@ -86,18 +81,26 @@ apply(struct sqlite_session *session, const struct migration *migration, int *ap
 }
 
 static int
-migrate_schema(struct sqlite_session *session, int *applied, struct error *err)
+apply_missing(struct sqlite_session *session, int *applied, struct error *err)
 {
+	const struct migration_set *set = session->kind->migrations;
 	int version;
 
 	if (read_version(session, &version, err) != 0)
 		return -1;
-	if (version > sqlite_migrate_target())
-		return check_version(version, err);
-	for (int i = version; i < sqlite_migrations_count; i++)
-		if (apply(session, &sqlite_migrations[i], applied, err) != 0)
+	if (version > set->target)
+		return check_version(set, version, err);
+	for (int i = version; i < set->target; i++)
+		if (apply(session, &set->migrations[i], applied, err) != 0)
 			return -1;
 	return 0;
+}
+
+int
+sqlite_migrate_schema(struct sqlite_session *session, bool migrate, int *applied, struct error *err)
+{
+	*applied = 0;
+	return migrate ? apply_missing(session, applied, err) : check_schema(session, err);
 }
 
 int
@@ -106,7 +109,7 @@ sqlite_migrate_open(struct sqlite_session *session, bool migrate, int *applied, 
 	*applied = 0;
 	if (sqlite_session_connect(session, err) != 0)
 		return -1;
-	int rc = migrate ? migrate_schema(session, applied, err) : check_schema(session, err);
+	int rc = sqlite_migrate_schema(session, migrate, applied, err);
 	if (rc == 0)
 		rc = sqlite_session_begin_log(session, err);
 	if (rc != 0)
@@ -115,12 +118,12 @@ sqlite_migrate_open(struct sqlite_session *session, bool migrate, int *applied, 
 }
 
 int
-sqlite_migrate_file(const char *path, uint32_t wait_ms, int *applied, struct error *err)
+sqlite_migrate_file(const struct sqlite_kind *kind, const char *path, uint32_t wait_ms, int *applied, struct error *err)
 {
 	const struct sink_env env = {0};
 	struct sqlite_session session;
 
-	sqlite_session_init(&session, &sqlite_events, path, &env);
+	sqlite_session_init(&session, kind, path, &env);
 	session.wait_ms = wait_ms;
 	int rc = sqlite_migrate_open(&session, true, applied, err);
 	sqlite_session_close(&session);

@@ -10,58 +10,59 @@
 #include <string.h>
 
 #include "store/migration.h"
-#include "store/postgres/migrate.h"
-#include "store/sqlite/sqlite_migrate.h"
+
+static const struct migration_set *const sets[] = {
+    &postgres_migrations, &webhooks_postgres_migrations, &sqlite_migrations, &webhooks_sqlite_migrations};
 
 static void
 test_numbered_without_gaps(void **state)
 {
-	assert_true(postgres_migrations_count >= 1 && sqlite_migrations_count >= 1);
-	for (int i = 0; i < postgres_migrations_count; i++)
-		assert_int_equal(postgres_migrations[i].version, i + 1);
-	for (int i = 0; i < sqlite_migrations_count; i++)
-		assert_int_equal(sqlite_migrations[i].version, i + 1);
-	assert_int_equal(migrate_target(), postgres_migrations_count);
-	assert_int_equal(sqlite_migrate_target(), sqlite_migrations_count);
+	for (int i = 0; i < 4; i++) {
+		assert_true(sets[i]->target >= 1);
+		for (int k = 0; k < sets[i]->target; k++)
+			assert_int_equal(sets[i]->migrations[k].version, k + 1);
+	}
 }
 
 /* One transaction that begins with `begin` and records itself; psql's own commands are left out. */
-static void
-check_shape(const struct migration *migration, const char *begin_sql)
+static const char *
+check_shape(const struct migration_set *set, const struct migration *migration, const char *begin_sql)
 {
 	const char *sql = migration->sql;
 	const char *begin = strstr(sql, begin_sql);
 	const char *commit = strstr(sql, "\nCOMMIT;\n");
 	char record[128];
 
-	(void)snprintf(record, sizeof record,
-	    "\nINSERT INTO hooks_schema_migrations (version, name) VALUES (%d, '%s');\n", migration->version,
-	    migration->name);
+	(void)snprintf(record, sizeof record, "\nINSERT INTO %s (version, name) VALUES (%d, '%s');\n", set->table,
+	    migration->version, migration->name);
 	const char *recorded = strstr(sql, record);
 	assert_true(begin != NULL && recorded != NULL && commit != NULL);
 	assert_true(begin < recorded && recorded < commit);
 	assert_int_equal(strlen(commit), strlen("\nCOMMIT;\n"));
 	assert_null(strstr(sql, "\n\\"));
+	return recorded;
 }
 
+/* A lock that ends with the transaction: what PgBouncer or a killed process leaves behind holds none. */
 static void
 test_postgres_shape(void **state)
 {
-	for (int i = 0; i < postgres_migrations_count; i++) {
-		const char *sql = postgres_migrations[i].sql;
-		const char *lock = strstr(sql, "\nSELECT pg_advisory_xact_lock(448546171763);\n");
+	for (int i = 0; i < 2; i++)
+		for (int k = 0; k < sets[i]->target; k++) {
+			const char *sql = sets[i]->migrations[k].sql;
+			const char *lock = strstr(sql, "\nSELECT pg_advisory_xact_lock(448546171763);\n");
+			const char *recorded = check_shape(sets[i], &sets[i]->migrations[k], "\nBEGIN;\n");
 
-		check_shape(&postgres_migrations[i], "\nBEGIN;\n");
-		assert_true(
-		    lock > strstr(sql, "\nBEGIN;\n") && lock < strstr(sql, "\nINSERT INTO hooks_schema_migrations"));
-	}
+			assert_true(lock > strstr(sql, "\nBEGIN;\n") && lock < recorded);
+		}
 }
 
 static void
 test_sqlite_shape(void **state)
 {
-	for (int i = 0; i < sqlite_migrations_count; i++)
-		check_shape(&sqlite_migrations[i], "\nBEGIN IMMEDIATE;\n");
+	for (int i = 2; i < 4; i++)
+		for (int k = 0; k < sets[i]->target; k++)
+			(void)check_shape(sets[i], &sets[i]->migrations[k], "\nBEGIN IMMEDIATE;\n");
 }
 
 int
