@@ -1,4 +1,7 @@
-/* hooksctl: looks at a running hooksd and keeps its database. Takes the same options and environment as hooksd. */
+/*
+ * hooksctl: looks at a running hooksd, keeps its database, and speaks to its API. But for the latter commands it takes
+ * the same options and environment as hooksd.
+ */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -6,7 +9,9 @@
 #include "base/mem.h"
 #include "base/streams.h"
 #include "base/version.h"
+#include "cli/api.h"
 #include "cli/commands.h"
+#include "cli/completion.h"
 #include "config/config.h"
 #include "config/load.h"
 #include "shm/ring_size.h"
@@ -17,14 +22,16 @@ static const struct command {
 	int (*run)(const struct config *config, char *const *words);
 	const char *help;
 	const char *usage; /* of its words; NULL: it takes none */
+	const char *verbs; /* that can be its first word, for completion; NULL: none */
 } commands[] = {
     {"status", command_status, "processes, lanes and counters of the hooksd with this PORT or RING_PATH"},
     {"health", command_health, "ask a running hooksd over HTTP whether it serves; for health checks",
 	command_health_usage},
     {"migrate", command_migrate, "bring the database's schema to this version; safe to run at any time"},
     {"deadletter", command_deadletter, "list, show, retry and export the events that PostgreSQL refused",
-	command_deadletter_usage},
-    {"spool", command_spool, "list, verify, export and store the events that wait in DATA_DIR", command_spool_usage},
+	command_deadletter_usage, "list show export retry"},
+    {"spool", command_spool, "list, verify, export and store the events that wait in DATA_DIR", command_spool_usage,
+	"list verify export replay"},
 };
 
 #define COMMAND_COUNT (sizeof commands / sizeof *commands)
@@ -35,7 +42,11 @@ print_help(FILE *out)
 	fprintf(out, "usage: hooksctl COMMAND [WORD ...] [--option=value ...]\n\nCommands:\n");
 	for (size_t i = 0; i < COMMAND_COUNT; i++)
 		fprintf(out, "  %-11s %s\n", commands[i].name, commands[i].help);
+	fprintf(out, "\nCommands that speak to the API of a running hooksd (HL_URL, HL_API_KEY):\n");
+	for (size_t i = 0; i < api_group_count; i++)
+		fprintf(out, "  %-11s %s\n", api_groups[i].name, api_groups[i].help);
 	fprintf(out,
+	    "\n  completion  print a script by which bash or zsh completes all this\n"
 	    "\nOptions are those of hooksd, as flags or environment variables: `hooksd --help=all` lists them.\n"
 	    "Exit codes: 0 done, 1 failed, 64 wrong usage or configuration.\n");
 }
@@ -79,10 +90,30 @@ run(const struct command *command, int argc, char **argv)
 	return code;
 }
 
+static int
+complete(const char *shell)
+{
+	bool help = strcmp(shell, "--help") == 0;
+
+	if (help || (strcmp(shell, "bash") != 0 && strcmp(shell, "zsh") != 0)) {
+		fprintf(help ? stdout : stderr,
+		    "usage: hooksctl completion bash|zsh\n\n"
+		    "Prints a script that completes commands, verbs and options. For this shell:\n\n"
+		    "  source <(hooksctl completion bash)\n");
+		return help ? COMMAND_OK : COMMAND_USAGE;
+	}
+	completion_begin(stdout, strcmp(shell, "zsh") == 0);
+	for (size_t i = 0; i < COMMAND_COUNT; i++)
+		completion_add_command(stdout, commands[i].name, commands[i].verbs);
+	completion_end(stdout);
+	return COMMAND_OK;
+}
+
 int
 main(int argc, char **argv)
 {
 	const char *name = argc > 1 ? argv[1] : "";
+	const struct api_group *group = api_group_find(name);
 	struct error err;
 
 	if (streams_hold(&err) != 0) {
@@ -97,6 +128,10 @@ main(int argc, char **argv)
 		print_help(stdout);
 		return COMMAND_OK;
 	}
+	if (group != NULL)
+		return api_command(group, argc - 2, argv + 2);
+	if (strcmp(name, "completion") == 0)
+		return complete(argc == 3 ? argv[2] : "");
 	for (size_t i = 0; i < COMMAND_COUNT; i++)
 		if (strcmp(name, commands[i].name) == 0)
 			return run(&commands[i], argc - 1, argv + 1);

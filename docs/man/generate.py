@@ -97,7 +97,7 @@ def option_items(hooksd, names=None):
 
 def commands(hooksctl):
     """Names and one-line descriptions."""
-    listed = output(hooksctl, "--help").split("Commands:\n", 1)[1].split("\n\n", 1)[0]
+    listed = output(hooksctl, "--help").split("Commands:\n", 1)[1].split("\n\nOptions", 1)[0]
     return re.findall(r"^  (\S+) +(.*)$", listed, re.M)
 
 

@@ -24,7 +24,7 @@ MAY_INCLUDE = {
     "master": {"master", "base", "config", "event", "shm", "ingest", "store", "server", "writer", "control"},
     "cli": {"cli", "base", "config", "event", "shm", "ingest", "store", "writer", "api"},
 }
-LIBRARY_USERS = {"libpq-fe.h": "store/postgres", "sqlite3.h": "store/sqlite", "h2o.h": "server", "ck_ring.h": "shm",
+LIBRARY_USERS = {"libpq-fe.h": "store/postgres", "sqlite3.h": "store/sqlite", "h2o.h": "server", "curl.h": "cli", "ck_ring.h": "shm",
                  "ck_pr.h": "shm", "sha.h": "base/crypto.c", "evp.h": "base/crypto.c", "rand.h": "base/crypto.c"}
 # A sink needs no shared memory: all that store/ knows of shm are the names of the numbers that it reports.
 STORE_MAY_KNOW = {"shm/series.h"}

@@ -1,0 +1,211 @@
+/* From the words typed to the reply printed. A list goes on from page to page up to --limit. */
+#include "cli/api.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cjson/cJSON.h>
+
+#include "base/mem.h"
+#include "cli/api_call.h"
+#include "cli/api_client.h"
+#include "cli/api_print.h"
+#include "cli/commands.h"
+#include "config/secrets.h"
+
+static void
+print_words(FILE *out, const char *path)
+{
+	for (const char *brace = path; (brace = strchr(brace, '{')) != NULL; brace++)
+		fprintf(out, " %.*s", (int)strcspn(brace + 1, "}"), brace + 1);
+}
+
+/* Options that several verbs have are shown with the first of them. */
+static void
+print_options(FILE *out, const struct api_group *group, const struct api_verb *verb)
+{
+	if (verb->options == NULL)
+		return;
+	for (const struct api_verb *first = group->verbs; first != verb; first++)
+		if (first->options == verb->options) {
+			fprintf(out, "    options of %s\n", first->name);
+			return;
+		}
+	for (const struct api_option *option = verb->options; option->name != NULL; option++)
+		fprintf(out, "    --%-20s %s\n", option->name, option->help);
+}
+
+void
+api_print_usage(FILE *out, const struct api_group *group)
+{
+	fprintf(out, "usage: hooksctl %s VERB [WORD ...] [--option=value ...]\n\n%c%s.\n", group->name,
+	    toupper((unsigned char)group->help[0]), group->help + 1);
+	for (const struct api_verb *verb = group->verbs; verb->name != NULL; verb++) {
+		fprintf(out, "\n  %s", verb->name);
+		if (verb->second_name != NULL)
+			fprintf(out, "|%s", verb->second_name);
+		print_words(out, verb->path);
+		if (verb->word != NULL)
+			fprintf(out, " [%s]", verb->word);
+		fprintf(out, ": %s\n", verb->help);
+		print_options(out, group, verb);
+	}
+	fputs("\n"
+	      "Each verb also takes:\n"
+	      "    --json                 the reply as it came\n"
+	      "    --file                 a file with the document, - for standard input\n"
+	      "    --if-match             only if it is still of that version\n"
+	      "    --hl-url               where hooksd is; also HL_URL [http://127.0.0.1:8080]\n"
+	      "    --hl-api-key-file      a file with the key; also HL_API_KEY, HL_ADMIN_KEY\n\n"
+	      "Exit codes: 0 done, 1 the API refused or did not answer, 64 wrong usage.\n",
+	    out);
+}
+
+/* The URL and the key to use. key_text holds a key that was in a file. */
+static int
+find_server(
+    const struct api_call *call, struct api_server *server, char key_text[SECRET_MAX_BYTES + 1], struct error *err)
+{
+	static char url[sizeof "http://127.0.0.1:" + 5];
+	const char *admin = getenv("HL_ADMIN_KEY"), *key = getenv("HL_API_KEY"), *port = getenv("PORT");
+	const char *file = call->key_file != NULL ? call->key_file : getenv("HL_API_KEY_FILE");
+	struct error reason;
+
+	(void)snprintf(url, sizeof url, "http://127.0.0.1:%.5s", port != NULL && *port != '\0' ? port : "8080");
+	server->url = call->url != NULL ? call->url : getenv("HL_URL");
+	if (server->url == NULL || *server->url == '\0')
+		server->url = url;
+	if (call->group->admin && admin != NULL && *admin != '\0')
+		key = admin;
+	if (key == NULL || *key == '\0')
+		key = admin;
+	if (call->key_file != NULL)
+		key = NULL;
+	if (call->key != NULL)
+		key = call->key;
+	if ((key == NULL || *key == '\0') && file != NULL) {
+		if (secret_read_file(file, key_text, &reason) != 0)
+			return error_set(err, "the file of the key, %s, %s", file, reason.text);
+		key = key_text;
+	}
+	if (key == NULL || *key == '\0')
+		return error_set(err, "no key is known: set HL_API_KEY, or HL_API_KEY_FILE, or --hl-api-key-file");
+	server->key = key;
+	return 0;
+}
+
+/* Says why the API refused. A reply that is not the API's (a proxy's, say) is shown by its status alone. */
+static void
+print_refusal(const struct api_reply *reply)
+{
+	cJSON *tree = cJSON_Parse(reply->body);
+	const cJSON *code = cJSON_GetObjectItemCaseSensitive(tree, "error");
+	const cJSON *detail = cJSON_GetObjectItemCaseSensitive(tree, "detail");
+
+	if (cJSON_IsString(code) && cJSON_IsString(detail))
+		fprintf(stderr, "hooksctl: %ld %s: %s\n", reply->status, code->valuestring, detail->valuestring);
+	else
+		fprintf(stderr, "hooksctl: the answer is %ld, and not one of this API\n", reply->status);
+	cJSON_Delete(tree);
+}
+
+/*
+ * Prints a reply of 2xx, which of a list is the first page or another. next is set to the cursor of the next page, or
+ * NULL; the caller frees it. Returns an exit code.
+ */
+static int
+print_reply(const struct api_call *call, const struct api_reply *reply, bool first, char **next)
+{
+	cJSON *tree = cJSON_Parse(reply->body);
+	const cJSON *items = cJSON_GetObjectItemCaseSensitive(tree, "items");
+	const cJSON *cursor = cJSON_GetObjectItemCaseSensitive(tree, "next_cursor");
+
+	*next = cJSON_IsString(cursor) ? mem_strdup(cursor->valuestring) : NULL;
+	if (tree == NULL && reply->len > 0) {
+		fprintf(stderr, "hooksctl: the answer is %ld, and no JSON\n", reply->status);
+		return COMMAND_FAILED;
+	}
+	if (call->json)
+		printf("%s\n", reply->len > 0 ? reply->body : "{}");
+	else if (call->verb->is_list && cJSON_IsArray(items))
+		api_print_table(stdout, items, call->group->columns, first);
+	else if (tree != NULL)
+		api_print_object(stdout, tree);
+	cJSON_Delete(tree);
+	return COMMAND_OK;
+}
+
+static int
+send_call(const struct api_call *call, const struct api_server *server, const char *cursor, char **next)
+{
+	char *encoded = cursor != NULL ? api_encode(cursor) : NULL;
+	char *path =
+	    mem_printf("%s%s%s%s%s", call->path, call->query[0] != '\0' || cursor != NULL ? "?" : "", call->query,
+		cursor != NULL ? (call->query[0] != '\0' ? "&cursor=" : "cursor=") : "", cursor != NULL ? encoded : "");
+	const struct api_request request = {
+	    .method = call->verb->method, .path = path, .body = call->body, .if_match = call->if_match};
+	struct api_reply reply;
+	struct error err;
+	int code = COMMAND_FAILED;
+
+	*next = NULL;
+	if (api_send(server, &request, &reply, &err) != 0) {
+		fprintf(stderr, "hooksctl: %s\n", err.text);
+	} else {
+		if (reply.status >= 200 && reply.status <= 299)
+			code = print_reply(call, &reply, cursor == NULL, next);
+		else
+			print_refusal(&reply);
+		free(reply.body);
+	}
+	free(path);
+	free(encoded);
+	return code;
+}
+
+/* All pages, unless the user asked for one by --limit or --cursor. */
+static int
+send_pages(const struct api_call *call, const struct api_server *server)
+{
+	bool one_page =
+	    !call->verb->is_list || strstr(call->query, "limit=") != NULL || strstr(call->query, "cursor=") != NULL;
+	char *cursor = NULL;
+	int code;
+
+	do {
+		char *next;
+
+		code = send_call(call, server, cursor, &next);
+		free(cursor);
+		cursor = next;
+	} while (code == COMMAND_OK && cursor != NULL && !one_page);
+	free(cursor);
+	return code;
+}
+
+int
+api_command(const struct api_group *group, int argc, char **argv)
+{
+	char key_text[SECRET_MAX_BYTES + 1] = "";
+	struct api_server server;
+	struct api_call call;
+	struct error err;
+	int code = COMMAND_USAGE;
+
+	if (api_call_read(&call, group, argc, argv, &err) != 0) {
+		fprintf(stderr, "hooksctl %s: %s\n", group->name, err.text);
+		return COMMAND_USAGE;
+	}
+	if (call.help) {
+		api_print_usage(stdout, group);
+		code = COMMAND_OK;
+	} else if (find_server(&call, &server, key_text, &err) != 0) {
+		fprintf(stderr, "hooksctl %s: %s\n", group->name, err.text);
+	} else {
+		code = send_pages(&call, &server);
+	}
+	explicit_bzero(key_text, sizeof key_text);
+	api_call_free(&call);
+	return code;
+}

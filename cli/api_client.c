@@ -1,0 +1,113 @@
+/* libcurl does the work: it knows TLS, proxies and names. Redirects are not followed: they would get the key. */
+#include "cli/api_client.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <curl/curl.h>
+
+#include "base/mem.h"
+#include "base/version.h"
+
+#define TIMEOUT_SECONDS 30L
+#define REPLY_MAX ((size_t)64 << 20)
+
+static size_t
+take_body(char *bytes, size_t one, size_t len, void *context)
+{
+	struct api_reply *reply = context;
+
+	if (reply->len + len > REPLY_MAX)
+		return 0;
+	reply->body = mem_resize(reply->body, reply->len + len + 1, 1);
+	memcpy(reply->body + reply->len, bytes, len);
+	reply->len += len;
+	reply->body[reply->len] = '\0';
+	return len;
+}
+
+/* Adds "Name: value" and wipes it afterwards: the value may be a key. */
+static void
+add_header(struct curl_slist **headers, const char *name, const char *value)
+{
+	char *line = mem_printf("%s: %s", name, value);
+
+	*headers = curl_slist_append(*headers, line);
+	explicit_bzero(line, strlen(line));
+	free(line);
+	if (*headers == NULL)
+		mem_none(0);
+}
+
+static struct curl_slist *
+make_headers(const struct api_server *server, const struct api_request *request)
+{
+	struct curl_slist *headers = NULL;
+
+	add_header(&headers, "Accept", "application/json");
+	if (request->body != NULL)
+		add_header(&headers, "Content-Type", "application/json");
+	if (request->if_match != NULL)
+		add_header(&headers, "If-Match", request->if_match);
+	if (server->key != NULL) {
+		char *value = mem_printf("Bearer %s", server->key);
+
+		add_header(&headers, "Authorization", value);
+		explicit_bzero(value, strlen(value));
+		free(value);
+	}
+	return headers;
+}
+
+int
+api_send(const struct api_server *server, const struct api_request *request, struct api_reply *reply, struct error *err)
+{
+	char *url = mem_printf("%s%s", server->url, request->path);
+	struct curl_slist *headers = make_headers(server, request);
+	char reason[CURL_ERROR_SIZE] = "";
+	CURL *curl = curl_easy_init();
+	CURLcode code;
+
+	if (curl == NULL)
+		mem_none(0);
+	*reply = (struct api_reply){.body = mem_strdup("")};
+	(void)curl_easy_setopt(curl, CURLOPT_URL, url);
+	(void)curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
+	(void)curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, request->method);
+	if (request->body != NULL)
+		(void)curl_easy_setopt(curl, CURLOPT_POSTFIELDS, request->body);
+	else if (strcmp(request->method, "POST") == 0)
+		(void)curl_easy_setopt(curl, CURLOPT_POSTFIELDS, "");
+	(void)curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
+	(void)curl_easy_setopt(curl, CURLOPT_USERAGENT, "hooksctl/" HOOKS_VERSION);
+	(void)curl_easy_setopt(curl, CURLOPT_TIMEOUT, TIMEOUT_SECONDS);
+	(void)curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+	(void)curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, reason);
+	(void)curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_body);
+	(void)curl_easy_setopt(curl, CURLOPT_WRITEDATA, reply);
+	code = curl_easy_perform(curl);
+	if (code == CURLE_OK)
+		(void)curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &reply->status);
+	else
+		(void)error_set(
+		    err, "no answer from %s: %s", server->url, reason[0] != '\0' ? reason : curl_easy_strerror(code));
+	curl_easy_cleanup(curl);
+	curl_slist_free_all(headers);
+	free(url);
+	if (code == CURLE_OK)
+		return 0;
+	free(reply->body);
+	return -1;
+}
+
+char *
+api_encode(const char *text)
+{
+	char *encoded = curl_easy_escape(NULL, text, (int)strlen(text)), *copy;
+
+	if (encoded == NULL)
+		mem_none(0);
+	copy = mem_strdup(encoded);
+	curl_free(encoded);
+	return copy;
+}

@@ -1,0 +1,37 @@
+/* One request to the API of a running hooksd, by libcurl. */
+#ifndef CLI_API_CLIENT_H
+#define CLI_API_CLIENT_H
+
+#include <stddef.h>
+
+#include "base/error.h"
+
+struct api_server {
+	const char *url; /* "http://127.0.0.1:8080", perhaps with a path, without a slash at the end */
+	const char *key; /* sent as Authorization: Bearer; NULL: none */
+};
+
+struct api_request {
+	const char *method;
+	const char *path; /* "/v1/endpoints?limit=5" */
+	const char *body; /* JSON; NULL: none */
+	const char *if_match; /* NULL: none */
+};
+
+struct api_reply {
+	long status;
+	char *body; /* NUL-terminated; the caller's, free() */
+	size_t len;
+};
+
+/*
+ * Sends the request and waits for the whole reply, at most 30 seconds and 64 MiB. 0, whatever the status is, or <0:
+ * there was no HTTP reply.
+ */
+int api_send(
+    const struct api_server *server, const struct api_request *request, struct api_reply *reply, struct error *err);
+
+/* A copy of text in which everything but the characters that RFC 3986 calls unreserved is percent-encoded. */
+char *api_encode(const char *text);
+
+#endif

@@ -1,0 +1,203 @@
+/* The tables. Words and options are those of the original's command line where it has them. */
+#include "cli/api_verbs.h"
+
+#include <string.h>
+
+#define NAMES                                                                                                          \
+	{"name", API_TEXT, "name", "for people"}, {"description", API_TEXT, "description", "for people"},              \
+	{                                                                                                              \
+		"metadata", API_JSON, "metadata", "an object that is kept and returned"                                \
+	}
+#define PAGES                                                                                                          \
+	{"limit", API_QUERY, "limit", "at most so many"}, {"cursor", API_QUERY, "cursor", "where a page begins"},      \
+	{                                                                                                              \
+		"order", API_QUERY, "order", "asc or desc"                                                             \
+	}
+#define END                                                                                                            \
+	{                                                                                                              \
+		0                                                                                                      \
+	}
+
+static const struct api_option list_options[] = {PAGES, END};
+
+static const struct api_option endpoint_options[] = {
+    {"url", API_TEXT, "url", "where events are posted to"},
+    {"secret", API_TEXT, "secret", "that signs deliveries; left out: made, and shown"},
+    NAMES,
+    {"header", API_HEADER, "headers", "sent with each delivery; may be given many times"},
+    {"enabled", API_BOOL, "enabled", "whether events become jobs that are sent"},
+    {"paused", API_BOOL, "paused", "whether jobs wait"},
+    {"timeout-ms", API_NUMBER, "timeout_ms", "longest time for a delivery"},
+    {"max-in-flight", API_NUMBER, "max_in_flight", "deliveries at the same time"},
+    {"rate-limit-rps", API_NUMBER, "rate_limit_rps", "deliveries in a second"},
+    {"exact-limits", API_BOOL, "exact_limits", "limits hold over all nodes, by one of them"},
+    {"fifo", API_BOOL, "fifo", "deliveries in the order of events"},
+    {"ordering", API_TEXT, "ordering", "endpoint or key"},
+    {"on-dead", API_TEXT, "on_dead", "continue or block"},
+    {"fail-fast", API_BOOL, "fail_fast", "answers that will not change end a job at once"},
+    {"retry-schedule", API_TEXT, "retry_schedule", "waits, like 5s,30s,5m"},
+    {"max-attempts", API_NUMBER, "max_attempts", "attempts for a job"},
+    {"keep-response", API_BOOL, "keep_response", "keep the beginning of replies"},
+    {"body", API_TEXT, "body", "envelope, event or payload"},
+    {"legacy-headers", API_BOOL, "legacy_headers", "also send x-gp-signature"},
+    END,
+};
+
+static const struct api_option rotate_secret_options[] = {
+    {"secret", API_TEXT, "secret", "the new one; left out: made, and shown"},
+    {"overlap-seconds", API_NUMBER, "overlap_seconds", "how long the old one also signs"},
+    END,
+};
+
+static const struct api_verb endpoint_verbs[] = {
+    {"add", "create", "POST", "/v1/endpoints", endpoint_options, "url", false, NULL, "make one"},
+    {"ls", "list", "GET", "/v1/endpoints", list_options, NULL, true, NULL, "list them"},
+    {"get", "show", "GET", "/v1/endpoints/{id}", NULL, NULL, false, NULL, "show one"},
+    {"update", "set", "PATCH", "/v1/endpoints/{id}", endpoint_options, NULL, false, NULL, "change one"},
+    {"enable", NULL, "PATCH", "/v1/endpoints/{id}", NULL, NULL, false, "{\"enabled\":true}", "send to it again"},
+    {"disable", NULL, "PATCH", "/v1/endpoints/{id}", NULL, NULL, false, "{\"enabled\":false}", "send nothing to it"},
+    {"rotate-secret", NULL, "POST", "/v1/endpoints/{id}/rotate-secret", rotate_secret_options, NULL, false, NULL,
+	"give it another secret"},
+    {"rm", "delete", "DELETE", "/v1/endpoints/{id}", NULL, NULL, false, NULL, "remove one, with its subscriptions"},
+    END,
+};
+
+static const struct api_option subscription_options[] = {
+    {"endpoint", API_TEXT, "endpoint_id", "where matching events go"},
+    {"endpoint-id", API_TEXT, "endpoint_id", "the same"},
+    {"topic", API_TEXT, "topic_pattern", "pattern: * is one segment, # any number of them"},
+    {"topic-pattern", API_TEXT, "topic_pattern", "the same"},
+    {"filter", API_JSON, "filter", "which events, by their content"},
+    {"transform", API_JSON, "transform", "what is changed in them"},
+    {"enabled", API_BOOL, "enabled", "whether it matches"},
+    NAMES,
+    END,
+};
+
+static const struct api_option subscription_list_options[] = {
+    {"endpoint", API_QUERY, "endpoint_id", "those of one endpoint"}, PAGES, END};
+
+static const struct api_verb subscription_verbs[] = {
+    {"add", "create", "POST", "/v1/subscriptions", subscription_options, NULL, false, NULL, "make one"},
+    {"ls", "list", "GET", "/v1/subscriptions", subscription_list_options, NULL, true, NULL, "list them"},
+    {"get", "show", "GET", "/v1/subscriptions/{id}", NULL, NULL, false, NULL, "show one"},
+    {"update", "set", "PATCH", "/v1/subscriptions/{id}", subscription_options, NULL, false, NULL, "change one"},
+    {"rm", "delete", "DELETE", "/v1/subscriptions/{id}", NULL, NULL, false, NULL, "remove one"},
+    END,
+};
+
+static const struct api_option tenant_options[] = {
+    {"id", API_TEXT, "id", "its id; made when it is left out"},
+    {"name", API_TEXT, "name", "for people"},
+    {"metadata", API_JSON, "metadata", "an object that is kept and returned"},
+    END,
+};
+
+static const struct api_option tenant_update_options[] = {
+    {"name", API_TEXT, "name", "for people"},
+    {"metadata", API_JSON, "metadata", "an object that is kept and returned"},
+    END,
+};
+
+static const struct api_option rotate_key_options[] = {
+    {"key-id", API_TEXT, "key_id", "the key that is replaced"},
+    {"overlap-seconds", API_NUMBER, "overlap_seconds", "how long the old one also works"},
+    END,
+};
+
+static const struct api_verb tenant_verbs[] = {
+    {"add", "create", "POST", "/v1/tenants", tenant_options, "id", false, NULL,
+	"make one, with a key that is shown once"},
+    {"ls", "list", "GET", "/v1/tenants", list_options, NULL, true, NULL, "list them"},
+    {"get", "show", "GET", "/v1/tenants/{id}", NULL, NULL, false, NULL, "show one"},
+    {"update", "set", "PATCH", "/v1/tenants/{id}", tenant_update_options, NULL, false, NULL, "change one"},
+    {"stats", NULL, "GET", "/v1/tenants/{id}/stats", NULL, NULL, false, NULL, "its figures"},
+    {"rotate-key", NULL, "POST", "/v1/tenants/{id}/rotate-key", rotate_key_options, NULL, false, NULL,
+	"replace a key of it"},
+    {"rm", "delete", "DELETE", "/v1/tenants/{id}", NULL, NULL, false, NULL, "remove one, with everything of it"},
+    END,
+};
+
+#define KEY_FIELDS                                                                                                     \
+	{"name", API_TEXT, "name", "for people"}, {"scopes", API_WORDS, "scopes", "what it may do, like events.*"},    \
+	    {"expires-at", API_NUMBER, "expires_at", "in milliseconds since 1970"},                                    \
+	    {"events-per-second", API_NUMBER, "events_per_second", "limit"},                                           \
+	{                                                                                                              \
+		"bytes-per-second", API_NUMBER, "bytes_per_second", "limit"                                            \
+	}
+
+static const struct api_option key_options[] = {
+    {"tenant", API_TEXT, "tenant_id", "whose it is; yours when it is left out"}, KEY_FIELDS, END};
+static const struct api_option key_update_options[] = {KEY_FIELDS, END};
+static const struct api_option key_list_options[] = {
+    {"tenant", API_QUERY, "tenant_id", "those of another tenant"}, PAGES, END};
+
+static const struct api_verb key_verbs[] = {
+    {"add", "create", "POST", "/v1/apikeys", key_options, "name", false, NULL, "make one, which is shown once"},
+    {"ls", "list", "GET", "/v1/apikeys", key_list_options, NULL, true, NULL, "list them"},
+    {"get", "show", "GET", "/v1/apikeys/{id}", NULL, NULL, false, NULL, "show one, without the key itself"},
+    {"update", "set", "PATCH", "/v1/apikeys/{id}", key_update_options, NULL, false, NULL, "change one"},
+    {"rm", "revoke", "DELETE", "/v1/apikeys/{id}", NULL, NULL, false, NULL, "revoke one, at once"},
+    END,
+};
+
+static const struct api_option audit_options[] = {
+    {"tenant", API_QUERY, "tenant_id", "of one tenant"},
+    {"action", API_QUERY, "action", "like endpoint.update"},
+    {"key-id", API_QUERY, "key_id", "what a key did"},
+    {"object-id", API_QUERY, "object_id", "what was done to an object"},
+    {"from-ms", API_QUERY, "from_ms", "from that time on"},
+    {"to-ms", API_QUERY, "to_ms", "up to that time"},
+    PAGES,
+    END,
+};
+
+static const struct api_verb audit_verbs[] = {
+    {"ls", "list", "GET", "/v1/admin/audit", audit_options, NULL, true, NULL, "who changed what, newest first"},
+    END,
+};
+
+static const struct api_verb admin_verbs[] = {
+    {"audit", NULL, "GET", "/v1/admin/audit", audit_options, NULL, true, NULL, "who changed what, newest first"},
+    {"rotate-secrets", NULL, "POST", "/v1/admin/rotate-secrets", NULL, NULL, false, NULL,
+	"encrypt stored secrets by HL_MASTER_KEY"},
+    END,
+};
+
+static const char *const endpoint_columns[] = {"id", "url", "enabled", "state", "name", "created_at", NULL};
+static const char *const subscription_columns[] = {
+    "id", "endpoint_id", "topic_pattern", "enabled", "name", "created_at", NULL};
+static const char *const tenant_columns[] = {"id", "name", "status", "api_key_count", "created_at", NULL};
+static const char *const key_columns[] = {"id", "tenant_id", "prefix", "name", "scopes", "expires_at", NULL};
+static const char *const audit_columns[] = {"created_at", "tenant_id", "key_id", "action", "object_id", NULL};
+
+const struct api_group api_groups[] = {
+    {"endpoints", NULL, "the URLs that events are posted to", endpoint_verbs, endpoint_columns, false},
+    {"subs", "subscriptions", "subscriptions: which events go to which endpoint", subscription_verbs,
+	subscription_columns, false},
+    {"tenants", NULL, "customers, each with objects of its own", tenant_verbs, tenant_columns, true},
+    {"keys", "apikeys", "API keys", key_verbs, key_columns, true},
+    {"audit", NULL, "who changed what", audit_verbs, audit_columns, true},
+    {"admin", NULL, "the whole installation", admin_verbs, audit_columns, true},
+};
+const size_t api_group_count = sizeof api_groups / sizeof *api_groups;
+
+const struct api_group *
+api_group_find(const char *name)
+{
+	for (size_t i = 0; i < api_group_count; i++)
+		if (strcmp(api_groups[i].name, name) == 0 ||
+		    (api_groups[i].second_name != NULL && strcmp(api_groups[i].second_name, name) == 0))
+			return &api_groups[i];
+	return NULL;
+}
+
+const struct api_verb *
+api_verb_find(const struct api_group *group, const char *name)
+{
+	for (const struct api_verb *verb = group->verbs; verb->name != NULL; verb++)
+		if (strcmp(verb->name, name) == 0 ||
+		    (verb->second_name != NULL && strcmp(verb->second_name, name) == 0))
+			return verb;
+	return NULL;
+}
