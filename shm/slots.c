@@ -45,6 +45,7 @@ slot_reset(struct process_slot *slot)
 {
 	slot->pid = 0;
 	slot->state = PROCESS_DOWN;
+	slot->waits_for_turn = 0;
 	slot->gauges_us = 0; /* by the clock of another boot of the machine, perhaps */
 }
 

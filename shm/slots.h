@@ -5,7 +5,7 @@
  * A slot is written by its process and emptied by the master; every process reads it at any time. A member for which
  * there are functions here is used through them only. The other members are for the slot's own process, or have their
  * functions elsewhere: counters, levels, histograms and gauges in shm/counters.h, the sleep word in shm/wake.h, the
- * heartbeat in shm/heartbeat.h, usage in shm/usage.h, the ledger in shm/ledger.h.
+ * heartbeat in shm/heartbeat.h, usage in shm/usage.h, the ledger in shm/ledger.h, waits_for_turn in shm/write_turn.h.
  */
 #ifndef SHM_SLOTS_H
 #define SHM_SLOTS_H
@@ -48,7 +48,7 @@ struct process_slot {
 	_Alignas(128) uint32_t sleeping;
 	int32_t pid;
 	uint32_t state; /* enum process_state */
-	uint32_t reserved;
+	uint32_t waits_for_turn; /* 0, 1: shm/write_turn.h */
 	int64_t started_us; /* steady clock */
 	uint64_t alive_until_us; /* steady clock */
 	uint64_t counters[COUNTERS];

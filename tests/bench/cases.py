@@ -361,3 +361,18 @@ def spools(service):
     """A request that is answered, and from the spool."""
     run_load(service.daemon.port, **load_options(1, 1), requests=1, seconds=5)
     return metrics(service.daemon)["events_spooled_total"] > 0
+
+
+@case
+def write_turn(bench):
+    """SQLite, two processes: how long a small change waits for one that writes without pause, by the turn and by polling"""
+    for name, way in (("the write turn", "turn"), ("SQLite's busy timeout", "polling")):
+        directory = bench.work / way
+        directory.mkdir()
+        os.sync()
+        seconds = bench.seconds(10)
+        command = [BUILD_DIR / "tests/bench/write_turn", directory, str(seconds), way]
+        printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        row = {key: float(value) for key, value in re.findall(r"(\w+)=([0-9.]+)", printed)}
+        bench.add("write_turn", row | {"name": name, "stored_per_s": row["events"] / seconds})
+        shutil.rmtree(directory)

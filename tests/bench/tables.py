@@ -99,6 +99,10 @@ TABLES = {
          ("table_bytes", "table bytes/row", 0), ("index_bytes", "index bytes/row", 0)],
     ),
     "spool": Table("PostgreSQL unavailable, and back", [NAME, EVENTS, STORED, P50, P99, REFUSED, *CPU]),
+    "write_turn": Table(
+        "A small change beside a process that writes to the same SQLite database without pause",
+        [NAME, ("changes", "changes", 0), P50, P99, ("max_ms", "longest ms", 2), STORED],
+    ),
     "peers": Table(
         "Other programs, same bodies",
         [NAME, EVENTS, CONNECTIONS, ACCEPTED, STORED, P50, P99, CPU_SUM],
