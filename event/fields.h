@@ -1,7 +1,7 @@
 /*
  * The fields of a hook event, one row each. What ingest takes, the strings of a record, the columns of hook_events, and
- * the keys of JSONL lines and dead letters come from these rows; tests/lint/test_fields.py holds server/openapi.json
- * and the schemas against them. HACKING.md tells how to add a field.
+ * the keys of JSONL lines and dead letters come from these rows; tests/lint/test_fields.py holds the schemas and
+ * server/openapi/events.json against them. HACKING.md tells how to add a field.
  *
  *   TEXT    a string that is checked, kept and stored as it is. Its place among these rows is its place in the record,
  *           and records outlive a release: a new row comes behind the last one

@@ -1,4 +1,4 @@
-/* server/openapi.json, compacted and embedded at build time. */
+/* The OpenAPI document, joined from server/openapi/ and embedded at build time. */
 #ifndef SERVER_OPENAPI_H
 #define SERVER_OPENAPI_H
 
@@ -6,5 +6,7 @@
 
 extern const char openapi_json[];
 extern const size_t openapi_json_len; /* without the terminator */
+extern const char openapi_yaml[]; /* the same document */
+extern const size_t openapi_yaml_len;
 
 #endif

@@ -47,6 +47,7 @@ static const struct route rows[] = {
 	"all numbers, for Prometheus"},
     {"GET", "/openapi.json", COUNTER_HTTP_OPENAPI, SCOPE_PUBLIC, status_openapi,
 	"describes requests and answers (OpenAPI 3.1)"},
+    {"GET", "/openapi.yaml", COUNTER_HTTP_OPENAPI_YAML, SCOPE_PUBLIC, status_openapi_yaml, "the same as YAML"},
 };
 
 const struct route_table routes = {rows, sizeof rows / sizeof *rows};

@@ -219,3 +219,9 @@ status_openapi(struct acceptor *acceptor, struct exchange *exchange)
 {
 	reply_text(exchange->req, 200, "application/json", openapi_json, openapi_json_len);
 }
+
+void
+status_openapi_yaml(struct acceptor *acceptor, struct exchange *exchange)
+{
+	reply_text(exchange->req, 200, "application/yaml", openapi_yaml, openapi_yaml_len);
+}

@@ -25,4 +25,7 @@ void status_prometheus(struct acceptor *acceptor, struct exchange *exchange);
 /* GET /openapi.json */
 void status_openapi(struct acceptor *acceptor, struct exchange *exchange);
 
+/* GET /openapi.yaml */
+void status_openapi_yaml(struct acceptor *acceptor, struct exchange *exchange);
+
 #endif

@@ -75,6 +75,7 @@ enum death { DEATH_SIGNAL, DEATH_EXIT, DEATH_STUCK, DEATH_SIGABRT, DEATH_SIGKILL
 	ROUTE_COUNTERS(X, METRICS, "/metrics")                                                                         \
 	ROUTE_COUNTERS(X, PROMETHEUS, "/metrics/prometheus")                                                           \
 	ROUTE_COUNTERS(X, OPENAPI, "/openapi.json")                                                                    \
+	ROUTE_COUNTERS(X, OPENAPI_YAML, "/openapi.yaml")                                                               \
 	ROUTE_COUNTERS(X, OTHER, "other")                                                                              \
 	ROLE_LIST(RESTART_COUNTERS, X)
 

@@ -9,6 +9,7 @@ from harness.dba import apply_schema
 from harness.disk import make_disk
 from harness.postgres import PostgresServer
 from harness.waiting import SANITIZED
+from harness.webhooks import STORES, clean_up, make_hookline as new_hookline
 
 _numbers = itertools.count()
 
@@ -139,3 +140,57 @@ def sqlite(make_sqlite):
         return make_sqlite(**options).start(store_ready)
 
     return start
+
+
+@pytest.fixture(scope="session")
+def started_hooklines(postgres_server):
+    """The daemons behind the fixture hookline, by store: each is started when a test first asks for it."""
+    hooklines = {}
+    yield hooklines
+    postgres_server.start()
+    clean_up(hooklines.values())
+    for hookline in hooklines.values():
+        if hookline.database:
+            hookline.database.drop()
+
+
+@pytest.fixture(params=STORES)
+def hookline(request, started_hooklines, postgres_server, tmp_path_factory):
+    """
+    A daemon with webhooks, once for each store. All tests of a session share it: ask for a tenant of the test's own
+    (hookline.new_tenant()), and use make_hookline to kill one or to choose its options.
+    """
+    store = request.param
+    postgres_server.start()
+    if store not in started_hooklines:
+        database = postgres_server.new_database() if store == "postgres" else None
+        started_hooklines[store] = new_hookline(tmp_path_factory.mktemp("hookline"), store, database).start()
+    hookline = started_hooklines[store]
+    hookline.wait_ready()
+    yield hookline
+    assert hookline.daemon.process.poll() is None, hookline.daemon.log()[-4000:]
+
+
+@pytest.fixture
+def make_hookline(request, tmp_path):
+    """
+    Makes daemons with webhooks without starting them: make_hookline("postgres" or "embedded", database, **options).
+    The store postgres gets a database of its own where none is given, of another daemon or of another server; an
+    option that is None is not set.
+    """
+    made, databases = [], []
+
+    def make(store, database=None, **options):
+        if store == "postgres" and database is None:
+            server = request.getfixturevalue("postgres_server")
+            server.start()
+            databases.append(database := server.new_database())
+        made.append(new_hookline(tmp_path, store, database, **options))
+        return made[-1]
+
+    yield make
+    for database in databases:
+        database.server.start()
+    clean_up(made)
+    for database in databases:
+        database.drop()

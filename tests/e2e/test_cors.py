@@ -7,7 +7,7 @@ from harness.events import minimal
 
 APP = "https://app.example"
 POSTED = {"/events", "/events/batch"}
-ROUTES = POSTED | {"/", "/health", "/livez", "/readyz", "/metrics", "/metrics/prometheus", "/openapi.json"}
+ROUTES = POSTED | {"/", "/health", "/livez", "/readyz", "/metrics", "/metrics/prometheus", "/openapi.json", "/openapi.yaml"}
 
 
 def preflight(client, path, origin=APP, method="POST", headers="content-type,idempotency-key"):

@@ -19,6 +19,7 @@ ROUTES = {
     "/metrics": "GET",
     "/metrics/prometheus": "GET",
     "/openapi.json": "GET",
+    "/openapi.yaml": "GET",
 }
 BODY = b'{"event_type":"a","session_id":"s"}'
 

@@ -1,4 +1,4 @@
-"""The fields of event/fields.h, held against what repeats them: server/openapi.json and the columns of both schemas."""
+"""The fields of event/fields.h, held against what repeats them: server/openapi/events.json and the columns of both schemas."""
 
 import json
 import re
@@ -24,7 +24,7 @@ def properties(fields):
 
 class Fields(unittest.TestCase):
     def setUp(self):
-        self.event = json.loads((ROOT / "server/openapi.json").read_text())["components"]["schemas"]["Event"]
+        self.event = json.loads((ROOT / "server/openapi/events.json").read_text())["components"]["schemas"]["Event"]
 
     def test_every_row_is_read(self):
         lines = re.findall(r"^\t(?:TEXT|VALUE|MADE)\(", (ROOT / "event/fields.h").read_text(), re.MULTILINE)

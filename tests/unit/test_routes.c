@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "api/operations.h"
 #include "server/openapi.h"
 #include "server/routes.h"
 
@@ -34,6 +35,10 @@ has_row(const char *path, const char *lower_method)
 {
 	for (size_t i = 0; i < routes.count; i++)
 		if (strcmp(routes.rows[i].path, path) == 0 && strcmp(lower(routes.rows[i].method), lower_method) == 0)
+			return true;
+	for (size_t i = 0; i < API_OPERATIONS; i++)
+		if (strcmp(api_operation_table[i].path, path) == 0 &&
+		    strcmp(lower(api_operation_table[i].method), lower_method) == 0)
 			return true;
 	return false;
 }
@@ -59,6 +64,26 @@ test_openapi_describes_every_route_and_no_other(void **state)
 }
 
 static void
+test_openapi_names_the_scope_of_every_operation(void **state)
+{
+	cJSON *document = cJSON_ParseWithLength(openapi_json, openapi_json_len);
+	cJSON *paths = cJSON_GetObjectItemCaseSensitive(document, "paths");
+
+	for (size_t i = 0; i < API_OPERATIONS; i++) {
+		const struct api_operation_info *info = &api_operation_table[i];
+		cJSON *path = cJSON_GetObjectItemCaseSensitive(paths, info->path);
+		cJSON *operation = cJSON_GetObjectItemCaseSensitive(path, lower(info->method));
+		cJSON *security = cJSON_GetObjectItemCaseSensitive(operation, "security");
+		cJSON *scopes = cJSON_GetObjectItemCaseSensitive(cJSON_GetArrayItem(security, 0), "key");
+
+		if (cJSON_GetArraySize(security) != 1 || cJSON_GetArraySize(scopes) != 1)
+			fail_msg("openapi.json does not say which scope %s %s needs", info->method, info->path);
+		assert_string_equal(cJSON_GetStringValue(cJSON_GetArrayItem(scopes, 0)), scope_name(info->scope));
+	}
+	cJSON_Delete(document);
+}
+
+static void
 test_the_counters_of_a_route_have_its_path(void **state)
 {
 	static const char *const classes[] = {"2xx", "4xx", "5xx"};
@@ -79,8 +104,8 @@ test_a_404_lists_the_paths(void **state)
 	char text[ROUTE_PATHS_BYTES];
 
 	route_paths(&routes, text);
-	assert_string_equal(text, "/events, /events/batch, /health, /livez, /readyz, /metrics, /metrics/prometheus and "
-				  "/openapi.json");
+	assert_string_equal(text, "/events, /events/batch, /health, /livez, /readyz, /metrics, /metrics/prometheus, "
+				  "/openapi.json and /openapi.yaml");
 }
 
 static void
@@ -105,6 +130,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_openapi_describes_every_route_and_no_other),
+	    cmocka_unit_test(test_openapi_names_the_scope_of_every_operation),
 	    cmocka_unit_test(test_the_counters_of_a_route_have_its_path),
 	    cmocka_unit_test(test_a_404_lists_the_paths),
 	    cmocka_unit_test(test_every_route_can_be_found_and_has_a_handler),

@@ -1,0 +1,93 @@
+"""The OpenAPI document: whole and right by itself, and the same in both of its forms."""
+
+import re
+import sys
+
+import pytest
+import yaml
+from jsonschema import Draft202012Validator
+
+from harness.daemon import REPOSITORY
+from harness.openapi import Document
+
+sys.path.append(str(REPOSITORY / "server"))
+import embed_openapi  # noqa: E402
+
+METHODS = {"get", "post", "patch", "delete"}
+
+
+@pytest.fixture(scope="module")
+def document():
+    return Document(embed_openapi.whole("0", sorted((REPOSITORY / "server/openapi").glob("*.json"))))
+
+
+def nodes(node, place="#"):
+    """Every object in it, with its place."""
+    if isinstance(node, dict):
+        yield place, node
+    members = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
+    for name, child in members:
+        yield from nodes(child, f"{place}/{name}")
+
+
+def test_both_forms_hold_the_same_document(hooksd, document):
+    daemon = hooksd()
+    text, form = daemon.get("/openapi.yaml"), daemon.get("/openapi.json")
+    assert (text.status, text.headers["Content-Type"]) == (200, "application/yaml")
+    assert (form.status, form.headers["Content-Type"]) == (200, "application/json")
+    assert yaml.safe_load(text.body) == form.json()
+    assert form.json()["paths"] == document.document["paths"]
+
+
+def test_every_reference_leads_somewhere(document):
+    references = [(place, node) for place, node in nodes(document.document) if "$ref" in node]
+    assert len(references) > 200
+    for place, node in references:
+        try:
+            document.resolve(node)
+        except KeyError:
+            pytest.fail(f"{place} refers to {node['$ref']}")
+
+
+def test_nothing_is_described_that_nobody_refers_to(document):
+    named = {node["$ref"] for _place, node in nodes(document.document) if "$ref" in node}
+    named.add("#/components/responses/MethodNotAllowed")  # to methods that no operation has
+    for kind in ("schemas", "responses", "parameters", "headers"):
+        for name in document.document["components"][kind]:
+            assert f"#/components/{kind}/{name}" in named
+
+
+def test_schemas_are_schemas_and_their_examples_fit(document):
+    examples = 0
+    for place, node in nodes(document.document):
+        for schema in ([node["schema"]] if "schema" in node else []) + list(node.get("schemas", {}).values()):
+            Draft202012Validator.check_schema(schema)
+        for example in [node["example"]] if "example" in node and "schema" in node else []:
+            assert document.errors(node["schema"], example) == [], place
+            examples += 1
+        if "examples" in node and "/properties/examples" not in place:
+            schema = {name: value for name, value in node.items() if name != "examples"}
+            for example in node["examples"]:
+                assert document.errors(schema, example) == [], place
+                examples += 1
+    assert examples > 20
+
+
+def test_operations_say_what_a_client_needs(document):
+    ids = []
+    for method, path, operation in document.operations():
+        assert method.lower() in METHODS
+        assert operation["summary"] and operation["tags"] and operation["responses"], (method, path)
+        item = document.document["paths"][path]
+        parameters = [document.resolve(one) for one in item.get("parameters", []) + operation.get("parameters", [])]
+        in_path = [one["name"] for one in parameters if one["in"] == "path"]
+        assert in_path == re.findall(r"{(\w+)}", path), (method, path)
+        if path.startswith("/v1/"):
+            ids.append(operation["operationId"])
+            for status in ("400", "401", "403", "404", "503"):
+                assert status in operation["responses"], (method, path)
+            if method in ("POST", "PATCH"):
+                assert "requestBody" in operation or path.endswith("/rotate-secrets"), (method, path)
+    assert len(ids) == len(set(ids)) > 25
+    assert {tag["name"] for tag in document.document["tags"]} == {
+        tag for _method, _path, operation in document.operations() for tag in operation["tags"]}
