@@ -2,15 +2,23 @@
 #ifndef BASE_CRYPTO_H
 #define BASE_CRYPTO_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "base/span.h"
 
 #define SHA1_BYTES 20
+#define SHA256_BYTES 32
 
 /* SHA-1 (FIPS 180-4) of the two spans, one behind the other: for names of version 5 (RFC 9562), never for secrecy. */
 void crypto_sha1(struct span first, struct span second, uint8_t out[SHA1_BYTES]);
+
+/* SHA-256 (FIPS 180-4). Allocates nothing. */
+void crypto_sha256(struct span text, uint8_t out[SHA256_BYTES]);
+
+/* Whether two secrets of len bytes are the same, in a time that does not tell where they differ. */
+bool crypto_equal(const void *a, const void *b, size_t len);
 
 /* Fills out with random bytes fit for secrets. Waits until the kernel has any; ends the process if it gives none. */
 void crypto_random(void *out, size_t len);

@@ -14,6 +14,7 @@
 
 /* What the segment holds besides the lanes' arenas. */
 #define BESIDE_LANES MIB
+#define KEY_TABLE_ROOM (32 * MIB)
 
 /* "8 lanes (4 acceptors x 2 writers)" */
 static void
@@ -39,6 +40,8 @@ ring_need(const struct config *config)
 
 	role_counts(config, counts);
 	need.bytes = role_lanes(counts) * lane + BESIDE_LANES;
+	if (config->hl_store != HL_STORE_OFF)
+		need.bytes += KEY_TABLE_ROOM;
 	print_lanes(counts, need.lanes, sizeof need.lanes);
 	return need;
 }

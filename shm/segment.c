@@ -23,6 +23,8 @@ segment_map(struct segment *segment, int fd, uint64_t bytes, int protection, str
 	segment->fd = fd;
 	segment->header = base;
 	segment->mapped_bytes = bytes;
+	segment->keys =
+	    segment->header->has_keys ? (void *)((char *)base + segment_layout(segment->header).keys) : NULL;
 	for (int r = 0; r < ROLES; r++) {
 		segment->slots[r] = (char *)base + segment_layout(segment->header).slots[r];
 		segment->counts[r] = segment->header->counts[r];

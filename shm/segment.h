@@ -12,6 +12,7 @@
 #include <sys/types.h>
 
 #include "base/error.h"
+#include "shm/key_table.h"
 #include "shm/lane.h"
 #include "shm/roles.h"
 #include "shm/segment_layout.h"
@@ -23,6 +24,7 @@ struct segment {
 	int fd;
 	struct segment_header *header;
 	char *slots[ROLES]; /* of each role the first */
+	struct key_table *keys; /* NULL: there is none in this segment */
 	uint32_t counts[ROLES]; /* of the segment: after an adoption they may differ from the configuration's */
 	uint64_t mapped_bytes; /* everything before the arenas */
 	int wake_fds[PROCESSES_MAX]; /* in the order of the slots */

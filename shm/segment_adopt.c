@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "shm/counters.h"
+#include "shm/key_writer.h"
 #include "shm/segment_layout.h"
 #include "shm/settle.h"
 
@@ -44,6 +45,8 @@ after_restart_of_the_machine(const struct segment *segment)
 	for (int c = COUNTER_STORED; c <= COUNTER_DISCARDED; c++)
 		accounted += segment_counter_sum(segment, c);
 	segment->header->earlier[COUNTER_RECEIVED] += accounted - segment_counter_sum(segment, COUNTER_RECEIVED);
+	if (segment->keys != NULL)
+		key_table_reset(segment->keys);
 }
 
 /* The clients of the earlier run are gone, and do not know what became of their events: those are stored. */
@@ -102,7 +105,7 @@ static bool
 same_shape(const struct segment_header *a, const struct segment_header *b)
 {
 	return memcmp(a->counts, b->counts, sizeof a->counts) == 0 && a->file_bytes == b->file_bytes &&
-	       a->arena_bytes == b->arena_bytes;
+	       a->arena_bytes == b->arena_bytes && a->has_keys == b->has_keys;
 }
 
 static void

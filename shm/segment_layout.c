@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "shm/key_table.h"
 #include "shm/lane.h"
 #include "shm/slots.h"
 
@@ -25,7 +26,8 @@ segment_layout(const struct segment_header *h)
 	}
 	l.controls = page_up(end);
 	l.descriptors = page_up(l.controls + lanes * sizeof(struct lane_control));
-	l.arenas = page_up(l.descriptors + lanes * h->lane_slots * sizeof(struct lane_descriptor));
+	l.keys = page_up(l.descriptors + lanes * h->lane_slots * sizeof(struct lane_descriptor));
+	l.arenas = page_up(l.keys + (h->has_keys ? sizeof(struct key_table) : 0));
 	l.end = l.arenas + lanes * h->arena_bytes;
 	return l;
 }

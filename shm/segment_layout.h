@@ -1,10 +1,11 @@
 /*
  * How the segment's file is laid out. All offsets follow from the numbers in its header; there are no pointers in it.
  *
- *   | header page | slots, role by role | lane controls | descriptors per lane | arena | arena | ... |
- *   | one page    | slot_bytes[]        | L * 256       | L * lane_slots * 16  |  L arenas, whole pages each |
+ *   | header page | slots, role by role | lane controls | descriptors per lane | keys | arena | arena | ... |
+ *   | one page    | slot_bytes[]        | L * 256       | L * lane_slots * 16  |      | L arenas, whole pages |
  *
- * L lanes: of each group in lane_group_table[] one from each process of one role to each of the other.
+ * L lanes: of each group in lane_group_table[] one from each process of one role to each of the other. keys: the table
+ * of API keys (shm/key_table.h), or nothing when there is no API.
  */
 #ifndef SHM_SEGMENT_LAYOUT_H
 #define SHM_SEGMENT_LAYOUT_H
@@ -17,8 +18,8 @@
 #include "shm/series.h"
 #include "shm/usage.h"
 
-#define SEGMENT_MAGIC "hooksrga" /* its last character changes with this header's structs and with RECORD_VERSION */
-#define SEGMENT_UNFINISHED "hooksr?a" /* of the same version, and being made: no event is in it yet */
+#define SEGMENT_MAGIC "hooksrgb" /* its last character changes with this header's structs and with RECORD_VERSION */
+#define SEGMENT_UNFINISHED "hooksr?b" /* of the same version, and being made: no event is in it yet */
 #define BOOT_ID_BYTES 40
 
 struct segment_header {
@@ -28,6 +29,8 @@ struct segment_header {
 	uint32_t storage; /* enum storage, of the present master */
 	uint32_t counts_on; /* 1: earlier continues an earlier segment's counters */
 	uint32_t file_gone; /* see segment_file_gone() */
+	uint32_t has_keys; /* 1: there is a table of API keys */
+	uint32_t reserved;
 	uint64_t file_bytes, arena_bytes;
 	int64_t started_us; /* steady clock, of the present master */
 	int32_t master_pid;
@@ -48,7 +51,7 @@ _Static_assert(sizeof(struct segment_header) <= 4096, "the header has one page")
 
 /* Offsets in the file. */
 struct segment_layout {
-	uint64_t slots[ROLES], controls, descriptors, arenas, end;
+	uint64_t slots[ROLES], controls, descriptors, keys, arenas, end;
 };
 
 struct segment_layout segment_layout(const struct segment_header *header);

@@ -14,6 +14,7 @@
 #include "base/files.h"
 #include "base/log.h"
 #include "base/version.h"
+#include "shm/key_writer.h"
 #include "shm/segment_adopt.h"
 #include "shm/segment_layout.h"
 #include "shm/segment_lock.h"
@@ -37,6 +38,7 @@ plan(const struct config *config, struct segment_header *h, struct error *err)
 	memcpy(h->magic, SEGMENT_UNFINISHED, sizeof h->magic);
 	segment_boot_id(h->boot_id);
 	role_counts(config, h->counts);
+	h->has_keys = config->hl_store != HL_STORE_OFF;
 
 	uint64_t lanes = role_lanes(h->counts);
 	uint64_t per_lane = config->ring_bytes / lanes;
@@ -161,6 +163,8 @@ begin_run(const struct segment *segment, const struct config *config, const char
 	(void)snprintf(h->version, sizeof h->version, "%s", HOOKS_VERSION);
 	for (uint32_t i = 0; i < segment_slot_count(segment); i++)
 		slot_reset(segment_slot_at(segment, i));
+	if (segment->keys != NULL)
+		key_table_begin_run(segment->keys);
 	for (uint32_t w = 0; w < segment->counts[ROLE_WRITER]; w++)
 		writer_slot_reset(segment_writer(segment, w));
 }

@@ -21,8 +21,12 @@ int
 torture_start_writer(void)
 {
 	char path[64];
-	const struct config config = {
-	    .storage = STORAGE_JSONL, .acceptors = 1, .writers = 1, .ring_path = path, .ring_bytes = 1 << 20};
+	const struct config config = {.hl_store = HL_STORE_OFF,
+	    .storage = STORAGE_JSONL,
+	    .acceptors = 1,
+	    .writers = 1,
+	    .ring_path = path,
+	    .ring_bytes = 1 << 20};
 	struct error err = {""};
 
 	(void)snprintf(path, sizeof path, "%s/ring", torture_directory);

@@ -40,6 +40,7 @@ ring_config(uint32_t acceptors, uint32_t writers, uint64_t ring_bytes)
 	static char jsonl_path[] = "events.jsonl";
 
 	return (struct config){.storage = STORAGE_JSONL,
+	    .hl_store = HL_STORE_OFF,
 	    .acceptors = acceptors,
 	    .writers = writers,
 	    .ring_path = ring_path,

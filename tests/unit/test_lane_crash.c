@@ -130,8 +130,12 @@ static void
 play_scene(struct dice *dice, uint64_t ring_bytes, uint32_t kills)
 {
 	char path[] = "/dev/shm/hooks-test-crash-XXXXXX";
-	struct config config = {
-	    .acceptors = 1, .writers = 1, .ring_path = path, .ring_bytes = ring_bytes, .jsonl_path = path};
+	struct config config = {.hl_store = HL_STORE_OFF,
+	    .acceptors = 1,
+	    .writers = 1,
+	    .ring_path = path,
+	    .ring_bytes = ring_bytes,
+	    .jsonl_path = path};
 	struct scene scene;
 	struct error err;
 	int fd = mkstemp(path);

@@ -199,7 +199,7 @@ test_other_files_are_told_apart(void **state)
 	struct error err;
 
 	build(file);
-	memcpy(file, "hooksrga", 8);
+	memcpy(file, "hooksrgb", 8);
 	assert_int_equal(old_ring_open(&ring, ring_fd, &err), OLD_RING_OTHER);
 	assert_int_equal(old_ring_master_pid(ring_fd), 0);
 	memcpy(file, RING9_UNFINISHED, 8);

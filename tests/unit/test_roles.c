@@ -69,7 +69,8 @@ test_a_row_makes_slots_and_lanes_that_overlap_no_others(void **state)
 static void
 test_a_row_is_counted_in_what_the_ring_needs(void **state)
 {
-	const struct config config = {.acceptors = 3, .writers = 2, .max_body_bytes = 1000, .max_batch_events = 1};
+	const struct config config = {
+	    .acceptors = 3, .writers = 2, .max_body_bytes = 1000, .max_batch_events = 1, .hl_store = HL_STORE_OFF};
 
 	assert_string_equal(ring_need(&config).lanes,
 	    "18 lanes (3 acceptors x 2 writers, 2 writers x 3 couriers, 3 couriers x 2 writers)");
