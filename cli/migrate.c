@@ -3,27 +3,42 @@
 
 #include "cli/commands.h"
 #include "store/store.h"
+#include "store/webhooks_store.h"
+
+typedef int migrate_function(const struct config *config, struct store_migrated *done, struct error *err);
+
+/* One schema: 0, STORE_NO_DATABASE or <0, and what there is to say is said. */
+static int
+migrate(const char *what, migrate_function *function, const struct config *config)
+{
+	struct store_migrated done;
+	struct error err;
+	int rc = function(config, &done, &err);
+
+	if (rc < 0)
+		fprintf(stderr, "hooksctl migrate: %s (%s): %s\n", what, done.option, err.text);
+	else if (rc == 0 && done.applied == 0)
+		printf(
+		    "%s (%s): the schema is at version %d already: nothing to do\n", what, done.option, done.version);
+	else if (rc == 0)
+		printf("%s (%s): applied %d migration%s: the schema is at version %d\n", what, done.option,
+		    done.applied, done.applied == 1 ? "" : "s", done.version);
+	return rc;
+}
 
 int
 command_migrate(const struct config *config, char *const *words)
 {
-	int applied = 0, version;
-	struct error err;
-	int rc = store_migrate(config, &applied, &version, &err);
+	int events = migrate("hook events", store_migrate, config);
+	int webhooks = events >= 0 ? migrate("webhooks", webhooks_store_migrate, config) : STORE_NO_DATABASE;
 
-	if (rc == STORE_NO_DATABASE) {
+	if (events < 0 || webhooks < 0)
+		return COMMAND_FAILED;
+	if (events == STORE_NO_DATABASE && webhooks == STORE_NO_DATABASE) {
 		fprintf(stderr,
-		    "hooksctl migrate: DATABASE_URL is not set: set it to the database to migrate, as its owner\n");
+		    "hooksctl migrate: neither DATABASE_URL nor HL_POSTGRES_URL is set: set them to the databases to "
+		    "migrate, as their owner\n");
 		return COMMAND_USAGE;
 	}
-	if (rc != 0) {
-		fprintf(stderr, "hooksctl migrate: %s\n", err.text);
-		return COMMAND_FAILED;
-	}
-	if (applied == 0)
-		printf("the schema is at version %d already: nothing to do\n", version);
-	else
-		printf(
-		    "applied %d migration%s: the schema is at version %d\n", applied, applied == 1 ? "" : "s", version);
 	return COMMAND_OK;
 }

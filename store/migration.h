@@ -16,6 +16,14 @@ struct migration_set {
 	int target; /* how many, >= 1: the version that this program needs */
 };
 
+/* What became of a database that was to be migrated. */
+struct store_migrated {
+	const char *option; /* that names it: "DATABASE_URL" */
+	int version; /* of the schema now */
+	int applied; /* migrations, those of other sets that the schema builds on included */
+};
+enum store_condition { STORE_NO_DATABASE = 1 };
+
 extern const struct migration_set postgres_migrations;
 extern const struct migration_set sqlite_migrations;
 /* Applied after postgres_migrations, whose functions make the months. */

@@ -38,24 +38,23 @@ file_sqlite(const struct config *config)
 }
 
 static int
-migrate_sqlite(const struct config *config, int *applied, int *version, struct error *err)
+migrate_sqlite(const struct config *config, struct store_migrated *done, struct error *err)
 {
-	*version = sqlite_migrations.target;
-	return sqlite_migrate_file(&sqlite_events, config->sqlite_path, config->store_timeout_ms, applied, err);
+	*done = (struct store_migrated){.option = "SQLITE_PATH", .version = sqlite_migrations.target};
+	return sqlite_migrate_file(&sqlite_events, config->sqlite_path, config->store_timeout_ms, &done->applied, err);
 }
 
 static int
-migrate_postgres(const struct config *config, int *applied, int *version, struct error *err)
+migrate_postgres(const struct config *config, struct store_migrated *done, struct error *err)
 {
 	struct pg *pg = NULL;
 
-	*applied = 0;
-	*version = postgres_migrations.target;
+	*done = (struct store_migrated){.option = "DATABASE_URL", .version = postgres_migrations.target};
 	if (config->database_url == NULL)
 		return STORE_NO_DATABASE;
 	int rc = pg_open(&pg, config->database_url, err);
 	if (rc == 0)
-		rc = migrate_apply(pg, &postgres_migrations, applied, err);
+		rc = migrate_apply(pg, &postgres_migrations, &done->applied, err);
 	pg_close(pg);
 	return rc;
 }
@@ -65,7 +64,7 @@ static const struct store {
 	struct sink *(*new)(const struct config *config, const struct sink_env *env);
 	int (*check)(const struct config *config, struct error *err);
 	struct store_file (*file)(const struct config *config);
-	int (*migrate)(const struct config *config, int *applied, int *version, struct error *err);
+	int (*migrate)(const struct config *config, struct store_migrated *done, struct error *err);
 } stores[] = {
     [STORAGE_POSTGRES] = {.new = sink_postgres_new, .migrate = migrate_postgres},
     [STORAGE_JSONL] = {.new = sink_jsonl_new, .check = check_jsonl, .file = file_jsonl},
@@ -112,9 +111,9 @@ store_file(const struct config *config)
 }
 
 int
-store_migrate(const struct config *config, int *applied, int *version, struct error *err)
+store_migrate(const struct config *config, struct store_migrated *done, struct error *err)
 {
 	const struct store *store = store_of(config);
 
-	return (store->migrate != NULL ? store->migrate : migrate_postgres)(config, applied, version, err);
+	return (store->migrate != NULL ? store->migrate : migrate_postgres)(config, done, err);
 }

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 
 #include "config/config.h"
+#include "store/migration.h"
 #include "store/sink.h"
 #include "store/sink_env.h"
 
@@ -33,10 +34,8 @@ struct store_file store_file(const struct config *config);
 
 /*
  * Brings the schema to the version of this program: of the store's database, or of the one at DATABASE_URL if the store
- * has none. 0: it is at *version, *applied migrations after the call began. STORE_NO_DATABASE: no option names one. <0:
- * failed.
+ * has none. 0: done. STORE_NO_DATABASE: no option names one. <0: failed. Takes up to a minute a migration.
  */
-enum store_condition { STORE_NO_DATABASE = 1 };
-int store_migrate(const struct config *config, int *applied, int *version, struct error *err);
+int store_migrate(const struct config *config, struct store_migrated *done, struct error *err);
 
 #endif

@@ -4,7 +4,9 @@
 #include <assert.h>
 
 #include "store/postgres/db_postgres.h"
+#include "store/postgres/migrate.h"
 #include "store/sqlite/db_sqlite.h"
+#include "store/sqlite/sqlite_migrate.h"
 
 int
 db_open(struct db **db, const struct config *config, const struct db_env *env, struct error *err)
@@ -12,4 +14,24 @@ db_open(struct db **db, const struct config *config, const struct db_env *env, s
 	assert(config->hl_store == HL_STORE_POSTGRES || config->hl_store == HL_STORE_EMBEDDED);
 	return config->hl_store == HL_STORE_POSTGRES ? db_postgres_open(db, config, env, err)
 						     : db_sqlite_open(db, config, env, err);
+}
+
+int
+webhooks_store_migrate(const struct config *config, struct store_migrated *done, struct error *err)
+{
+	struct pg *pg = NULL;
+
+	if (config->hl_store == HL_STORE_EMBEDDED) {
+		*done = (struct store_migrated){.option = "HL_DATA_PATH", .version = webhooks_sqlite_migrations.target};
+		return sqlite_migrate_file(
+		    &sqlite_webhooks, config->hl_data_path, config->store_timeout_ms, &done->applied, err);
+	}
+	*done = (struct store_migrated){.option = "HL_POSTGRES_URL", .version = webhooks_postgres_migrations.target};
+	if (config->hl_postgres_url == NULL)
+		return STORE_NO_DATABASE;
+	int rc = pg_open(&pg, config->hl_postgres_url, err);
+	if (rc == 0)
+		rc = migrate_webhooks(pg, true, &done->applied, err);
+	pg_close(pg);
+	return rc;
 }

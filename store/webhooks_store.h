@@ -4,6 +4,7 @@
 
 #include "config/config.h"
 #include "store/db.h"
+#include "store/migration.h"
 
 /*
  * Connects to the store that config->hl_store names, which is not HL_STORE_OFF, and brings its schema to this program's
@@ -12,5 +13,11 @@
  * 5 seconds an address and a minute a migration.
  */
 int db_open(struct db **db, const struct config *config, const struct db_env *env, struct error *err);
+
+/*
+ * Brings the schema to this program's version, for DBAs: also without a key for the API, in the database that
+ * HL_POSTGRES_URL names. 0: done. STORE_NO_DATABASE: webhooks are off and no option names their database. <0: failed.
+ */
+int webhooks_store_migrate(const struct config *config, struct store_migrated *done, struct error *err);
 
 #endif

@@ -67,7 +67,7 @@ def test_it_prepares_all_that_hooksd_uses(empty_store):
     told = distribute(empty_store)
     functions = empty_store.value(
         "SELECT count(*) FROM pg_proc WHERE pronamespace = 'public'::regnamespace AND proname !~ 'archive|analytics_indexes'"
-        " OR proname IN ('hooks_add_to_archive', 'hooks_archive_months', 'hooks_analytics_indexes')")
+        " OR proname IN ('hooks_add_to_archive', 'hooks_archive_months', 'hooks_archived', 'hooks_analytics_indexes')")
     assert told == [
         ("hooks_schema_migrations", "a reference table now"),
         ("hook_events_dead_letters", "known to all nodes now"),
@@ -82,10 +82,11 @@ def test_it_prepares_all_that_hooksd_uses(empty_store):
         "truncate_local_data_after_distributing_table hook_events"]
     made = asked[4:]
     assert sum(call.startswith("create_distributed_function ") for call in made) == functions
-    for name in ("ensure_partitions(integer,date)", "create_monthly_partition(integer,integer)", "hooks_distribute(integer)"):
+    for name in ("ensure_partitions(integer,date)", "create_monthly_partition(integer,integer)", "hooks_distribute(integer)",
+                 "ensure_partitions(regclass,integer,date)", "create_monthly_partition(regclass,integer,integer)"):
         # A worker lets everybody call what it is given.
         assert made[made.index(f"create_distributed_function {name}") + 1] == "REVOKE"
-    assert len(made) == functions + 3
+    assert len(made) == functions + 5
     assert empty_store.value(f"SHOW {CACHED}") == "2"
 
     again = distribute(empty_store, "32")

@@ -133,11 +133,11 @@ def test_auto_migrate_false_waits_for_hooksctl_migrate(make_sqlite):
     daemon = make_sqlite(AUTO_MIGRATE="false").start(store_ready=False)
     daemon.wait_for_log("the database schema is at version 0, this program needs 1: run `hooksctl migrate`")
     migrated = daemon.hooksctl("migrate")
-    assert (migrated.returncode, migrated.stdout) == (0, "applied 1 migration: the schema is at version 1\n")
+    assert (migrated.returncode, migrated.stdout) == (0, "hook events (SQLITE_PATH): applied 1 migration: the schema is at version 1\n")
     daemon.wait_store_ready()
     assert daemon.post_event(minimal()).status == 202
     again = daemon.hooksctl("migrate")
-    assert (again.returncode, again.stdout) == (0, "the schema is at version 1 already: nothing to do\n")
+    assert (again.returncode, again.stdout) == (0, "hook events (SQLITE_PATH): the schema is at version 1 already: nothing to do\n")
 
 
 def test_the_numbered_file_run_by_hand_makes_the_same(make_sqlite, tmp_path):

@@ -74,12 +74,12 @@ test_the_file_of_a_store_is_told_with_its_option(void **state)
 static void
 test_migrating_without_a_database_says_so(void **state)
 {
-	int applied, version;
+	struct store_migrated done;
 	struct error err;
 
 	config.storage = STORAGE_JSONL;
 	config.database_url = NULL;
-	assert_int_equal(store_migrate(&config, &applied, &version, &err), STORE_NO_DATABASE);
+	assert_int_equal(store_migrate(&config, &done, &err), STORE_NO_DATABASE);
 }
 
 static void

@@ -24,6 +24,10 @@ BEGIN
 	-- Beside the tables of the hook events, whatever else the search_path names. The functions below keep this path.
 	PERFORM set_config('search_path', relnamespace::regnamespace || ', pg_temp', true)
 		FROM pg_class WHERE oid = 'hooks_schema_migrations'::regclass;
+	IF NOT EXISTS (SELECT FROM hooks_schema_migrations WHERE version = 4) THEN
+		RAISE EXCEPTION 'the hook events'' migration 4 is missing: apply 004_months.sql first'
+			USING ERRCODE = 'undefined_table';
+	END IF;
 	IF to_regclass('hookline_schema_migrations') IS NOT NULL THEN
 		RAISE EXCEPTION 'migration 1 is already applied: the table hookline_schema_migrations is there'
 			USING ERRCODE = 'duplicate_object';
@@ -662,5 +666,9 @@ COMMENT ON COLUMN store_identity.deployment IS 'HL_DEPLOYMENT.';
 COMMENT ON COLUMN store_identity.created_at IS 'When it was written.';
 
 INSERT INTO hookline_schema_migrations (version, name) VALUES (1, 'webhooks');
+
+-- The tables are ready for rows of now and of the coming months.
+SELECT made.* FROM unnest('{events,attempts}'::regclass[]) AS parent,
+	ensure_partitions(parent, 3, (now() AT TIME ZONE 'UTC')::date) AS made;
 
 COMMIT;

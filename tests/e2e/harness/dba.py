@@ -95,3 +95,11 @@ def add_event(database, month, event_id=None, day=15):
 def partitions(database):
     """{name: rows} of all partitions."""
     return dict(database.query("SELECT partition_name, row_count FROM get_partition_stats()"))
+
+
+def apply_webhooks(database):
+    """The hook events' migrations and then the webhooks', by psql, as the user of database.url."""
+    apply_schema(database)
+    for path in sorted((SCHEMA / "webhooks/postgres").glob("[0-9]*.sql")):
+        result = database.psql("-f", path)
+        assert result.returncode == 0, result.stderr

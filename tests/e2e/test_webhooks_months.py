@@ -1,0 +1,148 @@
+"""Months of events and attempts: made ahead, archived, restored, dropped, and UTC whatever the time zone."""
+
+import psycopg
+import pytest
+
+from harness.dba import Month, apply_webhooks, copy_of
+
+pytestmark = pytest.mark.plain_postgres("the webhooks' tables are not distributed yet")
+
+ROWS = {
+    "events": "INSERT INTO events (event_id, created_at, occurred_at, job_count, tenant_id, topic, payload)"
+              " SELECT gen_random_uuid(), {at}, now(), 1, 'tenant-' || n % 3, 'a.b', '1' FROM generate_series(1, {rows}) AS n",
+    "attempts": "INSERT INTO attempts (attempt_id, started_at, endpoint_id, duration_ms, attempt_n, status, tenant_id)"
+                " SELECT gen_random_uuid(), {at}, gen_random_uuid(), n, 1, 'success', 'tenant-' || n % 3"
+                " FROM generate_series(1, {rows}) AS n",
+}
+BOUNDS = """
+SELECT relname, pg_get_expr(relpartbound, pg_class.oid) FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid
+WHERE inhparent = %s::regclass ORDER BY 1"""
+
+
+@pytest.fixture(scope="module")
+def template(postgres_server):
+    postgres_server.start()
+    database = postgres_server.new_database()
+    apply_webhooks(database)
+    yield database
+    postgres_server.start()
+    database.drop()
+
+
+@pytest.fixture
+def store(template):
+    with copy_of(template) as database:
+        yield database
+
+
+@pytest.fixture(params=sorted(ROWS))
+def parent(request):
+    return request.param
+
+
+def fill(store, parent, month, rows=50):
+    """Rows of the month's first and last millisecond, UTC."""
+    store.query(f"SELECT create_monthly_partition('{parent}', {month.args})")
+    first = f"'{month.day} 00:00:00+00'::timestamptz"
+    last = f"'{month.day} 00:00:00'::timestamp + interval '1 month - 1 millisecond'"
+    for at in (first, f"({last}) AT TIME ZONE 'UTC'"):
+        store.query(ROWS[parent].format(at=at, rows=rows // 2))
+
+
+def name_of(parent, month):
+    return f"{parent}_{month.year:04}_{month.month:02}"
+
+
+def stats(store, parent):
+    return dict(store.query(f"SELECT partition_name, row_count FROM get_partition_stats('{parent}', true)"))
+
+
+def test_months_are_made_ahead(store, parent):
+    assert set(stats(store, parent)) == {name_of(parent, Month(ahead)) for ahead in range(4)} | {f"{parent}_default"}
+    made = store.query(f"SELECT * FROM ensure_partitions('{parent}', 5, current_date)")
+    assert made == [(name_of(parent, Month(ahead)), "exists" if ahead < 4 else "created") for ahead in range(6)]
+    assert store.query("SELECT * FROM ensure_partitions(5)")[-1] == (Month(5).name, "created"), "hook events have theirs"
+
+
+def test_old_months_are_archived_restored_and_dropped(store, parent):
+    for back in (2, 3, 4):
+        fill(store, parent, Month(-back))
+    old, older, oldest = (name_of(parent, Month(-back)) for back in (2, 3, 4))
+    preview = store.query(f"SELECT partition_name, outcome FROM archive_old_partitions('{parent}', 2, true)")
+    assert preview == [(oldest, "would be archived"), (older, "would be archived")]
+    moved = store.query(f"SELECT partition_name, row_count, outcome FROM archive_old_partitions('{parent}', 2, false)")
+    assert moved == [(oldest, 50, "archived"), (older, 50, "archived")]
+    assert store.value(f"SELECT count(*) FROM {parent}") == 50
+
+    assert store.value(f"SELECT restore_archived_partition('{parent}', {Month(-3).args})") == older
+    assert stats(store, parent)[older] == 50
+
+    with pytest.raises(psycopg.errors.InvalidParameterValue):
+        store.query(f"SELECT * FROM drop_archived_partitions('{parent}', 2, 'drop months before {Month(-2).text}')")
+    shown = store.query(f"SELECT partition_name, outcome FROM drop_archived_partitions('{parent}', 2, NULL)")
+    assert shown == [(oldest, "would be dropped")]
+    dropped = store.query(f"SELECT partition_name, row_count, outcome FROM drop_archived_partitions('{parent}', 2,"
+                          f" 'drop months of {parent} before {Month(-2).text}')")
+    assert dropped == [(oldest, 50, "dropped")]
+    assert set(stats(store, parent)) >= {old, older}
+
+
+def test_one_table_keeps_its_months_when_another_gives_them_up(store):
+    for table in ROWS:
+        fill(store, table, Month(-3))
+    store.query(f"SELECT create_monthly_partition({Month(-3).args})")
+    store.query("SELECT * FROM archive_old_partitions('events', 1, false)")
+    assert stats(store, "attempts")[name_of("attempts", Month(-3))] == 50
+    assert store.value(f"SELECT count(*) FROM get_partition_stats() WHERE partition_name = '{Month(-3).name}'") == 1
+    assert store.query(f"SELECT * FROM drop_archived_partitions(1, 'drop months before {Month(-1).text}')") == []
+    assert store.value(f"SELECT count(*) FROM hooks_archive.{name_of('events', Month(-3))}") == 50
+
+
+def test_rows_of_a_month_without_partition_move_into_it(store, parent):
+    month = Month(9)
+    store.query(ROWS[parent].format(at=f"'{month.text}-15'::timestamptz", rows=30))
+    assert stats(store, parent)[f"{parent}_default"] == 30
+    assert store.value(f"SELECT create_monthly_partition('{parent}', {month.args})") == name_of(parent, month)
+    assert stats(store, parent)[name_of(parent, month)] == 30
+    assert stats(store, parent)[f"{parent}_default"] == 0
+
+
+def test_late_rows_join_their_archived_month(store, parent):
+    fill(store, parent, Month(-3))
+    store.query(f"SELECT * FROM archive_old_partitions('{parent}', 1, false)")
+    fill(store, parent, Month(-3), 20)
+    moved = store.query(f"SELECT row_count, outcome FROM archive_old_partitions('{parent}', 1, false)")
+    assert moved == [(20, "added to the archive")]
+    store.query(f"SELECT restore_archived_partition('{parent}', {Month(-3).args})")
+    assert stats(store, parent)[name_of(parent, Month(-3))] == 70
+
+
+@pytest.mark.parametrize("zone,style", [
+    ("America/New_York", "German"), ("Asia/Kathmandu", "SQL,DMY"), ("Pacific/Kiritimati", "Postgres,MDY")])
+def test_bounds_are_utc_whatever_the_time_zone_of_session_or_database(store, parent, zone, style):
+    """The zone changes in the middle of a month, and months are made from sessions of either."""
+    store.query(f"ALTER DATABASE {store.name} SET timezone = '{zone}'")
+    with psycopg.connect(store.url, autocommit=True, options=f"-c datestyle={style}") as session:
+        session.execute(f"SELECT create_monthly_partition('{parent}', {Month(-3).args})")
+        assert session.execute(f"SELECT * FROM ensure_partitions('{parent}', 4, current_date - 1)").fetchall()
+        session.execute(ROWS[parent].format(at=f"'{Month(-3).day} 00:00:00+00'::timestamptz", rows=10))
+        session.execute(ROWS[parent].format(at=f"'{Month(-3).day} 00:00:00+00'::timestamptz - interval '1 ms'", rows=10))
+        counts = dict(session.execute(f"SELECT partition_name, row_count FROM get_partition_stats('{parent}', true)").fetchall())
+        assert (counts[name_of(parent, Month(-3))], counts[f"{parent}_default"]) == (10, 10)
+        archived = session.execute(f"SELECT partition_name FROM archive_old_partitions('{parent}', 1, false)").fetchall()
+        assert archived == [(name_of(parent, Month(-3)),)]
+        session.execute(f"SELECT restore_archived_partition('{parent}', {Month(-3).args})")
+    with psycopg.connect(store.url, autocommit=True, options="-c timezone=UTC") as session:
+        bounds = [bound for _, bound in session.execute(BOUNDS, [parent]).fetchall() if bound != "DEFAULT"]
+        assert len(bounds) >= 5
+        assert all(bound.count("-01 00:00:00+00") == 2 for bound in bounds), bounds
+
+
+@pytest.mark.parametrize("table,named", [("jobs", "jobs"), ("events_default", "events_default"), ("NULL", "null")])
+def test_a_table_without_months_is_refused(store, table, named):
+    argument = table if table == "NULL" else f"'{table}'"
+    for call in (f"create_monthly_partition({argument}, 2026, 11)", f"ensure_partitions({argument}, 1, current_date)",
+                 f"get_partition_stats({argument}, true)", f"archive_old_partitions({argument}, 1, true)",
+                 f"restore_archived_partition({argument}, 2026, 11)", f"drop_archived_partitions({argument}, 1, NULL)"):
+        with pytest.raises(psycopg.errors.WrongObjectType, match=f"{named} is not partitioned by the range of one column"):
+            store.query(f"SELECT * FROM {call}")
