@@ -6,11 +6,11 @@
 #include <string.h>
 
 #include "base/json_object.h"
+#include "base/uuid.h"
 #include "cli/commands.h"
 #include "cli/deadletter_file.h"
 #include "cli/deadletter_print.h"
 #include "cli/deadletter_retry.h"
-#include "ingest/uuid.h"
 #include "store/postgres/dead_letter_db.h"
 
 const char command_deadletter_usage[] =

@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 #include "base/span.h"
-#include "ingest/uuid.h"
+#include "base/uuid.h"
 
 /* An event's own text is never taken above this, whatever max_event_bytes says: lengths in a record are 32 bits. */
 #define DECODE_EVENT_BYTES_MAX (1u << 30)

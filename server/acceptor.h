@@ -11,8 +11,8 @@
 #include <h2o.h>
 
 #include "base/repeat.h"
+#include "base/uuid.h"
 #include "config/config.h"
-#include "ingest/uuid.h"
 #include "server/connection.h"
 #include "server/linger.h"
 #include "server/listener.h"

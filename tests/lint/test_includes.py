@@ -119,7 +119,7 @@ class IncludeRule(unittest.TestCase):
             ("api/frame.c", '#include "shm/slots.h"'),
             ("server/acceptor.c", '#include "master/supervisor.h"'),
             ("master/main.c", "#include <libpq-fe.h>"),
-            ("ingest/uuid.c", "#include <openssl/sha.h>"),
+            ("ingest/event_id.c", "#include <openssl/sha.h>"),
             ("server/reply.h", "  #  include <postgresql/libpq-fe.h>"),
             ("store/jsonl/sink_jsonl.c", "#include <libpq-fe.h>"),
             ("cli/main.c", "#include <sqlite3.h>"),

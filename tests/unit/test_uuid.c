@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "base/format.h"
-#include "ingest/uuid.h"
+#include "base/uuid.h"
 
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
 

@@ -1,5 +1,5 @@
 /* UUIDs: reading their text, version 5 by SHA-1, version 7 from a pool of random bytes. */
-#include "ingest/uuid.h"
+#include "base/uuid.h"
 
 #include <endian.h>
 #include <string.h>

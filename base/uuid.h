@@ -1,9 +1,9 @@
 /*
- * Event ids: UUIDs as clients write them, UUIDv5 (RFC 9562 section 5.5) for other strings, UUIDv7 (section 5.7)
- * for events without an id.
+ * UUIDs: as clients write them, version 5 (RFC 9562 section 5.5) for other strings, version 7 (section 5.7) for events
+ * without an id and for whatever the service makes. Any process.
  */
-#ifndef INGEST_UUID_H
-#define INGEST_UUID_H
+#ifndef BASE_UUID_H
+#define BASE_UUID_H
 
 #include <stdbool.h>
 #include <stddef.h>
