@@ -15,7 +15,7 @@
 #include "config/config.h"
 #include "config/load.h"
 #include "shm/ring_size.h"
-#include "store/store.h"
+#include "store/webhooks_store.h"
 
 static const struct command {
 	const char *name;
@@ -66,7 +66,8 @@ run(const struct command *command, int argc, char **argv)
 		count++;
 	}
 	int request = config_load(&config, argc - count, argv + count, ring_need, &err);
-	if (request >= 0 && store_check_options(&config, &err) != 0) {
+	if (request >= 0 &&
+	    (store_check_options(&config, &err) != 0 || webhooks_store_check_options(&config, &err) != 0)) {
 		config_free(&config);
 		request = -1;
 	}

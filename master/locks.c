@@ -11,7 +11,7 @@
 #include "base/files.h"
 #include "base/log.h"
 #include "base/pid_lock.h"
-#include "store/store.h"
+#include "store/webhooks_store.h"
 
 /* When the user has no watches left, a removed lock file goes unnoticed. */
 static void
@@ -62,14 +62,17 @@ take_store_file(struct locks *locks, const struct store_file *file, struct error
 int
 locks_take(struct locks *locks, const struct config *config, struct error *err)
 {
-	const struct store_file file = store_file(config);
+	const struct store_file files[] = {store_file(config), webhooks_store_file(config)};
 	char path[PATH_MAX];
 
 	*locks = (struct locks){.watch = inotify_init1(IN_NONBLOCK | IN_CLOEXEC)};
 	if (data_dir_lock_path(config->data_dir, path, err) != 0 ||
 	    take(locks, "DATA_DIR", config->data_dir, path, err) != 0)
 		return -1;
-	return file.path != NULL ? take_store_file(locks, &file, err) : 0;
+	for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+		if (files[i].path != NULL && take_store_file(locks, &files[i], err) != 0)
+			return -1;
+	return 0;
 }
 
 static void

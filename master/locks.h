@@ -1,5 +1,5 @@
 /*
- * The locks that keep a second service away from this one's files: DATA_DIR, and the JSONL file or SQLite database.
+ * The locks that keep a second service away from this one's files: DATA_DIR, and the JSONL file or SQLite databases.
  * Master only.
  */
 #ifndef MASTER_LOCKS_H
@@ -19,7 +19,7 @@ struct locks {
 		int fd; /* -1: none */
 		bool lost; /* the file was removed, and has not been made again */
 		bool logged; /* that it cannot be made again */
-	} items[2];
+	} items[3];
 	uint32_t count;
 	int watch; /* inotify; -1: none */
 };

@@ -26,7 +26,7 @@
 #include "shm/ring_size.h"
 #include "shm/segment.h"
 #include "shm/segment_open.h"
-#include "store/store.h"
+#include "store/webhooks_store.h"
 
 #define SUMMARY "Takes events over HTTP and stores them in PostgreSQL, SQLite or JSONL files."
 
@@ -140,7 +140,7 @@ check(const struct config *config)
 	struct error err;
 	int rc = PREFLIGHT_WRONG;
 
-	if (store_check(config, &err) == 0)
+	if (store_check(config, &err) == 0 && webhooks_store_check(config, &err) == 0)
 		rc = preflight(config, &err);
 	if (rc == 0)
 		printf("configuration ok\n");
@@ -177,7 +177,8 @@ main(int argc, char **argv)
 		return EXIT_DRAINED;
 	}
 	request = config_load(config, argc, argv, ring_need, &err);
-	if (request >= 0 && store_check_options(config, &err) != 0) {
+	if (request >= 0 &&
+	    (store_check_options(config, &err) != 0 || webhooks_store_check_options(config, &err) != 0)) {
 		config_free(config);
 		request = -1;
 	}

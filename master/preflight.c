@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "server/listener.h"
-#include "store/store.h"
+#include "store/webhooks_store.h"
 
 /* A directory that exists and may be written, or that can be made in such a one. */
 static int
@@ -57,20 +57,19 @@ check_file(const char *option, const char *path, struct error *err)
 	return 0;
 }
 
-/* The file that the store writes, if any. */
+/* The file that a store writes, if any. */
 static int
-check_store_file(const struct config *config, struct error *err)
+check_store_file(const struct store_file *file, struct error *err)
 {
-	const struct store_file file = store_file(config);
 	char above[PATH_MAX];
 
-	if (file.path == NULL)
+	if (file->path == NULL)
 		return 0;
-	int rc = check_file(file.option, file.path, err);
-	if (rc != 0 || !file.has_companions)
+	int rc = check_file(file->option, file->path, err);
+	if (rc != 0 || !file->has_companions)
 		return rc;
-	(void)snprintf(above, sizeof above, "%s", file.path);
-	return check_directory(file.option, file.path, dirname(above), err);
+	(void)snprintf(above, sizeof above, "%s", file->path);
+	return check_directory(file->option, file->path, dirname(above), err);
 }
 
 /* A start does not make the ring file's directory, and takes all of its bytes at once. */
@@ -99,10 +98,13 @@ check_ring(const struct config *config, struct error *err)
 int
 preflight(const struct config *config, struct error *err)
 {
+	const struct store_file events = store_file(config), webhooks = webhooks_store_file(config);
 	int rc = check_directory("DATA_DIR", config->data_dir, config->data_dir, err);
 
 	if (rc == 0)
-		rc = check_store_file(config, err);
+		rc = check_store_file(&events, err);
+	if (rc == 0)
+		rc = check_store_file(&webhooks, err);
 	if (rc == 0)
 		rc = check_ring(config, err);
 	if (rc == 0)

@@ -88,10 +88,8 @@ store_new(const struct config *config, const struct sink_env *env)
 int
 store_check_options(const struct config *config, struct error *err)
 {
-	/* Also for other stores: hooksctl connects to these whatever the store is. */
-	if (config->database_url != NULL && pg_url_check("DATABASE_URL", config->database_url, err) != 0)
-		return -1;
-	return config->hl_postgres_url != NULL ? pg_url_check("HL_POSTGRES_URL", config->hl_postgres_url, err) : 0;
+	/* Also for other stores: hooksctl connects to DATABASE_URL whatever the store is. */
+	return config->database_url != NULL ? pg_url_check("DATABASE_URL", config->database_url, err) : 0;
 }
 
 int

@@ -2,10 +2,14 @@
 #include "store/webhooks_store.h"
 
 #include <assert.h>
+#include <string.h>
 
 #include "store/postgres/db_postgres.h"
 #include "store/postgres/migrate.h"
+#include "store/postgres/pg.h"
+#include "store/postgres/pg_url.h"
 #include "store/sqlite/db_sqlite.h"
+#include "store/sqlite/sqlite_identity.h"
 #include "store/sqlite/sqlite_migrate.h"
 
 int
@@ -14,6 +18,35 @@ db_open(struct db **db, const struct config *config, const struct db_env *env, s
 	assert(config->hl_store == HL_STORE_POSTGRES || config->hl_store == HL_STORE_EMBEDDED);
 	return config->hl_store == HL_STORE_POSTGRES ? db_postgres_open(db, config, env, err)
 						     : db_sqlite_open(db, config, env, err);
+}
+
+int
+webhooks_store_check_options(const struct config *config, struct error *err)
+{
+	/* Also for the other store: hooksctl may be asked about this one. */
+	if (config->hl_postgres_url != NULL && pg_url_check("HL_POSTGRES_URL", config->hl_postgres_url, err) != 0)
+		return -1;
+	if (config->hl_store == HL_STORE_EMBEDDED && config->storage == STORAGE_SQLITE &&
+	    strcmp(config->hl_data_path, config->sqlite_path) == 0)
+		return error_set(err, "HL_DATA_PATH and SQLITE_PATH are the same file, %s: set another path for one",
+		    config->hl_data_path);
+	return 0;
+}
+
+int
+webhooks_store_check(const struct config *config, struct error *err)
+{
+	return config->hl_store == HL_STORE_EMBEDDED
+		   ? sqlite_identity_check(&sqlite_webhooks, config->hl_data_path, err)
+		   : 0;
+}
+
+struct store_file
+webhooks_store_file(const struct config *config)
+{
+	if (config->hl_store != HL_STORE_EMBEDDED)
+		return (struct store_file){0};
+	return (struct store_file){.path = config->hl_data_path, .option = "HL_DATA_PATH", .has_companions = true};
 }
 
 int

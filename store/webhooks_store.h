@@ -1,10 +1,14 @@
-/* The stores that webhooks can have, chosen by config->hl_store. No other file knows which there are. */
+/*
+ * The stores that webhooks can have, chosen by config->hl_store. No other file knows which there are. What begins with
+ * webhooks_store_ is store/store.h for this store, and also for HL_STORE_OFF, which has nothing to check and no file.
+ */
 #ifndef STORE_WEBHOOKS_STORE_H
 #define STORE_WEBHOOKS_STORE_H
 
 #include "config/config.h"
 #include "store/db.h"
 #include "store/migration.h"
+#include "store/store.h"
 
 /*
  * Connects to the store that config->hl_store names, which is not HL_STORE_OFF, and brings its schema to this program's
@@ -13,6 +17,15 @@
  * 5 seconds an address and a minute a migration.
  */
 int db_open(struct db **db, const struct config *config, const struct db_env *env, struct error *err);
+
+/* As store_check_options(). */
+int webhooks_store_check_options(const struct config *config, struct error *err);
+
+/* As store_check(). */
+int webhooks_store_check(const struct config *config, struct error *err);
+
+/* As store_file(). */
+struct store_file webhooks_store_file(const struct config *config);
 
 /*
  * Brings the schema to this program's version, for DBAs: also without a key for the API, in the database that

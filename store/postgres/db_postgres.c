@@ -5,7 +5,8 @@
  * would mean something else.
  *
  * A connection that failed is closed and made again at the next begin() or reading statement: after a switch-over the
- * name may lead to another server. Between two tries lies a pause, in which calls fail at once with the last reason.
+ * name may lead to another server. After a try that failed follows a pause, at least as long as the try, in which calls
+ * fail at once with the same reason: a server that hangs does not keep every caller waiting.
  */
 #include "store/postgres/db_postgres.h"
 
@@ -126,6 +127,7 @@ prepare(struct db_postgres *p, struct error *err)
 static int
 connect_to(struct db_postgres *p, struct error *err)
 {
+	int64_t began_us = clock_steady_us();
 	int rc = pg_open(&p->pg, p->super.config->hl_postgres_url, &p->failure);
 
 	if (rc == 0)
@@ -133,7 +135,8 @@ connect_to(struct db_postgres *p, struct error *err)
 	if (rc == 0)
 		return 0;
 	disconnect(p);
-	p->retry_us = clock_steady_us() + PAUSE_US;
+	int64_t now_us = clock_steady_us(), took_us = now_us - began_us;
+	p->retry_us = now_us + (took_us > PAUSE_US ? took_us : PAUSE_US);
 	*err = p->failure;
 	return -1;
 }

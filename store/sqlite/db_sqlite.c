@@ -5,12 +5,14 @@
 #include "store/sqlite/db_sqlite.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/format.h"
@@ -169,16 +171,34 @@ open_session(struct db_sqlite *s, struct error *err)
 	return rc;
 }
 
-/* Opens the database where it is closed, and where another one has taken the place of the open one. */
+/*
+ * What stands in the log is written into the database first: one that somebody has moved must be whole where it is now.
+ */
+static void
+leave_moved(struct db_sqlite *s)
+{
+	struct error unused;
+	uint64_t left;
+
+	log_warning("the SQLite database or its log was moved, replaced or removed: opening it again",
+	    LOG_STR("path", s->session.path));
+	(void)sqlite_session_checkpoint(&s->session, &left, &unused);
+	close_session(s);
+}
+
+/*
+ * Opens the database where it is closed, and where another one has taken the place of the open one. One that is gone
+ * may be put back, and stays open until then.
+ */
 static int
 keep_open(struct db_sqlite *s, struct error *err)
 {
 	if (s->session.db != NULL && sqlite_session_in_place(&s->session))
 		return 0;
+	if (s->session.db != NULL && access(s->session.path, F_OK) != 0 && errno == ENOENT)
+		return sqlite_session_removed(&s->session, err);
 	if (s->session.db != NULL)
-		log_warning("the SQLite database or its log was moved, replaced or removed: opening it again",
-		    LOG_STR("path", s->session.path));
-	close_session(s);
+		leave_moved(s);
 	return open_session(s, err);
 }
 

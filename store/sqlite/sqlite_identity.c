@@ -5,13 +5,19 @@
 #include "store/sqlite/sqlite_identity.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <limits.h>
+#include <linux/magic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
+
+#include "base/log.h"
 
 #define MAGIC "SQLite format 3" /* its terminator is part of it */
 #define URI_MAX (3 * PATH_MAX + 64)
@@ -24,13 +30,71 @@ const struct sqlite_kind sqlite_events = {
     .settings = "PRAGMA cache_size = -65536;",
 };
 
-/* Several threads have a connection each, and small transactions. auto_vacuum can be set in an empty file only. */
+/* Several threads have a connection each, and small transactions. The file has credentials of endpoints. */
 const struct sqlite_kind sqlite_webhooks = {
     .option = "HL_DATA_PATH",
     .migrations = &webhooks_sqlite_migrations,
+    .local = true,
     .mode = 0600,
-    .settings = "PRAGMA cache_size = -4096; PRAGMA auto_vacuum = INCREMENTAL; PRAGMA foreign_keys = ON;",
+    .settings = "PRAGMA cache_size = -4096; PRAGMA foreign_keys = ON;",
 };
+
+/* File systems of networks, where locks and shared memory do not reach the other machines. */
+static const struct {
+	uint32_t magic;
+	const char *name;
+	bool maybe; /* also local ones */
+} networks[] = {
+    {NFS_SUPER_MAGIC, "NFS", false},
+    {SMB_SUPER_MAGIC, "SMB", false},
+    {CIFS_SUPER_MAGIC, "SMB", false},
+    {SMB2_SUPER_MAGIC, "SMB", false},
+    {CEPH_SUPER_MAGIC, "CephFS", false},
+    {AFS_SUPER_MAGIC, "AFS", false},
+    {AFS_FS_MAGIC, "AFS", false},
+    {0x0bd00bd0, "Lustre", false},
+    {0x47504653, "GPFS", false},
+    {FUSE_SUPER_MAGIC, "FUSE", true},
+    {V9FS_MAGIC, "9P", true},
+};
+
+/* The file system of a file that may have to be made, with directories. 0, or <0 with errno. */
+static int
+file_system_of(const char *path, struct statfs *fs)
+{
+	char at[PATH_MAX];
+
+	(void)snprintf(at, sizeof at, "%s", path);
+	while (statfs(at, fs) != 0) {
+		if (errno != ENOENT && errno != ENOTDIR)
+			return -1;
+		char *above = dirname(at); /* in the same buffer */
+		(void)memmove(at, above, strlen(above) + 1);
+	}
+	return 0;
+}
+
+static int
+check_place(const struct sqlite_kind *kind, const char *path, struct error *err)
+{
+	struct statfs fs;
+
+	if (!kind->local || file_system_of(path, &fs) != 0)
+		return 0;
+	for (size_t i = 0; i < sizeof networks / sizeof *networks; i++) {
+		if ((uint32_t)fs.f_type != networks[i].magic)
+			continue;
+		if (!networks[i].maybe)
+			return error_set(err,
+			    "%s=%s is on a network file system (%s), where SQLite's locks do not hold between "
+			    "machines: "
+			    "use a local disk",
+			    kind->option, path, networks[i].name);
+		log_warning("the SQLite database must be on a disk of this machine: its file system may be a network's",
+		    LOG_STR("option", kind->option), LOG_STR("path", path), LOG_STR("file_system", networks[i].name));
+	}
+	return 0;
+}
 
 /* A transaction that created or changed the file was cut off: only SQLite can tell what the file was before. */
 static bool
@@ -105,8 +169,10 @@ sqlite_identity_check(const struct sqlite_kind *kind, const char *path, struct e
 {
 	char uri[URI_MAX];
 	sqlite3 *db;
-	int rc = check_head(kind, path, err);
+	int rc = check_place(kind, path, err);
 
+	if (rc == 0)
+		rc = check_head(kind, path, err);
 	if (rc <= 0)
 		return rc;
 	immutable_uri(path, uri);

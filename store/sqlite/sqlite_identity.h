@@ -3,6 +3,7 @@
 #define STORE_SQLITE_SQLITE_IDENTITY_H
 
 #include <sqlite3.h>
+#include <stdbool.h>
 #include <sys/types.h>
 
 #include "base/error.h"
@@ -12,6 +13,7 @@
 struct sqlite_kind {
 	const char *option; /* that names its file */
 	const struct migration_set *migrations; /* its tables; by their table of versions it is known */
+	bool local; /* refused on a network file system */
 	mode_t mode; /* of a new file */
 	const char *settings; /* statements for each connection, before the first table is made */
 };
@@ -21,8 +23,8 @@ extern const struct sqlite_kind sqlite_events, sqlite_webhooks;
 
 /*
  * Looks at the file at path without changing it or anything beside it. Returns <0 when it can be no database of that
- * kind: no regular file, no SQLite database, or one that has tables but not the kind's. 0 otherwise, also when there is
- * no file or this process cannot read it: opening the database will say so.
+ * kind: on a network file system, no regular file, no SQLite database, or one that has tables but not the kind's. 0
+ * otherwise, also when there is no file or this process cannot read it: opening the database will say so.
  *
  * Only while this process has no connection to the file: it closes a descriptor of it, and with that the kernel gives
  * up all locks that this process has on it.

@@ -224,6 +224,13 @@ open_log(struct sqlite_session *session, struct error *err)
 	return error_errno(err, "cannot sync %s (%s)", name, session->kind->option);
 }
 
+int
+sqlite_session_removed(const struct sqlite_session *session, struct error *err)
+{
+	return error_set(err, "%s=%s was removed: put it back, or restart the service to begin another database",
+	    session->kind->option, session->path);
+}
+
 /* Closing a descriptor that was opened by O_PATH gives up no locks. */
 static int
 open_file(struct sqlite_session *session, struct error *err)
@@ -240,9 +247,7 @@ open_file(struct sqlite_session *session, struct error *err)
 	}
 	session->fd = open(session->path, O_PATH | O_CLOEXEC);
 	if (session->fd < 0 && session->shared && errno == ENOENT)
-		return error_set(err,
-		    "%s=%s was removed: put it back, or restart the service to begin another database", kind->option,
-		    session->path);
+		return sqlite_session_removed(session, err);
 	return session->fd < 0 ? error_errno(err, "cannot open %s=%s", kind->option, session->path) : 0;
 }
 

@@ -54,6 +54,9 @@ void sqlite_session_close(struct sqlite_session *session);
 /* Whether the files of the open database still are those at its path. */
 bool sqlite_session_in_place(const struct sqlite_session *session);
 
+/* Makes the sentence for a file that is gone and is not made anew. Returns <0. */
+int sqlite_session_removed(const struct sqlite_session *session, struct error *err);
+
 /* From now on locks are waited for as long as one call of a sink may take. */
 void sqlite_session_start_wait(struct sqlite_session *session);
 

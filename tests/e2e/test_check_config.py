@@ -40,6 +40,24 @@ def test_a_path_of_the_wrong_kind_is_wrong(directory, option, value):
     assert f"{option}={value}" in told
 
 
+KEY = "hl_" + "k" * 40
+
+
+@pytest.mark.parametrize("value", ["there/directory", "there/file/hookline.db"])
+def test_the_webhooks_file_is_looked_at_when_there_is_a_key(directory, value):
+    code, told = check(directory, HL_DATA_PATH=value, HL_API_KEY=KEY)
+    assert code == WRONG and f"HL_DATA_PATH={value}" in told
+    assert check(directory, HL_DATA_PATH=value)[0] == 0
+
+
+def test_the_webhooks_file_may_not_be_another_programs_nor_the_events(directory):
+    (directory / "there/file").write_text("a letter\n")
+    code, told = check(directory, HL_DATA_PATH="there/file", HL_API_KEY=KEY)
+    assert code == WRONG and "HL_DATA_PATH=there/file is not an SQLite database" in told
+    code, told = check(directory, HL_DATA_PATH="there/x.db", SQLITE_PATH="there/x.db", STORAGE_TYPE="sqlite", HL_API_KEY=KEY)
+    assert code == WRONG and "HL_DATA_PATH and SQLITE_PATH are the same file" in told
+
+
 @pytest.mark.parametrize("option,value", [
     ("HOST", "no-such-host.invalid"),
     ("HOST", "192.0.2.1"),  # of a net that nobody has

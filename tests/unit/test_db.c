@@ -9,9 +9,11 @@
 
 #include <cmocka.h>
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -128,7 +130,6 @@ fresh_table(void **state)
 	struct db *db = must_open();
 
 	must_begin(db);
-	must_run(db, SAME("CREATE TABLE IF NOT EXISTS hookline_schema_migrations (version int)"), NULL, 0);
 	must_run(db, SAME("DROP TABLE IF EXISTS parts"), NULL, 0);
 	must_run(db, SAME("DROP TABLE IF EXISTS things"), NULL, 0);
 	must_run(db,
@@ -410,6 +411,40 @@ another_writer_is_waited_for_until_the_deadline(void **state)
 	db_close(other);
 }
 
+/* Of SQLite's bytes for readers, which an open database in WAL mode keeps locked. */
+static bool
+file_is_locked(void)
+{
+	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 0x40000002, .l_len = 510};
+	int status;
+	pid_t pid = fork(); /* a process does not see its own locks */
+
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		int fd = open(path, O_RDWR | O_CLOEXEC);
+
+		_exit(fd < 0 || fcntl(fd, F_GETLK, &lock) != 0 ? 2 : lock.l_type != F_UNLCK);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) < 2);
+	return WEXITSTATUS(status) == 1;
+}
+
+static void
+a_connection_that_opens_and_closes_leaves_the_locks_of_the_others(void **state)
+{
+	if (config.hl_store != HL_STORE_EMBEDDED)
+		return;
+
+	struct db *db = must_open();
+	assert_int_equal(count(db), 0);
+	assert_true(file_is_locked());
+	db_close(must_open());
+	assert_true(file_is_locked());
+	db_close(db);
+	assert_false(file_is_locked());
+}
+
 int
 main(void)
 {
@@ -426,6 +461,7 @@ main(void)
 	    cmocka_unit_test_setup(now_stands_still_in_a_transaction, fresh_table),
 	    cmocka_unit_test_setup(a_statement_that_takes_too_long_is_given_up_and_the_next_one_works, fresh_table),
 	    cmocka_unit_test_setup(another_writer_is_waited_for_until_the_deadline, fresh_table),
+	    cmocka_unit_test_setup(a_connection_that_opens_and_closes_leaves_the_locks_of_the_others, fresh_table),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -1,0 +1,343 @@
+"""
+The connection to the webhooks' store when database, network, pooler or disk fail: tests/unit/db_driver runs the calls of
+store/db.h, one a line. What both databases do alike is tests/unit/test_db.c, which runs here against PostgreSQL.
+"""
+
+import contextlib
+import os
+import signal
+import sqlite3
+import subprocess
+import threading
+import time
+
+import pytest
+
+from harness.daemon import BUILD_DIR, clean_environment
+from harness.pgbouncer import PgBouncer
+from harness.proxy import DOWN, UP, FaultyProxy
+from harness.standby import Standby
+from harness.waiting import wait_until
+
+REFUSED, BUSY = 1, 2
+ADD = "INSERT INTO things (name) VALUES ($1)"
+COUNT = "SELECT count(*) FROM things"
+
+
+class Driver:
+    def __init__(self, preexec_fn=None, **where):
+        self.process = subprocess.Popen(
+            [BUILD_DIR / "tests/unit/db_driver"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            env=clean_environment({f"HOOKS_TEST_{name}": str(value) for name, value in where.items()}), preexec_fn=preexec_fn)
+
+    def send(self, command):
+        self.process.stdin.write(command + "\n")
+        self.process.stdin.flush()
+
+    def answer(self):
+        code, conflict, text = self.process.stdout.readline().rstrip("\n").split(" ", 2)
+        return int(code), text if conflict == "-" else conflict
+
+    def call(self, command):
+        self.send(command)
+        return self.answer()
+
+    def must(self, command):
+        code, text = self.call(command)
+        assert code == 0, (command, text)
+        return text
+
+    def add(self, name):
+        self.must("begin")
+        self.must(f"run {ADD}; {name}")
+        self.must("commit")
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait(timeout=30)
+        self.process.stdout.close()
+
+
+@pytest.fixture
+def driver():
+    """Makes drivers; each ends well at the end of the test."""
+    with contextlib.ExitStack() as stack:
+
+        def make(**where):
+            made = Driver(**where)
+            stack.callback(made.close)
+            made.must("open")
+            return made
+
+        yield make
+
+
+@pytest.fixture
+def things(driver, database):
+    """A database with the schema and a table of this test's own."""
+    driver(POSTGRES_URL=database.url)
+    database.query("CREATE TABLE things (name text PRIMARY KEY)")
+    return database
+
+
+@pytest.fixture
+def file(driver, tmp_path):
+    path = tmp_path / "hookline.db"
+    driver(DATA_PATH=path)
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        database.execute("CREATE TABLE things (name TEXT PRIMARY KEY) STRICT")
+    return path
+
+
+def test_postgresql_does_what_sqlite_does(database):
+    run = subprocess.run(
+        [BUILD_DIR / "tests/unit/test_db"], env=clean_environment({"HOOKS_TEST_POSTGRES_URL": database.url}),
+        capture_output=True, text=True, timeout=60)
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert database.value("SELECT count(*) FROM hookline_schema_migrations") > 0, "it was this database"
+
+
+# ---- PostgreSQL ----
+
+
+def took(call):
+    started = time.monotonic()
+    code, text = call()
+    assert code < 0, text
+    return time.monotonic() - started, text
+
+
+def test_a_server_that_hangs_costs_a_deadline_and_a_try_to_connect_and_then_nothing(driver, things, postgres):
+    db = driver(POSTGRES_URL=things.url + "?connect_timeout=2")
+    with postgres.hung():
+        db.must("deadline 300")
+        seconds, text = took(lambda: db.call(f"run {COUNT}"))
+        assert 0.2 < seconds < 2 and "in time" in text
+        db.must("deadline 10000")
+        seconds, text = took(lambda: db.call("begin"))
+        assert 1 < seconds < 5 and "timeout expired" in text
+        assert took(lambda: db.call("begin"))[0] < 0.5
+    wait_until(lambda: db.call(f"run {COUNT}") == (0, "0"), "the server to be asked again")
+    db.add("after")
+
+
+def test_a_statement_that_waits_for_a_lock_is_not_left_in_the_server(driver, things):
+    db = driver(POSTGRES_URL=things.url)
+    with things.server.connect(things.name) as other:
+        other.execute("BEGIN; LOCK TABLE things")
+        db.must("begin")
+        db.must("deadline 500")
+        assert db.call(f"run {ADD}; late")[0] < 0
+        db.must("rollback")
+        other.execute("ROLLBACK")
+    db.must("deadline 10000")
+    assert db.must(f"run {COUNT}") == "0"
+
+
+def test_a_connection_that_is_killed_in_a_transaction_loses_it_and_the_next_one_works(driver, things):
+    db = driver(POSTGRES_URL=things.url)
+    db.must("begin")
+    db.must(f"run {ADD}; lost")
+    pid = db.must("run SELECT pg_backend_pid()")
+    things.value("SELECT pg_terminate_backend(%s)", int(pid))
+    assert db.call(f"run {ADD}; lost, too")[0] < 0
+    db.must("rollback")
+    db.add("kept")
+    assert db.must("run SELECT name FROM things") == "kept"
+
+
+def test_a_connection_that_died_at_rest_is_made_again_without_a_word(driver, things, postgres):
+    db = driver(POSTGRES_URL=things.url)
+    postgres.restart({})
+    assert db.must(f"run {COUNT}") == "0"
+    postgres.stop(signal.SIGQUIT)
+    postgres.start()
+    db.add("after")
+
+
+def test_a_server_that_is_away_is_not_now_and_answers_at_once(driver, things, postgres):
+    db = driver(POSTGRES_URL=things.url)
+    postgres.stop()
+    assert db.call(f"run {COUNT}")[0] < 0
+    for _ in range(20):  # between two tries the last reason is told
+        seconds, text = took(lambda: db.call("begin"))
+        assert seconds < 1 and "refused" in text
+    postgres.start()
+    wait_until(lambda: db.call(f"run {COUNT}")[0] == 0, "the server to be asked again")
+
+
+@pytest.mark.parametrize("lost", [UP, DOWN], ids=["request", "answer"])
+def test_a_commit_whose_answer_is_lost_is_in_doubt(driver, things, postgres, lost):
+    with FaultyProxy(postgres.port) as proxy:
+        db = driver(POSTGRES_URL=proxy.url(things))
+        db.must("begin")
+        db.must(f"run {ADD}; doubtful")
+        proxy.swallow(lost, words=b"COMMIT")
+        db.must("deadline 500")
+        assert db.call("commit")[0] < 0
+        db.must("rollback")
+        proxy.release()
+        db.must("deadline 10000")
+        known = db.must(f"run {COUNT}")
+        assert known == ("0" if lost == UP else "1")
+
+
+def test_a_deadlock_is_busy_and_one_of_both_goes_on(driver, things):
+    things.query("INSERT INTO things VALUES ('a'), ('b')")
+    one, other = driver(POSTGRES_URL=things.url), driver(POSTGRES_URL=things.url)
+    update = "run UPDATE things SET name = name WHERE name = $1; "
+    one.must("begin"), other.must("begin")
+    one.must(update + "a"), other.must(update + "b")
+    one.send(update + "b"), other.send(update + "a")
+    codes = sorted(db.answer()[0] for db in (one, other))
+    assert codes == [0, BUSY]
+    one.must("rollback"), other.must("rollback")
+
+
+def test_a_server_that_became_read_only_is_left_for_another_one(driver, things):
+    db = driver(POSTGRES_URL=things.url)
+    things.query(f"ALTER DATABASE {things.name} SET default_transaction_read_only = on")
+    assert db.must(f"run {COUNT}") == "0", "the session began before"
+    things.value("SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid()",
+                 things.name)
+    code, text = db.call("begin")
+    assert code < 0 and "read-only" in text
+
+
+@pytest.mark.plain_postgres("a standby of one server")
+def test_after_a_switch_over_the_new_primary_is_found(driver, things, postgres):
+    standby = Standby(postgres)
+    standby.start()
+    try:
+        url = f"postgresql://postgres@127.0.0.1:{postgres.port},127.0.0.1:{standby.port}/{things.name}?target_session_attrs=read-write"
+        db = driver(POSTGRES_URL=url)
+        db.add("before")
+        with standby.connect(things.name) as near:
+            wait_until(lambda: near.execute(COUNT).fetchone() == (1,), "the standby to have the row")
+        postgres.stop()
+        standby.promote()
+        db.add("after")
+        assert db.must(f"run {COUNT}") == "2"
+    finally:
+        standby.remove()
+
+
+def test_eight_connections_share_two_sessions_of_a_pooler(driver, things, postgres):
+    pooler = PgBouncer(postgres, default_pool_size=2).start()
+    try:
+        drivers = [driver(POSTGRES_URL=pooler.url(things)) for _ in range(8)]
+        failed = []
+
+        def work(number, db):
+            for turn in range(20):
+                db.must("begin")
+                code, text = db.call(f"run {ADD}; {number}.{turn}")
+                if code == 0 and turn % 5 == 4:
+                    code, text = db.call(f"run {ADD}; {number}.{turn}")
+                    assert (code, text) == (REFUSED, "conflict")
+                    db.must("rollback")
+                elif code == 0:
+                    assert db.must(f"run {COUNT}") >= "1"
+                    code, text = db.call("commit")
+                db.must(f"run {COUNT}")
+                if code not in (0, REFUSED):
+                    failed.append(text)
+
+        threads = [threading.Thread(target=work, args=pair) for pair in enumerate(drivers)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert failed == []
+        assert things.value(COUNT) == 8 * 16
+    finally:
+        pooler.remove()
+
+
+def test_a_commit_waits_for_the_disk_whatever_the_database_says(driver, things):
+    things.query(f"ALTER DATABASE {things.name} SET synchronous_commit = off")
+    db = driver(POSTGRES_URL=things.url)
+    db.must("begin")
+    assert db.must("run SELECT current_setting('synchronous_commit')") == "on"
+    db.must("commit")
+    things.query(f"ALTER DATABASE {things.name} SET synchronous_commit = remote_apply")
+    db = driver(POSTGRES_URL=things.url)
+    db.must("begin")
+    assert db.must("run SELECT current_setting('synchronous_commit')") == "remote_apply"
+    db.must("rollback")
+
+
+# ---- SQLite ----
+
+
+def test_a_database_that_was_removed_is_not_begun_again(driver, file, tmp_path):
+    db = driver(DATA_PATH=file)
+    db.add("kept")
+    aside = tmp_path / "aside.db"
+    os.rename(file, aside)
+    for command in ("begin", f"run {COUNT}"):
+        code, text = db.call(command)
+        assert code < 0 and "was removed" in text
+    assert not file.exists()
+    os.rename(aside, file)
+    assert db.must("run SELECT name FROM things") == "kept"
+
+
+def test_a_full_disk_is_not_now_and_what_was_kept_stays(driver, disk):
+    path = disk.path / "hookline.db"
+    db = driver(DATA_PATH=path)
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        database.execute("CREATE TABLE things (name TEXT PRIMARY KEY) STRICT")
+    db.add("before")
+    if not hasattr(disk, "_resize"):
+        pytest.skip("nothing may be mounted here")
+    disk.fill(None)
+    code, text = 0, ""
+    for number in range(64):  # until the log's last page is full
+        db.must("begin")
+        code, text = db.call(f"run {ADD}; {'x' * 4000}{number}")
+        code, text = (code, text) if code else db.call("commit")
+        db.must("rollback")
+        if code:
+            break
+    assert code < 0 and ("No space left" in text or "full" in text), text
+    disk.free()
+    db.add("after")
+    assert db.must("run SELECT name FROM things WHERE length(name) < 10 ORDER BY name") == "after/before"
+
+
+def test_a_shell_that_holds_the_lock_is_waited_for_until_the_deadline(driver, file):
+    db = driver(DATA_PATH=file)
+    with contextlib.closing(sqlite3.connect(file)) as shell:
+        shell.execute("BEGIN IMMEDIATE")
+        db.must("deadline 300")
+        seconds, text = took(lambda: db.call("begin"))
+        assert 0.2 < seconds < 3 and "is locked" in text and "HL_DATA_PATH=" in text
+        assert db.must(f"run {COUNT}") == "0", "who reads does not wait"
+        shell.execute("ROLLBACK")
+    db.must("deadline 10000")
+    db.add("after")
+
+
+def test_a_process_that_is_killed_in_a_transaction_leaves_nothing_of_it(driver, file):
+    killed = Driver(DATA_PATH=file)
+    killed.must("open")
+    killed.add("kept")
+    killed.must("begin")
+    killed.must(f"run {ADD}; lost")
+    killed.process.kill()
+    killed.close()
+    db = driver(DATA_PATH=file)
+    assert db.must("run SELECT name FROM things") == "kept"
+    db.add("after")
+    with contextlib.closing(sqlite3.connect(file)) as database:
+        assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+
+
+def test_a_second_service_does_not_get_the_file(hooksd, make_hooksd, tmp_path):
+    key = "hl_" + "k" * 40
+    first = hooksd(HL_API_KEY=key, HL_STORE_BACKEND="embedded", HL_DATA_PATH=tmp_path / "hookline.db")
+    second = make_hooksd(HL_API_KEY=key, HL_STORE_BACKEND="embedded", HL_DATA_PATH=tmp_path / "hookline.db")
+    second.spawn()
+    second.wait_exit(1)
+    assert f"HL_DATA_PATH={tmp_path}/hookline.db is in use by pid {first.pid} (another hooksd" in second.log()

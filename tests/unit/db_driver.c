@@ -1,0 +1,102 @@
+/*
+ * A connection to the webhooks' store in the hands of a test in another language (tests/e2e/test_db.py): one command a
+ * line on standard input, one answer a line. HOOKS_TEST_POSTGRES_URL or HOOKS_TEST_DATA_PATH says where.
+ *
+ *   open | begin | commit | rollback | deadline MS | run SQL [; parameter]
+ *
+ * An answer is the result code, "conflict" or "-", and the first column with "/" between the rows, or
+ * the error.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "store/webhooks_store.h"
+
+static struct config config = {.auto_migrate = true, .store_timeout_ms = 10000};
+static const struct db_env env = {0};
+static struct db *db;
+
+static void
+print_rows(const struct db_rows *rows)
+{
+	for (uint32_t row = 0; row < db_rows_count(rows); row++) {
+		struct span text = db_rows_text(rows, row, 0);
+
+		(void)printf("%s%.*s", row > 0 ? "/" : "", (int)text.len, text.base != NULL ? text.base : "");
+	}
+}
+
+static void
+answer(int rc, const struct error *err)
+{
+	(void)printf(
+	    "%d %s %s\n", rc, rc == DB_REFUSED && db_conflict(db) ? "conflict" : "-", rc != 0 ? err->text : "");
+}
+
+static void
+run(char *sql)
+{
+	char *parameter = strstr(sql, "; ");
+	struct db_param param = {0};
+	struct db_rows *rows = NULL;
+	struct error err;
+
+	if (parameter != NULL) {
+		*parameter = '\0';
+		param = db_string(parameter + 2);
+	}
+	const struct db_statement statement = {.postgres = sql};
+	int rc = db_query(db, &statement, &param, parameter != NULL, &rows, &err);
+	if (rc != 0) {
+		answer(rc, &err);
+		return;
+	}
+	(void)printf("0 - ");
+	print_rows(rows);
+	(void)printf("\n");
+	db_rows_free(rows);
+}
+
+static void
+obey(char *line)
+{
+	struct error err = {""};
+
+	if (strcmp(line, "open") == 0)
+		answer(db_open(&db, &config, &env, &err), &err);
+	else if (strcmp(line, "begin") == 0)
+		answer(db_begin(db, &err), &err);
+	else if (strcmp(line, "commit") == 0)
+		answer(db_commit(db, &err), &err);
+	else if (strcmp(line, "rollback") == 0) {
+		db_rollback(db);
+		answer(0, &err);
+	} else if (strncmp(line, "deadline ", 9) == 0) {
+		db_set_deadline(db, clock_steady_us() + atoi(line + 9) * 1000);
+		answer(0, &err);
+	} else if (strncmp(line, "run ", 4) == 0)
+		run(line + 4);
+	else
+		abort();
+	(void)fflush(stdout);
+}
+
+int
+main(void)
+{
+	static char line[1 << 20];
+
+	config.hl_postgres_url = getenv("HOOKS_TEST_POSTGRES_URL");
+	config.hl_data_path = getenv("HOOKS_TEST_DATA_PATH");
+	config.hl_store = config.hl_postgres_url != NULL ? HL_STORE_POSTGRES : HL_STORE_EMBEDDED;
+	log_init("driver", LOG_INFO, LOG_TEXT);
+	while (fgets(line, sizeof line, stdin) != NULL) {
+		line[strcspn(line, "\n")] = '\0';
+		obey(line);
+	}
+	db_close(db);
+	return 0;
+}
