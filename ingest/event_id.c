@@ -2,15 +2,15 @@
  * Placeholders are compared exactly, letter for letter: "none" may be somebody's id. So may "0", but not the long rows
  * of zeros that an unset span id of OpenTelemetry, ObjectId, ULID or KSUID has.
  */
-#include "base/calendar.h"
+#include "ingest/event_id.h"
 
 #include <assert.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "base/calendar.h"
 #include "base/uuid.h"
-#include "ingest/event_id.h"
 #include "ingest/headers.h"
 
 #define ZEROS_MIN 16
