@@ -8,6 +8,7 @@ from harness.daemon import Daemon
 from harness.dba import apply_schema
 from harness.disk import make_disk
 from harness.postgres import PostgresServer
+from harness.standby import Pair
 from harness.waiting import SANITIZED
 from harness.webhooks import STORES, clean_up, make_hookline as new_hookline
 
@@ -56,6 +57,17 @@ def database(postgres):
     yield database
     postgres.start()
     database.drop()
+
+
+@pytest.fixture
+def pair():
+    """A primary with a synchronous standby, servers of this test's own."""
+    pair = Pair()
+    try:
+        pair.start()
+        yield pair
+    finally:
+        pair.remove()
 
 
 @pytest.fixture

@@ -2,46 +2,9 @@
 
 import threading
 
-import pytest
-
 from harness.events import differences, expected, minimal, random_events
 from harness.load import Load
-from harness.postgres import Database, PostgresServer
-from harness.standby import Standby
 from harness.waiting import wait_until
-
-
-class Pair:
-    """Both servers, and the database as it is on the one and on the other."""
-
-    def __init__(self):
-        self.primary = PostgresServer()
-        self.standby = None
-
-    def start(self):
-        self.primary.start()
-        self.before = self.primary.new_database()
-        self.standby = Standby(self.primary)
-        self.standby.start()
-        self.standby.make_synchronous()
-        self.after = Database(self.standby, self.before.name)
-        hosts = f"127.0.0.1:{self.primary.port},127.0.0.1:{self.standby.port}"
-        self.url = f"postgresql://postgres:not-a-real-secret@{hosts}/{self.before.name}?target_session_attrs=read-write"
-
-    def remove(self):
-        for server in (self.primary, self.standby):
-            if server:
-                server.remove()
-
-
-@pytest.fixture
-def pair():
-    pair = Pair()
-    try:
-        pair.start()
-        yield pair
-    finally:
-        pair.remove()
 
 
 def test_writers_follow_the_primary_and_nothing_acknowledged_is_lost(pair, hooksd):

@@ -1,6 +1,6 @@
 """A hot standby of a PostgreSQL server of these tests, which the primary waits for at every commit."""
 
-from harness.postgres import PostgresServer
+from harness.postgres import Database, PostgresServer
 from harness.waiting import wait_until
 
 
@@ -30,3 +30,26 @@ class Standby(PostgresServer):
     def promote(self):
         """Returns when it takes writes, which wait for no standby."""
         self.run("pg_ctl", "promote", "-w", "-D", self.data)
+
+
+class Pair:
+    """Both servers, and the database as it is on the one and on the other."""
+
+    def __init__(self):
+        self.primary = PostgresServer()
+        self.standby = None
+
+    def start(self):
+        self.primary.start()
+        self.before = self.primary.new_database()
+        self.standby = Standby(self.primary)
+        self.standby.start()
+        self.standby.make_synchronous()
+        self.after = Database(self.standby, self.before.name)
+        hosts = f"127.0.0.1:{self.primary.port},127.0.0.1:{self.standby.port}"
+        self.url = f"postgresql://postgres:not-a-real-secret@{hosts}/{self.before.name}?target_session_attrs=read-write"
+
+    def remove(self):
+        for server in (self.primary, self.standby):
+            if server:
+                server.remove()
