@@ -8,6 +8,7 @@ import http.client
 import itertools
 import json
 import os
+import re
 import secrets
 import sqlite3
 
@@ -140,21 +141,43 @@ class Hookline:
         data_dir = self.daemon.options.get("DATA_DIR", ".agentic/hooksd")
         return self.daemon.directory / self.daemon.options.get("HL_DATA_PATH", f"{data_dir}/hookline.db")
 
-    def query(self, sql, **parameters):
+    @contextlib.contextmanager
+    def reader(self):
         """
-        Rows as dictionaries, read from the store beside the daemon. Parameters are :name in both stores; times and
-        booleans come as each store has them.
+        A function from SQL and parameters, which are :name in both stores, to rows as dictionaries: read beside the
+        daemon as any other program would. Times and booleans come as each store has them.
         """
         if self.store == "postgres":
             with self.database.server.connect(self.database.name) as connection:
-                cursor = connection.cursor(row_factory=psycopg.rows.dict_row)
-                for name in parameters:
-                    sql = sql.replace(f":{name}", f"%({name})s")
-                cursor.execute(sql, parameters)
-                return cursor.fetchall() if cursor.description else []
+                def read(sql, **parameters):
+                    cursor = connection.cursor(row_factory=psycopg.rows.dict_row)
+                    cursor.execute(re.sub(r"(?<!:):(\w+)", r"%(\1)s", sql), parameters)
+                    return cursor.fetchall() if cursor.description else []
+
+                yield read
+            return
         with contextlib.closing(sqlite3.connect(self.data_path, timeout=20, isolation_level=None)) as connection:
             connection.row_factory = sqlite3.Row
-            return [dict(row) for row in connection.execute(sql, parameters)]
+            yield lambda sql, **parameters: [dict(row) for row in connection.execute(sql, parameters)]
+
+    def query(self, sql, **parameters):
+        """The rows of one statement; see reader()."""
+        with self.reader() as read:
+            return read(sql, **parameters)
+
+    def rows_of(self, tenant_id):
+        """All that the store has of a tenant, by table; without what the use of a key leaves behind."""
+        if self.store == "postgres":
+            names = """SELECT table_name AS name FROM information_schema.columns
+                       WHERE column_name = 'tenant_id' AND table_schema = 'public'"""
+        else:
+            names = """SELECT m.name FROM sqlite_schema m JOIN pragma_table_info(m.name) c
+                       WHERE m.type = 'table' AND c.name = 'tenant_id'"""
+        with self.reader() as read:
+            tables = {row["name"]: read(f"SELECT * FROM {row['name']} WHERE tenant_id = :id", id=tenant_id)
+                      for row in read(names)}
+        return {table: sorted(repr({name: value for name, value in row.items() if name != "last_used_at"}) for row in rows)
+                for table, rows in tables.items()}
 
     def value(self, sql, **parameters):
         return next(iter(self.query(sql, **parameters)[0].values()))
