@@ -1,14 +1,20 @@
--- Three roles, so that the service runs with no more rights than it needs:
+-- Roles, so that the service runs with no more rights than it needs:
 --
---     hooks_owner   owns the tables: migrations, the functions of DBAs, `hooksctl deadletter retry`
---     hooks_writer  for hooksd: adds events and dead letters, has months made; changes and removes nothing
---     hooks_reader  for dashboards: reads
+--     hooks_owner      owns the tables: migrations, the functions of DBAs, `hooksctl deadletter retry`
+--     hooks_writer     for hooksd: adds hook events and dead letters, has months made; changes and removes nothing
+--     hooks_reader     for dashboards: reads all but secrets
+--
+-- and for webhooks two more, where their tables are or -v webhooks=1 says that they will be:
+--
+--     hooks_control    for hooksd: tenants, keys, endpoints, subscriptions; reads and removes what publishers write
+--     hooks_publisher  for hooksd: events, jobs, attempts, dead letters of webhooks
 --
 -- Run it with psql, as a superuser or as the owner of the database, before or after the first migration, and again after
 -- every migration (then the owner will do); it ends in the same state however often it runs:
 --
 --     psql -f roles.sql DATABASE
---     psql -v schema=hooks -v owner=hooks_owner -v writer=hooks_writer -v reader=hooks_reader -f roles.sql DATABASE
+--     psql -v schema=hooks -v owner=hooks_owner -v writer=hooks_writer -v reader=hooks_reader \
+--          -v control=hooks_control -v publisher=hooks_publisher -f roles.sql DATABASE
 --
 -- Roles are made without passwords; set them with \password. Tables that another role made become the owner's.
 
@@ -17,14 +23,20 @@
 \if :{?owner} \else \set owner hooks_owner \endif
 \if :{?writer} \else \set writer hooks_writer \endif
 \if :{?reader} \else \set reader hooks_reader \endif
+\if :{?control} \else \set control hooks_control \endif
+\if :{?publisher} \else \set publisher hooks_publisher \endif
+\if :{?webhooks} \else \set webhooks 0 \endif
 
 BEGIN;
 -- What waits longer for a lock than this had better be tried again than hold up ingest.
 SET LOCAL lock_timeout = '500ms';
 SET LOCAL client_min_messages = warning;
 
+SELECT :'webhooks'::boolean OR to_regclass(format('%I.hookline_schema_migrations', :'schema')) IS NOT NULL AS webhooks \gset
+SELECT ARRAY[:'owner', :'writer', :'reader'] || CASE WHEN :'webhooks' THEN ARRAY[:'control', :'publisher'] END AS roles \gset
+
 SELECT format('CREATE ROLE %I LOGIN', role)
-	FROM unnest(ARRAY[:'owner', :'writer', :'reader']) AS role
+	FROM unnest(:'roles'::text[]) AS role
 	WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = role) \gexec
 
 -- Schemas. Whoever may create things beside the tables could have them taken for the service's own.
@@ -37,12 +49,13 @@ SELECT format('REVOKE CREATE ON SCHEMA %I FROM PUBLIC', nspname)
 	WHERE nspname = :'schema' AND acl.grantee = 0 AND acl.privilege_type = 'CREATE' \gexec
 SELECT format('GRANT %s ON SCHEMA %I TO %I', privilege, name, role)
 	FROM (VALUES (:'schema', :'owner', 'USAGE'), (:'schema', :'owner', 'CREATE'), (:'schema', :'writer', 'USAGE'),
-	             (:'schema', :'reader', 'USAGE'), ('hooks_archive', :'reader', 'USAGE')) AS wanted (name, role, privilege)
-	WHERE NOT has_schema_privilege(role, name, privilege) \gexec
+	             (:'schema', :'reader', 'USAGE'), ('hooks_archive', :'reader', 'USAGE'),
+	             (:'schema', :'control', 'USAGE'), (:'schema', :'publisher', 'USAGE')) AS wanted (name, role, privilege)
+	WHERE role = ANY (:'roles'::text[]) AND NOT has_schema_privilege(role, name, privilege) \gexec
 
 -- Where the tables are not in the usual schema, these roles look there.
 SELECT format('ALTER ROLE %I IN DATABASE %I SET search_path = %I', role, current_database(), :'schema')
-	FROM unnest(ARRAY[:'owner', :'writer', :'reader']) AS role
+	FROM unnest(:'roles'::text[]) AS role
 	WHERE :'schema' <> 'public' AND NOT EXISTS (
 		SELECT FROM pg_db_role_setting
 		WHERE setrole = quote_ident(role)::regrole AND setconfig @> ARRAY['search_path=' || quote_ident(:'schema')]
@@ -62,14 +75,61 @@ SELECT CASE WHEN c.relowner <> quote_ident(:'owner')::regrole
 	   OR c.oid IN (SELECT inhrelid FROM pg_inherits WHERE inhparent = to_regclass(format('%I.hook_events', :'schema')))
 	   OR c.relnamespace = 'hooks_archive'::regnamespace AND c.relkind = 'r' AND c.relname ~ '^hook_events_\d{4}_\d\d$' \gexec
 
+-- The webhooks' tables likewise, where they are: elsewhere their names may be another application's. The reader sees no
+-- column that is a credential.
+SELECT CASE WHEN c.relowner <> quote_ident(:'owner')::regrole
+            THEN format('ALTER TABLE %s OWNER TO %I', c.oid::regclass, :'owner') END,
+       format('REVOKE ALL ON %s FROM %I, %I, %I', c.oid::regclass, :'control', :'publisher', :'reader'),
+       format('GRANT SELECT %s ON %s TO %I', CASE WHEN hidden <> '{}' THEN
+               (SELECT '(' || string_agg(quote_ident(attname), ', ') || ')' FROM pg_attribute
+                WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped AND attname <> ALL (hidden)) END, c.oid::regclass, :'reader'),
+       CASE WHEN control IS NOT NULL AND NOT archived THEN format('GRANT %s ON %s TO %I', control, c.oid::regclass, :'control') END,
+       CASE WHEN publisher IS NOT NULL AND NOT archived THEN format('GRANT %s ON %s TO %I', publisher, c.oid::regclass, :'publisher') END
+	FROM (VALUES
+		('hookline_schema_migrations', 'SELECT', 'SELECT', '{}'::text[]),
+		('tenants', 'SELECT, INSERT, UPDATE, DELETE', 'SELECT', '{}'),
+		('api_keys', 'SELECT, INSERT, UPDATE, DELETE', NULL, '{hash}'),
+		('endpoints', 'SELECT, INSERT, UPDATE, DELETE', 'SELECT, UPDATE (version, enabled, state, disabled_reason, failing_since,'
+			' last_success_at, pinned_node_id, updated_at)', '{url,secret,old_secret,headers}'),
+		('subscriptions', 'SELECT, INSERT, UPDATE, DELETE', 'SELECT', '{}'),
+		('transforms', 'SELECT, INSERT, DELETE', 'SELECT', '{}'),
+		('events', 'SELECT, DELETE', 'SELECT, INSERT, UPDATE (job_count)', '{}'),
+		('jobs', 'SELECT, UPDATE, DELETE', 'SELECT, INSERT, UPDATE, DELETE', '{}'),
+		('attempts', 'SELECT, DELETE', 'SELECT, INSERT', '{}'),
+		('dlq', 'SELECT, DELETE', 'SELECT, INSERT, DELETE', '{}'),
+		('dlq_events', 'SELECT, DELETE', 'SELECT, INSERT, DELETE', '{}'),
+		('fifo_heads', 'SELECT, DELETE', 'SELECT, INSERT, UPDATE', '{}'),
+		('idempotency_keys', 'SELECT, INSERT, UPDATE, DELETE', 'SELECT, INSERT, UPDATE', '{}'),
+		('replays', 'SELECT, INSERT, UPDATE, DELETE', 'SELECT, UPDATE', '{}'),
+		('audit_log', 'SELECT, INSERT, DELETE', 'INSERT', '{}'),
+		('tenant_stats', 'SELECT, INSERT, UPDATE, DELETE', NULL, '{}'),
+		('inbox_messages', 'SELECT, INSERT, DELETE', NULL, '{token}'),
+		('routing_versions', 'SELECT, INSERT, UPDATE, DELETE', 'SELECT, INSERT, UPDATE', '{}'),
+		('changes', 'SELECT, UPDATE', 'SELECT, UPDATE', '{}'),
+		('pauses', 'SELECT, INSERT, UPDATE, DELETE', 'SELECT, INSERT', '{}'),
+		('upkeep', 'SELECT, INSERT, UPDATE', NULL, '{}'),
+		('delivery_nodes', 'SELECT, DELETE', 'SELECT, INSERT, UPDATE, DELETE', '{}'),
+		('store_identity', 'SELECT, INSERT, UPDATE', 'SELECT', '{}')
+	) AS rights (name, control, publisher, hidden)
+	JOIN pg_class c
+	  ON c.relnamespace = quote_ident(:'schema')::regnamespace AND c.relname = name
+	  OR c.oid IN (SELECT inhrelid FROM pg_inherits WHERE inhparent = to_regclass(format('%I.%I', :'schema', name)))
+	  OR c.relnamespace = 'hooks_archive'::regnamespace AND left(c.relname, -8) = name AND right(c.relname, 8) ~ '^_\d{4}_\d\d$'
+	CROSS JOIN LATERAL (SELECT c.relnamespace = 'hooks_archive'::regnamespace AS archived) AS place
+	WHERE c.relkind IN ('r', 'p') AND to_regclass(format('%I.hookline_schema_migrations', :'schema')) IS NOT NULL \gexec
+SELECT format('%s ON %I.hooks_schema_migrations %s %I, %I', action, :'schema', direction, :'control', :'publisher')
+	FROM (VALUES ('REVOKE ALL', 'FROM'), ('GRANT SELECT', 'TO')) AS said (action, direction)
+	WHERE :'webhooks' AND to_regclass(format('%I.hooks_schema_migrations', :'schema')) IS NOT NULL \gexec
+
 -- Functions likewise.
 SELECT CASE WHEN p.proowner <> quote_ident(:'owner')::regrole
             THEN format('ALTER FUNCTION %s OWNER TO %I', p.oid::regprocedure, :'owner') END,
-       CASE WHEN p.proname IN ('create_monthly_partition', 'ensure_partitions')
-            THEN format('GRANT EXECUTE ON FUNCTION %s TO %I', p.oid::regprocedure, :'writer') END
+       CASE WHEN p.proname IN ('create_monthly_partition', 'ensure_partitions') AND (p.pronargs = 2 OR :'webhooks')
+            THEN format('GRANT EXECUTE ON FUNCTION %s TO %I', p.oid::regprocedure,
+                        CASE p.pronargs WHEN 2 THEN :'writer' ELSE :'control' END) END
 	FROM pg_proc p
 	WHERE p.pronamespace = quote_ident(:'schema')::regnamespace
-	  AND (p.proname ~ '^hooks_'
+	  AND (p.proname ~ '^(hooks|hl)_'
 	       OR p.proname IN ('create_monthly_partition', 'ensure_partitions', 'get_partition_stats', 'archive_old_partitions',
 	                        'restore_archived_partition', 'drop_archived_partitions', 'build_analytics_indexes',
 	                        'drop_analytics_indexes')) \gexec
