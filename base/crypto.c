@@ -1,4 +1,4 @@
-/* Digests by libcrypto, random bytes by getrandom(2). */
+/* Digests and AES by libcrypto, random bytes by getrandom(2). */
 #include "base/crypto.h"
 
 #include <errno.h>
@@ -9,6 +9,7 @@
 /* SHA1() and SHA256() look for a provider in each call, which takes ten times as long as the digest of a short text. */
 #define OPENSSL_API_COMPAT 10100
 #include <openssl/crypto.h>
+#include <openssl/evp.h>
 #include <openssl/sha.h>
 
 #include "base/log.h"
@@ -58,4 +59,69 @@ crypto_random(void *out, size_t len)
 			abort();
 		}
 	}
+}
+
+/* ---- AES-256-GCM ---- */
+
+/* A sealed text is the nonce, the encrypted bytes and the tag. */
+#define NONCE_BYTES 12
+#define TAG_BYTES 16
+
+_Static_assert(CRYPTO_SEAL_BYTES == NONCE_BYTES + TAG_BYTES, "what sealing adds");
+
+static EVP_CIPHER_CTX *
+cipher_begin(const uint8_t key[CRYPTO_KEY_BYTES], const uint8_t *nonce, struct span bound, bool encrypt)
+{
+	EVP_CIPHER_CTX *cipher = EVP_CIPHER_CTX_new();
+	int ignored;
+
+	if (cipher == NULL || EVP_CipherInit_ex(cipher, EVP_aes_256_gcm(), NULL, key, nonce, encrypt) != 1 ||
+	    EVP_CipherUpdate(cipher, NULL, &ignored, (const uint8_t *)bound.base, (int)bound.len) != 1) {
+		log_error("libcrypto gives no AES-256-GCM");
+		abort();
+	}
+	return cipher;
+}
+
+void
+crypto_seal(const uint8_t key[CRYPTO_KEY_BYTES], struct span bound, struct span plain, uint8_t *out)
+{
+	uint8_t *text = out + NONCE_BYTES;
+	EVP_CIPHER_CTX *cipher;
+	int len;
+
+	crypto_random(out, NONCE_BYTES);
+	cipher = cipher_begin(key, out, bound, true);
+	if ((plain.len > 0 &&
+		EVP_EncryptUpdate(cipher, text, &len, (const uint8_t *)plain.base, (int)plain.len) != 1) ||
+	    EVP_EncryptFinal_ex(cipher, text + plain.len, &len) != 1 ||
+	    EVP_CIPHER_CTX_ctrl(cipher, EVP_CTRL_GCM_GET_TAG, TAG_BYTES, text + plain.len) != 1) {
+		log_error("libcrypto gives no AES-256-GCM");
+		abort();
+	}
+	EVP_CIPHER_CTX_free(cipher);
+}
+
+bool
+crypto_open(const uint8_t key[CRYPTO_KEY_BYTES], struct span bound, struct span sealed, uint8_t *out)
+{
+	const uint8_t *nonce = (const uint8_t *)sealed.base, *text = nonce + NONCE_BYTES;
+	uint8_t tag[TAG_BYTES];
+	EVP_CIPHER_CTX *cipher;
+	size_t plain;
+	bool good;
+	int len;
+
+	if (sealed.len < CRYPTO_SEAL_BYTES)
+		return false;
+	plain = sealed.len - CRYPTO_SEAL_BYTES;
+	memcpy(tag, text + plain, sizeof tag);
+	cipher = cipher_begin(key, nonce, bound, false);
+	good = (plain == 0 || EVP_DecryptUpdate(cipher, out, &len, text, (int)plain) == 1) &&
+	       EVP_CIPHER_CTX_ctrl(cipher, EVP_CTRL_GCM_SET_TAG, TAG_BYTES, tag) == 1 &&
+	       EVP_DecryptFinal_ex(cipher, out + plain, &len) == 1;
+	EVP_CIPHER_CTX_free(cipher);
+	if (!good)
+		explicit_bzero(out, plain);
+	return good;
 }

@@ -23,4 +23,21 @@ bool crypto_equal(const void *a, const void *b, size_t len);
 /* Fills out with random bytes fit for secrets. Waits until the kernel has any; ends the process if it gives none. */
 void crypto_random(void *out, size_t len);
 
+/* ---- AES-256-GCM (NIST SP 800-38D), with a random nonce: at most 2^32 texts a key ---- */
+
+#define CRYPTO_KEY_BYTES 32
+#define CRYPTO_SEAL_BYTES 28 /* what a sealed text is longer than the plain one */
+
+/*
+ * Encrypts plain into out, plain.len + CRYPTO_SEAL_BYTES bytes. It opens only with the same bound text, which is not in
+ * out. Each at most 1 GiB.
+ */
+void crypto_seal(const uint8_t key[CRYPTO_KEY_BYTES], struct span bound, struct span plain, uint8_t *out);
+
+/*
+ * The reverse; out has room for sealed.len - CRYPTO_SEAL_BYTES bytes. false: another key, another bound text, or a byte
+ * was changed; out holds nothing of the plain text then.
+ */
+bool crypto_open(const uint8_t key[CRYPTO_KEY_BYTES], struct span bound, struct span sealed, uint8_t *out);
+
 #endif
