@@ -32,7 +32,8 @@ def run_flags(objects, name, secrets, files, directory):
         flags.append(f"--stop-timeout={pod['terminationGracePeriodSeconds']}")
     for source in container.get("envFrom", []):
         flags += [f"--env={key}={value}" for key, value in config(objects, source["configMapRef"]["name"]).items()]
-    flags += [f"--env={variable['name']}={secrets[variable['name']]}" for variable in container.get("env", [])]
+    flags += [f"--env={variable['name']}={secrets[variable['name']]}" for variable in container.get("env", [])
+              if variable["name"] in secrets or not variable["valueFrom"]["secretKeyRef"].get("optional")]
     volumes = {volume["name"]: volume for volume in pod.get("volumes", [])}
     for mount in container.get("volumeMounts", []):
         volume, path = volumes[mount["name"]], mount["mountPath"]

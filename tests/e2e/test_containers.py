@@ -50,10 +50,15 @@ def services(name):
     return yaml.safe_load((DEPLOY / name).read_text())["services"]
 
 
-def settings(service):
-    """What the container is started with; ${NAME:?why} as somebody who is asked for it would fill it in."""
-    return {key: re.sub(r"\$\{\w*DATABASE_URL:[^}]*\}", "postgresql://a:b@c/d", value)
-            for key, value in service.get("environment", {}).items()}
+def settings(service, **given):
+    """
+    What the container is started with: ${NAME:-} is empty unless it is given, and ${NAME:?why} as somebody who is asked
+    for it would fill it in.
+    """
+    def fill_in(match):
+        return given.get(match[1], "postgresql://a:b@c/d" if match[1].endswith("DATABASE_URL") else "")
+
+    return {key: re.sub(r"\$\{(\w+):[^}]*\}", fill_in, value) for key, value in service.get("environment", {}).items()}
 
 
 def test_the_image_has_every_library_that_the_programs_name():
@@ -96,6 +101,8 @@ def test_every_setting_is_one_that_hooksd_takes(name):
         assert service["image"] == f"agentic-hooks-backend:{VERSION}"
         assert "DATABASE_URL" in settings(service)
         assert refusal(image_environment() | settings(service)) is None
+        with_webhooks = settings(service, HL_API_KEY="a-key-of-my-own", HL_POSTGRES_URL="postgresql://a:b@c/d")
+        assert refusal(image_environment() | with_webhooks) is None
 
 
 @each_compose_file

@@ -40,12 +40,25 @@ def example_secrets():
     return {secret["metadata"]["name"]: secret["stringData"] for secret in documents(K8S / "secret.example.yaml")}
 
 
+def mounted_secret(container, objects, path):
+    """The example's content of a file that the container has of a Secret."""
+    directory, key = path.rsplit("/", 1)
+    [mount] = [mount for mount in container["volumeMounts"] if mount["mountPath"] == directory]
+    [volume] = [volume for workload in of_kind(objects, *WORKLOADS)
+                for volume in workload["spec"]["template"]["spec"]["volumes"] if volume["name"] == mount["name"]]
+    return example_secrets()[volume["secret"]["secretName"]][key]
+
+
 def environment(container, objects):
-    """What the container is started with, the example's secrets included."""
+    """What the container is started with; secrets are those of the example, also where they are files."""
     settings = {}
     for source in container.get("envFrom", []):
         settings |= one(objects, "ConfigMap", source["configMapRef"]["name"])["data"]
     for variable in container.get("env", []):
+        if variable["name"].endswith("_FILE"):
+            assert variable["name"] in option_defaults()
+            settings[variable["name"].removesuffix("_FILE")] = mounted_secret(container, objects, variable["value"])
+            continue
         reference = variable["valueFrom"]["secretKeyRef"]
         settings[variable["name"]] = example_secrets()[reference["name"]][reference["key"]]
     return settings
@@ -230,6 +243,18 @@ def test_the_database_url_may_be_mounted_as_a_file():
     directory, key = variable["value"].rsplit("/", 1)
     assert mount == {"name": "database", "mountPath": directory, "readOnly": True}
     assert key in example_secrets()[volume["secret"]["secretName"]]
+
+
+def test_webhooks_are_on_in_postgresql_and_their_keys_are_files():
+    assert all(server(render(directory))[1]["env"][1:] == [] for directory in SERVERS if directory.name != "webhooks")
+    objects = render(K8S / "overlays/webhooks")
+    _, container = server(objects)
+    settings = environment(container, objects)
+    assert settings["HL_STORE_BACKEND"] == "postgres"
+    assert {variable["name"] for variable in container["env"]} == {
+        "DATABASE_URL", "HL_POSTGRES_URL_FILE", "HL_API_KEY_FILE", "HL_ADMIN_KEY_FILE", "HL_MASTER_KEY_FILE"}
+    without = settings | {"HL_POSTGRES_URL": "", "DATABASE_URL": "", "STORAGE_TYPE": "jsonl"}
+    assert "HL_POSTGRES_URL" in refusal(without), "a pod without a database makes no store of its own"
 
 
 def test_no_manifest_is_left_out():
