@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "event/json_char.h"
+#include "event/json_string.h"
 
 /* Appends the place to text, from the outermost inwards. */
 static void
@@ -60,14 +60,7 @@ rule_begin(struct rule *rule, struct span text, struct json *value)
 bool
 rule_spells(const struct json *string, const char *text)
 {
-	const char *p = string->text + 1, *end = string->text + string->len - 1;
-	bool sanitised = false;
-
-	while (p < end && *text != '\0') {
-		if (json_char_take(&p, end, &sanitised) != (unsigned char)*text++)
-			return false;
-	}
-	return p == end && *text == '\0';
+	return json_string_compare(string, (struct span){text, strlen(text)}) == 0;
 }
 
 int
@@ -103,15 +96,8 @@ rule_members(const struct rule *rule, const struct rule_place *place, const stru
 void
 rule_string(const struct json *string, struct bytes *text)
 {
-	const char *p = string->text + 1, *end = string->text + string->len - 1;
-	char *to = bytes_reserve(text, string->len);
-	bool sanitised = false;
-	size_t len = 0;
-
 	/* No escape is shorter than the character that it spells. */
-	while (p < end)
-		len += json_char_put(json_char_take(&p, end, &sanitised), to + len);
-	text->len += len;
+	text->len += json_string_decode(string, bytes_reserve(text, string->len), string->len);
 }
 
 int

@@ -59,10 +59,7 @@ int rule_members(const struct rule *rule, const struct rule_place *place, const 
 /* Whether a JSON string spells that text. */
 bool rule_spells(const struct json *string, const char *text);
 
-/*
- * Appends what a JSON string spells to *text, as UTF-8. What is no character of UTF-8, a NUL or half a surrogate pair,
- * becomes U+FFFD, here as in the strings of events.
- */
+/* Appends what a JSON string spells to *text, as event/json_string.h has it. */
 void rule_string(const struct json *string, struct bytes *text);
 
 /*
