@@ -6,7 +6,7 @@ import re
 import pytest
 
 from harness.daemon import REPOSITORY
-from harness.dba import Month, apply_roles, apply_schema, fill
+from harness.dba import Month, apply_roles, apply_webhooks, fill
 
 TEXT = (REPOSITORY / "docs/dba.md").read_text()
 WRITTEN = 2026 * 12 + 11 - 1  # the month the examples take for the current one
@@ -33,7 +33,7 @@ def store(postgres_server):
     postgres_server.start()
     database = postgres_server.new_database()
     apply_roles(database)
-    apply_schema(database)
+    apply_webhooks(database)
     for back in range(2, 13):
         fill(database, Month(-back), 400)
     fill(database, Month(-1), 4000)
@@ -87,7 +87,7 @@ def test_the_whole_document_runs_from_top_to_bottom(store, tmp_path):
 def test_every_function_has_a_section_with_its_locks(store):
     functions = {row[0] for row in store.query(
         "SELECT proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace"
-        " AND (proname NOT LIKE 'hooks%' OR proname = 'hooks_distribute')")}
+        " AND (proname !~ '^(hooks|hl)_' OR proname = 'hooks_distribute')")}
     sections = dict(re.findall(r"^### (\w+)\(.*?\)\n(.*?)(?=^#)", TEXT, re.MULTILINE | re.DOTALL))
     assert sections.keys() == functions
     for name, section in sections.items():
