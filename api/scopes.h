@@ -53,11 +53,11 @@ int scopes_parse(struct span text, uint32_t *bits);
 /* "events.publish", "*". */
 const char *scope_name(enum scope scope);
 
-/* Whether those bits hold the scope. */
+/* Whether those bits allow what needs the scope: they hold it, or are an administrator's and any key will do. */
 static inline bool
-scopes_have(uint32_t bits, enum scope scope)
+scopes_allow(uint32_t bits, enum scope scope)
 {
-	return (bits & SCOPE_BIT(scope)) != 0;
+	return (bits & (SCOPE_BIT(scope) | (scope == SCOPE_ANY ? SCOPE_BIT(SCOPE_ADMIN) : 0))) != 0;
 }
 
 #endif

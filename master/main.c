@@ -22,6 +22,7 @@
 #include "master/supervisor.h"
 #include "master/ring_file.h"
 #include "master/saved_counters.h"
+#include "master/start_keys.h"
 #include "shm/metrics.h"
 #include "shm/ring_size.h"
 #include "shm/segment.h"
@@ -125,6 +126,7 @@ serve(struct service *service)
 	}
 	if (segment->fresh)
 		saved_counters_load(config->data_dir, segment);
+	start_keys_put(config, segment);
 	if (roles_open(service, &err) != 0) {
 		log_error("cannot start", LOG_STR("error", err.text));
 		(void)ring_file_remove(config, segment);

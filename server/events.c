@@ -1,7 +1,8 @@
 /*
  * The path of events through an acceptor:
  *
- *   media type, encoding (body.c) -> outlet of the connection -> decode into free ring space -> publish (outlet.c)
+ *   limits of the key (auth.c) -> media type, encoding (body.c) -> outlet of the connection -> decode into free ring
+ *     space -> charge the key -> publish (outlet.c)
  *     -> ACK=queued: answer now | ACK=durable: answer when the lane has been released past the parcel, or it is refused
  */
 #include "server/events.h"
@@ -9,6 +10,7 @@
 #include "base/clock.h"
 #include "ingest/event_id.h"
 #include "server/acceptor.h"
+#include "server/auth.h"
 #include "server/body.h"
 #include "server/exchange.h"
 #include "server/post_headers.h"
@@ -118,7 +120,8 @@ decode_and_publish(struct acceptor *acceptor, struct exchange *exchange, const s
 	space.base = lane_reserve(&outlet->lane, &space.size);
 	switch (decode_body(body->text, body->kind, &env, space, &result)) {
 	case DECODE_OK:
-		take(acceptor, outlet, exchange, &result, env.lenient);
+		if (auth_charge(acceptor, exchange, result.events, body->text.len))
+			take(acceptor, outlet, exchange, &result, env.lenient);
 		break;
 	case DECODE_INVALID:
 		counter_add(acceptor->slot, rejected_for[result.errors[0].cause], 1);
@@ -143,6 +146,8 @@ events_post(struct acceptor *acceptor, struct exchange *exchange, bool batch)
 	struct body body;
 
 	exchange->begun_us = clock_steady_us();
+	if (!auth_within_limits(acceptor, exchange))
+		return;
 	if (!body_read(exchange->req, batch, acceptor->config->max_body_bytes, &body, &refusal)) {
 		reject(acceptor, exchange, &refusal);
 		return;

@@ -9,7 +9,10 @@
 
 #include <h2o.h>
 
+#include "api/frame.h"
 #include "server/route.h"
+
+struct api_key;
 
 struct exchange {
 	h2o_req_t *req;
@@ -19,6 +22,8 @@ struct exchange {
 	int64_t begun_us; /* steady clock: when the request had been read */
 	uint32_t events; /* that are taken */
 	const char *rejected; /* what reply_accepted() takes */
+	struct frame_caller caller; /* of a request whose key has been checked */
+	const struct api_key *key; /* the same, with its limits; NULL: no key was needed, and none was sent */
 };
 
 #endif

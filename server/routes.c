@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "base/version.h"
 #include "server/acceptor.h"
+#include "server/auth.h"
 #include "server/cors.h"
 #include "server/events.h"
 #include "server/exchange.h"
@@ -35,19 +36,19 @@ static void get_index(struct acceptor *acceptor, struct exchange *exchange);
 
 static const struct route rows[] = {
     {"GET", "/", COUNTER_HTTP_INDEX, SCOPE_PUBLIC, get_index, "this text"},
-    {"POST", "/events", COUNTER_HTTP_EVENTS, SCOPE_PUBLIC, post_event, "takes an event, a JSON object"},
-    {"POST", "/events/batch", COUNTER_HTTP_BATCH, SCOPE_PUBLIC, post_batch,
+    {"POST", "/events", COUNTER_HTTP_EVENTS, SCOPE_EVENTS_PUBLISH, post_event, "takes an event, a JSON object"},
+    {"POST", "/events/batch", COUNTER_HTTP_BATCH, SCOPE_EVENTS_PUBLISH, post_batch,
 	"takes a JSON array of events, or NDJSON; all are stored or none"},
     {"GET", "/health", COUNTER_HTTP_HEALTH, SCOPE_PUBLIC, status_health, "tells whether the store is there"},
     {"GET", "/livez", COUNTER_HTTP_LIVEZ, SCOPE_PUBLIC, status_livez, "200, for orchestrators"},
     {"GET", "/readyz", COUNTER_HTTP_READYZ, SCOPE_PUBLIC, status_readyz, "200, or 503 while events are not taken"},
-    {"GET", "/metrics", COUNTER_HTTP_METRICS, SCOPE_PUBLIC, status_metrics,
+    {"GET", "/metrics", COUNTER_HTTP_METRICS, SCOPE_METRICS, status_metrics,
 	"four numbers as JSON; for a Prometheus all of them"},
-    {"GET", "/metrics/prometheus", COUNTER_HTTP_PROMETHEUS, SCOPE_PUBLIC, status_prometheus,
+    {"GET", "/metrics/prometheus", COUNTER_HTTP_PROMETHEUS, SCOPE_METRICS, status_prometheus,
 	"all numbers, for Prometheus"},
-    {"GET", "/openapi.json", COUNTER_HTTP_OPENAPI, SCOPE_PUBLIC, status_openapi,
+    {"GET", "/openapi.json", COUNTER_HTTP_OPENAPI, SCOPE_METRICS, status_openapi,
 	"describes requests and answers (OpenAPI 3.1)"},
-    {"GET", "/openapi.yaml", COUNTER_HTTP_OPENAPI_YAML, SCOPE_PUBLIC, status_openapi_yaml, "the same as YAML"},
+    {"GET", "/openapi.yaml", COUNTER_HTTP_OPENAPI_YAML, SCOPE_METRICS, status_openapi_yaml, "the same as YAML"},
 };
 
 const struct route_table routes = {rows, sizeof rows / sizeof *rows};
@@ -129,14 +130,15 @@ on_request(h2o_handler_t *handler, h2o_req_t *req)
 	exchange->req = req;
 	exchange->events = 0;
 	exchange->rejected = NULL;
+	exchange->key = NULL;
 	look_up(req, &exchange->path, &exchange->match);
 	connection_set_exchange(req, exchange);
 	if (exchange->match.route == NULL)
 		reply_not_found(req);
-	else if (exchange->match.method_fits)
-		exchange->match.route->serve(acceptor, exchange);
-	else
+	else if (!exchange->match.method_fits)
 		answer_other_method(acceptor, exchange);
+	else if (auth_admit(acceptor, exchange))
+		exchange->match.route->serve(acceptor, exchange);
 	return 0;
 }
 

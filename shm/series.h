@@ -62,10 +62,14 @@ enum death { DEATH_SIGNAL, DEATH_EXIT, DEATH_STUCK, DEATH_SIGABRT, DEATH_SIGKILL
 	X(REJECTED_BATCH_SIZE, REQUESTS_REJECTED, "reason=\"batch_size\"")                                             \
 	X(REJECTED_JSON, REQUESTS_REJECTED, "reason=\"json\"")                                                         \
 	X(REJECTED_FIELDS, REQUESTS_REJECTED, "reason=\"fields\"")                                                     \
+	X(REJECTED_UNAUTHORIZED, REQUESTS_REJECTED, "reason=\"unauthorized\"")                                         \
+	X(REJECTED_FORBIDDEN, REQUESTS_REJECTED, "reason=\"forbidden\"")                                               \
+	X(REJECTED_RATE, REQUESTS_REJECTED, "reason=\"rate_limit\"")                                                   \
 	X(REFUSED_STORE, REQUESTS_REFUSED, "reason=\"store\"")                                                         \
 	X(REFUSED_CONNECTING, REQUESTS_REFUSED, "reason=\"connecting\"")                                               \
 	X(REFUSED_RING, REQUESTS_REFUSED, "reason=\"ring\"")                                                           \
 	X(REFUSED_WAITED, REQUESTS_REFUSED, "reason=\"waited\"")                                                       \
+	X(REFUSED_KEYS, REQUESTS_REFUSED, "reason=\"keys\"")                                                           \
 	ROUTE_COUNTERS(X, INDEX, "/")                                                                                  \
 	ROUTE_COUNTERS(X, EVENTS, "/events")                                                                           \
 	ROUTE_COUNTERS(X, BATCH, "/events/batch")                                                                      \

@@ -21,7 +21,7 @@ MAY_INCLUDE = {
     "server": {"server", "base", "config", "event", "shm", "ingest", "api"},
     "writer": {"writer", "base", "config", "event", "shm", "store"},
     "control": {"control", "base", "config", "event", "shm", "store", "api"},
-    "master": {"master", "base", "config", "event", "shm", "ingest", "store", "server", "writer", "control"},
+    "master": {"master", "base", "config", "event", "shm", "ingest", "api", "store", "server", "writer", "control"},
     "cli": {"cli", "base", "config", "event", "shm", "ingest", "store", "writer", "api"},
 }
 LIBRARY_USERS = {"libpq-fe.h": "store/postgres", "sqlite3.h": "store/sqlite", "h2o.h": "server", "curl.h": "cli", "ck_ring.h": "shm",

@@ -35,7 +35,7 @@ test_a_star_gives_everything_but_admin(void **state)
 	uint32_t bits = parse("*");
 
 	for (int s = 0; s < SCOPES; s++)
-		assert_int_equal(scopes_have(bits, s), s != SCOPE_ADMIN);
+		assert_int_equal(scopes_allow(bits, s), s != SCOPE_ADMIN);
 }
 
 static void
@@ -63,6 +63,16 @@ test_words_for_several_scopes(void **state)
 	for (size_t i = 0; i < sizeof words / sizeof *words; i++)
 		if (parse(words[i].text) != words[i].bits)
 			fail_msg("%s gives %x", words[i].text, parse(words[i].text));
+}
+
+static void
+test_an_administrator_may_what_any_key_may(void **state)
+{
+	uint32_t bits = parse("admin");
+
+	assert_true(scopes_allow(bits, SCOPE_ADMIN));
+	assert_true(scopes_allow(bits, SCOPE_ANY));
+	assert_false(scopes_allow(bits, SCOPE_EVENTS_PUBLISH));
 }
 
 static void
@@ -97,6 +107,7 @@ main(void)
 	    cmocka_unit_test(test_each_scope_has_a_name_that_gives_it),
 	    cmocka_unit_test(test_a_star_gives_everything_but_admin),
 	    cmocka_unit_test(test_words_for_several_scopes),
+	    cmocka_unit_test(test_an_administrator_may_what_any_key_may),
 	    cmocka_unit_test(test_other_words_are_refused),
 	    cmocka_unit_test(test_a_nul_or_a_long_word_is_no_scope),
 	};

@@ -1,0 +1,233 @@
+/* Reading Authorization, looking the key up, and saying what is wrong. */
+#include "server/auth.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "api/scopes.h"
+#include "base/clock.h"
+#include "base/crypto.h"
+#include "server/acceptor.h"
+#include "server/exchange.h"
+#include "server/reply.h"
+#include "shm/counters.h"
+#include "shm/key_table.h"
+
+#define SCHEME "Bearer"
+#define KEY_TEXT_MAX 512
+
+/* Whether a request to a route has to bring a key. */
+enum key_rule { KEY_IGNORED, KEY_OPTIONAL, KEY_REQUIRED };
+
+static enum key_rule
+rule_of(const struct config *config, const struct route *route)
+{
+	if (route->scope == SCOPE_PUBLIC || config->hl_store == HL_STORE_OFF)
+		return KEY_IGNORED;
+	if (route->scope == SCOPE_METRICS)
+		return config->metrics_require_key ? KEY_REQUIRED : KEY_IGNORED;
+	if (strncmp(route->path, "/events", 7) == 0)
+		return config->require_api_key ? KEY_REQUIRED : KEY_OPTIONAL;
+	return KEY_REQUIRED;
+}
+
+/* ---- reading the header ---- */
+
+enum key_text { KEY_TEXT_NONE, KEY_TEXT_FOUND, KEY_TEXT_WRONG };
+
+static bool
+is_blank(char c)
+{
+	return c == ' ' || c == '\t';
+}
+
+/* Finds the key behind the scheme: visible ASCII characters. */
+static enum key_text
+read_header(const h2o_req_t *req, struct span *key)
+{
+	ssize_t at = h2o_find_header(&req->headers, H2O_TOKEN_AUTHORIZATION, -1);
+	h2o_iovec_t value;
+	size_t n = sizeof SCHEME - 1;
+
+	if (at == -1)
+		return KEY_TEXT_NONE;
+	value = req->headers.entries[at].value;
+	if (h2o_find_header(&req->headers, H2O_TOKEN_AUTHORIZATION, at) != -1)
+		return KEY_TEXT_WRONG;
+	if (value.len <= n || strncasecmp(value.base, SCHEME, n) != 0 || !is_blank(value.base[n]))
+		return KEY_TEXT_WRONG;
+	while (n < value.len && is_blank(value.base[n]))
+		n++;
+	*key = (struct span){value.base + n, value.len - n};
+	while (key->len > 0 && is_blank(key->base[key->len - 1]))
+		key->len--;
+	for (size_t i = 0; i < key->len; i++)
+		if (key->base[i] <= ' ' || key->base[i] >= 0x7f)
+			return KEY_TEXT_WRONG;
+	return key->len > 0 && key->len <= KEY_TEXT_MAX ? KEY_TEXT_FOUND : KEY_TEXT_WRONG;
+}
+
+/* ---- answers ---- */
+
+/* An error object with the members that the management API adds; a POST of events has "detail" alone. */
+static cJSON *
+error_tree(const struct exchange *exchange, const char *error, const char *code, const char *text)
+{
+	cJSON *tree = cJSON_CreateObject();
+	bool is_of_api = strncmp(exchange->match.route->path, "/v1/", 4) == 0;
+
+	if (is_of_api) {
+		cJSON_AddStringToObject(tree, "error", error);
+		if (code != NULL)
+			cJSON_AddStringToObject(tree, "code", code);
+	}
+	cJSON_AddStringToObject(tree, "detail", text);
+	if (is_of_api)
+		cJSON_AddStringToObject(tree, "message", text);
+	return tree;
+}
+
+/* Counts a refused POST of events; other requests count by their route and status alone. */
+static void
+count(struct acceptor *acceptor, const struct exchange *exchange, enum counter counter)
+{
+	if (exchange->match.route->scope == SCOPE_EVENTS_PUBLISH)
+		counter_add(acceptor->slot, counter, 1);
+}
+
+static bool
+refuse_unauthorized(struct acceptor *acceptor, struct exchange *exchange, const char *text)
+{
+	count(acceptor, exchange, COUNTER_REJECTED_UNAUTHORIZED);
+	reply_add_header(exchange->req, "WWW-Authenticate", H2O_STRLIT(SCHEME));
+	reply_json(exchange->req, 401, error_tree(exchange, "unauthorized", "AUTH_REQUIRED", text));
+	return false;
+}
+
+static bool
+refuse_forbidden(struct acceptor *acceptor, struct exchange *exchange)
+{
+	const char *scope = scope_name(exchange->match.route->scope);
+	char text[96];
+	cJSON *tree;
+
+	count(acceptor, exchange, COUNTER_REJECTED_FORBIDDEN);
+	(void)snprintf(text, sizeof text, "The API key has not the scope %s", scope);
+	tree = error_tree(exchange, "forbidden", "INSUFFICIENT_SCOPE", text);
+	cJSON_AddStringToObject(tree, "required_scope", scope);
+	reply_json(exchange->req, 403, tree);
+	return false;
+}
+
+static bool
+refuse_not_loaded(struct acceptor *acceptor, struct exchange *exchange)
+{
+	count(acceptor, exchange, COUNTER_REFUSED_KEYS);
+	reply_add_header(exchange->req, "Retry-After", H2O_STRLIT("1"));
+	reply_json(exchange->req, 503,
+	    error_tree(exchange, "store_unavailable", NULL,
+		"The API keys have not been read from their store yet: nothing was done, try again"));
+	return false;
+}
+
+static bool
+refuse_for_limit(struct acceptor *acceptor, struct exchange *exchange, int64_t wait_us)
+{
+	int64_t seconds = (wait_us + 999999) / 1000000;
+	char *header = h2o_mem_alloc_pool(&exchange->req->pool, 24);
+	char text[128];
+	int len = snprintf(header, 24, "%lld", (long long)seconds);
+
+	count(acceptor, exchange, COUNTER_REJECTED_RATE);
+	(void)snprintf(text, sizeof text,
+	    "The limit of this API key is used up: nothing was kept, try again in %lld seconds", (long long)seconds);
+	reply_add_header(exchange->req, "Retry-After", header, (size_t)len);
+	reply_json(exchange->req, 429, error_tree(exchange, "rate_limited", NULL, text));
+	return false;
+}
+
+/* ---- admission ---- */
+
+static void
+set_caller(struct exchange *exchange, const struct api_key *found)
+{
+	struct api_key *key = h2o_mem_alloc_pool(&exchange->req->pool, sizeof *key);
+
+	*key = *found;
+	exchange->key = key;
+	exchange->caller = (struct frame_caller){
+	    .tenant_id = {key->tenant_id, strlen(key->tenant_id)},
+	    .key_id = {key->key_id, strlen(key->key_id)},
+	    .key_name = {key->name, strlen(key->name)},
+	    .scopes = key->scopes,
+	    .is_start_key = key->is_start_key != 0,
+	};
+	reply_add_header(exchange->req, "X-Tenant-Id", key->tenant_id, exchange->caller.tenant_id.len);
+}
+
+static bool
+check_key(struct acceptor *acceptor, struct exchange *exchange, struct span text)
+{
+	struct key_table *table = acceptor->segment->keys;
+	int64_t now_ms = clock_wall_us() / 1000;
+	uint8_t hash[SHA256_BYTES];
+	struct api_key key;
+	int rc = KEY_NOT_LOADED;
+
+	crypto_sha256(text, hash);
+	if (table != NULL) /* else the ring is one of an earlier run that had no API */
+		rc = key_table_find(table, hash, &key);
+	if (rc == KEY_NOT_LOADED)
+		return refuse_not_loaded(acceptor, exchange);
+	if (rc == KEY_UNKNOWN)
+		return refuse_unauthorized(acceptor, exchange, "The API key is not valid");
+	if (key.expires_ms <= now_ms)
+		return refuse_unauthorized(acceptor, exchange, "The API key has expired");
+	key_table_note_use(table, &key, now_ms);
+	set_caller(exchange, &key);
+	return scopes_allow(key.scopes, exchange->match.route->scope) || refuse_forbidden(acceptor, exchange);
+}
+
+bool
+auth_admit(struct acceptor *acceptor, struct exchange *exchange)
+{
+	enum key_rule rule = rule_of(acceptor->config, exchange->match.route);
+	struct span text;
+
+	if (rule == KEY_IGNORED)
+		return true;
+	switch (read_header(exchange->req, &text)) {
+	case KEY_TEXT_NONE:
+		return rule == KEY_OPTIONAL || refuse_unauthorized(acceptor, exchange,
+						   "An API key is needed: send it as Authorization: Bearer KEY");
+	case KEY_TEXT_FOUND:
+		return check_key(acceptor, exchange, text);
+	case KEY_TEXT_WRONG:
+		break;
+	}
+	return refuse_unauthorized(
+	    acceptor, exchange, "Authorization must be given once, as Bearer KEY, the key in visible ASCII characters");
+}
+
+bool
+auth_within_limits(struct acceptor *acceptor, struct exchange *exchange)
+{
+	int64_t wait_us;
+
+	if (exchange->key == NULL)
+		return true;
+	wait_us = key_table_wait_us(acceptor->segment->keys, exchange->key, clock_steady_us());
+	return wait_us == 0 || refuse_for_limit(acceptor, exchange, wait_us);
+}
+
+bool
+auth_charge(struct acceptor *acceptor, struct exchange *exchange, uint64_t events, uint64_t bytes)
+{
+	int64_t wait_us;
+
+	if (exchange->key == NULL)
+		return true;
+	wait_us = key_table_charge(acceptor->segment->keys, exchange->key, events, bytes, clock_steady_us());
+	return wait_us == 0 || refuse_for_limit(acceptor, exchange, wait_us);
+}
