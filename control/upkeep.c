@@ -1,0 +1,218 @@
+/* Each turn of the thread: open the store if need be, follow its changes, do a task whose time has come, sleep. */
+#include "control/upkeep.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/repeat.h"
+#include "store/webhooks/key_rows.h"
+#include "store/webhooks/months.h"
+#include "store/webhooks/upkeep_rows.h"
+#include "store/webhooks_store.h"
+
+#define TURN_US (500 * 1000)
+#define SECOND_MS 1000
+#define MINUTE_MS (60 * SECOND_MS)
+#define DAY_MS (24ll * 60 * MINUTE_MS)
+
+/* How long lists show a revoked key. */
+#define REVOKED_KEPT_MS (30 * DAY_MS)
+#define REMOVED_AT_ONCE 1000
+
+struct upkeep {
+	const struct config *config;
+	const struct db_env *env;
+	struct key_loader *keys;
+	struct db *db; /* NULL: not open */
+	bool has_tenant; /* HL_TENANT_ID's */
+	struct repeat failing;
+	pthread_t thread;
+	pthread_mutex_t lock; /* of stopping */
+	pthread_cond_t wake;
+	bool stopping;
+	int64_t due_us[4]; /* steady, by task */
+};
+
+/* ---- tasks ---- */
+
+static int
+make_months(struct upkeep *upkeep, struct error *err)
+{
+	return webhooks_months_ahead(upkeep->db, upkeep->config->partitions_ahead, err);
+}
+
+static int
+write_uses(struct upkeep *upkeep, struct error *err)
+{
+	return key_loader_write_uses(upkeep->keys, upkeep->db, err);
+}
+
+static int
+remove_revoked_keys(struct upkeep *upkeep, struct error *err)
+{
+	int64_t before_ms = clock_wall_us() / 1000 - REVOKED_KEPT_MS;
+	uint32_t removed;
+	int rc;
+
+	do
+		rc = key_rows_remove_revoked(upkeep->db, before_ms, REMOVED_AT_ONCE, &removed, err);
+	while (rc == 0 && removed == REMOVED_AT_ONCE);
+	return rc;
+}
+
+/* SHARED: by one node for all, so its name is that of a row. */
+static const struct task {
+	const char *name;
+	int64_t period_ms;
+	bool shared;
+	int (*run)(struct upkeep *upkeep, struct error *err);
+} tasks[] = {
+    {"months", 60 * MINUTE_MS, false, make_months},
+    {"key_uses", MINUTE_MS, false, write_uses},
+    {"revoked_keys", DAY_MS, true, remove_revoked_keys},
+};
+
+#define TASKS (sizeof tasks / sizeof *tasks)
+
+/* When a node looks next whether a task is due: one that others may have done is looked at more often. */
+static int64_t
+next_look_us(const struct task *task)
+{
+	int64_t period_ms = task->shared && task->period_ms > 60 * MINUTE_MS ? 60 * MINUTE_MS : task->period_ms;
+
+	return clock_steady_us() + period_ms * 1000;
+}
+
+/* ---- the thread ---- */
+
+static int
+do_task(struct upkeep *upkeep, size_t number, struct error *err)
+{
+	const struct task *task = &tasks[number];
+	bool mine = true;
+	int rc = 0;
+
+	if (clock_steady_us() < upkeep->due_us[number])
+		return 0;
+	if (task->shared)
+		rc = upkeep_claim(upkeep->db, task->name, task->period_ms, &mine, err);
+	if (rc == 0 && mine)
+		rc = task->run(upkeep, err);
+	if (rc == 0)
+		upkeep->due_us[number] = next_look_us(task);
+	return rc;
+}
+
+static int
+open_store(struct upkeep *upkeep, struct error *err)
+{
+	if (upkeep->db == NULL && db_open(&upkeep->db, upkeep->config, upkeep->env, err) != 0) {
+		upkeep->db = NULL;
+		return -1;
+	}
+	return 0;
+}
+
+static int
+turn(struct upkeep *upkeep, struct error *err)
+{
+	int rc = open_store(upkeep, err);
+
+	if (rc == 0)
+		rc = key_loader_follow(upkeep->keys, upkeep->db, err);
+	if (rc == 0 && !upkeep->has_tenant) {
+		rc = upkeep_ensure_tenant(upkeep->db, upkeep->config->hl_tenant_id, err);
+		upkeep->has_tenant = rc == 0;
+	}
+	for (size_t number = 0; rc == 0 && number < TASKS; number++)
+		rc = do_task(upkeep, number, err);
+	return rc;
+}
+
+static void
+tell(struct upkeep *upkeep, int rc, const struct error *err)
+{
+	int64_t now_us = clock_steady_us();
+	uint64_t times = rc == 0 ? repeat_over(&upkeep->failing, now_us) : repeat_met(&upkeep->failing, now_us);
+
+	if (times > 0 && rc == 0)
+		log_info("the upkeep of the webhooks' store works again", LOG_UINT("times", times));
+	else if (times > 0)
+		log_warning(
+		    "the upkeep of the webhooks' store failed", LOG_STR("error", err->text), LOG_UINT("times", times));
+}
+
+/* Sleeps for a turn's time; returns false when the thread is to end. */
+static bool
+sleep_a_turn(struct upkeep *upkeep)
+{
+	int64_t until_us = clock_steady_us() + TURN_US;
+	const struct timespec until = {.tv_sec = until_us / 1000000, .tv_nsec = until_us % 1000000 * 1000};
+	bool stopping;
+
+	pthread_mutex_lock(&upkeep->lock);
+	if (!upkeep->stopping)
+		(void)pthread_cond_clockwait(&upkeep->wake, &upkeep->lock, CLOCK_MONOTONIC, &until);
+	stopping = upkeep->stopping;
+	pthread_mutex_unlock(&upkeep->lock);
+	return !stopping;
+}
+
+static void *
+run(void *argument)
+{
+	struct upkeep *upkeep = argument;
+
+	do {
+		struct error err;
+		int rc = turn(upkeep, &err);
+
+		tell(upkeep, rc, &err);
+		if (rc < 0) {
+			db_close(upkeep->db);
+			upkeep->db = NULL;
+		}
+	} while (sleep_a_turn(upkeep));
+	db_close(upkeep->db);
+	return NULL;
+}
+
+struct upkeep *
+upkeep_start(const struct config *config, const struct db_env *env, struct key_loader *keys, struct error *err)
+{
+	struct upkeep *upkeep = mem_new(1, sizeof *upkeep);
+
+	_Static_assert(TASKS <= sizeof upkeep->due_us / sizeof *upkeep->due_us, "a time for each task");
+	upkeep->config = config;
+	upkeep->env = env;
+	upkeep->keys = keys;
+	upkeep->lock = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
+	upkeep->wake = (pthread_cond_t)PTHREAD_COND_INITIALIZER;
+	errno = pthread_create(&upkeep->thread, NULL, run, upkeep);
+	if (errno == 0)
+		return upkeep;
+	(void)error_errno(err, "cannot start a thread");
+	free(upkeep);
+	return NULL;
+}
+
+bool
+upkeep_stop(struct upkeep *upkeep, int64_t until_us)
+{
+	const struct timespec until = {.tv_sec = until_us / 1000000, .tv_nsec = until_us % 1000000 * 1000};
+
+	pthread_mutex_lock(&upkeep->lock);
+	upkeep->stopping = true;
+	pthread_cond_signal(&upkeep->wake);
+	pthread_mutex_unlock(&upkeep->lock);
+	if (pthread_clockjoin_np(upkeep->thread, NULL, CLOCK_MONOTONIC, &until) != 0)
+		return false;
+	free(upkeep);
+	return true;
+}

@@ -1,0 +1,19 @@
+/* The version of everything that must hold at once: keys, routing, pauses. */
+#ifndef STORE_WEBHOOKS_CHANGES_H
+#define STORE_WEBHOOKS_CHANGES_H
+
+#include <stdint.h>
+
+#include "base/error.h"
+#include "store/db.h"
+
+/* The version that is committed. Returns as db_query(). */
+int changes_version(struct db *db, int64_t *version, struct error *err);
+
+/*
+ * Raises the version in the transaction that db_begin() began. Other transactions that raise it wait until this one
+ * has ended, so versions follow commits: call it late. A changed API key gets the version. Returns as db_query().
+ */
+int changes_raise(struct db *db, int64_t *version, struct error *err);
+
+#endif
