@@ -81,6 +81,12 @@ frame_write(struct bytes *out, const struct frame *frame)
 	bytes_add(out, frame->payload.base, frame->payload.len);
 }
 
+void
+frame_address(char *bytes, uint32_t receiver)
+{
+	memcpy(bytes + 8, &receiver, sizeof receiver);
+}
+
 bool
 frame_read(struct span bytes, struct frame *frame)
 {

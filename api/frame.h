@@ -41,10 +41,16 @@
 enum frame_kind { FRAME_KIND_LIST(X) FRAME_KINDS };
 #undef X
 
+/* How many requests of an acceptor may be under way. */
+#define FRAME_REQUESTS_MAX 256
+
 /* The most bytes of a frame, and of what a BODY carries: a channel takes two of them at once. */
 #define FRAME_BYTES_MAX (64u << 10)
 #define FRAME_HEAD_BYTES 16
 #define FRAME_BODY_BYTES (32u << 10)
+
+/* For channels_open(): frames that wait for their receiver take buffer space. */
+#define FRAMES_BUFFER_BYTES ((size_t)1 << 20)
 
 /* The most bytes of a request's body, and how many of a reply's body are sent before the first CREDIT. */
 #define FRAME_REQUEST_BODY_MAX (64u << 10)
@@ -55,7 +61,7 @@ struct frame {
 	bool end; /* the last frame of a request or of a reply; of a REQUEST or HEAD: there is no body */
 	uint32_t sender; /* start count */
 	uint32_t receiver; /* start count; 0 in a HELLO to a process that has not said HELLO yet */
-	uint32_t request; /* number of the request, by the acceptor; 0 in HELLO and BYE */
+	uint32_t request; /* its number, by the acceptor, which differs mod FRAME_REQUESTS_MAX; 0 in HELLO and BYE */
 	struct span payload; /* of REQUEST, HEAD, BODY and CREDIT */
 };
 
@@ -88,6 +94,9 @@ struct frame_reply {
 
 /* Appends a frame to an empty buffer. The payload is at most FRAME_BYTES_MAX - FRAME_HEAD_BYTES. */
 void frame_write(struct bytes *out, const struct frame *frame);
+
+/* Writes the receiver into a frame that stands at bytes. */
+void frame_address(char *bytes, uint32_t receiver);
 
 /* Reads a frame, whose payload is then part of bytes. Returns whether it is one. */
 bool frame_read(struct span bytes, struct frame *frame);

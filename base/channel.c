@@ -96,3 +96,24 @@ channel_receive(int end, struct channel_message *message, struct error *err)
 		memcpy(message->fds, fds, count * sizeof *fds);
 	return 0;
 }
+
+int
+channels_open(struct channels *channels, uint32_t count, size_t buffer_bytes, struct error *err)
+{
+	assert(count <= CHANNELS_MAX);
+	for (channels->count = 0; channels->count < count; channels->count++)
+		if (channel_open(channels->ends[channels->count], buffer_bytes, err) != 0) {
+			channels_close_others(channels, CHANNELS_NONE, CHANNEL_BOTH_ENDS);
+			return -1;
+		}
+	return 0;
+}
+
+void
+channels_close_others(const struct channels *channels, uint32_t keep, int end)
+{
+	for (uint32_t i = 0; i < channels->count; i++)
+		for (int e = 0; e < 2; e++)
+			if ((keep != i && keep != CHANNELS_EACH) || (end != e && end != CHANNEL_BOTH_ENDS))
+				close(channels->ends[i][e]);
+}

@@ -7,6 +7,7 @@
 #define BASE_CHANNEL_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/error.h"
 
@@ -47,5 +48,27 @@ int channel_send(int end, const struct channel_message *message, struct error *e
  * was larger than the room, or the call failed; a message that was too large is gone, and its descriptors are closed.
  */
 int channel_receive(int end, struct channel_message *message, struct error *err);
+
+#define CHANNELS_MAX 64
+
+/* Channels of one kind, as a master makes and holds them: one for each process of a role. */
+struct channels {
+	int ends[CHANNELS_MAX][2];
+	uint32_t count;
+};
+
+/* Makes count channels, at most CHANNELS_MAX, as channel_open(). Returns 0, or <0 with none open. */
+int channels_open(struct channels *channels, uint32_t count, size_t buffer_bytes, struct error *err);
+
+/* For channels_close_others(). */
+#define CHANNELS_NONE UINT32_MAX
+#define CHANNELS_EACH (UINT32_MAX - 1)
+#define CHANNEL_BOTH_ENDS 2
+
+/*
+ * Closes this process's copies of all ends but those that it keeps: of the channel with that number, or of each, one
+ * end (0, 1) or both.
+ */
+void channels_close_others(const struct channels *channels, uint32_t keep, int end);
 
 #endif

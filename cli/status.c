@@ -30,9 +30,9 @@ print_process(const struct segment *segment, const struct config *config, bool r
 
 	for (int death = 0; death < DEATHS; death++)
 		restarts += counter_read(slot, counter_of_restarts(role, death));
-	if (role == ROLE_WRITER) {
-		store = store_state_name(writer_store_state(segment_writer(segment, index)));
-		writer_store_error(segment_writer(segment, index), error);
+	if (role != ROLE_ACCEPTOR) {
+		store = store_state_name(store_report_state(&slot->store));
+		store_report_error(&slot->store, error);
 	}
 	(void)snprintf(name, sizeof name, "%s-%" PRIu32, role_table[role].name, index);
 	printf("%-15s %8d  %-9s %8" PRId64 "  %-10s %8" PRIu64 "%s%s\n", name, slot_pid(slot),

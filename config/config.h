@@ -31,4 +31,11 @@ struct config {
 	const char *help_topic; /* for CONFIG_HELP: TOPIC of --help=TOPIC, borrowed from argv; NULL: none */
 };
 
+/* Whether the API of webhooks is served, by control. */
+static inline bool
+config_api_is_on(const struct config *config)
+{
+	return config->hl_store == HL_STORE_POSTGRES || config->hl_store == HL_STORE_EMBEDDED;
+}
+
 #endif

@@ -88,6 +88,7 @@ answer_store_failed(struct reply *reply, int rc, const struct error *err)
 		log_warning("a request to the management API failed in the store", LOG_STR("error", err->text),
 		    LOG_UINT("times", times));
 	reply->store_lost = rc < 0;
+	reply->store_error = *err;
 	reply->retry_after_seconds = RETRY_AFTER_SECONDS;
 	answer_error(reply, 503, "store_unavailable", "The store of the management API did not answer; try again");
 }

@@ -19,11 +19,16 @@
 #include "shm/segment.h"
 
 struct db;
+struct db_env;
+struct key_loader;
 
-/* What all handlers share; nothing changes it while workers run. */
+/* What all threads share; nothing changes it while they run. Everything is borrowed. */
 struct control_context {
 	const struct config *config; /* with the secrets of the API */
 	const struct segment *segment;
+	struct process_slot *slot; /* of this process */
+	const struct db_env *env; /* of connections to the webhooks' store */
+	struct key_loader *keys; /* for handlers that change keys: control/key_loader.h */
 };
 
 /* Who asks: what the acceptor found in the key table. The texts are never NULL; a key without a name has "". */
@@ -61,6 +66,7 @@ struct reply {
 	char etag[REPLY_ETAG_BYTES]; /* "": none. reply_set_version() */
 	uint32_t retry_after_seconds; /* 0: none */
 	bool store_lost; /* the connection is of no use any more: the worker opens another */
+	struct error store_error; /* then: why */
 };
 
 typedef void request_handler(const struct request *request, struct reply *reply);

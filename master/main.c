@@ -59,11 +59,14 @@ log_ready(void *context, char *status, size_t size)
 	const struct config *config = &service->config;
 	const struct listeners *listeners = &service->listeners;
 
+	const char *webhooks =
+	    config->hl_store == HL_STORE_EMBEDDED ? "embedded (single node)" : hl_store_names[config->hl_store];
+
 	(void)snprintf(status, size, "serving on %s port %u, storage %s", listeners->host, listeners->port,
 	    storage_name(config->storage));
 	log_info("ready", LOG_STR("host", listeners->host), LOG_UINT("port", listeners->port),
 	    LOG_STR("storage", storage_name(config->storage)),
-	    LOG_STR("ack", config->ack == ACK_DURABLE ? "durable" : "queued"),
+	    LOG_STR("ack", config->ack == ACK_DURABLE ? "durable" : "queued"), LOG_STR("webhooks", webhooks),
 	    ROLE_COUNT_FIELDS(service->segment.counts));
 }
 

@@ -1,15 +1,23 @@
 /* The table of roles, and the one file that knows what the processes of each of them run. */
 #include "master/roles.h"
 
+#include "api/frame.h"
 #include "base/signals.h"
 #include "config/secrets.h"
+#include "control/loop.h"
+#include "server/handover.h"
 #include "server/loop.h"
 #include "writer/loop.h"
 
 static int
 run_acceptor(struct service *service, uint32_t index)
 {
-	return acceptor_main(&service->config, &service->segment, index, &service->listeners, &service->handover);
+	const struct acceptor_ends ends = {
+	    .handover = {service->handover.ends[index][0], service->handover.ends[index][1]},
+	    .control = service->frames.ends[index][0],
+	};
+
+	return acceptor_main(&service->config, &service->segment, index, &service->listeners, &ends);
 }
 
 static int
@@ -18,17 +26,24 @@ run_writer(struct service *service, uint32_t index)
 	return writer_main(&service->config, &service->segment, index, signals_open(false));
 }
 
+static int
+run_control(struct service *service, uint32_t index)
+{
+	return control_main(&service->config, &service->segment, &service->frames);
+}
+
 static const struct {
 	struct process_role rules;
 	/* What a process keeps; the rest is wiped or closed before it runs. */
 	enum secret_for secrets;
-	bool keeps_connections; /* its own listeners, and its own pair for handing connections over */
+	bool is_server; /* its own listeners, its own channel for handing connections over, its end of its frames */
+	bool answers_frames; /* the other ends of all frames */
 	int (*run)(struct service *service, uint32_t index);
 } table[ROLES] = {
     [ROLE_ACCEPTOR] =
 	{
 	    .rules = {.role = ROLE_ACCEPTOR, .drain_phase = 1, .rolls_on_hup = true},
-	    .keeps_connections = true,
+	    .is_server = true,
 	    .run = run_acceptor,
 	},
     [ROLE_WRITER] =
@@ -36,6 +51,13 @@ static const struct {
 	    .rules = {.role = ROLE_WRITER, .drain_phase = 2, .finishes_work = true},
 	    .secrets = SECRET_FOR_WRITER,
 	    .run = run_writer,
+	},
+    [ROLE_CONTROL] =
+	{
+	    .rules = {.role = ROLE_CONTROL, .drain_phase = 2, .rolls_on_hup = true},
+	    .secrets = SECRET_FOR_CONTROL,
+	    .answers_frames = true,
+	    .run = run_control,
 	},
 };
 
@@ -55,7 +77,10 @@ open_listeners(struct service *service, struct error *err)
 int
 roles_open(struct service *service, struct error *err)
 {
-	if (handover_open(&service->handover, service->segment.counts[ROLE_ACCEPTOR], err) != 0)
+	uint32_t acceptors = service->segment.counts[ROLE_ACCEPTOR];
+
+	if (channels_open(&service->handover, acceptors, HANDOVER_BUFFER_BYTES, err) != 0 ||
+	    channels_open(&service->frames, acceptors, FRAMES_BUFFER_BYTES, err) != 0)
 		return -1;
 	return open_listeners(service, err);
 }
@@ -73,12 +98,14 @@ roles_run(void *context, enum role role, uint32_t index)
 	struct service *service = context;
 
 	config_wipe_secrets(&service->config, service->argc, service->argv, table[role].secrets);
-	if (table[role].keeps_connections) {
+	if (table[role].is_server) {
 		listeners_close_others(&service->listeners, index);
-		handover_close_others(&service->handover, index);
+		channels_close_others(&service->handover, index, CHANNEL_BOTH_ENDS);
+		channels_close_others(&service->frames, index, 0);
 	} else {
 		listeners_close(&service->listeners);
-		handover_close_others(&service->handover, ACCEPTORS_MAX);
+		channels_close_others(&service->handover, CHANNELS_NONE, CHANNEL_BOTH_ENDS);
+		channels_close_others(&service->frames, table[role].answers_frames ? CHANNELS_EACH : CHANNELS_NONE, 1);
 	}
 	return table[role].run(service, index);
 }

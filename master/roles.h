@@ -6,11 +6,11 @@
 #ifndef MASTER_ROLES_H
 #define MASTER_ROLES_H
 
+#include "base/channel.h"
 #include "base/error.h"
 #include "config/config.h"
 #include "master/locks.h"
 #include "master/supervisor.h"
-#include "server/handover.h"
 #include "server/listener.h"
 #include "shm/segment.h"
 
@@ -19,7 +19,8 @@ struct service {
 	struct config config;
 	struct segment segment;
 	struct listeners listeners;
-	struct handover handover;
+	struct channels handover; /* of acceptors */
+	struct channels frames; /* between acceptors, which have the ends 0, and control */
 	struct locks locks; /* of the files that are this service's alone */
 	int argc;
 	char **argv; /* the secrets in it are also wiped */

@@ -14,6 +14,7 @@
 #include "base/uuid.h"
 #include "config/config.h"
 #include "server/connection.h"
+#include "server/control_link.h"
 #include "server/linger.h"
 #include "server/listener.h"
 #include "server/outlet.h"
@@ -39,6 +40,7 @@ struct acceptor {
 	struct connections connections;
 	struct linger_list linger;
 	struct outlets outlets;
+	struct control_link control;
 	struct uuid_source ids;
 };
 

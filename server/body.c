@@ -148,20 +148,36 @@ decompress(
 	}
 }
 
-bool
-body_read(h2o_req_t *req, bool batch, uint64_t max_bytes, struct body *body, struct refusal *refusal)
+/* The body without its encoding. */
+static bool
+read_bytes(h2o_req_t *req, uint64_t max_bytes, struct body *body, struct refusal *refusal)
 {
 	enum content_encoding encoding;
 
 	body->inflated = (struct inflated){NULL, 0};
 	body->text = (struct span){req->entity.base, req->entity.len};
-	if (!read_kind(req, batch, &body->kind, refusal))
-		return false;
 	if (body->text.len > max_bytes)
 		return refuse(refusal, 413, COUNTER_REJECTED_BODY_SIZE, reply_body_too_large_text(max_bytes, false));
 	if (!read_encoding(req, &encoding, refusal))
 		return false;
 	return encoding == ENCODING_IDENTITY || decompress(req, encoding, max_bytes, body, refusal);
+}
+
+bool
+body_read(h2o_req_t *req, bool batch, uint64_t max_bytes, struct body *body, struct refusal *refusal)
+{
+	return read_kind(req, batch, &body->kind, refusal) && read_bytes(req, max_bytes, body, refusal);
+}
+
+bool
+body_read_document(h2o_req_t *req, struct body *body, struct refusal *refusal)
+{
+	body->kind = BODY_EVENT;
+	if (read_bytes(req, BODY_DOCUMENT_MAX, body, refusal))
+		return true;
+	if (refusal->status == 413)
+		refusal->text = "The body has more than 65536 bytes, as it was sent or decompressed";
+	return false;
 }
 
 void

@@ -1,4 +1,4 @@
-/* The body of a POST of events: its media type, and its bytes without their encoding. Acceptors. */
+/* The body of a request: its media type, and its bytes without their encoding. Acceptors. */
 #ifndef SERVER_BODY_H
 #define SERVER_BODY_H
 
@@ -31,6 +31,15 @@ struct refusal {
  * *body, which ends with body_free(); or false with *refusal.
  */
 bool body_read(h2o_req_t *req, bool batch, uint64_t max_bytes, struct body *body, struct refusal *refusal);
+
+/* The most bytes of a document of the management API, also when it is decompressed. */
+#define BODY_DOCUMENT_MAX (64u << 10)
+
+/*
+ * Reads the body of a request of the management API by Content-Encoding alone: its type is never a reason to refuse it.
+ * Returns as body_read() does.
+ */
+bool body_read_document(h2o_req_t *req, struct body *body, struct refusal *refusal);
 
 void body_free(struct body *body);
 

@@ -18,6 +18,7 @@
 #include "server/head.h"
 #include "server/parked.h"
 #include "server/raw_reply.h"
+#include "server/route.h"
 #include "shm/counters.h"
 
 struct connection {
@@ -77,6 +78,21 @@ log_refusal(const struct connection *connection, int status, const char *why)
 	    LOG_STR("reason", why));
 }
 
+/* Whether what has come looks like a request to the management API, whose errors differ. */
+static bool
+asks_api(const h2o_buffer_t *input)
+{
+	const char *target = input->size > 0 ? memchr(input->bytes, ' ', input->size) : NULL, *end;
+
+	if (target++ == NULL)
+		return false;
+	end = input->bytes + input->size;
+	for (const char *at = target; at < end; at++)
+		if (*at == ' ' || *at == '?' || *at == '\r' || *at == '\n')
+			end = at;
+	return route_is_of_api(target, (size_t)(end - target));
+}
+
 /* The connection is gone afterwards. libh2o must have no answer to it under way. */
 static void
 refuse(struct connection *connection, int status, const char *why, enum counter reason)
@@ -84,7 +100,7 @@ refuse(struct connection *connection, int status, const char *why, enum counter 
 	struct connections *all = connection->all;
 	int fd = h2o_socket_get_fd(connection->socket);
 	char answer[RAW_REPLY_BYTES];
-	size_t len = raw_reply(answer, status, why);
+	size_t len = raw_reply(answer, status, why, asks_api(connection->socket->input));
 
 	counter_add(all->slot, reason, 1);
 	counter_add(all->slot, COUNTER_HTTP_OTHER_4XX, 1);

@@ -50,7 +50,8 @@ cors_preflight(h2o_req_t *req, const char *allow)
 void
 cors_add(h2o_req_t *req, const char *origins)
 {
-	static const char exposed[] = "X-Hooks-Ack, Preference-Applied, Retry-After";
+	static const char exposed[] =
+	    "X-Hooks-Ack, Preference-Applied, Retry-After, ETag, X-Tenant-Id, WWW-Authenticate";
 	bool any = strcmp(origins, "*") == 0;
 	h2o_iovec_t origin = header_of(req, "origin");
 

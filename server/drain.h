@@ -39,7 +39,7 @@ struct drain {
 	struct handover_batch batch; /* not sent yet */
 };
 
-/* Begins in SERVING. channel: this acceptor's of struct handover. */
+/* Begins in SERVING. channel: this acceptor's of those for handing over. */
 void drain_init(struct drain *drain, struct acceptor *acceptor, const int channel[2], bool listeners_passed);
 
 /* Goes on with the connections of a predecessor, if it has handed over any. */

@@ -1,6 +1,6 @@
 /*
- * An output filter replaces the body of libh2o's own errors, which is plain text, by {"detail": "..."}. libh2o closes
- * the connection right after them, so the filter lets it linger.
+ * An output filter replaces the body of libh2o's own errors, which is plain text, by reply_error_tree(). libh2o
+ * closes the connection right after them, so the filter lets it linger.
  */
 #include "server/error_responses.h"
 
@@ -24,7 +24,6 @@ struct error_ostream {
 static cJSON *
 error_tree(const struct acceptor *acceptor, const h2o_req_t *req, const h2o_iovec_t *bufs, size_t count)
 {
-	cJSON *tree = cJSON_CreateObject();
 	char text[256];
 	size_t len = 0;
 
@@ -32,9 +31,8 @@ error_tree(const struct acceptor *acceptor, const h2o_req_t *req, const h2o_iove
 		for (size_t k = 0; k < bufs[i].len && len + 1 < sizeof text; k++)
 			text[len++] = bufs[i].base[k];
 	text[len] = '\0';
-	cJSON_AddStringToObject(tree, "detail",
+	return reply_error_tree(req, req->res.status,
 	    req->res.status == 413 ? reply_body_too_large_text(acceptor->config->max_body_bytes, false) : text);
-	return tree;
 }
 
 /* The only send of an error body: it is small and the buffer of the socket is empty, so it is written at once. */

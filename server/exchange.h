@@ -18,8 +18,8 @@ struct exchange {
 	h2o_req_t *req;
 	struct route_path path;
 	struct route_match match; /* the row of the path, and its parameters */
+	int64_t begun_us; /* steady clock: when a POST of events, or a management request, had been read */
 	/* Of a POST of events, see events.c. */
-	int64_t begun_us; /* steady clock: when the request had been read */
 	uint32_t events; /* that are taken */
 	const char *rejected; /* what reply_accepted() takes */
 	struct frame_caller caller; /* of a request whose key has been checked */

@@ -12,32 +12,8 @@
 #include "base/channel.h"
 #include "base/files.h"
 
-/* Batches that wait for a successor take buffer space. */
-#define BUFFER_BYTES ((size_t)8 << 20)
-
 _Static_assert(HANDOVER_MAX + 1 <= CHANNEL_FDS_MAX, "a batch is one message");
 _Static_assert(sizeof((struct handover_batch *)NULL)->notes <= CHANNEL_BYTES_MAX, "a batch is one message");
-
-int
-handover_open(struct handover *handover, uint32_t acceptors, struct error *err)
-{
-	for (handover->count = 0; handover->count < acceptors; handover->count++)
-		if (channel_open(handover->fds[handover->count], BUFFER_BYTES, err) != 0) {
-			handover_close_others(handover, ACCEPTORS_MAX);
-			return -1;
-		}
-	return 0;
-}
-
-void
-handover_close_others(const struct handover *handover, uint32_t acceptor)
-{
-	for (uint32_t i = 0; i < handover->count; i++)
-		if (i != acceptor) {
-			close(handover->fds[i][0]);
-			close(handover->fds[i][1]);
-		}
-}
 
 void
 handover_clear(struct handover_batch *batch)

@@ -16,10 +16,8 @@
 
 #define HANDOVER_MAX 250 /* connections in a batch; with the descriptor of the bytes they fit into one message */
 
-struct handover {
-	int fds[ACCEPTORS_MAX][2]; /* what is sent on [0] is received on [1] */
-	uint32_t count;
-};
+/* For channels_open(): batches that wait for a successor take buffer space. */
+#define HANDOVER_BUFFER_BYTES ((size_t)8 << 20)
 
 struct handover_note {
 	uint32_t number; /* of the connection; it chooses the lane */
@@ -33,12 +31,6 @@ struct handover_batch {
 	int bytes_fd; /* a file with the bytes of all connections, in their order; -1: there are none */
 	off_t bytes_len; /* while connections are added: the length of that file */
 };
-
-/* Makes a channel per acceptor. Returns 0, or <0 with none open. Master only. */
-int handover_open(struct handover *handover, uint32_t acceptors, struct error *err);
-
-/* Closes this process's copies of the channels that are not the acceptor's; ACCEPTORS_MAX: of all channels. */
-void handover_close_others(const struct handover *handover, uint32_t acceptor);
 
 /* Makes the batch empty; it owns nothing. */
 void handover_clear(struct handover_batch *batch);

@@ -30,8 +30,8 @@
  */
 #define FIRST_BLOCK_BYTES ((size_t)2 << 20)
 /*
- * Accepting waits until every writer has tried its store, at most this long, so that a restart does not answer 503
- * while a healthy store is still being connected to.
+ * Accepting waits until every writer, and control, has tried its store, at most this long, so that a restart does not
+ * answer 503 while a healthy store is still being connected to.
  */
 #define FIRST_TRY_US (2 * 1000 * 1000)
 #define FIRST_TRY_LOOK_MS 5
@@ -94,7 +94,8 @@ configure_http(struct acceptor *acceptor)
 }
 
 static int
-set_up(struct acceptor *acceptor, const struct config *config, const struct segment *segment, uint32_t index)
+set_up(
+    struct acceptor *acceptor, const struct config *config, const struct segment *segment, uint32_t index, int control)
 {
 	struct error err;
 
@@ -110,6 +111,8 @@ set_up(struct acceptor *acceptor, const struct config *config, const struct segm
 	}
 	configure_http(acceptor);
 	linger_init(&acceptor->linger, acceptor->context.loop);
+	control_link_open(&acceptor->control, config, segment, index, control);
+	control_link_watch(&acceptor->control, acceptor->context.loop);
 	acceptor->connections = (struct connections){
 	    .config = config, .slot = acceptor->slot, .accept = &acceptor->accept, .linger = &acceptor->linger};
 	connections_init(&acceptor->connections);
@@ -119,8 +122,11 @@ set_up(struct acceptor *acceptor, const struct config *config, const struct segm
 static bool
 stores_tried(const struct segment *segment)
 {
+	for (uint32_t c = 0; c < segment->counts[ROLE_CONTROL]; c++)
+		if (!store_report_tried(&segment_slot(segment, ROLE_CONTROL, c)->store))
+			return false;
 	for (uint32_t w = 0; w < segment->counts[ROLE_WRITER]; w++)
-		if (!writer_store_tried(segment_writer(segment, w)))
+		if (!store_report_tried(&segment_writer(segment, w)->process.store))
 			return false;
 	return true;
 }
@@ -137,6 +143,7 @@ turn(struct loop *loop, int32_t wait_ms)
 	wait_ms = acceptor_step(acceptor, now_us, wait_ms);
 	wait_ms = connections_step(&acceptor->connections, now_us, wait_ms);
 	wait_ms = linger_step(&acceptor->linger, now_us, wait_ms);
+	wait_ms = control_link_step(&acceptor->control, now_us, wait_ms);
 
 	/* libh2o polls first and runs completed writes after that: answers written here must not wait for the poll. */
 	if (outlets_answer(&acceptor->outlets))
@@ -162,17 +169,17 @@ turn(struct loop *loop, int32_t wait_ms)
 
 int
 acceptor_main(const struct config *config, const struct segment *segment, uint32_t index,
-    const struct listeners *listeners, const struct handover *handover)
+    const struct listeners *listeners, const struct acceptor_ends *ends)
 {
 	static struct loop loop; /* too large for the stack */
 	int64_t first_try_us = clock_steady_us() + FIRST_TRY_US;
 
 	loop.wake = segment_wake(segment, ROLE_ACCEPTOR, index);
 	loop.signal_fd = signals_open(false);
-	if (set_up(&loop.acceptor, config, segment, index) != 0)
+	if (set_up(&loop.acceptor, config, segment, index, ends->control) != 0)
 		return EXIT_FAILED;
 	loop.acceptor.accepting.port = listeners->port;
-	drain_init(&loop.drain, &loop.acceptor, handover->fds[index], listeners->passed);
+	drain_init(&loop.drain, &loop.acceptor, ends->handover, listeners->passed);
 
 	loop.wakes = watch(&loop, loop.wake.fd, on_wake);
 	drain_take_over(&loop.drain);

@@ -5,15 +5,20 @@
 #include <stdint.h>
 
 #include "config/config.h"
-#include "server/handover.h"
 #include "server/listener.h"
 #include "shm/segment.h"
+
+/* The ends of channels that an acceptor has, of those that the master holds. */
+struct acceptor_ends {
+	int handover[2]; /* for sending connections, and for receiving them */
+	int control; /* for frames (api/frame.h) */
+};
 
 /*
  * Serves the listeners that are acceptor index's, and the connections that its predecessor has handed over, until told
  * to drain. Runs in the child; its result is the exit code. Borrows its arguments for the life of the process.
  */
 int acceptor_main(const struct config *config, const struct segment *segment, uint32_t index,
-    const struct listeners *listeners, const struct handover *handover);
+    const struct listeners *listeners, const struct acceptor_ends *ends);
 
 #endif

@@ -96,7 +96,7 @@ outlet_answer(const struct outlets *outlets, struct outlet *outlet)
 bool
 outlet_is_open(const struct outlets *outlets, const struct outlet *outlet, struct exchange *exchange)
 {
-	switch (writer_store_state(outlet->writer)) {
+	switch (store_report_state(&outlet->writer->process.store)) {
 	case STORE_READY:
 	case STORE_SPOOLING:
 		return true;

@@ -61,10 +61,12 @@ status_reason(int status)
 }
 
 size_t
-raw_reply(char out[RAW_REPLY_BYTES], int status, const char *text)
+raw_reply(char out[RAW_REPLY_BYTES], int status, const char *text, bool of_api)
 {
 	char body[RAW_REPLY_BYTES / 2];
-	int len = snprintf(body, sizeof body, "{\"detail\":\"%s\"}", text);
+	int len = of_api ? snprintf(body, sizeof body,
+			       "{\"error\":\"bad_request\",\"detail\":\"%s\",\"message\":\"%s\"}", text, text)
+			 : snprintf(body, sizeof body, "{\"detail\":\"%s\"}", text);
 
 	assert(len > 0 && (size_t)len < sizeof body);
 	len = snprintf(out, RAW_REPLY_BYTES,

@@ -10,6 +10,7 @@
 #include "server/h2o_internals.h"
 #include "server/raw_reply.h"
 #include "server/rejection.h"
+#include "server/route.h"
 
 #define RETRY_AFTER_SECONDS "1"
 
@@ -38,15 +39,47 @@ reply_text(h2o_req_t *req, int status, const char *content_type, const char *bod
 	connection_answered(req);
 }
 
+static void
+add_json_type(h2o_req_t *req)
+{
+	h2o_add_header(
+	    &req->pool, &req->res.headers, H2O_TOKEN_CONTENT_TYPE, "Content-Type", H2O_STRLIT("application/json"));
+}
+
 void
-reply_nothing(h2o_req_t *req)
+reply_begin(h2o_req_t *req, int status, size_t len, h2o_generator_t *generator)
+{
+	begin(req, status);
+	req->res.content_length = len;
+	add_json_type(req);
+	h2o_start_response(req, generator);
+}
+
+static void
+send_nothing(h2o_req_t *req)
 {
 	static h2o_generator_t generator;
 
-	begin(req, 204);
 	h2o_start_response(req, &generator);
 	h2o_send(req, NULL, 0, H2O_SEND_STATE_FINAL);
 	connection_answered(req);
+}
+
+void
+reply_without_body(h2o_req_t *req, int status, size_t len)
+{
+	begin(req, status);
+	req->res.content_length = len;
+	if (len != SIZE_MAX)
+		add_json_type(req);
+	send_nothing(req);
+}
+
+void
+reply_nothing(h2o_req_t *req)
+{
+	begin(req, 204);
+	send_nothing(req);
 }
 
 void
@@ -60,13 +93,61 @@ reply_json(h2o_req_t *req, int status, cJSON *tree)
 	cJSON_Delete(tree);
 }
 
-void
-reply_error(h2o_req_t *req, int status, const char *text)
+/* The code of an error of the management API that has none of its own. */
+static const char *
+code_of(int status)
+{
+	switch (status) {
+	case 400:
+		return "validation_error";
+	case 404:
+		return "not_found";
+	case 405:
+		return "method_not_allowed";
+	case 413:
+		return "payload_too_large";
+	case 415:
+		return "unsupported_encoding";
+	case 503:
+		return "overloaded";
+	default:
+		return "bad_request";
+	}
+}
+
+static cJSON *
+api_error_tree(const char *code, const char *text)
 {
 	cJSON *tree = cJSON_CreateObject();
 
+	cJSON_AddStringToObject(tree, "error", code);
 	cJSON_AddStringToObject(tree, "detail", text);
-	reply_json(req, status, tree);
+	cJSON_AddStringToObject(tree, "message", text);
+	return tree;
+}
+
+cJSON *
+reply_error_tree(const h2o_req_t *req, int status, const char *text)
+{
+	cJSON *tree;
+
+	if (route_is_of_api(req->path_normalized.base, req->path_normalized.len))
+		return api_error_tree(code_of(status), text);
+	tree = cJSON_CreateObject();
+	cJSON_AddStringToObject(tree, "detail", text);
+	return tree;
+}
+
+void
+reply_error(h2o_req_t *req, int status, const char *text)
+{
+	reply_json(req, status, reply_error_tree(req, status, text));
+}
+
+void
+reply_api_error(h2o_req_t *req, int status, const char *code, const char *text)
+{
+	reply_json(req, status, api_error_tree(code, text));
 }
 
 void
@@ -94,7 +175,9 @@ reply_method_not_allowed(h2o_req_t *req, const char *allow)
 
 	reply_add_header(req, "Allow", allow, strlen(allow));
 	(void)snprintf(text, sizeof text, "Method Not Allowed: this path takes %s%s", allow,
-	    posted ? "; events are posted to /events and /events/batch" : "");
+	    posted && !route_is_of_api(req->path_normalized.base, req->path_normalized.len)
+		? "; events are posted to /events and /events/batch"
+		: "");
 	reply_error(req, 405, text);
 }
 

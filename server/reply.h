@@ -26,10 +26,25 @@ void reply_text(h2o_req_t *req, int status, const char *content_type, const char
 /* Sends the tree and deletes it. */
 void reply_json(h2o_req_t *req, int status, cJSON *tree);
 
-/* {"detail": text}: text is a sentence for a person. */
+/*
+ * {"detail": text}: text is a sentence for a person. Of a path of the management API it is
+ * {"error": code, "detail": text, "message": text}, with the code that the status has there.
+ */
 void reply_error(h2o_req_t *req, int status, const char *text);
 
-/* 503 with Retry-After: nothing of the request was kept. */
+/* The same as a tree, for that path. */
+cJSON *reply_error_tree(const h2o_req_t *req, int status, const char *text);
+
+/* The error of the management API with a code of its own. */
+void reply_api_error(h2o_req_t *req, int status, const char *code, const char *text);
+
+/* Begins an answer of that many bytes of JSON; h2o_send() sends them, then connection_answered() is due. */
+void reply_begin(h2o_req_t *req, int status, size_t len, h2o_generator_t *generator);
+
+/* An answer without its body: to a HEAD, or 304, which has no length (SIZE_MAX). */
+void reply_without_body(h2o_req_t *req, int status, size_t len);
+
+/* 503 with Retry-After. */
 void reply_busy(h2o_req_t *req, const char *text);
 
 /* The sentence of a 413 for a body over the limit, as it was sent or decompressed; valid until the next call. */

@@ -26,6 +26,21 @@ without_host(struct span target)
 	return target;
 }
 
+bool
+route_is_of_api(const char *path, size_t len)
+{
+	struct span target = {path, len};
+	size_t n = 0;
+
+	if (len > 1 && (path[1] | 0x20) == 'h')
+		target = without_host(target);
+	while (n < target.len && target.base[n] == '/')
+		n++;
+	if (n == 0 || target.len - n < 2 || memcmp(target.base + n, "v1", 2) != 0)
+		return false;
+	return target.len - n == 2 || target.base[n + 2] == '/';
+}
+
 void
 route_read_path(struct route_path *out, const char *path, size_t len)
 {
@@ -125,10 +140,12 @@ route_allow(const struct route_table *table, const struct route *route, bool opt
 static bool
 is_listed(const struct route_table *table, size_t row)
 {
-	if (strcmp(table->rows[row].path, "/") == 0)
+	const char *path = table->rows[row].path;
+
+	if (strcmp(path, "/") == 0 || route_is_of_api(path, strlen(path)))
 		return false;
 	for (size_t i = 0; i < row; i++)
-		if (strcmp(table->rows[i].path, table->rows[row].path) == 0)
+		if (strcmp(table->rows[i].path, path) == 0)
 			return false;
 	return true;
 }

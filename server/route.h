@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "api/scopes.h"
+#include "api/operations.h"
 #include "base/span.h"
 #include "shm/counters.h"
 
@@ -24,10 +24,11 @@ struct route {
 	 */
 	const char *path;
 	enum counter answers; /* the first of three: answers of 2xx, 4xx, 5xx */
-	enum scope scope; /* that a request's key must have; PUBLIC: no key is needed */
+	enum scope scope; /* that a key needs; PUBLIC: no key is needed */
 	/* The handler, which runs in the acceptor: it answers, or lets the request wait for its answer. */
 	void (*serve)(struct acceptor *acceptor, struct exchange *exchange);
 	const char *help; /* for GET / */
+	enum api_operation operation; /* of a row of the management API */
 };
 
 struct route_table {
@@ -35,7 +36,7 @@ struct route_table {
 	size_t count;
 };
 
-#define ROUTE_PATH_BYTES 128 /* longer than every path of a table */
+#define ROUTE_PATH_BYTES 160 /* longer than every path of a table */
 #define ROUTE_PARAMS_MAX 2
 
 struct route_path {
@@ -49,6 +50,12 @@ struct route_path {
  * Its length becomes 0, which no row fits, when it is too long.
  */
 void route_read_path(struct route_path *out, const char *path, size_t len);
+
+/*
+ * Whether a request's path, as above, is "/v1" or begins with "/v1/": it is the management API's, whose errors have
+ * another shape.
+ */
+bool route_is_of_api(const char *path, size_t len);
 
 /* When only the method does not fit, route is the first row of the path, and there are no parameters. */
 struct route_match {
@@ -70,7 +77,7 @@ void route_allow(
 
 #define ROUTE_PATHS_BYTES 1024
 
-/* Lists all paths but "/" for a person: "/a, /b and /c". */
+/* Lists all paths but "/" and those of the management API for a person: "/a, /b and /c". */
 void route_paths(const struct route_table *table, char text[ROUTE_PATHS_BYTES]);
 
 #endif

@@ -13,6 +13,7 @@
 #include "server/acceptor.h"
 #include "server/auth.h"
 #include "server/cors.h"
+#include "server/control_link.h"
 #include "server/events.h"
 #include "server/exchange.h"
 #include "server/h2o_internals.h"
@@ -32,6 +33,12 @@ post_batch(struct acceptor *acceptor, struct exchange *exchange)
 	events_post(acceptor, exchange, true);
 }
 
+static void
+forward(struct acceptor *acceptor, struct exchange *exchange)
+{
+	control_link_forward(&acceptor->control, exchange);
+}
+
 static void get_index(struct acceptor *acceptor, struct exchange *exchange);
 
 static const struct route rows[] = {
@@ -40,6 +47,7 @@ static const struct route rows[] = {
     {"POST", "/events/batch", COUNTER_HTTP_BATCH, SCOPE_EVENTS_PUBLISH, post_batch,
 	"takes a JSON array of events, or NDJSON; all are stored or none"},
     {"GET", "/health", COUNTER_HTTP_HEALTH, SCOPE_PUBLIC, status_health, "tells whether the store is there"},
+    {"GET", "/healthz", COUNTER_HTTP_HEALTHZ, SCOPE_PUBLIC, status_healthz, "200 while this process answers"},
     {"GET", "/livez", COUNTER_HTTP_LIVEZ, SCOPE_PUBLIC, status_livez, "200, for orchestrators"},
     {"GET", "/readyz", COUNTER_HTTP_READYZ, SCOPE_PUBLIC, status_readyz, "200, or 503 while events are not taken"},
     {"GET", "/metrics", COUNTER_HTTP_METRICS, SCOPE_METRICS, status_metrics,
@@ -49,6 +57,9 @@ static const struct route rows[] = {
     {"GET", "/openapi.json", COUNTER_HTTP_OPENAPI, SCOPE_METRICS, status_openapi,
 	"describes requests and answers (OpenAPI 3.1)"},
     {"GET", "/openapi.yaml", COUNTER_HTTP_OPENAPI_YAML, SCOPE_METRICS, status_openapi_yaml, "the same as YAML"},
+#define OPERATION(symbol, method, path, scope, resource, help)                                                         \
+	{method, path, COUNTER_HTTP_V1_##resource, SCOPE_##scope, forward, help, OPERATION_##symbol},
+#include "api/operation_list.def"
 };
 
 const struct route_table routes = {rows, sizeof rows / sizeof *rows};
@@ -71,12 +82,16 @@ get_index(struct acceptor *acceptor, struct exchange *exchange)
 	char *text = NULL;
 	size_t len = 0;
 	FILE *out = open_memstream(&text, &len);
+	bool with_api = config_api_is_on(acceptor->config);
+	int method_width = with_api ? 6 : 4, path_width = with_api ? 34 : 20;
 
 	if (out == NULL)
 		mem_none(0);
 	(void)fprintf(out, "hooksd %s: an event backend for coding agents (agentic-hooks-backend)\n\n", HOOKS_VERSION);
 	for (size_t i = 0; i < routes.count; i++)
-		(void)fprintf(out, "%-4s %-20s %s\n", rows[i].method, rows[i].path, rows[i].help);
+		if (rows[i].serve != forward || with_api)
+			(void)fprintf(out, "%-*s %-*s %s\n", method_width, rows[i].method, path_width, rows[i].path,
+			    rows[i].help);
 	(void)fprintf(out,
 	    "\n    curl -H 'Content-Type: application/json' -d '{\"event_type\":\"test\",\"session_id\":\"s\"}' \\\n"
 	    "        http://localhost:%u/events\n\n"
@@ -87,11 +102,19 @@ get_index(struct acceptor *acceptor, struct exchange *exchange)
 	free(text);
 }
 
+/* Answers a request whose path is in no row, or in one of an API that is off. */
 static void
-reply_not_found(h2o_req_t *req)
+reply_not_found(const struct acceptor *acceptor, h2o_req_t *req)
 {
 	char paths[ROUTE_PATHS_BYTES], text[ROUTE_PATHS_BYTES + 64];
 
+	if (route_is_of_api(req->path_normalized.base, req->path_normalized.len)) {
+		reply_error(req, 404,
+		    config_api_is_on(acceptor->config)
+			? "Not Found: there is no such path; GET / lists them"
+			: "Not Found: the API of webhooks is off; HL_API_KEY turns it on");
+		return;
+	}
 	route_paths(&routes, paths);
 	(void)snprintf(text, sizeof text, "Not Found: the paths are %s", paths);
 	reply_error(req, 404, text);
@@ -121,6 +144,13 @@ look_up(const h2o_req_t *req, struct route_path *path, struct route_match *match
 	route_find(&routes, method, path, match);
 }
 
+/* Whether the route belongs to the API of webhooks, and that is off. */
+static bool
+is_off(const struct acceptor *acceptor, const struct route *route)
+{
+	return route->serve == forward && !config_api_is_on(acceptor->config);
+}
+
 static int
 on_request(h2o_handler_t *handler, h2o_req_t *req)
 {
@@ -131,10 +161,11 @@ on_request(h2o_handler_t *handler, h2o_req_t *req)
 	exchange->events = 0;
 	exchange->rejected = NULL;
 	exchange->key = NULL;
+	exchange->caller = (struct frame_caller){0};
 	look_up(req, &exchange->path, &exchange->match);
 	connection_set_exchange(req, exchange);
-	if (exchange->match.route == NULL)
-		reply_not_found(req);
+	if (exchange->match.route == NULL || is_off(acceptor, exchange->match.route))
+		reply_not_found(acceptor, req);
 	else if (!exchange->match.method_fits)
 		answer_other_method(acceptor, exchange);
 	else if (auth_admit(acceptor, exchange))
@@ -164,7 +195,7 @@ on_answer(h2o_filter_t *super, h2o_req_t *req, h2o_ostream_t **slot)
 	const struct acceptor *acceptor = filter->acceptor;
 	const struct route *route = route_of_answer(req);
 	enum counter answers = route != NULL ? route->answers : COUNTER_HTTP_OTHER;
-	int class = req->res.status / 100; /* never 3 */
+	int class = req->res.status / 100; /* 3: 304, which counts as 2 */
 
 	counter_add(acceptor->slot, answers + (class == 5 ? 2 : class == 4), 1);
 	if (libh2o_keeps_open(req))

@@ -29,7 +29,7 @@ worst_store(const struct acceptor *acceptor)
 	enum store_state worst = STORE_READY;
 
 	for (uint32_t w = 0; w < acceptor->segment->counts[ROLE_WRITER]; w++) {
-		enum store_state state = writer_store_state(segment_writer(acceptor->segment, w));
+		enum store_state state = store_report_state(&segment_writer(acceptor->segment, w)->process.store);
 
 		if (badness[state] > badness[worst])
 			worst = state;
@@ -106,6 +106,32 @@ add_sync_failure(cJSON *tree, const struct segment *segment)
 	cJSON_AddStringToObject(tree, "last_sync_failure", text);
 }
 
+/* What control says of the store of webhooks. NULL: no control is there, since there is no API. */
+static const struct store_report *
+webhooks_store(const struct acceptor *acceptor)
+{
+	const struct segment *segment = acceptor->segment;
+
+	if (!config_api_is_on(acceptor->config) || segment->counts[ROLE_CONTROL] == 0)
+		return NULL;
+	return &segment_slot(segment, ROLE_CONTROL, 0)->store;
+}
+
+static void
+add_webhooks(cJSON *tree, const struct acceptor *acceptor)
+{
+	const struct store_report *report = webhooks_store(acceptor);
+	cJSON *webhooks;
+
+	if (report == NULL)
+		return;
+	webhooks = cJSON_AddObjectToObject(tree, "webhooks");
+	cJSON_AddStringToObject(webhooks, "store", hl_store_names[acceptor->config->hl_store]);
+	cJSON_AddStringToObject(webhooks, "state", store_state_name(store_report_state(report)));
+	if (acceptor->config->hl_store == HL_STORE_EMBEDDED)
+		cJSON_AddStringToObject(webhooks, "nodes", "single node");
+}
+
 void
 status_health(struct acceptor *acceptor, struct exchange *exchange)
 {
@@ -127,8 +153,17 @@ status_health(struct acceptor *acceptor, struct exchange *exchange)
 	cJSON_AddStringToObject(tree, "version", HOOKS_VERSION);
 	if (troubles[0] != '\0')
 		cJSON_AddStringToObject(tree, "detail", troubles);
+	add_webhooks(tree, acceptor);
 	add_sync_failure(tree, acceptor->segment);
 	reply_json(exchange->req, 200, tree);
+}
+
+void
+status_healthz(struct acceptor *acceptor, struct exchange *exchange)
+{
+	static const char ok[] = "{\"status\":\"ok\"}";
+
+	reply_text(exchange->req, 200, "application/json", ok, sizeof ok - 1);
 }
 
 void
@@ -140,6 +175,7 @@ status_livez(struct acceptor *acceptor, struct exchange *exchange)
 void
 status_readyz(struct acceptor *acceptor, struct exchange *exchange)
 {
+	const struct store_report *webhooks = webhooks_store(acceptor);
 	enum store_state state = worst_store(acceptor);
 	char silent[64];
 
@@ -147,6 +183,8 @@ status_readyz(struct acceptor *acceptor, struct exchange *exchange)
 		reply_error(exchange->req, 503, "draining");
 	else if (state != STORE_READY && state != STORE_SPOOLING)
 		reply_error(exchange->req, 503, trouble_text(state));
+	else if (webhooks != NULL && store_report_state(webhooks) == STORE_CONNECTING)
+		reply_error(exchange->req, 503, "the store of webhooks has not been reached yet");
 	else if (find_silent(acceptor, silent, sizeof silent))
 		reply_error(exchange->req, 503, silent);
 	else

@@ -11,9 +11,13 @@ struct exchange;
 /* GET /health: 200 as long as the process answers; "status" is "healthy", or "degraded" with the reason. */
 void status_health(struct acceptor *acceptor, struct exchange *exchange);
 
+/* GET /healthz: 200 with {"status":"ok"}, as long as the process answers. */
+void status_healthz(struct acceptor *acceptor, struct exchange *exchange);
+
 /*
- * GET /livez: 200. GET /readyz: 200 when events can be accepted, else 503 with the reason. The master does not count:
- * events are taken and stored without it.
+ * GET /livez: 200. GET /readyz: 200 when events can be accepted, and control has reached its store since the start;
+ * else 503 with the reason. Of a store of webhooks that is lost later hook events notice nothing, so it stays ready.
+ * The master does not count: events are taken and stored without it.
  */
 void status_livez(struct acceptor *acceptor, struct exchange *exchange);
 void status_readyz(struct acceptor *acceptor, struct exchange *exchange);

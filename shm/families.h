@@ -67,6 +67,12 @@ enum family_kind { KIND_COUNTER, KIND_GAUGE, KIND_HISTOGRAM, KIND_INFO };
 	X(SPOOL_FILES, GAUGE, "spool_files", "files", "", "Files of the spool.")                                       \
 	X(SPOOL_OLDEST, GAUGE, "spool_oldest_seconds", "seconds", "",                                                  \
 	    "Age of the oldest file of the spool; 0: the spool is empty.")                                             \
+	X(MANAGEMENT_DURATION, HISTOGRAM, "management_request_duration_seconds", "seconds", "",                        \
+	    "Requests of the management API that control answered: time from having read the request to its answer.")  \
+	X(CONTROL_IN_FLIGHT, GAUGE, "control_in_flight_requests", "requests", "",                                      \
+	    "Requests of the management API that wait for control's answer.")                                          \
+	X(CONTROL_QUEUE, GAUGE, "control_queue_requests", "requests", "",                                              \
+	    "Requests of the management API that wait for a worker of control.")                                       \
 	X(PROCESS_RESTARTS, COUNTER, "process_restarts_total", "processes", "role, cause",                             \
 	    "Processes started again after they died, by what they died of.")                                          \
 	X(PROCESS_CPU, COUNTER, "process_cpu_seconds_total", "seconds", "role",                                        \

@@ -98,7 +98,7 @@ store_writers(const struct page *page, enum family family)
 		char labels[32];
 
 		for (uint32_t w = 0; w < page->segment->counts[ROLE_WRITER]; w++)
-			writers += writer_store_state(segment_writer(page->segment, w)) == state;
+			writers += store_report_state(&segment_writer(page->segment, w)->process.store) == state;
 		(void)snprintf(labels, sizeof labels, "state=\"%s\"", store_state_name(state));
 		sample(page, family, labels, writers);
 	}

@@ -19,7 +19,8 @@
 #ifndef ROLE_LIST
 #define ROLE_LIST(R, X)                                                                                                \
 	R(X, ACCEPTOR, "acceptor", "acceptors", config->acceptors, ACCEPTORS_MAX, struct process_slot)                 \
-	R(X, WRITER, "writer", "writers", config->writers, WRITERS_MAX, struct writer_slot)
+	R(X, WRITER, "writer", "writers", config->writers, WRITERS_MAX, struct writer_slot)                            \
+	R(X, CONTROL, "control", "control_processes", config_api_is_on(config), 1, struct process_slot)
 
 /*
  * Symbol, the producers' role, the consumers' role: a lane from each of these to each of those. The last column says

@@ -80,6 +80,12 @@ enum death { DEATH_SIGNAL, DEATH_EXIT, DEATH_STUCK, DEATH_SIGABRT, DEATH_SIGKILL
 	ROUTE_COUNTERS(X, PROMETHEUS, "/metrics/prometheus")                                                           \
 	ROUTE_COUNTERS(X, OPENAPI, "/openapi.json")                                                                    \
 	ROUTE_COUNTERS(X, OPENAPI_YAML, "/openapi.yaml")                                                               \
+	ROUTE_COUNTERS(X, HEALTHZ, "/healthz")                                                                         \
+	ROUTE_COUNTERS(X, V1_TENANTS, "/v1/tenants")                                                                   \
+	ROUTE_COUNTERS(X, V1_APIKEYS, "/v1/apikeys")                                                                   \
+	ROUTE_COUNTERS(X, V1_ENDPOINTS, "/v1/endpoints")                                                               \
+	ROUTE_COUNTERS(X, V1_SUBSCRIPTIONS, "/v1/subscriptions")                                                       \
+	ROUTE_COUNTERS(X, V1_ADMIN, "/v1/admin")                                                                       \
 	ROUTE_COUNTERS(X, OTHER, "other")                                                                              \
 	ROLE_LIST(RESTART_COUNTERS, X)
 
@@ -102,11 +108,13 @@ enum counter { COUNTER_LIST(X) COUNTERS };
 enum gauge { GAUGE_LIST(X) GAUGES };
 #undef X
 
-/* What the writers hold at the moment. SPOOL_EVENTS is counted in their ledgers. */
+/* What processes hold at the moment. SPOOL_EVENTS is counted in their ledgers. */
 #define LEVEL_LIST(X)                                                                                                  \
 	X(SPOOL_EVENTS, SPOOL_EVENTS, "")                                                                              \
 	X(SPOOL_BYTES, SPOOL_BYTES, "")                                                                                \
-	X(SPOOL_FILES, SPOOL_FILES, "")
+	X(SPOOL_FILES, SPOOL_FILES, "")                                                                                \
+	X(CONTROL_IN_FLIGHT, CONTROL_IN_FLIGHT, "")                                                                    \
+	X(CONTROL_QUEUE, CONTROL_QUEUE, "")
 
 #define X(symbol, family, labels) LEVEL_##symbol,
 enum level { LEVEL_LIST(X) LEVELS };
@@ -118,7 +126,8 @@ enum level { LEVEL_LIST(X) LEVELS };
 #define HISTOGRAM_LIST(X)                                                                                              \
 	X(REQUEST, REQUEST_DURATION, 6, 24)                                                                            \
 	X(COMMIT, STORE_COMMIT_DURATION, 6, 24)                                                                        \
-	X(BATCH, STORE_BATCH_EVENTS, 0, 14)
+	X(BATCH, STORE_BATCH_EVENTS, 0, 14)                                                                            \
+	X(MANAGEMENT, MANAGEMENT_DURATION, 6, 24)
 
 #define X(symbol, family, first, last) HISTOGRAM_##symbol,
 enum histogram { HISTOGRAM_LIST(X) HISTOGRAMS };

@@ -47,21 +47,22 @@ slot_reset(struct process_slot *slot)
 	slot->state = PROCESS_DOWN;
 	slot->waits_for_turn = 0;
 	slot->gauges_us = 0; /* by the clock of another boot of the machine, perhaps */
+	slot->store.state = STORE_CONNECTING;
+	store_report_set_error(&slot->store, "");
 }
 
 void
 writer_slot_reset(struct writer_slot *slot)
 {
-	slot->store_state = STORE_CONNECTING;
 	slot->unavailable_since_us = 0;
 	slot->spool_oldest_us = 0; /* as gauges_us */
-	writer_set_store_error(slot, "");
 }
 
 void
 slot_begin(struct process_slot *slot, int32_t pid, int64_t started_us)
 {
 	store_time(&slot->started_us, started_us);
+	ck_pr_store_32(&slot->starts, slot->starts + 1);
 	slot_set_state(slot, PROCESS_STARTING);
 	ck_pr_store_int(&slot->pid, pid);
 }
@@ -97,54 +98,60 @@ slot_started_us(const struct process_slot *slot)
 	return load_time(&slot->started_us);
 }
 
+uint32_t
+slot_starts(const struct process_slot *slot)
+{
+	return ck_pr_load_32(&slot->starts);
+}
+
 enum store_state
-writer_store_state(const struct writer_slot *slot)
+store_report_state(const struct store_report *report)
 {
-	return ck_pr_load_32(&slot->store_state);
+	return ck_pr_load_32(&report->state);
 }
 
 void
-writer_set_store_state(struct writer_slot *slot, enum store_state state)
+store_report_set_state(struct store_report *report, enum store_state state)
 {
-	ck_pr_store_32(&slot->store_state, state);
+	ck_pr_store_32(&report->state, state);
 }
 
 void
-writer_store_error(const struct writer_slot *slot, char out[ERROR_TEXT_MAX])
+store_report_error(const struct store_report *report, char out[ERROR_TEXT_MAX])
 {
 	uint32_t turn, read;
 
-	/* A copy is whole unless the writer went on to the other text, and may have begun to overwrite this one. */
+	/* A copy is whole unless the process went on to the other text, and may have begun to overwrite this one. */
 	do {
-		turn = ck_pr_load_32(&slot->store_error_turn);
+		turn = ck_pr_load_32(&report->error_turn);
 		ck_pr_fence_acquire();
-		memcpy(out, slot->store_errors[turn % 2], ERROR_TEXT_MAX);
+		memcpy(out, report->errors[turn % 2], ERROR_TEXT_MAX);
 		ck_pr_fence_acquire();
-		read = ck_pr_load_32(&slot->store_error_turn);
+		read = ck_pr_load_32(&report->error_turn);
 	} while (read != turn);
 	out[ERROR_TEXT_MAX - 1] = '\0'; /* a damaged segment may hold any bytes */
 }
 
 void
-writer_set_store_error(struct writer_slot *slot, const char *text)
+store_report_set_error(struct store_report *report, const char *text)
 {
-	uint32_t next = slot->store_error_turn + 1;
+	uint32_t next = report->error_turn + 1;
 
 	/* A reader of the older text must see the present turn before it sees any byte of the next text. */
 	ck_pr_fence_store();
-	/* Killed before the last store, the writer leaves the present text. */
-	(void)snprintf(slot->store_errors[next % 2], ERROR_TEXT_MAX, "%s", text);
+	/* Killed before the last store, the process leaves the present text. */
+	(void)snprintf(report->errors[next % 2], ERROR_TEXT_MAX, "%s", text);
 	ck_pr_fence_release();
-	ck_pr_store_32(&slot->store_error_turn, next);
+	ck_pr_store_32(&report->error_turn, next);
 }
 
 bool
-writer_store_tried(const struct writer_slot *slot)
+store_report_tried(const struct store_report *report)
 {
 	char error[ERROR_TEXT_MAX];
 
-	writer_store_error(slot, error);
-	return writer_store_state(slot) != STORE_CONNECTING || error[0] != '\0';
+	store_report_error(report, error);
+	return store_report_state(report) != STORE_CONNECTING || error[0] != '\0';
 }
 
 int64_t

@@ -30,9 +30,9 @@ enum process_state { PROCESS_STATE_LIST(X) PROCESS_STATES };
 #undef X
 
 /*
- * What a writer last saw of its store. CONNECTING: not reached since the master started, and no spool of an earlier run
- * shows that it ever was. SPOOLING: lost, and the spool takes the events. UNAVAILABLE: lost, and there is no spool or
- * no room in it.
+ * What a process last saw of its store. CONNECTING: not reached since the master started, and no spool of an earlier
+ * run shows that it ever was. SPOOLING: lost, and the spool takes the events. UNAVAILABLE: lost, and there is no spool
+ * or no room in it.
  */
 #define STORE_STATE_LIST(X)                                                                                            \
 	X(CONNECTING, "connecting")                                                                                    \
@@ -44,11 +44,19 @@ enum process_state { PROCESS_STATE_LIST(X) PROCESS_STATES };
 enum store_state { STORE_STATE_LIST(X) STORE_STATES };
 #undef X
 
+/* What a process says of its store. */
+struct store_report {
+	uint32_t state; /* enum store_state */
+	uint32_t error_turn; /* counts errors; the present one is in errors[turn % 2] */
+	char errors[2][ERROR_TEXT_MAX];
+};
+
 struct process_slot {
 	_Alignas(128) uint32_t sleeping;
 	int32_t pid;
 	uint32_t state; /* enum process_state */
 	uint32_t waits_for_turn; /* 0, 1: shm/write_turn.h */
+	uint32_t starts; /* counts the processes that have had this slot */
 	int64_t started_us; /* steady clock */
 	uint64_t alive_until_us; /* steady clock */
 	uint64_t counters[COUNTERS];
@@ -57,13 +65,11 @@ struct process_slot {
 	uint64_t gauges[GAUGES];
 	uint64_t gauges_us; /* steady clock, when the gauges were set; 0: never */
 	struct usage usage;
+	struct store_report store; /* of a process that has one */
 };
 
 struct writer_slot {
 	struct process_slot process;
-	uint32_t store_state; /* enum store_state */
-	uint32_t store_error_turn; /* counts errors; the present one is in store_errors[turn % 2] */
-	char store_errors[2][ERROR_TEXT_MAX];
 	int64_t unavailable_since_us; /* steady clock; 0: the store works, or was not tried yet. The writer's own */
 	int64_t spool_oldest_us;
 	int64_t sync_failed_us;
@@ -99,17 +105,24 @@ void slot_set_state(struct process_slot *slot, enum process_state state);
 /* When the process was started, by the steady clock. */
 int64_t slot_started_us(const struct process_slot *slot);
 
-/* ---- a writer's slot ---- */
+/* Which of the processes that have had this slot it is: from 1 on. It tells a process from its predecessors. */
+uint32_t slot_starts(const struct process_slot *slot);
 
-enum store_state writer_store_state(const struct writer_slot *slot);
-void writer_set_store_state(struct writer_slot *slot, enum store_state state);
+/* ---- a store, in the slot of a process that has one ---- */
+
+enum store_state store_report_state(const struct store_report *report);
+void store_report_set_state(struct store_report *report, enum store_state state);
 
 /* Why the store does not work; "" while it works or was not tried yet. out gets a copy, whole at any time. */
-void writer_store_error(const struct writer_slot *slot, char out[ERROR_TEXT_MAX]);
-void writer_set_store_error(struct writer_slot *slot, const char *text);
+void store_report_error(const struct store_report *report, char out[ERROR_TEXT_MAX]);
 
-/* Whether the writer knows by now if its store works. */
-bool writer_store_tried(const struct writer_slot *slot);
+/* For one thread at a time. */
+void store_report_set_error(struct store_report *report, const char *text);
+
+/* Whether the process knows by now if its store works. */
+bool store_report_tried(const struct store_report *report);
+
+/* ---- a writer's slot ---- */
 
 /* When the writer could last not sync a file, by the wall clock; 0: never. */
 int64_t writer_sync_failed_us(const struct writer_slot *slot);

@@ -91,8 +91,8 @@ publish_store_state(struct writer *w)
 		state = STORE_CONNECTING;
 	else if (spool_link_accepts(&w->spool, intake_pending(&w->intake)))
 		state = STORE_SPOOLING;
-	if (state != writer_store_state(w->slot))
-		writer_set_store_state(w->slot, state);
+	if (state != store_report_state(&w->slot->process.store))
+		store_report_set_state(&w->slot->process.store, state);
 }
 
 /* The one function that changes the state. */
@@ -359,7 +359,7 @@ open_outlets(struct writer *w, struct error *err)
 	    .slot = w->slot,
 	};
 	/* The predecessor's. */
-	bool reached = writer_store_state(w->slot) != STORE_CONNECTING;
+	bool reached = store_report_state(&w->slot->process.store) != STORE_CONNECTING;
 
 	store_env_init(&w->env, w->segment, w->slot);
 	if (store_link_init(&w->store, store_new(w->config, &w->env.sink_env), w->slot, err) != 0)

@@ -145,7 +145,7 @@ refused(struct spool_link *link, const struct error *err)
 	if (times > 0)
 		log_error("the spool takes no more events", LOG_STR("error", err->text), LOG_UINT("times", times));
 	link->append_at_us = now + APPEND_RETRY_US;
-	writer_set_store_error(link->options.slot, err->text);
+	store_report_set_error(&link->options.slot->process.store, err->text);
 	change_state(link, SPOOL_FAILING);
 }
 

@@ -76,7 +76,7 @@ change_state(struct store_link *link, enum link_state state)
 	    LOG_STR("to", link_states[state].name));
 	if (link_states[state].works && !link_states[old].works) {
 		log_info("the store is ready", LOG_STR("storage", link->sink->ops->name));
-		writer_set_store_error(link->slot, "");
+		store_report_set_error(&link->slot->process.store, "");
 	}
 }
 
@@ -137,7 +137,7 @@ back_off(struct store_link *link, const struct error *err)
 	uint32_t wait_ms = backoff_next_ms(&link->backoff);
 
 	link->open_at_us = clock_steady_us() + (int64_t)wait_ms * 1000;
-	writer_set_store_error(link->slot, err->text);
+	store_report_set_error(&link->slot->process.store, err->text);
 	log_error("the store is unavailable", LOG_STR("storage", link->sink->ops->name), LOG_STR("error", err->text),
 	    LOG_UINT("retry_in_ms", wait_ms));
 }

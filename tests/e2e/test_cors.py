@@ -60,7 +60,8 @@ def test_every_reply_can_be_read_by_the_page(hooksd):
         assert reply.status == status
         assert allowed(reply) == APP
         assert reply.headers["Vary"] == "Origin"
-        assert reply.headers["Access-Control-Expose-Headers"] == "X-Hooks-Ack, Preference-Applied, Retry-After"
+        assert reply.headers["Access-Control-Expose-Headers"] == (
+            "X-Hooks-Ack, Preference-Applied, Retry-After, ETag, X-Tenant-Id, WWW-Authenticate")
 
 
 def test_other_origins_are_not_let_in(hooksd):

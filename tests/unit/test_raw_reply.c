@@ -15,7 +15,7 @@ static void
 test_an_answer_is_a_whole_message_that_ends_its_connection(void **state)
 {
 	char answer[RAW_REPLY_BYTES];
-	size_t len = raw_reply(answer, 431, "There are more than 100 headers");
+	size_t len = raw_reply(answer, 431, "There are more than 100 headers", false);
 	const char *body, *declared;
 
 	assert_int_equal(len, strlen(answer));
@@ -37,8 +37,18 @@ test_the_longest_text_fits(void **state)
 
 	memset(text, 'x', 400);
 	text[400] = '\0';
-	assert_true(raw_reply(answer, 400, text) < RAW_REPLY_BYTES);
+	assert_true(raw_reply(answer, 400, text, true) < RAW_REPLY_BYTES);
 	assert_non_null(strstr(answer, text));
+}
+
+static void
+test_an_answer_of_the_management_api_has_its_shape(void **state)
+{
+	char answer[RAW_REPLY_BYTES];
+
+	(void)raw_reply(answer, 400, "No", true);
+	assert_string_equal(
+	    strstr(answer, "\r\n\r\n") + 4, "{\"error\":\"bad_request\",\"detail\":\"No\",\"message\":\"No\"}");
 }
 
 static void
@@ -61,6 +71,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_an_answer_is_a_whole_message_that_ends_its_connection),
 	    cmocka_unit_test(test_the_longest_text_fits),
+	    cmocka_unit_test(test_an_answer_of_the_management_api_has_its_shape),
 	    cmocka_unit_test(test_every_status_has_its_reason),
 	};
 

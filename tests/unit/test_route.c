@@ -12,13 +12,13 @@
 static const struct route rows[] = {
     {.method = "GET", .path = "/"},
     {.method = "POST", .path = "/events"},
-    {.method = "GET", .path = "/v1/endpoints"},
-    {.method = "POST", .path = "/v1/endpoints"},
-    {.method = "GET", .path = "/v1/endpoints/none"},
-    {.method = "GET", .path = "/v1/endpoints/{id}"},
-    {.method = "PATCH", .path = "/v1/endpoints/{id}"},
-    {.method = "POST", .path = "/v1/endpoints/{id}/retry"},
-    {.method = "GET", .path = "/v1/inbox/{token}/messages/{id}"},
+    {.method = "GET", .path = "/v2/endpoints"},
+    {.method = "POST", .path = "/v2/endpoints"},
+    {.method = "GET", .path = "/v2/endpoints/none"},
+    {.method = "GET", .path = "/v2/endpoints/{id}"},
+    {.method = "PATCH", .path = "/v2/endpoints/{id}"},
+    {.method = "POST", .path = "/v2/endpoints/{id}/retry"},
+    {.method = "GET", .path = "/v2/inbox/{token}/messages/{id}"},
 };
 
 static const struct route_table table = {rows, sizeof rows / sizeof *rows};
@@ -99,20 +99,20 @@ test_a_path_and_its_method_find_their_row(void **state)
 	assert_finds("GET", "/", "GET", "/");
 	assert_finds("HEAD", "/", "GET", "/");
 	assert_finds("POST", "/events/", "POST", "/events");
-	assert_finds("GET", "/v1/endpoints", "GET", "/v1/endpoints");
-	assert_finds("POST", "/v1/endpoints", "POST", "/v1/endpoints");
+	assert_finds("GET", "/v2/endpoints", "GET", "/v2/endpoints");
+	assert_finds("POST", "/v2/endpoints", "POST", "/v2/endpoints");
 	assert_int_equal(match.param_count, 0);
 }
 
 static void
 test_a_segment_in_braces_takes_any_value(void **state)
 {
-	assert_finds("PATCH", "/v1/endpoints/ep_17", "PATCH", "/v1/endpoints/{id}");
+	assert_finds("PATCH", "/v2/endpoints/ep_17", "PATCH", "/v2/endpoints/{id}");
 	assert_int_equal(match.param_count, 1);
 	assert_param(0, "ep_17");
-	assert_finds("POST", "/v1/endpoints/17/retry", "POST", "/v1/endpoints/{id}/retry");
+	assert_finds("POST", "/v2/endpoints/17/retry", "POST", "/v2/endpoints/{id}/retry");
 	assert_param(0, "17");
-	assert_finds("GET", "/v1/inbox/a/messages/b", "GET", "/v1/inbox/{token}/messages/{id}");
+	assert_finds("GET", "/v2/inbox/a/messages/b", "GET", "/v2/inbox/{token}/messages/{id}");
 	assert_int_equal(match.param_count, 2);
 	assert_param(0, "a");
 	assert_param(1, "b");
@@ -121,16 +121,16 @@ test_a_segment_in_braces_takes_any_value(void **state)
 static void
 test_the_first_row_that_fits_is_taken(void **state)
 {
-	assert_finds("GET", "/v1/endpoints/none", "GET", "/v1/endpoints/none");
-	assert_finds("GET", "/v1/endpoints/nonesuch", "GET", "/v1/endpoints/{id}");
-	assert_finds("PATCH", "/v1/endpoints/none", "PATCH", "/v1/endpoints/{id}");
+	assert_finds("GET", "/v2/endpoints/none", "GET", "/v2/endpoints/none");
+	assert_finds("GET", "/v2/endpoints/nonesuch", "GET", "/v2/endpoints/{id}");
+	assert_finds("PATCH", "/v2/endpoints/none", "PATCH", "/v2/endpoints/{id}");
 }
 
 static void
 test_other_paths_find_nothing(void **state)
 {
-	static const char *const paths[] = {"/event", "/eventss", "/v1", "/v1/endpoints/a/b", "/v1/endpoints/a/retry/x",
-	    "/v1/inbox//messages/b", "/v1/inbox/a/messages", "", "events", "*", "/EVENTS"};
+	static const char *const paths[] = {"/event", "/eventss", "/v2", "/v2/endpoints/a/b", "/v2/endpoints/a/retry/x",
+	    "/v2/inbox//messages/b", "/v2/inbox/a/messages", "", "events", "*", "/EVENTS"};
 
 	for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
 		find("GET", paths[i]);
@@ -146,8 +146,8 @@ test_another_method_finds_the_path_and_what_it_allows(void **state)
 	    {"GET", "/events", "POST", "POST, OPTIONS"},
 	    {"HEAD", "/events", "POST", "POST, OPTIONS"},
 	    {"PUT", "/", "GET, HEAD", "GET, HEAD, OPTIONS"},
-	    {"PUT", "/v1/endpoints", "GET, HEAD, POST", "GET, HEAD, POST, OPTIONS"},
-	    {"DELETE", "/v1/endpoints/7", "GET, HEAD, PATCH", "GET, HEAD, PATCH, OPTIONS"},
+	    {"PUT", "/v2/endpoints", "GET, HEAD, POST", "GET, HEAD, POST, OPTIONS"},
+	    {"DELETE", "/v2/endpoints/7", "GET, HEAD, PATCH", "GET, HEAD, PATCH, OPTIONS"},
 	    {"get", "/", "GET, HEAD", "GET, HEAD, OPTIONS"},
 	};
 	char allow[ROUTE_ALLOW_BYTES];
@@ -170,14 +170,32 @@ test_paths_are_listed_once_each(void **state)
 	char text[ROUTE_PATHS_BYTES];
 
 	route_paths(&two, text);
-	assert_string_equal(text, "/events and /v1/endpoints");
+	assert_string_equal(text, "/events and /v2/endpoints");
 	route_paths(&one, text);
 	assert_string_equal(text, "/events");
 	route_paths(&none, text);
 	assert_string_equal(text, "");
 	route_paths(&table, text);
-	assert_string_equal(text, "/events, /v1/endpoints, /v1/endpoints/none, /v1/endpoints/{id}, "
-				  "/v1/endpoints/{id}/retry and /v1/inbox/{token}/messages/{id}");
+	assert_string_equal(text, "/events, /v2/endpoints, /v2/endpoints/none, /v2/endpoints/{id}, "
+				  "/v2/endpoints/{id}/retry and /v2/inbox/{token}/messages/{id}");
+}
+
+static void
+test_paths_of_the_management_api_are_told_from_others(void **state)
+{
+	static const char *const of_it[] = {"/v1", "/v1/", "/v1/endpoints", "//v1//x", "/http://host:80/v1/x"};
+	static const char *const others[] = {
+	    "/", "/v", "/v12", "/v2/x", "/events/v1/", "/http://host/events", "v1/x", ""};
+	static const struct route listed[] = {{.method = "GET", .path = "/v1/x"}, {.method = "GET", .path = "/x"}};
+	const struct route_table two = {listed, 2};
+	char text[ROUTE_PATHS_BYTES];
+
+	for (size_t i = 0; i < sizeof of_it / sizeof *of_it; i++)
+		assert_true(route_is_of_api(of_it[i], strlen(of_it[i])));
+	for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+		assert_false(route_is_of_api(others[i], strlen(others[i])));
+	route_paths(&two, text);
+	assert_string_equal(text, "/x");
 }
 
 int
@@ -192,6 +210,7 @@ main(void)
 	    cmocka_unit_test(test_other_paths_find_nothing),
 	    cmocka_unit_test(test_another_method_finds_the_path_and_what_it_allows),
 	    cmocka_unit_test(test_paths_are_listed_once_each),
+	    cmocka_unit_test(test_paths_of_the_management_api_are_told_from_others),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -28,7 +28,7 @@ keep_failing(struct writer_slot *slot)
 
 		memset(text, 'a' + (int)(i % 26), len);
 		text[len] = '\0';
-		writer_set_store_error(slot, text);
+		store_report_set_error(&slot->process.store, text);
 	}
 }
 
@@ -48,7 +48,7 @@ test_an_error_is_read_whole_while_it_changes(void **state)
 	for (int i = 0; i < READS; i++) {
 		char text[ERROR_TEXT_MAX];
 
-		writer_store_error(slot, text);
+		store_report_error(&slot->process.store, text);
 		for (const char *c = text; *c != '\0'; c++)
 			assert_int_equal(*c, text[0]);
 		changes += text[0] != last;
@@ -60,7 +60,7 @@ test_an_error_is_read_whole_while_it_changes(void **state)
 	assert_int_equal(kill(writer, SIGKILL), 0);
 	assert_int_equal(waitpid(writer, NULL, 0), writer);
 	char left[ERROR_TEXT_MAX], same[ERROR_TEXT_MAX];
-	writer_store_error(slot, left);
+	store_report_error(&slot->process.store, left);
 	memset(same, left[0], sizeof same);
 	assert_memory_equal(left, same, strlen(left));
 	assert_int_equal(munmap(slot, sizeof *slot), 0);
@@ -69,16 +69,16 @@ test_an_error_is_read_whole_while_it_changes(void **state)
 static void
 test_a_store_was_tried_when_it_works_or_has_failed(void **state)
 {
-	static struct writer_slot slot;
+	static struct process_slot slot;
 
-	writer_slot_reset(&slot);
-	assert_false(writer_store_tried(&slot));
-	writer_set_store_error(&slot, "connection refused");
-	assert_true(writer_store_tried(&slot));
-	writer_slot_reset(&slot);
-	assert_false(writer_store_tried(&slot));
-	writer_set_store_state(&slot, STORE_READY);
-	assert_true(writer_store_tried(&slot));
+	slot_reset(&slot);
+	assert_false(store_report_tried(&slot.store));
+	store_report_set_error(&slot.store, "connection refused");
+	assert_true(store_report_tried(&slot.store));
+	slot_reset(&slot);
+	assert_false(store_report_tried(&slot.store));
+	store_report_set_state(&slot.store, STORE_READY);
+	assert_true(store_report_tried(&slot.store));
 }
 
 static void

@@ -143,7 +143,7 @@ assert_error(const char *text)
 {
 	char error[ERROR_TEXT_MAX];
 
-	writer_store_error(&slot, error);
+	store_report_error(&slot.process.store, error);
 	assert_string_equal(error, text);
 }
 

@@ -1,0 +1,81 @@
+/* One lock around a few words. */
+#include "control/store_gate.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+
+void
+store_gate_init(struct store_gate *gate, struct store_report *report)
+{
+	*gate = (struct store_gate){.report = report, .backoff = {.first_ms = 100, .cap_ms = 5000}};
+	(void)pthread_mutex_init(&gate->lock, NULL);
+	if (store_report_state(report) != STORE_CONNECTING)
+		store_report_set_state(report, STORE_UNAVAILABLE);
+}
+
+enum store_gate_way
+store_gate_ask(struct store_gate *gate)
+{
+	enum store_gate_way way = STORE_GATE_SHUT;
+
+	pthread_mutex_lock(&gate->lock);
+	if (gate->works) {
+		way = STORE_GATE_OPEN;
+	} else if (!gate->being_tried && clock_steady_us() >= gate->try_at_us) {
+		gate->being_tried = true;
+		way = STORE_GATE_TRY;
+	}
+	pthread_mutex_unlock(&gate->lock);
+	return way;
+}
+
+void
+store_gate_worked(struct store_gate *gate)
+{
+	bool news;
+
+	pthread_mutex_lock(&gate->lock);
+	news = !gate->works;
+	gate->works = true;
+	gate->being_tried = false;
+	gate->failures = (struct repeat){0};
+	backoff_reset(&gate->backoff);
+	if (news) {
+		store_report_set_error(gate->report, "");
+		store_report_set_state(gate->report, STORE_READY);
+	}
+	pthread_mutex_unlock(&gate->lock);
+	if (news)
+		log_info("the webhooks' store is reached");
+}
+
+void
+store_gate_failed(struct store_gate *gate, const struct error *err)
+{
+	int64_t now = clock_steady_us();
+	uint64_t times;
+
+	pthread_mutex_lock(&gate->lock);
+	/* A store that has just worked is tried at once: perhaps only the connection was lost. */
+	gate->try_at_us = gate->works ? now : now + (int64_t)backoff_next_ms(&gate->backoff) * 1000;
+	gate->works = gate->being_tried = false;
+	store_report_set_error(gate->report, err->text);
+	if (store_report_state(gate->report) != STORE_CONNECTING)
+		store_report_set_state(gate->report, STORE_UNAVAILABLE);
+	times = repeat_met(&gate->failures, now);
+	pthread_mutex_unlock(&gate->lock);
+	if (times > 0)
+		log_warning(
+		    "the webhooks' store is unavailable", LOG_STR("error", err->text), LOG_UINT("times", times));
+}
+
+int64_t
+store_gate_try_at(struct store_gate *gate)
+{
+	int64_t at;
+
+	pthread_mutex_lock(&gate->lock);
+	at = gate->works || gate->being_tried ? INT64_MAX : gate->try_at_us;
+	pthread_mutex_unlock(&gate->lock);
+	return at;
+}

@@ -1,0 +1,198 @@
+/* Each thread: take a call, open the store if there is no connection, run the handler, give the call back. */
+#include "control/workers.h"
+
+#include <errno.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "control/dispatch.h"
+#include "store/webhooks_store.h"
+
+#define RETRY_AFTER_SECONDS 1
+
+struct worker {
+	struct workers *workers;
+	struct db *db; /* NULL: not open */
+};
+
+static void
+lose_store(struct worker *worker, const struct error *err)
+{
+	db_close(worker->db);
+	worker->db = NULL;
+	store_gate_failed(&worker->workers->gate, err);
+}
+
+/* Whether the worker has a connection to a store that works, as far as anybody knows. May take seconds. */
+static bool
+has_store(struct worker *worker)
+{
+	const struct control_context *context = &worker->workers->context;
+	struct error err;
+
+	switch (store_gate_ask(&worker->workers->gate)) {
+	case STORE_GATE_SHUT:
+		return false;
+	case STORE_GATE_OPEN:
+		if (worker->db != NULL)
+			return true;
+		break;
+	case STORE_GATE_TRY:
+		db_close(worker->db);
+		worker->db = NULL;
+		break;
+	}
+	if (db_open(&worker->db, context->config, context->env, &err) != 0) {
+		worker->db = NULL;
+		store_gate_failed(&worker->workers->gate, &err);
+		return false;
+	}
+	store_gate_worked(&worker->workers->gate);
+	return true;
+}
+
+static const char *
+text_of(struct span text)
+{
+	return text.base != NULL ? text.base : "";
+}
+
+static void
+answer_busy(struct reply *reply, const char *code, const char *text)
+{
+	reply->retry_after_seconds = RETRY_AFTER_SECONDS;
+	answer_error(reply, 503, code, "%s", text);
+}
+
+static void
+run_handler(struct worker *worker, struct call *call)
+{
+	const struct frame_request *from = &call->request;
+	const struct request request = {
+	    .operation = from->operation,
+	    .params = {from->params[0], from->params[1]},
+	    .query = from->query,
+	    .body = {call->body.base, call->body.len},
+	    .if_match = from->if_match,
+	    .idempotency_key = from->idempotency_key,
+	    .base_url = text_of(from->base_url),
+	    .caller =
+		{
+		    .tenant_id = text_of(from->caller.tenant_id),
+		    .key_id = text_of(from->caller.key_id),
+		    .key_name = text_of(from->caller.key_name),
+		    .scopes = from->caller.scopes,
+		    .is_start_key = from->caller.is_start_key,
+		},
+	    .deadline_us = call->deadline_us,
+	    .db = worker->db,
+	    .context = &worker->workers->context,
+	};
+
+	db_set_deadline(worker->db, call->deadline_us);
+	dispatch(&request, &call->reply);
+	if (call->reply.store_lost)
+		lose_store(worker, &call->reply.store_error);
+}
+
+static void
+answer(struct worker *worker, struct call *call)
+{
+	if (!has_store(worker))
+		answer_busy(&call->reply, "store_unavailable",
+		    "The store of the management API is not there; nothing was changed, try again");
+	else if (clock_steady_us() >= call->deadline_us)
+		answer_busy(&call->reply, "overloaded",
+		    "The request has waited too long for its turn; nothing was changed, try again");
+	else
+		run_handler(worker, call);
+}
+
+static void
+give_back(struct workers *workers, struct call *call)
+{
+	(void)call_queue_put(&workers->done, call);
+	(void)!write(workers->done_fd, &(uint64_t){1}, sizeof(uint64_t));
+}
+
+/* A thread. */
+static void *
+work(void *argument)
+{
+	struct worker worker = {.workers = argument};
+	struct workers *workers = worker.workers;
+
+	while (!call_queue_closed(&workers->queue)) {
+		struct call *call = call_queue_take(&workers->queue, store_gate_try_at(&workers->gate));
+
+		if (call != NULL) {
+			answer(&worker, call);
+			give_back(workers, call);
+		} else if (!call_queue_closed(&workers->queue)) {
+			(void)has_store(&worker);
+		}
+	}
+	db_close(worker.db);
+	return NULL;
+}
+
+int
+workers_start(struct workers *workers, const struct control_context *context, struct error *err)
+{
+	workers->context = *context;
+	workers->count = 0;
+	call_queue_init(&workers->queue, WORKERS_QUEUE_MAX);
+	call_queue_init(&workers->done, UINT32_MAX);
+	store_gate_init(&workers->gate, &context->slot->store);
+	workers->done_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	if (workers->done_fd < 0)
+		return error_errno(err, "cannot make an eventfd");
+	if (!config_api_is_on(context->config))
+		return 0;
+	for (; workers->count < WORKERS; workers->count++) {
+		errno = pthread_create(&workers->threads[workers->count], NULL, work, workers);
+		if (errno != 0)
+			return error_errno(err, "cannot start a thread");
+	}
+	return 0;
+}
+
+bool
+workers_give(struct workers *workers, struct call *call)
+{
+	return call_queue_put(&workers->queue, call);
+}
+
+bool
+workers_take_back(struct workers *workers, struct call *call)
+{
+	return call_queue_remove(&workers->queue, call);
+}
+
+struct call *
+workers_done(struct workers *workers)
+{
+	struct call *call = call_queue_take(&workers->done, 0);
+	uint64_t count;
+
+	if (call != NULL)
+		return call;
+	(void)!read(workers->done_fd, &count, sizeof count);
+	return call_queue_take(&workers->done, 0); /* given between the two calls above */
+}
+
+bool
+workers_stop(struct workers *workers, int64_t until_us)
+{
+	const struct timespec until = {.tv_sec = until_us / 1000000, .tv_nsec = until_us % 1000000 * 1000};
+
+	call_queue_close(&workers->queue);
+	for (uint32_t i = 0; i < workers->count; i++)
+		if (pthread_clockjoin_np(workers->threads[i], NULL, CLOCK_MONOTONIC, &until) != 0)
+			return false;
+	close(workers->done_fd);
+	return true;
+}

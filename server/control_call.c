@@ -1,0 +1,363 @@
+/*
+ * A reply's body goes through two buffers: libh2o writes from one while the other takes what comes. Control gets credit
+ * for what is written.
+ */
+#include "server/control_call.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "server/connection.h"
+#include "server/exchange.h"
+#include "server/reply.h"
+#include "shm/counters.h"
+
+static const char late[] = "The management API did not answer in time. What was asked for may be done or not";
+
+static struct control_call **
+place_of(struct control_calls *calls, uint32_t number)
+{
+	return &calls->places[number % FRAME_REQUESTS_MAX];
+}
+
+static void
+count_open(struct control_calls *calls, int change)
+{
+	calls->open += (uint32_t)change;
+	level_set(calls->slot, LEVEL_CONTROL_IN_FLIGHT, calls->open);
+}
+
+void
+control_calls_init(struct control_calls *calls)
+{
+	h2o_linklist_init_anchor(&calls->waiting);
+	count_open(calls, 0);
+}
+
+bool
+control_call_number(struct control_calls *calls, uint32_t *number)
+{
+	for (uint32_t i = 0; i < FRAME_REQUESTS_MAX; i++) {
+		*number = calls->made++;
+		if (*place_of(calls, *number) == NULL)
+			return true;
+	}
+	return false;
+}
+
+/* Sends a frame of a call that control has. */
+static void
+send_frame(const struct control_call *call, enum frame_kind kind, struct span payload)
+{
+	control_outbox_send(&call->all->outbox, &(struct frame){.kind = kind,
+						    .sender = call->all->start,
+						    .receiver = call->peer,
+						    .request = call->number,
+						    .payload = payload});
+}
+
+void
+control_call_ask(struct control_call *call, uint32_t peer)
+{
+	assert(call->state == CONTROL_CALL_KEPT && peer != 0);
+	call->state = CONTROL_CALL_ASKED;
+	call->peer = peer;
+	frame_list_address(&call->frames, peer);
+	control_outbox_send_list(&call->all->outbox, &call->frames);
+	bytes_free(&call->frames);
+}
+
+struct control_call *
+control_call_of(struct control_calls *calls, const struct frame *frame)
+{
+	struct control_call *call = *place_of(calls, frame->request);
+
+	return call != NULL && call->number == frame->request && call->peer == frame->sender ? call : NULL;
+}
+
+/* ---- the end of a call ---- */
+
+static void
+end_wait(struct control_call *call)
+{
+	if (h2o_linklist_is_linked(&call->link))
+		h2o_linklist_unlink(&call->link);
+}
+
+/* The call is over here; what becomes of its request is the caller's. */
+static void
+forget(struct control_call *call)
+{
+	end_wait(call);
+	*place_of(call->all, call->number) = NULL;
+	count_open(call->all, -1);
+	bytes_free(&call->frames);
+	bytes_free(&call->buffers[0]);
+	bytes_free(&call->buffers[1]);
+	free(call);
+}
+
+/* The same for a call of which control does not know that it is over. */
+static void
+cancel(struct control_call *call)
+{
+	if (call->state != CONTROL_CALL_KEPT)
+		send_frame(call, FRAME_CANCEL, (struct span){NULL, 0});
+	forget(call);
+}
+
+void
+control_refuse(struct exchange *exchange, const char *code, const char *text)
+{
+	reply_add_header(exchange->req, "Retry-After", H2O_STRLIT("1"));
+	reply_api_error(exchange->req, 503, code, text);
+}
+
+/* Closes the connection of a reply that has begun. */
+static void
+close_connection(const struct control_call *call)
+{
+	h2o_conn_t *conn = call->exchange->req->conn;
+
+	(void)shutdown(h2o_socket_get_fd(conn->callbacks->get_socket(conn)), SHUT_RDWR);
+}
+
+void
+control_call_break_off(struct control_call *call, const char *text)
+{
+	struct exchange *exchange = call->exchange;
+
+	switch (call->state) {
+	case CONTROL_CALL_KEPT:
+	case CONTROL_CALL_ASKED:
+	case CONTROL_CALL_ANSWERED:
+		forget(call);
+		exchange->req->res.headers.size = 0; /* those of the reply that does not come */
+		control_refuse(exchange, "control_unavailable", text);
+		break;
+	case CONTROL_CALL_SENDING:
+		if (call->writing) {
+			call->state = CONTROL_CALL_BROKEN; /* on_stop() follows */
+			close_connection(call);
+		} else {
+			forget(call);
+			h2o_send(exchange->req, NULL, 0, H2O_SEND_STATE_ERROR);
+		}
+		break;
+	case CONTROL_CALL_BROKEN:
+		break;
+	}
+}
+
+/* ---- replies ---- */
+
+static void
+observe(const struct control_call *call)
+{
+	histogram_add(call->all->slot, HISTOGRAM_MANAGEMENT, (uint64_t)(clock_steady_us() - call->exchange->begun_us));
+}
+
+/* Gives libh2o what has come, which is some. The call may be over then. */
+static void
+write_next(struct control_call *call)
+{
+	h2o_req_t *req = call->exchange->req;
+	struct bytes *next = &call->buffers[!call->written];
+	h2o_iovec_t body = {next->base, next->len};
+
+	assert(!call->writing && next->len > 0);
+	if (call->state == CONTROL_CALL_ANSWERED)
+		reply_begin(req, call->status, call->length, &call->generator);
+	call->state = CONTROL_CALL_SENDING;
+	if (call->received == call->length) {
+		body = h2o_strdup(&req->pool, next->base, next->len);
+		observe(call);
+		forget(call);
+		h2o_send(req, &body, 1, H2O_SEND_STATE_FINAL);
+		connection_answered(req);
+		return;
+	}
+	call->written = !call->written;
+	call->writing = true;
+	call->moved_us = clock_steady_us();
+	h2o_send(req, &body, 1, H2O_SEND_STATE_IN_PROGRESS);
+}
+
+/* libh2o has written what it was given. */
+static void
+on_proceed(h2o_generator_t *generator, h2o_req_t *req)
+{
+	struct control_call *call = (struct control_call *)generator;
+	struct bytes *written = &call->buffers[call->written], payload = {0};
+
+	call->writing = false;
+	if (call->state == CONTROL_CALL_BROKEN)
+		return;
+	if (call->received < call->length) {
+		frame_write_credit(&payload, (uint32_t)written->len);
+		send_frame(call, FRAME_CREDIT, (struct span){payload.base, payload.len});
+		bytes_free(&payload);
+	}
+	written->len = 0;
+	if (call->buffers[!call->written].len > 0)
+		write_next(call);
+}
+
+/* The client has gone. */
+static void
+on_stop(h2o_generator_t *generator, h2o_req_t *req)
+{
+	cancel((struct control_call *)generator);
+}
+
+/* Whether a list of entity tags has that one; all of them are compared weakly (RFC 9110 section 13.1.2). */
+static bool
+names_tag(h2o_iovec_t list, struct span tag)
+{
+	const char *at = list.base, *end = list.base + list.len;
+
+	if (list.len == 1 && *at == '*')
+		return true;
+	return tag.len > 0 && memmem(at, (size_t)(end - at), tag.base, tag.len) != NULL;
+}
+
+/* Whether the client has what the reply would show. */
+static bool
+is_known(const h2o_req_t *req, const struct frame_reply *reply)
+{
+	ssize_t at = h2o_find_header(&req->headers, H2O_TOKEN_IF_NONE_MATCH, -1);
+	bool reads = h2o_memis(req->input.method.base, req->input.method.len, H2O_STRLIT("GET")) ||
+		     h2o_memis(req->input.method.base, req->input.method.len, H2O_STRLIT("HEAD"));
+
+	return at != -1 && reads && reply->status == 200 && reply->etag.base != NULL &&
+	       names_tag(req->headers.entries[at].value, reply->etag);
+}
+
+static void
+add_headers(h2o_req_t *req, const struct frame_reply *reply)
+{
+	char seconds[16];
+
+	if (reply->etag.base != NULL) {
+		h2o_iovec_t etag = h2o_strdup(&req->pool, reply->etag.base, reply->etag.len);
+
+		reply_add_header(req, "ETag", etag.base, etag.len);
+	}
+	if (reply->retry_after_seconds > 0) {
+		int len = snprintf(seconds, sizeof seconds, "%u", reply->retry_after_seconds);
+		h2o_iovec_t value = h2o_strdup(&req->pool, seconds, (size_t)len);
+
+		reply_add_header(req, "Retry-After", value.base, value.len);
+	}
+}
+
+static void
+on_head(struct control_call *call, const struct frame *frame)
+{
+	struct exchange *exchange = call->exchange;
+	h2o_req_t *req = exchange->req;
+	struct frame_reply reply;
+	bool bodiless;
+
+	if (call->state != CONTROL_CALL_ASKED)
+		return;
+	if (!frame_read_reply(frame->payload, &reply) || frame->end != (reply.length == 0)) {
+		cancel(call);
+		control_refuse(exchange, "control_unavailable", late);
+		return;
+	}
+	end_wait(call);
+	call->state = CONTROL_CALL_ANSWERED;
+	call->status = (int)reply.status;
+	call->length = reply.length;
+	add_headers(req, &reply);
+	bodiless = is_known(req, &reply);
+	if (!frame->end && !bodiless && !h2o_memis(req->input.method.base, req->input.method.len, H2O_STRLIT("HEAD")))
+		return; /* the body follows */
+	observe(call);
+	if (frame->end)
+		forget(call);
+	else
+		cancel(call);
+	if (bodiless)
+		reply_without_body(req, 304, SIZE_MAX);
+	else if (reply.status == 204)
+		reply_nothing(req);
+	else
+		reply_without_body(req, (int)reply.status, reply.length);
+}
+
+static void
+on_body(struct control_call *call, const struct frame *frame)
+{
+	struct bytes *next = &call->buffers[!call->written];
+
+	if (call->state != CONTROL_CALL_ANSWERED && call->state != CONTROL_CALL_SENDING)
+		return;
+	call->received += frame->payload.len;
+	/* What control may send is bounded by its credit, and an end that is not at the length is none. */
+	if (frame->payload.len == 0 || next->len + frame->payload.len > FRAME_CREDIT_FIRST ||
+	    call->received > call->length || frame->end != (call->received == call->length)) {
+		send_frame(call, FRAME_CANCEL, (struct span){NULL, 0});
+		control_call_break_off(call, late);
+		return;
+	}
+	bytes_add(next, frame->payload.base, frame->payload.len);
+	if (!call->writing)
+		write_next(call);
+}
+
+void
+control_call_on_frame(struct control_call *call, const struct frame *frame)
+{
+	if (frame->kind == FRAME_HEAD)
+		on_head(call, frame);
+	else if (frame->kind == FRAME_BODY)
+		on_body(call, frame);
+	else if (frame->kind == FRAME_CANCEL)
+		control_call_break_off(call, late);
+}
+
+/* ---- making and giving up ---- */
+
+struct control_call *
+control_call_new(struct control_calls *calls, struct exchange *exchange, uint32_t number, struct bytes frames)
+{
+	struct control_call *call = mem_new(1, sizeof *call);
+
+	*call = (struct control_call){
+	    .generator = {on_proceed, on_stop}, .all = calls, .exchange = exchange, .number = number, .frames = frames};
+	*place_of(calls, number) = call;
+	h2o_linklist_insert(&calls->waiting, &call->link);
+	count_open(calls, 1);
+	return call;
+}
+
+void
+control_calls_end_late(struct control_calls *calls, int64_t before_us)
+{
+	while (!h2o_linklist_is_empty(&calls->waiting)) {
+		struct control_call *call = H2O_STRUCT_FROM_MEMBER(struct control_call, link, calls->waiting.next);
+		struct exchange *exchange = call->exchange;
+
+		if (exchange->begun_us > before_us)
+			return;
+		cancel(call);
+		control_refuse(exchange, "control_unavailable", late);
+	}
+}
+
+void
+control_calls_end_stalled(struct control_calls *calls, int64_t before_us)
+{
+	for (uint32_t i = 0; i < FRAME_REQUESTS_MAX; i++) {
+		struct control_call *call = calls->places[i];
+
+		if (call != NULL && call->state == CONTROL_CALL_SENDING && call->writing && call->moved_us <= before_us)
+			control_call_break_off(call, late);
+	}
+}
