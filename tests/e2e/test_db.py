@@ -89,9 +89,10 @@ def file(driver, tmp_path):
     return path
 
 
-def test_postgresql_does_what_sqlite_does(database):
+@pytest.mark.parametrize("program", ["test_db", "test_webhooks_endpoints"])
+def test_postgresql_does_what_sqlite_does(database, program):
     run = subprocess.run(
-        [BUILD_DIR / "tests/unit/test_db"], env=clean_environment({"HOOKS_TEST_POSTGRES_URL": database.url}),
+        [BUILD_DIR / "tests/unit" / program], env=clean_environment({"HOOKS_TEST_POSTGRES_URL": database.url}),
         capture_output=True, text=True, timeout=60)
     assert run.returncode == 0, run.stdout + run.stderr
     assert database.value("SELECT count(*) FROM hookline_schema_migrations") > 0, "it was this database"

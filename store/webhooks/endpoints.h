@@ -1,0 +1,72 @@
+/*
+ * Endpoints in the webhooks' store. Nobody but their tenant sees them, and nobody at all those whose deleted_at is set:
+ * upkeep removes these. Ids are UUIDs in lower case. Secrets and headers pass through as they are stored, which
+ * control/secrets.h knows.
+ *
+ * The functions return what db_query() does (store/db.h). Those that change something are for a transaction.
+ */
+#ifndef STORE_WEBHOOKS_ENDPOINTS_H
+#define STORE_WEBHOOKS_ENDPOINTS_H
+
+#include "base/span.h"
+#include "store/db.h"
+
+/* A row. Texts are borrowed, from db_rows or from a document; those that may be null have base NULL then. */
+struct endpoint {
+	struct span id; /* UUIDv7 */
+	int64_t version; /* 1 when it was made */
+	struct span url;
+	struct span secret, old_secret; /* as stored; old_secret may be null */
+	int64_t old_secret_until; /* ms since 1970; 0 without old_secret */
+	struct span headers; /* as stored: of a JSON object of strings */
+	struct span name, description; /* may be null, as the following */
+	struct span metadata, extra; /* JSON objects, as sent */
+	struct span retry_schedule; /* JSON, as sent */
+	int64_t max_attempts; /* 0: the schedule is not cut */
+#define ENDPOINT_BOOL(name, ...) bool name;
+#define ENDPOINT_INT(name, ...) int64_t name;
+#define ENDPOINT_CHOICE(name, ...) struct span name;
+#include "store/webhooks/endpoint_fields.def"
+
+	/* What the service says of it: written by endpoints_update() only with reset_state. */
+	struct span state, disabled_reason; /* the latter may be null */
+	int64_t failing_since, last_success_at; /* ms since 1970; 0: none */
+	int64_t created_at, updated_at;
+};
+
+/* The endpoint of a row of endpoints_get(), _insert(), _update() or _list(); it borrows from rows. */
+struct endpoint endpoint_of_row(const struct db_rows *rows, uint32_t row);
+
+/*
+ * Reads one. *rows has one row, or none: there is no such endpoint. For update: inside a transaction, which then is the
+ * only one that may change it.
+ */
+int endpoints_get(struct db *db, const char *tenant_id, struct span id, bool for_update, struct db_rows **rows,
+    struct error *err); /* six: a key, how, and what comes back */
+
+/* Makes one, of version 1, created now. *rows has what was stored. Ignores what the service says of it. */
+int endpoints_insert(
+    struct db *db, const char *tenant_id, const struct endpoint *endpoint, struct db_rows **rows, struct error *err);
+
+/*
+ * Writes all members but id and version, which goes up by one. reset_state: a run of failures begins anew, and what
+ * the service disabled is active. *rows has what was stored, no row if it is deleted.
+ */
+int endpoints_update(struct db *db, const char *tenant_id, const struct endpoint *endpoint, bool reset_state,
+    struct db_rows **rows, struct error *err); /* six: see above */
+
+/* Marks it as deleted. */
+int endpoints_delete(struct db *db, const char *tenant_id, struct span id, struct error *err);
+
+/* Which endpoints of a tenant, and in which order of id. */
+struct endpoint_filter {
+	bool descending;
+	struct span after; /* behind this id; base NULL: from the beginning */
+	int enabled; /* 1 or 0: only those; -1: all. An endpoint that the service disabled is not enabled */
+	uint32_t limit;
+};
+
+int endpoints_list(struct db *db, const char *tenant_id, const struct endpoint_filter *filter, struct db_rows **rows,
+    struct error *err);
+
+#endif

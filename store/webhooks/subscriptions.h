@@ -1,0 +1,72 @@
+/*
+ * Subscriptions and their transforms in the webhooks' store. A subscription is gone with its endpoint: of an endpoint
+ * that is marked as deleted it is neither read nor counted, and upkeep removes it. Ids are UUIDs in lower case.
+ *
+ * The functions return what db_query() does (store/db.h). Those that change something are for a transaction.
+ */
+#ifndef STORE_WEBHOOKS_SUBSCRIPTIONS_H
+#define STORE_WEBHOOKS_SUBSCRIPTIONS_H
+
+#include "base/span.h"
+#include "store/db.h"
+
+/* A row. Texts are borrowed, from db_rows or from a document; those that may be null have base NULL then. */
+struct subscription {
+	struct span id; /* UUIDv7 */
+	int64_t version; /* 1 when it was made */
+	struct span endpoint_id, topic_pattern;
+	struct span filter; /* JSON, as sent; may be null, as the following */
+	struct span transform_id;
+	struct span transform; /* the steps, JSON; read only: transforms_put() stores them */
+	bool enabled;
+	struct span name, description; /* may be null, as the following */
+	struct span metadata, extra; /* JSON objects, as sent */
+	int64_t created_at, updated_at; /* ms since 1970 */
+};
+
+/* The subscription of a row of the functions below; it borrows from rows. */
+struct subscription subscription_of_row(const struct db_rows *rows, uint32_t row);
+
+/*
+ * Reads one. *rows has one row, or none: there is no such subscription. For update: inside a transaction, which then is
+ * the only one that may change it.
+ */
+int subscriptions_get(struct db *db, const char *tenant_id, struct span id, bool for_update, struct db_rows **rows,
+    struct error *err); /* six: a key, how, and what comes back */
+
+/* Makes one, of version 1, created now. */
+int subscriptions_insert(
+    struct db *db, const char *tenant_id, const struct subscription *subscription, struct error *err);
+
+/* Writes all members but id, version, which goes up by one, and transform. */
+int subscriptions_update(
+    struct db *db, const char *tenant_id, const struct subscription *subscription, struct error *err);
+
+/* Removes it: jobs that it made do not need it. */
+int subscriptions_delete(struct db *db, const char *tenant_id, struct span id, struct error *err);
+
+/* Which subscriptions of a tenant, and in which order of id. */
+struct subscription_filter {
+	bool descending;
+	struct span after; /* behind this id; base NULL: from the beginning */
+	struct span endpoint_id, topic_pattern; /* only those; base NULL: all */
+	int enabled; /* 1 or 0: only those; -1: all */
+	uint32_t limit;
+};
+
+int subscriptions_list(struct db *db, const char *tenant_id, const struct subscription_filter *filter,
+    struct db_rows **rows, struct error *err);
+
+/* How many different pairs of endpoint and transform the tenant's subscriptions have. */
+int subscriptions_count_pairs(struct db *db, const char *tenant_id, int64_t *pairs, struct error *err);
+
+/*
+ * Whether the endpoint is there, as *exists. Until the transaction ends it is not deleted.
+ */
+int subscriptions_hold_endpoint(struct db *db, const char *tenant_id, struct span id, bool *exists, struct error *err);
+
+/* Stores a transform, unless a row of that id is there. */
+int transforms_put(
+    struct db *db, const char *tenant_id, struct span transform_id, struct span steps, struct error *err);
+
+#endif
