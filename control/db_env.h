@@ -15,8 +15,8 @@ struct control_db_env {
 };
 
 /*
- * For the control process, after the fork, with its slot. segment and slot are borrowed until control_db_env_close().
- * PostgreSQL has no turns: nothing is opened then. 0 or <0.
+ * For the control process, after the fork, with its slot. env stays where it is; segment and slot are borrowed until
+ * control_db_env_close(). PostgreSQL has no turns: nothing is opened then. 0 or <0.
  */
 int control_db_env_open(struct control_db_env *env, const struct config *config, const struct segment *segment,
     struct process_slot *slot, struct error *err);

@@ -28,8 +28,8 @@ struct write_turn {
 };
 
 /*
- * For a child, after the fork. Finds the segment's file also when its name is gone. 0, or <0: it cannot be opened, or
- * its file system has no such locks.
+ * For a child, after the fork. turn stays where it is. Finds the segment's file also when its name is gone. 0, or <0:
+ * it cannot be opened, or its file system has no such locks.
  */
 int write_turn_open(
     struct write_turn *turn, const struct segment *segment, struct process_slot *slot, struct error *err);

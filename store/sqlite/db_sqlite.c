@@ -340,6 +340,7 @@ run(struct db_sqlite *s, const struct db_call *call, struct db_rows **rows)
 	sqlite3_stmt *statement;
 	int code = sqlite3_prepare_v2(s->session.db, sql, -1, &statement, NULL);
 
+	assert(code != SQLITE_OK || s->super.state == DB_IN_TRANSACTION || sqlite3_stmt_readonly(statement));
 	if (code == SQLITE_OK)
 		code = bind_all(statement, call);
 	if (code == SQLITE_OK) {

@@ -53,16 +53,14 @@ tear_down(void **state)
 	return ring_remove(state);
 }
 
-static struct write_turn
-must_open(uint32_t acceptor)
+static void
+must_open(struct write_turn *turn, uint32_t acceptor)
 {
 	struct process_slot *slot = segment_slot(&segment, ROLE_ACCEPTOR, acceptor);
-	struct write_turn turn;
 	struct error err;
 
-	REQUIRE(write_turn_open(&turn, &segment, slot, &err) == 0);
+	REQUIRE(write_turn_open(turn, &segment, slot, &err) == 0);
 	slot_begin(slot, getpid(), clock_steady_us());
-	return turn;
 }
 
 static void
@@ -87,13 +85,14 @@ take_for(struct write_turn *turn, int64_t us)
 static pid_t
 start(void (*body)(struct write_turn *))
 {
+	struct write_turn turn;
 	pid_t pid = fork();
 
 	REQUIRE(pid >= 0);
 	if (pid > 0)
 		return pid;
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-	struct write_turn turn = must_open(1);
+	must_open(&turn, 1);
 	body(&turn);
 	_exit(0);
 }
@@ -140,9 +139,11 @@ many_turns(struct write_turn *turn)
 static void
 test_one_process_at_a_time_has_it(void **state)
 {
-	struct write_turn turn = must_open(0);
-	pid_t pid = start(many_turns);
+	struct write_turn turn;
+	pid_t pid;
 
+	must_open(&turn, 0);
+	pid = start(many_turns);
 	for (int i = 0; i < TURNS; i++)
 		one_turn(&turn, 1);
 	finish(pid, 0);
@@ -161,9 +162,10 @@ thread_turns(void *turn)
 static void
 test_one_thread_at_a_time_has_it(void **state)
 {
-	struct write_turn turn = must_open(0);
+	struct write_turn turn;
 	pthread_t thread;
 
+	must_open(&turn, 0);
 	assert_int_equal(pthread_create(&thread, NULL, thread_turns, &turn), 0);
 	for (int i = 0; i < TURNS; i++)
 		one_turn(&turn, 1);
@@ -188,10 +190,12 @@ be_busy(struct write_turn *turn)
 static void
 test_a_small_writer_waits_for_one_transaction_of_a_busy_one(void **state)
 {
-	struct write_turn turn = must_open(0);
-	pid_t pid = start(be_busy);
+	struct write_turn turn;
+	pid_t pid;
 	uint32_t late = 0;
 
+	must_open(&turn, 0);
+	pid = start(be_busy);
 	wait_until_ready();
 	for (int i = 0; i < 200; i++) {
 		uint32_t before = shared->turns;
@@ -209,10 +213,12 @@ test_a_small_writer_waits_for_one_transaction_of_a_busy_one(void **state)
 static void
 test_two_busy_writers_take_turns(void **state)
 {
-	struct write_turn turn = must_open(0);
-	pid_t pid = start(be_busy);
+	struct write_turn turn;
+	pid_t pid;
 	int mine = 200;
 
+	must_open(&turn, 0);
+	pid = start(be_busy);
 	wait_until_ready();
 	uint32_t before = shared->turns;
 	for (int i = 0; i < mine; i++) {
@@ -237,9 +243,11 @@ keep_it(struct write_turn *turn)
 static void
 test_the_turn_of_a_killed_process_is_free(void **state)
 {
-	struct write_turn turn = must_open(0);
-	pid_t pid = start(keep_it);
+	struct write_turn turn;
+	pid_t pid;
 
+	must_open(&turn, 0);
+	pid = start(keep_it);
 	wait_until_ready();
 	assert_true(take_for(&turn, SECOND / 10) < 0);
 	finish(pid, SIGKILL);
@@ -260,8 +268,9 @@ static void
 test_a_waiting_process_that_is_killed_or_stopped_holds_nobody_up(void **state)
 {
 	struct process_slot *other = segment_slot(&segment, ROLE_ACCEPTOR, 1);
-	struct write_turn turn = must_open(0);
+	struct write_turn turn;
 
+	must_open(&turn, 0);
 	must_take(&turn);
 	pid_t pid = start(want_it);
 	wait_until_ready();
@@ -284,9 +293,11 @@ test_a_waiting_process_that_is_killed_or_stopped_holds_nobody_up(void **state)
 static void
 test_a_turn_that_does_not_come_in_time_can_be_taken_later(void **state)
 {
-	struct write_turn one = must_open(0), other = must_open(1);
+	struct write_turn one, other;
 	int64_t began_us = clock_steady_us();
 
+	must_open(&one, 0);
+	must_open(&other, 1);
 	must_take(&one);
 	assert_true(take_for(&other, SECOND / 5) < 0);
 	assert_in_range(clock_steady_us() - began_us, SECOND / 5, 5 * SECOND);
@@ -306,10 +317,11 @@ thread_waits(void *turn)
 static void
 test_a_thread_gives_up_in_time_also(void **state)
 {
-	struct write_turn turn = must_open(0);
+	struct write_turn turn;
 	pthread_t thread;
 	void *rc;
 
+	must_open(&turn, 0);
 	must_take(&turn);
 	assert_int_equal(pthread_create(&thread, NULL, thread_waits, &turn), 0);
 	assert_int_equal(pthread_join(thread, &rc), 0);
@@ -321,10 +333,11 @@ test_a_thread_gives_up_in_time_also(void **state)
 static void
 test_a_segment_whose_name_was_removed_has_the_same_turn(void **state)
 {
-	struct write_turn one = must_open(0);
+	struct write_turn one, other;
 
+	must_open(&one, 0);
 	assert_int_equal(unlink(ring_path), 0);
-	struct write_turn other = must_open(1);
+	must_open(&other, 1);
 	must_take(&one);
 	assert_true(take_for(&other, 0) < 0);
 	write_turn_give(&one);
