@@ -1,9 +1,12 @@
 """Months of events and attempts: made ahead, archived, restored, dropped, and UTC whatever the time zone."""
 
+import subprocess
+
 import psycopg
 import pytest
 
-from harness.dba import Month, apply_webhooks, copy_of
+from harness.daemon import BUILD_DIR, clean_environment
+from harness.dba import Month, apply_roles, apply_webhooks, copy_of, url_as
 
 pytestmark = pytest.mark.plain_postgres("the webhooks' tables are not distributed yet")
 
@@ -136,6 +139,40 @@ def test_bounds_are_utc_whatever_the_time_zone_of_session_or_database(store, par
         bounds = [bound for _, bound in session.execute(BOUNDS, [parent]).fetchall() if bound != "DEFAULT"]
         assert len(bounds) >= 5
         assert all(bound.count("-01 00:00:00+00") == 2 for bound in bounds), bounds
+
+
+def upkeep(*commands, **where):
+    """What control's upkeep calls, by tests/unit/db_driver: its answers and its log."""
+    run = subprocess.run([BUILD_DIR / "tests/unit/db_driver"], input="\n".join(["open", *commands, ""]), capture_output=True,
+                         text=True, timeout=60, env=clean_environment({f"HOOKS_TEST_{name}": value for name, value in where.items()}))
+    return run.stdout.splitlines()[1:], run.stderr
+
+
+def test_upkeep_makes_months_ahead_as_the_role_of_control(store):
+    apply_roles(store)
+    answers, log = upkeep("months 5", "months 5", POSTGRES_URL=url_as(store, "hooks_control"))
+    assert answers == ["0 - ", "0 - "]
+    for table in ROWS:
+        assert {name_of(table, Month(4)), name_of(table, Month(5))} < stats(store, table).keys()
+        assert log.count(f"month={name_of(table, Month(5))} outcome=created") == 1
+
+
+def test_upkeep_waits_for_nobody_who_holds_a_table(store):
+    with store.server.connect(store.name) as other:
+        other.execute("BEGIN; LOCK TABLE events IN SHARE UPDATE EXCLUSIVE MODE")
+        answers, log = upkeep("months 4", POSTGRES_URL=store.url)
+        assert answers == ["0 - "]
+        assert "the partition of a month cannot be made now" in log and "in use by a long query" in log
+        other.execute("ROLLBACK")
+    assert name_of("attempts", Month(4)) in stats(store, "attempts"), "the other table has its month"
+    assert name_of("events", Month(4)) not in stats(store, "events")
+    assert upkeep("months 4", POSTGRES_URL=store.url)[0] == ["0 - "]
+    assert name_of("events", Month(4)) in stats(store, "events")
+
+
+def test_upkeep_makes_none_in_sqlite(tmp_path):
+    answers, log = upkeep("months 5", DATA_PATH=str(tmp_path / "hookline.db"))
+    assert answers == ["0 - "] and "month=" not in log
 
 
 @pytest.mark.parametrize("table,named", [("jobs", "jobs"), ("events_default", "events_default"), ("NULL", "null")])

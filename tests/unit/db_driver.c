@@ -2,7 +2,7 @@
  * A connection to the webhooks' store in the hands of a test in another language (tests/e2e/test_db.py): one command a
  * line on standard input, one answer a line. HOOKS_TEST_POSTGRES_URL or HOOKS_TEST_DATA_PATH says where.
  *
- *   open | begin | commit | rollback | deadline MS | run SQL [; parameter]
+ *   open | begin | commit | rollback | deadline MS | run SQL [; parameter] | months AHEAD
  *
  * An answer is the result code, "conflict" or "-", and the first column with "/" between the rows, or
  * the error.
@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "store/webhooks/months.h"
 #include "store/webhooks_store.h"
 
 static struct config config = {.auto_migrate = true, .store_timeout_ms = 10000};
@@ -74,6 +75,8 @@ obey(char *line)
 	else if (strcmp(line, "rollback") == 0) {
 		db_rollback(db);
 		answer(0, &err);
+	} else if (strncmp(line, "months ", 7) == 0) {
+		answer(webhooks_months_ahead(db, (uint32_t)atoi(line + 7), &err), &err);
 	} else if (strncmp(line, "deadline ", 9) == 0) {
 		db_set_deadline(db, clock_steady_us() + atoi(line + 9) * 1000);
 		answer(0, &err);
