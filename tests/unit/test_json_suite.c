@@ -2,6 +2,8 @@
  * Whole documents that a JSON parser must accept, or may treat as it likes, in the categories in which parsers are
  * usually compared: arrays, objects, numbers, strings, structure. What must be refused is in test_json_suite_invalid.c.
  */
+#include "event/filter_event.h"
+#include "event/transform_apply.h"
 #include "tests/unit/json_suite_fixture.h"
 
 static const struct document valid[] = {
@@ -226,6 +228,75 @@ test_truncated(void **state)
 	}
 }
 
+/* Whether eq of that value holds for an event whose member is it. False also when no filter takes it. */
+static bool
+equals_itself(const struct document *document)
+{
+	struct filter_event *event;
+	struct filter_set *set;
+	struct filter filter;
+	struct error err;
+	char text[512];
+	bool equal;
+
+	(void)snprintf(text, sizeof text, "{\"eq\":\"a\",\"value\":%.*s}", (int)document->len, document->text);
+	if (filter_parse((struct span){text, strlen(text)}, &filter, &err) < 0)
+		return false;
+	set = filter_set_new(&filter, 1);
+	event = filter_event_new(set);
+	(void)snprintf(text, sizeof text, "{\"a\":%.*s}", (int)document->len, document->text);
+	assert_true(filter_event_read(event, (struct span){text, strlen(text)}));
+	equal = filter_event_holds(event, 0);
+	filter_event_free(event);
+	filter_set_free(set);
+	return equal;
+}
+
+static void
+test_a_filter_finds_each_value_equal_to_itself(void **state)
+{
+	for (size_t i = 0; i < COUNT(valid) + COUNT(our_choice_valid); i++) {
+		const struct document *document = i < COUNT(valid) ? &valid[i] : &our_choice_valid[i - COUNT(valid)];
+		bool doubled = strncmp(document->text, "{\"a\":\"b\",\"a\"", 12) == 0; /* which no filter takes */
+
+		if (equals_itself(document) != !doubled)
+			fail_msg("%.*s", (int)document->len, document->text);
+	}
+}
+
+static void
+test_a_transform_leaves_the_spelling_of_other_values_alone(void **state)
+{
+	static const char steps[] = "[{\"op\":\"set_field\",\"field\":\"b\",\"value\":[1.10]},"
+				    "{\"op\":\"rename_field\",\"from\":\"a\",\"to\":\"c.d\"}]";
+	struct json_edit *edit = json_edit_new();
+	struct transform transform;
+	struct error err;
+
+	assert_int_equal(transform_parse((struct span){steps, sizeof steps - 1}, &transform, &err), 0);
+	for (size_t i = 0; i < COUNT(valid) + COUNT(our_choice_valid); i++) {
+		const struct document *document = i < COUNT(valid) ? &valid[i] : &our_choice_valid[i - COUNT(valid)];
+		const char *begin = document->text, *end = begin + document->len;
+		char text[512], want[512];
+		struct span got;
+
+		(void)snprintf(text, sizeof text, "{\"x\":%.*s,\"a\":%.*s}", (int)document->len, document->text,
+		    (int)document->len, document->text);
+		/* White space around a value that moves stays behind. */
+		while (strchr(" \t\r\n", *begin) != NULL)
+			begin++;
+		while (strchr(" \t\r\n", end[-1]) != NULL)
+			end--;
+		(void)snprintf(want, sizeof want, "{\"x\":%.*s,\"b\":[1.10],\"c\":{\"d\":%.*s}}", (int)document->len,
+		    document->text, (int)(end - begin), begin);
+		got = transform_apply(&transform, (struct span){text, strlen(text)}, edit);
+		assert_int_equal(got.len, strlen(want));
+		assert_memory_equal(got.base, want, got.len);
+	}
+	transform_free(&transform);
+	json_edit_free(edit);
+}
+
 int
 main(void)
 {
@@ -235,6 +306,8 @@ main(void)
 	    cmocka_unit_test(test_our_choice),
 	    cmocka_unit_test(test_nonfinite),
 	    cmocka_unit_test(test_truncated),
+	    cmocka_unit_test(test_a_filter_finds_each_value_equal_to_itself),
+	    cmocka_unit_test(test_a_transform_leaves_the_spelling_of_other_values_alone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
