@@ -17,6 +17,7 @@
 #include "cli/commands.h"
 #include "cli/deadletter_file.h"
 #include "cli/deadletter_print.h"
+#include "config/text_rules.h"
 #include "event/scan.h"
 #include "ingest/decode.h"
 #include "ingest/timestamp.h"
@@ -41,22 +42,32 @@ struct retry {
 	struct dead_letter_reason reason; /* of the last DEAD_LETTER_REFUSED */
 };
 
-/* Reads the payload's received_at, which the decoder ignores. */
 static bool
-read_received(const char *payload, int64_t *us)
+key_is(const struct json *key, const char *name)
+{
+	return key->len == strlen(name) && memcmp(key->text, name, key->len) == 0;
+}
+
+/* Reads what the payload says beside the event, which the decoder ignores: when it was received, and whose it is. */
+static bool
+read_circumstances(const char *payload, struct decode_env *env)
 {
 	struct scan scan;
 	struct json key, value;
-	bool first = true;
+	bool first = true, received = false;
 
 	if (!scan_begin(&scan, payload, strlen(payload)) || *scan.at != '{')
 		return false;
 	scan.nonfinite_ok = true;
 	while (scan_member(&scan, &first, &key) == SCAN_ELEMENT && scan_value(&scan, &value)) {
-		if (key.len == strlen("\"received_at\"") && memcmp(key.text, "\"received_at\"", key.len) == 0)
-			return value.type == JSON_STRING && timestamp_parse(value.text + 1, value.len - 2, us) == NULL;
+		if (value.type != JSON_STRING)
+			continue;
+		if (key_is(&key, "\"received_at\""))
+			received = timestamp_parse(value.text + 1, value.len - 2, &env->now_us) == NULL;
+		else if (key_is(&key, "\"tenant_id\"") && !value.escapes && value.len - 2 <= TENANT_ID_MAX)
+			env->tenant = (struct span){value.text + 1, value.len - 2};
 	}
-	return false;
+	return received;
 }
 
 /* Reads the payload's event as a sealed record, to be released with free(). NULL: the payload is no event. */
@@ -67,15 +78,15 @@ read_event(struct retry *retry, const char *payload)
 	struct decode_env env = {
 	    .max_event_bytes = DECODE_EVENT_BYTES_MAX,
 	    .max_events = 1,
-	    .unknown = UNKNOWN_IGNORE, /* received_at is one of them */
+	    .unknown = UNKNOWN_IGNORE, /* received_at and tenant_id are such */
 	    .ids = &retry->ids,
 	    .timestamp_us = TIMESTAMP_MIN_US, /* which is not taken for a time otherwise */
 	};
 	struct record *record = mem_new(1, capacity);
 	struct decode_result result;
 
-	if (read_received(payload, &env.now_us) && decode_body((struct span){payload, len}, BODY_EVENT, &env,
-						       (struct decode_space){record, capacity}, &result) == DECODE_OK)
+	if (read_circumstances(payload, &env) && decode_body((struct span){payload, len}, BODY_EVENT, &env,
+						     (struct decode_space){record, capacity}, &result) == DECODE_OK)
 		return record;
 	free(record);
 	return NULL;

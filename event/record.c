@@ -86,6 +86,14 @@ record_tenant(const struct record *record)
 }
 
 struct span
+record_tenant_name(const struct record *record)
+{
+	static const char name[] = RECORD_DEFAULT_TENANT;
+
+	return record->tenant_bytes > 0 ? record_tenant(record) : (struct span){name, sizeof name - 1};
+}
+
+struct span
 record_string(const struct record *record, enum record_string which)
 {
 	if (which >= record->strings || record->string_bytes[which] == RECORD_NULL)

@@ -26,6 +26,9 @@
 #define RECORD_VERSION 2
 #define RECORD_NULL UINT16_MAX
 
+/* The name of the default tenant, whose records hold no tenant's id. */
+#define RECORD_DEFAULT_TENANT "default"
+
 enum record_kind { RECORD_HOOK_EVENT = 1 };
 
 /* The strings of a hook event, in the order in which they stand in its record. */
@@ -105,6 +108,7 @@ size_t record_claims(const void *bytes, size_t available);
 
 /* Borrowed from the record. The tenant's id is empty for the default tenant. */
 struct span record_tenant(const struct record *record);
+struct span record_tenant_name(const struct record *record); /* RECORD_DEFAULT_TENANT for that */
 struct span record_string(const struct record *record, enum record_string which);
 struct span record_data(const struct record *record);
 

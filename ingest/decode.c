@@ -132,7 +132,7 @@ decode_event(struct decoder *d, int64_t index, int64_t syntax_index)
 	if (d->full || (d->result->error_count > 0 && !env->lenient))
 		return DECODE_OK;
 
-	size_t size = event_size(event);
+	size_t size = event_size(event, env);
 
 	if (size > d->capacity - d->used) {
 		d->full = true;

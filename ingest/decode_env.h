@@ -22,6 +22,7 @@ struct decode_env {
 	int64_t now_us; /* received_at */
 	int64_t timestamp_us; /* of events without one */
 	struct span key; /* events without an id get one from it and their index; base is NULL: a new one */
+	struct span tenant; /* whose events they are, at most 64 bytes; empty: the default tenant's */
 	struct uuid_source *ids;
 	bool lenient; /* a wrong event is left out, and the others are taken */
 };

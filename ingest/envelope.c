@@ -196,7 +196,7 @@ check_data(struct event *event, const char **msg)
 
 /* Only an id that is no UUID is kept as text. Without an id event_write() makes one. */
 static void
-read_id(struct event *event)
+read_id(struct event *event, const struct decode_env *env)
 {
 	struct span *text = &event->strings[RECORD_CLIENT_EVENT_ID];
 	enum event_id_kind kind = event_id_read(text->base, text->len, event->id);
@@ -204,6 +204,8 @@ read_id(struct event *event)
 	event->has_id = kind != EVENT_ID_NONE;
 	if (kind != EVENT_ID_TEXT)
 		*text = (struct span){NULL, 0};
+	else if (env->tenant.len > 0)
+		event_id_of_tenant(env->tenant, event->id);
 }
 
 static void
@@ -268,15 +270,15 @@ event_check(struct event *event, const struct decode_env *env)
 	else if (event->unknown.too_many)
 		add_error(event, "too_many_fields", TOO_MANY_FIELDS(UNKNOWN_FIELDS_MAX), NULL, 0);
 	if (event->error_count == 0) {
-		read_id(event);
+		read_id(event, env);
 		size_data(event);
 	}
 }
 
 size_t
-event_size(const struct event *event)
+event_size(const struct event *event, const struct decode_env *env)
 {
-	size_t variable = event->data_bytes;
+	size_t variable = event->data_bytes + env->tenant.len;
 
 	for (int i = 0; i < RECORD_STRINGS; i++)
 		variable += event->strings[i].len;
@@ -289,14 +291,20 @@ event_write(struct event *event, const struct decode_env *env, uint32_t index, v
 	struct record *record = to;
 	char *at = record_begin(record);
 
-	if (!event->has_id && env->key.base != NULL)
+	if (!event->has_id && env->key.base != NULL) {
 		event_id_of_key(env->key, index, event->id);
-	else if (!event->has_id)
+		if (env->tenant.len > 0)
+			event_id_of_tenant(env->tenant, event->id);
+	} else if (!event->has_id)
 		uuid_v7(env->ids, env->now_us, event->id);
 	record->flags = event->data.unsafe ? RECORD_UNSAFE_ESCAPES : 0;
 	memcpy(record->event_id, event->id, sizeof event->id);
 	record->timestamp_us = event->timestamp_us;
 	record->received_us = env->now_us;
+	if (env->tenant.len > 0) {
+		record->tenant_bytes = (uint16_t)env->tenant.len;
+		at = mempcpy(at, env->tenant.base, env->tenant.len);
+	}
 	record->data_bytes = (uint32_t)event->data_bytes;
 	for (int i = 0; i < RECORD_STRINGS; i++) {
 		struct span text = event->strings[i];

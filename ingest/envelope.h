@@ -64,7 +64,7 @@ void event_check(struct event *event, const struct decode_env *env);
  * For an event without errors: the bytes of its record; and the record itself, sealed, written to `to` (8-byte
  * aligned). index is the event's in its request.
  */
-size_t event_size(const struct event *event);
+size_t event_size(const struct event *event, const struct decode_env *env);
 void event_write(struct event *event, const struct decode_env *env, uint32_t index, void *to);
 
 #endif

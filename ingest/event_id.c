@@ -65,6 +65,15 @@ event_id_of_key(struct span key, uint32_t index, uint8_t id[16])
 	uuid_v5(uuid_request_events, text, (size_t)len, id);
 }
 
+void
+event_id_of_tenant(struct span tenant, uint8_t id[16])
+{
+	uint8_t space[16];
+
+	memcpy(space, id, sizeof space);
+	uuid_v5(space, tenant.base, tenant.len, id);
+}
+
 int64_t
 event_time_of_key(struct span key, int64_t now_us)
 {

@@ -31,6 +31,13 @@ enum event_id_kind event_id_read(const char *text, size_t len, uint8_t id[16]);
 void event_id_of_key(struct span key, uint32_t index, uint8_t id[16]);
 
 /*
+ * Changes an id that was made from a text or from a key into that of the tenant's own event: the version 5 UUID of the
+ * tenant's name in the namespace that the id is. So tenants may use the same texts, and the default tenant's ids are
+ * what they always were.
+ */
+void event_id_of_tenant(struct span tenant, uint8_t id[16]);
+
+/*
  * The time of events that have no timestamp, in a request with that key: the time in the key if it is a version 7 UUID
  * of the last 31 days (or, since clocks differ, of the next day), else now. A request that is repeated on another day
  * then makes the same events on the same day.

@@ -7,7 +7,10 @@
  */
 #include "server/events.h"
 
+#include <string.h>
+
 #include "base/clock.h"
+#include "event/record.h"
 #include "ingest/event_id.h"
 #include "server/acceptor.h"
 #include "server/auth.h"
@@ -16,6 +19,7 @@
 #include "server/post_headers.h"
 #include "server/reply.h"
 #include "shm/counters.h"
+#include "shm/key_table.h"
 
 /* The counter of whole requests that are wrong for that cause. */
 static const enum counter rejected_for[CAUSES] = {
@@ -48,15 +52,28 @@ count_left_out(struct acceptor *acceptor, const struct decode_result *result)
 	counter_add(acceptor->slot, COUNTER_EVENTS_REJECTED_SIZE, result->rejected[CAUSE_EVENT_SIZE]);
 }
 
+/* Whose the events are: empty for the default tenant. */
+static struct span
+tenant_of(const struct exchange *exchange)
+{
+	if (exchange->key == NULL || strcmp(exchange->key->tenant_id, RECORD_DEFAULT_TENANT) == 0)
+		return (struct span){NULL, 0};
+	return exchange->caller.tenant_id;
+}
+
 /* Sets how the request wants to be decoded. key holds the text of env->key. Returns whether its headers are right. */
 static bool
-read_headers(struct acceptor *acceptor, const h2o_req_t *req, struct decode_env *env, char key[IDEMPOTENCY_KEY_MAX])
+read_headers(
+    struct acceptor *acceptor, const struct exchange *exchange, struct decode_env *env, char key[IDEMPOTENCY_KEY_MAX])
 {
+	const h2o_req_t *req = exchange->req;
+
 	*env = (struct decode_env){
 	    .max_event_bytes = acceptor->config->max_event_bytes,
 	    .max_events = acceptor->config->max_batch_events,
 	    .unknown = unknown_actions[acceptor->config->unknown_fields],
 	    .now_us = clock_wall_us(),
+	    .tenant = tenant_of(exchange),
 	    .ids = &acceptor->ids,
 	    .lenient = post_is_lenient(req),
 	};
@@ -111,7 +128,7 @@ decode_and_publish(struct acceptor *acceptor, struct exchange *exchange, const s
 	char key[IDEMPOTENCY_KEY_MAX];
 	struct decode_space space;
 
-	if (!read_headers(acceptor, exchange->req, &env, key)) {
+	if (!read_headers(acceptor, exchange, &env, key)) {
 		reject(acceptor, exchange, &bad_key);
 		return;
 	}

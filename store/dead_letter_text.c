@@ -22,6 +22,8 @@ dead_letter_payload(struct bytes *out, const struct record *record)
 	if (RECORD_##symbol != RECORD_CLIENT_EVENT_ID)                                                                 \
 		json_object_add(&object, key, record_string(record, RECORD_##symbol));
 	HOOK_EVENT_FIELDS(ADD_TEXT, NO_FIELD, NO_FIELD)
+	if (record->tenant_bytes > 0)
+		json_object_add(&object, "tenant_id", record_tenant(record));
 	json_object_add_time(&object, "timestamp", record->timestamp_us);
 	json_object_add_time(&object, "received_at", record->received_us);
 	json_object_add_json(&object, "data", record_data(record));

@@ -11,7 +11,7 @@
 /* All keys and punctuation, the id and the time take no more bytes. */
 enum {
 	FIXED_BYTES_MAX = sizeof "{\"event_id\":\"\"}\n" + FORMAT_UUID_BYTES + FORMAT_TIME_BYTES +
-			  sizeof "\"\"" HOOK_EVENT_FIELDS(PLUS_KEY, PLUS_KEY, NO_FIELD)
+			  sizeof ",\"tenant_id\":\"\"" + sizeof "\"\"" HOOK_EVENT_FIELDS(PLUS_KEY, PLUS_KEY, NO_FIELD)
 };
 
 static char *
@@ -56,6 +56,10 @@ jsonl_line(char *out, const struct record *record)
 		out = put_string(out, record_string(record, RECORD_##symbol));                                         \
 	}
 	HOOK_EVENT_FIELDS(PUT_TEXT, NO_FIELD, NO_FIELD)
+	if (record->tenant_bytes > 0) {
+		out = PUT_LITERAL(out, ",\"tenant_id\":");
+		out = put_string(out, record_tenant(record));
+	}
 	out = PUT_LITERAL(out, ",\"data\":");
 	out = put(out, data.base, data.len);
 	out = PUT_LITERAL(out, ",\"timestamp\":\"");

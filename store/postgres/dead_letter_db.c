@@ -45,7 +45,7 @@ add_insert(struct bytes *sql, const char *from, const char *where)
 {
 	bytes_add_text(sql, "stored AS (INSERT INTO hook_events (" ROW_NAMES ") SELECT event.* FROM ");
 	bytes_add_text(sql, from);
-	row_add_unnest_sql(sql);
+	row_add_unnest_sql(sql, ROW_COLUMNS);
 	bytes_add_text(sql, " AS event");
 	bytes_add_text(sql, where);
 	bytes_add_text(sql, " " ROW_CONFLICT_SQL " RETURNING 1) SELECT ");

@@ -17,28 +17,31 @@ void
 rows_init(struct rows *rows, struct session *session, const struct sink_env *env)
 {
 	*rows = (struct rows){.session = session, .env = env, .most = UINT32_MAX};
-	row_add_insert_sql(&rows->insert_sql);
+	row_add_insert_sql(&rows->insert_sql, ROW_COLUMNS_OF_DEFAULT_TENANT);
 	bytes_add(&rows->insert_sql, "", 1);
+	row_add_insert_sql(&rows->insert_tenants_sql, ROW_COLUMNS);
+	bytes_add(&rows->insert_tenants_sql, "", 1);
 }
 
 void
 rows_free(struct rows *rows)
 {
 	bytes_free(&rows->insert_sql);
+	bytes_free(&rows->insert_tenants_sql);
 	bytes_free(&rows->chunk);
 	for (unsigned column = 0; column < ROW_COLUMNS; column++)
 		bytes_free(&rows->arrays[column]);
 }
 
 static int
-begin_copy(struct rows *rows, int64_t deadline, struct error *err)
+begin_copy(struct rows *rows, uint32_t columns, int64_t deadline, struct error *err)
 {
-	char sql[sizeof PG_DURABLE_SQL + SESSION_SETTINGS_MAX + sizeof ROW_COPY_SQL];
+	char sql[sizeof PG_DURABLE_SQL + SESSION_SETTINGS_MAX + ROW_COPY_SQL_MAX];
 	const struct session *session = rows->session;
 
 	if (!session->pooled)
-		return pg_copy_begin(session->pg, ROW_COPY_SQL, deadline, err);
-	(void)snprintf(sql, sizeof sql, PG_DURABLE_SQL "%s" ROW_COPY_SQL, session->settings);
+		return pg_copy_begin(session->pg, row_copy_sql(columns), deadline, err);
+	(void)snprintf(sql, sizeof sql, PG_DURABLE_SQL "%s%s", session->settings, row_copy_sql(columns));
 	return pg_copy_begin(session->pg, sql, deadline, err);
 }
 
@@ -47,12 +50,13 @@ copy(struct rows *rows, const struct batch *batch, uint64_t *stored, struct erro
 {
 	struct pg *pg = rows->session->pg;
 	int64_t deadline = deadline_begin(rows->session->deadline);
-	int rc = begin_copy(rows, deadline, err);
+	uint32_t columns = row_columns(batch->records, batch->count);
+	int rc = begin_copy(rows, columns, deadline, err);
 
 	rows->chunk.len = 0;
 	row_copy_begin(&rows->chunk);
 	for (uint32_t i = 0; rc == 0 && i < batch->count; i++) {
-		row_copy(&rows->chunk, batch->records[i]);
+		row_copy(&rows->chunk, batch->records[i], columns);
 		if (rows->chunk.len >= COPY_CHUNK_BYTES) {
 			rc = pg_copy_send(pg, rows->chunk.base, rows->chunk.len, deadline, err);
 			rows->chunk.len = 0;
@@ -71,10 +75,12 @@ static int
 insert(struct rows *rows, const struct batch *batch, uint64_t *stored, struct error *err)
 {
 	struct pg_param params[ROW_COLUMNS];
-	const struct pg_statement statement = {rows->insert_sql.base, params, ROW_COLUMNS};
+	uint32_t columns = row_columns(batch->records, batch->count);
+	const struct bytes *sql = columns == ROW_COLUMNS ? &rows->insert_tenants_sql : &rows->insert_sql;
+	const struct pg_statement statement = {sql->base, params, columns};
 	PGresult *result;
 
-	for (unsigned column = 0; column < ROW_COLUMNS; column++) {
+	for (uint32_t column = 0; column < columns; column++) {
 		row_array(&rows->arrays[column], column, batch->records, batch->count);
 		params[column] = (struct pg_param){rows->arrays[column].base, rows->arrays[column].len};
 	}

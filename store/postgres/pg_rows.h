@@ -24,7 +24,7 @@ struct rows {
 	uint32_t most; /* rows in one statement; at least 1 */
 	bool sent; /* the last statement, to its end */
 	bool in_doubt; /* some rows may be stored, since the caller has cleared this */
-	struct bytes insert_sql; /* a text */
+	struct bytes insert_sql, insert_tenants_sql; /* texts: of rows without and with tenant_id */
 	struct bytes chunk;
 	struct bytes arrays[ROW_COLUMNS];
 };

@@ -24,14 +24,32 @@ static const struct {
 	const char *name;
 	const char *type;
 	uint32_t oid;
-} columns[ROW_COLUMNS] = {
-    [ROW_EVENT_ID] = {"event_id", "uuid", OID_uuid}, HOOK_EVENT_FIELDS(ROW_TYPE, ROW_TYPE, ROW_TYPE)};
+} column_table[ROW_COLUMNS] = {
+    [ROW_EVENT_ID] = {"event_id", "uuid", OID_uuid},
+    HOOK_EVENT_FIELDS(ROW_TYPE, ROW_TYPE, ROW_TYPE)[ROW_TENANT_ID] = {"tenant_id", "text", OID_text},
+};
+
+uint32_t
+row_columns(const struct record *const *records, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++)
+		if (records[i]->tenant_bytes > 0)
+			return ROW_COLUMNS;
+	return ROW_COLUMNS_OF_DEFAULT_TENANT;
+}
+
+const char *
+row_copy_sql(uint32_t columns)
+{
+	return columns == ROW_COLUMNS ? "COPY hook_events (" ROW_NAMES ") FROM STDIN (FORMAT binary)"
+				      : "COPY hook_events (" ROW_NAMES_OF_DEFAULT_TENANT ") FROM STDIN (FORMAT binary)";
+}
 
 bool
 row_has_column(const char *name)
 {
-	for (int i = 0; i < ROW_COLUMNS; i++)
-		if (strcmp(name, columns[i].name) == 0)
+	for (int i = 0; i < ROW_COLUMNS_OF_DEFAULT_TENANT; i++)
+		if (strcmp(name, column_table[i].name) == 0)
 			return true;
 	return false;
 }
@@ -99,6 +117,9 @@ add_value(struct bytes *out, const struct record *record, enum row_column column
 		add_text(out, record_string(record, RECORD_##symbol));                                                 \
 		return;
 		HOOK_EVENT_FIELDS(TEXT_CASE, NO_FIELD, NO_FIELD)
+	case ROW_TENANT_ID:
+		add_text(out, record_tenant_name(record));
+		return;
 	case ROW_COLUMNS:
 		break;
 	}
@@ -116,10 +137,10 @@ row_copy_begin(struct bytes *out)
 }
 
 void
-row_copy(struct bytes *out, const struct record *record)
+row_copy(struct bytes *out, const struct record *record, uint32_t columns)
 {
-	bytes_add_be16(out, ROW_COLUMNS);
-	for (int column = 0; column < ROW_COLUMNS; column++)
+	bytes_add_be16(out, (uint16_t)columns);
+	for (uint32_t column = 0; column < columns; column++)
 		add_value(out, record, (enum row_column)column);
 }
 
@@ -130,25 +151,30 @@ row_copy_end(struct bytes *out)
 }
 
 void
-row_add_unnest_sql(struct bytes *sql)
+row_add_unnest_sql(struct bytes *sql, uint32_t columns)
 {
 	char parameter[32];
 
-	for (int i = 0; i < ROW_COLUMNS; i++) {
+	for (uint32_t i = 0; i < columns; i++) {
 		(void)snprintf(
-		    parameter, sizeof parameter, "%s$%d::%s[]", i == 0 ? "unnest(" : ", ", i + 1, columns[i].type);
+		    parameter, sizeof parameter, "%s$%u::%s[]", i == 0 ? "unnest(" : ", ", i + 1, column_table[i].type);
 		bytes_add_text(sql, parameter);
 	}
 	bytes_add_text(sql, ")");
 }
 
 void
-row_add_insert_sql(struct bytes *sql)
+row_add_insert_sql(struct bytes *sql, uint32_t columns)
 {
-	bytes_add_text(sql, "INSERT INTO hook_events (" ROW_NAMES ") SELECT * FROM ");
-	row_add_unnest_sql(sql);
-	bytes_add_text(
-	    sql, " AS event (" ROW_NAMES ") ORDER BY event_id, created_date " ROW_CONFLICT_SQL " RETURNING 1");
+	const char *names = columns == ROW_COLUMNS ? ROW_NAMES : ROW_NAMES_OF_DEFAULT_TENANT;
+
+	bytes_add_text(sql, "INSERT INTO hook_events (");
+	bytes_add_text(sql, names);
+	bytes_add_text(sql, ") SELECT * FROM ");
+	row_add_unnest_sql(sql, columns);
+	bytes_add_text(sql, " AS event (");
+	bytes_add_text(sql, names);
+	bytes_add_text(sql, ") ORDER BY event_id, created_date " ROW_CONFLICT_SQL " RETURNING 1");
 }
 
 void
@@ -157,7 +183,7 @@ row_array(struct bytes *out, enum row_column column, const struct record *const 
 	out->len = 0;
 	bytes_add_be32(out, 1); /* dimensions */
 	bytes_add_be32(out, 1); /* may hold nulls */
-	bytes_add_be32(out, columns[column].oid);
+	bytes_add_be32(out, column_table[column].oid);
 	bytes_add_be32(out, count);
 	bytes_add_be32(out, 1); /* index of the first element */
 	for (uint32_t i = 0; i < count; i++)

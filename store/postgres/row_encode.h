@@ -1,6 +1,7 @@
 /*
  * A record as a row of hook_events, in PostgreSQL's binary formats: for COPY, row by row, and for INSERT, as one array
- * per column. The columns are those of event/fields.h; tenant_id is left to its default.
+ * per column. The columns are those of event/fields.h, and tenant_id where a record of a batch is not the default
+ * tenant's: otherwise that is left to its default.
  *
  * Both forms hold a value as the same bytes: its length in network byte order, or -1 for null, then its send/recv form.
  */
@@ -15,25 +16,37 @@
 #include "event/record.h"
 
 #define ROW_SYMBOL(symbol, ...) ROW_##symbol,
-enum row_column { ROW_EVENT_ID, HOOK_EVENT_FIELDS(ROW_SYMBOL, ROW_SYMBOL, ROW_SYMBOL) ROW_COLUMNS };
+enum row_column {
+	ROW_EVENT_ID,
+	HOOK_EVENT_FIELDS(ROW_SYMBOL, ROW_SYMBOL, ROW_SYMBOL) ROW_TENANT_ID,
+	ROW_COLUMNS,
+};
 #undef ROW_SYMBOL
 
-/* The columns' names, separated by ", ". */
-#define ROW_COMMA_NAME(symbol, key, limit, required, column, type) ", " column
-#define ROW_NAMES "event_id" HOOK_EVENT_FIELDS(ROW_COMMA_NAME, ROW_COMMA_NAME, ROW_COMMA_NAME)
+/* A row has all columns, or those before tenant_id; functions below are told which, as columns. */
+#define ROW_COLUMNS_OF_DEFAULT_TENANT ROW_TENANT_ID
 
-/* Whether hooksd writes the column of that name. */
+/* How many columns the rows of all these records need. */
+uint32_t row_columns(const struct record *const *records, uint32_t count);
+
+/* The columns' names, separated by ", "; without and with tenant_id. */
+#define ROW_COMMA_NAME(symbol, key, limit, required, column, type) ", " column
+#define ROW_NAMES_OF_DEFAULT_TENANT "event_id" HOOK_EVENT_FIELDS(ROW_COMMA_NAME, ROW_COMMA_NAME, ROW_COMMA_NAME)
+#define ROW_NAMES ROW_NAMES_OF_DEFAULT_TENANT ", tenant_id"
+
+/* Whether hooksd writes the column of that name for every record. */
 bool row_has_column(const char *name);
 
 /* The statement whose data row_copy_begin(), row_copy() for each record, and row_copy_end() append to out. */
-#define ROW_COPY_SQL "COPY hook_events (" ROW_NAMES ") FROM STDIN (FORMAT binary)"
+#define ROW_COPY_SQL_MAX sizeof "COPY hook_events (" ROW_NAMES ") FROM STDIN (FORMAT binary)"
+const char *row_copy_sql(uint32_t columns);
 
 void row_copy_begin(struct bytes *out);
-void row_copy(struct bytes *out, const struct record *record);
+void row_copy(struct bytes *out, const struct record *record, uint32_t columns);
 void row_copy_end(struct bytes *out);
 
 /* Appends "unnest($1::uuid[], ...)": the rows for which row_array() of column c makes parameter $(c + 1). */
-void row_add_unnest_sql(struct bytes *sql);
+void row_add_unnest_sql(struct bytes *sql, uint32_t columns);
 
 /* Rows that are there already stay as they are. Another unique key, which a DBA added, still refuses a row. */
 #define ROW_CONFLICT_SQL "ON CONFLICT (event_id, created_date) DO NOTHING"
@@ -43,7 +56,7 @@ void row_add_unnest_sql(struct bytes *sql);
  * the same order, and do not deadlock. With RETURNING Citus counts the rows that it has inserted, and without it the
  * rows that it was given; PostgreSQL needs no measurable time for it.
  */
-void row_add_insert_sql(struct bytes *sql);
+void row_add_insert_sql(struct bytes *sql, uint32_t columns);
 
 /* Replaces out's contents by the column's values of all records. */
 void row_array(struct bytes *out, enum row_column column, const struct record *const *records, uint32_t count);

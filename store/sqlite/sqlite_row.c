@@ -8,16 +8,15 @@
 
 #define COMMA_NAME(symbol, key, limit, required, column, type) ", " column
 #define COMMA_PLACE(...) ", ?"
-#define NAMES "event_id" HOOK_EVENT_FIELDS(COMMA_NAME, COMMA_NAME, COMMA_NAME)
-#define PLACES "?" HOOK_EVENT_FIELDS(COMMA_PLACE, COMMA_PLACE, COMMA_PLACE)
+#define NAMES "event_id" HOOK_EVENT_FIELDS(COMMA_NAME, COMMA_NAME, COMMA_NAME) ", tenant_id"
+#define PLACES "?" HOOK_EVENT_FIELDS(COMMA_PLACE, COMMA_PLACE, COMMA_PLACE) ", ?"
 
-/* tenant_id is left to its default. */
 const char sqlite_row_sql[] =
     "INSERT INTO hook_events (" NAMES ") VALUES (" PLACES ") ON CONFLICT (event_id, created_date) DO NOTHING";
 
 /* The numbers of the statement's parameters. */
 #define PLACE(symbol, ...) PLACE_##symbol,
-enum { PLACE_EVENT_ID = 1, HOOK_EVENT_FIELDS(PLACE, PLACE, PLACE) };
+enum { PLACE_EVENT_ID = 1, HOOK_EVENT_FIELDS(PLACE, PLACE, PLACE) PLACE_TENANT_ID };
 
 static int
 bind_time(sqlite3_stmt *insert, int place, int64_t us, size_t len)
@@ -53,5 +52,7 @@ sqlite_row_bind(sqlite3_stmt *insert, const struct record *record)
 	if (rc == SQLITE_OK)                                                                                           \
 		rc = bind_span(insert, PLACE_##symbol, record_string(record, RECORD_##symbol));
 	HOOK_EVENT_FIELDS(BIND_TEXT, NO_FIELD, NO_FIELD)
-	return rc == SQLITE_OK ? bind_span(insert, PLACE_DATA, record_data(record)) : rc;
+	if (rc == SQLITE_OK)
+		rc = bind_span(insert, PLACE_DATA, record_data(record));
+	return rc == SQLITE_OK ? bind_span(insert, PLACE_TENANT_ID, record_tenant_name(record)) : rc;
 }

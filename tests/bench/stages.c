@@ -80,7 +80,7 @@ make_rows(void)
 	for (size_t at = 0; at < result.bytes;) {
 		const struct record *record = (const struct record *)(const void *)(records + at);
 
-		row_copy(&rows, record);
+		row_copy(&rows, record, ROW_COLUMNS_OF_DEFAULT_TENANT);
 		at += record->length;
 	}
 }

@@ -1,5 +1,7 @@
 """API keys on the routes of hook events, metrics and the OpenAPI document, with the keys of the configuration."""
 
+import json
+
 import pytest
 
 from harness.events import minimal
@@ -118,3 +120,37 @@ def test_start_keys_come_from_files_also_and_are_replaced_at_the_next_start(keye
     daemon.start()
     assert daemon.post_event(minimal(), **bearer("another-key-of-a-file-0123456789")).status == 202
     assert daemon.post_event(minimal(), **bearer("key-of-a-file-0123456789abcdef")).status in (401, 503)
+
+
+def test_the_keys_tenant_is_that_of_its_events_in_every_store(keyed, database):
+    of_key = minimal(session_id="with", event_id="one", tenant_id="of the client")
+    stores = {
+        "postgres": lambda daemon: database.query("SELECT session_id, tenant_id, data FROM hook_events"),
+        "sqlite": lambda daemon: [
+            (row["session_id"], row["tenant_id"], json.loads(row["data"]))
+            for row in daemon.sqlite_query("SELECT session_id, tenant_id, data FROM hook_events")],
+        "jsonl": lambda daemon: [
+            (event["session_id"], event.get("tenant_id", "default"), event["data"]) for event in daemon.jsonl_events()],
+    }
+    for store, stored in stores.items():
+        options = {"DATABASE_URL": database.url} if store == "postgres" else {}
+        daemon = keyed(STORAGE_TYPE=store, HL_TENANT_ID="acme", **options)
+        assert daemon.post_event(of_key, **bearer(KEY)).status == 202
+        assert daemon.post_event(minimal(session_id="without", event_id="one")).status == 202
+        # The same text is another tenant's other event; what the client calls tenant_id is a field like any other.
+        assert sorted(stored(daemon)) == [("with", "acme", {"tenant_id": "of the client"}), ("without", "default", {})]
+
+
+def test_an_event_that_was_refused_is_stored_for_its_tenant_later(keyed, database):
+    daemon = keyed(DATABASE_URL=database.url, HL_TENANT_ID="acme")
+    database.query("ALTER TABLE hook_events ADD CONSTRAINT good CHECK (session_id <> 'bad')")
+    events = [minimal(session_id=session, event_id=f"id-{session}") for session in ("good", "bad")]
+    assert daemon.post_batch(events, **bearer(KEY)).status == 202
+    daemon.wait_stored(1)
+    database.query("ALTER TABLE hook_events DROP CONSTRAINT good")
+    result = daemon.hooksctl("deadletter", "retry")
+    assert result.returncode == 0, result
+    assert database.query("SELECT DISTINCT tenant_id, client_event_id FROM hook_events ORDER BY 2") == [
+        ("acme", "id-bad"), ("acme", "id-good")]
+    assert daemon.post_batch(events, **bearer(KEY)).status == 202  # sent again, they are found by their ids
+    assert database.query("SELECT count(*) FROM hook_events") == [(2,)]

@@ -29,7 +29,8 @@ record_of(const struct event *event)
 	    [RECORD_MILESTONE_ID] = event->milestone_id,
 	};
 	const char *data = event->data != NULL ? event->data : "{}";
-	size_t bytes = strlen(data);
+	const char *tenant = event->tenant_id != NULL ? event->tenant_id : "";
+	size_t bytes = strlen(data) + strlen(tenant);
 
 	for (int i = 0; i < RECORD_STRINGS; i++)
 		bytes += strings[i] != NULL ? strlen(strings[i]) : 0;
@@ -43,6 +44,9 @@ record_of(const struct event *event)
 	record->received_us = event->received_us;
 
 	char *end = record_begin(record);
+
+	record->tenant_bytes = (uint16_t)strlen(tenant);
+	end = mempcpy(end, tenant, strlen(tenant));
 	for (int i = 0; i < RECORD_STRINGS; i++)
 		end = add_string(record, (enum record_string)i, end, strings[i]);
 	record->data_bytes = (uint32_t)strlen(data);

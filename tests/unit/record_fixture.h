@@ -16,6 +16,7 @@ struct event {
 	const char *workflow_id;
 	const char *phase_id;
 	const char *milestone_id;
+	const char *tenant_id; /* NULL: the default tenant */
 	const char *data;
 };
 

@@ -51,6 +51,21 @@ test_payload(void **state)
 	free(record);
 }
 
+static void
+test_payload_says_whose_it_is(void **state)
+{
+	struct event of_acme = full;
+	struct record *record;
+	char *payload;
+
+	of_acme.tenant_id = "acme";
+	record = record_of(&of_acme);
+	payload = payload_of(record);
+	assert_non_null(strstr(payload, ",\"tenant_id\":\"acme\",\"timestamp\""));
+	free(payload);
+	free(record);
+}
+
 static struct record *
 decoded(const char *payload, int64_t now_us)
 {
@@ -140,6 +155,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_payload),
+	    cmocka_unit_test(test_payload_says_whose_it_is),
 	    cmocka_unit_test(test_payload_is_the_same_event),
 	    cmocka_unit_test(test_line),
 	};

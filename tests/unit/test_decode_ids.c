@@ -190,6 +190,34 @@ test_time_by_key(void **state)
 	assert_true(record_number(0)->timestamp_us == 5000000);
 }
 
+/* Tenants may use the same texts and keys: their events are different ones. A UUID is what it is. */
+static void
+test_ids_of_texts_and_keys_are_each_tenants_own(void **state)
+{
+	static const char *const tenants[] = {"", "acme", "globex", "acme"};
+	static const char *const members[] = {",\"event_id\":\"order-17\"", ""};
+	uint8_t made[2][4][16];
+
+	for (int m = 0; m < 2; m++)
+		for (int t = 0; t < 4; t++) {
+			env.key = (struct span){"key", 3};
+			env.tenant = (struct span){tenants[t], strlen(tenants[t])};
+			assert_int_equal(decode_with(members[m]), DECODE_OK);
+			memcpy(made[m][t], record_number(0)->event_id, 16);
+			assert_int_equal(record_tenant(record_number(0)).len, strlen(tenants[t]));
+			assert_memory_equal(record_tenant(record_number(0)).base, tenants[t], strlen(tenants[t]));
+			assert_string(0, RECORD_CLIENT_EVENT_ID, m == 0 ? "order-17" : NULL);
+		}
+	for (int m = 0; m < 2; m++) {
+		assert_memory_not_equal(made[m][0], made[m][1], 16);
+		assert_memory_not_equal(made[m][1], made[m][2], 16);
+		assert_memory_equal(made[m][1], made[m][3], 16);
+	}
+	assert_int_equal(decode_with(",\"event_id\":\"6f1f0b2e-9c0e-4d3f-8f55-6a2f0c7f9a01\""), DECODE_OK);
+	assert_int_equal(record_number(0)->event_id[0], 0x6f);
+	assert_int_equal(record_number(0)->event_id[15], 0x01);
+}
+
 int
 main(void)
 {
@@ -198,6 +226,7 @@ main(void)
 	    cmocka_unit_test_setup(test_placeholder_ids, setup),
 	    cmocka_unit_test_setup(test_ids_by_key_and_index, setup),
 	    cmocka_unit_test_setup(test_time_by_key, setup),
+	    cmocka_unit_test_setup(test_ids_of_texts_and_keys_are_each_tenants_own, setup),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -54,7 +54,7 @@ test_copy_row(void **state)
 	    .data = "{\"n\":1.50}"});
 	struct bytes out = {0};
 
-	row_copy(&out, record);
+	row_copy(&out, record, ROW_COLUMNS_OF_DEFAULT_TENANT);
 	assert_bytes(&out, "\0\x0b"
 			   "\0\0\0\x10" ID_BYTES "\x07"
 			   "\0\0\0\x08\0\0\0\x14\x1d\xd7\x60\x01"
@@ -79,7 +79,7 @@ encode_time(int64_t us, int64_t *timestamp, int32_t *day)
 	uint64_t us_be;
 	uint32_t day_be;
 
-	row_copy(&out, record);
+	row_copy(&out, record, ROW_COLUMNS_OF_DEFAULT_TENANT);
 	memcpy(&us_be, out.base + 2 + 20 + 4, sizeof us_be);
 	memcpy(&day_be, out.base + 2 + 20 + 12 + 12 + 4, sizeof day_be);
 	*timestamp = (int64_t)be64toh(us_be);
@@ -120,6 +120,41 @@ test_times(void **state)
 		assert_int_equal(timestamp, cases[i].unix_us - 946684800000000);
 		assert_int_equal(day, cases[i].day);
 	}
+}
+
+/* Whose event it is stands behind the other columns, and only where a batch has records that are not of the default. */
+static void
+test_rows_of_tenants(void **state)
+{
+	struct record *of_default = record_of(&(struct event){.id = 1, .event_type = "t", .session_id = "s"});
+	struct record *of_acme =
+	    record_of(&(struct event){.id = 2, .event_type = "t", .session_id = "s", .tenant_id = "acme"});
+	const struct record *const both[] = {of_default, of_acme};
+	struct bytes without = {0}, with = {0};
+
+	assert_int_equal(row_columns(both, 1), ROW_COLUMNS_OF_DEFAULT_TENANT);
+	assert_int_equal(row_columns(both, 2), ROW_COLUMNS);
+	row_copy(&without, of_default, ROW_COLUMNS_OF_DEFAULT_TENANT);
+	row_copy(&with, of_default, ROW_COLUMNS);
+	assert_int_equal(with.base[1], without.base[1] + 1);
+	assert_memory_equal(with.base + 2, without.base + 2, without.len - 2);
+	assert_int_equal(with.len, without.len + 11);
+	assert_memory_equal(with.base + without.len,
+	    "\0\0\0\x07"
+	    "default",
+	    11);
+	row_array(&with, ROW_TENANT_ID, both, 2);
+	assert_bytes(&with, "\0\0\0\x01\0\0\0\x01\0\0\0\x19\0\0\0\x02\0\0\0\x01" /* text */
+			    "\0\0\0\x07"
+			    "default"
+			    "\0\0\0\x04"
+			    "acme");
+	assert_non_null(strstr(row_copy_sql(ROW_COLUMNS), ", data, tenant_id) FROM STDIN"));
+	assert_non_null(strstr(row_copy_sql(ROW_COLUMNS_OF_DEFAULT_TENANT), ", data) FROM STDIN"));
+	free(of_default);
+	free(of_acme);
+	bytes_free(&without);
+	bytes_free(&with);
 }
 
 static void
@@ -165,7 +200,7 @@ test_arrays_agree_with_rows(void **state)
 	struct bytes row = {0}, array = {0};
 	size_t at = 2;
 
-	row_copy(&row, record);
+	row_copy(&row, record, ROW_COLUMNS);
 	for (unsigned column = 0; column < ROW_COLUMNS; column++) {
 		row_array(&array, column, one, 1);
 		assert_true(array.len - 20 <= row.len - at);
@@ -189,7 +224,7 @@ test_unsafe_escapes(void **state)
 		    record_of(&(struct event){.event_type = "t", .session_id = "s", .data = data, .flags = flags});
 		struct bytes out = {0};
 
-		row_copy(&out, record);
+		row_copy(&out, record, ROW_COLUMNS_OF_DEFAULT_TENANT);
 		assert_memory_equal(out.base + out.len - (sizeof data - 1),
 		    flags == RECORD_UNSAFE_ESCAPES ? "{\"k\":\"\\ufffd\"}" : data, sizeof data - 1);
 		assert_true(record_check(record, record->length));
@@ -217,7 +252,7 @@ test_insert_statement(void **state)
 {
 	struct bytes sql = {0};
 
-	row_add_insert_sql(&sql);
+	row_add_insert_sql(&sql, ROW_COLUMNS_OF_DEFAULT_TENANT);
 	bytes_add(&sql, "", 1);
 	assert_string_equal(sql.base,
 	    "INSERT INTO hook_events (event_id, timestamp, received_at, created_date, event_type, session_id, "
@@ -238,6 +273,7 @@ main(void)
 	    cmocka_unit_test(test_copy_frame),
 	    cmocka_unit_test(test_copy_row),
 	    cmocka_unit_test(test_times),
+	    cmocka_unit_test(test_rows_of_tenants),
 	    cmocka_unit_test(test_arrays),
 	    cmocka_unit_test(test_arrays_agree_with_rows),
 	    cmocka_unit_test(test_unsafe_escapes),
