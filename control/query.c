@@ -1,7 +1,10 @@
 /* Taking a query apart. */
 #include "control/query.h"
 
+#include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/utf8.h"
@@ -77,6 +80,24 @@ next_pair(struct span *query, struct span *name, struct span *value)
 	return true;
 }
 
+#define NAME_SHOWN_BYTES 64
+
+/* How many bytes of a name are shown: whole characters. */
+static int
+shown(const char *name)
+{
+	size_t used = 0, left = strlen(name);
+
+	while (left > used) {
+		size_t len = utf8_length(name + used, left - used);
+
+		if (len == 0 || used + len > NAME_SHOWN_BYTES)
+			break;
+		used += len;
+	}
+	return (int)used;
+}
+
 static bool
 complain(enum decoded how, unsigned number, const char *name, char *text, size_t size)
 {
@@ -85,7 +106,20 @@ complain(enum decoded how, unsigned number, const char *name, char *text, size_t
 	if (name == NULL)
 		(void)snprintf(text, size, "query: the name of parameter %u %s", number, what);
 	else
-		(void)snprintf(text, size, "query: the value of %.64s %s", name, what);
+		(void)snprintf(text, size, "query: the value of %.*s %s", shown(name), name, what);
+	return false;
+}
+
+/* Whether the query has a value of that name before the place where `before` begins. */
+static bool
+is_repeated(struct span query, const char *name, const char *before)
+{
+	char other[QUERY_VALUE_BYTES];
+	struct span raw_name, raw_value;
+
+	while (next_pair(&query, &raw_name, &raw_value) && raw_name.base < before)
+		if (raw_value.len > 0 && decode(raw_name, other) == DECODED && strcmp(other, name) == 0)
+			return true;
 	return false;
 }
 
@@ -93,16 +127,24 @@ bool
 query_is_readable(struct span query, char *text, size_t size)
 {
 	char name[QUERY_VALUE_BYTES], out[QUERY_VALUE_BYTES];
-	struct span raw_name, raw_value;
+	struct span raw_name, raw_value, rest = query;
 
-	for (unsigned number = 1; next_pair(&query, &raw_name, &raw_value); number++) {
+	for (unsigned number = 1; next_pair(&rest, &raw_name, &raw_value); number++) {
 		enum decoded how = decode(raw_name, name);
 
+		if (number > QUERY_PARAMETERS_MAX) {
+			(void)snprintf(text, size, "query: more than %d parameters", QUERY_PARAMETERS_MAX);
+			return false;
+		}
 		if (how != DECODED)
 			return complain(how, number, NULL, text, size);
 		how = decode(raw_value, out);
 		if (how != DECODED)
 			return complain(how, number, name, text, size);
+		if (raw_value.len > 0 && is_repeated(query, name, raw_name.base)) {
+			(void)snprintf(text, size, "query: %.*s is there twice", shown(name), name);
+			return false;
+		}
 	}
 	return true;
 }
@@ -115,5 +157,25 @@ query_value(const struct request *request, const char *name, char out[QUERY_VALU
 	while (next_pair(&query, &raw_name, &raw_value))
 		if (decode(raw_name, out) == DECODED && strcmp(out, name) == 0)
 			return decode(raw_value, out) == DECODED && out[0] != '\0';
+	return false;
+}
+
+bool
+query_int(const struct request *request, const char *name, int64_t min, int64_t max, int64_t *out, struct reply *reply)
+{
+	char value[QUERY_VALUE_BYTES], *end;
+	long long number;
+
+	if (!query_value(request, name, value))
+		return true;
+	errno = 0;
+	number = strtoll(value, &end, 10);
+	if (errno == 0 && end > value && *end == '\0' && (*value == '-' || (*value >= '0' && *value <= '9')) &&
+	    number >= min && number <= max) {
+		*out = number;
+		return true;
+	}
+	answer_error(reply, 400, "validation_error", "query: %s must be a whole number from %" PRId64 " to %" PRId64,
+	    name, min, max);
 	return false;
 }

@@ -4,22 +4,30 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "control/request.h"
 
 /* Room for the longest decoded value and a NUL. */
 #define QUERY_VALUE_BYTES 513
+#define QUERY_PARAMETERS_MAX 50
 
 /*
- * Whether every name and value is UTF-8 without NUL and fits into QUERY_VALUE_BYTES. If not, text says what is wrong
- * and where. Called for each request before its handler.
+ * Whether every name and value is UTF-8 without NUL and fits into QUERY_VALUE_BYTES, and no name has two values, of at
+ * most QUERY_PARAMETERS_MAX. If not, text says what is wrong and where. Called for each request before its handler.
  */
 bool query_is_readable(struct span query, char *text, size_t size);
 
 /*
- * The decoded value of that name, with a NUL. An empty value counts as absent; of several the first counts. Returns
- * whether there is one.
+ * The decoded value of that name, with a NUL. An empty value counts as absent. Returns whether there is one.
  */
 bool query_value(const struct request *request, const char *name, char out[QUERY_VALUE_BYTES]);
+
+/*
+ * The whole number of that name, in decimal, into *out, which stays as it is when there is none. false: it is no number
+ * from min to max, and the reply says so (400).
+ */
+bool query_int(const struct request *request, const char *name, int64_t min, int64_t max, int64_t *out,
+    struct reply *reply); /* six: a range and where to */
 
 #endif

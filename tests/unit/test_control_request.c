@@ -24,7 +24,7 @@ value_of(struct span query, const char *name)
 static void
 test_a_query_is_decoded(void **state)
 {
-	struct span query = TEXT("limit=5&cursor=a%2Db&na%6de=J+%C3%BCrgen&x&empty=&limit=7&odd=100%&end=%4");
+	struct span query = TEXT("limit=5&cursor=a%2Db&na%6de=J+%C3%BCrgen&x&empty=&odd=100%&end=%4");
 
 	assert_string_equal(value_of(query, "limit"), "5");
 	assert_string_equal(value_of(query, "cursor"), "a-b");
@@ -54,6 +54,56 @@ test_a_query_that_no_text_can_come_of_is_refused_with_its_place(void **state)
 	assert_true(query_is_readable((struct span){longest, 2 + QUERY_VALUE_BYTES - 1}, text, sizeof text));
 	assert_false(query_is_readable((struct span){longest, 2 + QUERY_VALUE_BYTES}, text, sizeof text));
 	assert_string_equal(text, "query: the value of v is too long");
+	memset(longest, 'x', 63);
+	memcpy(longest + 63, "\xC3\xA9=\xFF", 4);
+	assert_false(query_is_readable((struct span){longest, 67}, text, sizeof text));
+	assert_non_null(strstr(text, "xxx is not UTF-8"));
+}
+
+static void
+test_a_parameter_has_one_value(void **state)
+{
+	char text[160], many[3 * QUERY_PARAMETERS_MAX + 4] = "";
+
+	assert_true(query_is_readable(TEXT("a=1&b=1&a=&&a"), text, sizeof text));
+	assert_false(query_is_readable(TEXT("a=1&b=1&%61=2"), text, sizeof text));
+	assert_string_equal(text, "query: a is there twice");
+	for (int i = 0; i < QUERY_PARAMETERS_MAX; i++)
+		strcat(many, "a=&");
+	assert_true(query_is_readable((struct span){many, strlen(many)}, text, sizeof text));
+	strcat(many, "a=");
+	assert_false(query_is_readable((struct span){many, strlen(many)}, text, sizeof text));
+	assert_string_equal(text, "query: more than 50 parameters");
+}
+
+static void
+number_is(struct span query, bool good, int64_t expected)
+{
+	const struct request request = {.query = query};
+	struct reply reply = {0};
+	int64_t number = 7;
+
+	assert_int_equal(good, query_int(&request, "n", -5, 100, &number, &reply));
+	assert_int_equal(expected, number);
+	assert_int_equal(good ? 0 : 400, reply.status);
+	bytes_free(&reply.body);
+}
+
+static void
+test_a_number_of_a_query_is_in_its_range(void **state)
+{
+	number_is(TEXT(""), true, 7);
+	number_is(TEXT("n="), true, 7);
+	number_is(TEXT("n=100"), true, 100);
+	number_is(TEXT("n=-5"), true, -5);
+	number_is(TEXT("n=101"), false, 7);
+	number_is(TEXT("n=-6"), false, 7);
+	number_is(TEXT("n=1x"), false, 7);
+	number_is(TEXT("n=+1"), false, 7);
+	number_is(TEXT("n=%2B1"), false, 7);
+	number_is(TEXT("n=-"), false, 7);
+	number_is(TEXT("n=0x1"), false, 7);
+	number_is(TEXT("n=99999999999999999999"), false, 7);
 }
 
 static void
@@ -123,6 +173,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_a_query_is_decoded),
 	    cmocka_unit_test(test_a_query_that_no_text_can_come_of_is_refused_with_its_place),
+	    cmocka_unit_test(test_a_parameter_has_one_value),
+	    cmocka_unit_test(test_a_number_of_a_query_is_in_its_range),
 	    cmocka_unit_test(test_an_error_has_code_detail_and_message),
 	    cmocka_unit_test(test_a_store_that_fails_is_503_and_its_connection_is_given_up),
 	    cmocka_unit_test(test_if_match_names_the_version_or_the_answer_is_412),

@@ -1,0 +1,95 @@
+/* Begin, body, commit; again when another session was in the way. */
+#include "control/change.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "control/object_id.h"
+#include "store/db.h"
+#include "store/webhooks/audit.h"
+
+#define TRIES 5
+
+static void
+empty_reply(struct reply *reply)
+{
+	struct bytes body = reply->body;
+
+	body.len = 0;
+	*reply = (struct reply){.body = body};
+}
+
+/* 0: committed, or rolled back because the body refused; else as db_query(). */
+static int
+try_once(const struct request *request, change_body *body, void *context, struct reply *reply, struct error *err)
+{
+	int rc = db_begin(request->db, err);
+
+	if (rc == 0)
+		rc = body(request, context, reply, err);
+	if (rc == 0) {
+		assert(reply->status != 0);
+		if (reply->status < 400)
+			rc = db_commit(request->db, err);
+		else
+			db_rollback(request->db);
+	}
+	if (rc != 0)
+		db_rollback(request->db);
+	return rc;
+}
+
+bool
+change_run(const struct request *request, change_body *body, void *context, struct reply *reply)
+{
+	struct error err;
+	int rc;
+
+	for (int tries = 1;; tries++) {
+		rc = try_once(request, body, context, reply, &err);
+		if (rc == 0)
+			return reply->status < 400;
+		empty_reply(reply);
+		if (rc != DB_BUSY || tries == TRIES || clock_steady_us() >= request->deadline_us)
+			break;
+	}
+	answer_store_failed(reply, rc, &err);
+	return false;
+}
+
+static char *
+print(const cJSON *tree)
+{
+	char *text = tree != NULL ? cJSON_PrintUnformatted(tree) : NULL;
+
+	if (tree != NULL && text == NULL)
+		mem_none(0);
+	return text;
+}
+
+int
+change_audit(const struct request *request, const struct change *change, const cJSON *before, const cJSON *after,
+    struct error *err)
+{
+	char id[OBJECT_ID_BYTES], *before_text = print(before), *after_text = print(after);
+	const struct audit_entry entry = {
+	    .tenant_id = change->tenant_id,
+	    .audit_id = id,
+	    .key_id = request->caller.key_id,
+	    .key_name = request->caller.key_name[0] != '\0' ? request->caller.key_name : NULL,
+	    .action = change->action,
+	    .object_kind = change->object_kind,
+	    .object_id = change->object_id,
+	    .before = {before_text, before_text != NULL ? strlen(before_text) : 0},
+	    .after = {after_text, after_text != NULL ? strlen(after_text) : 0},
+	};
+	int rc;
+
+	object_id_make(id);
+	rc = audit_add(request->db, &entry, err);
+	cJSON_free(before_text);
+	cJSON_free(after_text);
+	return rc;
+}

@@ -1,0 +1,185 @@
+/* Rows are read a part at a time, so that a page of large objects does not fill memory before it is known to end. */
+#include "control/listing.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "base/base64.h"
+#include "base/mem.h"
+#include "config/text_rules.h"
+#include "control/object_id.h"
+#include "control/query.h"
+
+#define PART_ROWS 250u
+#define CURSOR_BYTES (2 + LIST_ID_BYTES - 1)
+
+/* ---- cursors ---- */
+
+static char
+order_letter(bool descending)
+{
+	return descending ? 'd' : 'a';
+}
+
+static void
+write_cursor(const struct list_kind *kind, const struct list_page *page, const char *id,
+    char out[BASE64_TEXT_BYTES(CURSOR_BYTES)])
+{
+	char bytes[CURSOR_BYTES + 1];
+	size_t len = strlen(id);
+
+	assert(len < LIST_ID_BYTES);
+	bytes[0] = kind->letter;
+	bytes[1] = order_letter(page->descending);
+	memcpy(bytes + 2, id, len + 1);
+	(void)base64_encode(bytes, 2 + len, BASE64_URL, out);
+}
+
+static bool
+read_cursor(const struct list_kind *kind, struct list_page *page, const char *text)
+{
+	char bytes[CURSOR_BYTES], id[OBJECT_ID_BYTES];
+	struct span place;
+	size_t len;
+
+	if (!base64_decode((struct span){text, strlen(text)}, BASE64_URL, bytes, sizeof bytes, &len) || len < 3 ||
+	    bytes[0] != kind->letter || bytes[1] != order_letter(page->descending))
+		return false;
+	place = (struct span){bytes + 2, len - 2};
+	if (kind->of_names ? !text_is_tenant(place.base, place.len)
+			   : !object_id_read(place, id) || place.len != strlen(id))
+		return false;
+	memcpy(page->after, place.base, place.len);
+	page->after[place.len] = '\0';
+	return true;
+}
+
+bool
+list_page_read(const struct request *request, const struct list_kind *kind, struct list_page *page, struct reply *reply)
+{
+	char value[QUERY_VALUE_BYTES];
+	int64_t limit = LIST_LIMIT_MAX;
+
+	*page = (struct list_page){.descending = kind->descending};
+	if (!query_int(request, "limit", 1, LIST_LIMIT_MAX, &limit, reply))
+		return false;
+	page->limit = (uint32_t)limit;
+	if (query_value(request, "order", value)) {
+		page->descending = strcmp(value, "desc") == 0;
+		if (!page->descending && strcmp(value, "asc") != 0) {
+			answer_error(reply, 400, "validation_error", "query: order must be asc or desc");
+			return false;
+		}
+	}
+	if (query_value(request, "cursor", value) && !read_cursor(kind, page, value)) {
+		answer_error(
+		    reply, 400, "validation_error", "query: cursor is not one that this list gave, in this order");
+		return false;
+	}
+	return true;
+}
+
+/* ---- pages ---- */
+
+/* A page as it is filled. */
+struct filling {
+	cJSON *items;
+	uint32_t count;
+	size_t bytes;
+	bool more; /* there is an item behind the page */
+};
+
+/* Takes the tree, which becomes its text: it is printed once. Returns false when the page ends before it. */
+static bool
+add_item(struct filling *filling, const struct list_page *page, cJSON *object, char last[LIST_ID_BYTES])
+{
+	const char *id = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, "id"));
+	char *text = cJSON_PrintUnformatted(object);
+	size_t len = text != NULL ? strlen(text) : 0;
+	cJSON *item;
+
+	if (text == NULL)
+		mem_none(0);
+	filling->more =
+	    filling->count == page->limit || (filling->count > 0 && filling->bytes + len > REPLY_PAGE_BYTES);
+	if (!filling->more) {
+		assert(id != NULL && strlen(id) < LIST_ID_BYTES);
+		memcpy(last, id, strlen(id) + 1);
+		item = cJSON_CreateRaw(text);
+		if (item == NULL)
+			mem_none(len);
+		(void)cJSON_AddItemToArray(filling->items, item);
+		filling->count++;
+		filling->bytes += len + 1;
+	}
+	cJSON_free(text);
+	cJSON_Delete(object);
+	return !filling->more;
+}
+
+/* The tree {"items", "count", "next_cursor", "cursor"}. */
+static cJSON *
+page_tree(const struct list_kind *kind, const struct list_page *page, const struct filling *filling, const char *last)
+{
+	char cursor[BASE64_TEXT_BYTES(CURSOR_BYTES)];
+	cJSON *tree = cJSON_CreateObject();
+
+	if (tree == NULL)
+		mem_none(0);
+	(void)cJSON_AddItemToObject(tree, "items", filling->items);
+	(void)cJSON_AddNumberToObject(tree, "count", filling->count);
+	for (const char *const *name = (const char *const[]){"next_cursor", "cursor", NULL}; *name != NULL; name++) {
+		if (!filling->more) {
+			(void)cJSON_AddNullToObject(tree, *name);
+			continue;
+		}
+		write_cursor(kind, page, last, cursor);
+		(void)cJSON_AddStringToObject(tree, *name, cursor);
+	}
+	return tree;
+}
+
+cJSON *
+list_collect(const struct request *request, const struct list_kind *kind, const void *filter,
+    const struct list_page *page, struct reply *reply)
+{
+	struct filling filling = {.items = cJSON_CreateArray()};
+	struct list_page part = *page;
+	struct db_rows *rows;
+	struct error err;
+	uint32_t found;
+
+	if (filling.items == NULL)
+		mem_none(0);
+	do {
+		int rc;
+
+		/* One more than wanted tells whether there is a next page. */
+		part.limit = page->limit + 1 - filling.count < PART_ROWS ? page->limit + 1 - filling.count : PART_ROWS;
+		rc = kind->read(request, filter, &part, &rows, &err);
+		if (rc != 0) {
+			cJSON_Delete(filling.items);
+			answer_store_failed(reply, rc, &err);
+			return NULL;
+		}
+		found = db_rows_count(rows);
+		for (uint32_t row = 0; row < found; row++)
+			if (!add_item(&filling, page, kind->show(request, rows, row), part.after))
+				break;
+		db_rows_free(rows);
+	} while (found == part.limit && !filling.more);
+	return page_tree(kind, page, &filling, part.after);
+}
+
+void
+list_answer(const struct request *request, const struct list_kind *kind, const void *filter, struct reply *reply)
+{
+	struct list_page page;
+	cJSON *tree;
+
+	if (!list_page_read(request, kind, &page, reply))
+		return;
+	tree = list_collect(request, kind, filter, &page, reply);
+	if (tree != NULL)
+		answer_json(reply, 200, tree);
+}

@@ -1,0 +1,57 @@
+/* The audit log: who changed what, written in the transaction of the change. */
+#ifndef STORE_WEBHOOKS_AUDIT_H
+#define STORE_WEBHOOKS_AUDIT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/span.h"
+#include "store/db.h"
+
+/* A row. before and after are JSON without secrets; base NULL: there is none. */
+struct audit_entry {
+	const char *tenant_id; /* whose object was changed */
+	const char *audit_id; /* UUIDv7 */
+	const char *key_id, *key_name; /* who asked for it */
+	const char *action; /* "endpoint.update" */
+	const char *object_kind, *object_id; /* "endpoint" and its id */
+	struct span before, after;
+};
+
+/* Adds it in the transaction that db_begin() began. Returns as db_query(). */
+int audit_add(struct db *db, const struct audit_entry *entry, struct error *err);
+
+/* Which rows. A member that is NULL, or a time that is below 0, leaves nothing out. */
+struct audit_filter {
+	const char *tenant_id;
+	const char *key_id, *action, *object_kind, *object_id;
+	int64_t from_ms, to_ms; /* created_at: from <= created_at < to */
+};
+
+/* Columns of audit_list(). */
+enum audit_column {
+	AUDIT_COLUMN_ID,
+	AUDIT_COLUMN_TENANT_ID,
+	AUDIT_COLUMN_CREATED_MS,
+	AUDIT_COLUMN_KEY_ID,
+	AUDIT_COLUMN_KEY_NAME, /* may be null */
+	AUDIT_COLUMN_ACTION,
+	AUDIT_COLUMN_OBJECT_KIND,
+	AUDIT_COLUMN_OBJECT_ID,
+	AUDIT_COLUMN_BEFORE, /* may be null */
+	AUDIT_COLUMN_AFTER, /* may be null */
+};
+
+/* Where a list begins, and how far it goes. */
+struct audit_slice {
+	const char *after; /* behind this audit_id; NULL: from the beginning */
+	bool descending;
+	uint32_t limit;
+};
+
+/* The rows in the order of their ids. Returns as db_query(). */
+int audit_list(struct db *db, const struct audit_filter *filter, const struct audit_slice *slice, struct db_rows **rows,
+    struct error *err);
+
+#endif
