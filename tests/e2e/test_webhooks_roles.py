@@ -5,6 +5,7 @@ import pytest
 
 from harness.daemon import run_program
 from harness.dba import Month, apply_roles, url_as
+from harness.waiting import wait_until
 
 pytestmark = pytest.mark.plain_postgres("the webhooks' tables are not distributed yet")
 
@@ -142,3 +143,13 @@ def test_another_applications_table_of_such_a_name_stays_its_own(database):
     apply_roles(database)
     assert database.value("SELECT relowner::regrole::text FROM pg_class WHERE oid = 'events'::regclass") == "postgres"
     assert not database.value("SELECT has_table_privilege('hooks_reader', 'events', 'SELECT')")
+
+
+def test_hooksd_runs_as_control(store, hooksd):
+    """It answers, and makes the months that are missing, without a right to the tables' definitions."""
+    store.query(f"DROP TABLE events_{Month(3).text.replace('-', '_')}")
+    daemon = hooksd(HL_API_KEY="hl_live_" + "k" * 32, HL_POSTGRES_URL=url_as(store, "hooks_control"))
+    wait_until(lambda: store.value("SELECT count(*) FROM get_partition_stats('events', false) WHERE partition_name = %s",
+                                   f"events_{Month(3).text.replace('-', '_')}"), "upkeep to make the month")
+    assert store.value("SELECT count(ran_at) FROM upkeep") > 0
+    assert "permission denied" not in daemon.log()
