@@ -1,24 +1,36 @@
 /* One lock around a few words. */
 #include "control/store_gate.h"
 
+#include <time.h>
+
 #include "base/clock.h"
 #include "base/log.h"
 
 void
 store_gate_init(struct store_gate *gate, struct store_report *report)
 {
+	pthread_condattr_t steady;
+
 	*gate = (struct store_gate){.report = report, .backoff = {.first_ms = 100, .cap_ms = 5000}};
 	(void)pthread_mutex_init(&gate->lock, NULL);
+	(void)pthread_condattr_init(&steady);
+	(void)pthread_condattr_setclock(&steady, CLOCK_MONOTONIC);
+	(void)pthread_cond_init(&gate->known, &steady);
+	(void)pthread_condattr_destroy(&steady);
 	if (store_report_state(report) != STORE_CONNECTING)
 		store_report_set_state(report, STORE_UNAVAILABLE);
 }
 
 enum store_gate_way
-store_gate_ask(struct store_gate *gate)
+store_gate_ask(struct store_gate *gate, int64_t until_us)
 {
+	const struct timespec until = {.tv_sec = until_us / 1000000, .tv_nsec = until_us % 1000000 * 1000};
 	enum store_gate_way way = STORE_GATE_SHUT;
+	int rc = 0;
 
 	pthread_mutex_lock(&gate->lock);
+	while (gate->being_tried && !gate->tried && rc == 0)
+		rc = pthread_cond_timedwait(&gate->known, &gate->lock, &until);
 	if (gate->works) {
 		way = STORE_GATE_OPEN;
 	} else if (!gate->being_tried && clock_steady_us() >= gate->try_at_us) {
@@ -29,6 +41,15 @@ store_gate_ask(struct store_gate *gate)
 	return way;
 }
 
+/* The caller has found out something, and holds the lock. */
+static void
+know(struct store_gate *gate)
+{
+	gate->being_tried = false;
+	gate->tried = true;
+	(void)pthread_cond_broadcast(&gate->known);
+}
+
 void
 store_gate_worked(struct store_gate *gate)
 {
@@ -37,7 +58,7 @@ store_gate_worked(struct store_gate *gate)
 	pthread_mutex_lock(&gate->lock);
 	news = !gate->works;
 	gate->works = true;
-	gate->being_tried = false;
+	know(gate);
 	gate->failures = (struct repeat){0};
 	backoff_reset(&gate->backoff);
 	if (news) {
@@ -58,7 +79,8 @@ store_gate_failed(struct store_gate *gate, const struct error *err)
 	pthread_mutex_lock(&gate->lock);
 	/* A store that has just worked is tried at once: perhaps only the connection was lost. */
 	gate->try_at_us = gate->works ? now : now + (int64_t)backoff_next_ms(&gate->backoff) * 1000;
-	gate->works = gate->being_tried = false;
+	gate->works = false;
+	know(gate);
 	store_report_set_error(gate->report, err->text);
 	if (store_report_state(gate->report) != STORE_CONNECTING)
 		store_report_set_state(gate->report, STORE_UNAVAILABLE);

@@ -20,7 +20,9 @@ enum store_gate_way { STORE_GATE_OPEN, STORE_GATE_TRY, STORE_GATE_SHUT };
 struct store_gate {
 	pthread_mutex_t lock;
 	struct store_report *report; /* of this process's slot */
+	pthread_cond_t known; /* the first result has come */
 	bool works, being_tried;
+	bool tried; /* by this process */
 	int64_t try_at_us; /* steady, while the store is away */
 	struct backoff backoff;
 	struct repeat failures;
@@ -29,8 +31,12 @@ struct store_gate {
 /* The store is away, and may be tried at once. A store that a predecessor has reached since the start counts so. */
 void store_gate_init(struct store_gate *gate, struct store_report *report);
 
-/* What the caller may do with the store now. After TRY it calls one of the next two. */
-enum store_gate_way store_gate_ask(struct store_gate *gate);
+/*
+ * What the caller may do with the store now. After TRY it calls one of the next two. Until this process knows anything
+ * of the store, callers wait for what the first of them finds out, until that instant of the steady clock at most; a
+ * process that has just replaced another one must not refuse what its predecessor would have answered.
+ */
+enum store_gate_way store_gate_ask(struct store_gate *gate, int64_t until_us);
 
 /* A connection was opened. */
 void store_gate_worked(struct store_gate *gate);

@@ -26,14 +26,17 @@ lose_store(struct worker *worker, const struct error *err)
 	store_gate_failed(&worker->workers->gate, err);
 }
 
-/* Whether the worker has a connection to a store that works, as far as anybody knows. May take seconds. */
+/*
+ * Whether the worker has a connection to a store that works, as far as anybody knows. May take seconds; waits for what
+ * another worker finds out until that instant.
+ */
 static bool
-has_store(struct worker *worker)
+has_store(struct worker *worker, int64_t until_us)
 {
 	const struct control_context *context = &worker->workers->context;
 	struct error err;
 
-	switch (store_gate_ask(&worker->workers->gate)) {
+	switch (store_gate_ask(&worker->workers->gate, until_us)) {
 	case STORE_GATE_SHUT:
 		return false;
 	case STORE_GATE_OPEN:
@@ -101,7 +104,7 @@ run_handler(struct worker *worker, struct call *call)
 static void
 answer(struct worker *worker, struct call *call)
 {
-	if (!has_store(worker))
+	if (!has_store(worker, call->deadline_us))
 		answer_busy(&call->reply, "store_unavailable",
 		    "The store of the management API is not there; nothing was changed, try again");
 	else if (clock_steady_us() >= call->deadline_us)
@@ -132,7 +135,7 @@ work(void *argument)
 			answer(&worker, call);
 			give_back(workers, call);
 		} else if (!call_queue_closed(&workers->queue)) {
-			(void)has_store(&worker);
+			(void)has_store(&worker, clock_steady_us());
 		}
 	}
 	db_close(worker.db);

@@ -1,0 +1,387 @@
+"""Control and the way to it: what its death, its silence and its clients' manners cost, and whom."""
+
+import contextlib
+import gzip
+import http.client
+import json
+import os
+import re
+import secrets
+import signal
+import socket
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from harness.events import minimal
+from harness.metrics import metrics
+from harness.pgbouncer import PgBouncer
+from harness.waiting import wait_until
+from harness.webhooks import STORES
+
+SERVED = 200
+
+
+class Answer:
+    def __init__(self, response, body, took):
+        self.status, self.headers, self.body, self.took = response.status, response.headers, body, took
+
+    @property
+    def json(self):
+        return json.loads(self.body)
+
+    def __repr__(self):
+        return f"{self.status} after {self.took:.2f} s: {self.body[:300]!r}"
+
+
+def ask(hookline, method="GET", path="/v1/endpoints", body=None, key=None, timeout=30, **headers):
+    """A request on a connection of its own, not held against the OpenAPI document: what is answered may be a refusal."""
+    begin = time.monotonic()
+    connection = http.client.HTTPConnection("127.0.0.1", hookline.daemon.port, timeout=timeout)
+    with contextlib.closing(connection):
+        connection.request(method, path, body, {"Authorization": f"Bearer {key or hookline.start_key.key}"} | headers)
+        response = connection.getresponse()
+        return Answer(response, response.read(), time.monotonic() - begin)
+
+
+def is_served(hookline):
+    return ask(hookline).status == SERVED
+
+
+def control_pid(hookline):
+    return wait_until(lambda: hookline.daemon.pids("control"), "a control process")[0]
+
+
+@contextlib.contextmanager
+def stopped(pid):
+    """The process stands still meanwhile."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGCONT)
+
+
+def in_flight(hookline):
+    return metrics(hookline.daemon)["control_in_flight_requests"]
+
+
+def assert_unavailable(answer, code="control_unavailable"):
+    assert answer.status == 503, answer
+    assert answer.headers["Retry-After"] == "1"
+    assert answer.json["error"] == code
+    assert answer.json["detail"] == answer.json["message"]
+
+
+@pytest.fixture
+def start(make_hookline):
+    """Starts a daemon whose hook events go to a file, so that the store of webhooks alone can be away."""
+
+    def start(store="embedded", **options):
+        hookline = make_hookline(store, STORAGE_TYPE="jsonl", **options)
+        hookline.daemon.start()
+        wait_until(lambda: ask(hookline).status != 503, "control and its store")
+        return hookline
+
+    return start
+
+
+# Control dies, is silent, is replaced
+
+
+@pytest.mark.parametrize("store", STORES)
+def test_a_control_that_is_killed_costs_its_callers_503_and_nobody_else_anything(start, store):
+    hookline = start(store)
+    acceptors, control = hookline.daemon.pids("acceptor"), control_pid(hookline)
+    with ThreadPoolExecutor(20) as pool, stopped(control):
+        waiting = [pool.submit(ask, hookline) for _ in range(20)]
+        wait_until(lambda: in_flight(hookline) == 20, "the requests to be under way")
+        assert hookline.daemon.post_event(minimal()).status == 202
+        os.kill(control, signal.SIGKILL)
+        for answer in [future.result() for future in waiting]:
+            assert_unavailable(answer)
+            assert answer.took < 10
+    wait_until(lambda: is_served(hookline), "the next control to answer")
+    assert hookline.daemon.post_event(minimal()).status == 202
+    assert hookline.daemon.pids("acceptor") == acceptors
+    assert hookline.daemon.get("/health").json()["webhooks"]["state"] == "ready"
+    assert in_flight(hookline) == 0
+
+
+def test_a_control_that_dies_again_and_again_answers_in_between(start):
+    """Some requests may get 503; whatever comes is an answer, and the service lives on."""
+    hookline = start()
+    answers = []
+    for _ in range(4):
+        os.kill(control_pid(hookline), signal.SIGKILL)
+        answers += [ask(hookline), ask(hookline)]
+    assert {answer.status for answer in answers} <= {SERVED, 503}
+    wait_until(lambda: is_served(hookline), "control to answer")
+
+
+def test_a_stuck_control_costs_its_callers_503_by_the_deadline(start):
+    hookline = start(STORE_TIMEOUT_MS="500ms")
+    with stopped(control_pid(hookline)):
+        answer = ask(hookline)
+        assert_unavailable(answer)
+        assert 2.4 < answer.took < 5
+        assert hookline.daemon.post_event(minimal()).status == 202
+    # Its late reply to that request is nobody's.
+    assert all(ask(hookline).status == SERVED for _ in range(5))
+    assert in_flight(hookline) == 0
+
+
+def test_a_stuck_control_is_killed_and_replaced(start):
+    hookline = start(STUCK_AFTER_SECONDS=1)
+    control = control_pid(hookline)
+    os.kill(control, signal.SIGSTOP)
+    hookline.daemon.wait_for_log(r"process is stuck: killing it role=control")
+    wait_until(lambda: is_served(hookline), "the next control to answer")
+    assert control_pid(hookline) != control
+
+
+def test_hup_replaces_acceptors_and_control_and_no_request_fails(start):
+    hookline = start()
+    before = hookline.daemon.pids("acceptor") + hookline.daemon.pids("control")
+    stop, answers = threading.Event(), []
+
+    def ask_on():
+        while not stop.is_set():
+            answers.append(ask(hookline))
+
+    threads = [threading.Thread(target=ask_on) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    hookline.daemon.signal(signal.SIGHUP)
+    wait_until(lambda: not set(before) & set(hookline.daemon.pids("acceptor") + hookline.daemon.pids("control")),
+               "new processes")
+    wait_until(lambda: len(hookline.daemon.pids("control")) == 1 and is_served(hookline), "the new control")
+    wait_until(lambda: len(answers) > 100, "many answers")
+    stop.set()
+    for thread in threads:
+        thread.join()
+    assert {answer.status for answer in answers} == {SERVED}, [answer for answer in answers if answer.status != SERVED]
+
+
+@pytest.mark.parametrize("store", STORES)
+def test_term_ends_the_service_within_ten_seconds_under_requests(start, store):
+    hookline = start(store)
+    stop = threading.Event()
+
+    def ask_on():
+        while not stop.is_set():
+            with contextlib.suppress(OSError, http.client.HTTPException):
+                ask(hookline)
+
+    threads = [threading.Thread(target=ask_on) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    begin = time.monotonic()
+    hookline.daemon.stop()
+    took = time.monotonic() - begin
+    stop.set()
+    for thread in threads:
+        thread.join()
+    assert took < 10
+
+
+# What clients may do
+
+
+def test_more_requests_than_fit_are_refused_and_the_others_answered(start):
+    hookline = start(ACCEPTORS=1)
+    with ThreadPoolExecutor(300) as pool:
+        with stopped(control_pid(hookline)):
+            asked = [pool.submit(ask, hookline) for _ in range(300)]
+            wait_until(lambda: sum(future.done() for future in asked) == 44, "44 refusals")
+            assert in_flight(hookline) == 256
+            for future in asked:
+                if future.done():
+                    assert_unavailable(future.result(), "overloaded")
+        answers = [future.result() for future in asked]
+    assert [answer.status for answer in answers].count(SERVED) == 256
+
+
+def test_a_client_that_goes_away_leaves_nothing_behind(start):
+    hookline = start()
+    head = f"GET /v1/endpoints HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer {hookline.start_key.key}\r\n\r\n".encode()
+    with stopped(control_pid(hookline)):
+        for _ in range(50):
+            with socket.create_connection(("127.0.0.1", hookline.daemon.port)) as connection:
+                connection.sendall(head)
+        wait_until(lambda: in_flight(hookline) == 50, "the requests to be under way")
+    wait_until(lambda: in_flight(hookline) == 0, "the requests to be over")
+    assert is_served(hookline)
+
+
+def test_a_connection_stays_open_from_one_answer_to_the_next(start):
+    hookline = start()
+    connection = http.client.HTTPConnection("127.0.0.1", hookline.daemon.port, timeout=10)
+    with contextlib.closing(connection):
+        for method, path in [("GET", "/v1/endpoints"), ("HEAD", "/v1/endpoints"), ("PUT", "/v1/endpoints"),
+                             ("GET", "/v1/nowhere"), ("GET", "/v1/endpoints")]:
+            connection.request(method, path, headers={"Authorization": f"Bearer {hookline.start_key.key}"})
+            own = connection.sock.getsockname()
+            response = connection.getresponse()
+            body = response.read()
+            assert (body == b"") == (method == "HEAD")
+            assert int(response.headers["Content-Length"]) > 0
+            assert connection.sock is not None and connection.sock.getsockname() == own
+
+
+# Errors
+
+
+@pytest.mark.parametrize("method, path, options, status, code", [
+    ("GET", "/v1/nowhere", {}, 404, "not_found"),
+    ("GET", "/v1", {}, 404, "not_found"),
+    ("GET", "/v1/endpoints/" + "x" * 300, {}, 404, "not_found"),
+    ("PUT", "/v1/endpoints", {}, 405, "method_not_allowed"),
+    ("POST", "/v1/endpoints", {"body": b"x" * 65537}, 413, "payload_too_large"),
+    ("POST", "/v1/endpoints", {"body": gzip.compress(b" " * 65537), "Content-Encoding": "gzip"}, 413, "payload_too_large"),
+    ("POST", "/v1/endpoints", {"body": b"{}", "Content-Encoding": "gzip"}, 400, "validation_error"),
+    ("POST", "/v1/endpoints", {"body": b"{}", "Content-Encoding": "br"}, 415, "unsupported_encoding"),
+    ("POST", "/v1/endpoints", {"body": b"{}", "Idempotency-Key": "a b"}, 400, "validation_error"),
+    ("GET", "/v1/endpoints/%ff", {}, 400, "validation_error"),
+    ("GET", "/v1/endpoints/a%00b", {}, 400, "validation_error"),
+    ("GET", "/v1/endpoints?limit=%ff", {}, 400, "validation_error"),
+    ("GET", "/v1/endpoints?cursor=" + "x" * 600, {}, 400, "validation_error"),
+    ("GET", "/v1/endpoints", {"key": "wrong"}, 401, "unauthorized"),
+])
+def test_every_error_of_the_api_has_its_shape(hookline_embedded, method, path, options, status, code):
+    answer = ask(hookline_embedded, method, path, **options)
+    assert (answer.status, answer.json["error"]) == (status, code), answer
+    assert answer.json["detail"] == answer.json["message"] != ""
+    assert answer.headers["Content-Type"] == "application/json"
+    assert (answer.headers["Allow"] == "POST, GET, HEAD") == (status == 405)
+
+
+@pytest.mark.parametrize("request_bytes, status", [
+    (b"GET /v1/endpoints HTTP/1.1\r\nHost: h\r\nBad Header\r\n\r\n", 400),
+    (b"GET /v1/endpoints HTTP/9.9\r\n\r\n", 400),
+    (b"POST /v1/endpoints HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\nnot a chunk\r\n", 400),
+    (b"POST /v1/endpoints HTTP/1.1\r\nHost: h\r\nContent-Length: 99999999999\r\n\r\n", 413),
+    (b"POST /v1/endpoints HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\nExpect: miracles\r\n\r\n", 417),
+])
+def test_what_the_http_library_refuses_has_it_as_well(hookline_embedded, request_bytes, status):
+    with socket.create_connection(("127.0.0.1", hookline_embedded.daemon.port), timeout=10) as connection:
+        connection.sendall(request_bytes)
+        response = http.client.HTTPResponse(connection)
+        response.begin()
+        reply = json.loads(response.read())
+    assert response.status == status
+    assert set(reply) == {"error", "detail", "message"} and reply["detail"] == reply["message"]
+
+
+def test_the_type_of_a_body_is_no_reason_to_refuse_it(hookline_embedded):
+    for content_type in ("text/plain", "application/x-www-form-urlencoded", "nonsense"):
+        answer = ask(hookline_embedded, "POST", "/v1/endpoints", b"[]", **{"Content-Type": content_type})
+        assert answer.status != 415, answer
+
+
+def test_without_a_key_in_the_configuration_there_is_no_api(hooksd):
+    daemon = hooksd(STORAGE_TYPE="jsonl")
+    assert daemon.pids("control") == []
+    for path in ("/v1/endpoints", "/v1/nowhere", "/v1"):
+        reply = daemon.get(path)
+        assert (reply.status, reply.json()["error"]) == (404, "not_found")
+        assert "HL_API_KEY" in reply.json()["detail"]
+    assert "/v1/" not in daemon.get("/").body.decode()
+    assert "webhooks" not in daemon.get("/health").json()
+    assert daemon.get("/healthz").json() == {"status": "ok"}
+
+
+@pytest.fixture(scope="module")
+def hookline_embedded(tmp_path_factory):
+    """One daemon for all tests of errors."""
+    from harness.webhooks import clean_up, make_hookline
+
+    hookline = make_hookline(tmp_path_factory.mktemp("control"), "embedded")
+    hookline.daemon.start()
+    wait_until(lambda: ask(hookline).status != 503, "control and its store")
+    yield hookline
+    clean_up([hookline])
+
+
+# Control's store
+
+
+def test_a_database_that_is_away_is_503_at_once_and_hook_events_go_on(start, postgres):
+    hookline = start("postgres")
+    hookline.database.server.stop()
+    wait_until(lambda: ask(hookline).status == 503, "the outage to be noticed")
+    answers = [ask(hookline) for _ in range(10)]
+    for answer in answers:
+        assert_unavailable(answer, "store_unavailable")
+    assert sorted(answer.took for answer in answers)[5] < 0.5
+    assert hookline.daemon.post_event(minimal()).status == 202
+    assert hookline.daemon.get("/readyz").status == 200
+    assert hookline.daemon.get("/health").json()["webhooks"]["state"] == "unavailable"
+    hookline.database.server.start()
+    wait_until(lambda: is_served(hookline), "the store to be back")
+    wait_until(lambda: hookline.daemon.get("/health").json()["webhooks"]["state"] == "ready", "health to say so")
+
+
+def test_a_store_that_was_never_reached_is_not_ready(make_hookline):
+    hookline = make_hookline("postgres", STORAGE_TYPE="jsonl", HL_POSTGRES_URL="postgresql://127.0.0.1:1/nothing")
+    hookline.daemon.start(store_ready=False)
+    assert_unavailable(ask(hookline), "store_unavailable")
+    reply = hookline.daemon.get("/readyz")
+    assert (reply.status, reply.json()["detail"]) == (503, "the store of webhooks has not been reached yet")
+    assert hookline.daemon.get("/health").json()["webhooks"] == {"store": "postgres", "state": "connecting"}
+    assert hookline.daemon.post_event(minimal()).status == 202
+
+
+def test_two_connections_of_a_pgbouncer_are_enough(start, postgres, database):
+    bouncer = PgBouncer(database.server, default_pool_size=2).start()
+    try:
+        hookline = start("postgres", database=database, HL_POSTGRES_URL=bouncer.url(database))
+        with ThreadPoolExecutor(16) as pool:
+            answers = list(pool.map(lambda _: ask(hookline), range(200)))
+        assert {answer.status for answer in answers} == {SERVED}
+    finally:
+        bouncer.remove()
+
+
+def test_two_services_share_a_database(start, database):
+    both = [start("postgres", database=database), start("postgres", database=database)]
+    with ThreadPoolExecutor(16) as pool:
+        answers = list(pool.map(lambda n: ask(both[n % 2]), range(100)))
+    assert {answer.status for answer in answers} == {SERVED}
+
+
+# Acceptors hold no secrets
+
+
+def memory_of(pid):
+    """All that the process may write to: text and read-only data of libraries hold no secrets."""
+    with open(f"/proc/{pid}/mem", "rb", 0) as memory:
+        for line in Path(f"/proc/{pid}/maps").read_text().splitlines():
+            found = re.match(r"(\w+)-(\w+) rw", line)
+            if found:
+                begin, end = (int(edge, 16) for edge in found.groups())
+                with contextlib.suppress(OSError, ValueError):
+                    memory.seek(begin)
+                    yield memory.read(end - begin)
+
+
+def test_acceptors_hold_no_secret_and_open_no_store(start, database):
+    password = secrets.token_hex(16)
+    url = re.sub(r"^postgresql://(\w+)(:[^@]*)?@", rf"postgresql://\1:{password}@", database.url)
+    hookline = start("postgres", database=database, HL_POSTGRES_URL=url, HL_MASTER_KEY_OLD=secrets.token_hex(32),
+                     RING_BYTES="40M", MAX_BODY_BYTES="1M")
+    secret = {name: hookline.daemon.options[name] for name in ("HL_ADMIN_KEY", "HL_MASTER_KEY", "HL_MASTER_KEY_OLD")}
+    secret["password"] = password
+
+    def found_in(parts):
+        return {name for part in parts for name, value in secret.items() if value.encode() in part}
+
+    for pid in hookline.daemon.pids("acceptor"):
+        assert not found_in(Path(f"/proc/{pid}/{name}").read_bytes() for name in ("environ", "cmdline"))
+        assert not found_in(memory_of(pid))
+        assert not [entry for entry in Path(f"/proc/{pid}/fd").iterdir() if "hookline.db" in os.readlink(entry)]
+    assert {"password", "HL_MASTER_KEY"} <= found_in(memory_of(control_pid(hookline)))  # the search finds what is there
