@@ -376,3 +376,21 @@ def write_turn(bench):
         row = {key: float(value) for key, value in re.findall(r"(\w+)=([0-9.]+)", printed)}
         bench.add("write_turn", row | {"name": name, "stored_per_s": row["events"] / seconds})
         shutil.rmtree(directory)
+
+
+@case
+def routing(bench):
+    """a topic among 10,000 patterns of a tenant, filters and transforms, each alone, on an event of some 600 bytes"""
+    names = {
+        "trie": "10,000 patterns: memory of the trie", "topic_0": "a topic that matches no pattern",
+        "topic_1": "a topic that matches 1", "topic_10": "a topic that matches 10", "topic_100": "a topic that matches 100",
+        "scan": "scanning the event alone", "filter_1": "a filter of 1 condition", "filter_10": "a filter of 10 conditions",
+        "filter_50": "a filter of 50 conditions", "filters_1000": "1,000 filters of 3 conditions",
+        "transform_1": "a transform of 1 step", "transform_5": "a transform of 5 steps",
+    }
+    printed = subprocess.run([BUILD_DIR / "tests/bench/routing"], check=True, capture_output=True, text=True).stdout
+    for line in printed.splitlines():
+        words = dict(word.split("=") for word in line.split())
+        row = {"name": names[words["name"]], "ns": words.get("ns"), "bytes": words.get("bytes"),
+               "of_scan": words.get("scan"), "of_copy": words.get("copy")}
+        bench.add("routing", {key: value if key == "name" or value is None else float(value) for key, value in row.items()})

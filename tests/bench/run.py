@@ -46,7 +46,7 @@ POSTGRES_SETTINGS = {
 WAL_SEGMENTS = 256  # of 16 MB
 FULL = [
     "rates", "latency", "stages", "processes", "connections", "sizes", "batches", "duplicates", "ids", "copy", "spool",
-    "write_turn", "peers",
+    "write_turn", "routing", "peers",
 ]
 SETS = {
     # cases, the part of the usual seconds and events, whether series are cut to their first members
@@ -162,7 +162,7 @@ def main():
         parser.error(f"not known, or a set beside others: {', '.join(unknown or names)}")
     cases, scale, short = SETS.get(names[0], (names, 1, False))
 
-    programs = [f"tests/bench/{name}" for name in ("noop", "load", "stages", "write_turn")]
+    programs = [f"tests/bench/{name}" for name in ("noop", "load", "stages", "write_turn", "routing")]
     subprocess.run(["ninja", "-C", BUILD_DIR, *programs], check=True, stdout=subprocess.DEVNULL)
     out = Path(os.environ.get("BENCH_OUT", BUILD_DIR / "bench"))
     most_files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]

@@ -103,6 +103,10 @@ TABLES = {
         "A small change beside a process that writes to the same SQLite database without pause",
         [NAME, ("changes", "changes", 0), P50, P99, ("max_ms", "longest ms", 2), STORED],
     ),
+    "routing": Table(
+        "Routing an event, one part at a time",
+        [NAME, ("ns", "ns", 0), ("of_scan", "of scanning the event", 1), ("of_copy", "of copying it", 0), ("bytes", "bytes", 0)],
+    ),
     "peers": Table(
         "Other programs, same bodies",
         [NAME, EVENTS, CONNECTIONS, ACCEPTED, STORED, P50, P99, CPU_SUM],
