@@ -31,7 +31,7 @@ start_keys_put(const struct config *config, const struct segment *segment)
 	struct key_writer *writer;
 	bool damaged;
 
-	if (config->hl_store == HL_STORE_OFF)
+	if (!config_api_is_on(config))
 		return;
 	if (segment->keys == NULL) {
 		log_warning(

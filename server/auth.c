@@ -23,7 +23,7 @@ enum key_rule { KEY_IGNORED, KEY_OPTIONAL, KEY_REQUIRED };
 static enum key_rule
 rule_of(const struct config *config, const struct route *route)
 {
-	if (route->scope == SCOPE_PUBLIC || config->hl_store == HL_STORE_OFF)
+	if (route->scope == SCOPE_PUBLIC || !config_api_is_on(config))
 		return KEY_IGNORED;
 	if (route->scope == SCOPE_METRICS)
 		return config->metrics_require_key ? KEY_REQUIRED : KEY_IGNORED;

@@ -40,7 +40,7 @@ ring_need(const struct config *config)
 
 	role_counts(config, counts);
 	need.bytes = role_lanes(counts) * lane + BESIDE_LANES;
-	if (config->hl_store != HL_STORE_OFF)
+	if (config_api_is_on(config))
 		need.bytes += KEY_TABLE_ROOM;
 	print_lanes(counts, need.lanes, sizeof need.lanes);
 	return need;

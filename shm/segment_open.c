@@ -38,7 +38,7 @@ plan(const struct config *config, struct segment_header *h, struct error *err)
 	memcpy(h->magic, SEGMENT_UNFINISHED, sizeof h->magic);
 	segment_boot_id(h->boot_id);
 	role_counts(config, h->counts);
-	h->has_keys = config->hl_store != HL_STORE_OFF;
+	h->has_keys = config_api_is_on(config);
 
 	uint64_t lanes = role_lanes(h->counts);
 	uint64_t per_lane = config->ring_bytes / lanes;
