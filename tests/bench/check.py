@@ -10,6 +10,7 @@ a reason, and less is recorded so that nobody loses it unseen. `check.py --recor
   decode_spaced   the same with the white space that Python's json.dumps writes
   decode_single   a body of one event
   head            the head of a request with eight headers, as an acceptor reads it before libh2o does
+  key             an API key among 100,000: its text made, its digest, its lookup
   lane            one parcel of one record reserved, published, peeked at and released
   record_check    what a writer does first with each record: lengths and checksum
   jsonl_line      a record as a line of JSONL
@@ -40,6 +41,7 @@ STAGES = {
     "decode_spaced": ("decode_batch", "spaced", 20),
     "decode_single": ("decode_single", "single", 2000),
     "head": ("head", "single", 2000),
+    "key": ("key", "single", 2000),
     "lane": ("lane", "single", 2000),
     "record_check": ("record_check", "batch", 20),
     "jsonl_line": ("jsonl_line", "batch", 20),

@@ -11,6 +11,7 @@
 #include "event/record.h"
 #include "ingest/decode.h"
 #include "server/head.h"
+#include "shm/key_writer.h"
 #include "shm/lane.h"
 #include "tests/unit/lane_fixture.h"
 #include "store/jsonl/jsonl_line.h"
@@ -118,6 +119,52 @@ pass_lane(void)
 	lane_release(&lane, position);
 }
 
+#define KEY_BYTES 51 /* hl_live_ and 43 digits of base 62 */
+
+static void
+key_text(uint32_t number, char text[KEY_BYTES + 1])
+{
+	(void)snprintf(text, KEY_BYTES + 1, "hl_live_%043u", number);
+}
+
+static void
+fill_key_table(struct key_table *table)
+{
+	struct key_writer *writer = key_writer_open(table, NULL);
+	struct api_key key = {.expires_ms = KEY_NEVER, .tenant_id = "default"};
+	char text[KEY_BYTES + 1];
+
+	for (uint32_t number = 0; number < KEY_TABLE_STORED; number++) {
+		key_text(number, text);
+		crypto_sha256((struct span){text, KEY_BYTES}, key.hash);
+		REQUIRE(key_writer_put(writer, &key) == KEY_PUT);
+	}
+	(void)key_writer_commit(writer);
+	key_writer_close(writer);
+}
+
+/* One of as many keys as the table holds, another one each time: its digest, and its place in a table in no cache. */
+static void
+look_up_key(void)
+{
+	static struct key_table *table;
+	static uint32_t number;
+	char text[KEY_BYTES + 1];
+	uint8_t hash[SHA256_BYTES];
+	struct api_key key;
+
+	if (table == NULL) {
+		table = aligned_alloc(128, (sizeof *table + 127) / 128 * 128);
+		REQUIRE(table != NULL);
+		memset(table, 0, sizeof *table);
+		fill_key_table(table);
+	}
+	number = (number + 61803) % KEY_TABLE_STORED;
+	key_text(number, text);
+	crypto_sha256((struct span){text, KEY_BYTES}, hash);
+	REQUIRE(key_table_find(table, hash, &key) == 0);
+}
+
 static const struct stage {
 	const char *name;
 	enum body_kind kind;
@@ -126,6 +173,7 @@ static const struct stage {
     {"decode_batch", BODY_ARRAY, decode_array},
     {"decode_single", BODY_EVENT, decode_event},
     {"head", BODY_EVENT, read_head},
+    {"key", BODY_EVENT, look_up_key},
     {"lane", BODY_EVENT, pass_lane},
     {"record_check", BODY_ARRAY, check_records},
     {"jsonl_line", BODY_ARRAY, make_lines},

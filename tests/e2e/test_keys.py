@@ -1,0 +1,316 @@
+"""
+API keys of the store: known on every acceptor when they are made, refused when they are revoked or expire, limited, and
+kept through deaths. What "another replica" does is done here by SQL, unless a second daemon does it.
+"""
+
+import hashlib
+import json
+import math
+import os
+import secrets
+import signal
+import threading
+import time
+import uuid
+from pathlib import Path
+
+import pytest
+
+from harness.daemon import session_members
+from harness.events import minimal
+from harness.waiting import wait_until
+from harness.webhooks import STORES
+
+ASKED = 24  # connections, so that each of two acceptors gets some
+
+
+def new_key():
+    return f"hl_live_{secrets.token_hex(16)}"
+
+
+class StoredKey:
+    """A row that is written beside the daemon."""
+
+    def __init__(self, hookline, scopes=("*",), tenant="default", **limits):
+        self.hookline = hookline
+        self.key = new_key()
+        self.id = str(uuid.uuid4())
+        columns = {"key_id": self.id, "tenant_id": tenant, "prefix": self.key[:12], "scopes": json.dumps(list(scopes)),
+                   "hash": hashlib.sha256(self.key.encode()).hexdigest()} | limits
+        values = [time_of(hookline, name) if name.endswith("_at") else f":{name}" for name in columns]
+        self._change(
+            f"INSERT INTO api_keys ({', '.join(columns)}, created_at, change_version)"
+            f" VALUES ({', '.join(values)}, {time_of(hookline, 'created_at')}, (SELECT version + 1 FROM changes))",
+            **columns, created_at=now_ms())
+
+    def revoke(self):
+        self._change(f"UPDATE api_keys SET revoked_at = {time_of(self.hookline, 'revoked_at')},"
+                     " change_version = (SELECT version + 1 FROM changes) WHERE key_id = :key_id",
+                     key_id=self.id, revoked_at=now_ms())
+
+    def _change(self, sql, **parameters):
+        self.hookline.query(sql, **parameters)
+        self.hookline.query("UPDATE changes SET version = version + 1")
+
+    def row(self):
+        return self.hookline.query("SELECT * FROM api_keys WHERE key_id = :key_id", key_id=self.id)[0]
+
+
+def time_of(hookline, name):
+    """SQL for the parameter of that name, milliseconds."""
+    return f"hl_time(:{name})" if hookline.store == "postgres" else f":{name}"
+
+
+def now_ms():
+    return int(time.time() * 1000)
+
+
+def post(hookline, key, body=None):
+    with hookline.daemon.client() as client:
+        path = "/events/batch" if isinstance(body, list) else "/events"
+        return client.post(path, body if body is not None else minimal(), authorization=f"Bearer {key}")
+
+
+def statuses(hookline, key):
+    """What many connections, so all acceptors, say of the key."""
+    return {post(hookline, key).status for _ in range(ASKED)}
+
+
+def wait_known(hookline, key, within=1):
+    wait_until(lambda: statuses(hookline, key) == {202}, "the key to be known", within)
+
+
+def wait_known_uncharged(hookline, key, within=1):
+    """By requests that are refused for their events."""
+    wait_until(lambda: post(hookline, key, {}).status == 422, "the key to be known", within)
+
+
+def wait_refused(hookline, key, within=1):
+    wait_until(lambda: statuses(hookline, key) == {401}, "the key to be refused", within)
+
+
+def wait_loaded(hookline):
+    """Until control has read the keys once: then an unknown one is 401."""
+    wait_until(lambda: statuses(hookline, new_key()) == {401}, "the keys to be read", 20)
+
+
+# ---- what a key may do
+
+
+def test_a_key_made_elsewhere_is_known_within_a_second_and_refused_within_a_second(hookline):
+    key = StoredKey(hookline)
+    wait_known(hookline, key.key)
+    key.revoke()
+    wait_refused(hookline, key.key)
+
+
+def test_a_key_is_refused_from_the_moment_at_which_it_expires(hookline):
+    expires_ms = now_ms() + 1500
+    key = StoredKey(hookline, expires_at=expires_ms)
+    wait_known(hookline, key.key)
+    wait_until(lambda: statuses(hookline, key.key) == {401}, "the key to expire", 5)
+    assert now_ms() >= expires_ms
+    assert "expired" in post(hookline, key.key).json()["detail"]
+
+
+def test_a_key_does_what_its_scopes_say(hookline):
+    publisher = StoredKey(hookline, ["events:publish"])
+    reader = StoredKey(hookline, ["events.read", "endpoints.read"])
+    wait_known(hookline, publisher.key)
+    refused = wait_until(lambda: (reply := post(hookline, reader.key)).status == 403 and reply, "a reader to be refused", 2)
+    assert set(refused.json()) == {"detail", "required_scope"}
+    assert refused.json()["required_scope"] == "events.publish"
+
+
+def test_the_management_api_says_who_is_missing_what(hookline):
+    reader = StoredKey(hookline, ["endpoints.read"], tenant="acme")
+
+    def ask(key, path="/v1/tenants"):
+        with hookline.daemon.client() as client:
+            return client.request("GET", path, headers={"Authorization": f"Bearer {key}"} if key else {})
+
+    none = ask(None)
+    assert none.status == 401
+    assert none.headers["WWW-Authenticate"] == "Bearer"
+    assert none.json() | {"detail": "", "message": ""} == {
+        "error": "unauthorized", "code": "AUTH_REQUIRED", "detail": "", "message": ""}
+    assert none.json()["detail"] == none.json()["message"] != ""
+    refused = wait_until(lambda: (reply := ask(reader.key)).status == 403 and reply, "a reader to be refused", 2)
+    assert refused.json() | {"detail": "", "message": ""} == {
+        "error": "forbidden", "code": "INSUFFICIENT_SCOPE", "required_scope": "admin", "detail": "", "message": ""}
+    assert ask(None, "/v1/no-such-thing").status == 404
+    assert ask("start-nobody", "/v1/no-such-thing").status == 404
+
+
+def test_the_events_of_a_key_are_its_tenants(hookline):
+    key = StoredKey(hookline, tenant="acme")
+    wait_known(hookline, key.key)
+    session = secrets.token_hex(8)
+    assert post(hookline, key.key, minimal(session_id=session)).headers["X-Tenant-Id"] == "acme"
+    stored = [event for event in hookline.daemon.jsonl_events() if event["session_id"] == session]
+    assert [event["tenant_id"] for event in stored] == ["acme"]
+
+
+# ---- limits
+
+
+def post_at_once(hookline, key, count):
+    """The replies to posts that begin together, and how long they took."""
+    barrier, replies = threading.Barrier(count + 1), []
+
+    def run():
+        with hookline.daemon.client() as client:
+            client.get("/livez")  # connected, so that the posts are together
+            barrier.wait()
+            replies.append(client.post("/events", minimal(), authorization=f"Bearer {key}"))
+
+    threads = [threading.Thread(target=run) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    barrier.wait()
+    begun = time.monotonic()
+    for thread in threads:
+        thread.join()
+    return replies, time.monotonic() - begun
+
+
+def test_of_ten_posts_at_once_five_a_second_let_exactly_five_through(hookline):
+    key = StoredKey(hookline, events_per_second=5)
+    wait_known_uncharged(hookline, key.key)
+    replies, took = post_at_once(hookline, key.key, 10)
+    passed = [reply for reply in replies if reply.status == 202]
+    assert 5 <= len(passed) <= 5 + math.floor(5 * took), [reply.status for reply in replies]
+    for reply in replies:
+        if reply.status != 202:
+            assert (reply.status, reply.headers["Retry-After"]) == (429, "1")
+            assert "try again" in reply.json()["detail"]
+
+
+def test_a_batch_above_the_limit_passes_and_the_next_request_waits_for_it(hookline):
+    key = StoredKey(hookline, events_per_second=5)
+    wait_known_uncharged(hookline, key.key)
+    assert post(hookline, key.key, [minimal()] * 30).json()["accepted"] == 30
+    refused = post(hookline, key.key)
+    assert refused.status == 429
+    assert int(refused.headers["Retry-After"]) in (5, 6)  # 25 events of debt and the next one: 5.2 s, less what has passed
+    assert post(hookline, key.key, [{"nothing": "right"}]).status == 429  # before anything is looked at
+
+
+def test_a_limit_in_bytes_counts_the_body(hookline):
+    key = StoredKey(hookline, bytes_per_second=1000)
+    wait_known_uncharged(hookline, key.key)
+    assert post(hookline, key.key, minimal(data={"text": "x" * 5000})).status == 202
+    refused = post(hookline, key.key)
+    assert refused.status == 429
+    assert int(refused.headers["Retry-After"]) in (4, 5)
+
+
+def test_what_is_refused_is_not_charged(hookline):
+    key = StoredKey(hookline, events_per_second=2)
+    wait_known_uncharged(hookline, key.key)
+    for _ in range(20):
+        assert post(hookline, key.key, [{}] * 10).status == 422
+    assert post(hookline, key.key).status == 202
+
+
+# ---- deaths
+
+
+def control_of(hookline):
+    [pid] = hookline.daemon.pids("control")
+    return pid
+
+
+@pytest.mark.parametrize("store", STORES)
+def test_keys_outlive_control_which_follows_the_store_when_it_is_back(make_hookline, store):
+    hookline = make_hookline(store).start()
+    key, revoked = StoredKey(hookline), StoredKey(hookline)
+    wait_known(hookline, key.key)
+    wait_known(hookline, revoked.key)
+    pid = control_of(hookline)
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        revoked.revoke()
+        assert statuses(hookline, key.key) == {202}
+    finally:
+        os.kill(pid, signal.SIGKILL)
+    assert statuses(hookline, key.key) == {202}
+    wait_refused(hookline, revoked.key, within=10)
+    assert statuses(hookline, key.key) == {202}
+    assert control_of(hookline) != pid
+    wait_until(lambda: key.row()["last_used_at"] is not None, "its use to be in the store", 10)
+
+
+def test_without_the_store_known_keys_are_valid_after_a_crash_of_everything_and_unknown_ones_are_503(make_hookline, postgres):
+    hookline = make_hookline("postgres")
+    hookline.start()
+    key = StoredKey(hookline)
+    wait_known(hookline, key.key)
+    hookline.daemon.kill()
+    postgres.stop()
+    hookline.daemon.start()
+    assert statuses(hookline, key.key) == {202}
+    unknown = post(hookline, new_key())
+    assert (unknown.status, unknown.headers["Retry-After"]) == (503, "1")
+    hookline.daemon.restart()  # an orderly one: the ring goes, and the table with it
+    assert statuses(hookline, hookline.start_key.key) == {202}
+    assert post(hookline, key.key).status == 503
+    postgres.start()
+    wait_until(lambda: statuses(hookline, key.key) == {202}, "the keys to be read", 20)
+    assert statuses(hookline, new_key()) == {401}
+
+
+def test_two_daemons_on_one_database_know_of_each_others_keys(make_hookline):
+    one = make_hookline("postgres").start()
+    other = make_hookline("postgres", one.database).start()
+    key = StoredKey(one)
+    wait_known(one, key.key)
+    wait_known(other, key.key)
+    key.revoke()
+    wait_refused(one, key.key)
+    wait_refused(other, key.key)
+
+
+# ---- many keys, and secrets
+
+
+def test_a_hundred_thousand_keys_are_loaded_and_told_apart(make_hookline):
+    hookline = make_hookline("postgres")
+    hookline.start()
+    hookline.query(
+        "INSERT INTO api_keys (key_id, tenant_id, prefix, hash, scopes, created_at, change_version)"
+        " SELECT gen_random_uuid(), 'tenant-' || i, 'hl_live_', encode(sha256(('many-' || i)::bytea), 'hex'),"
+        " '[\"events.publish\"]', hl_now(), (SELECT version + 1 FROM changes) FROM generate_series(1, 100000) AS i")
+    hookline.query("UPDATE changes SET version = version + 1")
+    begun = time.monotonic()
+    wait_until(lambda: post(hookline, "many-100000").status == 202, "the keys to be loaded", 20)
+    print(f"100,000 keys were loaded after {time.monotonic() - begun:.1f} s")
+    for number in (1, 2, 777, 50000, 99999, 100000):
+        reply = post(hookline, f"many-{number}")
+        assert (reply.status, reply.headers["X-Tenant-Id"]) == (202, f"tenant-{number}")
+    assert post(hookline, "many-100001").status == 401
+    one_more = StoredKey(hookline)
+    hookline.daemon.wait_for_log("more API keys than the service holds")
+    assert post(hookline, one_more.key).status == 401
+    assert statuses(hookline, hookline.start_key.key) == {202}
+
+
+def test_keys_are_in_no_log_and_no_acceptor_or_writer_has_those_of_the_configuration(make_hookline):
+    hookline = make_hookline("embedded", LOG_LEVEL="debug").start()
+    wait_loaded(hookline)
+    key = StoredKey(hookline)
+    wait_known(hookline, key.key)
+    start = [hookline.start_key.key, hookline.admin.key]
+    for text in [*start, key.key, new_key()]:
+        post(hookline, text)
+    for role in ("acceptor", "writer", "control"):
+        for pid in hookline.daemon.pids(role):
+            seen = Path("/proc", str(pid), "environ").read_bytes() + Path("/proc", str(pid), "cmdline").read_bytes()
+            for text in start:
+                assert text.encode() not in seen, role
+    assert session_members(hookline.daemon.pid)
+    hookline.daemon.stop()
+    log = hookline.daemon.whole_log()
+    for text in [*start, key.key]:
+        assert text not in log
+        assert hashlib.sha256(text.encode()).hexdigest() not in log
