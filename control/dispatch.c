@@ -3,10 +3,16 @@
 
 #include <assert.h>
 
+#include "control/endpoints.h"
 #include "control/query.h"
 
 static request_handler *const handlers[API_OPERATIONS] = {
-    [OPERATION_TENANT_CREATE] = NULL,
+    [OPERATION_ENDPOINT_CREATE] = endpoint_create,
+    [OPERATION_ENDPOINT_LIST] = endpoint_list,
+    [OPERATION_ENDPOINT_GET] = endpoint_get,
+    [OPERATION_ENDPOINT_UPDATE] = endpoint_update,
+    [OPERATION_ENDPOINT_DELETE] = endpoint_delete,
+    [OPERATION_ENDPOINT_ROTATE_SECRET] = endpoint_rotate_secret,
 };
 
 void

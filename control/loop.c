@@ -15,6 +15,7 @@
 #include "control/db_env.h"
 #include "control/key_loader.h"
 #include "control/peer.h"
+#include "control/secrets.h"
 #include "control/upkeep.h"
 #include "control/workers.h"
 #include "shm/counters.h"
@@ -34,6 +35,7 @@ struct control {
 	const struct segment *segment;
 	struct process_slot *slot;
 	struct control_db_env env;
+	struct secrets secrets;
 	struct key_loader *keys;
 	struct upkeep *upkeep; /* NULL without an API */
 	struct workers workers;
@@ -142,8 +144,10 @@ start_threads(struct control *control, const struct config *config, struct error
 	    .segment = control->segment,
 	    .slot = control->slot,
 	    .env = &control->env.env,
+	    .secrets = &control->secrets,
 	    .keys = control->keys = key_loader_new(control->segment->keys)};
 
+	secrets_open(&control->secrets, config);
 	if (control_db_env_open(&control->env, config, control->segment, control->slot, err) != 0 ||
 	    workers_start(&control->workers, &context, err) != 0)
 		return -1;
@@ -167,6 +171,7 @@ stop_threads(struct control *control)
 		ended = false;
 	if (!ended)
 		return false;
+	secrets_close(&control->secrets);
 	key_loader_free(control->keys);
 	control_db_env_close(&control->env);
 	return true;

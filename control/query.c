@@ -179,3 +179,18 @@ query_int(const struct request *request, const char *name, int64_t min, int64_t 
 	    name, min, max);
 	return false;
 }
+
+bool
+query_bool(const struct request *request, const char *name, int *out, struct reply *reply)
+{
+	char value[QUERY_VALUE_BYTES];
+
+	if (!query_value(request, name, value))
+		return true;
+	if (strcmp(value, "true") != 0 && strcmp(value, "false") != 0) {
+		answer_error(reply, 400, "validation_error", "query: %s must be true or false", name);
+		return false;
+	}
+	*out = value[0] == 't';
+	return true;
+}

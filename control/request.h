@@ -21,6 +21,7 @@
 struct db;
 struct db_env;
 struct key_loader;
+struct secrets;
 
 /* What all threads share; nothing changes it while they run. Everything is borrowed. */
 struct control_context {
@@ -28,6 +29,7 @@ struct control_context {
 	const struct segment *segment;
 	struct process_slot *slot; /* of this process */
 	const struct db_env *env; /* of connections to the webhooks' store */
+	const struct secrets *secrets; /* control/secrets.h */
 	struct key_loader *keys; /* for handlers that change keys: control/key_loader.h */
 };
 

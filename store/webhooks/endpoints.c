@@ -1,6 +1,10 @@
 /* The table `endpoints`. */
 #include "store/webhooks/endpoints.h"
 
+#include <string.h>
+
+#define ACTIVE "active"
+
 /* In the order in which endpoint_of_row() reads them. */
 #define COLUMNS                                                                                                        \
 	"endpoint_id, version, url, secret, old_secret, hl_ms(old_secret_until), headers, name, description, "         \
@@ -39,6 +43,8 @@ endpoint_of_row(const struct db_rows *rows, uint32_t row)
 #define ENDPOINT_INT(name, ...) endpoint.name = db_rows_int(rows, row, column++);
 #define ENDPOINT_CHOICE(name, ...) endpoint.name = db_rows_text(rows, row, column++);
 #include "store/webhooks/endpoint_fields.def"
+	endpoint.enabled &=
+	    endpoint.state.len == strlen(ACTIVE) && memcmp(endpoint.state.base, ACTIVE, strlen(ACTIVE)) == 0;
 	return endpoint;
 }
 
@@ -109,7 +115,7 @@ endpoints_update(struct db *db, const char *tenant_id, const struct endpoint *en
 	    "max_in_flight = $15, rate_limit_rps = $16, exact_limits = $17, fifo = $18, ordering = $19, on_dead = $20, "
 	    "fail_fast = $21, keep_response = $22, body = $23, legacy_headers = $24, old_secret = $25, "
 	    "old_secret_until = hl_time($26), "
-	    "state = CASE WHEN $27 = 1 THEN 'active' ELSE state END, "
+	    "state = CASE WHEN $27 = 1 THEN '" ACTIVE "' ELSE state END, "
 	    "disabled_reason = CASE WHEN $27 = 1 THEN NULL ELSE disabled_reason END, "
 	    "failing_since = CASE WHEN $27 = 1 THEN NULL ELSE failing_since END, "
 	    "version = version + 1, updated_at = hl_now() "
@@ -135,7 +141,7 @@ endpoints_delete(struct db *db, const char *tenant_id, struct span id, struct er
 }
 
 /* By their effect: what the service disabled counts as not enabled. */
-#define IS_ENABLED "(CASE WHEN enabled AND state = 'active' THEN 1 ELSE 0 END)"
+#define IS_ENABLED "(CASE WHEN enabled AND state = '" ACTIVE "' THEN 1 ELSE 0 END)"
 
 int
 endpoints_list(struct db *db, const char *tenant_id, const struct endpoint_filter *filter, struct db_rows **rows,

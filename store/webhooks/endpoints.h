@@ -11,7 +11,10 @@
 #include "base/span.h"
 #include "store/db.h"
 
-/* A row. Texts are borrowed, from db_rows or from a document; those that may be null have base NULL then. */
+/*
+ * A row. Texts are borrowed, from db_rows or from a document; those that may be null have base NULL then. `enabled` is
+ * false also for an endpoint that the service disabled.
+ */
 struct endpoint {
 	struct span id; /* UUIDv7 */
 	int64_t version; /* 1 when it was made */
@@ -62,7 +65,7 @@ int endpoints_delete(struct db *db, const char *tenant_id, struct span id, struc
 struct endpoint_filter {
 	bool descending;
 	struct span after; /* behind this id; base NULL: from the beginning */
-	int enabled; /* 1 or 0: only those; -1: all. An endpoint that the service disabled is not enabled */
+	int enabled; /* 1 or 0: only those; -1: all */
 	uint32_t limit;
 };
 

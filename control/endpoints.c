@@ -1,0 +1,366 @@
+/* Endpoints: made, read, changed, deleted, and given new secrets. */
+#include "control/endpoints.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "control/change.h"
+#include "control/endpoint_document.h"
+#include "control/endpoint_reply.h"
+#include "control/listing.h"
+#include "control/object_id.h"
+#include "control/query.h"
+#include "control/secrets.h"
+#include "control/tree.h"
+#include "store/webhooks/changes.h"
+#include "store/webhooks/routing.h"
+
+#define OVERLAP_SECONDS (24 * 60 * 60) /* of a rotation that names none; the most is a week */
+#define OVERLAP_SECONDS_MAX (7 * 24 * 60 * 60)
+
+static struct endpoint_rules
+rules_of(const struct request *request, struct networks *allowed, bool making)
+{
+	/* config_load() has checked the option. */
+	(void)networks_read(request->context->config->hl_allow_networks, allowed);
+	return (struct endpoint_rules){.allowed = allowed,
+	    .secrets = request->context->secrets,
+	    .tenant_id = request->caller.tenant_id,
+	    .making = making};
+}
+
+static void
+answer_wrong(struct reply *reply, const struct document_error *error)
+{
+	answer_error(reply, 400, error->code, "%s", error->detail);
+}
+
+/* The one endpoint of rows. secret: to be shown instead of ***, if it is not "". */
+static void
+answer_with(
+    const struct request *request, struct reply *reply, int status, const struct db_rows *rows, const char *secret)
+{
+	struct endpoint endpoint = endpoint_of_row(rows, 0);
+	cJSON *tree = endpoint_show(request, &endpoint);
+
+	if (secret[0] != '\0')
+		tree_replace_text(tree, "secret", secret);
+	answer_json(reply, status, tree);
+	reply_set_version(reply, endpoint.version);
+}
+
+/*
+ * Reads the endpoint that the path names. Returns as db_query(); on 0 the reply is an answer if there is no such
+ * endpoint, or if it is to be changed and has another version than the request says.
+ */
+static int
+load(const struct request *request, bool for_update, struct db_rows **rows, struct reply *reply, struct error *err)
+{
+	char id[OBJECT_ID_BYTES];
+	int rc = 0;
+
+	*rows = NULL;
+	if (object_id_read(request->params[0], id))
+		rc = endpoints_get(
+		    request->db, request->caller.tenant_id, (struct span){id, strlen(id)}, for_update, rows, err);
+	if (rc == 0 && db_rows_count(*rows) == 0)
+		answer_error(reply, 404, "not_found", "there is no such endpoint");
+	else if (rc == 0 && for_update)
+		(void)request_matches_version(request, endpoint_of_row(*rows, 0).version, reply);
+	return rc;
+}
+
+static bool
+same(struct span a, struct span b)
+{
+	return a.len == b.len && memcmp(a.base, b.base, a.len) == 0;
+}
+
+/* A change to record. */
+struct happening {
+	const char *action; /* "endpoint.update" */
+	struct span id;
+	const struct endpoint *before, *after; /* NULL: it was made, or deleted */
+	bool at_once; /* it holds for what is under way as well */
+};
+
+/* What goes with each change, in its transaction: routing, audit row, and the version that everybody watches. */
+static int
+record(const struct request *request, const struct happening *happening, struct error *err)
+{
+	const struct endpoint *before = happening->before, *after = happening->after;
+	const struct change change = {happening->action, "endpoint", happening->id.base, request->caller.tenant_id};
+	cJSON *old = before != NULL ? endpoint_show(request, before) : NULL;
+	cJSON *new = after != NULL ? endpoint_show(request, after) : NULL;
+	int64_t version;
+	int rc;
+
+	if (before != NULL && after != NULL && !same(before->secret, after->secret))
+		tree_replace_text(new, "secret", CREDENTIAL_SHOWN " (another)");
+	rc = routing_raise(request->db, request->caller.tenant_id, err);
+	if (rc == 0)
+		rc = change_audit(request, &change, old, new, err);
+	if (rc == 0 && happening->at_once)
+		rc = changes_raise(request->db, &version, err);
+	cJSON_Delete(old);
+	cJSON_Delete(new);
+	return rc;
+}
+
+/* ---- POST ---- */
+
+struct making {
+	struct endpoint endpoint;
+	const char *secret; /* that was made */
+};
+
+static int
+make(const struct request *request, void *context, struct reply *reply, struct error *err)
+{
+	const struct making *making = context;
+	struct db_rows *rows = NULL;
+	int rc = endpoints_insert(request->db, request->caller.tenant_id, &making->endpoint, &rows, err);
+
+	if (rc == 0) {
+		struct endpoint made = endpoint_of_row(rows, 0);
+
+		rc = record(request, &(struct happening){"endpoint.create", made.id, NULL, &made, false}, err);
+	}
+	if (rc == 0)
+		answer_with(request, reply, 201, rows, making->secret);
+	db_rows_free(rows);
+	return rc;
+}
+
+void
+endpoint_create(const struct request *request, struct reply *reply)
+{
+	struct endpoint_document document;
+	char id[OBJECT_ID_BYTES];
+	struct making making;
+	struct networks allowed;
+	struct endpoint_rules rules = rules_of(request, &allowed, true);
+
+	object_id_make(id);
+	making.endpoint = endpoint_defaults((struct span){id, strlen(id)});
+	making.secret = document.made_secret;
+	if (endpoint_document_open(&document, request->body) &&
+	    endpoint_document_apply(&document, &rules, &making.endpoint))
+		(void)change_run(request, make, &making, reply);
+	else
+		answer_wrong(reply, &document.error);
+	endpoint_document_close(&document);
+}
+
+/* ---- GET ---- */
+
+void
+endpoint_get(const struct request *request, struct reply *reply)
+{
+	struct db_rows *rows;
+	struct error err;
+	int rc = load(request, false, &rows, reply, &err);
+
+	if (rc != 0)
+		answer_store_failed(reply, rc, &err);
+	else if (reply->status == 0)
+		answer_with(request, reply, 200, rows, "");
+	db_rows_free(rows);
+}
+
+static int
+read_part(const struct request *request, const void *context, const struct list_page *part, struct db_rows **rows,
+    struct error *err)
+{
+	struct endpoint_filter filter = *(const struct endpoint_filter *)context;
+
+	filter.descending = part->descending;
+	filter.limit = part->limit;
+	if (part->after[0] != '\0')
+		filter.after = (struct span){part->after, strlen(part->after)};
+	return endpoints_list(request->db, request->caller.tenant_id, &filter, rows, err);
+}
+
+static cJSON *
+show_row(const struct request *request, const struct db_rows *rows, uint32_t row)
+{
+	struct endpoint endpoint = endpoint_of_row(rows, row);
+
+	return endpoint_show(request, &endpoint);
+}
+
+void
+endpoint_list(const struct request *request, struct reply *reply)
+{
+	static const struct list_kind kind = {.letter = 'e', .read = read_part, .show = show_row};
+	struct endpoint_filter filter = {.enabled = -1};
+
+	if (query_bool(request, "enabled", &filter.enabled, reply))
+		list_answer(request, &kind, &filter, reply);
+}
+
+/* ---- PATCH ---- */
+
+/* Writes the endpoint in the place of the one before it, and answers. */
+static int
+replace(const struct request *request, const struct endpoint *before, const struct endpoint *endpoint,
+    struct reply *reply, struct error *err)
+{
+	bool another_url = !same(before->url, endpoint->url);
+	bool at_once = another_url || !same(before->secret, endpoint->secret) ||
+		       !same(before->headers, endpoint->headers) || before->enabled != endpoint->enabled ||
+		       before->paused != endpoint->paused;
+	bool reset_state = another_url || (endpoint->enabled && !before->enabled);
+	struct db_rows *rows = NULL;
+	int rc;
+
+	if (endpoint_size(endpoint) > ENDPOINT_BYTES_MAX) {
+		answer_error(
+		    reply, 413, "payload_too_large", "the endpoint has more than %d bytes in all", ENDPOINT_BYTES_MAX);
+		return 0;
+	}
+	rc = endpoints_update(request->db, request->caller.tenant_id, endpoint, reset_state, &rows, err);
+	if (rc == 0) {
+		struct endpoint after = endpoint_of_row(rows, 0);
+
+		rc = record(request, &(struct happening){"endpoint.update", after.id, before, &after, at_once}, err);
+	}
+	if (rc == 0)
+		answer_with(request, reply, 200, rows, "");
+	db_rows_free(rows);
+	return rc;
+}
+
+static int
+update(const struct request *request, void *context, struct reply *reply, struct error *err)
+{
+	struct endpoint_document document;
+	struct endpoint before, endpoint;
+	struct db_rows *rows;
+	int rc = load(request, true, &rows, reply, err);
+
+	if (rc == 0 && reply->status == 0) {
+		before = endpoint = endpoint_of_row(rows, 0);
+		if (endpoint_document_open(&document, request->body) &&
+		    endpoint_document_apply(&document, context, &endpoint))
+			rc = replace(request, &before, &endpoint, reply, err);
+		else
+			answer_wrong(reply, &document.error);
+		endpoint_document_close(&document);
+	}
+	db_rows_free(rows);
+	return rc;
+}
+
+void
+endpoint_update(const struct request *request, struct reply *reply)
+{
+	struct networks allowed;
+	struct endpoint_rules rules = rules_of(request, &allowed, false);
+
+	(void)change_run(request, update, &rules, reply);
+}
+
+/* ---- DELETE ---- */
+
+static int delete (const struct request *request, void *context, struct reply *reply, struct error *err)
+{
+	struct db_rows *rows;
+	int rc = load(request, true, &rows, reply, err);
+
+	if (rc == 0 && reply->status == 0) {
+		struct endpoint before = endpoint_of_row(rows, 0);
+
+		rc = endpoints_delete(request->db, request->caller.tenant_id, before.id, err);
+		if (rc == 0)
+			rc = record(
+			    request, &(struct happening){"endpoint.delete", before.id, &before, NULL, true}, err);
+		if (rc == 0)
+			answer_nothing(reply);
+	}
+	db_rows_free(rows);
+	return rc;
+}
+
+void
+endpoint_delete(const struct request *request, struct reply *reply)
+{
+	(void)change_run(request, delete, NULL, reply);
+}
+
+/* ---- rotation ---- */
+
+/* A rotation, read from its body. */
+struct rotation {
+	struct span plain; /* the new secret */
+	char made[ENDPOINT_SECRET_GENERATED_BYTES]; /* "": the client gave it */
+	int64_t overlap_seconds;
+};
+
+/* With the new secret and, for the overlap, the old one. */
+static int
+rotate_row(const struct request *request, const struct rotation *rotation, const struct endpoint *before,
+    struct reply *reply, struct error *err)
+{
+	const struct secret_place place = {
+	    {request->caller.tenant_id, strlen(request->caller.tenant_id)}, before->id, SECRET_SIGNING};
+	struct endpoint endpoint = *before, after;
+	struct bytes sealed = {0};
+	struct db_rows *rows = NULL;
+	int rc;
+
+	secret_seal(request->context->secrets, &place, rotation->plain, &sealed);
+	endpoint.secret = (struct span){sealed.base, sealed.len};
+	endpoint.old_secret = rotation->overlap_seconds > 0 ? before->secret : (struct span){NULL, 0};
+	endpoint.old_secret_until = clock_wall_us() / 1000 + rotation->overlap_seconds * 1000;
+	rc = endpoints_update(request->db, request->caller.tenant_id, &endpoint, false, &rows, err);
+	if (rc == 0) {
+		after = endpoint_of_row(rows, 0);
+		rc = record(request,
+		    &(struct happening){
+			"endpoint.rotate_secret", after.id, before, &after, rotation->overlap_seconds == 0},
+		    err);
+	}
+	if (rc == 0)
+		answer_with(request, reply, 200, rows, rotation->made);
+	db_rows_free(rows);
+	secret_wipe(&sealed);
+	return rc;
+}
+
+static int
+rotate(const struct request *request, void *context, struct reply *reply, struct error *err)
+{
+	struct db_rows *rows;
+	int rc = load(request, true, &rows, reply, err);
+
+	if (rc == 0 && reply->status == 0) {
+		struct endpoint before = endpoint_of_row(rows, 0);
+
+		rc = rotate_row(request, context, &before, reply, err);
+	}
+	db_rows_free(rows);
+	return rc;
+}
+
+void
+endpoint_rotate_secret(const struct request *request, struct reply *reply)
+{
+	struct rotation rotation = {.overlap_seconds = OVERLAP_SECONDS};
+	struct document_error error = {0};
+	struct document document;
+
+	if (document_open(&document, request->body, &error)) {
+		(void)document_int(&document, "overlap_seconds", 0, OVERLAP_SECONDS_MAX, &rotation.overlap_seconds);
+		if (!endpoint_document_secret(&document, false, &rotation.plain) && error.code == NULL) {
+			endpoint_secret_make(rotation.made);
+			rotation.plain = (struct span){rotation.made, strlen(rotation.made)};
+		}
+	}
+	if (error.code != NULL)
+		answer_wrong(reply, &error);
+	else
+		(void)change_run(request, rotate, &rotation, reply);
+	document_close(&document);
+	explicit_bzero(&rotation, sizeof rotation);
+}

@@ -1,0 +1,90 @@
+/* Members of cJSON objects. */
+#include "control/tree.h"
+
+#include "api/document.h"
+#include "base/bytes.h"
+#include "base/mem.h"
+
+cJSON *
+tree_new(void)
+{
+	cJSON *tree = cJSON_CreateObject();
+
+	if (tree == NULL)
+		mem_none(0);
+	return tree;
+}
+
+void
+tree_add(cJSON *tree, const char *name, cJSON *value)
+{
+	if (value == NULL || !cJSON_AddItemToObject(tree, name, value))
+		mem_none(0);
+}
+
+void
+tree_add_text(cJSON *tree, const char *name, struct span text)
+{
+	tree_add(tree, name, text.base != NULL ? cJSON_CreateString(text.base) : cJSON_CreateNull());
+}
+
+void
+tree_add_bool(cJSON *tree, const char *name, bool value)
+{
+	tree_add(tree, name, cJSON_CreateBool(value));
+}
+
+void
+tree_add_int(cJSON *tree, const char *name, int64_t value)
+{
+	tree_add(tree, name, cJSON_CreateNumber((double)value));
+}
+
+void
+tree_add_int_or_null(cJSON *tree, const char *name, int64_t value)
+{
+	tree_add(tree, name, value != 0 ? cJSON_CreateNumber((double)value) : cJSON_CreateNull());
+}
+
+void
+tree_add_json(cJSON *tree, const char *name, struct span json)
+{
+	tree_add(tree, name, json.base != NULL ? cJSON_CreateRaw(json.base) : cJSON_CreateNull());
+}
+
+void
+tree_replace_text(cJSON *tree, const char *name, const char *text)
+{
+	cJSON *value = cJSON_CreateString(text);
+
+	if (value == NULL || !cJSON_ReplaceItemInObjectCaseSensitive(tree, name, value))
+		mem_none(0);
+}
+
+/* name and value are NUL-terminated copies in one buffer. */
+static void
+add_member(cJSON *tree, const struct document_member *member, struct bytes *copy)
+{
+	copy->len = 0;
+	bytes_add(copy, member->name.base, member->name.len);
+	bytes_add(copy, "", 1);
+	bytes_add(copy, member->value.text, member->value.len);
+	bytes_add(copy, "", 1);
+	tree_add(tree, copy->base, cJSON_CreateRaw(copy->base + member->name.len + 1));
+}
+
+void
+tree_add_members(cJSON *tree, struct span object)
+{
+	struct document_error ignored = {0};
+	struct document members;
+	struct bytes copy = {0};
+
+	if (object.base == NULL)
+		return;
+	(void)document_open(&members, object, &ignored);
+	for (size_t i = 0; i < members.count; i++)
+		add_member(tree, &members.members[i], &copy);
+	document_close(&members);
+	bytes_free(&copy);
+}
