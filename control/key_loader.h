@@ -8,9 +8,9 @@
 #include <stdint.h>
 
 #include "base/error.h"
-#include "shm/key_table.h"
 
 struct db;
+struct key_table;
 struct key_loader;
 
 /*

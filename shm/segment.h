@@ -12,12 +12,13 @@
 #include <sys/types.h>
 
 #include "base/error.h"
-#include "shm/key_table.h"
 #include "shm/lane.h"
 #include "shm/roles.h"
 #include "shm/segment_layout.h"
 #include "shm/slots.h"
 #include "shm/wake.h"
+
+struct key_table;
 
 /* One process's view. Made by the master before it forks; children inherit it and map their own lanes. */
 struct segment {
