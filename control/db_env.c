@@ -20,7 +20,12 @@ control_db_env_open(struct control_db_env *env, const struct config *config, con
 	*env = (struct control_db_env){0};
 	if (config->hl_store != HL_STORE_EMBEDDED)
 		return 0;
-	env->env = (struct db_env){.context = &env->turn, .take_write_turn = take, .give_write_turn = give};
+	env->env = (struct db_env){
+	    .context = &env->turn,
+	    .take_write_turn = take,
+	    .give_write_turn = give,
+	    .database_seen = &env->database_seen,
+	};
 	env->has_turn = write_turn_open(&env->turn, segment, slot, err) == 0;
 	return env->has_turn ? 0 : -1;
 }

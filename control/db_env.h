@@ -12,6 +12,7 @@ struct control_db_env {
 	struct db_env env; /* for db_open(); of all threads of the process */
 	struct write_turn turn;
 	bool has_turn;
+	bool database_seen;
 };
 
 /*

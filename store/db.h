@@ -36,7 +36,7 @@ enum db_condition { DB_REFUSED = 1, DB_BUSY = 2 };
 struct db;
 
 /*
- * What a store needs of its process: the turn to write to an SQLite database (shm/write_turn.h). Functions may be NULL.
+ * What a store needs of its process: the turn to write to an SQLite database (shm/write_turn.h). Members may be NULL.
  * {0}: a process that writes beside no other.
  */
 struct db_env {
@@ -45,6 +45,9 @@ struct db_env {
 	/* Waits for the turn until that instant of the steady clock. 0, or <0: it did not come. */
 	int (*take_write_turn)(void *context, int64_t until_us, struct error *err);
 	void (*give_write_turn)(void *context);
+
+	/* Of all connections of the process: whether one has opened the database's file. Set by db_open(). */
+	bool *database_seen;
 };
 
 /* Rolls back an open transaction. Never waits for a server. NULL is allowed. */

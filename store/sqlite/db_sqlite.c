@@ -127,16 +127,17 @@ static int
 connect_session(struct db_sqlite *s, struct error *err)
 {
 	int64_t left_us = db_deadline(&s->super) - clock_steady_us();
+	bool *seen = s->super.env->database_seen;
 
 	(void)pthread_mutex_lock(&connections.lock);
-	s->session.shared = s->session.shared || connections.open > 0;
+	s->session.shared = connections.open > 0 || (seen != NULL && *seen);
 	s->session.wait_ms = left_us > 0 ? (uint32_t)(left_us / 1000) : 0;
 	int rc = sqlite_session_connect(&s->session, err);
 	if (rc == 0)
 		connections.open++;
+	if (rc == 0 && seen != NULL)
+		*seen = true;
 	(void)pthread_mutex_unlock(&connections.lock);
-	if (rc == 0)
-		s->session.shared = true; /* from now on a missing file is a lost one */
 	return rc;
 }
 

@@ -6,7 +6,7 @@
 
 /*
  * db_open() for HL_STORE_EMBEDDED: opens config->hl_data_path, and makes file and directories where there are none. A
- * file that is removed afterwards is not made anew: what was acknowledged stood in it. 0 or <0.
+ * file that env knows to have been there was removed, with what was acknowledged, and is not made anew. 0 or <0.
  */
 int db_sqlite_open(struct db **db, const struct config *config, const struct db_env *env, struct error *err);
 

@@ -282,6 +282,13 @@ def test_a_database_that_was_removed_is_not_begun_again(driver, file, tmp_path):
     assert not file.exists()
     os.rename(aside, file)
     assert db.must("run SELECT name FROM things") == "kept"
+    os.rename(file, aside)
+    assert db.call("close")[0] == 0
+    code, text = db.call("open")
+    assert code < 0 and "was removed" in text and not file.exists(), "nor by another connection of the process"
+    os.rename(aside, file)
+    db.must("open")
+    assert db.must("run SELECT name FROM things") == "kept"
 
 
 def test_a_full_disk_is_not_now_and_what_was_kept_stays(driver, disk):

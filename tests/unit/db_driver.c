@@ -2,10 +2,9 @@
  * A connection to the webhooks' store in the hands of a test in another language (tests/e2e/test_db.py): one command a
  * line on standard input, one answer a line. HOOKS_TEST_POSTGRES_URL or HOOKS_TEST_DATA_PATH says where.
  *
- *   open | begin | commit | rollback | deadline MS | run SQL [; parameter] | months AHEAD
+ *   open | close | begin | commit | rollback | deadline MS | run SQL [; parameter] | months AHEAD
  *
- * An answer is the result code, "conflict" or "-", and the first column with "/" between the rows, or
- * the error.
+ * An answer is the result code, "conflict" or "-", and the first column with "/" between the rows, or the error.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,7 +16,8 @@
 #include "store/webhooks_store.h"
 
 static struct config config = {.auto_migrate = true, .store_timeout_ms = 10000};
-static const struct db_env env = {0};
+static bool database_seen;
+static const struct db_env env = {.database_seen = &database_seen};
 static struct db *db;
 
 static void
@@ -68,7 +68,11 @@ obey(char *line)
 
 	if (strcmp(line, "open") == 0)
 		answer(db_open(&db, &config, &env, &err), &err);
-	else if (strcmp(line, "begin") == 0)
+	else if (strcmp(line, "close") == 0) {
+		db_close(db);
+		db = NULL;
+		answer(0, &err);
+	} else if (strcmp(line, "begin") == 0)
 		answer(db_begin(db, &err), &err);
 	else if (strcmp(line, "commit") == 0)
 		answer(db_commit(db, &err), &err);
