@@ -34,6 +34,7 @@ from harness.postgres import PostgresServer  # noqa: E402
 
 import ceilings  # noqa: E402, F401  (registers its cases)
 import hours  # noqa: E402, F401
+import management  # noqa: E402, F401
 import peers  # noqa: E402, F401
 from cases import CASES  # noqa: E402
 from measure import CPUS, server_seconds  # noqa: E402

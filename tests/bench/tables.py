@@ -103,6 +103,16 @@ TABLES = {
         "A small change beside a process that writes to the same SQLite database without pause",
         [NAME, ("changes", "changes", 0), P50, P99, ("max_ms", "longest ms", 2), STORED],
     ),
+    "management": Table(
+        "The management API, 8 connections as fast as it answers",
+        [NAME, ("requests_per_s", "requests/s", 0), P50, P99, ("us", "µs", 2)],
+    ),
+    "moves": Table(
+        "Events while the management API is used",
+        [NAME, ("events_per_s", "events/s", 0), ("requests_per_s", "management requests/s", 0),
+         ("p99_ratio", "p99, with to without", 2), ("rate_ratio", "accepted/s, with to without", 2),
+         ("without_low", "p99 without to without, lower quarter", 2), ("without", "half", 2), ("without_high", "upper quarter", 2)],
+    ),
     "routing": Table(
         "Routing an event, one part at a time",
         [NAME, ("ns", "ns", 0), ("of_scan", "of scanning the event", 1), ("of_copy", "of copying it", 0), ("bytes", "bytes", 0)],

@@ -1,0 +1,113 @@
+"""The management API: how much it does, and what it costs the events that come meanwhile."""
+
+import contextlib
+import json
+import os
+import secrets
+import shutil
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+
+from harness.waiting import wait_until
+
+import check
+from cases import BATCH, case, request_rate, services, stage_us
+from measure import next_seed, run_load
+
+CLIENT = Path(__file__).resolve().parent / "manage.py"
+CONNECTIONS = 8
+USUAL_RATE = 100  # requests a second that a busy day's scripts and people make
+PAIRS = 10
+PAIR_SECONDS = 2
+
+
+def manage(service, key, seconds, **options):
+    """The management client with these options, which has begun; read_result() waits for its figures."""
+    words = [f"--{name}={value}" for name, value in options.items()]
+    command = [sys.executable, CLIENT, f"--port={service.daemon.port}", f"--seconds={seconds}", *words]
+    client = subprocess.Popen(
+        command, env=os.environ | {"HL_API_KEY": key}, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert client.stdout.readline() == "ready\n"
+    client.stdin.write("\n")
+    client.stdin.flush()
+    return client
+
+
+def read_result(process):
+    printed, _ = process.communicate()
+    assert process.returncode == 0
+    result = json.loads(printed)
+    assert not result["failed"], f"requests were refused: {result['failed']}"
+    return result
+
+
+def answers(service, key):
+    with service.daemon.client() as client:
+        return client.request("GET", "/v1/endpoints?limit=1", headers={"Authorization": f"Bearer {key}"}).status == 200
+
+
+@contextlib.contextmanager
+def managed(bench, storage):
+    """A service whose webhooks are on, over the store that goes with that storage, and its start key."""
+    key = f"bench-{secrets.token_hex(16)}"
+    options = {"HL_API_KEY": key, "HL_STORE_BACKEND": "postgres" if storage == "postgres" else "embedded"}
+    with services(bench, storage, **options) as service:
+        wait_until(lambda: answers(service, key), "control and its store", 30)
+        yield service, key
+    shutil.rmtree(service.directory)
+
+
+@case
+def management(bench):
+    """requests/s of the management API on both stores, beside no events and many; what that does to the events"""
+    check.write_bodies(bench.work)
+    bench.add("management", {"name": "API key among 100,000: digest and lookup", "us": stage_us(bench, "key", "single", 2000)})
+    for storage, name in (("postgres", "PostgreSQL"), ("sqlite", "SQLite")):
+        with managed(bench, storage) as (service, key):
+            half = int(request_rate(bench, service, BATCH, 3) / 2)
+            alone = read_result(manage(service, key, bench.seconds(5), connections=CONNECTIONS))
+            add_rates(bench, f"{name}, no events", alone)
+            beside = manage(service, key, bench.seconds(5), connections=CONNECTIONS)
+            run_load(service.daemon.port, **BATCH, seconds=bench.seconds(6), rate=half, seed=next_seed())
+            add_rates(bench, f"{name}, beside {half * BATCH['events']:,} events/s", read_result(beside))
+            service.settle()
+            bench.add("moves", moves(bench, service, key, half) | {"name": name})
+
+
+def add_rates(bench, name, result):
+    bench.add("management", {"name": f"{name}: all", "requests_per_s": result["requests"] / result["seconds"]} | result["all"])
+    for kind, times in result["kinds"].items():
+        bench.add("management", {"name": f"{name}: {kind}"} | times)
+
+
+def moves(bench, service, key, rate):
+    """
+    The median of the ratios of what events take and how many are accepted with management to those without, of
+    neighbouring loads; and how far two neighbours without it are apart.
+    """
+    seconds = bench.seconds(PAIR_SECONDS)
+
+    def ingest():
+        result = run_load(service.daemon.port, **BATCH, seconds=seconds, rate=rate, seed=next_seed())
+        service.settle()
+        return result["due"]["p99_us"], result["accepted"] / result["seconds"]
+
+    with_p99, with_rate, without_p99, requests, spent = [], [], [], 0, 0
+    for _ in range(PAIRS if seconds >= 1 else 1):
+        before = ingest()
+        client = manage(service, key, seconds, connections=CONNECTIONS, rate=USUAL_RATE)
+        meanwhile = ingest()
+        result = read_result(client)
+        requests, spent = requests + result["requests"], spent + result["seconds"]
+        after = ingest()
+        with_p99.append(meanwhile[0] / before[0])
+        with_rate.append(meanwhile[1] / before[1])
+        without_p99.append(after[0] / before[0])
+    spread = statistics.quantiles(without_p99, n=4) if len(without_p99) > 1 else [without_p99[0]] * 3
+    return {
+        "events_per_s": rate * BATCH["events"], "requests_per_s": requests / spent,
+        "p99_ratio": statistics.median(with_p99), "rate_ratio": statistics.median(with_rate),
+        "without_low": spread[0], "without": statistics.median(without_p99), "without_high": spread[2],
+    }
