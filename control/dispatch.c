@@ -5,6 +5,7 @@
 
 #include "control/endpoints.h"
 #include "control/query.h"
+#include "control/subscriptions.h"
 
 static request_handler *const handlers[API_OPERATIONS] = {
     [OPERATION_ENDPOINT_CREATE] = endpoint_create,
@@ -13,6 +14,11 @@ static request_handler *const handlers[API_OPERATIONS] = {
     [OPERATION_ENDPOINT_UPDATE] = endpoint_update,
     [OPERATION_ENDPOINT_DELETE] = endpoint_delete,
     [OPERATION_ENDPOINT_ROTATE_SECRET] = endpoint_rotate_secret,
+    [OPERATION_SUBSCRIPTION_CREATE] = subscription_create,
+    [OPERATION_SUBSCRIPTION_LIST] = subscription_list,
+    [OPERATION_SUBSCRIPTION_GET] = subscription_get,
+    [OPERATION_SUBSCRIPTION_UPDATE] = subscription_update,
+    [OPERATION_SUBSCRIPTION_DELETE] = subscription_delete,
 };
 
 void

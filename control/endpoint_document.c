@@ -9,14 +9,14 @@
 #include "api/retry_schedule.h"
 #include "api/target_url.h"
 #include "base/json_object.h"
+#include "control/members.h"
 
-#define NAME_CHARS_MAX 255
-#define DESCRIPTION_CHARS_MAX 4096
+#define WORD_CHARS_MAX 255
 #define ATTEMPTS_MAX (RETRY_WAITS_MAX + 1)
 
 /* What a reply shows besides the members that a client sets. */
 static const char *const read_only[] = {"id", "endpoint_id", "tenant_id", "version", "state", "disabled_reason",
-    "failing_since", "last_success_at", "breaker", "old_secret_until", "created_at", "updated_at"};
+    "failing_since", "last_success_at", "breaker", "old_secret_until", "created_at", "updated_at", NULL};
 
 /* The first of the words between blanks. */
 static struct span
@@ -55,22 +55,13 @@ endpoint_document_close(struct endpoint_document *document)
 }
 
 static void
-read_bool(struct document *document, const char *name, bool initial, bool *value)
-{
-	if (document_presence(document, name) == DOCUMENT_NULL)
-		*value = initial;
-	else
-		(void)document_bool(document, name, value);
-}
-
-static void
 read_choice(struct document *document, const char *name, const char *words, struct span *value)
 {
 	struct span given;
 
 	if (document_presence(document, name) == DOCUMENT_NULL)
 		*value = first_word(words);
-	if (!document_string(document, name, &(struct document_lengths){0, NAME_CHARS_MAX, false}, &given))
+	if (!document_string(document, name, &(struct document_lengths){0, WORD_CHARS_MAX, false}, &given))
 		return;
 	for (const char *at = words; *at != '\0';) {
 		struct span word = first_word(at);
@@ -85,18 +76,9 @@ read_choice(struct document *document, const char *name, const char *words, stru
 }
 
 static void
-read_text(struct document *document, const char *name, size_t chars, bool lines, struct span *value)
-{
-	if (document_presence(document, name) == DOCUMENT_NULL)
-		*value = (struct span){NULL, 0};
-	else
-		(void)document_string(document, name, &(struct document_lengths){0, chars, lines}, value);
-}
-
-static void
 read_url(struct document *document, const struct endpoint_rules *rules, struct span *url)
 {
-	const struct document_lengths any = {0, ENDPOINT_BYTES_MAX, false};
+	const struct document_lengths any = {0, DOCUMENT_BYTES_MAX, false};
 	enum document_presence presence = document_presence(document, "url");
 	struct error err;
 
@@ -115,7 +97,7 @@ is_shown(struct span text)
 bool
 endpoint_document_secret(struct document *document, bool shown_is_none, struct span *plain)
 {
-	const struct document_lengths any = {0, ENDPOINT_BYTES_MAX, true};
+	const struct document_lengths any = {0, DOCUMENT_BYTES_MAX, true};
 	struct error err;
 
 	if (!document_string(document, "secret", &any, plain) || plain->len == 0)
@@ -170,7 +152,7 @@ find_kept(struct document *kept, struct span name, struct span *value)
 static void
 add_header(struct document *headers, size_t index, struct document *kept, struct json_object *object)
 {
-	const struct document_lengths any = {0, ENDPOINT_BYTES_MAX, false};
+	const struct document_lengths any = {0, DOCUMENT_BYTES_MAX, false};
 	struct span name = headers->members[index].name, value;
 	char copy[ENDPOINT_HEADER_BYTES_MAX + 1];
 	struct error err;
@@ -248,7 +230,7 @@ read_headers(struct endpoint_document *document, const struct endpoint_rules *ru
 static void
 check_waits(struct document *waits)
 {
-	const struct document_lengths any = {0, NAME_CHARS_MAX, false};
+	const struct document_lengths any = {0, WORD_CHARS_MAX, false};
 
 	if (waits->count > RETRY_WAITS_MAX)
 		(void)document_refuse(waits, NULL, "has %zu waits, %d are allowed", waits->count, RETRY_WAITS_MAX);
@@ -271,14 +253,14 @@ check_waits(struct document *waits)
 static void
 read_schedule(struct document *document, struct span *value)
 {
-	const struct document_lengths any = {0, ENDPOINT_BYTES_MAX, false};
+	const struct document_lengths any = {0, DOCUMENT_BYTES_MAX, false};
 	struct document waits;
 	struct span given, text;
 	struct error err;
 
 	if (document_presence(document, "retry_schedule") == DOCUMENT_NULL)
 		*value = (struct span){NULL, 0};
-	if (!document_value(document, "retry_schedule", ENDPOINT_BYTES_MAX, &given))
+	if (!document_value(document, "retry_schedule", DOCUMENT_BYTES_MAX, &given))
 		return;
 	*value = given;
 	if (given.base[0] == '"') {
@@ -312,32 +294,22 @@ read_attempts(struct document *document, int64_t *attempts)
 	*attempts = one != before ? one : other;
 }
 
-static void
-read_metadata(struct document *document, struct span *metadata)
-{
-	if (document_presence(document, "metadata") == DOCUMENT_NULL)
-		*metadata = (struct span){NULL, 0};
-	else
-		(void)document_object(document, "metadata", ENDPOINT_BYTES_MAX, metadata);
-}
-
 bool
 endpoint_document_apply(
     struct endpoint_document *document, const struct endpoint_rules *rules, struct endpoint *endpoint)
 {
 	struct document *members = &document->document;
 
-	for (size_t i = 0; i < sizeof read_only / sizeof *read_only; i++)
-		(void)document_presence(members, read_only[i]);
+	members_ignore(members, read_only);
 	read_url(members, rules, &endpoint->url);
 	read_secret(document, rules, endpoint);
 	read_headers(document, rules, endpoint);
-	read_text(members, "name", NAME_CHARS_MAX, false, &endpoint->name);
-	read_text(members, "description", DESCRIPTION_CHARS_MAX, true, &endpoint->description);
-	read_metadata(members, &endpoint->metadata);
+	member_name(members, &endpoint->name);
+	member_description(members, &endpoint->description);
+	member_metadata(members, &endpoint->metadata);
 	read_schedule(members, &endpoint->retry_schedule);
 	read_attempts(members, &endpoint->max_attempts);
-#define ENDPOINT_BOOL(name, initial) read_bool(members, #name, initial, &endpoint->name);
+#define ENDPOINT_BOOL(name, initial) member_bool(members, #name, initial, &endpoint->name);
 #define ENDPOINT_INT(name, initial, least, most)                                                                       \
 	if (document_presence(members, #name) == DOCUMENT_NULL)                                                        \
 		endpoint->name = initial;                                                                              \

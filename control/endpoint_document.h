@@ -18,9 +18,6 @@
 #include "control/secrets.h"
 #include "store/webhooks/endpoints.h"
 
-/* The longest endpoint, all that a client wrote of it together. */
-#define ENDPOINT_BYTES_MAX (64 * 1024)
-
 /* What stands for a secret or a header's value that is not shown. */
 #define CREDENTIAL_SHOWN "***"
 
@@ -56,7 +53,7 @@ void endpoint_document_close(struct endpoint_document *document);
 bool endpoint_document_apply(
     struct endpoint_document *document, const struct endpoint_rules *rules, struct endpoint *endpoint);
 
-/* Bytes that a client wrote of the endpoint. */
+/* Bytes that a client wrote of the endpoint: at most DOCUMENT_BYTES_MAX (control/members.h) are kept. */
 size_t endpoint_size(const struct endpoint *endpoint);
 
 /*

@@ -8,6 +8,7 @@
 #include "control/endpoint_document.h"
 #include "control/endpoint_reply.h"
 #include "control/listing.h"
+#include "control/members.h"
 #include "control/object_id.h"
 #include "control/query.h"
 #include "control/secrets.h"
@@ -214,9 +215,9 @@ replace(const struct request *request, const struct endpoint *before, const stru
 	struct db_rows *rows = NULL;
 	int rc;
 
-	if (endpoint_size(endpoint) > ENDPOINT_BYTES_MAX) {
+	if (endpoint_size(endpoint) > DOCUMENT_BYTES_MAX) {
 		answer_error(
-		    reply, 413, "payload_too_large", "the endpoint has more than %d bytes in all", ENDPOINT_BYTES_MAX);
+		    reply, 413, "payload_too_large", "the endpoint has more than %d bytes in all", DOCUMENT_BYTES_MAX);
 		return 0;
 	}
 	rc = endpoints_update(request->db, request->caller.tenant_id, endpoint, reset_state, &rows, err);

@@ -209,8 +209,8 @@ CREATE TABLE transforms (
 );
 COMMENT ON TABLE transforms IS 'What is done to an event before it is posted. A row never changes: a job names the one it was made with.';
 COMMENT ON COLUMN transforms.tenant_id IS 'Whose transform it is.';
-COMMENT ON COLUMN transforms.transform_id IS 'UUIDv7.';
-COMMENT ON COLUMN transforms.steps IS 'The steps, as sent.';
+COMMENT ON COLUMN transforms.transform_id IS 'UUIDv8 of the tenant and the steps: the same steps are one row.';
+COMMENT ON COLUMN transforms.steps IS 'The steps, as sent but for white space between tokens.';
 COMMENT ON COLUMN transforms.created_at IS 'When it was made.';
 
 CREATE TABLE subscriptions (

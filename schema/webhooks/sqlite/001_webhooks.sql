@@ -96,8 +96,8 @@ CREATE TABLE endpoints (
 -- What is done to an event before it is posted. A row never changes: a job names the one it was made with.
 CREATE TABLE transforms (
 	tenant_id TEXT NOT NULL, -- Whose transform it is
-	transform_id TEXT NOT NULL, -- UUIDv7
-	steps TEXT NOT NULL, -- The steps, as sent
+	transform_id TEXT NOT NULL, -- UUIDv8 of the tenant and the steps: the same steps are one row
+	steps TEXT NOT NULL, -- The steps, as sent but for white space between tokens
 	created_at INTEGER NOT NULL, -- When it was made
 	PRIMARY KEY (tenant_id, transform_id)
 ) STRICT;

@@ -1,0 +1,35 @@
+/*
+ * Members that documents of the management API have in common, laid over what is there: one that is not sent stays,
+ * null is its default. What is wrong is in document->error (api/document.h). Any thread.
+ */
+#ifndef CONTROL_MEMBERS_H
+#define CONTROL_MEMBERS_H
+
+#include <stdbool.h>
+
+#include "api/document.h"
+#include "base/bytes.h"
+#include "base/span.h"
+
+/* The longest document that is kept, all members together. */
+#define DOCUMENT_BYTES_MAX (64 * 1024)
+
+void member_bool(struct document *document, const char *name, bool initial, bool *value);
+
+/* `name` and `description`: null is their default. */
+void member_name(struct document *document, struct span *value);
+void member_description(struct document *document, struct span *value);
+
+/* `metadata`: an object, kept as sent; null is its default. */
+void member_metadata(struct document *document, struct span *value);
+
+/*
+ * The members that no function asked for, laid over those of *extra, as a JSON object that *extra then borrows from
+ * out; base NULL: there are none. To be called last.
+ */
+void members_unknown(const struct document *document, struct span *extra, struct bytes *out);
+
+/* Takes members that replies show and clients cannot set from the unknown ones. names ends with a NULL. */
+void members_ignore(struct document *document, const char *const names[]);
+
+#endif

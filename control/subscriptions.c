@@ -1,0 +1,314 @@
+/* Subscriptions: made, read, changed, deleted. */
+#include "control/subscriptions.h"
+
+#include <string.h>
+
+#include "control/change.h"
+#include "control/listing.h"
+#include "control/members.h"
+#include "control/object_id.h"
+#include "control/query.h"
+#include "control/subscription_document.h"
+#include "control/tree.h"
+#include "store/webhooks/routing.h"
+
+static struct span
+text(const char *of)
+{
+	return (struct span){of, strlen(of)};
+}
+
+/* subscription is of a row. */
+static cJSON *
+show(const struct request *request, const struct subscription *subscription)
+{
+	cJSON *tree = tree_new();
+
+	tree_add_text(tree, "id", subscription->id);
+	tree_add_text(tree, "subscription_id", subscription->id);
+	tree_add_text(tree, "tenant_id", text(request->caller.tenant_id));
+	tree_add_int(tree, "version", subscription->version);
+	tree_add_text(tree, "endpoint_id", subscription->endpoint_id);
+	tree_add_text(tree, "topic_pattern", subscription->topic_pattern);
+	tree_add_json(tree, "filter", subscription->filter);
+	tree_add_json(tree, "transform", subscription->transform);
+	tree_add_text(tree, "transform_id", subscription->transform_id);
+	tree_add_bool(tree, "enabled", subscription->enabled);
+	tree_add_text(tree, "name", subscription->name);
+	tree_add_text(tree, "description", subscription->description);
+	tree_add_json(tree, "metadata", subscription->metadata.base != NULL ? subscription->metadata : text("{}"));
+	tree_add_int(tree, "created_at", subscription->created_at);
+	tree_add_int(tree, "updated_at", subscription->updated_at);
+	tree_add_members(tree, subscription->extra);
+	return tree;
+}
+
+/*
+ * Reads the subscription of that id. Returns as db_query(); on 0 the reply is an answer if there is no such
+ * subscription, or if it is to be changed and has another version than the request says.
+ */
+static int
+load(const struct request *request, bool for_update, struct db_rows **rows, struct reply *reply, struct error *err)
+{
+	char id[OBJECT_ID_BYTES];
+	int rc = 0;
+
+	*rows = NULL;
+	if (object_id_read(request->params[0], id))
+		rc = subscriptions_get(request->db, request->caller.tenant_id, text(id), for_update, rows, err);
+	if (rc == 0 && db_rows_count(*rows) == 0)
+		answer_error(reply, 404, "not_found", "there is no such subscription");
+	else if (rc == 0 && for_update)
+		(void)request_matches_version(request, subscription_of_row(*rows, 0).version, reply);
+	return rc;
+}
+
+/* ---- POST and PATCH ---- */
+
+/* What both need before they write: the endpoint, without which the answer is 404, and the transform's row. */
+static int
+prepare(const struct request *request, const struct subscription_document *document,
+    const struct subscription *subscription, struct reply *reply, struct error *err)
+{
+	const char *tenant_id = request->caller.tenant_id;
+	bool exists;
+	int rc = subscriptions_hold_endpoint(request->db, tenant_id, subscription->endpoint_id, &exists, err);
+
+	if (rc == 0 && !exists)
+		answer_error(reply, 404, "not_found", "endpoint_id: there is no such endpoint");
+	else if (rc == 0 && document->other_transform)
+		rc = transforms_put(request->db, tenant_id, subscription->transform_id, subscription->transform, err);
+	return rc;
+}
+
+/* Audits what the store has now, and answers with it. before is NULL when it was made. */
+static int
+audit_and_answer(
+    const struct request *request, struct span id, const cJSON *before, struct reply *reply, struct error *err)
+{
+	const struct change change = {before == NULL ? "subscription.create" : "subscription.update", "subscription",
+	    id.base, request->caller.tenant_id};
+	struct subscription after;
+	struct db_rows *rows;
+	cJSON *tree;
+	int rc = subscriptions_get(request->db, request->caller.tenant_id, id, false, &rows, err);
+
+	if (rc != 0)
+		return rc;
+	after = subscription_of_row(rows, 0);
+	tree = show(request, &after);
+	rc = change_audit(request, &change, before, tree, err);
+	if (rc == 0) {
+		answer_json(reply, before == NULL ? 201 : 200, tree);
+		reply_set_version(reply, after.version);
+	} else {
+		cJSON_Delete(tree);
+	}
+	db_rows_free(rows);
+	return rc;
+}
+
+/*
+ * What follows when the row is written. Pairs are counted when others of the tenant wait for the routing version, so
+ * that two requests do not pass the limit together.
+ */
+static int
+finish(const struct request *request, struct span id, const cJSON *before, struct reply *reply, struct error *err)
+{
+	int64_t pairs;
+	int rc = routing_raise(request->db, request->caller.tenant_id, err);
+
+	if (rc == 0)
+		rc = subscriptions_count_pairs(request->db, request->caller.tenant_id, &pairs, err);
+	if (rc != 0)
+		return rc;
+	if (pairs > SUBSCRIPTION_PAIRS_MAX) {
+		answer_error(reply, 400, "validation_error",
+		    "the tenant has %d different pairs of endpoint and transform already, which is the limit",
+		    SUBSCRIPTION_PAIRS_MAX);
+		return 0;
+	}
+	return audit_and_answer(request, id, before, reply, err);
+}
+
+struct making {
+	const struct subscription_document *document;
+	struct subscription subscription;
+};
+
+static int
+make(const struct request *request, void *context, struct reply *reply, struct error *err)
+{
+	const struct making *making = context;
+	const struct subscription *subscription = &making->subscription;
+	int rc = prepare(request, making->document, subscription, reply, err);
+
+	if (rc != 0 || reply->status != 0)
+		return rc;
+	rc = subscriptions_insert(request->db, request->caller.tenant_id, subscription, err);
+	return rc != 0 ? rc : finish(request, subscription->id, NULL, reply, err);
+}
+
+void
+subscription_create(const struct request *request, struct reply *reply)
+{
+	struct subscription_document document;
+	char id[OBJECT_ID_BYTES];
+	struct making making = {.document = &document};
+
+	object_id_make(id);
+	making.subscription.id = text(id);
+	making.subscription.enabled = true;
+	if (subscription_document_open(&document, request->body) &&
+	    subscription_document_apply(&document, request->caller.tenant_id, true, &making.subscription))
+		(void)change_run(request, make, &making, reply);
+	else
+		answer_error(reply, 400, document.error.code, "%s", document.error.detail);
+	subscription_document_close(&document);
+}
+
+/* Writes the subscription in the place of the one before it, and answers. */
+static int
+replace(const struct request *request, const struct subscription_document *document, const struct subscription *before,
+    const struct subscription *subscription, struct reply *reply, struct error *err) /* six: what became of what */
+{
+	cJSON *old;
+	int rc;
+
+	if (subscription_size(subscription) > DOCUMENT_BYTES_MAX) {
+		answer_error(reply, 413, "payload_too_large", "the subscription has more than %d bytes in all",
+		    DOCUMENT_BYTES_MAX);
+		return 0;
+	}
+	rc = prepare(request, document, subscription, reply, err);
+	if (rc != 0 || reply->status != 0)
+		return rc;
+	rc = subscriptions_update(request->db, request->caller.tenant_id, subscription, err);
+	if (rc != 0)
+		return rc;
+	old = show(request, before);
+	rc = finish(request, subscription->id, old, reply, err);
+	cJSON_Delete(old);
+	return rc;
+}
+
+static int
+update(const struct request *request, void *context, struct reply *reply, struct error *err)
+{
+	struct subscription_document document;
+	struct subscription before, subscription;
+	struct db_rows *rows;
+	int rc = load(request, true, &rows, reply, err);
+
+	if (rc == 0 && reply->status == 0) {
+		before = subscription = subscription_of_row(rows, 0);
+		if (subscription_document_open(&document, request->body) &&
+		    subscription_document_apply(&document, request->caller.tenant_id, false, &subscription))
+			rc = replace(request, &document, &before, &subscription, reply, err);
+		else
+			answer_error(reply, 400, document.error.code, "%s", document.error.detail);
+		subscription_document_close(&document);
+	}
+	db_rows_free(rows);
+	return rc;
+}
+
+void
+subscription_update(const struct request *request, struct reply *reply)
+{
+	(void)change_run(request, update, NULL, reply);
+}
+
+/* ---- GET ---- */
+
+void
+subscription_get(const struct request *request, struct reply *reply)
+{
+	struct db_rows *rows;
+	struct error err;
+	int rc = load(request, false, &rows, reply, &err);
+
+	if (rc != 0) {
+		answer_store_failed(reply, rc, &err);
+	} else if (reply->status == 0) {
+		struct subscription subscription = subscription_of_row(rows, 0);
+
+		answer_json(reply, 200, show(request, &subscription));
+		reply_set_version(reply, subscription.version);
+	}
+	db_rows_free(rows);
+}
+
+static int
+read_part(const struct request *request, const void *context, const struct list_page *part, struct db_rows **rows,
+    struct error *err)
+{
+	struct subscription_filter filter = *(const struct subscription_filter *)context;
+
+	filter.descending = part->descending;
+	filter.limit = part->limit;
+	if (part->after[0] != '\0')
+		filter.after = text(part->after);
+	return subscriptions_list(request->db, request->caller.tenant_id, &filter, rows, err);
+}
+
+static cJSON *
+show_row(const struct request *request, const struct db_rows *rows, uint32_t row)
+{
+	struct subscription subscription = subscription_of_row(rows, row);
+
+	return show(request, &subscription);
+}
+
+void
+subscription_list(const struct request *request, struct reply *reply)
+{
+	static const struct list_kind kind = {.letter = 's', .read = read_part, .show = show_row};
+	struct subscription_filter filter = {.enabled = -1};
+	char endpoint_id[OBJECT_ID_BYTES], pattern[QUERY_VALUE_BYTES], value[QUERY_VALUE_BYTES];
+
+	if (query_value(request, "endpoint_id", value)) {
+		if (!object_id_read(text(value), endpoint_id)) {
+			answer_error(
+			    reply, 400, "validation_error", "query: endpoint_id must be the id of an endpoint, a UUID");
+			return;
+		}
+		filter.endpoint_id = text(endpoint_id);
+	}
+	if (query_value(request, "topic_pattern", pattern))
+		filter.topic_pattern = text(pattern);
+	if (query_bool(request, "enabled", &filter.enabled, reply))
+		list_answer(request, &kind, &filter, reply);
+}
+
+/* ---- DELETE ---- */
+
+static int delete (const struct request *request, void *context, struct reply *reply, struct error *err)
+{
+	const char *tenant_id = request->caller.tenant_id;
+	struct db_rows *rows;
+	int rc = load(request, true, &rows, reply, err);
+
+	if (rc == 0 && reply->status == 0) {
+		struct subscription before = subscription_of_row(rows, 0);
+		const struct change change = {"subscription.delete", "subscription", before.id.base, tenant_id};
+		cJSON *old = show(request, &before);
+
+		rc = subscriptions_delete(request->db, tenant_id, before.id, err);
+		if (rc == 0)
+			rc = routing_raise(request->db, tenant_id, err);
+		if (rc == 0)
+			rc = change_audit(request, &change, old, NULL, err);
+		if (rc == 0)
+			answer_nothing(reply);
+		cJSON_Delete(old);
+	}
+	db_rows_free(rows);
+	return rc;
+}
+
+void
+subscription_delete(const struct request *request, struct reply *reply)
+{
+	(void)change_run(request, delete, NULL, reply);
+}

@@ -1,0 +1,19 @@
+/* The routes /v1/subscriptions. Worker threads. */
+#ifndef CONTROL_SUBSCRIPTIONS_H
+#define CONTROL_SUBSCRIPTIONS_H
+
+#include "control/request.h"
+
+/*
+ * Different pairs of endpoint and transform that a tenant's subscriptions may have: an event makes a job for each pair
+ * that matches, and job k of an event has the event's id + k, in 16 bits.
+ */
+#define SUBSCRIPTION_PAIRS_MAX 10000
+
+request_handler subscription_create;
+request_handler subscription_list;
+request_handler subscription_get;
+request_handler subscription_update;
+request_handler subscription_delete;
+
+#endif
