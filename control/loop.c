@@ -77,8 +77,7 @@ take_replies(struct control *control)
 	struct call *call;
 
 	while ((call = workers_done(&control->workers)) != NULL) {
-		while (call->state != CALL_LEFT &&
-		       control->peers.reply_bytes + call->reply.body.len > REPLIES_BYTES_MAX &&
+		while (call->state != CALL_LEFT && peers_have_no_room(&control->peers, &call->reply) &&
 		       peer_cut_off_longest(control->items, control->count, PUSH_OUT_US, now))
 			;
 		peer_finished(call);

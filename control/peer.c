@@ -215,6 +215,12 @@ peer_receive(struct peer *peer)
 
 /* ---- replies ---- */
 
+bool
+peers_have_no_room(const struct peers *all, const struct reply *reply)
+{
+	return reply->body.len > FRAME_CREDIT_FIRST && all->reply_bytes + reply->body.len > REPLIES_BYTES_MAX;
+}
+
 void
 peer_finished(struct call *call)
 {
@@ -222,7 +228,7 @@ peer_finished(struct call *call)
 		call_free(call);
 		return;
 	}
-	if (call->peer->all->reply_bytes + call->reply.body.len > REPLIES_BYTES_MAX)
+	if (peers_have_no_room(call->peer->all, &call->reply))
 		refuse(call);
 	else
 		begin_reply(call);

@@ -14,7 +14,10 @@
 /* Requests of one acceptor that may be under way; the low bits of a request's number are its place among them. */
 #define PEER_CALLS FRAME_REQUESTS_MAX
 
-/* Bytes of replies that wait for their acceptors, all together. A reply beyond them is answered with 503 instead. */
+/*
+ * Bytes of replies that wait for their readers, all together. A reply beyond them is answered with 503 instead, unless
+ * it is small enough to go without waiting.
+ */
 #define REPLIES_BYTES_MAX ((size_t)64 << 20)
 
 /* An acceptor that takes nothing of a reply for so long gets no more of it: its client does not read. */
@@ -47,6 +50,9 @@ void peer_init(struct peer *peer, struct peers *all, int fd, const struct proces
 
 /* Takes the frames that have come. */
 void peer_receive(struct peer *peer);
+
+/* Whether that reply must wait for its reader, and there is no room for it with all the others that do. */
+bool peers_have_no_room(const struct peers *peers, const struct reply *reply);
 
 /* A worker has given back that call. */
 void peer_finished(struct call *call);

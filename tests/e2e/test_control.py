@@ -218,6 +218,63 @@ def test_a_client_that_goes_away_leaves_nothing_behind(start):
     assert is_served(hookline)
 
 
+def resident_bytes(pid):
+    return int(re.search(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text()).group(1)) << 10
+
+
+def test_readers_that_take_nothing_cost_control_bounded_memory_and_are_cut_off(start):
+    """Twenty readers of a page of 4 MiB, which is more than all replies together may be."""
+    hookline = start()
+    document = {"url": "https://hooks.example/x", "metadata": {"text": "x" * 60000}}
+    with ThreadPoolExecutor(8) as pool:
+        made = list(pool.map(lambda _: ask(hookline, "POST", body=json.dumps(document)), range(75)))
+    assert {answer.status for answer in made} == {201}, made[0]
+    page = ask(hookline)
+    assert 3.5 * 2**20 < len(page.body) <= 4 * 2**20
+    control = control_pid(hookline)
+    before = resident_bytes(control)
+    head = f"GET /v1/endpoints HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer {hookline.start_key.key}\r\n\r\n".encode()
+    with contextlib.ExitStack() as stack:
+        readers = []
+        for _ in range(20):
+            readers.append(stack.enter_context(socket.socket()))
+            readers[-1].setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            readers[-1].connect(("127.0.0.1", hookline.daemon.port))
+            readers[-1].sendall(head)
+        wait_until(lambda: in_flight(hookline) > 10, "replies that wait for their readers")
+        others = [ask(hookline, path=f"/v1/endpoints/{json.loads(made[0].body)['id']}") for _ in range(20)]
+        assert {answer.status for answer in others} == {200}
+        assert max(answer.took for answer in others) < 2
+        assert resident_bytes(control) - before < 120 * 2**20
+        wait_until(lambda: in_flight(hookline) == 0, "the readers to be cut off")
+        for reader in readers:
+            reader.settimeout(10)
+            taken = 0
+            with contextlib.suppress(ConnectionResetError):
+                while part := reader.recv(1 << 20):
+                    taken += len(part)
+                    if b"HTTP/1.1 503" in part:
+                        break
+            assert taken < len(page.body)
+    assert ask(hookline).body == page.body
+
+
+def test_what_a_client_has_already_is_not_sent_again(start):
+    hookline = start()
+    created = ask(hookline, "POST", body=b'{"url": "https://hooks.example/x"}')
+    path = f"/v1/endpoints/{created.json['id']}"
+    tag = ask(hookline, path=path).headers["ETag"]
+    assert re.fullmatch(r'"\d+"', tag)
+    for known in (tag, f'"other", W/{tag}', "*"):
+        answer = ask(hookline, path=path, **{"If-None-Match": known})
+        assert (answer.status, answer.body, answer.headers["ETag"]) == (304, b"", tag)
+    assert ask(hookline, path=path, **{"If-None-Match": '"other"'}).status == 200
+    assert ask(hookline, "PATCH", path, b'{"name": "n"}', **{"If-None-Match": tag}).status == 200
+    whole, head = ask(hookline, path=path), ask(hookline, "HEAD", path)
+    assert (head.status, head.body) == (200, b"")
+    assert head.headers["Content-Length"] == str(len(whole.body)) and head.headers["ETag"] == whole.headers["ETag"]
+
+
 def test_a_connection_stays_open_from_one_answer_to_the_next(start):
     hookline = start()
     connection = http.client.HTTPConnection("127.0.0.1", hookline.daemon.port, timeout=10)

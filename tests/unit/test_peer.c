@@ -318,7 +318,7 @@ test_replies_together_are_bounded(void **state)
 	peers.reply_bytes = REPLIES_BYTES_MAX - 100;
 	request(1, 0, CONTROL, false);
 	turn();
-	answer(take(), 101);
+	answer(take(), FRAME_CREDIT_FIRST + 1);
 	turn();
 	assert_true(hear(&frame));
 	assert_true(frame_read_reply(frame.payload, &head));
@@ -327,6 +327,15 @@ test_replies_together_are_bounded(void **state)
 	assert_true(hear(&frame));
 	assert_non_null(memmem(frame.payload.base, frame.payload.len, "overloaded", 10));
 	assert_int_equal(peers.reply_bytes, REPLIES_BYTES_MAX - 100);
+
+	/* One that does not wait for its reader goes all the same. */
+	request(2, 0, CONTROL, false);
+	turn();
+	answer(take(), FRAME_CREDIT_FIRST);
+	turn();
+	assert_true(hear(&frame));
+	assert_true(frame_read_reply(frame.payload, &head));
+	assert_int_equal(head.status, 200);
 }
 
 static void
