@@ -18,6 +18,7 @@ from harness.steady import RATE, SteadyLoad
 from harness.waiting import wait_until
 
 FAMILIES = set(re.findall(r"^\| `(hooks_\w+)` \|", run_program("hooksd", "--print-metrics-markdown").stdout, re.M))
+KEY = "start-key-of-the-monitoring-tests"
 SECONDS = float(os.environ.get("PICTURE_SECONDS", 3))  # of load in the picture
 
 
@@ -36,8 +37,8 @@ def prometheus(tmp_path_factory):
 
 @pytest.fixture
 def daemon(prometheus, database, hooksd):
-    """Stores in PostgreSQL and is watched."""
-    daemon = hooksd(database, PORT=prometheus.target_port)
+    """Stores in PostgreSQL, has the management API, and is watched."""
+    daemon = hooksd(database, PORT=prometheus.target_port, HL_API_KEY=KEY)
     wait_until(lambda: prometheus.query("up == 1"), "the first scrape")
     return daemon
 
@@ -79,6 +80,8 @@ def test_every_rule_and_every_panel_has_data(daemon, prometheus):
         assert len(wanted) > 50
 
         def all_have_data():
+            with daemon.client() as client:
+                client.request("GET", "/v1/endpoints", headers={"Authorization": f"Bearer {KEY}"})
             wanted.difference_update([expression for expression in wanted if has_data(prometheus, expression)])
             return not wanted
 
