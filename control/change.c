@@ -9,16 +9,23 @@
 #include "control/object_id.h"
 #include "store/db.h"
 #include "store/webhooks/audit.h"
+#include "store/webhooks/tenants.h"
 
 #define TRIES 5
 
-static void
-empty_reply(struct reply *reply)
+/*
+ * Holds the caller's tenant: a request that was on its way when its tenant was deleted must leave nothing behind, since
+ * another tenant may get the id. That of a start key is never deleted.
+ */
+static int
+hold_tenant(const struct request *request, struct reply *reply, struct error *err)
 {
-	struct bytes body = reply->body;
+	bool there = true;
+	int rc = request->caller.is_start_key ? 0 : tenants_hold(request->db, request->caller.tenant_id, &there, err);
 
-	body.len = 0;
-	*reply = (struct reply){.body = body};
+	if (rc == 0 && !there)
+		answer_error(reply, 404, "not_found", "the tenant of this key has been deleted");
+	return rc;
 }
 
 /* 0: committed, or rolled back because the body refused; else as db_query(). */
@@ -28,6 +35,8 @@ try_once(const struct request *request, change_body *body, void *context, struct
 	int rc = db_begin(request->db, err);
 
 	if (rc == 0)
+		rc = hold_tenant(request, reply, err);
+	if (rc == 0 && reply->status == 0)
 		rc = body(request, context, reply, err);
 	if (rc == 0) {
 		assert(reply->status != 0);
@@ -51,7 +60,7 @@ change_run(const struct request *request, change_body *body, void *context, stru
 		rc = try_once(request, body, context, reply, &err);
 		if (rc == 0)
 			return reply->status < 400;
-		empty_reply(reply);
+		reply_reset(reply);
 		if (rc != DB_BUSY || tries == TRIES || clock_steady_us() >= request->deadline_us)
 			break;
 	}

@@ -17,8 +17,9 @@
 typedef int change_body(const struct request *request, void *context, struct reply *reply, struct error *err);
 
 /*
- * Runs the body in a transaction. true: it is committed, and the reply says so. false: nothing of it holds, or the
- * commit is in doubt; the reply says why (an answer of the body from 400 on, or 503).
+ * Runs the body in a transaction, in which the caller's tenant is not deleted. true: it is committed, and the reply
+ * says so. false: nothing of it holds, or the commit is in doubt; the reply says why (an answer of the body from 400
+ * on, or 503).
  */
 bool change_run(const struct request *request, change_body *body, void *context, struct reply *reply);
 

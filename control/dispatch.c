@@ -4,8 +4,13 @@
 #include <assert.h>
 
 #include "control/endpoints.h"
+#include "control/api_keys.h"
+#include "control/audit.h"
+#include "control/key_rotation.h"
 #include "control/query.h"
 #include "control/subscriptions.h"
+#include "control/tenant_creation.h"
+#include "control/tenants.h"
 
 static request_handler *const handlers[API_OPERATIONS] = {
     [OPERATION_ENDPOINT_CREATE] = endpoint_create,
@@ -19,6 +24,22 @@ static request_handler *const handlers[API_OPERATIONS] = {
     [OPERATION_SUBSCRIPTION_GET] = subscription_get,
     [OPERATION_SUBSCRIPTION_UPDATE] = subscription_update,
     [OPERATION_SUBSCRIPTION_DELETE] = subscription_delete,
+    [OPERATION_TENANT_CREATE] = tenant_create,
+    [OPERATION_TENANT_LIST] = tenant_list,
+    [OPERATION_TENANT_GET] = tenant_get,
+    [OPERATION_TENANT_UPDATE] = tenant_update,
+    [OPERATION_TENANT_DELETE] = tenant_delete,
+    [OPERATION_TENANT_STATS] = tenant_stats,
+    [OPERATION_TENANT_ROTATE_KEY] = key_rotate,
+    [OPERATION_TENANT_KEY_CREATE] = key_create,
+    [OPERATION_TENANT_KEY_LIST] = key_list,
+    [OPERATION_TENANT_KEY_REVOKE] = key_revoke,
+    [OPERATION_KEY_CREATE] = key_create,
+    [OPERATION_KEY_LIST] = key_list,
+    [OPERATION_KEY_GET] = key_get,
+    [OPERATION_KEY_UPDATE] = key_update,
+    [OPERATION_KEY_REVOKE] = key_revoke,
+    [OPERATION_AUDIT_LIST] = audit_show,
 };
 
 void

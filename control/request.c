@@ -21,6 +21,15 @@ static pthread_mutex_t failures_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct repeat failures;
 
 void
+reply_reset(struct reply *reply)
+{
+	struct bytes body = reply->body;
+
+	body.len = 0;
+	*reply = (struct reply){.body = body};
+}
+
+void
 answer_json(struct reply *reply, int status, cJSON *tree)
 {
 	char *text = cJSON_PrintUnformatted(tree);

@@ -71,6 +71,9 @@ struct reply {
 	struct error store_error; /* then: why */
 };
 
+/* Makes an answered reply empty again: something else is to be answered. */
+void reply_reset(struct reply *reply);
+
 typedef void request_handler(const struct request *request, struct reply *reply);
 
 /* Takes the tree. */

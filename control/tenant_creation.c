@@ -1,0 +1,167 @@
+/* A repetition with the same Idempotency-Key shows the tenant again, without its key. */
+#include "control/tenant_creation.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/crypto.h"
+#include "config/text_rules.h"
+#include "control/api_key.h"
+#include "control/change.h"
+#include "control/tenants.h"
+#include "control/tree.h"
+#include "store/webhooks/idempotency.h"
+#include "store/webhooks/tenants.h"
+
+#define IDEMPOTENCY_KEY_BYTES_MAX 255
+
+struct creation {
+	char id[TENANT_ID_MAX + 1];
+	struct span name, metadata;
+	char fingerprint[2 * SHA256_BYTES + 1]; /* of the body */
+	struct new_api_key key;
+};
+
+static int
+conflict(struct reply *reply)
+{
+	answer_error(reply, 409, "conflict", "a tenant of this id exists, or is still being deleted");
+	return 0;
+}
+
+/* The answer to a repetition: first is what the first request left. */
+static int
+show_first(const struct request *request, const struct creation *creation, const struct db_rows *first,
+    struct reply *reply, struct error *err)
+{
+	struct db_rows *rows = NULL;
+	int rc;
+
+	if (strcmp(db_rows_text(first, 0, 1).base, creation->fingerprint) != 0) {
+		answer_error(reply, 409, "idempotency_conflict",
+		    "another request was made with this Idempotency-Key in the last 24 hours");
+		return 0;
+	}
+	rc = tenants_get(request->db, db_rows_text(first, 0, 0).base, false, &rows, err);
+	if (rc == 0 && db_rows_count(rows) == 0)
+		answer_error(reply, 409, "conflict", "the tenant that this Idempotency-Key made has been deleted");
+	else if (rc == 0)
+		answer_json(reply, 200, tenant_show(rows, 0));
+	db_rows_free(rows);
+	return rc;
+}
+
+/* Reads what was stored, notes it in the audit log, and answers with it and the key. */
+static int
+show_made(const struct request *request, const struct creation *creation, struct reply *reply, struct error *err)
+{
+	const struct change change = {"tenant.create", "tenant", creation->id, request->caller.tenant_id};
+	struct db_rows *rows = NULL;
+	int rc = tenants_get(request->db, creation->id, false, &rows, err);
+	cJSON *tree;
+
+	if (rc != 0)
+		return rc;
+	tree = tenant_show(rows, 0);
+	rc = change_audit(request, &change, NULL, tree, err);
+	if (rc == 0) {
+		tree_add_text(tree, "api_key", (struct span){creation->key.text, API_KEY_BYTES - 1});
+		answer_json(reply, 201, tree);
+	} else {
+		cJSON_Delete(tree);
+	}
+	db_rows_free(rows);
+	return rc;
+}
+
+/* The first key has "*", whatever the caller's scopes: of a new tenant that gives nothing that was there before. */
+static int
+store(const struct request *request, const struct creation *creation, struct reply *reply, struct error *err)
+{
+	const struct api_key_terms terms = {.scopes = {"[\"*\"]", 5}};
+	struct db_rows *rows = NULL;
+	int rc = tenants_insert(request->db, creation->id, creation->name, creation->metadata, err);
+
+	if (rc == DB_REFUSED && db_conflict(request->db))
+		return conflict(reply);
+	if (rc == 0)
+		rc = api_key_store(request, &creation->key, creation->id, &terms, &rows, err);
+	db_rows_free(rows);
+	return rc != 0 ? rc : show_made(request, creation, reply, err);
+}
+
+static int
+create(const struct request *request, void *context, struct reply *reply, struct error *err)
+{
+	struct creation *creation = context;
+	const struct idempotency idempotency = {
+	    request->caller.tenant_id, "tenants", request->idempotency_key, creation->fingerprint};
+	struct db_rows *first = NULL;
+	int rc = 0;
+
+	if (request->idempotency_key.base != NULL)
+		rc = idempotency_claim(request->db, &idempotency, creation->id, &first, err);
+	if (rc == 0)
+		rc = db_rows_count(first) > 0 ? show_first(request, creation, first, reply, err)
+					      : store(request, creation, reply, err);
+	db_rows_free(first);
+	return rc;
+}
+
+/* The id that the client has chosen, else a new UUID. "." and ".." are no segments of a path. */
+static void
+read_id(struct document *document, char id[TENANT_ID_MAX + 1])
+{
+	static const struct document_lengths lengths = {1, TENANT_ID_MAX, false};
+	struct span text;
+
+	(void)document_presence(document, "tenant_id");
+	if (!document_string(document, "id", &lengths, &text) &&
+	    !document_string(document, "tenant_id", &lengths, &text)) {
+		object_id_make(id);
+		return;
+	}
+	if (!text_is_tenant(text.base, text.len) ||
+	    (text.base[0] == '.' && text.len <= 2 && text.base[text.len - 1] == '.'))
+		(void)document_refuse(
+		    document, "id", "must have 1 to 64 letters, digits, '_', '.' and '-', not only dots");
+	else
+		memcpy(mempcpy(id, text.base, text.len), "", 1);
+}
+
+static bool
+read_request(const struct request *request, struct document *document, struct creation *creation)
+{
+	uint8_t digest[SHA256_BYTES];
+
+	if (request->idempotency_key.len > IDEMPOTENCY_KEY_BYTES_MAX ||
+	    (request->idempotency_key.base != NULL && request->idempotency_key.len == 0))
+		return document_refuse(
+		    document, "Idempotency-Key", "must have 1 to %d bytes", IDEMPOTENCY_KEY_BYTES_MAX);
+	read_id(document, creation->id);
+	if (document->error->code != NULL)
+		return false;
+	creation->name = (struct span){creation->id, strlen(creation->id)};
+	crypto_sha256(request->body, digest);
+	for (size_t i = 0; i < sizeof digest; i++)
+		(void)snprintf(creation->fingerprint + 2 * i, 3, "%02x", digest[i]);
+	return tenant_document_read(document, creation->name, &creation->name, &creation->metadata);
+}
+
+void
+tenant_create(const struct request *request, struct reply *reply)
+{
+	struct creation creation = {0};
+	struct document_error error = {0};
+	struct document document;
+
+	if (document_open(&document, request->body, &error) && read_request(request, &document, &creation)) {
+		new_api_key_make(&creation.key);
+		if (change_run(request, create, &creation, reply))
+			api_keys_changed(request, reply);
+		explicit_bzero(&creation, sizeof creation);
+	} else {
+		answer_error(reply, 400, error.code, "%s", error.detail);
+	}
+	document_close(&document);
+}

@@ -1,0 +1,77 @@
+/*
+ * API keys in the webhooks' store, as the management API changes them. The key itself is stored nowhere: what stands in
+ * a row is its SHA-256. store/webhooks/key_rows.h reads the rows for the key table.
+ *
+ * The functions return what db_query() does (store/db.h). Those that change something are for a transaction, and take
+ * the version that changes_raise() gave in it; key_loader_refresh() is called after its commit.
+ */
+#ifndef STORE_WEBHOOKS_API_KEYS_H
+#define STORE_WEBHOOKS_API_KEYS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/span.h"
+#include "store/db.h"
+
+/* What a client may set. */
+struct api_key_terms {
+	struct span name; /* base NULL: null */
+	struct span scopes; /* a JSON array of texts */
+	int64_t events_per_second, bytes_per_second; /* 0: no limit */
+	int64_t expires_ms; /* 0: never */
+};
+
+/* A row. Texts are borrowed from db_rows and followed by a NUL. */
+struct api_key_row {
+	struct span id; /* UUIDv7 */
+	struct span tenant_id;
+	struct span prefix;
+	struct api_key_terms terms;
+	int64_t created_ms, revoked_ms, last_used_ms; /* 0: not */
+};
+
+/* The key of a row of the functions below. */
+struct api_key_row api_key_of_row(const struct db_rows *rows, uint32_t row);
+
+/* What a new key is known by. */
+struct api_key_identity {
+	const char *id; /* UUIDv7 */
+	const char *tenant_id;
+	const char *prefix; /* the first characters */
+	const char *hash; /* SHA-256 in lower-case hex */
+};
+
+/* Makes one. */
+int api_keys_insert(struct db *db, const struct api_key_identity *identity, const struct api_key_terms *terms,
+    int64_t version, struct error *err);
+
+/*
+ * Reads one, of that tenant or, with NULL, of any. *rows has one row, or none: there is no such key, or its tenant is
+ * deleted. For update: inside a transaction, which then is the only one that may change it.
+ */
+int api_keys_get(struct db *db, const char *tenant_id, const char *key_id, bool for_update, struct db_rows **rows,
+    struct error *err); /* six: a key, how, and what comes back */
+
+int api_keys_update(struct db *db, const struct api_key_row *key, const struct api_key_terms *terms, int64_t version,
+    struct error *err);
+
+/* Refuses it for good. */
+int api_keys_revoke(struct db *db, const struct api_key_row *key, int64_t version, struct error *err);
+
+/* The same for all keys of a tenant. */
+int api_keys_revoke_all(struct db *db, const char *tenant_id, int64_t version, struct error *err);
+
+/* Which keys of a tenant. */
+struct api_key_slice {
+	const char *after; /* behind this id; NULL: from the beginning */
+	bool descending;
+	uint32_t limit;
+};
+
+/* In the order of their ids. */
+int api_keys_list(
+    struct db *db, const char *tenant_id, const struct api_key_slice *slice, struct db_rows **rows, struct error *err);
+
+#endif

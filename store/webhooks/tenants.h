@@ -1,0 +1,69 @@
+/*
+ * Tenants in the webhooks' store. Nobody sees those whose deleted_at is set; their ids stay taken until upkeep has
+ * removed everything that was theirs (store/webhooks/removal.h).
+ *
+ * The functions return what db_query() does (store/db.h). Those that change something are for a transaction.
+ */
+#ifndef STORE_WEBHOOKS_TENANTS_H
+#define STORE_WEBHOOKS_TENANTS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/span.h"
+#include "store/db.h"
+
+/* Columns of tenants_get() and tenants_list(). */
+enum tenant_column {
+	TENANT_COLUMN_ID,
+	TENANT_COLUMN_NAME,
+	TENANT_COLUMN_STATUS,
+	TENANT_COLUMN_METADATA, /* JSON, as sent; may be null */
+	TENANT_COLUMN_CREATED_MS,
+	TENANT_COLUMN_UPDATED_MS,
+	TENANT_COLUMN_KEYS, /* how many valid API keys it has */
+};
+
+/* Makes one. DB_REFUSED with db_conflict(): the id is taken. metadata: JSON, base NULL is null. */
+int tenants_insert(struct db *db, const char *tenant_id, struct span name, struct span metadata, struct error *err);
+
+/*
+ * Reads one. *rows has one row, or none: there is no such tenant. For update: inside a transaction, which then is the
+ * only one that may change it, or make something of its own for it (tenants_hold()).
+ */
+int tenants_get(struct db *db, const char *tenant_id, bool for_update, struct db_rows **rows, struct error *err);
+
+/* Whether there is such a tenant, which is not deleted before this transaction has ended. */
+int tenants_hold(struct db *db, const char *tenant_id, bool *there, struct error *err);
+
+int tenants_update(struct db *db, const char *tenant_id, struct span name, struct span metadata, struct error *err);
+
+/* Marks it as deleted. */
+int tenants_delete(struct db *db, const char *tenant_id, struct error *err);
+
+/* At most limit tenants behind that id (NULL: from the first), in the order of their ids. */
+int tenants_list(struct db *db, const char *after, bool descending, uint32_t limit, struct db_rows **rows,
+    struct error *err); /* six: where, which way, how far; and what comes back */
+
+/* How many there are. */
+int tenants_count(struct db *db, int64_t *count, struct error *err);
+
+/* Columns of tenants_stats(), in the order of the API's documents. */
+#define TENANT_FIGURES(X)                                                                                              \
+	X(queue_depth)                                                                                                 \
+	X(in_flight)                                                                                                   \
+	X(dlq_count)                                                                                                   \
+	X(api_keys)                                                                                                    \
+	X(event_count)                                                                                                 \
+	X(endpoint_count)                                                                                              \
+	X(subscription_count)                                                                                          \
+	X(delivery_count)
+
+/*
+ * One row, or none: there is no such tenant. Keys, endpoints and subscriptions are counted now; the other figures are
+ * what upkeep has added up, 0 before it did.
+ */
+int tenants_stats(struct db *db, const char *tenant_id, struct db_rows **rows, struct error *err);
+
+#endif
