@@ -13,6 +13,7 @@ struct process_role {
 	/* A phase begins when all processes of the earlier ones are gone; the roles of a phase drain together. */
 	uint32_t drain_phase;
 	bool finishes_work; /* while draining its processes are restarted as long as work is left */
+	bool may_keep_dying; /* the service goes on without it, however short its processes live */
 	bool rolls_on_hup; /* HUP replaces its processes one by one; otherwise HUP is passed on to them */
 };
 

@@ -54,7 +54,7 @@ static const struct {
 	},
     [ROLE_CONTROL] =
 	{
-	    .rules = {.role = ROLE_CONTROL, .drain_phase = 2, .rolls_on_hup = true},
+	    .rules = {.role = ROLE_CONTROL, .drain_phase = 2, .may_keep_dying = true, .rolls_on_hup = true},
 	    .secrets = SECRET_FOR_CONTROL,
 	    .answers_frames = true,
 	    .run = run_control,

@@ -22,7 +22,7 @@
 #include "master/notify.h"
 #include "shm/heartbeat.h"
 
-/* So many short lives of a process in a row end the service. */
+/* So many short lives of a process in a row end the service, unless its role may keep dying. */
 #define RESTART_BUDGET 10
 #define POLL_RETRY_MS 100
 #define TURN_MS 1000
@@ -168,7 +168,7 @@ child_died(struct supervisor *s, struct child *c, int status)
 	child_report_death(c, status, now, again ? delay_ms : 0);
 	c->start_at_us = now + (int64_t)delay_ms * 1000;
 	child_set_state(c, again ? CHILD_WAITING : CHILD_DONE);
-	if (c->short_lives >= RESTART_BUDGET && !draining(s)) {
+	if (c->short_lives >= RESTART_BUDGET && !c->role->may_keep_dying && !draining(s)) {
 		log_error("restart budget used up: the process does not live for a second; giving up",
 		    LOG_STR("role", child_role_name(c)), LOG_UINT("index", c->index),
 		    LOG_UINT("tries", RESTART_BUDGET));

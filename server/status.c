@@ -50,9 +50,12 @@ trouble_text(enum store_state state)
 	}
 }
 
-/* Whether a process is silent, which may also be down since long ago; text then names it. */
+/*
+ * Whether a process is silent, which may also be down since long ago; text then names it. for_events: one on which hook
+ * events depend.
+ */
 static bool
-find_silent(const struct acceptor *acceptor, char *text, size_t size)
+find_silent(const struct acceptor *acceptor, bool for_events, char *text, size_t size)
 {
 	const struct segment *segment = acceptor->segment;
 	bool draining = segment_draining(segment->header);
@@ -62,7 +65,7 @@ find_silent(const struct acceptor *acceptor, char *text, size_t size)
 		for (uint32_t i = 0; i < segment->counts[r]; i++) {
 			const struct process_slot *slot = segment_slot(segment, r, i);
 
-			if (draining && slot_state(slot) == PROCESS_DOWN)
+			if ((draining && slot_state(slot) == PROCESS_DOWN) || (for_events && r == ROLE_CONTROL))
 				continue;
 			if (!heartbeat_late(slot, acceptor->config->stuck_after_seconds, now))
 				continue;
@@ -143,7 +146,7 @@ status_health(struct acceptor *acceptor, struct exchange *exchange)
 		add_trouble(troubles, sizeof troubles, trouble_text(state));
 	if (segment_file_gone(acceptor->segment->header))
 		add_trouble(troubles, sizeof troubles, "the ring file is gone: restart hooksd");
-	if (find_silent(acceptor, silent, sizeof silent))
+	if (find_silent(acceptor, false, silent, sizeof silent))
 		add_trouble(troubles, sizeof troubles, silent);
 	if (master_is_silent(acceptor))
 		add_trouble(troubles, sizeof troubles, "the master is silent: it replaces no process and cannot stop");
@@ -185,7 +188,7 @@ status_readyz(struct acceptor *acceptor, struct exchange *exchange)
 		reply_error(exchange->req, 503, trouble_text(state));
 	else if (webhooks != NULL && store_report_state(webhooks) == STORE_CONNECTING)
 		reply_error(exchange->req, 503, "the store of webhooks has not been reached yet");
-	else if (find_silent(acceptor, silent, sizeof silent))
+	else if (find_silent(acceptor, true, silent, sizeof silent))
 		reply_error(exchange->req, 503, silent);
 	else
 		reply_text(exchange->req, 200, "text/plain; charset=utf-8", "ok\n", 3);

@@ -135,6 +135,13 @@ def test_a_stuck_control_costs_its_callers_503_by_the_deadline(start):
     assert in_flight(hookline) == 0
 
 
+def test_a_stuck_control_shows_in_health_and_not_in_readyz(start):
+    hookline = start(STUCK_AFTER_SECONDS=4)
+    with stopped(control_pid(hookline)):
+        wait_until(lambda: "control-0 is silent" in hookline.daemon.get("/health").json().get("detail", ""), "health", 30)
+        assert hookline.daemon.get("/readyz").status == 200
+
+
 def test_a_stuck_control_is_killed_and_replaced(start):
     hookline = start(STUCK_AFTER_SECONDS=1)
     control = control_pid(hookline)

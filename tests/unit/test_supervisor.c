@@ -82,6 +82,33 @@ test_a_process_that_never_lives_ends_the_service(void **state)
 	assert_int_equal(stage_supervise(&stage), EXIT_FAILED);
 }
 
+static int
+fail_as_courier(const struct stage *s, enum role role, uint32_t index)
+{
+	if (role != ROLE_COURIER)
+		return live_and_stop(s, role, index);
+	stage_record(s, STARTED, role, index);
+	return FAILED;
+}
+
+static void
+drain_after_many_deaths(const struct stage *s)
+{
+	if (stage_count(s, STARTED, ROLE_COURIER, 0) > 10)
+		stage_signal_master(SIGTERM);
+}
+
+static void
+test_a_role_that_may_keep_dying_does_not_end_the_service(void **state)
+{
+	for (int r = 0; r < ROLES; r++)
+		stage.rules[r].may_keep_dying = stage.rules[r].role == ROLE_COURIER;
+	stage.play = fail_as_courier;
+	stage.on_turn = drain_after_many_deaths;
+	assert_int_equal(stage_supervise(&stage), EXIT_DRAINED);
+	assert_int_equal(stage_count(&stage, STOPPED, ROLE_ACCEPTOR, ANY), 2);
+}
+
 static void
 test_term_drains(void **state)
 {
@@ -437,6 +464,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    STAGE_TEST(test_a_process_that_never_lives_ends_the_service),
+	    STAGE_TEST(test_a_role_that_may_keep_dying_does_not_end_the_service),
 	    STAGE_TEST(test_term_drains),
 	    STAGE_TEST(test_a_phase_drains_when_the_one_before_it_is_gone),
 	    STAGE_TEST(test_roles_of_one_phase_drain_together),
