@@ -1,0 +1,124 @@
+"""hooksctl and the management API: what an operator does from a terminal, on both stores."""
+
+import json
+import re
+
+import pytest
+
+from harness.daemon import run_program
+
+
+@pytest.fixture
+def ctl(hookline, tmp_path):
+    """Runs hooksctl for a tenant of the test's own; ctl.admin(...) with the key of the installation."""
+    return Ctl(hookline, hookline.new_tenant(), tmp_path)
+
+
+class Ctl:
+    def __init__(self, hookline, tenant, directory):
+        self.hookline, self.tenant, self.directory = hookline, tenant, directory
+        self.url = f"http://127.0.0.1:{hookline.daemon.port}"
+
+    def run(self, *words, **options):
+        return run_program("hooksctl", *words, options={"HL_URL": self.url, "HL_API_KEY": self.tenant.client.key} | options,
+                           cwd=self.directory)
+
+    def __call__(self, *words, **options):
+        run = self.run(*words, **options)
+        assert (run.returncode, run.stderr) == (0, ""), run.stdout + run.stderr
+        return run.stdout
+
+    def admin(self, *words):
+        return self(*words, HL_ADMIN_KEY=self.hookline.admin.key)
+
+    def json(self, *words, **options):
+        return json.loads(self(*words, "--json", **options))
+
+
+def fields(text):
+    """What hooksctl prints of one object."""
+    return dict(re.split(r" {2,}", line, maxsplit=1) for line in text.splitlines())
+
+
+def table(text):
+    """What it prints of a list, without the head."""
+    return [re.split(r" {2,}", line) for line in text.splitlines()[1:]]
+
+
+def test_an_endpoint_is_made_shown_changed_and_removed(ctl):
+    made = fields(ctl("endpoints", "add", "https://shop.example/hooks?a=b", "--name=shop", "--timeout-ms=5000",
+                      "--header=X-Team: a:b", "--enabled=false", "--metadata={\"n\":1234567890123456789}"))
+    assert made["url"] == "https://shop.example/hooks?a=b"
+    assert made["secret"].startswith("whsec_")
+    assert made["timeout_ms"] == "5000"
+    assert json.loads(made["headers"]) == {"X-Team": "***"}
+    assert ctl.json("endpoints", "get", made["id"])["metadata"] == {"n": 1234567890123456789}
+    [row] = table(ctl("endpoints", "ls"))
+    assert row[:3] == [made["id"], "https://shop.example/hooks?a=b", "false"]
+    assert fields(ctl("endpoints", "enable", made["id"]))["enabled"] == "true"
+    assert fields(ctl("endpoints", "update", made["id"], "--name", "store"))["name"] == "store"
+    assert ctl("endpoints", "rm", made["id"]) == ""
+    assert table(ctl("endpoints", "ls")) == []
+
+
+def test_a_subscription_is_made_of_options_or_of_a_document(ctl):
+    endpoint = ctl.json("endpoints", "add", "--url=https://shop.example/")["id"]
+    filter = {"gt": "payload.total", "value": 9223372036854775807}
+    made = ctl.json("subs", "add", f"--endpoint={endpoint}", "--topic=orders.*", f"--filter={json.dumps(filter)}")
+    assert made["topic_pattern"] == "orders.*"
+    assert made["filter"] == filter
+    (ctl.directory / "document.json").write_text(json.dumps({"endpoint_id": endpoint, "topic_pattern": "#"}))
+    assert ctl.json("subscriptions", "create", "--file=document.json")["topic_pattern"] == "#"
+    assert sorted(row[2] for row in table(ctl("subs", "ls", "--endpoint", endpoint))) == ["#", "orders.*"]
+
+
+def test_a_list_shows_every_page_and_one_with_a_limit(ctl):
+    for number in range(3):
+        ctl("endpoints", "add", f"https://shop.example/{number}")
+    assert len(table(ctl("endpoints", "ls"))) == 3
+    assert len(table(ctl("endpoints", "ls", "--limit=2"))) == 2
+    cursor = ctl.json("endpoints", "ls", "--limit=2")["next_cursor"]
+    assert len(table(ctl("endpoints", "ls", "--cursor", cursor))) == 1
+
+
+def test_a_change_of_a_version_that_is_gone_is_refused(ctl):
+    made = ctl.json("endpoints", "add", "https://shop.example/")
+    ctl("endpoints", "update", made["id"], "--name=one", "--if-match=1")
+    run = ctl.run("endpoints", "update", made["id"], "--name=two", "--if-match=1")
+    assert run.returncode == 1
+    assert run.stderr.startswith("hooksctl: 412 precondition_failed: ")
+    assert ctl.json("endpoints", "get", made["id"])["name"] == "one"
+
+
+def test_a_tenant_and_its_keys_are_made_by_the_admin(ctl):
+    tenant = f"{ctl.tenant.id[:20]}.two"
+    made = fields(ctl.admin("tenants", "add", tenant, "--name=Two"))
+    assert made["id"] == tenant
+    assert ctl("endpoints", "ls", HL_API_KEY=made["api_key"]).startswith("id ")
+    key = fields(ctl.admin("keys", "add", "reader", f"--tenant={tenant}", "--scopes=endpoints.read,subscriptions.read"))
+    assert json.loads(key["scopes"]) == ["endpoints.read", "subscriptions.read"]
+    refused = ctl.run("endpoints", "add", "https://a.example/", HL_API_KEY=key["key"])
+    assert refused.returncode == 1
+    assert refused.stderr.startswith("hooksctl: 403 forbidden: ")
+    ctl.admin("keys", "revoke", key["id"])
+    assert ctl.run("endpoints", "ls", HL_API_KEY=key["key"]).stderr.startswith("hooksctl: 401 unauthorized: ")
+    assert [row[3] for row in table(ctl.admin("audit", f"--tenant={tenant}"))] == ["key.revoke", "key.create", "key.create"]
+    ctl.admin("tenants", "rm", tenant)
+
+
+def test_the_key_may_stand_in_a_file(ctl):
+    (ctl.directory / "key").write_text(ctl.tenant.client.key + "\n")
+    assert ctl("subs", "ls", HL_API_KEY="", HL_API_KEY_FILE="key").startswith("id ")
+    assert ctl("subs", "ls", "--hl-api-key-file=key", HL_API_KEY="a-key-that-is-none").startswith("id ")
+
+
+def test_an_object_that_is_not_there_is_a_failure(ctl):
+    run = ctl.run("endpoints", "get", "no/such?thing")
+    assert run.returncode == 1
+    assert run.stderr.startswith("hooksctl: 404 not_found: ")
+
+
+def test_control_characters_are_shown_as_escapes(ctl):
+    made = ctl.json("endpoints", "add", "https://shop.example/", "--name=café", '--metadata={"note":"\u009b31m\\u001b[31m"}')
+    shown = fields(ctl("endpoints", "get", made["id"]))
+    assert (shown["name"], shown["metadata"]) == ("café", '{"note":"\\xc2\\x9b31m\\u001b[31m"}')
