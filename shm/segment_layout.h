@@ -18,7 +18,8 @@
 #include "shm/series.h"
 #include "shm/usage.h"
 
-#define SEGMENT_MAGIC "hooksrgb" /* its last character changes with this header's structs and with RECORD_VERSION */
+/* Its last character changes with the structs here and in shm/key_table.h, and with RECORD_VERSION. */
+#define SEGMENT_MAGIC "hooksrgb"
 #define SEGMENT_UNFINISHED "hooksr?b" /* of the same version, and being made: no event is in it yet */
 #define BOOT_ID_BYTES 40
 
