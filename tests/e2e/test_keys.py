@@ -260,17 +260,6 @@ def test_without_the_store_known_keys_are_valid_after_a_crash_of_everything_and_
     assert statuses(hookline, new_key()) == {401}
 
 
-def test_two_daemons_on_one_database_know_of_each_others_keys(make_hookline):
-    one = make_hookline("postgres").start()
-    other = make_hookline("postgres", one.database).start()
-    key = StoredKey(one)
-    wait_known(one, key.key)
-    wait_known(other, key.key)
-    key.revoke()
-    wait_refused(one, key.key)
-    wait_refused(other, key.key)
-
-
 # ---- many keys, and secrets
 
 
@@ -314,3 +303,67 @@ def test_keys_are_in_no_log_and_no_acceptor_or_writer_has_those_of_the_configura
     for text in [*start, key.key]:
         assert text not in log
         assert hashlib.sha256(text.encode()).hexdigest() not in log
+
+
+# ---- keys of the management API
+
+
+def test_a_new_key_is_valid_on_every_acceptor_when_its_reply_arrives(hookline):
+    tenant = hookline.new_tenant()
+    for _ in range(5):
+        assert statuses(hookline, tenant.key(["events.publish"]).key) == {202}
+    assert statuses(hookline, tenant.client.key) == {202}
+
+
+def test_a_revoked_key_is_refused_by_every_acceptor_after_the_reply(hookline):
+    tenant = hookline.new_tenant()
+    for _ in range(5):
+        key = tenant.key(["events.publish"])
+        assert hookline.admin.delete(f"/v1/apikeys/{key.id}").status == 204
+        assert statuses(hookline, key.key) == {401}
+    assert statuses(hookline, tenant.client.key) == {202}
+
+
+def test_changed_scopes_hold_after_the_reply(hookline):
+    key = hookline.new_tenant().key(["events.read"])
+    assert statuses(hookline, key.key) == {403}
+    assert hookline.admin.patch(f"/v1/apikeys/{key.id}", {"scopes": ["events.publish"]}).status == 200
+    assert statuses(hookline, key.key) == {202}
+
+
+def test_the_keys_of_a_deleted_tenant_are_refused_after_the_reply(hookline):
+    tenant = hookline.new_tenant()
+    key = tenant.key(["events.publish"])
+    assert hookline.admin.delete(f"/v1/tenants/{tenant.id}").status == 204
+    assert statuses(hookline, key.key) == statuses(hookline, tenant.client.key) == {401}
+
+
+@pytest.mark.parametrize("store", STORES)
+def test_the_overlap_of_a_rotation_survives_restarts_and_deaths(make_hookline, store):
+    hookline = make_hookline(store).start()
+    tenant = hookline.new_tenant()
+    old = tenant.key(["events.publish"])
+    reply = hookline.admin.post(f"/v1/tenants/{tenant.id}/rotate-key", {"key_id": old.id, "overlap_seconds": 3600})
+    assert 3590 < reply.json["old_key_expires_at"] - time.time() < 3610
+    new = reply.json["key"]
+    assert statuses(hookline, old.key) == statuses(hookline, new) == {202}
+    hookline.daemon.restart()
+    hookline.wait_ready()
+    assert statuses(hookline, old.key) == statuses(hookline, new) == {202}
+    hookline.daemon.kill()
+    hookline.daemon.start()
+    assert statuses(hookline, old.key) == statuses(hookline, new) == {202}  # before control has read anything
+    reply = hookline.admin.post(f"/v1/tenants/{tenant.id}/rotate-key", {"key_id": old.id, "overlap_seconds": 0})
+    assert reply.status == 200
+    assert statuses(hookline, old.key) == {401}
+    assert statuses(hookline, new) == statuses(hookline, reply.json["key"]) == {202}
+
+
+def test_a_key_that_one_daemon_revokes_is_refused_by_the_other_within_a_second(make_hookline):
+    one = make_hookline("postgres").start()
+    other = make_hookline("postgres", one.database).start()
+    key = one.new_tenant().key(["events.publish"])
+    wait_known(other, key.key)
+    assert one.admin.delete(f"/v1/apikeys/{key.id}").status == 204
+    assert statuses(one, key.key) == {401}
+    wait_refused(other, key.key)
