@@ -1,0 +1,77 @@
+"""What holds in the webhooks' store whenever control died: read beside the daemon, compared with its audit log."""
+
+import json
+from collections import Counter
+
+KINDS = {"tenant": ("tenants", "tenant_id"), "key": ("api_keys", "key_id"), "endpoint": ("endpoints", "endpoint_id"),
+         "subscription": ("subscriptions", "subscription_id")}
+ENDS = {f"{kind}.delete" for kind in KINDS} | {"key.revoke"}
+JSON_COLUMNS = {"tenants": ["metadata"], "api_keys": ["scopes"],
+                "endpoints": ["metadata", "extra", "retry_schedule"],
+                "subscriptions": ["filter", "metadata", "extra"], "transforms": ["steps"], "audit_log": ["before", "after"]}
+
+
+def parsed(value):
+    return json.loads(value) if isinstance(value, str) else value
+
+
+def check_tenant(hookline, tenant_id):
+    """All that the store has of a tenant agrees with itself and with the audit log."""
+    with hookline.reader() as read:
+        tables = {name: [dict(row) for row in read(f"SELECT * FROM {name} WHERE tenant_id = :id", id=tenant_id)]
+                  for name in [*JSON_COLUMNS, "routing_versions"]}
+        tables["audit_log"] += map(dict, read(  # in the log of the caller's tenant
+            "SELECT * FROM audit_log WHERE object_kind = 'tenant' AND object_id = :id AND tenant_id <> :id", id=tenant_id))
+        newest = read("SELECT version FROM changes")[0]["version"]
+    for name, columns in JSON_COLUMNS.items():
+        for row in tables[name]:
+            for column in columns:
+                parsed(row[column])
+
+    endpoints = {str(row["endpoint_id"]): row for row in tables["endpoints"]}
+    transforms = {str(row["transform_id"]) for row in tables["transforms"]}
+    for row in tables["subscriptions"]:
+        assert str(row["endpoint_id"]) in endpoints or row["deleted_at"], row
+        assert row["transform_id"] is None or str(row["transform_id"]) in transforms, row
+    for row in tables["api_keys"]:
+        assert row["change_version"] <= newest, (row["change_version"], newest)
+    deleted = any(row["deleted_at"] for row in tables["tenants"])
+    versions = [row["change_version"] for row in tables["api_keys"]]
+    assert deleted or len(versions) == len(set(versions)), "each change of a key has a version of its own"
+
+    actions = {}  # by kind and id
+    for row in tables["audit_log"]:
+        actions.setdefault((row["object_kind"], str(row["object_id"])), []).append(row["action"])
+    for kind, (table, key) in KINDS.items():
+        for row in tables[table]:
+            check_object(kind, row, actions.pop((kind, str(row[key])), []), deleted)
+    for (kind, object_id), done in actions.items():  # of what upkeep has removed by now
+        assert ENDS.intersection(done), f"{kind} {object_id} is not there, but {done}"
+
+    routed = [row["version"] for row in tables["routing_versions"]]
+    changes = Counter(row["object_kind"] for row in tables["audit_log"])
+    assert sum(routed) == changes["endpoint"] + changes["subscription"] + deleted, (routed, changes)
+
+
+def check_object(kind, row, done, tenant_deleted):
+    """One audit row a change, none more: one made it, each later one raised its version, and one ended it at most."""
+    assert done.count(f"{kind}.create") == 1, (row, done)
+    if kind == "key":
+        assert done.count("key.revoke") <= 1, done
+        assert bool(row["revoked_at"]) == (tenant_deleted or "key.revoke" in done), (row, done)
+        assert row["expires_at"] or "key.rotate" not in done, (row, done)
+        return
+    assert done.count(f"{kind}.delete") == bool(row["deleted_at"]), (row, done)
+    if "version" in row:
+        assert row["version"] == len(done), (row, done)
+
+
+def check_keys(hookline, keys):
+    """Each key, by id, opens the API exactly when the store says so."""
+    now = "now()" if hookline.store == "postgres" else "(julianday('now') - 2440587.5) * 86400000"
+    valid = {str(row["key_id"]) for row in hookline.query(
+        "SELECT k.key_id FROM api_keys k JOIN tenants t ON t.tenant_id = k.tenant_id WHERE k.revoked_at IS NULL"
+        f" AND (k.expires_at IS NULL OR k.expires_at > {now}) AND t.deleted_at IS NULL")}
+    for key_id, client in keys.items():
+        status = client.get("/v1/endpoints?limit=1").status
+        assert status == (200 if key_id in valid else 401), (key_id, status)

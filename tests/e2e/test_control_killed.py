@@ -1,0 +1,135 @@
+"""
+Control is killed at a statement, before it goes to the database or after it has taken effect: whatever the client is then
+told, the store is whole, its audit log tells what happened, and the keys in shared memory are those of the store.
+KILL_ALL=1 takes every statement in place of a sample.
+"""
+
+import os
+import random
+import time
+
+import pytest
+
+from harness.invariants import check_keys, check_tenant
+from harness.killpoint import AFTER, BEFORE, Killpoint
+from harness.waiting import wait_until
+from harness.webhooks import STORES, ApiClient
+
+SAMPLE = 8  # points where it dies
+SHORT_LIVES = 8  # one after the other: the master gives up on a process that lives for less than a second ten times
+A_LIFE = 1.2  # seconds
+
+
+class Script:
+    """Makes, changes and removes one of everything, and asks again after each 503, as the API's documents say."""
+
+    def __init__(self, hookline):
+        self.hookline = hookline
+        self.tenants = set()
+        self.keys = {}  # clients by the ids of their keys
+        self.refused = 0  # requests that were answered with 503
+
+    def ask(self, client, method, path, body=None, done=(200, 201, 204), **options):
+        """404 or 409 after a 503: it was done, and the reply was lost."""
+        arguments = (method, path) if body is None else (method, path, body)
+        lost = []
+
+        def answered():
+            reply = client.request(*arguments, **options)
+            lost.append(reply.status == 503)
+            return None if reply.status == 503 else reply
+
+        reply = wait_until(answered, f"an answer to {method} {path}")
+        self.refused += sum(lost)
+        assert reply.status in done or (any(lost) and reply.status in (404, 409)), reply
+        return reply.json if reply.status != 204 else None
+
+    def key(self, made):
+        self.keys[made["key_id"]] = ApiClient(self.hookline, made["key"], made["key_id"])
+        return self.keys[made["key_id"]]
+
+    def run(self):
+        admin = self.hookline.admin
+        tenant, client = self.make_tenant("kept")
+        other, _ = self.make_tenant("given-up")
+        self.ask(admin, "PATCH", f"/v1/tenants/{tenant}", {"metadata": {"n": 1}})
+        keys = f"/v1/tenants/{tenant}/api-keys"
+        first = self.key(self.ask(admin, "POST", keys, {"name": "a", "scopes": ["endpoints.read"]}))
+        self.ask(admin, "PATCH", f"/v1/apikeys/{first.id}", {"scopes": ["endpoints.read", "endpoints.write"]})
+        rotated = self.ask(admin, "POST", f"/v1/tenants/{tenant}/rotate-key", {"key_id": first.id, "overlap_seconds": 0})
+        second = self.key(rotated) if "key" in rotated else first  # whose successor came with the reply that was lost
+        third = self.key(self.ask(admin, "POST", keys, {"scopes": ["*"]}))
+        self.ask(admin, "DELETE", f"{keys}/{second.id}")
+        self.ask(admin, "DELETE", f"/v1/apikeys/{third.id}")
+
+        endpoint = {"url": "https://example.com/hook", "headers": {"x-a": "b"}, "metadata": {"n": 9007199254740993}}
+        kept = self.ask(client, "POST", "/v1/endpoints", endpoint)["id"]
+        removed = self.ask(client, "POST", "/v1/endpoints", endpoint)["id"]
+        self.ask(client, "PATCH", f"/v1/endpoints/{kept}", {"url": "https://example.com/other", "enabled": False})
+        self.ask(client, "POST", f"/v1/endpoints/{kept}/rotate-secret", {"overlap_seconds": 60})
+        subscription = {"endpoint_id": kept, "topic_pattern": "a.#", "filter": {"eq": "payload.x", "value": 1},
+                        "transform": [{"remove_field": {"field": "payload.y"}}]}
+        one = self.ask(client, "POST", "/v1/subscriptions", subscription)["id"]
+        two = self.ask(client, "POST", "/v1/subscriptions", subscription | {"endpoint_id": removed})["id"]
+        transform = [{"add_field": {"field": "payload.z", "value": 2}}]
+        self.ask(client, "PATCH", f"/v1/subscriptions/{one}", {"transform": transform})
+        self.ask(client, "DELETE", f"/v1/subscriptions/{two}")
+        self.ask(client, "DELETE", f"/v1/endpoints/{removed}")
+        self.ask(admin, "DELETE", f"/v1/tenants/{other}")
+
+    def make_tenant(self, name):
+        headers = {"Idempotency-Key": f"{name}-{random.getrandbits(64):x}"}
+        made = self.ask(self.hookline.admin, "POST", "/v1/tenants", {"name": name}, headers=headers)
+        self.tenants.add(made["id"])
+        if "api_key" not in made:  # the reply with it was lost
+            made["api_key"] = self.ask(self.hookline.admin, "POST", f"/v1/tenants/{made['id']}/api-keys", {})["key"]
+        return made["id"], ApiClient(self.hookline, made["api_key"])
+
+    def check(self):
+        for tenant in self.tenants:
+            check_tenant(self.hookline, tenant)
+        check_keys(self.hookline, self.keys)
+
+
+@pytest.fixture(params=STORES)
+def killable(request, make_hookline, tmp_path):
+    """A daemon whose control can be killed, and the killpoint."""
+    killpoint = Killpoint(tmp_path / "killpoint")
+    hookline = make_hookline(request.param, STORAGE_TYPE="jsonl", ACCEPTORS=1, **killpoint.environment()).start()
+    return hookline, killpoint
+
+
+def run_and_die(hookline, killpoint, statement, side):
+    """Returns whether control died, which it does not when there are fewer statements."""
+    script = Script(hookline)
+    killpoint.arm(statement, side)
+    script.run()
+    died = killpoint.disarm()
+    assert died or script.refused == 0, "nothing but a death is a 503"
+    script.check()
+    return died
+
+
+def statements_of_a_run(hookline, killpoint):
+    Script(hookline).run()  # connections are made, upkeep has done what it does at a start
+    killpoint.arm(1 << 30, BEFORE)
+    Script(hookline).run()
+    left = killpoint.left()
+    killpoint.disarm()
+    return (1 << 30) - left
+
+
+def test_a_control_that_is_killed_at_a_statement_leaves_store_and_keys_whole(killable):
+    hookline, killpoint = killable
+    count = statements_of_a_run(hookline, killpoint)
+    assert count > 60, "the script's transactions were seen"
+    points = [(statement, side) for statement in range(1, count + 1) for side in (BEFORE, AFTER)]
+    if os.environ.get("KILL_ALL") != "1":
+        points = random.sample(points, SAMPLE)
+    print(f"{count} statements; control dies at {points}")
+    for number, (statement, side) in enumerate(points, 1):
+        died = run_and_die(hookline, killpoint, statement, side)
+        assert died or statement > count - 10, "some statements of upkeep may have been counted"
+        if number % SHORT_LIVES == 0:
+            born = time.monotonic()
+            wait_until(lambda: time.monotonic() > born + A_LIFE, "a control to live")
