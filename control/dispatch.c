@@ -3,11 +3,12 @@
 
 #include <assert.h>
 
-#include "control/endpoints.h"
 #include "control/api_keys.h"
 #include "control/audit.h"
+#include "control/endpoints.h"
 #include "control/key_rotation.h"
 #include "control/query.h"
+#include "control/secret_rotation.h"
 #include "control/subscriptions.h"
 #include "control/tenant_creation.h"
 #include "control/tenants.h"
@@ -39,6 +40,7 @@ static request_handler *const handlers[API_OPERATIONS] = {
     [OPERATION_KEY_GET] = key_get,
     [OPERATION_KEY_UPDATE] = key_update,
     [OPERATION_KEY_REVOKE] = key_revoke,
+    [OPERATION_ADMIN_ROTATE_SECRETS] = secrets_rotate,
     [OPERATION_AUDIT_LIST] = audit_show,
 };
 

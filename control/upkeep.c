@@ -13,6 +13,7 @@
 #include "base/repeat.h"
 #include "store/webhooks/key_rows.h"
 #include "store/webhooks/months.h"
+#include "store/webhooks/removal.h"
 #include "store/webhooks/upkeep_rows.h"
 #include "store/webhooks_store.h"
 
@@ -36,7 +37,7 @@ struct upkeep {
 	pthread_mutex_t lock; /* of stopping */
 	pthread_cond_t wake;
 	bool stopping;
-	int64_t due_us[4]; /* steady, by task */
+	int64_t due_us[8]; /* steady, by task */
 };
 
 /* ---- tasks ---- */
@@ -66,6 +67,20 @@ remove_revoked_keys(struct upkeep *upkeep, struct error *err)
 	return rc;
 }
 
+/* So many slices at a time, so that the thread follows changes in between. */
+#define SLICES_AT_ONCE 20
+
+static int
+remove_deleted(struct upkeep *upkeep, struct error *err)
+{
+	bool more = true;
+	int rc = 0;
+
+	for (int slices = 0; rc == 0 && more && slices < SLICES_AT_ONCE; slices++)
+		rc = removal_step(upkeep->db, &more, err);
+	return rc;
+}
+
 /* SHARED: by one node for all, so its name is that of a row. */
 static const struct task {
 	const char *name;
@@ -76,6 +91,7 @@ static const struct task {
     {"months", 60 * MINUTE_MS, false, make_months},
     {"key_uses", MINUTE_MS, false, write_uses},
     {"revoked_keys", DAY_MS, true, remove_revoked_keys},
+    {"deleted", SECOND_MS, false, remove_deleted},
 };
 
 #define TASKS (sizeof tasks / sizeof *tasks)

@@ -200,6 +200,9 @@ COMMENT ON COLUMN endpoints.created_at IS 'When it was made.';
 COMMENT ON COLUMN endpoints.updated_at IS 'When it was changed last.';
 COMMENT ON COLUMN endpoints.deleted_at IS 'When DELETE marked it; upkeep then removes its subscriptions, jobs and secrets, and the row last.';
 
+CREATE INDEX endpoints_deleted_at_idx ON endpoints (deleted_at) WHERE deleted_at IS NOT NULL;
+COMMENT ON INDEX endpoints_deleted_at_idx IS 'What upkeep is to remove.';
+
 CREATE TABLE transforms (
 	tenant_id text COLLATE "C" NOT NULL,
 	transform_id uuid NOT NULL,

@@ -93,6 +93,9 @@ CREATE TABLE endpoints (
 	PRIMARY KEY (tenant_id, endpoint_id)
 ) STRICT;
 
+-- What upkeep is to remove.
+CREATE INDEX endpoints_deleted_at_idx ON endpoints (deleted_at) WHERE deleted_at IS NOT NULL;
+
 -- What is done to an event before it is posted. A row never changes: a job names the one it was made with.
 CREATE TABLE transforms (
 	tenant_id TEXT NOT NULL, -- Whose transform it is

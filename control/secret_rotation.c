@@ -1,0 +1,196 @@
+/*
+ * In slices of rows, each a transaction with its audit row. What is encrypted with the present key already is passed
+ * over, so a request that was cut short is simply repeated.
+ */
+#include "control/secret_rotation.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "config/text_rules.h"
+#include "control/change.h"
+#include "control/secrets.h"
+#include "control/tree.h"
+#include "store/webhooks/changes.h"
+#include "store/webhooks/secret_rows.h"
+
+#define SLICE_ROWS 200u
+#define MARGIN_US (1000 * 1000) /* before the deadline, for the commit of a slice and the reply */
+
+struct rotation {
+	const struct db_rows *rows; /* of the present slice */
+	uint64_t done; /* endpoints whose secrets were encrypted anew, by committed slices */
+	uint64_t done_by_slice;
+	uint64_t unreadable; /* endpoints of which a secret could not be read */
+	uint64_t unreadable_by_slice;
+	char tenant_id[TENANT_ID_MAX + 1], endpoint_id[37]; /* the last row of the slice before */
+};
+
+/* The texts of one row as they are to be stored. */
+struct sealed {
+	struct bytes secret, old_secret, headers;
+};
+
+static int
+seal_again(const struct secrets *secrets, const struct secret_place *place, struct span *stored, struct bytes *out,
+    struct error *err)
+{
+	struct bytes plain = {0};
+	int rc = 0;
+
+	if (stored->base == NULL || secret_is_current(secrets, *stored))
+		return 0;
+	rc = secret_read(secrets, place, *stored, &plain, err);
+	if (rc == 0) {
+		secret_seal(secrets, place, (struct span){plain.base, plain.len}, out);
+		*stored = (struct span){out->base, out->len};
+	}
+	secret_wipe(&plain);
+	return rc;
+}
+
+/* Seals what must be in the row, whose texts then point into sealed. <0: one of them cannot be read. */
+static int
+seal_row(const struct secrets *secrets, struct secret_row *row, struct sealed *sealed, struct error *err)
+{
+	struct secret_place place = {row->tenant_id, row->endpoint_id, SECRET_SIGNING};
+	int rc = seal_again(secrets, &place, &row->secret, &sealed->secret, err);
+
+	if (rc == 0)
+		rc = seal_again(secrets, &place, &row->old_secret, &sealed->old_secret, err);
+	place.kind = SECRET_HEADERS;
+	return rc == 0 ? seal_again(secrets, &place, &row->headers, &sealed->headers, err) : rc;
+}
+
+static int
+rotate_row(const struct request *request, struct rotation *rotation, uint32_t number, struct error *err)
+{
+	struct secret_row row = secret_row_of(rotation->rows, number);
+	const struct secret_row before = row;
+	struct sealed sealed = {0};
+	struct error why;
+	bool written = false;
+	int rc = 0;
+
+	if (seal_row(request->context->secrets, &row, &sealed, &why) < 0) {
+		rotation->unreadable_by_slice++;
+		log_warning("the secrets of an endpoint cannot be encrypted with the present master key",
+		    LOG_STR("endpoint_id", row.endpoint_id.base), LOG_STR("error", why.text));
+	} else if (row.secret.base != before.secret.base || row.old_secret.base != before.old_secret.base ||
+		   row.headers.base != before.headers.base) {
+		rc = secret_rows_write(request->db, &row, &written, err);
+		rotation->done_by_slice += written;
+	}
+	bytes_free(&sealed.secret);
+	bytes_free(&sealed.old_secret);
+	bytes_free(&sealed.headers);
+	return rc;
+}
+
+/* In a transaction. The answer is only a sign for change_run(): the last slice's reply is made anew. */
+static int
+rotate_slice(const struct request *request, void *context, struct reply *reply, struct error *err)
+{
+	static const struct change what = {"secrets.rotate", "installation", "", NULL};
+	struct change change = what;
+	struct rotation *rotation = context;
+	cJSON *after = NULL;
+	int64_t version;
+	int rc = 0;
+
+	rotation->done_by_slice = rotation->unreadable_by_slice = 0;
+	for (uint32_t row = 0; rc == 0 && row < db_rows_count(rotation->rows); row++)
+		rc = rotate_row(request, rotation, row, err);
+	if (rc == 0 && rotation->done_by_slice > 0) {
+		change.tenant_id = request->caller.tenant_id;
+		after = tree_new();
+		tree_add_int(after, "reencrypted", (int64_t)rotation->done_by_slice);
+		rc = change_audit(request, &change, NULL, after, err);
+		if (rc == 0)
+			rc = changes_raise(request->db, &version, err);
+		cJSON_Delete(after);
+	}
+	if (rc == 0)
+		answer_nothing(reply);
+	return rc;
+}
+
+/* Reads and rotates the next slice. *end: there is none behind it. false: the reply says why not. */
+static bool
+next_slice(const struct request *request, struct rotation *rotation, bool *end, struct reply *reply)
+{
+	bool first = rotation->tenant_id[0] == '\0', done;
+	struct db_rows *rows;
+	struct secret_row last;
+	struct error err;
+	int rc = secret_rows_after(request->db, first ? NULL : rotation->tenant_id,
+	    first ? NULL : rotation->endpoint_id, SLICE_ROWS, &rows, &err);
+
+	if (rc != 0) {
+		answer_store_failed(reply, rc, &err);
+		return false;
+	}
+	*end = db_rows_count(rows) < SLICE_ROWS;
+	rotation->rows = rows;
+	done = db_rows_count(rows) == 0 || change_run(request, rotate_slice, rotation, reply);
+	if (done && db_rows_count(rows) > 0) {
+		last = secret_row_of(rows, db_rows_count(rows) - 1);
+		memcpy(rotation->tenant_id, last.tenant_id.base, last.tenant_id.len + 1);
+		memcpy(rotation->endpoint_id, last.endpoint_id.base, last.endpoint_id.len + 1);
+		rotation->done += rotation->done_by_slice;
+		rotation->unreadable += rotation->unreadable_by_slice;
+		reply_reset(reply);
+	}
+	db_rows_free(rows);
+	return done;
+}
+
+static void
+answer_done(const struct rotation *rotation, struct reply *reply)
+{
+	cJSON *tree;
+
+	if (rotation->unreadable > 0) {
+		answer_error(reply, 409, "conflict",
+		    "%" PRIu64 " endpoints have secrets that none of the master keys opens; %" PRIu64
+		    " others were encrypted anew. The log names them",
+		    rotation->unreadable, rotation->done);
+		return;
+	}
+	tree = tree_new();
+	tree_add_bool(tree, "ok", true);
+	tree_add_text(tree, "message", (struct span){"the secrets are encrypted with HL_MASTER_KEY", 44});
+	tree_add_int(tree, "reencrypted", (int64_t)rotation->done);
+	answer_json(reply, 200, tree);
+}
+
+void
+secrets_rotate(const struct request *request, struct reply *reply)
+{
+	const struct config *config = request->context->config;
+	struct rotation rotation = {0};
+	bool end = false;
+
+	if (!request->context->secrets->encrypts) {
+		answer_error(reply, 409, "conflict", "HL_MASTER_KEY is not set: there is no key to encrypt with");
+		return;
+	}
+	if (config->hl_master_key_old == NULL || config->hl_master_key_old[0] == '\0') {
+		answer_error(reply, 409, "conflict",
+		    "HL_MASTER_KEY_OLD is not set: it lists the keys from which the secrets are to be taken over");
+		return;
+	}
+	while (!end) {
+		if (clock_steady_us() >= request->deadline_us - MARGIN_US) {
+			reply->retry_after_seconds = 1;
+			answer_error(reply, 503, "store_unavailable",
+			    "%" PRIu64 " endpoints were done; ask again, and it goes on from there", rotation.done);
+			return;
+		}
+		if (!next_slice(request, &rotation, &end, reply))
+			return;
+	}
+	answer_done(&rotation, reply);
+}
