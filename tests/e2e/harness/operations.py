@@ -1,0 +1,79 @@
+"""The operations of the webhooks' API, read from their table, with what a request of each needs to be right."""
+
+import re
+from collections import namedtuple
+
+from harness.daemon import REPOSITORY
+
+ROW = re.compile(r'^OPERATION\((\w+), "(\w+)", "([^"]+)", (\w+), (\w+),', re.MULTILINE)
+SCOPE = re.compile(r'^\tX\((\w+), "([^"]+)", "([^"]*)"\)', re.MULTILINE)
+
+Operation = namedtuple("Operation", "symbol method path scope resource")
+
+
+def read_scopes():
+    """The words of scopes by their symbols."""
+    rows = SCOPE.findall((REPOSITORY / "api/scopes.h").read_text())
+    return {symbol: f"{group}.{verb}" if verb else group for symbol, group, verb in rows}
+
+
+SCOPES = read_scopes()
+OPERATIONS = [
+    Operation(symbol, method, path, SCOPES[scope], resource)
+    for symbol, method, path, scope, resource in ROW.findall((REPOSITORY / "api/operation_list.def").read_text())]
+
+URL = "https://hooks.example.com/in"
+
+# A body that is right, of each operation that takes one: from the ids of a tenant's objects. An operation that is not
+# here fails the tests that try all of them.
+BODIES = {
+    "TENANT_CREATE": lambda own: {"name": "made"},
+    "TENANT_UPDATE": lambda own: {"name": "changed"},
+    "TENANT_ROTATE_KEY": lambda own: {"key_id": own["key"]},
+    "TENANT_KEY_CREATE": lambda own: {"name": "made", "scopes": ["admin"]},
+    "KEY_CREATE": lambda own: {"name": "made", "scopes": ["admin"]},
+    "KEY_UPDATE": lambda own: {"name": "changed"},
+    "ADMIN_ROTATE_SECRETS": lambda own: {},
+    "ENDPOINT_CREATE": lambda own: {"url": URL, "name": "made"},
+    "ENDPOINT_UPDATE": lambda own: {"name": "changed"},
+    "ENDPOINT_ROTATE_SECRET": lambda own: {"overlap_seconds": 60},
+    "SUBSCRIPTION_CREATE": lambda own: {"endpoint_id": own["endpoint"], "topic_pattern": "order.*"},
+    "SUBSCRIPTION_UPDATE": lambda own: {"name": "changed"},
+}
+# Which kind of object {id} of a path names, by the operation's resource.
+KINDS = {"TENANTS": "tenant", "APIKEYS": "key", "ENDPOINTS": "endpoint", "SUBSCRIPTIONS": "subscription"}
+
+
+def takes_body(operation):
+    return operation.method in ("POST", "PATCH")
+
+
+def body_of(operation, own):
+    return BODIES[operation.symbol](own)
+
+
+def path_of(operation, own):
+    """The path with ids of a tenant's objects."""
+    return operation.path.replace("{key_id}", own["key"]).replace("{id}", own.get(KINDS.get(operation.resource), ""))
+
+
+def make_objects(tenant, mark):
+    """
+    Two keys, endpoints and subscriptions, whose names, addresses and metadata hold the mark. Returns the ids of one of
+    each by kind, and those of all objects as "all".
+    """
+    keys = [tenant.key(name=f"key {mark}") for _ in range(2)]
+    client = tenant.client
+    endpoints, subscriptions = [], []
+    for number in range(2):
+        reply = client.post("/v1/endpoints", {
+            "url": f"https://{mark}.example.com/{number}", "name": f"endpoint {mark}", "metadata": {"mark": mark}})
+        assert reply.status == 201, reply
+        endpoints.append(reply.json["id"])
+        reply = client.post("/v1/subscriptions", {
+            "endpoint_id": endpoints[-1], "topic_pattern": f"{mark}.*", "name": f"subscription {mark}",
+            "metadata": {"mark": mark}})
+        assert reply.status == 201, reply
+        subscriptions.append(reply.json["id"])
+    own = {"tenant": tenant.id, "key": keys[0].id, "endpoint": endpoints[0], "subscription": subscriptions[0]}
+    return own | {"all": [tenant.id, *(key.id for key in keys), *endpoints, *subscriptions]}

@@ -1,0 +1,240 @@
+"""
+Nobody gets at another tenant's objects, whatever a request says; and every operation asks for its scope. The cases are
+made from the table of operations: one that is added is tried as well.
+"""
+
+import secrets
+
+import pytest
+
+from harness.operations import BODIES, OPERATIONS, SCOPES, body_of, make_objects, path_of, takes_body
+from harness.webhooks import NOTHING, ApiClient
+
+WITH_ID = [operation for operation in OPERATIONS if "{" in operation.path]
+LISTS = [operation for operation in OPERATIONS if operation.symbol.endswith("_LIST")]
+
+
+def names(operation):
+    return operation.symbol
+
+
+class Victim:
+    def __init__(self, hookline):
+        self.mark = f"m{secrets.token_hex(8)}"
+        self.tenant = hookline.new_tenant(name=f"tenant {self.mark}", metadata={"mark": self.mark})
+        self.ids = make_objects(self.tenant, self.mark)
+        key = f"k-{self.mark}"
+        self.idempotency_key = key
+        hookline.admin.post("/v1/tenants", {"name": f"twin {self.mark}"}, headers={"Idempotency-Key": key})
+
+
+@pytest.fixture
+def victim(hookline):
+    """Made once a daemon: no test may change it."""
+    if not hasattr(hookline, "victim"):
+        hookline.victim = Victim(hookline)
+    return hookline.victim
+
+
+@pytest.fixture
+def unharmed(hookline, victim):
+    """The victim's rows are the same afterwards."""
+    before = hookline.rows_of(victim.tenant.id)
+    assert sum(map(len, before.values())) > 10
+    yield
+    assert hookline.rows_of(victim.tenant.id) == before
+
+
+def tenants_in(value):
+    """Every tenant_id that a reply holds, however deep, except in what clients may write as they like."""
+    if isinstance(value, list):
+        return {tenant for item in value for tenant in tenants_in(item)}
+    if not isinstance(value, dict):
+        return set()
+    found = {value["tenant_id"]} if isinstance(value.get("tenant_id"), str) else set()
+    return found.union(*(tenants_in(item) for name, item in value.items() if name not in ("metadata", "filter")))
+
+
+def assert_silent(reply, victim, attacker):
+    assert victim.mark.encode() not in reply.body, reply
+    assert victim.tenant.id not in tenants_in(reply.json), reply
+    if reply.status < 300:
+        assert reply.headers["X-Tenant-Id"] == attacker.id
+
+
+def smuggled(operation, victim):
+    """What to add to a request so that it may mean another tenant: query, headers, members of the body."""
+    ids = victim.ids
+    for name in ("tenant_id", "tenant", "tenant_ids", "tenantId"):
+        yield f"{name}={ids['tenant']}", {}, {}
+        yield "", {}, {name: ids["tenant"]}
+        yield "", {}, {"metadata": {name: ids["tenant"]}}
+    for name in ("X-Tenant-Id", "X-HL-Tenant-Id", "Tenant-Id", "X-Forwarded-User"):
+        yield "", {name: ids["tenant"]}, {}
+    for kind, name in (("endpoint", "endpoint_id"), ("subscription", "subscription_id"), ("key", "key_id")):
+        yield f"{name}={ids[kind]}", {}, {}
+    for kind in ("tenant", "key", "endpoint", "subscription"):
+        yield f"id={ids[kind]}", {}, {}
+        yield "", {}, {"id": ids[kind]}
+    yield "", {"If-Match": '"1"'}, {}
+    yield "", {"If-Match": "*"}, {}
+    yield "", {"Idempotency-Key": victim.idempotency_key}, {}
+    yield "", {"Forwarded": f"for={ids['tenant']}", "Cookie": f"tenant_id={ids['tenant']}"}, {}
+
+
+def ask(client, operation, path, query="", headers=(), body=NOTHING):
+    return client.request(operation.method, path + (f"?{query}" if query else ""), body, headers)
+
+
+def test_every_operation_that_takes_a_body_has_one_that_is_right():
+    assert {operation.symbol for operation in OPERATIONS if takes_body(operation)} == set(BODIES)
+    assert len(OPERATIONS) > 25
+
+
+@pytest.mark.parametrize("operation", WITH_ID, ids=names)
+def test_ids_of_another_tenant_in_the_path_are_unknown(hookline, victim, unharmed, operation):
+    attacker = hookline.new_tenant()
+    own = make_objects(attacker, "attacker")
+    status = 403 if operation.scope == "admin" else 404
+    for foreign in victim.ids["all"]:
+        ids = own | dict.fromkeys(("tenant", "key", "endpoint", "subscription"), foreign)
+        body = body_of(operation, own) if takes_body(operation) else NOTHING
+        for headers in ({}, {"If-Match": '"1"'}, {"If-Match": "*"}, {"X-Tenant-Id": victim.tenant.id}):
+            reply = ask(attacker.client, operation, path_of(operation, ids), headers=headers, body=body)
+            assert reply.status == status, reply
+            assert_silent(reply, victim, attacker)
+        reply = ask(attacker.client, operation, path_of(operation, ids), f"tenant_id={victim.tenant.id}", body=body)
+        assert reply.status == status, reply
+
+
+@pytest.mark.parametrize("operation", [one for one in WITH_ID if one.scope != "admin"], ids=names)
+def test_admin_keys_get_at_objects_of_their_own_tenant_only(hookline, victim, unharmed, operation):
+    body = body_of(operation, victim.ids) if takes_body(operation) else NOTHING
+    assert ask(hookline.admin, operation, path_of(operation, victim.ids), body=body).status == 404
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=names)
+def test_nothing_in_a_request_makes_it_another_tenants(hookline, victim, unharmed, operation):
+    attacker = hookline.new_tenant()
+    own = make_objects(attacker, "attacker")
+    for query, headers, members in smuggled(operation, victim):
+        if members and not takes_body(operation):
+            continue
+        body = body_of(operation, own) | members if takes_body(operation) else NOTHING
+        if operation.method == "DELETE" and operation.scope != "admin":
+            own = make_objects(attacker, "attacker")
+        reply = ask(attacker.client, operation, path_of(operation, own), query, headers, body)
+        if operation.scope == "admin":
+            assert reply.status == 403, reply
+        elif operation.symbol == "AUDIT_LIST" and query.startswith("tenant_id="):
+            assert reply.status == 403, reply
+        else:
+            assert reply.status in (200, 201, 204, 400, 404, 412), (query, headers, members, reply)
+        assert_silent(reply, victim, attacker)
+
+
+@pytest.mark.parametrize("operation", LISTS, ids=names)
+def test_cursors_of_another_tenant_lead_to_ones_own_objects(hookline, victim, unharmed, operation):
+    if operation.scope == "admin":
+        return  # whoever may list these may list those of all tenants
+    attacker = hookline.new_tenant()
+    make_objects(attacker, "attacker")
+    for order in ("asc", "desc"):
+        page = victim.tenant.client.get(f"{operation.path}?limit=1&order={order}").json
+        for _ in range(3):
+            reply = attacker.client.get(f"{operation.path}?limit=1000&order={order}&cursor={page['next_cursor']}")
+            assert reply.status == 200, reply
+            assert_silent(reply, victim, attacker)
+            if (page := victim.tenant.client.get(
+                    f"{operation.path}?limit=1&order={order}&cursor={page['next_cursor']}").json)["next_cursor"] is None:
+                break
+
+
+def test_subscriptions_to_another_tenants_endpoint_are_404(hookline, victim, unharmed):
+    attacker = hookline.new_tenant()
+    own = make_objects(attacker, "attacker")
+    body = {"endpoint_id": victim.ids["endpoint"], "topic_pattern": "#"}
+    assert attacker.client.post("/v1/subscriptions", body).status == 404
+    assert attacker.client.patch(f"/v1/subscriptions/{own['subscription']}", body).status == 404
+    listed = attacker.client.get(f"/v1/subscriptions?endpoint_id={victim.ids['endpoint']}")
+    assert listed.status == 404 or listed.json["items"] == []
+    assert victim.ids["endpoint"] not in str(attacker.client.items("/v1/subscriptions"))
+
+
+def test_keys_of_one_tenant_cannot_be_rotated_or_revoked_through_another(hookline, victim, unharmed):
+    attacker = hookline.new_tenant()
+    path = f"/v1/tenants/{attacker.id}"
+    assert hookline.admin.post(f"{path}/rotate-key", {"key_id": victim.ids["key"]}).status == 404
+    assert hookline.admin.delete(f"{path}/api-keys/{victim.ids['key']}").status == 404
+
+
+def test_audit_shows_a_tenant_its_own_rows_only(hookline, victim, unharmed):
+    attacker = hookline.new_tenant()
+    make_objects(attacker, "attacker")
+    rows = attacker.client.items("/v1/admin/audit")
+    assert rows and {row["tenant_id"] for row in rows} == {attacker.id}
+    asked = attacker.client.get(f"/v1/admin/audit?tenant_id={victim.tenant.id}")
+    assert asked.status == 403 or asked.json["items"] == [] or tenants_in(asked.json) == {attacker.id}
+    seen = hookline.admin.items(f"/v1/admin/audit?tenant_id={victim.tenant.id}")
+    assert {row["tenant_id"] for row in seen} == {victim.tenant.id}
+
+
+# Keys and scopes
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=names)
+def test_no_operation_is_open_without_a_key(hookline, victim, unharmed, operation):
+    path = path_of(operation, victim.ids)
+    body = body_of(operation, victim.ids) if takes_body(operation) else NOTHING
+    good = victim.tenant.client.key
+    for header in (None, "", "Bearer", "Bearer ", f"Basic {good}", good, f"Bearer {good}x", f"Bearer {good[:-1]}",
+                   f"Bearer {good[:-1]}{chr(ord(good[-1]) ^ 1)}", "Bearer " + "x" * 5000, f"Bearer {good} {good}"):
+        reply = ask(hookline.keyless, operation, path, headers={"Authorization": header} if header is not None else {},
+                    body=body)
+        assert (reply.status, reply.json["error"], reply.json["code"]) == (401, "unauthorized", "AUTH_REQUIRED"), header
+        assert good not in str(reply.json)
+    reply = ask(hookline.keyless, operation, path, f"token={good}&api_key={good}", body=body)
+    assert reply.status == 401
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=names)
+def test_a_key_without_the_scope_is_told_which_one_it_lacks(hookline, victim, unharmed, operation):
+    tenant = hookline.new_tenant()
+    own = make_objects(tenant, "own")
+    others = set(SCOPES.values()) - {"*", "admin", operation.scope}
+    lacking = [tenant.key(others)]
+    if operation.scope != "*":
+        lacking.append(tenant.key(["*" if operation.scope == "admin" else "admin"]))
+    body = body_of(operation, own) if takes_body(operation) else NOTHING
+    before = hookline.rows_of(tenant.id)
+    for key in lacking:
+        reply = ask(key, operation, path_of(operation, own), body=body)
+        assert (reply.status, reply.json["error"], reply.json["code"], reply.json["required_scope"]) == (
+            403, "forbidden", "INSUFFICIENT_SCOPE", operation.scope)
+    assert hookline.rows_of(tenant.id) == before
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=names)
+def test_a_key_with_the_scope_alone_is_enough(hookline, operation):
+    tenant = hookline.new_tenant()
+    own = make_objects(tenant, "own")
+    own["key"] = tenant.key([operation.scope]).id  # nobody may change a key that may do more
+    body = body_of(operation, own) if takes_body(operation) else NOTHING
+    reply = ask(tenant.key([operation.scope]), operation, path_of(operation, own), body=body)
+    assert reply.status in (200, 201, 204, 409 if operation.symbol == "ADMIN_ROTATE_SECRETS" else 200), reply
+
+
+def test_keys_of_a_deleted_tenant_open_nothing(hookline):
+    tenant = hookline.new_tenant()
+    own = make_objects(tenant, "own")
+    assert hookline.admin.delete(f"/v1/tenants/{tenant.id}").status == 204
+    for operation in OPERATIONS:
+        body = body_of(operation, own) if takes_body(operation) else NOTHING
+        assert ask(tenant.client, operation, path_of(operation, own), body=body).status == 401
+
+
+def test_unknown_paths_are_404_without_a_key_also(hookline):
+    for client in (hookline.keyless, hookline.admin, ApiClient(hookline, "nonsense")):
+        for path in ("/v1", "/v1/", "/v1/nothing", "/v1/endpoints/a/b/c", "/v1/tenants/a/stats/x"):
+            for method in ("GET", "POST", "DELETE"):
+                assert client.request(method, path).status == 404
