@@ -63,7 +63,7 @@ class Document:
     def response(self, method, target, status):
         """The description of that reply; AssertionError if the document has none."""
         item = self.document["paths"].get(self.path_of(target), {})
-        operation = item.get("get" if method == "HEAD" else method.lower())
+        operation = item.get("get" if method == "HEAD" else method.lower()) if method.isupper() else None
         if operation is None:  # the same for all: 404, or 405
             assert status == (405 if item else 404), f"{method} {target}: {status}, and openapi.json has no such operation"
             return self.resolve({"$ref": f"#/components/responses/{'MethodNotAllowed' if item else 'NotFound'}"})
