@@ -41,6 +41,37 @@ route_is_of_api(const char *path, size_t len)
 	return target.len - n == 2 || target.base[n + 2] == '/';
 }
 
+/* Whether the text begins with the escape %2 and that digit. */
+static bool
+is_escape(const char *text, size_t len, char digit)
+{
+	return len >= 3 && text[0] == '%' && text[1] == '2' && (text[2] | 0x20) == digit;
+}
+
+bool
+route_is_plain(const char *path, size_t len)
+{
+	size_t dots = 0, others = 0; /* characters of the segment so far */
+
+	for (size_t i = 0; i < len; i++) {
+		if (path[i] == '/') {
+			if (others == 0 && (dots == 1 || dots == 2))
+				return false;
+			dots = others = 0;
+		} else if (path[i] == '.') {
+			dots++;
+		} else if (is_escape(path + i, len - i, 'e')) {
+			dots++;
+			i += 2;
+		} else if (is_escape(path + i, len - i, 'f')) {
+			return false;
+		} else {
+			others++;
+		}
+	}
+	return others > 0 || (dots != 1 && dots != 2);
+}
+
 void
 route_read_path(struct route_path *out, const char *path, size_t len)
 {

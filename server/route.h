@@ -57,6 +57,13 @@ void route_read_path(struct route_path *out, const char *path, size_t len);
  */
 bool route_is_of_api(const char *path, size_t len);
 
+/*
+ * Whether a path, as the client sent it and without its query, means the segments that it shows: no segment is "." or
+ * "..", and no slash is escaped. What libh2o makes of another path is the path of another object, or of none that the
+ * client has named: of .../api-keys/%2e%2e%2f it makes that of the tenant.
+ */
+bool route_is_plain(const char *path, size_t len);
+
 /* When only the method does not fit, route is the first row of the path, and there are no parameters. */
 struct route_match {
 	const struct route *route; /* NULL: no row has the path */

@@ -151,6 +151,15 @@ is_off(const struct acceptor *acceptor, const struct route *route)
 	return route->serve == forward && !config_api_is_on(acceptor->config);
 }
 
+/* Whether the request means an object of the API by another path than the client has written. */
+static bool
+is_detour(const h2o_req_t *req, const struct route *route)
+{
+	size_t len = req->query_at != SIZE_MAX ? req->query_at : req->path.len;
+
+	return route->serve == forward && !route_is_plain(req->path.base, len);
+}
+
 static int
 on_request(h2o_handler_t *handler, h2o_req_t *req)
 {
@@ -164,7 +173,8 @@ on_request(h2o_handler_t *handler, h2o_req_t *req)
 	exchange->caller = (struct frame_caller){0};
 	look_up(req, &exchange->path, &exchange->match);
 	connection_set_exchange(req, exchange);
-	if (exchange->match.route == NULL || is_off(acceptor, exchange->match.route))
+	if (exchange->match.route == NULL || is_off(acceptor, exchange->match.route) ||
+	    is_detour(req, exchange->match.route))
 		reply_not_found(acceptor, req);
 	else if (!exchange->match.method_fits)
 		answer_other_method(acceptor, exchange);

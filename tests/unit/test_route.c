@@ -198,6 +198,23 @@ test_paths_of_the_management_api_are_told_from_others(void **state)
 	assert_string_equal(text, "/x");
 }
 
+static void
+test_paths_that_mean_other_segments_than_they_show(void **state)
+{
+	static const char *const plain[] = {"/v1/a", "/v1//a/", "/v1/a.b", "/v1/.a", "/v1/...", "/v1/%2e%2e%2e",
+	    "/v1/%2ea", "/v1/a%20b", "/v1/%2", "/", ""};
+	static const char *const others[] = {"/v1/a/..", "/v1/../b", "/v1/./a", "/v1/.", "/v1/a/%2e%2E", "/v1/%2e./b",
+	    "/v1/%2e/b", "/v1/a%2fb", "/v1/a%2F", "/v1/%2e%2e%2f", ".", ".."};
+
+	for (size_t i = 0; i < sizeof plain / sizeof *plain; i++)
+		if (!route_is_plain(plain[i], strlen(plain[i])))
+			fail_msg("%s", plain[i]);
+	for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+		if (route_is_plain(others[i], strlen(others[i])))
+			fail_msg("%s", others[i]);
+	assert_true(route_is_plain("/v1/%2e%2f", 9));
+}
+
 int
 main(void)
 {
@@ -211,6 +228,7 @@ main(void)
 	    cmocka_unit_test(test_another_method_finds_the_path_and_what_it_allows),
 	    cmocka_unit_test(test_paths_are_listed_once_each),
 	    cmocka_unit_test(test_paths_of_the_management_api_are_told_from_others),
+	    cmocka_unit_test(test_paths_that_mean_other_segments_than_they_show),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
