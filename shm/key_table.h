@@ -24,7 +24,8 @@
 #define KEY_TABLE_CELLS 262144u /* a power of two, far more than there are keys */
 #endif
 #define KEY_TABLE_START_KEYS 2u
-#define KEY_TABLE_KEYS (KEY_TABLE_STORED + KEY_TABLE_START_KEYS)
+/* With the start keys of the run before, which go after those of this run have come. */
+#define KEY_TABLE_KEYS (KEY_TABLE_STORED + 2 * KEY_TABLE_START_KEYS)
 #define KEY_TABLE_PLACES (KEY_TABLE_KEYS + KEY_TABLE_KEYS / 100 + 2) /* some are free for what changes */
 
 #define KEY_NEVER INT64_MAX

@@ -59,5 +59,9 @@ token_bucket_take(uint64_t *bucket, uint64_t per_second, uint64_t amount, int64_
 void
 token_bucket_put_back(uint64_t *bucket, uint64_t per_second, uint64_t amount)
 {
-	ck_pr_sub_64(bucket, time_of(amount, per_second));
+	uint64_t cost_ns = time_of(amount, per_second), seen = ck_pr_load_64(bucket);
+
+	/* Meanwhile the bucket may have become another key's, and full: below 0 would be full in centuries. */
+	while (!ck_pr_cas_64_value(bucket, seen, seen > cost_ns ? seen - cost_ns : 0, &seen))
+		;
 }

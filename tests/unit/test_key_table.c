@@ -265,6 +265,19 @@ test_a_hundred_thousand_keys_and_not_one_more(void **state)
 	while (key_writer_next(writer, &at, &key))
 		seen++;
 	assert_int_equal(seen, KEY_TABLE_STORED + 1);
+	/* The next runs have other start keys, and twice as many as there may be are there until the old ones go. */
+	for (uint32_t run = 1; run < 3; run++) {
+		key_writer_unmark(writer);
+		for (uint32_t i = 0; i < KEY_TABLE_START_KEYS; i++) {
+			start = key_of(KEY_TABLE_STORED * 2 + 10 * run + i, 1);
+			start.is_start_key = 1;
+			assert_int_equal(key_writer_put(writer, &start), KEY_PUT);
+		}
+		key_writer_sweep(writer, true);
+		(void)key_writer_commit(writer);
+	}
+	assert_int_equal(table_version(table, KEY_TABLE_STORED * 2 + 10), ABSENT);
+	assert_int_equal(table_version(table, KEY_TABLE_STORED * 2 + 21), 1);
 	/* All go, and as many others come. */
 	key_writer_unmark(writer);
 	key_writer_sweep(writer, false);

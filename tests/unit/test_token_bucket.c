@@ -79,6 +79,19 @@ test_what_is_put_back_may_be_taken_again(void **state)
 	assert_int_equal(token_bucket_take(&bucket, 2, 2, NOW_US), 0);
 }
 
+/* Between a take and its return the key was removed, and a new one got its bucket. */
+static void
+test_what_is_put_back_into_a_new_bucket_leaves_it_full(void **state)
+{
+	uint64_t bucket = 0;
+
+	assert_int_equal(token_bucket_take(&bucket, 2, 2, NOW_US), 0);
+	bucket = 0;
+	token_bucket_put_back(&bucket, 2, 2);
+	assert_int_equal(token_bucket_wait_us(&bucket, 2, NOW_US), 0);
+	assert_int_equal(token_bucket_take(&bucket, 2, 2, NOW_US), 0);
+}
+
 static void
 test_extreme_rates_and_amounts(void **state)
 {
@@ -128,6 +141,7 @@ main(void)
 	    cmocka_unit_test(test_the_wait_is_told_and_enough),
 	    cmocka_unit_test(test_something_large_passes_and_then_waits_its_time),
 	    cmocka_unit_test(test_what_is_put_back_may_be_taken_again),
+	    cmocka_unit_test(test_what_is_put_back_into_a_new_bucket_leaves_it_full),
 	    cmocka_unit_test(test_extreme_rates_and_amounts),
 	    cmocka_unit_test(test_processes_share_a_bucket),
 	};
