@@ -31,6 +31,7 @@ struct key_loader {
 	struct key_table *table;
 	bool whole; /* the table has all keys up to place */
 	struct key_rows_place place;
+	bool left_out; /* some keys had no room: they are read again when there is some */
 	int64_t version; /* changes.version when the table was last brought up to date */
 	struct repeat full;
 	uint64_t written_ms[KEY_TABLE_KEYS]; /* by slot: the use that the store knows */
@@ -196,6 +197,7 @@ read_rows(struct key_loader *loader, struct db *db, struct error *err)
 		left_out += take_rows(loader, rows);
 		db_rows_free(rows);
 	} while (count == ROWS_A_PAGE);
+	loader->left_out = loader->left_out || left_out > 0;
 	tell_left_out(loader, left_out);
 	return 0;
 }
@@ -207,6 +209,7 @@ load_all(struct key_loader *loader, struct db *db, struct error *err)
 	int rc;
 
 	loader->place = key_rows_begin();
+	loader->left_out = false;
 	key_writer_unmark(loader->writer);
 	rc = read_rows(loader, db, err);
 	if (rc != 0)
@@ -234,6 +237,8 @@ bring_up_to_date(struct key_loader *loader, struct db *db, int64_t version, stru
 		rc = read_rows(loader, db, err);
 		(void)key_writer_commit(loader->writer);
 	}
+	if (rc == 0 && loader->left_out && key_writer_count(loader->writer) < KEY_TABLE_STORED)
+		rc = load_all(loader, db, err);
 	if (rc == 0)
 		loader->version = version;
 	return rc;
@@ -294,6 +299,15 @@ gather_uses(struct key_loader *loader, uint32_t *at, struct key_use_row uses[USE
 	return count;
 }
 
+/* It is not known what of the uses the store has: all are written again, and those that it has change nothing. */
+static void
+forget_written(struct key_loader *loader)
+{
+	pthread_mutex_lock(&loader->lock);
+	memset(loader->written_ms, 0, sizeof loader->written_ms);
+	pthread_mutex_unlock(&loader->lock);
+}
+
 int
 key_loader_write_uses(struct key_loader *loader, struct db *db, struct error *err)
 {
@@ -305,5 +319,7 @@ key_loader_write_uses(struct key_loader *loader, struct db *db, struct error *er
 		return 0;
 	while (rc == 0 && (count = gather_uses(loader, &at, uses)) > 0)
 		rc = key_rows_set_used(db, uses, count, err);
+	if (rc != 0)
+		forget_written(loader);
 	return rc;
 }

@@ -263,6 +263,53 @@ test_many_keys_of_one_change_come_in_pages(void **state)
 	}
 }
 
+/* The table has room for a hundred thousand. */
+static void
+test_a_key_that_had_no_room_is_known_when_another_has_gone(void **state)
+{
+	const uint32_t count = 100001;
+	const uint8_t last[SHA256_BYTES] = {count >> 16, (count >> 8) & 0xff, count & 0xff};
+	struct api_key key;
+
+	change("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100001)"
+	       " INSERT INTO api_keys (key_id, tenant_id, prefix, hash, scopes, created_at, change_version)"
+	       " SELECT printf('00000000-0000-7000-8000-%012d', i), 'acme', '', printf('%06x%058x', i, 0), '[\"*\"]', "
+	       "hl_now(), i + 0 * $1"
+	       " FROM n");
+	change("UPDATE changes SET version = 100000 + $1 WHERE id = 1");
+	refresh();
+	assert_int_equal(key_table_find(table, last, &key), KEY_UNKNOWN);
+	change_key(7, "revoked_at = hl_now()");
+	refresh();
+	assert_int_equal(key_table_find(table, last, &key), 0);
+}
+
+static void
+test_uses_that_the_store_did_not_take_are_written_later(void **state)
+{
+	static const struct db_statement used = {"SELECT hl_ms(last_used_at) FROM api_keys", NULL};
+	struct error err = {""};
+	struct api_key key;
+	struct db_rows *rows;
+	struct db *other;
+
+	add_key(1, ALL);
+	refresh();
+	assert_int_equal(find(1, &key), 0);
+	key_table_note_use(table, &key, 1700000000000);
+	assert_int_equal(db_open(&other, &config, &env, &err), 0);
+	assert_int_equal(db_begin(other, &err), 0);
+	db_set_deadline(db, clock_steady_us() + 1000);
+	assert_true(key_loader_write_uses(loader, db, &err) != 0);
+	db_close(other);
+	db_set_deadline(db, INT64_MAX);
+	if (key_loader_write_uses(loader, db, &err) != 0)
+		fail_msg("%s", err.text);
+	assert_int_equal(db_query(db, &used, NULL, 0, &rows, &err), 0);
+	assert_int_equal(db_rows_int(rows, 0, 0), 1700000000000);
+	db_rows_free(rows);
+}
+
 static void
 test_uses_are_written_once_and_never_back(void **state)
 {
@@ -357,6 +404,8 @@ main(void)
 	    STORE_TEST(test_an_older_copy_of_the_store_is_read_anew),
 	    STORE_TEST(test_a_loader_that_begins_anew_removes_what_has_gone),
 	    STORE_TEST(test_many_keys_of_one_change_come_in_pages),
+	    STORE_TEST(test_a_key_that_had_no_room_is_known_when_another_has_gone),
+	    STORE_TEST(test_uses_that_the_store_did_not_take_are_written_later),
 	    STORE_TEST(test_uses_are_written_once_and_never_back),
 	    STORE_TEST(test_only_keys_that_were_revoked_long_ago_are_removed),
 	    STORE_TEST(test_a_task_is_claimed_once_a_period),
