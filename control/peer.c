@@ -152,7 +152,9 @@ on_hello(struct peer *peer, const struct frame *frame)
 {
 	if (frame->sender != peer->start) {
 		leave_all(peer);
-		peer->start = peer->all->leaving ? 0 : frame->sender;
+		/* An acceptor that knows this process has sent requests already. */
+		peer->start = peer->all->leaving && frame->receiver != peer->all->start ? 0 : frame->sender;
+		peer->owes_bye = peer->all->leaving && peer->start != 0;
 		peer->said_bye = false;
 	}
 	if (frame->receiver != peer->all->start && !peer->all->leaving)
@@ -373,6 +375,7 @@ void
 peer_say_bye(struct peer *peer)
 {
 	peer->owes_bye = peer->start != 0;
+	peer->owes_hello = peer->owes_hello && peer->start != 0;
 }
 
 bool

@@ -135,8 +135,9 @@ control_call_break_off(struct control_call *call, const char *text)
 	case CONTROL_CALL_KEPT:
 	case CONTROL_CALL_ASKED:
 	case CONTROL_CALL_ANSWERED:
+		if (call->state == CONTROL_CALL_ANSWERED)
+			exchange->req->res.headers.size = call->headers; /* not those of the reply that does not come */
 		forget(call);
-		exchange->req->res.headers.size = 0; /* those of the reply that does not come */
 		control_refuse(exchange, "control_unavailable", text);
 		break;
 	case CONTROL_CALL_SENDING:
@@ -195,8 +196,12 @@ on_proceed(h2o_generator_t *generator, h2o_req_t *req)
 	struct bytes *written = &call->buffers[call->written], payload = {0};
 
 	call->writing = false;
-	if (call->state == CONTROL_CALL_BROKEN)
+	if (call->state == CONTROL_CALL_BROKEN) {
+		/* The kernel had taken all of it before the connection was closed: no write fails. */
+		forget(call);
+		h2o_send(req, NULL, 0, H2O_SEND_STATE_ERROR);
 		return;
+	}
 	if (call->received < call->length) {
 		frame_write_credit(&payload, (uint32_t)written->len);
 		send_frame(call, FRAME_CREDIT, (struct span){payload.base, payload.len});
@@ -274,6 +279,7 @@ on_head(struct control_call *call, const struct frame *frame)
 	call->state = CONTROL_CALL_ANSWERED;
 	call->status = (int)reply.status;
 	call->length = reply.length;
+	call->headers = req->res.headers.size;
 	add_headers(req, &reply);
 	bodiless = is_known(req, &reply);
 	if (!frame->end && !bodiless && !h2o_memis(req->input.method.base, req->input.method.len, H2O_STRLIT("HEAD")))

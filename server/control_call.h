@@ -39,6 +39,7 @@ struct control_call {
 	struct bytes frames; /* when KEPT: a list */
 	uint64_t length, received; /* of the reply's body */
 	int status; /* when ANSWERED */
+	size_t headers; /* of the answer without those of the reply, when ANSWERED */
 	struct bytes buffers[2]; /* of the body: what libh2o writes, and what has come since */
 	int written; /* the number of the former */
 	bool writing; /* libh2o has it */

@@ -104,6 +104,7 @@ def test_a_control_that_is_killed_costs_its_callers_503_and_nobody_else_anything
         os.kill(control, signal.SIGKILL)
         for answer in [future.result() for future in waiting]:
             assert_unavailable(answer)
+            assert answer.headers["X-Tenant-Id"] == "default"
             assert answer.took < 10
     wait_until(lambda: is_served(hookline), "the next control to answer")
     assert hookline.daemon.post_event(minimal()).status == 202

@@ -417,6 +417,44 @@ test_after_bye_what_has_come_is_answered_and_nothing_new_begun(void **state)
 	assert_true(peer_may_leave(&peer));
 }
 
+/* An acceptor has got this control's HELLO, and its own comes when control has been told to end. */
+static void
+test_requests_that_cross_the_order_to_end_are_answered(void **state)
+{
+	struct frame frame;
+
+	turn();
+	assert_true(hear(&frame));
+	assert_int_equal(frame.kind, FRAME_HELLO);
+	say((struct frame){.kind = FRAME_HELLO, .receiver = CONTROL});
+	request(1, 0, CONTROL, false);
+	peers.leaving = true;
+	peer_say_bye(&peer);
+	turn();
+	assert_true(hear(&frame));
+	assert_int_equal(frame.kind, FRAME_BYE);
+	assert_int_equal(frame.receiver, ACCEPTOR);
+	assert_false(peer_may_leave(&peer));
+	say((struct frame){.kind = FRAME_BYE, .receiver = CONTROL});
+	answer(take(), 10);
+	turn();
+	assert_true(hear(&frame));
+	assert_int_equal(frame.kind, FRAME_HEAD);
+	assert_true(peer_may_leave(&peer));
+}
+
+static void
+test_a_control_that_ends_before_it_has_begun_says_nothing(void **state)
+{
+	struct frame frame;
+
+	peers.leaving = true;
+	peer_say_bye(&peer);
+	turn();
+	assert_false(hear(&frame));
+	assert_true(peer_may_leave(&peer));
+}
+
 static void
 test_junk_is_dropped(void **state)
 {
@@ -451,6 +489,8 @@ main(void)
 	    PEER_TEST(test_more_requests_than_the_workers_queue_takes_are_answered_503),
 	    PEER_TEST(test_a_full_channel_is_gone_on_with_when_it_has_room),
 	    PEER_TEST(test_after_bye_what_has_come_is_answered_and_nothing_new_begun),
+	    PEER_TEST(test_requests_that_cross_the_order_to_end_are_answered),
+	    PEER_TEST(test_a_control_that_ends_before_it_has_begun_says_nothing),
 	    PEER_TEST(test_junk_is_dropped),
 	};
 
