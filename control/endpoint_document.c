@@ -209,7 +209,10 @@ read_headers(struct endpoint_document *document, const struct endpoint_rules *ru
 	if (presence == DOCUMENT_GIVEN && !document_inner_object(&document->document, "headers", &headers))
 		return;
 	if (endpoint->headers.base != NULL && secret_read(rules->secrets, &place, endpoint->headers, &old, &err) < 0) {
-		(void)document_refuse(&document->document, "headers", "cannot be changed: %s", err.text);
+		if (document->error.code == NULL) {
+			(void)document_refuse(&document->document, "headers", "cannot be changed: %s", err.text);
+			document->error.code = ENDPOINT_CONFLICT;
+		}
 	} else {
 		(void)document_open(&kept, (struct span){old.base, old.len}, &ignored);
 		headers.error = &document->error;

@@ -21,6 +21,9 @@
 /* What stands for a secret or a header's value that is not shown. */
 #define CREDENTIAL_SHOWN "***"
 
+/* The code of an error that is not the document's: what is stored cannot be read. */
+#define ENDPOINT_CONFLICT "conflict"
+
 struct endpoint_document {
 	struct document_error error;
 	struct document document;

@@ -33,7 +33,9 @@ rules_of(const struct request *request, struct networks *allowed, bool making)
 static void
 answer_wrong(struct reply *reply, const struct document_error *error)
 {
-	answer_error(reply, 400, error->code, "%s", error->detail);
+	int status = strcmp(error->code, ENDPOINT_CONFLICT) == 0 ? 409 : 400;
+
+	answer_error(reply, status, error->code, "%s", error->detail);
 }
 
 /* The one endpoint of rows. secret: to be shown instead of ***, if it is not "". */
