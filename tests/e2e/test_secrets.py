@@ -1,0 +1,157 @@
+"""Secrets of endpoints as they stand in the store, and the change of the master key."""
+
+import os
+import secrets
+import signal
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from harness.waiting import wait_until
+from harness.webhooks import STORES
+
+URL = "https://receiver.example/"
+PLAIN = "a secret that is easily found"
+HEADER = "a header value that is easily found"
+KEYS = [secrets.token_hex(32) for _ in range(3)]
+
+
+def make(client, secret=PLAIN):
+    reply = client.post("/v1/endpoints", {"url": URL, "secret": secret, "headers": {"x-token": HEADER}})
+    assert reply.status == 201, reply
+    return reply.json["id"]
+
+
+def stored(hookline):
+    return hookline.query("SELECT tenant_id, endpoint_id, version, secret, old_secret, headers FROM endpoints"
+                          " WHERE deleted_at IS NULL ORDER BY tenant_id, endpoint_id")
+
+
+def prefixes(hookline):
+    """Of all stored secrets: which key they name."""
+    return {text.rsplit(":", 1)[0] for row in stored(hookline) for text in (row["secret"], row["headers"])}
+
+
+def rotate(hookline):
+    return hookline.admin.post("/v1/admin/rotate-secrets")
+
+
+def started(make_hookline, store, **options):
+    hookline = make_hookline(store, **options)
+    return hookline.start()
+
+
+def restart_with(hookline, **options):
+    """The same daemon with other master keys; None: without that option."""
+    hookline.daemon.stop()
+    for name, value in options.items():
+        hookline.daemon.options.pop(name, None)
+        if value is not None:
+            hookline.daemon.options[name] = value
+    hookline.start()
+
+
+def test_a_stored_secret_is_encrypted_and_another_each_time(hookline):
+    tenant = hookline.new_tenant()
+    make(tenant.client)
+    make(tenant.client)
+    rows = [row for row in stored(hookline) if row["tenant_id"] == tenant.id]
+    texts = [row[column] for row in rows for column in ("secret", "headers")]
+    assert len(set(texts)) == 4
+    assert all(text.startswith("enc:v1:") for text in texts)
+    assert PLAIN not in repr(rows)
+    assert HEADER not in repr(rows)
+    assert PLAIN not in hookline.daemon.whole_log()
+
+
+def test_without_old_keys_there_is_nothing_to_rotate(hookline):
+    reply = rotate(hookline)
+    assert (reply.status, reply.json["error"]) == (409, "conflict")
+    assert "HL_MASTER_KEY_OLD" in reply.json["detail"]
+    assert hookline.new_tenant().client.post("/v1/admin/rotate-secrets").status == 403
+
+
+@pytest.mark.parametrize("store", STORES)
+def test_secrets_move_to_the_present_key_and_nothing_else_changes(make_hookline, store):
+    hookline = started(make_hookline, store, HL_MASTER_KEY=None)
+    tenant = hookline.new_tenant()
+    plain = make(tenant.client)
+    assert [row["secret"] for row in stored(hookline)] == [PLAIN]
+    assert rotate(hookline).status == 409
+
+    restart_with(hookline, HL_MASTER_KEY=KEYS[0])
+    first = make(tenant.client)
+    rotated = tenant.client.post(f"/v1/endpoints/{first}/rotate-secret", {"overlap_seconds": 3600})
+    assert rotated.status == 200
+    restart_with(hookline, HL_MASTER_KEY=KEYS[1], HL_MASTER_KEY_OLD=KEYS[0])
+    second = make(hookline.new_tenant().client)
+    before = {str(row["endpoint_id"]): row["version"] for row in stored(hookline)}
+    shown = tenant.client.get("/v1/endpoints").json
+
+    reply = rotate(hookline)
+    assert (reply.status, reply.json["ok"], reply.json["reencrypted"]) == (200, True, 2)
+    assert len(prefixes(hookline)) == 1
+    assert all(row["old_secret"] is None or row["old_secret"].startswith(prefixes(hookline).pop()) for row in stored(hookline))
+    assert {str(row["endpoint_id"]): row["version"] for row in stored(hookline)} == before
+    assert set(before) == {plain, first, second}
+    assert rotate(hookline).json["reencrypted"] == 0, "a repetition finds nothing to do"
+    [entry] = hookline.admin.items("/v1/admin/audit?action=secrets.rotate")
+    assert entry["after"] == {"reencrypted": 2}
+
+    # The present key alone opens everything now: header values that PATCH leaves as *** are read and written.
+    restart_with(hookline, HL_MASTER_KEY_OLD=None)
+    assert tenant.client.get("/v1/endpoints").json == shown
+    for endpoint in (plain, first):
+        changed = tenant.client.patch(f"/v1/endpoints/{endpoint}", {"headers": {"x-token": "***", "x-more": "1"}})
+        assert changed.status == 200, changed
+
+
+def test_a_secret_whose_key_is_missing_is_told_and_the_others_move(make_hookline):
+    hookline = started(make_hookline, "embedded", HL_MASTER_KEY=KEYS[0])
+    lost = make(hookline.new_tenant().client)
+    restart_with(hookline, HL_MASTER_KEY=KEYS[1])
+    make(hookline.new_tenant().client)
+    before = {str(row["endpoint_id"]): row for row in stored(hookline)}
+    restart_with(hookline, HL_MASTER_KEY=KEYS[2], HL_MASTER_KEY_OLD=KEYS[1])
+    reply = rotate(hookline)
+    assert (reply.status, reply.json["error"]) == (409, "conflict")
+    assert reply.json["detail"].startswith("1 endpoints have secrets that none of the master keys opens; 1 others")
+    after = {str(row["endpoint_id"]): row for row in stored(hookline)}
+    assert after[lost] == before[lost]
+    assert sum(after[name] != before[name] for name in after) == 1
+    hookline.daemon.wait_for_log(f"the secrets of an endpoint cannot be encrypted with the present master key.*{lost}")
+    restart_with(hookline, HL_MASTER_KEY_OLD=",".join(KEYS[:2]))
+    assert rotate(hookline).json["reencrypted"] == 1
+    assert len(prefixes(hookline)) == 1
+
+
+@pytest.mark.parametrize("store", STORES)
+def test_a_thousand_secrets_move_in_slices_and_a_death_in_between_loses_none(make_hookline, store):
+    hookline = started(make_hookline, store, HL_MASTER_KEY=None)
+    tenant = hookline.new_tenant()
+    make(tenant.client)
+    number = {"postgres": "lpad(n::text, 12, '0')", "embedded": "substr('000000000000' || n, -12)"}[store]
+    many = {"postgres": "SELECT n FROM generate_series(1, 1000) AS n",
+            "embedded": "WITH RECURSIVE g (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM g WHERE n < 1000) SELECT n FROM g"}[store]
+    id_of = f"'00000000-0000-7000-8000-' || {number}"
+    columns = [name for name in hookline.query("SELECT * FROM endpoints")[0] if name != "endpoint_id"]
+    hookline.query(f"INSERT INTO endpoints (endpoint_id, {', '.join(columns)})"
+                   f" SELECT {f'({id_of})::uuid' if store == 'postgres' else id_of}, {', '.join(columns)}"
+                   f" FROM endpoints, ({many}) AS m")
+    restart_with(hookline, HL_MASTER_KEY=KEYS[0], HL_MASTER_KEY_OLD=KEYS[1])
+
+    def left():
+        return hookline.value("SELECT count(*) FROM endpoints WHERE secret = :plain", plain=PLAIN)
+
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(rotate, hookline)
+        wait_until(lambda: left() < 1001, "the first slice to be committed")
+        os.kill(hookline.daemon.pids("control")[0], signal.SIGKILL)
+        assert first.result().status in (200, 503)
+    hookline.wait_ready()
+    assert rotate(hookline).status == 200
+    assert left() == 0
+    assert PLAIN not in repr(stored(hookline))
+    told = hookline.admin.items("/v1/admin/audit?action=secrets.rotate")
+    assert sum(entry["after"]["reencrypted"] for entry in told) == 1001, "each one once"
+    assert len(told) > 1
