@@ -179,7 +179,9 @@ secrets_rotate(const struct request *request, struct reply *reply)
 	}
 	if (config->hl_master_key_old == NULL || config->hl_master_key_old[0] == '\0') {
 		answer_error(reply, 409, "conflict",
-		    "HL_MASTER_KEY_OLD is not set: it lists the keys from which the secrets are to be taken over");
+		    "HL_MASTER_KEY_OLD is not set: it lists the keys that encrypted the secrets before. For secrets "
+		    "that "
+		    "were stored without a key it may name HL_MASTER_KEY's");
 		return;
 	}
 	while (!end) {
