@@ -9,7 +9,7 @@ import uuid
 
 import pytest
 
-from harness.endpoints import OTHER_SECRET, SECRET, URL, make, patched, path_of, run_at_once, stored
+from harness.endpoints import OTHER_SECRET, SECRET, URL, as_json, make, patched, path_of, run_at_once, stored
 
 DEFAULTS = {
     "name": None, "description": None, "metadata": {}, "headers": {}, "enabled": True, "paused": False,
@@ -277,10 +277,6 @@ def test_a_new_url_or_enabling_it_ends_a_run_of_failures(client, hookline):
         disable()
         changed = patched(client, endpoint, change)
         assert (changed["state"], changed["disabled_reason"], changed["failing_since"]) == ("active", None, None)
-
-
-def as_json(value):
-    return json.loads(value) if isinstance(value, str) else value
 
 
 def test_each_change_has_an_audit_row_of_who_did_what_and_no_secret(client, hookline, tenant):
