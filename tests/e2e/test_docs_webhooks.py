@@ -1,0 +1,40 @@
+"""docs/webhooks.md: its commands work, and its table has the defaults and ranges of the program."""
+
+import json
+import re
+import subprocess
+
+from harness.daemon import REPOSITORY, clean_environment
+from harness.documents import blocks
+
+TEXT = (REPOSITORY / "docs/webhooks.md").read_text()
+ROW = re.compile(r"^ENDPOINT_(\w+)\((\w+), (.*)\)$", re.MULTILINE)
+
+
+def test_the_commands_make_change_and_remove_an_endpoint(make_hookline, tmp_path):
+    hookline = make_hookline("embedded").start()
+    script = "\n".join(blocks(TEXT)).replace("$(jq -r .id endpoint.json)", "$(sed 's/^{\"id\":\"//; s/\".*//' endpoint.json)")
+    script = re.sub(r'(?<=[^\\])\n(?=curl|ENDPOINT)', "\necho\n", script)
+    run = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script], cwd=tmp_path, capture_output=True, text=True, timeout=30,
+        env=clean_environment({"HL_URL": f"http://127.0.0.1:{hookline.daemon.port}", "HL_API_KEY": hookline.start_key.key}))
+    assert run.returncode == 0, run.stdout + run.stderr
+    subscription, endpoints, changed, rotated, subscriptions = (
+        json.loads(line) for line in run.stdout.splitlines() if line)
+    assert subscription["topic_pattern"] == "order.*" and subscriptions["items"] == [subscription]
+    assert endpoints["items"][0]["headers"] == {"X-Api-Key": "***"}
+    assert changed["retry_schedule"] == "5s,1m,10m" and rotated["secret"].startswith("whsec_")
+    assert hookline.start_key.get("/v1/endpoints").json["count"] == 0
+
+
+def test_the_table_has_the_defaults_and_ranges_of_the_program():
+    rows = ROW.findall((REPOSITORY / "store/webhooks/endpoint_fields.def").read_text())
+    assert len(rows) == 13
+    for kind, name, columns in rows:
+        default, *range_ = columns.strip('"').replace(",", "").split()
+        told, meaning = re.findall(rf"^\| `{name}` \| `?(\w+)`? \| (.*) \|$", TEXT, re.MULTILINE)[0]
+        assert told == default, name
+        if kind == "INT":
+            assert f"{range_[0]} to {range_[1]}" in meaning, name
+        if kind == "CHOICE":
+            assert all(f"`{word}`" in meaning for word in range_), name
