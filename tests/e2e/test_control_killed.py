@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from harness.invariants import check_keys, check_tenant
+from harness.invariants import check_keys, check_removed, check_tenant
 from harness.killpoint import AFTER, BEFORE, Killpoint
 from harness.waiting import wait_until
 from harness.webhooks import STORES, ApiClient
@@ -26,7 +26,7 @@ class Script:
 
     def __init__(self, hookline):
         self.hookline = hookline
-        self.tenants = set()
+        self.kept, self.deleted = [], []  # tenants
         self.keys = {}  # clients by the ids of their keys
         self.refused = 0  # requests that were answered with 503
 
@@ -53,6 +53,8 @@ class Script:
         admin = self.hookline.admin
         tenant, client = self.make_tenant("kept")
         other, _ = self.make_tenant("given-up")
+        self.kept.append(tenant)
+        self.deleted.append(other)
         self.ask(admin, "PATCH", f"/v1/tenants/{tenant}", {"metadata": {"n": 1}})
         keys = f"/v1/tenants/{tenant}/api-keys"
         first = self.key(self.ask(admin, "POST", keys, {"name": "a", "scopes": ["endpoints.read"]}))
@@ -81,13 +83,12 @@ class Script:
     def make_tenant(self, name):
         headers = {"Idempotency-Key": f"{name}-{random.getrandbits(64):x}"}
         made = self.ask(self.hookline.admin, "POST", "/v1/tenants", {"name": name}, headers=headers)
-        self.tenants.add(made["id"])
         if "api_key" not in made:  # the reply with it was lost
             made["api_key"] = self.ask(self.hookline.admin, "POST", f"/v1/tenants/{made['id']}/api-keys", {})["key"]
         return made["id"], ApiClient(self.hookline, made["api_key"])
 
     def check(self):
-        for tenant in self.tenants:
+        for tenant in self.kept:
             check_tenant(self.hookline, tenant)
         check_keys(self.hookline, self.keys)
 
@@ -101,14 +102,14 @@ def killable(request, make_hookline, tmp_path):
 
 
 def run_and_die(hookline, killpoint, statement, side):
-    """Returns whether control died, which it does not when there are fewer statements."""
+    """Returns what the script has done, and whether control died, which it does not when there are fewer statements."""
     script = Script(hookline)
     killpoint.arm(statement, side)
     script.run()
     died = killpoint.disarm()
     assert died or script.refused == 0, "nothing but a death is a 503"
     script.check()
-    return died
+    return script, died
 
 
 def statements_of_a_run(hookline, killpoint):
@@ -129,9 +130,13 @@ def test_a_control_that_is_killed_at_a_statement_leaves_store_and_keys_whole(kil
     if not ALL:
         points = random.sample(points, SAMPLE)
     print(f"{count} statements; control dies at {points}")
+    deleted = []
     for number, (statement, side) in enumerate(points, 1):
-        died = run_and_die(hookline, killpoint, statement, side)
+        script, died = run_and_die(hookline, killpoint, statement, side)
         assert died or statement > count - 10, "some statements of upkeep may have been counted"
         if number % SHORT_LIVES == 0:
             born = time.monotonic()
             wait_until(lambda: time.monotonic() > born + A_LIFE, "a control to live")
+        deleted += script.deleted
+    for tenant in deleted:
+        check_removed(hookline, tenant)
