@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/repeat.h"
+#include "store/webhooks/idempotency.h"
 #include "store/webhooks/key_rows.h"
 #include "store/webhooks/months.h"
 #include "store/webhooks/removal.h"
@@ -67,6 +68,18 @@ remove_revoked_keys(struct upkeep *upkeep, struct error *err)
 	return rc;
 }
 
+static int
+remove_idempotency_keys(struct upkeep *upkeep, struct error *err)
+{
+	uint32_t removed;
+	int rc;
+
+	do
+		rc = idempotency_remove_old(upkeep->db, REMOVED_AT_ONCE, &removed, err);
+	while (rc == 0 && removed == REMOVED_AT_ONCE);
+	return rc;
+}
+
 /* So many slices at a time, so that the thread follows changes in between. */
 #define SLICES_AT_ONCE 20
 
@@ -91,6 +104,7 @@ static const struct task {
     {"months", 60 * MINUTE_MS, false, make_months},
     {"key_uses", MINUTE_MS, false, write_uses},
     {"revoked_keys", DAY_MS, true, remove_revoked_keys},
+    {"idempotency_keys", 60 * MINUTE_MS, true, remove_idempotency_keys},
     {"deleted", SECOND_MS, false, remove_deleted},
 };
 

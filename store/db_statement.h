@@ -64,4 +64,11 @@ db_uuid(const uint8_t id[16])
 	return (struct db_param){.kind = DB_UUID, .text = {.base = (const char *)id, .len = 16}};
 }
 
+/* The place before all UUIDs in that order, for lists that go on behind an id. */
+static inline const char *
+db_first_uuid(bool descending)
+{
+	return descending ? "ffffffff-ffff-ffff-ffff-ffffffffffff" : "00000000-0000-0000-0000-000000000000";
+}
+
 #endif

@@ -40,3 +40,26 @@ idempotency_claim(
 	*rows = NULL;
 	return claimed ? 0 : db_query(db, &first, params, 3, rows, err);
 }
+
+int
+idempotency_remove_old(struct db *db, uint32_t limit, uint32_t *removed, struct error *err)
+{
+	static const struct db_statement remove_old = {
+	    "DELETE FROM idempotency_keys WHERE (tenant_id, route, key) IN"
+	    " (SELECT tenant_id, route, key FROM idempotency_keys WHERE created_at < hl_time($1) LIMIT $2) RETURNING 1",
+	    NULL};
+	const struct db_param params[] = {db_int(clock_wall_us() / 1000 - KEPT_MS), db_int(limit)};
+	struct db_rows *rows;
+	int rc = db_begin(db, err);
+
+	if (rc == 0)
+		rc = db_query(db, &remove_old, params, 2, &rows, err);
+	if (rc == 0) {
+		*removed = db_rows_count(rows);
+		db_rows_free(rows);
+		rc = db_commit(db, err);
+	}
+	if (rc != 0)
+		db_rollback(db);
+	return rc;
+}

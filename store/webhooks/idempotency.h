@@ -2,7 +2,7 @@
 #ifndef STORE_WEBHOOKS_IDEMPOTENCY_H
 #define STORE_WEBHOOKS_IDEMPOTENCY_H
 
-#include <stdbool.h>
+#include <stdint.h>
 
 #include "base/error.h"
 #include "base/span.h"
@@ -23,5 +23,8 @@ struct idempotency {
  */
 int idempotency_claim(
     struct db *db, const struct idempotency *request, const char *object_id, struct db_rows **rows, struct error *err);
+
+/* Removes at most limit keys that are free again; *removed: how many. Returns as db_query(). */
+int idempotency_remove_old(struct db *db, uint32_t limit, uint32_t *removed, struct error *err);
 
 #endif

@@ -85,7 +85,8 @@ tenants_list(
 	    " WHERE t.deleted_at IS NULL AND (CAST($1 AS text) IS NULL OR t.tenant_id < $1)"
 	    " ORDER BY t.tenant_id DESC LIMIT $2",
 	    NULL};
-	const struct db_param params[] = {db_string(after), db_int(limit)};
+	/* No id has the sign ~, and all are before it. */
+	const struct db_param params[] = {db_string(after != NULL ? after : descending ? "~" : ""), db_int(limit)};
 
 	return db_query(db, descending ? &list_descending : &list, params, 2, rows, err);
 }

@@ -160,6 +160,22 @@ def test_stats_count_what_there_is(hookline):
                      "event_count": 0, "endpoint_count": 1, "subscription_count": 2, "delivery_count": 0}
 
 
+@pytest.mark.parametrize("store", STORES)
+def test_an_idempotency_key_is_free_again_after_a_day_and_removed(make_hookline, store):
+    hookline = make_hookline(store).start()
+    key = {"Idempotency-Key": "once"}
+    first = hookline.admin.post("/v1/tenants", headers=key).json
+    long_ago = {"postgres": "created_at - interval '25 hours'", "embedded": "created_at - 25 * 3600 * 1000"}[store]
+    hookline.query(f"UPDATE idempotency_keys SET created_at = {long_ago}")
+    second = hookline.admin.post("/v1/tenants", headers=key)
+    assert (second.status, second.json["id"] != first["id"]) == (201, True)
+    assert hookline.admin.post("/v1/tenants", headers=key).json["id"] == second.json["id"]
+    hookline.query(f"UPDATE idempotency_keys SET created_at = {long_ago}")
+    hookline.query("UPDATE upkeep SET ran_at = NULL WHERE task = 'idempotency_keys'")
+    hookline.daemon.restart()
+    wait_until(lambda: hookline.value("SELECT count(*) FROM idempotency_keys") == 0, "the old key to be removed", 10)
+
+
 # Deletes
 
 
@@ -232,6 +248,21 @@ def test_a_delete_goes_on_after_each_death_of_control_and_of_everything(make_hoo
     gone(hookline, deleted.id)
     assert hookline.rows_of(kept.id) == before
     assert hookline.admin.post("/v1/tenants", {"id": deleted.id}).status == 201
+
+
+def test_two_nodes_remove_a_tenant_together(make_hookline):
+    one = make_hookline("postgres").start()
+    keys = {name: one.daemon.options[name] for name in ("HL_API_KEY", "HL_ADMIN_KEY", "HL_MASTER_KEY")}
+    other = make_hookline("postgres", one.database, **keys).start()
+    tenants = [one.new_tenant() for _ in range(2)]
+    for tenant in tenants:
+        assert tenant.client.post("/v1/endpoints", {"url": "https://receiver.example/"}).status == 201
+        fill(one, tenant, 2500)
+    assert {node.admin.delete(f"/v1/tenants/{tenant.id}").status for node, tenant in zip((one, other), tenants)} == {204}
+    for tenant in tenants:
+        gone(other, tenant.id)
+    assert "the upkeep of the webhooks' store failed" not in one.daemon.log() + other.daemon.log()
+    assert one.admin.get("/v1/tenants").json["total"] == 1
 
 
 @pytest.mark.parametrize("store", STORES)

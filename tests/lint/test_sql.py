@@ -26,6 +26,7 @@ FORBIDDEN_IN_SCHEMA = {
 OVER_TENANTS = {
     ("store/webhooks/key_rows.c", "hl_ms(expires_at)"): "the key table is one for all tenants",
     ("store/webhooks/key_rows.c", "revoked_at < hl_time"): "upkeep removes the old rows of all tenants",
+    ("store/webhooks/audit.c", "CAST($9 AS text) IS NULL"): "an administrator reads what was done to all tenants",
     ("store/webhooks/removal.c", "endpoint_id FROM endpoints WHERE deleted_at"): "upkeep finds what any tenant has deleted",
     ("store/webhooks/removal.c", "FROM tenants WHERE deleted_at"): "upkeep finds what any tenant has deleted",
     ("store/webhooks/tenants.c", "count(tenant_id)"): "how many tenants there are",

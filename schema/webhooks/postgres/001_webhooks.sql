@@ -550,6 +550,9 @@ COMMENT ON COLUMN audit_log.object_id IS 'To which one.';
 COMMENT ON COLUMN audit_log.before IS 'The object before; null when it was made.';
 COMMENT ON COLUMN audit_log.after IS 'The object after; null when it was deleted.';
 
+CREATE INDEX audit_log_audit_id_idx ON audit_log (audit_id);
+COMMENT ON INDEX audit_log_audit_id_idx IS 'The log of all tenants, in the order of time.';
+
 CREATE TABLE tenant_stats (
 	tenant_id text COLLATE "C" PRIMARY KEY,
 	queue_depth bigint NOT NULL,

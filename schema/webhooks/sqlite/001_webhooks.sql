@@ -303,6 +303,9 @@ CREATE TABLE audit_log (
 	PRIMARY KEY (tenant_id, audit_id)
 ) STRICT;
 
+-- The log of all tenants, in the order of time.
+CREATE INDEX audit_log_audit_id_idx ON audit_log (audit_id);
+
 -- Figures of each tenant, added up by upkeep once a minute.
 CREATE TABLE tenant_stats (
 	tenant_id TEXT NOT NULL PRIMARY KEY, -- Whose figures these are
