@@ -19,6 +19,8 @@
 #include "store/webhooks_store.h"
 
 #define TURN_US (500 * 1000)
+/* A task that has failed lets the others pass. */
+#define RETRY_US (10 * 1000 * 1000)
 #define SECOND_MS 1000
 #define MINUTE_MS (60 * SECOND_MS)
 #define DAY_MS (24ll * 60 * MINUTE_MS)
@@ -134,8 +136,7 @@ do_task(struct upkeep *upkeep, size_t number, struct error *err)
 		rc = upkeep_claim(upkeep->db, task->name, task->period_ms, &mine, err);
 	if (rc == 0 && mine)
 		rc = task->run(upkeep, err);
-	if (rc == 0)
-		upkeep->due_us[number] = next_look_us(task);
+	upkeep->due_us[number] = rc == 0 ? next_look_us(task) : clock_steady_us() + RETRY_US;
 	return rc;
 }
 

@@ -419,6 +419,16 @@ def test_two_services_share_a_database(start, database):
     assert {answer.status for answer in answers} == {SERVED}
 
 
+def test_a_task_of_upkeep_that_fails_keeps_no_other_from_being_done(start, database):
+    hookline = start("postgres", database=database)
+    hookline.daemon.stop()
+    database.query("ALTER FUNCTION ensure_partitions(regclass, integer, date) RENAME TO something_else")
+    database.query("DELETE FROM upkeep")
+    hookline.daemon.start()
+    hookline.daemon.wait_for_log("the upkeep of the webhooks' store failed .*ensure_partitions")
+    wait_until(lambda: database.query("SELECT task FROM upkeep WHERE ran_at IS NOT NULL"), "another task to be done")
+
+
 # Acceptors hold no secrets
 
 
