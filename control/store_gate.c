@@ -58,6 +58,7 @@ store_gate_worked(struct store_gate *gate)
 	pthread_mutex_lock(&gate->lock);
 	news = !gate->works;
 	gate->works = true;
+	gate->connections++;
 	know(gate);
 	gate->failures = (struct repeat){0};
 	backoff_reset(&gate->backoff);
@@ -89,6 +90,33 @@ store_gate_failed(struct store_gate *gate, const struct error *err)
 	if (times > 0)
 		log_warning(
 		    "the webhooks' store is unavailable", LOG_STR("error", err->text), LOG_UINT("times", times));
+}
+
+void
+store_gate_closed(struct store_gate *gate)
+{
+	pthread_mutex_lock(&gate->lock);
+	gate->connections--;
+	pthread_mutex_unlock(&gate->lock);
+}
+
+bool
+store_gate_refused(struct store_gate *gate, const struct error *err)
+{
+	uint64_t times = 0;
+	bool others;
+
+	pthread_mutex_lock(&gate->lock);
+	others = gate->works && gate->connections > 0;
+	if (others)
+		times = repeat_met(&gate->refusals, clock_steady_us());
+	pthread_mutex_unlock(&gate->lock);
+	if (times > 0)
+		log_warning("the webhooks' store takes fewer connections than there are workers",
+		    LOG_STR("error", err->text), LOG_UINT("times", times));
+	if (!others)
+		store_gate_failed(gate, err);
+	return others;
 }
 
 int64_t

@@ -23,9 +23,10 @@ struct store_gate {
 	pthread_cond_t known; /* the first result has come */
 	bool works, being_tried;
 	bool tried; /* by this process */
+	uint32_t connections; /* that workers have */
 	int64_t try_at_us; /* steady, while the store is away */
 	struct backoff backoff;
-	struct repeat failures;
+	struct repeat failures, refusals;
 };
 
 /* The store is away, and may be tried at once. A store that a predecessor has reached since the start counts so. */
@@ -41,8 +42,17 @@ enum store_gate_way store_gate_ask(struct store_gate *gate, int64_t until_us);
 /* A connection was opened. */
 void store_gate_worked(struct store_gate *gate);
 
+/* A connection that was opened is closed. */
+void store_gate_closed(struct store_gate *gate);
+
 /* A connection could not be opened, or was lost. */
 void store_gate_failed(struct store_gate *gate, const struct error *err);
+
+/*
+ * A connection could not be opened. Returns whether other workers have some: the store only takes no more of them, and
+ * the gate stays open. Else the same as store_gate_failed().
+ */
+bool store_gate_refused(struct store_gate *gate, const struct error *err);
 
 /* When the store is to be tried, by the steady clock; INT64_MAX while it works, or is being tried. */
 int64_t store_gate_try_at(struct store_gate *gate);

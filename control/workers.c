@@ -12,49 +12,64 @@
 #include "store/webhooks_store.h"
 
 #define RETRY_AFTER_SECONDS 1
+/* A worker to which the store has refused a connection leaves calls to the others for so long. */
+#define REST_US (1000 * 1000)
+#define REST_LOOK_MS 50
 
 struct worker {
 	struct workers *workers;
 	struct db *db; /* NULL: not open */
+	int64_t rests_until_us; /* steady */
 };
+
+static void
+close_store(struct worker *worker)
+{
+	if (worker->db == NULL)
+		return;
+	db_close(worker->db);
+	worker->db = NULL;
+	store_gate_closed(&worker->workers->gate);
+}
 
 static void
 lose_store(struct worker *worker, const struct error *err)
 {
-	db_close(worker->db);
-	worker->db = NULL;
+	close_store(worker);
 	store_gate_failed(&worker->workers->gate, err);
 }
 
-/*
- * Whether the worker has a connection to a store that works, as far as anybody knows. May take seconds; waits for what
- * another worker finds out until that instant.
- */
-static bool
-has_store(struct worker *worker, int64_t until_us)
+/* Where the worker's calls can be answered: by nobody, by itself, or by the workers that have connections. */
+enum store_place { STORE_AWAY, STORE_HERE, STORE_ELSEWHERE };
+
+/* As far as anybody knows. May take seconds; waits for what another worker finds out until that instant. */
+static enum store_place
+find_store(struct worker *worker, int64_t until_us)
 {
 	const struct control_context *context = &worker->workers->context;
+	struct store_gate *gate = &worker->workers->gate;
 	struct error err;
 
-	switch (store_gate_ask(&worker->workers->gate, until_us)) {
+	switch (store_gate_ask(gate, until_us)) {
 	case STORE_GATE_SHUT:
-		return false;
+		return STORE_AWAY;
 	case STORE_GATE_OPEN:
 		if (worker->db != NULL)
-			return true;
+			return STORE_HERE;
 		break;
 	case STORE_GATE_TRY:
-		db_close(worker->db);
-		worker->db = NULL;
+		close_store(worker);
 		break;
 	}
-	if (db_open(&worker->db, context->config, context->env, &err) != 0) {
-		worker->db = NULL;
-		store_gate_failed(&worker->workers->gate, &err);
-		return false;
+	if (db_open(&worker->db, context->config, context->env, &err) == 0) {
+		store_gate_worked(gate);
+		return STORE_HERE;
 	}
-	store_gate_worked(&worker->workers->gate);
-	return true;
+	worker->db = NULL;
+	if (!store_gate_refused(gate, &err))
+		return STORE_AWAY;
+	worker->rests_until_us = clock_steady_us() + REST_US;
+	return STORE_ELSEWHERE;
 }
 
 static const char *
@@ -101,10 +116,15 @@ run_handler(struct worker *worker, struct call *call)
 		lose_store(worker, &call->reply.store_error);
 }
 
-static void
+/* Returns false when the call is in the queue again, for another worker. */
+static bool
 answer(struct worker *worker, struct call *call)
 {
-	if (!has_store(worker, call->deadline_us))
+	enum store_place place = find_store(worker, call->deadline_us);
+
+	if (place == STORE_ELSEWHERE && call_queue_put(&worker->workers->queue, call))
+		return false;
+	if (place != STORE_HERE)
 		answer_busy(&call->reply, "store_unavailable",
 		    "The store of the management API is not there; nothing was changed, try again");
 	else if (clock_steady_us() >= call->deadline_us)
@@ -112,6 +132,7 @@ answer(struct worker *worker, struct call *call)
 		    "The request has waited too long for its turn; nothing was changed, try again");
 	else
 		run_handler(worker, call);
+	return true;
 }
 
 static void
@@ -129,16 +150,21 @@ work(void *argument)
 	struct workers *workers = worker.workers;
 
 	while (!call_queue_closed(&workers->queue)) {
-		struct call *call = call_queue_take(&workers->queue, store_gate_try_at(&workers->gate));
+		struct call *call;
 
-		if (call != NULL) {
-			answer(&worker, call);
+		if (clock_steady_us() < worker.rests_until_us) {
+			(void)nanosleep(&(struct timespec){.tv_nsec = REST_LOOK_MS * 1000 * 1000}, NULL);
+			continue;
+		}
+		call = call_queue_take(&workers->queue, store_gate_try_at(&workers->gate));
+		if (call == NULL) {
+			if (!call_queue_closed(&workers->queue))
+				(void)find_store(&worker, clock_steady_us());
+		} else if (answer(&worker, call)) {
 			give_back(workers, call);
-		} else if (!call_queue_closed(&workers->queue)) {
-			(void)has_store(&worker, clock_steady_us());
 		}
 	}
-	db_close(worker.db);
+	close_store(&worker);
 	return NULL;
 }
 

@@ -412,6 +412,19 @@ def test_two_connections_of_a_pgbouncer_are_enough(start, postgres, database):
         bouncer.remove()
 
 
+def test_a_server_that_takes_few_connections_answers_every_request(start, postgres, database):
+    """One for the upkeep and two for workers, of which there are four."""
+    bouncer = PgBouncer(database.server, max_client_conn=3).start()
+    try:
+        hookline = start("postgres", database=database, HL_POSTGRES_URL=bouncer.url(database))
+        with ThreadPoolExecutor(16) as pool:
+            answers = list(pool.map(lambda _: ask(hookline), range(200)))
+        assert {answer.status for answer in answers} == {SERVED}
+        assert "takes fewer connections than there are workers" in hookline.daemon.log()
+    finally:
+        bouncer.remove()
+
+
 def test_two_services_share_a_database(start, database):
     both = [start("postgres", database=database), start("postgres", database=database)]
     with ThreadPoolExecutor(16) as pool:

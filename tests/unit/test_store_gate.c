@@ -71,6 +71,23 @@ test_a_store_that_is_lost_is_tried_at_once_and_counts_as_reached(void **state)
 	assert_int_equal(store_report_state(&report), STORE_UNAVAILABLE);
 }
 
+static void
+test_a_connection_that_is_refused_shuts_the_gate_only_when_there_is_no_other(void **state)
+{
+	struct store_report report;
+	struct store_gate gate;
+
+	begin(&gate, &report, STORE_CONNECTING);
+	assert_int_equal(store_gate_ask(&gate, 0), STORE_GATE_TRY);
+	store_gate_worked(&gate);
+	assert_true(store_gate_refused(&gate, &refused));
+	assert_int_equal(store_gate_ask(&gate, 0), STORE_GATE_OPEN);
+	assert_int_equal(store_report_state(&report), STORE_READY);
+	store_gate_closed(&gate);
+	assert_false(store_gate_refused(&gate, &refused));
+	assert_int_equal(store_report_state(&report), STORE_UNAVAILABLE);
+}
+
 static void *
 ask_and_wait(void *gate)
 {
@@ -100,6 +117,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_while_the_store_is_away_one_tries_and_the_others_do_not_wait),
 	    cmocka_unit_test(test_a_store_that_is_lost_is_tried_at_once_and_counts_as_reached),
+	    cmocka_unit_test(test_a_connection_that_is_refused_shuts_the_gate_only_when_there_is_no_other),
 	    cmocka_unit_test(test_at_first_the_others_wait_for_what_the_one_finds_out),
 	};
 
