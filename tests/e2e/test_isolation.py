@@ -8,7 +8,7 @@ import secrets
 import pytest
 
 from harness.operations import BODIES, OPERATIONS, SCOPES, body_of, make_objects, path_of, takes_body
-from harness.webhooks import NOTHING, ApiClient
+from harness.webhooks import NOTHING, ApiClient, one_store
 
 WITH_ID = [operation for operation in OPERATIONS if "{" in operation.path]
 LISTS = [operation for operation in OPERATIONS if operation.symbol.endswith("_LIST")]
@@ -31,9 +31,21 @@ class Victim:
 @pytest.fixture
 def victim(hookline):
     """Made once a daemon: no test may change it."""
-    if not hasattr(hookline, "victim"):
-        hookline.victim = Victim(hookline)
-    return hookline.victim
+    return hookline.once("victim", Victim)
+
+
+class Attacker:
+    """Another tenant. Its objects are made anew where a test deletes them."""
+
+    def __init__(self, hookline):
+        self.tenant = hookline.new_tenant()
+        self.client, self.id = self.tenant.client, self.tenant.id
+        self.own = make_objects(self.tenant, "attacker")
+
+
+@pytest.fixture
+def attacker(hookline):
+    return hookline.once("attacker", Attacker)
 
 
 @pytest.fixture
@@ -92,9 +104,8 @@ def test_every_operation_that_takes_a_body_has_one_that_is_right():
 
 
 @pytest.mark.parametrize("operation", WITH_ID, ids=names)
-def test_ids_of_another_tenant_in_the_path_are_unknown(hookline, victim, unharmed, operation):
-    attacker = hookline.new_tenant()
-    own = make_objects(attacker, "attacker")
+def test_ids_of_another_tenant_in_the_path_are_unknown(attacker, victim, unharmed, operation):
+    own = attacker.own
     status = 403 if operation.scope == "admin" else 404
     for foreign in victim.ids["all"]:
         ids = own | dict.fromkeys(("tenant", "key", "endpoint", "subscription"), foreign)
@@ -114,15 +125,14 @@ def test_admin_keys_get_at_objects_of_their_own_tenant_only(hookline, victim, un
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=names)
-def test_nothing_in_a_request_makes_it_another_tenants(hookline, victim, unharmed, operation):
-    attacker = hookline.new_tenant()
-    own = make_objects(attacker, "attacker")
+def test_nothing_in_a_request_makes_it_another_tenants(attacker, victim, unharmed, operation):
+    own = attacker.own
     for query, headers, members in smuggled(operation, victim):
         if members and not takes_body(operation):
             continue
         body = body_of(operation, own) | members if takes_body(operation) else NOTHING
         if operation.method == "DELETE" and operation.scope != "admin":
-            own = make_objects(attacker, "attacker")
+            own = make_objects(attacker.tenant, "attacker")
         reply = ask(attacker.client, operation, path_of(operation, own), query, headers, body)
         if operation.scope == "admin":
             assert reply.status == 403, reply
@@ -134,11 +144,9 @@ def test_nothing_in_a_request_makes_it_another_tenants(hookline, victim, unharme
 
 
 @pytest.mark.parametrize("operation", LISTS, ids=names)
-def test_cursors_of_another_tenant_lead_to_ones_own_objects(hookline, victim, unharmed, operation):
+def test_cursors_of_another_tenant_lead_to_ones_own_objects(attacker, victim, unharmed, operation):
     if operation.scope == "admin":
         return  # whoever may list these may list those of all tenants
-    attacker = hookline.new_tenant()
-    make_objects(attacker, "attacker")
     for order in ("asc", "desc"):
         page = victim.tenant.client.get(f"{operation.path}?limit=1&order={order}").json
         for _ in range(3):
@@ -150,9 +158,8 @@ def test_cursors_of_another_tenant_lead_to_ones_own_objects(hookline, victim, un
                 break
 
 
-def test_subscriptions_to_another_tenants_endpoint_are_404(hookline, victim, unharmed):
-    attacker = hookline.new_tenant()
-    own = make_objects(attacker, "attacker")
+def test_subscriptions_to_another_tenants_endpoint_are_404(attacker, victim, unharmed):
+    own = attacker.own
     body = {"endpoint_id": victim.ids["endpoint"], "topic_pattern": "#"}
     assert attacker.client.post("/v1/subscriptions", body).status == 404
     assert attacker.client.patch(f"/v1/subscriptions/{own['subscription']}", body).status == 404
@@ -161,16 +168,13 @@ def test_subscriptions_to_another_tenants_endpoint_are_404(hookline, victim, unh
     assert victim.ids["endpoint"] not in str(attacker.client.items("/v1/subscriptions"))
 
 
-def test_keys_of_one_tenant_cannot_be_rotated_or_revoked_through_another(hookline, victim, unharmed):
-    attacker = hookline.new_tenant()
+def test_keys_of_one_tenant_cannot_be_rotated_or_revoked_through_another(hookline, attacker, victim, unharmed):
     path = f"/v1/tenants/{attacker.id}"
     assert hookline.admin.post(f"{path}/rotate-key", {"key_id": victim.ids["key"]}).status == 404
     assert hookline.admin.delete(f"{path}/api-keys/{victim.ids['key']}").status == 404
 
 
-def test_audit_shows_a_tenant_its_own_rows_only(hookline, victim, unharmed):
-    attacker = hookline.new_tenant()
-    make_objects(attacker, "attacker")
+def test_audit_shows_a_tenant_its_own_rows_only(hookline, attacker, victim, unharmed):
     rows = attacker.client.items("/v1/admin/audit")
     assert rows and {row["tenant_id"] for row in rows} == {attacker.id}
     asked = attacker.client.get(f"/v1/admin/audit?tenant_id={victim.tenant.id}")
@@ -182,6 +186,7 @@ def test_audit_shows_a_tenant_its_own_rows_only(hookline, victim, unharmed):
 # Keys and scopes
 
 
+@one_store
 @pytest.mark.parametrize("operation", OPERATIONS, ids=names)
 def test_no_operation_is_open_without_a_key(hookline, victim, unharmed, operation):
     path = path_of(operation, victim.ids)
@@ -197,10 +202,10 @@ def test_no_operation_is_open_without_a_key(hookline, victim, unharmed, operatio
     assert reply.status == 401
 
 
+@one_store
 @pytest.mark.parametrize("operation", OPERATIONS, ids=names)
-def test_a_key_without_the_scope_is_told_which_one_it_lacks(hookline, victim, unharmed, operation):
-    tenant = hookline.new_tenant()
-    own = make_objects(tenant, "own")
+def test_a_key_without_the_scope_is_told_which_one_it_lacks(hookline, attacker, operation):
+    tenant, own = attacker.tenant, attacker.own
     others = set(SCOPES.values()) - {"*", "admin", operation.scope}
     lacking = [tenant.key(others)]
     if operation.scope != "*":
@@ -233,6 +238,7 @@ def test_keys_of_a_deleted_tenant_open_nothing(hookline):
         assert ask(tenant.client, operation, path_of(operation, own), body=body).status == 401
 
 
+@one_store
 def test_unknown_paths_are_404_without_a_key_also(hookline):
     for client in (hookline.keyless, hookline.admin, ApiClient(hookline, "nonsense")):
         for path in ("/v1", "/v1/", "/v1/nothing", "/v1/endpoints/a/b/c", "/v1/tenants/a/stats/x"):

@@ -13,6 +13,7 @@ import secrets
 import sqlite3
 
 import psycopg.rows
+import pytest
 
 from harness.client import JSON, Reply, encode
 from harness.daemon import Daemon
@@ -20,6 +21,8 @@ from harness.openapi import Document
 from harness.waiting import wait_until
 
 STORES = ["postgres", "embedded"]
+# Over one of them: tests of what acceptors do before any store is asked.
+one_store = pytest.mark.parametrize("hookline", ["embedded"], indirect=True)
 NOTHING = object()  # the body of a request that has none; None is the JSON value null
 
 _numbers = itertools.count()
@@ -114,6 +117,7 @@ class Hookline:
         self.start_key = ApiClient(self, daemon.options.get("HL_API_KEY"))
         self.keyless = ApiClient(self)
         self._document = None
+        self._made = {}
 
     def start(self):
         self.daemon.start()
@@ -129,6 +133,12 @@ class Hookline:
         if self._document is None:
             self._document = Document(self.daemon.get("/openapi.json").json())
         return self._document
+
+    def once(self, name, make):
+        """What make(self) makes, for all tests that ask for the name: objects that no test may change."""
+        if name not in self._made:
+            self._made[name] = make(self)
+        return self._made[name]
 
     def new_tenant(self, **fields):
         reply = self.admin.post("/v1/tenants", {"name": f"tenant {next(_numbers)}"} | fields)
@@ -168,8 +178,9 @@ class Hookline:
     def rows_of(self, tenant_id):
         """All that the store has of a tenant, by table; without what the use of a key leaves behind."""
         if self.store == "postgres":
-            names = """SELECT table_name AS name FROM information_schema.columns
-                       WHERE column_name = 'tenant_id' AND table_schema = 'public'"""
+            names = """SELECT c.relname AS name FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
+                       WHERE a.attname = 'tenant_id' AND c.relkind IN ('r', 'p') AND NOT c.relispartition
+                         AND c.relnamespace = 'public'::regnamespace"""
         else:
             names = """SELECT m.name FROM sqlite_schema m JOIN pragma_table_info(m.name) c
                        WHERE m.type = 'table' AND c.name = 'tenant_id'"""
