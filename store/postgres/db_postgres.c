@@ -25,6 +25,7 @@
 #include "store/postgres/pg.h"
 
 #define PAUSE_US 500000
+#define READ_ONLY "the server at HL_POSTGRES_URL is read-only"
 
 /*
  * statement_timeout is a little shorter than ours, so that no statement that was given up waits on in the server.
@@ -35,7 +36,8 @@
 	set " statement_timeout = %" PRIu32 "; " set " idle_in_transaction_session_timeout = %" PRIu32 "; " set        \
 	    " tcp_keepalives_idle = 10; " set " tcp_keepalives_interval = 5; " set " tcp_keepalives_count = 4; "
 
-#define BEGIN_SQL "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; " PG_DURABLE_SQL
+/* Not READ WRITE: an operator who sets default_transaction_read_only fences the server off. */
+#define BEGIN_SQL "BEGIN ISOLATION LEVEL READ COMMITTED; " PG_DURABLE_SQL
 
 struct db_postgres {
 	struct db super;
@@ -112,7 +114,7 @@ check_writable(struct db_postgres *p, struct error *err)
 		return -1;
 	bool writable = strcmp(PQgetvalue(result, 0, 0), "off") == 0;
 	PQclear(result);
-	return writable ? 0 : error_set(err, "the server at HL_POSTGRES_URL is read-only: perhaps it is a standby");
+	return writable ? 0 : error_set(err, READ_ONLY ": perhaps it is a standby");
 }
 
 static int
@@ -176,9 +178,23 @@ read_once(struct db_postgres *p, struct pg_statement *statement, PGresult **resu
 				      : pg_exec_params(p->pg, statement, deadline_us, result, err);
 }
 
+/* The same for a statement or, if it is NULL, BEGIN. An answer of a server that takes no writes any more is none. */
+static int
+run_once(struct db_postgres *p, struct pg_statement *statement, PGresult **result, struct error *err)
+{
+	int rc = statement != NULL ? read_once(p, statement, result, err) : begin(p, db_deadline(&p->super), err);
+
+	if (rc != 0 || !pg_is_read_only(p->pg))
+		return rc;
+	if (statement != NULL)
+		PQclear(*result);
+	return error_set(err, READ_ONLY ": perhaps another server has taken its place");
+}
+
 /*
  * Runs a statement that only reads, or BEGIN if statement is NULL. When the connection turns out to be gone it is tried
- * once more on a new one, since it has left no trace: a restart of the server or the pooler goes unnoticed.
+ * once more on a new one, since it has left no trace: a restart of the server or the pooler goes unnoticed, and so does
+ * a switch-over to a server that takes writes already.
  */
 static int
 run_from_idle(struct db_postgres *p, struct pg_statement *statement, PGresult **result, struct error *err)
@@ -188,7 +204,7 @@ run_from_idle(struct db_postgres *p, struct pg_statement *statement, PGresult **
 	for (int tries = 1;; tries++) {
 		if (keep_connected(p, err) != 0)
 			return -1;
-		int rc = statement != NULL ? read_once(p, statement, result, err) : begin(p, deadline_us, err);
+		int rc = run_once(p, statement, result, err);
 		if (rc >= 0 || tries == 2 || clock_steady_us() >= deadline_us)
 			return outcome(p, rc);
 		disconnect(p);

@@ -174,6 +174,20 @@ check_encoding(const struct pg *pg, struct error *err)
 	    PQdb(pg->conn), encoding);
 }
 
+static bool
+reports_on(const struct pg *pg, const char *setting)
+{
+	const char *value = PQparameterStatus(pg->conn, setting);
+
+	return value != NULL && strcmp(value, "on") == 0;
+}
+
+bool
+pg_is_read_only(const struct pg *pg)
+{
+	return reports_on(pg, "default_transaction_read_only") || reports_on(pg, "in_hot_standby");
+}
+
 int
 pg_open(struct pg **out, const char *url, struct error *err)
 {

@@ -113,6 +113,13 @@ int pg_copy_end(struct pg *pg, int64_t deadline_us, uint64_t *rows, struct error
  */
 int pg_pooled(struct pg *pg, int64_t deadline_us, bool *pooled, struct error *err);
 
+/*
+ * Whether the server has said since the connection began that it takes no writes: an operator has set
+ * default_transaction_read_only, or it is a standby. A server says so with its next answer after the change; a pooler
+ * may not pass it on. Does not wait.
+ */
+bool pg_is_read_only(const struct pg *pg);
+
 /* Whether an idle connection is open, as far as this side knows: 0 or <0. Does not wait or ask the server. */
 int pg_check(struct pg *pg, struct error *err);
 

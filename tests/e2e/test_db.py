@@ -198,11 +198,41 @@ def test_a_deadlock_is_busy_and_one_of_both_goes_on(driver, things):
 def test_a_server_that_became_read_only_is_left_for_another_one(driver, things):
     db = driver(POSTGRES_URL=things.url)
     things.query(f"ALTER DATABASE {things.name} SET default_transaction_read_only = on")
-    assert db.must(f"run {COUNT}") == "0", "the session began before"
+    assert db.must(f"run {COUNT}") == "0", "the session began before, and the server does not say so to it"
     things.value("SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid()",
                  things.name)
     code, text = db.call("begin")
     assert code < 0 and "read-only" in text
+
+
+@pytest.mark.plain_postgres("a setting of one server")
+def test_a_server_that_is_fenced_off_gets_no_write_and_its_answers_do_not_count(driver, things, postgres):
+    readers, writers = [[driver(POSTGRES_URL=things.url) for _ in range(2)] for _ in "rw"]
+    for db in readers + writers:
+        assert db.must(f"run {COUNT}") == "0"
+
+    def alter(command):
+        with postgres.connect("postgres") as connection:
+            connection.execute(f"ALTER SYSTEM {command}")
+            connection.execute("SELECT pg_reload_conf()")
+
+    alter("SET default_transaction_read_only = on")
+    try:
+        for db in readers:
+            wait_until(lambda: db.call(f"run {COUNT}")[0] < 0, "a reader to hear of it")
+        for db in writers:
+            wait_until(lambda: refused_or_undone(db), "a writer to hear of it")
+    finally:
+        alter("RESET default_transaction_read_only")
+    for db in readers + writers:
+        wait_until(lambda: db.call(f"run {COUNT}")[0] == 0, "it to go on")
+
+
+def refused_or_undone(db):
+    code, text = db.call("begin")
+    if code == 0:
+        db.must("rollback")
+    return code < 0 and "read-only" in text
 
 
 @pytest.mark.plain_postgres("a standby of one server")
