@@ -1,0 +1,98 @@
+"""
+The webhooks' API while PostgreSQL is restarted or another server takes its place: what was answered with 2xx is there,
+what was answered with 503 is there whole or not at all, and the service goes on by itself.
+"""
+
+import signal
+
+import pytest
+
+from harness.crud import CrudLoad
+from harness.pgbouncer import PgBouncer
+from harness.waiting import wait_until
+
+
+@pytest.fixture
+def bouncer(postgres):
+    bouncer = PgBouncer(postgres, default_pool_size=2)
+    try:
+        yield bouncer.start()
+    finally:
+        bouncer.remove()
+
+
+def processes(hookline):
+    return hookline.daemon.pids("acceptor"), hookline.daemon.pids("control")
+
+
+def test_a_server_that_crashes_and_returns_costs_503s_and_nothing_else(postgres, make_hookline):
+    hookline = make_hookline("postgres").start()
+    before = processes(hookline)
+    load = CrudLoad(hookline)
+    with load:
+        load.wait_changes(10)
+        for how in (signal.SIGQUIT, signal.SIGINT):
+            refused = load.answered(503)
+            postgres.stop(how)
+            wait_until(lambda: load.answered(503) >= refused + 10, "refusals")
+            postgres.start()
+            load.wait_changes(10)
+    load.check(hookline)
+    assert processes(hookline) == before
+
+
+def test_a_promoted_standby_has_all_that_was_acknowledged(pair, make_hookline):
+    hookline = make_hookline("postgres", pair.before, HL_POSTGRES_URL=pair.url).start()
+    before = processes(hookline)
+    load = CrudLoad(hookline)
+    with load:
+        load.wait_changes(10)
+        pair.primary.kill()
+        wait_until(lambda: load.answered(503) >= 10, "refusals")
+        pair.standby.promote()
+        load.wait_changes(10)
+    hookline.database = pair.after
+    load.check(hookline)
+    assert processes(hookline) == before
+
+
+def test_an_old_primary_that_stays_up_and_takes_no_writes_is_left(pair, make_hookline):
+    """A switch-over: connections to the old server stay open, and every change there is refused."""
+    hookline = make_hookline("postgres", pair.before, HL_POSTGRES_URL=pair.url).start()
+    before = processes(hookline)
+    load = CrudLoad(hookline)
+    with load:
+        load.wait_changes(10)
+        with pair.primary.connect("postgres") as connection:
+            connection.execute("ALTER SYSTEM SET default_transaction_read_only = on")
+            connection.execute("SELECT pg_reload_conf()")
+        wait_until(lambda: load.answered(503) >= 10, "refusals")
+        position = pair.before.value("SELECT pg_current_wal_lsn()")
+        wait_until(
+            lambda: pair.after.value("SELECT pg_last_wal_replay_lsn() >= %s", position), "the standby to have all of it")
+        pair.standby.promote()
+        load.wait_changes(10)
+    hookline.database = pair.after
+    load.check(hookline)
+    assert processes(hookline) == before
+
+
+def test_all_of_it_behind_a_pgbouncer_with_two_connections(bouncer, postgres, make_hookline, database):
+    hookline = make_hookline("postgres", database, HL_POSTGRES_URL=bouncer.url(database)).start()
+    before = processes(hookline)
+    load = CrudLoad(hookline)
+    with load:
+        load.wait_changes(20)
+        assert load.answered(503) == 0
+        postgres.stop(signal.SIGQUIT)
+        wait_until(lambda: load.answered(503) >= 10, "refusals")
+        postgres.start()
+        load.wait_changes(10)
+        bouncer.stop()
+        wait_until(lambda: load.answered(503) >= 20, "more refusals")
+        bouncer.start()
+        load.wait_changes(10)
+        servers = [row for row in bouncer.console("SHOW SERVERS") if row["database"] == database.name]
+        assert len(servers) <= 2
+    load.check(hookline)
+    assert processes(hookline) == before
