@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import math
 import os
 import secrets
 import shutil
@@ -84,8 +85,8 @@ def add_rates(bench, name, result):
 
 def moves(bench, service, key, rate):
     """
-    The median of the ratios of what events take and how many are accepted with management to those without, of
-    neighbouring loads; and how far two neighbours without it are apart.
+    The median of the ratios of what events take and how many are accepted with management to those without it just before
+    and after; and how far those two are apart.
     """
     seconds = bench.seconds(PAIR_SECONDS)
 
@@ -102,8 +103,8 @@ def moves(bench, service, key, rate):
         result = read_result(client)
         requests, spent = requests + result["requests"], spent + result["seconds"]
         after = ingest()
-        with_p99.append(meanwhile[0] / before[0])
-        with_rate.append(meanwhile[1] / before[1])
+        with_p99.append(meanwhile[0] / math.sqrt(before[0] * after[0]))
+        with_rate.append(meanwhile[1] / math.sqrt(before[1] * after[1]))
         without_p99.append(after[0] / before[0])
     spread = statistics.quantiles(without_p99, n=4) if len(without_p99) > 1 else [without_p99[0]] * 3
     return {
