@@ -91,3 +91,23 @@ def test_operations_say_what_a_client_needs(document):
     assert len(ids) == len(set(ids)) > 25
     assert {tag["name"] for tag in document.document["tags"]} == {
         tag for _method, _path, operation in document.operations() for tag in operation["tags"]}
+
+
+def test_replies_of_all_routes_but_those_of_the_api_are_as_described(make_hookline, document):
+    """Those of the API are held against the document wherever a test asks for one."""
+    hookline = make_hookline("embedded", REQUIRE_API_KEY="true", METRICS_REQUIRE_KEY="true").start()
+    key = {"Authorization": f"Bearer {hookline.start_key.key}"}
+    event = b'{"event_type":"a","session_id":"s"}'
+    with hookline.daemon.client() as client:
+        asked = set()
+        for method, path, operation in document.operations():
+            if path.startswith("/v1/"):
+                continue
+            bodies = [None] if method == "GET" else [event, b"[" + event + b"]", b"{}", b"[1]"]
+            for headers in ({}, key, {"Authorization": "Bearer nonsense"}):
+                for body in bodies:
+                    reply = client.request(method, path, body, headers | {"Content-Type": "application/json"})
+                    document.check(method, path, reply)
+                    asked.add((path, reply.status))
+    assert {status for _path, status in asked} == {200, 202, 401, 422}
+    assert ("/metrics", 401) in asked and ("/events", 401) in asked and ("/events", 202) in asked

@@ -131,7 +131,10 @@ class Hookline:
     @property
     def document(self):
         if self._document is None:
-            self._document = Document(self.daemon.get("/openapi.json").json())
+            key = self.admin.key or self.start_key.key  # METRICS_REQUIRE_KEY asks for one here also
+            with self.daemon.client() as client:
+                reply = client.request("GET", "/openapi.json", headers={"Authorization": f"Bearer {key}"})
+            self._document = Document(reply.json())
         return self._document
 
     def once(self, name, make):
