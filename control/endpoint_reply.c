@@ -65,8 +65,10 @@ endpoint_show(const struct request *request, const struct endpoint *endpoint)
 #include "store/webhooks/endpoint_fields.def"
 	tree_add_json(tree, "retry_schedule", endpoint->retry_schedule);
 	tree_add_int_or_null(tree, "max_attempts", endpoint->max_attempts);
-	tree_add(tree, "max_retries",
-	    endpoint->max_attempts > 0 ? cJSON_CreateNumber((double)(endpoint->max_attempts - 1)) : cJSON_CreateNull());
+	if (endpoint->max_attempts > 0)
+		tree_add_int(tree, "max_retries", endpoint->max_attempts - 1);
+	else
+		tree_add(tree, "max_retries", cJSON_CreateNull());
 	tree_add_text(tree, "state", endpoint->state);
 	tree_add_text(tree, "disabled_reason", endpoint->disabled_reason);
 	tree_add_int_or_null(tree, "failing_since", endpoint->failing_since);

@@ -1,6 +1,9 @@
 /* Members of cJSON objects. */
 #include "control/tree.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+
 #include "api/document.h"
 #include "base/bytes.h"
 #include "base/mem.h"
@@ -37,13 +40,20 @@ tree_add_bool(cJSON *tree, const char *name, bool value)
 void
 tree_add_int(cJSON *tree, const char *name, int64_t value)
 {
-	tree_add(tree, name, cJSON_CreateNumber((double)value));
+	char digits[24];
+
+	/* A cJSON number is a double, and a large one is printed with an exponent. */
+	(void)snprintf(digits, sizeof digits, "%" PRId64, value);
+	tree_add(tree, name, cJSON_CreateRaw(digits));
 }
 
 void
 tree_add_int_or_null(cJSON *tree, const char *name, int64_t value)
 {
-	tree_add(tree, name, value != 0 ? cJSON_CreateNumber((double)value) : cJSON_CreateNull());
+	if (value != 0)
+		tree_add_int(tree, name, value);
+	else
+		tree_add(tree, name, cJSON_CreateNull());
 }
 
 void

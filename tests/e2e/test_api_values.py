@@ -1,0 +1,29 @@
+"""Values at the edges of what the management API takes: they come back as they were sent, or they are refused."""
+
+import pytest
+
+
+@pytest.mark.parametrize("number", [1, 2**31, 10**15, 2**53 - 1, 2**53])
+def test_whole_numbers_come_back_digit_by_digit(hookline, number):
+    path = f"/v1/tenants/{hookline.new_tenant().id}/api-keys"
+    reply = hookline.admin.post(path, {"bytes_per_second": number})
+    assert reply.status == 201 and b'"bytes_per_second":%d,' % number in reply.body
+    patched = hookline.admin.patch(f"/v1/apikeys/{reply.json['id']}", reply.json | {"name": "as it was"})
+    assert patched.status == 200 and b'"bytes_per_second":%d,' % number in patched.body
+
+
+@pytest.mark.parametrize("number", ["0", "-1", "-0", "1e3", "1.5", "true", '"1"', str(2**53 + 1), str(2**63), "1" * 400])
+def test_what_is_no_whole_number_in_its_bounds_is_refused(hookline, number):
+    path = f"/v1/tenants/{hookline.new_tenant().id}/api-keys"
+    reply = hookline.admin.post(path, '{"bytes_per_second": %s}' % number)
+    assert (reply.status, reply.json["error"]) == (400, "validation_error")
+    assert reply.json["detail"].startswith("bytes_per_second: must be a whole number from 1 to ")
+
+
+@pytest.mark.parametrize("name", ["\u00e9", "e\u0301", "\u202eabc\u202c", "\U0001f469\u200d\U0001f467", "\ufeffx", "\U0001f469" * 255,
+                                  "a\\b\"c'd%s"])
+def test_names_keep_their_code_points(hookline, name):
+    client = hookline.new_tenant(name=name).client
+    reply = client.post("/v1/endpoints", {"url": "https://example.com/", "name": name})
+    assert (reply.status, reply.json["name"]) == (201, name)
+    assert client.get(f"/v1/endpoints/{reply.json['id']}").json["name"] == name
