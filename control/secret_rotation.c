@@ -9,7 +9,6 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "config/text_rules.h"
 #include "control/change.h"
 #include "control/secrets.h"
 #include "control/tree.h"
@@ -20,12 +19,14 @@
 #define MARGIN_US (1000 * 1000) /* before the deadline, for the commit of a slice and the reply */
 
 struct rotation {
-	const struct db_rows *rows; /* of the present slice */
+	struct db_rows *before; /* the slice that was committed last; NULL: none */
+	struct db_rows *slice; /* the present one */
 	uint64_t done; /* endpoints whose secrets were encrypted anew, by committed slices */
 	uint64_t done_by_slice;
 	uint64_t unreadable; /* endpoints of which a secret could not be read */
 	uint64_t unreadable_by_slice;
-	char tenant_id[TENANT_ID_MAX + 1], endpoint_id[37]; /* the last row of the slice before */
+	uint64_t missed; /* endpoints that somebody changed meanwhile */
+	uint64_t missed_by_slice;
 };
 
 /* The texts of one row as they are to be stored. */
@@ -67,7 +68,7 @@ seal_row(const struct secrets *secrets, struct secret_row *row, struct sealed *s
 static int
 rotate_row(const struct request *request, struct rotation *rotation, uint32_t number, struct error *err)
 {
-	struct secret_row row = secret_row_of(rotation->rows, number);
+	struct secret_row row = secret_row_of(rotation->slice, number);
 	const struct secret_row before = row;
 	struct sealed sealed = {0};
 	struct error why;
@@ -82,6 +83,7 @@ rotate_row(const struct request *request, struct rotation *rotation, uint32_t nu
 		   row.headers.base != before.headers.base) {
 		rc = secret_rows_write(request->db, &row, &written, err);
 		rotation->done_by_slice += written;
+		rotation->missed_by_slice += !written;
 	}
 	bytes_free(&sealed.secret);
 	bytes_free(&sealed.old_secret);
@@ -89,62 +91,77 @@ rotate_row(const struct request *request, struct rotation *rotation, uint32_t nu
 	return rc;
 }
 
-/* In a transaction. The answer is only a sign for change_run(): the last slice's reply is made anew. */
+static int
+record(const struct request *request, const struct rotation *rotation, struct error *err)
+{
+	const struct change change = {"secrets.rotate", "installation", "", request->caller.tenant_id};
+	cJSON *after = tree_new();
+	int64_t version;
+	int rc;
+
+	tree_add_int(after, "reencrypted", (int64_t)rotation->done_by_slice);
+	rc = change_audit(request, &change, NULL, after, err);
+	if (rc == 0)
+		rc = changes_raise(request->db, &version, err);
+	cJSON_Delete(after);
+	return rc;
+}
+
+/*
+ * In a transaction: the rows behind the slice before. The answer is only a sign for change_run(): the last slice's
+ * reply is made anew.
+ */
 static int
 rotate_slice(const struct request *request, void *context, struct reply *reply, struct error *err)
 {
-	static const struct change what = {"secrets.rotate", "installation", "", NULL};
-	struct change change = what;
 	struct rotation *rotation = context;
-	cJSON *after = NULL;
-	int64_t version;
-	int rc = 0;
+	uint32_t passed = db_rows_count(rotation->before);
+	struct secret_row last = {0};
+	int rc;
 
-	rotation->done_by_slice = rotation->unreadable_by_slice = 0;
-	for (uint32_t row = 0; rc == 0 && row < db_rows_count(rotation->rows); row++)
+	if (passed > 0)
+		last = secret_row_of(rotation->before, passed - 1);
+	db_rows_free(rotation->slice);
+	rotation->slice = NULL;
+	rotation->done_by_slice = rotation->unreadable_by_slice = rotation->missed_by_slice = 0;
+	rc = secret_rows_after(
+	    request->db, last.tenant_id.base, last.endpoint_id.base, SLICE_ROWS, &rotation->slice, err);
+	for (uint32_t row = 0; rc == 0 && row < db_rows_count(rotation->slice); row++)
 		rc = rotate_row(request, rotation, row, err);
-	if (rc == 0 && rotation->done_by_slice > 0) {
-		change.tenant_id = request->caller.tenant_id;
-		after = tree_new();
-		tree_add_int(after, "reencrypted", (int64_t)rotation->done_by_slice);
-		rc = change_audit(request, &change, NULL, after, err);
-		if (rc == 0)
-			rc = changes_raise(request->db, &version, err);
-		cJSON_Delete(after);
-	}
+	if (rc == 0 && rotation->done_by_slice > 0)
+		rc = record(request, rotation, err);
 	if (rc == 0)
 		answer_nothing(reply);
 	return rc;
 }
 
-/* Reads and rotates the next slice. *end: there is none behind it. false: the reply says why not. */
+/* A change that came between left the secrets that it does not concern encrypted with the old key. */
+static void
+begin_again(struct rotation *rotation, bool *end)
+{
+	db_rows_free(rotation->before);
+	rotation->before = NULL;
+	rotation->unreadable = rotation->missed = 0;
+	*end = false;
+}
+
+/* Rotates the next slice. *end: there is none behind it. false: the reply says why not. */
 static bool
 next_slice(const struct request *request, struct rotation *rotation, bool *end, struct reply *reply)
 {
-	bool first = rotation->tenant_id[0] == '\0', done;
-	struct db_rows *rows;
-	struct secret_row last;
-	struct error err;
-	int rc = secret_rows_after(request->db, first ? NULL : rotation->tenant_id,
-	    first ? NULL : rotation->endpoint_id, SLICE_ROWS, &rows, &err);
-
-	if (rc != 0) {
-		answer_store_failed(reply, rc, &err);
+	if (!change_run(request, rotate_slice, rotation, reply))
 		return false;
-	}
-	*end = db_rows_count(rows) < SLICE_ROWS;
-	rotation->rows = rows;
-	done = db_rows_count(rows) == 0 || change_run(request, rotate_slice, rotation, reply);
-	if (done && db_rows_count(rows) > 0) {
-		last = secret_row_of(rows, db_rows_count(rows) - 1);
-		memcpy(rotation->tenant_id, last.tenant_id.base, last.tenant_id.len + 1);
-		memcpy(rotation->endpoint_id, last.endpoint_id.base, last.endpoint_id.len + 1);
-		rotation->done += rotation->done_by_slice;
-		rotation->unreadable += rotation->unreadable_by_slice;
-		reply_reset(reply);
-	}
-	db_rows_free(rows);
-	return done;
+	reply_reset(reply);
+	rotation->done += rotation->done_by_slice;
+	rotation->unreadable += rotation->unreadable_by_slice;
+	rotation->missed += rotation->missed_by_slice;
+	*end = db_rows_count(rotation->slice) < SLICE_ROWS;
+	db_rows_free(rotation->before);
+	rotation->before = rotation->slice;
+	rotation->slice = NULL;
+	if (*end && rotation->missed > 0)
+		begin_again(rotation, end);
+	return true;
 }
 
 static void
@@ -166,12 +183,30 @@ answer_done(const struct rotation *rotation, struct reply *reply)
 	answer_json(reply, 200, tree);
 }
 
+/* Until the last slice, or until there is an answer that says why not. */
+static void
+rotate_all(const struct request *request, struct rotation *rotation, struct reply *reply)
+{
+	bool end = false;
+
+	while (!end) {
+		if (clock_steady_us() >= request->deadline_us - MARGIN_US) {
+			reply->retry_after_seconds = 1;
+			answer_error(reply, 503, "store_unavailable",
+			    "%" PRIu64 " endpoints were done; ask again, and it goes on from there", rotation->done);
+			return;
+		}
+		if (!next_slice(request, rotation, &end, reply))
+			return;
+	}
+	answer_done(rotation, reply);
+}
+
 void
 secrets_rotate(const struct request *request, struct reply *reply)
 {
 	const struct config *config = request->context->config;
 	struct rotation rotation = {0};
-	bool end = false;
 
 	if (!request->context->secrets->encrypts) {
 		answer_error(reply, 409, "conflict", "HL_MASTER_KEY is not set: there is no key to encrypt with");
@@ -184,15 +219,7 @@ secrets_rotate(const struct request *request, struct reply *reply)
 		    "were stored without a key it may name HL_MASTER_KEY's");
 		return;
 	}
-	while (!end) {
-		if (clock_steady_us() >= request->deadline_us - MARGIN_US) {
-			reply->retry_after_seconds = 1;
-			answer_error(reply, 503, "store_unavailable",
-			    "%" PRIu64 " endpoints were done; ask again, and it goes on from there", rotation.done);
-			return;
-		}
-		if (!next_slice(request, &rotation, &end, reply))
-			return;
-	}
-	answer_done(&rotation, reply);
+	rotate_all(request, &rotation, reply);
+	db_rows_free(rotation.before);
+	db_rows_free(rotation.slice);
 }

@@ -3,10 +3,8 @@
 
 static const struct db_statement after = {
     "SELECT tenant_id, endpoint_id, version, secret, old_secret, headers FROM endpoints"
-    " WHERE CAST($1 AS text) IS NULL OR (tenant_id, endpoint_id) > ($1, CAST($2 AS uuid))"
-    " ORDER BY tenant_id, endpoint_id LIMIT $3",
-    "SELECT tenant_id, endpoint_id, version, secret, old_secret, headers FROM endpoints"
-    " WHERE $1 IS NULL OR (tenant_id, endpoint_id) > ($1, $2) ORDER BY tenant_id, endpoint_id LIMIT $3"};
+    " WHERE (tenant_id, endpoint_id) > ($1, $2) ORDER BY tenant_id, endpoint_id LIMIT $3",
+    NULL};
 
 static const struct db_statement write_texts = {
     "UPDATE endpoints SET secret = $4, old_secret = $5, headers = $6"
@@ -30,7 +28,8 @@ int
 secret_rows_after(struct db *db, const char *tenant_id, const char *endpoint_id, uint32_t limit, struct db_rows **rows,
     struct error *err)
 {
-	const struct db_param params[] = {db_string(tenant_id), db_string(endpoint_id), db_int(limit)};
+	const struct db_param params[] = {db_string(tenant_id != NULL ? tenant_id : ""),
+	    db_string(endpoint_id != NULL ? endpoint_id : "00000000-0000-0000-0000-000000000000"), db_int(limit)};
 
 	return db_query(db, &after, params, 3, rows, err);
 }
