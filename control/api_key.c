@@ -189,6 +189,7 @@ api_key_show(const struct api_key_row *key)
 	tree_add_int_or_null(tree, "bytes_per_second", key->terms.bytes_per_second);
 	tree_add_int(tree, "created_at", key->created_ms);
 	tree_add_int_or_null(tree, "expires_at", key->terms.expires_ms);
+	tree_add_text(tree, "replaced_by", key->replaced_by);
 	tree_add_int_or_null(tree, "revoked_at", key->revoked_ms);
 	tree_add_int_or_null(tree, "last_used_at", key->last_used_ms);
 	return tree;

@@ -19,9 +19,10 @@ struct rotation {
 	int64_t overlap_seconds;
 };
 
-/* Sets when the old key ends: after the overlap, or when it would have ended anyway. */
+/* expires_ms: after the overlap, or when the old key would have ended anyway. */
 static int
-end_old(const struct request *request, const struct api_key_row *old, int64_t expires_ms, struct error *err)
+end_old(const struct request *request, const struct rotation *rotation, const struct api_key_row *old,
+    int64_t expires_ms, struct error *err)
 {
 	const struct change change = {"key.rotate", "key", old->id.base, old->tenant_id.base};
 	struct api_key_row ended = *old;
@@ -30,8 +31,9 @@ end_old(const struct request *request, const struct api_key_row *old, int64_t ex
 	int rc = changes_raise(request->db, &version, err);
 
 	ended.terms.expires_ms = expires_ms;
+	ended.replaced_by = (struct span){rotation->key.id, OBJECT_ID_BYTES - 1};
 	if (rc == 0)
-		rc = api_keys_update(request->db, old, &ended.terms, version, err);
+		rc = api_keys_replace(request->db, old, rotation->key.id, expires_ms, version, err);
 	if (rc != 0)
 		return rc;
 	before = api_key_show(old);
@@ -69,13 +71,19 @@ replace(const struct request *request, const struct rotation *rotation, const st
 		answer_error(reply, 409, "conflict", "the key is revoked or has expired: make a new one");
 		return 0;
 	}
+	/* A second successor would inherit the end of the overlap as its own. */
+	if (old->replaced_by.base != NULL) {
+		answer_error(reply, 409, "conflict", "the key was replaced by %s already: replace that one",
+		    old->replaced_by.base);
+		return 0;
+	}
 	if (!api_key_terms_allowed(request, &old->terms, reply))
 		return 0;
 	if (old->terms.expires_ms != 0 && old->terms.expires_ms < expires_ms)
 		expires_ms = old->terms.expires_ms;
 	rc = api_key_store(request, &rotation->key, old->tenant_id.base, &old->terms, &rows, err);
 	if (rc == 0)
-		rc = end_old(request, old, expires_ms, err);
+		rc = end_old(request, rotation, old, expires_ms, err);
 	if (rc == 0)
 		answer(reply, rotation, expires_ms);
 	db_rows_free(rows);

@@ -212,6 +212,8 @@ mark_deleted(const struct request *request, const struct db_rows *old, struct er
 	int rc = tenants_delete(request->db, id, err);
 
 	if (rc == 0)
+		rc = api_keys_lock_all(request->db, id, err);
+	if (rc == 0)
 		rc = routing_raise(request->db, id, err);
 	if (rc == 0)
 		rc = change_audit(request, &change, before, NULL, err);

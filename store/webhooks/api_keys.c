@@ -4,7 +4,7 @@
 /* In the order in which api_key_of_row() reads them. */
 #define SELECT_KEY                                                                                                     \
 	"SELECT k.key_id, k.tenant_id, k.prefix, k.name, k.scopes, k.events_per_second, k.bytes_per_second,"           \
-	" hl_ms(k.expires_at), hl_ms(k.created_at), hl_ms(k.revoked_at), hl_ms(k.last_used_at)"                        \
+	" hl_ms(k.expires_at), hl_ms(k.created_at), hl_ms(k.revoked_at), hl_ms(k.last_used_at), k.replaced_by"         \
 	" FROM api_keys k JOIN tenants t ON t.tenant_id = k.tenant_id AND t.deleted_at IS NULL"
 
 struct api_key_row
@@ -25,6 +25,7 @@ api_key_of_row(const struct db_rows *rows, uint32_t row)
 	    .created_ms = db_rows_int(rows, row, 8),
 	    .revoked_ms = db_rows_int(rows, row, 9),
 	    .last_used_ms = db_rows_int(rows, row, 10),
+	    .replaced_by = db_rows_text(rows, row, 11),
 	};
 }
 
@@ -96,6 +97,25 @@ api_keys_update(
 }
 
 int
+api_keys_replace(struct db *db, const struct api_key_row *key, const char *successor_id, int64_t expires_ms,
+    int64_t version, struct error *err)
+{
+	static const struct db_statement replace = {
+	    "UPDATE api_keys SET replaced_by = $3, expires_at = hl_time($4), change_version = $5"
+	    " WHERE tenant_id = $1 AND key_id = $2",
+	    NULL};
+	const struct db_param params[] = {
+	    db_text(key->tenant_id),
+	    db_text(key->id),
+	    db_string(successor_id),
+	    db_int(expires_ms),
+	    db_int(version),
+	};
+
+	return db_query(db, &replace, params, sizeof params / sizeof *params, NULL, err);
+}
+
+int
 api_keys_revoke(struct db *db, const struct api_key_row *key, int64_t version, struct error *err)
 {
 	static const struct db_statement revoke = {
@@ -104,6 +124,17 @@ api_keys_revoke(struct db *db, const struct api_key_row *key, int64_t version, s
 	const struct db_param params[] = {db_text(key->tenant_id), db_text(key->id), db_int(version)};
 
 	return db_query(db, &revoke, params, 3, NULL, err);
+}
+
+int
+api_keys_lock_all(struct db *db, const char *tenant_id, struct error *err)
+{
+	static const struct db_statement lock = {
+	    "SELECT 1 FROM api_keys WHERE tenant_id = $1 AND revoked_at IS NULL ORDER BY key_id FOR UPDATE",
+	    "SELECT 1 FROM api_keys WHERE tenant_id = $1 AND revoked_at IS NULL"};
+	const struct db_param params[] = {db_string(tenant_id)};
+
+	return db_query(db, &lock, params, 1, NULL, err);
 }
 
 int

@@ -30,6 +30,7 @@ struct api_key_row {
 	struct span prefix;
 	struct api_key_terms terms;
 	int64_t created_ms, revoked_ms, last_used_ms; /* 0: not */
+	struct span replaced_by; /* the key that a rotation made in its place; base NULL: none */
 };
 
 /* The key of a row of the functions below. */
@@ -57,10 +58,20 @@ int api_keys_get(struct db *db, const char *tenant_id, const char *key_id, bool 
 int api_keys_update(struct db *db, const struct api_key_row *key, const struct api_key_terms *terms, int64_t version,
     struct error *err);
 
+/* Notes the key that a rotation made in its place, and when this one ends: milliseconds since 1970. */
+int api_keys_replace(struct db *db, const struct api_key_row *key, const char *successor_id, int64_t expires_ms,
+    int64_t version, struct error *err); /* six: a key and what it gets */
+
 /* Refuses it for good. */
 int api_keys_revoke(struct db *db, const struct api_key_row *key, int64_t version, struct error *err);
 
-/* The same for all keys of a tenant. */
+/*
+ * Locks the keys of a tenant that are not revoked. A transaction that changes keys locks their rows before it calls
+ * changes_raise(): in the other order two of them could wait for each other.
+ */
+int api_keys_lock_all(struct db *db, const char *tenant_id, struct error *err);
+
+/* Refuses all keys of a tenant for good. */
 int api_keys_revoke_all(struct db *db, const char *tenant_id, int64_t version, struct error *err);
 
 /* Which keys of a tenant. */

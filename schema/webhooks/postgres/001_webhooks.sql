@@ -100,6 +100,7 @@ CREATE TABLE api_keys (
 	bytes_per_second bigint,
 	created_at timestamptz NOT NULL,
 	expires_at timestamptz,
+	replaced_by uuid,
 	revoked_at timestamptz,
 	last_used_at timestamptz,
 	change_version bigint NOT NULL
@@ -115,6 +116,7 @@ COMMENT ON COLUMN api_keys.events_per_second IS 'Limit of published events; null
 COMMENT ON COLUMN api_keys.bytes_per_second IS 'Limit of published bytes; null: none.';
 COMMENT ON COLUMN api_keys.created_at IS 'When it was made.';
 COMMENT ON COLUMN api_keys.expires_at IS 'From when on it is refused; null: never.';
+COMMENT ON COLUMN api_keys.replaced_by IS 'The key that a rotation made in its place; null: it was not rotated.';
 COMMENT ON COLUMN api_keys.revoked_at IS 'Since when it is refused for good.';
 COMMENT ON COLUMN api_keys.last_used_at IS 'When a request carried it last, exact to a minute.';
 COMMENT ON COLUMN api_keys.change_version IS 'changes.version of the transaction that changed the row last: greater than N is what a process that read at N has not seen.';

@@ -42,6 +42,7 @@ CREATE TABLE api_keys (
 	bytes_per_second INTEGER, -- Limit of published bytes; null: none
 	created_at INTEGER NOT NULL, -- When it was made
 	expires_at INTEGER, -- From when on it is refused; null: never
+	replaced_by TEXT, -- The key that a rotation made in its place; null: it was not rotated
 	revoked_at INTEGER, -- Since when it is refused for good
 	last_used_at INTEGER, -- When a request carried it last, exact to a minute
 	change_version INTEGER NOT NULL -- changes.version of the transaction that changed the row last: greater than N is what a process that read at N has not seen
