@@ -184,7 +184,7 @@ api_key_show(const struct api_key_row *key)
 	tree_add_text(tree, "prefix", key->prefix);
 	tree_add_text(tree, "tenant_id", key->tenant_id);
 	tree_add_text(tree, "name", key->terms.name);
-	tree_add_json(tree, "scopes", key->terms.scopes);
+	tree_add_json(tree, "scopes", key->terms.scopes, "[]");
 	tree_add_int_or_null(tree, "events_per_second", key->terms.events_per_second);
 	tree_add_int_or_null(tree, "bytes_per_second", key->terms.bytes_per_second);
 	tree_add_int(tree, "created_at", key->created_ms);

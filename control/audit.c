@@ -32,8 +32,8 @@ show_row(const struct request *request, const struct db_rows *rows, uint32_t row
 	tree_add_text(tree, "action", db_rows_text(rows, row, AUDIT_COLUMN_ACTION));
 	tree_add_text(tree, "object_kind", db_rows_text(rows, row, AUDIT_COLUMN_OBJECT_KIND));
 	tree_add_text(tree, "object_id", db_rows_text(rows, row, AUDIT_COLUMN_OBJECT_ID));
-	tree_add_json(tree, "before", db_rows_text(rows, row, AUDIT_COLUMN_BEFORE));
-	tree_add_json(tree, "after", db_rows_text(rows, row, AUDIT_COLUMN_AFTER));
+	tree_add_json(tree, "before", db_rows_text(rows, row, AUDIT_COLUMN_BEFORE), "null");
+	tree_add_json(tree, "after", db_rows_text(rows, row, AUDIT_COLUMN_AFTER), "null");
 	return tree;
 }
 

@@ -58,12 +58,12 @@ endpoint_show(const struct request *request, const struct endpoint *endpoint)
 	tree_add(tree, "headers", headers != NULL ? headers : cJSON_CreateNull());
 	tree_add_text(tree, "name", endpoint->name);
 	tree_add_text(tree, "description", endpoint->description);
-	tree_add_json(tree, "metadata", endpoint->metadata.base != NULL ? endpoint->metadata : text("{}"));
+	tree_add_json(tree, "metadata", endpoint->metadata, "{}");
 #define ENDPOINT_BOOL(name, ...) tree_add_bool(tree, #name, endpoint->name);
 #define ENDPOINT_INT(name, ...) tree_add_int(tree, #name, endpoint->name);
 #define ENDPOINT_CHOICE(name, ...) tree_add_text(tree, #name, endpoint->name);
 #include "store/webhooks/endpoint_fields.def"
-	tree_add_json(tree, "retry_schedule", endpoint->retry_schedule);
+	tree_add_json(tree, "retry_schedule", endpoint->retry_schedule, "null");
 	tree_add_int_or_null(tree, "max_attempts", endpoint->max_attempts);
 	if (endpoint->max_attempts > 0)
 		tree_add_int(tree, "max_retries", endpoint->max_attempts - 1);

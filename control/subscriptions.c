@@ -30,13 +30,13 @@ show(const struct request *request, const struct subscription *subscription)
 	tree_add_int(tree, "version", subscription->version);
 	tree_add_text(tree, "endpoint_id", subscription->endpoint_id);
 	tree_add_text(tree, "topic_pattern", subscription->topic_pattern);
-	tree_add_json(tree, "filter", subscription->filter);
-	tree_add_json(tree, "transform", subscription->transform);
+	tree_add_json(tree, "filter", subscription->filter, "null");
+	tree_add_json(tree, "transform", subscription->transform, "null");
 	tree_add_text(tree, "transform_id", subscription->transform_id);
 	tree_add_bool(tree, "enabled", subscription->enabled);
 	tree_add_text(tree, "name", subscription->name);
 	tree_add_text(tree, "description", subscription->description);
-	tree_add_json(tree, "metadata", subscription->metadata.base != NULL ? subscription->metadata : text("{}"));
+	tree_add_json(tree, "metadata", subscription->metadata, "{}");
 	tree_add_int(tree, "created_at", subscription->created_at);
 	tree_add_int(tree, "updated_at", subscription->updated_at);
 	tree_add_members(tree, subscription->extra);

@@ -23,7 +23,7 @@ tenant_show(const struct db_rows *rows, uint32_t row)
 	tree_add_text(tree, "tenant_id", db_rows_text(rows, row, TENANT_COLUMN_ID));
 	tree_add_text(tree, "name", db_rows_text(rows, row, TENANT_COLUMN_NAME));
 	tree_add_text(tree, "status", db_rows_text(rows, row, TENANT_COLUMN_STATUS));
-	tree_add_json(tree, "metadata", db_rows_text(rows, row, TENANT_COLUMN_METADATA));
+	tree_add_json(tree, "metadata", db_rows_text(rows, row, TENANT_COLUMN_METADATA), "null");
 	tree_add_int(tree, "api_key_count", db_rows_int(rows, row, TENANT_COLUMN_KEYS));
 	tree_add_int(tree, "created_at", db_rows_int(rows, row, TENANT_COLUMN_CREATED_MS));
 	tree_add_int(tree, "updated_at", db_rows_int(rows, row, TENANT_COLUMN_UPDATED_MS));

@@ -7,6 +7,7 @@
 #include "api/document.h"
 #include "base/bytes.h"
 #include "base/mem.h"
+#include "event/scan.h"
 
 cJSON *
 tree_new(void)
@@ -56,10 +57,20 @@ tree_add_int_or_null(cJSON *tree, const char *name, int64_t value)
 		tree_add(tree, name, cJSON_CreateNull());
 }
 
-void
-tree_add_json(cJSON *tree, const char *name, struct span json)
+static bool
+is_json(struct span text)
 {
-	tree_add(tree, name, json.base != NULL ? cJSON_CreateRaw(json.base) : cJSON_CreateNull());
+	struct scan scan;
+	struct json value;
+
+	return scan_begin(&scan, text.base, text.len) && scan_value(&scan, &value) && scan_finish(&scan);
+}
+
+void
+tree_add_json(cJSON *tree, const char *name, struct span json, const char *otherwise)
+{
+	/* SQLite takes any text that a person writes, and one that is no JSON would spoil the whole reply. */
+	tree_add(tree, name, cJSON_CreateRaw(json.base != NULL && is_json(json) ? json.base : otherwise));
 }
 
 void

@@ -22,8 +22,8 @@ void tree_add_int(cJSON *tree, const char *name, int64_t value);
 /* null for 0: a time in ms that is not there, or a number that is not set. */
 void tree_add_int_or_null(cJSON *tree, const char *name, int64_t value);
 
-/* JSON that the store keeps as it was sent. */
-void tree_add_json(cJSON *tree, const char *name, struct span json);
+/* JSON that the store keeps as it was sent. otherwise: the JSON for null, and for a text that is no JSON. */
+void tree_add_json(cJSON *tree, const char *name, struct span json, const char *otherwise);
 
 /* Takes the value. */
 void tree_add(cJSON *tree, const char *name, cJSON *value);

@@ -1,0 +1,108 @@
+"""Rows of the webhooks' store that a person has edited by hand: the API goes on, and what is not damaged is shown."""
+
+import contextlib
+import sqlite3
+
+import pytest
+
+from harness.waiting import wait_until
+from harness.webhooks import STORES
+
+# What PostgreSQL refuses, since the columns are of the type json.
+NO_JSON = [
+    "UPDATE endpoints SET metadata = '{'",
+    "UPDATE endpoints SET extra = 'x'",
+    "UPDATE endpoints SET retry_schedule = '\"1s'",
+    "UPDATE subscriptions SET filter = '{\"a\":'",
+    "UPDATE api_keys SET scopes = '[\"*\"'",
+    "UPDATE tenants SET metadata = ''",
+    "UPDATE audit_log SET before = '{', after = '}'",
+]
+DAMAGED = [
+    "UPDATE endpoints SET secret = 'enc:v1:'",
+    "UPDATE endpoints SET secret = '', old_secret = 'enc:v1:0123456789abcdef:', old_secret_until = NULL",
+    "UPDATE endpoints SET headers = 'enc:v1:0123456789abcdef:AAAA'",
+    "UPDATE endpoints SET headers = ''",
+    "UPDATE endpoints SET headers = '[1]'",
+    "UPDATE endpoints SET headers = '{\"a\"'",
+    "UPDATE endpoints SET extra = '[]'",
+    "UPDATE subscriptions SET transform_id = '00000000-0000-8000-8000-000000000000'",
+]
+
+
+@pytest.fixture
+def edited(make_hookline, store):
+    """A function from a statement to a daemon over whose store it ran, with an endpoint and a subscription."""
+    hookline = make_hookline(store, HL_MASTER_KEY_OLD="00" * 32).start()
+
+    def edit(sql):
+        if store == "postgres":
+            with hookline.database.server.connect(hookline.database.name) as connection:
+                connection.execute(sql)
+            return
+        with contextlib.closing(sqlite3.connect(hookline.data_path, timeout=20, isolation_level=None)) as connection:
+            connection.create_function("hl_time", 1, lambda ms: ms)
+            connection.execute(sql)
+
+    return hookline, edit
+
+
+def control_pid(hookline):
+    return wait_until(lambda: hookline.daemon.pids("control"), "a control process")[0]
+
+
+def ask_everything(hookline, client):
+    """Of each operation on each object one status, none of which is that of a crash. Every body is JSON."""
+    [endpoint], [subscription] = client.get("/v1/endpoints").json["items"], client.get("/v1/subscriptions").json["items"]
+    endpoint_path, tenant_path = f"/v1/endpoints/{endpoint['id']}", f"/v1/tenants/{endpoint['tenant_id']}"
+    asked = [
+        client.get(endpoint_path),
+        client.get(f"/v1/subscriptions/{subscription['id']}"),
+        client.get("/v1/admin/audit"),
+        hookline.admin.get("/v1/tenants"),
+        hookline.admin.get(tenant_path),
+        hookline.admin.get(f"{tenant_path}/stats"),
+        hookline.admin.get(f"{tenant_path}/api-keys"),
+        client.patch(endpoint_path, {"name": "another"}),
+        client.patch(endpoint_path, {"headers": {"x-token": "***"}}),
+        client.patch(f"/v1/subscriptions/{subscription['id']}", {"name": "another"}),
+        hookline.admin.post("/v1/admin/rotate-secrets"),
+        client.post(f"{endpoint_path}/rotate-secret"),
+    ]
+    for reply in asked:
+        assert reply.status in (200, 400, 409) and reply.json, reply
+
+
+@pytest.mark.parametrize("store", ["embedded"])
+def test_a_text_that_is_no_json_is_shown_as_null_and_spoils_no_reply(edited):
+    check(*edited, NO_JSON + DAMAGED)
+
+
+@pytest.mark.parametrize("store", ["postgres"])
+def test_a_damaged_secret_or_id_harms_no_other(edited):
+    check(*edited, DAMAGED)
+
+
+def check(hookline, edit, statements):
+    pid = control_pid(hookline)
+    for statement in statements:
+        client = hookline.new_tenant().client
+        endpoint = client.post("/v1/endpoints", {"url": "https://example.com/", "headers": {"x-token": "of the receiver"}})
+        subscription = {"endpoint_id": endpoint.json["id"], "topic_pattern": "a", "metadata": {"kept": True}}
+        assert client.post("/v1/subscriptions", subscription).status == 201
+        edit(statement)
+        ask_everything(hookline, client)
+    assert control_pid(hookline) == pid
+
+
+@pytest.mark.parametrize("store", STORES)
+def test_a_list_goes_past_an_id_that_is_longer_than_any_of_the_api(edited):
+    hookline, edit = edited
+    pid, last = control_pid(hookline), hookline.new_tenant(id="z").id
+    edit(f"INSERT INTO tenants (tenant_id, name, created_at, updated_at) VALUES ('{'x' * 300}', 'long', hl_time(1), hl_time(1))")
+    headers = {"Authorization": f"Bearer {hookline.admin.key}"}  # not through the client: the id is not of the document
+    with hookline.daemon.client() as client:
+        shown = client.request("GET", "/v1/tenants", headers=headers).json()["items"]
+        assert [item["id"] for item in shown][-2:] == ["x" * 300, last]
+        assert client.request("GET", "/v1/tenants?limit=1&order=desc", headers=headers).status == 200
+    assert control_pid(hookline) == pid
