@@ -353,10 +353,11 @@ def test_the_overlap_of_a_rotation_survives_restarts_and_deaths(make_hookline, s
     hookline.daemon.kill()
     hookline.daemon.start()
     assert statuses(hookline, old.key) == statuses(hookline, new) == {202}  # before control has read anything
-    reply = hookline.admin.post(f"/v1/tenants/{tenant.id}/rotate-key", {"key_id": old.id, "overlap_seconds": 0})
+    rotated = {"key_id": reply.json["id"], "overlap_seconds": 0}
+    reply = hookline.admin.post(f"/v1/tenants/{tenant.id}/rotate-key", rotated)
     assert reply.status == 200
-    assert statuses(hookline, old.key) == {401}
-    assert statuses(hookline, new) == statuses(hookline, reply.json["key"]) == {202}
+    assert statuses(hookline, new) == {401}
+    assert statuses(hookline, old.key) == statuses(hookline, reply.json["key"]) == {202}
 
 
 def test_a_key_that_one_daemon_revokes_is_refused_by_the_other_within_a_second(make_hookline):
