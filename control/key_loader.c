@@ -161,8 +161,10 @@ take_rows(struct key_loader *loader, const struct db_rows *rows)
 
 		if (!read_key(rows, row, &key))
 			continue;
-		if (db_rows_bool(rows, row, KEY_COLUMN_REVOKED) || key.expires_ms <= now_ms)
+		if (db_rows_bool(rows, row, KEY_COLUMN_REVOKED))
 			key_writer_remove(loader->writer, key.hash);
+		else if (key.expires_ms <= now_ms) /* acceptors refuse it, unless the clock was wrong and is set back */
+			(void)key_writer_put(loader->writer, &key);
 		else
 			left_out += !put(loader, &key, now_ms);
 	}

@@ -3,6 +3,7 @@
 import contextlib
 import re
 import socket
+import time
 
 import pytest
 
@@ -80,3 +81,16 @@ def test_who_waits_for_a_descriptor_gets_one_although_the_clock_was_set_back(mak
         daemon.wait_for_log("cannot accept connections")
         clock.set(-2 * DAY)
     assert daemon.post_event(minimal()).status == 202
+
+
+def test_a_key_that_seemed_to_have_expired_is_valid_when_the_clock_is_right_again(make_hookline, clock):
+    """A machine may start with a clock that is set right by the network later."""
+    hookline = make_hookline("embedded").start()
+    key = hookline.new_tenant().key(expires_at=int((time.time() + HOUR) * 1000))
+    hookline.daemon.stop()
+    hookline.daemon.options |= clock.environment()
+    clock.set(DAY)
+    hookline.start()
+    assert key.get("/v1/endpoints").status == 401
+    clock.set(0)
+    assert key.get("/v1/endpoints").status == 200
