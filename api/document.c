@@ -46,11 +46,14 @@ document_refuse(struct document *document, const char *name, const char *format,
 	char where[sizeof document->path + NAME_SHOWN_BYTES + 1], what[300];
 	struct span part = shown((struct span){name != NULL ? name : "", name != NULL ? strlen(name) : 0});
 	va_list args;
+	int len;
 
 	va_start(args, format);
 	(void)vsnprintf(what, sizeof what, format, args);
 	va_end(args);
-	(void)snprintf(where, sizeof where, "%s%.*s", document->path, (int)part.len, part.base);
+	len = snprintf(where, sizeof where, "%s%.*s", document->path, (int)part.len, part.base);
+	if (name == NULL && len > 0)
+		where[len - 1] = '\0'; /* the whole of "headers.", which is "headers" */
 	return refuse(document->error, "validation_error", where, what);
 }
 

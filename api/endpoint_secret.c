@@ -27,7 +27,7 @@ check_key(struct span key, struct error *err)
 	explicit_bzero(bytes, sizeof bytes);
 	if (!valid)
 		return error_set(
-		    err, "begins with " ENDPOINT_SECRET_PREFIX ", but the rest is not base64 with its '='");
+		    err, "begins with '" ENDPOINT_SECRET_PREFIX "', but the rest is not base64 with its '='");
 	if (len < ENDPOINT_SECRET_KEY_LEAST || len > ENDPOINT_SECRET_KEY_MOST)
 		return error_set(err, "has %zu bytes in base64 behind " ENDPOINT_SECRET_PREFIX "; %d to %d are allowed",
 		    len, ENDPOINT_SECRET_KEY_LEAST, ENDPOINT_SECRET_KEY_MOST);
@@ -48,7 +48,7 @@ endpoint_secret_check(struct span text, struct error *err)
 		return error_set(err, "begins or ends with a blank");
 	for (size_t i = 0; i < sizeof other / sizeof *other; i++)
 		if (begins_with(text, other[i]))
-			return error_set(err, "begins with %s, which does not belong to a secret for HMAC", other[i]);
+			return error_set(err, "begins with '%s', which does not belong to a secret for HMAC", other[i]);
 	if (begins_with(text, ENDPOINT_SECRET_PREFIX)) {
 		size_t prefix = strlen(ENDPOINT_SECRET_PREFIX);
 

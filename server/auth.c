@@ -113,7 +113,7 @@ refuse_forbidden(struct acceptor *acceptor, struct exchange *exchange)
 	cJSON *tree;
 
 	count(acceptor, exchange, COUNTER_REJECTED_FORBIDDEN);
-	(void)snprintf(text, sizeof text, "The API key has not the scope %s", scope);
+	(void)snprintf(text, sizeof text, "The API key lacks the scope %s", scope);
 	tree = error_tree(exchange, "forbidden", "INSUFFICIENT_SCOPE", text);
 	cJSON_AddStringToObject(tree, "required_scope", scope);
 	reply_json(exchange->req, 403, tree);

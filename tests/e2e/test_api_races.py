@@ -49,17 +49,6 @@ def test_a_delete_beside_changes_is_the_last_of_them(hookline):
     assert client.get(path).status == 404
 
 
-def test_no_subscription_outlives_the_endpoint_that_was_deleted_beside_it(hookline):
-    client = hookline.new_tenant().client
-    endpoint_id = new_endpoint(client)["id"]
-    body = {"endpoint_id": endpoint_id, "topic_pattern": "orders.#"}
-    replies = at_once(*[lambda: client.post("/v1/subscriptions", body) for _ in range(6)],
-                      lambda: client.delete(f"/v1/endpoints/{endpoint_id}"))
-    assert replies[-1].status == 204 and set(statuses(replies[:-1])) <= {201, 404}
-    assert client.get("/v1/subscriptions").json["items"] == []
-    assert client.post("/v1/subscriptions", body).status == 404
-
-
 def test_nothing_of_a_tenant_is_left_that_was_deleted_while_its_keys_were_used(hookline):
     tenant = hookline.new_tenant()
     keys = [tenant.key() for _ in range(3)]

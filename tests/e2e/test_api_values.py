@@ -27,3 +27,10 @@ def test_names_keep_their_code_points(hookline, name):
     reply = client.post("/v1/endpoints", {"url": "https://example.com/", "name": name})
     assert (reply.status, reply.json["name"]) == (201, name)
     assert client.get(f"/v1/endpoints/{reply.json['id']}").json["name"] == name
+
+
+def test_what_is_wrong_with_a_whole_member_is_told_by_its_name(hookline):
+    client = hookline.new_tenant().client
+    for member, value in {"headers": {f"x-{n}": "v" for n in range(33)}, "retry_schedule": ["1s"] * 900}.items():
+        reply = client.post("/v1/endpoints", {"url": "https://example.com/", member: value})
+        assert reply.status == 400 and reply.json["detail"].startswith(f"{member}: has {len(value)} "), reply

@@ -134,9 +134,9 @@ test_secrets_that_mean_something_else_elsewhere_are_refused(void **state)
 	assert_secret_refused("whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
 			      "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
 	    "66 bytes in base64");
-	assert_secret_refused("v1,whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "begins with v1,");
-	assert_secret_refused("v1a,abcdefgh", "begins with v1a,");
-	assert_secret_refused("whsk_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "begins with whsk_");
+	assert_secret_refused("v1,whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "begins with 'v1,'");
+	assert_secret_refused("v1a,abcdefgh", "begins with 'v1a,'");
+	assert_secret_refused("whsk_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "begins with 'whsk_'");
 	assert_secret_refused("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n", "line break, at byte 39");
 	assert_secret_refused("abcdefgh\r", "line break, at byte 9");
 	assert_secret_refused(" abcdefgh", "blank");
