@@ -111,11 +111,15 @@ def test_neither_file_is_taken_for_the_other(tmp_path):
         assert database.execute("PRAGMA application_id").fetchone() == (0x484C6462,)
         assert database.execute("PRAGMA auto_vacuum").fetchone() == (2,)
     before = events.read_bytes(), webhooks.read_bytes()
-    for options, option in (({"SQLITE_PATH": webhooks, "HL_DATA_PATH": tmp_path / "new.db"}, "SQLITE_PATH"),
-                            ({"SQLITE_PATH": events, "HL_DATA_PATH": events}, "HL_DATA_PATH")):
-        result = migrate(**files, **options)
-        assert result.returncode == 1
-        assert f"{option}={options[option]} is the database of another application" in result.stderr
+    result = migrate(**files, SQLITE_PATH=webhooks, HL_DATA_PATH=tmp_path / "new.db")
+    assert result.returncode == 1
+    assert f"SQLITE_PATH={webhooks} is the database of another application" in result.stderr
+    result = migrate(**files, SQLITE_PATH=tmp_path / "new.db", HL_DATA_PATH=events)
+    assert result.returncode == 1
+    assert f"HL_DATA_PATH={events} is the database of another application" in result.stderr
+    result = migrate(**files, SQLITE_PATH=events, HL_DATA_PATH=events)
+    assert result.returncode == 64
+    assert "HL_DATA_PATH and SQLITE_PATH are the same file" in result.stderr
     assert (events.read_bytes(), webhooks.read_bytes()) == before
 
 
