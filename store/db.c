@@ -50,6 +50,16 @@ db_rollback(struct db *db)
 	db->state = DB_IDLE;
 }
 
+int
+db_end(struct db *db, int rc, struct error *err)
+{
+	if (rc == 0)
+		rc = db_commit(db, err);
+	if (rc != 0)
+		db_rollback(db);
+	return rc;
+}
+
 /* SQLite would keep any bytes, and PostgreSQL would read a text to its first NUL. */
 static bool
 storable(const struct db_param *param)
@@ -90,6 +100,20 @@ db_query(struct db *db, const struct db_statement *statement, const struct db_pa
 	if (rc != 0 && db->state == DB_IN_TRANSACTION)
 		db->state = DB_TO_ROLL_BACK;
 	return rc;
+}
+
+int
+db_finds(struct db *db, const struct db_statement *statement, const struct db_param *params, size_t count, bool *any,
+    struct error *err)
+{
+	struct db_rows *rows;
+	int rc = db_query(db, statement, params, count, &rows, err);
+
+	if (rc != 0)
+		return rc;
+	*any = db_rows_count(rows) > 0;
+	db_rows_free(rows);
+	return 0;
 }
 
 bool

@@ -72,12 +72,22 @@ int db_commit(struct db *db, struct error *err);
 void db_rollback(struct db *db);
 
 /*
+ * Ends the transaction by what was done in it: commits when rc is 0, rolls back otherwise and when the commit failed.
+ * Returns rc, or what db_commit() returned.
+ */
+int db_end(struct db *db, int rc, struct error *err);
+
+/*
  * Runs a statement with count parameters: in the transaction that db_begin() began, else as a transaction of its own,
  * which must only read since it may be run again. rows NULL: no rows are wanted; else on 0 *rows are to be released by
  * db_rows_free().
  */
 int db_query(struct db *db, const struct db_statement *statement, const struct db_param *params, size_t count,
     struct db_rows **rows, struct error *err); /* six: the result and the error are the tree's last two everywhere */
+
+/* As db_query(), of which only this is wanted: whether there are rows. *any is set on 0. */
+int db_finds(struct db *db, const struct db_statement *statement, const struct db_param *params, size_t count,
+    bool *any, struct error *err); /* six: as db_query() */
 
 /* After DB_REFUSED: whether it was a unique key. */
 bool db_conflict(const struct db *db);

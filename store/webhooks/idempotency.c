@@ -57,9 +57,6 @@ idempotency_remove_old(struct db *db, uint32_t limit, uint32_t *removed, struct 
 	if (rc == 0) {
 		*removed = db_rows_count(rows);
 		db_rows_free(rows);
-		rc = db_commit(db, err);
 	}
-	if (rc != 0)
-		db_rollback(db);
-	return rc;
+	return db_end(db, rc, err);
 }

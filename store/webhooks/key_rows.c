@@ -58,11 +58,7 @@ key_rows_set_used(struct db *db, const struct key_use_row *uses, uint32_t count,
 
 		rc = db_query(db, &set_used, params, 3, NULL, err);
 	}
-	if (rc == 0)
-		rc = db_commit(db, err);
-	if (rc != 0)
-		db_rollback(db);
-	return rc;
+	return db_end(db, rc, err);
 }
 
 int
@@ -74,12 +70,9 @@ key_rows_remove_revoked(struct db *db, int64_t before_ms, uint32_t limit, uint32
 
 	if (rc == 0)
 		rc = db_query(db, &remove_revoked, params, 2, &rows, err);
-	if (rc == 0)
-		rc = db_commit(db, err);
+	rc = db_end(db, rc, err);
 	if (rc == 0)
 		*removed = db_rows_count(rows);
-	else
-		db_rollback(db);
 	db_rows_free(rows);
 	return rc;
 }

@@ -45,12 +45,9 @@ make_ahead(struct db *db, const char *parent, uint32_t ahead, struct error *err)
 
 	if (rc == 0)
 		rc = db_query(db, &make_months, params, 2, &rows, err);
-	if (rc == 0)
-		rc = db_commit(db, err);
+	rc = db_end(db, rc, err);
 	if (rc == 0)
 		tell(rows);
-	else
-		db_rollback(db);
 	db_rows_free(rows);
 	return rc;
 }

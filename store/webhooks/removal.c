@@ -99,21 +99,6 @@ static const struct db_statement tenant_rows[] = {
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
-/* Whether the statement gives rows. */
-static int
-gives_rows(struct db *db, const struct db_statement *statement, const struct db_param *params, size_t count, bool *any,
-    struct error *err) /* six: as db_query() */
-{
-	struct db_rows *rows;
-	int rc = db_query(db, statement, params, count, &rows, err);
-
-	if (rc == 0) {
-		*any = db_rows_count(rows) > 0;
-		db_rows_free(rows);
-	}
-	return rc;
-}
-
 /* What is removed: its keys as parameters, and a place for the number of rows behind them. */
 struct marked {
 	struct db_param params[3];
@@ -130,13 +115,13 @@ static int
 remove_slice(struct db *db, struct marked *marked, struct error *err)
 {
 	bool any;
-	int rc = gives_rows(db, marked->lock, marked->params, marked->keys, &any, err);
+	int rc = db_finds(db, marked->lock, marked->params, marked->keys, &any, err);
 
 	if (rc != 0 || !any)
 		return rc; /* another node was faster */
 	marked->params[marked->keys] = db_int(REMOVAL_SLICE_ROWS);
 	for (size_t i = 0; i < marked->slices_count; i++) {
-		rc = gives_rows(db, &marked->slices[i], marked->params, marked->keys + 1, &any, err);
+		rc = db_finds(db, &marked->slices[i], marked->params, marked->keys + 1, &any, err);
 		if (rc != 0 || any)
 			return rc;
 	}
@@ -152,10 +137,7 @@ remove_marked(struct db *db, struct marked *marked, struct error *err)
 
 	if (rc == 0)
 		rc = remove_slice(db, marked, err);
-	if (rc == 0)
-		rc = db_commit(db, err);
-	if (rc != 0)
-		db_rollback(db);
+	rc = db_end(db, rc, err);
 	return rc == DB_BUSY ? 0 : rc; /* another node is at it: the next step tries again */
 }
 

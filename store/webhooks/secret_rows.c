@@ -45,12 +45,6 @@ secret_rows_write(struct db *db, const struct secret_row *row, bool *written, st
 	    db_text(row->old_secret),
 	    db_text(row->headers),
 	};
-	struct db_rows *rows;
-	int rc = db_query(db, &write_texts, params, 6, &rows, err);
 
-	if (rc == 0) {
-		*written = db_rows_count(rows) > 0;
-		db_rows_free(rows);
-	}
-	return rc;
+	return db_finds(db, &write_texts, params, 6, written, err);
 }

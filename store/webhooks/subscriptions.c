@@ -154,14 +154,8 @@ subscriptions_hold_endpoint(struct db *db, const char *tenant_id, struct span id
 	    "SELECT 1 FROM endpoints WHERE tenant_id = $1 AND endpoint_id = $2 AND deleted_at IS NULL FOR SHARE",
 	    "SELECT 1 FROM endpoints WHERE tenant_id = $1 AND endpoint_id = $2 AND deleted_at IS NULL"};
 	const struct db_param params[] = {db_string(tenant_id), db_text(id)};
-	struct db_rows *rows;
-	int rc = db_query(db, &hold, params, 2, &rows, err);
 
-	if (rc != 0)
-		return rc;
-	*exists = db_rows_count(rows) > 0;
-	db_rows_free(rows);
-	return 0;
+	return db_finds(db, &hold, params, 2, exists, err);
 }
 
 int

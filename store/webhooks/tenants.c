@@ -41,14 +41,8 @@ tenants_hold(struct db *db, const char *tenant_id, bool *there, struct error *er
 	    "SELECT 1 FROM tenants WHERE tenant_id = $1 AND deleted_at IS NULL FOR KEY SHARE",
 	    "SELECT 1 FROM tenants WHERE tenant_id = $1 AND deleted_at IS NULL"};
 	const struct db_param params[] = {db_string(tenant_id)};
-	struct db_rows *rows;
-	int rc = db_query(db, &hold, params, 1, &rows, err);
 
-	if (rc == 0) {
-		*there = db_rows_count(rows) > 0;
-		db_rows_free(rows);
-	}
-	return rc;
+	return db_finds(db, &hold, params, 1, there, err);
 }
 
 int

@@ -18,37 +18,12 @@ static const struct db_statement add_tenant = {
     " ON CONFLICT (tenant_id) DO NOTHING",
     NULL};
 
-/* Whether the statement gives a row. */
-static int
-gives_row(struct db *db, const struct db_statement *statement, const struct db_param *params, size_t count, bool *any,
-    struct error *err) /* six: as db_query() */
-{
-	struct db_rows *rows;
-	int rc = db_query(db, statement, params, count, &rows, err);
-
-	if (rc != 0)
-		return rc;
-	*any = db_rows_count(rows) > 0;
-	db_rows_free(rows);
-	return 0;
-}
-
-static int
-end(struct db *db, int rc, struct error *err)
-{
-	if (rc == 0)
-		rc = db_commit(db, err);
-	if (rc != 0)
-		db_rollback(db);
-	return rc;
-}
-
 int
 upkeep_claim(struct db *db, const char *task, int64_t period_ms, bool *mine, struct error *err)
 {
 	const struct db_param params[] = {db_string(task), db_int(period_ms)};
 	bool done;
-	int rc = gives_row(db, &look, params, 2, &done, err);
+	int rc = db_finds(db, &look, params, 2, &done, err);
 
 	*mine = false;
 	if (rc != 0 || done)
@@ -57,8 +32,8 @@ upkeep_claim(struct db *db, const char *task, int64_t period_ms, bool *mine, str
 	if (rc == 0)
 		rc = db_query(db, &add, params, 1, NULL, err);
 	if (rc == 0)
-		rc = gives_row(db, &claim, params, 2, mine, err);
-	rc = end(db, rc, err);
+		rc = db_finds(db, &claim, params, 2, mine, err);
+	rc = db_end(db, rc, err);
 	*mine = *mine && rc == 0;
 	return rc;
 }
@@ -68,12 +43,12 @@ upkeep_ensure_tenant(struct db *db, const char *tenant_id, struct error *err)
 {
 	const struct db_param params[] = {db_string(tenant_id)};
 	bool there;
-	int rc = gives_row(db, &has_tenant, params, 1, &there, err);
+	int rc = db_finds(db, &has_tenant, params, 1, &there, err);
 
 	if (rc != 0 || there)
 		return rc;
 	rc = db_begin(db, err);
 	if (rc == 0)
 		rc = db_query(db, &add_tenant, params, 1, NULL, err);
-	return end(db, rc, err);
+	return db_end(db, rc, err);
 }
