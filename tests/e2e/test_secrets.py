@@ -3,6 +3,7 @@
 import os
 import secrets
 import signal
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -155,3 +156,24 @@ def test_a_thousand_secrets_move_in_slices_and_a_death_in_between_loses_none(mak
     told = hookline.admin.items("/v1/admin/audit?action=secrets.rotate")
     assert sum(entry["after"]["reencrypted"] for entry in told) == 1001, "each one once"
     assert len(told) > 1
+
+
+@pytest.mark.parametrize("store", STORES)
+def test_no_endpoint_is_left_behind_that_changes_meanwhile(make_hookline, store):
+    """A change of its name leaves an endpoint's secrets as they are stored: with the old key, if it comes in between."""
+    hookline = started(make_hookline, store, HL_MASTER_KEY=KEYS[0])
+    client = hookline.new_tenant().client
+    endpoints = [make(client) for _ in range(20)]
+    restart_with(hookline, HL_MASTER_KEY=KEYS[1], HL_MASTER_KEY_OLD=KEYS[0])
+    done = threading.Event()
+
+    def rename(endpoint):
+        while not done.is_set():
+            assert client.patch(f"/v1/endpoints/{endpoint}", {"name": secrets.token_hex(4)}).status == 200
+
+    with ThreadPoolExecutor(4) as pool:
+        renaming = [pool.submit(rename, endpoint) for endpoint in endpoints[-4:]]
+        reply = rotate(hookline)
+        done.set()
+        [each.result() for each in renaming]
+    assert (reply.status, reply.json["reencrypted"], len(prefixes(hookline))) == (200, 20, 1)
