@@ -165,7 +165,7 @@ def test_a_revoked_key_stays_in_the_list_and_is_never_valid_again(hookline):
     assert hookline.admin.get(f"/v1/tenants/{tenant.id}").json["api_key_count"] == 1
 
 
-@pytest.mark.parametrize("key_id", ["nothing", "%00", str(uuid.uuid4()), "x" * 500])
+@pytest.mark.parametrize("key_id", ["nothing", "%00", "00000000-0000-7000-8000-000000000000", "x" * 500])
 def test_a_key_that_is_not_there_is_404(hookline, key_id):
     tenant = hookline.new_tenant()
     for method, path in (("GET", "/v1/apikeys"), ("PATCH", "/v1/apikeys"), ("DELETE", "/v1/apikeys"), ("DELETE", keys_path(tenant))):
