@@ -160,3 +160,17 @@ secret_is_current(const struct secrets *secrets, struct span stored)
 	return secrets->encrypts &&
 	       key_of(secrets, (struct span){stored.base + strlen(ENCRYPTED), stored.len - strlen(ENCRYPTED)}) == 0;
 }
+
+bool
+secret_lacks_key(const struct secrets *secrets, struct span stored, char fingerprint[SECRET_FINGERPRINT_BYTES + 1])
+{
+	struct span text;
+
+	if (!begins(stored, ENCRYPTED))
+		return false;
+	text = (struct span){stored.base + strlen(ENCRYPTED), stored.len - strlen(ENCRYPTED)};
+	if (key_of(secrets, text) != SIZE_MAX)
+		return false;
+	(void)snprintf(fingerprint, SECRET_FINGERPRINT_BYTES + 1, "%.*s", (int)text.len, text.base);
+	return true;
+}

@@ -55,6 +55,13 @@ int secret_read(const struct secrets *secrets, const struct secret_place *place,
 /* Whether the stored text is what secret_seal() would make of its secret today: with the present key, or plain. */
 bool secret_is_current(const struct secrets *secrets, struct span stored);
 
+/*
+ * Whether the stored text, of which the beginning up to the fingerprint is enough, was encrypted with a key that is not
+ * in the configuration. Then fingerprint is set to that key's.
+ */
+bool secret_lacks_key(
+    const struct secrets *secrets, struct span stored, char fingerprint[SECRET_FINGERPRINT_BYTES + 1]);
+
 /* Wipes the buffer's bytes and frees it. */
 void secret_wipe(struct bytes *bytes);
 

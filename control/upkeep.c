@@ -11,10 +11,12 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/repeat.h"
+#include "control/secrets.h"
 #include "store/webhooks/idempotency.h"
 #include "store/webhooks/key_rows.h"
 #include "store/webhooks/months.h"
 #include "store/webhooks/removal.h"
+#include "store/webhooks/secret_rows.h"
 #include "store/webhooks/upkeep_rows.h"
 #include "store/webhooks_store.h"
 
@@ -96,6 +98,30 @@ remove_deleted(struct upkeep *upkeep, struct error *err)
 	return rc;
 }
 
+/* Endpoints whose secrets nobody can read are told before a delivery to them has to wait. */
+static int
+check_master_keys(struct upkeep *upkeep, struct error *err)
+{
+	struct secrets secrets;
+	struct db_rows *rows;
+	int rc = secret_rows_by_key(upkeep->db, &rows, err);
+
+	if (rc != 0)
+		return rc;
+	secrets_open(&secrets, upkeep->config);
+	for (uint32_t row = 0; row < db_rows_count(rows); row++) {
+		char fingerprint[SECRET_FINGERPRINT_BYTES + 1];
+
+		if (secret_lacks_key(&secrets, db_rows_text(rows, row, 0), fingerprint))
+			log_warning(
+			    "secrets of endpoints are encrypted with a master key that is not in the configuration",
+			    LOG_STR("fingerprint", fingerprint), LOG_INT("endpoints", db_rows_int(rows, row, 1)));
+	}
+	secrets_close(&secrets);
+	db_rows_free(rows);
+	return 0;
+}
+
 /* SHARED: by one node for all, so its name is that of a row. */
 static const struct task {
 	const char *name;
@@ -108,6 +134,7 @@ static const struct task {
     {"revoked_keys", DAY_MS, true, remove_revoked_keys},
     {"idempotency_keys", 60 * MINUTE_MS, true, remove_idempotency_keys},
     {"deleted", SECOND_MS, false, remove_deleted},
+    {"master_keys", 60 * MINUTE_MS, false, check_master_keys},
 };
 
 #define TASKS (sizeof tasks / sizeof *tasks)

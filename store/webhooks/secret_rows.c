@@ -11,6 +11,11 @@ static const struct db_statement write_texts = {
     " WHERE tenant_id = $1 AND endpoint_id = $2 AND version = $3 RETURNING 1",
     NULL};
 
+static const struct db_statement by_key = {
+    "SELECT substr(secret, 1, 24), count(*) FROM endpoints"
+    " WHERE substr(secret, 1, 7) = 'enc:v1:' AND deleted_at IS NULL GROUP BY 1 ORDER BY 1",
+    NULL};
+
 struct secret_row
 secret_row_of(const struct db_rows *rows, uint32_t row)
 {
@@ -47,4 +52,10 @@ secret_rows_write(struct db *db, const struct secret_row *row, bool *written, st
 	};
 
 	return db_finds(db, &write_texts, params, 6, written, err);
+}
+
+int
+secret_rows_by_key(struct db *db, struct db_rows **rows, struct error *err)
+{
+	return db_query(db, &by_key, NULL, 0, rows, err);
 }

@@ -111,6 +111,7 @@ def test_a_secret_whose_key_is_missing_is_told_and_the_others_move(make_hookline
     hookline = started(make_hookline, "embedded", HL_MASTER_KEY=KEYS[0])
     lost = make(hookline.new_tenant().client)
     restart_with(hookline, HL_MASTER_KEY=KEYS[1])
+    hookline.daemon.wait_for_log(r"with a master key that is not in the configuration fingerprint=[0-9a-f]{16} endpoints=1\b")
     make(hookline.new_tenant().client)
     before = {str(row["endpoint_id"]): row for row in stored(hookline)}
     restart_with(hookline, HL_MASTER_KEY=KEYS[2], HL_MASTER_KEY_OLD=KEYS[1])

@@ -29,6 +29,7 @@ OVER_TENANTS = {
     ("store/webhooks/audit.c", "CAST($9 AS text) IS NULL"): "an administrator reads what was done to all tenants",
     ("store/webhooks/removal.c", "endpoint_id FROM endpoints WHERE deleted_at"): "upkeep finds what any tenant has deleted",
     ("store/webhooks/removal.c", "FROM tenants WHERE deleted_at"): "upkeep finds what any tenant has deleted",
+    ("store/webhooks/secret_rows.c", "GROUP BY 1"): "the master key is one for all tenants",
     ("store/webhooks/tenants.c", "count(tenant_id)"): "how many tenants there are",
 }
 
