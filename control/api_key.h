@@ -18,7 +18,7 @@
 #define API_KEY_BYTES (sizeof API_KEY_BEGIN - 1 + API_KEY_DIGITS + 1)
 #define API_KEY_PREFIX_BYTES (sizeof API_KEY_BEGIN - 1 + 6 + 1)
 
-/* A new key. Its text leaves the process once, in the reply; whoever made it wipes it. */
+/* A new key. Its text leaves the process once, in the reply; the function that made it wipes it. */
 struct new_api_key {
 	char id[OBJECT_ID_BYTES];
 	char text[API_KEY_BYTES];

@@ -1,6 +1,6 @@
 /*
- * Whoever writes has the write turn first (struct db_env), so BEGIN IMMEDIATE waits for nothing but programs that do
- * not belong to the service. Opening writes also: it migrates, and empties the log.
+ * A process that writes has the write turn first (struct db_env), so BEGIN IMMEDIATE waits for nothing but programs
+ * that do not belong to the service. Opening writes also: it migrates, and empties the log.
  */
 #include "store/sqlite/db_sqlite.h"
 

@@ -81,7 +81,7 @@ static const struct db_statement tenant_slices[] = {
      " (SELECT audit_id FROM audit_log WHERE tenant_id = $1 LIMIT $2) RETURNING 1",
 	NULL},
     /*
-     * A node that has not read for a while must still find out that these were revoked, and whoever makes a tenant of
+     * A node that has not read for a while must still find out that these were revoked, and a new tenant of
      * this id must not see them. So they belong to nobody until they are old (store/webhooks/key_rows.h).
      */
     {"UPDATE api_keys SET tenant_id = '', name = NULL WHERE tenant_id = $1 AND key_id IN"
