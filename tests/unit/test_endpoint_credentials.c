@@ -106,8 +106,8 @@ test_secrets_that_all_receivers_read_alike_are_taken(void **state)
 {
 	static const char *const secrets[] = {"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
 	    "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=", "12345678", "correct horse battery",
-	    "gr\xc3\xbc\xc3\x9f"
-	    "e12",
+	    ("gr\xc3\xbc\xc3\x9f"
+	     "e12"),
 	    "whsec-is-not-it", "WHSEC_is a text"};
 	struct error err;
 
