@@ -230,6 +230,7 @@ def resident_bytes(pid):
     return int(re.search(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text()).group(1)) << 10
 
 
+@pytest.mark.unsanitized("a sanitizer keeps freed memory")
 def test_readers_that_take_nothing_cost_control_bounded_memory_and_are_cut_off(start):
     """Twenty readers of a page of 4 MiB, which is more than all replies together may be."""
     hookline = start()
@@ -457,6 +458,7 @@ def memory_of(pid):
                     yield memory.read(end - begin)
 
 
+@pytest.mark.unsanitized("a sanitizer's shadow is more memory than can be read")
 def test_acceptors_hold_no_secret_and_open_no_store(start, database):
     password = secrets.token_hex(16)
     url = re.sub(r"^postgresql://(\w+)(:[^@]*)?@", rf"postgresql://\1:{password}@", database.url)
