@@ -82,7 +82,10 @@ class Container:
             except OSError:
                 return False
 
-        wait_until(ready, f"{self.name} to be ready", 60)
+        try:
+            wait_until(ready, f"{self.name} to be ready", 120)
+        except AssertionError as error:
+            raise AssertionError(f"{error}; its log ends with:\n{self.log()[-4000:]}") from None
 
 
 def start(name, image, *flags, command=()):
