@@ -41,22 +41,30 @@ print_process(const struct segment *segment, const struct config *config, bool r
 }
 
 static void
+print_lane(const struct segment *segment, enum lane_group group, uint32_t from, uint32_t to)
+{
+	struct lane lane = segment_lane(segment, group, from, to);
+	char name[32];
+
+	(void)snprintf(name, sizeof name, "%" PRIu32 " -> %" PRIu32, from, to);
+	printf("%-14s %8" PRIu32 " %10" PRIu64 " %10" PRIu64 "\n", name, lane_depth(&lane), lane_bytes_used(&lane),
+	    lane.arena_bytes);
+}
+
+static void
 print_lanes(const struct segment *segment)
 {
 	for (int g = 0; g < LANE_GROUPS; g++) {
 		enum role from = lane_group_table[g].from, to = lane_group_table[g].to;
 
+		if (role_lanes_of(segment->counts, g) == 0)
+			continue;
 		printf("\nLANES: %s -> %s\n%-14s %8s %10s %10s\n", role_table[from].name, role_table[to].name, "",
 		    "requests", "bytes", "capacity");
 		for (uint32_t i = 0; i < segment->counts[from]; i++)
-			for (uint32_t j = 0; j < segment->counts[to]; j++) {
-				struct lane lane = segment_lane(segment, g, i, j);
-				char name[32];
-
-				(void)snprintf(name, sizeof name, "%" PRIu32 " -> %" PRIu32, i, j);
-				printf("%-14s %8" PRIu32 " %10" PRIu64 " %10" PRIu64 "\n", name, lane_depth(&lane),
-				    lane_bytes_used(&lane), segment->header->arena_bytes);
-			}
+			for (uint32_t j = 0; j < segment->counts[to]; j++)
+				if (from != to || i == j)
+					print_lane(segment, g, i, j);
 	}
 }
 
@@ -127,7 +135,8 @@ command_status(const struct config *config, char *const *words)
 	    running && segment_draining(segment.header) ? ", draining" : "",
 	    running && segment_file_gone(segment.header) ? ", its ring file is gone: restart it" : "",
 	    running ? (clock_steady_us() - segment.header->started_us) / 1000000 : 0, config->ring_path,
-	    segment.header->file_bytes, segment_events_waiting(&segment));
+	    segment.header->file_bytes,
+	    segment_waiting(&segment, BOOKS_EVENTS) + segment_waiting(&segment, BOOKS_MESSAGES));
 
 	printf("PROCESS             PID  STATE       UP (s)  STORE      RESTARTS\n");
 	for (int r = 0; r < ROLES; r++)

@@ -13,6 +13,8 @@
 
 #define ACCEPTORS_MAX 64
 #define WRITERS_MAX 32
+#define PUBLISHERS_MAX 16
+#define COURIERS_MAX 16
 #define PARTITIONS_AHEAD_MAX 24
 
 /* What the command line asked for. */

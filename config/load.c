@@ -219,27 +219,69 @@ resolve_ring_path(struct config *config)
 }
 
 static int
-resolve_ring_bytes(struct config *config, const struct given *given, config_ring_need_fn *ring_need, struct error *err)
+resolve_ring_bytes(struct config *config, const struct given *given, const struct ring_need *need, struct error *err)
 {
 	const struct option *option = &option_table[OPTION_RING_BYTES];
-	const struct ring_need need = ring_need(config);
 
 	if (!is_given(given, OPTION_RING_BYTES)) {
-		config->ring_bytes = need.bytes > 64 * MIB ? need.bytes : 64 * MIB;
+		config->ring_bytes = need->bytes > 64 * MIB ? need->bytes : 64 * MIB;
 		if (config->ring_bytes <= RING_DEFAULT_MAX)
 			return 0;
 		return option_refuse(option, NULL, err,
 		    "would have to be %" PRIu64 " for %s, and more than %" PRIu64
 		    " is taken only when asked for; set it, or lower MAX_BODY_BYTES, MAX_BATCH_EVENTS or the number "
 		    "of processes",
-		    need.bytes, need.lanes, RING_DEFAULT_MAX);
+		    need->bytes, need->lanes, RING_DEFAULT_MAX);
 	}
-	if (config->ring_bytes >= need.bytes)
+	if (config->ring_bytes >= need->bytes)
 		return 0;
 	return option_refuse(option, given->value[OPTION_RING_BYTES], err,
 	    "must be at least %" PRIu64 " for %s that each hold the largest request; raise it, or lower MAX_BODY_BYTES "
 	    "or the number of processes",
-	    need.bytes, need.lanes);
+	    need->bytes, need->lanes);
+}
+
+static int
+resolve_hl_ring_bytes(struct config *config, const struct given *given, const struct ring_need *need, struct error *err)
+{
+	const struct option *option = &option_table[OPTION_HL_RING_BYTES];
+
+	if (!is_given(given, OPTION_HL_RING_BYTES)) {
+		config->hl_ring_bytes = need->hl_bytes > 64 * MIB ? need->hl_bytes : 64 * MIB;
+		if (config->hl_ring_bytes <= RING_DEFAULT_MAX || !config_api_is_on(config))
+			return 0;
+		return option_refuse(option, NULL, err,
+		    "would have to be %" PRIu64 ", and more than %" PRIu64
+		    " is taken only when asked for; set it, or lower MAX_BODY_BYTES, HL_MAX_PAYLOAD_BYTES, "
+		    "HL_PUBLISHERS "
+		    "or HL_COURIERS",
+		    need->hl_bytes, RING_DEFAULT_MAX);
+	}
+	if (config->hl_ring_bytes >= need->hl_bytes || !config_api_is_on(config))
+		return 0;
+	return option_refuse(option, given->value[OPTION_HL_RING_BYTES], err,
+	    "must be at least %" PRIu64
+	    " for lanes that each hold the largest request; raise it, or lower MAX_BODY_BYTES, HL_MAX_PAYLOAD_BYTES, "
+	    "HL_PUBLISHERS or HL_COURIERS",
+	    need->hl_bytes);
+}
+
+/* One process at a time can write published events to the embedded store. */
+static int
+resolve_webhook_processes(struct config *config, const struct given *given, struct error *err)
+{
+	const uint32_t usual = config->hl_store == HL_STORE_POSTGRES ? 2 : 1;
+
+	if (config->hl_publishers == 0)
+		config->hl_publishers = usual;
+	if (config->hl_couriers == 0)
+		config->hl_couriers = usual;
+	if (!is_given(given, OPTION_HL_DEV_INBOX))
+		config->hl_dev_inbox = config->hl_store == HL_STORE_EMBEDDED;
+	if (config->hl_store == HL_STORE_EMBEDDED && config->hl_publishers > 1)
+		return option_refuse(&option_table[OPTION_HL_PUBLISHERS], given->value[OPTION_HL_PUBLISHERS], err,
+		    "must be 1 with the embedded store: one process at a time can write published events to it");
+	return 0;
 }
 
 int
@@ -259,8 +301,13 @@ config_load(struct config *config, int argc, char **argv, config_ring_need_fn *r
 	resolve_sqlite_path(config);
 	resolve_ring_path(config);
 	resolve_acceptors(config);
-	if (resolve_writers(config, &given, err) < 0 || resolve_limits(config, &given, err) < 0 ||
-	    resolve_ring_bytes(config, &given, ring_need, err) < 0)
+	if (resolve_writers(config, &given, err) < 0 || resolve_webhook_processes(config, &given, err) < 0 ||
+	    resolve_limits(config, &given, err) < 0)
+		goto failed;
+
+	const struct ring_need need = ring_need(config);
+
+	if (resolve_ring_bytes(config, &given, &need, err) < 0 || resolve_hl_ring_bytes(config, &given, &need, err) < 0)
 		goto failed;
 	return request;
 failed:

@@ -8,13 +8,17 @@
 
 struct config;
 
-/* What the ring must hold: the least ring_bytes, and a phrase for sentences, "8 lanes (4 acceptors x 2 writers)". */
+/*
+ * What the ring must hold: the least ring_bytes, and a phrase for sentences, "8 lanes (4 acceptors x 2 writers)"; and
+ * the least hl_ring_bytes.
+ */
 struct ring_need {
 	uint64_t bytes;
 	char lanes[128];
+	uint64_t hl_bytes;
 };
 
-/* Computes it from the other options: *config is complete but for ring_bytes. */
+/* Computes it from the other options: *config is complete but for ring_bytes and hl_ring_bytes. */
 typedef struct ring_need config_ring_need_fn(const struct config *config);
 
 /*

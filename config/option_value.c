@@ -12,6 +12,7 @@
 #include "config/database_url.h"
 #include "config/master_keys.h"
 #include "config/networks.h"
+#include "config/retry_schedule.h"
 #include "config/options.h"
 #include "config/text_rules.h"
 #include "config/units.h"
@@ -117,6 +118,8 @@ read_choice(const struct option *option, const char *text, uint64_t *number)
 static char *
 read_string(const struct option *option, const char *value)
 {
+	struct error unused;
+
 	switch (option->type) {
 	case TYPE_DATABASE:
 		return text_has_control(value) ? NULL : database_url_read(value);
@@ -132,6 +135,9 @@ read_string(const struct option *option, const char *value)
 		return text_is_tenant(value, strlen(value)) ? mem_strdup(value) : NULL;
 	case TYPE_MASTER_KEYS:
 		return master_keys_valid(value, option->most) ? mem_strdup(value) : NULL;
+	case TYPE_WAITS:
+		return retry_schedule_check((struct span){value, strlen(value)}, &unused) == 0 ? mem_strdup(value)
+											       : NULL;
 	case TYPE_NETWORKS:
 		return networks_valid(value) ? mem_strdup(value) : NULL;
 	case TYPE_ORIGIN:
@@ -214,6 +220,7 @@ option_print(FILE *out, const struct option *option, const struct config *config
 	case TYPE_DIRECTORY:
 	case TYPE_TENANT:
 	case TYPE_NETWORKS:
+	case TYPE_WAITS:
 	case TYPE_ORIGIN:
 	case TYPE_ORIGINS:
 		text = option_text(option, config);

@@ -13,6 +13,7 @@
 #include "config/config.h"
 #include "config/text_rules.h"
 #include "config/units.h"
+#include "config/retry_schedule.h"
 
 const struct option option_table[OPTION_COUNT] = {
 #define OPTION(section_, name_, ctype, member, ...)                                                                    \
@@ -128,6 +129,9 @@ option_allowed(const struct option *option, char *out, size_t size)
 	case TYPE_NETWORKS:
 		(void)snprintf(
 		    out, size, "loopback, private, or networks like 10.1.0.0/16 and fd00::/8, separated by commas");
+		break;
+	case TYPE_WAITS:
+		(void)snprintf(out, size, "waits of 1s to 168h, like 5s,30s,5m, at most %d", RETRY_WAITS_MAX);
 		break;
 	case TYPE_ORIGIN:
 		(void)snprintf(out, size, "an origin like https://hooks.example");

@@ -41,6 +41,7 @@ enum option_type {
 	TYPE_TENANT, /* text_is_tenant() */
 	TYPE_MASTER_KEYS, /* config/master_keys.h: at most .most of them */
 	TYPE_NETWORKS, /* config/networks.h */
+	TYPE_WAITS, /* config/retry_schedule.h */
 	TYPE_ORIGIN, /* of web pages, http or https */
 	TYPE_ORIGINS, /* "*", or a list */
 	/* Numbers. */
@@ -53,7 +54,13 @@ enum option_type {
 };
 
 /* The processes that need a secret, besides the master: bits. */
-enum secret_for { SECRET_FOR_NONE = 0, SECRET_FOR_WRITER = 1, SECRET_FOR_CONTROL = 2 };
+enum secret_for {
+	SECRET_FOR_NONE = 0,
+	SECRET_FOR_WRITER = 1,
+	SECRET_FOR_CONTROL = 2,
+	SECRET_FOR_PUBLISHER = 4,
+	SECRET_FOR_COURIER = 8
+};
 
 struct option {
 	const char *name; /* of the environment variable; the flag is made of it: MAX_BODY_BYTES, --max-body-bytes */
@@ -63,7 +70,7 @@ struct option {
 	enum option_type type;
 	bool common; /* shown by --help; --help=all shows every option */
 	bool secret; /* never shown, and wiped by config_wipe_secrets(); its row is made by SECRET */
-	enum secret_for kept_by; /* of a secret: the processes that need it, besides the master */
+	unsigned kept_by; /* of a secret: the processes that need it, besides the master; enum secret_for */
 	enum option_id holds; /* of a secret file: the option whose value is in it */
 
 	const char *initial; /* the default as a user would write it; NULL: none, or worked out from other options */

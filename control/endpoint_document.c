@@ -6,7 +6,7 @@
 #include <strings.h>
 
 #include "api/endpoint_headers.h"
-#include "api/retry_schedule.h"
+#include "config/retry_schedule.h"
 #include "api/target_url.h"
 #include "base/json_object.h"
 #include "control/members.h"

@@ -15,7 +15,7 @@
 #include "api/endpoint_secret.h"
 #include "base/bytes.h"
 #include "config/networks.h"
-#include "control/secrets.h"
+#include "api/secrets.h"
 #include "store/webhooks/endpoints.h"
 
 /* What stands for a secret or a header's value that is not shown. */

@@ -7,7 +7,7 @@
 #include "api/document.h"
 #include "api/endpoint_headers.h"
 #include "control/endpoint_document.h"
-#include "control/secrets.h"
+#include "api/secrets.h"
 #include "control/tree.h"
 
 static struct span

@@ -11,7 +11,7 @@
 #include "control/members.h"
 #include "control/object_id.h"
 #include "control/query.h"
-#include "control/secrets.h"
+#include "api/secrets.h"
 #include "control/tree.h"
 #include "store/webhooks/changes.h"
 #include "store/webhooks/routing.h"

@@ -12,10 +12,10 @@
 #include "base/exit_codes.h"
 #include "base/log.h"
 #include "base/signals.h"
-#include "control/db_env.h"
+#include "store/db_turn.h"
 #include "control/key_loader.h"
 #include "control/peer.h"
-#include "control/secrets.h"
+#include "api/secrets.h"
 #include "control/upkeep.h"
 #include "control/workers.h"
 #include "shm/counters.h"
@@ -34,7 +34,7 @@
 struct control {
 	const struct segment *segment;
 	struct process_slot *slot;
-	struct control_db_env env;
+	struct db_turn env;
 	struct secrets secrets;
 	struct key_loader *keys;
 	struct upkeep *upkeep; /* NULL without an API */
@@ -147,7 +147,7 @@ start_threads(struct control *control, const struct config *config, struct error
 	    .keys = control->keys = key_loader_new(control->segment->keys)};
 
 	secrets_open(&control->secrets, config);
-	if (control_db_env_open(&control->env, config, control->segment, control->slot, err) != 0 ||
+	if (db_turn_open(&control->env, config, control->segment, control->slot, err) != 0 ||
 	    workers_start(&control->workers, &context, err) != 0)
 		return -1;
 	/* A segment of an earlier run may have a place for this process although there is no API now. */
@@ -172,7 +172,7 @@ stop_threads(struct control *control)
 		return false;
 	secrets_close(&control->secrets);
 	key_loader_free(control->keys);
-	control_db_env_close(&control->env);
+	db_turn_close(&control->env);
 	return true;
 }
 

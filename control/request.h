@@ -29,7 +29,7 @@ struct control_context {
 	const struct segment *segment;
 	struct process_slot *slot; /* of this process */
 	const struct db_env *env; /* of connections to the webhooks' store */
-	const struct secrets *secrets; /* control/secrets.h */
+	const struct secrets *secrets; /* api/secrets.h */
 	struct key_loader *keys; /* for handlers that change keys: control/key_loader.h */
 };
 

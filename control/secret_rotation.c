@@ -10,7 +10,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "control/change.h"
-#include "control/secrets.h"
+#include "api/secrets.h"
 #include "control/tree.h"
 #include "store/webhooks/changes.h"
 #include "store/webhooks/secret_rows.h"

@@ -11,7 +11,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/repeat.h"
-#include "control/secrets.h"
+#include "api/secrets.h"
 #include "store/webhooks/idempotency.h"
 #include "store/webhooks/key_rows.h"
 #include "store/webhooks/months.h"

@@ -57,13 +57,27 @@ record_seal(struct record *record)
 	return length;
 }
 
+/* 0: there is no such kind, or none that hooksd has ever written without strings. */
+static unsigned
+strings_of(uint8_t kind)
+{
+	switch (kind) {
+	case RECORD_HOOK_EVENT:
+		return RECORD_STRINGS;
+	case RECORD_PUBLISHED:
+		return PUBLISHED_STRINGS;
+	default:
+		return 0;
+	}
+}
+
 size_t
 record_claims(const void *bytes, size_t available)
 {
 	const struct record *record = bytes;
 
-	if (available < sizeof *record || record->version != RECORD_VERSION || record->kind != RECORD_HOOK_EVENT ||
-	    record->strings > RECORD_STRINGS ||
+	if (available < sizeof *record || record->version != RECORD_VERSION ||
+	    record->strings > strings_of(record->kind) ||
 	    available < RECORD_HEAD_BYTES + record->strings * sizeof record->string_bytes[0])
 		return 0;
 	return padded(used_bytes(record)) == record->length ? record->length : 0;
@@ -93,12 +107,24 @@ record_tenant_name(const struct record *record)
 	return record->tenant_bytes > 0 ? record_tenant(record) : (struct span){name, sizeof name - 1};
 }
 
-struct span
-record_string(const struct record *record, enum record_string which)
+static struct span
+string_at(const struct record *record, unsigned which)
 {
 	if (which >= record->strings || record->string_bytes[which] == RECORD_NULL)
 		return (struct span){NULL, 0};
 	return (struct span){bytes_of(record) + string_offset(record, which), record->string_bytes[which]};
+}
+
+struct span
+record_string(const struct record *record, enum record_string which)
+{
+	return string_at(record, which);
+}
+
+struct span
+record_published_string(const struct record *record, enum published_string which)
+{
+	return string_at(record, which);
 }
 
 struct span

@@ -29,7 +29,23 @@
 /* The name of the default tenant, whose records hold no tenant's id. */
 #define RECORD_DEFAULT_TENANT "default"
 
-enum record_kind { RECORD_HOOK_EVENT = 1 };
+enum record_kind { RECORD_HOOK_EVENT = 1, RECORD_PUBLISHED = 2 };
+
+/*
+ * The strings of a published event (POST /v1/events). Its data is the payload, JSON without white space between tokens.
+ * event_id is a UUIDv7 whose last 16 bits are zero, timestamp_us is occurred_at, received_us the time in the id. EXTRA
+ * is a JSON object of the members that the API does not define.
+ */
+enum published_string {
+	PUBLISHED_TOPIC,
+	PUBLISHED_IDEMPOTENCY_KEY,
+	PUBLISHED_ORDERING_KEY,
+	PUBLISHED_TARGET_USER_ID,
+	PUBLISHED_TRACEPARENT,
+	PUBLISHED_TRACESTATE,
+	PUBLISHED_EXTRA,
+	PUBLISHED_STRINGS
+};
 
 /* The strings of a hook event, in the order in which they stand in its record. */
 #define RECORD_STRING(symbol, ...) RECORD_##symbol,
@@ -64,14 +80,24 @@ _Static_assert(offsetof(struct record, event_id) == 16, "the record's head is pa
 _Static_assert(offsetof(struct record, timestamp_us) == 32, "the record's head is part of the stored format");
 _Static_assert(RECORD_STRINGS <= UINT8_MAX, "the number of strings takes one byte");
 
-/* The most bytes that record_claims() looks at. */
-#define RECORD_CLAIM_BYTES (RECORD_HEAD_BYTES + RECORD_STRINGS * sizeof(uint16_t))
+/* The strings of the kind that has the most. */
+#define RECORD_STRINGS_MAX ((int)PUBLISHED_STRINGS > (int)RECORD_STRINGS ? (int)PUBLISHED_STRINGS : (int)RECORD_STRINGS)
 
-/* The bytes that a hook event's record takes whose tenant, strings and data have so many, padding included. */
+/* The most bytes that record_claims() looks at. */
+#define RECORD_CLAIM_BYTES (RECORD_HEAD_BYTES + RECORD_STRINGS_MAX * sizeof(uint16_t))
+
+/* The bytes that a record of so many strings takes whose tenant, strings and data have so many, padding included. */
+static inline size_t
+record_bytes(uint32_t strings, size_t bytes)
+{
+	return (RECORD_HEAD_BYTES + strings * sizeof(uint16_t) + bytes + 7) & ~(size_t)7;
+}
+
+/* The same for a hook event's. */
 static inline size_t
 record_size(size_t bytes)
 {
-	return (RECORD_CLAIM_BYTES + bytes + 7) & ~(size_t)7;
+	return record_bytes(RECORD_STRINGS, bytes);
 }
 
 /*
@@ -110,6 +136,7 @@ size_t record_claims(const void *bytes, size_t available);
 struct span record_tenant(const struct record *record);
 struct span record_tenant_name(const struct record *record); /* RECORD_DEFAULT_TENANT for that */
 struct span record_string(const struct record *record, enum record_string which);
+struct span record_published_string(const struct record *record, enum published_string which);
 struct span record_data(const struct record *record);
 
 #endif

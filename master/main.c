@@ -85,7 +85,7 @@ events_waiting(void *context)
 {
 	const struct service *service = context;
 
-	return segment_events_waiting(&service->segment);
+	return segment_waiting(&service->segment, BOOKS_EVENTS) + segment_waiting(&service->segment, BOOKS_MESSAGES);
 }
 
 static int

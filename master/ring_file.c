@@ -79,7 +79,7 @@ ring_file_remove(const struct config *config, const struct segment *segment)
 int
 ring_file_finish(const struct config *config, const struct segment *segment, int code)
 {
-	uint64_t left = segment_events_waiting(segment);
+	uint64_t left = segment_waiting(segment, BOOKS_EVENTS) + segment_waiting(segment, BOOKS_MESSAGES);
 	const char *path = config->ring_path;
 	struct error err;
 

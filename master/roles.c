@@ -27,6 +27,12 @@ run_writer(struct service *service, uint32_t index)
 }
 
 static int
+run_publisher(struct service *service, uint32_t index)
+{
+	return publisher_main(&service->config, &service->segment, index, signals_open(false));
+}
+
+static int
 run_control(struct service *service, uint32_t index)
 {
 	return control_main(&service->config, &service->segment, &service->frames);
@@ -51,6 +57,17 @@ static const struct {
 	    .rules = {.role = ROLE_WRITER, .drain_phase = 2, .finishes_work = true},
 	    .secrets = SECRET_FOR_WRITER,
 	    .run = run_writer,
+	},
+    [ROLE_PUBLISHER] =
+	{
+	    .rules = {.role = ROLE_PUBLISHER, .drain_phase = 2, .finishes_work = true},
+	    .secrets = SECRET_FOR_PUBLISHER,
+	    .run = run_publisher,
+	},
+    [ROLE_COURIER] =
+	{
+	    .rules = {.role = ROLE_COURIER, .drain_phase = 2, .may_keep_dying = true},
+	    .secrets = SECRET_FOR_COURIER,
 	},
     [ROLE_CONTROL] =
 	{

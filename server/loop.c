@@ -126,7 +126,7 @@ stores_tried(const struct segment *segment)
 		if (!store_report_tried(&segment_slot(segment, ROLE_CONTROL, c)->store))
 			return false;
 	for (uint32_t w = 0; w < segment->counts[ROLE_WRITER]; w++)
-		if (!store_report_tried(&segment_writer(segment, w)->process.store))
+		if (!store_report_tried(&segment_slot(segment, ROLE_WRITER, w)->store))
 			return false;
 	return true;
 }

@@ -20,7 +20,7 @@ outlets_open(struct outlets *outlets, const struct segment *segment, uint32_t ac
 		if (segment_map_arena(segment, &outlet->lane, err) != 0)
 			return -1;
 		outlet->wake = segment_wake(segment, ROLE_WRITER, w);
-		outlet->writer = segment_writer(segment, w);
+		outlet->writer = segment_writer(segment, ROLE_WRITER, w);
 		outlets->count++;
 	}
 	return 0;

@@ -29,7 +29,7 @@ worst_store(const struct acceptor *acceptor)
 	enum store_state worst = STORE_READY;
 
 	for (uint32_t w = 0; w < acceptor->segment->counts[ROLE_WRITER]; w++) {
-		enum store_state state = store_report_state(&segment_writer(acceptor->segment, w)->process.store);
+		enum store_state state = store_report_state(&segment_slot(acceptor->segment, ROLE_WRITER, w)->store);
 
 		if (badness[state] > badness[worst])
 			worst = state;
@@ -99,7 +99,7 @@ add_sync_failure(cJSON *tree, const struct segment *segment)
 	int64_t last_us = 0;
 
 	for (uint32_t w = 0; w < segment->counts[ROLE_WRITER]; w++) {
-		int64_t failed_us = writer_sync_failed_us(segment_writer(segment, w));
+		int64_t failed_us = writer_sync_failed_us(segment_writer(segment, ROLE_WRITER, w));
 
 		last_us = failed_us > last_us ? failed_us : last_us;
 	}

@@ -36,15 +36,26 @@ counter_read(const struct process_slot *slot, enum counter counter)
 }
 
 static uint64_t
-lanes_events(const struct segment *segment)
+lanes_events(const struct segment *segment, enum books books)
 {
 	uint64_t sum = 0;
 
 	for (uint32_t n = 0; n < segment_lane_count(segment); n++) {
 		struct lane lane = segment_lane_at(segment, n);
 
-		sum += segment_lane_has_events(segment, n) ? lane_events(&lane) : 0;
+		sum += segment_lane_books(segment, n) == books ? lane_events(&lane) : 0;
 	}
+	return sum;
+}
+
+/* What the ledgers of a role have counted. */
+static uint64_t
+ledgers_count(const struct segment *segment, enum role role, enum counter counter)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t i = 0; i < segment->counts[role]; i++)
+		sum += ck_pr_load_64(&ledger_page(&segment_writer(segment, role, i)->ledger)->counters[counter]);
 	return sum;
 }
 
@@ -55,20 +66,32 @@ segment_counter_sum(const struct segment *segment, enum counter counter)
 
 	for (uint32_t i = 0; i < segment_slot_count(segment); i++)
 		sum += ck_pr_load_64(&segment_slot_at(segment, i)->counters[counter]);
-	for (uint32_t w = 0; counter < LEDGER_COUNTERS && w < segment->counts[ROLE_WRITER]; w++)
-		sum += ck_pr_load_64(&ledger_page(&segment_writer(segment, w)->ledger)->counters[counter]);
+	if (counter < LEDGER_COUNTERS)
+		sum += ledgers_count(segment, ROLE_WRITER, counter);
+	else if (counter >= COUNTER_MESSAGES_RECEIVED && counter < COUNTER_MESSAGES_RECEIVED + LEDGER_COUNTERS)
+		sum += ledgers_count(segment, ROLE_PUBLISHER, counter - COUNTER_MESSAGES_RECEIVED);
 	if (counter == COUNTER_RECEIVED)
-		sum += lanes_events(segment);
+		sum += lanes_events(segment, BOOKS_EVENTS);
+	else if (counter == COUNTER_MESSAGES_RECEIVED)
+		sum += lanes_events(segment, BOOKS_MESSAGES);
 	return sum;
+}
+
+/* received: the first of the counters of a ledger. */
+static void
+count_received_from_outcomes(struct segment_header *header, enum counter received)
+{
+	header->earlier[received] = 0;
+	for (int c = COUNTER_STORED; c <= COUNTER_DISCARDED; c++)
+		header->earlier[received] += header->earlier[received + (enum counter)c];
 }
 
 void
 segment_count_from(struct segment_header *header, const uint64_t counters[COUNTERS])
 {
 	memcpy(header->earlier, counters, sizeof header->earlier);
-	header->earlier[COUNTER_RECEIVED] = 0;
-	for (int c = COUNTER_STORED; c <= COUNTER_DISCARDED; c++)
-		header->earlier[COUNTER_RECEIVED] += counters[c];
+	count_received_from_outcomes(header, COUNTER_RECEIVED);
+	count_received_from_outcomes(header, COUNTER_MESSAGES_RECEIVED);
 }
 
 void
@@ -121,8 +144,12 @@ segment_level_sum(const struct segment *segment, enum level level)
 	uint64_t sum = 0;
 
 	/* In step with the counters. */
-	for (uint32_t w = 0; level == LEVEL_SPOOL_EVENTS && w < segment->counts[ROLE_WRITER]; w++)
-		sum += ck_pr_load_64(&ledger_page(&segment_writer(segment, w)->ledger)->spool_events);
+	if (level == LEVEL_SPOOL_EVENTS || level == LEVEL_SPOOL_MESSAGES) {
+		enum role role = level == LEVEL_SPOOL_EVENTS ? ROLE_WRITER : ROLE_PUBLISHER;
+
+		for (uint32_t i = 0; i < segment->counts[role]; i++)
+			sum += ck_pr_load_64(&ledger_page(&segment_writer(segment, role, i)->ledger)->spool_events);
+	}
 	for (uint32_t i = 0; i < segment_slot_count(segment); i++)
 		sum += ck_pr_load_64(&segment_slot_at(segment, i)->levels[level]);
 	return sum;

@@ -20,8 +20,8 @@ uint64_t counter_read(const struct process_slot *slot, enum counter counter);
 uint64_t segment_counter_sum(const struct segment *segment, enum counter counter);
 
 /*
- * Makes a segment continue the counters of an earlier run. RECEIVED is rebuilt as the sum of all outcomes; spooled
- * events are counted again when writers find them. For a master without children.
+ * Makes a segment continue the counters of an earlier run. RECEIVED and MESSAGES_RECEIVED are rebuilt as the sum of all
+ * outcomes; what is spooled is counted again when writers and publishers find it. For a master without children.
  */
 void segment_count_from(struct segment_header *header, const uint64_t counters[COUNTERS]);
 

@@ -22,6 +22,21 @@ enum family_kind { KIND_COUNTER, KIND_GAUGE, KIND_HISTOGRAM, KIND_INFO };
 	    "Events taken off the ring because nothing took them in time; their requests were answered with 503.")     \
 	X(EVENTS_SPOOLED, COUNTER, "events_spooled_total", "events", "",                                               \
 	    "Events written to the spool because the store was unavailable.")                                          \
+	X(MESSAGES_RECEIVED, COUNTER, "messages_received_total", "messages", "",                                       \
+	    "Events that clients published for webhooks and that were taken onto the ring.")                           \
+	X(MESSAGES_STORED, COUNTER, "messages_stored_total", "messages", "",                                           \
+	    "Published events committed to the webhooks' store, with their jobs.")                                     \
+	X(MESSAGES_DEDUPLICATED, COUNTER, "messages_deduplicated_total", "messages", "",                               \
+	    "Published events that were there already: their idempotency key was known, or they were stored twice.")   \
+	X(MESSAGES_DEAD_LETTERED, COUNTER, "messages_dead_lettered_total", "messages", "",                             \
+	    "Published events the webhooks' store refused for good, kept as dead letters.")                            \
+	X(MESSAGES_DAMAGED, COUNTER, "messages_damaged_total", "messages", "",                                         \
+	    "Published events on the ring or in the spool that failed their checksum.")                                \
+	X(MESSAGES_DISCARDED, COUNTER, "messages_discarded_total", "messages", "",                                     \
+	    "Published events given up: nothing took them in time, their key was used for another, or their tenant "   \
+	    "is deleted.")                                                                                             \
+	X(MESSAGES_SPOOLED, COUNTER, "messages_spooled_total", "messages", "",                                         \
+	    "Published events written to the spool because the webhooks' store was unavailable.")                      \
 	X(EVENTS_SANITISED, COUNTER, "events_sanitised_total", "events", "",                                           \
 	    "Events with NaN, NUL or lone surrogates replaced or marked.")                                             \
 	X(EVENTS_UNKNOWN_FIELDS, COUNTER, "events_unknown_fields_total", "events", "action",                           \
@@ -51,18 +66,24 @@ enum family_kind { KIND_COUNTER, KIND_GAUGE, KIND_HISTOGRAM, KIND_INFO };
 	X(JSONL_ROTATION_FAILURES, COUNTER, "jsonl_rotation_failures_total", "files", "",                              \
 	    "JSONL files that could not be moved aside when they had reached JSONL_ROTATE_BYTES.")                     \
 	X(STORE_WRITERS, GAUGE, "store_writers", "writers", "state", "Writers, by what they last saw of the store.")   \
+	X(STORE_PUBLISHERS, GAUGE, "store_publishers", "publishers", "state",                                          \
+	    "Publishers, by what they last saw of the webhooks' store.")                                               \
 	X(DEFAULT_PARTITION_ROWS, GAUGE, "default_partition_rows", "rows", "",                                         \
 	    "Events in the default partition because their month has none; counted up to 100000. PostgreSQL only.")    \
 	X(PARTITIONS_AHEAD, GAUGE, "partitions_ahead", "months", "",                                                   \
 	    "Months after the current one that have their partition, in a row. PostgreSQL only.")                      \
 	X(RING_EVENTS, GAUGE, "ring_events", "events", "",                                                             \
 	    "Events on the ring that are neither in the store nor in the spool yet.")                                  \
+	X(RING_MESSAGES, GAUGE, "ring_messages", "messages", "",                                                       \
+	    "Published events on the ring that are neither in the webhooks' store nor in the spool yet.")              \
 	X(RING_USED, GAUGE, "ring_used_bytes", "bytes", "",                                                            \
 	    "Bytes of events waiting on the ring, all lanes together.")                                                \
 	X(RING_FILE_GONE, GAUGE, "ring_file_gone", "", "",                                                             \
 	    "1 while the file at RING_PATH is not the ring any more: its events would not outlive the processes.")     \
 	X(RING_CAPACITY, GAUGE, "ring_capacity_bytes", "bytes", "", "Bytes the ring can hold, all lanes together.")    \
 	X(SPOOL_EVENTS, GAUGE, "spool_events", "events", "", "Events in the spool that are not in the store yet.")     \
+	X(SPOOL_MESSAGES, GAUGE, "spool_messages", "messages", "",                                                     \
+	    "Published events in the spool that are not in the webhooks' store yet.")                                  \
 	X(SPOOL_BYTES, GAUGE, "spool_bytes", "bytes", "", "Bytes of the spool's files.")                               \
 	X(SPOOL_FILES, GAUGE, "spool_files", "files", "", "Files of the spool.")                                       \
 	X(SPOOL_OLDEST, GAUGE, "spool_oldest_seconds", "seconds", "",                                                  \

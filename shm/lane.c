@@ -84,17 +84,15 @@ lane_valid(const struct lane *lane, uint32_t slot_count)
 char *
 lane_reserve(const struct lane *lane, size_t *available)
 {
-	ck_ring_t *ring = &lane->control->ring;
-	uint32_t tail = ring->p_tail;
-	uint32_t head = ck_pr_load_uint(&ring->c_head);
-	uint64_t tail_byte, head_byte;
+	return lane_reserve_behind(lane, lane_released(lane), available);
+}
 
-	/*
-	 * c_head permits overwriting: the consumer finished reading the freed space before it advanced c_head, and the
-	 * producer must read c_head before it writes to that space.
-	 */
-	ck_pr_fence_acquire();
-	TAKES_OVER(&ring->c_head);
+char *
+lane_reserve_behind(const struct lane *lane, uint32_t answered, size_t *available)
+{
+	ck_ring_t *ring = &lane->control->ring;
+	uint32_t tail = ring->p_tail, head = answered;
+	uint64_t tail_byte, head_byte;
 
 	*available = 0;
 	if (tail - head >= ring->mask)
@@ -129,8 +127,6 @@ bool
 lane_peek(const struct lane *lane, uint32_t position, struct parcel *parcel)
 {
 	ck_ring_t *ring = &lane->control->ring;
-	const struct lane_descriptor *d;
-	uint64_t begin;
 
 	if (position == ck_pr_load_uint(&ring->p_tail))
 		return false;
@@ -138,14 +134,20 @@ lane_peek(const struct lane *lane, uint32_t position, struct parcel *parcel)
 	/* p_tail shows that slot and records are complete, so it must be read first. */
 	ck_pr_fence_acquire();
 	TAKES_OVER(&ring->p_tail);
+	lane_look_back(lane, position + 1, parcel);
+	return true;
+}
 
-	begin = slot(lane, position - 1)->end;
-	d = slot(lane, position);
+void
+lane_look_back(const struct lane *lane, uint32_t position, struct parcel *parcel)
+{
+	const struct lane_descriptor *d = slot(lane, position - 1);
+	uint64_t begin = slot(lane, position - 2)->end;
+
 	parcel->length = d->end - begin;
 	parcel->events = d->events;
 	parcel->flags = ck_pr_load_32(&d->flags);
 	parcel->bytes = lane->arena + begin % lane->arena_bytes;
-	return true;
 }
 
 uint32_t
@@ -200,7 +202,12 @@ lane_released(const struct lane *lane)
 {
 	uint32_t head = ck_pr_load_uint(&lane->control->ring.c_head);
 
+	/*
+	 * c_head permits overwriting: the consumer finished reading the freed space before it advanced c_head, and the
+	 * producer must read c_head before it writes to that space.
+	 */
 	ck_pr_fence_acquire();
+	TAKES_OVER(&lane->control->ring.c_head);
 	return head;
 }
 

@@ -100,6 +100,12 @@ bool lane_shape_valid(const struct lane *lane, uint32_t slot_count);
 char *lane_reserve(const struct lane *lane, size_t *available);
 
 /*
+ * The same for a producer that still reads parcels up to answered, an earlier result of lane_released(): only the space
+ * of parcels below that position counts as free.
+ */
+char *lane_reserve_behind(const struct lane *lane, uint32_t answered, size_t *available);
+
+/*
  * Publishes the first bytes (> 0, a multiple of 8, at most *available) of the reserved space as one parcel of that many
  * events; flags is LANE_AWAITED or 0. Returns the parcel's position + 1: the parcel is released once lane_released()
  * has reached that number.
@@ -113,14 +119,20 @@ uint32_t lane_publish(const struct lane *lane, size_t bytes, uint32_t events, ui
  */
 uint32_t lane_flags(const struct lane *lane, uint32_t position);
 
-/* ---- consumer ---- */
-
 struct parcel {
-	const char *bytes;
+	char *bytes; /* the consumer changes no byte but those of outcomes (event/publish_outcome.h) */
 	size_t length;
 	uint32_t events;
 	uint32_t flags;
 };
+
+/*
+ * Reads a parcel that was published, released or not: position is what lane_publish() returned for it. Its space must
+ * not have been reserved again since: lane_reserve_behind().
+ */
+void lane_look_back(const struct lane *lane, uint32_t position, struct parcel *parcel);
+
+/* ---- consumer ---- */
 
 /*
  * Reads the parcel at that position without releasing it: begin with lane_released(), go up by one. Returns false when

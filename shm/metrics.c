@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "shm/counters.h"
+#include "shm/settle.h"
 
 #define PREFIX "hooks_"
 
@@ -91,23 +92,43 @@ histogram(const struct page *page, enum histogram which)
 }
 
 static void
-store_writers(const struct page *page, enum family family)
+stores_of(const struct page *page, enum family family, enum role role)
 {
+	const struct segment *segment = page->segment;
+
 	for (uint32_t state = 0; state < STORE_STATES; state++) {
-		uint64_t writers = 0;
+		uint64_t processes = 0;
 		char labels[32];
 
-		for (uint32_t w = 0; w < page->segment->counts[ROLE_WRITER]; w++)
-			writers += store_report_state(&segment_writer(page->segment, w)->process.store) == state;
+		for (uint32_t i = 0; i < segment->counts[role]; i++)
+			processes += store_report_state(&segment_slot(segment, role, i)->store) == state;
 		(void)snprintf(labels, sizeof labels, "state=\"%s\"", store_state_name(state));
-		sample(page, family, labels, writers);
+		sample(page, family, labels, processes);
 	}
+}
+
+static void
+store_writers(const struct page *page, enum family family)
+{
+	stores_of(page, family, ROLE_WRITER);
+}
+
+static void
+store_publishers(const struct page *page, enum family family)
+{
+	stores_of(page, family, ROLE_PUBLISHER);
 }
 
 static void
 ring_events(const struct page *page, enum family family)
 {
-	sample(page, family, "", segment_events_waiting(page->segment));
+	sample(page, family, "", segment_waiting(page->segment, BOOKS_EVENTS));
+}
+
+static void
+ring_messages(const struct page *page, enum family family)
+{
+	sample(page, family, "", segment_waiting(page->segment, BOOKS_MESSAGES));
 }
 
 static void
@@ -132,9 +153,11 @@ ring_file_gone(const struct page *page, enum family family)
 static void
 ring_capacity(const struct page *page, enum family family)
 {
-	const struct segment *segment = page->segment;
+	uint64_t capacity = 0;
 
-	sample(page, family, "", segment->header->arena_bytes * segment_lane_count(segment));
+	for (uint32_t n = 0; n < segment_lane_count(page->segment); n++)
+		capacity += segment_lane_at(page->segment, n).arena_bytes;
+	sample(page, family, "", capacity);
 }
 
 /*
@@ -153,12 +176,13 @@ spool_oldest(const struct page *page, enum family family)
 {
 	uint64_t oldest = 0;
 
-	for (uint32_t w = 0; w < page->segment->counts[ROLE_WRITER]; w++) {
-		int64_t begun_us = writer_spool_oldest_us(segment_writer(page->segment, w));
-		uint64_t age = begun_us != 0 ? microseconds_since(begun_us) : 0;
+	for (int r = 0; r < LEDGER_ROLES; r++)
+		for (uint32_t i = 0; i < page->segment->counts[ledger_roles[r]]; i++) {
+			int64_t begun_us = writer_spool_oldest_us(segment_writer(page->segment, ledger_roles[r], i));
+			uint64_t age = begun_us != 0 ? microseconds_since(begun_us) : 0;
 
-		oldest = age > oldest ? age : oldest;
-	}
+			oldest = age > oldest ? age : oldest;
+		}
 	sample(page, family, "", oldest);
 }
 
@@ -224,7 +248,9 @@ build(const struct page *page, enum family family)
 
 static void (*const computed[FAMILIES])(const struct page *page, enum family family) = {
     [FAMILY_STORE_WRITERS] = store_writers,
+    [FAMILY_STORE_PUBLISHERS] = store_publishers,
     [FAMILY_RING_EVENTS] = ring_events,
+    [FAMILY_RING_MESSAGES] = ring_messages,
     [FAMILY_RING_USED] = ring_used,
     [FAMILY_RING_FILE_GONE] = ring_file_gone,
     [FAMILY_RING_CAPACITY] = ring_capacity,

@@ -16,32 +16,57 @@
 #define BESIDE_LANES MIB
 #define KEY_TABLE_ROOM (32 * MIB)
 
-/* "8 lanes (4 acceptors x 2 writers)" */
-static void
+/* Those in RING_BYTES: "8 lanes (4 acceptors x 2 writers)". Returns how many. */
+static uint64_t
 print_lanes(const uint32_t counts[ROLES], char *out, size_t size)
 {
-	(void)snprintf(out, size, "%" PRIu64 " lanes (", role_lanes(counts));
+	char groups[96] = "";
+	uint64_t lanes = 0;
+
 	for (int g = 0; g < LANE_GROUPS; g++) {
 		enum role from = lane_group_table[g].from, to = lane_group_table[g].to;
-		size_t used = strlen(out);
+		size_t used = strlen(groups);
 
-		(void)snprintf(out + used, size - used, "%s%" PRIu32 " %s x %" PRIu32 " %s%s", g > 0 ? ", " : "",
-		    counts[from], role_table[from].plural, counts[to], role_table[to].plural,
-		    g + 1 == LANE_GROUPS ? ")" : "");
+		if (lane_group_table[g].parts > 0)
+			continue;
+		(void)snprintf(groups + used, sizeof groups - used, "%s%" PRIu32 " %s x %" PRIu32 " %s",
+		    used > 0 ? ", " : "", counts[from], role_table[from].plural, counts[to], role_table[to].plural);
+		lanes += role_lanes_of(counts, g);
 	}
+	(void)snprintf(out, size, "%" PRIu64 " lanes (%s)", lanes, groups);
+	return lanes;
+}
+
+/* The least HL_RING_BYTES with which each lane of the group has so many bytes. */
+static uint64_t
+need_of_group(const uint32_t counts[ROLES], enum lane_group group, uint64_t lane_bytes)
+{
+	uint64_t lanes = role_lanes_of(counts, group);
+
+	return (lanes * lane_bytes + lane_group_table[group].parts - 1) / lane_group_table[group].parts * 4;
 }
 
 struct ring_need
 ring_need(const struct config *config)
 {
-	uint64_t lane = config->max_body_bytes + (uint64_t)config->max_batch_events * RECORD_OVERHEAD + 64 * KIB;
+	const uint64_t lane = config->max_body_bytes + (uint64_t)config->max_batch_events * RECORD_OVERHEAD + 64 * KIB;
+	const uint64_t least[LANE_GROUPS] = {
+	    [LANES_PUBLISH] = lane,
+	    [LANES_JOBS] = 2 * config->hl_max_payload_bytes + MIB,
+	    [LANES_OUTCOMES] = MIB,
+	};
 	uint32_t counts[ROLES];
-	struct ring_need need;
+	struct ring_need need = {0};
 
 	role_counts(config, counts);
-	need.bytes = role_lanes(counts) * lane + BESIDE_LANES;
+	need.bytes = print_lanes(counts, need.lanes, sizeof need.lanes) * lane + BESIDE_LANES;
 	if (config_api_is_on(config))
 		need.bytes += KEY_TABLE_ROOM;
-	print_lanes(counts, need.lanes, sizeof need.lanes);
+	for (int g = 0; g < LANE_GROUPS; g++)
+		if (lane_group_table[g].parts > 0) {
+			uint64_t bytes = need_of_group(counts, g, least[g]);
+
+			need.hl_bytes = bytes > need.hl_bytes ? bytes : need.hl_bytes;
+		}
 	return need;
 }

@@ -10,7 +10,7 @@ const struct role_info role_table[ROLES] = {
 };
 
 const struct lane_group_info lane_group_table[LANE_GROUPS] = {
-#define X(symbol, from, to, events) {ROLE_##from, ROLE_##to, events},
+#define X(symbol, from, to, books, parts) {ROLE_##from, ROLE_##to, books, parts},
     LANE_GROUP_LIST(X)
 #undef X
 };
@@ -30,7 +30,9 @@ role_counts(const struct config *config, uint32_t counts[ROLES])
 uint64_t
 role_lanes_of(const uint32_t counts[ROLES], enum lane_group group)
 {
-	return (uint64_t)counts[lane_group_table[group].from] * counts[lane_group_table[group].to];
+	const struct lane_group_info *info = &lane_group_table[group];
+
+	return (uint64_t)counts[info->from] * (info->from == info->to ? 1 : counts[info->to]);
 }
 
 uint64_t

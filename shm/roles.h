@@ -20,20 +20,30 @@
 #define ROLE_LIST(R, X)                                                                                                \
 	R(X, ACCEPTOR, "acceptor", "acceptors", config->acceptors, ACCEPTORS_MAX, struct process_slot)                 \
 	R(X, WRITER, "writer", "writers", config->writers, WRITERS_MAX, struct writer_slot)                            \
+	R(X, PUBLISHER, "publisher", "publishers", 0, PUBLISHERS_MAX, struct writer_slot)                              \
+	R(X, COURIER, "courier", "couriers", 0, COURIERS_MAX, struct courier_slot)                                     \
 	R(X, CONTROL, "control", "control_processes", config_api_is_on(config), 1, struct process_slot)
 
 /*
- * Symbol, the producers' role, the consumers' role: a lane from each of these to each of those. The last column says
- * whether the records are received events: only these count in RECEIVED and as events that wait, and keep the segment.
+ * Symbol, the producers' role, the consumers' role: a lane from each of these to each of those, or, where both are one
+ * role, from each process to itself. books: what the records count as. parts: of how many quarters of HL_RING_BYTES the
+ * group's lanes are made; 0: of RING_BYTES.
  */
-#define LANE_GROUP_LIST(X) X(EVENTS, ACCEPTOR, WRITER, true)
+#define LANE_GROUP_LIST(X)                                                                                             \
+	X(EVENTS, ACCEPTOR, WRITER, BOOKS_EVENTS, 0)                                                                   \
+	X(PUBLISH, ACCEPTOR, PUBLISHER, BOOKS_MESSAGES, 2)                                                             \
+	X(JOBS, PUBLISHER, COURIER, BOOKS_NONE, 1)                                                                     \
+	X(OUTCOMES, COURIER, COURIER, BOOKS_NONE, 1)
 #endif
+
+/* EVENTS are received hook events, MESSAGES published events of webhooks: each has an accounting of its own. */
+enum books { BOOKS_NONE, BOOKS_EVENTS, BOOKS_MESSAGES };
 
 #define R(X, symbol, ...) ROLE_##symbol,
 enum role { ROLE_LIST(R, _) ROLES };
 #undef R
 
-#define X(symbol, from, to, events) LANES_##symbol,
+#define X(symbol, ...) LANES_##symbol,
 enum lane_group { LANE_GROUP_LIST(X) LANE_GROUPS };
 #undef X
 
@@ -49,7 +59,8 @@ struct role_info {
 
 struct lane_group_info {
 	enum role from, to;
-	bool events;
+	enum books books;
+	uint32_t parts;
 };
 
 extern const struct role_info role_table[ROLES];

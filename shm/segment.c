@@ -1,6 +1,7 @@
 /* Looking into the shared segment: its lanes, its slots, and the words of its header. */
 #include "shm/segment.h"
 
+#include <assert.h>
 #include <ck_pr.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -86,29 +87,26 @@ segment_lane_at(const struct segment *segment, uint32_t number)
 	return (struct lane){
 	    .control = (struct lane_control *)(base + l.controls) + number,
 	    .slots = (struct lane_descriptor *)(base + l.descriptors) + (uint64_t)number * h->lane_slots,
-	    .arena_bytes = h->arena_bytes,
+	    .arena_bytes = h->arena_bytes[segment_lane_group(h, number)],
 	};
 }
 
 struct lane
 segment_lane(const struct segment *segment, enum lane_group group, uint32_t from, uint32_t to)
 {
-	uint64_t number = (uint64_t)from * segment->counts[lane_group_table[group].to] + to;
+	const struct lane_group_info *info = &lane_group_table[group];
+	uint64_t number = info->from == info->to ? from : (uint64_t)from * segment->counts[info->to] + to;
 
+	assert(info->from != info->to || from == to);
 	for (int g = 0; g < (int)group; g++)
 		number += role_lanes_of(segment->counts, g);
 	return segment_lane_at(segment, (uint32_t)number);
 }
 
-bool
-segment_lane_has_events(const struct segment *segment, uint32_t number)
+enum books
+segment_lane_books(const struct segment *segment, uint32_t number)
 {
-	enum lane_group group = 0;
-	uint64_t end = role_lanes_of(segment->counts, group);
-
-	while (number >= end)
-		end += role_lanes_of(segment->counts, ++group);
-	return lane_group_table[group].events;
+	return lane_group_table[segment_lane_group(segment->header, number)].books;
 }
 
 int
@@ -117,7 +115,7 @@ segment_map_arena(const struct segment *segment, struct lane *lane, struct error
 	struct segment_layout l = segment_layout(segment->header);
 	ptrdiff_t number = lane->control - (struct lane_control *)((char *)segment->header + l.controls);
 	size_t bytes = lane->arena_bytes;
-	off_t offset = (off_t)(l.arenas + (uint64_t)number * bytes);
+	off_t offset = (off_t)segment_arena_offset(segment->header, (uint32_t)number);
 	char *base = mmap(NULL, 2 * bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (base == MAP_FAILED)
@@ -131,7 +129,7 @@ segment_map_arena(const struct segment *segment, struct lane *lane, struct error
 }
 
 uint64_t
-segment_events_waiting(const struct segment *segment)
+segment_waiting(const struct segment *segment, enum books books)
 {
 	uint64_t events = 0;
 
@@ -140,7 +138,7 @@ segment_events_waiting(const struct segment *segment)
 		uint32_t released = lane_released(&lane);
 		struct parcel parcel;
 
-		if (!segment_lane_has_events(segment, n))
+		if (segment_lane_books(segment, n) != books)
 			continue;
 		lane.arena = (char *)segment->header; /* only counted, never read */
 		/* Bounded by the slots too: a read-only look may be at a damaged file. */
@@ -178,9 +176,16 @@ segment_slot(const struct segment *segment, enum role role, uint32_t index)
 }
 
 struct writer_slot *
-segment_writer(const struct segment *segment, uint32_t index)
+segment_writer(const struct segment *segment, enum role role, uint32_t index)
 {
-	return (struct writer_slot *)segment_slot(segment, ROLE_WRITER, index);
+	assert(role == ROLE_WRITER || role == ROLE_PUBLISHER);
+	return (struct writer_slot *)segment_slot(segment, role, index);
+}
+
+struct courier_slot *
+segment_courier(const struct segment *segment, uint32_t index)
+{
+	return (struct courier_slot *)segment_slot(segment, ROLE_COURIER, index);
 }
 
 struct wake

@@ -52,8 +52,8 @@ uint32_t segment_lane_count(const struct segment *segment);
 struct lane segment_lane_at(const struct segment *segment, uint32_t number);
 struct lane segment_lane(const struct segment *segment, enum lane_group group, uint32_t from, uint32_t to);
 
-/* Whether the records of the lane with that number are received events (shm/roles.h). */
-bool segment_lane_has_events(const struct segment *segment, uint32_t number);
+/* What the records of the lane with that number count as (shm/roles.h). */
+enum books segment_lane_books(const struct segment *segment, uint32_t number);
 
 /*
  * Maps the arena of a lane that one of these two has returned, twice in a row; only for the lane's producer and its
@@ -61,14 +61,18 @@ bool segment_lane_has_events(const struct segment *segment, uint32_t number);
  */
 int segment_map_arena(const struct segment *segment, struct lane *lane, struct error *err);
 
-/* Received events that wait in lanes, without those of refused parcels. */
-uint64_t segment_events_waiting(const struct segment *segment);
+/* Events, or messages, that wait in lanes, without those of refused parcels. */
+uint64_t segment_waiting(const struct segment *segment, enum books books);
 
-/* Slots, by their number among those of all roles or by role and number in it, and the wake-up of a slot's process. */
+/*
+ * Slots, by their number among those of all roles or by role and number in it, and the wake-up of a slot's process. The
+ * role of segment_writer() is WRITER or PUBLISHER.
+ */
 uint32_t segment_slot_count(const struct segment *segment);
 struct process_slot *segment_slot_at(const struct segment *segment, uint32_t number);
 struct process_slot *segment_slot(const struct segment *segment, enum role role, uint32_t index);
-struct writer_slot *segment_writer(const struct segment *segment, uint32_t index);
+struct writer_slot *segment_writer(const struct segment *segment, enum role role, uint32_t index);
+struct courier_slot *segment_courier(const struct segment *segment, uint32_t index);
 struct wake segment_wake(const struct segment *segment, enum role role, uint32_t index);
 
 /*

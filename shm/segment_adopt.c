@@ -21,30 +21,43 @@ lanes_valid(const struct segment *segment)
 		if (!lane_valid(&lane, segment->header->lane_slots))
 			return false;
 	}
-	for (uint32_t w = 0; w < segment->counts[ROLE_WRITER]; w++)
-		if (!settle_ledger_valid(segment, w))
-			return false;
+	for (int r = 0; r < LEDGER_ROLES; r++)
+		for (uint32_t i = 0; i < segment->counts[ledger_roles[r]]; i++)
+			if (!settle_ledger_valid(segment, ledger_roles[r], i))
+				return false;
 	return true;
 }
 
+/*
+ * The files of that role's processes are what they were when the machine lost power, so their appends are no more. What
+ * is then accounted for counts as received. received: the first of the counters of a ledger.
+ */
 static void
-after_restart_of_the_machine(const struct segment *segment)
+balance_books(const struct segment *segment, enum role role, enum counter received)
 {
-	uint64_t accounted = segment_events_waiting(segment);
+	uint64_t accounted = segment_waiting(segment, lane_group_table[ledger_lanes(role)].books);
 
-	log_warning(
-	    "the machine has restarted since the ring was last used: events on it may be damaged or stored twice",
-	    LOG_UINT("events_waiting", accounted));
-	for (uint32_t w = 0; w < segment->counts[ROLE_WRITER]; w++) {
-		struct ledger *ledger = &segment_writer(segment, w)->ledger;
+	for (uint32_t i = 0; i < segment->counts[role]; i++) {
+		struct ledger *ledger = &segment_writer(segment, role, i)->ledger;
 
 		for (int file = 0; file < APPEND_FILES; file++)
 			ledger_append_failed(ledger, file, true);
 		accounted += ledger_page(ledger)->spool_events;
 	}
 	for (int c = COUNTER_STORED; c <= COUNTER_DISCARDED; c++)
-		accounted += segment_counter_sum(segment, c);
-	segment->header->earlier[COUNTER_RECEIVED] += accounted - segment_counter_sum(segment, COUNTER_RECEIVED);
+		accounted += segment_counter_sum(segment, received + (enum counter)c);
+	segment->header->earlier[received] += accounted - segment_counter_sum(segment, received);
+}
+
+static void
+after_restart_of_the_machine(const struct segment *segment)
+{
+	log_warning(
+	    "the machine has restarted since the ring was last used: events on it may be damaged or stored twice",
+	    LOG_UINT("events_waiting", segment_waiting(segment, BOOKS_EVENTS)),
+	    LOG_UINT("messages_waiting", segment_waiting(segment, BOOKS_MESSAGES)));
+	balance_books(segment, ROLE_WRITER, COUNTER_RECEIVED);
+	balance_books(segment, ROLE_PUBLISHER, COUNTER_MESSAGES_RECEIVED);
 	if (segment->keys != NULL)
 		key_table_reset(segment->keys);
 }
@@ -92,8 +105,9 @@ recover(const struct segment *segment, const struct segment_header *planned)
 	const struct segment_header *old = segment->header;
 
 	/* What was committed before the crash is released now: another sink may be the next to store. */
-	for (uint32_t w = 0; w < segment->counts[ROLE_WRITER]; w++)
-		settle_lanes(segment, w);
+	for (int r = 0; r < LEDGER_ROLES; r++)
+		for (uint32_t i = 0; i < segment->counts[ledger_roles[r]]; i++)
+			settle_lanes(segment, ledger_roles[r], i);
 	/* When a boot id could not be read, nothing is known: an open append must not be forgotten. */
 	if (old->boot_id[0] != '\0' && planned->boot_id[0] != '\0' &&
 	    strncmp(old->boot_id, planned->boot_id, sizeof old->boot_id) != 0)
@@ -105,7 +119,7 @@ static bool
 same_shape(const struct segment_header *a, const struct segment_header *b)
 {
 	return memcmp(a->counts, b->counts, sizeof a->counts) == 0 && a->file_bytes == b->file_bytes &&
-	       a->arena_bytes == b->arena_bytes && a->has_keys == b->has_keys;
+	       memcmp(a->arena_bytes, b->arena_bytes, sizeof a->arena_bytes) == 0 && a->has_keys == b->has_keys;
 }
 
 static void
@@ -143,7 +157,9 @@ segment_adopt(struct segment *segment, int fd, struct segment_header *planned, s
 		carry_counters(segment, planned);
 		return unmap(segment, ADOPT_NOTHING);
 	}
-	log_info("adopted the ring of the previous run", LOG_UINT("events_waiting", segment_events_waiting(segment)));
+	log_info("adopted the ring of the previous run",
+	    LOG_UINT("events_waiting", segment_waiting(segment, BOOKS_EVENTS)),
+	    LOG_UINT("messages_waiting", segment_waiting(segment, BOOKS_MESSAGES)));
 	if (!same_shape(&old, planned))
 		log_warning(
 		    "the previous run's events are in a ring of another shape: keeping that shape until the next start",

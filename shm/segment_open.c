@@ -18,6 +18,7 @@
 #include "shm/segment_adopt.h"
 #include "shm/segment_layout.h"
 #include "shm/segment_lock.h"
+#include "shm/settle.h"
 
 void
 segment_boot_id(char out[BOOT_ID_BYTES])
@@ -40,22 +41,35 @@ plan(const struct config *config, struct segment_header *h, struct error *err)
 	role_counts(config, h->counts);
 	h->has_keys = config_api_is_on(config);
 
-	uint64_t lanes = role_lanes(h->counts);
+	uint64_t webhooks_bytes = config_api_is_on(config) ? config->hl_ring_bytes : 0;
+	uint64_t lanes = 0; /* in RING_BYTES */
+
+	for (int g = 0; g < LANE_GROUPS; g++)
+		lanes += lane_group_table[g].parts == 0 ? role_lanes_of(h->counts, g) : 0;
+
 	uint64_t per_lane = config->ring_bytes / lanes;
 
 	/* A descriptor for every 512 bytes: single small events fill the arena before they fill the slots. */
 	h->lane_slots = 64;
 	while (h->lane_slots < 65536 && (uint64_t)h->lane_slots * 1024 <= per_lane)
 		h->lane_slots *= 2;
-	h->file_bytes = config->ring_bytes;
+	h->file_bytes = config->ring_bytes + webhooks_bytes;
+	for (int g = 0; g < LANE_GROUPS; g++) {
+		uint64_t of_group = role_lanes_of(h->counts, g);
 
-	uint64_t fixed = segment_layout(h).arenas; /* arena_bytes is 0 so far */
+		if (lane_group_table[g].parts > 0 && of_group > 0)
+			h->arena_bytes[g] = webhooks_bytes / 4 * lane_group_table[g].parts / of_group / PAGE * PAGE;
+	}
+
+	uint64_t fixed = segment_layout(h).arenas; /* does not depend on arena_bytes */
 
 	if (config->ring_bytes < fixed + lanes * 2 * PAGE)
 		return error_set(err, "RING_BYTES=%llu is too small for %llu lanes: allow at least %llu",
 		    (unsigned long long)config->ring_bytes, (unsigned long long)lanes,
 		    (unsigned long long)(fixed + lanes * 64 * 1024));
-	h->arena_bytes = (config->ring_bytes - fixed) / lanes / PAGE * PAGE;
+	for (int g = 0; g < LANE_GROUPS; g++)
+		if (lane_group_table[g].parts == 0)
+			h->arena_bytes[g] = (config->ring_bytes - fixed) / lanes / PAGE * PAGE;
 	return 0;
 }
 
@@ -117,7 +131,7 @@ remember_jsonl_path(const struct segment *segment, const char *path)
 
 	h->jsonl_path[sizeof h->jsonl_path - 1] = '\0'; /* a damaged segment may hold any bytes */
 	for (uint32_t w = 0; w < segment->counts[ROLE_WRITER]; w++)
-		if (ledger_append_open(&segment_writer(segment, w)->ledger, APPEND_JSONL))
+		if (ledger_append_open(&segment_writer(segment, ROLE_WRITER, w)->ledger, APPEND_JSONL))
 			return;
 	if (snprintf(h->jsonl_path, sizeof h->jsonl_path, "%s", path) >= (int)sizeof h->jsonl_path)
 		h->jsonl_path[0] = '\0';
@@ -165,8 +179,12 @@ begin_run(const struct segment *segment, const struct config *config, const char
 		slot_reset(segment_slot_at(segment, i));
 	if (segment->keys != NULL)
 		key_table_begin_run(segment->keys);
-	for (uint32_t w = 0; w < segment->counts[ROLE_WRITER]; w++)
-		writer_slot_reset(segment_writer(segment, w));
+	for (int r = 0; r < LEDGER_ROLES; r++)
+		for (uint32_t i = 0; i < segment->counts[ledger_roles[r]]; i++)
+			writer_slot_reset(segment_writer(segment, ledger_roles[r], i));
+	for (uint32_t c = 0; c < segment->counts[ROLE_COURIER]; c++)
+		courier_slot_reset(segment_courier(segment, c));
+	node_write(&h->node, &(struct node_row){0}); /* control swaps the epoch at each start of a master */
 }
 
 static int

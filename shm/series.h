@@ -28,7 +28,10 @@ enum death { DEATH_SIGNAL, DEATH_EXIT, DEATH_STUCK, DEATH_SIGABRT, DEATH_SIGKILL
 	X(RESTARTS_##symbol##_SIGKILL, PROCESS_RESTARTS, "role=\"" role "\",cause=\"SIGKILL\"")                        \
 	X(RESTARTS_##symbol##_SIGSEGV, PROCESS_RESTARTS, "role=\"" role "\",cause=\"SIGSEGV\"")
 
-/* Symbol, family, labels. Those up to SPOOLED say what became of events; see shm/ledger.h. */
+/*
+ * Symbol, family, labels. Those up to SPOOLED say what became of hook events; see shm/ledger.h. Those of MESSAGES say
+ * in the same order what became of published events.
+ */
 #define COUNTER_LIST(X)                                                                                                \
 	X(RECEIVED, EVENTS_RECEIVED, "")                                                                               \
 	X(STORED, EVENTS_STORED, "")                                                                                   \
@@ -37,6 +40,13 @@ enum death { DEATH_SIGNAL, DEATH_EXIT, DEATH_STUCK, DEATH_SIGABRT, DEATH_SIGKILL
 	X(DAMAGED, EVENTS_DAMAGED, "")                                                                                 \
 	X(DISCARDED, EVENTS_DISCARDED, "")                                                                             \
 	X(SPOOLED, EVENTS_SPOOLED, "")                                                                                 \
+	X(MESSAGES_RECEIVED, MESSAGES_RECEIVED, "")                                                                    \
+	X(MESSAGES_STORED, MESSAGES_STORED, "")                                                                        \
+	X(MESSAGES_DEDUPLICATED, MESSAGES_DEDUPLICATED, "")                                                            \
+	X(MESSAGES_DEAD_LETTERED, MESSAGES_DEAD_LETTERED, "")                                                          \
+	X(MESSAGES_DAMAGED, MESSAGES_DAMAGED, "")                                                                      \
+	X(MESSAGES_DISCARDED, MESSAGES_DISCARDED, "")                                                                  \
+	X(MESSAGES_SPOOLED, MESSAGES_SPOOLED, "")                                                                      \
 	X(SANITISED, EVENTS_SANITISED, "")                                                                             \
 	X(UNKNOWN_KEPT, EVENTS_UNKNOWN_FIELDS, "action=\"keep\"")                                                      \
 	X(UNKNOWN_IGNORED, EVENTS_UNKNOWN_FIELDS, "action=\"ignore\"")                                                 \
@@ -94,8 +104,9 @@ enum counter { COUNTER_LIST(X) COUNTERS };
 #undef X
 
 /*
- * Counters up to SPOOLED survive any crash: they live in the writer's ledger. RECEIVED is counted by the lane; the
- * ledger's RECEIVED holds only spooled events that no earlier run accounted for.
+ * These counters survive any crash: they live in the ledger, of a writer those up to SPOOLED, of a publisher those of
+ * MESSAGES at the same places. RECEIVED is counted by the lane; the ledger's RECEIVED holds only spooled events that no
+ * earlier run accounted for.
  */
 #define LEDGER_COUNTERS (COUNTER_SPOOLED + 1)
 
@@ -108,9 +119,10 @@ enum counter { COUNTER_LIST(X) COUNTERS };
 enum gauge { GAUGE_LIST(X) GAUGES };
 #undef X
 
-/* What processes hold at the moment. SPOOL_EVENTS is counted in their ledgers. */
+/* What processes hold at the moment. SPOOL_EVENTS and SPOOL_MESSAGES are counted in their ledgers. */
 #define LEVEL_LIST(X)                                                                                                  \
 	X(SPOOL_EVENTS, SPOOL_EVENTS, "")                                                                              \
+	X(SPOOL_MESSAGES, SPOOL_MESSAGES, "")                                                                          \
 	X(SPOOL_BYTES, SPOOL_BYTES, "")                                                                                \
 	X(SPOOL_FILES, SPOOL_FILES, "")                                                                                \
 	X(CONTROL_IN_FLIGHT, CONTROL_IN_FLIGHT, "")                                                                    \

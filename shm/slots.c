@@ -29,15 +29,15 @@ store_state_name(uint32_t state)
 }
 
 static int64_t
-load_time(const int64_t *word)
+load_word(const int64_t *word)
 {
 	return (int64_t)ck_pr_load_64((const uint64_t *)word);
 }
 
 static void
-store_time(int64_t *word, int64_t us)
+store_word(int64_t *word, int64_t value)
 {
-	ck_pr_store_64((uint64_t *)word, (uint64_t)us);
+	ck_pr_store_64((uint64_t *)word, (uint64_t)value);
 }
 
 void
@@ -59,9 +59,15 @@ writer_slot_reset(struct writer_slot *slot)
 }
 
 void
+courier_slot_reset(struct courier_slot *slot)
+{
+	slot->seen_version = 0;
+}
+
+void
 slot_begin(struct process_slot *slot, int32_t pid, int64_t started_us)
 {
-	store_time(&slot->started_us, started_us);
+	store_word(&slot->started_us, started_us);
 	ck_pr_store_32(&slot->starts, slot->starts + 1);
 	slot_set_state(slot, PROCESS_STARTING);
 	ck_pr_store_int(&slot->pid, pid);
@@ -95,7 +101,7 @@ slot_set_state(struct process_slot *slot, enum process_state state)
 int64_t
 slot_started_us(const struct process_slot *slot)
 {
-	return load_time(&slot->started_us);
+	return load_word(&slot->started_us);
 }
 
 uint32_t
@@ -157,23 +163,52 @@ store_report_tried(const struct store_report *report)
 int64_t
 writer_sync_failed_us(const struct writer_slot *slot)
 {
-	return load_time(&slot->sync_failed_us);
+	return load_word(&slot->sync_failed_us);
 }
 
 void
 writer_set_sync_failed_us(struct writer_slot *slot, int64_t wall_us)
 {
-	store_time(&slot->sync_failed_us, wall_us);
+	store_word(&slot->sync_failed_us, wall_us);
 }
 
 int64_t
 writer_spool_oldest_us(const struct writer_slot *slot)
 {
-	return load_time(&slot->spool_oldest_us);
+	return load_word(&slot->spool_oldest_us);
 }
 
 void
 writer_set_spool_oldest_us(struct writer_slot *slot, int64_t oldest_us)
 {
-	store_time(&slot->spool_oldest_us, oldest_us);
+	store_word(&slot->spool_oldest_us, oldest_us);
+}
+
+uint32_t
+courier_missed(const struct courier_slot *slot)
+{
+	uint32_t missed = ck_pr_load_32(&slot->missed);
+
+	ck_pr_fence_acquire();
+	return missed;
+}
+
+void
+courier_add_missed(struct courier_slot *slot)
+{
+	ck_pr_fence_release(); /* the rows are committed */
+	ck_pr_inc_32(&slot->missed);
+}
+
+int64_t
+courier_seen_version(const struct courier_slot *slot)
+{
+	return load_word(&slot->seen_version);
+}
+
+void
+courier_set_seen_version(struct courier_slot *slot, int64_t version)
+{
+	ck_pr_fence_release(); /* what the courier does from now on follows */
+	store_word(&slot->seen_version, version);
 }

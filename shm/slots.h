@@ -76,6 +76,13 @@ struct writer_slot {
 	struct ledger ledger;
 };
 
+struct courier_slot {
+	struct process_slot process;
+	int64_t seen_version; /* of the table changes */
+	uint32_t missed; /* see courier_missed() */
+	uint32_t reserved;
+};
+
 /* The size of a slot, by role. */
 extern const uint32_t slot_bytes[ROLES];
 
@@ -86,6 +93,7 @@ const char *store_state_name(uint32_t state);
 /* Empties what a slot says of a process, for a new run: the master, before it forks. Counters and ledger stay. */
 void slot_reset(struct process_slot *slot);
 void writer_slot_reset(struct writer_slot *slot);
+void courier_slot_reset(struct courier_slot *slot);
 
 /* ---- any slot ---- */
 
@@ -122,7 +130,20 @@ void store_report_set_error(struct store_report *report, const char *text);
 /* Whether the process knows by now if its store works. */
 bool store_report_tried(const struct store_report *report);
 
-/* ---- a writer's slot ---- */
+/* ---- a courier's slot ---- */
+
+/*
+ * How often publishers have left jobs in their rows instead of handing them over; a publisher calls the second, and
+ * then wakes the courier, which reads rows again when the number has moved.
+ */
+uint32_t courier_missed(const struct courier_slot *slot);
+void courier_add_missed(struct courier_slot *slot);
+
+/* The version of the table changes that the courier's loop acts by. Only the courier sets it. */
+int64_t courier_seen_version(const struct courier_slot *slot);
+void courier_set_seen_version(struct courier_slot *slot, int64_t version);
+
+/* ---- a writer's slot, or a publisher's ---- */
 
 /* When the writer could last not sync a file, by the wall clock; 0: never. */
 int64_t writer_sync_failed_us(const struct writer_slot *slot);

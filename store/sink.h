@@ -12,12 +12,17 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "event/publish_outcome.h"
 #include "event/record.h"
 
-/* Records that are stored together. Borrowed: pointers to checked records, in the order of their arrival. */
+/*
+ * Records that are stored together. Borrowed: pointers to checked records, in the order of their arrival. outcomes:
+ * where a sink of published events writes what became of each record; NULL: nobody asks.
+ */
 struct batch {
 	const struct record *const *records;
 	uint32_t count;
+	struct publish_outcome *const *outcomes;
 };
 
 struct sink_result {

@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 
 #include "base/error.h"
+#include "event/handover.h"
+#include "shm/node.h"
 #include "shm/series.h"
 
 /*
@@ -44,7 +46,24 @@ struct append_journal {
 	int (*cut_off)(void *context, const char *directory, struct error *err);
 };
 
-/* Functions and journal may be NULL. {0}: a process without drain, heartbeats and metrics, such as hooksctl. */
+/*
+ * What a sink of published events does beside storing: it hands the jobs of what it has committed to couriers. add()
+ * any number of times after a commit, then end(). A job that finds no room stays in its row, and its courier is told
+ * so. missed() tells all couriers to look at their rows. node() gives this node's row, or returns false while it has
+ * none. context is the environment's.
+ */
+struct handing_over {
+	void (*add)(void *context, const struct record *event, const struct handover_job *jobs, uint32_t count,
+	    int64_t begun_us);
+	void (*end)(void *context);
+	void (*missed)(void *context);
+	bool (*node)(void *context, struct node_row *row);
+};
+
+/*
+ * Functions, journal and handing_over may be NULL. {0}: a process without drain, heartbeats and metrics, such as
+ * hooksctl.
+ */
 struct sink_env {
 	void *context; /* first argument of all functions */
 	int64_t (*store_until_us)(void *context);
@@ -53,6 +72,7 @@ struct sink_env {
 	void (*set_gauges)(void *context, const uint64_t values[GAUGES]);
 	void (*sync_failed)(void *context);
 	const struct append_journal *journal;
+	const struct handing_over *handing_over;
 };
 
 /* The instant, by the steady clock, from which nothing is stored any more; INT64_MAX: none. It may come nearer. */

@@ -11,6 +11,7 @@
 #include "store/sqlite/db_sqlite.h"
 #include "store/sqlite/sqlite_identity.h"
 #include "store/sqlite/sqlite_migrate.h"
+#include "store/webhooks/sink_publish.h"
 
 int
 db_open(struct db **db, const struct config *config, const struct db_env *env, struct error *err)
@@ -67,4 +68,10 @@ webhooks_store_migrate(const struct config *config, struct store_migrated *done,
 		rc = migrate_webhooks(pg, true, &done->applied, err);
 	pg_close(pg);
 	return rc;
+}
+
+struct sink *
+webhooks_sink_new(const struct config *config, const struct sink_env *env)
+{
+	return sink_publish_new(config, env);
 }

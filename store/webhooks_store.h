@@ -8,6 +8,7 @@
 #include "config/config.h"
 #include "store/db.h"
 #include "store/migration.h"
+#include "store/sink_env.h"
 #include "store/store.h"
 
 /*
@@ -17,6 +18,9 @@
  * 5 seconds an address and a minute a migration.
  */
 int db_open(struct db **db, const struct config *config, const struct db_env *env, struct error *err);
+
+/* As store_new(): the sink of published events, which publishers use. */
+struct sink *webhooks_sink_new(const struct config *config, const struct sink_env *env);
 
 /* As store_check_options(). */
 int webhooks_store_check_options(const struct config *config, struct error *err);

@@ -6,20 +6,22 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "shm/settle.h"
 
 /* A batch ends with the parcel that reaches one of these. They are large enough to hide a commit's fixed cost. */
 #define BATCH_RECORDS 16384
 #define BATCH_BYTES (8u << 20)
 
 int
-intake_open(struct intake *intake, const struct segment *segment, uint32_t writer, struct error *err)
+intake_open(struct intake *intake, const struct segment *segment, enum role role, uint32_t writer, struct error *err)
 {
 	memset(intake, 0, sizeof *intake);
 	intake->segment = segment;
+	intake->group = ledger_lanes(role);
 	intake->writer = writer;
-	intake->slot = segment_writer(segment, writer);
+	intake->slot = segment_writer(segment, role, writer);
 	for (uint32_t a = 0; a < segment->counts[ROLE_ACCEPTOR]; a++) {
-		intake->lanes[a] = segment_lane(segment, LANES_EVENTS, a, writer);
+		intake->lanes[a] = segment_lane(segment, intake->group, a, writer);
 		if (segment_map_arena(segment, &intake->lanes[a], err) != 0)
 			return -1;
 		intake->taken[a] = lane_released(&intake->lanes[a]) + lane_depth(&intake->lanes[a]);
@@ -32,15 +34,20 @@ void
 intake_close(struct intake *intake)
 {
 	free(intake->records);
+	free(intake->outcomes);
 }
 
 static void
-add_record(struct intake *intake, const struct record *record)
+add_record(struct intake *intake, const struct record *record, struct publish_outcome *outcome)
 {
 	if (intake->count == intake->capacity) {
 		intake->capacity = intake->capacity == 0 ? BATCH_RECORDS : intake->capacity * 2;
 		intake->records = mem_resize(intake->records, intake->capacity, sizeof *intake->records);
+		if (outcome != NULL)
+			intake->outcomes = mem_resize(intake->outcomes, intake->capacity, sizeof *intake->outcomes);
 	}
+	if (outcome != NULL)
+		intake->outcomes[intake->count] = outcome;
 	intake->records[intake->count++] = record;
 }
 
@@ -48,14 +55,14 @@ add_record(struct intake *intake, const struct record *record)
 static void
 add_parcel(struct intake *intake, const struct parcel *parcel)
 {
-	size_t at = 0;
+	size_t before = intake->group == LANES_PUBLISH ? sizeof(struct publish_outcome) : 0, at = before;
 	uint32_t seen = 0;
 
 	while (at < parcel->length && seen < parcel->events && record_check(parcel->bytes + at, parcel->length - at)) {
 		const struct record *record = (const struct record *)(parcel->bytes + at);
 
-		add_record(intake, record);
-		at += record->length;
+		add_record(intake, record, before > 0 ? (struct publish_outcome *)(parcel->bytes + at) - 1 : NULL);
+		at += record->length + before;
 		seen++;
 	}
 	/* Count the parcel as publishing did, or the books no longer balance. */

@@ -1,6 +1,7 @@
 /*
- * A writer's side of its lanes: gathers a batch of records from all of them without releasing the parcels, and says in
- * the ledger's draft what to release or refuse; settle_lanes() does that once the draft is committed.
+ * A writer's side of its lanes, or a publisher's: gathers a batch of records from all of them without releasing the
+ * parcels, and says in the ledger's draft what to release or refuse; settle_lanes() does that once the draft is
+ * committed.
  */
 #ifndef WRITER_INTAKE_H
 #define WRITER_INTAKE_H
@@ -8,11 +9,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "event/publish_outcome.h"
 #include "event/record.h"
 #include "shm/segment.h"
 
 struct intake {
 	const struct segment *segment;
+	enum lane_group group; /* LANES_EVENTS or LANES_PUBLISH */
 	uint32_t writer;
 	struct writer_slot *slot;
 	struct lane lanes[ACCEPTORS_MAX];
@@ -21,6 +24,7 @@ struct intake {
 
 	/* The batch. */
 	const struct record **records; /* pointers into the lanes */
+	struct publish_outcome **outcomes; /* of each record; NULL where the group has none */
 	uint32_t count, capacity;
 	uint32_t damaged; /* records that are left out */
 	size_t bytes;
@@ -30,7 +34,8 @@ struct intake {
  * Maps the writer's lanes, which are settled already (shm/settle.h). Marks what waits as in doubt: a predecessor may
  * have died while it stored that. Returns 0 or <0.
  */
-int intake_open(struct intake *intake, const struct segment *segment, uint32_t writer, struct error *err);
+int intake_open(
+    struct intake *intake, const struct segment *segment, enum role role, uint32_t writer, struct error *err);
 
 /* Releases what the intake holds in this process; the lanes stay as they are. */
 void intake_close(struct intake *intake);

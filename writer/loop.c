@@ -20,6 +20,7 @@
 #include "shm/segment_lock.h"
 #include "shm/settle.h"
 #include "store/store.h"
+#include "store/webhooks_store.h"
 #include "writer/intake.h"
 #include "writer/spool_link.h"
 #include "writer/spool_replay.h"
@@ -30,7 +31,19 @@
 /* The longest sleep while the store is unavailable: nobody wakes a writer when a drain begins. */
 #define DRAIN_CHECK_MS 500
 
+/* What the processes of a role do with this loop. */
+struct duty {
+	enum role role;
+	const char *spool_directory;
+	struct sink *(*new_sink)(const struct config *config, const struct sink_env *env);
+	bool after_jsonl; /* the store of an earlier run may have been a JSONL file */
+};
+
+static const struct duty storing_events = {ROLE_WRITER, SPOOL_DIRECTORY, store_new, true};
+static const struct duty publishing = {ROLE_PUBLISHER, SPOOL_DIRECTORY_PUBLISHED, webhooks_sink_new, false};
+
 struct writer {
+	const struct duty *duty;
 	const struct config *config;
 	const struct segment *segment;
 	uint32_t index;
@@ -116,7 +129,7 @@ static void
 commit_draft(struct writer *w)
 {
 	ledger_commit(&w->slot->ledger);
-	settle_lanes(w->segment, w->index);
+	settle_lanes(w->segment, w->duty->role, w->index);
 }
 
 static void
@@ -131,7 +144,7 @@ add_result(struct ledger_page *draft, const struct sink_result *result)
 static void
 store_batch(struct writer *w)
 {
-	struct batch batch = {w->intake.records, w->intake.count};
+	struct batch batch = {w->intake.records, w->intake.count, w->intake.outcomes};
 	struct sink_result result = {0};
 
 	if (batch.count > 0 && store_link_store(&w->store, &batch, &result) != 0) {
@@ -158,7 +171,7 @@ replay_batch(struct writer *w)
 	if (spool_link_next(&w->spool) != 0)
 		return;
 
-	struct batch batch = {spool->reader.records, spool->reader.count};
+	struct batch batch = {spool->reader.records, spool->reader.count, NULL};
 
 	if (batch.count == 0 || store_link_store(&w->store, &batch, &result) != 0)
 		return;
@@ -176,7 +189,7 @@ replay_batch(struct writer *w)
 static void
 spool_batch(struct writer *w)
 {
-	struct batch batch = {w->intake.records, w->intake.count};
+	struct batch batch = {w->intake.records, w->intake.count, w->intake.outcomes};
 
 	if (batch.count > 0 && spool_link_append(&w->spool, &batch) != 0) {
 		if (ledger_append_open(&w->slot->ledger, APPEND_SPOOL))
@@ -332,7 +345,7 @@ static void
 take_over(const struct writer *w)
 {
 	segment_append_lock(w->segment);
-	settle_take_over(w->segment, w->index);
+	settle_take_over(w->segment, w->duty->role, w->index);
 	segment_append_unlock(w->segment);
 }
 
@@ -342,7 +355,8 @@ cut_off_appends(struct writer *w)
 {
 	struct error err;
 
-	if (!w->store.sink->ops->journaled && store_env_cut_off_appends(&w->env, w->config->jsonl_path, &err) != 0)
+	if (w->duty->after_jsonl && !w->store.sink->ops->journaled &&
+	    store_env_cut_off_appends(&w->env, w->config->jsonl_path, &err) != 0)
 		log_warning("events of the previous run may stand in its JSONL file, too", LOG_STR("error", err.text));
 }
 
@@ -350,9 +364,10 @@ cut_off_appends(struct writer *w)
 static int
 open_outlets(struct writer *w, struct error *err)
 {
-	uint32_t writers = w->segment->counts[ROLE_WRITER];
+	uint32_t writers = w->segment->counts[w->duty->role];
 	const struct spool_options options = {
 	    .data_dir = w->config->data_dir,
+	    .directory = w->duty->spool_directory,
 	    .writer = w->index,
 	    .writers = writers,
 	    .max_bytes = w->config->spool_max_bytes / writers,
@@ -362,7 +377,7 @@ open_outlets(struct writer *w, struct error *err)
 	bool reached = store_report_state(&w->slot->process.store) != STORE_CONNECTING;
 
 	store_env_init(&w->env, w->segment, w->slot);
-	if (store_link_init(&w->store, store_new(w->config, &w->env.sink_env), w->slot, err) != 0)
+	if (store_link_init(&w->store, w->duty->new_sink(w->config, &w->env.sink_env), w->slot, err) != 0)
 		return -1;
 	if (reached)
 		store_link_set_reached(&w->store);
@@ -382,20 +397,21 @@ finish(struct writer *w)
 	intake_close(&w->intake);
 }
 
-int
-writer_main(const struct config *config, const struct segment *segment, uint32_t index, int signal_fd)
+static int
+run(const struct duty *duty, const struct config *config, const struct segment *segment, uint32_t index, int signal_fd)
 {
 	static struct writer w; /* not on the stack, because the connector's thread may outlive this function */
 	struct error err;
 
-	w = (struct writer){.config = config,
+	w = (struct writer){.duty = duty,
+	    .config = config,
 	    .segment = segment,
 	    .index = index,
-	    .slot = segment_writer(segment, index),
-	    .wake = segment_wake(segment, ROLE_WRITER, index),
+	    .slot = segment_writer(segment, duty->role, index),
+	    .wake = segment_wake(segment, duty->role, index),
 	    .signal_fd = signal_fd};
 	take_over(&w);
-	if (intake_open(&w.intake, segment, index, &err) != 0) {
+	if (intake_open(&w.intake, segment, duty->role, index, &err) != 0) {
 		log_error("cannot map the lanes", LOG_STR("error", err.text));
 		return 1;
 	}
@@ -408,4 +424,16 @@ writer_main(const struct config *config, const struct segment *segment, uint32_t
 		turn(&w);
 	finish(&w);
 	return 0;
+}
+
+int
+writer_main(const struct config *config, const struct segment *segment, uint32_t index, int signal_fd)
+{
+	return run(&storing_events, config, segment, index, signal_fd);
+}
+
+int
+publisher_main(const struct config *config, const struct segment *segment, uint32_t index, int signal_fd)
+{
+	return run(&publishing, config, segment, index, signal_fd);
 }

@@ -1,4 +1,7 @@
-/* The writer process: takes batches from its lanes to the store. */
+/*
+ * The writer process, which takes batches of hook events from its lanes to the store, and the publisher process, which
+ * does the same with published events and the webhooks' store.
+ */
 #ifndef WRITER_LOOP_H
 #define WRITER_LOOP_H
 
@@ -12,5 +15,6 @@
  * the sink's files. Returns the exit code: 0 drained, 1 failed.
  */
 int writer_main(const struct config *config, const struct segment *segment, uint32_t index, int signal_fd);
+int publisher_main(const struct config *config, const struct segment *segment, uint32_t index, int signal_fd);
 
 #endif

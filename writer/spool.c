@@ -34,7 +34,7 @@
 int
 spool_open(struct spool *spool, const struct spool_options *options, struct error *err)
 {
-	size_t room = strlen(options->data_dir) + sizeof "/" SPOOL_DIRECTORY;
+	size_t room = strlen(options->data_dir) + strlen(options->directory) + sizeof "/";
 
 	*spool = (struct spool){.writer = options->writer,
 	    .max_bytes = options->max_bytes,
@@ -44,7 +44,7 @@ spool_open(struct spool *spool, const struct spool_options *options, struct erro
 	    .append_fd = -1,
 	    .read_fd = -1};
 	spool->directory = mem_new(room, 1);
-	(void)snprintf(spool->directory, room, "%s/" SPOOL_DIRECTORY, options->data_dir);
+	(void)snprintf(spool->directory, room, "%s/%s", options->data_dir, options->directory);
 	if (unfinished_append_cut_off(&spool->slot->ledger, APPEND_SPOOL, spool->directory, NULL, err) != 0 ||
 	    spool_scan(spool, options->writers, err) != 0)
 		return -1;

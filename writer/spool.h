@@ -1,7 +1,8 @@
 /*
- * A writer's spool: files under DATA_DIR/spool that take events while the store is unavailable. When it is back they
- * are stored, oldest first (writer/spool_replay.h), and removed. Each writer has its own and uses it alone. What an
- * append has accepted is on the disk (fdatasync); how much is stored stands in each file's header.
+ * A writer's spool: files under DATA_DIR/spool, or a publisher's under DATA_DIR/hl-spool, that take events while the
+ * store is unavailable. When it is back they are stored, oldest first (writer/spool_replay.h), and removed. Each writer
+ * has its own and uses it alone. What an append has accepted is on the disk (fdatasync); how much is stored stands in
+ * each file's header.
  *
  * The writer's ledger decides over both. An append that is not committed there is cut off at the next start. A batch
  * whose storing is committed there is not replayed again, whatever the header says. If a power cut takes the ledger,
@@ -18,7 +19,7 @@
 enum spool_condition { SPOOL_FULL = 1 };
 
 struct spool_options {
-	const char *data_dir;
+	const char *data_dir, *directory; /* the second is SPOOL_DIRECTORY or SPOOL_DIRECTORY_PUBLISHED, in the first */
 	uint32_t writer, writers; /* this writer's number, and how many there are */
 	uint64_t max_bytes;
 	struct writer_slot *slot; /* this writer's */

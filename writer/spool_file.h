@@ -36,7 +36,9 @@ struct spool_header {
 
 _Static_assert(sizeof(struct spool_header) == 64, "the spool's header is part of the stored format");
 
-#define SPOOL_DIRECTORY "spool" /* in DATA_DIR */
+/* In DATA_DIR: the spool of hook events, and that of published events. */
+#define SPOOL_DIRECTORY "spool"
+#define SPOOL_DIRECTORY_PUBLISHED "hl-spool"
 #define SPOOL_DAMAGED_PREFIX "damaged-" /* of what was set aside as damaged */
 #define SPOOL_NAME_MAX 96
 

@@ -115,7 +115,7 @@ cut_off(void *context, const char *directory, struct error *err)
 
 	for (uint32_t w = 0; rc == 0 && w < segment->counts[ROLE_WRITER]; w++)
 		rc = unfinished_append_cut_off(
-		    &segment_writer(segment, w)->ledger, APPEND_JSONL, directory, earlier, err);
+		    &segment_writer(segment, ROLE_WRITER, w)->ledger, APPEND_JSONL, directory, earlier, err);
 	return rc;
 }
 

@@ -1,7 +1,7 @@
 /*
  * Endpoints in the webhooks' store. Nobody but their tenant sees them, and nobody at all those whose deleted_at is set:
  * upkeep removes these. Ids are UUIDs in lower case. Secrets and headers pass through as they are stored, which
- * control/secrets.h knows.
+ * api/secrets.h knows.
  *
  * The functions return what db_query() does (store/db.h). Those that change something are for a transaction.
  */

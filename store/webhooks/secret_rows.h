@@ -33,7 +33,7 @@ int secret_rows_write(struct db *db, const struct secret_row *row, bool *written
 
 /*
  * How many endpoints have secrets that one key encrypted: a row for each key, its columns the first characters of such
- * a secret, the key's fingerprint included (control/secrets.h), and the count. Returns as db_query().
+ * a secret, the key's fingerprint included (api/secrets.h), and the count. Returns as db_query().
  */
 int secret_rows_by_key(struct db *db, struct db_rows **rows, struct error *err);
 

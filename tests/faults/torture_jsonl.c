@@ -41,7 +41,7 @@ start_sink(void)
 	struct error err = {""};
 
 	faults()->groups = 0; /* mapping has a test of its own */
-	torture_assert(intake_open(&intake, &torture_segment, 0, &err) == 0, "%s", err.text);
+	torture_assert(intake_open(&intake, &torture_segment, ROLE_WRITER, 0, &err) == 0, "%s", err.text);
 	faults()->groups = groups;
 	config = (struct config){.jsonl_path = jsonl_path, .jsonl_rotate_bytes = 1000};
 	store_env_init(&env, &torture_segment, torture_slot);
@@ -100,7 +100,7 @@ store_all(void)
 		if (rc == 0) {
 			intake_draft_release(&intake, ledger_draft(&torture_slot->ledger), false);
 			ledger_commit(&torture_slot->ledger);
-			settle_lanes(&torture_segment, 0);
+			settle_lanes(&torture_segment, ROLE_WRITER, 0);
 			sink->ops->settled(sink);
 			tries = 0;
 		} else {

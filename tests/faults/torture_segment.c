@@ -70,7 +70,7 @@ check(struct torture_log *log)
 	uint64_t waiting;
 
 	torture_assert(open_segment(RING_OLD_BYTES) == 0, "it does not open");
-	waiting = segment_events_waiting(&segment);
+	waiting = segment_waiting(&segment, BOOKS_EVENTS);
 	torture_assert(
 	    waiting == log->tried[0], "%llu events wait, not %d", (unsigned long long)waiting, log->tried[0]);
 	torture_assert(ring_files_set_aside(NULL, 0) == 0, "a good segment was set aside");

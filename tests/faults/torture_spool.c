@@ -33,8 +33,11 @@ static struct spool spool;
 static int
 open_spool(void)
 {
-	const struct spool_options options = {
-	    .data_dir = torture_directory, .writers = 1, .max_bytes = GIB, .slot = torture_slot};
+	const struct spool_options options = {.directory = SPOOL_DIRECTORY,
+	    .data_dir = torture_directory,
+	    .writers = 1,
+	    .max_bytes = GIB,
+	    .slot = torture_slot};
 	struct error err = {""};
 	int rc;
 

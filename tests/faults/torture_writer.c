@@ -34,9 +34,9 @@ torture_start_writer(void)
 		torture_assert(faults()->failed > 0 && err.text[0] != '\0', "\"%s\"", err.text);
 		return -1;
 	}
-	torture_slot = segment_writer(&torture_segment, 0);
+	torture_slot = segment_writer(&torture_segment, ROLE_WRITER, 0);
 	segment_append_lock(&torture_segment);
-	settle_take_over(&torture_segment, 0);
+	settle_take_over(&torture_segment, ROLE_WRITER, 0);
 	segment_append_unlock(&torture_segment);
 	return 0;
 }

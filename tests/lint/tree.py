@@ -3,7 +3,7 @@
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-LAYERS = ("base", "config", "event", "api", "shm", "ingest", "store", "server", "writer", "control", "master", "cli")
+LAYERS = ("base", "config", "event", "api", "shm", "ingest", "store", "server", "writer", "courier", "control", "master", "cli")
 
 
 def files(*suffixes, directories=(*LAYERS, "tests")):

@@ -97,7 +97,7 @@ ring_leave_events(void)
 	uint64_t events;
 
 	lane_feed(&lane, RING_SEED, 1, 0, 3);
-	events = segment_events_waiting(&segment);
+	events = segment_waiting(&segment, BOOKS_EVENTS);
 	assert_in_range(events, 3, 12);
 	ring_close(&segment);
 	return events;

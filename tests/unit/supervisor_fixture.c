@@ -37,6 +37,7 @@ stage_open(struct stage *stage, uint32_t acceptors, uint32_t writers)
 	    {.role = ROLE_WRITER, .drain_phase = 3, .finishes_work = true},
 	    {.role = ROLE_ACCEPTOR, .drain_phase = 1, .rolls_on_hup = true},
 	    {.role = ROLE_COURIER, .drain_phase = 2},
+	    {.role = ROLE_PUBLISHER, .drain_phase = 3},
 	};
 
 	signals_sent = 0;

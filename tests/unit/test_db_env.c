@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "control/db_env.h"
+#include "store/db_turn.h"
 #include "store/webhooks_store.h"
 #include "tests/unit/lane_fixture.h"
 #include "tests/unit/segment_fixture.h"
@@ -54,17 +54,17 @@ remove_all(void **state)
 }
 
 static void
-must_join(struct control_db_env *env, uint32_t acceptor)
+must_join(struct db_turn *env, uint32_t acceptor)
 {
 	struct process_slot *slot = segment_slot(&segment, ROLE_ACCEPTOR, acceptor);
 	struct error err;
 
-	REQUIRE(control_db_env_open(env, &config, &segment, slot, &err) == 0);
+	REQUIRE(db_turn_open(env, &config, &segment, slot, &err) == 0);
 	slot_begin(slot, getpid(), clock_steady_us());
 }
 
 static struct db *
-must_open(struct control_db_env *env)
+must_open(struct db_turn *env)
 {
 	struct error err = {""};
 	struct db *db = NULL;
@@ -108,7 +108,7 @@ version(struct db *db)
 static void *
 thread_changes(void *context)
 {
-	struct control_db_env *env = context;
+	struct db_turn *env = context;
 	struct db *db = must_open(env);
 
 	for (int i = 0; i < CHANGES; i++)
@@ -121,7 +121,7 @@ thread_changes(void *context)
 static void
 process_changes(uint32_t acceptor)
 {
-	struct control_db_env env;
+	struct db_turn env;
 	pthread_t threads[THREADS];
 
 	must_join(&env, acceptor);
@@ -129,7 +129,7 @@ process_changes(uint32_t acceptor)
 		REQUIRE(pthread_create(&threads[i], NULL, thread_changes, &env) == 0);
 	for (int i = 0; i < THREADS; i++)
 		REQUIRE(pthread_join(threads[i], NULL) == 0);
-	control_db_env_close(&env);
+	db_turn_close(&env);
 }
 
 static pid_t
@@ -146,7 +146,7 @@ fork_child(void)
 static void
 test_threads_of_two_processes_open_and_write_at_once_and_no_change_is_lost(void **state)
 {
-	struct control_db_env env;
+	struct db_turn env;
 	pid_t pid = fork_child();
 	int status;
 
@@ -162,13 +162,13 @@ test_threads_of_two_processes_open_and_write_at_once_and_no_change_is_lost(void 
 	struct db *db = must_open(&env);
 	assert_true(version(db) > 2 * THREADS * CHANGES);
 	db_close(db);
-	control_db_env_close(&env);
+	db_turn_close(&env);
 }
 
 static void
 test_a_process_that_is_killed_in_its_transaction_leaves_turn_and_database_to_the_other(void **state)
 {
-	struct control_db_env env, own;
+	struct db_turn env, own;
 	int told[2], status;
 	struct error err;
 	char byte = 0;
@@ -198,7 +198,7 @@ test_a_process_that_is_killed_in_its_transaction_leaves_turn_and_database_to_the
 	must_change(db);
 	assert_int_equal(version(db), before + 1);
 	db_close(db);
-	control_db_env_close(&env);
+	db_turn_close(&env);
 	close(told[0]);
 	close(told[1]);
 }

@@ -10,7 +10,7 @@
 
 #include "api/endpoint_headers.h"
 #include "api/endpoint_secret.h"
-#include "api/retry_schedule.h"
+#include "config/retry_schedule.h"
 
 static struct span
 span(const char *text)

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "control/secrets.h"
+#include "api/secrets.h"
 
 static char key_one[] = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
 static char key_two[] = "ICEiIyQlJicoKSorLC0uLzAxMjM0NTY3ODk6Ozw9Pj8=";

@@ -49,7 +49,7 @@ set_scene(struct scene *scene, const uint32_t flags[PARCELS])
 
 	*scene = (struct scene){.segment = ring_open(&config)};
 	scene->lane = ring_map(&scene->segment, 0, 0);
-	assert_int_equal(intake_open(&scene->intake, &scene->segment, 0, &err), 0);
+	assert_int_equal(intake_open(&scene->intake, &scene->segment, ROLE_WRITER, 0, &err), 0);
 	for (uint32_t i = 0; i < PARCELS; i++) {
 		scene->flags[i] = flags[i];
 		scene->events[i] = publish(scene, i, flags[i]);
@@ -78,8 +78,8 @@ events_of(const struct scene *scene, uint32_t flags)
 static void
 settle(struct scene *scene)
 {
-	ledger_commit(&segment_writer(&scene->segment, 0)->ledger);
-	settle_lanes(&scene->segment, 0);
+	ledger_commit(&segment_writer(&scene->segment, ROLE_WRITER, 0)->ledger);
+	settle_lanes(&scene->segment, ROLE_WRITER, 0);
 }
 
 static void
@@ -87,7 +87,8 @@ refuse(void *context)
 {
 	struct scene *scene = context;
 
-	(void)intake_draft_refusals(&scene->intake, ledger_draft(&segment_writer(&scene->segment, 0)->ledger));
+	(void)intake_draft_refusals(
+	    &scene->intake, ledger_draft(&segment_writer(&scene->segment, ROLE_WRITER, 0)->ledger));
 	settle(scene);
 }
 
@@ -100,11 +101,11 @@ test_what_is_refused_is_passed_over(void **state)
 	struct ledger *ledger;
 
 	set_scene(&scene, mixed);
-	ledger = &segment_writer(&scene.segment, 0)->ledger;
+	ledger = &segment_writer(&scene.segment, ROLE_WRITER, 0)->ledger;
 	assert_int_equal(intake_draft_refusals(&scene.intake, ledger_draft(ledger)), events_of(&scene, LANE_AWAITED));
 	settle(&scene);
 	assert_int_equal(lane_released(&scene.lane), 1);
-	assert_int_equal(segment_events_waiting(&scene.segment), events_of(&scene, 0));
+	assert_int_equal(segment_waiting(&scene.segment, BOOKS_EVENTS), events_of(&scene, 0));
 	/* Once. */
 	assert_int_equal(intake_draft_refusals(&scene.intake, ledger_draft(ledger)), 0);
 	settle(&scene);
@@ -134,10 +135,11 @@ test_the_next_run_refuses_nothing_of_this_one(void **state)
 	struct intake intake;
 	struct error err;
 
-	assert_int_equal(intake_open(&intake, &scene.segment, 0, &err), 0);
-	assert_int_equal(intake_draft_refusals(&intake, ledger_draft(&segment_writer(&scene.segment, 0)->ledger)), 0);
+	assert_int_equal(intake_open(&intake, &scene.segment, ROLE_WRITER, 0, &err), 0);
 	assert_int_equal(
-	    segment_events_waiting(&scene.segment), events_of(&scene, 0) + events_of(&scene, LANE_AWAITED));
+	    intake_draft_refusals(&intake, ledger_draft(&segment_writer(&scene.segment, ROLE_WRITER, 0)->ledger)), 0);
+	assert_int_equal(
+	    segment_waiting(&scene.segment, BOOKS_EVENTS), events_of(&scene, 0) + events_of(&scene, LANE_AWAITED));
 	assert_int_equal(munmap(intake.lanes[0].arena, 2 * intake.lanes[0].arena_bytes), 0);
 	ring_close(&scene.segment);
 }
@@ -151,7 +153,7 @@ test_what_is_in_doubt_is_kept(void **state)
 	uint32_t kept, later;
 
 	set_scene(&scene, mixed);
-	ledger = &segment_writer(&scene.segment, 0)->ledger;
+	ledger = &segment_writer(&scene.segment, ROLE_WRITER, 0)->ledger;
 	kept = events_of(&scene, 0) + events_of(&scene, LANE_AWAITED);
 	assert_true(intake_gather(&scene.intake));
 	intake_mark_in_doubt(&scene.intake);
@@ -160,7 +162,7 @@ test_what_is_in_doubt_is_kept(void **state)
 	    intake_draft_refusals(&scene.intake, ledger_draft(ledger)), events_of(&scene, LANE_AWAITED) + later);
 	settle(&scene);
 	assert_int_equal(segment_counter_sum(&scene.segment, COUNTER_DISCARDED), later);
-	assert_int_equal(segment_events_waiting(&scene.segment), kept);
+	assert_int_equal(segment_waiting(&scene.segment, BOOKS_EVENTS), kept);
 	for (uint32_t i = 0; i < PARCELS; i++)
 		assert_int_equal(lane_flags(&scene.lane, i + 1),
 		    mixed[i] | LANE_IN_DOUBT | (mixed[i] == LANE_AWAITED ? LANE_DISMISSED : 0));
@@ -181,7 +183,7 @@ test_a_successor_is_in_doubt(void **state)
 	struct error err;
 
 	set_scene(&scene, mixed);
-	assert_int_equal(intake_open(&successor, &scene.segment, 0, &err), 0);
+	assert_int_equal(intake_open(&successor, &scene.segment, ROLE_WRITER, 0, &err), 0);
 	for (uint32_t i = 0; i < PARCELS; i++)
 		assert_int_equal(lane_flags(&scene.lane, i + 1), mixed[i] | LANE_IN_DOUBT);
 	assert_int_equal(munmap(successor.lanes[0].arena, 2 * scene.lane.arena_bytes), 0);
@@ -213,11 +215,11 @@ look_through_successors_eyes(void *context)
 
 	struct lane lane = segment_lane(copy, LANES_EVENTS, 0, 0);
 
-	REQUIRE(lane_valid(&lane, copy->header->lane_slots) && settle_ledger_valid(copy, 0));
-	settle_take_over(copy, 0);
-	refused = ledger_page(&segment_writer(copy, 0)->ledger)->fate == FATE_REFUSED;
+	REQUIRE(lane_valid(&lane, copy->header->lane_slots) && settle_ledger_valid(copy, ROLE_WRITER, 0));
+	settle_take_over(copy, ROLE_WRITER, 0);
+	refused = ledger_page(&segment_writer(copy, ROLE_WRITER, 0)->ledger)->fate == FATE_REFUSED;
 	REQUIRE(segment_counter_sum(copy, COUNTER_DISCARDED) == (refused ? events_of(scene, LANE_AWAITED) : 0));
-	REQUIRE(segment_events_waiting(copy) + segment_counter_sum(copy, COUNTER_DISCARDED) ==
+	REQUIRE(segment_waiting(copy, BOOKS_EVENTS) + segment_counter_sum(copy, COUNTER_DISCARDED) ==
 		segment_counter_sum(copy, COUNTER_RECEIVED));
 	for (uint32_t i = 0; i < PARCELS; i++)
 		REQUIRE(lane_flags(&lane, i + 1) == (scene->flags[i] | (refused ? verdict(scene->flags[i]) : 0)));

@@ -61,7 +61,7 @@ test_a_row_makes_slots_and_lanes_that_overlap_no_others(void **state)
 		assert_int_equal(parcel.bytes[parcel.length - 1], 'a' + n);
 	}
 	/* The lanes of the first group are those of events. */
-	assert_int_equal(segment_events_waiting(&segment), 6 * 7 / 2);
+	assert_int_equal(segment_waiting(&segment, BOOKS_EVENTS), 6 * 7 / 2);
 	assert_int_equal(segment_counter_sum(&segment, COUNTER_RECEIVED), 6 * 7 / 2);
 	ring_close(&segment);
 }

@@ -36,7 +36,7 @@ test_made_anew(void **state)
 	assert_int_equal(segment.counts[ROLE_ACCEPTOR], 3);
 	assert_int_equal(segment.counts[ROLE_WRITER], 2);
 	assert_int_equal(segment.header->master_pid, getpid());
-	assert_int_equal(segment_events_waiting(&segment), 0);
+	assert_int_equal(segment_waiting(&segment, BOOKS_EVENTS), 0);
 	ring_close(&segment);
 }
 
@@ -64,7 +64,7 @@ test_nothing_overlaps(void **state)
 {
 	struct config config = ring_config(5, 3, 1024 * 1024);
 	struct segment segment = ring_open(&config);
-	uint64_t arena_bytes = segment.header->arena_bytes;
+	uint64_t arena_bytes = segment.header->arena_bytes[LANES_EVENTS];
 	uint32_t slots = segment.header->lane_slots;
 
 	for (uint32_t a = 0; a < 5; a++) {
@@ -210,7 +210,7 @@ test_odd_sizes(void **state)
 		(void)lane_publish(&lane, available, 1, 0);
 		ring_close(&segment);
 		segment = ring_open(&config);
-		assert_int_equal(segment_events_waiting(&segment), 1);
+		assert_int_equal(segment_waiting(&segment, BOOKS_EVENTS), 1);
 		ring_close(&segment);
 		assert_int_equal(unlink(ring_path), 0);
 	}
@@ -271,7 +271,7 @@ test_read_only(void **state)
 	assert_int_equal(onlooker.counts[ROLE_ACCEPTOR], 2);
 	assert_int_equal(onlooker.counts[ROLE_WRITER], 1);
 	assert_int_equal(onlooker.header->master_pid, getpid());
-	assert_int_equal(segment_events_waiting(&onlooker), events);
+	assert_int_equal(segment_waiting(&onlooker, BOOKS_EVENTS), events);
 	assert_int_equal(segment_counter_sum(&onlooker, COUNTER_RECEIVED), 17 + events);
 
 	struct lane lane = segment_lane(&onlooker, LANES_EVENTS, 1, 0);
@@ -351,10 +351,10 @@ test_copy(void **state)
 	assert_int_equal(unlink(ring_path), 0);
 	assert_int_equal(segment_copy(&segment, "/nowhere/at/all", &err), -1);
 	assert_int_equal(segment_copy(&segment, ring_path, &err), 0);
-	assert_int_equal(segment_events_waiting(&segment), events);
+	assert_int_equal(segment_waiting(&segment, BOOKS_EVENTS), events);
 	ring_close(&segment);
 	copy = ring_open(&config);
-	assert_int_equal(segment_events_waiting(&copy), events);
+	assert_int_equal(segment_waiting(&copy, BOOKS_EVENTS), events);
 	ring_close(&copy);
 }
 

@@ -25,7 +25,7 @@ test_adopted_with_its_events(void **state)
 	struct lane lane = ring_map(&segment, 1, 0);
 	struct parcel parcel;
 
-	assert_int_equal(segment_events_waiting(&segment), events);
+	assert_int_equal(segment_waiting(&segment, BOOKS_EVENTS), events);
 	assert_int_equal(lane_depth(&lane), 3);
 	for (uint32_t i = 0; i < 3; i++) {
 		assert_true(lane_peek(&lane, i, &parcel));
@@ -36,7 +36,7 @@ test_adopted_with_its_events(void **state)
 	assert_true(lane_peek(&lane, 3, &parcel));
 	parcel_require(&parcel, RING_SEED, 3);
 	lane_release(&lane, 4);
-	assert_int_equal(segment_events_waiting(&segment), 0);
+	assert_int_equal(segment_waiting(&segment, BOOKS_EVENTS), 0);
 	ring_close(&segment);
 	assert_int_equal(ring_files_set_aside(NULL, 0), 0);
 }
@@ -73,12 +73,12 @@ test_keeps_its_shape_while_events_wait(void **state)
 		struct config config = ring_config(shapes[i].acceptors, shapes[i].writers, shapes[i].ring_bytes);
 		uint64_t events = ring_leave_events();
 		struct segment segment = ring_open(&config);
-		struct ledger *ledger = &segment_writer(&segment, 0)->ledger;
+		struct ledger *ledger = &segment_writer(&segment, ROLE_WRITER, 0)->ledger;
 		struct stat st;
 
 		assert_int_equal(segment.counts[ROLE_ACCEPTOR], 2);
 		assert_int_equal(segment.counts[ROLE_WRITER], 1);
-		assert_int_equal(segment_events_waiting(&segment), events);
+		assert_int_equal(segment_waiting(&segment, BOOKS_EVENTS), events);
 		struct ledger_page *draft = ledger_draft(ledger);
 		draft->release[1] += 3;
 		draft->counters[COUNTER_STORED] += events;
@@ -89,7 +89,7 @@ test_keeps_its_shape_while_events_wait(void **state)
 		segment = ring_open(&config);
 		assert_int_equal(segment.counts[ROLE_ACCEPTOR], shapes[i].acceptors);
 		assert_int_equal(segment.counts[ROLE_WRITER], shapes[i].writers);
-		assert_int_equal(segment_events_waiting(&segment), 0);
+		assert_int_equal(segment_waiting(&segment, BOOKS_EVENTS), 0);
 		assert_int_equal(stat(ring_path, &st), 0);
 		assert_int_equal(st.st_size, shapes[i].ring_bytes);
 		assert_int_equal(segment_counter_sum(&segment, COUNTER_RECEIVED), events);
@@ -108,12 +108,12 @@ test_keeps_its_shape_while_an_append_is_open(void **state)
 	struct config config = ring_config(2, 1, RING_OLD_BYTES), other = ring_config(1, 1, RING_OLD_BYTES);
 	struct segment segment = ring_open(&config);
 
-	ledger_append_begin(
-	    &segment_writer(&segment, 0)->ledger, APPEND_JSONL, &(struct stat){.st_dev = 1, .st_ino = 2}, 3, 4);
+	ledger_append_begin(&segment_writer(&segment, ROLE_WRITER, 0)->ledger, APPEND_JSONL,
+	    &(struct stat){.st_dev = 1, .st_ino = 2}, 3, 4);
 	ring_close(&segment);
 	segment = ring_open(&other);
 	assert_int_equal(segment.counts[ROLE_ACCEPTOR], 2);
-	assert_true(ledger_append_open(&segment_writer(&segment, 0)->ledger, APPEND_JSONL));
+	assert_true(ledger_append_open(&segment_writer(&segment, ROLE_WRITER, 0)->ledger, APPEND_JSONL));
 	ring_close(&segment);
 }
 
@@ -124,8 +124,8 @@ test_a_path_without_an_end_is_ended(void **state)
 	struct config config = ring_config(2, 1, RING_OLD_BYTES);
 	struct segment segment = ring_open(&config);
 
-	ledger_append_begin(
-	    &segment_writer(&segment, 0)->ledger, APPEND_JSONL, &(struct stat){.st_dev = 1, .st_ino = 2}, 3, 4);
+	ledger_append_begin(&segment_writer(&segment, ROLE_WRITER, 0)->ledger, APPEND_JSONL,
+	    &(struct stat){.st_dev = 1, .st_ino = 2}, 3, 4);
 	memset(segment.header->jsonl_path, 'x', sizeof segment.header->jsonl_path);
 	ring_close(&segment);
 	segment = ring_open(&config);
@@ -142,7 +142,7 @@ test_keeps_its_shape_until_a_replay_is_noted(void **state)
 {
 	struct config config = ring_config(2, 1, RING_OLD_BYTES), other = ring_config(1, 1, RING_OLD_BYTES);
 	struct segment segment = ring_open(&config);
-	struct ledger *ledger = &segment_writer(&segment, 0)->ledger;
+	struct ledger *ledger = &segment_writer(&segment, ROLE_WRITER, 0)->ledger;
 
 	ledger_draft(ledger)->replays++;
 	ledger_commit(ledger);
@@ -150,7 +150,7 @@ test_keeps_its_shape_until_a_replay_is_noted(void **state)
 	ring_close(&segment);
 	segment = ring_open(&other);
 	assert_int_equal(segment.counts[ROLE_ACCEPTOR], 2);
-	ledger_replays_recorded(&segment_writer(&segment, 0)->ledger);
+	ledger_replays_recorded(&segment_writer(&segment, ROLE_WRITER, 0)->ledger);
 	assert_true(settle_finished(&segment));
 	ring_close(&segment);
 	segment = ring_open(&other);
@@ -186,8 +186,8 @@ test_counts_on_after_one_that_could_not_be_made(void **state)
 	struct segment segment = ring_open(&config);
 	struct error err;
 
-	ledger_draft(&segment_writer(&segment, 0)->ledger)->counters[COUNTER_STORED] = 9;
-	ledger_commit(&segment_writer(&segment, 0)->ledger);
+	ledger_draft(&segment_writer(&segment, ROLE_WRITER, 0)->ledger)->counters[COUNTER_STORED] = 9;
+	ledger_commit(&segment_writer(&segment, ROLE_WRITER, 0)->ledger);
 	ring_close(&segment);
 	assert_int_equal(segment_open(&segment, &huge, &err), -1);
 	segment = ring_open(&config);
@@ -205,14 +205,14 @@ test_releases_what_was_committed(void **state)
 	struct config config = ring_config(2, 1, RING_OLD_BYTES);
 	struct segment segment = ring_open(&config);
 
-	assert_int_equal(segment_events_waiting(&segment), waiting);
-	ledger_draft(&segment_writer(&segment, 0)->ledger)->release[1] = 3;
-	ledger_commit(&segment_writer(&segment, 0)->ledger);
+	assert_int_equal(segment_waiting(&segment, BOOKS_EVENTS), waiting);
+	ledger_draft(&segment_writer(&segment, ROLE_WRITER, 0)->ledger)->release[1] = 3;
+	ledger_commit(&segment_writer(&segment, ROLE_WRITER, 0)->ledger);
 	ring_close(&segment);
 
 	config.storage = STORAGE_POSTGRES;
 	segment = ring_open(&config);
-	assert_int_equal(segment_events_waiting(&segment), 0);
+	assert_int_equal(segment_waiting(&segment, BOOKS_EVENTS), 0);
 	ring_close(&segment);
 }
 

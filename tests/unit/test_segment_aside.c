@@ -57,7 +57,7 @@ assert_set_aside(const char *what)
 	if (ring_files_set_aside(aside, sizeof aside) != 1)
 		fail_msg("not set aside: %s", what);
 	assert_int_equal(segment.counts[ROLE_ACCEPTOR], 1);
-	assert_int_equal(segment_events_waiting(&segment), 0);
+	assert_int_equal(segment_waiting(&segment, BOOKS_EVENTS), 0);
 	ring_close(&segment);
 	after = contents(aside, &after_len);
 	assert_int_equal(before_len, after_len);
@@ -134,11 +134,11 @@ test_damaged_headers_are_set_aside(void **state)
 	DAMAGE(lane_slots, 1u << 31);
 	DAMAGE(file_bytes, RING_OLD_BYTES - 4096);
 	DAMAGE(file_bytes, UINT64_MAX);
-	DAMAGE(arena_bytes, 0);
-	DAMAGE(arena_bytes, damaged.arena_bytes + 1);
-	DAMAGE(arena_bytes, damaged.arena_bytes + 4096);
-	DAMAGE(arena_bytes, 1ull << 63);
-	DAMAGE(arena_bytes, UINT64_MAX / 4096 * 4096);
+	DAMAGE(arena_bytes[LANES_EVENTS], 0);
+	DAMAGE(arena_bytes[LANES_EVENTS], damaged.arena_bytes[LANES_EVENTS] + 1);
+	DAMAGE(arena_bytes[LANES_EVENTS], damaged.arena_bytes[LANES_EVENTS] + 4096);
+	DAMAGE(arena_bytes[LANES_EVENTS], 1ull << 63);
+	DAMAGE(arena_bytes[LANES_EVENTS], UINT64_MAX / 4096 * 4096);
 }
 
 /* More processes than there is room for in the tables of this program. */
@@ -191,7 +191,8 @@ test_arenas_that_wrap_around_are_set_aside(void **state)
 	struct lane lane = ring_map(&segment, 0, 0);
 
 	lane_feed(&lane, RING_SEED, 1, 0, 1);
-	segment.header->file_bytes = segment.header->arena_bytes = UINT64_MAX / (ACCEPTORS_MAX * WRITERS_MAX) + 1;
+	segment.header->file_bytes = segment.header->arena_bytes[LANES_EVENTS] =
+	    UINT64_MAX / (ACCEPTORS_MAX * WRITERS_MAX) + 1;
 	assert_int_equal(truncate(in_memory, (off_t)segment.header->file_bytes), 0);
 	ring_close(&segment);
 	config.acceptors = 1;
@@ -252,7 +253,7 @@ test_damaged_ledgers_are_set_aside(void **state)
 		(void)ring_leave_events();
 
 		struct segment segment = ring_open(&config);
-		struct ledger *ledger = &segment_writer(&segment, 0)->ledger;
+		struct ledger *ledger = &segment_writer(&segment, ROLE_WRITER, 0)->ledger;
 
 		if (damage == 0)
 			ledger->current = 2;

@@ -46,7 +46,7 @@ test_there_is_a_table_when_there_is_an_api(void **state)
 {
 	struct config config = with_api(false);
 	struct segment segment = ring_open(&config);
-	uint64_t arena_bytes = segment.header->arena_bytes;
+	uint64_t arena_bytes = segment.header->arena_bytes[LANES_EVENTS];
 
 	assert_null(segment.keys);
 	ring_close(&segment);
@@ -54,7 +54,7 @@ test_there_is_a_table_when_there_is_an_api(void **state)
 	config = with_api(true);
 	segment = ring_open(&config);
 	assert_non_null(segment.keys);
-	assert_in_range(2 * (arena_bytes - segment.header->arena_bytes), sizeof(struct key_table) - 32768,
+	assert_in_range(2 * (arena_bytes - segment.header->arena_bytes[LANES_EVENTS]), sizeof(struct key_table) - 32768,
 	    sizeof(struct key_table) + 32768);
 	ring_close(&segment);
 }
@@ -69,7 +69,7 @@ test_the_table_overlaps_nothing(void **state)
 	for (uint32_t a = 0; a < 2; a++) {
 		struct lane lane = ring_map(&segment, a, 0);
 
-		memset(lane.arena, 0xff, segment.header->arena_bytes);
+		memset(lane.arena, 0xff, segment.header->arena_bytes[LANES_EVENTS]);
 		memset(lane.slots, 0xff, segment.header->lane_slots * sizeof *lane.slots);
 	}
 	for (size_t at = 0; at < sizeof *segment.keys; at++)
@@ -125,7 +125,7 @@ test_a_segment_with_events_stays_without_a_table_until_the_next_start(void **sta
 	(void)ring_leave_events();
 	segment = ring_open(&config);
 	assert_null(segment.keys);
-	ledger = &segment_writer(&segment, 0)->ledger;
+	ledger = &segment_writer(&segment, ROLE_WRITER, 0)->ledger;
 	draft = ledger_draft(ledger);
 	draft->release[1] += 3;
 	ledger_commit(ledger);

@@ -101,10 +101,10 @@ start(void)
 	struct error err;
 
 	segment_append_lock(&segment);
-	settle_take_over(&segment, 0);
+	settle_take_over(&segment, ROLE_WRITER, 0);
 	segment_append_unlock(&segment);
-	assert_int_equal(intake_open(&w.intake, &segment, 0, &err), 0);
-	store_env_init(&env, &segment, segment_writer(&segment, 0));
+	assert_int_equal(intake_open(&w.intake, &segment, ROLE_WRITER, 0, &err), 0);
+	store_env_init(&env, &segment, segment_writer(&segment, ROLE_WRITER, 0));
 	w.sink = sink_jsonl_new(&config, &env.sink_env);
 	assert_int_equal(w.sink->ops->open(w.sink, &err), 0);
 	return w;
@@ -127,7 +127,7 @@ store(struct writer *w)
 static void
 commit(struct writer *w)
 {
-	struct ledger *ledger = &segment_writer(&segment, 0)->ledger;
+	struct ledger *ledger = &segment_writer(&segment, ROLE_WRITER, 0)->ledger;
 
 	intake_draft_release(&w->intake, ledger_draft(ledger), false);
 	ledger_commit(ledger);
@@ -161,7 +161,7 @@ carry_on(void)
 
 	if (stored > 0) {
 		commit(&w);
-		settle_lanes(&segment, 0);
+		settle_lanes(&segment, ROLE_WRITER, 0);
 		w.sink->ops->settled(w.sink);
 	}
 	w.sink->ops->close(w.sink);
@@ -183,7 +183,7 @@ test_written_but_not_committed_is_cut_and_written_again(void **state)
 	assert_int_equal(carry_on(), 3);
 	assert_int_equal(lines_of(jsonl_path), 5);
 	assert_int_equal(lane_depth(&lane), 0);
-	assert_false(ledger_append_open(&segment_writer(&segment, 0)->ledger, APPEND_JSONL));
+	assert_false(ledger_append_open(&segment_writer(&segment, ROLE_WRITER, 0)->ledger, APPEND_JSONL));
 	munmap(lane.arena, 2 * lane.arena_bytes);
 }
 

@@ -58,9 +58,12 @@ static void
 open_with(uint32_t writer, uint32_t writers, uint64_t max_bytes)
 {
 	struct error err;
-
-	const struct spool_options options = {
-	    .data_dir = data_dir, .writer = writer, .writers = writers, .max_bytes = max_bytes, .slot = &slot};
+	const struct spool_options options = {.directory = SPOOL_DIRECTORY,
+	    .data_dir = data_dir,
+	    .writer = writer,
+	    .writers = writers,
+	    .max_bytes = max_bytes,
+	    .slot = &slot};
 
 	assert_int_equal(spool_open(&spool, &options, &err), 0);
 }

@@ -26,7 +26,7 @@ static void
 begin(uint64_t max_bytes)
 {
 	const struct spool_options options = {
-	    .data_dir = data_dir, .writers = 1, .max_bytes = max_bytes, .slot = &slot};
+	    .directory = SPOOL_DIRECTORY, .data_dir = data_dir, .writers = 1, .max_bytes = max_bytes, .slot = &slot};
 
 	spool_link_init(&spool, &options, true);
 }
@@ -198,7 +198,8 @@ a_removed_file_is_written_again(void **state)
 static void
 a_store_that_keeps_nothing_gets_no_spool(void **state)
 {
-	const struct spool_options options = {.data_dir = data_dir, .writers = 1, .max_bytes = ROOM, .slot = &slot};
+	const struct spool_options options = {
+	    .data_dir = data_dir, .directory = SPOOL_DIRECTORY, .writers = 1, .max_bytes = ROOM, .slot = &slot};
 
 	spool_link_init(&spool, &options, false);
 	assert_int_equal(spool.state, SPOOL_UNUSED);

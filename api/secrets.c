@@ -1,5 +1,5 @@
 /* Sealing and opening by the master keys. */
-#include "control/secrets.h"
+#include "api/secrets.h"
 
 #include <assert.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
-/* Hands the calls of store/ on to shm/, which store/ may not know. */
-#include "control/db_env.h"
+/* Hands the calls of a database on to shm/, which that does not know. */
+#include "store/db_turn.h"
 
 static int
 take(void *context, int64_t until_us, struct error *err)
@@ -14,10 +14,10 @@ give(void *context)
 }
 
 int
-control_db_env_open(struct control_db_env *env, const struct config *config, const struct segment *segment,
-    struct process_slot *slot, struct error *err)
+db_turn_open(struct db_turn *env, const struct config *config, const struct segment *segment, struct process_slot *slot,
+    struct error *err)
 {
-	*env = (struct control_db_env){0};
+	*env = (struct db_turn){0};
 	if (config->hl_store != HL_STORE_EMBEDDED)
 		return 0;
 	env->env = (struct db_env){
@@ -31,7 +31,7 @@ control_db_env_open(struct control_db_env *env, const struct config *config, con
 }
 
 void
-control_db_env_close(struct control_db_env *env)
+db_turn_close(struct db_turn *env)
 {
 	if (env->has_turn)
 		write_turn_close(&env->turn);

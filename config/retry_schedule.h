@@ -2,8 +2,8 @@
  * An endpoint's waits after failed attempts, as HL_RETRY_SCHEDULE writes them ("5s,30s,5m") or as a JSON list of waits
  * ("5s") and whole milliseconds.
  */
-#ifndef API_RETRY_SCHEDULE_H
-#define API_RETRY_SCHEDULE_H
+#ifndef CONFIG_RETRY_SCHEDULE_H
+#define CONFIG_RETRY_SCHEDULE_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -31,5 +31,8 @@ bool retry_wait_read(struct span text, uint32_t *ms);
  * sentence that begins with what is wrong. Pure; any process.
  */
 int retry_schedule_check(struct span text, struct error *err);
+
+/* Reads such a list, which passed retry_schedule_check(), into ms. Returns the number of waits. Pure; any process. */
+uint32_t retry_schedule_read(struct span text, uint32_t ms[RETRY_WAITS_MAX]);
 
 #endif

@@ -6,8 +6,8 @@
  * which opens only for the same tenant, endpoint and kind: a row that somebody copies to another endpoint gives
  * nothing. A text that is stored as it is and begins like one of these forms has "plain:" in front of it. Any thread.
  */
-#ifndef CONTROL_SECRETS_H
-#define CONTROL_SECRETS_H
+#ifndef API_SECRETS_H
+#define API_SECRETS_H
 
 #include <stdbool.h>
 #include <stddef.h>

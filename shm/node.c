@@ -1,0 +1,57 @@
+/* The row is two words, so it is turned like a page. */
+#include "shm/node.h"
+
+#include <ck_pr.h>
+
+static int64_t
+load(const int64_t *word)
+{
+	return (int64_t)ck_pr_load_64((const uint64_t *)word);
+}
+
+bool
+node_read(const struct node_words *words, struct node_row *row)
+{
+	uint32_t turn;
+
+	do {
+		turn = ck_pr_load_32(&words->turn);
+		ck_pr_fence_acquire();
+		row->node_id = load(&words->rows[turn % 2].node_id);
+		row->epoch = load(&words->rows[turn % 2].epoch);
+		ck_pr_fence_acquire();
+	} while (ck_pr_load_32(&words->turn) != turn);
+	return row->node_id != 0;
+}
+
+void
+node_write(struct node_words *words, const struct node_row *row)
+{
+	uint32_t next = words->turn + 1;
+
+	ck_pr_fence_store();
+	ck_pr_store_64((uint64_t *)&words->rows[next % 2].node_id, (uint64_t)row->node_id);
+	ck_pr_store_64((uint64_t *)&words->rows[next % 2].epoch, (uint64_t)row->epoch);
+	ck_pr_fence_release();
+	ck_pr_store_32(&words->turn, next);
+}
+
+int64_t
+node_changes_version(const struct node_words *words)
+{
+	int64_t version = load(&words->changes_version);
+
+	ck_pr_fence_acquire();
+	return version;
+}
+
+void
+node_raise_changes_version(struct node_words *words, int64_t version)
+{
+	uint64_t *word = (uint64_t *)&words->changes_version, known;
+
+	ck_pr_fence_release();
+	do
+		known = ck_pr_load_64(word);
+	while ((int64_t)known < version && !ck_pr_cas_64(word, known, (uint64_t)version));
+}

@@ -1,0 +1,31 @@
+/*
+ * The node's words in the segment: the row of this node in delivery_nodes, and the newest of the changes that must hold
+ * at once (docs/adr/0001-delivery.md). Control writes them; any process reads them.
+ */
+#ifndef SHM_NODE_H
+#define SHM_NODE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct node_words {
+	uint32_t turn; /* of rows: the present one is in rows[turn % 2] */
+	uint32_t reserved;
+	struct node_row {
+		int64_t node_id; /* 0: the node has no row yet */
+		int64_t epoch;
+	} rows[2];
+	int64_t changes_version; /* of the table changes */
+};
+
+/* The node's row, whole at any time. Returns false when it has none yet. */
+bool node_read(const struct node_words *words, struct node_row *row);
+
+/* Control alone. node_id 0: the node has no row any more. */
+void node_write(struct node_words *words, const struct node_row *row);
+
+/* The newest version that control knows of; it goes up. Whoever raises it wakes the couriers. */
+int64_t node_changes_version(const struct node_words *words);
+void node_raise_changes_version(struct node_words *words, int64_t version);
+
+#endif

@@ -1,0 +1,12 @@
+/* The sink of published events (store/sink.h): it routes them and stores them with their jobs. Publishers. */
+#ifndef STORE_WEBHOOKS_SINK_PUBLISH_H
+#define STORE_WEBHOOKS_SINK_PUBLISH_H
+
+#include "config/config.h"
+#include "store/sink.h"
+#include "store/sink_env.h"
+
+/* config and env are borrowed for the sink's life. Never NULL. */
+struct sink *sink_publish_new(const struct config *config, const struct sink_env *env);
+
+#endif
