@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from harness.daemon import BUILD_DIR, REPOSITORY, run_program
-from harness.options import option_defaults, refusal, seconds, size
+from harness.options import option_defaults, refusal, ring_file_bytes, seconds, size
 from harness.postgres import PostgresServer
 
 DEPLOY = REPOSITORY / "deploy"
@@ -108,7 +108,8 @@ def test_every_setting_is_one_that_hooksd_takes(name):
 @each_compose_file
 def test_the_ring_fits_into_the_shared_memory(name):
     service = services(name)["hooksd"]
-    assert 2 * size(settings(service)["RING_BYTES"]) <= size(service["shm_size"])
+    with_webhooks = settings(service, HL_API_KEY="a-key-of-my-own", HL_POSTGRES_URL="postgresql://a:b@c/d")
+    assert 2 * ring_file_bytes(image_environment() | with_webhooks) <= size(service["shm_size"])
     limit = service.get("deploy", {}).get("resources", {}).get("limits", {}).get("memory", "1G")
     assert size(service["shm_size"]) < size(limit) / 2
 

@@ -2,13 +2,14 @@
 
 import configparser
 import re
+from ipaddress import ip_network
 
 import pytest
 import yaml
 
 from harness.daemon import REPOSITORY, run_program
 from harness.kustomize import apply, documents, render
-from harness.options import option_defaults, refusal, seconds, size
+from harness.options import option_defaults, refusal, ring_file_bytes, seconds, size
 from harness.pgbouncer import PgBouncer
 
 K8S = REPOSITORY / "deploy/k8s"
@@ -166,7 +167,7 @@ def test_the_ring_fits_its_memory(directory):
     volumes = {volume["name"]: volume for volume in workload["spec"]["template"]["spec"]["volumes"]}
     shm = volumes[mounted["/dev/shm"]]["emptyDir"]
     assert settings["RING_PATH"].startswith("/dev/shm/") and shm["medium"] == "Memory"
-    assert 2 * size(settings["RING_BYTES"]) <= size(shm["sizeLimit"])
+    assert 2 * ring_file_bytes(settings) <= size(shm["sizeLimit"])
     assert size(shm["sizeLimit"]) <= size(container["resources"]["limits"]["memory"]) / 2
 
 
@@ -255,6 +256,18 @@ def test_webhooks_are_on_in_postgresql_and_their_keys_are_files():
         "DATABASE_URL", "HL_POSTGRES_URL_FILE", "HL_API_KEY_FILE", "HL_ADMIN_KEY_FILE", "HL_MASTER_KEY_FILE"}
     without = settings | {"HL_POSTGRES_URL": "", "DATABASE_URL": "", "STORAGE_TYPE": "jsonl"}
     assert "HL_POSTGRES_URL" in refusal(without), "a pod without a database makes no store of its own"
+
+
+def test_couriers_reach_the_endpoints_of_customers_and_no_pod_does_without_them():
+    def networks(directory):
+        rules = one(render(directory), "NetworkPolicy")["spec"]["egress"]
+        return [block["ipBlock"] for rule in rules for block in rule.get("to", [])]
+
+    assert all(networks(directory) == [] for directory in SERVERS if directory.name != "webhooks")
+    blocks = networks(K8S / "overlays/webhooks")
+    assert [block["cidr"] for block in blocks] == ["0.0.0.0/0", "::/0"]
+    for block in blocks:
+        assert all(ip_network(network).subnet_of(ip_network(block["cidr"])) for network in block["except"])
 
 
 def test_no_manifest_is_left_out():

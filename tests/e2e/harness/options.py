@@ -26,6 +26,13 @@ def seconds(text):
     return int(number) * {"": 1, "s": 1, "m": 60, "h": 3600}[unit]
 
 
+def ring_file_bytes(settings):
+    """What hooksd reserves under RING_PATH with these settings."""
+    printed = run_program("hooksd", "--print-config", options=settings).stdout
+    found = dict(re.findall(r"^(RING_BYTES|HL_RING_BYTES|HL_API_KEY)=(.*)$", printed, re.M))
+    return int(found["RING_BYTES"]) + (int(found["HL_RING_BYTES"]) if found["HL_API_KEY"] else 0)
+
+
 def refusal(settings):
     """Why hooksd would not start with these, or None."""
     strange = set(settings) - set(option_defaults())
