@@ -1,0 +1,49 @@
+/* An attempt: one request to an endpoint, from what is to be sent to what came of it. */
+#ifndef COURIER_ATTEMPT_H
+#define COURIER_ATTEMPT_H
+
+#include <stdint.h>
+
+struct endpoint_config;
+struct record;
+struct transform;
+
+#define ATTEMPT_ERROR_MAX 512
+#define ATTEMPT_PEER_MAX 64
+#define ATTEMPT_RESPONSE_MAX 4096 /* bytes of a reply that are kept where the endpoint wants it */
+
+/* What to send. Everything is borrowed until the attempt is done. */
+struct attempt_order {
+	struct endpoint_config *endpoint;
+	const struct record *event; /* RECORD_PUBLISHED */
+	const struct transform *transform; /* NULL: none */
+	uint8_t job_id[16];
+	uint32_t number; /* from 1 */
+	void *context; /* the caller's */
+};
+
+/*
+ * How it ended. ANSWERED: the reply's head was complete. FAILED: the endpoint's failure, no reply. GUARD: its address
+ * may not be connected to. OURS: not the endpoint's failure and no attempt: our resolver, our shutdown, no memory.
+ * TRANSFORM: the transform cannot be read.
+ */
+enum attempt_end { ATTEMPT_ANSWERED, ATTEMPT_FAILED, ATTEMPT_GUARD, ATTEMPT_OURS, ATTEMPT_TRANSFORM };
+
+/* What the reply's header webhook-delivery asks for (Svix): disable the endpoint, or give this job up. */
+enum attempt_wish { WISH_NONE, WISH_DISABLE, WISH_ABORT };
+
+struct attempt_result {
+	enum attempt_end end;
+	enum attempt_wish wish;
+	uint8_t attempt_id[16]; /* UUIDv7 */
+	int32_t http_status; /* 0: no reply */
+	int64_t retry_after_ms; /* of the header, 1000 to 24 h; -1: none, or not readable */
+	int64_t started_us; /* wall clock */
+	int32_t duration_ms, dns_ms, connect_ms, tls_ms, first_byte_ms; /* -1: did not come to it */
+	char peer[ATTEMPT_PEER_MAX]; /* "203.0.113.7:443"; "": not connected */
+	char error[ATTEMPT_ERROR_MAX]; /* "": none. UTF-8 without NUL; names the endpoint's id and host at most */
+	char certificate_error[ATTEMPT_ERROR_MAX]; /* "": none */
+	char response[ATTEMPT_RESPONSE_MAX + 1]; /* UTF-8 without NUL; "": nothing is kept */
+};
+
+#endif
