@@ -1,0 +1,228 @@
+"""
+Publishing, and the ledger of what was published: for each acknowledged event and each endpoint that matches, the receiver
+has answered 2xx at least once, or there is a dead letter; and never by two jobs.
+"""
+
+import http.client
+import json
+import random
+import re
+import threading
+import time
+from collections import Counter
+
+from harness.client import Client
+from harness.waiting import PATIENCE, wait_until
+
+DONE = (200, 201, 202)  # 202: spooled
+NAME = re.compile(rb'"n":"([^"]+)"')
+
+
+class Endpoints:
+    """Endpoints of one tenant at a receiver, each with a subscription: topics by path."""
+
+    def __init__(self, tenant, receiver):
+        self.tenant = tenant
+        self.receiver = receiver
+        self.patterns = {}  # by path
+        self.ids = {}
+
+    def add(self, path, pattern="#", **fields):
+        client = self.tenant.client
+        made = client.post("/v1/endpoints", {"url": self.receiver.url(path)} | fields)
+        assert made.status == 201, made
+        subscribed = client.post("/v1/subscriptions", {"endpoint_id": made.json["id"], "topic_pattern": pattern})
+        assert subscribed.status == 201, subscribed
+        self.patterns[path] = pattern
+        self.ids[path] = made.json["id"]
+        return made.json
+
+    def matching(self, topic):
+        return {path for path, pattern in self.patterns.items() if matches(pattern, topic)}
+
+
+def matches(pattern, topic):
+    """`*` is one segment, a `#` at the end any number; the ledger's own reading of patterns, not that of hooksd."""
+    words, parts = pattern.split("."), topic.split(".")
+    if words[-1] == "#":
+        words, parts = words[:-1], parts[: len(words) - 1]
+    return len(words) == len(parts) and all(word in ("*", part) for word, part in zip(words, parts))
+
+
+class Publisher:
+    """
+    A client that publishes without pause, or every `pause` seconds, and remembers what became of each event. Each event
+    has a name in its payload and an idempotency key, and is sent again until it is acknowledged: so each is published once
+    in the end, under the id of the last reply or, where that was `spooled`, perhaps of an earlier one that was lost.
+    """
+
+    def __init__(self, hookline, tenant, number, topics=("orders.made",), batch=1, pause=0, padding=100):
+        self.hookline = hookline
+        self.key = tenant.client.key
+        self.number = number
+        self.topics = topics
+        self.batch = batch
+        self.pause = pause
+        self.padding = padding
+        self.random = random.Random(number)
+        self.acknowledged = {}  # topics by name
+        self.acks = Counter()  # "stored", "deduped", "spooled"; statuses of refusals; "broken" connections
+        self.failure = None
+        self.ending = threading.Event()
+        self.client = None
+        self.made = 0
+        self.thread = threading.Thread(target=self._run, daemon=True)
+
+    def _run(self):
+        try:
+            while not self.ending.is_set():
+                self.publish_until_acknowledged()
+                if self.pause:
+                    self.ending.wait(self.pause)
+        except BaseException as failure:  # raised again by Publishing
+            self.failure = failure
+        finally:
+            if self.client:
+                self.client.close()
+
+    def event(self):
+        self.made += 1
+        name = f"{self.number}-{self.made}"
+        return {"topic": self.random.choice(self.topics), "idempotency_key": f"key-{name}",
+                "payload": {"n": name, "padding": "x" * self.padding}}
+
+    def publish_until_acknowledged(self):
+        events = [self.event() for _ in range(self.batch)]
+        body = events if self.batch > 1 else events[0]
+        deadline = time.monotonic() + 60 * PATIENCE
+        while time.monotonic() < deadline:
+            if self._publish(body):
+                self.acknowledged |= {event["payload"]["n"]: event["topic"] for event in events}
+                return
+            time.sleep(0.01)
+        raise AssertionError(f"not acknowledged in time: {dict(self.acks)}")
+
+    def _publish(self, body):
+        """Whether it was acknowledged."""
+        try:
+            self.client = self.client or Client(self.hookline.daemon.port, timeout=20 * PATIENCE)
+            path = "/v1/events/batch" if self.batch > 1 else "/v1/events"
+            reply = self.client.post(path, body, Authorization=f"Bearer {self.key}")
+        except (OSError, http.client.HTTPException):
+            if self.client:
+                self.client.close()
+            self.client = None
+            self.acks["broken"] += 1
+            return False
+        if reply.status in (429, 503):
+            self.acks[reply.status] += 1
+            return False
+        assert reply.status in DONE, (reply, body)
+        found = json.loads(reply.body)
+        items = found["items"] if self.batch > 1 else [found]
+        assert len(items) == self.batch, reply
+        for item in items:
+            self.acks["deduped" if item.get("deduped") else "spooled" if reply.status == 202 else "stored"] += 1
+        return True
+
+
+class Publishing:
+    """`with Publishing([publishers]):` publishes until the end of the block, then raises what any client met."""
+
+    def __init__(self, publishers):
+        self.publishers = publishers
+
+    def __enter__(self):
+        for publisher in self.publishers:
+            publisher.thread.start()
+        return self
+
+    def __exit__(self, kind, *rest):
+        for publisher in self.publishers:
+            publisher.ending.set()
+        for publisher in self.publishers:
+            publisher.thread.join()
+        if kind is None:
+            self.raise_failures()
+
+    def raise_failures(self):
+        for publisher in self.publishers:
+            if publisher.failure:
+                raise publisher.failure
+
+    def count(self):
+        return sum(len(publisher.acknowledged) for publisher in self.publishers)
+
+    def wait_more(self, count, timeout=30):
+        before = self.count()
+        wait_until(lambda: self.count() >= before + count or any(each.failure for each in self.publishers),
+                   f"{count} events more to be acknowledged", timeout)
+        self.raise_failures()
+
+
+class Ledger:
+    """What was acknowledged, held against what the receiver got and what the store has. Events go by their names."""
+
+    def __init__(self, hookline, endpoints, publishers):
+        self.hookline = hookline
+        self.endpoints = endpoints
+        self.acknowledged = {}
+        for publisher in publishers:
+            self.acknowledged |= publisher.acknowledged
+        self._delivered = Counter()
+        self._read = 0  # of the receiver's arrivals
+        self.owed = {(path, name) for name, topic in self.acknowledged.items() for path in endpoints.matching(topic)}
+
+    def delivered(self):
+        """How often each job was answered 2xx, by (path, name, job)."""
+        new = self.endpoints.receiver.arrivals[self._read :]
+        self._read += len(new)
+        self._delivered.update((arrival.path, NAME.search(arrival.body)[1].decode(), arrival.job)
+                               for arrival in new if arrival.answer.delivers)
+        return self._delivered
+
+    def rows(self, columns, table):
+        return self.hookline.query(f"SELECT {columns} FROM {table} WHERE tenant_id = :id", id=self.endpoints.tenant.id)
+
+    def dead(self):
+        paths = {id: path for path, id in self.endpoints.ids.items()}
+        rows = self.rows("endpoint_id, CAST(payload AS text) AS payload", "dlq")
+        return {(paths[str(row["endpoint_id"])], json.loads(row["payload"])["n"]) for row in rows}
+
+    def missing(self):
+        missing = self.owed - {(path, name) for path, name, _ in self.delivered()}
+        return missing - self.dead() if missing else missing
+
+    def waiting(self):
+        return self.rows("count(*) AS n", "jobs")[0]["n"]
+
+    def wait_delivered(self, timeout=60):
+        """Until nothing is owed, and no job waits any more."""
+        try:
+            wait_until(lambda: not self.missing(), "everything to be delivered", timeout)
+            wait_until(lambda: self.waiting() == 0, "every outcome to be committed", timeout)
+        except AssertionError as error:
+            raise AssertionError(f"{error}: {self.explain()}") from None
+
+    def explain(self):
+        missing = sorted(self.missing())
+        stored = {json.loads(row["payload"])["n"] for row in self.rows("CAST(payload AS text) AS payload", "events")}
+        lost = [name for _, name in missing if name not in stored]
+        return (f"{len(missing)} of {len(self.owed)} are missing, as {missing[:3]}; {len(lost)} of these are not among the"
+                f" {len(stored)} events, as {lost[:3]}; {self.waiting()} jobs wait, as {self.rows('*', 'jobs')[:3]}")
+
+    def duplicates(self):
+        """How often a job was delivered again."""
+        return sum(count - 1 for count in self.delivered().values())
+
+    def check(self, duplicates_most):
+        """Prints and judges; wait_delivered() comes before."""
+        deliveries = self.delivered()
+        jobs = Counter((path, name) for path, name, _ in deliveries)
+        print(f"{len(self.acknowledged)} events acknowledged, {len(self.owed)} deliveries owed, {sum(deliveries.values())}"
+              f" made, {len(self.dead())} dead; {self.duplicates()} duplicates, at most {duplicates_most}")
+        assert not self.missing()
+        assert [each for each, count in jobs.items() if count > 1] == [], "an event makes one job for an endpoint"
+        strayed = jobs.keys() - self.owed
+        assert not strayed, f"{sorted(strayed)[:3]}: nobody published these, or not for that endpoint"
+        assert self.duplicates() <= duplicates_most
