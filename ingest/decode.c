@@ -14,6 +14,7 @@
 
 #include "event/scan.h"
 #include "ingest/envelope.h"
+#include "ingest/published.h"
 
 struct decoder {
 	const struct decode_env *env;
@@ -28,7 +29,8 @@ struct decoder {
 	uint32_t good; /* of them without errors, whether or not they fit */
 	uint32_t sanitised, unknown; /* of the written ones */
 	bool full; /* a record did not fit: no more are written */
-	struct event *event; /* the current one */
+	const struct event_kind *kind;
+	struct event_head *event; /* the current one */
 };
 
 static void
@@ -103,13 +105,13 @@ decode_event(struct decoder *d, int64_t index, int64_t syntax_index)
 {
 	const struct decode_env *env = d->env;
 	const char *start = d->scan.at, *end;
-	struct event *event = d->event;
+	struct event_head *event = d->event;
 	uint32_t max_bytes;
 
 	if (d->seen == env->max_events)
 		return refuse_size(d, CAUSE_BATCH_SIZE, -1, env->max_events);
 	d->seen++;
-	if (!event_scan(event, &d->scan, env->unknown))
+	if (!d->kind->scan(event, &d->scan, env))
 		return refuse_syntax(d, syntax_index);
 	end = d->scan.at;
 	if (d->lines && !scan_finish(&d->scan))
@@ -119,7 +121,7 @@ decode_event(struct decoder *d, int64_t index, int64_t syntax_index)
 	if ((size_t)(end - start) > max_bytes)
 		return refuse_size(d, CAUSE_EVENT_SIZE, index, max_bytes);
 
-	event_check(event, env);
+	d->kind->check(event, env, index);
 	if (event->error_count > 0) {
 		for (uint32_t i = 0; i < event->error_count; i++) {
 			event->errors[i].index = index;
@@ -132,16 +134,16 @@ decode_event(struct decoder *d, int64_t index, int64_t syntax_index)
 	if (d->full || (d->result->error_count > 0 && !env->lenient))
 		return DECODE_OK;
 
-	size_t size = event_size(event, env);
+	size_t size = d->kind->size(event, env);
 
 	if (size > d->capacity - d->used) {
 		d->full = true;
 		return DECODE_OK;
 	}
-	event_write(event, env, d->seen - 1, d->out + d->used);
+	d->kind->write(event, env, d->seen - 1, d->out + d->used);
 	d->used += size;
 	d->sanitised += event->sanitised;
-	d->unknown += event->unknown.any;
+	d->unknown += event->has_unknown;
 	return DECODE_OK;
 }
 
@@ -256,10 +258,15 @@ decode_body(struct span body, enum body_kind kind, const struct decode_env *env,
     struct decode_result *result)
 {
 	/* The compiler clears what has no value yet. So many bytes would cost as much as decoding a few events. */
-	struct event event __attribute__((uninitialized));
+	union {
+		struct event_head head;
+		struct event hook_event;
+		struct published_event published;
+	} event __attribute__((uninitialized));
 	struct decoder d = {
 	    .env = env,
-	    .event = &event,
+	    .kind = env->published ? &published_event_kind : &hook_event_kind,
+	    .event = &event.head,
 	    .result = result,
 	    .body = body.len > 0 ? body.base : "",
 	    .lines = kind == BODY_NDJSON,

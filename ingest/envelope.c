@@ -62,9 +62,10 @@ field_named(const struct json *key)
 	return FIELD_COUNT;
 }
 
-bool
-event_scan(struct event *event, struct scan *scan, enum unknown_action action)
+static bool
+event_scan(struct event_head *head, struct scan *scan, const struct decode_env *env)
 {
+	struct event *event = (struct event *)head;
 	enum scan_step step;
 	bool first = true;
 	struct json key, ignored;
@@ -80,7 +81,7 @@ event_scan(struct event *event, struct scan *scan, enum unknown_action action)
 		bool scanned;
 
 		if (field == FIELD_COUNT) {
-			if (!unknown_scan(&event->unknown, scan, &key, action))
+			if (!unknown_scan(&event->unknown, scan, &key, env->unknown))
 				return false;
 			continue;
 		}
@@ -112,7 +113,7 @@ take_string(struct event *event, const struct json *value, size_t max_chars, str
 	char *to = event->scratch + event->scratch_used;
 
 	assert(4 * max_chars <= sizeof event->scratch - event->scratch_used);
-	len = rewrite_string(value, to, max_chars, &event->sanitised);
+	len = rewrite_string(value, to, max_chars, &event->head.sanitised);
 	if (len == REWRITE_TOO_LONG)
 		return false;
 	event->scratch_used += len;
@@ -194,7 +195,7 @@ check_data(struct event *event, const char **msg)
 	}
 }
 
-/* Only an id that is no UUID is kept as text. Without an id event_write() makes one. */
+/* Only an id that is no UUID is kept as text. Without an id writing makes one. */
 static void
 read_id(struct event *event, const struct decode_env *env)
 {
@@ -211,18 +212,18 @@ read_id(struct event *event, const struct decode_env *env)
 static void
 add_error(struct event *event, const char *type, const char *msg, const char *field, uint32_t limit)
 {
-	event->errors[event->error_count++] = (struct decode_error){
+	event->head.errors[event->head.error_count++] = (struct decode_error){
 	    .cause = CAUSE_FIELDS, .type = type, .msg = msg, .field = field, .position = -1, .limit = limit};
 }
 
 static void
 refuse_unknown(struct event *event)
 {
-	for (uint32_t i = 0; i < event->unknown.count && event->error_count < EVENT_ERRORS_MAX; i++) {
+	for (uint32_t i = 0; i < event->unknown.count && event->head.error_count < EVENT_ERRORS_MAX; i++) {
 		const struct unknown_field *field = &event->unknown.fields[i];
 
 		add_error(event, "extra_forbidden", "Extra inputs are not permitted", NULL, 0);
-		event->errors[event->error_count - 1].key = (struct span){field->member.text, field->key_len};
+		event->head.errors[event->head.error_count - 1].key = (struct span){field->member.text, field->key_len};
 	}
 }
 
@@ -236,22 +237,23 @@ size_data(struct event *event)
 		event->data_bytes += event->unknown.bytes;
 	}
 	if (event->data.unsafe || event->data.nonfinite)
-		event->sanitised = true;
+		event->head.sanitised = true;
 }
 
-void
-event_check(struct event *event, const struct decode_env *env)
+static void
+event_check(struct event_head *head, const struct decode_env *env, int64_t index)
 {
+	struct event *event = (struct event *)head;
 	const char *type, *msg = NULL;
 
-	event->error_count = 0;
+	event->head.error_count = 0;
 	if (!event->is_object) {
 		add_error(event, "model_attributes_type",
 		    "Input should be a valid dictionary or object to extract fields from", NULL, 0);
 		return;
 	}
 	event->scratch_used = 0;
-	event->sanitised = false;
+	event->head.sanitised = false;
 	for (int i = 0; i < RECORD_STRINGS; i++) {
 		const struct string_rule *rule = &string_rules[i];
 
@@ -269,15 +271,17 @@ event_check(struct event *event, const struct decode_env *env)
 		refuse_unknown(event);
 	else if (event->unknown.too_many)
 		add_error(event, "too_many_fields", TOO_MANY_FIELDS(UNKNOWN_FIELDS_MAX), NULL, 0);
-	if (event->error_count == 0) {
+	event->head.has_unknown = event->unknown.any;
+	if (event->head.error_count == 0) {
 		read_id(event, env);
 		size_data(event);
 	}
 }
 
-size_t
-event_size(const struct event *event, const struct decode_env *env)
+static size_t
+event_size(const struct event_head *head, const struct decode_env *env)
 {
+	const struct event *event = (const struct event *)head;
 	size_t variable = event->data_bytes + env->tenant.len;
 
 	for (int i = 0; i < RECORD_STRINGS; i++)
@@ -285,9 +289,10 @@ event_size(const struct event *event, const struct decode_env *env)
 	return record_size(variable);
 }
 
-void
-event_write(struct event *event, const struct decode_env *env, uint32_t index, void *to)
+static void
+event_write(struct event_head *head, const struct decode_env *env, uint32_t index, void *to)
 {
+	struct event *event = (struct event *)head;
 	struct record *record = to;
 	char *at = record_begin(record);
 
@@ -318,3 +323,5 @@ event_write(struct event *event, const struct decode_env *env, uint32_t index, v
 		unknown_write(&event->unknown, &event->data, at + event->data.tight);
 	(void)record_seal(record);
 }
+
+const struct event_kind hook_event_kind = {event_scan, event_check, event_size, event_write};

@@ -1,5 +1,6 @@
 /*
- * One event: scan its object, check the rules of its fields (event/fields.h), write it as a record. Private to ingest/.
+ * One hook event: scan its object, check the rules of its fields (event/fields.h), write it as a record. Private to
+ * ingest/.
  */
 #ifndef INGEST_ENVELOPE_H
 #define INGEST_ENVELOPE_H
@@ -11,8 +12,7 @@
 #include "event/fields.h"
 #include "event/record.h"
 #include "event/scan.h"
-#include "ingest/decode_env.h"
-#include "ingest/decode_error.h"
+#include "ingest/event_kind.h"
 #include "ingest/unknown.h"
 
 #define FIELD_SYMBOL(symbol, ...) FIELD_##symbol,
@@ -27,11 +27,11 @@ enum envelope_field { HOOK_EVENT_FIELDS(FIELD_SYMBOL, FIELD_SYMBOL, NO_FIELD) FI
 enum { SCRATCH_CHARS = TIMESTAMP_CHARS_MAX HOOK_EVENT_FIELDS(PLUS_LIMIT, NO_FIELD, NO_FIELD) };
 #undef PLUS_LIMIT
 
-/* One for each field, and some for unknown fields. */
-#define EVENT_ERRORS_MAX (FIELD_COUNT + 8)
+_Static_assert(EVENT_ERRORS_MAX >= FIELD_COUNT + 8, "one for each field, and some for unknown fields");
 
 /* Everything borrows from the request's body and from scratch. It is large: make one, reuse it, and do not clear it. */
 struct event {
+	struct event_head head;
 	bool is_object;
 	struct json fields[FIELD_COUNT]; /* as scanned; of a repeated key the last value */
 	struct span strings[RECORD_STRINGS];
@@ -39,32 +39,13 @@ struct event {
 	size_t data_bytes; /* with the unknown fields that are kept in data */
 	int64_t timestamp_us;
 	uint8_t id[16];
-	bool has_id; /* else event_write() makes one */
-	bool sanitised; /* the record differs from what the client sent, or holds what jsonb refuses */
-	struct decode_error errors[EVENT_ERRORS_MAX];
-	uint32_t error_count;
+	bool has_id; /* else writing makes one */
 	size_t scratch_used;
 	char scratch[4 * SCRATCH_CHARS]; /* strings that the client wrote with escapes, as UTF-8 */
 	struct unknown_fields unknown;
 };
 
-/*
- * Moves over the value at scan->at and, when it is an object, remembers where its fields stand. Returns false for a
- * syntax error: see scan->reason.
- */
-bool event_scan(struct event *event, struct scan *scan, enum unknown_action action);
-
-/*
- * Checks what event_scan() found and makes it ready to be written. errors then says what is wrong, at most one error a
- * field; the caller sets their index.
- */
-void event_check(struct event *event, const struct decode_env *env);
-
-/*
- * For an event without errors: the bytes of its record; and the record itself, sealed, written to `to` (8-byte
- * aligned). index is the event's in its request.
- */
-size_t event_size(const struct event *event, const struct decode_env *env);
-void event_write(struct event *event, const struct decode_env *env, uint32_t index, void *to);
+/* Its events are struct event. */
+extern const struct event_kind hook_event_kind;
 
 #endif

@@ -10,7 +10,6 @@
 #include <string.h>
 
 #include "base/calendar.h"
-#include "base/uuid.h"
 #include "ingest/headers.h"
 
 #define ZEROS_MIN 16
@@ -74,16 +73,33 @@ event_id_of_tenant(struct span tenant, uint8_t id[16])
 	uuid_v5(space, tenant.base, tenant.len, id);
 }
 
+/* The time in a version 7 id. */
+static int64_t
+time_of(const uint8_t id[16])
+{
+	int64_t ms = 0;
+
+	for (int i = 0; i < 6; i++)
+		ms = ms << 8 | id[i];
+	return ms * 1000;
+}
+
+int64_t
+event_id_published(struct uuid_source *source, int64_t now_us, uint8_t id[16])
+{
+	uuid_v7(source, now_us, id);
+	id[14] = id[15] = 0;
+	return time_of(id);
+}
+
 int64_t
 event_time_of_key(struct span key, int64_t now_us)
 {
 	uint8_t id[16];
-	int64_t us = 0;
+	int64_t us;
 
 	if (!uuid_parse(key.base, key.len, id) || id[6] >> 4 != 7)
 		return now_us;
-	for (int i = 0; i < 6; i++)
-		us = us << 8 | id[i];
-	us *= 1000;
+	us = time_of(id);
 	return us >= now_us - 31 * CALENDAR_DAY_US && us <= now_us + CALENDAR_DAY_US ? us : now_us;
 }

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "base/span.h"
+#include "base/uuid.h"
 
 enum event_id_kind {
 	EVENT_ID_NONE, /* the event needs a new id; id is garbage */
@@ -36,6 +37,13 @@ void event_id_of_key(struct span key, uint32_t index, uint8_t id[16]);
  * what they always were.
  */
 void event_id_of_tenant(struct span tenant, uint8_t id[16]);
+
+/*
+ * A new id for a published event: a version 7 UUID whose last 16 bits are zero, so that the ids of its jobs, which
+ * count on from it, belong to no other event. Ids of one source ascend, also among those of uuid_v7(). Returns the time
+ * in the id, in microseconds of whole milliseconds.
+ */
+int64_t event_id_published(struct uuid_source *source, int64_t now_us, uint8_t id[16]);
 
 /*
  * The time of events that have no timestamp, in a request with that key: the time in the key if it is a version 7 UUID

@@ -47,8 +47,8 @@ is_unsafe(const struct json *key)
 	return key->escapes && scan_begin(&scan, key->text, key->len) && scan_value(&scan, &value) && value.unsafe;
 }
 
-static void
-remember(struct unknown_fields *unknown, const struct json *key, const struct json *value)
+void
+unknown_add(struct unknown_fields *unknown, const struct json *key, const struct json *value)
 {
 	bool found;
 	uint32_t place = place_of(unknown, key, &found);
@@ -91,7 +91,7 @@ unknown_scan(struct unknown_fields *unknown, struct scan *scan, const struct jso
 	scan->nonfinite_ok = false;
 	scan->depth_max = JSON_DEPTH_MAX;
 	if (scanned && action != UNKNOWN_IGNORE)
-		remember(unknown, key, &value);
+		unknown_add(unknown, key, &value);
 	return scanned;
 }
 

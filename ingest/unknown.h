@@ -38,6 +38,9 @@ struct unknown_fields {
 bool unknown_scan(
     struct unknown_fields *unknown, struct scan *scan, const struct json *key, enum unknown_action action);
 
+/* Remembers a member that was scanned: its key, and its value. */
+void unknown_add(struct unknown_fields *unknown, const struct json *key, const struct json *value);
+
 /*
  * Selects the fields to keep: those whose names no member of data, an object, has. Sets data->unsafe and
  * data->nonfinite if one of them is.
