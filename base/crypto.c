@@ -40,6 +40,42 @@ crypto_sha256(struct span text, uint8_t out[SHA256_BYTES])
 	}
 }
 
+/* Half of an HMAC: the digest of the key's block, changed by pad, and of the two spans. */
+static void
+keyed_sha256(
+    const uint8_t block[SHA256_CBLOCK], uint8_t pad, struct span first, struct span second, uint8_t out[SHA256_BYTES])
+{
+	uint8_t padded[SHA256_CBLOCK];
+	SHA256_CTX sha;
+
+	for (size_t i = 0; i < sizeof padded; i++)
+		padded[i] = block[i] ^ pad;
+	if (SHA256_Init(&sha) != 1 || SHA256_Update(&sha, padded, sizeof padded) != 1 ||
+	    SHA256_Update(&sha, first.base, first.len) != 1 || SHA256_Update(&sha, second.base, second.len) != 1 ||
+	    SHA256_Final(out, &sha) != 1) {
+		log_error("libcrypto gives no digest");
+		abort();
+	}
+	explicit_bzero(padded, sizeof padded);
+	explicit_bzero(&sha, sizeof sha);
+}
+
+/* HMAC() also looks for a provider in each call. */
+void
+crypto_hmac_sha256(struct span key, struct span first, struct span second, uint8_t out[SHA256_BYTES])
+{
+	static const struct span none = {"", 0};
+	uint8_t block[SHA256_CBLOCK] = {0}, inner[SHA256_BYTES];
+
+	if (key.len > sizeof block)
+		crypto_sha256(key, block);
+	else if (key.len > 0)
+		memcpy(block, key.base, key.len);
+	keyed_sha256(block, 0x36, first, second, inner);
+	keyed_sha256(block, 0x5c, (struct span){(const char *)inner, sizeof inner}, none, out);
+	explicit_bzero(block, sizeof block);
+}
+
 bool
 crypto_equal(const void *a, const void *b, size_t len)
 {

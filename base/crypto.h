@@ -17,6 +17,12 @@ void crypto_sha1(struct span first, struct span second, uint8_t out[SHA1_BYTES])
 /* SHA-256 (FIPS 180-4). Allocates nothing. */
 void crypto_sha256(struct span text, uint8_t out[SHA256_BYTES]);
 
+/*
+ * HMAC-SHA256 (RFC 2104, FIPS 180-4) with a key of any length of the two spans, one behind the other. Allocates
+ * nothing.
+ */
+void crypto_hmac_sha256(struct span key, struct span first, struct span second, uint8_t out[SHA256_BYTES]);
+
 /* Whether two secrets of len bytes are the same, in a time that does not tell where they differ. */
 bool crypto_equal(const void *a, const void *b, size_t len);
 
