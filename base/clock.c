@@ -24,6 +24,12 @@ clock_steady_us(void)
 	return now_us(CLOCK_MONOTONIC);
 }
 
+int64_t
+clock_boot_us(void)
+{
+	return now_us(CLOCK_BOOTTIME);
+}
+
 int32_t
 clock_wait_ms(int64_t due_us, int64_t now_us, int32_t most_ms)
 {

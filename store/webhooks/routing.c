@@ -1,10 +1,37 @@
 /* One row a tenant, made when it is first raised. */
 #include "store/webhooks/routing.h"
 
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/uuid.h"
+#include "store/webhooks/job_lifetime.h"
+
 static const struct db_statement raise_version = {
     "INSERT INTO routing_versions (tenant_id, version) VALUES ($1, 1)"
     " ON CONFLICT (tenant_id) DO UPDATE SET version = routing_versions.version + 1",
     NULL};
+
+static const struct db_statement read_version = {
+    "SELECT COALESCE(v.version, 0) FROM tenants t LEFT JOIN routing_versions v ON v.tenant_id = t.tenant_id"
+    " WHERE t.tenant_id = $1 AND t.deleted_at IS NULL",
+    NULL};
+
+/* An UPDATE, because a row that is to be locked must be there. */
+static const struct db_statement hold_version = {
+    "INSERT INTO routing_versions (tenant_id, version) VALUES ($1, 0)"
+    " ON CONFLICT (tenant_id) DO UPDATE SET version = routing_versions.version",
+    NULL};
+
+static const struct db_statement read_routes = {
+    "SELECT s.endpoint_id, s.transform_id, s.subscription_id, s.topic_pattern, s.filter,"
+    " e.enabled AND NOT e.paused AND e.state = 'active', e.retry_schedule, e.max_attempts"
+    " FROM subscriptions s JOIN endpoints e ON e.tenant_id = s.tenant_id AND e.endpoint_id = s.endpoint_id"
+    " WHERE s.tenant_id = $1 AND s.enabled AND s.deleted_at IS NULL AND e.deleted_at IS NULL",
+    NULL};
+
+enum column { ENDPOINT, TRANSFORM, SUBSCRIPTION, PATTERN, FILTER, SENDS, SCHEDULE, ATTEMPTS };
 
 int
 routing_raise(struct db *db, const char *tenant_id, struct error *err)
@@ -12,4 +39,77 @@ routing_raise(struct db *db, const char *tenant_id, struct error *err)
 	const struct db_param params[] = {db_string(tenant_id)};
 
 	return db_query(db, &raise_version, params, 1, NULL, err);
+}
+
+int
+routing_version(struct db *db, struct span tenant_id, bool *there, int64_t *version, struct error *err)
+{
+	const struct db_param params[] = {db_text(tenant_id)};
+	struct db_rows *rows;
+	int rc = db_query(db, &read_version, params, 1, &rows, err);
+
+	if (rc != 0)
+		return rc;
+	*there = db_rows_count(rows) > 0;
+	*version = *there ? db_rows_int(rows, 0, 0) : 0;
+	db_rows_free(rows);
+	return 0;
+}
+
+int
+routing_hold(struct db *db, struct span tenant_id, bool *there, int64_t *version, struct error *err)
+{
+	const struct db_param params[] = {db_text(tenant_id)};
+	int rc = db_query(db, &hold_version, params, 1, NULL, err);
+
+	return rc != 0 ? rc : routing_version(db, tenant_id, there, version, err);
+}
+
+/* A null id is all zero. false: it is no id. */
+static bool
+read_id(struct span text, uint8_t id[16])
+{
+	return text.base == NULL || uuid_parse(text.base, text.len, id);
+}
+
+static bool
+read_row(const struct db_rows *rows, uint32_t row, const struct config *config, struct route *route)
+{
+	struct span subscription = db_rows_text(rows, row, SUBSCRIPTION), endpoint = db_rows_text(rows, row, ENDPOINT);
+
+	*route = (struct route){
+	    .held = !db_rows_bool(rows, row, SENDS),
+	    .lifetime_ms =
+		job_lifetime_ms(config, db_rows_text(rows, row, SCHEDULE), (uint32_t)db_rows_int(rows, row, ATTEMPTS)),
+	    .pattern = db_rows_text(rows, row, PATTERN),
+	    .filter = db_rows_text(rows, row, FILTER),
+	};
+	return endpoint.base != NULL && read_id(endpoint, route->endpoint_id) &&
+	       read_id(db_rows_text(rows, row, TRANSFORM), route->transform_id) &&
+	       read_id(subscription, route->subscription_id);
+}
+
+int
+routing_read(
+    struct db *db, const struct config *config, struct span tenant_id, struct routes **routes, struct error *err)
+{
+	const struct db_param params[] = {db_text(tenant_id)};
+	struct db_rows *rows;
+	int rc = db_query(db, &read_routes, params, 1, &rows, err);
+
+	if (rc != 0)
+		return rc;
+
+	uint32_t count = db_rows_count(rows), read = 0, unreadable;
+	struct route *all = mem_new(count + 1, sizeof *all);
+
+	for (uint32_t row = 0; row < count; row++)
+		read += read_row(rows, row, config, &all[read]);
+	*routes = routes_new(all, read, &unreadable);
+	unreadable += count - read;
+	if (unreadable > 0)
+		log_warning("subscriptions cannot be read: they get no events", LOG_UINT("subscriptions", unreadable));
+	free(all);
+	db_rows_free(rows);
+	return 0;
 }

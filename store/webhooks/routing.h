@@ -1,15 +1,37 @@
-/* The version of a tenant's routing: which of its events go where. */
+/* How publishers learn of changed subscriptions and endpoints: a version of each tenant, and its routes. */
 #ifndef STORE_WEBHOOKS_ROUTING_H
 #define STORE_WEBHOOKS_ROUTING_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 #include "base/error.h"
+#include "base/span.h"
+#include "config/config.h"
 #include "store/db.h"
+#include "store/webhooks/routes.h"
 
 /*
- * Raises the version in the transaction that db_begin() began: publishers read the tenant's endpoints and subscriptions
- * again before they route an event. Other transactions that raise the same tenant's wait until this one has ended, so
- * call it late, and before changes_raise(). Returns as db_query().
+ * Raises the tenant's version, in the transaction of the change: a publisher that has read the tenant's routes before
+ * reads them again. Returns as db_query().
  */
 int routing_raise(struct db *db, const char *tenant_id, struct error *err);
+
+/* A tenant's version, 0 when nothing was changed yet, and whether the tenant is there. Returns as db_query(). */
+int routing_version(struct db *db, struct span tenant_id, bool *there, int64_t *version, struct error *err);
+
+/*
+ * As routing_version(), in a transaction that db_begin() began: until it ends nobody raises the version. Returns as
+ * db_query().
+ */
+int routing_hold(struct db *db, struct span tenant_id, bool *there, int64_t *version, struct error *err);
+
+/*
+ * Reads a tenant's routes: subscriptions that are enabled, of endpoints that are there. They are never older than a
+ * version that was read before. A subscription that cannot be read is left out, with a warning. 0 with *routes, which
+ * the caller frees, or as db_query().
+ */
+int routing_read(
+    struct db *db, const struct config *config, struct span tenant_id, struct routes **routes, struct error *err);
 
 #endif

@@ -1,0 +1,16 @@
+/* How long a job may wait before it is given up. */
+#ifndef STORE_WEBHOOKS_JOB_LIFETIME_H
+#define STORE_WEBHOOKS_JOB_LIFETIME_H
+
+#include <stdint.h>
+
+#include "base/span.h"
+#include "config/config.h"
+
+/*
+ * 1.5 times the length of the endpoint's schedule, at least 24 hours, in ms. schedule: endpoints.retry_schedule, JSON;
+ * base NULL or what cannot be read: HL_RETRY_SCHEDULE. attempts: endpoints.max_attempts; 0: the schedule is not cut.
+ */
+int64_t job_lifetime_ms(const struct config *config, struct span schedule, uint32_t attempts);
+
+#endif

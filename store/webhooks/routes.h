@@ -1,0 +1,69 @@
+/*
+ * Where the events of one tenant go: its subscriptions, built once for many events. An event makes one job for each
+ * pair of endpoint and transform that a matching subscription names.
+ *
+ * Pure. Routes are for one thread.
+ */
+#ifndef STORE_WEBHOOKS_ROUTES_H
+#define STORE_WEBHOOKS_ROUTES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/bytes.h"
+#include "base/span.h"
+#include "event/record.h"
+
+/* A subscription that makes jobs: it is enabled and its endpoint is there. */
+struct route {
+	uint8_t endpoint_id[16];
+	uint8_t transform_id[16]; /* all zero: none */
+	uint8_t subscription_id[16];
+	bool held; /* the endpoint is disabled or paused: jobs wait */
+	int64_t lifetime_ms; /* after so long a job of the endpoint is given up */
+	struct span pattern;
+	struct span filter; /* base NULL: none */
+};
+
+struct routes;
+
+/*
+ * Borrows nothing; rows[0..count), at most 2^24, are sorted. A row whose pattern or filter cannot be read matches
+ * nothing: *unreadable counts those. Never NULL. The caller frees it.
+ */
+struct routes *routes_new(struct route *rows, uint32_t count, uint32_t *unreadable);
+void routes_free(struct routes *routes);
+
+/* The memory that it takes. */
+size_t routes_bytes(const struct routes *routes);
+
+/* The ids of an event's jobs count from 1 in their last 16 bits. */
+#define ROUTE_JOBS_MAX UINT16_MAX
+
+/* A job that an event makes. Its subscriptions are ids[first..first + count) of struct route_jobs. */
+struct route_job {
+	uint8_t endpoint_id[16];
+	uint8_t transform_id[16];
+	int64_t lifetime_ms;
+	bool held;
+	uint32_t first, count;
+};
+
+/* Jobs of any number of events. All zero is none. */
+struct route_jobs {
+	struct route_job *jobs;
+	uint8_t (*ids)[16];
+	uint32_t count, capacity;
+	uint32_t id_count, id_capacity;
+};
+
+void route_jobs_free(struct route_jobs *jobs);
+
+/*
+ * Appends the jobs of a published event, ordered by endpoint and transform, at most ROUTE_JOBS_MAX; the others are left
+ * out. Returns how many. Filters see the event as the API shows it (event/published_json.h); text is room for that.
+ */
+uint32_t routes_match(struct routes *routes, const struct record *event, struct bytes *text, struct route_jobs *jobs);
+
+#endif
