@@ -55,7 +55,7 @@ struct process_slot {
 	_Alignas(128) uint32_t sleeping;
 	int32_t pid;
 	uint32_t state; /* enum process_state */
-	uint32_t waits_for_turn; /* 0, 1: shm/write_turn.h */
+	uint32_t waits_for_turn; /* since when; 0: it does not: shm/write_turn.h */
 	uint32_t starts; /* counts the processes that have had this slot */
 	int64_t started_us; /* steady clock */
 	uint64_t alive_until_us; /* steady clock */

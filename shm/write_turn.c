@@ -1,6 +1,7 @@
 /*
  * A wait for a lock by F_OFD_SETLKW would have no end in time, and signals to end it are not used here. Naps are short
- * as long as one transaction takes, and longer when it is more than that.
+ * as long as one transaction takes, and longer when it is more than that; again short for a process that is first in
+ * the line now.
  */
 #include "shm/write_turn.h"
 
@@ -22,8 +23,11 @@
 #define LONG_NAP_US 1000
 #define SHORT_NAPS_US 20000
 
-/* A process that waits takes the turn within a nap of it, or is stopped, or was killed a moment ago. */
+/* A process that waits takes a free lock within a nap, or is stopped, or was killed a moment ago. */
 #define STAND_BACK_US 10000
+
+/* A thread asks this often how long it may wait for the other threads. */
+#define ASK_US 250000
 
 static void
 nap(int64_t us)
@@ -64,40 +68,73 @@ write_turn_close(struct write_turn *turn)
 	(void)pthread_mutex_destroy(&turn->threads);
 }
 
-static void
-set_waiting(struct write_turn *turn, uint32_t waiting)
+/* Whether another process holds the lock now. */
+static bool
+is_taken(const struct write_turn *turn)
 {
-	ck_pr_store_32(&turn->slot->waits_for_turn, waiting);
+	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = TURN_BYTE, .l_len = 1};
+
+	return fcntl(turn->fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+}
+
+/* What stands in the slot of a process that waits: the low bits of an instant are enough to compare. */
+static uint32_t
+since_now(void)
+{
+	uint32_t since = (uint32_t)clock_steady_us();
+
+	return since != 0 ? since : 1;
 }
 
 static bool
-another_waits(const struct write_turn *turn)
+goes_first(const struct write_turn *turn, const struct process_slot *slot, uint32_t since)
+{
+	uint32_t other_since = ck_pr_load_32(&slot->waits_for_turn);
+
+	if (slot == turn->slot || other_since == 0 || slot_pid(slot) == 0)
+		return false;
+	return (int32_t)(other_since - since) < 0 || (other_since == since && slot < turn->slot);
+}
+
+/* Whether a process waits for longer than this one. */
+static bool
+another_goes_first(const struct write_turn *turn, uint32_t since)
 {
 	uint32_t count = segment_slot_count(turn->segment);
 
-	for (uint32_t i = 0; i < count; i++) {
-		const struct process_slot *slot = segment_slot_at(turn->segment, i);
-
-		if (slot != turn->slot && ck_pr_load_32(&slot->waits_for_turn) != 0 && slot_pid(slot) != 0)
+	for (uint32_t i = 0; i < count; i++)
+		if (goes_first(turn, segment_slot_at(turn->segment, i), since))
 			return true;
-	}
 	return false;
 }
 
 /* 0 with the lock, <0 with errno: EAGAIN when it did not come in time. */
 static int
-wait_for_lock(struct write_turn *turn, int64_t until_us)
+wait_for_lock(struct write_turn *turn, const struct turn_wait *wait, uint32_t since)
 {
-	int64_t began_us = clock_steady_us();
+	int64_t began_us = clock_steady_us(), spared_us = 0;
+	bool first = false;
 
-	while (set_lock(turn, F_WRLCK) != 0) {
+	for (;;) {
 		int64_t now_us = clock_steady_us();
 
-		if ((errno != EAGAIN && errno != EACCES && errno != EINTR) || now_us >= until_us)
+		if (!first && !another_goes_first(turn, since)) {
+			first = true;
+			began_us = now_us;
+		}
+		bool stands_back = !first && spared_us < STAND_BACK_US;
+		if (!stands_back && set_lock(turn, F_WRLCK) == 0)
+			return 0;
+		if (!stands_back && errno != EAGAIN && errno != EACCES && errno != EINTR)
 			return -1;
+		if (now_us >= wait->until_us(wait->context)) {
+			errno = EAGAIN;
+			return -1;
+		}
+		bool spares = stands_back && !is_taken(turn);
 		nap(now_us - began_us < SHORT_NAPS_US ? SHORT_NAP_US : LONG_NAP_US);
+		spared_us += spares ? clock_steady_us() - now_us : 0;
 	}
-	return 0;
 }
 
 static int
@@ -108,26 +145,39 @@ late(struct error *err)
 
 /* With the mutex. */
 static int
-take_from_processes(struct write_turn *turn, int64_t until_us, struct error *err)
+take_from_processes(struct write_turn *turn, const struct turn_wait *wait, struct error *err)
 {
-	for (int64_t end_us = clock_steady_us() + STAND_BACK_US; clock_steady_us() < end_us && another_waits(turn);)
-		nap(SHORT_NAP_US);
-	set_waiting(turn, 1);
-	int rc = wait_for_lock(turn, until_us);
-	set_waiting(turn, 0);
+	uint32_t since = since_now();
+
+	ck_pr_store_32(&turn->slot->waits_for_turn, since);
+	int rc = wait_for_lock(turn, wait, since);
+	ck_pr_store_32(&turn->slot->waits_for_turn, 0);
 	if (rc == 0)
 		return 0;
-	return errno == EAGAIN || errno == EACCES ? late(err) : error_errno(err, "cannot lock the ring file");
+	return errno == EAGAIN ? late(err) : error_errno(err, "cannot lock the ring file");
+}
+
+static int
+take_from_threads(struct write_turn *turn, const struct turn_wait *wait, struct error *err)
+{
+	for (;;) {
+		int64_t now_us = clock_steady_us(), until_us = wait->until_us(wait->context);
+		int64_t next_us = until_us < now_us + ASK_US ? until_us : now_us + ASK_US;
+		const struct timespec next = {.tv_sec = next_us / 1000000, .tv_nsec = next_us % 1000000 * 1000};
+
+		if (pthread_mutex_clocklock(&turn->threads, CLOCK_MONOTONIC, &next) == 0)
+			return 0;
+		if (next_us == until_us)
+			return late(err);
+	}
 }
 
 int
-write_turn_take(struct write_turn *turn, int64_t until_us, struct error *err)
+write_turn_take(struct write_turn *turn, const struct turn_wait *wait, struct error *err)
 {
-	const struct timespec until = {.tv_sec = until_us / 1000000, .tv_nsec = until_us % 1000000 * 1000};
-
-	if (pthread_mutex_clocklock(&turn->threads, CLOCK_MONOTONIC, &until) != 0)
-		return late(err);
-	int rc = take_from_processes(turn, until_us, err);
+	if (take_from_threads(turn, wait, err) != 0)
+		return -1;
+	int rc = take_from_processes(turn, wait, err);
 	if (rc != 0)
 		(void)pthread_mutex_unlock(&turn->threads);
 	return rc;

@@ -1,13 +1,15 @@
 /*
- * The turn to write to a database that takes one writer at a time. Two processes of the service write to SQLite: each
- * takes the turn before its transaction, so that neither waits in SQLite's busy handler, which polls and is never fair.
+ * The turn to write to a database that takes one writer at a time. Several processes of the service write to SQLite:
+ * each takes the turn before its transaction, so that none waits in SQLite's busy handler, which polls and is never
+ * fair.
  *
  * The turn is a record lock on a byte of its own of the segment's file: the kernel gives it up with its holder. A
- * process that waits says so in its slot; the other one, when it comes back, lets it go first. So a process without
- * pause and one with small transactions take turns, and the second waits for one transaction of the first.
+ * process that waits says in its slot since when; of those that wait the first one takes the lock. So a process waits
+ * for one transaction of each other process at most, unless one that should go first is stopped: it is let go first for
+ * 10 ms in which the lock is free.
  *
- *   take:  while another process waits: wait (not for long: it may be stopped)
- *          say in the slot that this one waits; try to lock, nap, try to lock, ...; unsay it
+ *   take:  say in the slot since when this process waits
+ *          while an older one waits, or the lock is taken: nap; then lock; unsay it
  *   give:  unlock
  */
 #ifndef SHM_WRITE_TURN_H
@@ -18,6 +20,15 @@
 
 #include "base/error.h"
 #include "shm/segment.h"
+
+/*
+ * How long to wait. until_us(context) is asked before a wait and several times a second in it; the instant of the
+ * steady clock that it returns is the end of the wait. So it can send heartbeats, and can end a wait early.
+ */
+struct turn_wait {
+	int64_t (*until_us)(void *context);
+	void *context;
+};
 
 /* One a process. Its threads queue here. */
 struct write_turn {
@@ -38,10 +49,10 @@ int write_turn_open(
 void write_turn_close(struct write_turn *turn);
 
 /*
- * Waits for the turn until that instant of the steady clock. 0: this thread has it until write_turn_give(). <0: it did
- * not come. Any thread; not one that has the turn.
+ * Waits for the turn. 0: this thread has it until write_turn_give(). <0: it did not come in time. Any thread; not one
+ * that has the turn.
  */
-int write_turn_take(struct write_turn *turn, int64_t until_us, struct error *err);
+int write_turn_take(struct write_turn *turn, const struct turn_wait *wait, struct error *err);
 
 /* The thread that has the turn. */
 void write_turn_give(struct write_turn *turn);

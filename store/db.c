@@ -2,6 +2,7 @@
 #include "store/db.h"
 
 #include <assert.h>
+#include <string.h>
 
 #include "base/utf8.h"
 #include "store/db_ops.h"
@@ -31,11 +32,18 @@ db_begin(struct db *db, struct error *err)
 	return rc;
 }
 
+static void
+forget_refusal(struct db *db)
+{
+	db->conflict = false;
+	db->sqlstate[0] = '\0';
+}
+
 int
 db_commit(struct db *db, struct error *err)
 {
 	assert(db->state == DB_IN_TRANSACTION);
-	db->conflict = false;
+	forget_refusal(db);
 	int rc = db->ops->commit(db, err);
 	db->state = rc == 0 ? DB_IDLE : DB_TO_ROLL_BACK;
 	return rc;
@@ -60,32 +68,56 @@ db_end(struct db *db, int rc, struct error *err)
 	return rc;
 }
 
+/* Where the run of ASCII without NUL at p ends, or a little before: eight characters at a time. */
+static const char *
+skip_plain(const char *p, const char *end)
+{
+	const uint64_t ones = 0x0101010101010101u, high = ones * 0x80;
+	uint64_t word;
+
+	for (; end - p >= 8; p += 8) {
+		memcpy(&word, p, sizeof word);
+		if (((word | (word - ones)) & high) != 0)
+			break;
+	}
+	return p;
+}
+
 /* SQLite would keep any bytes, and PostgreSQL would read a text to its first NUL. */
 static bool
-storable(const struct db_param *param)
+storable(struct span text)
 {
-	size_t at = 0;
+	const char *p = text.base, *end = p + text.len;
 
-	if (param->kind != DB_TEXT)
-		return true;
-	while (at < param->text.len) {
-		size_t len = utf8_length(param->text.base + at, param->text.len - at);
-		if (len == 0 || param->text.base[at] == '\0')
+	while ((p = skip_plain(p, end)) < end) {
+		size_t len = utf8_length(p, (size_t)(end - p));
+		if (len == 0 || *p == '\0')
 			return false;
-		at += len;
+		p += len;
 	}
 	return true;
 }
 
 static int
-run(struct db *db, const struct db_call *call, struct db_rows **rows, struct error *err)
+check_params(const struct db_call *call, struct error *err)
 {
-	for (size_t i = 0; i < call->count; i++)
-		if (!storable(&call->params[i])) {
+	for (size_t i = 0; i < call->count; i++) {
+		assert(call->params[i].kind != DB_UUIDS);
+		if (call->params[i].kind == DB_TEXT && !storable(call->params[i].text)) {
 			(void)error_set(err, "parameter %zu is not UTF-8, or has a NUL", i + 1);
 			return DB_REFUSED;
 		}
-	return db->ops->query(db, call, rows, err);
+	}
+	return 0;
+}
+
+/* A call has ended with rc: a transaction in which one failed can only be rolled back. */
+static int
+after(struct db *db, int rc)
+{
+	if (rc != 0 && db->state == DB_IN_TRANSACTION)
+		db->state = DB_TO_ROLL_BACK;
+	return rc;
 }
 
 int
@@ -95,11 +127,9 @@ db_query(struct db *db, const struct db_statement *statement, const struct db_pa
 	const struct db_call call = {.statement = statement, .params = params, .count = count};
 
 	assert(db->state != DB_TO_ROLL_BACK && count <= DB_PARAMS_MAX);
-	db->conflict = false;
-	int rc = run(db, &call, rows, err);
-	if (rc != 0 && db->state == DB_IN_TRANSACTION)
-		db->state = DB_TO_ROLL_BACK;
-	return rc;
+	forget_refusal(db);
+	int rc = check_params(&call, err);
+	return after(db, rc == 0 ? db->ops->query(db, &call, rows, err) : rc);
 }
 
 int
@@ -116,8 +146,110 @@ db_finds(struct db *db, const struct db_statement *statement, const struct db_pa
 	return 0;
 }
 
+static const enum db_kind kinds[] = {
+    [DB_TYPE_TEXT] = DB_TEXT,
+    [DB_TYPE_JSON] = DB_TEXT,
+    [DB_TYPE_UUID] = DB_UUID,
+    [DB_TYPE_UUID_ARRAY] = DB_UUIDS,
+    [DB_TYPE_INT2] = DB_INT,
+    [DB_TYPE_INT4] = DB_INT,
+    [DB_TYPE_INT8] = DB_INT,
+    [DB_TYPE_BOOL] = DB_INT,
+    [DB_TYPE_TIME] = DB_INT,
+};
+
+/* Whether a value is one that both databases keep alike. *why: what is wrong with it. */
+static bool
+holds(enum db_type type, const struct db_param *value, const char **why)
+{
+	if (value->kind == DB_NULL)
+		return true;
+	assert(value->kind == kinds[type]);
+	*why = "is not UTF-8, or has a NUL";
+	if (value->kind == DB_TEXT)
+		return storable(value->text);
+	*why = "is out of range";
+	switch (type) {
+	case DB_TYPE_INT2:
+		return value->number == (int16_t)value->number;
+	case DB_TYPE_INT4:
+		return value->number == (int32_t)value->number;
+	case DB_TYPE_BOOL:
+		return value->number == 0 || value->number == 1;
+	default:
+		return true;
+	}
+}
+
+static int
+check_values(const struct db_values *values, struct error *err)
+{
+	const struct db_param *value = values->first;
+	const char *why;
+
+	assert(values->columns >= 1 && values->columns <= DB_COLUMNS_MAX);
+	for (uint32_t row = 0; row < values->rows; row++)
+		for (uint32_t column = 0; column < values->columns; column++)
+			if (!holds(values->types[column], value++, &why)) {
+				(void)error_set(err, "column %u of row %u %s", column + 1, row + 1, why);
+				return DB_REFUSED;
+			}
+	return 0;
+}
+
+int
+db_load(struct db *db, const struct db_table *table, const struct db_param *values, uint32_t rows, struct error *err)
+{
+	const struct db_values all = {table->types, table->count, values, rows};
+
+	assert(db->state == DB_IN_TRANSACTION);
+	forget_refusal(db);
+	if (rows == 0)
+		return 0;
+	int rc = check_values(&all, err);
+	return after(db, rc == 0 ? db->ops->load(db, table, &all, err) : rc);
+}
+
+int
+db_each(struct db *db, const struct db_each *each, const struct db_param *values, uint32_t rows,
+    struct db_rows **result, struct error *err)
+{
+	const struct db_values all = {each->types, each->count, values, rows};
+
+	assert(db->state == DB_IN_TRANSACTION);
+	forget_refusal(db);
+	if (rows == 0) {
+		if (result != NULL)
+			*result = db_rows_new(0);
+		return 0;
+	}
+	int rc = check_values(&all, err);
+	return after(db, rc == 0 ? db->ops->each(db, each, &all, result, err) : rc);
+}
+
+int
+db_check_and_commit(
+    struct db *db, const struct db_statement *check, const struct db_param *params, size_t count, struct error *err)
+{
+	const struct db_call call = {.statement = check, .params = params, .count = count};
+
+	assert(db->state == DB_IN_TRANSACTION && count <= DB_PARAMS_MAX);
+	forget_refusal(db);
+	int rc = check_params(&call, err);
+	if (rc == 0)
+		rc = db->ops->check_and_commit(db, &call, err);
+	db->state = rc == 0 ? DB_IDLE : DB_TO_ROLL_BACK;
+	return rc;
+}
+
 bool
 db_conflict(const struct db *db)
 {
 	return db->conflict;
+}
+
+const char *
+db_sqlstate(const struct db *db)
+{
+	return db->sqlstate;
 }

@@ -28,27 +28,13 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "store/db_env.h"
 #include "store/db_rows.h"
 #include "store/db_statement.h"
 
 enum db_condition { DB_REFUSED = 1, DB_BUSY = 2 };
 
 struct db;
-
-/*
- * What a store needs of its process: the turn to write to an SQLite database (shm/write_turn.h). Members may be NULL.
- * {0}: a process that writes beside no other.
- */
-struct db_env {
-	void *context; /* first argument of both */
-
-	/* Waits for the turn until that instant of the steady clock. 0, or <0: it did not come. */
-	int (*take_write_turn)(void *context, int64_t until_us, struct error *err);
-	void (*give_write_turn)(void *context);
-
-	/* Of all connections of the process: whether one has opened the database's file. Set by db_open(). */
-	bool *database_seen;
-};
 
 /* Rolls back an open transaction. Never waits for a server. NULL is allowed. */
 void db_close(struct db *db);
@@ -89,7 +75,41 @@ int db_query(struct db *db, const struct db_statement *statement, const struct d
 int db_finds(struct db *db, const struct db_statement *statement, const struct db_param *params, size_t count,
     bool *any, struct error *err); /* six: as db_query() */
 
+/*
+ * Adds rows to a table, many at once: COPY, or a prepared INSERT. values: of the first row the columns' values, then of
+ * the second, ... They are of the columns' types; a number that its type does not hold is refused. In a transaction.
+ * As db_query().
+ */
+int db_load(
+    struct db *db, const struct db_table *table, const struct db_param *values, uint32_t rows, struct error *err);
+
+/*
+ * Runs a statement for many rows of values, which are as those of db_load(). In a transaction. PostgreSQL gets it
+ * once, with one array for each parameter. SQLite runs it for each row, in their order. No two rows of values may be
+ * about the same row of a table. result NULL: no rows are wanted; else on 0 *result has the rows that RETURNING gave
+ * for all of them, in any order; release it by db_rows_free(). As db_query(); after DB_REFUSED it is not known which
+ * row was refused.
+ */
+int db_each(struct db *db, const struct db_each *each, const struct db_param *values, uint32_t rows,
+    struct db_rows **result, struct error *err); /* six: as db_query() */
+
+/*
+ * Runs a statement that checks what the transaction rests on, and commits, in one message to PostgreSQL, so that no
+ * time passes between them here. When the check fails the statement raises an error in PostgreSQL, and returns a row
+ * with its SQLSTATE in SQLite. As db_commit(); DB_REFUSED: db_sqlstate() says which check failed, or that a constraint
+ * refused the commit.
+ * The check's text has no '$' but for parameters.
+ */
+int db_check_and_commit(
+    struct db *db, const struct db_statement *check, const struct db_param *params, size_t count, struct error *err);
+
 /* After DB_REFUSED: whether it was a unique key. */
 bool db_conflict(const struct db *db);
+
+/*
+ * After DB_REFUSED: the SQLSTATE, five characters; "" when there is none: SQLite has those of checks alone. Valid until
+ * the next call.
+ */
+const char *db_sqlstate(const struct db *db);
 
 #endif

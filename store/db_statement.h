@@ -17,12 +17,50 @@ struct db_statement {
 
 #define DB_PARAMS_MAX 64
 
-enum db_kind { DB_NULL, DB_TEXT, DB_INT, DB_UUID };
+enum db_kind { DB_NULL, DB_TEXT, DB_INT, DB_UUID, DB_UUIDS };
+
+/*
+ * A column's type in PostgreSQL, and what makes its values, of which each may be db_null(). TEXT and JSON: db_text();
+ * UUID: db_uuid(); UUID_ARRAY: db_uuids(); INT2, INT4, INT8: db_int(); BOOL: db_bool(); TIME: db_int() of microseconds
+ * since 1970, of which SQLite keeps whole milliseconds.
+ */
+enum db_type {
+	DB_TYPE_TEXT,
+	DB_TYPE_JSON,
+	DB_TYPE_UUID,
+	DB_TYPE_UUID_ARRAY,
+	DB_TYPE_INT2,
+	DB_TYPE_INT4,
+	DB_TYPE_INT8,
+	DB_TYPE_BOOL,
+	DB_TYPE_TIME
+};
+
+#define DB_COLUMNS_MAX 32
+
+/* What db_load() adds rows to. A constant: a connection knows it again by its address. */
+struct db_table {
+	const char *name;
+	const char *columns; /* "tenant_id, event_id, created_at" */
+	const enum db_type *types; /* of the columns */
+	uint32_t count; /* of columns: 1 to DB_COLUMNS_MAX */
+};
+
+/*
+ * What db_each() runs. A constant, as above. $1, $2, ... of statement.postgres are arrays, which have as many elements
+ * as there are rows: FROM unnest($1::uuid[], $2::timestamptz[]) AS new (job_id, due_at). Those of statement.sqlite are
+ * the values of one row: a time is in milliseconds. No type is UUID_ARRAY.
+ */
+struct db_each {
+	struct db_statement statement;
+	const enum db_type *types; /* of the parameters */
+	uint32_t count; /* of parameters: 1 to DB_COLUMNS_MAX */
+};
 
 /* Made by the functions below; text and id are borrowed for the call of db_query(). */
 struct db_param {
 	enum db_kind kind;
-	struct span text; /* DB_TEXT: valid UTF-8 without NUL, else DB_REFUSED; DB_UUID: 16 bytes */
+	struct span text; /* DB_TEXT: valid UTF-8 without NUL, else DB_REFUSED; DB_UUID: 16 bytes; DB_UUIDS: 16 each */
 	int64_t number;
 };
 
@@ -62,6 +100,13 @@ static inline struct db_param
 db_uuid(const uint8_t id[16])
 {
 	return (struct db_param){.kind = DB_UUID, .text = {.base = (const char *)id, .len = 16}};
+}
+
+/* An array of UUIDs, for db_load() alone. SQLite keeps it as a JSON array of texts. */
+static inline struct db_param
+db_uuids(const uint8_t (*ids)[16], size_t count)
+{
+	return (struct db_param){.kind = DB_UUIDS, .text = {.base = (const char *)ids, .len = 16 * count}};
 }
 
 /* The place before all UUIDs in that order, for lists that go on behind an id. */

@@ -2,9 +2,11 @@
 #include "store/db_turn.h"
 
 static int
-take(void *context, int64_t until_us, struct error *err)
+take(void *context, int64_t (*until_us)(void *), void *until_context, struct error *err)
 {
-	return write_turn_take(context, until_us, err);
+	const struct turn_wait wait = {.until_us = until_us, .context = until_context};
+
+	return write_turn_take(context, &wait, err);
 }
 
 static void

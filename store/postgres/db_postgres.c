@@ -18,9 +18,10 @@
 
 #include "base/bytes.h"
 #include "base/clock.h"
-#include "base/format.h"
 #include "base/mem.h"
 #include "store/db.h"
+#include "store/postgres/db_bulk.h"
+#include "store/postgres/db_texts.h"
 #include "store/postgres/migrate.h"
 #include "store/postgres/pg.h"
 
@@ -45,7 +46,7 @@ struct db_postgres {
 	char settings[384]; /* statements with which a transaction begins; "": the session has the settings */
 	int64_t retry_us; /* steady: not before is connected again */
 	struct error failure; /* why the last try failed */
-	struct bytes texts; /* of the parameters */
+	struct bytes texts; /* of the parameters, or of many rows */
 };
 
 static const struct {
@@ -56,6 +57,7 @@ static const struct {
     {SQLSTATE_CLASS_VIEW_CHECK, DB_REFUSED}, {"21", DB_REFUSED}, /* cardinality violation */
     {"54", DB_REFUSED}, /* program limit exceeded: an index entry too large */
     {"P0", DB_REFUSED}, /* raised by a trigger that somebody has added */
+    {"HL", DB_REFUSED}, /* raised by our own functions */
     {"40", DB_BUSY}, /* deadlock, serialization failure */
     {"55P03", DB_BUSY}, /* lock_timeout, where a DBA has set one */
 };
@@ -75,6 +77,7 @@ outcome(struct db_postgres *p, int rc)
 		const char *sqlstate = pg_sqlstate(p->pg);
 
 		p->super.conflict = sqlstate_is(sqlstate, SQLSTATE_UNIQUE_VIOLATION);
+		(void)snprintf(p->super.sqlstate, sizeof p->super.sqlstate, "%s", sqlstate);
 		for (size_t i = 0; i < sizeof meanings / sizeof *meanings; i++)
 			if (sqlstate_is(sqlstate, meanings[i].sqlstate))
 				return meanings[i].rc;
@@ -125,6 +128,16 @@ prepare(struct db_postgres *p, struct error *err)
 	return rc == 0 ? set_limits(p, err) : rc;
 }
 
+/* For pg_on_wait(). */
+static int64_t
+on_wait(void *context)
+{
+	const struct db_postgres *p = context;
+
+	db_heartbeat(&p->super);
+	return db_env_until_us(&p->super);
+}
+
 /* 0, or <0: there is no connection. */
 static int
 connect_to(struct db_postgres *p, struct error *err)
@@ -132,8 +145,10 @@ connect_to(struct db_postgres *p, struct error *err)
 	int64_t began_us = clock_steady_us();
 	int rc = pg_open(&p->pg, p->super.config->hl_postgres_url, &p->failure);
 
-	if (rc == 0)
+	if (rc == 0) {
+		pg_on_wait(p->pg, on_wait, p);
 		rc = prepare(p, &p->failure);
+	}
 	if (rc == 0)
 		return 0;
 	disconnect(p);
@@ -191,6 +206,12 @@ run_once(struct db_postgres *p, struct pg_statement *statement, PGresult **resul
 	return error_set(err, READ_ONLY ": perhaps another server has taken its place");
 }
 
+static int64_t
+earlier(int64_t one, int64_t other)
+{
+	return one < other ? one : other;
+}
+
 /*
  * Runs a statement that only reads, or BEGIN if statement is NULL. When the connection turns out to be gone it is tried
  * once more on a new one, since it has left no trace: a restart of the server or the pooler goes unnoticed, and so does
@@ -205,7 +226,7 @@ run_from_idle(struct db_postgres *p, struct pg_statement *statement, PGresult **
 		if (keep_connected(p, err) != 0)
 			return -1;
 		int rc = run_once(p, statement, result, err);
-		if (rc >= 0 || tries == 2 || clock_steady_us() >= deadline_us)
+		if (rc >= 0 || tries == 2 || clock_steady_us() >= earlier(deadline_us, db_env_until_us(&p->super)))
 			return outcome(p, rc);
 		disconnect(p);
 	}
@@ -222,12 +243,12 @@ postgres_begin(struct db *db, struct error *err)
 	return rc > 0 ? -1 : rc;
 }
 
+/* sql ends with COMMIT. */
 static int
-postgres_commit(struct db *db, struct error *err)
+commit(struct db_postgres *p, const char *sql, struct error *err)
 {
-	struct db_postgres *p = (struct db_postgres *)db;
 	PGresult *result;
-	int rc = outcome(p, pg_exec(p->pg, "COMMIT", db_deadline(db), &result, err));
+	int rc = outcome(p, pg_exec(p->pg, sql, db_deadline(&p->super), &result, err));
 
 	if (rc != 0)
 		return rc;
@@ -235,6 +256,12 @@ postgres_commit(struct db *db, struct error *err)
 	bool committed = strcmp(PQcmdStatus(result), "COMMIT") == 0;
 	PQclear(result);
 	return committed ? 0 : error_set(err, "PostgreSQL has rolled back a transaction in the place of its commit");
+}
+
+static int
+postgres_commit(struct db *db, struct error *err)
+{
+	return commit((struct db_postgres *)db, "COMMIT", err);
 }
 
 static void
@@ -245,44 +272,6 @@ postgres_rollback(struct db *db)
 
 	if (p->pg != NULL && pg_exec(p->pg, "ROLLBACK", db_deadline(db), NULL, &unused) != 0)
 		disconnect(p);
-}
-
-/* One parameter's text, at the end of p->texts; its place there, or SIZE_MAX for null. */
-static size_t
-add_text(struct db_postgres *p, const struct db_param *param)
-{
-	size_t at = p->texts.len;
-	char number[24];
-
-	switch (param->kind) {
-	case DB_NULL:
-		return SIZE_MAX;
-	case DB_INT:
-		(void)snprintf(number, sizeof number, "%" PRId64, param->number);
-		bytes_add_text(&p->texts, number);
-		break;
-	case DB_UUID:
-		format_uuid((const uint8_t *)param->text.base, bytes_reserve(&p->texts, FORMAT_UUID_BYTES));
-		p->texts.len += FORMAT_UUID_BYTES;
-		break;
-	case DB_TEXT:
-		bytes_add(&p->texts, param->text.base, param->text.len);
-		break;
-	}
-	bytes_add(&p->texts, "", 1);
-	return at;
-}
-
-static void
-make_texts(struct db_postgres *p, const struct db_call *call, const char *texts[DB_PARAMS_MAX])
-{
-	size_t places[DB_PARAMS_MAX];
-
-	p->texts.len = 0;
-	for (size_t i = 0; i < call->count; i++)
-		places[i] = add_text(p, &call->params[i]);
-	for (size_t i = 0; i < call->count; i++)
-		texts[i] = places[i] != SIZE_MAX ? p->texts.base + places[i] : NULL;
 }
 
 static struct db_rows *
@@ -306,7 +295,7 @@ postgres_query(struct db *db, const struct db_call *call, struct db_rows **rows,
 	PGresult *result;
 	int rc;
 
-	make_texts(p, call, texts);
+	db_texts(&p->texts, call, texts);
 	struct pg_statement statement = {.sql = call->statement->postgres, .texts = texts, .count = call->count};
 	if (db->state == DB_IDLE)
 		rc = run_from_idle(p, &statement, &result, err);
@@ -318,6 +307,47 @@ postgres_query(struct db *db, const struct db_call *call, struct db_rows **rows,
 		*rows = read_rows(result);
 	PQclear(result);
 	return 0;
+}
+
+static int
+postgres_load(struct db *db, const struct db_table *table, const struct db_values *values, struct error *err)
+{
+	struct db_postgres *p = (struct db_postgres *)db;
+
+	return outcome(p, db_bulk_copy(p->pg, &p->texts, table, values, db_deadline(db), err));
+}
+
+static int
+postgres_each(
+    struct db *db, const struct db_each *each, const struct db_values *values, struct db_rows **rows, struct error *err)
+{
+	struct db_postgres *p = (struct db_postgres *)db;
+	PGresult *result;
+	int rc =
+	    outcome(p, db_bulk_each(p->pg, &p->texts, each->statement.postgres, values, db_deadline(db), &result, err));
+
+	if (rc != 0)
+		return rc;
+	if (rows != NULL)
+		*rows = read_rows(result);
+	PQclear(result);
+	return 0;
+}
+
+/* Several statements in one message are a simple query, which has no parameters. The first error ends it. */
+static int
+postgres_check_and_commit(struct db *db, const struct db_call *check, struct error *err)
+{
+	struct db_postgres *p = (struct db_postgres *)db;
+	const char *texts[DB_PARAMS_MAX];
+	struct bytes sql = {0};
+
+	db_texts(&p->texts, check, texts);
+	db_texts_add_statement(&sql, check, texts);
+	bytes_add(&sql, "; COMMIT", sizeof "; COMMIT");
+	int rc = commit(p, sql.base, err);
+	bytes_free(&sql);
+	return rc;
 }
 
 static void
@@ -347,6 +377,9 @@ db_postgres_open(struct db **out, const struct config *config, const struct db_e
 	    .commit = postgres_commit,
 	    .rollback = postgres_rollback,
 	    .query = postgres_query,
+	    .load = postgres_load,
+	    .each = postgres_each,
+	    .check_and_commit = postgres_check_and_commit,
 	    .close = postgres_close,
 	};
 	struct db_postgres *p = mem_new(1, sizeof *p);

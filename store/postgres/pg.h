@@ -36,7 +36,7 @@ struct pg_param {
 	size_t len; /* up to INT_MAX */
 };
 
-#define PG_PARAMS_MAX 16
+#define PG_PARAMS_MAX 32
 
 /* One statement with parameters $1..$count, whose types it implies. Borrowed for the call. */
 struct pg_statement {

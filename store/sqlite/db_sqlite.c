@@ -4,10 +4,8 @@
  */
 #include "store/sqlite/db_sqlite.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
-#include <limits.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,10 +13,10 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/format.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "store/db.h"
+#include "store/sqlite/db_statements.h"
 #include "store/sqlite/sqlite_migrate.h"
 #include "store/sqlite/sqlite_session.h"
 
@@ -28,9 +26,11 @@
 struct db_sqlite {
 	struct db super;
 	struct sqlite_session session;
+	struct sink_env session_env; /* what the session calls when it waits */
+	struct db_kept kept; /* statements of the session */
 	bool has_turn;
 	int64_t now_ms; /* wall clock, when the transaction began */
-	int64_t until_us; /* steady: of the statement that runs */
+	int64_t until_us; /* steady: of the statement that runs, or of the wait for the turn */
 };
 
 /*
@@ -43,12 +43,40 @@ static struct {
 	uint32_t open;
 } connections = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
+static void
+beat(void *context)
+{
+	const struct db_sqlite *s = context;
+
+	db_heartbeat(&s->super);
+}
+
+static int64_t
+env_until(void *context)
+{
+	const struct db_sqlite *s = context;
+
+	return db_env_until_us(&s->super);
+}
+
+/* A call waits or takes long. Returns when it must end. */
+static int64_t
+on_wait(void *context)
+{
+	const struct db_sqlite *s = context;
+	int64_t until_us = env_until(context);
+
+	beat(context);
+	return until_us < s->until_us ? until_us : s->until_us;
+}
+
 static int
 take_turn(struct db_sqlite *s, struct error *err)
 {
 	const struct db_env *env = s->super.env;
-	int rc = env->take_write_turn != NULL ? env->take_write_turn(env->context, db_deadline(&s->super), err) : 0;
 
+	s->until_us = db_deadline(&s->super);
+	int rc = env->take_write_turn != NULL ? env->take_write_turn(env->context, on_wait, s, err) : 0;
 	s->has_turn = rc == 0;
 	return rc;
 }
@@ -68,6 +96,7 @@ close_session(struct db_sqlite *s)
 {
 	if (s->session.db == NULL)
 		return;
+	db_kept_finalize(&s->kept);
 	(void)pthread_mutex_lock(&connections.lock);
 	sqlite_session_close(&s->session);
 	connections.open--;
@@ -94,9 +123,7 @@ now(sqlite3_context *context, int count, sqlite3_value **values)
 static int
 is_late(void *context)
 {
-	const struct db_sqlite *s = context;
-
-	return clock_steady_us() >= s->until_us;
+	return clock_steady_us() >= on_wait(context);
 }
 
 static int
@@ -283,81 +310,26 @@ sqlite_rollback(struct db *db)
 	end_transaction((struct db_sqlite *)db);
 }
 
+/* A call has ended with that code of SQLite: its rows go to *rows, or nowhere. */
 static int
-bind(sqlite3_stmt *statement, int place, const struct db_param *param)
+end_call(struct db_sqlite *s, int code, struct db_rows *read, struct db_rows **rows, struct error *err)
 {
-	char id[FORMAT_UUID_BYTES];
+	int rc = code == SQLITE_OK ? 0 : failed(s, code, err);
 
-	switch (param->kind) {
-	case DB_INT:
-		return sqlite3_bind_int64(statement, place, param->number);
-	case DB_UUID:
-		format_uuid((const uint8_t *)param->text.base, id);
-		return sqlite3_bind_text(statement, place, id, sizeof id, SQLITE_TRANSIENT);
-	case DB_TEXT:
-		return sqlite3_bind_text64(
-		    statement, place, param->text.base, param->text.len, SQLITE_STATIC, SQLITE_UTF8);
-	case DB_NULL:
-		break;
-	}
-	return sqlite3_bind_null(statement, place);
-}
-
-/* By name: SQLite numbers $2 as its first parameter if it stands first in the text. */
-static int
-bind_all(sqlite3_stmt *statement, const struct db_call *call)
-{
-	int code = SQLITE_OK;
-
-	for (size_t i = 0; i < call->count && code == SQLITE_OK; i++) {
-		char name[24];
-
-		(void)snprintf(name, sizeof name, "$%zu", i + 1);
-		int place = sqlite3_bind_parameter_index(statement, name);
-		assert(place > 0);
-		code = bind(statement, place, &call->params[i]);
-	}
-	assert(code != SQLITE_OK || sqlite3_bind_parameter_count(statement) == (int)call->count);
-	return code;
-}
-
-static void
-add_row(struct db_rows *rows, sqlite3_stmt *statement)
-{
-	for (int column = 0; column < sqlite3_column_count(statement); column++) {
-		const char *text = (const char *)sqlite3_column_text(statement, column);
-
-		if (text == NULL && sqlite3_column_type(statement, column) != SQLITE_NULL)
-			mem_none(0);
-		db_rows_add(rows, text, (size_t)sqlite3_column_bytes(statement, column));
-	}
-}
-
-/* Returns SQLite's code, SQLITE_DONE when all went well. */
-static int
-run(struct db_sqlite *s, const struct db_call *call, struct db_rows **rows)
-{
-	const char *sql = call->statement->sqlite != NULL ? call->statement->sqlite : call->statement->postgres;
-	sqlite3_stmt *statement;
-	int code = sqlite3_prepare_v2(s->session.db, sql, -1, &statement, NULL);
-
-	assert(code != SQLITE_OK || s->super.state == DB_IN_TRANSACTION || sqlite3_stmt_readonly(statement));
-	if (code == SQLITE_OK)
-		code = bind_all(statement, call);
-	if (code == SQLITE_OK) {
-		*rows = db_rows_new((uint32_t)sqlite3_column_count(statement));
-		while ((code = sqlite3_step(statement)) == SQLITE_ROW)
-			add_row(*rows, statement);
-	}
-	int end = sqlite3_finalize(statement);
-	return code == SQLITE_DONE ? end : code;
+	if (rc < 0)
+		close_session(s);
+	if (rc == 0 && rows != NULL)
+		*rows = read;
+	else
+		db_rows_free(read);
+	return rc;
 }
 
 static int
 sqlite_query(struct db *db, const struct db_call *call, struct db_rows **rows, struct error *err)
 {
 	struct db_sqlite *s = (struct db_sqlite *)db;
-	struct db_rows *read = NULL;
+	struct db_rows *read;
 	int rc = 0;
 
 	if (db->state == DB_IDLE) {
@@ -367,17 +339,48 @@ sqlite_query(struct db *db, const struct db_call *call, struct db_rows **rows, s
 	if (rc != 0)
 		return rc;
 	begin_call(s);
-	int code = run(s, call, &read);
-	if (code != SQLITE_OK) {
-		rc = failed(s, code, err);
-		if (rc < 0)
-			close_session(s);
+	int code = db_statements_run(s->session.db, call, db->state == DB_IN_TRANSACTION, &read);
+	return end_call(s, code, read, rows, err);
+}
+
+static int
+sqlite_load(struct db *db, const struct db_table *table, const struct db_values *values, struct error *err)
+{
+	struct db_sqlite *s = (struct db_sqlite *)db;
+
+	begin_call(s);
+	return end_call(s, db_statements_load(s->session.db, &s->kept, table, values), NULL, NULL, err);
+}
+
+static int
+sqlite_each(
+    struct db *db, const struct db_each *each, const struct db_values *values, struct db_rows **rows, struct error *err)
+{
+	struct db_sqlite *s = (struct db_sqlite *)db;
+	struct db_rows *read;
+
+	begin_call(s);
+	int code = db_statements_each(s->session.db, &s->kept, each, values, &read);
+	return end_call(s, code, read, rows, err);
+}
+
+static int
+sqlite_check_and_commit(struct db *db, const struct db_call *check, struct error *err)
+{
+	struct db_rows *failure;
+	int rc = sqlite_query(db, check, &failure, err);
+
+	if (rc != 0)
+		return rc;
+	if (db_rows_count(failure) > 0) {
+		struct span sqlstate = db_rows_text(failure, 0, 0);
+
+		(void)snprintf(db->sqlstate, sizeof db->sqlstate, "%.*s", (int)sqlstate.len, sqlstate.base);
+		(void)error_set(err, "the check before the commit has failed (%s)", db->sqlstate);
+		rc = DB_REFUSED;
 	}
-	if (rc == 0 && rows != NULL)
-		*rows = read;
-	else
-		db_rows_free(read);
-	return rc;
+	db_rows_free(failure);
+	return rc == 0 ? sqlite_commit(db, err) : rc;
 }
 
 static void
@@ -397,13 +400,16 @@ db_sqlite_open(struct db **out, const struct config *config, const struct db_env
 	    .commit = sqlite_commit,
 	    .rollback = sqlite_rollback,
 	    .query = sqlite_query,
+	    .load = sqlite_load,
+	    .each = sqlite_each,
+	    .check_and_commit = sqlite_check_and_commit,
 	    .close = sqlite_close,
 	};
-	static const struct sink_env no_env = {0};
 	struct db_sqlite *s = mem_new(1, sizeof *s);
 
 	s->super = (struct db){.ops = &ops, .config = config, .env = env, .deadline_us = INT64_MAX};
-	sqlite_session_init(&s->session, &sqlite_webhooks, config->hl_data_path, &no_env);
+	s->session_env = (struct sink_env){.context = s, .store_until_us = env_until, .heartbeat = beat};
+	sqlite_session_init(&s->session, &sqlite_webhooks, config->hl_data_path, &s->session_env);
 	if (open_session(s, err) != 0) {
 		free(s);
 		return -1;

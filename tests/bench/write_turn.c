@@ -67,12 +67,19 @@ join(uint32_t process)
 	slot_begin(slot, getpid(), clock_steady_us());
 }
 
+static int64_t
+for_ever(void *context)
+{
+	(void)context;
+	return INT64_MAX;
+}
+
 static void
 begin(void)
 {
 	struct error err;
 
-	if (by_turn && write_turn_take(&turn, clock_steady_us() + FOR_EVER_US, &err) != 0)
+	if (by_turn && write_turn_take(&turn, &(struct turn_wait){.until_us = for_ever}, &err) != 0)
 		die(err.text);
 	run("BEGIN IMMEDIATE");
 }

@@ -10,42 +10,13 @@
 #include <cmocka.h>
 
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "store/webhooks_store.h"
-
-static const struct db_env no_env = {0};
-static struct config config;
-static char directory[] = "/tmp/hooks-db-XXXXXX";
-static char path[128];
-
-static struct db *
-must_open(void)
-{
-	struct error err;
-	struct db *db;
-
-	if (db_open(&db, &config, &no_env, &err) != 0)
-		fail_msg("%s", err.text);
-	return db;
-}
-
-static void
-must_be(int expected, int rc, const struct error *err)
-{
-	if (rc != expected)
-		fail_msg("%d in the place of %d: %s", rc, expected, rc != 0 ? err->text : "no error");
-}
-
-#define SAME(sql) (&(const struct db_statement){.postgres = (sql)})
-#define BOTH(pg, lite) (&(const struct db_statement){.postgres = (pg), .sqlite = (lite)})
-#define PARAMS(...)                                                                                                    \
-	(const struct db_param[]){__VA_ARGS__}, sizeof((struct db_param[]){__VA_ARGS__}) / sizeof(struct db_param)
+#include "tests/unit/db_fixture.h"
 
 static int
 run(struct db *db, const struct db_statement *statement, const struct db_param *params, size_t count)
@@ -55,73 +26,10 @@ run(struct db *db, const struct db_statement *statement, const struct db_param *
 	return db_query(db, statement, params, count, NULL, &err);
 }
 
-static void
-must_run(struct db *db, const struct db_statement *statement, const struct db_param *params, size_t count)
-{
-	struct error err = {""};
-
-	must_be(0, db_query(db, statement, params, count, NULL, &err), &err);
-}
-
-static struct db_rows *
-must_read(struct db *db, const struct db_statement *statement, const struct db_param *params, size_t count)
-{
-	struct db_rows *rows = NULL;
-	struct error err = {""};
-
-	must_be(0, db_query(db, statement, params, count, &rows, &err), &err);
-	return rows;
-}
-
-static void
-must_begin(struct db *db)
-{
-	struct error err = {""};
-
-	must_be(0, db_begin(db, &err), &err);
-}
-
-static void
-must_commit(struct db *db)
-{
-	struct error err = {""};
-
-	must_be(0, db_commit(db, &err), &err);
-}
-
-static void
-must_equal(struct span text, const char *expected)
-{
-	assert_int_equal(text.len, strlen(expected));
-	assert_memory_equal(text.base, expected, text.len + 1);
-}
-
 static int64_t
 count(struct db *db)
 {
-	struct db_rows *rows = must_read(db, SAME("SELECT count(*) FROM things"), NULL, 0);
-	int64_t number = db_rows_int(rows, 0, 0);
-
-	db_rows_free(rows);
-	return number;
-}
-
-static int
-set_up(void **state)
-{
-	const char *url = getenv("HOOKS_TEST_POSTGRES_URL");
-
-	assert_non_null(mkdtemp(directory));
-	(void)snprintf(path, sizeof path, "%s/a/hookline.db", directory);
-	config = (struct config){
-	    .hl_store = url != NULL ? HL_STORE_POSTGRES : HL_STORE_EMBEDDED,
-	    .hl_data_path = path,
-	    .auto_migrate = true,
-	    .store_timeout_ms = 5000,
-	};
-	if (url != NULL)
-		config.hl_postgres_url = strdup(url);
-	return 0;
+	return must_count(db, "SELECT count(*) FROM things");
 }
 
 static int
@@ -145,20 +53,6 @@ fresh_table(void **state)
 	must_commit(db);
 	db_close(db);
 	return 0;
-}
-
-static int
-tear_down(void **state)
-{
-	static const char *const names[] = {"a/hookline.db", "a/hookline.db-wal", "a/hookline.db-shm", "a"};
-	char name[256];
-
-	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-		(void)snprintf(name, sizeof name, "%s/%s", directory, names[i]);
-		(void)remove(name);
-	}
-	free(config.hl_postgres_url);
-	return rmdir(directory);
 }
 
 static const uint8_t id[16] = {0x01, 0x23, 0x45, 0x67, 0x89, 0xab, 0x7d, 0xef, 0x80, 1, 2, 3, 4, 5, 6, 7};
@@ -421,7 +315,7 @@ file_is_locked(void)
 
 	assert_true(pid >= 0);
 	if (pid == 0) {
-		int fd = open(path, O_RDWR | O_CLOEXEC);
+		int fd = open(db_path, O_RDWR | O_CLOEXEC);
 
 		_exit(fd < 0 || fcntl(fd, F_GETLK, &lock) != 0 ? 2 : lock.l_type != F_UNLCK);
 	}
@@ -433,7 +327,7 @@ file_is_locked(void)
 static void
 a_connection_that_opens_and_closes_leaves_the_locks_of_the_others(void **state)
 {
-	if (config.hl_store != HL_STORE_EMBEDDED)
+	if (db_config.hl_store != HL_STORE_EMBEDDED)
 		return;
 
 	struct db *db = must_open();
@@ -464,5 +358,5 @@ main(void)
 	    cmocka_unit_test_setup(a_connection_that_opens_and_closes_leaves_the_locks_of_the_others, fresh_table),
 	};
 
-	return cmocka_run_group_tests(tests, set_up, tear_down);
+	return cmocka_run_group_tests(tests, db_set_up, db_tear_down);
 }

@@ -1,0 +1,44 @@
+/*
+ * What tests of connections to the webhooks' store share: a store of the program's own, an SQLite file or, where
+ * HOOKS_TEST_POSTGRES_URL names one, a PostgreSQL database; and calls that must go well. Include after cmocka.h.
+ */
+#ifndef TESTS_DB_FIXTURE_H
+#define TESTS_DB_FIXTURE_H
+
+#include <stddef.h>
+
+#include "config/config.h"
+#include "store/webhooks_store.h"
+
+extern struct config db_config;
+extern char db_path[128]; /* of the SQLite file */
+
+/* Of the group. */
+int db_set_up(void **state);
+int db_tear_down(void **state);
+
+#define SAME(sql) (&(const struct db_statement){.postgres = (sql)})
+#define BOTH(pg, lite) (&(const struct db_statement){.postgres = (pg), .sqlite = (lite)})
+#define PARAMS(...)                                                                                                    \
+	(const struct db_param[]){__VA_ARGS__}, sizeof((struct db_param[]){__VA_ARGS__}) / sizeof(struct db_param)
+
+/* env: NULL for that of a process alone. */
+struct db *must_open_with(const struct db_env *env);
+struct db *must_open(void);
+
+/* Fails with the error, or with "no error", where rc is another one. */
+void must_be(int expected, int rc, const struct error *err);
+
+void must_begin(struct db *db);
+void must_commit(struct db *db);
+void must_run(struct db *db, const struct db_statement *statement, const struct db_param *params, size_t count);
+struct db_rows *must_read(
+    struct db *db, const struct db_statement *statement, const struct db_param *params, size_t count);
+
+/* The first value of a statement without parameters; 0 for null. */
+int64_t must_count(struct db *db, const char *sql);
+
+/* The text and the NUL behind it. */
+void must_equal(struct span text, const char *expected);
+
+#endif
