@@ -105,6 +105,14 @@ lane_reserve_behind(const struct lane *lane, uint32_t answered, size_t *availabl
 }
 
 uint32_t
+lane_free_descriptors(const struct lane *lane)
+{
+	const ck_ring_t *ring = &lane->control->ring;
+
+	return ring->mask - (ring->p_tail - lane_released(lane));
+}
+
+uint32_t
 lane_publish(const struct lane *lane, size_t bytes, uint32_t events, uint32_t flags)
 {
 	ck_ring_t *ring = &lane->control->ring;

@@ -105,6 +105,9 @@ char *lane_reserve(const struct lane *lane, size_t *available);
  */
 char *lane_reserve_behind(const struct lane *lane, uint32_t answered, size_t *available);
 
+/* How many more parcels can be published, as far as descriptors go: lane_reserve() says how many bytes. */
+uint32_t lane_free_descriptors(const struct lane *lane);
+
 /*
  * Publishes the first bytes (> 0, a multiple of 8, at most *available) of the reserved space as one parcel of that many
  * events; flags is LANE_AWAITED or 0. Returns the parcel's position + 1: the parcel is released once lane_released()

@@ -249,14 +249,17 @@ test_reserve_shows_exactly_the_free_bytes(void **state)
 
 	for (size_t i = 1; i < 8; i++) {
 		assert_int_equal(available(&lane), PAGE - used);
+		assert_int_equal(lane_free_descriptors(&lane), 8 - i);
 		assert_true(put(&lane, i * 64, 'x'));
 		used += i * 64;
 		assert_int_equal(lane_bytes_used(&lane), used);
 	}
 	assert_int_equal(available(&lane), 0); /* no slot */
+	assert_int_equal(lane_free_descriptors(&lane), 0);
 	for (size_t i = 1; i < 8; i++) {
 		lane_release(&lane, UINT32_MAX - 1 + (uint32_t)i);
 		used -= i * 64;
+		assert_int_equal(lane_free_descriptors(&lane), i);
 		assert_int_equal(available(&lane), PAGE - used);
 	}
 }
