@@ -5,7 +5,11 @@
 
 #include "control/api_keys.h"
 #include "control/audit.h"
+#include "control/dead_letters.h"
+#include "control/deliveries.h"
 #include "control/endpoints.h"
+#include "control/events.h"
+#include "control/jobs.h"
 #include "control/key_rotation.h"
 #include "control/query.h"
 #include "control/secret_rotation.h"
@@ -25,6 +29,15 @@ static request_handler *const handlers[API_OPERATIONS] = {
     [OPERATION_SUBSCRIPTION_GET] = subscription_get,
     [OPERATION_SUBSCRIPTION_UPDATE] = subscription_update,
     [OPERATION_SUBSCRIPTION_DELETE] = subscription_delete,
+    [OPERATION_EVENT_LIST] = event_list,
+    [OPERATION_EVENT_GET] = event_get,
+    [OPERATION_DELIVERY_LIST] = delivery_list,
+    [OPERATION_DELIVERY_GET] = delivery_get,
+    [OPERATION_JOB_LIST] = job_list,
+    [OPERATION_JOB_GET] = job_get,
+    [OPERATION_DEAD_LETTER_LIST] = dead_letter_list,
+    [OPERATION_DEAD_LETTER_GET] = dead_letter_get,
+    [OPERATION_DEAD_LETTER_DELETE] = dead_letter_delete,
     [OPERATION_TENANT_CREATE] = tenant_create,
     [OPERATION_TENANT_LIST] = tenant_list,
     [OPERATION_TENANT_GET] = tenant_get,

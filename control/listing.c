@@ -2,6 +2,7 @@
 #include "control/listing.h"
 
 #include <assert.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -22,18 +23,41 @@ order_letter(bool descending)
 	return descending ? 'd' : 'a';
 }
 
+/* Where an item stands in a list. */
+struct place {
+	char id[LIST_ID_BYTES];
+	int64_t us; /* 0 in a list that has no times */
+};
+
+/* The letter, the order, the time and a dot if the list has times, the id. */
 static void
-write_cursor(const struct list_kind *kind, const struct list_page *page, const char *id,
+write_cursor(const struct list_kind *kind, const struct list_page *page, const struct place *place,
     char out[BASE64_TEXT_BYTES(CURSOR_BYTES)])
 {
 	char bytes[CURSOR_BYTES + 1];
-	size_t len = strlen(id);
+	int len;
 
-	assert(len < LIST_ID_BYTES);
-	bytes[0] = kind->letter;
-	bytes[1] = order_letter(page->descending);
-	memcpy(bytes + 2, id, len + 1);
-	(void)base64_encode(bytes, 2 + len, BASE64_URL, out);
+	if (kind->time_us != NULL)
+		len = snprintf(bytes, sizeof bytes, "%c%c%" PRId64 ".%s", kind->letter, order_letter(page->descending),
+		    place->us, place->id);
+	else
+		len = snprintf(bytes, sizeof bytes, "%c%c%s", kind->letter, order_letter(page->descending), place->id);
+	assert(len < (int)sizeof bytes);
+	(void)base64_encode(bytes, (size_t)len, BASE64_URL, out);
+}
+
+/* Takes "<digits>." off the front of the text: up to the year 10000, so that every store has the time. */
+static bool
+take_time(struct span *text, int64_t *us)
+{
+	size_t n = 0;
+
+	for (*us = 0; n < text->len && n < 18 && text->base[n] >= '0' && text->base[n] <= '9'; n++)
+		*us = *us * 10 + (text->base[n] - '0');
+	if (n == 0 || n == text->len || text->base[n] != '.')
+		return false;
+	*text = (struct span){text->base + n + 1, text->len - n - 1};
+	return true;
 }
 
 static bool
@@ -47,6 +71,8 @@ read_cursor(const struct list_kind *kind, struct list_page *page, const char *te
 	    bytes[0] != kind->letter || bytes[1] != order_letter(page->descending))
 		return false;
 	place = (struct span){bytes + 2, len - 2};
+	if (kind->time_us != NULL && !take_time(&place, &page->after_us))
+		return false;
 	if (kind->of_names ? !text_is_tenant(place.base, place.len)
 			   : !object_id_read(place, id) || place.len != strlen(id))
 		return false;
@@ -59,7 +85,7 @@ bool
 list_page_read(const struct request *request, const struct list_kind *kind, struct list_page *page, struct reply *reply)
 {
 	char value[QUERY_VALUE_BYTES];
-	int64_t limit = LIST_LIMIT_MAX;
+	int64_t limit = kind->limit != 0 ? kind->limit : LIST_LIMIT_MAX;
 
 	*page = (struct list_page){.descending = kind->descending};
 	if (!query_int(request, "limit", 1, LIST_LIMIT_MAX, &limit, reply))
@@ -88,13 +114,14 @@ struct filling {
 	uint32_t count;
 	size_t bytes;
 	bool more; /* there is an item behind the page */
+	struct place last; /* of the rows that were taken; id "": none */
+	int64_t settled_us; /* what the cursor does not pass; INT64_MAX: nothing */
 };
 
 /* Takes the tree, which becomes its text: it is printed once. Returns false when the page ends before it. */
 static bool
-add_item(struct filling *filling, const struct list_page *page, cJSON *object, char last[LIST_ID_BYTES])
+add_item(struct filling *filling, const struct list_page *page, cJSON *object)
 {
-	const char *id = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, "id"));
 	char *text = cJSON_PrintUnformatted(object);
 	size_t len = text != NULL ? strlen(text) : 0;
 	cJSON *item;
@@ -104,9 +131,6 @@ add_item(struct filling *filling, const struct list_page *page, cJSON *object, c
 	filling->more =
 	    filling->count == page->limit || (filling->count > 0 && filling->bytes + len > REPLY_PAGE_BYTES);
 	if (!filling->more) {
-		/* A row that a person wrote may have a longer id: its place is a little before it then. */
-		assert(id != NULL);
-		(void)snprintf(last, LIST_ID_BYTES, "%s", id);
 		item = cJSON_CreateRaw(text);
 		if (item == NULL)
 			mem_none(len);
@@ -119,12 +143,63 @@ add_item(struct filling *filling, const struct list_page *page, cJSON *object, c
 	return !filling->more;
 }
 
+/* A list that is being read. */
+struct reading {
+	const struct request *request;
+	const struct list_kind *kind;
+	const void *filter;
+	const struct list_page *page;
+};
+
+/* Takes a row. Returns false when the page ends before it. */
+static bool
+add_row(const struct reading *reading, const struct db_rows *rows, uint32_t row, struct filling *filling)
+{
+	const struct list_kind *kind = reading->kind;
+	bool fits = kind->fits == NULL || kind->fits(reading->filter, rows, row);
+	cJSON *object = fits ? kind->show(reading->request, rows, row) : NULL;
+	const char *id = kind->id != NULL ? kind->id(rows, row).base
+					  : cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, "id"));
+	struct place place = {.us = kind->time_us != NULL ? kind->time_us(rows, row) : 0};
+
+	/* A row that a person wrote may have a longer id: its place is a little before it then. */
+	assert(id != NULL);
+	(void)snprintf(place.id, sizeof place.id, "%s", id);
+	if (kind->settled_us != NULL && !reading->page->descending)
+		filling->settled_us = kind->settled_us(reading->request, rows, row);
+	if (object != NULL && !add_item(filling, reading->page, object))
+		return false;
+	filling->last = place;
+	return true;
+}
+
+/*
+ * Where the next page begins. What is not settled may get neighbours before it yet, from transactions that are under
+ * way: it is listed again.
+ */
+static struct place
+end_of(const struct list_page *page, const struct filling *filling)
+{
+	struct place end = filling->last;
+
+	if (end.us <= filling->settled_us)
+		return end;
+	end.us = filling->settled_us;
+	(void)snprintf(end.id, sizeof end.id, "%s", db_first_uuid(false));
+	if (page->after[0] != '\0' && page->after_us >= end.us) {
+		end.us = page->after_us;
+		(void)snprintf(end.id, sizeof end.id, "%s", page->after);
+	}
+	return end;
+}
+
 /* The tree {"items", "count", "next_cursor", "cursor"}. */
 static cJSON *
-page_tree(const struct list_kind *kind, const struct list_page *page, const struct filling *filling, const char *last)
+page_tree(const struct list_kind *kind, const struct list_page *page, const struct filling *filling)
 {
 	char cursor[BASE64_TEXT_BYTES(CURSOR_BYTES)];
 	cJSON *tree = cJSON_CreateObject();
+	struct place end = end_of(page, filling);
 
 	if (tree == NULL)
 		mem_none(0);
@@ -135,7 +210,7 @@ page_tree(const struct list_kind *kind, const struct list_page *page, const stru
 			(void)cJSON_AddNullToObject(tree, *name);
 			continue;
 		}
-		write_cursor(kind, page, last, cursor);
+		write_cursor(kind, page, &end, cursor);
 		(void)cJSON_AddStringToObject(tree, *name, cursor);
 	}
 	return tree;
@@ -145,7 +220,8 @@ cJSON *
 list_collect(const struct request *request, const struct list_kind *kind, const void *filter,
     const struct list_page *page, struct reply *reply)
 {
-	struct filling filling = {.items = cJSON_CreateArray()};
+	const struct reading reading = {request, kind, filter, page};
+	struct filling filling = {.items = cJSON_CreateArray(), .settled_us = INT64_MAX};
 	struct list_page part = *page;
 	struct db_rows *rows;
 	struct error err;
@@ -166,11 +242,13 @@ list_collect(const struct request *request, const struct list_kind *kind, const 
 		}
 		found = db_rows_count(rows);
 		for (uint32_t row = 0; row < found; row++)
-			if (!add_item(&filling, page, kind->show(request, rows, row), part.after))
+			if (!add_row(&reading, rows, row, &filling))
 				break;
 		db_rows_free(rows);
+		memcpy(part.after, filling.last.id, sizeof part.after);
+		part.after_us = filling.last.us;
 	} while (found == part.limit && !filling.more);
-	return page_tree(kind, page, &filling, part.after);
+	return page_tree(kind, page, &filling);
 }
 
 void

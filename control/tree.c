@@ -49,6 +49,15 @@ tree_add_int(cJSON *tree, const char *name, int64_t value)
 }
 
 void
+tree_add_int_of(cJSON *tree, const char *name, const struct db_rows *rows, uint32_t row, uint32_t column)
+{
+	if (db_rows_null(rows, row, column))
+		tree_add(tree, name, cJSON_CreateNull());
+	else
+		tree_add_int(tree, name, db_rows_int(rows, row, column));
+}
+
+void
 tree_add_int_or_null(cJSON *tree, const char *name, int64_t value)
 {
 	if (value != 0)
@@ -57,20 +66,21 @@ tree_add_int_or_null(cJSON *tree, const char *name, int64_t value)
 		tree_add(tree, name, cJSON_CreateNull());
 }
 
-static bool
-is_json(struct span text)
+bool
+tree_is_json(struct span text)
 {
 	struct scan scan;
 	struct json value;
 
-	return scan_begin(&scan, text.base, text.len) && scan_value(&scan, &value) && scan_finish(&scan);
+	return text.base != NULL && scan_begin(&scan, text.base, text.len) && scan_value(&scan, &value) &&
+	       scan_finish(&scan);
 }
 
 void
 tree_add_json(cJSON *tree, const char *name, struct span json, const char *otherwise)
 {
 	/* SQLite takes any text that a person writes, and one that is no JSON would spoil the whole reply. */
-	tree_add(tree, name, cJSON_CreateRaw(json.base != NULL && is_json(json) ? json.base : otherwise));
+	tree_add(tree, name, cJSON_CreateRaw(tree_is_json(json) ? json.base : otherwise));
 }
 
 void

@@ -11,6 +11,7 @@
 #include <cjson/cJSON.h>
 
 #include "base/span.h"
+#include "store/db_rows.h"
 
 /* An empty object. The caller owns it. */
 cJSON *tree_new(void);
@@ -19,8 +20,14 @@ void tree_add_text(cJSON *tree, const char *name, struct span text);
 void tree_add_bool(cJSON *tree, const char *name, bool value);
 void tree_add_int(cJSON *tree, const char *name, int64_t value);
 
+/* The whole number of a column, or null. */
+void tree_add_int_of(cJSON *tree, const char *name, const struct db_rows *rows, uint32_t row, uint32_t column);
+
 /* null for 0: a time in ms that is not there, or a number that is not set. */
 void tree_add_int_or_null(cJSON *tree, const char *name, int64_t value);
+
+/* Whether a text is one JSON value. */
+bool tree_is_json(struct span text);
 
 /* JSON that the store keeps as it was sent. otherwise: the JSON for null, and for a text that is no JSON. */
 void tree_add_json(cJSON *tree, const char *name, struct span json, const char *otherwise);

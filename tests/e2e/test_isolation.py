@@ -7,7 +7,7 @@ import secrets
 
 import pytest
 
-from harness.operations import BODIES, OPERATIONS, SCOPES, body_of, make_objects, path_of, takes_body
+from harness.operations import BODIES, KINDS, OPERATIONS, SCOPES, body_of, make_objects, path_of, takes_body
 from harness.webhooks import NOTHING, ApiClient, one_store
 
 WITH_ID = [operation for operation in OPERATIONS if "{" in operation.path]
@@ -83,9 +83,10 @@ def smuggled(operation, victim):
         yield "", {}, {"metadata": {name: ids["tenant"]}}
     for name in ("X-Tenant-Id", "X-HL-Tenant-Id", "Tenant-Id", "X-Forwarded-User"):
         yield "", {name: ids["tenant"]}, {}
-    for kind, name in (("endpoint", "endpoint_id"), ("subscription", "subscription_id"), ("key", "key_id")):
+    for kind, name in (("endpoint", "endpoint_id"), ("subscription", "subscription_id"), ("key", "key_id"),
+                       ("event", "event_id"), ("job", "job_id"), ("event", "after_id")):
         yield f"{name}={ids[kind]}", {}, {}
-    for kind in ("tenant", "key", "endpoint", "subscription"):
+    for kind in KINDS.values():
         yield f"id={ids[kind]}", {}, {}
         yield "", {}, {"id": ids[kind]}
     yield "", {"If-Match": '"1"'}, {}
@@ -107,8 +108,8 @@ def test_every_operation_that_takes_a_body_has_one_that_is_right():
 def test_ids_of_another_tenant_in_the_path_are_unknown(attacker, victim, unharmed, operation):
     own = attacker.own
     status = 403 if operation.scope == "admin" else 404
-    for foreign in victim.ids["all"]:
-        ids = own | dict.fromkeys(("tenant", "key", "endpoint", "subscription"), foreign)
+    for foreign in (victim.ids[kind] for kind in KINDS.values()):
+        ids = own | dict.fromkeys(KINDS.values(), foreign)
         body = body_of(operation, own) if takes_body(operation) else NOTHING
         for headers in ({}, {"If-Match": '"1"'}, {"If-Match": "*"}, {"X-Tenant-Id": victim.tenant.id}):
             reply = ask(attacker.client, operation, path_of(operation, ids), headers=headers, body=body)

@@ -4,6 +4,7 @@ import re
 from collections import namedtuple
 
 from harness.daemon import REPOSITORY
+from harness.rows import Rows
 
 ROW = re.compile(r'^OPERATION\((\w+), "(\w+)", "([^"]+)", (\w+), (\w+),', re.MULTILINE)
 SCOPE = re.compile(r'^\tX\((\w+), "([^"]+)", "([^"]*)"\)', re.MULTILINE)
@@ -41,7 +42,8 @@ BODIES = {
     "SUBSCRIPTION_UPDATE": lambda own: {"name": "changed"},
 }
 # Which kind of object {id} of a path names, by the operation's resource.
-KINDS = {"TENANTS": "tenant", "APIKEYS": "key", "ENDPOINTS": "endpoint", "SUBSCRIPTIONS": "subscription"}
+KINDS = {"TENANTS": "tenant", "APIKEYS": "key", "ENDPOINTS": "endpoint", "SUBSCRIPTIONS": "subscription", "EVENTS": "event",
+         "DELIVERIES": "attempt", "JOBS": "job", "DLQ": "dead_letter"}
 
 
 def takes_body(operation):
@@ -59,8 +61,9 @@ def path_of(operation, own):
 
 def make_objects(tenant, mark):
     """
-    Two keys, endpoints and subscriptions, whose names, addresses and metadata hold the mark. Returns the ids of one of
-    each by kind, and those of all objects as "all".
+    Two keys, endpoints and subscriptions, whose names, addresses and metadata hold the mark, and for each endpoint an
+    event, a job that waits, an attempt and a dead letter, whose texts do. Returns the ids of one of each by kind, and
+    those of all objects as "all".
     """
     keys = [tenant.key(name=f"key {mark}") for _ in range(2)]
     client = tenant.client
@@ -75,5 +78,15 @@ def make_objects(tenant, mark):
             "metadata": {"mark": mark}})
         assert reply.status == 201, reply
         subscriptions.append(reply.json["id"])
+    others = {"event": [], "job": [], "attempt": [], "dead_letter": []}
+    rows = Rows(tenant.hookline, tenant)
+    for endpoint in endpoints:
+        event = rows.event(topic=f"{mark}.created", payload={"mark": mark})
+        others["event"].append(event)
+        others["job"].append(rows.job(endpoint, event, last_error=f"error {mark}", status="held"))
+        others["attempt"].append(rows.attempt(endpoint, event, status="failure", error=f"error {mark}"))
+        others["dead_letter"].append(rows.dead_letter(endpoint, topic=f"{mark}.created", payload={"mark": mark}))
     own = {"tenant": tenant.id, "key": keys[0].id, "endpoint": endpoints[0], "subscription": subscriptions[0]}
-    return own | {"all": [tenant.id, *(key.id for key in keys), *endpoints, *subscriptions]}
+    own |= {kind: ids[0] for kind, ids in others.items()}
+    return own | {"all": [tenant.id, *(key.id for key in keys), *endpoints, *subscriptions,
+                          *(one for ids in others.values() for one in ids)]}

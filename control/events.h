@@ -1,0 +1,19 @@
+/* Published events, as /v1/events shows them. Worker threads. */
+#ifndef CONTROL_EVENTS_H
+#define CONTROL_EVENTS_H
+
+#include <cjson/cJSON.h>
+
+#include "control/request.h"
+#include "store/webhooks/list_sql.h"
+
+request_handler event_list;
+request_handler event_get;
+
+/*
+ * The event, whose payload and other members are the bytes that were stored. jobs < 0: without "job_count". The caller
+ * owns the tree, which is never NULL and may be raw JSON: its members cannot be asked for.
+ */
+cJSON *event_show(const struct request *request, const struct stored_event *event, int64_t jobs);
+
+#endif

@@ -1,0 +1,51 @@
+/*
+ * Filters of lists, from the query: ids, words, times, topics. Each function reads one parameter; false: it is wrong,
+ * and the reply names it (400). Worker threads.
+ */
+#ifndef CONTROL_FILTERS_H
+#define CONTROL_FILTERS_H
+
+#include <stdbool.h>
+
+#include "control/object_id.h"
+#include "control/query.h"
+#include "control/request.h"
+#include "event/topic.h"
+#include "store/webhooks/list_sql.h"
+
+/* The id, in the form of the store; "" when there is none. what: "an event". */
+bool filter_id(
+    const struct request *request, const char *name, const char *what, char out[OBJECT_ID_BYTES], struct reply *reply);
+
+/* One of the words, which are NULL-terminated, or NULL when there is none. */
+bool filter_word(
+    const struct request *request, const char *name, const char *const *words, const char **out, struct reply *reply);
+
+/* from_ms and to_ms; what is not given does not bound. */
+bool filter_times(const struct request *request, struct time_range *out, struct reply *reply);
+
+/* Topics that fit a pattern, as subscriptions have it. */
+struct topic_filter {
+	char pattern[QUERY_VALUE_BYTES];
+	char like[2 * QUERY_VALUE_BYTES]; /* of LIKE: lets these topics through, and some others */
+	bool given;
+};
+
+bool filter_topic(const struct request *request, struct topic_filter *out, struct reply *reply);
+
+/* The pattern of LIKE; base NULL: no topic was asked for. */
+struct span topic_filter_like(const struct topic_filter *filter);
+
+/* Whether the list shows that topic. Pure. */
+bool topic_filter_fits(const struct topic_filter *filter, struct span topic);
+
+/* What LIKE needs to let at least the topics of that pattern through. Pure; for filter_topic() and its test. */
+void topic_like(const char *pattern, char like[2 * QUERY_VALUE_BYTES]);
+
+/* The time in a UUIDv7, in ms since 1970. id is one, or another UUID, whose time means nothing. */
+int64_t id_time_ms(const char *id);
+
+/* The range in which the time of a UUIDv7 lies, a day wider at both sides: for rows that have it as another column. */
+struct time_range time_range_of_id(const char *id);
+
+#endif

@@ -1,0 +1,44 @@
+/* A waiting job's row. */
+#include "store/webhooks/job_lists.h"
+
+#define COLUMNS                                                                                                        \
+	"job_id, event_id, endpoint_id, status, attempt_count, hl_ms(next_attempt_at), hl_ms(expires_at), "            \
+	"transform_id, replay_id, last_error"
+
+int
+job_lists_get(struct db *db, const char *tenant_id, const char *job_id, struct db_rows **rows, struct error *err)
+{
+	static const struct db_statement get = {"SELECT " COLUMNS " FROM jobs WHERE tenant_id = $1 AND job_id = $2"};
+	const struct db_param params[] = {db_string(tenant_id), db_string(job_id)};
+
+	return db_query(db, &get, params, 2, rows, err);
+}
+
+#define FILTERED(uuid)                                                                                                 \
+	"SELECT " COLUMNS " FROM jobs WHERE tenant_id = $1 AND (CAST($3 AS text) IS NULL OR status = $3)"              \
+	" AND (CAST($4 AS " uuid ") IS NULL OR event_id = $4)"
+#define LIST(uuid, of_endpoint, after, order)                                                                          \
+	FILTERED(uuid) " AND job_id " after " $5" of_endpoint " ORDER BY job_id" order " LIMIT $2"
+#define BOTH(of_endpoint, after, order) LIST("uuid", of_endpoint, after, order), LIST("text", of_endpoint, after, order)
+#define OF_ENDPOINT " AND endpoint_id = $6"
+
+int
+job_lists_list(struct db *db, const char *tenant_id, const struct job_filter *filter, const struct list_slice *slice,
+    struct db_rows **rows, struct error *err)
+{
+	static const struct db_statement lists[2][2] = {
+	    {{BOTH("", ">", "")}, {BOTH(OF_ENDPOINT, ">", "")}},
+	    {{BOTH("", "<", " DESC")}, {BOTH(OF_ENDPOINT, "<", " DESC")}},
+	};
+	bool of_endpoint = filter->endpoint_id != NULL;
+	const struct db_param params[] = {
+	    db_string(tenant_id),
+	    db_int(slice->limit),
+	    db_string(filter->status),
+	    db_string(filter->event_id),
+	    list_after_id(slice),
+	    db_string(filter->endpoint_id),
+	};
+
+	return db_query(db, &lists[slice->descending][of_endpoint], params, of_endpoint ? 6 : 5, rows, err);
+}

@@ -1,0 +1,40 @@
+/*
+ * Jobs that wait or are under way, as the API reads them. The functions return what db_query() does (store/db.h); *rows
+ * has the columns of enum job_column. For one thread, in no transaction.
+ */
+#ifndef STORE_WEBHOOKS_JOB_LISTS_H
+#define STORE_WEBHOOKS_JOB_LISTS_H
+
+#include "store/webhooks/list_sql.h"
+
+enum job_column {
+	JOB_COLUMN_ID,
+	JOB_COLUMN_EVENT,
+	JOB_COLUMN_ENDPOINT,
+	JOB_COLUMN_STATUS, /* "pending", "held" */
+	JOB_COLUMN_ATTEMPTS,
+	JOB_COLUMN_NEXT_MS,
+	JOB_COLUMN_EXPIRES_MS, /* may be null, as what follows */
+	JOB_COLUMN_TRANSFORM,
+	JOB_COLUMN_REPLAY,
+	JOB_COLUMN_ERROR,
+};
+
+/* Which jobs; NULL leaves nothing out. */
+struct job_filter {
+	const char *endpoint_id, *event_id;
+	const char *status;
+};
+
+/* One row, or none: the tenant has no such job that waits. */
+int job_lists_get(struct db *db, const char *tenant_id, const char *job_id, struct db_rows **rows, struct error *err);
+
+/*
+ * In the order of ids, which is that of their events. Without an endpoint all waiting jobs of the tenant are read for
+ * it: the table has no index but its key, which begins with the endpoint.
+ */
+int job_lists_list(struct db *db, const char *tenant_id, const struct job_filter *filter,
+    const struct list_slice *slice, struct db_rows **rows,
+    struct error *err); /* six: what to read, and what comes back */
+
+#endif

@@ -1,0 +1,93 @@
+/*
+ * What the lists of events, attempts, jobs and dead letters have in common: a slice of a list, and pieces of SQL.
+ *
+ * Statements come in two texts, made by one macro: PostgreSQL calls the type of an id uuid, SQLite text. A filter is a
+ * parameter that may be null, or a bound that lets everything through, so no SQL is put together. Times of rows are
+ * always bounded, so that PostgreSQL reads the partitions of these months only.
+ */
+#ifndef STORE_WEBHOOKS_LIST_SQL_H
+#define STORE_WEBHOOKS_LIST_SQL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/span.h"
+#include "store/db.h"
+
+/* Where a list begins, and how far it goes. */
+struct list_slice {
+	const char *after; /* behind the row of this id; NULL: from the beginning */
+	int64_t after_us; /* the time of that row, in lists whose order is that of a time, then of ids */
+	bool descending;
+	uint32_t limit;
+};
+
+/* from <= time < to, in ms since 1970. */
+struct time_range {
+	int64_t from_ms, to_ms;
+};
+
+#define TIME_RANGE_LAST_MS INT64_C(253402300800000) /* the year 10000 */
+#define TIME_RANGE_ALL ((struct time_range){0, TIME_RANGE_LAST_MS})
+
+static inline struct db_param
+list_after_id(const struct list_slice *slice)
+{
+	return db_string(slice->after != NULL ? slice->after : db_first_uuid(slice->descending));
+}
+
+static inline struct db_param
+list_after_time(const struct list_slice *slice)
+{
+	int64_t first_us = slice->descending ? TIME_RANGE_LAST_MS * 1000 : 0;
+
+	return db_int(slice->after != NULL ? slice->after_us : first_us);
+}
+
+/* like: of LIKE, whose escape is a backslash; base NULL: every topic. */
+static inline struct db_param
+list_like(struct span like)
+{
+	return like.base != NULL ? db_text(like) : db_string("%");
+}
+
+/* A time as microseconds since 1970, and back, in each database: a place in a list is exact. */
+#define PG_MICROSECONDS(column) "CAST(EXTRACT(epoch FROM " column ") * 1000000 AS bigint)"
+#define PG_OF_MICROSECONDS(parameter)                                                                                  \
+	"(TIMESTAMPTZ '1970-01-01 00:00:00+00' + CAST(" parameter " AS bigint) / 86400000000 * INTERVAL '24 hours'"    \
+	" + CAST(" parameter " AS bigint) % 86400000000 * INTERVAL '1 microsecond')"
+#define SQLITE_MICROSECONDS(column) column " * 1000"
+#define SQLITE_OF_MICROSECONDS(parameter) parameter " / 1000"
+
+/* What the API shows of an event, in the order of struct stored_event; events and dlq have these columns. */
+#define EVENT_COLUMNS                                                                                                  \
+	"event_id, topic, payload, hl_ms(occurred_at), idempotency_key, ordering_key, target_user_id, extra, trace"
+#define EVENT_COLUMN_COUNT 9
+
+/* Borrowed from rows. Each but the first two may be null. */
+struct stored_event {
+	struct span id, topic;
+	struct span payload; /* JSON, as stored */
+	int64_t occurred_ms;
+	struct span idempotency_key, ordering_key, target_user_id;
+	struct span extra, trace; /* JSON objects */
+};
+
+/* The event whose columns begin at that number. */
+static inline struct stored_event
+stored_event_of_row(const struct db_rows *rows, uint32_t row, uint32_t first)
+{
+	return (struct stored_event){
+	    .id = db_rows_text(rows, row, first),
+	    .topic = db_rows_text(rows, row, first + 1),
+	    .payload = db_rows_text(rows, row, first + 2),
+	    .occurred_ms = db_rows_int(rows, row, first + 3),
+	    .idempotency_key = db_rows_text(rows, row, first + 4),
+	    .ordering_key = db_rows_text(rows, row, first + 5),
+	    .target_user_id = db_rows_text(rows, row, first + 6),
+	    .extra = db_rows_text(rows, row, first + 7),
+	    .trace = db_rows_text(rows, row, first + 8),
+	};
+}
+
+#endif

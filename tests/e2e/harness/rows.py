@@ -1,0 +1,71 @@
+"""Rows of the webhooks' store as publishers and couriers write them, put in by SQL: what the API then shows."""
+
+import itertools
+import json
+import time
+import uuid
+
+_numbers = itertools.count(1)
+
+
+def now_ms():
+    return int(time.time() * 1000)
+
+
+def new_id(at_ms, last=None):
+    """A UUIDv7 of that time; last: its last 16 bits."""
+    number = next(_numbers)
+    last = number & 0xffff if last is None else last
+    return str(uuid.UUID(int=at_ms << 80 | 0x7 << 76 | 0x2 << 62 | number << 16 | last))
+
+
+def job_of(event_id, number=1):
+    return f"{event_id[:-4]}{number:04x}"
+
+
+class Rows:
+    """Of one tenant. Each function adds a row and returns its id; columns that are named replace the usual ones."""
+
+    def __init__(self, hookline, tenant):
+        self.hookline = hookline
+        self.tenant = tenant
+
+    def add(self, table, times, columns):
+        postgres = self.hookline.store == "postgres"
+        columns = {"tenant_id": self.tenant.id} | {name: value for name, value in columns.items()}
+        values = {name: json.dumps(value) if isinstance(value, (dict, list)) else value for name, value in columns.items()}
+        places = [f"hl_time(:{name})" if postgres and name in times else f":{name}" for name in columns]
+        self.hookline.query(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join(places)})", **values)
+
+    def event(self, topic="order.created", at_ms=None, **columns):
+        at_ms = at_ms or now_ms()
+        event_id = new_id(at_ms, last=0)
+        self.add("events", ("created_at", "stored_at", "occurred_at"), {
+            "event_id": event_id, "created_at": at_ms, "stored_at": at_ms, "occurred_at": at_ms, "job_count": 0, "topic": topic,
+            "payload": "null"} | columns)
+        return event_id
+
+    def job(self, endpoint_id, event_id, number=1, **columns):
+        job_id = job_of(event_id, number)
+        self.add("jobs", ("next_attempt_at", "expires_at"), {
+            "endpoint_id": endpoint_id, "job_id": job_id, "event_id": event_id, "node_id": 2**31 - 1, "status": "pending",
+            "next_attempt_at": now_ms() + 3_600_000} | columns)
+        return job_id
+
+    def attempt(self, endpoint_id, event_id, at_ms=None, **columns):
+        at_ms = at_ms or now_ms()
+        attempt_id = new_id(at_ms)
+        self.add("attempts", ("started_at",), {
+            "attempt_id": attempt_id, "started_at": at_ms, "job_id": event_id and job_of(event_id), "event_id": event_id,
+            "endpoint_id": endpoint_id, "duration_ms": 12, "attempt_n": 1, "http_status": 200, "status": "success"} | columns)
+        return attempt_id
+
+    def dead_letter(self, endpoint_id, event_id=None, at_ms=None, number=1, **columns):
+        at_ms = at_ms or now_ms()
+        event_id = event_id or new_id(at_ms, last=0)
+        job_id = job_of(event_id, number)
+        self.add("dlq", ("created_at", "occurred_at"), {
+            "job_id": job_id, "event_id": event_id, "endpoint_id": endpoint_id, "created_at": at_ms, "reason": "http_410",
+            "attempt_count": 1, "last_http_status": 410, "topic": "order.created", "occurred_at": at_ms,
+            "payload": "null"} | columns)
+        return job_id
