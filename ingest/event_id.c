@@ -73,9 +73,8 @@ event_id_of_tenant(struct span tenant, uint8_t id[16])
 	uuid_v5(space, tenant.base, tenant.len, id);
 }
 
-/* The time in a version 7 id. */
-static int64_t
-time_of(const uint8_t id[16])
+int64_t
+event_id_time(const uint8_t id[16])
 {
 	int64_t ms = 0;
 
@@ -89,7 +88,7 @@ event_id_published(struct uuid_source *source, int64_t now_us, uint8_t id[16])
 {
 	uuid_v7(source, now_us, id);
 	id[14] = id[15] = 0;
-	return time_of(id);
+	return event_id_time(id);
 }
 
 int64_t
@@ -100,6 +99,6 @@ event_time_of_key(struct span key, int64_t now_us)
 
 	if (!uuid_parse(key.base, key.len, id) || id[6] >> 4 != 7)
 		return now_us;
-	us = time_of(id);
+	us = event_id_time(id);
 	return us >= now_us - 31 * CALENDAR_DAY_US && us <= now_us + CALENDAR_DAY_US ? us : now_us;
 }

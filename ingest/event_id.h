@@ -45,6 +45,9 @@ void event_id_of_tenant(struct span tenant, uint8_t id[16]);
  */
 int64_t event_id_published(struct uuid_source *source, int64_t now_us, uint8_t id[16]);
 
+/* The time in a version 7 id, in microseconds of whole milliseconds. */
+int64_t event_id_time(const uint8_t id[16]);
+
 /*
  * The time of events that have no timestamp, in a request with that key: the time in the key if it is a version 7 UUID
  * of the last 31 days (or, since clocks differ, of the next day), else now. A request that is repeated on another day

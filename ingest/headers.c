@@ -1,7 +1,6 @@
 /* A header's value is read word by word: tokens, and quoted strings, which may hold separators. */
 #include "ingest/headers.h"
 
-#include <stdbool.h>
 #include <string.h>
 #include <strings.h>
 
@@ -105,4 +104,44 @@ idempotency_key_parse(const char *value, size_t len, char key[IDEMPOTENCY_KEY_MA
 		key[used++] = *c.at;
 	}
 	return used;
+}
+
+/* Whether so many lower-case hex digits stand there, one of them not zero unless zeros are allowed. */
+static bool
+is_hex(const char *text, size_t digits, bool zeros_ok)
+{
+	bool zero = true;
+
+	for (size_t i = 0; i < digits; i++) {
+		if (!((text[i] >= '0' && text[i] <= '9') || (text[i] >= 'a' && text[i] <= 'f')))
+			return false;
+		zero = zero && text[i] == '0';
+	}
+	return zeros_ok || !zero;
+}
+
+static bool
+is_visible(const char *value, size_t len, char first)
+{
+	for (size_t i = 0; i < len; i++)
+		if (value[i] < first || value[i] > '~')
+			return false;
+	return true;
+}
+
+bool
+traceparent_valid(const char *value, size_t len)
+{
+	/* version-trace_id-parent_id-flags */
+	if (len < 55 || len > TRACEPARENT_MAX || value[2] != '-' || value[35] != '-' || value[52] != '-' ||
+	    !is_hex(value, 2, true) || memcmp(value, "ff", 2) == 0 || !is_hex(value + 3, 32, false) ||
+	    !is_hex(value + 36, 16, false) || !is_hex(value + 53, 2, true))
+		return false;
+	return len == 55 || (memcmp(value, "00", 2) != 0 && value[55] == '-' && is_visible(value + 55, len - 55, '!'));
+}
+
+bool
+tracestate_valid(const char *value, size_t len)
+{
+	return len > 0 && len <= TRACESTATE_MAX && is_visible(value, len, ' ');
 }

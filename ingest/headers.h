@@ -1,7 +1,8 @@
-/* Reads the headers Prefer and Idempotency-Key. Any process may call this. */
+/* Reads the headers Prefer, Idempotency-Key, traceparent and tracestate. Any process may call this. */
 #ifndef INGEST_HEADERS_H
 #define INGEST_HEADERS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 enum handling {
@@ -23,5 +24,16 @@ enum handling prefer_handling(const char *value, size_t len);
  */
 #define IDEMPOTENCY_KEY_MAX 255
 size_t idempotency_key_parse(const char *value, size_t len, char key[IDEMPOTENCY_KEY_MAX]);
+
+/*
+ * Whether the value is a traceparent of W3C Trace Context, of version 00 or a later one whose beginning has the same
+ * form; at most TRACEPARENT_MAX characters.
+ */
+#define TRACEPARENT_MAX 128
+bool traceparent_valid(const char *value, size_t len);
+
+/* Whether a tracestate can be passed on: 1 to TRACESTATE_MAX bytes, visible ASCII and blanks. */
+#define TRACESTATE_MAX 512
+bool tracestate_valid(const char *value, size_t len);
 
 #endif

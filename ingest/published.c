@@ -30,7 +30,7 @@ static const char *const names[MEMBERS] = {
 
 /* What the service adds to an event. A client that publishes what it has read sends it back, and it is ignored. */
 static const char *const made[] = {
-    "id", "event_id", "tenant_id", "created_at", "job_ids", "deduped", "idempotency", "_trace"};
+    "id", "event_id", "tenant_id", "created_at", "job_ids", "job_count", "deduped", "idempotency", "_trace"};
 
 #define MADE (sizeof made / sizeof *made)
 #define NAME_CHARS_MAX 16 /* at least as long as each of them */

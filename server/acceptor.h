@@ -39,7 +39,8 @@ struct acceptor {
 	struct accepting accepting;
 	struct connections connections;
 	struct linger_list linger;
-	struct outlets outlets;
+	struct outlets events; /* to the writers */
+	struct outlets publishes; /* to the publishers, if there are any */
 	struct control_link control;
 	struct uuid_source ids;
 };

@@ -148,9 +148,8 @@ decompress(
 	}
 }
 
-/* The body without its encoding. */
-static bool
-read_bytes(h2o_req_t *req, uint64_t max_bytes, struct body *body, struct refusal *refusal)
+bool
+body_read_untyped(h2o_req_t *req, uint64_t max_bytes, struct body *body, struct refusal *refusal)
 {
 	enum content_encoding encoding;
 
@@ -166,14 +165,14 @@ read_bytes(h2o_req_t *req, uint64_t max_bytes, struct body *body, struct refusal
 bool
 body_read(h2o_req_t *req, bool batch, uint64_t max_bytes, struct body *body, struct refusal *refusal)
 {
-	return read_kind(req, batch, &body->kind, refusal) && read_bytes(req, max_bytes, body, refusal);
+	return read_kind(req, batch, &body->kind, refusal) && body_read_untyped(req, max_bytes, body, refusal);
 }
 
 bool
 body_read_document(h2o_req_t *req, struct body *body, struct refusal *refusal)
 {
 	body->kind = BODY_EVENT;
-	if (read_bytes(req, BODY_DOCUMENT_MAX, body, refusal))
+	if (body_read_untyped(req, BODY_DOCUMENT_MAX, body, refusal))
 		return true;
 	if (refusal->status == 413)
 		refusal->text = "The body has more than 65536 bytes, as it was sent or decompressed";

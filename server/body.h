@@ -32,6 +32,9 @@ struct refusal {
  */
 bool body_read(h2o_req_t *req, bool batch, uint64_t max_bytes, struct body *body, struct refusal *refusal);
 
+/* The same without Content-Type, which is never a reason to refuse a request of the API: kind is not set. */
+bool body_read_untyped(h2o_req_t *req, uint64_t max_bytes, struct body *body, struct refusal *refusal);
+
 /* The most bytes of a document of the management API, also when it is decompressed. */
 #define BODY_DOCUMENT_MAX (64u << 10)
 

@@ -303,7 +303,8 @@ drain_step(struct drain *drain, int32_t most_ms)
 	if (is_done(drain))
 		return -1;
 	if (now_us - drain->since_us >= time_limit_us(drain)) {
-		if (outlets_give_up(&acceptor->outlets) || control_link_give_up(&acceptor->control))
+		if (outlets_give_up(&acceptor->events) || outlets_give_up(&acceptor->publishes) ||
+		    control_link_give_up(&acceptor->control))
 			return 0;
 		log_warning(
 		    "drain time-out: closing connections", LOG_UINT("connections", acceptor_connections(acceptor)));

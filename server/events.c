@@ -4,6 +4,9 @@
  *   limits of the key (auth.c) -> media type, encoding (body.c) -> outlet of the connection -> decode into free ring
  *     space -> charge the key -> publish (outlet.c)
  *     -> ACK=queued: answer now | ACK=durable: answer when the lane has been released past the parcel, or it is refused
+ *
+ * Hook events go to a writer; events of POST /v1/events go to a publisher, always as with ACK=durable, and publish.c
+ * answers for them.
  */
 #include "server/events.h"
 
@@ -17,6 +20,7 @@
 #include "server/body.h"
 #include "server/exchange.h"
 #include "server/post_headers.h"
+#include "server/publish.h"
 #include "server/reply.h"
 #include "shm/counters.h"
 #include "shm/key_table.h"
@@ -52,6 +56,12 @@ count_left_out(struct acceptor *acceptor, const struct decode_result *result)
 	counter_add(acceptor->slot, COUNTER_EVENTS_REJECTED_SIZE, result->rejected[CAUSE_EVENT_SIZE]);
 }
 
+static struct outlets *
+outlets_of(struct acceptor *acceptor, const struct exchange *exchange)
+{
+	return exchange->published ? &acceptor->publishes : &acceptor->events;
+}
+
 /* Whose the events are: empty for the default tenant. */
 static struct span
 tenant_of(const struct exchange *exchange)
@@ -66,12 +76,14 @@ static bool
 read_headers(
     struct acceptor *acceptor, const struct exchange *exchange, struct decode_env *env, char key[IDEMPOTENCY_KEY_MAX])
 {
-	const h2o_req_t *req = exchange->req;
+	const struct config *config = acceptor->config;
+	h2o_req_t *req = exchange->req;
 
 	*env = (struct decode_env){
-	    .max_event_bytes = acceptor->config->max_event_bytes,
-	    .max_events = acceptor->config->max_batch_events,
-	    .unknown = unknown_actions[acceptor->config->unknown_fields],
+	    .published = exchange->published,
+	    .max_event_bytes = exchange->published ? config->hl_max_payload_bytes : config->max_event_bytes,
+	    .max_events = config->max_batch_events,
+	    .unknown = unknown_actions[config->unknown_fields],
 	    .now_us = clock_wall_us(),
 	    .tenant = tenant_of(exchange),
 	    .ids = &acceptor->ids,
@@ -80,24 +92,89 @@ read_headers(
 	if (!post_key(req, key, &env->key))
 		return false;
 	env->timestamp_us = env->key.base != NULL ? event_time_of_key(env->key, env->now_us) : env->now_us;
+	if (exchange->published)
+		post_trace(req, &env->traceparent, &env->tracestate);
 	return true;
 }
 
-/* The request is right, and its records stand in the reserved space. */
+/* reached: where the events are, COUNTER_ACCEPTED_STORED or one of the two after it. */
+static void
+accept_request(const struct outlets *outlets, struct exchange *exchange, enum counter reached)
+{
+	static const char *const names[] = {"stored", "spooled", "queued"};
+
+	counter_add(outlets->slot, reached, 1);
+	histogram_add(outlets->slot, HISTOGRAM_REQUEST, (uint64_t)(clock_steady_us() - exchange->begun_us));
+	reply_accepted(exchange->req, exchange->events, names[reached - COUNTER_ACCEPTED_STORED], exchange->rejected);
+}
+
+void
+events_answer(const struct outlets *outlets, struct exchange *exchange, const struct parcel *parcel)
+{
+	if ((parcel->flags & LANE_REFUSED) != 0)
+		outlet_refuse(outlets, exchange,
+		    "The store did not take the events in time; nothing of this request was kept, try again",
+		    COUNTER_REFUSED_WAITED);
+	else if ((parcel->flags & LANE_DISMISSED) != 0)
+		outlet_refuse(outlets, exchange,
+		    "The store did not answer in time; the events may be stored, now or later: send them again with "
+		    "the same event_id",
+		    COUNTER_REFUSED_WAITED);
+	else
+		accept_request(outlets, exchange,
+		    (parcel->flags & LANE_SPOOLED) != 0 ? COUNTER_ACCEPTED_SPOOLED : COUNTER_ACCEPTED_STORED);
+}
+
+static void
+count_changed(struct acceptor *acceptor, const struct decode_result *result)
+{
+	counter_add(acceptor->slot, COUNTER_SANITISED, result->sanitised);
+	counter_add(acceptor->slot,
+	    acceptor->config->unknown_fields == UNKNOWN_FIELDS_KEEP ? COUNTER_UNKNOWN_KEPT : COUNTER_UNKNOWN_IGNORED,
+	    result->unknown);
+}
+
+/* The request is right, and its records stand in the reserved space. No events are no parcel. */
 static void
 take(struct acceptor *acceptor, struct outlet *outlet, struct exchange *exchange, const struct decode_result *result,
     bool lenient)
 {
+	struct outlets *outlets = outlets_of(acceptor, exchange);
+
 	exchange->events = result->events;
 	if (lenient) {
 		exchange->rejected = reply_rejected_members(exchange->req, result);
 		count_left_out(acceptor, result);
 	}
-	counter_add(acceptor->slot, COUNTER_SANITISED, result->sanitised);
-	counter_add(acceptor->slot,
-	    acceptor->config->unknown_fields == UNKNOWN_FIELDS_KEEP ? COUNTER_UNKNOWN_KEPT : COUNTER_UNKNOWN_IGNORED,
-	    result->unknown);
-	outlet_publish(&acceptor->outlets, outlet, exchange, result->bytes);
+	if (!exchange->published)
+		count_changed(acceptor, result);
+	if (result->events > 0 && outlet_publish(outlets, outlet, exchange, result->bytes))
+		return;
+	if (exchange->published)
+		publish_accept_none(outlets, exchange);
+	else
+		accept_request(outlets, exchange,
+		    result->events == 0 && outlets_are_durable(outlets) ? COUNTER_ACCEPTED_STORED
+									: COUNTER_ACCEPTED_QUEUED);
+}
+
+static void
+refuse_invalid(struct acceptor *acceptor, struct exchange *exchange, const struct decode_result *result, bool lenient)
+{
+	counter_add(acceptor->slot, rejected_for[result->errors[0].cause], 1);
+	if (lenient)
+		count_left_out(acceptor, result);
+	if (exchange->published)
+		reply_invalid_published(exchange->req, result, lenient);
+	else
+		reply_invalid(exchange->req, result, lenient);
+}
+
+static void
+refuse_size(struct acceptor *acceptor, struct exchange *exchange, const struct decode_error *error)
+{
+	counter_add(acceptor->slot, rejected_for[error->cause], 1);
+	reply_too_large(exchange->req, error, exchange->published ? "HL_MAX_PAYLOAD_BYTES" : "MAX_EVENT_BYTES");
 }
 
 /* Answers a request that is right and does not fit into the free space of its lane; whole: the lane was empty. */
@@ -121,7 +198,8 @@ decode_and_publish(struct acceptor *acceptor, struct exchange *exchange, const s
 	static const struct refusal bad_key = {400, COUNTER_REJECTED_KEY,
 	    "Idempotency-Key must be given once and be 1 to 255 visible ASCII characters, bare or in quotes, and no "
 	    "placeholder such as null"};
-	struct outlet *outlet = outlet_of_connection(&acceptor->outlets, exchange->req->conn->id);
+	struct outlets *outlets = outlets_of(acceptor, exchange);
+	struct outlet *outlet;
 	/* Errors are many bytes, which the compiler would clear. */
 	struct decode_result result __attribute__((uninitialized));
 	struct decode_env env;
@@ -132,23 +210,26 @@ decode_and_publish(struct acceptor *acceptor, struct exchange *exchange, const s
 		reject(acceptor, exchange, &bad_key);
 		return;
 	}
-	if (!outlet_is_open(&acceptor->outlets, outlet, exchange))
+	if (outlets->count == 0) { /* a segment of an earlier run, whose API was off */
+		outlet_refuse(outlets, exchange,
+		    "There is no publisher yet; nothing of this request was kept, try again",
+		    COUNTER_REFUSED_CONNECTING);
 		return;
-	space.base = lane_reserve(&outlet->lane, &space.size);
+	}
+	outlet = outlet_of_connection(outlets, exchange->req->conn->id);
+	if (!outlet_is_open(outlets, outlet, exchange))
+		return;
+	space.base = outlet_reserve(outlets, outlet, &space.size);
 	switch (decode_body(body->text, body->kind, &env, space, &result)) {
 	case DECODE_OK:
 		if (auth_charge(acceptor, exchange, result.events, body->text.len))
 			take(acceptor, outlet, exchange, &result, env.lenient);
 		break;
 	case DECODE_INVALID:
-		counter_add(acceptor->slot, rejected_for[result.errors[0].cause], 1);
-		if (env.lenient)
-			count_left_out(acceptor, &result);
-		reply_invalid(exchange->req, &result, env.lenient);
+		refuse_invalid(acceptor, exchange, &result, env.lenient);
 		break;
 	case DECODE_TOO_LARGE:
-		counter_add(acceptor->slot, rejected_for[result.errors[0].cause], 1);
-		reply_too_large(exchange->req, &result.errors[0]);
+		refuse_size(acceptor, exchange, &result.errors[0]);
 		break;
 	case DECODE_NO_SPACE:
 		refuse_for_space(acceptor, exchange, space.size == outlet->lane.arena_bytes);
@@ -156,8 +237,35 @@ decode_and_publish(struct acceptor *acceptor, struct exchange *exchange, const s
 	}
 }
 
+/* A body of published events says itself what it is: lines of objects, or else an array. */
+static enum body_kind
+kind_of_batch(struct span text)
+{
+	static const char mark[] = "\xef\xbb\xbf"; /* a byte order mark */
+	size_t at = 0;
+
+	if (text.len >= 3 && memcmp(text.base, mark, 3) == 0)
+		at = 3;
+	while (at < text.len && strchr(" \t\r\n", text.base[at]) != NULL && text.base[at] != '\0')
+		at++;
+	return at < text.len && text.base[at] == '{' ? BODY_NDJSON : BODY_ARRAY;
+}
+
+static bool
+read_body(struct acceptor *acceptor, struct exchange *exchange, struct body *body, struct refusal *refusal)
+{
+	const uint64_t most = acceptor->config->max_body_bytes;
+
+	if (!exchange->published)
+		return body_read(exchange->req, exchange->batch, most, body, refusal);
+	if (!body_read_untyped(exchange->req, most, body, refusal))
+		return false;
+	body->kind = exchange->batch ? kind_of_batch(body->text) : BODY_EVENT;
+	return true;
+}
+
 void
-events_post(struct acceptor *acceptor, struct exchange *exchange, bool batch)
+events_post(struct acceptor *acceptor, struct exchange *exchange)
 {
 	struct refusal refusal;
 	struct body body;
@@ -165,7 +273,7 @@ events_post(struct acceptor *acceptor, struct exchange *exchange, bool batch)
 	exchange->begun_us = clock_steady_us();
 	if (!auth_within_limits(acceptor, exchange))
 		return;
-	if (!body_read(exchange->req, batch, acceptor->config->max_body_bytes, &body, &refusal)) {
+	if (!read_body(acceptor, exchange, &body, &refusal)) {
 		reject(acceptor, exchange, &refusal);
 		return;
 	}

@@ -14,7 +14,9 @@
 #include "server/acceptor.h"
 #include "server/drain.h"
 #include "server/error_responses.h"
+#include "server/events.h"
 #include "server/h2o_internals.h"
+#include "server/publish.h"
 #include "server/routes.h"
 #include "shm/heartbeat.h"
 
@@ -105,7 +107,14 @@ set_up(
 	uuid_source_init(&acceptor->ids);
 	libh2o_init_buffers();
 	free(mem_new(FIRST_BLOCK_BYTES, 1));
-	if (outlets_open(&acceptor->outlets, segment, index, config->ack, &err) != 0) {
+	acceptor->events.group = LANES_EVENTS;
+	acceptor->events.ack = config->ack;
+	acceptor->events.answer = events_answer;
+	acceptor->publishes.group = LANES_PUBLISH;
+	acceptor->publishes.ack = ACK_DURABLE;
+	acceptor->publishes.answer = publish_answer;
+	if (outlets_open(&acceptor->events, segment, index, &err) != 0 ||
+	    outlets_open(&acceptor->publishes, segment, index, &err) != 0) {
 		log_error("cannot map a lane", LOG_STR("error", err.text));
 		return -1;
 	}
@@ -146,7 +155,9 @@ turn(struct loop *loop, int32_t wait_ms)
 	wait_ms = control_link_step(&acceptor->control, now_us, wait_ms);
 
 	/* libh2o polls first and runs completed writes after that: answers written here must not wait for the poll. */
-	if (outlets_answer(&acceptor->outlets))
+	if (outlets_answer(&acceptor->events))
+		wait_ms = 0;
+	if (outlets_answer(&acceptor->publishes))
 		wait_ms = 0;
 	if (loop->drain.state != DRAIN_SERVING) {
 		wait_ms = drain_step(&loop->drain, wait_ms);
@@ -154,11 +165,11 @@ turn(struct loop *loop, int32_t wait_ms)
 			return false;
 	}
 
-	waiting = outlets_waiting(&acceptor->outlets);
+	waiting = outlets_waiting(&acceptor->events) || outlets_waiting(&acceptor->publishes);
 	if (waiting) {
 		wake_arm(&loop->wake);
 		/* No wake-up comes for events that were stored after the answers above and before wake_arm(). */
-		if (outlets_answer_due(&acceptor->outlets))
+		if (outlets_answer_due(&acceptor->events) || outlets_answer_due(&acceptor->publishes))
 			wait_ms = 0;
 	}
 	h2o_evloop_run(acceptor->context.loop, wait_ms);

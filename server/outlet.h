@@ -1,7 +1,7 @@
 /*
- * Outlets: an acceptor's ways to the writers. An outlet is the lane to one writer, the requests that wait for what that
- * writer does with their events, and how to wake it. All requests of a connection take the same outlet, so their events
- * reach the store in the order in which they were sent. Acceptors.
+ * Outlets: an acceptor's ways to the writers, or to the publishers. An outlet is the lane to one of them, the requests
+ * that wait for what it does with their events, and how to wake it. All requests of a connection take the same outlet,
+ * so their events reach the store in the order in which they were sent. Acceptors.
  */
 #ifndef SERVER_OUTLET_H
 #define SERVER_OUTLET_H
@@ -17,26 +17,42 @@
 #include "shm/slots.h"
 #include "shm/wake.h"
 
+#define OUTLETS_MAX (WRITERS_MAX > PUBLISHERS_MAX ? WRITERS_MAX : PUBLISHERS_MAX)
+
 struct outlet {
 	struct lane lane;
-	struct pending_queue pending; /* of durable requests */
+	struct pending_queue pending; /* of requests that wait */
+	uint32_t answered; /* a result of lane_released(): requests of parcels below it are answered */
 	struct wake wake; /* of the writer */
 	const struct writer_slot *writer;
 };
 
+struct outlets;
+
+/*
+ * Answers a request that has waited, by what became of its parcel: LANE_REFUSED, LANE_DISMISSED (also when it is given
+ * up), LANE_SPOOLED, or none of these for a parcel that is stored. The bytes of a released parcel are the acceptor's
+ * for the time of the call.
+ */
+typedef void outlet_answer(const struct outlets *outlets, struct exchange *exchange, const struct parcel *parcel);
+
 struct outlets {
-	struct outlet items[WRITERS_MAX]; /* count of them: by number of the writer */
+	struct outlet items[OUTLETS_MAX]; /* count of them: by number of the writer */
 	uint32_t count;
+	enum lane_group group;
 	enum ack ack;
+	outlet_answer *answer;
 	const struct segment_header *header;
 	struct process_slot *slot; /* this acceptor's, for its counters */
 };
 
-/* Maps the lanes of that acceptor. Borrows the segment for the life of the process. Returns 0 or <0. */
-int outlets_open(
-    struct outlets *outlets, const struct segment *segment, uint32_t acceptor, enum ack ack, struct error *err);
+/*
+ * Maps the lanes of that acceptor. group, ack and answer are set. Borrows the segment for the life of the process.
+ * Returns 0 or <0.
+ */
+int outlets_open(struct outlets *outlets, const struct segment *segment, uint32_t acceptor, struct error *err);
 
-/* The outlet of all requests of the connection with that number. */
+/* The outlet of all requests of the connection with that number. There is at least one. */
 static inline struct outlet *
 outlet_of_connection(struct outlets *outlets, uint64_t number)
 {
@@ -47,11 +63,25 @@ outlet_of_connection(struct outlets *outlets, uint64_t number)
 bool outlet_is_open(const struct outlets *outlets, const struct outlet *outlet, struct exchange *exchange);
 
 /*
- * Publishes the records in the first bytes of what lane_reserve() gave, as exchange->events says, and answers the
- * request: now, or when its events are stored, spooled or refused. No events are no parcel; their request is answered
- * now.
+ * Whether answers wait for the store: with ACK=durable, and while nobody would find the ring if all processes were
+ * killed.
  */
-void outlet_publish(struct outlets *outlets, struct outlet *outlet, struct exchange *exchange, size_t bytes);
+bool outlets_are_durable(const struct outlets *outlets);
+
+/*
+ * Free space for the records of a request, as lane_reserve() gives it. Requests whose parcels are released are answered
+ * first, since writing there would overwrite what became of them.
+ */
+char *outlet_reserve(const struct outlets *outlets, struct outlet *outlet, size_t *available);
+
+/*
+ * Publishes the records in the first bytes (> 0) of what outlet_reserve() gave, as exchange->events says. Returns
+ * whether the request waits: answer() is called later. If not, the caller answers it.
+ */
+bool outlet_publish(struct outlets *outlets, struct outlet *outlet, struct exchange *exchange, size_t bytes);
+
+/* Answers by a 503 with that text and counts the reason. */
+void outlet_refuse(const struct outlets *outlets, struct exchange *exchange, const char *text, enum counter reason);
 
 /*
  * Answers every waiting request whose events have been stored, spooled or refused. Called in each turn of the loop.
@@ -64,8 +94,8 @@ bool outlets_answer_due(const struct outlets *outlets);
 bool outlets_waiting(const struct outlets *outlets);
 
 /*
- * For the end of a drain: answers every waiting request by a 503 that says that its events may be stored or not.
- * Returns as outlets_answer() does.
+ * For the end of a drain: has every waiting request answered as one whose parcel was dismissed: its events may be
+ * stored or not. Returns as outlets_answer() does.
  */
 bool outlets_give_up(struct outlets *outlets);
 

@@ -19,4 +19,10 @@ bool post_is_lenient(const h2o_req_t *req);
  */
 bool post_key(const h2o_req_t *req, char text[IDEMPOTENCY_KEY_MAX], struct span *key);
 
+/*
+ * The headers traceparent and tracestate, in the request or its pool. base is NULL for one that is absent or cannot be
+ * passed on, and for a tracestate without a traceparent: W3C Trace Context lets nobody refuse a request for them.
+ */
+void post_trace(h2o_req_t *req, struct span *traceparent, struct span *tracestate);
+
 #endif

@@ -96,13 +96,44 @@ rejection_of_events(const struct decode_result *result)
 	return tree;
 }
 
+/* "event 3: topic: Field required", "malformed JSON at byte 17: trailing comma". */
+static void
+sentence(const struct decode_error *error, char text[REJECTION_TEXT_BYTES])
+{
+	char event[32] = "";
+
+	if (error->index >= 0)
+		(void)snprintf(event, sizeof event, "event %lld: ", (long long)error->index);
+	if (error->reason != NULL)
+		(void)snprintf(text, REJECTION_TEXT_BYTES, "%smalformed JSON at byte %lld: %s", event,
+		    (long long)error->position, error->reason);
+	else
+		(void)snprintf(text, REJECTION_TEXT_BYTES, "%s%s%s%s", event, error->field != NULL ? error->field : "",
+		    error->field != NULL ? ": " : "", error->msg);
+}
+
+cJSON *
+rejection_of_published(const struct decode_result *result, bool lenient)
+{
+	cJSON *tree = cJSON_CreateObject();
+	char text[REJECTION_TEXT_BYTES];
+
+	sentence(&result->errors[0], text);
+	cJSON_AddStringToObject(
+	    tree, "error", result->errors[0].cause == CAUSE_JSON ? "invalid_json" : "validation_error");
+	cJSON_AddStringToObject(tree, "detail", text);
+	cJSON_AddStringToObject(tree, "message", text);
+	add_errors(tree, "errors", result, lenient);
+	return tree;
+}
+
 void
-rejection_of_size(const struct decode_error *error, char text[REJECTION_TEXT_BYTES])
+rejection_of_size(const struct decode_error *error, const char *option, char text[REJECTION_TEXT_BYTES])
 {
 	if (error->index >= 0)
-		(void)snprintf(text, REJECTION_TEXT_BYTES, "%s: event %lld has more than %u bytes (MAX_EVENT_BYTES)",
-		    error->msg, (long long)error->index, error->limit);
+		(void)snprintf(text, REJECTION_TEXT_BYTES, "%s: event %lld has more than %u bytes (%s)", error->msg,
+		    (long long)error->index, error->limit, option);
 	else
 		(void)snprintf(text, REJECTION_TEXT_BYTES, "%s: at most %u (%s)", error->msg, error->limit,
-		    strcmp(error->type, "too_many_events") == 0 ? "MAX_BATCH_EVENTS" : "MAX_EVENT_BYTES");
+		    strcmp(error->type, "too_many_events") == 0 ? "MAX_BATCH_EVENTS" : option);
 }

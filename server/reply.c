@@ -181,8 +181,8 @@ reply_method_not_allowed(h2o_req_t *req, const char *allow)
 	reply_error(req, 405, text);
 }
 
-static void
-add_preference_applied(h2o_req_t *req)
+void
+reply_add_preference_applied(h2o_req_t *req)
 {
 	reply_add_header(req, "Preference-Applied", H2O_STRLIT("handling=lenient"));
 }
@@ -191,8 +191,16 @@ void
 reply_invalid(h2o_req_t *req, const struct decode_result *result, bool lenient)
 {
 	if (lenient)
-		add_preference_applied(req);
+		reply_add_preference_applied(req);
 	reply_json(req, 422, rejection_of_request(result, lenient));
+}
+
+void
+reply_invalid_published(h2o_req_t *req, const struct decode_result *result, bool lenient)
+{
+	if (lenient)
+		reply_add_preference_applied(req);
+	reply_json(req, 400, rejection_of_published(result, lenient));
 }
 
 const char *
@@ -210,11 +218,11 @@ reply_rejected_members(h2o_req_t *req, const struct decode_result *result)
 }
 
 void
-reply_too_large(h2o_req_t *req, const struct decode_error *error)
+reply_too_large(h2o_req_t *req, const struct decode_error *error, const char *option)
 {
 	char text[REJECTION_TEXT_BYTES];
 
-	rejection_of_size(error, text);
+	rejection_of_size(error, option, text);
 	reply_error(req, 413, text);
 }
 
@@ -228,7 +236,7 @@ reply_accepted(h2o_req_t *req, uint32_t events, const char *reached, const char 
 	    rejected != NULL ? "," : "", rejected != NULL ? rejected : "");
 
 	if (rejected != NULL)
-		add_preference_applied(req);
+		reply_add_preference_applied(req);
 	reply_add_header(req, "X-Hooks-Ack", reached, strlen(reached));
 	reply_text(req, 202, "application/json", body, (size_t)len);
 }

@@ -56,8 +56,14 @@ void reply_method_not_allowed(h2o_req_t *req, const char *allow);
 /* 422, see rejection_of_request(). */
 void reply_invalid(h2o_req_t *req, const struct decode_result *result, bool lenient);
 
-/* 413 that says which event and which limit. */
-void reply_too_large(h2o_req_t *req, const struct decode_error *error);
+/* 400 to published events, see rejection_of_published(). */
+void reply_invalid_published(h2o_req_t *req, const struct decode_result *result, bool lenient);
+
+/* 413 that says which event and which limit, see rejection_of_size(). */
+void reply_too_large(h2o_req_t *req, const struct decode_error *error, const char *option);
+
+/* Adds to the answer that the request was taken as a lenient one. */
+void reply_add_preference_applied(h2o_req_t *req);
 
 /*
  * What the answer to a lenient request says about the events that were left out: members of a JSON object, which belong

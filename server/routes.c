@@ -24,13 +24,28 @@
 static void
 post_event(struct acceptor *acceptor, struct exchange *exchange)
 {
-	events_post(acceptor, exchange, false);
+	events_post(acceptor, exchange);
 }
 
 static void
 post_batch(struct acceptor *acceptor, struct exchange *exchange)
 {
-	events_post(acceptor, exchange, true);
+	exchange->batch = true;
+	events_post(acceptor, exchange);
+}
+
+static void
+publish_event(struct acceptor *acceptor, struct exchange *exchange)
+{
+	exchange->published = true;
+	events_post(acceptor, exchange);
+}
+
+static void
+publish_batch(struct acceptor *acceptor, struct exchange *exchange)
+{
+	exchange->published = exchange->batch = true;
+	events_post(acceptor, exchange);
 }
 
 static void
@@ -57,6 +72,10 @@ static const struct route rows[] = {
     {"GET", "/openapi.json", COUNTER_HTTP_OPENAPI, SCOPE_METRICS, status_openapi,
 	"describes requests and answers (OpenAPI 3.1)"},
     {"GET", "/openapi.yaml", COUNTER_HTTP_OPENAPI_YAML, SCOPE_METRICS, status_openapi_yaml, "the same as YAML"},
+    {"POST", "/v1/events", COUNTER_HTTP_V1_EVENTS, SCOPE_EVENTS_PUBLISH, publish_event,
+	"publishes an event, which goes to the endpoints that subscribe to its topic"},
+    {"POST", "/v1/events/batch", COUNTER_HTTP_V1_EVENTS, SCOPE_EVENTS_PUBLISH, publish_batch,
+	"publishes a JSON array of events, or NDJSON; all or none"},
 #define OPERATION(symbol, method, path, scope, resource, help)                                                         \
 	{method, path, COUNTER_HTTP_V1_##resource, SCOPE_##scope, forward, help, OPERATION_##symbol},
 #include "api/operation_list.def"
@@ -75,6 +94,12 @@ struct routes_filter {
 	char keep_alive[32]; /* the value of that header */
 };
 
+static bool
+is_of_api(const struct route *route)
+{
+	return route_is_of_api(route->path, strlen(route->path));
+}
+
 /* What the service is, for a person who opens its address in a browser or by curl. */
 static void
 get_index(struct acceptor *acceptor, struct exchange *exchange)
@@ -89,7 +114,7 @@ get_index(struct acceptor *acceptor, struct exchange *exchange)
 		mem_none(0);
 	(void)fprintf(out, "hooksd %s: an event backend for coding agents (agentic-hooks-backend)\n\n", HOOKS_VERSION);
 	for (size_t i = 0; i < routes.count; i++)
-		if (rows[i].serve != forward || with_api)
+		if (!is_of_api(&rows[i]) || with_api)
 			(void)fprintf(out, "%-*s %-*s %s\n", method_width, rows[i].method, path_width, rows[i].path,
 			    rows[i].help);
 	(void)fprintf(out,
@@ -148,7 +173,7 @@ look_up(const h2o_req_t *req, struct route_path *path, struct route_match *match
 static bool
 is_off(const struct acceptor *acceptor, const struct route *route)
 {
-	return route->serve == forward && !config_api_is_on(acceptor->config);
+	return is_of_api(route) && !config_api_is_on(acceptor->config);
 }
 
 /* Whether the request means an object of the API by another path than the client has written. */
@@ -157,7 +182,7 @@ is_detour(const h2o_req_t *req, const struct route *route)
 {
 	size_t len = req->query_at != SIZE_MAX ? req->query_at : req->path.len;
 
-	return route->serve == forward && !route_is_plain(req->path.base, len);
+	return is_of_api(route) && !route_is_plain(req->path.base, len);
 }
 
 static int
@@ -168,6 +193,7 @@ on_request(h2o_handler_t *handler, h2o_req_t *req)
 
 	exchange->req = req;
 	exchange->events = 0;
+	exchange->published = exchange->batch = false;
 	exchange->rejected = NULL;
 	exchange->key = NULL;
 	exchange->caller = (struct frame_caller){0};

@@ -46,13 +46,13 @@ enum family_kind { KIND_COUNTER, KIND_GAUGE, KIND_HISTOGRAM, KIND_INFO };
 	X(HTTP_REQUESTS, COUNTER, "http_requests_total", "requests", "route, status",                                  \
 	    "Requests answered, by path and class of the status; a path that is none is other.")                       \
 	X(REQUESTS_ACCEPTED, COUNTER, "requests_accepted_total", "requests", "ack",                                    \
-	    "Event requests answered with 202, by what X-Hooks-Ack said.")                                             \
+	    "Requests with events answered with 2xx, by how far the events got.")                                      \
 	X(REQUESTS_REJECTED, COUNTER, "requests_rejected_total", "requests", "reason",                                 \
 	    "Event requests refused with 4xx: the client must change them.")                                           \
 	X(REQUESTS_REFUSED, COUNTER, "requests_refused_total", "requests", "reason",                                   \
 	    "Event requests refused with 503: the client may try again.")                                              \
 	X(REQUEST_DURATION, HISTOGRAM, "request_duration_seconds", "seconds", "",                                      \
-	    "Event requests answered with 202: time from having read the request to its answer.")                      \
+	    "Requests with events answered with 2xx: time from having read the request to its answer.")                \
 	X(STORE_COMMIT_DURATION, HISTOGRAM, "store_commit_duration_seconds", "seconds", "",                            \
 	    "Time the store took for a batch that it stored, commit or sync included.")                                \
 	X(STORE_BATCH_EVENTS, HISTOGRAM, "store_batch_events", "events", "", "Events in a batch that was stored.")     \

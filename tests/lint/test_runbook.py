@@ -8,7 +8,7 @@ from test_markdown import anchors
 
 RUNBOOK = (ROOT / "docs/operations.md").read_text()
 MESSAGE = re.compile(r'\blog_(?:error|warning)\(\s*((?:"(?:[^"\\]|\\.)*"\s*)+)')
-REFUSAL = re.compile(r'\b(?:reply_busy\(exchange->req|refuse\(outlets, exchange),\s*((?:"(?:[^"\\]|\\.)*"\s*)+)')
+REFUSAL = re.compile(r'\b(?:reply_busy\(exchange->req|outlet_refuse\(outlets, exchange),\s*((?:"(?:[^"\\]|\\.)*"\s*)+)')
 CALL = re.compile(r"\blog_(?:error|warning)\(")
 DAEMON = [layer for layer in LAYERS if layer != "cli"]
 ALERTS = ("HooksDown", "HooksStorageErrors", "HooksStoreUnavailable", "HooksSpoolGrowing", "HooksSpoolOld", "HooksRingNearlyFull",
@@ -84,9 +84,9 @@ class Runbook(unittest.TestCase):
 
     def test_every_refusal_of_a_request_by_503_is_explained(self):
         texts = []
-        for path in ("server/events.c", "server/outlet.c"):
+        for path in ("server/events.c", "server/outlet.c", "server/publish.c"):
             texts += messages((ROOT / path).read_text(), REFUSAL)
-        explained = {cell.strip("`") for cell in rows(section("What it answers")) if "try again" in cell or "event_id" in cell}
+        explained = {cell.strip("`") for cell in rows(section("What it answers")) if re.search("try again|send them again", cell)}
         self.assertEqual(explained, set(texts))
 
 

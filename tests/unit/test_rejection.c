@@ -105,14 +105,14 @@ test_too_large_says_what_and_which_option(void **state)
 	struct decode_error *error = one_error("too_many_events", "Too many events");
 
 	error->limit = 1000;
-	rejection_of_size(error, text);
+	rejection_of_size(error, "MAX_EVENT_BYTES", text);
 	assert_string_equal(text, "Too many events: at most 1000 (MAX_BATCH_EVENTS)");
 	error = one_error("event_too_large", "Event too large");
 	error->limit = 64;
-	rejection_of_size(error, text);
+	rejection_of_size(error, "MAX_EVENT_BYTES", text);
 	assert_string_equal(text, "Event too large: at most 64 (MAX_EVENT_BYTES)");
 	error->index = 7;
-	rejection_of_size(error, text);
+	rejection_of_size(error, "MAX_EVENT_BYTES", text);
 	assert_string_equal(text, "Event too large: event 7 has more than 64 bytes (MAX_EVENT_BYTES)");
 }
 
