@@ -4,10 +4,11 @@ import re
 import sqlite3
 import subprocess
 
+import psycopg
 import pytest
 
 from harness.daemon import BUILD_DIR, clean_environment, run_program
-from harness.dba import NEWEST, SCHEMA, apply_webhooks
+from harness.dba import NEWEST, NEWEST_WEBHOOKS, WEBHOOKS, apply_webhooks
 from harness.pgbouncer import PgBouncer
 from harness.waiting import wait_until
 
@@ -61,10 +62,10 @@ def test_of_three_nodes_that_start_at_once_one_may_die_in_the_middle(bouncer, da
         assert node.returncode == 0, err
         assert "webhooks (HL_POSTGRES_URL): " in out
     wait_until(lambda: database.value(LOCKS) == 0, "no lock stays behind")
-    assert database.query(VERSIONS) == [(NEWEST, 1)]
+    assert database.query(VERSIONS) == [(NEWEST, NEWEST_WEBHOOKS)]
     again = migrate(HL_POSTGRES_URL=bouncer.url(database))
     assert (again.returncode, again.stdout) == (
-        0, "webhooks (HL_POSTGRES_URL): the schema is at version 1 already: nothing to do\n")
+        0, f"webhooks (HL_POSTGRES_URL): the schema is at version {NEWEST_WEBHOOKS} already: nothing to do\n")
 
 
 def test_hook_events_alone_get_none_of_it(database):
@@ -77,8 +78,8 @@ def test_one_database_may_hold_both(database):
     result = migrate(DATABASE_URL=database.url, HL_API_KEY=KEY)
     assert result.stdout.splitlines() == [
         f"hook events (DATABASE_URL): applied {NEWEST} migrations: the schema is at version {NEWEST}",
-        "webhooks (HL_POSTGRES_URL): applied 1 migration: the schema is at version 1"]
-    assert database.query(VERSIONS) == [(NEWEST, 1)]
+        f"webhooks (HL_POSTGRES_URL): applied {NEWEST_WEBHOOKS} migrations: the schema is at version {NEWEST_WEBHOOKS}"]
+    assert database.query(VERSIONS) == [(NEWEST, NEWEST_WEBHOOKS)]
 
 
 def test_two_databases_are_each_brought_up(database, postgres):
@@ -86,9 +87,9 @@ def test_two_databases_are_each_brought_up(database, postgres):
     result = migrate(DATABASE_URL=database.url, HL_POSTGRES_URL=other.url)
     assert result.stdout.splitlines() == [
         f"hook events (DATABASE_URL): applied {NEWEST} migrations: the schema is at version {NEWEST}",
-        f"webhooks (HL_POSTGRES_URL): applied {NEWEST + 1} migrations: the schema is at version 1"]
+        f"webhooks (HL_POSTGRES_URL): applied {NEWEST + NEWEST_WEBHOOKS} migrations: the schema is at version {NEWEST_WEBHOOKS}"]
     assert database.value("SELECT to_regclass('tenants')") is None
-    assert other.query(VERSIONS) == [(NEWEST, 1)]
+    assert other.query(VERSIONS) == [(NEWEST, NEWEST_WEBHOOKS)]
     other.drop()
 
 
@@ -97,7 +98,7 @@ def test_a_newer_schema_is_left_alone(database):
     database.query("INSERT INTO hookline_schema_migrations (version, name) VALUES (9, 'of_the_future')")
     result = migrate(HL_POSTGRES_URL=database.url)
     assert result.returncode == 1
-    assert "the schema for webhooks is at version 9, this program knows versions up to 1: install the newer one" in result.stderr
+    assert f"is at version 9, this program knows versions up to {NEWEST_WEBHOOKS}: install the newer one" in result.stderr
 
 
 def test_neither_file_is_taken_for_the_other(tmp_path):
@@ -106,7 +107,7 @@ def test_neither_file_is_taken_for_the_other(tmp_path):
     result = migrate(**files, SQLITE_PATH=events, HL_DATA_PATH=webhooks)
     assert result.stdout.splitlines() == [
         "hook events (SQLITE_PATH): applied 1 migration: the schema is at version 1",
-        "webhooks (HL_DATA_PATH): applied 1 migration: the schema is at version 1"]
+        f"webhooks (HL_DATA_PATH): applied {NEWEST_WEBHOOKS} migrations: the schema is at version {NEWEST_WEBHOOKS}"]
     with sqlite3.connect(webhooks) as database:
         assert database.execute("PRAGMA application_id").fetchone() == (0x484C6462,)
         assert database.execute("PRAGMA auto_vacuum").fetchone() == (2,)
@@ -137,7 +138,7 @@ def test_both_databases_have_the_same_columns(database):
     apply_webhooks(database)
     postgres = columns_in_postgres(database)
     assert {table for table, _ in postgres} == TENANTED | SMALL
-    script = (SCHEMA / "webhooks/sqlite/001_webhooks.sql").read_text()
+    script = "".join(path.read_text() for path in WEBHOOKS["sqlite"])
     with sqlite3.connect(":memory:") as connection:
         connection.executescript(script)
         tables = [name for name, in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")]
@@ -171,3 +172,35 @@ def test_times_are_milliseconds_and_back(database):
         assert database.query("SELECT hl_ms(hl_time(ms)) FROM unnest(%s::bigint[]) AS ms", moments) == [(ms,) for ms in moments]
         assert database.value("SELECT hl_time(951782400000) = '2000-02-29 00:00:00+00'")
         assert database.value("SELECT hl_time(hl_ms(hl_now())) = hl_now()")
+
+
+CHECK = "SELECT hl_check(%s, %s, %s, %s, now() - %s * interval '1 ms', 1000)"
+
+
+@pytest.mark.parametrize("sqlstate,tenants,versions,node,epoch,age_ms", [
+    (None, ["acme", "without_a_row"], [3, 0], 7, 70, 0), (None, [], [], 7, 70, 900),
+    ("HL001", ["acme"], [2], 7, 70, 0), ("HL001", ["acme"], [4], 7, 70, 0), ("HL001", ["acme", "without_a_row"], [3, 1], 7, 70, 0),
+    ("HL001", ["acme", "globex"], [3], 7, 70, 0), ("HL002", [], [], 7, 71, 0), ("HL002", [], [], 6, 70, 0),
+    ("HL002", [], [], 8, 80, 0), ("HL003", [], [], 7, 70, 1001),
+])
+def test_a_publishers_check_fails_where_what_it_rests_on_has_changed(checked, sqlstate, tenants, versions, node, epoch, age_ms):
+    params = tenants, versions, node, epoch, age_ms
+    if sqlstate is None:
+        checked.query(CHECK, *params)
+        return
+    with pytest.raises(psycopg.Error) as refused:
+        checked.query(CHECK, *params)
+    assert refused.value.sqlstate == sqlstate
+
+
+@pytest.fixture(scope="module")
+def checked(postgres_server):
+    postgres_server.start()
+    database = postgres_server.new_database()
+    apply_webhooks(database)
+    database.query("INSERT INTO routing_versions VALUES ('acme', 3), ('globex', 1)")
+    database.query("INSERT INTO delivery_nodes (node_id, epoch, name, started_at, alive_at, seen_version, adopted_by)"
+                   " VALUES (7, 70, 'here', now(), now(), 1, NULL), (8, 80, 'there', now(), now(), 1, 7)")
+    yield database
+    postgres_server.start()
+    database.drop()

@@ -9,6 +9,8 @@ from harness.daemon import REPOSITORY
 SCHEMA = REPOSITORY / "schema"
 VERSIONS = {int(path.name[:3]): path for path in sorted((SCHEMA / "postgres").glob("[0-9]*.sql"))}
 NEWEST = max(VERSIONS)
+WEBHOOKS = {of: sorted((SCHEMA / "webhooks" / of).glob("[0-9]*.sql")) for of in ("postgres", "sqlite")}
+NEWEST_WEBHOOKS = len(WEBHOOKS["postgres"])
 
 INSERT = """
 INSERT INTO hook_events (event_id, timestamp, created_date, event_type, session_id, workflow_id, data)
@@ -100,6 +102,6 @@ def partitions(database):
 def apply_webhooks(database):
     """The hook events' migrations and then the webhooks', by psql, as the user of database.url."""
     apply_schema(database)
-    for path in sorted((SCHEMA / "webhooks/postgres").glob("[0-9]*.sql")):
+    for path in WEBHOOKS["postgres"]:
         result = database.psql("-f", path)
         assert result.returncode == 0, result.stderr

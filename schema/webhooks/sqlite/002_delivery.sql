@@ -1,0 +1,13 @@
+-- Migration 2 of the webhooks' set. Versions are those of PostgreSQL, where it makes a function: SQLite has none.
+--
+-- Applied as migration 1 is: by hooksd at start, by `hooksctl migrate`, or by hand with
+--
+--     sqlite3 -bail hookline.db < 002_delivery.sql
+--
+-- One transaction. Run a second time it stops at its first statement and changes nothing.
+
+BEGIN IMMEDIATE;
+
+INSERT INTO hookline_schema_migrations (version, name) VALUES (2, 'delivery');
+
+COMMIT;
