@@ -6,8 +6,9 @@
 --
 -- and for webhooks two more, where their tables are or -v webhooks=1 says that they will be:
 --
---     hooks_control    for hooksd: tenants, keys, endpoints, subscriptions; reads and removes what publishers write
---     hooks_publisher  for hooksd: events, jobs, attempts, dead letters of webhooks
+--     hooks_publisher  what publishers and couriers do: events, jobs, attempts, dead letters of webhooks
+--     hooks_control    for hooksd: the same, which it has by its membership, and tenants, keys, endpoints, subscriptions;
+--                      removes what is old or deleted. All processes of hooksd log in as this role
 --
 -- Run it with psql, as a superuser or as the owner of the database, before or after the first migration, and again after
 -- every migration (then the owner will do); it ends in the same state however often it runs:
@@ -38,6 +39,9 @@ SELECT ARRAY[:'owner', :'writer', :'reader'] || CASE WHEN :'webhooks' THEN ARRAY
 SELECT format('CREATE ROLE %I LOGIN', role)
 	FROM unnest(:'roles'::text[]) AS role
 	WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = role) \gexec
+
+SELECT format('GRANT %I TO %I', :'publisher', :'control')
+	WHERE :'webhooks' AND NOT pg_has_role(quote_ident(:'control')::regrole, quote_ident(:'publisher')::regrole, 'USAGE') \gexec
 
 -- Schemas. Whoever may create things beside the tables could have them taken for the service's own.
 SELECT format('CREATE SCHEMA %I AUTHORIZATION %I', name, :'owner')

@@ -5,7 +5,7 @@
 --
 --     psql "$DATABASE_URL" -f 004_months.sql
 --
--- One transaction, in the schema that holds hook_events, without a lock on events. Run a second time it stops at its
+-- One transaction, in the schema that holds hook_events, without a lock that events wait for. Run a second time it stops at its
 -- first statement and changes nothing.
 
 \set ON_ERROR_STOP on
@@ -634,6 +634,8 @@ DROP FUNCTION hooks_default_partition(), hooks_columns(), hooks_move_from_defaul
 REVOKE ALL ON FUNCTION create_monthly_partition(regclass, int, int), ensure_partitions(regclass, int, date),
 	archive_old_partitions(regclass, int, boolean), restore_archived_partition(regclass, int, int),
 	drop_archived_partitions(regclass, int, text) FROM PUBLIC;
+
+COMMENT ON COLUMN hook_events.tenant_id IS 'Whose event it is: the tenant of the API key that it came with; ''default'' without one.';
 
 INSERT INTO hooks_schema_migrations (version, name) VALUES (4, 'months');
 

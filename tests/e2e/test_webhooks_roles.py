@@ -69,9 +69,22 @@ def test_control_manages(store):
         assert [outcome for _, outcome in made] == ["exists"] * 4 + ["created"] * 2
 
 
-def test_a_publisher_stores(store):
+@pytest.mark.parametrize("role", ["hooks_publisher", "hooks_control"])
+def test_publishers_and_couriers_store(store, role):
+    """hooksd has one URL: its processes log in as control."""
     assert run_as(
-        store, "hooks_publisher", AN_EVENT, "UPDATE events SET job_count = 2 WHERE tenant_id = 'acme'",
+        store, role, AN_EVENT, "UPDATE events SET job_count = 2 WHERE tenant_id = 'acme'",
+        "INSERT INTO delivery_nodes (node_id, epoch, name, started_at, alive_at, seen_version)"
+        " VALUES (1, 1, 'n', now(), now(), 1)",
+        "UPDATE delivery_nodes SET alive_at = now() WHERE node_id = 1", "SELECT * FROM routing_versions, transforms, pauses",
+        "INSERT INTO idempotency_keys VALUES ('acme', 'events', 'k', 'e', 'f', now()) ON CONFLICT (tenant_id, route, key)"
+        " DO UPDATE SET object_id = excluded.object_id", "INSERT INTO fifo_heads SELECT * FROM fifo_heads",
+        "INSERT INTO dlq SELECT * FROM dlq", "DELETE FROM dlq_events WHERE tenant_id = 'acme'",
+        "UPDATE endpoints SET enabled = false, disabled_reason = 'gone', failing_since = now(), version = version + 1"
+        " WHERE tenant_id = 'acme'", "UPDATE changes SET version = version + 1",
+        "INSERT INTO audit_log (tenant_id, audit_id, created_at, key_id, action, object_kind, object_id)"
+        " VALUES ('acme', gen_random_uuid(), hl_now(), 'system', 'endpoint.disable', 'endpoint', 'e')",
+        "SELECT hl_check('{acme}', '{0}', 1, 1, now(), 60000)",
         "INSERT INTO jobs (tenant_id, endpoint_id, job_id, event_id, node_id, status)"
         " SELECT tenant_id, gen_random_uuid(), event_id, event_id, 1, 'pending' FROM events WHERE tenant_id = 'acme'",
         "INSERT INTO attempts (attempt_id, started_at, endpoint_id, duration_ms, attempt_n, status, tenant_id)"
@@ -80,7 +93,7 @@ def test_a_publisher_stores(store):
 
 
 @pytest.mark.parametrize("role,statement", [
-    ("hooks_control", AN_EVENT), ("hooks_control", "INSERT INTO dlq_events DEFAULT VALUES"),
+    ("hooks_control", "UPDATE events SET payload = '1'"), ("hooks_control", "UPDATE dlq SET topic = ''"),
     ("hooks_control", "UPDATE attempts SET status = 'success'"), ("hooks_control", "UPDATE audit_log SET action = ''"),
     ("hooks_control", "UPDATE transforms SET steps = '[]'"), ("hooks_control", "TRUNCATE jobs"),
     ("hooks_control", "DROP TABLE upkeep"), ("hooks_control", "SELECT * FROM archive_old_partitions('events', 1, false)"),
