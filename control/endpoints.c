@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "control/at_once.h"
 #include "control/change.h"
 #include "control/endpoint_document.h"
 #include "control/endpoint_reply.h"
@@ -84,7 +85,7 @@ struct happening {
 	const char *action; /* "endpoint.update" */
 	struct span id;
 	const struct endpoint *before, *after; /* NULL: it was made, or deleted */
-	bool at_once; /* it holds for what is under way as well */
+	int64_t *version; /* is set to the raised version: the change holds at once. NULL: it need not */
 };
 
 /* What goes with each change, in its transaction: routing, audit row, and the version that everybody watches. */
@@ -95,7 +96,6 @@ record(const struct request *request, const struct happening *happening, struct 
 	const struct change change = {happening->action, "endpoint", happening->id.base, request->caller.tenant_id};
 	cJSON *old = before != NULL ? endpoint_show(request, before) : NULL;
 	cJSON *new = after != NULL ? endpoint_show(request, after) : NULL;
-	int64_t version;
 	int rc;
 
 	if (before != NULL && after != NULL && !same(before->secret, after->secret))
@@ -103,11 +103,26 @@ record(const struct request *request, const struct happening *happening, struct 
 	rc = routing_raise(request->db, request->caller.tenant_id, err);
 	if (rc == 0)
 		rc = change_audit(request, &change, old, new, err);
-	if (rc == 0 && happening->at_once)
-		rc = changes_raise(request->db, &version, err);
+	if (rc == 0 && happening->version != NULL)
+		rc = changes_raise(request->db, happening->version, err);
 	cJSON_Delete(old);
 	cJSON_Delete(new);
 	return rc;
+}
+
+/* A change of an endpoint that is there. */
+struct changing {
+	const struct endpoint_rules *rules; /* of a PATCH */
+	const struct rotation *rotation; /* of a rotation */
+	int64_t version; /* that couriers must have seen before the reply; 0: none */
+};
+
+/* Runs it, and waits until it holds. */
+static void
+run_change(const struct request *request, change_body *body, struct changing *changing, struct reply *reply)
+{
+	if (change_run(request, body, changing, reply) && changing->version != 0)
+		at_once_wait(request, changing->version, reply);
 }
 
 /* ---- POST ---- */
@@ -127,7 +142,7 @@ make(const struct request *request, void *context, struct reply *reply, struct e
 	if (rc == 0) {
 		struct endpoint made = endpoint_of_row(rows, 0);
 
-		rc = record(request, &(struct happening){"endpoint.create", made.id, NULL, &made, false}, err);
+		rc = record(request, &(struct happening){"endpoint.create", made.id, NULL, &made, NULL}, err);
 	}
 	if (rc == 0)
 		answer_with(request, reply, 201, rows, making->secret);
@@ -204,15 +219,26 @@ endpoint_list(const struct request *request, struct reply *reply)
 
 /* ---- PATCH ---- */
 
-/* Writes the endpoint in the place of the one before it, and answers. */
+/* Whether deliveries are made in the same way by both. */
+static bool
+deliver_alike(const struct endpoint *a, const struct endpoint *b)
+{
+#define ENDPOINT_BOOL(name, ...) a->name == b->name &&
+#define ENDPOINT_INT(name, ...) a->name == b->name &&
+#define ENDPOINT_CHOICE(name, ...) same(a->name, b->name) &&
+	return
+#include "store/webhooks/endpoint_fields.def"
+	    same(a->url, b->url) && same(a->secret, b->secret) && same(a->headers, b->headers) &&
+	    same(a->retry_schedule, b->retry_schedule) && a->max_attempts == b->max_attempts;
+}
+
+/* Writes the endpoint in the place of the one before it, and answers. version: see struct changing. */
 static int
-replace(const struct request *request, const struct endpoint *before, const struct endpoint *endpoint,
-    struct reply *reply, struct error *err)
+replace(const struct request *request, const struct endpoint *before, const struct endpoint *endpoint, int64_t *version,
+    struct reply *reply, struct error *err) /* six: what became of what */
 {
 	bool another_url = !same(before->url, endpoint->url);
-	bool at_once = another_url || !same(before->secret, endpoint->secret) ||
-		       !same(before->headers, endpoint->headers) || before->enabled != endpoint->enabled ||
-		       before->paused != endpoint->paused;
+	bool at_once = !deliver_alike(before, endpoint);
 	bool reset_state = another_url || (endpoint->enabled && !before->enabled);
 	struct db_rows *rows = NULL;
 	int rc;
@@ -226,7 +252,8 @@ replace(const struct request *request, const struct endpoint *before, const stru
 	if (rc == 0) {
 		struct endpoint after = endpoint_of_row(rows, 0);
 
-		rc = record(request, &(struct happening){"endpoint.update", after.id, before, &after, at_once}, err);
+		rc = record(request,
+		    &(struct happening){"endpoint.update", after.id, before, &after, at_once ? version : NULL}, err);
 	}
 	if (rc == 0)
 		answer_with(request, reply, 200, rows, "");
@@ -237,16 +264,18 @@ replace(const struct request *request, const struct endpoint *before, const stru
 static int
 update(const struct request *request, void *context, struct reply *reply, struct error *err)
 {
+	struct changing *changing = context;
 	struct endpoint_document document;
 	struct endpoint before, endpoint;
 	struct db_rows *rows;
 	int rc = load(request, true, &rows, reply, err);
 
+	changing->version = 0;
 	if (rc == 0 && reply->status == 0) {
 		before = endpoint = endpoint_of_row(rows, 0);
 		if (endpoint_document_open(&document, request->body) &&
-		    endpoint_document_apply(&document, context, &endpoint))
-			rc = replace(request, &before, &endpoint, reply, err);
+		    endpoint_document_apply(&document, changing->rules, &endpoint))
+			rc = replace(request, &before, &endpoint, &changing->version, reply, err);
 		else
 			answer_wrong(reply, &document.error);
 		endpoint_document_close(&document);
@@ -261,13 +290,14 @@ endpoint_update(const struct request *request, struct reply *reply)
 	struct networks allowed;
 	struct endpoint_rules rules = rules_of(request, &allowed, false);
 
-	(void)change_run(request, update, &rules, reply);
+	run_change(request, update, &(struct changing){.rules = &rules}, reply);
 }
 
 /* ---- DELETE ---- */
 
 static int delete (const struct request *request, void *context, struct reply *reply, struct error *err)
 {
+	struct changing *changing = context;
 	struct db_rows *rows;
 	int rc = load(request, true, &rows, reply, err);
 
@@ -276,8 +306,8 @@ static int delete (const struct request *request, void *context, struct reply *r
 
 		rc = endpoints_delete(request->db, request->caller.tenant_id, before.id, err);
 		if (rc == 0)
-			rc = record(
-			    request, &(struct happening){"endpoint.delete", before.id, &before, NULL, true}, err);
+			rc = record(request,
+			    &(struct happening){"endpoint.delete", before.id, &before, NULL, &changing->version}, err);
 		if (rc == 0)
 			answer_nothing(reply);
 	}
@@ -288,7 +318,7 @@ static int delete (const struct request *request, void *context, struct reply *r
 void
 endpoint_delete(const struct request *request, struct reply *reply)
 {
-	(void)change_run(request, delete, NULL, reply);
+	run_change(request, delete, &(struct changing){0}, reply);
 }
 
 /* ---- rotation ---- */
@@ -302,9 +332,10 @@ struct rotation {
 
 /* With the new secret and, for the overlap, the old one. */
 static int
-rotate_row(const struct request *request, const struct rotation *rotation, const struct endpoint *before,
-    struct reply *reply, struct error *err)
+rotate_row(const struct request *request, struct changing *changing, const struct endpoint *before, struct reply *reply,
+    struct error *err)
 {
+	const struct rotation *rotation = changing->rotation;
 	const struct secret_place place = {
 	    {request->caller.tenant_id, strlen(request->caller.tenant_id)}, before->id, SECRET_SIGNING};
 	struct endpoint endpoint = *before, after;
@@ -320,9 +351,7 @@ rotate_row(const struct request *request, const struct rotation *rotation, const
 	if (rc == 0) {
 		after = endpoint_of_row(rows, 0);
 		rc = record(request,
-		    &(struct happening){
-			"endpoint.rotate_secret", after.id, before, &after, rotation->overlap_seconds == 0},
-		    err);
+		    &(struct happening){"endpoint.rotate_secret", after.id, before, &after, &changing->version}, err);
 	}
 	if (rc == 0)
 		answer_with(request, reply, 200, rows, rotation->made);
@@ -363,7 +392,7 @@ endpoint_rotate_secret(const struct request *request, struct reply *reply)
 	if (error.code != NULL)
 		answer_wrong(reply, &error);
 	else
-		(void)change_run(request, rotate, &rotation, reply);
+		run_change(request, rotate, &(struct changing){.rotation = &rotation}, reply);
 	document_close(&document);
 	explicit_bzero(&rotation, sizeof rotation);
 }

@@ -16,4 +16,10 @@ int changes_version(struct db *db, int64_t *version, struct error *err);
  */
 int changes_raise(struct db *db, int64_t *version, struct error *err);
 
+/*
+ * The names of nodes that have said in the last ten seconds that they live, but not that they act by that version; the
+ * node of that id is left out. Returns as db_query(), with a column of texts.
+ */
+int changes_unseen(struct db *db, int64_t version, int64_t node_id, struct db_rows **rows, struct error *err);
+
 #endif

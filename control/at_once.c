@@ -1,0 +1,131 @@
+/* The couriers of this node are looked at in the segment, those of other nodes through their rows. */
+#include "control/at_once.h"
+
+#include <assert.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "control/tree.h"
+#include "shm/node.h"
+#include "store/webhooks/changes.h"
+
+#define LONGEST_US (5 * 1000 * 1000)
+#define MARGIN_US (300 * 1000) /* before the deadline: for the reply */
+#define SHORT_SLEEP_US 2000
+#define LONG_SLEEP_US (20 * 1000)
+#define SHORT_SLEEPS 10
+
+/* Whether a courier of this node may still act by an earlier version. One that drains begins no attempt. */
+static bool
+this_node_waits(const struct segment *segment, int64_t version)
+{
+	for (uint32_t i = 0; i < segment->counts[ROLE_COURIER]; i++) {
+		const struct courier_slot *courier = segment_courier(segment, i);
+
+		if (slot_pid(&courier->process) != 0 && slot_state(&courier->process) != PROCESS_DRAINING &&
+		    courier_seen_version(courier) < version)
+			return true;
+	}
+	return false;
+}
+
+static void
+tell_couriers(const struct segment *segment, int64_t version)
+{
+	node_raise_changes_version(&segment->header->node, version);
+	for (uint32_t i = 0; i < segment->counts[ROLE_COURIER]; i++) {
+		struct wake wake = segment_wake(segment, ROLE_COURIER, i);
+
+		wake_up(&wake);
+	}
+}
+
+/* The names of other nodes that may act by an earlier version. Returns as db_query(). */
+static int
+other_nodes(const struct request *request, int64_t version, struct db_rows **rows, struct error *err)
+{
+	struct node_row own = {0};
+
+	*rows = NULL;
+	if (request->context->config->hl_store == HL_STORE_EMBEDDED)
+		return 0; /* has one node */
+	(void)node_read(&request->context->segment->header->node, &own);
+	return changes_unseen(request->db, version, own.node_id, rows, err);
+}
+
+static cJSON *
+names_of(bool this_node, const struct db_rows *rows)
+{
+	cJSON *names = cJSON_CreateArray();
+	char name[HOST_NAME_MAX + 1] = "";
+
+	if (names == NULL)
+		mem_none(0);
+	(void)gethostname(name, sizeof name - 1);
+	if (this_node)
+		(void)cJSON_AddItemToArray(names, cJSON_CreateString(name));
+	for (uint32_t row = 0; row < db_rows_count(rows); row++)
+		(void)cJSON_AddItemToArray(names, cJSON_CreateString(db_rows_text(rows, row, 0).base));
+	return names;
+}
+
+/* The object of the reply, or an empty one, with "pending_nodes" behind its members. */
+static void
+answer_pending(struct reply *reply, cJSON *names)
+{
+	char *text = cJSON_PrintUnformatted(names);
+
+	if (text == NULL)
+		mem_none(0);
+	cJSON_Delete(names);
+	assert(reply->body.len == 0 || reply->body.base[reply->body.len - 1] == '}');
+	if (reply->body.len > 0)
+		reply->body.len--;
+	bytes_add(&reply->body, reply->body.len > 0 ? "," : "{", 1);
+	bytes_add_text(&reply->body, "\"pending_nodes\":");
+	bytes_add_text(&reply->body, text);
+	bytes_add(&reply->body, "}", 1);
+	reply->status = 202;
+	cJSON_free(text);
+}
+
+void
+at_once_wait(const struct request *request, int64_t version, struct reply *reply)
+{
+	const struct segment *segment = request->context->segment;
+	int64_t until_us = clock_steady_us() + LONGEST_US;
+	struct db_rows *others = NULL;
+	bool this_node, late;
+	struct error err;
+
+	if (until_us > request->deadline_us - MARGIN_US)
+		until_us = request->deadline_us - MARGIN_US;
+	tell_couriers(segment, version);
+	for (unsigned sleeps = 0;; sleeps++) {
+		int rc = 0;
+
+		late = clock_steady_us() >= until_us;
+		this_node = this_node_waits(segment, version);
+		if (!this_node || late)
+			rc = other_nodes(request, version, &others, &err);
+		if (rc != 0) {
+			reply_reset(reply);
+			answer_store_failed(reply, rc, &err);
+			return;
+		}
+		if (late || (!this_node && db_rows_count(others) == 0))
+			break;
+		db_rows_free(others);
+		others = NULL;
+		(void)nanosleep(
+		    &(struct timespec){.tv_nsec = 1000 * (sleeps < SHORT_SLEEPS ? SHORT_SLEEP_US : LONG_SLEEP_US)},
+		    NULL);
+	}
+	if (this_node || db_rows_count(others) > 0)
+		answer_pending(reply, names_of(this_node, others));
+	db_rows_free(others);
+}
