@@ -4,6 +4,7 @@
  */
 #include "tests/bench/bodies.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +13,9 @@
 #define SESSIONS 200
 #define ID_CHARS 36
 #define TIME_CHARS 27 /* 2026-11-22T08:00:00.123456Z */
-#define HEAD_BYTES 256
+#define SENT_CHARS 20 /* nanoseconds of CLOCK_MONOTONIC */
+#define SENT "\"payload\":{\"sent\":\""
+#define HEAD_BYTES 640
 #define AHEAD_BYTES (8U << 20) /* of bodies made at the start */
 #define AHEAD_MIN 2
 #define AHEAD_MAX 512
@@ -22,6 +25,7 @@ static struct body *first, *last; /* those that are free, the one longest unused
 static uint64_t random_state;
 static uint64_t next_index; /* of new ids */
 static uint32_t id_at, time_at; /* in an event; 0 if it has none */
+static uint32_t time_chars;
 static char hex[256][2];
 
 static uint64_t
@@ -63,6 +67,19 @@ write_text(char *out, size_t chars)
 	}
 }
 
+/* The same of a published one, which begins with its payload. */
+static void
+write_published(char *out)
+{
+	char topic[BODIES_TOPIC_MAX + 32];
+	int start = sprintf(out, "{" SENT "%0*d\",\"output\":\"", SENT_CHARS, 0);
+	int end = snprintf(
+	    topic, sizeof topic, "\"},\"topic\":\"%.*s.%u\"}", BODIES_TOPIC_MAX, spec.topic, random_below(spec.topics));
+
+	write_text(out + start, spec.event_bytes - (size_t)(start + end));
+	memcpy(out + spec.event_bytes - (size_t)end, topic, (size_t)end + 1);
+}
+
 /* One event and a NUL after it, with zeros for id and time. */
 static void
 write_event(char *out)
@@ -74,6 +91,10 @@ write_event(char *out)
 	char id[64] = "", start[640];
 	int len;
 
+	if (spec.topic != NULL) {
+		write_published(out);
+		return;
+	}
 	if (spec.event_bytes < BODIES_FULL_EVENT) {
 		len = snprintf(start, sizeof start,
 		    "{\"event_type\":\"%.14s\",\"session_id\":\"session-%03u\",\"data\":{\"output\":\"", type, session);
@@ -104,8 +125,10 @@ make_body(void)
 		abort();
 	at = body->request;
 	at += snprintf(at, HEAD_BYTES,
-	    "POST %s HTTP/1.1\r\nHost: 127.0.0.1:%u\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n",
-	    spec.path, (unsigned)spec.port, length);
+	    "POST %s HTTP/1.1\r\nHost: 127.0.0.1:%u\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n"
+	    "%s%s%s\r\n",
+	    spec.path, (unsigned)spec.port, length, spec.key != NULL ? "Authorization: Bearer " : "",
+	    spec.key != NULL ? spec.key : "", spec.key != NULL ? "\r\n" : "");
 	body->bytes = (size_t)(at - body->request) + length;
 	for (uint32_t i = 0; i < spec.events; i++) {
 		if (spec.events > 1)
@@ -154,6 +177,11 @@ write_time(char out[TIME_CHARS + 1])
 	struct timespec now;
 	struct tm utc;
 
+	if (spec.topic != NULL) {
+		clock_gettime(CLOCK_MONOTONIC, &now);
+		(void)snprintf(out, TIME_CHARS + 1, "%011" PRId64 "%09ld", (int64_t)now.tv_sec, now.tv_nsec);
+		return;
+	}
 	clock_gettime(CLOCK_REALTIME, &now);
 	if (now.tv_sec != written) {
 		gmtime_r(&now.tv_sec, &utc);
@@ -178,7 +206,11 @@ bodies_init(const struct body_spec *wanted)
 		hex[i][0] = "0123456789abcdef"[i >> 4];
 		hex[i][1] = "0123456789abcdef"[i & 15];
 	}
-	if (spec.event_bytes >= BODIES_FULL_EVENT) {
+	if (spec.topic != NULL) {
+		time_at = sizeof "{" SENT - 1;
+		time_chars = SENT_CHARS;
+	} else if (spec.event_bytes >= BODIES_FULL_EVENT) {
+		time_chars = TIME_CHARS;
 		id_at = spec.ids == IDS_NONE ? 0 : sizeof "{\"event_id\":\"" - 1;
 		time_at = (id_at == 0 ? 1 : id_at + ID_CHARS + 2) + sizeof "\"timestamp\":\"" - 1;
 	}
@@ -203,7 +235,7 @@ bodies_take(void)
 	event =
 	    body->request + body->bytes - (spec.events == 1 ? 0 : 1) - (size_t)spec.events * (spec.event_bytes + 1) + 1;
 	for (uint32_t i = 0; i < spec.events; i++, event += spec.event_bytes + 1) {
-		memcpy(event + time_at, time, TIME_CHARS);
+		memcpy(event + time_at, time, time_chars);
 		if (id_at != 0)
 			write_id(event + id_at, random_below(100) < spec.duplicates_percent
 						    ? mix(random_state) % spec.known

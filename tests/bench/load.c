@@ -31,7 +31,7 @@
 #define SECOND UINT64_C(1000000000) /* in the unit of all times here */
 #define SLOT (SECOND / 10)
 #define PATIENCE (30 * SECOND) /* for the last replies */
-#define REPLY_MAX 2048
+#define REPLY_MAX 32768 /* with the ids of 100 published events and of their jobs */
 #define READY_MAX 256
 
 struct connection {
@@ -44,7 +44,8 @@ struct connection {
 	char reply[REPLY_MAX];
 };
 
-static struct body_spec spec = {.path = "/events/batch", .events = 100, .event_bytes = 470, .ids = IDS_ORDERED};
+static struct body_spec spec = {
+    .path = "/events/batch", .events = 100, .event_bytes = 470, .ids = IDS_ORDERED, .topics = 1};
 static uint64_t duration = 5 * SECOND, requests_max = UINT64_MAX, rate, connections = 16;
 static bool with_slots;
 
@@ -312,6 +313,8 @@ static const struct option options[] = {
     {"seed", required_argument, NULL, 'S'},
     {"known", required_argument, NULL, 'k'}, /* ids that an earlier run with the same seed has sent */
     {"duplicates", required_argument, NULL, 'd'}, /* percent of events with a known id */
+    {"topic", required_argument, NULL, 't'}, /* published events, with the key in HL_API_KEY */
+    {"topics", required_argument, NULL, 'T'}, /* so many, "TOPIC.0" and so on */
     {"slots", no_argument, NULL, 'l'}, /* print the longest time of every tenth of a second */
     {NULL, 0, NULL, 0},
 };
@@ -365,6 +368,12 @@ read_options(int argc, char **argv)
 		case 'd':
 			spec.duplicates_percent = (uint32_t)number;
 			break;
+		case 't':
+			spec.topic = optarg;
+			break;
+		case 'T':
+			spec.topics = (uint32_t)number;
+			break;
 		case 'l':
 			with_slots = true;
 			break;
@@ -378,6 +387,13 @@ read_options(int argc, char **argv)
 		    BODIES_MIN_EVENT);
 		exit(64);
 	}
+	if (spec.topic != NULL &&
+	    (spec.event_bytes < BODIES_FULL_EVENT || spec.topics == 0 || strlen(spec.topic) > BODIES_TOPIC_MAX ||
+		(spec.key != NULL && strlen(spec.key) > BODIES_KEY_MAX))) {
+		fprintf(stderr, "load: published events below %d bytes, or a topic or key that is too long\n",
+		    BODIES_FULL_EVENT);
+		exit(64);
+	}
 }
 
 int
@@ -386,6 +402,7 @@ main(int argc, char **argv)
 	struct rlimit files;
 	struct connection *all;
 
+	spec.key = getenv("HL_API_KEY");
 	read_options(argc, argv);
 	(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
 	(void)prctl(PR_SET_TIMERSLACK, 1UL);

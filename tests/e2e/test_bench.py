@@ -7,10 +7,12 @@ import subprocess
 import sys
 import uuid
 from datetime import datetime, timedelta, timezone
+from types import SimpleNamespace
 from xml.etree import ElementTree
 
 import pytest
 
+from harness.client import Client
 from harness.daemon import BUILD_DIR, REPOSITORY
 
 BENCH = REPOSITORY / "tests/bench"
@@ -61,6 +63,23 @@ def test_events_of_the_load_have_the_size_asked_for(hooksd, load, size):
     assert load(daemon, path="/events", events=1, requests=5, bytes=size, ids="none")["accepted"] == 5
     lines = daemon.jsonl_lines()
     assert len(lines) == 5 and all(size <= len(line) + 16 and len(line) <= size + 250 for line in lines)
+
+
+def test_the_receiver_tells_how_long_published_events_took(load):
+    subprocess.run(["ninja", "-C", BUILD_DIR, "tests/bench/receiver"], check=True, stdout=subprocess.DEVNULL)
+    with subprocess.Popen([BUILD_DIR / "tests/bench/receiver"], stdout=subprocess.PIPE, text=True) as receiver:
+        port = int(receiver.stdout.readline().removeprefix("port="))
+        daemon = SimpleNamespace(port=port)  # as the load sees one
+        result = load(daemon, path="/v1/events", events=1, bytes=500, topic="bench.made", requests=100, connections=4)
+        assert (result["accepted"], result["failed"]) == (100, 0)
+        with Client(port) as client:
+            told = client.get("/").json()
+            assert (told["arrived"], told["unread"]) == (100, 0)
+            assert 0 < told["p50_us"] <= told["p99_us"] <= told["max_us"] <= 1.1 * result["sent"]["max_us"]
+            client.post("/", {"no": "time"})
+            told = client.get("/").json()
+            assert (told["arrived"], told["unread"]) == (1, 1)
+        receiver.terminate()
 
 
 def test_a_tiny_run_ends_in_tables_plots_and_a_document(tmp_path):
