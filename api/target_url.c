@@ -9,7 +9,6 @@
 
 #include "api/network_guard.h"
 
-#define HOST_BYTES_MAX 253 /* RFC 1035: 255 on the wire */
 #define LABEL_BYTES_MAX 63
 
 static int
@@ -54,37 +53,34 @@ scheme_length(struct span url)
 }
 
 static int
-check_port(const char *digits, size_t len, struct error *err)
+read_port(const char *digits, size_t len, uint16_t *port, struct error *err)
 {
-	unsigned port = 0;
+	unsigned number = 0;
 
 	for (size_t i = 0; i < len; i++) {
 		if (!isdigit((unsigned char)digits[i]))
 			return error_set(err, "has a port that is no number");
-		port = port * 10 + (unsigned)(digits[i] - '0');
-		if (port > 65535)
+		number = number * 10 + (unsigned)(digits[i] - '0');
+		if (number > 65535)
 			break;
 	}
-	return port >= 1 && port <= 65535 ? 0 : error_set(err, "needs a port of 1 to 65535 behind the colon");
-}
-
-static int
-refuse_address(const char *host, struct error *err)
-{
-	return error_set(err, "points to %s, which is not a public address: HL_ALLOW_NETWORKS can allow it", host);
+	if (number < 1 || number > 65535)
+		return error_set(err, "needs a port of 1 to 65535 behind the colon");
+	*port = (uint16_t)number;
+	return 0;
 }
 
 /* What stands in brackets. */
 static int
-check_ipv6(const char *literal, const struct networks *allowed, struct error *err)
+check_ipv6(const char *literal, struct error *err)
 {
-	struct sockaddr_in6 address = {.sin6_family = AF_INET6};
+	struct in6_addr address;
 
 	if (strchr(literal, '%') != NULL)
 		return error_set(err, "has an IPv6 address with a zone, which has a meaning on one machine only");
-	if (inet_pton(AF_INET6, literal, &address.sin6_addr) != 1)
+	if (inet_pton(AF_INET6, literal, &address) != 1)
 		return error_set(err, "has no IPv6 address between the brackets");
-	return network_allowed(allowed, (const struct sockaddr *)&address) ? 0 : refuse_address(literal, err);
+	return 0;
 }
 
 /* A label that makes its host an IPv4 address, or nothing: no top-level domain looks like a number. */
@@ -96,43 +92,13 @@ label_is_number(const char *label)
 	return label[strspn(label, "0123456789")] == '\0';
 }
 
+/* A name, or an IPv4 address, which sets *is_address. The root's dot at the end is cut off. */
 static int
-check_ipv4(const char *host, const struct networks *allowed, struct error *err)
-{
-	struct sockaddr_in address = {.sin_family = AF_INET};
-
-	/* 127.1, 2130706433, 0x7f.1 and 0177.0.0.1 are addresses for inet_aton(), and for libcurl. */
-	if (inet_aton(host, &address.sin_addr) != 1)
-		return error_set(err, "has a host that ends like an IPv4 address and is none");
-	return network_allowed(allowed, (const struct sockaddr *)&address) ? 0 : refuse_address(host, err);
-}
-
-/* RFC 6761: such a name is the machine itself. */
-static bool
-is_localhost(const char *host)
-{
-	static const char name[] = "localhost";
-	size_t len = strlen(host), own = sizeof name - 1;
-
-	return len >= own && strcasecmp(host + len - own, name) == 0 && (len == own || host[len - own - 1] == '.');
-}
-
-static bool
-loopback_allowed(const struct networks *allowed)
-{
-	struct sockaddr_in ipv4 = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	struct sockaddr_in6 ipv6 = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
-
-	return network_allowed(allowed, (const struct sockaddr *)&ipv4) ||
-	       network_allowed(allowed, (const struct sockaddr *)&ipv6);
-}
-
-/* A name, or an IPv4 address. */
-static int
-check_name(char *host, const struct networks *allowed, struct error *err)
+check_name(char *host, bool *is_address, struct error *err)
 {
 	size_t len = strlen(host);
 	const char *label = host;
+	struct in_addr address;
 
 	if (host[strspn(host, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._")] != '\0')
 		return error_set(err, "has a host with characters other than letters, digits, '-', '_' and '.'");
@@ -149,48 +115,165 @@ check_name(char *host, const struct networks *allowed, struct error *err)
 			break;
 		label = at + 1;
 	}
-	if (label_is_number(label))
-		return check_ipv4(host, allowed, err);
-	return is_localhost(host) && !loopback_allowed(allowed) ? refuse_address("localhost", err) : 0;
+	*is_address = label_is_number(label);
+	/* 127.1, 2130706433, 0x7f.1 and 0177.0.0.1 are addresses for inet_aton(), and for libcurl. */
+	if (*is_address && inet_aton(host, &address) != 1)
+		return error_set(err, "has a host that ends like an IPv4 address and is none");
+	return 0;
+}
+
+/* Takes the authority apart. */
+static int
+split_authority(struct target_url *parts, struct error *err)
+{
+	const char *at = parts->authority.base, *end = at + parts->authority.len, *host_end, *colon;
+	bool ipv6 = at < end && *at == '[';
+
+	if (memchr(at, '@', parts->authority.len) != NULL)
+		return error_set(err, "has a user name before its host (@): credentials belong into headers");
+	if (ipv6) {
+		at++;
+		host_end = memchr(at, ']', (size_t)(end - at));
+		if (host_end == NULL || (host_end + 1 < end && host_end[1] != ':'))
+			return error_set(err, "has no IPv6 address between the brackets");
+		colon = host_end + 1;
+	} else {
+		colon = memchr(at, ':', (size_t)(end - at));
+		host_end = colon = colon != NULL ? colon : end;
+	}
+	if (host_end == at || host_end - at > TARGET_HOST_BYTES_MAX)
+		return error_set(err, "needs a host of 1 to %d characters", TARGET_HOST_BYTES_MAX);
+	*(char *)mempcpy(parts->host, at, (size_t)(host_end - at)) = '\0';
+	parts->port = parts->https ? 443 : 80;
+	if (colon < end && read_port(colon + 1, (size_t)(end - colon - 1), &parts->port, err) < 0)
+		return -1;
+	parts->is_ipv6 = parts->is_address = ipv6;
+	return ipv6 ? check_ipv6(parts->host, err) : check_name(parts->host, &parts->is_address, err);
 }
 
 int
-target_url_check(struct span url, const struct networks *allowed, struct error *err)
+target_url_split(struct span url, struct target_url *parts, struct error *err)
 {
-	char host[HOST_BYTES_MAX + 1];
-	const char *authority, *end, *host_end, *colon;
-	size_t scheme, len;
-	bool ipv6;
+	const char *end, *authority, *at;
+	size_t scheme;
 
 	if (check_bytes(url, err) < 0)
 		return -1;
 	if ((scheme = scheme_length(url)) == 0)
 		return error_set(err, "must begin with https:// or http://");
-	authority = url.base + scheme;
 	end = url.base + url.len;
-	for (const char *at = authority; at < end; at++)
-		if (*at == '/' || *at == '?')
-			end = at;
-	if (memchr(authority, '@', (size_t)(end - authority)) != NULL)
-		return error_set(err, "has a user name before its host (@): credentials belong into headers");
+	authority = at = url.base + scheme;
+	while (at < end && *at != '/' && *at != '?')
+		at++;
+	*parts = (struct target_url){
+	    .https = scheme == strlen("https://"),
+	    .authority = {authority, (size_t)(at - authority)},
+	    .target = {at, (size_t)(end - at)},
+	};
+	return split_authority(parts, err);
+}
 
-	ipv6 = authority < end && *authority == '[';
-	if (ipv6) {
-		authority++;
-		host_end = memchr(authority, ']', (size_t)(end - authority));
-		if (host_end == NULL || (host_end + 1 < end && host_end[1] != ':'))
-			return error_set(err, "has no IPv6 address between the brackets");
-		colon = host_end + 1;
-	} else {
-		colon = memchr(authority, ':', (size_t)(end - authority));
-		host_end = colon = colon != NULL ? colon : end;
-	}
-	len = (size_t)(host_end - authority);
-	if (len == 0 || len > HOST_BYTES_MAX)
-		return error_set(err, "needs a host of 1 to %d characters", HOST_BYTES_MAX);
-	memcpy(host, authority, len);
-	host[len] = '\0';
-	if (colon < end && check_port(colon + 1, (size_t)(end - colon - 1), err) < 0)
-		return -1;
-	return ipv6 ? check_ipv6(host, allowed, err) : check_name(host, allowed, err);
+/* ---- where it leads to ---- */
+
+union address {
+	struct sockaddr any;
+	struct sockaddr_in ipv4;
+	struct sockaddr_in6 ipv6;
+};
+
+/* The address that a host spells. */
+static union address
+address_of(const struct target_url *parts)
+{
+	union address address = {.any.sa_family = parts->is_ipv6 ? AF_INET6 : AF_INET};
+
+	if (parts->is_ipv6)
+		(void)inet_pton(AF_INET6, parts->host, &address.ipv6.sin6_addr);
+	else
+		(void)inet_aton(parts->host, &address.ipv4.sin_addr);
+	return address;
+}
+
+/* RFC 6761: such a name is the machine itself. */
+static bool
+is_localhost(const char *host)
+{
+	static const char name[] = "localhost";
+	size_t len = strlen(host), own = sizeof name - 1;
+
+	return len >= own && strcasecmp(host + len - own, name) == 0 && (len == own || host[len - own - 1] == '.');
+}
+
+static bool
+loopback_allowed(const struct networks *allowed)
+{
+	const struct target_url ipv4 = {.host = "127.0.0.1"}, ipv6 = {.host = "::1", .is_ipv6 = true};
+	union address loopback4 = address_of(&ipv4), loopback6 = address_of(&ipv6);
+
+	return network_allowed(allowed, &loopback4.any) || network_allowed(allowed, &loopback6.any);
+}
+
+int
+target_url_judge(const struct target_url *parts, const struct networks *allowed, struct error *err)
+{
+	union address address = address_of(parts);
+	bool refused = parts->is_address ? !network_allowed(allowed, &address.any)
+					 : is_localhost(parts->host) && !loopback_allowed(allowed);
+
+	return refused ? error_set(err, "points to %s, which is not a public address: HL_ALLOW_NETWORKS can allow it",
+			     parts->is_address ? parts->host : "localhost")
+		       : 0;
+}
+
+int
+target_url_check(struct span url, const struct networks *allowed, struct error *err)
+{
+	struct target_url parts;
+
+	return target_url_split(url, &parts, err) < 0 ? -1 : target_url_judge(&parts, allowed, err);
+}
+
+static bool
+is_loopback(const struct target_url *parts)
+{
+	union address address = address_of(parts);
+
+	if (!parts->is_address)
+		return is_localhost(parts->host);
+	return parts->is_ipv6 ? IN6_IS_ADDR_LOOPBACK(&address.ipv6.sin6_addr)
+			      : ntohl(address.ipv4.sin_addr.s_addr) >> IN_CLASSA_NSHIFT == IN_LOOPBACKNET;
+}
+
+/* Whether host and port are those of the URL by which clients reach the service. */
+static bool
+is_public(const struct target_url *parts, const char *public_url)
+{
+	struct target_url own;
+	struct error err;
+
+	return public_url != NULL && target_url_split((struct span){public_url, strlen(public_url)}, &own, &err) == 0 &&
+	       strcasecmp(own.host, parts->host) == 0 && own.port == parts->port;
+}
+
+/* A path that leads elsewhere ("..", "%2e") would reach the service's other routes. */
+static bool
+is_token(const char *text, size_t len)
+{
+	if (len == 0 || text[0] == '.')
+		return false;
+	for (size_t i = 0; i < len; i++)
+		if (!isalnum((unsigned char)text[i]) && strchr("-_.", text[i]) == NULL)
+			return false;
+	return true;
+}
+
+bool
+target_url_is_inbox(const struct target_url *parts, const char *public_url)
+{
+	static const char path[] = TARGET_INBOX_PATH;
+	size_t len = sizeof path - 1;
+
+	return parts->target.len > len && memcmp(parts->target.base, path, len) == 0 &&
+	       is_token(parts->target.base + len, parts->target.len - len) &&
+	       (is_loopback(parts) || is_public(parts, public_url));
 }

@@ -75,6 +75,18 @@ read_choice(struct document *document, const char *name, const char *words, stru
 	(void)document_refuse(document, name, "must be one of these words: %s", words);
 }
 
+static int
+check_url(struct span url, const struct endpoint_rules *rules, struct error *err)
+{
+	struct target_url parts;
+
+	if (target_url_split(url, &parts, err) < 0)
+		return -1;
+	if (rules->dev_inbox && target_url_is_inbox(&parts, rules->public_url))
+		return 0;
+	return target_url_judge(&parts, rules->allowed, err);
+}
+
 static void
 read_url(struct document *document, const struct endpoint_rules *rules, struct span *url)
 {
@@ -84,7 +96,7 @@ read_url(struct document *document, const struct endpoint_rules *rules, struct s
 
 	if (presence == DOCUMENT_NULL || (presence == DOCUMENT_ABSENT && rules->making))
 		(void)document_refuse(document, "url", "is required");
-	else if (document_string(document, "url", &any, url) && target_url_check(*url, rules->allowed, &err) < 0)
+	else if (document_string(document, "url", &any, url) && check_url(*url, rules, &err) < 0)
 		(void)document_refuse(document, "url", "%s", err.text);
 }
 

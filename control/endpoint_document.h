@@ -34,6 +34,8 @@ struct endpoint_document {
 /* What a document is read with. Borrowed. */
 struct endpoint_rules {
 	const struct networks *allowed;
+	bool dev_inbox; /* URLs of the service's own inbox are taken */
+	const char *public_url; /* NULL: none */
 	const struct secrets *secrets;
 	const char *tenant_id;
 	bool making; /* a POST: url is needed, a secret is made */

@@ -26,6 +26,8 @@ rules_of(const struct request *request, struct networks *allowed, bool making)
 	/* config_load() has checked the option. */
 	(void)networks_read(request->context->config->hl_allow_networks, allowed);
 	return (struct endpoint_rules){.allowed = allowed,
+	    .dev_inbox = request->context->config->hl_dev_inbox,
+	    .public_url = request->context->config->hl_public_url,
 	    .secrets = request->context->secrets,
 	    .tenant_id = request->caller.tenant_id,
 	    .making = making};

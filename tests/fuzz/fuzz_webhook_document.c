@@ -89,7 +89,8 @@ take_endpoint(const struct span bodies[2])
 	struct endpoint_document documents[2] = {0};
 
 	for (int i = 0; i < 2; i++) {
-		struct endpoint_rules rules = {&none, &no_key, "t", i == 0};
+		struct endpoint_rules rules = {
+		    .allowed = &none, .secrets = &no_key, .tenant_id = "t", .making = i == 0};
 
 		if (!endpoint_document_open(&documents[i], bodies[i]) ||
 		    !endpoint_document_apply(&documents[i], &rules, &endpoint)) {

@@ -184,6 +184,62 @@ test_an_error_never_shows_the_url(void **state)
 	assert_null(strstr(err.text, "s3cret"));
 }
 
+static bool
+is_inbox(const char *url, const char *public_url)
+{
+	struct target_url parts;
+	struct error err;
+
+	assert_int_equal(target_url_split((struct span){url, strlen(url)}, &parts, &err), 0);
+	return target_url_is_inbox(&parts, public_url);
+}
+
+static void
+test_the_services_own_inbox_is_known_by_its_path_and_its_host(void **state)
+{
+	static const char *const own[] = {"http://localhost:8080/v1/dev/inbox/receive/a1_-.b",
+	    "https://app.localhost/v1/dev/inbox/receive/a", "http://127.0.0.1/v1/dev/inbox/receive/a",
+	    "http://127.1:9/v1/dev/inbox/receive/a", "http://[::1]:8080/v1/dev/inbox/receive/a"};
+	static const char *const other[] = {"http://localhost/v1/dev/inbox/receive/",
+	    "http://localhost/v1/dev/inbox/receive", "http://localhost/", "http://localhost",
+	    "http://localhost/v1/dev/inbox/receive/../../../events", "http://localhost/v1/dev/inbox/receive/..",
+	    "http://localhost/v1/dev/inbox/receive/%2e%2e", "http://localhost/v1/dev/inbox/receive/a/b",
+	    "http://localhost/v1/dev/inbox/receive/a?b", "http://localhost/v1/dev/inbox/receive/a;b",
+	    "http://localhost/x/v1/dev/inbox/receive/a", "http://10.0.0.1/v1/dev/inbox/receive/a",
+	    "http://0.0.0.0/v1/dev/inbox/receive/a", "http://notlocalhost/v1/dev/inbox/receive/a",
+	    "http://[::2]/v1/dev/inbox/receive/a", "http://[::ffff:127.0.0.1]/v1/dev/inbox/receive/a",
+	    "https://hooks.example/v1/dev/inbox/receive/a"};
+
+	for (size_t i = 0; i < sizeof own / sizeof *own; i++)
+		assert_true(is_inbox(own[i], NULL));
+	for (size_t i = 0; i < sizeof other / sizeof *other; i++)
+		if (is_inbox(other[i], NULL))
+			fail_msg("%s is taken for the inbox", other[i]);
+	assert_true(is_inbox("https://hooks.example/v1/dev/inbox/receive/a", "https://hooks.example"));
+	assert_true(is_inbox("https://HOOKS.example:443/v1/dev/inbox/receive/a", "https://hooks.example"));
+	assert_true(is_inbox("http://hooks.example:8080/v1/dev/inbox/receive/a", "http://hooks.example:8080"));
+	assert_true(is_inbox("http://localhost:1/v1/dev/inbox/receive/a", "http://hooks.example:8080"));
+	assert_false(is_inbox("http://hooks.example:8081/v1/dev/inbox/receive/a", "http://hooks.example:8080"));
+	assert_false(is_inbox("http://www.hooks.example/v1/dev/inbox/receive/a", "http://hooks.example"));
+}
+
+static void
+test_a_url_is_taken_apart_byte_for_byte(void **state)
+{
+	static const char url[] = "HTTPS://Example.com.:8443?a=%2F&b=+;&c=&";
+	struct target_url parts;
+	struct error err;
+
+	assert_int_equal(target_url_split((struct span){url, strlen(url)}, &parts, &err), 0);
+	assert_true(parts.https);
+	assert_false(parts.is_address);
+	assert_int_equal(parts.port, 8443);
+	assert_string_equal(parts.host, "Example.com");
+	assert_memory_equal(parts.authority.base, "Example.com.:8443", parts.authority.len);
+	assert_int_equal(parts.target.len, strlen("?a=%2F&b=+;&c=&"));
+	assert_memory_equal(parts.target.base, "?a=%2F&b=+;&c=&", parts.target.len);
+}
+
 int
 main(void)
 {
@@ -197,6 +253,8 @@ main(void)
 	    cmocka_unit_test(test_allowed_networks_open_their_addresses),
 	    cmocka_unit_test(test_a_url_has_a_length),
 	    cmocka_unit_test(test_an_error_never_shows_the_url),
+	    cmocka_unit_test(test_the_services_own_inbox_is_known_by_its_path_and_its_host),
+	    cmocka_unit_test(test_a_url_is_taken_apart_byte_for_byte),
 	};
 
 	return cmocka_run_group_tests_name("target_url", tests, NULL, NULL);
