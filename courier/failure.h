@@ -1,0 +1,25 @@
+/* What libcurl's errors mean for an attempt, and how they are told to the endpoint's owner. */
+#ifndef COURIER_FAILURE_H
+#define COURIER_FAILURE_H
+
+#include <stdbool.h>
+
+#include <curl/curl.h>
+
+#include "courier/attempt.h"
+
+/* Why an attempt has no reply. Texts are borrowed. */
+struct failure {
+	CURLcode code;
+	int os_error; /* errno of the connection; 0: none */
+	int no_socket; /* errno of socket(2) when that failed; 0: it did not */
+	const char *host; /* for the words */
+	const char *certificate; /* what certificate_watch() noted; "": nothing */
+	const char *detail; /* libcurl's words; "": none */
+	bool connected, encrypted; /* how far it came; encrypted also when the URL needs no TLS */
+};
+
+/* Sets result->end to ATTEMPT_FAILED or ATTEMPT_OURS, error, and certificate_error. Pure; any thread. */
+void failure_tell(const struct failure *failure, struct attempt_result *result);
+
+#endif

@@ -1,0 +1,399 @@
+/*
+ * libcurl's sockets, a timer and the resolver's answers stand in one epoll set. A transfer is in one of four lists:
+ * spare, waiting for an address, at libcurl, ended.
+ */
+#include "courier/http.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include <curl/curl.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/uuid.h"
+#include "courier/endpoint_config.h"
+#include "courier/resolver.h"
+#include "courier/transfer.h"
+
+#define EVENTS_MAX 128
+#define SPARE_MAX 256
+#define CONNECTIONS_LEAST 64l /* kept, whatever the limit of descriptors */
+#define CONNECTIONS_MOST 4096l
+#define CA_CACHE_SECONDS 3600l /* how long the file of authorities is not read again */
+#define NEVER INT64_MAX
+
+/* In an event's data, beside sockets of libcurl. */
+#define EVENT_TIMER (UINT64_C(1) << 32)
+#define EVENT_RESOLVER (UINT64_C(2) << 32)
+
+struct http {
+	struct transfer_env env;
+	attempt_done *done;
+	void *context;
+	CURLM *multi;
+	struct resolver *resolver;
+	struct uuid_source ids;
+	int epoll_fd, timer_fd;
+	int64_t curl_due_us, waiting_due_us; /* when libcurl, or one that waits, wants to be called. NEVER: not */
+	int64_t armed_us; /* when the timer fires */
+	struct transfer *spare, *waiting, *running, *ended;
+	uint32_t spare_count, in_flight;
+};
+
+/* ---- lists ---- */
+
+static void
+unlink_transfer(struct transfer *transfer)
+{
+	if (transfer->link == NULL)
+		return;
+	*transfer->link = transfer->next;
+	if (transfer->next != NULL)
+		transfer->next->link = transfer->link;
+	transfer->link = NULL;
+}
+
+static void
+move(struct transfer *transfer, struct transfer **list)
+{
+	unlink_transfer(transfer);
+	transfer->next = *list;
+	transfer->link = list;
+	if (*list != NULL)
+		(*list)->link = &transfer->next;
+	*list = transfer;
+}
+
+/* ---- sockets and timer ---- */
+
+static int
+watch_socket(CURL *easy, curl_socket_t fd, int what, void *context, void *known)
+{
+	struct http *http = context;
+	struct epoll_event event = {.data.u64 = (uint32_t)fd};
+
+	if (what == CURL_POLL_REMOVE) {
+		(void)epoll_ctl(http->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
+		(void)curl_multi_assign(http->multi, fd, NULL);
+		return 0;
+	}
+	if (what & CURL_POLL_IN)
+		event.events |= EPOLLIN;
+	if (what & CURL_POLL_OUT)
+		event.events |= EPOLLOUT;
+	if (epoll_ctl(http->epoll_fd, known != NULL ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &event) < 0)
+		return -1;
+	(void)curl_multi_assign(http->multi, fd, http);
+	return 0;
+}
+
+static int
+set_timer(CURLM *multi, long ms, void *context)
+{
+	struct http *http = context;
+
+	http->curl_due_us = ms < 0 ? NEVER : clock_steady_us() + ms * 1000;
+	return 0;
+}
+
+/* A timer that fires for nothing is cheaper than one that is set again for each transfer. */
+static void
+arm_timer(struct http *http)
+{
+	int64_t due_us = http->curl_due_us < http->waiting_due_us ? http->curl_due_us : http->waiting_due_us;
+	struct itimerspec when = {.it_value = {due_us / 1000000, due_us % 1000000 * 1000 + 1}};
+
+	if (http->ended != NULL)
+		due_us = when.it_value.tv_sec = 0;
+	if (due_us >= http->armed_us)
+		return;
+	http->armed_us = due_us;
+	(void)timerfd_settime(http->timer_fd, TFD_TIMER_ABSTIME, &when, NULL);
+}
+
+/* ---- attempts ---- */
+
+static void
+start(struct http *http, struct transfer *transfer)
+{
+	transfer_prepare(transfer);
+	move(transfer, &http->running);
+	if (curl_multi_add_handle(http->multi, transfer->easy) == CURLM_OK)
+		return;
+	transfer_end(transfer, ATTEMPT_OURS, "no attempt could be made: libcurl takes no more");
+	move(transfer, &http->ended);
+}
+
+static void
+go_on(struct http *http, struct transfer *transfer, enum transfer_step step)
+{
+	if (step == TRANSFER_READY)
+		start(http, transfer);
+	else
+		move(transfer, &http->ended);
+}
+
+/* Looks for the address. false: it waits for one. */
+static bool
+resolve(struct http *http, struct transfer *transfer, bool waited)
+{
+	const struct resolver_answer *answer = resolver_ask(http->resolver, transfer->url.host, waited);
+
+	if (answer == NULL) {
+		if (transfer->wait_until_us < http->waiting_due_us)
+			http->waiting_due_us = transfer->wait_until_us;
+		return false;
+	}
+	go_on(http, transfer, transfer_resolved(transfer, answer));
+	return true;
+}
+
+void
+http_begin(struct http *http, const struct attempt_order *order)
+{
+	struct transfer *transfer = http->spare != NULL ? http->spare : transfer_new(&http->env);
+	int64_t timeout_us = order->endpoint->timeout_ms * INT64_C(1000);
+	uint8_t attempt_id[16];
+	enum transfer_step step;
+
+	http->spare_count -= http->spare != NULL;
+	http->in_flight++;
+	uuid_v7(&http->ids, clock_wall_us(), attempt_id);
+	step = transfer_begin(transfer, order, attempt_id);
+	transfer->wait_until_us = transfer->begun_us + (timeout_us < RESOLVER_WAIT_US ? timeout_us : RESOLVER_WAIT_US);
+	if (step != TRANSFER_LOOK_UP)
+		go_on(http, transfer, step);
+	else if (!resolve(http, transfer, false))
+		move(transfer, &http->waiting);
+	arm_timer(http);
+}
+
+/* Ends one that libcurl no longer has, and says so. */
+static void
+finish(struct http *http, struct transfer *transfer, CURLcode code)
+{
+	void *order_context = transfer->order.context;
+	struct attempt_result result;
+
+	transfer_result(transfer, code, &result);
+	transfer_clear(transfer);
+	unlink_transfer(transfer);
+	if (http->spare_count < SPARE_MAX) {
+		move(transfer, &http->spare);
+		http->spare_count++;
+	} else {
+		transfer_free(transfer);
+	}
+	http->in_flight--;
+	http->done(http->context, order_context, &result);
+}
+
+static void
+take_finished(struct http *http)
+{
+	CURLMsg *message;
+	int left;
+
+	while ((message = curl_multi_info_read(http->multi, &left)) != NULL) {
+		CURLcode code = message->data.result;
+		struct transfer *transfer = NULL;
+
+		(void)curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&transfer);
+		(void)curl_multi_remove_handle(http->multi, transfer->easy);
+		finish(http, transfer, code);
+	}
+	while (http->ended != NULL)
+		finish(http, http->ended, CURLE_OK);
+}
+
+/* Those whose name is known now, or that have waited for long enough. */
+static void
+look_at_waiting(struct http *http)
+{
+	int64_t now_us = clock_steady_us();
+
+	http->waiting_due_us = NEVER;
+	for (struct transfer *next, *at = http->waiting; at != NULL; at = next) {
+		next = at->next;
+		(void)resolve(http, at, now_us >= at->wait_until_us);
+	}
+}
+
+static void
+take_event(struct http *http, const struct epoll_event *event)
+{
+	int ignored, mask = 0;
+	uint64_t expirations;
+
+	if (event->data.u64 == EVENT_RESOLVER) {
+		resolver_run(http->resolver);
+		look_at_waiting(http);
+	} else if (event->data.u64 == EVENT_TIMER) {
+		(void)!read(http->timer_fd, &expirations, sizeof expirations);
+		http->armed_us = NEVER;
+	} else {
+		/* A reply may have come since: a receiver that does not want the body says so before it closes. */
+		if (event->events & (EPOLLIN | EPOLLOUT | EPOLLHUP | EPOLLERR))
+			mask |= CURL_CSELECT_IN;
+		if (event->events & EPOLLOUT)
+			mask |= CURL_CSELECT_OUT;
+		(void)curl_multi_socket_action(http->multi, (curl_socket_t)event->data.u64, mask, &ignored);
+	}
+}
+
+void
+http_run(struct http *http)
+{
+	struct epoll_event events[EVENTS_MAX];
+	int count = epoll_wait(http->epoll_fd, events, EVENTS_MAX, 0), ignored;
+
+	for (int i = 0; i < count; i++)
+		take_event(http, &events[i]);
+	if (clock_steady_us() >= http->curl_due_us) {
+		http->curl_due_us = NEVER;
+		(void)curl_multi_socket_action(http->multi, CURL_SOCKET_TIMEOUT, 0, &ignored);
+	}
+	if (clock_steady_us() >= http->waiting_due_us)
+		look_at_waiting(http);
+	take_finished(http);
+	arm_timer(http);
+}
+
+int
+http_fd(const struct http *http)
+{
+	return http->epoll_fd;
+}
+
+uint32_t
+http_in_flight(const struct http *http)
+{
+	return http->in_flight;
+}
+
+void
+http_cancel(struct http *http)
+{
+	struct transfer *cancelled = NULL;
+
+	while (http->running != NULL) {
+		(void)curl_multi_remove_handle(http->multi, http->running->easy);
+		move(http->running, &cancelled);
+	}
+	while (http->waiting != NULL)
+		move(http->waiting, &cancelled);
+	for (struct transfer *at = cancelled; at != NULL; at = at->next)
+		transfer_end(at, ATTEMPT_OURS, "the service stopped before there was a reply");
+	while (http->ended != NULL)
+		move(http->ended, &cancelled);
+	while (cancelled != NULL)
+		finish(http, cancelled, CURLE_OK);
+	arm_timer(http);
+}
+
+/* ---- opening ---- */
+
+/* Where the service itself listens, as the beginning of a URL: an address that stands for all is its loopback. */
+static void
+name_listener(struct http *http, const struct config *config)
+{
+	const char *host = config->host;
+	bool ipv6 = strchr(host, ':') != NULL;
+
+	if (strcmp(host, "0.0.0.0") == 0)
+		host = "127.0.0.1";
+	else if (strcmp(host, "::") == 0)
+		host = "::1";
+	(void)snprintf(http->env.listener, sizeof http->env.listener, "http://%s%s%s:%u", ipv6 ? "[" : "", host,
+	    ipv6 ? "]" : "", config->port);
+}
+
+/* Connections to keep: half of the descriptors that the process may have. */
+static long
+connections_kept(void)
+{
+	struct rlimit limit;
+	long half;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur / 2 > (rlim_t)CONNECTIONS_MOST)
+		return CONNECTIONS_MOST;
+	half = (long)(limit.rlim_cur / 2);
+	return half < CONNECTIONS_LEAST ? CONNECTIONS_LEAST : half;
+}
+
+static int
+watch(struct http *http, int fd, uint64_t what, struct error *err)
+{
+	struct epoll_event event = {.events = EPOLLIN, .data.u64 = what};
+
+	return epoll_ctl(http->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0 ? error_errno(err, "cannot use epoll") : 0;
+}
+
+static int
+open_all(struct http *http, struct error *err)
+{
+	http->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	http->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+	if (http->epoll_fd < 0 || http->timer_fd < 0)
+		return error_errno(err, "cannot make a descriptor for events");
+	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK || (http->multi = curl_multi_init()) == NULL)
+		return error_set(err, "libcurl cannot be used");
+	http->env.watches_certificates = certificate_can_watch();
+	(void)curl_multi_setopt(http->multi, CURLMOPT_SOCKETFUNCTION, watch_socket);
+	(void)curl_multi_setopt(http->multi, CURLMOPT_SOCKETDATA, (void *)http);
+	(void)curl_multi_setopt(http->multi, CURLMOPT_TIMERFUNCTION, set_timer);
+	(void)curl_multi_setopt(http->multi, CURLMOPT_TIMERDATA, (void *)http);
+	(void)curl_multi_setopt(http->multi, CURLMOPT_MAXCONNECTS, connections_kept());
+	if (watch(http, http->timer_fd, EVENT_TIMER, err) < 0 || resolver_open(&http->resolver, err) < 0)
+		return -1;
+	return watch(http, resolver_fd(http->resolver), EVENT_RESOLVER, err);
+}
+
+int
+http_open(struct http **http, const struct config *config, attempt_done *done, void *context, struct error *err)
+{
+	*http = mem_new(1, sizeof **http);
+	**http = (struct http){
+	    .env = {.config = config, .maker = body_maker_new(), .ca_file = getenv("SSL_CERT_FILE")},
+	    .done = done,
+	    .context = context,
+	    .curl_due_us = NEVER,
+	    .waiting_due_us = NEVER,
+	    .armed_us = NEVER,
+	};
+	uuid_source_init(&(*http)->ids);
+	(void)networks_read(config->hl_allow_networks, &(*http)->env.allowed);
+	name_listener(*http, config);
+	if (open_all(*http, err) == 0)
+		return 0;
+	http_close(*http);
+	return -1;
+}
+
+void
+http_close(struct http *http)
+{
+	struct transfer *transfer;
+
+	assert(http->in_flight == 0);
+	while ((transfer = http->spare) != NULL) {
+		unlink_transfer(transfer);
+		transfer_free(transfer);
+	}
+	if (http->multi != NULL)
+		(void)curl_multi_cleanup(http->multi);
+	if (http->resolver != NULL)
+		resolver_close(http->resolver);
+	body_maker_free(http->env.maker);
+	if (http->timer_fd >= 0)
+		close(http->timer_fd);
+	if (http->epoll_fd >= 0)
+		close(http->epoll_fd);
+	free(http);
+}

@@ -1,0 +1,35 @@
+/* The headers of a request, as libcurl takes them. */
+#ifndef COURIER_REQUEST_H
+#define COURIER_REQUEST_H
+
+#include <curl/curl.h>
+
+#include "base/bytes.h"
+#include "base/span.h"
+#include "courier/attempt.h"
+
+#define REQUEST_HEADERS_MAX 64 /* 32 of the endpoint's own, the others are the service's */
+
+/* All zero is none. It is used again and again. */
+struct request {
+	struct bytes text; /* the lines, each with a NUL */
+	struct curl_slist lines[REQUEST_HEADERS_MAX];
+};
+
+/* What is not in the order. */
+struct request_facts {
+	const uint8_t *attempt_id; /* 16 bytes */
+	int64_t now_us; /* wall clock, the time of the signatures */
+	struct span body;
+	struct span host; /* the value of Host; base NULL: libcurl's */
+};
+
+/* Makes the headers. The list is the request's, until it is made again. */
+struct curl_slist *request_make(
+    struct request *request, const struct attempt_order *order, const struct request_facts *facts);
+
+/* Wipes what it holds: there are credentials in it. Its room is kept, unless it has grown large. */
+void request_wipe(struct request *request);
+void request_free(struct request *request);
+
+#endif
