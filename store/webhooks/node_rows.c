@@ -1,0 +1,82 @@
+/* Nodes that start at once find the same number free: the key lets one of them have it, and the others look again. */
+#include "store/webhooks/node_rows.h"
+
+static const struct db_statement take_up = {
+    "UPDATE delivery_nodes SET epoch = $4, name = $5, started_at = hl_now(), alive_at = hl_now(), left_at = NULL,"
+    " seen_version = $6 WHERE node_id = $1 AND epoch IN ($2, $3) AND adopted_by IS NULL RETURNING node_id",
+    NULL};
+
+static const struct db_statement add = {
+    "INSERT INTO delivery_nodes (node_id, epoch, name, started_at, alive_at, seen_version)"
+    " SELECT min(before.node_id) + 1, $1, $2, hl_now(), hl_now(), $3"
+    " FROM (SELECT 0 AS node_id UNION ALL SELECT node_id FROM delivery_nodes) AS before"
+    " WHERE NOT EXISTS (SELECT 1 FROM delivery_nodes AS next WHERE next.node_id = before.node_id + 1)"
+    " ON CONFLICT (node_id) DO NOTHING RETURNING node_id",
+    NULL};
+
+static const struct db_statement beat = {"UPDATE delivery_nodes SET alive_at = hl_now(), seen_version = $3"
+					 " WHERE node_id = $1 AND epoch = $2 AND adopted_by IS NULL RETURNING node_id",
+    NULL};
+
+static const struct db_statement leave = {
+    "UPDATE delivery_nodes SET left_at = hl_now() WHERE node_id = $1 AND epoch = $2 AND adopted_by IS NULL", NULL};
+
+/* A statement that returns the row's number, or no row: then *node_id is 0. */
+static int
+ask(struct db *db, const struct db_statement *statement, const struct db_param *params, size_t count, int64_t *node_id,
+    struct error *err) /* six: as db_query() */
+{
+	struct db_rows *rows;
+	int rc = db_query(db, statement, params, count, &rows, err);
+
+	if (rc != 0)
+		return rc;
+	*node_id = db_rows_count(rows) > 0 ? db_rows_int(rows, 0, 0) : 0;
+	db_rows_free(rows);
+	return 0;
+}
+
+int
+node_rows_claim(struct db *db, const struct node_claim *claim, struct node_row *row, struct error *err)
+{
+	const struct db_param old[] = {db_int(claim->node_id), db_int(claim->epoch), db_int(claim->other_epoch),
+	    db_int(claim->next_epoch), db_string(claim->name), db_int(claim->seen_version)};
+	const struct db_param new[] = {db_int(claim->next_epoch), db_string(claim->name), db_int(claim->seen_version)};
+	int64_t node_id = 0;
+	int rc = db_begin(db, err);
+
+	if (rc == 0 && claim->node_id != 0)
+		rc = ask(db, &take_up, old, 6, &node_id, err);
+	while (rc == 0 && node_id == 0)
+		rc = ask(db, &add, new, 3, &node_id, err);
+	rc = db_end(db, rc, err);
+	if (rc == 0)
+		*row = (struct node_row){.node_id = node_id, .epoch = claim->next_epoch};
+	return rc;
+}
+
+int
+node_rows_beat(struct db *db, const struct node_row *row, int64_t seen_version, bool *ours, struct error *err)
+{
+	const struct db_param params[] = {db_int(row->node_id), db_int(row->epoch), db_int(seen_version)};
+	int64_t node_id;
+	int rc = db_begin(db, err);
+
+	if (rc == 0)
+		rc = ask(db, &beat, params, 3, &node_id, err);
+	rc = db_end(db, rc, err);
+	if (rc == 0)
+		*ours = node_id != 0;
+	return rc;
+}
+
+int
+node_rows_leave(struct db *db, const struct node_row *row, struct error *err)
+{
+	const struct db_param params[] = {db_int(row->node_id), db_int(row->epoch)};
+	int rc = db_begin(db, err);
+
+	if (rc == 0)
+		rc = db_query(db, &leave, params, 2, NULL, err);
+	return db_end(db, rc, err);
+}
