@@ -1,0 +1,85 @@
+"""Dead letters in the API: read with their event, and removed. Over both stores."""
+
+import pytest
+
+from harness.rows import Rows, new_id, now_ms
+
+HOUR = 3_600_000
+ENDPOINT, OTHER = "01a225bc-ea3c-7e39-9904-03d6a2f5e81e", "01a225bc-ea3c-7e39-9904-03d6a2f5e81f"
+
+
+@pytest.fixture
+def tenant(hookline):
+    return hookline.new_tenant()
+
+
+@pytest.fixture
+def rows(hookline, tenant):
+    return Rows(hookline, tenant)
+
+
+def ids(client, query=""):
+    return [item["id"] for item in client.get(f"/v1/dlq?{query}").json["items"]]
+
+
+def test_a_dead_letter_tells_why_and_holds_its_event(tenant, rows):
+    at = now_ms() - HOUR
+    event = new_id(at, last=0)
+    dead = rows.dead_letter(ENDPOINT, event, at + 7, reason="max_attempts_exceeded", attempt_count=11, last_http_status=503,
+                            last_error="the reply has the status 503", payload={"amount": 1200}, extra={"own": 1}, occurred_at=at - 1)
+    listed = {
+        "id": dead, "dlq_id": dead, "job_id": dead, "event_id": event, "endpoint_id": ENDPOINT, "tenant_id": tenant.id,
+        "topic": "order.created", "reason": "max_attempts_exceeded", "attempt_count": 11, "last_http_status": 503,
+        "last_error": "the reply has the status 503", "transform_id": None, "replay_id": None, "created_at": at + 7}
+    assert tenant.client.get("/v1/dlq").json == {"items": [listed], "count": 1, "next_cursor": None, "cursor": None}
+    assert tenant.client.get(f"/v1/dlq/{dead}").json == listed | {"event": {
+        "id": event, "event_id": event, "tenant_id": tenant.id, "topic": "order.created", "payload": {"amount": 1200},
+        "occurred_at": at - 1, "created_at": at, "own": 1}}
+
+
+def test_the_newest_come_first_also_where_many_died_together(tenant, rows):
+    at = now_ms() - HOUR
+    dead = [rows.dead_letter(ENDPOINT, at_ms=at + number // 4) for number in range(10)]
+    assert ids(tenant.client) == dead[::-1]
+    for limit in (1, 3, 9):
+        assert [one["id"] for one in tenant.client.items(f"/v1/dlq?limit={limit}")] == dead[::-1]
+        assert [one["id"] for one in tenant.client.items(f"/v1/dlq?limit={limit}&order=asc")] == dead
+
+
+def test_filters_name_endpoint_reason_topic_and_time(tenant, rows):
+    at = now_ms() - HOUR
+    dead = [rows.dead_letter(ENDPOINT, at_ms=at), rows.dead_letter(OTHER, at_ms=at + 10, reason="expired", topic="order.paid"),
+            rows.dead_letter(ENDPOINT, at_ms=at + 20, reason="guard", topic="invoice.paid")]
+    for query, wanted in ((f"endpoint_id={ENDPOINT}", [2, 0]), ("reason=expired", [1]), ("reason=none", []),
+                          ("topic=order.*", [1, 0]), ("topic=%23.paid&order=asc", [1, 2]), (f"from_ms={at + 10}", [2, 1]),
+                          (f"to_ms={at + 10}", [0]), (f"endpoint_id={ENDPOINT}&topic=*.paid", [2])):
+        assert ids(tenant.client, query) == [dead[number] for number in wanted], query
+
+
+def test_a_dead_letter_is_removed_once_and_that_is_audited(tenant, rows, hookline):
+    dead, kept = rows.dead_letter(ENDPOINT), rows.dead_letter(ENDPOINT)
+    assert hookline.new_tenant().client.delete(f"/v1/dlq/{dead}").status == 404
+    assert tenant.key(["dlq.read"]).delete(f"/v1/dlq/{dead}").status == 403
+    shown = tenant.client.get("/v1/dlq?order=asc").json["items"][0]
+    assert tenant.client.delete(f"/v1/dlq/{dead}").status == 204
+    assert tenant.client.delete(f"/v1/dlq/{dead}").status == 404 and tenant.client.get(f"/v1/dlq/{dead}").status == 404
+    assert ids(tenant.client) == [kept]
+    (told,) = tenant.client.items("/v1/admin/audit?action=dlq.delete")
+    assert told["object_kind"] == "dead_letter" and told["object_id"] == dead and told["before"] == shown and told["after"] is None
+
+
+def test_what_is_no_dead_letter_of_the_tenant_is_404(tenant, rows, hookline):
+    dead = rows.dead_letter(ENDPOINT)
+    assert hookline.new_tenant().client.get(f"/v1/dlq/{dead}").status == 404
+    for name in ("x", new_id(now_ms())):
+        assert tenant.client.get(f"/v1/dlq/{name}").status == tenant.client.delete(f"/v1/dlq/{name}").status == 404
+
+
+@pytest.mark.parametrize("query, place", [
+    ("endpoint_id=1", "endpoint_id"), ("topic=", ""), ("topic=.", "topic"), ("cursor=x", "cursor"), ("from_ms=-1", "from_ms")])
+def test_a_wrong_query_is_refused_with_its_place(tenant, query, place):
+    reply = tenant.client.get(f"/v1/dlq?{query}")
+    if place:
+        assert (reply.status, reply.json["error"]) == (400, "validation_error") and place in reply.json["detail"]
+    else:
+        assert reply.status == 200, "an empty value counts as absent"
