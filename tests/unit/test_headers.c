@@ -104,12 +104,54 @@ test_idempotency_key(void **state)
 	}
 }
 
+#define TRACE "4bf92f3577b34da6a3ce929d0e0e4736"
+#define SPAN "00f067aa0ba902b7"
+
+static void
+test_traceparent(void **state)
+{
+	static const char *const right[] = {"00-" TRACE "-" SPAN "-01", "00-" TRACE "-" SPAN "-ff",
+	    "cc-" TRACE "-" SPAN "-01", "01-" TRACE "-" SPAN "-01-more.x"};
+	static const char *const wrong[] = {"", "00", "00-" TRACE "-" SPAN "-0", "00-" TRACE "-" SPAN "-01-",
+	    "00-" TRACE "-" SPAN "-01-more", "01-" TRACE "-" SPAN "-01more", "01-" TRACE "-" SPAN "-01-a b",
+	    "ff-" TRACE "-" SPAN "-01", "0x-" TRACE "-" SPAN "-01", "00_" TRACE "-" SPAN "-01",
+	    "00-" TRACE "-0000000000000000-01", "00-00000000000000000000000000000000-" SPAN "-01",
+	    "00-4BF92F3577B34DA6A3CE929D0E0E4736-" SPAN "-01", "00-" TRACE "-" SPAN "-0G"};
+	char text[TRACEPARENT_MAX + 2] = "01-" TRACE "-" SPAN "-01-";
+
+	for (size_t i = 0; i < COUNT(right); i++)
+		assert_true(traceparent_valid(right[i], strlen(right[i])));
+	for (size_t i = 0; i < COUNT(wrong); i++)
+		if (traceparent_valid(wrong[i], strlen(wrong[i])))
+			fail_msg("%s is taken", wrong[i]);
+	for (size_t len = strlen(text); len <= TRACEPARENT_MAX; len++)
+		text[len] = 'x';
+	assert_true(traceparent_valid(text, TRACEPARENT_MAX));
+	assert_false(traceparent_valid(text, TRACEPARENT_MAX + 1));
+}
+
+static void
+test_tracestate(void **state)
+{
+	char text[TRACESTATE_MAX + 1];
+
+	memset(text, 'x', sizeof text);
+	assert_true(tracestate_valid("a=1, b@c=2", 10));
+	assert_false(tracestate_valid("", 0));
+	assert_false(tracestate_valid("a=\n", 3));
+	assert_false(tracestate_valid("a=\xc3", 3));
+	assert_true(tracestate_valid(text, TRACESTATE_MAX));
+	assert_false(tracestate_valid(text, TRACESTATE_MAX + 1));
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_prefer),
 	    cmocka_unit_test(test_idempotency_key),
+	    cmocka_unit_test(test_traceparent),
+	    cmocka_unit_test(test_tracestate),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -116,6 +116,28 @@ test_too_large_says_what_and_which_option(void **state)
 	assert_string_equal(text, "Event too large: event 7 has more than 64 bytes (MAX_EVENT_BYTES)");
 }
 
+static void
+test_published_events_are_refused_by_a_sentence_and_a_list(void **state)
+{
+	struct decode_error *error = one_error("missing", "Field required");
+
+	error->index = 3;
+	error->field = "topic";
+	check(rejection_of_published(&result, false),
+	    "{\"error\":\"validation_error\",\"detail\":\"event 3: topic: Field required\","
+	    "\"message\":\"event 3: topic: Field required\","
+	    "\"errors\":[{\"type\":\"missing\",\"loc\":[\"body\",3,\"topic\"],\"msg\":\"Field required\"}]}");
+	error = one_error("json_invalid", "JSON decode error");
+	error->cause = CAUSE_JSON;
+	error->position = 17;
+	error->reason = "trailing comma";
+	check(rejection_of_published(&result, false),
+	    "{\"error\":\"invalid_json\",\"detail\":\"malformed JSON at byte 17: trailing comma\","
+	    "\"message\":\"malformed JSON at byte 17: trailing comma\","
+	    "\"errors\":[{\"type\":\"json_invalid\",\"loc\":[\"body\",17],\"msg\":\"JSON decode error\","
+	    "\"ctx\":{\"error\":\"trailing comma\"}}]}");
+}
+
 int
 main(void)
 {
@@ -126,6 +148,7 @@ main(void)
 	    cmocka_unit_test(test_numbers_of_a_lenient_request_are_events),
 	    cmocka_unit_test(test_an_unknown_field_has_the_clients_name_for_it),
 	    cmocka_unit_test(test_too_large_says_what_and_which_option),
+	    cmocka_unit_test(test_published_events_are_refused_by_a_sentence_and_a_list),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
