@@ -131,12 +131,12 @@ set_up(
 static bool
 stores_tried(const struct segment *segment)
 {
-	for (uint32_t c = 0; c < segment->counts[ROLE_CONTROL]; c++)
-		if (!store_report_tried(&segment_slot(segment, ROLE_CONTROL, c)->store))
-			return false;
-	for (uint32_t w = 0; w < segment->counts[ROLE_WRITER]; w++)
-		if (!store_report_tried(&segment_slot(segment, ROLE_WRITER, w)->store))
-			return false;
+	static const enum role roles[] = {ROLE_WRITER, ROLE_PUBLISHER, ROLE_CONTROL};
+
+	for (size_t r = 0; r < sizeof roles / sizeof *roles; r++)
+		for (uint32_t i = 0; i < segment->counts[roles[r]]; i++)
+			if (!store_report_tried(&segment_slot(segment, roles[r], i)->store))
+				return false;
 	return true;
 }
 

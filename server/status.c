@@ -17,19 +17,20 @@
 #include "shm/counters.h"
 #include "shm/heartbeat.h"
 #include "shm/metrics.h"
+#include "shm/settle.h"
 
 #define OPENMETRICS "application/openmetrics-text"
 
-/* The state of all writers' stores that is worst for clients that post events. */
+/* The state of the stores of all processes of a role that is worst for clients. */
 static enum store_state
-worst_store(const struct acceptor *acceptor)
+worst_store(const struct acceptor *acceptor, enum role role)
 {
 	static const int badness[] = {
 	    [STORE_READY] = 0, [STORE_SPOOLING] = 1, [STORE_CONNECTING] = 2, [STORE_UNAVAILABLE] = 3};
 	enum store_state worst = STORE_READY;
 
-	for (uint32_t w = 0; w < acceptor->segment->counts[ROLE_WRITER]; w++) {
-		enum store_state state = store_report_state(&segment_slot(acceptor->segment, ROLE_WRITER, w)->store);
+	for (uint32_t i = 0; i < acceptor->segment->counts[role]; i++) {
+		enum store_state state = store_report_state(&segment_slot(acceptor->segment, role, i)->store);
 
 		if (badness[state] > badness[worst])
 			worst = state;
@@ -65,7 +66,8 @@ find_silent(const struct acceptor *acceptor, bool for_events, char *text, size_t
 		for (uint32_t i = 0; i < segment->counts[r]; i++) {
 			const struct process_slot *slot = segment_slot(segment, r, i);
 
-			if ((draining && slot_state(slot) == PROCESS_DOWN) || (for_events && r == ROLE_CONTROL))
+			if ((draining && slot_state(slot) == PROCESS_DOWN) ||
+			    (for_events && r != ROLE_ACCEPTOR && r != ROLE_WRITER))
 				continue;
 			if (!heartbeat_late(slot, acceptor->config->stuck_after_seconds, now))
 				continue;
@@ -98,39 +100,43 @@ add_sync_failure(cJSON *tree, const struct segment *segment)
 	char text[FORMAT_TIME_BYTES + 1] = "";
 	int64_t last_us = 0;
 
-	for (uint32_t w = 0; w < segment->counts[ROLE_WRITER]; w++) {
-		int64_t failed_us = writer_sync_failed_us(segment_writer(segment, ROLE_WRITER, w));
+	for (int r = 0; r < LEDGER_ROLES; r++)
+		for (uint32_t w = 0; w < segment->counts[ledger_roles[r]]; w++) {
+			int64_t failed_us = writer_sync_failed_us(segment_writer(segment, ledger_roles[r], w));
 
-		last_us = failed_us > last_us ? failed_us : last_us;
-	}
+			last_us = failed_us > last_us ? failed_us : last_us;
+		}
 	if (last_us == 0)
 		return;
 	format_time(last_us, text);
 	cJSON_AddStringToObject(tree, "last_sync_failure", text);
 }
 
-/* What control says of the store of webhooks. NULL: no control is there, since there is no API. */
-static const struct store_report *
+static bool
+has_webhooks(const struct acceptor *acceptor)
+{
+	return config_api_is_on(acceptor->config) && acceptor->segment->counts[ROLE_CONTROL] > 0;
+}
+
+/* The store of webhooks as control sees it or, when that is worse, as a publisher does. */
+static enum store_state
 webhooks_store(const struct acceptor *acceptor)
 {
-	const struct segment *segment = acceptor->segment;
+	enum store_state state = worst_store(acceptor, ROLE_CONTROL);
 
-	if (!config_api_is_on(acceptor->config) || segment->counts[ROLE_CONTROL] == 0)
-		return NULL;
-	return &segment_slot(segment, ROLE_CONTROL, 0)->store;
+	return state != STORE_READY ? state : worst_store(acceptor, ROLE_PUBLISHER);
 }
 
 static void
 add_webhooks(cJSON *tree, const struct acceptor *acceptor)
 {
-	const struct store_report *report = webhooks_store(acceptor);
 	cJSON *webhooks;
 
-	if (report == NULL)
+	if (!has_webhooks(acceptor))
 		return;
 	webhooks = cJSON_AddObjectToObject(tree, "webhooks");
 	cJSON_AddStringToObject(webhooks, "store", hl_store_names[acceptor->config->hl_store]);
-	cJSON_AddStringToObject(webhooks, "state", store_state_name(store_report_state(report)));
+	cJSON_AddStringToObject(webhooks, "state", store_state_name(webhooks_store(acceptor)));
 	if (acceptor->config->hl_store == HL_STORE_EMBEDDED)
 		cJSON_AddStringToObject(webhooks, "nodes", "single node");
 }
@@ -138,7 +144,7 @@ add_webhooks(cJSON *tree, const struct acceptor *acceptor)
 void
 status_health(struct acceptor *acceptor, struct exchange *exchange)
 {
-	enum store_state state = worst_store(acceptor);
+	enum store_state state = worst_store(acceptor, ROLE_WRITER);
 	cJSON *tree = cJSON_CreateObject();
 	char troubles[512] = "", silent[64];
 
@@ -178,15 +184,15 @@ status_livez(struct acceptor *acceptor, struct exchange *exchange)
 void
 status_readyz(struct acceptor *acceptor, struct exchange *exchange)
 {
-	const struct store_report *webhooks = webhooks_store(acceptor);
-	enum store_state state = worst_store(acceptor);
+	enum store_state state = worst_store(acceptor, ROLE_WRITER);
 	char silent[64];
 
 	if (segment_draining(acceptor->segment->header))
 		reply_error(exchange->req, 503, "draining");
 	else if (state != STORE_READY && state != STORE_SPOOLING)
 		reply_error(exchange->req, 503, trouble_text(state));
-	else if (webhooks != NULL && store_report_state(webhooks) == STORE_CONNECTING)
+	else if (has_webhooks(acceptor) && (worst_store(acceptor, ROLE_CONTROL) == STORE_CONNECTING ||
+					       worst_store(acceptor, ROLE_PUBLISHER) == STORE_CONNECTING))
 		reply_error(exchange->req, 503, "the store of webhooks has not been reached yet");
 	else if (find_silent(acceptor, true, silent, sizeof silent))
 		reply_error(exchange->req, 503, silent);

@@ -27,8 +27,9 @@ struct batch {
 
 struct sink_result {
 	uint32_t stored; /* new in the store */
-	uint32_t duplicates; /* already there: same event_id, same day */
+	uint32_t duplicates; /* already there: same event_id, same day; or with that idempotency key */
 	uint32_t dead_lettered; /* refused by the store for good, kept in the dead letters */
+	uint32_t discarded; /* published events that are not stored: of a deleted tenant, or in conflict with another */
 	bool in_doubt; /* after a failure: some records may be stored. Otherwise none is, and none will be */
 };
 
@@ -60,10 +61,10 @@ struct sink_ops {
 
 	/*
 	 * Stores the records of *batch, at least one, durably and in order; one that is a duplicate may be out of
-	 * order. 0: every record is committed (or fsynced), a duplicate, or a dead letter, and *result counts each
-	 * kind. <0: the store is unavailable. Some, all or none of the records may be stored; result->in_doubt says
-	 * whether any may be. The caller calls open() until that works and then store() with the same records, or
-	 * with others. SINK_RESTED: as <0.
+	 * order. 0: every record is committed (or fsynced), a duplicate, a dead letter or discarded, and *result
+	 * counts each kind. <0: the store is unavailable. Some, all or none of the records may be stored;
+	 * result->in_doubt says whether any may be. The caller calls open() until that works and then store() with
+	 * the same records, or with others. SINK_RESTED: as <0.
 	 */
 	int (*store)(struct sink *sink, const struct batch *batch, struct sink_result *result, struct error *err);
 

@@ -60,9 +60,11 @@ struct handing_over {
 	bool (*node)(void *context, struct node_row *row);
 };
 
+struct db_env;
+
 /*
- * Functions, journal and handing_over may be NULL. {0}: a process without drain, heartbeats and metrics, such as
- * hooksctl.
+ * Functions, journal, handing_over and database may be NULL. {0}: a process without drain, heartbeats and metrics,
+ * such as hooksctl.
  */
 struct sink_env {
 	void *context; /* first argument of all functions */
@@ -73,6 +75,7 @@ struct sink_env {
 	void (*sync_failed)(void *context);
 	const struct append_journal *journal;
 	const struct handing_over *handing_over;
+	const struct db_env *database; /* for a sink whose store has a connection of store/db.h */
 };
 
 /* The instant, by the steady clock, from which nothing is stored any more; INT64_MAX: none. It may come nearer. */

@@ -73,5 +73,5 @@ webhooks_store_migrate(const struct config *config, struct store_migrated *done,
 struct sink *
 webhooks_sink_new(const struct config *config, const struct sink_env *env)
 {
-	return sink_publish_new(config, env);
+	return sink_publish_new(config, env, db_open);
 }

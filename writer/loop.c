@@ -22,9 +22,9 @@
 #include "store/store.h"
 #include "store/webhooks_store.h"
 #include "writer/intake.h"
+#include "writer/publish_env.h"
 #include "writer/spool_link.h"
 #include "writer/spool_replay.h"
-#include "writer/store_env.h"
 #include "writer/store_link.h"
 #include "writer/writer_state.h"
 
@@ -36,11 +36,12 @@ struct duty {
 	enum role role;
 	const char *spool_directory;
 	struct sink *(*new_sink)(const struct config *config, const struct sink_env *env);
-	bool after_jsonl; /* the store of an earlier run may have been a JSONL file */
+	bool
+	    publishes; /* else its events are hook events, and the store of an earlier run may have been a JSONL file */
 };
 
-static const struct duty storing_events = {ROLE_WRITER, SPOOL_DIRECTORY, store_new, true};
-static const struct duty publishing = {ROLE_PUBLISHER, SPOOL_DIRECTORY_PUBLISHED, webhooks_sink_new, false};
+static const struct duty storing_events = {ROLE_WRITER, SPOOL_DIRECTORY, store_new, false};
+static const struct duty publishing = {ROLE_PUBLISHER, SPOOL_DIRECTORY_PUBLISHED, webhooks_sink_new, true};
 
 struct writer {
 	const struct duty *duty;
@@ -49,7 +50,7 @@ struct writer {
 	uint32_t index;
 	struct writer_slot *slot;
 	struct intake intake;
-	struct store_env env;
+	struct publish_env env; /* of a writer only its store_env */
 	struct store_link store;
 	struct spool_link spool;
 	struct wake wake;
@@ -86,7 +87,7 @@ view_now(const struct writer *w)
 	    .spool_retry_at_us = w->spool.append_at_us,
 	    .connect_at_us = store_link_connect_at(&w->store),
 	    .unavailable_since_us = w->slot->unavailable_since_us,
-	    .store_until_us = store_env_until_us(&w->env),
+	    .store_until_us = store_env_until_us(&w->env.store),
 	    .spool_after_us = (int64_t)w->config->spool_after_ms * 1000,
 	    .refuse_after_us = (int64_t)w->config->store_timeout_ms * 1000,
 	};
@@ -138,6 +139,7 @@ add_result(struct ledger_page *draft, const struct sink_result *result)
 	draft->counters[COUNTER_STORED] += result->stored;
 	draft->counters[COUNTER_DUPLICATES] += result->duplicates;
 	draft->counters[COUNTER_DEAD_LETTERED] += result->dead_lettered;
+	draft->counters[COUNTER_DISCARDED] += result->discarded;
 }
 
 /* Stores the gathered batch, which has no record when all of it is damaged. */
@@ -355,8 +357,8 @@ cut_off_appends(struct writer *w)
 {
 	struct error err;
 
-	if (w->duty->after_jsonl && !w->store.sink->ops->journaled &&
-	    store_env_cut_off_appends(&w->env, w->config->jsonl_path, &err) != 0)
+	if (!w->duty->publishes && !w->store.sink->ops->journaled &&
+	    store_env_cut_off_appends(&w->env.store, w->config->jsonl_path, &err) != 0)
 		log_warning("events of the previous run may stand in its JSONL file, too", LOG_STR("error", err.text));
 }
 
@@ -376,8 +378,10 @@ open_outlets(struct writer *w, struct error *err)
 	/* The predecessor's. */
 	bool reached = store_report_state(&w->slot->process.store) != STORE_CONNECTING;
 
-	store_env_init(&w->env, w->segment, w->slot);
-	if (store_link_init(&w->store, w->duty->new_sink(w->config, &w->env.sink_env), w->slot, err) != 0)
+	store_env_init(&w->env.store, w->segment, w->slot);
+	if (w->duty->publishes && publish_env_open(&w->env, w->config, w->index, err) != 0)
+		return -1;
+	if (store_link_init(&w->store, w->duty->new_sink(w->config, &w->env.store.sink_env), w->slot, err) != 0)
 		return -1;
 	if (reached)
 		store_link_set_reached(&w->store);
@@ -394,6 +398,7 @@ finish(struct writer *w)
 	if (w->store.connector.running)
 		_exit(0); /* exit() would tear down what the connector's thread uses */
 	store_link_close(&w->store);
+	publish_env_close(&w->env);
 	intake_close(&w->intake);
 }
 

@@ -24,6 +24,21 @@ struct idempotency {
 int idempotency_claim(
     struct db *db, const struct idempotency *request, const char *object_id, struct db_rows **rows, struct error *err);
 
+/* One of many requests that are remembered at once. */
+struct idempotency_request {
+	struct span tenant_id, key;
+	const uint8_t *object_id; /* 16 bytes: what the request makes */
+	char fingerprint[65]; /* text */
+};
+
+/*
+ * The same for many requests of one route. No two are of the same tenant and key, and all transactions name them in the
+ * order of tenants and keys: so of two that have keys in common one waits. *others has a row for each request whose key
+ * is another object's: the request's index, that object's id and its fingerprint. Returns as db_query().
+ */
+int idempotency_claim_all(struct db *db, const char *route, const struct idempotency_request *requests, uint32_t count,
+    struct db_rows **others, struct error *err); /* six: of what, which, and what comes back */
+
 /* Removes at most limit keys that are free again; *removed: how many. Returns as db_query(). */
 int idempotency_remove_old(struct db *db, uint32_t limit, uint32_t *removed, struct error *err);
 

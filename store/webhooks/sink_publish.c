@@ -1,39 +1,132 @@
-/* Not built yet: nobody starts a publisher. */
+/*
+ * One connection, which makes itself anew (store/db.h). Nothing is stored before this node has a row: jobs belong to
+ * nodes.
+ */
 #include "store/webhooks/sink_publish.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
+#include "store/db.h"
+#include "store/webhooks/changes.h"
+#include "store/webhooks/publish_batch.h"
+#include "store/webhooks/publish_handover.h"
+
+/* How long opening waits for the node's row, and how often it looks. */
+#define NODE_WAIT_US 2000000
+#define NODE_POLL_US 10000
+
+struct sink_publish {
+	struct sink super;
+	const struct config *config;
+	const struct sink_env *env;
+	connect_db *connect_store;
+	struct db *db; /* NULL: not connected yet */
+	struct publish_batch batch;
+};
+
+/* A process of the service learns of its node's row by the segment; hooksctl belongs to no node. 0, or <0: not now. */
+static int
+find_node(const struct sink_publish *s, struct node_row *node, struct error *err)
+{
+	const struct handing_over *over = s->env->handing_over;
+
+	if (over == NULL)
+		return publish_find_node(s->db, node, err) == 0 ? 0 : -1;
+	return over->node(s->env->context, node) ? 0 : error_set(err, "this node has no row yet: a courier makes it");
+}
+
+/* A start: the row is about to be made. 0, or <0: not now. */
+static int
+wait_for_node(const struct sink_publish *s, struct node_row *node, struct error *err)
+{
+	int64_t until_us = clock_steady_us() + NODE_WAIT_US;
+	int rc;
+
+	while ((rc = find_node(s, node, err)) != 0 && clock_steady_us() < until_us)
+		(void)usleep(NODE_POLL_US);
+	return rc;
+}
+
+/* Whether the store answers. 0, or <0: it does not. */
+static int
+ask(struct sink_publish *s, struct error *err)
+{
+	int64_t version;
+
+	return changes_version(s->db, &version, err) == 0 ? 0 : -1;
+}
 
 static int
 publish_open(struct sink *sink, struct error *err)
 {
-	return error_set(err, "published events are not stored yet");
+	static const struct db_env none = {0};
+	struct sink_publish *s = (struct sink_publish *)sink;
+	struct node_row node;
+
+	if (s->db == NULL &&
+	    s->connect_store(&s->db, s->config, s->env->database != NULL ? s->env->database : &none, err) != 0)
+		return -1;
+	if (ask(s, err) != 0 || wait_for_node(s, &node, err) != 0)
+		return -1;
+	return node.epoch == 1 ? publish_ensure_node(s->db, &node, err) : 0;
 }
 
 static int
 publish_store(struct sink *sink, const struct batch *batch, struct sink_result *result, struct error *err)
 {
-	return error_set(err, "published events are not stored yet");
+	struct sink_publish *s = (struct sink_publish *)sink;
+	struct node_row node;
+
+	*result = (struct sink_result){0};
+	if (find_node(s, &node, err) != 0)
+		return -1;
+	s->batch.db = s->db;
+
+	int rc = publish_batch_store(&s->batch, batch, &node, result, err);
+
+	if (rc != 0 || s->env->handing_over != NULL || result->stored + result->duplicates == 0)
+		return rc;
+	rc = publish_tell_nodes(s->db, batch->records, batch->count, err);
+	result->in_doubt = rc != 0;
+	return rc == 0 ? 0 : -1;
+}
+
+/* The routes of tenants that are met are checked with each commit, so they need no upkeep. */
+static int
+publish_upkeep(struct sink *sink, struct error *err)
+{
+	return ask((struct sink_publish *)sink, err);
 }
 
 static void
 publish_close(struct sink *sink)
 {
-	free(sink);
+	struct sink_publish *s = (struct sink_publish *)sink;
+
+	publish_batch_free(&s->batch);
+	db_close(s->db);
+	free(s);
 }
 
 struct sink *
-sink_publish_new(const struct config *config, const struct sink_env *env)
+sink_publish_new(const struct config *config, const struct sink_env *env, connect_db *connect_store)
 {
 	static const struct sink_ops ops = {.name = "webhooks",
 	    .opens_in_thread = true,
 	    .keyed = true,
 	    .open = publish_open,
 	    .store = publish_store,
+	    .upkeep = publish_upkeep,
 	    .close = publish_close};
-	struct sink *sink = mem_new(1, sizeof *sink);
+	struct sink_publish *s = mem_new(1, sizeof *s);
 
-	sink->ops = &ops;
-	return sink;
+	s->super.ops = &ops;
+	s->config = config;
+	s->env = env;
+	s->connect_store = connect_store;
+	publish_batch_init(&s->batch, config, env);
+	return &s->super;
 }

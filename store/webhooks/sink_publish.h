@@ -6,7 +6,13 @@
 #include "store/sink.h"
 #include "store/sink_env.h"
 
+struct db;
+struct db_env;
+
+/* db_open() of store/webhooks_store.h, which knows the stores and makes this sink. */
+typedef int connect_db(struct db **db, const struct config *config, const struct db_env *env, struct error *err);
+
 /* config and env are borrowed for the sink's life. Never NULL. */
-struct sink *sink_publish_new(const struct config *config, const struct sink_env *env);
+struct sink *sink_publish_new(const struct config *config, const struct sink_env *env, connect_db *connect_store);
 
 #endif

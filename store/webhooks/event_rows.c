@@ -1,0 +1,200 @@
+/* Rows go in slices, so that their parameters take little memory whatever a transaction holds. */
+#include "store/webhooks/event_rows.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/json_object.h"
+#include "base/mem.h"
+#include "event/handover.h"
+
+#define SLICE_ROWS 2048
+
+/* ---- events ---- */
+
+static const enum db_type event_types[] = {DB_TYPE_UUID, DB_TYPE_TIME, DB_TYPE_TIME, DB_TYPE_INT4, DB_TYPE_TEXT,
+    DB_TYPE_TEXT, DB_TYPE_JSON, DB_TYPE_TEXT, DB_TYPE_TEXT, DB_TYPE_TEXT, DB_TYPE_JSON, DB_TYPE_JSON};
+
+#define EVENT_COLUMNS (sizeof event_types / sizeof *event_types)
+
+static const struct db_table events = {"events",
+    "event_id, created_at, occurred_at, job_count, tenant_id, topic, payload, idempotency_key, ordering_key, "
+    "target_user_id, extra, trace",
+    event_types, EVENT_COLUMNS};
+
+/* The one query goes by the key's index whatever the planner thinks of the partitions. */
+static const enum db_type key_types[] = {DB_TYPE_TEXT, DB_TYPE_UUID, DB_TYPE_TIME, DB_TYPE_INT4};
+static const struct db_each find_events = {
+    {"SELECT wanted.number, (SELECT e.job_count FROM events e WHERE e.tenant_id = wanted.tenant_id"
+     " AND e.event_id = wanted.event_id AND e.created_at = wanted.created_at)"
+     " FROM unnest($1::text[], $2::uuid[], $3::timestamptz[], $4::int[])"
+     " AS wanted (tenant_id, event_id, created_at, number)",
+	"SELECT $4, job_count FROM events WHERE tenant_id = $1 AND event_id = $2 AND created_at = $3"},
+    key_types, 4};
+
+int
+events_find(struct db *db, const struct publication_group *group, struct error *err)
+{
+	struct db_param *values = mem_new(4 * (size_t)group->count + 1, sizeof *values);
+	struct db_rows *rows = NULL;
+	uint32_t count = 0;
+	int rc = 0;
+
+	for (uint32_t i = 0; i < group->count; i++) {
+		const struct publication *item = group->items[i];
+
+		if (item->outcome.result != 0)
+			continue;
+		values[4 * count] = db_text(publication_tenant(item));
+		values[4 * count + 1] = db_uuid(item->record->event_id);
+		values[4 * count + 2] = db_int(publication_created_ms(item->record) * 1000);
+		values[4 * count++ + 3] = db_int(i);
+	}
+	if (count > 0)
+		rc = db_each(db, &find_events, values, count, &rows, err);
+	free(values);
+	if (rc != 0)
+		return rc;
+	for (uint32_t row = 0; row < db_rows_count(rows); row++)
+		if (!db_rows_null(rows, row, 1))
+			group->items[db_rows_int(rows, row, 0)]->outcome = (struct publish_outcome){
+			    .result = PUBLISH_STORED, .jobs = (uint32_t)db_rows_int(rows, row, 1)};
+	db_rows_free(rows);
+	return 0;
+}
+
+/* Appends what the request's trace headers were, as JSON, and returns whether there were any. */
+static bool
+add_trace(struct bytes *text, const struct record *record)
+{
+	struct span parent = record_published_string(record, PUBLISHED_TRACEPARENT);
+	struct span trace_state = record_published_string(record, PUBLISHED_TRACESTATE);
+
+	if (parent.base == NULL && trace_state.base == NULL)
+		return false;
+
+	struct json_object object = json_object_begin(text);
+
+	json_object_add(&object, "traceparent", parent);
+	json_object_add(&object, "tracestate", trace_state);
+	json_object_end(&object);
+	return true;
+}
+
+/* The values of one event. The trace's text does not stand where it will be yet: only its length is set. */
+static void
+event_values(const struct publication *item, struct bytes *traces, struct db_param value[EVENT_COLUMNS])
+{
+	const struct record *record = item->record;
+	size_t before = traces->len;
+
+	value[0] = db_uuid(record->event_id);
+	value[1] = db_int(publication_created_ms(record) * 1000);
+	value[2] = db_int(record->timestamp_us);
+	value[3] = db_int(item->jobs);
+	value[4] = db_text(publication_tenant(item));
+	value[5] = db_text(record_published_string(record, PUBLISHED_TOPIC));
+	value[6] = db_text(record_data(record));
+	value[7] = db_text(record_published_string(record, PUBLISHED_IDEMPOTENCY_KEY));
+	value[8] = db_text(record_published_string(record, PUBLISHED_ORDERING_KEY));
+	value[9] = db_text(record_published_string(record, PUBLISHED_TARGET_USER_ID));
+	value[10] = db_text(record_published_string(record, PUBLISHED_EXTRA));
+	value[11] = add_trace(traces, record) ? db_text((struct span){"", traces->len - before}) : db_null();
+}
+
+/* Now that all of them are written the traces do not move any more. */
+static void
+place_traces(struct db_param *values, uint32_t rows, const char *traces)
+{
+	for (uint32_t row = 0; row < rows; row++) {
+		struct db_param *trace = &values[row * EVENT_COLUMNS + EVENT_COLUMNS - 1];
+
+		trace->text.base = trace->kind == DB_TEXT ? traces : NULL;
+		traces += trace->kind == DB_TEXT ? trace->text.len : 0;
+	}
+}
+
+int
+events_add(struct db *db, const struct publication_group *group, struct error *err)
+{
+	struct db_param *values = mem_new(SLICE_ROWS * EVENT_COLUMNS, sizeof *values);
+	struct bytes traces = {0};
+	uint32_t rows = 0;
+	int rc = 0;
+
+	for (uint32_t i = 0; i < group->count && rc == 0; i++) {
+		if (group->items[i]->outcome.result == 0)
+			event_values(group->items[i], &traces, &values[rows++ * EVENT_COLUMNS]);
+		if (rows == SLICE_ROWS || (rows > 0 && i + 1 == group->count)) {
+			place_traces(values, rows, traces.base);
+			rc = db_load(db, &events, values, rows, err);
+			rows = 0;
+			traces.len = 0;
+		}
+	}
+	bytes_free(&traces);
+	free(values);
+	return rc;
+}
+
+/* ---- jobs ---- */
+
+static const enum db_type job_types[] = {DB_TYPE_TEXT, DB_TYPE_UUID, DB_TYPE_UUID, DB_TYPE_UUID, DB_TYPE_INT4,
+    DB_TYPE_TEXT, DB_TYPE_UUID, DB_TYPE_TIME, DB_TYPE_UUID_ARRAY};
+
+#define JOB_COLUMNS (sizeof job_types / sizeof *job_types)
+
+static const struct db_table jobs = {"jobs",
+    "tenant_id, endpoint_id, job_id, event_id, node_id, status, transform_id, expires_at, subscription_ids", job_types,
+    JOB_COLUMNS};
+
+/* Rows that are gathered for db_load(). */
+struct job_slice {
+	struct db_param values[SLICE_ROWS * JOB_COLUMNS];
+	uint8_t ids[SLICE_ROWS][16]; /* of the jobs */
+	uint32_t rows;
+};
+
+static void
+add_job(struct job_slice *slice, const struct publication_group *group, const struct publication *item, uint32_t k)
+{
+	static const uint8_t none[16] = {0};
+	const struct route_job *job = &group->jobs->jobs[item->first_job + k];
+	struct db_param *value = &slice->values[slice->rows * JOB_COLUMNS];
+	uint8_t *id = slice->ids[slice->rows++];
+
+	handover_job_id(item->record->event_id, k + 1, id);
+	value[0] = db_text(publication_tenant(item));
+	value[1] = db_uuid(job->endpoint_id);
+	value[2] = db_uuid(id);
+	value[3] = db_uuid(item->record->event_id);
+	value[4] = db_int(group->node.node_id);
+	value[5] = db_string(job->held ? "held" : "pending");
+	value[6] = memcmp(job->transform_id, none, 16) == 0 ? db_null() : db_uuid(job->transform_id);
+	value[7] = job->held ? db_null() : db_int((group->now_ms + job->lifetime_ms) * 1000);
+	value[8] = db_uuids((const uint8_t(*)[16]) & group->jobs->ids[job->first], job->count);
+}
+
+int
+jobs_add(struct db *db, const struct publication_group *group, struct error *err)
+{
+	struct job_slice *slice = mem_new(1, sizeof *slice);
+	int rc = 0;
+
+	for (uint32_t i = 0; i < group->count; i++) {
+		const struct publication *item = group->items[i];
+
+		for (uint32_t k = 0; rc == 0 && item->outcome.result == 0 && k < item->jobs; k++) {
+			add_job(slice, group, item, k);
+			if (slice->rows == SLICE_ROWS) {
+				rc = db_load(db, &jobs, slice->values, slice->rows, err);
+				slice->rows = 0;
+			}
+		}
+	}
+	if (rc == 0 && slice->rows > 0)
+		rc = db_load(db, &jobs, slice->values, slice->rows, err);
+	free(slice);
+	return rc;
+}

@@ -1,0 +1,21 @@
+/*
+ * Rows of the tables `events` and `jobs`, as publishing adds them. All functions are for a transaction, and return what
+ * db_query() does (store/db.h). They pass over publications whose outcome is known.
+ */
+#ifndef STORE_WEBHOOKS_EVENT_ROWS_H
+#define STORE_WEBHOOKS_EVENT_ROWS_H
+
+#include "base/error.h"
+#include "store/db.h"
+#include "store/webhooks/publication.h"
+
+/* Finds events that are in the store already: they are PUBLISH_STORED, with the jobs that were made of them. */
+int events_find(struct db *db, const struct publication_group *group, struct error *err);
+
+/* Adds the events. DB_REFUSED with db_conflict(): one of them is there already. */
+int events_add(struct db *db, const struct publication_group *group, struct error *err);
+
+/* Adds their jobs. Those of endpoints that hold have no time at which they expire. */
+int jobs_add(struct db *db, const struct publication_group *group, struct error *err);
+
+#endif

@@ -1,0 +1,405 @@
+/*
+ * A group is as many events as one transaction is to store. A group that cannot be stored whole is stored in parts, by
+ * the same function.
+ */
+#include "store/webhooks/publish_batch.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "store/webhooks/event_keys.h"
+#include "store/webhooks/event_rows.h"
+#include "store/webhooks/publish_check.h"
+#include "store/webhooks/publish_handover.h"
+
+/* A group ends with the event that reaches this number of jobs. */
+#define GROUP_JOBS 65536
+
+/* Of two transactions that deadlock one goes on: more in a row have another reason. */
+#define BUSY_ATTEMPTS 5
+
+/* A tenant by itself keeps its routes from changing: then one is enough. */
+#define STALE_ATTEMPTS 10
+
+/* The store took an event so short a time ago that a refusal is the event's own. */
+#define CLEARED_FOR_US (60ll * 1000000)
+
+/* An event is there already. Beside enum publish_condition. */
+enum { PUBLISH_EXISTS = PUBLISH_NO_NODE + 1 };
+
+void
+publish_batch_init(struct publish_batch *b, const struct config *config, const struct sink_env *env)
+{
+	*b = (struct publish_batch){.config = config, .env = env, .router = router_new(config)};
+	publish_dead_init(&b->dead, config->data_dir);
+}
+
+void
+publish_batch_free(struct publish_batch *b)
+{
+	publish_dead_free(&b->dead);
+	route_jobs_free(&b->jobs);
+	bytes_free(&b->text);
+	router_free(b->router);
+	free(b->all);
+	free(b->items);
+}
+
+/* ---- routing ---- */
+
+typedef int find_routes(
+    struct router *router, struct db *db, struct span tenant_id, const struct tenant_routes **found, struct error *err);
+
+static bool
+same_tenant(const struct publication *one, const struct publication *other)
+{
+	struct span a = publication_tenant(one), b = publication_tenant(other);
+
+	return a.len == b.len && memcmp(a.base, b.base, a.len) == 0;
+}
+
+static void
+route(struct publish_batch *b, struct publication *item, const struct tenant_routes *tenant)
+{
+	item->outcome = (struct publish_outcome){.result = tenant == NULL ? PUBLISH_GONE : 0};
+	item->first_job = b->jobs.count;
+	item->jobs = 0;
+	if (tenant == NULL)
+		return;
+	item->version = tenant->version;
+	item->jobs = routes_match(tenant->routes, item->record, &b->text, &b->jobs);
+}
+
+/* Routes events, which are sorted by tenant, anew. Returns as db_query(). */
+static int
+route_again(struct publish_batch *b, struct publication *const *items, uint32_t count, find_routes *find,
+    struct error *err) /* five: which, how, and the error */
+{
+	const struct tenant_routes *tenant = NULL;
+
+	for (uint32_t i = 0; i < count; i++) {
+		if (i == 0 || !same_tenant(items[i], items[i - 1])) {
+			int rc = find(b->router, b->db, publication_tenant(items[i]), &tenant, err);
+			if (rc != 0)
+				return rc;
+		}
+		route(b, items[i], tenant);
+	}
+	return 0;
+}
+
+/* ---- one transaction ---- */
+
+/* Events that are there may not have reached the standbys, for which only a transaction that writes something waits. */
+static int
+touch_node(struct db *db, const struct publication_group *group, struct error *err)
+{
+	static const struct db_statement touch = {"UPDATE delivery_nodes SET epoch = epoch WHERE node_id = $1", NULL};
+	const struct db_param params[] = {db_int(group->node.node_id)};
+
+	for (uint32_t i = 0; i < group->count; i++)
+		if (group->items[i]->outcome.result == 0)
+			return 0;
+	return db_query(db, &touch, params, 1, NULL, err);
+}
+
+/* hold: nobody may change the routes of the one tenant until the transaction ends. */
+static int
+fill(struct publish_batch *b, const struct publication_group *group, bool hold, struct error *err)
+{
+	int rc = db_begin(b->db, err);
+
+	if (rc == 0 && hold)
+		rc = route_again(b, group->items, group->count, router_hold, err);
+	if (rc == 0 && b->careful)
+		rc = events_find(b->db, group, err);
+	if (rc == 0)
+		rc = event_keys_claim(b->db, group, err);
+	if (rc == 0) {
+		rc = events_add(b->db, group, err);
+		if (rc == DB_REFUSED && db_conflict(b->db))
+			rc = PUBLISH_EXISTS;
+	}
+	if (rc == 0)
+		rc = jobs_add(b->db, group, err);
+	if (rc == 0)
+		rc = touch_node(b->db, group, err);
+	return rc;
+}
+
+/* The transaction is committed. */
+static void
+settle(struct publish_batch *b, const struct publication_group *group, int64_t begun_us)
+{
+	bool known = false;
+
+	b->in_doubt = true; /* if another one fails */
+	for (uint32_t i = 0; i < group->count; i++) {
+		struct publication *item = group->items[i];
+
+		known = known || item->outcome.result == PUBLISH_STORED;
+		item->fresh = item->outcome.result == 0;
+		b->stored_any = b->stored_any || item->fresh;
+		if (item->fresh)
+			item->outcome = (struct publish_outcome){.result = PUBLISH_STORED, .jobs = item->jobs};
+	}
+	if (b->stored_any)
+		b->cleared_us = clock_steady_us();
+	b->found_known = b->found_known || known;
+	publish_hand_over(b->env, group, known, begun_us);
+}
+
+/* Stores events, which are sorted by tenant. Returns as publish_check_and_commit(), or PUBLISH_EXISTS. */
+static int
+transact(struct publish_batch *b, struct publication *const *items, uint32_t count, bool hold, struct error *err)
+{
+	const struct publication_group group = {
+	    .items = items, .count = count, .jobs = &b->jobs, .node = b->node, .now_ms = clock_wall_us() / 1000};
+	int64_t begun_us = clock_boot_us();
+	bool committed = false;
+
+	for (uint32_t i = 0; i < count; i++)
+		if (items[i]->outcome.result != PUBLISH_GONE)
+			items[i]->outcome = (struct publish_outcome){0};
+
+	int rc = fill(b, &group, hold, err);
+
+	if (rc == 0)
+		rc = publish_check_and_commit(b->db, b->config, &group, &committed, err);
+	if (rc == 0)
+		settle(b, &group, begun_us);
+	else
+		db_rollback(b->db);
+	b->in_doubt = b->in_doubt || (rc < 0 && committed);
+	return rc;
+}
+
+/* ---- what becomes of a group ---- */
+
+static int store_items(
+    struct publish_batch *b, struct publication *const *items, uint32_t count, bool alone, struct error *err);
+
+/* Each tenant by itself. */
+static int
+store_by_tenant(struct publish_batch *b, struct publication *const *items, uint32_t count, struct error *err)
+{
+	uint32_t begin = 0;
+	int rc = 0;
+
+	for (uint32_t i = 1; i <= count && rc == 0; i++)
+		if (i == count || !same_tenant(items[i], items[begin])) {
+			rc = store_items(b, &items[begin], i - begin, true, err);
+			begin = i;
+		}
+	return rc;
+}
+
+/* The store has refused that one event. 0, or <0: the store is to blame. */
+static int
+judge(struct publish_batch *b, struct publication *item, struct error *err)
+{
+	char sqlstate[6];
+	enum blame blame;
+
+	memccpy(sqlstate, db_sqlstate(b->db), '\0', sizeof sqlstate - 1);
+	sqlstate[5] = '\0';
+	blame = blame_of(sqlstate);
+	if (blame == BLAME_STORE)
+		return -1;
+	if (blame == BLAME_EVENT || b->stored_any ||
+	    (b->cleared_us != 0 && clock_steady_us() < b->cleared_us + CLEARED_FOR_US)) {
+		b->in_doubt = true;
+		return publish_dead_refused(&b->dead, item, sqlstate, err->text, err);
+	}
+	b->suspicion = *err;
+	if (b->suspect_count == PUBLISH_SUSPECTS_MAX)
+		return error_set(err, "the webhooks' store refuses every event: %s", b->suspicion.text);
+	b->suspects[b->suspect_count++] = item;
+	return 0;
+}
+
+/* alone: they are of one tenant, whose routes change all the time. 0, or <0: the store is unavailable. */
+static int
+store_items(struct publish_batch *b, struct publication *const *items, uint32_t count, bool alone, struct error *err)
+{
+	uint32_t busy = 0, stale = 0, half = count / 2;
+	int rc;
+
+	for (;;) {
+		rc = transact(b, items, count, alone, err);
+		if (rc == PUBLISH_STALE && ++stale == 2 && !alone)
+			return store_by_tenant(b, items, count, err);
+		if (rc == PUBLISH_STALE || rc == DB_BUSY) {
+			if (rc == PUBLISH_STALE && stale == STALE_ATTEMPTS)
+				return error_set(err, "the subscriptions of a tenant change all the time");
+			if (rc == DB_BUSY && ++busy == BUSY_ATTEMPTS)
+				return -1;
+			rc = route_again(b, items, count, router_refresh, err);
+			if (rc != 0)
+				return -1;
+		} else if (rc == PUBLISH_EXISTS && (!b->careful || ++busy < BUSY_ATTEMPTS))
+			b->careful = true;
+		else
+			break;
+	}
+	if (rc == PUBLISH_NO_NODE)
+		return error_set(err, "this node has lost its row: a new one is made");
+	if (rc <= 0)
+		return rc;
+	if (count == 1)
+		return judge(b, items[0], err);
+	rc = store_items(b, items, half, alone, err);
+	return rc != 0 ? rc : store_items(b, items + half, count - half, alone, err);
+}
+
+/* ---- groups ---- */
+
+/* By tenant, then as they came. */
+static int
+by_tenant(const void *a, const void *b)
+{
+	const struct publication *one = *(struct publication *const *)a, *other = *(struct publication *const *)b;
+	struct span t = publication_tenant(one), u = publication_tenant(other);
+	int order = memcmp(t.base, u.base, t.len < u.len ? t.len : u.len);
+
+	if (order == 0)
+		order = (t.len > u.len) - (t.len < u.len);
+	return order != 0 ? order : (one->number > other->number) - (one->number < other->number);
+}
+
+/* Routes events from *next on, as many as one transaction is to store. Returns how many are to be stored, or <0. */
+static int64_t
+gather(struct publish_batch *b, uint32_t *next, struct error *err)
+{
+	uint32_t count = 0;
+
+	b->jobs.count = b->jobs.id_count = 0;
+	while (*next < b->batch->count && b->jobs.count < GROUP_JOBS &&
+	       router_bytes(b->router) < 2 * (size_t)ROUTER_BYTES) {
+		struct publication *item = &b->all[(*next)++];
+
+		if (route_again(b, &item, 1, router_find, err) != 0)
+			return -1;
+		if (item->outcome.result == 0)
+			b->items[count++] = item;
+	}
+	qsort(b->items, count, sizeof(struct publication *), by_tenant);
+	return count;
+}
+
+static int
+store_groups(struct publish_batch *b, struct error *err)
+{
+	uint32_t next = 0;
+
+	while (next < b->batch->count) {
+		int64_t count = gather(b, &next, err);
+
+		if (count < 0 || (count > 0 && store_items(b, b->items, (uint32_t)count, false, err) != 0))
+			return -1;
+		router_trim(b->router);
+		sink_env_heartbeat(b->env);
+	}
+	return 0;
+}
+
+/* The rest of the batch is stored: tries the suspects once more. */
+static int
+retry_suspects(struct publish_batch *b, struct error *err)
+{
+	uint32_t count = b->suspect_count;
+
+	if (count > 0 && !b->stored_any)
+		return error_set(err, "the webhooks' store refuses every event: %s", b->suspicion.text);
+	for (uint32_t i = 0; i < count; i++) {
+		b->jobs.count = b->jobs.id_count = 0;
+		if (route_again(b, &b->suspects[i], 1, router_find, err) != 0 ||
+		    store_items(b, &b->suspects[i], 1, false, err) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* ---- the batch ---- */
+
+static void
+begin(struct publish_batch *b, const struct batch *batch)
+{
+	b->batch = batch;
+	b->suspect_count = 0;
+	b->stored_any = b->in_doubt = b->found_known = false;
+	if (batch->count > b->capacity) {
+		b->capacity = batch->count;
+		b->all = mem_resize(b->all, b->capacity, sizeof *b->all);
+		b->items = mem_resize(b->items, b->capacity, sizeof(struct publication *));
+	}
+	for (uint32_t i = 0; i < batch->count; i++)
+		b->all[i] = (struct publication){.record = batch->records[i], .number = i};
+}
+
+/* Nobody waits for the answer to a spooled event: a conflict becomes a dead letter. 0 or <0. */
+static int
+keep_conflicts(struct publish_batch *b, struct error *err)
+{
+	for (uint32_t i = 0; i < b->batch->count && b->batch->outcomes == NULL; i++) {
+		if (b->all[i].outcome.result != PUBLISH_CONFLICT)
+			continue;
+		b->in_doubt = true;
+		if (publish_dead_conflict(&b->dead, &b->all[i], err) < 0)
+			return -1;
+	}
+	return publish_dead_sync(&b->dead, err);
+}
+
+/* Counts what became of the events, and tells those who wait. */
+static void
+report(const struct publish_batch *b, struct sink_result *result)
+{
+	for (uint32_t i = 0; i < b->batch->count; i++) {
+		const struct publication *item = &b->all[i];
+
+		switch ((enum publish_result)item->outcome.result) {
+		case PUBLISH_STORED:
+			*(item->fresh ? &result->stored : &result->duplicates) += 1;
+			break;
+		case PUBLISH_KNOWN:
+			result->duplicates++;
+			break;
+		case PUBLISH_CONFLICT:
+		case PUBLISH_GONE:
+			result->discarded++;
+			break;
+		case PUBLISH_DEAD:
+			result->dead_lettered++;
+			break;
+		}
+		if (b->batch->outcomes != NULL)
+			*b->batch->outcomes[i] = item->outcome;
+	}
+}
+
+int
+publish_batch_store(struct publish_batch *b, const struct batch *batch, const struct node_row *node,
+    struct sink_result *result, struct error *err)
+{
+	assert(batch->count > 0);
+	*result = (struct sink_result){0};
+	b->node = *node;
+	begin(b, batch);
+
+	int rc = store_groups(b, err);
+
+	if (rc == 0)
+		rc = retry_suspects(b, err);
+	if (rc == 0)
+		rc = keep_conflicts(b, err);
+	b->careful = b->found_known;
+	if (rc == 0)
+		report(b, result);
+	else
+		result->in_doubt = b->in_doubt;
+	return rc;
+}

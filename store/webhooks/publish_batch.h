@@ -1,0 +1,66 @@
+/*
+ * Storing a batch of published events. The events of many tenants go by one transaction. What happens when that does
+ * not do depends on why:
+ *
+ *   a tenant's routes have changed   they are read again, and the events routed again. After two of those in a row each
+ *                                    tenant gets a transaction of its own, which keeps its routes from changing
+ *   an event is there already        an earlier transaction has stored it, and nobody has learned of that. Events that
+ *                                    are there are looked for first, and make no job again
+ *   a deadlock or the like           the transaction is repeated a few times
+ *   an event is refused              the events are stored in halves, and the halves in halves, until the refused event
+ *                                    is alone: it becomes a dead letter, if it is to blame. The store is to blame if it
+ *                                    took no event of the batch and none within a minute, and the refusal does not name
+ *                                    the event's contents
+ *
+ * For one thread.
+ */
+#ifndef STORE_WEBHOOKS_PUBLISH_BATCH_H
+#define STORE_WEBHOOKS_PUBLISH_BATCH_H
+
+#include "base/error.h"
+#include "config/config.h"
+#include "store/db.h"
+#include "store/sink.h"
+#include "store/sink_env.h"
+#include "store/webhooks/publication.h"
+#include "store/webhooks/publish_dead.h"
+#include "store/webhooks/router.h"
+
+/* Events that may wait for the rest of their batch to show whether they are to blame. */
+#define PUBLISH_SUSPECTS_MAX 16
+
+struct publish_batch {
+	const struct config *config; /* borrowed */
+	const struct sink_env *env; /* borrowed */
+	struct db *db; /* borrowed for each call */
+	struct router *router;
+	struct publish_dead dead;
+	int64_t cleared_us; /* steady clock, when the store took an event last; 0: never */
+	bool careful; /* the last batch had events that were there already */
+
+	/* Of the current batch. */
+	const struct batch *batch;
+	struct publication *all;
+	struct publication **items; /* of the present group */
+	uint32_t capacity;
+	struct route_jobs jobs; /* of the present group */
+	struct bytes text; /* room for an event as JSON */
+	struct node_row node;
+	struct publication *suspects[PUBLISH_SUSPECTS_MAX];
+	uint32_t suspect_count;
+	struct error suspicion; /* why the last suspect was refused */
+	bool stored_any, in_doubt, found_known;
+};
+
+/* config and env are borrowed until publish_batch_free(), which releases everything but the struct. */
+void publish_batch_init(struct publish_batch *b, const struct config *config, const struct sink_env *env);
+void publish_batch_free(struct publish_batch *b);
+
+/*
+ * Stores the records of *batch, at least one, all of the kind RECORD_PUBLISHED; node delivers their jobs. Returns as
+ * the sink's store() (store/sink.h), and hands over what each transaction has committed.
+ */
+int publish_batch_store(struct publish_batch *b, const struct batch *batch, const struct node_row *node,
+    struct sink_result *result, struct error *err);
+
+#endif

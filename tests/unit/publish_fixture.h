@@ -1,0 +1,62 @@
+/*
+ * What the tests of a publisher's sink share: a store, an SQLite file of the program's own or, where
+ * HOOKS_TEST_POSTGRES_URL names one, a PostgreSQL database; another session that changes it; a publisher, which notes
+ * what it hands over. Include after cmocka.h.
+ */
+#ifndef TESTS_PUBLISH_FIXTURE_H
+#define TESTS_PUBLISH_FIXTURE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "config/config.h"
+#include "shm/node.h"
+#include "store/sink.h"
+#include "tests/unit/event_fixture.h"
+
+/* ---- the publisher ---- */
+
+extern struct node_row node; /* what it takes for its row */
+extern char handed[512]; /* topics and numbers of jobs: "a.b:1,2 b:1" */
+extern uint32_t ends, misses; /* calls of these */
+extern void (*in_mid_batch)(void); /* called when a batch begins */
+
+/* ---- the store ---- */
+
+extern struct config config;
+extern char tenant[32];
+extern struct sink *sink;
+extern struct error err;
+
+/* Of the group. */
+int set_up(void **state);
+int tear_down(void **state);
+
+/* Of a test: a tenant whose endpoint 1 gets a.#, and whose endpoint 2 everything; and a sink that is open. */
+int new_tenant(void **state);
+int close_sink(void **state);
+
+/* Runs a statement about the tenant, $1, in a transaction that raises its version. */
+void change(const char *sql);
+
+/* Runs a statement without parameters. */
+void run_alone(const char *sql);
+
+/* The one value that a query of the tenant returns, as text. */
+const char *value(const char *sql);
+
+void subscribe(char endpoint, const char *pattern);
+
+/* Whether the file of dead letters has that text. */
+bool is_dead_letter(const char *part);
+
+/* ---- publishing ---- */
+
+/* Stores events, of this tenant unless they name another. outcomes: of each, or NULL as for what was spooled. */
+int publish(
+    const struct published_event *events, uint32_t count, struct publish_outcome *outcomes, struct sink_result *result);
+
+/* "2 stored 0 duplicates 0 dead 0 discarded" */
+const char *publish_all(const struct published_event *events, uint32_t count, struct publish_outcome *outcomes);
+
+#endif

@@ -1,0 +1,309 @@
+/*
+ * What a publisher's sink makes of events: in an SQLite file, and, where HOOKS_TEST_POSTGRES_URL names a database
+ * (tests/e2e/test_db.py), in PostgreSQL.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <string.h>
+
+#include "tests/unit/publish_fixture.h"
+
+static void
+test_an_event_and_its_jobs_are_stored_and_handed_over(void **state)
+{
+	const struct published_event events[] = {{.number = 1,
+						     .topic = "a.b",
+						     .payload = "{\"x\":1.50}",
+						     .ordering_key = "o",
+						     .target_user_id = "u",
+						     .traceparent = "00-1",
+						     .extra = "{\"colour\":\"red\"}"},
+	    {.number = 2, .topic = "b"}};
+	struct publish_outcome outcomes[2];
+
+	assert_string_equal(publish_all(events, 2, outcomes), "2 stored 0 duplicates 0 dead 0 discarded");
+	assert_int_equal(outcomes[0].result, PUBLISH_STORED);
+	assert_int_equal(outcomes[0].jobs, 2);
+	assert_int_equal(outcomes[1].jobs, 1);
+	assert_string_equal(handed, "a.b:1,2 b:1");
+	assert_int_equal(ends, 1);
+	assert_int_equal(misses, 0);
+	assert_string_equal(value("SELECT payload FROM events WHERE tenant_id = $1 AND topic = 'a.b'"), "{\"x\":1.50}");
+	assert_string_equal(
+	    value("SELECT extra FROM events WHERE tenant_id = $1 AND topic = 'a.b'"), "{\"colour\":\"red\"}");
+	assert_string_equal(
+	    value("SELECT trace FROM events WHERE tenant_id = $1 AND topic = 'a.b'"), "{\"traceparent\":\"00-1\"}");
+	assert_string_equal(value("SELECT payload FROM events WHERE tenant_id = $1 AND topic = 'b'"), "null");
+	assert_string_equal(value("SELECT job_count FROM events WHERE tenant_id = $1 AND topic = 'a.b'"), "2");
+	assert_string_equal(
+	    value(
+		"SELECT CAST(hl_ms(created_at) AS text) || ' ' || hl_ms(occurred_at) FROM events WHERE tenant_id = $1 "
+		"AND topic = 'b'"),
+	    "1767225600000 1767225600000");
+	assert_string_equal(value("SELECT status || ' ' || node_id || ' ' || attempt_count || ' ' || CAST(job_id AS "
+				  "text) FROM jobs WHERE "
+				  "tenant_id = $1 AND endpoint_id = '0190f5fe-0000-7000-8000-000000000001'"),
+	    "pending 1 0 019b76da-a800-7000-8000-000000010001");
+	assert_string_equal(
+	    value("SELECT (hl_ms(expires_at) - hl_ms(next_attempt_at) + 30000) / 60000 FROM jobs WHERE tenant_id = $1 "
+		  "LIMIT 1"),
+	    "1440");
+	assert_string_equal(
+	    value("SELECT COUNT(*) FROM jobs WHERE tenant_id = $1 AND subscription_ids IS NOT NULL"), "3");
+}
+
+static void
+test_jobs_of_an_endpoint_that_holds_are_held_and_not_handed_over(void **state)
+{
+	const struct published_event events[] = {{.number = 1, .topic = "a"}};
+
+	change("UPDATE endpoints SET enabled = FALSE WHERE tenant_id = $1 AND endpoint_id = "
+	       "'0190f5fe-0000-7000-8000-000000000001'");
+	assert_string_equal(publish_all(events, 1, NULL), "1 stored 0 duplicates 0 dead 0 discarded");
+	assert_string_equal(handed, "a:2");
+	assert_string_equal(value("SELECT CASE WHEN expires_at IS NULL THEN 'never' ELSE 'some time' END FROM jobs "
+				  "WHERE tenant_id = $1 AND "
+				  "status = 'held'"),
+	    "never");
+}
+
+/* ---- idempotency keys ---- */
+
+static void
+test_the_first_event_with_a_key_is_the_only_one(void **state)
+{
+	const struct published_event events[] = {{.number = 1, .topic = "a", .payload = "1", .idempotency_key = "k"},
+	    {.number = 2, .topic = "a", .payload = "1", .idempotency_key = "k"},
+	    {.number = 3, .topic = "a", .payload = "2", .idempotency_key = "k"},
+	    {.number = 4, .topic = "b", .payload = "1", .idempotency_key = "k"},
+	    {.number = 5, .topic = "a", .payload = "1", .idempotency_key = "l"}};
+	struct publish_outcome outcomes[5];
+
+	assert_string_equal(publish_all(events, 5, outcomes), "2 stored 1 duplicates 0 dead 2 discarded");
+	assert_int_equal(outcomes[0].result, PUBLISH_STORED);
+	assert_int_equal(outcomes[1].result, PUBLISH_KNOWN);
+	assert_int_equal(outcomes[1].event_id[13], 1);
+	assert_int_equal(outcomes[2].result, PUBLISH_CONFLICT);
+	assert_int_equal(outcomes[2].event_id[13], 1);
+	assert_int_equal(outcomes[3].result, PUBLISH_CONFLICT);
+	assert_int_equal(outcomes[4].result, PUBLISH_STORED);
+
+	const struct published_event later[] = {{.number = 6, .topic = "a", .payload = "1", .idempotency_key = "k"},
+	    {.number = 7, .topic = "a", .payload = "7", .idempotency_key = "k"},
+	    {.number = 8, .topic = "a", .payload = "7", .idempotency_key = "k2"}};
+
+	assert_string_equal(publish_all(later, 3, outcomes), "1 stored 1 duplicates 0 dead 1 discarded");
+	assert_int_equal(outcomes[0].result, PUBLISH_KNOWN);
+	assert_int_equal(outcomes[0].event_id[13], 1);
+	assert_int_equal(outcomes[1].result, PUBLISH_CONFLICT);
+	assert_string_equal(value("SELECT COUNT(*) FROM events WHERE tenant_id = $1"), "3");
+}
+
+static void
+test_a_key_belongs_to_one_tenant(void **state)
+{
+	const struct published_event events[] = {{.number = 1, .topic = "a", .idempotency_key = "mine"}};
+	struct publish_outcome outcomes[1];
+
+	assert_string_equal(publish_all(events, 1, outcomes), "1 stored 0 duplicates 0 dead 0 discarded");
+	(void)close_sink(NULL);
+	(void)new_tenant(NULL);
+	assert_string_equal(publish_all(events, 1, outcomes), "1 stored 0 duplicates 0 dead 0 discarded");
+}
+
+static void
+test_a_key_is_free_again_after_a_day(void **state)
+{
+	const struct published_event first[] = {{.number = 1, .topic = "a", .payload = "1", .idempotency_key = "k"}};
+	const struct published_event second[] = {{.number = 2, .topic = "a", .payload = "2", .idempotency_key = "k"}};
+
+	(void)publish_all(first, 1, NULL);
+	change("UPDATE idempotency_keys SET created_at = hl_time(hl_ms(created_at) - 86401000) WHERE tenant_id = $1");
+	assert_string_equal(publish_all(second, 1, NULL), "1 stored 0 duplicates 0 dead 0 discarded");
+}
+
+/* Nobody waits for the answer any more. */
+static void
+test_a_spooled_event_in_conflict_becomes_a_dead_letter(void **state)
+{
+	const struct published_event events[] = {{.number = 1, .topic = "a", .payload = "1", .idempotency_key = "k"},
+	    {.number = 2, .topic = "a", .payload = "1", .idempotency_key = "k"},
+	    {.number = 3, .topic = "a", .payload = "{\"n\":3}", .idempotency_key = "k"}};
+
+	assert_string_equal(publish_all(events, 3, NULL), "1 stored 1 duplicates 1 dead 0 discarded");
+	assert_true(is_dead_letter("its idempotency key is that of event 019b76da-a800-7000-8000-000000010000"));
+	assert_true(is_dead_letter("019b76da-a800-7000-8000-000000030000"));
+}
+
+/* ---- what was there already ---- */
+
+static void
+test_an_event_that_is_there_makes_no_job_again(void **state)
+{
+	const struct published_event events[] = {
+	    {.number = 1, .topic = "a", .idempotency_key = "k"}, {.number = 2, .topic = "a"}};
+	struct publish_outcome outcomes[3];
+
+	(void)publish_all(events, 2, outcomes);
+	handed[0] = '\0';
+	subscribe('1', "#"); /* the jobs of the first time count */
+
+	const struct published_event again[] = {events[0], {.number = 3, .topic = "b"}, events[1]};
+
+	assert_string_equal(publish_all(again, 3, outcomes), "1 stored 2 duplicates 0 dead 0 discarded");
+	assert_int_equal(outcomes[0].result, PUBLISH_STORED);
+	assert_int_equal(outcomes[0].jobs, 2);
+	assert_int_equal(outcomes[2].result, PUBLISH_STORED);
+	assert_string_equal(handed, "b:1,2");
+	assert_int_equal(misses, 1);
+	assert_string_equal(value("SELECT COUNT(*) FROM jobs WHERE tenant_id = $1"), "6");
+
+	/* All of them once more: there is nothing to store. */
+	assert_string_equal(publish_all(again, 3, outcomes), "0 stored 3 duplicates 0 dead 0 discarded");
+	assert_int_equal(misses, 2);
+	assert_string_equal(value("SELECT COUNT(*) FROM jobs WHERE tenant_id = $1"), "6");
+}
+
+static void
+test_an_event_that_stands_twice_in_a_batch_is_stored_once(void **state)
+{
+	const struct published_event events[] = {{.number = 1, .topic = "a"}, {.number = 1, .topic = "a"}};
+
+	assert_string_equal(publish_all(events, 2, NULL), "1 stored 1 duplicates 0 dead 0 discarded");
+	assert_string_equal(value("SELECT COUNT(*) FROM jobs WHERE tenant_id = $1"), "2");
+}
+
+/* ---- what changes meanwhile ---- */
+
+static void
+subscribe_to_everything(void)
+{
+	in_mid_batch = NULL;
+	subscribe('1', "#");
+}
+
+static void
+test_an_event_is_routed_by_the_newest_subscriptions(void **state)
+{
+	const struct published_event first[] = {{.number = 1, .topic = "b"}}, second[] = {{.number = 2, .topic = "b"}};
+
+	(void)publish_all(first, 1, NULL);
+	in_mid_batch = subscribe_to_everything;
+	(void)publish_all(second, 1, NULL);
+	assert_string_equal(handed, "b:1 b:1,2");
+}
+
+static void
+test_an_event_of_a_deleted_tenant_is_discarded_and_its_neighbours_are_stored(void **state)
+{
+	const struct published_event events[] = {{.number = 1, .topic = "a"}};
+	struct publish_outcome outcomes[2];
+	char gone[sizeof tenant];
+
+	(void)publish_all(events, 1, NULL);
+	change("UPDATE tenants SET deleted_at = hl_now() WHERE tenant_id = $1");
+	(void)strcpy(gone, tenant);
+	(void)close_sink(NULL);
+	(void)new_tenant(NULL);
+
+	const struct published_event both[] = {
+	    {.number = 2, .topic = "a", .tenant_id = gone}, {.number = 3, .topic = "a"}};
+
+	assert_string_equal(publish_all(both, 2, outcomes), "1 stored 0 duplicates 0 dead 1 discarded");
+	assert_int_equal(outcomes[0].result, PUBLISH_GONE);
+	assert_int_equal(outcomes[1].result, PUBLISH_STORED);
+	assert_string_equal(publish_all(both, 1, outcomes), "0 stored 0 duplicates 0 dead 1 discarded");
+}
+
+static void
+test_a_tenant_that_is_deleted_in_mid_batch_gets_no_job(void **state)
+{
+	const struct published_event events[] = {{.number = 1, .topic = "a"}}, later[] = {{.number = 2, .topic = "a"}};
+	struct publish_outcome outcomes[1];
+
+	(void)publish_all(events, 1, outcomes);
+	change("UPDATE tenants SET deleted_at = hl_now() WHERE tenant_id = $1");
+	assert_string_equal(publish_all(later, 1, outcomes), "0 stored 0 duplicates 0 dead 1 discarded");
+	assert_int_equal(outcomes[0].result, PUBLISH_GONE);
+	assert_string_equal(value("SELECT COUNT(*) FROM events WHERE tenant_id = $1"), "1");
+}
+
+static void
+test_a_node_that_has_lost_its_row_stores_nothing(void **state)
+{
+	const struct published_event events[] = {{.number = 1, .topic = "a"}};
+	struct sink_result result;
+
+	node.epoch = 78;
+	assert_true(publish(events, 1, NULL, &result) < 0);
+	assert_non_null(strstr(err.text, "lost its row"));
+	assert_false(result.in_doubt);
+	node.node_id = 0;
+	assert_true(publish(events, 1, NULL, &result) < 0);
+	assert_non_null(strstr(err.text, "no row yet"));
+	node = (struct node_row){.node_id = 1, .epoch = 77};
+	assert_string_equal(publish_all(events, 1, NULL), "1 stored 0 duplicates 0 dead 0 discarded");
+}
+
+/* ---- what the store refuses ---- */
+
+static void
+refuse(bool on)
+{
+	if (config.hl_store == HL_STORE_POSTGRES)
+		run_alone(on ? "ALTER TABLE events ADD CONSTRAINT no_bad_topics CHECK (topic NOT LIKE 'bad%')"
+			     : "ALTER TABLE events DROP CONSTRAINT no_bad_topics");
+	else
+		run_alone(on ? "CREATE TRIGGER no_bad_topics BEFORE INSERT ON events WHEN NEW.topic LIKE 'bad%' BEGIN "
+			       "SELECT RAISE(ABORT, 'no_bad_topics'); END"
+			     : "DROP TRIGGER no_bad_topics");
+}
+
+static void
+test_an_event_that_the_store_refuses_is_kept_and_its_neighbours_are_stored(void **state)
+{
+	const struct published_event events[] = {{.number = 1, .topic = "a"}, {.number = 2, .topic = "bad.1"},
+	    {.number = 3, .topic = "a"}, {.number = 4, .topic = "a"},
+	    {.number = 5, .topic = "bad.2", .idempotency_key = "k"},
+	    {.number = 6, .topic = "bad.2", .idempotency_key = "k"}};
+	struct publish_outcome outcomes[6];
+
+	refuse(true);
+	assert_string_equal(publish_all(events, 6, outcomes), "3 stored 0 duplicates 3 dead 0 discarded");
+	refuse(false);
+	assert_int_equal(outcomes[1].result, PUBLISH_DEAD);
+	assert_int_equal(outcomes[3].result, PUBLISH_STORED);
+	assert_true(is_dead_letter("no_bad_topics"));
+	assert_true(is_dead_letter("bad.1"));
+	assert_string_equal(value("SELECT COUNT(*) FROM idempotency_keys WHERE tenant_id = $1"), "0");
+	assert_string_equal(value("SELECT COUNT(*) FROM jobs WHERE tenant_id = $1"), "6");
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, new_tenant, close_sink)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    TEST(test_an_event_and_its_jobs_are_stored_and_handed_over),
+	    TEST(test_jobs_of_an_endpoint_that_holds_are_held_and_not_handed_over),
+	    TEST(test_the_first_event_with_a_key_is_the_only_one),
+	    TEST(test_a_key_belongs_to_one_tenant),
+	    TEST(test_a_key_is_free_again_after_a_day),
+	    TEST(test_a_spooled_event_in_conflict_becomes_a_dead_letter),
+	    TEST(test_an_event_that_is_there_makes_no_job_again),
+	    TEST(test_an_event_that_stands_twice_in_a_batch_is_stored_once),
+	    TEST(test_an_event_is_routed_by_the_newest_subscriptions),
+	    TEST(test_an_event_of_a_deleted_tenant_is_discarded_and_its_neighbours_are_stored),
+	    TEST(test_a_tenant_that_is_deleted_in_mid_batch_gets_no_job),
+	    TEST(test_a_node_that_has_lost_its_row_stores_nothing),
+	    TEST(test_an_event_that_the_store_refuses_is_kept_and_its_neighbours_are_stored),
+	};
+
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}
