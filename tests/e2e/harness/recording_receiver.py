@@ -1,0 +1,259 @@
+"""
+Receivers of webhooks in the test's own process: an HTTP/1.1 server that records every request as it came, and answers as
+a test has scripted it, well or badly. Fast enough for some thousand requests a second.
+"""
+
+import asyncio
+import ssl
+import threading
+import time
+from collections import defaultdict, deque
+from dataclasses import dataclass, field
+
+from harness.waiting import wait_until
+
+HEAD_MAX = 64 * 1024
+
+
+@dataclass(frozen=True)
+class Answer:
+    """
+    delay: seconds before the answer begins. drop: True closes the connection in the place of an answer. hang: never
+    answers. cut: of the body only so many bytes, then the connection is closed. trickle: seconds between the bytes of the
+    body. raw: all bytes of the answer, in the place of those made of status, headers and body.
+    """
+
+    status: int = 200
+    headers: tuple = ()  # pairs
+    body: bytes = b""
+    delay: float = 0
+    drop: bool = False
+    hang: bool = False
+    cut: int = None
+    trickle: float = 0
+    close: bool = False  # the connection, after the answer
+    raw: bytes = None
+
+    @property
+    def delivers(self):
+        """Whether a client that sees its head complete has been told 2xx."""
+        return not self.drop and not self.hang and self.raw is None and 200 <= self.status <= 299
+
+    def head(self):
+        lines = [f"HTTP/1.1 {self.status} Scripted", f"Content-Length: {len(self.body)}"]
+        lines += [f"{name}: {value}" for name, value in self.headers]
+        lines += ["Connection: close"] * self.close
+        return "\r\n".join(lines).encode() + b"\r\n\r\n"
+
+
+OK = Answer()
+
+
+@dataclass
+class Arrival:
+    """A request as it came: the target byte for byte, the headers in their order, names as they were written."""
+
+    at: float  # time.monotonic() when it was complete
+    method: str
+    target: str
+    headers: list  # pairs
+    body: bytes
+    connection: int  # which one it came by
+    answer: Answer = None
+    done: bool = field(default=False, compare=False)  # the answer was given to the kernel
+
+    @property
+    def path(self):
+        return self.target.split("?", 1)[0]
+
+    def header(self, name):
+        """The one value of that header; None when it is not there."""
+        values = [value for found, value in self.headers if found.lower() == name.lower()]
+        assert len(values) < 2, f"{name} came {len(values)} times"
+        return values[0] if values else None
+
+    @property
+    def job(self):
+        return self.header("webhook-id")
+
+    @property
+    def event(self):
+        return self.header("x-hl-event-id")
+
+
+class Connection(asyncio.Protocol):
+    """One connection of a client: takes its requests in turn, also those that it sends before it has an answer."""
+
+    def __init__(self, receiver, number):
+        self.receiver = receiver
+        self.number = number
+        self.received = bytearray()
+        self.head = None  # of the request whose body is not complete
+        self.answering = False
+
+    def connection_made(self, transport):
+        self.transport = transport
+        self.receiver.connections.add(self)
+
+    def connection_lost(self, _error):
+        self.receiver.connections.discard(self)
+
+    def data_received(self, data):
+        self.received += data
+        if not self.answering:
+            self.take()
+
+    def take(self):
+        """Answers the next request, if it is complete."""
+        if self.head is None:
+            end = self.received.find(b"\r\n\r\n")
+            if end < 0:
+                if len(self.received) > HEAD_MAX:
+                    self.receiver.problems.append(f"a head without end: {bytes(self.received[:200])!r}")
+                    self.transport.abort()
+                return
+            lines = self.received[:end].decode("latin-1").split("\r\n")
+            del self.received[: end + 4]
+            method, target, version = lines[0].split(" ")
+            headers = [tuple(line.split(": ", 1)) for line in lines[1:]]
+            lengths = [value for name, value in headers if name.lower() == "content-length"]
+            if version not in ("HTTP/1.1", "HTTP/1.0") or len(lengths) != 1 or not lengths[0].isdigit():
+                self.receiver.problems.append(f"not a request with one length: {lines}")
+                self.transport.abort()
+                return
+            self.head = method, target, headers, int(lengths[0])
+        method, target, headers, length = self.head
+        if len(self.received) < length:
+            return
+        body = bytes(self.received[:length])
+        del self.received[:length]
+        self.head = None
+        self.answering = True
+        arrival = Arrival(time.monotonic(), method, target, headers, body, self.number)
+        self.receiver.record(arrival)
+        if arrival.answer.delay or arrival.answer.trickle:
+            asyncio.ensure_future(self.answer_slowly(arrival))
+        else:
+            self.answer(arrival)
+
+    def answer(self, arrival):
+        answer = arrival.answer
+        if answer.hang or self.transport.is_closing():
+            return
+        if answer.drop:
+            self.transport.abort()
+            return
+        self.transport.write(answer.raw if answer.raw is not None else answer.head() + answer.body[: answer.cut])
+        self.finish(arrival)
+
+    async def answer_slowly(self, arrival):
+        answer = arrival.answer
+        await asyncio.sleep(answer.delay)
+        if not answer.trickle:
+            self.answer(arrival)
+            return
+        self.transport.write(answer.head())
+        for byte in answer.body:
+            await asyncio.sleep(answer.trickle)
+            if self.transport.is_closing():
+                return
+            self.transport.write(bytes([byte]))
+        self.finish(arrival)
+
+    def finish(self, arrival):
+        arrival.done = True
+        self.answering = False
+        answer = arrival.answer
+        if answer.close or answer.cut is not None or answer.raw is not None:
+            self.transport.close()
+        elif self.received:
+            self.take()
+
+
+class Receiver:
+    """
+    `with Receiver() as receiver:` listens on a port of its own. answers: what a path is answered; an Answer, a list of
+    Answers that are given in turn, the last one for ever, or a function from an Arrival to an Answer, which runs in the
+    receiver's thread. Other paths are answered 200.
+    """
+
+    def __init__(self, certificate=None, host="127.0.0.1"):
+        """certificate: (file of the chain, file of its key); None: plain HTTP."""
+        self.host = host
+        self.certificate = certificate
+        self.answers = {}
+        self.arrivals = []
+        self.problems = []
+        self.connections = set()
+        self.opened = 0  # connections
+        self._turns = defaultdict(int)
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+
+    def __enter__(self):
+        self._thread.start()
+        self.server = asyncio.run_coroutine_threadsafe(self._listen(), self._loop).result(10)
+        self.port = self.server.sockets[0].getsockname()[1]
+        return self
+
+    def __exit__(self, kind, *rest):
+        asyncio.run_coroutine_threadsafe(self._end(), self._loop).result(10)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(10)
+        self._loop.close()
+        if kind is None:
+            assert self.problems == []
+
+    async def _listen(self, port=0):
+        context = None
+        if self.certificate:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(*self.certificate)
+        return await self._loop.create_server(self._connection, self.host, port, ssl=context, backlog=1024)
+
+    async def _end(self):
+        self.server.close()
+        for connection in list(self.connections):
+            connection.transport.abort()
+        for task in asyncio.all_tasks() - {asyncio.current_task()}:
+            task.cancel()
+
+    def _connection(self):
+        self.opened += 1
+        return Connection(self, self.opened)
+
+    def url(self, path="/"):
+        return f"{'https' if self.certificate else 'http'}://{self.host}:{self.port}{path}"
+
+    def record(self, arrival):
+        """Keeps it and chooses its answer."""
+        script = self.answers.get(arrival.path, OK)
+        if isinstance(script, (list, tuple)):
+            turn = self._turns[arrival.path]
+            self._turns[arrival.path] += 1
+            script = script[min(turn, len(script) - 1)]
+        arrival.answer = script if isinstance(script, Answer) else script(arrival)
+        self.arrivals.append(arrival)
+
+    def refuse(self):
+        """Nobody listens any more, and every connection is gone, until listen()."""
+        asyncio.run_coroutine_threadsafe(self._end(), self._loop).result(10)
+
+    def listen(self):
+        self.server = asyncio.run_coroutine_threadsafe(self._listen(self.port), self._loop).result(10)
+
+    def at(self, path):
+        return [arrival for arrival in list(self.arrivals) if arrival.path == path]
+
+    def wait(self, count, path=None, timeout=15):
+        """Until so many requests have arrived, at that path or at all; returns them."""
+        def arrived():
+            found = self.at(path) if path else list(self.arrivals)
+            return found if len(found) >= count else None
+
+        return wait_until(arrived, f"{count} requests at {path or 'the receiver'}", timeout)
+
+    def in_flight(self):
+        """Requests that have arrived and have no answer."""
+        recent = deque(self.arrivals, 10000)
+        return sum(not arrival.done and not arrival.answer.drop for arrival in recent)
