@@ -168,3 +168,14 @@ transforms_put(struct db *db, const char *tenant_id, struct span transform_id, s
 
 	return db_query(db, &put, params, 3, NULL, err);
 }
+
+int
+transforms_get(
+    struct db *db, const char *tenant_id, const uint8_t transform_id[16], struct db_rows **rows, struct error *err)
+{
+	static const struct db_statement get = {
+	    "SELECT steps FROM transforms WHERE tenant_id = $1 AND transform_id = $2"};
+	const struct db_param params[] = {db_string(tenant_id), db_uuid(transform_id)};
+
+	return db_query(db, &get, params, 2, rows, err);
+}

@@ -69,4 +69,8 @@ int subscriptions_hold_endpoint(struct db *db, const char *tenant_id, struct spa
 int transforms_put(
     struct db *db, const char *tenant_id, struct span transform_id, struct span steps, struct error *err);
 
+/* Reads its steps: one row of one column, or none. */
+int transforms_get(
+    struct db *db, const char *tenant_id, const uint8_t transform_id[16], struct db_rows **rows, struct error *err);
+
 #endif

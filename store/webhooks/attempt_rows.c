@@ -1,0 +1,95 @@
+/* Rows of attempts: many at once when they are new, one conflict by one when some may be there. */
+#include "store/webhooks/attempt_rows.h"
+
+#include <stdlib.h>
+
+#include "base/mem.h"
+
+#define COLUMNS                                                                                                        \
+	"tenant_id, attempt_id, started_at, job_id, event_id, endpoint_id, duration_ms, dns_ms, connect_ms, tls_ms, "  \
+	"first_byte_ms, attempt_n, http_status, status, peer_address, error, certificate_error, response_body"
+
+static const enum db_type types[] = {DB_TYPE_TEXT, DB_TYPE_UUID, DB_TYPE_TIME, DB_TYPE_UUID, DB_TYPE_UUID, DB_TYPE_UUID,
+    DB_TYPE_INT4, DB_TYPE_INT4, DB_TYPE_INT4, DB_TYPE_INT4, DB_TYPE_INT4, DB_TYPE_INT2, DB_TYPE_INT2, DB_TYPE_TEXT,
+    DB_TYPE_TEXT, DB_TYPE_TEXT, DB_TYPE_TEXT, DB_TYPE_TEXT};
+
+enum { COLUMN_COUNT = sizeof types / sizeof *types };
+
+static const struct db_table table = {.name = "attempts", .columns = COLUMNS, .types = types, .count = COLUMN_COUNT};
+
+static const struct db_each repeat = {
+    .statement = {"INSERT INTO attempts (" COLUMNS ") SELECT * FROM unnest($1::text[], $2::uuid[], $3::timestamptz[], "
+		  "$4::uuid[], $5::uuid[], $6::uuid[], $7::int[], $8::int[], $9::int[], $10::int[], $11::int[], "
+		  "$12::smallint[], $13::smallint[], $14::text[], $15::text[], $16::text[], $17::text[], $18::text[]) "
+		  "ON CONFLICT (tenant_id, attempt_id, started_at) DO NOTHING",
+	"INSERT INTO attempts (" COLUMNS ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, "
+	"$16, $17, $18) ON CONFLICT (tenant_id, attempt_id, started_at) DO NOTHING"},
+    .types = types,
+    .count = COLUMN_COUNT};
+
+static struct db_param
+duration(int32_t ms)
+{
+	return ms >= 0 ? db_int(ms) : db_null();
+}
+
+static void
+put_values(const struct attempt_row *row, struct db_param values[COLUMN_COUNT])
+{
+	size_t n = 0;
+
+	values[n++] = db_text(row->tenant_id);
+	values[n++] = db_uuid(row->attempt_id);
+	values[n++] = db_int(row->started_us);
+	values[n++] = db_uuid(row->job_id);
+	values[n++] = db_uuid(row->event_id);
+	values[n++] = db_uuid(row->endpoint_id);
+	values[n++] = db_int(row->duration_ms > 0 ? row->duration_ms : 0);
+	values[n++] = duration(row->dns_ms);
+	values[n++] = duration(row->connect_ms);
+	values[n++] = duration(row->tls_ms);
+	values[n++] = duration(row->first_byte_ms);
+	values[n++] = db_int(row->attempt_n);
+	values[n++] = row->http_status != 0 ? db_int(row->http_status) : db_null();
+	values[n++] = db_string(row->http_status >= 200 && row->http_status <= 299 ? "success" : "failure");
+	values[n++] = db_text(row->peer_address);
+	values[n++] = db_text(row->error);
+	values[n++] = db_text(row->certificate_error);
+	values[n++] = db_text(row->response_body);
+}
+
+static struct db_param *
+values_of(const struct attempt_row *rows, uint32_t count)
+{
+	struct db_param *values = mem_new((size_t)count * COLUMN_COUNT, sizeof *values);
+
+	for (uint32_t i = 0; i < count; i++)
+		put_values(&rows[i], values + (size_t)i * COLUMN_COUNT);
+	return values;
+}
+
+int
+attempt_rows_add(struct db *db, const struct attempt_row *rows, uint32_t count, struct error *err)
+{
+	if (count == 0)
+		return 0;
+
+	struct db_param *values = values_of(rows, count);
+	int rc = db_load(db, &table, values, count, err);
+
+	free(values);
+	return rc;
+}
+
+int
+attempt_rows_repeat(struct db *db, const struct attempt_row *rows, uint32_t count, struct error *err)
+{
+	if (count == 0)
+		return 0;
+
+	struct db_param *values = values_of(rows, count);
+	int rc = db_each(db, &repeat, values, count, NULL, err);
+
+	free(values);
+	return rc;
+}

@@ -1,0 +1,31 @@
+/* The table `attempts`: what happened. */
+#ifndef STORE_WEBHOOKS_ATTEMPT_ROWS_H
+#define STORE_WEBHOOKS_ATTEMPT_ROWS_H
+
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/span.h"
+#include "store/db.h"
+
+/* A row. Everything is borrowed; a text without a base is null. */
+struct attempt_row {
+	struct span tenant_id;
+	const uint8_t *attempt_id, *job_id, *event_id, *endpoint_id; /* 16 bytes each */
+	int64_t started_us; /* wall clock */
+	int32_t duration_ms, dns_ms, connect_ms, tls_ms, first_byte_ms; /* below 0: null, duration_ms 0 */
+	uint32_t attempt_n; /* up to INT16_MAX */
+	int32_t http_status; /* 0: null */
+	struct span peer_address, error, certificate_error, response_body;
+};
+
+/*
+ * Adds rows in the transaction that db_begin() began; count may be 0. Returns as db_query(): a row that is there
+ * already is DB_REFUSED with db_conflict().
+ */
+int attempt_rows_add(struct db *db, const struct attempt_row *rows, uint32_t count, struct error *err);
+
+/* The same, but leaves rows as they are that are there already. */
+int attempt_rows_repeat(struct db *db, const struct attempt_row *rows, uint32_t count, struct error *err);
+
+#endif

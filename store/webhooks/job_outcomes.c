@@ -1,0 +1,209 @@
+/* Statements for many jobs at once. A job's row is found by its whole key. */
+#include "store/webhooks/job_outcomes.h"
+
+#include <stdlib.h>
+
+#include "base/mem.h"
+
+static const struct db_statement by_indexes = {"SET LOCAL enable_seqscan = off", "SELECT 1"};
+
+int
+jobs_begin(struct db *db, struct error *err)
+{
+	int rc = db_begin(db, err);
+
+	if (rc == 0)
+		rc = db_query(db, &by_indexes, NULL, 0, NULL, err);
+	return rc;
+}
+
+int64_t
+job_event_ms(const uint8_t event_id[16])
+{
+	int64_t ms = 0;
+
+	for (int i = 0; i < 6; i++)
+		ms = ms << 8 | event_id[i];
+	return ms;
+}
+
+/* Fills in one outcome's values. */
+typedef size_t put_values(const struct job_outcome *outcome, struct db_param *values);
+
+static int
+run(struct db *db, const struct db_each *each, put_values *put, const struct job_outcome *outcomes, uint32_t count,
+    struct error *err) /* six: a statement and how its values are made, and for what */
+{
+	if (count == 0)
+		return 0;
+
+	struct db_param *values = mem_new((size_t)count * each->count, sizeof *values);
+
+	for (uint32_t i = 0; i < count; i++)
+		put(&outcomes[i], values + (size_t)i * each->count);
+	int rc = db_each(db, each, values, count, NULL, err);
+	free(values);
+	return rc;
+}
+
+static size_t
+put_key(const struct job_outcome *outcome, struct db_param *values)
+{
+	values[0] = db_text(outcome->tenant_id);
+	values[1] = db_uuid(outcome->endpoint_id);
+	values[2] = db_uuid(outcome->job_id);
+	values[3] = db_int(outcome->below);
+	return 4;
+}
+
+#define OF_GIVEN                                                                                                       \
+	"jobs.tenant_id = given.tenant_id AND jobs.endpoint_id = given.endpoint_id AND jobs.job_id = given.job_id "
+#define OF_KEY "jobs.tenant_id = $1 AND jobs.endpoint_id = $2 AND jobs.job_id = $3 "
+
+/* ---- delivered ---- */
+
+static const enum db_type key_types[] = {DB_TYPE_TEXT, DB_TYPE_UUID, DB_TYPE_UUID, DB_TYPE_INT4};
+
+static const struct db_each finish = {
+    .statement = {"DELETE FROM jobs USING unnest($1::text[], $2::uuid[], $3::uuid[], $4::int[]) "
+		  "AS given (tenant_id, endpoint_id, job_id, below) WHERE " OF_GIVEN
+		  "AND jobs.attempt_count < given.below",
+	"DELETE FROM jobs WHERE " OF_KEY "AND jobs.attempt_count < $4"},
+    .types = key_types,
+    .count = 4};
+
+/* The event that a requeued job had beside it. A job whose row stays keeps it. */
+static const enum db_type event_types[] = {DB_TYPE_TEXT, DB_TYPE_UUID, DB_TYPE_UUID, DB_TYPE_UUID};
+
+static const struct db_each forget_event = {
+    .statement = {"DELETE FROM dlq_events USING unnest($1::text[], $2::uuid[], $3::uuid[], $4::uuid[]) "
+		  "AS given (tenant_id, endpoint_id, job_id, event_id) WHERE dlq_events.tenant_id = given.tenant_id "
+		  "AND dlq_events.event_id = given.event_id AND dlq_events.job_id = given.job_id AND NOT EXISTS "
+		  "(SELECT 1 FROM jobs WHERE jobs.tenant_id = given.tenant_id "
+		  "AND jobs.endpoint_id = given.endpoint_id AND jobs.job_id = given.job_id)",
+	"DELETE FROM dlq_events WHERE tenant_id = $1 AND event_id = $4 AND job_id = $3 AND NOT EXISTS "
+	"(SELECT 1 FROM jobs WHERE jobs.tenant_id = $1 AND jobs.endpoint_id = $2 AND jobs.job_id = $3)"},
+    .types = event_types,
+    .count = 4};
+
+static size_t
+put_event(const struct job_outcome *outcome, struct db_param *values)
+{
+	size_t n = put_key(outcome, values) - 1;
+
+	values[n++] = db_uuid(outcome->event_id);
+	return n;
+}
+
+int
+job_outcomes_finish(struct db *db, const struct job_outcome *outcomes, uint32_t count, struct error *err)
+{
+	int rc = run(db, &finish, put_key, outcomes, count, err);
+
+	return rc == 0 ? run(db, &forget_event, put_event, outcomes, count, err) : rc;
+}
+
+/* ---- waits ---- */
+
+static const enum db_type retry_types[] = {
+    DB_TYPE_TEXT, DB_TYPE_UUID, DB_TYPE_UUID, DB_TYPE_INT4, DB_TYPE_INT2, DB_TYPE_INT8, DB_TYPE_INT8, DB_TYPE_TEXT};
+
+static const struct db_each retry = {
+    .statement = {"UPDATE jobs SET attempt_count = given.attempt_count, "
+		  "next_attempt_at = hl_time(hl_ms(hl_now()) + given.due_in), "
+		  "expires_at = COALESCE(hl_time(hl_ms(hl_now()) + given.expires_in), jobs.expires_at), "
+		  "last_error = given.error FROM unnest($1::text[], $2::uuid[], $3::uuid[], $4::int[], $5::smallint[], "
+		  "$6::bigint[], $7::bigint[], $8::text[]) AS given (tenant_id, endpoint_id, job_id, below, "
+		  "attempt_count, due_in, expires_in, error) WHERE " OF_GIVEN "AND jobs.attempt_count < given.below",
+	"UPDATE jobs SET attempt_count = $5, next_attempt_at = hl_now() + $6, "
+	"expires_at = COALESCE(hl_now() + $7, expires_at), last_error = $8 WHERE " OF_KEY
+	"AND jobs.attempt_count < $4"},
+    .types = retry_types,
+    .count = 8};
+
+static size_t
+put_retry(const struct job_outcome *outcome, struct db_param *values)
+{
+	size_t n = put_key(outcome, values);
+
+	values[n++] = db_int(outcome->attempt_count);
+	values[n++] = db_int(outcome->due_in_ms);
+	values[n++] = outcome->sets_expiry ? db_int(outcome->expires_in_ms) : db_null();
+	values[n++] = db_text(outcome->error);
+	return n;
+}
+
+int
+job_outcomes_retry(struct db *db, const struct job_outcome *outcomes, uint32_t count, struct error *err)
+{
+	return run(db, &retry, put_retry, outcomes, count, err);
+}
+
+/* ---- dead ---- */
+
+static const enum db_type bury_types[] = {DB_TYPE_TEXT, DB_TYPE_UUID, DB_TYPE_UUID, DB_TYPE_INT4, DB_TYPE_INT2,
+    DB_TYPE_TEXT, DB_TYPE_INT2, DB_TYPE_TEXT, DB_TYPE_INT8};
+
+#define DLQ_COLUMNS                                                                                                    \
+	"tenant_id, job_id, event_id, endpoint_id, transform_id, replay_id, subscription_ids, created_at, "            \
+	"attempt_count, reason, last_http_status, last_error, topic, occurred_at, payload, idempotency_key, "          \
+	"ordering_key, target_user_id, extra, trace"
+
+/* The event, or else what was kept of it beside a requeued job. An event that is gone has no topic. */
+#define DEAD_LETTERS                                                                                                   \
+	"INSERT INTO dlq (tenant_id, job_id, event_id, endpoint_id, transform_id, replay_id, subscription_ids, "       \
+	"created_at, attempt_count, reason, last_http_status, last_error, topic, occurred_at, payload, "               \
+	"idempotency_key, ordering_key, target_user_id, extra, trace) SELECT gone.tenant_id, gone.job_id, "            \
+	"gone.event_id, gone.endpoint_id, gone.transform_id, gone.replay_id, gone.subscription_ids, hl_now(), "        \
+	"gone.attempt_count, gone.reason, gone.http_status, gone.error, "                                              \
+	"COALESCE(events.topic, dlq_events.topic, ''), "                                                               \
+	"COALESCE(events.occurred_at, dlq_events.occurred_at, hl_time(gone.made)), "                                   \
+	"CASE WHEN events.event_id IS NULL THEN dlq_events.payload ELSE events.payload END, "                          \
+	"CASE WHEN events.event_id IS NULL THEN dlq_events.idempotency_key ELSE events.idempotency_key END, "          \
+	"CASE WHEN events.event_id IS NULL THEN dlq_events.ordering_key ELSE events.ordering_key END, "                \
+	"CASE WHEN events.event_id IS NULL THEN dlq_events.target_user_id ELSE events.target_user_id END, "            \
+	"CASE WHEN events.event_id IS NULL THEN dlq_events.extra ELSE events.extra END, "                              \
+	"CASE WHEN events.event_id IS NULL THEN dlq_events.trace ELSE events.trace END "
+#define OF_GONE                                                                                                        \
+	" AS gone LEFT JOIN events ON events.tenant_id = gone.tenant_id AND events.event_id = gone.event_id "          \
+	"AND events.created_at >= hl_time(gone.made) AND events.created_at < hl_time(gone.made + 1) "                  \
+	"LEFT JOIN dlq_events ON dlq_events.tenant_id = gone.tenant_id AND dlq_events.event_id = gone.event_id "       \
+	"AND dlq_events.job_id = gone.job_id "
+#define GONE                                                                                                           \
+	"jobs.tenant_id, jobs.job_id, jobs.event_id, jobs.endpoint_id, jobs.transform_id, jobs.replay_id, "            \
+	"jobs.subscription_ids"
+
+/* A dead letter is made of what the DELETE has returned. SQLite takes one writer at a time: its DELETE comes behind. */
+static const struct db_each bury = {
+    .statement = {"WITH deleted AS (DELETE FROM jobs USING unnest($1::text[], $2::uuid[], $3::uuid[], $4::int[], "
+		  "$5::smallint[], $6::text[], $7::smallint[], $8::text[], $9::bigint[]) AS given (tenant_id, "
+		  "endpoint_id, job_id, below, attempt_count, reason, http_status, error, made) WHERE " OF_GIVEN
+		  "AND jobs.attempt_count < given.below RETURNING " GONE
+		  ", given.attempt_count, given.reason, given.http_status, given.error, "
+		  "given.made) " DEAD_LETTERS "FROM deleted" OF_GONE "ON CONFLICT (tenant_id, job_id) DO NOTHING",
+	DEAD_LETTERS "FROM (SELECT " GONE ", $5 AS attempt_count, $6 AS reason, $7 AS http_status, $8 AS error, "
+		     "$9 AS made FROM jobs WHERE " OF_KEY "AND jobs.attempt_count < $4)" OF_GONE
+		     "WHERE true ON CONFLICT (tenant_id, job_id) DO NOTHING"},
+    .types = bury_types,
+    .count = 9};
+
+static size_t
+put_burial(const struct job_outcome *outcome, struct db_param *values)
+{
+	size_t n = put_key(outcome, values);
+
+	values[n++] = db_int(outcome->attempt_count);
+	values[n++] = db_text(outcome->reason);
+	values[n++] = outcome->http_status != 0 ? db_int(outcome->http_status) : db_null();
+	values[n++] = db_text(outcome->error);
+	values[n++] = db_int(job_event_ms(outcome->event_id));
+	return n;
+}
+
+int
+job_outcomes_bury(struct db *db, const struct job_outcome *outcomes, uint32_t count, struct error *err)
+{
+	int rc = run(db, &bury, put_burial, outcomes, count, err);
+
+	return rc == 0 ? job_outcomes_finish(db, outcomes, count, err) : rc;
+}

@@ -1,0 +1,164 @@
+/* Every statement goes by the key of jobs, which is its only index. */
+#include "store/webhooks/job_rows.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/uuid.h"
+#include "store/webhooks/job_outcomes.h"
+
+int
+job_rows_page(struct db *db, const struct job_range *range, struct db_rows **rows, struct error *err)
+{
+	static const struct db_statement page = {
+	    "SELECT job_id, event_id, transform_id, attempt_count, attempt_base, "
+	    "hl_ms(next_attempt_at) - hl_ms(hl_now()), hl_ms(expires_at) - hl_ms(hl_now()), status = 'held' "
+	    "FROM jobs WHERE tenant_id = $1 AND endpoint_id = $2 AND job_id > $3 AND node_id = $4 "
+	    "ORDER BY job_id LIMIT $5"};
+	const struct db_param params[] = {db_string(range->tenant_id), db_uuid(range->endpoint_id),
+	    db_uuid(range->after), db_int(range->node_id), db_int(range->limit)};
+
+	return db_query(db, &page, params, 5, rows, err);
+}
+
+/* ---- events ---- */
+
+static const enum db_type event_types[] = {DB_TYPE_TEXT, DB_TYPE_UUID, DB_TYPE_UUID, DB_TYPE_INT8};
+
+#define EVENT                                                                                                          \
+	"SELECT given.job_id, given.made, hl_ms(COALESCE(events.occurred_at, dlq_events.occurred_at)), "               \
+	"COALESCE(events.topic, dlq_events.topic), "                                                                   \
+	"CASE WHEN events.event_id IS NULL THEN dlq_events.payload ELSE events.payload END, "                          \
+	"CASE WHEN events.event_id IS NULL THEN dlq_events.idempotency_key ELSE events.idempotency_key END, "          \
+	"CASE WHEN events.event_id IS NULL THEN dlq_events.ordering_key ELSE events.ordering_key END, "                \
+	"CASE WHEN events.event_id IS NULL THEN dlq_events.target_user_id ELSE events.target_user_id END, "            \
+	"CASE WHEN events.event_id IS NULL THEN dlq_events.extra ELSE events.extra END, "                              \
+	"CASE WHEN events.event_id IS NULL THEN dlq_events.trace ELSE events.trace END FROM "
+#define OF_JOB                                                                                                         \
+	" LEFT JOIN events ON events.tenant_id = given.tenant_id AND events.event_id = given.event_id "                \
+	"AND events.created_at >= hl_time(given.made) AND events.created_at < hl_time(given.made + 1) "                \
+	"LEFT JOIN dlq_events ON dlq_events.tenant_id = given.tenant_id AND dlq_events.event_id = given.event_id "     \
+	"AND dlq_events.job_id = given.job_id "
+
+static const struct db_each read_events = {
+    .statement = {EVENT "unnest($1::text[], $2::uuid[], $3::uuid[], $4::bigint[]) "
+			"AS given (tenant_id, job_id, event_id, made)" OF_JOB
+			"WHERE events.event_id IS NOT NULL OR dlq_events.event_id IS NOT NULL",
+	EVENT "(SELECT $1 AS tenant_id, $2 AS job_id, $3 AS event_id, $4 AS made) AS given" OF_JOB
+	      "WHERE events.event_id IS NOT NULL OR dlq_events.event_id IS NOT NULL"},
+    .types = event_types,
+    .count = 4};
+
+int
+job_rows_events(struct db *db, const char *tenant_id, const struct job_name *jobs, uint32_t count,
+    struct db_rows **rows, struct error *err)
+{
+	struct db_param *values = mem_new((size_t)count * 4, sizeof *values);
+
+	assert(count > 0);
+	for (uint32_t i = 0; i < count; i++) {
+		values[4 * i] = db_string(tenant_id);
+		values[4 * i + 1] = db_uuid(jobs[i].job_id);
+		values[4 * i + 2] = db_uuid(jobs[i].event_id);
+		values[4 * i + 3] = db_int(job_event_ms(jobs[i].event_id));
+	}
+	int rc = db_each(db, &read_events, values, count, rows, err);
+	free(values);
+	return rc;
+}
+
+/* ---- the walk ---- */
+
+/* Each step jumps to the next endpoint in the key. */
+int
+job_rows_walk(struct db *db, const char *tenant_id, const uint8_t endpoint_id[16], uint32_t limit,
+    struct db_rows **rows, struct error *err)
+{
+	static const struct db_statement walk = {
+	    "WITH RECURSIVE places (tenant_id, endpoint_id, n) AS (SELECT * FROM (SELECT tenant_id, endpoint_id, 1 "
+	    "FROM jobs WHERE (tenant_id, endpoint_id) > ($1, $2) ORDER BY tenant_id, endpoint_id LIMIT 1) AS first "
+	    "UNION ALL SELECT "
+	    "(SELECT jobs.tenant_id FROM jobs WHERE (jobs.tenant_id, jobs.endpoint_id) > "
+	    "(places.tenant_id, places.endpoint_id) ORDER BY jobs.tenant_id, jobs.endpoint_id LIMIT 1), "
+	    "(SELECT jobs.endpoint_id FROM jobs WHERE (jobs.tenant_id, jobs.endpoint_id) > "
+	    "(places.tenant_id, places.endpoint_id) ORDER BY jobs.tenant_id, jobs.endpoint_id LIMIT 1), n + 1 "
+	    "FROM places WHERE tenant_id IS NOT NULL AND n < $3) "
+	    "SELECT tenant_id, endpoint_id FROM places WHERE tenant_id IS NOT NULL ORDER BY n"};
+	const struct db_param params[] = {db_string(tenant_id), db_uuid(endpoint_id), db_int(limit)};
+
+	return db_query(db, &walk, params, 3, rows, err);
+}
+
+/* ---- held ---- */
+
+/* The key of the slice's last row, or the greatest there is: no row stands behind it. *ends says which. */
+static int
+find_last(struct db *db, const struct job_range *range, uint8_t last[16], bool *ends, struct error *err)
+{
+	static const struct db_statement find = {
+	    "SELECT job_id FROM jobs WHERE tenant_id = $1 AND endpoint_id = $2 AND job_id > $3 "
+	    "ORDER BY job_id LIMIT 1 OFFSET $4"};
+	const struct db_param params[] = {db_string(range->tenant_id), db_uuid(range->endpoint_id),
+	    db_uuid(range->after), db_int((int64_t)range->limit - 1)};
+	struct db_rows *rows;
+	int rc = db_query(db, &find, params, 4, &rows, err);
+
+	if (rc != 0)
+		return rc;
+	memset(last, 0xff, 16);
+	*ends = db_rows_count(rows) == 0;
+	if (!*ends) {
+		struct span id = db_rows_text(rows, 0, 0);
+
+		*ends = !uuid_parse(id.base, id.len, last);
+	}
+	db_rows_free(rows);
+	return 0;
+}
+
+/* Runs a statement whose first parameters are the range's. */
+static int
+mark(struct db *db, const struct db_statement *statement, const struct job_range *range, const int64_t *lifetime_ms,
+    uint8_t last[16], struct error *err) /* six: a statement and its parameters, and the result */
+{
+	struct db_param params[6];
+	size_t count = 0;
+	bool ends;
+	int rc = find_last(db, range, last, &ends, err);
+
+	if (rc != 0)
+		return rc;
+	params[count++] = db_string(range->tenant_id);
+	params[count++] = db_uuid(range->endpoint_id);
+	params[count++] = db_uuid(range->after);
+	params[count++] = db_uuid(last);
+	params[count++] = db_int(range->node_id);
+	if (lifetime_ms != NULL)
+		params[count++] = db_int(*lifetime_ms);
+	rc = db_query(db, statement, params, count, NULL, err);
+	if (ends)
+		memset(last, 0, 16);
+	return rc;
+}
+
+int
+job_rows_hold(struct db *db, const struct job_range *range, uint8_t last[16], struct error *err)
+{
+	static const struct db_statement hold = {
+	    "UPDATE jobs SET status = 'held', expires_at = NULL WHERE tenant_id = $1 AND endpoint_id = $2 "
+	    "AND job_id > $3 AND job_id <= $4 AND node_id = $5 AND status <> 'held'"};
+
+	return mark(db, &hold, range, NULL, last, err);
+}
+
+int
+job_rows_release(struct db *db, const struct job_range *range, int64_t lifetime_ms, uint8_t last[16], struct error *err)
+{
+	static const struct db_statement release = {
+	    "UPDATE jobs SET status = 'pending', expires_at = hl_time(hl_ms(hl_now()) + $6) WHERE tenant_id = $1 "
+	    "AND endpoint_id = $2 AND job_id > $3 AND job_id <= $4 AND node_id = $5 AND status <> 'pending'"};
+
+	return mark(db, &release, range, &lifetime_ms, last, err);
+}

@@ -1,0 +1,76 @@
+/*
+ * `jobs` as a courier reads it: pages of an endpoint's rows, the events of some, which endpoints have rows, and which
+ * rows are held. All are for a transaction that jobs_begin() began, and return what db_query() does.
+ */
+#ifndef STORE_WEBHOOKS_JOB_ROWS_H
+#define STORE_WEBHOOKS_JOB_ROWS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/span.h"
+#include "store/db.h"
+
+/* Rows of one endpoint. */
+struct job_range {
+	const char *tenant_id;
+	const uint8_t *endpoint_id; /* 16 bytes */
+	int64_t node_id; /* those of that node alone */
+	const uint8_t *after; /* behind that job_id; 16 zeros: from the first on */
+	uint32_t limit;
+};
+
+enum job_column {
+	JOB_COLUMN_ID,
+	JOB_COLUMN_EVENT_ID,
+	JOB_COLUMN_TRANSFORM_ID, /* may be null */
+	JOB_COLUMN_ATTEMPT_COUNT,
+	JOB_COLUMN_ATTEMPT_BASE,
+	JOB_COLUMN_DUE_IN_MS, /* from now; negative: it was due */
+	JOB_COLUMN_EXPIRES_IN_MS, /* may be null */
+	JOB_COLUMN_HELD /* boolean */
+};
+
+/* The rows in the order of job_id. */
+int job_rows_page(struct db *db, const struct job_range *range, struct db_rows **rows, struct error *err);
+
+/* A job whose event is wanted. */
+struct job_name {
+	const uint8_t *job_id, *event_id; /* 16 bytes each */
+};
+
+enum job_event_column {
+	JOB_EVENT_COLUMN_JOB_ID,
+	JOB_EVENT_COLUMN_CREATED_MS, /* the time in the event's id */
+	JOB_EVENT_COLUMN_OCCURRED_MS,
+	JOB_EVENT_COLUMN_TOPIC,
+	JOB_EVENT_COLUMN_PAYLOAD, /* may be null, as the following */
+	JOB_EVENT_COLUMN_IDEMPOTENCY_KEY,
+	JOB_EVENT_COLUMN_ORDERING_KEY,
+	JOB_EVENT_COLUMN_TARGET_USER_ID,
+	JOB_EVENT_COLUMN_EXTRA,
+	JOB_EVENT_COLUMN_TRACE
+};
+
+/* The events of count jobs of one tenant, in any order; a job whose event is gone has none. */
+int job_rows_events(struct db *db, const char *tenant_id, const struct job_name *jobs, uint32_t count,
+    struct db_rows **rows, struct error *err); /* six: whose, of which, and what comes back */
+
+/*
+ * The endpoints that have rows, of all tenants and nodes, behind that one (tenant_id "": from the first on), at most
+ * limit, in the order of tenant_id and endpoint_id, which are the columns. Reads as many places of the key as it
+ * returns rows, however many jobs there are.
+ */
+int job_rows_walk(struct db *db, const char *tenant_id, const uint8_t endpoint_id[16], uint32_t limit,
+    struct db_rows **rows, struct error *err); /* six: where, how far, and what comes back */
+
+/*
+ * Marks the first limit rows of the range as held, which stops their expiry, or as pending: then those that are not yet
+ * expire in lifetime_ms. *last: the job_id of the last of these rows; all zero when the range ended before.
+ */
+int job_rows_hold(struct db *db, const struct job_range *range, uint8_t last[16], struct error *err);
+int job_rows_release(
+    struct db *db, const struct job_range *range, int64_t lifetime_ms, uint8_t last[16], struct error *err);
+
+#endif

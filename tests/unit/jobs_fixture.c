@@ -1,0 +1,161 @@
+/* Rows are written by plain statements, not by those under test. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/unit/db_fixture.h"
+#include "tests/unit/jobs_fixture.h"
+
+struct db *jobs_db;
+char jobs_tenant[32];
+
+int
+jobs_set_up(void **state)
+{
+	int rc = db_set_up(state);
+
+	jobs_db = must_open();
+	return rc;
+}
+
+int
+jobs_tear_down(void **state)
+{
+	db_close(jobs_db);
+	return db_tear_down(state);
+}
+
+int
+jobs_new_tenant(void **state)
+{
+	static int number;
+
+	db_rollback(jobs_db);
+	(void)snprintf(jobs_tenant, sizeof jobs_tenant, "tenant-%03d", number++);
+	tenant_run(
+	    "INSERT INTO tenants (tenant_id, name, created_at, updated_at) VALUES ($1, 'n', hl_now(), hl_now())");
+	return 0;
+}
+
+static uint8_t *
+next_id(void)
+{
+	static uint8_t ids[64][16];
+	static size_t next;
+
+	return memset(ids[next++ % 64], 0, 16);
+}
+
+const uint8_t *
+endpoint_id(uint8_t number)
+{
+	uint8_t *id = next_id();
+
+	memset(id, 0x11, 15);
+	id[15] = number;
+	return id;
+}
+
+const uint8_t *
+job_id(uint32_t event, uint16_t k)
+{
+	uint8_t *id = next_id();
+
+	for (int i = 0; i < 6; i++)
+		id[i] = (uint8_t)(SOME_MS >> (40 - 8 * i));
+	id[6] = 0x70;
+	id[8] = 0x80;
+	for (int i = 0; i < 4; i++)
+		id[10 + i] = (uint8_t)(event >> (24 - 8 * i));
+	id[14] = (uint8_t)(k >> 8);
+	id[15] = (uint8_t)k;
+	return id;
+}
+
+const uint8_t *
+event_id(uint32_t number)
+{
+	return job_id(number, 0);
+}
+
+static void
+run(const struct db_statement *statement, const struct db_param *params, size_t count)
+{
+	must_begin(jobs_db);
+	must_run(jobs_db, statement, params, count);
+	must_commit(jobs_db);
+}
+
+void
+tenant_run(const char *sql)
+{
+	run(SAME(sql), PARAMS(db_string(jobs_tenant)));
+}
+
+void
+add_endpoint(uint8_t number)
+{
+	run(SAME(
+		"INSERT INTO endpoints (tenant_id, endpoint_id, version, url, secret, headers, enabled, paused, "
+		"timeout_ms, max_in_flight, rate_limit_rps, exact_limits, fifo, ordering, on_dead, fail_fast, "
+		"keep_response, body, legacy_headers, created_at, updated_at) VALUES ($1, $2, 1, "
+		"'http://example.com/', "
+		"'a secret of ours', '{}', TRUE, FALSE, 1000, 1, 1, FALSE, FALSE, 'endpoint', 'continue', TRUE, FALSE, "
+		"'envelope', FALSE, hl_now(), hl_now())"),
+	    PARAMS(db_string(jobs_tenant), db_uuid(endpoint_id(number))));
+}
+
+void
+add_event(uint32_t number, const char *payload)
+{
+	run(SAME("INSERT INTO events (event_id, created_at, occurred_at, job_count, tenant_id, topic, payload) "
+		 "VALUES ($1, hl_time($2), hl_time($2 + 1), 1, $3, 'a.b', $4)"),
+	    PARAMS(db_uuid(event_id(number)), db_int(SOME_MS), db_string(jobs_tenant), db_string(payload)));
+}
+
+void
+add_job(uint8_t endpoint, uint32_t event, int64_t due_in_ms)
+{
+	run(SAME("INSERT INTO jobs (tenant_id, endpoint_id, job_id, event_id, node_id, status, next_attempt_at, "
+		 "expires_at) VALUES ($1, $2, $3, $4, $5, 'pending', hl_time(hl_ms(hl_now()) + $6), "
+		 "hl_time(hl_ms(hl_now()) + 86400000))"),
+	    PARAMS(db_string(jobs_tenant), db_uuid(endpoint_id(endpoint)), db_uuid(job_id(event, 1)),
+		db_uuid(event_id(event)), db_int(NODE), db_int(due_in_ms)));
+}
+
+void
+keep_event_beside(uint32_t event)
+{
+	must_begin(jobs_db);
+	must_run(jobs_db,
+	    SAME("INSERT INTO dlq_events (tenant_id, event_id, job_id, topic, occurred_at, payload) "
+		 "VALUES ($1, $2, $3, 'kept', hl_time(1000), '\"kept\"')"),
+	    PARAMS(db_string(jobs_tenant), db_uuid(event_id(event)), db_uuid(job_id(event, 1))));
+	must_commit(jobs_db);
+}
+
+const char *
+tenant_text(const char *sql)
+{
+	static char text[512];
+	struct db_rows *rows = must_read(jobs_db, SAME(sql), PARAMS(db_string(jobs_tenant)));
+
+	text[0] = '\0';
+	if (db_rows_count(rows) > 0 && !db_rows_null(rows, 0, 0))
+		(void)snprintf(text, sizeof text, "%s", db_rows_text(rows, 0, 0).base);
+	db_rows_free(rows);
+	return text;
+}
+
+int64_t
+tenant_count(const char *sql)
+{
+	return atoll(tenant_text(sql));
+}
