@@ -1,6 +1,7 @@
 /*
  * The node's words in the segment: the row of this node in delivery_nodes, and the newest of the changes that must hold
- * at once (docs/adr/0001-delivery.md). Control writes them; any process reads them.
+ * at once (docs/adr/0001-delivery.md). Courier 0 writes the row, control and couriers the version; any process reads
+ * them.
  */
 #ifndef SHM_NODE_H
 #define SHM_NODE_H
@@ -21,10 +22,10 @@ struct node_words {
 /* The node's row, whole at any time. Returns false when it has none yet. */
 bool node_read(const struct node_words *words, struct node_row *row);
 
-/* Control alone. node_id 0: the node has no row any more. */
+/* The store thread of courier 0 alone. node_id 0: the node has no row any more. */
 void node_write(struct node_words *words, const struct node_row *row);
 
-/* The newest version that control knows of; it goes up. Whoever raises it wakes the couriers. */
+/* The newest version that a process of this node knows of; it goes up. A process that raises it wakes the couriers. */
 int64_t node_changes_version(const struct node_words *words);
 void node_raise_changes_version(struct node_words *words, int64_t version);
 

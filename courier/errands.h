@@ -1,0 +1,35 @@
+/*
+ * What the loop asks the store thread for, in its order. The loop's thread puts errands in; the store thread looks at
+ * the first one, and takes it out when it is fulfilled. The caller has the lock of both.
+ */
+#ifndef COURIER_ERRANDS_H
+#define COURIER_ERRANDS_H
+
+#include <stdint.h>
+
+enum errand_kind { ERRAND_LOAD_ENDPOINT, ERRAND_FORGET_ENDPOINT, ERRAND_LOAD_TRANSFORM, ERRAND_READ_PAGE, ERRAND_WALK };
+
+struct errand {
+	struct errand *next;
+	enum errand_kind kind;
+	char *tenant_id; /* of a walk: where it stands */
+	uint8_t id[16]; /* the endpoint's, or the transform's */
+	uint8_t after[16]; /* of READ_PAGE */
+	uint64_t event_bytes; /* of READ_PAGE */
+};
+
+/* Made by errands_init(). */
+struct errands {
+	struct errand *first, **end;
+};
+
+void errands_init(struct errands *errands);
+
+/* Adds one, and returns it for its other members. tenant_id is copied; id has 16 bytes, NULL is all zero. */
+struct errand *errands_add(struct errands *errands, enum errand_kind kind, const char *tenant_id, const uint8_t *id);
+
+/* Removes the first one, or all of them. */
+void errands_remove_first(struct errands *errands);
+void errands_clear(struct errands *errands);
+
+#endif

@@ -1,0 +1,85 @@
+/* Endpoints in the order in which they were added. */
+#include "courier/holder.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "store/webhooks/job_outcomes.h"
+#include "store/webhooks/job_rows.h"
+
+#define SLICE_ROWS 1000
+
+struct holding {
+	struct holding *next;
+	char *tenant_id;
+	uint8_t endpoint_id[16], after[16]; /* rows up to that job_id are marked */
+	bool holds;
+	int64_t lifetime_ms;
+};
+
+static const uint8_t none[16];
+
+void
+holder_add(struct holder *holder, const struct hold *hold)
+{
+	struct holding **at = &holder->first;
+
+	while (*at != NULL && memcmp((*at)->endpoint_id, hold->endpoint_id, 16) != 0)
+		at = &(*at)->next;
+	if (*at == NULL) {
+		*at = mem_new(1, sizeof **at);
+		(*at)->tenant_id = mem_strdup(hold->tenant_id);
+		memcpy((*at)->endpoint_id, hold->endpoint_id, 16);
+	}
+	memset((*at)->after, 0, 16);
+	(*at)->holds = hold->holds;
+	(*at)->lifetime_ms = hold->lifetime_ms;
+}
+
+bool
+holder_has_work(const struct holder *holder)
+{
+	return holder->first != NULL;
+}
+
+static void
+remove_first(struct holder *holder)
+{
+	struct holding *holding = holder->first;
+
+	holder->first = holding->next;
+	free(holding->tenant_id);
+	free(holding);
+}
+
+int
+holder_step(struct holder *holder, struct db *db, int64_t node_id, struct error *err)
+{
+	struct holding *holding = holder->first;
+	const struct job_range range = {.tenant_id = holding->tenant_id,
+	    .endpoint_id = holding->endpoint_id,
+	    .node_id = node_id,
+	    .after = holding->after,
+	    .limit = SLICE_ROWS};
+	uint8_t last[16];
+	int rc = jobs_begin(db, err);
+
+	if (rc == 0)
+		rc = holding->holds ? job_rows_hold(db, &range, last, err)
+				    : job_rows_release(db, &range, holding->lifetime_ms, last, err);
+	rc = db_end(db, rc, err);
+	if (rc != 0)
+		return rc;
+	memcpy(holding->after, last, sizeof holding->after);
+	if (memcmp(last, none, sizeof last) == 0)
+		remove_first(holder);
+	return 0;
+}
+
+void
+holder_clear(struct holder *holder)
+{
+	while (holder->first != NULL)
+		remove_first(holder);
+}

@@ -1,0 +1,38 @@
+/*
+ * Marks the jobs of endpoints that have begun or ended to hold: `held` jobs do not expire. Delivery does not go by
+ * these marks, so they may come late: a slice of rows at a time, when the store thread has nothing more urgent to do.
+ */
+#ifndef COURIER_HOLDER_H
+#define COURIER_HOLDER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "store/db.h"
+
+/* All zero has nothing to do. */
+struct holder {
+	struct holding *first;
+};
+
+/* What an endpoint is. tenant_id and endpoint_id (16 bytes) are borrowed. */
+struct hold {
+	const char *tenant_id;
+	const uint8_t *endpoint_id;
+	bool holds; /* else its jobs are pending */
+	int64_t lifetime_ms; /* so long may jobs wait that are held no more */
+};
+
+/* All of the endpoint's jobs are to be marked, whatever was asked for before. */
+void holder_add(struct holder *holder, const struct hold *hold);
+
+bool holder_has_work(const struct holder *holder);
+
+/* Marks a slice of the node's rows. As db_commit(); after any result but 0 the slice is still to be marked. */
+int holder_step(struct holder *holder, struct db *db, int64_t node_id, struct error *err);
+
+/* Forgets what is still to be marked. */
+void holder_clear(struct holder *holder);
+
+#endif

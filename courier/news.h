@@ -1,0 +1,78 @@
+/*
+ * What the store thread tells the loop, as one queue in the order in which it happened: a page that was read before an
+ * outcome was committed is taken before the loop learns of the commit. One thread puts news in, one takes them out.
+ */
+#ifndef COURIER_NEWS_H
+#define COURIER_NEWS_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "courier/endpoint_config.h"
+#include "event/record.h"
+#include "event/transform.h"
+
+enum news_kind {
+	NEWS_STARTED, /* what the predecessor left on the lane is written; the node has a row: errands are fulfilled */
+	NEWS_COMMITTED, /* outcomes up to lane position `released` */
+	NEWS_ENDPOINT, /* config; NULL: there is no such endpoint, or it is deleted */
+	NEWS_TRANSFORM, /* transform; NULL: it is not there or cannot be read */
+	NEWS_PAGE,
+	NEWS_HAS_ROWS, /* the endpoint has */
+	NEWS_WALKED,
+	NEWS_CHANGED, /* everything up to changes.version `version` has been told before */
+	NEWS_NODE_LOST /* the node's row is another's: forget all jobs; NEWS_STARTED follows when it has another row */
+};
+
+struct page_row {
+	uint8_t job_id[16], event_id[16], transform_id[16];
+	uint32_t attempt_count, attempt_base;
+	int64_t due_ms; /* wall clock of this machine: the row's distance to the database's now, added to ours */
+	int64_t expires_ms; /* the same; 0: none */
+	bool event_gone; /* the job's event is nowhere any more */
+	const struct record *event; /* of the page's memory; NULL: not due within PAGE_AHEAD_MS, or the page was full */
+};
+
+#define PAGE_ROWS 500
+#define PAGE_AHEAD_MS (60 * 1000)
+
+struct news {
+	struct news *next;
+	enum news_kind kind;
+	char *tenant_id; /* of ENDPOINT, TRANSFORM, PAGE, HAS_ROWS */
+	uint8_t id[16]; /* the endpoint's, or the transform's */
+	struct endpoint_config *config;
+	struct transform *transform;
+	uint32_t released;
+	int64_t version;
+	struct page_row *rows; /* of PAGE */
+	uint32_t row_count;
+	bool last; /* of PAGE: no row stands behind these */
+	char *memory; /* of PAGE: the rows' events */
+};
+
+struct news_queue {
+	pthread_mutex_t lock;
+	struct news *first, **end;
+	int fd; /* eventfd: readable while there are news */
+};
+
+/* 0 or <0. The queue stays where it is; news_close() frees what is in it. */
+int news_open(struct news_queue *queue, struct error *err);
+void news_close(struct news_queue *queue);
+
+/* New, of that kind, about an object of a tenant. tenant_id is copied; both may be NULL. Never NULL. */
+struct news *news_new(enum news_kind kind, const char *tenant_id, const uint8_t *id);
+
+/* Puts it at the end; the queue owns it. */
+void news_put(struct news_queue *queue, struct news *news);
+
+/* The oldest, which the caller frees. NULL: there are none, and the descriptor is not readable any more. */
+struct news *news_take(struct news_queue *queue);
+
+/* Frees it with everything that it still has: the caller takes config and transform out by setting them to NULL. */
+void news_free(struct news *news);
+
+#endif

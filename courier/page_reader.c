@@ -1,0 +1,211 @@
+/* Rows first, then the events of those that are due: in slices, because nobody knows before how large they are. */
+#include "courier/page_reader.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/uuid.h"
+#include "courier/stored_event.h"
+#include "store/webhooks/job_outcomes.h"
+#include "store/webhooks/job_rows.h"
+
+#define FIRST_SLICE 8
+#define LARGEST_SLICE 128
+
+/* Ids that somebody has edited into something else are zeros: such a row has no event. */
+static void
+read_id(const struct db_rows *rows, uint32_t row, uint32_t column, uint8_t id[16])
+{
+	struct span text = db_rows_text(rows, row, column);
+
+	if (text.base == NULL || !uuid_parse(text.base, text.len, id))
+		memset(id, 0, 16);
+}
+
+static uint32_t
+read_count(const struct db_rows *rows, uint32_t row, uint32_t column)
+{
+	int64_t count = db_rows_int(rows, row, column);
+
+	return count > 0 && count <= JOB_ATTEMPTS_MAX ? (uint32_t)count : 0;
+}
+
+static void
+read_rows(struct news *page, const struct db_rows *rows, struct page_marks *marks)
+{
+	int64_t now_ms = clock_wall_us() / 1000;
+
+	page->row_count = db_rows_count(rows);
+	page->last = page->row_count < PAGE_ROWS;
+	page->rows = mem_new(page->row_count > 0 ? page->row_count : 1, sizeof *page->rows);
+	for (uint32_t i = 0; i < page->row_count; i++) {
+		struct page_row *row = &page->rows[i];
+
+		read_id(rows, i, JOB_COLUMN_ID, row->job_id);
+		read_id(rows, i, JOB_COLUMN_EVENT_ID, row->event_id);
+		read_id(rows, i, JOB_COLUMN_TRANSFORM_ID, row->transform_id);
+		row->attempt_count = read_count(rows, i, JOB_COLUMN_ATTEMPT_COUNT);
+		row->attempt_base = read_count(rows, i, JOB_COLUMN_ATTEMPT_BASE);
+		row->due_ms = now_ms + db_rows_int(rows, i, JOB_COLUMN_DUE_IN_MS);
+		if (!db_rows_null(rows, i, JOB_COLUMN_EXPIRES_IN_MS))
+			row->expires_ms = now_ms + db_rows_int(rows, i, JOB_COLUMN_EXPIRES_IN_MS);
+		*(db_rows_bool(rows, i, JOB_COLUMN_HELD) ? &marks->any_held : &marks->any_pending) = true;
+	}
+}
+
+/* ---- events ---- */
+
+struct event_reader {
+	struct db *db;
+	const struct page_order *order;
+	struct news *page;
+	struct bytes memory;
+	size_t *places; /* of each row's record, by the row's number; SIZE_MAX: none */
+	uint32_t next, events;
+};
+
+/* The next rows that want an event, at most `most`. */
+static uint32_t
+gather(struct event_reader *reader, uint32_t most, uint32_t numbers[LARGEST_SLICE])
+{
+	int64_t ahead_ms = clock_wall_us() / 1000 + PAGE_AHEAD_MS;
+	uint32_t count = 0;
+
+	for (; reader->next < reader->page->row_count && count < most; reader->next++)
+		if (reader->page->rows[reader->next].due_ms <= ahead_ms)
+			numbers[count++] = reader->next;
+	return count;
+}
+
+static uint32_t
+find_row(const struct db_rows *rows, const uint8_t job_id[16])
+{
+	uint8_t id[16];
+
+	for (uint32_t i = 0; i < db_rows_count(rows); i++) {
+		read_id(rows, i, JOB_EVENT_COLUMN_JOB_ID, id);
+		if (memcmp(id, job_id, sizeof id) == 0)
+			return i;
+	}
+	return UINT32_MAX;
+}
+
+/* Adds the events of one slice. Returns whether there is room for more. */
+static bool
+add_events(struct event_reader *reader, const struct db_rows *rows, const uint32_t *numbers, uint32_t count)
+{
+	const struct span tenant_id = {reader->order->tenant_id, strlen(reader->order->tenant_id)};
+
+	for (uint32_t i = 0; i < count; i++) {
+		struct page_row *row = &reader->page->rows[numbers[i]];
+		uint32_t found = find_row(rows, row->job_id);
+		size_t place = reader->memory.len;
+
+		if (found == UINT32_MAX || !stored_event_add(&reader->memory, tenant_id, row->event_id, rows, found)) {
+			row->event_gone = true;
+			continue;
+		}
+		if (reader->events > 0 && reader->memory.len > reader->order->event_bytes) {
+			reader->memory.len = place;
+			return false;
+		}
+		reader->places[numbers[i]] = place;
+		reader->events++;
+	}
+	return reader->memory.len < reader->order->event_bytes;
+}
+
+/* How many events to ask for: as many as will fit, if they are like those before. */
+static uint32_t
+slice_size(const struct event_reader *reader)
+{
+	uint64_t left, average;
+
+	if (reader->events == 0)
+		return FIRST_SLICE;
+	left = reader->order->event_bytes - reader->memory.len;
+	average = reader->memory.len / reader->events;
+	return left / average < LARGEST_SLICE ? (uint32_t)(left / average) + 1 : LARGEST_SLICE;
+}
+
+static int
+read_slice(struct event_reader *reader, const uint32_t *numbers, uint32_t count, bool *room, struct error *err)
+{
+	struct job_name names[LARGEST_SLICE];
+	struct db_rows *rows;
+
+	for (uint32_t i = 0; i < count; i++) {
+		names[i].job_id = reader->page->rows[numbers[i]].job_id;
+		names[i].event_id = reader->page->rows[numbers[i]].event_id;
+	}
+	int rc = job_rows_events(reader->db, reader->order->tenant_id, names, count, &rows, err);
+	if (rc != 0)
+		return rc;
+	*room = add_events(reader, rows, numbers, count);
+	db_rows_free(rows);
+	return 0;
+}
+
+/* The memory stays where it is from now on. */
+static void
+put_events(struct event_reader *reader)
+{
+	reader->page->memory = reader->memory.base;
+	for (uint32_t i = 0; i < reader->page->row_count; i++)
+		if (reader->places[i] != SIZE_MAX)
+			reader->page->rows[i].event = (const void *)(reader->memory.base + reader->places[i]);
+}
+
+static int
+read_events(struct event_reader *reader, struct error *err)
+{
+	uint32_t numbers[LARGEST_SLICE], count;
+	bool room = true;
+	int rc = 0;
+
+	reader->places = mem_new(reader->page->row_count + 1, sizeof *reader->places);
+	memset(reader->places, 0xff, reader->page->row_count * sizeof *reader->places);
+	while (rc == 0 && room && (count = gather(reader, slice_size(reader), numbers)) > 0)
+		rc = read_slice(reader, numbers, count, &room, err);
+	put_events(reader);
+	free(reader->places);
+	return rc;
+}
+
+/* ---- the page ---- */
+
+static int
+read_page(struct db *db, const struct page_order *order, struct news *page, struct page_marks *marks, struct error *err)
+{
+	const struct job_range range = {.tenant_id = order->tenant_id,
+	    .endpoint_id = order->endpoint_id,
+	    .node_id = order->node_id,
+	    .after = order->after,
+	    .limit = PAGE_ROWS};
+	struct event_reader reader = {.db = db, .order = order, .page = page};
+	struct db_rows *rows;
+	int rc = jobs_begin(db, err);
+
+	if (rc == 0)
+		rc = job_rows_page(db, &range, &rows, err);
+	if (rc == 0) {
+		read_rows(page, rows, marks);
+		db_rows_free(rows);
+		rc = read_events(&reader, err);
+	}
+	return db_end(db, rc, err);
+}
+
+int
+page_read(
+    struct db *db, const struct page_order *order, struct news **page, struct page_marks *marks, struct error *err)
+{
+	*page = news_new(NEWS_PAGE, order->tenant_id, order->endpoint_id);
+	*marks = (struct page_marks){false, false};
+	int rc = read_page(db, order, *page, marks, err);
+	if (rc != 0)
+		news_free(*page);
+	return rc;
+}

@@ -1,0 +1,199 @@
+/*
+ * An endpoint that has news is on a list until they are stored. The list is gone through once a second at most, so its
+ * length costs little.
+ */
+#include "courier/runs.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "config/text_rules.h"
+#include "courier/id_table.h"
+#include "store/webhooks/endpoint_runs.h"
+#include "store/webhooks/job_outcomes.h"
+
+#define SECOND_US (1000 * 1000)
+#define MINUTE_US (60 * SECOND_US)
+#define AT_ONCE 500
+/* Endpoints that are remembered although all of theirs is stored: they are not written more than once a minute. */
+#define REMEMBERED 4096
+
+struct run {
+	struct id_link link; /* first */
+	struct run *next; /* on the list */
+	char tenant_id[TENANT_ID_MAX + 1];
+	bool listed;
+	bool succeeded, failing; /* since it was stored last */
+	int64_t succeeded_us, failing_us; /* steady: the last success, the first failure behind it */
+	bool known_failing; /* the store has failing_since */
+	int64_t stored_us; /* steady; 0: never */
+};
+
+struct runs {
+	struct id_table table;
+	struct run *list;
+	int64_t look_us; /* steady: not before is the list gone through */
+};
+
+struct runs *
+runs_new(void)
+{
+	return mem_new(1, sizeof(struct runs));
+}
+
+/* Forgets those whose minute is over and who have nothing to store; all of them when now_us is INT64_MAX. */
+static void
+forget(struct runs *runs, int64_t now_us)
+{
+	struct id_link **links = id_table_list(&runs->table);
+	uint32_t count = runs->table.count;
+
+	for (uint32_t i = 0; i < count; i++) {
+		struct run *run = (struct run *)links[i];
+
+		if (now_us != INT64_MAX && (run->listed || now_us < run->stored_us + MINUTE_US))
+			continue;
+		id_table_remove(&runs->table, &run->link);
+		free(run);
+	}
+	free(links);
+}
+
+void
+runs_free(struct runs *runs)
+{
+	forget(runs, INT64_MAX);
+	id_table_free(&runs->table);
+	free(runs);
+}
+
+static struct run *
+run_of(struct runs *runs, const struct outcome *outcome)
+{
+	struct run *run = (struct run *)id_table_find(&runs->table, outcome->job.endpoint_id);
+
+	if (run != NULL)
+		return run;
+	run = mem_new(1, sizeof *run);
+	memcpy(run->link.id, outcome->job.endpoint_id, 16);
+	memcpy(run->tenant_id, outcome->job.tenant_id.base, outcome->job.tenant_id.len);
+	id_table_add(&runs->table, &run->link);
+	return run;
+}
+
+void
+runs_note(struct runs *runs, const struct outcome *outcome, int64_t now_us)
+{
+	struct run *run;
+
+	if (!outcome->charged)
+		return;
+	run = run_of(runs, outcome);
+	if (outcome->kind == VERDICT_DELIVERED) {
+		run->succeeded = true;
+		run->succeeded_us = now_us;
+		run->failing = run->known_failing = false;
+	} else if (!run->known_failing && !run->failing) {
+		run->failing = true;
+		run->failing_us = now_us;
+	}
+	if (!run->listed && (run->succeeded || run->failing)) {
+		run->listed = true;
+		run->next = runs->list;
+		runs->list = run;
+	}
+}
+
+int64_t
+runs_due_us(const struct runs *runs)
+{
+	return runs->list != NULL ? runs->look_us : INT64_MAX;
+}
+
+static bool
+is_due(const struct run *run, int64_t now_us)
+{
+	return run->stored_us == 0 || now_us >= run->stored_us + MINUTE_US;
+}
+
+static int
+compare_runs(const void *a, const void *b)
+{
+	const struct run *one = *(struct run *const *)a, *other = *(struct run *const *)b;
+
+	return memcmp(one->link.id, other->link.id, 16);
+}
+
+/* Returns how many are due, at most AT_ONCE, in the order of their ids: nodes write the same rows. */
+static uint32_t
+gather(const struct runs *runs, int64_t now_us, struct run *due[AT_ONCE])
+{
+	uint32_t count = 0;
+
+	for (struct run *run = runs->list; run != NULL && count < AT_ONCE; run = run->next)
+		if (is_due(run, now_us))
+			due[count++] = run;
+	if (count > 1)
+		qsort(due, count, sizeof(struct run *), compare_runs);
+	return count;
+}
+
+static int
+store(struct db *db, struct run *const *due, uint32_t count, int64_t now_us, struct error *err)
+{
+	struct endpoint_run rows[AT_ONCE];
+	int rc = jobs_begin(db, err);
+
+	for (uint32_t i = 0; i < count; i++)
+		rows[i] = (struct endpoint_run){
+		    .tenant_id = {due[i]->tenant_id, strlen(due[i]->tenant_id)},
+		    .endpoint_id = due[i]->link.id,
+		    .succeeded = due[i]->succeeded,
+		    .succeeded_ago_ms = (now_us - due[i]->succeeded_us) / 1000,
+		    .failing = due[i]->failing,
+		    .failing_ago_ms = (now_us - due[i]->failing_us) / 1000,
+		};
+	if (rc == 0)
+		rc = endpoint_runs_write(db, rows, count, err);
+	return db_end(db, rc, err);
+}
+
+static void
+settle(struct run *run, int64_t now_us)
+{
+	run->stored_us = now_us;
+	run->known_failing = run->failing;
+	run->succeeded = run->failing = run->listed = false;
+}
+
+static void
+remove_unlisted(struct runs *runs)
+{
+	struct run **at = &runs->list;
+
+	while (*at != NULL)
+		if ((*at)->listed)
+			at = &(*at)->next;
+		else
+			*at = (*at)->next;
+}
+
+int
+runs_write(struct runs *runs, struct db *db, int64_t now_us, struct error *err)
+{
+	struct run *due[AT_ONCE];
+	uint32_t count = gather(runs, now_us, due);
+	int rc = count > 0 ? store(db, due, count, now_us, err) : 0;
+
+	if (rc != 0)
+		return rc;
+	for (uint32_t i = 0; i < count; i++)
+		settle(due[i], now_us);
+	remove_unlisted(runs);
+	if (runs->table.count > REMEMBERED)
+		forget(runs, now_us);
+	runs->look_us = count == AT_ONCE ? now_us : now_us + SECOND_US;
+	return 0;
+}

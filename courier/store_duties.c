@@ -1,0 +1,327 @@
+/*
+ * The node's row comes and goes by shm/node.h, which courier 0 writes. No page is read before what the predecessor left
+ * on the lane is written: its rows would be those of before.
+ */
+#include "courier/store_duties.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/format.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/uuid.h"
+#include "courier/follower.h"
+#include "courier/holder.h"
+#include "courier/node_keeper.h"
+#include "courier/outcome_writer.h"
+#include "courier/page_reader.h"
+#include "courier/runs.h"
+#include "event/handover.h"
+#include "store/webhooks/job_outcomes.h"
+#include "store/webhooks/job_rows.h"
+#include "store/webhooks/subscriptions.h"
+
+#define WALK_SLICE 200
+/* A courier but the first waits for the first one's claim. */
+#define NODE_LOOK_US (50 * 1000)
+
+struct store_duties {
+	const struct segment *segment;
+	uint32_t courier;
+	struct news_queue *news;
+	struct runs *runs;
+	struct outcome_writer *writer;
+	struct holder holder;
+	struct follower *follower;
+	struct node_keeper *keeper; /* NULL: not courier 0 */
+	bool lane_was_empty; /* the predecessor's outcomes are written */
+	struct node_row node; /* that was told as NEWS_STARTED; node_id 0: none */
+};
+
+struct store_duties *
+store_duties_new(const struct config *config, const struct segment *segment, uint32_t courier, const struct lane *lane,
+    struct news_queue *news)
+{
+	struct store_duties *duties = mem_new(1, sizeof *duties);
+
+	duties->segment = segment;
+	duties->courier = courier;
+	duties->news = news;
+	duties->runs = runs_new();
+	duties->writer = outcome_writer_new(segment, lane, duties->runs);
+	duties->follower = follower_new(config, segment, courier, news, &duties->holder);
+	if (courier == 0)
+		duties->keeper = node_keeper_new(config, segment);
+	return duties;
+}
+
+void
+store_duties_free(struct store_duties *duties)
+{
+	if (duties->keeper != NULL)
+		node_keeper_free(duties->keeper);
+	follower_free(duties->follower);
+	holder_clear(&duties->holder);
+	outcome_writer_free(duties->writer);
+	runs_free(duties->runs);
+	free(duties);
+}
+
+/* ---- outcomes ---- */
+
+bool
+store_duties_outcomes_wait(const struct store_duties *duties)
+{
+	return outcome_writer_has_work(duties->writer);
+}
+
+int
+store_duties_write_outcomes(struct store_duties *duties, struct db *db, struct error *err)
+{
+	struct news *news;
+	uint32_t released;
+	int rc = outcome_writer_write(duties->writer, db, &released, err);
+
+	if (rc != 0)
+		return rc;
+	news = news_new(NEWS_COMMITTED, NULL, NULL);
+	news->released = released;
+	news_put(duties->news, news);
+	return 0;
+}
+
+static int
+write_outcomes(struct store_duties *duties, struct db *db, bool *worked, struct error *err)
+{
+	int rc = 0;
+
+	if (store_duties_outcomes_wait(duties)) {
+		*worked = true;
+		rc = store_duties_write_outcomes(duties, db, err);
+	}
+	if (rc == 0 && !store_duties_outcomes_wait(duties))
+		duties->lane_was_empty = true;
+	return rc;
+}
+
+/* ---- the node ---- */
+
+static int
+keep_node(struct store_duties *duties, struct db *db, bool *worked, struct error *err)
+{
+	if (duties->keeper == NULL || clock_steady_us() < node_keeper_due_us(duties->keeper))
+		return 0;
+	*worked = true;
+	return node_keeper_step(duties->keeper, db, err);
+}
+
+static int
+tell_node(struct store_duties *duties, struct db *db, bool *worked, struct error *err)
+{
+	struct node_row row = {0};
+	bool there = node_read(&duties->segment->header->node, &row);
+
+	(void)db, (void)err;
+	if (duties->node.node_id != 0 &&
+	    (!there || row.node_id != duties->node.node_id || row.epoch != duties->node.epoch)) {
+		news_put(duties->news, news_new(NEWS_NODE_LOST, NULL, NULL));
+		duties->node = (struct node_row){0};
+		*worked = true;
+	}
+	if (there && duties->node.node_id == 0 && duties->lane_was_empty) {
+		news_put(duties->news, news_new(NEWS_STARTED, NULL, NULL));
+		duties->node = row;
+		*worked = true;
+	}
+	return 0;
+}
+
+/* A node that is only restarted takes its row up in a moment, and has left it meanwhile all the same. */
+int
+store_duties_leave(struct store_duties *duties, struct db *db, struct error *err)
+{
+	if (duties->keeper == NULL || !segment_draining(duties->segment->header))
+		return 0;
+	return node_keeper_leave(duties->keeper, db, err);
+}
+
+/* ---- changes, and what follows from them ---- */
+
+static int
+follow(struct store_duties *duties, struct db *db, bool *worked, struct error *err)
+{
+	if (clock_steady_us() < follower_due_us(duties->follower))
+		return 0;
+	*worked = true;
+	return follower_step(duties->follower, db, err);
+}
+
+static int
+hold(struct store_duties *duties, struct db *db, bool *worked, struct error *err)
+{
+	if (duties->node.node_id == 0 || !holder_has_work(&duties->holder))
+		return 0;
+	*worked = true;
+	return holder_step(&duties->holder, db, duties->node.node_id, err);
+}
+
+static int
+write_runs(struct store_duties *duties, struct db *db, bool *worked, struct error *err)
+{
+	int64_t now_us = clock_steady_us();
+
+	if (now_us < runs_due_us(duties->runs))
+		return 0;
+	*worked = true;
+	return runs_write(duties->runs, db, now_us, err);
+}
+
+/* ---- errands ---- */
+
+static int
+load_transform(struct store_duties *duties, struct db *db, const struct errand *errand, struct error *err)
+{
+	struct news *news = news_new(NEWS_TRANSFORM, errand->tenant_id, errand->id);
+	char id[FORMAT_UUID_BYTES + 1] = "";
+	struct db_rows *rows;
+	struct error why = {"there is no such row"};
+	int rc = transforms_get(db, errand->tenant_id, errand->id, &rows, err);
+
+	if (rc != 0) {
+		news_free(news);
+		return rc;
+	}
+	if (db_rows_count(rows) > 0) {
+		news->transform = mem_new(1, sizeof *news->transform);
+		if (transform_parse(db_rows_text(rows, 0, 0), news->transform, &why) != 0) {
+			free(news->transform);
+			news->transform = NULL;
+		}
+	}
+	db_rows_free(rows);
+	format_uuid(errand->id, id);
+	if (news->transform == NULL)
+		log_warning("a transform cannot be read: its jobs are dead letters", LOG_STR("transform_id", id),
+		    LOG_STR("error", why.text));
+	news_put(duties->news, news);
+	return 0;
+}
+
+static int
+read_page(struct store_duties *duties, struct db *db, const struct errand *errand, struct error *err)
+{
+	const struct page_order order = {.tenant_id = errand->tenant_id,
+	    .endpoint_id = errand->id,
+	    .after = errand->after,
+	    .node_id = duties->node.node_id,
+	    .event_bytes = errand->event_bytes};
+	struct page_marks marks;
+	struct news *page;
+	int rc = page_read(db, &order, &page, &marks, err);
+
+	if (rc != 0)
+		return rc;
+	follower_note_page(duties->follower, errand->id, &marks);
+	news_put(duties->news, page);
+	return 0;
+}
+
+static void
+tell_rows(struct store_duties *duties, struct errand *walk, const struct db_rows *rows)
+{
+	for (uint32_t row = 0; row < db_rows_count(rows); row++) {
+		struct span id = db_rows_text(rows, row, 1);
+
+		if (!uuid_parse(id.base, id.len, walk->id))
+			continue;
+		free(walk->tenant_id);
+		walk->tenant_id = mem_strdup(db_rows_text(rows, row, 0).base);
+		if (handover_courier(walk->id, duties->segment->counts[ROLE_COURIER]) == duties->courier)
+			news_put(duties->news, news_new(NEWS_HAS_ROWS, walk->tenant_id, walk->id));
+	}
+}
+
+/* A slice of a walk. The errand remembers where it stands. */
+static int
+step_walk(struct store_duties *duties, struct db *db, struct errand *walk, bool *done, struct error *err)
+{
+	struct db_rows *rows = NULL;
+	int rc = jobs_begin(db, err);
+
+	if (rc == 0)
+		rc = job_rows_walk(db, walk->tenant_id, walk->id, WALK_SLICE, &rows, err);
+	rc = db_end(db, rc, err);
+	if (rc == 0) {
+		tell_rows(duties, walk, rows);
+		*done = db_rows_count(rows) < WALK_SLICE;
+		if (*done)
+			news_put(duties->news, news_new(NEWS_WALKED, NULL, NULL));
+	}
+	db_rows_free(rows);
+	return rc;
+}
+
+static int
+fulfil(struct store_duties *duties, struct db *db, struct errand *errand, bool *done, struct error *err)
+{
+	int rc = 0;
+
+	switch (errand->kind) {
+	case ERRAND_LOAD_ENDPOINT:
+		rc = follower_load(duties->follower, db, errand->tenant_id, errand->id, err);
+		break;
+	case ERRAND_FORGET_ENDPOINT:
+		follower_forget(duties->follower, errand->id);
+		break;
+	case ERRAND_LOAD_TRANSFORM:
+		rc = load_transform(duties, db, errand, err);
+		break;
+	case ERRAND_READ_PAGE:
+		rc = read_page(duties, db, errand, err);
+		break;
+	case ERRAND_WALK:
+		return step_walk(duties, db, errand, done, err);
+	}
+	*done = rc == 0;
+	return rc;
+}
+
+/* ---- the turn ---- */
+
+bool
+store_duties_take_errands(const struct store_duties *duties)
+{
+	return duties->node.node_id != 0;
+}
+
+int
+store_duties_turn(
+    struct store_duties *duties, struct db *db, struct errand *errand, bool *done, bool *worked, struct error *err)
+{
+	static int (*const parts[])(struct store_duties * duties, struct db * db, bool *worked, struct error *err) = {
+	    write_outcomes, keep_node, tell_node, follow, hold, write_runs};
+	int rc = 0;
+
+	*done = *worked = false;
+	for (size_t i = 0; rc == 0 && i < sizeof parts / sizeof *parts; i++)
+		rc = parts[i](duties, db, worked, err);
+	if (rc != 0 || errand == NULL || !store_duties_take_errands(duties))
+		return rc;
+	*worked = true;
+	return fulfil(duties, db, errand, done, err);
+}
+
+int64_t
+store_duties_due_us(const struct store_duties *duties)
+{
+	int64_t due_us = follower_due_us(duties->follower), other_us = runs_due_us(duties->runs);
+
+	if (other_us < due_us)
+		due_us = other_us;
+	other_us = duties->keeper != NULL      ? node_keeper_due_us(duties->keeper)
+		   : duties->node.node_id == 0 ? clock_steady_us() + NODE_LOOK_US
+					       : INT64_MAX;
+	return other_us < due_us ? other_us : due_us;
+}

@@ -1,0 +1,376 @@
+/*
+ * One lock guards the errands, and what the loop's thread and this one say to each other. It is held for moments only,
+ * never over a call that may wait.
+ */
+#include "courier/store_thread.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+
+#include "base/backoff.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/repeat.h"
+#include "courier/errands.h"
+#include "courier/store_duties.h"
+#include "store/db_turn.h"
+#include "store/webhooks_store.h"
+
+/* Between two signs of life: a connection is made (5 s an address), or a schema is brought up to date. */
+#define SILENT_US (20ll * 1000 * 1000)
+#define SILENT_OPENING_US (90ll * 1000 * 1000)
+#define RETRY_FIRST_MS 50
+#define RETRY_MOST_MS 2000
+
+struct store_thread {
+	const struct config *config;
+	const struct segment *segment;
+	struct store_report *report;
+	struct lane lane;
+	struct news_queue news;
+	struct store_duties *duties;
+	struct db_turn turn;
+	struct db *db; /* NULL: not open */
+	struct backoff backoff;
+	struct repeat failing;
+	pthread_t thread;
+	pthread_mutex_t lock; /* of everything below */
+	pthread_cond_t cond;
+	struct errands errands;
+	bool woken; /* since the thread last looked */
+	int64_t stop_us; /* steady: when it must have ended; INT64_MAX: it goes on */
+	int64_t alive_until_us; /* steady */
+};
+
+/* ---- signs of life ---- */
+
+static void
+may_be_silent(struct store_thread *thread, int64_t for_us)
+{
+	int64_t until_us = clock_steady_us() + for_us;
+
+	pthread_mutex_lock(&thread->lock);
+	thread->alive_until_us = until_us;
+	pthread_mutex_unlock(&thread->lock);
+}
+
+static void
+beat(void *context)
+{
+	may_be_silent(context, SILENT_US);
+}
+
+static int64_t
+stop_us(void *context)
+{
+	struct store_thread *thread = context;
+	int64_t until_us;
+
+	pthread_mutex_lock(&thread->lock);
+	until_us = thread->stop_us;
+	pthread_mutex_unlock(&thread->lock);
+	return until_us;
+}
+
+bool
+store_thread_is_stuck(const struct store_thread *thread)
+{
+	pthread_mutex_t *lock = (pthread_mutex_t *)(uintptr_t)&thread->lock; /* a lock does not count as a change */
+	int64_t until_us;
+
+	pthread_mutex_lock(lock);
+	until_us = thread->alive_until_us;
+	pthread_mutex_unlock(lock);
+	return clock_steady_us() > until_us;
+}
+
+/* ---- the thread ---- */
+
+static int
+open_store(struct store_thread *thread, struct error *err)
+{
+	if (thread->db != NULL)
+		return 0;
+	may_be_silent(thread, SILENT_OPENING_US);
+	return db_open(&thread->db, thread->config, &thread->turn.env, err);
+}
+
+static int
+turn(struct store_thread *thread, bool *worked, struct error *err)
+{
+	struct errand *errand;
+	bool done = false;
+	int rc = open_store(thread, err);
+
+	if (rc != 0)
+		return rc;
+	pthread_mutex_lock(&thread->lock);
+	errand = thread->errands.first;
+	pthread_mutex_unlock(&thread->lock);
+	rc = store_duties_turn(thread->duties, thread->db, errand, &done, worked, err);
+	if (done) {
+		pthread_mutex_lock(&thread->lock);
+		errands_remove_first(&thread->errands);
+		pthread_mutex_unlock(&thread->lock);
+	}
+	return rc;
+}
+
+/* DB_BUSY is no failure of the store, unless it lasts. */
+static void
+tell(struct store_thread *thread, int rc, const struct error *err)
+{
+	int64_t now_us = clock_steady_us();
+	uint64_t times = rc == 0 ? repeat_over(&thread->failing, now_us) : repeat_met(&thread->failing, now_us);
+
+	if (times > 0 && rc == 0)
+		log_info("the store thread of a courier goes on", LOG_UINT("times", times));
+	else if (times > 0)
+		log_warning("the store thread of a courier cannot go on: outcomes of attempts wait",
+		    LOG_STR("error", err->text), LOG_UINT("times", times));
+	if (rc == 0) {
+		backoff_reset(&thread->backoff);
+		store_report_set_state(thread->report, STORE_READY);
+		store_report_set_error(thread->report, "");
+	} else if (rc != DB_BUSY) {
+		if (store_report_state(thread->report) != STORE_CONNECTING || thread->db != NULL)
+			store_report_set_state(thread->report, STORE_UNAVAILABLE);
+		store_report_set_error(thread->report, err->text);
+	}
+}
+
+/* Sleeps until then at most; also errands and wakes end the sleep if they are to. */
+static void
+sleep_until(struct store_thread *thread, int64_t until_us, bool interruptible)
+{
+	const struct timespec until = {.tv_sec = until_us / 1000000, .tv_nsec = until_us % 1000000 * 1000};
+	int rc = 0;
+
+	may_be_silent(thread, (until_us > clock_steady_us() ? until_us - clock_steady_us() : 0) + SILENT_US);
+	pthread_mutex_lock(&thread->lock);
+	while (rc == 0 && thread->stop_us == INT64_MAX && !(interruptible && thread->woken))
+		rc = pthread_cond_clockwait(&thread->cond, &thread->lock, CLOCK_MONOTONIC, &until);
+	pthread_mutex_unlock(&thread->lock);
+}
+
+static void
+rest(struct store_thread *thread, int rc, bool worked)
+{
+	if (rc != 0)
+		sleep_until(thread, clock_steady_us() + backoff_next_ms(&thread->backoff) * 1000ll, false);
+	else if (!worked)
+		sleep_until(thread, store_duties_due_us(thread->duties), true);
+}
+
+/* What came after this is looked at before the thread sleeps. */
+static void
+look(struct store_thread *thread)
+{
+	pthread_mutex_lock(&thread->lock);
+	thread->woken = false;
+	pthread_mutex_unlock(&thread->lock);
+}
+
+/* The end: outcomes alone, as long as there is time. */
+static void
+finish(struct store_thread *thread)
+{
+	struct error err;
+
+	while (store_duties_outcomes_wait(thread->duties) && clock_steady_us() < stop_us(thread)) {
+		beat(thread);
+		int rc = open_store(thread, &err);
+		if (rc == 0)
+			rc = store_duties_write_outcomes(thread->duties, thread->db, &err);
+		if (rc != 0) {
+			const struct timespec pause = {.tv_nsec = RETRY_FIRST_MS * 1000000};
+
+			tell(thread, rc, &err);
+			(void)nanosleep(&pause, NULL);
+		}
+	}
+	if (thread->db != NULL && store_duties_leave(thread->duties, thread->db, &err) != 0)
+		log_info("the node could not say that it stops", LOG_STR("error", err.text));
+}
+
+static void *
+run(void *argument)
+{
+	struct store_thread *thread = argument;
+
+	while (stop_us(thread) == INT64_MAX) {
+		struct error err;
+		bool worked = false;
+
+		beat(thread);
+		look(thread);
+		int rc = turn(thread, &worked, &err);
+		if (stop_us(thread) != INT64_MAX && rc != 0)
+			break;
+		tell(thread, rc, &err);
+		rest(thread, rc, worked);
+	}
+	finish(thread);
+	db_close(thread->db);
+	return NULL;
+}
+
+/* ---- the loop's thread ---- */
+
+static struct errand *
+ask(struct store_thread *thread, enum errand_kind kind, const char *tenant_id, const uint8_t *id)
+{
+	pthread_mutex_lock(&thread->lock);
+	return errands_add(&thread->errands, kind, tenant_id, id);
+}
+
+static void
+asked(struct store_thread *thread)
+{
+	thread->woken = true;
+	pthread_cond_signal(&thread->cond);
+	pthread_mutex_unlock(&thread->lock);
+}
+
+void
+store_thread_load_endpoint(struct store_thread *thread, const struct endpoint_name *name)
+{
+	(void)ask(thread, ERRAND_LOAD_ENDPOINT, name->tenant_id, name->endpoint_id);
+	asked(thread);
+}
+
+void
+store_thread_forget_endpoint(struct store_thread *thread, const struct endpoint_name *name)
+{
+	(void)ask(thread, ERRAND_FORGET_ENDPOINT, name->tenant_id, name->endpoint_id);
+	asked(thread);
+}
+
+void
+store_thread_load_transform(struct store_thread *thread, const char *tenant_id, const uint8_t transform_id[16])
+{
+	(void)ask(thread, ERRAND_LOAD_TRANSFORM, tenant_id, transform_id);
+	asked(thread);
+}
+
+void
+store_thread_read_page(
+    struct store_thread *thread, const struct endpoint_name *name, const uint8_t after[16], uint64_t event_bytes)
+{
+	struct errand *errand = ask(thread, ERRAND_READ_PAGE, name->tenant_id, name->endpoint_id);
+
+	memcpy(errand->after, after, sizeof errand->after);
+	errand->event_bytes = event_bytes;
+	asked(thread);
+}
+
+void
+store_thread_walk(struct store_thread *thread)
+{
+	(void)ask(thread, ERRAND_WALK, "", NULL);
+	asked(thread);
+}
+
+void
+store_thread_wake(struct store_thread *thread)
+{
+	pthread_mutex_lock(&thread->lock);
+	if (!thread->woken) {
+		thread->woken = true;
+		pthread_cond_signal(&thread->cond);
+	}
+	pthread_mutex_unlock(&thread->lock);
+}
+
+struct news *
+store_thread_news(struct store_thread *thread)
+{
+	return news_take(&thread->news);
+}
+
+int
+store_thread_fd(const struct store_thread *thread)
+{
+	return thread->news.fd;
+}
+
+/* ---- life ---- */
+
+static int
+open_parts(struct store_thread *thread, uint32_t courier, struct error *err)
+{
+	struct courier_slot *slot = segment_courier(thread->segment, courier);
+
+	thread->report = &slot->process.store;
+	thread->lane = segment_lane(thread->segment, LANES_OUTCOMES, courier, courier);
+	if (segment_map_arena(thread->segment, &thread->lane, err) != 0)
+		return -1;
+	if (news_open(&thread->news, err) != 0)
+		return -1;
+	if (db_turn_open(&thread->turn, thread->config, thread->segment, &slot->process, err) != 0)
+		return -1;
+	thread->turn.env.heartbeat_context = thread;
+	thread->turn.env.heartbeat = beat;
+	thread->turn.env.until_us = stop_us;
+	thread->duties = store_duties_new(thread->config, thread->segment, courier, &thread->lane, &thread->news);
+	return 0;
+}
+
+static void
+close_parts(struct store_thread *thread)
+{
+	store_duties_free(thread->duties);
+	errands_clear(&thread->errands);
+	db_turn_close(&thread->turn);
+	news_close(&thread->news);
+	(void)munmap(thread->lane.arena, 2 * thread->lane.arena_bytes);
+	free(thread);
+}
+
+/* A courier that cannot start its thread ends; what it has opened goes with it. */
+int
+store_thread_start(struct store_thread **out, const struct config *config, const struct segment *segment,
+    uint32_t courier, struct error *err)
+{
+	struct store_thread *thread = mem_new(1, sizeof *thread);
+
+	thread->config = config;
+	thread->segment = segment;
+	thread->backoff = (struct backoff){.first_ms = RETRY_FIRST_MS, .cap_ms = RETRY_MOST_MS};
+	thread->lock = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
+	thread->cond = (pthread_cond_t)PTHREAD_COND_INITIALIZER;
+	errands_init(&thread->errands);
+	thread->stop_us = INT64_MAX;
+	thread->alive_until_us = clock_steady_us() + SILENT_US;
+	if (open_parts(thread, courier, err) != 0) {
+		free(thread);
+		return -1;
+	}
+	errno = pthread_create(&thread->thread, NULL, run, thread);
+	if (errno != 0) {
+		(void)error_errno(err, "cannot start a thread");
+		close_parts(thread);
+		return -1;
+	}
+	*out = thread;
+	return 0;
+}
+
+bool
+store_thread_stop(struct store_thread *thread, int64_t until_us)
+{
+	const struct timespec until = {.tv_sec = until_us / 1000000, .tv_nsec = until_us % 1000000 * 1000};
+
+	pthread_mutex_lock(&thread->lock);
+	thread->stop_us = until_us;
+	pthread_cond_signal(&thread->cond);
+	pthread_mutex_unlock(&thread->lock);
+	if (pthread_clockjoin_np(thread->thread, NULL, CLOCK_MONOTONIC, &until) != 0)
+		return false;
+	close_parts(thread);
+	return true;
+}
