@@ -12,10 +12,10 @@ SIZES = """SELECT sum(pg_table_size(relid)), sum(pg_indexes_size(relid))
 class Copies:
     """Rows in files, and how fast as many connections bring them into a table."""
 
-    def __init__(self, bench, most):
+    def __init__(self, bench, most, table="hook_events"):
         self.bench = bench
         self.database = bench.database
-        self.rows = min(most, self.database.count())
+        self.rows = min(most, self.database.value(f"SELECT count(*) FROM {table}"))
         self.files = []
 
     def psql(self, command, **environment):

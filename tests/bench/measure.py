@@ -25,11 +25,12 @@ ROLES = ("acceptors", "writers", "postgres", "client")
 _numbers = itertools.count()
 
 
-def run_load(port, **options):
-    """tests/bench/load with these options; its results."""
+def run_load(port, key=None, **options):
+    """tests/bench/load with these options, and that API key; its results."""
     words = [f"--{name}" if value is True else f"--{name}={value}" for name, value in options.items()]
     command = [BUILD_DIR / "tests/bench/load", f"--port={port}", *words]
-    return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
+    environment = os.environ | ({"HL_API_KEY": key} if key else {})
+    return json.loads(subprocess.run(command, check=True, env=environment, stdout=subprocess.PIPE, text=True).stdout)
 
 
 def load_options(events, connections, **more):

@@ -3,7 +3,8 @@
  * was sent ("sent":"NNN", nanoseconds of CLOCK_MONOTONIC in 20 digits, as tests/bench/load writes them).
  *
  *   receiver          prints "port=NNNN", serves in one loop until TERM
- *   GET /             what has arrived since the last GET, as an object of JSON; begins anew
+ *   GET /             what has arrived since the last GET /, as an object of JSON; begins anew
+ *   GET /so-far       the same, and goes on
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -89,9 +90,14 @@ report(h2o_mem_pool_t *pool)
 	    (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000000 + usage.ru_utime.tv_usec + usage.ru_stime.tv_usec,
 	    (double)histogram_quantile(&ages, 0.5) / 1e3, (double)histogram_quantile(&ages, 0.95) / 1e3,
 	    (double)histogram_quantile(&ages, 0.99) / 1e3, (double)ages.max / 1e3);
+	return text;
+}
+
+static void
+begin_anew(void)
+{
 	memset(&ages, 0, sizeof ages);
 	unread = first_at = last_at = 0;
-	return text;
 }
 
 static int
@@ -102,6 +108,8 @@ on_request(h2o_handler_t *self, h2o_req_t *req)
 
 	if (h2o_memis(req->method.base, req->method.len, H2O_STRLIT("GET"))) {
 		body = report(&req->pool);
+		if (req->path.len == 1)
+			begin_anew();
 		req->res.status = 200;
 		req->res.reason = "OK";
 	} else {

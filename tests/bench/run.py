@@ -33,6 +33,7 @@ from harness.daemon import BUILD_DIR, REPOSITORY  # noqa: E402
 from harness.postgres import PostgresServer  # noqa: E402
 
 import ceilings  # noqa: E402, F401  (registers its cases)
+import delivery  # noqa: E402, F401
 import hours  # noqa: E402, F401
 import management  # noqa: E402, F401
 import peers  # noqa: E402, F401
@@ -163,7 +164,7 @@ def main():
         parser.error(f"not known, or a set beside others: {', '.join(unknown or names)}")
     cases, scale, short = SETS.get(names[0], (names, 1, False))
 
-    programs = [f"tests/bench/{name}" for name in ("noop", "load", "stages", "write_turn", "routing")]
+    programs = [f"tests/bench/{name}" for name in ("noop", "load", "receiver", "stages", "write_turn", "routing")]
     subprocess.run(["ninja", "-C", BUILD_DIR, *programs], check=True, stdout=subprocess.DEVNULL)
     out = Path(os.environ.get("BENCH_OUT", BUILD_DIR / "bench"))
     most_files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]

@@ -113,6 +113,23 @@ TABLES = {
          ("p99_ratio", "p99, with to without", 2), ("rate_ratio", "accepted/s, with to without", 2),
          ("without_low", "p99 without to without, lower quarter", 2), ("without", "half", 2), ("without_high", "upper quarter", 2)],
     ),
+    "publish": Table(
+        "Publishing events of 500 bytes that nobody subscribes to",
+        [NAME, EVENTS, CONNECTIONS, ACCEPTED, STORED, ("of_ceiling", "of the ceiling", 2), P50, P99,
+         *[(f"cpu_{role}_us", role, 2) for role in ("acceptors", "publishers")], ("cpu_postgres_us", "PostgreSQL", 2),
+         ("cpu_client_us", "client", 2), OTHERS],
+    ),
+    "delivery": Table(
+        "Events of 500 bytes, published in batches of 10 and delivered to one endpoint, as many as are delivered in time",
+        [NAME, ("endpoints", "endpoints", 0), ("published_per_s", "published/s", 0), ("delivered_per_s", "delivered/s", 0),
+         ("cpu_us", "CPU µs/event", 1),
+         *[(f"cpu_{role}_us", role, 1) for role in ("acceptors", "publishers", "couriers", "control")],
+         ("cpu_postgres_us", "PostgreSQL", 1), ("cpu_client_us", "client", 1), ("cpu_receiver_us", "receiver", 1), OTHERS],
+    ),
+    "delivery_latency": Table(
+        "From sending a publish to the arrival of its first attempt",
+        [NAME, ("published_per_s", "published/s", 0), P50, ("p95_ms", "p95 ms", 2), P99, ("max_ms", "longest ms", 2), OTHERS],
+    ),
     "routing": Table(
         "Routing an event, one part at a time",
         [NAME, ("ns", "ns", 0), ("of_scan", "of scanning the event", 1), ("of_copy", "of copying it", 0), ("bytes", "bytes", 0)],
