@@ -1,0 +1,230 @@
+/*
+ * A node keeps its row in delivery_nodes whatever dies when: over an SQLite file, and, where HOOKS_TEST_POSTGRES_URL
+ * names a database (tests/e2e/test_db.py), over PostgreSQL.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "courier/node_file.h"
+#include "courier/node_keeper.h"
+#include "tests/unit/courier_segment.h"
+#include "tests/unit/db_fixture.h"
+#include "tests/unit/jobs_fixture.h"
+
+static char data_dir[] = "/tmp/hooks-node-keeper-XXXXXX";
+static struct segment segment;
+static struct error err;
+
+static const char *
+path(void)
+{
+	static char text[128];
+
+	(void)snprintf(text, sizeof text, "%s/" NODE_FILE, data_dir);
+	return text;
+}
+
+static int
+set_up(void **state)
+{
+	assert_non_null(mkdtemp(data_dir));
+	int rc = jobs_set_up(state);
+
+	db_config.data_dir = data_dir;
+	return rc;
+}
+
+static int
+tear_down(void **state)
+{
+	(void)unlink(path());
+	return jobs_tear_down(state) | rmdir(data_dir);
+}
+
+static int
+begin(void **state)
+{
+	(void)unlink(path());
+	segment = courier_segment_open(2);
+	return jobs_new_tenant(state);
+}
+
+static int
+end(void **state)
+{
+	courier_segment_close(&segment);
+	return 0;
+}
+
+/* A courier that starts under a new master. */
+static struct node_row
+claim(void)
+{
+	struct node_keeper *keeper = node_keeper_new(&db_config, &segment);
+	struct node_row row;
+
+	node_write(&segment.header->node, &(struct node_row){0});
+	assert_int_equal(node_keeper_due_us(keeper), 0);
+	must_be(0, node_keeper_step(keeper, jobs_db, &err), &err);
+	assert_true(node_read(&segment.header->node, &row));
+	node_keeper_free(keeper);
+	return row;
+}
+
+static struct node_file
+file(void)
+{
+	struct node_file read;
+
+	assert_int_equal(node_file_read(data_dir, &read, &err), 0);
+	return read;
+}
+
+static void
+write_file(const struct node_file *to_write)
+{
+	must_be(0, node_file_write(data_dir, to_write, &err), &err);
+}
+
+static void
+must_be_claimed(const struct node_row *row)
+{
+	const struct node_file now = file();
+
+	assert_int_equal(now.node_id, row->node_id);
+	assert_true(now.epoch == row->epoch && now.next_epoch == row->epoch);
+	assert_int_equal(must_count(jobs_db, "SELECT count(*) FROM delivery_nodes WHERE seen_version > 0"),
+	    must_count(jobs_db, "SELECT count(*) FROM delivery_nodes"));
+}
+
+static void
+test_each_start_has_the_same_row_by_another_epoch(void **state)
+{
+	struct node_row first = claim(), second;
+
+	must_be_claimed(&first);
+	second = claim();
+	must_be_claimed(&second);
+	assert_int_equal(first.node_id, second.node_id);
+	assert_true(first.epoch != second.epoch);
+}
+
+static void
+test_a_death_before_or_after_the_claim_keeps_the_row(void **state)
+{
+	struct node_row row = claim(), next;
+
+	/* The file names the next epoch; the row was not changed. */
+	write_file(&(struct node_file){row.node_id, row.epoch, 12345});
+	next = claim();
+	assert_int_equal(next.node_id, row.node_id);
+	must_be_claimed(&next);
+
+	/* The row was changed; the file still names both. */
+	write_file(&(struct node_file){row.node_id, 12345, next.epoch});
+	row = next;
+	next = claim();
+	assert_int_equal(next.node_id, row.node_id);
+	must_be_claimed(&next);
+}
+
+static void
+test_a_copy_of_the_directory_gets_a_row_of_its_own(void **state)
+{
+	struct node_row first = claim(), second, third;
+	const struct node_file copied = file();
+
+	second = claim();
+	write_file(&copied);
+	third = claim();
+	assert_int_equal(first.node_id, second.node_id);
+	assert_true(third.node_id != second.node_id);
+	must_be_claimed(&third);
+}
+
+static void
+test_a_file_that_is_damaged_or_gone_makes_a_new_node(void **state)
+{
+	struct node_row first = claim(), second;
+	struct node_file read;
+	FILE *stream = fopen(path(), "r+");
+
+	assert_non_null(stream);
+	assert_int_equal(fseek(stream, 11, SEEK_SET), 0);
+	assert_int_equal(fputc('7', stream), '7');
+	assert_int_equal(fclose(stream), 0);
+	assert_int_equal(node_file_read(data_dir, &read, &err), NODE_FILE_NONE);
+	second = claim();
+	assert_true(first.node_id != second.node_id);
+	must_be_claimed(&second);
+	assert_int_equal(unlink(path()), 0);
+	assert_int_equal(node_file_read(data_dir, &read, &err), NODE_FILE_NONE);
+}
+
+static void
+test_nothing_is_claimed_that_the_disk_does_not_keep(void **state)
+{
+	struct node_keeper *keeper;
+	struct node_row row = claim();
+	int64_t epoch = row.epoch;
+	char fresh[160];
+
+	(void)snprintf(fresh, sizeof fresh, "%s.new", path());
+	assert_int_equal(mkdir(fresh, 0700), 0);
+	node_write(&segment.header->node, &(struct node_row){0});
+	keeper = node_keeper_new(&db_config, &segment);
+	assert_true(node_keeper_step(keeper, jobs_db, &err) < 0);
+	assert_non_null(strstr(err.text, NODE_FILE));
+	assert_false(node_read(&segment.header->node, &row));
+	assert_int_equal(rmdir(fresh), 0);
+	must_be(0, node_keeper_step(keeper, jobs_db, &err), &err);
+	assert_true(node_read(&segment.header->node, &row) && row.epoch != epoch);
+	must_be_claimed(&row);
+	node_keeper_free(keeper);
+}
+
+static void
+test_the_row_has_the_oldest_version_by_which_a_courier_acts(void **state)
+{
+	struct node_keeper *keeper = node_keeper_new(&db_config, &segment);
+
+	must_be(0, node_keeper_step(keeper, jobs_db, &err), &err);
+	assert_true(node_keeper_due_us(keeper) > clock_steady_us());
+	courier_set_seen_version(segment_courier(&segment, 0), 70);
+	courier_set_seen_version(segment_courier(&segment, 1), 80);
+	assert_int_equal(node_keeper_due_us(keeper), 0);
+	must_be(0, node_keeper_step(keeper, jobs_db, &err), &err);
+	assert_int_equal(must_count(jobs_db, "SELECT max(seen_version) FROM delivery_nodes"), 70);
+	assert_true(node_keeper_due_us(keeper) > clock_steady_us());
+	must_be(0, node_keeper_leave(keeper, jobs_db, &err), &err);
+	assert_int_equal(must_count(jobs_db, "SELECT count(*) FROM delivery_nodes WHERE left_at IS NOT NULL"), 1);
+	node_keeper_free(keeper);
+}
+
+#define TEST(test) cmocka_unit_test_setup_teardown(test, begin, end)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    TEST(test_each_start_has_the_same_row_by_another_epoch),
+	    TEST(test_a_death_before_or_after_the_claim_keeps_the_row),
+	    TEST(test_a_copy_of_the_directory_gets_a_row_of_its_own),
+	    TEST(test_a_file_that_is_damaged_or_gone_makes_a_new_node),
+	    TEST(test_nothing_is_claimed_that_the_disk_does_not_keep),
+	    TEST(test_the_row_has_the_oldest_version_by_which_a_courier_acts),
+	};
+
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}

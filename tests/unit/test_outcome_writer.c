@@ -1,0 +1,312 @@
+/*
+ * Outcomes on their way from a lane to the store, where the store takes them only in part or knows them already: in an
+ * SQLite file, and, where HOOKS_TEST_POSTGRES_URL names a database (tests/e2e/test_db.py), in PostgreSQL.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "courier/outcome.h"
+#include "courier/outcome_writer.h"
+#include "tests/unit/courier_segment.h"
+#include "tests/unit/db_fixture.h"
+#include "tests/unit/jobs_fixture.h"
+
+#define TEXT(literal) ((struct span){literal, sizeof(literal) - 1})
+
+static struct segment segment;
+static struct lane lane;
+static struct runs *runs;
+static struct outcome_writer *writer;
+static struct error err;
+
+static int
+begin(void **state)
+{
+	segment = courier_segment_open(2);
+	lane = courier_segment_outcomes(&segment, 0);
+	runs = runs_new();
+	writer = outcome_writer_new(&segment, &lane, runs);
+	return jobs_new_tenant(state);
+}
+
+static int
+end(void **state)
+{
+	outcome_writer_free(writer);
+	runs_free(runs);
+	courier_segment_close(&segment);
+	return 0;
+}
+
+/* Of the first attempt of an event's job at endpoint 1. */
+static struct outcome
+outcome_of(uint32_t event, enum verdict_kind kind)
+{
+	struct outcome outcome = {
+	    .job = {.tenant_id = {jobs_tenant, strlen(jobs_tenant)}, .attempt_count = 1},
+	    .kind = kind,
+	    .charged = true,
+	    .due_ms = clock_wall_us() / 1000 + 60000,
+	    .http_status = kind == VERDICT_DELIVERED ? 200 : 410,
+	    .started_us = SOME_MS * 1000,
+	};
+
+	if (kind == VERDICT_DEAD)
+		outcome.reason = TEXT("http_410");
+	memcpy(outcome.job.endpoint_id, endpoint_id(1), 16);
+	memcpy(outcome.job.job_id, job_id(event, 1), 16);
+	memcpy(outcome.job.event_id, event_id(event), 16);
+	memcpy(outcome.attempt_id, job_id(event, 1001), 16);
+	return outcome;
+}
+
+static void
+put(const struct outcome *outcome)
+{
+	size_t room;
+	char *space = lane_reserve(&lane, &room);
+
+	assert_true(space != NULL && room >= OUTCOME_BYTES_MAX);
+	(void)lane_publish(&lane, outcome_write(space, outcome), 1, 0);
+}
+
+static void
+write_all(void)
+{
+	uint32_t released;
+
+	must_be(0, outcome_writer_write(writer, jobs_db, &released, &err), &err);
+	assert_int_equal(released, lane_released(&lane));
+	assert_false(outcome_writer_has_work(writer));
+}
+
+static int64_t
+jobs(void)
+{
+	return tenant_count("SELECT count(*) FROM jobs WHERE tenant_id = $1");
+}
+
+static int64_t
+attempts(void)
+{
+	return tenant_count("SELECT count(*) FROM attempts WHERE tenant_id = $1");
+}
+
+static void
+test_outcomes_that_are_stored_already_change_nothing(void **state)
+{
+	struct outcome outcome;
+
+	for (uint32_t event = 1; event <= 3; event++)
+		add_job(1, event, 0);
+	outcome = outcome_of(1, VERDICT_RETRY);
+	put(&outcome);
+	write_all();
+	/* As a successor finds them whose predecessor died between its commit and the release. */
+	put(&outcome);
+	outcome = outcome_of(2, VERDICT_DELIVERED);
+	put(&outcome);
+	write_all();
+	assert_int_equal(jobs(), 2);
+	assert_int_equal(attempts(), 2);
+	assert_int_equal(tenant_count("SELECT sum(attempt_count) FROM jobs WHERE tenant_id = $1"), 1);
+}
+
+static void
+test_an_outcome_that_did_not_count_leaves_no_attempt(void **state)
+{
+	struct outcome outcome = outcome_of(1, VERDICT_RETRY);
+
+	add_job(1, 1, 0);
+	outcome.charged = false;
+	outcome.job.attempt_count = 0;
+	put(&outcome);
+	write_all();
+	assert_int_equal(attempts(), 0);
+	assert_int_equal(tenant_count("SELECT attempt_count FROM jobs WHERE tenant_id = $1"), 0);
+	assert_true(
+	    tenant_count("SELECT hl_ms(next_attempt_at) - hl_ms(hl_now()) FROM jobs WHERE tenant_id = $1") > 50000);
+}
+
+static void
+test_bytes_that_are_no_outcome_are_passed_over(void **state)
+{
+	struct outcome outcome = outcome_of(1, VERDICT_DELIVERED);
+	size_t room;
+
+	add_job(1, 1, 0);
+	memset(lane_reserve(&lane, &room), 0x5a, 64);
+	(void)lane_publish(&lane, 64, 1, 0);
+	put(&outcome);
+	write_all();
+	assert_int_equal(jobs(), 0);
+}
+
+/* ---- what the store refuses ---- */
+
+/* Somebody's trigger refuses attempts whose error is "poison", and all of status 418. */
+static void
+add_trigger(void)
+{
+	must_begin(jobs_db);
+	must_run(jobs_db,
+	    BOTH("CREATE OR REPLACE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS "
+		 "$$ BEGIN RAISE EXCEPTION 'not this one'; END $$",
+		"SELECT 1"),
+	    NULL, 0);
+	must_run(jobs_db,
+	    BOTH("CREATE TRIGGER refusal BEFORE INSERT ON attempts FOR EACH ROW "
+		 "WHEN (NEW.error = 'poison' OR NEW.http_status = 418) EXECUTE FUNCTION refuse()",
+		"CREATE TRIGGER refusal BEFORE INSERT ON attempts FOR EACH ROW WHEN NEW.error = 'poison' "
+		"OR NEW.http_status = 418 BEGIN SELECT RAISE(ABORT, 'not this one'); END"),
+	    NULL, 0);
+	must_commit(jobs_db);
+}
+
+static void
+remove_trigger(void)
+{
+	must_begin(jobs_db);
+	must_run(jobs_db, BOTH("DROP TRIGGER refusal ON attempts", "DROP TRIGGER refusal"), NULL, 0);
+	must_commit(jobs_db);
+}
+
+static void
+test_what_the_store_refuses_costs_texts_or_the_attempt_but_not_the_job(void **state)
+{
+	struct outcome outcome;
+
+	for (uint32_t event = 1; event <= 4; event++)
+		add_job(1, event, 0);
+	add_trigger();
+	outcome = outcome_of(1, VERDICT_DELIVERED);
+	put(&outcome);
+	outcome = outcome_of(2, VERDICT_RETRY);
+	outcome.error = TEXT("poison");
+	put(&outcome);
+	outcome = outcome_of(3, VERDICT_DEAD);
+	outcome.http_status = 418;
+	put(&outcome);
+	outcome = outcome_of(4, VERDICT_DELIVERED);
+	put(&outcome);
+	write_all();
+	remove_trigger();
+	assert_int_equal(jobs(), 1);
+	assert_int_equal(tenant_count("SELECT attempt_count FROM jobs WHERE tenant_id = $1"), 1);
+	assert_int_equal(attempts(), 3);
+	assert_int_equal(tenant_count("SELECT count(*) FROM attempts WHERE tenant_id = $1 AND error IS NOT NULL"), 0);
+	assert_int_equal(tenant_count("SELECT count(*) FROM dlq WHERE tenant_id = $1 AND last_http_status = 418"), 1);
+}
+
+static void
+test_a_store_that_is_busy_gets_everything_later(void **state)
+{
+	struct outcome outcome = outcome_of(1, VERDICT_DELIVERED);
+	struct db *other = must_open();
+	uint32_t released;
+
+	add_job(1, 1, 0);
+	put(&outcome);
+	must_begin(other);
+	must_run(other, BOTH("LOCK TABLE jobs", "SELECT 1"), NULL, 0);
+	db_set_deadline(jobs_db, clock_steady_us() + 200000);
+	assert_true(outcome_writer_write(writer, jobs_db, &released, &err) != 0);
+	assert_true(outcome_writer_has_work(writer));
+	db_close(other);
+	db_set_deadline(jobs_db, INT64_MAX);
+	write_all();
+	assert_int_equal(jobs(), 0);
+	assert_int_equal(attempts(), 1);
+}
+
+/* ---- endpoints ---- */
+
+static void
+test_an_endpoint_that_asks_for_it_is_disabled_with_everything_that_follows(void **state)
+{
+	struct outcome outcome = outcome_of(1, VERDICT_DEAD);
+	int64_t version = must_count(jobs_db, "SELECT version FROM changes");
+
+	add_endpoint(1);
+	add_job(1, 1, 0);
+	outcome.disables = true;
+	put(&outcome);
+	outcome = outcome_of(2, VERDICT_DEAD);
+	outcome.disables = true;
+	put(&outcome);
+	write_all();
+	assert_string_equal(tenant_text("SELECT state FROM endpoints WHERE tenant_id = $1"), "disabled");
+	assert_string_equal(tenant_text("SELECT disabled_reason FROM endpoints WHERE tenant_id = $1"), "http_410");
+	assert_int_equal(tenant_count("SELECT count(*) FROM audit_log WHERE tenant_id = $1 "
+				      "AND action = 'endpoint.disable' AND key_id = 'service'"),
+	    1);
+	assert_int_equal(tenant_count("SELECT version FROM routing_versions WHERE tenant_id = $1"), 1);
+	assert_int_equal(must_count(jobs_db, "SELECT version FROM changes"), version + 1);
+	assert_int_equal(node_changes_version(&segment.header->node), version + 1);
+}
+
+static const char failing[] = "SELECT hl_ms(failing_since) FROM endpoints WHERE tenant_id = $1";
+static const char well[] = "SELECT hl_ms(last_success_at) FROM endpoints WHERE tenant_id = $1";
+
+static void
+write_runs(int64_t now_us)
+{
+	must_be(0, runs_write(runs, jobs_db, now_us, &err), &err);
+}
+
+static void
+test_runs_of_an_endpoint_are_stored_once_a_minute(void **state)
+{
+	struct outcome outcome = outcome_of(1, VERDICT_RETRY);
+	int64_t now_us = clock_steady_us();
+	char since[32];
+
+	add_endpoint(1);
+	assert_true(runs_due_us(runs) == INT64_MAX);
+	runs_note(runs, &outcome, now_us);
+	assert_true(runs_due_us(runs) <= now_us);
+	write_runs(now_us);
+	assert_string_not_equal(tenant_text(failing), "");
+	assert_string_equal(tenant_text(well), "");
+	(void)strcpy(since, tenant_text(failing));
+
+	runs_note(runs, &outcome, now_us + 1000000);
+	assert_true(runs_due_us(runs) == INT64_MAX); /* the store knows it */
+	outcome = outcome_of(2, VERDICT_DELIVERED);
+	runs_note(runs, &outcome, now_us + 2000000);
+	write_runs(now_us + 3000000);
+	assert_string_equal(tenant_text(failing), since); /* its minute is not over */
+	write_runs(now_us + 61000000);
+	assert_string_equal(tenant_text(failing), "");
+	assert_string_not_equal(tenant_text(well), "");
+
+	outcome.charged = false;
+	outcome.kind = VERDICT_RETRY;
+	runs_note(runs, &outcome, now_us + 62000000);
+	assert_true(runs_due_us(runs) == INT64_MAX); /* that was no attempt */
+}
+
+#define TEST(test) cmocka_unit_test_setup_teardown(test, begin, end)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    TEST(test_outcomes_that_are_stored_already_change_nothing),
+	    TEST(test_an_outcome_that_did_not_count_leaves_no_attempt),
+	    TEST(test_bytes_that_are_no_outcome_are_passed_over),
+	    TEST(test_what_the_store_refuses_costs_texts_or_the_attempt_but_not_the_job),
+	    TEST(test_a_store_that_is_busy_gets_everything_later),
+	    TEST(test_an_endpoint_that_asks_for_it_is_disabled_with_everything_that_follows),
+	    TEST(test_runs_of_an_endpoint_are_stored_once_a_minute),
+	};
+
+	return cmocka_run_group_tests(tests, jobs_set_up, jobs_tear_down);
+}
