@@ -8,6 +8,7 @@
 #include <openssl/ssl.h>
 #include <openssl/x509_vfy.h>
 
+#include "base/clock.h"
 #include "base/utf8.h"
 
 #define NAME_BYTES_MAX 160
@@ -100,8 +101,11 @@ certificate_can_watch(void)
 }
 
 CURLcode
-certificate_watch(CURL *easy, void *ssl_context, void *note)
+certificate_watch(CURL *easy, void *ssl_context, void *argument)
 {
+	struct certificate_note *note = argument;
+
+	note->begun_us = clock_steady_us();
 	SSL_CTX_set_cert_verify_callback(ssl_context, verify, note);
 	return CURLE_OK;
 }

@@ -6,14 +6,17 @@
 #define COURIER_CERTIFICATE_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include <curl/curl.h>
 
 #define CERTIFICATE_TEXT_MAX 512
 
-/* Where the words go; "" until a certificate is refused. */
+/* What is noted of a connection. */
 struct certificate_note {
-	char text[CERTIFICATE_TEXT_MAX]; /* UTF-8 without control characters */
+	int64_t begun_us; /* when its TLS began: steady clock */
+	char text
+	    [CERTIFICATE_TEXT_MAX]; /* why a certificate was refused: UTF-8 without control characters; "": it was not */
 };
 
 /* Whether libcurl's TLS is the OpenSSL that this program has; else certificate_watch() is not to be used. */

@@ -206,7 +206,10 @@ take_finished(struct http *http)
 
 		(void)curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&transfer);
 		(void)curl_multi_remove_handle(http->multi, transfer->easy);
-		finish(http, transfer, code);
+		if (transfer_repeat(transfer, code))
+			start(http, transfer);
+		else
+			finish(http, transfer, code);
 	}
 	while (http->ended != NULL)
 		finish(http, http->ended, CURLE_OK);
@@ -338,6 +341,8 @@ watch(struct http *http, int fd, uint64_t what, struct error *err)
 static int
 open_all(struct http *http, struct error *err)
 {
+	if (!networks_read(http->env.config->hl_allow_networks, &http->env.allowed))
+		return error_set(err, "HL_ALLOW_NETWORKS is no list of networks");
 	http->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	http->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
 	if (http->epoll_fd < 0 || http->timer_fd < 0)
@@ -363,12 +368,13 @@ http_open(struct http **http, const struct config *config, attempt_done *done, v
 	    .env = {.config = config, .maker = body_maker_new(), .ca_file = getenv("SSL_CERT_FILE")},
 	    .done = done,
 	    .context = context,
+	    .epoll_fd = -1,
+	    .timer_fd = -1,
 	    .curl_due_us = NEVER,
 	    .waiting_due_us = NEVER,
 	    .armed_us = NEVER,
 	};
 	uuid_source_init(&(*http)->ids);
-	(void)networks_read(config->hl_allow_networks, &(*http)->env.allowed);
 	name_listener(*http, config);
 	if (open_all(*http, err) == 0)
 		return 0;

@@ -18,6 +18,7 @@
 #include "courier/failure.h"
 
 #define CONNECT_TIMEOUT_MS 5000L
+#define REPEATS_MAX 2
 #define BODY_ROOM_KEPT (64 * 1024)
 
 static void
@@ -184,9 +185,11 @@ transfer_begin(struct transfer *transfer, const struct attempt_order *order, con
 	transfer->started_us = clock_wall_us();
 	transfer->begun_us = clock_steady_us();
 	transfer->resolved_us = 0;
-	transfer->inbox = transfer->prepared = false;
+	transfer->inbox = false;
+	transfer->prepared_us = transfer->note.begun_us = 0;
 	transfer->note.text[0] = transfer->detail[0] = transfer->error[0] = '\0';
 	transfer->no_socket = 0;
+	transfer->repeats = 0;
 	transfer->end = ATTEMPT_FAILED;
 	reply_begin(&transfer->reply, order->endpoint->keep_response);
 	if (target_url_split(url, &transfer->url, &err) < 0) {
@@ -293,11 +296,12 @@ transfer_prepare(struct transfer *transfer)
 	}
 	if (transfer->inbox)
 		facts.host = transfer->url.authority;
-	transfer->prepared = true;
+	transfer->prepared_us = clock_steady_us();
 	set_url(transfer);
 	SET(CURLOPT_HTTPHEADER, request_make(&transfer->request, order, &facts));
 	SET(CURLOPT_POSTFIELDS, body.base);
 	SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body.len);
+	SET(CURLOPT_FRESH_CONNECT, (long)(transfer->repeats > 0));
 	SET(CURLOPT_TIMEOUT_MS, left_ms > 1 ? (long)left_ms : 1L);
 }
 
@@ -308,6 +312,38 @@ transfer_clear(struct transfer *transfer)
 	transfer->body.len = 0;
 	if (transfer->body.capacity > BODY_ROOM_KEPT)
 		bytes_free(&transfer->body);
+}
+
+/* fresh: connections that libcurl made for it. */
+static bool
+may_be_unread(CURLcode code, long fresh)
+{
+	switch (code) {
+	case CURLE_SEND_ERROR:
+	case CURLE_PARTIAL_FILE: /* so libcurl tells of some HTTP/2 streams */
+	case CURLE_HTTP2:
+	case CURLE_HTTP2_STREAM:
+		return true;
+	case CURLE_RECV_ERROR:
+	case CURLE_GOT_NOTHING:
+		return fresh == 0;
+	default:
+		return false;
+	}
+}
+
+bool
+transfer_repeat(struct transfer *transfer, CURLcode code)
+{
+	long fresh = 0;
+
+	(void)curl_easy_getinfo(transfer->easy, CURLINFO_NUM_CONNECTS, &fresh);
+	if (transfer->reply.head_bytes > 0 || transfer->error[0] != '\0' || transfer->no_socket != 0 ||
+	    transfer->repeats == REPEATS_MAX || !may_be_unread(code, fresh))
+		return false;
+	transfer->repeats++;
+	transfer->detail[0] = '\0';
+	return true;
 }
 
 /* ---- what came of it ---- */
@@ -327,6 +363,15 @@ to_ms(int64_t us)
 	return us > 0 ? (int32_t)((us + 500) / 1000) : 0;
 }
 
+/* The address that libcurl is or was connected to; "": none. */
+static const char *
+peer_address(struct transfer *transfer)
+{
+	char *ip = NULL;
+
+	return curl_easy_getinfo(transfer->easy, CURLINFO_PRIMARY_IP, &ip) == CURLE_OK && ip != NULL ? ip : "";
+}
+
 /* The parts of the time, as far as it came. A connection that was kept took no time to make. */
 static void
 tell_times(struct transfer *transfer, struct attempt_result *result)
@@ -340,6 +385,8 @@ tell_times(struct transfer *transfer, struct attempt_result *result)
 	(void)curl_easy_getinfo(transfer->easy, CURLINFO_NUM_CONNECTS, &fresh);
 	if (fresh > 0 && connected > 0)
 		result->connect_ms = to_ms(connected - info_us(transfer, CURLINFO_NAMELOOKUP_TIME_T));
+	else if (transfer->note.begun_us != 0) /* TLS began, and libcurl tells nothing of a connection without it */
+		result->connect_ms = to_ms(transfer->note.begun_us - transfer->prepared_us);
 	if (fresh > 0 && tls > 0)
 		result->tls_ms = to_ms(tls - connected);
 	if (first > 0 && transfer->reply.status > 0)
@@ -349,12 +396,10 @@ tell_times(struct transfer *transfer, struct attempt_result *result)
 static void
 tell_peer(struct transfer *transfer, struct attempt_result *result)
 {
-	char *ip = NULL;
+	const char *ip = peer_address(transfer);
 	long port = 0;
 
-	/* A connection that was kept has no time of connecting. */
-	if ((transfer->reply.status == 0 && info_us(transfer, CURLINFO_CONNECT_TIME_T) == 0) ||
-	    curl_easy_getinfo(transfer->easy, CURLINFO_PRIMARY_IP, &ip) != CURLE_OK || ip == NULL || ip[0] == '\0')
+	if (ip[0] == '\0')
 		return;
 	(void)curl_easy_getinfo(transfer->easy, CURLINFO_PRIMARY_PORT, &port);
 	(void)snprintf(result->peer, sizeof result->peer, strchr(ip, ':') != NULL ? "[%s]:%ld" : "%s:%ld", ip, port);
@@ -384,7 +429,7 @@ tell_failure(struct transfer *transfer, CURLcode code, struct attempt_result *re
 	    .host = transfer->order.endpoint->host,
 	    .certificate = transfer->note.text,
 	    .detail = transfer->detail,
-	    .connected = info_us(transfer, CURLINFO_CONNECT_TIME_T) > 0,
+	    .connected = peer_address(transfer)[0] != '\0',
 	    .encrypted = !transfer->url.https || info_us(transfer, CURLINFO_APPCONNECT_TIME_T) > 0,
 	};
 	long os_error = 0;
@@ -417,7 +462,7 @@ transfer_result(struct transfer *transfer, CURLcode code, struct attempt_result 
 	} else {
 		tell_failure(transfer, code, result);
 	}
-	if (!transfer->prepared)
+	if (transfer->prepared_us == 0)
 		return;
 	tell_times(transfer, result);
 	tell_peer(transfer, result);

@@ -51,7 +51,8 @@ struct transfer {
 	struct certificate_note note;
 	char detail[CURL_ERROR_SIZE]; /* libcurl's words */
 	int no_socket; /* errno of socket(2) */
-	bool prepared; /* libcurl has it, or has had it */
+	uint8_t repeats; /* on a new connection */
+	int64_t prepared_us; /* steady clock, when libcurl got it; 0: it has not */
 	enum attempt_end end; /* of one that ended before, or by the guard */
 	char error[ATTEMPT_ERROR_MAX]; /* the same; "": neither */
 };
@@ -72,6 +73,14 @@ void transfer_end(struct transfer *transfer, enum attempt_end end, const char *e
 
 /* Makes body and headers, and gives all to the easy handle. */
 void transfer_prepare(struct transfer *transfer);
+
+/*
+ * Whether it is to be prepared again, for a connection of its own, after libcurl gave that code; at most twice. It is
+ * when no byte of a reply came, and the receiver closed its side while the request was on its way: a connection that
+ * was kept (libcurl tries five of them, which may all have ended), an HTTP/2 connection with GOAWAY, or one by which a
+ * receiver refuses a body unread, which resets it before its reply is read.
+ */
+bool transfer_repeat(struct transfer *transfer, CURLcode code);
 
 /* What came of it. code: libcurl's; CURLE_OK also when libcurl has not had it. */
 void transfer_result(struct transfer *transfer, CURLcode code, struct attempt_result *result);

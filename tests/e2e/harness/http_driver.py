@@ -1,6 +1,7 @@
 """The courier's HTTP client (tests/unit/http_driver.c), with names and addresses of the test's own (tests/preload/resolver.c)."""
 
 import json
+import os
 import subprocess
 
 from harness.daemon import BUILD_DIR, clean_environment
@@ -17,7 +18,7 @@ class HttpDriver:
             [BUILD_DIR / "tests/unit/http_driver"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
             env=clean_environment({
                 "LD_PRELOAD": BUILD_DIR / "tests/preload/resolver.so", "NAMES": self.names, "NAMES_LOG": self.log,
-                "HL_ALLOW_NETWORKS": allow, **environment}))
+                **({"HL_ALLOW_NETWORKS": allow} if allow else {}), **environment}))
 
     def __enter__(self):
         return self
@@ -52,3 +53,7 @@ class HttpDriver:
     def said(self, what):
         """The names that were looked up, or the addresses that were connected to."""
         return [line.split()[1] for line in self.log.read_text().splitlines() if line.startswith(what + " ")]
+
+    def descriptors(self):
+        """Numbers of its open files."""
+        return [int(name) for name in os.listdir(f"/proc/{self.process.pid}/fd")]
