@@ -15,8 +15,8 @@
 /* What is noted of a connection. */
 struct certificate_note {
 	int64_t begun_us; /* when its TLS began: steady clock */
-	char text
-	    [CERTIFICATE_TEXT_MAX]; /* why a certificate was refused: UTF-8 without control characters; "": it was not */
+	/* Why a certificate was refused, UTF-8 without control characters; "": it was not. */
+	char text[CERTIFICATE_TEXT_MAX];
 };
 
 /* Whether libcurl's TLS is the OpenSSL that this program has; else certificate_watch() is not to be used. */

@@ -6,7 +6,8 @@
  *
  * An answer is a list of addresses with commas between; `absent`, `fails`, or `silent` (a second, then it fails). Names
  * that are not in the file are absent; numbers are as ever. No connection leaves the machine: one to an address that
- * is not in the file, and is not loopback, is refused with ENETUNREACH. Lookups and connections are written, one a
+ * is not in the file, and is not loopback, is refused with ENETUNREACH. The peer is then the address that was connected
+ * to, as far as getpeername(2) tells. Lookups and connections are written, one a
  * line, to the file NAMES_LOG.
  */
 #include <arpa/inet.h>
@@ -22,7 +23,8 @@
 #include <time.h>
 
 #define LINE_BYTES 4096
-#define NAMES_MAX 64
+#define NAMES_MAX 256
+#define FDS_MAX 4096
 
 union address {
 	struct sockaddr any;
@@ -35,6 +37,7 @@ static struct {
 	char name[256];
 	unsigned count;
 } asked[NAMES_MAX];
+static union address connected[FDS_MAX]; /* by descriptor; all zero: as the kernel says */
 
 static void
 note(const char *what, const char *text)
@@ -146,7 +149,11 @@ connect(int fd, const struct sockaddr *to, socklen_t len)
 	note("connect", text);
 	pthread_mutex_unlock(&lock);
 	memcpy(&other, to, len);
+	if (fd >= FDS_MAX)
+		abort();
+	memset(&connected[fd], 0, sizeof connected[fd]);
 	if (find("connect", text, line)) {
+		memcpy(&connected[fd], to, len);
 		if (to->sa_family == AF_INET) {
 			other.ipv4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 			other.ipv4.sin_port = htons((uint16_t)atoi(line));
@@ -159,4 +166,16 @@ connect(int fd, const struct sockaddr *to, socklen_t len)
 		return -1;
 	}
 	return real(fd, &other.any, len);
+}
+
+int
+getpeername(int fd, struct sockaddr *peer, socklen_t *len)
+{
+	int (*real)(int, struct sockaddr *, socklen_t *) =
+	    (int (*)(int, struct sockaddr *, socklen_t *))dlsym(RTLD_NEXT, "getpeername");
+	int rc = real(fd, peer, len);
+
+	if (rc == 0 && fd < FDS_MAX && connected[fd].any.sa_family != AF_UNSPEC)
+		memcpy(peer, &connected[fd], *len);
+	return rc;
 }
