@@ -18,12 +18,15 @@ const char command_deadletter_usage[] =
     "Events that PostgreSQL or SQLite refused for good, such as a number beyond numeric or what\n"
     "a CHECK or a trigger refuses. They are kept in the table hook_events_dead_letters of\n"
     "DATABASE_URL or, where that does not take them or SQLite refused, in\n"
-    "DATA_DIR/dead-letters.jsonl. retry stores in DATABASE_URL.\n\n"
+    "DATA_DIR/dead-letters.jsonl. retry stores in DATABASE_URL. Published events that the store\n"
+    "of webhooks refused are in the file; retry stores them there, for the options of hooksd\n"
+    "(HL_API_KEY, HL_STORE_BACKEND and those that say where).\n\n"
     "  list            one line a letter\n"
     "  show ID         everything about one; ID is its number or an event_id\n"
     "  retry [ID|all]  store the event again: the letter goes when that is committed, and\n"
     "                  stays with the new reason when it is refused again\n"
-    "  export          all letters as lines of JSON; \"payload\" is what POST /events takes\n\n"
+    "  export          all letters as lines of JSON; \"payload\" is what POST /events takes, or\n"
+    "                  POST /v1/events\n\n"
     "Exit codes: 0 done; 1 failed, no such letter, or some are still refused; 64 wrong usage.\n";
 
 /* A selection from the command line; NULL and "all" are all letters. */
@@ -72,7 +75,8 @@ list_letter(void *arg, const struct dead_letter *letter, struct error *err)
 		printf("%sin %s (times in UTC):\n%-*s  %-19s  SQLSTATE  %-24s  %-20s  MESSAGE\n",
 		    listing->letters > 0 ? "\n" : "",
 		    in_file ? deadletter_file_path(listing->config) : "hook_events_dead_letters", id_width,
-		    in_file ? "EVENT ID" : "ID", "REFUSED AT", "EVENT TYPE", "SESSION");
+		    in_file ? "EVENT ID" : "ID", "REFUSED AT", in_file ? "EVENT TYPE OR TOPIC" : "EVENT TYPE",
+		    in_file ? "SESSION OR TENANT" : "SESSION");
 	listing->in_file = in_file;
 	listing->letters++;
 
@@ -81,8 +85,8 @@ list_letter(void *arg, const struct dead_letter *letter, struct error *err)
 	(void)snprintf(second, sizeof second, "%s", letter->refused_at);
 	print_cell(second, sizeof second - 1);
 	print_cell(letter->sqlstate, 8);
-	print_cell(letter->event_type, 24);
-	print_cell(letter->session_id, 20);
+	print_cell(letter->event_type != NULL ? letter->event_type : letter->topic, 24);
+	print_cell(letter->event_type != NULL ? letter->session_id : letter->tenant_id, 20);
 	(void)deadletter_print(letter->message, INT_MAX);
 	printf("\n");
 	return 0;
@@ -111,8 +115,10 @@ show_letter(void *arg, const struct dead_letter *letter, struct error *err)
 	print_field("message", letter->message);
 	print_field("event_id", letter->event_id);
 	print_field("created_date", letter->created_date);
-	print_field("event_type", letter->event_type);
-	print_field("session_id", letter->session_id);
+	print_field(letter->event_type != NULL ? "event_type" : "topic",
+	    letter->event_type != NULL ? letter->event_type : letter->topic);
+	print_field(letter->event_type != NULL ? "session_id" : "tenant_id",
+	    letter->event_type != NULL ? letter->session_id : letter->tenant_id);
 	printf("payload\n%s\n", letter->payload);
 	return 0;
 }
@@ -131,8 +137,13 @@ export_letter(void *arg, const struct dead_letter *letter, struct error *err)
 	json_object_add_text(&object, "message", letter->message);
 	json_object_add_text(&object, "event_id", letter->event_id);
 	json_object_add_text(&object, "created_date", letter->created_date);
-	json_object_add_text(&object, "event_type", letter->event_type);
-	json_object_add_text(&object, "session_id", letter->session_id);
+	if (letter->event_type != NULL) {
+		json_object_add_text(&object, "event_type", letter->event_type);
+		json_object_add_text(&object, "session_id", letter->session_id);
+	} else {
+		json_object_add_text(&object, "topic", letter->topic);
+		json_object_add_text(&object, "tenant_id", letter->tenant_id);
+	}
 	json_object_add_text(&object, "payload", letter->payload);
 	json_object_end(&object);
 	bytes_add_text(&line, "\n");
@@ -237,7 +248,7 @@ command_deadletter(const struct config *config, char *const *words)
 		fputs(command_deadletter_usage, stderr);
 		return COMMAND_USAGE;
 	}
-	if (config->database_url == NULL && action->needs_database) {
+	if (config->database_url == NULL && action->needs_database && !config_api_is_on(config)) {
 		fprintf(stderr, "hooksctl deadletter: DATABASE_URL is not set: set it to where the events belong\n");
 		return COMMAND_USAGE;
 	}

@@ -53,11 +53,14 @@ read_letter(const cJSON *line, struct dead_letter *letter)
 	    .created_date = text_of(line, "created_date"),
 	    .event_type = text_of(line, "event_type"),
 	    .session_id = text_of(line, "session_id"),
+	    .topic = text_of(line, "topic"),
+	    .tenant_id = text_of(line, "tenant_id"),
 	    .payload = text_of(line, "payload"),
 	};
 	return letter->refused_at != NULL && letter->sqlstate != NULL && letter->message != NULL &&
-	       letter->event_id != NULL && letter->created_date != NULL && letter->event_type != NULL &&
-	       letter->session_id != NULL && letter->payload != NULL;
+	       letter->event_id != NULL && letter->created_date != NULL && letter->payload != NULL &&
+	       ((letter->event_type != NULL && letter->session_id != NULL) ||
+		   (letter->topic != NULL && letter->tenant_id != NULL));
 }
 
 static bool

@@ -17,15 +17,18 @@
 #include "cli/commands.h"
 #include "cli/deadletter_file.h"
 #include "cli/deadletter_print.h"
+#include "cli/deadletter_published.h"
 #include "config/text_rules.h"
 #include "event/scan.h"
 #include "ingest/decode.h"
 #include "ingest/timestamp.h"
 #include "store/dead_letter_text.h"
 #include "store/postgres/dead_letter_db.h"
+#include "store/webhooks/sink_publish.h"
+#include "store/webhooks_store.h"
 
 /* What comes of a letter: an enum dead_letter_outcome, or this. */
-enum { UNREADABLE = DEAD_LETTER_GONE + 1, OUTCOMES };
+enum { UNREADABLE = DEAD_LETTER_GONE + 1, NO_STORE, OUTCOMES };
 
 static const char *const outcome_words[OUTCOMES] = {
     [DEAD_LETTER_STORED] = "stored",
@@ -33,10 +36,12 @@ static const char *const outcome_words[OUTCOMES] = {
     [DEAD_LETTER_REFUSED] = "still refused",
     [DEAD_LETTER_GONE] = "gone, or another retry is at it",
     [UNREADABLE] = "not an event",
+    [NO_STORE] = "left alone: no option says where its store is",
 };
 
 struct retry {
-	struct dead_letter_db *db;
+	struct dead_letter_db *db; /* of hook events; NULL: no option names it */
+	struct sink *webhooks; /* of published events; NULL: they are off */
 	struct uuid_source ids;
 	uint64_t counts[OUTCOMES];
 	struct dead_letter_reason reason; /* of the last DEAD_LETTER_REFUSED */
@@ -92,6 +97,16 @@ read_event(struct retry *retry, const char *payload)
 	return NULL;
 }
 
+/* id: the letter's number in the table, or 0. Returns as retry_letter(). */
+static int
+store_event(struct retry *retry, int64_t id, const struct record *record, struct error *err)
+{
+	if (record->kind == RECORD_PUBLISHED)
+		return retry->webhooks != NULL ? sink_publish_retry(retry->webhooks, record, &retry->reason, err)
+					       : NO_STORE;
+	return retry->db != NULL ? dead_letter_db_retry(retry->db, id, record, &retry->reason, err) : NO_STORE;
+}
+
 /*
  * Stores the letter's event again, counts and prints what comes of it, and returns that, or <0 when the store is to
  * blame. *record is the event, to be released with free(), or NULL.
@@ -102,9 +117,10 @@ retry_letter(struct retry *retry, const struct dead_letter *letter, struct recor
 	int64_t id = letter->id != NULL ? atoll(letter->id) : 0;
 	int outcome = UNREADABLE;
 
-	*record = read_event(retry, letter->payload);
+	*record = letter->topic != NULL ? deadletter_read_published(&retry->ids, letter->payload)
+					: read_event(retry, letter->payload);
 	if (*record != NULL)
-		outcome = dead_letter_db_retry(retry->db, id, *record, &retry->reason, err);
+		outcome = store_event(retry, id, *record, err);
 	if (outcome < 0)
 		return outcome;
 	retry->counts[outcome]++;
@@ -158,21 +174,28 @@ print_sum(const struct retry *retry)
 		printf(", unreadable %" PRIu64, retry->counts[UNREADABLE]);
 	if (retry->counts[DEAD_LETTER_GONE] > 0)
 		printf(", left to another retry %" PRIu64, retry->counts[DEAD_LETTER_GONE]);
+	if (retry->counts[NO_STORE] > 0)
+		printf(", left alone %" PRIu64, retry->counts[NO_STORE]);
 	printf("\n");
 }
 
 int
 deadletter_retry(const struct config *config, struct dead_letter_db *db, const struct dead_letter_selection *which)
 {
+	static const struct sink_env no_env = {0};
 	struct retry retry = {.db = db};
 	uint64_t tried = 0;
 	struct error err;
 
 	uuid_source_init(&retry.ids);
-	int rc = dead_letter_db_walk(db, which, retry_in_table, &retry, &err);
+	if (config_api_is_on(config))
+		retry.webhooks = webhooks_sink_new(config, &no_env);
+	int rc = db != NULL ? dead_letter_db_walk(db, which, retry_in_table, &retry, &err) : 0;
 	if (rc == 0)
 		rc = deadletter_file_edit(config, which, retry_in_file, &retry, &err);
 
+	if (retry.webhooks != NULL)
+		retry.webhooks->ops->close(retry.webhooks);
 	for (int outcome = 0; outcome < OUTCOMES; outcome++)
 		tried += retry.counts[outcome];
 	if (tried > 0)
@@ -183,5 +206,7 @@ deadletter_retry(const struct config *config, struct dead_letter_db *db, const s
 	}
 	if (tried == 0)
 		return deadletter_none(which);
-	return retry.counts[DEAD_LETTER_REFUSED] + retry.counts[UNREADABLE] > 0 ? COMMAND_FAILED : COMMAND_OK;
+	uint64_t left = retry.counts[DEAD_LETTER_REFUSED] + retry.counts[UNREADABLE] + retry.counts[NO_STORE];
+
+	return left > 0 ? COMMAND_FAILED : COMMAND_OK;
 }

@@ -14,13 +14,14 @@
 
 const char command_spool_usage[] =
     "usage: hooksctl spool list | verify | export | replay [FILE ...] [--option=value ...]\n\n"
-    "The events that wait in DATA_DIR/spool to be stored. With FILEs: only those, wherever they\n"
-    "are, in that order; also damaged-*.bin.\n\n"
+    "The events that wait in DATA_DIR/spool to be stored, and the published events that wait in\n"
+    "DATA_DIR/hl-spool. With FILEs: only those, wherever they are, in that order; also damaged-*.bin.\n\n"
     "  list    prints the files, how old they are, and what is in them\n"
     "  verify  reads all files and checks every record\n"
     "  export  writes the events that are not stored yet to the standard output, one line of JSON\n"
-    "          an event, as hooksd writes them to JSONL_PATH\n"
+    "          an event, as hooksd writes them to JSONL_PATH; published events as the API shows them\n"
     "  replay  stores the events in DATABASE_URL, or with STORAGE_TYPE=sqlite in SQLITE_PATH,\n"
+    "          and published events in the store of webhooks, for the options of hooksd;\n"
     "          records its progress in the files, and removes what is stored. If it is interrupted,\n"
     "          run it again. Stop the hooksd on this DATA_DIR first, and run it as hooksd's user.\n"
     "          For a JSONL file use `hooksctl spool export >> FILE`, and remove the spool's files then\n\n"
@@ -59,7 +60,7 @@ print_row(const struct spool_item *file, const struct spool_source *source)
 		(void)age(header->created_us, old);
 		(void)snprintf(events, sizeof events, "%" PRIu64, header->events - header->done_events);
 	}
-	printf("%-28s %-27.27s  %-14s %12" PRIu64 " %10s%s\n", file->name, created, old, source->size, events,
+	printf("%-37s %-27.27s  %-14s %12" PRIu64 " %10s%s\n", file->name, created, old, source->size, events,
 	    file->set_aside       ? "  set aside as damaged"
 	    : source->header_good ? ""
 				  : "  damaged header");
@@ -75,7 +76,7 @@ list(const struct config *config, const struct spool_items *files)
 	int code = COMMAND_OK;
 
 	if (files->count > 0)
-		printf("%-28s %-27s  %-14s %12s %10s\n", "FILE", "CREATED", "AGE", "BYTES", "EVENTS");
+		printf("%-37s %-27s  %-14s %12s %10s\n", "FILE", "CREATED", "AGE", "BYTES", "EVENTS");
 	for (size_t i = 0; i < files->count; i++) {
 		struct spool_source source;
 		int rc = spool_source_open(&source, &files->items[i], O_RDONLY, &err);
@@ -127,7 +128,7 @@ verify(const struct config *config, const struct spool_items *files)
 			if (run == RUN_DAMAGE)
 				damaged += source.reader.to - source.reader.from;
 		}
-		printf("%-28s %10" PRIu64 " good, %10" PRIu64 " damaged bytes%s\n", file->name, good, damaged,
+		printf("%-37s %10" PRIu64 " good, %10" PRIu64 " damaged bytes%s\n", file->name, good, damaged,
 		    source.header_good ? "" : ", no good header");
 		if (run < 0)
 			code = spool_complain(file->path, &err);

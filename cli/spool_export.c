@@ -7,6 +7,7 @@
 #include "base/bytes.h"
 #include "cli/commands.h"
 #include "cli/spool_source.h"
+#include "event/published_json.h"
 #include "store/jsonl/jsonl_line.h"
 
 /* Prints the records that the reader holds. Returns 0 or <0. */
@@ -14,11 +15,19 @@ static int
 write_lines(const struct spool_reader *reader, struct bytes *line, struct error *err)
 {
 	for (uint32_t i = 0; i < reader->count; i++) {
-		line->len = 0;
-		char *begin = bytes_reserve(line, jsonl_line_max(reader->records[i]));
-		size_t len = (size_t)(jsonl_line(begin, reader->records[i]) - begin);
+		const struct record *record = reader->records[i];
 
-		if (fwrite(begin, 1, len, stdout) != len)
+		line->len = 0;
+		if (record->kind == RECORD_PUBLISHED) {
+			bytes_add_text(line, "{");
+			published_json_members(line, record);
+			bytes_add_text(line, "}\n");
+		} else {
+			char *begin = bytes_reserve(line, jsonl_line_max(record));
+
+			line->len = (size_t)(jsonl_line(begin, record) - begin);
+		}
+		if (fwrite(line->base, 1, line->len, stdout) != line->len)
 			return error_errno(err, "cannot write to the standard output");
 	}
 	return 0;

@@ -22,41 +22,70 @@
 #include "cli/spool_source.h"
 #include "config/data_dir.h"
 #include "store/store.h"
+#include "store/webhooks_store.h"
 
 struct sums {
-	uint64_t stored, duplicates, dead_lettered, damaged_bytes;
+	uint64_t stored, duplicates, dead_lettered, discarded, damaged_bytes;
+};
+
+/* A store, and whether it is open. sink NULL: it is off. */
+struct outlet {
+	struct sink *sink;
+	bool open;
 };
 
 struct replay {
-	struct sink *sink;
-	bool open;
+	struct outlet events, published;
 	bool found_damage;
 	struct sums sums;
 };
 
 /* ---- one file ---- */
 
-/* 0, or <0: the store is unavailable, and the file's header says how far the replay came. */
+/* 0, or <0: the store is unavailable. */
 static int
-store_records(struct replay *replay, const struct spool_reader *reader, struct sums *sums, struct error *err)
+store_batch(struct outlet *outlet, const struct batch *batch, struct sums *sums, struct error *err)
 {
-	struct sink *sink = replay->sink;
+	struct sink *sink = outlet->sink;
 	struct sink_result result;
 
+	if (sink == NULL || !sink->ops->keyed)
+		return error_set(err, "no option says where its events are to be stored: see `hooksctl spool --help`");
 	/* After a failure opens the store once more. */
 	for (int tries = 0; tries < 2; tries++) {
-		if (!replay->open && sink->ops->open(sink, err) < 0)
+		if (!outlet->open && sink->ops->open(sink, err) < 0)
 			return -1;
-		replay->open =
-		    sink->ops->store(sink, &(struct batch){reader->records, reader->count}, &result, err) == 0;
-		if (replay->open) {
+		result = (struct sink_result){0};
+		outlet->open = sink->ops->store(sink, batch, &result, err) == 0;
+		if (outlet->open) {
 			sums->stored += result.stored;
 			sums->duplicates += result.duplicates;
 			sums->dead_lettered += result.dead_lettered;
+			sums->discarded += result.discarded;
 			return 0;
 		}
 	}
 	return -1;
+}
+
+/* 0, or <0: the store is unavailable, and the file's header says how far the replay came. */
+static int
+store_records(struct replay *replay, const struct spool_reader *reader, struct sums *sums, struct error *err)
+{
+	uint32_t begin = 0;
+
+	for (uint32_t i = 1; i <= reader->count; i++) {
+		uint8_t kind = reader->records[begin]->kind;
+		struct outlet *outlet = kind == RECORD_PUBLISHED ? &replay->published : &replay->events;
+		const struct batch batch = {reader->records + begin, i - begin, NULL};
+
+		if (i < reader->count && reader->records[i]->kind == kind)
+			continue;
+		if (store_batch(outlet, &batch, sums, err) != 0)
+			return -1;
+		begin = i;
+	}
+	return 0;
 }
 
 static void
@@ -114,8 +143,11 @@ set_aside(const char *path, struct error *err)
 static void
 print_sums(const char *name, const struct sums *sums)
 {
-	printf("%s: stored %" PRIu64 ", duplicates %" PRIu64 ", dead letters %" PRIu64 ", damaged bytes %" PRIu64 "\n",
-	    name, sums->stored, sums->duplicates, sums->dead_lettered, sums->damaged_bytes);
+	printf("%s: stored %" PRIu64 ", duplicates %" PRIu64 ", dead letters %" PRIu64 ", damaged bytes %" PRIu64, name,
+	    sums->stored, sums->duplicates, sums->dead_lettered, sums->damaged_bytes);
+	if (sums->discarded > 0)
+		printf(", of deleted tenants %" PRIu64, sums->discarded);
+	printf("\n");
 	(void)fflush(stdout);
 }
 
@@ -144,6 +176,7 @@ replay_file(struct replay *replay, const struct spool_item *file, struct error *
 	replay->sums.stored += sums.stored;
 	replay->sums.duplicates += sums.duplicates;
 	replay->sums.dead_lettered += sums.dead_lettered;
+	replay->sums.discarded += sums.discarded;
 	replay->sums.damaged_bytes += sums.damaged_bytes;
 	return rc;
 }
@@ -203,17 +236,23 @@ int
 spool_replay(const struct config *config, const struct spool_items *files)
 {
 	const struct sink_env env = {0}; /* no drain, heartbeat or metrics */
-	struct replay replay = {0};
+	struct replay replay = {.events = {store_new(config, &env), false}};
+	bool only_published = files->count > 0;
 
-	replay.sink = store_new(config, &env);
-	if (!replay.sink->ops->keyed) {
+	for (size_t i = 0; i < files->count; i++)
+		only_published = only_published && files->items[i].published;
+	if (!replay.events.sink->ops->keyed && !only_published) {
 		fprintf(stderr, "hooksctl spool: replay stores in PostgreSQL or SQLite: set DATABASE_URL, or "
 				"STORAGE_TYPE=sqlite; for a JSONL file use `hooksctl spool export >> FILE`\n");
-		replay.sink->ops->close(replay.sink);
+		replay.events.sink->ops->close(replay.events.sink);
 		return COMMAND_USAGE;
 	}
+	if (config_api_is_on(config))
+		replay.published.sink = webhooks_sink_new(config, &env);
 	int code = replay_all(&replay, files);
-	replay.sink->ops->close(replay.sink);
+	replay.events.sink->ops->close(replay.events.sink);
+	if (replay.published.sink != NULL)
+		replay.published.sink->ops->close(replay.published.sink);
 	print_sums("in all", &replay.sums);
 	return replay.found_damage ? COMMAND_FAILED : code;
 }

@@ -112,14 +112,24 @@ by_age(const void *a, const void *b)
 	return spool_id_compare(x->id, y->id);
 }
 
-/* The files of DATA_DIR/spool, sorted. Returns 0 or <0. */
+/* The names of published events' files, which are printed, tell in which directory they are. */
+static const char *
+name_in(const char *path, const char *directory, bool published)
+{
+	const char *name = path + strlen(directory) + 1;
+
+	return published ? name - strlen(SPOOL_DIRECTORY_PUBLISHED "/") : name;
+}
+
+/* The files of one of the two directories. Returns 0 or <0. */
 static int
-find_all(struct spool_items *found, const char *data_dir, bool with_set_aside, struct error *err)
+find_in(struct spool_items *found, const char *data_dir, bool published, bool with_set_aside, struct error *err)
 {
 	char directory[PATH_MAX];
 	struct dirent *entry;
 
-	(void)snprintf(directory, sizeof directory, "%s/" SPOOL_DIRECTORY, data_dir);
+	(void)snprintf(
+	    directory, sizeof directory, "%s/%s", data_dir, published ? SPOOL_DIRECTORY_PUBLISHED : SPOOL_DIRECTORY);
 	DIR *dir = opendir(directory);
 	if (dir == NULL && errno == ENOENT && access(data_dir, F_OK) == 0)
 		return 0;
@@ -135,11 +145,22 @@ find_all(struct spool_items *found, const char *data_dir, bool with_set_aside, s
 			continue;
 		file.path = mem_new(room, 1);
 		(void)snprintf(file.path, room, "%s/%s", directory, entry->d_name);
-		file.name = file.path + strlen(directory) + 1;
+		file.published = published;
+		file.name = name_in(file.path, directory, published);
 		read_created(&file);
 		*add(found) = file;
 	}
 	closedir(dir);
+	return 0;
+}
+
+/* The files of DATA_DIR/spool and DATA_DIR/hl-spool, sorted. Returns 0 or <0. */
+static int
+find_all(struct spool_items *found, const char *data_dir, bool with_set_aside, struct error *err)
+{
+	if (find_in(found, data_dir, false, with_set_aside, err) != 0 ||
+	    find_in(found, data_dir, true, with_set_aside, err) != 0)
+		return -1;
 	if (found->count > 0)
 		qsort(found->items, found->count, sizeof *found->items, by_age);
 	return 0;

@@ -1,4 +1,4 @@
-/* The files that `hooksctl spool` works on, of DATA_DIR/spool or named on the command line, and reading them. */
+/* The files that `hooksctl spool` works on, of DATA_DIR's spools or named on the command line, and reading them. */
 #ifndef CLI_SPOOL_SOURCE_H
 #define CLI_SPOOL_SOURCE_H
 
@@ -8,7 +8,8 @@
 
 struct spool_item {
 	char *path;
-	const char *name; /* to print; within path: the name in DATA_DIR/spool, or all of a path that was given */
+	const char *name; /* to print; within path: the name in DATA_DIR/spool, hl-spool/NAME, or what was given */
+	bool published; /* it is in DATA_DIR/hl-spool; what a file that was named holds only its records tell */
 	bool set_aside; /* damage that hooksd or a replay has moved out of the way */
 
 	/* For the order. */
@@ -22,7 +23,7 @@ struct spool_items {
 };
 
 /*
- * The named files (NULL at the end), in that order; without names those of DATA_DIR/spool, the oldest first and, if
+ * The named files (NULL at the end), in that order; without names those of DATA_DIR's spools, the oldest first and, if
  * with_set_aside, damaged files last. Returns 0, also for an empty spool, or <0 when there is no such directory.
  * spool_items_free() is due in any case.
  */

@@ -19,8 +19,8 @@ struct dead_letter {
 	const char *message;
 	const char *event_id;
 	const char *created_date;
-	const char *event_type;
-	const char *session_id;
+	const char *event_type, *session_id; /* of a hook event; NULL: it is a published event */
+	const char *topic, *tenant_id; /* of that */
 	const char *payload; /* NULL when it was not read */
 };
 
@@ -29,6 +29,13 @@ struct dead_letter_selection {
 	int64_t id; /* 0: any */
 	char event_id[FORMAT_UUID_BYTES + 1]; /* "": any */
 	bool without_payload; /* which may have megabytes: the reader does not need it */
+};
+
+enum dead_letter_outcome {
+	DEAD_LETTER_STORED,
+	DEAD_LETTER_DUPLICATE, /* the store has the event already */
+	DEAD_LETTER_REFUSED, /* the event was refused again, for a reason */
+	DEAD_LETTER_GONE /* the letter is not in the table any more, or another retry works on it */
 };
 
 /* Called for each letter. <0, with *err, ends the walk. */

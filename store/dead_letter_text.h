@@ -19,7 +19,8 @@ struct refused {
 
 /*
  * Appends the event as one line of JSON (without newline) that POST /events would take for the same event: null fields
- * left out, data byte for byte; and received_at, which POST ignores.
+ * left out, data byte for byte; and received_at, which POST ignores. Of a published event what POST /v1/events would
+ * take, and the members that the service adds to it (event/published_json.h), which POST ignores.
  */
 void dead_letter_payload(struct bytes *out, const struct record *record);
 

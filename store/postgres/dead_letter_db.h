@@ -28,13 +28,6 @@ void dead_letter_db_close(struct dead_letter_db *db);
 int dead_letter_db_walk(struct dead_letter_db *db, const struct dead_letter_selection *which, dead_letter_fn *fn,
     void *arg, struct error *err);
 
-enum dead_letter_outcome {
-	DEAD_LETTER_STORED,
-	DEAD_LETTER_DUPLICATE, /* the store has the event already */
-	DEAD_LETTER_REFUSED, /* the event was refused again, for *reason */
-	DEAD_LETTER_GONE /* the letter is not in the table any more, or another retry works on it */
-};
-
 /*
  * Stores the event of a dead letter. id is the letter's number in the table: together with the event it is deleted, or,
  * when the event is refused again, given the new reason. 0: the letter is not in the table. Returns an enum

@@ -209,7 +209,8 @@ judge(struct publish_batch *b, struct publication *item, struct error *err)
 	blame = blame_of(sqlstate);
 	if (blame == BLAME_STORE)
 		return -1;
-	if (blame == BLAME_EVENT || b->stored_any ||
+	/* Of one event that a person wants to be stored again there are no neighbours that could tell. */
+	if (blame == BLAME_EVENT || b->stored_any || b->dead.reason != NULL ||
 	    (b->cleared_us != 0 && clock_steady_us() < b->cleared_us + CLEARED_FOR_US)) {
 		b->in_doubt = true;
 		return publish_dead_refused(&b->dead, item, sqlstate, err->text, err);

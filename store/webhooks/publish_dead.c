@@ -51,9 +51,14 @@ keep(struct publish_dead *dead, struct publication *item, const char *sqlstate, 
 {
 	const struct refused refused = {.at_us = clock_wall_us(), .sqlstate = sqlstate, .message = message};
 
-	if (dead_letter_file_append(&dead->file, &refused, item->record, err) < 0)
-		return -1;
-	dead->file_used = true;
+	if (dead->reason != NULL) {
+		(void)snprintf(dead->reason->sqlstate, sizeof dead->reason->sqlstate, "%s", sqlstate);
+		(void)error_set(&dead->reason->message, "%s", message);
+	} else {
+		if (dead_letter_file_append(&dead->file, &refused, item->record, err) < 0)
+			return -1;
+		dead->file_used = true;
+	}
 	item->outcome = (struct publish_outcome){.result = PUBLISH_DEAD};
 	return 0;
 }
@@ -68,7 +73,7 @@ publish_dead_refused(
 	(void)snprintf(copy, sizeof copy, "%s", message); /* it may be *err's */
 	if (keep(dead, item, sqlstate, copy, err) < 0)
 		return -1;
-	times = repeat_met(&dead->refused, clock_steady_us());
+	times = dead->reason == NULL ? repeat_met(&dead->refused, clock_steady_us()) : 0;
 	if (times > 0)
 		log_warning("the webhooks' store refused published events: they are in the dead letters",
 		    LOG_UINT("events", times), LOG_STR("last_refusal", copy));
@@ -86,7 +91,7 @@ publish_dead_conflict(struct publish_dead *dead, struct publication *item, struc
 	    "its idempotency key is that of event %.*s, which has another topic or payload", FORMAT_UUID_BYTES, first);
 	if (keep(dead, item, "23505", message, err) < 0)
 		return -1;
-	times = repeat_met(&dead->conflicts, clock_steady_us());
+	times = dead->reason == NULL ? repeat_met(&dead->conflicts, clock_steady_us()) : 0;
 	if (times > 0)
 		log_warning("spooled events have the idempotency keys of others: they are in the dead letters",
 		    LOG_UINT("events", times));

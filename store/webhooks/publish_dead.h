@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/repeat.h"
+#include "store/dead_letter.h"
 #include "store/dead_letter_file.h"
 #include "store/webhooks/publication.h"
 
@@ -18,6 +19,7 @@ struct publish_dead {
 	struct dead_letter_file file;
 	struct repeat refused, conflicts; /* for the log */
 	bool file_used; /* since the last publish_dead_sync() */
+	struct dead_letter_reason *reason; /* NULL, or what refusals go to instead of the file; borrowed */
 };
 
 /* data_dir is borrowed. publish_dead_free() releases everything but the struct. */

@@ -88,7 +88,7 @@ publish_ensure_node(struct db *db, const struct node_row *node, struct error *er
 {
 	static const struct db_statement ensure = {
 	    "INSERT INTO delivery_nodes (node_id, epoch, name, started_at, alive_at, seen_version)"
-	    " VALUES ($1, $2, 'no courier', hl_now(), hl_now(), 0) ON CONFLICT DO NOTHING",
+	    " VALUES ($1, $2, 'no courier', hl_now(), hl_time(0), 0) ON CONFLICT DO NOTHING",
 	    NULL};
 	const struct db_param params[] = {db_int(node->node_id), db_int(node->epoch)};
 	int rc = db_begin(db, err);

@@ -101,6 +101,27 @@ publish_upkeep(struct sink *sink, struct error *err)
 	return ask((struct sink_publish *)sink, err);
 }
 
+int
+sink_publish_retry(struct sink *sink, const struct record *record, struct dead_letter_reason *reason, struct error *err)
+{
+	struct sink_publish *s = (struct sink_publish *)sink;
+	const struct batch batch = {&record, 1, NULL};
+	struct sink_result result;
+	int rc = publish_open(sink, err);
+
+	*reason = (struct dead_letter_reason){.sqlstate = "42704"}; /* as of an object that is not there */
+	(void)error_set(&reason->message, "its tenant is deleted");
+	s->batch.dead.reason = reason;
+	if (rc == 0)
+		rc = publish_store(sink, &batch, &result, err);
+	s->batch.dead.reason = NULL;
+	if (rc != 0)
+		return rc;
+	if (result.stored > 0)
+		return DEAD_LETTER_STORED;
+	return result.duplicates > 0 ? DEAD_LETTER_DUPLICATE : DEAD_LETTER_REFUSED;
+}
+
 static void
 publish_close(struct sink *sink)
 {

@@ -1,8 +1,9 @@
 /*
- * Kills the control process at a statement of a transaction. The file that KILLPOINT names holds two numbers of 32
- * bits: which statement that is, counted down from now on over all threads (0: none), and 0 to die right before it goes
- * to the database or 1 to die when it has taken effect and before anybody hears of it. BEGIN and COMMIT are statements.
- * Reading statements of their own are not counted: a process that dies in one leaves nothing.
+ * Kills the control process, or the processes whose names begin with KILLPOINT_PROCESS, at a statement of a
+ * transaction. The file that KILLPOINT names holds two numbers of 32 bits: which statement that is, counted down from
+ * now on over all threads (0: none), and 0 to die right before it goes to the database or 1 to die when it has taken
+ * effect and before anybody hears of it. BEGIN and COMMIT are statements. Reading statements of their own are not
+ * counted: a process that dies in one leaves nothing.
  */
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -48,14 +49,16 @@ killpoint(void)
 
 /* The name of the process, which its threads need not have. */
 static bool
-is_control(void)
+is_meant(void)
 {
+	const char *prefix = getenv("KILLPOINT_PROCESS");
 	char name[16] = "";
 	int fd = open("/proc/self/comm", O_RDONLY | O_CLOEXEC);
 	ssize_t len = fd < 0 ? -1 : read(fd, name, sizeof name - 1);
 
 	close(fd);
-	return len > 0 && strncmp(name, PREFIX, strlen(PREFIX)) == 0;
+	prefix = prefix != NULL ? prefix : PREFIX;
+	return len > 0 && strncmp(name, prefix, strlen(prefix)) == 0;
 }
 
 static void
@@ -78,7 +81,7 @@ count(const char *sql)
 	bool counts = in_transaction || begins_with(sql, "BEGIN");
 
 	in_transaction = counts && !begins_with(sql, "COMMIT") && !begins_with(sql, "ROLLBACK");
-	if (!counts || point == NULL || __atomic_load_n(&point->left, __ATOMIC_SEQ_CST) == 0 || !is_control())
+	if (!counts || point == NULL || __atomic_load_n(&point->left, __ATOMIC_SEQ_CST) == 0 || !is_meant())
 		return false;
 	if (__atomic_sub_fetch(&point->left, 1, __ATOMIC_SEQ_CST) != 0)
 		return false;

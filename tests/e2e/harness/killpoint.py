@@ -1,4 +1,4 @@
-"""A control that dies at a statement of one of its transactions (tests/preload/killpoint.c)."""
+"""A control, or another process, that dies at a statement of one of its transactions (tests/preload/killpoint.c)."""
 
 import mmap
 import struct
@@ -9,14 +9,16 @@ BEFORE, AFTER = 0, 1
 
 
 class Killpoint:
-    def __init__(self, path):
+    def __init__(self, path, process="control"):
         self.path = path
+        self.process = process
         path.write_bytes(bytes(8))
         with open(path, "r+b") as file:
             self.memory = mmap.mmap(file.fileno(), 8)
 
     def environment(self):
-        return {"LD_PRELOAD": BUILD_DIR / "tests/preload/killpoint.so", "KILLPOINT": self.path}
+        return {"LD_PRELOAD": BUILD_DIR / "tests/preload/killpoint.so", "KILLPOINT": self.path,
+                "KILLPOINT_PROCESS": self.process}
 
     def arm(self, statement, side):
         """From now on: the first statement is 1. BEFORE it goes to the database, or AFTER it has taken effect."""

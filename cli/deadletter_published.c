@@ -1,0 +1,107 @@
+/*
+ * The payload goes through the decoder like a request's body. What the service has added to the event, and what came in
+ * headers, is read beside it.
+ */
+#include "cli/deadletter_published.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "config/text_rules.h"
+#include "event/publish_outcome.h"
+#include "event/scan.h"
+#include "ingest/decode.h"
+
+static bool
+key_is(const struct json *key, const char *name)
+{
+	return key->len == strlen(name) && memcmp(key->text, name, key->len) == 0;
+}
+
+/* The characters of a string without escapes; base NULL: the value is none. */
+static struct span
+text_of(const struct json *value)
+{
+	if (value->type != JSON_STRING || value->escapes)
+		return (struct span){NULL, 0};
+	return (struct span){value->text + 1, value->len - 2};
+}
+
+static bool
+read_trace(const struct json *trace, struct decode_env *env)
+{
+	struct scan scan;
+	struct json key, value;
+	bool first = true;
+
+	if (trace->type != JSON_OBJECT || !scan_begin(&scan, trace->text, trace->len))
+		return false;
+	while (scan_member(&scan, &first, &key) == SCAN_ELEMENT && scan_value(&scan, &value)) {
+		if (key_is(&key, "\"traceparent\""))
+			env->traceparent = text_of(&value);
+		else if (key_is(&key, "\"tracestate\""))
+			env->tracestate = text_of(&value);
+	}
+	return true;
+}
+
+/* What the decoder does not read: whose event it is, its id, its trace. false: something of it is missing. */
+static bool
+read_circumstances(const char *payload, struct decode_env *env, uint8_t id[16])
+{
+	struct scan scan;
+	struct json key, value;
+	bool first = true, has_id = false;
+
+	if (!scan_begin(&scan, payload, strlen(payload)) || *scan.at != '{')
+		return false;
+	while (scan_member(&scan, &first, &key) == SCAN_ELEMENT && scan_value(&scan, &value)) {
+		struct span text = text_of(&value);
+
+		if (key_is(&key, "\"tenant_id\"") && text.len <= TENANT_ID_MAX)
+			env->tenant = text;
+		else if (key_is(&key, "\"id\""))
+			has_id = text.base != NULL && uuid_parse(text.base, text.len, id);
+		else if (key_is(&key, "\"_trace\"") && !read_trace(&value, env))
+			return false;
+	}
+	if (env->tenant.len == strlen(RECORD_DEFAULT_TENANT) &&
+	    memcmp(env->tenant.base, RECORD_DEFAULT_TENANT, env->tenant.len) == 0)
+		env->tenant = (struct span){NULL, 0};
+	return has_id;
+}
+
+static int64_t
+time_of(const uint8_t id[16])
+{
+	int64_t ms = 0;
+
+	for (int i = 0; i < 6; i++)
+		ms = ms << 8 | id[i];
+	return ms * 1000;
+}
+
+struct record *
+deadletter_read_published(struct uuid_source *ids, const char *payload)
+{
+	const struct span text = {payload, strlen(payload)};
+	size_t before = sizeof(struct publish_outcome), room = before + record_bytes(PUBLISHED_STRINGS, text.len + 64);
+	struct decode_env env = {
+	    .published = true, .max_event_bytes = DECODE_EVENT_BYTES_MAX, .max_events = 1, .ids = ids};
+	char *space = mem_new(1, room);
+	struct record *record = (void *)space;
+	struct decode_result result;
+	uint8_t id[16];
+
+	if (!read_circumstances(payload, &env, id) ||
+	    decode_body(text, BODY_EVENT, &env, (struct decode_space){space, room}, &result) != DECODE_OK) {
+		free(space);
+		return NULL;
+	}
+	memmove(space, space + before, result.bytes - before);
+	memcpy(record->event_id, id, sizeof id);
+	record->received_us = time_of(id);
+	(void)record_seal(record);
+	return record;
+}

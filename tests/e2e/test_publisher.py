@@ -1,0 +1,195 @@
+"""
+What becomes of a published event between the acceptor and the store: routing, jobs, deaths of a publisher, a store that is
+away or refuses an event. Over both stores.
+"""
+
+import json
+import time
+
+import pytest
+
+from harness.endpoints import make
+from harness.killpoint import AFTER, BEFORE, Killpoint
+from harness.metrics import metrics
+from harness.waiting import wait_until
+from harness.webhooks import STORES
+
+A_LIFE = 1.2  # seconds: the master gives up on a process that lives for less than one ten times
+
+
+def publish(client, topic="order.created", **members):
+    return client.post("/v1/events", {"topic": topic} | members)
+
+
+def subscribe(client, pattern="#", **fields):
+    """An endpoint that holds, so that its jobs stay, and a subscription."""
+    endpoint = make(client, enabled=False)
+    reply = client.post("/v1/subscriptions", {"endpoint_id": endpoint["id"], "topic_pattern": pattern} | fields)
+    assert reply.status == 201, reply
+    return endpoint, reply.json
+
+
+def rows_of(hookline, tenant):
+    """How many events and jobs the store has of a tenant."""
+    return tuple(hookline.value(f"SELECT count(*) FROM {table} WHERE tenant_id = :tenant", tenant=tenant.id)
+                 for table in ("events", "jobs"))
+
+
+def accounts(hookline):
+    """What was published, what that has become, and the parts of it."""
+    numbers = metrics(hookline.daemon)
+    parts = {name: int(numbers[f"messages_{name}_total"])
+             for name in ("stored", "deduplicated", "dead_lettered", "damaged", "discarded")}
+    parts |= {name: int(numbers[f"{name}_messages"]) for name in ("ring", "spool")}
+    return int(numbers["messages_received_total"]), sum(parts.values()), parts
+
+
+def settled(hookline):
+    published, found, parts = accounts(hookline)
+    return published == found and parts["ring"] == parts["spool"] == 0
+
+
+# ---- routing ----
+
+
+def test_an_event_is_routed_by_each_change_that_was_answered_before(hookline):
+    tenant = hookline.new_tenant()
+    client = tenant.client
+    assert publish(client).json["job_ids"] == []
+    made = [subscribe(client) for _ in range(3)]
+    assert len(publish(client).json["job_ids"]) == 3
+    for left, (endpoint, subscription) in zip((2, 1, 0), made):
+        if left == 1:
+            assert client.delete(f"/v1/endpoints/{endpoint['id']}").status in (202, 204)
+        elif left == 0:
+            assert client.patch(f"/v1/subscriptions/{subscription['id']}", {"enabled": False}).status == 200
+        else:
+            assert client.delete(f"/v1/subscriptions/{subscription['id']}").status == 204
+        assert len(publish(client).json["job_ids"]) == left
+
+
+def test_an_event_has_a_job_for_each_endpoint_and_transform(hookline):
+    tenant = hookline.new_tenant()
+    client = tenant.client
+    endpoint, _ = subscribe(client)
+    transform = [{"remove_field": {"field": "payload.secret"}}]
+    for fields in ({"topic_pattern": "order.*"}, {"topic_pattern": "#", "transform": transform},
+                   {"topic_pattern": "order.#", "transform": transform},
+                   {"topic_pattern": "#", "filter": {"gt": "payload.n", "value": 5}, "transform": transform + transform}):
+        assert client.post("/v1/subscriptions", {"endpoint_id": endpoint["id"]} | fields).status == 201
+    event = publish(client, payload={"n": 5}).json
+    assert len(event["job_ids"]) == 2
+    assert len(publish(client, payload={"n": 6}).json["job_ids"]) == 3
+    rows = hookline.query("SELECT status, attempt_count, expires_at, subscription_ids FROM jobs WHERE tenant_id = :tenant"
+                          " AND event_id = :event", tenant=tenant.id, event=event["id"])
+    assert {(row["status"], row["attempt_count"], row["expires_at"]) for row in rows} == {("held", 0, None)}
+    ids = [row["subscription_ids"] for row in rows]
+    assert sorted(len(json.loads(some) if isinstance(some, str) else some) for some in ids) == [2, 2]
+
+
+def test_an_event_of_a_tenant_that_is_deleted_meanwhile_is_discarded(hookline):
+    """Its key is still in the acceptors' table."""
+    tenant = hookline.new_tenant()
+    subscribe(tenant.client)
+    assert publish(tenant.client).status == 201
+    before = accounts(hookline)[2]["discarded"]
+    hookline.query("UPDATE tenants SET deleted_at = created_at WHERE tenant_id = :tenant", tenant=tenant.id)
+    hookline.query("UPDATE routing_versions SET version = version + 1 WHERE tenant_id = :tenant", tenant=tenant.id)
+    assert publish(tenant.client).status == 404
+    assert rows_of(hookline, tenant) == (1, 1)
+    assert accounts(hookline)[2]["discarded"] == before + 1
+
+
+# ---- a publisher that dies ----
+
+
+@pytest.mark.parametrize("store", STORES)
+@pytest.mark.parametrize("side", [BEFORE, AFTER])
+def test_an_event_is_stored_once_though_its_publisher_dies_at_the_commit(make_hookline, tmp_path, store, side):
+    killpoint = Killpoint(tmp_path / "killpoint", process="publisher")
+    hookline = make_hookline(store, STORAGE_TYPE="jsonl", ACCEPTORS=1, HL_PUBLISHERS=1, **killpoint.environment()).start()
+    tenant = hookline.new_tenant()
+    subscribe(tenant.client)
+    assert publish(tenant.client, idempotency_key="first").status == 201  # and the routes are read
+    killpoint.arm(1000, AFTER)
+    assert publish(tenant.client, idempotency_key="second").status == 201
+    statements = 1000 - killpoint.left()
+    assert statements >= 4
+    time.sleep(A_LIFE)
+
+    killpoint.arm(statements, side)
+    reply = publish(tenant.client, idempotency_key="third")
+    assert killpoint.disarm(), "it has died"
+    assert reply.status == 201 and len(reply.json["job_ids"]) == 1
+    assert rows_of(hookline, tenant) == (3, 3)
+    again = publish(tenant.client, idempotency_key="third")
+    assert again.status == 200 and again.json["id"] == reply.json["id"]
+    wait_until(lambda: settled(hookline), "all that was published is accounted for")
+
+
+# ---- a store that is away, or refuses ----
+
+
+def test_what_is_published_while_the_store_is_away_is_spooled_and_stored_later(make_hookline):
+    hookline = make_hookline("postgres", STORAGE_TYPE="jsonl", SPOOL_AFTER_MS=100).start()
+    tenant = hookline.new_tenant()
+    subscribe(tenant.client)
+    first = publish(tenant.client, payload=1, idempotency_key="known")
+    assert first.status == 201
+    hookline.database.server.stop()
+    for payload in (1, 2):  # the same event again, and another one with its key
+        reply = publish(tenant.client, payload=payload, idempotency_key="known")
+        assert reply.status == 202 and reply.headers["X-Hooks-Ack"] == "spooled" and reply.json["job_ids"] is None
+    kept = [publish(tenant.client, payload=number).json["id"] for number in range(5)]
+    listed = hookline.daemon.hooksctl("spool", "list")
+    assert "hl-spool/" in listed.stdout and " 7 events wait" in listed.stdout
+    exported = [json.loads(line) for line in hookline.daemon.hooksctl("spool", "export").stdout.splitlines()]
+    assert sorted(event["id"] for event in exported if event["id"] in kept) == sorted(kept)
+    hookline.database.server.start()
+    wait_until(lambda: settled(hookline), "what was spooled is stored", 30)
+    parts = accounts(hookline)[2]
+    assert (parts["stored"], parts["deduplicated"], parts["dead_lettered"]) == (6, 1, 1)
+    assert rows_of(hookline, tenant) == (6, 6)
+    assert {tenant.client.get(f"/v1/events/{event}").status for event in kept} == {200}
+    assert f"its idempotency key is that of event {first.json['id']}" in hookline.daemon.hooksctl("deadletter", "list").stdout
+
+
+def refuse(hookline, on):
+    """Somebody adds a rule to the table, or takes it away."""
+    if hookline.store == "postgres":
+        hookline.query("ALTER TABLE events ADD CONSTRAINT no_bad CHECK (topic <> 'bad')" if on else
+                       "ALTER TABLE events DROP CONSTRAINT no_bad")
+    else:
+        hookline.query("CREATE TRIGGER no_bad BEFORE INSERT ON events WHEN NEW.topic = 'bad'"
+                       " BEGIN SELECT RAISE(ABORT, 'no_bad'); END" if on else "DROP TRIGGER no_bad")
+
+
+@pytest.mark.parametrize("store", STORES)
+def test_a_refused_event_is_a_dead_letter_and_its_retry_makes_its_jobs(make_hookline, store):
+    hookline = make_hookline(store, STORAGE_TYPE="jsonl").start()
+    tenant = hookline.new_tenant()
+    subscribe(tenant.client)
+    assert publish(tenant.client).status == 201  # the store takes events
+    refuse(hookline, True)
+    sent = {"payload": {"n": 1.50, "text": "ü\u0001"}, "ordering_key": "o", "occurred_at": 1700000000123, "colour": "red"}
+    trace = {"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}
+    reply = tenant.client.post("/v1/events", {"topic": "bad"} | sent, headers=trace)
+    assert reply.status >= 400
+    assert rows_of(hookline, tenant) == (1, 1)
+    wait_until(lambda: settled(hookline), "the dead letter is accounted for")
+    assert accounts(hookline)[2]["dead_lettered"] == 1
+
+    hooksctl = hookline.daemon.hooksctl
+    listed = hooksctl("deadletter", "list").stdout
+    assert "bad" in listed and tenant.id[:19] in listed and "no_bad" in listed
+    [letter] = [json.loads(line) for line in hooksctl("deadletter", "export").stdout.splitlines()]
+    assert letter["topic"] == "bad" and letter["tenant_id"] == tenant.id
+    refused = hooksctl("deadletter", "retry", "all")
+    assert refused.returncode == 1 and "still refused" in refused.stdout
+    refuse(hookline, False)
+    retried = hooksctl("deadletter", "retry", letter["event_id"])
+    assert retried.returncode == 0 and "stored 1" in retried.stdout, retried
+    assert "no dead letters" in hooksctl("deadletter", "list").stdout
+    assert rows_of(hookline, tenant) == (2, 2)
+    event = tenant.client.get(f"/v1/events/{letter['event_id']}").json
+    assert {name: event[name] for name in sent} == sent and event["topic"] == "bad" and event["_trace"] == trace
