@@ -65,7 +65,7 @@ tell(const struct failure *failure, struct attempt_result *result)
 	case CURLE_HTTP2_STREAM:
 		(void)snprintf(result->error, sizeof result->error, "%s ended the HTTP/2 stream without a reply", host);
 		break;
-	case CURLE_WRITE_ERROR: /* reply_head() had enough */
+	case CURLE_WRITE_ERROR: /* answer_head() had enough */
 		(void)snprintf(
 		    result->error, sizeof result->error, "the reply of %s begins with too many headers", host);
 		break;

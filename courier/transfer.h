@@ -16,7 +16,7 @@
 #include "courier/attempt.h"
 #include "courier/body.h"
 #include "courier/certificate.h"
-#include "courier/reply.h"
+#include "courier/answer.h"
 #include "courier/request.h"
 #include "courier/resolver.h"
 
@@ -47,7 +47,7 @@ struct transfer {
 	struct bytes body, resolve;
 	struct curl_slist resolve_line;
 	struct request request;
-	struct reply reply;
+	struct answer reply;
 	struct certificate_note note;
 	char detail[CURL_ERROR_SIZE]; /* libcurl's words */
 	int no_socket; /* errno of socket(2) */

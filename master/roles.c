@@ -5,6 +5,7 @@
 #include "base/signals.h"
 #include "config/secrets.h"
 #include "control/loop.h"
+#include "courier/loop.h"
 #include "server/handover.h"
 #include "server/loop.h"
 #include "writer/loop.h"
@@ -30,6 +31,12 @@ static int
 run_publisher(struct service *service, uint32_t index)
 {
 	return publisher_main(&service->config, &service->segment, index, signals_open(false));
+}
+
+static int
+run_courier(struct service *service, uint32_t index)
+{
+	return courier_main(&service->config, &service->segment, index, signals_open(false));
 }
 
 static int
@@ -68,6 +75,7 @@ static const struct {
 	{
 	    .rules = {.role = ROLE_COURIER, .drain_phase = 2, .may_keep_dying = true},
 	    .secrets = SECRET_FOR_COURIER,
+	    .run = run_courier,
 	},
     [ROLE_CONTROL] =
 	{

@@ -130,7 +130,7 @@ webhooks_store(const struct acceptor *acceptor)
 static void
 add_webhooks(cJSON *tree, const struct acceptor *acceptor)
 {
-	cJSON *webhooks;
+	cJSON *webhooks, *deliveries;
 
 	if (!has_webhooks(acceptor))
 		return;
@@ -139,6 +139,11 @@ add_webhooks(cJSON *tree, const struct acceptor *acceptor)
 	cJSON_AddStringToObject(webhooks, "state", store_state_name(webhooks_store(acceptor)));
 	if (acceptor->config->hl_store == HL_STORE_EMBEDDED)
 		cJSON_AddStringToObject(webhooks, "nodes", "single node");
+	deliveries = cJSON_AddObjectToObject(webhooks, "deliveries");
+	cJSON_AddNumberToObject(
+	    deliveries, "in_flight", (double)segment_level_sum(acceptor->segment, LEVEL_COURIER_IN_FLIGHT));
+	cJSON_AddNumberToObject(
+	    deliveries, "in_memory", (double)segment_level_sum(acceptor->segment, LEVEL_COURIER_JOBS));
 }
 
 void

@@ -94,6 +94,14 @@ enum family_kind { KIND_COUNTER, KIND_GAUGE, KIND_HISTOGRAM, KIND_INFO };
 	    "Requests of the management API that wait for control's answer.")                                          \
 	X(CONTROL_QUEUE, GAUGE, "control_queue_requests", "requests", "",                                              \
 	    "Requests of the management API that wait for a worker of control.")                                       \
+	X(DELIVERIES, COUNTER, "deliveries_total", "attempts", "result",                                               \
+	    "Attempts to deliver a job, by what became of it; uncharged: tried again, and it was no attempt.")         \
+	X(DELIVERY_DELAY, HISTOGRAM, "delivery_delay_seconds", "seconds", "",                                          \
+	    "Time from an event's publishing to the first attempt of each of its jobs.")                               \
+	X(DELIVERIES_IN_FLIGHT, GAUGE, "deliveries_in_flight", "attempts", "", "Attempts that are under way.")         \
+	X(COURIER_JOBS, GAUGE, "courier_jobs", "jobs", "", "Jobs in the memory of couriers; others are in rows only.") \
+	X(COURIER_BYTES, GAUGE, "courier_memory_bytes", "bytes", "",                                                   \
+	    "Memory of couriers that jobs and their events take, of HL_COURIER_BYTES each.")                           \
 	X(PROCESS_RESTARTS, COUNTER, "process_restarts_total", "processes", "role, cause",                             \
 	    "Processes started again after they died, by what they died of.")                                          \
 	X(PROCESS_CPU, COUNTER, "process_cpu_seconds_total", "seconds", "role",                                        \

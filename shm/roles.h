@@ -22,7 +22,8 @@
 	R(X, WRITER, "writer", "writers", config->writers, WRITERS_MAX, struct writer_slot)                            \
 	R(X, PUBLISHER, "publisher", "publishers", config_api_is_on(config) ? config->hl_publishers : 0,               \
 	    PUBLISHERS_MAX, struct writer_slot)                                                                        \
-	R(X, COURIER, "courier", "couriers", 0, COURIERS_MAX, struct courier_slot)                                     \
+	R(X, COURIER, "courier", "couriers", config_api_is_on(config) ? config->hl_couriers : 0, COURIERS_MAX,         \
+	    struct courier_slot)                                                                                       \
 	R(X, CONTROL, "control", "control_processes", config_api_is_on(config), 1, struct process_slot)
 
 /*

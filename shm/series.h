@@ -58,6 +58,10 @@ enum death { DEATH_SIGNAL, DEATH_EXIT, DEATH_STUCK, DEATH_SIGABRT, DEATH_SIGKILL
 	X(ROTATION_FAILURES, JSONL_ROTATION_FAILURES, "")                                                              \
 	X(BATCHES, STORE_BATCHES, "")                                                                                  \
 	X(STATEMENTS, STORE_STATEMENTS, "")                                                                            \
+	X(DELIVERIES_DELIVERED, DELIVERIES, "result=\"delivered\"")                                                    \
+	X(DELIVERIES_RETRIED, DELIVERIES, "result=\"retried\"")                                                        \
+	X(DELIVERIES_DEAD, DELIVERIES, "result=\"dead\"")                                                              \
+	X(DELIVERIES_UNCHARGED, DELIVERIES, "result=\"uncharged\"")                                                    \
 	X(ACCEPTED_STORED, REQUESTS_ACCEPTED, "ack=\"stored\"")                                                        \
 	X(ACCEPTED_SPOOLED, REQUESTS_ACCEPTED, "ack=\"spooled\"")                                                      \
 	X(ACCEPTED_QUEUED, REQUESTS_ACCEPTED, "ack=\"queued\"")                                                        \
@@ -130,20 +134,22 @@ enum gauge { GAUGE_LIST(X) GAUGES };
 	X(SPOOL_BYTES, SPOOL_BYTES, "")                                                                                \
 	X(SPOOL_FILES, SPOOL_FILES, "")                                                                                \
 	X(CONTROL_IN_FLIGHT, CONTROL_IN_FLIGHT, "")                                                                    \
-	X(CONTROL_QUEUE, CONTROL_QUEUE, "")
+	X(CONTROL_QUEUE, CONTROL_QUEUE, "")                                                                            \
+	X(COURIER_IN_FLIGHT, DELIVERIES_IN_FLIGHT, "")                                                                 \
+	X(COURIER_JOBS, COURIER_JOBS, "")                                                                              \
+	X(COURIER_BYTES, COURIER_BYTES, "")
 
 #define X(symbol, family, labels) LEVEL_##symbol,
 enum level { LEVEL_LIST(X) LEVELS };
 #undef X
 
-/*
- * Symbol, family, the exponents of the first bound and the last: the bounds are powers of two, microseconds or events.
- */
+/* Symbol, family, exponents of the first bound and the last, which are powers of two: microseconds or events. */
 #define HISTOGRAM_LIST(X)                                                                                              \
 	X(REQUEST, REQUEST_DURATION, 6, 24)                                                                            \
 	X(COMMIT, STORE_COMMIT_DURATION, 6, 24)                                                                        \
 	X(BATCH, STORE_BATCH_EVENTS, 0, 14)                                                                            \
-	X(MANAGEMENT, MANAGEMENT_DURATION, 6, 24)
+	X(MANAGEMENT, MANAGEMENT_DURATION, 6, 24)                                                                      \
+	X(DELIVERY, DELIVERY_DELAY, 9, 27)
 
 #define X(symbol, family, first, last) HISTOGRAM_##symbol,
 enum histogram { HISTOGRAM_LIST(X) HISTOGRAMS };
@@ -151,16 +157,14 @@ enum histogram { HISTOGRAM_LIST(X) HISTOGRAMS };
 
 #define HISTOGRAM_BUCKETS_MAX 20 /* including the one for values above the last bound */
 
-/* The buckets are not cumulative: their sum is the count of observations. */
 struct histogram_numbers {
-	uint64_t buckets[HISTOGRAM_BUCKETS_MAX];
+	uint64_t buckets[HISTOGRAM_BUCKETS_MAX]; /* not cumulative: their sum is the count of observations */
 	uint64_t sum; /* of the observed values */
 };
 
-/* A number's place among the families; labels without braces, "" for none. */
 struct series {
 	enum family family;
-	const char *labels;
+	const char *labels; /* without braces, "" for none */
 };
 
 struct histogram_info {

@@ -214,6 +214,7 @@ def make_hookline(directory, store, database=None, **options):
         "HL_API_KEY": f"start-{secrets.token_hex(16)}",
         "HL_ADMIN_KEY": f"admin-{secrets.token_hex(16)}",
         "HL_MASTER_KEY": secrets.token_hex(32),
+        "HL_ALLOW_NETWORKS": "127.77.0.0/16",  # receivers of tests; other addresses of this machine are refused
     }
     if database:
         defaults["HL_POSTGRES_URL"] = database.url

@@ -2,8 +2,8 @@
  * What is read of a reply: the head's status and the three headers that mean something to the service, and the
  * beginning of its body. Replies are hostile. Pure; any thread.
  */
-#ifndef COURIER_REPLY_H
-#define COURIER_REPLY_H
+#ifndef COURIER_ANSWER_H
+#define COURIER_ANSWER_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -18,7 +18,7 @@
 #define REPLY_ORIGIN_MAX 280 /* scheme and host of a redirect's target */
 
 /* All zero is a reply of which nothing has come. */
-struct reply {
+struct answer {
 	bool complete; /* its head is: the status decides from now on */
 	bool keep; /* the beginning of the body is wanted */
 	int32_t status; /* 0: no status line yet */
@@ -29,20 +29,20 @@ struct reply {
 	struct bytes body; /* kept: at most ATTEMPT_RESPONSE_MAX */
 };
 
-void reply_begin(struct reply *reply, bool keep);
+void answer_begin(struct answer *reply, bool keep);
 
 /*
  * Takes a line of the head, with its line break: the status line, a header, or the empty line at the end. Informational
  * replies (1xx) are passed over, and so are trailers. now_us is the wall clock. false: the head is too large.
  */
-bool reply_head(struct reply *reply, struct span line, int64_t now_us);
+bool answer_head(struct answer *reply, struct span line, int64_t now_us);
 
 /* Takes bytes of the body. false: enough has been read. */
-bool reply_body(struct reply *reply, struct span bytes);
+bool answer_body(struct answer *reply, struct span bytes);
 
 /* Writes the kept bytes as UTF-8 without NUL, cut between characters: what is neither is U+FFFD. */
-void reply_text(const struct reply *reply, char out[ATTEMPT_RESPONSE_MAX + 1]);
+void answer_text(const struct answer *reply, char out[ATTEMPT_RESPONSE_MAX + 1]);
 
-void reply_free(struct reply *reply);
+void answer_free(struct answer *reply);
 
 #endif

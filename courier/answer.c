@@ -1,5 +1,5 @@
 /* Reads replies, line by line as libcurl hands them over. */
-#include "courier/reply.h"
+#include "courier/answer.h"
 
 #include <ctype.h>
 #include <string.h>
@@ -28,17 +28,17 @@ trimmed(struct span text)
 }
 
 void
-reply_begin(struct reply *reply, bool keep)
+answer_begin(struct answer *reply, bool keep)
 {
 	struct bytes body = reply->body;
 
 	body.len = 0;
-	*reply = (struct reply){.keep = keep, .retry_after_ms = -1, .body = body};
+	*reply = (struct answer){.keep = keep, .retry_after_ms = -1, .body = body};
 }
 
 /* Sets the origin of an absolute URL; another, or one that an endpoint could not have, is left out. */
 static void
-read_location(struct reply *reply, struct span url)
+read_location(struct answer *reply, struct span url)
 {
 	struct target_url parts;
 	struct error err;
@@ -50,7 +50,7 @@ read_location(struct reply *reply, struct span url)
 }
 
 static void
-read_header(struct reply *reply, struct span name, struct span value, int64_t now_us)
+read_header(struct answer *reply, struct span name, struct span value, int64_t now_us)
 {
 	if (is_word(name, "retry-after") && reply->retry_after_ms < 0)
 		reply->retry_after_ms = retry_after_read(value, now_us);
@@ -64,12 +64,12 @@ read_header(struct reply *reply, struct span name, struct span value, int64_t no
 
 /* "HTTP/1.1 200 OK", "HTTP/2 200": what stood before belongs to an informational reply. */
 static void
-read_status(struct reply *reply, struct span line)
+read_status(struct answer *reply, struct span line)
 {
 	const char *at = memchr(line.base, ' ', line.len), *end = line.base + line.len;
 	size_t head_bytes = reply->head_bytes;
 
-	reply_begin(reply, reply->keep);
+	answer_begin(reply, reply->keep);
 	reply->head_bytes = head_bytes;
 	while (at != NULL && at < end && *at == ' ')
 		at++;
@@ -78,7 +78,7 @@ read_status(struct reply *reply, struct span line)
 }
 
 bool
-reply_head(struct reply *reply, struct span line, int64_t now_us)
+answer_head(struct answer *reply, struct span line, int64_t now_us)
 {
 	const char *colon;
 
@@ -106,7 +106,7 @@ reply_head(struct reply *reply, struct span line, int64_t now_us)
 }
 
 bool
-reply_body(struct reply *reply, struct span bytes)
+answer_body(struct answer *reply, struct span bytes)
 {
 	size_t room = ATTEMPT_RESPONSE_MAX - reply->body.len;
 
@@ -117,7 +117,7 @@ reply_body(struct reply *reply, struct span bytes)
 }
 
 void
-reply_text(const struct reply *reply, char out[ATTEMPT_RESPONSE_MAX + 1])
+answer_text(const struct answer *reply, char out[ATTEMPT_RESPONSE_MAX + 1])
 {
 	static const char replacement[] = "\xef\xbf\xbd";
 	const char *at = reply->body.base, *end = at + reply->body.len;
@@ -137,7 +137,7 @@ reply_text(const struct reply *reply, char out[ATTEMPT_RESPONSE_MAX + 1])
 }
 
 void
-reply_free(struct reply *reply)
+answer_free(struct answer *reply)
 {
 	bytes_free(&reply->body);
 }

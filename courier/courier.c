@@ -1,0 +1,271 @@
+/* A courier's turns. */
+#include "courier/courier.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "shm/counters.h"
+
+#define WALK_GAP_US (5 * INT64_C(1000000))
+#define BEGIN_A_TURN 256u
+
+void
+courier_open(struct courier *c, uint64_t limit)
+{
+	queues_open(&c->queues, c->thread);
+	transform_cache_open(&c->transforms, c->thread);
+	ready_open(&c->ready);
+	c->jobs.queues = &c->queues;
+	c->jobs.transforms = &c->transforms;
+	c->jobs.ready = &c->ready;
+	c->jobs.look = &c->look;
+	jobs_open(&c->jobs, limit);
+	c->pages.jobs = c->reports.jobs = &c->jobs;
+	c->pages.thread = c->thread;
+	c->walk_wanted = true;
+	c->walked_us = -WALK_GAP_US;
+}
+
+void
+courier_close(struct courier *c)
+{
+	jobs_close(&c->jobs);
+	for (uint32_t i = 1; i <= c->look.heap.count; i++)
+		c->look.heap.items[i]->place = 0;
+	heap_free(&c->look.heap);
+	queues_close(&c->queues);
+	transform_cache_close(&c->transforms);
+	ready_close(&c->ready);
+}
+
+void
+courier_drain(struct courier *c)
+{
+	c->draining = true;
+}
+
+/* ---- attempts ---- */
+
+void
+courier_attempt_done(void *context, void *order_context, const struct attempt_result *result)
+{
+	struct courier *c = context;
+	struct job *job = order_context;
+
+	/* Our shutdown is no attempt: the row stays as it is. */
+	if (c->draining && result->end == ATTEMPT_OURS)
+		jobs_cut_off(&c->jobs, job);
+	else
+		reports_attempt(&c->reports, job, result);
+}
+
+static void
+begin(struct courier *c, struct job *job)
+{
+	struct attempt_order order = {
+	    .event = job->event->record,
+	    .transform = job->transform == NULL ? NULL : job->transform->transform,
+	    .number = job->attempt_count + 1,
+	    .context = job,
+	};
+	int64_t waited_us = clock_wall_us() - job->event->record->received_us;
+
+	if (job->attempt_count == 0)
+		histogram_add(&c->slot->process, HISTOGRAM_DELIVERY, waited_us > 0 ? (uint64_t)waited_us : 0);
+	memcpy(order.job_id, job->link.id, sizeof order.job_id);
+	jobs_start(&c->jobs, job);
+	order.endpoint = job->config;
+	http_begin(c->http, &order);
+}
+
+static void
+begin_or_bury(struct courier *c, struct job *job)
+{
+	if (job->event->record == NULL || clock_wall_us() / 1000 >= job->expires_ms)
+		reports_dead(&c->reports, job, "expired");
+	else if (job->transform != NULL && job->transform->state == TRANSFORM_UNREADABLE)
+		reports_dead(&c->reports, job, "transform_error");
+	else
+		begin(c, job);
+}
+
+static void
+begin_attempts(struct courier *c)
+{
+	if (!c->started || c->draining)
+		return;
+	for (uint32_t n = 0; c->jobs.in_flight < COURIER_IN_FLIGHT_MOST && reports_have_room(&c->reports); n++) {
+		struct queue *queue = ready_next(&c->ready);
+
+		if (queue == NULL)
+			return;
+		if (n == BEGIN_A_TURN) {
+			c->more = true;
+			return;
+		}
+		begin_or_bury(c, HEAP_THING(heap_first(&queue->waiting), struct job, due));
+	}
+}
+
+/* ---- news ---- */
+
+static struct span
+tenant_of(const struct news *news)
+{
+	return (struct span){news->tenant_id, strlen(news->tenant_id)};
+}
+
+static void
+endpoint_news(struct courier *c, struct news *news, int64_t now_us)
+{
+	bool delivers = news->config != NULL && !endpoint_holds(news->config);
+	struct queue *queue = queues_loaded(&c->queues, news);
+
+	/* The change may have put jobs into rows. */
+	if (queue == NULL) {
+		if (delivers)
+			look_leave(&c->look, queues_get(&c->queues, tenant_of(news), news->id, now_us), now_us);
+		return;
+	}
+	if (queue_keeps_nothing(queue))
+		jobs_leave(&c->jobs, queue);
+	else
+		look_leave(&c->look, queue, now_us);
+	look_update(&c->look, queue);
+	ready_update(&c->ready, queue);
+	queues_kept(&c->queues, queue, now_us);
+}
+
+static void
+transform_news(struct courier *c, struct news *news)
+{
+	struct shared_transform *transform = transform_cache_loaded(&c->transforms, news);
+
+	if (transform != NULL)
+		jobs_unpark(&c->jobs, transform);
+}
+
+static void
+take(struct courier *c, struct news *news, int64_t now_us)
+{
+	switch (news->kind) {
+	case NEWS_STARTED:
+		c->started = true;
+		return;
+	case NEWS_COMMITTED:
+		jobs_committed(&c->jobs, news->released);
+		return;
+	case NEWS_ENDPOINT:
+		endpoint_news(c, news, now_us);
+		return;
+	case NEWS_TRANSFORM:
+		transform_news(c, news);
+		return;
+	case NEWS_PAGE:
+		pages_take(&c->pages, news, now_us, clock_wall_us());
+		return;
+	case NEWS_HAS_ROWS:
+		look_leave(&c->look, queues_get(&c->queues, tenant_of(news), news->id, now_us), now_us);
+		return;
+	case NEWS_WALKED:
+		c->walking = false;
+		return;
+	case NEWS_CHANGED:
+		courier_set_seen_version(c->slot, news->version);
+		return;
+	case NEWS_NODE_LOST:
+		jobs_lose(&c->jobs);
+		c->walk_wanted = true;
+		return;
+	}
+}
+
+static void
+take_news(struct courier *c, int64_t now_us)
+{
+	struct news *news;
+
+	while ((news = store_thread_news(c->thread)) != NULL) {
+		take(c, news, now_us);
+		news_free(news);
+	}
+}
+
+/* ---- turns ---- */
+
+/* Jobs may be in rows of endpoints that nothing here knows of. */
+static void
+walk_if_due(struct courier *c, int64_t now_us)
+{
+	uint32_t missed = courier_missed(c->slot);
+
+	if (missed != c->missed || c->parcels.damaged)
+		c->walk_wanted = true;
+	if (!c->started || !c->walk_wanted || c->walking || now_us - c->walked_us < WALK_GAP_US)
+		return;
+	c->missed = missed;
+	c->walk_wanted = c->parcels.damaged = false;
+	c->walking = true;
+	c->walked_us = now_us;
+	store_thread_walk(c->thread);
+}
+
+static void
+wake_store_thread(struct courier *c)
+{
+	int64_t version = node_changes_version(c->node);
+
+	if (!c->reports.any && version == c->told_version)
+		return;
+	c->reports.any = false;
+	c->told_version = version;
+	store_thread_wake(c->thread);
+}
+
+bool
+courier_has_work(const struct courier *c)
+{
+	return !c->draining && (parcels_wait(&c->parcels) || node_changes_version(c->node) != c->told_version ||
+				   (courier_missed(c->slot) != c->missed && !c->walk_wanted));
+}
+
+static int64_t
+earlier(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+int64_t
+courier_turn(struct courier *c)
+{
+	int64_t now_us = clock_steady_us(), next_us;
+
+	c->more = false;
+	c->look.now_us = now_us;
+	ready_advance(&c->ready, now_us);
+	/* Parcels before pages: a page then knows most of its youngest rows. */
+	if (!c->draining)
+		(void)parcels_take(&c->parcels, &c->jobs, now_us, clock_boot_us());
+	take_news(c, now_us);
+	http_run(c->http);
+	begin_attempts(c);
+	if (!c->draining) {
+		walk_if_due(c, now_us);
+		pages_ask(&c->pages, now_us);
+		queues_forget_unused(&c->queues, now_us);
+	}
+	wake_store_thread(c);
+	level_set(&c->slot->process, LEVEL_COURIER_IN_FLIGHT, c->jobs.in_flight);
+	level_set(&c->slot->process, LEVEL_COURIER_JOBS, c->jobs.table.count);
+	level_set(&c->slot->process, LEVEL_COURIER_BYTES, c->jobs.bytes + c->transforms.bytes);
+	if (c->draining)
+		return NEVER_US;
+	if (c->more)
+		return now_us;
+	next_us = ready_due_us(&c->ready);
+	if (c->pages.reading < PAGES_AT_ONCE)
+		next_us = earlier(next_us, look_due_us(&c->look));
+	if (c->walk_wanted && !c->walking && c->started)
+		next_us = earlier(next_us, c->walked_us + WALK_GAP_US);
+	return next_us;
+}

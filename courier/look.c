@@ -1,0 +1,106 @@
+/* When the rows of which endpoint are to be read. */
+#include "courier/look.h"
+
+#include <string.h>
+
+/*
+ * The next round begins so long after the one before, by the pages of that: rounds over very many rows do not keep the
+ * store busy.
+ */
+#define GAP_LEAST_US (1000 * INT64_C(1000))
+#define GAP_PAGE_US (10 * INT64_C(1000))
+#define GAP_MOST_US (60 * INT64_C(1000000))
+
+static int64_t
+later(int64_t a, int64_t b)
+{
+	return a > b ? a : b;
+}
+
+void
+look_update(struct look *look, struct queue *queue)
+{
+	/* When it delivers again it is read anew, and its rows are looked at then. */
+	if (queue_keeps_nothing(queue)) {
+		queue->look_at_us = NEVER_US;
+		if (queue->round == ROUND_OPEN)
+			queue->round = ROUND_NONE;
+	}
+	if (queue->state == ENDPOINT_LOADING || queue->round == ROUND_READING)
+		heap_remove(&look->heap, &queue->look);
+	else if (queue->round == ROUND_OPEN)
+		heap_put(&look->heap, &queue->look, queue->next_us);
+	else if (queue->look_at_us == NEVER_US)
+		heap_remove(&look->heap, &queue->look);
+	else
+		heap_put(&look->heap, &queue->look,
+		    later(later(queue->look_at_us, queue->next_us), queue->held_until_us - LOOK_AHEAD_US));
+}
+
+void
+look_leave(struct look *look, struct queue *queue, int64_t at_us)
+{
+	if (at_us >= queue->look_at_us)
+		return;
+	queue->look_at_us = at_us;
+	look_update(look, queue);
+}
+
+void
+look_leave_due(struct look *look, struct queue *queue, int64_t due_us)
+{
+	look_leave(look, queue, later(due_us - LOOK_AHEAD_US, look->now_us));
+}
+
+void
+look_begin_round(struct look *look, struct queue *queue)
+{
+	queue->look_at_us = NEVER_US; /* what is left out from now on brings it back */
+	memset(queue->cursor, 0, sizeof queue->cursor);
+	queue->pages = 0;
+	look_reads(look, queue);
+}
+
+void
+look_reads(struct look *look, struct queue *queue)
+{
+	queue->round = ROUND_READING;
+	queue->pages++;
+	look_update(look, queue);
+}
+
+void
+look_pause_round(struct look *look, struct queue *queue, int64_t until_us)
+{
+	queue->round = ROUND_OPEN;
+	queue->next_us = until_us;
+	look_update(look, queue);
+}
+
+void
+look_end_round(struct look *look, struct queue *queue)
+{
+	int64_t gap_us = queue->pages * GAP_PAGE_US;
+
+	if (gap_us > GAP_MOST_US)
+		gap_us = GAP_MOST_US;
+	queue->round = ROUND_NONE;
+	queue->next_us = look->now_us + later(gap_us, GAP_LEAST_US);
+	look_update(look, queue);
+}
+
+struct queue *
+look_due(const struct look *look, int64_t now_us)
+{
+	struct heap_item *first = heap_first(&look->heap);
+
+	return first == NULL || first->at > now_us ? NULL : HEAP_THING(first, struct queue, look);
+}
+
+int64_t
+look_due_us(const struct look *look)
+{
+	const struct heap_item *first = heap_first(&look->heap);
+
+	return first == NULL ? NEVER_US : first->at;
+}

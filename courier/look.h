@@ -1,0 +1,45 @@
+/*
+ * look_at: of every endpoint the instant at which its rows are to be read (docs/adr/0001-delivery.md). Everything that
+ * leaves a job in its row, or forgets one that stays there, brings it nearer by look_leave(). courier/pages.c reads the
+ * rows, in rounds. The loop's thread alone calls these functions; times are of the steady clock.
+ */
+#ifndef COURIER_LOOK_H
+#define COURIER_LOOK_H
+
+#include <stdint.h>
+
+#include "courier/queues.h"
+
+#define LOOK_AHEAD_US (60 * INT64_C(1000000)) /* a job that is due within this time is in memory */
+#define YOUNG_ROW_US (5 * INT64_C(1000000)) /* a row that was never attempted is taken when it is that old */
+#define OLD_PARCEL_US (4 * INT64_C(1000000)) /* and from a parcel until it is that old */
+
+struct look {
+	struct heap heap; /* endpoints whose rows are to be read */
+	int64_t now_us;
+};
+
+/* A job of the endpoint is in a row only, which is to be read then. */
+void look_leave(struct look *look, struct queue *queue, int64_t at_us);
+
+/* The same for a job that is due then: its row is to be read when it may be taken into memory. */
+void look_leave_due(struct look *look, struct queue *queue, int64_t due_us);
+
+/* Puts the endpoint where it belongs. Called after every change of its configuration or its round. */
+void look_update(struct look *look, struct queue *queue);
+
+/* The round begins, with the first page; goes on behind the cursor not before that instant; is over. */
+void look_begin_round(struct look *look, struct queue *queue);
+void look_pause_round(struct look *look, struct queue *queue, int64_t until_us);
+void look_end_round(struct look *look, struct queue *queue);
+
+/* The page that was asked for is the round's next one. */
+void look_reads(struct look *look, struct queue *queue);
+
+/* The endpoint whose rows are to be read next, if it is time; NULL: none. */
+struct queue *look_due(const struct look *look, int64_t now_us);
+
+/* When the next rows are to be read; NEVER_US: none are. */
+int64_t look_due_us(const struct look *look);
+
+#endif

@@ -1,0 +1,116 @@
+/* Jobs from their rows. */
+#include "courier/pages.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "courier/endpoint_config.h"
+
+#define RETRY_ROOM_US (1000 * INT64_C(1000)) /* a round without room looks again */
+#define EVENT_BYTES_MOST (1024 * INT64_C(1024)) /* of one page */
+
+/* What became of a row: FULL: there was no room for it, and none for those behind it. */
+enum row_fate { ROW_PASSED, ROW_FULL };
+
+static void
+ask(struct pages *pages, struct queue *queue)
+{
+	struct endpoint_name name = {.tenant_id = queue->tenant->tenant_id};
+	uint64_t room = jobs_room(pages->jobs, queue);
+
+	memcpy(name.endpoint_id, queue->link.id, sizeof name.endpoint_id);
+	store_thread_read_page(pages->thread, &name, queue->cursor, room < EVENT_BYTES_MOST ? room : EVENT_BYTES_MOST);
+	pages->reading++;
+}
+
+void
+pages_ask(struct pages *pages, int64_t now_us)
+{
+	struct look *look = pages->jobs->look;
+	struct queue *queue;
+
+	while (pages->reading < PAGES_AT_ONCE && (queue = look_due(look, now_us)) != NULL) {
+		if (queue->state == ENDPOINT_UNLOADED) {
+			queues_load(pages->jobs->queues, queue);
+			look_update(look, queue);
+			queues_kept(pages->jobs->queues, queue, now_us);
+			continue;
+		}
+		if (queue->round == ROUND_NONE)
+			look_begin_round(look, queue);
+		else
+			look_reads(look, queue);
+		queues_kept(pages->jobs->queues, queue, now_us);
+		ask(pages, queue);
+	}
+}
+
+struct moment {
+	int64_t now_us, wall_us;
+};
+
+static enum row_fate
+take_row(struct jobs *jobs, struct queue *queue, const struct page_row *row, const struct moment *moment)
+{
+	int64_t due_us = moment->now_us + row->due_ms * 1000 - moment->wall_us;
+	struct job_facts facts = {.due_us = due_us,
+	    .expires_ms = row->expires_ms,
+	    .attempt_count = row->attempt_count,
+	    .attempt_base = row->attempt_base};
+	struct event_copy *copy;
+
+	if (jobs_find(jobs, row->job_id) != NULL)
+		return ROW_PASSED;
+	if (row->attempt_count == 0 && due_us + YOUNG_ROW_US > moment->now_us && due_us <= moment->now_us) {
+		look_leave(jobs->look, queue, due_us + YOUNG_ROW_US);
+		return ROW_PASSED;
+	}
+	if (due_us - moment->now_us > LOOK_AHEAD_US) {
+		look_leave_due(jobs->look, queue, due_us);
+		return ROW_PASSED;
+	}
+	if ((row->event == NULL && !row->event_gone) ||
+	    !jobs_has_room(jobs, queue, row->event_gone ? 0 : row->event->length))
+		return ROW_FULL;
+	/* It has waited while its endpoint held, when time did not count. */
+	if (row->expires_ms == 0) {
+		facts.expires_anew = true;
+		facts.expires_ms = moment->wall_us / 1000 + endpoint_lifetime_ms(queue->config);
+	}
+	memcpy(facts.job_id, row->job_id, sizeof facts.job_id);
+	memcpy(facts.transform_id, row->transform_id, sizeof facts.transform_id);
+	copy = event_copy_new(jobs, row->event_id, row->event_gone ? NULL : row->event);
+	jobs_take(jobs, queue, copy, &facts);
+	event_copy_give(jobs, copy);
+	return ROW_PASSED;
+}
+
+void
+pages_take(struct pages *pages, const struct news *news, int64_t now_us, int64_t wall_us)
+{
+	const struct span tenant_id = {news->tenant_id, strlen(news->tenant_id)};
+	const struct moment moment = {now_us, wall_us};
+	struct jobs *jobs = pages->jobs;
+	struct queue *queue = queues_find(jobs->queues, tenant_id, news->id);
+	uint32_t i = 0;
+
+	assert(pages->reading > 0 && queue != NULL && queue->round == ROUND_READING);
+	pages->reading--;
+	if (queue->state != ENDPOINT_LOADED || queue_keeps_nothing(queue)) {
+		look_end_round(jobs->look, queue);
+		queues_kept(jobs->queues, queue, now_us);
+		return;
+	}
+	for (; i < news->row_count; i++) {
+		if (take_row(jobs, queue, &news->rows[i], &moment) == ROW_FULL)
+			break;
+		memcpy(queue->cursor, news->rows[i].job_id, sizeof queue->cursor);
+	}
+	if (i == news->row_count && news->last)
+		look_end_round(jobs->look, queue);
+	else if (i == news->row_count || i > 0)
+		look_pause_round(jobs->look, queue, now_us);
+	else
+		look_pause_round(jobs->look, queue, now_us + RETRY_ROOM_US);
+	queues_kept(jobs->queues, queue, now_us);
+}

@@ -1,0 +1,27 @@
+/*
+ * Rounds over the rows of endpoints whose look_at has come: asks for pages and takes what is due soon into memory. A
+ * round rests where the endpoint has no room, and goes on there. The loop's thread alone calls these functions.
+ */
+#ifndef COURIER_PAGES_H
+#define COURIER_PAGES_H
+
+#include <stdint.h>
+
+#include "courier/jobs.h"
+#include "courier/store_thread.h"
+
+#define PAGES_AT_ONCE 4u /* that are asked for: outcomes need the store thread more than rows do */
+
+struct pages {
+	struct jobs *jobs; /* with its look_at */
+	struct store_thread *thread;
+	uint32_t reading; /* pages that were asked for */
+};
+
+/* Asks for the pages that are due, a few at a time; for the configuration of an endpoint first. */
+void pages_ask(struct pages *pages, int64_t now_us);
+
+/* NEWS_PAGE: takes its rows. Times are of both clocks. */
+void pages_take(struct pages *pages, const struct news *news, int64_t now_us, int64_t wall_us);
+
+#endif

@@ -1,0 +1,91 @@
+/* Jobs from publishers. */
+#include "courier/parcels.h"
+
+#include <string.h>
+
+#include "base/log.h"
+#include "event/handover.h"
+
+#define PARCELS_A_TURN 64u /* of each lane */
+
+struct moment {
+	int64_t now_us, boot_us;
+};
+
+/* Takes one job, or leaves it in its row. *copy: of the event, made for the first job that is taken. */
+static void
+take_job(struct jobs *jobs, const struct handover *handover, const struct handover_job *job, const struct record *event,
+    struct event_copy **copy, const struct moment *moment)
+{
+	struct job_facts facts = {.due_us = moment->now_us, .expires_ms = job->expires_ms};
+	int64_t age_us = moment->boot_us - handover->begun_us;
+	struct queue *queue;
+
+	handover_job_id(event->event_id, job->number, facts.job_id);
+	if (jobs_find(jobs, facts.job_id) != NULL)
+		return;
+	queue = queues_get(jobs->queues, record_tenant_name(event), job->endpoint_id, moment->now_us);
+	if (queue_keeps_nothing(queue))
+		return;
+	if (age_us > OLD_PARCEL_US || queue->held_until_us - moment->now_us > LOOK_AHEAD_US ||
+	    !jobs_has_room(jobs, queue, event->length)) {
+		look_leave(jobs->look, queue, moment->now_us + (age_us < YOUNG_ROW_US ? YOUNG_ROW_US - age_us : 0));
+		return;
+	}
+	memcpy(facts.transform_id, job->transform_id, sizeof facts.transform_id);
+	if (*copy == NULL)
+		*copy = event_copy_new(jobs, event->event_id, event);
+	queues_load(jobs->queues, queue);
+	jobs_take(jobs, queue, *copy, &facts);
+}
+
+static void
+take_parcel(struct parcels *parcels, struct jobs *jobs, const struct parcel *parcel, const struct moment *moment)
+{
+	for (size_t at = 0; at < parcel->length;) {
+		const struct record *event;
+		const struct handover *handover = handover_read(parcel->bytes + at, parcel->length - at, &event);
+		struct event_copy *copy = NULL;
+
+		if (handover == NULL) {
+			parcels->damaged = true;
+			log_error("jobs on the ring are damaged: they are read from the store",
+			    LOG_UINT("bytes", parcel->length - at));
+			return;
+		}
+		for (uint32_t i = 0; i < handover->jobs; i++)
+			take_job(jobs, handover, &handover->job[i], event, &copy, moment);
+		if (copy != NULL)
+			event_copy_give(jobs, copy);
+		at += handover->length;
+	}
+}
+
+bool
+parcels_take(struct parcels *parcels, struct jobs *jobs, int64_t now_us, int64_t boot_us)
+{
+	const struct moment moment = {now_us, boot_us};
+	bool any = false;
+
+	for (uint32_t i = 0; i < parcels->count; i++) {
+		const struct lane *lane = &parcels->lanes[i];
+		uint32_t position = lane_released(lane);
+		struct parcel parcel;
+
+		for (uint32_t n = 0; n < PARCELS_A_TURN && lane_peek(lane, position, &parcel); n++) {
+			take_parcel(parcels, jobs, &parcel, &moment);
+			lane_release(lane, ++position);
+			any = true;
+		}
+	}
+	return any;
+}
+
+bool
+parcels_wait(const struct parcels *parcels)
+{
+	for (uint32_t i = 0; i < parcels->count; i++)
+		if (lane_depth(&parcels->lanes[i]) > 0)
+			return true;
+	return false;
+}

@@ -1,0 +1,29 @@
+/*
+ * A courier's side of its lanes JOBS: takes what publishers hand over into memory, or leaves it in its rows, and
+ * releases each parcel at once. The loop's thread alone calls these functions.
+ */
+#ifndef COURIER_PARCELS_H
+#define COURIER_PARCELS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "courier/jobs.h"
+#include "shm/lane.h"
+
+struct parcels {
+	struct lane lanes[PUBLISHERS_MAX]; /* of each publisher, with their arenas */
+	uint32_t count;
+	bool damaged; /* a parcel could not be read: its jobs are in rows of unknown endpoints. The caller clears it */
+};
+
+/*
+ * Takes parcels, up to a bound, so that the loop's other work does not wait. now_us: steady clock; boot_us:
+ * CLOCK_BOOTTIME. Returns whether it took any.
+ */
+bool parcels_take(struct parcels *parcels, struct jobs *jobs, int64_t now_us, int64_t boot_us);
+
+/* Whether a parcel waits. */
+bool parcels_wait(const struct parcels *parcels);
+
+#endif

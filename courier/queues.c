@@ -1,0 +1,234 @@
+/* The endpoints and tenants that a courier knows of. */
+#include "courier/queues.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+#define FORGET_AFTER_US (10 * 60 * INT64_C(1000000))
+
+void
+queues_open(struct queues *queues, struct store_thread *thread)
+{
+	*queues = (struct queues){.thread = thread};
+	TAILQ_INIT(&queues->unused);
+}
+
+/* ---- tenants ---- */
+
+static bool
+is_named(const struct tenant *tenant, struct span name)
+{
+	return strlen(tenant->tenant_id) == name.len && memcmp(tenant->tenant_id, name.base, name.len) == 0;
+}
+
+/* FNV-1a. */
+static void
+hash_name(struct span name, uint8_t id[16])
+{
+	uint64_t hash = UINT64_C(0xcbf29ce484222325);
+
+	for (size_t i = 0; i < name.len; i++)
+		hash = (hash ^ (uint8_t)name.base[i]) * UINT64_C(0x100000001b3);
+	memset(id, 0, 16);
+	memcpy(id, &hash, sizeof hash);
+}
+
+static struct tenant *
+find_tenant(const struct queues *queues, struct span name)
+{
+	uint8_t id[16];
+	struct id_link *link;
+
+	hash_name(name, id);
+	for (link = id_table_find(&queues->tenants, id); link != NULL; link = id_table_next(link))
+		if (is_named((struct tenant *)link, name))
+			return (struct tenant *)link;
+	return NULL;
+}
+
+static struct tenant *
+get_tenant(struct queues *queues, struct span name)
+{
+	struct tenant *tenant = find_tenant(queues, name);
+
+	if (tenant != NULL)
+		return tenant;
+	tenant = mem_new(1, sizeof *tenant);
+	hash_name(name, tenant->link.id);
+	tenant->tenant_id = mem_new(name.len + 1, 1);
+	memcpy(tenant->tenant_id, name.base, name.len);
+	TAILQ_INIT(&tenant->ready);
+	id_table_add(&queues->tenants, &tenant->link);
+	return tenant;
+}
+
+static void
+give_tenant(struct queues *queues, struct tenant *tenant)
+{
+	if (--tenant->queues > 0)
+		return;
+	assert(!tenant->is_ready);
+	id_table_remove(&queues->tenants, &tenant->link);
+	free(tenant->tenant_id);
+	free(tenant);
+}
+
+/* ---- endpoints ---- */
+
+struct queue *
+queues_find(const struct queues *queues, struct span tenant_id, const uint8_t endpoint_id[16])
+{
+	struct id_link *link = id_table_find(&queues->table, endpoint_id);
+
+	for (; link != NULL; link = id_table_next(link))
+		if (is_named(((struct queue *)link)->tenant, tenant_id))
+			return (struct queue *)link;
+	return NULL;
+}
+
+static bool
+is_in_use(const struct queue *queue)
+{
+	return queue->job_count > 0 || queue->round != ROUND_NONE || queue->state == ENDPOINT_LOADING;
+}
+
+void
+queues_kept(struct queues *queues, struct queue *queue, int64_t now_us)
+{
+	bool unused = !is_in_use(queue);
+
+	if (queue->is_unused)
+		TAILQ_REMOVE(&queues->unused, queue, unused);
+	queue->is_unused = unused;
+	if (!unused)
+		return;
+	queue->unused_since_us = now_us;
+	TAILQ_INSERT_TAIL(&queues->unused, queue, unused);
+}
+
+struct queue *
+queues_get(struct queues *queues, struct span tenant_id, const uint8_t endpoint_id[16], int64_t now_us)
+{
+	struct queue *queue = queues_find(queues, tenant_id, endpoint_id);
+
+	if (queue != NULL)
+		return queue;
+	queue = mem_new(1, sizeof *queue);
+	memcpy(queue->link.id, endpoint_id, sizeof queue->link.id);
+	queue->size.id = queue->due.id = queue->look.id = queue->link.id;
+	queue->tenant = get_tenant(queues, tenant_id);
+	queue->tenant->queues++;
+	TAILQ_INIT(&queue->jobs);
+	queue->look_at_us = NEVER_US;
+	id_table_add(&queues->table, &queue->link);
+	queues_kept(queues, queue, now_us);
+	return queue;
+}
+
+static struct endpoint_name
+name_of(const struct queue *queue)
+{
+	struct endpoint_name name = {.tenant_id = queue->tenant->tenant_id};
+
+	memcpy(name.endpoint_id, queue->link.id, sizeof name.endpoint_id);
+	return name;
+}
+
+void
+queues_read_anew(struct queues *queues, const struct queue *queue)
+{
+	const struct endpoint_name name = name_of(queue);
+
+	store_thread_load_endpoint(queues->thread, &name);
+}
+
+void
+queues_load(struct queues *queues, struct queue *queue)
+{
+	if (queue->state != ENDPOINT_UNLOADED)
+		return;
+	queue->state = ENDPOINT_LOADING;
+	queues_read_anew(queues, queue);
+}
+
+struct queue *
+queues_loaded(struct queues *queues, struct news *news)
+{
+	const struct span tenant_id = {news->tenant_id, strlen(news->tenant_id)};
+	struct queue *queue = queues_find(queues, tenant_id, news->id);
+	struct endpoint_config *config = news->config;
+
+	news->config = NULL;
+	if (queue == NULL || queue->state == ENDPOINT_UNLOADED) {
+		endpoint_config_give(config);
+		return NULL;
+	}
+	/* A receiver's wish for a pause ends with what it was told by. */
+	if (config != NULL && queue->config != NULL && config->version != queue->config->version)
+		queue->held_until_us = 0;
+	endpoint_config_give(queue->config);
+	queue->config = config;
+	queue->state = config != NULL ? ENDPOINT_LOADED : ENDPOINT_GONE;
+	queue->disabling = false;
+	return queue;
+}
+
+/* ---- forgetting ---- */
+
+/* The store thread need not tell of it any more. */
+static void
+unload(struct queues *queues, struct queue *queue)
+{
+	const struct endpoint_name name = name_of(queue);
+
+	if (queue->state != ENDPOINT_UNLOADED)
+		store_thread_forget_endpoint(queues->thread, &name);
+	endpoint_config_give(queue->config);
+	queue->config = NULL;
+	queue->state = ENDPOINT_UNLOADED;
+}
+
+static void
+drop(struct queues *queues, struct queue *queue)
+{
+	assert(queue->job_count == 0 && !queue->is_ready && queue->waiting.count == 0);
+	assert(queue->due.place == 0 && queue->look.place == 0 && queue->size.place == 0);
+	unload(queues, queue);
+	id_table_remove(&queues->table, &queue->link);
+	heap_free(&queue->waiting);
+	give_tenant(queues, queue->tenant);
+	free(queue);
+}
+
+void
+queues_forget_unused(struct queues *queues, int64_t now_us)
+{
+	struct queue *queue;
+
+	while ((queue = TAILQ_FIRST(&queues->unused)) != NULL && now_us - queue->unused_since_us >= FORGET_AFTER_US) {
+		TAILQ_REMOVE(&queues->unused, queue, unused);
+		queue->is_unused = false;
+		if (queue->state == ENDPOINT_LOADED && queue_keeps_nothing(queue))
+			queues_kept(queues, queue, now_us);
+		else if (queue->look_at_us != NEVER_US)
+			unload(queues, queue);
+		else
+			drop(queues, queue);
+	}
+}
+
+void
+queues_close(struct queues *queues)
+{
+	uint32_t count = queues->table.count;
+	struct id_link **links = id_table_list(&queues->table);
+
+	for (uint32_t i = 0; i < count; i++)
+		drop(queues, (struct queue *)links[i]);
+	free(links);
+	id_table_free(&queues->table);
+	id_table_free(&queues->tenants);
+}

@@ -1,0 +1,119 @@
+/*
+ * The endpoints that a courier knows of, and their tenants: what each is configured as, and where its jobs stand. An
+ * endpoint is here while it has jobs in memory or rows to be read, and for ten minutes more. The loop's thread alone
+ * calls these functions.
+ */
+#ifndef COURIER_QUEUES_H
+#define COURIER_QUEUES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "base/span.h"
+#include "courier/endpoint_config.h"
+#include "courier/heap.h"
+#include "courier/id_table.h"
+#include "courier/store_thread.h"
+#include "courier/transform_cache.h"
+
+/* UNLOADED: its configuration was not asked for yet. GONE: the store has none; it is deleted. */
+enum endpoint_state { ENDPOINT_UNLOADED, ENDPOINT_LOADING, ENDPOINT_LOADED, ENDPOINT_GONE };
+
+/* A round over an endpoint's rows. READING: a page was asked for. OPEN: the next page is not asked for yet. */
+enum round_state { ROUND_NONE, ROUND_READING, ROUND_OPEN };
+
+#define NEVER_US INT64_MAX
+
+struct tenant {
+	struct id_link link; /* by a hash of the name */
+	char *tenant_id;
+	uint32_t queues; /* of its endpoints */
+	bool is_ready; /* it stands in the list of courier/ready.h */
+	TAILQ_HEAD(ready_queues, queue) ready;
+	TAILQ_ENTRY(tenant) ready_tenants;
+};
+
+struct queue {
+	struct id_link link;
+	struct tenant *tenant;
+	enum endpoint_state state;
+	struct endpoint_config *config; /* of LOADED */
+	bool disabling; /* an outcome disables it, and its configuration does not say so yet */
+	TAILQ_ENTRY(queue) unused; /* while nothing keeps it */
+	bool is_unused;
+	int64_t unused_since_us;
+
+	/* courier/jobs.h */
+	struct job_list jobs;
+	uint32_t job_count, in_flight;
+	uint64_t bytes, waiting_bytes; /* of all, and of those in `waiting` */
+	struct heap_item size; /* by waiting_bytes, the most first */
+
+	/* courier/ready.h */
+	struct heap waiting; /* its jobs that wait, by the instant at which each is due */
+	int64_t held_until_us; /* the receiver asked for a pause */
+	bool is_ready;
+	TAILQ_ENTRY(queue) ready;
+	struct heap_item due; /* while its first job is not due yet */
+
+	/* courier/look.h */
+	int64_t look_at_us; /* NEVER_US: nothing is left in its rows that is not known here */
+	enum round_state round;
+	uint8_t cursor[16]; /* the round goes on behind this job */
+	uint32_t pages; /* of the round */
+	int64_t next_us; /* the round's next page, or the next round, not before */
+	struct heap_item look;
+};
+
+struct queues {
+	struct id_table table, tenants;
+	TAILQ_HEAD(unused_queues, queue) unused; /* the one that is unused for longest stands first */
+	struct store_thread *thread;
+};
+
+/* thread is borrowed. */
+void queues_open(struct queues *queues, struct store_thread *thread);
+
+/* Forgets all of them. They have no jobs. */
+void queues_close(struct queues *queues);
+
+/* The tenant's endpoint with that id; NULL: it is not known. */
+struct queue *queues_find(const struct queues *queues, struct span tenant_id, const uint8_t endpoint_id[16]);
+
+/* The same; it is made if it is not known. */
+struct queue *queues_get(struct queues *queues, struct span tenant_id, const uint8_t endpoint_id[16], int64_t now_us);
+
+/* Asks for its configuration: the first unless that is there or was asked for, the second anew. */
+void queues_load(struct queues *queues, struct queue *queue);
+void queues_read_anew(struct queues *queues, const struct queue *queue);
+
+/*
+ * NEWS_ENDPOINT: takes the configuration out of the news. Returns the endpoint, or NULL when its configuration was not
+ * asked for.
+ */
+struct queue *queues_loaded(struct queues *queues, struct news *news);
+
+/*
+ * Forgets what nothing has kept for ten minutes: an endpoint without jobs or rows, and of one with rows that are to be
+ * read later its configuration. An endpoint that holds is kept: the news that it goes on must come. Call
+ * queues_kept() when something keeps an endpoint, or does so no more.
+ */
+void queues_kept(struct queues *queues, struct queue *queue, int64_t now_us);
+void queues_forget_unused(struct queues *queues, int64_t now_us);
+
+/* Whether jobs may be begun, as far as its configuration says: it is loaded and does not hold. */
+static inline bool
+queue_delivers(const struct queue *queue)
+{
+	return queue->state == ENDPOINT_LOADED && !endpoint_holds(queue->config) && !queue->disabling;
+}
+
+/* Whether it keeps no job in memory: it holds, or it is deleted. */
+static inline bool
+queue_keeps_nothing(const struct queue *queue)
+{
+	return queue->state == ENDPOINT_GONE || (queue->state == ENDPOINT_LOADED && !queue_delivers(queue));
+}
+
+#endif

@@ -1,0 +1,140 @@
+/* From the end of an attempt to an outcome on the lane. */
+#include "courier/reports.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/crypto.h"
+#include "courier/outcome.h"
+#include "courier/verdict.h"
+#include "shm/counters.h"
+
+bool
+reports_have_room(const struct reports *reports)
+{
+	uint64_t promised = reports->jobs->in_flight + 1;
+	size_t available;
+
+	return lane_free_descriptors(&reports->lane) >= promised && lane_reserve(&reports->lane, &available) != NULL &&
+	       available >= promised * OUTCOME_BYTES_MAX;
+}
+
+static uint32_t
+put(struct reports *reports, const struct outcome *outcome)
+{
+	size_t available;
+	char *base = lane_reserve(&reports->lane, &available);
+
+	assert(base != NULL && available >= OUTCOME_BYTES_MAX); /* it was promised */
+	reports->any = true;
+	return lane_publish(&reports->lane, outcome_write(base, outcome), 1, 0);
+}
+
+static struct span
+span_of(const char *text)
+{
+	return (struct span){text, strlen(text)};
+}
+
+static struct outcome_job
+outcome_job(const struct job *job)
+{
+	struct outcome_job out = {.tenant_id = span_of(job->queue->tenant->tenant_id),
+	    .attempt_count = job->attempt_count,
+	    .expires_ms = job->expires_anew ? job->expires_ms : 0};
+
+	memcpy(out.endpoint_id, job->queue->link.id, sizeof out.endpoint_id);
+	memcpy(out.job_id, job->link.id, sizeof out.job_id);
+	memcpy(out.event_id, job->event->event_id, sizeof out.event_id);
+	return out;
+}
+
+static void
+count(struct reports *reports, const struct verdict *verdict)
+{
+	enum counter counter = COUNTER_DELIVERIES_UNCHARGED;
+
+	if (verdict->kind == VERDICT_DELIVERED)
+		counter = COUNTER_DELIVERIES_DELIVERED;
+	else if (verdict->kind == VERDICT_DEAD)
+		counter = COUNTER_DELIVERIES_DEAD;
+	else if (verdict->charged)
+		counter = COUNTER_DELIVERIES_RETRIED;
+	counter_add(reports->slot, counter, 1);
+}
+
+/* What the reply says of the endpoint: no job is due for a while, or none any more. */
+static void
+apply_to_endpoint(struct jobs *jobs, struct job *job, const struct verdict *verdict)
+{
+	struct queue *queue = job->queue;
+	int64_t until_us = jobs->ready->now_us + verdict->wait_ms * 1000;
+
+	if (verdict->holds_endpoint && until_us > queue->held_until_us) {
+		queue->held_until_us = until_us;
+		look_update(jobs->look, queue);
+	}
+	if (verdict->disables) {
+		job->disables = true;
+		queue->disabling = true;
+		look_update(jobs->look, queue);
+	}
+	if (queue->disabling || queue->held_until_us - jobs->ready->now_us > LOOK_AHEAD_US)
+		jobs_leave(jobs, queue);
+	ready_update(jobs->ready, queue);
+}
+
+void
+reports_attempt(struct reports *reports, struct job *job, const struct attempt_result *result)
+{
+	uint32_t chance, tried = job->attempt_count - job->attempt_base + 1;
+	struct jobs *jobs = reports->jobs;
+	struct verdict verdict;
+	int64_t due_us;
+
+	crypto_random(&chance, sizeof chance);
+	verdict = verdict_of(result, job->config, tried, chance);
+	job->attempt_count += verdict.charged;
+	due_us = verdict.kind == VERDICT_RETRY ? jobs->ready->now_us + verdict.wait_ms * 1000 : NEVER_US;
+
+	struct outcome outcome = {.job = outcome_job(job),
+	    .kind = verdict.kind,
+	    .charged = verdict.charged,
+	    .disables = verdict.disables,
+	    .due_ms = verdict.kind == VERDICT_RETRY ? clock_wall_us() / 1000 + verdict.wait_ms : 0,
+	    .reason = span_of(verdict.reason),
+	    .end = result->end,
+	    .http_status = result->http_status,
+	    .started_us = result->started_us,
+	    .duration_ms = result->duration_ms,
+	    .dns_ms = result->dns_ms,
+	    .connect_ms = result->connect_ms,
+	    .tls_ms = result->tls_ms,
+	    .first_byte_ms = result->first_byte_ms,
+	    .peer = span_of(result->peer),
+	    .error = span_of(result->error),
+	    .certificate_error = span_of(result->certificate_error),
+	    .response = span_of(result->response)};
+
+	memcpy(outcome.attempt_id, result->attempt_id, sizeof outcome.attempt_id);
+	count(reports, &verdict);
+	apply_to_endpoint(jobs, job, &verdict);
+	jobs_reported(jobs, job, put(reports, &outcome), due_us);
+}
+
+void
+reports_dead(struct reports *reports, struct job *job, const char *reason)
+{
+	const struct outcome outcome = {.job = outcome_job(job),
+	    .kind = VERDICT_DEAD,
+	    .reason = span_of(reason),
+	    .end = ATTEMPT_OURS,
+	    .dns_ms = -1,
+	    .connect_ms = -1,
+	    .tls_ms = -1,
+	    .first_byte_ms = -1};
+
+	counter_add(reports->slot, COUNTER_DELIVERIES_DEAD, 1);
+	jobs_reported(reports->jobs, job, put(reports, &outcome), NEVER_US);
+}

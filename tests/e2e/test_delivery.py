@@ -1,0 +1,206 @@
+"""What is published arrives at the endpoints that match: once, within their limits, and whatever process dies."""
+
+import json
+import os
+import signal
+
+import pytest
+
+from harness.deliveries import Endpoints, Ledger, Publisher, Publishing
+from harness.recording_receiver import Answer, Receiver
+from harness.waiting import wait_until
+from harness.webhooks import STORES
+
+FAILURE = Answer(status=500)
+
+
+@pytest.fixture
+def receiver():
+    """At an address to which every daemon of these tests may post (HL_ALLOW_NETWORKS)."""
+    with Receiver(host="127.77.0.1") as receiver:
+        yield receiver
+
+
+@pytest.fixture
+def tenant(hookline):
+    return hookline.new_tenant()
+
+
+@pytest.fixture
+def endpoints(tenant, receiver):
+    return Endpoints(tenant, receiver)
+
+
+def publish(tenant, count=1, topic="orders.made", **fields):
+    """The events as they were answered."""
+    events = []
+    for number in range(count):
+        reply = tenant.client.post("/v1/events", {"topic": topic, "payload": {"n": f"n-{number}"}} | fields)
+        assert reply.status == 201, reply
+        events.append(reply.json)
+    return events
+
+
+def jobs_left(hookline, tenant):
+    return hookline.value("SELECT count(*) FROM jobs WHERE tenant_id = :id", id=tenant.id)
+
+
+def wait_done(hookline, tenant, timeout=20):
+    wait_until(lambda: jobs_left(hookline, tenant) == 0, "no job to be left", timeout)
+
+
+def attempts(hookline, tenant):
+    rows = hookline.query("SELECT attempt_n, status, http_status FROM attempts WHERE tenant_id = :id ORDER BY attempt_n",
+                          id=tenant.id)
+    return [(row["attempt_n"], row["status"], row["http_status"]) for row in rows]
+
+
+def test_an_event_arrives_once_with_its_headers(hookline, tenant, endpoints, receiver):
+    endpoints.add("/in")
+    event, = publish(tenant)
+    arrival, = receiver.wait(1)
+    wait_done(hookline, tenant)
+    assert len(receiver.arrivals) == 1
+    assert arrival.method == "POST" and arrival.header("content-type") == "application/json"
+    assert [arrival.job] == event["job_ids"] and arrival.event == event["id"]
+    assert arrival.header("x-hl-topic") == "orders.made"
+    for name in ("webhook-signature", "webhook-timestamp", "x-hl-signature", "x-hl-timestamp", "user-agent"):
+        assert arrival.header(name), name
+    body = json.loads(arrival.body)
+    assert body["event_id"] == event["id"] and body["event"]["payload"] == {"n": "n-0"} and body["attempt"] == 1
+    assert attempts(hookline, tenant) == [(1, "success", 200)]
+
+
+def test_every_endpoint_gets_what_matches_it(hookline, tenant, endpoints, receiver):
+    for path, pattern in (("/orders", "orders.#"), ("/made", "*.made"), ("/none", "bills.#")):
+        endpoints.add(path, pattern)
+    publish(tenant, 20)
+    receiver.wait(40)
+    wait_done(hookline, tenant)
+    assert len(receiver.at("/orders")) == len(receiver.at("/made")) == 20 and receiver.at("/none") == []
+    assert len({arrival.job for arrival in receiver.arrivals}) == 40
+
+
+def test_a_failure_is_tried_again_by_the_endpoints_schedule(hookline, tenant, endpoints, receiver):
+    receiver.answers["/in"] = [FAILURE, FAILURE, Answer(status=204)]
+    endpoints.add("/in", retry_schedule=["1s", "1s", "1s"])
+    publish(tenant)
+    first, second, third = receiver.wait(3)
+    wait_done(hookline, tenant)
+    assert len({arrival.job for arrival in (first, second, third)}) == 1
+    assert 0.99 <= second.at - first.at < 5 and 0.99 <= third.at - second.at < 5
+    assert [json.loads(arrival.body)["attempt"] for arrival in (first, second, third)] == [1, 2, 3]
+    assert attempts(hookline, tenant) == [(1, "failure", 500), (2, "failure", 500), (3, "success", 204)]
+
+
+def test_after_the_schedule_the_event_is_a_dead_letter(hookline, tenant, endpoints, receiver):
+    receiver.answers["/in"] = FAILURE
+    endpoints.add("/in", retry_schedule=["1s"])
+    event, = publish(tenant)
+    receiver.wait(2)
+    wait_done(hookline, tenant)
+    dead, = hookline.query("SELECT event_id, reason FROM dlq WHERE tenant_id = :id", id=tenant.id)
+    assert str(dead["event_id"]) == event["id"] and dead["reason"] == "max_attempts_exceeded"
+    assert len(receiver.arrivals) == 2
+
+
+def test_never_more_at_a_time_than_max_in_flight(hookline, tenant, endpoints, receiver):
+    most = 0
+
+    def slow(_arrival):
+        nonlocal most
+        most = max(most, receiver.in_flight() + 1)
+        return Answer(delay=0.05)
+
+    receiver.answers["/in"] = slow
+    endpoints.add("/in", max_in_flight=3)
+    publish(tenant, 30)
+    receiver.wait(30)
+    wait_done(hookline, tenant)
+    assert most == 3
+
+
+def test_a_disabled_endpoint_gets_nothing_until_it_is_enabled(hookline, tenant, endpoints, receiver):
+    receiver.answers["/in"] = FAILURE
+    receiver.answers["/clock"] = [FAILURE, FAILURE, Answer()]
+    made = endpoints.add("/in", "orders.#", retry_schedule=["1s"] * 20)
+    endpoints.add("/clock", "clock", retry_schedule=["1s", "1s"])
+    publish(tenant, 3)
+    receiver.wait(3)
+    assert tenant.client.patch(f"/v1/endpoints/{made['id']}", {"enabled": False}).status == 200
+    seen = len(receiver.at("/in"))
+    publish(tenant, 3)
+    publish(tenant, topic="clock")
+    receiver.wait(3, "/clock")  # which takes longer than the wait of the schedule
+    assert len(receiver.at("/in")) == seen
+    receiver.answers["/in"] = Answer()
+    assert tenant.client.patch(f"/v1/endpoints/{made['id']}", {"enabled": True}).status == 200
+    wait_done(hookline, tenant)
+    assert len({arrival.job for arrival in receiver.at("/in") if arrival.answer.delivers}) == 6
+
+
+def test_a_deleted_endpoint_gets_nothing_more(hookline, tenant, endpoints, receiver):
+    receiver.answers["/gone"] = FAILURE
+    made = endpoints.add("/gone", retry_schedule=["1s", "1s", "1s"])
+    publish(tenant, 3)
+    receiver.wait(3)
+    assert tenant.client.delete(f"/v1/endpoints/{made['id']}").status == 204
+    seen = len(receiver.at("/gone"))
+    endpoints.add("/in")
+    publish(tenant)
+    receiver.wait(1, "/in")
+    wait_done(hookline, tenant)
+    assert len(receiver.at("/gone")) == seen
+
+
+def test_a_changed_url_is_taken_from_the_reply_on(hookline, tenant, endpoints, receiver):
+    receiver.answers["/old"] = FAILURE
+    made = endpoints.add("/old", retry_schedule=["1s", "1s", "1s"])
+    publish(tenant)
+    receiver.wait(1, "/old")
+    assert tenant.client.patch(f"/v1/endpoints/{made['id']}", {"url": receiver.url("/new")}).status == 200
+    publish(tenant)
+    receiver.wait(2, "/new")
+    wait_done(hookline, tenant)
+    assert len(receiver.at("/old")) == 1
+
+
+# Processes that die. These tests have daemons of their own.
+
+
+@pytest.fixture(params=STORES)
+def own(request, make_hookline):
+    return make_hookline(request.param, HL_COURIERS=1).start()
+
+
+def test_every_event_arrives_although_couriers_are_killed(own, receiver):
+    tenant = own.new_tenant()
+    endpoints = Endpoints(tenant, receiver)
+    receiver.answers["/slow"] = Answer(delay=0.02)
+    for path in ("/fast", "/slow"):
+        endpoints.add(path, max_in_flight=5)
+    publishers = [Publisher(own, tenant, number, pause=0.01) for number in range(2)]
+    with Publishing(publishers) as publishing:
+        for _ in range(3):
+            publishing.wait_more(30)
+            killed = own.daemon.pids("courier")
+            os.kill(killed[0], signal.SIGKILL)
+            wait_until(lambda: own.daemon.pids("courier") not in ([], killed), "another courier", 20)
+    Ledger(own, endpoints, publishers).wait_delivered()
+
+
+def test_every_event_arrives_although_everything_is_started_anew(own, receiver):
+    tenant = own.new_tenant()
+    endpoints = Endpoints(tenant, receiver)
+    receiver.answers["/in"] = Answer(delay=0.2)
+    endpoints.add("/in", max_in_flight=2)
+    publishers = [Publisher(own, tenant, number) for number in range(2)]
+    with Publishing(publishers) as publishing:
+        publishing.wait_more(60)
+    assert jobs_left(own, tenant) > 0
+    own.daemon.stop()
+    receiver.answers["/in"] = Answer()
+    own.start()
+    Ledger(own, endpoints, publishers).wait_delivered()
+    count = own.value("SELECT count(*) FROM attempts WHERE tenant_id = :id AND status <> 'success'", id=tenant.id)
+    assert count == 0  # the stop is charged to nobody

@@ -1,0 +1,298 @@
+/* The fakes around a courier, and the model; see the header. */
+#include "tests/unit/courier_fixture.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include <time.h>
+
+#include "base/mem.h"
+#include "courier/outcome.h"
+#include "event/handover.h"
+#include "tests/unit/lane_fixture.h"
+#include "tests/unit/published_fixture.h"
+
+struct scene scene;
+int64_t fake_now_us;
+
+int
+clock_gettime(clockid_t id, struct timespec *ts)
+{
+	(void)id;
+	*ts = (struct timespec){.tv_sec = fake_now_us / SECOND, .tv_nsec = fake_now_us % SECOND * 1000};
+	return 0;
+}
+
+/* ---- the client ---- */
+
+struct model_row *
+scene_row_by_id(const uint8_t job_id[16])
+{
+	for (uint32_t i = 0; i < scene.row_count; i++)
+		if (memcmp(scene.rows[i]->job_id, job_id, 16) == 0)
+			return scene.rows[i];
+	fail_msg("a job that nobody made");
+	return NULL;
+}
+
+void
+http_begin(struct http *http, const struct attempt_order *order)
+{
+	struct model_order *under_way = mem_new(1, sizeof *under_way);
+	struct model_row *row = scene_row_by_id(order->job_id);
+	struct model_endpoint *endpoint = &scene.endpoints[row->endpoint];
+
+	assert_false(row->in_flight || row->accepted);
+	assert_true(endpoint->enabled_as_told && order->endpoint->enabled);
+	assert_true(fake_now_us >= row->not_before_us);
+	assert_memory_equal(order->event, row->event, row->event->length);
+	assert_true((order->transform != NULL) == row->has_transform);
+	endpoint->in_flight++;
+	assert_true(endpoint->in_flight <= order->endpoint->max_in_flight);
+	if (endpoint->in_flight > endpoint->most_in_flight)
+		endpoint->most_in_flight = endpoint->in_flight;
+	row->in_flight = true;
+	row->attempts++;
+	under_way->order = *order;
+	under_way->row = row;
+	scene.orders = mem_resize(scene.orders, scene.order_count + 1, sizeof(struct model_order *));
+	scene.orders[scene.order_count++] = under_way;
+	scene.begun++;
+}
+
+static void
+take_order_out(uint32_t number)
+{
+	struct model_order *order = scene.orders[number];
+
+	order->row->in_flight = false;
+	scene.endpoints[order->row->endpoint].in_flight--;
+	scene.orders[number] = scene.orders[--scene.order_count];
+	free(order);
+}
+
+void
+http_run(struct http *http)
+{
+	for (uint32_t i = 0; i < scene.order_count;) {
+		struct model_order order = *scene.orders[i];
+
+		if (!order.is_done) {
+			i++;
+			continue;
+		}
+		take_order_out(i);
+		order.row->accepted = order.result.http_status / 100 == 2;
+		courier_attempt_done(&scene.courier, order.order.context, &order.result);
+		if (order.result.end == ATTEMPT_ANSWERED && order.result.retry_after_ms > 0)
+			order.row->not_before_us = fake_now_us + order.result.retry_after_ms * 1000;
+		else if (order.result.http_status >= 300 && scene.endpoints[order.row->endpoint].waits > 0)
+			order.row->not_before_us =
+			    fake_now_us + scene.endpoints[order.row->endpoint].waits_ms[0] * 1000;
+	}
+}
+
+void
+http_end(uint32_t number, const struct attempt_result *result)
+{
+	scene.orders[number]->result = *result;
+	scene.orders[number]->is_done = true;
+}
+
+void
+http_answer(uint32_t number, int32_t status)
+{
+	const struct attempt_result result = {.end = ATTEMPT_ANSWERED, .http_status = status, .retry_after_ms = -1};
+
+	http_end(number, &result);
+}
+
+/* ---- the scene ---- */
+
+static void
+new_courier(void)
+{
+	scene.courier = (struct courier){.slot = &scene.slot, .node = &scene.node};
+	scene.courier.parcels.count = LANES;
+	memcpy(scene.courier.parcels.lanes, scene.jobs, sizeof scene.jobs);
+	scene.courier.reports.lane = scene.outcomes;
+	scene.courier.reports.slot = &scene.slot.process;
+	courier_open(&scene.courier, scene.limit);
+}
+
+void
+scene_begin(uint64_t limit, uint64_t outcomes_bytes)
+{
+	scene = (struct scene){.limit = limit};
+	fake_now_us = 1000000 * SECOND;
+	for (uint32_t i = 0; i < LANES; i++)
+		scene.jobs[i] = lane_over_memory(1024, 1 << 20, 0, 0);
+	scene.outcomes = lane_over_memory(1024, outcomes_bytes, 0, 0);
+	for (uint32_t i = 0; i < ENDPOINTS; i++) {
+		scene.endpoints[i] = (struct model_endpoint){.tenant_id = i < 2    ? "acme"
+									  : i == 2 ? "bolt"
+										   : "default",
+		    .version = 1,
+		    .enabled = true,
+		    .max_in_flight = 3,
+		    .waits = 3,
+		    .waits_ms = {1000, 2000, 90000}};
+		memset(scene.endpoints[i].id, (int)i + 1, 16);
+	}
+	new_courier();
+}
+
+static void
+drop_courier(void)
+{
+	while (scene.order_count > 0) {
+		jobs_cut_off(&scene.courier.jobs, scene.orders[0]->order.context);
+		take_order_out(0);
+	}
+	store_forget();
+	courier_close(&scene.courier);
+}
+
+void
+scene_kill(void)
+{
+	drop_courier();
+	for (uint32_t i = 0; i < ENDPOINTS; i++)
+		scene.endpoints[i].known = false;
+	for (uint32_t i = 0; i < scene.row_count; i++)
+		scene.rows[i]->not_before_us = 0; /* a pause that a receiver asked for is not remembered */
+	new_courier();
+}
+
+void
+scene_end(void)
+{
+	drop_courier();
+	for (uint32_t i = 0; i < scene.row_count; i++) {
+		free(scene.rows[i]->event);
+		free(scene.rows[i]);
+	}
+	free(scene.rows);
+	free(scene.orders);
+}
+
+static void
+add_row(struct model_row *row)
+{
+	scene.rows = mem_resize(scene.rows, scene.row_count + 1, sizeof(struct model_row *));
+	scene.rows[scene.row_count++] = row;
+}
+
+struct model_row *
+scene_row(uint32_t endpoint, uint32_t bytes, int64_t begun_us)
+{
+	static uint32_t number;
+	const char *tenant_id = scene.endpoints[endpoint].tenant_id;
+	struct model_row *row = mem_new(1, sizeof *row);
+	char *payload = mem_printf("\"%0*u\"", (int)bytes, ++number);
+	const struct published published = {.tenant_id = strcmp(tenant_id, "default") == 0 ? NULL : tenant_id,
+	    .strings = {[PUBLISHED_TOPIC] = "order.created"},
+	    .payload = payload,
+	    .occurred_us = fake_now_us,
+	    .received_us = begun_us};
+
+	row->event = published_record(&published);
+	row->event->event_id[8] = (uint8_t)(number >> 24);
+	row->event->event_id[9] = (uint8_t)(number >> 16);
+	row->event->event_id[10] = (uint8_t)(number >> 8);
+	row->event->event_id[11] = (uint8_t)number;
+	record_seal(row->event);
+	free(payload);
+	handover_job_id(row->event->event_id, 1, row->job_id);
+	row->endpoint = endpoint;
+	row->is_row = true;
+	row->begun_us = row->due_us = begun_us;
+	row->expires_ms = fake_now_us / 1000 + 24 * 3600 * 1000;
+	add_row(row);
+	return row;
+}
+
+struct model_row *
+scene_sibling(const struct model_row *row, uint32_t endpoint, uint32_t number)
+{
+	struct model_row *other = mem_new(1, sizeof *other);
+
+	*other = *row;
+	other->event = memcpy(mem_new(1, row->event->length), row->event, row->event->length);
+	handover_job_id(row->event->event_id, number, other->job_id);
+	other->endpoint = endpoint;
+	add_row(other);
+	return other;
+}
+
+void
+scene_hand_over(uint32_t lane, struct model_row **rows, uint32_t count)
+{
+	struct handover_job jobs[8] = {0};
+	size_t available;
+	char *base = lane_reserve(&scene.jobs[lane], &available);
+
+	for (uint32_t i = 0; i < count; i++) {
+		memcpy(jobs[i].endpoint_id, scene.endpoints[rows[i]->endpoint].id, 16);
+		if (rows[i]->has_transform)
+			memset(jobs[i].transform_id, rows[i]->unreadable ? 0xff : 0x11, 16);
+		jobs[i].expires_ms = rows[i]->expires_ms;
+		jobs[i].number = i + 1;
+	}
+	if (base == NULL || available < handover_bytes(rows[0]->event, count)) {
+		scene_miss();
+		return;
+	}
+	handover_write(base, rows[0]->event, jobs, count, rows[0]->begun_us);
+	(void)lane_publish(&scene.jobs[lane], handover_bytes(rows[0]->event, count), count, 0);
+}
+
+void
+scene_miss(void)
+{
+	courier_add_missed(&scene.slot);
+}
+
+struct model_row *
+scene_publish(uint32_t endpoint)
+{
+	struct model_row *row = scene_row(endpoint, 100, fake_now_us);
+
+	scene_hand_over(0, &row, 1);
+	return row;
+}
+
+void
+scene_change(uint32_t endpoint)
+{
+	scene.endpoints[endpoint].version++;
+	if (scene.endpoints[endpoint].known)
+		store_tell_endpoint(&scene.endpoints[endpoint]);
+}
+
+void
+scene_settle(void)
+{
+	bool changed;
+
+	do {
+		uint32_t begun = scene.begun;
+
+		(void)courier_turn(&scene.courier);
+		changed = store_answer();
+		changed = store_commit(UINT32_MAX) > 0 || changed || scene.begun != begun || store_has_news() ||
+			  courier_has_work(&scene.courier);
+	} while (changed);
+}
+
+void
+scene_pass(int64_t us)
+{
+	fake_now_us += us;
+	scene_settle();
+}

@@ -1,0 +1,118 @@
+/*
+ * A courier under test: the real one between a fake HTTP client and a fake store thread, which stand in at link
+ * time, and a model of the table `jobs` that the fakes read and write. Nothing happens by itself: the test moves the
+ * clock, ends attempts, and has the store thread work.
+ */
+#ifndef TESTS_COURIER_FIXTURE_H
+#define TESTS_COURIER_FIXTURE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "courier/courier.h"
+
+#define SECOND ((int64_t)1000000)
+
+#define ENDPOINTS 6u
+#define LANES 2u
+#define MODEL_PAGE_ROWS 7u /* rows of a page, fewer than the real ones */
+
+extern int64_t fake_now_us;
+
+struct model_endpoint {
+	uint8_t id[16];
+	const char *tenant_id;
+	int64_t version;
+	bool enabled, deleted;
+	bool known; /* the courier has asked for it: its changes are told */
+	uint32_t max_in_flight;
+	uint32_t in_flight, most_in_flight;
+	uint32_t waits, waits_ms[4];
+	bool enabled_as_told; /* by the newest NEWS_ENDPOINT that the courier has taken */
+};
+
+struct model_row {
+	struct record *event;
+	uint8_t job_id[16];
+	uint32_t endpoint;
+	bool has_transform, unreadable;
+	bool is_row; /* false: it is delivered or dead */
+	uint32_t attempt_count;
+	int64_t due_us, begun_us, expires_ms;
+	int64_t not_before_us; /* what the last outcome on the lane said */
+	uint32_t delivered, dead, attempts;
+	char reason[32];
+	bool in_flight, accepted; /* accepted: the receiver has said 2xx */
+	bool gone; /* its event is nowhere any more */
+};
+
+struct model_order {
+	struct attempt_order order;
+	struct model_row *row;
+	struct attempt_result result;
+	bool is_done;
+};
+
+struct scene {
+	struct courier courier;
+	struct courier_slot slot;
+	struct node_words node;
+	struct lane jobs[LANES], outcomes;
+	struct model_endpoint endpoints[ENDPOINTS];
+	struct model_row **rows;
+	uint32_t row_count;
+	struct model_order **orders; /* under way */
+	uint32_t order_count;
+	uint32_t begun; /* attempts ever */
+	uint32_t wakes, loads, pages, walks;
+	uint64_t limit;
+};
+
+extern struct scene scene;
+
+/* Everything anew: a courier with that much memory and an outcomes lane of so many bytes, which has not started. */
+void scene_begin(uint64_t limit, uint64_t outcomes_bytes);
+void scene_end(void);
+
+/* The courier is killed, and another one takes its place. */
+void scene_kill(void);
+
+/* A row with an event of so many bytes; begun_us: when its transaction began. It is not handed over yet. */
+struct model_row *scene_row(uint32_t endpoint, uint32_t bytes, int64_t begun_us);
+
+/* Another job of a row's event, the k-th, for an endpoint of the same tenant. */
+struct model_row *scene_sibling(const struct model_row *row, uint32_t endpoint, uint32_t number);
+
+struct model_row *scene_row_by_id(const uint8_t job_id[16]);
+
+/* Hands rows of one event over, or says that they were missed. */
+void scene_hand_over(uint32_t lane, struct model_row **rows, uint32_t count);
+void scene_miss(void);
+
+/* A row that is handed over at once. */
+struct model_row *scene_publish(uint32_t endpoint);
+
+/* The endpoint is as the model says by now: a new version, and the courier is told if it knows it. */
+void scene_change(uint32_t endpoint);
+
+/* The store thread: begins to work; does the next thing it was asked for; writes outcomes, at most so many. */
+void store_start(void);
+bool store_answer(void);
+uint32_t store_commit(uint32_t most);
+void store_tell_endpoint(const struct model_endpoint *endpoint);
+void store_lose_node(void);
+void store_tell_version(int64_t version);
+
+/* Whether the courier has news to take. The second: the thread and all that it was asked for are gone. */
+bool store_has_news(void);
+void store_forget(void);
+
+/* The attempt under way with that number ends. The second: with a status. */
+void http_end(uint32_t number, const struct attempt_result *result);
+void http_answer(uint32_t number, int32_t status);
+
+/* Turns, answers and commits until nothing changes any more; then the clock moves on by so much. */
+void scene_settle(void);
+void scene_pass(int64_t us);
+
+#endif

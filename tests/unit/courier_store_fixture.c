@@ -1,0 +1,359 @@
+/* The fake store thread, which reads and writes the model; see the header. */
+#include "tests/unit/courier_fixture.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "base/mem.h"
+#include "courier/outcome.h"
+
+enum request_kind { LOAD_ENDPOINT, LOAD_TRANSFORM, READ_PAGE, WALK };
+
+struct request {
+	enum request_kind kind;
+	uint8_t id[16], after[16];
+	uint64_t event_bytes;
+	struct request *next;
+};
+
+static struct request *requests, **requests_end = &requests;
+static struct news *news_first, **news_end = &news_first;
+static bool started;
+
+static struct request *
+request(enum request_kind kind, const uint8_t *id)
+{
+	struct request *r = mem_new(1, sizeof *r);
+
+	r->kind = kind;
+	if (id != NULL)
+		memcpy(r->id, id, 16);
+	*requests_end = r;
+	requests_end = &r->next;
+	return r;
+}
+
+static struct news *
+tell(enum news_kind kind, const char *tenant_id, const uint8_t *id)
+{
+	struct news *news = mem_new(1, sizeof *news);
+
+	news->kind = kind;
+	if (tenant_id != NULL)
+		news->tenant_id = mem_strdup(tenant_id);
+	if (id != NULL)
+		memcpy(news->id, id, 16);
+	*news_end = news;
+	news_end = &news->next;
+	return news;
+}
+
+static struct model_endpoint *
+endpoint_by_id(const uint8_t id[16])
+{
+	for (uint32_t i = 0; i < ENDPOINTS; i++)
+		if (memcmp(scene.endpoints[i].id, id, 16) == 0)
+			return &scene.endpoints[i];
+	fail_msg("an endpoint that nobody made");
+	return NULL;
+}
+
+void
+store_thread_load_endpoint(struct store_thread *thread, const struct endpoint_name *name)
+{
+	struct model_endpoint *endpoint = endpoint_by_id(name->endpoint_id);
+
+	assert_string_equal(name->tenant_id, endpoint->tenant_id);
+	endpoint->known = true;
+	scene.loads++;
+	(void)request(LOAD_ENDPOINT, name->endpoint_id);
+}
+
+void
+store_thread_forget_endpoint(struct store_thread *thread, const struct endpoint_name *name)
+{
+	endpoint_by_id(name->endpoint_id)->known = false;
+}
+
+void
+store_thread_load_transform(struct store_thread *thread, const char *tenant_id, const uint8_t transform_id[16])
+{
+	struct request *r = request(LOAD_TRANSFORM, transform_id);
+
+	memcpy(r->after, tenant_id, strnlen(tenant_id, 15));
+}
+
+void
+store_thread_read_page(
+    struct store_thread *thread, const struct endpoint_name *name, const uint8_t after[16], uint64_t event_bytes)
+{
+	struct request *r = request(READ_PAGE, name->endpoint_id);
+
+	memcpy(r->after, after, 16);
+	r->event_bytes = event_bytes;
+	scene.pages++;
+}
+
+void
+store_thread_walk(struct store_thread *thread)
+{
+	(void)request(WALK, NULL);
+	scene.walks++;
+}
+
+void
+store_thread_wake(struct store_thread *thread)
+{
+	scene.wakes++;
+}
+
+struct news *
+store_thread_news(struct store_thread *thread)
+{
+	struct news *news = news_first;
+
+	if (news == NULL)
+		return NULL;
+	news_first = news->next;
+	if (news_first == NULL)
+		news_end = &news_first;
+	if (news->kind == NEWS_ENDPOINT)
+		endpoint_by_id(news->id)->enabled_as_told = news->config != NULL && news->config->enabled;
+	return news;
+}
+
+void
+news_free(struct news *news)
+{
+	endpoint_config_give(news->config);
+	if (news->transform != NULL)
+		transform_free(news->transform);
+	free(news->transform);
+	free(news->rows);
+	free(news->tenant_id);
+	free(news);
+}
+
+static struct endpoint_config *
+config_of(const struct model_endpoint *endpoint)
+{
+	struct endpoint_config *config = mem_new(1, sizeof *config);
+
+	*config = (struct endpoint_config){.references = 1,
+	    .version = endpoint->version,
+	    .tenant_id = mem_strdup(endpoint->tenant_id),
+	    .url = mem_strdup("https://receiver.example/"),
+	    .host = mem_strdup("receiver.example"),
+	    .enabled = endpoint->enabled,
+	    .fail_fast = true,
+	    .timeout_ms = 30000,
+	    .max_in_flight = endpoint->max_in_flight,
+	    .waits = endpoint->waits};
+	memcpy(config->endpoint_id, endpoint->id, 16);
+	memcpy(config->waits_ms, endpoint->waits_ms, sizeof endpoint->waits_ms);
+	return config;
+}
+
+void
+store_tell_endpoint(const struct model_endpoint *endpoint)
+{
+	struct news *news = tell(NEWS_ENDPOINT, endpoint->tenant_id, endpoint->id);
+
+	news->config = endpoint->deleted ? NULL : config_of(endpoint);
+}
+
+static void
+answer_transform(const struct request *r)
+{
+	static const char text[] = "[{\"op\": \"remove_field\", \"field\": \"payload.secret\"}]";
+	struct news *news = tell(NEWS_TRANSFORM, (const char *)r->after, r->id);
+	struct error err;
+
+	if (r->id[0] == 0xff) /* one that cannot be read */
+		return;
+	news->transform = mem_new(1, sizeof *news->transform);
+	assert_int_equal(transform_parse((struct span){text, sizeof text - 1}, news->transform, &err), 0);
+}
+
+static int
+by_id(const void *a, const void *b)
+{
+	return memcmp((*(struct model_row *const *)a)->job_id, (*(struct model_row *const *)b)->job_id, 16);
+}
+
+static struct page_row
+page_row(const struct model_row *row)
+{
+	struct page_row out = {.attempt_count = row->attempt_count,
+	    .due_ms = row->due_us / 1000,
+	    .expires_ms = row->expires_ms,
+	    .event_gone = row->gone};
+
+	memcpy(out.job_id, row->job_id, 16);
+	memcpy(out.event_id, row->event->event_id, 16);
+	if (row->has_transform)
+		memset(out.transform_id, row->unreadable ? 0xff : 0x11, 16);
+	return out;
+}
+
+static void
+answer_page(const struct request *r)
+{
+	const struct model_endpoint *endpoint = endpoint_by_id(r->id);
+	struct news *news = tell(NEWS_PAGE, endpoint->tenant_id, r->id);
+	uint64_t bytes = 0;
+	bool full = false, any = false;
+
+	qsort(scene.rows, scene.row_count, sizeof *scene.rows, by_id);
+	news->rows = mem_new(MODEL_PAGE_ROWS, sizeof *news->rows);
+	news->last = true;
+	for (uint32_t i = 0; i < scene.row_count; i++) {
+		const struct model_row *row = scene.rows[i];
+
+		if (!row->is_row || &scene.endpoints[row->endpoint] != endpoint ||
+		    memcmp(row->job_id, r->after, 16) <= 0)
+			continue;
+		if (news->row_count == MODEL_PAGE_ROWS) {
+			news->last = false;
+			break;
+		}
+		news->rows[news->row_count] = page_row(row);
+		if (row->due_us <= fake_now_us + 60 * SECOND && !row->gone) {
+			full = full || (any && bytes + row->event->length > r->event_bytes);
+			if (!full)
+				news->rows[news->row_count].event = row->event;
+			bytes += row->event->length;
+			any = true;
+		}
+		news->row_count++;
+	}
+}
+
+static void
+answer_walk(void)
+{
+	for (uint32_t e = 0; e < ENDPOINTS; e++)
+		for (uint32_t i = 0; i < scene.row_count; i++)
+			if (scene.rows[i]->is_row && scene.rows[i]->endpoint == e) {
+				(void)tell(NEWS_HAS_ROWS, scene.endpoints[e].tenant_id, scene.endpoints[e].id);
+				break;
+			}
+	(void)tell(NEWS_WALKED, NULL, NULL);
+}
+
+bool
+store_answer(void)
+{
+	struct request *r = requests;
+
+	if (!started || r == NULL)
+		return false;
+	requests = r->next;
+	if (requests == NULL)
+		requests_end = &requests;
+	switch (r->kind) {
+	case LOAD_ENDPOINT:
+		store_tell_endpoint(endpoint_by_id(r->id));
+		break;
+	case LOAD_TRANSFORM:
+		answer_transform(r);
+		break;
+	case READ_PAGE:
+		answer_page(r);
+		break;
+	case WALK:
+		answer_walk();
+		break;
+	}
+	free(r);
+	return true;
+}
+
+/* What the statements do: absolute values, and only where the outcome is newer than the row. */
+static void
+apply(const struct outcome *outcome)
+{
+	struct model_row *row = scene_row_by_id(outcome->job.job_id);
+
+	if (outcome->disables) {
+		scene.endpoints[row->endpoint].enabled = false;
+		scene.endpoints[row->endpoint].version++;
+	}
+	if (!row->is_row || row->attempt_count + outcome->charged > outcome->job.attempt_count)
+		return;
+	row->attempt_count = outcome->job.attempt_count;
+	if (outcome->kind == VERDICT_RETRY) {
+		row->due_us = outcome->due_ms * 1000;
+		return;
+	}
+	row->is_row = false;
+	row->delivered += outcome->kind == VERDICT_DELIVERED;
+	row->dead += outcome->kind == VERDICT_DEAD;
+	(void)snprintf(row->reason, sizeof row->reason, "%.*s", (int)outcome->reason.len, outcome->reason.base);
+}
+
+uint32_t
+store_commit(uint32_t most)
+{
+	uint32_t position = lane_released(&scene.outcomes), count = 0;
+	struct outcome outcome;
+	struct parcel parcel;
+
+	for (; started && count < most && lane_peek(&scene.outcomes, position, &parcel); count++, position++) {
+		assert_true(outcome_read(parcel.bytes, parcel.length, &outcome));
+		apply(&outcome);
+	}
+	if (count > 0) {
+		lane_release(&scene.outcomes, position);
+		tell(NEWS_COMMITTED, NULL, NULL)->released = position;
+	}
+	return count;
+}
+
+void
+store_start(void)
+{
+	started = true;
+	(void)store_commit(UINT32_MAX);
+	(void)tell(NEWS_STARTED, NULL, NULL);
+}
+
+void
+store_lose_node(void)
+{
+	(void)tell(NEWS_NODE_LOST, NULL, NULL);
+}
+
+void
+store_tell_version(int64_t version)
+{
+	tell(NEWS_CHANGED, NULL, NULL)->version = version;
+}
+
+void
+store_forget(void)
+{
+	struct news *news;
+
+	while (requests != NULL) {
+		struct request *next = requests->next;
+
+		free(requests);
+		requests = next;
+	}
+	requests_end = &requests;
+	while ((news = store_thread_news(NULL)) != NULL)
+		news_free(news);
+	started = false;
+}
+
+bool
+store_has_news(void)
+{
+	return news_first != NULL;
+}

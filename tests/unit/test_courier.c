@@ -1,0 +1,383 @@
+/* The life of a job in a courier, one situation after the other. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "base/sizes.h"
+#include "shm/counters.h"
+#include "tests/unit/courier_fixture.h"
+
+static int
+begin_scene(void **state)
+{
+	scene_begin(8 * MIB, 1 * MIB);
+	store_start();
+	scene_settle();
+	return 0;
+}
+
+static int
+end_scene(void **state)
+{
+	scene_end();
+	return 0;
+}
+
+#define SCENE_TEST(test) cmocka_unit_test_setup_teardown(test, begin_scene, end_scene)
+
+static uint32_t
+jobs_in_memory(void)
+{
+	return scene.courier.jobs.table.count;
+}
+
+/* All attempts under way end with that status, and what follows from it. */
+static void
+answer_all(int32_t status)
+{
+	for (uint32_t i = 0; i < scene.order_count; i++)
+		http_answer(i, status);
+	scene_settle();
+}
+
+static void
+test_a_job_is_posted_once_and_forgotten_after_its_commit(void **state)
+{
+	struct model_row *row = scene_publish(0);
+
+	scene_settle();
+	assert_int_equal(scene.order_count, 1);
+	assert_int_equal(scene.orders[0]->order.number, 1);
+	assert_memory_equal(scene.orders[0]->order.job_id, row->job_id, 16);
+	http_answer(0, 204);
+	(void)courier_turn(&scene.courier);
+	assert_int_equal(jobs_in_memory(), 1); /* its outcome is not committed */
+	scene_settle();
+	assert_int_equal(jobs_in_memory(), 0);
+	assert_int_equal(scene.courier.jobs.bytes, 0);
+	assert_int_equal(row->delivered, 1);
+	assert_int_equal(counter_read(&scene.slot.process, COUNTER_DELIVERIES_DELIVERED), 1);
+}
+
+static void
+test_nothing_is_posted_before_the_predecessors_outcomes_are_written(void **state)
+{
+	scene_kill();
+	(void)scene_publish(0);
+	scene_settle();
+	assert_int_equal(scene.begun, 0);
+	store_start();
+	scene_settle();
+	assert_int_equal(scene.begun, 1);
+}
+
+static void
+test_outcomes_on_the_lane_outlive_the_courier(void **state)
+{
+	struct model_row *row = scene_publish(0);
+
+	scene_settle();
+	http_answer(0, 200);
+	(void)courier_turn(&scene.courier);
+	scene_kill();
+	store_start();
+	scene_pass(10 * SECOND);
+	assert_int_equal(row->delivered, 1);
+	assert_int_equal(scene.begun, 1);
+}
+
+static void
+test_what_was_under_way_is_posted_again_by_the_next_courier(void **state)
+{
+	(void)scene_publish(0);
+	scene_settle();
+	scene_kill();
+	store_start();
+	scene_settle();
+	assert_int_equal(scene.begun, 1); /* the row is young: its parcel might still come */
+	scene_pass(5 * SECOND);
+	assert_int_equal(scene.begun, 2);
+	assert_int_equal(scene.orders[0]->order.number, 1);
+}
+
+static void
+test_a_failing_job_is_tried_by_the_schedule_and_then_dies(void **state)
+{
+	struct model_row *row = scene_publish(0);
+
+	scene_settle();
+	answer_all(500);
+	scene_pass(999 * SECOND / 1000);
+	assert_int_equal(scene.order_count, 0);
+	scene_pass(SECOND); /* a fifth more at most */
+	assert_int_equal(scene.order_count, 1);
+	assert_int_equal(scene.orders[0]->order.number, 2);
+	answer_all(500);
+	scene_pass(3 * SECOND);
+	assert_int_equal(scene.orders[0]->order.number, 3);
+	answer_all(500);
+	assert_int_equal(jobs_in_memory(), 0); /* due in more than a minute */
+	assert_int_equal(row->attempt_count, 3);
+	for (uint32_t i = 0; i < 89; i++)
+		scene_pass(SECOND);
+	assert_int_equal(scene.order_count, 0);
+	for (uint32_t i = 0; i < 20; i++)
+		scene_pass(SECOND);
+	assert_int_equal(scene.order_count, 1);
+	assert_int_equal(scene.orders[0]->order.number, 4);
+	answer_all(500);
+	assert_int_equal(row->dead, 1);
+	assert_string_equal(row->reason, "max_attempts_exceeded");
+	assert_int_equal(jobs_in_memory(), 0);
+	assert_int_equal(counter_read(&scene.slot.process, COUNTER_DELIVERIES_RETRIED), 3);
+	assert_int_equal(counter_read(&scene.slot.process, COUNTER_DELIVERIES_DEAD), 1);
+}
+
+static void
+test_retries_go_on_while_the_store_is_away(void **state)
+{
+	(void)scene_publish(0);
+	scene_settle();
+	http_answer(0, 500);
+	(void)courier_turn(&scene.courier);
+	fake_now_us += 2 * SECOND;
+	(void)courier_turn(&scene.courier);
+	assert_int_equal(scene.order_count, 1);
+	assert_int_equal(scene.orders[0]->order.number, 2);
+}
+
+static void
+test_max_in_flight_is_never_passed(void **state)
+{
+	for (uint32_t i = 0; i < 20; i++)
+		(void)scene_publish(i % 2);
+	scene_settle();
+	assert_int_equal(scene.order_count, 6);
+	for (uint32_t i = 0; i < 20; i++)
+		answer_all(200);
+	assert_int_equal(scene.begun, 20);
+	assert_int_equal(scene.endpoints[0].most_in_flight, 3);
+}
+
+static void
+test_tenants_take_turns_and_then_their_endpoints(void **state)
+{
+	static const uint32_t order[] = {0, 2, 1, 2, 0, 2, 1, 0, 1};
+
+	for (uint32_t i = 0; i < 3; i++)
+		scene.endpoints[i].max_in_flight = 1;
+	for (uint32_t i = 0; i < 3; i++)
+		(void)scene_publish(i); /* loads the endpoints */
+	scene_settle();
+	answer_all(200);
+	scene.courier.draining = true;
+	for (uint32_t n = 0; n < 3; n++)
+		for (uint32_t i = 0; i < 3; i++)
+			(void)scene_publish(i);
+	scene.courier.draining = false;
+	for (uint32_t i = 0; i < 3; i++) {
+		scene.endpoints[i].max_in_flight = 3;
+		scene_change(i);
+	}
+	scene.courier.started = false;
+	scene_settle();
+	scene.courier.started = true;
+	scene_settle();
+	assert_int_equal(scene.order_count, 9);
+	for (uint32_t i = 0; i < 9; i++)
+		assert_int_equal(scene.orders[i]->row->endpoint, order[i]);
+}
+
+static void
+test_jobs_of_an_endpoint_go_in_the_order_in_which_they_are_due(void **state)
+{
+	struct model_row *rows[5];
+
+	scene.endpoints[0].max_in_flight = 1;
+	for (uint32_t i = 0; i < 5; i++)
+		rows[i] = scene_publish(0);
+	for (uint32_t i = 0; i < 5; i++) {
+		scene_settle();
+		assert_ptr_equal(scene.orders[0]->row, rows[i]);
+		http_answer(0, 200);
+	}
+}
+
+static void
+test_an_old_parcel_is_left_in_its_rows(void **state)
+{
+	struct model_row *row = scene_row(0, 100, fake_now_us - 4 * SECOND - 1);
+
+	scene_hand_over(0, &row, 1);
+	scene_settle();
+	assert_int_equal(scene.begun, 0);
+	scene_pass(SECOND);
+	assert_int_equal(scene.begun, 1);
+	answer_all(200);
+	assert_int_equal(row->delivered, 1);
+}
+
+static void
+test_a_young_row_is_left_to_its_parcel(void **state)
+{
+	struct model_row *row = scene_row(0, 100, fake_now_us);
+
+	scene_miss();
+	scene_pass(5 * SECOND - 1);
+	assert_int_equal(scene.begun, 0);
+	scene_hand_over(0, &row, 1); /* an old one by now */
+	scene_settle();
+	assert_int_equal(scene.begun, 0);
+	scene_pass(1);
+	assert_int_equal(scene.begun, 1);
+}
+
+static void
+test_a_known_job_is_dropped(void **state)
+{
+	struct model_row *row = scene_publish(0);
+
+	scene_hand_over(1, &row, 1);
+	scene_settle();
+	answer_all(200);
+	assert_int_equal(scene.begun, 1);
+	assert_int_equal(jobs_in_memory(), 0);
+}
+
+static void
+test_missed_rows_are_found_by_a_walk_every_five_seconds_at_most(void **state)
+{
+	for (uint32_t i = 0; i < 4; i++)
+		(void)scene_row(i, 100, fake_now_us - 10 * SECOND);
+	assert_int_equal(scene.walks, 1); /* of the start */
+	scene_miss();
+	scene_pass(4 * SECOND);
+	assert_int_equal(scene.walks, 1);
+	scene_pass(SECOND);
+	assert_int_equal(scene.walks, 2);
+	assert_int_equal(scene.begun, 4);
+	scene_pass(60 * SECOND);
+	assert_int_equal(scene.walks, 2);
+}
+
+static void
+test_rows_that_are_known_are_not_read_again_and_again(void **state)
+{
+	uint32_t pages;
+
+	scene.endpoints[0].max_in_flight = 1;
+	for (uint32_t i = 0; i < 30; i++)
+		(void)scene_row(0, 100, fake_now_us - 10 * SECOND);
+	scene_miss();
+	scene_pass(5 * SECOND);
+	assert_int_equal(jobs_in_memory(), 30);
+	pages = scene.pages;
+	assert_true(pages <= 2 * (30 / MODEL_PAGE_ROWS + 1)); /* one round of the walk, one because it was loaded */
+	for (uint32_t i = 0; i < 20; i++)
+		scene_pass(SECOND);
+	assert_true(scene.pages <= 2 * pages);
+	pages = scene.pages;
+	for (uint32_t i = 0; i < 100; i++)
+		scene_pass(SECOND);
+	assert_int_equal(scene.pages, pages);
+}
+
+static void
+test_many_rows_behind_one_endpoint_pass_through_a_part_of_memory(void **state)
+{
+	uint32_t most = 0;
+
+	for (uint32_t i = 0; i < 500; i++)
+		(void)scene_row(0, 30000, fake_now_us - 10 * SECOND);
+	scene_miss();
+	scene_pass(5 * SECOND);
+	(void)scene_publish(1);
+	scene_settle();
+	assert_int_equal(scene.endpoints[1].in_flight, 1); /* others do not wait */
+	for (uint32_t i = 0; i < 500; i++) {
+		if (scene.courier.jobs.bytes > most)
+			most = (uint32_t)scene.courier.jobs.bytes;
+		answer_all(200);
+	}
+	assert_true(most < 3 * MIB);
+	assert_int_equal(scene.begun, 501);
+	assert_true(scene.pages < 501);
+}
+
+static void
+test_the_endpoint_with_most_bytes_gives_way_when_memory_is_full(void **state)
+{
+	scene_end();
+	scene_begin(64 * KIB, 1 * MIB);
+	store_start();
+	scene.endpoints[0].max_in_flight = scene.endpoints[1].max_in_flight = 1;
+	for (uint32_t i = 0; i < 20; i++)
+		(void)scene_publish(0);
+	scene_settle();
+
+	struct model_row *large = scene_row(1, 60000, fake_now_us);
+
+	scene_hand_over(0, &large, 1);
+	scene_settle();
+	assert_int_equal(scene.endpoints[1].in_flight, 1);
+	assert_int_equal(scene.endpoints[0].in_flight, 1);
+	assert_true(scene.courier.jobs.bytes <= 64 * KIB);
+	assert_true(jobs_in_memory() < 21);
+	for (uint32_t i = 0; i < 60; i++) {
+		answer_all(200);
+		scene_pass(SECOND);
+	}
+	assert_int_equal(scene.begun, 21);
+}
+
+static void
+test_no_attempt_begins_without_room_for_its_outcome(void **state)
+{
+	scene_end();
+	scene_begin(8 * MIB, 40 * KIB); /* for five outcomes */
+	store_start();
+	scene_settle();
+	for (uint32_t i = 0; i < 12; i++)
+		(void)scene_publish(i % ENDPOINTS);
+	scene_settle();
+	assert_int_equal(scene.order_count, 5);
+	/* The store is away: outcomes stay on the lane, and take less than was promised. */
+	for (uint32_t i = 0; i < 40; i++) {
+		for (uint32_t k = 0; k < scene.order_count; k++)
+			http_answer(k, 200);
+		(void)courier_turn(&scene.courier);
+	}
+	assert_in_range(scene.begun, 6, 12);
+	scene_settle();
+	answer_all(200);
+	assert_int_equal(scene.begun, 12);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    SCENE_TEST(test_a_job_is_posted_once_and_forgotten_after_its_commit),
+	    SCENE_TEST(test_nothing_is_posted_before_the_predecessors_outcomes_are_written),
+	    SCENE_TEST(test_outcomes_on_the_lane_outlive_the_courier),
+	    SCENE_TEST(test_what_was_under_way_is_posted_again_by_the_next_courier),
+	    SCENE_TEST(test_a_failing_job_is_tried_by_the_schedule_and_then_dies),
+	    SCENE_TEST(test_retries_go_on_while_the_store_is_away),
+	    SCENE_TEST(test_max_in_flight_is_never_passed),
+	    SCENE_TEST(test_tenants_take_turns_and_then_their_endpoints),
+	    SCENE_TEST(test_jobs_of_an_endpoint_go_in_the_order_in_which_they_are_due),
+	    SCENE_TEST(test_an_old_parcel_is_left_in_its_rows),
+	    SCENE_TEST(test_a_young_row_is_left_to_its_parcel),
+	    SCENE_TEST(test_a_known_job_is_dropped),
+	    SCENE_TEST(test_missed_rows_are_found_by_a_walk_every_five_seconds_at_most),
+	    SCENE_TEST(test_rows_that_are_known_are_not_read_again_and_again),
+	    SCENE_TEST(test_many_rows_behind_one_endpoint_pass_through_a_part_of_memory),
+	    SCENE_TEST(test_the_endpoint_with_most_bytes_gives_way_when_memory_is_full),
+	    SCENE_TEST(test_no_attempt_begins_without_room_for_its_outcome),
+	};
+
+	return cmocka_run_group_tests_name("courier", tests, NULL, NULL);
+}

@@ -1,0 +1,451 @@
+/* What a courier does when endpoints, transforms, the node or the service change under its jobs. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "base/sizes.h"
+#include "shm/counters.h"
+#include "tests/unit/courier_fixture.h"
+
+static int
+begin_scene(void **state)
+{
+	scene_begin(8 * MIB, 1 * MIB);
+	store_start();
+	scene_settle();
+	return 0;
+}
+
+static int
+end_scene(void **state)
+{
+	scene_end();
+	return 0;
+}
+
+#define SCENE_TEST(test) cmocka_unit_test_setup_teardown(test, begin_scene, end_scene)
+
+static uint32_t
+jobs_in_memory(void)
+{
+	return scene.courier.jobs.table.count;
+}
+
+static void
+set_enabled(uint32_t endpoint, bool enabled)
+{
+	scene.endpoints[endpoint].enabled = enabled;
+	scene_change(endpoint);
+	scene_settle();
+}
+
+static void
+test_a_disabled_endpoint_keeps_nothing_in_memory_and_goes_on_when_enabled(void **state)
+{
+	for (uint32_t i = 0; i < 10; i++)
+		(void)scene_publish(0);
+	scene_settle();
+	set_enabled(0, false);
+	assert_int_equal(jobs_in_memory(), 3); /* under way */
+	http_answer(0, 500);
+	http_answer(1, 200);
+	http_answer(2, 200);
+	scene_settle();
+	assert_int_equal(jobs_in_memory(), 0);
+	for (uint32_t i = 0; i < 1000; i++)
+		scene_pass(SECOND);
+	assert_int_equal(scene.begun, 3);
+	set_enabled(0, true);
+	assert_int_equal(scene.begun, 6);
+	for (uint32_t i = 0; i < 20 && scene.order_count > 0; i++) {
+		http_answer(0, 200);
+		scene_settle();
+	}
+	assert_int_equal(scene.begun, 11);
+}
+
+static void
+test_jobs_of_a_deleted_endpoint_are_forgotten(void **state)
+{
+	for (uint32_t i = 0; i < 10; i++)
+		(void)scene_publish(0);
+	scene_settle();
+	scene.endpoints[0].deleted = true;
+	scene_change(0);
+	scene_settle();
+	for (uint32_t i = 0; i < 3; i++)
+		http_answer(i, 200);
+	scene_pass(SECOND);
+	assert_int_equal(jobs_in_memory(), 0);
+	assert_int_equal(scene.begun, 3);
+	(void)scene_publish(0);
+	scene_pass(700 * SECOND);
+	assert_int_equal(scene.begun, 3);
+	assert_int_equal(scene.courier.queues.table.count, 0);
+}
+
+static void
+test_an_attempt_keeps_the_configuration_it_began_with(void **state)
+{
+	(void)scene_publish(0);
+	scene_settle();
+	scene_change(0);
+	(void)scene_publish(0);
+	scene_settle();
+	assert_int_equal(scene.orders[0]->order.endpoint->version, 1);
+	assert_int_equal(scene.orders[1]->order.endpoint->version, 2);
+}
+
+static void
+test_429_with_retry_after_holds_the_endpoint(void **state)
+{
+	struct attempt_result result = {.end = ATTEMPT_ANSWERED, .http_status = 429, .retry_after_ms = 20000};
+	struct model_row *row = scene_publish(0);
+
+	scene_settle();
+	http_end(0, &result);
+	scene_settle();
+	assert_int_equal(row->attempt_count, 0);
+	(void)scene_publish(0);
+	(void)scene_publish(1);
+	scene_settle();
+	assert_int_equal(scene.order_count, 1); /* of the other endpoint */
+	scene_pass(19 * SECOND);
+	assert_int_equal(scene.order_count, 1);
+	scene_pass(SECOND);
+	assert_int_equal(scene.order_count, 3);
+	assert_int_equal(counter_read(&scene.slot.process, COUNTER_DELIVERIES_UNCHARGED), 1);
+}
+
+static void
+test_a_long_pause_leaves_the_jobs_in_their_rows(void **state)
+{
+	struct attempt_result result = {.end = ATTEMPT_ANSWERED, .http_status = 429, .retry_after_ms = 3600000};
+
+	for (uint32_t i = 0; i < 10; i++)
+		(void)scene_publish(0);
+	scene_settle();
+	http_end(0, &result);
+	http_answer(1, 200);
+	http_answer(2, 200);
+	scene_settle();
+	(void)scene_publish(0);
+	scene_settle();
+	assert_int_equal(jobs_in_memory(), 0);
+	scene_pass(3000 * SECOND);
+	assert_int_equal(scene.begun, 3);
+	scene_pass(541 * SECOND);
+	assert_true(jobs_in_memory() > 0);
+	assert_int_equal(scene.begun, 3);
+	scene_pass(60 * SECOND);
+	assert_int_equal(scene.begun, 6);
+}
+
+static void
+test_a_new_configuration_ends_a_pause(void **state)
+{
+	struct attempt_result result = {.end = ATTEMPT_ANSWERED, .http_status = 429, .retry_after_ms = 3600000};
+
+	(void)scene_publish(0);
+	scene_settle();
+	http_end(0, &result);
+	scene_settle();
+	(void)scene_publish(0);
+	scene_change(0);
+	scene_pass(5 * SECOND);
+	assert_int_equal(scene.begun, 2);
+}
+
+static void
+test_410_stops_the_endpoint_at_once(void **state)
+{
+	for (uint32_t i = 0; i < 10; i++)
+		(void)scene_publish(0);
+	scene_settle();
+	http_answer(0, 410);
+	(void)courier_turn(&scene.courier);
+	http_answer(0, 200);
+	http_answer(1, 200);
+	(void)courier_turn(&scene.courier);
+	assert_int_equal(scene.order_count, 0);
+	scene_settle();
+	assert_false(scene.endpoints[0].enabled);
+	assert_int_equal(jobs_in_memory(), 0);
+	set_enabled(0, true);
+	scene_pass(5 * SECOND);
+	assert_int_equal(scene.begun, 6);
+}
+
+static void
+test_a_job_past_its_time_dies_without_an_attempt(void **state)
+{
+	struct model_row *row = scene_publish(0);
+
+	scene_settle();
+	http_answer(0, 500);
+	row->expires_ms = fake_now_us / 1000 + 500; /* before the next attempt */
+	scene_settle();
+	scene_kill();
+	store_start();
+	scene_pass(10 * SECOND);
+	assert_int_equal(scene.begun, 1);
+	assert_int_equal(row->dead, 1);
+	assert_string_equal(row->reason, "expired");
+}
+
+static void
+test_time_does_not_count_while_a_job_was_held(void **state)
+{
+	struct model_row *row = scene_row(0, 100, fake_now_us - 100 * 24 * 3600 * SECOND);
+
+	row->expires_ms = 0; /* as a row that stopped being held has it */
+	scene_miss();
+	scene_pass(5 * SECOND);
+	assert_int_equal(scene.begun, 1);
+}
+
+static void
+test_a_job_whose_event_is_gone_dies(void **state)
+{
+	struct model_row *row = scene_row(0, 100, fake_now_us - 10 * SECOND);
+
+	row->gone = true;
+	scene_miss();
+	scene_pass(5 * SECOND);
+	assert_int_equal(scene.begun, 0);
+	assert_int_equal(row->dead, 1);
+	assert_string_equal(row->reason, "expired");
+}
+
+static void
+publish_transformed(bool unreadable)
+{
+	struct model_row *row = scene_row(0, 100, fake_now_us);
+
+	row->has_transform = true;
+	row->unreadable = unreadable;
+	scene_hand_over(0, &row, 1);
+}
+
+static void
+test_jobs_wait_for_their_transform_and_others_do_not(void **state)
+{
+	scene.endpoints[0].max_in_flight = 10;
+	(void)scene_publish(0);
+	scene_settle();
+	publish_transformed(false);
+	publish_transformed(false);
+	(void)scene_publish(0);
+	(void)courier_turn(&scene.courier);
+	assert_int_equal(scene.begun, 2);
+	assert_int_equal(scene.courier.transforms.table.count, 1);
+	scene_settle();
+	assert_int_equal(scene.begun, 4);
+	for (uint32_t i = 0; i < 4; i++)
+		http_answer(i, 200);
+	scene_settle();
+	assert_int_equal(scene.courier.jobs.bytes, 0);
+	publish_transformed(false); /* it is kept */
+	(void)courier_turn(&scene.courier);
+	assert_int_equal(scene.begun, 5);
+}
+
+static void
+test_a_transform_that_cannot_be_read_is_the_end_of_its_jobs(void **state)
+{
+	publish_transformed(true);
+	scene_settle();
+	assert_int_equal(scene.begun, 0);
+	assert_int_equal(scene.rows[0]->dead, 1);
+	assert_string_equal(scene.rows[0]->reason, "transform_error");
+	assert_int_equal(scene.courier.transforms.table.count, 0);
+}
+
+static void
+test_a_node_that_was_taken_over_begins_nothing_of_what_it_held(void **state)
+{
+	for (uint32_t i = 0; i < 10; i++)
+		(void)scene_publish(0);
+	scene_settle();
+	for (uint32_t i = 0; i < scene.row_count; i++)
+		scene.rows[i]->is_row = false; /* of another node now */
+	store_lose_node();
+	scene_settle();
+	assert_int_equal(jobs_in_memory(), 3); /* under way */
+	http_answer(0, 500);
+	http_answer(1, 500);
+	http_answer(2, 200);
+	scene_pass(10 * SECOND);
+	assert_int_equal(jobs_in_memory(), 0);
+	assert_int_equal(scene.begun, 3);
+	assert_int_equal(scene.walks, 2);
+	(void)scene_publish(0);
+	scene_settle();
+	assert_int_equal(scene.begun, 4);
+	for (uint32_t i = 0; i < scene.row_count - 1; i++)
+		scene.rows[i]->delivered = 0;
+}
+
+static void
+test_an_endpoint_without_jobs_is_forgotten_after_ten_minutes(void **state)
+{
+	(void)scene_publish(0);
+	(void)scene_publish(1);
+	scene_settle();
+	http_answer(0, 200);
+	scene_settle();
+	scene_pass(599 * SECOND);
+	assert_int_equal(scene.courier.queues.table.count, 2);
+	scene_pass(2 * SECOND);
+	assert_int_equal(scene.courier.queues.table.count, 1); /* the other one has an attempt under way */
+	assert_true(scene.endpoints[0].known != scene.endpoints[1].known);
+}
+
+static void
+test_a_retry_after_hours_outlives_the_configuration_in_memory(void **state)
+{
+	scene.endpoints[0].waits_ms[0] = 5 * 3600 * 1000;
+	(void)scene_publish(0);
+	scene_settle();
+	http_answer(0, 500);
+	scene_settle();
+	scene_pass(700 * SECOND);
+	assert_false(scene.endpoints[0].known);
+	for (uint32_t i = 0; i < 6 * 360; i++)
+		scene_pass(10 * SECOND);
+	assert_int_equal(scene.begun, 2);
+	assert_int_equal(scene.orders[0]->order.number, 2);
+}
+
+static void
+test_rows_of_an_unknown_endpoint_are_read_when_it_has_changed(void **state)
+{
+	(void)scene_row(4, 100, fake_now_us - 10 * SECOND);
+	scene_pass(5 * SECOND);
+	assert_int_equal(scene.begun, 0);
+	scene.endpoints[4].known = true;
+	scene_change(4);
+	scene.endpoints[4].known = false;
+	scene_settle();
+	assert_int_equal(scene.begun, 1);
+	assert_true(scene.endpoints[4].known);
+}
+
+static void
+test_the_version_that_was_seen_is_told_after_what_came_before(void **state)
+{
+	(void)scene_publish(0);
+	scene_settle();
+	scene.endpoints[0].enabled = false;
+	scene_change(0);
+	store_tell_version(77);
+	(void)scene_publish(0);
+	assert_int_equal(courier_seen_version(&scene.slot), 0);
+	(void)courier_turn(&scene.courier);
+	assert_int_equal(courier_seen_version(&scene.slot), 77);
+	assert_int_equal(scene.begun, 1);
+}
+
+static void
+test_a_newer_version_in_the_segment_wakes_the_store_thread(void **state)
+{
+	uint32_t wakes = scene.wakes;
+
+	node_raise_changes_version(&scene.node, 5);
+	assert_true(courier_has_work(&scene.courier));
+	(void)courier_turn(&scene.courier);
+	assert_int_equal(scene.wakes, wakes + 1);
+	(void)courier_turn(&scene.courier);
+	assert_int_equal(scene.wakes, wakes + 1);
+	assert_false(courier_has_work(&scene.courier));
+}
+
+static void
+test_a_drain_begins_nothing_and_cuts_off_without_an_outcome(void **state)
+{
+	struct attempt_result cut = {.end = ATTEMPT_OURS, .retry_after_ms = -1};
+	struct model_row *row = scene_publish(0);
+
+	(void)scene_publish(0);
+	scene_settle();
+	courier_drain(&scene.courier);
+	(void)scene_publish(0);
+	scene_settle();
+	assert_int_equal(scene.order_count, 2);
+	http_answer(1, 200);
+	http_end(0, &cut);
+	scene_settle();
+	assert_int_equal(jobs_in_memory(), 0);
+	assert_true(row->is_row);
+	assert_int_equal(row->attempt_count, 0);
+	assert_int_equal(row->due_us, row->begun_us);
+	assert_int_equal(lane_events(&scene.outcomes), 1);
+}
+
+static void
+test_jobs_of_a_damaged_parcel_are_found_in_their_rows(void **state)
+{
+	struct model_row *row = scene_row(0, 100, fake_now_us);
+	size_t available;
+	char *base = lane_reserve(&scene.jobs[0], &available);
+
+	memset(base, 0xee, 64);
+	(void)lane_publish(&scene.jobs[0], 64, 1, 0);
+	scene_settle();
+	assert_int_equal(lane_depth(&scene.jobs[0]), 0);
+	scene_pass(5 * SECOND);
+	scene_pass(5 * SECOND);
+	assert_int_equal(scene.begun, 1);
+	assert_ptr_equal(scene.orders[0]->row, row);
+}
+
+static void
+test_jobs_of_one_event_share_its_bytes(void **state)
+{
+	struct model_row *rows[3] = {scene_row(0, 3000, fake_now_us)};
+
+	rows[1] = scene_sibling(rows[0], 1, 2);
+	rows[2] = scene_sibling(rows[0], 2, 3);
+	rows[2]->endpoint = 1; /* of the same tenant */
+	scene_hand_over(0, rows, 3);
+	scene_settle();
+	assert_int_equal(scene.order_count, 3);
+	assert_true(scene.courier.jobs.bytes < 2 * 3000);
+	for (uint32_t i = 0; i < 3; i++)
+		http_answer(i, 200);
+	scene_settle();
+	assert_int_equal(scene.courier.jobs.bytes, 0);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    SCENE_TEST(test_a_disabled_endpoint_keeps_nothing_in_memory_and_goes_on_when_enabled),
+	    SCENE_TEST(test_jobs_of_a_deleted_endpoint_are_forgotten),
+	    SCENE_TEST(test_an_attempt_keeps_the_configuration_it_began_with),
+	    SCENE_TEST(test_429_with_retry_after_holds_the_endpoint),
+	    SCENE_TEST(test_a_long_pause_leaves_the_jobs_in_their_rows),
+	    SCENE_TEST(test_a_new_configuration_ends_a_pause),
+	    SCENE_TEST(test_410_stops_the_endpoint_at_once),
+	    SCENE_TEST(test_a_job_past_its_time_dies_without_an_attempt),
+	    SCENE_TEST(test_time_does_not_count_while_a_job_was_held),
+	    SCENE_TEST(test_a_job_whose_event_is_gone_dies),
+	    SCENE_TEST(test_jobs_wait_for_their_transform_and_others_do_not),
+	    SCENE_TEST(test_a_transform_that_cannot_be_read_is_the_end_of_its_jobs),
+	    SCENE_TEST(test_a_node_that_was_taken_over_begins_nothing_of_what_it_held),
+	    SCENE_TEST(test_an_endpoint_without_jobs_is_forgotten_after_ten_minutes),
+	    SCENE_TEST(test_a_retry_after_hours_outlives_the_configuration_in_memory),
+	    SCENE_TEST(test_rows_of_an_unknown_endpoint_are_read_when_it_has_changed),
+	    SCENE_TEST(test_the_version_that_was_seen_is_told_after_what_came_before),
+	    SCENE_TEST(test_a_newer_version_in_the_segment_wakes_the_store_thread),
+	    SCENE_TEST(test_a_drain_begins_nothing_and_cuts_off_without_an_outcome),
+	    SCENE_TEST(test_jobs_of_a_damaged_parcel_are_found_in_their_rows),
+	    SCENE_TEST(test_jobs_of_one_event_share_its_bytes),
+	};
+
+	return cmocka_run_group_tests_name("courier_endpoints", tests, NULL, NULL);
+}

@@ -1,0 +1,219 @@
+/* Whatever happens in whatever order, every row is delivered or dies exactly once, and no limit is passed. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <cmocka.h>
+
+#include "base/sizes.h"
+#include "tests/unit/courier_fixture.h"
+#include "tests/unit/lane_fixture.h"
+
+#define STEPS 400u /* few, because each run tells only what is lost near its end */
+#define RUNS 150u
+#define LATE_MOST 8u
+
+/* Rows whose publisher has committed and did not hand over yet. */
+static struct model_row *late[LATE_MOST];
+static uint32_t late_count;
+
+static void
+publish(struct dice *dice)
+{
+	struct model_row *row = scene_row(dice_below(dice, ENDPOINTS), 10 + dice_below(dice, 3000), fake_now_us);
+
+	row->has_transform = dice_below(dice, 5) == 0;
+	row->unreadable = row->has_transform && dice_below(dice, 4) == 0;
+	if (dice_below(dice, 20) == 0)
+		row->expires_ms = fake_now_us / 1000 + dice_below(dice, 20000);
+	row->gone = dice_below(dice, 50) == 0;
+	if (dice_below(dice, 8) == 0 || row->gone)
+		scene_miss();
+	else if (dice_below(dice, 4) == 0 && late_count < LATE_MOST)
+		late[late_count++] = row;
+	else
+		scene_hand_over(dice_below(dice, LANES), &row, 1);
+}
+
+static void
+hand_over_late(struct dice *dice)
+{
+	if (late_count > 0)
+		scene_hand_over(dice_below(dice, LANES), &late[--late_count], 1);
+}
+
+static void
+end_attempt(struct dice *dice)
+{
+	static const int32_t statuses[] = {200, 200, 204, 500, 503, 404, 422, 429, 301, 410};
+	struct attempt_result result = {.end = ATTEMPT_ANSWERED,
+	    .http_status = statuses[dice_below(dice, sizeof statuses / sizeof *statuses)],
+	    .retry_after_ms = dice_below(dice, 3) == 0 ? 1000 + (int64_t)dice_below(dice, 100000) : -1};
+
+	if (scene.order_count == 0)
+		return;
+	if (result.http_status == 410 && dice_below(dice, 10) > 0)
+		result.http_status = 200;
+	if (dice_below(dice, 10) == 0)
+		result = (struct attempt_result){.end = ATTEMPT_FAILED, .retry_after_ms = -1};
+	else if (dice_below(dice, 10) == 0)
+		result = (struct attempt_result){.end = ATTEMPT_OURS, .retry_after_ms = -1};
+	http_end(dice_below(dice, scene.order_count), &result);
+}
+
+static void
+change_endpoint(struct dice *dice)
+{
+	struct model_endpoint *endpoint = &scene.endpoints[dice_below(dice, ENDPOINTS)];
+
+	endpoint->enabled = dice_below(dice, 4) > 0;
+	endpoint->max_in_flight = 1 + dice_below(dice, 5);
+	scene_change((uint32_t)(endpoint - scene.endpoints));
+}
+
+static void
+check(void)
+{
+	uint32_t in_flight = 0;
+
+	for (uint32_t i = 0; i < ENDPOINTS; i++)
+		in_flight += scene.endpoints[i].in_flight;
+	assert_int_equal(in_flight, scene.courier.jobs.in_flight);
+	assert_true(lane_bytes_used(&scene.outcomes) + in_flight * 8192 <= scene.outcomes.arena_bytes);
+	assert_true(scene.courier.jobs.bytes <= scene.limit + scene.limit / 4 + 4096);
+	for (uint32_t i = 0; i < scene.row_count; i++)
+		assert_true(scene.rows[i]->delivered + scene.rows[i]->dead == !scene.rows[i]->is_row);
+}
+
+static void
+step(struct dice *dice)
+{
+	switch (dice_below(dice, 16)) {
+	case 0:
+	case 1:
+	case 2:
+		publish(dice);
+		break;
+	case 3:
+		hand_over_late(dice);
+		break;
+	case 4:
+	case 5:
+	case 6:
+		end_attempt(dice);
+		break;
+	case 7:
+	case 8:
+		(void)store_answer();
+		break;
+	case 9:
+		(void)store_commit(dice_below(dice, 5));
+		break;
+	case 10:
+		fake_now_us += dice_below(dice, 3000) * 1000;
+		break;
+	case 11:
+		fake_now_us += dice_below(dice, 10) == 0 ? 90 * SECOND : 0;
+		break;
+	case 12:
+		if (dice_below(dice, 5) == 0)
+			change_endpoint(dice);
+		break;
+	case 13:
+		if (dice_below(dice, 100) == 0) {
+			scene_kill();
+			store_start();
+		}
+		break;
+	case 14:
+		if (dice_below(dice, 60) == 0)
+			store_lose_node();
+		break;
+	default:
+		(void)courier_turn(&scene.courier);
+	}
+}
+
+static uint32_t
+rows_left(void)
+{
+	uint32_t left = 0;
+
+	for (uint32_t i = 0; i < scene.row_count; i++)
+		left += scene.rows[i]->is_row;
+	return left;
+}
+
+/* From now on all goes well. */
+static void
+finish(void)
+{
+	while (late_count > 0)
+		scene_hand_over(0, &late[--late_count], 1);
+	for (uint32_t round = 0; round < 3000 && rows_left() > 0; round++) {
+		for (uint32_t i = 0; i < ENDPOINTS; i++)
+			if (!scene.endpoints[i].enabled) {
+				scene.endpoints[i].enabled = true;
+				scene_change(i);
+			}
+		for (uint32_t i = 0; i < scene.order_count; i++)
+			http_answer(i, 200);
+		scene_settle();
+		check();
+		if (scene.order_count == 0)
+			fake_now_us += SECOND;
+	}
+	for (uint32_t i = 0; i < scene.row_count; i++)
+		if (scene.rows[i]->is_row)
+			(void)printf("row %u of endpoint %u is left: due in %ld ms, %u attempts\n", i,
+			    scene.rows[i]->endpoint, (long)((scene.rows[i]->due_us - fake_now_us) / 1000),
+			    scene.rows[i]->attempts);
+	assert_int_equal(rows_left(), 0);
+}
+
+static void
+run(uint64_t seed, uint64_t limit, uint64_t outcomes_bytes)
+{
+	struct dice dice = {seed};
+
+	scene_begin(limit, outcomes_bytes);
+	late_count = 0;
+	store_start();
+	for (uint32_t i = 0; i < STEPS; i++) {
+		step(&dice);
+		check();
+	}
+	finish();
+	scene_end();
+}
+
+static void
+test_every_row_is_delivered_once_with_much_memory(void **state)
+{
+	uint64_t seed = seed_for("courier");
+
+	for (uint32_t i = 0; i < RUNS; i++)
+		run(seed + i, 8 * MIB, 1 * MIB);
+}
+
+static void
+test_every_row_is_delivered_once_with_little_memory(void **state)
+{
+	uint64_t seed = seed_for("courier, little memory");
+
+	for (uint32_t i = 0; i < RUNS; i++)
+		run(seed + i, 24 * KIB, 64 * KIB);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_every_row_is_delivered_once_with_much_memory),
+	    cmocka_unit_test(test_every_row_is_delivered_once_with_little_memory),
+	};
+
+	return cmocka_run_group_tests_name("courier_random", tests, NULL, NULL);
+}
