@@ -7,8 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/mem.h"
 #include "config/text_rules.h"
+#include "event/json_string.h"
 #include "event/publish_outcome.h"
 #include "event/scan.h"
 #include "ingest/decode.h"
@@ -19,17 +21,23 @@ key_is(const struct json *key, const char *name)
 	return key->len == strlen(name) && memcmp(key->text, name, key->len) == 0;
 }
 
-/* The characters of a string without escapes; base NULL: the value is none. */
+/* The characters of a string, at the end of *texts, which has room for all of the payload. base NULL: it is none. */
 static struct span
-text_of(const struct json *value)
+text_of(const struct json *value, struct bytes *texts)
 {
-	if (value->type != JSON_STRING || value->escapes)
+	struct span text = {texts->base + texts->len, 0};
+
+	if (value->type != JSON_STRING)
 		return (struct span){NULL, 0};
-	return (struct span){value->text + 1, value->len - 2};
+	text.len = json_string_decode(value, texts->base + texts->len, texts->capacity - texts->len);
+	if (text.len == JSON_STRING_TOO_LONG)
+		return (struct span){NULL, 0};
+	texts->len += text.len;
+	return text;
 }
 
 static bool
-read_trace(const struct json *trace, struct decode_env *env)
+read_trace(const struct json *trace, struct decode_env *env, struct bytes *texts)
 {
 	struct scan scan;
 	struct json key, value;
@@ -39,16 +47,16 @@ read_trace(const struct json *trace, struct decode_env *env)
 		return false;
 	while (scan_member(&scan, &first, &key) == SCAN_ELEMENT && scan_value(&scan, &value)) {
 		if (key_is(&key, "\"traceparent\""))
-			env->traceparent = text_of(&value);
+			env->traceparent = text_of(&value, texts);
 		else if (key_is(&key, "\"tracestate\""))
-			env->tracestate = text_of(&value);
+			env->tracestate = text_of(&value, texts);
 	}
 	return true;
 }
 
 /* What the decoder does not read: whose event it is, its id, its trace. false: something of it is missing. */
 static bool
-read_circumstances(const char *payload, struct decode_env *env, uint8_t id[16])
+read_circumstances(const char *payload, struct decode_env *env, struct bytes *texts, uint8_t id[16])
 {
 	struct scan scan;
 	struct json key, value;
@@ -57,13 +65,13 @@ read_circumstances(const char *payload, struct decode_env *env, uint8_t id[16])
 	if (!scan_begin(&scan, payload, strlen(payload)) || *scan.at != '{')
 		return false;
 	while (scan_member(&scan, &first, &key) == SCAN_ELEMENT && scan_value(&scan, &value)) {
-		struct span text = text_of(&value);
+		struct span text = text_of(&value, texts);
 
 		if (key_is(&key, "\"tenant_id\"") && text.len <= TENANT_ID_MAX)
 			env->tenant = text;
 		else if (key_is(&key, "\"id\""))
 			has_id = text.base != NULL && uuid_parse(text.base, text.len, id);
-		else if (key_is(&key, "\"_trace\"") && !read_trace(&value, env))
+		else if (key_is(&key, "\"_trace\"") && !read_trace(&value, env, texts))
 			return false;
 	}
 	if (env->tenant.len == strlen(RECORD_DEFAULT_TENANT) &&
@@ -86,16 +94,22 @@ struct record *
 deadletter_read_published(struct uuid_source *ids, const char *payload)
 {
 	const struct span text = {payload, strlen(payload)};
-	size_t before = sizeof(struct publish_outcome), room = before + record_bytes(PUBLISHED_STRINGS, text.len + 64);
+	size_t before = sizeof(struct publish_outcome), room = before + record_bytes(PUBLISHED_STRINGS, text.len);
 	struct decode_env env = {
 	    .published = true, .max_event_bytes = DECODE_EVENT_BYTES_MAX, .max_events = 1, .ids = ids};
 	char *space = mem_new(1, room);
 	struct record *record = (void *)space;
 	struct decode_result result;
+	struct bytes texts = {0};
 	uint8_t id[16];
 
-	if (!read_circumstances(payload, &env, id) ||
-	    decode_body(text, BODY_EVENT, &env, (struct decode_space){space, room}, &result) != DECODE_OK) {
+	(void)bytes_reserve(&texts, text.len + 1);
+
+	bool read = read_circumstances(payload, &env, &texts, id) &&
+		    decode_body(text, BODY_EVENT, &env, (struct decode_space){space, room}, &result) == DECODE_OK;
+
+	bytes_free(&texts);
+	if (!read) {
 		free(space);
 		return NULL;
 	}

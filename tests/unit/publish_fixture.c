@@ -72,7 +72,18 @@ this_node(void *context, struct node_row *row)
 }
 
 static const struct handing_over handing_over = {.add = add, .end = end_parcel, .missed = missed, .node = this_node};
-static const struct sink_env env = {.handing_over = &handing_over};
+void (*before_transaction)(void);
+
+static int
+take_turn(void *context, int64_t (*until_us)(void *), void *until_context, struct error *error)
+{
+	if (before_transaction != NULL)
+		before_transaction();
+	return 0;
+}
+
+static const struct db_env turns = {.take_write_turn = take_turn};
+static const struct sink_env env = {.handing_over = &handing_over, .database = &turns};
 
 /* ---- the store ---- */
 
@@ -197,7 +208,7 @@ new_tenant(void **state)
 	subscribe('2', "#");
 	handed[0] = '\0';
 	ends = misses = 0;
-	in_mid_batch = NULL;
+	in_mid_batch = before_transaction = NULL;
 	node = (struct node_row){.node_id = 1, .epoch = 77};
 	(void)snprintf(file, sizeof file, "%s/dead-letters.jsonl", directory);
 	(void)unlink(file);

@@ -21,6 +21,9 @@ extern char handed[512]; /* topics and numbers of jobs: "a.b:1,2 b:1" */
 extern uint32_t ends, misses; /* calls of these */
 extern void (*in_mid_batch)(void); /* called when a batch begins */
 
+/* With SQLite called when a transaction is about to begin: events are routed by then. */
+extern void (*before_transaction)(void);
+
 /* ---- the store ---- */
 
 extern struct config config;

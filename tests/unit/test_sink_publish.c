@@ -198,6 +198,47 @@ test_an_event_is_routed_by_the_newest_subscriptions(void **state)
 	assert_string_equal(handed, "b:1 b:1,2");
 }
 
+static uint32_t changes_left, transactions;
+
+static void
+subscribe_again(void)
+{
+	transactions++;
+	if (changes_left > 0) {
+		changes_left--;
+		subscribe('1', "#");
+	}
+}
+
+/* Whatever customers do to their subscriptions meanwhile. */
+static void
+test_events_of_a_tenant_whose_subscriptions_change_all_the_time_are_stored(void **state)
+{
+	const struct published_event events[] = {{.number = 1, .topic = "b"},
+	    {.number = 9, .topic = "b", .tenant_id = "publish-0"}, {.number = 3, .topic = "b"}};
+	struct publish_outcome outcomes[3];
+
+	if (config.hl_store == HL_STORE_POSTGRES)
+		skip(); /* nothing tells when a transaction begins there */
+	before_transaction = subscribe_again;
+	for (uint32_t changes = 1; changes <= 4; changes++) {
+		const struct published_event more = {.number = 10 + changes, .topic = "b"};
+
+		changes_left = changes;
+		transactions = 0;
+		if (changes == 1)
+			assert_string_equal(
+			    publish_all(events, 3, outcomes), "3 stored 0 duplicates 0 dead 0 discarded");
+		else
+			assert_string_equal(
+			    publish_all(&more, 1, outcomes), "1 stored 0 duplicates 0 dead 0 discarded");
+		assert_int_equal(outcomes[0].jobs, 2);
+		assert_int_equal(changes_left, changes > 3 ? changes - 3 : 0);
+		assert_true(transactions <= 4);
+	}
+	before_transaction = NULL;
+}
+
 static void
 test_an_event_of_a_deleted_tenant_is_discarded_and_its_neighbours_are_stored(void **state)
 {
@@ -299,6 +340,7 @@ main(void)
 	    TEST(test_an_event_that_is_there_makes_no_job_again),
 	    TEST(test_an_event_that_stands_twice_in_a_batch_is_stored_once),
 	    TEST(test_an_event_is_routed_by_the_newest_subscriptions),
+	    TEST(test_events_of_a_tenant_whose_subscriptions_change_all_the_time_are_stored),
 	    TEST(test_an_event_of_a_deleted_tenant_is_discarded_and_its_neighbours_are_stored),
 	    TEST(test_a_tenant_that_is_deleted_in_mid_batch_gets_no_job),
 	    TEST(test_a_node_that_has_lost_its_row_stores_nothing),
