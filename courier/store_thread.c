@@ -25,6 +25,8 @@
 #define SILENT_OPENING_US (90ll * 1000 * 1000)
 #define RETRY_FIRST_MS 50
 #define RETRY_MOST_MS 2000
+/* The thread gives up so long before it must have ended. */
+#define END_US (100 * 1000)
 
 struct store_thread {
 	const struct config *config;
@@ -42,7 +44,7 @@ struct store_thread {
 	pthread_cond_t cond;
 	struct errands errands;
 	bool woken; /* since the thread last looked */
-	int64_t stop_us; /* steady: when it must have ended; INT64_MAX: it goes on */
+	int64_t stop_us; /* steady: when its calls end; INT64_MAX: it goes on */
 	int64_t alive_until_us; /* steady */
 };
 
@@ -134,8 +136,10 @@ tell(struct store_thread *thread, int rc, const struct error *err)
 		    LOG_STR("error", err->text), LOG_UINT("times", times));
 	if (rc == 0) {
 		backoff_reset(&thread->backoff);
-		store_report_set_state(thread->report, STORE_READY);
+		if (store_report_state(thread->report) == STORE_READY)
+			return;
 		store_report_set_error(thread->report, "");
+		store_report_set_state(thread->report, STORE_READY);
 	} else if (rc != DB_BUSY) {
 		if (store_report_state(thread->report) != STORE_CONNECTING || thread->db != NULL)
 			store_report_set_state(thread->report, STORE_UNAVAILABLE);
@@ -366,7 +370,7 @@ store_thread_stop(struct store_thread *thread, int64_t until_us)
 	const struct timespec until = {.tv_sec = until_us / 1000000, .tv_nsec = until_us % 1000000 * 1000};
 
 	pthread_mutex_lock(&thread->lock);
-	thread->stop_us = until_us;
+	thread->stop_us = until_us - END_US;
 	pthread_cond_signal(&thread->cond);
 	pthread_mutex_unlock(&thread->lock);
 	if (pthread_clockjoin_np(thread->thread, NULL, CLOCK_MONOTONIC, &until) != 0)

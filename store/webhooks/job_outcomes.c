@@ -5,7 +5,9 @@
 
 #include "base/mem.h"
 
-static const struct db_statement by_indexes = {"SET LOCAL enable_seqscan = off", "SELECT 1"};
+/* Bitmaps also: a page would be the first rows of all that were read and sorted. */
+static const struct db_statement by_indexes = {
+    "SELECT set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true)", "SELECT 1"};
 
 int
 jobs_begin(struct db *db, struct error *err)

@@ -30,8 +30,9 @@ struct job_outcome {
 };
 
 /*
- * Begins a transaction for these functions, and for those of job_rows.h: in it PostgreSQL reads by indexes. An emptied
- * queue has few rows on many pages, and the planner would rather read all of these pages. As db_begin().
+ * Begins a transaction for these functions, and for those of job_rows.h: in it PostgreSQL reads by indexes, in
+ * their order. An emptied queue has few rows on many pages, and the planner would rather read all of these pages. As
+ * db_begin().
  */
 int jobs_begin(struct db *db, struct error *err);
 

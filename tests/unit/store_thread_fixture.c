@@ -1,0 +1,101 @@
+/* A directory for the node's file, a segment, and the thread. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "tests/unit/courier_segment.h"
+#include "tests/unit/db_fixture.h"
+#include "tests/unit/jobs_fixture.h"
+#include "tests/unit/store_thread_fixture.h"
+
+static char data_dir[] = "/tmp/hooks-store-thread-XXXXXX", schedule[] = "5s,30s";
+struct segment segment;
+struct lane lane;
+struct store_thread *thread;
+
+static struct error err;
+
+void
+start(void)
+{
+	if (store_thread_start(&thread, &db_config, &segment, 0, &err) != 0)
+		fail_msg("%s", err.text);
+}
+
+void
+stop(void)
+{
+	assert_true(store_thread_stop(thread, clock_steady_us() + 5 * SECOND_US));
+	thread = NULL;
+}
+
+struct news *
+await(enum news_kind kind)
+{
+	int64_t until_us = clock_steady_us() + 5 * SECOND_US;
+	struct pollfd fd = {.fd = store_thread_fd(thread), .events = POLLIN};
+	struct news *news;
+
+	for (;;) {
+		news = store_thread_news(thread);
+		if (news != NULL && news->kind == kind)
+			return news;
+		if (news != NULL)
+			news_free(news);
+		else if (clock_steady_us() >= until_us || poll(&fd, 1, 1000) < 0)
+			fail_msg("no news of kind %d", (int)kind);
+	}
+}
+
+void
+await_and_free(enum news_kind kind)
+{
+	news_free(await(kind));
+}
+
+int
+store_thread_set_up(void **state)
+{
+	assert_non_null(mkdtemp(data_dir));
+	int rc = jobs_set_up(state);
+
+	db_config.data_dir = data_dir;
+	db_config.hl_retry_schedule = schedule;
+	return rc;
+}
+
+int
+store_thread_tear_down(void **state)
+{
+	char path[128];
+
+	(void)snprintf(path, sizeof path, "%s/hl-node", data_dir);
+	(void)unlink(path);
+	return jobs_tear_down(state) | rmdir(data_dir);
+}
+
+int
+store_thread_begin(void **state)
+{
+	segment = courier_segment_open(1);
+	lane = courier_segment_outcomes(&segment, 0);
+	return jobs_new_tenant(state);
+}
+
+int
+store_thread_end(void **state)
+{
+	if (thread != NULL)
+		stop();
+	courier_segment_close(&segment);
+	return 0;
+}

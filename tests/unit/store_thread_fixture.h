@@ -1,0 +1,29 @@
+/*
+ * The courier's second thread as tests see it: over a store of the program's own (tests/unit/jobs_fixture.h) and a
+ * segment of one courier. Include after cmocka.h.
+ */
+#ifndef TESTS_STORE_THREAD_FIXTURE_H
+#define TESTS_STORE_THREAD_FIXTURE_H
+
+#include "courier/store_thread.h"
+
+#define SECOND_US (1000 * 1000)
+
+extern struct segment segment;
+extern struct lane lane; /* OUTCOMES */
+extern struct store_thread *thread; /* NULL: it does not run */
+
+/* Of the group, and of a test: another tenant for each. */
+int store_thread_set_up(void **state);
+int store_thread_tear_down(void **state);
+int store_thread_begin(void **state);
+int store_thread_end(void **state);
+
+void start(void);
+void stop(void);
+
+/* The next news of that kind, which the caller frees; others before it are passed over. */
+struct news *await(enum news_kind kind);
+void await_and_free(enum news_kind kind);
+
+#endif

@@ -1,0 +1,254 @@
+/*
+ * What the courier's second thread reads for its loop, and what it follows: over an SQLite file, and, where
+ * HOOKS_TEST_POSTGRES_URL names a database (tests/e2e/test_db.py), over PostgreSQL.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "store/webhooks/changes.h"
+#include "store/webhooks/routing.h"
+#include "tests/unit/db_fixture.h"
+#include "tests/unit/jobs_fixture.h"
+#include "tests/unit/store_thread_fixture.h"
+
+static struct error err;
+static const uint8_t none[16];
+
+/* ---- what the loop asks for ---- */
+
+static struct endpoint_name
+name_of(uint8_t endpoint)
+{
+	struct endpoint_name name = {.tenant_id = jobs_tenant};
+
+	memcpy(name.endpoint_id, endpoint_id(endpoint), 16);
+	return name;
+}
+
+static void
+test_a_page_has_rows_with_the_events_of_those_that_are_due(void **state)
+{
+	const struct endpoint_name name = name_of(1);
+	struct news *page;
+
+	add_event(1, "{\"a\":1}");
+	add_job(1, 1, 0);
+	add_job(1, 2, 0); /* whose event is gone */
+	add_job(1, 3, 3600000);
+	tenant_run("UPDATE jobs SET node_id = 1 WHERE tenant_id = $1");
+	start();
+	await_and_free(NEWS_STARTED);
+	tenant_run("UPDATE jobs SET node_id = (SELECT node_id FROM delivery_nodes) WHERE tenant_id = $1");
+	store_thread_read_page(thread, &name, none, 1000000);
+	page = await(NEWS_PAGE);
+	assert_string_equal(page->tenant_id, jobs_tenant);
+	assert_int_equal(page->row_count, 3);
+	assert_true(page->last);
+	assert_memory_equal(page->rows[0].job_id, job_id(1, 1), 16);
+	assert_non_null(page->rows[0].event);
+	assert_true(record_check(page->rows[0].event, page->rows[0].event->length));
+	assert_memory_equal(record_data(page->rows[0].event).base, "{\"a\":1}", 7);
+	assert_memory_equal(page->rows[0].event->event_id, event_id(1), 16);
+	assert_true(page->rows[1].event_gone && page->rows[1].event == NULL);
+	assert_false(page->rows[2].event_gone);
+	assert_null(page->rows[2].event);
+	assert_in_range(page->rows[2].due_ms - clock_wall_us() / 1000, 3590000, 3600000);
+	news_free(page);
+}
+
+static void
+test_a_page_stops_at_so_many_bytes_of_events_but_has_one(void **state)
+{
+	const struct endpoint_name name = name_of(1);
+	struct news *page;
+	uint32_t with_event = 0;
+
+	for (uint32_t event = 1; event <= 40; event++) {
+		add_event(event, "\"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\"");
+		add_job(1, event, 0);
+	}
+	start();
+	await_and_free(NEWS_STARTED);
+	tenant_run("UPDATE jobs SET node_id = (SELECT node_id FROM delivery_nodes) WHERE tenant_id = $1");
+	store_thread_read_page(thread, &name, none, 1);
+	page = await(NEWS_PAGE);
+	assert_int_equal(page->row_count, 40);
+	assert_non_null(page->rows[0].event);
+	assert_null(page->rows[1].event);
+	assert_false(page->rows[1].event_gone);
+	news_free(page);
+	store_thread_read_page(thread, &name, none, 3000);
+	page = await(NEWS_PAGE);
+	for (uint32_t i = 0; i < page->row_count; i++)
+		with_event += page->rows[i].event != NULL;
+	assert_in_range(with_event, 10, 20);
+	news_free(page);
+}
+
+static void
+test_a_walk_names_the_endpoints_that_have_rows(void **state)
+{
+	uint32_t mine = 0;
+	struct news *news;
+
+	for (uint8_t endpoint = 1; endpoint <= 3; endpoint++)
+		add_job(endpoint, endpoint, 0);
+	start();
+	await_and_free(NEWS_STARTED);
+	store_thread_walk(thread);
+	for (;;) {
+		news = store_thread_news(thread);
+		if (news == NULL)
+			continue;
+		if (news->kind == NEWS_WALKED)
+			break;
+		mine += news->kind == NEWS_HAS_ROWS && strcmp(news->tenant_id, jobs_tenant) == 0;
+		news_free(news);
+	}
+	news_free(news);
+	assert_int_equal(mine, 3);
+}
+
+static void
+test_a_transform_comes_read_or_not_at_all(void **state)
+{
+	struct news *news;
+
+	tenant_run("INSERT INTO transforms (tenant_id, transform_id, steps, created_at) VALUES ($1, "
+		   "'11111111-1111-1111-1111-111111111101', '[{\"op\":\"remove_field\",\"field\":\"a\"}]', hl_now())");
+	start();
+	store_thread_load_transform(thread, jobs_tenant, endpoint_id(1));
+	news = await(NEWS_TRANSFORM);
+	assert_non_null(news->transform);
+	assert_int_equal(news->transform->step_count, 1);
+	news_free(news);
+	store_thread_load_transform(thread, jobs_tenant, endpoint_id(2));
+	news = await(NEWS_TRANSFORM);
+	assert_null(news->transform);
+	news_free(news);
+}
+
+/* ---- changes ---- */
+
+/* A change of an endpoint as control makes it. */
+static void
+change_endpoint(const char *sql)
+{
+	const struct db_statement statement = {sql};
+	const struct db_param params[] = {db_string(jobs_tenant)};
+	int64_t version;
+
+	must_begin(jobs_db);
+	must_run(jobs_db, &statement, params, 1);
+	must_be(0, routing_raise(jobs_db, jobs_tenant, &err), &err);
+	must_be(0, changes_raise(jobs_db, &version, &err), &err);
+	must_commit(jobs_db);
+}
+
+static void
+test_a_changed_endpoint_is_told_before_the_version_of_its_change(void **state)
+{
+	const struct endpoint_name name = name_of(1);
+	struct news *news;
+	int64_t version;
+
+	add_endpoint(1);
+	start();
+	news = await(NEWS_CHANGED);
+	version = news->version;
+	news_free(news);
+	store_thread_load_endpoint(thread, &name);
+	news = await(NEWS_ENDPOINT);
+	assert_non_null(news->config);
+	assert_string_equal(news->config->url, "http://example.com/");
+	news_free(news);
+
+	change_endpoint("UPDATE endpoints SET url = 'http://other.example/', version = 2, updated_at = hl_now() "
+			"WHERE tenant_id = $1");
+	news = await(NEWS_ENDPOINT);
+	assert_string_equal(news->config->url, "http://other.example/");
+	news_free(news);
+	news = await(NEWS_CHANGED);
+	assert_int_equal(news->version, version + 1);
+	news_free(news);
+
+	change_endpoint("UPDATE endpoints SET deleted_at = hl_now(), updated_at = hl_now() WHERE tenant_id = $1");
+	news = await(NEWS_ENDPOINT);
+	assert_null(news->config);
+	news_free(news);
+	await_and_free(NEWS_CHANGED);
+}
+
+static void
+test_an_endpoint_that_is_not_known_is_told_when_it_has_changed(void **state)
+{
+	struct news *news;
+
+	add_endpoint(1);
+	start();
+	await_and_free(NEWS_CHANGED);
+	change_endpoint("UPDATE endpoints SET updated_at = hl_now() WHERE tenant_id = $1");
+	news = await(NEWS_ENDPOINT);
+	assert_memory_equal(news->id, endpoint_id(1), 16);
+	news_free(news);
+}
+
+static int64_t
+wait_for(const char *sql, int64_t expected)
+{
+	int64_t until_us = clock_steady_us() + 5 * SECOND_US, count;
+
+	do
+		count = tenant_count(sql);
+	while (count != expected && clock_steady_us() < until_us);
+	return count;
+}
+
+static void
+test_jobs_of_an_endpoint_are_held_while_it_is_paused(void **state)
+{
+	const struct endpoint_name name = name_of(1);
+	static const char held[] = "SELECT count(*) FROM jobs WHERE tenant_id = $1 AND status = 'held' "
+				   "AND expires_at IS NULL";
+
+	add_endpoint(1);
+	for (uint32_t event = 1; event <= 3; event++)
+		add_job(1, event, 0);
+	start();
+	await_and_free(NEWS_STARTED);
+	tenant_run("UPDATE jobs SET node_id = (SELECT node_id FROM delivery_nodes) WHERE tenant_id = $1");
+	store_thread_load_endpoint(thread, &name);
+	await_and_free(NEWS_ENDPOINT);
+	change_endpoint("UPDATE endpoints SET paused = TRUE, version = 2, updated_at = hl_now() WHERE tenant_id = $1");
+	assert_int_equal(wait_for(held, 3), 3);
+	change_endpoint("UPDATE endpoints SET paused = FALSE, version = 3, updated_at = hl_now() WHERE tenant_id = $1");
+	assert_int_equal(wait_for(held, 0), 0);
+	assert_int_equal(tenant_count("SELECT count(*) FROM jobs WHERE tenant_id = $1 AND status = 'pending' "
+				      "AND hl_ms(expires_at) - hl_ms(hl_now()) > 80000000"),
+	    3);
+}
+
+#define TEST(test) cmocka_unit_test_setup_teardown(test, store_thread_begin, store_thread_end)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    TEST(test_a_page_has_rows_with_the_events_of_those_that_are_due),
+	    TEST(test_a_page_stops_at_so_many_bytes_of_events_but_has_one),
+	    TEST(test_a_walk_names_the_endpoints_that_have_rows),
+	    TEST(test_a_transform_comes_read_or_not_at_all),
+	    TEST(test_a_changed_endpoint_is_told_before_the_version_of_its_change),
+	    TEST(test_an_endpoint_that_is_not_known_is_told_when_it_has_changed),
+	    TEST(test_jobs_of_an_endpoint_are_held_while_it_is_paused),
+	};
+
+	return cmocka_run_group_tests(tests, store_thread_set_up, store_thread_tear_down);
+}
