@@ -250,6 +250,7 @@ def test_a_batch_is_published_whole_as_array_or_lines(client):
 
 def test_an_empty_batch_is_taken(client):
     assert batch(client, "[]").json == {"items": [], "count": 0, "failed": 0}
+    assert batch(client, "\ufeff [ ] ").json["count"] == 0
     assert batch(client, "").json["error"] == "invalid_json"
 
 

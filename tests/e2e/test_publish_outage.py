@@ -1,0 +1,89 @@
+"""
+Publishing while PostgreSQL is away: what is acknowledged is on disk, and is published when the database is back. And what
+becomes of requests that wait when the service stops or their tenant is deleted.
+"""
+
+import os
+import signal
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from harness.metrics import metrics, wait_settled
+from harness.waiting import wait_until
+
+
+@pytest.fixture
+def hookline(postgres, make_hookline):
+    return make_hookline("postgres", HL_PUBLISHERS=1, ACCEPTORS=1, DRAIN_TIMEOUT_SECONDS=4).start()
+
+
+@pytest.fixture
+def client(hookline):
+    client = hookline.new_tenant().client
+    wait_until(lambda: client.post("/v1/events", {}).status == 400, "a publisher that takes events")
+    return client
+
+
+def publish(client, topic, **members):
+    return client.post("/v1/events", {"topic": topic} | members)
+
+
+def topics(hookline):
+    return sorted(row["topic"] for row in hookline.query("SELECT topic FROM events"))
+
+
+def test_what_is_published_meanwhile_waits_on_disk_and_no_known_key_doubles(postgres, hookline, client):
+    assert publish(client, "before", idempotency_key="k").status == 201
+    postgres.stop(signal.SIGQUIT)
+    wait_until(lambda: publish(client, "away").status == 202, "the spool")
+    spooled = publish(client, "one", payload={"n": 1})
+    assert spooled.status == 202 and spooled.headers["X-Hooks-Ack"] == "spooled"
+    assert spooled.json["job_ids"] is None and spooled.json["idempotency"] == "unchecked"
+    assert spooled.json["payload"] == {"n": 1} and "deduped" not in spooled.json
+    assert publish(client, "before", idempotency_key="k").status == 202
+    batch = client.post("/v1/events/batch", [{"topic": "two"}, {"topic": "three"}])
+    assert batch.status == 202 and batch.headers["X-Hooks-Ack"] == "spooled"
+    assert batch.json == {"count": 2, "failed": 0, "idempotency": "unchecked", "items": [
+        {"id": item["id"], "job_ids": None, "deduped": False} for item in batch.json["items"]]}
+    postgres.start()
+    # The known key comes before the batch.
+    wait_until(lambda: "three" in topics(hookline), "the spooled events", 30)
+    assert [topic for topic in topics(hookline) if topic != "away"] == ["before", "one", "three", "two"]
+    assert client.get(f"/v1/events/{spooled.json['id']}").json["payload"] == {"n": 1}
+    wait_until(lambda: publish(client, "after").status == 201, "answers from the store")
+
+
+def test_a_stop_leaves_no_publisher_of_events_without_an_answer(postgres, hookline, client):
+    """The database hangs, and the service is stopped: what waits for a commit is answered, and kept if that says so."""
+    with ThreadPoolExecutor(4) as pool:
+        with postgres.hung():
+            waiting = [pool.submit(publish, client, f"t{n}") for n in range(4)]
+            wait_until(lambda: metrics(hookline.daemon)["messages_received_total"] >= 4, "the requests to wait")
+            hookline.daemon.signal(signal.SIGTERM)
+            statuses = [future.result(timeout=30).status for future in waiting]
+        assert set(statuses) <= {202, 503}
+        hookline.daemon.wait_exit()
+    hookline.start()
+    kept = {f"t{n}" for n, status in enumerate(statuses) if status == 202}
+    wait_until(lambda: kept <= set(topics(hookline)), "the spooled events")
+
+
+def test_events_of_a_tenant_that_is_deleted_while_they_wait_are_not_found(hookline, client):
+    tenant = hookline.new_tenant()
+    assert publish(tenant.client, "before").status == 201  # its publisher knows it
+    waiting = metrics(hookline.daemon)["messages_received_total"] + 2
+    publisher, = hookline.daemon.pids("publisher")
+    with ThreadPoolExecutor(2) as pool:
+        os.kill(publisher, signal.SIGSTOP)
+        try:
+            one = pool.submit(publish, tenant.client, "late")
+            batch = pool.submit(tenant.client.post, "/v1/events/batch", [{"topic": "late"}])
+            wait_until(lambda: metrics(hookline.daemon)["messages_received_total"] >= waiting, "the requests to wait")
+            assert hookline.admin.delete(f"/v1/tenants/{tenant.id}").status == 204
+        finally:
+            os.kill(publisher, signal.SIGCONT)
+        for reply in (one.result(timeout=30), batch.result(timeout=30)):
+            assert reply.status == 404 and reply.json["error"] == "not_found", reply
+    assert "late" not in topics(hookline)
+    assert wait_settled(hookline.daemon)["messages_discarded_total"] == 2
