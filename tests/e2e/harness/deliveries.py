@@ -226,3 +226,11 @@ class Ledger:
         strayed = jobs.keys() - self.owed
         assert not strayed, f"{sorted(strayed)[:3]}: nobody published these, or not for that endpoint"
         assert self.duplicates() <= duplicates_most
+
+    def check_rows(self):
+        """What the store says of the deliveries: one success for each job at least, none that was no 2xx, no job left."""
+        attempts = self.rows("job_id, status, http_status", "attempts")
+        succeeded = {str(row["job_id"]) for row in attempts if row["status"] == "success"}
+        assert not {job for _, _, job in self.delivered()} - succeeded, "a delivery without its attempt"
+        assert [row for row in attempts if (row["status"] == "success") != (200 <= (row["http_status"] or 0) <= 299)] == []
+        assert self.waiting() == 0

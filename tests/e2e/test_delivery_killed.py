@@ -1,0 +1,143 @@
+"""
+Clients publish without pause while processes are killed, one after the other, or all at once, and PostgreSQL is stopped,
+restarted, frozen. Then the ledger (harness/deliveries.py) must hold: what was acknowledged has arrived at every endpoint
+that matches, by one job, and again only what was under way when a courier died.
+
+DELIVERY_ROUNDS says how often a blow falls; the seed is printed, DELIVERY_SEED repeats the sequence of blows.
+"""
+
+import os
+import random
+import signal
+import time
+from collections import Counter
+
+import pytest
+
+from harness.accounting import MESSAGES, identity
+from harness.deliveries import Endpoints, Ledger, Publisher, Publishing
+from harness.metrics import metrics
+from harness.recording_receiver import Answer, Receiver
+from harness.waiting import PATIENCE, wait_until
+from harness.webhooks import STORES
+
+ROUNDS = int(os.environ.get("DELIVERY_ROUNDS", "5"))
+SEED = int(os.environ.get("DELIVERY_SEED", str(random.randrange(1 << 32))))
+CLIENTS = 4
+IN_FLIGHT = 10  # attempts at an endpoint at once, whichever courier makes them
+TOPICS = ("orders.made", "orders.paid", "users.made")
+
+
+@pytest.fixture
+def receiver():
+    with Receiver() as receiver:
+        yield receiver
+
+
+def make_endpoints(tenant, receiver):
+    """Two that take everything, one that takes a part, one that refuses each job once, one that is slow."""
+    seen = set()
+
+    def refuse_once(arrival):
+        first = arrival.job not in seen
+        seen.add(arrival.job)
+        return Answer(503) if first else Answer(200)
+
+    receiver.answers = {"/refuses-once": refuse_once, "/slow": Answer(200, delay=0.03)}
+    endpoints = Endpoints(tenant, receiver)
+    for path, pattern in (("/all", "#"), ("/too", "#"), ("/orders", "orders.*"), ("/refuses-once", "#"), ("/slow", "users.#")):
+        endpoints.add(path, pattern, max_in_flight=IN_FLIGHT, timeout_ms=20000, rate_limit_rps=10000,
+                      retry_schedule="1s,1s,1s,1s,1s,1s")
+    return endpoints
+
+
+class Blows:
+    """Kills and outages, in turn at random; `courier_deaths` counts those that end attempts."""
+
+    def __init__(self, hookline):
+        self.hookline = hookline
+        self.daemon = hookline.daemon
+        self.blows = [self.kill_tree, self.kill_master] + [self.kill(role) for role in ("publisher", "courier", "acceptor", "control")]
+        if hookline.store == "postgres":
+            self.blows += [self.crash_database, self.restart_database, self.freeze_database]
+        self.courier_deaths = 0
+        self.counts = Counter()
+
+    def strike(self, rng):
+        blow = rng.choice(self.blows)
+        self.counts[blow.__name__] += 1
+        with open(self.daemon.log_path, "ab") as log:
+            log.write(f"--- {blow.__name__}\n".encode())
+        blow(rng)
+
+    def kill(self, role):
+        def blow(rng):
+            os.kill(rng.choice(wait_until(lambda: self.daemon.pids(role), f"a {role}")), signal.SIGKILL)
+            self.courier_deaths += role == "courier"
+
+        blow.__name__ = f"kill_{role}"
+        return blow
+
+    def kill_tree(self, _random):
+        self.courier_deaths += 1
+        self.daemon.kill()
+        self.daemon.start(store_ready=False)
+
+    def kill_master(self, _random):
+        self.courier_deaths += 1
+        self.daemon.signal(signal.SIGKILL)
+        self.daemon.wait_exit(-signal.SIGKILL)
+        self.daemon.start(store_ready=False)
+
+    def crash_database(self, rng):
+        self._stop_database(signal.SIGQUIT, rng)
+
+    def restart_database(self, rng):
+        self._stop_database(signal.SIGINT, rng)
+
+    def _stop_database(self, how, rng):
+        server = self.hookline.database.server
+        server.stop(how)
+        time.sleep(rng.uniform(0, 0.5))
+        server.start()
+
+    def freeze_database(self, rng):
+        server = self.hookline.database.server
+        server.freeze()
+        try:
+            time.sleep(rng.uniform(0.1, 1.5))
+        finally:
+            server.thaw()
+
+
+def settled(daemon):
+    """No published event is on its way to the store, and the books balance."""
+    numbers = metrics(daemon)
+    received, found, _ = identity(numbers, MESSAGES)
+    return received == found and numbers["ring_messages"] == numbers["spool_messages"] == 0 and numbers
+
+
+@pytest.mark.timeout(PATIENCE * (120 + 6 * ROUNDS))
+@pytest.mark.parametrize("store", STORES)
+def test_what_was_acknowledged_arrives_whatever_is_killed(make_hookline, receiver, store):
+    print(f"\nDELIVERY_SEED={SEED} DELIVERY_ROUNDS={ROUNDS}")
+    rng = random.Random(f"{SEED} {store}")
+    hookline = make_hookline(store, STORAGE_TYPE="jsonl", HL_ALLOW_NETWORKS="loopback", MAX_BODY_BYTES="1MiB",
+                             STORE_TIMEOUT_MS=2000).start()
+    tenant = hookline.new_tenant()
+    endpoints = make_endpoints(tenant, receiver)
+    publishers = [Publisher(hookline, tenant, number, TOPICS, batch=1 + 2 * (number % 2), pause=0.03) for number in range(CLIENTS)]
+    blows = Blows(hookline)
+    with Publishing(publishers) as publishing:
+        publishing.wait_more(100)
+        for _ in range(ROUNDS):
+            time.sleep(rng.uniform(0.1, 0.6))  # the instant is the point: nothing is waited for here
+            blows.strike(rng)
+        publishing.wait_more(100, 60)
+    acks = sum((publisher.acks for publisher in publishers), Counter())
+    print(f"{dict(sorted(blows.counts.items()))}; {dict(acks)}")
+    ledger = Ledger(hookline, endpoints, publishers)
+    ledger.wait_delivered(60)
+    ledger.check(duplicates_most=blows.courier_deaths * IN_FLIGHT * len(endpoints.ids))
+    ledger.check_rows()
+    wait_until(lambda: settled(hookline.daemon), "the books of published events to balance", 30)
