@@ -27,6 +27,7 @@ chaos:
 	@.ci/deps build test
 	@.ci/build build -Dtests=enabled
 	@CHAOS_ROUNDS=$${CHAOS_ROUNDS:-200} HOOKS_BUILD_DIR=$(CURDIR)/build /usr/bin/python3 -m pytest -s tests/e2e/test_chaos.py
+	@DELIVERY_ROUNDS=$${DELIVERY_ROUNDS:-100} HOOKS_BUILD_DIR=$(CURDIR)/build /usr/bin/python3 -m pytest -s tests/e2e/test_delivery_killed.py
 	@POWERCUT_ROUNDS=$${POWERCUT_ROUNDS:-100} HOOKS_BUILD_DIR=$(CURDIR)/build /usr/bin/python3 -m pytest -s tests/e2e/test_power_cut.py
 
 torture:

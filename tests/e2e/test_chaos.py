@@ -12,9 +12,15 @@ import random
 
 import pytest
 
-from harness.chaos import CHANGES, OPTIONS, Chaos, DatabaseBlows, DiskBlows, ProcessBlows, SqliteBlows, TreeBlows
+from harness.accounting import MESSAGES, identity
+from harness.chaos import CHANGES, OPTIONS, Chaos, DatabaseBlows, DiskBlows, ProcessBlows, ReceiverBlows, SqliteBlows, TreeBlows
+from harness.crud import CrudLoad
+from harness.deliveries import Endpoints, Ledger, Publisher, Publishing
+from harness.metrics import metrics
 from harness.network import BadNetwork
-from harness.waiting import PATIENCE
+from harness.recording_receiver import Receiver
+from harness.waiting import PATIENCE, wait_until
+from harness.webhooks import STORES
 
 ROUNDS = int(os.environ.get("CHAOS_ROUNDS", "4"))
 TIMEOUT = PATIENCE * (120 + 6 * ROUNDS)
@@ -37,9 +43,9 @@ def seed(request):
     return f"{SEED} {request.node.name}"
 
 
-def wreck(daemon, seed, *groups):
+def wreck(daemon, seed, *groups, beside=()):
     print(f"\nCHAOS_SEED={SEED} CHAOS_ROUNDS={ROUNDS}")
-    chaos = Chaos(daemon, seed, groups)
+    chaos = Chaos(daemon, seed, groups, beside)
     chaos.run(ROUNDS)
     chaos.settle()
     return chaos
@@ -105,3 +111,58 @@ def test_a_change_of_the_store_loses_nothing(disk, network, database, hooksd, se
     jsonl = jsonl_ids(daemon) if daemon.jsonl_path.exists() else []
     sqlite = daemon.sqlite_query("SELECT event_id FROM hook_events") if daemon.sqlite_path.exists() else []
     chaos.judge(postgres_ids(database), jsonl, [row["event_id"] for row in sqlite])
+
+
+ROLES = ("acceptor", "writer", "publisher", "courier", "control")
+PATHS = ("/steady", "/one", "/two", "/three")
+IN_FLIGHT = 10  # attempts at an endpoint at once, whichever courier makes them
+# A stop in good order also, when attempts last longer than the drain.
+COURIERS_DIE = ("kill_tree", "kill_master", "kill_courier", "stop_courier", "change_after_kill", "change_and_restart", "restart")
+TOPICS = ("orders.made", "orders.paid", "users.made")
+
+
+@pytest.mark.timeout(TIMEOUT)
+@pytest.mark.parametrize("store", STORES if "CHAOS_ROUNDS" in os.environ else STORES[:1])
+def test_webhooks_lose_nothing_beside_hook_events(request, disk, make_hookline, seed, store):
+    """Hook events, changes of endpoints, published events and their deliveries, all at once, in one daemon."""
+    more = {"HL_ALLOW_NETWORKS": "loopback", "HL_MAX_PAYLOAD_BYTES": "64KiB"}
+    # RING_BYTES also holds the API keys.
+    changes = CHANGES | {"WRITERS": [1], "RING_BYTES": ["48MiB", "96MiB"], "HL_RING_BYTES": ["48MiB", "64MiB"]}
+    groups = []
+    if store == "postgres":
+        database, network = request.getfixturevalue("database"), request.getfixturevalue("network")
+        url = network.through(database.url, database.server.port)
+        more |= {"DATABASE_URL": url, "HL_POSTGRES_URL": url}
+        changes |= {"WRITERS": [1, 2], "HL_PUBLISHERS": [1, 2, 3], "HL_COURIERS": [1, 2, 3]}
+        hookline = make_hookline(store, database, **options(disk, **more))
+        groups.append(DatabaseBlows(database, network))
+    else:
+        hookline = make_hookline(store, **options(disk, STORAGE_TYPE="jsonl", **more))
+    daemon = hookline.start().daemon
+    with Receiver() as receiver:
+        tenant = hookline.new_tenant()
+        endpoints = Endpoints(tenant, receiver)
+        for path, pattern in zip(PATHS, ("#", "#", "orders.*", "*.made")):
+            endpoints.add(path, pattern, timeout_ms=5000, max_in_flight=IN_FLIGHT, rate_limit_rps=10000,
+                          retry_schedule="1s,1s,2s,2s,3s,3s,4s,4s,5s,5s")
+        publishers = [Publisher(hookline, tenant, number, TOPICS, batch=1 + 4 * (number % 2), pause=0.02) for number in range(3)]
+        crud = CrudLoad(hookline, clients=2, cuts=True)
+        chaos = wreck(daemon, seed, TreeBlows(daemon, changes), ProcessBlows(daemon, ROLES), ReceiverBlows(receiver, PATHS[1:]),
+                      *groups, beside=(Publishing(publishers), crud))
+        daemon.start()
+        hookline.wait_ready()
+        ledger = Ledger(hookline, endpoints, publishers)
+        ledger.wait_delivered(120)
+        deaths = sum(chaos.counts[blow] for blow in COURIERS_DIE)
+        ledger.check(duplicates_most=deaths * IN_FLIGHT * len(PATHS))
+        ledger.check_rows()
+        crud.check(hookline)
+        received, found, parts = identity(wait_until(lambda: settled(daemon), "published events to be stored", 60), MESSAGES)
+        print(f"{received} published events received; {parts}")
+        assert received == found
+    chaos.judge(postgres_ids(database) if store == "postgres" else jsonl_ids(daemon))
+
+
+def settled(daemon):
+    numbers = metrics(daemon)
+    return numbers["ring_messages"] == numbers["spool_messages"] == 0 and numbers

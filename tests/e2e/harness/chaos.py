@@ -8,12 +8,13 @@ import sqlite3
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, suppress
 
 import psycopg
 
 from harness.accounting import identity
 from harness.metrics import metrics
+from harness.recording_receiver import Answer
 from harness.recorder import judge, recording
 from harness.waiting import PATIENCE, wait_until
 
@@ -77,24 +78,19 @@ class TreeBlows:
 
 
 class ProcessBlows:
-    """What befalls one acceptor or writer."""
+    """What befalls one process of these roles. Nobody ever wakes one that is stopped: it has to be replaced."""
 
-    def __init__(self, daemon):
+    def __init__(self, daemon, roles=("acceptor", "writer")):
         self.daemon = daemon
-        self.blows = [self.kill_acceptor, self.kill_writer, self.stop_acceptor, self.stop_writer]
+        signals = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP}
+        self.blows = [self._blow(name, role, number) for role in roles for name, number in signals.items()]
 
-    def kill_acceptor(self, rng):
-        self._signal("acceptor", signal.SIGKILL, rng)
+    def _blow(self, name, role, number):
+        def blow(rng):
+            self._signal(role, number, rng)
 
-    def kill_writer(self, rng):
-        self._signal("writer", signal.SIGKILL, rng)
-
-    def stop_acceptor(self, rng):
-        """Nobody ever wakes it again: it has to be replaced."""
-        self._signal("acceptor", signal.SIGSTOP, rng)
-
-    def stop_writer(self, rng):
-        self._signal("writer", signal.SIGSTOP, rng)
+        blow.__name__ = f"{name}_{role}"
+        return blow
 
     def _signal(self, role, number, rng):
         pids = self.daemon.pids(role)
@@ -207,13 +203,52 @@ class SqliteBlows:
                 time.sleep(rng.uniform(0.1, 1))
 
 
+class ReceiverBlows:
+    """What customers' receivers do: fail, hang, cut connections, are not there. Those of the path "/steady" are well."""
+
+    def __init__(self, receiver, paths):
+        self.receiver = receiver
+        self.paths = paths
+        self.blows = [self.fail_receiver, self.hang_receiver, self.drop_receiver, self.slow_receiver, self.refuse_receiver]
+
+    def _answer(self, rng, answer):
+        path = rng.choice(self.paths)
+        self.receiver.answers[path] = answer
+        try:
+            time.sleep(rng.uniform(0.1, 1.5))
+        finally:
+            del self.receiver.answers[path]
+
+    def fail_receiver(self, rng):
+        self._answer(rng, Answer(rng.choice([301, 404, 429, 500, 503])))
+
+    def hang_receiver(self, rng):
+        self._answer(rng, Answer(hang=True))
+
+    def drop_receiver(self, rng):
+        self._answer(rng, Answer(drop=True))
+
+    def slow_receiver(self, rng):
+        self._answer(rng, Answer(200, body=b"slow", trickle=0.02))
+
+    def refuse_receiver(self, rng):
+        """Every path."""
+        self.receiver.refuse()
+        try:
+            time.sleep(rng.uniform(0.1, 1))
+        finally:
+            self.receiver.listen()
+
+
 class Chaos:
     """So many rounds of blows, the same for the same seed (but not at the same instants)."""
 
-    def __init__(self, daemon, seed, groups):
+    def __init__(self, daemon, seed, groups, beside=()):
+        """beside: context managers that work while the blows fall, besides those that post hook events."""
         self.daemon = daemon
         self.seed = seed
         self.groups = groups
+        self.beside = beside
         self.random = random.Random(seed)
         self.counts = Counter()
         self.recorders = []
@@ -221,7 +256,10 @@ class Chaos:
 
     def run(self, rounds):
         """Posts meanwhile. Afterwards nobody posts, and nothing is in anybody's way."""
-        with recording(self.daemon, self.seed) as self.recorders:
+        with ExitStack() as stack:
+            self.recorders = stack.enter_context(recording(self.daemon, self.seed))
+            for each in self.beside:
+                stack.enter_context(each)
             for _ in range(rounds):
                 time.sleep(self.random.uniform(0, 0.3))  # the instant is the point: nothing is waited for here
                 self._strike()

@@ -1,11 +1,16 @@
 """Clients that make, change and delete objects of the webhooks' API all the time, and what must be true afterwards."""
 
+import http.client
 import random
 import threading
 from collections import Counter
+from types import SimpleNamespace
 
-from harness.webhooks import ApiClient
 from harness.waiting import wait_until
+from harness.webhooks import NOTHING, ApiClient
+
+
+DONE_HERE = 202  # done, but some courier has not said in time that it knows
 
 
 class Worker:
@@ -14,7 +19,8 @@ class Worker:
     reply 200 or 201, and those of changes that were answered 503 since, which may have happened or not.
     """
 
-    def __init__(self, hookline, seed):
+    def __init__(self, hookline, seed, cuts):
+        self.cuts = cuts
         self.tenant = hookline.new_tenant()
         self.random = random.Random(seed)
         self.names = {}
@@ -25,29 +31,29 @@ class Worker:
         self.error = None
 
     def step(self, number):
-        client, names = self.tenant.client, self.names
+        names = self.names
         chance = self.random.random()
         known = self.random.choice(sorted(names)) if names else None
         name = f"name {number}"
         if known is None or chance < 0.35:
-            reply = client.post("/v1/endpoints", {"url": "https://hooks.example.com/", "name": name})
+            reply = self.ask("POST", "/v1/endpoints", {"url": "https://hooks.example.com/", "name": name})
             self.count(reply, 201)
             if reply.status == 201:
                 names[reply.json["id"]] = {name}
         elif chance < 0.65:
-            reply = client.patch(f"/v1/endpoints/{known}", {"name": name})
+            reply = self.ask("PATCH", f"/v1/endpoints/{known}", {"name": name})
             self.count(reply, 200, perhaps_gone=known in self.perhaps_deleted)
-            if reply.status == 200:
+            if reply.status in (200, DONE_HERE):
                 names[known] = {name}
             elif reply.status == 503:
                 names[known].add(name)
         elif chance < 0.85:
-            reply = client.post("/v1/subscriptions", {"endpoint_id": known, "topic_pattern": "order.*"})
+            reply = self.ask("POST", "/v1/subscriptions", {"endpoint_id": known, "topic_pattern": "order.*"})
             self.count(reply, 201, perhaps_gone=known in self.perhaps_deleted)
             if reply.status == 201:
                 self.subscriptions[reply.json["id"]] = known
         else:
-            reply = client.delete(f"/v1/endpoints/{known}")
+            reply = self.ask("DELETE", f"/v1/endpoints/{known}")
             self.count(reply, 204, perhaps_gone=known in self.perhaps_deleted)
             if reply.status == 503:
                 self.perhaps_deleted.add(known)
@@ -55,8 +61,17 @@ class Worker:
                 self.deleted.add(known)
                 del names[known]
 
+    def ask(self, method, path, body=NOTHING):
+        """The reply; where connections may be cut 503 also then: nobody knows what became of the request."""
+        try:
+            return self.tenant.client.request(method, path, body)
+        except (OSError, http.client.HTTPException):
+            if not self.cuts:
+                raise
+            return SimpleNamespace(status=503, json=None)
+
     def count(self, reply, wanted, perhaps_gone=False):
-        assert reply.status in (wanted, 503) or (reply.status == 404 and perhaps_gone), reply
+        assert reply.status in (wanted, DONE_HERE, 503) or (reply.status == 404 and perhaps_gone), reply
         self.statuses[reply.status] += 1
 
     def check(self, hookline):
@@ -101,8 +116,9 @@ class Worker:
 class CrudLoad:
     """`with CrudLoad(hookline):` works until the end of the block, then raises what any client met."""
 
-    def __init__(self, hookline, clients=6, seed=1):
-        self.workers = [Worker(hookline, seed + number) for number in range(clients)]
+    def __init__(self, hookline, clients=6, seed=1, cuts=False):
+        """cuts: also acceptors die, so that connections end without a reply."""
+        self.workers = [Worker(hookline, seed + number, cuts) for number in range(clients)]
         self.threads = [threading.Thread(target=self.run, args=(worker,)) for worker in self.workers]
         self.ending = threading.Event()
 
@@ -137,7 +153,7 @@ class CrudLoad:
     def wait_changes(self, more, timeout=30):
         """Until every client has had that many changes more acknowledged."""
         def counts():
-            return [worker.statuses[200] + worker.statuses[201] + worker.statuses[204] for worker in self.workers]
+            return [worker.statuses[200] + worker.statuses[DONE_HERE] + worker.statuses[201] + worker.statuses[204] for worker in self.workers]
 
         before = counts()
         wait_until(lambda: any(worker.error for worker in self.workers) or all(
