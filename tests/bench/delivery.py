@@ -125,7 +125,8 @@ def delivery(bench):
             for endpoints in bench.few(1, 16):
                 with publishing(bench, store) as service:
                     service.subscribe(receiver, endpoints)
-                    bench.add("delivery", sustained(service, receiver, name) | {"endpoints": endpoints})
+                    load = SUSTAINED | {"topics": endpoints}
+                    bench.add("delivery", sustained(service, receiver, load) | {"name": name, "endpoints": endpoints})
         for store, name in STORES:
             with publishing(bench, store) as service:
                 service.subscribe(receiver, 1)
@@ -211,19 +212,18 @@ def delivered(service, receiver, load, rate, seconds):
     return row | {f"{name}_ms": told[f"{name}_us"] / 1000 for name in ("p50", "p95", "p99", "max")}
 
 
-def sustained(service, receiver, name):
+def sustained(service, receiver, load):
     """The highest rate that is delivered as fast as it is published, for two minutes."""
     rate, kept, too_much = GOALS[service.store], None, None
     for _ in service.bench.few(*range(PROBES)):
-        probe = delivered(service, receiver, SUSTAINED, rate, service.bench.seconds(5))
+        probe = delivered(service, receiver, load, rate, service.bench.seconds(5))
         if probe["delivered_per_s"] >= IN_TIME * rate:
             kept = rate
             rate = rate * STEP if too_much is None else (rate * too_much) ** 0.5
         else:
             too_much = rate
             rate = rate / STEP if kept is None else (rate * kept) ** 0.5
-    row = delivered(service, receiver, SUSTAINED, kept or rate, service.bench.seconds(120))
-    return row | {"name": name}
+    return delivered(service, receiver, load, kept or rate, service.bench.seconds(120))
 
 
 def latency_at(service, receiver, name, rate):
