@@ -23,11 +23,15 @@
 #define SECOND 1000000
 #define TURNS 2000
 
+#define PROCESSES 4
+
 /* What the processes of a test share. */
 struct shared {
 	uint32_t inside; /* who has the turn */
 	uint32_t turns;
-	uint32_t ready;
+	uint32_t ready; /* counts processes */
+	uint32_t turns_of[PROCESSES];
+	uint32_t late[PROCESSES]; /* how often a process had to wait for more than a few turns */
 };
 
 static volatile struct shared *shared;
@@ -37,7 +41,7 @@ static struct segment segment;
 static int
 set_up(void **state)
 {
-	struct config config = ring_config(2, 1, RING_OLD_BYTES);
+	struct config config = ring_config(PROCESSES, 1, RING_OLD_BYTES);
 
 	ring_remove(state);
 	segment = ring_open(&config);
@@ -89,9 +93,9 @@ take_for(struct write_turn *turn, int64_t us)
 	return rc;
 }
 
-/* Runs body in a child with the second acceptor's slot. */
+/* Runs body in a child with that acceptor's slot. */
 static pid_t
-start(void (*body)(struct write_turn *))
+start_as(uint32_t acceptor, void (*body)(struct write_turn *))
 {
 	struct write_turn turn;
 	pid_t pid = fork();
@@ -100,9 +104,15 @@ start(void (*body)(struct write_turn *))
 	if (pid > 0)
 		return pid;
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-	must_open(&turn, 1);
+	must_open(&turn, acceptor);
 	body(&turn);
 	_exit(0);
+}
+
+static pid_t
+start(void (*body)(struct write_turn *))
+{
+	return start_as(1, body);
 }
 
 static void
@@ -239,6 +249,61 @@ test_two_busy_writers_take_turns(void **state)
 	write_turn_close(&turn);
 }
 
+/* Takes the turn and counts; the caller gives it. */
+static void
+take_counted(struct write_turn *turn, uint32_t who)
+{
+	uint32_t before = shared->turns;
+
+	must_take(turn);
+	shared->late[who] += shared->turns - before > PROCESSES; /* one of each other process, and the one under way */
+	shared->turns++;
+	shared->turns_of[who]++;
+}
+
+/* Writes without pause, each with transactions of another length. */
+static void
+be_one_of_three(struct write_turn *turn)
+{
+	uint32_t who = shared->ready++ + 1; /* they are started one after the other */
+
+	for (;;) {
+		take_counted(turn, who);
+		(void)usleep(who * 1000);
+		write_turn_give(turn);
+	}
+}
+
+static void
+test_of_three_busy_writers_and_a_small_one_nobody_waits_for_more_than_a_few_turns(void **state)
+{
+	struct write_turn turn;
+	pid_t pids[PROCESSES];
+
+	must_open(&turn, 0);
+	for (uint32_t who = 1; who < PROCESSES; who++) {
+		pids[who] = start_as(who, be_one_of_three);
+		while (shared->ready < who)
+			(void)usleep(100);
+	}
+	for (int i = 0; i < 100; i++) {
+		take_counted(&turn, 0);
+		write_turn_give(&turn);
+		(void)usleep(3000);
+	}
+	for (uint32_t who = 1; who < PROCESSES; who++)
+		finish(pids[who], SIGKILL);
+
+	uint32_t busy = (shared->turns - shared->turns_of[0]) / (PROCESSES - 1);
+	for (uint32_t who = 0; who < PROCESSES; who++) {
+		/* A process that the machine does not run when its turn comes loses it. */
+		assert_in_range(shared->late[who], 0, shared->turns_of[who] / 10);
+		if (who > 0)
+			assert_in_range(shared->turns_of[who], busy * 3 / 4, busy * 5 / 4);
+	}
+	write_turn_close(&turn);
+}
+
 static void
 keep_it(struct write_turn *turn)
 {
@@ -364,6 +429,7 @@ main(void)
 	    TURN_TEST(test_one_thread_at_a_time_has_it),
 	    TURN_TEST(test_a_small_writer_waits_for_one_transaction_of_a_busy_one),
 	    TURN_TEST(test_two_busy_writers_take_turns),
+	    TURN_TEST(test_of_three_busy_writers_and_a_small_one_nobody_waits_for_more_than_a_few_turns),
 	    TURN_TEST(test_the_turn_of_a_killed_process_is_free),
 	    TURN_TEST(test_a_waiting_process_that_is_killed_or_stopped_holds_nobody_up),
 	    TURN_TEST(test_a_turn_that_does_not_come_in_time_can_be_taken_later),
