@@ -250,7 +250,8 @@ def test_after_a_switch_over_the_new_primary_is_found(driver, things, postgres):
         postgres.stop()
         standby.promote()
         db.add("after")
-        assert db.must(f"run {COUNT}") == "2"
+        load(db, 0, 100)
+        assert db.must(f"run {COUNT}") == "102"
     finally:
         standby.remove()
 
@@ -300,6 +301,99 @@ def test_a_commit_waits_for_the_disk_whatever_the_database_says(driver, things):
     db.must("rollback")
 
 
+# ---- many rows at once ----
+
+CHECK = "check SELECT 1 / ($1::int - 1)"  # 1 fails
+
+
+def load(db, first, count):
+    db.must("begin")
+    db.must(f"load {first} {count}")
+    db.must(f"each {first} {count}")
+    db.must(f"{CHECK}; 7")
+
+
+def test_rows_a_check_and_a_commit_go_through_a_pooler(driver, things, postgres):
+    pooler = PgBouncer(postgres, default_pool_size=2).start()
+    try:
+        drivers = [driver(POSTGRES_URL=pooler.url(things)) for _ in range(4)]
+
+        def work(first, db):
+            for turn in range(5):
+                load(db, first + 10 * turn, 10)
+                db.must("begin")
+                assert db.call(f"load {first} 1") == (0, ""), "its name has a mark by now"
+                assert db.call(f"{CHECK}; 1")[0] == REFUSED
+                db.must("rollback")
+                db.must("begin")
+                db.must(f"load {first} 1")
+                assert db.call(f"load {first} 1") == (REFUSED, "conflict")
+                db.must("rollback")
+
+        threads = [threading.Thread(target=work, args=(1000 * number, db)) for number, db in enumerate(drivers)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert things.value(COUNT + " WHERE name LIKE '%%!'") == things.value(COUNT) == 4 * 50
+    finally:
+        pooler.remove()
+
+
+def test_rows_whose_connection_is_lost_in_their_middle_are_not_there(driver, things, postgres):
+    with FaultyProxy(postgres.port) as proxy:
+        db = driver(POSTGRES_URL=proxy.url(things))
+        for swallowed in (b"COPY", b"0500"):
+            db.must("begin")
+            proxy.swallow(UP, words=swallowed)
+            db.must("deadline 500")
+            assert db.call("load 0 1000")[0] < 0
+            db.must("rollback")
+            proxy.release()
+            db.must("deadline 10000")
+            assert db.must(f"run {COUNT}") == "0"
+        load(db, 0, 1000)
+        assert db.must(f"run {COUNT}") == "1000"
+
+
+def test_a_server_that_ends_the_session_in_a_copy_is_asked_again_by_the_next_transaction(driver, things):
+    db = driver(POSTGRES_URL=things.url)
+    db.must("begin")
+    pid = int(db.must("run SELECT pg_backend_pid()"))
+    with things.server.connect(things.name) as other:
+        other.execute("BEGIN; LOCK TABLE things")
+        db.send("load 0 1000")
+        wait_until(lambda: things.value("SELECT wait_event_type FROM pg_stat_activity WHERE pid = %s", pid) == "Lock", "it to wait")
+        things.value("SELECT pg_terminate_backend(%s)", pid)
+        assert db.answer()[0] < 0
+        other.execute("ROLLBACK")
+    db.must("rollback")
+    load(db, 0, 1000)
+
+
+def test_a_restart_between_two_loads_goes_unnoticed(driver, things, postgres):
+    db = driver(POSTGRES_URL=things.url)
+    load(db, 0, 100)
+    postgres.restart({})
+    load(db, 100, 100)
+    assert db.must(f"run {COUNT}") == "200"
+
+
+@pytest.mark.parametrize("lost", [UP, DOWN], ids=["request", "answer"])
+def test_a_check_whose_answer_is_lost_leaves_the_commit_in_doubt(driver, things, postgres, lost):
+    with FaultyProxy(postgres.port) as proxy:
+        db = driver(POSTGRES_URL=proxy.url(things))
+        db.must("begin")
+        db.must("load 0 100")
+        proxy.swallow(lost, words=b"COMMIT")
+        db.must("deadline 500")
+        assert db.call(f"{CHECK}; 7")[0] < 0
+        db.must("rollback")
+        proxy.release()
+        db.must("deadline 10000")
+        assert db.must(f"run {COUNT}") == ("0" if lost == UP else "100")
+
+
 # ---- SQLite ----
 
 
@@ -344,6 +438,27 @@ def test_a_full_disk_is_not_now_and_what_was_kept_stays(driver, disk):
     disk.free()
     db.add("after")
     assert db.must("run SELECT name FROM things WHERE length(name) < 10 ORDER BY name") == "after/before"
+
+
+def test_rows_that_the_disk_has_no_room_for_are_not_there(driver, disk):
+    path = disk.path / "hookline.db"
+    db = driver(DATA_PATH=path)
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        database.execute("CREATE TABLE things (name TEXT PRIMARY KEY) STRICT")
+    if not hasattr(disk, "_resize"):
+        pytest.skip("nothing may be mounted here")
+    disk.fill(None)
+    db.must("begin")
+    code, text = db.call("load 0 10000")
+    code, text = (code, text) if code else db.call("commit")
+    assert code < 0 and ("No space left" in text or "full" in text), text
+    db.must("rollback")
+    disk.free()
+    for given, code in ((7, REFUSED), (8, 0)):
+        db.must("begin"), db.must("load 0 100"), db.must("each 0 100")
+        assert db.call(f"check SELECT 'HL001' WHERE $1 = '7'; {given}")[0] == code
+        db.must("rollback")
+        assert db.must(f"run {COUNT} WHERE name LIKE '%!'") == ("100" if code == 0 else "0")
 
 
 def test_a_shell_that_holds_the_lock_is_waited_for_until_the_deadline(driver, file):

@@ -2,8 +2,10 @@
  * A connection to the webhooks' store in the hands of a test in another language (tests/e2e/test_db.py): one command a
  * line on standard input, one answer a line. HOOKS_TEST_POSTGRES_URL or HOOKS_TEST_DATA_PATH says where.
  *
- *   open | close | begin | commit | rollback | deadline MS | run SQL [; parameter] | months AHEAD
+ *   open | close | begin | commit | rollback | deadline MS | run SQL [; parameter] | check SQL [; parameter]
+ *   load FROM COUNT | each FROM COUNT | months AHEAD
  *
+ * load adds rows to things (name), texts of 1,000 digits for the numbers from FROM on; each adds a '!' to those names.
  * An answer is the result code, "conflict" or "-", and the first column with "/" between the rows, or the error.
  */
 #include <stdio.h>
@@ -37,20 +39,66 @@ answer(int rc, const struct error *err)
 	    "%d %s %s\n", rc, rc == DB_REFUSED && db_conflict(db) ? "conflict" : "-", rc != 0 ? err->text : "");
 }
 
+/* Cuts the parameter off the text. The count of parameters. */
+static size_t
+take_parameter(char *sql, struct db_param *param)
+{
+	char *parameter = strstr(sql, "; ");
+
+	if (parameter == NULL)
+		return 0;
+	*parameter = '\0';
+	*param = db_string(parameter + 2);
+	return 1;
+}
+
+static void
+check(char *sql)
+{
+	struct db_param param;
+	struct error err = {""};
+	size_t count = take_parameter(sql, &param);
+	const struct db_statement statement = {.postgres = sql};
+
+	answer(db_check_and_commit(db, &statement, &param, count, &err), &err);
+}
+
+static const enum db_type types[] = {DB_TYPE_TEXT};
+static const struct db_table things = {"things", "name", types, 1};
+static const struct db_each mark = {
+    {"UPDATE things SET name = old.name || '!' FROM unnest($1::text[]) AS old (name) WHERE things.name = old.name",
+	"UPDATE things SET name = $1 || '!' WHERE name = $1"},
+    types, 1};
+
+static void
+many(const char *numbers, bool load)
+{
+	unsigned from, count;
+	struct error err = {""};
+
+	if (sscanf(numbers, "%u %u", &from, &count) != 2 || count > 100000)
+		abort();
+	struct db_param *values = calloc(count, sizeof *values);
+	char *names = malloc((size_t)count * 1001);
+	for (unsigned i = 0; i < count; i++) {
+		(void)snprintf(names + (size_t)i * 1001, 1001, "%01000u", from + i);
+		values[i] = db_string(names + (size_t)i * 1001);
+	}
+	answer(load ? db_load(db, &things, values, count, &err) : db_each(db, &mark, values, count, NULL, &err), &err);
+	free(values);
+	free(names);
+}
+
 static void
 run(char *sql)
 {
-	char *parameter = strstr(sql, "; ");
-	struct db_param param = {0};
+	struct db_param param;
 	struct db_rows *rows = NULL;
 	struct error err;
-
-	if (parameter != NULL) {
-		*parameter = '\0';
-		param = db_string(parameter + 2);
-	}
+	size_t count = take_parameter(sql, &param);
 	const struct db_statement statement = {.postgres = sql};
-	int rc = db_query(db, &statement, &param, parameter != NULL, &rows, &err);
+
+	int rc = db_query(db, &statement, &param, count, &rows, &err);
 	if (rc != 0) {
 		answer(rc, &err);
 		return;
@@ -84,7 +132,13 @@ obey(char *line)
 	} else if (strncmp(line, "deadline ", 9) == 0) {
 		db_set_deadline(db, clock_steady_us() + atoi(line + 9) * 1000);
 		answer(0, &err);
-	} else if (strncmp(line, "run ", 4) == 0)
+	} else if (strncmp(line, "check ", 6) == 0)
+		check(line + 6);
+	else if (strncmp(line, "load ", 5) == 0)
+		many(line + 5, true);
+	else if (strncmp(line, "each ", 5) == 0)
+		many(line + 5, false);
+	else if (strncmp(line, "run ", 4) == 0)
 		run(line + 4);
 	else
 		abort();
