@@ -103,23 +103,6 @@ close_session(struct db_sqlite *s)
 	(void)pthread_mutex_unlock(&connections.lock);
 }
 
-/* hl_ms(ms) and hl_time(ms): times are stored as milliseconds. */
-static void
-same_value(sqlite3_context *context, int count, sqlite3_value **values)
-{
-	(void)count;
-	sqlite3_result_value(context, values[0]);
-}
-
-static void
-now(sqlite3_context *context, int count, sqlite3_value **values)
-{
-	const struct db_sqlite *s = sqlite3_user_data(context);
-
-	(void)count, (void)values;
-	sqlite3_result_int64(context, s->now_ms);
-}
-
 static int
 is_late(void *context)
 {
@@ -129,17 +112,11 @@ is_late(void *context)
 static int
 add_functions(struct db_sqlite *s, struct error *err)
 {
-	const int pure = SQLITE_UTF8 | SQLITE_DETERMINISTIC;
-	sqlite3 *db = s->session.db;
-	int code = sqlite3_create_function(db, "hl_ms", 1, pure, NULL, same_value, NULL, NULL);
+	int code = db_statements_add_functions(s->session.db, &s->now_ms);
 
-	if (code == SQLITE_OK)
-		code = sqlite3_create_function(db, "hl_time", 1, pure, NULL, same_value, NULL, NULL);
-	if (code == SQLITE_OK)
-		code = sqlite3_create_function(db, "hl_now", 0, SQLITE_UTF8, s, now, NULL, NULL);
 	if (code != SQLITE_OK)
 		return sqlite_session_failed(&s->session, code, err);
-	sqlite3_progress_handler(db, ASK_INSTRUCTIONS, is_late, s);
+	sqlite3_progress_handler(s->session.db, ASK_INSTRUCTIONS, is_late, s);
 	return 0;
 }
 

@@ -13,6 +13,37 @@
 /* A JSON array of UUIDs: each takes this much with quotes and comma. */
 #define ARRAY_ITEM_BYTES (FORMAT_UUID_BYTES + 3)
 
+/* hl_ms(ms) and hl_time(ms): times are stored as milliseconds. */
+static void
+same_value(sqlite3_context *context, int count, sqlite3_value **values)
+{
+	(void)count;
+	sqlite3_result_value(context, values[0]);
+}
+
+static void
+now(sqlite3_context *context, int count, sqlite3_value **values)
+{
+	const int64_t *now_ms = sqlite3_user_data(context);
+
+	(void)count, (void)values;
+	sqlite3_result_int64(context, *now_ms);
+}
+
+int
+db_statements_add_functions(sqlite3 *db, const int64_t *now_ms)
+{
+	const int pure = SQLITE_UTF8 | SQLITE_DETERMINISTIC;
+	int code = sqlite3_create_function(db, "hl_ms", 1, pure, NULL, same_value, NULL, NULL);
+
+	if (code == SQLITE_OK)
+		code = sqlite3_create_function(db, "hl_time", 1, pure, NULL, same_value, NULL, NULL);
+	if (code == SQLITE_OK)
+		code =
+		    sqlite3_create_function(db, "hl_now", 0, SQLITE_UTF8, (void *)(uintptr_t)now_ms, now, NULL, NULL);
+	return code;
+}
+
 static int
 bind_uuids(sqlite3_stmt *statement, int place, struct span ids)
 {

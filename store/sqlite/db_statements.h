@@ -22,6 +22,9 @@ struct db_kept {
 	uint32_t next; /* whose place a new one takes */
 };
 
+/* Adds the functions that statements of store/db.h use; hl_now() gives *now_ms, which is borrowed. */
+int db_statements_add_functions(sqlite3 *db, const int64_t *now_ms);
+
 /* Before the connection is closed. */
 void db_kept_finalize(struct db_kept *kept);
 
