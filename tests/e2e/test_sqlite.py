@@ -283,9 +283,15 @@ def test_readers_do_not_hold_up_events_and_events_do_not_hold_up_readers(sqlite)
         assert reader.execute("SELECT count(*) FROM hook_events").fetchone() == (10_001,)
     log = daemon.sqlite_path.with_name("events.db-wal")
     assert log.stat().st_size > 8 << 20
-    daemon.signal(signal.SIGHUP)
-    assert daemon.post_event(minimal()).status == 202
-    wait_until(lambda: log.stat().st_size < 1 << 20, "the log to be emptied")
+
+    def is_emptied():
+        """A checkpoint gives up soon where it meets another writer's transaction; without a HUP the next one comes in a minute."""
+        daemon.signal(signal.SIGHUP)
+        assert daemon.post_event(minimal()).status == 202
+        with contextlib.suppress(AssertionError):
+            return wait_until(lambda: log.stat().st_size < 1 << 20, "it", 2)
+
+    wait_until(is_emptied, "the log to be emptied")
 
 
 def test_the_log_stays_small_under_load(sqlite):
