@@ -5,6 +5,7 @@
 #include "store/webhooks/publish_batch.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -171,8 +172,10 @@ transact(struct publish_batch *b, struct publication *const *items, uint32_t cou
 		rc = publish_check_and_commit(b->db, b->config, &group, &committed, err);
 	if (rc == 0)
 		settle(b, &group, begun_us);
-	else
+	else {
+		(void)snprintf(b->sqlstate, sizeof b->sqlstate, "%s", rc == DB_REFUSED ? db_sqlstate(b->db) : "");
 		db_rollback(b->db);
+	}
 	b->in_doubt = b->in_doubt || (rc < 0 && committed);
 	return rc;
 }
@@ -201,19 +204,15 @@ store_by_tenant(struct publish_batch *b, struct publication *const *items, uint3
 static int
 judge(struct publish_batch *b, struct publication *item, struct error *err)
 {
-	char sqlstate[6];
-	enum blame blame;
+	enum blame blame = blame_of(b->sqlstate);
 
-	memccpy(sqlstate, db_sqlstate(b->db), '\0', sizeof sqlstate - 1);
-	sqlstate[5] = '\0';
-	blame = blame_of(sqlstate);
 	if (blame == BLAME_STORE)
 		return -1;
 	/* Of one event that a person wants to be stored again there are no neighbours that could tell. */
 	if (blame == BLAME_EVENT || b->stored_any || b->dead.reason != NULL ||
 	    (b->cleared_us != 0 && clock_steady_us() < b->cleared_us + CLEARED_FOR_US)) {
 		b->in_doubt = true;
-		return publish_dead_refused(&b->dead, item, sqlstate, err->text, err);
+		return publish_dead_refused(&b->dead, item, b->sqlstate, err->text, err);
 	}
 	b->suspicion = *err;
 	if (b->suspect_count == PUBLISH_SUSPECTS_MAX)

@@ -84,21 +84,6 @@ publish_find_node(struct db *db, struct node_row *node, struct error *err)
 }
 
 int
-publish_ensure_node(struct db *db, const struct node_row *node, struct error *err)
-{
-	static const struct db_statement ensure = {
-	    "INSERT INTO delivery_nodes (node_id, epoch, name, started_at, alive_at, seen_version)"
-	    " VALUES ($1, $2, 'no courier', hl_now(), hl_time(0), 0) ON CONFLICT DO NOTHING",
-	    NULL};
-	const struct db_param params[] = {db_int(node->node_id), db_int(node->epoch)};
-	int rc = db_begin(db, err);
-
-	if (rc == 0)
-		rc = db_query(db, &ensure, params, 2, NULL, err);
-	return db_end(db, rc, err) == 0 ? 0 : -1;
-}
-
-int
 publish_tell_nodes(struct db *db, const struct record *const *records, uint32_t count, struct error *err)
 {
 	char tenant[256];

@@ -20,9 +20,6 @@ void publish_hand_over(const struct sink_env *env, const struct publication_grou
  */
 int publish_find_node(struct db *db, struct node_row *node, struct error *err);
 
-/* Makes the row of a node that delivers nothing, unless it is there. Returns 0 or <0. */
-int publish_ensure_node(struct db *db, const struct node_row *node, struct error *err);
-
 /*
  * For such a process: couriers look for jobs of the tenants of these events, which are in rows alone. In no transaction
  * of the caller. Returns as db_query().

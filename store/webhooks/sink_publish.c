@@ -40,12 +40,13 @@ find_node(const struct sink_publish *s, struct node_row *node, struct error *err
 
 /* A start: the row is about to be made. 0, or <0: not now. */
 static int
-wait_for_node(const struct sink_publish *s, struct node_row *node, struct error *err)
+wait_for_node(const struct sink_publish *s, struct error *err)
 {
 	int64_t until_us = clock_steady_us() + NODE_WAIT_US;
+	struct node_row node;
 	int rc;
 
-	while ((rc = find_node(s, node, err)) != 0 && clock_steady_us() < until_us)
+	while ((rc = find_node(s, &node, err)) != 0 && clock_steady_us() < until_us)
 		(void)usleep(NODE_POLL_US);
 	return rc;
 }
@@ -64,14 +65,11 @@ publish_open(struct sink *sink, struct error *err)
 {
 	static const struct db_env none = {0};
 	struct sink_publish *s = (struct sink_publish *)sink;
-	struct node_row node;
 
 	if (s->db == NULL &&
 	    s->connect_store(&s->db, s->config, s->env->database != NULL ? s->env->database : &none, err) != 0)
 		return -1;
-	if (ask(s, err) != 0 || wait_for_node(s, &node, err) != 0)
-		return -1;
-	return node.epoch == 1 ? publish_ensure_node(s->db, &node, err) : 0;
+	return ask(s, err) != 0 ? -1 : wait_for_node(s, err);
 }
 
 static int

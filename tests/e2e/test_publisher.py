@@ -154,6 +154,24 @@ def test_what_is_published_while_the_store_is_away_is_spooled_and_stored_later(m
     assert f"its idempotency key is that of event {first.json['id']}" in hookline.daemon.hooksctl("deadletter", "list").stdout
 
 
+def test_what_a_stopped_service_has_spooled_is_stored_by_hooksctl(make_hookline):
+    hookline = make_hookline("postgres", STORAGE_TYPE="jsonl", SPOOL_AFTER_MS=100).start()
+    tenant = hookline.new_tenant()
+    subscribe(tenant.client)
+    assert publish(tenant.client).status == 201
+    hookline.database.server.stop()
+    for number in range(3):
+        assert publish(tenant.client, payload=number).status == 202
+    hookline.daemon.stop()
+    hookline.database.server.start()
+    version = hookline.value("SELECT version FROM changes")
+    replayed = hookline.daemon.hooksctl("spool", "replay")
+    assert replayed.returncode == 0 and "in all: stored 3, duplicates 0" in replayed.stdout, replayed
+    assert rows_of(hookline, tenant) == (4, 4)
+    assert hookline.value("SELECT version FROM changes") > version, "couriers look for the jobs"
+    assert " 0 events wait" in hookline.daemon.hooksctl("spool", "list").stdout
+
+
 def refuse(hookline, on):
     """Somebody adds a rule to the table, or takes it away."""
     if hookline.store == "postgres":
