@@ -85,6 +85,20 @@ def test_whatever_is_wrong_is_told_with_its_place_and_nothing_is_stored(client, 
     assert hookline.rows_of(tenant.id) == before
 
 
+def test_urls_of_the_own_inbox_are_taken_while_it_is_on_and_lead_nowhere_else(client, hookline):
+    """It is on by default with the embedded store alone."""
+    path = "/v1/dev/inbox/receive/token"
+    for url in f"http://localhost:8080{path}", f"http://127.0.0.1{path}", f"http://[::1]:1{path}":
+        reply = client.post("/v1/endpoints", {"url": url})
+        if hookline.store == "embedded":
+            assert reply.status == 201 and reply.json["url"] == url
+        else:
+            assert reply.status == 400 and "HL_ALLOW_NETWORKS" in reply.json["detail"]
+    for url in (f"http://10.0.0.1{path}", f"http://localhost{path}/../../../../../events", f"http://localhost{path}%2f..", f"http://localhost/x{path}",
+                "http://localhost/v1/dev/inbox/receive/", f"http://127.0.0.1{path}?a=b", f"http://0.0.0.0{path}"):
+        assert client.post("/v1/endpoints", {"url": url}).status == 400, url
+
+
 def test_an_error_about_a_url_or_secret_does_not_repeat_it(client, hookline):
     token = uuid.uuid4().hex
     for body in [{"url": f"http://127.0.0.1/{token}"}, {"url": f"http://{token}:{token}@x.example/"},
