@@ -153,7 +153,7 @@ static void *
 work(void *argument)
 {
 	struct shared *shared = argument;
-	struct lookup *lookup;
+	struct lookup *lookup = NULL;
 	bool slow;
 
 	pthread_mutex_lock(&shared->lock);

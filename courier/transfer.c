@@ -18,7 +18,7 @@
 #include "courier/failure.h"
 
 #define CONNECT_TIMEOUT_MS 5000L
-#define REPEATS_MAX 2
+#define REPEATS_MAX 3
 #define BODY_ROOM_KEPT (64 * 1024)
 
 static void

@@ -75,10 +75,10 @@ void transfer_end(struct transfer *transfer, enum attempt_end end, const char *e
 void transfer_prepare(struct transfer *transfer);
 
 /*
- * Whether it is to be prepared again, for a connection of its own, after libcurl gave that code; at most twice. It is
- * when no byte of a reply came, and the receiver closed its side while the request was on its way: a connection that
- * was kept (libcurl tries five of them, which may all have ended), an HTTP/2 connection with GOAWAY, or one by which a
- * receiver refuses a body unread, which resets it before its reply is read.
+ * Whether it is to be prepared again, for a connection of its own, after libcurl gave that code; at most three times.
+ * It is when no byte of a reply came, and the receiver closed its side while the request was on its way: a connection
+ * that was kept (libcurl tries five of them, which may all have ended), an HTTP/2 connection with GOAWAY, or one by
+ * which a receiver refuses a body unread, which resets it before its reply is read.
  */
 bool transfer_repeat(struct transfer *transfer, CURLcode code);
 

@@ -119,7 +119,7 @@ def test_http_2_is_used_where_the_receiver_has_it(driver, tls):
     results = driver.attempts(url_of(tls, "h2.example"), count=200, parallel=20, payload='"' + "a" * 50_000 + '"')
     assert {result["http_status"] for result in results} == {200}
     mine = [line for line in tls.requests() if line[1] == "h2.example"]
-    assert len(mine) == 200 and {line[0] for line in mine} == {"HTTP/2.0"} and min(int(line[3]) for line in mine) > 50_000
+    assert 200 <= len(mine) <= 210 and {line[0] for line in mine} == {"HTTP/2.0"} and min(int(line[3]) for line in mine) > 50_000
 
 
 def test_a_receiver_that_ends_its_http_2_connections_costs_no_attempt(driver, tls):
