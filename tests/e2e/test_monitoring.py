@@ -38,7 +38,7 @@ def prometheus(tmp_path_factory):
 @pytest.fixture
 def daemon(prometheus, database, hooksd):
     """Stores in PostgreSQL, has the management API, and is watched."""
-    daemon = hooksd(database, PORT=prometheus.target_port, HL_API_KEY=KEY)
+    daemon = hooksd(database, PORT=prometheus.target_port, HL_API_KEY=KEY, HL_ALLOW_NETWORKS="loopback")
     wait_until(lambda: prometheus.query("up == 1"), "the first scrape")
     return daemon
 
@@ -78,10 +78,15 @@ def test_every_rule_and_every_panel_has_data(daemon, prometheus):
         wanted = {without_thresholds(rule["query"]) for rule in rules}
         wanted |= {without_thresholds(filled(target["expr"])) for panel in panels() for target in panel["targets"]}
         assert len(wanted) > 50
+        key = {"Authorization": f"Bearer {KEY}"}
+        with daemon.client() as client:
+            made = client.post("/v1/endpoints", {"url": f"http://127.0.0.1:{daemon.port}/livez"}, **key)
+            client.post("/v1/subscriptions", {"endpoint_id": made.json()["id"], "topic_pattern": "#"}, **key)
 
         def all_have_data():
             with daemon.client() as client:
-                client.request("GET", "/v1/endpoints", headers={"Authorization": f"Bearer {KEY}"})
+                client.request("GET", "/v1/endpoints", headers=key)
+                client.post("/v1/events", {"topic": "orders.made"}, **key)
             wanted.difference_update([expression for expression in wanted if has_data(prometheus, expression)])
             return not wanted
 
