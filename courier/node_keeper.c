@@ -17,6 +17,8 @@
 #include "store/webhooks/node_rows.h"
 
 #define BEAT_US (5 * 1000 * 1000)
+/* How often is looked whether couriers act by a newer version than the row says: other nodes wait for that. */
+#define LOOK_US (20 * 1000)
 
 struct node_keeper {
 	const struct config *config;
@@ -188,11 +190,14 @@ beat(struct node_keeper *keeper, const struct node_row *row, struct db *db, stru
 int64_t
 node_keeper_due_us(const struct node_keeper *keeper)
 {
+	const struct node_words *words = &keeper->segment->header->node;
+	int64_t look_us = clock_steady_us() + LOOK_US;
 	struct node_row row;
 
-	if (!node_read(&keeper->segment->header->node, &row) || least_seen(keeper) != keeper->told_version)
+	if (!node_read(words, &row) || least_seen(keeper) != keeper->told_version)
 		return 0;
-	return keeper->beat_us;
+	return node_changes_version(words) > keeper->told_version && look_us < keeper->beat_us ? look_us
+											       : keeper->beat_us;
 }
 
 int

@@ -29,6 +29,8 @@
 
 enum form { WHOLE, WITHOUT_TEXTS, WITHOUT_ATTEMPT, FORMS };
 
+#define STATUS_TEXT_BYTES 20
+
 struct outcome_writer {
 	const struct segment *segment;
 	struct lane lane;
@@ -41,6 +43,7 @@ struct outcome_writer {
 	struct outcome outcomes[OUTCOMES_AT_ONCE];
 	struct job_outcome jobs[OUTCOMES_AT_ONCE];
 	struct attempt_row attempts[OUTCOMES_AT_ONCE];
+	char reasons[OUTCOMES_AT_ONCE][STATUS_TEXT_BYTES]; /* of jobs */
 };
 
 struct outcome_writer *
@@ -111,10 +114,15 @@ compare_outcomes(const void *a, const void *b)
 
 /* ---- rows ---- */
 
+/* What people read of a job that failed: the error, or else the status. */
 static struct span
-reason_of_failure(const struct outcome *outcome, enum form form)
+reason_of_failure(const struct outcome *outcome, enum form form, char text[STATUS_TEXT_BYTES])
 {
-	return form == WHOLE ? outcome->error : (struct span){NULL, 0};
+	if (form == WHOLE && outcome->error.base != NULL)
+		return outcome->error;
+	if (outcome->http_status == 0)
+		return (struct span){NULL, 0};
+	return (struct span){text, (size_t)snprintf(text, STATUS_TEXT_BYTES, "HTTP %d", outcome->http_status)};
 }
 
 static uint32_t
@@ -124,7 +132,7 @@ at_most(uint32_t number, uint32_t most)
 }
 
 static struct job_outcome
-job_of(const struct outcome *outcome, enum form form, int64_t now_ms)
+job_of(const struct outcome *outcome, enum form form, int64_t now_ms, char reason[STATUS_TEXT_BYTES])
 {
 	const struct outcome_job *job = &outcome->job;
 	uint32_t count = at_most(job->attempt_count, JOB_ATTEMPTS_MAX);
@@ -142,7 +150,7 @@ job_of(const struct outcome *outcome, enum form form, int64_t now_ms)
 	    .expires_in_ms = job->expires_ms - now_ms,
 	    .reason = outcome->reason,
 	    .http_status = outcome->http_status,
-	    .error = reason_of_failure(outcome, form),
+	    .error = reason_of_failure(outcome, form, reason),
 	};
 }
 
@@ -210,8 +218,10 @@ change_jobs(struct outcome_writer *writer, struct db *db, const struct outcome *
 				    memcmp(outcomes[i]->job.job_id, outcomes[i + 1]->job.job_id, 16) != 0 ||
 				    memcmp(outcomes[i]->job.endpoint_id, outcomes[i + 1]->job.endpoint_id, 16) != 0;
 
-			if (last && (int)outcomes[i]->kind == kind)
-				writer->jobs[jobs++] = job_of(outcomes[i], form, now_ms);
+			if (!last || (int)outcomes[i]->kind != kind)
+				continue;
+			writer->jobs[jobs] = job_of(outcomes[i], form, now_ms, writer->reasons[jobs]);
+			jobs++;
 		}
 		rc = changes[kind](db, writer->jobs, jobs, err);
 	}

@@ -131,6 +131,7 @@ test_an_outcome_that_did_not_count_leaves_no_attempt(void **state)
 	write_all();
 	assert_int_equal(attempts(), 0);
 	assert_int_equal(tenant_count("SELECT attempt_count FROM jobs WHERE tenant_id = $1"), 0);
+	assert_string_equal(tenant_text("SELECT last_error FROM jobs WHERE tenant_id = $1"), "HTTP 410");
 	assert_true(
 	    tenant_count("SELECT hl_ms(next_attempt_at) - hl_ms(hl_now()) FROM jobs WHERE tenant_id = $1") > 50000);
 }
