@@ -107,7 +107,7 @@ class Bench:
     def add(self, table, row):
         self.tables.setdefault(table, []).append(row)
         words = [row["name"], *(f"{row[key]:,} {word}" for key, word in ECHO.items() if key in row)]
-        rate = row.get("stored_per_s", row.get("accepted_per_s"))
+        rate = row.get("stored_per_s", row.get("accepted_per_s", row.get("delivered_per_s")))
         if rate is not None:
             words.append(f"{rate:,.0f}/s")
         if row.get("failed"):

@@ -120,7 +120,7 @@ TABLES = {
          ("cpu_client_us", "client", 2), OTHERS],
     ),
     "delivery": Table(
-        "Events of 500 bytes, published in batches of 10 and delivered to one endpoint, as many as are delivered in time",
+        "Events of 500 bytes, published in batches of 10 and each delivered to one endpoint, as many as are delivered in time",
         [NAME, ("endpoints", "endpoints", 0), ("published_per_s", "published/s", 0), ("delivered_per_s", "delivered/s", 0),
          ("cpu_us", "CPU µs/event", 1),
          *[(f"cpu_{role}_us", role, 1) for role in ("acceptors", "publishers", "couriers", "control")],
