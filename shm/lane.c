@@ -81,17 +81,12 @@ lane_valid(const struct lane *lane, uint32_t slot_count)
 	return end - slot(lane, ring->c_head - 1)->end <= lane->arena_bytes;
 }
 
-char *
-lane_reserve(const struct lane *lane, size_t *available)
-{
-	return lane_reserve_behind(lane, lane_released(lane), available);
-}
-
-char *
-lane_reserve_behind(const struct lane *lane, uint32_t answered, size_t *available)
+/* Inline, as read_parcel() is, because an event costs one call of each. */
+static inline char *
+reserve(const struct lane *lane, uint32_t head, size_t *available)
 {
 	ck_ring_t *ring = &lane->control->ring;
-	uint32_t tail = ring->p_tail, head = answered;
+	uint32_t tail = ring->p_tail;
 	uint64_t tail_byte, head_byte;
 
 	*available = 0;
@@ -102,6 +97,18 @@ lane_reserve_behind(const struct lane *lane, uint32_t answered, size_t *availabl
 	assert(tail_byte - head_byte <= lane->arena_bytes);
 	*available = lane->arena_bytes - (tail_byte - head_byte);
 	return lane->arena + tail_byte % lane->arena_bytes;
+}
+
+char *
+lane_reserve(const struct lane *lane, size_t *available)
+{
+	return reserve(lane, lane_released(lane), available);
+}
+
+char *
+lane_reserve_behind(const struct lane *lane, uint32_t answered, size_t *available)
+{
+	return reserve(lane, answered, available);
 }
 
 uint32_t
@@ -131,6 +138,18 @@ lane_publish(const struct lane *lane, size_t bytes, uint32_t events, uint32_t fl
 	return ring->p_tail;
 }
 
+static inline void
+read_parcel(const struct lane *lane, uint32_t position, struct parcel *parcel)
+{
+	const struct lane_descriptor *d = slot(lane, position - 1);
+	uint64_t begin = slot(lane, position - 2)->end;
+
+	parcel->length = d->end - begin;
+	parcel->events = d->events;
+	parcel->flags = ck_pr_load_32(&d->flags);
+	parcel->bytes = lane->arena + begin % lane->arena_bytes;
+}
+
 bool
 lane_peek(const struct lane *lane, uint32_t position, struct parcel *parcel)
 {
@@ -142,20 +161,14 @@ lane_peek(const struct lane *lane, uint32_t position, struct parcel *parcel)
 	/* p_tail shows that slot and records are complete, so it must be read first. */
 	ck_pr_fence_acquire();
 	TAKES_OVER(&ring->p_tail);
-	lane_look_back(lane, position + 1, parcel);
+	read_parcel(lane, position + 1, parcel);
 	return true;
 }
 
 void
 lane_look_back(const struct lane *lane, uint32_t position, struct parcel *parcel)
 {
-	const struct lane_descriptor *d = slot(lane, position - 1);
-	uint64_t begin = slot(lane, position - 2)->end;
-
-	parcel->length = d->end - begin;
-	parcel->events = d->events;
-	parcel->flags = ck_pr_load_32(&d->flags);
-	parcel->bytes = lane->arena + begin % lane->arena_bytes;
+	read_parcel(lane, position, parcel);
 }
 
 uint32_t
