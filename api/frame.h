@@ -52,7 +52,7 @@ enum frame_kind { FRAME_KIND_LIST(X) FRAME_KINDS };
 /* For channels_open(): frames that wait for their receiver take buffer space. */
 #define FRAMES_BUFFER_BYTES ((size_t)1 << 20)
 
-/* The most bytes of a request's body, and how many of a reply's body are sent before the first CREDIT. */
+/* The most bytes of a request's body but for frame_body_max(), and how many of a reply's are sent before a CREDIT. */
 #define FRAME_REQUEST_BODY_MAX (64u << 10)
 #define FRAME_CREDIT_FIRST (64u << 10)
 
@@ -91,6 +91,17 @@ struct frame_reply {
 	uint32_t retry_after_seconds; /* 0: none */
 	struct span etag; /* with its quotes; followed by a NUL */
 };
+
+/*
+ * The most bytes of a request's body, by its operation. What the development receiver gets may be as long as
+ * FRAME_RECEIVED_BODY_MAX, and its headers stand before it.
+ */
+#define FRAME_RECEIVED_BODY_MAX (1u << 20)
+static inline size_t
+frame_body_max(enum api_operation operation)
+{
+	return operation == OPERATION_INBOX_RECEIVE ? FRAME_RECEIVED_BODY_MAX + (256u << 10) : FRAME_REQUEST_BODY_MAX;
+}
 
 /* Appends a frame to an empty buffer. The payload is at most FRAME_BYTES_MAX - FRAME_HEAD_BYTES. */
 void frame_write(struct bytes *out, const struct frame *frame);

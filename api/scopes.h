@@ -31,6 +31,7 @@
 enum scope {
 	SCOPE_LIST(X) SCOPES,
 	SCOPE_PUBLIC = SCOPES, /* of a route that needs no key */
+	SCOPE_KEY, /* of a route that any valid key may use */
 };
 #undef X
 
@@ -53,10 +54,15 @@ int scopes_parse(struct span text, uint32_t *bits);
 /* "events.publish", "*". */
 const char *scope_name(enum scope scope);
 
-/* Whether those bits allow what needs the scope: they hold it, or are an administrator's and any key will do. */
+/*
+ * Whether those bits allow what needs the scope, which is not PUBLIC: they hold it, they are an administrator's and the
+ * scope is "*", or any key will do.
+ */
 static inline bool
 scopes_allow(uint32_t bits, enum scope scope)
 {
+	if (scope == SCOPE_KEY)
+		return true;
 	return (bits & (SCOPE_BIT(scope) | (scope == SCOPE_ANY ? SCOPE_BIT(SCOPE_ADMIN) : 0))) != 0;
 }
 

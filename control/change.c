@@ -15,13 +15,15 @@
 
 /*
  * Holds the caller's tenant: a request that was on its way when its tenant was deleted must leave nothing behind, since
- * another tenant may get the id. That of a start key is never deleted.
+ * another tenant may get the id. That of a start key is never deleted. A request without a key has none: its body holds
+ * the tenant that it is about.
  */
 static int
 hold_tenant(const struct request *request, struct reply *reply, struct error *err)
 {
 	bool there = true;
-	int rc = request->caller.is_start_key ? 0 : tenants_hold(request->db, request->caller.tenant_id, &there, err);
+	bool held = request->caller.is_start_key || request->caller.tenant_id[0] == '\0';
+	int rc = held ? 0 : tenants_hold(request->db, request->caller.tenant_id, &there, err);
 
 	if (rc == 0 && !there)
 		answer_error(reply, 404, "not_found", "the tenant of this key has been deleted");

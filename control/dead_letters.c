@@ -35,16 +35,17 @@ show(const struct request *request, const struct db_rows *rows, uint32_t row)
 	return tree;
 }
 
-/* Returns as db_query(); on 0 the reply is an answer if there is no such dead letter. */
+/* Reads or removes. Returns as db_query(); on 0 the reply is an answer if there is no such dead letter. */
 static int
-load(const struct request *request, bool for_update, struct db_rows **rows, struct reply *reply, struct error *err)
+load(const struct request *request, bool take, struct db_rows **rows, struct reply *reply, struct error *err)
 {
 	char id[OBJECT_ID_BYTES];
 	int rc = 0;
 
 	*rows = NULL;
 	if (object_id_read(request->params[0], id))
-		rc = dead_letter_lists_get(request->db, request->caller.tenant_id, id, for_update, rows, err);
+		rc = (take ? dead_letter_lists_take : dead_letter_lists_get)(
+		    request->db, request->caller.tenant_id, id, rows, err);
 	if (rc == 0 && db_rows_count(*rows) == 0)
 		answer_error(reply, 404, "not_found", "there is no such dead letter");
 	return rc;
@@ -143,9 +144,7 @@ static int delete (const struct request *request, void *context, struct reply *r
 		const struct change change = {"dlq.delete", "dead_letter", id, tenant_id};
 		cJSON *old = show(request, rows, 0);
 
-		rc = dead_letter_lists_remove(request->db, tenant_id, id, err);
-		if (rc == 0)
-			rc = change_audit(request, &change, old, NULL, err);
+		rc = change_audit(request, &change, old, NULL, err);
 		if (rc == 0)
 			answer_nothing(reply);
 		cJSON_Delete(old);

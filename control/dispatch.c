@@ -9,6 +9,7 @@
 #include "control/deliveries.h"
 #include "control/endpoints.h"
 #include "control/events.h"
+#include "control/inbox.h"
 #include "control/jobs.h"
 #include "control/key_rotation.h"
 #include "control/query.h"
@@ -38,6 +39,11 @@ static request_handler *const handlers[API_OPERATIONS] = {
     [OPERATION_DEAD_LETTER_LIST] = dead_letter_list,
     [OPERATION_DEAD_LETTER_GET] = dead_letter_get,
     [OPERATION_DEAD_LETTER_DELETE] = dead_letter_delete,
+    [OPERATION_INBOX_CREATE] = inbox_create,
+    [OPERATION_INBOX_LIST] = inbox_list,
+    [OPERATION_INBOX_MESSAGE_LIST] = inbox_list,
+    [OPERATION_INBOX_MESSAGE_GET] = inbox_get,
+    [OPERATION_INBOX_RECEIVE] = inbox_receive,
     [OPERATION_TENANT_CREATE] = tenant_create,
     [OPERATION_TENANT_LIST] = tenant_list,
     [OPERATION_TENANT_GET] = tenant_get,

@@ -127,7 +127,7 @@ on_body(struct call *call, const struct frame *frame)
 {
 	if (call->state != CALL_RECEIVING)
 		return;
-	if (call->body.len + frame->payload.len > FRAME_REQUEST_BODY_MAX) {
+	if (call->body.len + frame->payload.len > frame_body_max(call->request.operation)) {
 		cut_off(call);
 		return;
 	}

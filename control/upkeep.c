@@ -13,10 +13,12 @@
 #include "base/repeat.h"
 #include "api/secrets.h"
 #include "store/webhooks/idempotency.h"
+#include "store/webhooks/inbox_rows.h"
 #include "store/webhooks/key_rows.h"
 #include "store/webhooks/months.h"
 #include "store/webhooks/removal.h"
 #include "store/webhooks/secret_rows.h"
+#include "store/webhooks/tenant_stats.h"
 #include "store/webhooks/upkeep_rows.h"
 #include "store/webhooks_store.h"
 
@@ -42,7 +44,8 @@ struct upkeep {
 	pthread_mutex_t lock; /* of stopping */
 	pthread_cond_t wake;
 	bool stopping;
-	int64_t due_us[8]; /* steady, by task */
+	int64_t due_us[12]; /* steady, by task */
+	int64_t count_not_before_us; /* steady */
 };
 
 /* ---- tasks ---- */
@@ -81,6 +84,34 @@ remove_idempotency_keys(struct upkeep *upkeep, struct error *err)
 	do
 		rc = idempotency_remove_old(upkeep->db, REMOVED_AT_ONCE, &removed, err);
 	while (rc == 0 && removed == REMOVED_AT_ONCE);
+	return rc;
+}
+
+static int
+remove_inbox_messages(struct upkeep *upkeep, struct error *err)
+{
+	uint32_t removed;
+	int rc;
+
+	do
+		rc = inbox_rows_remove_old(upkeep->db, REMOVED_AT_ONCE, &removed, err);
+	while (rc == 0 && removed == REMOVED_AT_ONCE);
+	return rc;
+}
+
+/* Counting takes as long as the tables are large: it has one part in so many of the time. */
+#define COUNTING_SHARE 50
+
+static int
+count_for_tenants(struct upkeep *upkeep, struct error *err)
+{
+	int64_t began_us = clock_steady_us();
+	int rc;
+
+	if (began_us < upkeep->count_not_before_us)
+		return 0;
+	rc = tenant_stats_count(upkeep->db, err);
+	upkeep->count_not_before_us = clock_steady_us() + (clock_steady_us() - began_us) * COUNTING_SHARE;
 	return rc;
 }
 
@@ -133,6 +164,8 @@ static const struct task {
     {"key_uses", MINUTE_MS, false, write_uses},
     {"revoked_keys", DAY_MS, true, remove_revoked_keys},
     {"idempotency_keys", 60 * MINUTE_MS, true, remove_idempotency_keys},
+    {"inbox_messages", 60 * MINUTE_MS, true, remove_inbox_messages},
+    {"tenant_stats", MINUTE_MS, true, count_for_tenants},
     {"deleted", SECOND_MS, false, remove_deleted},
     {"master_keys", 60 * MINUTE_MS, false, check_master_keys},
 };

@@ -108,6 +108,7 @@ SELECT CASE WHEN c.relowner <> quote_ident(:'owner')::regrole
 		('audit_log', 'SELECT, INSERT, DELETE', 'INSERT', '{}'),
 		('tenant_stats', 'SELECT, INSERT, UPDATE, DELETE', NULL, '{}'),
 		('inbox_messages', 'SELECT, INSERT, DELETE', NULL, '{token}'),
+		('inbox_keys', 'SELECT, INSERT', NULL, '{key}'),
 		('routing_versions', 'SELECT, INSERT, UPDATE, DELETE', 'SELECT, INSERT, UPDATE', '{}'),
 		('changes', 'SELECT, UPDATE', 'SELECT, UPDATE', '{}'),
 		('pauses', 'SELECT, INSERT, UPDATE, DELETE', 'SELECT, INSERT', '{}'),

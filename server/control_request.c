@@ -1,11 +1,16 @@
 /* Finding the parts in the request's path, query and headers, and writing them into frames. */
 #include "server/control_request.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
+#include <cjson/cJSON.h>
+
+#include "base/mem.h"
 #include "base/utf8.h"
+#include "base/utf8_repair.h"
 #include "server/body.h"
 #include "server/control_outbox.h"
 #include "server/post_headers.h"
@@ -112,6 +117,82 @@ add_body(struct bytes *list, struct frame frame, struct span body)
 	}
 }
 
+/* ---- what the development receiver gets ---- */
+
+/* A name that is there twice has both values, as RFC 9110 section 5.3 has it. */
+static void
+add_header(cJSON *headers, struct span name, struct span value)
+{
+	struct bytes text = {0};
+	struct bytes lower = {0};
+	cJSON *before;
+
+	for (size_t i = 0; i < name.len; i++) {
+		char c = (char)tolower((unsigned char)name.base[i]);
+
+		bytes_add(&lower, &c, 1);
+	}
+	bytes_add(&lower, "", 1);
+	before = cJSON_DetachItemFromObjectCaseSensitive(headers, lower.base);
+	if (before != NULL) {
+		bytes_add_text(&text, before->valuestring);
+		bytes_add_text(&text, ", ");
+		cJSON_Delete(before);
+	}
+	utf8_repair(value, &text);
+	bytes_add(&text, "", 1);
+	if (cJSON_AddStringToObject(headers, lower.base, text.base) == NULL)
+		mem_none(text.len);
+	bytes_free(&lower);
+	bytes_free(&text);
+}
+
+/* Writes the headers as a JSON object, and a line feed. libh2o keeps Host apart from the others. */
+static void
+add_headers(const h2o_req_t *req, struct bytes *out)
+{
+	cJSON *headers = cJSON_CreateObject();
+	char *text;
+
+	if (headers == NULL)
+		mem_none(0);
+	add_header(headers, (struct span){"host", 4}, (struct span){req->authority.base, req->authority.len});
+	for (size_t i = 0; i < req->headers.size; i++) {
+		const h2o_header_t *header = &req->headers.entries[i];
+
+		add_header(headers, (struct span){header->name->base, header->name->len},
+		    (struct span){header->value.base, header->value.len});
+	}
+	text = cJSON_PrintUnformatted(headers);
+	if (text == NULL)
+		mem_none(0);
+	bytes_add_text(out, text);
+	bytes_add(out, "\n", 1);
+	cJSON_free(text);
+	cJSON_Delete(headers);
+}
+
+/* Appends the body's frames. Returns false when the request has been answered. */
+static bool
+add_received(h2o_req_t *req, struct bytes *list, struct frame frame)
+{
+	struct bytes whole = {0};
+	struct refusal refusal;
+	struct body body;
+
+	if (!body_read_untyped(req, FRAME_RECEIVED_BODY_MAX, &body, &refusal)) {
+		reply_error(req, refusal.status, refusal.text);
+		return false;
+	}
+	add_headers(req, &whole);
+	bytes_add(&whole, body.text.base, body.text.len);
+	frame_list_add(list, &frame);
+	add_body(list, frame, (struct span){whole.base, whole.len});
+	bytes_free(&whole);
+	body_free(&body);
+	return true;
+}
+
 bool
 control_request_write(
     struct exchange *exchange, const struct config *config, uint32_t sender, uint32_t number, struct bytes *list)
@@ -128,6 +209,10 @@ control_request_write(
 		return false;
 	if (!frame_write_request(&payload, &parts))
 		return refuse(exchange, 414, "validation_error", "query: it is too long");
+	if (parts.operation == OPERATION_INBOX_RECEIVE) {
+		frame.payload = (struct span){payload.base, payload.len};
+		return add_received(exchange->req, list, frame);
+	}
 	if (!body_read_document(exchange->req, &body, &refusal)) {
 		reply_error(exchange->req, refusal.status, refusal.text);
 		return false;

@@ -98,7 +98,8 @@ route_read_path(struct route_path *out, const char *path, size_t len)
 static bool
 method_fits(const struct route *route, struct span method)
 {
-	if (strncmp(route->method, method.base, method.len) == 0 && route->method[method.len] == '\0')
+	if (strcmp(route->method, "ANY") == 0 ||
+	    (strncmp(route->method, method.base, method.len) == 0 && route->method[method.len] == '\0'))
 		return true;
 	return strcmp(route->method, "GET") == 0 && method.len == 4 && memcmp(method.base, "HEAD", 4) == 0;
 }

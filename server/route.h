@@ -17,14 +17,14 @@ struct acceptor;
 struct exchange;
 
 struct route {
-	const char *method; /* "GET", which allows HEAD also, or "POST" */
+	const char *method; /* "GET", which allows HEAD also, or "POST"; "ANY": every one */
 	/*
 	 * Without a slash at the end. A segment {name} stands for any segment that is not empty. If a path fits several
 	 * rows, the first one with its method is taken.
 	 */
 	const char *path;
 	enum counter answers; /* the first of three: answers of 2xx, 4xx, 5xx */
-	enum scope scope; /* that a key needs; PUBLIC: no key is needed */
+	enum scope scope; /* that a key needs; PUBLIC: no key is needed; KEY: any */
 	/* The handler, which runs in the acceptor: it answers, or lets the request wait for its answer. */
 	void (*serve)(struct acceptor *acceptor, struct exchange *exchange);
 	const char *help; /* for GET / */

@@ -7,18 +7,27 @@
 #define PG_COLUMNS COLUMNS(PG_MICROSECONDS("created_at"))
 #define SQLITE_COLUMNS COLUMNS(SQLITE_MICROSECONDS("created_at"))
 
-#define OF_ID " FROM dlq WHERE tenant_id = $1 AND job_id = $2"
+#define OF_ID "FROM dlq WHERE tenant_id = $1 AND job_id = $2"
 
 int
 dead_letter_lists_get(
-    struct db *db, const char *tenant_id, const char *job_id, bool for_update, struct db_rows **rows, struct error *err)
+    struct db *db, const char *tenant_id, const char *job_id, struct db_rows **rows, struct error *err)
 {
-	static const struct db_statement get = {"SELECT " PG_COLUMNS OF_ID, "SELECT " SQLITE_COLUMNS OF_ID};
-	static const struct db_statement get_for_update = {
-	    "SELECT " PG_COLUMNS OF_ID " FOR UPDATE", "SELECT " SQLITE_COLUMNS OF_ID};
+	static const struct db_statement get = {"SELECT " PG_COLUMNS " " OF_ID, "SELECT " SQLITE_COLUMNS " " OF_ID};
 	const struct db_param params[] = {db_string(tenant_id), db_string(job_id)};
 
-	return db_query(db, for_update ? &get_for_update : &get, params, 2, rows, err);
+	return db_query(db, &get, params, 2, rows, err);
+}
+
+int
+dead_letter_lists_take(
+    struct db *db, const char *tenant_id, const char *job_id, struct db_rows **rows, struct error *err)
+{
+	static const struct db_statement take = {
+	    "DELETE " OF_ID " RETURNING " PG_COLUMNS, "DELETE " OF_ID " RETURNING " SQLITE_COLUMNS};
+	const struct db_param params[] = {db_string(tenant_id), db_string(job_id)};
+
+	return db_query(db, &take, params, 2, rows, err);
 }
 
 #define LIST(columns, uuid, place, after, order)                                                                       \
@@ -48,13 +57,4 @@ dead_letter_lists_list(struct db *db, const char *tenant_id, const struct dead_l
 	};
 
 	return db_query(db, &lists[slice->descending], params, 9, rows, err);
-}
-
-int
-dead_letter_lists_remove(struct db *db, const char *tenant_id, const char *job_id, struct error *err)
-{
-	static const struct db_statement statement = {"DELETE FROM dlq WHERE tenant_id = $1 AND job_id = $2"};
-	const struct db_param params[] = {db_string(tenant_id), db_string(job_id)};
-
-	return db_query(db, &statement, params, 2, NULL, err);
 }

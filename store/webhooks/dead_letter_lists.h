@@ -1,6 +1,6 @@
 /*
  * Dead letters, the rows of dlq, as the API reads and removes them. The functions return what db_query() does
- * (store/db.h). For one thread; in no transaction unless it is said.
+ * (store/db.h); *rows has the columns of enum dead_letter_column. For one thread.
  */
 #ifndef STORE_WEBHOOKS_DEAD_LETTER_LISTS_H
 #define STORE_WEBHOOKS_DEAD_LETTER_LISTS_H
@@ -28,15 +28,16 @@ struct dead_letter_filter {
 	struct time_range created;
 };
 
-/* One row, or none: the tenant has no such dead letter. For update: in a transaction, which alone may remove it. */
-int dead_letter_lists_get(struct db *db, const char *tenant_id, const char *job_id, bool for_update,
-    struct db_rows **rows, struct error *err); /* six: what to read, and what comes back */
+/* One row, or none: the tenant has no such dead letter. */
+int dead_letter_lists_get(
+    struct db *db, const char *tenant_id, const char *job_id, struct db_rows **rows, struct error *err);
+
+/* Removes it, in a transaction. The row as above. */
+int dead_letter_lists_take(
+    struct db *db, const char *tenant_id, const char *job_id, struct db_rows **rows, struct error *err);
 
 /* In the order in which they died, then of ids. */
 int dead_letter_lists_list(struct db *db, const char *tenant_id, const struct dead_letter_filter *filter,
     const struct list_slice *slice, struct db_rows **rows, struct error *err); /* six: as above */
-
-/* Removes it, in a transaction. */
-int dead_letter_lists_remove(struct db *db, const char *tenant_id, const char *job_id, struct error *err);
 
 #endif

@@ -176,7 +176,8 @@ def hookline(request, started_hooklines, postgres_server, tmp_path_factory):
     postgres_server.start()
     if store not in started_hooklines:
         database = postgres_server.new_database() if store == "postgres" else None
-        started_hooklines[store] = new_hookline(tmp_path_factory.mktemp("hookline"), store, database)
+        started_hooklines[store] = new_hookline(
+            tmp_path_factory.mktemp("hookline"), store, database, HL_DEV_INBOX="true")
         started_hooklines[store].start()
     hookline = started_hooklines[store]
     hookline.wait_ready()

@@ -113,7 +113,7 @@ def test_a_role_cannot(store, role, statement):
 @pytest.mark.parametrize("statement", [
     "SELECT secret FROM endpoints", "SELECT old_secret FROM endpoints", "SELECT headers FROM endpoints", "SELECT url FROM endpoints",
     "SELECT * FROM endpoints", "SELECT e FROM endpoints e", "SELECT count(hash) FROM api_keys", "SELECT * FROM api_keys",
-    "SELECT token FROM inbox_messages", "SELECT 1 FROM endpoints WHERE secret LIKE 'whsec_%'", "COPY endpoints TO STDOUT",
+    "SELECT token FROM inbox_messages", "TABLE inbox_keys", "SELECT 1 FROM endpoints WHERE secret LIKE 'whsec_%'", "COPY endpoints TO STDOUT",
     "TABLE api_keys",
 ])
 def test_the_reader_reads_no_secret(store, statement):
@@ -122,7 +122,7 @@ def test_the_reader_reads_no_secret(store, statement):
 
 
 def test_the_reader_reads_all_else(store):
-    hidden = {("api_keys", "hash"), ("inbox_messages", "token")} | {
+    hidden = {("api_keys", "hash"), ("inbox_messages", "token"), ("inbox_keys", "key")} | {
         ("endpoints", column) for column in ("url", "secret", "old_secret", "headers")}
     columns = {(table, column) for table, column in store.query("""
         SELECT relname, attname FROM pg_class JOIN pg_attribute ON attrelid = pg_class.oid

@@ -24,7 +24,7 @@ SELECT application_name FROM pg_stat_activity JOIN pg_locks USING (pid)
 WHERE datname = current_database() AND locktype = 'advisory' AND granted AND wait_event_type = 'Lock'"""
 TENANTED = {"endpoints", "subscriptions", "transforms", "events", "jobs", "attempts", "dlq", "dlq_events", "idempotency_keys",
             "replays", "audit_log", "fifo_heads", "tenant_stats", "inbox_messages"}
-SMALL = {"tenants", "api_keys", "delivery_nodes", "routing_versions", "pauses", "changes", "upkeep", "store_identity",
+SMALL = {"tenants", "api_keys", "delivery_nodes", "routing_versions", "pauses", "changes", "upkeep", "store_identity", "inbox_keys",
          "hookline_schema_migrations"}
 
 

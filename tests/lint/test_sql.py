@@ -14,7 +14,7 @@ UNIQUE = re.compile(r"^\t(?:(\w+) .*)?\b(?:PRIMARY KEY|UNIQUE)(?: \((\w+)[^)]*\)
 UNIQUE_INDEX = re.compile(r"CREATE UNIQUE INDEX \w+ ON (\w+)[^(]*\((\w+)")
 # These are small: in a distributed database each node has all of them.
 ON_ALL_NODES = {"tenants", "api_keys", "routing_versions", "delivery_nodes", "pauses", "changes", "upkeep", "store_identity",
-                "hookline_schema_migrations"}
+                "inbox_keys", "hookline_schema_migrations"}
 FORBIDDEN_IN_SCHEMA = {
     r"\bREFERENCES\b|\bFOREIGN KEY\b": "foreign keys make a row of one table wait for another, and COPY check each row",
     r"\bCREATE (CONSTRAINT )?TRIGGER\b": "a distributed table has no triggers",
@@ -27,6 +27,7 @@ OVER_TENANTS = {
     ("store/webhooks/key_rows.c", "hl_ms(expires_at)"): "the key table is one for all tenants",
     ("store/webhooks/key_rows.c", "revoked_at < hl_time"): "upkeep removes the old rows of all tenants",
     ("store/webhooks/audit.c", "CAST($9 AS text) IS NULL"): "an administrator reads what was done to all tenants",
+    ("store/webhooks/inbox_rows.c", "RETURNING message_id"): "upkeep removes the old rows of all tenants",
     ("store/webhooks/removal.c", "endpoint_id FROM endpoints WHERE deleted_at"): "upkeep finds what any tenant has deleted",
     ("store/webhooks/removal.c", "FROM tenants WHERE deleted_at"): "upkeep finds what any tenant has deleted",
     ("store/webhooks/secret_rows.c", "GROUP BY 1"): "the master key is one for all tenants",

@@ -1,4 +1,5 @@
--- Migration 2 of the webhooks' set: the check with which a publisher's transaction ends.
+-- Migration 2 of the webhooks' set: the check with which a publisher's transaction ends, the key of the development
+-- receiver.
 --
 -- Applied as migration 1 is: by hooksd at start, by `hooksctl migrate`, or by hand with
 --
@@ -56,6 +57,14 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION hl_check(text[], bigint[], int, bigint, timestamptz, int) IS 'Internal: fails where a publisher must not commit, by SQLSTATE: HL001, a tenant''s routing_versions.version is not the one given (0: there is no row); HL002, the node''s row has another epoch or was adopted; HL003, the time is over.';
+
+CREATE TABLE inbox_keys (
+	id int PRIMARY KEY DEFAULT 1 CHECK (id = 1),
+	key text COLLATE "C" NOT NULL
+);
+COMMENT ON TABLE inbox_keys IS 'The key that authenticates the tokens of the development receiver. One row, made with the first token.';
+COMMENT ON COLUMN inbox_keys.id IS 'There is one row.';
+COMMENT ON COLUMN inbox_keys.key IS '32 random bytes in lower-case hex. Without the row tokens that were given out are unknown.';
 
 INSERT INTO hookline_schema_migrations (version, name) VALUES (2, 'delivery');
 

@@ -1,0 +1,32 @@
+/*
+ * Tokens of the development receiver: base64url of when the token expires, of random bytes, of the tenant's id, and of
+ * a MAC of all that. So a token is known without a row of it, in every process that has the key. Pure, but for the
+ * randomness.
+ */
+#ifndef CONTROL_INBOX_TOKEN_H
+#define CONTROL_INBOX_TOKEN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/base64.h"
+#include "base/span.h"
+
+#define INBOX_KEY_BYTES 32
+#define INBOX_TENANT_BYTES 65 /* the longest id of a tenant and a NUL */
+
+#define INBOX_TIME_BYTES 8
+#define INBOX_RANDOM_BYTES 12
+#define INBOX_MAC_BYTES 16
+#define INBOX_TOKEN_BYTES                                                                                              \
+	BASE64_TEXT_BYTES(INBOX_TIME_BYTES + INBOX_RANDOM_BYTES + INBOX_TENANT_BYTES - 1 + INBOX_MAC_BYTES)
+
+/* Writes a new token of the tenant, with a NUL. Ends the process if the kernel has no randomness. */
+void inbox_token_make(
+    const uint8_t key[INBOX_KEY_BYTES], const char *tenant_id, int64_t expires_ms, char out[INBOX_TOKEN_BYTES]);
+
+/* Whether the key has made that token and it has not expired: then whose it is. Takes the same time for all others. */
+bool inbox_token_read(
+    const uint8_t key[INBOX_KEY_BYTES], struct span token, int64_t now_ms, char tenant_id[INBOX_TENANT_BYTES]);
+
+#endif
