@@ -164,6 +164,83 @@ static const struct api_verb admin_verbs[] = {
     END,
 };
 
+#define TIMES                                                                                                          \
+	{"from-ms", API_QUERY, "from_ms", "from that time on"},                                                        \
+	{                                                                                                              \
+		"to-ms", API_QUERY, "to_ms", "up to that time"                                                         \
+	}
+
+static const struct api_option publish_options[] = {
+    {"topic", API_TEXT, "topic", "segments between dots"},
+    {"payload", API_JSON, "payload", "any JSON"},
+    {"idempotency-key", API_TEXT, "idempotency_key", "sent again with it, an event is published once"},
+    {"occurred-at", API_NUMBER, "occurred_at", "in milliseconds since 1970"},
+    {"ordering-key", API_TEXT, "ordering_key", "the order that it belongs to"},
+    {"target-user-id", API_TEXT, "target_user_id", "the user that it is about"},
+    END,
+};
+
+static const struct api_option event_list_options[] = {
+    {"topic", API_QUERY, "topic", "pattern: * is one segment, # any number of them"},
+    {"after-id", API_QUERY, "after_id", "those behind an event"}, TIMES, PAGES, END};
+
+static const struct api_verb event_verbs[] = {
+    {"publish", NULL, "POST", "/v1/events", publish_options, "topic", false, NULL, "publish one"},
+    {"ls", "list", "GET", "/v1/events", event_list_options, NULL, true, NULL, "list them, oldest first"},
+    {"get", "show", "GET", "/v1/events/{id}", NULL, NULL, false, NULL, "show one"},
+    END,
+};
+
+static const struct api_option delivery_list_options[] = {{"job", API_QUERY, "job_id", "those of a job"},
+    {"event", API_QUERY, "event_id", "those of an event"},
+    {"endpoint", API_QUERY, "endpoint_id", "those to an endpoint"},
+    {"status", API_QUERY, "status", "success or failure"}, TIMES, PAGES, END};
+
+static const struct api_verb delivery_verbs[] = {
+    {"ls", "list", "GET", "/v1/deliveries", delivery_list_options, NULL, true, NULL, "list attempts, newest first"},
+    {"get", "show", "GET", "/v1/deliveries/{id}", NULL, NULL, false, NULL, "show an attempt"},
+    END,
+};
+
+static const struct api_option job_list_options[] = {{"endpoint", API_QUERY, "endpoint_id", "those of an endpoint"},
+    {"event", API_QUERY, "event_id", "those of an event"}, {"status", API_QUERY, "status", "pending or held"}, PAGES,
+    END};
+
+static const struct api_verb job_verbs[] = {
+    {"ls", "list", "GET", "/v1/jobs", job_list_options, NULL, true, NULL, "list what waits, newest first"},
+    {"get", "show", "GET", "/v1/jobs/{id}", NULL, NULL, false, NULL, "show one, and why it waits"},
+    END,
+};
+
+static const struct api_option dead_letter_list_options[] = {
+    {"endpoint", API_QUERY, "endpoint_id", "those of an endpoint"}, {"reason", API_QUERY, "reason", "like http_410"},
+    {"topic", API_QUERY, "topic", "pattern of topics"}, TIMES, PAGES, END};
+
+static const struct api_verb dead_letter_verbs[] = {
+    {"ls", "list", "GET", "/v1/dlq", dead_letter_list_options, NULL, true, NULL, "list them, newest first"},
+    {"get", "show", "GET", "/v1/dlq/{id}", NULL, NULL, false, NULL, "show one with its event"},
+    {"rm", "delete", "DELETE", "/v1/dlq/{id}", NULL, NULL, false, NULL, "remove one for good"},
+    END,
+};
+
+static const struct api_option inbox_list_options[] = {
+    {"token", API_QUERY, "token", "what create has shown"}, PAGES, END};
+
+static const struct api_verb inbox_verbs[] = {
+    {"create", "add", "POST", "/v1/dev/inbox", NULL, NULL, false, NULL, "make one, with its URL and token"},
+    {"messages", "ls", "GET", "/v1/dev/inbox/messages", inbox_list_options, NULL, true, NULL,
+	"list what it has received, oldest first"},
+    END,
+};
+
+static const char *const event_columns[] = {"id", "topic", "created_at", "job_count", NULL};
+static const char *const delivery_columns[] = {
+    "started_at", "id", "endpoint_id", "attempt_n", "status", "http_status", "duration_ms", NULL};
+static const char *const job_columns[] = {
+    "id", "endpoint_id", "status", "attempt_count", "next_attempt_at", "last_error", NULL};
+static const char *const dead_letter_columns[] = {
+    "id", "created_at", "endpoint_id", "topic", "reason", "attempt_count", NULL};
+static const char *const inbox_columns[] = {"received_at", "id", "body", NULL};
 static const char *const endpoint_columns[] = {"id", "url", "enabled", "state", "name", "created_at", NULL};
 static const char *const subscription_columns[] = {
     "id", "endpoint_id", "topic_pattern", "enabled", "name", "created_at", NULL};
@@ -175,6 +252,11 @@ const struct api_group api_groups[] = {
     {"endpoints", NULL, "the URLs that events are posted to", endpoint_verbs, endpoint_columns, false},
     {"subs", "subscriptions", "subscriptions: which events go to which endpoint", subscription_verbs,
 	subscription_columns, false},
+    {"events", NULL, "what is published", event_verbs, event_columns, false},
+    {"deliveries", NULL, "attempts at delivery", delivery_verbs, delivery_columns, false},
+    {"jobs", NULL, "what waits to be delivered", job_verbs, job_columns, false},
+    {"dlq", NULL, "dead letters: what was given up", dead_letter_verbs, dead_letter_columns, false},
+    {"inbox", NULL, "a receiver for trying things out", inbox_verbs, inbox_columns, false},
     {"tenants", NULL, "customers, each with objects of its own", tenant_verbs, tenant_columns, true},
     {"keys", "apikeys", "API keys", key_verbs, key_columns, true},
     {"audit", NULL, "who changed what", audit_verbs, audit_columns, true},

@@ -1,7 +1,4 @@
-/*
- * Every series of metrics, by kind: one list makes the enum and the table of each. What a series means to a reader is
- * said by its family (shm/families.h).
- */
+/* Every series of metrics, by kind: one list makes the enum and the table of each (what it means: shm/families.h). */
 #ifndef SHM_SERIES_H
 #define SHM_SERIES_H
 

@@ -13,17 +13,19 @@ ROW = re.compile(r"^ENDPOINT_(\w+)\((\w+), (.*)\)$", re.MULTILINE)
 
 def test_the_commands_make_change_and_remove_an_endpoint(make_hookline, tmp_path):
     hookline = make_hookline("embedded").start()
-    script = "\n".join(blocks(TEXT)).replace("$(jq -r .id endpoint.json)", "$(sed 's/^{\"id\":\"//; s/\".*//' endpoint.json)")
-    script = re.sub(r'(?<=[^\\])\n(?=curl|ENDPOINT)', "\necho\n", script)
+    script = re.sub(r"\$\(jq -r \.(\w+) (\w+\.json)\)",
+                    r"""$(grep -o '"\1":"[^"]*"' \2 | head -n 1 | cut -d '"' -f 4)""", "\n".join(blocks(TEXT)))
+    script = re.sub(r'(?<=[^\\])\n(?=curl|[A-Z_]+=)', "\necho\n", script)
     run = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", script], cwd=tmp_path, capture_output=True, text=True, timeout=30,
         env=clean_environment({"HL_URL": f"http://127.0.0.1:{hookline.daemon.port}", "HL_API_KEY": hookline.start_key.key}))
     assert run.returncode == 0, run.stdout + run.stderr
-    subscription, endpoints, changed, rotated, subscriptions = (
+    subscription, endpoints, changed, rotated, subscriptions, received, inbox = (
         json.loads(line) for line in run.stdout.splitlines() if line)
     assert subscription["topic_pattern"] == "order.*" and subscriptions["items"] == [subscription]
     assert endpoints["items"][0]["headers"] == {"X-Api-Key": "***"}
     assert changed["retry_schedule"] == "5s,1m,10m" and rotated["secret"].startswith("whsec_")
+    assert received == {"ok": True} and [message["body"] for message in inbox["items"]] == ['{"hello": "inbox"}']
     assert hookline.start_key.get("/v1/endpoints").json["count"] == 0
 
 

@@ -1,0 +1,207 @@
+/*
+ * Figures of tenants and what the development receiver keeps: in an SQLite file, and, where HOOKS_TEST_POSTGRES_URL
+ * names a database (tests/e2e/test_db.py), in PostgreSQL.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "store/webhooks/inbox_rows.h"
+#include "store/webhooks/tenant_stats.h"
+#include "store/webhooks/tenants.h"
+#include "store/webhooks_store.h"
+
+static const struct db_env no_env = {0};
+static char directory[] = "/tmp/hooks-stats-XXXXXX";
+static char path[128];
+static struct config config;
+static struct db *db;
+static struct error err;
+
+static void
+must(int rc)
+{
+	if (rc != 0)
+		fail_msg("%d: %s", rc, err.text);
+}
+
+static int
+set_up(void **state)
+{
+	char *url = getenv("HOOKS_TEST_POSTGRES_URL");
+
+	assert_non_null(mkdtemp(directory));
+	(void)snprintf(path, sizeof path, "%s/hookline.db", directory);
+	config = (struct config){.hl_store = url != NULL ? HL_STORE_POSTGRES : HL_STORE_EMBEDDED,
+	    .hl_data_path = path,
+	    .hl_postgres_url = url,
+	    .auto_migrate = true,
+	    .store_timeout_ms = 5000};
+	must(db_open(&db, &config, &no_env, &err));
+	return 0;
+}
+
+static int
+tear_down(void **state)
+{
+	char command[160];
+
+	db_close(db);
+	(void)snprintf(command, sizeof command, "rm -r %s", directory);
+	return system(command);
+}
+
+/* Runs one statement that writes, with the tenant as its parameter. */
+static void
+change(const char *sql, const char *tenant)
+{
+	const struct db_statement statement = {sql};
+	const struct db_param params[] = {db_string(tenant)};
+
+	must(db_begin(db, &err));
+	must(db_query(db, &statement, params, 1, NULL, &err));
+	must(db_commit(db, &err));
+}
+
+static void
+add_tenant(const char *tenant)
+{
+	change("INSERT INTO tenants (tenant_id, name, created_at, updated_at) VALUES ($1, $1, hl_now(), hl_now())",
+	    tenant);
+}
+
+/* Adds a job and a dead letter, and as many events and attempts as the number says. */
+static void
+add_rows(const char *tenant, int events)
+{
+	char sql[640];
+
+	change("INSERT INTO jobs (tenant_id, endpoint_id, job_id, event_id, node_id, status) VALUES ($1,"
+	       " '0190f5fe-0000-7000-8000-000000000001', '0190f5fe-0000-7000-8000-000000000002',"
+	       " '0190f5fe-0000-7000-8000-000000000000', 1, 'pending')",
+	    tenant);
+	change("INSERT INTO dlq (tenant_id, job_id, event_id, endpoint_id, reason, attempt_count, topic, occurred_at)"
+	       " VALUES ($1, '0190f5fe-0000-7000-8000-000000000003', '0190f5fe-0000-7000-8000-000000000000',"
+	       " '0190f5fe-0000-7000-8000-000000000001', 'expired', 1, 'a', hl_now())",
+	    tenant);
+	for (int i = 0; i < events; i++) {
+		(void)snprintf(sql, sizeof sql,
+		    "INSERT INTO events (tenant_id, event_id, created_at, occurred_at, job_count, topic) VALUES ($1,"
+		    " '0190f5fe-0000-7000-8000-%04d00000000', hl_now(), hl_now(), 0, 'a')",
+		    i);
+		change(sql, tenant);
+		(void)snprintf(sql, sizeof sql,
+		    "INSERT INTO attempts (tenant_id, attempt_id, started_at, endpoint_id, duration_ms, attempt_n, "
+		    "status)"
+		    " VALUES ($1, '0190f5fe-0000-7000-8000-%04d00000000', hl_now(),"
+		    " '0190f5fe-0000-7000-8000-000000000001', 1, 1, 'success')",
+		    i);
+		change(sql, tenant);
+	}
+}
+
+/* queue_depth, dlq_count, event_count, delivery_count: as the API reads them. */
+static void
+assert_figures(const char *tenant, int64_t queue, int64_t dead, int64_t events, int64_t deliveries)
+{
+	struct db_rows *rows;
+
+	must(tenants_stats(db, tenant, &rows, &err));
+	assert_int_equal(db_rows_int(rows, 0, 0), queue);
+	assert_int_equal(db_rows_int(rows, 0, 2), dead);
+	assert_int_equal(db_rows_int(rows, 0, 4), events);
+	assert_int_equal(db_rows_int(rows, 0, 7), deliveries);
+	db_rows_free(rows);
+}
+
+static void
+test_each_tenant_has_its_own_figures_after_counting(void **state)
+{
+	add_tenant("one");
+	add_tenant("other");
+	add_rows("one", 3);
+	add_rows("other", 1);
+	assert_figures("one", 0, 0, 0, 0);
+	must(tenant_stats_count(db, &err));
+	assert_figures("one", 1, 1, 3, 3);
+	assert_figures("other", 1, 1, 1, 1);
+	change("DELETE FROM jobs WHERE tenant_id = $1", "one");
+	change("DELETE FROM events WHERE tenant_id = $1", "one");
+	must(tenant_stats_count(db, &err));
+	assert_figures("one", 0, 1, 0, 3);
+	assert_figures("other", 1, 1, 1, 1);
+}
+
+static int64_t
+rows_of(const char *tenant)
+{
+	static const struct db_statement count = {"SELECT count(*) FROM tenant_stats WHERE tenant_id = $1"};
+	const struct db_param params[] = {db_string(tenant)};
+	struct db_rows *rows;
+	int64_t found;
+
+	must(db_query(db, &count, params, 1, &rows, &err));
+	found = db_rows_int(rows, 0, 0);
+	db_rows_free(rows);
+	return found;
+}
+
+static void
+test_a_deleted_tenant_gets_no_figures_again(void **state)
+{
+	add_tenant("gone");
+	add_rows("gone", 1);
+	change("UPDATE tenants SET deleted_at = hl_now() WHERE tenant_id = $1", "gone");
+	must(tenant_stats_count(db, &err));
+	assert_int_equal(rows_of("gone"), 0);
+}
+
+static void
+test_the_key_of_tokens_is_made_once(void **state)
+{
+	struct db_rows *rows;
+
+	must(inbox_rows_key(db, "first", &rows, &err));
+	assert_string_equal(db_rows_text(rows, 0, 0).base, "first");
+	db_rows_free(rows);
+	must(inbox_rows_key(db, "second", &rows, &err));
+	assert_string_equal(db_rows_text(rows, 0, 0).base, "first");
+	db_rows_free(rows);
+}
+
+static void
+test_messages_older_than_a_day_are_removed(void **state)
+{
+	uint32_t removed;
+
+	change("INSERT INTO inbox_messages (tenant_id, token, message_id, received_at, headers, body) VALUES ($1, 't',"
+	       " '0190f5fe-0000-7000-8000-000000000001', hl_time(hl_ms(hl_now()) - 86400001), '{}', 'old')",
+	    "one");
+	change("INSERT INTO inbox_messages (tenant_id, token, message_id, received_at, headers, body) VALUES ($1, 't',"
+	       " '0190f5fe-0000-7000-8000-000000000002', hl_time(hl_ms(hl_now()) - 86300000), '{}', 'new')",
+	    "one");
+	must(inbox_rows_remove_old(db, 10, &removed, &err));
+	assert_int_equal(removed, 1);
+	must(inbox_rows_remove_old(db, 10, &removed, &err));
+	assert_int_equal(removed, 0);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_each_tenant_has_its_own_figures_after_counting),
+	    cmocka_unit_test(test_a_deleted_tenant_gets_no_figures_again),
+	    cmocka_unit_test(test_the_key_of_tokens_is_made_once),
+	    cmocka_unit_test(test_messages_older_than_a_day_are_removed),
+	};
+
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}
