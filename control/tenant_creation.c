@@ -11,6 +11,7 @@
 #include "control/tenants.h"
 #include "control/tree.h"
 #include "store/webhooks/idempotency.h"
+#include "store/webhooks/routing.h"
 #include "store/webhooks/tenants.h"
 
 #define IDEMPOTENCY_KEY_BYTES_MAX 255
@@ -84,6 +85,8 @@ store(const struct request *request, const struct creation *creation, struct rep
 
 	if (rc == DB_REFUSED && db_conflict(request->db))
 		return conflict(reply);
+	if (rc == 0)
+		rc = routing_lock(request->db, (struct span){creation->id, strlen(creation->id)}, err);
 	if (rc == 0)
 		rc = api_key_store(request, &creation->key, creation->id, &terms, &rows, err);
 	db_rows_free(rows);

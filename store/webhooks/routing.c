@@ -1,4 +1,8 @@
-/* One row a tenant, made when it is first raised. */
+/*
+ * One row a tenant. A version begins with the time at which its row was made, in milliseconds, and a count of changes
+ * in its lowest 20 bits: a tenant that is made again under an old id never gets a version of the first one, whose
+ * routes publishers may hold.
+ */
 #include "store/webhooks/routing.h"
 
 #include <stdlib.h>
@@ -8,8 +12,10 @@
 #include "base/uuid.h"
 #include "store/webhooks/job_lifetime.h"
 
+#define FIRST_VERSION "hl_ms(hl_now()) * 1048576"
+
 static const struct db_statement raise_version = {
-    "INSERT INTO routing_versions (tenant_id, version) VALUES ($1, 1)"
+    "INSERT INTO routing_versions (tenant_id, version) VALUES ($1, " FIRST_VERSION " + 1)"
     " ON CONFLICT (tenant_id) DO UPDATE SET version = routing_versions.version + 1",
     NULL};
 
@@ -20,7 +26,7 @@ static const struct db_statement read_version = {
 
 /* An UPDATE, because a row that is to be locked must be there. */
 static const struct db_statement hold_version = {
-    "INSERT INTO routing_versions (tenant_id, version) VALUES ($1, 0)"
+    "INSERT INTO routing_versions (tenant_id, version) VALUES ($1, " FIRST_VERSION ")"
     " ON CONFLICT (tenant_id) DO UPDATE SET version = routing_versions.version",
     NULL};
 
@@ -57,10 +63,17 @@ routing_version(struct db *db, struct span tenant_id, bool *there, int64_t *vers
 }
 
 int
-routing_hold(struct db *db, struct span tenant_id, bool *there, int64_t *version, struct error *err)
+routing_lock(struct db *db, struct span tenant_id, struct error *err)
 {
 	const struct db_param params[] = {db_text(tenant_id)};
-	int rc = db_query(db, &hold_version, params, 1, NULL, err);
+
+	return db_query(db, &hold_version, params, 1, NULL, err);
+}
+
+int
+routing_hold(struct db *db, struct span tenant_id, bool *there, int64_t *version, struct error *err)
+{
+	int rc = routing_lock(db, tenant_id, err);
 
 	return rc != 0 ? rc : routing_version(db, tenant_id, there, version, err);
 }

@@ -17,7 +17,13 @@
  */
 int routing_raise(struct db *db, const char *tenant_id, struct error *err);
 
-/* A tenant's version, 0 when nothing was changed yet, and whether the tenant is there. Returns as db_query(). */
+/*
+ * Makes the version of a tenant that has none, in a transaction that db_begin() began, and keeps others from raising it
+ * until that ends. A new tenant gets one at once: publishers then notice when the tenant is removed. As db_query().
+ */
+int routing_lock(struct db *db, struct span tenant_id, struct error *err);
+
+/* A tenant's version, 0 when it has none, and whether the tenant is there. Returns as db_query(). */
 int routing_version(struct db *db, struct span tenant_id, bool *there, int64_t *version, struct error *err);
 
 /*

@@ -12,7 +12,7 @@ from harness.endpoints import make
 from harness.killpoint import AFTER, BEFORE, Killpoint
 from harness.metrics import metrics
 from harness.waiting import wait_until
-from harness.webhooks import STORES
+from harness.webhooks import STORES, Tenant
 
 A_LIFE = 1.2  # seconds: the master gives up on a process that lives for less than one ten times
 
@@ -98,6 +98,36 @@ def test_an_event_of_a_tenant_that_is_deleted_meanwhile_is_discarded(hookline):
     assert publish(tenant.client).status == 404
     assert rows_of(hookline, tenant) == (1, 1)
     assert accounts(hookline)[2]["discarded"] == before + 1
+
+def again(hookline, tenant):
+    """A new tenant with the id of one that was deleted, as soon as upkeep has removed that."""
+    made = hookline.admin.post("/v1/tenants", {"id": tenant.id})
+    return made.status == 201 and Tenant(hookline, made.json)
+
+
+def test_a_tenant_that_is_made_again_gets_its_own_routes_and_not_the_cached_ones_of_the_first(hookline):
+    first = hookline.new_tenant()
+    subscribe(first.client)
+    for _ in range(8):  # each publisher has the routes
+        assert len(publish(first.client).json["job_ids"]) == 1
+    assert hookline.admin.delete(f"/v1/tenants/{first.id}").status == 204
+    second = wait_until(lambda: again(hookline, first), "the id to be free")
+    endpoint, _ = subscribe(second.client)
+    for _ in range(8):
+        assert len(publish(second.client).json["job_ids"]) == 1
+    assert {str(row["endpoint_id"]) for row in hookline.query(
+        "SELECT endpoint_id FROM jobs WHERE tenant_id = :tenant", tenant=second.id)} == {endpoint["id"]}
+
+
+
+def test_an_event_of_a_tenant_that_is_removed_meanwhile_is_discarded_though_it_never_had_an_endpoint(hookline):
+    tenant = hookline.new_tenant()
+    for _ in range(8):  # each publisher has the routes
+        assert publish(tenant.client).status == 201
+    for table in ("events", "routing_versions", "tenants"):
+        hookline.query(f"DELETE FROM {table} WHERE tenant_id = :tenant", tenant=tenant.id)
+    assert {publish(tenant.client).status for _ in range(8)} == {404}
+    assert rows_of(hookline, tenant) == (0, 0)
 
 
 # ---- a publisher that dies ----

@@ -54,7 +54,7 @@ def check_tenant(hookline, tenant_id):
         ended = ENDS.intersection(done) or made_for.get(object_id) in deleted
         assert ended, f"{kind} {object_id} is not there, but {done}"
 
-    routed = [row["version"] for row in tables["routing_versions"]]
+    routed = [row["version"] % 2**20 for row in tables["routing_versions"]]
     changes = Counter(row["object_kind"] for row in tables["audit_log"])
     assert sum(routed) == changes["endpoint"] + changes["subscription"], (routed, changes)
 
