@@ -123,7 +123,7 @@ tell_unusable(const uint8_t endpoint_id[16], const struct error *why)
 	    LOG_STR("error", why->text));
 }
 
-/* *endpoint is NULL when there is no such endpoint. */
+/* *endpoint is NULL when there is no such endpoint, or when the store refuses to read its row. */
 static int
 read_endpoint(struct follower *follower, struct db *db, const char *tenant_id, const uint8_t endpoint_id[16],
     struct endpoint_config **endpoint, struct error *err) /* six: the result and the error come last */
@@ -139,6 +139,10 @@ read_endpoint(struct follower *follower, struct db *db, const char *tenant_id, c
 		return rc;
 	format_uuid(endpoint_id, id);
 	rc = endpoints_get(db, tenant_id, (struct span){id, FORMAT_UUID_BYTES}, false, &rows, err);
+	if (rc == DB_REFUSED) {
+		tell_unusable(endpoint_id, err);
+		return 0;
+	}
 	if (rc != 0)
 		return rc;
 	if (db_rows_count(rows) > 0) {

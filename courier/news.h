@@ -50,6 +50,7 @@ struct news {
 	struct page_row *rows; /* of PAGE */
 	uint32_t row_count;
 	bool last; /* of PAGE: no row stands behind these */
+	bool unreadable; /* of PAGE: the store refuses to read the rows, which has been logged; there are none */
 	char *memory; /* of PAGE: the rows' events */
 };
 

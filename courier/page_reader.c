@@ -13,6 +13,7 @@
 
 #define FIRST_SLICE 8
 #define LARGEST_SLICE 128
+#define FAR_MS (100 * 365 * INT64_C(86400000))
 
 /* Ids that somebody has edited into something else are zeros: such a row has no event. */
 static void
@@ -32,6 +33,17 @@ read_count(const struct db_rows *rows, uint32_t row, uint32_t column)
 	return count > 0 && count <= JOB_ATTEMPTS_MAX ? (uint32_t)count : 0;
 }
 
+/* An instant that somebody has edited can be further away than microseconds can be counted. */
+static int64_t
+read_distance_ms(const struct db_rows *rows, uint32_t row, uint32_t column)
+{
+	int64_t ms = db_rows_int(rows, row, column);
+
+	if (ms > FAR_MS)
+		return FAR_MS;
+	return ms < -FAR_MS ? -FAR_MS : ms;
+}
+
 static void
 read_rows(struct news *page, const struct db_rows *rows, struct page_marks *marks)
 {
@@ -48,9 +60,9 @@ read_rows(struct news *page, const struct db_rows *rows, struct page_marks *mark
 		read_id(rows, i, JOB_COLUMN_TRANSFORM_ID, row->transform_id);
 		row->attempt_count = read_count(rows, i, JOB_COLUMN_ATTEMPT_COUNT);
 		row->attempt_base = read_count(rows, i, JOB_COLUMN_ATTEMPT_BASE);
-		row->due_ms = now_ms + db_rows_int(rows, i, JOB_COLUMN_DUE_IN_MS);
+		row->due_ms = now_ms + read_distance_ms(rows, i, JOB_COLUMN_DUE_IN_MS);
 		if (!db_rows_null(rows, i, JOB_COLUMN_EXPIRES_IN_MS))
-			row->expires_ms = now_ms + db_rows_int(rows, i, JOB_COLUMN_EXPIRES_IN_MS);
+			row->expires_ms = now_ms + read_distance_ms(rows, i, JOB_COLUMN_EXPIRES_IN_MS);
 		*(db_rows_bool(rows, i, JOB_COLUMN_HELD) ? &marks->any_held : &marks->any_pending) = true;
 	}
 }

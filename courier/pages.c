@@ -7,6 +7,7 @@
 #include "courier/endpoint_config.h"
 
 #define RETRY_ROOM_US (1000 * INT64_C(1000)) /* a round without room looks again */
+#define UNREADABLE_AGAIN_US (60 * INT64_C(1000000)) /* rows that the store refuses to read are read again */
 #define EVENT_BYTES_MOST (1024 * INT64_C(1024)) /* of one page */
 
 /* What became of a row: FULL: there was no room for it, and none for those behind it. */
@@ -97,6 +98,12 @@ pages_take(struct pages *pages, const struct news *news, int64_t now_us, int64_t
 	assert(pages->reading > 0 && queue != NULL && queue->round == ROUND_READING);
 	pages->reading--;
 	if (queue->state != ENDPOINT_LOADED || queue_keeps_nothing(queue)) {
+		look_end_round(jobs->look, queue);
+		queues_kept(jobs->queues, queue, now_us);
+		return;
+	}
+	if (news->unreadable) {
+		look_leave(jobs->look, queue, now_us + UNREADABLE_AGAIN_US);
 		look_end_round(jobs->look, queue);
 		queues_kept(jobs->queues, queue, now_us);
 		return;

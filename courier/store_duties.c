@@ -209,6 +209,20 @@ load_transform(struct store_duties *duties, struct db *db, const struct errand *
 	return 0;
 }
 
+/* One endpoint's rows must not keep the other endpoints waiting. */
+static struct news *
+unreadable_page(const struct errand *errand, const struct error *why)
+{
+	struct news *page = news_new(NEWS_PAGE, errand->tenant_id, errand->id);
+	char id[FORMAT_UUID_BYTES + 1] = "";
+
+	format_uuid(errand->id, id);
+	log_warning("the jobs of an endpoint cannot be read as they are stored: they wait", LOG_STR("endpoint_id", id),
+	    LOG_STR("error", why->text));
+	page->unreadable = true;
+	return page;
+}
+
 static int
 read_page(struct store_duties *duties, struct db *db, const struct errand *errand, struct error *err)
 {
@@ -221,9 +235,12 @@ read_page(struct store_duties *duties, struct db *db, const struct errand *erran
 	struct news *page;
 	int rc = page_read(db, &order, &page, &marks, err);
 
-	if (rc != 0)
+	if (rc == DB_REFUSED)
+		page = unreadable_page(errand, err);
+	else if (rc != 0)
 		return rc;
-	follower_note_page(duties->follower, errand->id, &marks);
+	else
+		follower_note_page(duties->follower, errand->id, &marks);
 	news_put(duties->news, page);
 	return 0;
 }

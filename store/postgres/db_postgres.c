@@ -58,6 +58,7 @@ static const struct {
     {"54", DB_REFUSED}, /* program limit exceeded: an index entry too large */
     {"P0", DB_REFUSED}, /* raised by a trigger that somebody has added */
     {"HL", DB_REFUSED}, /* raised by our own functions */
+    {"0A000", DB_REFUSED}, /* a number made of a time that somebody has set to infinity */
     {"40", DB_BUSY}, /* deadlock, serialization failure */
     {"55P03", DB_BUSY}, /* lock_timeout, where a DBA has set one */
 };

@@ -212,7 +212,8 @@ answer_page(const struct request *r)
 	qsort(scene.rows, scene.row_count, sizeof *scene.rows, by_id);
 	news->rows = mem_new(MODEL_PAGE_ROWS, sizeof *news->rows);
 	news->last = true;
-	for (uint32_t i = 0; i < scene.row_count; i++) {
+	news->unreadable = endpoint->unreadable;
+	for (uint32_t i = 0; i < scene.row_count && !news->unreadable; i++) {
 		const struct model_row *row = scene.rows[i];
 
 		if (!row->is_row || &scene.endpoints[row->endpoint] != endpoint ||

@@ -264,6 +264,23 @@ test_missed_rows_are_found_by_a_walk_every_five_seconds_at_most(void **state)
 }
 
 static void
+test_rows_that_cannot_be_read_are_read_again_after_a_minute(void **state)
+{
+	(void)scene_row(0, 100, fake_now_us - 10 * SECOND);
+	scene.endpoints[0].unreadable = true;
+	scene_miss();
+	scene_pass(5 * SECOND);
+	assert_int_equal(scene.pages, 1);
+	scene_pass(50 * SECOND);
+	assert_int_equal(scene.pages, 1);
+	assert_int_equal(scene.begun, 0);
+
+	scene.endpoints[0].unreadable = false;
+	scene_pass(20 * SECOND);
+	assert_int_equal(scene.begun, 1);
+}
+
+static void
 test_rows_that_are_known_are_not_read_again_and_again(void **state)
 {
 	uint32_t pages;
@@ -373,6 +390,7 @@ main(void)
 	    SCENE_TEST(test_a_young_row_is_left_to_its_parcel),
 	    SCENE_TEST(test_a_known_job_is_dropped),
 	    SCENE_TEST(test_missed_rows_are_found_by_a_walk_every_five_seconds_at_most),
+	    SCENE_TEST(test_rows_that_cannot_be_read_are_read_again_after_a_minute),
 	    SCENE_TEST(test_rows_that_are_known_are_not_read_again_and_again),
 	    SCENE_TEST(test_many_rows_behind_one_endpoint_pass_through_a_part_of_memory),
 	    SCENE_TEST(test_the_endpoint_with_most_bytes_gives_way_when_memory_is_full),

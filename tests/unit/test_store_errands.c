@@ -92,6 +92,86 @@ test_a_page_stops_at_so_many_bytes_of_events_but_has_one(void **state)
 	news_free(page);
 }
 
+/* SQLite refuses no value when it reads. */
+static bool
+store_refuses_to_read_infinity(void)
+{
+	return db_config.hl_postgres_url != NULL;
+}
+
+static void
+test_rows_that_the_store_refuses_to_read_stop_no_other_endpoint(void **state)
+{
+	const struct endpoint_name edited = name_of(1), other = name_of(2);
+	struct news *page;
+
+	if (!store_refuses_to_read_infinity())
+		skip();
+	add_job(1, 1, 0);
+	add_job(2, 2, 0);
+	start();
+	await_and_free(NEWS_STARTED);
+	tenant_run("UPDATE jobs SET node_id = (SELECT node_id FROM delivery_nodes) WHERE tenant_id = $1");
+	tenant_run("UPDATE jobs SET expires_at = 'infinity' WHERE tenant_id = $1 "
+		   "AND job_id = (SELECT min(job_id::text)::uuid FROM jobs WHERE tenant_id = $1)");
+	store_thread_read_page(thread, &edited, none, 1000);
+	store_thread_read_page(thread, &other, none, 1000);
+	page = await(NEWS_PAGE);
+	assert_memory_equal(page->id, edited.endpoint_id, 16);
+	assert_true(page->unreadable);
+	assert_int_equal(page->row_count, 0);
+	news_free(page);
+	page = await(NEWS_PAGE);
+	assert_memory_equal(page->id, other.endpoint_id, 16);
+	assert_false(page->unreadable);
+	assert_int_equal(page->row_count, 1);
+	news_free(page);
+}
+
+static void
+test_an_endpoint_that_the_store_refuses_to_read_stops_no_other_endpoint(void **state)
+{
+	const struct endpoint_name edited = name_of(1), other = name_of(2);
+	struct news *news;
+
+	if (!store_refuses_to_read_infinity())
+		skip();
+	add_endpoint(1);
+	tenant_run("UPDATE endpoints SET old_secret_until = 'infinity' WHERE tenant_id = $1");
+	add_endpoint(2);
+	start();
+	await_and_free(NEWS_STARTED);
+	store_thread_load_endpoint(thread, &edited);
+	store_thread_load_endpoint(thread, &other);
+	news = await(NEWS_ENDPOINT);
+	assert_memory_equal(news->id, edited.endpoint_id, 16);
+	assert_null(news->config);
+	news_free(news);
+	news = await(NEWS_ENDPOINT);
+	assert_memory_equal(news->id, other.endpoint_id, 16);
+	assert_non_null(news->config);
+	news_free(news);
+}
+
+static void
+test_a_job_that_is_due_in_thousands_of_years_is_due_in_the_future(void **state)
+{
+	const struct endpoint_name name = name_of(1);
+	int64_t now_ms = clock_wall_us() / 1000;
+	struct news *page;
+
+	add_job(1, 1, 0);
+	tenant_run("UPDATE jobs SET next_attempt_at = hl_time(9000000000000000) WHERE tenant_id = $1");
+	start();
+	await_and_free(NEWS_STARTED);
+	tenant_run("UPDATE jobs SET node_id = (SELECT node_id FROM delivery_nodes) WHERE tenant_id = $1");
+	store_thread_read_page(thread, &name, none, 1000);
+	page = await(NEWS_PAGE);
+	assert_int_equal(page->row_count, 1);
+	assert_in_range(page->rows[0].due_ms, now_ms, INT64_MAX / 2000);
+	news_free(page);
+}
+
 static void
 test_a_walk_names_the_endpoints_that_have_rows(void **state)
 {
@@ -243,6 +323,9 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    TEST(test_a_page_has_rows_with_the_events_of_those_that_are_due),
 	    TEST(test_a_page_stops_at_so_many_bytes_of_events_but_has_one),
+	    TEST(test_rows_that_the_store_refuses_to_read_stop_no_other_endpoint),
+	    TEST(test_an_endpoint_that_the_store_refuses_to_read_stops_no_other_endpoint),
+	    TEST(test_a_job_that_is_due_in_thousands_of_years_is_due_in_the_future),
 	    TEST(test_a_walk_names_the_endpoints_that_have_rows),
 	    TEST(test_a_transform_comes_read_or_not_at_all),
 	    TEST(test_a_changed_endpoint_is_told_before_the_version_of_its_change),
