@@ -18,6 +18,7 @@
 #include "base/mem.h"
 #include "base/repeat.h"
 #include "base/utf8.h"
+#include "config/text_rules.h"
 #include "shm/key_writer.h"
 #include "store/webhooks/changes.h"
 #include "store/webhooks/key_rows.h"
@@ -117,6 +118,13 @@ read_limit(const struct db_rows *rows, uint32_t row, enum key_column column)
 	return limit > 0 ? (uint64_t)limit : 0;
 }
 
+/* Revoked keys of tenants that were removed have none. */
+static bool
+tenant_is_right(struct span tenant, bool revoked)
+{
+	return revoked ? tenant.len <= TENANT_ID_MAX : text_is_tenant(tenant.base, tenant.len);
+}
+
 /* Returns false for a row that the API cannot have made. */
 static bool
 read_key(const struct db_rows *rows, uint32_t row, struct api_key *key)
@@ -135,7 +143,7 @@ read_key(const struct db_rows *rows, uint32_t row, struct api_key *key)
 	copy_name(key->name, sizeof key->name, db_rows_text(rows, row, KEY_COLUMN_NAME));
 	(void)snprintf(key->key_id, sizeof key->key_id, "%s", id.base);
 	(void)snprintf(key->tenant_id, sizeof key->tenant_id, "%s", tenant.base);
-	return id.len < sizeof key->key_id && tenant.len < sizeof key->tenant_id &&
+	return id.len < sizeof key->key_id && tenant_is_right(tenant, db_rows_bool(rows, row, KEY_COLUMN_REVOKED)) &&
 	       read_hash(db_rows_text(rows, row, KEY_COLUMN_HASH), key->hash);
 }
 

@@ -106,3 +106,15 @@ def test_a_list_goes_past_an_id_that_is_longer_than_any_of_the_api(edited):
         assert [item["id"] for item in shown][-2:] == ["x" * 300, last]
         assert client.request("GET", "/v1/tenants?limit=1&order=desc", headers=headers).status == 200
     assert control_pid(hookline) == pid
+
+
+@pytest.mark.parametrize("store", STORES)
+def test_a_tenant_with_an_id_that_the_api_refuses_keeps_no_other_from_publishing(edited):
+    hookline, edit = edited
+    odd, other = hookline.new_tenant(), hookline.new_tenant()
+    for table in ("tenants", "api_keys"):
+        edit(f"UPDATE {table} SET tenant_id = 'a\"b' WHERE tenant_id = '{odd.id}'")
+    hookline.daemon.stop()
+    hookline.start()
+    assert odd.client.post("/v1/events", {"topic": "a"}).status == 401
+    assert other.client.post("/v1/events", {"topic": "a"}).status == 201
