@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/utf8.h"
+
 static void
 tell_timeout(const struct failure *failure, struct attempt_result *result)
 {
@@ -88,10 +90,24 @@ our_trouble(const struct failure *failure)
 	case CURLE_SSL_CACERT_BADFILE:
 	case CURLE_SSL_CERTPROBLEM:
 	case CURLE_SSL_ENGINE_INITFAILED:
+	case CURLE_ABORTED_BY_CALLBACK: /* a callback of ours that was not the guard: epoll took no socket */
 	case CURLE_COULDNT_RESOLVE_HOST: /* our resolver had answered before */
 		return curl_easy_strerror(failure->code);
 	default:
 		return NULL;
+	}
+}
+
+/* A receiver's name can be cut within a character, which no store takes. */
+static void
+mend_utf8(char *text)
+{
+	size_t len = strlen(text);
+
+	for (size_t at = 0, width; at<len; at += width> 0 ? width : 1) {
+		width = utf8_length(text + at, len - at);
+		if (width == 0)
+			text[at] = '?';
 	}
 }
 
@@ -105,4 +121,6 @@ failure_tell(const struct failure *failure, struct attempt_result *result)
 		(void)snprintf(result->error, sizeof result->error, "no attempt could be made: %s", ours);
 	else
 		tell(failure, result);
+	mend_utf8(result->error);
+	mend_utf8(result->certificate_error);
 }

@@ -1,0 +1,82 @@
+/* What people read of an attempt that has no reply. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <string.h>
+
+#include "base/utf8.h"
+#include "courier/failure.h"
+
+static void
+assert_utf8(const char *text)
+{
+	for (size_t len = strlen(text), at = 0, width; at < len; at += width) {
+		width = utf8_length(text + at, len - at);
+		assert_int_not_equal(width, 0);
+	}
+}
+
+static void
+test_a_certificate_of_long_names_is_told_in_whole_characters(void **state)
+{
+	char certificate[400] = "";
+
+	for (size_t shift = 0; shift < 4; shift++) {
+		struct failure failure = {.code = CURLE_PEER_FAILED_VERIFICATION,
+		    .host = "a.example",
+		    .certificate = certificate,
+		    .detail = ""};
+		struct attempt_result result = {0};
+
+		memset(certificate, 'x', shift);
+		certificate[shift] = '\0';
+		while (strlen(certificate) + strlen("\xe2\x82\xac") < sizeof certificate)
+			strcat(certificate, "\xe2\x82\xac");
+		failure_tell(&failure, &result);
+		assert_int_equal(result.end, ATTEMPT_FAILED);
+		assert_true(strlen(result.error) > 256);
+		assert_utf8(result.error);
+		assert_string_equal(result.certificate_error, certificate);
+	}
+}
+
+static void
+test_words_of_libcurl_that_were_cut_are_told_in_whole_characters(void **state)
+{
+	const struct failure failure = {.code = CURLE_PEER_FAILED_VERIFICATION,
+	    .host = "a.example",
+	    .certificate = "",
+	    .detail = "subject name '\xe2\x82"};
+	struct attempt_result result = {0};
+
+	failure_tell(&failure, &result);
+	assert_utf8(result.error);
+	assert_utf8(result.certificate_error);
+}
+
+static void
+test_what_a_callback_of_ours_ends_is_not_the_endpoints_failure(void **state)
+{
+	const struct failure failure = {
+	    .code = CURLE_ABORTED_BY_CALLBACK, .host = "a.example", .certificate = "", .detail = ""};
+	struct attempt_result result = {0};
+
+	failure_tell(&failure, &result);
+	assert_int_equal(result.end, ATTEMPT_OURS);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_a_certificate_of_long_names_is_told_in_whole_characters),
+	    cmocka_unit_test(test_words_of_libcurl_that_were_cut_are_told_in_whole_characters),
+	    cmocka_unit_test(test_what_a_callback_of_ours_ends_is_not_the_endpoints_failure),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
