@@ -16,8 +16,8 @@
 #include "store/webhooks/publish_check.h"
 #include "store/webhooks/publish_handover.h"
 
-/* A group ends with the event that reaches this number of jobs. */
-#define GROUP_JOBS 65536
+/* A group ends with the event whose jobs reach this number of subscriptions, of which each job has one or more. */
+#define GROUP_SUBSCRIPTIONS 65536
 
 /* Of two transactions that deadlock one goes on: more in a row have another reason. */
 #define BUSY_ATTEMPTS 5
@@ -277,7 +277,7 @@ gather(struct publish_batch *b, uint32_t *next, struct error *err)
 	uint32_t count = 0;
 
 	b->jobs.count = b->jobs.id_count = 0;
-	while (*next < b->batch->count && b->jobs.count < GROUP_JOBS &&
+	while (*next < b->batch->count && b->jobs.id_count < GROUP_SUBSCRIPTIONS &&
 	       router_bytes(b->router) < 2 * (size_t)ROUTER_BYTES) {
 		struct publication *item = &b->all[(*next)++];
 

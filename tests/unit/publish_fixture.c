@@ -18,7 +18,7 @@
 #include "tests/unit/publish_fixture.h"
 
 #define ENDPOINT "0190f5fe-0000-7000-8000-00000000000%c"
-#define RECORDS_MAX 8
+#define RECORDS_MAX 128
 
 static const struct db_env no_env = {0};
 static char directory[] = "/tmp/hooks-publish-XXXXXX";

@@ -72,6 +72,21 @@ test_jobs_of_an_endpoint_that_holds_are_held_and_not_handed_over(void **state)
 	    "never");
 }
 
+/* They take memory, and time in a transaction, as jobs do. */
+static void
+test_events_whose_jobs_have_many_subscriptions_are_stored_in_several_transactions(void **state)
+{
+	struct published_event events[110];
+
+	for (int i = 0; i < 660; i++)
+		subscribe('2', "b");
+	for (uint32_t i = 0; i < 110; i++)
+		events[i] = (struct published_event){.number = i + 1, .topic = "b"};
+	assert_string_equal(publish_all(events, 110, NULL), "110 stored 0 duplicates 0 dead 0 discarded");
+	assert_int_equal(ends, 2);
+	assert_string_equal(value("SELECT count(*) FROM jobs WHERE tenant_id = $1"), "110");
+}
+
 /* ---- idempotency keys ---- */
 
 static void
@@ -333,6 +348,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    TEST(test_an_event_and_its_jobs_are_stored_and_handed_over),
 	    TEST(test_jobs_of_an_endpoint_that_holds_are_held_and_not_handed_over),
+	    TEST(test_events_whose_jobs_have_many_subscriptions_are_stored_in_several_transactions),
 	    TEST(test_the_first_event_with_a_key_is_the_only_one),
 	    TEST(test_a_key_belongs_to_one_tenant),
 	    TEST(test_a_key_is_free_again_after_a_day),
