@@ -2,6 +2,8 @@
  * changes.version is read first, then what it stands for: rows may be newer than the version that is told, never older.
  * An endpoint that is not known, because it has no jobs in memory, is told also when it has changed of late: the change
  * may have put jobs into rows. Of late is two minutes, because a transaction's time is that of its beginning.
+ * hooksctl puts jobs into rows and changes no endpoint: so, when a tenant's version has moved, all its endpoints that
+ * have rows are told.
  */
 #include "courier/follower.h"
 
@@ -20,10 +22,13 @@
 #include "store/webhooks/changes.h"
 #include "store/webhooks/endpoint_changes.h"
 #include "store/webhooks/endpoints.h"
+#include "store/webhooks/job_outcomes.h"
+#include "store/webhooks/job_rows.h"
 
 #define LOOK_US (500 * 1000)
 #define RECENT_MS (2 * 60 * 1000)
 #define ENDPOINTS_A_STEP 20
+#define ENDPOINTS_WITH_ROWS 50 /* at once */
 
 /* What is known of an endpoint that the loop has asked for. */
 struct known {
@@ -294,6 +299,42 @@ add_missing(struct look *look, const char *tenant_id)
 	free(links);
 }
 
+/* Tells endpoints that have rows. after is set to the last one. Returns whether the tenant may have more of them. */
+static bool
+tell_slice(const struct follower *follower, const char *tenant_id, const struct db_rows *rows, uint8_t after[16])
+{
+	uint32_t count = db_rows_count(rows);
+
+	for (uint32_t row = 0; row < count; row++) {
+		struct span id = db_rows_text(rows, row, 1);
+
+		if (strcmp(db_rows_text(rows, row, 0).base, tenant_id) != 0 || !uuid_parse(id.base, id.len, after))
+			return false;
+		if (is_mine(follower, after))
+			news_put(follower->news, news_new(NEWS_HAS_ROWS, tenant_id, after));
+	}
+	return count == ENDPOINTS_WITH_ROWS;
+}
+
+static int
+tell_rows(const struct look *look, const char *tenant_id)
+{
+	uint8_t after[16] = {0};
+	bool more = true;
+	int rc = jobs_begin(look->db, look->err);
+
+	while (rc == 0 && more) {
+		struct db_rows *rows;
+
+		rc = job_rows_walk(look->db, tenant_id, after, ENDPOINTS_WITH_ROWS, &rows, look->err);
+		if (rc != 0)
+			break;
+		more = tell_slice(look->follower, tenant_id, rows, after);
+		db_rows_free(rows);
+	}
+	return db_end(look->db, rc, look->err);
+}
+
 static void
 look_at_tenant(void *context, const char *tenant_id)
 {
@@ -308,6 +349,7 @@ look_at_tenant(void *context, const char *tenant_id)
 		compare_endpoint(look, tenant_id, rows, row);
 	db_rows_free(rows);
 	add_missing(look, tenant_id);
+	look->rc = tell_rows(look, tenant_id);
 }
 
 /* Finds out what has changed since the last look, for the version that was read before. */

@@ -37,8 +37,9 @@ void follower_note_page(struct follower *follower, const uint8_t endpoint_id[16]
 int64_t follower_due_us(const struct follower *follower);
 
 /*
- * A step: looks whether there are changes, or reads some of the endpoints that have changed. When all of them are told
- * it tells NEWS_CHANGED. As db_query(); after any result but 0 the step is to be done again.
+ * A step: looks whether there are changes, and tells NEWS_HAS_ROWS for each endpoint of a changed tenant that has
+ * rows; or reads some of the endpoints that have changed. When all of them are told it tells NEWS_CHANGED. As
+ * db_query(); after any result but 0 the step is to be done again.
  */
 int follower_step(struct follower *follower, struct db *db, struct error *err);
 

@@ -280,6 +280,25 @@ test_an_endpoint_that_is_not_known_is_told_when_it_has_changed(void **state)
 	news_free(news);
 }
 
+static void
+test_jobs_that_were_put_into_rows_without_a_change_of_their_endpoint_are_told(void **state)
+{
+	struct news *news;
+
+	add_endpoint(1);
+	tenant_run("UPDATE endpoints SET updated_at = hl_time(0) WHERE tenant_id = $1");
+	start();
+	await_and_free(NEWS_CHANGED);
+	/* As hooksctl does after its transaction. */
+	add_job(1, 1, 0);
+	change_endpoint("UPDATE endpoints SET name = name WHERE tenant_id = $1");
+	news = await(NEWS_HAS_ROWS);
+	assert_string_equal(news->tenant_id, jobs_tenant);
+	assert_memory_equal(news->id, endpoint_id(1), 16);
+	news_free(news);
+	await_and_free(NEWS_CHANGED);
+}
+
 static int64_t
 wait_for(const char *sql, int64_t expected)
 {
@@ -330,6 +349,7 @@ main(void)
 	    TEST(test_a_transform_comes_read_or_not_at_all),
 	    TEST(test_a_changed_endpoint_is_told_before_the_version_of_its_change),
 	    TEST(test_an_endpoint_that_is_not_known_is_told_when_it_has_changed),
+	    TEST(test_jobs_that_were_put_into_rows_without_a_change_of_their_endpoint_are_told),
 	    TEST(test_jobs_of_an_endpoint_are_held_while_it_is_paused),
 	};
 
