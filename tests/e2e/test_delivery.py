@@ -1,8 +1,6 @@
 """What is published arrives at the endpoints that match: once, within their limits, and whatever process dies."""
 
 import json
-import os
-import signal
 
 import pytest
 
@@ -165,28 +163,12 @@ def test_a_changed_url_is_taken_from_the_reply_on(hookline, tenant, endpoints, r
     assert len(receiver.at("/old")) == 1
 
 
-# Processes that die. These tests have daemons of their own.
+# A service that stops. test_delivery_killed.py kills its processes.
 
 
 @pytest.fixture(params=STORES)
 def own(request, make_hookline):
     return make_hookline(request.param, HL_COURIERS=1).start()
-
-
-def test_every_event_arrives_although_couriers_are_killed(own, receiver):
-    tenant = own.new_tenant()
-    endpoints = Endpoints(tenant, receiver)
-    receiver.answers["/slow"] = Answer(delay=0.02)
-    for path in ("/fast", "/slow"):
-        endpoints.add(path, max_in_flight=5)
-    publishers = [Publisher(own, tenant, number, pause=0.01) for number in range(2)]
-    with Publishing(publishers) as publishing:
-        for _ in range(3):
-            publishing.wait_more(30)
-            killed = own.daemon.pids("courier")
-            os.kill(killed[0], signal.SIGKILL)
-            wait_until(lambda: own.daemon.pids("courier") not in ([], killed), "another courier", 20)
-    Ledger(own, endpoints, publishers).wait_delivered()
 
 
 def test_every_event_arrives_although_everything_is_started_anew(own, receiver):
