@@ -5,7 +5,7 @@ import pytest
 
 from harness.citus import Cluster
 from harness.daemon import Daemon
-from harness.dba import apply_schema
+from harness.dba import apply_schema, apply_webhooks
 from harness.disk import make_disk
 from harness.postgres import PostgresServer
 from harness.standby import Pair
@@ -185,6 +185,15 @@ def hookline(request, started_hooklines, postgres_server, tmp_path_factory):
     assert hookline.daemon.process.poll() is None, hookline.daemon.log()[-4000:]
 
 
+@pytest.fixture(scope="session")
+def webhooks_template(postgres_server):
+    """Options of CREATE DATABASE for one that has all tables already: making them takes longer than most tests."""
+    postgres_server.start()
+    template = postgres_server.new_database()
+    apply_webhooks(template)
+    return f"TEMPLATE {template.name}"
+
+
 @pytest.fixture
 def make_hookline(request, tmp_path):
     """
@@ -198,7 +207,7 @@ def make_hookline(request, tmp_path):
         if store == "postgres" and database is None:
             server = request.getfixturevalue("postgres_server")
             server.start()
-            databases.append(database := server.new_database())
+            databases.append(database := server.new_database(request.getfixturevalue("webhooks_template")))
         made.append(new_hookline(tmp_path, store, database, **options))
         return made[-1]
 
