@@ -67,7 +67,7 @@ def test_hooksd_of_the_version_before_serves_with_the_limits_of_the_file(scene, 
     status = dict(re.findall(r"^(\w+):\t(.*)$", scene.hooksd.run("cat", "/proc/1/status"), re.M))
     assert (int(status["CapBnd"], 16), status["NoNewPrivs"], status["Uid"].split()[0]) == (0, "1", "10001")
     limits = scene.hooksd.inspect()["HostConfig"]
-    assert (limits["Memory"], limits["PidsLimit"], limits["ReadonlyRootfs"]) == (768 * 2**20, 128, True)
+    assert (limits["Memory"], limits["PidsLimit"], limits["ReadonlyRootfs"]) == (2**30, 128, True)
     assert json.loads(scene.hooksd.get("/health").body)["version"] == previous_image.split(":")[1]
     scene.post("before", "stored")
     assert scene.database.stored() == scene.sent
