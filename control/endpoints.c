@@ -79,7 +79,7 @@ load(const struct request *request, bool for_update, struct db_rows **rows, stru
 static bool
 same(struct span a, struct span b)
 {
-	return a.len == b.len && memcmp(a.base, b.base, a.len) == 0;
+	return a.len == b.len && (a.len == 0 || memcmp(a.base, b.base, a.len) == 0);
 }
 
 /* A change to record. */

@@ -133,6 +133,7 @@ def test_an_event_of_a_tenant_that_is_removed_meanwhile_is_discarded_though_it_n
 # ---- a publisher that dies ----
 
 
+@pytest.mark.unsanitized("a sanitizer wants to be the first library")
 @pytest.mark.parametrize("store", STORES)
 @pytest.mark.parametrize("side", [BEFORE, AFTER])
 def test_an_event_is_stored_once_though_its_publisher_dies_at_the_commit(make_hookline, tmp_path, store, side):

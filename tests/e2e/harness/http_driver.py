@@ -18,6 +18,7 @@ class HttpDriver:
             [BUILD_DIR / "tests/unit/http_driver"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
             env=clean_environment({
                 "LD_PRELOAD": BUILD_DIR / "tests/preload/resolver.so", "NAMES": self.names, "NAMES_LOG": self.log,
+                "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0",
                 **({"HL_ALLOW_NETWORKS": allow} if allow else {}), **environment}))
 
     def __enter__(self):
