@@ -21,7 +21,7 @@ bool filter_id(
 bool filter_word(
     const struct request *request, const char *name, const char *const *words, const char **out, struct reply *reply);
 
-/* from_ms and to_ms; what is not given does not bound. */
+/* from_ms and to_ms. A time that is not given bounds nothing. */
 bool filter_times(const struct request *request, struct time_range *out, struct reply *reply);
 
 /* Topics that fit a pattern, as subscriptions have it. */

@@ -1,7 +1,7 @@
 /*
- * Runs of endpoints: since when one has only failed, when it was last well. Noted at each outcome that is written,
- * stored at most once a minute an endpoint. A process that dies forgets what was not stored yet: the next outcome says
- * it again. For the store thread.
+ * Runs of endpoints: since when one has only failed, and when it last succeeded. The store thread notes a run at each
+ * outcome that it writes, and stores it at most once a minute an endpoint. A process that dies forgets the runs that it
+ * has not stored; the next outcome of the endpoint notes them again. For the store thread.
  */
 #ifndef COURIER_RUNS_H
 #define COURIER_RUNS_H
@@ -25,7 +25,7 @@ void runs_note(struct runs *runs, const struct outcome *outcome, int64_t now_us)
  */
 int64_t runs_due_us(const struct runs *runs);
 
-/* Stores what is due, in a transaction of its own. Returns as db_commit(); what was not stored stays. */
+/* Stores the runs that are due, in a transaction of its own. Returns as db_commit(). Runs that were not stored stay. */
 int runs_write(struct runs *runs, struct db *db, int64_t now_us, struct error *err);
 
 #endif

@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 #define JITTER_PERCENT 20
-#define OUR_WAIT_LEAST_MS 1000 /* after what was not the endpoint's failure */
+#define OUR_WAIT_LEAST_MS 1000 /* after an attempt that failed, and not by the endpoint */
 #define OUR_WAIT_MOST_MS 10000
 
 /* A part of range, in proportion to chance: 0..range. */

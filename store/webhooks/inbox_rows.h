@@ -22,7 +22,7 @@ struct inbox_message {
 	struct span body;
 };
 
-/* In a transaction: adds it, and removes what is not among the newest of its token any more. */
+/* In a transaction: adds the message, and removes those of its token that are not among the newest any more. */
 int inbox_rows_add(struct db *db, const struct inbox_message *message, struct error *err);
 
 enum inbox_column { INBOX_COLUMN_ID, INBOX_COLUMN_RECEIVED_MS, INBOX_COLUMN_HEADERS, INBOX_COLUMN_BODY };

@@ -1,6 +1,7 @@
 /*
- * The rows of delivery_nodes: which nodes deliver, and that they live. Jobs belong to a node's number. Who has a row is
- * told by its epoch, another one at each claim; a row that another node has adopted is lost. For courier 0 of a node.
+ * The rows of delivery_nodes: which nodes deliver, and that they live. Jobs belong to a node's number. The epoch of a
+ * row tells which process has claimed it: each claim sets another one. A row that another node has adopted is lost. For
+ * courier 0 of a node.
  */
 #ifndef STORE_WEBHOOKS_NODE_ROWS_H
 #define STORE_WEBHOOKS_NODE_ROWS_H

@@ -1,4 +1,4 @@
-/* Published events that the webhooks' store has refused for good: who is to blame, and what is kept of them. */
+/* Published events that the webhooks' store has refused for good: what is to blame, and what is kept of them. */
 #ifndef STORE_WEBHOOKS_PUBLISH_DEAD_H
 #define STORE_WEBHOOKS_PUBLISH_DEAD_H
 
@@ -9,8 +9,8 @@
 #include "store/webhooks/publication.h"
 
 /*
- * Who is to blame for a refusal, by its SQLSTATE. EVENT: what the event says. UNCLEAR: the event, if the store takes
- * others. STORE: the store.
+ * What is to blame for a refusal, by its SQLSTATE. EVENT: a value of the event. UNCLEAR: the event, if the store takes
+ * other events. STORE: the store.
  */
 enum blame { BLAME_EVENT, BLAME_UNCLEAR, BLAME_STORE };
 enum blame blame_of(const char *sqlstate);
