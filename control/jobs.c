@@ -26,6 +26,7 @@ show(const struct request *request, const struct db_rows *rows, uint32_t row)
 	tree_add_int_of(tree, "expires_at", rows, row, JOB_COLUMN_EXPIRES_MS);
 	tree_add_text(tree, "transform_id", db_rows_text(rows, row, JOB_COLUMN_TRANSFORM));
 	tree_add_text(tree, "replay_id", db_rows_text(rows, row, JOB_COLUMN_REPLAY));
+	tree_add_json(tree, "subscription_ids", db_rows_text(rows, row, JOB_COLUMN_SUBSCRIPTIONS), "[]");
 	return tree;
 }
 

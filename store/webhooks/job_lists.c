@@ -1,25 +1,30 @@
-/* A waiting job's row. */
+/* A waiting job's row. PostgreSQL has an array of subscriptions, SQLite JSON. */
 #include "store/webhooks/job_lists.h"
 
-#define COLUMNS                                                                                                        \
+#define COLUMNS(subscription_ids)                                                                                      \
 	"job_id, event_id, endpoint_id, status, attempt_count, hl_ms(next_attempt_at), hl_ms(expires_at), "            \
-	"transform_id, replay_id, last_error"
+	"transform_id, replay_id, last_error, " subscription_ids
+#define PG_COLUMNS COLUMNS("array_to_json(subscription_ids)")
+#define SQLITE_COLUMNS COLUMNS("subscription_ids")
+
+#define OF_ID "FROM jobs WHERE tenant_id = $1 AND job_id = $2"
 
 int
 job_lists_get(struct db *db, const char *tenant_id, const char *job_id, struct db_rows **rows, struct error *err)
 {
-	static const struct db_statement get = {"SELECT " COLUMNS " FROM jobs WHERE tenant_id = $1 AND job_id = $2"};
+	static const struct db_statement get = {"SELECT " PG_COLUMNS " " OF_ID, "SELECT " SQLITE_COLUMNS " " OF_ID};
 	const struct db_param params[] = {db_string(tenant_id), db_string(job_id)};
 
 	return db_query(db, &get, params, 2, rows, err);
 }
 
-#define FILTERED(uuid)                                                                                                 \
-	"SELECT " COLUMNS " FROM jobs WHERE tenant_id = $1 AND (CAST($3 AS text) IS NULL OR status = $3)"              \
+#define FILTERED(columns, uuid)                                                                                        \
+	"SELECT " columns " FROM jobs WHERE tenant_id = $1 AND (CAST($3 AS text) IS NULL OR status = $3)"              \
 	" AND (CAST($4 AS " uuid ") IS NULL OR event_id = $4)"
-#define LIST(uuid, of_endpoint, after, order)                                                                          \
-	FILTERED(uuid) " AND job_id " after " $5" of_endpoint " ORDER BY job_id" order " LIMIT $2"
-#define BOTH(of_endpoint, after, order) LIST("uuid", of_endpoint, after, order), LIST("text", of_endpoint, after, order)
+#define LIST(columns, uuid, of_endpoint, after, order)                                                                 \
+	FILTERED(columns, uuid) " AND job_id " after " $5" of_endpoint " ORDER BY job_id" order " LIMIT $2"
+#define BOTH(of_endpoint, after, order)                                                                                \
+	LIST(PG_COLUMNS, "uuid", of_endpoint, after, order), LIST(SQLITE_COLUMNS, "text", of_endpoint, after, order)
 #define OF_ENDPOINT " AND endpoint_id = $6"
 
 int

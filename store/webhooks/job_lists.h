@@ -18,6 +18,7 @@ enum job_column {
 	JOB_COLUMN_TRANSFORM,
 	JOB_COLUMN_REPLAY,
 	JOB_COLUMN_ERROR,
+	JOB_COLUMN_SUBSCRIPTIONS, /* a JSON array of ids */
 };
 
 /* Which jobs; NULL leaves nothing out. */

@@ -28,7 +28,7 @@ def test_a_job_tells_why_it_waits(tenant, rows):
     assert shown == {
         "id": job, "job_id": job, "event_id": event, "endpoint_id": ENDPOINT, "tenant_id": tenant.id, "status": "pending",
         "attempt_count": 4, "next_attempt_at": due, "last_error": "connection refused", "expires_at": due + 1,
-        "transform_id": None, "replay_id": None}
+        "transform_id": None, "replay_id": None, "subscription_ids": []}
     assert tenant.client.get("/v1/jobs").json == {"items": [shown], "count": 1, "next_cursor": None, "cursor": None}
 
 

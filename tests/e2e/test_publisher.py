@@ -71,20 +71,24 @@ def test_an_event_is_routed_by_each_change_that_was_answered_before(hookline):
 def test_an_event_has_a_job_for_each_endpoint_and_transform(hookline):
     tenant = hookline.new_tenant()
     client = tenant.client
-    endpoint, _ = subscribe(client)
+    endpoint, first = subscribe(client)
     transform = [{"remove_field": {"field": "payload.secret"}}]
+    made = [first["id"]]
     for fields in ({"topic_pattern": "order.*"}, {"topic_pattern": "#", "transform": transform},
                    {"topic_pattern": "order.#", "transform": transform},
                    {"topic_pattern": "#", "filter": {"gt": "payload.n", "value": 5}, "transform": transform + transform}):
-        assert client.post("/v1/subscriptions", {"endpoint_id": endpoint["id"]} | fields).status == 201
+        reply = client.post("/v1/subscriptions", {"endpoint_id": endpoint["id"]} | fields)
+        assert reply.status == 201
+        made.append(reply.json["id"])
     event = publish(client, payload={"n": 5}).json
     assert len(event["job_ids"]) == 2
     assert len(publish(client, payload={"n": 6}).json["job_ids"]) == 3
-    rows = hookline.query("SELECT status, attempt_count, expires_at, subscription_ids FROM jobs WHERE tenant_id = :tenant"
+    rows = hookline.query("SELECT status, attempt_count, expires_at FROM jobs WHERE tenant_id = :tenant"
                           " AND event_id = :event", tenant=tenant.id, event=event["id"])
     assert {(row["status"], row["attempt_count"], row["expires_at"]) for row in rows} == {("held", 0, None)}
-    ids = [row["subscription_ids"] for row in rows]
-    assert sorted(len(json.loads(some) if isinstance(some, str) else some) for some in ids) == [2, 2]
+    shown = client.get(f"/v1/jobs?event_id={event['id']}").json["items"]
+    assert {frozenset(job["subscription_ids"]) for job in shown} == {frozenset(made[:2]), frozenset(made[2:4])}
+    assert shown[0] == client.get(f"/v1/jobs/{shown[0]['id']}").json
 
 
 def test_an_event_of_a_tenant_that_is_deleted_meanwhile_is_discarded(hookline):
