@@ -47,21 +47,23 @@ parse(const char *line, struct node_file *file)
 		return false;
 	int len = print(file, expected);
 	(void)snprintf(whole, sizeof whole, "%s %08" PRIx32 "\n", expected, crc32c(expected, (size_t)len));
-	return strcmp(line, whole) == 0 && file->node_id > 0;
+	return strcmp(line, whole) == 0 && file->node_id >= 0;
 }
 
 int
 node_file_read(const char *data_dir, struct node_file *file, struct error *err)
 {
 	char path[PATH_MAX], line[LINE_MAX_BYTES] = "";
+	ssize_t n;
 
 	if (path_of(data_dir, "", path, err) != 0)
 		return -1;
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return errno == ENOENT ? NODE_FILE_NONE : error_errno(err, "cannot open %s", path);
-	ssize_t len = read(fd, line, sizeof line - 1);
-	if (len < 0) {
+	for (size_t len = 0; (n = read(fd, line + len, sizeof line - 1 - len)) > 0; len += (size_t)n)
+		;
+	if (n < 0) {
 		(void)error_errno(err, "cannot read %s", path);
 		close(fd);
 		return -1;

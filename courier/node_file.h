@@ -16,7 +16,7 @@
 enum node_file_condition { NODE_FILE_NONE = 1 };
 
 struct node_file {
-	int64_t node_id; /* > 0 */
+	int64_t node_id; /* > 0; 0: the first claim is under way, and the row, if it is there, has next_epoch */
 	int64_t epoch; /* that the row has, unless it has next_epoch by now */
 	int64_t next_epoch; /* the same as epoch when no claim is under way */
 };

@@ -89,11 +89,18 @@ static int
 find_epoch(struct node_keeper *keeper, struct db *db, int64_t version, struct error *err)
 {
 	const struct node_row next = {.node_id = keeper->file.node_id, .epoch = keeper->file.next_epoch};
+	int64_t node_id = next.node_id;
 	bool ours;
-	int rc = node_rows_beat(db, &next, version, &ours, err);
+	int rc;
 
+	if (node_id == 0) {
+		rc = node_rows_find(db, next.epoch, &node_id, err);
+		ours = node_id != 0;
+	} else {
+		rc = node_rows_beat(db, &next, version, &ours, err);
+	}
 	if (rc == 0 && ours)
-		keeper->file.epoch = keeper->file.next_epoch;
+		keeper->file = (struct node_file){node_id, next.epoch, next.epoch};
 	return rc;
 }
 
@@ -111,11 +118,10 @@ swap_epoch(struct node_keeper *keeper, struct db *db, int64_t version, struct no
 {
 	struct node_file file = keeper->file;
 	char host[256] = "";
-	int rc = 0;
+	int rc;
 
 	file.next_epoch = new_epoch();
-	if (file.node_id != 0)
-		rc = write_file(keeper, &file, err);
+	rc = write_file(keeper, &file, err);
 	if (rc != 0)
 		return rc;
 	(void)gethostname(host, sizeof host - 1);

@@ -14,6 +14,9 @@ static const struct db_statement add = {
     " ON CONFLICT (node_id) DO NOTHING RETURNING node_id",
     NULL};
 
+static const struct db_statement find = {
+    "SELECT node_id FROM delivery_nodes WHERE epoch = $1 AND adopted_by IS NULL", NULL};
+
 static const struct db_statement beat = {"UPDATE delivery_nodes SET alive_at = hl_now(), seen_version = $3"
 					 " WHERE node_id = $1 AND epoch = $2 AND adopted_by IS NULL RETURNING node_id",
     NULL};
@@ -53,6 +56,14 @@ node_rows_claim(struct db *db, const struct node_claim *claim, struct node_row *
 	if (rc == 0)
 		*row = (struct node_row){.node_id = node_id, .epoch = claim->next_epoch};
 	return rc;
+}
+
+int
+node_rows_find(struct db *db, int64_t epoch, int64_t *node_id, struct error *err)
+{
+	const struct db_param params[] = {db_int(epoch)};
+
+	return ask(db, &find, params, 1, node_id, err);
 }
 
 int

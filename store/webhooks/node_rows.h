@@ -30,6 +30,12 @@ struct node_claim {
 int node_rows_claim(struct db *db, const struct node_claim *claim, struct node_row *row, struct error *err);
 
 /*
+ * Which row has that epoch: *node_id, 0 if none has it that no other node has adopted. After a first claim whose result
+ * nobody has seen. Returns as db_query().
+ */
+int node_rows_find(struct db *db, int64_t epoch, int64_t *node_id, struct error *err);
+
+/*
  * Says that the node lives, and by which version it acts. *ours: whether the row still is the node's; if not, nothing
  * was written. In a transaction of its own. Returns as db_commit(); *ours is set on 0.
  */

@@ -140,6 +140,24 @@ test_a_death_before_or_after_the_claim_keeps_the_row(void **state)
 }
 
 static void
+test_a_death_in_the_first_claim_leaves_no_row_without_a_node(void **state)
+{
+	struct node_row row, next;
+
+	/* The file named the epoch; there was no row yet. */
+	write_file(&(struct node_file){0, 0, 12345});
+	row = claim();
+	must_be_claimed(&row);
+
+	/* The row was added; the file has no number yet. */
+	write_file(&(struct node_file){0, 0, row.epoch});
+	next = claim();
+	must_be_claimed(&next);
+	assert_int_equal(next.node_id, row.node_id);
+	assert_true(next.epoch != row.epoch);
+}
+
+static void
 test_a_copy_of_the_directory_gets_a_row_of_its_own(void **state)
 {
 	struct node_row first = claim(), second, third;
@@ -222,6 +240,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    TEST(test_each_start_has_the_same_row_by_another_epoch),
 	    TEST(test_a_death_before_or_after_the_claim_keeps_the_row),
+	    TEST(test_a_death_in_the_first_claim_leaves_no_row_without_a_node),
 	    TEST(test_a_copy_of_the_directory_gets_a_row_of_its_own),
 	    TEST(test_a_file_that_is_damaged_or_gone_makes_a_new_node),
 	    TEST(test_nothing_is_claimed_that_the_disk_does_not_keep),
