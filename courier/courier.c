@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "courier/outcome.h"
 #include "shm/counters.h"
 
 #define WALK_GAP_US (5 * INT64_C(1000000))
@@ -215,11 +216,13 @@ wake_store_thread(struct courier *c)
 {
 	int64_t version = node_changes_version(c->node);
 
-	if (!c->reports.any && version == c->told_version)
+	bool changed = version != c->told_version;
+
+	if (!c->reports.any && !changed)
 		return;
 	c->reports.any = false;
 	c->told_version = version;
-	store_thread_wake(c->thread);
+	store_thread_wake(c->thread, changed || lane_depth(&c->reports.lane) >= OUTCOMES_SOON);
 }
 
 bool
@@ -247,8 +250,8 @@ courier_turn(struct courier *c)
 	if (!c->draining)
 		(void)parcels_take(&c->parcels, &c->jobs, now_us, clock_boot_us());
 	take_news(c, now_us);
-	http_run(c->http);
 	begin_attempts(c);
+	http_run(c->http);
 	if (!c->draining) {
 		walk_if_due(c, now_us);
 		pages_ask(&c->pages, now_us);
@@ -259,10 +262,10 @@ courier_turn(struct courier *c)
 	level_set(&c->slot->process, LEVEL_COURIER_JOBS, c->jobs.table.count);
 	level_set(&c->slot->process, LEVEL_COURIER_BYTES, c->jobs.bytes + c->transforms.bytes);
 	if (c->draining)
-		return NEVER_US;
+		return http_due_us(c->http);
 	if (c->more)
 		return now_us;
-	next_us = ready_due_us(&c->ready);
+	next_us = earlier(ready_due_us(&c->ready), http_due_us(c->http));
 	if (c->pages.reading < PAGES_AT_ONCE)
 		next_us = earlier(next_us, look_due_us(&c->look));
 	if (c->walk_wanted && !c->walking && c->started)

@@ -1,5 +1,5 @@
 /*
- * libcurl's sockets, a timer and the resolver's answers stand in one epoll set. A transfer is in one of four lists:
+ * libcurl's sockets and the resolver's answers stand in one epoll set. A transfer is in one of four lists:
  * spare, waiting for an address, at libcurl, ended.
  */
 #include "courier/http.h"
@@ -9,7 +9,6 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
-#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include <curl/curl.h>
@@ -29,8 +28,7 @@
 #define NEVER INT64_MAX
 
 /* In an event's data, beside sockets of libcurl. */
-#define EVENT_TIMER (UINT64_C(1) << 32)
-#define EVENT_RESOLVER (UINT64_C(2) << 32)
+#define EVENT_RESOLVER (UINT64_C(1) << 32)
 
 struct http {
 	struct transfer_env env;
@@ -39,9 +37,8 @@ struct http {
 	CURLM *multi;
 	struct resolver *resolver;
 	struct uuid_source ids;
-	int epoll_fd, timer_fd;
+	int epoll_fd;
 	int64_t curl_due_us, waiting_due_us; /* when libcurl, or one that waits, wants to be called. NEVER: not */
-	int64_t armed_us; /* when the timer fires */
 	struct transfer *spare, *waiting, *running, *ended;
 	uint32_t spare_count, in_flight;
 };
@@ -70,7 +67,7 @@ move(struct transfer *transfer, struct transfer **list)
 	*list = transfer;
 }
 
-/* ---- sockets and timer ---- */
+/* ---- what libcurl asks for ---- */
 
 static int
 watch_socket(CURL *easy, curl_socket_t fd, int what, void *context, void *known)
@@ -100,21 +97,6 @@ set_timer(CURLM *multi, long ms, void *context)
 
 	http->curl_due_us = ms < 0 ? NEVER : clock_steady_us() + ms * 1000;
 	return 0;
-}
-
-/* A timer that fires for nothing is cheaper than one that is set again for each transfer. */
-static void
-arm_timer(struct http *http)
-{
-	int64_t due_us = http->curl_due_us < http->waiting_due_us ? http->curl_due_us : http->waiting_due_us;
-	struct itimerspec when = {.it_value = {due_us / 1000000, due_us % 1000000 * 1000 + 1}};
-
-	if (http->ended != NULL)
-		due_us = when.it_value.tv_sec = 0;
-	if (due_us >= http->armed_us)
-		return;
-	http->armed_us = due_us;
-	(void)timerfd_settime(http->timer_fd, TFD_TIMER_ABSTIME, &when, NULL);
 }
 
 /* ---- attempts ---- */
@@ -171,7 +153,6 @@ http_begin(struct http *http, const struct attempt_order *order)
 		go_on(http, transfer, step);
 	else if (!resolve(http, transfer, false))
 		move(transfer, &http->waiting);
-	arm_timer(http);
 }
 
 /* Ends one that libcurl no longer has, and says so. */
@@ -232,14 +213,10 @@ static void
 take_event(struct http *http, const struct epoll_event *event)
 {
 	int ignored, mask = 0;
-	uint64_t expirations;
 
 	if (event->data.u64 == EVENT_RESOLVER) {
 		resolver_run(http->resolver);
 		look_at_waiting(http);
-	} else if (event->data.u64 == EVENT_TIMER) {
-		(void)!read(http->timer_fd, &expirations, sizeof expirations);
-		http->armed_us = NEVER;
 	} else {
 		/* A reply may have come since: a receiver that does not want the body says so before it closes. */
 		if (event->events & (EPOLLIN | EPOLLOUT | EPOLLHUP | EPOLLERR))
@@ -265,13 +242,20 @@ http_run(struct http *http)
 	if (clock_steady_us() >= http->waiting_due_us)
 		look_at_waiting(http);
 	take_finished(http);
-	arm_timer(http);
 }
 
 int
 http_fd(const struct http *http)
 {
 	return http->epoll_fd;
+}
+
+int64_t
+http_due_us(const struct http *http)
+{
+	if (http->ended != NULL)
+		return 0;
+	return http->curl_due_us < http->waiting_due_us ? http->curl_due_us : http->waiting_due_us;
 }
 
 uint32_t
@@ -297,7 +281,6 @@ http_cancel(struct http *http)
 		move(http->ended, &cancelled);
 	while (cancelled != NULL)
 		finish(http, cancelled, CURLE_OK);
-	arm_timer(http);
 }
 
 /* ---- opening ---- */
@@ -344,8 +327,7 @@ open_all(struct http *http, struct error *err)
 	if (!networks_read(http->env.config->hl_allow_networks, &http->env.allowed))
 		return error_set(err, "HL_ALLOW_NETWORKS is no list of networks");
 	http->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	http->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
-	if (http->epoll_fd < 0 || http->timer_fd < 0)
+	if (http->epoll_fd < 0)
 		return error_errno(err, "cannot make a descriptor for events");
 	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK || (http->multi = curl_multi_init()) == NULL)
 		return error_set(err, "libcurl cannot be used");
@@ -355,7 +337,7 @@ open_all(struct http *http, struct error *err)
 	(void)curl_multi_setopt(http->multi, CURLMOPT_TIMERFUNCTION, set_timer);
 	(void)curl_multi_setopt(http->multi, CURLMOPT_TIMERDATA, (void *)http);
 	(void)curl_multi_setopt(http->multi, CURLMOPT_MAXCONNECTS, connections_kept());
-	if (watch(http, http->timer_fd, EVENT_TIMER, err) < 0 || resolver_open(&http->resolver, err) < 0)
+	if (resolver_open(&http->resolver, err) < 0)
 		return -1;
 	return watch(http, resolver_fd(http->resolver), EVENT_RESOLVER, err);
 }
@@ -369,10 +351,8 @@ http_open(struct http **http, const struct config *config, attempt_done *done, v
 	    .done = done,
 	    .context = context,
 	    .epoll_fd = -1,
-	    .timer_fd = -1,
 	    .curl_due_us = NEVER,
 	    .waiting_due_us = NEVER,
-	    .armed_us = NEVER,
 	};
 	uuid_source_init(&(*http)->ids);
 	name_listener(*http, config);
@@ -397,8 +377,6 @@ http_close(struct http *http)
 	if (http->resolver != NULL)
 		resolver_close(http->resolver);
 	body_maker_free(http->env.maker);
-	if (http->timer_fd >= 0)
-		close(http->timer_fd);
 	if (http->epoll_fd >= 0)
 		close(http->epoll_fd);
 	free(http);

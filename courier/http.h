@@ -28,9 +28,14 @@ int http_open(struct http **http, const struct config *config, attempt_done *don
  */
 void http_begin(struct http *http, const struct attempt_order *order);
 
-/* A descriptor that is readable when http_run() has something to do, which calls done() for what has ended. */
-int http_fd(const struct http *http);
+/*
+ * http_run() goes on with the attempts, and calls done() for those that have ended. It has something to do when the
+ * descriptor is readable, and from http_due_us() on, by the steady clock, which is at once after http_begin();
+ * INT64_MAX: at no time.
+ */
 void http_run(struct http *http);
+int http_fd(const struct http *http);
+int64_t http_due_us(const struct http *http);
 
 /* Attempts that were begun and are not done. */
 uint32_t http_in_flight(const struct http *http);

@@ -157,7 +157,8 @@ courier_main(const struct config *config, const struct segment *segment, uint32_
 		if (loop.finish_by_us != 0) {
 			if (loop.courier.jobs.in_flight == 0 || clock_steady_us() >= loop.finish_by_us)
 				return end(&loop);
-			next_us = loop.finish_by_us;
+			if (loop.finish_by_us < next_us)
+				next_us = loop.finish_by_us;
 		}
 		wait_for_work(&loop, next_us);
 	}

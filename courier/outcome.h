@@ -16,6 +16,9 @@
 #include "courier/attempt.h"
 #include "courier/verdict.h"
 
+/* So many outcomes that wait are written at once; fewer, 20 ms after others. */
+#define OUTCOMES_SOON 250
+
 #define OUTCOME_BYTES_MAX 8192
 
 /* The job that was attempted. tenant_id is borrowed: 1 to TENANT_ID_MAX bytes. */

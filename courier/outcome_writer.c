@@ -64,10 +64,10 @@ outcome_writer_free(struct outcome_writer *writer)
 	free(writer);
 }
 
-bool
-outcome_writer_has_work(const struct outcome_writer *writer)
+uint32_t
+outcome_writer_waiting(const struct outcome_writer *writer)
 {
-	return lane_depth(&writer->lane) > 0;
+	return lane_depth(&writer->lane);
 }
 
 /* ---- from the lane ---- */

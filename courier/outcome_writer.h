@@ -21,8 +21,8 @@ struct outcome_writer;
 struct outcome_writer *outcome_writer_new(const struct segment *segment, const struct lane *lane, struct runs *runs);
 void outcome_writer_free(struct outcome_writer *writer);
 
-/* Whether outcomes wait on the lane. */
-bool outcome_writer_has_work(const struct outcome_writer *writer);
+/* How many outcomes wait on the lane. */
+uint32_t outcome_writer_waiting(const struct outcome_writer *writer);
 
 /*
  * Writes up to OUTCOMES_AT_ONCE outcomes and releases them; *released: the lane's position behind them. As db_commit();

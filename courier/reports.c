@@ -88,12 +88,13 @@ apply_to_endpoint(struct jobs *jobs, struct job *job, const struct verdict *verd
 void
 reports_attempt(struct reports *reports, struct job *job, const struct attempt_result *result)
 {
-	uint32_t chance, tried = job->attempt_count - job->attempt_base + 1;
+	uint32_t chance = 0, tried = job->attempt_count - job->attempt_base + 1;
 	struct jobs *jobs = reports->jobs;
 	struct verdict verdict;
 	int64_t due_us;
 
-	crypto_random(&chance, sizeof chance);
+	if (result->end != ATTEMPT_ANSWERED || result->http_status >= 300) /* else there is no wait to spread */
+		crypto_random(&chance, sizeof chance);
 	verdict = verdict_of(result, job->config, tried, chance);
 	job->attempt_count += verdict.charged;
 	due_us = verdict.kind == VERDICT_RETRY ? jobs->ready->now_us + verdict.wait_ms * 1000 : NEVER_US;

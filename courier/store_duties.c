@@ -15,6 +15,7 @@
 #include "courier/follower.h"
 #include "courier/holder.h"
 #include "courier/node_keeper.h"
+#include "courier/outcome.h"
 #include "courier/outcome_writer.h"
 #include "courier/page_reader.h"
 #include "courier/runs.h"
@@ -24,6 +25,8 @@
 #include "store/webhooks/subscriptions.h"
 
 #define WALK_SLICE 200
+/* Nobody waits for an outcome, and a transaction costs as much as twenty of them: so long after the last one began. */
+#define OUTCOME_GAP_US (20 * 1000)
 /* A courier but the first waits for the first one's claim. */
 #define NODE_LOOK_US (50 * 1000)
 
@@ -37,6 +40,7 @@ struct store_duties {
 	struct follower *follower;
 	struct node_keeper *keeper; /* NULL: not courier 0 */
 	bool lane_was_empty; /* the predecessor's outcomes are written */
+	int64_t outcomes_due_us; /* steady: when the next transaction of outcomes may begin */
 	struct node_row node; /* that was told as NEWS_STARTED; node_id 0: none */
 };
 
@@ -74,7 +78,7 @@ store_duties_free(struct store_duties *duties)
 bool
 store_duties_outcomes_wait(const struct store_duties *duties)
 {
-	return outcome_writer_has_work(duties->writer);
+	return outcome_writer_waiting(duties->writer) > 0;
 }
 
 int
@@ -92,13 +96,25 @@ store_duties_write_outcomes(struct store_duties *duties, struct db *db, struct e
 	return 0;
 }
 
+/* When outcomes are to be written. INT64_MAX: there are none. */
+static int64_t
+outcomes_due_us(const struct store_duties *duties)
+{
+	uint32_t waiting = outcome_writer_waiting(duties->writer);
+
+	return waiting == 0 ? INT64_MAX : waiting >= OUTCOMES_SOON ? 0 : duties->outcomes_due_us;
+}
+
 static int
 write_outcomes(struct store_duties *duties, struct db *db, bool *worked, struct error *err)
 {
 	int rc = 0;
 
-	if (store_duties_outcomes_wait(duties)) {
+	int64_t now_us = clock_steady_us();
+
+	if (outcomes_due_us(duties) <= now_us) {
 		*worked = true;
+		duties->outcomes_due_us = now_us + OUTCOME_GAP_US;
 		rc = store_duties_write_outcomes(duties, db, err);
 	}
 	if (rc == 0 && !store_duties_outcomes_wait(duties))
@@ -340,5 +356,8 @@ store_duties_due_us(const struct store_duties *duties)
 	other_us = duties->keeper != NULL      ? node_keeper_due_us(duties->keeper)
 		   : duties->node.node_id == 0 ? clock_steady_us() + NODE_LOOK_US
 					       : INT64_MAX;
+	if (other_us < due_us)
+		due_us = other_us;
+	other_us = outcomes_due_us(duties);
 	return other_us < due_us ? other_us : due_us;
 }

@@ -44,6 +44,7 @@ struct store_thread {
 	pthread_cond_t cond;
 	struct errands errands;
 	bool woken; /* since the thread last looked */
+	bool paced; /* it sleeps until the outcomes that wait are due */
 	int64_t stop_us; /* steady: when its calls end; INT64_MAX: it goes on */
 	int64_t alive_until_us; /* steady */
 };
@@ -149,15 +150,17 @@ tell(struct store_thread *thread, int rc, const struct error *err)
 
 /* Sleeps until then at most; also errands and wakes end the sleep if they are to. */
 static void
-sleep_until(struct store_thread *thread, int64_t until_us, bool interruptible)
+sleep_until(struct store_thread *thread, int64_t until_us, bool interruptible, bool paced)
 {
 	const struct timespec until = {.tv_sec = until_us / 1000000, .tv_nsec = until_us % 1000000 * 1000};
 	int rc = 0;
 
 	may_be_silent(thread, (until_us > clock_steady_us() ? until_us - clock_steady_us() : 0) + SILENT_US);
 	pthread_mutex_lock(&thread->lock);
+	thread->paced = paced;
 	while (rc == 0 && thread->stop_us == INT64_MAX && !(interruptible && thread->woken))
 		rc = pthread_cond_clockwait(&thread->cond, &thread->lock, CLOCK_MONOTONIC, &until);
+	thread->paced = false;
 	pthread_mutex_unlock(&thread->lock);
 }
 
@@ -165,9 +168,10 @@ static void
 rest(struct store_thread *thread, int rc, bool worked)
 {
 	if (rc != 0)
-		sleep_until(thread, clock_steady_us() + backoff_next_ms(&thread->backoff) * 1000ll, false);
+		sleep_until(thread, clock_steady_us() + backoff_next_ms(&thread->backoff) * 1000ll, false, false);
 	else if (!worked)
-		sleep_until(thread, store_duties_due_us(thread->duties), true);
+		sleep_until(
+		    thread, store_duties_due_us(thread->duties), true, store_duties_outcomes_wait(thread->duties));
 }
 
 /* What came after this is looked at before the thread sleeps. */
@@ -280,10 +284,10 @@ store_thread_walk(struct store_thread *thread)
 }
 
 void
-store_thread_wake(struct store_thread *thread)
+store_thread_wake(struct store_thread *thread, bool now)
 {
 	pthread_mutex_lock(&thread->lock);
-	if (!thread->woken) {
+	if (!thread->woken && (now || !thread->paced)) {
 		thread->woken = true;
 		pthread_cond_signal(&thread->cond);
 	}

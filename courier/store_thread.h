@@ -43,8 +43,8 @@ void store_thread_read_page(
 /* All endpoints of this courier that have rows, slice by slice: NEWS_HAS_ROWS for each, then NEWS_WALKED. */
 void store_thread_walk(struct store_thread *thread);
 
-/* An outcome stands on the lane. */
-void store_thread_wake(struct store_thread *thread);
+/* Outcomes stand on the lane. now: they, or changes that have come, do not wait until outcomes are due. */
+void store_thread_wake(struct store_thread *thread, bool now);
 
 /* ---- what it tells ---- */
 

@@ -216,7 +216,7 @@ decode_and_publish(struct acceptor *acceptor, struct exchange *exchange, const s
 		    COUNTER_REFUSED_CONNECTING);
 		return;
 	}
-	outlet = outlet_of_connection(outlets, exchange->req->conn->id);
+	outlet = outlet_choose(outlets, exchange->req->conn->id);
 	if (!outlet_is_open(outlets, outlet, exchange))
 		return;
 	space.base = outlet_reserve(outlets, outlet, &space.size);

@@ -1,10 +1,15 @@
 /* The way of parcels, and of what became of them, between an acceptor and its writers. */
 #include "server/outlet.h"
 
+#include "base/clock.h"
 #include "server/exchange.h"
 #include "server/parked.h"
 #include "server/reply.h"
 #include "shm/counters.h"
+
+/* From here on a publisher is busy: so many events of this acceptor wait for it, or one for so long. */
+#define BUSY_EVENTS 256
+#define BUSY_US (20 * 1000)
 
 int
 outlets_open(struct outlets *outlets, const struct segment *segment, uint32_t acceptor, struct error *err)
@@ -25,6 +30,35 @@ outlets_open(struct outlets *outlets, const struct segment *segment, uint32_t ac
 		outlets->count++;
 	}
 	return 0;
+}
+
+/* Little waits for this publisher, and nothing for long. */
+static bool
+has_time(const struct outlet *outlet)
+{
+	const struct exchange *oldest = pending_oldest(&outlet->pending);
+
+	return lane_events(&outlet->lane) < BUSY_EVENTS &&
+	       lane_bytes_used(&outlet->lane) < outlet->lane.arena_bytes / 4 &&
+	       (oldest == NULL || clock_steady_us() - oldest->begun_us < BUSY_US);
+}
+
+struct outlet *
+outlet_choose(struct outlets *outlets, uint64_t number)
+{
+	struct outlet *least = &outlets->items[0];
+
+	if (outlets->group == LANES_EVENTS)
+		return &outlets->items[number % outlets->count];
+	for (uint32_t i = 0; i < outlets->count; i++) {
+		struct outlet *outlet = &outlets->items[i];
+
+		if (has_time(outlet))
+			return outlet;
+		if (lane_events(&outlet->lane) < lane_events(&least->lane))
+			least = outlet;
+	}
+	return least;
 }
 
 bool

@@ -1,7 +1,11 @@
 /*
  * Outlets: an acceptor's ways to the writers, or to the publishers. An outlet is the lane to one of them, the requests
- * that wait for what it does with their events, and how to wake it. All requests of a connection take the same outlet,
- * so their events reach the store in the order in which they were sent. Acceptors.
+ * that wait for what it does with their events, and how to wake it. Acceptors.
+ *
+ * Hook events: all requests of a connection take the same outlet, so their events reach the store in the order in which
+ * they were sent. Published events: the first publisher takes what comes while little waits for it, because few large
+ * transactions cost less than many small ones; the next one takes the rest. A client that waits for its answers has its
+ * order there also.
  */
 #ifndef SERVER_OUTLET_H
 #define SERVER_OUTLET_H
@@ -52,12 +56,8 @@ struct outlets {
  */
 int outlets_open(struct outlets *outlets, const struct segment *segment, uint32_t acceptor, struct error *err);
 
-/* The outlet of all requests of the connection with that number. There is at least one. */
-static inline struct outlet *
-outlet_of_connection(struct outlets *outlets, uint64_t number)
-{
-	return &outlets->items[number % outlets->count];
-}
+/* The outlet for a request of the connection with that number. There is at least one. */
+struct outlet *outlet_choose(struct outlets *outlets, uint64_t number);
 
 /* Whether the writer takes events now. If not, the request has been answered. */
 bool outlet_is_open(const struct outlets *outlets, const struct outlet *outlet, struct exchange *exchange);

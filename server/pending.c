@@ -41,6 +41,12 @@ pending_due(const struct pending_queue *queue, const struct lane *lane)
 	       (lane_flags(lane, position) & (LANE_REFUSED | LANE_DISMISSED)) != 0;
 }
 
+const struct exchange *
+pending_oldest(const struct pending_queue *queue)
+{
+	return queue->count > 0 ? queue->items[queue->head].exchange : NULL;
+}
+
 struct pending
 pending_pop(struct pending_queue *queue)
 {

@@ -29,6 +29,9 @@ void pending_push(struct pending_queue *queue, struct pending item);
 /* Whether the oldest request, if there is one, can be answered: its parcel is released, refused or dismissed. */
 bool pending_due(const struct pending_queue *queue, const struct lane *lane);
 
+/* The oldest request; NULL: none waits. */
+const struct exchange *pending_oldest(const struct pending_queue *queue);
+
 /* Takes the oldest request out of a queue that is not empty. */
 struct pending pending_pop(struct pending_queue *queue);
 

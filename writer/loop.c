@@ -1,6 +1,7 @@
 /*
  * The writer's loop: gather what is on the ring, store it, commit that to the ledger, gather what came meanwhile. It
- * does not linger: under load the batches grow by themselves.
+ * does not linger: under load the batches grow by themselves. Only a publisher rests after a transaction, as long as
+ * that took and 1 ms at most: a transaction costs as much as twenty events, and couriers want the processor meanwhile.
  *
  * While the store is unavailable a batch stays on the ring for SPOOL_AFTER_MS and is then spooled (writer/spool.h),
  * and so is what comes later. When the store is back the spool is replayed beside live traffic. What the spool does
@@ -11,6 +12,7 @@
 
 #include <poll.h>
 #include <signal.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -28,6 +30,9 @@
 #include "writer/store_link.h"
 #include "writer/writer_state.h"
 
+/* So many events are stored without a rest. */
+#define REST_BELOW 200
+
 /* The longest sleep while the store is unavailable: nobody wakes a writer when a drain begins. */
 #define DRAIN_CHECK_MS 500
 
@@ -38,10 +43,11 @@ struct duty {
 	struct sink *(*new_sink)(const struct config *config, const struct sink_env *env);
 	bool
 	    publishes; /* else its events are hook events, and the store of an earlier run may have been a JSONL file */
+	int64_t rest_most_us;
 };
 
-static const struct duty storing_events = {ROLE_WRITER, SPOOL_DIRECTORY, store_new, false};
-static const struct duty publishing = {ROLE_PUBLISHER, SPOOL_DIRECTORY_PUBLISHED, webhooks_sink_new, true};
+static const struct duty storing_events = {ROLE_WRITER, SPOOL_DIRECTORY, store_new, false, 0};
+static const struct duty publishing = {ROLE_PUBLISHER, SPOOL_DIRECTORY_PUBLISHED, webhooks_sink_new, true, 1000};
 
 struct writer {
 	const struct duty *duty;
@@ -56,6 +62,7 @@ struct writer {
 	struct wake wake;
 	int signal_fd;
 	bool draining;
+	int64_t rested_us; /* steady: until then the writer rests after a transaction */
 	enum writer_state state;
 	struct repeat refusals;
 };
@@ -281,14 +288,41 @@ wait_for_store(struct writer *w)
 
 /* ---- turns ---- */
 
+/* What waits, and what comes while the writer rests. */
+static bool
+gather_enough(struct writer *w)
+{
+	bool any = intake_gather(&w->intake);
+	int64_t left_us = any ? w->rested_us - clock_steady_us() : 0;
+
+	if (left_us <= 0 || w->intake.count >= REST_BELOW || w->draining)
+		return any;
+
+	const struct timespec rest = {.tv_nsec = left_us * 1000};
+
+	(void)nanosleep(&rest, NULL);
+	return intake_gather(&w->intake);
+}
+
+/* Stores the gathered batch, and sets how long the writer then rests: as long as that took. */
+static void
+store_timed(struct writer *w)
+{
+	int64_t begun_us = clock_steady_us(), ended_us, most_us = w->duty->rest_most_us;
+
+	store_batch(w);
+	ended_us = clock_steady_us();
+	w->rested_us = ended_us + (ended_us - begun_us < most_us ? ended_us - begun_us : most_us);
+}
+
 /* Stores one batch from the ring and one from the spool, or sleeps when there is neither. A drain leaves the spool. */
 static void
 store_turn(struct writer *w)
 {
-	bool any = intake_gather(&w->intake);
+	bool any = gather_enough(w);
 
 	if (any)
-		store_batch(w);
+		store_timed(w);
 	if (!w->draining && store_link_open(&w->store) && spool_link_replays(&w->spool))
 		replay_batch(w);
 	else if (!any && !w->draining)

@@ -4,7 +4,10 @@ away or refuses an event. Over both stores.
 """
 
 import json
+import os
+import signal
 import time
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 
 import pytest
 
@@ -160,6 +163,25 @@ def test_an_event_is_stored_once_though_its_publisher_dies_at_the_commit(make_ho
     again = publish(tenant.client, idempotency_key="third")
     assert again.status == 200 and again.json["id"] == reply.json["id"]
     wait_until(lambda: settled(hookline), "all that was published is accounted for")
+
+
+def test_events_are_published_by_the_second_publisher_while_the_first_one_hangs(make_hookline):
+    hookline = make_hookline("postgres", STORAGE_TYPE="jsonl", ACCEPTORS=1, HL_PUBLISHERS=2).start()
+    tenant = hookline.new_tenant()
+    first, sent = hookline.daemon.pids("publisher")[0], []
+    with ThreadPoolExecutor(20) as pool:
+
+        def one_more_is_answered():
+            sent.append(pool.submit(publish, tenant.client))
+            return wait(sent, 0.1, FIRST_COMPLETED).done
+
+        os.kill(first, signal.SIGSTOP)
+        try:
+            [answered] = wait_until(one_more_is_answered, "the second publisher to take what comes")
+            assert answered.result().status == 201 and not sent[0].done()
+        finally:
+            os.kill(first, signal.SIGCONT)
+        assert {each.result().status for each in sent} == {201}
 
 
 # ---- a store that is away, or refuses ----

@@ -107,7 +107,7 @@ store_thread_walk(struct store_thread *thread)
 }
 
 void
-store_thread_wake(struct store_thread *thread)
+store_thread_wake(struct store_thread *thread, bool now)
 {
 	scene.wakes++;
 }

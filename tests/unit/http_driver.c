@@ -165,8 +165,10 @@ make_attempts(struct run *run, const cJSON *command)
 		begin(run);
 	while (run->done < run->count) {
 		struct pollfd poll_fd = {.fd = http_fd(run->http), .events = POLLIN};
+		int32_t most_ms = cancel_ms > 0 ? 10 : 60000;
+		int32_t wait_ms = clock_wait_ms(http_due_us(run->http), clock_steady_us(), most_ms);
 
-		if (poll(&poll_fd, 1, cancel_ms > 0 ? 10 : 60000) == 0 && cancel_ms == 0) {
+		if (poll(&poll_fd, 1, wait_ms) == 0 && wait_ms == 60000) {
 			(void)fprintf(stderr, "%u attempts hang\n", http_in_flight(run->http));
 			abort();
 		}

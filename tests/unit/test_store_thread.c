@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include <string.h>
+#include <time.h>
 
 #include "base/clock.h"
 #include "courier/outcome.h"
@@ -45,7 +46,7 @@ put_outcome(uint32_t event, enum verdict_kind kind, uint32_t attempt_count)
 	assert_true(space != NULL && room >= OUTCOME_BYTES_MAX);
 	uint32_t position = lane_publish(&lane, outcome_write(space, &outcome), 1, 0);
 	if (thread != NULL)
-		store_thread_wake(thread);
+		store_thread_wake(thread, false);
 	return position;
 }
 
@@ -73,6 +74,31 @@ test_an_outcome_is_readable_at_once(void **state)
 	assert_true(clock_steady_us() - before_us < SECOND_US);
 	assert_int_equal(tenant_count("SELECT count(*) FROM jobs WHERE tenant_id = $1"), 0);
 	assert_int_equal(tenant_count("SELECT count(*) FROM attempts WHERE tenant_id = $1 AND status = 'success'"), 1);
+}
+
+static void
+test_outcomes_that_come_one_by_one_share_transactions(void **state)
+{
+	const struct timespec pause = {.tv_nsec = 1000000};
+	uint32_t commits = 0, position = 0, released = 0;
+
+	start();
+	await_and_free(NEWS_STARTED);
+	int64_t begun_us = clock_steady_us();
+	for (uint32_t n = 1; n <= 60; n++) {
+		position = put_outcome(n, VERDICT_DELIVERED, 1);
+		(void)nanosleep(&pause, NULL);
+	}
+	while ((int32_t)(released - position) < 0) {
+		struct news *news = await(NEWS_COMMITTED);
+
+		released = news->released;
+		news_free(news);
+		commits++;
+	}
+	/* The first one at once, then one in 20 ms. */
+	assert_true(commits <= 2 + (clock_steady_us() - begun_us) / 20000);
+	assert_int_equal(tenant_count("SELECT count(*) FROM attempts WHERE tenant_id = $1"), 60);
 }
 
 static void
@@ -179,7 +205,7 @@ test_the_node_keeps_its_row_over_starts_and_gets_another_when_it_is_lost(void **
 
 	tenant_run("UPDATE delivery_nodes SET epoch = 5 WHERE $1 = $1");
 	courier_set_seen_version(segment_courier(&segment, 0), 1000000); /* which a heartbeat tells at once */
-	store_thread_wake(thread);
+	store_thread_wake(thread, false);
 	await_and_free(NEWS_NODE_LOST);
 	await_and_free(NEWS_STARTED);
 	assert_true(node_read(&segment.header->node, &third));
@@ -194,6 +220,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    TEST(test_an_outcome_is_readable_at_once),
+	    TEST(test_outcomes_that_come_one_by_one_share_transactions),
 	    TEST(test_what_the_predecessor_left_is_written_before_the_loop_begins),
 	    TEST(test_of_many_outcomes_of_a_job_the_last_one_applies),
 	    TEST(test_the_end_writes_what_is_on_the_lane),
