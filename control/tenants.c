@@ -7,6 +7,7 @@
 #include "control/change.h"
 #include "control/listing.h"
 #include "control/tree.h"
+#include "shm/attempts.h"
 #include "store/webhooks/changes.h"
 #include "store/webhooks/routing.h"
 #include "store/webhooks/tenants.h"
@@ -107,6 +108,18 @@ tenant_list(const struct request *request, struct reply *reply)
 	answer_json(reply, 200, tree);
 }
 
+/* Attempts that are under way stand in no row: couriers count them in the segment. */
+static uint32_t
+in_flight(const struct segment *segment, struct span tenant_id)
+{
+	uint64_t tenant = tenant_hash(tenant_id);
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < segment->counts[ROLE_COURIER]; i++)
+		count += attempts_count(&segment_courier(segment, i)->attempts, tenant);
+	return count;
+}
+
 void
 tenant_stats(const struct request *request, struct reply *reply)
 {
@@ -130,6 +143,7 @@ tenant_stats(const struct request *request, struct reply *reply)
 		tree_add_text(tree, "tenant_id", request->params[0]);
 		for (uint32_t i = 0; i < sizeof names / sizeof *names; i++)
 			tree_add_int(tree, names[i], db_rows_int(rows, 0, i));
+		tree_add_int(tree, "in_flight", in_flight(request->context->segment, request->params[0]));
 		answer_json(reply, 200, tree);
 	}
 	db_rows_free(rows);

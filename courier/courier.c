@@ -20,7 +20,7 @@ courier_open(struct courier *c, uint64_t limit)
 	c->jobs.transforms = &c->transforms;
 	c->jobs.ready = &c->ready;
 	c->jobs.look = &c->look;
-	jobs_open(&c->jobs, limit);
+	jobs_open(&c->jobs, limit, &c->slot->attempts);
 	c->pages.jobs = c->reports.jobs = &c->jobs;
 	c->pages.thread = c->thread;
 	c->walk_wanted = true;

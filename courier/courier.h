@@ -17,8 +17,6 @@
 #include "shm/node.h"
 #include "shm/slots.h"
 
-#define COURIER_IN_FLIGHT_MOST 1000u /* attempts */
-
 struct courier {
 	struct courier_slot *slot;
 	const struct node_words *node;

@@ -148,7 +148,8 @@ change_state(struct jobs *jobs, struct job *job, enum job_state state)
 
 	if (job->state == JOB_IN_FLIGHT) {
 		queue->in_flight--;
-		jobs->in_flight--;
+		jobs->places[--jobs->in_flight] = job->place;
+		attempts_set(jobs->attempts, job->place, 0);
 		endpoint_config_give(job->config);
 		job->config = NULL;
 	} else if (job->parked) {
@@ -159,8 +160,10 @@ change_state(struct jobs *jobs, struct job *job, enum job_state state)
 	}
 	job->state = state;
 	if (state == JOB_IN_FLIGHT) {
+		assert(jobs->in_flight < COURIER_IN_FLIGHT_MOST);
 		queue->in_flight++;
-		jobs->in_flight++;
+		job->place = jobs->places[jobs->in_flight++];
+		attempts_set(jobs->attempts, job->place, queue->tenant->hash);
 		job->config = endpoint_config_take(queue->config);
 	} else if (state == JOB_WAITING && job->transform != NULL && job->transform->state == TRANSFORM_LOADING) {
 		TAILQ_INSERT_TAIL(&job->transform->parked, job, in_parked);
@@ -217,9 +220,14 @@ make_room(struct jobs *jobs)
 }
 
 void
-jobs_open(struct jobs *jobs, uint64_t limit)
+jobs_open(struct jobs *jobs, uint64_t limit, struct attempt_words *attempts)
 {
 	jobs->limit = limit;
+	jobs->attempts = attempts;
+	for (uint16_t place = 0; place < COURIER_IN_FLIGHT_MOST; place++) {
+		jobs->places[place] = place;
+		attempts_set(attempts, place, 0);
+	}
 	TAILQ_INIT(&jobs->uncommitted);
 }
 

@@ -13,6 +13,7 @@
 #include "courier/look.h"
 #include "courier/ready.h"
 #include "event/record.h"
+#include "shm/attempts.h"
 
 /* An event's bytes, which its jobs share. */
 struct event_copy {
@@ -40,6 +41,7 @@ struct job {
 	int64_t expires_ms; /* wall clock */
 	uint32_t attempt_count, attempt_base; /* as in its row */
 	uint32_t position; /* of its last outcome on the lane */
+	uint16_t place; /* of IN_FLIGHT: in jobs.attempts */
 	bool uncommitted; /* that outcome is not committed; it stands in jobs.uncommitted */
 	bool parked; /* it waits for its transform, in the list of that */
 	bool expires_anew; /* the row does not have expires_ms */
@@ -55,6 +57,8 @@ struct jobs {
 	uint32_t busy; /* endpoints that have jobs */
 	uint64_t bytes, limit; /* of memory; HL_COURIER_BYTES */
 	uint32_t in_flight;
+	uint16_t places[COURIER_IN_FLIGHT_MOST]; /* in `attempts`; those from in_flight on are free */
+	struct attempt_words *attempts; /* of the courier's slot */
 	struct queues *queues;
 	struct transform_cache *transforms;
 	struct ready *ready;
@@ -75,8 +79,8 @@ struct job_facts {
 struct event_copy *event_copy_new(struct jobs *jobs, const uint8_t event_id[16], const struct record *record);
 void event_copy_give(struct jobs *jobs, struct event_copy *event);
 
-/* The four parts are borrowed. */
-void jobs_open(struct jobs *jobs, uint64_t limit);
+/* The four parts and attempts are borrowed; attempts are emptied. */
+void jobs_open(struct jobs *jobs, uint64_t limit, struct attempt_words *attempts);
 
 /* Forgets all of them. Nothing is in flight. */
 void jobs_close(struct jobs *jobs);
@@ -95,7 +99,7 @@ uint64_t jobs_room(const struct jobs *jobs, const struct queue *queue);
  */
 void jobs_take(struct jobs *jobs, struct queue *queue, struct event_copy *event, const struct job_facts *facts);
 
-/* An attempt begins. The job waits; its endpoint delivers. */
+/* An attempt begins, of at most COURIER_IN_FLIGHT_MOST. The job waits; its endpoint delivers. */
 void jobs_start(struct jobs *jobs, struct job *job);
 
 /*

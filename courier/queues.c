@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "shm/attempts.h"
 
 #define FORGET_AFTER_US (10 * 60 * INT64_C(1000000))
 
@@ -24,14 +25,9 @@ is_named(const struct tenant *tenant, struct span name)
 	return strlen(tenant->tenant_id) == name.len && memcmp(tenant->tenant_id, name.base, name.len) == 0;
 }
 
-/* FNV-1a. */
 static void
-hash_name(struct span name, uint8_t id[16])
+id_of(uint64_t hash, uint8_t id[16])
 {
-	uint64_t hash = UINT64_C(0xcbf29ce484222325);
-
-	for (size_t i = 0; i < name.len; i++)
-		hash = (hash ^ (uint8_t)name.base[i]) * UINT64_C(0x100000001b3);
 	memset(id, 0, 16);
 	memcpy(id, &hash, sizeof hash);
 }
@@ -42,7 +38,7 @@ find_tenant(const struct queues *queues, struct span name)
 	uint8_t id[16];
 	struct id_link *link;
 
-	hash_name(name, id);
+	id_of(tenant_hash(name), id);
 	for (link = id_table_find(&queues->tenants, id); link != NULL; link = id_table_next(link))
 		if (is_named((struct tenant *)link, name))
 			return (struct tenant *)link;
@@ -57,7 +53,8 @@ get_tenant(struct queues *queues, struct span name)
 	if (tenant != NULL)
 		return tenant;
 	tenant = mem_new(1, sizeof *tenant);
-	hash_name(name, tenant->link.id);
+	tenant->hash = tenant_hash(name);
+	id_of(tenant->hash, tenant->link.id);
 	tenant->tenant_id = mem_new(name.len + 1, 1);
 	memcpy(tenant->tenant_id, name.base, name.len);
 	TAILQ_INIT(&tenant->ready);

@@ -26,7 +26,8 @@ enum round_state { ROUND_NONE, ROUND_READING, ROUND_OPEN };
 #define NEVER_US INT64_MAX
 
 struct tenant {
-	struct id_link link; /* by a hash of the name */
+	struct id_link link; /* by hash */
+	uint64_t hash; /* of the name: shm/attempts.h */
 	char *tenant_id;
 	uint32_t queues; /* of its endpoints */
 	bool is_ready; /* it stands in the list of courier/ready.h */

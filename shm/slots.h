@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "shm/attempts.h"
 #include "shm/ledger.h"
 #include "shm/roles.h"
 #include "shm/series.h"
@@ -81,6 +82,7 @@ struct courier_slot {
 	int64_t seen_version; /* of the table changes */
 	uint32_t missed; /* see courier_missed() */
 	uint32_t reserved;
+	struct attempt_words attempts; /* under way: shm/attempts.h */
 };
 
 /* The size of a slot, by role. */

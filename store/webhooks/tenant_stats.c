@@ -30,7 +30,10 @@ static const struct db_statement count = {
     " OR sum(events) <> sum(known_events) OR sum(endpoints) <> sum(known_endpoints)"
     " OR sum(subscriptions) <> sum(known_subscriptions) OR sum(deliveries) <> sum(known_deliveries)"};
 
-/* Not for a tenant that was deleted meanwhile: its figures go with all else. */
+/*
+ * Not for a tenant that was deleted meanwhile: its figures go with all else. in_flight stays 0: what is under way
+ * stands in the segments of the nodes alone (shm/attempts.h).
+ */
 static const struct db_statement put = {
     "INSERT INTO tenant_stats (tenant_id, queue_depth, in_flight, dlq_count, api_keys, event_count, endpoint_count,"
     " subscription_count, delivery_count, counted_at)"

@@ -104,7 +104,7 @@ int
 tenants_stats(struct db *db, const char *tenant_id, struct db_rows **rows, struct error *err)
 {
 	static const struct db_statement stats = {
-	    "SELECT coalesce(s.queue_depth, 0), coalesce(s.in_flight, 0), coalesce(s.dlq_count, 0), " VALID_KEYS ","
+	    "SELECT coalesce(s.queue_depth, 0), coalesce(s.dlq_count, 0), " VALID_KEYS ","
 	    " coalesce(s.event_count, 0),"
 	    " (SELECT count(*) FROM endpoints e WHERE e.tenant_id = $1 AND e.deleted_at IS NULL),"
 	    " (SELECT count(*) FROM subscriptions c JOIN endpoints e"

@@ -49,10 +49,9 @@ int tenants_list(struct db *db, const char *after, bool descending, uint32_t lim
 /* How many there are. */
 int tenants_count(struct db *db, int64_t *count, struct error *err);
 
-/* Columns of tenants_stats(), in the order of the API's documents. */
+/* Columns of tenants_stats(), and members of the API's document. */
 #define TENANT_FIGURES(X)                                                                                              \
 	X(queue_depth)                                                                                                 \
-	X(in_flight)                                                                                                   \
 	X(dlq_count)                                                                                                   \
 	X(api_keys)                                                                                                    \
 	X(event_count)                                                                                                 \

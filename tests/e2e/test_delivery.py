@@ -118,6 +118,19 @@ def test_never_more_at_a_time_than_max_in_flight(hookline, tenant, endpoints, re
     assert most == 3
 
 
+def test_the_figures_of_a_tenant_say_how_many_attempts_are_under_way(hookline, tenant, endpoints, receiver):
+    def in_flight(of):
+        return hookline.admin.get(f"/v1/tenants/{of.id}/stats").json["in_flight"]
+
+    receiver.answers["/in"] = Answer(delay=1)
+    endpoints.add("/in", max_in_flight=4)
+    publish(tenant, 6)
+    wait_until(lambda: in_flight(tenant) == 4, "four attempts to be under way")
+    assert in_flight(hookline.new_tenant()) == 0
+    wait_done(hookline, tenant)
+    assert in_flight(tenant) == 0
+
+
 def test_a_disabled_endpoint_gets_nothing_until_it_is_enabled(hookline, tenant, endpoints, receiver):
     receiver.answers["/in"] = FAILURE
     receiver.answers["/clock"] = [FAILURE, FAILURE, Answer()]

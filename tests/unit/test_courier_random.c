@@ -81,6 +81,7 @@ check(void)
 	for (uint32_t i = 0; i < ENDPOINTS; i++)
 		in_flight += scene.endpoints[i].in_flight;
 	assert_int_equal(in_flight, scene.courier.jobs.in_flight);
+	assert_int_equal(in_flight, COURIER_IN_FLIGHT_MOST - attempts_count(&scene.slot.attempts, 0));
 	assert_true(lane_bytes_used(&scene.outcomes) + in_flight * 8192 <= scene.outcomes.arena_bytes);
 	assert_true(scene.courier.jobs.bytes <= scene.limit + scene.limit / 4 + 4096);
 	for (uint32_t i = 0; i < scene.row_count; i++)
