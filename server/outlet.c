@@ -25,6 +25,7 @@ outlets_open(struct outlets *outlets, const struct segment *segment, uint32_t ac
 		if (segment_map_arena(segment, &outlet->lane, err) != 0)
 			return -1;
 		outlet->answered = lane_released(&outlet->lane);
+		outlet->pending.any_order = outlets->group == LANES_PUBLISH;
 		outlet->wake = segment_wake(segment, to, w);
 		outlet->writer = segment_writer(segment, to, w);
 		outlets->count++;
@@ -75,20 +76,22 @@ outlet_refuse(const struct outlets *outlets, struct exchange *exchange, const ch
 }
 
 /*
- * Answers the requests of one outlet that are due, also those of parcels that are refused and not released yet. Returns
- * whether there was one.
+ * Answers the requests of one outlet that are due, also those of parcels that are refused or finished and not released
+ * yet. Returns whether there was one.
  */
 static bool
 answer_due(const struct outlets *outlets, struct outlet *outlet)
 {
 	const uint32_t released = lane_released(&outlet->lane);
+	struct pending item;
 	bool any = false;
 
-	while (pending_due(&outlet->pending, &outlet->lane)) {
-		struct pending item = pending_pop(&outlet->pending);
+	while (pending_take(&outlet->pending, &outlet->lane, &item)) {
 		struct parcel parcel;
 
 		lane_look_back(&outlet->lane, item.position, &parcel);
+		if ((parcel.flags & LANE_FINISHED) != 0)
+			parcel.flags &= ~LANE_SPOOLED; /* its neighbours went to the spool */
 		unpark(item.exchange->req);
 		outlets->answer(outlets, item.exchange, &parcel);
 		any = true;

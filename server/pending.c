@@ -28,17 +28,50 @@ pending_push(struct pending_queue *queue, struct pending item)
 	queue->items[(queue->head + queue->count++) & (queue->capacity - 1)] = item;
 }
 
+static struct pending *
+item_at(const struct pending_queue *queue, uint32_t index)
+{
+	return &queue->items[(queue->head + index) & (queue->capacity - 1)];
+}
+
+/* The index of the oldest request that can be answered, or the number of all. */
+static uint32_t
+find_due(const struct pending_queue *queue, const struct lane *lane)
+{
+	if (queue->count == 0)
+		return 0;
+
+	uint32_t position = item_at(queue, 0)->position, i = 0;
+
+	/* Positions wrap around: only their difference means something. */
+	if ((int32_t)(lane_released(lane) - position) >= 0 ||
+	    (lane_flags(lane, position) & (LANE_REFUSED | LANE_DISMISSED)) != 0)
+		return 0;
+	if (!queue->any_order)
+		return queue->count;
+	while (i < queue->count && (lane_flags(lane, item_at(queue, i)->position) & LANE_FINISHED) == 0)
+		i++;
+	return i;
+}
+
 bool
 pending_due(const struct pending_queue *queue, const struct lane *lane)
 {
-	if (queue->count == 0)
+	return find_due(queue, lane) < queue->count;
+}
+
+bool
+pending_take(struct pending_queue *queue, const struct lane *lane, struct pending *item)
+{
+	uint32_t index = find_due(queue, lane);
+
+	if (index == queue->count)
 		return false;
-
-	uint32_t position = queue->items[queue->head].position;
-
-	/* Positions wrap around: only their difference means something. */
-	return (int32_t)(lane_released(lane) - position) >= 0 ||
-	       (lane_flags(lane, position) & (LANE_REFUSED | LANE_DISMISSED)) != 0;
+	*item = *item_at(queue, index);
+	for (; index > 0; index--)
+		*item_at(queue, index) = *item_at(queue, index - 1);
+	(void)pending_pop(queue);
+	return true;
 }
 
 const struct exchange *

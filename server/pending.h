@@ -1,6 +1,7 @@
 /*
  * Requests that wait for their events to be stored. Parcels of a lane are released in order, and refused from the first
- * one on, so the waiting requests of a lane are a queue. One queue per lane, in the acceptor's memory.
+ * one on, so the waiting requests of a lane are a queue. A publisher also finishes parcels out of order. One queue per
+ * lane, in the acceptor's memory.
  */
 #ifndef SERVER_PENDING_H
 #define SERVER_PENDING_H
@@ -21,16 +22,23 @@ struct pending {
 struct pending_queue {
 	struct pending *items; /* capacity of them, a power of two */
 	uint32_t capacity, head, count;
+	bool any_order; /* LANE_FINISHED is looked for */
 };
 
 /* Appends; positions must come in ascending order. Ends the process when out of memory. */
 void pending_push(struct pending_queue *queue, struct pending item);
 
-/* Whether the oldest request, if there is one, can be answered: its parcel is released, refused or dismissed. */
+/*
+ * Whether a request can be answered: the parcel of the oldest one is released, refused or dismissed, or with any_order
+ * a parcel is finished.
+ */
 bool pending_due(const struct pending_queue *queue, const struct lane *lane);
 
 /* The oldest request; NULL: none waits. */
 const struct exchange *pending_oldest(const struct pending_queue *queue);
+
+/* Takes out the oldest request that can be answered. Returns false when there is none. */
+bool pending_take(struct pending_queue *queue, const struct lane *lane, struct pending *item);
 
 /* Takes the oldest request out of a queue that is not empty. */
 struct pending pending_pop(struct pending_queue *queue);

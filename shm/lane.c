@@ -174,8 +174,11 @@ lane_look_back(const struct lane *lane, uint32_t position, struct parcel *parcel
 uint32_t
 lane_flags(const struct lane *lane, uint32_t position)
 {
+	uint32_t flags = ck_pr_load_32(&slot(lane, position - 1)->flags);
+
+	ck_pr_fence_acquire(); /* the outcomes of a finished parcel were stored before its flag */
 	TAKES_OVER(&lane->control->ring.c_head);
-	return ck_pr_load_32(&slot(lane, position - 1)->flags);
+	return flags;
 }
 
 void
@@ -188,6 +191,16 @@ lane_set_flag(const struct lane *lane, uint32_t position, uint32_t flag, bool on
 		if (((*flags & flag) != 0) != on)
 			ck_pr_store_32(flags, *flags ^ flag);
 	}
+}
+
+void
+lane_mark(const struct lane *lane, uint32_t position, uint32_t flag)
+{
+	uint32_t *flags = &slot(lane, position)->flags;
+
+	HANDS_OVER(&lane->control->ring.c_head);
+	ck_pr_fence_release();
+	ck_pr_store_32(flags, *flags | flag);
 }
 
 uint32_t

@@ -44,19 +44,22 @@ struct lane_descriptor {
  * IN_DOUBT     its records, or some of them, may be in a store that failed before it could answer
  * REFUSED      its records are discarded and its client gets an error; the parcel may be released much later
  * DISMISSED    its client gets an error, but its records will be stored, because they were in doubt
+ * FINISHED     what became of each of its records stands in the parcel: its client is answered by that. The parcel may
+ *              be released much later, and the consumer skips it until then
  */
 #define LANE_AWAITED 1u
 #define LANE_SPOOLED 2u
 #define LANE_IN_DOUBT 4u
 #define LANE_REFUSED 8u
 #define LANE_DISMISSED 16u
-#define LANE_FLAGS 31u
+#define LANE_FINISHED 32u
+#define LANE_FLAGS 63u
 
 /* Whether a client of a parcel with those flags still waits: lane_refuse() would refuse or dismiss it. */
 static inline bool
 lane_client_waits(uint32_t flags)
 {
-	return (flags & (LANE_AWAITED | LANE_REFUSED | LANE_DISMISSED)) == LANE_AWAITED;
+	return (flags & (LANE_AWAITED | LANE_REFUSED | LANE_DISMISSED | LANE_FINISHED)) == LANE_AWAITED;
 }
 
 /* A lane's words in the segment. Padded, because sizeof(ck_ring_t) is 136 and lanes must not share cache lines. */
@@ -116,9 +119,9 @@ uint32_t lane_free_descriptors(const struct lane *lane);
 uint32_t lane_publish(const struct lane *lane, size_t bytes, uint32_t events, uint32_t flags);
 
 /*
- * Returns the flags of a parcel; position is what lane_publish() returned for it. LANE_REFUSED and LANE_DISMISSED are
- * valid at any time, the others once the parcel is released. lane_publish() may overwrite the descriptors of released
- * parcels, so the producer reads their flags before it publishes again.
+ * Returns the flags of a parcel; position is what lane_publish() returned for it. LANE_REFUSED, LANE_DISMISSED and
+ * LANE_FINISHED are valid at any time, the others once the parcel is released. lane_publish() may overwrite the
+ * descriptors of released parcels, so the producer reads their flags before it publishes again.
  */
 uint32_t lane_flags(const struct lane *lane, uint32_t position);
 
@@ -145,6 +148,9 @@ bool lane_peek(const struct lane *lane, uint32_t position, struct parcel *parcel
 
 /* Sets or clears a flag of all unreleased parcels below position. */
 void lane_set_flag(const struct lane *lane, uint32_t position, uint32_t flag, bool on);
+
+/* Sets a flag of the unreleased parcel at that position of lane_peek(), after all earlier writes to the parcel. */
+void lane_mark(const struct lane *lane, uint32_t position, uint32_t flag);
 
 /*
  * Of the unreleased parcels below position whose client still waits, refuses those that are not in doubt and dismisses

@@ -105,6 +105,45 @@ test_a_request_is_due_once_its_parcel_is_refused(void **state)
 }
 
 static void
+test_a_request_is_due_out_of_order_once_its_parcel_is_finished(void **state)
+{
+	struct lane lane = lane_over_memory(8, 65536, UINT32_MAX - 1, 0);
+	uint32_t positions[4];
+	struct pending item;
+
+	for (uintptr_t i = 0; i < 4; i++) {
+		positions[i] = publish(&lane);
+		push(i + 1, positions[i]);
+	}
+	lane_mark(&lane, positions[2] - 1, LANE_FINISHED);
+	assert_false(pending_due(&queue, &lane));
+	queue.any_order = true;
+	assert_true(pending_due(&queue, &lane));
+	assert_true(pending_take(&queue, &lane, &item));
+	assert_ptr_equal(item.exchange, request(3));
+	assert_false(pending_take(&queue, &lane, &item));
+	lane_release(&lane, positions[3]);
+	for (uintptr_t i = 0; i < 3; i++) {
+		assert_true(pending_take(&queue, &lane, &item));
+		assert_ptr_equal(item.exchange, request(i < 2 ? i + 1 : 4));
+	}
+	assert_false(pending_due(&queue, &lane));
+}
+
+/* A store that does not answer is no reason to tell a client that its events are refused, when they are stored. */
+static void
+test_a_finished_parcel_is_not_refused(void **state)
+{
+	struct lane lane = lane_over_memory(8, 65536, 0, 0);
+	uint32_t first = publish(&lane), second = publish(&lane);
+
+	lane_mark(&lane, second - 1, LANE_FINISHED);
+	assert_int_equal(lane_refuse(&lane, second), first);
+	assert_int_equal(lane_flags(&lane, first), LANE_AWAITED | LANE_REFUSED);
+	assert_int_equal(lane_flags(&lane, second), LANE_AWAITED | LANE_FINISHED);
+}
+
+static void
 test_a_request_in_doubt_is_due_once_it_is_dismissed(void **state)
 {
 	struct lane lane = lane_over_memory(8, 65536, 0, 0);
@@ -125,6 +164,8 @@ main(void)
 	    cmocka_unit_test_teardown(test_requests_leave_in_the_order_in_which_they_came, empty_queue),
 	    cmocka_unit_test_teardown(test_a_request_is_due_once_its_parcel_is_released, empty_queue),
 	    cmocka_unit_test_teardown(test_a_request_is_due_once_its_parcel_is_refused, empty_queue),
+	    cmocka_unit_test_teardown(test_a_request_is_due_out_of_order_once_its_parcel_is_finished, empty_queue),
+	    cmocka_unit_test_teardown(test_a_finished_parcel_is_not_refused, empty_queue),
 	    cmocka_unit_test_teardown(test_a_request_in_doubt_is_due_once_it_is_dismissed, empty_queue),
 	};
 
