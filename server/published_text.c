@@ -3,19 +3,28 @@
 
 #include <assert.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/format.h"
+#include "base/mem.h"
 #include "event/handover.h"
 #include "event/publish_outcome.h"
 #include "event/published_json.h"
 #include "event/record.h"
 #include "ingest/event_id.h"
 
+/* The end of an item whose event is behind the last one that its request may have. */
+static const char too_many[] =
+    "\",\"detail\":\"the events before it make as many jobs as one request may, 100000: send "
+    "fewer events in one batch, these ones again\"}";
+
+_Static_assert(PUBLISH_JOBS_MAX == 100000, "the text says so");
+
 /* One event of a parcel. */
 struct published {
 	const struct publish_outcome *outcome; /* all zero when it was spooled */
-	struct record *record;
+	const struct record *record;
 };
 
 /* Moves to the next event of a parcel; *at begins with 0. Returns false behind the last one. */
@@ -25,7 +34,7 @@ next_event(const struct parcel *parcel, size_t *at, struct published *event)
 	if (*at >= parcel->length)
 		return false;
 	event->outcome = (const void *)(parcel->bytes + *at);
-	event->record = (void *)(parcel->bytes + *at + sizeof *event->outcome);
+	event->record = (const void *)(parcel->bytes + *at + sizeof *event->outcome);
 	*at += sizeof *event->outcome + event->record->length;
 	return true;
 }
@@ -63,31 +72,38 @@ add_job_ids(struct bytes *out, const struct published *event)
 	bytes_add_text(out, "]");
 }
 
-/* Makes a record be that of the first event with its key, as far as it is the same one. */
-static void
-become_first(const struct published *event)
+/*
+ * A copy of the record as that of the first event with its key, as far as it is the same one. The caller frees it. A
+ * parcel that is finished and not released is still the publisher's.
+ */
+static struct record *
+copy_as_first(const struct published *event)
 {
-	struct record *record = event->record;
+	struct record *record = mem_new(1, event->record->length);
 	int64_t created_us = event_id_time(event->outcome->event_id);
 
+	memcpy(record, event->record, event->record->length);
 	memcpy(record->event_id, event->outcome->event_id, sizeof record->event_id);
 	if (record->timestamp_us == record->received_us)
 		record->timestamp_us = created_us;
 	record->received_us = created_us;
+	return record;
 }
 
 void
 published_text_event(struct bytes *out, const struct parcel *parcel, int status)
 {
 	struct published event;
+	struct record *first = NULL;
 	size_t at = 0;
 	bool any = next_event(parcel, &at, &event);
 
 	assert(any);
 	if (status == 200)
-		become_first(&event);
+		first = copy_as_first(&event);
 	bytes_add_text(out, "{");
-	published_json_members(out, event.record);
+	published_json_members(out, first != NULL ? first : event.record);
+	free(first);
 	if (status == 201) {
 		bytes_add_text(out, ",\"job_ids\":");
 		add_job_ids(out, &event);
@@ -113,6 +129,8 @@ error_of(const struct publish_outcome *outcome, bool spooled)
 		return "idempotency_conflict";
 	case PUBLISH_DEAD:
 		return "refused_by_store";
+	case PUBLISH_TOO_MANY:
+		return "too_many_jobs";
 	default:
 		return "not_stored";
 	}
@@ -129,12 +147,12 @@ add_item(struct bytes *out, const struct published *event, bool spooled, uint32_
 	if (error != NULL) {
 		bytes_add_text(out, "null,\"job_ids\":null,\"deduped\":false,\"error\":\"");
 		bytes_add_text(out, error);
-		bytes_add_text(out, "\"}");
+		bytes_add_text(out, event->outcome->result == PUBLISH_TOO_MANY && !spooled ? too_many : "\"}");
 		return false;
 	}
 	add_id(out, known ? event->outcome->event_id : event->record->event_id);
 	bytes_add_text(out, ",\"job_ids\":");
-	if (spooled || known || jobs_of(event->outcome) > PUBLISHED_JOBS_MAX - *listed) {
+	if (spooled || known || jobs_of(event->outcome) > PUBLISH_JOBS_MAX - *listed) {
 		bytes_add_text(out, "null");
 	} else {
 		add_job_ids(out, event);

@@ -1,7 +1,6 @@
 /*
  * The bodies of answers to requests that published events, made of their parcels: what was sent is read back from the
- * records, so nothing is kept beside the parcel while a request waits. The parcel is released, and its bytes are the
- * caller's. Pure.
+ * records, so nothing is kept beside the parcel while a request waits. The parcel is finished or released. Pure.
  */
 #ifndef SERVER_PUBLISHED_TEXT_H
 #define SERVER_PUBLISHED_TEXT_H
@@ -11,18 +10,16 @@
 #include "base/bytes.h"
 #include "shm/lane.h"
 
-/* The ids of jobs that the answer to a batch lists; those of later events are null. It bounds the answer: 4 MB. */
-#define PUBLISHED_JOBS_MAX 100000u
-
 /*
  * Appends the event of a parcel of one. status 201: stored, with its job_ids. 200: its key is known; id, created_at and
- * an occurred_at that was not given become those of the first event, in the parcel also. 202: spooled.
+ * an occurred_at that was not given are those of the first event. 202: spooled.
  */
 void published_text_event(struct bytes *out, const struct parcel *parcel, int status);
 
 /*
- * Appends the answer to a batch: an item for each event, with an error where it was not published. rejected: members
- * to add, of reply_rejected_members(), or NULL. A parcel of no bytes is an empty batch.
+ * Appends the answer to a batch: an item for each event, with an error where it was not published. It lists the ids of
+ * PUBLISH_JOBS_MAX jobs, which are 4 MB; those of later events are null. rejected: members to add, of
+ * reply_rejected_members(), or NULL. A parcel of no bytes is an empty batch.
  */
 void published_text_batch(struct bytes *out, const struct parcel *parcel, const char *rejected);
 

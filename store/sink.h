@@ -17,12 +17,15 @@
 
 /*
  * Records that are stored together. Borrowed: pointers to checked records, in the order of their arrival. outcomes:
- * where a sink of published events writes what became of each record; NULL: nobody asks.
+ * where a sink of published events writes what became of each record; NULL: nobody asks. A record whose outcome says
+ * so already is passed over. requests: by record, the number of the request that it came with, below count, and
+ * ascending; NULL without outcomes.
  */
 struct batch {
 	const struct record *const *records;
 	uint32_t count;
 	struct publish_outcome *const *outcomes;
+	const uint32_t *requests;
 };
 
 struct sink_result {
@@ -65,6 +68,10 @@ struct sink_ops {
 	 * counts each kind. <0: the store is unavailable. Some, all or none of the records may be stored;
 	 * result->in_doubt says whether any may be. The caller calls open() until that works and then store() with
 	 * the same records, or with others. SINK_RESTED: as <0.
+	 *
+	 * With outcomes it may return 0 before it has come to all records, of which it stores at least one: so that
+	 * what arrives meanwhile does not wait for all of them. The outcomes of the others stay 0; result counts those
+	 * of this call.
 	 */
 	int (*store)(struct sink *sink, const struct batch *batch, struct sink_result *result, struct error *err);
 

@@ -35,6 +35,8 @@ intake_close(struct intake *intake)
 {
 	free(intake->records);
 	free(intake->outcomes);
+	free(intake->requests);
+	free(intake->parcels);
 }
 
 static void
@@ -43,11 +45,15 @@ add_record(struct intake *intake, const struct record *record, struct publish_ou
 	if (intake->count == intake->capacity) {
 		intake->capacity = intake->capacity == 0 ? BATCH_RECORDS : intake->capacity * 2;
 		intake->records = mem_resize(intake->records, intake->capacity, sizeof *intake->records);
-		if (outcome != NULL)
+		if (outcome != NULL) {
 			intake->outcomes = mem_resize(intake->outcomes, intake->capacity, sizeof *intake->outcomes);
+			intake->requests = mem_resize(intake->requests, intake->capacity, sizeof *intake->requests);
+		}
 	}
-	if (outcome != NULL)
+	if (outcome != NULL) {
 		intake->outcomes[intake->count] = outcome;
+		intake->requests[intake->count] = intake->parcel_count;
+	}
 	intake->records[intake->count++] = record;
 }
 
@@ -71,6 +77,25 @@ add_parcel(struct intake *intake, const struct parcel *parcel)
 	intake->bytes += parcel->length;
 }
 
+/* Adds a parcel of published events, at the lane's position taken[lane]. */
+static void
+add_published(struct intake *intake, uint32_t lane, const struct parcel *parcel)
+{
+	struct intake_parcel gathered = {
+	    .lane = lane, .position = intake->taken[lane], .flags = parcel->flags, .first = intake->count};
+
+	if (intake->parcel_count == intake->parcel_capacity) {
+		intake->parcel_capacity = intake->parcel_capacity == 0 ? 256 : intake->parcel_capacity * 2;
+		intake->parcels = mem_resize(intake->parcels, intake->parcel_capacity, sizeof *intake->parcels);
+	}
+	if ((parcel->flags & (LANE_REFUSED | LANE_FINISHED)) == 0)
+		add_parcel(intake, parcel);
+	gathered.count = intake->count - gathered.first;
+	if ((parcel->flags & (LANE_REFUSED | LANE_FINISHED)) == 0)
+		gathered.damaged = parcel->events - gathered.count;
+	intake->parcels[intake->parcel_count++] = gathered;
+}
+
 bool
 intake_gather(struct intake *intake)
 {
@@ -78,6 +103,7 @@ intake_gather(struct intake *intake)
 	bool any = false;
 
 	intake->count = 0;
+	intake->parcel_count = 0;
 	intake->damaged = 0;
 	intake->bytes = 0;
 	for (uint32_t i = 0; i < lanes; i++) {
@@ -87,7 +113,9 @@ intake_gather(struct intake *intake)
 		intake->taken[a] = lane_released(&intake->lanes[a]);
 		while (intake->count < BATCH_RECORDS && intake->bytes < BATCH_BYTES &&
 		       lane_peek(&intake->lanes[a], intake->taken[a], &parcel)) {
-			if ((parcel.flags & LANE_REFUSED) == 0)
+			if (intake->group == LANES_PUBLISH)
+				add_published(intake, a, &parcel);
+			else if ((parcel.flags & LANE_REFUSED) == 0)
 				add_parcel(intake, &parcel);
 			intake->taken[a]++;
 			any = true;
@@ -97,9 +125,104 @@ intake_gather(struct intake *intake)
 	return any;
 }
 
-void
-intake_draft_release(const struct intake *intake, struct ledger_page *draft, enum fate fate)
+/* ---- what became of published events ---- */
+
+static void
+count_outcome(struct ledger_page *draft, const struct publish_outcome *outcome)
 {
+	switch ((enum publish_result)outcome->result) {
+	case PUBLISH_STORED:
+		draft->counters[outcome->fresh != 0 ? COUNTER_STORED : COUNTER_DUPLICATES]++;
+		break;
+	case PUBLISH_KNOWN:
+		draft->counters[COUNTER_DUPLICATES]++;
+		break;
+	case PUBLISH_DEAD:
+		draft->counters[COUNTER_DEAD_LETTERED]++;
+		break;
+	default:
+		draft->counters[COUNTER_DISCARDED]++;
+		break;
+	}
+}
+
+/* Those of a parcel that is whole. A finished one has passed record_check(), so its lengths can be relied on. */
+static void
+count_outcomes(const struct intake *intake, const struct intake_parcel *gathered, struct ledger_page *draft)
+{
+	struct parcel parcel;
+	size_t at = 0;
+
+	for (uint32_t i = 0; i < gathered->count; i++)
+		count_outcome(draft, intake->outcomes[gathered->first + i]);
+	if ((gathered->flags & LANE_FINISHED) == 0)
+		return;
+	lane_look_back(&intake->lanes[gathered->lane], gathered->position + 1, &parcel);
+	for (uint32_t i = 0; i < parcel.events && at < parcel.length; i++) {
+		const struct publish_outcome *outcome = (const void *)(parcel.bytes + at);
+
+		count_outcome(draft, outcome);
+		at += sizeof *outcome + ((const struct record *)(const void *)(outcome + 1))->length;
+	}
+}
+
+/* Events of the parcel that have an outcome. */
+static uint32_t
+events_done(const struct intake *intake, const struct intake_parcel *gathered)
+{
+	uint32_t done = 0;
+
+	for (uint32_t i = 0; i < gathered->count; i++)
+		done += intake->outcomes[gathered->first + i]->result != 0;
+	return done;
+}
+
+/* A parcel that is not released: its client is answered, if all its events are done. */
+static void
+mark_published(const struct intake *intake, const struct intake_parcel *gathered, uint32_t done)
+{
+	struct wake acceptor = segment_wake(intake->segment, ROLE_ACCEPTOR, gathered->lane);
+	const struct lane *lane = &intake->lanes[gathered->lane];
+
+	if (done == 0 || gathered->damaged > 0)
+		return;
+	lane_mark(lane, gathered->position, done == gathered->count ? LANE_FINISHED : LANE_IN_DOUBT);
+	if (done == gathered->count)
+		wake_up(&acceptor);
+}
+
+/* Lets go of the parcels at the head of each lane whose events are all done, and keeps the others. */
+static void
+release_done(struct intake *intake, struct ledger_page *draft)
+{
+	bool kept[ACCEPTORS_MAX] = {false};
+
+	for (uint32_t a = 0; a < intake->segment->counts[ROLE_ACCEPTOR]; a++)
+		intake->taken[a] = lane_released(&intake->lanes[a]);
+	intake->damaged = 0;
+	for (uint32_t i = 0; i < intake->parcel_count; i++) {
+		const struct intake_parcel *gathered = &intake->parcels[i];
+		uint32_t done = events_done(intake, gathered);
+
+		kept[gathered->lane] = kept[gathered->lane] || done < gathered->count;
+		if (kept[gathered->lane]) {
+			mark_published(intake, gathered, done);
+			continue;
+		}
+		intake->taken[gathered->lane] = gathered->position + 1;
+		intake->damaged += gathered->damaged;
+		count_outcomes(intake, gathered, draft);
+	}
+}
+
+void
+intake_draft_release(struct intake *intake, struct ledger_page *draft, enum fate fate)
+{
+	if (fate == FATE_STORED && intake->group == LANES_PUBLISH)
+		release_done(intake, draft);
+	for (uint32_t i = 0; i < intake->parcel_count && fate == FATE_SPOOLED; i++)
+		if ((intake->parcels[i].flags & LANE_FINISHED) != 0)
+			count_outcomes(intake, &intake->parcels[i], draft);
 	for (uint32_t a = 0; a < intake->segment->counts[ROLE_ACCEPTOR]; a++)
 		draft->release[a] = intake->taken[a];
 	draft->fate = fate;

@@ -13,6 +13,14 @@
 #include "event/record.h"
 #include "shm/segment.h"
 
+/* A parcel that the batch has come to. */
+struct intake_parcel {
+	uint32_t lane, position;
+	uint32_t flags; /* when it was gathered */
+	uint32_t first, count; /* its records in the batch; of one that was finished or refused none */
+	uint32_t damaged; /* records that are left out */
+};
+
 struct intake {
 	const struct segment *segment;
 	enum lane_group group; /* LANES_EVENTS or LANES_PUBLISH */
@@ -24,7 +32,10 @@ struct intake {
 
 	/* The batch. */
 	const struct record **records; /* pointers into the lanes */
-	struct publish_outcome **outcomes; /* of each record; NULL where the group has none */
+	struct publish_outcome **outcomes; /* of each record; NULL where the group has none, like the next two */
+	uint32_t *requests; /* of each record: the number of its parcel */
+	struct intake_parcel *parcels;
+	uint32_t parcel_count, parcel_capacity;
 	uint32_t count, capacity;
 	uint32_t damaged; /* records that are left out */
 	size_t bytes;
@@ -41,14 +52,19 @@ int intake_open(
 void intake_close(struct intake *intake);
 
 /*
- * Fills the batch with whole parcels that are published and not refused, up to a bound. Leaves damaged records out and
- * counts them. Returns whether it took any parcel, with records or without. Gathers the same again until the lanes are
- * released.
+ * Fills the batch with whole parcels that are published and neither refused nor finished, up to a bound. Leaves
+ * damaged records out and counts them. Returns whether it took any parcel, with records or without. Gathers the same
+ * again until the lanes are released.
  */
 bool intake_gather(struct intake *intake);
 
-/* Writes into the draft that the batch is stored or spooled, FATE_STORED or FATE_SPOOLED, and its parcels released. */
-void intake_draft_release(const struct intake *intake, struct ledger_page *draft, enum fate fate);
+/*
+ * Writes into the draft that the batch is stored or spooled, FATE_STORED or FATE_SPOOLED, and its parcels released. Of
+ * published events FATE_STORED is about those that have an outcome, which the draft counts also: a lane is released up
+ * to the first parcel with an event that has none, and parcels behind that are marked as finished, which has their
+ * clients answered.
+ */
+void intake_draft_release(struct intake *intake, struct ledger_page *draft, enum fate fate);
 
 /* Marks the batch: it could not be stored or spooled, but some of it, or all, may have been. */
 void intake_mark_in_doubt(const struct intake *intake);

@@ -149,11 +149,14 @@ add_result(struct ledger_page *draft, const struct sink_result *result)
 	draft->counters[COUNTER_DISCARDED] += result->discarded;
 }
 
-/* Stores the gathered batch, which has no record when all of it is damaged. */
+/*
+ * Stores the gathered batch, which has no record when all of it is damaged. A sink of published events may store a part
+ * of it, and the rest is gathered again.
+ */
 static void
 store_batch(struct writer *w)
 {
-	struct batch batch = {w->intake.records, w->intake.count, w->intake.outcomes};
+	struct batch batch = {w->intake.records, w->intake.count, w->intake.outcomes, w->intake.requests};
 	struct sink_result result = {0};
 
 	if (batch.count > 0 && store_link_store(&w->store, &batch, &result) != 0) {
@@ -164,7 +167,8 @@ store_batch(struct writer *w)
 
 	struct ledger_page *draft = ledger_draft(&w->slot->ledger);
 
-	add_result(draft, &result);
+	if (!w->duty->publishes)
+		add_result(draft, &result);
 	intake_draft_release(&w->intake, draft, FATE_STORED);
 	commit_draft(w);
 	if (batch.count > 0)

@@ -16,9 +16,6 @@
 #include "store/webhooks/publish_check.h"
 #include "store/webhooks/publish_handover.h"
 
-/* A group ends with the event whose jobs reach this number of subscriptions, of which each job has one or more. */
-#define GROUP_SUBSCRIPTIONS 65536
-
 /* Of two transactions that deadlock one goes on: more in a row have another reason. */
 #define BUSY_ATTEMPTS 5
 
@@ -29,12 +26,13 @@
 #define CLEARED_FOR_US (60ll * 1000000)
 
 /* An event is there already. Beside enum publish_condition. */
-enum { PUBLISH_EXISTS = PUBLISH_NO_NODE + 1 };
+enum { PUBLISH_EXISTS = PUBLISH_SLOW + 1 };
 
 void
 publish_batch_init(struct publish_batch *b, const struct config *config, const struct sink_env *env)
 {
-	*b = (struct publish_batch){.config = config, .env = env, .router = router_new(config)};
+	*b = (struct publish_batch){.config = config, .env = env};
+	publish_gather_init(&b->gather, config);
 	publish_dead_init(&b->dead, config->data_dir);
 }
 
@@ -42,54 +40,9 @@ void
 publish_batch_free(struct publish_batch *b)
 {
 	publish_dead_free(&b->dead);
-	route_jobs_free(&b->jobs);
-	bytes_free(&b->text);
-	router_free(b->router);
+	publish_gather_free(&b->gather);
 	free(b->all);
 	free(b->items);
-}
-
-/* ---- routing ---- */
-
-typedef int find_routes(
-    struct router *router, struct db *db, struct span tenant_id, const struct tenant_routes **found, struct error *err);
-
-static bool
-same_tenant(const struct publication *one, const struct publication *other)
-{
-	struct span a = publication_tenant(one), b = publication_tenant(other);
-
-	return a.len == b.len && memcmp(a.base, b.base, a.len) == 0;
-}
-
-static void
-route(struct publish_batch *b, struct publication *item, const struct tenant_routes *tenant)
-{
-	item->outcome = (struct publish_outcome){.result = tenant == NULL ? PUBLISH_GONE : 0};
-	item->first_job = b->jobs.count;
-	item->jobs = 0;
-	if (tenant == NULL)
-		return;
-	item->version = tenant->version;
-	item->jobs = routes_match(tenant->routes, item->record, &b->text, &b->jobs);
-}
-
-/* Routes events, which are sorted by tenant, anew. Returns as db_query(). */
-static int
-route_again(struct publish_batch *b, struct publication *const *items, uint32_t count, find_routes *find,
-    struct error *err) /* five: which, how, and the error */
-{
-	const struct tenant_routes *tenant = NULL;
-
-	for (uint32_t i = 0; i < count; i++) {
-		if (i == 0 || !same_tenant(items[i], items[i - 1])) {
-			int rc = find(b->router, b->db, publication_tenant(items[i]), &tenant, err);
-			if (rc != 0)
-				return rc;
-		}
-		route(b, items[i], tenant);
-	}
-	return 0;
 }
 
 /* ---- one transaction ---- */
@@ -114,7 +67,7 @@ fill(struct publish_batch *b, const struct publication_group *group, bool hold, 
 	int rc = db_begin(b->db, err);
 
 	if (rc == 0 && hold)
-		rc = route_again(b, group->items, group->count, router_hold, err);
+		rc = publish_route(&b->gather, b->db, group->items, group->count, router_hold, err);
 	if (rc == 0 && b->careful)
 		rc = events_find(b->db, group, err);
 	if (rc == 0)
@@ -145,7 +98,8 @@ settle(struct publish_batch *b, const struct publication_group *group, int64_t b
 		item->fresh = item->outcome.result == 0;
 		b->stored_any = b->stored_any || item->fresh;
 		if (item->fresh)
-			item->outcome = (struct publish_outcome){.result = PUBLISH_STORED, .jobs = item->jobs};
+			item->outcome =
+			    (struct publish_outcome){.result = PUBLISH_STORED, .jobs = item->jobs, .fresh = 1};
 	}
 	if (b->stored_any)
 		b->cleared_us = clock_steady_us();
@@ -158,9 +112,9 @@ static int
 transact(struct publish_batch *b, struct publication *const *items, uint32_t count, bool hold, struct error *err)
 {
 	const struct publication_group group = {
-	    .items = items, .count = count, .jobs = &b->jobs, .node = b->node, .now_ms = clock_wall_us() / 1000};
+	    .items = items, .count = count, .jobs = &b->gather.jobs, .node = b->node, .now_ms = clock_wall_us() / 1000};
 	int64_t begun_us = clock_boot_us();
-	bool committed = false;
+	bool commits;
 
 	for (uint32_t i = 0; i < count; i++)
 		if (items[i]->outcome.result != PUBLISH_GONE)
@@ -168,15 +122,19 @@ transact(struct publish_batch *b, struct publication *const *items, uint32_t cou
 
 	int rc = fill(b, &group, hold, err);
 
-	if (rc == 0)
-		rc = publish_check_and_commit(b->db, b->config, &group, &committed, err);
-	if (rc == 0)
+	commits = rc == 0;
+	if (commits)
+		rc = publish_check_and_commit(b->db, b->config, &group, err);
+	if (rc == 0) {
 		settle(b, &group, begun_us);
-	else {
+		publish_gather_fast(&b->gather);
+	} else {
 		(void)snprintf(b->sqlstate, sizeof b->sqlstate, "%s", rc == DB_REFUSED ? db_sqlstate(b->db) : "");
 		db_rollback(b->db);
+		if (clock_boot_us() - begun_us >= (int64_t)b->config->store_timeout_ms * 1000)
+			publish_gather_slow(&b->gather);
 	}
-	b->in_doubt = b->in_doubt || (rc < 0 && committed);
+	b->in_doubt = b->in_doubt || (rc < 0 && commits);
 	return rc;
 }
 
@@ -193,7 +151,7 @@ store_by_tenant(struct publish_batch *b, struct publication *const *items, uint3
 	int rc = 0;
 
 	for (uint32_t i = 1; i <= count && rc == 0; i++)
-		if (i == count || !same_tenant(items[i], items[begin])) {
+		if (i == count || !publication_same_tenant(items[i], items[begin])) {
 			rc = store_items(b, &items[begin], i - begin, true, err);
 			begin = i;
 		}
@@ -237,7 +195,7 @@ store_items(struct publish_batch *b, struct publication *const *items, uint32_t 
 				return error_set(err, "the subscriptions of a tenant change all the time");
 			if (rc == DB_BUSY && ++busy == BUSY_ATTEMPTS)
 				return -1;
-			rc = route_again(b, items, count, router_refresh, err);
+			rc = publish_route(&b->gather, b->db, items, count, router_refresh, err);
 			if (rc != 0)
 				return -1;
 		} else if (rc == PUBLISH_EXISTS && (!b->careful || ++busy < BUSY_ATTEMPTS))
@@ -249,6 +207,8 @@ store_items(struct publish_batch *b, struct publication *const *items, uint32_t 
 		return error_set(err, "this node has lost its row: a new one is made");
 	if (rc <= 0)
 		return rc;
+	if (count == 1 && rc == PUBLISH_SLOW)
+		return error_set(err, "a transaction has taken longer than STORE_TIMEOUT_MS");
 	if (count == 1)
 		return judge(b, items[0], err);
 	rc = store_items(b, items, half, alone, err);
@@ -257,51 +217,21 @@ store_items(struct publish_batch *b, struct publication *const *items, uint32_t 
 
 /* ---- groups ---- */
 
-/* By tenant, then as they came. */
-static int
-by_tenant(const void *a, const void *b)
-{
-	const struct publication *one = *(struct publication *const *)a, *other = *(struct publication *const *)b;
-	struct span t = publication_tenant(one), u = publication_tenant(other);
-	int order = memcmp(t.base, u.base, t.len < u.len ? t.len : u.len);
-
-	if (order == 0)
-		order = (t.len > u.len) - (t.len < u.len);
-	return order != 0 ? order : (one->number > other->number) - (one->number < other->number);
-}
-
-/* Routes events from *next on, as many as one transaction is to store. Returns how many are to be stored, or <0. */
-static int64_t
-gather(struct publish_batch *b, uint32_t *next, struct error *err)
-{
-	uint32_t count = 0;
-
-	b->jobs.count = b->jobs.id_count = 0;
-	while (*next < b->batch->count && b->jobs.id_count < GROUP_SUBSCRIPTIONS &&
-	       router_bytes(b->router) < 2 * (size_t)ROUTER_BYTES) {
-		struct publication *item = &b->all[(*next)++];
-
-		if (route_again(b, &item, 1, router_find, err) != 0)
-			return -1;
-		if (item->outcome.result == 0)
-			b->items[count++] = item;
-	}
-	qsort(b->items, count, sizeof(struct publication *), by_tenant);
-	return count;
-}
-
+/* Stores the batch, or one group of it: the caller comes again for the others. */
 static int
 store_groups(struct publish_batch *b, struct error *err)
 {
-	uint32_t next = 0;
-
-	while (next < b->batch->count) {
-		int64_t count = gather(b, &next, err);
+	while (b->gather.left > 0) {
+		int64_t count = publish_gather_next(&b->gather, b->db, b->items, err);
 
 		if (count < 0 || (count > 0 && store_items(b, b->items, (uint32_t)count, false, err) != 0))
 			return -1;
-		router_trim(b->router);
+		publish_gather_done(&b->gather, b->items, (uint32_t)count);
+		router_trim(b->gather.router);
 		sink_env_heartbeat(b->env);
+		/* Suspects wait for the others to show who is to blame. */
+		if (count > 0 && b->batch->outcomes != NULL && b->suspect_count == 0)
+			break;
 	}
 	return 0;
 }
@@ -315,8 +245,8 @@ retry_suspects(struct publish_batch *b, struct error *err)
 	if (count > 0 && !b->stored_any)
 		return error_set(err, "the webhooks' store refuses every event: %s", b->suspicion.text);
 	for (uint32_t i = 0; i < count; i++) {
-		b->jobs.count = b->jobs.id_count = 0;
-		if (route_again(b, &b->suspects[i], 1, router_find, err) != 0 ||
+		publish_route_none(&b->gather);
+		if (publish_route(&b->gather, b->db, &b->suspects[i], 1, router_find, err) != 0 ||
 		    store_items(b, &b->suspects[i], 1, false, err) != 0)
 			return -1;
 	}
@@ -336,8 +266,12 @@ begin(struct publish_batch *b, const struct batch *batch)
 		b->all = mem_resize(b->all, b->capacity, sizeof *b->all);
 		b->items = mem_resize(b->items, b->capacity, sizeof(struct publication *));
 	}
-	for (uint32_t i = 0; i < batch->count; i++)
+	for (uint32_t i = 0; i < batch->count; i++) {
 		b->all[i] = (struct publication){.record = batch->records[i], .number = i};
+		if (batch->outcomes != NULL)
+			b->all[i].outcome = *batch->outcomes[i];
+	}
+	publish_gather_begin(&b->gather, batch, b->all);
 }
 
 /* Nobody waits for the answer to a spooled event: a conflict becomes a dead letter. 0 or <0. */
@@ -361,6 +295,8 @@ report(const struct publish_batch *b, struct sink_result *result)
 	for (uint32_t i = 0; i < b->batch->count; i++) {
 		const struct publication *item = &b->all[i];
 
+		if (b->batch->outcomes != NULL && b->batch->outcomes[i]->result != 0)
+			continue; /* reported before */
 		switch ((enum publish_result)item->outcome.result) {
 		case PUBLISH_STORED:
 			*(item->fresh ? &result->stored : &result->duplicates) += 1;
@@ -370,6 +306,7 @@ report(const struct publish_batch *b, struct sink_result *result)
 			break;
 		case PUBLISH_CONFLICT:
 		case PUBLISH_GONE:
+		case PUBLISH_TOO_MANY:
 			result->discarded++;
 			break;
 		case PUBLISH_DEAD:

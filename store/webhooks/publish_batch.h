@@ -1,12 +1,13 @@
 /*
- * Storing a batch of published events. The events of many tenants go by one transaction. What happens when that does
- * not do depends on why:
+ * Storing a batch of published events, in groups (publish_gather.h). The events of many tenants go by one transaction.
+ * What happens when that does not do depends on why:
  *
  *   a tenant's routes have changed   they are read again, and the events routed again. After two of those in a row each
  *                                    tenant gets a transaction of its own, which keeps its routes from changing
  *   an event is there already        an earlier transaction has stored it, and nobody has learned of that. Events that
  *                                    are there are looked for first, and make no job again
  *   a deadlock or the like           the transaction is repeated a few times
+ *   it takes longer than it may      the events are stored in halves, and later groups are smaller for a while
  *   an event is refused              the events are stored in halves, and the halves in halves, until the refused event
  *                                    is alone: it becomes a dead letter, if it is to blame. The store is to blame if it
  *                                    took no event of the batch and none within a minute, and the refusal does not name
@@ -24,7 +25,7 @@
 #include "store/sink_env.h"
 #include "store/webhooks/publication.h"
 #include "store/webhooks/publish_dead.h"
-#include "store/webhooks/router.h"
+#include "store/webhooks/publish_gather.h"
 
 /* Events that may wait for the rest of their batch to show whether they are to blame. */
 #define PUBLISH_SUSPECTS_MAX 16
@@ -33,7 +34,7 @@ struct publish_batch {
 	const struct config *config; /* borrowed */
 	const struct sink_env *env; /* borrowed */
 	struct db *db; /* borrowed for each call */
-	struct router *router;
+	struct publish_gather gather;
 	struct publish_dead dead;
 	int64_t cleared_us; /* steady clock, when the store took an event last; 0: never */
 	bool careful; /* the last batch had events that were there already */
@@ -43,8 +44,6 @@ struct publish_batch {
 	struct publication *all;
 	struct publication **items; /* of the present group */
 	uint32_t capacity;
-	struct route_jobs jobs; /* of the present group */
-	struct bytes text; /* room for an event as JSON */
 	struct node_row node;
 	struct publication *suspects[PUBLISH_SUSPECTS_MAX];
 	uint32_t suspect_count;

@@ -60,27 +60,23 @@ write_lists(struct lists *lists, const struct publication_group *group, bool pos
 
 /* The check has refused, or a constraint that is looked at last. */
 static int
-condition_of(const char *sqlstate, bool *committed, struct error *err)
+condition_of(const char *sqlstate)
 {
 	if (strcmp(sqlstate, "HL001") == 0)
 		return PUBLISH_STALE;
 	if (strcmp(sqlstate, "HL002") == 0)
 		return PUBLISH_NO_NODE;
-	if (strcmp(sqlstate, "HL003") != 0)
-		return DB_REFUSED;
-	*committed = false;
-	return error_set(err, "a transaction has taken longer than STORE_TIMEOUT_MS");
+	return strcmp(sqlstate, "HL003") == 0 ? PUBLISH_SLOW : DB_REFUSED;
 }
 
 int
-publish_check_and_commit(struct db *db, const struct config *config, const struct publication_group *group,
-    bool *committed, struct error *err)
+publish_check_and_commit(
+    struct db *db, const struct config *config, const struct publication_group *group, struct error *err)
 {
 	struct lists lists = {{0}, {0}};
 	bool postgres = config->hl_store == HL_STORE_POSTGRES;
 	int rc;
 
-	*committed = true;
 	write_lists(&lists, group, postgres);
 
 	const struct db_param params[] = {
@@ -93,7 +89,7 @@ publish_check_and_commit(struct db *db, const struct config *config, const struc
 
 	rc = db_check_and_commit(db, &check, params, postgres ? PARAMS_POSTGRES : PARAMS_SQLITE, err);
 	if (rc == DB_REFUSED)
-		rc = condition_of(db_sqlstate(db), committed, err);
+		rc = condition_of(db_sqlstate(db));
 	bytes_free(&lists.tenants);
 	bytes_free(&lists.versions);
 	return rc;

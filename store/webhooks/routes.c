@@ -163,7 +163,7 @@ add_job(struct route_jobs *jobs, const struct target *target)
 
 /* Drops the numbers whose filters do not hold. Only an event that some filter is asked about is written as JSON. */
 static void
-keep_those_that_hold(struct routes *routes, const struct record *event, struct bytes *text)
+keep_those_that_hold(struct routes *routes, const struct record *event, struct bytes *text, uint32_t *filtered)
 {
 	struct topic_match *match = routes->match;
 	uint32_t kept = 0;
@@ -180,6 +180,7 @@ keep_those_that_hold(struct routes *routes, const struct record *event, struct b
 			(void)filter_event_read(routes->event, (struct span){text->base, text->len});
 			read = true;
 		}
+		*filtered += filter != NO_FILTER;
 		if (filter == NO_FILTER || filter_event_holds(routes->event, filter))
 			match->numbers[kept++] = match->numbers[i];
 	}
@@ -197,7 +198,7 @@ routes_match(struct routes *routes, const struct record *event, struct bytes *te
 	if (topic_check(topic, &err) != 0)
 		return 0;
 	topic_trie_match(routes->trie, topic, match);
-	keep_those_that_hold(routes, event, text);
+	keep_those_that_hold(routes, event, text, &jobs->filtered);
 	qsort(match->numbers, match->count, sizeof *match->numbers, by_number);
 	for (uint32_t i = 0; i < match->count; i++) {
 		const struct target *target = &routes->targets[match->numbers[i]];

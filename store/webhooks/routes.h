@@ -56,7 +56,23 @@ struct route_jobs {
 	uint8_t (*ids)[16];
 	uint32_t count, capacity;
 	uint32_t id_count, id_capacity;
+	uint32_t filtered; /* filters that were asked for them */
 };
+
+/* What they cost in a transaction: one for each subscription of a job, and a little for each filter. */
+static inline uint32_t
+routes_cost(const struct route_jobs *jobs)
+{
+	return jobs->id_count + jobs->filtered / 64;
+}
+
+/* Takes out those that were appended since then; the filters were asked all the same. */
+static inline void
+route_jobs_cut(struct route_jobs *jobs, const struct route_jobs *before)
+{
+	jobs->count = before->count;
+	jobs->id_count = before->id_count;
+}
 
 void route_jobs_free(struct route_jobs *jobs);
 

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/bytes.h"
 #include "base/mem.h"
 #include "store/webhooks/routing.h"
 #include "store/webhooks/sink_publish.h"
@@ -181,16 +182,30 @@ add_endpoint(char endpoint, bool enabled)
 }
 
 void
-subscribe(char endpoint, const char *pattern)
+subscribe_often(char endpoint, const char *pattern, uint32_t times)
 {
 	static int number;
-	char *sql = mem_printf("INSERT INTO subscriptions (tenant_id, subscription_id, endpoint_id, version, "
-			       "topic_pattern, enabled, created_at, updated_at) VALUES ($1, "
-			       "'0190f5fe-0000-7000-8000-1%011d', '" ENDPOINT "', 1, '%s', TRUE, hl_now(), hl_now())",
-	    number++, endpoint, pattern);
+	struct bytes sql = {0};
 
-	change(sql);
-	free(sql);
+	bytes_add_text(&sql, "INSERT INTO subscriptions (tenant_id, subscription_id, endpoint_id, version, "
+			     "topic_pattern, enabled, created_at, updated_at) VALUES ");
+	for (uint32_t i = 0; i < times; i++) {
+		char *row = mem_printf("%s($1, '0190f5fe-0000-7000-8000-1%011d', '" ENDPOINT
+				       "', 1, '%s', TRUE, hl_now(), hl_now())",
+		    i > 0 ? "," : "", number++, endpoint, pattern);
+
+		bytes_add_text(&sql, row);
+		free(row);
+	}
+	bytes_add(&sql, "", 1);
+	change(sql.base);
+	bytes_free(&sql);
+}
+
+void
+subscribe(char endpoint, const char *pattern)
+{
+	subscribe_often(endpoint, pattern, 1);
 }
 
 /* A tenant of its own for each test, whose endpoint 1 gets a.#, and whose endpoint 2 everything. */
@@ -209,6 +224,7 @@ new_tenant(void **state)
 	handed[0] = '\0';
 	ends = misses = 0;
 	in_mid_batch = before_transaction = NULL;
+	requests = NULL;
 	node = (struct node_row){.node_id = 1, .epoch = 77};
 	(void)snprintf(file, sizeof file, "%s/dead-letters.jsonl", directory);
 	(void)unlink(file);
@@ -226,9 +242,11 @@ close_sink(void **state)
 
 /* ---- publishing ---- */
 
-/* Stores events; *outcomes gets those unless it is NULL. Of this tenant unless they name another. */
+const uint32_t *requests;
+
+/* Of this tenant unless they name another. */
 int
-publish(
+publish_group(
     const struct published_event *events, uint32_t count, struct publish_outcome *outcomes, struct sink_result *result)
 {
 	struct record *records[RECORDS_MAX];
@@ -243,12 +261,47 @@ publish(
 		places[i] = outcomes != NULL ? &outcomes[i] : NULL;
 	}
 
-	const struct batch batch = {(const struct record *const *)records, count, outcomes != NULL ? places : NULL};
+	const struct batch batch = {
+	    (const struct record *const *)records, count, outcomes != NULL ? places : NULL, requests};
 
 	rc = sink->ops->store(sink, &batch, result, &err);
 	for (uint32_t i = 0; i < count; i++)
 		free(records[i]);
 	return rc;
+}
+
+static uint32_t
+count_done(const struct publish_outcome *outcomes, uint32_t count)
+{
+	uint32_t done = 0;
+
+	for (uint32_t i = 0; i < count; i++)
+		done += outcomes[i].result != 0;
+	return done;
+}
+
+int
+publish(
+    const struct published_event *events, uint32_t count, struct publish_outcome *outcomes, struct sink_result *result)
+{
+	*result = (struct sink_result){0};
+	if (outcomes == NULL)
+		return publish_group(events, count, NULL, result);
+	memset(outcomes, 0, count * sizeof *outcomes);
+	for (uint32_t done = 0, before = 0; done < count; before = done) {
+		struct sink_result part;
+		int rc = publish_group(events, count, outcomes, &part);
+
+		if (rc != 0)
+			return rc;
+		result->stored += part.stored;
+		result->duplicates += part.duplicates;
+		result->dead_lettered += part.dead_lettered;
+		result->discarded += part.discarded;
+		done = count_done(outcomes, count);
+		assert_true(done > before);
+	}
+	return 0;
 }
 
 /* "2 stored", or what else became of them. */

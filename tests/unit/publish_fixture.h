@@ -49,6 +49,7 @@ void run_alone(const char *sql);
 const char *value(const char *sql);
 
 void subscribe(char endpoint, const char *pattern);
+void subscribe_often(char endpoint, const char *pattern, uint32_t times);
 
 /* Whether the file of dead letters has that text. */
 bool is_dead_letter(const char *part);
@@ -57,6 +58,14 @@ bool is_dead_letter(const char *part);
 
 /* Stores events, of this tenant unless they name another. outcomes: of each, or NULL as for what was spooled. */
 int publish(
+    const struct published_event *events, uint32_t count, struct publish_outcome *outcomes, struct sink_result *result);
+
+/*
+ * Stores a group of them, as the sink chooses: those whose outcomes are all zero. requests: by event, the number of its
+ * request, or NULL.
+ */
+extern const uint32_t *requests;
+int publish_group(
     const struct published_event *events, uint32_t count, struct publish_outcome *outcomes, struct sink_result *result);
 
 /* "2 stored 0 duplicates 0 dead 0 discarded" */

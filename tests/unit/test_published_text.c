@@ -130,12 +130,12 @@ test_an_answer_lists_so_many_jobs_and_no_more(void **state)
 {
 	publish("[{\"topic\":\"a\"},{\"topic\":\"b\"},{\"topic\":\"c\"}]");
 	outcomes[0]->jobs = 60000;
-	outcomes[1]->jobs = PUBLISHED_JOBS_MAX - 60000 + 1;
-	outcomes[2]->jobs = PUBLISHED_JOBS_MAX - 60000;
+	outcomes[1]->jobs = PUBLISH_JOBS_MAX - 60000 + 1;
+	outcomes[2]->jobs = PUBLISH_JOBS_MAX - 60000;
 	published_text_batch(&out, &parcel, NULL);
 	assert_int_equal(times("\"job_ids\":null"), 1);
 	assert_int_equal(times("\"job_ids\":[\""), 2);
-	assert_in_range(out.len, 39 * PUBLISHED_JOBS_MAX, 39 * PUBLISHED_JOBS_MAX + 1000);
+	assert_in_range(out.len, 39 * PUBLISH_JOBS_MAX, 39 * PUBLISH_JOBS_MAX + 1000);
 }
 
 static void

@@ -78,13 +78,98 @@ test_events_whose_jobs_have_many_subscriptions_are_stored_in_several_transaction
 {
 	struct published_event events[110];
 
-	for (int i = 0; i < 660; i++)
-		subscribe('2', "b");
+	subscribe_often('2', "b", 660);
 	for (uint32_t i = 0; i < 110; i++)
 		events[i] = (struct published_event){.number = i + 1, .topic = "b"};
 	assert_string_equal(publish_all(events, 110, NULL), "110 stored 0 duplicates 0 dead 0 discarded");
-	assert_int_equal(ends, 2);
+	assert_int_equal(ends, 16);
 	assert_string_equal(value("SELECT count(*) FROM jobs WHERE tenant_id = $1"), "110");
+}
+
+/* ---- one tenant beside another ---- */
+
+/* Subscriptions of that number to a topic of this tenant; returns the tenant, and goes on with another one. */
+static const char *
+large_tenant(uint32_t subscriptions)
+{
+	static char large[sizeof tenant];
+
+	subscribe_often('2', "b", subscriptions);
+	(void)strcpy(large, tenant);
+	(void)close_sink(NULL);
+	(void)new_tenant(NULL);
+	return large;
+}
+
+static void
+test_a_small_event_is_stored_before_the_large_ones_that_came_first(void **state)
+{
+	const char *large = large_tenant(1500);
+	struct published_event events[20];
+	struct publish_outcome outcomes[20] = {{0}};
+	struct sink_result result;
+	uint32_t stored = 0;
+
+	for (uint32_t i = 0; i < 19; i++)
+		events[i] = (struct published_event){.number = i + 1, .topic = "b", .tenant_id = large};
+	events[19] = (struct published_event){.number = 20, .topic = "b"};
+	assert_int_equal(publish_group(events, 20, outcomes, &result), 0);
+	assert_int_equal(outcomes[19].result, PUBLISH_STORED);
+	for (uint32_t i = 0; i < 19; i++) {
+		assert_true(i == 0 || outcomes[i].result <= outcomes[i - 1].result); /* in order */
+		stored += outcomes[i].result == PUBLISH_STORED;
+	}
+	assert_in_range(stored, 1, 4);
+	assert_int_equal(result.stored, stored + 1);
+	assert_int_equal(ends, 1);
+}
+
+/* However many small ones come. */
+static void
+test_a_large_event_is_not_passed_over_for_ever(void **state)
+{
+	const char *large = large_tenant(5000);
+	struct published_event events[101] = {{.number = 1, .topic = "b", .tenant_id = large}};
+	struct publish_outcome outcomes[101];
+	struct sink_result result;
+	uint32_t turns = 0;
+
+	subscribe_often('1', "c", 63); /* 64 of these events fill a transaction */
+	memset(outcomes, 0, sizeof outcomes);
+	while (outcomes[0].result == 0) {
+		assert_true(turns++ < 5);
+		handed[0] = '\0';
+		memset(&outcomes[1], 0, sizeof outcomes - sizeof outcomes[0]);
+		for (uint32_t i = 1; i < 101; i++)
+			events[i] = (struct published_event){.number = 101 * turns + i, .topic = "c"};
+		assert_int_equal(publish_group(events, 101, outcomes, &result), 0);
+	}
+	assert_true(turns > 1);
+}
+
+static void
+test_a_request_is_cut_off_where_its_jobs_are_too_many(void **state)
+{
+	static const uint32_t two[] = {0, 0, 0, 0, 1};
+	struct publish_outcome outcomes[5];
+	struct published_event events[5];
+
+	/* An earlier turn has stored the first one. */
+	for (uint32_t i = 0; i < 5; i++)
+		events[i] = (struct published_event){.number = i + 1, .topic = "b"};
+	requests = two;
+	memset(outcomes, 0, sizeof outcomes);
+	outcomes[0] = (struct publish_outcome){.result = PUBLISH_STORED, .jobs = PUBLISH_JOBS_MAX - 1};
+
+	struct sink_result result;
+
+	while (outcomes[4].result == 0 || outcomes[3].result == 0)
+		assert_int_equal(publish_group(events, 5, outcomes, &result), 0);
+	assert_int_equal(outcomes[1].result, PUBLISH_STORED);
+	assert_int_equal(outcomes[2].result, PUBLISH_TOO_MANY);
+	assert_int_equal(outcomes[3].result, PUBLISH_TOO_MANY);
+	assert_int_equal(outcomes[4].result, PUBLISH_STORED);
+	assert_string_equal(value("SELECT COUNT(*) FROM events WHERE tenant_id = $1"), "2");
 }
 
 /* ---- idempotency keys ---- */
@@ -349,6 +434,9 @@ main(void)
 	    TEST(test_an_event_and_its_jobs_are_stored_and_handed_over),
 	    TEST(test_jobs_of_an_endpoint_that_holds_are_held_and_not_handed_over),
 	    TEST(test_events_whose_jobs_have_many_subscriptions_are_stored_in_several_transactions),
+	    TEST(test_a_small_event_is_stored_before_the_large_ones_that_came_first),
+	    TEST(test_a_large_event_is_not_passed_over_for_ever),
+	    TEST(test_a_request_is_cut_off_where_its_jobs_are_too_many),
 	    TEST(test_the_first_event_with_a_key_is_the_only_one),
 	    TEST(test_a_key_belongs_to_one_tenant),
 	    TEST(test_a_key_is_free_again_after_a_day),

@@ -1,0 +1,101 @@
+"""
+What one tenant's many jobs do to the others, on the way of a published event into the store. Both stores.
+"""
+
+import contextlib
+import threading
+
+import pytest
+
+from harness.endpoints import make
+from harness.metrics import metrics
+from harness.waiting import wait_until
+
+MANY = 1000  # pairs of endpoint and transform
+EVENTS = 40
+
+
+def spread(hookline, tenant, pairs):
+    """An endpoint that holds, and so many subscriptions with a transform of their own: each event makes as many jobs."""
+    endpoint = make(tenant.client, enabled=False)
+    made = tenant.client.post("/v1/subscriptions", {"endpoint_id": endpoint["id"], "topic_pattern": "#"})
+    assert made.status == 201, made
+    number = "lpad(to_hex(i), 12, '0')" if hookline.store == "postgres" else "printf('%012x', i)"
+    new_id = f"'01900000-0000-7000-8000-' || {number}"
+    if hookline.store == "postgres":
+        new_id = f"({new_id})::uuid"
+    row = hookline.query("SELECT * FROM subscriptions WHERE subscription_id = :id", id=made.json["id"])[0]
+    values = {"subscription_id": new_id, "transform_id": new_id}
+    hookline.query(
+        f"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {pairs - 1})"
+        f" INSERT INTO subscriptions ({', '.join(row)}) SELECT {', '.join(values.get(name, name) for name in row)}"
+        " FROM subscriptions, n WHERE tenant_id = :tenant AND subscription_id = :id", tenant=tenant.id, id=made.json["id"])
+    hookline.query("UPDATE routing_versions SET version = version + 1 WHERE tenant_id = :tenant", tenant=tenant.id)
+
+
+@contextlib.contextmanager
+def nothing_is_stored(hookline):
+    """Meanwhile publishers wait for another program's lock."""
+    with hookline.reader() as run:
+        if hookline.store == "postgres":
+            run("BEGIN")
+            run("LOCK TABLE events IN SHARE MODE")
+        else:
+            run("BEGIN IMMEDIATE")
+        yield
+        run("ROLLBACK")
+
+
+def on_ring(hookline):
+    return int(metrics(hookline.daemon)["ring_messages"])
+
+
+def in_thread(work):
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    return thread
+
+
+def test_events_of_another_tenant_are_answered_while_one_tenants_large_batch_is_stored(hookline):
+    large, small = hookline.new_tenant(), hookline.new_tenant()
+    spread(hookline, large, MANY)
+    answered = []
+
+    def publish_batch():
+        answered.append(("large", large.client.post("/v1/events/batch", [{"topic": "t"}] * EVENTS)))
+
+    def publish_one():
+        answered.append(("small", small.client.post("/v1/events", {"topic": "t"})))
+
+    with nothing_is_stored(hookline):
+        threads = [in_thread(publish_batch)]
+        wait_until(lambda: on_ring(hookline) == EVENTS, "the large batch to wait")
+        threads += [in_thread(publish_one) for _ in range(4)]  # of each acceptor and publisher
+        wait_until(lambda: on_ring(hookline) == EVENTS + 4, "the small ones to wait behind it")
+    for thread in threads:
+        thread.join()
+    assert [name for name, _ in answered] == ["small"] * 4 + ["large"]
+    assert {reply.status for _, reply in answered} == {201}
+    batch = answered[-1][1].json
+    assert batch["failed"] == 0 and {len(item["job_ids"]) for item in batch["items"]} == {MANY}
+    assert hookline.value("SELECT count(*) FROM jobs WHERE tenant_id = :tenant", tenant=large.id) == MANY * EVENTS
+    wait_until(lambda: on_ring(hookline) == 0, "all to be released")
+
+
+@pytest.mark.parametrize("hookline", ["embedded"], indirect=True)
+def test_a_batch_of_more_jobs_than_a_request_may_make_is_cut_off_and_gets_further_when_it_is_sent_again(hookline):
+    tenant = hookline.new_tenant()
+    spread(hookline, tenant, 10000)
+    body = [{"topic": "t", "idempotency_key": f"k{i}"} for i in range(12)]
+
+    def errors():
+        reply = tenant.client.post("/v1/events/batch", body)
+        assert reply.status == 201 and reply.json["failed"] == sum("error" in item for item in reply.json["items"])
+        return [item.get("error") for item in reply.json["items"]], reply.json["items"]
+
+    found, items = errors()
+    assert found == [None] * 10 + ["too_many_jobs"] * 2
+    assert "fewer events" in items[-1]["detail"] and items[-1]["id"] is None
+    assert hookline.value("SELECT count(*) FROM events WHERE tenant_id = :tenant", tenant=tenant.id) == 10
+    found, items = errors()
+    assert found == [None] * 12 and [item["deduped"] for item in items] == [True] * 10 + [False] * 2
