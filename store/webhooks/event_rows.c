@@ -118,15 +118,15 @@ place_traces(struct db_param *values, uint32_t rows, const char *traces)
 int
 events_add(struct db *db, const struct publication_group *group, struct error *err)
 {
-	struct db_param *values = mem_new(SLICE_ROWS * EVENT_COLUMNS, sizeof *values);
+	uint32_t most = group->count < SLICE_ROWS ? group->count : SLICE_ROWS, rows = 0;
+	struct db_param *values = mem_new((size_t)most * EVENT_COLUMNS, sizeof *values);
 	struct bytes traces = {0};
-	uint32_t rows = 0;
 	int rc = 0;
 
 	for (uint32_t i = 0; i < group->count && rc == 0; i++) {
 		if (group->items[i]->outcome.result == 0)
 			event_values(group->items[i], &traces, &values[rows++ * EVENT_COLUMNS]);
-		if (rows == SLICE_ROWS || (rows > 0 && i + 1 == group->count)) {
+		if (rows == most || (rows > 0 && i + 1 == group->count)) {
 			place_traces(values, rows, traces.base);
 			rc = db_load(db, &events, values, rows, err);
 			rows = 0;
@@ -151,8 +151,8 @@ static const struct db_table jobs = {"jobs",
 
 /* Rows that are gathered for db_load(). */
 struct job_slice {
-	struct db_param values[SLICE_ROWS * JOB_COLUMNS];
-	uint8_t ids[SLICE_ROWS][16]; /* of the jobs */
+	struct db_param *values; /* JOB_COLUMNS a row */
+	uint8_t (*ids)[16]; /* of the jobs */
 	uint32_t rows;
 };
 
@@ -179,22 +179,28 @@ add_job(struct job_slice *slice, const struct publication_group *group, const st
 int
 jobs_add(struct db *db, const struct publication_group *group, struct error *err)
 {
-	struct job_slice *slice = mem_new(1, sizeof *slice);
+	uint32_t most = group->jobs->count < SLICE_ROWS ? group->jobs->count : SLICE_ROWS;
+	struct job_slice slice = {0};
 	int rc = 0;
 
+	if (most == 0)
+		return 0;
+	slice.values = mem_new((size_t)most * JOB_COLUMNS, sizeof *slice.values);
+	slice.ids = mem_new(most, sizeof *slice.ids);
 	for (uint32_t i = 0; i < group->count; i++) {
 		const struct publication *item = group->items[i];
 
 		for (uint32_t k = 0; rc == 0 && item->outcome.result == 0 && k < item->jobs; k++) {
-			add_job(slice, group, item, k);
-			if (slice->rows == SLICE_ROWS) {
-				rc = db_load(db, &jobs, slice->values, slice->rows, err);
-				slice->rows = 0;
+			add_job(&slice, group, item, k);
+			if (slice.rows == most) {
+				rc = db_load(db, &jobs, slice.values, slice.rows, err);
+				slice.rows = 0;
 			}
 		}
 	}
-	if (rc == 0 && slice->rows > 0)
-		rc = db_load(db, &jobs, slice->values, slice->rows, err);
-	free(slice);
+	if (rc == 0 && slice.rows > 0)
+		rc = db_load(db, &jobs, slice.values, slice.rows, err);
+	free(slice.values);
+	free(slice.ids);
 	return rc;
 }
