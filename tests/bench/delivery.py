@@ -2,6 +2,7 @@
 
 import contextlib
 import itertools
+import json
 import secrets
 import shutil
 import statistics
@@ -29,6 +30,8 @@ GOALS = {"postgres": 12_000, "embedded": 15_000}  # events/s: where the search b
 STEP = 1.2
 PROBES = 6
 IN_TIME = 0.97  # of what is published is delivered while it is published
+SUSTAINED_SECONDS = 120
+SNAPSHOT_AGE = 300  # seconds, when the run under it begins
 LATENCY_RATES = (500, 1000, 5000)
 
 _numbers = itertools.count()
@@ -58,17 +61,28 @@ class Publishing:
     def __init__(self, bench, store, service, key):
         self.bench, self.store, self.service, self.key = bench, store, service, key
 
-    def post(self, path, body):
+    def request(self, method, path, body):
         with self.service.daemon.client() as client:
-            reply = client.post(path, body, Authorization=f"Bearer {self.key}")
-        assert reply.status == 201, reply
+            headers = {"Authorization": f"Bearer {self.key}", "Content-Type": "application/json"}
+            reply = client.request(method, path, json.dumps(body), headers)
+        assert reply.status in (200, 201), reply
         return reply.json()
 
+    def post(self, path, body):
+        return self.request("POST", path, body)
+
+    def change(self, endpoint, changes):
+        self.request("PATCH", f"/v1/endpoints/{endpoint}", changes)
+
     def subscribe(self, receiver, endpoints):
+        """The ids of so many endpoints, each with a topic of its own if there are several."""
+        ids = []
         for number in range(endpoints):
             made = self.post("/v1/endpoints", {"url": f"http://127.0.0.1:{receiver.port}/{number}", "rate_limit_rps": 100_000})
             topics = "bench.#" if endpoints == 1 else f"bench.{number}"
             self.post("/v1/subscriptions", {"endpoint_id": made["id"], "topic_pattern": topics})
+            ids.append(made["id"])
+        return ids
 
     def load(self, load, seconds, **more):
         result = run_load(self.service.daemon.port, key=self.key, **load | more, seconds=seconds)
@@ -126,7 +140,10 @@ def delivery(bench):
                 with publishing(bench, store) as service:
                     service.subscribe(receiver, endpoints)
                     load = SUSTAINED | {"topics": endpoints}
-                    bench.add("delivery", sustained(service, receiver, load) | {"name": name, "endpoints": endpoints})
+                    row = sustained(service, receiver, load) | {"name": name, "endpoints": endpoints}
+                    bench.add("delivery", row)
+                    if store == "postgres" and endpoints == 1:
+                        bench.add("delivery", under_snapshot(service, receiver, load, row))
         for store, name in STORES:
             with publishing(bench, store) as service:
                 service.subscribe(receiver, 1)
@@ -213,7 +230,7 @@ def delivered(service, receiver, load, rate, seconds):
 
 
 def sustained(service, receiver, load):
-    """The highest rate that is delivered as fast as it is published, for two minutes."""
+    """The highest rate that is delivered as fast as it is published; the row is about two minutes of it."""
     rate, kept, too_much = GOALS[service.store], None, None
     for _ in service.bench.few(*range(PROBES)):
         probe = delivered(service, receiver, load, rate, service.bench.seconds(5))
@@ -223,7 +240,28 @@ def sustained(service, receiver, load):
         else:
             too_much = rate
             rate = rate / STEP if kept is None else (rate * kept) ** 0.5
-    return delivered(service, receiver, load, kept or rate, service.bench.seconds(120))
+    return delivered(service, receiver, load, kept or rate, service.bench.seconds(SUSTAINED_SECONDS))
+
+
+def under_snapshot(service, receiver, load, before):
+    """The rate of the row before once more, when a session has kept dead rows from being removed for five minutes."""
+    rate, seconds = before["published_per_s"], service.bench.seconds
+    with open_snapshot(service.service.database):
+        delivered(service, receiver, load, rate, seconds(SNAPSHOT_AGE))
+        row = delivered(service, receiver, load, rate, seconds(SUSTAINED_SECONDS))
+    of_before = row["delivered_per_s"] / before["delivered_per_s"]
+    return row | {"name": f"{before['name']}, under an old snapshot", "endpoints": before["endpoints"], "of_before": of_before}
+
+
+@contextlib.contextmanager
+def open_snapshot(database):
+    """A session has read the jobs, and its transaction stays open for the block: PostgreSQL keeps what dies in the meantime."""
+    with database.server.connect(database.name) as session:
+        session.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
+        read = "SELECT pg_current_snapshot()::text, (SELECT count(*) FROM jobs)"
+        first = session.execute(read).fetchone()
+        yield
+        assert session.execute(read).fetchone() == first
 
 
 def latency_at(service, receiver, name, rate):

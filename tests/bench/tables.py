@@ -122,13 +122,19 @@ TABLES = {
     "delivery": Table(
         "Events of 500 bytes, published in batches of 10 and each delivered to one endpoint, as many as are delivered in time",
         [NAME, ("endpoints", "endpoints", 0), ("published_per_s", "published/s", 0), ("delivered_per_s", "delivered/s", 0),
-         ("cpu_us", "CPU µs/event", 1),
+         ("of_before", "of the rate before", 2), ("cpu_us", "CPU µs/event", 1),
          *[(f"cpu_{role}_us", role, 1) for role in ("acceptors", "publishers", "couriers", "control")],
          ("cpu_postgres_us", "PostgreSQL", 1), ("cpu_client_us", "client", 1), ("cpu_receiver_us", "receiver", 1), OTHERS],
     ),
     "delivery_latency": Table(
         "From sending a publish to the arrival of its first attempt",
         [NAME, ("published_per_s", "published/s", 0), P50, ("p95_ms", "p95 ms", 2), P99, ("max_ms", "longest ms", 2), OTHERS],
+    ),
+    "queues": Table(
+        "Job queues with a handler that does nothing, beside events that are published and delivered",
+        [NAME, ("work", "work", None), ("delivered_per_s", "jobs/s", 0), ("cpu_us", "CPU µs/job", 1),
+         ("cpu_queue_us", "node or hooksd", 1), ("cpu_postgres_us", "PostgreSQL", 1), ("cpu_client_us", "client", 1),
+         ("cpu_receiver_us", "receiver", 1), OTHERS],
     ),
     "routing": Table(
         "Routing an event, one part at a time",

@@ -107,11 +107,32 @@ def test_a_tiny_run_ends_in_tables_plots_and_a_document(tmp_path):
         assert f" {row['stored_per_s']:,.0f} " in text
 
 
-def test_every_table_of_the_document_is_one_the_benchmark_makes():
-    sys.path.insert(0, str(BENCH))
-    try:
-        from tables import TABLES
-    finally:
-        sys.path.remove(str(BENCH))
+def test_the_case_of_job_queues_says_what_is_missing_and_fetches_once(tmp_path, monkeypatch, capfd):
+    monkeypatch.syspath_prepend(BENCH)
+    import job_queues
+
+    def npm(code):
+        program = tmp_path / "npm"
+        program.write_text(f"#!/bin/sh\necho npm called >&2\nexit {code}\n")
+        program.chmod(0o755)
+
+    monkeypatch.setattr(job_queues, "PACKAGES", tmp_path / "packages")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(SystemExit, match="npm is missing"):
+        job_queues.install()
+    npm(1)
+    with pytest.raises(SystemExit, match="npm could not fetch"):
+        job_queues.install()
+    npm(0)
+    job_queues.install()
+    job_queues.install()
+    assert capfd.readouterr().err.count("npm called") == 2
+    assert (tmp_path / "packages/package-lock.json").exists() and (tmp_path / "packages/queue.mjs").exists()
+
+
+def test_every_table_of_the_document_is_one_the_benchmark_makes(monkeypatch):
+    monkeypatch.syspath_prepend(BENCH)
+    from tables import TABLES
+
     named = re.findall(r"<!-- table: (\w+) -->", (REPOSITORY / "docs/performance.md").read_text())
     assert sorted(named) == sorted(TABLES)

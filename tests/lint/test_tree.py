@@ -1,6 +1,7 @@
 """Habits of the tree that need no compiler: files stay short and say what they are for, fallbacks are pinned."""
 
 import configparser
+import json
 import re
 import unittest
 from email.utils import parsedate_to_datetime
@@ -107,6 +108,18 @@ class Tree(unittest.TestCase):
             section.read(wrap)
             with self.subTest(wrap=wrap.name):
                 self.assertRegex(section["wrap-git"]["revision"], "^[0-9a-f]{40}$")
+
+    def test_packages_of_npm_are_pinned_by_what_is_in_them_wherever_they_come_from(self):
+        packages = json.loads((ROOT / "tests/bench/queues/package-lock.json").read_text())["packages"]
+        wanted = json.loads((ROOT / "tests/bench/queues/package.json").read_text())
+        asked = packages.pop("")
+        for kind in ("dependencies", "optionalDependencies"):
+            self.assertEqual(wanted[kind], asked[kind])
+        self.assertLess({f"node_modules/{name}" for name in wanted["dependencies"]}, set(packages))
+        for name, package in packages.items():
+            with self.subTest(package=name):
+                self.assertRegex(package["integrity"], "^sha512-")
+                self.assertNotIn("resolved", package)
 
     def test_everything_has_the_version_of_the_programs(self):
         version = re.search('HOOKS_VERSION "(.*)"', (ROOT / "base/version.h").read_text())[1]
