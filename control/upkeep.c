@@ -38,7 +38,6 @@ struct upkeep {
 	const struct db_env *env;
 	struct key_loader *keys;
 	struct db *db; /* NULL: not open */
-	bool has_tenant; /* HL_TENANT_ID's */
 	struct repeat failing;
 	pthread_t thread;
 	pthread_mutex_t lock; /* of stopping */
@@ -217,10 +216,6 @@ turn(struct upkeep *upkeep, struct error *err)
 
 	if (rc == 0)
 		rc = key_loader_follow(upkeep->keys, upkeep->db, err);
-	if (rc == 0 && !upkeep->has_tenant) {
-		rc = upkeep_ensure_tenant(upkeep->db, upkeep->config->hl_tenant_id, err);
-		upkeep->has_tenant = rc == 0;
-	}
 	for (size_t number = 0; rc == 0 && number < TASKS; number++)
 		rc = do_task(upkeep, number, err);
 	return rc;

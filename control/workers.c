@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "control/dispatch.h"
+#include "store/webhooks/upkeep_rows.h"
 #include "store/webhooks_store.h"
 
 #define RETRY_AFTER_SECONDS 1
@@ -39,6 +40,27 @@ lose_store(struct worker *worker, const struct error *err)
 	store_gate_failed(&worker->workers->gate, err);
 }
 
+/*
+ * Before this process says that it has reached the store for the first time, the tenant of the start keys has a row:
+ * publishers know no tenant without one. 0, or else worker->db is NULL.
+ */
+static int
+open_store(struct worker *worker, struct error *err)
+{
+	const struct control_context *context = &worker->workers->context;
+	int rc = db_open(&worker->db, context->config, context->env, err);
+
+	if (rc == 0 && config_api_is_on(context->config) &&
+	    store_report_state(&context->slot->store) == STORE_CONNECTING) {
+		rc = upkeep_ensure_tenant(worker->db, context->config->hl_tenant_id, err);
+		if (rc != 0)
+			db_close(worker->db);
+	}
+	if (rc != 0)
+		worker->db = NULL;
+	return rc;
+}
+
 /* Where the worker's calls can be answered: by nobody, by itself, or by the workers that have connections. */
 enum store_place { STORE_AWAY, STORE_HERE, STORE_ELSEWHERE };
 
@@ -46,7 +68,6 @@ enum store_place { STORE_AWAY, STORE_HERE, STORE_ELSEWHERE };
 static enum store_place
 find_store(struct worker *worker, int64_t until_us)
 {
-	const struct control_context *context = &worker->workers->context;
 	struct store_gate *gate = &worker->workers->gate;
 	struct error err;
 
@@ -61,11 +82,10 @@ find_store(struct worker *worker, int64_t until_us)
 		close_store(worker);
 		break;
 	}
-	if (db_open(&worker->db, context->config, context->env, &err) == 0) {
+	if (open_store(worker, &err) == 0) {
 		store_gate_worked(gate);
 		return STORE_HERE;
 	}
-	worker->db = NULL;
 	if (!store_gate_refused(gate, &err))
 		return STORE_AWAY;
 	worker->rests_until_us = clock_steady_us() + REST_US;

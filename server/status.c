@@ -38,6 +38,16 @@ worst_store(const struct acceptor *acceptor, enum role role)
 	return worst;
 }
 
+/* Whether a process of the role has not reached its store since the start, however others fare. */
+static bool
+store_unreached(const struct acceptor *acceptor, enum role role)
+{
+	for (uint32_t i = 0; i < acceptor->segment->counts[role]; i++)
+		if (store_report_state(&segment_slot(acceptor->segment, role, i)->store) == STORE_CONNECTING)
+			return true;
+	return false;
+}
+
 static const char *
 trouble_text(enum store_state state)
 {
@@ -196,8 +206,8 @@ status_readyz(struct acceptor *acceptor, struct exchange *exchange)
 		reply_error(exchange->req, 503, "draining");
 	else if (state != STORE_READY && state != STORE_SPOOLING)
 		reply_error(exchange->req, 503, trouble_text(state));
-	else if (has_webhooks(acceptor) && (worst_store(acceptor, ROLE_CONTROL) == STORE_CONNECTING ||
-					       worst_store(acceptor, ROLE_PUBLISHER) == STORE_CONNECTING))
+	else if (has_webhooks(acceptor) &&
+		 (store_unreached(acceptor, ROLE_CONTROL) || store_unreached(acceptor, ROLE_PUBLISHER)))
 		reply_error(exchange->req, 503, "the store of webhooks has not been reached yet");
 	else if (find_silent(acceptor, true, silent, sizeof silent))
 		reply_error(exchange->req, 503, silent);

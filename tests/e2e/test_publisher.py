@@ -229,6 +229,19 @@ def test_what_a_stopped_service_has_spooled_is_stored_by_hooksctl(make_hookline)
     assert " 0 events wait" in hookline.daemon.hooksctl("spool", "list").stdout
 
 
+def test_hooksd_is_ready_only_when_what_is_published_is_stored(make_hookline):
+    """Nothing is stored before the node has its row, to which jobs belong, and the key of the start its tenant's."""
+    hookline = make_hookline("embedded", STORAGE_TYPE="jsonl")
+    assert hookline.daemon.hooksctl("migrate").returncode == 0
+    with hookline.reader() as run:
+        run("BEGIN IMMEDIATE")  # so that nobody else makes a row
+        hookline.daemon.start(store_ready=False)
+        assert hookline.daemon.get("/readyz").status == 503
+        assert publish(hookline.start_key).status == 503
+    wait_until(lambda: hookline.daemon.get("/readyz").status == 200, "readiness")
+    assert publish(hookline.start_key).status == 201
+
+
 def refuse(hookline, on):
     """Somebody adds a rule to the table, or takes it away."""
     if hookline.store == "postgres":
