@@ -57,12 +57,12 @@ def install():
     if installed.exists() and installed.read_bytes() == wanted:
         return
     if not shutil.which("npm"):
-        raise SystemExit("queues: npm is missing, which fetches the job queues and the node that runs them (Debian: apt-get install npm)")
+        raise SystemExit("queues: npm is missing: it fetches the job queues and the node that runs them (Debian: apt-get install npm)")
     for name in (LOCK, "package.json"):
         shutil.copy(SOURCE / name, PACKAGES)
     fetch = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
     if subprocess.run(fetch, cwd=PACKAGES, stdout=subprocess.DEVNULL).returncode != 0:
-        raise SystemExit("queues: npm could not fetch the packages that tests/bench/queues/package-lock.json names; it says why above")
+        raise SystemExit("queues: npm could not fetch the packages of tests/bench/queues/package-lock.json; it says why above")
     installed.write_bytes(wanted)
 
 
@@ -133,6 +133,7 @@ def our_drain(bench):
         receiver.told()
         with our_row(service, receiver, PUT_IN, jobs) as put_in:
             result = service.load(PUBLISH_BATCH, 600, requests=jobs // PUBLISH_BATCH["events"])
+            assert result["refused"] == 0, result
             service.settle()
             put_in["cpu_client_us"] = result["cpu_us"] / jobs
         with our_row(service, receiver, WORKED_ON, jobs) as worked_on:
