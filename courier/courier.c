@@ -176,7 +176,11 @@ take(struct courier *c, struct news *news, int64_t now_us)
 		return;
 	case NEWS_NODE_LOST:
 		jobs_lose(&c->jobs);
+		c->started = false;
 		c->walk_wanted = true;
+		return;
+	case NEWS_REFUSED:
+		jobs_refused(&c->jobs, news->id, news->position);
 		return;
 	}
 }

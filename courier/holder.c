@@ -4,6 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
+#include "base/format.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "store/webhooks/job_outcomes.h"
 #include "store/webhooks/job_rows.h"
@@ -53,6 +56,20 @@ remove_first(struct holder *holder)
 	free(holding);
 }
 
+/* Nothing but how long they may wait depends on the marks. */
+static void
+tell_refused(struct holder *holder, const struct holding *holding, const struct error *err)
+{
+	uint64_t times = repeat_met(&holder->refused, clock_steady_us());
+	char id[FORMAT_UUID_BYTES + 1] = "";
+
+	format_uuid(holding->endpoint_id, id);
+	if (times > 0)
+		log_warning(
+		    "the store refuses to mark the jobs of an endpoint as held or pending: they stay as they are",
+		    LOG_STR("endpoint_id", id), LOG_STR("error", err->text), LOG_UINT("times", times));
+}
+
 int
 holder_step(struct holder *holder, struct db *db, int64_t node_id, struct error *err)
 {
@@ -62,15 +79,19 @@ holder_step(struct holder *holder, struct db *db, int64_t node_id, struct error 
 	    .node_id = node_id,
 	    .after = holding->after,
 	    .limit = SLICE_ROWS};
-	uint8_t last[16];
+	uint8_t last[16] = {0};
 	int rc = jobs_begin(db, err);
 
 	if (rc == 0)
 		rc = holding->holds ? job_rows_hold(db, &range, last, err)
 				    : job_rows_release(db, &range, holding->lifetime_ms, last, err);
 	rc = db_end(db, rc, err);
-	if (rc != 0)
+	if (rc == DB_REFUSED) {
+		tell_refused(holder, holding, err);
+		memset(last, 0, sizeof last);
+	} else if (rc != 0) {
 		return rc;
+	}
 	memcpy(holding->after, last, sizeof holding->after);
 	if (memcmp(last, none, sizeof last) == 0)
 		remove_first(holder);

@@ -9,11 +9,13 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "base/repeat.h"
 #include "store/db.h"
 
 /* All zero has nothing to do. */
 struct holder {
 	struct holding *first;
+	struct repeat refused;
 };
 
 /* What an endpoint is. tenant_id and endpoint_id (16 bytes) are borrowed. */
@@ -29,7 +31,10 @@ void holder_add(struct holder *holder, const struct hold *hold);
 
 bool holder_has_work(const struct holder *holder);
 
-/* Marks a slice of the node's rows. As db_commit(); after any result but 0 the slice is still to be marked. */
+/*
+ * Marks a slice of the node's rows. As db_commit() without DB_REFUSED, after which the endpoint's rows are left as they
+ * are; after any result but 0 the slice is still to be marked.
+ */
 int holder_step(struct holder *holder, struct db *db, int64_t node_id, struct error *err);
 
 /* Forgets what is still to be marked. */

@@ -9,6 +9,7 @@
 #include "base/sizes.h"
 
 #define ENDPOINT_BYTES_MAX (4 * MIB)
+#define REFUSED_AGAIN_US (10 * 60 * INT64_C(1000000))
 
 /* ---- events ---- */
 
@@ -289,7 +290,7 @@ go_on(struct jobs *jobs, struct job *job)
 {
 	bool goes_on = job->due.at != NEVER_US && !queue_keeps_nothing(job->queue);
 
-	if (goes_on && !job->lost && job->due.at - jobs->ready->now_us <= LOOK_AHEAD_US) {
+	if (goes_on && !job->lost && (job->kept || job->due.at - jobs->ready->now_us <= LOOK_AHEAD_US)) {
 		change_state(jobs, job, JOB_WAITING);
 	} else if (job->uncommitted) {
 		change_state(jobs, job, JOB_REPORTED);
@@ -309,6 +310,23 @@ jobs_reported(struct jobs *jobs, struct job *job, uint32_t position, int64_t due
 	TAILQ_INSERT_TAIL(&jobs->uncommitted, job, in_uncommitted);
 	dequeue(job);
 	job->due.at = due_us;
+	job->kept = false;
+	go_on(jobs, job);
+}
+
+void
+jobs_refused(struct jobs *jobs, const uint8_t job_id[16], uint32_t position)
+{
+	struct job *job = jobs_find(jobs, job_id);
+	int64_t again_us = jobs->ready->now_us + REFUSED_AGAIN_US;
+
+	/* A job that is attempted again by now will have another outcome. */
+	if (job == NULL || !job->uncommitted || job->position != position || job->state == JOB_IN_FLIGHT)
+		return;
+	dequeue(job);
+	if (job->due.at == NEVER_US || job->due.at < again_us)
+		job->due.at = again_us;
+	job->kept = true;
 	go_on(jobs, job);
 }
 

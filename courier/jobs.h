@@ -46,6 +46,7 @@ struct job {
 	bool parked; /* it waits for its transform, in the list of that */
 	bool expires_anew; /* the row does not have expires_ms */
 	bool disables; /* that outcome disables the endpoint */
+	bool kept; /* the store refuses its outcome: its row says less than memory, where it stays until it is due */
 	bool lost; /* the node's row is another's by now: the job is that node's */
 	TAILQ_ENTRY(job) of_queue, in_uncommitted, in_parked;
 };
@@ -113,6 +114,13 @@ void jobs_cut_off(struct jobs *jobs, struct job *job);
 
 /* The outcomes below that position of the lane are committed. */
 void jobs_committed(struct jobs *jobs, uint32_t released);
+
+/*
+ * The store takes the outcome at that position of the lane, which is not told as committed yet, in no form. If it is
+ * the job's last one, the job is attempted again, not before ten minutes have passed: its row does not say that it must
+ * wait.
+ */
+void jobs_refused(struct jobs *jobs, const uint8_t job_id[16], uint32_t position);
 
 /* The jobs of the endpoint that wait are left in their rows. For one that holds, is gone, or was asked for a pause. */
 void jobs_leave(struct jobs *jobs, struct queue *queue);

@@ -17,6 +17,7 @@
 enum news_kind {
 	NEWS_STARTED, /* what the predecessor left on the lane is written; the node has a row: errands are fulfilled */
 	NEWS_COMMITTED, /* outcomes up to lane position `released` */
+	NEWS_REFUSED, /* the store takes the outcome at `position` of job `id` in no form: the row stays as it is */
 	NEWS_ENDPOINT, /* config; NULL: there is no such endpoint, or it is deleted */
 	NEWS_TRANSFORM, /* transform; NULL: it is not there or cannot be read */
 	NEWS_PAGE,
@@ -42,10 +43,10 @@ struct news {
 	struct news *next;
 	enum news_kind kind;
 	char *tenant_id; /* of ENDPOINT, TRANSFORM, PAGE, HAS_ROWS */
-	uint8_t id[16]; /* the endpoint's, or the transform's */
+	uint8_t id[16]; /* the endpoint's, the transform's, or of REFUSED the job's */
 	struct endpoint_config *config;
 	struct transform *transform;
-	uint32_t released;
+	uint32_t released, position; /* of COMMITTED; of REFUSED: what lane_publish() returned */
 	int64_t version;
 	struct page_row *rows; /* of PAGE */
 	uint32_t row_count;

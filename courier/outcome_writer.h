@@ -1,6 +1,7 @@
 /*
  * The store thread's way from the lane OUTCOMES to the store: what stands on the lane becomes rows, in one transaction.
- * What the store refuses is written alone, then without its free texts, then without its row in attempts.
+ * What the store refuses is written with less: without its free texts, without its row in attempts, without disabling
+ * the endpoint, then so that the job waits for a day in its row. An outcome that is refused in every form is dropped.
  */
 #ifndef COURIER_OUTCOME_WRITER_H
 #define COURIER_OUTCOME_WRITER_H
@@ -9,25 +10,29 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "courier/news.h"
 #include "courier/runs.h"
 #include "shm/segment.h"
 #include "store/db.h"
 
-#define OUTCOMES_AT_ONCE 500
-
 struct outcome_writer;
 
-/* The lane's arena is mapped; segment and runs are borrowed. Never NULL. */
-struct outcome_writer *outcome_writer_new(const struct segment *segment, const struct lane *lane, struct runs *runs);
+/*
+ * courier: the number of the one whose lane this is; the lane's arena is mapped. segment, runs and news are borrowed:
+ * news gets NEWS_REFUSED for what is dropped, NEWS_HAS_ROWS for a job that the loop knows as ended and that waits.
+ * Never NULL.
+ */
+struct outcome_writer *outcome_writer_new(const struct segment *segment, uint32_t courier, const struct lane *lane,
+    struct runs *runs, struct news_queue *news);
 void outcome_writer_free(struct outcome_writer *writer);
 
 /* How many outcomes wait on the lane. */
 uint32_t outcome_writer_waiting(const struct outcome_writer *writer);
 
 /*
- * Writes up to OUTCOMES_AT_ONCE outcomes and releases them; *released: the lane's position behind them. As db_commit();
- * DB_REFUSED: the store takes an outcome in no form. After any result but 0 the outcomes stay on the lane, some of them
- * perhaps stored already.
+ * Writes some hundred outcomes and releases them; *released: the lane's position behind them. When one of them
+ * is damaged, the courier's `missed` goes up. As db_commit() without DB_REFUSED. After any result but 0 the outcomes
+ * stay on the lane, some of them perhaps stored already.
  */
 int outcome_writer_write(struct outcome_writer *writer, struct db *db, uint32_t *released, struct error *err);
 

@@ -102,8 +102,9 @@ pages_take(struct pages *pages, const struct news *news, int64_t now_us, int64_t
 		queues_kept(jobs->queues, queue, now_us);
 		return;
 	}
-	if (news->unreadable) {
-		look_leave(jobs->look, queue, now_us + UNREADABLE_AGAIN_US);
+	/* The receiver has asked for a pause since the page was asked for. */
+	if (news->unreadable || queue->held_until_us - now_us > LOOK_AHEAD_US) {
+		look_leave(jobs->look, queue, news->unreadable ? now_us + UNREADABLE_AGAIN_US : now_us);
 		look_end_round(jobs->look, queue);
 		queues_kept(jobs->queues, queue, now_us);
 		return;

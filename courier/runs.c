@@ -8,7 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/format.h"
+#include "base/log.h"
 #include "base/mem.h"
+#include "base/repeat.h"
 #include "config/text_rules.h"
 #include "courier/id_table.h"
 #include "store/webhooks/endpoint_runs.h"
@@ -34,6 +37,7 @@ struct run {
 struct runs {
 	struct id_table table;
 	struct run *list;
+	struct repeat refused;
 	int64_t look_us; /* steady: not before is the list gone through */
 };
 
@@ -160,6 +164,20 @@ store(struct db *db, struct run *const *due, uint32_t count, int64_t now_us, str
 	return db_end(db, rc, err);
 }
 
+/* What is refused is tried again after a minute. */
+static void
+tell_refused(struct runs *runs, struct run *run, int64_t now_us, const struct error *err)
+{
+	uint64_t times = repeat_met(&runs->refused, now_us);
+	char id[FORMAT_UUID_BYTES + 1] = "";
+
+	run->stored_us = now_us;
+	format_uuid(run->link.id, id);
+	if (times > 0)
+		log_warning("the store refuses since when an endpoint fails: its row stays as it is",
+		    LOG_STR("endpoint_id", id), LOG_STR("error", err->text), LOG_UINT("times", times));
+}
+
 static void
 settle(struct run *run, int64_t now_us)
 {
@@ -180,6 +198,18 @@ remove_unlisted(struct runs *runs)
 			*at = (*at)->next;
 }
 
+static int
+store_alone(struct runs *runs, struct db *db, struct run *run, int64_t now_us, struct error *err)
+{
+	int rc = store(db, &run, 1, now_us, err);
+
+	if (rc == 0)
+		settle(run, now_us);
+	else if (rc == DB_REFUSED)
+		tell_refused(runs, run, now_us, err);
+	return rc == DB_REFUSED ? 0 : rc;
+}
+
 int
 runs_write(struct runs *runs, struct db *db, int64_t now_us, struct error *err)
 {
@@ -187,11 +217,19 @@ runs_write(struct runs *runs, struct db *db, int64_t now_us, struct error *err)
 	uint32_t count = gather(runs, now_us, due);
 	int rc = count > 0 ? store(db, due, count, now_us, err) : 0;
 
+	if (rc == 0)
+		for (uint32_t i = 0; i < count; i++)
+			settle(due[i], now_us);
+	else if (rc == DB_REFUSED)
+		rc = 0; /* of one endpoint; the others need not wait for it */
+	else
+		return rc;
+	for (uint32_t i = 0; rc == 0 && i < count; i++)
+		if (due[i]->listed)
+			rc = store_alone(runs, db, due[i], now_us, err);
+	remove_unlisted(runs);
 	if (rc != 0)
 		return rc;
-	for (uint32_t i = 0; i < count; i++)
-		settle(due[i], now_us);
-	remove_unlisted(runs);
 	if (runs->table.count > REMEMBERED)
 		forget(runs, now_us);
 	runs->look_us = count == AT_ONCE ? now_us : now_us + SECOND_US;

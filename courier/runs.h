@@ -25,7 +25,10 @@ void runs_note(struct runs *runs, const struct outcome *outcome, int64_t now_us)
  */
 int64_t runs_due_us(const struct runs *runs);
 
-/* Stores the runs that are due, in a transaction of its own. Returns as db_commit(). Runs that were not stored stay. */
+/*
+ * Stores the runs that are due, in a transaction of its own. Returns as db_commit() without DB_REFUSED: what the store
+ * refuses is tried again a minute later. Runs that were not stored stay.
+ */
 int runs_write(struct runs *runs, struct db *db, int64_t now_us, struct error *err);
 
 #endif

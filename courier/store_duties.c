@@ -54,7 +54,7 @@ store_duties_new(const struct config *config, const struct segment *segment, uin
 	duties->courier = courier;
 	duties->news = news;
 	duties->runs = runs_new();
-	duties->writer = outcome_writer_new(segment, lane, duties->runs);
+	duties->writer = outcome_writer_new(segment, courier, lane, duties->runs, news);
 	duties->follower = follower_new(config, segment, courier, news, &duties->holder);
 	if (courier == 0)
 		duties->keeper = node_keeper_new(config, segment);

@@ -25,6 +25,7 @@ struct model_endpoint {
 	int64_t version;
 	bool enabled, deleted;
 	bool unreadable; /* the store refuses to read its rows */
+	bool refuses; /* the store refuses outcomes of its jobs in every form */
 	bool known; /* the courier has asked for it: its changes are told */
 	uint32_t max_in_flight;
 	uint32_t in_flight, most_in_flight;

@@ -277,9 +277,15 @@ store_answer(void)
 
 /* What the statements do: absolute values, and only where the outcome is newer than the row. */
 static void
-apply(const struct outcome *outcome)
+apply(const struct outcome *outcome, uint32_t position)
 {
 	struct model_row *row = scene_row_by_id(outcome->job.job_id);
+
+	if (scene.endpoints[row->endpoint].refuses) {
+		row->accepted = false;
+		tell(NEWS_REFUSED, NULL, row->job_id)->position = position;
+		return;
+	}
 
 	if (outcome->disables) {
 		scene.endpoints[row->endpoint].enabled = false;
@@ -307,7 +313,7 @@ store_commit(uint32_t most)
 
 	for (; started && count < most && lane_peek(&scene.outcomes, position, &parcel); count++, position++) {
 		assert_true(outcome_read(parcel.bytes, parcel.length, &outcome));
-		apply(&outcome);
+		apply(&outcome, position + 1);
 	}
 	if (count > 0) {
 		lane_release(&scene.outcomes, position);

@@ -159,3 +159,35 @@ tenant_count(const char *sql)
 {
 	return atoll(tenant_text(sql));
 }
+
+void
+add_refusal(const char *name, const char *what, const char *when)
+{
+	char postgres[512], sqlite[512];
+
+	(void)snprintf(postgres, sizeof postgres,
+	    "CREATE TRIGGER %s BEFORE %s FOR EACH ROW WHEN (%s) EXECUTE FUNCTION refuse()", name, what, when);
+	(void)snprintf(sqlite, sizeof sqlite,
+	    "CREATE TRIGGER %s BEFORE %s FOR EACH ROW WHEN %s BEGIN SELECT RAISE(ABORT, 'not this one'); END", name,
+	    what, when);
+	must_begin(jobs_db);
+	must_run(jobs_db,
+	    BOTH("CREATE OR REPLACE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS "
+		 "$$ BEGIN RAISE EXCEPTION 'not this one'; END $$",
+		"SELECT 1"),
+	    NULL, 0);
+	must_run(jobs_db, BOTH(postgres, sqlite), NULL, 0);
+	must_commit(jobs_db);
+}
+
+void
+remove_refusal(const char *name, const char *table)
+{
+	char postgres[128], sqlite[128];
+
+	(void)snprintf(postgres, sizeof postgres, "DROP TRIGGER %s ON %s", name, table);
+	(void)snprintf(sqlite, sizeof sqlite, "DROP TRIGGER %s", name);
+	must_begin(jobs_db);
+	must_run(jobs_db, BOTH(postgres, sqlite), NULL, 0);
+	must_commit(jobs_db);
+}

@@ -42,4 +42,11 @@ const char *tenant_text(const char *sql);
 /* Runs a statement whose $1 is the tenant in a transaction of its own. */
 void tenant_run(const char *sql);
 
+/*
+ * Somebody's trigger of that name refuses what is done, as "INSERT ON dlq", to rows where a condition holds; and is
+ * gone.
+ */
+void add_refusal(const char *name, const char *what, const char *when);
+void remove_refusal(const char *name, const char *table);
+
 #endif

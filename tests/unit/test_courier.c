@@ -281,6 +281,50 @@ test_rows_that_cannot_be_read_are_read_again_after_a_minute(void **state)
 }
 
 static void
+test_a_job_whose_outcomes_the_store_refuses_is_attempted_again_after_ten_minutes(void **state)
+{
+	struct model_row *row = scene_publish(0);
+
+	scene.endpoints[0].refuses = true;
+	scene_settle();
+	answer_all(200);
+	for (uint32_t i = 0; i < 590; i += 10)
+		scene_pass(10 * SECOND);
+	scene_miss(); /* whoever reads its row finds it in memory */
+	scene_pass(SECOND);
+	assert_int_equal(scene.begun, 1);
+	assert_int_equal(jobs_in_memory(), 1);
+	scene_pass(20 * SECOND);
+	assert_int_equal(scene.begun, 2);
+	scene.endpoints[0].refuses = false;
+	answer_all(200);
+	assert_int_equal(row->delivered, 1);
+	assert_int_equal(jobs_in_memory(), 0);
+}
+
+static void
+test_an_outcome_that_was_refused_does_not_count_when_a_newer_one_is_stored(void **state)
+{
+	struct model_row *row = scene_publish(0);
+
+	scene_settle();
+	http_answer(0, 500);
+	(void)courier_turn(&scene.courier);
+	fake_now_us += 2 * SECOND;
+	(void)courier_turn(&scene.courier);
+	http_answer(0, 200);
+	(void)courier_turn(&scene.courier);
+	scene.endpoints[0].refuses = true;
+	assert_int_equal(store_commit(1), 1);
+	scene.endpoints[0].refuses = false;
+	scene_settle();
+	assert_int_equal(row->delivered, 1);
+	assert_int_equal(jobs_in_memory(), 0);
+	scene_pass(700 * SECOND);
+	assert_int_equal(scene.begun, 2);
+}
+
+static void
 test_rows_that_are_known_are_not_read_again_and_again(void **state)
 {
 	uint32_t pages;
@@ -391,6 +435,8 @@ main(void)
 	    SCENE_TEST(test_a_known_job_is_dropped),
 	    SCENE_TEST(test_missed_rows_are_found_by_a_walk_every_five_seconds_at_most),
 	    SCENE_TEST(test_rows_that_cannot_be_read_are_read_again_after_a_minute),
+	    SCENE_TEST(test_a_job_whose_outcomes_the_store_refuses_is_attempted_again_after_ten_minutes),
+	    SCENE_TEST(test_an_outcome_that_was_refused_does_not_count_when_a_newer_one_is_stored),
 	    SCENE_TEST(test_rows_that_are_known_are_not_read_again_and_again),
 	    SCENE_TEST(test_many_rows_behind_one_endpoint_pass_through_a_part_of_memory),
 	    SCENE_TEST(test_the_endpoint_with_most_bytes_gives_way_when_memory_is_full),

@@ -145,6 +145,30 @@ test_a_long_pause_leaves_the_jobs_in_their_rows(void **state)
 }
 
 static void
+test_a_page_that_comes_after_the_pause_began_leaves_its_rows(void **state)
+{
+	struct attempt_result result = {.end = ATTEMPT_ANSWERED, .http_status = 429, .retry_after_ms = 3600000};
+	uint32_t pages;
+
+	(void)scene_publish(0);
+	scene_settle();
+	for (uint32_t i = 0; i < 10; i++)
+		(void)scene_row(0, 100, fake_now_us - 10 * SECOND);
+	scene_miss();
+	fake_now_us += 5 * SECOND;
+	for (pages = scene.pages; scene.pages == pages; (void)courier_turn(&scene.courier))
+		(void)store_answer();
+	http_end(0, &result);
+	(void)courier_turn(&scene.courier);
+	scene_settle();
+	assert_int_equal(jobs_in_memory(), 0);
+	scene_pass(3000 * SECOND);
+	assert_int_equal(jobs_in_memory(), 0);
+	scene_pass(601 * SECOND);
+	assert_int_equal(scene.begun, 4);
+}
+
+static void
 test_a_new_configuration_ends_a_pause(void **state)
 {
 	struct attempt_result result = {.end = ATTEMPT_ANSWERED, .http_status = 429, .retry_after_ms = 3600000};
@@ -280,11 +304,14 @@ test_a_node_that_was_taken_over_begins_nothing_of_what_it_held(void **state)
 	http_answer(2, 200);
 	scene_pass(10 * SECOND);
 	assert_int_equal(jobs_in_memory(), 0);
-	assert_int_equal(scene.begun, 3);
-	assert_int_equal(scene.walks, 2);
 	(void)scene_publish(0);
+	scene_pass(10 * SECOND);
+	assert_int_equal(scene.begun, 3); /* nothing before the node has another row */
+	assert_int_equal(scene.walks, 1);
+	store_start();
 	scene_settle();
 	assert_int_equal(scene.begun, 4);
+	assert_int_equal(scene.walks, 2);
 	for (uint32_t i = 0; i < scene.row_count - 1; i++)
 		scene.rows[i]->delivered = 0;
 }
@@ -429,6 +456,7 @@ main(void)
 	    SCENE_TEST(test_an_attempt_keeps_the_configuration_it_began_with),
 	    SCENE_TEST(test_429_with_retry_after_holds_the_endpoint),
 	    SCENE_TEST(test_a_long_pause_leaves_the_jobs_in_their_rows),
+	    SCENE_TEST(test_a_page_that_comes_after_the_pause_began_leaves_its_rows),
 	    SCENE_TEST(test_a_new_configuration_ends_a_pause),
 	    SCENE_TEST(test_410_stops_the_endpoint_at_once),
 	    SCENE_TEST(test_a_job_past_its_time_dies_without_an_attempt),

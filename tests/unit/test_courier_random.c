@@ -129,8 +129,10 @@ step(struct dice *dice)
 		}
 		break;
 	case 14:
-		if (dice_below(dice, 60) == 0)
+		if (dice_below(dice, 60) == 0) {
 			store_lose_node();
+			store_start();
+		}
 		break;
 	default:
 		(void)courier_turn(&scene.courier);

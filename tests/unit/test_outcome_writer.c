@@ -23,6 +23,7 @@
 static struct segment segment;
 static struct lane lane;
 static struct runs *runs;
+static struct news_queue news;
 static struct outcome_writer *writer;
 static struct error err;
 
@@ -32,7 +33,8 @@ begin(void **state)
 	segment = courier_segment_open(2);
 	lane = courier_segment_outcomes(&segment, 0);
 	runs = runs_new();
-	writer = outcome_writer_new(&segment, &lane, runs);
+	must_be(0, news_open(&news, &err), &err);
+	writer = outcome_writer_new(&segment, 0, &lane, runs, &news);
 	return jobs_new_tenant(state);
 }
 
@@ -41,6 +43,7 @@ end(void **state)
 {
 	outcome_writer_free(writer);
 	runs_free(runs);
+	news_close(&news);
 	courier_segment_close(&segment);
 	return 0;
 }
@@ -137,7 +140,7 @@ test_an_outcome_that_did_not_count_leaves_no_attempt(void **state)
 }
 
 static void
-test_bytes_that_are_no_outcome_are_passed_over(void **state)
+test_bytes_that_are_no_outcome_are_passed_over_and_rows_are_looked_for(void **state)
 {
 	struct outcome outcome = outcome_of(1, VERDICT_DELIVERED);
 	size_t room;
@@ -146,38 +149,13 @@ test_bytes_that_are_no_outcome_are_passed_over(void **state)
 	memset(lane_reserve(&lane, &room), 0x5a, 64);
 	(void)lane_publish(&lane, 64, 1, 0);
 	put(&outcome);
+	assert_int_equal(courier_missed(segment_courier(&segment, 0)), 0);
 	write_all();
 	assert_int_equal(jobs(), 0);
+	assert_int_equal(courier_missed(segment_courier(&segment, 0)), 1);
 }
 
 /* ---- what the store refuses ---- */
-
-/* Somebody's trigger refuses attempts whose error is "poison", and all of status 418. */
-static void
-add_trigger(void)
-{
-	must_begin(jobs_db);
-	must_run(jobs_db,
-	    BOTH("CREATE OR REPLACE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS "
-		 "$$ BEGIN RAISE EXCEPTION 'not this one'; END $$",
-		"SELECT 1"),
-	    NULL, 0);
-	must_run(jobs_db,
-	    BOTH("CREATE TRIGGER refusal BEFORE INSERT ON attempts FOR EACH ROW "
-		 "WHEN (NEW.error = 'poison' OR NEW.http_status = 418) EXECUTE FUNCTION refuse()",
-		"CREATE TRIGGER refusal BEFORE INSERT ON attempts FOR EACH ROW WHEN NEW.error = 'poison' "
-		"OR NEW.http_status = 418 BEGIN SELECT RAISE(ABORT, 'not this one'); END"),
-	    NULL, 0);
-	must_commit(jobs_db);
-}
-
-static void
-remove_trigger(void)
-{
-	must_begin(jobs_db);
-	must_run(jobs_db, BOTH("DROP TRIGGER refusal ON attempts", "DROP TRIGGER refusal"), NULL, 0);
-	must_commit(jobs_db);
-}
 
 static void
 test_what_the_store_refuses_costs_texts_or_the_attempt_but_not_the_job(void **state)
@@ -186,7 +164,7 @@ test_what_the_store_refuses_costs_texts_or_the_attempt_but_not_the_job(void **st
 
 	for (uint32_t event = 1; event <= 4; event++)
 		add_job(1, event, 0);
-	add_trigger();
+	add_refusal("refusal", "INSERT ON attempts", "NEW.error = 'poison' OR NEW.http_status = 418");
 	outcome = outcome_of(1, VERDICT_DELIVERED);
 	put(&outcome);
 	outcome = outcome_of(2, VERDICT_RETRY);
@@ -198,12 +176,110 @@ test_what_the_store_refuses_costs_texts_or_the_attempt_but_not_the_job(void **st
 	outcome = outcome_of(4, VERDICT_DELIVERED);
 	put(&outcome);
 	write_all();
-	remove_trigger();
+	remove_refusal("refusal", "attempts");
 	assert_int_equal(jobs(), 1);
 	assert_int_equal(tenant_count("SELECT attempt_count FROM jobs WHERE tenant_id = $1"), 1);
 	assert_int_equal(attempts(), 3);
 	assert_int_equal(tenant_count("SELECT count(*) FROM attempts WHERE tenant_id = $1 AND error IS NOT NULL"), 0);
 	assert_int_equal(tenant_count("SELECT count(*) FROM dlq WHERE tenant_id = $1 AND last_http_status = 418"), 1);
+}
+
+/* What the loop is told, apart from what it is told of commits: one news. */
+static struct news *
+told(enum news_kind kind)
+{
+	struct news *one = news_take(&news);
+
+	assert_non_null(one);
+	assert_int_equal(one->kind, kind);
+	assert_null(news_take(&news));
+	assert_string_equal(one->tenant_id, jobs_tenant);
+	return one;
+}
+
+static void
+test_a_job_whose_end_the_store_refuses_waits_for_a_day_and_others_go_on(void **state)
+{
+	static const char left_ms[] = "SELECT hl_ms(next_attempt_at) - hl_ms(hl_now()) FROM jobs WHERE tenant_id = $1";
+	struct outcome outcome;
+	struct news *has_rows;
+
+	for (uint32_t event = 1; event <= 40; event++)
+		add_job(1, event, 0);
+	add_refusal("refusal", "INSERT ON dlq", "NEW.reason = 'http_410'");
+	for (uint32_t event = 1; event <= 40; event++) {
+		outcome = outcome_of(event, event == 17 ? VERDICT_DEAD : VERDICT_DELIVERED);
+		put(&outcome);
+	}
+	write_all();
+	assert_int_equal(jobs(), 1);
+	assert_int_equal(attempts(), 40);
+	assert_int_equal(tenant_count("SELECT attempt_count FROM jobs WHERE tenant_id = $1"), 1);
+	assert_in_range(tenant_count(left_ms), 86000000, 86400000);
+	assert_string_equal(
+	    tenant_text("SELECT last_error FROM jobs WHERE tenant_id = $1"), "the store refuses the end of this job");
+	has_rows = told(NEWS_HAS_ROWS);
+	assert_memory_equal(has_rows->id, endpoint_id(1), 16);
+	news_free(has_rows);
+
+	/* It ends when it is attempted again and the trigger is gone. */
+	remove_refusal("refusal", "dlq");
+	outcome = outcome_of(17, VERDICT_DEAD);
+	outcome.job.attempt_count = 2;
+	memcpy(outcome.attempt_id, job_id(17, 1002), 16);
+	put(&outcome);
+	write_all();
+	assert_int_equal(jobs(), 0);
+	assert_int_equal(tenant_count("SELECT count(*) FROM dlq WHERE tenant_id = $1"), 1);
+}
+
+static void
+test_an_outcome_that_is_refused_in_every_form_is_dropped_and_the_loop_is_told(void **state)
+{
+	struct outcome outcome;
+	struct news *refused;
+
+	for (uint32_t event = 1; event <= 3; event++)
+		add_job(1, event, event == 2 ? -60000 : 0);
+	add_refusal("stays", "DELETE ON jobs", "OLD.last_error = 'stuck'");
+	add_refusal("as_it_is", "UPDATE ON jobs", "OLD.last_error = 'stuck'");
+	tenant_run("UPDATE jobs SET last_error = 'stuck' WHERE tenant_id = $1 "
+		   "AND hl_ms(next_attempt_at) < hl_ms(hl_now()) - 30000");
+	for (uint32_t event = 1; event <= 3; event++) {
+		outcome = outcome_of(event, VERDICT_DELIVERED);
+		put(&outcome);
+	}
+	write_all();
+	assert_int_equal(jobs(), 1);
+	assert_int_equal(attempts(), 2);
+	assert_int_equal(tenant_count("SELECT attempt_count FROM jobs WHERE tenant_id = $1"), 0);
+	refused = told(NEWS_REFUSED);
+	assert_int_equal(refused->position, 2);
+	assert_memory_equal(refused->id, job_id(2, 1), 16);
+	news_free(refused);
+	remove_refusal("stays", "jobs");
+	remove_refusal("as_it_is", "jobs");
+}
+
+static void
+test_an_endpoint_that_the_store_does_not_disable_stays_active_and_its_job_ends(void **state)
+{
+	int64_t version = must_count(jobs_db, "SELECT version FROM changes");
+	struct outcome outcome = outcome_of(1, VERDICT_DEAD);
+
+	add_endpoint(1);
+	add_job(1, 1, 0);
+	add_refusal("refusal", "INSERT ON audit_log", "NEW.action = 'endpoint.disable'");
+	outcome.disables = true;
+	outcome.error = TEXT("gone");
+	put(&outcome);
+	write_all();
+	remove_refusal("refusal", "audit_log");
+	assert_int_equal(jobs(), 0);
+	assert_string_equal(tenant_text("SELECT last_error FROM dlq WHERE tenant_id = $1"), "gone");
+	assert_int_equal(tenant_count("SELECT count(*) FROM attempts WHERE tenant_id = $1 AND error = 'gone'"), 1);
+	assert_string_equal(tenant_text("SELECT state FROM endpoints WHERE tenant_id = $1"), "active");
+	assert_int_equal(must_count(jobs_db, "SELECT version FROM changes"), version);
 }
 
 static void
@@ -294,6 +370,32 @@ test_runs_of_an_endpoint_are_stored_once_a_minute(void **state)
 	assert_true(runs_due_us(runs) == INT64_MAX); /* that was no attempt */
 }
 
+static void
+test_a_run_that_the_store_refuses_costs_no_other_endpoint_its_own(void **state)
+{
+	struct outcome outcome = outcome_of(1, VERDICT_RETRY);
+	int64_t now_us = clock_steady_us();
+
+	add_endpoint(1);
+	add_endpoint(2);
+	runs_note(runs, &outcome, now_us);
+	memcpy(outcome.job.endpoint_id, endpoint_id(2), 16);
+	runs_note(runs, &outcome, now_us);
+	tenant_run("UPDATE endpoints SET name = 'poison' WHERE tenant_id = $1 AND endpoint_id = "
+		   "(SELECT endpoint_id FROM endpoints WHERE tenant_id = $1 ORDER BY endpoint_id LIMIT 1)");
+	add_refusal("refusal", "UPDATE ON endpoints", "NEW.name = 'poison'");
+	write_runs(now_us);
+	assert_int_equal(
+	    tenant_count("SELECT count(*) FROM endpoints WHERE tenant_id = $1 AND failing_since IS NOT NULL"), 1);
+	remove_refusal("refusal", "endpoints");
+	write_runs(now_us + 59000000);
+	assert_int_equal(
+	    tenant_count("SELECT count(*) FROM endpoints WHERE tenant_id = $1 AND failing_since IS NOT NULL"), 1);
+	write_runs(now_us + 61000000);
+	assert_int_equal(
+	    tenant_count("SELECT count(*) FROM endpoints WHERE tenant_id = $1 AND failing_since IS NOT NULL"), 2);
+}
+
 #define TEST(test) cmocka_unit_test_setup_teardown(test, begin, end)
 
 int
@@ -302,11 +404,15 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    TEST(test_outcomes_that_are_stored_already_change_nothing),
 	    TEST(test_an_outcome_that_did_not_count_leaves_no_attempt),
-	    TEST(test_bytes_that_are_no_outcome_are_passed_over),
+	    TEST(test_bytes_that_are_no_outcome_are_passed_over_and_rows_are_looked_for),
 	    TEST(test_what_the_store_refuses_costs_texts_or_the_attempt_but_not_the_job),
+	    TEST(test_a_job_whose_end_the_store_refuses_waits_for_a_day_and_others_go_on),
+	    TEST(test_an_outcome_that_is_refused_in_every_form_is_dropped_and_the_loop_is_told),
+	    TEST(test_an_endpoint_that_the_store_does_not_disable_stays_active_and_its_job_ends),
 	    TEST(test_a_store_that_is_busy_gets_everything_later),
 	    TEST(test_an_endpoint_that_asks_for_it_is_disabled_with_everything_that_follows),
 	    TEST(test_runs_of_an_endpoint_are_stored_once_a_minute),
+	    TEST(test_a_run_that_the_store_refuses_costs_no_other_endpoint_its_own),
 	};
 
 	return cmocka_run_group_tests(tests, jobs_set_up, jobs_tear_down);

@@ -334,6 +334,28 @@ test_jobs_of_an_endpoint_are_held_while_it_is_paused(void **state)
 	    3);
 }
 
+static void
+test_jobs_that_the_store_does_not_mark_as_held_keep_nobody_waiting(void **state)
+{
+	const struct endpoint_name name = name_of(1), other = name_of(2);
+
+	add_endpoint(1);
+	add_endpoint(2);
+	add_job(1, 1, 0);
+	add_refusal("refusal", "UPDATE ON jobs", "NEW.status = 'held'");
+	start();
+	await_and_free(NEWS_STARTED);
+	tenant_run("UPDATE jobs SET node_id = (SELECT node_id FROM delivery_nodes) WHERE tenant_id = $1");
+	store_thread_load_endpoint(thread, &name);
+	await_and_free(NEWS_ENDPOINT);
+	change_endpoint("UPDATE endpoints SET paused = TRUE, version = 2, updated_at = hl_now() WHERE tenant_id = $1");
+	await_and_free(NEWS_CHANGED);
+	store_thread_load_endpoint(thread, &other);
+	await_and_free(NEWS_ENDPOINT);
+	remove_refusal("refusal", "jobs");
+	assert_int_equal(tenant_count("SELECT count(*) FROM jobs WHERE tenant_id = $1 AND status = 'pending'"), 1);
+}
+
 #define TEST(test) cmocka_unit_test_setup_teardown(test, store_thread_begin, store_thread_end)
 
 int
@@ -351,6 +373,7 @@ main(void)
 	    TEST(test_an_endpoint_that_is_not_known_is_told_when_it_has_changed),
 	    TEST(test_jobs_that_were_put_into_rows_without_a_change_of_their_endpoint_are_told),
 	    TEST(test_jobs_of_an_endpoint_are_held_while_it_is_paused),
+	    TEST(test_jobs_that_the_store_does_not_mark_as_held_keep_nobody_waiting),
 	};
 
 	return cmocka_run_group_tests(tests, store_thread_set_up, store_thread_tear_down);

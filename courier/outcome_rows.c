@@ -1,0 +1,256 @@
+/*
+ * Rows of attempts that are there already show that a transaction of these outcomes was committed: its answer was lost,
+ * or the process died before it released the lane. Then rows are added that are not there yet, and the changes of jobs
+ * apply again without effect.
+ */
+#include "courier/outcome_rows.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/format.h"
+#include "config/text_rules.h"
+#include "store/webhooks/audit.h"
+#include "store/webhooks/changes.h"
+#include "store/webhooks/endpoint_runs.h"
+#include "store/webhooks/routing.h"
+
+/* Who disables an endpoint, in the audit log. */
+#define SERVICE "service"
+
+/* How long a job waits in its row whose end the store refuses: for an administrator. */
+#define POSTPONED_MS (24 * 3600 * INT64_C(1000))
+#define POSTPONED_ERROR "the store refuses the end of this job"
+
+void
+outcome_rows_open(struct outcome_rows *rows, const struct segment *segment)
+{
+	rows->segment = segment;
+	uuid_source_init(&rows->ids);
+}
+
+/* What people read of a job that failed: the error, or else the status. */
+static struct span
+reason_of_failure(const struct outcome *outcome, const struct outcome_form *form, char text[OUTCOME_STATUS_BYTES])
+{
+	if (!form->ends)
+		return (struct span){POSTPONED_ERROR, sizeof POSTPONED_ERROR - 1};
+	if (form->texts && outcome->error.base != NULL)
+		return outcome->error;
+	if (outcome->http_status == 0)
+		return (struct span){NULL, 0};
+	return (struct span){text, (size_t)snprintf(text, OUTCOME_STATUS_BYTES, "HTTP %d", outcome->http_status)};
+}
+
+static uint32_t
+at_most(uint32_t number, uint32_t most)
+{
+	return number < most ? number : most;
+}
+
+static struct job_outcome
+job_of(
+    const struct outcome *outcome, const struct outcome_form *form, int64_t now_ms, char reason[OUTCOME_STATUS_BYTES])
+{
+	const struct outcome_job *job = &outcome->job;
+	uint32_t count = at_most(job->attempt_count, JOB_ATTEMPTS_MAX);
+
+	return (struct job_outcome){
+	    .tenant_id = job->tenant_id,
+	    .endpoint_id = job->endpoint_id,
+	    .job_id = job->job_id,
+	    .event_id = job->event_id,
+	    .attempt_count = count,
+	    /* What did not count as an attempt leaves the number as it is. */
+	    .below = outcome->charged ? count : count + 1,
+	    .due_in_ms = form->ends ? outcome->due_ms - now_ms : POSTPONED_MS,
+	    .sets_expiry = job->expires_ms != 0,
+	    .expires_in_ms = job->expires_ms - now_ms,
+	    .reason = outcome->reason,
+	    .http_status = outcome->http_status,
+	    .error = reason_of_failure(outcome, form, reason),
+	};
+}
+
+static struct attempt_row
+attempt_of(const struct outcome *outcome, const struct outcome_form *form)
+{
+	struct attempt_row row = {
+	    .tenant_id = outcome->job.tenant_id,
+	    .attempt_id = outcome->attempt_id,
+	    .job_id = outcome->job.job_id,
+	    .event_id = outcome->job.event_id,
+	    .endpoint_id = outcome->job.endpoint_id,
+	    .started_us = outcome->started_us,
+	    .duration_ms = outcome->duration_ms,
+	    .dns_ms = outcome->dns_ms,
+	    .connect_ms = outcome->connect_ms,
+	    .tls_ms = outcome->tls_ms,
+	    .first_byte_ms = outcome->first_byte_ms,
+	    .attempt_n = at_most(outcome->job.attempt_count, JOB_ATTEMPTS_MAX),
+	    .http_status = outcome->http_status,
+	};
+
+	if (form->texts) {
+		row.peer_address = outcome->peer;
+		row.error = outcome->error;
+		row.certificate_error = outcome->certificate_error;
+		row.response_body = outcome->response;
+	}
+	return row;
+}
+
+static int
+add_attempts(struct outcome_rows *rows, struct db *db, const struct outcome *const *outcomes, uint32_t count,
+    const struct outcome_form *form, struct error *err) /* six: which, how, and where */
+{
+	uint32_t charged = 0;
+
+	if (!form->attempt)
+		return 0;
+	for (uint32_t i = 0; i < count; i++)
+		if (outcomes[i]->charged)
+			rows->attempts[charged++] = attempt_of(outcomes[i], form);
+	return rows->repeats ? attempt_rows_repeat(db, rows->attempts, charged, err)
+			     : attempt_rows_add(db, rows->attempts, charged, err);
+}
+
+static int
+change_jobs(struct outcome_rows *rows, struct db *db, const struct outcome *const *outcomes, uint32_t count,
+    const struct outcome_form *form, struct error *err) /* six: as above */
+{
+	static int (*const changes[])(
+	    struct db * db, const struct job_outcome *jobs, uint32_t count, struct error *err) = {
+	    [VERDICT_DELIVERED] = job_outcomes_finish,
+	    [VERDICT_RETRY] = job_outcomes_retry,
+	    [VERDICT_DEAD] = job_outcomes_bury,
+	};
+	int64_t now_ms = clock_wall_us() / 1000;
+	int rc = 0;
+
+	for (int kind = VERDICT_DELIVERED; rc == 0 && kind <= VERDICT_DEAD; kind++) {
+		uint32_t jobs = 0;
+
+		for (uint32_t i = 0; i < count; i++) {
+			bool last = i + 1 == count ||
+				    memcmp(outcomes[i]->job.job_id, outcomes[i + 1]->job.job_id, 16) != 0 ||
+				    memcmp(outcomes[i]->job.endpoint_id, outcomes[i + 1]->job.endpoint_id, 16) != 0;
+
+			if (!last || (int)outcomes[i]->kind != kind)
+				continue;
+			rows->jobs[jobs] = job_of(outcomes[i], form, now_ms, rows->reasons[jobs]);
+			jobs++;
+		}
+		rc = (form->ends ? changes[kind] : job_outcomes_retry)(db, rows->jobs, jobs, err);
+	}
+	return rc;
+}
+
+/* ---- endpoints that are disabled ---- */
+
+static int
+add_audit(struct outcome_rows *rows, struct db *db, const char *tenant_id, const uint8_t endpoint_id[16],
+    const char *reason, struct error *err) /* six: what was done to which, and why */
+{
+	char audit_id[FORMAT_UUID_BYTES + 1] = "", object_id[FORMAT_UUID_BYTES + 1] = "", after[128];
+	static const char before[] = "{\"state\":\"active\"}";
+	uint8_t id[16];
+
+	uuid_v7(&rows->ids, clock_wall_us(), id);
+	format_uuid(id, audit_id);
+	format_uuid(endpoint_id, object_id);
+	int len = snprintf(after, sizeof after, "{\"state\":\"disabled\",\"disabled_reason\":\"%s\"}", reason);
+	const struct audit_entry entry = {
+	    .tenant_id = tenant_id,
+	    .audit_id = audit_id,
+	    .key_id = SERVICE,
+	    .action = "endpoint.disable",
+	    .object_kind = "endpoint",
+	    .object_id = object_id,
+	    .before = {before, sizeof before - 1},
+	    .after = {after, (size_t)len},
+	};
+	return audit_add(db, &entry, err);
+}
+
+static int
+disable(struct outcome_rows *rows, struct db *db, const struct outcome *outcome, struct error *err)
+{
+	const char *reason = outcome->http_status == 410 ? "http_410" : "asked_for_by_reply";
+	char tenant_id[TENANT_ID_MAX + 1] = "";
+	bool disabled;
+	int rc = endpoint_disable(db, outcome->job.tenant_id, outcome->job.endpoint_id, reason, &disabled, err);
+
+	if (rc != 0 || !disabled)
+		return rc;
+	memcpy(tenant_id, outcome->job.tenant_id.base, outcome->job.tenant_id.len);
+	rc = add_audit(rows, db, tenant_id, outcome->job.endpoint_id, reason, err);
+	if (rc == 0)
+		rc = routing_raise(db, tenant_id, err);
+	if (rc == 0)
+		rows->version = 1; /* is to be raised */
+	return rc;
+}
+
+static int
+disable_endpoints(
+    struct outcome_rows *rows, struct db *db, const struct outcome *const *outcomes, uint32_t count, struct error *err)
+{
+	int rc = 0;
+
+	for (uint32_t i = 0; rc == 0 && i < count; i++)
+		if (outcomes[i]->disables)
+			rc = disable(rows, db, outcomes[i], err);
+	if (rc == 0 && rows->version != 0)
+		rc = changes_raise(db, &rows->version, err);
+	return rc;
+}
+
+/* The couriers of this node need not wait until they look. */
+static void
+spread_version(const struct outcome_rows *rows)
+{
+	if (rows->version == 0)
+		return;
+	node_raise_changes_version(&rows->segment->header->node, rows->version);
+	for (uint32_t i = 0; i < rows->segment->counts[ROLE_COURIER]; i++) {
+		struct wake wake = segment_wake(rows->segment, ROLE_COURIER, i);
+
+		wake_up(&wake);
+	}
+}
+
+/* ---- transactions ---- */
+
+static int
+write_in_one(struct outcome_rows *rows, struct db *db, const struct outcome *const *outcomes, uint32_t count,
+    const struct outcome_form *form, struct error *err) /* six: which, how, and where */
+{
+	int rc = jobs_begin(db, err);
+
+	rows->version = 0;
+	if (rc == 0)
+		rc = add_attempts(rows, db, outcomes, count, form, err);
+	if (rc == 0)
+		rc = change_jobs(rows, db, outcomes, count, form, err);
+	if (rc == 0 && form->disables)
+		rc = disable_endpoints(rows, db, outcomes, count, err);
+	rc = db_end(db, rc, err);
+	if (rc == 0)
+		spread_version(rows);
+	return rc;
+}
+
+int
+outcome_rows_write(struct outcome_rows *rows, struct db *db, const struct outcome *const *outcomes, uint32_t count,
+    const struct outcome_form *form, struct error *err) /* six: as above */
+{
+	int rc = write_in_one(rows, db, outcomes, count, form, err);
+
+	if (rc == DB_REFUSED && db_conflict(db) && !rows->repeats) {
+		rows->repeats = true;
+		rc = write_in_one(rows, db, outcomes, count, form, err);
+	}
+	return rc;
+}
