@@ -7,6 +7,8 @@
  * sending to the reply, "due" from when it should have been sent. The second one also holds what requests wait for a
  * free connection while the service stands still; without a rate it is the first one.
  *
+ * With --ledger the ids of published events that were acknowledged are written to a file, 16 bytes each.
+ *
  *   load --port=8080 --connections=16 --seconds=5 --events=100 --bytes=470 ...    see options[]
  */
 #include <arpa/inet.h>
@@ -33,9 +35,11 @@
 #define PATIENCE (30 * SECOND) /* for the last replies */
 #define REPLY_MAX 32768 /* with the ids of 100 published events and of their jobs */
 #define READY_MAX 256
+#define ID "\"id\":\"" /* before the id of an event in a reply */
 
 struct connection {
 	int fd;
+	bool is_free; /* no reply is awaited */
 	struct body *body; /* while it is being sent */
 	size_t sent;
 	size_t received;
@@ -46,8 +50,9 @@ struct connection {
 
 static struct body_spec spec = {
     .path = "/events/batch", .events = 100, .event_bytes = 470, .ids = IDS_ORDERED, .topics = 1};
-static uint64_t duration = 5 * SECOND, requests_max = UINT64_MAX, rate, connections = 16;
+static uint64_t duration = 5 * SECOND, requests_max = UINT64_MAX, accepted_max = UINT64_MAX, rate, connections = 16;
 static bool with_slots;
+static FILE *ledger;
 
 static int epoll_fd;
 static struct connection *free_connections, *last_free; /* the one longest unused first */
@@ -82,24 +87,33 @@ watch(struct connection *c, int operation, uint32_t events)
 		die("epoll_ctl");
 }
 
+/* A service that is being restarted refuses connections: nothing goes on until it takes them. */
 static void
 open_connection(struct connection *c)
 {
 	struct sockaddr_in address = {
 	    .sin_family = AF_INET, .sin_port = htons(spec.port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	const struct timespec pause = {.tv_nsec = 10 * 1000 * 1000};
+	uint64_t deadline = now_ns() + PATIENCE;
 	int on = 1;
 
 	c->received = 0;
-	c->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (c->fd < 0 || setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) != 0 ||
-	    connect(c->fd, (struct sockaddr *)&address, sizeof address) != 0)
-		die("connect");
+	while ((c->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) < 0 ||
+	       connect(c->fd, (struct sockaddr *)&address, sizeof address) != 0) {
+		if (c->fd < 0 || now_ns() > deadline)
+			die("connect");
+		close(c->fd);
+		(void)nanosleep(&pause, NULL);
+	}
+	if (setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) != 0)
+		die("setsockopt");
 	watch(c, EPOLL_CTL_ADD, EPOLLIN);
 }
 
 static void
 set_free(struct connection *c)
 {
+	c->is_free = true;
 	c->next_free = NULL;
 	if (free_connections == NULL)
 		free_connections = c;
@@ -108,17 +122,19 @@ set_free(struct connection *c)
 	last_free = c;
 }
 
-/* The reply will not come: counts, and leaves a new connection. */
+/* The reply will not come, if one is awaited: counts, and leaves a new connection. */
 static void
 give_up(struct connection *c)
 {
-	failed++;
-	in_flight--;
 	if (c->body != NULL)
 		bodies_give(c->body);
 	c->body = NULL;
 	close(c->fd);
 	open_connection(c);
+	if (c->is_free)
+		return;
+	failed++;
+	in_flight--;
 	set_free(c);
 }
 
@@ -147,15 +163,21 @@ send_more(struct connection *c)
 	c->body = NULL;
 }
 
+static bool
+sends_more(uint64_t now)
+{
+	return started < requests_max && accepted < accepted_max && now < begun_at + duration;
+}
+
 /* As many as are due and have a connection. */
 static void
 send_due(uint64_t now)
 {
-	while (free_connections != NULL && started < requests_max && now < begun_at + duration &&
-	       (rate == 0 || next_due <= now)) {
+	while (free_connections != NULL && sends_more(now) && (rate == 0 || next_due <= now)) {
 		struct connection *c = free_connections;
 
 		free_connections = c->next_free;
+		c->is_free = false;
 		started++;
 		in_flight++;
 		c->body = bodies_take();
@@ -167,16 +189,48 @@ send_due(uint64_t now)
 	}
 }
 
+static int
+digit(char c)
+{
+	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+static void
+write_ids(const struct connection *c)
+{
+	const char *at = c->reply;
+	uint8_t id[16];
+
+	for (uint32_t i = 0; i < spec.events; i++) {
+		at = strstr(at, ID);
+		if (at == NULL)
+			die("a reply without the id of an event");
+		at += sizeof ID - 1;
+		for (size_t n = 0; n < sizeof id; at += 2) {
+			if (*at == '-')
+				at++;
+			if (digit(at[0]) < 0 || digit(at[1]) < 0)
+				die("an id that is none");
+			id[n++] = (uint8_t)(digit(at[0]) << 4 | digit(at[1]));
+		}
+		if (fwrite(id, sizeof id, 1, ledger) != 1)
+			die("ledger");
+	}
+}
+
 static void
 count_reply(const struct connection *c)
 {
 	uint64_t slot = (c->due_at - begun_at) / SLOT;
 
 	ended = now_ns();
-	if (c->reply[9] == '2')
+	if (c->reply[9] == '2') {
 		accepted++;
-	else
+		if (ledger != NULL)
+			write_ids(c);
+	} else {
 		refused++;
+	}
 	histogram_add(&sent_times, ended - c->sent_at);
 	histogram_add(&due_times, ended - c->due_at);
 	if (with_slots && slot < slots_max && ended - c->due_at > slots[slot])
@@ -248,7 +302,7 @@ run(void)
 
 	begun_at = next_due = ended = now = now_ns();
 	deadline = begun_at + duration + PATIENCE;
-	for (send_due(now); in_flight > 0 || (started < requests_max && now < begun_at + duration); now = now_ns()) {
+	for (send_due(now); in_flight > 0 || sends_more(now); now = now_ns()) {
 		int n = wait_ready(ready, now);
 
 		if (n < 0 && errno != EINTR)
@@ -306,6 +360,7 @@ static const struct option options[] = {
     {"connections", required_argument, NULL, 'c'},
     {"seconds", required_argument, NULL, 's'}, /* at most */
     {"requests", required_argument, NULL, 'r'}, /* at most */
+    {"accepted", required_argument, NULL, 'a'}, /* ends when so many were acknowledged */
     {"rate", required_argument, NULL, 'R'}, /* requests a second, 0: closed loop */
     {"events", required_argument, NULL, 'e'}, /* in a request */
     {"bytes", required_argument, NULL, 'b'}, /* of an event */
@@ -315,6 +370,7 @@ static const struct option options[] = {
     {"duplicates", required_argument, NULL, 'd'}, /* percent of events with a known id */
     {"topic", required_argument, NULL, 't'}, /* published events, with the key in HL_API_KEY */
     {"topics", required_argument, NULL, 'T'}, /* so many, "TOPIC.0" and so on */
+    {"ledger", required_argument, NULL, 'L'}, /* the file of ids */
     {"slots", no_argument, NULL, 'l'}, /* print the longest time of every tenth of a second */
     {NULL, 0, NULL, 0},
 };
@@ -346,6 +402,14 @@ read_options(int argc, char **argv)
 			break;
 		case 'r':
 			requests_max = number;
+			break;
+		case 'a':
+			accepted_max = number;
+			break;
+		case 'L':
+			ledger = fopen(optarg, "w");
+			if (ledger == NULL)
+				die(optarg);
 			break;
 		case 'R':
 			rate = number;
@@ -422,6 +486,8 @@ main(int argc, char **argv)
 		set_free(&all[i]);
 	}
 	run();
+	if (ledger != NULL && fclose(ledger) != 0)
+		die("ledger");
 	print_results();
 	return 0;
 }

@@ -2,14 +2,17 @@
  * The receiver of the case delivery: libh2o answers every POST with 202, and keeps how long ago its event says that it
  * was sent ("sent":"NNN", nanoseconds of CLOCK_MONOTONIC in 20 digits, as tests/bench/load writes them).
  *
- *   receiver          prints "port=NNNN", serves in one loop until TERM
+ *   receiver [FILE]   prints "port=NNNN", serves in one loop until TERM. FILE gets what was delivered: for each 202 the
+ *                     event's id, 16 bytes, and the last character of the path
  *   GET /             what has arrived since the last GET /, as an object of JSON; begins anew
- *   GET /so-far       the same, and goes on
+ *   GET /so-far       the same, and goes on; the file has all of it
+ *   POST /refuse/...  is answered with 503 for one event in a thousand, always the same ones
  */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <h2o.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,6 +28,7 @@
 #define SENT_DIGITS 20
 
 static struct histogram ages;
+static FILE *ledger;
 static uint64_t unread; /* requests without a readable time */
 static uint64_t first_at, last_at; /* arrivals */
 
@@ -76,6 +80,42 @@ record(h2o_iovec_t body)
 		histogram_add(&ages, now - sent);
 }
 
+/* From "x-hookline-event-id". */
+static void
+read_id(h2o_req_t *req, uint8_t id[16])
+{
+	ssize_t at = h2o_find_header_by_str(&req->headers, H2O_STRLIT("x-hookline-event-id"), SIZE_MAX);
+	char text[37] = "";
+	size_t digits = 0;
+
+	if (at < 0 || req->headers.entries[at].value.len != 36)
+		die("no id of an event");
+	for (size_t i = 0; i < 36; i++)
+		if (req->headers.entries[at].value.base[i] != '-')
+			text[digits++] = req->headers.entries[at].value.base[i];
+	for (size_t i = 0; i < 16; i++)
+		if (sscanf(text + 2 * i, "%2hhx", &id[i]) != 1)
+			die("the id of an event");
+}
+
+/* Returns whether the event is taken. */
+static bool
+enter(h2o_req_t *req)
+{
+	uint8_t entry[17];
+	uint32_t hash = 0;
+
+	read_id(req, entry);
+	for (size_t i = 0; i < 16; i++)
+		hash = hash * 31 + entry[i];
+	if (req->path.len >= 8 && memcmp(req->path.base, "/refuse/", 8) == 0 && hash % 1000 == 0)
+		return false;
+	entry[16] = (uint8_t)req->path.base[req->path.len - 1];
+	if (fwrite(entry, sizeof entry, 1, ledger) != 1)
+		die("the file");
+	return true;
+}
+
 static h2o_iovec_t
 report(h2o_mem_pool_t *pool)
 {
@@ -110,8 +150,13 @@ on_request(h2o_handler_t *self, h2o_req_t *req)
 		body = report(&req->pool);
 		if (req->path.len == 1)
 			begin_anew();
+		if (ledger != NULL && fflush(ledger) != 0)
+			die("the file");
 		req->res.status = 200;
 		req->res.reason = "OK";
+	} else if (ledger != NULL && !enter(req)) {
+		req->res.status = 503;
+		req->res.reason = "Service Unavailable";
 	} else {
 		record(req->entity);
 		req->res.status = 202;
@@ -147,7 +192,7 @@ on_connect(h2o_socket_t *listener, const char *err)
 }
 
 int
-main(void)
+main(int argc, char **argv)
 {
 	h2o_globalconf_t config;
 	h2o_context_t context;
@@ -158,6 +203,8 @@ main(void)
 	uint16_t port = 0;
 	int fd = open_listener(&port);
 
+	if (argc > 1 && (ledger = fopen(argv[1], "w")) == NULL)
+		die(argv[1]);
 	(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
 	h2o_config_init(&config);
 	config.http1.upgrade_to_http2 = 0;

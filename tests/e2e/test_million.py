@@ -1,0 +1,222 @@
+"""
+So many events that python is too slow for clients and receivers: tests/bench/load publishes DELIVERY_EVENTS events while
+processes are killed, one after the other, now and then all at once; tests/bench/receiver takes the deliveries. Each writes
+what it knows to a file, ids of 16 bytes, and SQLite holds the files against each other: for every acknowledged event and
+endpoint one 2xx at least, or one dead letter; and again only what was under way when a courier died.
+
+    DELIVERY_EVENTS=1000000 HOOKS_BUILD_DIR=$PWD/build /usr/bin/python3 -m pytest -s tests/e2e/test_million.py
+
+The seed is printed, KILL_SEED repeats the sequence of kills.
+"""
+
+import contextlib
+import json
+import os
+import random
+import signal
+import sqlite3
+import struct
+import subprocess
+import threading
+import time
+import uuid
+from collections import Counter
+
+import pytest
+
+from harness.accounting import MESSAGES, identity
+from harness.chaos import THREADS
+from harness.client import Client
+from harness.daemon import BUILD_DIR
+from harness.metrics import metrics
+from harness.postgres import free_port
+from harness.waiting import wait_until
+from harness.webhooks import STORES
+
+EVENTS = int(os.environ.get("DELIVERY_EVENTS", "0"))
+RATE = int(os.environ.get("DELIVERY_RATE", "5000"))  # events a second, if the machine can
+SEED = int(os.environ.get("KILL_SEED", str(random.randrange(1 << 32))))
+BATCH = 10
+IN_FLIGHT = 10  # attempts at an endpoint at once
+PATHS = ("/0", "/refuse/1")  # the last characters are the names of endpoints in the receiver's file
+# What dies, by how often.
+VICTIMS = {"courier": 8, "publisher": 5, "acceptor": 4, "control": 2, "tree": 1}
+
+pytestmark = pytest.mark.skipif(EVENTS == 0, reason="takes minutes: DELIVERY_EVENTS says how many events")
+
+
+class Receiver:
+    """tests/bench/receiver, in the block, which writes to that file."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __enter__(self):
+        self.process = subprocess.Popen([BUILD_DIR / "tests/bench/receiver", self.path], stdout=subprocess.PIPE, text=True)
+        self.port = int(self.process.stdout.readline().removeprefix("port="))
+        return self
+
+    def __exit__(self, *_exception):
+        self.process.terminate()
+        self.process.wait()
+        self.process.stdout.close()
+
+    def flush(self):
+        with Client(self.port) as client:
+            return client.get("/so-far").json()["arrived"]
+
+
+class Kills:
+    """In a thread: a kill every second or so, until the end of the block."""
+
+    def __init__(self, daemon, rng):
+        self.daemon = daemon
+        self.random = rng
+        self.counts = Counter()
+        self.courier_deaths = 0
+        self.failure = None
+        self.ending = threading.Event()
+        self.thread = threading.Thread(target=self._run, daemon=True)
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, kind, *rest):
+        self.ending.set()
+        self.thread.join()
+        if kind is None and self.failure:
+            raise self.failure
+
+    def _run(self):
+        try:
+            # The instant is the point: nothing is waited for here.
+            while not self.ending.wait(self.random.uniform(0.3, 1.7)):
+                self._strike(*self.random.choices(list(VICTIMS), VICTIMS.values()))
+        except BaseException as failure:  # raised again at the end of the block
+            self.failure = failure
+
+    def _strike(self, victim):
+        with open(self.daemon.log_path, "ab") as log:
+            log.write(f"--- kill {victim}\n".encode())
+        self.counts[victim] += 1
+        couriers = self.daemon.pids("courier")
+        if victim == "tree":
+            self.courier_deaths += len(couriers)
+            self.daemon.kill()
+            THREADS.submit(self.daemon.start, store_ready=False).result()
+        else:
+            pids = wait_until(lambda: self.daemon.pids(victim), f"a {victim}")
+            self.courier_deaths += victim == "courier"
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.random.choice(pids), signal.SIGKILL)
+
+
+class Books:
+    """The files of load and receiver, and the dead letters, as tables of an SQLite file: however many, in little memory."""
+
+    def __init__(self, path, published, delivered, dead):
+        """dead: pairs of an event and an endpoint, bytes and a number."""
+        self.db = sqlite3.connect(path, isolation_level=None)
+        for sql in ("PRAGMA journal_mode = OFF", "PRAGMA synchronous = OFF", "BEGIN",
+                    "CREATE TABLE acknowledged (event BLOB PRIMARY KEY) WITHOUT ROWID",
+                    "CREATE TABLE delivered (event BLOB, endpoint INT, times INT, PRIMARY KEY (event, endpoint)) WITHOUT ROWID",
+                    "CREATE TABLE dead (event BLOB, endpoint INT, PRIMARY KEY (event, endpoint)) WITHOUT ROWID",
+                    "CREATE TABLE endpoints (endpoint INT)"):
+            self.db.execute(sql)
+        self.db.executemany("INSERT INTO endpoints VALUES (?)", [(number,) for number in range(len(PATHS))])
+        self.db.executemany("INSERT INTO acknowledged VALUES (?)", entries(published, "16s"))
+        self.db.executemany("INSERT INTO delivered VALUES (?, ? - 48, 1) ON CONFLICT DO UPDATE SET times = times + 1",
+                            entries(delivered, "16sB"))
+        self.db.executemany("INSERT INTO dead VALUES (?, ?)", dead)
+        self.db.execute("COMMIT")
+
+    def value(self, sql):
+        return self.db.execute(sql).fetchone()[0]
+
+    def owed(self):
+        return self.value("SELECT (SELECT count(*) FROM acknowledged) * (SELECT count(*) FROM endpoints)")
+
+    def missing(self):
+        return self.db.execute("""
+            SELECT hex(event), endpoint FROM acknowledged CROSS JOIN endpoints
+            WHERE (event, endpoint) NOT IN (SELECT event, endpoint FROM delivered)
+              AND (event, endpoint) NOT IN (SELECT event, endpoint FROM dead) LIMIT 5""").fetchall()
+
+    def duplicates(self):
+        return self.value("SELECT ifnull(sum(times - 1), 0) FROM delivered")
+
+    def unacknowledged(self):
+        """Published by requests whose answer was lost."""
+        return self.value("SELECT count(DISTINCT event) FROM delivered WHERE event NOT IN (SELECT event FROM acknowledged)")
+
+
+def entries(path, layout):
+    size = struct.calcsize("=" + layout)
+    with open(path, "rb") as file:
+        while chunk := file.read(size * 4096):
+            yield from struct.iter_unpack("=" + layout, chunk)
+
+
+def make_endpoints(tenant, receiver):
+    """Their numbers, by id."""
+    numbers = {}
+    for number, path in enumerate(PATHS):
+        made = tenant.client.post("/v1/endpoints", {
+            "url": f"http://127.0.0.1:{receiver.port}{path}", "max_in_flight": IN_FLIGHT, "rate_limit_rps": 100_000,
+            "retry_schedule": "1s"})
+        assert made.status == 201, made
+        subscribed = tenant.client.post("/v1/subscriptions", {"endpoint_id": made.json["id"], "topic_pattern": "#"})
+        assert subscribed.status == 201, subscribed
+        numbers[uuid.UUID(made.json["id"])] = number
+    return numbers
+
+
+def publish(daemon, tenant, ledger):
+    """All events; what tests/bench/load says of it."""
+    command = [BUILD_DIR / "tests/bench/load", f"--port={daemon.port}", "--path=/v1/events/batch", f"--events={BATCH}",
+               "--bytes=560", "--topic=orders", "--connections=32", f"--rate={RATE // BATCH}", f"--accepted={EVENTS // BATCH}",
+               "--seconds=36000", f"--ledger={ledger}"]
+    run = subprocess.run(command, check=True, stdout=subprocess.PIPE, env=os.environ | {"HL_API_KEY": tenant.client.key})
+    return json.loads(run.stdout)
+
+
+def dead_letters(hookline, numbers):
+    rows = hookline.query("SELECT event_id, endpoint_id FROM dlq")
+    return [(uuid.UUID(str(row["event_id"])).bytes, numbers[uuid.UUID(str(row["endpoint_id"]))]) for row in rows]
+
+
+def settled(hookline):
+    numbers = metrics(hookline.daemon)
+    received, found, _ = identity(numbers, MESSAGES)
+    return received == found and numbers["ring_messages"] == numbers["spool_messages"] == 0
+
+
+@pytest.mark.timeout(120 + EVENTS // 100)
+@pytest.mark.parametrize("store", STORES)
+def test_of_so_many_events_none_is_lost_and_few_come_twice_whatever_is_killed(make_hookline, tmp_path, store):
+    subprocess.run(["ninja", "-C", BUILD_DIR, "tests/bench/load", "tests/bench/receiver"], check=True, stdout=subprocess.DEVNULL)
+    hookline = make_hookline(store, STORAGE_TYPE="jsonl", HL_ALLOW_NETWORKS="loopback", PORT=free_port()).start()
+    began = time.monotonic()
+    with Receiver(tmp_path / "delivered") as receiver:
+        tenant = hookline.new_tenant()
+        numbers = make_endpoints(tenant, receiver)
+        with Kills(hookline.daemon, random.Random(f"{SEED} {store}")) as kills:
+            result = publish(hookline.daemon, tenant, tmp_path / "published")
+        published = time.monotonic() - began
+        wait_until(lambda: settled(hookline), "what was published to be stored", 60)
+        wait_until(lambda: not hookline.query("SELECT 1 FROM jobs LIMIT 1"), "all jobs to end", 60 + EVENTS // 500)
+        took = time.monotonic() - began
+        receiver.flush()
+        books = Books(tmp_path / "books", tmp_path / "published", tmp_path / "delivered", dead_letters(hookline, numbers))
+    owed, duplicates = books.owed(), books.duplicates()
+    dead, most = books.value("SELECT count(*) FROM dead"), kills.courier_deaths * IN_FLIGHT * len(PATHS)
+    print(f"\nKILL_SEED={SEED} DELIVERY_EVENTS={EVENTS} {store}: {owed // len(PATHS)} events acknowledged in {published:.0f} s,"
+          f" delivered in {took:.0f} s; {dict(kills.counts)}, {kills.courier_deaths} couriers died; {result['failed']} requests"
+          f" without an answer, of which {books.unacknowledged()} events were delivered, {result['refused']} refused;"
+          f" {owed} deliveries owed, {dead} dead letters, {duplicates} came twice ({100 * duplicates / owed:.4f} %, at most {most})")
+    assert books.missing() == []
+    assert owed >= EVENTS * len(PATHS) and 0 < dead < owed / 500
+    assert duplicates <= most
+    if EVENTS >= 1_000_000:
+        assert duplicates < owed / len(PATHS) / 1000, "0.1 % of the events"
