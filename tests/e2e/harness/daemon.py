@@ -42,16 +42,13 @@ def run_program(name, *args, options=None, cwd=None):
 def session_members(leader):
     """Pids of the living (not zombie) processes in that session, which a daemon started by us leads."""
     members = []
-    for entry in os.listdir("/proc"):
-        if not entry.isdigit():
-            continue
-        try:
-            stat = Path("/proc", entry, "stat").read_text()
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-        state, _parent, _group, session = stat[stat.rindex(")") + 2 :].split()[:4]
-        if int(session) == leader and state not in "ZX":
-            members.append(int(entry))
+    for pid in [int(entry) for entry in os.listdir("/proc") if entry.isdigit()]:
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            if os.getsid(pid) != leader:  # asked of most processes of this machine, so of the kernel first
+                continue
+            stat = Path("/proc", str(pid), "stat").read_text()
+            if stat[stat.rindex(")") + 2] not in "ZX":
+                members.append(pid)
     return members
 
 

@@ -118,6 +118,7 @@ class Hookline:
         self.keyless = ApiClient(self)
         self._document = None
         self._made = {}
+        self._tables = None
 
     def start(self):
         self.daemon.start()
@@ -188,8 +189,9 @@ class Hookline:
             names = """SELECT m.name FROM sqlite_schema m JOIN pragma_table_info(m.name) c
                        WHERE m.type = 'table' AND c.name = 'tenant_id'"""
         with self.reader() as read:
-            tables = {row["name"]: read(f"SELECT * FROM {row['name']} WHERE tenant_id = :id", id=tenant_id)
-                      for row in read(names) if row["name"] != "tenant_stats"}
+            if self._tables is None:
+                self._tables = [row["name"] for row in read(names) if row["name"] != "tenant_stats"]
+            tables = {name: read(f"SELECT * FROM {name} WHERE tenant_id = :id", id=tenant_id) for name in self._tables}
         return {table: sorted(repr({name: value for name, value in row.items() if name != "last_used_at"}) for row in rows)
                 for table, rows in tables.items()}
 
