@@ -1,7 +1,10 @@
 /* The table of roles, and the one file that knows what the processes of each of them run. */
 #include "master/roles.h"
 
+#include <stdlib.h>
+
 #include "api/frame.h"
+#include "base/mem.h"
 #include "base/signals.h"
 #include "config/secrets.h"
 #include "control/loop.h"
@@ -107,7 +110,13 @@ roles_open(struct service *service, struct error *err)
 	if (channels_open(&service->handover, acceptors, HANDOVER_BUFFER_BYTES, err) != 0 ||
 	    channels_open(&service->frames, acceptors, FRAMES_BUFFER_BYTES, err) != 0)
 		return -1;
-	return open_listeners(service, err);
+	if (open_listeners(service, err) != 0)
+		return -1;
+	/* Couriers post to the service itself. PORT=0 lets the kernel choose, and a service manager passes sockets. */
+	free(service->config.host);
+	service->config.host = mem_printf("%s", service->listeners.host);
+	service->config.port = service->listeners.port;
+	return 0;
 }
 
 void

@@ -26,7 +26,10 @@ struct service {
 	char **argv; /* the secrets in it are also wiped */
 };
 
-/* Opens what the processes inherit besides the segment, which is open. Returns 0, or <0. */
+/*
+ * Opens what the processes inherit besides the segment, which is open. The configuration says from then on where the
+ * service listens. Returns 0, or <0.
+ */
 int roles_open(struct service *service, struct error *err);
 
 /* Fills in the rows for the supervisor. */

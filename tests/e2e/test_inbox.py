@@ -7,6 +7,7 @@ import pytest
 
 from harness.operations import ALL_OPERATIONS
 from harness.rows import Rows, new_id, now_ms
+from harness.waiting import wait_until
 from harness.webhooks import ApiClient
 
 RECEIVE = "/v1/dev/inbox/receive/"
@@ -54,6 +55,14 @@ def test_what_is_posted_can_be_read(hookline, tenant, receiver):
     path = f"/v1/dev/inbox/messages/{message['id']}?token={receiver['token']}"
     assert tenant.client.get(path).json == message
     assert tenant.client.get(f"/v1/dev/inbox/messages?endpoint_id={receiver['token']}").json["items"] == [message]
+
+
+def test_an_endpoint_can_have_its_url_whatever_port_the_service_listens_on(hookline, tenant, receiver):
+    endpoint = tenant.client.post("/v1/endpoints", {"url": receiver["receive_url"]}).json
+    assert tenant.client.post("/v1/subscriptions", {"endpoint_id": endpoint["id"], "topic_pattern": "#"}).status == 201
+    event = tenant.client.post("/v1/events", {"topic": "a", "payload": {"n": 1}}).json
+    (message,) = wait_until(lambda: messages(tenant.client, receiver), "the webhook")
+    assert json.loads(message["body"])["event_id"] == event["id"]
 
 
 def test_every_method_is_taken(hookline, tenant, receiver):
