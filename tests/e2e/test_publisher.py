@@ -272,12 +272,15 @@ def test_a_refused_event_is_a_dead_letter_and_its_retry_makes_its_jobs(make_hook
     assert "bad" in listed and tenant.id[:19] in listed and "no_bad" in listed
     [letter] = [json.loads(line) for line in hooksctl("deadletter", "export").stdout.splitlines()]
     assert letter["topic"] == "bad" and letter["tenant_id"] == tenant.id
+    shown = hooksctl("deadletter", "show", letter["event_id"]).stdout
+    assert "dead-letters.jsonl" in shown and "no_bad" in shown and letter["payload"] in shown
+    subscribe(tenant.client)  # it is routed when it is stored
     refused = hooksctl("deadletter", "retry", "all")
     assert refused.returncode == 1 and "still refused" in refused.stdout
     refuse(hookline, False)
     retried = hooksctl("deadletter", "retry", letter["event_id"])
     assert retried.returncode == 0 and "stored 1" in retried.stdout, retried
     assert "no dead letters" in hooksctl("deadletter", "list").stdout
-    assert rows_of(hookline, tenant) == (2, 2)
+    assert rows_of(hookline, tenant) == (2, 3)
     event = tenant.client.get(f"/v1/events/{letter['event_id']}").json
     assert {name: event[name] for name in sent} == sent and event["topic"] == "bad" and event["_trace"] == trace
