@@ -10,6 +10,7 @@
 
 #define ENDPOINT_BYTES_MAX (4 * MIB)
 #define REFUSED_AGAIN_US (10 * 60 * INT64_C(1000000))
+#define EARLIER_US (1000 * INT64_C(1000)) /* a row's instant and that in memory differ by less, of the same outcome */
 
 /* ---- events ---- */
 
@@ -269,6 +270,7 @@ jobs_take(struct jobs *jobs, struct queue *queue, struct event_copy *event, cons
 	job->expires_anew = facts->expires_anew;
 	job->attempt_count = facts->attempt_count;
 	job->attempt_base = facts->attempt_base;
+	job->taken = ++jobs->taken;
 	if (memcmp(facts->transform_id, none, sizeof none) != 0)
 		job->transform = transform_cache_take(jobs->transforms, tenant_id, facts->transform_id);
 	id_table_add(&jobs->table, &job->link);
@@ -361,6 +363,53 @@ jobs_leave(struct jobs *jobs, struct queue *queue)
 		next = TAILQ_NEXT(job, of_queue);
 		if (job->state == JOB_WAITING)
 			leave(jobs, job);
+	}
+}
+
+/* ---- pages ---- */
+
+void
+jobs_page_begins(struct jobs *jobs)
+{
+	jobs->pages++;
+}
+
+/* The row of a job whose outcome is not committed, or was refused, is an older one. */
+void
+jobs_page_has(struct jobs *jobs, const struct queue *queue, const uint8_t job_id[16], int64_t due_us)
+{
+	struct job *job = jobs_find(jobs, job_id);
+
+	if (job == NULL || job->queue != queue)
+		return;
+	job->page = jobs->pages;
+	if (job->state != JOB_WAITING || job->uncommitted || job->kept || job->due.at <= jobs->ready->now_us ||
+	    due_us + EARLIER_US > job->due.at)
+		return;
+	job->due.at = due_us;
+	change_state(jobs, job, JOB_WAITING);
+}
+
+static bool
+stands_behind(const struct job *job, const uint8_t *id)
+{
+	return memcmp(job->link.id, id, sizeof job->link.id) > 0;
+}
+
+void
+jobs_page_ends(struct jobs *jobs, struct queue *queue, const uint8_t after[16], const uint8_t *last)
+{
+	struct job *next;
+
+	for (struct job *job = TAILQ_FIRST(&queue->jobs); job != NULL; job = next) {
+		next = TAILQ_NEXT(job, of_queue);
+		if (job->page == jobs->pages || job->taken > queue->taken || !stands_behind(job, after) ||
+		    (last != NULL && stands_behind(job, last)))
+			continue;
+		if (job->state == JOB_WAITING)
+			forget(jobs, job);
+		else
+			job->lost = true;
 	}
 }
 

@@ -47,7 +47,9 @@ struct job {
 	bool expires_anew; /* the row does not have expires_ms */
 	bool disables; /* that outcome disables the endpoint */
 	bool kept; /* the store refuses its outcome: its row says less than memory, where it stays until it is due */
-	bool lost; /* the node's row is another's by now: the job is that node's */
+	bool lost; /* its row is another node's by now, or gone: it is not begun again */
+	uint64_t taken; /* jobs.taken, when it was */
+	uint64_t page; /* the last page that its row stood in, by jobs.pages */
 	TAILQ_ENTRY(job) of_queue, in_uncommitted, in_parked;
 };
 
@@ -60,6 +62,7 @@ struct jobs {
 	uint32_t in_flight;
 	uint16_t places[COURIER_IN_FLIGHT_MOST]; /* in `attempts`; those from in_flight on are free */
 	struct attempt_words *attempts; /* of the courier's slot */
+	uint64_t taken, pages; /* ever: jobs into memory, pages of rows */
 	struct queues *queues;
 	struct transform_cache *transforms;
 	struct ready *ready;
@@ -124,6 +127,16 @@ void jobs_refused(struct jobs *jobs, const uint8_t job_id[16], uint32_t position
 
 /* The jobs of the endpoint that wait are left in their rows. For one that holds, is gone, or was asked for a pause. */
 void jobs_leave(struct jobs *jobs, struct queue *queue);
+
+/*
+ * A page of an endpoint's rows is the word on the jobs that were in memory before it was asked for: others cancel
+ * jobs, erase them, make them due earlier. The three go in this order: a page came; a row of it is due then; its rows
+ * were those behind `after` up to `last` (NULL: to the end). A job whose row is not there is forgotten. One of which an
+ * attempt or an outcome is under way is not begun again.
+ */
+void jobs_page_begins(struct jobs *jobs);
+void jobs_page_has(struct jobs *jobs, const struct queue *queue, const uint8_t job_id[16], int64_t due_us);
+void jobs_page_ends(struct jobs *jobs, struct queue *queue, const uint8_t after[16], const uint8_t *last);
 
 /* The node's row is another's: nothing of what is in memory is to be begun. */
 void jobs_lose(struct jobs *jobs);

@@ -1,4 +1,4 @@
-/* Jobs from their rows. */
+/* Jobs from their rows. A page first settles what is in memory, then brings what is not. */
 #include "courier/pages.h"
 
 #include <assert.h>
@@ -20,6 +20,7 @@ ask(struct pages *pages, struct queue *queue)
 	uint64_t room = jobs_room(pages->jobs, queue);
 
 	memcpy(name.endpoint_id, queue->link.id, sizeof name.endpoint_id);
+	queue->taken = pages->jobs->taken;
 	store_thread_read_page(pages->thread, &name, queue->cursor, room < EVENT_BYTES_MOST ? room : EVENT_BYTES_MOST);
 	pages->reading++;
 }
@@ -50,10 +51,16 @@ struct moment {
 	int64_t now_us, wall_us;
 };
 
+static int64_t
+due_of(const struct page_row *row, const struct moment *moment)
+{
+	return moment->now_us + row->due_ms * 1000 - moment->wall_us;
+}
+
 static enum row_fate
 take_row(struct jobs *jobs, struct queue *queue, const struct page_row *row, const struct moment *moment)
 {
-	int64_t due_us = moment->now_us + row->due_ms * 1000 - moment->wall_us;
+	int64_t due_us = due_of(row, moment);
 	struct job_facts facts = {.due_us = due_us,
 	    .expires_ms = row->expires_ms,
 	    .attempt_count = row->attempt_count,
@@ -86,6 +93,18 @@ take_row(struct jobs *jobs, struct queue *queue, const struct page_row *row, con
 	return ROW_PASSED;
 }
 
+/* What is in memory of these rows follows them. */
+static void
+reconcile(struct jobs *jobs, struct queue *queue, const struct news *page, const struct moment *moment)
+{
+	uint32_t count = page->row_count;
+
+	jobs_page_begins(jobs);
+	for (uint32_t i = 0; i < count; i++)
+		jobs_page_has(jobs, queue, page->rows[i].job_id, due_of(&page->rows[i], moment));
+	jobs_page_ends(jobs, queue, queue->cursor, page->last ? NULL : page->rows[count - 1].job_id);
+}
+
 void
 pages_take(struct pages *pages, const struct news *news, int64_t now_us, int64_t wall_us)
 {
@@ -97,6 +116,8 @@ pages_take(struct pages *pages, const struct news *news, int64_t now_us, int64_t
 
 	assert(pages->reading > 0 && queue != NULL && queue->round == ROUND_READING);
 	pages->reading--;
+	if (!news->unreadable)
+		reconcile(jobs, queue, news, &moment);
 	if (queue->state != ENDPOINT_LOADED || queue_keeps_nothing(queue)) {
 		look_end_round(jobs->look, queue);
 		queues_kept(jobs->queues, queue, now_us);

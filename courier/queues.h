@@ -63,6 +63,7 @@ struct queue {
 	enum round_state round;
 	uint8_t cursor[16]; /* the round goes on behind this job */
 	uint32_t pages; /* of the round */
+	uint64_t taken; /* jobs.taken, when its last page was asked for */
 	int64_t next_us; /* the round's next page, or the next round, not before */
 	struct heap_item look;
 };

@@ -47,7 +47,7 @@ http_begin(struct http *http, const struct attempt_order *order)
 	struct model_row *row = scene_row_by_id(order->job_id);
 	struct model_endpoint *endpoint = &scene.endpoints[row->endpoint];
 
-	assert_false(row->in_flight || row->accepted);
+	assert_false(row->in_flight || row->accepted || row->told);
 	assert_true(endpoint->enabled_as_told && order->endpoint->enabled);
 	assert_true(fake_now_us >= row->not_before_us);
 	assert_memory_equal(order->event, row->event, row->event->length);
@@ -262,6 +262,22 @@ void
 scene_miss(void)
 {
 	courier_add_missed(&scene.slot);
+}
+
+void
+scene_cancel(struct model_row *row)
+{
+	row->is_row = false;
+	row->cancelled = true;
+	store_tell_rows(&scene.endpoints[row->endpoint]);
+}
+
+void
+scene_hurry(struct model_row *row)
+{
+	row->due_us = fake_now_us;
+	row->not_before_us = 0;
+	store_tell_rows(&scene.endpoints[row->endpoint]);
 }
 
 struct model_row *

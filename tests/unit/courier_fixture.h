@@ -46,6 +46,10 @@ struct model_row {
 	char reason[32];
 	bool in_flight, accepted; /* accepted: the receiver has said 2xx */
 	bool gone; /* its event is nowhere any more */
+	bool cancelled; /* somebody else has removed the row */
+	bool was_known; /* in memory when the last page of its endpoint was asked for */
+	bool missing; /* from that page */
+	bool told; /* the courier has taken that page: the job must not be begun any more */
 };
 
 struct model_order {
@@ -91,6 +95,10 @@ struct model_row *scene_row_by_id(const uint8_t job_id[16]);
 void scene_hand_over(uint32_t lane, struct model_row **rows, uint32_t count);
 void scene_miss(void);
 
+/* Somebody else removes the row, or makes it due now; the courier learns that the endpoint's rows have changed. */
+void scene_cancel(struct model_row *row);
+void scene_hurry(struct model_row *row);
+
 /* A row that is handed over at once. */
 struct model_row *scene_publish(uint32_t endpoint);
 
@@ -102,6 +110,7 @@ void store_start(void);
 bool store_answer(void);
 uint32_t store_commit(uint32_t most);
 void store_tell_endpoint(const struct model_endpoint *endpoint);
+void store_tell_rows(const struct model_endpoint *endpoint);
 void store_lose_node(void);
 void store_tell_version(int64_t version);
 

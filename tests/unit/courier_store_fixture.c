@@ -97,6 +97,9 @@ store_thread_read_page(
 	memcpy(r->after, after, 16);
 	r->event_bytes = event_bytes;
 	scene.pages++;
+	for (uint32_t i = 0; i < scene.row_count; i++)
+		if (memcmp(scene.endpoints[scene.rows[i]->endpoint].id, name->endpoint_id, 16) == 0)
+			scene.rows[i]->was_known = jobs_find(&scene.courier.jobs, scene.rows[i]->job_id) != NULL;
 }
 
 void
@@ -122,6 +125,9 @@ store_thread_news(struct store_thread *thread)
 	news_first = news->next;
 	if (news_first == NULL)
 		news_end = &news_first;
+	for (uint32_t i = 0; news->kind == NEWS_PAGE && i < scene.row_count; i++)
+		if (memcmp(scene.endpoints[scene.rows[i]->endpoint].id, news->id, 16) == 0)
+			scene.rows[i]->told = scene.rows[i]->told || scene.rows[i]->missing;
 	if (news->kind == NEWS_ENDPOINT)
 		endpoint_by_id(news->id)->enabled_as_told = news->config != NULL && news->config->enabled;
 	return news;
@@ -137,6 +143,12 @@ news_free(struct news *news)
 	free(news->rows);
 	free(news->tenant_id);
 	free(news);
+}
+
+void
+store_tell_rows(const struct model_endpoint *endpoint)
+{
+	(void)tell(NEWS_HAS_ROWS, endpoint->tenant_id, endpoint->id);
 }
 
 static struct endpoint_config *
@@ -201,6 +213,22 @@ page_row(const struct model_row *row)
 	return out;
 }
 
+/* Rows that the page should have had, and the courier knew of. */
+static void
+note_missing(const struct request *r, const struct news *page)
+{
+	const uint8_t *last = page->last ? NULL : page->rows[page->row_count - 1].job_id;
+
+	for (uint32_t i = 0; i < scene.row_count; i++) {
+		struct model_row *row = scene.rows[i];
+
+		row->missing =
+		    row->missing ||
+		    (row->cancelled && row->was_known && memcmp(scene.endpoints[row->endpoint].id, r->id, 16) == 0 &&
+			memcmp(row->job_id, r->after, 16) > 0 && (last == NULL || memcmp(row->job_id, last, 16) <= 0));
+	}
+}
+
 static void
 answer_page(const struct request *r)
 {
@@ -233,6 +261,8 @@ answer_page(const struct request *r)
 		}
 		news->row_count++;
 	}
+	if (!news->unreadable)
+		note_missing(r, news);
 }
 
 static void

@@ -1,4 +1,7 @@
-/* Whatever happens in whatever order, every row is delivered or dies exactly once, and no limit is passed. */
+/*
+ * Whatever happens in whatever order, every row is delivered, dies or is cancelled exactly once, no limit is passed,
+ * and no job is begun whose row a page has shown to be gone.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -73,6 +76,20 @@ change_endpoint(struct dice *dice)
 	scene_change((uint32_t)(endpoint - scene.endpoints));
 }
 
+/* Somebody cancels a job, or wants it now. */
+static void
+meddle(struct dice *dice)
+{
+	struct model_row *row = scene.row_count == 0 ? NULL : scene.rows[dice_below(dice, scene.row_count)];
+
+	if (row == NULL || !row->is_row)
+		return;
+	if (dice_below(dice, 2) == 0)
+		scene_cancel(row);
+	else
+		scene_hurry(row);
+}
+
 static void
 check(void)
 {
@@ -85,13 +102,14 @@ check(void)
 	assert_true(lane_bytes_used(&scene.outcomes) + in_flight * 8192 <= scene.outcomes.arena_bytes);
 	assert_true(scene.courier.jobs.bytes <= scene.limit + scene.limit / 4 + 4096);
 	for (uint32_t i = 0; i < scene.row_count; i++)
-		assert_true(scene.rows[i]->delivered + scene.rows[i]->dead == !scene.rows[i]->is_row);
+		assert_true(scene.rows[i]->delivered + scene.rows[i]->dead + scene.rows[i]->cancelled ==
+			    !scene.rows[i]->is_row);
 }
 
 static void
 step(struct dice *dice)
 {
-	switch (dice_below(dice, 16)) {
+	switch (dice_below(dice, 17)) {
 	case 0:
 	case 1:
 	case 2:
@@ -134,6 +152,9 @@ step(struct dice *dice)
 			store_start();
 		}
 		break;
+	case 15:
+		meddle(dice);
+		break;
 	default:
 		(void)courier_turn(&scene.courier);
 	}
@@ -174,6 +195,8 @@ finish(void)
 			    scene.rows[i]->endpoint, (long)((scene.rows[i]->due_us - fake_now_us) / 1000),
 			    scene.rows[i]->attempts);
 	assert_int_equal(rows_left(), 0);
+	scene_pass(100 * SECOND);
+	assert_int_equal(scene.courier.jobs.table.count, 0);
 }
 
 static void

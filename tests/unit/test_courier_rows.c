@@ -1,0 +1,164 @@
+/* Rows that others change or remove while their jobs are in a courier's memory. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "base/sizes.h"
+#include "tests/unit/courier_fixture.h"
+
+static int
+begin_scene(void **state)
+{
+	scene_begin(8 * MIB, 1 * MIB);
+	store_start();
+	scene_settle();
+	return 0;
+}
+
+static int
+end_scene(void **state)
+{
+	scene_end();
+	return 0;
+}
+
+#define SCENE_TEST(test) cmocka_unit_test_setup_teardown(test, begin_scene, end_scene)
+
+/* A job of endpoint 0 that has failed and waits in memory for half a minute. */
+static struct model_row *
+failed_job(void)
+{
+	struct model_row *row;
+
+	scene.endpoints[0].waits_ms[0] = 30000;
+	row = scene_publish(0);
+	scene_settle();
+	http_answer(0, 500);
+	scene_settle();
+	assert_int_equal(scene.order_count, 0);
+	assert_int_equal(scene.courier.jobs.table.count, 1);
+	return row;
+}
+
+static void
+test_a_job_that_waits_is_begun_when_its_row_is_made_due(void **state)
+{
+	struct model_row *row = failed_job();
+
+	scene_pass(2 * SECOND);
+	assert_int_equal(scene.begun, 1);
+	scene_hurry(row);
+	scene_pass(SECOND); /* the gap between rounds */
+	assert_int_equal(scene.begun, 2);
+	assert_int_equal(scene.orders[0]->order.number, 2);
+}
+
+static void
+test_a_row_that_is_due_a_moment_before_its_job_changes_nothing(void **state)
+{
+	struct model_row *row = failed_job();
+
+	row->due_us -= SECOND / 2;
+	store_tell_rows(&scene.endpoints[0]);
+	scene_pass(25 * SECOND);
+	assert_int_equal(scene.begun, 1);
+	scene_pass(15 * SECOND);
+	assert_int_equal(scene.begun, 2);
+}
+
+static void
+test_the_row_of_before_does_not_hurry_a_job_whose_outcome_is_not_committed(void **state)
+{
+	struct model_row *row;
+
+	scene.endpoints[0].waits_ms[0] = 30000;
+	row = scene_publish(0);
+	scene_settle();
+	http_answer(0, 500);
+	(void)courier_turn(&scene.courier);
+	store_tell_rows(&scene.endpoints[0]);
+	(void)courier_turn(&scene.courier);
+	while (store_answer())
+		;
+	(void)courier_turn(&scene.courier); /* the row says: no attempt, due */
+	assert_true(row->due_us <= fake_now_us);
+	assert_int_equal(scene.begun, 1);
+	scene_pass(25 * SECOND);
+	assert_int_equal(scene.begun, 1);
+}
+
+static void
+test_a_job_whose_row_is_gone_is_forgotten(void **state)
+{
+	scene_cancel(failed_job());
+	scene_pass(2 * SECOND);
+	assert_int_equal(scene.courier.jobs.table.count, 0);
+	scene_pass(60 * SECOND);
+	assert_int_equal(scene.begun, 1);
+}
+
+static void
+test_the_jobs_beside_it_stay(void **state)
+{
+	struct model_row *row = failed_job();
+
+	for (int i = 0; i < 20; i++) {
+		(void)scene_publish(0);
+		scene_settle();
+		http_answer(0, 500);
+		scene_settle();
+	}
+	scene_cancel(row);
+	scene_pass(3 * SECOND);
+	assert_int_equal(scene.courier.jobs.table.count, 20);
+}
+
+static void
+test_a_job_that_came_after_the_page_was_asked_for_stays(void **state)
+{
+	(void)failed_job();
+	scene_pass(2 * SECOND);
+	store_tell_rows(&scene.endpoints[0]);
+	(void)courier_turn(&scene.courier); /* asks for the page */
+	assert_true(store_answer()); /* which is read before the next row is committed */
+	(void)scene_publish(0);
+	(void)courier_turn(&scene.courier);
+	scene_settle();
+	assert_int_equal(scene.courier.jobs.table.count, 2);
+	assert_int_equal(scene.begun, 2);
+}
+
+static void
+test_an_attempt_of_a_job_whose_row_is_gone_is_the_last_one(void **state)
+{
+	struct model_row *row = scene_publish(0);
+
+	scene_settle();
+	assert_int_equal(scene.order_count, 1);
+	scene_cancel(row);
+	scene_pass(2 * SECOND);
+	assert_int_equal(scene.order_count, 1);
+	http_answer(0, 500);
+	scene_settle();
+	assert_int_equal(scene.courier.jobs.table.count, 0);
+	scene_pass(60 * SECOND);
+	assert_int_equal(scene.begun, 1);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    SCENE_TEST(test_a_job_that_waits_is_begun_when_its_row_is_made_due),
+	    SCENE_TEST(test_a_row_that_is_due_a_moment_before_its_job_changes_nothing),
+	    SCENE_TEST(test_the_row_of_before_does_not_hurry_a_job_whose_outcome_is_not_committed),
+	    SCENE_TEST(test_a_job_whose_row_is_gone_is_forgotten),
+	    SCENE_TEST(test_the_jobs_beside_it_stay),
+	    SCENE_TEST(test_a_job_that_came_after_the_page_was_asked_for_stays),
+	    SCENE_TEST(test_an_attempt_of_a_job_whose_row_is_gone_is_the_last_one),
+	};
+
+	return cmocka_run_group_tests_name("courier_rows", tests, NULL, NULL);
+}
