@@ -48,9 +48,31 @@ def postgres(postgres_server):
     postgres_server.start()
 
 
+@pytest.fixture(scope="session")
+def hooks_template(postgres_server):
+    """Options of CREATE DATABASE for one that has the tables of hook events: half of the time that a first start takes."""
+    if CITUS:
+        return ""
+    postgres_server.start()
+    template = postgres_server.new_database()
+    apply_schema(template)
+    return f"TEMPLATE {template.name}"
+
+
 @pytest.fixture
-def database(postgres):
-    """An empty database of this test's own. With Citus it has the schema, distributed."""
+def database(postgres, hooks_template):
+    """A database of this test's own that has the tables of hook events; with Citus they are distributed."""
+    database = postgres.new_database(hooks_template)
+    if CITUS:
+        apply_schema(database)
+    yield database
+    postgres.start()
+    database.drop()
+
+
+@pytest.fixture
+def empty_database(postgres):
+    """The same without any tables, for those who are to make them. With Citus it has them nevertheless."""
     database = postgres.new_database()
     if CITUS:
         apply_schema(database)

@@ -11,6 +11,12 @@ pytestmark = pytest.mark.plain_postgres("brings a stand-in for Citus")
 CACHED = "citus.max_cached_conns_per_worker"
 
 
+@pytest.fixture
+def database(empty_database):
+    """Its tables are made beside what says that it is Citus."""
+    return empty_database
+
+
 def distribute(database, args=""):
     return database.query(f"SELECT * FROM hooks_distribute({args})")
 

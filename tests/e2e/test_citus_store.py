@@ -17,6 +17,12 @@ from harness.waiting import wait_until
 
 
 @pytest.fixture
+def database(empty_database):
+    """Its tables are made beside what says that it is Citus."""
+    return empty_database
+
+
+@pytest.fixture
 def citus(database):
     """hooksd looks for the extension by its name; any will do."""
     database.query("UPDATE pg_extension SET extname = 'citus' WHERE extname = 'plpgsql'")

@@ -23,6 +23,12 @@ UNION ALL SELECT nspname, nspowner::regrole::text, nspacl::text FROM pg_namespac
 RESENT = {"event_id": "0198c0de-0000-4000-8000-000000000001", "timestamp": "2026-11-01T00:00:00Z"}
 
 
+@pytest.fixture
+def database(empty_database):
+    """Its tables are made by the role that is to own them."""
+    return empty_database
+
+
 def connect(database, role):
     return psycopg.connect(url_as(database, role), autocommit=True)
 

@@ -91,12 +91,12 @@ def test_tables_are_changed_by_dates_that_read_the_same_everywhere(store, datest
 
 
 @pytest.mark.plain_postgres("Citus cannot quote such names")
-def test_names_in_another_schema(database):
+def test_names_in_another_schema(empty_database):
     """Capitals, a space and a quotation mark, and a search_path that leads elsewhere."""
     schema = '"Hook ""store"" 1"'
-    database.query(f"CREATE SCHEMA {schema}")
-    apply_schema(database, schema=schema)
-    with session_with(database) as session:
+    empty_database.query(f"CREATE SCHEMA {schema}")
+    apply_schema(empty_database, schema=schema)
+    with session_with(empty_database) as session:
         session.execute(f"SET search_path = {schema}")
         for back in (1, 2, 3):
             session.execute(f"SELECT create_monthly_partition({Month(-back).args})")
@@ -105,7 +105,7 @@ def test_names_in_another_schema(database):
         all_of_them(session)
         stats = session.execute("SELECT sum(row_count) FROM get_partition_stats()").fetchone()
     assert stats == (100,)
-    assert database.query("SELECT relname FROM pg_class WHERE relname ~ '^hook_' AND relnamespace = 'public'::regnamespace") == []
+    assert empty_database.query("SELECT relname FROM pg_class WHERE relname ~ '^hook_' AND relnamespace = 'public'::regnamespace") == []
 
 
 # Transactions and policies that hide rows

@@ -37,12 +37,12 @@ def not_here(block, allowed=()):
 
 
 @pytest.fixture
-def scene(hooksd, database, tmp_path):
+def scene(hooksd, empty_database, tmp_path):
     """A service with a dead letter whose cause is gone, an event of a month without partition, and a way to run blocks."""
-    daemon = hooksd(database, PORT=free_port(), DATA_DIR=tmp_path / "data", ACCEPTORS=1)
-    database.query("ALTER TABLE hook_events ADD CONSTRAINT narrow CHECK (event_type <> 'refused')")
+    daemon = hooksd(empty_database, PORT=free_port(), DATA_DIR=tmp_path / "data", ACCEPTORS=1)
+    empty_database.query("ALTER TABLE hook_events ADD CONSTRAINT narrow CHECK (event_type <> 'refused')")
     daemon.post_event({"event_type": "refused", "session_id": "s"})
-    database.query("ALTER TABLE hook_events DROP CONSTRAINT narrow")
+    empty_database.query("ALTER TABLE hook_events DROP CONSTRAINT narrow")
     daemon.post_event({"event_type": "late", "session_id": "s", "timestamp": "2019-01-01T00:00:00Z"})
     daemon.manager = Manager(daemon, tmp_path / "manager")
     yield daemon

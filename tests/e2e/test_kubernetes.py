@@ -280,7 +280,7 @@ def test_no_manifest_is_left_out():
     assert set(K8S.rglob("*.yaml")) - named == {K8S / "secret.example.yaml"}
 
 
-def test_hooksd_stores_through_the_pgbouncer_of_the_manifests(database, hooksd):
+def test_hooksd_stores_through_the_pgbouncer_of_the_manifests(empty_database, hooksd):
     ini = configparser.ConfigParser(inline_comment_prefixes=None)
     ini.read(K8S / "components/pgbouncer/pgbouncer.ini")
     settings = dict(ini["pgbouncer"])
@@ -290,11 +290,11 @@ def test_hooksd_stores_through_the_pgbouncer_of_the_manifests(database, hooksd):
         del settings[name]
     assert settings["pool_mode"] == "transaction"
     assert int(settings["query_wait_timeout"]) < seconds(option_defaults()["STORE_TIMEOUT_MS"])
-    bouncer = PgBouncer(database.server, **settings).start()
+    bouncer = PgBouncer(empty_database.server, **settings).start()
     try:
-        daemon = hooksd(DATABASE_URL=bouncer.url(database))
+        daemon = hooksd(DATABASE_URL=bouncer.url(empty_database))
         assert daemon.post_batch([{"event_type": "a", "session_id": "s"}] * 20).status == 202
-        assert database.count() == 20
+        assert empty_database.count() == 20
         daemon.stop()
     finally:
         bouncer.remove()

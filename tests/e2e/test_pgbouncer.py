@@ -19,6 +19,12 @@ REPLICAS, WRITERS, POOL_SIZE = 2, 2, 2
 
 
 @pytest.fixture
+def database(empty_database):
+    """Its tables are made through the pooler."""
+    return empty_database
+
+
+@pytest.fixture
 def bouncer(postgres):
     bouncer = PgBouncer(postgres, default_pool_size=POOL_SIZE)
     try:

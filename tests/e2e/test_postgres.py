@@ -130,46 +130,46 @@ def test_every_field_is_stored(database, hooksd):
 # Migration
 
 
-def test_two_replicas_start_together_on_an_empty_database(database, make_hooksd):
-    replicas = [make_hooksd(database, WRITERS=2) for _ in range(4)]
+def test_two_replicas_start_together_on_an_empty_database(empty_database, make_hooksd):
+    replicas = [make_hooksd(empty_database, WRITERS=2) for _ in range(4)]
     for replica in replicas:
         replica.spawn()
     for replica in replicas:
         replica.port = int(replica.wait_for_log(replica.ready_pattern).group(1))
         replica.wait_store_ready()
         assert replica.post_batch([minimal()] * 10).status == 202
-    assert database.count() == 40
+    assert empty_database.count() == 40
     assert [replica.metrics()["storage_errors_total"] for replica in replicas] == [0] * 4
 
 
-def test_a_second_start_migrates_nothing(database, hooksd):
-    daemon = hooksd(database)
+def test_a_second_start_migrates_nothing(empty_database, hooksd):
+    daemon = hooksd(empty_database)
     assert daemon.post_event(minimal()).status == 202
-    before = database.query("SELECT oid FROM pg_class WHERE relname LIKE 'hook%' ORDER BY 1")
+    before = empty_database.query("SELECT oid FROM pg_class WHERE relname LIKE 'hook%' ORDER BY 1")
     daemon.restart()
-    assert database.query("SELECT oid FROM pg_class WHERE relname LIKE 'hook%' ORDER BY 1") == before
-    assert database.count() == 1
+    assert empty_database.query("SELECT oid FROM pg_class WHERE relname LIKE 'hook%' ORDER BY 1") == before
+    assert empty_database.count() == 1
 
 
 @pytest.mark.plain_postgres("a new database has the schema already")
-def test_without_auto_migrate_it_waits_for_the_dba(database, hooksd):
-    daemon = hooksd(database, store_ready=False, AUTO_MIGRATE="false")
+def test_without_auto_migrate_it_waits_for_the_dba(empty_database, hooksd):
+    daemon = hooksd(empty_database, store_ready=False, AUTO_MIGRATE="false")
     daemon.wait_for_log(r"hooksctl migrate")
     assert daemon.get("/readyz").status == 503
     assert daemon.post_event(minimal()).status == 503
-    assert database.value("SELECT to_regclass('hook_events')") is None
-    result = run_program("hooksctl", "migrate", options={"DATABASE_URL": database.url})
+    assert empty_database.value("SELECT to_regclass('hook_events')") is None
+    result = run_program("hooksctl", "migrate", options={"DATABASE_URL": empty_database.url})
     assert result.returncode == 0, result.stderr
     daemon.wait_store_ready()
     assert daemon.post_event(minimal()).status == 202
-    assert database.count() == 1
+    assert empty_database.count() == 1
 
 
-def test_migrate_can_be_repeated(database):
+def test_migrate_can_be_repeated(empty_database):
     for _ in range(2):
-        result = run_program("hooksctl", "migrate", options={"DATABASE_URL": database.url})
+        result = run_program("hooksctl", "migrate", options={"DATABASE_URL": empty_database.url})
         assert result.returncode == 0, result.stderr
-    assert database.count() == 0
+    assert empty_database.count() == 0
 
 
 def test_migrate_says_what_is_wrong(database):
@@ -184,16 +184,16 @@ def test_migrate_says_what_is_wrong(database):
 
 
 @pytest.mark.plain_postgres("a new database has the schema already")
-def test_psql_can_run_the_schema_and_the_daemon_takes_it_from_there(database, hooksd):
+def test_psql_can_run_the_schema_and_the_daemon_takes_it_from_there(empty_database, hooksd):
     for path in sorted((REPOSITORY / "schema/postgres").glob("[0-9]*.sql")):
-        result = database.psql("-f", path)
+        result = empty_database.psql("-f", path)
         assert result.returncode == 0, result.stderr
-        again = database.psql("-f", path)
+        again = empty_database.psql("-f", path)
         assert again.returncode != 0
         assert "already applied" in again.stderr
-    daemon = hooksd(database)
+    daemon = hooksd(empty_database)
     assert daemon.post_event(minimal()).status == 202
-    assert database.count() == 1
+    assert empty_database.count() == 1
 
 
 def test_a_database_of_a_newer_version_is_left_alone(database, hooksd):

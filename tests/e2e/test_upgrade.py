@@ -21,6 +21,12 @@ UNION ALL SELECT pg_get_functiondef(oid) || coalesce(proacl::text, '') FROM pg_p
 ORDER BY 1"""
 
 
+@pytest.fixture
+def database(empty_database):
+    """The migrations are what these tests are about."""
+    return empty_database
+
+
 def migrate(database, role="postgres"):
     return run_program("hooksctl", "migrate", options={"DATABASE_URL": url_as(database, role)})
 

@@ -24,6 +24,12 @@ AN_EVENT = ("INSERT INTO events (event_id, created_at, occurred_at, job_count, t
             " VALUES (gen_random_uuid(), now(), now(), 1, 'acme', 'a.b')")
 
 
+@pytest.fixture
+def database(empty_database):
+    """Its tables are made by the role that is to own them."""
+    return empty_database
+
+
 @pytest.fixture(scope="module")
 def store(postgres_server):
     """The order of docs/dba.md: roles, migrations by the owner, rights on what the migrations made."""

@@ -28,6 +28,12 @@ SMALL = {"tenants", "api_keys", "delivery_nodes", "routing_versions", "pauses", 
          "hookline_schema_migrations"}
 
 
+@pytest.fixture
+def database(empty_database):
+    """The migrations are what these tests are about."""
+    return empty_database
+
+
 def migrate(**options):
     return run_program("hooksctl", "migrate", options=options)
 

@@ -198,7 +198,9 @@ class PostgresServer:
         self.databases += 1
         name = f"e2e_{self.databases}"
         with self.connect("postgres") as connection:
-            connection.execute(f"CREATE DATABASE {name} {options}")
+            # The only way until PostgreSQL 14, and half as much work as one that writes every page to the log.
+            strategy = "STRATEGY file_copy" if connection.info.server_version >= 150000 else ""
+            connection.execute(f"CREATE DATABASE {name} {options} {strategy}")
         return Database(self, name)
 
     def drop(self, name):
