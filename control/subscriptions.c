@@ -108,26 +108,40 @@ audit_and_answer(
 	return rc;
 }
 
+/* Whether the tenant's subscriptions are within the limits; if not, the reply is an answer. Returns as db_query(). */
+static int
+check_totals(const struct request *request, struct reply *reply, struct error *err)
+{
+	struct subscription_totals totals;
+	int rc = subscriptions_measure(request->db, request->caller.tenant_id, &totals, err);
+
+	if (rc != 0)
+		return rc;
+	if (totals.pairs > SUBSCRIPTION_PAIRS_MAX)
+		answer_error(reply, 400, "validation_error",
+		    "the tenant has %d different pairs of endpoint and transform already, which is the limit",
+		    SUBSCRIPTION_PAIRS_MAX);
+	else if (totals.rule_bytes > SUBSCRIPTION_RULE_BYTES_MAX)
+		answer_error(reply, 400, "validation_error",
+		    "the patterns and filters of the tenant's subscriptions would have more than %d bytes together, of "
+		    "which each subscription takes %d besides its texts",
+		    SUBSCRIPTION_RULE_BYTES_MAX, SUBSCRIPTION_BYTES);
+	return 0;
+}
+
 /*
- * What follows when the row is written. Pairs are counted when others of the tenant wait for the routing version, so
- * that two requests do not pass the limit together.
+ * What follows when the row is written. The limits are checked when others of the tenant wait for the routing version,
+ * so that two requests do not pass one together.
  */
 static int
 finish(const struct request *request, struct span id, const cJSON *before, struct reply *reply, struct error *err)
 {
-	int64_t pairs;
 	int rc = routing_raise(request->db, request->caller.tenant_id, err);
 
 	if (rc == 0)
-		rc = subscriptions_count_pairs(request->db, request->caller.tenant_id, &pairs, err);
-	if (rc != 0)
+		rc = check_totals(request, reply, err);
+	if (rc != 0 || reply->status != 0)
 		return rc;
-	if (pairs > SUBSCRIPTION_PAIRS_MAX) {
-		answer_error(reply, 400, "validation_error",
-		    "the tenant has %d different pairs of endpoint and transform already, which is the limit",
-		    SUBSCRIPTION_PAIRS_MAX);
-		return 0;
-	}
 	return audit_and_answer(request, id, before, reply, err);
 }
 

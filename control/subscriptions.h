@@ -10,6 +10,12 @@
  */
 #define SUBSCRIPTION_PAIRS_MAX 10000
 
+/*
+ * What their patterns and filters may have together (struct subscription_totals): a publisher keeps up to eighteen
+ * times as much in memory, and other tenants wait while it reads that, which takes up to a second.
+ */
+#define SUBSCRIPTION_RULE_BYTES_MAX (4 * 1024 * 1024)
+
 request_handler subscription_create;
 request_handler subscription_list;
 request_handler subscription_get;

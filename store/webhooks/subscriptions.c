@@ -130,19 +130,28 @@ subscriptions_list(struct db *db, const char *tenant_id, const struct subscripti
 	return db_query(db, &lists[filter->descending][of_endpoint], params, of_endpoint ? 6 : 5, rows, err);
 }
 
+#define TEXT_OF(number) #number
+#define EACH(number) TEXT_OF(number)
+#define OF_TENANT "FROM subscriptions s WHERE s.tenant_id = $1 AND " ITS_ENDPOINT_IS_THERE
+#define MEASURE(pattern_bytes, filter_bytes)                                                                           \
+	"SELECT (SELECT COUNT(*) FROM (SELECT DISTINCT s.endpoint_id, s.transform_id " OF_TENANT ") AS pairs), "       \
+	"(SELECT CAST(COALESCE(SUM(" EACH(SUBSCRIPTION_BYTES) " + " pattern_bytes " + COALESCE(" filter_bytes          \
+							      ", 0)), "                                                \
+							      "0) AS bigint) " OF_TENANT ")"
+
 int
-subscriptions_count_pairs(struct db *db, const char *tenant_id, int64_t *pairs, struct error *err)
+subscriptions_measure(struct db *db, const char *tenant_id, struct subscription_totals *totals, struct error *err)
 {
-	static const struct db_statement count = {
-	    "SELECT COUNT(*) FROM (SELECT DISTINCT s.endpoint_id, s.transform_id FROM subscriptions s "
-	    "WHERE s.tenant_id = $1 AND " ITS_ENDPOINT_IS_THERE ") AS pairs"};
+	static const struct db_statement measure = {
+	    MEASURE("octet_length(s.topic_pattern)", "octet_length(CAST(s.filter AS text))"),
+	    MEASURE("length(CAST(s.topic_pattern AS BLOB))", "length(CAST(s.filter AS BLOB))")};
 	const struct db_param params[] = {db_string(tenant_id)};
 	struct db_rows *rows;
-	int rc = db_query(db, &count, params, 1, &rows, err);
+	int rc = db_query(db, &measure, params, 1, &rows, err);
 
 	if (rc != 0)
 		return rc;
-	*pairs = db_rows_int(rows, 0, 0);
+	*totals = (struct subscription_totals){.pairs = db_rows_int(rows, 0, 0), .rule_bytes = db_rows_int(rows, 0, 1)};
 	db_rows_free(rows);
 	return 0;
 }

@@ -57,8 +57,16 @@ struct subscription_filter {
 int subscriptions_list(struct db *db, const char *tenant_id, const struct subscription_filter *filter,
     struct db_rows **rows, struct error *err);
 
-/* How many different pairs of endpoint and transform the tenant's subscriptions have. */
-int subscriptions_count_pairs(struct db *db, const char *tenant_id, int64_t *pairs, struct error *err);
+/* What all subscriptions of a tenant have together. */
+struct subscription_totals {
+	int64_t pairs; /* different ones of endpoint and transform */
+	int64_t rule_bytes; /* patterns and filters, and SUBSCRIPTION_BYTES for each subscription */
+};
+
+/* What a subscription costs in a publisher's memory beside its texts, counted as bytes of text. */
+#define SUBSCRIPTION_BYTES 100
+
+int subscriptions_measure(struct db *db, const char *tenant_id, struct subscription_totals *totals, struct error *err);
 
 /*
  * Whether the endpoint is there, as *exists. Until the transaction ends it is not deleted.

@@ -232,17 +232,35 @@ def test_each_change_raises_the_routing_and_has_an_audit_row(client, hookline, t
     assert as_json(rows[1]["before"])["topic_pattern"] == "order.*" and as_json(rows[1]["after"])["topic_pattern"] == "#"
 
 
-def test_a_tenant_has_10000_pairs_of_endpoint_and_transform_at_most(client, hookline, tenant, endpoint):
-    first = subscribe(client, endpoint)
+def copies_of(hookline, tenant, subscription, count, columns):
+    """Adds rows beside the service, with an id of their own in each of those columns."""
     number = "lpad(to_hex(i), 12, '0')" if hookline.store == "postgres" else "printf('%012x', i)"
     cast = "::uuid" if hookline.store == "postgres" else ""
-    names = list(hookline.query("SELECT * FROM subscriptions WHERE subscription_id = :id", id=first["id"])[0])
-    values = {"subscription_id": f"('01900000-0000-7000-8000-' || {number}){cast}",
-              "transform_id": f"('01900000-0000-8000-8000-' || {number}){cast}"}
+    names = list(hookline.query("SELECT * FROM subscriptions WHERE subscription_id = :id", id=subscription["id"])[0])
+    values = {name: f"('01900000-0000-7000-8000-' || {number}){cast}" for name in columns}
     hookline.query(
-        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 9998)"
+        f"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {count})"
         f" INSERT INTO subscriptions ({', '.join(names)}) SELECT {', '.join(values.get(name, name) for name in names)}"
-        " FROM subscriptions, n WHERE tenant_id = :tenant AND subscription_id = :id", tenant=tenant.id, id=first["id"])
+        " FROM subscriptions, n WHERE tenant_id = :tenant AND subscription_id = :id", tenant=tenant.id, id=subscription["id"])
+
+
+def test_the_rules_of_a_tenants_subscriptions_have_4_mib_at_most(client, hookline, tenant, endpoint):
+    large = {"eq": "payload.x", "value": "v" * 15860}
+    first = subscribe(client, endpoint, filter=large)
+    copies_of(hookline, tenant, first, 261, ["subscription_id"])  # 262 of 16,000 bytes and a few
+    last = subscribe(client, endpoint)
+    before = hookline.rows_of(tenant.id)
+    for reply in (client.post("/v1/subscriptions", {"endpoint_id": endpoint["id"], "topic_pattern": "a", "filter": large}),
+                  client.patch(path_to(last), {"filter": large})):
+        assert reply.status == 400 and "4194304" in reply.json["detail"] and reply.json["error"] == "validation_error"
+    assert hookline.rows_of(tenant.id) == before
+    assert client.patch(path_to(first), {"filter": None}).status == 200
+    assert client.patch(path_to(last), {"filter": large}).status == 200
+
+
+def test_a_tenant_has_10000_pairs_of_endpoint_and_transform_at_most(client, hookline, tenant, endpoint):
+    first = subscribe(client, endpoint)
+    copies_of(hookline, tenant, first, 9998, ["subscription_id", "transform_id"])
     subscribe(client, endpoint, topic_pattern="another.pattern")  # a pair that is there
     last = subscribe(client, make(client))
     body = {"endpoint_id": endpoint["id"], "topic_pattern": "a"}

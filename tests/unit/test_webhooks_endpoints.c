@@ -386,9 +386,10 @@ test_subscriptions_are_listed_and_are_gone_with_their_endpoint(void **state)
 }
 
 static void
-test_pairs_of_endpoint_and_transform_are_counted_once(void **state)
+test_pairs_are_counted_once_and_rules_by_their_bytes(void **state)
 {
-	int64_t pairs;
+	struct subscription_totals totals;
+	int64_t bytes;
 
 	insert(E1);
 	insert(E2);
@@ -398,13 +399,18 @@ test_pairs_of_endpoint_and_transform_are_counted_once(void **state)
 	subscribe(TEXT("0190f5fe-0000-7000-8000-000000000014"), E1, T2);
 	subscribe(TEXT("0190f5fe-0000-7000-8000-000000000015"), E2, T1);
 	subscribe(TEXT("0190f5fe-0000-7000-8000-000000000016"), E2, T1);
-	must(subscriptions_count_pairs(db, tenant, &pairs, &err));
-	assert_int_equal(pairs, 4);
+	must(subscriptions_measure(db, tenant, &totals, &err));
+	assert_int_equal(totals.pairs, 4);
+	bytes = totals.rule_bytes / 6;
+	assert_true(bytes > SUBSCRIPTION_BYTES);
+	assert_int_equal(totals.rule_bytes, 6 * bytes);
 	must(endpoints_delete(db, tenant, E2, &err));
-	must(subscriptions_count_pairs(db, tenant, &pairs, &err));
-	assert_int_equal(pairs, 3);
-	must(subscriptions_count_pairs(db, "tenant-other", &pairs, &err));
-	assert_int_equal(pairs, 0);
+	must(subscriptions_measure(db, tenant, &totals, &err));
+	assert_int_equal(totals.pairs, 3);
+	assert_int_equal(totals.rule_bytes, 4 * bytes);
+	must(subscriptions_measure(db, "tenant-other", &totals, &err));
+	assert_int_equal(totals.pairs, 0);
+	assert_int_equal(totals.rule_bytes, 0);
 }
 
 int
@@ -419,7 +425,7 @@ main(void)
 	    TEST(test_a_list_goes_both_ways_from_a_place_and_by_what_is_enabled),
 	    TEST(test_a_subscription_comes_back_with_its_transform),
 	    TEST(test_subscriptions_are_listed_and_are_gone_with_their_endpoint),
-	    TEST(test_pairs_of_endpoint_and_transform_are_counted_once),
+	    TEST(test_pairs_are_counted_once_and_rules_by_their_bytes),
 	};
 
 	return cmocka_run_group_tests_name("webhooks_endpoints", tests, set_up, tear_down);
