@@ -19,7 +19,7 @@
  * Records that are stored together. Borrowed: pointers to checked records, in the order of their arrival. outcomes:
  * where a sink of published events writes what became of each record; NULL: nobody asks. A record whose outcome says
  * so already is passed over. requests: by record, the number of the request that it came with, below count, and
- * ascending; NULL without outcomes.
+ * ascending; NULL: no client waits for an answer.
  */
 struct batch {
 	const struct record *const *records;

@@ -25,6 +25,7 @@
 #include "store/webhooks_store.h"
 #include "writer/intake.h"
 #include "writer/publish_env.h"
+#include "writer/replay.h"
 #include "writer/spool_link.h"
 #include "writer/spool_replay.h"
 #include "writer/store_link.h"
@@ -59,6 +60,7 @@ struct writer {
 	struct publish_env env; /* of a writer only its store_env */
 	struct store_link store;
 	struct spool_link spool;
+	struct replay replay; /* a publisher's */
 	struct wake wake;
 	int signal_fd;
 	bool draining;
@@ -184,10 +186,17 @@ replay_batch(struct writer *w)
 	if (spool_link_next(&w->spool) != 0)
 		return;
 
-	struct batch batch = {spool->reader.records, spool->reader.count, NULL};
+	struct batch batch = {spool->reader.records, spool->reader.count, NULL, NULL};
 
+	if (batch.count > 0 && w->duty->publishes)
+		replay_begin(&w->replay, spool, &batch);
 	if (batch.count == 0 || store_link_store(&w->store, &batch, &result) != 0)
 		return;
+	if (w->duty->publishes) {
+		if (!replay_add(&w->replay, &result))
+			return;
+		result = w->replay.sum;
+	}
 
 	struct ledger_page *draft = ledger_draft(&w->slot->ledger);
 
@@ -438,6 +447,7 @@ finish(struct writer *w)
 	store_link_close(&w->store);
 	publish_env_close(&w->env);
 	intake_close(&w->intake);
+	replay_free(&w->replay);
 }
 
 static int

@@ -278,7 +278,7 @@ begin(struct publish_batch *b, const struct batch *batch)
 static int
 keep_conflicts(struct publish_batch *b, struct error *err)
 {
-	for (uint32_t i = 0; i < b->batch->count && b->batch->outcomes == NULL; i++) {
+	for (uint32_t i = 0; i < b->batch->count && b->batch->requests == NULL; i++) {
 		if (b->all[i].outcome.result != PUBLISH_CONFLICT)
 			continue;
 		b->in_doubt = true;

@@ -3,6 +3,7 @@ What one tenant's many jobs do to the others, on the way of a published event in
 """
 
 import contextlib
+import signal
 import threading
 
 import pytest
@@ -80,6 +81,33 @@ def test_events_of_another_tenant_are_answered_while_one_tenants_large_batch_is_
     assert batch["failed"] == 0 and {len(item["job_ids"]) for item in batch["items"]} == {MANY}
     assert hookline.value("SELECT count(*) FROM jobs WHERE tenant_id = :tenant", tenant=large.id) == MANY * EVENTS
     wait_until(lambda: on_ring(hookline) == 0, "all to be released")
+
+
+def test_events_of_another_tenant_are_stored_while_one_tenants_spooled_batch_is_replayed(postgres, make_hookline):
+    hookline = make_hookline("postgres", HL_PUBLISHERS=1, ACCEPTORS=1).start()
+    large, small = hookline.new_tenant(), hookline.new_tenant()
+    spread(hookline, large, MANY)
+    assert small.client.post("/v1/events", {"topic": "t"}).status == 201
+
+    def stored(tenant):
+        return hookline.value("SELECT count(*) FROM events WHERE tenant_id = :tenant", tenant=tenant.id)
+
+    def last(tenant):
+        return hookline.value("SELECT max(xmin::text::bigint) FROM events WHERE tenant_id = :tenant", tenant=tenant.id)
+
+    postgres.stop(signal.SIGQUIT)
+    wait_until(lambda: small.client.post("/v1/events", {"topic": "t"}).status == 202, "the spool")
+    assert large.client.post("/v1/events/batch", [{"topic": "t"}] * EVENTS).status == 202
+    postgres.start()
+    wait_until(lambda: stored(large) > 0, "the replay", 30)
+    with nothing_is_stored(hookline):
+        done = stored(large)
+        assert done < EVENTS
+        thread = in_thread(lambda: small.client.post("/v1/events", {"topic": "live"}))
+        wait_until(lambda: on_ring(hookline) == 1, "a live event to wait")
+    thread.join()
+    wait_until(lambda: stored(large) == EVENTS, "the rest")
+    assert last(small) < last(large)
 
 
 @pytest.mark.parametrize("hookline", ["embedded"], indirect=True)

@@ -225,6 +225,7 @@ new_tenant(void **state)
 	ends = misses = 0;
 	in_mid_batch = before_transaction = NULL;
 	requests = NULL;
+	spooled = false;
 	node = (struct node_row){.node_id = 1, .epoch = 77};
 	(void)snprintf(file, sizeof file, "%s/dead-letters.jsonl", directory);
 	(void)unlink(file);
@@ -243,6 +244,7 @@ close_sink(void **state)
 /* ---- publishing ---- */
 
 const uint32_t *requests;
+bool spooled;
 
 /* Of this tenant unless they name another. */
 int
@@ -261,8 +263,9 @@ publish_group(
 		places[i] = outcomes != NULL ? &outcomes[i] : NULL;
 	}
 
-	const struct batch batch = {
-	    (const struct record *const *)records, count, outcomes != NULL ? places : NULL, requests};
+	static const uint32_t one_request[RECORDS_MAX];
+	const struct batch batch = {(const struct record *const *)records, count, outcomes != NULL ? places : NULL,
+	    requests != NULL || outcomes == NULL || spooled ? requests : one_request};
 
 	rc = sink->ops->store(sink, &batch, result, &err);
 	for (uint32_t i = 0; i < count; i++)

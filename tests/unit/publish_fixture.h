@@ -62,9 +62,10 @@ int publish(
 
 /*
  * Stores a group of them, as the sink chooses: those whose outcomes are all zero. requests: by event, the number of its
- * request, or NULL.
+ * request; NULL: all are of one, or of none that waits when they are spooled.
  */
 extern const uint32_t *requests;
+extern bool spooled;
 int publish_group(
     const struct published_event *events, uint32_t count, struct publish_outcome *outcomes, struct sink_result *result);
 

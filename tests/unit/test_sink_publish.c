@@ -235,7 +235,11 @@ test_a_spooled_event_in_conflict_becomes_a_dead_letter(void **state)
 	    {.number = 2, .topic = "a", .payload = "1", .idempotency_key = "k"},
 	    {.number = 3, .topic = "a", .payload = "{\"n\":3}", .idempotency_key = "k"}};
 
-	assert_string_equal(publish_all(events, 3, NULL), "1 stored 1 duplicates 1 dead 0 discarded");
+	struct publish_outcome outcomes[3];
+
+	spooled = true;
+	assert_string_equal(publish_all(events, 3, outcomes), "1 stored 1 duplicates 1 dead 0 discarded");
+	assert_int_equal(outcomes[2].result, PUBLISH_DEAD);
 	assert_true(is_dead_letter("its idempotency key is that of event 019b76da-a800-7000-8000-000000010000"));
 	assert_true(is_dead_letter("019b76da-a800-7000-8000-000000030000"));
 }
