@@ -183,9 +183,12 @@ refuse_for_space(struct acceptor *acceptor, struct exchange *exchange, bool whol
 {
 	static const struct refusal too_large = {413, COUNTER_REJECTED_BATCH_SIZE,
 	    "The request does not fit into an empty lane of the ring; send it in smaller batches"};
+	static const struct refusal too_large_published = {413, COUNTER_REJECTED_BATCH_SIZE,
+	    "The request does not fit into an empty lane of the ring: each event takes the headers Idempotency-Key, "
+	    "traceparent and tracestate with it; send smaller batches, or shorter headers"};
 
 	if (whole) {
-		reject(acceptor, exchange, &too_large);
+		reject(acceptor, exchange, exchange->published ? &too_large_published : &too_large);
 		return;
 	}
 	counter_add(acceptor->slot, COUNTER_REFUSED_RING, 1);

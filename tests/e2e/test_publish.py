@@ -288,6 +288,19 @@ def test_a_batch_with_a_key_can_be_sent_again(client):
     assert publish(client, "a", idempotency_key="chunk-7/2").json["id"] == first["items"][2]["id"]
 
 
+def test_a_batch_that_is_too_large_by_its_headers_says_so(make_hookline):
+    """They are stored with each event."""
+    hookline = make_hookline("embedded", ACCEPTORS=1, HL_RING_BYTES="8MiB", MAX_BODY_BYTES="256KiB", MAX_EVENT_BYTES="64KiB",
+                             HL_MAX_PAYLOAD_BYTES="64KiB").start()
+    client = hookline.new_tenant().client
+    headers = {"Idempotency-Key": "k" * 255, "traceparent": f"00-{'a' * 32}-{'b' * 16}-01", "tracestate": f"a={'v' * 250}"}
+    events = [{"topic": "t"}] * 10000
+    reply = batch(client, events, **headers)
+    assert reply.status == 413 and all(name in reply.json["detail"] for name in headers), reply
+    assert batch(client, events[:2500], **headers).status == 201
+    assert batch(client, events).status == 201
+
+
 @one_store
 def test_a_batch_has_a_greatest_number_of_events(client):
     reply = batch(client, [{"topic": "t"}] * 10001)
