@@ -59,7 +59,7 @@ def leave_spool(daemon, postgres):
     postgres.start()
 
 
-def test_every_command_of_the_readme_runs_or_cannot_run_here(scene, postgres, database):
+def test_every_command_of_the_readme_runs_or_cannot_run_here(scene, postgres, empty_database):
     ran, output = [], None
     for block in blocks((REPOSITORY / "README.md").read_text()):
         if not_here(block):
@@ -76,17 +76,17 @@ def test_every_command_of_the_readme_runs_or_cannot_run_here(scene, postgres, da
             assert scene.spool_files() == []
             scene.start()
     assert len(ran) >= 4, "the README's commands are found"
-    assert database.value("SELECT count(*) FROM hook_events WHERE session_id = 'test-123'") == 1
-    assert database.value("SELECT count(*) FROM hook_events WHERE event_type = 'spooled'") == 1
-    assert database.value("SELECT count(*) FROM hook_events_dead_letters") == 0
+    assert empty_database.value("SELECT count(*) FROM hook_events WHERE session_id = 'test-123'") == 1
+    assert empty_database.value("SELECT count(*) FROM hook_events WHERE event_type = 'spooled'") == 1
+    assert empty_database.value("SELECT count(*) FROM hook_events_dead_letters") == 0
 
 
 def commands_text(block):
     return "\n".join(line.split(" # ")[0] for line in block.splitlines())
 
 
-def test_every_command_of_the_runbook_runs_or_cannot_run_here(scene, hooksd, postgres, database, tmp_path):
-    gone = hooksd(database, DATA_DIR=tmp_path / "volume", ACCEPTORS=1)
+def test_every_command_of_the_runbook_runs_or_cannot_run_here(scene, hooksd, postgres, empty_database, tmp_path):
+    gone = hooksd(empty_database, DATA_DIR=tmp_path / "volume", ACCEPTORS=1)
     leave_spool(gone, postgres)
     scene.wait_store_ready()
     places = {"NEW": tmp_path / "new", "VOLUME": tmp_path / "volume"}
@@ -103,9 +103,9 @@ def test_every_command_of_the_runbook_runs_or_cannot_run_here(scene, hooksd, pos
         scene.wait_store_ready()
     assert len(ran) >= 15, "the runbook's commands are found"
     assert gone.spool_files() == []
-    assert database.value("SELECT count(*) FROM hook_events WHERE event_type = 'spooled'") == 1
-    assert database.value("SELECT count(*) FROM hook_events_dead_letters") == 0
-    assert database.value("SELECT count(*) FROM pg_tables WHERE tablename = 'hook_events_2027_01'") == 1
+    assert empty_database.value("SELECT count(*) FROM hook_events WHERE event_type = 'spooled'") == 1
+    assert empty_database.value("SELECT count(*) FROM hook_events_dead_letters") == 0
+    assert empty_database.value("SELECT count(*) FROM pg_tables WHERE tablename = 'hook_events_2027_01'") == 1
 
 
 def test_blocks_and_their_programs_are_found():
