@@ -301,6 +301,7 @@ transfer_prepare(struct transfer *transfer)
 	SET(CURLOPT_HTTPHEADER, request_make(&transfer->request, order, &facts));
 	SET(CURLOPT_POSTFIELDS, body.base);
 	SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body.len);
+	transfer->body_bytes = (int64_t)body.len;
 	SET(CURLOPT_FRESH_CONNECT, (long)(transfer->repeats > 0));
 	SET(CURLOPT_TIMEOUT_MS, left_ms > 1 ? (long)left_ms : 1L);
 }
@@ -314,16 +315,33 @@ transfer_clear(struct transfer *transfer)
 		bytes_free(&transfer->body);
 }
 
-/* fresh: connections that libcurl made for it. */
-static bool
-may_be_unread(CURLcode code, long fresh)
+static int64_t
+info_number(struct transfer *transfer, CURLINFO info)
 {
+	curl_off_t value = 0;
+
+	return curl_easy_getinfo(transfer->easy, info, &value) == CURLE_OK ? (int64_t)value : 0;
+}
+
+/*
+ * Whether it is sure that the receiver has not read the request, or as good as that: the receiver closed a connection
+ * that was kept (RFC 9112 section 9.3.1). fresh: connections that libcurl made for it. Of HTTP/2 streams that ended, an
+ * HTTP/2 receiver has not processed those that it refuses, which libcurl repeats itself, and those that a GOAWAY leaves
+ * out (RFC 9113 section 8.7). Of all others nothing is known.
+ */
+static bool
+is_unread(struct transfer *transfer, CURLcode code, long fresh)
+{
+	bool sent = info_number(transfer, CURLINFO_SIZE_UPLOAD_T) >= transfer->body_bytes;
+
 	switch (code) {
-	case CURLE_SEND_ERROR:
-	case CURLE_PARTIAL_FILE: /* so libcurl tells of some HTTP/2 streams */
-	case CURLE_HTTP2:
+	case CURLE_HTTP2: /* without words of its own: a GOAWAY has left the stream out */
+		return transfer->detail[0] == '\0' || !sent;
+	case CURLE_PARTIAL_FILE: /* so libcurl tells of streams whose connection was closed */
 	case CURLE_HTTP2_STREAM:
-		return true;
+		return !sent;
+	case CURLE_SEND_ERROR:
+		return !sent || fresh == 0;
 	case CURLE_RECV_ERROR:
 	case CURLE_GOT_NOTHING:
 		return fresh == 0;
@@ -339,7 +357,7 @@ transfer_repeat(struct transfer *transfer, CURLcode code)
 
 	(void)curl_easy_getinfo(transfer->easy, CURLINFO_NUM_CONNECTS, &fresh);
 	if (transfer->reply.head_bytes > 0 || transfer->error[0] != '\0' || transfer->no_socket != 0 ||
-	    transfer->repeats == REPEATS_MAX || !may_be_unread(code, fresh))
+	    transfer->repeats == REPEATS_MAX || !is_unread(transfer, code, fresh))
 		return false;
 	transfer->repeats++;
 	transfer->detail[0] = '\0';
@@ -347,14 +365,6 @@ transfer_repeat(struct transfer *transfer, CURLcode code)
 }
 
 /* ---- what came of it ---- */
-
-static int64_t
-info_us(struct transfer *transfer, CURLINFO info)
-{
-	curl_off_t value = 0;
-
-	return curl_easy_getinfo(transfer->easy, info, &value) == CURLE_OK ? (int64_t)value : 0;
-}
 
 /* us as ms. */
 static int32_t
@@ -376,15 +386,15 @@ peer_address(struct transfer *transfer)
 static void
 tell_times(struct transfer *transfer, struct attempt_result *result)
 {
-	int64_t connected = info_us(transfer, CURLINFO_CONNECT_TIME_T),
-		tls = info_us(transfer, CURLINFO_APPCONNECT_TIME_T);
-	int64_t ready = info_us(transfer, CURLINFO_PRETRANSFER_TIME_T);
-	int64_t first = info_us(transfer, CURLINFO_STARTTRANSFER_TIME_T);
+	int64_t connected = info_number(transfer, CURLINFO_CONNECT_TIME_T),
+		tls = info_number(transfer, CURLINFO_APPCONNECT_TIME_T);
+	int64_t ready = info_number(transfer, CURLINFO_PRETRANSFER_TIME_T);
+	int64_t first = info_number(transfer, CURLINFO_STARTTRANSFER_TIME_T);
 	long fresh = 0;
 
 	(void)curl_easy_getinfo(transfer->easy, CURLINFO_NUM_CONNECTS, &fresh);
 	if (fresh > 0 && connected > 0)
-		result->connect_ms = to_ms(connected - info_us(transfer, CURLINFO_NAMELOOKUP_TIME_T));
+		result->connect_ms = to_ms(connected - info_number(transfer, CURLINFO_NAMELOOKUP_TIME_T));
 	else if (transfer->note.begun_us != 0) /* TLS began, and libcurl tells nothing of a connection without it */
 		result->connect_ms = to_ms(transfer->note.begun_us - transfer->prepared_us);
 	if (fresh > 0 && tls > 0)
@@ -430,7 +440,7 @@ tell_failure(struct transfer *transfer, CURLcode code, struct attempt_result *re
 	    .certificate = transfer->note.text,
 	    .detail = transfer->detail,
 	    .connected = peer_address(transfer)[0] != '\0',
-	    .encrypted = !transfer->url.https || info_us(transfer, CURLINFO_APPCONNECT_TIME_T) > 0,
+	    .encrypted = !transfer->url.https || info_number(transfer, CURLINFO_APPCONNECT_TIME_T) > 0,
 	};
 	long os_error = 0;
 

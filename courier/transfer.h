@@ -52,6 +52,7 @@ struct transfer {
 	char detail[CURL_ERROR_SIZE]; /* libcurl's words */
 	int no_socket; /* errno of socket(2) */
 	uint8_t repeats; /* on a new connection */
+	int64_t body_bytes; /* of the request that libcurl got */
 	int64_t prepared_us; /* steady clock, when libcurl got it; 0: it has not */
 	enum attempt_end end; /* of one that ended before, or by the guard */
 	char error[ATTEMPT_ERROR_MAX]; /* the same; "": neither */
@@ -76,9 +77,10 @@ void transfer_prepare(struct transfer *transfer);
 
 /*
  * Whether it is to be prepared again, for a connection of its own, after libcurl gave that code; at most three times.
- * It is when no byte of a reply came, and the receiver closed its side while the request was on its way: a connection
- * that was kept (libcurl tries five of them, which may all have ended), an HTTP/2 connection with GOAWAY, or one by
- * which a receiver refuses a body unread, which resets it before its reply is read.
+ * It is when no byte of a reply came, and the receiver cannot have got the whole request, as one that refuses a body
+ * unread and resets the connection before its reply is read; when its GOAWAY says that it does not process it; or when
+ * it closed connections that were kept (libcurl tries five of them, which may all have ended). Another request that may
+ * have been processed is not sent again.
  */
 bool transfer_repeat(struct transfer *transfer, CURLcode code);
 
