@@ -24,10 +24,17 @@ struct attempt_order {
 
 /*
  * How it ended. ANSWERED: the reply's head was complete. FAILED: the endpoint's failure, no reply. GUARD: its address
- * may not be connected to. OURS: not the endpoint's failure and no attempt: our resolver, our shutdown, no memory.
- * TRANSFORM: the transform cannot be read.
+ * may not be connected to. OURS: not the endpoint's failure and no attempt: our shutdown, no memory.
+ * TRANSFORM: the transform cannot be read. UNRESOLVED: no attempt, because no name server answers for the host's name.
  */
-enum attempt_end { ATTEMPT_ANSWERED, ATTEMPT_FAILED, ATTEMPT_GUARD, ATTEMPT_OURS, ATTEMPT_TRANSFORM };
+enum attempt_end {
+	ATTEMPT_ANSWERED,
+	ATTEMPT_FAILED,
+	ATTEMPT_GUARD,
+	ATTEMPT_OURS,
+	ATTEMPT_TRANSFORM,
+	ATTEMPT_UNRESOLVED
+};
 
 /* What the reply's header webhook-delivery asks for (Svix): disable the endpoint, or give this job up. */
 enum attempt_wish { WISH_NONE, WISH_DISABLE, WISH_ABORT };

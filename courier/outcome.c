@@ -100,7 +100,7 @@ plausible(const struct head *head)
 		bytes += head->texts[i];
 	}
 	return head->texts[TENANT_ID] > 0 && head->length == rounded(bytes) && head->kind <= VERDICT_DEAD &&
-	       head->end <= ATTEMPT_TRANSFORM && head->charged <= 1 && head->disables <= 1;
+	       head->end <= ATTEMPT_UNRESOLVED && head->charged <= 1 && head->disables <= 1;
 }
 
 bool

@@ -163,9 +163,11 @@ queues_loaded(struct queues *queues, struct news *news)
 		endpoint_config_give(config);
 		return NULL;
 	}
-	/* A receiver's wish for a pause ends with what it was told by. */
-	if (config != NULL && queue->config != NULL && config->version != queue->config->version)
+	/* A receiver's wish for a pause ends with what it was told by; its name may be another one. */
+	if (config != NULL && queue->config != NULL && config->version != queue->config->version) {
 		queue->held_until_us = 0;
+		queue->unresolved = 0;
+	}
 	endpoint_config_give(queue->config);
 	queue->config = config;
 	queue->state = config != NULL ? ENDPOINT_LOADED : ENDPOINT_GONE;

@@ -53,7 +53,8 @@ struct queue {
 
 	/* courier/ready.h */
 	struct heap waiting; /* its jobs that wait, by the instant at which each is due */
-	int64_t held_until_us; /* the receiver asked for a pause */
+	int64_t held_until_us; /* the receiver asked for a pause, or its name was not found */
+	uint32_t unresolved; /* times, one after the other: then one attempt at a time is enough */
 	bool is_ready;
 	TAILQ_ENTRY(queue) ready;
 	struct heap_item due; /* while its first job is not due yet */

@@ -48,8 +48,12 @@ static int64_t
 served_at(const struct queue *queue)
 {
 	const struct heap_item *first = heap_first(&queue->waiting);
+	uint32_t most;
 
-	if (first == NULL || !queue_delivers(queue) || queue->in_flight >= queue->config->max_in_flight)
+	if (first == NULL || !queue_delivers(queue))
+		return NEVER_US;
+	most = queue->unresolved > 0 ? 1 : queue->config->max_in_flight;
+	if (queue->in_flight >= most)
 		return NEVER_US;
 	return first->at > queue->held_until_us ? first->at : queue->held_until_us;
 }

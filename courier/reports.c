@@ -10,6 +10,8 @@
 #include "courier/verdict.h"
 #include "shm/counters.h"
 
+#define WAIT_DOUBLES 5u /* at most, for a name: to 160 seconds */
+
 bool
 reports_have_room(const struct reports *reports)
 {
@@ -85,6 +87,24 @@ apply_to_endpoint(struct jobs *jobs, struct job *job, const struct verdict *verd
 	ready_update(jobs->ready, queue);
 }
 
+/*
+ * No name server answers for the endpoint's name: it is held for longer and longer, and one attempt at a time finds out
+ * whether one does again.
+ */
+static void
+wait_for_name(const struct jobs *jobs, struct queue *queue, struct verdict *verdict)
+{
+	int64_t left_us = queue->held_until_us - jobs->ready->now_us;
+
+	if (queue->unresolved > 0 && left_us > 0) { /* it was begun before the others failed */
+		verdict->wait_ms = left_us / 1000 + 1;
+		return;
+	}
+	verdict->wait_ms <<= queue->unresolved;
+	if (queue->unresolved < WAIT_DOUBLES)
+		queue->unresolved++;
+}
+
 void
 reports_attempt(struct reports *reports, struct job *job, const struct attempt_result *result)
 {
@@ -96,6 +116,10 @@ reports_attempt(struct reports *reports, struct job *job, const struct attempt_r
 	if (result->end != ATTEMPT_ANSWERED || result->http_status >= 300) /* else there is no wait to spread */
 		crypto_random(&chance, sizeof chance);
 	verdict = verdict_of(result, job->config, tried, chance);
+	if (result->end == ATTEMPT_UNRESOLVED)
+		wait_for_name(jobs, job->queue, &verdict);
+	else if (result->end != ATTEMPT_OURS)
+		job->queue->unresolved = 0;
 	job->attempt_count += verdict.charged;
 	due_us = verdict.kind == VERDICT_RETRY ? jobs->ready->now_us + verdict.wait_ms * 1000 : NEVER_US;
 

@@ -19,8 +19,10 @@
 #include "base/mem.h"
 
 #define SECOND_US INT64_C(1000000)
-#define THREADS 4
-#define THREADS_FOR_SLOW 2 /* of them: so that names that nobody answers for leave threads to the others */
+#define THREADS 8
+#define THREADS_FOR_UNPROVEN 6 /* of them: names that were not looked up quickly before leave threads to the others */
+#define THREADS_FOR_SLOW 2 /* of these, for names that took long */
+#define THREADS_A_ZONE 2 /* of these, for names of one zone: new ones of a zone that nobody answers for are many */
 #define SLOW_US (1 * SECOND_US)
 #define KNOWN_US (30 * SECOND_US) /* how long an answer is fresh */
 #define FAILED_US (5 * SECOND_US) /* how long one without addresses is */
@@ -29,9 +31,12 @@
 #define UNUSED_US (600 * SECOND_US) /* when a name is forgotten */
 #define SWEEP_LEAST 1024 /* names before any is forgotten */
 
+/* How a name was looked up last. NEW: not yet. */
+enum pace { PACE_NEW, PACE_QUICK, PACE_SLOW };
+
 struct lookup {
 	struct lookup *next;
-	bool slow;
+	enum pace pace; /* of a new name in a zone whose last name was slow: SLOW */
 	int64_t took_us;
 	struct resolver_answer answer;
 	char host[];
@@ -41,7 +46,8 @@ struct name {
 	struct resolver_answer answer;
 	int64_t known_us; /* when its addresses were found, if it has some */
 	int64_t fresh_until_us, used_us;
-	bool looked_up, slow; /* looked_up: now; slow: the last time took long */
+	bool looked_up; /* now */
+	enum pace pace; /* of a zone also: that of a name in it */
 	const char *host; /* behind the struct */
 };
 
@@ -54,7 +60,8 @@ struct shared {
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	struct list wanted, done;
-	uint32_t users, slow;
+	const struct lookup *running[THREADS]; /* NULL: a thread that waits */
+	uint32_t users;
 	bool closed;
 	int fd;
 };
@@ -104,6 +111,44 @@ leave(struct shared *shared)
 	free(shared);
 }
 
+/* The last two labels of a name: names below them are likely to have the same name servers. */
+static const char *
+zone_of(const char *host)
+{
+	int dots = 0;
+
+	for (const char *at = host + strlen(host); at > host; at--)
+		if (at[-1] == '.' && ++dots == 2)
+			return at;
+	return host;
+}
+
+static bool
+same_zone(const struct lookup *lookup, const char *host)
+{
+	return strcasecmp(zone_of(lookup->host), zone_of(host)) == 0;
+}
+
+static bool
+may_begin(const struct shared *shared, const struct lookup *lookup)
+{
+	uint32_t unproven = 0, slow = 0, zone = 0;
+
+	if (lookup->pace == PACE_QUICK)
+		return true;
+	for (int i = 0; i < THREADS; i++) {
+		const struct lookup *other = shared->running[i];
+
+		if (other == NULL || other->pace == PACE_QUICK)
+			continue;
+		unproven++;
+		slow += other->pace == PACE_SLOW;
+		zone += same_zone(other, lookup->host);
+	}
+	return unproven < THREADS_FOR_UNPROVEN && zone < THREADS_A_ZONE &&
+	       (lookup->pace == PACE_NEW || slow < THREADS_FOR_SLOW);
+}
+
 /* Unlinks the first lookup that may be begun, or returns NULL. */
 static struct lookup *
 next_wanted(struct shared *shared)
@@ -111,7 +156,7 @@ next_wanted(struct shared *shared)
 	for (struct lookup **link = &shared->wanted.first; *link != NULL; link = &(*link)->next) {
 		struct lookup *lookup = *link;
 
-		if (lookup->slow && shared->slow == THREADS_FOR_SLOW)
+		if (!may_begin(shared, lookup))
 			continue;
 		*link = lookup->next;
 		if (*link == NULL)
@@ -119,6 +164,15 @@ next_wanted(struct shared *shared)
 		return lookup;
 	}
 	return NULL;
+}
+
+/* A name was slow: so will be new ones of its zone that wait. */
+static void
+mark_zone(struct shared *shared, const struct lookup *slow)
+{
+	for (struct lookup *at = shared->wanted.first; at != NULL; at = at->next)
+		if (at->pace == PACE_NEW && same_zone(at, slow->host))
+			at->pace = PACE_SLOW;
 }
 
 static void
@@ -154,7 +208,7 @@ work(void *argument)
 {
 	struct shared *shared = argument;
 	struct lookup *lookup = NULL;
-	bool slow;
+	int place;
 
 	pthread_mutex_lock(&shared->lock);
 	for (;;) {
@@ -162,15 +216,18 @@ work(void *argument)
 			(void)pthread_cond_wait(&shared->changed, &shared->lock);
 		if (shared->closed)
 			break;
-		slow = lookup->slow;
-		shared->slow += slow;
+		for (place = 0; shared->running[place] != NULL; place++)
+			;
+		shared->running[place] = lookup;
 		pthread_mutex_unlock(&shared->lock);
 		look_up(lookup);
 		pthread_mutex_lock(&shared->lock);
-		shared->slow -= slow;
+		shared->running[place] = NULL;
+		if (lookup->took_us >= SLOW_US)
+			mark_zone(shared, lookup);
 		append(&shared->done, lookup);
 		(void)eventfd_write(shared->fd, 1);
-		(void)pthread_cond_signal(&shared->changed); /* a slow one may wait for its turn */
+		(void)pthread_cond_signal(&shared->changed); /* one of its kind may wait for its turn */
 	}
 	pthread_mutex_unlock(&shared->lock);
 	leave(shared);
@@ -260,20 +317,30 @@ forget_unused(struct resolver *resolver, int64_t now_us)
 	resolver->sweep_at = 2 * resolver->count > SWEEP_LEAST ? 2 * resolver->count : SWEEP_LEAST;
 }
 
-/* The name, which is made if it is not there. */
+/* NULL: it is not there. */
 static struct name *
-find(struct resolver *resolver, const char *host, int64_t now_us)
+find(const struct resolver *resolver, const char *host)
 {
 	const struct name key = {.host = host};
-	struct name *name, *const *found = tfind(&key, &resolver->names, compare);
+	struct name *const *found = tfind(&key, &resolver->names, compare);
+
+	return found != NULL ? *found : NULL;
+}
+
+/* The name, which is made if it is not there. */
+static struct name *
+get(struct resolver *resolver, const char *host, int64_t now_us)
+{
+	struct name *name = find(resolver, host);
 	size_t bytes = strlen(host) + 1;
 
-	if (found != NULL)
-		return *found;
+	if (name != NULL)
+		return name;
 	if (resolver->count >= resolver->sweep_at)
 		forget_unused(resolver, now_us);
 	name = mem_new(1, sizeof *name + bytes);
 	name->host = memcpy(name + 1, host, bytes);
+	name->used_us = now_us;
 	if (tsearch(name, &resolver->names, compare) == NULL)
 		mem_none(sizeof *name);
 	resolver->count++;
@@ -285,9 +352,10 @@ begin_lookup(struct resolver *resolver, struct name *name)
 {
 	size_t bytes = strlen(name->host) + 1;
 	struct lookup *lookup = mem_new(1, sizeof *lookup + bytes);
+	const struct name *zone = find(resolver, zone_of(name->host));
 
 	memcpy(lookup->host, name->host, bytes);
-	lookup->slow = name->slow;
+	lookup->pace = name->pace == PACE_NEW && zone != NULL && zone->pace == PACE_SLOW ? PACE_SLOW : name->pace;
 	name->looked_up = true;
 	pthread_mutex_lock(&resolver->shared->lock);
 	append(&resolver->shared->wanted, lookup);
@@ -299,14 +367,14 @@ begin_lookup(struct resolver *resolver, struct name *name)
 static bool
 has_addresses(const struct name *name, int64_t age_us, int64_t now_us)
 {
-	return name->answer.result == RESOLVER_KNOWN && now_us - name->known_us < age_us;
+	return name->answer.count > 0 && now_us - name->known_us < age_us;
 }
 
 const struct resolver_answer *
 resolver_ask(struct resolver *resolver, const char *host, bool waited)
 {
 	int64_t now_us = clock_steady_us();
-	struct name *name = find(resolver, host, now_us);
+	struct name *name = get(resolver, host, now_us);
 
 	name->used_us = now_us;
 	if (now_us < name->fresh_until_us)
@@ -327,11 +395,15 @@ resolver_fd(const struct resolver *resolver)
 static void
 take_answer(struct resolver *resolver, const struct lookup *lookup, int64_t now_us)
 {
-	struct name *name = find(resolver, lookup->host, now_us);
+	struct name *name = get(resolver, lookup->host, now_us), *zone;
 	enum resolver_result result = lookup->answer.result;
 
-	name->looked_up = false;
-	name->slow = lookup->took_us >= SLOW_US;
+	name->pace = lookup->took_us >= SLOW_US ? PACE_SLOW : PACE_QUICK;
+	zone =
+	    name->pace == PACE_SLOW ? get(resolver, zone_of(name->host), now_us) : find(resolver, zone_of(name->host));
+	if (zone != NULL)
+		zone->pace = name->pace;
+	name->looked_up = false; /* not before: making the zone may forget names */
 	name->fresh_until_us = now_us + (result == RESOLVER_KNOWN ? KNOWN_US : FAILED_US);
 	if (result == RESOLVER_UNKNOWN && has_addresses(name, STALE_US, now_us))
 		return;

@@ -242,7 +242,7 @@ transfer_resolved(struct transfer *transfer, const struct resolver_answer *answe
 		transfer_end(transfer, ATTEMPT_FAILED, err.text);
 	} else if (answer->result == RESOLVER_UNKNOWN) {
 		(void)error_set(&err, "the name %s cannot be looked up: no name server answers for it", host);
-		transfer_end(transfer, ATTEMPT_OURS, err.text);
+		transfer_end(transfer, ATTEMPT_UNRESOLVED, err.text);
 	}
 	if (answer->result != RESOLVER_KNOWN)
 		return TRANSFER_ENDED;

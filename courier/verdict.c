@@ -6,6 +6,7 @@
 #define JITTER_PERCENT 20
 #define OUR_WAIT_LEAST_MS 1000 /* after an attempt that failed, and not by the endpoint */
 #define OUR_WAIT_MOST_MS 10000
+#define NAME_WAIT_MS INT64_C(5000) /* at first */
 
 /* A part of range, in proportion to chance: 0..range. */
 static int64_t
@@ -94,6 +95,10 @@ verdict_of(
 		break;
 	case ATTEMPT_OURS:
 		verdict.wait_ms = OUR_WAIT_LEAST_MS + part_of(OUR_WAIT_MOST_MS - OUR_WAIT_LEAST_MS, chance);
+		break;
+	case ATTEMPT_UNRESOLVED:
+		verdict.wait_ms = NAME_WAIT_MS + part_of(NAME_WAIT_MS * JITTER_PERCENT / 100, chance);
+		verdict.holds_endpoint = true;
 		break;
 	case ATTEMPT_TRANSFORM:
 		verdict = dead("transform_error"); /* charged, so that a row in attempts says what is wrong with it */

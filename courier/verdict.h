@@ -20,7 +20,7 @@ struct verdict {
 	enum verdict_kind kind;
 	bool charged; /* it counts as an attempt and gets a row in attempts */
 	bool disables; /* the endpoint: 410, or it asked for that; the job goes by its status nevertheless */
-	bool holds_endpoint; /* 429 with Retry-After: no job of the endpoint is due before wait_ms are over */
+	bool holds_endpoint; /* 429 with Retry-After, or UNRESOLVED: no job of it is due before wait_ms are over */
 	int64_t wait_ms;
 	char reason[VERDICT_REASON_MAX]; /* of DEAD: "http_422", "max_attempts_exceeded", "aborted", "guard", ... */
 };

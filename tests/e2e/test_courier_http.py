@@ -335,9 +335,9 @@ def test_a_name_that_does_not_exist_is_the_endpoints_failure(tmp_path):
 def test_a_resolver_that_fails_is_not_the_endpoints_failure_and_is_asked_again(tmp_path):
     with Receiver() as receiver, HttpDriver(tmp_path, {"a.example": "fails|127.0.0.1", "b.example": "127.0.0.1"}) as driver:
         result = driver.attempt(f"http://a.example:{receiver.port}/")
-        assert result["end"] == "ours" and not result["charged"] and "a.example" in result["error"]
+        assert result["end"] == "unresolved" and not result["charged"] and "a.example" in result["error"]
         assert driver.attempt(f"http://b.example:{receiver.port}/")["http_status"] == 200
-        assert driver.attempt(f"http://a.example:{receiver.port}/")["end"] == "ours"
+        assert driver.attempt(f"http://a.example:{receiver.port}/")["end"] == "unresolved"
         assert driver.said("lookup") == ["a.example", "b.example"]
 
 
@@ -349,7 +349,17 @@ def test_names_that_nobody_answers_for_do_not_hold_up_others(tmp_path):
             driver.begin(f"http://{name}/", timeout_ms=100)
         for _ in silent:
             results.append(driver.results()[0])
-        assert {(result["end"], result["charged"]) for result in results} == {("ours", False)}
+        assert {(result["end"], result["charged"]) for result in results} == {("unresolved", False)}
+        begun = time.monotonic()
+        assert driver.attempt(f"http://a.example:{receiver.port}/", timeout_ms=10000)["http_status"] == 200
+        assert time.monotonic() - begun < 4 * PATIENCE
+
+
+def test_new_names_of_zones_that_nobody_answers_for_do_not_hold_up_others(tmp_path):
+    silent = {f"s{n}.dead{n % 4}.example": "silent" for n in range(80)}
+    with Receiver() as receiver, HttpDriver(tmp_path, silent | {"a.example": "127.0.0.1"}) as driver:
+        for name in silent:
+            assert driver.attempt(f"http://{name}/", timeout_ms=5)["end"] == "unresolved"
         begun = time.monotonic()
         assert driver.attempt(f"http://a.example:{receiver.port}/", timeout_ms=10000)["http_status"] == 200
         assert time.monotonic() - begun < 4 * PATIENCE

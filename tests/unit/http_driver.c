@@ -66,7 +66,7 @@ begin(struct run *run)
 static cJSON *
 result_of(const struct attempt_result *result, const struct endpoint_config *endpoint)
 {
-	static const char *const ends[] = {"answered", "failed", "guard", "ours", "transform"};
+	static const char *const ends[] = {"answered", "failed", "guard", "ours", "transform", "unresolved"};
 	static const char *const wishes[] = {"none", "disable", "abort"};
 	static const char *const kinds[] = {"delivered", "retry", "dead"};
 	struct verdict verdict = verdict_of(result, endpoint, 1, 0);

@@ -100,90 +100,6 @@ test_an_attempt_keeps_the_configuration_it_began_with(void **state)
 }
 
 static void
-test_429_with_retry_after_holds_the_endpoint(void **state)
-{
-	struct attempt_result result = {.end = ATTEMPT_ANSWERED, .http_status = 429, .retry_after_ms = 20000};
-	struct model_row *row = scene_publish(0);
-
-	scene_settle();
-	http_end(0, &result);
-	scene_settle();
-	assert_int_equal(row->attempt_count, 0);
-	(void)scene_publish(0);
-	(void)scene_publish(1);
-	scene_settle();
-	assert_int_equal(scene.order_count, 1); /* of the other endpoint */
-	scene_pass(19 * SECOND);
-	assert_int_equal(scene.order_count, 1);
-	scene_pass(SECOND);
-	assert_int_equal(scene.order_count, 3);
-	assert_int_equal(counter_read(&scene.slot.process, COUNTER_DELIVERIES_UNCHARGED), 1);
-}
-
-static void
-test_a_long_pause_leaves_the_jobs_in_their_rows(void **state)
-{
-	struct attempt_result result = {.end = ATTEMPT_ANSWERED, .http_status = 429, .retry_after_ms = 3600000};
-
-	for (uint32_t i = 0; i < 10; i++)
-		(void)scene_publish(0);
-	scene_settle();
-	http_end(0, &result);
-	http_answer(1, 200);
-	http_answer(2, 200);
-	scene_settle();
-	(void)scene_publish(0);
-	scene_settle();
-	assert_int_equal(jobs_in_memory(), 0);
-	scene_pass(3000 * SECOND);
-	assert_int_equal(scene.begun, 3);
-	scene_pass(541 * SECOND);
-	assert_true(jobs_in_memory() > 0);
-	assert_int_equal(scene.begun, 3);
-	scene_pass(60 * SECOND);
-	assert_int_equal(scene.begun, 6);
-}
-
-static void
-test_a_page_that_comes_after_the_pause_began_leaves_its_rows(void **state)
-{
-	struct attempt_result result = {.end = ATTEMPT_ANSWERED, .http_status = 429, .retry_after_ms = 3600000};
-	uint32_t pages;
-
-	(void)scene_publish(0);
-	scene_settle();
-	for (uint32_t i = 0; i < 10; i++)
-		(void)scene_row(0, 100, fake_now_us - 10 * SECOND);
-	scene_miss();
-	fake_now_us += 5 * SECOND;
-	for (pages = scene.pages; scene.pages == pages; (void)courier_turn(&scene.courier))
-		(void)store_answer();
-	http_end(0, &result);
-	(void)courier_turn(&scene.courier);
-	scene_settle();
-	assert_int_equal(jobs_in_memory(), 0);
-	scene_pass(3000 * SECOND);
-	assert_int_equal(jobs_in_memory(), 0);
-	scene_pass(601 * SECOND);
-	assert_int_equal(scene.begun, 4);
-}
-
-static void
-test_a_new_configuration_ends_a_pause(void **state)
-{
-	struct attempt_result result = {.end = ATTEMPT_ANSWERED, .http_status = 429, .retry_after_ms = 3600000};
-
-	(void)scene_publish(0);
-	scene_settle();
-	http_end(0, &result);
-	scene_settle();
-	(void)scene_publish(0);
-	scene_change(0);
-	scene_pass(5 * SECOND);
-	assert_int_equal(scene.begun, 2);
-}
-
-static void
 test_410_stops_the_endpoint_at_once(void **state)
 {
 	for (uint32_t i = 0; i < 10; i++)
@@ -454,10 +370,6 @@ main(void)
 	    SCENE_TEST(test_a_disabled_endpoint_keeps_nothing_in_memory_and_goes_on_when_enabled),
 	    SCENE_TEST(test_jobs_of_a_deleted_endpoint_are_forgotten),
 	    SCENE_TEST(test_an_attempt_keeps_the_configuration_it_began_with),
-	    SCENE_TEST(test_429_with_retry_after_holds_the_endpoint),
-	    SCENE_TEST(test_a_long_pause_leaves_the_jobs_in_their_rows),
-	    SCENE_TEST(test_a_page_that_comes_after_the_pause_began_leaves_its_rows),
-	    SCENE_TEST(test_a_new_configuration_ends_a_pause),
 	    SCENE_TEST(test_410_stops_the_endpoint_at_once),
 	    SCENE_TEST(test_a_job_past_its_time_dies_without_an_attempt),
 	    SCENE_TEST(test_time_does_not_count_while_a_job_was_held),

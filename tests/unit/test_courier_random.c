@@ -63,6 +63,8 @@ end_attempt(struct dice *dice)
 		result = (struct attempt_result){.end = ATTEMPT_FAILED, .retry_after_ms = -1};
 	else if (dice_below(dice, 10) == 0)
 		result = (struct attempt_result){.end = ATTEMPT_OURS, .retry_after_ms = -1};
+	else if (dice_below(dice, 10) == 0)
+		result = (struct attempt_result){.end = ATTEMPT_UNRESOLVED, .retry_after_ms = -1};
 	http_end(dice_below(dice, scene.order_count), &result);
 }
 

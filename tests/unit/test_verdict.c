@@ -119,6 +119,16 @@ test_what_is_not_the_endpoints_failure_charges_nothing(void **state)
 }
 
 static void
+test_a_name_that_nobody_answers_for_holds_the_endpoint_and_charges_nothing(void **state)
+{
+	struct attempt_result unresolved = {.end = ATTEMPT_UNRESOLVED, .retry_after_ms = -1};
+
+	assert_retry(after(unresolved, 0, 0), false, 5000);
+	assert_retry(after(unresolved, 99, UINT32_MAX), false, 6000);
+	assert_true(after(unresolved, 0, 0).holds_endpoint);
+}
+
+static void
 test_an_endpoint_that_is_gone_or_asks_for_it_is_disabled(void **state)
 {
 	struct attempt_result asked = {
@@ -216,6 +226,7 @@ main(void)
 	    cmocka_unit_test_setup(test_waits_follow_the_schedule_with_up_to_a_fifth_more, set_up),
 	    cmocka_unit_test_setup(test_the_guard_is_a_failure_with_a_reason_of_its_own, set_up),
 	    cmocka_unit_test_setup(test_what_is_not_the_endpoints_failure_charges_nothing, set_up),
+	    cmocka_unit_test_setup(test_a_name_that_nobody_answers_for_holds_the_endpoint_and_charges_nothing, set_up),
 	    cmocka_unit_test_setup(test_an_endpoint_that_is_gone_or_asks_for_it_is_disabled, set_up),
 	    cmocka_unit_test_setup(test_a_message_that_is_aborted_is_dead_unless_it_was_delivered, set_up),
 	    cmocka_unit_test_setup(test_retry_after_is_obeyed_and_429_and_503_charge_nothing, set_up),
