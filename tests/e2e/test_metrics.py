@@ -12,7 +12,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from harness.client import http_post
 from harness.daemon import REPOSITORY, run_program
 from harness.events import minimal
-from harness.metrics import metrics, series, text_of
+from harness.metrics import metrics, series, text_of, wait_settled
 from harness.waiting import wait_until
 
 OPENMETRICS = "application/openmetrics-text"
@@ -230,7 +230,8 @@ def test_a_full_ring_refuses_and_shows(hooksd):
     assert numbers["ring_capacity_bytes"] / 2 < numbers["ring_used_bytes"] <= numbers["ring_capacity_bytes"]
     os.kill(writer, signal.SIGCONT)
     wait_until(lambda: metrics(daemon)["ring_used_bytes"] == 0, "an empty ring")
-    assert metrics(daemon)["store_batch_events_sum"] == metrics(daemon)["events_stored_total"] > 0
+    numbers = wait_settled(daemon)
+    assert numbers["store_batch_events_sum"] == numbers["events_stored_total"] > 0
 
 
 @pytest.mark.parametrize("role,signo,cause", [

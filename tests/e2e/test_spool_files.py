@@ -8,7 +8,7 @@ import pytest
 
 from harness.accounting import accounted
 from harness.events import minimal
-from harness.metrics import metrics
+from harness.metrics import metrics, wait_accounted
 from harness.waiting import wait_until
 
 AT_ONCE = {"SPOOL_AFTER_MS": 0, "WRITERS": 1}
@@ -107,7 +107,7 @@ def test_a_foreign_file_of_a_spool_files_name_is_set_aside_whole(database, hooks
     wait_until(lambda: [name.split("-")[0] for name in daemon.spool_files()] == ["damaged"], "the file to be set aside")
     assert (spool(daemon) / daemon.spool_files()[0]).read_bytes() == content
     wait_until(lambda: metrics(daemon)["events_damaged_total"] == 1, "the count")  # it may have been events, all spoilt
-    assert accounted(metrics(daemon))
+    wait_accounted(daemon)
     post(daemon, 0, 1, ack="stored")
 
 

@@ -114,8 +114,8 @@ def test_a_writer_that_is_stuck_while_draining_is_replaced(hooksd):
 def stopped_for_long(daemon, *pids):
     for pid in pids:
         os.kill(pid, signal.SIGSTOP)
-    wait_until(lambda: daemon.get("/health").json()["status"] == "degraded", "it to be noticed", 30)
-    return daemon.get("/health").json()["detail"]
+    noticed = lambda: (health := daemon.get("/health").json())["status"] == "degraded" and health
+    return wait_until(noticed, "it to be noticed", 30)["detail"]
 
 
 @pytest.mark.parametrize("stuck_after", [STUCK_AFTER, 0])
