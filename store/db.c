@@ -35,7 +35,7 @@ db_begin(struct db *db, struct error *err)
 static void
 forget_refusal(struct db *db)
 {
-	db->conflict = false;
+	db->conflict = db->lacks_partition = false;
 	db->sqlstate[0] = '\0';
 }
 
@@ -246,6 +246,12 @@ bool
 db_conflict(const struct db *db)
 {
 	return db->conflict;
+}
+
+bool
+db_lacks_partition(const struct db *db)
+{
+	return db->lacks_partition;
 }
 
 const char *

@@ -106,6 +106,9 @@ int db_check_and_commit(
 /* After DB_REFUSED: whether it was a unique key. */
 bool db_conflict(const struct db *db);
 
+/* After DB_REFUSED: whether PostgreSQL has no partition for the row, and no default one. */
+bool db_lacks_partition(const struct db *db);
+
 /*
  * After DB_REFUSED: the SQLSTATE, five characters; "" when there is none: SQLite has those of checks alone. Valid until
  * the next call.

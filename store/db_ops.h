@@ -49,7 +49,8 @@ struct db {
 	const struct config *config;
 	const struct db_env *env;
 	enum db_state state; /* store/db.c's own */
-	bool conflict; /* this and sqlstate are set by all but begin() when they return DB_REFUSED */
+	bool conflict; /* this and the two below are set by all but begin() when they return DB_REFUSED */
+	bool lacks_partition;
 	char sqlstate[6];
 	int64_t deadline_us; /* steady; INT64_MAX: none was set */
 };

@@ -78,6 +78,9 @@ outcome(struct db_postgres *p, int rc)
 		const char *sqlstate = pg_sqlstate(p->pg);
 
 		p->super.conflict = sqlstate_is(sqlstate, SQLSTATE_UNIQUE_VIOLATION);
+		/* A CHECK has a name. */
+		p->super.lacks_partition =
+		    sqlstate_is(sqlstate, SQLSTATE_CHECK_VIOLATION) && pg_refusal(p->pg)->constraint[0] == '\0';
 		(void)snprintf(p->super.sqlstate, sizeof p->super.sqlstate, "%s", sqlstate);
 		for (size_t i = 0; i < sizeof meanings / sizeof *meanings; i++)
 			if (sqlstate_is(sqlstate, meanings[i].sqlstate))

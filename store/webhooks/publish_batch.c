@@ -130,6 +130,7 @@ transact(struct publish_batch *b, struct publication *const *items, uint32_t cou
 		publish_gather_fast(&b->gather);
 	} else {
 		(void)snprintf(b->sqlstate, sizeof b->sqlstate, "%s", rc == DB_REFUSED ? db_sqlstate(b->db) : "");
+		b->lacks_partition = rc == DB_REFUSED && db_lacks_partition(b->db);
 		db_rollback(b->db);
 		if (clock_boot_us() - begun_us >= (int64_t)b->config->store_timeout_ms * 1000)
 			publish_gather_slow(&b->gather);
@@ -164,7 +165,8 @@ judge(struct publish_batch *b, struct publication *item, struct error *err)
 {
 	enum blame blame = blame_of(b->sqlstate);
 
-	if (blame == BLAME_STORE)
+	/* Without the month of now every event meets the same fate. */
+	if (blame == BLAME_STORE || b->lacks_partition)
 		return -1;
 	/* Of one event that a person wants to be stored again there are no neighbours that could tell. */
 	if (blame == BLAME_EVENT || b->stored_any || b->dead.reason != NULL ||

@@ -48,6 +48,7 @@ struct publish_batch {
 	struct publication *suspects[PUBLISH_SUSPECTS_MAX];
 	uint32_t suspect_count;
 	char sqlstate[6]; /* of the last transaction, when it was refused */
+	bool lacks_partition; /* the same */
 	struct error suspicion; /* why the last suspect was refused */
 	bool stored_any, in_doubt, found_known;
 };

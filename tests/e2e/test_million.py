@@ -35,6 +35,7 @@ from harness.webhooks import STORES
 
 EVENTS = int(os.environ.get("DELIVERY_EVENTS", "0"))
 RATE = int(os.environ.get("DELIVERY_RATE", "5000"))  # events a second, if the machine can
+PAUSE = float(os.environ.get("KILL_EVERY", "5"))  # seconds on average
 SEED = int(os.environ.get("KILL_SEED", str(random.randrange(1 << 32))))
 BATCH = 10
 IN_FLIGHT = 10  # attempts at an endpoint at once
@@ -67,7 +68,7 @@ class Receiver:
 
 
 class Kills:
-    """In a thread: a kill every second or so, until the end of the block."""
+    """In a thread, until the end of the block."""
 
     def __init__(self, daemon, rng):
         self.daemon = daemon
@@ -91,7 +92,7 @@ class Kills:
     def _run(self):
         try:
             # The instant is the point: nothing is waited for here.
-            while not self.ending.wait(self.random.uniform(0.3, 1.7)):
+            while not self.ending.wait(PAUSE * self.random.uniform(0.3, 1.7)):
                 self._strike(*self.random.choices(list(VICTIMS), VICTIMS.values()))
         except BaseException as failure:  # raised again at the end of the block
             self.failure = failure

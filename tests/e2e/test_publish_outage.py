@@ -87,3 +87,45 @@ def test_events_of_a_tenant_that_is_deleted_while_they_wait_are_not_found(hookli
             assert reply.status == 404 and reply.json["error"] == "not_found", reply
     assert "late" not in topics(hookline)
     assert wait_settled(hookline.daemon)["messages_discarded_total"] == 2
+
+
+def test_a_full_disk_while_the_database_is_away_refuses_events_and_loses_none(postgres, disk, make_hookline):
+    hookline = make_hookline("postgres", HL_PUBLISHERS=1, ACCEPTORS=1, DATA_DIR=disk.path / "data", SPOOL_AFTER_MS=0,
+                             STORE_TIMEOUT_MS=1000).start()
+    client = hookline.new_tenant().client
+    wait_until(lambda: publish(client, "before").status == 201, "a publisher that takes events")
+    postgres.stop()
+    acknowledged = []
+
+    def answer():
+        topic = f"away.{len(acknowledged)}"
+        reply = publish(client, topic, payload="x" * 20000)
+        if reply.status == 202:
+            assert reply.headers["X-Hooks-Ack"] == "spooled"
+            acknowledged.append(topic)
+        return reply
+
+    wait_until(lambda: answer().status == 202, "the spool")
+    disk.fill(hookline.daemon)
+    refused = wait_until(lambda: (reply := answer()).status == 503 and reply, "a refusal")
+    assert int(refused.headers["Retry-After"]) > 0 and refused.json["error"] and refused.json["detail"], refused
+    disk.free()
+    kept = len(acknowledged)
+    wait_until(lambda: answer().status == 202 and len(acknowledged) > kept, "the spool")
+    postgres.start()
+    wait_until(lambda: set(acknowledged) <= set(topics(hookline)), "the spooled events", 30)
+    stored = [topic for topic in topics(hookline) if topic.startswith("away.")]
+    assert len(set(acknowledged)) == len(acknowledged) and set(stored) - set(acknowledged) <= {f"away.{len(acknowledged)}"}
+    wait_until(lambda: publish(client, "after").status == 201, "answers from the store")
+
+
+def test_an_event_whose_month_has_no_partition_waits_in_the_spool_until_there_is_one(postgres, hookline, client):
+    assert publish(client, "before").status == 201
+    month, = hookline.query("SELECT 'events_' || to_char(now() AT TIME ZONE 'UTC', 'YYYY_MM') AS name")
+    hookline.query(f"DROP TABLE events_default, {month['name']}")
+    wait_until(lambda: publish(client, "meanwhile").status == 202, "the spool")
+    assert hookline.daemon.hooksctl("deadletter", "list").stdout.count("meanwhile") == 0
+    hookline.query("SELECT * FROM ensure_partitions('events', 1, current_date)")
+    wait_until(lambda: "meanwhile" in topics(hookline), "the spooled events", 30)
+    wait_until(lambda: publish(client, "after").status == 201, "answers from the store")
+    assert wait_settled(hookline.daemon)["messages_dead_lettered_total"] == 0

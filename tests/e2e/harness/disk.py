@@ -49,14 +49,14 @@ LOG_ROOM = 64 << 10
 
 
 class LimitedFiles:
-    """A plain directory. Between fill() and free() the writers of that time cannot add to a JSONL file of some size."""
+    """A plain directory. Between fill() and free() the writers and publishers of that time cannot add to a file of some size."""
 
     def __init__(self, path):
         self.path = path
         self.limited = []
 
     def fill(self, daemon):
-        self.limited = daemon.pids("writer")
+        self.limited = daemon.pids("writer") + daemon.pids("publisher")
         self._limit(max(size(daemon.log_path) + LOG_ROOM, size(daemon.jsonl_path)))
 
     def free(self):

@@ -1,0 +1,93 @@
+"""
+Torture of the way of published events: the calls into the C library that a publisher makes fail in turn (test_torture.py
+says how). Nothing that was acknowledged is lost, each event is stored once and with its job, and when the fault is over
+events are published.
+"""
+
+import http.client
+import threading
+
+import pytest
+
+from harness.deliveries import DONE
+from harness.endpoints import make
+from harness.faults import MEMORY, Faults
+from harness.waiting import wait_until
+from test_torture import ALL, ALL_CALLS, CALLS, every_call, in_processes
+
+pytestmark = [
+    pytest.mark.unsanitized("a sanitizer's library wants to be the first that is loaded"),
+    pytest.mark.timeout(1200),
+]
+OPTIONS = {"STORAGE_TYPE": "jsonl", "ACCEPTORS": 1, "HL_PUBLISHERS": 1, "HL_COURIERS": 1, "SPOOL_AFTER_MS": 0,
+           "MAX_BODY_BYTES": "64KiB", "STORE_TIMEOUT_MS": 1000}
+
+
+class Published:
+    """What one tenant publishes, whose one endpoint holds; no request is sent twice."""
+
+    def __init__(self, hookline):
+        self.hookline = hookline
+        self.tenant = hookline.new_tenant()
+        endpoint = make(self.tenant.client, enabled=False)
+        made = self.tenant.client.post("/v1/subscriptions", {"endpoint_id": endpoint["id"], "topic_pattern": "#"})
+        assert made.status == 201, made
+        self.sent = 0
+        self.acknowledged = set()
+
+    def post(self):
+        """Returns whether the store has it."""
+        self.sent += 3
+        try:
+            reply = self.tenant.client.post("/v1/events/batch", [{"topic": "torture", "payload": "x" * 200}] * 3)
+        except (OSError, http.client.HTTPException):
+            return False
+        assert reply.status in (*DONE, 503), reply
+        if reply.status in DONE:
+            self.acknowledged.update(item["id"] for item in reply.json["items"])
+        return reply.status == 201
+
+    def wait_well(self):
+        wait_until(self.post, "an event that is stored", 30)
+
+    def require(self, what):
+        rows = {table: [str(row["event_id"]) for row in self.hookline.query(
+            f"SELECT event_id FROM {table} WHERE tenant_id = :id", id=self.tenant.id)] for table in ("events", "jobs")}
+        assert self.acknowledged - set(rows["events"]) == set(), f"lost: {what}"
+        assert len(set(rows["events"])) == len(rows["events"]) <= self.sent, f"doubled: {what}"
+        assert sorted(rows["jobs"]) == sorted(rows["events"]), f"an event makes one job: {what}"
+
+
+@in_processes(publisher=[*CALLS, "memory-once", "memory-from-then-on"] if ALL_CALLS else ["a-call"])
+def test_publishing_into_postgresql(make_hookline, tmp_path, process, mode):
+    torture(make_hookline, tmp_path, "postgres", process, mode)
+
+
+@in_processes(publisher=ALL if ALL_CALLS else ["a-call"])
+def test_publishing_into_sqlite(make_hookline, tmp_path, process, mode):
+    torture(make_hookline, tmp_path, "embedded", process, mode)
+
+
+def torture(make_hookline, tmp_path, store, process, mode):
+    faults = Faults(tmp_path / "faults", process)
+    hookline = make_hookline(store, **OPTIONS | faults.environment())
+    if store == "postgres":
+        hookline.daemon.options["HL_POSTGRES_URL"] += "?gssencmode=disable"  # Kerberos makes a thousand calls
+    published = Published(hookline.start())
+    published.wait_well()
+
+    def scenario(arm):
+        posting = threading.Thread(target=published.post)
+        arm()
+        posting.start()
+        # What fails from now on must not do so for longer than a client waits.
+        wait_until(lambda: not posting.is_alive() or faults.failed >= 5, "an answer, or failures")
+        faults.disarm()
+        posting.join()
+        if mode[0] == MEMORY:
+            hookline.daemon.restart()  # the publisher has died, and must not do so too often within a second
+            hookline.wait_ready()
+        published.wait_well()
+        published.require(faults.last_what)
+
+    every_call(faults, mode, scenario)
