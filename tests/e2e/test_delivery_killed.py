@@ -141,3 +141,21 @@ def test_what_was_acknowledged_arrives_whatever_is_killed(make_hookline, receive
     ledger.check(duplicates_most=blows.courier_deaths * IN_FLIGHT * len(endpoints.ids))
     ledger.check_rows()
     wait_until(lambda: settled(hookline.daemon), "the books of published events to balance", 30)
+
+
+def test_what_was_answered_is_not_sent_again_though_couriers_die_before_the_store_hears_of_it(postgres, make_hookline, receiver):
+    """The database hangs: outcomes stand on lanes in shared memory, and outlive the couriers there."""
+    hookline = make_hookline("postgres", STORAGE_TYPE="jsonl", HL_ALLOW_NETWORKS="loopback").start()
+    tenant = hookline.new_tenant()
+    receiver.answers = {"/": Answer(200, delay=1)}
+    Endpoints(tenant, receiver).add("/", max_in_flight=100, rate_limit_rps=10000)
+    assert tenant.client.post("/v1/events/batch", [{"topic": "a"}] * 60).status == 201
+    receiver.wait(60)
+    with postgres.hung():
+        wait_until(lambda: all(arrival.done for arrival in receiver.arrivals), "the answers")
+        waiting = "deliveries_in_flight"
+        wait_until(lambda: metrics(hookline.daemon)[waiting] == 0, "the outcomes to be on the lanes")
+        for courier in hookline.daemon.pids("courier"):
+            os.kill(courier, signal.SIGKILL)
+    wait_until(lambda: not hookline.query("SELECT 1 FROM jobs LIMIT 1"), "all jobs to end")
+    assert len(receiver.arrivals) == 60
