@@ -33,8 +33,8 @@ enum family_kind { KIND_COUNTER, KIND_GAUGE, KIND_HISTOGRAM, KIND_INFO };
 	X(MESSAGES_DAMAGED, COUNTER, "messages_damaged_total", "messages", "",                                         \
 	    "Published events on the ring or in the spool that failed their checksum.")                                \
 	X(MESSAGES_DISCARDED, COUNTER, "messages_discarded_total", "messages", "",                                     \
-	    "Published events given up: nothing took them in time, their key was used for another, or their tenant "   \
-	    "is deleted.")                                                                                             \
+	    "Published events given up: nothing took them in time, their key was used for another, their tenant is "   \
+	    "deleted, or their request made more jobs than one may.")                                                  \
 	X(MESSAGES_SPOOLED, COUNTER, "messages_spooled_total", "messages", "",                                         \
 	    "Published events written to the spool because the webhooks' store was unavailable.")                      \
 	X(EVENTS_SANITISED, COUNTER, "events_sanitised_total", "events", "",                                           \

@@ -6,7 +6,7 @@
 
 #include "base/mem.h"
 
-/* What a tenant may take in the first pass, by routes_cost(), and how much more in each later one. */
+/* What a tenant may take in the first pass, by cost, and how much more in each later one. */
 #define SHARE_FIRST 64u
 #define SHARE_FACTOR 4
 
@@ -164,15 +164,20 @@ publish_gather_done(struct publish_gather *g, struct publication *const *items, 
 }
 
 void
-publish_gather_slow(struct publish_gather *g)
+publish_gather_slow(struct publish_gather *g, uint32_t count)
 {
-	g->most_cost = g->most_cost > 1 ? g->most_cost / 2 : 1;
+	uint32_t cost = count + routes_cost(&g->jobs);
+
+	cost = cost < g->most_cost ? cost : g->most_cost;
+	g->most_cost = cost > 1 ? cost / 2 : 1;
 }
 
 void
 publish_gather_fast(struct publish_gather *g)
 {
-	g->most_cost = g->most_cost < PUBLISH_GROUP_COST / 2 ? g->most_cost * 2 : PUBLISH_GROUP_COST;
+	uint32_t more = g->most_cost + g->most_cost / 8 + 1;
+
+	g->most_cost = more < PUBLISH_GROUP_COST ? more : PUBLISH_GROUP_COST;
 }
 
 /* ---- a group ---- */
@@ -185,8 +190,8 @@ struct group {
 static bool
 has_room(const struct publish_gather *g, const struct group *group)
 {
-	return group->count == 0 ||
-	       (routes_cost(&g->jobs) < g->most_cost && router_bytes(g->router) < 2 * (size_t)ROUTER_BYTES);
+	return group->count == 0 || (group->count + routes_cost(&g->jobs) < g->most_cost &&
+					router_bytes(g->router) < 2 * (size_t)ROUTER_BYTES);
 }
 
 /* Whether the request may not have the event: *waits, until it is known what becomes of those in the present group. */
@@ -220,7 +225,7 @@ take(struct publish_gather *g, struct db *db, struct publish_queue *queue, uint3
 	if (!full && publish_route(g, db, &item, 1, router_find, err) != 0)
 		return -1;
 
-	uint32_t cost = routes_cost(&g->jobs) - routes_cost(&before);
+	uint32_t cost = 1 + routes_cost(&g->jobs) - routes_cost(&before);
 
 	if ((uint64_t)queue->taken + cost > share) {
 		route_jobs_cut(&g->jobs, &before);

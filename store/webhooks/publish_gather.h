@@ -21,7 +21,10 @@
 #include "store/webhooks/publication.h"
 #include "store/webhooks/router.h"
 
-/* What a transaction may cost at most (routes_cost()), unless its one event costs more: about 50 to 150 ms. */
+/*
+ * What a transaction may cost at most, unless its last event makes it more: one for each event, and routes_cost(). It
+ * takes about 50 to 150 ms.
+ */
 #define PUBLISH_GROUP_COST 4096u
 
 struct publish_queue;
@@ -59,8 +62,8 @@ int64_t publish_gather_next(struct publish_gather *g, struct db *db, struct publ
 /* What became of the group's events stands in their outcomes: jobs of stored ones count for their requests. */
 void publish_gather_done(struct publish_gather *g, struct publication *const *items, uint32_t count);
 
-/* A transaction took more than its time: the next groups are smaller. fast: they may grow again. */
-void publish_gather_slow(struct publish_gather *g);
+/* A transaction of so many events of the group took more than its time: later groups are smaller, and grow again. */
+void publish_gather_slow(struct publish_gather *g, uint32_t count);
 void publish_gather_fast(struct publish_gather *g);
 
 typedef int find_routes(

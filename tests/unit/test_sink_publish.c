@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include <string.h>
+#include <unistd.h>
 
 #include "tests/unit/publish_fixture.h"
 
@@ -134,7 +135,7 @@ test_a_large_event_is_not_passed_over_for_ever(void **state)
 	struct sink_result result;
 	uint32_t turns = 0;
 
-	subscribe_often('1', "c", 63); /* 64 of these events fill a transaction */
+	subscribe_often('1', "c", 62); /* 64 of these events fill a transaction */
 	memset(outcomes, 0, sizeof outcomes);
 	while (outcomes[0].result == 0) {
 		assert_true(turns++ < 5);
@@ -429,6 +430,36 @@ test_an_event_that_the_store_refuses_is_kept_and_its_neighbours_are_stored(void 
 	assert_string_equal(value("SELECT COUNT(*) FROM jobs WHERE tenant_id = $1"), "6");
 }
 
+/* A database that is slow for an hour must not be given the same events again and again in vain. */
+static void
+test_after_a_transaction_that_took_longer_than_it_may_come_smaller_ones(void **state)
+{
+	struct published_event events[8];
+	struct publish_outcome outcomes[8] = {{0}};
+	uint32_t timeout_ms = config.store_timeout_ms, failures = 0;
+	struct sink_result result;
+
+	if (config.hl_store != HL_STORE_POSTGRES)
+		skip(); /* a statement of SQLite takes as long as it takes */
+	for (uint32_t i = 0; i < 8; i++)
+		events[i] = (struct published_event){.number = i + 1, .topic = "a"};
+	run_alone("CREATE FUNCTION slow_row() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(0.08); "
+		  "RETURN NEW; END'");
+	run_alone("CREATE TRIGGER slow_rows BEFORE INSERT ON events FOR EACH ROW EXECUTE FUNCTION slow_row()");
+	config.store_timeout_ms = 500;
+	while (outcomes[7].result == 0)
+		if (publish_group(events, 8, outcomes, &result) != 0) {
+			assert_true(failures++ < 6);
+			while (sink->ops->open(sink, &err) != 0)
+				(void)usleep(10000);
+		}
+	config.store_timeout_ms = timeout_ms;
+	run_alone("DROP TRIGGER slow_rows ON events");
+	run_alone("DROP FUNCTION slow_row");
+	assert_true(failures > 0);
+	assert_string_equal(value("SELECT COUNT(*) FROM events WHERE tenant_id = $1"), "8");
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, new_tenant, close_sink)
 
 int
@@ -453,6 +484,7 @@ main(void)
 	    TEST(test_a_tenant_that_is_deleted_in_mid_batch_gets_no_job),
 	    TEST(test_a_node_that_has_lost_its_row_stores_nothing),
 	    TEST(test_an_event_that_the_store_refuses_is_kept_and_its_neighbours_are_stored),
+	    TEST(test_after_a_transaction_that_took_longer_than_it_may_come_smaller_ones),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);
