@@ -266,6 +266,17 @@ read_file(const char *path, char **text, struct error *err)
 			   : error_set(err, "%s has more than %zu bytes", path, FILE_MAX);
 }
 
+/* Options instead of the word: many are meant. */
+static void
+turn_to_many(struct reading *reading)
+{
+	const struct api_verb *verb = reading->call->verb;
+	bool any = reading->body->child != NULL || reading->file != NULL;
+
+	if (verb->path_of_many != NULL && any && reading->rest == verb->path)
+		reading->rest = verb->path_of_many;
+}
+
 /* The body is the verb's own, that of --file, or made of options. */
 static int
 finish_body(struct reading *reading, struct error *err)
@@ -313,6 +324,7 @@ read_arguments(struct reading *reading, int argc, char **argv, struct error *err
 	}
 	if (reading->call->help)
 		return 0;
+	turn_to_many(reading);
 	if (!fill_path(reading, NULL)) {
 		const char *missing = strchr(reading->rest, '{');
 

@@ -56,6 +56,7 @@ static const struct api_verb endpoint_verbs[] = {
     {"update", "set", "PATCH", "/v1/endpoints/{id}", endpoint_options, NULL, false, NULL, "change one"},
     {"enable", NULL, "PATCH", "/v1/endpoints/{id}", NULL, NULL, false, "{\"enabled\":true}", "send to it again"},
     {"disable", NULL, "PATCH", "/v1/endpoints/{id}", NULL, NULL, false, "{\"enabled\":false}", "send nothing to it"},
+    {"retry", NULL, "POST", "/v1/endpoints/{id}/retry", NULL, NULL, false, NULL, "send all that waits for it now"},
     {"rotate-secret", NULL, "POST", "/v1/endpoints/{id}/rotate-secret", rotate_secret_options, NULL, false, NULL,
 	"give it another secret"},
     {"rm", "delete", "DELETE", "/v1/endpoints/{id}", NULL, NULL, false, NULL, "remove one, with its subscriptions"},
@@ -209,6 +210,8 @@ static const struct api_option job_list_options[] = {{"endpoint", API_QUERY, "en
 static const struct api_verb job_verbs[] = {
     {"ls", "list", "GET", "/v1/jobs", job_list_options, NULL, true, NULL, "list what waits, newest first"},
     {"get", "show", "GET", "/v1/jobs/{id}", NULL, NULL, false, NULL, "show one, and why it waits"},
+    {"retry", NULL, "POST", "/v1/jobs/{id}/retry", NULL, NULL, false, NULL, "send one now"},
+    {"cancel", "rm", "DELETE", "/v1/jobs/{id}", NULL, NULL, false, NULL, "cancel one: it is not sent any more"},
     END,
 };
 
@@ -216,9 +219,22 @@ static const struct api_option dead_letter_list_options[] = {
     {"endpoint", API_QUERY, "endpoint_id", "those of an endpoint"}, {"reason", API_QUERY, "reason", "like http_410"},
     {"topic", API_QUERY, "topic", "pattern of topics"}, TIMES, PAGES, END};
 
+static const struct api_option requeue_options[] = {
+    {"endpoint", API_TEXT, "endpoint_id", "those of an endpoint"},
+    {"reason", API_TEXT, "reason", "like http_403"},
+    {"topic", API_TEXT, "topic", "pattern of topics; # is each"},
+    {"from-ms", API_NUMBER, "from_ms", "from that time on"},
+    {"to-ms", API_NUMBER, "to_ms", "up to that time"},
+    {"limit", API_NUMBER, "limit", "at most so many"},
+    {"dry-run", API_BOOL, "dry_run", "only count them"},
+    END,
+};
+
 static const struct api_verb dead_letter_verbs[] = {
     {"ls", "list", "GET", "/v1/dlq", dead_letter_list_options, NULL, true, NULL, "list them, newest first"},
     {"get", "show", "GET", "/v1/dlq/{id}", NULL, NULL, false, NULL, "show one with its event"},
+    {"requeue", NULL, "POST", "/v1/dlq/{id}/requeue", requeue_options, NULL, false, NULL,
+	"deliver one again, or those that options name", "/v1/dlq/requeue"},
     {"rm", "delete", "DELETE", "/v1/dlq/{id}", NULL, NULL, false, NULL, "remove one for good"},
     END,
 };

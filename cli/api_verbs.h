@@ -31,6 +31,7 @@ struct api_verb {
 	bool is_list;
 	const char *body; /* what is sent when there are no options, as by enable; NULL: nothing */
 	const char *help;
+	const char *path_of_many; /* instead of path, for options without the word; NULL: the word must be there */
 };
 
 struct api_group {

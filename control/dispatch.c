@@ -10,9 +10,11 @@
 #include "control/endpoints.h"
 #include "control/events.h"
 #include "control/inbox.h"
+#include "control/job_changes.h"
 #include "control/jobs.h"
 #include "control/key_rotation.h"
 #include "control/query.h"
+#include "control/requeue.h"
 #include "control/secret_rotation.h"
 #include "control/subscriptions.h"
 #include "control/tenant_creation.h"
@@ -25,6 +27,7 @@ static request_handler *const handlers[API_OPERATIONS] = {
     [OPERATION_ENDPOINT_UPDATE] = endpoint_update,
     [OPERATION_ENDPOINT_DELETE] = endpoint_delete,
     [OPERATION_ENDPOINT_ROTATE_SECRET] = endpoint_rotate_secret,
+    [OPERATION_ENDPOINT_RETRY] = endpoint_make_due,
     [OPERATION_SUBSCRIPTION_CREATE] = subscription_create,
     [OPERATION_SUBSCRIPTION_LIST] = subscription_list,
     [OPERATION_SUBSCRIPTION_GET] = subscription_get,
@@ -36,9 +39,13 @@ static request_handler *const handlers[API_OPERATIONS] = {
     [OPERATION_DELIVERY_GET] = delivery_get,
     [OPERATION_JOB_LIST] = job_list,
     [OPERATION_JOB_GET] = job_get,
+    [OPERATION_JOB_RETRY] = job_make_due,
+    [OPERATION_JOB_CANCEL] = job_delete,
     [OPERATION_DEAD_LETTER_LIST] = dead_letter_list,
     [OPERATION_DEAD_LETTER_GET] = dead_letter_get,
     [OPERATION_DEAD_LETTER_DELETE] = dead_letter_delete,
+    [OPERATION_DEAD_LETTER_REQUEUE] = dead_letter_requeue,
+    [OPERATION_DEAD_LETTER_REQUEUE_MANY] = dead_letter_requeue_many,
     [OPERATION_INBOX_CREATE] = inbox_create,
     [OPERATION_INBOX_LIST] = inbox_list,
     [OPERATION_INBOX_MESSAGE_LIST] = inbox_list,

@@ -109,20 +109,28 @@ topic_like(const char *pattern, char like[2 * QUERY_VALUE_BYTES])
 	like[n] = '\0';
 }
 
+int
+filter_topic_set(struct topic_filter *out, const char *pattern, struct error *err)
+{
+	if (topic_pattern_check(text(pattern), err) != 0)
+		return -1;
+	out->given = true;
+	memcpy(out->pattern, pattern, strlen(pattern) + 1);
+	topic_like(out->pattern, out->like);
+	return 0;
+}
+
 bool
 filter_topic(const struct request *request, struct topic_filter *out, struct reply *reply)
 {
+	char pattern[QUERY_VALUE_BYTES];
 	struct error err;
 
-	out->given = query_value(request, "topic", out->pattern);
-	if (!out->given)
+	out->given = false;
+	if (!query_value(request, "topic", pattern) || filter_topic_set(out, pattern, &err) == 0)
 		return true;
-	if (topic_pattern_check(text(out->pattern), &err) != 0) {
-		answer_error(reply, 400, "validation_error", "query: topic: %s", err.text);
-		return false;
-	}
-	topic_like(out->pattern, out->like);
-	return true;
+	answer_error(reply, 400, "validation_error", "query: topic: %s", err.text);
+	return false;
 }
 
 struct span

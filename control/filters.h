@@ -33,6 +33,9 @@ struct topic_filter {
 
 bool filter_topic(const struct request *request, struct topic_filter *out, struct reply *reply);
 
+/* From a pattern that does not come from the query, shorter than QUERY_VALUE_BYTES. 0, or <0: it is none. */
+int filter_topic_set(struct topic_filter *out, const char *pattern, struct error *err);
+
 /* The pattern of LIKE; base NULL: no topic was asked for. */
 struct span topic_filter_like(const struct topic_filter *filter);
 

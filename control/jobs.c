@@ -8,8 +8,8 @@
 #include "control/tree.h"
 #include "store/webhooks/job_lists.h"
 
-static cJSON *
-show(const struct request *request, const struct db_rows *rows, uint32_t row)
+cJSON *
+job_show(const struct request *request, const struct db_rows *rows, uint32_t row)
 {
 	const char *tenant_id = request->caller.tenant_id;
 	cJSON *tree = tree_new();
@@ -31,6 +31,13 @@ show(const struct request *request, const struct db_rows *rows, uint32_t row)
 }
 
 void
+job_answer_unknown(struct reply *reply)
+{
+	answer_error(reply, 404, "not_found",
+	    "there is no such job that waits: /v1/deliveries?job_id= and /v1/dlq/ tell what became of it");
+}
+
+void
 job_get(const struct request *request, struct reply *reply)
 {
 	char id[OBJECT_ID_BYTES];
@@ -43,10 +50,9 @@ job_get(const struct request *request, struct reply *reply)
 	if (rc != 0)
 		answer_store_failed(reply, rc, &err);
 	else if (db_rows_count(rows) == 0)
-		answer_error(reply, 404, "not_found",
-		    "there is no such job that waits: /v1/deliveries?job_id= and /v1/dlq/ tell what became of it");
+		job_answer_unknown(reply);
 	else
-		answer_json(reply, 200, show(request, rows, 0));
+		answer_json(reply, 200, job_show(request, rows, 0));
 	db_rows_free(rows);
 }
 
@@ -63,7 +69,7 @@ read_part(const struct request *request, const void *filter, const struct list_p
 void
 job_list(const struct request *request, struct reply *reply)
 {
-	static const struct list_kind kind = {.letter = 'j', .descending = true, .read = read_part, .show = show};
+	static const struct list_kind kind = {.letter = 'j', .descending = true, .read = read_part, .show = job_show};
 	static const char *const words[] = {"pending", "held", NULL};
 	char endpoint_id[OBJECT_ID_BYTES], event_id[OBJECT_ID_BYTES];
 	struct job_filter filter;

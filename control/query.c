@@ -194,3 +194,27 @@ query_bool(const struct request *request, const char *name, int *out, struct rep
 	*out = value[0] == 't';
 	return true;
 }
+
+static bool
+is_among(const char *name, const char *const *names)
+{
+	for (; *names != NULL; names++)
+		if (strcmp(name, *names) == 0)
+			return true;
+	return false;
+}
+
+bool
+query_has_only(const struct request *request, const char *const *names, struct reply *reply)
+{
+	struct span query = request->query, raw_name, raw_value;
+	char name[QUERY_VALUE_BYTES];
+
+	for (unsigned number = 1; next_pair(&query, &raw_name, &raw_value); number++)
+		if (raw_name.len > 0 && (decode(raw_name, name) != DECODED || !is_among(name, names))) {
+			answer_error(reply, 400, "validation_error",
+			    "query: parameter %u has a name that this request does not know", number);
+			return false;
+		}
+	return true;
+}

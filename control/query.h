@@ -30,6 +30,9 @@ bool query_value(const struct request *request, const char *name, char out[QUERY
 bool query_int(const struct request *request, const char *name, int64_t min, int64_t max, int64_t *out,
     struct reply *reply); /* six: a range and where to */
 
+/* Whether each parameter has one of the names (NULL-terminated). If not, the reply says so (400). */
+bool query_has_only(const struct request *request, const char *const *names, struct reply *reply);
+
 /* true or false of that name into *out, as 1 or 0. false: it is another word, and the reply says so (400). */
 bool query_bool(const struct request *request, const char *name, int *out, struct reply *reply);
 

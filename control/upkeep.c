@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "base/repeat.h"
 #include "api/secrets.h"
+#include "store/webhooks/cancelled_jobs.h"
 #include "store/webhooks/idempotency.h"
 #include "store/webhooks/inbox_rows.h"
 #include "store/webhooks/key_rows.h"
@@ -98,6 +99,18 @@ remove_inbox_messages(struct upkeep *upkeep, struct error *err)
 	return rc;
 }
 
+static int
+remove_cancelled_jobs(struct upkeep *upkeep, struct error *err)
+{
+	uint32_t removed;
+	int rc;
+
+	do
+		rc = cancelled_jobs_remove_old(upkeep->db, REMOVED_AT_ONCE, &removed, err);
+	while (rc == 0 && removed == REMOVED_AT_ONCE);
+	return rc;
+}
+
 /* Counting takes as long as the tables are large: it has one part in so many of the time. */
 #define COUNTING_SHARE 50
 
@@ -164,6 +177,7 @@ static const struct task {
     {"revoked_keys", DAY_MS, true, remove_revoked_keys},
     {"idempotency_keys", 60 * MINUTE_MS, true, remove_idempotency_keys},
     {"inbox_messages", 60 * MINUTE_MS, true, remove_inbox_messages},
+    {"cancelled_jobs", 60 * MINUTE_MS, true, remove_cancelled_jobs},
     {"tenant_stats", MINUTE_MS, true, count_for_tenants},
     {"deleted", SECOND_MS, false, remove_deleted},
     {"master_keys", 60 * MINUTE_MS, false, check_master_keys},

@@ -168,6 +168,9 @@ take(struct courier *c, struct news *news, int64_t now_us)
 	case NEWS_HAS_ROWS:
 		look_leave(&c->look, queues_get(&c->queues, tenant_of(news), news->id, now_us), now_us);
 		return;
+	case NEWS_CANCELLED:
+		jobs_cancel(&c->jobs, news->tenant_id, news->id);
+		return;
 	case NEWS_WALKED:
 		c->walking = false;
 		return;

@@ -396,6 +396,16 @@ stands_behind(const struct job *job, const uint8_t *id)
 	return memcmp(job->link.id, id, sizeof job->link.id) > 0;
 }
 
+/* Its row is gone. */
+static void
+lose(struct jobs *jobs, struct job *job)
+{
+	if (job->state == JOB_WAITING)
+		forget(jobs, job);
+	else
+		job->lost = true;
+}
+
 void
 jobs_page_ends(struct jobs *jobs, struct queue *queue, const uint8_t after[16], const uint8_t *last)
 {
@@ -406,11 +416,17 @@ jobs_page_ends(struct jobs *jobs, struct queue *queue, const uint8_t after[16], 
 		if (job->page == jobs->pages || job->taken > queue->taken || !stands_behind(job, after) ||
 		    (last != NULL && stands_behind(job, last)))
 			continue;
-		if (job->state == JOB_WAITING)
-			forget(jobs, job);
-		else
-			job->lost = true;
+		lose(jobs, job);
 	}
+}
+
+void
+jobs_cancel(struct jobs *jobs, const char *tenant_id, const uint8_t job_id[16])
+{
+	struct job *job = jobs_find(jobs, job_id);
+
+	if (job != NULL && strcmp(job->queue->tenant->tenant_id, tenant_id) == 0)
+		lose(jobs, job);
 }
 
 void

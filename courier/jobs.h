@@ -138,6 +138,9 @@ void jobs_page_begins(struct jobs *jobs);
 void jobs_page_has(struct jobs *jobs, const struct queue *queue, const uint8_t job_id[16], int64_t due_us);
 void jobs_page_ends(struct jobs *jobs, struct queue *queue, const uint8_t after[16], const uint8_t *last);
 
+/* Somebody has cancelled that job of the tenant: it is not begun any more, if it is there. */
+void jobs_cancel(struct jobs *jobs, const char *tenant_id, const uint8_t job_id[16]);
+
 /* The node's row is another's: nothing of what is in memory is to be begun. */
 void jobs_lose(struct jobs *jobs);
 

@@ -22,6 +22,7 @@ enum news_kind {
 	NEWS_TRANSFORM, /* transform; NULL: it is not there or cannot be read */
 	NEWS_PAGE,
 	NEWS_HAS_ROWS, /* the endpoint has */
+	NEWS_CANCELLED, /* the job, whose row somebody has removed */
 	NEWS_WALKED,
 	NEWS_CHANGED, /* everything up to changes.version `version` has been told before */
 	NEWS_NODE_LOST /* the node's row is another's: forget all jobs; NEWS_STARTED follows when it has another row */
@@ -42,8 +43,8 @@ struct page_row {
 struct news {
 	struct news *next;
 	enum news_kind kind;
-	char *tenant_id; /* of ENDPOINT, TRANSFORM, PAGE, HAS_ROWS */
-	uint8_t id[16]; /* the endpoint's, the transform's, or of REFUSED the job's */
+	char *tenant_id; /* of ENDPOINT, TRANSFORM, PAGE, HAS_ROWS, CANCELLED */
+	uint8_t id[16]; /* the endpoint's, the transform's, or of REFUSED and CANCELLED the job's */
 	struct endpoint_config *config;
 	struct transform *transform;
 	uint32_t released, position; /* of COMMITTED; of REFUSED: what lane_publish() returned */

@@ -80,7 +80,7 @@ SELECT CASE WHEN c.relowner <> quote_ident(:'owner')::regrole
 	   OR c.relnamespace = 'hooks_archive'::regnamespace AND c.relkind = 'r' AND c.relname ~ '^hook_events_\d{4}_\d\d$' \gexec
 
 -- The webhooks' tables likewise, where they are: elsewhere their names may be another application's. The reader sees no
--- column that is a credential.
+-- column that is a credential. UPDATE of one column of dlq is what a lock of its rows asks for.
 SELECT CASE WHEN c.relowner <> quote_ident(:'owner')::regrole
             THEN format('ALTER TABLE %s OWNER TO %I', c.oid::regclass, :'owner') END,
        format('REVOKE ALL ON %s FROM %I, %I, %I', c.oid::regclass, :'control', :'publisher', :'reader'),
@@ -100,8 +100,9 @@ SELECT CASE WHEN c.relowner <> quote_ident(:'owner')::regrole
 		('events', 'SELECT, DELETE', 'SELECT, INSERT, UPDATE (job_count)', '{}'),
 		('jobs', 'SELECT, UPDATE, DELETE', 'SELECT, INSERT, UPDATE, DELETE', '{}'),
 		('attempts', 'SELECT, DELETE', 'SELECT, INSERT', '{}'),
-		('dlq', 'SELECT, DELETE', 'SELECT, INSERT, DELETE', '{}'),
+		('dlq', 'SELECT, UPDATE (last_error), DELETE', 'SELECT, INSERT, DELETE', '{}'),
 		('dlq_events', 'SELECT, DELETE', 'SELECT, INSERT, DELETE', '{}'),
+		('cancelled_jobs', 'SELECT, INSERT, DELETE', 'SELECT', '{}'),
 		('fifo_heads', 'SELECT, DELETE', 'SELECT, INSERT, UPDATE', '{}'),
 		('idempotency_keys', 'SELECT, INSERT, UPDATE, DELETE', 'SELECT, INSERT, UPDATE', '{}'),
 		('replays', 'SELECT, INSERT, UPDATE, DELETE', 'SELECT, UPDATE', '{}'),

@@ -10,13 +10,17 @@ static const struct db_statement by_indexes = {
     "SELECT set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true)", "SELECT 1"};
 
 int
+jobs_by_indexes(struct db *db, struct error *err)
+{
+	return db_query(db, &by_indexes, NULL, 0, NULL, err);
+}
+
+int
 jobs_begin(struct db *db, struct error *err)
 {
 	int rc = db_begin(db, err);
 
-	if (rc == 0)
-		rc = db_query(db, &by_indexes, NULL, 0, NULL, err);
-	return rc;
+	return rc == 0 ? jobs_by_indexes(db, err) : rc;
 }
 
 int64_t

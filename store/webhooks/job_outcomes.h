@@ -36,6 +36,9 @@ struct job_outcome {
  */
 int jobs_begin(struct db *db, struct error *err);
 
+/* The same for the rest of a transaction that db_begin() began. As db_query(). */
+int jobs_by_indexes(struct db *db, struct error *err);
+
 /*
  * Each is for such a transaction. A job is named once in a call. Returns as db_query(). bury(): dead; its dead letter
  * has the event, or what is known of it when the event is gone.

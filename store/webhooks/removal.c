@@ -23,6 +23,9 @@ static const struct db_statement endpoint_slices[] = {
     {"DELETE FROM jobs WHERE tenant_id = $1 AND endpoint_id = $2 AND job_id IN"
      " (SELECT job_id FROM jobs WHERE tenant_id = $1 AND endpoint_id = $2 LIMIT $3) RETURNING 1",
 	NULL},
+    {"DELETE FROM dlq_events WHERE tenant_id = $1 AND (event_id, job_id) IN"
+     " (SELECT event_id, job_id FROM dlq_events WHERE tenant_id = $1 AND endpoint_id = $2 LIMIT $3) RETURNING 1",
+	NULL},
     {"DELETE FROM fifo_heads WHERE tenant_id = $1 AND endpoint_id = $2 AND ordering_key IN"
      " (SELECT ordering_key FROM fifo_heads WHERE tenant_id = $1 AND endpoint_id = $2 LIMIT $3) RETURNING 1",
 	NULL},
@@ -67,6 +70,9 @@ static const struct db_statement tenant_slices[] = {
 	NULL},
     {"DELETE FROM events WHERE tenant_id = $1 AND (event_id, created_at) IN"
      " (SELECT event_id, created_at FROM events WHERE tenant_id = $1 LIMIT $2) RETURNING 1",
+	NULL},
+    {"DELETE FROM cancelled_jobs WHERE tenant_id = $1 AND (version, job_id) IN"
+     " (SELECT version, job_id FROM cancelled_jobs WHERE tenant_id = $1 LIMIT $2) RETURNING 1",
 	NULL},
     {"DELETE FROM replays WHERE tenant_id = $1 AND replay_id IN"
      " (SELECT replay_id FROM replays WHERE tenant_id = $1 LIMIT $2) RETURNING 1",

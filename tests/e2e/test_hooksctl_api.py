@@ -6,6 +6,7 @@ import re
 import pytest
 
 from harness.daemon import run_program
+from harness.rows import Rows
 
 
 @pytest.fixture
@@ -122,3 +123,19 @@ def test_control_characters_are_shown_as_escapes(ctl):
     made = ctl.json("endpoints", "add", "https://shop.example/", "--name=café", '--metadata={"note":"\u009b31m\\u001b[31m"}')
     shown = fields(ctl("endpoints", "get", made["id"]))
     assert (shown["name"], shown["metadata"]) == ("café", '{"note":"\\xc2\\x9b31m\\u001b[31m"}')
+
+
+def test_dead_letters_are_requeued_one_by_one_and_by_options(ctl):
+    endpoint = ctl.json("endpoints", "add", "https://shop.example/hooks", "--enabled=false")["id"]
+    rows = Rows(ctl.hookline, ctl.tenant)
+    first, second, third = (rows.dead_letter(endpoint, reason=reason) for reason in ("http_410", "http_403", "http_403"))
+    assert ctl.json("dlq", "requeue", first) == {"ok": True, "job_id": first}
+    assert ctl.json("dlq", "requeue", "--endpoint", endpoint, "--reason=http_403", "--dry-run")["matched"] == 2
+    assert "a word is missing: id" in ctl.run("dlq", "requeue").stderr
+    assert ctl.json("dlq", "requeue", "--topic=#", "--limit=1")["remaining"] == 1
+    assert {row[0] for row in table(ctl("jobs", "ls"))} == {first, second}
+    assert ctl("jobs", "cancel", first) == ""
+    for words in (("jobs", "retry", second), ("endpoints", "retry", endpoint)):
+        run = ctl.run(*words)
+        assert run.returncode == 1 and "disabled" in run.stderr
+    assert [row[0] for row in table(ctl("dlq", "ls"))] == [third]

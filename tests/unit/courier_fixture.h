@@ -110,6 +110,7 @@ void store_start(void);
 bool store_answer(void);
 uint32_t store_commit(uint32_t most);
 void store_tell_endpoint(const struct model_endpoint *endpoint);
+void store_tell_cancelled(const struct model_row *row);
 void store_tell_rows(const struct model_endpoint *endpoint);
 void store_lose_node(void);
 void store_tell_version(int64_t version);

@@ -128,6 +128,8 @@ store_thread_news(struct store_thread *thread)
 	for (uint32_t i = 0; news->kind == NEWS_PAGE && i < scene.row_count; i++)
 		if (memcmp(scene.endpoints[scene.rows[i]->endpoint].id, news->id, 16) == 0)
 			scene.rows[i]->told = scene.rows[i]->told || scene.rows[i]->missing;
+	if (news->kind == NEWS_CANCELLED && jobs_find(&scene.courier.jobs, news->id) != NULL)
+		scene_row_by_id(news->id)->told = true;
 	if (news->kind == NEWS_ENDPOINT)
 		endpoint_by_id(news->id)->enabled_as_told = news->config != NULL && news->config->enabled;
 	return news;
@@ -143,6 +145,12 @@ news_free(struct news *news)
 	free(news->rows);
 	free(news->tenant_id);
 	free(news);
+}
+
+void
+store_tell_cancelled(const struct model_row *row)
+{
+	(void)tell(NEWS_CANCELLED, scene.endpoints[row->endpoint].tenant_id, row->job_id);
 }
 
 void

@@ -86,10 +86,13 @@ meddle(struct dice *dice)
 
 	if (row == NULL || !row->is_row)
 		return;
-	if (dice_below(dice, 2) == 0)
-		scene_cancel(row);
-	else
+	if (dice_below(dice, 2) == 0) {
 		scene_hurry(row);
+		return;
+	}
+	scene_cancel(row);
+	if (dice_below(dice, 2) == 0)
+		store_tell_cancelled(row);
 }
 
 static void

@@ -147,6 +147,48 @@ test_an_attempt_of_a_job_whose_row_is_gone_is_the_last_one(void **state)
 	assert_int_equal(scene.begun, 1);
 }
 
+static void
+test_a_job_that_somebody_cancels_is_forgotten_before_any_page(void **state)
+{
+	struct model_row *row = failed_job();
+	uint32_t pages = scene.pages;
+
+	row->is_row = false;
+	row->cancelled = true;
+	store_tell_cancelled(row);
+	(void)courier_turn(&scene.courier);
+	assert_int_equal(scene.courier.jobs.table.count, 0);
+	assert_int_equal(scene.pages, pages);
+}
+
+static void
+test_a_job_under_way_that_somebody_cancels_is_not_begun_again(void **state)
+{
+	struct model_row *row = scene_publish(0);
+
+	scene_settle();
+	row->is_row = false;
+	row->cancelled = true;
+	store_tell_cancelled(row);
+	scene_settle();
+	assert_int_equal(scene.order_count, 1);
+	http_answer(0, 500);
+	scene_pass(60 * SECOND);
+	assert_int_equal(scene.begun, 1);
+	assert_int_equal(scene.courier.jobs.table.count, 0);
+}
+
+static void
+test_the_job_of_another_tenant_is_not_cancelled_by_its_id(void **state)
+{
+	struct model_row other = *failed_job();
+
+	other.endpoint = ENDPOINTS - 1;
+	store_tell_cancelled(&other);
+	(void)courier_turn(&scene.courier);
+	assert_int_equal(scene.courier.jobs.table.count, 1);
+}
+
 int
 main(void)
 {
@@ -158,6 +200,9 @@ main(void)
 	    SCENE_TEST(test_the_jobs_beside_it_stay),
 	    SCENE_TEST(test_a_job_that_came_after_the_page_was_asked_for_stays),
 	    SCENE_TEST(test_an_attempt_of_a_job_whose_row_is_gone_is_the_last_one),
+	    SCENE_TEST(test_a_job_that_somebody_cancels_is_forgotten_before_any_page),
+	    SCENE_TEST(test_a_job_under_way_that_somebody_cancels_is_not_begun_again),
+	    SCENE_TEST(test_the_job_of_another_tenant_is_not_cancelled_by_its_id),
 	};
 
 	return cmocka_run_group_tests_name("courier_rows", tests, NULL, NULL);

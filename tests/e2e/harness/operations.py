@@ -40,6 +40,10 @@ BODIES = {
     "ENDPOINT_CREATE": lambda own: {"url": URL, "name": "made"},
     "ENDPOINT_UPDATE": lambda own: {"name": "changed"},
     "ENDPOINT_ROTATE_SECRET": lambda own: {"overlap_seconds": 60},
+    "ENDPOINT_RETRY": lambda own: {},
+    "JOB_RETRY": lambda own: {},
+    "DEAD_LETTER_REQUEUE": lambda own: {},
+    "DEAD_LETTER_REQUEUE_MANY": lambda own: {"endpoint_id": own["endpoint"]},
     "SUBSCRIPTION_CREATE": lambda own: {"endpoint_id": own["endpoint"], "topic_pattern": "order.*"},
     "SUBSCRIPTION_UPDATE": lambda own: {"name": "changed"},
 }

@@ -1,0 +1,236 @@
+/* Each change raises the tenant's routing version, by which couriers read the rows anew. */
+#include "control/job_changes.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "control/at_once.h"
+#include "control/change.h"
+#include "control/job_target.h"
+#include "control/jobs.h"
+#include "control/requeue_filter.h"
+#include "control/tree.h"
+#include "store/webhooks/cancelled_jobs.h"
+#include "store/webhooks/changes.h"
+#include "store/webhooks/job_lists.h"
+#include "store/webhooks/job_retry.h"
+#include "store/webhooks/routing.h"
+
+#define SLICE_JOBS 1000
+#define MARGIN_US (1000 * INT64_C(1000)) /* before the deadline no slice begins */
+
+/* The caller's job that the path names. Returns as db_query(); on 0 the reply is an answer if it does not wait. */
+static int
+load(const struct request *request, struct db_rows **rows, struct reply *reply, struct error *err)
+{
+	char id[OBJECT_ID_BYTES];
+	int rc = 0;
+
+	*rows = NULL;
+	if (object_id_read(request->params[0], id))
+		rc = job_lists_get(request->db, request->caller.tenant_id, id, rows, err);
+	if (rc == 0 && db_rows_count(*rows) == 0)
+		job_answer_unknown(reply);
+	return rc;
+}
+
+static int
+audit(const struct request *request, const char *action, const struct db_rows *rows, struct error *err)
+{
+	const struct change change = {
+	    action, "job", db_rows_text(rows, 0, JOB_COLUMN_ID).base, request->caller.tenant_id};
+	cJSON *before = job_show(request, rows, 0);
+	int rc = change_audit(request, &change, before, NULL, err);
+
+	cJSON_Delete(before);
+	return rc;
+}
+
+/* Whether jobs of the endpoint may be hurried. On 0 the reply is an answer if not. Returns as db_query(). */
+static int
+check_target(const struct request *request, struct span endpoint_id, struct reply *reply, struct error *err)
+{
+	struct job_target target;
+	int rc = job_target_read(request, endpoint_id, &target, err);
+
+	if (rc == 0 && !target.there)
+		answer_error(reply, 409, "conflict", "the endpoint is deleted: its jobs are being removed");
+	else if (rc == 0 && target.held)
+		answer_error(reply, 409, "conflict", "%s: its jobs are held until it goes on", target.why_held);
+	return rc;
+}
+
+/* ---- one job is due ---- */
+
+static int
+make_due(const struct request *request, void *context, struct reply *reply, struct error *err)
+{
+	const char *tenant_id = request->caller.tenant_id;
+	struct db_rows *rows = NULL;
+	int64_t version;
+	int rc = routing_raise(request->db, tenant_id, err);
+
+	(void)context;
+	if (rc == 0)
+		rc = load(request, &rows, reply, err);
+	if (rc == 0 && reply->status == 0)
+		rc = check_target(request, db_rows_text(rows, 0, JOB_COLUMN_ENDPOINT), reply, err);
+	if (rc == 0 && reply->status == 0) {
+		cJSON *tree = tree_new();
+
+		tree_add_bool(tree, "ok", true);
+		tree_add_text(tree, "job_id", db_rows_text(rows, 0, JOB_COLUMN_ID));
+		rc = job_retry(request->db, tenant_id, db_rows_text(rows, 0, JOB_COLUMN_ENDPOINT).base,
+		    db_rows_text(rows, 0, JOB_COLUMN_ID).base, err);
+		if (rc == 0)
+			rc = audit(request, "job.retry", rows, err);
+		if (rc == 0)
+			rc = changes_raise(request->db, &version, err);
+		answer_json(reply, 200, tree);
+	}
+	db_rows_free(rows);
+	return rc;
+}
+
+void
+job_make_due(const struct request *request, struct reply *reply)
+{
+	if (requeue_body_is_empty(request, reply))
+		(void)change_run(request, make_due, NULL, reply);
+}
+
+/* ---- one job is cancelled ---- */
+
+static int
+cancel(const struct request *request, void *context, struct reply *reply, struct error *err)
+{
+	const char *tenant_id = request->caller.tenant_id;
+	int64_t *version = context;
+	struct db_rows *rows;
+	bool there = false;
+	int rc = load(request, &rows, reply, err);
+
+	if (rc == 0 && reply->status == 0) {
+		const char *id = db_rows_text(rows, 0, JOB_COLUMN_ID).base;
+
+		rc = job_cancel(
+		    request->db, tenant_id, db_rows_text(rows, 0, JOB_COLUMN_ENDPOINT).base, id, &there, err);
+		if (rc == 0 && !there)
+			job_answer_unknown(reply); /* it has ended since */
+		if (rc == 0 && there)
+			rc = audit(request, "job.cancel", rows, err);
+		if (rc == 0 && there)
+			rc = routing_raise(request->db, tenant_id, err);
+		if (rc == 0 && there)
+			rc = changes_raise(request->db, version, err);
+		if (rc == 0 && there)
+			rc = cancelled_jobs_add(request->db, tenant_id, id, *version, err);
+		if (rc == 0 && there)
+			answer_nothing(reply);
+	}
+	db_rows_free(rows);
+	return rc;
+}
+
+void
+job_delete(const struct request *request, struct reply *reply)
+{
+	int64_t version;
+
+	if (change_run(request, cancel, &version, reply))
+		at_once_wait(request, version, reply);
+}
+
+/* ---- all jobs of an endpoint are due ---- */
+
+struct hurry {
+	char endpoint_id[OBJECT_ID_BYTES];
+	uint8_t after[16];
+	int64_t jobs;
+	uint8_t slice_last[16];
+	uint32_t slice_jobs;
+};
+
+static int
+audit_slice(const struct request *request, const struct hurry *hurry, struct error *err)
+{
+	const struct change change = {"endpoint.retry", "endpoint", hurry->endpoint_id, request->caller.tenant_id};
+	cJSON *after = tree_new();
+	int rc;
+
+	tree_add_int(after, "jobs", hurry->slice_jobs);
+	rc = change_audit(request, &change, NULL, after, err);
+	cJSON_Delete(after);
+	return rc;
+}
+
+static int
+hurry_some(const struct request *request, void *context, struct reply *reply, struct error *err)
+{
+	const char *tenant_id = request->caller.tenant_id;
+	struct hurry *hurry = context;
+	int64_t version;
+	int rc = routing_raise(request->db, tenant_id, err);
+
+	memcpy(hurry->slice_last, hurry->after, sizeof hurry->slice_last);
+	hurry->slice_jobs = 0;
+	if (rc == 0)
+		rc = check_target(request, (struct span){hurry->endpoint_id, strlen(hurry->endpoint_id)}, reply, err);
+	if (rc != 0 || reply->status != 0)
+		return rc;
+	rc = job_retry_slice(
+	    request->db, tenant_id, hurry->endpoint_id, SLICE_JOBS, hurry->slice_last, &hurry->slice_jobs, err);
+	if (rc == 0)
+		rc = audit_slice(request, hurry, err);
+	if (rc == 0)
+		rc = changes_raise(request->db, &version, err);
+	if (rc == 0)
+		answer_json(reply, 200, tree_new()); /* of the slice */
+	return rc;
+}
+
+static void
+answer_hurried(const struct hurry *hurry, bool more, struct reply *reply)
+{
+	cJSON *tree = tree_new();
+
+	reply_reset(reply);
+	tree_add_bool(tree, "ok", true);
+	tree_add_int(tree, "jobs", hurry->jobs);
+	tree_add_bool(tree, "more", more);
+	answer_json(reply, 200, tree);
+}
+
+/* The endpoint is there, as far as a read can tell. false: the reply says that it is not, or why nobody knows. */
+static bool
+find_endpoint(const struct request *request, char id[OBJECT_ID_BYTES], struct reply *reply)
+{
+	struct job_target target = {0};
+	struct error err;
+	int rc = 0;
+
+	if (object_id_read(request->params[0], id))
+		rc = job_target_read(request, (struct span){id, strlen(id)}, &target, &err);
+	if (rc != 0)
+		answer_store_failed(reply, rc, &err);
+	else if (!target.there)
+		answer_error(reply, 404, "not_found", "there is no such endpoint");
+	return rc == 0 && target.there;
+}
+
+void
+endpoint_make_due(const struct request *request, struct reply *reply)
+{
+	struct hurry hurry = {0};
+
+	if (!requeue_body_is_empty(request, reply) || !find_endpoint(request, hurry.endpoint_id, reply))
+		return;
+	do {
+		reply_reset(reply);
+		if (!change_run(request, hurry_some, &hurry, reply))
+			return;
+		hurry.jobs += hurry.slice_jobs;
+		memcpy(hurry.after, hurry.slice_last, sizeof hurry.after);
+	} while (hurry.slice_jobs == SLICE_JOBS && clock_steady_us() + MARGIN_US < request->deadline_us);
+	answer_hurried(&hurry, hurry.slice_jobs == SLICE_JOBS, reply);
+}

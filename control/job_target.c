@@ -1,0 +1,86 @@
+/* By the endpoint's row. */
+#include "control/job_target.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "store/webhooks/endpoints.h"
+#include "store/webhooks/job_lifetime.h"
+
+static void
+say_why(const struct endpoint *endpoint, char why[160])
+{
+	if (endpoint->enabled)
+		(void)snprintf(why, 160, "the endpoint is paused");
+	else if (endpoint->disabled_reason.base != NULL)
+		(void)snprintf(why, 160, "the endpoint is disabled: %.*s",
+		    (int)(endpoint->disabled_reason.len < 100 ? endpoint->disabled_reason.len : 100),
+		    endpoint->disabled_reason.base);
+	else
+		(void)snprintf(why, 160, "the endpoint is disabled");
+}
+
+int
+job_target_read(const struct request *request, struct span endpoint_id, struct job_target *target, struct error *err)
+{
+	struct db_rows *rows;
+	int rc = endpoints_get(request->db, request->caller.tenant_id, endpoint_id, false, &rows, err);
+
+	*target = (struct job_target){0};
+	if (rc != 0)
+		return rc;
+	(void)snprintf(target->endpoint_id, sizeof target->endpoint_id, "%.*s", (int)endpoint_id.len, endpoint_id.base);
+	target->there = db_rows_count(rows) > 0;
+	if (target->there) {
+		const struct endpoint endpoint = endpoint_of_row(rows, 0);
+
+		target->held = !endpoint.enabled || endpoint.paused;
+		if (target->held)
+			say_why(&endpoint, target->why_held);
+		target->lifetime_ms =
+		    job_lifetime_ms(request->context->config, endpoint.retry_schedule, (uint32_t)endpoint.max_attempts);
+	}
+	db_rows_free(rows);
+	return 0;
+}
+
+static bool
+is(const struct job_target *target, struct span endpoint_id)
+{
+	return strlen(target->endpoint_id) == endpoint_id.len &&
+	       memcmp(target->endpoint_id, endpoint_id.base, endpoint_id.len) == 0;
+}
+
+/* Neighbours often have the same one. */
+int
+job_targets_find(struct job_targets *targets, const struct request *request, struct span endpoint_id,
+    struct job_target *target, struct error *err)
+{
+	uint32_t at = targets->last;
+	int rc;
+
+	if (at >= targets->count || !is(&targets->items[at], endpoint_id))
+		for (at = 0; at < targets->count && !is(&targets->items[at], endpoint_id); at++)
+			;
+	if (at == targets->count) {
+		rc = job_target_read(request, endpoint_id, target, err);
+		if (rc != 0)
+			return rc;
+		if (targets->count == targets->capacity) {
+			targets->capacity = targets->capacity > 0 ? 2 * targets->capacity : 16;
+			targets->items = mem_resize(targets->items, targets->capacity, sizeof *targets->items);
+		}
+		targets->items[targets->count++] = *target;
+	}
+	targets->last = at;
+	*target = targets->items[at];
+	return 0;
+}
+
+void
+job_targets_free(struct job_targets *targets)
+{
+	free(targets->items);
+}

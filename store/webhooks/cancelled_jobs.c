@@ -1,0 +1,43 @@
+/* A note is found by its tenant and version; upkeep goes through all of them. */
+#include "store/webhooks/cancelled_jobs.h"
+
+#define KEPT_MS (60ll * 60 * 1000)
+
+int
+cancelled_jobs_add(struct db *db, const char *tenant_id, const char *job_id, int64_t version, struct error *err)
+{
+	static const struct db_statement add = {
+	    "INSERT INTO cancelled_jobs (tenant_id, version, job_id, cancelled_at) VALUES ($1, $2, $3, hl_now())"};
+	const struct db_param params[] = {db_string(tenant_id), db_int(version), db_string(job_id)};
+
+	return db_query(db, &add, params, 3, NULL, err);
+}
+
+int
+cancelled_jobs_since(struct db *db, const char *tenant_id, int64_t version, struct db_rows **rows, struct error *err)
+{
+	static const struct db_statement since = {
+	    "SELECT job_id FROM cancelled_jobs WHERE tenant_id = $1 AND version > $2"};
+	const struct db_param params[] = {db_string(tenant_id), db_int(version)};
+
+	return db_query(db, &since, params, 2, rows, err);
+}
+
+int
+cancelled_jobs_remove_old(struct db *db, uint32_t limit, uint32_t *removed, struct error *err)
+{
+	static const struct db_statement remove_old = {
+	    "DELETE FROM cancelled_jobs WHERE (tenant_id, version, job_id) IN (SELECT tenant_id, version, job_id"
+	    " FROM cancelled_jobs WHERE hl_ms(cancelled_at) <= hl_ms(hl_now()) - $1 LIMIT $2) RETURNING job_id"};
+	const struct db_param params[] = {db_int(KEPT_MS), db_int(limit)};
+	struct db_rows *rows = NULL;
+	int rc = db_begin(db, err);
+
+	if (rc == 0)
+		rc = db_query(db, &remove_old, params, 2, &rows, err);
+	rc = db_end(db, rc, err);
+	if (rc == 0)
+		*removed = db_rows_count(rows);
+	db_rows_free(rows);
+	return rc;
+}

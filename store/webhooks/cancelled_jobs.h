@@ -1,0 +1,26 @@
+/*
+ * Which jobs somebody has cancelled of late, for couriers that have them in memory: a row that is gone tells nobody.
+ * The functions return what db_query() does.
+ */
+#ifndef STORE_WEBHOOKS_CANCELLED_JOBS_H
+#define STORE_WEBHOOKS_CANCELLED_JOBS_H
+
+#include <stdint.h>
+
+#include "base/error.h"
+#include "store/db.h"
+
+/* Notes one, in the transaction that has removed its row; version: what changes_raise() gave it. */
+int cancelled_jobs_add(struct db *db, const char *tenant_id, const char *job_id, int64_t version, struct error *err);
+
+/* The tenant's that were cancelled by a later version than that one: a column of ids. In a transaction or without. */
+int cancelled_jobs_since(
+    struct db *db, const char *tenant_id, int64_t version, struct db_rows **rows, struct error *err);
+
+/*
+ * Removes at most limit notes that are an hour old, of all tenants: by then each courier has read them, or lives no
+ * more. *removed: how many. In no transaction.
+ */
+int cancelled_jobs_remove_old(struct db *db, uint32_t limit, uint32_t *removed, struct error *err);
+
+#endif

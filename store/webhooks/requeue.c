@@ -1,0 +1,157 @@
+/* Three statements for many letters: the event goes beside the job, the job comes, the letter goes. */
+#include "store/webhooks/requeue.h"
+
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "store/webhooks/job_outcomes.h"
+#include "store/webhooks/job_retry.h"
+
+#define COLUMNS(created_us)                                                                                            \
+	"job_id, endpoint_id, event_id, reason, topic, " created_us                                                    \
+	", EXISTS (SELECT 1 FROM jobs WHERE jobs.tenant_id = dlq.tenant_id AND "                                       \
+	"jobs.endpoint_id = dlq.endpoint_id AND jobs.job_id = dlq.job_id)"
+#define PG_COLUMNS COLUMNS(PG_MICROSECONDS("created_at"))
+#define SQLITE_COLUMNS COLUMNS(SQLITE_MICROSECONDS("created_at"))
+
+int
+requeue_lock(struct db *db, const char *tenant_id, const char *job_id, struct db_rows **rows, struct error *err)
+{
+	static const struct db_statement lock = {"SELECT " PG_COLUMNS
+						 " FROM dlq WHERE tenant_id = $1 AND job_id = $2 FOR UPDATE OF dlq",
+	    "SELECT " SQLITE_COLUMNS " FROM dlq WHERE tenant_id = $1 AND job_id = $2"};
+	const struct db_param params[] = {db_string(tenant_id), db_string(job_id)};
+
+	return db_query(db, &lock, params, 2, rows, err);
+}
+
+#define FILTERED(uuid)                                                                                                 \
+	" FROM dlq WHERE tenant_id = $1 AND created_at >= hl_time($2) AND created_at < hl_time($3)"                    \
+	" AND topic LIKE $4 ESCAPE '\\' AND (CAST($5 AS " uuid ") IS NULL OR endpoint_id = $5)"                        \
+	" AND (CAST($6 AS text) IS NULL OR reason = $6)"
+#define FILTERS 6
+
+static void
+put_filter(const char *tenant_id, const struct dead_letter_filter *filter, struct db_param params[FILTERS])
+{
+	params[0] = db_string(tenant_id);
+	params[1] = db_int(filter->created.from_ms);
+	params[2] = db_int(filter->created.to_ms);
+	params[3] = list_like(filter->topic_like);
+	params[4] = db_string(filter->endpoint_id);
+	params[5] = db_string(filter->reason);
+}
+
+int
+requeue_count(struct db *db, const char *tenant_id, const struct dead_letter_filter *filter, struct db_rows **rows,
+    struct error *err)
+{
+	static const struct db_statement count = {
+	    "SELECT count(*), hl_ms(hl_now())" FILTERED("uuid"), "SELECT count(*), hl_ms(hl_now())" FILTERED("text")};
+	struct db_param params[FILTERS];
+
+	put_filter(tenant_id, filter, params);
+	return db_query(db, &count, params, FILTERS, rows, err);
+}
+
+#define PLACE(after) " AND (created_at, job_id) > (" after ", $8) ORDER BY created_at, job_id LIMIT $9"
+#define PG_SLICE "SELECT " PG_COLUMNS FILTERED("uuid") PLACE(PG_OF_MICROSECONDS("$7"))
+#define SQLITE_SLICE "SELECT " SQLITE_COLUMNS FILTERED("text") PLACE(SQLITE_OF_MICROSECONDS("$7"))
+
+int
+requeue_slice(struct db *db, const char *tenant_id, const struct dead_letter_filter *filter,
+    const struct list_slice *slice, bool lock, struct db_rows **rows, struct error *err)
+{
+	static const struct db_statement slices[2] = {
+	    {PG_SLICE, SQLITE_SLICE}, {PG_SLICE " FOR UPDATE OF dlq", SQLITE_SLICE}};
+	struct db_param params[FILTERS + 3];
+
+	put_filter(tenant_id, filter, params);
+	params[FILTERS] = list_after_time(slice);
+	params[FILTERS + 1] = list_after_id(slice);
+	params[FILTERS + 2] = db_int(slice->limit);
+	return db_query(db, &slices[lock], params, FILTERS + 3, rows, err);
+}
+
+/* ---- moving ---- */
+
+static const enum db_type types[] = {DB_TYPE_TEXT, DB_TYPE_UUID, DB_TYPE_INT4, DB_TYPE_TEXT, DB_TYPE_INT8};
+
+#define KEEP                                                                                                           \
+	"INSERT INTO dlq_events (tenant_id, event_id, job_id, endpoint_id, topic, occurred_at, payload, "              \
+	"idempotency_key, ordering_key, target_user_id, extra, trace) SELECT dlq.tenant_id, dlq.event_id, "            \
+	"dlq.job_id, dlq.endpoint_id, dlq.topic, dlq.occurred_at, dlq.payload, dlq.idempotency_key, "                  \
+	"dlq.ordering_key, dlq.target_user_id, dlq.extra, dlq.trace FROM "
+static const struct db_each keep_events = {
+    .statement = {KEEP "unnest($1::text[], $2::uuid[]) AS given (tenant_id, job_id) JOIN dlq ON "
+		       "dlq.tenant_id = given.tenant_id AND dlq.job_id = given.job_id "
+		       "ON CONFLICT (tenant_id, event_id, job_id) DO NOTHING",
+	KEEP "dlq WHERE dlq.tenant_id = $1 AND dlq.job_id = $2 "
+	     "ON CONFLICT (tenant_id, event_id, job_id) DO NOTHING"},
+    .types = types,
+    .count = 2};
+
+#define MAKE(node_id, status, lifetime)                                                                                \
+	"INSERT INTO jobs (tenant_id, endpoint_id, job_id, event_id, node_id, status, attempt_count, attempt_base, "   \
+	"next_attempt_at, transform_id, expires_at, replay_id, subscription_ids, last_error) SELECT dlq.tenant_id, "   \
+	"dlq.endpoint_id, dlq.job_id, dlq.event_id, " node_id ", " status                                              \
+	", dlq.attempt_count, dlq.attempt_count, " JOB_DUE_NOW                                                         \
+	", dlq.transform_id, hl_time(hl_ms(hl_now()) + " lifetime "), dlq.replay_id, "                                 \
+	"dlq.subscription_ids, dlq.last_error FROM "
+static const struct db_each make_jobs = {
+    .statement = {MAKE("given.node_id", "given.status",
+		      "given.lifetime") "unnest($1::text[], $2::uuid[], $3::int[], $4::text[], $5::bigint[]) "
+					"AS given (tenant_id, job_id, node_id, status, lifetime) JOIN dlq ON "
+					"dlq.tenant_id = given.tenant_id "
+					"AND dlq.job_id = given.job_id",
+	MAKE("$3", "$4", "$5") "dlq WHERE dlq.tenant_id = $1 AND dlq.job_id = $2"},
+    .types = types,
+    .count = 5};
+
+static const struct db_each remove_letters = {
+    .statement = {"DELETE FROM dlq USING unnest($1::text[], $2::uuid[]) AS given (tenant_id, job_id) "
+		  "WHERE dlq.tenant_id = given.tenant_id AND dlq.job_id = given.job_id",
+	"DELETE FROM dlq WHERE dlq.tenant_id = $1 AND dlq.job_id = $2"},
+    .types = types,
+    .count = 2};
+
+/* Runs a statement that takes the first values of each letter. */
+static int
+run(struct db *db, const struct db_each *each, const struct db_param *values, uint32_t count, struct error *err)
+{
+	struct db_param *own = mem_new((size_t)count * each->count, sizeof *own);
+
+	for (uint32_t i = 0; i < count; i++)
+		for (uint32_t column = 0; column < each->count; column++)
+			own[i * each->count + column] = values[i * make_jobs.count + column];
+	int rc = db_each(db, each, own, count, NULL, err);
+	free(own);
+	return rc;
+}
+
+int
+requeue_move(struct db *db, const char *tenant_id, int64_t node_id, const struct requeued *letters, uint32_t count,
+    struct error *err)
+{
+	struct db_param *values = mem_new((size_t)count * make_jobs.count + 1, sizeof *values);
+	int rc;
+
+	for (uint32_t i = 0; i < count; i++) {
+		struct db_param *value = &values[i * make_jobs.count];
+
+		value[0] = db_string(tenant_id);
+		value[1] = db_uuid(letters[i].job_id);
+		value[2] = db_int(node_id);
+		value[3] = db_string(letters[i].held ? "held" : "pending");
+		value[4] = letters[i].held ? db_null() : db_int(letters[i].lifetime_ms);
+	}
+	rc = jobs_by_indexes(db, err);
+	if (rc == 0)
+		rc = run(db, &keep_events, values, count, err);
+	if (rc == 0)
+		rc = run(db, &make_jobs, values, count, err);
+	if (rc == 0)
+		rc = run(db, &remove_letters, values, count, err);
+	free(values);
+	return rc;
+}

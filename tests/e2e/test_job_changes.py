@@ -1,0 +1,139 @@
+"""People make jobs due and cancel them. Over both stores."""
+
+import pytest
+
+from harness.deliveries import Endpoints
+from harness.recording_receiver import Answer, Receiver
+from harness.rows import Rows, new_id, now_ms
+from harness.waiting import wait_until
+
+FAILURE = Answer(status=500)
+GONE = "01a225bc-ea3c-7e39-9904-03d6a2f5e81e"
+
+
+@pytest.fixture
+def receiver():
+    with Receiver(host="127.77.0.1") as receiver:
+        yield receiver
+
+
+@pytest.fixture
+def tenant(hookline):
+    return hookline.new_tenant()
+
+
+@pytest.fixture
+def endpoints(tenant, receiver):
+    return Endpoints(tenant, receiver)
+
+
+def publish(tenant, count=1):
+    """The jobs of so many events."""
+    return [tenant.client.post("/v1/events", {"topic": "orders.made", "payload": {"n": number}}).json["job_ids"][0]
+            for number in range(count)]
+
+
+def wait_failed(tenant, jobs):
+    for job in jobs:
+        wait_until(lambda: tenant.client.get(f"/v1/jobs/{job}").json["attempt_count"] == 1, "the first attempt to be written")
+
+
+@pytest.mark.parametrize("wait", ["30s", "10m"], ids=["in memory", "in its row"])
+def test_a_job_that_waits_is_sent_when_somebody_says_so(tenant, endpoints, receiver, wait):
+    receiver.answers["/in"] = [FAILURE, FAILURE, Answer()]
+    endpoints.add("/in", retry_schedule=[wait] * 5)
+    first, second = publish(tenant, 2)
+    wait_failed(tenant, (first, second))
+    assert tenant.client.post(f"/v1/jobs/{second}/retry").json == {"ok": True, "job_id": second}
+    assert receiver.wait(3)[2].job == second
+    wait_until(lambda: tenant.client.get(f"/v1/jobs/{second}").status == 404, "the job to be done")
+    assert tenant.client.get(f"/v1/jobs/{first}").json["attempt_count"] == 1
+    (told,) = tenant.client.items("/v1/admin/audit?action=job.retry")
+    assert (told["object_id"], told["before"]["attempt_count"]) == (second, 1)
+
+
+def test_all_jobs_of_an_endpoint_are_sent_and_no_others(tenant, endpoints, receiver):
+    receiver.answers["/in"] = [FAILURE] * 5 + [Answer()]
+    receiver.answers["/other"] = FAILURE
+    endpoint = endpoints.add("/in", retry_schedule=["10m"])["id"]
+    endpoints.add("/other", retry_schedule=["10m"])
+    jobs = publish(tenant, 5)
+    wait_failed(tenant, jobs)
+    wait_until(lambda: len(receiver.at("/other")) == 5, "the other endpoint to fail")
+    assert tenant.client.post(f"/v1/endpoints/{endpoint}/retry", {}).json == {"ok": True, "jobs": 5, "more": False}
+    wait_until(lambda: {arrival.job for arrival in receiver.at("/in")[5:]} == set(jobs), "all of them to arrive")
+    assert len(receiver.at("/other")) == 5
+    wait_until(lambda: tenant.client.get(f"/v1/jobs?endpoint_id={endpoint}").json["count"] == 0, "the jobs to be done")
+    assert tenant.client.post(f"/v1/endpoints/{endpoint}/retry").json == {"ok": True, "jobs": 0, "more": False}
+
+
+def test_a_job_that_is_held_says_why_it_cannot_be_hurried(hookline, tenant, endpoints):
+    endpoint = endpoints.add("/in", enabled=False)["id"]
+    job, = publish(tenant)
+    for path in (f"/v1/jobs/{job}/retry", f"/v1/endpoints/{endpoint}/retry"):
+        reply = tenant.client.post(path)
+        assert (reply.status, reply.json["error"]) == (409, "conflict") and "disabled" in reply.json["detail"]
+    assert tenant.client.patch(f"/v1/endpoints/{endpoint}", {"enabled": True, "paused": True}).status == 200
+    assert "paused" in tenant.client.post(f"/v1/jobs/{job}/retry").json["detail"]
+    hookline.query("UPDATE endpoints SET state = 'disabled', disabled_reason = 'http_410', paused = :no WHERE endpoint_id = :id",
+                   id=endpoint, no=False)
+    assert "http_410" in tenant.client.post(f"/v1/jobs/{job}/retry").json["detail"]
+    lost = Rows(hookline, tenant).job(GONE, new_id(now_ms(), last=0))
+    assert tenant.client.post(f"/v1/jobs/{lost}/retry").status == 409
+
+
+@pytest.mark.parametrize("wait", ["2s", "10m"], ids=["in memory", "in its row"])
+def test_no_attempt_of_a_cancelled_job_begins(hookline, tenant, endpoints, receiver, wait):
+    receiver.answers["/in"] = FAILURE
+    endpoints.add("/in", retry_schedule=[wait, "1s", "1s"])
+    kept, cancelled = publish(tenant, 2)
+    wait_failed(tenant, (kept, cancelled))
+    assert tenant.client.delete(f"/v1/jobs/{cancelled}").status == 204
+    seen = len([arrival for arrival in receiver.arrivals if arrival.job == cancelled])
+    assert tenant.client.delete(f"/v1/jobs/{cancelled}").status == 404
+    assert tenant.client.post(f"/v1/jobs/{kept}/retry").status == 200
+    wait_until(lambda: len([arrival for arrival in receiver.arrivals if arrival.job == kept]) >= 2, "the other to be sent")
+    if wait == "2s":
+        wait_until(lambda: tenant.client.get(f"/v1/dlq/{kept}").status == 200, "the other to die after its schedule")
+    assert len([arrival for arrival in receiver.arrivals if arrival.job == cancelled]) == seen == 1
+    assert tenant.client.get(f"/v1/dlq/{cancelled}").status == 404
+    (told,) = tenant.client.items("/v1/admin/audit?action=job.cancel")
+    assert (told["object_kind"], told["object_id"], told["after"]) == ("job", cancelled, None)
+
+
+def test_an_attempt_under_way_ends_and_is_the_last_one(hookline, tenant, endpoints, receiver):
+    receiver.answers["/in"] = [Answer(status=500, delay=1), FAILURE]
+    endpoints.add("/in", retry_schedule=["1s"] * 5)
+    endpoints.add("/clock", retry_schedule=["1s", "1s", "1s"])
+    receiver.answers["/clock"] = [FAILURE, FAILURE, FAILURE, Answer()]
+    tenant.client.post("/v1/events", {"topic": "orders.made"})
+    receiver.wait(2)
+    job, = (arrival.job for arrival in receiver.at("/in"))
+    assert tenant.client.delete(f"/v1/jobs/{job}").status == 204
+    wait_until(lambda: len(receiver.at("/clock")) == 4, "seconds to pass")
+    assert len(receiver.at("/in")) == 1
+    wait_until(lambda: [one["http_status"] for one in tenant.client.items(f"/v1/deliveries?job_id={job}")] == [500],
+               "the attempt to be shown")
+    assert tenant.client.get(f"/v1/jobs/{job}").status == tenant.client.get(f"/v1/dlq/{job}").status == 404
+
+
+def test_a_requeued_job_that_is_cancelled_leaves_nothing(hookline, tenant, endpoints):
+    rows = Rows(hookline, tenant)
+    job = rows.dead_letter(endpoints.add("/in", enabled=False)["id"])
+    assert tenant.client.post(f"/v1/dlq/{job}/requeue").status == 200
+    assert tenant.client.delete(f"/v1/jobs/{job}").status == 204
+    for table in ("jobs", "dlq", "dlq_events"):
+        assert hookline.value(f"SELECT count(*) FROM {table} WHERE tenant_id = :id", id=tenant.id) == 0, table
+
+
+def test_what_does_not_wait_is_404_and_other_scopes_are_refused(hookline, tenant, endpoints):
+    endpoint = endpoints.add("/in", enabled=False)["id"]
+    job, = publish(tenant)
+    reader = tenant.key(["deliveries.read", "endpoints.write"])
+    assert reader.post(f"/v1/jobs/{job}/retry").status == reader.delete(f"/v1/jobs/{job}").status == 403
+    assert reader.post(f"/v1/endpoints/{endpoint}/retry").status == 403
+    for name in ("x", new_id(now_ms())):
+        assert tenant.client.post(f"/v1/jobs/{name}/retry").status == tenant.client.delete(f"/v1/jobs/{name}").status == 404
+        assert tenant.client.post(f"/v1/endpoints/{name}/retry").status == 404
+    assert tenant.client.post(f"/v1/jobs/{job}/retry", {"now": True}).status == 400
+    assert tenant.client.get(f"/v1/jobs/{job}").status == 200
