@@ -6,6 +6,7 @@
 
 #include "config/units.h"
 
+#define LIFETIME_MS_LEAST (24ll * 60 * 60 * 1000)
 #define WAIT_TEXT_BYTES 16
 
 bool
@@ -62,4 +63,15 @@ retry_schedule_read(struct span text, uint32_t ms[RETRY_WAITS_MAX])
 	while (text.base != NULL && count < RETRY_WAITS_MAX && take_wait(&text, &ms[count]))
 		count++;
 	return count;
+}
+
+int64_t
+retry_lifetime_ms(const uint32_t *ms, uint32_t count)
+{
+	int64_t sum_ms = 0;
+
+	for (uint32_t i = 0; i < count; i++)
+		sum_ms += ms[i];
+	sum_ms += sum_ms / 2;
+	return sum_ms > LIFETIME_MS_LEAST ? sum_ms : LIFETIME_MS_LEAST;
 }

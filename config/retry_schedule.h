@@ -35,4 +35,7 @@ int retry_schedule_check(struct span text, struct error *err);
 /* Reads such a list, which passed retry_schedule_check(), into ms. Returns the number of waits. Pure; any process. */
 uint32_t retry_schedule_read(struct span text, uint32_t ms[RETRY_WAITS_MAX]);
 
+/* How long a job of such waits may wait in all before it is given up, in ms: 1.5 times their sum, at least 24 hours. */
+int64_t retry_lifetime_ms(const uint32_t *ms, uint32_t count);
+
 #endif

@@ -18,8 +18,6 @@
 #include "base/uuid.h"
 #include "store/webhooks/endpoints.h"
 
-#define DAY_MS (24ll * 60 * 60 * 1000)
-
 /* The row is judged column by column; the first thing that is wrong is kept. */
 struct reading {
 	struct endpoint_config *endpoint;
@@ -296,12 +294,7 @@ endpoint_config_new(const struct config *config, const struct secrets *secrets, 
 int64_t
 endpoint_lifetime_ms(const struct endpoint_config *config)
 {
-	int64_t sum_ms = 0;
-
-	for (uint32_t i = 0; i < config->waits; i++)
-		sum_ms += config->waits_ms[i];
-	sum_ms += sum_ms / 2;
-	return sum_ms > DAY_MS ? sum_ms : DAY_MS;
+	return retry_lifetime_ms(config->waits_ms, config->waits);
 }
 
 struct endpoint_config *

@@ -258,12 +258,6 @@ http_due_us(const struct http *http)
 	return http->curl_due_us < http->waiting_due_us ? http->curl_due_us : http->waiting_due_us;
 }
 
-uint32_t
-http_in_flight(const struct http *http)
-{
-	return http->in_flight;
-}
-
 void
 http_cancel(struct http *http)
 {

@@ -37,9 +37,6 @@ void http_run(struct http *http);
 int http_fd(const struct http *http);
 int64_t http_due_us(const struct http *http);
 
-/* Attempts that were begun and are not done. */
-uint32_t http_in_flight(const struct http *http);
-
 /*
  * For the end of a drain: ends all attempts that were begun before, as ATTEMPT_OURS unless a reply's head was complete,
  * and calls done() for them.

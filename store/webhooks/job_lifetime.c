@@ -8,7 +8,6 @@
 #include "event/json_string.h"
 #include "event/scan.h"
 
-#define LEAST_MS (24ll * 60 * 60 * 1000)
 #define SCHEDULE_BYTES_MAX (RETRY_WAITS_MAX * 16)
 
 static bool
@@ -66,7 +65,6 @@ int64_t
 job_lifetime_ms(const struct config *config, struct span schedule, uint32_t attempts)
 {
 	uint32_t ms[RETRY_WAITS_MAX], count;
-	int64_t sum = 0;
 
 	if (schedule.base == NULL || !read_schedule(schedule, ms, &count)) {
 		const char *standard = config->hl_retry_schedule;
@@ -77,7 +75,5 @@ job_lifetime_ms(const struct config *config, struct span schedule, uint32_t atte
 	}
 	if (attempts > 0 && count >= attempts)
 		count = attempts - 1;
-	for (uint32_t i = 0; i < count; i++)
-		sum += ms[i];
-	return sum + sum / 2 > LEAST_MS ? sum + sum / 2 : LEAST_MS;
+	return retry_lifetime_ms(ms, count);
 }

@@ -8,7 +8,7 @@
 #include "config/config.h"
 
 /*
- * 1.5 times the length of the endpoint's schedule, at least 24 hours, in ms. schedule: endpoints.retry_schedule, JSON;
+ * retry_lifetime_ms() of the endpoint's schedule. schedule: endpoints.retry_schedule, JSON;
  * base NULL or what cannot be read: HL_RETRY_SCHEDULE. attempts: endpoints.max_attempts; 0: the schedule is not cut.
  */
 int64_t job_lifetime_ms(const struct config *config, struct span schedule, uint32_t attempts);

@@ -169,7 +169,7 @@ make_attempts(struct run *run, const cJSON *command)
 		int32_t wait_ms = clock_wait_ms(http_due_us(run->http), clock_steady_us(), most_ms);
 
 		if (poll(&poll_fd, 1, wait_ms) == 0 && wait_ms == 60000) {
-			(void)fprintf(stderr, "%u attempts hang\n", http_in_flight(run->http));
+			(void)fprintf(stderr, "%u attempts hang\n", run->begun - run->done);
 			abort();
 		}
 		http_run(run->http);
