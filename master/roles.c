@@ -114,7 +114,7 @@ roles_open(struct service *service, struct error *err)
 		return -1;
 	/* Couriers post to the service itself. PORT=0 lets the kernel choose, and a service manager passes sockets. */
 	free(service->config.host);
-	service->config.host = mem_printf("%s", service->listeners.host);
+	service->config.host = mem_strdup(service->listeners.host);
 	service->config.port = service->listeners.port;
 	return 0;
 }
