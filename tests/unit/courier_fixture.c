@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "base/mem.h"
+#include "base/sizes.h"
 #include "courier/outcome.h"
 #include "event/handover.h"
 #include "tests/unit/lane_fixture.h"
@@ -317,4 +318,26 @@ scene_pass(int64_t us)
 {
 	fake_now_us += us;
 	scene_settle();
+}
+
+int
+scene_set_up(void **state)
+{
+	scene_begin(8 * MIB, 1 * MIB);
+	store_start();
+	scene_settle();
+	return 0;
+}
+
+int
+scene_tear_down(void **state)
+{
+	scene_end();
+	return 0;
+}
+
+uint32_t
+jobs_in_memory(void)
+{
+	return scene.courier.jobs.table.count;
 }

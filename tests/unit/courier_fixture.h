@@ -80,6 +80,14 @@ extern struct scene scene;
 void scene_begin(uint64_t limit, uint64_t outcomes_bytes);
 void scene_end(void);
 
+/* A test with a scene of its own, of 8 MiB and an outcomes lane of 1 MiB, whose courier has started. */
+int scene_set_up(void **state);
+int scene_tear_down(void **state);
+#define SCENE_TEST(test) cmocka_unit_test_setup_teardown(test, scene_set_up, scene_tear_down)
+
+/* Jobs that the courier has in memory. */
+uint32_t jobs_in_memory(void);
+
 /* The courier is killed, and another one takes its place. */
 void scene_kill(void);
 

@@ -5,26 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "base/sizes.h"
 #include "tests/unit/courier_fixture.h"
-
-static int
-begin_scene(void **state)
-{
-	scene_begin(8 * MIB, 1 * MIB);
-	store_start();
-	scene_settle();
-	return 0;
-}
-
-static int
-end_scene(void **state)
-{
-	scene_end();
-	return 0;
-}
-
-#define SCENE_TEST(test) cmocka_unit_test_setup_teardown(test, begin_scene, end_scene)
 
 /* A job of endpoint 0 that has failed and waits in memory for half a minute. */
 static struct model_row *
@@ -38,7 +19,7 @@ failed_job(void)
 	http_answer(0, 500);
 	scene_settle();
 	assert_int_equal(scene.order_count, 0);
-	assert_int_equal(scene.courier.jobs.table.count, 1);
+	assert_int_equal(jobs_in_memory(), 1);
 	return row;
 }
 
@@ -94,7 +75,7 @@ test_a_job_whose_row_is_gone_is_forgotten(void **state)
 {
 	scene_cancel(failed_job());
 	scene_pass(2 * SECOND);
-	assert_int_equal(scene.courier.jobs.table.count, 0);
+	assert_int_equal(jobs_in_memory(), 0);
 	scene_pass(60 * SECOND);
 	assert_int_equal(scene.begun, 1);
 }
@@ -112,7 +93,7 @@ test_the_jobs_beside_it_stay(void **state)
 	}
 	scene_cancel(row);
 	scene_pass(3 * SECOND);
-	assert_int_equal(scene.courier.jobs.table.count, 20);
+	assert_int_equal(jobs_in_memory(), 20);
 }
 
 static void
@@ -126,7 +107,7 @@ test_a_job_that_came_after_the_page_was_asked_for_stays(void **state)
 	(void)scene_publish(0);
 	(void)courier_turn(&scene.courier);
 	scene_settle();
-	assert_int_equal(scene.courier.jobs.table.count, 2);
+	assert_int_equal(jobs_in_memory(), 2);
 	assert_int_equal(scene.begun, 2);
 }
 
@@ -142,7 +123,7 @@ test_an_attempt_of_a_job_whose_row_is_gone_is_the_last_one(void **state)
 	assert_int_equal(scene.order_count, 1);
 	http_answer(0, 500);
 	scene_settle();
-	assert_int_equal(scene.courier.jobs.table.count, 0);
+	assert_int_equal(jobs_in_memory(), 0);
 	scene_pass(60 * SECOND);
 	assert_int_equal(scene.begun, 1);
 }

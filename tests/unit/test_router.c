@@ -16,15 +16,12 @@
 #include "base/mem.h"
 #include "store/webhooks/router.h"
 #include "store/webhooks/routing.h"
-#include "store/webhooks_store.h"
+#include "tests/unit/db_fixture.h"
 #include "tests/unit/event_fixture.h"
 
 #define ENDPOINT "0190f5fe-0000-7000-8000-00000000000%c"
 
-static const struct db_env no_env = {0};
-static char directory[] = "/tmp/hooks-router-XXXXXX";
-static char path[128], standard[] = "5s";
-static struct config config;
+static char standard[] = "5s";
 static struct db *db;
 static char tenant[48];
 static struct router *router;
@@ -40,28 +37,18 @@ must(int rc)
 static int
 set_up(void **state)
 {
-	char *url = getenv("HOOKS_TEST_POSTGRES_URL");
+	int rc = db_set_up(state);
 
-	assert_non_null(mkdtemp(directory));
-	(void)snprintf(path, sizeof path, "%s/hookline.db", directory);
-	config = (struct config){.hl_store = url != NULL ? HL_STORE_POSTGRES : HL_STORE_EMBEDDED,
-	    .hl_data_path = path,
-	    .hl_postgres_url = url,
-	    .hl_retry_schedule = standard,
-	    .auto_migrate = true,
-	    .store_timeout_ms = 5000};
-	must(db_open(&db, &config, &no_env, &err));
-	return 0;
+	db_config.hl_retry_schedule = standard;
+	db = must_open();
+	return rc;
 }
 
 static int
 tear_down(void **state)
 {
-	char command[160];
-
 	db_close(db);
-	(void)snprintf(command, sizeof command, "rm -r %s", directory);
-	return system(command);
+	return db_tear_down(state);
 }
 
 /* Runs a change as control does: in a transaction that raises the tenant's version. $1 is the tenant. */
@@ -112,7 +99,7 @@ new_tenant(void **state)
 	static int number;
 
 	(void)snprintf(tenant, sizeof tenant, "router-%d", number++);
-	router = router_new(&config);
+	router = router_new(&db_config);
 	change("INSERT INTO tenants (tenant_id, name, created_at, updated_at) VALUES ($1, 'x', hl_now(), hl_now())");
 	add_endpoint('1');
 	add_endpoint('2');
@@ -285,7 +272,7 @@ test_the_tenant_that_was_not_asked_for_longest_is_dropped(void **state)
 		       "enabled, created_at, updated_at) SELECT $1, CAST('0190f5fe-0000-7000-8000-2000000000' || i "
 		       "AS %s), '0190f5fe-0000-7000-8000-000000000001', 1, 'a.*', '%s', TRUE, hl_now(), hl_now() "
 		       "FROM n",
-		config.hl_store == HL_STORE_POSTGRES ? "uuid" : "text", filter);
+		db_config.hl_store == HL_STORE_POSTGRES ? "uuid" : "text", filter);
 
 	change(sql);
 	(void)found();

@@ -16,12 +16,8 @@
 #include "store/webhooks/inbox_rows.h"
 #include "store/webhooks/tenant_stats.h"
 #include "store/webhooks/tenants.h"
-#include "store/webhooks_store.h"
+#include "tests/unit/db_fixture.h"
 
-static const struct db_env no_env = {0};
-static char directory[] = "/tmp/hooks-stats-XXXXXX";
-static char path[128];
-static struct config config;
 static struct db *db;
 static struct error err;
 
@@ -35,27 +31,17 @@ must(int rc)
 static int
 set_up(void **state)
 {
-	char *url = getenv("HOOKS_TEST_POSTGRES_URL");
+	int rc = db_set_up(state);
 
-	assert_non_null(mkdtemp(directory));
-	(void)snprintf(path, sizeof path, "%s/hookline.db", directory);
-	config = (struct config){.hl_store = url != NULL ? HL_STORE_POSTGRES : HL_STORE_EMBEDDED,
-	    .hl_data_path = path,
-	    .hl_postgres_url = url,
-	    .auto_migrate = true,
-	    .store_timeout_ms = 5000};
-	must(db_open(&db, &config, &no_env, &err));
-	return 0;
+	db = must_open();
+	return rc;
 }
 
 static int
 tear_down(void **state)
 {
-	char command[160];
-
 	db_close(db);
-	(void)snprintf(command, sizeof command, "rm -r %s", directory);
-	return system(command);
+	return db_tear_down(state);
 }
 
 /* Runs one statement that writes, with the tenant as its parameter. */

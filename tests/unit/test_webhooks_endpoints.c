@@ -15,7 +15,7 @@
 
 #include "store/webhooks/endpoints.h"
 #include "store/webhooks/subscriptions.h"
-#include "store/webhooks_store.h"
+#include "tests/unit/db_fixture.h"
 
 #define TEXT(literal) ((struct span){literal, sizeof(literal) - 1})
 #define E1 TEXT("0190f5fe-0000-7000-8000-000000000001")
@@ -24,10 +24,6 @@
 #define T1 TEXT("0190f5fe-0000-7000-8000-00000000000a")
 #define T2 TEXT("0190f5fe-0000-7000-8000-00000000000b")
 
-static const struct db_env no_env = {0};
-static char directory[] = "/tmp/hooks-endpoints-XXXXXX";
-static char path[128];
-static struct config config;
 static struct db *db;
 static char tenant[32];
 static struct error err;
@@ -42,27 +38,17 @@ must(int rc)
 static int
 set_up(void **state)
 {
-	char *url = getenv("HOOKS_TEST_POSTGRES_URL");
+	int rc = db_set_up(state);
 
-	assert_non_null(mkdtemp(directory));
-	(void)snprintf(path, sizeof path, "%s/hookline.db", directory);
-	config = (struct config){.hl_store = url != NULL ? HL_STORE_POSTGRES : HL_STORE_EMBEDDED,
-	    .hl_data_path = path,
-	    .hl_postgres_url = url,
-	    .auto_migrate = true,
-	    .store_timeout_ms = 5000};
-	must(db_open(&db, &config, &no_env, &err));
-	return 0;
+	db = must_open();
+	return rc;
 }
 
 static int
 tear_down(void **state)
 {
-	char command[160];
-
 	db_close(db);
-	(void)snprintf(command, sizeof command, "rm -r %s", directory);
-	return system(command);
+	return db_tear_down(state);
 }
 
 /* A tenant of its own for each test. */
