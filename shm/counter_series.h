@@ -1,0 +1,116 @@
+/* The counters among the series of metrics (shm/series.h): what happened to events, requests, deliveries, processes. */
+#ifndef SHM_COUNTER_SERIES_H
+#define SHM_COUNTER_SERIES_H
+
+#include "shm/roles.h"
+
+/* Why a process died. SIGNAL: one that has no name of its own here. STUCK: the master killed it for its silence. */
+enum death { DEATH_SIGNAL, DEATH_EXIT, DEATH_STUCK, DEATH_SIGABRT, DEATH_SIGKILL, DEATH_SIGSEGV, DEATHS };
+
+/* The rows of one path, in the order of the classes of status: see server/routes.c. */
+#define ROUTE_COUNTERS(X, symbol, route)                                                                               \
+	X(HTTP_##symbol, HTTP_REQUESTS, "route=\"" route "\",status=\"2xx\"")                                          \
+	X(HTTP_##symbol##_4XX, HTTP_REQUESTS, "route=\"" route "\",status=\"4xx\"")                                    \
+	X(HTTP_##symbol##_5XX, HTTP_REQUESTS, "route=\"" route "\",status=\"5xx\"")
+
+/* The rows of one role, in the order of enum death. */
+#define RESTART_COUNTERS(X, symbol, role, ...)                                                                         \
+	X(RESTARTS_##symbol, PROCESS_RESTARTS, "role=\"" role "\",cause=\"signal\"")                                   \
+	X(RESTARTS_##symbol##_EXIT, PROCESS_RESTARTS, "role=\"" role "\",cause=\"exit\"")                              \
+	X(RESTARTS_##symbol##_STUCK, PROCESS_RESTARTS, "role=\"" role "\",cause=\"stuck\"")                            \
+	X(RESTARTS_##symbol##_SIGABRT, PROCESS_RESTARTS, "role=\"" role "\",cause=\"SIGABRT\"")                        \
+	X(RESTARTS_##symbol##_SIGKILL, PROCESS_RESTARTS, "role=\"" role "\",cause=\"SIGKILL\"")                        \
+	X(RESTARTS_##symbol##_SIGSEGV, PROCESS_RESTARTS, "role=\"" role "\",cause=\"SIGSEGV\"")
+
+/*
+ * Symbol, family, labels. Those up to SPOOLED say what became of hook events; see shm/ledger.h. Those of MESSAGES say
+ * in the same order what became of published events.
+ */
+#define COUNTER_LIST(X)                                                                                                \
+	X(RECEIVED, EVENTS_RECEIVED, "")                                                                               \
+	X(STORED, EVENTS_STORED, "")                                                                                   \
+	X(DUPLICATES, EVENTS_DUPLICATE, "")                                                                            \
+	X(DEAD_LETTERED, EVENTS_DEAD_LETTERED, "")                                                                     \
+	X(DAMAGED, EVENTS_DAMAGED, "")                                                                                 \
+	X(DISCARDED, EVENTS_DISCARDED, "")                                                                             \
+	X(SPOOLED, EVENTS_SPOOLED, "")                                                                                 \
+	X(MESSAGES_RECEIVED, MESSAGES_RECEIVED, "")                                                                    \
+	X(MESSAGES_STORED, MESSAGES_STORED, "")                                                                        \
+	X(MESSAGES_DEDUPLICATED, MESSAGES_DEDUPLICATED, "")                                                            \
+	X(MESSAGES_DEAD_LETTERED, MESSAGES_DEAD_LETTERED, "")                                                          \
+	X(MESSAGES_DAMAGED, MESSAGES_DAMAGED, "")                                                                      \
+	X(MESSAGES_DISCARDED, MESSAGES_DISCARDED, "")                                                                  \
+	X(MESSAGES_SPOOLED, MESSAGES_SPOOLED, "")                                                                      \
+	X(SANITISED, EVENTS_SANITISED, "")                                                                             \
+	X(UNKNOWN_KEPT, EVENTS_UNKNOWN_FIELDS, "action=\"keep\"")                                                      \
+	X(UNKNOWN_IGNORED, EVENTS_UNKNOWN_FIELDS, "action=\"ignore\"")                                                 \
+	X(EVENTS_REJECTED_FIELDS, EVENTS_REJECTED, "reason=\"fields\"")                                                \
+	X(EVENTS_REJECTED_JSON, EVENTS_REJECTED, "reason=\"json\"")                                                    \
+	X(EVENTS_REJECTED_SIZE, EVENTS_REJECTED, "reason=\"event_size\"")                                              \
+	X(STORAGE_ERRORS, STORAGE_ERRORS, "")                                                                          \
+	X(SYNC_FAILURES, SYNC_FAILURES, "")                                                                            \
+	X(ROTATION_FAILURES, JSONL_ROTATION_FAILURES, "")                                                              \
+	X(BATCHES, STORE_BATCHES, "")                                                                                  \
+	X(STATEMENTS, STORE_STATEMENTS, "")                                                                            \
+	X(DELIVERIES_DELIVERED, DELIVERIES, "result=\"delivered\"")                                                    \
+	X(DELIVERIES_RETRIED, DELIVERIES, "result=\"retried\"")                                                        \
+	X(DELIVERIES_DEAD, DELIVERIES, "result=\"dead\"")                                                              \
+	X(DELIVERIES_UNCHARGED, DELIVERIES, "result=\"uncharged\"")                                                    \
+	X(ACCEPTED_STORED, REQUESTS_ACCEPTED, "ack=\"stored\"")                                                        \
+	X(ACCEPTED_SPOOLED, REQUESTS_ACCEPTED, "ack=\"spooled\"")                                                      \
+	X(ACCEPTED_QUEUED, REQUESTS_ACCEPTED, "ack=\"queued\"")                                                        \
+	X(REJECTED_HTTP, REQUESTS_REJECTED, "reason=\"http\"")                                                         \
+	X(REJECTED_TIMEOUT, REQUESTS_REJECTED, "reason=\"timeout\"")                                                   \
+	X(REJECTED_MEDIA_TYPE, REQUESTS_REJECTED, "reason=\"media_type\"")                                             \
+	X(REJECTED_ENCODING, REQUESTS_REJECTED, "reason=\"encoding\"")                                                 \
+	X(REJECTED_COMPRESSION, REQUESTS_REJECTED, "reason=\"compression\"")                                           \
+	X(REJECTED_KEY, REQUESTS_REJECTED, "reason=\"idempotency_key\"")                                               \
+	X(REJECTED_BODY_SIZE, REQUESTS_REJECTED, "reason=\"body_size\"")                                               \
+	X(REJECTED_EVENT_SIZE, REQUESTS_REJECTED, "reason=\"event_size\"")                                             \
+	X(REJECTED_BATCH_SIZE, REQUESTS_REJECTED, "reason=\"batch_size\"")                                             \
+	X(REJECTED_JSON, REQUESTS_REJECTED, "reason=\"json\"")                                                         \
+	X(REJECTED_FIELDS, REQUESTS_REJECTED, "reason=\"fields\"")                                                     \
+	X(REJECTED_UNAUTHORIZED, REQUESTS_REJECTED, "reason=\"unauthorized\"")                                         \
+	X(REJECTED_FORBIDDEN, REQUESTS_REJECTED, "reason=\"forbidden\"")                                               \
+	X(REJECTED_RATE, REQUESTS_REJECTED, "reason=\"rate_limit\"")                                                   \
+	X(REFUSED_STORE, REQUESTS_REFUSED, "reason=\"store\"")                                                         \
+	X(REFUSED_CONNECTING, REQUESTS_REFUSED, "reason=\"connecting\"")                                               \
+	X(REFUSED_RING, REQUESTS_REFUSED, "reason=\"ring\"")                                                           \
+	X(REFUSED_WAITED, REQUESTS_REFUSED, "reason=\"waited\"")                                                       \
+	X(REFUSED_KEYS, REQUESTS_REFUSED, "reason=\"keys\"")                                                           \
+	ROUTE_COUNTERS(X, INDEX, "/")                                                                                  \
+	ROUTE_COUNTERS(X, EVENTS, "/events")                                                                           \
+	ROUTE_COUNTERS(X, BATCH, "/events/batch")                                                                      \
+	ROUTE_COUNTERS(X, HEALTH, "/health")                                                                           \
+	ROUTE_COUNTERS(X, LIVEZ, "/livez")                                                                             \
+	ROUTE_COUNTERS(X, READYZ, "/readyz")                                                                           \
+	ROUTE_COUNTERS(X, METRICS, "/metrics")                                                                         \
+	ROUTE_COUNTERS(X, PROMETHEUS, "/metrics/prometheus")                                                           \
+	ROUTE_COUNTERS(X, OPENAPI, "/openapi.json")                                                                    \
+	ROUTE_COUNTERS(X, OPENAPI_YAML, "/openapi.yaml")                                                               \
+	ROUTE_COUNTERS(X, HEALTHZ, "/healthz")                                                                         \
+	ROUTE_COUNTERS(X, V1_TENANTS, "/v1/tenants")                                                                   \
+	ROUTE_COUNTERS(X, V1_APIKEYS, "/v1/apikeys")                                                                   \
+	ROUTE_COUNTERS(X, V1_ENDPOINTS, "/v1/endpoints")                                                               \
+	ROUTE_COUNTERS(X, V1_SUBSCRIPTIONS, "/v1/subscriptions")                                                       \
+	ROUTE_COUNTERS(X, V1_EVENTS, "/v1/events")                                                                     \
+	ROUTE_COUNTERS(X, V1_DELIVERIES, "/v1/deliveries")                                                             \
+	ROUTE_COUNTERS(X, V1_JOBS, "/v1/jobs")                                                                         \
+	ROUTE_COUNTERS(X, V1_DLQ, "/v1/dlq")                                                                           \
+	ROUTE_COUNTERS(X, V1_DEV, "/v1/dev")                                                                           \
+	ROUTE_COUNTERS(X, V1_ADMIN, "/v1/admin")                                                                       \
+	ROUTE_COUNTERS(X, OTHER, "other")                                                                              \
+	ROLE_LIST(RESTART_COUNTERS, X)
+
+#define X(symbol, family, labels) COUNTER_##symbol,
+enum counter { COUNTER_LIST(X) COUNTERS };
+#undef X
+
+/*
+ * These counters survive any crash: they live in the ledger, of a writer those up to SPOOLED, of a publisher those of
+ * MESSAGES at the same places. RECEIVED is counted by the lane; the ledger's RECEIVED holds only spooled events that no
+ * earlier run accounted for.
+ */
+#define LEDGER_COUNTERS (COUNTER_SPOOLED + 1)
+
+#endif
