@@ -6,33 +6,8 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "base/sizes.h"
 #include "shm/counters.h"
 #include "tests/unit/courier_fixture.h"
-
-static int
-begin_scene(void **state)
-{
-	scene_begin(8 * MIB, 1 * MIB);
-	store_start();
-	scene_settle();
-	return 0;
-}
-
-static int
-end_scene(void **state)
-{
-	scene_end();
-	return 0;
-}
-
-#define SCENE_TEST(test) cmocka_unit_test_setup_teardown(test, begin_scene, end_scene)
-
-static uint32_t
-jobs_in_memory(void)
-{
-	return scene.courier.jobs.table.count;
-}
 
 static void
 test_429_with_retry_after_holds_the_endpoint(void **state)
