@@ -140,9 +140,9 @@ class Books:
 
     def missing(self):
         return self.db.execute("""
-            SELECT hex(event), endpoint FROM acknowledged CROSS JOIN endpoints
-            WHERE (event, endpoint) NOT IN (SELECT event, endpoint FROM delivered)
-              AND (event, endpoint) NOT IN (SELECT event, endpoint FROM dead) LIMIT 5""").fetchall()
+            SELECT hex(event), endpoint FROM acknowledged a CROSS JOIN endpoints e
+            WHERE NOT EXISTS (SELECT 1 FROM delivered d WHERE d.event = a.event AND d.endpoint = e.endpoint)
+              AND NOT EXISTS (SELECT 1 FROM dead d WHERE d.event = a.event AND d.endpoint = e.endpoint) LIMIT 5""").fetchall()
 
     def duplicates(self):
         return self.value("SELECT ifnull(sum(times - 1), 0) FROM delivered")
