@@ -7,8 +7,8 @@
 #include "server/reply.h"
 #include "shm/counters.h"
 
-/* From here on a publisher is busy: so many events of this acceptor wait for it, or one for so long. */
-#define BUSY_EVENTS 256
+/* From here on a publisher is busy: so much of this acceptor waits for it, or one request for so long. */
+#define BUSY_BYTES (128 * 1024)
 #define BUSY_US (20 * 1000)
 
 int
@@ -39,8 +39,7 @@ has_time(const struct outlet *outlet)
 {
 	const struct exchange *oldest = pending_oldest(&outlet->pending);
 
-	return lane_events(&outlet->lane) < BUSY_EVENTS &&
-	       lane_bytes_used(&outlet->lane) < outlet->lane.arena_bytes / 4 &&
+	return lane_bytes_used(&outlet->lane) < BUSY_BYTES &&
 	       (oldest == NULL || clock_steady_us() - oldest->begun_us < BUSY_US);
 }
 
@@ -56,7 +55,7 @@ outlet_choose(struct outlets *outlets, uint64_t number)
 
 		if (has_time(outlet))
 			return outlet;
-		if (lane_events(&outlet->lane) < lane_events(&least->lane))
+		if (lane_bytes_used(&outlet->lane) < lane_bytes_used(&least->lane))
 			least = outlet;
 	}
 	return least;

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.daemon import stopped
 from harness.events import minimal
 from harness.metrics import metrics
 from harness.pgbouncer import PgBouncer
@@ -53,17 +54,6 @@ def is_served(hookline):
 
 def control_pid(hookline):
     return wait_until(lambda: hookline.daemon.pids("control"), "a control process")[0]
-
-
-@contextlib.contextmanager
-def stopped(pid):
-    """The process stands still meanwhile."""
-    os.kill(pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGCONT)
 
 
 def in_flight(hookline):

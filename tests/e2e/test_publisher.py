@@ -4,13 +4,12 @@ away or refuses an event. Over both stores.
 """
 
 import json
-import os
-import signal
 import time
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 
 import pytest
 
+from harness.daemon import stopped
 from harness.endpoints import make
 from harness.killpoint import AFTER, BEFORE, Killpoint
 from harness.metrics import metrics
@@ -165,6 +164,15 @@ def test_an_event_is_stored_once_though_its_publisher_dies_at_the_commit(make_ho
     wait_until(lambda: settled(hookline), "all that was published is accounted for")
 
 
+def test_what_little_is_published_needs_no_second_publisher(make_hookline):
+    hookline = make_hookline("postgres", STORAGE_TYPE="jsonl", ACCEPTORS=1, HL_PUBLISHERS=2).start()
+    tenant = hookline.new_tenant()
+    many = tenant.client.post("/v1/events/batch", [{"topic": "order.created"}] * 1000)
+    assert many.status == 201
+    with stopped(hookline.daemon.pids("publisher")[1]):
+        assert {publish(tenant.client).status for _ in range(20)} == {201}
+
+
 def test_events_are_published_by_the_second_publisher_while_the_first_one_hangs(make_hookline):
     hookline = make_hookline("postgres", STORAGE_TYPE="jsonl", ACCEPTORS=1, HL_PUBLISHERS=2).start()
     tenant = hookline.new_tenant()
@@ -175,12 +183,9 @@ def test_events_are_published_by_the_second_publisher_while_the_first_one_hangs(
             sent.append(pool.submit(publish, tenant.client))
             return wait(sent, 0.1, FIRST_COMPLETED).done
 
-        os.kill(first, signal.SIGSTOP)
-        try:
+        with stopped(first):
             [answered] = wait_until(one_more_is_answered, "the second publisher to take what comes")
             assert answered.result().status == 201 and not sent[0].done()
-        finally:
-            os.kill(first, signal.SIGCONT)
         assert {each.result().status for each in sent} == {201}
 
 

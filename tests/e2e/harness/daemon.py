@@ -52,6 +52,17 @@ def session_members(leader):
     return members
 
 
+@contextlib.contextmanager
+def stopped(pid):
+    """The process stands still meanwhile."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGCONT)
+
+
 class Daemon:
     def __init__(self, directory, options):
         self.directory = directory
