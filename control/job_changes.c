@@ -8,7 +8,6 @@
 #include "control/change.h"
 #include "control/job_target.h"
 #include "control/jobs.h"
-#include "control/requeue_filter.h"
 #include "control/tree.h"
 #include "store/webhooks/cancelled_jobs.h"
 #include "store/webhooks/changes.h"
@@ -95,7 +94,7 @@ make_due(const struct request *request, void *context, struct reply *reply, stru
 void
 job_make_due(const struct request *request, struct reply *reply)
 {
-	if (requeue_body_is_empty(request, reply))
+	if (request_has_no_members(request, reply))
 		(void)change_run(request, make_due, NULL, reply);
 }
 
@@ -223,7 +222,7 @@ endpoint_make_due(const struct request *request, struct reply *reply)
 {
 	struct hurry hurry = {0};
 
-	if (!requeue_body_is_empty(request, reply) || !find_endpoint(request, hurry.endpoint_id, reply))
+	if (!request_has_no_members(request, reply) || !find_endpoint(request, hurry.endpoint_id, reply))
 		return;
 	do {
 		reply_reset(reply);

@@ -9,17 +9,20 @@
 #include "store/webhooks/endpoints.h"
 #include "store/webhooks/job_lifetime.h"
 
+#define REASON_BYTES_MAX 100 /* the service's own are shorter */
+
 static void
-say_why(const struct endpoint *endpoint, char why[160])
+say_why(const struct endpoint *endpoint, char why[JOB_TARGET_WHY_BYTES])
 {
+	const struct span reason = endpoint->disabled_reason;
+
 	if (endpoint->enabled)
-		(void)snprintf(why, 160, "the endpoint is paused");
-	else if (endpoint->disabled_reason.base != NULL)
-		(void)snprintf(why, 160, "the endpoint is disabled: %.*s",
-		    (int)(endpoint->disabled_reason.len < 100 ? endpoint->disabled_reason.len : 100),
-		    endpoint->disabled_reason.base);
+		(void)snprintf(why, JOB_TARGET_WHY_BYTES, "the endpoint is paused");
+	else if (reason.base != NULL && reason.len <= REASON_BYTES_MAX)
+		(void)snprintf(
+		    why, JOB_TARGET_WHY_BYTES, "the endpoint is disabled: %.*s", (int)reason.len, reason.base);
 	else
-		(void)snprintf(why, 160, "the endpoint is disabled");
+		(void)snprintf(why, JOB_TARGET_WHY_BYTES, "the endpoint is disabled");
 }
 
 int

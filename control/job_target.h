@@ -9,11 +9,13 @@
 #include "control/object_id.h"
 #include "control/request.h"
 
+#define JOB_TARGET_WHY_BYTES 160
+
 struct job_target {
 	char endpoint_id[OBJECT_ID_BYTES];
 	bool there; /* it is not deleted */
 	bool held; /* it is disabled or paused: its jobs wait */
-	char why_held[160]; /* a sentence for a person */
+	char why_held[JOB_TARGET_WHY_BYTES]; /* a sentence for a person */
 	int64_t lifetime_ms; /* of a job from now on */
 };
 

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "api/document.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -142,4 +143,18 @@ request_matches_version(const struct request *request, int64_t version, struct r
 	answer_error(reply, 412, "precondition_failed",
 	    "If-Match does not name the present version %s: the object was changed meanwhile", tag);
 	return false;
+}
+
+bool
+request_has_no_members(const struct request *request, struct reply *reply)
+{
+	struct document_error error = {0};
+	struct document document;
+
+	if (document_open(&document, request->body, &error) && document.count > 0)
+		document_refuse(&document, NULL, "the body of this request has no members");
+	document_close(&document);
+	if (error.code != NULL)
+		answer_error(reply, 400, error.code, "%s", error.detail);
+	return error.code == NULL;
 }

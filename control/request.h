@@ -95,6 +95,9 @@ void answer_forbidden(struct reply *reply, const char *required_scope, const cha
  */
 void answer_store_failed(struct reply *reply, int rc, const struct error *err);
 
+/* Whether the body is empty, or an object without members. If not, the reply says so (400). */
+bool request_has_no_members(const struct request *request, struct reply *reply);
+
 /* The version of the object that the reply shows, which becomes its ETag: "7" with the quotes. */
 void reply_set_version(struct reply *reply, int64_t version);
 

@@ -23,7 +23,7 @@
 #define COUNTED_LETTERS 5000
 #define MARGIN_US (1000 * INT64_C(1000)) /* before the deadline no slice begins, nor within twice the last one's time */
 
-/* The letters that rows hold, as jobs; why_not as job_target.h has it. *count: how many are requeued. */
+/* Letters that are locked become jobs of this node. As db_query(). */
 static int
 move(const struct request *request, const struct requeued *letters, uint32_t count, struct error *err)
 {
@@ -130,7 +130,7 @@ dead_letter_requeue(const struct request *request, struct reply *reply)
 {
 	char id[OBJECT_ID_BYTES];
 
-	if (!requeue_body_is_empty(request, reply))
+	if (!request_has_no_members(request, reply))
 		return;
 	if (object_id_read(request->params[0], id))
 		(void)change_run(request, requeue_one, id, reply);
@@ -256,9 +256,8 @@ audit_slice(const struct request *request, const struct many *many, const struct
 	int rc;
 
 	tree_add_int(after, "requeued", many->slice_requeued);
-	tree_add_text(after, "endpoint_id", db_rows_text(rows, 0, REQUEUE_COLUMN_ENDPOINT));
-	if (filter->letters.endpoint_id == NULL)
-		cJSON_DeleteItemFromObjectCaseSensitive(after, "endpoint_id");
+	if (filter->letters.endpoint_id != NULL)
+		tree_add_text(after, "endpoint_id", (struct span){filter->endpoint_id, strlen(filter->endpoint_id)});
 	if (filter->letters.reason != NULL)
 		tree_add_text(after, "reason", (struct span){filter->reason, strlen(filter->reason)});
 	if (filter->topic.given)

@@ -130,17 +130,3 @@ requeue_filter_read(const struct request *request, struct requeue_filter *filter
 	filter->letters.topic_like = topic_filter_like(&filter->topic);
 	return fine;
 }
-
-bool
-requeue_body_is_empty(const struct request *request, struct reply *reply)
-{
-	struct document_error error = {0};
-	struct document document;
-
-	if (document_open(&document, request->body, &error) && document.count > 0)
-		document_refuse(&document, NULL, "the body of this request has no members");
-	document_close(&document);
-	if (error.code != NULL)
-		answer_error(reply, 400, error.code, "%s", error.detail);
-	return error.code == NULL;
-}

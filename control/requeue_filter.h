@@ -23,7 +23,4 @@ struct requeue_filter {
  */
 bool requeue_filter_read(const struct request *request, struct requeue_filter *filter, struct reply *reply);
 
-/* Whether a request has a body without members. If not, the reply says so (400). */
-bool requeue_body_is_empty(const struct request *request, struct reply *reply);
-
 #endif

@@ -152,20 +152,9 @@ def test_without_a_filter_all_of_the_tenant_are_meant_and_what_cannot_be_is_skip
 
 def test_more_than_a_slice_is_requeued(hookline, tenant, endpoints, rows):
     endpoint = endpoints.add("/in", enabled=False)["id"]
-    fill(hookline, rows, endpoint, 2100)
+    rows.dead_letters(endpoint, 2100)
     assert requeued(tenant, {"topic": "order.#"}) == (2100, 2100, 0, 0)
     assert counts(hookline, tenant) == (0, 2100, 2100)
-
-
-def fill(hookline, rows, endpoint, letters):
-    with hookline.reader() as read:
-        rows.hookline = type("Held", (), {"store": hookline.store, "query": staticmethod(read)})
-        read("BEGIN")
-        at = now_ms() - HOUR
-        for number in range(letters):
-            rows.dead_letter(endpoint, at_ms=at + number // 7)
-        read("COMMIT")
-        rows.hookline = hookline
 
 
 @pytest.mark.parametrize("body, query, place", [

@@ -4,6 +4,7 @@ import itertools
 import json
 import time
 import uuid
+from collections import namedtuple
 
 _numbers = itertools.count(1)
 
@@ -21,6 +22,9 @@ def new_id(at_ms, last=None):
 
 def job_of(event_id, number=1):
     return f"{event_id[:-4]}{number:04x}"
+
+
+Held = namedtuple("Held", "store query")  # a daemon's store by one connection
 
 
 class Rows:
@@ -59,6 +63,17 @@ class Rows:
             "attempt_id": attempt_id, "started_at": at_ms, "job_id": event_id and job_of(event_id), "event_id": event_id,
             "endpoint_id": endpoint_id, "duration_ms": 12, "attempt_n": 1, "http_status": 200, "status": "success"} | columns)
         return attempt_id
+
+    def dead_letters(self, endpoint_id, count):
+        """So many, a few of which died at the same time, in one transaction."""
+        at = now_ms() - 3_600_000
+        with self.hookline.reader() as read:
+            own, self.hookline = self.hookline, Held(self.hookline.store, read)
+            read("BEGIN")
+            made = [self.dead_letter(endpoint_id, at_ms=at + number // 7) for number in range(count)]
+            read("COMMIT")
+            self.hookline = own
+        return made
 
     def dead_letter(self, endpoint_id, event_id=None, at_ms=None, number=1, **columns):
         at_ms = at_ms or now_ms()

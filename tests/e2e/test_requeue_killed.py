@@ -1,0 +1,71 @@
+"""Control is killed while it requeues many dead letters: each of them is a letter or a job, never both, never neither."""
+
+import pytest
+
+from harness.killpoint import AFTER, BEFORE, Killpoint
+from harness.rows import Rows
+from harness.waiting import wait_until
+from harness.webhooks import STORES
+
+LETTERS = 1050  # more than a slice
+# Where control dies, as parts of the statements of a whole requeue: in the first slice and in the second one. SQLite has
+# a statement for each row.
+PLACES = {"postgres": [(0.3, BEFORE), (0.6, BEFORE), (0.7, AFTER)], "embedded": [(0.3, BEFORE), (0.9, AFTER), (0.97, BEFORE)]}
+
+@pytest.fixture(params=STORES)
+def killable(request, make_hookline, tmp_path):
+    killpoint = Killpoint(tmp_path / "killpoint")
+    hookline = make_hookline(request.param, STORAGE_TYPE="jsonl", ACCEPTORS=1, **killpoint.environment()).start()
+    return hookline, killpoint
+
+
+class Letters:
+    def __init__(self, hookline):
+        self.hookline = hookline
+        self.tenant = hookline.new_tenant()
+        made = self.tenant.client.post("/v1/endpoints", {"url": "https://example.com/hook", "enabled": False})
+        self.all = set(Rows(hookline, self.tenant).dead_letters(made.json["id"], LETTERS))
+
+    def ids(self, table):
+        return {str(row["job_id"]) for row in
+                self.hookline.query(f"SELECT job_id FROM {table} WHERE tenant_id = :id", id=self.tenant.id)}
+
+    def requeue(self):
+        """The status, and how many letters that request has requeued."""
+        reply = self.tenant.client.post("/v1/dlq/requeue", {})
+        return reply.status, reply.json.get("requeued", 0)
+
+    def check(self):
+        """Returns how many are jobs."""
+        letters, jobs, beside = (self.ids(table) for table in ("dlq", "jobs", "dlq_events"))
+        assert letters | jobs == self.all and not letters & jobs and beside == jobs
+        return len(jobs)
+
+    def audited(self):
+        told = self.tenant.client.items("/v1/admin/audit?action=dlq.requeue")
+        return sum(one["after"]["requeued"] for one in told)
+
+
+def statements_of_a_requeue(hookline, killpoint):
+    letters = Letters(hookline)
+    killpoint.arm(1 << 30, BEFORE)
+    assert letters.requeue() == (200, LETTERS)
+    left = killpoint.left()
+    killpoint.disarm()
+    return (1 << 30) - left
+
+
+@pytest.mark.unsanitized("a sanitizer wants to be the first library")
+def test_a_control_that_dies_between_and_in_slices_leaves_each_letter_or_its_job(killable):
+    hookline, killpoint = killable
+    count = statements_of_a_requeue(hookline, killpoint)
+    reached = set()
+    for part, side in PLACES[hookline.store]:
+        letters = Letters(hookline)
+        killpoint.arm(max(1, int(count * part)), side)
+        status, _ = letters.requeue()
+        assert killpoint.disarm() and status == 503
+        reached.add(letters.check())
+        wait_until(lambda: letters.requeue()[0] == 200, "a control to requeue the others")
+        assert letters.check() == letters.audited() == LETTERS
+    assert reached == {0, 1000}, "it died in the first slice, and behind the commit of that"
