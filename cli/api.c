@@ -62,6 +62,15 @@ api_print_usage(FILE *out, const struct api_group *group)
 	    out);
 }
 
+/* Whether the verb is about the whole installation, in whatever group it stands. */
+static bool
+is_admins(const struct api_verb *verb)
+{
+	static const char begin[] = "/v1/admin/";
+
+	return strncmp(verb->path, begin, sizeof begin - 1) == 0;
+}
+
 /* The URL and the key to use. key_text holds a key that was in a file. */
 static int
 find_server(
@@ -76,7 +85,7 @@ find_server(
 	server->url = call->url != NULL ? call->url : getenv("HL_URL");
 	if (server->url == NULL || *server->url == '\0')
 		server->url = url;
-	if (call->group->admin && admin != NULL && *admin != '\0')
+	if ((call->group->admin || is_admins(call->verb)) && admin != NULL && *admin != '\0')
 		key = admin;
 	if (key == NULL || *key == '\0')
 		key = admin;

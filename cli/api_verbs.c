@@ -158,7 +158,22 @@ static const struct api_verb audit_verbs[] = {
     END,
 };
 
+static const struct api_option pause_options[] = {
+    {"tenant", API_TEXT, "tenant_id", "those of one tenant"}, {"reason", API_TEXT, "reason", "for people"}, END};
+static const struct api_option resume_options[] = {{"tenant", API_TEXT, "tenant_id", "those of one tenant"}, END};
+static const struct api_option stats_options[] = {{"tenant", API_QUERY, "tenant_id", "of one tenant"}, END};
+
+#define RESUME                                                                                                         \
+	{                                                                                                              \
+		"resume", NULL, "POST", "/v1/admin/store/resume-claims", resume_options, NULL, false, NULL,            \
+		    "go on with deliveries that are paused"                                                            \
+	}
+
 static const struct api_verb admin_verbs[] = {
+    {"stats", NULL, "GET", "/v1/admin/stats", stats_options, NULL, false, NULL, "what waits and is under way"},
+    {"pause", NULL, "POST", "/v1/admin/store/pause-claims", pause_options, NULL, false, NULL,
+	"pause deliveries; events are taken, their jobs wait"},
+    RESUME,
     {"audit", NULL, "GET", "/v1/admin/audit", audit_options, NULL, true, NULL, "who changed what, newest first"},
     {"rotate-secrets", NULL, "POST", "/v1/admin/rotate-secrets", NULL, NULL, false, NULL,
 	"encrypt stored secrets by HL_MASTER_KEY"},
@@ -200,6 +215,7 @@ static const struct api_option delivery_list_options[] = {{"job", API_QUERY, "jo
 static const struct api_verb delivery_verbs[] = {
     {"ls", "list", "GET", "/v1/deliveries", delivery_list_options, NULL, true, NULL, "list attempts, newest first"},
     {"get", "show", "GET", "/v1/deliveries/{id}", NULL, NULL, false, NULL, "show an attempt"},
+    RESUME,
     END,
 };
 

@@ -3,6 +3,7 @@
 
 #include <assert.h>
 
+#include "control/admin_stats.h"
 #include "control/api_keys.h"
 #include "control/audit.h"
 #include "control/dead_letters.h"
@@ -13,6 +14,7 @@
 #include "control/job_changes.h"
 #include "control/jobs.h"
 #include "control/key_rotation.h"
+#include "control/pauses.h"
 #include "control/query.h"
 #include "control/requeue.h"
 #include "control/secret_rotation.h"
@@ -67,6 +69,9 @@ static request_handler *const handlers[API_OPERATIONS] = {
     [OPERATION_KEY_UPDATE] = key_update,
     [OPERATION_KEY_REVOKE] = key_revoke,
     [OPERATION_ADMIN_ROTATE_SECRETS] = secrets_rotate,
+    [OPERATION_ADMIN_STATS] = admin_stats,
+    [OPERATION_ADMIN_PAUSE] = deliveries_pause,
+    [OPERATION_ADMIN_RESUME] = deliveries_resume,
     [OPERATION_AUDIT_LIST] = audit_show,
 };
 

@@ -109,8 +109,8 @@ tenant_list(const struct request *request, struct reply *reply)
 }
 
 /* Attempts that are under way stand in no row: couriers count them in the segment. */
-static uint32_t
-in_flight(const struct segment *segment, struct span tenant_id)
+uint32_t
+tenant_in_flight(const struct segment *segment, struct span tenant_id)
 {
 	uint64_t tenant = tenant_hash(tenant_id);
 	uint32_t count = 0;
@@ -143,7 +143,7 @@ tenant_stats(const struct request *request, struct reply *reply)
 		tree_add_text(tree, "tenant_id", request->params[0]);
 		for (uint32_t i = 0; i < sizeof names / sizeof *names; i++)
 			tree_add_int(tree, names[i], db_rows_int(rows, 0, i));
-		tree_add_int(tree, "in_flight", in_flight(request->context->segment, request->params[0]));
+		tree_add_int(tree, "in_flight", tenant_in_flight(request->context->segment, request->params[0]));
 		answer_json(reply, 200, tree);
 	}
 	db_rows_free(rows);

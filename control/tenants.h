@@ -14,6 +14,9 @@ request_handler tenant_update;
 request_handler tenant_delete;
 request_handler tenant_stats;
 
+/* Attempts of the tenant that are under way on this node. */
+uint32_t tenant_in_flight(const struct segment *segment, struct span tenant_id);
+
 /* The object of replies and of the audit log, from a row of tenants_get() or tenants_list(). Never NULL. */
 cJSON *tenant_show(const struct db_rows *rows, uint32_t row);
 

@@ -1,6 +1,7 @@
 /* A courier's turns. */
 #include "courier/courier.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -137,6 +138,28 @@ endpoint_news(struct courier *c, struct news *news, int64_t now_us)
 	queues_kept(&c->queues, queue, now_us);
 }
 
+/* Jobs of tenants that are paused are left in their rows; a walk finds those of tenants that are paused no more. */
+static void
+pause_news(struct courier *c, struct news *news, int64_t now_us)
+{
+	uint32_t count = c->queues.table.count;
+	struct id_link **links = id_table_list(&c->queues.table);
+
+	queues_pause(&c->queues, news);
+	for (uint32_t i = 0; i < count; i++) {
+		struct queue *queue = (struct queue *)links[i];
+
+		if (queue->tenant->paused)
+			jobs_leave(&c->jobs, queue);
+		look_update(&c->look, queue);
+		ready_update(&c->ready, queue);
+		queues_kept(&c->queues, queue, now_us);
+	}
+	free(links);
+	c->walk_wanted = c->walk_again = true;
+	c->walked_us = now_us - WALK_GAP_US;
+}
+
 static void
 transform_news(struct courier *c, struct news *news)
 {
@@ -173,6 +196,9 @@ take(struct courier *c, struct news *news, int64_t now_us)
 		return;
 	case NEWS_WALKED:
 		c->walking = false;
+		return;
+	case NEWS_PAUSED:
+		pause_news(c, news, now_us);
 		return;
 	case NEWS_CHANGED:
 		courier_set_seen_version(c->slot, news->version);
@@ -212,7 +238,8 @@ walk_if_due(struct courier *c, int64_t now_us)
 	if (!c->started || !c->walk_wanted || c->walking || now_us - c->walked_us < WALK_GAP_US)
 		return;
 	c->missed = missed;
-	c->walk_wanted = c->parcels.damaged = false;
+	c->walk_wanted = c->walk_again;
+	c->walk_again = c->parcels.damaged = false;
 	c->walking = true;
 	c->walked_us = now_us;
 	store_thread_walk(c->thread);

@@ -33,6 +33,7 @@ struct courier {
 	bool started; /* what the predecessor left is committed */
 	bool draining;
 	bool walking, walk_wanted;
+	bool walk_again; /* after the next walk: a publisher may commit by what it knew before a pause began or ended */
 	uint32_t missed; /* of the slot, before the last walk */
 	int64_t walked_us; /* the last walk began */
 	int64_t told_version; /* of changes, the store thread was last woken for */

@@ -17,6 +17,7 @@
 #include "base/mem.h"
 #include "base/uuid.h"
 #include "courier/id_table.h"
+#include "courier/pause_watch.h"
 #include "courier/tenant_versions.h"
 #include "event/handover.h"
 #include "store/webhooks/cancelled_jobs.h"
@@ -57,6 +58,7 @@ struct follower {
 	struct secrets secrets;
 	struct id_table known;
 	struct tenant_versions tenants;
+	struct pause_watch pauses;
 	struct changed *first, **end;
 	bool started; /* the first look is over */
 	int64_t version, target; /* told, and to be told when the list is empty */
@@ -76,6 +78,7 @@ follower_new(const struct config *config, const struct segment *segment, uint32_
 	follower->courier = courier;
 	follower->news = news;
 	follower->holder = holder;
+	follower->pauses = (struct pause_watch){.segment = segment, .courier = courier, .news = news};
 	follower->end = &follower->first;
 	secrets_open(&follower->secrets, config);
 	return follower;
@@ -113,6 +116,7 @@ follower_free(struct follower *follower)
 		remove_first(follower);
 	id_table_free(&follower->known);
 	tenant_versions_free(&follower->tenants);
+	pause_watch_free(&follower->pauses);
 	secrets_close(&follower->secrets);
 	free(follower);
 }
@@ -162,10 +166,17 @@ read_endpoint(struct follower *follower, struct db *db, const char *tenant_id, c
 	return 0;
 }
 
+bool
+follower_has_paused(const struct follower *follower, const char *tenant_id)
+{
+	return pause_watch_has(&follower->pauses, tenant_id);
+}
+
+/* What is held stays so while the tenant is paused. */
 static void
 hold_if_changed(struct follower *follower, const struct endpoint_config *endpoint, const struct known *known)
 {
-	bool holds = endpoint_holds(endpoint);
+	bool holds = endpoint_holds(endpoint) || follower_has_paused(follower, endpoint->tenant_id);
 	const struct hold hold = {endpoint->tenant_id, endpoint->endpoint_id, holds, endpoint_lifetime_ms(endpoint)};
 
 	/* Of one that was not known, a page tells when its jobs are held although they should not be. */
@@ -234,9 +245,12 @@ follower_note_page(struct follower *follower, const uint8_t endpoint_id[16], con
 {
 	const struct known *known = (const struct known *)id_table_find(&follower->known, endpoint_id);
 
-	if (known == NULL || !known->there || !(known->holds ? marks->any_pending : marks->any_held))
+	if (known == NULL || !known->there)
 		return;
-	const struct hold hold = {known->tenant_id, known->link.id, known->holds, known->lifetime_ms};
+	bool holds = known->holds || follower_has_paused(follower, known->tenant_id);
+	const struct hold hold = {known->tenant_id, known->link.id, holds, known->lifetime_ms};
+	if (!(holds ? marks->any_pending : marks->any_held))
+		return;
 	holder_add(follower->holder, &hold);
 }
 
@@ -417,7 +431,9 @@ look(struct follower *follower, struct db *db, struct error *err)
 	int rc = changes_version(db, &version, err);
 
 	if (rc == 0 && (!follower->started || version != follower->version)) {
-		rc = look_at_all(follower, db, now_us, err);
+		rc = pause_watch_look(&follower->pauses, db, err);
+		if (rc == 0)
+			rc = look_at_all(follower, db, now_us, err);
 		if (rc == 0)
 			follower->target = version;
 		if (rc == 0 && follower->first == NULL)
@@ -428,6 +444,12 @@ look(struct follower *follower, struct db *db, struct error *err)
 		follower->word = word;
 	}
 	return rc;
+}
+
+bool
+follower_has_told(const struct follower *follower, int64_t version)
+{
+	return follower->started && follower->first == NULL && follower->version >= version;
 }
 
 int64_t

@@ -14,9 +14,10 @@
 #define SLICE_ROWS 1000
 
 struct holding {
+	struct id_link link; /* first: by endpoint */
 	struct holding *next;
 	char *tenant_id;
-	uint8_t endpoint_id[16], after[16]; /* rows up to that job_id are marked */
+	uint8_t after[16]; /* rows up to that job_id are marked */
 	bool holds;
 	int64_t lifetime_ms;
 };
@@ -26,18 +27,22 @@ static const uint8_t none[16];
 void
 holder_add(struct holder *holder, const struct hold *hold)
 {
-	struct holding **at = &holder->first;
+	struct holding *holding = (struct holding *)id_table_find(&holder->table, hold->endpoint_id);
 
-	while (*at != NULL && memcmp((*at)->endpoint_id, hold->endpoint_id, 16) != 0)
-		at = &(*at)->next;
-	if (*at == NULL) {
-		*at = mem_new(1, sizeof **at);
-		(*at)->tenant_id = mem_strdup(hold->tenant_id);
-		memcpy((*at)->endpoint_id, hold->endpoint_id, 16);
+	if (holding == NULL) {
+		holding = mem_new(1, sizeof *holding);
+		holding->tenant_id = mem_strdup(hold->tenant_id);
+		memcpy(holding->link.id, hold->endpoint_id, sizeof holding->link.id);
+		id_table_add(&holder->table, &holding->link);
+		if (holder->first == NULL)
+			holder->first = holding;
+		else
+			holder->last->next = holding;
+		holder->last = holding;
 	}
-	memset((*at)->after, 0, 16);
-	(*at)->holds = hold->holds;
-	(*at)->lifetime_ms = hold->lifetime_ms;
+	memset(holding->after, 0, sizeof holding->after);
+	holding->holds = hold->holds;
+	holding->lifetime_ms = hold->lifetime_ms;
 }
 
 bool
@@ -52,6 +57,7 @@ remove_first(struct holder *holder)
 	struct holding *holding = holder->first;
 
 	holder->first = holding->next;
+	id_table_remove(&holder->table, &holding->link);
 	free(holding->tenant_id);
 	free(holding);
 }
@@ -63,7 +69,7 @@ tell_refused(struct holder *holder, const struct holding *holding, const struct 
 	uint64_t times = repeat_met(&holder->refused, clock_steady_us());
 	char id[FORMAT_UUID_BYTES + 1] = "";
 
-	format_uuid(holding->endpoint_id, id);
+	format_uuid(holding->link.id, id);
 	if (times > 0)
 		log_warning(
 		    "the store refuses to mark the jobs of an endpoint as held or pending: they stay as they are",
@@ -75,7 +81,7 @@ holder_step(struct holder *holder, struct db *db, int64_t node_id, struct error 
 {
 	struct holding *holding = holder->first;
 	const struct job_range range = {.tenant_id = holding->tenant_id,
-	    .endpoint_id = holding->endpoint_id,
+	    .endpoint_id = holding->link.id,
 	    .node_id = node_id,
 	    .after = holding->after,
 	    .limit = SLICE_ROWS};
@@ -103,4 +109,5 @@ holder_clear(struct holder *holder)
 {
 	while (holder->first != NULL)
 		remove_first(holder);
+	id_table_free(&holder->table);
 }

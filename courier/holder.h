@@ -10,11 +10,13 @@
 
 #include "base/error.h"
 #include "base/repeat.h"
+#include "courier/id_table.h"
 #include "store/db.h"
 
 /* All zero has nothing to do. */
 struct holder {
-	struct holding *first;
+	struct holding *first, *last;
+	struct id_table table; /* the same, by endpoint */
 	struct repeat refused;
 };
 

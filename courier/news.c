@@ -79,6 +79,7 @@ news_free(struct news *news)
 	if (news->transform != NULL)
 		transform_free(news->transform);
 	free(news->transform);
+	pauses_free(&news->pauses);
 	free(news->rows);
 	free(news->memory);
 	free(news->tenant_id);

@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "courier/endpoint_config.h"
+#include "courier/pauses.h"
 #include "event/record.h"
 #include "event/transform.h"
 
@@ -24,6 +25,7 @@ enum news_kind {
 	NEWS_HAS_ROWS, /* the endpoint has */
 	NEWS_CANCELLED, /* the job, whose row somebody has removed */
 	NEWS_WALKED,
+	NEWS_PAUSED, /* pauses: whose deliveries are paused from now on, and whose are not any more */
 	NEWS_CHANGED, /* everything up to changes.version `version` has been told before */
 	NEWS_NODE_LOST /* the node's row is another's: forget all jobs; NEWS_STARTED follows when it has another row */
 };
@@ -49,6 +51,7 @@ struct news {
 	struct transform *transform;
 	uint32_t released, position; /* of COMMITTED; of REFUSED: what lane_publish() returned */
 	int64_t version;
+	struct pauses pauses; /* of PAUSED */
 	struct page_row *rows; /* of PAGE */
 	uint32_t row_count;
 	bool last; /* of PAGE: no row stands behind these */
@@ -75,7 +78,8 @@ void news_put(struct news_queue *queue, struct news *news);
 /* The oldest, which the caller frees. NULL: there are none, and the descriptor is not readable any more. */
 struct news *news_take(struct news_queue *queue);
 
-/* Frees it with everything that it still has: the caller takes config and transform out by setting them to NULL. */
+/* Frees it with everything that it still has: the caller takes config and transform out by setting them to NULL,
+ * and pauses by making them empty. */
 void news_free(struct news *news);
 
 #endif

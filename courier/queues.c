@@ -58,6 +58,7 @@ get_tenant(struct queues *queues, struct span name)
 	tenant->tenant_id = mem_new(name.len + 1, 1);
 	memcpy(tenant->tenant_id, name.base, name.len);
 	TAILQ_INIT(&tenant->ready);
+	tenant->paused = pauses_have(&queues->pauses, name);
 	id_table_add(&queues->tenants, &tenant->link);
 	return tenant;
 }
@@ -71,6 +72,23 @@ give_tenant(struct queues *queues, struct tenant *tenant)
 	id_table_remove(&queues->tenants, &tenant->link);
 	free(tenant->tenant_id);
 	free(tenant);
+}
+
+void
+queues_pause(struct queues *queues, struct news *news)
+{
+	struct id_link **links = id_table_list(&queues->tenants);
+
+	pauses_free(&queues->pauses);
+	queues->pauses = news->pauses;
+	news->pauses = (struct pauses){0};
+	for (uint32_t i = 0; i < queues->tenants.count; i++) {
+		struct tenant *tenant = (struct tenant *)links[i];
+
+		tenant->paused =
+		    pauses_have(&queues->pauses, (struct span){tenant->tenant_id, strlen(tenant->tenant_id)});
+	}
+	free(links);
 }
 
 /* ---- endpoints ---- */
@@ -230,4 +248,5 @@ queues_close(struct queues *queues)
 	free(links);
 	id_table_free(&queues->table);
 	id_table_free(&queues->tenants);
+	pauses_free(&queues->pauses);
 }

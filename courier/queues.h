@@ -14,6 +14,7 @@
 #include "courier/endpoint_config.h"
 #include "courier/heap.h"
 #include "courier/id_table.h"
+#include "courier/pauses.h"
 #include "courier/store_thread.h"
 #include "courier/transform_cache.h"
 
@@ -30,6 +31,7 @@ struct tenant {
 	uint64_t hash; /* of the name: shm/attempts.h */
 	char *tenant_id;
 	uint32_t queues; /* of its endpoints */
+	bool paused; /* no attempt is begun for it */
 	bool is_ready; /* it stands in the list of courier/ready.h */
 	TAILQ_HEAD(ready_queues, queue) ready;
 	TAILQ_ENTRY(tenant) ready_tenants;
@@ -71,6 +73,7 @@ struct queue {
 
 struct queues {
 	struct id_table table, tenants;
+	struct pauses pauses;
 	TAILQ_HEAD(unused_queues, queue) unused; /* the one that is unused for longest stands first */
 	struct store_thread *thread;
 };
@@ -98,6 +101,12 @@ void queues_read_anew(struct queues *queues, const struct queue *queue);
 struct queue *queues_loaded(struct queues *queues, struct news *news);
 
 /*
+ * NEWS_PAUSED: takes the pauses out of the news. Tenants are paused as these say, also those that come later. What
+ * follows for endpoints is the caller's affair.
+ */
+void queues_pause(struct queues *queues, struct news *news);
+
+/*
  * Forgets what nothing has kept for ten minutes: an endpoint without jobs or rows, and of one with rows that are to be
  * read later its configuration. An endpoint that holds is kept: the news that it goes on must come. Call
  * queues_kept() when something keeps an endpoint, or does so no more.
@@ -105,18 +114,20 @@ struct queue *queues_loaded(struct queues *queues, struct news *news);
 void queues_kept(struct queues *queues, struct queue *queue, int64_t now_us);
 void queues_forget_unused(struct queues *queues, int64_t now_us);
 
-/* Whether jobs may be begun, as far as its configuration says: it is loaded and does not hold. */
+/* Whether jobs may be begun, as far as its configuration says: it is loaded, and neither it nor its tenant holds. */
 static inline bool
 queue_delivers(const struct queue *queue)
 {
-	return queue->state == ENDPOINT_LOADED && !endpoint_holds(queue->config) && !queue->disabling;
+	return queue->state == ENDPOINT_LOADED && !queue->tenant->paused && !endpoint_holds(queue->config) &&
+	       !queue->disabling;
 }
 
-/* Whether it keeps no job in memory: it holds, or it is deleted. */
+/* Whether it keeps no job in memory: it or its tenant holds, or it is deleted. */
 static inline bool
 queue_keeps_nothing(const struct queue *queue)
 {
-	return queue->state == ENDPOINT_GONE || (queue->state == ENDPOINT_LOADED && !queue_delivers(queue));
+	return queue->tenant->paused || queue->state == ENDPOINT_GONE ||
+	       (queue->state == ENDPOINT_LOADED && !queue_delivers(queue));
 }
 
 #endif

@@ -41,6 +41,7 @@ struct store_duties {
 	struct node_keeper *keeper; /* NULL: not courier 0 */
 	bool lane_was_empty; /* the predecessor's outcomes are written */
 	int64_t outcomes_due_us; /* steady: when the next transaction of outcomes may begin */
+	int64_t first_version; /* of changes, when the node had its row; 0: it has none */
 	struct node_row node; /* that was told as NEWS_STARTED; node_id 0: none */
 };
 
@@ -133,6 +134,15 @@ keep_node(struct store_duties *duties, struct db *db, bool *worked, struct error
 	return node_keeper_step(duties->keeper, db, err);
 }
 
+/* A pause that was made before the node got its row holds from its first attempt on. */
+static bool
+knows_pauses(struct store_duties *duties)
+{
+	if (duties->first_version == 0)
+		duties->first_version = node_changes_version(&duties->segment->header->node);
+	return follower_has_told(duties->follower, duties->first_version);
+}
+
 static int
 tell_node(struct store_duties *duties, struct db *db, bool *worked, struct error *err)
 {
@@ -140,13 +150,15 @@ tell_node(struct store_duties *duties, struct db *db, bool *worked, struct error
 	bool there = node_read(&duties->segment->header->node, &row);
 
 	(void)db, (void)err;
+	if (!there)
+		duties->first_version = 0;
 	if (duties->node.node_id != 0 &&
 	    (!there || row.node_id != duties->node.node_id || row.epoch != duties->node.epoch)) {
 		news_put(duties->news, news_new(NEWS_NODE_LOST, NULL, NULL));
 		duties->node = (struct node_row){0};
 		*worked = true;
 	}
-	if (there && duties->node.node_id == 0 && duties->lane_was_empty) {
+	if (there && duties->node.node_id == 0 && duties->lane_was_empty && knows_pauses(duties)) {
 		news_put(duties->news, news_new(NEWS_STARTED, NULL, NULL));
 		duties->node = row;
 		*worked = true;
@@ -271,7 +283,11 @@ tell_rows(struct store_duties *duties, struct errand *walk, const struct db_rows
 			continue;
 		free(walk->tenant_id);
 		walk->tenant_id = mem_strdup(db_rows_text(rows, row, 0).base);
-		if (handover_courier(walk->id, duties->segment->counts[ROLE_COURIER]) == duties->courier)
+		if (handover_courier(walk->id, duties->segment->counts[ROLE_COURIER]) != duties->courier)
+			continue;
+		if (follower_has_paused(duties->follower, walk->tenant_id))
+			holder_add(&duties->holder, &(struct hold){walk->tenant_id, walk->id, .holds = true});
+		else
 			news_put(duties->news, news_new(NEWS_HAS_ROWS, walk->tenant_id, walk->id));
 	}
 }
@@ -334,7 +350,7 @@ store_duties_turn(
     struct store_duties *duties, struct db *db, struct errand *errand, bool *done, bool *worked, struct error *err)
 {
 	static int (*const parts[])(struct store_duties * duties, struct db * db, bool *worked, struct error *err) = {
-	    write_outcomes, keep_node, tell_node, follow, hold, write_runs};
+	    write_outcomes, keep_node, follow, tell_node, hold, write_runs};
 	int rc = 0;
 
 	*done = *worked = false;

@@ -138,6 +138,19 @@ webhooks_store(const struct acceptor *acceptor)
 }
 
 static void
+add_pauses(cJSON *deliveries, const struct segment *segment)
+{
+	char why[ERROR_TEXT_MAX] = "";
+
+	if (segment->counts[ROLE_COURIER] > 0)
+		courier_pause(segment_courier(segment, 0), why);
+	cJSON_AddBoolToObject(deliveries, "paused", why[0] != '\0');
+	if (why[0] != '\0')
+		cJSON_AddStringToObject(deliveries, "paused_reason", why);
+	cJSON_AddNumberToObject(deliveries, "paused_tenants", (double)segment_level_sum(segment, LEVEL_TENANTS_PAUSED));
+}
+
+static void
 add_webhooks(cJSON *tree, const struct acceptor *acceptor)
 {
 	cJSON *webhooks, *deliveries;
@@ -154,6 +167,7 @@ add_webhooks(cJSON *tree, const struct acceptor *acceptor)
 	    deliveries, "in_flight", (double)segment_level_sum(acceptor->segment, LEVEL_COURIER_IN_FLIGHT));
 	cJSON_AddNumberToObject(
 	    deliveries, "in_memory", (double)segment_level_sum(acceptor->segment, LEVEL_COURIER_JOBS));
+	add_pauses(deliveries, acceptor->segment);
 }
 
 void

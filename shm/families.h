@@ -99,6 +99,9 @@ enum family_kind { KIND_COUNTER, KIND_GAUGE, KIND_HISTOGRAM, KIND_INFO };
 	X(DELIVERY_DELAY, HISTOGRAM, "delivery_delay_seconds", "seconds", "",                                          \
 	    "Time from an event's publishing to the first attempt of each of its jobs.")                               \
 	X(DELIVERIES_IN_FLIGHT, GAUGE, "deliveries_in_flight", "attempts", "", "Attempts that are under way.")         \
+	X(DELIVERIES_PAUSED, GAUGE, "deliveries_paused", "", "", "1 while the deliveries of all tenants are paused.")  \
+	X(TENANTS_PAUSED, GAUGE, "tenants_paused", "tenants", "",                                                      \
+	    "Tenants whose deliveries are paused by themselves.")                                                      \
 	X(COURIER_JOBS, GAUGE, "courier_jobs", "jobs", "", "Jobs in the memory of couriers; others are in rows only.") \
 	X(COURIER_BYTES, GAUGE, "courier_memory_bytes", "bytes", "",                                                   \
 	    "Memory of couriers that jobs and their events take, of HL_COURIER_BYTES each.")                           \

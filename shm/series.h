@@ -29,7 +29,9 @@ enum gauge { GAUGE_LIST(X) GAUGES };
 	X(CONTROL_QUEUE, CONTROL_QUEUE, "")                                                                            \
 	X(COURIER_IN_FLIGHT, DELIVERIES_IN_FLIGHT, "")                                                                 \
 	X(COURIER_JOBS, COURIER_JOBS, "")                                                                              \
-	X(COURIER_BYTES, COURIER_BYTES, "")
+	X(COURIER_BYTES, COURIER_BYTES, "")                                                                            \
+	X(DELIVERIES_PAUSED, DELIVERIES_PAUSED, "")                                                                    \
+	X(TENANTS_PAUSED, TENANTS_PAUSED, "")
 
 #define X(symbol, family, labels) LEVEL_##symbol,
 enum level { LEVEL_LIST(X) LEVELS };

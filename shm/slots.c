@@ -122,33 +122,45 @@ store_report_set_state(struct store_report *report, enum store_state state)
 	ck_pr_store_32(&report->state, state);
 }
 
-void
-store_report_error(const struct store_report *report, char out[ERROR_TEXT_MAX])
+static void
+read_text(const struct turned_text *text, char out[ERROR_TEXT_MAX])
 {
 	uint32_t turn, read;
 
 	/* A copy is whole unless the process went on to the other text, and may have begun to overwrite this one. */
 	do {
-		turn = ck_pr_load_32(&report->error_turn);
+		turn = ck_pr_load_32(&text->turn);
 		ck_pr_fence_acquire();
-		memcpy(out, report->errors[turn % 2], ERROR_TEXT_MAX);
+		memcpy(out, text->texts[turn % 2], ERROR_TEXT_MAX);
 		ck_pr_fence_acquire();
-		read = ck_pr_load_32(&report->error_turn);
+		read = ck_pr_load_32(&text->turn);
 	} while (read != turn);
 	out[ERROR_TEXT_MAX - 1] = '\0'; /* a damaged segment may hold any bytes */
+}
+
+static void
+write_text(struct turned_text *text, const char *next_text)
+{
+	uint32_t next = text->turn + 1;
+
+	/* A reader of the older text must see the present turn before it sees any byte of the next text. */
+	ck_pr_fence_store();
+	/* Killed before the last store, the process leaves the present text. */
+	(void)snprintf(text->texts[next % 2], ERROR_TEXT_MAX, "%s", next_text);
+	ck_pr_fence_release();
+	ck_pr_store_32(&text->turn, next);
+}
+
+void
+store_report_error(const struct store_report *report, char out[ERROR_TEXT_MAX])
+{
+	read_text(&report->error, out);
 }
 
 void
 store_report_set_error(struct store_report *report, const char *text)
 {
-	uint32_t next = report->error_turn + 1;
-
-	/* A reader of the older text must see the present turn before it sees any byte of the next text. */
-	ck_pr_fence_store();
-	/* Killed before the last store, the process leaves the present text. */
-	(void)snprintf(report->errors[next % 2], ERROR_TEXT_MAX, "%s", text);
-	ck_pr_fence_release();
-	ck_pr_store_32(&report->error_turn, next);
+	write_text(&report->error, text);
 }
 
 bool
@@ -158,6 +170,18 @@ store_report_tried(const struct store_report *report)
 
 	store_report_error(report, error);
 	return store_report_state(report) != STORE_CONNECTING || error[0] != '\0';
+}
+
+void
+courier_pause(const struct courier_slot *slot, char out[ERROR_TEXT_MAX])
+{
+	read_text(&slot->pause, out);
+}
+
+void
+courier_set_pause(struct courier_slot *slot, const char *text)
+{
+	write_text(&slot->pause, text);
 }
 
 int64_t

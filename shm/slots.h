@@ -45,11 +45,16 @@ enum process_state { PROCESS_STATE_LIST(X) PROCESS_STATES };
 enum store_state { STORE_STATE_LIST(X) STORE_STATES };
 #undef X
 
+/* A text that its writer changes while others read it. */
+struct turned_text {
+	uint32_t turn; /* counts texts; the present one is in texts[turn % 2] */
+	char texts[2][ERROR_TEXT_MAX];
+};
+
 /* What a process says of its store. */
 struct store_report {
 	uint32_t state; /* enum store_state */
-	uint32_t error_turn; /* counts errors; the present one is in errors[turn % 2] */
-	char errors[2][ERROR_TEXT_MAX];
+	struct turned_text error;
 };
 
 struct process_slot {
@@ -81,7 +86,7 @@ struct courier_slot {
 	struct process_slot process;
 	int64_t seen_version; /* of the table changes */
 	uint32_t missed; /* see courier_missed() */
-	uint32_t reserved;
+	struct turned_text pause; /* see courier_pause() */
 	struct attempt_words attempts; /* under way: shm/attempts.h */
 };
 
@@ -144,6 +149,13 @@ void courier_add_missed(struct courier_slot *slot);
 /* The version of the table changes that the courier's loop acts by. Only the courier sets it. */
 int64_t courier_seen_version(const struct courier_slot *slot);
 void courier_set_seen_version(struct courier_slot *slot, int64_t version);
+
+/*
+ * Why deliveries of all tenants are paused, as a sentence; "": they are not. Only the courier's store thread sets it,
+ * that of courier 0. out gets a copy, whole at any time.
+ */
+void courier_pause(const struct courier_slot *slot, char out[ERROR_TEXT_MAX]);
+void courier_set_pause(struct courier_slot *slot, const char *text);
 
 /* ---- a writer's slot, or a publisher's ---- */
 

@@ -20,7 +20,7 @@ struct route {
 	uint8_t endpoint_id[16];
 	uint8_t transform_id[16]; /* all zero: none */
 	uint8_t subscription_id[16];
-	bool held; /* the endpoint is disabled or paused: jobs wait */
+	bool held; /* the endpoint is disabled or paused, or its tenant is paused: jobs wait */
 	int64_t lifetime_ms; /* after so long a job of the endpoint is given up */
 	struct span pattern;
 	struct span filter; /* base NULL: none */

@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "base/uuid.h"
 #include "store/webhooks/job_lifetime.h"
+#include "store/webhooks/pause_rows.h"
 
 #define FIRST_VERSION "hl_ms(hl_now()) * 1048576"
 
@@ -18,6 +19,9 @@ static const struct db_statement raise_version = {
     "INSERT INTO routing_versions (tenant_id, version) VALUES ($1, " FIRST_VERSION " + 1)"
     " ON CONFLICT (tenant_id) DO UPDATE SET version = routing_versions.version + 1",
     NULL};
+
+/* A tenant that has no version has no endpoint. */
+static const struct db_statement raise_versions = {"UPDATE routing_versions SET version = version + 1", NULL};
 
 static const struct db_statement read_version = {
     "SELECT COALESCE(v.version, 0) FROM tenants t LEFT JOIN routing_versions v ON v.tenant_id = t.tenant_id"
@@ -32,7 +36,9 @@ static const struct db_statement hold_version = {
 
 static const struct db_statement read_routes = {
     "SELECT s.endpoint_id, s.transform_id, s.subscription_id, s.topic_pattern, s.filter,"
-    " e.enabled AND NOT e.paused AND e.state = 'active', e.retry_schedule, e.max_attempts"
+    " e.enabled AND NOT e.paused AND e.state = 'active'"
+    " AND NOT EXISTS (SELECT 1 FROM pauses WHERE pauses.tenant_id IN ($1, '" PAUSE_OF_ALL "')),"
+    " e.retry_schedule, e.max_attempts"
     " FROM subscriptions s JOIN endpoints e ON e.tenant_id = s.tenant_id AND e.endpoint_id = s.endpoint_id"
     " WHERE s.tenant_id = $1 AND s.enabled AND s.deleted_at IS NULL AND e.deleted_at IS NULL",
     NULL};
@@ -45,6 +51,12 @@ routing_raise(struct db *db, const char *tenant_id, struct error *err)
 	const struct db_param params[] = {db_string(tenant_id)};
 
 	return db_query(db, &raise_version, params, 1, NULL, err);
+}
+
+int
+routing_raise_all(struct db *db, struct error *err)
+{
+	return db_query(db, &raise_versions, NULL, 0, NULL, err);
 }
 
 int

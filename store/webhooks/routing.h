@@ -17,6 +17,9 @@
  */
 int routing_raise(struct db *db, const char *tenant_id, struct error *err);
 
+/* The same for all tenants: whether all deliveries are paused is a part of the routes of each. */
+int routing_raise_all(struct db *db, struct error *err);
+
 /*
  * Makes the version of a tenant that has none, in a transaction that db_begin() began, and keeps others from raising it
  * until that ends. A new tenant gets one at once: publishers then notice when the tenant is removed. As db_query().

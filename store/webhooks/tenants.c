@@ -101,6 +101,25 @@ tenants_count(struct db *db, int64_t *count, struct error *err)
 }
 
 int
+tenants_waiting(struct db *db, const char *tenant_id, int64_t *waiting, struct error *err)
+{
+	static const struct db_statement of_one = {
+	    "SELECT CAST(coalesce(sum(queue_depth), 0) AS bigint) FROM tenant_stats WHERE tenant_id = $1", NULL};
+	static const struct db_statement of_all = {
+	    "SELECT CAST(coalesce(sum(queue_depth), 0) AS bigint) FROM tenant_stats", NULL};
+	const struct db_param params[] = {db_string(tenant_id)};
+	struct db_rows *rows;
+	int rc = tenant_id != NULL ? db_query(db, &of_one, params, 1, &rows, err)
+				   : db_query(db, &of_all, NULL, 0, &rows, err);
+
+	if (rc == 0) {
+		*waiting = db_rows_int(rows, 0, 0);
+		db_rows_free(rows);
+	}
+	return rc;
+}
+
+int
 tenants_stats(struct db *db, const char *tenant_id, struct db_rows **rows, struct error *err)
 {
 	static const struct db_statement stats = {

@@ -59,6 +59,9 @@ int tenants_count(struct db *db, int64_t *count, struct error *err);
 	X(subscription_count)                                                                                          \
 	X(delivery_count)
 
+/* Jobs that wait, of that tenant or, with NULL, of all, as upkeep has counted them last. Returns as db_query(). */
+int tenants_waiting(struct db *db, const char *tenant_id, int64_t *waiting, struct error *err);
+
 /*
  * One row, or none: there is no such tenant. Keys, endpoints and subscriptions are counted now; the other figures are
  * what upkeep has added up, 0 before it did.

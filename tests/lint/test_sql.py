@@ -28,9 +28,12 @@ OVER_TENANTS = {
     ("store/webhooks/key_rows.c", "revoked_at < hl_time"): "upkeep removes the old rows of all tenants",
     ("store/webhooks/audit.c", "CAST($9 AS text) IS NULL"): "an administrator reads what was done to all tenants",
     ("store/webhooks/inbox_rows.c", "RETURNING message_id"): "upkeep removes the old rows of all tenants",
+    ("store/webhooks/pause_rows.c", "FROM pauses ORDER BY"): "a courier delivers for all tenants",
+    ("store/webhooks/routing.c", "UPDATE routing_versions SET version = version + 1"): "a pause of all deliveries is one of each tenant",
     ("store/webhooks/removal.c", "endpoint_id FROM endpoints WHERE deleted_at"): "upkeep finds what any tenant has deleted",
     ("store/webhooks/removal.c", "FROM tenants WHERE deleted_at"): "upkeep finds what any tenant has deleted",
     ("store/webhooks/secret_rows.c", "GROUP BY 1"): "the master key is one for all tenants",
+    ("store/webhooks/tenants.c", "AS bigint) FROM tenant_stats"): "an administrator counts those of all tenants",
     ("store/webhooks/tenants.c", "count(tenant_id)"): "how many tenants there are",
 }
 

@@ -123,6 +123,9 @@ void store_tell_rows(const struct model_endpoint *endpoint);
 void store_lose_node(void);
 void store_tell_version(int64_t version);
 
+/* Deliveries of that tenant alone are paused, or of all ("*"), or of nobody (NULL). */
+void store_tell_pause(const char *tenant_id);
+
 /* Whether the courier has news to take. The second: the thread and all that it was asked for are gone. */
 bool store_has_news(void);
 void store_forget(void);

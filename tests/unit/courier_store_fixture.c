@@ -375,6 +375,17 @@ store_lose_node(void)
 }
 
 void
+store_tell_pause(const char *tenant_id)
+{
+	struct news *news = tell(NEWS_PAUSED, NULL, NULL);
+
+	news->pauses.tenants = mem_new(1, sizeof(char *));
+	news->pauses.all = tenant_id != NULL && strcmp(tenant_id, "*") == 0;
+	if (tenant_id != NULL && !news->pauses.all)
+		news->pauses.tenants[news->pauses.count++] = mem_strdup(tenant_id);
+}
+
+void
 store_tell_version(int64_t version)
 {
 	tell(NEWS_CHANGED, NULL, NULL)->version = version;

@@ -1,0 +1,68 @@
+/* Nothing is counted for a request: upkeep has counted the rows, couriers count in the segment. */
+#include "control/admin_stats.h"
+
+#include <string.h>
+
+#include "control/pauses.h"
+#include "control/tenants.h"
+#include "control/tree.h"
+#include "shm/counters.h"
+#include "store/webhooks/endpoint_changes.h"
+#include "store/webhooks/tenants.h"
+
+static int64_t
+in_flight(const struct segment *segment, const char *tenant_id)
+{
+	return tenant_id != NULL ? tenant_in_flight(segment, (struct span){tenant_id, strlen(tenant_id)})
+				 : (int64_t)segment_level_sum(segment, LEVEL_COURIER_IN_FLIGHT);
+}
+
+/* This store compacts nothing: its tables are vacuumed by the database. */
+static cJSON *
+no_compaction(void)
+{
+	cJSON *tree = tree_new();
+
+	tree_add(tree, "last_run_at", cJSON_CreateNull());
+	tree_add(tree, "segments_deleted", cJSON_CreateNull());
+	tree_add(tree, "duration_ms", cJSON_CreateNull());
+	return tree;
+}
+
+static cJSON *
+show(const struct request *request, const char *tenant_id, int64_t waiting, bool paused)
+{
+	cJSON *tree = tree_new(), *queue = tree_new();
+
+	tree_add_int(queue, "pending", waiting);
+	tree_add_int(queue, "inflight", in_flight(request->context->segment, tenant_id));
+	tree_add(tree, "queue", queue);
+	tree_add(tree, "compaction", no_compaction());
+	tree_add_bool(tree, "paused", paused);
+	return tree;
+}
+
+void
+admin_stats(const struct request *request, struct reply *reply)
+{
+	char query[QUERY_VALUE_BYTES];
+	const char *tenant_id;
+	struct error err;
+	int64_t waiting = 0;
+	bool paused = false, there = true;
+	int rc;
+
+	if (!admin_scope(request, &tenant_id, query, reply))
+		return;
+	rc = tenant_id == NULL ? 0 : endpoint_tenant_is_there(request->db, tenant_id, &there, &err);
+	if (rc == 0)
+		rc = tenants_waiting(request->db, tenant_id, &waiting, &err);
+	if (rc == 0)
+		rc = pause_holds(request, tenant_id, &paused, &err);
+	if (rc != 0)
+		answer_store_failed(reply, rc, &err);
+	else if (!there)
+		answer_error(reply, 404, "not_found", "there is no such tenant");
+	else
+		answer_json(reply, 200, show(request, tenant_id, waiting, paused));
+}

@@ -1,0 +1,9 @@
+/* GET /v1/admin/stats: figures of the installation, or of one tenant. Worker threads. */
+#ifndef CONTROL_ADMIN_STATS_H
+#define CONTROL_ADMIN_STATS_H
+
+#include "control/request.h"
+
+request_handler admin_stats;
+
+#endif

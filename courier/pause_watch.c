@@ -1,0 +1,57 @@
+/* The segment may have the pauses of an earlier run, so the first look shows them in any case. */
+#include "courier/pause_watch.h"
+
+#include <string.h>
+
+#include "shm/counters.h"
+
+/* For health and metrics. A reason that a person has given is for those who have a key. */
+static void
+show(const struct pause_watch *watch)
+{
+	struct courier_slot *slot = segment_courier(watch->segment, watch->courier);
+	const char *why = "";
+
+	if (watch->courier != 0)
+		return;
+	if (watch->told.all)
+		why = watch->told.all_reason != NULL ? watch->told.all_reason : "an administrator has paused them";
+	courier_set_pause(slot, why);
+	level_set(&slot->process, LEVEL_DELIVERIES_PAUSED, watch->told.all);
+	level_set(&slot->process, LEVEL_TENANTS_PAUSED, watch->told.count);
+}
+
+int
+pause_watch_look(struct pause_watch *watch, struct db *db, struct error *err)
+{
+	struct pauses pauses;
+	int rc = pauses_read(&pauses, db, err);
+	bool same = rc == 0 && pauses_are_same(&pauses, &watch->told);
+
+	if (rc != 0)
+		return rc;
+	if (!same) {
+		struct news *news = news_new(NEWS_PAUSED, NULL, NULL);
+
+		news->pauses = pauses_copy(&pauses);
+		news_put(watch->news, news);
+	}
+	pauses_free(&watch->told);
+	watch->told = pauses;
+	if (!same || !watch->started)
+		show(watch);
+	watch->started = true;
+	return 0;
+}
+
+bool
+pause_watch_has(const struct pause_watch *watch, const char *tenant_id)
+{
+	return pauses_have(&watch->told, (struct span){tenant_id, strlen(tenant_id)});
+}
+
+void
+pause_watch_free(struct pause_watch *watch)
+{
+	pauses_free(&watch->told);
+}

@@ -1,0 +1,183 @@
+"""Deliveries are paused and go on: of one tenant, over the session's daemons; of all tenants, over daemons of their own."""
+
+import pytest
+
+from harness.deliveries import Endpoints
+from harness.metrics import metrics
+from harness.recording_receiver import Answer, Receiver
+from harness.waiting import wait_until
+from harness.webhooks import STORES
+
+PAUSE, RESUME, STATS = "/v1/admin/store/pause-claims", "/v1/admin/store/resume-claims", "/v1/admin/stats"
+FAILURE = Answer(status=500)
+
+
+@pytest.fixture
+def receiver():
+    """At an address to which every daemon of these tests may post (HL_ALLOW_NETWORKS)."""
+    with Receiver(host="127.77.0.1") as receiver:
+        yield receiver
+
+
+@pytest.fixture
+def tenant(hookline):
+    return hookline.new_tenant()
+
+
+def publish(tenant, topic="orders.made", count=1):
+    for number in range(count):
+        reply = tenant.client.post("/v1/events", {"topic": topic, "payload": {"n": number}})
+        assert reply.status == 201, reply
+
+
+def pause(client, path=PAUSE, **body):
+    reply = client.post(path, body)
+    assert reply.status == 200 and reply.json["ok"], reply
+    return reply.json["paused"]
+
+
+def resume(client, **body):
+    return pause(client, RESUME, **body)
+
+
+def marks(hookline, tenant):
+    """Of the jobs that wait: how many have which status, and whether they expire."""
+    rows = hookline.query("SELECT status, expires_at IS NULL AS for_ever, count(*) AS n FROM jobs WHERE tenant_id = :id"
+                          " GROUP BY 1, 2", id=tenant.id)
+    return {(row["status"], bool(row["for_ever"])): row["n"] for row in rows}
+
+
+def wait_done(hookline, tenant):
+    wait_until(lambda: marks(hookline, tenant) == {}, "no job to be left", 20)
+
+
+def test_a_paused_tenant_gets_nothing_until_it_goes_on(hookline, tenant, receiver):
+    clock = hookline.new_tenant()
+    receiver.answers["/in"] = FAILURE
+    receiver.answers["/clock"] = [FAILURE, FAILURE, Answer()]
+    Endpoints(clock, receiver).add("/clock", retry_schedule=["1s", "1s"])
+    Endpoints(tenant, receiver).add("/in", retry_schedule=["1s"] * 20)
+    publish(tenant, count=3)
+    receiver.wait(3, "/in")
+    assert pause(tenant.client, reason="a move") is True
+    seen = len(receiver.at("/in"))
+    publish(tenant, count=2)
+    publish(clock)
+    receiver.wait(3, "/clock")  # another tenant's go on, for longer than the wait of the schedule
+    assert len(receiver.at("/in")) == seen
+    wait_until(lambda: marks(hookline, tenant) == {("held", True): 5}, "the jobs that waited not to expire any more", 20)
+    assert tenant.client.get(STATS).json["paused"] is True and clock.client.get(STATS).json["paused"] is False
+    receiver.answers["/in"] = Answer()
+    assert resume(tenant.client) is False
+    wait_done(hookline, tenant)
+    assert len({arrival.job for arrival in receiver.at("/in") if arrival.answer.delivers}) == 5
+    assert tenant.client.get(STATS).json["paused"] is False
+
+
+def test_what_fails_after_a_pause_expires_again(hookline, tenant, receiver):
+    receiver.answers["/in"] = FAILURE
+    Endpoints(tenant, receiver).add("/in", retry_schedule=["1h"])
+    pause(tenant.client)
+    publish(tenant, count=2)
+    assert marks(hookline, tenant) == {("held", True): 2}
+    resume(tenant.client)
+    receiver.wait(2, "/in")
+    wait_until(lambda: marks(hookline, tenant) == {("pending", False): 2}, "jobs that expire", 20)
+
+
+def test_pauses_are_in_the_audit_log_and_may_be_repeated(hookline, tenant):
+    for reason in ("one", "two"):
+        assert pause(tenant.client, reason=reason) is True
+    key_id = hookline.value("SELECT key_id FROM api_keys WHERE tenant_id = :id", id=tenant.id)
+    assert hookline.query("SELECT reason, paused_by FROM pauses WHERE tenant_id = :id", id=tenant.id) == [
+        {"reason": "two", "paused_by": str(key_id)}]
+    assert resume(tenant.client) is False and resume(tenant.client) is False
+    entries = tenant.client.items("/v1/admin/audit?object_kind=pause&order=asc")
+    assert [entry["action"] for entry in entries] == ["deliveries.pause"] * 2 + ["deliveries.resume"] * 2
+    assert [(entry["before"] or {}).get("reason") for entry in entries] == [None, "one", "two", None]
+    assert {entry["object_id"] for entry in entries} == {tenant.id}
+
+
+def test_an_administrator_pauses_a_tenant_by_its_name(hookline, tenant):
+    assert pause(hookline.admin, tenant_id=tenant.id) is True
+    assert tenant.client.get(STATS).json["paused"] is True
+    assert hookline.admin.get(f"{STATS}?tenant_id={tenant.id}").json["paused"] is True
+    assert hookline.admin.get(STATS).json["paused"] is False
+    assert hookline.admin.post(f"{RESUME}?tenant_id={tenant.id}").json == {"ok": True, "paused": False}
+
+
+def test_nobody_pauses_a_tenant_that_is_not_theirs(hookline, tenant):
+    other = hookline.new_tenant()
+    for path in (PAUSE, RESUME):
+        assert tenant.client.post(path, {"tenant_id": other.id}).status == 404
+        assert tenant.client.post(f"{path}?tenant_id={other.id}").status == 404
+        assert tenant.client.post(path, {"tenant_id": "*"}).status == 400
+        assert hookline.admin.post(path, {"tenant_id": "nobody"}).status == 404
+        assert hookline.admin.post(f"{path}?tenant_id=nobody", {"tenant_id": other.id}).status == 400
+        assert tenant.key(["events.publish"]).post(path).status == 403
+    assert tenant.client.get(f"{STATS}?tenant_id={other.id}").status == 404
+    assert hookline.admin.get(f"{STATS}?tenant_id=nobody").status == 404
+    assert hookline.value("SELECT count(*) FROM pauses WHERE tenant_id IN (:id, :other)", id=tenant.id, other=other.id) == 0
+
+
+@pytest.mark.parametrize("body, place", [({"reason": 1}, "reason"), ({"reason": "x" * 256}, "reason"), ({"tenant_id": "a b"}, "tenant_id")])
+def test_a_wrong_body_is_refused_with_its_place(tenant, body, place):
+    reply = tenant.client.post(PAUSE, body)
+    assert reply.status == 400 and reply.json["detail"].startswith(place)
+
+
+def test_deleting_a_paused_tenant_ends_its_pause(hookline, tenant):
+    pause(tenant.client)
+    assert hookline.admin.delete(f"/v1/tenants/{tenant.id}").status == 204
+    wait_until(lambda: hookline.value("SELECT count(*) FROM pauses WHERE tenant_id = :id", id=tenant.id) == 0, "no pause", 20)
+
+
+def in_flight(tenant):
+    return tenant.client.get(STATS).json["queue"]["inflight"]
+
+
+def test_stats_count_what_waits_and_what_is_under_way(hookline, tenant, receiver):
+    receiver.answers["/in"] = Answer(delay=1)
+    Endpoints(tenant, receiver).add("/in", max_in_flight=2)
+    publish(tenant, count=3)
+    wait_until(lambda: in_flight(tenant) == 2, "two attempts to be under way")
+    stats = hookline.new_tenant().client.get(STATS).json
+    assert stats == {"queue": {"pending": 0, "inflight": 0}, "paused": False,
+                     "compaction": {"last_run_at": None, "segments_deleted": None, "duration_ms": None}}
+    assert hookline.admin.get(STATS).json["queue"]["inflight"] >= 2
+
+
+@pytest.mark.parametrize("store", STORES)
+def test_a_pause_of_all_survives_a_restart_and_is_shown(make_hookline, store, receiver):
+    hookline = make_hookline(store).start()
+    tenants = [hookline.new_tenant() for _ in range(2)]
+    for number, tenant in enumerate(tenants):
+        Endpoints(tenant, receiver).add(f"/{number}")
+    assert pause(hookline.admin) is True
+    for tenant in tenants:
+        publish(tenant)
+    assert [marks(hookline, tenant) for tenant in tenants] == [{("held", True): 1}] * 2
+    hookline.daemon.stop()
+    hookline.start()
+    publish(tenants[0])
+    wait_until(lambda: paused_by_metric(hookline) == 1, "the metric to say so")
+    assert shown(hookline) == (True, "an administrator has paused them")
+    assert tenants[0].client.get(STATS).json["paused"] is True
+    assert resume(tenants[0].client) is True  # its own pause is not the one that holds
+    assert not receiver.arrivals
+    assert resume(hookline.admin) is False
+    receiver.wait(3)
+    for tenant in tenants:
+        wait_done(hookline, tenant)
+    wait_until(lambda: paused_by_metric(hookline) == 0, "the metric to say so")
+    assert shown(hookline) == (False, None)
+
+
+def shown(hookline):
+    """By /health."""
+    deliveries = hookline.daemon.get("/health").json()["webhooks"]["deliveries"]
+    return deliveries["paused"], deliveries.get("paused_reason")
+
+
+def paused_by_metric(hookline):
+    return metrics(hookline.daemon)["deliveries_paused"]

@@ -1,0 +1,87 @@
+/* What a courier does with jobs of tenants whose deliveries are paused. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "tests/unit/courier_fixture.h"
+
+static void
+check_pause(const char *tenant_id)
+{
+	for (uint32_t i = 0; i < 10; i++)
+		(void)scene_publish(0);
+	scene_settle();
+	store_tell_pause(tenant_id);
+	scene_settle();
+	assert_int_equal(jobs_in_memory(), 3); /* under way */
+	http_answer(0, 500);
+	http_answer(1, 200);
+	http_answer(2, 200);
+	(void)scene_publish(0);
+	for (uint32_t i = 0; i < 1000; i++)
+		scene_pass(SECOND);
+	assert_int_equal(jobs_in_memory(), 0);
+	assert_int_equal(scene.begun, 3);
+	store_tell_pause(NULL);
+	scene_settle();
+	assert_int_equal(scene.begun, 6);
+	for (uint32_t i = 0; i < 20 && scene.order_count > 0; i++) {
+		http_answer(0, 200);
+		scene_settle();
+	}
+	assert_int_equal(scene.begun, 12);
+}
+
+static void
+test_jobs_of_a_paused_tenant_wait_in_their_rows(void **state)
+{
+	check_pause(scene.endpoints[0].tenant_id);
+}
+
+static void
+test_a_pause_of_all_is_one_of_each_tenant(void **state)
+{
+	check_pause("*");
+}
+
+static void
+test_a_pause_is_not_that_of_another_tenant(void **state)
+{
+	store_tell_pause("somebody");
+	(void)scene_publish(0);
+	scene_settle();
+	assert_int_equal(scene.begun, 1);
+}
+
+static void
+test_a_walk_repeats_itself_when_a_pause_ends(void **state)
+{
+	uint32_t walks;
+
+	scene_settle();
+	store_tell_pause("*");
+	scene_pass(60 * SECOND);
+	walks = scene.walks;
+	store_tell_pause(NULL);
+	scene_settle();
+	assert_int_equal(scene.walks, walks + 1);
+	scene_pass(60 * SECOND);
+	scene_pass(60 * SECOND);
+	assert_int_equal(scene.walks, walks + 2);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    SCENE_TEST(test_jobs_of_a_paused_tenant_wait_in_their_rows),
+	    SCENE_TEST(test_a_pause_of_all_is_one_of_each_tenant),
+	    SCENE_TEST(test_a_pause_is_not_that_of_another_tenant),
+	    SCENE_TEST(test_a_walk_repeats_itself_when_a_pause_ends),
+	};
+
+	return cmocka_run_group_tests_name("courier_paused", tests, NULL, NULL);
+}
