@@ -175,13 +175,13 @@ rows_left(void)
 	return left;
 }
 
-/* From now on all goes well. */
+/* From now on all goes well. A cancelled job may still be in memory. */
 static void
 finish(void)
 {
 	while (late_count > 0)
 		scene_hand_over(0, &late[--late_count], 1);
-	for (uint32_t round = 0; round < 3000 && rows_left() > 0; round++) {
+	for (uint32_t round = 0; round < 3000 && (rows_left() > 0 || scene.courier.jobs.table.count > 0); round++) {
 		for (uint32_t i = 0; i < ENDPOINTS; i++)
 			if (!scene.endpoints[i].enabled) {
 				scene.endpoints[i].enabled = true;
