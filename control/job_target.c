@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "control/pauses.h"
 #include "store/webhooks/endpoints.h"
 #include "store/webhooks/job_lifetime.h"
 
@@ -23,6 +24,16 @@ say_why(const struct endpoint *endpoint, char why[JOB_TARGET_WHY_BYTES])
 		    why, JOB_TARGET_WHY_BYTES, "the endpoint is disabled: %.*s", (int)reason.len, reason.base);
 	else
 		(void)snprintf(why, JOB_TARGET_WHY_BYTES, "the endpoint is disabled");
+}
+
+static int
+hold_if_paused(const struct request *request, struct job_target *target, struct error *err)
+{
+	int rc = pause_holds(request, request->caller.tenant_id, &target->held, err);
+
+	if (rc == 0 && target->held)
+		(void)snprintf(target->why_held, sizeof target->why_held, "deliveries are paused");
+	return rc;
 }
 
 int
@@ -46,7 +57,7 @@ job_target_read(const struct request *request, struct span endpoint_id, struct j
 		    job_lifetime_ms(request->context->config, endpoint.retry_schedule, (uint32_t)endpoint.max_attempts);
 	}
 	db_rows_free(rows);
-	return 0;
+	return target->there && !target->held ? hold_if_paused(request, target, err) : 0;
 }
 
 static bool

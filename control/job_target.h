@@ -14,7 +14,7 @@
 struct job_target {
 	char endpoint_id[OBJECT_ID_BYTES];
 	bool there; /* it is not deleted */
-	bool held; /* it is disabled or paused: its jobs wait */
+	bool held; /* it is disabled or paused, or deliveries are: its jobs wait */
 	char why_held[JOB_TARGET_WHY_BYTES]; /* a sentence for a person */
 	int64_t lifetime_ms; /* of a job from now on */
 };

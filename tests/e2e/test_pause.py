@@ -5,6 +5,7 @@ import pytest
 from harness.deliveries import Endpoints
 from harness.metrics import metrics
 from harness.recording_receiver import Answer, Receiver
+from harness.rows import Rows
 from harness.waiting import wait_until
 from harness.webhooks import STORES
 
@@ -83,6 +84,21 @@ def test_what_fails_after_a_pause_expires_again(hookline, tenant, receiver):
     resume(tenant.client)
     receiver.wait(2, "/in")
     wait_until(lambda: marks(hookline, tenant) == {("pending", False): 2}, "jobs that expire", 20)
+
+
+def test_jobs_of_a_paused_tenant_are_neither_hurried_nor_requeued_past_the_pause(hookline, tenant, receiver):
+    endpoint = Endpoints(tenant, receiver).add("/in")["id"]
+    pause(tenant.client)
+    publish(tenant)
+    job = tenant.client.get("/v1/jobs").json["items"][0]["id"]
+    reply = tenant.client.post(f"/v1/jobs/{job}/retry")
+    assert reply.status == 409 and "deliveries are paused" in reply.json["detail"]
+    letter = Rows(hookline, tenant).dead_letter(endpoint, topic="orders.made", payload={})
+    assert tenant.client.post(f"/v1/dlq/{letter}/requeue").status == 200
+    assert marks(hookline, tenant) == {("held", True): 2} and not receiver.arrivals
+    resume(tenant.client)
+    receiver.wait(2)
+    wait_done(hookline, tenant)
 
 
 def test_pauses_are_in_the_audit_log_and_may_be_repeated(hookline, tenant):
