@@ -333,11 +333,12 @@ read_arguments(struct reading *reading, int argc, char **argv, struct error *err
 	return finish_body(reading, err);
 }
 
-/* The verb is the first word; a group with one verb needs none. */
+/* The verb is the first word; a group with one verb, or with a usual one, needs none. */
 static int
 read_verb(struct api_call *call, int *argc, char ***argv, struct error *err)
 {
-	const struct api_verb *only = call->group->verbs[1].name == NULL ? call->group->verbs : NULL;
+	const struct api_verb *only =
+	    call->group->first_verb || call->group->verbs[1].name == NULL ? call->group->verbs : NULL;
 	const char *name = *argc > 0 ? (*argv)[0] : "--help";
 
 	if (strncmp(name, "--", 2) == 0) {
@@ -346,6 +347,10 @@ read_verb(struct api_call *call, int *argc, char ***argv, struct error *err)
 		return only != NULL || call->help ? 0 : error_set(err, "say what to do with them first");
 	}
 	call->verb = api_verb_find(call->group, name);
+	if (call->verb == NULL && call->group->first_verb) {
+		call->verb = only;
+		return 0;
+	}
 	if (call->verb == NULL)
 		return error_set(err, "there is no '%.80s' for %s", name, call->group->name);
 	--*argc;

@@ -255,6 +255,30 @@ static const struct api_verb dead_letter_verbs[] = {
     END,
 };
 
+static const struct api_option replay_options[] = {
+    {"from", API_NUMBER, "from_ms", "events from that time on, in milliseconds since 1970"},
+    {"from-ms", API_NUMBER, "from_ms", "the same"},
+    {"to", API_NUMBER, "to_ms", "events up to that time"},
+    {"to-ms", API_NUMBER, "to_ms", "the same"},
+    {"topic", API_TEXT, "topic", "pattern: * is one segment, # any number of them"},
+    {"endpoint", API_TEXT, "endpoint_id", "to that endpoint alone"},
+    {"event-ids", API_WORDS, "event_ids", "a list of events"},
+    {"mode", API_TEXT, "mode", "all, or failed_only: what was not delivered"},
+    {"limit", API_NUMBER, "limit", "events at most; of a range 100"},
+    {"rate", API_NUMBER, "rate", "events a second at most"},
+    {"dry-run", API_BOOL, "dry_run", "only tell what would be sent"},
+    END,
+};
+
+static const struct api_verb replay_verbs[] = {
+    {"start", "create", "POST", "/v1/replay", replay_options, "event_id", false, NULL,
+	"send an event again, or events by options; the word start may be left out"},
+    {"ls", "list", "GET", "/v1/replay", list_options, NULL, true, NULL, "list replays, newest first"},
+    {"get", "show", "GET", "/v1/replay/{id}", NULL, NULL, false, NULL, "show how far one is"},
+    {"cancel", "rm", "DELETE", "/v1/replay/{id}", NULL, NULL, false, NULL, "end one; jobs that it has made stay"},
+    END,
+};
+
 static const struct api_option inbox_list_options[] = {
     {"token", API_QUERY, "token", "what create has shown"}, PAGES, END};
 
@@ -272,6 +296,8 @@ static const char *const job_columns[] = {
     "id", "endpoint_id", "status", "attempt_count", "next_attempt_at", "last_error", NULL};
 static const char *const dead_letter_columns[] = {
     "id", "created_at", "endpoint_id", "topic", "reason", "attempt_count", NULL};
+static const char *const replay_columns[] = {
+    "id", "created_at", "status", "matched", "replayed", "scheduled", "skipped", NULL};
 static const char *const inbox_columns[] = {"received_at", "id", "body", NULL};
 static const char *const endpoint_columns[] = {"id", "url", "enabled", "state", "name", "created_at", NULL};
 static const char *const subscription_columns[] = {
@@ -288,6 +314,7 @@ const struct api_group api_groups[] = {
     {"deliveries", NULL, "attempts at delivery", delivery_verbs, delivery_columns, false},
     {"jobs", NULL, "what waits to be delivered", job_verbs, job_columns, false},
     {"dlq", NULL, "dead letters: what was given up", dead_letter_verbs, dead_letter_columns, false},
+    {"replay", NULL, "events that are sent again", replay_verbs, replay_columns, false, true},
     {"inbox", NULL, "a receiver for trying things out", inbox_verbs, inbox_columns, false},
     {"tenants", NULL, "customers, each with objects of its own", tenant_verbs, tenant_columns, true},
     {"keys", "apikeys", "API keys", key_verbs, key_columns, true},

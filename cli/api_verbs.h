@@ -40,6 +40,7 @@ struct api_group {
 	const struct api_verb *verbs; /* ends with a NULL name */
 	const char *const *columns; /* members that a list shows, NULL-terminated */
 	bool admin; /* HL_ADMIN_KEY is taken before HL_API_KEY */
+	bool first_verb; /* is meant where no word is a verb: `replay EVENT_ID` */
 };
 
 extern const struct api_group api_groups[];

@@ -33,8 +33,8 @@ this_node_waits(const struct segment *segment, int64_t version)
 	return false;
 }
 
-static void
-tell_couriers(const struct segment *segment, int64_t version)
+void
+at_once_tell(const struct segment *segment, int64_t version)
 {
 	node_raise_changes_version(&segment->header->node, version);
 	for (uint32_t i = 0; i < segment->counts[ROLE_COURIER]; i++) {
@@ -104,7 +104,7 @@ at_once_wait(const struct request *request, int64_t version, struct reply *reply
 
 	if (until_us > request->deadline_us - MARGIN_US)
 		until_us = request->deadline_us - MARGIN_US;
-	tell_couriers(segment, version);
+	at_once_tell(segment, version);
 	for (unsigned sleeps = 0;; sleeps++) {
 		int rc = 0;
 

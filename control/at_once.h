@@ -18,4 +18,10 @@
  */
 void at_once_wait(const struct request *request, int64_t version, struct reply *reply);
 
+/*
+ * After the commit that raised the version: wakes this node's couriers, so that they follow at once. Couriers of other
+ * nodes look by themselves. Any thread.
+ */
+void at_once_tell(const struct segment *segment, int64_t version);
+
 #endif

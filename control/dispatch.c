@@ -17,6 +17,7 @@
 #include "control/pauses.h"
 #include "control/query.h"
 #include "control/requeue.h"
+#include "control/replays.h"
 #include "control/secret_rotation.h"
 #include "control/subscriptions.h"
 #include "control/tenant_creation.h"
@@ -48,6 +49,10 @@ static request_handler *const handlers[API_OPERATIONS] = {
     [OPERATION_DEAD_LETTER_DELETE] = dead_letter_delete,
     [OPERATION_DEAD_LETTER_REQUEUE] = dead_letter_requeue,
     [OPERATION_DEAD_LETTER_REQUEUE_MANY] = dead_letter_requeue_many,
+    [OPERATION_REPLAY_CREATE] = replay_create,
+    [OPERATION_REPLAY_LIST] = replay_list,
+    [OPERATION_REPLAY_GET] = replay_get,
+    [OPERATION_REPLAY_CANCEL] = replay_cancel,
     [OPERATION_INBOX_CREATE] = inbox_create,
     [OPERATION_INBOX_LIST] = inbox_list,
     [OPERATION_INBOX_MESSAGE_LIST] = inbox_list,

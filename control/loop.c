@@ -152,7 +152,7 @@ start_threads(struct control *control, const struct config *config, struct error
 		return -1;
 	/* A segment of an earlier run may have a place for this process although there is no API now. */
 	if (config_api_is_on(config)) {
-		control->upkeep = upkeep_start(config, context.env, control->keys, err);
+		control->upkeep = upkeep_start(config, context.segment, context.env, control->keys, err);
 		if (control->upkeep == NULL)
 			return -1;
 	}

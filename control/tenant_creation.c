@@ -1,25 +1,21 @@
 /* A repetition with the same Idempotency-Key shows the tenant again, without its key. */
 #include "control/tenant_creation.h"
 
-#include <stdio.h>
 #include <string.h>
 
-#include "base/crypto.h"
 #include "config/text_rules.h"
 #include "control/api_key.h"
 #include "control/change.h"
+#include "control/idempotent.h"
 #include "control/tenants.h"
 #include "control/tree.h"
-#include "store/webhooks/idempotency.h"
 #include "store/webhooks/routing.h"
 #include "store/webhooks/tenants.h"
-
-#define IDEMPOTENCY_KEY_BYTES_MAX 255
 
 struct creation {
 	char id[TENANT_ID_MAX + 1];
 	struct span name, metadata;
-	char fingerprint[2 * SHA256_BYTES + 1]; /* of the body */
+	struct request_fingerprint fingerprint;
 	struct new_api_key key;
 };
 
@@ -38,9 +34,8 @@ show_first(const struct request *request, const struct creation *creation, const
 	struct db_rows *rows = NULL;
 	int rc;
 
-	if (strcmp(db_rows_text(first, 0, 1).base, creation->fingerprint) != 0) {
-		answer_error(reply, 409, "idempotency_conflict",
-		    "another request was made with this Idempotency-Key in the last 24 hours");
+	if (strcmp(db_rows_text(first, 0, 1).base, creation->fingerprint.text) != 0) {
+		answer_idempotency_conflict(reply);
 		return 0;
 	}
 	rc = tenants_get(request->db, db_rows_text(first, 0, 0).base, false, &rows, err);
@@ -98,7 +93,7 @@ create(const struct request *request, void *context, struct reply *reply, struct
 {
 	struct creation *creation = context;
 	const struct idempotency idempotency = {
-	    request->caller.tenant_id, "tenants", request->idempotency_key, creation->fingerprint};
+	    request->caller.tenant_id, "tenants", request->idempotency_key, creation->fingerprint.text};
 	struct db_rows *first = NULL;
 	int rc = 0;
 
@@ -133,21 +128,12 @@ read_id(struct document *document, char id[TENANT_ID_MAX + 1])
 }
 
 static bool
-read_request(const struct request *request, struct document *document, struct creation *creation)
+read_document(struct document *document, struct creation *creation)
 {
-	uint8_t digest[SHA256_BYTES];
-
-	if (request->idempotency_key.len > IDEMPOTENCY_KEY_BYTES_MAX ||
-	    (request->idempotency_key.base != NULL && request->idempotency_key.len == 0))
-		return document_refuse(
-		    document, "Idempotency-Key", "must have 1 to %d bytes", IDEMPOTENCY_KEY_BYTES_MAX);
 	read_id(document, creation->id);
 	if (document->error->code != NULL)
 		return false;
 	creation->name = (struct span){creation->id, strlen(creation->id)};
-	crypto_sha256(request->body, digest);
-	for (size_t i = 0; i < sizeof digest; i++)
-		(void)snprintf(creation->fingerprint + 2 * i, 3, "%02x", digest[i]);
 	return tenant_document_read(document, creation->name, &creation->name, &creation->metadata);
 }
 
@@ -158,7 +144,9 @@ tenant_create(const struct request *request, struct reply *reply)
 	struct document_error error = {0};
 	struct document document;
 
-	if (document_open(&document, request->body, &error) && read_request(request, &document, &creation)) {
+	if (!request_idempotency_key(request, &creation.fingerprint, reply))
+		return;
+	if (document_open(&document, request->body, &error) && read_document(&document, &creation)) {
 		new_api_key_make(&creation.key);
 		if (change_run(request, create, &creation, reply))
 			api_keys_changed(request, reply);

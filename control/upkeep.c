@@ -13,6 +13,7 @@
 #include "base/repeat.h"
 #include "api/secrets.h"
 #include "store/webhooks/cancelled_jobs.h"
+#include "control/replay_work.h"
 #include "store/webhooks/idempotency.h"
 #include "store/webhooks/inbox_rows.h"
 #include "store/webhooks/key_rows.h"
@@ -38,6 +39,7 @@ struct upkeep {
 	const struct config *config;
 	const struct db_env *env;
 	struct key_loader *keys;
+	struct replay_work replays;
 	struct db *db; /* NULL: not open */
 	struct repeat failing;
 	pthread_t thread;
@@ -165,6 +167,12 @@ check_master_keys(struct upkeep *upkeep, struct error *err)
 	return 0;
 }
 
+static int
+work_on_replays(struct upkeep *upkeep, struct error *err)
+{
+	return replay_work_turn(&upkeep->replays, upkeep->db, err);
+}
+
 /* SHARED: by one node for all, so its name is that of a row. */
 static const struct task {
 	const char *name;
@@ -180,6 +188,7 @@ static const struct task {
     {"cancelled_jobs", 60 * MINUTE_MS, true, remove_cancelled_jobs},
     {"tenant_stats", MINUTE_MS, true, count_for_tenants},
     {"deleted", SECOND_MS, false, remove_deleted},
+    {"replays", 0, false, work_on_replays},
     {"master_keys", 60 * MINUTE_MS, false, check_master_keys},
 };
 
@@ -284,7 +293,8 @@ run(void *argument)
 }
 
 struct upkeep *
-upkeep_start(const struct config *config, const struct db_env *env, struct key_loader *keys, struct error *err)
+upkeep_start(const struct config *config, const struct segment *segment, const struct db_env *env,
+    struct key_loader *keys, struct error *err)
 {
 	struct upkeep *upkeep = mem_new(1, sizeof *upkeep);
 
@@ -292,12 +302,14 @@ upkeep_start(const struct config *config, const struct db_env *env, struct key_l
 	upkeep->config = config;
 	upkeep->env = env;
 	upkeep->keys = keys;
+	upkeep->replays = (struct replay_work){config, segment, router_new(config)};
 	upkeep->lock = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
 	upkeep->wake = (pthread_cond_t)PTHREAD_COND_INITIALIZER;
 	errno = pthread_create(&upkeep->thread, NULL, run, upkeep);
 	if (errno == 0)
 		return upkeep;
 	(void)error_errno(err, "cannot start a thread");
+	router_free(upkeep->replays.router);
 	free(upkeep);
 	return NULL;
 }
@@ -313,6 +325,7 @@ upkeep_stop(struct upkeep *upkeep, int64_t until_us)
 	pthread_mutex_unlock(&upkeep->lock);
 	if (pthread_clockjoin_np(upkeep->thread, NULL, CLOCK_MONOTONIC, &until) != 0)
 		return false;
+	router_free(upkeep->replays.router);
 	free(upkeep);
 	return true;
 }

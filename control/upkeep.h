@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "config/config.h"
 #include "control/key_loader.h"
+#include "shm/segment.h"
 #include "store/db.h"
 
 struct upkeep;
@@ -16,8 +17,8 @@ struct upkeep;
  * Starts the thread, which opens a connection to the webhooks' store of its own, again and again until that works. The
  * arguments are borrowed until upkeep_stop(). NULL with *err when no thread can be started.
  */
-struct upkeep *upkeep_start(
-    const struct config *config, const struct db_env *env, struct key_loader *keys, struct error *err);
+struct upkeep *upkeep_start(const struct config *config, const struct segment *segment, const struct db_env *env,
+    struct key_loader *keys, struct error *err);
 
 /*
  * Ends the thread; waits until that instant of the steady clock at most. Returns false when it is still in a statement:

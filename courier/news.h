@@ -36,6 +36,7 @@ struct page_row {
 	int64_t due_ms; /* wall clock of this machine: the row's distance to the database's now, added to ours */
 	int64_t expires_ms; /* the same; 0: none */
 	bool event_gone; /* the job's event is nowhere any more */
+	bool replayed; /* control made it: no parcel brings it */
 	const struct record *event; /* of the page's memory; NULL: not due within PAGE_AHEAD_MS, or the page was full */
 };
 

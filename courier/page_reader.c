@@ -7,9 +7,9 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/uuid.h"
-#include "courier/stored_event.h"
 #include "store/webhooks/job_outcomes.h"
 #include "store/webhooks/job_rows.h"
+#include "store/webhooks/stored_event.h"
 
 #define FIRST_SLICE 8
 #define LARGEST_SLICE 128
@@ -63,6 +63,7 @@ read_rows(struct news *page, const struct db_rows *rows, struct page_marks *mark
 		row->due_ms = now_ms + read_distance_ms(rows, i, JOB_COLUMN_DUE_IN_MS);
 		if (!db_rows_null(rows, i, JOB_COLUMN_EXPIRES_IN_MS))
 			row->expires_ms = now_ms + read_distance_ms(rows, i, JOB_COLUMN_EXPIRES_IN_MS);
+		row->replayed = db_rows_bool(rows, i, JOB_COLUMN_REPLAYED);
 		*(db_rows_bool(rows, i, JOB_COLUMN_HELD) ? &marks->any_held : &marks->any_pending) = true;
 	}
 }

@@ -69,7 +69,8 @@ take_row(struct jobs *jobs, struct queue *queue, const struct page_row *row, con
 
 	if (jobs_find(jobs, row->job_id) != NULL)
 		return ROW_PASSED;
-	if (row->attempt_count == 0 && due_us + YOUNG_ROW_US > moment->now_us && due_us <= moment->now_us) {
+	if (row->attempt_count == 0 && !row->replayed && due_us + YOUNG_ROW_US > moment->now_us &&
+	    due_us <= moment->now_us) {
 		look_leave(jobs->look, queue, due_us + YOUNG_ROW_US);
 		return ROW_PASSED;
 	}

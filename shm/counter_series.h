@@ -97,6 +97,7 @@ enum death { DEATH_SIGNAL, DEATH_EXIT, DEATH_STUCK, DEATH_SIGABRT, DEATH_SIGKILL
 	ROUTE_COUNTERS(X, V1_DELIVERIES, "/v1/deliveries")                                                             \
 	ROUTE_COUNTERS(X, V1_JOBS, "/v1/jobs")                                                                         \
 	ROUTE_COUNTERS(X, V1_DLQ, "/v1/dlq")                                                                           \
+	ROUTE_COUNTERS(X, V1_REPLAY, "/v1/replay")                                                                     \
 	ROUTE_COUNTERS(X, V1_DEV, "/v1/dev")                                                                           \
 	ROUTE_COUNTERS(X, V1_ADMIN, "/v1/admin")                                                                       \
 	ROUTE_COUNTERS(X, OTHER, "other")                                                                              \

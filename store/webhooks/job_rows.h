@@ -29,7 +29,8 @@ enum job_column {
 	JOB_COLUMN_ATTEMPT_BASE,
 	JOB_COLUMN_DUE_IN_MS, /* from now; negative: it was due */
 	JOB_COLUMN_EXPIRES_IN_MS, /* may be null */
-	JOB_COLUMN_HELD /* boolean */
+	JOB_COLUMN_HELD, /* boolean */
+	JOB_COLUMN_REPLAYED /* boolean: a replay has made it */
 };
 
 /* The rows in the order of job_id. */

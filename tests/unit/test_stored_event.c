@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-#include "courier/stored_event.h"
+#include "store/webhooks/stored_event.h"
 #include "event/published_json.h"
 #include "event/record.h"
 

@@ -50,6 +50,23 @@ COMMENT ON COLUMN cancelled_jobs.cancelled_at IS 'When. Upkeep removes the row a
 ALTER TABLE dlq_events ADD COLUMN endpoint_id uuid;
 COMMENT ON COLUMN dlq_events.endpoint_id IS 'The job''s endpoint.';
 
+-- Any node goes on with a replay, a slice a transaction: how far it is stands in its row.
+ALTER TABLE replays DROP COLUMN applied;
+ALTER TABLE replays ADD COLUMN place uuid;
+ALTER TABLE replays ADD COLUMN taken bigint NOT NULL DEFAULT 0;
+ALTER TABLE replays ADD COLUMN replayed bigint NOT NULL DEFAULT 0;
+ALTER TABLE replays ADD COLUMN next_at timestamptz NOT NULL DEFAULT now();
+ALTER TABLE replays ADD COLUMN error text COLLATE "C";
+COMMENT ON COLUMN replays.status IS '''pending'', ''running'', ''done'', ''cancelled'' or ''failed''.';
+COMMENT ON COLUMN replays.node_id IS 'The node that worked on it last.';
+COMMENT ON COLUMN replays.place IS 'The last event that was looked at, in the order of ids.';
+COMMENT ON COLUMN replays.taken IS 'Events that count for the limit: of which jobs were made, or waited still.';
+COMMENT ON COLUMN replays.replayed IS 'Events of which jobs were made.';
+COMMENT ON COLUMN replays.next_at IS 'When it may go on.';
+COMMENT ON COLUMN replays.error IS 'Why it failed.';
+CREATE INDEX replays_next_at_idx ON replays (next_at) WHERE finished_at IS NULL;
+COMMENT ON INDEX replays_next_at_idx IS 'Those that have not ended, in the order in which they go on.';
+
 INSERT INTO hookline_schema_migrations (version, name) VALUES (3, 'operations');
 
 COMMIT;

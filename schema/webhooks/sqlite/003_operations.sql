@@ -19,6 +19,17 @@ CREATE TABLE cancelled_jobs (
 
 ALTER TABLE dlq_events ADD COLUMN endpoint_id TEXT; -- The job's endpoint
 
+-- Any node goes on with a replay, a slice a transaction: how far it is stands in its row.
+ALTER TABLE replays DROP COLUMN applied;
+ALTER TABLE replays ADD COLUMN place TEXT; -- The last event that was looked at, in the order of ids
+ALTER TABLE replays ADD COLUMN taken INTEGER NOT NULL DEFAULT 0; -- Events that count for the limit: of which jobs were made, or waited still
+ALTER TABLE replays ADD COLUMN replayed INTEGER NOT NULL DEFAULT 0; -- Events of which jobs were made
+ALTER TABLE replays ADD COLUMN next_at INTEGER NOT NULL DEFAULT 0; -- When it may go on
+ALTER TABLE replays ADD COLUMN error TEXT; -- Why it failed
+
+-- Those that have not ended, in the order in which they go on.
+CREATE INDEX replays_next_at_idx ON replays (next_at) WHERE finished_at IS NULL;
+
 INSERT INTO hookline_schema_migrations (version, name) VALUES (3, 'operations');
 
 COMMIT;

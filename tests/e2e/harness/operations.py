@@ -48,10 +48,11 @@ BODIES = {
     "DEAD_LETTER_REQUEUE_MANY": lambda own: {"endpoint_id": own["endpoint"]},
     "SUBSCRIPTION_CREATE": lambda own: {"endpoint_id": own["endpoint"], "topic_pattern": "order.*"},
     "SUBSCRIPTION_UPDATE": lambda own: {"name": "changed"},
+    "REPLAY_CREATE": lambda own: {"event_id": own["event"], "mode": "all"},
 }
 # Which kind of object {id} of a path names, by the operation's resource.
 KINDS = {"TENANTS": "tenant", "APIKEYS": "key", "ENDPOINTS": "endpoint", "SUBSCRIPTIONS": "subscription", "EVENTS": "event",
-         "DELIVERIES": "attempt", "JOBS": "job", "DLQ": "dead_letter"}
+         "DELIVERIES": "attempt", "JOBS": "job", "DLQ": "dead_letter", "REPLAY": "replay"}
 
 
 def takes_body(operation):
@@ -70,7 +71,7 @@ def path_of(operation, own):
 def make_objects(tenant, mark):
     """
     Two keys, endpoints and subscriptions, whose names, addresses and metadata hold the mark, and for each endpoint an
-    event, a job that waits, an attempt and a dead letter, whose texts do. Returns the ids of one of each by kind, and
+    event, a job that waits, an attempt, a dead letter and a replay, whose texts do. Returns the ids of one of each by kind, and
     those of all objects as "all".
     """
     keys = [tenant.key(name=f"key {mark}") for _ in range(2)]
@@ -86,7 +87,7 @@ def make_objects(tenant, mark):
             "metadata": {"mark": mark}})
         assert reply.status == 201, reply
         subscriptions.append(reply.json["id"])
-    others = {"event": [], "job": [], "attempt": [], "dead_letter": []}
+    others = {"event": [], "job": [], "attempt": [], "dead_letter": [], "replay": []}
     rows = Rows(tenant.hookline, tenant)
     for endpoint in endpoints:
         event = rows.event(topic=f"{mark}.created", payload={"mark": mark})
@@ -94,6 +95,7 @@ def make_objects(tenant, mark):
         others["job"].append(rows.job(endpoint, event, last_error=f"error {mark}", status="held"))
         others["attempt"].append(rows.attempt(endpoint, event, status="failure", error=f"error {mark}"))
         others["dead_letter"].append(rows.dead_letter(endpoint, topic=f"{mark}.created", payload={"mark": mark}))
+        others["replay"].append(rows.replay({"event_id": event, "mode": mark}))
     own = {"tenant": tenant.id, "key": keys[0].id, "endpoint": endpoints[0], "subscription": subscriptions[0]}
     own |= {kind: ids[0] for kind, ids in others.items()}
     return own | {"all": [tenant.id, *(key.id for key in keys), *endpoints, *subscriptions,

@@ -84,3 +84,12 @@ class Rows:
             "attempt_count": 1, "last_http_status": 410, "topic": "order.created", "occurred_at": at_ms,
             "payload": "null"} | columns)
         return job_id
+
+    def replay(self, request, **columns):
+        """One that waits for an hour."""
+        at_ms = now_ms()
+        replay_id = new_id(at_ms)
+        self.add("replays", ("created_at", "updated_at", "next_at"), {
+            "replay_id": replay_id, "status": "pending", "request": request, "created_at": at_ms, "updated_at": at_ms,
+            "next_at": at_ms + 3_600_000} | columns)
+        return replay_id

@@ -1,6 +1,6 @@
 /* A published event as the record that a courier holds, from a row of job_rows_events(). */
-#ifndef COURIER_STORED_EVENT_H
-#define COURIER_STORED_EVENT_H
+#ifndef STORE_WEBHOOKS_STORED_EVENT_H
+#define STORE_WEBHOOKS_STORED_EVENT_H
 
 #include <stdbool.h>
 #include <stdint.h>

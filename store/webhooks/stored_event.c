@@ -1,5 +1,5 @@
 /* A DBA may have edited a row: its JSON is scanned again before it becomes part of a request's body. */
-#include "courier/stored_event.h"
+#include "store/webhooks/stored_event.h"
 
 #include <string.h>
 

@@ -1,0 +1,291 @@
+/* A small replay is made with its row, in one transaction; a larger one goes on in upkeep (control/replay_work.h). */
+#include "control/replays.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "control/at_once.h"
+#include "control/change.h"
+#include "control/idempotent.h"
+#include "control/listing.h"
+#include "control/replay_dry_run.h"
+#include "control/replay_request.h"
+#include "control/replay_work.h"
+#include "control/tree.h"
+#include "store/webhooks/changes.h"
+#include "store/webhooks/endpoints.h"
+#include "store/webhooks/job_outcomes.h"
+#include "store/webhooks/replay_events.h"
+#include "store/webhooks/replay_rows.h"
+#include "store/webhooks/router.h"
+#include "store/webhooks/routing.h"
+
+#define SMALL_EVENTS 100
+
+static struct span
+text(const char *of)
+{
+	return (struct span){of, strlen(of)};
+}
+
+static cJSON *
+show(const struct request *request, const struct db_rows *rows, uint32_t row)
+{
+	cJSON *tree = tree_new();
+
+	tree_add_text(tree, "id", db_rows_text(rows, row, REPLAY_COLUMN_ID));
+	tree_add_text(tree, "replay_id", db_rows_text(rows, row, REPLAY_COLUMN_ID));
+	tree_add_text(tree, "tenant_id", text(request->caller.tenant_id));
+	tree_add_text(tree, "status", db_rows_text(rows, row, REPLAY_COLUMN_STATUS));
+	tree_add_bool(tree, "dry_run", false);
+	tree_add_int(tree, "matched", db_rows_int(rows, row, REPLAY_COLUMN_MATCHED));
+	tree_add_int(tree, "replayed", db_rows_int(rows, row, REPLAY_COLUMN_REPLAYED));
+	tree_add_int(tree, "scheduled", db_rows_int(rows, row, REPLAY_COLUMN_SCHEDULED));
+	tree_add_int(tree, "skipped", db_rows_int(rows, row, REPLAY_COLUMN_SKIPPED));
+	tree_add_json(tree, "results", db_rows_text(rows, row, REPLAY_COLUMN_RESULTS), "[]");
+	tree_add_text(tree, "error", db_rows_text(rows, row, REPLAY_COLUMN_ERROR));
+	tree_add_json(tree, "request", db_rows_text(rows, row, REPLAY_COLUMN_REQUEST), "{}");
+	tree_add_int(tree, "created_at", db_rows_int(rows, row, REPLAY_COLUMN_CREATED_MS));
+	tree_add_int(tree, "updated_at", db_rows_int(rows, row, REPLAY_COLUMN_UPDATED_MS));
+	tree_add_int_of(tree, "finished_at", rows, row, REPLAY_COLUMN_FINISHED_MS);
+	return tree;
+}
+
+/* Reads the replay that the path names. Returns as db_query(); on 0 the reply is an answer if there is none. */
+static int
+load(const struct request *request, bool for_update, struct db_rows **rows, struct reply *reply, struct error *err)
+{
+	char id[OBJECT_ID_BYTES];
+	int rc = 0;
+
+	*rows = NULL;
+	if (object_id_read(request->params[0], id))
+		rc = replay_rows_get(request->db, request->caller.tenant_id, id, for_update, rows, err);
+	if (rc == 0 && db_rows_count(*rows) == 0)
+		answer_error(reply, 404, "not_found", "there is no such replay");
+	return rc;
+}
+
+/* ---- POST ---- */
+
+struct creation {
+	const struct replay_request *replay;
+	char id[OBJECT_ID_BYTES];
+	struct request_fingerprint fingerprint;
+	int64_t version; /* of changes; 0: not raised */
+};
+
+/* The answer to a repetition: first is what the first request left. */
+static int
+show_first(const struct request *request, const struct creation *creation, const struct db_rows *first,
+    struct reply *reply, struct error *err)
+{
+	struct db_rows *rows = NULL;
+	int rc;
+
+	if (strcmp(db_rows_text(first, 0, 1).base, creation->fingerprint.text) != 0) {
+		answer_idempotency_conflict(reply);
+		return 0;
+	}
+	rc = replay_rows_get(request->db, request->caller.tenant_id, db_rows_text(first, 0, 0).base, false, &rows, err);
+	if (rc == 0 && db_rows_count(rows) == 0)
+		answer_error(reply, 409, "conflict", "the replay that this Idempotency-Key made has been removed");
+	else if (rc == 0)
+		answer_json(reply, 200, show(request, rows, 0));
+	db_rows_free(rows);
+	return rc;
+}
+
+/* Does the first slice where that is all there is to do. */
+static int
+begin(const struct request *request, struct creation *creation, struct error *err)
+{
+	struct replay_work work = {request->context->config, request->context->segment, NULL};
+	struct db_rows *rows = NULL;
+	int rc = 0;
+
+	if (creation->replay->limit > SMALL_EVENTS || creation->replay->rate > 0)
+		return 0;
+	rc = replay_rows_get(request->db, request->caller.tenant_id, creation->id, true, &rows, err);
+	if (rc == 0)
+		rc = jobs_by_indexes(request->db, err);
+	if (rc == 0) {
+		work.router = router_new(work.config);
+		rc = replay_work_slice(&work, request->db, rows, &creation->version, err);
+		router_free(work.router);
+	}
+	db_rows_free(rows);
+	return rc == REPLAY_NO_NODE ? 0 : rc;
+}
+
+/* Audits it as it is now, and answers with it. */
+static int
+show_made(const struct request *request, const struct creation *creation, struct reply *reply, struct error *err)
+{
+	const struct change change = {"replay.create", "replay", creation->id, request->caller.tenant_id};
+	struct db_rows *rows = NULL;
+	int rc = replay_rows_get(request->db, request->caller.tenant_id, creation->id, false, &rows, err);
+
+	if (rc == 0) {
+		cJSON *tree = show(request, rows, 0);
+
+		rc = change_audit(request, &change, NULL, tree, err);
+		if (rc == 0)
+			answer_json(reply, 200, tree);
+		else
+			cJSON_Delete(tree);
+	}
+	db_rows_free(rows);
+	return rc;
+}
+
+static int
+make(const struct request *request, struct creation *creation, struct reply *reply, struct error *err)
+{
+	int64_t matched;
+	int rc = replay_check(request, creation->replay, &matched, reply, err);
+
+	if (rc == 0 && reply->status == 0) {
+		struct span body = request->body;
+
+		rc = replay_rows_add(request->db, request->caller.tenant_id, creation->id, body, matched, err);
+		if (rc == 0)
+			rc = begin(request, creation, err);
+		if (rc == 0)
+			rc = show_made(request, creation, reply, err);
+	}
+	return rc;
+}
+
+static int
+create(const struct request *request, void *context, struct reply *reply, struct error *err)
+{
+	struct creation *creation = context;
+	const struct idempotency idempotency = {
+	    request->caller.tenant_id, "replay", request->idempotency_key, creation->fingerprint.text};
+	struct db_rows *first = NULL;
+	int rc = 0;
+
+	creation->version = 0;
+	if (request->idempotency_key.base != NULL)
+		rc = idempotency_claim(request->db, &idempotency, creation->id, &first, err);
+	if (rc == 0)
+		rc = db_rows_count(first) > 0 ? show_first(request, creation, first, reply, err)
+					      : make(request, creation, reply, err);
+	db_rows_free(first);
+	return rc;
+}
+
+void
+replay_create(const struct request *request, struct reply *reply)
+{
+	struct creation creation = {0};
+	struct document_error error = {0};
+	struct replay_request replay;
+
+	if (!request_idempotency_key(request, &creation.fingerprint, reply))
+		return;
+	if (!replay_request_read(request->body, &replay, &error)) {
+		answer_error(reply, 400, error.code, "%s", error.detail);
+	} else if (replay.dry_run) {
+		replay_dry_run(request, &replay, reply);
+	} else {
+		creation.replay = &replay;
+		object_id_make(creation.id);
+		if (change_run(request, create, &creation, reply) && creation.version != 0)
+			at_once_tell(request->context->segment, creation.version);
+	}
+	replay_request_free(&replay);
+}
+
+/* ---- GET ---- */
+
+void
+replay_get(const struct request *request, struct reply *reply)
+{
+	struct db_rows *rows;
+	struct error err;
+	int rc = load(request, false, &rows, reply, &err);
+
+	if (rc != 0)
+		answer_store_failed(reply, rc, &err);
+	else if (reply->status == 0)
+		answer_json(reply, 200, show(request, rows, 0));
+	db_rows_free(rows);
+}
+
+static int
+read_part(const struct request *request, const void *filter, const struct list_page *part, struct db_rows **rows,
+    struct error *err)
+{
+	const struct list_slice slice = {
+	    .after = part->after[0] != '\0' ? part->after : NULL, .descending = part->descending, .limit = part->limit};
+
+	(void)filter;
+	return replay_rows_list(request->db, request->caller.tenant_id, &slice, rows, err);
+}
+
+/* With raw JSON in it, a replay is no tree that the list could look into. */
+static struct span
+id_of(const struct db_rows *rows, uint32_t row)
+{
+	return db_rows_text(rows, row, REPLAY_COLUMN_ID);
+}
+
+void
+replay_list(const struct request *request, struct reply *reply)
+{
+	static const struct list_kind kind = {
+	    .letter = 'r', .descending = true, .limit = 50, .read = read_part, .show = show, .id = id_of};
+
+	list_answer(request, &kind, NULL, reply);
+}
+
+/* ---- DELETE ---- */
+
+static int
+end(const struct request *request, void *context, struct reply *reply, struct error *err)
+{
+	const char *tenant_id = request->caller.tenant_id;
+	struct db_rows *rows, *after = NULL;
+	int64_t *version = context;
+	bool ended = false;
+	int rc = load(request, true, &rows, reply, err);
+
+	if (rc == 0 && reply->status == 0) {
+		const char *id = db_rows_text(rows, 0, REPLAY_COLUMN_ID).base;
+		const struct change change = {"replay.cancel", "replay", id, tenant_id};
+		cJSON *old = show(request, rows, 0), *new = NULL;
+
+		rc = replay_rows_end(request->db, tenant_id, id, "cancelled", NULL, &ended, err);
+		if (rc == 0 && !ended)
+			answer_error(reply, 409, "conflict", "the replay has ended");
+		if (rc == 0 && ended)
+			rc = replay_rows_get(request->db, tenant_id, id, false, &after, err);
+		if (rc == 0 && ended) {
+			new = show(request, after, 0);
+			rc = change_audit(request, &change, old, new, err);
+		}
+		/* The couriers may not have been told of the last slices. */
+		if (rc == 0 && ended)
+			rc = routing_raise(request->db, tenant_id, err);
+		if (rc == 0 && ended)
+			rc = changes_raise(request->db, version, err);
+		if (rc == 0 && ended)
+			answer_nothing(reply);
+		cJSON_Delete(old);
+		cJSON_Delete(new);
+		db_rows_free(after);
+	}
+	db_rows_free(rows);
+	return rc;
+}
+
+void
+replay_cancel(const struct request *request, struct reply *reply)
+{
+	int64_t version = 0;
+
+	if (change_run(request, end, &version, reply))
+		at_once_tell(request->context->segment, version);
+}

@@ -1,0 +1,114 @@
+/* A replay that has not ended is found by a partial index, in the order in which replays may go on. */
+#include "store/webhooks/replay_rows.h"
+
+#include <string.h>
+
+#define COLUMNS                                                                                                        \
+	"replay_id, tenant_id, status, request, place, matched, taken, replayed, scheduled, skipped, results, error, " \
+	"hl_ms(created_at), hl_ms(updated_at), hl_ms(next_at), hl_ms(finished_at), hl_ms(hl_now())"
+
+int
+replay_rows_add(
+    struct db *db, const char *tenant_id, const char *id, struct span request, int64_t matched, struct error *err)
+{
+	static const struct db_statement add = {
+	    "INSERT INTO replays (tenant_id, replay_id, status, request, matched, created_at, updated_at, next_at)"
+	    " VALUES ($1, $2, 'pending', $3, $4, hl_now(), hl_now(), hl_now())",
+	    NULL};
+	const struct db_param params[] = {db_string(tenant_id), db_string(id), db_text(request), db_int(matched)};
+
+	return db_query(db, &add, params, 4, NULL, err);
+}
+
+#define OF_ID "SELECT " COLUMNS " FROM replays WHERE tenant_id = $1 AND replay_id = $2"
+
+int
+replay_rows_get(struct db *db, const char *tenant_id, const char *id, bool for_update, struct db_rows **rows,
+    struct error *err) /* six: as in the header */
+{
+	static const struct db_statement get = {OF_ID, NULL}, get_for_update = {OF_ID " FOR UPDATE", OF_ID};
+	const struct db_param params[] = {db_string(tenant_id), db_string(id)};
+
+	return db_query(db, for_update ? &get_for_update : &get, params, 2, rows, err);
+}
+
+int
+replay_rows_list(
+    struct db *db, const char *tenant_id, const struct list_slice *slice, struct db_rows **rows, struct error *err)
+{
+	static const struct db_statement lists[2] = {
+	    {"SELECT " COLUMNS " FROM replays WHERE tenant_id = $1 AND replay_id > $3 ORDER BY replay_id LIMIT $2",
+		NULL},
+	    {"SELECT " COLUMNS " FROM replays WHERE tenant_id = $1 AND replay_id < $3 ORDER BY replay_id DESC LIMIT $2",
+		NULL}};
+	const struct db_param params[] = {db_string(tenant_id), db_int(slice->limit), list_after_id(slice)};
+
+	return db_query(db, &lists[slice->descending], params, 3, rows, err);
+}
+
+#define NEXT                                                                                                           \
+	"SELECT " COLUMNS " FROM replays WHERE finished_at IS NULL AND next_at <= hl_now() ORDER BY next_at LIMIT 1"
+
+int
+replay_rows_find(struct db *db, struct db_rows **rows, struct error *err)
+{
+	static const struct db_statement look = {
+	    "SELECT tenant_id, replay_id FROM replays WHERE finished_at IS NULL AND next_at <= hl_now()"
+	    " ORDER BY next_at LIMIT 1",
+	    NULL};
+
+	return db_query(db, &look, NULL, 0, rows, err);
+}
+
+#define GOES_ON OF_ID " AND finished_at IS NULL AND next_at <= hl_now()"
+
+int
+replay_rows_lock(struct db *db, const struct db_rows *found, struct db_rows **rows, struct error *err)
+{
+	static const struct db_statement lock = {GOES_ON " FOR UPDATE SKIP LOCKED", GOES_ON};
+	const struct db_param params[] = {db_text(db_rows_text(found, 0, 0)), db_text(db_rows_text(found, 0, 1))};
+
+	return db_query(db, &lock, params, 2, rows, err);
+}
+
+int
+replay_rows_save(struct db *db, struct db_rows *of, const struct replay_progress *progress, const char *results,
+    int64_t node_id, struct error *err) /* six: as in the header */
+{
+	static const struct db_statement save = {
+	    "UPDATE replays SET status = $3, place = $4, matched = $5, taken = $6, replayed = $7, scheduled = $8,"
+	    " skipped = $9, next_at = hl_time($10), results = $11, node_id = $12, updated_at = hl_now(),"
+	    " finished_at = CASE WHEN $13 = 1 THEN hl_now() END WHERE tenant_id = $1 AND replay_id = $2",
+	    NULL};
+	static const uint8_t none[16];
+	const struct db_param params[] = {
+	    db_text(db_rows_text(of, 0, REPLAY_COLUMN_TENANT)),
+	    db_text(db_rows_text(of, 0, REPLAY_COLUMN_ID)),
+	    db_string(progress->finished ? "done" : "running"),
+	    memcmp(progress->place, none, sizeof none) == 0 ? db_null() : db_uuid(progress->place),
+	    db_int(progress->matched),
+	    db_int(progress->taken),
+	    db_int(progress->replayed),
+	    db_int(progress->scheduled),
+	    db_int(progress->skipped),
+	    db_int(progress->next_ms),
+	    db_string(results),
+	    db_int(node_id),
+	    db_bool(progress->finished),
+	};
+
+	return db_query(db, &save, params, 13, NULL, err);
+}
+
+int
+replay_rows_end(struct db *db, const char *tenant_id, const char *id, const char *status, const char *error,
+    bool *ended, struct error *err) /* seven: as in the header */
+{
+	static const struct db_statement end = {
+	    "UPDATE replays SET status = $3, error = $4, updated_at = hl_now(), finished_at = hl_now()"
+	    " WHERE tenant_id = $1 AND replay_id = $2 AND finished_at IS NULL RETURNING 1",
+	    NULL};
+	const struct db_param params[] = {db_string(tenant_id), db_string(id), db_string(status), db_string(error)};
+
+	return db_finds(db, &end, params, 4, ended, err);
+}
