@@ -125,6 +125,24 @@ def test_control_characters_are_shown_as_escapes(ctl):
     assert (shown["name"], shown["metadata"]) == ("café", '{"note":"\\xc2\\x9b31m\\u001b[31m"}')
 
 
+def test_events_are_sent_again_by_id_and_by_options(ctl):
+    rows = Rows(ctl.hookline, ctl.tenant)
+    endpoint = ctl.json("endpoints", "add", "https://shop.example/in", "--paused")["id"]
+    ctl("subs", "add", "--endpoint", endpoint, "--topic=#")
+    events = [rows.event() for _ in range(3)]
+    made = ctl.json("replay", events[0])
+    assert (made["status"], made["scheduled"]) == ("done", 1)
+    assert ctl.json("replay", "--topic=order.*", "--limit", "2", "--dry-run")["skipped"] == 1
+    other = ctl.json("replay", "start", "--from=1", "--endpoint", endpoint, "--mode=failed_only")
+    assert (other["scheduled"], other["skipped"]) == (2, 1)
+    assert fields(ctl("replay", "get", made["id"]))["status"] == "done"
+    assert [row[0] for row in table(ctl("replay", "ls"))] == [other["id"], made["id"]]
+    waiting = rows.replay({"topic": "#"})
+    ctl("replay", "cancel", waiting)
+    assert ctl.json("replay", "get", waiting)["status"] == "cancelled"
+    assert "is required" in ctl.run("replay", "start").stderr
+
+
 def test_dead_letters_are_requeued_one_by_one_and_by_options(ctl):
     endpoint = ctl.json("endpoints", "add", "https://shop.example/hooks", "--enabled=false")["id"]
     rows = Rows(ctl.hookline, ctl.tenant)
