@@ -283,6 +283,7 @@ void
 jobs_start(struct jobs *jobs, struct job *job)
 {
 	assert(job->state == JOB_WAITING && !job->parked && queue_delivers(job->queue));
+	ready_take_token(jobs->ready, job->queue);
 	change_state(jobs, job, JOB_IN_FLIGHT);
 }
 

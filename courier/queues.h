@@ -15,6 +15,7 @@
 #include "courier/heap.h"
 #include "courier/id_table.h"
 #include "courier/pauses.h"
+#include "courier/rate.h"
 #include "courier/store_thread.h"
 #include "courier/transform_cache.h"
 
@@ -57,6 +58,7 @@ struct queue {
 	struct heap waiting; /* its jobs that wait, by the instant at which each is due */
 	int64_t held_until_us; /* the receiver asked for a pause, or its name was not found */
 	uint32_t unresolved; /* times, one after the other: then one attempt at a time is enough */
+	struct rate rate;
 	bool is_ready;
 	TAILQ_ENTRY(queue) ready;
 	struct heap_item due; /* while its first job is not due yet */

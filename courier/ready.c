@@ -43,6 +43,19 @@ take_out(struct ready *ready, struct queue *queue)
 	tenant->is_ready = false;
 }
 
+static int64_t
+later(int64_t a, int64_t b)
+{
+	return a > b ? a : b;
+}
+
+/* Requests a second of this courier. An endpoint is served by one courier of the node, so it is the whole limit. */
+static uint32_t
+per_second(const struct queue *queue)
+{
+	return queue->config->rate_limit_rps;
+}
+
 /* When the endpoint can next be served, as things are; NEVER_US: not by time alone. */
 static int64_t
 served_at(const struct queue *queue)
@@ -55,7 +68,13 @@ served_at(const struct queue *queue)
 	most = queue->unresolved > 0 ? 1 : queue->config->max_in_flight;
 	if (queue->in_flight >= most)
 		return NEVER_US;
-	return first->at > queue->held_until_us ? first->at : queue->held_until_us;
+	return later(later(first->at, queue->held_until_us), rate_due_us(&queue->rate, per_second(queue)));
+}
+
+void
+ready_take_token(const struct ready *ready, struct queue *queue)
+{
+	rate_take(&queue->rate, per_second(queue), ready->now_us);
 }
 
 void

@@ -1,7 +1,8 @@
 /*
  * Which endpoint is served next: one after the other of the tenants, and of each tenant one after the other of the
- * endpoints, that have a job that is due and a free slot of max_in_flight. Nothing is scanned: an endpoint whose first
- * job is not due yet stands in a heap. The loop's thread alone calls these functions.
+ * endpoints, that have a job that is due, a free slot of max_in_flight and a token of rate_limit_rps. Nothing is
+ * scanned: an endpoint whose first job is not due yet, or that waits for a token, stands in a heap. The loop's thread
+ * alone calls these functions.
  */
 #ifndef COURIER_READY_H
 #define COURIER_READY_H
@@ -25,6 +26,9 @@ void ready_close(struct ready *ready);
  * is in flight or of held_until_us.
  */
 void ready_update(struct ready *ready, struct queue *queue);
+
+/* An attempt begins: it counts for rate_limit_rps. ready_update() follows. */
+void ready_take_token(const struct ready *ready, struct queue *queue);
 
 /* The steady clock has moved: makes ready what has become due. */
 void ready_advance(struct ready *ready, int64_t now_us);

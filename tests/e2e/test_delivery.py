@@ -131,6 +131,16 @@ def test_the_figures_of_a_tenant_say_how_many_attempts_are_under_way(hookline, t
     assert in_flight(tenant) == 0
 
 
+def test_never_more_requests_a_second_than_rate_limit_rps(hookline, tenant, endpoints, receiver):
+    endpoints.add("/in", rate_limit_rps=4)
+    publish(tenant, 5)
+    arrivals = receiver.wait(5)
+    wait_done(hookline, tenant)
+    waits = [later.at - earlier.at for earlier, later in zip(arrivals, arrivals[1:])]
+    assert 0.9 <= sum(waits) < 5 and all(wait > 0.1 for wait in waits), waits
+    assert attempts(hookline, tenant) == [(1, "success", 200)] * 5
+
+
 def test_a_disabled_endpoint_gets_nothing_until_it_is_enabled(hookline, tenant, endpoints, receiver):
     receiver.answers["/in"] = FAILURE
     receiver.answers["/clock"] = [FAILURE, FAILURE, Answer()]

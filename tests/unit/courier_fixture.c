@@ -147,6 +147,7 @@ scene_begin(uint64_t limit, uint64_t outcomes_bytes)
 		    .version = 1,
 		    .enabled = true,
 		    .max_in_flight = 3,
+		    .rate_limit_rps = 100000,
 		    .waits = 3,
 		    .waits_ms = {1000, 2000, 90000}};
 		memset(scene.endpoints[i].id, (int)i + 1, 16);

@@ -27,7 +27,7 @@ struct model_endpoint {
 	bool unreadable; /* the store refuses to read its rows */
 	bool refuses; /* the store refuses outcomes of its jobs in every form */
 	bool known; /* the courier has asked for it: its changes are told */
-	uint32_t max_in_flight;
+	uint32_t max_in_flight, rate_limit_rps;
 	uint32_t in_flight, most_in_flight;
 	uint32_t waits, waits_ms[4];
 	bool enabled_as_told; /* by the newest NEWS_ENDPOINT that the courier has taken */

@@ -173,6 +173,7 @@ config_of(const struct model_endpoint *endpoint)
 	    .fail_fast = true,
 	    .timeout_ms = 30000,
 	    .max_in_flight = endpoint->max_in_flight,
+	    .rate_limit_rps = endpoint->rate_limit_rps,
 	    .waits = endpoint->waits};
 	memcpy(config->endpoint_id, endpoint->id, 16);
 	memcpy(config->waits_ms, endpoint->waits_ms, sizeof endpoint->waits_ms);

@@ -1,0 +1,22 @@
+/*
+ * rate_limit_rps of one endpoint: a token bucket that holds what flows in in 0.1 seconds, but at least one token. So it
+ * lets through in any 10 seconds at most one percent more than the limit, or one request more. Pure: the instant comes
+ * from the caller, by the steady clock.
+ */
+#ifndef COURIER_RATE_H
+#define COURIER_RATE_H
+
+#include <stdint.h>
+
+/* All zero is a full bucket. */
+struct rate {
+	int64_t full_ns; /* when it is full again, by the steady clock */
+};
+
+/* When a token is there; an instant that has passed: there is one now. per_second is 1 or more. */
+int64_t rate_due_us(const struct rate *rate, uint32_t per_second);
+
+/* Takes a token. That is there, by rate_due_us(). */
+void rate_take(struct rate *rate, uint32_t per_second, int64_t now_us);
+
+#endif

@@ -1,0 +1,128 @@
+/* What a bucket lets through, for whoever comes as often as he likes. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "courier/rate.h"
+#include "tests/unit/lane_fixture.h"
+
+#define SECOND INT64_C(1000000)
+#define WINDOW (10 * SECOND)
+#define PASSED_MOST 20000
+
+static int64_t passed[PASSED_MOST];
+
+static bool
+pass(struct rate *rate, uint32_t per_second, int64_t now_us)
+{
+	if (rate_due_us(rate, per_second) > now_us)
+		return false;
+	rate_take(rate, per_second, now_us);
+	return true;
+}
+
+static void
+test_five_at_once_go_one_a_second(void **state)
+{
+	struct rate rate = {0};
+	int64_t now_us = 1000 * SECOND, began_us = now_us;
+
+	for (int i = 0; i < 5; i++) {
+		now_us = i == 0 ? now_us : rate_due_us(&rate, 1);
+		assert_int_equal(now_us, began_us + i * SECOND);
+		assert_true(pass(&rate, 1, now_us));
+		assert_false(pass(&rate, 1, now_us));
+	}
+}
+
+static void
+test_a_tenth_of_a_second_goes_at_once(void **state)
+{
+	struct rate rate = {0};
+	int count = 0;
+
+	while (pass(&rate, 1000, 1000 * SECOND))
+		count++;
+	assert_int_equal(count, 100);
+}
+
+static void
+test_another_limit_holds_at_once(void **state)
+{
+	struct rate rate = {0};
+
+	assert_true(pass(&rate, 1, 1000 * SECOND));
+	assert_false(pass(&rate, 2, 1000 * SECOND));
+	assert_true(pass(&rate, 1000, 1001 * SECOND));
+	assert_true(pass(&rate, 1000, 1001 * SECOND));
+}
+
+/* Steps of random lengths, some of which are long enough to fill the bucket. */
+static uint32_t
+run(struct dice *dice, uint32_t per_second)
+{
+	struct rate rate = {0};
+	int64_t now_us = 1000 * SECOND, end_us = now_us + 60 * SECOND;
+	uint32_t count = 0;
+
+	while (now_us < end_us && count < PASSED_MOST) {
+		if (pass(&rate, per_second, now_us))
+			passed[count++] = now_us;
+		else if (dice_below(dice, 2) == 0)
+			now_us = rate_due_us(&rate, per_second);
+		else
+			now_us += dice_below(dice, dice_below(dice, 200) == 0 ? 2000000 : 3000);
+	}
+	return count;
+}
+
+static void
+test_no_ten_seconds_have_more_than_ten_percent_above_the_limit(void **state)
+{
+	struct dice dice = {seed_for("rate")};
+
+	for (uint32_t round = 0; round < 200; round++) {
+		uint32_t per_second = 1 + dice_below(&dice, round % 2 == 0 ? 20 : 400);
+		uint32_t count = run(&dice, per_second), first = 0;
+
+		for (uint32_t i = 0; i < count; i++) {
+			while (passed[i] - passed[first] > WINDOW)
+				first++;
+			assert_true((i - first + 1) * 10 <= per_second * 10 * 11);
+		}
+	}
+}
+
+static void
+test_who_asks_all_the_time_gets_the_limit(void **state)
+{
+	static const uint32_t limits[] = {1, 3, 7, 100, 333, 1000, 30000, 100000};
+
+	for (unsigned n = 0; n < sizeof limits / sizeof *limits; n++) {
+		struct rate rate = {0};
+		uint64_t count = 0;
+
+		for (int64_t now_us = 1000 * SECOND; now_us < 1010 * SECOND; now_us += 1000)
+			while (pass(&rate, limits[n], now_us))
+				count++;
+		assert_true(count * 100 >= limits[n] * UINT64_C(10) * 99);
+		assert_true(count * 100 <= limits[n] * UINT64_C(10) * 101 + 100);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_five_at_once_go_one_a_second),
+	    cmocka_unit_test(test_a_tenth_of_a_second_goes_at_once),
+	    cmocka_unit_test(test_another_limit_holds_at_once),
+	    cmocka_unit_test(test_no_ten_seconds_have_more_than_ten_percent_above_the_limit),
+	    cmocka_unit_test(test_who_asks_all_the_time_gets_the_limit),
+	};
+
+	return cmocka_run_group_tests_name("rate", tests, NULL, NULL);
+}
