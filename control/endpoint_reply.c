@@ -72,8 +72,7 @@ endpoint_show(const struct request *request, const struct endpoint *endpoint)
 	tree_add_text(tree, "state", endpoint->state);
 	tree_add_text(tree, "disabled_reason", endpoint->disabled_reason);
 	tree_add_int_or_null(tree, "failing_since", endpoint->failing_since);
-	/* Breakers open in the process that sends; none has opened where nothing was sent. */
-	tree_add_text(tree, "breaker", text("closed"));
+	tree_add_text(tree, "breaker", endpoint->breaker);
 	tree_add_int_or_null(tree, "last_success_at", endpoint->last_success_at);
 	tree_add_int(tree, "created_at", endpoint->created_at);
 	tree_add_int(tree, "updated_at", endpoint->updated_at);

@@ -10,7 +10,8 @@
 	"endpoint_id, version, url, secret, old_secret, hl_ms(old_secret_until), headers, name, description, "         \
 	"metadata, "                                                                                                   \
 	"extra, retry_schedule, max_attempts, state, disabled_reason, hl_ms(failing_since), hl_ms(last_success_at), "  \
-	"hl_ms(created_at), hl_ms(updated_at), enabled, paused, timeout_ms, max_in_flight, rate_limit_rps, "           \
+	"hl_ms(created_at), hl_ms(updated_at), breaker, breaker_version, enabled, paused, timeout_ms, max_in_flight, " \
+	"rate_limit_rps, "                                                                                             \
 	"exact_limits, "                                                                                               \
 	"fifo, ordering, on_dead, fail_fast, keep_response, body, legacy_headers"
 
@@ -39,6 +40,8 @@ endpoint_of_row(const struct db_rows *rows, uint32_t row)
 	endpoint.last_success_at = db_rows_int(rows, row, column++);
 	endpoint.created_at = db_rows_int(rows, row, column++);
 	endpoint.updated_at = db_rows_int(rows, row, column++);
+	endpoint.breaker = db_rows_text(rows, row, column++);
+	endpoint.breaker_version = db_rows_int(rows, row, column++);
 #define ENDPOINT_BOOL(name, ...) endpoint.name = db_rows_bool(rows, row, column++);
 #define ENDPOINT_INT(name, ...) endpoint.name = db_rows_int(rows, row, column++);
 #define ENDPOINT_CHOICE(name, ...) endpoint.name = db_rows_text(rows, row, column++);
@@ -109,6 +112,7 @@ int
 endpoints_update(struct db *db, const char *tenant_id, const struct endpoint *endpoint, bool reset_state,
     struct db_rows **rows, struct error *err)
 {
+#define IS_NEW "$27 = 1 OR secret <> $4"
 	static const struct db_statement update = {
 	    "UPDATE endpoints SET url = $3, secret = $4, headers = $5, name = $6, description = $7, metadata = $8, "
 	    "extra = $9, retry_schedule = $10, max_attempts = $11, enabled = $12, paused = $13, timeout_ms = $14, "
@@ -118,6 +122,8 @@ endpoints_update(struct db *db, const char *tenant_id, const struct endpoint *en
 	    "state = CASE WHEN $27 = 1 THEN '" ACTIVE "' ELSE state END, "
 	    "disabled_reason = CASE WHEN $27 = 1 THEN NULL ELSE disabled_reason END, "
 	    "failing_since = CASE WHEN $27 = 1 THEN NULL ELSE failing_since END, "
+	    "breaker = CASE WHEN " IS_NEW " THEN 'closed' ELSE breaker END, "
+	    "breaker_version = CASE WHEN " IS_NEW " THEN version + 1 ELSE breaker_version END, "
 	    "version = version + 1, updated_at = hl_now() "
 	    "WHERE tenant_id = $1 AND endpoint_id = $2 AND deleted_at IS NULL RETURNING " COLUMNS};
 	struct db_param params[DB_PARAMS_MAX];

@@ -35,6 +35,8 @@ struct endpoint {
 	struct span state, disabled_reason; /* the latter may be null */
 	int64_t failing_since, last_success_at; /* ms since 1970; 0: none */
 	int64_t created_at, updated_at;
+	struct span breaker; /* "closed", "open", "half_open" */
+	int64_t breaker_version; /* whose url, secret or enabled is new: the breaker is closed by it */
 };
 
 /* The endpoint of a row of endpoints_get(), _insert(), _update() or _list(); it borrows from rows. */
@@ -53,7 +55,8 @@ int endpoints_insert(
 
 /*
  * Writes all members but id and version, which goes up by one. reset_state: a run of failures begins anew, and what
- * the service disabled is active. *rows has what was stored, no row if it is deleted.
+ * the service disabled is active. That or another secret closes the breaker. *rows has what was stored, no
+ * row if it is deleted.
  */
 int endpoints_update(struct db *db, const char *tenant_id, const struct endpoint *endpoint, bool reset_state,
     struct db_rows **rows, struct error *err); /* six: see above */

@@ -213,6 +213,33 @@ test_a_run_of_failures_begins_anew_only_when_asked(void **state)
 	db_rows_free(rows);
 }
 
+/* It closes with what is new: another URL or an endpoint enabled again (reset), or another secret. */
+static void
+test_another_secret_or_a_reset_closes_the_breaker_and_nothing_else_does(void **state)
+{
+	static const struct db_statement open = {"UPDATE endpoints SET breaker = 'open' WHERE tenant_id = $1"};
+	const struct db_param params[] = {db_string(tenant)};
+	struct db_rows *rows;
+
+	insert(E1);
+	for (int step = 0; step < 3; step++) {
+		struct endpoint endpoint = some_endpoint(E1), after;
+
+		if (step == 1)
+			endpoint.secret = TEXT("newer");
+		must(db_query(db, &open, params, 1, NULL, &err));
+		if (step == 2)
+			endpoint.secret = TEXT("newer");
+		endpoint.timeout_ms = 1000 * (step + 1);
+		must(endpoints_update(db, tenant, &endpoint, step == 2, &rows, &err));
+		after = endpoint_of_row(rows, 0);
+		assert_text(after.breaker, step == 0 ? "open" : "closed");
+		assert_int_equal(after.version, step + 2);
+		assert_int_equal(after.breaker_version, step == 0 ? 1 : after.version);
+		db_rows_free(rows);
+	}
+}
+
 static void
 test_what_is_deleted_or_another_tenants_is_not_there(void **state)
 {
@@ -407,6 +434,7 @@ main(void)
 	    TEST(test_an_endpoint_comes_back_as_it_was_stored),
 	    TEST(test_an_update_changes_the_row_and_raises_its_version),
 	    TEST(test_a_run_of_failures_begins_anew_only_when_asked),
+	    TEST(test_another_secret_or_a_reset_closes_the_breaker_and_nothing_else_does),
 	    TEST(test_what_is_deleted_or_another_tenants_is_not_there),
 	    TEST(test_a_list_goes_both_ways_from_a_place_and_by_what_is_enabled),
 	    TEST(test_a_subscription_comes_back_with_its_transform),

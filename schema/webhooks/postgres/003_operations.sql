@@ -1,4 +1,4 @@
--- Migration 3 of the webhooks' set: what people do when receivers fail.
+-- Migration 3 of the webhooks' set: what people see and do when receivers fail.
 --
 -- Applied as migration 1 is: by hooksd at start, by `hooksctl migrate`, or by hand with
 --
@@ -66,6 +66,12 @@ COMMENT ON COLUMN replays.next_at IS 'When it may go on.';
 COMMENT ON COLUMN replays.error IS 'Why it failed.';
 CREATE INDEX replays_next_at_idx ON replays (next_at) WHERE finished_at IS NULL;
 COMMENT ON INDEX replays_next_at_idx IS 'Those that have not ended, in the order in which they go on.';
+
+ALTER TABLE endpoints ADD COLUMN breaker text COLLATE "C" NOT NULL DEFAULT 'closed'
+	CHECK (breaker IN ('closed', 'open', 'half_open'));
+ALTER TABLE endpoints ADD COLUMN breaker_version bigint NOT NULL DEFAULT 1;
+COMMENT ON COLUMN endpoints.breaker IS 'The circuit breaker, as the node says that changed it last: ''open'' and ''half_open'' send one job now and then.';
+COMMENT ON COLUMN endpoints.breaker_version IS 'The version whose url, secret or enabled is new: the circuit breaker is closed by it, and what older attempts came to does not count.';
 
 INSERT INTO hookline_schema_migrations (version, name) VALUES (3, 'operations');
 

@@ -1,4 +1,4 @@
--- Migration 3 of the webhooks' set: what people do when receivers fail.
+-- Migration 3 of the webhooks' set: what people see and do when receivers fail.
 --
 -- Applied as migration 1 is: by hooksd at start, by `hooksctl migrate`, or by hand with
 --
@@ -29,6 +29,12 @@ ALTER TABLE replays ADD COLUMN error TEXT; -- Why it failed
 
 -- Those that have not ended, in the order in which they go on.
 CREATE INDEX replays_next_at_idx ON replays (next_at) WHERE finished_at IS NULL;
+
+-- The circuit breaker: 'open' and 'half_open' send one job now and then.
+ALTER TABLE endpoints ADD COLUMN breaker TEXT NOT NULL DEFAULT 'closed' CHECK (breaker IN ('closed', 'open', 'half_open'));
+-- The version whose url, secret or enabled is new: the circuit breaker is closed by it, and what older attempts came to
+-- does not count.
+ALTER TABLE endpoints ADD COLUMN breaker_version INTEGER NOT NULL DEFAULT 1;
 
 INSERT INTO hookline_schema_migrations (version, name) VALUES (3, 'operations');
 
