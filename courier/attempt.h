@@ -2,6 +2,7 @@
 #ifndef COURIER_ATTEMPT_H
 #define COURIER_ATTEMPT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct endpoint_config;
@@ -44,6 +45,7 @@ struct attempt_result {
 	enum attempt_wish wish;
 	uint8_t attempt_id[16]; /* UUIDv7 */
 	int32_t http_status; /* 0: no reply */
+	bool refused; /* of FAILED: nothing accepted the connection */
 	int64_t retry_after_ms; /* of the header, 1000 to 24 h; -1: none, or not readable */
 	int64_t started_us; /* wall clock */
 	int32_t duration_ms, dns_ms, connect_ms, tls_ms, first_byte_ms; /* -1: did not come to it */

@@ -117,13 +117,27 @@ tenant_of(const struct news *news)
 	return (struct span){news->tenant_id, strlen(news->tenant_id)};
 }
 
+/*
+ * A change may have put jobs into the endpoint's rows, or taken them out. While its breaker is open no rows are read
+ * beside jobs that wait, so these are read anew also.
+ */
+static void
+rows_changed(struct courier *c, struct queue *queue, int64_t now_us)
+{
+	if (queue->breaker.state != BREAKER_CLOSED) {
+		jobs_leave(&c->jobs, queue);
+		look_anew(&c->look, queue);
+	} else {
+		look_leave(&c->look, queue, now_us);
+	}
+}
+
 static void
 endpoint_news(struct courier *c, struct news *news, int64_t now_us)
 {
 	bool delivers = news->config != NULL && !endpoint_holds(news->config);
 	struct queue *queue = queues_loaded(&c->queues, news);
 
-	/* The change may have put jobs into rows. */
 	if (queue == NULL) {
 		if (delivers)
 			look_leave(&c->look, queues_get(&c->queues, tenant_of(news), news->id, now_us), now_us);
@@ -132,7 +146,7 @@ endpoint_news(struct courier *c, struct news *news, int64_t now_us)
 	if (queue_keeps_nothing(queue))
 		jobs_leave(&c->jobs, queue);
 	else
-		look_leave(&c->look, queue, now_us);
+		rows_changed(c, queue, now_us);
 	look_update(&c->look, queue);
 	ready_update(&c->ready, queue);
 	queues_kept(&c->queues, queue, now_us);
@@ -189,7 +203,7 @@ take(struct courier *c, struct news *news, int64_t now_us)
 		pages_take(&c->pages, news, now_us, clock_wall_us());
 		return;
 	case NEWS_HAS_ROWS:
-		look_leave(&c->look, queues_get(&c->queues, tenant_of(news), news->id, now_us), now_us);
+		rows_changed(c, queues_get(&c->queues, tenant_of(news), news->id, now_us), now_us);
 		return;
 	case NEWS_CANCELLED:
 		jobs_cancel(&c->jobs, news->tenant_id, news->id);
@@ -295,6 +309,7 @@ courier_turn(struct courier *c)
 	level_set(&c->slot->process, LEVEL_COURIER_IN_FLIGHT, c->jobs.in_flight);
 	level_set(&c->slot->process, LEVEL_COURIER_JOBS, c->jobs.table.count);
 	level_set(&c->slot->process, LEVEL_COURIER_BYTES, c->jobs.bytes + c->transforms.bytes);
+	level_set(&c->slot->process, LEVEL_BREAKERS_OPEN, c->queues.breakers);
 	if (c->draining)
 		return http_due_us(c->http);
 	if (c->more)

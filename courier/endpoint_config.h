@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "config/config.h"
 #include "config/retry_schedule.h"
+#include "courier/breaker.h"
 
 struct endpoint;
 struct secrets;
@@ -34,6 +35,8 @@ struct endpoint_config {
 	bool damaged; /* its row holds what the API would not have taken, or cannot be decrypted: the same */
 	bool fail_fast, keep_response, legacy_headers;
 	enum endpoint_body body;
+	enum breaker_state breaker; /* as the store had it when the row was read */
+	int64_t breaker_version; /* another one: what older attempts came to does not count for the breaker */
 	uint32_t timeout_ms, max_in_flight, rate_limit_rps;
 	uint32_t waits_ms[RETRY_WAITS_MAX];
 	uint32_t waits; /* of them; a job has waits + 1 attempts */

@@ -7,7 +7,16 @@
 
 #include <stdint.h>
 
-enum errand_kind { ERRAND_LOAD_ENDPOINT, ERRAND_FORGET_ENDPOINT, ERRAND_LOAD_TRANSFORM, ERRAND_READ_PAGE, ERRAND_WALK };
+#include "courier/breaker.h"
+
+enum errand_kind {
+	ERRAND_LOAD_ENDPOINT,
+	ERRAND_FORGET_ENDPOINT,
+	ERRAND_TELL_BREAKER,
+	ERRAND_LOAD_TRANSFORM,
+	ERRAND_READ_PAGE,
+	ERRAND_WALK
+};
 
 struct errand {
 	struct errand *next;
@@ -16,6 +25,7 @@ struct errand {
 	uint8_t id[16]; /* the endpoint's, or the transform's */
 	uint8_t after[16]; /* of READ_PAGE */
 	uint64_t event_bytes; /* of READ_PAGE */
+	enum breaker_state breaker; /* of TELL_BREAKER */
 };
 
 /* Made by errands_init(). */

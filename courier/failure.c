@@ -1,6 +1,7 @@
 /* One sentence for each kind of failure. No URL is told, and nothing that the receiver sent but its certificate. */
 #include "courier/failure.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -117,6 +118,7 @@ failure_tell(const struct failure *failure, struct attempt_result *result)
 	const char *ours = our_trouble(failure);
 
 	result->end = ours != NULL ? ATTEMPT_OURS : ATTEMPT_FAILED;
+	result->refused = failure->code == CURLE_COULDNT_CONNECT && failure->os_error == ECONNREFUSED;
 	if (ours != NULL)
 		(void)snprintf(result->error, sizeof result->error, "no attempt could be made: %s", ours);
 	else

@@ -11,6 +11,8 @@
 #define ENDPOINT_BYTES_MAX (4 * MIB)
 #define REFUSED_AGAIN_US (10 * 60 * INT64_C(1000000))
 #define EARLIER_US (1000 * INT64_C(1000)) /* a row's instant and that in memory differ by less, of the same outcome */
+/* Of an endpoint whose breaker is open: a page of rows. */
+#define BREAKER_JOBS_MOST PAGE_ROWS
 
 /* ---- events ---- */
 
@@ -63,6 +65,8 @@ jobs_has_room(const struct jobs *jobs, const struct queue *queue, uint64_t bytes
 	/* So every endpoint goes on however full memory is; the quarter more is for endpoints with a single job. */
 	if (queue->job_count == 0)
 		return used(jobs) < jobs->limit + jobs->limit / 4;
+	if (queue->breaker.state != BREAKER_CLOSED && queue->job_count >= BREAKER_JOBS_MOST)
+		return false;
 	bytes += sizeof(struct job);
 	return queue->bytes + bytes <= share(jobs) && used(jobs) + bytes <= jobs->limit;
 }
@@ -174,6 +178,8 @@ change_state(struct jobs *jobs, struct job *job, enum job_state state)
 		enqueue(job);
 	}
 	update_size(jobs, queue);
+	if (queue->breaker.state != BREAKER_CLOSED)
+		look_update(jobs->look, queue);
 	ready_update(jobs->ready, queue);
 }
 
@@ -284,6 +290,8 @@ jobs_start(struct jobs *jobs, struct job *job)
 {
 	assert(job->state == JOB_WAITING && !job->parked && queue_delivers(job->queue));
 	ready_take_token(jobs->ready, job->queue);
+	job->is_probe = breaker_begin(&job->queue->breaker);
+	queues_tell_breaker(jobs->queues, job->queue);
 	change_state(jobs, job, JOB_IN_FLIGHT);
 }
 
@@ -428,6 +436,13 @@ jobs_cancel(struct jobs *jobs, const char *tenant_id, const uint8_t job_id[16])
 
 	if (job != NULL && strcmp(job->queue->tenant->tenant_id, tenant_id) == 0)
 		lose(jobs, job);
+}
+
+void
+jobs_leave_most(struct jobs *jobs, struct queue *queue)
+{
+	while (queue->waiting.count > BREAKER_JOBS_MOST)
+		leave(jobs, HEAP_THING(heap_late(&queue->waiting), struct job, due));
 }
 
 void

@@ -45,6 +45,7 @@ struct job {
 	bool uncommitted; /* that outcome is not committed; it stands in jobs.uncommitted */
 	bool parked; /* it waits for its transform, in the list of that */
 	bool expires_anew; /* the row does not have expires_ms */
+	bool is_probe; /* of IN_FLIGHT: by its endpoint's breaker */
 	bool disables; /* that outcome disables the endpoint */
 	bool kept; /* the store refuses its outcome: its row says less than memory, where it stays until it is due */
 	bool lost; /* its row is another node's by now, or gone: it is not begun again */
@@ -127,6 +128,9 @@ void jobs_refused(struct jobs *jobs, const uint8_t job_id[16], uint32_t position
 
 /* The jobs of the endpoint that wait are left in their rows. For one that holds, is gone, or was asked for a pause. */
 void jobs_leave(struct jobs *jobs, struct queue *queue);
+
+/* The same, but for as many as an endpoint keeps whose breaker is open. */
+void jobs_leave_most(struct jobs *jobs, struct queue *queue);
 
 /*
  * A page of an endpoint's rows is the word on the jobs that were in memory before it was asked for: others cancel

@@ -17,6 +17,13 @@ later(int64_t a, int64_t b)
 	return a > b ? a : b;
 }
 
+/* While its breaker is open, the endpoint gets no more jobs than those of which the probes are made. */
+static bool
+has_enough(const struct queue *queue)
+{
+	return !queue->must_look && queue->breaker.state != BREAKER_CLOSED && queue->waiting.count > 0;
+}
+
 void
 look_update(struct look *look, struct queue *queue)
 {
@@ -26,7 +33,7 @@ look_update(struct look *look, struct queue *queue)
 		if (queue->round == ROUND_OPEN)
 			queue->round = ROUND_NONE;
 	}
-	if (queue->state == ENDPOINT_LOADING || queue->round == ROUND_READING)
+	if (queue->state == ENDPOINT_LOADING || queue->round == ROUND_READING || has_enough(queue))
 		heap_remove(&look->heap, &queue->look);
 	else if (queue->round == ROUND_OPEN)
 		heap_put(&look->heap, &queue->look, queue->next_us);
@@ -47,6 +54,16 @@ look_leave(struct look *look, struct queue *queue, int64_t at_us)
 }
 
 void
+look_anew(struct look *look, struct queue *queue)
+{
+	queue->must_look = true;
+	if (queue->round == ROUND_OPEN)
+		queue->round = ROUND_NONE;
+	look_leave(look, queue, look->now_us);
+	look_update(look, queue);
+}
+
+void
 look_leave_due(struct look *look, struct queue *queue, int64_t due_us)
 {
 	look_leave(look, queue, later(due_us - LOOK_AHEAD_US, look->now_us));
@@ -55,6 +72,7 @@ look_leave_due(struct look *look, struct queue *queue, int64_t due_us)
 void
 look_begin_round(struct look *look, struct queue *queue)
 {
+	queue->must_look = false;
 	queue->look_at_us = NEVER_US; /* what is left out from now on brings it back */
 	memset(queue->cursor, 0, sizeof queue->cursor);
 	queue->pages = 0;
@@ -72,7 +90,7 @@ look_reads(struct look *look, struct queue *queue)
 void
 look_pause_round(struct look *look, struct queue *queue, int64_t until_us)
 {
-	queue->round = ROUND_OPEN;
+	queue->round = queue->must_look ? ROUND_NONE : ROUND_OPEN;
 	queue->next_us = until_us;
 	look_update(look, queue);
 }

@@ -169,6 +169,36 @@ queues_load(struct queues *queues, struct queue *queue)
 	queues_read_anew(queues, queue);
 }
 
+void
+queues_tell_breaker(struct queues *queues, struct queue *queue)
+{
+	const struct endpoint_name name = name_of(queue);
+
+	if (queue->breaker.state == queue->told_breaker)
+		return;
+	queues->breakers += queue->told_breaker == BREAKER_CLOSED;
+	queues->breakers -= queue->breaker.state == BREAKER_CLOSED;
+	queue->told_breaker = queue->breaker.state;
+	store_thread_tell_breaker(queues->thread, &name, queue->breaker.state);
+}
+
+/* A breaker goes on as the store knows it, and is closed when the endpoint is another one. */
+static void
+take_breaker(struct queues *queues, struct queue *queue)
+{
+	const struct endpoint_config *config = queue->config;
+
+	if (config == NULL)
+		breaker_reset(&queue->breaker);
+	else if (queue->breaker_version == 0 && config->breaker != BREAKER_CLOSED)
+		breaker_resume(&queue->breaker);
+	else if (queue->breaker_version != config->breaker_version)
+		breaker_reset(&queue->breaker);
+	if (config != NULL)
+		queue->breaker_version = config->breaker_version;
+	queues_tell_breaker(queues, queue);
+}
+
 struct queue *
 queues_loaded(struct queues *queues, struct news *news)
 {
@@ -190,6 +220,7 @@ queues_loaded(struct queues *queues, struct news *news)
 	queue->config = config;
 	queue->state = config != NULL ? ENDPOINT_LOADED : ENDPOINT_GONE;
 	queue->disabling = false;
+	take_breaker(queues, queue);
 	return queue;
 }
 
@@ -214,6 +245,7 @@ drop(struct queues *queues, struct queue *queue)
 	assert(queue->job_count == 0 && !queue->is_ready && queue->waiting.count == 0);
 	assert(queue->due.place == 0 && queue->look.place == 0 && queue->size.place == 0);
 	unload(queues, queue);
+	queues->breakers -= queue->told_breaker != BREAKER_CLOSED;
 	id_table_remove(&queues->table, &queue->link);
 	heap_free(&queue->waiting);
 	give_tenant(queues, queue->tenant);

@@ -59,12 +59,16 @@ struct queue {
 	int64_t held_until_us; /* the receiver asked for a pause, or its name was not found */
 	uint32_t unresolved; /* times, one after the other: then one attempt at a time is enough */
 	struct rate rate;
+	struct breaker breaker;
+	enum breaker_state told_breaker; /* to the store thread */
+	int64_t breaker_version; /* of the configuration; 0: it had none yet */
 	bool is_ready;
 	TAILQ_ENTRY(queue) ready;
 	struct heap_item due; /* while its first job is not due yet */
 
 	/* courier/look.h */
 	int64_t look_at_us; /* NEVER_US: nothing is left in its rows that is not known here */
+	bool must_look; /* also while its breaker is open and jobs wait in memory: something has changed */
 	enum round_state round;
 	uint8_t cursor[16]; /* the round goes on behind this job */
 	uint32_t pages; /* of the round */
@@ -78,6 +82,7 @@ struct queues {
 	struct pauses pauses;
 	TAILQ_HEAD(unused_queues, queue) unused; /* the one that is unused for longest stands first */
 	struct store_thread *thread;
+	uint32_t breakers; /* that are not closed */
 };
 
 /* thread is borrowed. */
@@ -101,6 +106,9 @@ void queues_read_anew(struct queues *queues, const struct queue *queue);
  * asked for.
  */
 struct queue *queues_loaded(struct queues *queues, struct news *news);
+
+/* Has the store thread write down what the breaker is, if that is news. Call it after each function of breaker.h. */
+void queues_tell_breaker(struct queues *queues, struct queue *queue);
 
 /*
  * NEWS_PAUSED: takes the pauses out of the news. Tenants are paused as these say, also those that come later. What

@@ -68,7 +68,8 @@ served_at(const struct queue *queue)
 	most = queue->unresolved > 0 ? 1 : queue->config->max_in_flight;
 	if (queue->in_flight >= most)
 		return NEVER_US;
-	return later(later(first->at, queue->held_until_us), rate_due_us(&queue->rate, per_second(queue)));
+	return later(later(first->at, queue->held_until_us),
+	    later(rate_due_us(&queue->rate, per_second(queue)), breaker_due_us(&queue->breaker)));
 }
 
 void

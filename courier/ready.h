@@ -1,8 +1,8 @@
 /*
  * Which endpoint is served next: one after the other of the tenants, and of each tenant one after the other of the
- * endpoints, that have a job that is due, a free slot of max_in_flight and a token of rate_limit_rps. Nothing is
- * scanned: an endpoint whose first job is not due yet, or that waits for a token, stands in a heap. The loop's thread
- * alone calls these functions.
+ * endpoints, that have a job that is due, a free slot of max_in_flight, a token of rate_limit_rps and a breaker that
+ * allows an attempt. Nothing is scanned: an endpoint that waits for its first job, a token or a probe stands in a heap.
+ * The loop's thread alone calls these functions.
  */
 #ifndef COURIER_READY_H
 #define COURIER_READY_H
@@ -14,7 +14,7 @@
 
 struct ready {
 	TAILQ_HEAD(ready_tenants, tenant) tenants; /* which have ready endpoints */
-	struct heap due; /* endpoints whose first job is due later */
+	struct heap due; /* endpoints that are served later */
 	int64_t now_us;
 };
 
@@ -23,7 +23,7 @@ void ready_close(struct ready *ready);
 
 /*
  * Puts the endpoint where it belongs. Called after every change of its configuration, of its waiting jobs, of what
- * is in flight or of held_until_us.
+ * is in flight, of held_until_us or of its breaker.
  */
 void ready_update(struct ready *ready, struct queue *queue);
 

@@ -66,6 +66,44 @@ count(struct reports *reports, const struct verdict *verdict)
 	counter_add(reports->slot, counter, 1);
 }
 
+/*
+ * Attempts that were not made or were put off by 429, which holds the endpoint, say nothing of it. Nor does one whose
+ * endpoint has become another.
+ */
+static enum breaker_sign
+sign_of(const struct attempt_result *result, const struct verdict *verdict)
+{
+	switch (result->end) {
+	case ATTEMPT_OURS:
+	case ATTEMPT_TRANSFORM:
+	case ATTEMPT_UNRESOLVED:
+		return SIGN_NONE;
+	case ATTEMPT_ANSWERED:
+		if (verdict->kind == VERDICT_DELIVERED)
+			return SIGN_SUCCESS;
+		return verdict->holds_endpoint ? SIGN_NONE : SIGN_FAILURE;
+	case ATTEMPT_FAILED:
+	case ATTEMPT_GUARD:
+		break;
+	}
+	return result->refused ? SIGN_REFUSED : SIGN_FAILURE;
+}
+
+static void
+tell_breaker(
+    struct jobs *jobs, const struct job *job, const struct attempt_result *result, const struct verdict *verdict)
+{
+	struct queue *queue = job->queue;
+
+	if (job->config->breaker_version != queue->breaker_version || queue->state != ENDPOINT_LOADED)
+		return;
+	breaker_end(&queue->breaker, job->is_probe, sign_of(result, verdict), jobs->ready->now_us);
+	queues_tell_breaker(jobs->queues, queue);
+	if (queue->breaker.state == BREAKER_OPEN)
+		jobs_leave_most(jobs, queue);
+	look_update(jobs->look, queue);
+}
+
 /* What the reply says of the endpoint: no job is due for a while, or none any more. */
 static void
 apply_to_endpoint(struct jobs *jobs, struct job *job, const struct verdict *verdict)
@@ -144,6 +182,7 @@ reports_attempt(struct reports *reports, struct job *job, const struct attempt_r
 
 	memcpy(outcome.attempt_id, result->attempt_id, sizeof outcome.attempt_id);
 	count(reports, &verdict);
+	tell_breaker(jobs, job, result, &verdict);
 	apply_to_endpoint(jobs, job, &verdict);
 	jobs_reported(jobs, job, put(reports, &outcome), due_us);
 }

@@ -32,6 +32,9 @@ struct run {
 	int64_t succeeded_us, failing_us; /* steady: the last success, the first failure behind it */
 	bool known_failing; /* the store has failing_since */
 	int64_t stored_us; /* steady; 0: never */
+	bool changed_breaker; /* the store may have another one */
+	enum breaker_state breaker, stored_breaker;
+	bool knows_breaker; /* stored_breaker is what the store has */
 };
 
 struct runs {
@@ -74,17 +77,27 @@ runs_free(struct runs *runs)
 }
 
 static struct run *
-run_of(struct runs *runs, const struct outcome *outcome)
+run_of(struct runs *runs, struct span tenant_id, const uint8_t endpoint_id[16])
 {
-	struct run *run = (struct run *)id_table_find(&runs->table, outcome->job.endpoint_id);
+	struct run *run = (struct run *)id_table_find(&runs->table, endpoint_id);
 
 	if (run != NULL)
 		return run;
 	run = mem_new(1, sizeof *run);
-	memcpy(run->link.id, outcome->job.endpoint_id, 16);
-	memcpy(run->tenant_id, outcome->job.tenant_id.base, outcome->job.tenant_id.len);
+	memcpy(run->link.id, endpoint_id, 16);
+	memcpy(run->tenant_id, tenant_id.base, tenant_id.len);
 	id_table_add(&runs->table, &run->link);
 	return run;
+}
+
+static void
+list(struct runs *runs, struct run *run)
+{
+	if (run->listed)
+		return;
+	run->listed = true;
+	run->next = runs->list;
+	runs->list = run;
 }
 
 void
@@ -94,7 +107,7 @@ runs_note(struct runs *runs, const struct outcome *outcome, int64_t now_us)
 
 	if (!outcome->charged)
 		return;
-	run = run_of(runs, outcome);
+	run = run_of(runs, outcome->job.tenant_id, outcome->job.endpoint_id);
 	if (outcome->kind == VERDICT_DELIVERED) {
 		run->succeeded = true;
 		run->succeeded_us = now_us;
@@ -103,11 +116,19 @@ runs_note(struct runs *runs, const struct outcome *outcome, int64_t now_us)
 		run->failing = true;
 		run->failing_us = now_us;
 	}
-	if (!run->listed && (run->succeeded || run->failing)) {
-		run->listed = true;
-		run->next = runs->list;
-		runs->list = run;
-	}
+	if (run->succeeded || run->failing)
+		list(runs, run);
+}
+
+void
+runs_note_breaker(struct runs *runs, const char *tenant_id, const uint8_t endpoint_id[16], enum breaker_state breaker)
+{
+	struct run *run = run_of(runs, (struct span){tenant_id, strlen(tenant_id)}, endpoint_id);
+
+	run->breaker = breaker;
+	run->changed_breaker = !run->knows_breaker || breaker != run->stored_breaker;
+	if (run->changed_breaker)
+		list(runs, run);
 }
 
 int64_t
@@ -117,9 +138,17 @@ runs_due_us(const struct runs *runs)
 }
 
 static bool
+has_news(const struct run *run)
+{
+	return run->succeeded || run->failing || run->changed_breaker;
+}
+
+static bool
 is_due(const struct run *run, int64_t now_us)
 {
-	return run->stored_us == 0 || now_us >= run->stored_us + MINUTE_US;
+	if (!has_news(run)) /* its breaker is again what the store has */
+		return false;
+	return run->changed_breaker || run->stored_us == 0 || now_us >= run->stored_us + MINUTE_US;
 }
 
 static int
@@ -158,13 +187,14 @@ store(struct db *db, struct run *const *due, uint32_t count, int64_t now_us, str
 		    .succeeded_ago_ms = (now_us - due[i]->succeeded_us) / 1000,
 		    .failing = due[i]->failing,
 		    .failing_ago_ms = (now_us - due[i]->failing_us) / 1000,
+		    .breaker = due[i]->changed_breaker ? breaker_word(due[i]->breaker) : NULL,
 		};
 	if (rc == 0)
 		rc = endpoint_runs_write(db, rows, count, err);
 	return db_end(db, rc, err);
 }
 
-/* What is refused is tried again after a minute. */
+/* What is refused is tried again after a minute, the breaker when it changes again. */
 static void
 tell_refused(struct runs *runs, struct run *run, int64_t now_us, const struct error *err)
 {
@@ -172,6 +202,7 @@ tell_refused(struct runs *runs, struct run *run, int64_t now_us, const struct er
 	char id[FORMAT_UUID_BYTES + 1] = "";
 
 	run->stored_us = now_us;
+	run->changed_breaker = run->knows_breaker = false;
 	format_uuid(run->link.id, id);
 	if (times > 0)
 		log_warning("the store refuses since when an endpoint fails: its row stays as it is",
@@ -182,20 +213,30 @@ static void
 settle(struct run *run, int64_t now_us)
 {
 	run->stored_us = now_us;
-	run->known_failing = run->failing;
-	run->succeeded = run->failing = run->listed = false;
+	run->known_failing = run->known_failing || run->failing;
+	if (run->changed_breaker) {
+		run->stored_breaker = run->breaker;
+		run->knows_breaker = true;
+		run->changed_breaker = false;
+	}
+	run->succeeded = run->failing = false;
 }
 
+/* Takes those from the list of which all is stored. */
 static void
-remove_unlisted(struct runs *runs)
+clear_list(struct runs *runs)
 {
 	struct run **at = &runs->list;
 
-	while (*at != NULL)
-		if ((*at)->listed)
-			at = &(*at)->next;
+	while (*at != NULL) {
+		struct run *run = *at;
+
+		run->listed = has_news(run);
+		if (run->listed)
+			at = &run->next;
 		else
-			*at = (*at)->next;
+			*at = run->next;
+	}
 }
 
 static int
@@ -225,9 +266,9 @@ runs_write(struct runs *runs, struct db *db, int64_t now_us, struct error *err)
 	else
 		return rc;
 	for (uint32_t i = 0; rc == 0 && i < count; i++)
-		if (due[i]->listed)
+		if (has_news(due[i]))
 			rc = store_alone(runs, db, due[i], now_us, err);
-	remove_unlisted(runs);
+	clear_list(runs);
 	if (rc != 0)
 		return rc;
 	if (runs->table.count > REMEMBERED)

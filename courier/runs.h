@@ -1,6 +1,7 @@
 /*
  * Runs of endpoints: since when one has only failed, and when it last succeeded. The store thread notes a run at each
- * outcome that it writes, and stores it at most once a minute an endpoint. A process that dies forgets the runs that it
+ * outcome that it writes, and stores it at most once a minute an endpoint. What the loop says of
+ * an endpoint's breaker is stored beside it, within a second. A process that dies forgets the runs that it
  * has not stored; the next outcome of the endpoint notes them again. For the store thread.
  */
 #ifndef COURIER_RUNS_H
@@ -9,6 +10,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "courier/breaker.h"
 #include "courier/outcome.h"
 #include "store/db.h"
 
@@ -19,6 +21,10 @@ void runs_free(struct runs *runs);
 
 /* An outcome was written. Attempts that were not charged say nothing of their endpoint. */
 void runs_note(struct runs *runs, const struct outcome *outcome, int64_t now_us);
+
+/* The endpoint's breaker is that by now. */
+void runs_note_breaker(
+    struct runs *runs, const char *tenant_id, const uint8_t endpoint_id[16], enum breaker_state breaker);
 
 /*
  * When runs_write() is to be called next, by the steady clock; INT64_MAX: there is nothing to store.

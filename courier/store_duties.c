@@ -324,6 +324,9 @@ fulfil(struct store_duties *duties, struct db *db, struct errand *errand, bool *
 	case ERRAND_FORGET_ENDPOINT:
 		follower_forget(duties->follower, errand->id);
 		break;
+	case ERRAND_TELL_BREAKER:
+		runs_note_breaker(duties->runs, errand->tenant_id, errand->id, errand->breaker);
+		break;
 	case ERRAND_LOAD_TRANSFORM:
 		rc = load_transform(duties, db, errand, err);
 		break;

@@ -259,6 +259,15 @@ store_thread_forget_endpoint(struct store_thread *thread, const struct endpoint_
 }
 
 void
+store_thread_tell_breaker(struct store_thread *thread, const struct endpoint_name *name, enum breaker_state state)
+{
+	struct errand *errand = ask(thread, ERRAND_TELL_BREAKER, name->tenant_id, name->endpoint_id);
+
+	errand->breaker = state;
+	asked(thread);
+}
+
+void
 store_thread_load_transform(struct store_thread *thread, const char *tenant_id, const uint8_t transform_id[16])
 {
 	(void)ask(thread, ERRAND_LOAD_TRANSFORM, tenant_id, transform_id);

@@ -30,6 +30,9 @@ void store_thread_load_endpoint(struct store_thread *thread, const struct endpoi
 /* The loop has no use for the endpoint any more: its changes are not told. */
 void store_thread_forget_endpoint(struct store_thread *thread, const struct endpoint_name *name);
 
+/* The endpoint's circuit breaker is that by now, which the thread writes down. */
+void store_thread_tell_breaker(struct store_thread *thread, const struct endpoint_name *name, enum breaker_state state);
+
 /* A transform, which the thread answers by NEWS_TRANSFORM. */
 void store_thread_load_transform(struct store_thread *thread, const char *tenant_id, const uint8_t transform_id[16]);
 

@@ -102,6 +102,8 @@ enum family_kind { KIND_COUNTER, KIND_GAUGE, KIND_HISTOGRAM, KIND_INFO };
 	X(DELIVERIES_PAUSED, GAUGE, "deliveries_paused", "", "", "1 while the deliveries of all tenants are paused.")  \
 	X(TENANTS_PAUSED, GAUGE, "tenants_paused", "tenants", "",                                                      \
 	    "Tenants whose deliveries are paused by themselves.")                                                      \
+	X(BREAKERS_OPEN, GAUGE, "breakers_open", "endpoints", "",                                                      \
+	    "Endpoints whose circuit breaker is open: they get one job now and then.")                                 \
 	X(COURIER_JOBS, GAUGE, "courier_jobs", "jobs", "", "Jobs in the memory of couriers; others are in rows only.") \
 	X(COURIER_BYTES, GAUGE, "courier_memory_bytes", "bytes", "",                                                   \
 	    "Memory of couriers that jobs and their events take, of HL_COURIER_BYTES each.")                           \

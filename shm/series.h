@@ -31,7 +31,8 @@ enum gauge { GAUGE_LIST(X) GAUGES };
 	X(COURIER_JOBS, COURIER_JOBS, "")                                                                              \
 	X(COURIER_BYTES, COURIER_BYTES, "")                                                                            \
 	X(DELIVERIES_PAUSED, DELIVERIES_PAUSED, "")                                                                    \
-	X(TENANTS_PAUSED, TENANTS_PAUSED, "")
+	X(TENANTS_PAUSED, TENANTS_PAUSED, "")                                                                          \
+	X(BREAKERS_OPEN, BREAKERS_OPEN, "")
 
 #define X(symbol, family, labels) LEVEL_##symbol,
 enum level { LEVEL_LIST(X) LEVELS };

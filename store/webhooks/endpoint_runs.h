@@ -20,6 +20,7 @@ struct endpoint_run {
 	int64_t succeeded_ago_ms;
 	bool failing; /* attempts have failed since, the first of them so long ago */
 	int64_t failing_ago_ms;
+	const char *breaker; /* its word; NULL: as it is */
 };
 
 /* Writes them in the transaction that db_begin() began; an endpoint is named once. Returns as db_query(). */

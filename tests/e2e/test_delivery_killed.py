@@ -35,13 +35,13 @@ def receiver():
 
 
 def make_endpoints(tenant, receiver):
-    """Two that take everything, one that takes a part, one that refuses each job once, one that is slow."""
+    """Two that take everything, one that takes a part, one that refuses every second job once, one that is slow."""
     seen = set()
 
     def refuse_once(arrival):
         first = arrival.job not in seen
         seen.add(arrival.job)
-        return Answer(503) if first else Answer(200)
+        return Answer(503) if first and len(seen) % 2 == 0 else Answer(200)
 
     receiver.answers = {"/refuses-once": refuse_once, "/slow": Answer(200, delay=0.03)}
     endpoints = Endpoints(tenant, receiver)

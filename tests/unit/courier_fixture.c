@@ -145,6 +145,7 @@ scene_begin(uint64_t limit, uint64_t outcomes_bytes)
 									  : i == 2 ? "bolt"
 										   : "default",
 		    .version = 1,
+		    .breaker_version = 1,
 		    .enabled = true,
 		    .max_in_flight = 3,
 		    .rate_limit_rps = 100000,

@@ -22,7 +22,8 @@ extern int64_t fake_now_us;
 struct model_endpoint {
 	uint8_t id[16];
 	const char *tenant_id;
-	int64_t version;
+	int64_t version, breaker_version;
+	enum breaker_state breaker; /* as the courier has told */
 	bool enabled, deleted;
 	bool unreadable; /* the store refuses to read its rows */
 	bool refuses; /* the store refuses outcomes of its jobs in every form */

@@ -81,6 +81,12 @@ store_thread_forget_endpoint(struct store_thread *thread, const struct endpoint_
 }
 
 void
+store_thread_tell_breaker(struct store_thread *thread, const struct endpoint_name *name, enum breaker_state state)
+{
+	endpoint_by_id(name->endpoint_id)->breaker = state;
+}
+
+void
 store_thread_load_transform(struct store_thread *thread, const char *tenant_id, const uint8_t transform_id[16])
 {
 	struct request *r = request(LOAD_TRANSFORM, transform_id);
@@ -174,6 +180,8 @@ config_of(const struct model_endpoint *endpoint)
 	    .timeout_ms = 30000,
 	    .max_in_flight = endpoint->max_in_flight,
 	    .rate_limit_rps = endpoint->rate_limit_rps,
+	    .breaker = endpoint->breaker,
+	    .breaker_version = endpoint->breaker_version,
 	    .waits = endpoint->waits};
 	memcpy(config->endpoint_id, endpoint->id, 16);
 	memcpy(config->waits_ms, endpoint->waits_ms, sizeof endpoint->waits_ms);

@@ -60,7 +60,8 @@ end_attempt(struct dice *dice)
 	if (result.http_status == 410 && dice_below(dice, 10) > 0)
 		result.http_status = 200;
 	if (dice_below(dice, 10) == 0)
-		result = (struct attempt_result){.end = ATTEMPT_FAILED, .retry_after_ms = -1};
+		result = (struct attempt_result){
+		    .end = ATTEMPT_FAILED, .retry_after_ms = -1, .refused = dice_below(dice, 2) == 0};
 	else if (dice_below(dice, 10) == 0)
 		result = (struct attempt_result){.end = ATTEMPT_OURS, .retry_after_ms = -1};
 	else if (dice_below(dice, 10) == 0)
@@ -75,6 +76,9 @@ change_endpoint(struct dice *dice)
 
 	endpoint->enabled = dice_below(dice, 4) > 0;
 	endpoint->max_in_flight = 1 + dice_below(dice, 5);
+	endpoint->rate_limit_rps = dice_below(dice, 4) == 0 ? 1 : 1000;
+	if (dice_below(dice, 3) == 0)
+		endpoint->breaker_version = endpoint->version + 1;
 	scene_change((uint32_t)(endpoint - scene.endpoints));
 }
 
@@ -200,6 +204,10 @@ finish(void)
 			    scene.rows[i]->endpoint, (long)((scene.rows[i]->due_us - fake_now_us) / 1000),
 			    scene.rows[i]->attempts);
 	assert_int_equal(rows_left(), 0);
+	while (scene.order_count > 0) { /* of jobs that were cancelled meanwhile */
+		http_answer(0, 200);
+		scene_settle();
+	}
 	scene_pass(100 * SECOND);
 	assert_int_equal(scene.courier.jobs.table.count, 0);
 }

@@ -1,4 +1,5 @@
 /* What people read of an attempt that has no reply. */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -69,6 +70,23 @@ test_what_a_callback_of_ours_ends_is_not_the_endpoints_failure(void **state)
 	assert_int_equal(result.end, ATTEMPT_OURS);
 }
 
+static void
+test_a_refused_connection_is_told_apart_from_one_that_nobody_answered(void **state)
+{
+	struct failure failure = {.code = CURLE_COULDNT_CONNECT,
+	    .os_error = ECONNREFUSED,
+	    .host = "a.example",
+	    .certificate = "",
+	    .detail = ""};
+	struct attempt_result result = {0};
+
+	failure_tell(&failure, &result);
+	assert_true(result.refused);
+	failure.os_error = EHOSTUNREACH;
+	failure_tell(&failure, &result);
+	assert_false(result.refused);
+}
+
 int
 main(void)
 {
@@ -76,6 +94,7 @@ main(void)
 	    cmocka_unit_test(test_a_certificate_of_long_names_is_told_in_whole_characters),
 	    cmocka_unit_test(test_words_of_libcurl_that_were_cut_are_told_in_whole_characters),
 	    cmocka_unit_test(test_what_a_callback_of_ours_ends_is_not_the_endpoints_failure),
+	    cmocka_unit_test(test_a_refused_connection_is_told_apart_from_one_that_nobody_answered),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

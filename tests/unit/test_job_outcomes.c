@@ -316,6 +316,11 @@ test_a_run_of_failures_begins_with_the_first_and_ends_with_a_success(void **stat
 	    .succeeded = true, .succeeded_ago_ms = 600000, .failing = true, .failing_ago_ms = 500000});
 	assert_in_range(ago("failing_since"), 500000, 510000);
 	assert_in_range(ago("last_success_at"), 600000, 610000);
+	write_run((struct endpoint_run){.breaker = "half_open"});
+	assert_in_range(ago("failing_since"), 500000, 510000);
+	assert_string_equal(tenant_text("SELECT breaker FROM endpoints WHERE tenant_id = $1"), "half_open");
+	write_run((struct endpoint_run){.succeeded = true});
+	assert_string_equal(tenant_text("SELECT breaker FROM endpoints WHERE tenant_id = $1"), "half_open");
 }
 
 static void

@@ -396,6 +396,38 @@ test_a_run_that_the_store_refuses_costs_no_other_endpoint_its_own(void **state)
 	    tenant_count("SELECT count(*) FROM endpoints WHERE tenant_id = $1 AND failing_since IS NOT NULL"), 2);
 }
 
+static void
+test_a_breaker_is_stored_within_a_second_and_only_when_it_has_changed(void **state)
+{
+	static const struct db_statement close_breaker = {"UPDATE endpoints SET breaker = 'closed'"};
+	static const char breaker[] = "SELECT breaker FROM endpoints WHERE tenant_id = $1";
+	struct outcome outcome = outcome_of(1, VERDICT_RETRY);
+	int64_t now_us = clock_steady_us();
+	char tenant_id[65] = "", since[32];
+
+	memcpy(tenant_id, outcome.job.tenant_id.base, outcome.job.tenant_id.len);
+	add_endpoint(1);
+	runs_note(runs, &outcome, now_us);
+	write_runs(now_us);
+	(void)strcpy(since, tenant_text(failing));
+	runs_note_breaker(runs, tenant_id, outcome.job.endpoint_id, BREAKER_OPEN);
+	write_runs(now_us + 1000000);
+	assert_string_equal(tenant_text(breaker), "open");
+	assert_string_equal(tenant_text(failing), since);
+
+	runs_note_breaker(runs, tenant_id, outcome.job.endpoint_id, BREAKER_HALF_OPEN);
+	runs_note_breaker(runs, tenant_id, outcome.job.endpoint_id, BREAKER_OPEN);
+	must_begin(jobs_db);
+	must_run(jobs_db, &close_breaker, NULL, 0);
+	must_commit(jobs_db);
+	write_runs(now_us + 2000000);
+	assert_string_equal(tenant_text(breaker), "closed"); /* nothing was written */
+	assert_true(runs_due_us(runs) == INT64_MAX);
+
+	runs_note(runs, &outcome, now_us + 3000000);
+	assert_true(runs_due_us(runs) == INT64_MAX); /* the store still knows since when it fails */
+}
+
 #define TEST(test) cmocka_unit_test_setup_teardown(test, begin, end)
 
 int
@@ -413,6 +445,7 @@ main(void)
 	    TEST(test_an_endpoint_that_asks_for_it_is_disabled_with_everything_that_follows),
 	    TEST(test_runs_of_an_endpoint_are_stored_once_a_minute),
 	    TEST(test_a_run_that_the_store_refuses_costs_no_other_endpoint_its_own),
+	    TEST(test_a_breaker_is_stored_within_a_second_and_only_when_it_has_changed),
 	};
 
 	return cmocka_run_group_tests(tests, jobs_set_up, jobs_tear_down);

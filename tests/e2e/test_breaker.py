@@ -1,0 +1,79 @@
+"""An endpoint that only fails is asked now and then: its other jobs wait, and arrive when it is well again."""
+
+import socket
+
+import pytest
+
+from harness.deliveries import Endpoints
+from harness.metrics import metrics
+from harness.recording_receiver import Answer, Receiver
+from harness.waiting import wait_until
+
+
+@pytest.fixture
+def receiver():
+    with Receiver(host="127.77.0.2") as receiver:
+        yield receiver
+
+
+@pytest.fixture
+def tenant(hookline):
+    return hookline.new_tenant()
+
+
+@pytest.fixture
+def endpoints(tenant, receiver):
+    return Endpoints(tenant, receiver)
+
+
+def publish(tenant, count):
+    events = [{"topic": "orders.made", "payload": {"n": number}} for number in range(count)]
+    assert tenant.client.post("/v1/events/batch", events).status == 201
+
+
+def wait_breaker(tenant, endpoint, state, timeout=20):
+    wait_until(lambda: tenant.client.get(f"/v1/endpoints/{endpoint['id']}").json["breaker"] == state,
+               f"the breaker to be {state}", timeout)
+
+
+def count(hookline, tenant, what):
+    return hookline.value(f"SELECT count(*) FROM {what} tenant_id = :id", id=tenant.id)
+
+
+def test_a_protection_page_kills_nothing_and_all_arrive_when_it_is_gone(hookline, tenant, endpoints, receiver):
+    receiver.answers["/in"] = Answer(status=403)
+    made = endpoints.add("/in")
+    publish(tenant, 100)
+    wait_breaker(tenant, made, "open")
+    assert len(receiver.arrivals) <= 20
+    wait_until(lambda: count(hookline, tenant, "jobs WHERE attempt_count > 0 AND") >= 10, "the failures to be stored")
+    assert count(hookline, tenant, "jobs WHERE attempt_count = 0 AND") >= 80
+    assert metrics(hookline.daemon)["breakers_open"] >= 1
+    receiver.answers["/in"] = Answer()
+    wait_until(lambda: len({arrival.job for arrival in receiver.arrivals if arrival.answer.delivers}) == 100,
+               "all to arrive", 30)
+    wait_breaker(tenant, made, "closed")
+    assert count(hookline, tenant, "dlq WHERE") == 0
+
+
+def test_answers_that_kill_at_once_kill_some_and_the_rest_wait(hookline, tenant, endpoints, receiver):
+    receiver.answers["/in"] = Answer(status=422)
+    made = endpoints.add("/in")
+    publish(tenant, 100)
+    wait_breaker(tenant, made, "open")
+    wait_until(lambda: count(hookline, tenant, "dlq WHERE") == len(receiver.arrivals), "the dead letters to be stored")
+    assert 10 <= count(hookline, tenant, "dlq WHERE") <= 20
+    assert count(hookline, tenant, "jobs WHERE") >= 80
+
+
+def test_a_new_url_closes_the_breaker_and_what_waits_goes_there(hookline, tenant, endpoints, receiver):
+    """Nothing listens at the old one: three refused connections are enough."""
+    with socket.socket() as unused:
+        unused.bind(("127.77.0.2", 0))
+        made = endpoints.add("/in", url=f"http://127.77.0.2:{unused.getsockname()[1]}/")
+        publish(tenant, 30)
+        wait_breaker(tenant, made, "open")
+        patched = tenant.client.patch(f"/v1/endpoints/{made['id']}", {"url": receiver.url("/in")})
+    assert (patched.status, patched.json["breaker"]) == (200, "closed")
+    receiver.wait(18)  # at most twelve have been tried, and wait for their next attempt
+    wait_breaker(tenant, made, "closed")
