@@ -105,7 +105,7 @@ begin_attempts(struct courier *c)
 			c->more = true;
 			return;
 		}
-		begin_or_bury(c, HEAP_THING(heap_first(&queue->waiting), struct job, due));
+		begin_or_bury(c, HEAP_THING(ready_job(&c->ready, queue), struct job, due));
 	}
 }
 
@@ -290,6 +290,7 @@ int64_t
 courier_turn(struct courier *c)
 {
 	int64_t now_us = clock_steady_us(), next_us;
+	uint32_t in_flight;
 
 	c->more = false;
 	c->look.now_us = now_us;
@@ -299,7 +300,11 @@ courier_turn(struct courier *c)
 		(void)parcels_take(&c->parcels, &c->jobs, now_us, clock_boot_us());
 	take_news(c, now_us);
 	begin_attempts(c);
+	in_flight = c->jobs.in_flight;
 	http_run(c->http);
+	/* Slots have become free after those that wait for one were served. */
+	if (c->jobs.in_flight < in_flight && ready_has_some(&c->ready))
+		c->more = true;
 	if (!c->draining) {
 		walk_if_due(c, now_us);
 		pages_ask(&c->pages, now_us);

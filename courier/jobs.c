@@ -91,7 +91,7 @@ bytes_of(const struct job *job)
 static void
 update_size(struct jobs *jobs, struct queue *queue)
 {
-	if (queue->job_count > 1 && queue->waiting.count > 0)
+	if (queue->job_count > 1 && queue_waiting(queue) > 0)
 		heap_put(&jobs->sizes, &queue->size, -(int64_t)queue->waiting_bytes);
 	else
 		heap_remove(&jobs->sizes, &queue->size);
@@ -133,7 +133,7 @@ account(struct jobs *jobs, struct job *job, bool more)
 static void
 enqueue(struct job *job)
 {
-	heap_put(&job->queue->waiting, &job->due, job->due.at);
+	heap_put(&job->queue->waiting[job->class], &job->due, job->due.at);
 	job->queue->waiting_bytes += bytes_of(job);
 }
 
@@ -142,7 +142,7 @@ dequeue(struct job *job)
 {
 	if (job->due.place == 0)
 		return;
-	heap_remove(&job->queue->waiting, &job->due);
+	heap_remove(&job->queue->waiting[job->class], &job->due);
 	job->queue->waiting_bytes -= bytes_of(job);
 }
 
@@ -153,7 +153,7 @@ change_state(struct jobs *jobs, struct job *job, enum job_state state)
 	struct queue *queue = job->queue;
 
 	if (job->state == JOB_IN_FLIGHT) {
-		queue->in_flight--;
+		ready_end(jobs->ready, queue, job->begun_class);
 		jobs->places[--jobs->in_flight] = job->place;
 		attempts_set(jobs->attempts, job->place, 0);
 		endpoint_config_give(job->config);
@@ -167,7 +167,9 @@ change_state(struct jobs *jobs, struct job *job, enum job_state state)
 	job->state = state;
 	if (state == JOB_IN_FLIGHT) {
 		assert(jobs->in_flight < COURIER_IN_FLIGHT_MOST);
-		queue->in_flight++;
+		ready_begin(jobs->ready, queue, job->class);
+		job->begun_class = job->class;
+		job->class = JOB_AGAIN;
 		job->place = jobs->places[jobs->in_flight++];
 		attempts_set(jobs->attempts, job->place, queue->tenant->hash);
 		job->config = endpoint_config_take(queue->config);
@@ -217,6 +219,15 @@ leave(struct jobs *jobs, struct job *job)
 	forget(jobs, job);
 }
 
+/* One of the endpoint's jobs that are due late; not its first one if it has others that wait. */
+static struct job *
+late_job(const struct queue *queue)
+{
+	struct heap_item *first = heap_late(&queue->waiting[JOB_FIRST]), *again = heap_late(&queue->waiting[JOB_AGAIN]);
+
+	return HEAP_THING(first == NULL || (again != NULL && again->at > first->at) ? again : first, struct job, due);
+}
+
 /* While memory is full, the endpoint that has the most of it loses jobs that wait. */
 static void
 make_room(struct jobs *jobs)
@@ -224,7 +235,7 @@ make_room(struct jobs *jobs)
 	struct heap_item *most;
 
 	while (used(jobs) > jobs->limit && (most = heap_first(&jobs->sizes)) != NULL)
-		leave(jobs, HEAP_THING(heap_late(&HEAP_THING(most, struct queue, size)->waiting), struct job, due));
+		leave(jobs, late_job(HEAP_THING(most, struct queue, size)));
 }
 
 void
@@ -274,6 +285,7 @@ jobs_take(struct jobs *jobs, struct queue *queue, struct event_copy *event, cons
 	job->due = (struct heap_item){.id = job->link.id, .at = facts->due_us};
 	job->expires_ms = facts->expires_ms;
 	job->expires_anew = facts->expires_anew;
+	job->class = facts->attempt_count == 0 ? JOB_FIRST : JOB_AGAIN;
 	job->attempt_count = facts->attempt_count;
 	job->attempt_base = facts->attempt_base;
 	job->taken = ++jobs->taken;
@@ -289,7 +301,6 @@ void
 jobs_start(struct jobs *jobs, struct job *job)
 {
 	assert(job->state == JOB_WAITING && !job->parked && queue_delivers(job->queue));
-	ready_take_token(jobs->ready, job->queue);
 	job->is_probe = breaker_begin(&job->queue->breaker);
 	queues_tell_breaker(jobs->queues, job->queue);
 	change_state(jobs, job, JOB_IN_FLIGHT);
@@ -441,8 +452,8 @@ jobs_cancel(struct jobs *jobs, const char *tenant_id, const uint8_t job_id[16])
 void
 jobs_leave_most(struct jobs *jobs, struct queue *queue)
 {
-	while (queue->waiting.count > BREAKER_JOBS_MOST)
-		leave(jobs, HEAP_THING(heap_late(&queue->waiting), struct job, due));
+	while (queue_waiting(queue) > BREAKER_JOBS_MOST)
+		leave(jobs, late_job(queue));
 }
 
 void

@@ -37,6 +37,8 @@ struct job {
 	struct event_copy *event;
 	struct shared_transform *transform; /* NULL: it has none */
 	struct endpoint_config *config; /* of IN_FLIGHT: what the attempt began with */
+	enum job_class class; /* AGAIN also when this courier has attempted it, charged or not */
+	enum job_class begun_class; /* of IN_FLIGHT */
 	struct heap_item due; /* of its endpoint's heap; `at` is when it is due, NEVER_US: nothing is to be done */
 	int64_t expires_ms; /* wall clock */
 	uint32_t attempt_count, attempt_base; /* as in its row */

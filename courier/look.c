@@ -21,7 +21,7 @@ later(int64_t a, int64_t b)
 static bool
 has_enough(const struct queue *queue)
 {
-	return !queue->must_look && queue->breaker.state != BREAKER_CLOSED && queue->waiting.count > 0;
+	return !queue->must_look && queue->breaker.state != BREAKER_CLOSED && queue_waiting(queue) > 0;
 }
 
 void

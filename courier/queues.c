@@ -57,8 +57,8 @@ get_tenant(struct queues *queues, struct span name)
 	id_of(tenant->hash, tenant->link.id);
 	tenant->tenant_id = mem_new(name.len + 1, 1);
 	memcpy(tenant->tenant_id, name.base, name.len);
-	TAILQ_INIT(&tenant->ready);
 	tenant->paused = pauses_have(&queues->pauses, name);
+	tenant->turn.id = tenant->link.id;
 	id_table_add(&queues->tenants, &tenant->link);
 	return tenant;
 }
@@ -68,7 +68,8 @@ give_tenant(struct queues *queues, struct tenant *tenant)
 {
 	if (--tenant->queues > 0)
 		return;
-	assert(!tenant->is_ready);
+	assert(tenant->place == READY_NOWHERE && tenant->in_flight == 0);
+	heap_free(&tenant->ready);
 	id_table_remove(&queues->tenants, &tenant->link);
 	free(tenant->tenant_id);
 	free(tenant);
@@ -133,7 +134,7 @@ queues_get(struct queues *queues, struct span tenant_id, const uint8_t endpoint_
 		return queue;
 	queue = mem_new(1, sizeof *queue);
 	memcpy(queue->link.id, endpoint_id, sizeof queue->link.id);
-	queue->size.id = queue->due.id = queue->look.id = queue->link.id;
+	queue->size.id = queue->due.id = queue->look.id = queue->turn.id = queue->link.id;
 	queue->tenant = get_tenant(queues, tenant_id);
 	queue->tenant->queues++;
 	TAILQ_INIT(&queue->jobs);
@@ -242,12 +243,14 @@ unload(struct queues *queues, struct queue *queue)
 static void
 drop(struct queues *queues, struct queue *queue)
 {
-	assert(queue->job_count == 0 && !queue->is_ready && queue->waiting.count == 0);
+	assert(queue->job_count == 0 && queue->place == READY_NOWHERE && queue_waiting(queue) == 0);
+	assert(!queue->is_held_back);
 	assert(queue->due.place == 0 && queue->look.place == 0 && queue->size.place == 0);
 	unload(queues, queue);
 	queues->breakers -= queue->told_breaker != BREAKER_CLOSED;
 	id_table_remove(&queues->table, &queue->link);
-	heap_free(&queue->waiting);
+	heap_free(&queue->waiting[JOB_FIRST]);
+	heap_free(&queue->waiting[JOB_AGAIN]);
 	give_tenant(queues, queue->tenant);
 	free(queue);
 }

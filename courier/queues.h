@@ -25,6 +25,9 @@ enum endpoint_state { ENDPOINT_UNLOADED, ENDPOINT_LOADING, ENDPOINT_LOADED, ENDP
 /* A round over an endpoint's rows. READING: a page was asked for. OPEN: the next page is not asked for yet. */
 enum round_state { ROUND_NONE, ROUND_READING, ROUND_OPEN };
 
+/* Where a tenant or an endpoint stands in courier/ready.h. ASIDE: it has its part of the slots, in this turn. */
+enum ready_place { READY_NOWHERE, READY_IN_LINE, READY_ASIDE };
+
 #define NEVER_US INT64_MAX
 
 struct tenant {
@@ -33,10 +36,17 @@ struct tenant {
 	char *tenant_id;
 	uint32_t queues; /* of its endpoints */
 	bool paused; /* no attempt is begun for it */
-	bool is_ready; /* it stands in the list of courier/ready.h */
-	TAILQ_HEAD(ready_queues, queue) ready;
-	TAILQ_ENTRY(tenant) ready_tenants;
+
+	/* courier/ready.h */
+	uint32_t in_flight; /* attempts */
+	enum ready_place place;
+	struct heap_item turn; /* of READY_IN_LINE */
+	TAILQ_ENTRY(tenant) aside;
+	struct heap ready; /* its endpoints that are in line */
 };
+
+/* Whether it is a job's first attempt. */
+enum job_class { JOB_FIRST, JOB_AGAIN, JOB_CLASSES };
 
 struct queue {
 	struct id_link link;
@@ -55,16 +65,18 @@ struct queue {
 	struct heap_item size; /* by waiting_bytes, the most first */
 
 	/* courier/ready.h */
-	struct heap waiting; /* its jobs that wait, by the instant at which each is due */
+	struct heap waiting[JOB_CLASSES]; /* its jobs that wait, by the instant at which each is due */
 	int64_t held_until_us; /* the receiver asked for a pause, or its name was not found */
 	uint32_t unresolved; /* times, one after the other: then one attempt at a time is enough */
 	struct rate rate;
 	struct breaker breaker;
 	enum breaker_state told_breaker; /* to the store thread */
 	int64_t breaker_version; /* of the configuration; 0: it had none yet */
-	bool is_ready;
-	TAILQ_ENTRY(queue) ready;
-	struct heap_item due; /* while its first job is not due yet */
+	struct heap_item due; /* while it is served later */
+	enum ready_place place;
+	struct heap_item turn; /* of READY_IN_LINE */
+	bool is_held_back;
+	TAILQ_ENTRY(queue) aside, held_back;
 
 	/* courier/look.h */
 	int64_t look_at_us; /* NEVER_US: nothing is left in its rows that is not known here */
@@ -123,6 +135,12 @@ void queues_pause(struct queues *queues, struct news *news);
  */
 void queues_kept(struct queues *queues, struct queue *queue, int64_t now_us);
 void queues_forget_unused(struct queues *queues, int64_t now_us);
+
+static inline uint32_t
+queue_waiting(const struct queue *queue)
+{
+	return queue->waiting[JOB_FIRST].count + queue->waiting[JOB_AGAIN].count;
+}
 
 /* Whether jobs may be begun, as far as its configuration says: it is loaded, and neither it nor its tenant holds. */
 static inline bool

@@ -1,46 +1,27 @@
-/* Round robin over tenants, then endpoints. */
+/* Bounds follow the number of free slots (dynamic thresholds, as in the buffers of switches). */
 #include "courier/ready.h"
+
+#include <assert.h>
+
+#define QUEUE_TIMES_FREE 3
+#define TENANT_TIMES_FREE 7
+/* Endpoints that are held back go on when so many have ended: each time all of them are moved. */
+#define AGAIN_ON (READY_AGAIN_MOST - READY_AGAIN_MOST / 8)
 
 void
 ready_open(struct ready *ready)
 {
 	*ready = (struct ready){0};
-	TAILQ_INIT(&ready->tenants);
+	TAILQ_INIT(&ready->tenants_aside);
+	TAILQ_INIT(&ready->queues_aside);
+	TAILQ_INIT(&ready->held_back);
 }
 
 void
 ready_close(struct ready *ready)
 {
 	heap_free(&ready->due);
-}
-
-static void
-add(struct ready *ready, struct queue *queue)
-{
-	struct tenant *tenant = queue->tenant;
-
-	if (queue->is_ready)
-		return;
-	queue->is_ready = true;
-	TAILQ_INSERT_TAIL(&tenant->ready, queue, ready);
-	if (!tenant->is_ready)
-		TAILQ_INSERT_TAIL(&ready->tenants, tenant, ready_tenants);
-	tenant->is_ready = true;
-}
-
-static void
-take_out(struct ready *ready, struct queue *queue)
-{
-	struct tenant *tenant = queue->tenant;
-
-	if (!queue->is_ready)
-		return;
-	queue->is_ready = false;
-	TAILQ_REMOVE(&tenant->ready, queue, ready);
-	if (!TAILQ_EMPTY(&tenant->ready))
-		return;
-	TAILQ_REMOVE(&ready->tenants, tenant, ready_tenants);
-	tenant->is_ready = false;
+	heap_free(&ready->tenants);
 }
 
 static int64_t
@@ -49,6 +30,52 @@ later(int64_t a, int64_t b)
 	return a > b ? a : b;
 }
 
+/* ---- lines ---- */
+
+/* Behind those that have fewer attempts under way, or as many. */
+static void
+line_up(struct ready *ready, struct heap *line, struct heap_item *turn, uint32_t in_flight)
+{
+	heap_put(line, turn, ((int64_t)in_flight << 48) + ++ready->lined_up);
+}
+
+static void
+place_tenant(struct ready *ready, struct tenant *tenant, enum ready_place place)
+{
+	if (tenant->place == READY_ASIDE)
+		TAILQ_REMOVE(&ready->tenants_aside, tenant, aside);
+	if (place == READY_IN_LINE)
+		line_up(ready, &ready->tenants, &tenant->turn, tenant->in_flight);
+	else
+		heap_remove(&ready->tenants, &tenant->turn);
+	if (place == READY_ASIDE)
+		TAILQ_INSERT_TAIL(&ready->tenants_aside, tenant, aside);
+	tenant->place = place;
+}
+
+/* The tenant is in line, or aside, while one of its endpoints is in line. */
+static void
+place_queue(struct ready *ready, struct queue *queue, enum ready_place place)
+{
+	struct tenant *tenant = queue->tenant;
+
+	if (queue->place == READY_ASIDE)
+		TAILQ_REMOVE(&ready->queues_aside, queue, aside);
+	if (place == READY_IN_LINE)
+		line_up(ready, &tenant->ready, &queue->turn, queue->in_flight);
+	else
+		heap_remove(&tenant->ready, &queue->turn);
+	if (place == READY_ASIDE)
+		TAILQ_INSERT_TAIL(&ready->queues_aside, queue, aside);
+	queue->place = place;
+	if (tenant->ready.count == 0)
+		place_tenant(ready, tenant, READY_NOWHERE);
+	else if (tenant->place == READY_NOWHERE)
+		place_tenant(ready, tenant, READY_IN_LINE);
+}
+
+/* ---- one endpoint ---- */
+
 /* Requests a second of this courier. An endpoint is served by one courier of the node, so it is the whole limit. */
 static uint32_t
 per_second(const struct queue *queue)
@@ -56,51 +83,84 @@ per_second(const struct queue *queue)
 	return queue->config->rate_limit_rps;
 }
 
+struct heap_item *
+ready_job(const struct ready *ready, const struct queue *queue)
+{
+	struct heap_item *first = heap_first(&queue->waiting[JOB_FIRST]);
+	struct heap_item *again = heap_first(&queue->waiting[JOB_AGAIN]);
+
+	if (again == NULL || ready->holds_back)
+		return first;
+	return first == NULL || again->at < first->at ? again : first;
+}
+
 /* When the endpoint can next be served, as things are; NEVER_US: not by time alone. */
 static int64_t
-served_at(const struct queue *queue)
+served_at(const struct ready *ready, const struct queue *queue)
 {
-	const struct heap_item *first = heap_first(&queue->waiting);
+	const struct heap_item *job = ready_job(ready, queue);
 	uint32_t most;
 
-	if (first == NULL || !queue_delivers(queue))
+	if (job == NULL || !queue_delivers(queue))
 		return NEVER_US;
 	most = queue->unresolved > 0 ? 1 : queue->config->max_in_flight;
 	if (queue->in_flight >= most)
 		return NEVER_US;
-	return later(later(first->at, queue->held_until_us),
+	return later(later(job->at, queue->held_until_us),
 	    later(rate_due_us(&queue->rate, per_second(queue)), breaker_due_us(&queue->breaker)));
 }
 
-void
-ready_take_token(const struct ready *ready, struct queue *queue)
+static void
+hold_back(struct ready *ready, struct queue *queue)
 {
-	rate_take(&queue->rate, per_second(queue), ready->now_us);
+	bool wanted = ready->holds_back && queue->waiting[JOB_AGAIN].count > 0;
+
+	if (wanted && !queue->is_held_back)
+		TAILQ_INSERT_TAIL(&ready->held_back, queue, held_back);
+	else if (!wanted && queue->is_held_back)
+		TAILQ_REMOVE(&ready->held_back, queue, held_back);
+	queue->is_held_back = wanted;
 }
 
 void
 ready_update(struct ready *ready, struct queue *queue)
 {
-	int64_t at = served_at(queue);
+	int64_t at = served_at(ready, queue);
 
+	hold_back(ready, queue);
 	if (at <= ready->now_us) {
 		heap_remove(&ready->due, &queue->due);
-		add(ready, queue);
+		if (queue->place == READY_NOWHERE)
+			place_queue(ready, queue, READY_IN_LINE);
 		return;
 	}
-	take_out(ready, queue);
+	if (queue->place != READY_NOWHERE)
+		place_queue(ready, queue, READY_NOWHERE);
 	if (at == NEVER_US)
 		heap_remove(&ready->due, &queue->due);
 	else
 		heap_put(&ready->due, &queue->due, at);
 }
 
+/* ---- turns ---- */
+
 void
 ready_advance(struct ready *ready, int64_t now_us)
 {
 	struct heap_item *first;
+	struct tenant *tenant;
+	struct queue *queue;
 
 	ready->now_us = now_us;
+	if (ready->holds_back && ready->again_in_flight <= AGAIN_ON) {
+		ready->holds_back = false;
+		while ((queue = TAILQ_FIRST(&ready->held_back)) != NULL)
+			ready_update(ready, queue);
+	}
+	while ((queue = TAILQ_FIRST(&ready->queues_aside)) != NULL)
+		place_queue(ready, queue, READY_IN_LINE);
+	while ((tenant = TAILQ_FIRST(&ready->tenants_aside)) != NULL)
+		place_tenant(ready, tenant, READY_IN_LINE);
 	while ((first = heap_first(&ready->due)) != NULL && first->at <= now_us)
 		ready_update(ready, HEAP_THING(first, struct queue, due));
 }
@@ -108,17 +168,66 @@ ready_advance(struct ready *ready, int64_t now_us)
 struct queue *
 ready_next(struct ready *ready)
 {
-	struct tenant *tenant = TAILQ_FIRST(&ready->tenants);
-	struct queue *queue;
+	uint32_t free_slots = COURIER_IN_FLIGHT_MOST - ready->in_flight;
+	struct heap_item *first;
 
-	if (tenant == NULL)
-		return NULL;
-	queue = TAILQ_FIRST(&tenant->ready);
-	TAILQ_REMOVE(&tenant->ready, queue, ready);
-	TAILQ_INSERT_TAIL(&tenant->ready, queue, ready);
-	TAILQ_REMOVE(&ready->tenants, tenant, ready_tenants);
-	TAILQ_INSERT_TAIL(&ready->tenants, tenant, ready_tenants);
-	return queue;
+	while (free_slots > 0 && (first = heap_first(&ready->tenants)) != NULL) {
+		struct tenant *tenant = HEAP_THING(first, struct tenant, turn);
+		struct queue *queue = HEAP_THING(heap_first(&tenant->ready), struct queue, turn);
+
+		if (tenant->in_flight >= TENANT_TIMES_FREE * free_slots) {
+			place_tenant(ready, tenant, READY_ASIDE);
+		} else if (queue->in_flight >= QUEUE_TIMES_FREE * free_slots) {
+			place_queue(ready, queue, READY_ASIDE);
+		} else if (served_at(ready, queue) > ready->now_us) {
+			ready_update(ready, queue); /* what it was ready for is held back by now */
+		} else {
+			place_queue(ready, queue, READY_IN_LINE);
+			place_tenant(ready, tenant, READY_IN_LINE);
+			return queue;
+		}
+	}
+	return NULL;
+}
+
+bool
+ready_has_some(const struct ready *ready)
+{
+	return ready->tenants.count > 0 || !TAILQ_EMPTY(&ready->tenants_aside) || !TAILQ_EMPTY(&ready->queues_aside) ||
+	       !TAILQ_EMPTY(&ready->held_back);
+}
+
+/* ---- slots ---- */
+
+static void
+count(struct ready *ready, struct queue *queue, enum job_class class, uint32_t step)
+{
+	queue->in_flight += step;
+	queue->tenant->in_flight += step;
+	ready->in_flight += step;
+	if (class == JOB_AGAIN)
+		ready->again_in_flight += step;
+	if (queue->place == READY_IN_LINE)
+		place_queue(ready, queue, READY_IN_LINE);
+	if (queue->tenant->place == READY_IN_LINE)
+		place_tenant(ready, queue->tenant, READY_IN_LINE);
+}
+
+void
+ready_begin(struct ready *ready, struct queue *queue, enum job_class class)
+{
+	assert(ready->in_flight < COURIER_IN_FLIGHT_MOST);
+	rate_take(&queue->rate, per_second(queue), ready->now_us);
+	count(ready, queue, class, 1);
+	if (ready->again_in_flight >= READY_AGAIN_MOST)
+		ready->holds_back = true;
+}
+
+void
+ready_end(struct ready *ready, struct queue *queue, enum job_class class)
+{
+	assert(queue->in_flight > 0);
+	count(ready, queue, class, -1u);
 }
 
 int64_t

@@ -1,20 +1,37 @@
 /*
- * Which endpoint is served next: one after the other of the tenants, and of each tenant one after the other of the
- * endpoints, that have a job that is due, a free slot of max_in_flight, a token of rate_limit_rps and a breaker that
- * allows an attempt. Nothing is scanned: an endpoint that waits for its first job, a token or a probe stands in a heap.
+ * Which endpoint is served next: of the tenants the one that has the fewest attempts under way, and of that tenant the
+ * endpoint of which this is true; one after the other of those that have equally many. An endpoint is served that has a
+ * job that is due, a free slot of max_in_flight, a token of rate_limit_rps, and a breaker that allows an attempt.
+ * Nothing is scanned: an endpoint that waits for its first job, a token or a probe stands in a heap.
+ *
+ * A slot is the right to have one attempt under way; a courier has COURIER_IN_FLIGHT_MOST. An endpoint gets one while
+ * it has fewer than three times the slots that are free, a tenant fewer than seven times. So slow ones alone leave a
+ * quarter and an eighth of the slots free for those that come later. When slots are scarce all come to have the same
+ * number of them, which is the same time, whatever an attempt of each takes. A quarter of the slots is kept from
+ * attempts that are not a job's first.
  * The loop's thread alone calls these functions.
  */
 #ifndef COURIER_READY_H
 #define COURIER_READY_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/queue.h>
 
 #include "courier/queues.h"
+#include "shm/attempts.h"
+
+#define READY_AGAIN_MOST (COURIER_IN_FLIGHT_MOST - COURIER_IN_FLIGHT_MOST / 4) /* attempts that are no first ones */
 
 struct ready {
-	TAILQ_HEAD(ready_tenants, tenant) tenants; /* which have ready endpoints */
+	struct heap tenants; /* which have ready endpoints */
+	TAILQ_HEAD(tenants_aside, tenant) tenants_aside; /* those that have their part, until the next turn */
+	TAILQ_HEAD(queues_aside, queue) queues_aside;
+	int64_t lined_up; /* tenants and endpoints, ever */
+	TAILQ_HEAD(held_back, queue) held_back; /* with jobs that were attempted before, while too many of these are */
+	bool holds_back;
 	struct heap due; /* endpoints that are served later */
+	uint32_t in_flight, again_in_flight; /* the second: of these, no first attempts */
 	int64_t now_us;
 };
 
@@ -27,14 +44,27 @@ void ready_close(struct ready *ready);
  */
 void ready_update(struct ready *ready, struct queue *queue);
 
-/* An attempt begins: it counts for rate_limit_rps. ready_update() follows. */
-void ready_take_token(const struct ready *ready, struct queue *queue);
-
-/* The steady clock has moved: makes ready what has become due. */
+/* The steady clock has moved: makes ready what has become due. A turn begins with it. */
 void ready_advance(struct ready *ready, int64_t now_us);
 
-/* The endpoint whose turn it is, and the turn passes on; NULL: none is ready. */
+/*
+ * The endpoint whose turn it is, and the turn passes on; NULL: none may be served now. The caller begins an attempt of
+ * ready_job(), or takes that job out, and ready_update() follows.
+ */
 struct queue *ready_next(struct ready *ready);
+
+/* Whether any wait for a slot. */
+bool ready_has_some(const struct ready *ready);
+
+/* Its job that is to be served, as the item of one of its heaps; NULL: there is none. */
+struct heap_item *ready_job(const struct ready *ready, const struct queue *queue);
+
+/*
+ * An attempt of that class begins, or has ended: it is counted in queue->in_flight, and, when it begins, for
+ * rate_limit_rps. ready_update() follows.
+ */
+void ready_begin(struct ready *ready, struct queue *queue, enum job_class class);
+void ready_end(struct ready *ready, struct queue *queue, enum job_class class);
 
 /* When the next job becomes due, by the steady clock; NEVER_US: nothing waits for time to pass. */
 int64_t ready_due_us(const struct ready *ready);
