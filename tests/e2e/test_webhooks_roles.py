@@ -132,7 +132,7 @@ def test_the_reader_reads_all_else(store):
         ("endpoints", column) for column in ("url", "secret", "old_secret", "headers")}
     columns = {(table, column) for table, column in store.query("""
         SELECT relname, attname FROM pg_class JOIN pg_attribute ON attrelid = pg_class.oid
-        WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND attnum > 0""")}
+        WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND attnum > 0 AND NOT attisdropped""")}
     readable = {(table, column) for table, column in columns
                 if store.value("SELECT has_column_privilege('hooks_reader', %s, %s, 'SELECT')", f"public.{table}", column)}
     assert columns - readable == hidden
