@@ -21,12 +21,18 @@ CITUS = os.environ.get("HOOKS_ENGINE", "postgres") == "citus"
 def pytest_configure(config):
     config.addinivalue_line("markers", "unsanitized(reason): not a test of binaries with a sanitizer")
     config.addinivalue_line("markers", "plain_postgres(reason): not a test of distributed tables")
+    config.addinivalue_line("markers", "wanted_by(variable): takes long, and runs where the environment has that variable")
     config.addinivalue_line("markers", "citus_cluster(reason): a test of nothing else")
 
 
-def pytest_collection_modifyitems(config, items):
+def is_unwanted(item):
     marks = ["unsanitized"] * SANITIZED + ["plain_postgres" if CITUS else "citus_cluster"]
-    left_out = [item for item in items if any(map(item.get_closest_marker, marks))]
+    return any(map(item.get_closest_marker, marks)) or any(
+        mark.args[0] not in os.environ for mark in item.iter_markers("wanted_by"))
+
+
+def pytest_collection_modifyitems(config, items):
+    left_out = [item for item in items if is_unwanted(item)]
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in left_out]

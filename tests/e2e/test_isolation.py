@@ -22,7 +22,7 @@ class Victim:
     def __init__(self, hookline):
         self.mark = f"m{secrets.token_hex(8)}"
         self.tenant = hookline.new_tenant(name=f"tenant {self.mark}", metadata={"mark": self.mark})
-        self.ids = make_objects(self.tenant, self.mark)
+        self.ids = make_objects(self.tenant, self.mark, enabled=False)  # the service itself changes nothing of them
         key = f"k-{self.mark}"
         self.idempotency_key = key
         hookline.admin.post("/v1/tenants", {"name": f"twin {self.mark}"}, headers={"Idempotency-Key": key})

@@ -115,14 +115,14 @@ def test_a_name_that_was_public_before_is_refused_at_its_next_lookup(tmp_path):
     with Receiver() as public, Receiver() as private:
         ports = {PUBLIC4: public.port, "127.0.0.1": private.port}
         with HttpDriver(tmp_path, {"a.example": f"fails|{PUBLIC4}", "b.example": f"absent|10.0.0.1,{PUBLIC4}"}, ports, allow=None) as driver:
-            assert driver.attempt("http://a.example/")["end"] == "ours" and driver.attempt("http://b.example/")["end"] == "failed"
+            assert driver.attempt("http://a.example/")["end"] == "unresolved" and driver.attempt("http://b.example/")["end"] == "failed"
             driver.set({"a.example": "127.0.0.1", "b.example": "10.0.0.1"}, ports)
             # An answer without addresses is asked for again after five seconds.
             results = {}
             while set(results.values()) != {"guard"}:
                 for name in ("a.example", "b.example"):
                     results[name] = driver.attempt(f"http://{name}/")["end"]
-                    assert results[name] in ("ours", "failed", "guard")
+                    assert results[name] in ("unresolved", "failed", "guard")
             assert driver.said("connect") == []
         assert private.connections == public.connections == 0
 

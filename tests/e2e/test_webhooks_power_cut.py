@@ -55,7 +55,7 @@ def whole(hookline):
         return db.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
 
 
-@pytest.mark.skipif("POWERCUT_ROUNDS" not in os.environ, reason="takes longer: make chaos")
+@pytest.mark.wanted_by("POWERCUT_ROUNDS")
 @pytest.mark.timeout(120 + 4 * ROUNDS)
 def test_what_was_acknowledged_is_delivered_after_power_cuts(make_hookline):
     hookline = make_hookline("embedded", STORAGE_TYPE="jsonl", ACCEPTORS=1, HL_ALLOW_NETWORKS="loopback")

@@ -68,18 +68,18 @@ def path_of(operation, own):
     return operation.path.replace("{key_id}", own["key"]).replace("{id}", own.get(KINDS.get(operation.resource), ""))
 
 
-def make_objects(tenant, mark):
+def make_objects(tenant, mark, **fields):
     """
     Two keys, endpoints and subscriptions, whose names, addresses and metadata hold the mark, and for each endpoint an
     event, a job that waits, an attempt, a dead letter and a replay, whose texts do. Returns the ids of one of each by kind, and
-    those of all objects as "all".
+    those of all objects as "all". fields: of the endpoints.
     """
     keys = [tenant.key(name=f"key {mark}") for _ in range(2)]
     client = tenant.client
     endpoints, subscriptions = [], []
     for number in range(2):
         reply = client.post("/v1/endpoints", {
-            "url": f"https://{mark}.example.com/{number}", "name": f"endpoint {mark}", "metadata": {"mark": mark}})
+            "url": f"https://{mark}.example.com/{number}", "name": f"endpoint {mark}", "metadata": {"mark": mark}} | fields)
         assert reply.status == 201, reply
         endpoints.append(reply.json["id"])
         reply = client.post("/v1/subscriptions", {
