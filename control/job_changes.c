@@ -105,10 +105,12 @@ cancel(const struct request *request, void *context, struct reply *reply, struct
 {
 	const char *tenant_id = request->caller.tenant_id;
 	int64_t *version = context;
-	struct db_rows *rows;
+	struct db_rows *rows = NULL;
 	bool there = false;
-	int rc = load(request, &rows, reply, err);
+	int rc = routing_raise(request->db, tenant_id, err); /* first, as everybody does who changes jobs */
 
+	if (rc == 0)
+		rc = load(request, &rows, reply, err);
 	if (rc == 0 && reply->status == 0) {
 		const char *id = db_rows_text(rows, 0, JOB_COLUMN_ID).base;
 
@@ -118,8 +120,6 @@ cancel(const struct request *request, void *context, struct reply *reply, struct
 			job_answer_unknown(reply); /* it has ended since */
 		if (rc == 0 && there)
 			rc = audit(request, "job.cancel", rows, err);
-		if (rc == 0 && there)
-			rc = routing_raise(request->db, tenant_id, err);
 		if (rc == 0 && there)
 			rc = changes_raise(request->db, version, err);
 		if (rc == 0 && there)
@@ -230,6 +230,6 @@ endpoint_make_due(const struct request *request, struct reply *reply)
 			return;
 		hurry.jobs += hurry.slice_jobs;
 		memcpy(hurry.after, hurry.slice_last, sizeof hurry.after);
-	} while (hurry.slice_jobs == SLICE_JOBS && clock_steady_us() + MARGIN_US < request->deadline_us);
-	answer_hurried(&hurry, hurry.slice_jobs == SLICE_JOBS, reply);
+	} while (hurry.slice_jobs > 0 && clock_steady_us() + MARGIN_US < request->deadline_us);
+	answer_hurried(&hurry, hurry.slice_jobs > 0, reply);
 }

@@ -167,6 +167,9 @@ read_body(const struct request *request, struct document *document, struct pausi
 		memcpy(out, named.base, named.len);
 		out[named.len] = '\0';
 	}
+	for (size_t i = 0; i < document->count; i++)
+		if (!document->members[i].known) /* a tenant that is misspelt must not mean all of them */
+			(void)document_refuse(document, NULL, "has a member that is none of tenant_id and reason");
 	if (document->error->code != NULL) {
 		answer_error(reply, 400, document->error->code, "%s", document->error->detail);
 		return false;
@@ -190,12 +193,13 @@ change_pause(const struct request *request, bool pauses, struct reply *reply)
 {
 	char query[QUERY_VALUE_BYTES], named[TENANT_ID_MAX + 1];
 	struct pausing pausing = {.pauses = pauses, .reason = {NULL, 0}};
+	static const char *const names[] = {"tenant_id", NULL};
 	struct document_error error = {0};
 	struct document document;
 
 	if (!document_open(&document, request->body, &error))
 		answer_error(reply, 400, error.code, "%s", error.detail);
-	else if (admin_scope(request, &pausing.tenant_id, query, reply) &&
+	else if (query_has_only(request, names, reply) && admin_scope(request, &pausing.tenant_id, query, reply) &&
 		 read_body(request, &document, &pausing, named, reply) && change_run(request, run, &pausing, reply))
 		at_once_wait(request, pausing.version, reply);
 	document_close(&document);

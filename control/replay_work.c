@@ -24,7 +24,7 @@
 #include "store/webhooks/routing.h"
 
 #define TURN_US (400 * 1000)
-#define QUIET_MS 300 /* after so long a slice tells the couriers */
+#define TELL_EACH_MS 1000
 #define BURST_MS 1000 /* a replay that was late catches up by so much */
 #define SLICE_MOST 200
 
@@ -133,7 +133,8 @@ static int
 run_request(
     struct replay_work *work, struct replay_slice *slice, struct db_rows *rows, int64_t *version, struct error *err)
 {
-	int64_t idle_ms = db_rows_int(rows, 0, REPLAY_COLUMN_NOW_MS) - db_rows_int(rows, 0, REPLAY_COLUMN_UPDATED_MS);
+	int64_t now_ms = db_rows_int(rows, 0, REPLAY_COLUMN_NOW_MS);
+	bool later = now_ms / TELL_EACH_MS != db_rows_int(rows, 0, REPLAY_COLUMN_UPDATED_MS) / TELL_EACH_MS;
 	bool first = db_rows_null(rows, 0, REPLAY_COLUMN_PLACE);
 	struct replay_progress progress = progress_of(rows);
 	const struct tenant_routes *tenant;
@@ -147,7 +148,7 @@ run_request(
 		return rc;
 	slice->routes = tenant->routes;
 	rc = run(slice, rows, &progress, err);
-	if (rc == 0 && (first || progress.finished || idle_ms >= QUIET_MS))
+	if (rc == 0 && (first || progress.finished || later))
 		rc = raise_versions(slice->db, slice->tenant_id, version, err);
 	return rc;
 }
@@ -235,8 +236,14 @@ step(struct replay_work *work, struct db *db, bool *did, struct error *err)
 	*did = false;
 	if (rc != 0)
 		return rc;
-	if (db_rows_count(found) > 0)
+	if (db_rows_count(found) > 0) {
+		struct error ignored;
+
 		rc = work_on(work, db, found, did, err);
+		/* A replay that takes too long must not keep others waiting. Without a store nothing comes of this. */
+		if (rc < 0)
+			(void)replay_rows_postpone(db, found, &ignored);
+	}
 	db_rows_free(found);
 	return rc;
 }

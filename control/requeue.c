@@ -16,10 +16,11 @@
 #include "control/tree.h"
 #include "shm/node.h"
 #include "store/webhooks/changes.h"
+#include "store/webhooks/replay_events.h"
 #include "store/webhooks/requeue.h"
 #include "store/webhooks/routing.h"
 
-#define SLICE_LETTERS 1000
+#define SLICE_LETTERS 250 /* few, because each may hold HL_MAX_PAYLOAD_BYTES */
 #define COUNTED_LETTERS 5000
 #define MARGIN_US (1000 * INT64_C(1000)) /* before the deadline no slice begins, nor within twice the last one's time */
 
@@ -28,9 +29,15 @@ static int
 move(const struct request *request, const struct requeued *letters, uint32_t count, struct error *err)
 {
 	struct node_row node = {0};
+	bool there = node_read(&request->context->segment->header->node, &node);
+	int rc = there ? replay_node_is_there(request->db, node.node_id, node.epoch, &there, err) : 0;
 
-	if (!node_read(&request->context->segment->header->node, &node))
-		return error_set(err, "this node has no row in delivery_nodes yet");
+	if (rc != 0)
+		return rc;
+	if (!there) {
+		(void)error_set(err, "this node has no row in delivery_nodes now");
+		return DB_BUSY;
+	}
 	return requeue_move(request->db, request->caller.tenant_id, node.node_id, letters, count, err);
 }
 

@@ -140,8 +140,7 @@ end_probe(struct breaker *breaker, enum breaker_sign sign, int64_t now_us)
 void
 breaker_end(struct breaker *breaker, bool is_probe, enum breaker_sign sign, int64_t now_us)
 {
-	if (is_probe) {
-		assert(breaker->probing);
+	if (is_probe && breaker->probing) { /* else it was reset meanwhile */
 		end_probe(breaker, sign, now_us);
 	} else if (breaker->state == BREAKER_CLOSED && sign != SIGN_NONE) {
 		count(breaker, sign, now_us);

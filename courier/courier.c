@@ -206,6 +206,9 @@ take(struct courier *c, struct news *news, int64_t now_us)
 		rows_changed(c, queues_get(&c->queues, tenant_of(news), news->id, now_us), now_us);
 		return;
 	case NEWS_CANCELLED:
+		/* Its parcel may still wait on a lane. */
+		while (!c->draining && parcels_take(&c->parcels, &c->jobs, now_us, clock_boot_us()))
+			;
 		jobs_cancel(&c->jobs, news->tenant_id, news->id);
 		return;
 	case NEWS_WALKED:

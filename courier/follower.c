@@ -449,7 +449,9 @@ look(struct follower *follower, struct db *db, struct error *err)
 bool
 follower_has_told(const struct follower *follower, int64_t version)
 {
-	return follower->started && follower->first == NULL && follower->version >= version;
+	/* A store that was restored may never have had that version: then a look that has begun later counts. */
+	return follower->started && follower->first == NULL &&
+	       (follower->version >= version || follower->word >= version);
 }
 
 int64_t

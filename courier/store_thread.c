@@ -167,11 +167,14 @@ sleep_until(struct store_thread *thread, int64_t until_us, bool interruptible, b
 static void
 rest(struct store_thread *thread, int rc, bool worked)
 {
-	if (rc != 0)
+	if (rc != 0) {
 		sleep_until(thread, clock_steady_us() + backoff_next_ms(&thread->backoff) * 1000ll, false, false);
-	else if (!worked)
-		sleep_until(
-		    thread, store_duties_due_us(thread->duties), true, store_duties_outcomes_wait(thread->duties));
+	} else if (!worked) {
+		bool paced =
+		    store_duties_outcomes_wait(thread->duties); /* asked first: then what is due is theirs also */
+
+		sleep_until(thread, store_duties_due_us(thread->duties), true, paced);
+	}
 }
 
 /* What came after this is looked at before the thread sleeps. */

@@ -100,8 +100,7 @@ enum family_kind { KIND_COUNTER, KIND_GAUGE, KIND_HISTOGRAM, KIND_INFO };
 	    "Time from an event's publishing to the first attempt of each of its jobs.")                               \
 	X(DELIVERIES_IN_FLIGHT, GAUGE, "deliveries_in_flight", "attempts", "", "Attempts that are under way.")         \
 	X(DELIVERIES_PAUSED, GAUGE, "deliveries_paused", "", "", "1 while the deliveries of all tenants are paused.")  \
-	X(TENANTS_PAUSED, GAUGE, "tenants_paused", "tenants", "",                                                      \
-	    "Tenants whose deliveries are paused by themselves.")                                                      \
+	X(TENANTS_PAUSED, GAUGE, "tenants_paused", "tenants", "", "Tenants that have a pause of their own.")           \
 	X(BREAKERS_OPEN, GAUGE, "breakers_open", "endpoints", "",                                                      \
 	    "Endpoints whose circuit breaker is open: they get one job now and then.")                                 \
 	X(COURIER_JOBS, GAUGE, "courier_jobs", "jobs", "", "Jobs in the memory of couriers; others are in rows only.") \

@@ -40,7 +40,7 @@ intake_close(struct intake *intake)
 }
 
 static void
-add_record(struct intake *intake, const struct record *record, struct publish_outcome *outcome)
+add_record(struct intake *intake, const struct record *record, struct publish_outcome *outcome, uint32_t request)
 {
 	if (intake->count == intake->capacity) {
 		intake->capacity = intake->capacity == 0 ? BATCH_RECORDS : intake->capacity * 2;
@@ -52,7 +52,7 @@ add_record(struct intake *intake, const struct record *record, struct publish_ou
 	}
 	if (outcome != NULL) {
 		intake->outcomes[intake->count] = outcome;
-		intake->requests[intake->count] = intake->parcel_count;
+		intake->requests[intake->count] = request;
 	}
 	intake->records[intake->count++] = record;
 }
@@ -62,12 +62,14 @@ static void
 add_parcel(struct intake *intake, const struct parcel *parcel)
 {
 	size_t before = intake->group == LANES_PUBLISH ? sizeof(struct publish_outcome) : 0, at = before;
-	uint32_t seen = 0;
+	/* Only parcels with records have a number, which is below the number of records. */
+	uint32_t request = before > 0 && intake->count > 0 ? intake->requests[intake->count - 1] + 1 : 0, seen = 0;
 
 	while (at < parcel->length && seen < parcel->events && record_check(parcel->bytes + at, parcel->length - at)) {
 		const struct record *record = (const struct record *)(parcel->bytes + at);
 
-		add_record(intake, record, before > 0 ? (struct publish_outcome *)(parcel->bytes + at) - 1 : NULL);
+		add_record(
+		    intake, record, before > 0 ? (struct publish_outcome *)(parcel->bytes + at) - 1 : NULL, request);
 		at += record->length + before;
 		seen++;
 	}
@@ -184,10 +186,12 @@ mark_published(const struct intake *intake, const struct intake_parcel *gathered
 	struct wake acceptor = segment_wake(intake->segment, ROLE_ACCEPTOR, gathered->lane);
 	const struct lane *lane = &intake->lanes[gathered->lane];
 
-	if (done == 0 || gathered->damaged > 0)
+	bool finished = done == gathered->count && gathered->damaged == 0;
+
+	if (done == 0)
 		return;
-	lane_mark(lane, gathered->position, done == gathered->count ? LANE_FINISHED : LANE_IN_DOUBT);
-	if (done == gathered->count)
+	lane_mark(lane, gathered->position, finished ? LANE_FINISHED : LANE_IN_DOUBT);
+	if (finished)
 		wake_up(&acceptor);
 }
 

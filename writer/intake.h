@@ -33,7 +33,7 @@ struct intake {
 	/* The batch. */
 	const struct record **records; /* pointers into the lanes */
 	struct publish_outcome **outcomes; /* of each record; NULL where the group has none, like the next two */
-	uint32_t *requests; /* of each record: the number of its parcel */
+	uint32_t *requests; /* of each record: the number of its parcel among those that have records */
 	struct intake_parcel *parcels;
 	uint32_t parcel_count, parcel_capacity;
 	uint32_t count, capacity;

@@ -7,12 +7,15 @@
 #define PG_COLUMNS COLUMNS("array_to_json(subscription_ids)")
 #define SQLITE_COLUMNS COLUMNS("subscription_ids")
 
-#define OF_ID "FROM jobs WHERE tenant_id = $1 AND job_id = $2"
+/* By the key, whose second column is the endpoint: else all that waits for the tenant would be read. */
+#define OF_ID "FROM jobs WHERE tenant_id = $1 AND job_id = $2 AND endpoint_id "
+#define ENDPOINTS "SELECT endpoint_id FROM endpoints WHERE tenant_id = $1"
 
 int
 job_lists_get(struct db *db, const char *tenant_id, const char *job_id, struct db_rows **rows, struct error *err)
 {
-	static const struct db_statement get = {"SELECT " PG_COLUMNS " " OF_ID, "SELECT " SQLITE_COLUMNS " " OF_ID};
+	static const struct db_statement get = {"SELECT " PG_COLUMNS " " OF_ID "= ANY (ARRAY(" ENDPOINTS "))",
+	    "SELECT " SQLITE_COLUMNS " " OF_ID "IN (" ENDPOINTS ")"};
 	const struct db_param params[] = {db_string(tenant_id), db_string(job_id)};
 
 	return db_query(db, &get, params, 2, rows, err);

@@ -1,6 +1,7 @@
 /* A queue is a tenant's events. In each pass over the queues a tenant may take more than in the one before. */
 #include "store/webhooks/publish_gather.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -118,7 +119,10 @@ grow(struct publish_gather *g, uint32_t count)
 static struct publish_request *
 request_of(const struct publish_gather *g, const struct publication *item)
 {
-	return g->batch->requests != NULL ? &g->requests[g->batch->requests[item->number]] : NULL;
+	if (g->batch->requests == NULL)
+		return NULL;
+	assert(g->batch->requests[item->number] < g->batch->count);
+	return &g->requests[g->batch->requests[item->number]];
 }
 
 /* Counts for its request what became of an event. */

@@ -60,6 +60,20 @@ replay_rows_find(struct db *db, struct db_rows **rows, struct error *err)
 	return db_query(db, &look, NULL, 0, rows, err);
 }
 
+int
+replay_rows_postpone(struct db *db, const struct db_rows *found, struct error *err)
+{
+	static const struct db_statement postpone = {"UPDATE replays SET next_at = hl_time(hl_ms(hl_now()) + 60000)"
+						     " WHERE tenant_id = $1 AND replay_id = $2 AND finished_at IS NULL",
+	    NULL};
+	const struct db_param params[] = {db_text(db_rows_text(found, 0, 0)), db_text(db_rows_text(found, 0, 1))};
+	int rc = db_begin(db, err);
+
+	if (rc == 0)
+		rc = db_query(db, &postpone, params, 2, NULL, err);
+	return db_end(db, rc, err);
+}
+
 #define GOES_ON OF_ID " AND finished_at IS NULL AND next_at <= hl_now()"
 
 int

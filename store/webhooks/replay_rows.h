@@ -70,6 +70,11 @@ int replay_rows_save(struct db *db, struct db_rows *of, const struct replay_prog
     int64_t node_id, struct error *err); /* six: whose, what, and the error */
 
 /*
+ * Has one that replay_rows_find() has found wait for a minute, so that others have their turn. Returns as db_query().
+ */
+int replay_rows_postpone(struct db *db, const struct db_rows *found, struct error *err);
+
+/*
  * Ends one that has not ended, as 'cancelled' or 'failed'; error: why, or NULL. In a transaction. *ended: whether it
  * was there and went on until now.
  */

@@ -8,7 +8,6 @@ from harness.rows import Rows, new_id, now_ms
 from harness.waiting import wait_until
 
 FAILURE = Answer(status=500)
-GONE = "01a225bc-ea3c-7e39-9904-03d6a2f5e81e"
 
 
 @pytest.fixture
@@ -78,8 +77,6 @@ def test_a_job_that_is_held_says_why_it_cannot_be_hurried(hookline, tenant, endp
     hookline.query("UPDATE endpoints SET state = 'disabled', disabled_reason = 'http_410', paused = :no WHERE endpoint_id = :id",
                    id=endpoint, no=False)
     assert "http_410" in tenant.client.post(f"/v1/jobs/{job}/retry").json["detail"]
-    lost = Rows(hookline, tenant).job(GONE, new_id(now_ms(), last=0))
-    assert tenant.client.post(f"/v1/jobs/{lost}/retry").status == 409
 
 
 @pytest.mark.parametrize("wait", ["2s", "10m"], ids=["in memory", "in its row"])

@@ -108,6 +108,9 @@ static void
 test_what_is_not_done_is_gathered_again_and_what_is_done_counts_when_it_is_released(void **state)
 {
 	assert_true(intake_gather(&intake));
+	/* Requests are numbered without gaps: their numbers are below the number of records. */
+	for (uint32_t i = 0; i < 2 * (PARCELS - 1); i++)
+		assert_int_equal(intake.requests[i], i / 2);
 	assert_int_equal(intake.count, 4);
 	assert_int_equal(intake.outcomes[0]->result, PUBLISH_STORED);
 	*intake.outcomes[1] = (struct publish_outcome){.result = PUBLISH_STORED};

@@ -7,7 +7,7 @@ from harness.prometheus import filled, panels
 
 # Their titles, in the picture's order; two in a row.
 SHOWN = ["Events", "Accepted requests by acknowledgement", "Request duration", "Writers", "Events in the spool", "CPU"]
-COLOURS = ["#3274d9", "#e0752d", "#56a64b", "#8f3bb8", "#c4162a"]
+COLOURS = ["#3274d9", "#e0752d", "#56a64b", "#8f3bb8", "#c4162a", "#0d9488", "#8a8a8a"]
 WIDTH, HEIGHT = 440, 180  # of a panel
 LEFT, TOP, RIGHT, BOTTOM = 54, 30, 18, 40  # what is not the plot
 POINTS = 120  # of a line
@@ -85,7 +85,7 @@ def draw(prometheus, start, end):
     for place, title in enumerate(SHOWN):
         panel = by_title[title]
         series = lines(prometheus, panel, start, end)
-        assert series, f"nothing to show of {title}"
+        assert 0 < len(series) <= len(COLOURS), f"{len(series)} lines of {title}"
         out.append(f'<g transform="translate({place % 2 * WIDTH} {place // 2 * HEIGHT})">')
         out += plot(panel, series, start, end)
         out.append("</g>")
