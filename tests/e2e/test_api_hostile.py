@@ -46,12 +46,12 @@ def target(hookline):
     """One tenant for all. Afterwards its rows are what they were, nobody has died, and the log holds no error."""
     target = hookline.once("hostile", Target)
     before = hookline.rows_of(target.tenant.id)
-    tenants = hookline.value("SELECT count(*) FROM tenants")
+    tenants = hookline.value("SELECT count(*) FROM tenants WHERE deleted_at IS NULL")
     pids = {role: hookline.daemon.pids(role) for role in ("acceptor", "control")}
     logged = len(hookline.daemon.whole_log())
     yield target
     assert hookline.rows_of(target.tenant.id) == before
-    assert hookline.value("SELECT count(*) FROM tenants") == tenants
+    assert hookline.value("SELECT count(*) FROM tenants WHERE deleted_at IS NULL") == tenants
     assert {role: hookline.daemon.pids(role) for role in pids} == pids
     assert not re.findall(r"^\S+ (?:error|warning) .*$", hookline.daemon.whole_log()[logged:], re.MULTILINE)
     assert target.client.get("/v1/endpoints").status == 200

@@ -2,6 +2,7 @@
 
 import pytest
 
+from harness.endpoints import make
 from harness.rows import Rows, job_of, new_id, now_ms
 
 ENDPOINT, OTHER = "01a225bc-ea3c-7e39-9904-03d6a2f5e81e", "01a225bc-ea3c-7e39-9904-03d6a2f5e81f"
@@ -23,10 +24,11 @@ def ids(client, query=""):
 
 def test_a_job_tells_why_it_waits(tenant, rows):
     event, due = new_id(now_ms(), last=0), now_ms() + 3_600_000
-    job = rows.job(ENDPOINT, event, attempt_count=4, next_attempt_at=due, expires_at=due + 1, last_error="connection refused")
+    endpoint = make(tenant.client)["id"]
+    job = rows.job(endpoint, event, attempt_count=4, next_attempt_at=due, expires_at=due + 1, last_error="connection refused")
     shown = tenant.client.get(f"/v1/jobs/{job.upper()}").json
     assert shown == {
-        "id": job, "job_id": job, "event_id": event, "endpoint_id": ENDPOINT, "tenant_id": tenant.id, "status": "pending",
+        "id": job, "job_id": job, "event_id": event, "endpoint_id": endpoint, "tenant_id": tenant.id, "status": "pending",
         "attempt_count": 4, "next_attempt_at": due, "last_error": "connection refused", "expires_at": due + 1,
         "transform_id": None, "replay_id": None, "subscription_ids": []}
     assert tenant.client.get("/v1/jobs").json == {"items": [shown], "count": 1, "next_cursor": None, "cursor": None}
