@@ -341,10 +341,9 @@ is_unread(struct transfer *transfer, CURLcode code, long fresh)
 	case CURLE_HTTP2_STREAM:
 		return !sent;
 	case CURLE_SEND_ERROR:
-		return !sent || fresh == 0;
 	case CURLE_RECV_ERROR:
 	case CURLE_GOT_NOTHING:
-		return fresh == 0;
+		return !sent || fresh == 0;
 	default:
 		return false;
 	}

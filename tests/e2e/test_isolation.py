@@ -49,6 +49,12 @@ def attacker(hookline):
 
 
 @pytest.fixture
+def untouched(hookline):
+    """A tenant of whose requests none is allowed: nothing changes its rows."""
+    return hookline.once("untouched", Attacker)
+
+
+@pytest.fixture
 def unharmed(hookline, victim):
     """The victim's rows are the same afterwards."""
     before = hookline.rows_of(victim.tenant.id)
@@ -205,8 +211,8 @@ def test_no_operation_is_open_without_a_key(hookline, victim, unharmed, operatio
 
 @one_store
 @pytest.mark.parametrize("operation", OPERATIONS, ids=names)
-def test_a_key_without_the_scope_is_told_which_one_it_lacks(hookline, attacker, operation):
-    tenant, own = attacker.tenant, attacker.own
+def test_a_key_without_the_scope_is_told_which_one_it_lacks(hookline, untouched, operation):
+    tenant, own = untouched.tenant, untouched.own
     others = set(SCOPES.values()) - {"*", "admin", operation.scope}
     lacking = [tenant.key(others)]
     if operation.scope != "*":
