@@ -64,6 +64,8 @@ sort_ids(struct replay_request *replay)
 {
 	uint32_t kept = 0;
 
+	if (replay->id_count == 0)
+		return;
 	qsort(replay->ids, replay->id_count, sizeof *replay->ids, by_id);
 	for (uint32_t i = 0; i < replay->id_count; i++)
 		if (kept == 0 || memcmp(replay->ids[kept - 1], replay->ids[i], 16) != 0)

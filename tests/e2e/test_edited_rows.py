@@ -116,5 +116,6 @@ def test_a_tenant_with_an_id_that_the_api_refuses_keeps_no_other_from_publishing
         edit(f"UPDATE {table} SET tenant_id = 'a\"b' WHERE tenant_id = '{odd.id}'")
     hookline.daemon.stop()
     hookline.start()
+    wait_until(lambda: odd.client.post("/v1/events", {"topic": "a"}).status != 503, "the keys to be read")
     assert odd.client.post("/v1/events", {"topic": "a"}).status == 401
     assert other.client.post("/v1/events", {"topic": "a"}).status == 201
