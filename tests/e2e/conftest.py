@@ -6,8 +6,11 @@ import pytest
 from harness.citus import Cluster
 from harness.daemon import Daemon
 from harness.dba import apply_schema, apply_webhooks
+from harness.deliveries import Endpoints
 from harness.disk import make_disk
 from harness.postgres import PostgresServer
+from harness.recording_receiver import Receiver
+from harness.rows import Rows
 from harness.standby import Pair
 from harness.waiting import SANITIZED
 from harness.webhooks import STORES, clean_up, make_hookline as new_hookline
@@ -245,3 +248,28 @@ def make_hookline(request, tmp_path):
     clean_up(made)
     for database in databases:
         database.drop()
+
+
+# Of one test, over the session's daemons with webhooks
+
+
+@pytest.fixture
+def tenant(hookline):
+    return hookline.new_tenant()
+
+
+@pytest.fixture
+def receiver():
+    """At an address to which every daemon of these tests may post (HL_ALLOW_NETWORKS)."""
+    with Receiver(host="127.77.0.1") as receiver:
+        yield receiver
+
+
+@pytest.fixture
+def endpoints(tenant, receiver):
+    return Endpoints(tenant, receiver)
+
+
+@pytest.fixture
+def rows(hookline, tenant):
+    return Rows(hookline, tenant)

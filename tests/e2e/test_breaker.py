@@ -4,7 +4,6 @@ import socket
 
 import pytest
 
-from harness.deliveries import Endpoints
 from harness.metrics import metrics
 from harness.recording_receiver import Answer, Receiver
 from harness.waiting import wait_until
@@ -14,16 +13,6 @@ from harness.waiting import wait_until
 def receiver():
     with Receiver(host="127.77.0.2") as receiver:
         yield receiver
-
-
-@pytest.fixture
-def tenant(hookline):
-    return hookline.new_tenant()
-
-
-@pytest.fixture
-def endpoints(tenant, receiver):
-    return Endpoints(tenant, receiver)
 
 
 def publish(tenant, count):

@@ -2,20 +2,10 @@
 
 import pytest
 
-from harness.rows import Rows, job_of, new_id, now_ms
+from harness.rows import job_of, new_id, now_ms
 
 HOUR = 3_600_000
 ENDPOINT, OTHER = "01a225bc-ea3c-7e39-9904-03d6a2f5e81e", "01a225bc-ea3c-7e39-9904-03d6a2f5e81f"
-
-
-@pytest.fixture
-def tenant(hookline):
-    return hookline.new_tenant()
-
-
-@pytest.fixture
-def rows(hookline, tenant):
-    return Rows(hookline, tenant)
 
 
 def ids(client, query=""):

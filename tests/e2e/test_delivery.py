@@ -5,28 +5,11 @@ import json
 import pytest
 
 from harness.deliveries import Endpoints, Ledger, Publisher, Publishing
-from harness.recording_receiver import Answer, Receiver
+from harness.recording_receiver import Answer
 from harness.waiting import wait_until
 from harness.webhooks import STORES
 
 FAILURE = Answer(status=500)
-
-
-@pytest.fixture
-def receiver():
-    """At an address to which every daemon of these tests may post (HL_ALLOW_NETWORKS)."""
-    with Receiver(host="127.77.0.1") as receiver:
-        yield receiver
-
-
-@pytest.fixture
-def tenant(hookline):
-    return hookline.new_tenant()
-
-
-@pytest.fixture
-def endpoints(tenant, receiver):
-    return Endpoints(tenant, receiver)
 
 
 def publish(tenant, count=1, topic="orders.made", **fields):

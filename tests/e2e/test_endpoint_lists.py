@@ -9,11 +9,6 @@ from harness.endpoints import make, path_of, run_at_once, stored
 
 
 @pytest.fixture
-def tenant(hookline):
-    return hookline.new_tenant()
-
-
-@pytest.fixture
 def client(tenant):
     return tenant.client
 

@@ -8,11 +8,6 @@ from harness.endpoints import SECRET, URL, make, patched, path_of
 
 
 @pytest.fixture
-def tenant(hookline):
-    return hookline.new_tenant()
-
-
-@pytest.fixture
 def client(tenant):
     return tenant.client
 

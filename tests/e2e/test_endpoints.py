@@ -29,11 +29,6 @@ NOT_FOR_DELIVERIES = {"name", "description", "metadata", "own"}
 
 
 @pytest.fixture
-def tenant(hookline):
-    return hookline.new_tenant()
-
-
-@pytest.fixture
 def client(tenant):
     return tenant.client
 

@@ -10,16 +10,6 @@ from harness.rows import Rows, new_id, now_ms
 HOUR = 3_600_000
 
 
-@pytest.fixture
-def tenant(hookline):
-    return hookline.new_tenant()
-
-
-@pytest.fixture
-def rows(hookline, tenant):
-    return Rows(hookline, tenant)
-
-
 def ids(client, query=""):
     return [item["id"] for item in client.get(f"/v1/events?{query}").json["items"]]
 

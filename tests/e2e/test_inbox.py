@@ -14,11 +14,6 @@ RECEIVE = "/v1/dev/inbox/receive/"
 
 
 @pytest.fixture
-def tenant(hookline):
-    return hookline.new_tenant()
-
-
-@pytest.fixture
 def receiver(tenant):
     return made(tenant.client)
 

@@ -2,28 +2,11 @@
 
 import pytest
 
-from harness.deliveries import Endpoints
-from harness.recording_receiver import Answer, Receiver
+from harness.recording_receiver import Answer
 from harness.rows import Rows, new_id, now_ms
 from harness.waiting import wait_until
 
 FAILURE = Answer(status=500)
-
-
-@pytest.fixture
-def receiver():
-    with Receiver(host="127.77.0.1") as receiver:
-        yield receiver
-
-
-@pytest.fixture
-def tenant(hookline):
-    return hookline.new_tenant()
-
-
-@pytest.fixture
-def endpoints(tenant, receiver):
-    return Endpoints(tenant, receiver)
 
 
 def publish(tenant, count=1):

@@ -4,25 +4,13 @@ import pytest
 
 from harness.deliveries import Endpoints
 from harness.metrics import metrics
-from harness.recording_receiver import Answer, Receiver
+from harness.recording_receiver import Answer
 from harness.rows import Rows
 from harness.waiting import wait_until
 from harness.webhooks import STORES
 
 PAUSE, RESUME, STATS = "/v1/admin/store/pause-claims", "/v1/admin/store/resume-claims", "/v1/admin/stats"
 FAILURE = Answer(status=500)
-
-
-@pytest.fixture
-def receiver():
-    """At an address to which every daemon of these tests may post (HL_ALLOW_NETWORKS)."""
-    with Receiver(host="127.77.0.1") as receiver:
-        yield receiver
-
-
-@pytest.fixture
-def tenant(hookline):
-    return hookline.new_tenant()
 
 
 def publish(tenant, topic="orders.made", count=1):

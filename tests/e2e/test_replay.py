@@ -1,4 +1,4 @@
-"""Events that are sent again: one, a list or a range; once, within limit and rate, whoever dies. Over both stores."""
+"""Replays: of one event, a list or a range, within limit and rate, and once although processes die. Over both stores."""
 
 import os
 import signal
@@ -6,35 +6,12 @@ import time
 
 import pytest
 
-from harness.deliveries import Endpoints
-from harness.recording_receiver import Receiver
-from harness.rows import Rows, job_of, new_id, now_ms
+from harness.rows import job_of, new_id, now_ms
 from harness.waiting import wait_until
 from harness.webhooks import STORES
 
 HOUR = 3_600_000
 UNKNOWN = "01a225bc-ea3c-7e39-9904-03d6a2f50000"
-
-
-@pytest.fixture
-def receiver():
-    with Receiver(host="127.77.0.1") as receiver:
-        yield receiver
-
-
-@pytest.fixture
-def tenant(hookline):
-    return hookline.new_tenant()
-
-
-@pytest.fixture
-def endpoints(tenant, receiver):
-    return Endpoints(tenant, receiver)
-
-
-@pytest.fixture
-def rows(hookline, tenant):
-    return Rows(hookline, tenant)
 
 
 def replay(tenant, status=200, headers=(), **members):

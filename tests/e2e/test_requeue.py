@@ -4,34 +4,12 @@ import json
 
 import pytest
 
-from harness.deliveries import Endpoints
-from harness.recording_receiver import Answer, Receiver
+from harness.recording_receiver import Answer
 from harness.rows import Rows, new_id, now_ms
 from harness.waiting import wait_until
 
 HOUR = 3_600_000
 GONE = "01a225bc-ea3c-7e39-9904-03d6a2f5e81e"
-
-
-@pytest.fixture
-def receiver():
-    with Receiver(host="127.77.0.1") as receiver:
-        yield receiver
-
-
-@pytest.fixture
-def tenant(hookline):
-    return hookline.new_tenant()
-
-
-@pytest.fixture
-def rows(hookline, tenant):
-    return Rows(hookline, tenant)
-
-
-@pytest.fixture
-def endpoints(tenant, receiver):
-    return Endpoints(tenant, receiver)
 
 
 def count(hookline, tenant, table):

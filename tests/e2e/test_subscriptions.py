@@ -13,11 +13,6 @@ DEFAULTS = {"filter": None, "transform": None, "transform_id": None, "enabled": 
 
 
 @pytest.fixture
-def tenant(hookline):
-    return hookline.new_tenant()
-
-
-@pytest.fixture
 def client(tenant):
     return tenant.client
 

@@ -266,7 +266,7 @@ test_a_job_whose_outcomes_the_store_refuses_is_attempted_again_after_ten_minutes
 	answer_all(200);
 	for (uint32_t i = 0; i < 590; i += 10)
 		scene_pass(10 * SECOND);
-	scene_miss(); /* whoever reads its row finds it in memory */
+	scene_miss(); /* its row is read, and the job is in memory already */
 	scene_pass(SECOND);
 	assert_int_equal(scene.begun, 1);
 	assert_int_equal(jobs_in_memory(), 1);
