@@ -263,7 +263,7 @@ static const struct api_option replay_options[] = {
     {"topic", API_TEXT, "topic", "pattern: * is one segment, # any number of them"},
     {"endpoint", API_TEXT, "endpoint_id", "to that endpoint alone"},
     {"event-ids", API_WORDS, "event_ids", "a list of events"},
-    {"mode", API_TEXT, "mode", "all, or failed_only: what was not delivered"},
+    {"mode", API_TEXT, "mode", "all, or failed_only: not delivered"},
     {"limit", API_NUMBER, "limit", "events at most; of a range 100"},
     {"rate", API_NUMBER, "rate", "events a second at most"},
     {"dry-run", API_BOOL, "dry_run", "only tell what would be sent"},

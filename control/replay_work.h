@@ -1,6 +1,7 @@
 /*
  * Replays go on: a slice (control/replay_slice.h) is a transaction, which stores how far the replay is, so that a
- * process or a node may die at any instant. Whoever locks the row works on it: the nodes share them.
+ * process or a node may die at any instant. A node locks the row of a replay before it works on
+ * it, so nodes share the replays.
  */
 #ifndef CONTROL_REPLAY_WORK_H
 #define CONTROL_REPLAY_WORK_H

@@ -1,4 +1,4 @@
-/* Jobs from their rows. A page first settles what is in memory, then brings what is not. */
+/* Takes pages: the jobs in memory first become as their rows are, then jobs that only rows have are added. */
 #include "courier/pages.h"
 
 #include <assert.h>

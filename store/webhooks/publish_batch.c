@@ -232,7 +232,7 @@ store_groups(struct publish_batch *b, struct error *err)
 		publish_gather_done(&b->gather, b->items, (uint32_t)count);
 		router_trim(b->gather.router);
 		sink_env_heartbeat(b->env);
-		/* Suspects wait for the others to show who is to blame. */
+		/* With suspects all groups are stored first: their success shows that the store is not to blame. */
 		if (count > 0 && b->batch->outcomes != NULL && b->suspect_count == 0)
 			break;
 	}

@@ -65,7 +65,7 @@ struct replay_progress {
 	bool finished;
 };
 
-/* Stores it, as done or running. results: a JSON array. node_id: who has worked on it. In a transaction. */
+/* Stores it, as done or running. results: a JSON array. node_id: the node that has worked on it. In a transaction. */
 int replay_rows_save(struct db *db, struct db_rows *of, const struct replay_progress *progress, const char *results,
     int64_t node_id, struct error *err); /* six: whose, what, and the error */
 
