@@ -77,6 +77,8 @@ take_replies(struct control *control)
 	struct call *call;
 
 	while ((call = workers_done(&control->workers)) != NULL) {
+		counter_add(
+		    control->slot, call->reply.status == 503 ? COUNTER_MANAGEMENT_FAILED : COUNTER_MANAGEMENT_DONE, 1);
 		while (call->state != CALL_LEFT && peers_have_no_room(&control->peers, &call->reply) &&
 		       peer_cut_off_longest(control->items, control->count, PUSH_OUT_US, now))
 			;

@@ -9,6 +9,7 @@
 #include "shm/counters.h"
 
 #define WALK_GAP_US (5 * INT64_C(1000000))
+#define TELL_LATE_US (5 * INT64_C(1000000))
 #define BEGIN_A_TURN 256u
 
 void
@@ -289,10 +290,47 @@ earlier(int64_t a, int64_t b)
 	return a < b ? a : b;
 }
 
+/* NEVER_US: none of its jobs is due, or the receiver has asked for the wait. */
+static int64_t
+late_since_us(const struct queue *queue, int64_t now_us)
+{
+	int64_t since_us = NEVER_US;
+
+	if (!queue_delivers(queue) || queue->breaker.state != BREAKER_CLOSED)
+		return NEVER_US;
+	for (int class = 0; class < JOB_CLASSES; class ++) {
+		const struct heap_item *first = heap_first(&queue->waiting[class]);
+
+		if (first != NULL)
+			since_us = earlier(since_us, first->at);
+	}
+	if (since_us < queue->held_until_us)
+		since_us = queue->held_until_us;
+	return since_us <= now_us ? since_us : NEVER_US;
+}
+
+/* All endpoints are looked at, now and then. Returns when it is time again. */
+static int64_t
+tell_late(struct courier *c, int64_t now_us)
+{
+	struct id_link **links;
+	int64_t since_us = NEVER_US;
+
+	if (now_us >= c->tells_late_us) {
+		links = id_table_list(&c->queues.table);
+		for (uint32_t i = 0; i < c->queues.table.count; i++)
+			since_us = earlier(since_us, late_since_us((const struct queue *)links[i], now_us));
+		free(links);
+		courier_set_oldest_due_us(c->slot, since_us != NEVER_US ? since_us : 0);
+		c->tells_late_us = now_us + TELL_LATE_US;
+	}
+	return c->jobs.table.count > 0 || courier_oldest_due_us(c->slot) != 0 ? c->tells_late_us : NEVER_US;
+}
+
 int64_t
 courier_turn(struct courier *c)
 {
-	int64_t now_us = clock_steady_us(), next_us;
+	int64_t now_us = clock_steady_us(), next_us, late_us;
 	uint32_t in_flight;
 
 	c->more = false;
@@ -318,11 +356,12 @@ courier_turn(struct courier *c)
 	level_set(&c->slot->process, LEVEL_COURIER_JOBS, c->jobs.table.count);
 	level_set(&c->slot->process, LEVEL_COURIER_BYTES, c->jobs.bytes + c->transforms.bytes);
 	level_set(&c->slot->process, LEVEL_BREAKERS_OPEN, c->queues.breakers);
+	late_us = tell_late(c, now_us);
 	if (c->draining)
 		return http_due_us(c->http);
 	if (c->more)
 		return now_us;
-	next_us = earlier(ready_due_us(&c->ready), http_due_us(c->http));
+	next_us = earlier(earlier(ready_due_us(&c->ready), http_due_us(c->http)), late_us);
 	if (c->pages.reading < PAGES_AT_ONCE)
 		next_us = earlier(next_us, look_due_us(&c->look));
 	if (c->walk_wanted && !c->walking && c->started)

@@ -38,6 +38,7 @@ struct courier {
 	int64_t walked_us; /* the last walk began */
 	int64_t told_version; /* of changes, the store thread was last woken for */
 	bool more; /* another turn has work at once */
+	int64_t tells_late_us; /* when it is told next how long jobs have been due */
 };
 
 /*

@@ -53,7 +53,7 @@ outcome_job(const struct job *job)
 }
 
 static void
-count(struct reports *reports, const struct verdict *verdict)
+count(struct reports *reports, const struct attempt_result *result, const struct verdict *verdict)
 {
 	enum counter counter = COUNTER_DELIVERIES_UNCHARGED;
 
@@ -64,6 +64,8 @@ count(struct reports *reports, const struct verdict *verdict)
 	else if (verdict->charged)
 		counter = COUNTER_DELIVERIES_RETRIED;
 	counter_add(reports->slot, counter, 1);
+	if (result->end == ATTEMPT_ANSWERED || result->end == ATTEMPT_FAILED)
+		histogram_add(reports->slot, HISTOGRAM_ATTEMPT, (uint64_t)result->duration_ms * 1000);
 }
 
 /*
@@ -181,7 +183,7 @@ reports_attempt(struct reports *reports, struct job *job, const struct attempt_r
 	    .response = span_of(result->response)};
 
 	memcpy(outcome.attempt_id, result->attempt_id, sizeof outcome.attempt_id);
-	count(reports, &verdict);
+	count(reports, result, &verdict);
 	tell_breaker(jobs, job, result, &verdict);
 	apply_to_endpoint(jobs, job, &verdict);
 	jobs_reported(jobs, job, put(reports, &outcome), due_us);

@@ -20,6 +20,7 @@
 #include "courier/page_reader.h"
 #include "courier/runs.h"
 #include "event/handover.h"
+#include "shm/counters.h"
 #include "store/webhooks/job_outcomes.h"
 #include "store/webhooks/job_rows.h"
 #include "store/webhooks/subscriptions.h"
@@ -74,6 +75,12 @@ store_duties_free(struct store_duties *duties)
 	free(duties);
 }
 
+static void
+count(const struct store_duties *duties, enum counter counter)
+{
+	counter_add(&segment_courier(duties->segment, duties->courier)->process, counter, 1);
+}
+
 /* ---- outcomes ---- */
 
 bool
@@ -89,6 +96,7 @@ store_duties_write_outcomes(struct store_duties *duties, struct db *db, struct e
 	uint32_t released;
 	int rc = outcome_writer_write(duties->writer, db, &released, err);
 
+	count(duties, rc == 0 ? COUNTER_OUTCOMES_STORED : COUNTER_OUTCOMES_FAILED);
 	if (rc != 0)
 		return rc;
 	news = news_new(NEWS_COMMITTED, NULL, NULL);
@@ -263,6 +271,7 @@ read_page(struct store_duties *duties, struct db *db, const struct errand *erran
 	struct news *page;
 	int rc = page_read(db, &order, &page, &marks, err);
 
+	count(duties, rc == 0 ? COUNTER_PAGES_READ : COUNTER_PAGES_FAILED);
 	if (rc == DB_REFUSED)
 		page = unreadable_page(errand, err);
 	else if (rc != 0)

@@ -66,7 +66,7 @@ static const struct route rows[] = {
     {"GET", "/livez", COUNTER_HTTP_LIVEZ, SCOPE_PUBLIC, status_livez, "200, for orchestrators"},
     {"GET", "/readyz", COUNTER_HTTP_READYZ, SCOPE_PUBLIC, status_readyz, "200, or 503 while events are not taken"},
     {"GET", "/metrics", COUNTER_HTTP_METRICS, SCOPE_METRICS, status_metrics,
-	"four numbers as JSON; for a Prometheus all of them"},
+	"main numbers as JSON; for a Prometheus all of them"},
     {"GET", "/metrics/prometheus", COUNTER_HTTP_PROMETHEUS, SCOPE_METRICS, status_prometheus,
 	"all numbers, for Prometheus"},
     {"GET", "/openapi.json", COUNTER_HTTP_OPENAPI, SCOPE_METRICS, status_openapi,

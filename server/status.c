@@ -248,6 +248,36 @@ vary_by_accept(h2o_req_t *req)
 	reply_add_header(req, "Vary", H2O_STRLIT("Accept"));
 }
 
+/*
+ * Each value of a label is a member: {"success": 3, "failed": 0}. Returns where the number belongs, and its name there.
+ */
+static cJSON *
+place_of(cJSON *tree, const struct metrics_sample *sample, char *name, size_t size)
+{
+	const char *value = sample->labels;
+
+	(void)snprintf(name, size, "%s%s%s", family_table[sample->family].prefix, family_table[sample->family].name,
+	    sample->suffix);
+	while ((value = strchr(value, '"')) != NULL) {
+		cJSON *inner = cJSON_GetObjectItemCaseSensitive(tree, name);
+		size_t len = strcspn(++value, "\"");
+
+		tree = inner != NULL ? inner : cJSON_AddObjectToObject(tree, name);
+		(void)snprintf(name, size, "%.*s", (int)len, value);
+		value += len + 1;
+	}
+	return tree;
+}
+
+static void
+add_sample(void *tree, const struct metrics_sample *sample)
+{
+	char name[96];
+	cJSON *place = place_of(tree, sample, name, sizeof name);
+
+	cJSON_AddNumberToObject(place, name, (double)sample->value / sample->divisor);
+}
+
 void
 status_metrics(struct acceptor *acceptor, struct exchange *exchange)
 {
@@ -267,6 +297,8 @@ status_metrics(struct acceptor *acceptor, struct exchange *exchange)
 		    (double)segment_counter_sum(segment, shown[i]));
 	cJSON_AddNumberToObject(
 	    tree, "uptime_seconds", (double)(clock_steady_us() - segment->header->started_us) / 1e6);
+	for (enum family family = FAMILY_API_FIRST; has_webhooks(acceptor) && family < FAMILIES; family++)
+		metrics_each(segment, family, add_sample, tree);
 	vary_by_accept(exchange->req);
 	reply_json(exchange->req, 200, tree);
 }

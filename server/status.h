@@ -22,7 +22,10 @@ void status_healthz(struct acceptor *acceptor, struct exchange *exchange);
 void status_livez(struct acceptor *acceptor, struct exchange *exchange);
 void status_readyz(struct acceptor *acceptor, struct exchange *exchange);
 
-/* GET /metrics: the four numbers of the original service as JSON. GET /metrics/prometheus: all of shm/metrics.h. */
+/*
+ * GET /metrics: the four numbers of the original service as JSON, with the API also those of shm/api_families.h.
+ * GET /metrics/prometheus: all of shm/metrics.h.
+ */
 void status_metrics(struct acceptor *acceptor, struct exchange *exchange);
 void status_prometheus(struct acceptor *acceptor, struct exchange *exchange);
 

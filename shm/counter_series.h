@@ -56,6 +56,14 @@ enum death { DEATH_SIGNAL, DEATH_EXIT, DEATH_STUCK, DEATH_SIGABRT, DEATH_SIGKILL
 	X(DELIVERIES_RETRIED, DELIVERIES, "result=\"retried\"")                                                        \
 	X(DELIVERIES_DEAD, DELIVERIES, "result=\"dead\"")                                                              \
 	X(DELIVERIES_UNCHARGED, DELIVERIES, "result=\"uncharged\"")                                                    \
+	X(PUBLISHES_STORED, API_STORE_OPS, "op=\"publish\",status=\"ok\"")                                             \
+	X(PUBLISHES_FAILED, API_STORE_OPS, "op=\"publish\",status=\"error\"")                                          \
+	X(OUTCOMES_STORED, API_STORE_OPS, "op=\"outcome\",status=\"ok\"")                                              \
+	X(OUTCOMES_FAILED, API_STORE_OPS, "op=\"outcome\",status=\"error\"")                                           \
+	X(PAGES_READ, API_STORE_OPS, "op=\"page\",status=\"ok\"")                                                      \
+	X(PAGES_FAILED, API_STORE_OPS, "op=\"page\",status=\"error\"")                                                 \
+	X(MANAGEMENT_DONE, API_STORE_OPS, "op=\"request\",status=\"ok\"")                                              \
+	X(MANAGEMENT_FAILED, API_STORE_OPS, "op=\"request\",status=\"error\"")                                         \
 	X(ACCEPTED_STORED, REQUESTS_ACCEPTED, "ack=\"stored\"")                                                        \
 	X(ACCEPTED_SPOOLED, REQUESTS_ACCEPTED, "ack=\"spooled\"")                                                      \
 	X(ACCEPTED_QUEUED, REQUESTS_ACCEPTED, "ack=\"queued\"")                                                        \
@@ -73,6 +81,7 @@ enum death { DEATH_SIGNAL, DEATH_EXIT, DEATH_STUCK, DEATH_SIGABRT, DEATH_SIGKILL
 	X(REJECTED_UNAUTHORIZED, REQUESTS_REJECTED, "reason=\"unauthorized\"")                                         \
 	X(REJECTED_FORBIDDEN, REQUESTS_REJECTED, "reason=\"forbidden\"")                                               \
 	X(REJECTED_RATE, REQUESTS_REJECTED, "reason=\"rate_limit\"")                                                   \
+	X(REJECTED_DEPTH, REQUESTS_REJECTED, "reason=\"queue_depth\"")                                                 \
 	X(REFUSED_STORE, REQUESTS_REFUSED, "reason=\"store\"")                                                         \
 	X(REFUSED_CONNECTING, REQUESTS_REFUSED, "reason=\"connecting\"")                                               \
 	X(REFUSED_RING, REQUESTS_REFUSED, "reason=\"ring\"")                                                           \

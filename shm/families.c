@@ -2,7 +2,10 @@
 #include "shm/families.h"
 
 const struct family_info family_table[FAMILIES] = {
-#define X(symbol, kind, name, unit, labels, help) {KIND_##kind, name, unit, labels, help},
+#define X(symbol, kind, name, unit, labels, help) {KIND_##kind, "hooks_", name, unit, labels, help},
     FAMILY_LIST(X)
+#undef X
+#define X(symbol, kind, name, unit, labels, help) {KIND_##kind, "hookline_", name, unit, labels, help},
+	API_FAMILY_LIST(X)
 #undef X
 };

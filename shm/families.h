@@ -1,9 +1,12 @@
 /*
  * Every family of metrics: the one table that the text for Prometheus, hooksctl status and docs/metrics.md are made
- * from. Names are without their prefix "hooks_" and, of counters, with the "_total" that belongs to the samples.
+ * from. Names are without their prefix, which is "hooks_" or, of shm/api_families.h, "hookline_"; those of counters
+ * have the "_total" that belongs to the samples.
  */
 #ifndef SHM_FAMILIES_H
 #define SHM_FAMILIES_H
+
+#include "shm/api_families.h"
 
 /* INFO: always 1, what it says is in the labels. */
 enum family_kind { KIND_COUNTER, KIND_GAUGE, KIND_HISTOGRAM, KIND_INFO };
@@ -103,6 +106,8 @@ enum family_kind { KIND_COUNTER, KIND_GAUGE, KIND_HISTOGRAM, KIND_INFO };
 	X(TENANTS_PAUSED, GAUGE, "tenants_paused", "tenants", "", "Tenants that have a pause of their own.")           \
 	X(BREAKERS_OPEN, GAUGE, "breakers_open", "endpoints", "",                                                      \
 	    "Endpoints whose circuit breaker is open: they get one job now and then.")                                 \
+	X(OLDEST_DUE, GAUGE, "oldest_due_seconds", "seconds", "",                                                      \
+	    "How long the job has been due that waits longest in a courier's memory; closed breakers only.")           \
 	X(COURIER_JOBS, GAUGE, "courier_jobs", "jobs", "", "Jobs in the memory of couriers; others are in rows only.") \
 	X(COURIER_BYTES, GAUGE, "courier_memory_bytes", "bytes", "",                                                   \
 	    "Memory of couriers that jobs and their events take, of HL_COURIER_BYTES each.")                           \
@@ -116,11 +121,14 @@ enum family_kind { KIND_COUNTER, KIND_GAUGE, KIND_HISTOGRAM, KIND_INFO };
 	X(BUILD, INFO, "build_info", "", "version, storage", "Always 1: the version and the kind of store.")
 
 #define X(symbol, kind, name, unit, labels, help) FAMILY_##symbol,
-enum family { FAMILY_LIST(X) FAMILIES };
+enum family { FAMILY_LIST(X) API_FAMILY_LIST(X) FAMILIES };
 #undef X
+
+#define FAMILY_API_FIRST FAMILY_API_EVENTS_PUBLISHED /* of shm/api_families.h */
 
 struct family_info {
 	enum family_kind kind;
+	const char *prefix; /* "hooks_" */
 	const char *name;
 	const char *unit; /* "" for none */
 	const char *labels; /* "role, cause", "" for none */

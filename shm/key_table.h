@@ -2,7 +2,7 @@
  * The API keys that this service accepts, as an area of the segment: acceptors look a key up by its SHA-256 without a
  * lock and without a database. One writer at a time changes the table (shm/key_writer.h).
  *
- *   | turn, loaded | page 0 | page 1 |            keys in their places            | uses, by slot |
+ *   | turn, loaded | page 0 | page 1 |            keys in their places            | uses, by slot | full queues |
  *                     cell --- number of a place --->| hash, tenant, scopes, slot |--> buckets, last use
  *
  * A page is a hash table of the numbers of places. Readers use page turn % 2. The writer puts new and changed keys into
@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include "base/crypto.h"
+#include "shm/full_queues.h"
 
 /* Keys of the store, at most; start keys are those of the configuration. A test may bring a smaller table. */
 #ifndef KEY_TABLE_STORED
@@ -58,6 +59,7 @@ struct key_table {
 	_Alignas(128) uint32_t pages[2][KEY_TABLE_CELLS]; /* 0: empty; else a place's number plus 1 */
 	struct api_key keys[KEY_TABLE_PLACES];
 	struct key_use uses[KEY_TABLE_KEYS];
+	struct full_queues full_queues; /* of the tenants whose keys these are: shm/full_queues.h */
 };
 
 _Static_assert(sizeof(struct api_key) == 256, "a key takes four cache lines");

@@ -12,59 +12,34 @@
 #include "shm/counters.h"
 #include "shm/settle.h"
 
-#define PREFIX "hooks_"
-
 struct page {
-	FILE *out;
 	const struct segment *segment;
-	enum metrics_format format;
+	metrics_take *take;
+	void *context;
 };
 
-static bool
-in_seconds(enum family family)
+/* What a family's values are divided by to be in its unit. */
+static uint32_t
+divisor(enum family family)
 {
-	return strcmp(family_table[family].unit, "seconds") == 0;
-}
+	const char *unit = family_table[family].unit;
 
-/* A number of microseconds as seconds. */
-static void
-format_seconds(char *out, size_t size, uint64_t us)
-{
-	(void)snprintf(out, size, "%" PRIu64 ".%06" PRIu64, us / 1000000, us % 1000000);
-}
-
-struct sample {
-	enum family family;
-	const char *suffix; /* of the family's name */
-	const char *labels; /* "": none */
-	uint64_t value;
-	bool seconds; /* they are shown; value is in microseconds */
-};
-
-static void
-write_sample(const struct page *page, const struct sample *sample)
-{
-	bool labelled = sample->labels[0] != '\0';
-	char name[192], number[40];
-
-	if (page->format == METRICS_PLAIN && sample->value == 0 && labelled)
-		return;
-	(void)snprintf(name, sizeof name, "%s%s%s%s%s", family_table[sample->family].name, sample->suffix,
-	    labelled ? "{" : "", sample->labels, labelled ? "}" : "");
-	if (sample->seconds)
-		format_seconds(number, sizeof number, sample->value);
-	else
-		(void)snprintf(number, sizeof number, "%" PRIu64, sample->value);
-	if (page->format == METRICS_PLAIN)
-		fprintf(page->out, "%-62s %12s\n", name, number);
-	else
-		fprintf(page->out, PREFIX "%s %s\n", name, number);
+	return strcmp(unit, "seconds") == 0 ? 1000000 : strcmp(unit, "milliseconds") == 0 ? 1000 : 1;
 }
 
 static void
 sample(const struct page *page, enum family family, const char *labels, uint64_t value)
 {
-	write_sample(page, &(struct sample){family, "", labels, value, in_seconds(family)});
+	page->take(page->context, &(struct metrics_sample){family, "", labels, value, divisor(family)});
+}
+
+static void
+format_number(char *out, size_t size, uint64_t value, uint32_t by)
+{
+	if (by == 1)
+		(void)snprintf(out, size, "%" PRIu64, value);
+	else
+		(void)snprintf(out, size, "%" PRIu64 ".%0*" PRIu64, value / by, by == 1000 ? 3 : 6, value % by);
 }
 
 static void
@@ -72,23 +47,20 @@ histogram(const struct page *page, enum histogram which)
 {
 	const struct histogram_info *info = &histogram_table[which];
 	struct histogram_numbers numbers = segment_histogram_sum(page->segment, which);
-	bool seconds = in_seconds(info->family);
+	uint32_t by = divisor(info->family);
 	uint64_t count = 0;
 
 	for (uint32_t e = info->first; e <= info->last + 1; e++) {
 		char bound[40], labels[64];
 
 		count += numbers.buckets[e - info->first];
-		if (seconds)
-			format_seconds(bound, sizeof bound, UINT64_C(1) << e);
-		else
-			(void)snprintf(bound, sizeof bound, "%" PRIu64 ".0", UINT64_C(1) << e);
-		(void)snprintf(labels, sizeof labels, "le=\"%s\"", e > info->last ? "+Inf" : bound);
-		if (page->format != METRICS_PLAIN)
-			write_sample(page, &(struct sample){info->family, "_bucket", labels, count, false});
+		format_number(bound, sizeof bound, UINT64_C(1) << e, by);
+		(void)snprintf(labels, sizeof labels, "le=\"%s%s\"", e > info->last ? "+Inf" : bound,
+		    e > info->last || by != 1 ? "" : ".0");
+		page->take(page->context, &(struct metrics_sample){info->family, "_bucket", labels, count, 1});
 	}
-	write_sample(page, &(struct sample){info->family, "_sum", "", numbers.sum, seconds});
-	write_sample(page, &(struct sample){info->family, "_count", "", count, false});
+	page->take(page->context, &(struct metrics_sample){info->family, "_sum", "", numbers.sum, by});
+	page->take(page->context, &(struct metrics_sample){info->family, "_count", "", count, 1});
 }
 
 static void
@@ -187,6 +159,20 @@ spool_oldest(const struct page *page, enum family family)
 }
 
 static void
+oldest_due(const struct page *page, enum family family)
+{
+	uint64_t oldest = 0;
+
+	for (uint32_t c = 0; c < page->segment->counts[ROLE_COURIER]; c++) {
+		int64_t due_us = courier_oldest_due_us(segment_courier(page->segment, c));
+		uint64_t age = due_us != 0 ? microseconds_since(due_us) : 0;
+
+		oldest = age > oldest ? age : oldest;
+	}
+	sample(page, family, "", oldest);
+}
+
+static void
 usage_of_role(const struct page *page, enum family family, const char *role, uint64_t value)
 {
 	char labels[64];
@@ -246,6 +232,43 @@ build(const struct page *page, enum family family)
 	sample(page, family, labels, 1);
 }
 
+/* Families whose numbers are those of others: a row a series, and the counters that it is the sum of. */
+static const struct mirror {
+	enum family family;
+	const char *labels;
+	enum counter counters[2];
+	uint32_t count;
+} mirrors[] = {
+    {FAMILY_API_EVENTS_PUBLISHED, "", {COUNTER_MESSAGES_STORED}, 1},
+    {FAMILY_API_DELIVERIES, "status=\"success\"", {COUNTER_DELIVERIES_DELIVERED}, 1},
+    {FAMILY_API_DELIVERIES, "status=\"failed\"", {COUNTER_DELIVERIES_DEAD}, 1},
+    {FAMILY_API_DELIVERIES, "status=\"retried\"", {COUNTER_DELIVERIES_RETRIED, COUNTER_DELIVERIES_UNCHARGED}, 2},
+    {FAMILY_API_DLQ, "", {COUNTER_DELIVERIES_DEAD}, 1},
+    {FAMILY_API_RATE_LIMITED, "", {COUNTER_REJECTED_RATE}, 1},
+    {FAMILY_API_OVERLOAD_DROPS, "reason=\"queue_depth\"", {COUNTER_REJECTED_DEPTH}, 1},
+    {FAMILY_API_OVERLOAD_DROPS, "reason=\"store\"", {COUNTER_REFUSED_STORE}, 1},
+    {FAMILY_API_OVERLOAD_DROPS, "reason=\"connecting\"", {COUNTER_REFUSED_CONNECTING}, 1},
+    {FAMILY_API_OVERLOAD_DROPS, "reason=\"ring\"", {COUNTER_REFUSED_RING}, 1},
+    {FAMILY_API_OVERLOAD_DROPS, "reason=\"waited\"", {COUNTER_REFUSED_WAITED}, 1},
+    {FAMILY_API_OVERLOAD_DROPS, "reason=\"keys\"", {COUNTER_REFUSED_KEYS}, 1},
+};
+
+static void
+mirrored(const struct page *page, enum family family)
+{
+	for (size_t i = 0; i < sizeof mirrors / sizeof *mirrors; i++) {
+		uint64_t sum = 0;
+
+		if (mirrors[i].family != family)
+			continue;
+		for (uint32_t c = 0; c < mirrors[i].count; c++)
+			sum += segment_counter_sum(page->segment, mirrors[i].counters[c]);
+		sample(page, family, mirrors[i].labels, sum);
+	}
+	if (family == FAMILY_API_INFLIGHT)
+		sample(page, family, "", segment_level_sum(page->segment, LEVEL_COURIER_IN_FLIGHT));
+}
+
 static void (*const computed[FAMILIES])(const struct page *page, enum family family) = {
     [FAMILY_STORE_WRITERS] = store_writers,
     [FAMILY_STORE_PUBLISHERS] = store_publishers,
@@ -255,32 +278,64 @@ static void (*const computed[FAMILIES])(const struct page *page, enum family fam
     [FAMILY_RING_FILE_GONE] = ring_file_gone,
     [FAMILY_RING_CAPACITY] = ring_capacity,
     [FAMILY_SPOOL_OLDEST] = spool_oldest,
+    [FAMILY_OLDEST_DUE] = oldest_due,
     [FAMILY_PROCESS_CPU] = process_cpu,
     [FAMILY_PROCESS_MEMORY] = process_memory,
     [FAMILY_UPTIME] = uptime,
     [FAMILY_BUILD] = build,
+    [FAMILY_API_EVENTS_PUBLISHED] = mirrored,
+    [FAMILY_API_DELIVERIES] = mirrored,
+    [FAMILY_API_DLQ] = mirrored,
+    [FAMILY_API_INFLIGHT] = mirrored,
+    [FAMILY_API_RATE_LIMITED] = mirrored,
+    [FAMILY_API_OVERLOAD_DROPS] = mirrored,
 };
 
-static void
-series(const struct page *page, enum family family)
+void
+metrics_each(const struct segment *segment, enum family family, metrics_take *take, void *context)
 {
-	const uint64_t *gauges = segment_gauges(page->segment);
+	const struct page page = {.segment = segment, .take = take, .context = context};
+	const uint64_t *gauges = segment_gauges(segment);
 
 	for (int c = 0; c < COUNTERS; c++)
 		if (counter_table[c].family == family)
-			sample(page, family, counter_table[c].labels, segment_counter_sum(page->segment, c));
+			sample(&page, family, counter_table[c].labels, segment_counter_sum(segment, c));
 	for (int l = 0; l < LEVELS; l++)
 		if (level_table[l].family == family)
-			sample(page, family, level_table[l].labels, segment_level_sum(page->segment, l));
+			sample(&page, family, level_table[l].labels, segment_level_sum(segment, l));
 	/* No series, rather than zeros, where no writer makes partitions. */
 	for (int g = 0; gauges != NULL && g < GAUGES; g++)
 		if (gauge_table[g].family == family)
-			sample(page, family, gauge_table[g].labels, ck_pr_load_64(&gauges[g]));
+			sample(&page, family, gauge_table[g].labels, ck_pr_load_64(&gauges[g]));
 	for (int h = 0; h < HISTOGRAMS; h++)
 		if (histogram_table[h].family == family)
-			histogram(page, h);
+			histogram(&page, h);
 	if (computed[family] != NULL)
-		computed[family](page, family);
+		computed[family](&page, family);
+}
+
+/* ---- as text ---- */
+
+struct text {
+	FILE *out;
+	enum metrics_format format;
+};
+
+static void
+write_sample(void *context, const struct metrics_sample *sample)
+{
+	const struct family_info *info = &family_table[sample->family];
+	const struct text *text = context;
+	bool labelled = sample->labels[0] != '\0', plain = text->format == METRICS_PLAIN;
+	bool of_api = sample->family >= FAMILY_API_FIRST;
+	char name[192], number[40];
+
+	if (plain && ((sample->value == 0 && labelled) || strcmp(sample->suffix, "_bucket") == 0))
+		return;
+	(void)snprintf(name, sizeof name, "%s%s%s%s%s%s", plain && !of_api ? "" : info->prefix, info->name,
+	    sample->suffix, labelled ? "{" : "", sample->labels, labelled ? "}" : "");
+	format_number(number, sizeof number, sample->value, sample->divisor);
+	fprintf(text->out, plain ? "%-62s %12s\n" : "%s %s\n", name, number);
 }
 
 static bool
@@ -291,7 +346,7 @@ ends_with(const char *text, size_t len, const char *end)
 
 /* In OpenMetrics the suffix of a kind belongs to the samples, and only a family whose name ends in a unit has it. */
 static void
-head(const struct page *page, enum family family)
+head(const struct text *text, enum family family)
 {
 	static const struct {
 		const char *text, *openmetrics, *suffix;
@@ -300,26 +355,28 @@ head(const struct page *page, enum family family)
 	    [KIND_HISTOGRAM] = {"histogram", "histogram", ""},
 	    [KIND_INFO] = {"gauge", "info", "_info"}};
 	const struct family_info *info = &family_table[family];
-	bool openmetrics = page->format == METRICS_OPENMETRICS;
+	bool openmetrics = text->format == METRICS_OPENMETRICS;
 	int len = (int)(strlen(info->name) - (openmetrics ? strlen(kinds[info->kind].suffix) : 0));
 
-	if (page->format == METRICS_PLAIN)
-		return;
-	fprintf(page->out, "# HELP " PREFIX "%.*s %s\n", len, info->name, info->help);
-	fprintf(page->out, "# TYPE " PREFIX "%.*s %s\n", len, info->name,
+	fprintf(text->out, "# HELP %s%.*s %s\n", info->prefix, len, info->name, info->help);
+	fprintf(text->out, "# TYPE %s%.*s %s\n", info->prefix, len, info->name,
 	    openmetrics ? kinds[info->kind].openmetrics : kinds[info->kind].text);
 	if (openmetrics && info->unit[0] != '\0' && ends_with(info->name, (size_t)len, info->unit))
-		fprintf(page->out, "# UNIT " PREFIX "%.*s %s\n", len, info->name, info->unit);
+		fprintf(text->out, "# UNIT %s%.*s %s\n", info->prefix, len, info->name, info->unit);
 }
 
 void
 metrics_write(FILE *out, const struct segment *segment, enum metrics_format format)
 {
-	const struct page page = {.out = out, .segment = segment, .format = format};
+	struct text text = {.out = out, .format = format};
 
 	for (int f = 0; f < FAMILIES; f++) {
-		head(&page, f);
-		series(&page, f);
+		/* A person reads each number once. */
+		if (format == METRICS_PLAIN && computed[f] == mirrored)
+			continue;
+		if (format != METRICS_PLAIN)
+			head(&text, f);
+		metrics_each(segment, f, write_sample, &text);
 	}
 	if (format == METRICS_OPENMETRICS)
 		fputs("# EOF\n", out);
@@ -335,7 +392,7 @@ metrics_print_markdown(FILE *out)
 	for (int f = 0; f < FAMILIES; f++) {
 		const struct family_info *info = &family_table[f];
 
-		(void)fprintf(out, "| `" PREFIX "%s` | %s | %s | %s | %s |\n", info->name, kinds[info->kind],
+		(void)fprintf(out, "| `%s%s` | %s | %s | %s | %s |\n", info->prefix, info->name, kinds[info->kind],
 		    info->unit, info->labels, info->help);
 	}
 }

@@ -1,4 +1,4 @@
-/* All families of metrics with their present numbers, as text, from a segment. Any process that has mapped it. */
+/* All families of metrics with their present numbers, from a segment. Any process that has mapped it. */
 #ifndef SHM_METRICS_H
 #define SHM_METRICS_H
 
@@ -6,9 +6,24 @@
 
 #include "shm/segment.h"
 
+/* One number: value / divisor. */
+struct metrics_sample {
+	enum family family;
+	const char *suffix; /* of the family's name: "", "_bucket", "_sum", "_count" */
+	const char *labels; /* as Prometheus has them, without braces; "": none */
+	uint64_t value;
+	uint32_t divisor; /* 1, 1000, 1000000 */
+};
+
+/* Borrows the sample for the call. */
+typedef void metrics_take(void *context, const struct metrics_sample *sample);
+
+/* Calls take(context, ...) for each number of a family. */
+void metrics_each(const struct segment *segment, enum family family, metrics_take *take, void *context);
+
 /*
  * TEXT: Prometheus' text exposition format 0.0.4. OPENMETRICS: OpenMetrics 1.0. PLAIN: for people, one number a line,
- * without buckets and without series that have labels and are 0.
+ * without buckets, without series that have labels and are 0, and without families that repeat the numbers of others.
  */
 enum metrics_format { METRICS_TEXT, METRICS_OPENMETRICS, METRICS_PLAIN };
 

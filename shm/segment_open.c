@@ -177,8 +177,10 @@ begin_run(const struct segment *segment, const struct config *config, const char
 	(void)snprintf(h->version, sizeof h->version, "%s", HOOKS_VERSION);
 	for (uint32_t i = 0; i < segment_slot_count(segment); i++)
 		slot_reset(segment_slot_at(segment, i));
-	if (segment->keys != NULL)
+	if (segment->keys != NULL) {
 		key_table_begin_run(segment->keys);
+		full_queues_set(&segment->keys->full_queues, NULL, 0);
+	}
 	for (int r = 0; r < LEDGER_ROLES; r++)
 		for (uint32_t i = 0; i < segment->counts[ledger_roles[r]]; i++)
 			writer_slot_reset(segment_writer(segment, ledger_roles[r], i));

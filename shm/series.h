@@ -32,7 +32,8 @@ enum gauge { GAUGE_LIST(X) GAUGES };
 	X(COURIER_BYTES, COURIER_BYTES, "")                                                                            \
 	X(DELIVERIES_PAUSED, DELIVERIES_PAUSED, "")                                                                    \
 	X(TENANTS_PAUSED, TENANTS_PAUSED, "")                                                                          \
-	X(BREAKERS_OPEN, BREAKERS_OPEN, "")
+	X(BREAKERS_OPEN, BREAKERS_OPEN, "")                                                                            \
+	X(QUEUE_DEPTH, API_QUEUE_DEPTH, "")
 
 #define X(symbol, family, labels) LEVEL_##symbol,
 enum level { LEVEL_LIST(X) LEVELS };
@@ -44,7 +45,8 @@ enum level { LEVEL_LIST(X) LEVELS };
 	X(COMMIT, STORE_COMMIT_DURATION, 6, 24)                                                                        \
 	X(BATCH, STORE_BATCH_EVENTS, 0, 14)                                                                            \
 	X(MANAGEMENT, MANAGEMENT_DURATION, 6, 24)                                                                      \
-	X(DELIVERY, DELIVERY_DELAY, 9, 27)
+	X(DELIVERY, DELIVERY_DELAY, 9, 27)                                                                             \
+	X(ATTEMPT, API_DELIVERY_LATENCY, 10, 26)
 
 #define X(symbol, family, first, last) HISTOGRAM_##symbol,
 enum histogram { HISTOGRAM_LIST(X) HISTOGRAMS };

@@ -61,7 +61,7 @@ writer_slot_reset(struct writer_slot *slot)
 void
 courier_slot_reset(struct courier_slot *slot)
 {
-	slot->seen_version = 0;
+	slot->seen_version = slot->oldest_due_us = 0;
 }
 
 void
@@ -235,4 +235,16 @@ courier_set_seen_version(struct courier_slot *slot, int64_t version)
 {
 	ck_pr_fence_release(); /* what the courier does from now on follows */
 	store_word(&slot->seen_version, version);
+}
+
+int64_t
+courier_oldest_due_us(const struct courier_slot *slot)
+{
+	return load_word(&slot->oldest_due_us);
+}
+
+void
+courier_set_oldest_due_us(struct courier_slot *slot, int64_t due_us)
+{
+	store_word(&slot->oldest_due_us, due_us);
 }

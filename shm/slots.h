@@ -85,6 +85,7 @@ struct writer_slot {
 struct courier_slot {
 	struct process_slot process;
 	int64_t seen_version; /* of the table changes */
+	int64_t oldest_due_us; /* see courier_oldest_due_us() */
 	uint32_t missed; /* see courier_missed() */
 	struct turned_text pause; /* see courier_pause() */
 	struct attempt_words attempts; /* under way: shm/attempts.h */
@@ -149,6 +150,13 @@ void courier_add_missed(struct courier_slot *slot);
 /* The version of the table changes that the courier's loop acts by. Only the courier sets it. */
 int64_t courier_seen_version(const struct courier_slot *slot);
 void courier_set_seen_version(struct courier_slot *slot, int64_t version);
+
+/*
+ * Since when the job is due, by the steady clock, that waits longest in the courier's memory although its endpoint
+ * takes attempts; 0: none waits. Only the courier's loop sets it.
+ */
+int64_t courier_oldest_due_us(const struct courier_slot *slot);
+void courier_set_oldest_due_us(struct courier_slot *slot, int64_t due_us);
 
 /*
  * Why deliveries of all tenants are paused, as a sentence; "": they are not. Only the courier's store thread sets it,

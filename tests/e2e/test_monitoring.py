@@ -17,7 +17,7 @@ from harness.prometheus import DASHBOARD, RULES, Prometheus, filled, panels
 from harness.steady import RATE, SteadyLoad
 from harness.waiting import wait_until
 
-FAMILIES = set(re.findall(r"^\| `(hooks_\w+)` \|", run_program("hooksd", "--print-metrics-markdown").stdout, re.M))
+FAMILIES = set(re.findall(r"^\| `(hook\w+)` \|", run_program("hooksd", "--print-metrics-markdown").stdout, re.M))
 KEY = "start-key-of-the-monitoring-tests"
 SECONDS = float(os.environ.get("PICTURE_SECONDS", 3))  # of load in the picture
 
@@ -142,7 +142,7 @@ def test_every_panel_is_explained_and_follows_the_variables():
         assert panel["fieldConfig"]["defaults"]["unit"], title
         assert panel["datasource"] == {"type": "prometheus", "uid": "${datasource}"}, title
         for target in panel["targets"]:
-            selectors = re.findall(r"(?:\b(?:hooks_\w+|up|ALERTS)|:\w+){([^}]*)}", target["expr"])
+            selectors = re.findall(r"(?:\b(?:hook(?:s|line)_\w+|up|ALERTS)|:\w+){([^}]*)}", target["expr"])
             assert selectors and all('job=~"$job",instance=~"$instance"' in found for found in selectors), title
             assert re.search(r"(?<!by )\b(?:rate|increase|delta)\(", target["expr"]) is None or re.search(
                 r"\[\$__(?:rate_interval|range)\]", target["expr"]), title
@@ -157,7 +157,7 @@ def test_panels_do_not_overlap():
 
 
 def test_everything_that_is_measured_can_be_seen():
-    used = set(re.findall(r"\bhooks_\w+", DASHBOARD.read_text()))
+    used = set(re.findall(r"\bhook(?:s|line)_\w+", DASHBOARD.read_text()))
     used = {re.sub(r"_(?:bucket|sum|count)$", "", name) for name in used}
     assert FAMILIES <= used
 

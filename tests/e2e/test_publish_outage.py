@@ -4,12 +4,13 @@ becomes of requests that wait when the service stops or their tenant is deleted.
 """
 
 import os
+import re
 import signal
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from harness.metrics import metrics, wait_settled
+from harness.metrics import metrics, text_of, wait_settled
 from harness.waiting import wait_until
 
 
@@ -46,6 +47,8 @@ def test_what_is_published_meanwhile_waits_on_disk_and_no_known_key_doubles(post
     assert batch.status == 202 and batch.headers["X-Hooks-Ack"] == "spooled"
     assert batch.json == {"count": 2, "failed": 0, "idempotency": "unchecked", "items": [
         {"id": item["id"], "job_ids": None, "deduped": False} for item in batch.json["items"]]}
+    assert client.get("/v1/jobs").status == 503
+    assert re.search(r'^hookline_store_ops_total{op="request",status="error"} [1-9]', text_of(hookline.daemon), re.MULTILINE)
     postgres.start()
     # The known key comes before the batch.
     wait_until(lambda: {"one", "two", "three"} <= set(topics(hookline)), "the spooled events", 30)

@@ -14,7 +14,8 @@ DAEMON = [layer for layer in LAYERS if layer != "cli"]
 ALERTS = ("HooksDown", "HooksStorageErrors", "HooksStoreUnavailable", "HooksSpoolGrowing", "HooksSpoolOld", "HooksRingNearlyFull",
           "HooksRefusingRequests", "HooksDeadLetters", "HooksDamagedEvents", "HooksDefaultPartitionRows",
           "HooksPartitionsRunningOut", "HooksProcessRestarts", "HooksSyncFailures", "HooksRingFileGone",
-          "HooksCommitsSlow")
+          "HooksCommitsSlow",
+          "HooksDeliveriesLate", "HooksJobsDie", "HooksDeliveriesPaused", "HooksBreakersOpen")
 
 
 def messages(text, pattern=MESSAGE):

@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "base/sizes.h"
 #include "tests/unit/courier_fixture.h"
 
 static void
@@ -64,6 +65,94 @@ test_an_endpoint_at_its_limit_does_not_keep_others_waiting(void **state)
 	assert_int_equal(scene.endpoints[1].in_flight, 3);
 }
 
+/* ---- many jobs of one tenant ---- */
+
+/* Of three endpoints of the tenant "default", whose receivers answer nothing. */
+static void
+pile_up(uint32_t rows, uint32_t bytes)
+{
+	for (uint32_t i = 3; i < 6; i++)
+		scene.endpoints[i].max_in_flight = 10000;
+	for (uint32_t i = 0; i < rows; i++)
+		(void)scene_row(3 + i % 3, bytes, fake_now_us - 10 * SECOND);
+	scene_miss();
+	scene_pass(5 * SECOND);
+}
+
+static void
+test_many_jobs_of_one_tenant_leave_memory_to_another(void **state)
+{
+	scene_end();
+	scene_begin(512 * KIB, 8 * MIB);
+	store_start();
+	pile_up(1200, 2000);
+	assert_true(jobs_in_memory() < 400);
+	publish(0, 20);
+	assert_int_equal(scene.endpoints[0].in_flight, 3);
+	assert_true(scene.courier.jobs.bytes <= 512 * KIB);
+	for (uint32_t done = 0; done < 20;) {
+		uint32_t number = 0;
+
+		while (scene.orders[number]->row->endpoint != 0)
+			number++;
+		http_answer(number, 200);
+		scene_settle();
+		done = 0;
+		for (uint32_t i = 1200; i < scene.row_count; i++)
+			done += scene.rows[i]->delivered;
+	}
+}
+
+static void
+test_many_jobs_of_one_tenant_leave_slots_to_another(void **state)
+{
+	scene_end();
+	scene_begin(8 * MIB, 16 * MIB);
+	store_start();
+	pile_up(1200, 10);
+	assert_in_range(scene.order_count, COURIER_IN_FLIGHT_MOST / 2, COURIER_IN_FLIGHT_MOST - 100);
+	publish(0, 3);
+	publish(1, 3);
+	assert_int_equal(scene.endpoints[0].in_flight, 3);
+	assert_int_equal(scene.endpoints[1].in_flight, 3);
+}
+
+/* ---- how late deliveries are ---- */
+
+static int64_t
+late_since_us(void)
+{
+	return courier_oldest_due_us(&scene.slot);
+}
+
+static void
+test_the_instant_is_told_since_when_the_oldest_job_is_due(void **state)
+{
+	int64_t published_us = fake_now_us;
+
+	publish(0, 5);
+	scene_pass(5 * SECOND);
+	assert_int_equal(late_since_us(), published_us);
+	answer_all(200);
+	assert_int_equal(scene.order_count, 2);
+	scene_pass(5 * SECOND);
+	assert_int_equal(late_since_us(), 0);
+	publish(0, 2);
+	scene_pass(5 * SECOND);
+	assert_int_equal(late_since_us(), fake_now_us - 5 * SECOND);
+	assert_in_range(courier_turn(&scene.courier), fake_now_us, fake_now_us + 5 * SECOND);
+}
+
+static void
+test_jobs_that_nobody_may_begin_are_not_late(void **state)
+{
+	publish(0, 5);
+	scene.endpoints[0].enabled = false;
+	scene_change(0);
+	scene_pass(5 * SECOND);
+	assert_int_equal(late_since_us(), 0);
+}
+
 /* ---- the circuit breaker ---- */
 
 static uint32_t
@@ -113,6 +202,7 @@ test_an_endpoint_that_only_fails_costs_no_attempts_of_jobs_that_wait(void **stat
 {
 	open_breaker(0, 40, 403);
 	assert_in_range(count_rows(0, false), 10, 12);
+	assert_int_equal(late_since_us(), 0);
 	scene_pass(4 * SECOND);
 	assert_int_equal(scene.order_count, 0);
 	scene_pass(SECOND);
@@ -285,6 +375,10 @@ main(void)
 	    SCENE_TEST(test_five_events_go_one_a_second),
 	    SCENE_TEST(test_the_courier_sleeps_until_the_next_token),
 	    SCENE_TEST(test_an_endpoint_at_its_limit_does_not_keep_others_waiting),
+	    SCENE_TEST(test_many_jobs_of_one_tenant_leave_memory_to_another),
+	    SCENE_TEST(test_many_jobs_of_one_tenant_leave_slots_to_another),
+	    SCENE_TEST(test_the_instant_is_told_since_when_the_oldest_job_is_due),
+	    SCENE_TEST(test_jobs_that_nobody_may_begin_are_not_late),
 	    SCENE_TEST(test_an_endpoint_that_only_fails_costs_no_attempts_of_jobs_that_wait),
 	    SCENE_TEST(test_answers_that_kill_a_job_at_once_open_the_breaker),
 	    SCENE_TEST(test_an_open_breaker_keeps_a_page_of_jobs_and_reads_no_rows),

@@ -1,0 +1,28 @@
+/*
+ * The families of metrics that dashboards of the original HookLine know: their names begin with "hookline_" and not
+ * with "hooks_". Most of their numbers are those of other families, seen once more (shm/metrics.c).
+ */
+#ifndef SHM_API_FAMILIES_H
+#define SHM_API_FAMILIES_H
+
+/* Columns as in FAMILY_LIST (shm/families.h). What is in milliseconds is kept in microseconds. */
+#define API_FAMILY_LIST(X)                                                                                             \
+	X(API_EVENTS_PUBLISHED, COUNTER, "events_published_total", "events", "",                                       \
+	    "As hooks_messages_stored_total: published events committed to the webhooks' store.")                      \
+	X(API_DELIVERIES, COUNTER, "deliveries_total", "attempts", "status",                                           \
+	    "As hooks_deliveries_total: success is delivered, failed is dead, retried is retried and uncharged.")      \
+	X(API_DLQ, COUNTER, "dlq_total", "jobs", "",                                                                   \
+	    "As hooks_deliveries_total of the result dead: jobs that have become dead letters.")                       \
+	X(API_QUEUE_DEPTH, GAUGE, "queue_depth", "jobs", "",                                                           \
+	    "Jobs that wait, on all nodes, as upkeep counted them last, a minute ago at most.")                        \
+	X(API_INFLIGHT, GAUGE, "inflight", "attempts", "", "As hooks_deliveries_in_flight: attempts under way.")       \
+	X(API_DELIVERY_LATENCY, HISTOGRAM, "delivery_latency_ms", "milliseconds", "",                                  \
+	    "What an attempt took that was answered or failed, as duration_ms of deliveries says.")                    \
+	X(API_RATE_LIMITED, COUNTER, "rate_limited_total", "requests", "",                                             \
+	    "As hooks_requests_rejected_total of the reason rate_limit: event requests answered with 429.")            \
+	X(API_OVERLOAD_DROPS, COUNTER, "overload_drops_total", "requests", "reason",                                   \
+	    "As hooks_requests_refused_total, and requests refused with 429 because of HL_MAX_QUEUE_DEPTH.")           \
+	X(API_STORE_OPS, COUNTER, "store_ops_total", "operations", "op, status",                                       \
+	    "What was asked of the webhooks' store, by kind, and whether the store was there.")
+
+#endif
