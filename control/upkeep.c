@@ -13,6 +13,7 @@
 #include "base/repeat.h"
 #include "api/secrets.h"
 #include "store/webhooks/cancelled_jobs.h"
+#include "control/queue_depth.h"
 #include "control/replay_work.h"
 #include "store/webhooks/idempotency.h"
 #include "store/webhooks/inbox_rows.h"
@@ -37,6 +38,7 @@
 
 struct upkeep {
 	const struct config *config;
+	const struct segment *segment;
 	const struct db_env *env;
 	struct key_loader *keys;
 	struct replay_work replays;
@@ -46,8 +48,8 @@ struct upkeep {
 	pthread_mutex_t lock; /* of stopping */
 	pthread_cond_t wake;
 	bool stopping;
-	int64_t due_us[12]; /* steady, by task */
-	int64_t count_not_before_us; /* steady */
+	int64_t due_us[16]; /* steady, by task */
+	int64_t count_not_before_us, limit_not_before_us; /* steady */
 };
 
 /* ---- tasks ---- */
@@ -129,6 +131,28 @@ count_for_tenants(struct upkeep *upkeep, struct error *err)
 	return rc;
 }
 
+static int
+tell_queue_depth(struct upkeep *upkeep, struct error *err)
+{
+	return queue_depth_tell(upkeep->db, upkeep->segment, err);
+}
+
+/* Looking takes as long as the tenants' queues may be deep. */
+#define LOOKING_SHARE 20
+
+static int
+limit_queue_depth(struct upkeep *upkeep, struct error *err)
+{
+	int64_t began_us = clock_steady_us();
+	int rc;
+
+	if (began_us < upkeep->limit_not_before_us)
+		return 0;
+	rc = queue_depth_limit(upkeep->db, upkeep->config, upkeep->segment, err);
+	upkeep->limit_not_before_us = clock_steady_us() + (clock_steady_us() - began_us) * LOOKING_SHARE;
+	return rc;
+}
+
 /* So many slices at a time, so that the thread follows changes in between. */
 #define SLICES_AT_ONCE 20
 
@@ -187,6 +211,8 @@ static const struct task {
     {"inbox_messages", 60 * MINUTE_MS, true, remove_inbox_messages},
     {"cancelled_jobs", 60 * MINUTE_MS, true, remove_cancelled_jobs},
     {"tenant_stats", MINUTE_MS, true, count_for_tenants},
+    {"queue_depth", 10 * SECOND_MS, false, tell_queue_depth},
+    {"queue_limit", SECOND_MS, false, limit_queue_depth},
     {"deleted", SECOND_MS, false, remove_deleted},
     {"replays", 0, false, work_on_replays},
     {"master_keys", 60 * MINUTE_MS, false, check_master_keys},
@@ -300,6 +326,7 @@ upkeep_start(const struct config *config, const struct segment *segment, const s
 
 	_Static_assert(TASKS <= sizeof upkeep->due_us / sizeof *upkeep->due_us, "a time for each task");
 	upkeep->config = config;
+	upkeep->segment = segment;
 	upkeep->env = env;
 	upkeep->keys = keys;
 	upkeep->replays = (struct replay_work){config, segment, router_new(config)};

@@ -1,8 +1,8 @@
 /*
  * The path of events through an acceptor:
  *
- *   limits of the key (auth.c) -> media type, encoding (body.c) -> outlet of the connection -> decode into free ring
- *     space -> charge the key -> publish (outlet.c)
+ *   limits of the key (auth.c) and of its tenant's queue -> media type, encoding (body.c) -> outlet of the connection
+ *     -> decode into free ring space -> charge the key -> publish (outlet.c)
  *     -> ACK=queued: answer now | ACK=durable: answer when the lane has been released past the parcel, or it is refused
  *
  * Hook events go to a writer; events of POST /v1/events go to a publisher, always as with ACK=durable, and publish.c
@@ -22,7 +22,9 @@
 #include "server/post_headers.h"
 #include "server/publish.h"
 #include "server/reply.h"
+#include "shm/attempts.h"
 #include "shm/counters.h"
+#include "shm/full_queues.h"
 #include "shm/key_table.h"
 
 /* The counter of whole requests that are wrong for that cause. */
@@ -240,6 +242,22 @@ decode_and_publish(struct acceptor *acceptor, struct exchange *exchange, const s
 	}
 }
 
+/* While more jobs of the tenant wait than HL_MAX_QUEUE_DEPTH nothing of a request is read. */
+static bool
+queue_has_room(struct acceptor *acceptor, struct exchange *exchange)
+{
+	if (!exchange->published || acceptor->config->hl_max_queue_depth == 0 || exchange->key == NULL ||
+	    !full_queues_have(&acceptor->segment->keys->full_queues, tenant_hash(exchange->caller.tenant_id)))
+		return true;
+	counter_add(acceptor->slot, COUNTER_REJECTED_DEPTH, 1);
+	reply_add_header(exchange->req, "Retry-After", H2O_STRLIT("5"));
+	reply_api_error(exchange->req, 429, "overloaded",
+	    "More jobs of the tenant wait than HL_MAX_QUEUE_DEPTH allows: nothing was published, try again when some "
+	    "are "
+	    "delivered");
+	return false;
+}
+
 /* A body of published events says itself what it is: lines of objects, or else an array. */
 static enum body_kind
 kind_of_batch(struct span text)
@@ -274,7 +292,7 @@ events_post(struct acceptor *acceptor, struct exchange *exchange)
 	struct body body;
 
 	exchange->begun_us = clock_steady_us();
-	if (!auth_within_limits(acceptor, exchange))
+	if (!auth_within_limits(acceptor, exchange) || !queue_has_room(acceptor, exchange))
 		return;
 	if (!read_body(acceptor, exchange, &body, &refusal)) {
 		reject(acceptor, exchange, &refusal);

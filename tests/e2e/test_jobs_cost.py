@@ -10,7 +10,7 @@ from harness.dba import apply_webhooks
 
 pytestmark = pytest.mark.plain_postgres("the webhooks' tables are not distributed yet")
 
-SOURCE = "".join((REPOSITORY / f"store/webhooks/{name}.c").read_text() for name in ("job_outcomes", "job_rows"))
+SOURCE = "".join((REPOSITORY / f"store/webhooks/{name}.c").read_text() for name in ("job_outcomes", "job_rows", "queue_depth"))
 ENDPOINTS = ["11111111-1111-1111-1111-11111111110" + n for n in "123"]
 JOBS = 200_000
 FIRST = "'00000000-0000-0000-0000-000000000000'"
@@ -77,6 +77,15 @@ def test_a_page_is_read_by_the_key_also_when_the_planner_takes_the_queue_for_emp
     """As after a VACUUM of a queue that was nearly empty, before the next burst."""
     store.query("UPDATE pg_class SET reltuples = 60 WHERE oid = 'jobs'::regclass")
     check(store)
+
+
+def test_a_look_for_full_queues_reads_as_much_of_each_tenant_as_may_wait(store):
+    store.query("UPDATE pg_class SET reltuples = 60 WHERE oid = 'jobs'::regclass")
+    sql = statement("above", "10000", "1000")
+    assert store.query(sql) == [("acme",)]
+    assert store.query(statement("above", str(JOBS), "1000")) == []
+    read, plan = pages(store, sql)
+    assert read < 2000, plan
 
 
 def keys(count):

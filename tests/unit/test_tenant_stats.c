@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "store/webhooks/inbox_rows.h"
+#include "store/webhooks/queue_depth.h"
 #include "store/webhooks/tenant_stats.h"
 #include "store/webhooks/tenants.h"
 #include "tests/unit/db_fixture.h"
@@ -125,6 +126,54 @@ test_each_tenant_has_its_own_figures_after_counting(void **state)
 	assert_figures("other", 1, 1, 1, 1);
 }
 
+static void
+add_jobs(const char *tenant, int first, int end)
+{
+	for (int i = first; i < end; i++) {
+		char sql[320];
+
+		(void)snprintf(sql, sizeof sql,
+		    "INSERT INTO jobs (tenant_id, endpoint_id, job_id, event_id, node_id, status) VALUES ($1,"
+		    " '0190f5fe-0000-7000-8000-00000000000%d', '0190f5fe-0000-7000-8001-%012d',"
+		    " '0190f5fe-0000-7000-8000-000000000000', 1, 'held')",
+		    i % 2, i);
+		change(sql, tenant);
+	}
+}
+
+/* The tenants of which more than depth jobs wait, with a comma behind each; at most so many. */
+static const char *
+above(int64_t depth, uint32_t most)
+{
+	static char found[256];
+	struct db_rows *rows;
+	size_t len = 0;
+
+	must(queue_depth_above(db, db_config.hl_store == HL_STORE_POSTGRES, depth, most, &rows, &err));
+	found[0] = '\0';
+	for (uint32_t row = 0; row < db_rows_count(rows); row++)
+		len += (size_t)snprintf(found + len, sizeof found - len, "%s,", db_rows_text(rows, row, 0).base);
+	db_rows_free(rows);
+	return found;
+}
+
+static void
+test_tenants_are_found_of_which_more_jobs_wait_than_may(void **state)
+{
+	change("DELETE FROM jobs WHERE tenant_id = $1 OR 1 = 1", "all");
+	assert_string_equal(above(1, 10), "");
+	add_jobs("deep-a", 0, 5);
+	add_jobs("deep-b", 0, 3);
+	add_jobs("deep-c", 0, 4);
+	assert_string_equal(above(2, 10), "deep-a,deep-b,deep-c,");
+	assert_string_equal(above(3, 10), "deep-a,deep-c,");
+	assert_string_equal(above(4, 10), "deep-a,");
+	assert_string_equal(above(5, 10), "");
+	assert_string_equal(above(2, 2), "deep-a,deep-b,");
+	add_jobs("deep-b", 3, 6);
+	assert_string_equal(above(5, 10), "deep-b,");
+}
+
 static int64_t
 rows_of(const char *tenant)
 {
@@ -184,6 +233,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_each_tenant_has_its_own_figures_after_counting),
+	    cmocka_unit_test(test_tenants_are_found_of_which_more_jobs_wait_than_may),
 	    cmocka_unit_test(test_a_deleted_tenant_gets_no_figures_again),
 	    cmocka_unit_test(test_the_key_of_tokens_is_made_once),
 	    cmocka_unit_test(test_messages_older_than_a_day_are_removed),

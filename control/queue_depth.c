@@ -1,0 +1,40 @@
+/* Rows are looked at, of whatever node: what is delivered, cancelled or erased is gone from them by itself. */
+#include "control/queue_depth.h"
+
+#include "shm/attempts.h"
+#include "shm/counters.h"
+#include "shm/full_queues.h"
+#include "shm/key_table.h"
+#include "store/webhooks/queue_depth.h"
+#include "store/webhooks/tenants.h"
+
+int
+queue_depth_tell(struct db *db, const struct segment *segment, struct error *err)
+{
+	int64_t waiting;
+	int rc = tenants_waiting(db, NULL, &waiting, err);
+
+	if (rc == 0)
+		level_set(segment_slot(segment, ROLE_CONTROL, 0), LEVEL_QUEUE_DEPTH, (uint64_t)waiting);
+	return rc;
+}
+
+int
+queue_depth_limit(struct db *db, const struct config *config, const struct segment *segment, struct error *err)
+{
+	bool postgres = config->hl_store == HL_STORE_POSTGRES;
+	uint64_t tenants[FULL_QUEUES_MOST];
+	struct db_rows *rows;
+	int rc;
+
+	if (config->hl_max_queue_depth == 0)
+		return 0;
+	rc = queue_depth_above(db, postgres, config->hl_max_queue_depth, FULL_QUEUES_MOST, &rows, err);
+	if (rc != 0)
+		return rc;
+	for (uint32_t row = 0; row < db_rows_count(rows); row++)
+		tenants[row] = tenant_hash(db_rows_text(rows, row, 0));
+	full_queues_set(&segment->keys->full_queues, tenants, db_rows_count(rows));
+	db_rows_free(rows);
+	return 0;
+}
