@@ -53,7 +53,8 @@ def test_what_is_published_meanwhile_waits_on_disk_and_no_known_key_doubles(post
     # The known key comes before the batch.
     wait_until(lambda: {"one", "two", "three"} <= set(topics(hookline)), "the spooled events", 30)
     assert [topic for topic in topics(hookline) if topic != "away"] == ["before", "one", "three", "two"]
-    assert client.get(f"/v1/events/{spooled.json['id']}").json["payload"] == {"n": 1}
+    reply = wait_until(lambda: (reply := client.get(f"/v1/events/{spooled.json['id']}")).status == 200 and reply, "control")
+    assert reply.json["payload"] == {"n": 1}
     wait_until(lambda: publish(client, "after").status == 201, "answers from the store")
 
 
