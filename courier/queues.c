@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "shm/attempts.h"
 
@@ -13,7 +14,7 @@
 void
 queues_open(struct queues *queues, struct store_thread *thread)
 {
-	*queues = (struct queues){.thread = thread};
+	*queues = (struct queues){.thread = thread, .opened_us = clock_steady_us()};
 	TAILQ_INIT(&queues->unused);
 }
 
@@ -221,6 +222,8 @@ queues_loaded(struct queues *queues, struct news *news)
 	queue->config = config;
 	queue->state = config != NULL ? ENDPOINT_LOADED : ENDPOINT_GONE;
 	queue->disabling = false;
+	if (config != NULL)
+		rate_empty(&queue->rate, config->rate_limit_rps, queues->opened_us);
 	take_breaker(queues, queue);
 	return queue;
 }

@@ -94,6 +94,7 @@ struct queues {
 	struct pauses pauses;
 	TAILQ_HEAD(unused_queues, queue) unused; /* the one that is unused for longest stands first */
 	struct store_thread *thread;
+	int64_t opened_us;
 	uint32_t breakers; /* that are not closed */
 };
 

@@ -11,12 +11,28 @@ token_ns(uint32_t per_second)
 	return (SECOND_NS + per_second - 1) / per_second;
 }
 
+/* The time in which an empty bucket is filled. */
+static int64_t
+burst_ns(uint32_t per_second)
+{
+	int64_t token = token_ns(per_second);
+
+	return token > BURST_NS ? token : BURST_NS;
+}
+
+void
+rate_empty(struct rate *rate, uint32_t per_second, int64_t at_us)
+{
+	int64_t full_ns = at_us * 1000 + burst_ns(per_second);
+
+	if (rate->full_ns < full_ns)
+		rate->full_ns = full_ns;
+}
+
 int64_t
 rate_due_us(const struct rate *rate, uint32_t per_second)
 {
-	int64_t token = token_ns(per_second), burst = token > BURST_NS ? token : BURST_NS;
-
-	return (rate->full_ns + token - burst + 999) / 1000;
+	return (rate->full_ns + token_ns(per_second) - burst_ns(per_second) + 999) / 1000;
 }
 
 void

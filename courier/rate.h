@@ -13,6 +13,12 @@ struct rate {
 	int64_t full_ns; /* when it is full again, by the steady clock */
 };
 
+/*
+ * The bucket was empty at that instant, or later: a process that begins does not know how many requests the one before
+ * has sent.
+ */
+void rate_empty(struct rate *rate, uint32_t per_second, int64_t at_us);
+
 /* When a token is there; an instant that has passed: there is one now. per_second is 1 or more. */
 int64_t rate_due_us(const struct rate *rate, uint32_t per_second);
 

@@ -1,6 +1,9 @@
 """What is published arrives at the endpoints that match: once, within their limits, and whatever process dies."""
 
+import bisect
 import json
+import os
+import signal
 
 import pytest
 
@@ -175,6 +178,31 @@ def test_a_changed_url_is_taken_from_the_reply_on(hookline, tenant, endpoints, r
 @pytest.fixture(params=STORES)
 def own(request, make_hookline):
     return make_hookline(request.param, HL_COURIERS=1).start()
+
+
+def most_in(arrivals, seconds):
+    """Requests in any stretch of so many seconds."""
+    times = [arrival.at for arrival in arrivals]
+    return max(bisect.bisect(times, begin + seconds) - number for number, begin in enumerate(times))
+
+
+def test_rate_limit_rps_holds_in_any_ten_seconds_though_couriers_die(own, receiver):
+    """A courier cannot know how many requests the one before has sent just now."""
+    tenant = own.new_tenant()
+    endpoints = Endpoints(tenant, receiver)
+    endpoints.add("/one", "one", rate_limit_rps=1)
+    endpoints.add("/twenty", "twenty", rate_limit_rps=20)
+    for topic, count in (("one", 30), ("twenty", 300)):
+        assert tenant.client.post("/v1/events/batch", [{"topic": topic}] * count).status == 201
+    receiver.wait(6, "/one")  # rows that were never attempted are read when they are five seconds old
+    for number in range(6, 10):
+        os.kill(wait_until(lambda: own.daemon.pids("courier"), "a courier")[0], signal.SIGKILL)
+        receiver.wait(number + 1, "/one")
+    receiver.wait(180, "/twenty")
+    one, twenty = receiver.at("/one"), receiver.at("/twenty")
+    waits = [later.at - earlier.at for earlier, later in zip(one, one[1:])]
+    assert min(waits) > 0.7, waits  # a busy machine brings some of them late
+    assert most_in(twenty, 10) <= 220
 
 
 def test_every_event_arrives_although_everything_is_started_anew(own, receiver):

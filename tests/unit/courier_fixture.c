@@ -19,13 +19,14 @@
 #include "tests/unit/published_fixture.h"
 
 struct scene scene;
-int64_t fake_now_us;
+int64_t fake_now_us, fake_step_us;
 
 int
 clock_gettime(clockid_t id, struct timespec *ts)
 {
-	(void)id;
-	*ts = (struct timespec){.tv_sec = fake_now_us / SECOND, .tv_nsec = fake_now_us % SECOND * 1000};
+	int64_t now_us = fake_now_us + (id == CLOCK_REALTIME ? fake_step_us : 0);
+
+	*ts = (struct timespec){.tv_sec = now_us / SECOND, .tv_nsec = now_us % SECOND * 1000};
 	return 0;
 }
 
@@ -130,6 +131,7 @@ new_courier(void)
 	scene.courier.reports.lane = scene.outcomes;
 	scene.courier.reports.slot = &scene.slot.process;
 	courier_open(&scene.courier, scene.limit);
+	scene.courier.queues.opened_us -= SECOND; /* so that rate_limit_rps lets through what comes at once */
 }
 
 void
@@ -137,6 +139,7 @@ scene_begin(uint64_t limit, uint64_t outcomes_bytes)
 {
 	scene = (struct scene){.limit = limit};
 	fake_now_us = 1000000 * SECOND;
+	fake_step_us = 0;
 	for (uint32_t i = 0; i < LANES; i++)
 		scene.jobs[i] = lane_over_memory(1024, 1 << 20, 0, 0);
 	scene.outcomes = lane_over_memory(1024, outcomes_bytes, 0, 0);

@@ -17,7 +17,7 @@
 #define LANES 2u
 #define MODEL_PAGE_ROWS 7u /* rows of a page, fewer than the real ones */
 
-extern int64_t fake_now_us;
+extern int64_t fake_now_us, fake_step_us;
 
 struct model_endpoint {
 	uint8_t id[16];

@@ -65,6 +65,24 @@ test_an_endpoint_at_its_limit_does_not_keep_others_waiting(void **state)
 	assert_int_equal(scene.endpoints[1].in_flight, 3);
 }
 
+static void
+test_a_courier_waits_for_a_token_that_its_predecessor_has_not_taken(void **state)
+{
+	scene.endpoints[0].rate_limit_rps = 1;
+	publish(0, 3);
+	answer_all(200);
+	assert_int_equal(scene.begun, 1);
+	scene_kill();
+	store_start();
+	fake_now_us += 10 * SECOND; /* until the rows are not young any more */
+	scene.courier.queues.opened_us = fake_now_us;
+	scene_settle();
+	assert_int_equal(scene.begun, 1);
+	fake_now_us += SECOND;
+	scene_settle();
+	assert_int_equal(scene.begun, 2);
+}
+
 /* ---- many jobs of one tenant ---- */
 
 /* Of three endpoints of the tenant "default", whose receivers answer nothing. */
@@ -379,6 +397,7 @@ main(void)
 	    SCENE_TEST(test_many_jobs_of_one_tenant_leave_slots_to_another),
 	    SCENE_TEST(test_the_instant_is_told_since_when_the_oldest_job_is_due),
 	    SCENE_TEST(test_jobs_that_nobody_may_begin_are_not_late),
+	    SCENE_TEST(test_a_courier_waits_for_a_token_that_its_predecessor_has_not_taken),
 	    SCENE_TEST(test_an_endpoint_that_only_fails_costs_no_attempts_of_jobs_that_wait),
 	    SCENE_TEST(test_answers_that_kill_a_job_at_once_open_the_breaker),
 	    SCENE_TEST(test_an_open_breaker_keeps_a_page_of_jobs_and_reads_no_rows),

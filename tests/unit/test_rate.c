@@ -60,7 +60,22 @@ test_another_limit_holds_at_once(void **state)
 	assert_true(pass(&rate, 1000, 1001 * SECOND));
 }
 
-/* Steps of random lengths, some of which are long enough to fill the bucket. */
+static void
+test_a_bucket_that_was_empty_fills_from_then_on(void **state)
+{
+	struct rate rate = {0};
+
+	rate_empty(&rate, 1, 1000 * SECOND);
+	assert_int_equal(rate_due_us(&rate, 1), 1001 * SECOND);
+	assert_true(pass(&rate, 1, 1001 * SECOND));
+	rate_empty(&rate, 1, 1000 * SECOND); /* which is known already */
+	assert_int_equal(rate_due_us(&rate, 1), 1002 * SECOND);
+	rate = (struct rate){0};
+	rate_empty(&rate, 1000, 1000 * SECOND);
+	assert_int_equal(rate_due_us(&rate, 1000), 1000 * SECOND + 1000);
+}
+
+/* Steps of random lengths, some of which are long enough to fill the bucket. Now and then another process goes on. */
 static uint32_t
 run(struct dice *dice, uint32_t per_second)
 {
@@ -69,6 +84,10 @@ run(struct dice *dice, uint32_t per_second)
 	uint32_t count = 0;
 
 	while (now_us < end_us && count < PASSED_MOST) {
+		if (dice_below(dice, 100) == 0) {
+			rate = (struct rate){0};
+			rate_empty(&rate, per_second, now_us);
+		}
 		if (pass(&rate, per_second, now_us))
 			passed[count++] = now_us;
 		else if (dice_below(dice, 2) == 0)
@@ -120,6 +139,7 @@ main(void)
 	    cmocka_unit_test(test_five_at_once_go_one_a_second),
 	    cmocka_unit_test(test_a_tenth_of_a_second_goes_at_once),
 	    cmocka_unit_test(test_another_limit_holds_at_once),
+	    cmocka_unit_test(test_a_bucket_that_was_empty_fills_from_then_on),
 	    cmocka_unit_test(test_no_ten_seconds_have_more_than_ten_percent_above_the_limit),
 	    cmocka_unit_test(test_who_asks_all_the_time_gets_the_limit),
 	};
