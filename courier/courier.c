@@ -84,7 +84,7 @@ begin(struct courier *c, struct job *job)
 static void
 begin_or_bury(struct courier *c, struct job *job)
 {
-	if (job->event->record == NULL || clock_wall_us() / 1000 >= job->expires_ms)
+	if (job->event->record == NULL || c->ready.now_us >= job->expires_us)
 		reports_dead(&c->reports, job, "expired");
 	else if (job->transform != NULL && job->transform->state == TRANSFORM_UNREADABLE)
 		reports_dead(&c->reports, job, "transform_error");

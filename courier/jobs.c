@@ -283,7 +283,7 @@ jobs_take(struct jobs *jobs, struct queue *queue, struct event_copy *event, cons
 	job->event = event;
 	event->references++;
 	job->due = (struct heap_item){.id = job->link.id, .at = facts->due_us};
-	job->expires_ms = facts->expires_ms;
+	job->expires_us = facts->expires_us;
 	job->expires_anew = facts->expires_anew;
 	job->class = facts->attempt_count == 0 ? JOB_FIRST : JOB_AGAIN;
 	job->attempt_count = facts->attempt_count;

@@ -40,13 +40,13 @@ struct job {
 	enum job_class class; /* AGAIN also when this courier has attempted it, charged or not */
 	enum job_class begun_class; /* of IN_FLIGHT */
 	struct heap_item due; /* of its endpoint's heap; `at` is when it is due, NEVER_US: nothing is to be done */
-	int64_t expires_ms; /* wall clock */
+	int64_t expires_us; /* steady clock: nobody's setting the clock ends a job */
 	uint32_t attempt_count, attempt_base; /* as in its row */
 	uint32_t position; /* of its last outcome on the lane */
 	uint16_t place; /* of IN_FLIGHT: in jobs.attempts */
 	bool uncommitted; /* that outcome is not committed; it stands in jobs.uncommitted */
 	bool parked; /* it waits for its transform, in the list of that */
-	bool expires_anew; /* the row does not have expires_ms */
+	bool expires_anew; /* the row does not have that */
 	bool is_probe; /* of IN_FLIGHT: by its endpoint's breaker */
 	bool disables; /* that outcome disables the endpoint */
 	bool kept; /* the store refuses its outcome: its row says less than memory, where it stays until it is due */
@@ -77,7 +77,7 @@ struct job_facts {
 	uint8_t job_id[16];
 	uint8_t transform_id[16]; /* all zero: none */
 	int64_t due_us;
-	int64_t expires_ms; /* wall clock */
+	int64_t expires_us; /* steady clock */
 	bool expires_anew;
 	uint32_t attempt_count, attempt_base; /* as in its row */
 };

@@ -51,18 +51,19 @@ struct moment {
 	int64_t now_us, wall_us;
 };
 
+/* That instant of the wall clock, by the steady clock. */
 static int64_t
-due_of(const struct page_row *row, const struct moment *moment)
+steady_of(int64_t wall_ms, const struct moment *moment)
 {
-	return moment->now_us + row->due_ms * 1000 - moment->wall_us;
+	return moment->now_us + wall_ms * 1000 - moment->wall_us;
 }
 
 static enum row_fate
 take_row(struct jobs *jobs, struct queue *queue, const struct page_row *row, const struct moment *moment)
 {
-	int64_t due_us = due_of(row, moment);
+	int64_t due_us = steady_of(row->due_ms, moment);
 	struct job_facts facts = {.due_us = due_us,
-	    .expires_ms = row->expires_ms,
+	    .expires_us = steady_of(row->expires_ms, moment),
 	    .attempt_count = row->attempt_count,
 	    .attempt_base = row->attempt_base};
 	struct event_copy *copy;
@@ -84,7 +85,7 @@ take_row(struct jobs *jobs, struct queue *queue, const struct page_row *row, con
 	/* It has waited while its endpoint held, when time did not count. */
 	if (row->expires_ms == 0) {
 		facts.expires_anew = true;
-		facts.expires_ms = moment->wall_us / 1000 + endpoint_lifetime_ms(queue->config);
+		facts.expires_us = moment->now_us + endpoint_lifetime_ms(queue->config) * 1000;
 	}
 	memcpy(facts.job_id, row->job_id, sizeof facts.job_id);
 	memcpy(facts.transform_id, row->transform_id, sizeof facts.transform_id);
@@ -102,7 +103,7 @@ reconcile(struct jobs *jobs, struct queue *queue, const struct news *page, const
 
 	jobs_page_begins(jobs);
 	for (uint32_t i = 0; i < count; i++)
-		jobs_page_has(jobs, queue, page->rows[i].job_id, due_of(&page->rows[i], moment));
+		jobs_page_has(jobs, queue, page->rows[i].job_id, steady_of(page->rows[i].due_ms, moment));
 	jobs_page_ends(jobs, queue, queue->cursor, page->last ? NULL : page->rows[count - 1].job_id);
 }
 

@@ -3,13 +3,14 @@
 
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "event/handover.h"
 
 #define PARCELS_A_TURN 64u /* of each lane */
 
 struct moment {
-	int64_t now_us, boot_us;
+	int64_t now_us, boot_us, wall_us;
 };
 
 /* Takes one job, or leaves it in its row. *copy: of the event, made for the first job that is taken. */
@@ -17,7 +18,8 @@ static void
 take_job(struct jobs *jobs, const struct handover *handover, const struct handover_job *job, const struct record *event,
     struct event_copy **copy, const struct moment *moment)
 {
-	struct job_facts facts = {.due_us = moment->now_us, .expires_ms = job->expires_ms};
+	int64_t expires_in_us = job->expires_ms * 1000 - moment->wall_us;
+	struct job_facts facts = {.due_us = moment->now_us, .expires_us = moment->now_us + expires_in_us};
 	int64_t age_us = moment->boot_us - handover->begun_us;
 	struct queue *queue;
 
@@ -64,7 +66,7 @@ take_parcel(struct parcels *parcels, struct jobs *jobs, const struct parcel *par
 bool
 parcels_take(struct parcels *parcels, struct jobs *jobs, int64_t now_us, int64_t boot_us)
 {
-	const struct moment moment = {now_us, boot_us};
+	const struct moment moment = {now_us, boot_us, clock_wall_us()};
 	bool any = false;
 
 	for (uint32_t i = 0; i < parcels->count; i++) {

@@ -40,11 +40,12 @@ span_of(const char *text)
 }
 
 static struct outcome_job
-outcome_job(const struct job *job)
+outcome_job(const struct jobs *jobs, const struct job *job)
 {
+	int64_t expires_in_us = job->expires_us - jobs->ready->now_us;
 	struct outcome_job out = {.tenant_id = span_of(job->queue->tenant->tenant_id),
 	    .attempt_count = job->attempt_count,
-	    .expires_ms = job->expires_anew ? job->expires_ms : 0};
+	    .expires_ms = job->expires_anew ? (clock_wall_us() + expires_in_us) / 1000 : 0};
 
 	memcpy(out.endpoint_id, job->queue->link.id, sizeof out.endpoint_id);
 	memcpy(out.job_id, job->link.id, sizeof out.job_id);
@@ -163,7 +164,7 @@ reports_attempt(struct reports *reports, struct job *job, const struct attempt_r
 	job->attempt_count += verdict.charged;
 	due_us = verdict.kind == VERDICT_RETRY ? jobs->ready->now_us + verdict.wait_ms * 1000 : NEVER_US;
 
-	struct outcome outcome = {.job = outcome_job(job),
+	struct outcome outcome = {.job = outcome_job(jobs, job),
 	    .kind = verdict.kind,
 	    .charged = verdict.charged,
 	    .disables = verdict.disables,
@@ -192,7 +193,7 @@ reports_attempt(struct reports *reports, struct job *job, const struct attempt_r
 void
 reports_dead(struct reports *reports, struct job *job, const char *reason)
 {
-	const struct outcome outcome = {.job = outcome_job(job),
+	const struct outcome outcome = {.job = outcome_job(reports->jobs, job),
 	    .kind = VERDICT_DEAD,
 	    .reason = span_of(reason),
 	    .end = ATTEMPT_OURS,

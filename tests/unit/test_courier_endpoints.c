@@ -112,6 +112,20 @@ test_a_job_past_its_time_dies_without_an_attempt(void **state)
 }
 
 static void
+test_a_job_in_memory_does_not_die_because_somebody_sets_the_clock(void **state)
+{
+	struct model_row *row = scene_publish(0);
+
+	scene_settle();
+	http_answer(0, 500);
+	scene_settle();
+	fake_step_us = 365 * 24 * 3600 * SECOND;
+	scene_pass(10 * SECOND);
+	assert_int_equal(scene.begun, 2);
+	assert_int_equal(row->dead, 0);
+}
+
+static void
 test_time_does_not_count_while_a_job_was_held(void **state)
 {
 	struct model_row *row = scene_row(0, 100, fake_now_us - 100 * 24 * 3600 * SECOND);
@@ -347,6 +361,7 @@ main(void)
 	    SCENE_TEST(test_an_attempt_keeps_the_configuration_it_began_with),
 	    SCENE_TEST(test_410_stops_the_endpoint_at_once),
 	    SCENE_TEST(test_a_job_past_its_time_dies_without_an_attempt),
+	    SCENE_TEST(test_a_job_in_memory_does_not_die_because_somebody_sets_the_clock),
 	    SCENE_TEST(test_time_does_not_count_while_a_job_was_held),
 	    SCENE_TEST(test_a_job_whose_event_is_gone_dies),
 	    SCENE_TEST(test_jobs_wait_for_their_transform_and_others_do_not),
