@@ -33,10 +33,11 @@ def case(function):
 CASES = {}
 
 
-def services(bench, storage, **options):
-    """A service that has stored nothing yet, on a disk that is done with what came before."""
+def services(bench, storage, database=None, **options):
+    """A service that has stored nothing yet, on a disk that is done with what came before. database: the bench's, if not said."""
     os.sync()
-    database = bench.empty_database() if storage == "postgres" else None
+    if storage == "postgres" and database is None:
+        database = bench.empty_database()
     return Service(bench, storage, database, **options)
 
 

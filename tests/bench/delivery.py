@@ -115,17 +115,17 @@ class Publishing:
 
 
 @contextlib.contextmanager
-def publishing(bench, store):
+def publishing(bench, store, database=None):
     key = f"bench-{secrets.token_hex(16)}"
     options = {"HL_API_KEY": key, "HL_STORE_BACKEND": store, "HL_TENANT_ID": f"bench-{next(_numbers)}",
                "HL_ALLOW_NETWORKS": "loopback"}
-    with services(bench, "postgres" if store == "postgres" else "jsonl", **options) as service:
+    with services(bench, "postgres" if store == "postgres" else "jsonl", database, **options) as service:
         made = Publishing(bench, store, service, key)
         with service.daemon.client() as client:
             asked = {"Authorization": f"Bearer {key}"}
             wait_until(lambda: client.request("GET", "/v1/endpoints?limit=1", headers=asked).status == 200, "the API", 30)
         if store == "postgres":
-            bench.database.query(f"TRUNCATE {TABLES}")
+            service.database.query(f"TRUNCATE {TABLES}")
         yield made
     shutil.rmtree(service.directory)
 

@@ -2,11 +2,9 @@
 
 import contextlib
 import json
-import math
 import os
 import secrets
 import shutil
-import statistics
 import subprocess
 import sys
 from pathlib import Path
@@ -15,7 +13,7 @@ from harness.waiting import wait_until
 
 import check
 from cases import BATCH, case, request_rate, services, stage_us
-from measure import next_seed, run_load
+from measure import compare, next_seed, run_load
 
 CLIENT = Path(__file__).resolve().parent / "manage.py"
 CONNECTIONS = 8
@@ -97,21 +95,15 @@ def moves(bench, service, key, rate):
         service.settle()
         return result["due"]["p99_us"], result["accepted"] / result["seconds"]
 
-    with_p99, with_rate, without_p99, requests, spent = [], [], [], 0, 0
-    before = ingest()
+    without, beside, requests, spent = [ingest()], [], 0, 0
     for _ in range(PAIRS if seconds >= 1 else 1):
         client = manage(service, key, seconds, connections=CONNECTIONS, rate=USUAL_RATE)
-        meanwhile = ingest()
+        beside.append(ingest())
         result = read_result(client)
         requests, spent = requests + result["requests"], spent + result["seconds"]
-        after = ingest()
-        with_p99.append(meanwhile[0] / math.sqrt(before[0] * after[0]))
-        with_rate.append(meanwhile[1] / math.sqrt(before[1] * after[1]))
-        without_p99.append(after[0] / before[0])
-        before = after
-    spread = statistics.quantiles(without_p99, n=4) if len(without_p99) > 1 else [without_p99[0]] * 3
+        without.append(ingest())
+    (p99_ratio, apart), (rate_ratio, _) = map(compare, zip(*without), zip(*beside))
     return {
         "events_per_s": rate * BATCH["events"], "requests_per_s": requests / spent,
-        "p99_ratio": statistics.median(with_p99), "rate_ratio": statistics.median(with_rate),
-        "without_low": spread[0], "without": statistics.median(without_p99), "without_high": spread[2],
-    }
+        "p99_ratio": p99_ratio, "rate_ratio": rate_ratio,
+    } | dict(zip(("without_low", "without", "without_high"), apart))

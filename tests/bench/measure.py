@@ -8,7 +8,9 @@ where rates and latencies do not; `others_percent` tells how much of the machine
 import contextlib
 import itertools
 import json
+import math
 import os
+import statistics
 import subprocess
 import threading
 import time
@@ -70,27 +72,30 @@ def rollup(pid):
     return {line.split(":")[0]: int(line.split()[1]) / 1024 for line in lines}
 
 
-def tree_memory(daemon, segment):
+def tree_memory(daemon, segment, roles=()):
     """
-    MiB of the whole tree. A page that several processes share counts once: as the proportional sizes (PSS) add up, and
-    the segment as its file takes up memory, mapped or not. rss_mib counts shared code and copies once for each process.
+    MiB of the whole tree, or of the processes of these roles, and of the segment. A page that several processes share
+    counts once: as the proportional sizes (PSS) add up, and the segment as its file takes up memory, mapped or not.
+    rss_mib counts shared code and copies once for each process.
     """
     pss = rss = 0
-    for pid in session_members(daemon.pid):
+    for pid in [pid for role in roles for pid in daemon.pids(role)] if roles else session_members(daemon.pid):
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):
             sizes = rollup(pid)
             pss += sizes["Pss"] - sizes["Pss_Shmem"]
             status = Path("/proc", str(pid), "status").read_text()
             rss += sum(int(status.split(f"Rss{kind}:")[1].split()[0]) / 1024 for kind in ("Anon", "File"))
-    shared = segment.stat().st_blocks / 2048
+    shared = 0
+    with contextlib.suppress(FileNotFoundError):  # a daemon that is not started yet
+        shared = segment.stat().st_blocks / 2048
     return {"private_mib": pss, "segment_mib": shared, "memory_mib": pss + shared, "rss_mib": rss + shared}
 
 
 class MemoryWatch:
     """The highest of the samples taken while the block runs."""
 
-    def __init__(self, daemon, segment, every=0.5):
-        self.daemon, self.segment, self.every = daemon, segment, every
+    def __init__(self, daemon, segment, every=0.5, roles=()):
+        self.daemon, self.segment, self.every, self.roles = daemon, segment, every, roles
         self.samples = []  # (seconds since the start, sizes)
         self.over = threading.Event()
         self.thread = threading.Thread(target=self.watch, daemon=True)
@@ -98,7 +103,7 @@ class MemoryWatch:
     def watch(self):
         begun = time.monotonic()
         while True:
-            self.samples.append((time.monotonic() - begun, tree_memory(self.daemon, self.segment)))
+            self.samples.append((time.monotonic() - begun, tree_memory(self.daemon, self.segment, self.roles)))
             if self.over.wait(self.every):
                 return
 
@@ -112,6 +117,18 @@ class MemoryWatch:
 
     def highest(self):
         return max((sizes for _, sizes in self.samples), key=lambda sizes: sizes["memory_mib"])
+
+
+# Pairs
+
+def compare(without, beside):
+    """
+    The median of the ratios of each figure of `beside` to the two of `without` just before and after it; and the quartiles of
+    the ratios of neighbours in `without`, which says how far figures are apart that nothing has changed.
+    """
+    ratios = [figure / math.sqrt(before * after) for figure, before, after in zip(beside, without, without[1:])]
+    apart = [after / before for before, after in zip(without, without[1:])]
+    return statistics.median(ratios), statistics.quantiles(apart, n=4) if len(apart) > 1 else [apart[0]] * 3
 
 
 # The service

@@ -34,6 +34,7 @@ from harness.postgres import PostgresServer  # noqa: E402
 
 import ceilings  # noqa: E402, F401  (registers its cases)
 import delivery  # noqa: E402, F401
+import fair  # noqa: E402, F401
 import hours  # noqa: E402, F401
 import job_queues  # noqa: E402, F401
 import management  # noqa: E402, F401

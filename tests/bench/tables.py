@@ -135,6 +135,13 @@ TABLES = {
         "From sending a publish to the arrival of its first attempt",
         [NAME, ("published_per_s", "published/s", 0), P50, ("p95_ms", "p95 ms", 2), P99, ("max_ms", "longest ms", 2), OTHERS],
     ),
+    "fair": Table(
+        "From sending a publish to the arrival of its first attempt at 1,000 endpoints, beside three that fail or are behind",
+        [NAME, ("published_per_s", "published/s", 0), ("waiting_jobs", "waiting jobs", 0), ("p50_ms", "p50 ms without", 2),
+         ("p50_beside_ms", "with", 2), ("p50_ratio", "ratio", 2), ("p95_ms", "p95 ms without", 2), ("p95_beside_ms", "with", 2),
+         ("p95_ratio", "ratio", 2), ("without_low", "p95 without to without, lower quarter", 2), ("without", "half", 2),
+         ("without_high", "upper quarter", 2), ("memory_mib", "memory MiB", 0), ("full_mib", "at full load", 0)],
+    ),
     "queues": Table(
         "Job queues with a handler that does nothing, beside events that are published and delivered",
         [NAME, ("work", "work", None), ("delivered_per_s", "jobs/s", 0), ("cpu_us", "CPU µs/job", 1),

@@ -130,6 +130,14 @@ def test_the_case_of_job_queues_says_what_is_missing_and_fetches_once(tmp_path, 
     assert (tmp_path / "packages/package-lock.json").exists() and (tmp_path / "packages/queue.mjs").exists()
 
 
+def test_a_load_is_compared_with_those_just_before_and_after_it(monkeypatch):
+    monkeypatch.syspath_prepend(BENCH)
+    from measure import compare
+
+    assert compare([1, 1, 4, 4], [2, 2, 8]) == (2, [1, 1, 4])
+    assert compare([2, 8], [2]) == (0.5, [4, 4, 4])
+
+
 def test_every_table_of_the_document_is_one_the_benchmark_makes(monkeypatch):
     monkeypatch.syspath_prepend(BENCH)
     from tables import TABLES

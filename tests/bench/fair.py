@@ -1,0 +1,198 @@
+"""
+Fair: does an endpoint that fails make the events of others late? Two services, one with three such endpoints and one
+without, are measured in turn; the one that is not measured does not run. BENCH_PAIRS, BENCH_SECONDS and BENCH_JOBS make it
+shorter.
+"""
+
+import contextlib
+import os
+import sqlite3
+import statistics
+import subprocess
+import time
+
+from harness.daemon import BUILD_DIR
+from harness.metrics import metrics
+from harness.receivers import dead_port
+from harness.recording_receiver import Answer
+from harness.recording_receiver import Receiver as ScriptedReceiver
+from harness.waiting import wait_until
+
+from cases import case
+from delivery import EVENT, STORES, SUSTAINED, Receiver, publishing
+from hours import seconds_wanted
+from management import answers
+from measure import MemoryWatch, compare
+
+OTHERS = 1000  # endpoints whose receiver is well
+RATE = 500  # events a second for these together
+TROUBLES = ("dead", "slow", "waiting")
+TROUBLE_RATE = 30  # events a second for the three together
+SLOW_SECONDS = 30
+SLOW_TIMEOUT_MS = 60_000
+JOBS = 1_000_000
+WARMING = 10_000  # events: each endpoint gets some, and the connections are made
+PAIRS = 10
+PAIR_SECONDS = 20
+OF_DELIVERY = ("publisher", "courier")
+SINGLE = EVENT | {"events": 1, "connections": 64, "path": "/v1/events"}
+
+
+@case
+def fair(bench):
+    """p95 of 1,000 endpoints with and without a dead one, a slow one and one with a million waiting jobs; half an hour"""
+    seconds, pairs = seconds_wanted(bench, PAIR_SECONDS), int(os.environ.get("BENCH_PAIRS", PAIRS))
+    jobs = int(os.environ.get("BENCH_JOBS", JOBS))
+    bench.empty_database()
+    for store, name in STORES:
+        with contextlib.ExitStack() as stack:
+            receiver = stack.enter_context(Receiver())
+            alone, beside = (stack.enter_context(service_at_rest(bench, store, receiver)) for _ in range(2))
+            stack.enter_context(troubles(beside, jobs))
+            row = {"name": name, "published_per_s": RATE, "waiting_jobs": jobs}
+            bench.add("fair", row | measure_pairs(alone, beside, receiver, pairs, seconds)
+                      | {"full_mib": memory_at_full_load(beside, seconds)})
+
+
+# The services
+
+@contextlib.contextmanager
+def service_at_rest(bench, store, receiver):
+    """A service with an endpoint for each of the others; its daemon is stopped."""
+    database = bench.server.new_database() if store == "postgres" else None
+    with publishing(bench, store, database) as service:
+        service.subscribe(receiver, OTHERS)
+        service.service.daemon.stop()
+        yield service
+
+
+@contextlib.contextmanager
+def running(service):
+    daemon = service.service.daemon
+    daemon.start()
+    wait_until(lambda: answers(service.service, service.key), "the API", 30)
+    yield
+    daemon.stop()
+
+
+@contextlib.contextmanager
+def troubles(service, jobs):
+    """
+    In the block the service has the three endpoints: nobody accepts connections to the first, the second answers after
+    30 seconds, the third is well, but so many jobs wait for it, which rate_limit_rps lets through.
+    """
+    port, kept = dead_port()
+    with contextlib.ExitStack() as stack:
+        for listener in kept:
+            stack.enter_context(listener)
+        slow, well = stack.enter_context(ScriptedReceiver()), stack.enter_context(Receiver())
+        slow.answers["/slow"] = Answer(delay=SLOW_SECONDS)
+        with running(service):
+            add_endpoint(service, 0, url=f"http://127.0.0.1:{port}/")
+            add_endpoint(service, 1, url=slow.url("/slow"), timeout_ms=SLOW_TIMEOUT_MS)
+            waited_for = add_endpoint(service, 2, url=f"http://127.0.0.1:{well.port}/")
+        add_jobs(service, waited_for, jobs)
+        yield
+
+
+def add_endpoint(service, number, **fields):
+    made = service.post("/v1/endpoints", fields | {"name": TROUBLES[number]})
+    service.post("/v1/subscriptions", {"endpoint_id": made["id"], "topic_pattern": f"trouble.{number}"})
+    return made["id"]
+
+
+def add_jobs(service, endpoint, count):
+    """So many jobs of the endpoint that are due, each of an event of its own, as a publisher would have made them."""
+    postgres = service.store == "postgres"
+    at_ms = int(time.time() * 1000)
+    time_of = f"{at_ms:012x}"
+    number = "lpad(to_hex(i), 8, '0')" if postgres else "printf('%08x', i)"
+
+    def new_id(end):
+        text = f"('{time_of[:8]}-{time_of[8:]}-7000-8000-' || {number} || '{end}')"
+        return f"{text}::uuid" if postgres else text
+
+    def at(ms):
+        return f"hl_time({ms})" if postgres else str(ms)
+
+    tenant = service.service.daemon.options["HL_TENANT_ID"]
+    payload = '{"sent":"' + 20 * "0" + '","output":"' + 460 * "x" + '"}'
+    numbers = f"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {count})"
+    statements = [
+        f"INSERT INTO events (event_id, created_at, occurred_at, job_count, tenant_id, topic, payload) {numbers}"
+        f" SELECT {new_id('0000')}, {at(at_ms)}, {at(at_ms)}, 1, '{tenant}', 'trouble.2', '{payload}' FROM n",
+        f"INSERT INTO jobs (tenant_id, endpoint_id, job_id, event_id, node_id, status, expires_at) {numbers}"
+        f" SELECT '{tenant}', '{endpoint}', {new_id('0001')}, {new_id('0000')}, (SELECT min(node_id) FROM delivery_nodes),"
+        f" 'pending', {at(at_ms + 30 * 86_400_000)} FROM n",
+    ]
+    if postgres:
+        for statement in [*statements, "VACUUM (ANALYZE) events", "VACUUM (ANALYZE) jobs", "CHECKPOINT"]:
+            service.service.database.query(statement)
+        return
+    path = service.service.directory / ".agentic/hooksd/hookline.db"
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as database:
+        for statement in ["BEGIN", *statements, "COMMIT", "PRAGMA wal_checkpoint(TRUNCATE)"]:
+            database.execute(statement).fetchall()
+    os.sync()
+
+
+# Measuring
+
+def measure_pairs(alone, beside, receiver, pairs, seconds):
+    without, with_troubles, memory = [late(alone, receiver, seconds)], [], []
+    for _ in range(pairs):
+        with MemoryWatch(beside.service.daemon, beside.service.segment, roles=OF_DELIVERY) as watch:
+            with_troubles.append(late(beside, receiver, seconds, beside_troubles=True))
+        memory.append(watch.highest()["memory_mib"])
+        without.append(late(alone, receiver, seconds))
+    row = {"memory_mib": max(memory)}
+    for name in ("p50", "p95"):
+        of_alone, of_beside = ([told[f"{name}_us"] for told in run] for run in (without, with_troubles))
+        ratio, apart = compare(of_alone, of_beside)
+        row |= {f"{name}_ms": statistics.median(of_alone) / 1000, f"{name}_beside_ms": statistics.median(of_beside) / 1000,
+                f"{name}_ratio": ratio}
+        if name == "p95":
+            row |= dict(zip(("without_low", "without", "without_high"), apart))
+    return row
+
+
+def late(service, receiver, seconds, beside_troubles=False):
+    """What the receiver tells of the others' events, when each of their endpoints had some before."""
+    with running(service):
+        warm_up(service, receiver)
+        trouble = publish_to_troubles(service, seconds) if beside_troubles else None
+        result = service.load(SINGLE | {"topics": OTHERS}, seconds, rate=RATE)
+        arrived(receiver, result["accepted"])
+        if trouble:
+            assert trouble.wait() == 0
+            wait_until(lambda: metrics(service.service.daemon)["breakers_open"] >= 1, "the dead endpoint to be found out", 30)
+    told = receiver.told()
+    assert told["unread"] == 0, told
+    return told
+
+
+def warm_up(service, receiver):
+    receiver.told()
+    load = SUSTAINED | {"topics": OTHERS, "requests": WARMING // SUSTAINED["events"]}
+    service.load(load, 60)
+    arrived(receiver, WARMING)
+    receiver.told()
+
+
+def arrived(receiver, count):
+    wait_until(lambda: receiver.told("/so-far")["arrived"] >= count, "the others' events to arrive", 120)
+
+
+def publish_to_troubles(service, seconds):
+    """A client of its own, which does so for as long."""
+    load = SINGLE | {"topic": "trouble", "topics": len(TROUBLES), "connections": 4, "rate": TROUBLE_RATE, "seconds": seconds}
+    words = [f"--{name}={value}" for name, value in load.items()]
+    command = [BUILD_DIR / "tests/bench/load", f"--port={service.service.daemon.port}", *words]
+    return subprocess.Popen(command, env=os.environ | {"HL_API_KEY": service.key}, stdout=subprocess.DEVNULL)
+
+
+def memory_at_full_load(service, seconds):
+    """The delivery processes and their lanes, while events come as fast as they are taken."""
+    with running(service), MemoryWatch(service.service.daemon, service.service.segment, roles=OF_DELIVERY) as watch:
+        service.load(SUSTAINED | {"topics": OTHERS}, seconds)
+    return watch.highest()["memory_mib"]
