@@ -1,4 +1,4 @@
-"""Chaos: while recorders post, blows fall on processes, database, network and disk, one or two at once."""
+"""Chaos: while recorders post, blows fall on processes, database, network, disk, receivers, names and clock, one or two at once."""
 
 import http.client
 import os
@@ -14,6 +14,7 @@ import psycopg
 
 from harness.accounting import identity
 from harness.metrics import metrics
+from harness.names import Names
 from harness.recording_receiver import Answer
 from harness.recorder import judge, recording
 from harness.waiting import PATIENCE, wait_until
@@ -204,12 +205,13 @@ class SqliteBlows:
 
 
 class ReceiverBlows:
-    """What customers' receivers do: fail, hang, cut connections, are not there. Those of the path "/steady" are well."""
+    """What customers' receivers do on these paths for a while: fail, hang, cut connections, put us off, are not there."""
 
     def __init__(self, receiver, paths):
         self.receiver = receiver
         self.paths = paths
-        self.blows = [self.fail_receiver, self.hang_receiver, self.drop_receiver, self.slow_receiver, self.refuse_receiver]
+        self.blows = [self.fail_receiver, self.hang_receiver, self.drop_receiver, self.slow_receiver, self.refuse_receiver,
+                      self.busy_receiver, self.cut_receiver, self.tear_receiver]
 
     def _answer(self, rng, answer):
         path = rng.choice(self.paths)
@@ -231,6 +233,17 @@ class ReceiverBlows:
     def slow_receiver(self, rng):
         self._answer(rng, Answer(200, body=b"slow", trickle=0.02))
 
+    def busy_receiver(self, rng):
+        self._answer(rng, busy(rng.choice([1, 2])))
+
+    def cut_receiver(self, rng):
+        """Its head says 200: that counts, and the connection is gone."""
+        self._answer(rng, Answer(200, body=100 * b"x", cut=rng.choice([0, 10])))
+
+    def tear_receiver(self, rng):
+        """In the middle of a head."""
+        self._answer(rng, Answer(raw=b"HTTP/1.1 200 OK\r\nContent-Le"))
+
     def refuse_receiver(self, rng):
         """Every path."""
         self.receiver.refuse()
@@ -238,6 +251,58 @@ class ReceiverBlows:
             time.sleep(rng.uniform(0.1, 1))
         finally:
             self.receiver.listen()
+
+
+def busy(seconds):
+    return Answer(429, headers=(("Retry-After", str(seconds)),))
+
+
+class NameBlows:
+    """Name servers that are slow, fail or lie about these hosts, whose address is 127.0.0.1."""
+
+    RIGHT = "127.0.0.1"
+    STRANGER = "93.184.216.34"  # somebody else's server
+    # Besides: a server of the cloud, which the guard refuses; an address that nothing is at; the right one behind a wrong one.
+    LIES = (STRANGER, "169.254.169.254", "93.184.216.99", f"{STRANGER},{RIGHT}")
+
+    def __init__(self, directory, hosts, stranger):
+        """stranger: a receiver, whose answers deliver nothing."""
+        self.hosts = hosts
+        self.names = Names(directory, dict.fromkeys(hosts, self.RIGHT), {self.STRANGER: stranger.port})
+        self.blows = [self.silence_name, self.fail_name, self.lose_name, self.forge_name]
+
+    def _say(self, rng, answer):
+        host = rng.choice(self.hosts)
+        self.names.say(host, answer)
+        try:
+            time.sleep(rng.uniform(0.1, 1.5))
+        finally:
+            self.names.say(host, self.RIGHT)
+
+    def silence_name(self, rng):
+        self._say(rng, "silent")
+
+    def fail_name(self, rng):
+        self._say(rng, "fails")
+
+    def lose_name(self, rng):
+        self._say(rng, "absent")
+
+    def forge_name(self, rng):
+        self._say(rng, rng.choice(self.LIES))
+
+
+class ClockBlows:
+    """Somebody sets the clock of the daemon's machine. It stays so until the next time."""
+
+    STEPS = (-3600, -90, 90, 7200)  # seconds; days would let idempotency keys expire
+
+    def __init__(self, clock):
+        self.clock = clock
+        self.blows = [self.step_clock]
+
+    def step_clock(self, rng):
+        self.clock.set(rng.choice(self.STEPS))
 
 
 class Chaos:
