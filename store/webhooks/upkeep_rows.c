@@ -1,14 +1,15 @@
 /* A look comes first: a task that is not due costs no transaction that writes. */
 #include "store/webhooks/upkeep_rows.h"
 
-static const struct db_statement look = {
-    "SELECT 1 FROM upkeep WHERE task = $1 AND hl_ms(ran_at) + $2 > hl_ms(hl_now())", NULL};
+/* A time that is still more than a period ahead was written while the clock was wrong. */
+#define NOT_DUE "hl_ms(ran_at) > hl_ms(hl_now()) - $2 AND hl_ms(ran_at) < hl_ms(hl_now()) + $2"
+
+static const struct db_statement look = {"SELECT 1 FROM upkeep WHERE task = $1 AND " NOT_DUE, NULL};
 
 static const struct db_statement add = {"INSERT INTO upkeep (task) VALUES ($1) ON CONFLICT (task) DO NOTHING", NULL};
 
-static const struct db_statement claim = {
-    "UPDATE upkeep SET ran_at = hl_now()"
-    " WHERE task = $1 AND (ran_at IS NULL OR hl_ms(ran_at) + $2 <= hl_ms(hl_now())) RETURNING task",
+static const struct db_statement claim = {"UPDATE upkeep SET ran_at = hl_now()"
+					  " WHERE task = $1 AND (ran_at IS NULL OR NOT (" NOT_DUE ")) RETURNING task",
     NULL};
 
 static const struct db_statement has_tenant = {"SELECT 1 FROM tenants WHERE tenant_id = $1", NULL};

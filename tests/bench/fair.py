@@ -174,8 +174,7 @@ def late(service, receiver, seconds, beside_troubles=False):
 def warm_up(service, receiver):
     receiver.told()
     load = SUSTAINED | {"topics": OTHERS, "requests": WARMING // SUSTAINED["events"]}
-    service.load(load, 60)
-    arrived(receiver, WARMING)
+    arrived(receiver, SUSTAINED["events"] * service.load(load, 60)["accepted"])
     receiver.told()
 
 

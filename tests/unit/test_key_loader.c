@@ -374,6 +374,24 @@ test_a_task_is_claimed_once_a_period(void **state)
 }
 
 static void
+test_a_task_that_ran_by_a_clock_that_was_ahead_is_claimed_again(void **state)
+{
+	static const struct db_statement set_ahead = {
+	    "UPDATE upkeep SET ran_at = hl_time(hl_ms(hl_now()) + 86400000) WHERE task = 't'", NULL};
+	struct error err = {""};
+	bool mine;
+
+	assert_int_equal(upkeep_claim(db, "t", 60000, &mine, &err), 0);
+	assert_int_equal(db_begin(db, &err), 0);
+	assert_int_equal(db_query(db, &set_ahead, NULL, 0, NULL, &err), 0);
+	assert_int_equal(db_commit(db, &err), 0);
+	assert_int_equal(upkeep_claim(db, "t", 60000, &mine, &err), 0);
+	assert_true(mine);
+	assert_int_equal(upkeep_claim(db, "t", 60000, &mine, &err), 0);
+	assert_false(mine);
+}
+
+static void
 test_the_tenant_is_made_once_and_stays_deleted(void **state)
 {
 	static const struct db_statement erase = {
@@ -410,6 +428,7 @@ main(void)
 	    STORE_TEST(test_uses_are_written_once_and_never_back),
 	    STORE_TEST(test_only_keys_that_were_revoked_long_ago_are_removed),
 	    STORE_TEST(test_a_task_is_claimed_once_a_period),
+	    STORE_TEST(test_a_task_that_ran_by_a_clock_that_was_ahead_is_claimed_again),
 	    STORE_TEST(test_the_tenant_is_made_once_and_stays_deleted),
 	};
 	int failed;
