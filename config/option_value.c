@@ -149,6 +149,15 @@ read_string(const struct option *option, const char *value)
 	}
 }
 
+/* units_read_duration(); a duration that may be 0 may be "off". */
+static bool
+read_duration(const struct option *option, const char *value, uint64_t unit_ms, uint64_t *number)
+{
+	*number = 0;
+	return (option->or_zero && strcasecmp(value, "off") == 0) ||
+	       (units_read_duration(value, unit_ms, number) && in_range(option, *number));
+}
+
 static bool
 read_number(const struct option *option, const char *value, uint64_t *number)
 {
@@ -167,9 +176,9 @@ read_number(const struct option *option, const char *value, uint64_t *number)
 	case TYPE_SIZE:
 		return units_read_size(value, number) && in_range(option, *number);
 	case TYPE_MILLISECONDS:
-		return units_read_duration(value, 1, number) && in_range(option, *number);
+		return read_duration(option, value, 1, number);
 	case TYPE_SECONDS:
-		return units_read_duration(value, 1000, number) && in_range(option, *number);
+		return read_duration(option, value, 1000, number);
 	default:
 		return false;
 	}

@@ -159,12 +159,14 @@ option_allowed(const struct option *option, char *out, size_t size)
 		    out, size, "%sa size from %s to %s, in bytes or like 512K, 64MiB, 1G", zero, least, most);
 		break;
 	case TYPE_MILLISECONDS:
+		zero = option->or_zero ? "0, off or " : "";
 		units_format_duration(option->least, 1, least, sizeof least);
 		units_format_duration(option->most, 1, most, sizeof most);
 		(void)snprintf(
 		    out, size, "%sa duration from %s to %s, in milliseconds or like 250ms, 10s, 2m", zero, least, most);
 		break;
 	case TYPE_SECONDS:
+		zero = option->or_zero ? "0, off or " : "";
 		units_format_duration(option->least, 1000, least, sizeof least);
 		units_format_duration(option->most, 1000, most, sizeof most);
 		(void)snprintf(out, size, "%sa duration from %s to %s of whole seconds, in seconds or like 30s, 2m, 1h",

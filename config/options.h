@@ -79,7 +79,7 @@ struct option {
 	const char *unit; /* of a number, for the reader; NULL: none */
 	uint64_t least; /* range of a number, size or duration, both ends included */
 	uint64_t most;
-	bool or_zero; /* 0 is allowed beside least..most */
+	bool or_zero; /* 0 is allowed beside least..most; in a duration also as "off" */
 
 	const char *const *choices; /* NULL-terminated */
 	const char *const *aliases; /* pairs of another word and the choice it means, NULL-terminated; NULL: none */
