@@ -60,6 +60,15 @@ uuid_v7(struct uuid_source *source, int64_t now_us, uint8_t out[16])
 }
 
 void
+uuid_v7_first(int64_t ms, uint8_t out[16])
+{
+	uint64_t head = htobe64((uint64_t)ms << 16);
+
+	memset(out, 0, 16);
+	memcpy(out, &head, sizeof head);
+}
+
+void
 uuid_v5(const uint8_t space[16], const char *text, size_t len, uint8_t out[16])
 {
 	uint8_t digest[SHA1_BYTES];

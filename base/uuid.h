@@ -23,6 +23,9 @@ void uuid_source_init(struct uuid_source *source);
  */
 void uuid_v7(struct uuid_source *source, int64_t now_us, uint8_t out[16]);
 
+/* What no version 7 id of that time or later is less than, and every earlier one is. ms: since 1970, not negative. */
+void uuid_v7_first(int64_t ms, uint8_t out[16]);
+
 /*
  * This project's namespaces for version 5: of clients' own ids, c2794c55-9d05-48fc-abc1-80f365c3efcd, and of events
  * whose id follows from their place in a request, 7da0d4d4-f822-4102-924c-4a49413a7e02. They were drawn once at random

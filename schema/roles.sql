@@ -130,9 +130,10 @@ SELECT format('%s ON %I.hooks_schema_migrations %s %I, %I', action, :'schema', d
 -- Functions likewise.
 SELECT CASE WHEN p.proowner <> quote_ident(:'owner')::regrole
             THEN format('ALTER FUNCTION %s OWNER TO %I', p.oid::regprocedure, :'owner') END,
-       CASE WHEN p.proname IN ('create_monthly_partition', 'ensure_partitions') AND (p.pronargs = 2 OR :'webhooks')
-            THEN format('GRANT EXECUTE ON FUNCTION %s TO %I', p.oid::regprocedure,
-                        CASE p.pronargs WHEN 2 THEN :'writer' ELSE :'control' END) END
+       CASE WHEN p.proname IN ('create_monthly_partition', 'ensure_partitions') AND p.pronargs = 2
+            THEN format('GRANT EXECUTE ON FUNCTION %s TO %I', p.oid::regprocedure, :'writer')
+            WHEN p.proname IN ('create_monthly_partition', 'ensure_partitions', 'hl_drop_month') AND :'webhooks'
+            THEN format('GRANT EXECUTE ON FUNCTION %s TO %I', p.oid::regprocedure, :'control') END
 	FROM pg_proc p
 	WHERE p.pronamespace = quote_ident(:'schema')::regnamespace
 	  AND (p.proname ~ '^(hooks|hl)_'

@@ -126,3 +126,22 @@ replay_rows_end(struct db *db, const char *tenant_id, const char *id, const char
 
 	return db_finds(db, &end, params, 4, ended, err);
 }
+
+int
+replay_rows_remove_old(struct db *db, uint32_t limit, uint32_t *removed, struct error *err)
+{
+	static const struct db_statement remove_old = {
+	    "DELETE FROM replays WHERE (tenant_id, replay_id) IN (SELECT tenant_id, replay_id FROM replays"
+	    " WHERE hl_ms(finished_at) < hl_ms(hl_now()) - $1 LIMIT $2) RETURNING 1"};
+	const struct db_param params[] = {db_int(REPLAYS_KEPT_MS), db_int(limit)};
+	struct db_rows *rows = NULL;
+	int rc = db_begin(db, err);
+
+	if (rc == 0)
+		rc = db_query(db, &remove_old, params, 2, &rows, err);
+	rc = db_end(db, rc, err);
+	if (rc == 0)
+		*removed = db_rows_count(rows);
+	db_rows_free(rows);
+	return rc;
+}

@@ -81,4 +81,12 @@ int replay_rows_postpone(struct db *db, const struct db_rows *found, struct erro
 int replay_rows_end(struct db *db, const char *tenant_id, const char *id, const char *status, const char *error,
     bool *ended, struct error *err); /* seven: which, how, and what comes back */
 
+/* How long lists show a replay that has ended. */
+#define REPLAYS_KEPT_MS (30 * INT64_C(86400000))
+
+/*
+ * Removes up to limit of all tenants' replays that ended longer ago, in a transaction of its own. *removed: how many.
+ */
+int replay_rows_remove_old(struct db *db, uint32_t limit, uint32_t *removed, struct error *err);
+
 #endif

@@ -175,6 +175,97 @@ def test_upkeep_makes_none_in_sqlite(tmp_path):
     assert answers == ["0 - "] and "month=" not in log
 
 
+# Months that are older than somebody wants to keep them
+
+OLD_EVENT = """INSERT INTO events (event_id, created_at, occurred_at, job_count, tenant_id, topic)
+VALUES ((lpad(to_hex(hl_ms({at})), 12, '0') || '70008000000000000000')::uuid, {at}, now(), 0, 'acme', 'a.b') RETURNING event_id"""
+AN_ENDPOINT = """
+INSERT INTO endpoints (tenant_id, endpoint_id, version, url, secret, headers, enabled, paused, timeout_ms, max_in_flight,
+	rate_limit_rps, exact_limits, fifo, ordering, on_dead, fail_fast, keep_response, body, legacy_headers, created_at, updated_at)
+VALUES ('acme', '11111111-1111-1111-1111-111111111111', 1, 'https://acme.example/', 's', '{}', true, false, 30000, 10, 100, false,
+	false, 'endpoint', 'continue', true, false, 'envelope', false, hl_now(), hl_now())"""
+
+
+def drop_month(store, parent="events", before="now() - interval '30 days'", role="hooks_control"):
+    """As upkeep does it: {month: outcome}."""
+    with psycopg.connect(url_as(store, role), autocommit=True) as session:
+        return dict(session.execute(f"SELECT * FROM hl_drop_month('{parent}', {before})").fetchall())
+
+
+def test_an_old_month_is_dropped_by_the_role_of_control_and_none_that_is_younger(store, parent):
+    apply_roles(store)
+    for back in (5, 3, 2):
+        fill(store, parent, Month(-back))
+    assert drop_month(store, parent) == {name_of(parent, Month(-5)): "dropped"}, "one at a time, the oldest first"
+    assert drop_month(store, parent) == {name_of(parent, Month(-3)): "dropped"}
+    before = f"'{Month(-2).day} 00:00:00+00'::timestamptz + interval '1 month"
+    assert drop_month(store, parent, f"{before} - 1 ms'") == {}
+    assert drop_month(store, parent, f"{before}'") == {name_of(parent, Month(-2)): "dropped"}
+    assert store.value(f"SELECT count(*) FROM {parent}") == 0 and len(stats(store, parent)) == 5
+
+
+def test_a_month_stays_while_a_job_or_a_replay_needs_its_events(store):
+    apply_roles(store)
+    month = Month(-4)
+    store.query(f"SELECT create_monthly_partition('events', {month.args})")
+    event = store.value(OLD_EVENT.format(at=f"'{month.text}-15 00:00:00+00'::timestamptz"))
+    fill(store, "events", Month(-3))
+    store.query(AN_ENDPOINT)
+    store.query("INSERT INTO jobs (tenant_id, endpoint_id, job_id, event_id, node_id, status)"
+                " SELECT tenant_id, endpoint_id, %s, %s, 1, 'held' FROM endpoints", event, event)
+    assert drop_month(store) == {name_of("events", month): "needed", name_of("events", Month(-3)): "dropped"}
+    store.query("INSERT INTO dlq_events (tenant_id, event_id, job_id, topic, occurred_at) VALUES ('acme', %s, %s, '', now())", event, event)
+    store.query("INSERT INTO replays (tenant_id, replay_id, status, request, created_at, updated_at)"
+                " VALUES ('acme', gen_random_uuid(), 'pending', '{}', now(), now())")
+    assert drop_month(store) == {name_of("events", month): "needed"}, "the event of a requeued job is beside it; the replay is not"
+    store.query("UPDATE replays SET place = %s", event)
+    assert drop_month(store) == {name_of("events", month): "needed"}, "others of the month may follow"
+    store.query("UPDATE replays SET finished_at = now()")
+    assert drop_month(store) == {name_of("events", month): "dropped"}
+
+
+def test_a_month_that_is_in_use_is_left_for_the_next_time_and_others_go_on(store, parent):
+    fill(store, parent, Month(-4))
+    with store.server.connect(store.name) as other:
+        other.execute(f"BEGIN; SELECT count(*) FROM {parent}")
+        assert drop_month(store, parent, role="postgres") == {name_of(parent, Month(-4)): "busy"}
+        store.query(ROWS[parent].format(at="now()", rows=1))
+        other.execute("ROLLBACK")
+    store.query(f"CREATE VIEW theirs AS SELECT 1 FROM {name_of(parent, Month(-4))}")
+    fill(store, parent, Month(-3))
+    assert drop_month(store, parent, role="postgres") == {
+        name_of(parent, Month(-4)): "depended_on", name_of(parent, Month(-3)): "dropped"}
+    assert stats(store, parent)[name_of(parent, Month(-4))] == 50, "it is still attached"
+
+
+@pytest.mark.parametrize("zone,style", [("America/New_York", "German"), ("Pacific/Kiritimati", "SQL,DMY")])
+def test_the_right_month_is_dropped_whatever_the_time_zone(store, parent, zone, style):
+    """The zone changes between the making of a month and its end."""
+    fill(store, parent, Month(-4))
+    fill(store, parent, Month(-3))
+    store.query(f"ALTER DATABASE {store.name} SET timezone = '{zone}'")
+    store.query(f"ALTER DATABASE {store.name} SET datestyle = '{style}'")
+    ends = f"timestamptz '{Month(-3).day} 00:00:00+00'"
+    assert drop_month(store, parent, f"{ends} - interval '1 ms'", "postgres") == {}
+    assert drop_month(store, parent, ends, "postgres") == {name_of(parent, Month(-4)): "dropped"}
+    assert stats(store, parent)[name_of(parent, Month(-3))] == 50
+
+
+def test_no_other_table_loses_a_month_and_nobody_else_drops_one(store):
+    apply_roles(store)
+    store.query(f"SELECT create_monthly_partition({Month(-4).args})")
+    for parent in ("hook_events", "jobs"):
+        with pytest.raises(psycopg.errors.WrongObjectType):
+            drop_month(store, parent)
+    for role in ("hooks_publisher", "hooks_writer", "hooks_reader"):
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            drop_month(store, role=role)
+    with psycopg.connect(store.url) as session:
+        session.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        with pytest.raises(psycopg.errors.InvalidTransactionState):
+            session.execute("SELECT * FROM hl_drop_month('events', now())")
+
+
 @pytest.mark.parametrize("table,named", [("jobs", "jobs"), ("events_default", "events_default"), ("NULL", "null")])
 def test_a_table_without_months_is_refused(store, table, named):
     argument = table if table == "NULL" else f"'{table}'"

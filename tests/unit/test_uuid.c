@@ -231,6 +231,22 @@ test_v7_ascends(void **state)
 
 /* The random half differs between ids and between sources of the same instant. */
 static void
+test_v7_of_a_time_begin_behind_the_first_of_it(void **state)
+{
+	static struct uuid_source source;
+	uint8_t before[16], id[16], behind[16];
+
+	uuid_source_init(&source);
+	for (int64_t ms = 1767225599990; ms < 1767225600010; ms++) {
+		uuid_v7(&source, ms * 1000 + 999, id);
+		uuid_v7_first(ms, before);
+		uuid_v7_first(ms + 1, behind);
+		assert_true(memcmp(before, id, sizeof id) < 0);
+		assert_true(memcmp(id, behind, sizeof id) < 0);
+	}
+}
+
+static void
 test_v7_random(void **state)
 {
 	enum { IDS = 2000 };
@@ -265,6 +281,7 @@ main(void)
 	    cmocka_unit_test(test_v5_under_a_fips_policy),
 	    cmocka_unit_test(test_v7_fields),
 	    cmocka_unit_test(test_v7_ascends),
+	    cmocka_unit_test(test_v7_of_a_time_begin_behind_the_first_of_it),
 	    cmocka_unit_test(test_v7_random),
 	};
 

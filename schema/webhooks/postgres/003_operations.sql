@@ -73,6 +73,84 @@ ALTER TABLE endpoints ADD COLUMN breaker_version bigint NOT NULL DEFAULT 1;
 COMMENT ON COLUMN endpoints.breaker IS 'The circuit breaker, as the node says that changed it last: ''open'' and ''half_open'' send one job now and then.';
 COMMENT ON COLUMN endpoints.breaker_version IS 'The version whose url, secret or enabled is new: the circuit breaker is closed by it, and what older attempts came to does not count.';
 
+-- Retention: upkeep calls this as a role that does not own the tables. One month a transaction, so that the lock that DETACH
+-- asks for is had for no longer than that takes.
+CREATE FUNCTION hl_drop_month(parent regclass, before timestamptz)
+	RETURNS TABLE (partition_name text, outcome text)
+	LANGUAGE plpgsql
+	SECURITY DEFINER
+	SET search_path FROM CURRENT
+	SET row_security = off
+	-- jobs are few rows on many pages when a queue was emptied: they are read by their key.
+	SET enable_seqscan = off
+	SET enable_bitmapscan = off
+AS $$
+DECLARE
+	month record;
+	first_id uuid;
+	next_id uuid;
+	scheduled numeric;
+BEGIN
+	IF parent IS NULL OR parent NOT IN ('events'::regclass, 'attempts'::regclass) THEN
+		RAISE EXCEPTION 'months are dropped of events and of attempts, not of %', coalesce(parent::text, 'null')
+			USING ERRCODE = 'wrong_object_type';
+	END IF;
+	-- Else what others have committed since the transaction began would not be seen.
+	IF current_setting('transaction_isolation') <> 'read committed' THEN
+		RAISE EXCEPTION 'months are dropped by a transaction that is READ COMMITTED: this one is %',
+			upper(current_setting('transaction_isolation'))
+			USING ERRCODE = 'invalid_transaction_state';
+	END IF;
+	FOR month IN
+		SELECT p.partition, p.name, p.range_from AT TIME ZONE 'UTC' AS lower, p.range_to AT TIME ZONE 'UTC' AS upper
+		FROM hooks_partitions(parent) AS p
+		WHERE p.is_month AND p.range_to <= before AT TIME ZONE 'UTC' ORDER BY p.range_from
+	LOOP
+		partition_name := month.name;
+		IF parent = 'events'::regclass THEN
+			-- How far replays are; then what they have made until now, and what they may still make.
+			SELECT sum(r.scheduled) INTO scheduled FROM replays AS r;
+			first_id := (lpad(to_hex(hl_ms(month.lower)), 12, '0') || repeat('0', 20))::uuid;
+			next_id := (lpad(to_hex(hl_ms(month.upper)), 12, '0') || repeat('0', 20))::uuid;
+			IF EXISTS (SELECT FROM replays WHERE finished_at IS NULL AND (place IS NULL OR place < next_id))
+			   OR EXISTS (SELECT FROM endpoints AS e CROSS JOIN LATERAL (
+				SELECT FROM jobs AS j WHERE j.tenant_id = e.tenant_id AND j.endpoint_id = e.endpoint_id
+					AND j.job_id >= first_id AND j.job_id < next_id
+					-- The event of a requeued job is beside it.
+					AND NOT EXISTS (SELECT FROM dlq_events AS d WHERE d.tenant_id = j.tenant_id
+						AND d.event_id = j.event_id AND d.job_id = j.job_id)
+				LIMIT 1) AS waiting)
+			THEN
+				outcome := 'needed';
+				RETURN NEXT;
+				CONTINUE;
+			END IF;
+		END IF;
+		BEGIN
+			PERFORM hooks_lock(array_remove(ARRAY[parent, hooks_default_partition(parent), month.partition], NULL),
+				'ACCESS EXCLUSIVE', interval '0');
+			-- Nobody reads events now. A replay that has gone on since it was looked at may have made jobs of this month.
+			IF parent = 'events'::regclass AND scheduled IS DISTINCT FROM (SELECT sum(r.scheduled) FROM replays AS r) THEN
+				RAISE lock_not_available;
+			END IF;
+			EXECUTE format('ALTER TABLE %s DETACH PARTITION %s', parent, month.partition);
+			EXECUTE format('DROP TABLE %s', month.partition);
+			outcome := 'dropped';
+		EXCEPTION
+			WHEN lock_not_available OR deadlock_detected THEN
+				outcome := 'busy';
+			WHEN dependent_objects_still_exist THEN
+				outcome := 'depended_on';
+		END;
+		RETURN NEXT;
+		EXIT WHEN outcome <> 'depended_on';
+	END LOOP;
+END
+$$;
+COMMENT ON FUNCTION hl_drop_month(regclass, timestamptz) IS
+'Drops the oldest month of events or attempts that ended by that time and that no waiting job and no unfinished replay needs. hooksd calls it by HL_RETENTION_SECS and HL_ATTEMPT_RETENTION_SECS. Outcome: dropped, needed, busy (a lock was not to be had within 150 ms), depended_on. Locks: ACCESS EXCLUSIVE on the table, its default partition and the month, for the moment that detaching takes.';
+REVOKE ALL ON FUNCTION hl_drop_month(regclass, timestamptz) FROM PUBLIC;
+
 INSERT INTO hookline_schema_migrations (version, name) VALUES (3, 'operations');
 
 COMMIT;
