@@ -15,11 +15,13 @@
 #include "store/webhooks/cancelled_jobs.h"
 #include "control/queue_depth.h"
 #include "control/replay_work.h"
+#include "control/retention.h"
 #include "store/webhooks/idempotency.h"
 #include "store/webhooks/inbox_rows.h"
 #include "store/webhooks/key_rows.h"
 #include "store/webhooks/months.h"
 #include "store/webhooks/removal.h"
+#include "store/webhooks/replay_rows.h"
 #include "store/webhooks/secret_rows.h"
 #include "store/webhooks/tenant_stats.h"
 #include "store/webhooks/upkeep_rows.h"
@@ -42,6 +44,7 @@ struct upkeep {
 	const struct db_env *env;
 	struct key_loader *keys;
 	struct replay_work replays;
+	struct retention_work retention;
 	struct db *db; /* NULL: not open */
 	struct repeat failing;
 	pthread_t thread;
@@ -79,40 +82,43 @@ remove_revoked_keys(struct upkeep *upkeep, struct error *err)
 	return rc;
 }
 
+/* A function of store/webhooks that removes up to limit old rows of one table, and says how many there were. */
+typedef int remove_old(struct db *db, uint32_t limit, uint32_t *removed, struct error *err);
+
 static int
-remove_idempotency_keys(struct upkeep *upkeep, struct error *err)
+remove_all(struct upkeep *upkeep, remove_old *remove, struct error *err)
 {
 	uint32_t removed;
 	int rc;
 
 	do
-		rc = idempotency_remove_old(upkeep->db, REMOVED_AT_ONCE, &removed, err);
+		rc = remove(upkeep->db, REMOVED_AT_ONCE, &removed, err);
 	while (rc == 0 && removed == REMOVED_AT_ONCE);
 	return rc;
+}
+
+static int
+remove_idempotency_keys(struct upkeep *upkeep, struct error *err)
+{
+	return remove_all(upkeep, idempotency_remove_old, err);
 }
 
 static int
 remove_inbox_messages(struct upkeep *upkeep, struct error *err)
 {
-	uint32_t removed;
-	int rc;
-
-	do
-		rc = inbox_rows_remove_old(upkeep->db, REMOVED_AT_ONCE, &removed, err);
-	while (rc == 0 && removed == REMOVED_AT_ONCE);
-	return rc;
+	return remove_all(upkeep, inbox_rows_remove_old, err);
 }
 
 static int
 remove_cancelled_jobs(struct upkeep *upkeep, struct error *err)
 {
-	uint32_t removed;
-	int rc;
+	return remove_all(upkeep, cancelled_jobs_remove_old, err);
+}
 
-	do
-		rc = cancelled_jobs_remove_old(upkeep->db, REMOVED_AT_ONCE, &removed, err);
-	while (rc == 0 && removed == REMOVED_AT_ONCE);
-	return rc;
+static int
+remove_replays(struct upkeep *upkeep, struct error *err)
+{
+	return remove_all(upkeep, replay_rows_remove_old, err);
 }
 
 /* Counting takes as long as the tables are large: it has one part in so many of the time. */
@@ -197,6 +203,12 @@ work_on_replays(struct upkeep *upkeep, struct error *err)
 	return replay_work_turn(&upkeep->replays, upkeep->db, err);
 }
 
+static int
+work_on_retention(struct upkeep *upkeep, struct error *err)
+{
+	return retention_work_turn(&upkeep->retention, upkeep->db, err);
+}
+
 /* SHARED: by one node for all, so its name is that of a row. */
 static const struct task {
 	const char *name;
@@ -215,6 +227,8 @@ static const struct task {
     {"queue_limit", SECOND_MS, false, limit_queue_depth},
     {"deleted", SECOND_MS, false, remove_deleted},
     {"replays", 0, false, work_on_replays},
+    {"ended_replays", DAY_MS, true, remove_replays},
+    {"retention", 0, false, work_on_retention}, /* it has its own row */
     {"master_keys", 60 * MINUTE_MS, false, check_master_keys},
 };
 
@@ -330,6 +344,7 @@ upkeep_start(const struct config *config, const struct segment *segment, const s
 	upkeep->env = env;
 	upkeep->keys = keys;
 	upkeep->replays = (struct replay_work){config, segment, router_new(config)};
+	upkeep->retention = (struct retention_work){.config = config, .segment = segment};
 	upkeep->lock = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
 	upkeep->wake = (pthread_cond_t)PTHREAD_COND_INITIALIZER;
 	errno = pthread_create(&upkeep->thread, NULL, run, upkeep);
@@ -353,6 +368,7 @@ upkeep_stop(struct upkeep *upkeep, int64_t until_us)
 	if (pthread_clockjoin_np(upkeep->thread, NULL, CLOCK_MONOTONIC, &until) != 0)
 		return false;
 	router_free(upkeep->replays.router);
+	retention_work_close(&upkeep->retention);
 	free(upkeep);
 	return true;
 }

@@ -1,0 +1,47 @@
+/*
+ * What is removed because it is old: jobs past their time become dead letters, then events and attempts go by
+ * HL_RETENTION_SECS and HL_ATTEMPT_RETENTION_SECS. A run is a sequence of short transactions, in turns of upkeep; one
+ * node makes it for all, and when that node dies the next run, an hour later at most, does the rest.
+ */
+#ifndef CONTROL_RETENTION_H
+#define CONTROL_RETENTION_H
+
+#include <stdint.h>
+
+#include "base/error.h"
+#include "config/config.h"
+#include "shm/segment.h"
+#include "store/db.h"
+#include "store/webhooks/expiry.h"
+#include "store/webhooks/retention.h"
+
+/* What a run does, in this order. */
+enum retention_step {
+	RETENTION_RESTS,
+	RETENTION_JOBS,
+	RETENTION_EVENT_MONTHS,
+	RETENTION_EVENT_ROWS,
+	RETENTION_ATTEMPT_MONTHS,
+	RETENTION_ATTEMPT_ROWS,
+	RETENTION_PAGES
+};
+
+/* For one thread. All zero but for what is borrowed. */
+struct retention_work {
+	const struct config *config;
+	const struct segment *segment;
+	enum retention_step step;
+	int64_t look_us; /* steady: when to look whether a run is due */
+	int64_t now_ms; /* store's clock, when the run began */
+	struct expiry_place jobs;
+	struct retention_run rows;
+	uint32_t slice_rows; /* of the next slice, so that it is short */
+	uint64_t letters, events, attempts; /* of the run */
+};
+
+/* Works for a moment on the run, or begins one that is due. In no transaction. 0 or <0; DB_REFUSED as db_query(). */
+int retention_work_turn(struct retention_work *work, struct db *db, struct error *err);
+
+void retention_work_close(struct retention_work *work);
+
+#endif
