@@ -6,7 +6,7 @@
 
 #include "courier/endpoint_config.h"
 
-#define RETRY_ROOM_US (1000 * INT64_C(1000)) /* a round without room looks again */
+#define RETRY_ROOM_US (1000 * INT64_C(1000)) /* a round without room goes on, at the latest */
 #define UNREADABLE_AGAIN_US (60 * INT64_C(1000000)) /* rows that the store refuses to read are read again */
 #define EVENT_BYTES_MOST (1024 * INT64_C(1024)) /* of one page */
 
@@ -139,7 +139,7 @@ pages_take(struct pages *pages, const struct news *news, int64_t now_us, int64_t
 	}
 	if (i == news->row_count && news->last)
 		look_end_round(jobs->look, queue);
-	else if (i == news->row_count || i > 0)
+	else if (i == news->row_count)
 		look_pause_round(jobs->look, queue, now_us);
 	else
 		look_pause_round(jobs->look, queue, now_us + RETRY_ROOM_US);

@@ -14,8 +14,8 @@ job_rows_page(struct db *db, const struct job_range *range, struct db_rows **row
 {
 	static const struct db_statement page = {
 	    "SELECT job_id, event_id, transform_id, attempt_count, attempt_base, "
-	    "hl_ms(next_attempt_at) - hl_ms(hl_now()), hl_ms(expires_at) - hl_ms(hl_now()), status = 'held', replay_id "
-	    "IS NOT NULL "
+	    "hl_ms(next_attempt_at) - (SELECT hl_ms(hl_now())), hl_ms(expires_at) - (SELECT hl_ms(hl_now())), "
+	    "status = 'held', replay_id IS NOT NULL "
 	    "FROM jobs WHERE tenant_id = $1 AND endpoint_id = $2 AND job_id > $3 AND node_id = $4 "
 	    "ORDER BY job_id LIMIT $5"};
 	const struct db_param params[] = {db_string(range->tenant_id), db_uuid(range->endpoint_id),
@@ -158,7 +158,8 @@ int
 job_rows_release(struct db *db, const struct job_range *range, int64_t lifetime_ms, uint8_t last[16], struct error *err)
 {
 	static const struct db_statement release = {
-	    "UPDATE jobs SET status = 'pending', expires_at = hl_time(hl_ms(hl_now()) + $6) WHERE tenant_id = $1 "
+	    "UPDATE jobs SET status = 'pending', expires_at = (SELECT hl_time(hl_ms(hl_now()) + $6)) WHERE tenant_id = "
+	    "$1 "
 	    "AND endpoint_id = $2 AND job_id > $3 AND job_id <= $4 AND node_id = $5 AND status <> 'pending'"};
 
 	return mark(db, &release, range, &lifetime_ms, last, err);
