@@ -113,7 +113,7 @@ print_cell(FILE *out, const char *text, int width, bool last)
 		(void)fprintf(out, "%*s", width - characters(text) + 2, "");
 }
 
-#define COLUMNS_MAX 8
+#define COLUMNS_MAX 9
 
 void
 api_print_table(FILE *out, const cJSON *items, const char *const *columns, bool head)

@@ -299,7 +299,8 @@ static const char *const dead_letter_columns[] = {
 static const char *const replay_columns[] = {
     "id", "created_at", "status", "matched", "replayed", "scheduled", "skipped", NULL};
 static const char *const inbox_columns[] = {"received_at", "id", "body", NULL};
-static const char *const endpoint_columns[] = {"id", "url", "enabled", "state", "name", "created_at", NULL};
+static const char *const endpoint_columns[] = {
+    "id", "url", "enabled", "state", "disabled_reason", "failing_since", "last_success_at", "name", "created_at", NULL};
 static const char *const subscription_columns[] = {
     "id", "endpoint_id", "topic_pattern", "enabled", "name", "created_at", NULL};
 static const char *const tenant_columns[] = {"id", "name", "status", "api_key_count", "created_at", NULL};

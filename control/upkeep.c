@@ -13,6 +13,8 @@
 #include "base/repeat.h"
 #include "api/secrets.h"
 #include "store/webhooks/cancelled_jobs.h"
+#include "control/failing_endpoints.h"
+#include "control/notices.h"
 #include "control/queue_depth.h"
 #include "control/replay_work.h"
 #include "control/retention.h"
@@ -45,6 +47,8 @@ struct upkeep {
 	struct key_loader *keys;
 	struct replay_work replays;
 	struct retention_work retention;
+	struct notices notices;
+	struct uuid_source ids;
 	struct db *db; /* NULL: not open */
 	struct repeat failing;
 	pthread_t thread;
@@ -209,6 +213,18 @@ work_on_retention(struct upkeep *upkeep, struct error *err)
 	return retention_work_turn(&upkeep->retention, upkeep->db, err);
 }
 
+static int
+publish_notices(struct upkeep *upkeep, struct error *err)
+{
+	return notices_turn(&upkeep->notices, upkeep->db, err);
+}
+
+static int
+disable_failing_endpoints(struct upkeep *upkeep, struct error *err)
+{
+	return failing_endpoints_disable(upkeep->replays.segment, &upkeep->ids, upkeep->db, err);
+}
+
 /* SHARED: by one node for all, so its name is that of a row. */
 static const struct task {
 	const char *name;
@@ -229,6 +245,8 @@ static const struct task {
     {"replays", 0, false, work_on_replays},
     {"ended_replays", DAY_MS, true, remove_replays},
     {"retention", 0, false, work_on_retention}, /* it has its own row */
+    {"failing_endpoints", 5 * SECOND_MS, false, disable_failing_endpoints},
+    {"notices", 0, false, publish_notices},
     {"master_keys", 60 * MINUTE_MS, false, check_master_keys},
 };
 
@@ -345,6 +363,8 @@ upkeep_start(const struct config *config, const struct segment *segment, const s
 	upkeep->keys = keys;
 	upkeep->replays = (struct replay_work){config, segment, router_new(config)};
 	upkeep->retention = (struct retention_work){.config = config, .segment = segment};
+	upkeep->notices = (struct notices){.segment = segment, .router = upkeep->replays.router};
+	uuid_source_init(&upkeep->ids);
 	upkeep->lock = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
 	upkeep->wake = (pthread_cond_t)PTHREAD_COND_INITIALIZER;
 	errno = pthread_create(&upkeep->thread, NULL, run, upkeep);

@@ -22,17 +22,18 @@ struct head {
 	uint32_t length; /* of all of it */
 	uint32_t crc32c; /* of everything behind this member */
 	uint8_t endpoint_id[16], job_id[16], event_id[16], attempt_id[16];
-	int64_t expires_ms, due_ms, started_us;
+	int64_t expires_ms, due_ms, started_us, breaker_version;
 	uint32_t attempt_count;
 	int32_t http_status, duration_ms, dns_ms, connect_ms, tls_ms, first_byte_ms;
 	uint8_t kind, end, charged, disables;
 	uint16_t texts[TEXTS]; /* their bytes; they stand behind the head in this order */
-	uint8_t zeros[4];
+	uint8_t of_notice;
+	uint8_t zeros[3];
 };
 
 #define CHECKED offsetof(struct head, endpoint_id)
 
-_Static_assert(sizeof(struct head) == 144, "no byte of it is padding: all are checked");
+_Static_assert(sizeof(struct head) == 152, "no byte of it is padding: all are checked");
 _Static_assert(sizeof(struct head) + TENANT_ID_MAX + VERDICT_REASON_MAX + ATTEMPT_PEER_MAX + 2 * ATTEMPT_ERROR_MAX +
 		       ATTEMPT_RESPONSE_MAX <=
 		   OUTCOME_BYTES_MAX,
@@ -53,6 +54,7 @@ outcome_write(void *base, const struct outcome *outcome)
 	    .expires_ms = outcome->job.expires_ms,
 	    .due_ms = outcome->due_ms,
 	    .started_us = outcome->started_us,
+	    .breaker_version = outcome->breaker_version,
 	    .attempt_count = outcome->job.attempt_count,
 	    .http_status = outcome->http_status,
 	    .duration_ms = outcome->duration_ms,
@@ -64,6 +66,7 @@ outcome_write(void *base, const struct outcome *outcome)
 	    .end = (uint8_t)outcome->end,
 	    .charged = outcome->charged,
 	    .disables = outcome->disables,
+	    .of_notice = outcome->of_notice,
 	};
 	char *bytes = base;
 	size_t at = sizeof head;
@@ -100,7 +103,7 @@ plausible(const struct head *head)
 		bytes += head->texts[i];
 	}
 	return head->texts[TENANT_ID] > 0 && head->length == rounded(bytes) && head->kind <= VERDICT_DEAD &&
-	       head->end <= ATTEMPT_UNRESOLVED && head->charged <= 1 && head->disables <= 1;
+	       head->end <= ATTEMPT_UNRESOLVED && head->charged <= 1 && head->disables <= 1 && head->of_notice <= 1;
 }
 
 bool
@@ -125,6 +128,8 @@ outcome_read(const void *bytes, size_t length, struct outcome *outcome)
 	    .kind = (enum verdict_kind)head.kind,
 	    .charged = head.charged,
 	    .disables = head.disables,
+	    .of_notice = head.of_notice,
+	    .breaker_version = head.breaker_version,
 	    .due_ms = head.due_ms,
 	    .reason = texts[REASON],
 	    .end = (enum attempt_end)head.end,

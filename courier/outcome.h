@@ -37,6 +37,8 @@ struct outcome {
 	struct outcome_job job;
 	enum verdict_kind kind;
 	bool charged, disables;
+	bool of_notice; /* its event tells of endpoints or deliveries: see topic_of_notices() */
+	int64_t breaker_version; /* of the endpoint's configuration that was used */
 	int64_t due_ms; /* of RETRY: wall clock */
 	struct span reason; /* of DEAD */
 	enum attempt_end end;

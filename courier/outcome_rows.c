@@ -9,24 +9,19 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/format.h"
-#include "config/text_rules.h"
-#include "store/webhooks/audit.h"
+#include "shm/counters.h"
 #include "store/webhooks/changes.h"
-#include "store/webhooks/endpoint_runs.h"
-#include "store/webhooks/routing.h"
-
-/* Who disables an endpoint, in the audit log. */
-#define SERVICE "service"
+#include "store/webhooks/endpoint_disabling.h"
 
 /* How long a job waits in its row whose end the store refuses: for an administrator. */
 #define POSTPONED_MS (24 * 3600 * INT64_C(1000))
 #define POSTPONED_ERROR "the store refuses the end of this job"
 
 void
-outcome_rows_open(struct outcome_rows *rows, const struct segment *segment)
+outcome_rows_open(struct outcome_rows *rows, const struct segment *segment, struct process_slot *slot)
 {
 	rows->segment = segment;
+	rows->slot = slot;
 	uuid_source_init(&rows->ids);
 }
 
@@ -149,48 +144,16 @@ change_jobs(struct outcome_rows *rows, struct db *db, const struct outcome *cons
 
 /* ---- endpoints that are disabled ---- */
 
-static int
-add_audit(struct outcome_rows *rows, struct db *db, const char *tenant_id, const uint8_t endpoint_id[16],
-    const char *reason, struct error *err) /* six: what was done to which, and why */
+static struct endpoint_disabling
+disabling_of(const struct outcome *outcome)
 {
-	char audit_id[FORMAT_UUID_BYTES + 1] = "", object_id[FORMAT_UUID_BYTES + 1] = "", after[128];
-	static const char before[] = "{\"state\":\"active\"}";
-	uint8_t id[16];
-
-	uuid_v7(&rows->ids, clock_wall_us(), id);
-	format_uuid(id, audit_id);
-	format_uuid(endpoint_id, object_id);
-	int len = snprintf(after, sizeof after, "{\"state\":\"disabled\",\"disabled_reason\":\"%s\"}", reason);
-	const struct audit_entry entry = {
-	    .tenant_id = tenant_id,
-	    .audit_id = audit_id,
-	    .key_id = SERVICE,
-	    .action = "endpoint.disable",
-	    .object_kind = "endpoint",
-	    .object_id = object_id,
-	    .before = {before, sizeof before - 1},
-	    .after = {after, (size_t)len},
+	return (struct endpoint_disabling){
+	    .tenant_id = outcome->job.tenant_id,
+	    .endpoint_id = outcome->job.endpoint_id,
+	    .cause = outcome->http_status == 410 ? DISABLED_BY_410 : DISABLED_BY_REPLY,
+	    .breaker_version = outcome->breaker_version,
+	    .quiet = outcome->of_notice,
 	};
-	return audit_add(db, &entry, err);
-}
-
-static int
-disable(struct outcome_rows *rows, struct db *db, const struct outcome *outcome, struct error *err)
-{
-	const char *reason = outcome->http_status == 410 ? "http_410" : "asked_for_by_reply";
-	char tenant_id[TENANT_ID_MAX + 1] = "";
-	bool disabled;
-	int rc = endpoint_disable(db, outcome->job.tenant_id, outcome->job.endpoint_id, reason, &disabled, err);
-
-	if (rc != 0 || !disabled)
-		return rc;
-	memcpy(tenant_id, outcome->job.tenant_id.base, outcome->job.tenant_id.len);
-	rc = add_audit(rows, db, tenant_id, outcome->job.endpoint_id, reason, err);
-	if (rc == 0)
-		rc = routing_raise(db, tenant_id, err);
-	if (rc == 0)
-		rows->version = 1; /* is to be raised */
-	return rc;
 }
 
 static int
@@ -200,11 +163,31 @@ disable_endpoints(
 	int rc = 0;
 
 	for (uint32_t i = 0; rc == 0 && i < count; i++)
-		if (outcomes[i]->disables)
-			rc = disable(rows, db, outcomes[i], err);
-	if (rc == 0 && rows->version != 0)
+		if (outcomes[i]->disables) {
+			const struct endpoint_disabling disabling = disabling_of(outcomes[i]);
+			bool disabled = false;
+
+			rc = endpoint_disable(db, &rows->ids, &disabling, &disabled, err);
+			if (disabled)
+				rows->disabled[rows->disabled_count++] = outcomes[i];
+		}
+	if (rc == 0 && rows->disabled_count > 0)
 		rc = changes_raise(db, &rows->version, err);
 	return rc;
+}
+
+static void
+tell_disabled(const struct outcome_rows *rows)
+{
+	for (uint32_t i = 0; i < rows->disabled_count; i++) {
+		const struct endpoint_disabling disabling = disabling_of(rows->disabled[i]);
+
+		endpoint_disabled_log(&disabling);
+		counter_add(rows->slot,
+		    disabling.cause == DISABLED_BY_410 ? COUNTER_ENDPOINTS_DISABLED_410
+						       : COUNTER_ENDPOINTS_DISABLED_BY_REPLY,
+		    1);
+	}
 }
 
 /* The couriers of this node need not wait until they look. */
@@ -230,6 +213,7 @@ write_in_one(struct outcome_rows *rows, struct db *db, const struct outcome *con
 	int rc = jobs_begin(db, err);
 
 	rows->version = 0;
+	rows->disabled_count = 0;
 	if (rc == 0)
 		rc = add_attempts(rows, db, outcomes, count, form, err);
 	if (rc == 0)
@@ -237,8 +221,10 @@ write_in_one(struct outcome_rows *rows, struct db *db, const struct outcome *con
 	if (rc == 0 && form->disables)
 		rc = disable_endpoints(rows, db, outcomes, count, err);
 	rc = db_end(db, rc, err);
-	if (rc == 0)
+	if (rc == 0) {
 		spread_version(rows);
+		tell_disabled(rows);
+	}
 	return rc;
 }
 

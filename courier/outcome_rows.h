@@ -29,16 +29,19 @@ struct outcome_form {
 
 struct outcome_rows {
 	const struct segment *segment;
+	struct process_slot *slot; /* the courier's; its store thread alone counts disabled endpoints there */
 	struct uuid_source ids;
 	bool repeats; /* what stands first on the lane may be stored already; the caller clears it */
 	int64_t version; /* of changes, that the open transaction has raised; 0: none */
+	const struct outcome *disabled[OUTCOMES_AT_ONCE]; /* their endpoints, by the open transaction */
+	uint32_t disabled_count;
 	struct job_outcome jobs[OUTCOMES_AT_ONCE];
 	struct attempt_row attempts[OUTCOMES_AT_ONCE];
 	char reasons[OUTCOMES_AT_ONCE][OUTCOME_STATUS_BYTES]; /* of jobs */
 };
 
-/* Of zeros. segment is borrowed. */
-void outcome_rows_open(struct outcome_rows *rows, const struct segment *segment);
+/* Of zeros. segment and slot are borrowed. */
+void outcome_rows_open(struct outcome_rows *rows, const struct segment *segment, struct process_slot *slot);
 
 /*
  * Stores up to OUTCOMES_AT_ONCE outcomes, which are sorted by endpoint, job, and then as they happened. Rows that are

@@ -52,7 +52,7 @@ outcome_writer_new(const struct segment *segment, uint32_t courier, const struct
 	writer->lane = *lane;
 	writer->runs = runs;
 	writer->news = news;
-	outcome_rows_open(&writer->rows, segment);
+	outcome_rows_open(&writer->rows, segment, segment_slot(segment, ROLE_COURIER, courier));
 	return writer;
 }
 

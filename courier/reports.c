@@ -8,6 +8,7 @@
 #include "base/crypto.h"
 #include "courier/outcome.h"
 #include "courier/verdict.h"
+#include "event/topic.h"
 #include "shm/counters.h"
 
 #define WAIT_DOUBLES 5u /* at most, for a name: to 160 seconds */
@@ -118,7 +119,7 @@ apply_to_endpoint(struct jobs *jobs, struct job *job, const struct verdict *verd
 		queue->held_until_us = until_us;
 		look_update(jobs->look, queue);
 	}
-	if (verdict->disables) {
+	if (verdict->disables && job->config->breaker_version == queue->breaker_version) {
 		job->disables = true;
 		queue->disabling = true;
 		look_update(jobs->look, queue);
@@ -168,6 +169,8 @@ reports_attempt(struct reports *reports, struct job *job, const struct attempt_r
 	    .kind = verdict.kind,
 	    .charged = verdict.charged,
 	    .disables = verdict.disables,
+	    .of_notice = topic_of_notices(record_published_string(job->event->record, PUBLISHED_TOPIC)),
+	    .breaker_version = job->config->breaker_version,
 	    .due_ms = verdict.kind == VERDICT_RETRY ? clock_wall_us() / 1000 + verdict.wait_ms : 0,
 	    .reason = span_of(verdict.reason),
 	    .end = result->end,

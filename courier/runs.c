@@ -29,8 +29,9 @@ struct run {
 	char tenant_id[TENANT_ID_MAX + 1];
 	bool listed;
 	bool succeeded, failing; /* since it was stored last */
-	int64_t succeeded_us, failing_us; /* steady: the last success, the first failure behind it */
-	bool known_failing; /* the store has failing_since */
+	int64_t succeeded_us, failing_us,
+	    failed_us; /* steady: the last success, the first and last failure behind it */
+	int64_t version; /* the newest breaker_version: failures are those of it */
 	int64_t stored_us; /* steady; 0: never */
 	bool changed_breaker; /* the store may have another one */
 	enum breaker_state breaker, stored_breaker;
@@ -100,23 +101,37 @@ list(struct runs *runs, struct run *run)
 	runs->list = run;
 }
 
+static bool
+has_news(const struct run *run)
+{
+	return run->succeeded || run->failing || run->changed_breaker;
+}
+
 void
 runs_note(struct runs *runs, const struct outcome *outcome, int64_t now_us)
 {
+	bool delivered = outcome->kind == VERDICT_DELIVERED;
 	struct run *run;
 
-	if (!outcome->charged)
+	if (!outcome->charged || (!delivered && (outcome->of_notice || outcome->end == ATTEMPT_TRANSFORM)))
 		return;
 	run = run_of(runs, outcome->job.tenant_id, outcome->job.endpoint_id);
-	if (outcome->kind == VERDICT_DELIVERED) {
+	if (outcome->breaker_version > run->version) {
+		run->version = outcome->breaker_version;
+		run->stored_us = 0; /* what somebody has changed is shown at once */
+		run->failing = false;
+	}
+	if (delivered) {
 		run->succeeded = true;
 		run->succeeded_us = now_us;
-		run->failing = run->known_failing = false;
-	} else if (!run->known_failing && !run->failing) {
+		run->failing = false;
+	} else if (outcome->breaker_version == run->version) {
+		if (!run->failing)
+			run->failing_us = now_us;
 		run->failing = true;
-		run->failing_us = now_us;
+		run->failed_us = now_us;
 	}
-	if (run->succeeded || run->failing)
+	if (has_news(run))
 		list(runs, run);
 }
 
@@ -135,12 +150,6 @@ int64_t
 runs_due_us(const struct runs *runs)
 {
 	return runs->list != NULL ? runs->look_us : INT64_MAX;
-}
-
-static bool
-has_news(const struct run *run)
-{
-	return run->succeeded || run->failing || run->changed_breaker;
 }
 
 static bool
@@ -187,6 +196,8 @@ store(struct db *db, struct run *const *due, uint32_t count, int64_t now_us, str
 		    .succeeded_ago_ms = (now_us - due[i]->succeeded_us) / 1000,
 		    .failing = due[i]->failing,
 		    .failing_ago_ms = (now_us - due[i]->failing_us) / 1000,
+		    .failed_ago_ms = (now_us - due[i]->failed_us) / 1000,
+		    .version = due[i]->version,
 		    .breaker = due[i]->changed_breaker ? breaker_word(due[i]->breaker) : NULL,
 		};
 	if (rc == 0)
@@ -213,7 +224,6 @@ static void
 settle(struct run *run, int64_t now_us)
 {
 	run->stored_us = now_us;
-	run->known_failing = run->known_failing || run->failing;
 	if (run->changed_breaker) {
 		run->stored_breaker = run->breaker;
 		run->knows_breaker = true;

@@ -1,6 +1,6 @@
 /*
- * Runs of endpoints: since when one has only failed, and when it last succeeded. The store thread notes a run at each
- * outcome that it writes, and stores it at most once a minute an endpoint. What the loop says of
+ * Runs of endpoints: since when one has only failed, when it last failed, and when it last succeeded. The store thread
+ * notes a run at each outcome that it writes, and stores it at most once a minute an endpoint. What the loop says of
  * an endpoint's breaker is stored beside it, within a second. A process that dies forgets the runs that it
  * has not stored; the next outcome of the endpoint notes them again. For the store thread.
  */
@@ -19,7 +19,10 @@ struct runs;
 struct runs *runs_new(void);
 void runs_free(struct runs *runs);
 
-/* An outcome was written. Attempts that were not charged say nothing of their endpoint. */
+/*
+ * An outcome was written. Attempts that were not charged say nothing of their endpoint; nor do failures by a transform,
+ * failures of events that tell of endpoints (topic_of_notices()), and those of an older url, secret or enabling.
+ */
 void runs_note(struct runs *runs, const struct outcome *outcome, int64_t now_us);
 
 /* The endpoint's breaker is that by now. */

@@ -88,18 +88,34 @@ topic_pattern_check(struct span text, struct error *err)
 	return check(text, true, "pattern", err);
 }
 
-bool
-topic_of_service(struct span topic)
-{
-	static const char *const prefixes[] = {"hookline.endpoint.", "deliveries.", "hooks."};
+/* The first NOTICE_PREFIXES tell of endpoints and deliveries. */
+static const char *const prefixes[] = {"hookline.endpoint.", "deliveries.", "hooks."};
 
-	for (size_t i = 0; i < sizeof prefixes / sizeof prefixes[0]; i++) {
+#define PREFIXES (sizeof prefixes / sizeof prefixes[0])
+#define NOTICE_PREFIXES 2
+
+static bool
+has_prefix(struct span topic, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
 		size_t len = strlen(prefixes[i]);
 
 		if (topic.len >= len && memcmp(topic.base, prefixes[i], len) == 0)
 			return true;
 	}
 	return false;
+}
+
+bool
+topic_of_service(struct span topic)
+{
+	return has_prefix(topic, PREFIXES);
+}
+
+bool
+topic_of_notices(struct span topic)
+{
+	return has_prefix(topic, NOTICE_PREFIXES);
 }
 
 unsigned

@@ -35,6 +35,12 @@ int topic_pattern_check(struct span text, struct error *err);
 bool topic_of_service(struct span topic);
 
 /*
+ * Whether an event of that topic tells what became of endpoints and deliveries: "hookline.endpoint." and "deliveries.".
+ * What becomes of its own deliveries is told by no event.
+ */
+bool topic_of_notices(struct span topic);
+
+/*
  * Splits a topic or a pattern that was checked into its segments, which are borrowed from text. Returns how many there
  * are, 1 to TOPIC_SEGMENTS_MAX.
  */

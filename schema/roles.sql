@@ -94,7 +94,7 @@ SELECT CASE WHEN c.relowner <> quote_ident(:'owner')::regrole
 		('tenants', 'SELECT, INSERT, UPDATE, DELETE', 'SELECT', '{}'),
 		('api_keys', 'SELECT, INSERT, UPDATE, DELETE', NULL, '{hash}'),
 		('endpoints', 'SELECT, INSERT, UPDATE, DELETE', 'SELECT, UPDATE (version, enabled, state, disabled_reason, failing_since,'
-			' last_success_at, breaker, pinned_node_id, updated_at)', '{url,secret,old_secret,headers}'),
+			' last_failure_at, last_success_at, breaker, pinned_node_id, updated_at)', '{url,secret,old_secret,headers}'),
 		('subscriptions', 'SELECT, INSERT, UPDATE, DELETE', 'SELECT', '{}'),
 		('transforms', 'SELECT, INSERT, DELETE', 'SELECT', '{}'),
 		('events', 'SELECT, DELETE', 'SELECT, INSERT, UPDATE (job_count)', '{}'),
@@ -103,6 +103,7 @@ SELECT CASE WHEN c.relowner <> quote_ident(:'owner')::regrole
 		('dlq', 'SELECT, UPDATE (last_error), DELETE', 'SELECT, INSERT, DELETE', '{}'),
 		('dlq_events', 'SELECT, DELETE', 'SELECT, INSERT, DELETE', '{}'),
 		('cancelled_jobs', 'SELECT, INSERT, DELETE', 'SELECT', '{}'),
+		('notices', 'SELECT, UPDATE, DELETE', 'INSERT', '{}'),
 		('fifo_heads', 'SELECT, DELETE', 'SELECT, INSERT, UPDATE', '{}'),
 		('idempotency_keys', 'SELECT, INSERT, UPDATE, DELETE', 'SELECT, INSERT, UPDATE', '{}'),
 		('replays', 'SELECT, INSERT, UPDATE, DELETE', 'SELECT, UPDATE', '{}'),

@@ -64,6 +64,9 @@ enum death { DEATH_SIGNAL, DEATH_EXIT, DEATH_STUCK, DEATH_SIGABRT, DEATH_SIGKILL
 	X(PAGES_FAILED, API_STORE_OPS, "op=\"page\",status=\"error\"")                                                 \
 	X(MANAGEMENT_DONE, API_STORE_OPS, "op=\"request\",status=\"ok\"")                                              \
 	X(MANAGEMENT_FAILED, API_STORE_OPS, "op=\"request\",status=\"error\"")                                         \
+	X(ENDPOINTS_DISABLED_410, ENDPOINTS_DISABLED, "reason=\"http_410\"")                                           \
+	X(ENDPOINTS_DISABLED_BY_REPLY, ENDPOINTS_DISABLED, "reason=\"asked_for_by_reply\"")                            \
+	X(ENDPOINTS_DISABLED_ONLY_FAILED, ENDPOINTS_DISABLED, "reason=\"failed_for_5_days\"")                          \
 	X(ACCEPTED_STORED, REQUESTS_ACCEPTED, "ack=\"stored\"")                                                        \
 	X(ACCEPTED_SPOOLED, REQUESTS_ACCEPTED, "ack=\"spooled\"")                                                      \
 	X(ACCEPTED_QUEUED, REQUESTS_ACCEPTED, "ack=\"queued\"")                                                        \

@@ -74,6 +74,9 @@ static const struct db_statement tenant_slices[] = {
     {"DELETE FROM cancelled_jobs WHERE tenant_id = $1 AND (version, job_id) IN"
      " (SELECT version, job_id FROM cancelled_jobs WHERE tenant_id = $1 LIMIT $2) RETURNING 1",
 	NULL},
+    {"DELETE FROM notices WHERE tenant_id = $1 AND notice_id IN"
+     " (SELECT notice_id FROM notices WHERE tenant_id = $1 LIMIT $2) RETURNING 1",
+	NULL},
     {"DELETE FROM replays WHERE tenant_id = $1 AND replay_id IN"
      " (SELECT replay_id FROM replays WHERE tenant_id = $1 LIMIT $2) RETURNING 1",
 	NULL},

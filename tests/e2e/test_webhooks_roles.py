@@ -86,8 +86,10 @@ def test_publishers_and_couriers_store(store, role):
         "INSERT INTO idempotency_keys VALUES ('acme', 'events', 'k', 'e', 'f', now()) ON CONFLICT (tenant_id, route, key)"
         " DO UPDATE SET object_id = excluded.object_id", "INSERT INTO fifo_heads SELECT * FROM fifo_heads",
         "INSERT INTO dlq SELECT * FROM dlq", "DELETE FROM dlq_events WHERE tenant_id = 'acme'",
-        "UPDATE endpoints SET enabled = false, disabled_reason = 'gone', failing_since = now(), version = version + 1"
+        "UPDATE endpoints SET enabled = false, disabled_reason = 'gone', failing_since = now(), last_failure_at = now(),"
+        " version = version + 1"
         " WHERE tenant_id = 'acme'", "UPDATE changes SET version = version + 1",
+        "INSERT INTO notices VALUES ('acme', gen_random_uuid(), 'hookline.endpoint.disabled', '{}', now(), now())",
         "INSERT INTO audit_log (tenant_id, audit_id, created_at, key_id, action, object_kind, object_id)"
         " VALUES ('acme', gen_random_uuid(), hl_now(), 'system', 'endpoint.disable', 'endpoint', 'e')",
         "SELECT hl_check('{acme}', '{0}', 1, 1, now(), 60000)",

@@ -15,7 +15,8 @@ ALERTS = ("HooksDown", "HooksStorageErrors", "HooksStoreUnavailable", "HooksSpoo
           "HooksRefusingRequests", "HooksDeadLetters", "HooksDamagedEvents", "HooksDefaultPartitionRows",
           "HooksPartitionsRunningOut", "HooksProcessRestarts", "HooksSyncFailures", "HooksRingFileGone",
           "HooksCommitsSlow",
-          "HooksDeliveriesLate", "HooksJobsDie", "HooksDeliveriesPaused", "HooksBreakersOpen")
+          "HooksDeliveriesLate", "HooksJobsDie", "HooksDeliveriesPaused", "HooksBreakersOpen",
+          "HooksEndpointsDisabled")
 
 
 def messages(text, pattern=MESSAGE):

@@ -32,6 +32,7 @@ OVER_TENANTS = {
     ("store/webhooks/routing.c", "UPDATE routing_versions SET version = version + 1"): "a pause of all deliveries is one of each tenant",
     ("store/webhooks/removal.c", "endpoint_id FROM endpoints WHERE deleted_at"): "upkeep finds what any tenant has deleted",
     ("store/webhooks/removal.c", "FROM tenants WHERE deleted_at"): "upkeep finds what any tenant has deleted",
+    ("store/webhooks/notice_rows.c", "ORDER BY next_at"): "upkeep publishes the notices of all tenants",
     ("store/webhooks/replay_rows.c", "ORDER BY next_at"): "upkeep goes on with the replays of all tenants",
     ("store/webhooks/secret_rows.c", "GROUP BY 1"): "the master key is one for all tenants",
     ("store/webhooks/tenants.c", "AS bigint) FROM tenant_stats"): "an administrator counts those of all tenants",

@@ -334,7 +334,7 @@ apply(const struct outcome *outcome, uint32_t position)
 		return;
 	}
 
-	if (outcome->disables) {
+	if (outcome->disables && outcome->breaker_version == scene.endpoints[row->endpoint].breaker_version) {
 		scene.endpoints[row->endpoint].enabled = false;
 		scene.endpoints[row->endpoint].version++;
 	}

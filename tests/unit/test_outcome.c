@@ -22,6 +22,8 @@ some_outcome(void)
 	    .kind = VERDICT_DEAD,
 	    .charged = true,
 	    .disables = true,
+	    .of_notice = true,
+	    .breaker_version = 7,
 	    .due_ms = 1700000000123,
 	    .reason = TEXT("http_410"),
 	    .end = ATTEMPT_ANSWERED,
@@ -75,7 +77,8 @@ test_an_outcome_comes_back_as_it_was_written(void **state)
 	assert_int_equal(got.job.attempt_count, 3);
 	assert_int_equal(got.job.expires_ms, 1800000000000);
 	assert_int_equal(got.kind, VERDICT_DEAD);
-	assert_true(got.charged && got.disables);
+	assert_true(got.charged && got.disables && got.of_notice);
+	assert_int_equal(got.breaker_version, 7);
 	assert_int_equal(got.due_ms, 1700000000123);
 	assert_int_equal(got.end, ATTEMPT_ANSWERED);
 	assert_int_equal(got.http_status, 410);

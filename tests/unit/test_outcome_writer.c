@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "courier/outcome.h"
 #include "courier/outcome_writer.h"
+#include "shm/counters.h"
 #include "tests/unit/courier_segment.h"
 #include "tests/unit/db_fixture.h"
 #include "tests/unit/jobs_fixture.h"
@@ -56,6 +57,7 @@ outcome_of(uint32_t event, enum verdict_kind kind)
 	    .job = {.tenant_id = {jobs_tenant, strlen(jobs_tenant)}, .attempt_count = 1},
 	    .kind = kind,
 	    .charged = true,
+	    .breaker_version = 1,
 	    .due_ms = clock_wall_us() / 1000 + 60000,
 	    .http_status = kind == VERDICT_DELIVERED ? 200 : 410,
 	    .started_us = SOME_MS * 1000,
@@ -327,105 +329,36 @@ test_an_endpoint_that_asks_for_it_is_disabled_with_everything_that_follows(void 
 	assert_int_equal(tenant_count("SELECT version % 1048576 FROM routing_versions WHERE tenant_id = $1"), 1);
 	assert_int_equal(must_count(jobs_db, "SELECT version FROM changes"), version + 1);
 	assert_int_equal(node_changes_version(&segment.header->node), version + 1);
-}
-
-static const char failing[] = "SELECT hl_ms(failing_since) FROM endpoints WHERE tenant_id = $1";
-static const char well[] = "SELECT hl_ms(last_success_at) FROM endpoints WHERE tenant_id = $1";
-
-static void
-write_runs(int64_t now_us)
-{
-	must_be(0, runs_write(runs, jobs_db, now_us, &err), &err);
+	assert_int_equal(tenant_count("SELECT count(*) FROM notices WHERE tenant_id = $1"), 1);
+	assert_int_equal(counter_read(segment_slot(&segment, ROLE_COURIER, 0), COUNTER_ENDPOINTS_DISABLED_410), 1);
 }
 
 static void
-test_runs_of_an_endpoint_are_stored_once_a_minute(void **state)
+test_a_delivery_of_a_notice_that_disables_its_endpoint_makes_no_other_notice(void **state)
 {
-	struct outcome outcome = outcome_of(1, VERDICT_RETRY);
-	int64_t now_us = clock_steady_us();
-	char since[32];
+	struct outcome outcome = outcome_of(1, VERDICT_DEAD);
 
 	add_endpoint(1);
-	assert_true(runs_due_us(runs) == INT64_MAX);
-	runs_note(runs, &outcome, now_us);
-	assert_true(runs_due_us(runs) <= now_us);
-	write_runs(now_us);
-	assert_string_not_equal(tenant_text(failing), "");
-	assert_string_equal(tenant_text(well), "");
-	(void)strcpy(since, tenant_text(failing));
-
-	runs_note(runs, &outcome, now_us + 1000000);
-	assert_true(runs_due_us(runs) == INT64_MAX); /* the store knows it */
-	outcome = outcome_of(2, VERDICT_DELIVERED);
-	runs_note(runs, &outcome, now_us + 2000000);
-	write_runs(now_us + 3000000);
-	assert_string_equal(tenant_text(failing), since); /* its minute is not over */
-	write_runs(now_us + 61000000);
-	assert_string_equal(tenant_text(failing), "");
-	assert_string_not_equal(tenant_text(well), "");
-
-	outcome.charged = false;
-	outcome.kind = VERDICT_RETRY;
-	runs_note(runs, &outcome, now_us + 62000000);
-	assert_true(runs_due_us(runs) == INT64_MAX); /* that was no attempt */
+	outcome.disables = outcome.of_notice = true;
+	put(&outcome);
+	write_all();
+	assert_string_equal(tenant_text("SELECT state FROM endpoints WHERE tenant_id = $1"), "disabled");
+	assert_int_equal(tenant_count("SELECT count(*) FROM audit_log WHERE tenant_id = $1"), 1);
+	assert_int_equal(tenant_count("SELECT count(*) FROM notices WHERE tenant_id = $1"), 0);
 }
 
 static void
-test_a_run_that_the_store_refuses_costs_no_other_endpoint_its_own(void **state)
+test_what_an_older_url_answers_does_not_disable_the_endpoint(void **state)
 {
-	struct outcome outcome = outcome_of(1, VERDICT_RETRY);
-	int64_t now_us = clock_steady_us();
+	struct outcome outcome = outcome_of(1, VERDICT_DEAD);
 
 	add_endpoint(1);
-	add_endpoint(2);
-	runs_note(runs, &outcome, now_us);
-	memcpy(outcome.job.endpoint_id, endpoint_id(2), 16);
-	runs_note(runs, &outcome, now_us);
-	tenant_run("UPDATE endpoints SET name = 'poison' WHERE tenant_id = $1 AND endpoint_id = "
-		   "(SELECT endpoint_id FROM endpoints WHERE tenant_id = $1 ORDER BY endpoint_id LIMIT 1)");
-	add_refusal("refusal", "UPDATE ON endpoints", "NEW.name = 'poison'");
-	write_runs(now_us);
-	assert_int_equal(
-	    tenant_count("SELECT count(*) FROM endpoints WHERE tenant_id = $1 AND failing_since IS NOT NULL"), 1);
-	remove_refusal("refusal", "endpoints");
-	write_runs(now_us + 59000000);
-	assert_int_equal(
-	    tenant_count("SELECT count(*) FROM endpoints WHERE tenant_id = $1 AND failing_since IS NOT NULL"), 1);
-	write_runs(now_us + 61000000);
-	assert_int_equal(
-	    tenant_count("SELECT count(*) FROM endpoints WHERE tenant_id = $1 AND failing_since IS NOT NULL"), 2);
-}
-
-static void
-test_a_breaker_is_stored_within_a_second_and_only_when_it_has_changed(void **state)
-{
-	static const struct db_statement close_breaker = {"UPDATE endpoints SET breaker = 'closed'"};
-	static const char breaker[] = "SELECT breaker FROM endpoints WHERE tenant_id = $1";
-	struct outcome outcome = outcome_of(1, VERDICT_RETRY);
-	int64_t now_us = clock_steady_us();
-	char tenant_id[65] = "", since[32];
-
-	memcpy(tenant_id, outcome.job.tenant_id.base, outcome.job.tenant_id.len);
-	add_endpoint(1);
-	runs_note(runs, &outcome, now_us);
-	write_runs(now_us);
-	(void)strcpy(since, tenant_text(failing));
-	runs_note_breaker(runs, tenant_id, outcome.job.endpoint_id, BREAKER_OPEN);
-	write_runs(now_us + 1000000);
-	assert_string_equal(tenant_text(breaker), "open");
-	assert_string_equal(tenant_text(failing), since);
-
-	runs_note_breaker(runs, tenant_id, outcome.job.endpoint_id, BREAKER_HALF_OPEN);
-	runs_note_breaker(runs, tenant_id, outcome.job.endpoint_id, BREAKER_OPEN);
-	must_begin(jobs_db);
-	must_run(jobs_db, &close_breaker, NULL, 0);
-	must_commit(jobs_db);
-	write_runs(now_us + 2000000);
-	assert_string_equal(tenant_text(breaker), "closed"); /* nothing was written */
-	assert_true(runs_due_us(runs) == INT64_MAX);
-
-	runs_note(runs, &outcome, now_us + 3000000);
-	assert_true(runs_due_us(runs) == INT64_MAX); /* the store still knows since when it fails */
+	tenant_run("UPDATE endpoints SET version = 2, breaker_version = 2 WHERE tenant_id = $1");
+	outcome.disables = true;
+	put(&outcome);
+	write_all();
+	assert_string_equal(tenant_text("SELECT state FROM endpoints WHERE tenant_id = $1"), "active");
+	assert_int_equal(tenant_count("SELECT count(*) FROM notices WHERE tenant_id = $1"), 0);
 }
 
 #define TEST(test) cmocka_unit_test_setup_teardown(test, begin, end)
@@ -443,9 +376,8 @@ main(void)
 	    TEST(test_an_endpoint_that_the_store_does_not_disable_stays_active_and_its_job_ends),
 	    TEST(test_a_store_that_is_busy_gets_everything_later),
 	    TEST(test_an_endpoint_that_asks_for_it_is_disabled_with_everything_that_follows),
-	    TEST(test_runs_of_an_endpoint_are_stored_once_a_minute),
-	    TEST(test_a_run_that_the_store_refuses_costs_no_other_endpoint_its_own),
-	    TEST(test_a_breaker_is_stored_within_a_second_and_only_when_it_has_changed),
+	    TEST(test_a_delivery_of_a_notice_that_disables_its_endpoint_makes_no_other_notice),
+	    TEST(test_what_an_older_url_answers_does_not_disable_the_endpoint),
 	};
 
 	return cmocka_run_group_tests(tests, jobs_set_up, jobs_tear_down);

@@ -151,6 +151,31 @@ COMMENT ON FUNCTION hl_drop_month(regclass, timestamptz) IS
 'Drops the oldest month of events or attempts that ended by that time and that no waiting job and no unfinished replay needs. hooksd calls it by HL_RETENTION_SECS and HL_ATTEMPT_RETENTION_SECS. Outcome: dropped, needed, busy (a lock was not to be had within 150 ms), depended_on. Locks: ACCESS EXCLUSIVE on the table, its default partition and the month, for the moment that detaching takes.';
 REVOKE ALL ON FUNCTION hl_drop_month(regclass, timestamptz) FROM PUBLIC;
 
+-- An endpoint is disabled when it has only failed for days.
+ALTER TABLE endpoints ADD COLUMN last_failure_at timestamptz;
+COMMENT ON COLUMN endpoints.last_failure_at IS 'The last failure, exact to a minute.';
+COMMENT ON COLUMN endpoints.disabled_reason IS 'Why the service disabled it: ''http_410'', ''asked_for_by_reply'' or ''failed_for_5_days''.';
+CREATE INDEX endpoints_failing_since_idx ON endpoints (failing_since) WHERE failing_since IS NOT NULL;
+COMMENT ON INDEX endpoints_failing_since_idx IS 'Those that fail, for upkeep, which disables them after 5 days.';
+
+-- What the service itself publishes: the transaction that disables an endpoint adds a row, and upkeep makes it an event.
+CREATE TABLE notices (
+	tenant_id text COLLATE "C" NOT NULL,
+	notice_id uuid NOT NULL,
+	topic text COLLATE "C" NOT NULL,
+	payload json NOT NULL,
+	occurred_at timestamptz NOT NULL,
+	next_at timestamptz NOT NULL,
+	PRIMARY KEY (tenant_id, notice_id)
+);
+COMMENT ON TABLE notices IS 'Events of the service itself that are not published yet: for less than a second each.';
+COMMENT ON COLUMN notices.tenant_id IS 'Whose event it will be.';
+COMMENT ON COLUMN notices.notice_id IS 'The event''s id.';
+COMMENT ON COLUMN notices.topic IS 'The event''s topic.';
+COMMENT ON COLUMN notices.payload IS 'The event''s payload.';
+COMMENT ON COLUMN notices.occurred_at IS 'When it happened.';
+COMMENT ON COLUMN notices.next_at IS 'When upkeep may publish it. Upkeep removes the row then.';
+
 INSERT INTO hookline_schema_migrations (version, name) VALUES (3, 'operations');
 
 COMMIT;

@@ -36,6 +36,22 @@ ALTER TABLE endpoints ADD COLUMN breaker TEXT NOT NULL DEFAULT 'closed' CHECK (b
 -- does not count.
 ALTER TABLE endpoints ADD COLUMN breaker_version INTEGER NOT NULL DEFAULT 1;
 
+-- An endpoint is disabled when it has only failed for days.
+ALTER TABLE endpoints ADD COLUMN last_failure_at INTEGER; -- The last failure, exact to a minute
+CREATE INDEX endpoints_failing_since_idx ON endpoints (failing_since) WHERE failing_since IS NOT NULL;
+
+-- Events of the service itself that are not published yet: the transaction that disables an endpoint adds a row, and
+-- upkeep makes it an event.
+CREATE TABLE notices (
+	tenant_id TEXT NOT NULL, -- Whose event it will be
+	notice_id TEXT NOT NULL, -- The event's id
+	topic TEXT NOT NULL, -- The event's topic
+	payload TEXT NOT NULL, -- The event's payload
+	occurred_at INTEGER NOT NULL, -- When it happened
+	next_at INTEGER NOT NULL, -- When upkeep may publish it. Upkeep removes the row then
+	PRIMARY KEY (tenant_id, notice_id)
+) STRICT, WITHOUT ROWID;
+
 INSERT INTO hookline_schema_migrations (version, name) VALUES (3, 'operations');
 
 COMMIT;

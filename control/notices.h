@@ -1,0 +1,24 @@
+/*
+ * Notices become events: one transaction adds the event, its jobs by the subscriptions of this moment, and removes the
+ * notice (store/webhooks/notice_rows.h). So each becomes one event, whatever process or node dies.
+ */
+#ifndef CONTROL_NOTICES_H
+#define CONTROL_NOTICES_H
+
+#include "base/error.h"
+#include "base/repeat.h"
+#include "shm/segment.h"
+#include "store/db.h"
+#include "store/webhooks/router.h"
+
+/* For one thread. The pointers are borrowed. */
+struct notices {
+	const struct segment *segment;
+	struct router *router;
+	struct repeat refused;
+};
+
+/* Publishes notices until there is none, or a turn is over. In no transaction. 0 or <0. */
+int notices_turn(struct notices *notices, struct db *db, struct error *err);
+
+#endif

@@ -1,0 +1,220 @@
+/*
+ * Runs of endpoints on their way from outcomes to the store: in an SQLite file, and, where HOOKS_TEST_POSTGRES_URL
+ * names a database (tests/e2e/test_db.py), in PostgreSQL.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "courier/runs.h"
+#include "tests/unit/db_fixture.h"
+#include "tests/unit/jobs_fixture.h"
+
+static struct runs *runs;
+static struct error err;
+
+static int
+begin(void **state)
+{
+	runs = runs_new();
+	return jobs_new_tenant(state);
+}
+
+static int
+end(void **state)
+{
+	runs_free(runs);
+	return 0;
+}
+
+/* Of an attempt at endpoint 1. */
+static struct outcome
+outcome_of(enum verdict_kind kind)
+{
+	struct outcome outcome = {.job = {.tenant_id = {jobs_tenant, strlen(jobs_tenant)}},
+	    .kind = kind,
+	    .charged = true,
+	    .breaker_version = 1};
+
+	memcpy(outcome.job.endpoint_id, endpoint_id(1), 16);
+	return outcome;
+}
+
+static const char failing[] = "SELECT hl_ms(failing_since) FROM endpoints WHERE tenant_id = $1";
+static const char failed[] = "SELECT hl_ms(last_failure_at) FROM endpoints WHERE tenant_id = $1";
+static const char failed_ago[] = "SELECT hl_ms(hl_now()) - hl_ms(last_failure_at) FROM endpoints WHERE tenant_id = $1";
+static const char well[] = "SELECT hl_ms(last_success_at) FROM endpoints WHERE tenant_id = $1";
+
+static void
+write_runs(int64_t now_us)
+{
+	must_be(0, runs_write(runs, jobs_db, now_us, &err), &err);
+}
+
+static void
+test_runs_of_an_endpoint_are_stored_once_a_minute(void **state)
+{
+	struct outcome outcome = outcome_of(VERDICT_RETRY);
+	int64_t now_us = clock_steady_us();
+	char since[32];
+
+	add_endpoint(1);
+	assert_true(runs_due_us(runs) == INT64_MAX);
+	runs_note(runs, &outcome, now_us);
+	assert_true(runs_due_us(runs) <= now_us);
+	write_runs(now_us);
+	assert_string_not_equal(tenant_text(failing), "");
+	assert_string_equal(tenant_text(well), "");
+	(void)strcpy(since, tenant_text(failing));
+
+	runs_note(runs, &outcome, now_us + 1000000);
+	write_runs(now_us + 1500000);
+	assert_string_equal(tenant_text(failed), since); /* its minute is not over */
+	outcome = outcome_of(VERDICT_DELIVERED);
+	runs_note(runs, &outcome, now_us + 2000000);
+	write_runs(now_us + 3000000);
+	assert_string_equal(tenant_text(failing), since);
+	write_runs(now_us + 61000000);
+	assert_string_equal(tenant_text(failing), "");
+	assert_string_not_equal(tenant_text(well), "");
+
+	outcome.charged = false;
+	outcome.kind = VERDICT_RETRY;
+	runs_note(runs, &outcome, now_us + 62000000);
+	assert_true(runs_due_us(runs) == INT64_MAX); /* that was no attempt */
+}
+
+static void
+test_the_last_failure_of_a_run_is_stored_beside_the_first(void **state)
+{
+	struct outcome outcome = outcome_of(VERDICT_RETRY);
+	int64_t now_us = clock_steady_us() - 100000000;
+	char since[32];
+
+	add_endpoint(1);
+	runs_note(runs, &outcome, now_us);
+	write_runs(now_us);
+	(void)strcpy(since, tenant_text(failing));
+	runs_note(runs, &outcome, now_us + 30000000);
+	runs_note(runs, &outcome, now_us + 60000000);
+	write_runs(now_us + 61000000);
+	assert_string_equal(tenant_text(failing), since);
+	assert_in_range(tenant_count(failed_ago), 1000, 11000); /* a second before it was written */
+}
+
+/* Failures of what an endpoint was do not count for what it is. */
+static void
+test_failures_before_a_change_do_not_begin_a_run_behind_it(void **state)
+{
+	struct outcome outcome = outcome_of(VERDICT_RETRY);
+	int64_t now_us = clock_steady_us();
+
+	add_endpoint(1);
+	runs_note(runs, &outcome, now_us);
+	tenant_run("UPDATE endpoints SET version = 2, breaker_version = 2 WHERE tenant_id = $1");
+	write_runs(now_us);
+	assert_string_equal(tenant_text(failing), "");
+
+	outcome.breaker_version = 2;
+	runs_note(runs, &outcome, now_us + 1000000);
+	outcome.breaker_version = 1; /* it was under way for long */
+	runs_note(runs, &outcome, now_us + 2000000);
+	write_runs(now_us + 61000000);
+	assert_string_not_equal(tenant_text(failing), "");
+}
+
+static void
+test_failures_of_transforms_and_of_notices_begin_no_run(void **state)
+{
+	struct outcome outcome = outcome_of(VERDICT_DEAD);
+
+	add_endpoint(1);
+	outcome.end = ATTEMPT_TRANSFORM;
+	runs_note(runs, &outcome, clock_steady_us());
+	outcome.end = ATTEMPT_ANSWERED;
+	outcome.of_notice = true;
+	runs_note(runs, &outcome, clock_steady_us());
+	assert_true(runs_due_us(runs) == INT64_MAX);
+	outcome.kind = VERDICT_DELIVERED;
+	runs_note(runs, &outcome, clock_steady_us());
+	write_runs(clock_steady_us());
+	assert_string_not_equal(tenant_text(well), "");
+}
+
+static void
+test_a_run_that_the_store_refuses_costs_no_other_endpoint_its_own(void **state)
+{
+	struct outcome outcome = outcome_of(VERDICT_RETRY);
+	int64_t now_us = clock_steady_us();
+
+	add_endpoint(1);
+	add_endpoint(2);
+	runs_note(runs, &outcome, now_us);
+	memcpy(outcome.job.endpoint_id, endpoint_id(2), 16);
+	runs_note(runs, &outcome, now_us);
+	tenant_run("UPDATE endpoints SET name = 'poison' WHERE tenant_id = $1 AND endpoint_id = "
+		   "(SELECT endpoint_id FROM endpoints WHERE tenant_id = $1 ORDER BY endpoint_id LIMIT 1)");
+	add_refusal("refusal", "UPDATE ON endpoints", "NEW.name = 'poison'");
+	write_runs(now_us);
+	assert_int_equal(
+	    tenant_count("SELECT count(*) FROM endpoints WHERE tenant_id = $1 AND failing_since IS NOT NULL"), 1);
+	remove_refusal("refusal", "endpoints");
+	write_runs(now_us + 59000000);
+	assert_int_equal(
+	    tenant_count("SELECT count(*) FROM endpoints WHERE tenant_id = $1 AND failing_since IS NOT NULL"), 1);
+	write_runs(now_us + 61000000);
+	assert_int_equal(
+	    tenant_count("SELECT count(*) FROM endpoints WHERE tenant_id = $1 AND failing_since IS NOT NULL"), 2);
+}
+
+static void
+test_a_breaker_is_stored_within_a_second_and_only_when_it_has_changed(void **state)
+{
+	static const struct db_statement close_breaker = {"UPDATE endpoints SET breaker = 'closed'"};
+	static const char breaker[] = "SELECT breaker FROM endpoints WHERE tenant_id = $1";
+	struct outcome outcome = outcome_of(VERDICT_RETRY);
+	int64_t now_us = clock_steady_us();
+	char tenant_id[65] = "", since[32];
+
+	memcpy(tenant_id, outcome.job.tenant_id.base, outcome.job.tenant_id.len);
+	add_endpoint(1);
+	runs_note(runs, &outcome, now_us);
+	write_runs(now_us);
+	(void)strcpy(since, tenant_text(failing));
+	runs_note_breaker(runs, tenant_id, outcome.job.endpoint_id, BREAKER_OPEN);
+	write_runs(now_us + 1000000);
+	assert_string_equal(tenant_text(breaker), "open");
+	assert_string_equal(tenant_text(failing), since);
+
+	runs_note_breaker(runs, tenant_id, outcome.job.endpoint_id, BREAKER_HALF_OPEN);
+	runs_note_breaker(runs, tenant_id, outcome.job.endpoint_id, BREAKER_OPEN);
+	must_begin(jobs_db);
+	must_run(jobs_db, &close_breaker, NULL, 0);
+	must_commit(jobs_db);
+	write_runs(now_us + 2000000);
+	assert_string_equal(tenant_text(breaker), "closed"); /* nothing was written */
+	assert_true(runs_due_us(runs) == INT64_MAX);
+}
+
+#define TEST(test) cmocka_unit_test_setup_teardown(test, begin, end)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    TEST(test_runs_of_an_endpoint_are_stored_once_a_minute),
+	    TEST(test_the_last_failure_of_a_run_is_stored_beside_the_first),
+	    TEST(test_failures_before_a_change_do_not_begin_a_run_behind_it),
+	    TEST(test_failures_of_transforms_and_of_notices_begin_no_run),
+	    TEST(test_a_run_that_the_store_refuses_costs_no_other_endpoint_its_own),
+	    TEST(test_a_breaker_is_stored_within_a_second_and_only_when_it_has_changed),
+	};
+
+	return cmocka_run_group_tests(tests, jobs_set_up, jobs_tear_down);
+}
