@@ -234,14 +234,15 @@ deliver_alike(const struct endpoint *a, const struct endpoint *b)
 	    same(a->retry_schedule, b->retry_schedule) && a->max_attempts == b->max_attempts;
 }
 
-/* Writes the endpoint in the place of the one before it, and answers. version: see struct changing. */
+/*
+ * Writes the endpoint in the place of the one before it, and answers. reset_state: what deliveries have come to so far
+ * does not count any more. version: see struct changing.
+ */
 static int
-replace(const struct request *request, const struct endpoint *before, const struct endpoint *endpoint, int64_t *version,
-    struct reply *reply, struct error *err) /* six: what became of what */
+replace(const struct request *request, const struct endpoint *before, const struct endpoint *endpoint, bool reset_state,
+    int64_t *version, struct reply *reply, struct error *err) /* seven: what became of what */
 {
-	bool another_url = !same(before->url, endpoint->url);
-	bool at_once = !deliver_alike(before, endpoint);
-	bool reset_state = another_url || (endpoint->enabled && !before->enabled);
+	bool at_once = reset_state || !deliver_alike(before, endpoint);
 	struct db_rows *rows = NULL;
 	int rc;
 
@@ -263,6 +264,13 @@ replace(const struct request *request, const struct endpoint *before, const stru
 	return rc;
 }
 
+/* The document says that the endpoint is to be enabled, also if it is. */
+static bool
+enables(struct endpoint_document *document, const struct endpoint *endpoint)
+{
+	return endpoint->enabled && document_presence(&document->document, "enabled") != DOCUMENT_ABSENT;
+}
+
 static int
 update(const struct request *request, void *context, struct reply *reply, struct error *err)
 {
@@ -277,7 +285,9 @@ update(const struct request *request, void *context, struct reply *reply, struct
 		before = endpoint = endpoint_of_row(rows, 0);
 		if (endpoint_document_open(&document, request->body) &&
 		    endpoint_document_apply(&document, changing->rules, &endpoint))
-			rc = replace(request, &before, &endpoint, &changing->version, reply, err);
+			rc = replace(request, &before, &endpoint,
+			    enables(&document, &endpoint) || !same(before.url, endpoint.url), &changing->version, reply,
+			    err);
 		else
 			answer_wrong(reply, &document.error);
 		endpoint_document_close(&document);

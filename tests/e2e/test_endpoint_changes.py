@@ -1,0 +1,159 @@
+"""Endpoints and subscriptions are changed while jobs wait: what is sent then, where, and by which of both. Over both stores."""
+
+import hashlib
+import hmac
+import json
+
+import pytest
+
+from harness.recording_receiver import Answer, Receiver
+from harness.rows import now_ms
+from harness.waiting import wait_until
+
+FAILURE = Answer(status=500)
+
+
+@pytest.fixture
+def other_receiver():
+    with Receiver(host="127.77.0.2") as receiver:
+        yield receiver
+
+
+def publish(tenant, count, topic="orders.made"):
+    """The ids of the jobs."""
+    events = [{"topic": topic, "payload": {"n": number, "secret": "s"}} for number in range(count)]
+    reply = tenant.client.post("/v1/events/batch", events)
+    assert reply.status == 201, reply
+    return [job for item in reply.json["items"] for job in item["job_ids"]]
+
+
+def patch(tenant, endpoint, change):
+    reply = tenant.client.patch(f"/v1/endpoints/{endpoint['id']}", change)
+    assert reply.status == 200, reply
+    return reply.json
+
+
+def got(tenant, endpoint):
+    return tenant.client.get(f"/v1/endpoints/{endpoint['id']}").json
+
+
+def jobs(tenant, endpoint):
+    return tenant.client.items(f"/v1/jobs?endpoint_id={endpoint['id']}")
+
+
+def wait_clock(tenant, endpoints, receiver, path="/clock"):
+    """Until another endpoint has got an event that is published now: whatever was on its way has arrived by then."""
+    if path not in endpoints.ids:
+        endpoints.add(path, "clock")
+    seen = len(receiver.at(path))
+    publish(tenant, 1, "clock")
+    receiver.wait(seen + 1, path)
+
+
+def test_events_of_a_disabled_endpoint_are_held_and_sent_in_their_order_when_it_is_enabled(hookline, tenant, endpoints, receiver):
+    made = endpoints.add("/in", "orders.#", enabled=False, max_in_flight=1, body="payload")
+    ids = [job for _ in range(10) for job in publish(tenant, 1)]
+    waiting = jobs(tenant, made)
+    assert sorted(job["id"] for job in waiting) == sorted(ids)
+    assert {(job["status"], job["attempt_count"]) for job in waiting} == {("held", 0)}
+    wait_clock(tenant, endpoints, receiver)
+    assert receiver.at("/in") == []
+    patch(tenant, made, {"enabled": True})
+    receiver.wait(10, "/in", 20)
+    assert [arrival.job for arrival in receiver.at("/in")] == ids
+
+
+def test_no_attempt_begins_once_an_endpoint_with_many_failed_jobs_is_disabled(hookline, tenant, endpoints, receiver):
+    """Their waits end all the time, before the reply and behind it. Half of the attempts succeed: the breaker stays closed."""
+    receiver.answers["/in"] = lambda _: Answer() if len(receiver.arrivals) % 2 else FAILURE
+    made = endpoints.add("/in", "orders.#", retry_schedule=["1s"] * 100, rate_limit_rps=1000, max_in_flight=50)
+    ids = publish(tenant, 500)
+    receiver.wait(300, "/in")
+    assert patch(tenant, made, {"enabled": False})["enabled"] is False
+    seen = len(receiver.at("/in"))
+    receiver.answers["/clock"] = [FAILURE, FAILURE, Answer()]
+    endpoints.add("/clock", "clock", retry_schedule=["1s", "1s"])
+    publish(tenant, 1, "clock")
+    receiver.wait(3, "/clock")  # which takes longer than a wait of the schedule
+    assert len(receiver.at("/in")) == seen
+    wait_until(lambda: {job["status"] for job in jobs(tenant, made)} == {"held"}, "all jobs to be marked as held")
+    receiver.answers["/in"] = Answer()
+    patch(tenant, made, {"enabled": True})
+    wait_until(lambda: jobs(tenant, made) == [], "all of them to be done", 30)
+    assert {arrival.job for arrival in receiver.at("/in") if arrival.answer.delivers} == set(ids)
+
+
+def test_waiting_jobs_go_to_the_new_url_with_the_headers_and_the_secret_of_that_moment(
+        hookline, tenant, endpoints, receiver, other_receiver):
+    receiver.answers["/old"] = FAILURE
+    made = endpoints.add("/old", "orders.#", retry_schedule=["1s"] * 20, headers={"X-Team": "a"}, secret="an old secret")
+    ids = publish(tenant, 9)
+    receiver.wait(9, "/old")
+    wait_until(lambda: got(tenant, made)["failing_since"], "the failure to be stored")
+    changed = patch(tenant, made, {"url": other_receiver.url("/new"), "headers": {"X-Team": "b"}, "secret": "a new secret"})
+    seen = len(receiver.at("/old"))
+    assert (changed["breaker"], changed["failing_since"]) == ("closed", None)
+    wait_until(lambda: {arrival.job for arrival in other_receiver.at("/new")} == set(ids), "all of them at the new URL", 20)
+    assert len(receiver.at("/old")) == seen
+    assert {arrival.header("x-team") for arrival in other_receiver.at("/new")} == {"b"}
+    for arrival, secret in ((receiver.at("/old")[-1], b"an old secret"), (other_receiver.at("/new")[-1], b"a new secret")):
+        assert arrival.header("x-hl-signature") == signature(arrival, secret)
+    wait_until(lambda: got(tenant, made)["last_success_at"], "the success to be stored")
+    assert got(tenant, made)["failing_since"] is None
+
+
+def signature(arrival, secret):
+    text = arrival.header("x-hl-timestamp").encode() + b"." + arrival.body
+    return "v1=" + hmac.new(secret, text, hashlib.sha256).hexdigest()
+
+
+def test_saying_that_it_is_enabled_closes_the_breaker_of_an_endpoint_that_is(hookline, tenant, endpoints, receiver):
+    receiver.answers["/in"] = Answer(status=403)
+    made = endpoints.add("/in", "orders.#", retry_schedule=["10m"])
+    ids = publish(tenant, 30)
+    wait_until(lambda: got(tenant, made)["breaker"] == "open", "the breaker to open", 20)
+    wait_until(lambda: got(tenant, made)["failing_since"], "the failure to be stored")
+    patch(tenant, made, {"name": "still down"})
+    assert got(tenant, made)["failing_since"]
+    receiver.answers["/in"] = Answer()
+    seen = len(receiver.at("/in"))
+    changed = patch(tenant, made, {"enabled": True})
+    assert (changed["state"], changed["breaker"], changed["failing_since"]) == ("active", "closed", None)
+    rest = {job["id"] for job in jobs(tenant, made) if job["attempt_count"] == 0}
+    assert rest
+    wait_until(lambda: {arrival.job for arrival in receiver.at("/in")[seen:]} >= rest, "all that wait for their first attempt")
+    assert {arrival.job for arrival in receiver.at("/in")} == set(ids)
+
+
+def test_failures_that_count_are_those_since_it_was_enabled(hookline, tenant, endpoints, receiver):
+    receiver.answers["/in"] = FAILURE
+    made = endpoints.add("/in", "orders.#", retry_schedule=["1s"] * 50)
+    publish(tenant, 1)
+    wait_until(lambda: got(tenant, made)["failing_since"], "the failure to be stored")
+    receiver.wait(2, "/in")
+    changed = patch(tenant, made, {"enabled": True})
+    since = wait_until(lambda: got(tenant, made)["failing_since"], "the run to begin anew")
+    assert changed["updated_at"] <= since <= now_ms()
+
+
+@pytest.mark.parametrize("change", ["delete", "disable", "transform"])
+def test_jobs_of_a_changed_subscription_are_sent_as_they_were_made(hookline, tenant, endpoints, receiver, change):
+    client = tenant.client
+    made = client.post("/v1/endpoints", {"url": receiver.url("/in"), "enabled": False, "body": "payload"}).json
+    subscription = client.post("/v1/subscriptions", {
+        "endpoint_id": made["id"], "topic_pattern": "orders.#", "transform": [{"op": "remove_field", "field": "payload.secret"}]}).json
+    before = publish(tenant, 3)
+    path = f"/v1/subscriptions/{subscription['id']}"
+    if change == "delete":
+        assert client.delete(path).status == 204
+    else:
+        change_to = {"enabled": False} if change == "disable" else {"transform": [{"op": "add_field", "field": "payload.x", "value": 1}]}
+        assert client.patch(path, change_to).status == 200
+    after = publish(tenant, 2)
+    assert len(after) == (2 if change == "transform" else 0)
+    patch(tenant, made, {"enabled": True})
+    bodies = {arrival.job: json.loads(arrival.body) for arrival in receiver.wait(3 + len(after), "/in", 20)}
+    assert {job: bodies[job] for job in before} == {job: {"n": number} for number, job in enumerate(before)}
+    assert {job: bodies[job] for job in after} == {job: {"n": number, "secret": "s", "x": 1} for number, job in enumerate(after)}
+    wait_until(lambda: jobs(tenant, made) == [], "all of them to be done")
+    assert len(receiver.at("/in")) == 3 + len(after)
