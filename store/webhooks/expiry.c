@@ -9,6 +9,7 @@
 #include "base/uuid.h"
 #include "store/webhooks/changes.h"
 #include "store/webhooks/job_outcomes.h"
+#include "store/webhooks/pause_rows.h"
 #include "store/webhooks/routing.h"
 
 enum column { TENANT, ENDPOINT, JOB, EVENT, ATTEMPTS, ERROR, EXPIRED };
@@ -20,7 +21,11 @@ enum column { TENANT, ENDPOINT, JOB, EVENT, ATTEMPTS, ERROR, EXPIRED };
  */
 static const struct db_statement read_slice = {
     "SELECT tenant_id, endpoint_id, job_id, event_id, attempt_count, last_error, CASE "
-    "WHEN hl_ms(expires_at) < hl_ms(hl_now()) - 300000 THEN 1 "
+    "WHEN hl_ms(expires_at) < hl_ms(hl_now()) - 300000 "
+    "AND NOT EXISTS (SELECT 1 FROM pauses WHERE pauses.tenant_id IN (jobs.tenant_id, '" PAUSE_OF_ALL "')) "
+    "AND (SELECT endpoints.enabled AND NOT endpoints.paused AND endpoints.state = 'active' "
+    "AND endpoints.deleted_at IS NULL FROM endpoints WHERE endpoints.tenant_id = jobs.tenant_id "
+    "AND endpoints.endpoint_id = jobs.endpoint_id) THEN 1 "
     "WHEN job_id < $5 AND hl_ms(next_attempt_at) - hl_ms(hl_now()) NOT BETWEEN -600000 AND 60000 "
     "AND NOT EXISTS (SELECT 1 FROM dlq_events WHERE dlq_events.tenant_id = jobs.tenant_id "
     "AND dlq_events.event_id = jobs.event_id AND dlq_events.job_id = jobs.job_id) THEN 1 ELSE 0 END "

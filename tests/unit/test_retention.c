@@ -71,6 +71,7 @@ expire(int64_t events_before_ms)
 static void
 test_a_job_past_its_time_is_a_dead_letter_though_nobody_holds_it(void **state)
 {
+	add_endpoint(1);
 	add_event(1, "{\"n\":1}");
 	add_job(1, 1, 20 * HOUR_MS);
 	tenant_run("UPDATE jobs SET last_error = 'not yet', attempt_count = 3,"
@@ -89,12 +90,39 @@ test_a_job_past_its_time_is_a_dead_letter_though_nobody_holds_it(void **state)
 static void
 test_the_courier_has_five_minutes_to_find_out_itself(void **state)
 {
+	add_endpoint(1);
 	add_job(1, 1, HOUR_MS);
 	tenant_run("UPDATE jobs SET expires_at = hl_time(hl_ms(hl_now()) - 290000) WHERE tenant_id = $1");
 	assert_int_equal(expire(0), 0);
-	tenant_run("UPDATE jobs SET status = 'held', expires_at = NULL WHERE tenant_id = $1");
-	assert_int_equal(expire(0), 0);
 	assert_int_equal(tenant_count(JOBS), 1);
+}
+
+/* Couriers mark its job as held, but not while they do not run. */
+static void
+test_time_does_not_count_while_nothing_may_be_sent(void **state)
+{
+	static const char *const holds[][2] = {
+	    {"UPDATE endpoints SET enabled = FALSE WHERE tenant_id = $1",
+		"UPDATE endpoints SET enabled = TRUE WHERE tenant_id = $1"},
+	    {"UPDATE endpoints SET paused = TRUE WHERE tenant_id = $1",
+		"UPDATE endpoints SET paused = FALSE WHERE tenant_id = $1"},
+	    {"INSERT INTO pauses (tenant_id, paused_at) VALUES ($1, hl_now())",
+		"DELETE FROM pauses WHERE tenant_id = $1"},
+	    {"INSERT INTO pauses (tenant_id, reason, paused_at) VALUES ('*', $1, hl_now())",
+		"DELETE FROM pauses WHERE reason = $1"},
+	    {"UPDATE jobs SET status = 'held', expires_at = NULL WHERE tenant_id = $1",
+		"UPDATE jobs SET expires_at = hl_time(1000) WHERE tenant_id = $1"},
+	};
+
+	add_endpoint(1);
+	add_job(1, 1, -HOUR_MS);
+	tenant_run("UPDATE jobs SET expires_at = hl_time(1000) WHERE tenant_id = $1");
+	for (size_t i = 0; i < sizeof holds / sizeof *holds; i++) {
+		tenant_run(holds[i][0]);
+		assert_int_equal(expire(0), 0);
+		tenant_run(holds[i][1]);
+	}
+	assert_int_equal(expire(0), 1);
 }
 
 static void
@@ -118,6 +146,8 @@ test_a_walk_comes_to_every_job_of_every_endpoint(void **state)
 {
 	const int jobs = 2 * EXPIRY_SLICE_ROWS + 100;
 
+	for (uint8_t endpoint = 1; endpoint <= 3; endpoint++)
+		add_endpoint(endpoint);
 	must_begin(jobs_db);
 	for (int i = 0; i < jobs; i++)
 		must_run(jobs_db,
@@ -135,6 +165,7 @@ test_a_walk_comes_to_every_job_of_every_endpoint(void **state)
 static void
 test_what_the_store_refuses_to_bury_stops_no_walk(void **state)
 {
+	add_endpoint(1);
 	add_refusal("no_letters", "INSERT ON dlq", "NEW.attempt_count = 9");
 	add_job(1, 1, HOUR_MS);
 	tenant_run("UPDATE jobs SET attempt_count = 9, expires_at = hl_time(1000) WHERE tenant_id = $1");
@@ -147,6 +178,7 @@ test_what_the_store_refuses_to_bury_stops_no_walk(void **state)
 static void
 test_publishers_and_couriers_of_the_tenant_are_told(void **state)
 {
+	add_endpoint(1);
 	add_job(1, 1, HOUR_MS);
 	tenant_run("INSERT INTO routing_versions (tenant_id, version) VALUES ($1, 7)");
 	tenant_run("UPDATE jobs SET expires_at = hl_time(1000) WHERE tenant_id = $1");
@@ -298,6 +330,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup(test_a_job_past_its_time_is_a_dead_letter_though_nobody_holds_it, begin),
 	    cmocka_unit_test_setup(test_the_courier_has_five_minutes_to_find_out_itself, begin),
+	    cmocka_unit_test_setup(test_time_does_not_count_while_nothing_may_be_sent, begin),
 	    cmocka_unit_test_setup(test_a_job_goes_before_its_event_does, begin),
 	    cmocka_unit_test_setup(test_a_walk_comes_to_every_job_of_every_endpoint, begin),
 	    cmocka_unit_test_setup(test_what_the_store_refuses_to_bury_stops_no_walk, begin),
