@@ -140,7 +140,8 @@ def test_what_was_got_can_be_sent_back_and_leaves_secret_and_headers(client, hoo
     endpoint = make(client, secret=SECRET, headers={"X-A": "one", "X-B": "two"}, own=[1], max_attempts=3)
     before, changes = stored(hookline, endpoint), hookline.value("SELECT version FROM changes")
     got = client.get(path_of(endpoint)).json
-    changed = patched(client, endpoint, got | {"name": "renamed"})
+    sent = {name: value for name, value in got.items() if name != "enabled"}  # which begins the run of failures anew
+    changed = patched(client, endpoint, sent | {"name": "renamed"})
     volatile = {"name": "renamed", "version": 2, "updated_at": changed["updated_at"]}
     assert changed == got | volatile
     after = stored(hookline, endpoint)
