@@ -18,6 +18,7 @@ courier_open(struct courier *c, uint64_t limit)
 	queues_open(&c->queues, c->thread);
 	transform_cache_open(&c->transforms, c->thread);
 	ready_open(&c->ready);
+	cancelled_open(&c->parcels.cancelled);
 	c->jobs.queues = &c->queues;
 	c->jobs.transforms = &c->transforms;
 	c->jobs.ready = &c->ready;
@@ -39,6 +40,7 @@ courier_close(struct courier *c)
 	queues_close(&c->queues);
 	transform_cache_close(&c->transforms);
 	ready_close(&c->ready);
+	cancelled_close(&c->parcels.cancelled);
 }
 
 void
@@ -207,10 +209,9 @@ take(struct courier *c, struct news *news, int64_t now_us)
 		rows_changed(c, queues_get(&c->queues, tenant_of(news), news->id, now_us), now_us);
 		return;
 	case NEWS_CANCELLED:
-		/* Its parcel may still wait on a lane. */
-		while (!c->draining && parcels_take(&c->parcels, &c->jobs, now_us, clock_boot_us()))
-			;
 		jobs_cancel(&c->jobs, news->tenant_id, news->id);
+		/* Its parcel may still wait on a lane, or come later. */
+		cancelled_add(&c->parcels.cancelled, news->tenant_id, news->id, now_us);
 		return;
 	case NEWS_WALKED:
 		c->walking = false;
@@ -336,6 +337,7 @@ courier_turn(struct courier *c)
 	c->more = false;
 	c->look.now_us = now_us;
 	ready_advance(&c->ready, now_us);
+	cancelled_forget(&c->parcels.cancelled, now_us);
 	/* Parcels before pages: a page then knows most of its youngest rows. */
 	if (!c->draining)
 		(void)parcels_take(&c->parcels, &c->jobs, now_us, clock_boot_us());

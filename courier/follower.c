@@ -16,11 +16,11 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/uuid.h"
+#include "courier/cancels.h"
 #include "courier/id_table.h"
 #include "courier/pause_watch.h"
 #include "courier/tenant_versions.h"
 #include "event/handover.h"
-#include "store/webhooks/cancelled_jobs.h"
 #include "store/webhooks/changes.h"
 #include "store/webhooks/endpoint_changes.h"
 #include "store/webhooks/endpoints.h"
@@ -350,25 +350,6 @@ tell_rows(const struct look *look, const char *tenant_id)
 	return db_end(look->db, rc, look->err);
 }
 
-static int
-tell_cancelled(const struct look *look, const char *tenant_id)
-{
-	struct db_rows *rows;
-	uint8_t id[16];
-	int rc = cancelled_jobs_since(look->db, tenant_id, look->follower->version, &rows, look->err);
-
-	if (rc != 0)
-		return rc;
-	for (uint32_t row = 0; row < db_rows_count(rows); row++) {
-		struct span text = db_rows_text(rows, row, 0);
-
-		if (uuid_parse(text.base, text.len, id))
-			news_put(look->follower->news, news_new(NEWS_CANCELLED, tenant_id, id));
-	}
-	db_rows_free(rows);
-	return 0;
-}
-
 static void
 look_at_tenant(void *context, const char *tenant_id)
 {
@@ -383,7 +364,7 @@ look_at_tenant(void *context, const char *tenant_id)
 		compare_endpoint(look, tenant_id, rows, row);
 	db_rows_free(rows);
 	add_missing(look, tenant_id);
-	look->rc = tell_cancelled(look, tenant_id);
+	look->rc = cancels_tell_since(look->follower->news, look->db, tenant_id, look->follower->version, look->err);
 	if (look->rc == 0)
 		look->rc = tell_rows(look, tenant_id);
 }
@@ -402,6 +383,8 @@ look_at_all(struct follower *follower, struct db *db, int64_t now_us, struct err
 	follower->looks++;
 	if (follower->started)
 		tenant_versions_compare(&follower->tenants, &tenants, look_at_tenant, &look);
+	else
+		look.rc = cancels_tell_recent(follower->news, db, RECENT_MS, err);
 	if (look.rc == 0) {
 		struct tenant_versions old = follower->tenants;
 

@@ -9,29 +9,34 @@
 
 #define PARCELS_A_TURN 64u /* of each lane */
 
-struct moment {
+/* A turn's taking. */
+struct taking {
+	struct jobs *jobs;
+	const struct cancelled *cancelled;
 	int64_t now_us, boot_us, wall_us;
 };
 
 /* Takes one job, or leaves it in its row. *copy: of the event, made for the first job that is taken. */
 static void
-take_job(struct jobs *jobs, const struct handover *handover, const struct handover_job *job, const struct record *event,
-    struct event_copy **copy, const struct moment *moment)
+take_job(const struct taking *taking, const struct handover *handover, const struct handover_job *job,
+    const struct record *event, struct event_copy **copy)
 {
-	int64_t expires_in_us = job->expires_ms * 1000 - moment->wall_us;
-	struct job_facts facts = {.due_us = moment->now_us, .expires_us = moment->now_us + expires_in_us};
-	int64_t age_us = moment->boot_us - handover->begun_us;
+	int64_t expires_in_us = job->expires_ms * 1000 - taking->wall_us;
+	struct job_facts facts = {.due_us = taking->now_us, .expires_us = taking->now_us + expires_in_us};
+	int64_t age_us = taking->boot_us - handover->begun_us;
+	struct span tenant_id = record_tenant_name(event);
+	struct jobs *jobs = taking->jobs;
 	struct queue *queue;
 
 	handover_job_id(event->event_id, job->number, facts.job_id);
-	if (jobs_find(jobs, facts.job_id) != NULL)
+	if (jobs_find(jobs, facts.job_id) != NULL || cancelled_has(taking->cancelled, tenant_id, facts.job_id))
 		return;
-	queue = queues_get(jobs->queues, record_tenant_name(event), job->endpoint_id, moment->now_us);
+	queue = queues_get(jobs->queues, tenant_id, job->endpoint_id, taking->now_us);
 	if (queue_keeps_nothing(queue))
 		return;
-	if (age_us > OLD_PARCEL_US || queue->held_until_us - moment->now_us > LOOK_AHEAD_US ||
+	if (age_us > OLD_PARCEL_US || queue->held_until_us - taking->now_us > LOOK_AHEAD_US ||
 	    !jobs_has_room(jobs, queue, event->length)) {
-		look_leave(jobs->look, queue, moment->now_us + (age_us < YOUNG_ROW_US ? YOUNG_ROW_US - age_us : 0));
+		look_leave(jobs->look, queue, taking->now_us + (age_us < YOUNG_ROW_US ? YOUNG_ROW_US - age_us : 0));
 		return;
 	}
 	memcpy(facts.transform_id, job->transform_id, sizeof facts.transform_id);
@@ -42,7 +47,7 @@ take_job(struct jobs *jobs, const struct handover *handover, const struct handov
 }
 
 static void
-take_parcel(struct parcels *parcels, struct jobs *jobs, const struct parcel *parcel, const struct moment *moment)
+take_parcel(struct parcels *parcels, const struct taking *taking, const struct parcel *parcel)
 {
 	for (size_t at = 0; at < parcel->length;) {
 		const struct record *event;
@@ -56,9 +61,9 @@ take_parcel(struct parcels *parcels, struct jobs *jobs, const struct parcel *par
 			return;
 		}
 		for (uint32_t i = 0; i < handover->jobs; i++)
-			take_job(jobs, handover, &handover->job[i], event, &copy, moment);
+			take_job(taking, handover, &handover->job[i], event, &copy);
 		if (copy != NULL)
-			event_copy_give(jobs, copy);
+			event_copy_give(taking->jobs, copy);
 		at += handover->length;
 	}
 }
@@ -66,7 +71,7 @@ take_parcel(struct parcels *parcels, struct jobs *jobs, const struct parcel *par
 bool
 parcels_take(struct parcels *parcels, struct jobs *jobs, int64_t now_us, int64_t boot_us)
 {
-	const struct moment moment = {now_us, boot_us, clock_wall_us()};
+	const struct taking taking = {jobs, &parcels->cancelled, now_us, boot_us, clock_wall_us()};
 	bool any = false;
 
 	for (uint32_t i = 0; i < parcels->count; i++) {
@@ -75,7 +80,7 @@ parcels_take(struct parcels *parcels, struct jobs *jobs, int64_t now_us, int64_t
 		struct parcel parcel;
 
 		for (uint32_t n = 0; n < PARCELS_A_TURN && lane_peek(lane, position, &parcel); n++) {
-			take_parcel(parcels, jobs, &parcel, &moment);
+			take_parcel(parcels, &taking, &parcel);
 			lane_release(lane, ++position);
 			any = true;
 		}

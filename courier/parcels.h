@@ -8,12 +8,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "courier/cancelled.h"
 #include "courier/jobs.h"
 #include "shm/lane.h"
 
 struct parcels {
 	struct lane lanes[PUBLISHERS_MAX]; /* of each publisher, with their arenas */
 	uint32_t count;
+	struct cancelled cancelled; /* jobs that are not taken */
 	bool damaged; /* a parcel could not be read: its jobs are in rows of unknown endpoints. The caller clears it */
 };
 

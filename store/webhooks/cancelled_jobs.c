@@ -17,10 +17,20 @@ int
 cancelled_jobs_since(struct db *db, const char *tenant_id, int64_t version, struct db_rows **rows, struct error *err)
 {
 	static const struct db_statement since = {
-	    "SELECT job_id FROM cancelled_jobs WHERE tenant_id = $1 AND version > $2"};
+	    "SELECT tenant_id, job_id FROM cancelled_jobs WHERE tenant_id = $1 AND version > $2"};
 	const struct db_param params[] = {db_string(tenant_id), db_int(version)};
 
 	return db_query(db, &since, params, 2, rows, err);
+}
+
+int
+cancelled_jobs_recent(struct db *db, int64_t ms, struct db_rows **rows, struct error *err)
+{
+	static const struct db_statement recent = {
+	    "SELECT tenant_id, job_id FROM cancelled_jobs WHERE cancelled_at >= hl_time(hl_ms(hl_now()) - $1)"};
+	const struct db_param params[] = {db_int(ms)};
+
+	return db_query(db, &recent, params, 1, rows, err);
 }
 
 int

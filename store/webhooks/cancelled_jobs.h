@@ -13,9 +13,17 @@
 /* Notes one, in the transaction that has removed its row; version: what changes_raise() gave it. */
 int cancelled_jobs_add(struct db *db, const char *tenant_id, const char *job_id, int64_t version, struct error *err);
 
-/* The tenant's that were cancelled by a later version than that one: a column of ids. In a transaction or without. */
+enum cancelled_column { CANCELLED_COLUMN_TENANT_ID, CANCELLED_COLUMN_JOB_ID };
+
+/* The tenant's that were cancelled by a later version than that one. In a transaction or without. */
 int cancelled_jobs_since(
     struct db *db, const char *tenant_id, int64_t version, struct db_rows **rows, struct error *err);
+
+/*
+ * Of all tenants, those of the last ms milliseconds, by the time at which their transactions began. In a transaction or
+ * without.
+ */
+int cancelled_jobs_recent(struct db *db, int64_t ms, struct db_rows **rows, struct error *err);
 
 /*
  * Removes at most limit notes that are an hour old, of all tenants: by then each courier has read them, or lives no

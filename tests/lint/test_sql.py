@@ -29,6 +29,7 @@ OVER_TENANTS = {
     ("store/webhooks/audit.c", "CAST($9 AS text) IS NULL"): "an administrator reads what was done to all tenants",
     ("store/webhooks/inbox_rows.c", "RETURNING message_id"): "upkeep removes the old rows of all tenants",
     ("store/webhooks/pause_rows.c", "FROM pauses ORDER BY"): "a courier delivers for all tenants",
+    ("store/webhooks/cancelled_jobs.c", "WHERE cancelled_at >="): "a courier delivers for all tenants",
     ("store/webhooks/routing.c", "UPDATE routing_versions SET version = version + 1"): "a pause of all deliveries is one of each tenant",
     ("store/webhooks/removal.c", "endpoint_id FROM endpoints WHERE deleted_at"): "upkeep finds what any tenant has deleted",
     ("store/webhooks/removal.c", "FROM tenants WHERE deleted_at"): "upkeep finds what any tenant has deleted",

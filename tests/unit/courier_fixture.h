@@ -48,6 +48,7 @@ struct model_row {
 	bool in_flight, accepted; /* accepted: the receiver has said 2xx */
 	bool gone; /* its event is nowhere any more */
 	bool cancelled; /* somebody else has removed the row */
+	bool noted; /* and the store has a note of that: couriers are told, also at their start */
 	bool was_known; /* in memory when the last page of its endpoint was asked for */
 	bool missing; /* from that page */
 	bool told; /* the courier has taken that page: the job must not be begun any more */
@@ -114,7 +115,10 @@ struct model_row *scene_publish(uint32_t endpoint);
 /* The endpoint is as the model says by now: a new version, and the courier is told if it knows it. */
 void scene_change(uint32_t endpoint);
 
-/* The store thread: begins to work; does the next thing it was asked for; writes outcomes, at most so many. */
+/*
+ * The store thread: tells what is noted, and begins to work; does the next thing it was asked for; writes outcomes, at
+ * most so many.
+ */
 void store_start(void);
 bool store_answer(void);
 uint32_t store_commit(uint32_t most);

@@ -121,6 +121,16 @@ store_thread_wake(struct store_thread *thread, bool now)
 	scene.wakes++;
 }
 
+/* No attempt of it may begin from now on, whether it is in memory or not. */
+static void
+note_cancelled(const struct news *news)
+{
+	struct model_row *row = scene_row_by_id(news->id);
+
+	if (strcmp(scene.endpoints[row->endpoint].tenant_id, news->tenant_id) == 0)
+		row->told = true;
+}
+
 struct news *
 store_thread_news(struct store_thread *thread)
 {
@@ -134,8 +144,8 @@ store_thread_news(struct store_thread *thread)
 	for (uint32_t i = 0; news->kind == NEWS_PAGE && i < scene.row_count; i++)
 		if (memcmp(scene.endpoints[scene.rows[i]->endpoint].id, news->id, 16) == 0)
 			scene.rows[i]->told = scene.rows[i]->told || scene.rows[i]->missing;
-	if (news->kind == NEWS_CANCELLED && jobs_find(&scene.courier.jobs, news->id) != NULL)
-		scene_row_by_id(news->id)->told = true;
+	if (news->kind == NEWS_CANCELLED)
+		note_cancelled(news);
 	if (news->kind == NEWS_ENDPOINT)
 		endpoint_by_id(news->id)->enabled_as_told = news->config != NULL && news->config->enabled;
 	return news;
@@ -156,6 +166,9 @@ news_free(struct news *news)
 void
 store_tell_cancelled(const struct model_row *row)
 {
+	struct model_row *own = scene_row_by_id(row->job_id);
+
+	own->noted = own->noted || own->cancelled;
 	(void)tell(NEWS_CANCELLED, scene.endpoints[row->endpoint].tenant_id, row->job_id);
 }
 
@@ -374,6 +387,9 @@ store_start(void)
 {
 	started = true;
 	(void)store_commit(UINT32_MAX);
+	for (uint32_t i = 0; i < scene.row_count; i++)
+		if (scene.rows[i]->noted)
+			store_tell_cancelled(scene.rows[i]);
 	(void)tell(NEWS_STARTED, NULL, NULL);
 }
 

@@ -38,22 +38,37 @@ stop(void)
 	thread = NULL;
 }
 
+static struct news *
+next_news(int64_t until_us)
+{
+	struct pollfd fd = {.fd = store_thread_fd(thread), .events = POLLIN};
+	struct news *news;
+
+	while ((news = store_thread_news(thread)) == NULL && clock_steady_us() < until_us)
+		(void)poll(&fd, 1, 1000);
+	return news;
+}
+
+struct news *
+await_any(void)
+{
+	struct news *news = next_news(clock_steady_us() + 5 * SECOND_US);
+
+	assert_non_null(news);
+	return news;
+}
+
 struct news *
 await(enum news_kind kind)
 {
 	int64_t until_us = clock_steady_us() + 5 * SECOND_US;
-	struct pollfd fd = {.fd = store_thread_fd(thread), .events = POLLIN};
 	struct news *news;
 
-	for (;;) {
-		news = store_thread_news(thread);
-		if (news != NULL && news->kind == kind)
-			return news;
-		if (news != NULL)
-			news_free(news);
-		else if (clock_steady_us() >= until_us || poll(&fd, 1, 1000) < 0)
-			fail_msg("no news of kind %d", (int)kind);
-	}
+	while ((news = next_news(until_us)) != NULL && news->kind != kind)
+		news_free(news);
+	if (news == NULL)
+		fail_msg("no news of kind %d", (int)kind);
+	return news;
 }
 
 void

@@ -22,6 +22,9 @@ int store_thread_end(void **state);
 void start(void);
 void stop(void);
 
+/* The next news, which the caller frees. */
+struct news *await_any(void);
+
 /* The next news of that kind, which the caller frees; others before it are passed over. */
 struct news *await(enum news_kind kind);
 void await_and_free(enum news_kind kind);

@@ -170,6 +170,60 @@ test_the_job_of_another_tenant_is_not_cancelled_by_its_id(void **state)
 	assert_int_equal(scene.courier.jobs.table.count, 1);
 }
 
+/* A row that is not handed over, and that somebody cancels. */
+static struct model_row *
+cancelled_row(void)
+{
+	struct model_row *row = scene_row(0, 100, fake_now_us);
+
+	row->is_row = false;
+	row->cancelled = true;
+	store_tell_cancelled(row);
+	(void)courier_turn(&scene.courier);
+	return row;
+}
+
+static void
+test_a_job_that_was_cancelled_before_its_publisher_hands_it_over_is_not_begun(void **state)
+{
+	struct model_row *row = cancelled_row();
+
+	for (int i = 0; i < 5; i++) {
+		scene_hand_over(0, &row, 1);
+		scene_pass(SECOND);
+	}
+	assert_int_equal(scene.begun, 0);
+	assert_int_equal(jobs_in_memory(), 0);
+	assert_int_equal(scene.courier.parcels.cancelled.table.count, 0); /* no parcel can bring it any more */
+}
+
+static void
+test_a_job_that_was_cancelled_is_not_begun_by_a_courier_that_takes_its_parcel_over(void **state)
+{
+	struct model_row *row = cancelled_row(), *other = scene_row(0, 100, fake_now_us);
+
+	scene_kill();
+	scene_hand_over(0, &row, 1);
+	scene_hand_over(0, &other, 1);
+	store_start();
+	scene_settle();
+	assert_int_equal(scene.begun, 1);
+	assert_ptr_equal(scene.orders[0]->row, other);
+}
+
+static void
+test_a_job_with_the_id_of_another_tenants_cancelled_one_is_begun(void **state)
+{
+	struct model_row *row = scene_row(0, 100, fake_now_us), foreign = *row;
+
+	foreign.endpoint = ENDPOINTS - 1;
+	store_tell_cancelled(&foreign);
+	(void)courier_turn(&scene.courier);
+	scene_hand_over(0, &row, 1);
+	scene_settle();
+	assert_int_equal(scene.begun, 1);
+}
+
 int
 main(void)
 {
@@ -184,6 +238,9 @@ main(void)
 	    SCENE_TEST(test_a_job_that_somebody_cancels_is_forgotten_before_any_page),
 	    SCENE_TEST(test_a_job_under_way_that_somebody_cancels_is_not_begun_again),
 	    SCENE_TEST(test_the_job_of_another_tenant_is_not_cancelled_by_its_id),
+	    SCENE_TEST(test_a_job_that_was_cancelled_before_its_publisher_hands_it_over_is_not_begun),
+	    SCENE_TEST(test_a_job_that_was_cancelled_is_not_begun_by_a_courier_that_takes_its_parcel_over),
+	    SCENE_TEST(test_a_job_with_the_id_of_another_tenants_cancelled_one_is_begun),
 	};
 
 	return cmocka_run_group_tests_name("courier_rows", tests, NULL, NULL);

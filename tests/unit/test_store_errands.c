@@ -9,9 +9,11 @@
 
 #include <cmocka.h>
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/format.h"
 #include "store/webhooks/changes.h"
 #include "store/webhooks/routing.h"
 #include "tests/unit/db_fixture.h"
@@ -299,6 +301,37 @@ test_jobs_that_were_put_into_rows_without_a_change_of_their_endpoint_are_told(vo
 	await_and_free(NEWS_CHANGED);
 }
 
+static void
+test_a_new_courier_learns_of_jobs_that_were_cancelled_of_late_before_it_starts(void **state)
+{
+	static const char *const ago_ms[] = {"1000", "1800000"};
+	struct news *news;
+	char sql[512], id[FORMAT_UUID_BYTES + 1] = "";
+
+	for (uint32_t i = 0; i < 2; i++) {
+		format_uuid(job_id(i + 1, 1), id);
+		(void)snprintf(sql, sizeof sql,
+		    "INSERT INTO cancelled_jobs (tenant_id, version, job_id, cancelled_at) "
+		    "VALUES ($1, 1, '%s', hl_time(hl_ms(hl_now()) - %s))",
+		    id, ago_ms[i]);
+		tenant_run(sql);
+	}
+	start();
+	while ((news = await_any())->kind != NEWS_CANCELLED) {
+		assert_int_not_equal(news->kind, NEWS_STARTED);
+		news_free(news);
+	}
+	assert_string_equal(news->tenant_id, jobs_tenant);
+	assert_memory_equal(news->id, job_id(1, 1), 16);
+	news_free(news);
+	while ((news = await_any())->kind != NEWS_STARTED) {
+		assert_int_not_equal(news->kind, NEWS_CANCELLED);
+		news_free(news);
+	}
+	news_free(news);
+	tenant_run("DELETE FROM cancelled_jobs WHERE tenant_id = $1");
+}
+
 static int64_t
 wait_for(const char *sql, int64_t expected)
 {
@@ -372,6 +405,7 @@ main(void)
 	    TEST(test_a_changed_endpoint_is_told_before_the_version_of_its_change),
 	    TEST(test_an_endpoint_that_is_not_known_is_told_when_it_has_changed),
 	    TEST(test_jobs_that_were_put_into_rows_without_a_change_of_their_endpoint_are_told),
+	    TEST(test_a_new_courier_learns_of_jobs_that_were_cancelled_of_late_before_it_starts),
 	    TEST(test_jobs_of_an_endpoint_are_held_while_it_is_paused),
 	    TEST(test_jobs_that_the_store_does_not_mark_as_held_keep_nobody_waiting),
 	};

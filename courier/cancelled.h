@@ -1,0 +1,36 @@
+/*
+ * The jobs that somebody has cancelled of late. Their rows are gone, but a parcel may still bring them: the publisher
+ * has committed them before the cancel, and hands them over after it. An id is kept for as long as a parcel with it is
+ * young enough to be taken. The loop's thread alone calls these functions; times are of the steady clock.
+ */
+#ifndef COURIER_CANCELLED_H
+#define COURIER_CANCELLED_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "base/span.h"
+#include "courier/id_table.h"
+
+TAILQ_HEAD(cancelled_list, cancelled_job);
+
+/* Made by cancelled_open(). */
+struct cancelled {
+	struct id_table table; /* by the job's id */
+	struct cancelled_list list; /* the oldest first */
+};
+
+void cancelled_open(struct cancelled *cancelled);
+void cancelled_close(struct cancelled *cancelled);
+
+/* tenant_id and job_id (16 bytes) are copied. */
+void cancelled_add(struct cancelled *cancelled, const char *tenant_id, const uint8_t job_id[16], int64_t now_us);
+
+/* Whether that job of the tenant is one of them. */
+bool cancelled_has(const struct cancelled *cancelled, struct span tenant_id, const uint8_t job_id[16]);
+
+/* Forgets those that no parcel can bring any more. A turn begins with it. */
+void cancelled_forget(struct cancelled *cancelled, int64_t now_us);
+
+#endif

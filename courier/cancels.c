@@ -1,0 +1,42 @@
+/* What couriers are told about cancelled jobs. */
+#include "courier/cancels.h"
+
+#include "base/uuid.h"
+#include "store/webhooks/cancelled_jobs.h"
+
+static void
+tell(struct news_queue *news, struct db_rows *rows)
+{
+	uint8_t id[16];
+
+	for (uint32_t row = 0; row < db_rows_count(rows); row++) {
+		struct span text = db_rows_text(rows, row, CANCELLED_COLUMN_JOB_ID);
+
+		if (uuid_parse(text.base, text.len, id))
+			news_put(news,
+			    news_new(NEWS_CANCELLED, db_rows_text(rows, row, CANCELLED_COLUMN_TENANT_ID).base, id));
+	}
+	db_rows_free(rows);
+}
+
+int
+cancels_tell_since(struct news_queue *news, struct db *db, const char *tenant_id, int64_t version, struct error *err)
+{
+	struct db_rows *rows;
+	int rc = cancelled_jobs_since(db, tenant_id, version, &rows, err);
+
+	if (rc == 0)
+		tell(news, rows);
+	return rc;
+}
+
+int
+cancels_tell_recent(struct news_queue *news, struct db *db, int64_t ms, struct error *err)
+{
+	struct db_rows *rows;
+	int rc = cancelled_jobs_recent(db, ms, &rows, err);
+
+	if (rc == 0)
+		tell(news, rows);
+	return rc;
+}
