@@ -214,7 +214,7 @@ lane_refuse(const struct lane *lane, uint32_t position)
 		if (lane_client_waits(*flags))
 			ck_pr_store_32(flags, *flags | ((*flags & LANE_IN_DOUBT) == 0 ? LANE_REFUSED : LANE_DISMISSED));
 	}
-	while (first != position && (slot(lane, first)->flags & LANE_REFUSED) != 0)
+	while (first != position && (slot(lane, first)->flags & (LANE_REFUSED | LANE_FINISHED)) != 0)
 		first++;
 	return first;
 }

@@ -16,7 +16,7 @@
  * killed at any instruction is replaced by one that reads the unreleased parcels again.
  *
  * The consumer can refuse a parcel whose client still waits, even one behind parcels that it cannot refuse. A refused
- * parcel keeps its place, is skipped by the consumer, and is released together with its neighbours.
+ * parcel keeps its place, is skipped by the consumer, and is released together with its neighbours, as a finished one.
  *
  * Why single-producer: ck_ring's multi-producer commit spins until earlier producers commit, and a process killed
  * between the two would block every other. Positions are free-running uint32_t counts of parcels; compare them by
@@ -154,8 +154,8 @@ void lane_mark(const struct lane *lane, uint32_t position, uint32_t flag);
 
 /*
  * Of the unreleased parcels below position whose client still waits, refuses those that are not in doubt and dismisses
- * the others. Returns the position of the first unreleased parcel that is not refused, at most position: up to there
- * the lane may be released.
+ * the others. Returns the position of the first unreleased parcel that is neither refused nor finished, at most
+ * position: up to there the lane may be released.
  */
 uint32_t lane_refuse(const struct lane *lane, uint32_t position);
 

@@ -35,8 +35,8 @@ struct spool_progress {
 
 /*
  * What became of the parcels between a lane's released position and the page's. FATE_REFUSED: parcels that a client
- * waits for are refused, or only dismissed if they are in doubt; the lane is released up to the first that is not
- * refused.
+ * waits for are refused, or only dismissed if they are in doubt; the lane is released up to the first that is neither
+ * refused nor finished.
  */
 enum fate { FATE_STORED, FATE_SPOOLED, FATE_REFUSED };
 

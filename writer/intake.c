@@ -148,24 +148,32 @@ count_outcome(struct ledger_page *draft, const struct publish_outcome *outcome)
 	}
 }
 
-/* Those of a parcel that is whole. A finished one has passed record_check(), so its lengths can be relied on. */
+/* Those of a finished parcel, which has passed record_check(), so that its lengths can be relied on. */
+static void
+count_finished(const struct parcel *parcel, struct ledger_page *draft)
+{
+	size_t at = 0;
+
+	for (uint32_t i = 0; i < parcel->events && at < parcel->length; i++) {
+		const struct publish_outcome *outcome = (const void *)(parcel->bytes + at);
+
+		count_outcome(draft, outcome);
+		at += sizeof *outcome + ((const struct record *)(const void *)(outcome + 1))->length;
+	}
+}
+
+/* Those of a parcel that is whole. */
 static void
 count_outcomes(const struct intake *intake, const struct intake_parcel *gathered, struct ledger_page *draft)
 {
 	struct parcel parcel;
-	size_t at = 0;
 
 	for (uint32_t i = 0; i < gathered->count; i++)
 		count_outcome(draft, intake->outcomes[gathered->first + i]);
 	if ((gathered->flags & LANE_FINISHED) == 0)
 		return;
 	lane_look_back(&intake->lanes[gathered->lane], gathered->position + 1, &parcel);
-	for (uint32_t i = 0; i < parcel.events && at < parcel.length; i++) {
-		const struct publish_outcome *outcome = (const void *)(parcel.bytes + at);
-
-		count_outcome(draft, outcome);
-		at += sizeof *outcome + ((const struct record *)(const void *)(outcome + 1))->length;
-	}
+	count_finished(&parcel, draft);
 }
 
 /* Events of the parcel that have an outcome. */
@@ -242,23 +250,41 @@ intake_mark_in_doubt(const struct intake *intake)
 		lane_set_flag(&intake->lanes[a], intake->taken[a], LANE_IN_DOUBT, true);
 }
 
+/* Events. */
+struct refusals {
+	uint64_t refused, dismissed;
+};
+
+/* What is to be refused on one lane. A finished parcel counts when it leaves the lane: only refused ones are before it. */
+static void
+draft_refusals(const struct lane *lane, struct ledger_page *draft, uint32_t *end, struct refusals *refusals)
+{
+	uint32_t at = lane_released(lane);
+	struct parcel parcel;
+	bool leaves = true;
+
+	for (; lane_peek(lane, at, &parcel); at++) {
+		bool waits = lane_client_waits(parcel.flags), in_doubt = (parcel.flags & LANE_IN_DOUBT) != 0;
+
+		if (waits)
+			*(in_doubt ? &refusals->dismissed : &refusals->refused) += parcel.events;
+		leaves = leaves && ((parcel.flags & (LANE_REFUSED | LANE_FINISHED)) != 0 || (waits && !in_doubt));
+		if (leaves && (parcel.flags & LANE_FINISHED) != 0)
+			count_finished(&parcel, draft);
+	}
+	*end = at;
+}
+
 uint64_t
 intake_draft_refusals(const struct intake *intake, struct ledger_page *draft)
 {
-	uint64_t refused = 0, dismissed = 0;
+	struct refusals refusals = {0};
 
-	for (uint32_t a = 0; a < intake->segment->counts[ROLE_ACCEPTOR]; a++) {
-		uint32_t at = lane_released(&intake->lanes[a]);
-		struct parcel parcel;
-
-		for (; lane_peek(&intake->lanes[a], at, &parcel); at++)
-			if (lane_client_waits(parcel.flags))
-				*((parcel.flags & LANE_IN_DOUBT) == 0 ? &refused : &dismissed) += parcel.events;
-		draft->release[a] = at;
-	}
+	for (uint32_t a = 0; a < intake->segment->counts[ROLE_ACCEPTOR]; a++)
+		draft_refusals(&intake->lanes[a], draft, &draft->release[a], &refusals);
 	draft->fate = FATE_REFUSED;
-	draft->counters[COUNTER_DISCARDED] += refused;
-	return refused + dismissed;
+	draft->counters[COUNTER_DISCARDED] += refusals.refused;
+	return refusals.refused + refusals.dismissed;
 }
 
 bool

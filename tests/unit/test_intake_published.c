@@ -162,6 +162,21 @@ test_what_is_done_is_not_refused(void **state)
 	assert_books(0, 0, 2);
 }
 
+/* Else a drain would wait for a store that is away, and for nothing that it could take. */
+static void
+test_what_is_done_leaves_with_what_is_refused_before_it_and_counts_once(void **state)
+{
+	lane_set_flag(&lane, 1, LANE_IN_DOUBT, false);
+	assert_int_equal(intake_draft_refusals(&intake, ledger_draft(ledger)), 4);
+	settle();
+	assert_int_equal(lane_depth(&lane), 0);
+	assert_books(1, 1, 4);
+	assert_int_equal(segment_waiting(&segment, BOOKS_MESSAGES), 0);
+	assert_int_equal(intake_draft_refusals(&intake, ledger_draft(ledger)), 0);
+	settle();
+	assert_books(1, 1, 4);
+}
+
 int
 main(void)
 {
@@ -172,6 +187,7 @@ main(void)
 	    TEST(test_a_successor_knows_what_is_done),
 	    TEST(test_what_is_done_does_not_go_to_the_spool),
 	    TEST(test_what_is_done_is_not_refused),
+	    TEST(test_what_is_done_leaves_with_what_is_refused_before_it_and_counts_once),
 	};
 
 	return cmocka_run_group_tests_name("intake_published", tests, ring_make_directory, ring_remove_directory);
