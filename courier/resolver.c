@@ -37,6 +37,7 @@ enum pace { PACE_NEW, PACE_QUICK, PACE_SLOW };
 struct lookup {
 	struct lookup *next;
 	enum pace pace; /* of a new name in a zone whose last name was slow: SLOW */
+	bool is_first; /* of its name */
 	int64_t took_us;
 	struct resolver_answer answer;
 	char host[];
@@ -60,6 +61,7 @@ struct shared {
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	struct list wanted, done;
+	bool first_ones_turn; /* of the slow lookups that may be begun */
 	const struct lookup *running[THREADS]; /* NULL: a thread that waits */
 	uint32_t users;
 	bool closed;
@@ -149,21 +151,39 @@ may_begin(const struct shared *shared, const struct lookup *lookup)
 	       (lookup->pace == PACE_NEW || slow < THREADS_FOR_SLOW);
 }
 
-/* Unlinks the first lookup that may be begun, or returns NULL. */
+/* Where the oldest lookup stands, from link on, that may be begun. slow_first: a slow one, the first of its name. */
+static struct lookup **
+find_wanted(const struct shared *shared, struct lookup **link, bool slow_first)
+{
+	for (; *link != NULL; link = &(*link)->next)
+		if ((!slow_first || ((*link)->pace == PACE_SLOW && (*link)->is_first)) && may_begin(shared, *link))
+			break;
+	return link;
+}
+
+/*
+ * Unlinks the lookup that is to be begun next, or returns NULL. Names that were slow themselves come again and again.
+ * They leave every second turn to names that are expected to be slow because of their zone, which may be a suffix that
+ * strangers share.
+ */
 static struct lookup *
 next_wanted(struct shared *shared)
 {
-	for (struct lookup **link = &shared->wanted.first; *link != NULL; link = &(*link)->next) {
-		struct lookup *lookup = *link;
+	struct lookup **link = find_wanted(shared, &shared->wanted.first, false), **other, *lookup = *link;
 
-		if (!may_begin(shared, lookup))
-			continue;
-		*link = lookup->next;
-		if (*link == NULL)
-			shared->wanted.end = link;
-		return lookup;
+	if (lookup == NULL)
+		return NULL;
+	if (lookup->pace == PACE_SLOW && !lookup->is_first && shared->first_ones_turn) {
+		other = find_wanted(shared, link, true);
+		link = *other != NULL ? other : link;
+		lookup = *link;
 	}
-	return NULL;
+	if (lookup->pace == PACE_SLOW)
+		shared->first_ones_turn = !lookup->is_first;
+	*link = lookup->next;
+	if (*link == NULL)
+		shared->wanted.end = link;
+	return lookup;
 }
 
 /* A name was slow: so will be new ones of its zone that wait. */
@@ -356,6 +376,7 @@ begin_lookup(struct resolver *resolver, struct name *name)
 
 	memcpy(lookup->host, name->host, bytes);
 	lookup->pace = name->pace == PACE_NEW && zone != NULL && zone->pace == PACE_SLOW ? PACE_SLOW : name->pace;
+	lookup->is_first = name->pace == PACE_NEW;
 	name->looked_up = true;
 	pthread_mutex_lock(&resolver->shared->lock);
 	append(&resolver->shared->wanted, lookup);

@@ -255,7 +255,7 @@ struct refusals {
 	uint64_t refused, dismissed;
 };
 
-/* What is to be refused on one lane. A finished parcel counts when it leaves the lane: only refused ones are before it. */
+/* What is to be refused on one lane. A finished parcel is counted when it leaves: only refused ones are before it. */
 static void
 draft_refusals(const struct lane *lane, struct ledger_page *draft, uint32_t *end, struct refusals *refusals)
 {

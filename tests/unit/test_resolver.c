@@ -1,0 +1,168 @@
+/* Which name is looked up next. The lookups and the clock are the test's own. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include <netdb.h>
+#include <poll.h>
+#include <pthread.h>
+#include <time.h>
+
+#include "courier/resolver.h"
+
+#define SECOND_US INT64_C(1000000)
+#define LOOKUPS_MOST 200u
+#define DEAD 10u
+
+/* Lookups in the order in which they began. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
+static char begun[LOOKUPS_MOST][64];
+static bool ends[LOOKUPS_MOST];
+static uint32_t begun_count, ended_count, returned_count;
+static int64_t now_us = 1000 * SECOND_US;
+
+static struct resolver *resolver;
+
+int
+clock_gettime(clockid_t id, struct timespec *ts)
+{
+	int64_t us = __atomic_load_n(&now_us, __ATOMIC_SEQ_CST);
+
+	(void)id;
+	*ts = (struct timespec){.tv_sec = us / SECOND_US, .tv_nsec = us % SECOND_US * 1000};
+	return 0;
+}
+
+static void
+pass(int64_t us)
+{
+	(void)__atomic_add_fetch(&now_us, us, __ATOMIC_SEQ_CST);
+}
+
+/* No name server answers. */
+int
+getaddrinfo(const char *name, const char *service, const struct addrinfo *hints, struct addrinfo **found)
+{
+	uint32_t number;
+
+	(void)service, (void)hints, (void)found;
+	pthread_mutex_lock(&lock);
+	number = begun_count++;
+	(void)snprintf(begun[number], sizeof begun[number], "%s", name);
+	(void)pthread_cond_broadcast(&changed);
+	while (!ends[number])
+		(void)pthread_cond_wait(&changed, &lock);
+	returned_count++;
+	(void)pthread_cond_broadcast(&changed);
+	pthread_mutex_unlock(&lock);
+	return EAI_AGAIN;
+}
+
+/* Waits until so many lookups have begun, ever. */
+static void
+await_begun(uint32_t count)
+{
+	pthread_mutex_lock(&lock);
+	while (begun_count < count)
+		(void)pthread_cond_wait(&changed, &lock);
+	assert_int_equal(begun_count, count);
+	pthread_mutex_unlock(&lock);
+}
+
+/* The oldest lookup under way has taken two seconds. */
+static void
+end_one(void)
+{
+	struct pollfd fd = {.fd = resolver_fd(resolver), .events = POLLIN};
+
+	pass(2 * SECOND_US);
+	pthread_mutex_lock(&lock);
+	ends[ended_count++] = true;
+	(void)pthread_cond_broadcast(&changed);
+	pthread_mutex_unlock(&lock);
+	assert_int_equal(poll(&fd, 1, 10000), 1);
+	resolver_run(resolver);
+}
+
+static void
+ask(const char *kind, uint32_t number)
+{
+	char host[64];
+
+	(void)snprintf(host, sizeof host, "%s%u.shared.example", kind, (unsigned)number);
+	assert_int_equal(resolver_ask(resolver, host, true)->result, RESOLVER_UNKNOWN);
+}
+
+/* Of a suffix that strangers share there are names that nobody answers for: two lookups of these are under way. */
+static int
+set_up(void **state)
+{
+	struct error err;
+
+	begun_count = ended_count = returned_count = 0;
+	memset(ends, 0, sizeof ends);
+	assert_int_equal(resolver_open(&resolver, &err), 0);
+	for (uint32_t i = 0; i < DEAD; i++)
+		ask("dead", i);
+	while (ended_count < DEAD) {
+		await_begun(ended_count + 2 < DEAD ? ended_count + 2 : DEAD);
+		end_one();
+	}
+	pass(10 * SECOND_US); /* what is known of them is old */
+	for (uint32_t i = 0; i < DEAD; i++)
+		ask("dead", i);
+	await_begun(DEAD + 2);
+	return 0;
+}
+
+static int
+tear_down(void **state)
+{
+	resolver_close(resolver);
+	pthread_mutex_lock(&lock);
+	memset(ends, 1, sizeof ends);
+	(void)pthread_cond_broadcast(&changed);
+	while (returned_count < begun_count)
+		(void)pthread_cond_wait(&changed, &lock);
+	pthread_mutex_unlock(&lock);
+	return 0;
+}
+
+static void
+test_a_new_name_beside_dead_ones_gets_its_turn(void **state)
+{
+	ask("new", 0);
+	end_one();
+	await_begun(DEAD + 3);
+	assert_string_equal(begun[DEAD + 2], "new0.shared.example");
+}
+
+static void
+test_new_names_leave_every_second_turn_to_others(void **state)
+{
+	static const char *const expected[] = {"new", "dead", "new", "dead", "new"};
+
+	for (uint32_t i = 0; i < DEAD; i++)
+		ask("new", i);
+	for (uint32_t i = 0; i < 5; i++) {
+		end_one();
+		await_begun(DEAD + 3 + i);
+		assert_memory_equal(begun[DEAD + 2 + i], expected[i], 3);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test_setup_teardown(test_a_new_name_beside_dead_ones_gets_its_turn, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(test_new_names_leave_every_second_turn_to_others, set_up, tear_down),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
