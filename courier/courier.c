@@ -122,12 +122,13 @@ tenant_of(const struct news *news)
 
 /*
  * A change may have put jobs into the endpoint's rows, or taken them out. While its breaker is open no rows are read
- * beside jobs that wait, so these are read anew also.
+ * beside jobs that wait, so these are read anew also. While its receiver wants a long pause no rows are read; one page
+ * of them shows whether they are marked as they should be.
  */
 static void
 rows_changed(struct courier *c, struct queue *queue, int64_t now_us)
 {
-	if (queue->breaker.state != BREAKER_CLOSED) {
+	if (queue->breaker.state != BREAKER_CLOSED || queue->held_until_us - now_us > LOOK_AHEAD_US) {
 		jobs_leave(&c->jobs, queue);
 		look_anew(&c->look, queue);
 	} else {

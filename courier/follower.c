@@ -176,11 +176,14 @@ follower_has_paused(const struct follower *follower, const char *tenant_id)
 static void
 hold_if_changed(struct follower *follower, const struct endpoint_config *endpoint, const struct known *known)
 {
-	bool holds = endpoint_holds(endpoint) || follower_has_paused(follower, endpoint->tenant_id);
-	const struct hold hold = {endpoint->tenant_id, endpoint->endpoint_id, holds, endpoint_lifetime_ms(endpoint)};
+	bool by_itself = endpoint_holds(endpoint),
+	     holds = by_itself || follower_has_paused(follower, endpoint->tenant_id);
+	const struct hold hold = {
+	    endpoint->tenant_id, endpoint->endpoint_id, holds, holds && !by_itself, endpoint_lifetime_ms(endpoint)};
 
 	/* Of one that was not known, a page tells when its jobs are held although they should not be. */
-	if (known != NULL && known->there ? known->holds != holds : holds)
+	if ((known != NULL && known->there ? known->holds != holds : holds) ||
+	    holder_has(follower->holder, endpoint->endpoint_id))
 		holder_add(follower->holder, &hold);
 }
 
@@ -248,7 +251,7 @@ follower_note_page(struct follower *follower, const uint8_t endpoint_id[16], con
 	if (known == NULL || !known->there)
 		return;
 	bool holds = known->holds || follower_has_paused(follower, known->tenant_id);
-	const struct hold hold = {known->tenant_id, known->link.id, holds, known->lifetime_ms};
+	const struct hold hold = {known->tenant_id, known->link.id, holds, holds && !known->holds, known->lifetime_ms};
 	if (!(holds ? marks->any_pending : marks->any_held))
 		return;
 	holder_add(follower->holder, &hold);
@@ -415,6 +418,8 @@ look(struct follower *follower, struct db *db, struct error *err)
 
 	if (rc == 0 && (!follower->started || version != follower->version)) {
 		rc = pause_watch_look(&follower->pauses, db, err);
+		if (rc == 0)
+			holder_end_pauses(follower->holder, &follower->pauses.told);
 		if (rc == 0)
 			rc = look_at_all(follower, db, now_us, err);
 		if (rc == 0)

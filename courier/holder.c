@@ -18,16 +18,22 @@ struct holding {
 	struct holding *next;
 	char *tenant_id;
 	uint8_t after[16]; /* rows up to that job_id are marked */
-	bool holds;
+	bool holds, by_pause;
 	int64_t lifetime_ms;
 };
 
 static const uint8_t none[16];
 
+static struct holding *
+find(const struct holder *holder, const uint8_t endpoint_id[16])
+{
+	return (struct holding *)id_table_find(&holder->table, endpoint_id);
+}
+
 void
 holder_add(struct holder *holder, const struct hold *hold)
 {
-	struct holding *holding = (struct holding *)id_table_find(&holder->table, hold->endpoint_id);
+	struct holding *holding = find(holder, hold->endpoint_id);
 
 	if (holding == NULL) {
 		holding = mem_new(1, sizeof *holding);
@@ -42,7 +48,18 @@ holder_add(struct holder *holder, const struct hold *hold)
 	}
 	memset(holding->after, 0, sizeof holding->after);
 	holding->holds = hold->holds;
+	holding->by_pause = hold->by_pause;
 	holding->lifetime_ms = hold->lifetime_ms;
+}
+
+/* One that holds by itself goes on to do so when the pause ends. */
+void
+holder_add_paused(struct holder *holder, const char *tenant_id, const uint8_t endpoint_id[16])
+{
+	const struct holding *holding = find(holder, endpoint_id);
+	bool by_itself = holding != NULL && holding->holds && !holding->by_pause;
+
+	holder_add(holder, &(struct hold){tenant_id, endpoint_id, .holds = true, .by_pause = !by_itself});
 }
 
 bool
@@ -51,15 +68,40 @@ holder_has_work(const struct holder *holder)
 	return holder->first != NULL;
 }
 
-static void
-remove_first(struct holder *holder)
+bool
+holder_has(const struct holder *holder, const uint8_t endpoint_id[16])
 {
-	struct holding *holding = holder->first;
+	return find(holder, endpoint_id) != NULL;
+}
 
-	holder->first = holding->next;
+static void
+remove_at(struct holder *holder, struct holding **at)
+{
+	struct holding *holding = *at;
+
+	*at = holding->next;
 	id_table_remove(&holder->table, &holding->link);
 	free(holding->tenant_id);
 	free(holding);
+}
+
+/* A walk finds their rows, and a page of these says whether any are to be pending again. */
+void
+holder_end_pauses(struct holder *holder, const struct pauses *pauses)
+{
+	struct holding **at = &holder->first;
+
+	holder->last = NULL;
+	while (*at != NULL) {
+		const struct span tenant_id = {(*at)->tenant_id, strlen((*at)->tenant_id)};
+
+		if ((*at)->by_pause && !pauses_have(pauses, tenant_id)) {
+			remove_at(holder, at);
+			continue;
+		}
+		holder->last = *at;
+		at = &(*at)->next;
+	}
 }
 
 /* Nothing but how long they may wait depends on the marks. */
@@ -100,7 +142,7 @@ holder_step(struct holder *holder, struct db *db, int64_t node_id, struct error 
 	}
 	memcpy(holding->after, last, sizeof holding->after);
 	if (memcmp(last, none, sizeof last) == 0)
-		remove_first(holder);
+		remove_at(holder, &holder->first);
 	return 0;
 }
 
@@ -108,6 +150,6 @@ void
 holder_clear(struct holder *holder)
 {
 	while (holder->first != NULL)
-		remove_first(holder);
+		remove_at(holder, &holder->first);
 	id_table_free(&holder->table);
 }

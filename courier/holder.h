@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/repeat.h"
 #include "courier/id_table.h"
+#include "courier/pauses.h"
 #include "store/db.h"
 
 /* All zero has nothing to do. */
@@ -25,13 +26,23 @@ struct hold {
 	const char *tenant_id;
 	const uint8_t *endpoint_id;
 	bool holds; /* else its jobs are pending */
+	bool by_pause; /* it holds as long as deliveries of its tenant are paused */
 	int64_t lifetime_ms; /* so long may jobs wait that are held no more */
 };
 
 /* All of the endpoint's jobs are to be marked, whatever was asked for before. */
 void holder_add(struct holder *holder, const struct hold *hold);
 
+/* The same for an endpoint of which it is only known that deliveries of its tenant are paused. */
+void holder_add_paused(struct holder *holder, const char *tenant_id, const uint8_t endpoint_id[16]);
+
+/* The pauses are these by now: forgets endpoints that were to hold by one that has ended. */
+void holder_end_pauses(struct holder *holder, const struct pauses *pauses);
+
 bool holder_has_work(const struct holder *holder);
+
+/* Whether the endpoint's jobs are still to be marked. */
+bool holder_has(const struct holder *holder, const uint8_t endpoint_id[16]);
 
 /*
  * Marks a slice of the node's rows. As db_commit() without DB_REFUSED, after which the endpoint's rows are left as they

@@ -41,7 +41,8 @@ look_update(struct look *look, struct queue *queue)
 		heap_remove(&look->heap, &queue->look);
 	else
 		heap_put(&look->heap, &queue->look,
-		    later(later(queue->look_at_us, queue->next_us), queue->held_until_us - LOOK_AHEAD_US));
+		    later(later(queue->look_at_us, queue->next_us),
+			queue->must_look ? 0 : queue->held_until_us - LOOK_AHEAD_US));
 }
 
 void

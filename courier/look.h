@@ -25,7 +25,10 @@ void look_leave(struct look *look, struct queue *queue, int64_t at_us);
 /* The same for a job that is due then: its row is to be read when it may be taken into memory. */
 void look_leave_due(struct look *look, struct queue *queue, int64_t due_us);
 
-/* The rows are to be read now, and from the first one on, although the endpoint's breaker is open. */
+/*
+ * The rows are to be read now, and from the first one on, although the endpoint's breaker is open or its receiver has
+ * asked for a pause.
+ */
 void look_anew(struct look *look, struct queue *queue);
 
 /* Puts the endpoint where it belongs. Called after every change of its configuration, its round or

@@ -80,7 +80,7 @@ struct queue {
 
 	/* courier/look.h */
 	int64_t look_at_us; /* NEVER_US: nothing is left in its rows that is not known here */
-	bool must_look; /* also while its breaker is open and jobs wait in memory: something has changed */
+	bool must_look; /* although its breaker is open or its receiver wants a pause: something has changed */
 	enum round_state round;
 	uint8_t cursor[16]; /* the round goes on behind this job */
 	uint32_t pages; /* of the round */

@@ -295,7 +295,7 @@ tell_rows(struct store_duties *duties, struct errand *walk, const struct db_rows
 		if (handover_courier(walk->id, duties->segment->counts[ROLE_COURIER]) != duties->courier)
 			continue;
 		if (follower_has_paused(duties->follower, walk->tenant_id))
-			holder_add(&duties->holder, &(struct hold){walk->tenant_id, walk->id, .holds = true});
+			holder_add_paused(&duties->holder, walk->tenant_id, walk->id);
 		else
 			news_put(duties->news, news_new(NEWS_HAS_ROWS, walk->tenant_id, walk->id));
 	}

@@ -74,6 +74,21 @@ def test_what_fails_after_a_pause_expires_again(hookline, tenant, receiver):
     wait_until(lambda: marks(hookline, tenant) == {("pending", False): 2}, "jobs that expire", 20)
 
 
+@pytest.mark.parametrize("answer", [FAILURE, Answer(status=429, headers=[("Retry-After", "3600")])], ids=["open breaker", "asked to wait"])
+def test_no_job_is_shown_as_held_after_a_pause_whatever_its_endpoint_waits_for(hookline, tenant, receiver, answer):
+    receiver.answers["/in"] = answer
+    Endpoints(tenant, receiver).add("/in", retry_schedule=["1h"])
+    events = [{"topic": "orders.made", "payload": None}] * 100
+    assert tenant.client.post("/v1/events/batch", events).status == 201
+    receiver.wait(1)
+    for _ in range(3):
+        pause(tenant.client)
+        publish(tenant)
+        resume(tenant.client)
+    wait_until(lambda: marks(hookline, tenant) == {("pending", False): 103}, "all jobs to wait, and to expire", 30)
+    assert {job["status"] for job in tenant.client.items("/v1/jobs")} == {"pending"}
+
+
 def test_jobs_of_a_paused_tenant_are_neither_hurried_nor_requeued_past_the_pause(hookline, tenant, receiver):
     endpoint = Endpoints(tenant, receiver).add("/in")["id"]
     pause(tenant.client)

@@ -1,0 +1,144 @@
+/*
+ * Jobs that are marked as held or pending, a slice at a time, while pauses begin and end: in an SQLite file, and, where
+ * HOOKS_TEST_POSTGRES_URL names a database (tests/e2e/test_db.py), in PostgreSQL.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <string.h>
+
+#include "courier/holder.h"
+#include "tests/unit/db_fixture.h"
+#include "tests/unit/jobs_fixture.h"
+
+#define SLICE 1000u
+#define ROWS (SLICE + 100u)
+
+static struct error err;
+static struct holder holder;
+static const struct pauses nobody;
+
+#define ADD(id, uuid)                                                                                                  \
+	"WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < $3) "                   \
+	"INSERT INTO jobs (tenant_id, endpoint_id, job_id, event_id, node_id, status, next_attempt_at, expires_at) "   \
+	"SELECT $1, CAST($2 AS " uuid "), CAST(" id " AS " uuid "), CAST(" id " AS " uuid "), $4, 'pending', "         \
+	"hl_now(), hl_now() FROM numbers"
+#define PG_ID "'01900000-0000-7000-8000-' || lpad(n::text, 12, '0')"
+#define SQLITE_ID "'01900000-0000-7000-8000-' || printf('%012d', n)"
+
+/* More than a slice, of endpoint 1. */
+static int
+set_up(void **state)
+{
+	int rc = jobs_new_tenant(state);
+
+	holder = (struct holder){0};
+	must_begin(jobs_db);
+	must_run(jobs_db, BOTH(ADD(PG_ID, "uuid"), ADD(SQLITE_ID, "text")),
+	    PARAMS(db_string(jobs_tenant), db_uuid(endpoint_id(1)), db_int(ROWS), db_int(NODE)));
+	must_commit(jobs_db);
+	return rc;
+}
+
+static int
+tear_down(void **state)
+{
+	holder_clear(&holder);
+	return 0;
+}
+
+static void
+step(void)
+{
+	must_be(0, holder_step(&holder, jobs_db, NODE, &err), &err);
+}
+
+static void
+work(void)
+{
+	while (holder_has_work(&holder))
+		step();
+}
+
+static int64_t
+held(void)
+{
+	return tenant_count("SELECT count(*) FROM jobs WHERE tenant_id = $1 AND status = 'held'");
+}
+
+static struct hold
+by_itself(bool holds)
+{
+	return (struct hold){jobs_tenant, endpoint_id(1), .holds = holds, .lifetime_ms = 1000000};
+}
+
+static void
+test_no_job_is_marked_as_held_after_the_pause_has_ended(void **state)
+{
+	const struct hold released = by_itself(false);
+
+	holder_add_paused(&holder, jobs_tenant, endpoint_id(1));
+	step();
+	assert_int_equal(held(), SLICE);
+	holder_end_pauses(&holder, &nobody);
+	assert_false(holder_has_work(&holder));
+	holder_add(&holder, &released); /* as the page says that is read then */
+	work();
+	assert_int_equal(held(), 0);
+}
+
+static void
+test_a_pause_of_another_tenant_ends_nothing(void **state)
+{
+	struct pauses pauses = {.tenants = (char *[]){jobs_tenant}, .count = 1};
+
+	holder_add_paused(&holder, jobs_tenant, endpoint_id(1));
+	holder_end_pauses(&holder, &pauses);
+	work();
+	assert_int_equal(held(), ROWS);
+}
+
+static void
+test_an_endpoint_that_holds_by_itself_goes_on_to_hold_when_a_pause_ends(void **state)
+{
+	const struct hold disabled = by_itself(true);
+
+	holder_add(&holder, &disabled);
+	holder_add_paused(&holder, jobs_tenant, endpoint_id(1));
+	holder_end_pauses(&holder, &nobody);
+	work();
+	assert_int_equal(held(), ROWS);
+}
+
+static void
+test_an_endpoint_that_is_added_after_a_pause_has_ended_is_marked(void **state)
+{
+	const struct hold disabled = by_itself(true);
+
+	holder_add_paused(&holder, jobs_tenant, endpoint_id(2));
+	holder_end_pauses(&holder, &nobody);
+	assert_false(holder_has(&holder, endpoint_id(2)));
+	holder_add(&holder, &disabled);
+	assert_true(holder_has(&holder, endpoint_id(1)));
+	work();
+	assert_int_equal(held(), ROWS);
+}
+
+#define TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    TEST(test_no_job_is_marked_as_held_after_the_pause_has_ended),
+	    TEST(test_a_pause_of_another_tenant_ends_nothing),
+	    TEST(test_an_endpoint_that_holds_by_itself_goes_on_to_hold_when_a_pause_ends),
+	    TEST(test_an_endpoint_that_is_added_after_a_pause_has_ended_is_marked),
+	};
+
+	return cmocka_run_group_tests(tests, jobs_set_up, jobs_tear_down);
+}
