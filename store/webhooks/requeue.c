@@ -91,11 +91,17 @@ static const struct db_each keep_events = {
     .types = types,
     .count = 2};
 
+/*
+ * The outcome of a death that was no attempt applies up to the number of the letter: written once more it would end the
+ * job that was made of it. Reasons of the reports_dead() of couriers.
+ */
+#define COUNT                                                                                                          \
+	"dlq.attempt_count + CASE WHEN dlq.reason IN ('expired', 'transform_error') AND dlq.attempt_count < 32767 "    \
+	"THEN 1 ELSE 0 END"
 #define MAKE(node_id, status, lifetime)                                                                                \
 	"INSERT INTO jobs (tenant_id, endpoint_id, job_id, event_id, node_id, status, attempt_count, attempt_base, "   \
 	"next_attempt_at, transform_id, expires_at, replay_id, subscription_ids, last_error) SELECT dlq.tenant_id, "   \
-	"dlq.endpoint_id, dlq.job_id, dlq.event_id, " node_id ", " status                                              \
-	", dlq.attempt_count, dlq.attempt_count, " JOB_DUE_NOW                                                         \
+	"dlq.endpoint_id, dlq.job_id, dlq.event_id, " node_id ", " status ", " COUNT ", " COUNT ", " JOB_DUE_NOW       \
 	", dlq.transform_id, hl_time(hl_ms(hl_now()) + " lifetime "), dlq.replay_id, "                                 \
 	"dlq.subscription_ids, dlq.last_error FROM "
 static const struct db_each make_jobs = {

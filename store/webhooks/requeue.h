@@ -41,7 +41,10 @@ struct requeued {
 	int64_t lifetime_ms; /* from now; no matter while it is held */
 };
 
-/* Moves them. The jobs are that node's, due now, with the attempts of before and a schedule that begins anew. */
+/*
+ * Moves them. The jobs are that node's, due now, with the attempts of before and a schedule that begins anew. A letter
+ * that has died without an attempt counts as one.
+ */
 int requeue_move(struct db *db, const char *tenant_id, int64_t node_id, const struct requeued *letters, uint32_t count,
     struct error *err); /* six: whose, to whom, and what */
 

@@ -15,6 +15,7 @@
 #include "store/webhooks/attempt_rows.h"
 #include "store/webhooks/endpoint_runs.h"
 #include "store/webhooks/job_outcomes.h"
+#include "store/webhooks/requeue.h"
 #include "tests/unit/db_fixture.h"
 #include "tests/unit/jobs_fixture.h"
 
@@ -196,6 +197,36 @@ test_an_event_that_was_kept_beside_a_job_goes_with_the_job_alone(void **state)
 	assert_int_equal(tenant_count("SELECT count(*) FROM dlq_events WHERE tenant_id = $1"), 0);
 }
 
+/* Its commit was in doubt, and somebody was quicker than the one who found out. */
+static void
+test_a_death_that_is_written_again_does_not_end_the_job_that_was_requeued(void **state)
+{
+	static const struct {
+		const char *reason;
+		uint32_t below;
+	} deaths[] = {{"expired", 2}, {"transform_error", 2}, {"http_422", 1}};
+	struct requeued letter = {.lifetime_ms = DAY_MS};
+
+	for (uint32_t i = 0; i < sizeof deaths / sizeof *deaths; i++) {
+		struct job_outcome outcome = outcome_of(i + 1);
+
+		add_event(i + 1, "1");
+		add_job(1, i + 1, 0);
+		outcome.reason = (struct span){deaths[i].reason, strlen(deaths[i].reason)};
+		outcome.below = deaths[i].below;
+		apply(job_outcomes_bury, &outcome, 1);
+		memcpy(letter.job_id, outcome.job_id, sizeof letter.job_id);
+		must_begin(jobs_db);
+		must(requeue_move(jobs_db, jobs_tenant, NODE, &letter, 1, &err));
+		must_commit(jobs_db);
+		apply(job_outcomes_bury, &outcome, 1);
+		assert_int_equal(tenant_count("SELECT count(*) FROM jobs WHERE tenant_id = $1 "
+					      "AND attempt_base = attempt_count"),
+		    i + 1);
+		assert_int_equal(tenant_count("SELECT count(*) FROM dlq WHERE tenant_id = $1"), 0);
+	}
+}
+
 /* ---- attempts ---- */
 
 static struct attempt_row
@@ -351,6 +382,7 @@ main(void)
 	    TEST(test_a_dead_letter_takes_the_event_that_was_kept_beside_its_job),
 	    TEST(test_a_dead_letter_is_made_also_when_its_event_is_gone),
 	    TEST(test_an_event_that_was_kept_beside_a_job_goes_with_the_job_alone),
+	    TEST(test_a_death_that_is_written_again_does_not_end_the_job_that_was_requeued),
 	    TEST(test_an_attempt_is_stored_as_it_was),
 	    TEST(test_only_2xx_is_a_success),
 	    TEST(test_attempts_that_are_there_already_are_known_and_can_be_added_again),
