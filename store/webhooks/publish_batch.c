@@ -160,6 +160,13 @@ store_by_tenant(struct publish_batch *b, struct publication *const *items, uint3
 	return rc;
 }
 
+static int
+blame_store(const struct publish_batch *b, uint32_t refused, struct error *err)
+{
+	return error_set(
+	    err, "the webhooks' store refuses every event, %u so far: %s", (unsigned)refused, b->suspicion.text);
+}
+
 /* The store has refused that one event. 0, or <0: the store is to blame. */
 static int
 judge(struct publish_batch *b, struct publication *item, struct error *err)
@@ -177,7 +184,7 @@ judge(struct publish_batch *b, struct publication *item, struct error *err)
 	}
 	b->suspicion = *err;
 	if (b->suspect_count == PUBLISH_SUSPECTS_MAX)
-		return error_set(err, "the webhooks' store refuses every event: %s", b->suspicion.text);
+		return blame_store(b, PUBLISH_SUSPECTS_MAX + 1, err);
 	b->suspects[b->suspect_count++] = item;
 	return 0;
 }
@@ -246,7 +253,7 @@ retry_suspects(struct publish_batch *b, struct error *err)
 	uint32_t count = b->suspect_count;
 
 	if (count > 0 && !b->stored_any)
-		return error_set(err, "the webhooks' store refuses every event: %s", b->suspicion.text);
+		return blame_store(b, count, err);
 	for (uint32_t i = 0; i < count; i++) {
 		publish_route_none(&b->gather);
 		if (publish_route(&b->gather, b->db, &b->suspects[i], 1, router_find, err) != 0 ||
