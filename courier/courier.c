@@ -204,7 +204,7 @@ take(struct courier *c, struct news *news, int64_t now_us)
 		transform_news(c, news);
 		return;
 	case NEWS_PAGE:
-		pages_take(&c->pages, news, now_us, clock_wall_us());
+		pages_take(&c->pages, news, now_us);
 		return;
 	case NEWS_HAS_ROWS:
 		rows_changed(c, queues_get(&c->queues, tenant_of(news), news->id, now_us), now_us);

@@ -33,15 +33,15 @@ enum news_kind {
 struct page_row {
 	uint8_t job_id[16], event_id[16], transform_id[16];
 	uint32_t attempt_count, attempt_base;
-	int64_t due_ms; /* wall clock of this machine: the row's distance to the database's now, added to ours */
-	int64_t expires_ms; /* the same; 0: none */
+	int64_t due_us; /* steady clock: the row's distance to the database's now, added to ours */
+	int64_t expires_us; /* the same; INT64_MIN: it does not expire while it is held */
 	bool event_gone; /* the job's event is nowhere any more */
 	bool replayed; /* control made it: no parcel brings it */
-	const struct record *event; /* of the page's memory; NULL: not due within PAGE_AHEAD_MS, or the page was full */
+	const struct record *event; /* of the page's memory; NULL: not due within PAGE_AHEAD_US, or the page was full */
 };
 
 #define PAGE_ROWS 500
-#define PAGE_AHEAD_MS (60 * 1000)
+#define PAGE_AHEAD_US (60 * INT64_C(1000000))
 
 struct news {
 	struct news *next;

@@ -26,7 +26,7 @@ struct outcome_job {
 	struct span tenant_id;
 	uint8_t endpoint_id[16], job_id[16], event_id[16];
 	uint32_t attempt_count; /* charged ones in all, this one included if it counts */
-	int64_t expires_ms; /* as the row is to have it; 0: as it is */
+	int64_t expires_ms; /* as the row is to have it, by CLOCK_BOOTTIME as due_ms; 0: as it is */
 };
 
 /*
@@ -39,7 +39,7 @@ struct outcome {
 	bool charged, disables;
 	bool of_notice; /* its event tells of endpoints or deliveries: see topic_of_notices() */
 	int64_t breaker_version; /* of the endpoint's configuration that was used */
-	int64_t due_ms; /* of RETRY: wall clock */
+	int64_t due_ms; /* of RETRY: CLOCK_BOOTTIME, whose waits outlive a courier and steps of the wall clock */
 	struct span reason; /* of DEAD */
 	enum attempt_end end;
 	uint8_t attempt_id[16];

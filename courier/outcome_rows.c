@@ -121,7 +121,7 @@ change_jobs(struct outcome_rows *rows, struct db *db, const struct outcome *cons
 	    [VERDICT_RETRY] = job_outcomes_retry,
 	    [VERDICT_DEAD] = job_outcomes_bury,
 	};
-	int64_t now_ms = clock_wall_us() / 1000;
+	int64_t now_ms = clock_boot_us() / 1000;
 	int rc = 0;
 
 	for (int kind = VERDICT_DELIVERED; rc == 0 && kind <= VERDICT_DEAD; kind++) {

@@ -35,19 +35,19 @@ read_count(const struct db_rows *rows, uint32_t row, uint32_t column)
 
 /* An instant that somebody has edited can be further away than microseconds can be counted. */
 static int64_t
-read_distance_ms(const struct db_rows *rows, uint32_t row, uint32_t column)
+read_distance_us(const struct db_rows *rows, uint32_t row, uint32_t column)
 {
 	int64_t ms = db_rows_int(rows, row, column);
 
 	if (ms > FAR_MS)
-		return FAR_MS;
-	return ms < -FAR_MS ? -FAR_MS : ms;
+		return FAR_MS * 1000;
+	return (ms < -FAR_MS ? -FAR_MS : ms) * 1000;
 }
 
 static void
 read_rows(struct news *page, const struct db_rows *rows, struct page_marks *marks)
 {
-	int64_t now_ms = clock_wall_us() / 1000;
+	int64_t now_us = clock_steady_us();
 
 	page->row_count = db_rows_count(rows);
 	page->last = page->row_count < PAGE_ROWS;
@@ -60,9 +60,10 @@ read_rows(struct news *page, const struct db_rows *rows, struct page_marks *mark
 		read_id(rows, i, JOB_COLUMN_TRANSFORM_ID, row->transform_id);
 		row->attempt_count = read_count(rows, i, JOB_COLUMN_ATTEMPT_COUNT);
 		row->attempt_base = read_count(rows, i, JOB_COLUMN_ATTEMPT_BASE);
-		row->due_ms = now_ms + read_distance_ms(rows, i, JOB_COLUMN_DUE_IN_MS);
-		if (!db_rows_null(rows, i, JOB_COLUMN_EXPIRES_IN_MS))
-			row->expires_ms = now_ms + read_distance_ms(rows, i, JOB_COLUMN_EXPIRES_IN_MS);
+		row->due_us = now_us + read_distance_us(rows, i, JOB_COLUMN_DUE_IN_MS);
+		row->expires_us = db_rows_null(rows, i, JOB_COLUMN_EXPIRES_IN_MS)
+				      ? INT64_MIN
+				      : now_us + read_distance_us(rows, i, JOB_COLUMN_EXPIRES_IN_MS);
 		row->replayed = db_rows_bool(rows, i, JOB_COLUMN_REPLAYED);
 		*(db_rows_bool(rows, i, JOB_COLUMN_HELD) ? &marks->any_held : &marks->any_pending) = true;
 	}
@@ -83,11 +84,11 @@ struct event_reader {
 static uint32_t
 gather(struct event_reader *reader, uint32_t most, uint32_t numbers[LARGEST_SLICE])
 {
-	int64_t ahead_ms = clock_wall_us() / 1000 + PAGE_AHEAD_MS;
+	int64_t ahead_us = clock_steady_us() + PAGE_AHEAD_US;
 	uint32_t count = 0;
 
 	for (; reader->next < reader->page->row_count && count < most; reader->next++)
-		if (reader->page->rows[reader->next].due_ms <= ahead_ms)
+		if (reader->page->rows[reader->next].due_us <= ahead_us)
 			numbers[count++] = reader->next;
 	return count;
 }

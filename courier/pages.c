@@ -47,45 +47,32 @@ pages_ask(struct pages *pages, int64_t now_us)
 	}
 }
 
-struct moment {
-	int64_t now_us, wall_us;
-};
-
-/* That instant of the wall clock, by the steady clock. */
-static int64_t
-steady_of(int64_t wall_ms, const struct moment *moment)
-{
-	return moment->now_us + wall_ms * 1000 - moment->wall_us;
-}
-
 static enum row_fate
-take_row(struct jobs *jobs, struct queue *queue, const struct page_row *row, const struct moment *moment)
+take_row(struct jobs *jobs, struct queue *queue, const struct page_row *row, int64_t now_us)
 {
-	int64_t due_us = steady_of(row->due_ms, moment);
-	struct job_facts facts = {.due_us = due_us,
-	    .expires_us = steady_of(row->expires_ms, moment),
+	struct job_facts facts = {.due_us = row->due_us,
+	    .expires_us = row->expires_us,
 	    .attempt_count = row->attempt_count,
 	    .attempt_base = row->attempt_base};
 	struct event_copy *copy;
 
 	if (jobs_find(jobs, row->job_id) != NULL)
 		return ROW_PASSED;
-	if (row->attempt_count == 0 && !row->replayed && due_us + YOUNG_ROW_US > moment->now_us &&
-	    due_us <= moment->now_us) {
-		look_leave(jobs->look, queue, due_us + YOUNG_ROW_US);
+	if (row->attempt_count == 0 && !row->replayed && row->due_us + YOUNG_ROW_US > now_us && row->due_us <= now_us) {
+		look_leave(jobs->look, queue, row->due_us + YOUNG_ROW_US);
 		return ROW_PASSED;
 	}
-	if (due_us - moment->now_us > LOOK_AHEAD_US) {
-		look_leave_due(jobs->look, queue, due_us);
+	if (row->due_us - now_us > LOOK_AHEAD_US) {
+		look_leave_due(jobs->look, queue, row->due_us);
 		return ROW_PASSED;
 	}
 	if ((row->event == NULL && !row->event_gone) ||
 	    !jobs_has_room(jobs, queue, row->event_gone ? 0 : row->event->length))
 		return ROW_FULL;
 	/* It has waited while its endpoint held, when time did not count. */
-	if (row->expires_ms == 0) {
+	if (row->expires_us == INT64_MIN) {
 		facts.expires_anew = true;
-		facts.expires_us = moment->now_us + endpoint_lifetime_ms(queue->config) * 1000;
+		facts.expires_us = now_us + endpoint_lifetime_ms(queue->config) * 1000;
 	}
 	memcpy(facts.job_id, row->job_id, sizeof facts.job_id);
 	memcpy(facts.transform_id, row->transform_id, sizeof facts.transform_id);
@@ -97,21 +84,20 @@ take_row(struct jobs *jobs, struct queue *queue, const struct page_row *row, con
 
 /* What is in memory of these rows follows them. */
 static void
-reconcile(struct jobs *jobs, struct queue *queue, const struct news *page, const struct moment *moment)
+reconcile(struct jobs *jobs, struct queue *queue, const struct news *page)
 {
 	uint32_t count = page->row_count;
 
 	jobs_page_begins(jobs);
 	for (uint32_t i = 0; i < count; i++)
-		jobs_page_has(jobs, queue, page->rows[i].job_id, steady_of(page->rows[i].due_ms, moment));
+		jobs_page_has(jobs, queue, page->rows[i].job_id, page->rows[i].due_us);
 	jobs_page_ends(jobs, queue, queue->cursor, page->last ? NULL : page->rows[count - 1].job_id);
 }
 
 void
-pages_take(struct pages *pages, const struct news *news, int64_t now_us, int64_t wall_us)
+pages_take(struct pages *pages, const struct news *news, int64_t now_us)
 {
 	const struct span tenant_id = {news->tenant_id, strlen(news->tenant_id)};
-	const struct moment moment = {now_us, wall_us};
 	struct jobs *jobs = pages->jobs;
 	struct queue *queue = queues_find(jobs->queues, tenant_id, news->id);
 	uint32_t i = 0;
@@ -119,7 +105,7 @@ pages_take(struct pages *pages, const struct news *news, int64_t now_us, int64_t
 	assert(pages->reading > 0 && queue != NULL && queue->round == ROUND_READING);
 	pages->reading--;
 	if (!news->unreadable)
-		reconcile(jobs, queue, news, &moment);
+		reconcile(jobs, queue, news);
 	if (queue->state != ENDPOINT_LOADED || queue_keeps_nothing(queue)) {
 		look_end_round(jobs->look, queue);
 		queues_kept(jobs->queues, queue, now_us);
@@ -133,7 +119,7 @@ pages_take(struct pages *pages, const struct news *news, int64_t now_us, int64_t
 		return;
 	}
 	for (; i < news->row_count; i++) {
-		if (take_row(jobs, queue, &news->rows[i], &moment) == ROW_FULL)
+		if (take_row(jobs, queue, &news->rows[i], now_us) == ROW_FULL)
 			break;
 		memcpy(queue->cursor, news->rows[i].job_id, sizeof queue->cursor);
 	}

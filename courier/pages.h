@@ -21,7 +21,7 @@ struct pages {
 /* Asks for the pages that are due, a few at a time; for the configuration of an endpoint first. */
 void pages_ask(struct pages *pages, int64_t now_us);
 
-/* NEWS_PAGE: takes its rows. Times are of both clocks. */
-void pages_take(struct pages *pages, const struct news *news, int64_t now_us, int64_t wall_us);
+/* NEWS_PAGE: takes its rows. */
+void pages_take(struct pages *pages, const struct news *news, int64_t now_us);
 
 #endif

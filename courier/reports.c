@@ -43,10 +43,10 @@ span_of(const char *text)
 static struct outcome_job
 outcome_job(const struct jobs *jobs, const struct job *job)
 {
-	int64_t expires_in_us = job->expires_us - jobs->ready->now_us;
+	int64_t left_us = job->expires_us - jobs->ready->now_us;
 	struct outcome_job out = {.tenant_id = span_of(job->queue->tenant->tenant_id),
 	    .attempt_count = job->attempt_count,
-	    .expires_ms = job->expires_anew ? (clock_wall_us() + expires_in_us) / 1000 : 0};
+	    .expires_ms = job->expires_anew ? (clock_boot_us() + left_us) / 1000 : 0};
 
 	memcpy(out.endpoint_id, job->queue->link.id, sizeof out.endpoint_id);
 	memcpy(out.job_id, job->link.id, sizeof out.job_id);
@@ -171,7 +171,7 @@ reports_attempt(struct reports *reports, struct job *job, const struct attempt_r
 	    .disables = verdict.disables,
 	    .of_notice = topic_of_notices(record_published_string(job->event->record, PUBLISHED_TOPIC)),
 	    .breaker_version = job->config->breaker_version,
-	    .due_ms = verdict.kind == VERDICT_RETRY ? clock_wall_us() / 1000 + verdict.wait_ms : 0,
+	    .due_ms = verdict.kind == VERDICT_RETRY ? clock_boot_us() / 1000 + verdict.wait_ms : 0,
 	    .reason = span_of(verdict.reason),
 	    .end = result->end,
 	    .http_status = result->http_status,

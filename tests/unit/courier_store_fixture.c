@@ -232,8 +232,8 @@ static struct page_row
 page_row(const struct model_row *row)
 {
 	struct page_row out = {.attempt_count = row->attempt_count,
-	    .due_ms = row->due_us / 1000,
-	    .expires_ms = row->expires_ms,
+	    .due_us = row->due_us,
+	    .expires_us = row->expires_ms == 0 ? INT64_MIN : row->expires_ms * 1000,
 	    .event_gone = row->gone};
 
 	memcpy(out.job_id, row->job_id, 16);

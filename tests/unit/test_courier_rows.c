@@ -170,6 +170,25 @@ test_the_job_of_another_tenant_is_not_cancelled_by_its_id(void **state)
 	assert_int_equal(scene.courier.jobs.table.count, 1);
 }
 
+static void
+test_a_step_of_the_wall_clock_changes_no_wait_and_expires_no_job(void **state)
+{
+	static const int64_t steps[] = {-3600 * SECOND, 2 * 24 * 3600 * SECOND, 0};
+
+	scene.endpoints[0].waits_ms[1] = scene.endpoints[0].waits_ms[2] = 30000;
+	(void)failed_job();
+	for (uint32_t i = 0; i < sizeof steps / sizeof *steps; i++) {
+		fake_step_us = steps[i];
+		store_tell_rows(&scene.endpoints[0]);
+		scene_pass(25 * SECOND);
+		assert_int_equal(scene.begun, 1 + i);
+		scene_pass(15 * SECOND);
+		assert_int_equal(scene.begun, 2 + i);
+		http_answer(0, 500);
+		scene_settle();
+	}
+}
+
 /* A row that is not handed over, and that somebody cancels. */
 static struct model_row *
 cancelled_row(void)
@@ -238,6 +257,7 @@ main(void)
 	    SCENE_TEST(test_a_job_that_somebody_cancels_is_forgotten_before_any_page),
 	    SCENE_TEST(test_a_job_under_way_that_somebody_cancels_is_not_begun_again),
 	    SCENE_TEST(test_the_job_of_another_tenant_is_not_cancelled_by_its_id),
+	    SCENE_TEST(test_a_step_of_the_wall_clock_changes_no_wait_and_expires_no_job),
 	    SCENE_TEST(test_a_job_that_was_cancelled_before_its_publisher_hands_it_over_is_not_begun),
 	    SCENE_TEST(test_a_job_that_was_cancelled_is_not_begun_by_a_courier_that_takes_its_parcel_over),
 	    SCENE_TEST(test_a_job_with_the_id_of_another_tenants_cancelled_one_is_begun),

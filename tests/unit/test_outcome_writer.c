@@ -58,7 +58,7 @@ outcome_of(uint32_t event, enum verdict_kind kind)
 	    .kind = kind,
 	    .charged = true,
 	    .breaker_version = 1,
-	    .due_ms = clock_wall_us() / 1000 + 60000,
+	    .due_ms = clock_boot_us() / 1000 + 60000,
 	    .http_status = kind == VERDICT_DELIVERED ? 200 : 410,
 	    .started_us = SOME_MS * 1000,
 	};

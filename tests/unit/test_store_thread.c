@@ -29,7 +29,7 @@ put_outcome(uint32_t event, enum verdict_kind kind, uint32_t attempt_count)
 	    .job = {.tenant_id = {jobs_tenant, strlen(jobs_tenant)}, .attempt_count = attempt_count},
 	    .kind = kind,
 	    .charged = true,
-	    .due_ms = clock_wall_us() / 1000 + 60000,
+	    .due_ms = clock_boot_us() / 1000 + 60000,
 	    .reason = TEXT("http_422"),
 	    .http_status = kind == VERDICT_DELIVERED ? 200 : 422,
 	    .started_us = clock_wall_us(),
