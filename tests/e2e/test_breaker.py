@@ -1,12 +1,16 @@
 """An endpoint that only fails is asked now and then: its other jobs wait, and arrive when it is well again."""
 
+import os
+import signal
 import socket
 
 import pytest
 
+from harness.deliveries import Endpoints
 from harness.metrics import metrics
 from harness.recording_receiver import Answer, Receiver
 from harness.waiting import wait_until
+from harness.webhooks import STORES
 
 
 @pytest.fixture
@@ -66,3 +70,46 @@ def test_a_new_url_closes_the_breaker_and_what_waits_goes_there(hookline, tenant
     assert (patched.status, patched.json["breaker"]) == (200, "closed")
     receiver.wait(18)  # at most twelve have been tried, and wait for their next attempt
     wait_breaker(tenant, made, "closed")
+
+
+def test_after_an_outage_three_probes_close_the_breaker_and_all_arrive_within_the_limits(hookline, tenant, endpoints, receiver):
+    most = 0
+
+    def count_parallel(_arrival):
+        nonlocal most
+        most = max(most, receiver.in_flight() + 1)
+        return Answer(delay=0.2 if len(receiver.arrivals) < 3 else 0.02)
+
+    receiver.answers["/in"] = count_parallel
+    made = endpoints.add("/in", max_in_flight=4, rate_limit_rps=40, retry_schedule=["1s"] * 10)
+    receiver.refuse()
+    publish(tenant, 100)
+    wait_breaker(tenant, made, "open")
+    assert metrics(hookline.daemon)["breakers_open"] >= 1 and not receiver.arrivals
+    receiver.listen()
+    arrivals = receiver.wait(100, timeout=30)
+    waits = [later.at - earlier.at for earlier, later in zip(arrivals, arrivals[1:])]
+    assert min(waits[:3]) >= 0.2, "one probe at a time, until three have succeeded"
+    assert arrivals[-1].at - arrivals[3].at >= 96 / 40 * 0.9 and most == 4
+    assert len({arrival.job for arrival in arrivals}) == 100
+    wait_breaker(tenant, made, "closed")
+    wait_until(lambda: count(hookline, tenant, "jobs WHERE") == 0, "all to be done")
+    assert count(hookline, tenant, "dlq WHERE") == 0
+
+
+@pytest.mark.parametrize("store", STORES)
+def test_an_endpoint_that_is_down_gets_one_probe_of_a_new_courier(make_hookline, receiver, store):
+    receiver.answers["/in"] = Answer(status=500)
+    hookline = make_hookline(store, HL_COURIERS=1).start()
+    tenant = hookline.new_tenant()
+    made = Endpoints(tenant, receiver).add("/in", max_in_flight=20, retry_schedule=["1s"] * 10)
+    publish(tenant, 100)
+    wait_breaker(tenant, made, "open")
+    wait_until(lambda: count(hookline, tenant, "jobs WHERE attempt_count > 0 AND") >= 10, "the failures to be stored")
+    courier, = hookline.daemon.pids("courier")
+    seen = len(receiver.arrivals)
+    os.kill(courier, signal.SIGKILL)
+    wait_until(lambda: hookline.daemon.pids("courier") not in ([], [courier]), "another courier")
+    receiver.wait(seen + 1)
+    wait_breaker(tenant, made, "open")
+    assert len(receiver.arrivals) <= seen + 2

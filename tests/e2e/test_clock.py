@@ -4,13 +4,17 @@ import contextlib
 import re
 import socket
 import time
+from collections import defaultdict
 
 import pytest
 
 from harness.clock import WallClock
+from harness.deliveries import Endpoints
 from harness.events import minimal
 from harness.metrics import metrics
-from harness.waiting import wait_until
+from harness.recording_receiver import Answer
+from harness.waiting import PATIENCE, wait_until
+from harness.webhooks import STORES
 
 pytestmark = pytest.mark.unsanitized("a sanitizer wants to be the first library")
 
@@ -94,3 +98,33 @@ def test_a_key_that_seemed_to_have_expired_is_valid_when_the_clock_is_right_agai
     assert key.get("/v1/endpoints").status == 401
     clock.set(0)
     assert key.get("/v1/endpoints").status == 200
+
+
+@pytest.mark.parametrize("store", STORES)
+def test_retries_wait_as_long_as_they_did(make_hookline, clock, receiver, store):
+    """An hour back, then a day on: signatures follow, nothing else does. The clock of the embedded store is set also."""
+    endpoints, events, wait = 40, 4, 3
+    day = DAY if store == "postgres" else DAY - 2 * HOUR  # jobs expire after a day, by the store's clock
+    receiver.answers = {f"/{number}": lambda arrival: Answer(status=200 if arrival.header("x-hookline-attempt") == "3" else 500)
+                        for number in range(endpoints)}
+    hookline = make_hookline(store, **clock.environment()).start()
+    tenant = hookline.new_tenant()
+    made = Endpoints(tenant, receiver)
+    for number in range(endpoints):
+        made.add(f"/{number}", retry_schedule=[f"{wait}s"] * 2)
+    assert tenant.client.post("/v1/events/batch", [{"topic": "orders.made"}] * events).status == 201
+    jobs = endpoints * events
+    steps = [0, -HOUR, day]
+    for attempt, step in enumerate(steps, 1):
+        clock.set(step)
+        arrived = receiver.wait(attempt * jobs)
+        assert len(arrived) == attempt * jobs
+    times = defaultdict(list)
+    for number, arrival in enumerate(arrived):
+        times[arrival.job].append(arrival.at)
+        told = int(arrival.header("x-hl-timestamp")) / 1000 - time.time()
+        assert abs(told - steps[number // jobs]) < HOUR / 2
+    waits = [later - earlier for seen in times.values() for earlier, later in zip(seen, seen[1:])]
+    assert len(waits) == 2 * jobs and wait * 0.9 <= min(waits) and max(waits) <= wait * 1.2 * 1.1 * PATIENCE
+    wait_until(lambda: tenant.client.get("/v1/jobs").json["count"] == 0, "all to be done")
+    assert tenant.client.get("/v1/dlq").json["count"] == 0

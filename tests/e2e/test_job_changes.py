@@ -1,10 +1,16 @@
 """People make jobs due and cancel them. Over both stores."""
 
+import os
+import signal
+import threading
+
 import pytest
 
+from harness.deliveries import Endpoints
 from harness.recording_receiver import Answer
 from harness.rows import Rows, new_id, now_ms
 from harness.waiting import wait_until
+from harness.webhooks import STORES
 
 FAILURE = Answer(status=500)
 
@@ -95,6 +101,28 @@ def test_an_attempt_under_way_ends_and_is_the_last_one(hookline, tenant, endpoin
     wait_until(lambda: [one["http_status"] for one in tenant.client.items(f"/v1/deliveries?job_id={job}")] == [500],
                "the attempt to be shown")
     assert tenant.client.get(f"/v1/jobs/{job}").status == tenant.client.get(f"/v1/dlq/{job}").status == 404
+
+
+@pytest.mark.parametrize("store", STORES)
+def test_a_cancelled_job_is_not_sent_by_the_courier_that_takes_over(make_hookline, receiver, store):
+    hookline = make_hookline(store, HL_COURIERS=1).start()
+    tenant = hookline.new_tenant()
+    Endpoints(tenant, receiver).add("/in")
+    publish(tenant)
+    receiver.wait(1)
+    courier, = hookline.daemon.pids("courier")
+    os.kill(courier, signal.SIGSTOP)
+    cancelled, kept = publish(tenant, 2)
+    replies = []
+    cancelling = threading.Thread(target=lambda: replies.append(tenant.client.delete(f"/v1/jobs/{cancelled}")))
+    cancelling.start()
+    wait_until(lambda: tenant.client.get(f"/v1/jobs/{cancelled}").status == 404, "its row to be gone")
+    os.kill(courier, signal.SIGKILL)
+    cancelling.join()
+    assert replies[0].status == 204
+    assert receiver.wait(2)[1].job == kept
+    wait_until(lambda: tenant.client.get("/v1/jobs").json["count"] == 0, "the jobs to be done")
+    assert len(receiver.arrivals) == 2
 
 
 def test_a_requeued_job_that_is_cancelled_leaves_nothing(hookline, tenant, endpoints):

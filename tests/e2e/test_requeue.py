@@ -1,9 +1,11 @@
 """Dead letters become jobs again, one by one and by filters, and are delivered. Over both stores."""
 
+import bisect
 import json
 
 import pytest
 
+from harness.deliveries import Endpoints
 from harness.recording_receiver import Answer
 from harness.rows import Rows, new_id, now_ms
 from harness.waiting import wait_until
@@ -133,6 +135,34 @@ def test_more_than_a_slice_is_requeued(hookline, tenant, endpoints, rows):
     rows.dead_letters(endpoint, 2100)
     assert requeued(tenant, {"topic": "order.#"}) == (2100, 2100, 0, 0)
     assert counts(hookline, tenant) == (0, 2100, 2100)
+
+
+def test_many_requeued_letters_keep_the_limits_of_their_endpoint_and_nobody_waits_for_them(hookline, tenant, endpoints, rows, receiver):
+    letters, live, rate, most = 2000, 20, 500, 0
+
+    def count_parallel(_arrival):
+        nonlocal most
+        most = max(most, receiver.in_flight() + 1)
+        return Answer()
+
+    receiver.answers["/in"] = count_parallel
+    endpoint = endpoints.add("/in", "live.#", max_in_flight=5, rate_limit_rps=rate)["id"]
+    other = hookline.new_tenant()
+    Endpoints(other, receiver).add("/other")
+    rows.dead_letters(endpoint, letters)
+    assert requeued(tenant) == (letters, letters, 0, 0)
+    receiver.wait(1, "/in")
+    for number in range(live):
+        for client in (tenant.client, other.client):
+            assert client.post("/v1/events", {"topic": "live.event", "payload": number}).status == 201
+    receiver.wait(live, "/other")
+    assert len(receiver.at("/in")) < letters, "others are served meanwhile"
+    arrivals = receiver.wait(letters + live, "/in", 30)
+    assert len({arrival.job for arrival in arrivals}) == letters + live and most <= 5
+    times = [arrival.at for arrival in arrivals]
+    within = max(bisect.bisect(times, begin + 1) - number for number, begin in enumerate(times))
+    assert within <= rate * 1.1 + 5, "the tenth of a second's burst, and what was under way"
+    wait_until(lambda: counts(hookline, tenant) == (0, 0, 0), "all to be done")
 
 
 @pytest.mark.parametrize("body, query, place", [
