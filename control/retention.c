@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "control/at_once.h"
+#include "shm/counters.h"
 #include "store/webhooks/upkeep_rows.h"
 
 #define SECOND_MS INT64_C(1000)
@@ -121,6 +122,7 @@ expire_jobs(struct retention_work *work, struct db *db, bool *turn_over, struct 
 	if (result.version != 0)
 		at_once_tell(work->segment, result.version);
 	work->letters += result.letters;
+	counter_add(segment_slot(work->segment, ROLE_CONTROL, 0), COUNTER_DELIVERIES_DEAD, result.letters);
 	*turn_over = result.letters > 0;
 	if (result.done)
 		go_on_with(work, RETENTION_EVENT_MONTHS, RETENTION_EVENTS);

@@ -6,6 +6,7 @@ import time
 import pytest
 
 from harness.deliveries import Endpoints, Publisher, Publishing
+from harness.metrics import series
 from harness.recording_receiver import Answer, Receiver
 from harness.rows import Rows, now_ms
 from harness.waiting import wait_until
@@ -85,6 +86,7 @@ def test_a_receiver_that_answers_429_for_ever_gets_no_job_beyond_its_time(make_h
         dead = tenant.client.get(f"/v1/dlq/{job}").json
         assert (dead["reason"], dead["attempt_count"], dead["event"]["payload"]) == ("expired", 0, {"n": 1})
         assert len(receiver.at("/in")) == 1
+        wait_until(lambda: series(hookline.daemon)['deliveries_total{result="dead"}'] == 1, "it to be counted")
 
 
 @pytest.mark.parametrize("store", STORES)
