@@ -108,41 +108,45 @@ audit_and_answer(
 	return rc;
 }
 
-/* Whether the tenant's subscriptions are within the limits; if not, the reply is an answer. Returns as db_query(). */
+/*
+ * What comes before the row is written. Others of the tenant wait for the routing version from now on, so that two
+ * requests do not pass a limit together. As db_query().
+ */
 static int
-check_totals(const struct request *request, struct reply *reply, struct error *err)
+hold_totals(const struct request *request, struct subscription_totals *before, struct error *err)
 {
-	struct subscription_totals totals;
-	int rc = subscriptions_measure(request->db, request->caller.tenant_id, &totals, err);
+	int rc = routing_raise(request->db, request->caller.tenant_id, err);
 
+	return rc != 0 ? rc : subscriptions_measure(request->db, request->caller.tenant_id, before, err);
+}
+
+/*
+ * Whether the tenant's subscriptions are within the limits now, or what is above one has not grown; if not, the reply
+ * is an answer. Returns as db_query().
+ */
+static int
+check_totals(const struct request *request, const struct subscription *subscription,
+    const struct subscription_totals *before, struct reply *reply, struct error *err)
+{
+	int64_t own = (int64_t)(SUBSCRIPTION_BYTES + subscription->topic_pattern.len + subscription->filter.len);
+	struct subscription_totals totals;
+	int rc;
+
+	if (before->pairs < SUBSCRIPTION_PAIRS_MAX && before->rule_bytes + own <= SUBSCRIPTION_RULE_BYTES_MAX)
+		return 0;
+	rc = subscriptions_measure(request->db, request->caller.tenant_id, &totals, err);
 	if (rc != 0)
 		return rc;
-	if (totals.pairs > SUBSCRIPTION_PAIRS_MAX)
+	if (totals.pairs > SUBSCRIPTION_PAIRS_MAX && totals.pairs > before->pairs)
 		answer_error(reply, 400, "validation_error",
 		    "the tenant has %d different pairs of endpoint and transform already, which is the limit",
 		    SUBSCRIPTION_PAIRS_MAX);
-	else if (totals.rule_bytes > SUBSCRIPTION_RULE_BYTES_MAX)
+	else if (totals.rule_bytes > SUBSCRIPTION_RULE_BYTES_MAX && totals.rule_bytes > before->rule_bytes)
 		answer_error(reply, 400, "validation_error",
 		    "the patterns and filters of the tenant's subscriptions would have more than %d bytes together, of "
 		    "which each subscription takes %d besides its texts",
 		    SUBSCRIPTION_RULE_BYTES_MAX, SUBSCRIPTION_BYTES);
 	return 0;
-}
-
-/*
- * What follows when the row is written. The limits are checked when others of the tenant wait for the routing version,
- * so that two requests do not pass one together.
- */
-static int
-finish(const struct request *request, struct span id, const cJSON *before, struct reply *reply, struct error *err)
-{
-	int rc = routing_raise(request->db, request->caller.tenant_id, err);
-
-	if (rc == 0)
-		rc = check_totals(request, reply, err);
-	if (rc != 0 || reply->status != 0)
-		return rc;
-	return audit_and_answer(request, id, before, reply, err);
 }
 
 struct making {
@@ -155,12 +159,19 @@ make(const struct request *request, void *context, struct reply *reply, struct e
 {
 	const struct making *making = context;
 	const struct subscription *subscription = &making->subscription;
+	struct subscription_totals before;
 	int rc = prepare(request, making->document, subscription, reply, err);
 
 	if (rc != 0 || reply->status != 0)
 		return rc;
-	rc = subscriptions_insert(request->db, request->caller.tenant_id, subscription, err);
-	return rc != 0 ? rc : finish(request, subscription->id, NULL, reply, err);
+	rc = hold_totals(request, &before, err);
+	if (rc == 0)
+		rc = subscriptions_insert(request->db, request->caller.tenant_id, subscription, err);
+	if (rc == 0)
+		rc = check_totals(request, subscription, &before, reply, err);
+	if (rc != 0 || reply->status != 0)
+		return rc;
+	return audit_and_answer(request, subscription->id, NULL, reply, err);
 }
 
 void
@@ -186,6 +197,7 @@ static int
 replace(const struct request *request, const struct subscription_document *document, const struct subscription *before,
     const struct subscription *subscription, struct reply *reply, struct error *err) /* six: what became of what */
 {
+	struct subscription_totals totals;
 	cJSON *old;
 	int rc;
 
@@ -197,11 +209,15 @@ replace(const struct request *request, const struct subscription_document *docum
 	rc = prepare(request, document, subscription, reply, err);
 	if (rc != 0 || reply->status != 0)
 		return rc;
-	rc = subscriptions_update(request->db, request->caller.tenant_id, subscription, err);
-	if (rc != 0)
+	rc = hold_totals(request, &totals, err);
+	if (rc == 0)
+		rc = subscriptions_update(request->db, request->caller.tenant_id, subscription, err);
+	if (rc == 0)
+		rc = check_totals(request, subscription, &totals, reply, err);
+	if (rc != 0 || reply->status != 0)
 		return rc;
 	old = show(request, before);
-	rc = finish(request, subscription->id, old, reply, err);
+	rc = audit_and_answer(request, subscription->id, old, reply, err);
 	cJSON_Delete(old);
 	return rc;
 }

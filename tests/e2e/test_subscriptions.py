@@ -253,6 +253,21 @@ def test_the_rules_of_a_tenants_subscriptions_have_4_mib_at_most(client, hooklin
     assert client.patch(path_to(last), {"filter": large}).status == 200
 
 
+def test_who_has_more_rules_than_4_mib_may_change_what_does_not_grow(client, hookline, tenant, endpoint):
+    """By a version that had no limit, or by hand."""
+    large = {"eq": "payload.x", "value": "v" * 15860}
+    first, last = subscribe(client, endpoint, filter=large), path_to(subscribe(client, endpoint))
+    copies_of(hookline, tenant, first, 280, ["subscription_id"])
+    for body in ({"name": "another"}, {"enabled": False}, {"topic_pattern": "order.b"}, {"topic_pattern": "#"}):
+        assert client.patch(last, body).status == 200, body
+    before = hookline.rows_of(tenant.id)
+    for reply in (client.post("/v1/subscriptions", {"endpoint_id": endpoint["id"], "topic_pattern": "a"}),
+                  client.patch(last, {"topic_pattern": "order.longer"}), client.patch(last, {"filter": {"exists": "payload.x"}})):
+        assert reply.status == 400 and "4194304" in reply.json["detail"]
+    assert hookline.rows_of(tenant.id) == before
+    assert client.patch(path_to(first), {"filter": None}).status == 200, "less, although still more than 4 MiB"
+
+
 def test_a_tenant_has_10000_pairs_of_endpoint_and_transform_at_most(client, hookline, tenant, endpoint):
     first = subscribe(client, endpoint)
     copies_of(hookline, tenant, first, 9998, ["subscription_id", "transform_id"])
