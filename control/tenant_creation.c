@@ -58,13 +58,13 @@ show_made(const struct request *request, const struct creation *creation, struct
 
 	if (rc != 0)
 		return rc;
-	tree = tenant_show(rows, 0);
+	tree = tenant_audited(rows, 0);
 	rc = change_audit(request, &change, NULL, tree, err);
+	cJSON_Delete(tree);
 	if (rc == 0) {
+		tree = tenant_show(rows, 0);
 		tree_add_text(tree, "api_key", (struct span){creation->key.text, API_KEY_BYTES - 1});
 		answer_json(reply, 201, tree);
-	} else {
-		cJSON_Delete(tree);
 	}
 	db_rows_free(rows);
 	return rc;

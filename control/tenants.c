@@ -1,9 +1,14 @@
-/* Changes of tenants stand in the audit log of the caller's tenant: that of a deleted tenant goes with it. */
+/*
+ * Changes of tenants stand in the audit log of the caller's tenant: that of a deleted tenant goes with it. These rows
+ * stay when a tenant is deleted, so they say neither its name nor its metadata.
+ */
 #include "control/tenants.h"
 
 #include <string.h>
 
+#include "base/mem.h"
 #include "control/api_key.h"
+#include "control/at_once.h"
 #include "control/change.h"
 #include "control/listing.h"
 #include "control/tree.h"
@@ -26,6 +31,18 @@ tenant_show(const struct db_rows *rows, uint32_t row)
 	tree_add_text(tree, "status", db_rows_text(rows, row, TENANT_COLUMN_STATUS));
 	tree_add_json(tree, "metadata", db_rows_text(rows, row, TENANT_COLUMN_METADATA), "null");
 	tree_add_int(tree, "api_key_count", db_rows_int(rows, row, TENANT_COLUMN_KEYS));
+	tree_add_int(tree, "created_at", db_rows_int(rows, row, TENANT_COLUMN_CREATED_MS));
+	tree_add_int(tree, "updated_at", db_rows_int(rows, row, TENANT_COLUMN_UPDATED_MS));
+	return tree;
+}
+
+cJSON *
+tenant_audited(const struct db_rows *rows, uint32_t row)
+{
+	cJSON *tree = tree_new();
+
+	tree_add_text(tree, "id", db_rows_text(rows, row, TENANT_COLUMN_ID));
+	tree_add_text(tree, "status", db_rows_text(rows, row, TENANT_COLUMN_STATUS));
 	tree_add_int(tree, "created_at", db_rows_int(rows, row, TENANT_COLUMN_CREATED_MS));
 	tree_add_int(tree, "updated_at", db_rows_int(rows, row, TENANT_COLUMN_UPDATED_MS));
 	return tree;
@@ -151,6 +168,28 @@ tenant_stats(const struct request *request, struct reply *reply)
 
 /* ---- PATCH ---- */
 
+static bool
+same(const struct db_rows *old, const struct db_rows *rows, uint32_t column)
+{
+	struct span a = db_rows_text(old, 0, column), b = db_rows_text(rows, 0, column);
+
+	return a.len == b.len && (a.len == 0 || memcmp(a.base, b.base, a.len) == 0);
+}
+
+static cJSON *
+changed_members(const struct db_rows *old, const struct db_rows *rows)
+{
+	cJSON *names = cJSON_CreateArray();
+
+	if (names == NULL)
+		mem_none(0);
+	if (!same(old, rows, TENANT_COLUMN_NAME))
+		(void)cJSON_AddItemToArray(names, cJSON_CreateString("name"));
+	if (!same(old, rows, TENANT_COLUMN_METADATA))
+		(void)cJSON_AddItemToArray(names, cJSON_CreateString("metadata"));
+	return names;
+}
+
 /* The tenant is there, and held. */
 static int
 change_tenant(const struct request *request, struct document *document, const struct db_rows *old, struct reply *reply,
@@ -173,14 +212,14 @@ change_tenant(const struct request *request, struct document *document, const st
 		rc = tenants_get(request->db, id, false, &rows, err);
 	if (rc != 0)
 		return rc;
-	before = tenant_show(old, 0);
-	after = tenant_show(rows, 0);
+	before = tenant_audited(old, 0);
+	after = tenant_audited(rows, 0);
+	tree_add(after, "changed", changed_members(old, rows));
 	rc = change_audit(request, &change, before, after, err);
 	cJSON_Delete(before);
+	cJSON_Delete(after);
 	if (rc == 0)
-		answer_json(reply, 200, after);
-	else
-		cJSON_Delete(after);
+		answer_json(reply, 200, tenant_show(rows, 0));
 	db_rows_free(rows);
 	return rc;
 }
@@ -215,14 +254,19 @@ tenant_update(const struct request *request, struct reply *reply)
 
 /* ---- DELETE ---- */
 
-/* Marks the tenant and ends its keys; upkeep removes what it had (store/webhooks/removal.h). */
+/*
+ * Marks the tenant and ends its keys; upkeep removes what it had (store/webhooks/removal.h). A tenant that deletes
+ * itself has no log that could tell of it: that of the start keys does. version: of changes, by which couriers attempt
+ * nothing more for it.
+ */
 static int
-mark_deleted(const struct request *request, const struct db_rows *old, struct error *err)
+mark_deleted(const struct request *request, const struct db_rows *old, int64_t *version, struct error *err)
 {
 	const char *id = request->params[0].base;
-	const struct change change = {"tenant.delete", "tenant", id, request->caller.tenant_id};
-	cJSON *before = tenant_show(old, 0);
-	int64_t version;
+	bool own = strcmp(id, request->caller.tenant_id) == 0;
+	const struct change change = {
+	    "tenant.delete", "tenant", id, own ? request->context->config->hl_tenant_id : request->caller.tenant_id};
+	cJSON *before = tenant_audited(old, 0);
 	int rc = tenants_delete(request->db, id, err);
 
 	if (rc == 0)
@@ -232,9 +276,9 @@ mark_deleted(const struct request *request, const struct db_rows *old, struct er
 	if (rc == 0)
 		rc = change_audit(request, &change, before, NULL, err);
 	if (rc == 0)
-		rc = changes_raise(request->db, &version, err);
+		rc = changes_raise(request->db, version, err);
 	if (rc == 0)
-		rc = api_keys_revoke_all(request->db, id, version, err);
+		rc = api_keys_revoke_all(request->db, id, *version, err);
 	cJSON_Delete(before);
 	return rc;
 }
@@ -247,7 +291,7 @@ static int delete (const struct request *request, void *context, struct reply *r
 	if (rc == 0 && db_rows_count(rows) == 0) {
 		no_such_tenant(reply);
 	} else if (rc == 0) {
-		rc = mark_deleted(request, rows, err);
+		rc = mark_deleted(request, rows, context, err);
 		if (rc == 0)
 			answer_nothing(reply);
 	}
@@ -258,8 +302,15 @@ static int delete (const struct request *request, void *context, struct reply *r
 void
 tenant_delete(const struct request *request, struct reply *reply)
 {
-	if (strcmp(request->params[0].base, request->context->config->hl_tenant_id) == 0)
+	int64_t version;
+
+	if (strcmp(request->params[0].base, request->context->config->hl_tenant_id) == 0) {
 		answer_error(reply, 409, "conflict", "this is the tenant of the start keys (HL_TENANT_ID)");
-	else if (change_run(request, delete, NULL, reply))
-		api_keys_changed(request, reply);
+		return;
+	}
+	if (!change_run(request, delete, &version, reply))
+		return;
+	api_keys_changed(request, reply);
+	if (reply->status < 400)
+		at_once_wait(request, version, reply);
 }

@@ -17,8 +17,11 @@ request_handler tenant_stats;
 /* Attempts of the tenant that are under way on this node. */
 uint32_t tenant_in_flight(const struct segment *segment, struct span tenant_id);
 
-/* The object of replies and of the audit log, from a row of tenants_get() or tenants_list(). Never NULL. */
+/* The object of replies, from a row of tenants_get() or tenants_list(). Never NULL. */
 cJSON *tenant_show(const struct db_rows *rows, uint32_t row);
+
+/* The same for the audit log, where it stays when the tenant is deleted: without its name and metadata. Never NULL. */
+cJSON *tenant_audited(const struct db_rows *rows, uint32_t row);
 
 /*
  * Reads name and metadata onto what was; null sets the default, which for the name is the tenant's id. Texts point into

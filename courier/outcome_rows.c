@@ -2,6 +2,10 @@
  * Rows of attempts that are there already show that a transaction of these outcomes was committed: its answer was lost,
  * or the process died before it released the lane. Then rows are added that are not there yet, and the changes of jobs
  * apply again without effect.
+ *
+ * Where a job's row is gone its tenant may be, and no attempt is stored for one that is deleted. Where all rows of jobs
+ * are there nobody looks: upkeep does not remove a tenant's attempts before it has removed these rows, which this
+ * transaction has changed.
  */
 #include "courier/outcome_rows.h"
 
@@ -101,12 +105,17 @@ add_attempts(struct outcome_rows *rows, struct db *db, const struct outcome *con
     const struct outcome_form *form, struct error *err) /* six: which, how, and where */
 {
 	uint32_t charged = 0;
+	int rc = 0;
 
 	if (!form->attempt)
 		return 0;
 	for (uint32_t i = 0; i < count; i++)
 		if (outcomes[i]->charged)
 			rows->attempts[charged++] = attempt_of(outcomes[i], form);
+	if (rows->missing && charged > 0)
+		rc = attempt_rows_of_tenants(db, rows->attempts, &charged, err);
+	if (rc != 0)
+		return rc;
 	return rows->repeats ? attempt_rows_repeat(db, rows->attempts, charged, err)
 			     : attempt_rows_add(db, rows->attempts, charged, err);
 }
@@ -116,12 +125,13 @@ change_jobs(struct outcome_rows *rows, struct db *db, const struct outcome *cons
     const struct outcome_form *form, struct error *err) /* six: as above */
 {
 	static int (*const changes[])(
-	    struct db * db, const struct job_outcome *jobs, uint32_t count, struct error *err) = {
+	    struct db * db, const struct job_outcome *jobs, uint32_t count, uint64_t *changed, struct error *err) = {
 	    [VERDICT_DELIVERED] = job_outcomes_finish,
 	    [VERDICT_RETRY] = job_outcomes_retry,
 	    [VERDICT_DEAD] = job_outcomes_bury,
 	};
 	int64_t now_ms = clock_boot_us() / 1000;
+	uint64_t asked = 0, changed = 0;
 	int rc = 0;
 
 	for (int kind = VERDICT_DELIVERED; rc == 0 && kind <= VERDICT_DEAD; kind++) {
@@ -137,8 +147,10 @@ change_jobs(struct outcome_rows *rows, struct db *db, const struct outcome *cons
 			rows->jobs[jobs] = job_of(outcomes[i], form, now_ms, rows->reasons[jobs]);
 			jobs++;
 		}
-		rc = (form->ends ? changes[kind] : job_outcomes_retry)(db, rows->jobs, jobs, err);
+		rc = (form->ends ? changes[kind] : job_outcomes_retry)(db, rows->jobs, jobs, &changed, err);
+		asked += jobs;
 	}
+	rows->missing = changed < asked;
 	return rc;
 }
 
@@ -215,9 +227,9 @@ write_in_one(struct outcome_rows *rows, struct db *db, const struct outcome *con
 	rows->version = 0;
 	rows->disabled_count = 0;
 	if (rc == 0)
-		rc = add_attempts(rows, db, outcomes, count, form, err);
-	if (rc == 0)
 		rc = change_jobs(rows, db, outcomes, count, form, err);
+	if (rc == 0)
+		rc = add_attempts(rows, db, outcomes, count, form, err);
 	if (rc == 0 && form->disables)
 		rc = disable_endpoints(rows, db, outcomes, count, err);
 	rc = db_end(db, rc, err);

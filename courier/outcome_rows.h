@@ -32,6 +32,7 @@ struct outcome_rows {
 	struct process_slot *slot; /* the courier's; its store thread alone counts disabled endpoints there */
 	struct uuid_source ids;
 	bool repeats; /* what stands first on the lane may be stored already; the caller clears it */
+	bool missing; /* of the jobs that the open transaction has changed, some had no rows */
 	int64_t version; /* of changes, that the open transaction has raised; 0: none */
 	const struct outcome *disabled[OUTCOMES_AT_ONCE]; /* their endpoints, by the open transaction */
 	uint32_t disabled_count;

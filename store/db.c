@@ -242,6 +242,12 @@ db_check_and_commit(
 	return rc;
 }
 
+uint64_t
+db_changed(const struct db *db)
+{
+	return db->changed;
+}
+
 bool
 db_conflict(const struct db *db)
 {

@@ -103,6 +103,12 @@ int db_each(struct db *db, const struct db_each *each, const struct db_param *va
 int db_check_and_commit(
     struct db *db, const struct db_statement *check, const struct db_param *params, size_t count, struct error *err);
 
+/*
+ * After db_each() has returned 0, until the next call: how many rows its statement has added, changed or removed for
+ * all rows of values; of a WITH those of its last part.
+ */
+uint64_t db_changed(const struct db *db);
+
 /* After DB_REFUSED: whether it was a unique key. */
 bool db_conflict(const struct db *db);
 

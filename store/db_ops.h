@@ -52,6 +52,7 @@ struct db {
 	bool conflict; /* this and the two below are set by all but begin() when they return DB_REFUSED */
 	bool lacks_partition;
 	char sqlstate[6];
+	uint64_t changed; /* set by each() when it returns 0 */
 	int64_t deadline_us; /* steady; INT64_MAX: none was set */
 };
 

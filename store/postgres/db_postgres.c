@@ -332,6 +332,7 @@ postgres_each(
 
 	if (rc != 0)
 		return rc;
+	db->changed = pg_rows_affected(result);
 	if (rows != NULL)
 		*rows = read_rows(result);
 	PQclear(result);

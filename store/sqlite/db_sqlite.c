@@ -337,7 +337,9 @@ sqlite_each(
 	struct db_rows *read;
 
 	begin_call(s);
+	int before = sqlite3_total_changes(s->session.db);
 	int code = db_statements_each(s->session.db, &s->kept, each, values, &read);
+	db->changed = (uint32_t)(sqlite3_total_changes(s->session.db) - before);
 	return end_call(s, code, read, rows, err);
 }
 

@@ -1,6 +1,7 @@
 /* Rows of attempts: many at once when they are new, one conflict by one when some may be there. */
 #include "store/webhooks/attempt_rows.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 
 #include "base/mem.h"
@@ -66,6 +67,52 @@ values_of(const struct attempt_row *rows, uint32_t count)
 	for (uint32_t i = 0; i < count; i++)
 		put_values(&rows[i], values + (size_t)i * COLUMN_COUNT);
 	return values;
+}
+
+/* ---- whose tenant is there ---- */
+
+static const enum db_type tenant_types[] = {DB_TYPE_TEXT, DB_TYPE_INT8, DB_TYPE_INT4};
+
+static const struct db_each find_strays = {
+    .statement = {"SELECT given.number FROM unnest($1::text[], $2::bigint[], $3::int[]) AS given (tenant_id, started, "
+		  "number) WHERE NOT EXISTS (SELECT 1 FROM tenants WHERE tenants.tenant_id = given.tenant_id "
+		  "AND tenants.deleted_at IS NULL AND hl_ms(tenants.created_at) <= given.started)",
+	"SELECT $3 WHERE NOT EXISTS (SELECT 1 FROM tenants WHERE tenant_id = $1 AND deleted_at IS NULL "
+	"AND hl_ms(created_at) <= $2)"},
+    .types = tenant_types,
+    .count = 3};
+
+/* Removal waits for transactions that have an id (store/webhooks/removal.c): this one gets its before it looks. */
+static const struct db_statement get_id = {"SELECT pg_current_xact_id()", "SELECT 1"};
+
+int
+attempt_rows_of_tenants(struct db *db, struct attempt_row *rows, uint32_t *count, struct error *err)
+{
+	struct db_param *values = mem_new((size_t)*count * 3 + 1, sizeof *values);
+	bool *strays = mem_new(*count + 1, sizeof *strays);
+	uint32_t kept = 0;
+	struct db_rows *found;
+	int rc = db_query(db, &get_id, NULL, 0, NULL, err);
+
+	for (uint32_t i = 0; i < *count; i++) {
+		values[3 * i] = db_text(rows[i].tenant_id);
+		values[3 * i + 1] = db_int(rows[i].started_us / 1000);
+		values[3 * i + 2] = db_int(i);
+	}
+	if (rc == 0)
+		rc = db_each(db, &find_strays, values, *count, &found, err);
+	if (rc == 0) {
+		for (uint32_t row = 0; row < db_rows_count(found); row++)
+			strays[db_rows_int(found, row, 0)] = true;
+		for (uint32_t i = 0; i < *count; i++)
+			if (!strays[i])
+				rows[kept++] = rows[i];
+		*count = kept;
+		db_rows_free(found);
+	}
+	free(values);
+	free(strays);
+	return rc;
 }
 
 int

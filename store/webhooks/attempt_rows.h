@@ -20,6 +20,13 @@ struct attempt_row {
 };
 
 /*
+ * Leaves out the rows of tenants that are deleted, or that were made after the attempt began: then it was one of an
+ * earlier tenant of that id. *count becomes the number of those that stay, which come first. In a transaction, which
+ * then adds them: a tenant that is deleted meanwhile is not removed before that ends. As db_query().
+ */
+int attempt_rows_of_tenants(struct db *db, struct attempt_row *rows, uint32_t *count, struct error *err);
+
+/*
  * Adds rows in the transaction that db_begin() began; count may be 0. Returns as db_query(): a row that is there
  * already is DB_REFUSED with db_conflict().
  */

@@ -105,10 +105,11 @@ raise_tenants(struct db *db, const struct slice *slice, struct error *err)
 static int
 bury(struct db *db, const struct slice *slice, int64_t *version, struct error *err)
 {
+	uint64_t buried = 0;
 	int rc = raise_tenants(db, slice, err);
 
 	if (rc == 0)
-		rc = job_outcomes_bury(db, slice->letters, slice->count, err);
+		rc = job_outcomes_bury(db, slice->letters, slice->count, &buried, err);
 	return rc == 0 ? changes_raise(db, version, err) : rc;
 }
 

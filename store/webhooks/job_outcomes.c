@@ -36,9 +36,10 @@ job_event_ms(const uint8_t event_id[16])
 /* Fills in one outcome's values. */
 typedef size_t put_values(const struct job_outcome *outcome, struct db_param *values);
 
+/* *changed grows by the rows that were changed. */
 static int
 run(struct db *db, const struct db_each *each, put_values *put, const struct job_outcome *outcomes, uint32_t count,
-    struct error *err) /* six: a statement and how its values are made, and for what */
+    uint64_t *changed, struct error *err) /* seven: a statement and how its values are made, for what, and the result */
 {
 	if (count == 0)
 		return 0;
@@ -49,6 +50,8 @@ run(struct db *db, const struct db_each *each, put_values *put, const struct job
 		put(&outcomes[i], values + (size_t)i * each->count);
 	int rc = db_each(db, each, values, count, NULL, err);
 	free(values);
+	if (rc == 0)
+		*changed += db_changed(db);
 	return rc;
 }
 
@@ -102,11 +105,13 @@ put_event(const struct job_outcome *outcome, struct db_param *values)
 }
 
 int
-job_outcomes_finish(struct db *db, const struct job_outcome *outcomes, uint32_t count, struct error *err)
+job_outcomes_finish(
+    struct db *db, const struct job_outcome *outcomes, uint32_t count, uint64_t *changed, struct error *err)
 {
-	int rc = run(db, &finish, put_key, outcomes, count, err);
+	uint64_t events = 0;
+	int rc = run(db, &finish, put_key, outcomes, count, changed, err);
 
-	return rc == 0 ? run(db, &forget_event, put_event, outcomes, count, err) : rc;
+	return rc == 0 ? run(db, &forget_event, put_event, outcomes, count, &events, err) : rc;
 }
 
 /* ---- waits ---- */
@@ -140,9 +145,10 @@ put_retry(const struct job_outcome *outcome, struct db_param *values)
 }
 
 int
-job_outcomes_retry(struct db *db, const struct job_outcome *outcomes, uint32_t count, struct error *err)
+job_outcomes_retry(
+    struct db *db, const struct job_outcome *outcomes, uint32_t count, uint64_t *changed, struct error *err)
 {
-	return run(db, &retry, put_retry, outcomes, count, err);
+	return run(db, &retry, put_retry, outcomes, count, changed, err);
 }
 
 /* ---- dead ---- */
@@ -207,9 +213,11 @@ put_burial(const struct job_outcome *outcome, struct db_param *values)
 }
 
 int
-job_outcomes_bury(struct db *db, const struct job_outcome *outcomes, uint32_t count, struct error *err)
+job_outcomes_bury(
+    struct db *db, const struct job_outcome *outcomes, uint32_t count, uint64_t *changed, struct error *err)
 {
-	int rc = run(db, &bury, put_burial, outcomes, count, err);
+	uint64_t again = 0; /* rows that SQLite has copied, and removes now */
+	int rc = run(db, &bury, put_burial, outcomes, count, changed, err);
 
-	return rc == 0 ? job_outcomes_finish(db, outcomes, count, err) : rc;
+	return rc == 0 ? job_outcomes_finish(db, outcomes, count, &again, err) : rc;
 }

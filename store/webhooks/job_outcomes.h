@@ -41,11 +41,15 @@ int jobs_by_indexes(struct db *db, struct error *err);
 
 /*
  * Each is for such a transaction. A job is named once in a call. Returns as db_query(). bury(): dead; its dead letter
- * has the event, or what is known of it when the event is gone.
+ * has the event, or what is known of it when the event is gone. On 0 *changed is greater by the number of jobs whose
+ * rows were there, and were changed: until the transaction ends their tenants are not removed.
  */
-int job_outcomes_finish(struct db *db, const struct job_outcome *outcomes, uint32_t count, struct error *err);
-int job_outcomes_retry(struct db *db, const struct job_outcome *outcomes, uint32_t count, struct error *err);
-int job_outcomes_bury(struct db *db, const struct job_outcome *outcomes, uint32_t count, struct error *err);
+int job_outcomes_finish(
+    struct db *db, const struct job_outcome *outcomes, uint32_t count, uint64_t *changed, struct error *err);
+int job_outcomes_retry(
+    struct db *db, const struct job_outcome *outcomes, uint32_t count, uint64_t *changed, struct error *err);
+int job_outcomes_bury(
+    struct db *db, const struct job_outcome *outcomes, uint32_t count, uint64_t *changed, struct error *err);
 
 /* The time in an event's id, in ms since 1970: created_at is in that millisecond. */
 int64_t job_event_ms(const uint8_t event_id[16]);

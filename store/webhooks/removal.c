@@ -1,35 +1,60 @@
 /*
  * The row that is marked is locked while a slice goes: a node that finds a table empty knows that no other node is just
  * about to remove the last rows of it.
+ *
+ * A publisher or a courier may have looked before the mark was committed, and add a row after its table was found
+ * empty. So the tables are gone through twice. When they are empty the marked row says ERASED; it goes when they are
+ * still empty after all transactions have ended that had begun to write before it said so. SQLite has one that writes
+ * at a time.
  */
 #include "store/webhooks/removal.h"
 
 #include <string.h>
 
+#include "store/webhooks/job_outcomes.h"
+
+#define ERASED "erased"
+
+/* Whether every transaction has ended whose id was given out before that of the one that wrote the row last. */
+#define SETTLED "age(xmin) > age(CAST(pg_snapshot_xmin(pg_current_snapshot()) AS xid))"
+
 /* ---- of an endpoint: attempts and events go by their retention ---- */
 
 static const struct db_statement find_endpoint = {
-    "SELECT tenant_id, endpoint_id FROM endpoints WHERE deleted_at IS NOT NULL LIMIT 1", NULL};
+    "SELECT tenant_id, endpoint_id, state FROM endpoints WHERE deleted_at IS NOT NULL AND (state <> '" ERASED
+    "' OR " SETTLED ") LIMIT 1",
+    "SELECT tenant_id, endpoint_id, state FROM endpoints WHERE deleted_at IS NOT NULL LIMIT 1"};
 
 static const struct db_statement lock_endpoint = {
-    "SELECT 1 FROM endpoints WHERE tenant_id = $1 AND endpoint_id = $2 AND deleted_at IS NOT NULL FOR UPDATE",
-    "SELECT 1 FROM endpoints WHERE tenant_id = $1 AND endpoint_id = $2 AND deleted_at IS NOT NULL"};
+    "SELECT 1 FROM endpoints WHERE tenant_id = $1 AND endpoint_id = $2 AND state = $3 AND deleted_at IS NOT NULL "
+    "FOR UPDATE",
+    "SELECT 1 FROM endpoints WHERE tenant_id = $1 AND endpoint_id = $2 AND state = $3 AND deleted_at IS NOT NULL"};
 
-/* The keys of the rows that go are named in full, so that each is found by the primary key. */
+/*
+ * A slice tells whether it has found rows. PostgreSQL finds them again by their places, whatever its planner believes
+ * of a table that has never been analyzed; in SQLite the whole key is named. Where two partitions have rows at one
+ * place, and one was found, the other, which is the same tenant's, goes with it.
+ */
+#define SLICE(table, key, condition, limit)                                                                            \
+	{                                                                                                              \
+		"WITH found AS MATERIALIZED (SELECT ctid FROM " table " WHERE " condition " LIMIT " limit "), "        \
+		"gone AS (DELETE FROM " table " WHERE tenant_id = $1 AND ctid = ANY (ARRAY(SELECT ctid FROM found)) "  \
+		"RETURNING 1) SELECT 1 FROM found LIMIT 1",                                                            \
+		    "DELETE FROM " table " WHERE tenant_id = $1 AND (" key ") IN (SELECT " key " FROM " table          \
+		    " WHERE " condition " LIMIT " limit ") RETURNING 1"                                                \
+	}
+#define OF_ENDPOINT(table, key) SLICE(table, key, "tenant_id = $1 AND endpoint_id = $2", "$3")
+#define OF_TENANT(table, key) SLICE(table, key, "tenant_id = $1", "$2")
+
 static const struct db_statement endpoint_slices[] = {
-    {"DELETE FROM subscriptions WHERE tenant_id = $1 AND subscription_id IN"
-     " (SELECT subscription_id FROM subscriptions WHERE tenant_id = $1 AND endpoint_id = $2 LIMIT $3) RETURNING 1",
-	NULL},
-    {"DELETE FROM jobs WHERE tenant_id = $1 AND endpoint_id = $2 AND job_id IN"
-     " (SELECT job_id FROM jobs WHERE tenant_id = $1 AND endpoint_id = $2 LIMIT $3) RETURNING 1",
-	NULL},
-    {"DELETE FROM dlq_events WHERE tenant_id = $1 AND (event_id, job_id) IN"
-     " (SELECT event_id, job_id FROM dlq_events WHERE tenant_id = $1 AND endpoint_id = $2 LIMIT $3) RETURNING 1",
-	NULL},
-    {"DELETE FROM fifo_heads WHERE tenant_id = $1 AND endpoint_id = $2 AND ordering_key IN"
-     " (SELECT ordering_key FROM fifo_heads WHERE tenant_id = $1 AND endpoint_id = $2 LIMIT $3) RETURNING 1",
-	NULL},
+    OF_ENDPOINT("subscriptions", "subscription_id"),
+    OF_ENDPOINT("jobs", "endpoint_id, job_id"),
+    OF_ENDPOINT("dlq_events", "event_id, job_id"),
+    OF_ENDPOINT("fifo_heads", "endpoint_id, ordering_key"),
 };
+
+static const struct db_statement note_endpoint = {
+    "UPDATE endpoints SET state = '" ERASED "' WHERE tenant_id = $1 AND endpoint_id = $2", NULL};
 
 static const struct db_statement remove_endpoint = {
     "DELETE FROM endpoints WHERE tenant_id = $1 AND endpoint_id = $2 AND deleted_at IS NOT NULL", NULL};
@@ -37,58 +62,30 @@ static const struct db_statement remove_endpoint = {
 /* ---- of a tenant: everything ---- */
 
 static const struct db_statement find_tenant = {
-    "SELECT tenant_id FROM tenants WHERE deleted_at IS NOT NULL LIMIT 1", NULL};
+    "SELECT tenant_id, status FROM tenants WHERE deleted_at IS NOT NULL AND (status <> '" ERASED "' OR " SETTLED
+    ") LIMIT 1",
+    "SELECT tenant_id, status FROM tenants WHERE deleted_at IS NOT NULL LIMIT 1"};
 
 static const struct db_statement lock_tenant = {
-    "SELECT 1 FROM tenants WHERE tenant_id = $1 AND deleted_at IS NOT NULL FOR UPDATE",
-    "SELECT 1 FROM tenants WHERE tenant_id = $1 AND deleted_at IS NOT NULL"};
+    "SELECT 1 FROM tenants WHERE tenant_id = $1 AND status = $2 AND deleted_at IS NOT NULL FOR UPDATE",
+    "SELECT 1 FROM tenants WHERE tenant_id = $1 AND status = $2 AND deleted_at IS NOT NULL"};
 
 static const struct db_statement tenant_slices[] = {
-    {"DELETE FROM subscriptions WHERE tenant_id = $1 AND subscription_id IN"
-     " (SELECT subscription_id FROM subscriptions WHERE tenant_id = $1 LIMIT $2) RETURNING 1",
-	NULL},
-    {"DELETE FROM jobs WHERE tenant_id = $1 AND (endpoint_id, job_id) IN"
-     " (SELECT endpoint_id, job_id FROM jobs WHERE tenant_id = $1 LIMIT $2) RETURNING 1",
-	NULL},
-    {"DELETE FROM fifo_heads WHERE tenant_id = $1 AND (endpoint_id, ordering_key) IN"
-     " (SELECT endpoint_id, ordering_key FROM fifo_heads WHERE tenant_id = $1 LIMIT $2) RETURNING 1",
-	NULL},
-    {"DELETE FROM endpoints WHERE tenant_id = $1 AND endpoint_id IN"
-     " (SELECT endpoint_id FROM endpoints WHERE tenant_id = $1 LIMIT $2) RETURNING 1",
-	NULL},
-    {"DELETE FROM transforms WHERE tenant_id = $1 AND transform_id IN"
-     " (SELECT transform_id FROM transforms WHERE tenant_id = $1 LIMIT $2) RETURNING 1",
-	NULL},
-    {"DELETE FROM attempts WHERE tenant_id = $1 AND (attempt_id, started_at) IN"
-     " (SELECT attempt_id, started_at FROM attempts WHERE tenant_id = $1 LIMIT $2) RETURNING 1",
-	NULL},
-    {"DELETE FROM dlq WHERE tenant_id = $1 AND job_id IN"
-     " (SELECT job_id FROM dlq WHERE tenant_id = $1 LIMIT $2) RETURNING 1",
-	NULL},
-    {"DELETE FROM dlq_events WHERE tenant_id = $1 AND (event_id, job_id) IN"
-     " (SELECT event_id, job_id FROM dlq_events WHERE tenant_id = $1 LIMIT $2) RETURNING 1",
-	NULL},
-    {"DELETE FROM events WHERE tenant_id = $1 AND (event_id, created_at) IN"
-     " (SELECT event_id, created_at FROM events WHERE tenant_id = $1 LIMIT $2) RETURNING 1",
-	NULL},
-    {"DELETE FROM cancelled_jobs WHERE tenant_id = $1 AND (version, job_id) IN"
-     " (SELECT version, job_id FROM cancelled_jobs WHERE tenant_id = $1 LIMIT $2) RETURNING 1",
-	NULL},
-    {"DELETE FROM notices WHERE tenant_id = $1 AND notice_id IN"
-     " (SELECT notice_id FROM notices WHERE tenant_id = $1 LIMIT $2) RETURNING 1",
-	NULL},
-    {"DELETE FROM replays WHERE tenant_id = $1 AND replay_id IN"
-     " (SELECT replay_id FROM replays WHERE tenant_id = $1 LIMIT $2) RETURNING 1",
-	NULL},
-    {"DELETE FROM inbox_messages WHERE tenant_id = $1 AND (token, message_id) IN"
-     " (SELECT token, message_id FROM inbox_messages WHERE tenant_id = $1 LIMIT $2) RETURNING 1",
-	NULL},
-    {"DELETE FROM idempotency_keys WHERE tenant_id = $1 AND (route, key) IN"
-     " (SELECT route, key FROM idempotency_keys WHERE tenant_id = $1 LIMIT $2) RETURNING 1",
-	NULL},
-    {"DELETE FROM audit_log WHERE tenant_id = $1 AND audit_id IN"
-     " (SELECT audit_id FROM audit_log WHERE tenant_id = $1 LIMIT $2) RETURNING 1",
-	NULL},
+    OF_TENANT("subscriptions", "subscription_id"),
+    OF_TENANT("jobs", "endpoint_id, job_id"),
+    OF_TENANT("fifo_heads", "endpoint_id, ordering_key"),
+    OF_TENANT("endpoints", "endpoint_id"),
+    OF_TENANT("transforms", "transform_id"),
+    OF_TENANT("attempts", "attempt_id, started_at"),
+    OF_TENANT("dlq", "job_id"),
+    OF_TENANT("dlq_events", "event_id, job_id"),
+    OF_TENANT("notices", "notice_id"),
+    OF_TENANT("events", "event_id, created_at"),
+    OF_TENANT("cancelled_jobs", "version, job_id"),
+    OF_TENANT("replays", "replay_id"),
+    OF_TENANT("inbox_messages", "token, message_id"),
+    OF_TENANT("idempotency_keys", "route, key"),
+    OF_TENANT("audit_log", "audit_id"),
     /*
      * A node that has not read for a while must still find out that these were revoked, and a new tenant of
      * this id must not see them. So they belong to nobody until they are old (store/webhooks/key_rows.h).
@@ -97,6 +94,8 @@ static const struct db_statement tenant_slices[] = {
      " (SELECT key_id FROM api_keys WHERE tenant_id = $1 LIMIT $2) RETURNING 1",
 	NULL},
 };
+
+static const struct db_statement note_tenant = {"UPDATE tenants SET status = '" ERASED "' WHERE tenant_id = $1", NULL};
 
 /* One row each. */
 static const struct db_statement tenant_rows[] = {
@@ -108,24 +107,31 @@ static const struct db_statement tenant_rows[] = {
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
-/* What is removed: its keys as parameters, and a place for the number of rows behind them. */
+/* What is removed: its keys as parameters, and a place for one more behind them. */
 struct marked {
 	struct db_param params[3];
 	size_t keys;
-	const struct db_statement *lock;
+	const struct db_statement *find; /* gives the keys and the word that the marked row says */
+	const struct db_statement *lock; /* takes the keys and that word */
 	const struct db_statement *slices; /* each takes the keys and a number of rows */
 	size_t slices_count;
+	const struct db_statement *note; /* takes the keys: the marked row says that the slices have found nothing */
 	const struct db_statement *rows; /* each takes the keys; the last one removes the marked row */
 	size_t rows_count;
 };
 
-/* In a transaction: one slice of the first table that has rows, or what is left when none has. */
+/*
+ * In a transaction: one slice of the first table that has rows. When none has, the marked row says so; if it did
+ * already, it goes with what is left.
+ */
 static int
-remove_slice(struct db *db, struct marked *marked, struct error *err)
+remove_slice(struct db *db, struct marked *marked, struct span word, struct error *err)
 {
-	bool any;
-	int rc = db_finds(db, marked->lock, marked->params, marked->keys, &any, err);
+	bool any, erased = word.len == strlen(ERASED) && memcmp(word.base, ERASED, word.len) == 0;
+	int rc;
 
+	marked->params[marked->keys] = db_text(word);
+	rc = db_finds(db, marked->lock, marked->params, marked->keys + 1, &any, err);
 	if (rc != 0 || !any)
 		return rc; /* another node was faster */
 	marked->params[marked->keys] = db_int(REMOVAL_SLICE_ROWS);
@@ -134,55 +140,63 @@ remove_slice(struct db *db, struct marked *marked, struct error *err)
 		if (rc != 0 || any)
 			return rc;
 	}
+	if (!erased)
+		return db_query(db, marked->note, marked->params, marked->keys, NULL, err);
 	for (size_t i = 0; rc == 0 && i < marked->rows_count; i++)
 		rc = db_query(db, &marked->rows[i], marked->params, marked->keys, NULL, err);
 	return rc;
 }
 
 static int
-remove_marked(struct db *db, struct marked *marked, struct error *err)
+remove_marked(struct db *db, struct marked *marked, struct span word, struct error *err)
 {
-	int rc = db_begin(db, err);
+	int rc = jobs_begin(db, err);
 
 	if (rc == 0)
-		rc = remove_slice(db, marked, err);
+		rc = remove_slice(db, marked, word, err);
 	rc = db_end(db, rc, err);
 	return rc == DB_BUSY ? 0 : rc; /* another node is at it: the next step tries again */
+}
+
+/* One slice of one that is marked. *any: there was one. */
+static int
+step(struct db *db, struct marked *marked, bool *any, struct error *err)
+{
+	struct db_rows *rows;
+	int rc = db_query(db, marked->find, NULL, 0, &rows, err);
+
+	if (rc != 0)
+		return rc;
+	*any = db_rows_count(rows) > 0;
+	if (*any) {
+		for (uint32_t i = 0; i < marked->keys; i++)
+			marked->params[i] = db_text(db_rows_text(rows, 0, i));
+		rc = remove_marked(db, marked, db_rows_text(rows, 0, (uint32_t)marked->keys), err);
+	}
+	db_rows_free(rows);
+	return rc;
 }
 
 int
 removal_step(struct db *db, bool *more, struct error *err)
 {
 	struct marked endpoint = {.keys = 2,
+	    .find = &find_endpoint,
 	    .lock = &lock_endpoint,
 	    .slices = endpoint_slices,
 	    .slices_count = COUNT(endpoint_slices),
+	    .note = &note_endpoint,
 	    .rows = &remove_endpoint,
 	    .rows_count = 1};
 	struct marked tenant = {.keys = 1,
+	    .find = &find_tenant,
 	    .lock = &lock_tenant,
 	    .slices = tenant_slices,
 	    .slices_count = COUNT(tenant_slices),
+	    .note = &note_tenant,
 	    .rows = tenant_rows,
 	    .rows_count = COUNT(tenant_rows)};
-	struct marked *marked = &endpoint;
-	struct db_rows *rows;
-	int rc = db_query(db, &find_endpoint, NULL, 0, &rows, err);
+	int rc = step(db, &endpoint, more, err);
 
-	*more = false;
-	if (rc == 0 && db_rows_count(rows) == 0) {
-		db_rows_free(rows);
-		marked = &tenant;
-		rc = db_query(db, &find_tenant, NULL, 0, &rows, err);
-	}
-	if (rc != 0)
-		return rc;
-	*more = db_rows_count(rows) > 0;
-	if (*more) {
-		for (uint32_t i = 0; i < marked->keys; i++)
-			marked->params[i] = db_text(db_rows_text(rows, 0, i));
-		rc = remove_marked(db, marked, err);
-	}
-	db_rows_free(rows);
-	return rc;
+	return rc != 0 || *more ? rc : step(db, &tenant, more, err);
 }

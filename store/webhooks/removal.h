@@ -1,7 +1,8 @@
 /*
  * What follows a DELETE of an endpoint or a tenant: the row is only marked, and here everything that belongs to it
  * goes, in slices, and the row last. Each slice is a transaction, so a process that dies half-way has removed whole
- * slices and the next one goes on; any number of nodes may be at it at the same time.
+ * slices and the next one goes on; any number of nodes may be at it at the same time. The row goes when nothing is left
+ * of what was written for it before it was marked; an id is free again then.
  */
 #ifndef STORE_WEBHOOKS_REMOVAL_H
 #define STORE_WEBHOOKS_REMOVAL_H
@@ -14,8 +15,8 @@
 #define REMOVAL_SLICE_ROWS 1000
 
 /*
- * Removes one slice, of an endpoint if one is marked, else of a tenant. *more: there may be another. Costs two short
- * reads when nothing is marked. In no transaction of the caller. Returns as db_query().
+ * Removes one slice, of an endpoint if one is marked, else of a tenant. *more: there may be another now. Costs two
+ * short reads when nothing is marked. In no transaction of the caller. Returns as db_query().
  */
 int removal_step(struct db *db, bool *more, struct error *err);
 

@@ -15,9 +15,10 @@
 
 #define FIRST_VERSION "hl_ms(hl_now()) * 1048576"
 
+/* A tenant that has been removed gets none any more. */
 static const struct db_statement raise_version = {
-    "INSERT INTO routing_versions (tenant_id, version) VALUES ($1, " FIRST_VERSION " + 1)"
-    " ON CONFLICT (tenant_id) DO UPDATE SET version = routing_versions.version + 1",
+    "INSERT INTO routing_versions (tenant_id, version) SELECT tenant_id, " FIRST_VERSION " + 1 FROM tenants"
+    " WHERE tenant_id = $1 ON CONFLICT (tenant_id) DO UPDATE SET version = routing_versions.version + 1",
     NULL};
 
 /* A tenant that has no version has no endpoint. */
@@ -28,9 +29,10 @@ static const struct db_statement read_version = {
     " WHERE t.tenant_id = $1 AND t.deleted_at IS NULL",
     NULL};
 
-/* An UPDATE, because a row that is to be locked must be there. */
+/* An UPDATE, because a row that is to be locked must be there. A tenant that is deleted gets none any more. */
 static const struct db_statement hold_version = {
-    "INSERT INTO routing_versions (tenant_id, version) VALUES ($1, " FIRST_VERSION ")"
+    "INSERT INTO routing_versions (tenant_id, version) SELECT tenant_id, " FIRST_VERSION " FROM tenants"
+    " WHERE tenant_id = $1 AND deleted_at IS NULL"
     " ON CONFLICT (tenant_id) DO UPDATE SET version = routing_versions.version",
     NULL};
 

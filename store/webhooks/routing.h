@@ -21,8 +21,9 @@ int routing_raise(struct db *db, const char *tenant_id, struct error *err);
 int routing_raise_all(struct db *db, struct error *err);
 
 /*
- * Makes the version of a tenant that has none, in a transaction that db_begin() began, and keeps others from raising it
- * until that ends. A new tenant gets one at once: publishers then notice when the tenant is removed. As db_query().
+ * Makes the version of a tenant that is there and has none, in a transaction that db_begin() began, and keeps others
+ * from raising it until that ends. A new tenant gets one at once: publishers then notice when the tenant is removed. As
+ * db_query().
  */
 int routing_lock(struct db *db, struct span tenant_id, struct error *err);
 

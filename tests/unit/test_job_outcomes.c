@@ -50,14 +50,19 @@ outcome_of(uint32_t event)
 	};
 }
 
-typedef int change(struct db *db, const struct job_outcome *outcomes, uint32_t count, struct error *err);
+typedef int change(
+    struct db *db, const struct job_outcome *outcomes, uint32_t count, uint64_t *changed, struct error *err);
 
-static void
+/* Returns how many rows of jobs were there to be changed. */
+static uint64_t
 apply(change *run, const struct job_outcome *outcomes, uint32_t count)
 {
+	uint64_t changed = 0;
+
 	must(jobs_begin(jobs_db, &err));
-	must(run(jobs_db, outcomes, count, &err));
+	must(run(jobs_db, outcomes, count, &changed, &err));
 	must_commit(jobs_db);
+	return changed;
 }
 
 /* ---- outcomes ---- */
@@ -71,9 +76,9 @@ test_a_delivered_job_has_no_row(void **state)
 		add_job(1, event, 0);
 	outcomes[0] = outcome_of(1);
 	outcomes[1] = outcome_of(3);
-	apply(job_outcomes_finish, outcomes, 2);
+	assert_int_equal(apply(job_outcomes_finish, outcomes, 2), 2);
 	assert_int_equal(tenant_count("SELECT count(*) FROM jobs WHERE tenant_id = $1"), 1);
-	apply(job_outcomes_finish, outcomes, 2); /* changes nothing */
+	assert_int_equal(apply(job_outcomes_finish, outcomes, 2), 0);
 	assert_int_equal(tenant_count("SELECT count(*) FROM jobs WHERE tenant_id = $1"), 1);
 }
 
@@ -85,7 +90,7 @@ test_a_job_that_waits_has_its_turn_count_and_reason_in_its_row(void **state)
 	add_job(1, 1, 0);
 	outcome.due_in_ms = 30000;
 	outcome.error = TEXT("connection refused");
-	apply(job_outcomes_retry, &outcome, 1);
+	assert_int_equal(apply(job_outcomes_retry, &outcome, 1), 1);
 	assert_int_equal(tenant_count("SELECT attempt_count FROM jobs WHERE tenant_id = $1"), 1);
 	assert_string_equal(tenant_text("SELECT last_error FROM jobs WHERE tenant_id = $1"), "connection refused");
 	assert_in_range(tenant_count("SELECT hl_ms(next_attempt_at) - hl_ms(hl_now()) FROM jobs WHERE tenant_id = $1"),
@@ -138,7 +143,7 @@ test_a_dead_letter_has_its_event_and_why_it_died(void **state)
 	outcome.reason = TEXT("http_422");
 	outcome.http_status = 422;
 	outcome.error = TEXT("no thanks");
-	apply(job_outcomes_bury, &outcome, 1);
+	assert_int_equal(apply(job_outcomes_bury, &outcome, 1), 1);
 	assert_int_equal(tenant_count("SELECT count(*) FROM jobs WHERE tenant_id = $1"), 0);
 	assert_string_equal(tenant_text("SELECT payload FROM dlq WHERE tenant_id = $1"), "{\"n\":1.10}");
 	assert_string_equal(tenant_text("SELECT topic FROM dlq WHERE tenant_id = $1"), "a.b");
@@ -149,7 +154,7 @@ test_a_dead_letter_has_its_event_and_why_it_died(void **state)
 	assert_int_equal(tenant_count("SELECT last_http_status FROM dlq WHERE tenant_id = $1"), 422);
 	assert_int_equal(tenant_count("SELECT attempt_count FROM dlq WHERE tenant_id = $1"), 1);
 	assert_true(tenant_count("SELECT hl_ms(occurred_at) FROM dlq WHERE tenant_id = $1") == SOME_MS + 1);
-	apply(job_outcomes_bury, &outcome, 1);
+	assert_int_equal(apply(job_outcomes_bury, &outcome, 1), 0);
 	assert_int_equal(tenant_count("SELECT count(*) FROM dlq WHERE tenant_id = $1"), 1);
 }
 

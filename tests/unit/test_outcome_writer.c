@@ -60,7 +60,7 @@ outcome_of(uint32_t event, enum verdict_kind kind)
 	    .breaker_version = 1,
 	    .due_ms = clock_boot_us() / 1000 + 60000,
 	    .http_status = kind == VERDICT_DELIVERED ? 200 : 410,
-	    .started_us = SOME_MS * 1000,
+	    .started_us = clock_wall_us(),
 	};
 
 	if (kind == VERDICT_DEAD)
@@ -139,6 +139,36 @@ test_an_outcome_that_did_not_count_leaves_no_attempt(void **state)
 	assert_string_equal(tenant_text("SELECT last_error FROM jobs WHERE tenant_id = $1"), "HTTP 410");
 	assert_true(
 	    tenant_count("SELECT hl_ms(next_attempt_at) - hl_ms(hl_now()) FROM jobs WHERE tenant_id = $1") > 50000);
+}
+
+static void
+test_an_attempt_of_a_cancelled_job_is_stored_unless_its_tenant_is_deleted(void **state)
+{
+	struct outcome outcome = outcome_of(1, VERDICT_RETRY);
+
+	put(&outcome);
+	outcome = outcome_of(2, VERDICT_DELIVERED);
+	outcome.started_us -= 3600 * INT64_C(1000000); /* of an earlier tenant of that id */
+	put(&outcome);
+	write_all();
+	assert_int_equal(attempts(), 1);
+	tenant_run("UPDATE tenants SET deleted_at = hl_now() WHERE tenant_id = $1");
+	outcome = outcome_of(3, VERDICT_DEAD);
+	put(&outcome);
+	write_all();
+	assert_int_equal(attempts(), 1);
+	/* What a tenant still had goes with its rows of jobs. */
+	add_job(1, 4, 0);
+	outcome = outcome_of(4, VERDICT_DELIVERED);
+	put(&outcome);
+	write_all();
+	assert_int_equal(attempts(), 2);
+	assert_int_equal(jobs(), 0);
+	tenant_run("DELETE FROM tenants WHERE tenant_id = $1");
+	outcome = outcome_of(5, VERDICT_DELIVERED);
+	put(&outcome);
+	write_all();
+	assert_int_equal(attempts(), 2);
 }
 
 static void
@@ -369,6 +399,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    TEST(test_outcomes_that_are_stored_already_change_nothing),
 	    TEST(test_an_outcome_that_did_not_count_leaves_no_attempt),
+	    TEST(test_an_attempt_of_a_cancelled_job_is_stored_unless_its_tenant_is_deleted),
 	    TEST(test_bytes_that_are_no_outcome_are_passed_over_and_rows_are_looked_for),
 	    TEST(test_what_the_store_refuses_costs_texts_or_the_attempt_but_not_the_job),
 	    TEST(test_a_job_whose_end_the_store_refuses_waits_for_a_day_and_others_go_on),

@@ -176,6 +176,9 @@ COMMENT ON COLUMN notices.payload IS 'The event''s payload.';
 COMMENT ON COLUMN notices.occurred_at IS 'When it happened.';
 COMMENT ON COLUMN notices.next_at IS 'When upkeep may publish it. Upkeep removes the row then.';
 
+COMMENT ON COLUMN tenants.status IS '''active''; with deleted_at ''deleted'', and ''erased'' when upkeep has found nothing more that the tenant had.';
+COMMENT ON COLUMN endpoints.state IS '''active'' or ''disabled''; with deleted_at also ''erased'', when upkeep has found nothing more that the endpoint had.';
+
 INSERT INTO hookline_schema_migrations (version, name) VALUES (3, 'operations');
 
 COMMIT;

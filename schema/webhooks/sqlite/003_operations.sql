@@ -52,6 +52,8 @@ CREATE TABLE notices (
 	PRIMARY KEY (tenant_id, notice_id)
 ) STRICT, WITHOUT ROWID;
 
+-- tenants.status and endpoints.state, with deleted_at, are also 'erased': upkeep has found nothing more of theirs.
+
 INSERT INTO hookline_schema_migrations (version, name) VALUES (3, 'operations');
 
 COMMIT;

@@ -56,6 +56,29 @@ class Rows:
             "next_attempt_at": now_ms() + 3_600_000} | columns)
         return job_id
 
+    def jobs(self, endpoint_id, count):
+        """So many events with a job each, which have been due for a minute and are this daemon's: its couriers are told."""
+        at_ms = now_ms() - 60_000
+        prefix = new_id(at_ms)[:-12]
+        if self.hookline.store == "postgres":
+            numbers, time, kind = "SELECT n FROM generate_series(1, :count) AS n", "hl_time(:at)", "uuid"
+            event = "CAST(:prefix || lpad(to_hex(n), 8, '0') || '{}' AS uuid)"
+        else:
+            numbers = "WITH RECURSIVE g (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM g WHERE n < :count) SELECT n FROM g"
+            time, event, kind = ":at", ":prefix || printf('%08x', n) || '{}'", "text"
+        given = {"id": self.tenant.id, "at": at_ms, "prefix": prefix, "count": count}
+        with self.hookline.reader() as read:
+            read("BEGIN")
+            read(f"INSERT INTO events (tenant_id, event_id, created_at, occurred_at, job_count, topic, payload)"
+                 f" SELECT :id, {event.format('0000')}, {time}, {time}, 1, 'order.created', 'null' FROM ({numbers}) AS m", **given)
+            read(f"INSERT INTO jobs (tenant_id, endpoint_id, job_id, event_id, node_id, status, next_attempt_at, expires_at)"
+                 f" SELECT :id, CAST(:endpoint AS {kind}), {event.format('0001')}, {event.format('0000')},"
+                 f" (SELECT max(node_id) FROM delivery_nodes), 'pending', {time},"
+                 f" {time.replace(':at', ':at + 3600000')} FROM ({numbers}) AS m", endpoint=endpoint_id, **given)
+            read("UPDATE routing_versions SET version = version + 1 WHERE tenant_id = :id", id=self.tenant.id)
+            read("UPDATE changes SET version = version + 1")
+            read("COMMIT")
+
     def attempt(self, endpoint_id, event_id, at_ms=None, **columns):
         at_ms = at_ms or now_ms()
         attempt_id = new_id(at_ms)

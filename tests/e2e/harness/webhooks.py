@@ -179,8 +179,8 @@ class Hookline:
         with self.reader() as read:
             return read(sql, **parameters)
 
-    def rows_of(self, tenant_id):
-        """All that the store has of a tenant, by table; without what the use of a key leaves behind, and the figures of each minute."""
+    def tables_of_tenants(self):
+        """The names of all tables that have rows of tenants, as the store's catalog has them."""
         if self.store == "postgres":
             names = """SELECT c.relname AS name FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
                        WHERE a.attname = 'tenant_id' AND c.relkind IN ('r', 'p') AND NOT c.relispartition
@@ -188,10 +188,22 @@ class Hookline:
         else:
             names = """SELECT m.name FROM sqlite_schema m JOIN pragma_table_info(m.name) c
                        WHERE m.type = 'table' AND c.name = 'tenant_id'"""
+        if self._tables is None:
+            self._tables = [row["name"] for row in self.query(names)]
+        return self._tables
+
+    def counts_of(self, tenant_id):
+        """How many rows the store has of a tenant, by table; without the tables that have none."""
         with self.reader() as read:
-            if self._tables is None:
-                self._tables = [row["name"] for row in read(names) if row["name"] != "tenant_stats"]
-            tables = {name: read(f"SELECT * FROM {name} WHERE tenant_id = :id", id=tenant_id) for name in self._tables}
+            counts = {name: read(f"SELECT count(*) AS n FROM {name} WHERE tenant_id = :id", id=tenant_id)[0]["n"]
+                      for name in self.tables_of_tenants()}
+        return {name: count for name, count in counts.items() if count}
+
+    def rows_of(self, tenant_id):
+        """All that the store has of a tenant, by table; without what the use of a key leaves behind, and the figures of each minute."""
+        names = [name for name in self.tables_of_tenants() if name != "tenant_stats"]
+        with self.reader() as read:
+            tables = {name: read(f"SELECT * FROM {name} WHERE tenant_id = :id", id=tenant_id) for name in names}
         return {table: sorted(repr({name: value for name, value in row.items() if name != "last_used_at"}) for row in rows)
                 for table, rows in tables.items()}
 

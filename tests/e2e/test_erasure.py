@@ -1,0 +1,162 @@
+"""
+A tenant, or an endpoint, is deleted while everything is under way: nothing more is sent, and nothing is left. Over both
+stores.
+"""
+
+import itertools
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from harness.deliveries import Endpoints, Publisher, Publishing
+from harness.metrics import metrics
+from harness.recording_receiver import Answer
+from harness.rows import Rows, new_id, now_ms
+from harness.waiting import PATIENCE, wait_until
+from harness.webhooks import STORES
+
+JOBS = 10_000
+OTHERS = {"pauses", "hook_events"}  # a tenant that is paused gets nothing anyhow; what agents send is not the webhooks'
+SLOW = 4  # seconds of an attempt that is under way; the erasure is over before it ends
+
+
+def gone(hookline, tenant):
+    wait_until(lambda: not hookline.counts_of(tenant.id), f"all of {tenant.id} to be removed", 60)
+
+
+def sent_ms(receiver, paths):
+    return [int(arrival.header("x-hl-timestamp")) for path in paths for arrival in receiver.at(path)]
+
+
+def wait_idle(hookline, tenant):
+    """Until all attempts have ended, and all couriers have written what came of them: an event went to each of them since."""
+    wait_until(lambda: metrics(hookline.daemon)["deliveries_in_flight"] == 0, "all attempts to end")
+    event = tenant.client.post("/v1/events", {"topic": "idle"}).json
+    wait_until(lambda: tenant.client.get(f"/v1/deliveries?event_id={event['id']}").json["count"] == len(event["job_ids"]),
+               "what came of them to be written")
+
+
+def publish_until_refused(client, batch):
+    """The statuses of publishes until one says that the tenant, or its key, is gone."""
+    statuses = []
+    until = time.monotonic() + 60 * PATIENCE
+    for number in itertools.count():
+        assert time.monotonic() < until, "nobody has refused it"
+        body = [{"topic": "order.made", "idempotency_key": f"{batch}-{number}-{part}"} for part in range(batch)]
+        reply = client.post("/v1/events/batch", body) if batch > 1 else client.post("/v1/events", body[0])
+        statuses.append(reply.status)
+        if reply.status in (401, 404):
+            return statuses
+
+
+def fill(hookline, tenant, endpoints):
+    """Something in each table that has rows of tenants."""
+    rows, client = Rows(hookline, tenant), tenant.client
+    held = endpoints.add("/held", enabled=False)["id"]
+    client.post("/v1/subscriptions", {"endpoint_id": held, "topic_pattern": "#", "transform": [{"remove_field": {"field": "x"}}]})
+    first, second = (rows.dead_letter(held) for _ in range(2))
+    for letter in (first, second):
+        assert client.post(f"/v1/dlq/{letter}/requeue").status == 200
+    assert client.delete(f"/v1/jobs/{second}").status == 204
+    rows.dead_letter(held)
+    rows.replay({"topic": "#"})
+    inbox = client.post("/v1/dev/inbox").json["receive_url"].split("/v1/", 1)[1]
+    assert hookline.keyless.post(f"/v1/{inbox}", {"n": 1}).status == 200
+    assert client.post("/v1/replay", {"topic": "x"}, headers={"Idempotency-Key": "k"}).status == 200
+    rows.add("notices", ("occurred_at", "next_at"), {
+        "notice_id": new_id(now_ms(), last=0), "topic": "hookline.endpoint.disabled", "payload": "{}", "occurred_at": now_ms(),
+        "next_at": now_ms() + 3_600_000})
+    rows.add("fifo_heads", (), {"endpoint_id": held, "ordering_key": "", "last_seq": 1})
+    hookline.query("INSERT INTO tenant_stats (tenant_id, queue_depth, in_flight, dlq_count, api_keys, event_count, endpoint_count,"
+                   " subscription_count, delivery_count, counted_at) SELECT tenant_id, 1, 1, 1, 1, 1, 1, 1, 1, created_at"
+                   " FROM tenants WHERE tenant_id = :id ON CONFLICT (tenant_id) DO NOTHING", id=tenant.id)
+
+
+def test_a_tenant_that_is_deleted_under_load_gets_nothing_more_and_leaves_nothing(hookline, receiver):
+    tenant, other = hookline.new_tenant(), hookline.new_tenant()
+    receiver.answers["/slow"] = Answer(delay=SLOW)
+    receiver.answers["/failing"] = Answer(status=500)
+    mine, others = Endpoints(tenant, receiver), Endpoints(other, receiver)
+    fill(hookline, tenant, mine)
+    mine.add("/slow", max_in_flight=20)
+    mine.add("/failing", retry_schedule=["1s"] * 20)
+    full = mine.add("/full", pattern="none", rate_limit_rps=50)["id"]
+    for number in range(8):
+        others.add(f"/other-{number}")
+    Rows(hookline, tenant).jobs(full, JOBS)
+    with ThreadPoolExecutor(2) as pool, Publishing([Publisher(hookline, other, number) for number in range(2)]) as publishing:
+        refused = [pool.submit(publish_until_refused, tenant.key(["events.publish"]), batch) for batch in (1, 20)]
+        publishing.wait_more(20)
+        wait_until(lambda: len(receiver.at("/failing")) > 5 and len(receiver.at("/full")) > 10 and receiver.at("/slow"),
+                   "couriers to be at it")
+        assert set(hookline.counts_of(tenant.id)) == set(hookline.tables_of_tenants()) - OTHERS, "a table that nobody fills"
+        reply = hookline.admin.delete(f"/v1/tenants/{tenant.id}")
+        moment = int(time.time() * 1000)
+        assert reply.status == 204, reply
+        assert tenant.client.get("/v1/events").status == 401
+        assert {status for each in refused for status in each.result()} <= {201, 401, 404}
+        gone(hookline, tenant)
+        publishing.wait_more(20)
+    wait_until(lambda: all(arrival.done for arrival in receiver.at("/slow")), "attempts under way to end")
+    wait_idle(hookline, other)
+    assert max(sent_ms(receiver, ("/slow", "/failing", "/full", "/held"))) <= moment, "an attempt began after the reply"
+    assert hookline.counts_of(tenant.id) == {}, "what came of attempts under way was kept"
+    made = hookline.admin.post("/v1/tenants", {"id": tenant.id})
+    assert made.status == 201 and hookline.rows_of(tenant.id)["events"] == []
+    assert [entry["action"] for entry in hookline.admin.items(
+        f"/v1/admin/audit?object_kind=tenant&object_id={tenant.id}&order=asc")] == ["tenant.create", "tenant.delete", "tenant.create"]
+
+
+def test_an_endpoint_that_is_deleted_under_load_gets_nothing_more_and_leaves_no_job(hookline, tenant, endpoints, rows, receiver):
+    receiver.answers["/in"] = Answer(status=500)
+    endpoint = endpoints.add("/in", retry_schedule=["1s"] * 20, rate_limit_rps=50)["id"]
+    other = endpoints.add("/other")["id"]
+    held = endpoints.add("/held", enabled=False)["id"]
+    rows.jobs(endpoint, JOBS)
+    tenant.client.post("/v1/events/batch", [{"topic": "order.made"}] * 20)
+    wait_until(lambda: len(receiver.at("/in")) > 5, "couriers to be at it")
+    with Publishing([Publisher(hookline, tenant, number) for number in range(2)]) as publishing:
+        publishing.wait_more(20)
+        reply = tenant.client.delete(f"/v1/endpoints/{endpoint}")
+        moment = int(time.time() * 1000)
+        assert reply.status == 204, reply
+        publishing.wait_more(20)
+        wait_until(lambda: not hookline.value("SELECT count(*) FROM endpoints WHERE endpoint_id = :id", id=endpoint),
+                   "the endpoint to be removed", 60)
+        publishing.wait_more(20)
+    for table in ("jobs", "subscriptions"):
+        assert hookline.value(f"SELECT count(*) FROM {table} WHERE endpoint_id = :id", id=endpoint) == 0, table
+    wait_until(lambda: not tenant.client.get(f"/v1/jobs?endpoint_id={other}").json["items"], "the other endpoint's jobs to be done")
+    assert max(sent_ms(receiver, ["/in"])) <= moment
+    assert len(receiver.at("/other")) == hookline.value("SELECT count(*) FROM jobs WHERE endpoint_id = :id", id=held)
+
+
+@pytest.mark.parametrize("store", STORES)
+def test_what_was_spooled_of_a_tenant_that_is_deleted_is_discarded_and_counted(make_hookline, store):
+    hookline = make_hookline(store, STORAGE_TYPE="jsonl", SPOOL_AFTER_MS=100, HL_PUBLISHERS=1).start()
+    tenant, other = hookline.new_tenant(), hookline.new_tenant()
+    for each in (tenant, other):
+        assert each.client.post("/v1/events", {"topic": "stored"}).status == 201
+
+    def spool():
+        for each in (tenant, other, tenant):
+            assert each.client.post("/v1/events", {"topic": "spooled"}).status == 202
+
+    if store == "postgres":
+        hookline.database.server.stop()
+        spool()
+        hookline.daemon.stop()
+        hookline.database.server.start()
+    else:
+        with hookline.reader() as run:
+            run("BEGIN IMMEDIATE")
+            spool()
+            hookline.daemon.stop()
+    # As the API does it, before anything is replayed.
+    hookline.query("UPDATE tenants SET status = 'deleted', deleted_at = created_at WHERE tenant_id = :id", id=tenant.id)
+    hookline.query("UPDATE routing_versions SET version = version + 1 WHERE tenant_id = :id", id=tenant.id)
+    hookline.start()
+    wait_until(lambda: metrics(hookline.daemon)["messages_discarded_total"] == 2, "what was spooled to be discarded")
+    gone(hookline, tenant)
+    assert len(other.client.items("/v1/events")) == 2

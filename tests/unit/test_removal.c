@@ -1,0 +1,161 @@
+/*
+ * What follows the deletion of a tenant or an endpoint: in an SQLite file, and, where HOOKS_TEST_POSTGRES_URL names a
+ * database (tests/e2e/test_db.py), in PostgreSQL.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <string.h>
+
+#include "store/webhooks/removal.h"
+#include "store/webhooks/routing.h"
+#include "tests/unit/db_fixture.h"
+#include "tests/unit/jobs_fixture.h"
+
+#define DELETE_TENANT "UPDATE tenants SET status = 'deleted', deleted_at = hl_now() WHERE tenant_id = $1"
+#define DELETE_ENDPOINT "UPDATE endpoints SET deleted_at = hl_now() WHERE tenant_id = $1"
+#define COUNT(table) tenant_count("SELECT count(*) FROM " table " WHERE tenant_id = $1")
+
+static struct error err;
+
+/* Until there is nothing more to do now. Returns the number of slices. */
+static int
+remove_all(void)
+{
+	bool more = true;
+	int slices = -1;
+
+	for (; more; slices++)
+		must_be(0, removal_step(jobs_db, &more, &err), &err);
+	return slices;
+}
+
+/* As an SQL statement of another session, whose transaction stays open. The tenant is its parameter. */
+static struct db *
+beside(const char *sql)
+{
+	struct db *other = must_open();
+
+	must_begin(other);
+	must_run(other, SAME(sql), PARAMS(db_string(jobs_tenant)));
+	return other;
+}
+
+static void
+test_everything_of_a_tenant_goes_in_slices_and_its_row_last(void **state)
+{
+	char kept[sizeof jobs_tenant];
+
+	for (uint32_t event = 1; event <= 3; event++) {
+		add_event(event, "1");
+		add_job(1, event, 0);
+	}
+	(void)strcpy(kept, jobs_tenant);
+	(void)jobs_new_tenant(state);
+	add_endpoint(1);
+	keep_event_beside(1);
+	for (uint32_t event = 1; event <= REMOVAL_SLICE_ROWS + 1; event++)
+		add_job(1, event, 0);
+	assert_int_equal(remove_all(), 0);
+	tenant_run(DELETE_TENANT);
+	/* jobs twice, the endpoint, what stands beside a job, the note that nothing is left, the rest */
+	assert_int_equal(remove_all(), 6);
+	assert_int_equal(COUNT("jobs") + COUNT("endpoints") + COUNT("dlq_events") + COUNT("tenants"), 0);
+	(void)strcpy(jobs_tenant, kept);
+	assert_int_equal(COUNT("jobs") + COUNT("events") + COUNT("tenants"), 7);
+}
+
+static void
+test_a_row_that_was_written_beside_the_deletion_goes_also(void **state)
+{
+	struct db *other;
+
+	if (db_config.hl_postgres_url == NULL)
+		skip(); /* SQLite has one writer at a time */
+	other = beside("INSERT INTO events (event_id, created_at, occurred_at, job_count, tenant_id, topic) VALUES "
+		       "('0190f5fe-0000-7000-8000-000000000000', hl_now(), hl_now(), 0, $1, 'late')");
+	tenant_run(DELETE_TENANT);
+	(void)remove_all();
+	assert_string_equal(tenant_text("SELECT status FROM tenants WHERE tenant_id = $1"), "erased");
+	must_commit(other);
+	db_close(other);
+	assert_int_equal(COUNT("events"), 1);
+	assert_int_equal(remove_all(), 2);
+	assert_int_equal(COUNT("events") + COUNT("tenants"), 0);
+}
+
+static void
+test_one_that_waits_for_a_transaction_keeps_no_other_waiting(void **state)
+{
+	struct db *other;
+
+	if (db_config.hl_postgres_url == NULL)
+		skip();
+	add_endpoint(1);
+	other = beside("UPDATE routing_versions SET version = version WHERE tenant_id <> $1");
+	must_run(other, SAME("SELECT pg_current_xact_id()"), NULL, 0);
+	tenant_run(DELETE_ENDPOINT);
+	(void)remove_all();
+	assert_string_equal(tenant_text("SELECT state FROM endpoints WHERE tenant_id = $1"), "erased");
+	add_job(2, 1, 0);
+	tenant_run(DELETE_TENANT);
+	(void)remove_all();
+	assert_int_equal(COUNT("jobs") + COUNT("endpoints"), 0);
+	assert_int_equal(COUNT("tenants"), 1);
+	db_close(other);
+	(void)remove_all();
+	assert_int_equal(COUNT("tenants"), 0);
+}
+
+static void
+test_jobs_of_a_deleted_endpoint_go_and_those_of_another_stay(void **state)
+{
+	add_endpoint(1);
+	add_event(1, "1");
+	add_job(1, 1, 0);
+	add_job(2, 2, 0);
+	tenant_run(DELETE_ENDPOINT);
+	(void)remove_all();
+	assert_int_equal(COUNT("endpoints"), 0);
+	assert_int_equal(COUNT("jobs"), 1);
+	assert_int_equal(COUNT("events"), 1);
+}
+
+static void
+test_a_tenant_that_is_deleted_gets_no_version_any_more(void **state)
+{
+	const struct span tenant = {jobs_tenant, strlen(jobs_tenant)};
+	int64_t version;
+	bool there;
+
+	must_begin(jobs_db);
+	must_be(0, routing_hold(jobs_db, tenant, &there, &version, &err), &err);
+	must_commit(jobs_db);
+	assert_true(there && version > 0);
+	tenant_run(DELETE_TENANT);
+	(void)remove_all();
+	must_begin(jobs_db);
+	must_be(0, routing_hold(jobs_db, tenant, &there, &version, &err), &err);
+	must_commit(jobs_db);
+	assert_false(there);
+	assert_int_equal(COUNT("routing_versions"), 0);
+}
+
+int
+main(void)
+{
+#define TEST(test) cmocka_unit_test_setup(test, jobs_new_tenant)
+	const struct CMUnitTest tests[] = {
+	    TEST(test_everything_of_a_tenant_goes_in_slices_and_its_row_last),
+	    TEST(test_a_row_that_was_written_beside_the_deletion_goes_also),
+	    TEST(test_one_that_waits_for_a_transaction_keeps_no_other_waiting),
+	    TEST(test_jobs_of_a_deleted_endpoint_go_and_those_of_another_stay),
+	    TEST(test_a_tenant_that_is_deleted_gets_no_version_any_more),
+	};
+
+	return cmocka_run_group_tests(tests, jobs_set_up, jobs_tear_down);
+}
