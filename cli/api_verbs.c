@@ -200,10 +200,17 @@ static const struct api_option event_list_options[] = {
     {"topic", API_QUERY, "topic", "pattern: * is one segment, # any number of them"},
     {"after-id", API_QUERY, "after_id", "those behind an event"}, TIMES, PAGES, END};
 
+static const struct api_option event_delete_options[] = {{"tenant", API_QUERY, "tenant_id", "those of another tenant"},
+    {"topic", API_QUERY, "topic", "pattern: * is one segment, # any number of them"}, TIMES,
+    {"after-id", API_QUERY, "after_id", "those behind an event, where the last request stopped"},
+    {"confirm", API_QUERY, "confirm", "the id of the tenant, to say that you mean it"}, END};
+
 static const struct api_verb event_verbs[] = {
     {"publish", NULL, "POST", "/v1/events", publish_options, "topic", false, NULL, "publish one"},
     {"ls", "list", "GET", "/v1/events", event_list_options, NULL, true, NULL, "list them, oldest first"},
     {"get", "show", "GET", "/v1/events/{id}", NULL, NULL, false, NULL, "show one"},
+    {"rm", "delete", "DELETE", "/v1/events", event_delete_options, NULL, false, NULL,
+	"delete those that options name for good, with the jobs that wait for them"},
     END,
 };
 

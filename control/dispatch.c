@@ -9,6 +9,7 @@
 #include "control/dead_letters.h"
 #include "control/deliveries.h"
 #include "control/endpoints.h"
+#include "control/event_deletion.h"
 #include "control/events.h"
 #include "control/inbox.h"
 #include "control/job_changes.h"
@@ -37,6 +38,7 @@ static request_handler *const handlers[API_OPERATIONS] = {
     [OPERATION_SUBSCRIPTION_UPDATE] = subscription_update,
     [OPERATION_SUBSCRIPTION_DELETE] = subscription_delete,
     [OPERATION_EVENT_LIST] = event_list,
+    [OPERATION_EVENT_DELETE_MANY] = event_delete_many,
     [OPERATION_EVENT_GET] = event_get,
     [OPERATION_DELIVERY_LIST] = delivery_list,
     [OPERATION_DELIVERY_GET] = delivery_get,

@@ -1,6 +1,11 @@
 /* A note is found by its tenant and version; upkeep goes through all of them. */
 #include "store/webhooks/cancelled_jobs.h"
 
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "base/uuid.h"
+
 #define KEPT_MS (60ll * 60 * 1000)
 
 int
@@ -11,6 +16,39 @@ cancelled_jobs_add(struct db *db, const char *tenant_id, const char *job_id, int
 	const struct db_param params[] = {db_string(tenant_id), db_int(version), db_string(job_id)};
 
 	return db_query(db, &add, params, 3, NULL, err);
+}
+
+static const enum db_type types[] = {DB_TYPE_TEXT, DB_TYPE_INT8, DB_TYPE_UUID};
+
+static const struct db_each add_each = {
+    .statement = {"INSERT INTO cancelled_jobs (tenant_id, version, job_id, cancelled_at) SELECT given.tenant_id, "
+		  "given.version, given.job_id, hl_now() FROM unnest($1::text[], $2::bigint[], $3::uuid[]) "
+		  "AS given (tenant_id, version, job_id) WHERE given.tenant_id IS NOT NULL",
+	"INSERT INTO cancelled_jobs (tenant_id, version, job_id, cancelled_at) VALUES ($1, $2, $3, hl_now())"},
+    .types = types,
+    .count = 3};
+
+int
+cancelled_jobs_add_all(
+    struct db *db, const char *tenant_id, const struct db_rows *jobs, int64_t version, struct error *err)
+{
+	uint32_t count = db_rows_count(jobs);
+	struct db_param *values = mem_new((size_t)count * 3 + 1, sizeof *values);
+	uint8_t(*ids)[16] = mem_new(count + 1, sizeof *ids);
+	int rc;
+
+	for (uint32_t row = 0; row < count; row++) {
+		struct span id = db_rows_text(jobs, row, 0);
+
+		(void)uuid_parse(id.base, id.len, ids[row]);
+		values[3 * row] = db_string(tenant_id);
+		values[3 * row + 1] = db_int(version);
+		values[3 * row + 2] = db_uuid(ids[row]);
+	}
+	rc = db_each(db, &add_each, values, count, NULL, err);
+	free(values);
+	free(ids);
+	return rc;
 }
 
 int

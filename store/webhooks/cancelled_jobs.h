@@ -13,6 +13,10 @@
 /* Notes one, in the transaction that has removed its row; version: what changes_raise() gave it. */
 int cancelled_jobs_add(struct db *db, const char *tenant_id, const char *job_id, int64_t version, struct error *err);
 
+/* The same for all of a column of ids, which may be empty. */
+int cancelled_jobs_add_all(
+    struct db *db, const char *tenant_id, const struct db_rows *jobs, int64_t version, struct error *err);
+
 enum cancelled_column { CANCELLED_COLUMN_TENANT_ID, CANCELLED_COLUMN_JOB_ID };
 
 /* The tenant's that were cancelled by a later version than that one. In a transaction or without. */

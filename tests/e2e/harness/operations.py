@@ -50,6 +50,8 @@ BODIES = {
     "SUBSCRIPTION_UPDATE": lambda own: {"name": "changed"},
     "REPLAY_CREATE": lambda own: {"event_id": own["event"], "mode": "all"},
 }
+# The parameters without which a request is wrong.
+QUERIES = {"EVENT_DELETE_MANY": lambda own: f"topic=nothing.has.this&confirm={own['tenant']}"}
 # Which kind of object {id} of a path names, by the operation's resource.
 KINDS = {"TENANTS": "tenant", "APIKEYS": "key", "ENDPOINTS": "endpoint", "SUBSCRIPTIONS": "subscription", "EVENTS": "event",
          "DELIVERIES": "attempt", "JOBS": "job", "DLQ": "dead_letter", "REPLAY": "replay"}
@@ -64,8 +66,9 @@ def body_of(operation, own):
 
 
 def path_of(operation, own):
-    """The path with ids of a tenant's objects."""
-    return operation.path.replace("{key_id}", own["key"]).replace("{id}", own.get(KINDS.get(operation.resource), ""))
+    """The path with ids of a tenant's objects, and with the query that it needs."""
+    path = operation.path.replace("{key_id}", own["key"]).replace("{id}", own.get(KINDS.get(operation.resource), ""))
+    return f"{path}?{QUERIES[operation.symbol](own)}" if operation.symbol in QUERIES else path
 
 
 def make_objects(tenant, mark, **fields):

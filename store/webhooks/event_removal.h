@@ -1,0 +1,40 @@
+/*
+ * Published events that somebody removes for good, and the jobs that wait for them. Dead letters have their events
+ * themselves; attempts say nothing of what an event held. The functions return what db_query() does (store/db.h). For
+ * one thread.
+ */
+#ifndef STORE_WEBHOOKS_EVENT_REMOVAL_H
+#define STORE_WEBHOOKS_EVENT_REMOVAL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "config/config.h"
+#include "store/db.h"
+#include "store/webhooks/list_sql.h"
+
+/* The tenant's events behind that id, at most limit, in the order of ids: columns id and topic. In no transaction. */
+int event_removal_page(struct db *db, const char *tenant_id, struct time_range created, const uint8_t after[16],
+    uint32_t limit, struct db_rows **rows, struct error *err); /* seven: which, how many, and what comes back */
+
+/* Some events of a tenant, in the order of ids. Everything is borrowed. */
+struct event_removal {
+	const struct config *config;
+	const char *tenant_id;
+	const uint8_t (*ids)[16];
+	uint32_t count; /* at least 1 */
+};
+
+/*
+ * In a transaction of jobs_begin(), in which nobody else makes jobs of the tenant's events: removes their waiting jobs,
+ * a few thousand at most, with what was kept beside them. *jobs: the ids of those that were removed, a column of texts;
+ * the caller frees it. *done: no job waits for them any more.
+ */
+int event_removal_jobs(
+    struct db *db, const struct event_removal *removal, struct db_rows **jobs, bool *done, struct error *err);
+
+/* Behind that, in the same transaction: removes the events. *removed: how many of them there were still. */
+int event_removal_run(struct db *db, const struct event_removal *removal, uint64_t *removed, struct error *err);
+
+#endif
