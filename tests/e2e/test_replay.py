@@ -133,6 +133,16 @@ def test_an_endpoint_that_is_named_gets_them_alone(tenant, rows, hookline):
     assert replay(hookline.new_tenant(), 404, endpoint_id=endpoint)["error"] == "not_found"
 
 
+def test_by_an_endpoint_alone_all_events_match_and_those_that_go_there_are_replayed(tenant, rows, hookline):
+    paused(tenant)
+    made = tenant.client.post("/v1/endpoints", {"url": "https://hooks.example.com/in", "paused": True}).json
+    tenant.client.post("/v1/subscriptions", {"endpoint_id": made["id"], "topic_pattern": "invoice.*"})
+    for topic in ("order.made", "invoice.made", "order.paid"):
+        rows.event(topic=topic)
+    for dry_run in (True, False):
+        assert figures(replay(tenant, endpoint_id=made["id"], dry_run=dry_run))[1:] == [3, 1, 1, 0]
+
+
 def test_a_dry_run_tells_the_same_figures_and_makes_nothing(hookline, tenant, rows):
     endpoint = paused(tenant)
     events = [rows.event() for _ in range(3)]
