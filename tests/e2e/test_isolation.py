@@ -7,7 +7,7 @@ import secrets
 
 import pytest
 
-from harness.operations import BODIES, KINDS, OPERATIONS, SCOPES, body_of, make_objects, path_of, takes_body
+from harness.operations import ALL_OPERATIONS, BODIES, KINDS, OPERATIONS, SCOPES, body_of, make_objects, path_of, takes_body
 from harness.webhooks import NOTHING, ApiClient, one_store
 
 WITH_ID = [operation for operation in OPERATIONS if "{" in operation.path]
@@ -102,12 +102,22 @@ def smuggled(operation, victim):
 
 
 def ask(client, operation, path, query="", headers=(), body=NOTHING):
-    return client.request(operation.method, path + (f"?{query}" if query else ""), body, headers)
+    parameters = f"{'&' if '?' in path else '?'}{query}" if query else ""
+    return client.request(operation.method, path + parameters, body, headers)
 
 
 def test_every_operation_that_takes_a_body_has_one_that_is_right():
     assert {operation.symbol for operation in OPERATIONS if takes_body(operation)} == set(BODIES)
     assert len(OPERATIONS) > 25
+
+
+@one_store
+def test_every_route_of_the_api_is_one_of_these_operations_or_publishes(hookline):
+    published = {("POST", "/v1/events"), ("POST", "/v1/events/batch")}  # below
+    routes = {(method, path) for method, path, _ in hookline.document.operations() if path.startswith("/v1/")}
+    known = {(operation.method, operation.path) for operation in ALL_OPERATIONS}
+    assert {route for route in routes - published if route not in known and ("ANY", route[1]) not in known} == set()
+    assert {path for _, path in known} == {path for _, path in routes - published}
 
 
 @pytest.mark.parametrize("operation", WITH_ID, ids=names)
@@ -173,6 +183,56 @@ def test_subscriptions_to_another_tenants_endpoint_are_404(attacker, victim, unh
     listed = attacker.client.get(f"/v1/subscriptions?endpoint_id={victim.ids['endpoint']}")
     assert listed.status == 404 or listed.json["items"] == []
     assert victim.ids["endpoint"] not in str(attacker.client.items("/v1/subscriptions"))
+
+
+def test_events_of_another_tenant_are_not_replayed_and_its_endpoint_gets_nothing(attacker, victim, unharmed):
+    client, own, foreign = attacker.client, attacker.own, victim.ids
+    for body, status in (({"event_id": foreign["event"]}, 410), ({"endpoint_id": foreign["endpoint"]}, 404),
+                         ({"event_id": own["event"], "endpoint_id": foreign["endpoint"]}, 404),
+                         ({"topic": "#", "endpoint_id": foreign["endpoint"], "dry_run": True}, 404)):
+        reply = client.post("/v1/replay", body)
+        assert reply.status == status, (body, reply)
+        assert_silent(reply, victim, attacker)
+    told = client.post("/v1/replay", {"event_ids": [foreign["event"], foreign["job"]]}).json
+    assert (told["matched"], told["scheduled"]) == (0, 0)
+    assert {result["error"] for result in told["results"]} == {"gone"}
+    told = client.post("/v1/replay", {"topic": f"{victim.mark}.*"}).json
+    assert (told["matched"], told["scheduled"]) == (0, 0)
+    for body in ({"endpoint_id": foreign["endpoint"]}, {"topic": f"{victim.mark}.*"}):
+        told = client.post("/v1/dlq/requeue", body).json
+        assert (told["matched"], told["requeued"]) == (0, 0)
+
+
+def test_ids_of_another_tenant_find_nothing_in_lists(attacker, victim, unharmed):
+    for path, filters in (("/v1/deliveries", ("job", "event", "endpoint")), ("/v1/jobs", ("endpoint", "event")),
+                          ("/v1/dlq", ("endpoint",)), ("/v1/subscriptions", ("endpoint",))):
+        assert {name for name in filters} <= set(victim.ids)
+        for name in filters:
+            assert attacker.client.get(f"{path}?{name}_id={victim.ids[name]}").json["items"] == [], (path, name)
+            assert victim.tenant.client.get(f"{path}?{name}_id={victim.ids[name]}").json["items"], (path, name)
+    for path in ("/v1/events", "/v1/dlq"):
+        assert attacker.client.get(f"{path}?topic={victim.mark}.*").json["items"] == []
+    assert attacker.client.get(f"/v1/events?after_id={victim.ids['event']}").status == 400
+
+
+def test_what_is_published_is_the_tenants_of_the_key_whatever_it_says(attacker, victim, unharmed):
+    foreign = victim.tenant.id
+    event = {"topic": f"{victim.mark}.created", "payload": {"tenant_id": foreign}, "tenant_id": foreign, "tenant": foreign,
+             "id": victim.ids["event"], "event_id": victim.ids["event"], "endpoint_id": victim.ids["endpoint"]}
+    for query in ("", f"?tenant_id={foreign}"):
+        for headers in ({}, {"X-Tenant-Id": foreign, "X-HL-Tenant-Id": foreign}):
+            made = attacker.client.post(f"/v1/events{query}", event, headers=headers)
+            assert (made.status, made.json["tenant_id"], made.json["job_ids"]) == (201, attacker.id, [])
+            assert attacker.client.get(f"/v1/events/{made.json['id']}").status == 200
+            batch = attacker.client.post(f"/v1/events/batch{query}", [event], headers=headers)
+            assert batch.status == 201 and batch.json["items"][0]["job_ids"] == []
+
+
+def test_events_of_another_tenant_are_deleted_by_administrators_alone(attacker, victim, unharmed):
+    for key in (attacker.client, attacker.tenant.key(["events.*", "endpoints.*", "dlq.*", "deliveries.*"])):
+        for confirm in (victim.tenant.id, attacker.id):
+            reply = key.delete(f"/v1/events?topic=%23&tenant_id={victim.tenant.id}&confirm={confirm}")
+            assert (reply.status, reply.json["required_scope"]) == (403, "admin")
 
 
 def test_keys_of_one_tenant_cannot_be_rotated_or_revoked_through_another(hookline, attacker, victim, unharmed):
