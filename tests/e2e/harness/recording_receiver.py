@@ -132,7 +132,9 @@ class Connection(asyncio.Protocol):
         arrival = Arrival(time.monotonic(), method, target, headers, body, self.number)
         self.receiver.record(arrival)
         if arrival.answer.delay or arrival.answer.trickle:
-            asyncio.ensure_future(self.answer_slowly(arrival))
+            task = asyncio.ensure_future(self.answer_slowly(arrival))
+            self.receiver.slow.add(task)
+            task.add_done_callback(self.receiver.slow.discard)
         else:
             self.answer(arrival)
 
@@ -185,6 +187,7 @@ class Receiver:
         self.arrivals = []
         self.problems = []
         self.connections = set()
+        self.slow = set()  # tasks that answer slowly
         self.opened = 0  # connections
         self._turns = defaultdict(int)
         self._loop = asyncio.new_event_loop()
@@ -213,10 +216,14 @@ class Receiver:
 
     async def _end(self):
         self.server.close()
+        for task in list(self.slow):
+            task.cancel()
+        # A task that accepts a connection has a socket, which it closes only when it comes to its end.
+        accepting = asyncio.all_tasks() - {asyncio.current_task()} - self.slow
+        if accepting:
+            await asyncio.wait(accepting, timeout=1)
         for connection in list(self.connections):
             connection.transport.abort()
-        for task in asyncio.all_tasks() - {asyncio.current_task()}:
-            task.cancel()
 
     def _connection(self):
         self.opened += 1
