@@ -128,7 +128,7 @@ def compare(without, beside):
     """
     ratios = [figure / math.sqrt(before * after) for figure, before, after in zip(beside, without, without[1:])]
     apart = [after / before for before, after in zip(without, without[1:])]
-    return statistics.median(ratios), statistics.quantiles(apart, n=4) if len(apart) > 1 else [apart[0]] * 3
+    return statistics.median(ratios), statistics.quantiles(apart, n=4, method="inclusive") if len(apart) > 1 else [apart[0]] * 3
 
 
 # The service

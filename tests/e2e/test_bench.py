@@ -134,7 +134,7 @@ def test_a_load_is_compared_with_those_just_before_and_after_it(monkeypatch):
     monkeypatch.syspath_prepend(BENCH)
     from measure import compare
 
-    assert compare([1, 1, 4, 4], [2, 2, 8]) == (2, [1, 1, 4])
+    assert compare([1, 1, 4, 4], [2, 2, 8]) == (2, [1, 1, 2.5])
     assert compare([2, 8], [2]) == (0.5, [4, 4, 4])
 
 
