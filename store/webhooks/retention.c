@@ -92,8 +92,8 @@ struct table_statements {
  */
 #define OLD_JOBS "jobs.job_id > $2 AND jobs.job_id <= $5"
 #define NOT_REQUEUED                                                                                                   \
-	" AND NOT EXISTS (SELECT 1 FROM dlq_events WHERE dlq_events.tenant_id = jobs.tenant_id"                        \
-	" AND dlq_events.event_id = jobs.event_id AND dlq_events.job_id = jobs.job_id)"
+	" AND (SELECT 1 FROM dlq_events WHERE dlq_events.tenant_id = jobs.tenant_id"                                   \
+	" AND dlq_events.event_id = jobs.event_id AND dlq_events.job_id = jobs.job_id) IS NULL"
 #define REMOVE_EVENTS REMOVE("events", "event_id", "created_at") " AND event_id NOT IN (SELECT waiting.event_id FROM "
 #define PG_WAITING                                                                                                     \
 	"endpoints CROSS JOIN LATERAL (SELECT jobs.event_id FROM jobs WHERE jobs.tenant_id = endpoints.tenant_id"      \

@@ -117,8 +117,8 @@ BEGIN
 				SELECT FROM jobs AS j WHERE j.tenant_id = e.tenant_id AND j.endpoint_id = e.endpoint_id
 					AND j.job_id >= first_id AND j.job_id < next_id
 					-- The event of a requeued job is beside it.
-					AND NOT EXISTS (SELECT FROM dlq_events AS d WHERE d.tenant_id = j.tenant_id
-						AND d.event_id = j.event_id AND d.job_id = j.job_id)
+					AND (SELECT true FROM dlq_events AS d WHERE d.tenant_id = j.tenant_id
+						AND d.event_id = j.event_id AND d.job_id = j.job_id) IS NULL
 				LIMIT 1) AS waiting)
 			THEN
 				outcome := 'needed';
