@@ -131,8 +131,14 @@ step(struct notices *notices, struct db *db, bool *did, struct error *err)
 		return rc;
 	if (db_rows_count(found) > 0)
 		rc = work_on(notices, db, found, did, err);
-	if (rc == DB_REFUSED)
+	if (rc == DB_REFUSED) {
 		rc = put_off(notices, db, found, err);
+	} else if (rc < 0) {
+		struct error ignored;
+
+		/* One that takes too long must not keep others waiting. Without a store nothing comes of this. */
+		(void)notice_postpone(db, found, &ignored);
+	}
 	db_rows_free(found);
 	return rc;
 }

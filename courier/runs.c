@@ -29,8 +29,8 @@ struct run {
 	char tenant_id[TENANT_ID_MAX + 1];
 	bool listed;
 	bool succeeded, failing; /* since it was stored last */
-	int64_t succeeded_us, failing_us,
-	    failed_us; /* steady: the last success, the first and last failure behind it */
+	/* Steady: the last success, the first failure behind it and the last one. */
+	int64_t succeeded_us, failing_us, failed_us;
 	int64_t version; /* the newest breaker_version: failures are those of it */
 	int64_t stored_us; /* steady; 0: never */
 	bool changed_breaker; /* the store may have another one */

@@ -123,7 +123,31 @@ def test_what_becomes_of_such_an_event_is_told_by_none(hookline, tenant, endpoin
     assert len(tenant.client.items("/v1/admin/audit?action=endpoint.disable")) == 3
 
 
-# Control that dies while it publishes such an event.
+# Notices: such events before control publishes them.
+
+
+def add_notice(hookline, tenant, topic=TOPIC, ago_ms=0):
+    notice = new_id(now_ms(), last=0)
+    Rows(hookline, tenant).add("notices", ("occurred_at", "next_at"), {
+        "notice_id": notice, "topic": topic, "payload": {"reason": "http_410"}, "occurred_at": now_ms(), "next_at": now_ms() - ago_ms})
+    return notice
+
+
+def is_published(hookline, tenant):
+    return hookline.value("SELECT count(*) FROM notices WHERE tenant_id = :id", id=tenant.id) == 0
+
+
+def test_one_that_cannot_be_published_waits_and_stops_no_other(hookline, tenant):
+    """Somebody has edited it."""
+    edited = add_notice(hookline, tenant, topic="", ago_ms=60_000)
+    good = add_notice(hookline, tenant)
+    wait_until(lambda: [event["id"] for event in notices(tenant)] == [good], "the other one to be published")
+    assert hookline.value("SELECT count(*) FROM notices WHERE notice_id = :id", id=edited) == 1
+    hookline.query("DELETE FROM notices WHERE notice_id = :id", id=edited)
+    assert "cannot be published" in hookline.daemon.log()
+
+
+# Control that dies while it publishes one.
 
 
 @pytest.fixture(params=STORES)
@@ -131,17 +155,6 @@ def killable(request, make_hookline, tmp_path):
     killpoint = Killpoint(tmp_path / "killpoint")
     hookline = make_hookline(request.param, STORAGE_TYPE="jsonl", ACCEPTORS=1, **killpoint.environment()).start()
     return hookline, killpoint
-
-
-def add_notice(hookline, tenant):
-    notice = new_id(now_ms(), last=0)
-    Rows(hookline, tenant).add("notices", ("occurred_at", "next_at"), {
-        "notice_id": notice, "topic": TOPIC, "payload": {"reason": "http_410"}, "occurred_at": now_ms(), "next_at": now_ms()})
-    return notice
-
-
-def is_published(hookline, tenant):
-    return hookline.value("SELECT count(*) FROM notices WHERE tenant_id = :id", id=tenant.id) == 0
 
 
 @pytest.mark.unsanitized("a sanitizer wants to be the first library")
