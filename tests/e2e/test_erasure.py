@@ -146,13 +146,13 @@ def test_what_was_spooled_of_a_tenant_that_is_deleted_is_discarded_and_counted(m
     if store == "postgres":
         hookline.database.server.stop()
         spool()
-        hookline.daemon.stop()
+        hookline.daemon.kill()
         hookline.database.server.start()
     else:
         with hookline.reader() as run:
             run("BEGIN IMMEDIATE")
             spool()
-            hookline.daemon.stop()
+            hookline.daemon.kill()
     # As the API does it, before anything is replayed.
     hookline.query("UPDATE tenants SET status = 'deleted', deleted_at = created_at WHERE tenant_id = :id", id=tenant.id)
     hookline.query("UPDATE routing_versions SET version = version + 1 WHERE tenant_id = :id", id=tenant.id)

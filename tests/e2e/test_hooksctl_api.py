@@ -143,6 +143,16 @@ def test_events_are_sent_again_by_id_and_by_options(ctl):
     assert "is required" in ctl.run("replay", "start").stderr
 
 
+def test_events_are_removed_by_options_and_a_word_that_confirms_it(ctl):
+    rows = Rows(ctl.hookline, ctl.tenant)
+    rows.event(topic="order.made"), rows.event(topic="invoice.made")
+    words = ("events", "rm", "--tenant", ctl.tenant.id, "--topic=order.*")
+    run = ctl.run(*words, HL_API_KEY=ctl.hookline.admin.key)
+    assert run.returncode == 1 and f"confirm must be the id of the tenant whose events are to be deleted: {ctl.tenant.id}" in run.stderr
+    assert ctl.json(*words, f"--confirm={ctl.tenant.id}", HL_API_KEY=ctl.hookline.admin.key)["deleted"] == 1
+    assert [row[1] for row in table(ctl("events", "ls"))] == ["invoice.made"]
+
+
 def test_dead_letters_are_requeued_one_by_one_and_by_options(ctl):
     endpoint = ctl.json("endpoints", "add", "https://shop.example/hooks", "--enabled=false")["id"]
     rows = Rows(ctl.hookline, ctl.tenant)
