@@ -103,6 +103,16 @@ frame_body_max(enum api_operation operation)
 	return operation == OPERATION_INBOX_RECEIVE ? FRAME_RECEIVED_BODY_MAX + (256u << 10) : FRAME_REQUEST_BODY_MAX;
 }
 
+/*
+ * How much longer than others the reply to a request may take, in ms: a test lasts as long as the longest timeout_ms of
+ * an endpoint, and 2 seconds.
+ */
+static inline int64_t
+frame_patience_ms(enum api_operation operation)
+{
+	return operation == OPERATION_ENDPOINT_TEST ? 302 * 1000 : 0;
+}
+
 /* Appends a frame to an empty buffer. The payload is at most FRAME_BYTES_MAX - FRAME_HEAD_BYTES. */
 void frame_write(struct bytes *out, const struct frame *frame);
 

@@ -152,8 +152,11 @@ send_call(const struct api_call *call, const struct api_server *server, const ch
 	char *path =
 	    mem_printf("%s%s%s%s%s", call->path, call->query[0] != '\0' || cursor != NULL ? "?" : "", call->query,
 		cursor != NULL ? (call->query[0] != '\0' ? "&cursor=" : "cursor=") : "", cursor != NULL ? encoded : "");
-	const struct api_request request = {
-	    .method = call->verb->method, .path = path, .body = call->body, .if_match = call->if_match};
+	const struct api_request request = {.method = call->verb->method,
+	    .path = path,
+	    .body = call->body,
+	    .if_match = call->if_match,
+	    .slow = call->verb->slow};
 	struct api_reply reply;
 	struct error err;
 	int code = COMMAND_FAILED;

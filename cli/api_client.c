@@ -10,6 +10,7 @@
 #include "base/version.h"
 
 #define TIMEOUT_SECONDS 30L
+#define SLOW_TIMEOUT_SECONDS 330L
 #define REPLY_MAX ((size_t)64 << 20)
 
 static size_t
@@ -80,7 +81,7 @@ api_send(const struct api_server *server, const struct api_request *request, str
 		(void)curl_easy_setopt(curl, CURLOPT_POSTFIELDS, "");
 	(void)curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
 	(void)curl_easy_setopt(curl, CURLOPT_USERAGENT, "hooksctl/" HOOKS_VERSION);
-	(void)curl_easy_setopt(curl, CURLOPT_TIMEOUT, TIMEOUT_SECONDS);
+	(void)curl_easy_setopt(curl, CURLOPT_TIMEOUT, request->slow ? SLOW_TIMEOUT_SECONDS : TIMEOUT_SECONDS);
 	(void)curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
 	(void)curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, reason);
 	(void)curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_body);

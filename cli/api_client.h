@@ -2,6 +2,7 @@
 #ifndef CLI_API_CLIENT_H
 #define CLI_API_CLIENT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/error.h"
@@ -16,6 +17,7 @@ struct api_request {
 	const char *path; /* "/v1/endpoints?limit=5" */
 	const char *body; /* JSON; NULL: none */
 	const char *if_match; /* NULL: none */
+	bool slow; /* the reply may take 5 minutes and more */
 };
 
 struct api_reply {
@@ -25,8 +27,8 @@ struct api_reply {
 };
 
 /*
- * Sends the request and waits for the whole reply, at most 30 seconds and 64 MiB. 0, whatever the status is, or <0:
- * there was no HTTP reply.
+ * Sends the request and waits for the whole reply, at most 30 seconds (slow: 330) and 64 MiB. 0, whatever the status
+ * is, or <0: there was no HTTP reply.
  */
 int api_send(
     const struct api_server *server, const struct api_request *request, struct api_reply *reply, struct error *err);

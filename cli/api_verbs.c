@@ -49,6 +49,19 @@ static const struct api_option rotate_secret_options[] = {
     END,
 };
 
+static const struct api_option test_options[] = {
+    {"topic", API_TEXT, "topic", "of the event; hookline.test unless given"},
+    {"payload", API_JSON, "payload", "of the event, any JSON"},
+    END,
+};
+
+/* name: of the verb. */
+#define TEST(name)                                                                                                     \
+	{                                                                                                              \
+		name, NULL, "POST", "/v1/endpoints/{id}/test", test_options, NULL, false, NULL,                        \
+		    "send one event to it now, and show what came of it", NULL, true                                   \
+	}
+
 static const struct api_verb endpoint_verbs[] = {
     {"add", "create", "POST", "/v1/endpoints", endpoint_options, "url", false, NULL, "make one"},
     {"ls", "list", "GET", "/v1/endpoints", list_options, NULL, true, NULL, "list them"},
@@ -57,6 +70,7 @@ static const struct api_verb endpoint_verbs[] = {
     {"enable", NULL, "PATCH", "/v1/endpoints/{id}", NULL, NULL, false, "{\"enabled\":true}", "send to it again"},
     {"disable", NULL, "PATCH", "/v1/endpoints/{id}", NULL, NULL, false, "{\"enabled\":false}", "send nothing to it"},
     {"retry", NULL, "POST", "/v1/endpoints/{id}/retry", NULL, NULL, false, NULL, "send all that waits for it now"},
+    TEST("test"),
     {"rotate-secret", NULL, "POST", "/v1/endpoints/{id}/rotate-secret", rotate_secret_options, NULL, false, NULL,
 	"give it another secret"},
     {"rm", "delete", "DELETE", "/v1/endpoints/{id}", NULL, NULL, false, NULL, "remove one, with its subscriptions"},
@@ -296,6 +310,8 @@ static const struct api_verb inbox_verbs[] = {
     END,
 };
 
+static const struct api_verb test_verbs[] = {TEST("send"), END};
+
 static const char *const event_columns[] = {"id", "topic", "created_at", "job_count", NULL};
 static const char *const delivery_columns[] = {
     "started_at", "id", "endpoint_id", "attempt_n", "status", "http_status", "duration_ms", NULL};
@@ -323,6 +339,7 @@ const struct api_group api_groups[] = {
     {"jobs", NULL, "what waits to be delivered", job_verbs, job_columns, false},
     {"dlq", NULL, "dead letters: what was given up", dead_letter_verbs, dead_letter_columns, false},
     {"replay", NULL, "events that are sent again", replay_verbs, replay_columns, false, true},
+    {"test", NULL, "one event to an endpoint, whatever state it is in", test_verbs, delivery_columns, false, true},
     {"inbox", NULL, "a receiver for trying things out", inbox_verbs, inbox_columns, false},
     {"tenants", NULL, "customers, each with objects of its own", tenant_verbs, tenant_columns, true},
     {"keys", "apikeys", "API keys", key_verbs, key_columns, true},

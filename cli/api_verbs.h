@@ -32,6 +32,7 @@ struct api_verb {
 	const char *body; /* what is sent when there are no options, as by enable; NULL: nothing */
 	const char *help;
 	const char *path_of_many; /* instead of path, for options without the word; NULL: the word must be there */
+	bool slow; /* the reply comes within minutes */
 };
 
 struct api_group {

@@ -10,8 +10,8 @@
 
 #define LIMIT 50
 
-static cJSON *
-show(const struct request *request, const struct db_rows *rows, uint32_t row)
+cJSON *
+delivery_show(const char *tenant_id, const struct db_rows *rows, uint32_t row)
 {
 	static const struct {
 		const char *name;
@@ -23,7 +23,6 @@ show(const struct request *request, const struct db_rows *rows, uint32_t row)
 	    {"tls_ms", ATTEMPT_COLUMN_TLS_MS},
 	    {"first_byte_ms", ATTEMPT_COLUMN_FIRST_BYTE_MS},
 	};
-	const char *tenant_id = request->caller.tenant_id;
 	cJSON *tree = tree_new();
 
 	tree_add_text(tree, "id", db_rows_text(rows, row, ATTEMPT_COLUMN_ID));
@@ -62,11 +61,17 @@ delivery_get(const struct request *request, struct reply *reply)
 	else if (db_rows_count(rows) == 0)
 		answer_error(reply, 404, "not_found", "there is no such attempt");
 	else
-		answer_json(reply, 200, show(request, rows, 0));
+		answer_json(reply, 200, delivery_show(request->caller.tenant_id, rows, 0));
 	db_rows_free(rows);
 }
 
 /* ---- the list ---- */
+
+static cJSON *
+show(const struct request *request, const struct db_rows *rows, uint32_t row)
+{
+	return delivery_show(request->caller.tenant_id, rows, row);
+}
 
 static int
 read_part(const struct request *request, const void *context, const struct list_page *part, struct db_rows **rows,

@@ -1,4 +1,4 @@
-/* Attempts at delivery, as /v1/deliveries shows them. Worker threads. */
+/* Attempts at delivery, as /v1/deliveries shows them. Worker threads; delivery_show() is for any thread. */
 #ifndef CONTROL_DELIVERIES_H
 #define CONTROL_DELIVERIES_H
 
@@ -6,5 +6,10 @@
 
 request_handler delivery_list;
 request_handler delivery_get;
+
+struct db_rows;
+
+/* The tenant's attempt of a row that store/webhooks/attempt_lists.h gives, as replies show it. The caller frees it. */
+cJSON *delivery_show(const char *tenant_id, const struct db_rows *rows, uint32_t row);
 
 #endif

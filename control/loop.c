@@ -54,6 +54,7 @@ begin_to_leave(struct control *control)
 		return;
 	segment_announce(control->segment, control->slot, PROCESS_DRAINING);
 	control->peers.leaving = true;
+	workers_end_tests(&control->workers);
 	control->leave_by_us = clock_steady_us() + control->peers.timeout_us + LEAVE_US;
 	for (uint32_t i = 0; i < control->count; i++)
 		peer_say_bye(&control->items[i]);

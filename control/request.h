@@ -1,7 +1,8 @@
 /*
  * What a handler of control gets and gives. A handler answers one operation (control/dispatch.h); it runs in a worker
  * thread, which has a connection to the webhooks' store of its own. The acceptor has checked the key and its scope: the
- * handler checks everything else. It answers exactly once, by one of the answer functions.
+ * handler checks everything else. It answers exactly once, by one of the answer functions, or leaves the reply open for
+ * control/test_waits.h.
  */
 #ifndef CONTROL_REQUEST_H
 #define CONTROL_REQUEST_H
@@ -16,12 +17,14 @@
 #include "base/error.h"
 #include "base/span.h"
 #include "config/config.h"
+#include "control/object_id.h"
 #include "shm/segment.h"
 
 struct db;
 struct db_env;
 struct key_loader;
 struct secrets;
+struct test_waits;
 
 /* What all threads share; nothing changes it while they run. Everything is borrowed. */
 struct control_context {
@@ -31,6 +34,7 @@ struct control_context {
 	const struct db_env *env; /* of connections to the webhooks' store */
 	const struct secrets *secrets; /* api/secrets.h */
 	struct key_loader *keys; /* for handlers that change keys: control/key_loader.h */
+	struct test_waits *tests; /* control/test_waits.h; set by workers_start() */
 };
 
 /* Who asks: what the acceptor found in the key table. The texts are never NULL; a key without a name has "". */
@@ -69,6 +73,8 @@ struct reply {
 	uint32_t retry_after_seconds; /* 0: none */
 	bool store_lost; /* the connection is of no use any more: the worker opens another */
 	struct error store_error; /* then: why */
+	int64_t open_until_us; /* with status 0: it waits so long for the end of a test, by the steady clock */
+	char attempt_id[OBJECT_ID_BYTES]; /* of that test */
 };
 
 /* Makes an answered reply empty again: something else is to be answered. */

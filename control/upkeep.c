@@ -26,6 +26,7 @@
 #include "store/webhooks/replay_rows.h"
 #include "store/webhooks/secret_rows.h"
 #include "store/webhooks/tenant_stats.h"
+#include "store/webhooks/test_rows.h"
 #include "store/webhooks/upkeep_rows.h"
 #include "store/webhooks_store.h"
 
@@ -55,7 +56,7 @@ struct upkeep {
 	pthread_mutex_t lock; /* of stopping */
 	pthread_cond_t wake;
 	bool stopping;
-	int64_t due_us[16]; /* steady, by task */
+	int64_t due_us[24]; /* steady, by task */
 	int64_t count_not_before_us, limit_not_before_us; /* steady */
 };
 
@@ -123,6 +124,18 @@ static int
 remove_replays(struct upkeep *upkeep, struct error *err)
 {
 	return remove_all(upkeep, replay_rows_remove_old, err);
+}
+
+static int
+remove_endpoint_tests(struct upkeep *upkeep, struct error *err)
+{
+	uint32_t removed;
+	int rc;
+
+	do
+		rc = test_rows_remove_old(upkeep->db, REMOVED_AT_ONCE, &removed, err);
+	while (rc == 0 && removed == REMOVED_AT_ONCE);
+	return rc;
 }
 
 /* Counting takes as long as the tables are large: it has one part in so many of the time. */
@@ -238,6 +251,7 @@ static const struct task {
     {"idempotency_keys", 60 * MINUTE_MS, true, remove_idempotency_keys},
     {"inbox_messages", 60 * MINUTE_MS, true, remove_inbox_messages},
     {"cancelled_jobs", 60 * MINUTE_MS, true, remove_cancelled_jobs},
+    {"endpoint_tests", 60 * MINUTE_MS, true, remove_endpoint_tests},
     {"tenant_stats", MINUTE_MS, true, count_for_tenants},
     {"queue_depth", 10 * SECOND_MS, false, tell_queue_depth},
     {"queue_limit", SECOND_MS, false, limit_queue_depth},

@@ -156,8 +156,10 @@ answer(struct worker *worker, struct call *call)
 }
 
 static void
-give_back(struct workers *workers, struct call *call)
+give_back(void *context, struct call *call)
 {
+	struct workers *workers = context;
+
 	(void)call_queue_put(&workers->done, call);
 	(void)!write(workers->done_fd, &(uint64_t){1}, sizeof(uint64_t));
 }
@@ -181,7 +183,10 @@ work(void *argument)
 			if (!call_queue_closed(&workers->queue))
 				(void)find_store(&worker, clock_steady_us());
 		} else if (answer(&worker, call)) {
-			give_back(workers, call);
+			if (call->reply.status == 0)
+				test_waits_add(&workers->tests, call);
+			else
+				give_back(workers, call);
 		}
 	}
 	close_store(&worker);
@@ -201,6 +206,14 @@ workers_start(struct workers *workers, const struct control_context *context, st
 		return error_errno(err, "cannot make an eventfd");
 	if (!config_api_is_on(context->config))
 		return 0;
+	workers->context.tests = &workers->tests;
+	workers->tests = (struct test_waits){.config = context->config,
+	    .segment = context->segment,
+	    .env = context->env,
+	    .done = give_back,
+	    .context = workers};
+	if (test_waits_start(&workers->tests, err) != 0)
+		return -1;
 	for (; workers->count < WORKERS; workers->count++) {
 		errno = pthread_create(&workers->threads[workers->count], NULL, work, workers);
 		if (errno != 0)
@@ -233,6 +246,13 @@ workers_done(struct workers *workers)
 	return call_queue_take(&workers->done, 0); /* given between the two calls above */
 }
 
+void
+workers_end_tests(struct workers *workers)
+{
+	if (workers->count > 0)
+		test_waits_end(&workers->tests);
+}
+
 bool
 workers_stop(struct workers *workers, int64_t until_us)
 {
@@ -242,6 +262,8 @@ workers_stop(struct workers *workers, int64_t until_us)
 	for (uint32_t i = 0; i < workers->count; i++)
 		if (pthread_clockjoin_np(workers->threads[i], NULL, CLOCK_MONOTONIC, &until) != 0)
 			return false;
+	if (workers->count > 0 && !test_waits_stop(&workers->tests, until_us))
+		return false;
 	close(workers->done_fd);
 	return true;
 }

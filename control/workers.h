@@ -11,6 +11,7 @@
 #include "control/call_queue.h"
 #include "control/request.h"
 #include "control/store_gate.h"
+#include "control/test_waits.h"
 
 #define WORKERS 4
 #define WORKERS_QUEUE_MAX 1024 /* calls that wait for a worker */
@@ -21,6 +22,7 @@ struct workers {
 	struct call_queue done; /* from them */
 	int done_fd; /* readable when done has calls */
 	struct store_gate gate;
+	struct test_waits tests; /* calls that no worker has any more */
 	pthread_t threads[WORKERS];
 	uint32_t count; /* of threads */
 };
@@ -36,6 +38,9 @@ bool workers_take_back(struct workers *workers, struct call *call);
 
 /* The next call whose reply is ready; NULL: none. Makes done_fd unreadable when there is none. */
 struct call *workers_done(struct workers *workers);
+
+/* This process ends soon: calls that wait for the end of a test are answered now. */
+void workers_end_tests(struct workers *workers);
 
 /*
  * Ends the threads; waits until that instant of the steady clock at most. Returns false when one is still at work: what

@@ -19,6 +19,7 @@ struct attempt_order {
 	const struct record *event; /* RECORD_PUBLISHED */
 	const struct transform *transform; /* NULL: none */
 	uint8_t job_id[16];
+	const uint8_t *attempt_id; /* 16 bytes; NULL: one is made */
 	uint32_t number; /* from 1 */
 	void *context; /* the caller's */
 };

@@ -17,6 +17,7 @@ courier_open(struct courier *c, uint64_t limit)
 {
 	queues_open(&c->queues, c->thread);
 	transform_cache_open(&c->transforms, c->thread);
+	tests_open(&c->tests, c->http, c->thread);
 	ready_open(&c->ready);
 	cancelled_open(&c->parcels.cancelled);
 	c->jobs.queues = &c->queues;
@@ -43,6 +44,12 @@ courier_close(struct courier *c)
 	cancelled_close(&c->parcels.cancelled);
 }
 
+uint32_t
+courier_in_flight(const struct courier *c)
+{
+	return c->jobs.in_flight + c->tests.count;
+}
+
 void
 courier_drain(struct courier *c)
 {
@@ -56,9 +63,15 @@ courier_attempt_done(void *context, void *order_context, const struct attempt_re
 {
 	struct courier *c = context;
 	struct job *job = order_context;
+	struct test *test = tests_find(&c->tests, result->attempt_id);
+	bool cut_off = c->draining && result->end == ATTEMPT_OURS;
 
 	/* Our shutdown is no attempt: the row stays as it is. */
-	if (c->draining && result->end == ATTEMPT_OURS)
+	if (test != NULL && cut_off)
+		tests_cut_off(&c->tests, test);
+	else if (test != NULL)
+		tests_end(&c->tests, test, result);
+	else if (cut_off)
 		jobs_cut_off(&c->jobs, job);
 	else
 		reports_attempt(&c->reports, job, result);
@@ -213,6 +226,10 @@ take(struct courier *c, struct news *news, int64_t now_us)
 		jobs_cancel(&c->jobs, news->tenant_id, news->id);
 		/* Its parcel may still wait on a lane, or come later. */
 		cancelled_add(&c->parcels.cancelled, news->tenant_id, news->id, now_us);
+		return;
+	case NEWS_TEST:
+		if (!c->draining)
+			tests_begin(&c->tests, news);
 		return;
 	case NEWS_WALKED:
 		c->walking = false;

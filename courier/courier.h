@@ -14,6 +14,7 @@
 #include "courier/parcels.h"
 #include "courier/reports.h"
 #include "courier/store_thread.h"
+#include "courier/tests.h"
 #include "shm/node.h"
 #include "shm/slots.h"
 
@@ -30,6 +31,7 @@ struct courier {
 	struct ready ready;
 	struct look look;
 	struct pages pages;
+	struct tests tests;
 	bool started; /* what the predecessor left is committed */
 	bool draining;
 	bool walking, walk_wanted;
@@ -58,6 +60,9 @@ int64_t courier_turn(struct courier *courier);
 
 /* Whether something came meanwhile that is in the segment alone: a parcel, or a change. Checked before a sleep. */
 bool courier_has_work(const struct courier *courier);
+
+/* Attempts that are under way, of jobs and of tests. */
+uint32_t courier_in_flight(const struct courier *courier);
 
 /* For http_open(). */
 void courier_attempt_done(void *context, void *order_context, const struct attempt_result *result);

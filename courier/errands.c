@@ -36,6 +36,7 @@ errands_remove_first(struct errands *errands)
 	if (errands->first == NULL)
 		errands->end = &errands->first;
 	free(errand->tenant_id);
+	free(errand->result);
 	free(errand);
 }
 

@@ -7,12 +7,14 @@
 
 #include <stdint.h>
 
+#include "courier/attempt.h"
 #include "courier/breaker.h"
 
 enum errand_kind {
 	ERRAND_LOAD_ENDPOINT,
 	ERRAND_FORGET_ENDPOINT,
 	ERRAND_TELL_BREAKER,
+	ERRAND_TELL_TEST,
 	ERRAND_LOAD_TRANSFORM,
 	ERRAND_READ_PAGE,
 	ERRAND_WALK
@@ -26,6 +28,7 @@ struct errand {
 	uint8_t after[16]; /* of READ_PAGE */
 	uint64_t event_bytes; /* of READ_PAGE */
 	enum breaker_state breaker; /* of TELL_BREAKER */
+	struct attempt_result *result; /* of TELL_TEST; freed with the errand */
 };
 
 /* Made by errands_init(). */

@@ -10,20 +10,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "api/secrets.h"
 #include "base/clock.h"
-#include "base/format.h"
-#include "base/log.h"
 #include "base/mem.h"
 #include "base/uuid.h"
 #include "courier/cancels.h"
+#include "courier/endpoint_reader.h"
 #include "courier/id_table.h"
 #include "courier/pause_watch.h"
 #include "courier/tenant_versions.h"
+#include "courier/test_watch.h"
 #include "event/handover.h"
 #include "store/webhooks/changes.h"
 #include "store/webhooks/endpoint_changes.h"
-#include "store/webhooks/endpoints.h"
 #include "store/webhooks/job_outcomes.h"
 #include "store/webhooks/job_rows.h"
 
@@ -50,17 +48,18 @@ struct changed {
 };
 
 struct follower {
-	const struct config *config;
 	const struct segment *segment;
 	uint32_t courier;
 	struct news_queue *news;
 	struct holder *holder;
-	struct secrets secrets;
+	struct endpoint_reader endpoints;
 	struct id_table known;
 	struct tenant_versions tenants;
 	struct pause_watch pauses;
+	struct test_watch tests;
 	struct changed *first, **end;
 	bool started; /* the first look is over */
+	bool looks_anew; /* the next look is to be made whatever the version is */
 	int64_t version, target; /* told, and to be told when the list is empty */
 	int64_t word; /* of the segment, at the last look */
 	int64_t looked_us, look_us; /* steady: the last look, the next one */
@@ -73,14 +72,15 @@ follower_new(const struct config *config, const struct segment *segment, uint32_
 {
 	struct follower *follower = mem_new(1, sizeof *follower);
 
-	follower->config = config;
 	follower->segment = segment;
 	follower->courier = courier;
 	follower->news = news;
 	follower->holder = holder;
 	follower->pauses = (struct pause_watch){.segment = segment, .courier = courier, .news = news};
 	follower->end = &follower->first;
-	secrets_open(&follower->secrets, config);
+	endpoint_reader_open(&follower->endpoints, config);
+	follower->tests = (struct test_watch){
+	    .segment = segment, .courier = courier, .news = news, .endpoints = &follower->endpoints};
 	return follower;
 }
 
@@ -117,54 +117,12 @@ follower_free(struct follower *follower)
 	id_table_free(&follower->known);
 	tenant_versions_free(&follower->tenants);
 	pause_watch_free(&follower->pauses);
-	secrets_close(&follower->secrets);
+	test_watch_free(&follower->tests);
+	endpoint_reader_close(&follower->endpoints);
 	free(follower);
 }
 
 /* ---- endpoints ---- */
-
-static void
-tell_unusable(const uint8_t endpoint_id[16], const struct error *why)
-{
-	char id[FORMAT_UUID_BYTES + 1] = "";
-
-	format_uuid(endpoint_id, id);
-	log_warning("an endpoint cannot be used as it is stored: its jobs wait", LOG_STR("endpoint_id", id),
-	    LOG_STR("error", why->text));
-}
-
-/* *endpoint is NULL when there is no such endpoint, or when the store refuses to read its row. */
-static int
-read_endpoint(struct follower *follower, struct db *db, const char *tenant_id, const uint8_t endpoint_id[16],
-    struct endpoint_config **endpoint, struct error *err) /* six: the result and the error come last */
-{
-	char id[FORMAT_UUID_BYTES + 1] = "";
-	struct db_rows *rows;
-	struct error why;
-	bool there;
-	int rc = endpoint_tenant_is_there(db, tenant_id, &there, err);
-
-	*endpoint = NULL;
-	if (rc != 0 || !there)
-		return rc;
-	format_uuid(endpoint_id, id);
-	rc = endpoints_get(db, tenant_id, (struct span){id, FORMAT_UUID_BYTES}, false, &rows, err);
-	if (rc == DB_REFUSED) {
-		tell_unusable(endpoint_id, err);
-		return 0;
-	}
-	if (rc != 0)
-		return rc;
-	if (db_rows_count(rows) > 0) {
-		const struct endpoint row = endpoint_of_row(rows, 0);
-
-		*endpoint = endpoint_config_new(follower->config, &follower->secrets, tenant_id, &row, &why);
-		if (why.text[0] != '\0')
-			tell_unusable(endpoint_id, &why);
-	}
-	db_rows_free(rows);
-	return 0;
-}
 
 bool
 follower_has_paused(const struct follower *follower, const char *tenant_id)
@@ -206,7 +164,7 @@ tell_endpoint(
 	struct known *known = (struct known *)id_table_find(&follower->known, endpoint_id);
 	struct endpoint_config *endpoint;
 	struct news *news;
-	int rc = read_endpoint(follower, db, tenant_id, endpoint_id, &endpoint, err);
+	int rc = endpoint_read(&follower->endpoints, db, tenant_id, endpoint_id, &endpoint, err);
 
 	if (rc != 0)
 		return rc;
@@ -416,30 +374,37 @@ look(struct follower *follower, struct db *db, struct error *err)
 	int64_t now_us = clock_steady_us(), word = node_changes_version(&follower->segment->header->node), version;
 	int rc = changes_version(db, &version, err);
 
-	if (rc == 0 && (!follower->started || version != follower->version)) {
+	if (rc == 0 && (!follower->started || follower->looks_anew || version != follower->version)) {
 		rc = pause_watch_look(&follower->pauses, db, err);
 		if (rc == 0)
 			holder_end_pauses(follower->holder, &follower->pauses.told);
 		if (rc == 0)
 			rc = look_at_all(follower, db, now_us, err);
 		if (rc == 0)
+			rc = test_watch_look(&follower->tests, db, err);
+		if (rc == 0)
 			follower->target = version;
 		if (rc == 0 && follower->first == NULL)
 			tell_version(follower);
 	}
 	if (rc == 0) {
+		follower->looks_anew = false;
 		follower->look_us = now_us + LOOK_US;
 		follower->word = word;
 	}
 	return rc;
 }
 
-bool
-follower_has_told(const struct follower *follower, int64_t version)
+void
+follower_look_anew(struct follower *follower)
 {
-	/* A store that was restored may never have had that version: then a look that has begun later counts. */
-	return follower->started && follower->first == NULL &&
-	       (follower->version >= version || follower->word >= version);
+	follower->looks_anew = true;
+}
+
+bool
+follower_has_looked(const struct follower *follower)
+{
+	return follower->started && !follower->looks_anew && follower->first == NULL;
 }
 
 int64_t
@@ -448,7 +413,7 @@ follower_due_us(const struct follower *follower)
 	int64_t word = node_changes_version(&follower->segment->header->node);
 	bool moved = word > follower->version && word != follower->word;
 
-	return follower->first != NULL || moved ? 0 : follower->look_us;
+	return follower->first != NULL || follower->looks_anew || moved ? 0 : follower->look_us;
 }
 
 int

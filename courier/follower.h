@@ -36,16 +36,18 @@ void follower_note_page(struct follower *follower, const uint8_t endpoint_id[16]
 /* Whether deliveries of the tenant are paused, as has been told last. */
 bool follower_has_paused(const struct follower *follower, const char *tenant_id);
 
-/* Whether everything up to that version of changes has been told. */
-bool follower_has_told(const struct follower *follower, int64_t version);
+/* The next step looks, whatever the version is. The second: whether it has, and has told everything that it found. */
+void follower_look_anew(struct follower *follower);
+bool follower_has_looked(const struct follower *follower);
 
 /* When follower_step() is to be called next, by the steady clock: at once, or at the next look. */
 int64_t follower_due_us(const struct follower *follower);
 
 /*
- * A step: looks whether there are changes, and tells NEWS_PAUSED when pauses have changed, and NEWS_HAS_ROWS for each
- * endpoint of a changed tenant that has rows; or reads some of the endpoints that have changed. When all of them are
- * told it tells NEWS_CHANGED. As db_query(); after any result but 0 the step is to be done again.
+ * A step: looks whether there are changes, and tells NEWS_PAUSED when pauses have changed, NEWS_HAS_ROWS for each
+ * endpoint of a changed tenant that has rows, and NEWS_TEST for each new test; or reads some of the endpoints that have
+ * changed. When all of them are told it tells NEWS_CHANGED. As db_query(); after any result but 0 the step is to be
+ * done again.
  */
 int follower_step(struct follower *follower, struct db *db, struct error *err);
 

@@ -147,7 +147,7 @@ http_begin(struct http *http, const struct attempt_order *order)
 	http->spare_count -= http->spare != NULL;
 	http->in_flight++;
 	uuid_v7(&http->ids, clock_wall_us(), attempt_id);
-	step = transfer_begin(transfer, order, attempt_id);
+	step = transfer_begin(transfer, order, order->attempt_id != NULL ? order->attempt_id : attempt_id);
 	transfer->wait_until_us = transfer->begun_us + (timeout_us < RESOLVER_WAIT_US ? timeout_us : RESOLVER_WAIT_US);
 	if (step != TRANSFER_LOOK_UP)
 		go_on(http, transfer, step);

@@ -155,7 +155,7 @@ courier_main(const struct config *config, const struct segment *segment, uint32_
 		handle_signals(&loop);
 		next_us = courier_turn(&loop.courier);
 		if (loop.finish_by_us != 0) {
-			if (loop.courier.jobs.in_flight == 0 || clock_steady_us() >= loop.finish_by_us)
+			if (courier_in_flight(&loop.courier) == 0 || clock_steady_us() >= loop.finish_by_us)
 				return end(&loop);
 			if (loop.finish_by_us < next_us)
 				next_us = loop.finish_by_us;

@@ -24,6 +24,7 @@ enum news_kind {
 	NEWS_PAGE,
 	NEWS_HAS_ROWS, /* the endpoint has */
 	NEWS_CANCELLED, /* the job, whose row somebody has removed */
+	NEWS_TEST, /* one attempt at the endpoint, as it is by config, with the event in memory */
 	NEWS_WALKED,
 	NEWS_PAUSED, /* pauses: whose deliveries are paused from now on, and whose are not any more */
 	NEWS_CHANGED, /* everything up to changes.version `version` has been told before */
@@ -46,9 +47,10 @@ struct page_row {
 struct news {
 	struct news *next;
 	enum news_kind kind;
-	char *tenant_id; /* of ENDPOINT, TRANSFORM, PAGE, HAS_ROWS, CANCELLED */
+	char *tenant_id; /* of ENDPOINT, TRANSFORM, PAGE, HAS_ROWS, CANCELLED, TEST */
 	uint8_t id[16]; /* the endpoint's, the transform's, or of REFUSED and CANCELLED the job's */
-	struct endpoint_config *config;
+	uint8_t attempt_id[16]; /* of TEST: what the attempt's is to be */
+	struct endpoint_config *config; /* of ENDPOINT, TEST */
 	struct transform *transform;
 	uint32_t released, position; /* of COMMITTED; of REFUSED: what lane_publish() returned */
 	int64_t version;
@@ -57,7 +59,7 @@ struct news {
 	uint32_t row_count;
 	bool last; /* of PAGE: no row stands behind these */
 	bool unreadable; /* of PAGE: the store refuses to read the rows, which has been logged; there are none */
-	char *memory; /* of PAGE: the rows' events */
+	char *memory; /* of PAGE: the rows' events; of TEST: the record */
 };
 
 struct news_queue {
@@ -79,7 +81,7 @@ void news_put(struct news_queue *queue, struct news *news);
 /* The oldest, which the caller frees. NULL: there are none, and the descriptor is not readable any more. */
 struct news *news_take(struct news_queue *queue);
 
-/* Frees it with everything that it still has: the caller takes config and transform out by setting them to NULL,
+/* Frees it with everything that it still has: the caller takes members out by setting them to NULL,
  * and pauses by making them empty. */
 void news_free(struct news *news);
 

@@ -1,6 +1,7 @@
 /*
  * A claim is three steps: the file names the next epoch, the row gets it, the file has it alone. A start that finds a
- * file between the first and the third asks which of the two epochs the row has.
+ * file between the first and the third asks which of the two epochs the row has. Whether the store is a copy is found
+ * out before: no courier of this node begins an attempt without the row.
  */
 #include "courier/node_keeper.h"
 
@@ -12,6 +13,7 @@
 #include "base/crypto.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "courier/copy_guard.h"
 #include "courier/node_file.h"
 #include "store/webhooks/changes.h"
 #include "store/webhooks/node_rows.h"
@@ -155,6 +157,8 @@ claim(struct node_keeper *keeper, struct db *db, struct error *err)
 	int64_t version;
 	int rc = keeper->has_file ? 0 : read_file(keeper, err);
 
+	if (rc == 0)
+		rc = copy_guard_check(keeper->config, db, err);
 	if (rc == 0)
 		rc = changes_version(db, &version, err);
 	if (rc == 0 && keeper->file.epoch != keeper->file.next_epoch)

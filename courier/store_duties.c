@@ -19,6 +19,7 @@
 #include "courier/outcome_writer.h"
 #include "courier/page_reader.h"
 #include "courier/runs.h"
+#include "courier/test_outcome.h"
 #include "event/handover.h"
 #include "shm/counters.h"
 #include "store/webhooks/job_outcomes.h"
@@ -42,7 +43,7 @@ struct store_duties {
 	struct node_keeper *keeper; /* NULL: not courier 0 */
 	bool lane_was_empty; /* the predecessor's outcomes are written */
 	int64_t outcomes_due_us; /* steady: when the next transaction of outcomes may begin */
-	int64_t first_version; /* of changes, when the node had its row; 0: it has none */
+	bool looks_anew; /* the follower was asked to, after the node had its row */
 	struct node_row node; /* that was told as NEWS_STARTED; node_id 0: none */
 };
 
@@ -142,13 +143,17 @@ keep_node(struct store_duties *duties, struct db *db, bool *worked, struct error
 	return node_keeper_step(duties->keeper, db, err);
 }
 
-/* A pause that was made before the node got its row holds from its first attempt on. */
+/*
+ * A pause that was made before the node got its row holds from its first attempt on, also one that was made in the
+ * claim of the row.
+ */
 static bool
 knows_pauses(struct store_duties *duties)
 {
-	if (duties->first_version == 0)
-		duties->first_version = node_changes_version(&duties->segment->header->node);
-	return follower_has_told(duties->follower, duties->first_version);
+	if (!duties->looks_anew)
+		follower_look_anew(duties->follower);
+	duties->looks_anew = true;
+	return follower_has_looked(duties->follower);
 }
 
 static int
@@ -159,11 +164,12 @@ tell_node(struct store_duties *duties, struct db *db, bool *worked, struct error
 
 	(void)db, (void)err;
 	if (!there)
-		duties->first_version = 0;
+		duties->looks_anew = false;
 	if (duties->node.node_id != 0 &&
 	    (!there || row.node_id != duties->node.node_id || row.epoch != duties->node.epoch)) {
 		news_put(duties->news, news_new(NEWS_NODE_LOST, NULL, NULL));
 		duties->node = (struct node_row){0};
+		duties->looks_anew = false;
 		*worked = true;
 	}
 	if (there && duties->node.node_id == 0 && duties->lane_was_empty && knows_pauses(duties)) {
@@ -335,6 +341,9 @@ fulfil(struct store_duties *duties, struct db *db, struct errand *errand, bool *
 		break;
 	case ERRAND_TELL_BREAKER:
 		runs_note_breaker(duties->runs, errand->tenant_id, errand->id, errand->breaker);
+		break;
+	case ERRAND_TELL_TEST:
+		rc = test_outcome_write(db, errand->tenant_id, errand->id, errand->result, err);
 		break;
 	case ERRAND_LOAD_TRANSFORM:
 		rc = load_transform(duties, db, errand, err);

@@ -271,6 +271,17 @@ store_thread_tell_breaker(struct store_thread *thread, const struct endpoint_nam
 }
 
 void
+store_thread_tell_test(
+    struct store_thread *thread, const struct endpoint_name *name, const struct attempt_result *result)
+{
+	struct errand *errand = ask(thread, ERRAND_TELL_TEST, name->tenant_id, name->endpoint_id);
+
+	errand->result = mem_new(1, sizeof *errand->result);
+	*errand->result = *result;
+	asked(thread);
+}
+
+void
 store_thread_load_transform(struct store_thread *thread, const char *tenant_id, const uint8_t transform_id[16])
 {
 	(void)ask(thread, ERRAND_LOAD_TRANSFORM, tenant_id, transform_id);

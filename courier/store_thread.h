@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "config/config.h"
+#include "courier/attempt.h"
 #include "courier/news.h"
 #include "shm/segment.h"
 
@@ -32,6 +33,10 @@ void store_thread_forget_endpoint(struct store_thread *thread, const struct endp
 
 /* The endpoint's circuit breaker is that by now, which the thread writes down. */
 void store_thread_tell_breaker(struct store_thread *thread, const struct endpoint_name *name, enum breaker_state state);
+
+/* That came of a test of the endpoint, which the thread writes down. */
+void store_thread_tell_test(
+    struct store_thread *thread, const struct endpoint_name *name, const struct attempt_result *result);
 
 /* A transform, which the thread answers by NEWS_TRANSFORM. */
 void store_thread_load_transform(struct store_thread *thread, const char *tenant_id, const uint8_t transform_id[16]);

@@ -104,6 +104,7 @@ SELECT CASE WHEN c.relowner <> quote_ident(:'owner')::regrole
 		('dlq_events', 'SELECT, DELETE', 'SELECT, INSERT, DELETE', '{}'),
 		('cancelled_jobs', 'SELECT, INSERT, DELETE', 'SELECT', '{}'),
 		('notices', 'SELECT, UPDATE, DELETE', 'INSERT', '{}'),
+		('endpoint_tests', 'SELECT, INSERT, DELETE', 'SELECT, DELETE', '{}'),
 		('fifo_heads', 'SELECT, DELETE', 'SELECT, INSERT, UPDATE', '{}'),
 		('idempotency_keys', 'SELECT, INSERT, UPDATE, DELETE', 'SELECT, INSERT, UPDATE', '{}'),
 		('replays', 'SELECT, INSERT, UPDATE, DELETE', 'SELECT, UPDATE', '{}'),
@@ -113,10 +114,10 @@ SELECT CASE WHEN c.relowner <> quote_ident(:'owner')::regrole
 		('inbox_keys', 'SELECT, INSERT', NULL, '{key}'),
 		('routing_versions', 'SELECT, INSERT, UPDATE, DELETE', 'SELECT, INSERT, UPDATE', '{}'),
 		('changes', 'SELECT, UPDATE', 'SELECT, UPDATE', '{}'),
-		('pauses', 'SELECT, INSERT, UPDATE, DELETE', 'SELECT, INSERT', '{}'),
+		('pauses', 'SELECT, INSERT, UPDATE, DELETE', 'SELECT, INSERT, UPDATE', '{}'),
 		('upkeep', 'SELECT, INSERT, UPDATE', NULL, '{}'),
 		('delivery_nodes', 'SELECT, DELETE', 'SELECT, INSERT, UPDATE, DELETE', '{}'),
-		('store_identity', 'SELECT, INSERT, UPDATE', 'SELECT', '{}')
+		('store_identity', 'SELECT, INSERT, UPDATE', 'SELECT, INSERT, UPDATE', '{}')
 	) AS rights (name, control, publisher, hidden)
 	JOIN pg_class c
 	  ON c.relnamespace = quote_ident(:'schema')::regnamespace AND c.relname = name

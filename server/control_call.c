@@ -346,12 +346,15 @@ control_call_new(struct control_calls *calls, struct exchange *exchange, uint32_
 void
 control_calls_end_late(struct control_calls *calls, int64_t before_us)
 {
-	while (!h2o_linklist_is_empty(&calls->waiting)) {
-		struct control_call *call = H2O_STRUCT_FROM_MEMBER(struct control_call, link, calls->waiting.next);
+	h2o_linklist_t *next;
+
+	for (h2o_linklist_t *at = calls->waiting.next; at != &calls->waiting; at = next) {
+		struct control_call *call = H2O_STRUCT_FROM_MEMBER(struct control_call, link, at);
 		struct exchange *exchange = call->exchange;
 
-		if (exchange->begun_us > before_us)
-			return;
+		next = at->next;
+		if (exchange->begun_us + frame_patience_ms(exchange->match.route->operation) * 1000 > before_us)
+			continue;
 		cancel(call);
 		control_refuse(exchange, "control_unavailable", late);
 	}

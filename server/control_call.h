@@ -81,7 +81,10 @@ void control_call_on_frame(struct control_call *call, const struct frame *frame)
  */
 void control_call_break_off(struct control_call *call, const char *text);
 
-/* Tells control that nobody waits for a call any more which has waited since that time, and answers it by 503. */
+/*
+ * Tells control that nobody waits for a call any more which has waited since that time, and for as long as it may take
+ * beyond that (frame_patience_ms()), and answers it by 503.
+ */
 void control_calls_end_late(struct control_calls *calls, int64_t before_us);
 
 /* Closes the connections of clients that have taken nothing of their replies since that time. */

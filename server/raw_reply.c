@@ -54,6 +54,8 @@ status_reason(int status)
 		return "Not Implemented";
 	case 503:
 		return "Service Unavailable";
+	case 504:
+		return "Gateway Timeout";
 	default:
 		assert(!"a status without a reason");
 		return "";

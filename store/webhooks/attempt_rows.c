@@ -18,13 +18,24 @@ enum { COLUMN_COUNT = sizeof types / sizeof *types };
 
 static const struct db_table table = {.name = "attempts", .columns = COLUMNS, .types = types, .count = COLUMN_COUNT};
 
-static const struct db_each repeat = {
-    .statement = {"INSERT INTO attempts (" COLUMNS ") SELECT * FROM unnest($1::text[], $2::uuid[], $3::timestamptz[], "
-		  "$4::uuid[], $5::uuid[], $6::uuid[], $7::int[], $8::int[], $9::int[], $10::int[], $11::int[], "
-		  "$12::smallint[], $13::smallint[], $14::text[], $15::text[], $16::text[], $17::text[], $18::text[]) "
-		  "ON CONFLICT (tenant_id, attempt_id, started_at) DO NOTHING",
-	"INSERT INTO attempts (" COLUMNS ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, "
-	"$16, $17, $18) ON CONFLICT (tenant_id, attempt_id, started_at) DO NOTHING"},
+#define ARRAYS                                                                                                         \
+	"unnest($1::text[], $2::uuid[], $3::timestamptz[], $4::uuid[], $5::uuid[], $6::uuid[], $7::int[], $8::int[], " \
+	"$9::int[], $10::int[], $11::int[], $12::smallint[], $13::smallint[], $14::text[], $15::text[], $16::text[], " \
+	"$17::text[], $18::text[])"
+#define VALUES "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18"
+
+static const struct db_each repeat = {.statement = {"INSERT INTO attempts (" COLUMNS ") SELECT * FROM " ARRAYS
+						    " ON CONFLICT (tenant_id, attempt_id, started_at) DO NOTHING",
+					  "INSERT INTO attempts (" COLUMNS ") VALUES (" VALUES
+					  ") ON CONFLICT (tenant_id, attempt_id, started_at) DO NOTHING"},
+    .types = types,
+    .count = COLUMN_COUNT};
+
+static const struct db_each add_test = {
+    .statement = {"INSERT INTO attempts (" COLUMNS ", test) SELECT *, true FROM " ARRAYS
+		  " ON CONFLICT (tenant_id, attempt_id, started_at) DO NOTHING",
+	"INSERT INTO attempts (" COLUMNS ", test) VALUES (" VALUES
+	", true) ON CONFLICT (tenant_id, attempt_id, started_at) DO NOTHING"},
     .types = types,
     .count = COLUMN_COUNT};
 
@@ -32,6 +43,12 @@ static struct db_param
 duration(int32_t ms)
 {
 	return ms >= 0 ? db_int(ms) : db_null();
+}
+
+static struct db_param
+id_or_null(const uint8_t *id)
+{
+	return id != NULL ? db_uuid(id) : db_null();
 }
 
 static void
@@ -42,8 +59,8 @@ put_values(const struct attempt_row *row, struct db_param values[COLUMN_COUNT])
 	values[n++] = db_text(row->tenant_id);
 	values[n++] = db_uuid(row->attempt_id);
 	values[n++] = db_int(row->started_us);
-	values[n++] = db_uuid(row->job_id);
-	values[n++] = db_uuid(row->event_id);
+	values[n++] = id_or_null(row->job_id);
+	values[n++] = id_or_null(row->event_id);
 	values[n++] = db_uuid(row->endpoint_id);
 	values[n++] = db_int(row->duration_ms > 0 ? row->duration_ms : 0);
 	values[n++] = duration(row->dns_ms);
@@ -139,4 +156,13 @@ attempt_rows_repeat(struct db *db, const struct attempt_row *rows, uint32_t coun
 
 	free(values);
 	return rc;
+}
+
+int
+attempt_rows_add_test(struct db *db, const struct attempt_row *row, struct error *err)
+{
+	struct db_param values[COLUMN_COUNT];
+
+	put_values(row, values);
+	return db_each(db, &add_test, values, 1, NULL, err);
 }

@@ -11,7 +11,8 @@
 /* A row. Everything is borrowed; a text without a base is null. */
 struct attempt_row {
 	struct span tenant_id;
-	const uint8_t *attempt_id, *job_id, *event_id, *endpoint_id; /* 16 bytes each */
+	const uint8_t *attempt_id, *job_id, *event_id,
+	    *endpoint_id; /* 16 bytes each; of a test job and event are NULL */
 	int64_t started_us; /* wall clock */
 	int32_t duration_ms, dns_ms, connect_ms, tls_ms, first_byte_ms; /* below 0: null, duration_ms 0 */
 	uint32_t attempt_n; /* up to INT16_MAX */
@@ -34,5 +35,8 @@ int attempt_rows_add(struct db *db, const struct attempt_row *rows, uint32_t cou
 
 /* The same, but leaves rows as they are that are there already. */
 int attempt_rows_repeat(struct db *db, const struct attempt_row *rows, uint32_t count, struct error *err);
+
+/* Adds the row of a test, in the transaction. As db_query(). */
+int attempt_rows_add_test(struct db *db, const struct attempt_row *row, struct error *err);
 
 #endif

@@ -76,6 +76,7 @@ static const struct db_statement tenant_slices[] = {
     OF_TENANT("fifo_heads", "endpoint_id, ordering_key"),
     OF_TENANT("endpoints", "endpoint_id"),
     OF_TENANT("transforms", "transform_id"),
+    OF_TENANT("endpoint_tests", "attempt_id"), /* before the attempts: a test without a row adds none */
     OF_TENANT("attempts", "attempt_id, started_at"),
     OF_TENANT("dlq", "job_id"),
     OF_TENANT("dlq_events", "event_id, job_id"),

@@ -20,11 +20,12 @@ def test_the_commands_make_change_and_remove_an_endpoint(make_hookline, tmp_path
         ["bash", "-euo", "pipefail", "-c", script], cwd=tmp_path, capture_output=True, text=True, timeout=30,
         env=clean_environment({"HL_URL": f"http://127.0.0.1:{hookline.daemon.port}", "HL_API_KEY": hookline.start_key.key}))
     assert run.returncode == 0, run.stdout + run.stderr
-    subscription, endpoints, changed, rotated, subscriptions, received, inbox = (
+    subscription, endpoints, changed, rotated, tested, subscriptions, received, inbox = (
         json.loads(line) for line in run.stdout.splitlines() if line)
     assert subscription["topic_pattern"] == "order.*" and subscriptions["items"] == [subscription]
     assert endpoints["items"][0]["headers"] == {"X-Api-Key": "***"}
     assert changed["retry_schedule"] == "5s,1m,10m" and rotated["secret"].startswith("whsec_")
+    assert tested["test"] is True and tested["endpoint_id"] == endpoints["items"][0]["id"]
     assert received == {"ok": True} and [message["body"] for message in inbox["items"]] == ['{"hello": "inbox"}']
     assert hookline.start_key.get("/v1/endpoints").json["count"] == 0
 

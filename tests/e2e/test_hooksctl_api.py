@@ -6,6 +6,7 @@ import re
 import pytest
 
 from harness.daemon import run_program
+from harness.recording_receiver import Answer
 from harness.rows import Rows
 
 
@@ -167,3 +168,14 @@ def test_dead_letters_are_requeued_one_by_one_and_by_options(ctl):
         run = ctl.run(*words)
         assert run.returncode == 1 and "disabled" in run.stderr
     assert [row[0] for row in table(ctl("dlq", "ls"))] == [third]
+
+
+def test_an_endpoint_is_tested_and_the_result_shown(ctl, receiver):
+    endpoint = ctl.json("endpoints", "add", receiver.url("/in"), "--enabled=false")["id"]
+    shown = fields(ctl("test", endpoint))
+    assert (shown["status"], shown["http_status"], shown["test"]) == ("success", "200", "true")
+    receiver.answers["/in"] = Answer(500)
+    told = ctl.json("endpoints", "test", endpoint, "--topic=order.created", '--payload={"amount":1200}')
+    assert (told["status"], told["http_status"]) == ("failure", 500)
+    assert [json.loads(arrival.body)["event"]["topic"] for arrival in receiver.arrivals] == ["hookline.test", "order.created"]
+    assert [row[1] for row in table(ctl("deliveries", "ls"))] == [told["id"], shown["id"]]

@@ -24,7 +24,7 @@ SELECT DISTINCT application_name FROM pg_stat_activity JOIN pg_locks USING (pid)
 WHERE datname = current_database() AND locktype = 'advisory' AND granted AND %s = ANY (pg_blocking_pids(pid))"""
 TENANTED = {"endpoints", "subscriptions", "transforms", "events", "jobs", "attempts", "dlq", "dlq_events", "idempotency_keys",
             "replays", "audit_log", "fifo_heads", "tenant_stats", "inbox_messages", "cancelled_jobs",
-            "notices"}
+            "notices", "endpoint_tests"}
 SMALL = {"tenants", "api_keys", "delivery_nodes", "routing_versions", "pauses", "changes", "upkeep", "store_identity", "inbox_keys",
          "hookline_schema_migrations"}
 

@@ -73,6 +73,10 @@ struct scene {
 	uint32_t order_count;
 	uint32_t begun; /* attempts ever */
 	uint32_t wakes, loads, pages, walks;
+	struct attempt_order test; /* the newest, as it was begun */
+	uint32_t tests; /* ever begun */
+	struct attempt_result tested; /* what the store thread was told of one last */
+	uint32_t tested_count;
 	uint64_t limit;
 };
 
@@ -130,6 +134,9 @@ void store_tell_version(int64_t version);
 
 /* Deliveries of that tenant alone are paused, or of all ("*"), or of nobody (NULL). */
 void store_tell_pause(const char *tenant_id);
+
+/* Somebody asks for a test of the endpoint; the event is that of a row. */
+void store_tell_test(const struct model_endpoint *endpoint, const struct model_row *row, const uint8_t attempt_id[16]);
 
 /* Whether the courier has news to take. The second: the thread and all that it was asked for are gone. */
 bool store_has_news(void);

@@ -87,6 +87,15 @@ store_thread_tell_breaker(struct store_thread *thread, const struct endpoint_nam
 }
 
 void
+store_thread_tell_test(
+    struct store_thread *thread, const struct endpoint_name *name, const struct attempt_result *result)
+{
+	assert_string_equal(name->tenant_id, endpoint_by_id(name->endpoint_id)->tenant_id);
+	scene.tested = *result;
+	scene.tested_count++;
+}
+
+void
 store_thread_load_transform(struct store_thread *thread, const char *tenant_id, const uint8_t transform_id[16])
 {
 	struct request *r = request(LOAD_TRANSFORM, transform_id);
@@ -159,6 +168,7 @@ news_free(struct news *news)
 		transform_free(news->transform);
 	free(news->transform);
 	free(news->rows);
+	free(news->memory);
 	free(news->tenant_id);
 	free(news);
 }
@@ -207,6 +217,17 @@ store_tell_endpoint(const struct model_endpoint *endpoint)
 	struct news *news = tell(NEWS_ENDPOINT, endpoint->tenant_id, endpoint->id);
 
 	news->config = endpoint->deleted ? NULL : config_of(endpoint);
+}
+
+void
+store_tell_test(const struct model_endpoint *endpoint, const struct model_row *row, const uint8_t attempt_id[16])
+{
+	struct news *news = tell(NEWS_TEST, endpoint->tenant_id, endpoint->id);
+
+	news->config = config_of(endpoint);
+	news->memory = mem_new(row->event->length, 1);
+	memcpy(news->memory, row->event, row->event->length);
+	memcpy(news->attempt_id, attempt_id, sizeof news->attempt_id);
 }
 
 static void

@@ -9,9 +9,12 @@
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "store/webhooks/changes.h"
+#include "store/webhooks/routing.h"
 #include "tests/unit/courier_segment.h"
 #include "tests/unit/db_fixture.h"
 #include "tests/unit/jobs_fixture.h"
@@ -91,10 +94,14 @@ store_thread_set_up(void **state)
 int
 store_thread_tear_down(void **state)
 {
-	char path[128];
+	static const char *const files[] = {"hl-node", "hl-store"};
 
-	(void)snprintf(path, sizeof path, "%s/hl-node", data_dir);
-	(void)unlink(path);
+	for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+		char path[128];
+
+		(void)snprintf(path, sizeof path, "%s/%s", data_dir, files[i]);
+		(void)unlink(path);
+	}
 	return jobs_tear_down(state) | rmdir(data_dir);
 }
 
@@ -113,4 +120,38 @@ store_thread_end(void **state)
 		stop();
 	courier_segment_close(&segment);
 	return 0;
+}
+
+struct endpoint_name
+name_of(uint8_t endpoint)
+{
+	struct endpoint_name name = {.tenant_id = jobs_tenant};
+
+	memcpy(name.endpoint_id, endpoint_id(endpoint), 16);
+	return name;
+}
+
+void
+change_endpoint(const char *sql)
+{
+	const struct db_statement statement = {sql};
+	const struct db_param params[] = {db_string(jobs_tenant)};
+	int64_t version;
+
+	must_begin(jobs_db);
+	must_run(jobs_db, &statement, params, 1);
+	must_be(0, routing_raise(jobs_db, jobs_tenant, &err), &err);
+	must_be(0, changes_raise(jobs_db, &version, &err), &err);
+	must_commit(jobs_db);
+}
+
+int64_t
+wait_for(const char *sql, int64_t expected)
+{
+	int64_t until_us = clock_steady_us() + 5 * SECOND_US, count;
+
+	do
+		count = tenant_count(sql);
+	while (count != expected && clock_steady_us() < until_us);
+	return count;
 }

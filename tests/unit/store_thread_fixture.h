@@ -29,4 +29,13 @@ struct news *await_any(void);
 struct news *await(enum news_kind kind);
 void await_and_free(enum news_kind kind);
 
+/* The endpoint of that number (tests/unit/jobs_fixture.h), of the test's tenant. */
+struct endpoint_name name_of(uint8_t endpoint);
+
+/* A change of an endpoint as control makes it, by a statement whose $1 is the tenant. */
+void change_endpoint(const char *sql);
+
+/* Waits until the statement gives that number, at most 5 seconds. Returns what it gives then. */
+int64_t wait_for(const char *sql, int64_t expected);
+
 #endif

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "courier/copy_guard.h"
 #include "courier/node_file.h"
 #include "courier/node_keeper.h"
 #include "tests/unit/courier_segment.h"
@@ -48,6 +49,10 @@ set_up(void **state)
 static int
 tear_down(void **state)
 {
+	char store[128];
+
+	(void)snprintf(store, sizeof store, "%s/" STORE_FILE, data_dir);
+	(void)unlink(store);
 	(void)unlink(path());
 	return jobs_tear_down(state) | rmdir(data_dir);
 }

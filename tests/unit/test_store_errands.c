@@ -14,25 +14,13 @@
 
 #include "base/clock.h"
 #include "base/format.h"
-#include "store/webhooks/changes.h"
-#include "store/webhooks/routing.h"
 #include "tests/unit/db_fixture.h"
 #include "tests/unit/jobs_fixture.h"
 #include "tests/unit/store_thread_fixture.h"
 
-static struct error err;
 static const uint8_t none[16];
 
 /* ---- what the loop asks for ---- */
-
-static struct endpoint_name
-name_of(uint8_t endpoint)
-{
-	struct endpoint_name name = {.tenant_id = jobs_tenant};
-
-	memcpy(name.endpoint_id, endpoint_id(endpoint), 16);
-	return name;
-}
 
 static void
 test_a_page_has_rows_with_the_events_of_those_that_are_due(void **state)
@@ -219,21 +207,6 @@ test_a_transform_comes_read_or_not_at_all(void **state)
 
 /* ---- changes ---- */
 
-/* A change of an endpoint as control makes it. */
-static void
-change_endpoint(const char *sql)
-{
-	const struct db_statement statement = {sql};
-	const struct db_param params[] = {db_string(jobs_tenant)};
-	int64_t version;
-
-	must_begin(jobs_db);
-	must_run(jobs_db, &statement, params, 1);
-	must_be(0, routing_raise(jobs_db, jobs_tenant, &err), &err);
-	must_be(0, changes_raise(jobs_db, &version, &err), &err);
-	must_commit(jobs_db);
-}
-
 static void
 test_a_changed_endpoint_is_told_before_the_version_of_its_change(void **state)
 {
@@ -330,17 +303,6 @@ test_a_new_courier_learns_of_jobs_that_were_cancelled_of_late_before_it_starts(v
 	}
 	news_free(news);
 	tenant_run("DELETE FROM cancelled_jobs WHERE tenant_id = $1");
-}
-
-static int64_t
-wait_for(const char *sql, int64_t expected)
-{
-	int64_t until_us = clock_steady_us() + 5 * SECOND_US, count;
-
-	do
-		count = tenant_count(sql);
-	while (count != expected && clock_steady_us() < until_us);
-	return count;
 }
 
 static void

@@ -46,6 +46,28 @@ COMMENT ON COLUMN cancelled_jobs.version IS 'changes.version of the transaction 
 COMMENT ON COLUMN cancelled_jobs.job_id IS 'The job.';
 COMMENT ON COLUMN cancelled_jobs.cancelled_at IS 'When. Upkeep removes the row an hour later.';
 
+-- Control writes down which single attempts people ask for; couriers make them, and take the rows out.
+CREATE TABLE endpoint_tests (
+	tenant_id text COLLATE "C" NOT NULL,
+	attempt_id uuid NOT NULL,
+	endpoint_id uuid NOT NULL,
+	node_id int NOT NULL,
+	topic text COLLATE "C" NOT NULL,
+	payload text NOT NULL,
+	requested_at timestamptz NOT NULL,
+	expires_at timestamptz NOT NULL,
+	PRIMARY KEY (tenant_id, attempt_id)
+);
+COMMENT ON TABLE endpoint_tests IS 'Tests of endpoints that are under way: one attempt each, whatever state the endpoint is in.';
+COMMENT ON COLUMN endpoint_tests.tenant_id IS 'Whose endpoint it is.';
+COMMENT ON COLUMN endpoint_tests.attempt_id IS 'The id that the attempt has.';
+COMMENT ON COLUMN endpoint_tests.endpoint_id IS 'Where it goes.';
+COMMENT ON COLUMN endpoint_tests.node_id IS 'The node that was asked, whose courier makes the attempt.';
+COMMENT ON COLUMN endpoint_tests.topic IS 'Of the event that is sent.';
+COMMENT ON COLUMN endpoint_tests.payload IS 'Of the event that is sent: JSON.';
+COMMENT ON COLUMN endpoint_tests.requested_at IS 'When somebody asked for it.';
+COMMENT ON COLUMN endpoint_tests.expires_at IS 'When it may be begun no more. Upkeep removes the row then.';
+
 -- So that upkeep finds what a deleted endpoint leaves.
 ALTER TABLE dlq_events ADD COLUMN endpoint_id uuid;
 COMMENT ON COLUMN dlq_events.endpoint_id IS 'The job''s endpoint.';

@@ -17,6 +17,19 @@ CREATE TABLE cancelled_jobs (
 	PRIMARY KEY (tenant_id, version, job_id)
 ) STRICT, WITHOUT ROWID;
 
+-- Tests of endpoints that are under way: one attempt each, whatever state the endpoint is in.
+CREATE TABLE endpoint_tests (
+	tenant_id TEXT NOT NULL, -- Whose endpoint it is
+	attempt_id TEXT NOT NULL, -- The id that the attempt has
+	endpoint_id TEXT NOT NULL, -- Where it goes
+	node_id INTEGER NOT NULL, -- The node that was asked, whose courier makes the attempt
+	topic TEXT NOT NULL, -- Of the event that is sent
+	payload TEXT NOT NULL, -- Of the event that is sent: JSON
+	requested_at INTEGER NOT NULL, -- When somebody asked for it
+	expires_at INTEGER NOT NULL, -- When it may be begun no more. Upkeep removes the row then
+	PRIMARY KEY (tenant_id, attempt_id)
+) STRICT, WITHOUT ROWID;
+
 ALTER TABLE dlq_events ADD COLUMN endpoint_id TEXT; -- The job's endpoint
 
 -- Any node goes on with a replay, a slice a transaction: how far it is stands in its row.

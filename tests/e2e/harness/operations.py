@@ -43,6 +43,7 @@ BODIES = {
     "ENDPOINT_UPDATE": lambda own: {"name": "changed"},
     "ENDPOINT_ROTATE_SECRET": lambda own: {"overlap_seconds": 60},
     "ENDPOINT_RETRY": lambda own: {},
+    "ENDPOINT_TEST": lambda own: {},
     "JOB_RETRY": lambda own: {},
     "DEAD_LETTER_REQUEUE": lambda own: {},
     "DEAD_LETTER_REQUEUE_MANY": lambda own: {"endpoint_id": own["endpoint"]},

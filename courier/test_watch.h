@@ -1,0 +1,33 @@
+/* Tells the loop which tests of endpoints it is to make, each once. For the store thread. */
+#ifndef COURIER_TEST_WATCH_H
+#define COURIER_TEST_WATCH_H
+
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/repeat.h"
+#include "courier/endpoint_reader.h"
+#include "courier/id_table.h"
+#include "courier/news.h"
+#include "shm/segment.h"
+#include "store/db.h"
+
+struct test_watch {
+	const struct segment *segment; /* borrowed, as news and endpoints */
+	uint32_t courier; /* this one's number */
+	struct news_queue *news;
+	const struct endpoint_reader *endpoints;
+	struct id_table told; /* by the attempt's id, while the test has a row */
+	uint32_t looks;
+	struct repeat refused;
+};
+
+/*
+ * Tells NEWS_TEST for each test of this node and this courier that was not told yet. One whose endpoint cannot be sent
+ * to fails at once. As db_query() without DB_REFUSED.
+ */
+int test_watch_look(struct test_watch *watch, struct db *db, struct error *err);
+
+void test_watch_free(struct test_watch *watch);
+
+#endif

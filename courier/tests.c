@@ -1,0 +1,74 @@
+/* A test is known by the id of its attempt, which control has given it. */
+#include "courier/tests.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+struct test {
+	TAILQ_ENTRY(test) link;
+	struct endpoint_name name;
+	char *tenant_id, *memory; /* what name and the record are borrowed from */
+	struct endpoint_config *config;
+	uint8_t attempt_id[16];
+};
+
+void
+tests_open(struct tests *tests, struct http *http, struct store_thread *thread)
+{
+	tests->http = http;
+	tests->thread = thread;
+	TAILQ_INIT(&tests->under_way);
+}
+
+void
+tests_begin(struct tests *tests, struct news *news)
+{
+	struct test *test = mem_new(1, sizeof *test);
+	struct attempt_order order = {.endpoint = news->config, .number = 1, .attempt_id = test->attempt_id};
+
+	test->tenant_id = news->tenant_id;
+	test->memory = news->memory;
+	test->config = news->config;
+	news->tenant_id = news->memory = NULL;
+	news->config = NULL;
+	test->name.tenant_id = test->tenant_id;
+	memcpy(test->name.endpoint_id, news->id, sizeof test->name.endpoint_id);
+	memcpy(test->attempt_id, news->attempt_id, sizeof test->attempt_id);
+	TAILQ_INSERT_TAIL(&tests->under_way, test, link);
+	tests->count++;
+	order.event = (const struct record *)(const void *)test->memory;
+	memcpy(order.job_id, order.event->event_id, sizeof order.job_id);
+	order.job_id[15] = 1; /* job 1 of the event */
+	http_begin(tests->http, &order);
+}
+
+struct test *
+tests_find(const struct tests *tests, const uint8_t attempt_id[16])
+{
+	struct test *test;
+
+	TAILQ_FOREACH(test, &tests->under_way, link)
+	if (memcmp(test->attempt_id, attempt_id, sizeof test->attempt_id) == 0)
+		return test;
+	return NULL;
+}
+
+void
+tests_cut_off(struct tests *tests, struct test *test)
+{
+	TAILQ_REMOVE(&tests->under_way, test, link);
+	tests->count--;
+	endpoint_config_give(test->config);
+	free(test->tenant_id);
+	free(test->memory);
+	free(test);
+}
+
+void
+tests_end(struct tests *tests, struct test *test, const struct attempt_result *result)
+{
+	store_thread_tell_test(tests->thread, &test->name, result);
+	tests_cut_off(tests, test);
+}

@@ -1,0 +1,148 @@
+"""A copy of the webhooks' store sends nothing to customers by itself: what waits in it waits until somebody resumes deliveries."""
+
+import shutil
+import sqlite3
+import subprocess
+
+import pytest
+
+from harness.daemon import run_program
+from harness.deliveries import Endpoints
+from harness.metrics import metrics
+from harness.postgres import PostgresServer
+from harness.recording_receiver import Answer
+from harness.waiting import wait_until
+from harness.webhooks import STORES
+
+SMALL = {"STORAGE_TYPE": "jsonl", "ACCEPTORS": 1, "WRITERS": 1, "HL_PUBLISHERS": 1, "HL_COURIERS": 1}
+WHY = "the webhooks' store looks like a copy"
+FORGET_NODES = "DELETE FROM delivery_nodes"  # the next one to start gets the number of the one that had the jobs
+
+
+@pytest.fixture
+def other_server():
+    server = PostgresServer()
+    server.start()
+    yield server
+    server.remove()
+
+
+def leave_jobs(hookline, receiver, count=3):
+    """Jobs that wait for a receiver that has failed; the daemon is stopped."""
+    receiver.answers["/in"] = Answer(500)
+    tenant = hookline.new_tenant()
+    Endpoints(tenant, receiver).add("/in", retry_schedule=["1s"] * 20)
+    for number in range(count):
+        assert tenant.client.post("/v1/events", {"topic": "orders.made", "payload": {"n": number}}).status == 201
+    receiver.wait(count, "/in")
+    hookline.daemon.stop()
+    receiver.answers["/in"] = Answer()
+    receiver.arrivals.clear()
+    return tenant
+
+
+def deliveries(hookline):
+    """What /health says of them."""
+    return hookline.daemon.get("/health").json()["webhooks"]["deliveries"]
+
+
+def assert_waits(hookline, receiver, why, count=3):
+    """The copy says that it is paused, and why; and its courier has gone through what waits, and has sent nothing of it."""
+    shown = wait_until(lambda: deliveries(hookline)["paused"] and deliveries(hookline), "the pause to be shown")
+    assert why in shown["paused_reason"] and f"{count} jobs wait" in shown["paused_reason"]
+    assert metrics(hookline.daemon)["deliveries_paused"] == 1
+    assert hookline.admin.get("/v1/admin/stats").json["paused"] is True
+    held = "SELECT count(*) FROM jobs WHERE status = 'held'"
+    wait_until(lambda: hookline.value(held) == count, "what waits to be held")
+    assert receiver.arrivals == []
+
+
+def resume(hookline):
+    """As a person does."""
+    run = run_program("hooksctl", "deliveries", "resume", options={
+        "HL_URL": f"http://127.0.0.1:{hookline.daemon.port}", "HL_ADMIN_KEY": hookline.admin.key})
+    assert (run.returncode, run.stderr) == (0, ""), run
+
+
+def assert_goes_on(hookline, receiver, count=3):
+    resume(hookline)
+    receiver.wait(count, "/in")
+    wait_until(lambda: hookline.value("SELECT count(*) FROM jobs") == 0, "no job to be left", 20)
+    wait_until(lambda: not deliveries(hookline)["paused"], "no pause to be shown")
+
+
+def assert_delivers(hookline, receiver, count=3):
+    receiver.wait(count, "/in")
+    assert deliveries(hookline)["paused"] is False and WHY not in hookline.daemon.log()
+
+
+def test_a_dump_restored_on_another_server_starts_paused_on_every_node(make_hookline, receiver, other_server):
+    """Three nodes begin at once, each with two couriers."""
+    original = make_hookline("postgres", **SMALL).start()
+    leave_jobs(original, receiver)
+    copy = other_server.new_database()
+    bindir = other_server.bindir
+    dump = subprocess.run([bindir / "pg_dump", "-Fc", original.database.url], check=True, capture_output=True).stdout
+    subprocess.run([bindir / "pg_restore", "--no-owner", "-d", copy.url], input=dump, check=True)
+    copy.query(FORGET_NODES)
+    keys = {name: original.daemon.options[name] for name in ("HL_API_KEY", "HL_ADMIN_KEY", "HL_MASTER_KEY")}
+    nodes = [make_hookline("postgres", copy, **SMALL | keys | {"HL_COURIERS": 2}) for _ in range(3)]
+    for node in nodes:
+        node.daemon.spawn()
+    for node in nodes:
+        node.daemon.port = int(node.daemon.wait_for_log(node.daemon.ready_pattern).group(1))
+        node.wait_ready()
+        wait_until(lambda node=node: deliveries(node)["paused"], "each node to be paused")
+    first = next(node for node in nodes if WHY in node.daemon.log())
+    assert_waits(first, receiver, "database server")
+    assert sum(node.daemon.whole_log().count(WHY) for node in nodes) == 1
+    assert_goes_on(first, receiver)
+
+
+def test_a_copied_file_in_another_data_dir_starts_paused(make_hookline, receiver):
+    original = make_hookline("embedded", **SMALL).start()
+    leave_jobs(original, receiver)
+    keys = {name: original.daemon.options[name] for name in ("HL_API_KEY", "HL_ADMIN_KEY", "HL_MASTER_KEY")}
+    copy = make_hookline("embedded", **SMALL | keys)
+    copy.data_path.parent.mkdir(parents=True)
+    with sqlite3.connect(original.data_path) as source, sqlite3.connect(copy.data_path) as target:
+        source.backup(target)
+        target.execute(FORGET_NODES)
+    copy.start()
+    assert_waits(copy, receiver, "DATA_DIR")
+    assert_goes_on(copy, receiver)
+    copy.daemon.stop()
+    receiver.arrivals.clear()
+    original.start()
+    assert_delivers(original, receiver)
+
+
+@pytest.mark.parametrize("store", STORES)
+def test_another_deployment_starts_paused_and_a_restart_of_it_does_not_pause_again(make_hookline, store, receiver):
+    hookline = make_hookline(store, **SMALL, HL_DEPLOYMENT="production").start()
+    leave_jobs(hookline, receiver)
+    hookline.daemon.options["HL_DEPLOYMENT"] = "staging"
+    hookline.start()
+    assert_waits(hookline, receiver, "HL_DEPLOYMENT")
+    hookline.daemon.restart()
+    hookline.wait_ready()
+    assert_waits(hookline, receiver, "HL_DEPLOYMENT")
+    assert hookline.daemon.whole_log().count(WHY) == 1
+    assert_goes_on(hookline, receiver)
+
+
+@pytest.mark.parametrize("store", STORES)
+def test_a_restart_goes_on_by_itself(make_hookline, store, receiver):
+    hookline = make_hookline(store, **SMALL, HL_DEPLOYMENT="production").start()
+    leave_jobs(hookline, receiver)
+    hookline.start()
+    assert_delivers(hookline, receiver)
+
+
+def test_a_data_dir_that_is_lost_pauses_nothing_over_postgres(make_hookline, receiver):
+    hookline = make_hookline("postgres", **SMALL).start()
+    leave_jobs(hookline, receiver)
+    shutil.rmtree(hookline.daemon.directory / ".agentic")
+    hookline.query(FORGET_NODES)
+    hookline.start()
+    assert_delivers(hookline, receiver)

@@ -1,0 +1,164 @@
+/*
+ * Tests of endpoints, as the courier's second thread finds them and stores what came of them: over an SQLite file, and,
+ * where HOOKS_TEST_POSTGRES_URL names a database (tests/e2e/test_db.py), over PostgreSQL.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/format.h"
+#include "store/webhooks/changes.h"
+#include "store/webhooks/test_rows.h"
+#include "tests/unit/db_fixture.h"
+#include "tests/unit/jobs_fixture.h"
+#include "tests/unit/store_thread_fixture.h"
+
+static struct error err;
+
+static const char attempt[] = "019aaaaa-0000-7000-8000-000000001234";
+static const char tests_left[] = "SELECT count(*) FROM endpoint_tests WHERE tenant_id = $1";
+
+/* As control does. */
+static void
+ask_for_test(uint8_t endpoint, int64_t lasts_ms)
+{
+	char id[FORMAT_UUID_BYTES + 1] = "";
+	int64_t version;
+
+	format_uuid(endpoint_id(endpoint), id);
+	const struct test_row row = {.tenant_id = jobs_tenant,
+	    .attempt_id = attempt,
+	    .endpoint_id = {id, FORMAT_UUID_BYTES},
+	    .node_id = must_count(jobs_db, "SELECT max(node_id) FROM delivery_nodes"),
+	    .topic = {"a.b", 3},
+	    .payload = {"[1]", 3},
+	    .lasts_ms = lasts_ms};
+
+	must_begin(jobs_db);
+	must_be(0, test_rows_add(jobs_db, &row, &err), &err);
+	must_be(0, changes_raise(jobs_db, &version, &err), &err);
+	must_commit(jobs_db);
+}
+
+static void
+start_with_node(void)
+{
+	start();
+	await_and_free(NEWS_STARTED);
+}
+
+static void
+test_a_test_is_told_once_with_its_endpoint_and_event_and_its_result_is_stored(void **state)
+{
+	const struct endpoint_name name = name_of(1);
+	struct attempt_result result = {
+	    .end = ATTEMPT_ANSWERED, .http_status = 500, .started_us = clock_wall_us(), .dns_ms = -1};
+	const struct record *event;
+	struct news *news;
+
+	add_endpoint(1);
+	tenant_run("UPDATE endpoints SET enabled = FALSE WHERE tenant_id = $1");
+	start_with_node();
+	ask_for_test(1, 60000);
+	news = await(NEWS_TEST);
+	assert_string_equal(news->config->url, "http://example.com/");
+	event = (const struct record *)(const void *)news->memory;
+	assert_true(record_check(event, event->length));
+	assert_memory_equal(record_data(event).base, "[1]", 3);
+	assert_memory_equal(event->event_id, news->attempt_id, 14);
+	assert_true(event->event_id[14] == 0 && event->event_id[15] == 0);
+	memcpy(result.attempt_id, news->attempt_id, sizeof result.attempt_id);
+	news_free(news);
+
+	/* The next change does not tell it again. */
+	change_endpoint("UPDATE endpoints SET name = 'n' WHERE tenant_id = $1");
+	do {
+		news = store_thread_news(thread);
+		assert_true(news == NULL || news->kind != NEWS_TEST);
+		if (news != NULL && news->kind == NEWS_CHANGED)
+			break;
+		if (news != NULL)
+			news_free(news);
+	} while (true);
+	news_free(news);
+
+	assert_int_equal(tenant_count(tests_left), 1);
+	store_thread_tell_test(thread, &name, &result);
+	assert_int_equal(wait_for(tests_left, 0), 0);
+	assert_int_equal(tenant_count("SELECT count(*) FROM attempts WHERE tenant_id = $1 AND test AND job_id IS NULL "
+				      "AND event_id IS NULL AND http_status = 500 AND status = 'failure'"),
+	    1);
+	store_thread_tell_test(thread, &name, &result); /* as after a COMMIT whose answer was lost */
+	store_thread_load_endpoint(thread, &name);
+	await_and_free(NEWS_ENDPOINT);
+	assert_int_equal(tenant_count("SELECT count(*) FROM attempts WHERE tenant_id = $1"), 1);
+}
+
+static void
+test_a_test_of_an_endpoint_that_is_gone_fails_at_once(void **state)
+{
+	add_endpoint(1);
+	tenant_run("UPDATE endpoints SET deleted_at = hl_now() WHERE tenant_id = $1");
+	start_with_node();
+	ask_for_test(1, 60000);
+	assert_int_equal(wait_for(tests_left, 0), 0);
+	assert_string_equal(tenant_text("SELECT error FROM attempts WHERE tenant_id = $1"),
+	    "no attempt was made: the endpoint is deleted, or cannot be read");
+}
+
+static void
+test_a_test_whose_time_is_over_is_not_made(void **state)
+{
+	add_endpoint(1);
+	start_with_node();
+	ask_for_test(1, 0);
+	struct news *news;
+	do
+		news = store_thread_news(thread);
+	while (news == NULL || news->kind == NEWS_STARTED);
+	assert_int_equal(news->kind, NEWS_CHANGED);
+	news_free(news);
+	assert_int_equal(tenant_count(tests_left), 1);
+	tenant_run("DELETE FROM endpoint_tests WHERE tenant_id = $1");
+}
+
+static void
+test_a_test_whose_attempt_the_store_refuses_ends_all_the_same(void **state)
+{
+	const struct endpoint_name name = name_of(1);
+	struct attempt_result result = {.end = ATTEMPT_FAILED, .started_us = clock_wall_us(), .error = "a text"};
+	struct news *news;
+
+	add_endpoint(1);
+	start_with_node();
+	add_refusal("refusal", "INSERT ON attempts", "NEW.error IS NOT NULL");
+	ask_for_test(1, 60000);
+	news = await(NEWS_TEST);
+	memcpy(result.attempt_id, news->attempt_id, sizeof result.attempt_id);
+	news_free(news);
+	store_thread_tell_test(thread, &name, &result);
+	assert_int_equal(wait_for(tests_left, 0), 0);
+	remove_refusal("refusal", "attempts");
+	assert_int_equal(tenant_count("SELECT count(*) FROM attempts WHERE tenant_id = $1 AND error IS NULL"), 1);
+}
+
+#define TEST(test) cmocka_unit_test_setup_teardown(test, store_thread_begin, store_thread_end)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    TEST(test_a_test_is_told_once_with_its_endpoint_and_event_and_its_result_is_stored),
+	    TEST(test_a_test_of_an_endpoint_that_is_gone_fails_at_once),
+	    TEST(test_a_test_whose_time_is_over_is_not_made),
+	    TEST(test_a_test_whose_attempt_the_store_refuses_ends_all_the_same),
+	};
+
+	return cmocka_run_group_tests(tests, store_thread_set_up, store_thread_tear_down);
+}
