@@ -6,9 +6,11 @@ import json
 
 import pytest
 
+from harness.deliveries import Endpoints
 from harness.recording_receiver import Answer, Receiver
 from harness.rows import now_ms
 from harness.waiting import wait_until
+from harness.webhooks import ApiClient
 
 FAILURE = Answer(status=500)
 
@@ -157,3 +159,42 @@ def test_jobs_of_a_changed_subscription_are_sent_as_they_were_made(hookline, ten
     assert {job: bodies[job] for job in after} == {job: {"n": number, "secret": "s", "x": 1} for number, job in enumerate(after)}
     wait_until(lambda: jobs(tenant, made) == [], "all of them to be done")
     assert len(receiver.at("/in")) == 3 + len(after)
+
+
+def test_what_one_node_is_told_holds_on_the_other_and_a_disabling_by_both_is_told_once(make_hookline, receiver):
+    small = {"STORAGE_TYPE": "jsonl", "ACCEPTORS": 1, "HL_PUBLISHERS": 1, "HL_COURIERS": 1}
+    one = make_hookline("postgres", **small).start()
+    other = make_hookline("postgres", one.database, HL_MASTER_KEY=one.daemon.options["HL_MASTER_KEY"], **small).start()
+    tenant = one.new_tenant()
+    there = ApiClient(other, tenant.client.key)
+    wait_until(lambda: there.get("/v1/events").status == 200, "the other node to know the key")
+    endpoints = Endpoints(tenant, receiver)
+    receiver.answers["/in"] = lambda _: Answer() if len(receiver.arrivals) % 2 else FAILURE
+    receiver.answers["/clock"] = [FAILURE, FAILURE, Answer()]
+    made = endpoints.add("/in", "orders.#", retry_schedule=["1s"] * 100, rate_limit_rps=1000)
+    endpoints.add("/clock", "clock", retry_schedule=["1s", "1s"])
+
+    def publish_on_both(count, topic="orders.made"):
+        for client in (tenant.client, there):
+            assert client.post("/v1/events/batch", [{"topic": topic, "payload": None}] * count).status == 201
+
+    publish_on_both(100)
+    receiver.wait(120, "/in")
+    assert patch(tenant, made, {"enabled": False})["enabled"] is False
+    seen = len(receiver.at("/in"))
+    publish(tenant, 1, "clock")
+    receiver.wait(3, "/clock", 20)  # which takes longer than a wait of the schedule
+    assert len(receiver.at("/in")) == seen
+    waiting = one.query("SELECT node_id, count(*) FROM jobs WHERE tenant_id = :id GROUP BY node_id", id=tenant.id)
+    assert len(waiting) == 2, "jobs of both nodes wait"
+
+    receiver.answers["/in"] = Answer()
+    assert there.patch(f"/v1/endpoints/{made['id']}", {"enabled": True}).status == 200
+    wait_until(lambda: jobs(tenant, made) == [], "all of them to be done", 30)
+    receiver.answers["/in"] = Answer(status=410)
+    endpoints.add("/watch", "hookline.#")
+    publish_on_both(5)
+    assert len(receiver.wait(1, "/watch", 30)) == 1
+    wait_until(lambda: one.value("SELECT count(*) FROM notices") == 0, "nothing to be left to tell")
+    assert len(tenant.client.items("/v1/events?topic=hookline.%23")) == len(receiver.at("/watch")) == 1
+    assert len(tenant.client.items("/v1/admin/audit?action=endpoint.disable")) == 1
