@@ -11,8 +11,7 @@
 #include "courier/queues.h"
 
 #define LOOK_AHEAD_US (60 * INT64_C(1000000)) /* a job that is due within this time is in memory */
-#define YOUNG_ROW_US (5 * INT64_C(1000000)) /* a row that was never attempted is taken when it is that old */
-#define OLD_PARCEL_US (4 * INT64_C(1000000)) /* and from a parcel until it is that old */
+#define OLD_PARCEL_US (4 * INT64_C(1000000)) /* a job of a parcel is taken until it is that old; see YOUNG_ROW_US */
 
 struct look {
 	struct heap heap; /* endpoints whose rows are to be read */

@@ -37,12 +37,14 @@ struct page_row {
 	int64_t due_us; /* steady clock: the row's distance to the database's now, added to ours */
 	int64_t expires_us; /* the same; INT64_MIN: it does not expire while it is held */
 	bool event_gone; /* the job's event is nowhere any more */
-	bool replayed; /* control made it: no parcel brings it */
-	const struct record *event; /* of the page's memory; NULL: not due within PAGE_AHEAD_US, or the page was full */
+	bool young; /* a parcel may still bring it: it is left for now */
+	const struct record
+	    *event; /* of the page's memory; NULL: young, not due within PAGE_AHEAD_US, or the page was full */
 };
 
 #define PAGE_ROWS 500
 #define PAGE_AHEAD_US (60 * INT64_C(1000000))
+#define YOUNG_ROW_US (5 * INT64_C(1000000)) /* a row that was never attempted is taken when it is that old */
 
 struct news {
 	struct news *next;

@@ -44,6 +44,13 @@ read_distance_us(const struct db_rows *rows, uint32_t row, uint32_t column)
 	return (ms < -FAR_MS ? -FAR_MS : ms) * 1000;
 }
 
+/* Nothing but a publisher's new jobs comes by parcels. */
+static bool
+is_young(const struct page_row *row, bool replayed, int64_t now_us)
+{
+	return row->attempt_count == 0 && !replayed && row->due_us <= now_us && row->due_us + YOUNG_ROW_US > now_us;
+}
+
 static void
 read_rows(struct news *page, const struct db_rows *rows, struct page_marks *marks)
 {
@@ -64,7 +71,7 @@ read_rows(struct news *page, const struct db_rows *rows, struct page_marks *mark
 		row->expires_us = db_rows_null(rows, i, JOB_COLUMN_EXPIRES_IN_MS)
 				      ? INT64_MIN
 				      : now_us + read_distance_us(rows, i, JOB_COLUMN_EXPIRES_IN_MS);
-		row->replayed = db_rows_bool(rows, i, JOB_COLUMN_REPLAYED);
+		row->young = is_young(row, db_rows_bool(rows, i, JOB_COLUMN_REPLAYED), now_us);
 		*(db_rows_bool(rows, i, JOB_COLUMN_HELD) ? &marks->any_held : &marks->any_pending) = true;
 	}
 }
@@ -88,7 +95,7 @@ gather(struct event_reader *reader, uint32_t most, uint32_t numbers[LARGEST_SLIC
 	uint32_t count = 0;
 
 	for (; reader->next < reader->page->row_count && count < most; reader->next++)
-		if (reader->page->rows[reader->next].due_us <= ahead_us)
+		if (!reader->page->rows[reader->next].young && reader->page->rows[reader->next].due_us <= ahead_us)
 			numbers[count++] = reader->next;
 	return count;
 }

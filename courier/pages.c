@@ -58,7 +58,7 @@ take_row(struct jobs *jobs, struct queue *queue, const struct page_row *row, int
 
 	if (jobs_find(jobs, row->job_id) != NULL)
 		return ROW_PASSED;
-	if (row->attempt_count == 0 && !row->replayed && row->due_us + YOUNG_ROW_US > now_us && row->due_us <= now_us) {
+	if (row->young) {
 		look_leave(jobs->look, queue, row->due_us + YOUNG_ROW_US);
 		return ROW_PASSED;
 	}

@@ -255,7 +255,8 @@ page_row(const struct model_row *row)
 	struct page_row out = {.attempt_count = row->attempt_count,
 	    .due_us = row->due_us,
 	    .expires_us = row->expires_ms == 0 ? INT64_MIN : row->expires_ms * 1000,
-	    .event_gone = row->gone};
+	    .event_gone = row->gone,
+	    .young = row->attempt_count == 0 && row->due_us <= fake_now_us && row->due_us + YOUNG_ROW_US > fake_now_us};
 
 	memcpy(out.job_id, row->job_id, 16);
 	memcpy(out.event_id, row->event->event_id, 16);
@@ -303,7 +304,7 @@ answer_page(const struct request *r)
 			break;
 		}
 		news->rows[news->row_count] = page_row(row);
-		if (row->due_us <= fake_now_us + 60 * SECOND && !row->gone) {
+		if (!news->rows[news->row_count].young && row->due_us <= fake_now_us + 60 * SECOND && !row->gone) {
 			full = full || (any && bytes + row->event->length > r->event_bytes);
 			if (!full)
 				news->rows[news->row_count].event = row->event;

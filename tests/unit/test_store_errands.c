@@ -29,9 +29,11 @@ test_a_page_has_rows_with_the_events_of_those_that_are_due(void **state)
 	struct news *page;
 
 	add_event(1, "{\"a\":1}");
-	add_job(1, 1, 0);
-	add_job(1, 2, 0); /* whose event is gone */
+	add_event(4, "{\"a\":4}");
+	add_job(1, 1, -6000);
+	add_job(1, 2, -6000); /* whose event is gone */
 	add_job(1, 3, 3600000);
+	add_job(1, 4, 0); /* which a parcel may still bring */
 	tenant_run("UPDATE jobs SET node_id = 1 WHERE tenant_id = $1");
 	start();
 	await_and_free(NEWS_STARTED);
@@ -39,9 +41,10 @@ test_a_page_has_rows_with_the_events_of_those_that_are_due(void **state)
 	store_thread_read_page(thread, &name, none, 1000000);
 	page = await(NEWS_PAGE);
 	assert_string_equal(page->tenant_id, jobs_tenant);
-	assert_int_equal(page->row_count, 3);
+	assert_int_equal(page->row_count, 4);
 	assert_true(page->last);
 	assert_memory_equal(page->rows[0].job_id, job_id(1, 1), 16);
+	assert_false(page->rows[0].young);
 	assert_non_null(page->rows[0].event);
 	assert_true(record_check(page->rows[0].event, page->rows[0].event->length));
 	assert_memory_equal(record_data(page->rows[0].event).base, "{\"a\":1}", 7);
@@ -50,6 +53,7 @@ test_a_page_has_rows_with_the_events_of_those_that_are_due(void **state)
 	assert_false(page->rows[2].event_gone);
 	assert_null(page->rows[2].event);
 	assert_in_range((page->rows[2].due_us - clock_steady_us()) / 1000, 3590000, 3600000);
+	assert_true(page->rows[3].young && page->rows[3].event == NULL && !page->rows[3].event_gone);
 	news_free(page);
 }
 
@@ -62,7 +66,7 @@ test_a_page_stops_at_so_many_bytes_of_events_but_has_one(void **state)
 
 	for (uint32_t event = 1; event <= 40; event++) {
 		add_event(event, "\"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\"");
-		add_job(1, event, 0);
+		add_job(1, event, -6000);
 	}
 	start();
 	await_and_free(NEWS_STARTED);
