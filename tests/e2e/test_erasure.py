@@ -67,6 +67,9 @@ def fill(hookline, tenant, endpoints):
     rows.add("notices", ("occurred_at", "next_at"), {
         "notice_id": new_id(now_ms(), last=0), "topic": "hookline.endpoint.disabled", "payload": "{}", "occurred_at": now_ms(),
         "next_at": now_ms() + 3_600_000})
+    rows.add("endpoint_tests", ("requested_at", "expires_at"), {
+        "attempt_id": new_id(now_ms()), "endpoint_id": held, "node_id": 2**31 - 1, "topic": "test", "payload": "{}",
+        "requested_at": now_ms(), "expires_at": now_ms() + 3_600_000})
     rows.add("fifo_heads", (), {"endpoint_id": held, "ordering_key": "", "last_seq": 1})
     hookline.query("INSERT INTO tenant_stats (tenant_id, queue_depth, in_flight, dlq_count, api_keys, event_count, endpoint_count,"
                    " subscription_count, delivery_count, counted_at) SELECT tenant_id, 1, 1, 1, 1, 1, 1, 1, 1, created_at"
