@@ -136,8 +136,11 @@ hold_if_changed(struct follower *follower, const struct endpoint_config *endpoin
 {
 	bool by_itself = endpoint_holds(endpoint),
 	     holds = by_itself || follower_has_paused(follower, endpoint->tenant_id);
-	const struct hold hold = {
-	    endpoint->tenant_id, endpoint->endpoint_id, holds, holds && !by_itself, endpoint_lifetime_ms(endpoint)};
+	const struct hold hold = {.tenant_id = endpoint->tenant_id,
+	    .endpoint_id = endpoint->endpoint_id,
+	    .holds = holds,
+	    .by_pause = holds && !by_itself,
+	    .lifetime_ms = endpoint_lifetime_ms(endpoint)};
 
 	/* Of one that was not known, a page tells when its jobs are held although they should not be. */
 	if ((known != NULL && known->there ? known->holds != holds : holds) ||
@@ -202,14 +205,16 @@ follower_forget(struct follower *follower, const uint8_t endpoint_id[16])
 }
 
 void
-follower_note_page(struct follower *follower, const uint8_t endpoint_id[16], const struct page_marks *marks)
+follower_note_page(
+    struct follower *follower, const uint8_t endpoint_id[16], const uint8_t after[16], const struct page_marks *marks)
 {
 	const struct known *known = (const struct known *)id_table_find(&follower->known, endpoint_id);
 
 	if (known == NULL || !known->there)
 		return;
 	bool holds = known->holds || follower_has_paused(follower, known->tenant_id);
-	const struct hold hold = {known->tenant_id, known->link.id, holds, holds && !known->holds, known->lifetime_ms};
+	const struct hold hold = {
+	    known->tenant_id, known->link.id, holds, holds && !known->holds, known->lifetime_ms, after};
 	if (!(holds ? marks->any_pending : marks->any_held))
 		return;
 	holder_add(follower->holder, &hold);

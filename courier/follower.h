@@ -30,8 +30,12 @@ int follower_load(
 /* Its changes are not told any more. */
 void follower_forget(struct follower *follower, const uint8_t endpoint_id[16]);
 
-/* A page of the endpoint has such rows: when they are not marked as the endpoint is, the holder gets work. */
-void follower_note_page(struct follower *follower, const uint8_t endpoint_id[16], const struct page_marks *marks);
+/*
+ * A page of the endpoint, behind that job, has such rows: when they are not marked as the endpoint is, the holder gets
+ * work.
+ */
+void follower_note_page(
+    struct follower *follower, const uint8_t endpoint_id[16], const uint8_t after[16], const struct page_marks *marks);
 
 /* Whether deliveries of the tenant are paused, as has been told last. */
 bool follower_has_paused(const struct follower *follower, const char *tenant_id);

@@ -30,23 +30,42 @@ find(const struct holder *holder, const uint8_t endpoint_id[16])
 	return (struct holding *)id_table_find(&holder->table, endpoint_id);
 }
 
+static struct holding *
+add(struct holder *holder, const struct hold *hold)
+{
+	struct holding *holding = mem_new(1, sizeof *holding);
+
+	holding->tenant_id = mem_strdup(hold->tenant_id);
+	memcpy(holding->link.id, hold->endpoint_id, sizeof holding->link.id);
+	memcpy(holding->after, hold->after != NULL ? hold->after : none, sizeof holding->after);
+	id_table_add(&holder->table, &holding->link);
+	if (holder->first == NULL)
+		holder->first = holding;
+	else
+		holder->last->next = holding;
+	holder->last = holding;
+	return holding;
+}
+
+/* Pages come one after the other, and each asks for its rows: those that are marked are not gone through again. */
+static void
+begin_behind(struct holding *holding, const struct hold *hold)
+{
+	if (hold->after == NULL || holding->holds != hold->holds)
+		memset(holding->after, 0, sizeof holding->after);
+	else if (memcmp(hold->after, holding->after, sizeof holding->after) < 0)
+		memcpy(holding->after, hold->after, sizeof holding->after);
+}
+
 void
 holder_add(struct holder *holder, const struct hold *hold)
 {
 	struct holding *holding = find(holder, hold->endpoint_id);
 
-	if (holding == NULL) {
-		holding = mem_new(1, sizeof *holding);
-		holding->tenant_id = mem_strdup(hold->tenant_id);
-		memcpy(holding->link.id, hold->endpoint_id, sizeof holding->link.id);
-		id_table_add(&holder->table, &holding->link);
-		if (holder->first == NULL)
-			holder->first = holding;
-		else
-			holder->last->next = holding;
-		holder->last = holding;
-	}
-	memset(holding->after, 0, sizeof holding->after);
+	if (holding == NULL)
+		holding = add(holder, hold);
+	else
+		begin_behind(holding, hold);
 	holding->holds = hold->holds;
 	holding->by_pause = hold->by_pause;
 	holding->lifetime_ms = hold->lifetime_ms;

@@ -28,9 +28,10 @@ struct hold {
 	bool holds; /* else its jobs are pending */
 	bool by_pause; /* it holds as long as deliveries of its tenant are paused */
 	int64_t lifetime_ms; /* so long may jobs wait that are held no more */
+	const uint8_t *after; /* jobs behind that one (16 bytes) are to be marked; NULL: all */
 };
 
-/* All of the endpoint's jobs are to be marked, whatever was asked for before. */
+/* The endpoint's jobs are to be marked, and in the same way those that were asked for before. */
 void holder_add(struct holder *holder, const struct hold *hold);
 
 /* The same for an endpoint of which it is only known that deliveries of its tenant are paused. */

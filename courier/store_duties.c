@@ -283,7 +283,7 @@ read_page(struct store_duties *duties, struct db *db, const struct errand *erran
 	else if (rc != 0)
 		return rc;
 	else
-		follower_note_page(duties->follower, errand->id, &marks);
+		follower_note_page(duties->follower, errand->id, errand->after, &marks);
 	news_put(duties->news, page);
 	return 0;
 }

@@ -11,6 +11,8 @@
 
 #include <string.h>
 
+#include "base/format.h"
+#include "base/uuid.h"
 #include "courier/holder.h"
 #include "tests/unit/db_fixture.h"
 #include "tests/unit/jobs_fixture.h"
@@ -128,6 +130,32 @@ test_an_endpoint_that_is_added_after_a_pause_has_ended_is_marked(void **state)
 	assert_int_equal(held(), ROWS);
 }
 
+static void
+test_pages_ask_for_the_rows_behind_them_and_nothing_is_gone_through_twice(void **state)
+{
+	const struct hold all = by_itself(true);
+	uint8_t middle[16], end[16];
+	struct hold released = by_itself(false);
+
+	holder_add(&holder, &all);
+	work();
+	assert_true(uuid_parse("01900000-0000-7000-8000-000000000500", FORMAT_UUID_BYTES, middle));
+	assert_true(uuid_parse("01900000-0000-7000-8000-000000000900", FORMAT_UUID_BYTES, end));
+	released.after = end;
+	holder_add(&holder, &released);
+	released.after = middle;
+	holder_add(&holder, &released);
+	released.after = end;
+	holder_add(&holder, &released);
+	work();
+	assert_int_equal(held(), 500);
+	released.after = NULL;
+	holder_add(&holder, &released);
+	holder_add(&holder, &all); /* what was asked for before was another thing */
+	work();
+	assert_int_equal(held(), ROWS);
+}
+
 #define TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int
@@ -137,6 +165,7 @@ main(void)
 	    TEST(test_no_job_is_marked_as_held_after_the_pause_has_ended),
 	    TEST(test_a_pause_of_another_tenant_ends_nothing),
 	    TEST(test_an_endpoint_that_holds_by_itself_goes_on_to_hold_when_a_pause_ends),
+	    TEST(test_pages_ask_for_the_rows_behind_them_and_nothing_is_gone_through_twice),
 	    TEST(test_an_endpoint_that_is_added_after_a_pause_has_ended_is_marked),
 	};
 
