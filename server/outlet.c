@@ -131,7 +131,9 @@ outlet_is_open(const struct outlets *outlets, const struct outlet *outlet, struc
 char *
 outlet_reserve(const struct outlets *outlets, struct outlet *outlet, size_t *available)
 {
-	(void)answer_due(outlets, outlet);
+	/* Without more space there is no haste: finished ones are answered once a turn. */
+	if (outlet->answered != lane_released(&outlet->lane))
+		(void)answer_due(outlets, outlet);
 	return lane_reserve_behind(&outlet->lane, outlet->answered, available);
 }
 

@@ -34,14 +34,14 @@ item_at(const struct pending_queue *queue, uint32_t index)
 	return &queue->items[(queue->head + index) & (queue->capacity - 1)];
 }
 
-/* The index of the oldest request that can be answered, or the number of all. */
+/* The index of the oldest request that can be answered, or the number of all. Before `from` none is finished. */
 static uint32_t
-find_due(const struct pending_queue *queue, const struct lane *lane)
+find_due(const struct pending_queue *queue, const struct lane *lane, uint32_t from)
 {
 	if (queue->count == 0)
 		return 0;
 
-	uint32_t position = item_at(queue, 0)->position, i = 0;
+	uint32_t position = item_at(queue, 0)->position, i = from;
 
 	/* Positions wrap around: only their difference means something. */
 	if ((int32_t)(lane_released(lane) - position) >= 0 ||
@@ -57,20 +57,36 @@ find_due(const struct pending_queue *queue, const struct lane *lane)
 bool
 pending_due(const struct pending_queue *queue, const struct lane *lane)
 {
-	return find_due(queue, lane) < queue->count;
+	return find_due(queue, lane, 0) < queue->count;
+}
+
+/* Closes the gap from its nearer end. */
+static void
+remove_at(struct pending_queue *queue, uint32_t index)
+{
+	if (index >= queue->count / 2) {
+		for (; index + 1 < queue->count; index++)
+			*item_at(queue, index) = *item_at(queue, index + 1);
+	} else {
+		for (; index > 0; index--)
+			*item_at(queue, index) = *item_at(queue, index - 1);
+		queue->head = (queue->head + 1) & (queue->capacity - 1);
+	}
+	queue->count--;
 }
 
 bool
 pending_take(struct pending_queue *queue, const struct lane *lane, struct pending *item)
 {
-	uint32_t index = find_due(queue, lane);
+	uint32_t index = find_due(queue, lane, queue->looked_at);
 
-	if (index == queue->count)
+	queue->looked_at = index;
+	if (index == queue->count) {
+		queue->looked_at = 0;
 		return false;
+	}
 	*item = *item_at(queue, index);
-	for (; index > 0; index--)
-		*item_at(queue, index) = *item_at(queue, index - 1);
-	(void)pending_pop(queue);
+	remove_at(queue, index);
 	return true;
 }
 
@@ -88,5 +104,6 @@ pending_pop(struct pending_queue *queue)
 
 	queue->head = (queue->head + 1) & (queue->capacity - 1);
 	queue->count--;
+	queue->looked_at = 0;
 	return item;
 }

@@ -23,6 +23,7 @@ struct pending_queue {
 	struct pending *items; /* capacity of them, a power of two */
 	uint32_t capacity, head, count;
 	bool any_order; /* LANE_FINISHED is looked for */
+	uint32_t looked_at; /* of the oldest ones: those that were not finished when pending_take() was last called */
 };
 
 /* Appends; positions must come in ascending order. Ends the process when out of memory. */
@@ -37,7 +38,10 @@ bool pending_due(const struct pending_queue *queue, const struct lane *lane);
 /* The oldest request; NULL: none waits. */
 const struct exchange *pending_oldest(const struct pending_queue *queue);
 
-/* Takes out the oldest request that can be answered. Returns false when there is none. */
+/*
+ * Takes out the oldest request that can be answered; one that becomes finished between two calls may come after others.
+ * Returns false when there is none, and the next call looks at all again.
+ */
 bool pending_take(struct pending_queue *queue, const struct lane *lane, struct pending *item);
 
 /* Takes the oldest request out of a queue that is not empty. */

@@ -130,6 +130,39 @@ test_a_request_is_due_out_of_order_once_its_parcel_is_finished(void **state)
 	assert_false(pending_due(&queue, &lane));
 }
 
+static void
+test_many_that_are_finished_leave_in_their_order_and_the_others_stay(void **state)
+{
+	struct lane lane = lane_over_memory(1024, 1 << 20, UINT32_MAX - 100, 0);
+	uint32_t positions[600], expected = 0;
+	struct pending item;
+
+	queue.any_order = true;
+	for (uint32_t i = 0; i < 600; i++) {
+		positions[i] = publish(&lane);
+		push(i, positions[i]);
+	}
+	for (uint32_t i = 1; i < 600; i++) /* not the oldest: it would be due in any case */
+		if (i % 7 != 0)
+			lane_mark(&lane, positions[i] - 1, LANE_FINISHED);
+	for (uint32_t i = 1; i < 600; i++)
+		if (i % 7 != 0) {
+			assert_true(pending_take(&queue, &lane, &item));
+			assert_ptr_equal(item.exchange, request(i));
+			assert_int_equal(item.position, positions[i]);
+		}
+	assert_false(pending_take(&queue, &lane, &item));
+	lane_mark(&lane, positions[7] - 1, LANE_FINISHED); /* one that was looked at before */
+	assert_true(pending_take(&queue, &lane, &item));
+	assert_ptr_equal(item.exchange, request(7));
+	lane_release(&lane, positions[599]);
+	for (; expected < 600; expected += expected == 0 ? 14 : 7) {
+		assert_true(pending_take(&queue, &lane, &item));
+		assert_ptr_equal(item.exchange, request(expected));
+	}
+	assert_false(pending_take(&queue, &lane, &item));
+}
+
 /* A store that does not answer is no reason to tell a client that its events are refused, when they are stored. */
 static void
 test_a_finished_parcel_is_not_refused(void **state)
@@ -165,6 +198,8 @@ main(void)
 	    cmocka_unit_test_teardown(test_a_request_is_due_once_its_parcel_is_released, empty_queue),
 	    cmocka_unit_test_teardown(test_a_request_is_due_once_its_parcel_is_refused, empty_queue),
 	    cmocka_unit_test_teardown(test_a_request_is_due_out_of_order_once_its_parcel_is_finished, empty_queue),
+	    cmocka_unit_test_teardown(
+		test_many_that_are_finished_leave_in_their_order_and_the_others_stay, empty_queue),
 	    cmocka_unit_test_teardown(test_a_finished_parcel_is_not_refused, empty_queue),
 	    cmocka_unit_test_teardown(test_a_request_in_doubt_is_due_once_it_is_dismissed, empty_queue),
 	};
