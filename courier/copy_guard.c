@@ -4,7 +4,6 @@
  */
 #include "courier/copy_guard.h"
 
-#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
