@@ -104,3 +104,15 @@ change_audit(const struct request *request, const struct change *change, const c
 	cJSON_free(after_text);
 	return rc;
 }
+
+int
+change_removed(
+    const struct request *request, const struct change *change, cJSON *before, struct reply *reply, struct error *err)
+{
+	int rc = change_audit(request, change, before, NULL, err);
+
+	if (rc == 0)
+		answer_nothing(reply);
+	cJSON_Delete(before);
+	return rc;
+}

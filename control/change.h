@@ -38,4 +38,11 @@ struct change {
 int change_audit(const struct request *request, const struct change *change, const cJSON *before, const cJSON *after,
     struct error *err);
 
+/*
+ * The end of a DELETE, in its transaction: audits that the object, which it frees, is there no more, and answers 204.
+ * Returns as db_query().
+ */
+int change_removed(
+    const struct request *request, const struct change *change, cJSON *before, struct reply *reply, struct error *err);
+
 #endif

@@ -142,12 +142,8 @@ static int delete (const struct request *request, void *context, struct reply *r
 	if (rc == 0 && reply->status == 0) {
 		const char *id = db_rows_text(rows, 0, DEAD_LETTER_COLUMN_JOB).base;
 		const struct change change = {"dlq.delete", "dead_letter", id, tenant_id};
-		cJSON *old = show(request, rows, 0);
 
-		rc = change_audit(request, &change, old, NULL, err);
-		if (rc == 0)
-			answer_nothing(reply);
-		cJSON_Delete(old);
+		rc = change_removed(request, &change, show(request, rows, 0), reply, err);
 	}
 	db_rows_free(rows);
 	return rc;

@@ -322,16 +322,12 @@ static int delete (const struct request *request, void *context, struct reply *r
 	if (rc == 0 && reply->status == 0) {
 		struct subscription before = subscription_of_row(rows, 0);
 		const struct change change = {"subscription.delete", "subscription", before.id.base, tenant_id};
-		cJSON *old = show(request, &before);
 
 		rc = subscriptions_delete(request->db, tenant_id, before.id, err);
 		if (rc == 0)
 			rc = routing_raise(request->db, tenant_id, err);
 		if (rc == 0)
-			rc = change_audit(request, &change, old, NULL, err);
-		if (rc == 0)
-			answer_nothing(reply);
-		cJSON_Delete(old);
+			rc = change_removed(request, &change, show(request, &before), reply, err);
 	}
 	db_rows_free(rows);
 	return rc;
