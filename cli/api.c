@@ -156,6 +156,7 @@ send_call(const struct api_call *call, const struct api_server *server, const ch
 	    .path = path,
 	    .body = call->body,
 	    .if_match = call->if_match,
+	    .idempotency_key = call->idempotency_key,
 	    .slow = call->verb->slow};
 	struct api_reply reply;
 	struct error err;

@@ -49,6 +49,16 @@ is_number(const char *text)
 	return (digits > 0 && text[sign + digits] == '\0') || strcmp(text, "null") == 0;
 }
 
+/* Whether a header may hold it. */
+static bool
+is_plain(const char *text)
+{
+	for (const char *p = text; *p != '\0'; p++)
+		if ((unsigned char)*p < ' ' || *p == 0x7f)
+			return false;
+	return text[0] != '\0';
+}
+
 static cJSON *
 words_of(const char *text)
 {
@@ -105,6 +115,11 @@ set_option(struct reading *reading, const struct api_option *option, const char 
 	switch (option->kind) {
 	case API_QUERY:
 		add_query(reading->call, option->member, value);
+		return 0;
+	case API_IDEMPOTENCY:
+		if (!is_plain(value))
+			return error_set(err, "--%s takes printable characters", option->name);
+		reading->call->idempotency_key = value;
 		return 0;
 	case API_HEADER:
 		return add_header(reading->body, option, value, err);

@@ -14,6 +14,7 @@ struct api_call {
 	char *query; /* "limit=5&order=asc", or "" */
 	char *body; /* JSON; NULL: none */
 	char *if_match; /* NULL: none */
+	const char *idempotency_key; /* NULL: none. Borrowed */
 	const char *url, *key, *key_file; /* of --hl-url, --hl-api-key, --hl-api-key-file; NULL: not given. Borrowed */
 	bool json; /* the reply as it came */
 	bool help;

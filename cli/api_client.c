@@ -50,6 +50,8 @@ make_headers(const struct api_server *server, const struct api_request *request)
 		add_header(&headers, "Content-Type", "application/json");
 	if (request->if_match != NULL)
 		add_header(&headers, "If-Match", request->if_match);
+	if (request->idempotency_key != NULL)
+		add_header(&headers, "Idempotency-Key", request->idempotency_key);
 	if (server->key != NULL) {
 		char *value = mem_printf("Bearer %s", server->key);
 

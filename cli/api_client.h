@@ -16,7 +16,7 @@ struct api_request {
 	const char *method;
 	const char *path; /* "/v1/endpoints?limit=5" */
 	const char *body; /* JSON; NULL: none */
-	const char *if_match; /* NULL: none */
+	const char *if_match, *idempotency_key; /* NULL: none */
 	bool slow; /* the reply may take 5 minutes and more */
 };
 

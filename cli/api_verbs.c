@@ -105,6 +105,7 @@ static const struct api_option tenant_options[] = {
     {"id", API_TEXT, "id", "its id; made when it is left out"},
     {"name", API_TEXT, "name", "for people"},
     {"metadata", API_JSON, "metadata", "an object that is kept and returned"},
+    {"idempotency-key", API_IDEMPOTENCY, NULL, "sent again with it, one is made once; its key is shown once"},
     END,
 };
 
@@ -203,7 +204,7 @@ static const struct api_verb admin_verbs[] = {
 static const struct api_option publish_options[] = {
     {"topic", API_TEXT, "topic", "segments between dots"},
     {"payload", API_JSON, "payload", "any JSON"},
-    {"idempotency-key", API_TEXT, "idempotency_key", "sent again with it, an event is published once"},
+    {"idempotency-key", API_IDEMPOTENCY, NULL, "sent again with it, an event is published once"},
     {"occurred-at", API_NUMBER, "occurred_at", "in milliseconds since 1970"},
     {"ordering-key", API_TEXT, "ordering_key", "the order that it belongs to"},
     {"target-user-id", API_TEXT, "target_user_id", "the user that it is about"},
@@ -288,6 +289,7 @@ static const struct api_option replay_options[] = {
     {"limit", API_NUMBER, "limit", "events at most; of a range 100"},
     {"rate", API_NUMBER, "rate", "events a second at most"},
     {"dry-run", API_BOOL, "dry_run", "only tell what would be sent"},
+    {"idempotency-key", API_IDEMPOTENCY, NULL, "asked for again with it, the first one is shown"},
     END,
 };
 

@@ -13,12 +13,13 @@ enum api_option_kind {
 	API_WORDS, /* a list with commas between: an array of strings */
 	API_HEADER, /* "Name: value" or Name=value, once for each: an object */
 	API_QUERY, /* a parameter of the query */
+	API_IDEMPOTENCY, /* the header Idempotency-Key */
 };
 
 struct api_option {
 	const char *name; /* "timeout-ms", for --timeout-ms */
 	enum api_option_kind kind;
-	const char *member; /* of the body, or the parameter's name */
+	const char *member; /* of the body, or the parameter's name; of a header NULL */
 	const char *help;
 };
 

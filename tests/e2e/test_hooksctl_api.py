@@ -179,3 +179,17 @@ def test_an_endpoint_is_tested_and_the_result_shown(ctl, receiver):
     assert (told["status"], told["http_status"]) == ("failure", 500)
     assert [json.loads(arrival.body)["event"]["topic"] for arrival in receiver.arrivals] == ["hookline.test", "order.created"]
     assert [row[1] for row in table(ctl("deliveries", "ls"))] == [told["id"], shown["id"]]
+
+
+def test_what_is_sent_again_with_its_idempotency_key_is_made_once(ctl):
+    event = ctl.json("events", "publish", "orders.made", "--payload=1", "--idempotency-key=one")
+    (ctl.directory / "event.json").write_text(json.dumps({"topic": "orders.made", "payload": 1}))
+    assert ctl.json("events", "publish", "--file=event.json", "--idempotency-key=one")["id"] == event["id"]
+    replay = ctl.json("replay", event["id"], "--idempotency-key", "two")
+    assert ctl.json("replay", event["id"], "--idempotency-key", "two")["id"] == replay["id"]
+    refused = ctl.run("replay", "--topic=#", "--idempotency-key", "two")
+    assert refused.returncode == 1 and "Idempotency-Key" in refused.stderr
+    words = ("tenants", "add", "--name=twice", f"--idempotency-key={ctl.tenant.id}", "--json")
+    made, again = (json.loads(ctl.admin(*words)) for _ in range(2))
+    assert made["id"] == again["id"] and "api_key" not in again
+    assert ctl.run("replay", event["id"], "--idempotency-key=a\nb").returncode == 64
