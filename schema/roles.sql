@@ -80,7 +80,8 @@ SELECT CASE WHEN c.relowner <> quote_ident(:'owner')::regrole
 	   OR c.relnamespace = 'hooks_archive'::regnamespace AND c.relkind = 'r' AND c.relname ~ '^hook_events_\d{4}_\d\d$' \gexec
 
 -- The webhooks' tables likewise, where they are: elsewhere their names may be another application's. The reader sees no
--- column that is a credential. UPDATE of one column of dlq is what a lock of its rows asks for.
+-- column that is a credential. UPDATE of one column of dlq is what a lock of its rows asks for. Columns
+-- that only a newer version of the tables has are left out.
 SELECT CASE WHEN c.relowner <> quote_ident(:'owner')::regrole
             THEN format('ALTER TABLE %s OWNER TO %I', c.oid::regclass, :'owner') END,
        format('REVOKE ALL ON %s FROM %I, %I, %I', c.oid::regclass, :'control', :'publisher', :'reader'),
@@ -93,8 +94,11 @@ SELECT CASE WHEN c.relowner <> quote_ident(:'owner')::regrole
 		('hookline_schema_migrations', 'SELECT', 'SELECT', '{}'::text[]),
 		('tenants', 'SELECT, INSERT, UPDATE, DELETE', 'SELECT', '{}'),
 		('api_keys', 'SELECT, INSERT, UPDATE, DELETE', NULL, '{hash}'),
-		('endpoints', 'SELECT, INSERT, UPDATE, DELETE', 'SELECT, UPDATE (version, enabled, state, disabled_reason, failing_since,'
-			' last_failure_at, last_success_at, breaker, pinned_node_id, updated_at)', '{url,secret,old_secret,headers}'),
+		('endpoints', 'SELECT, INSERT, UPDATE, DELETE', 'SELECT, UPDATE (' || (
+			SELECT string_agg(quote_ident(attname), ', ') FROM pg_attribute
+			WHERE attrelid = to_regclass(format('%I.endpoints', :'schema')) AND NOT attisdropped
+			  AND attname = ANY ('{version,enabled,state,disabled_reason,failing_since,last_failure_at,last_success_at,breaker,pinned_node_id,updated_at}')
+			) || ')', '{url,secret,old_secret,headers}'),
 		('subscriptions', 'SELECT, INSERT, UPDATE, DELETE', 'SELECT', '{}'),
 		('transforms', 'SELECT, INSERT, DELETE', 'SELECT', '{}'),
 		('events', 'SELECT, DELETE', 'SELECT, INSERT, UPDATE (job_count)', '{}'),

@@ -4,7 +4,7 @@ import psycopg
 import pytest
 
 from harness.daemon import run_program
-from harness.dba import Month, apply_roles, url_as
+from harness.dba import WEBHOOKS, Month, apply_roles, apply_schema, url_as
 from harness.waiting import wait_until
 
 pytestmark = pytest.mark.plain_postgres("the webhooks' tables are not distributed yet")
@@ -59,6 +59,17 @@ def test_running_it_again_changes_nothing(store):
     apply_roles(store)
     assert store.query(RIGHTS) == before
     assert {owner for _, owner, _, _ in before} == {"hooks_owner"}
+
+
+def test_it_runs_on_tables_of_each_older_version(empty_database):
+    """As where the program is newer than the last migration that a DBA has applied."""
+    apply_schema(empty_database)
+    for path in WEBHOOKS["postgres"]:
+        result = empty_database.psql("-f", path)
+        assert result.returncode == 0, result.stderr
+        apply_roles(empty_database)
+    assert empty_database.value("SELECT has_column_privilege('hooks_publisher', 'endpoints', 'breaker', 'UPDATE')")
+    assert not empty_database.value("SELECT has_column_privilege('hooks_publisher', 'endpoints', 'url', 'UPDATE')")
 
 
 def test_control_manages(store):
