@@ -2,7 +2,9 @@
 
 import pytest
 
+from harness.recording_receiver import Answer
 from harness.rows import new_id, now_ms
+from harness.waiting import wait_until
 
 HOUR = 3_600_000
 ENDPOINT, OTHER = "01a225bc-ea3c-7e39-9904-03d6a2f5e81e", "01a225bc-ea3c-7e39-9904-03d6a2f5e81f"
@@ -56,6 +58,22 @@ def test_a_dead_letter_is_removed_once_and_that_is_audited(tenant, rows, hooklin
     assert ids(tenant.client) == [kept]
     (told,) = tenant.client.items("/v1/admin/audit?action=dlq.delete")
     assert told["object_kind"] == "dead_letter" and told["object_id"] == dead and told["before"] == shown and told["after"] is None
+
+
+def test_dead_letters_are_the_deliveries_that_gave_up_each_with_its_reason(hookline, tenant, endpoints, receiver):
+    """What operators count: not what was late, and not what waits."""
+    receiver.answers.update({"/gone": Answer(status=410), "/wrong": Answer(status=422), "/down": Answer(status=500),
+                             "/late": [Answer(status=500), Answer()]})
+    for path in ("/gone", "/wrong", "/down", "/late", "/fine"):
+        endpoints.add(path, retry_schedule=["1s"], fail_fast=True)
+    waits = endpoints.add("/waits", enabled=False)["id"]
+    assert tenant.client.post("/v1/events", {"topic": "orders.made", "payload": 1}).status == 201
+    left = "SELECT endpoint_id FROM jobs WHERE tenant_id = :id"
+    wait_until(lambda: [str(row["endpoint_id"]) for row in hookline.query(left, id=tenant.id)] == [waits], "the others to end")
+    reasons = {one["endpoint_id"]: one["reason"] for one in tenant.client.items("/v1/dlq")}
+    assert reasons == {endpoints.ids["/gone"]: "http_410", endpoints.ids["/wrong"]: "http_422",
+                       endpoints.ids["/down"]: "max_attempts_exceeded"}
+    assert hookline.value("SELECT count(*) FROM dlq WHERE tenant_id = :id", id=tenant.id) == 3
 
 
 def test_what_is_no_dead_letter_of_the_tenant_is_404(tenant, rows, hookline):
