@@ -22,14 +22,26 @@ db_set_deadline(struct db *db, int64_t steady_us)
 	db->deadline_us = steady_us;
 }
 
-int
-db_begin(struct db *db, struct error *err)
+static int
+begin(struct db *db, bool to_read, struct error *err)
 {
 	assert(db->state == DB_IDLE);
-	int rc = db->ops->begin(db, err);
+	int rc = db->ops->begin(db, to_read, err);
 	if (rc == 0)
 		db->state = DB_IN_TRANSACTION;
 	return rc;
+}
+
+int
+db_begin(struct db *db, struct error *err)
+{
+	return begin(db, false, err);
+}
+
+int
+db_begin_to_read(struct db *db, struct error *err)
+{
+	return begin(db, true, err);
 }
 
 static void

@@ -49,6 +49,12 @@ void db_set_deadline(struct db *db, int64_t steady_us);
 int db_begin(struct db *db, struct error *err);
 
 /*
+ * Begins a transaction that only reads, and keeps nobody from writing: in SQLite it takes no turn. db_rollback() ends
+ * it. 0 or <0.
+ */
+int db_begin_to_read(struct db *db, struct error *err);
+
+/*
  * Commits, durably whatever the server's synchronous_commit says. 0; DB_REFUSED or DB_BUSY: nothing of the transaction
  * holds; <0: in doubt.
  */

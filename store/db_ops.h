@@ -31,7 +31,7 @@ struct db_values {
 
 struct db_ops {
 	/* As in store/db.h. Texts are valid UTF-8 without NUL. In parameters there is no DB_UUIDS. */
-	int (*begin)(struct db *db, struct error *err);
+	int (*begin)(struct db *db, bool to_read, struct error *err);
 	int (*commit)(struct db *db, struct error *err);
 	void (*rollback)(struct db *db); /* after begin() has returned 0 and commit() has not */
 	int (*query)(struct db *db, const struct db_call *call, struct db_rows **rows, struct error *err);

@@ -237,11 +237,12 @@ run_from_idle(struct db_postgres *p, struct pg_statement *statement, PGresult **
 }
 
 static int
-postgres_begin(struct db *db, struct error *err)
+postgres_begin(struct db *db, bool to_read, struct error *err)
 {
 	struct db_postgres *p = (struct db_postgres *)db;
 	int rc = run_from_idle(p, NULL, NULL, err);
 
+	(void)to_read; /* a transaction keeps nobody waiting here before it writes */
 	if (rc > 0) /* the server may wait for a ROLLBACK */
 		disconnect(p);
 	return rc > 0 ? -1 : rc;

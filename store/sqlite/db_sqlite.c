@@ -248,17 +248,17 @@ end_transaction(struct db_sqlite *s)
 }
 
 static int
-sqlite_begin(struct db *db, struct error *err)
+sqlite_begin(struct db *db, bool to_read, struct error *err)
 {
 	struct db_sqlite *s = (struct db_sqlite *)db;
 	int rc = keep_open(s, err);
 
-	if (rc == 0)
+	if (rc == 0 && !to_read)
 		rc = take_turn(s, err);
 	if (rc != 0)
 		return rc;
 	begin_call(s);
-	rc = exec(s, "BEGIN IMMEDIATE", err);
+	rc = exec(s, to_read ? "BEGIN" : "BEGIN IMMEDIATE", err);
 	s->now_ms = clock_wall_us() / 1000;
 	if (rc != 0) {
 		close_session(s);

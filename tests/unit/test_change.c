@@ -27,7 +27,7 @@ note(const char *call)
 }
 
 static int
-fake_begin(struct db *db, struct error *err)
+fake_begin(struct db *db, bool to_read, struct error *err)
 {
 	note("b");
 	return 0;

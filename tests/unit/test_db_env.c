@@ -203,12 +203,37 @@ test_a_process_that_is_killed_in_its_transaction_leaves_turn_and_database_to_the
 	close(told[1]);
 }
 
+static void
+test_a_transaction_that_reads_needs_no_turn(void **state)
+{
+	struct db_turn env;
+	struct error err;
+
+	must_join(&env, 0);
+	struct db *writer = must_open(&env), *reader = must_open(&env);
+	int64_t before = version(reader);
+
+	assert_int_equal(db_begin(writer, &err), 0);
+	db_set_deadline(reader, clock_steady_us() + 5000000);
+	assert_int_equal(db_begin_to_read(reader, &err), 0);
+	assert_int_equal(version(reader), before);
+	db_rollback(writer);
+	must_change(writer);
+	assert_int_equal(version(reader), before); /* it is one picture */
+	db_rollback(reader);
+	assert_int_equal(version(reader), before + 1);
+	db_close(writer);
+	db_close(reader);
+	db_turn_close(&env);
+}
+
 int
 main(void)
 {
 #define ENV_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 	    ENV_TEST(test_threads_of_two_processes_open_and_write_at_once_and_no_change_is_lost),
+	    ENV_TEST(test_a_transaction_that_reads_needs_no_turn),
 	    ENV_TEST(test_a_process_that_is_killed_in_its_transaction_leaves_turn_and_database_to_the_other),
 	};
 
