@@ -13,7 +13,7 @@
 #include "store/webhooks/job_outcomes.h"
 #include "store/webhooks/job_rows.h"
 #include "store/webhooks/notice_rows.h"
-#include "store/webhooks/replay_events.h"
+#include "store/webhooks/replay_jobs.h"
 #include "store/webhooks/routing.h"
 #include "store/webhooks/stored_event.h"
 

@@ -14,9 +14,11 @@
 #include "event/handover.h"
 #include "store/webhooks/publish_gather.h"
 #include "store/webhooks/replay_events.h"
+#include "store/webhooks/replay_jobs.h"
 #include "store/webhooks/stored_event.h"
 
 #define SLICE_EVENTS 200
+#define SLICE_WINDOW 1000 /* events of a range, those of other topics included */
 #define PART_EVENTS 20
 #define IDS_SHOWN 100 /* of an event's jobs */
 
@@ -32,7 +34,10 @@ struct part {
 	const struct replay_slice *slice;
 	struct part_event events[PART_EVENTS];
 	uint32_t count;
+	bool first; /* of the slice */
 	bool last; /* no event stands behind these */
+	struct replay_window window; /* of a range: the slice goes no further */
+	bool window_ends; /* no event of the window stands behind these */
 	struct route_jobs routed;
 	struct replay_job *jobs; /* of the events, one for each of routed */
 	struct bytes record, text;
@@ -109,15 +114,22 @@ read_range(struct part *part, const uint8_t after[16], struct error *err)
 	    slice->tenant_id, slice->request->created, topic_filter_like(&slice->request->topic)};
 	struct db_rows *rows;
 	uint32_t row = 0;
+	int rc = 0;
 
 	if (range.created.to_ms > slice->before_ms)
 		range.created.to_ms = slice->before_ms;
-	int rc = replay_events_range(slice->db, &range, after, PART_EVENTS, &rows, err);
+	if (part->first)
+		rc = replay_events_window(slice->db, &range, after, SLICE_WINDOW, &part->window, err);
+	else
+		memcpy(part->window.after, after, sizeof part->window.after);
+	if (rc == 0)
+		rc = replay_events_range(slice->db, &range, &part->window, PART_EVENTS, &rows, err);
 	if (rc != 0)
 		return rc;
 	for (; rc == 0 && row < db_rows_count(rows) && has_room(part); row++)
 		rc = add_row(part, rows, row, err);
-	part->last = row == db_rows_count(rows) && row < PART_EVENTS;
+	part->window_ends = row == db_rows_count(rows) && row < PART_EVENTS;
+	part->last = part->window_ends && part->window.ends;
 	db_rows_free(rows);
 	return rc;
 }
@@ -270,13 +282,17 @@ take_part(struct part *part, int64_t until_taken, struct replay_progress *progre
 	}
 	progress->finished = progress->taken >= slice->request->limit || (part->last && i == part->count);
 	*more = !progress->finished && progress->taken < until_taken;
+	if (*more && part->window_ends) {
+		memcpy(progress->place, part->window.last, sizeof progress->place);
+		*more = false;
+	}
 	return rc;
 }
 
 int
 replay_slice_run(const struct replay_slice *slice, struct replay_progress *progress, struct error *err)
 {
-	struct part part = {.slice = slice};
+	struct part part = {.slice = slice, .first = true};
 	int64_t left = slice->request->limit - progress->taken;
 	int64_t until_taken = progress->taken + (left < slice->most ? left : slice->most);
 	uint32_t looked = 0, cost = 0;
@@ -293,6 +309,7 @@ replay_slice_run(const struct replay_slice *slice, struct replay_progress *progr
 			rc = find_earlier(&part, err);
 		if (rc == 0)
 			rc = take_part(&part, until_taken, progress, &more, err);
+		part.first = false;
 		looked += part.count;
 		cost += routes_cost(&part.routed);
 	}

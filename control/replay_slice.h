@@ -1,7 +1,7 @@
 /*
  * A slice of a replay: the next events of those that it names, in the order of ids, and new jobs of them by the
- * subscriptions of this moment. A slice looks at 200 events at most, and ends early where their jobs are many. For a
- * thread that has a connection to the webhooks' store.
+ * subscriptions of this moment. A slice looks at 200 events at most, and ends early where their jobs are many, or where
+ * the topic fits few of the next 1,000 events. For a thread that has a connection to the webhooks' store.
  *
  * A job is made for each pair of endpoint and transform that a matching subscription names, unless an earlier job of
  * the same three still waits or is under way. Events count for the limit when a job was made of them or still waits: so

@@ -19,7 +19,7 @@
 #include "shm/node.h"
 #include "store/webhooks/changes.h"
 #include "store/webhooks/job_outcomes.h"
-#include "store/webhooks/replay_events.h"
+#include "store/webhooks/replay_jobs.h"
 #include "store/webhooks/replay_rows.h"
 #include "store/webhooks/routing.h"
 

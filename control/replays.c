@@ -3,19 +3,17 @@
 
 #include <string.h>
 
-#include "base/clock.h"
 #include "control/at_once.h"
 #include "control/change.h"
 #include "control/idempotent.h"
 #include "control/listing.h"
 #include "control/replay_dry_run.h"
+#include "control/replay_matched.h"
 #include "control/replay_request.h"
 #include "control/replay_work.h"
 #include "control/tree.h"
 #include "store/webhooks/changes.h"
-#include "store/webhooks/endpoints.h"
 #include "store/webhooks/job_outcomes.h"
-#include "store/webhooks/replay_events.h"
 #include "store/webhooks/replay_rows.h"
 #include "store/webhooks/router.h"
 #include "store/webhooks/routing.h"
@@ -39,6 +37,7 @@ show(const struct request *request, const struct db_rows *rows, uint32_t row)
 	tree_add_text(tree, "status", db_rows_text(rows, row, REPLAY_COLUMN_STATUS));
 	tree_add_bool(tree, "dry_run", false);
 	tree_add_int(tree, "matched", db_rows_int(rows, row, REPLAY_COLUMN_MATCHED));
+	tree_add_bool(tree, "matched_exact", db_rows_bool(rows, row, REPLAY_COLUMN_MATCHED_EXACT));
 	tree_add_int(tree, "replayed", db_rows_int(rows, row, REPLAY_COLUMN_REPLAYED));
 	tree_add_int(tree, "scheduled", db_rows_int(rows, row, REPLAY_COLUMN_SCHEDULED));
 	tree_add_int(tree, "skipped", db_rows_int(rows, row, REPLAY_COLUMN_SKIPPED));
@@ -70,24 +69,18 @@ load(const struct request *request, bool for_update, struct db_rows **rows, stru
 
 struct creation {
 	const struct replay_request *replay;
+	struct replay_matched matched;
 	char id[OBJECT_ID_BYTES];
 	struct request_fingerprint fingerprint;
 	int64_t version; /* of changes; 0: not raised */
 };
 
-/* The answer to a repetition: first is what the first request left. */
 static int
-show_first(const struct request *request, const struct creation *creation, const struct db_rows *first,
-    struct reply *reply, struct error *err)
+show_first(const struct request *request, const char *id, struct reply *reply, struct error *err)
 {
 	struct db_rows *rows = NULL;
-	int rc;
+	int rc = replay_rows_get(request->db, request->caller.tenant_id, id, false, &rows, err);
 
-	if (strcmp(db_rows_text(first, 0, 1).base, creation->fingerprint.text) != 0) {
-		answer_idempotency_conflict(reply);
-		return 0;
-	}
-	rc = replay_rows_get(request->db, request->caller.tenant_id, db_rows_text(first, 0, 0).base, false, &rows, err);
 	if (rc == 0 && db_rows_count(rows) == 0)
 		answer_error(reply, 409, "conflict", "the replay that this Idempotency-Key made has been removed");
 	else if (rc == 0)
@@ -140,40 +133,42 @@ show_made(const struct request *request, const struct creation *creation, struct
 }
 
 static int
-make(const struct request *request, struct creation *creation, struct reply *reply, struct error *err)
+make(const struct request *request, void *context, struct reply *reply, struct error *err)
 {
-	int64_t matched;
-	int rc = replay_check(request, creation->replay, &matched, reply, err);
+	struct creation *creation = context;
+	int rc = replay_check(request, creation->replay, &creation->matched, reply, err);
 
-	if (rc == 0 && reply->status == 0) {
-		struct span body = request->body;
-
-		rc = replay_rows_add(request->db, request->caller.tenant_id, creation->id, body, matched, err);
-		if (rc == 0)
-			rc = begin(request, creation, err);
-		if (rc == 0)
-			rc = show_made(request, creation, reply, err);
-	}
-	return rc;
+	if (rc != 0 || reply->status != 0)
+		return rc;
+	rc = replay_rows_add(
+	    request->db, request->caller.tenant_id, creation->id, request->body, &creation->matched, err);
+	if (rc == 0)
+		rc = begin(request, creation, err);
+	return rc == 0 ? show_made(request, creation, reply, err) : rc;
 }
 
 static int
 create(const struct request *request, void *context, struct reply *reply, struct error *err)
 {
 	struct creation *creation = context;
-	const struct idempotency idempotency = {
-	    request->caller.tenant_id, "replay", request->idempotency_key, creation->fingerprint.text};
-	struct db_rows *first = NULL;
-	int rc = 0;
+	const struct made_once once = {"replay", creation->id, &creation->fingerprint, make, show_first};
 
 	creation->version = 0;
-	if (request->idempotency_key.base != NULL)
-		rc = idempotency_claim(request->db, &idempotency, creation->id, &first, err);
-	if (rc == 0)
-		rc = db_rows_count(first) > 0 ? show_first(request, creation, first, reply, err)
-					      : make(request, creation, reply, err);
-	db_rows_free(first);
-	return rc;
+	return make_once(request, &once, creation, reply, err);
+}
+
+/* Events are counted before the transaction: nobody waits for that. */
+static void
+run(const struct request *request, struct creation *creation, struct reply *reply)
+{
+	struct error err;
+	int rc = replay_count(request, creation->replay, &creation->matched, &err);
+
+	object_id_make(creation->id);
+	if (rc != 0)
+		answer_store_failed(reply, rc, &err);
+	else if (change_run(request, create, creation, reply) && creation->version != 0)
+		at_once_tell(request->context->segment, creation->version);
 }
 
 void
@@ -191,9 +186,7 @@ replay_create(const struct request *request, struct reply *reply)
 		replay_dry_run(request, &replay, reply);
 	} else {
 		creation.replay = &replay;
-		object_id_make(creation.id);
-		if (change_run(request, create, &creation, reply) && creation.version != 0)
-			at_once_tell(request->context->segment, creation.version);
+		run(request, &creation, reply);
 	}
 	replay_request_free(&replay);
 }

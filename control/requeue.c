@@ -16,7 +16,7 @@
 #include "control/tree.h"
 #include "shm/node.h"
 #include "store/webhooks/changes.h"
-#include "store/webhooks/replay_events.h"
+#include "store/webhooks/replay_jobs.h"
 #include "store/webhooks/requeue.h"
 #include "store/webhooks/routing.h"
 

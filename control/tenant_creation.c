@@ -26,19 +26,12 @@ conflict(struct reply *reply)
 	return 0;
 }
 
-/* The answer to a repetition: first is what the first request left. */
 static int
-show_first(const struct request *request, const struct creation *creation, const struct db_rows *first,
-    struct reply *reply, struct error *err)
+show_first(const struct request *request, const char *id, struct reply *reply, struct error *err)
 {
 	struct db_rows *rows = NULL;
-	int rc;
+	int rc = tenants_get(request->db, id, false, &rows, err);
 
-	if (strcmp(db_rows_text(first, 0, 1).base, creation->fingerprint.text) != 0) {
-		answer_idempotency_conflict(reply);
-		return 0;
-	}
-	rc = tenants_get(request->db, db_rows_text(first, 0, 0).base, false, &rows, err);
 	if (rc == 0 && db_rows_count(rows) == 0)
 		answer_error(reply, 409, "conflict", "the tenant that this Idempotency-Key made has been deleted");
 	else if (rc == 0)
@@ -72,8 +65,9 @@ show_made(const struct request *request, const struct creation *creation, struct
 
 /* The first key has "*", whatever the caller's scopes: of a new tenant that gives nothing that was there before. */
 static int
-store(const struct request *request, const struct creation *creation, struct reply *reply, struct error *err)
+store(const struct request *request, void *context, struct reply *reply, struct error *err)
 {
+	const struct creation *creation = context;
 	const struct api_key_terms terms = {.scopes = {"[\"*\"]", 5}};
 	struct db_rows *rows = NULL;
 	int rc = tenants_insert(request->db, creation->id, creation->name, creation->metadata, err);
@@ -92,18 +86,9 @@ static int
 create(const struct request *request, void *context, struct reply *reply, struct error *err)
 {
 	struct creation *creation = context;
-	const struct idempotency idempotency = {
-	    request->caller.tenant_id, "tenants", request->idempotency_key, creation->fingerprint.text};
-	struct db_rows *first = NULL;
-	int rc = 0;
+	const struct made_once once = {"tenants", creation->id, &creation->fingerprint, store, show_first};
 
-	if (request->idempotency_key.base != NULL)
-		rc = idempotency_claim(request->db, &idempotency, creation->id, &first, err);
-	if (rc == 0)
-		rc = db_rows_count(first) > 0 ? show_first(request, creation, first, reply, err)
-					      : store(request, creation, reply, err);
-	db_rows_free(first);
-	return rc;
+	return make_once(request, &once, creation, reply, err);
 }
 
 /* The id that the client has chosen, else a new UUID. "." and ".." are no segments of a path. */

@@ -1,11 +1,11 @@
-/* Jobs have one index, their key. The ids of an event's jobs at an endpoint differ in the last 16 bits alone. */
+/* A range is read by the key of events, whose ids begin with the times. */
 #include "store/webhooks/replay_events.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
-#include "event/handover.h"
+#include "base/uuid.h"
 #include "store/webhooks/job_outcomes.h"
 
 #define EVENT                                                                                                          \
@@ -15,22 +15,78 @@
 
 /* ---- events ---- */
 
-int
-replay_events_range(struct db *db, const struct replay_range *range, const uint8_t after[16], uint32_t limit,
-    struct db_rows **rows, struct error *err) /* six: as in the header */
+/* Below the ids of all events of that millisecond and later ones. */
+static void
+first_id(int64_t ms, uint8_t id[16])
 {
-	static const struct db_statement read = {
-	    EVENT CREATED "AND topic LIKE $4 ESCAPE '\\' AND event_id > $5 ORDER BY event_id LIMIT $6", NULL};
+	memset(id, 0, 16);
+	for (int i = 0; i < 6; i++)
+		id[i] = (uint8_t)(ms >> (40 - 8 * i));
+}
+
+/* The times are those of ids: the walk over ids begins and ends at them. They also choose the months. */
+int
+replay_events_window(struct db *db, const struct replay_range *range, const uint8_t after[16], uint32_t size,
+    struct replay_window *window, struct error *err) /* six: as in the header */
+{
+	static const struct db_statement find = {
+	    "SELECT event_id FROM events WHERE tenant_id = $1 " CREATED
+	    "AND event_id > $4 AND event_id < $5 ORDER BY event_id LIMIT 1 OFFSET $6",
+	    NULL};
+	uint8_t end[16];
+	struct db_rows *rows;
+	int rc;
+
+	first_id(range->created.from_ms, window->after);
+	first_id(range->created.to_ms, end);
+	if (memcmp(window->after, after, 16) < 0)
+		memcpy(window->after, after, 16);
 	const struct db_param params[] = {
 	    db_string(range->tenant_id),
 	    db_int(range->created.from_ms),
 	    db_int(range->created.to_ms),
-	    list_like(range->topic_like),
-	    db_uuid(after),
-	    db_int(limit),
+	    db_uuid(window->after),
+	    db_uuid(end),
+	    db_int((int64_t)size - 1),
 	};
+	rc = db_query(db, &find, params, 6, &rows, err);
+	if (rc != 0)
+		return rc;
+	window->ends = db_rows_count(rows) == 0;
+	if (!window->ends) {
+		struct span id = db_rows_text(rows, 0, 0);
 
-	return db_query(db, &read, params, 6, rows, err);
+		window->ends = !uuid_parse(id.base, id.len, window->last);
+	}
+	if (window->ends)
+		memcpy(window->last, end, 16);
+	db_rows_free(rows);
+	return 0;
+}
+
+#define OF_WINDOW CREATED "AND topic LIKE $4 ESCAPE '\\' AND event_id > $5 AND event_id <= $6 "
+
+static void
+window_params(const struct replay_range *range, const struct replay_window *window, struct db_param params[6])
+{
+	params[0] = db_string(range->tenant_id);
+	params[1] = db_int(range->created.from_ms);
+	params[2] = db_int(range->created.to_ms);
+	params[3] = list_like(range->topic_like);
+	params[4] = db_uuid(window->after);
+	params[5] = db_uuid(window->last);
+}
+
+int
+replay_events_range(struct db *db, const struct replay_range *range, const struct replay_window *window, uint32_t limit,
+    struct db_rows **rows, struct error *err) /* six: as in the header */
+{
+	static const struct db_statement read = {EVENT OF_WINDOW "ORDER BY event_id LIMIT $7", NULL};
+	struct db_param params[7];
+
+	window_params(range, window, params);
+	params[6] = db_int(limit);
+	return db_query(db, &read, params, 7, rows, err);
 }
 
 int
@@ -49,22 +105,15 @@ replay_events_named(
 }
 
 int
-replay_events_count(
-    struct db *db, const struct replay_range *range, int64_t most, struct db_rows **rows, struct error *err)
+replay_events_count(struct db *db, const struct replay_range *range, const struct replay_window *window,
+    struct db_rows **rows, struct error *err)
 {
 	static const struct db_statement count = {
-	    "SELECT topic, COUNT(*) FROM (SELECT topic FROM events WHERE tenant_id = $1 " CREATED
-	    "AND topic LIKE $4 ESCAPE '\\' LIMIT $5) AS matched GROUP BY topic",
-	    NULL};
-	const struct db_param params[] = {
-	    db_string(range->tenant_id),
-	    db_int(range->created.from_ms),
-	    db_int(range->created.to_ms),
-	    list_like(range->topic_like),
-	    db_int(most),
-	};
+	    "SELECT topic, COUNT(*) FROM events WHERE tenant_id = $1 " OF_WINDOW "GROUP BY topic", NULL};
+	struct db_param params[6];
 
-	return db_query(db, &count, params, 5, rows, err);
+	window_params(range, window, params);
+	return db_query(db, &count, params, 6, rows, err);
 }
 
 static const enum db_type count_types[] = {DB_TYPE_TEXT, DB_TYPE_UUID, DB_TYPE_INT8, DB_TYPE_INT4};
@@ -94,167 +143,4 @@ replay_events_have(
 		rc = db_each(db, &set_count, values, count, NULL, err);
 	free(values);
 	return rc;
-}
-
-/* ---- earlier jobs ---- */
-
-#define ASKED 7
-static const enum db_type asked_types[ASKED] = {
-    DB_TYPE_TEXT, DB_TYPE_UUID, DB_TYPE_UUID, DB_TYPE_UUID, DB_TYPE_UUID, DB_TYPE_INT4, DB_TYPE_INT8};
-
-#define WANTED "SELECT wanted.number FROM unnest($1::text[], $2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[], $6::int[]"
-#define ITS_JOBS(table)                                                                                                \
-	"(SELECT true FROM " table " WHERE " table ".tenant_id = wanted.tenant_id"                                     \
-	" AND " table ".endpoint_id = wanted.endpoint_id AND " table ".job_id BETWEEN wanted.event_id AND wanted.last" \
-	" AND " table ".transform_id IS NOT DISTINCT FROM wanted.transform_id LIMIT 1)"
-#define SQLITE_JOBS(table)                                                                                             \
-	"(SELECT 1 FROM " table " WHERE tenant_id = $1 AND endpoint_id = $2 AND job_id BETWEEN $3 AND $4"              \
-	" AND transform_id IS $5)"
-
-/* Subqueries: each goes by an index, whatever the planner believes of a table whose rows come and go. */
-static const struct db_each find_waiting = {
-    {WANTED ") AS wanted (tenant_id, endpoint_id, event_id, last, transform_id, number) WHERE " ITS_JOBS("jobs"),
-	"SELECT $6 WHERE EXISTS " SQLITE_JOBS("jobs")},
-    asked_types, ASKED - 1};
-
-static const struct db_each find_failed = {
-    {WANTED ", $7::bigint[]) AS wanted (tenant_id, endpoint_id, event_id, last, transform_id, number, made)"
-	    " WHERE " ITS_JOBS("dlq") " OR (SELECT true FROM attempts WHERE attempts.tenant_id = wanted.tenant_id"
-				      " AND attempts.event_id = wanted.event_id"
-				      " AND attempts.endpoint_id = wanted.endpoint_id"
-				      " AND attempts.status = 'success'"
-				      " AND attempts.started_at >= hl_time(wanted.made - 86400000)"
-				      " LIMIT 1) IS NULL",
-	"SELECT $6 WHERE EXISTS " SQLITE_JOBS("dlq") " OR NOT EXISTS (SELECT 1 FROM attempts WHERE tenant_id = $1"
-						     " AND event_id = $3 AND endpoint_id = $2 AND status = 'success'"
-						     " AND started_at >= hl_time($7 - 86400000))"},
-    asked_types, ASKED};
-
-static bool
-is_none(const uint8_t id[16])
-{
-	static const uint8_t none[16];
-
-	return memcmp(id, none, sizeof none) == 0;
-}
-
-/* The numbers of those jobs that the statement finds. */
-static int
-find(struct db *db, const struct db_each *each, const char *tenant_id, const struct replay_job *jobs, uint32_t count,
-    struct db_rows **rows, struct error *err) /* seven: a statement, its parameters, and the result */
-{
-	struct db_param *values = mem_new((size_t)count * each->count + 1, sizeof *values), *value = values;
-	uint8_t(*last)[16] = mem_new(count + 1, sizeof *last);
-	int rc = 0;
-
-	*rows = NULL;
-	for (uint32_t i = 0; i < count; i++, value += each->count) {
-		const struct route_job *route = jobs[i].route;
-
-		memcpy(last[i], jobs[i].event_id, sizeof last[i]);
-		last[i][14] = last[i][15] = 0xff;
-		value[0] = db_string(tenant_id);
-		value[1] = db_uuid(route->endpoint_id);
-		value[2] = db_uuid(jobs[i].event_id);
-		value[3] = db_uuid(last[i]);
-		value[4] = is_none(route->transform_id) ? db_null() : db_uuid(route->transform_id);
-		value[5] = db_int(i);
-		if (each->count == ASKED)
-			value[6] = db_int(job_event_ms(jobs[i].event_id));
-	}
-	if (count > 0)
-		rc = db_each(db, each, values, count, rows, err);
-	free(values);
-	free(last);
-	return rc;
-}
-
-int
-replay_jobs_waiting(struct db *db, const char *tenant_id, struct replay_job *jobs, uint32_t count, struct error *err)
-{
-	struct db_rows *rows;
-	int rc = find(db, &find_waiting, tenant_id, jobs, count, &rows, err);
-
-	if (rc != 0)
-		return rc;
-	for (uint32_t row = 0; row < db_rows_count(rows); row++)
-		jobs[db_rows_int(rows, row, 0)].waits = true;
-	db_rows_free(rows);
-	return 0;
-}
-
-int
-replay_jobs_failed(struct db *db, const char *tenant_id, struct replay_job *jobs, uint32_t count, struct error *err)
-{
-	struct db_rows *rows;
-	int rc = find(db, &find_failed, tenant_id, jobs, count, &rows, err);
-
-	if (rc != 0)
-		return rc;
-	for (uint32_t row = 0; row < db_rows_count(rows); row++)
-		jobs[db_rows_int(rows, row, 0)].failed = true;
-	db_rows_free(rows);
-	return 0;
-}
-
-/* ---- new jobs ---- */
-
-static const enum db_type job_types[] = {DB_TYPE_TEXT, DB_TYPE_UUID, DB_TYPE_UUID, DB_TYPE_UUID, DB_TYPE_INT4,
-    DB_TYPE_TEXT, DB_TYPE_UUID, DB_TYPE_TIME, DB_TYPE_UUID, DB_TYPE_UUID_ARRAY};
-
-#define JOB_COLUMNS (sizeof job_types / sizeof *job_types)
-
-static const struct db_table jobs_table = {"jobs",
-    "tenant_id, endpoint_id, job_id, event_id, node_id, status, transform_id, expires_at, replay_id, subscription_ids",
-    job_types, JOB_COLUMNS};
-
-static void
-job_values(
-    const struct replay_maker *maker, const struct replay_job *job, uint8_t id[16], struct db_param value[JOB_COLUMNS])
-{
-	const struct route_job *route = job->route;
-
-	handover_job_id(job->event_id, job->number, id);
-	value[0] = db_string(maker->tenant_id);
-	value[1] = db_uuid(route->endpoint_id);
-	value[2] = db_uuid(id);
-	value[3] = db_uuid(job->event_id);
-	value[4] = db_int(maker->node_id);
-	value[5] = db_string(route->held ? "held" : "pending");
-	value[6] = is_none(route->transform_id) ? db_null() : db_uuid(route->transform_id);
-	value[7] = route->held ? db_null() : db_int((maker->now_ms + route->lifetime_ms) * 1000);
-	value[8] = db_uuid(maker->replay_id);
-	value[9] = db_uuids(&maker->subscription_ids[route->first], route->count);
-}
-
-int
-replay_jobs_add(
-    struct db *db, const struct replay_maker *maker, const struct replay_job *jobs, uint32_t count, struct error *err)
-{
-	struct db_param *values = mem_new((size_t)count * JOB_COLUMNS + 1, sizeof *values);
-	uint8_t(*ids)[16] = mem_new(count + 1, sizeof *ids);
-	uint32_t rows = 0;
-	int rc = 0;
-
-	for (uint32_t i = 0; i < count; i++)
-		if (!jobs[i].waits && jobs[i].number > 0) {
-			job_values(maker, &jobs[i], ids[rows], &values[rows * JOB_COLUMNS]);
-			rows++;
-		}
-	if (rows > 0)
-		rc = db_load(db, &jobs_table, values, rows, err);
-	free(values);
-	free(ids);
-	return rc;
-}
-
-int
-replay_node_is_there(struct db *db, int64_t node_id, int64_t epoch, bool *there, struct error *err)
-{
-	static const struct db_statement look = {
-	    "SELECT 1 FROM delivery_nodes WHERE node_id = $1 AND epoch = $2 AND adopted_by IS NULL FOR SHARE",
-	    "SELECT 1 FROM delivery_nodes WHERE node_id = $1 AND epoch = $2 AND adopted_by IS NULL"};
-	const struct db_param params[] = {db_int(node_id), db_int(epoch)};
-
-	return db_finds(db, &look, params, 2, there, err);
 }

@@ -4,20 +4,22 @@
 #include <string.h>
 
 #define COLUMNS                                                                                                        \
-	"replay_id, tenant_id, status, request, place, matched, taken, replayed, scheduled, skipped, results, error, " \
-	"hl_ms(created_at), hl_ms(updated_at), hl_ms(next_at), hl_ms(finished_at), hl_ms(hl_now())"
+	"replay_id, tenant_id, status, request, place, matched, matched_exact, taken, replayed, scheduled, skipped, "  \
+	"results, error, hl_ms(created_at), hl_ms(updated_at), hl_ms(next_at), hl_ms(finished_at), hl_ms(hl_now())"
 
 int
-replay_rows_add(
-    struct db *db, const char *tenant_id, const char *id, struct span request, int64_t matched, struct error *err)
+replay_rows_add(struct db *db, const char *tenant_id, const char *id, struct span request,
+    const struct replay_matched *matched, struct error *err) /* six: as in the header */
 {
 	static const struct db_statement add = {
-	    "INSERT INTO replays (tenant_id, replay_id, status, request, matched, created_at, updated_at, next_at)"
-	    " VALUES ($1, $2, 'pending', $3, $4, hl_now(), hl_now(), hl_now())",
+	    "INSERT INTO replays (tenant_id, replay_id, status, request, matched, matched_exact, created_at, "
+	    "updated_at,"
+	    " next_at) VALUES ($1, $2, 'pending', $3, $4, $5 = 1, hl_now(), hl_now(), hl_now())",
 	    NULL};
-	const struct db_param params[] = {db_string(tenant_id), db_string(id), db_text(request), db_int(matched)};
+	const struct db_param params[] = {
+	    db_string(tenant_id), db_string(id), db_text(request), db_int(matched->events), db_bool(matched->exact)};
 
-	return db_query(db, &add, params, 4, NULL, err);
+	return db_query(db, &add, params, 5, NULL, err);
 }
 
 #define OF_ID "SELECT " COLUMNS " FROM replays WHERE tenant_id = $1 AND replay_id = $2"
@@ -45,9 +47,6 @@ replay_rows_list(
 
 	return db_query(db, &lists[slice->descending], params, 3, rows, err);
 }
-
-#define NEXT                                                                                                           \
-	"SELECT " COLUMNS " FROM replays WHERE finished_at IS NULL AND next_at <= hl_now() ORDER BY next_at LIMIT 1"
 
 int
 replay_rows_find(struct db *db, struct db_rows **rows, struct error *err)

@@ -20,6 +20,7 @@ enum replay_column {
 	REPLAY_COLUMN_REQUEST, /* JSON, as sent */
 	REPLAY_COLUMN_PLACE, /* the last event that was looked at; null: none yet */
 	REPLAY_COLUMN_MATCHED,
+	REPLAY_COLUMN_MATCHED_EXACT,
 	REPLAY_COLUMN_TAKEN,
 	REPLAY_COLUMN_REPLAYED,
 	REPLAY_COLUMN_SCHEDULED,
@@ -33,9 +34,15 @@ enum replay_column {
 	REPLAY_COLUMN_NOW_MS, /* by the store's clock */
 };
 
+/* How many events a replay names. */
+struct replay_matched {
+	int64_t events;
+	bool exact; /* false: the range has more events than were counted, and may have more of them */
+};
+
 /* Adds one that waits to begin. request: JSON. In a transaction. */
-int replay_rows_add(
-    struct db *db, const char *tenant_id, const char *id, struct span request, int64_t matched, struct error *err);
+int replay_rows_add(struct db *db, const char *tenant_id, const char *id, struct span request,
+    const struct replay_matched *matched, struct error *err); /* six: whose, what, and the error */
 
 /* One row, or none: the tenant has no such replay. for_update: in a transaction, which then alone may change it. */
 int replay_rows_get(struct db *db, const char *tenant_id, const char *id, bool for_update, struct db_rows **rows,
@@ -57,7 +64,7 @@ int replay_rows_lock(struct db *db, const struct db_rows *found, struct db_rows 
 /* How far a replay is. */
 struct replay_progress {
 	uint8_t place[16]; /* all zero: no event was looked at */
-	int64_t matched; /* events that the request names */
+	int64_t matched; /* events that the request names, as far as they were counted */
 	int64_t taken; /* events of which jobs were made, or would have been made had they not waited still */
 	int64_t replayed; /* events of which jobs were made */
 	int64_t scheduled, skipped; /* jobs that were made; that waited still */

@@ -1,11 +1,14 @@
 """Replays: of one event, a list or a range, within limit and rate, and once although processes die. Over both stores."""
 
+import contextlib
+import http.client
 import os
 import signal
 import time
 
 import pytest
 
+from harness.client import encode
 from harness.rows import job_of, new_id, now_ms
 from harness.waiting import wait_until
 from harness.webhooks import STORES
@@ -102,6 +105,25 @@ def test_a_known_idempotency_key_shows_the_first_replay(hookline, tenant, rows):
     assert replay(tenant, 409, headers=key, event_id=rows.event())["error"] == "idempotency_conflict"
 
 
+@pytest.mark.parametrize("headers", [{}, {"Idempotency-Key": "again"}], ids=["without_a_key", "with_a_key"])
+def test_a_replay_whose_reply_was_lost_is_asked_for_again_and_makes_no_more(hookline, tenant, rows, headers):
+    """More events than the limit, in more than a request's time: the client gives up, and sends the same again."""
+    paused(tenant)
+    at = now_ms() - HOUR
+    events = [rows.event(at_ms=at + number) for number in range(150)]
+    body = encode({"topic": "#", "limit": 120})
+    usual = {"Authorization": f"Bearer {tenant.client.key}", "Content-Type": "application/json"}
+    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", hookline.daemon.port)) as connection:
+        connection.request("POST", "/v1/replay", body, usual | headers)
+        wait_until(lambda: tenant.client.get("/v1/replay").json["count"] == 1, "the first replay")
+    told = tenant.client.post("/v1/replay", body, headers=headers)
+    assert told.status == 200 and told.json["matched"] == 150 and told.json["matched_exact"]
+    wait_until(lambda: all(each["status"] == "done" for each in tenant.client.items("/v1/replay")), "the replays to end")
+    assert [event for event, _ in jobs_of(hookline, tenant)] == events[:120]
+    done = sorted((each["replayed"], each["skipped"]) for each in tenant.client.items("/v1/replay"))
+    assert done == ([(120, 0)] if headers else [(0, 120), (120, 0)])
+
+
 def test_what_is_gone_is_410_alone_and_an_error_in_a_list(tenant, rows, hookline):
     paused(tenant)
     event = rows.event()
@@ -122,6 +144,29 @@ def test_failed_only_sends_what_is_dead_or_never_arrived(tenant, rows, hookline)
     rows.attempt(endpoint, never, status="failure", http_status=500)
     assert figures(replay(tenant, topic="#", mode="failed_only")) == ["done", 3, 2, 2, 0]
     assert [event for event, _ in jobs_of(hookline, tenant)] == sorted([dead, never])
+
+
+def test_failed_only_leaves_what_a_newer_job_has_delivered(tenant, rows, hookline):
+    """As of a dead letter that an earlier replay has sent again: its row stays, but nothing is left to be done."""
+    endpoint = paused(tenant)
+    sent_again, died_again = rows.event(job_count=2), rows.event(job_count=2)
+    rows.dead_letter(endpoint, sent_again, number=1)
+    rows.attempt(endpoint, sent_again, job_id=job_of(sent_again, 2))
+    rows.attempt(endpoint, died_again, job_id=job_of(died_again, 1))
+    rows.dead_letter(endpoint, died_again, number=2)
+    assert figures(replay(tenant, topic="#", mode="failed_only")) == ["done", 2, 1, 1, 0]
+    assert jobs_of(hookline, tenant) == [(died_again, job_of(died_again, 3))]
+
+
+def test_failed_only_sends_the_dead_one_of_two_forms(tenant, rows, hookline):
+    endpoint = paused(tenant)
+    tenant.client.post("/v1/subscriptions", {
+        "endpoint_id": endpoint, "topic_pattern": "#", "transform": [{"op": "remove_field", "field": "payload.x"}]})
+    event = rows.event(job_count=2, payload={"x": 1})
+    rows.dead_letter(endpoint, event, number=1)
+    rows.attempt(endpoint, event, job_id=job_of(event, 2))
+    assert figures(replay(tenant, event_id=event, mode="failed_only")) == ["done", 1, 1, 1, 0]
+    assert hookline.query("SELECT transform_id FROM jobs WHERE tenant_id = :id", id=tenant.id) == [{"transform_id": None}]
 
 
 def test_an_endpoint_that_is_named_gets_them_alone(tenant, rows, hookline):
@@ -165,6 +210,65 @@ def test_a_large_one_goes_on_afterwards_and_ends_with_exactly_its_limit(hookline
     shown = tenant.client.get(path).json
     assert figures(shown) == ["done", 450, 430, 430, 0] and len(shown["results"]) == 100
     assert [event for event, _ in jobs_of(hookline, tenant)] == events[:430]
+
+
+# So many events of a topic that nobody asks for, an hour old, a hundred in a millisecond.
+NOISE = 200_000
+NOISE_SQL = {
+    "postgres": """
+        INSERT INTO events (event_id, created_at, stored_at, occurred_at, job_count, tenant_id, topic, payload)
+        SELECT CAST(substr(hex, 1, 8) || '-' || substr(hex, 9) || '-7000-8000-' || lpad(to_hex(n), 8, '0') || '0000' AS uuid),
+               hl_time(ms), hl_time(ms), hl_time(ms), 0, :id, 'noise.made', 'null'
+        FROM (SELECT n, ms, lpad(to_hex(ms), 12, '0') AS hex
+              FROM (SELECT n, CAST(:at AS bigint) + n / 100 AS ms FROM generate_series(1, :count) AS n) AS times) AS hexed""",
+    "embedded": """
+        INSERT INTO events (event_id, created_at, stored_at, occurred_at, job_count, tenant_id, topic, payload)
+        SELECT substr(hex, 1, 8) || '-' || substr(hex, 9) || printf('-7000-8000-%08x0000', n), ms, ms, ms, 0, :id, 'noise.made', 'null'
+        FROM (SELECT n, ms, printf('%012x', ms) AS hex
+              FROM (WITH RECURSIVE c (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < :count)
+                    SELECT n, CAST(:at AS integer) + n / 100 AS ms FROM c))"""}
+
+
+@pytest.fixture
+def noise(hookline, tenant):
+    at = now_ms() - HOUR
+    hookline.query(NOISE_SQL[hookline.store], id=tenant.id, at=at, count=NOISE)
+    yield at
+    hookline.query("DELETE FROM events WHERE tenant_id = :id", id=tenant.id)
+
+
+def test_a_search_for_a_rare_topic_keeps_no_publisher_waiting(hookline, tenant, rows, noise):
+    """Step by step: the replay's row says how far it is, and events of the same tenant are taken meanwhile."""
+    paused(tenant)
+    rare = rows.event(topic="rare.made", at_ms=noise + HOUR // 2)
+    told = replay(tenant, topic="rare.#")
+    assert told["status"] == "running" and told["matched"] == 0 and told["matched_exact"] is False
+    path = f"/v1/replay/{told['id']}"
+
+    def place():
+        row, = hookline.query("SELECT place, finished_at FROM replays WHERE tenant_id = :id", id=tenant.id)
+        assert row["finished_at"] is None
+        return row["place"]
+
+    first = place()
+    wait_until(lambda: place() != first, "the search to go on")
+    assert tenant.client.post("/v1/events", {"topic": "rare.made", "payload": 1}).status == 201
+    assert place() is not None, "the search goes on"
+    wait_until(lambda: tenant.client.get(path).json["status"] == "done", "the replay to end", 60)
+    assert figures(tenant.client.get(path).json) == ["done", 1, 1, 1, 0]
+    assert jobs_of(hookline, tenant)[0] == (rare, job_of(rare, 1))
+
+
+def test_a_dry_run_needs_no_turn_to_write(hookline, tenant, rows):
+    """While somebody else's transaction writes to the events' tables."""
+    paused(tenant)
+    rows.event()
+    with hookline.reader() as read:
+        read("BEGIN IMMEDIATE" if hookline.store == "embedded" else "BEGIN")
+        read("UPDATE routing_versions SET version = version WHERE tenant_id = :id", id=tenant.id)
+        told = replay(tenant, topic="order.#", dry_run=True)
+        read("ROLLBACK")
+    assert figures(told) == ["dry_run", 1, 1, 1, 0] and told["complete"] and told["matched_exact"]
 
 
 def test_a_rate_holds_and_cancel_ends_it(hookline, tenant, rows):

@@ -79,8 +79,10 @@ ALTER TABLE replays ADD COLUMN taken bigint NOT NULL DEFAULT 0;
 ALTER TABLE replays ADD COLUMN replayed bigint NOT NULL DEFAULT 0;
 ALTER TABLE replays ADD COLUMN next_at timestamptz NOT NULL DEFAULT now();
 ALTER TABLE replays ADD COLUMN error text COLLATE "C";
+ALTER TABLE replays ADD COLUMN matched_exact boolean NOT NULL DEFAULT true;
 COMMENT ON COLUMN replays.status IS '''pending'', ''running'', ''done'', ''cancelled'' or ''failed''.';
 COMMENT ON COLUMN replays.node_id IS 'The node that worked on it last.';
+COMMENT ON COLUMN replays.matched_exact IS 'False: the range has more events than were counted; matched is of the first ones.';
 COMMENT ON COLUMN replays.place IS 'The last event that was looked at, in the order of ids.';
 COMMENT ON COLUMN replays.taken IS 'Events that count for the limit: of which jobs were made, or waited still.';
 COMMENT ON COLUMN replays.replayed IS 'Events of which jobs were made.';
@@ -88,6 +90,14 @@ COMMENT ON COLUMN replays.next_at IS 'When it may go on.';
 COMMENT ON COLUMN replays.error IS 'Why it failed.';
 CREATE INDEX replays_next_at_idx ON replays (next_at) WHERE finished_at IS NULL;
 COMMENT ON INDEX replays_next_at_idx IS 'Those that have not ended, in the order in which they go on.';
+
+-- Couriers look at the tenants that have changed, and at no others.
+ALTER TABLE routing_versions ADD COLUMN change_version bigint DEFAULT 0;
+COMMENT ON COLUMN routing_versions.change_version IS 'changes.version of the transaction that raised version last; null where that was no change for couriers.';
+CREATE INDEX routing_versions_change_version_tenant_id_idx ON routing_versions (change_version, tenant_id);
+COMMENT ON INDEX routing_versions_change_version_tenant_id_idx IS 'What has changed since a courier looked.';
+ALTER TABLE changes ADD COLUMN removed_version bigint NOT NULL DEFAULT 0;
+COMMENT ON COLUMN changes.removed_version IS 'The version by which the last row of a tenant was removed.';
 
 ALTER TABLE endpoints ADD COLUMN breaker text COLLATE "C" NOT NULL DEFAULT 'closed'
 	CHECK (breaker IN ('closed', 'open', 'half_open'));

@@ -39,9 +39,17 @@ ALTER TABLE replays ADD COLUMN taken INTEGER NOT NULL DEFAULT 0; -- Events that 
 ALTER TABLE replays ADD COLUMN replayed INTEGER NOT NULL DEFAULT 0; -- Events of which jobs were made
 ALTER TABLE replays ADD COLUMN next_at INTEGER NOT NULL DEFAULT 0; -- When it may go on
 ALTER TABLE replays ADD COLUMN error TEXT; -- Why it failed
+-- False: the range has more events than were counted; matched is of the first ones.
+ALTER TABLE replays ADD COLUMN matched_exact INTEGER NOT NULL DEFAULT 1;
 
 -- Those that have not ended, in the order in which they go on.
 CREATE INDEX replays_next_at_idx ON replays (next_at) WHERE finished_at IS NULL;
+
+-- changes.version of the transaction that raised version last; null where that was no change for couriers: they look at
+-- the tenants that have changed, and at no others.
+ALTER TABLE routing_versions ADD COLUMN change_version INTEGER DEFAULT 0;
+CREATE INDEX routing_versions_change_version_tenant_id_idx ON routing_versions (change_version, tenant_id);
+ALTER TABLE changes ADD COLUMN removed_version INTEGER NOT NULL DEFAULT 0; -- The version by which the last row of a tenant was removed
 
 -- The circuit breaker: 'open' and 'half_open' send one job now and then.
 ALTER TABLE endpoints ADD COLUMN breaker TEXT NOT NULL DEFAULT 'closed' CHECK (breaker IN ('closed', 'open', 'half_open'));
