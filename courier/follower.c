@@ -1,9 +1,13 @@
 /*
  * changes.version is read first, then what it stands for: rows may be newer than the version that is told, never older.
+ * A tenant is looked at when routing_versions says that it was changed by a version that is not told yet.
+ *
  * An endpoint that is not known, because it has no jobs in memory, is told also when it has changed of late: the change
  * may have put jobs into rows. Of late is two minutes, because a transaction's time is that of its beginning.
- * hooksctl puts jobs into rows and changes no endpoint: so, when a tenant's version has moved, all its endpoints that
- * have rows are told.
+ * hooksctl puts jobs into rows and changes no endpoint: so all endpoints that have rows are told of a tenant that has
+ * changed.
+ *
+ * A step does little, so that outcomes are written and pages read between two of them.
  */
 #include "courier/follower.h"
 
@@ -15,36 +19,24 @@
 #include "base/uuid.h"
 #include "courier/cancels.h"
 #include "courier/endpoint_reader.h"
-#include "courier/id_table.h"
+#include "courier/known_endpoints.h"
 #include "courier/pause_watch.h"
-#include "courier/tenant_versions.h"
+#include "courier/row_walk.h"
 #include "courier/test_watch.h"
-#include "event/handover.h"
 #include "store/webhooks/changes.h"
 #include "store/webhooks/endpoint_changes.h"
-#include "store/webhooks/job_outcomes.h"
-#include "store/webhooks/job_rows.h"
 
 #define LOOK_US (500 * 1000)
 #define RECENT_MS (2 * 60 * 1000)
 #define ENDPOINTS_A_STEP 20
-#define ENDPOINTS_WITH_ROWS 50 /* at once */
+#define TENANTS_A_STEP 20
+#define TENANTS_A_PAGE 5000 /* of all, after one was removed */
 
-/* What is known of an endpoint that the loop has asked for. */
-struct known {
-	struct id_link link; /* first */
-	char *tenant_id;
-	int64_t version;
-	bool there, holds;
-	int64_t lifetime_ms;
-	uint32_t seen; /* the look that has found it last */
-};
-
-/* An endpoint that is to be read. */
-struct changed {
-	struct changed *next;
-	char *tenant_id;
-	uint8_t endpoint_id[16];
+enum follower_state {
+	FOLLOWER_RESTS, /* until the next look */
+	FOLLOWER_FINDS_REMOVED, /* tenants, behind the place's */
+	FOLLOWER_LOOKS_AT_TENANTS, /* that have changed, behind the place */
+	FOLLOWER_READS_ENDPOINTS /* that have changed, in the list */
 };
 
 struct follower {
@@ -53,17 +45,21 @@ struct follower {
 	struct news_queue *news;
 	struct holder *holder;
 	struct endpoint_reader endpoints;
-	struct id_table known;
-	struct tenant_versions tenants;
+	struct known_endpoints known;
 	struct pause_watch pauses;
 	struct test_watch tests;
-	struct changed *first, **end;
+	enum follower_state state;
 	bool started; /* the first look is over */
 	bool looks_anew; /* the next look is to be made whatever the version is */
-	int64_t version, target; /* told, and to be told when the list is empty */
+	int64_t version, target; /* told, and to be told when everything of it is */
+	int64_t from; /* changes behind it are told by the steps: version, or -1 after it has gone back */
+	struct {
+		int64_t version;
+		char *tenant_id;
+	} place;
 	int64_t word; /* of the segment, at the last look */
-	int64_t looked_us, look_us; /* steady: the last look, the next one */
-	uint32_t looks;
+	int64_t looked_us, told_us; /* steady: the look of the steps, and that of the version that was told last */
+	int64_t look_us; /* steady: the next one */
 };
 
 struct follower *
@@ -77,45 +73,17 @@ follower_new(const struct config *config, const struct segment *segment, uint32_
 	follower->news = news;
 	follower->holder = holder;
 	follower->pauses = (struct pause_watch){.segment = segment, .courier = courier, .news = news};
-	follower->end = &follower->first;
 	endpoint_reader_open(&follower->endpoints, config);
 	follower->tests = (struct test_watch){
 	    .segment = segment, .courier = courier, .news = news, .endpoints = &follower->endpoints};
 	return follower;
 }
 
-static void
-remove_known(struct follower *follower, struct known *known)
-{
-	id_table_remove(&follower->known, &known->link);
-	free(known->tenant_id);
-	free(known);
-}
-
-static void
-remove_first(struct follower *follower)
-{
-	struct changed *changed = follower->first;
-
-	follower->first = changed->next;
-	if (follower->first == NULL)
-		follower->end = &follower->first;
-	free(changed->tenant_id);
-	free(changed);
-}
-
 void
 follower_free(struct follower *follower)
 {
-	struct id_link **links = id_table_list(&follower->known);
-
-	for (uint32_t left = follower->known.count; left > 0; left--)
-		remove_known(follower, (struct known *)links[left - 1]);
-	free(links);
-	while (follower->first != NULL)
-		remove_first(follower);
-	id_table_free(&follower->known);
-	tenant_versions_free(&follower->tenants);
+	known_endpoints_free(&follower->known);
+	free(follower->place.tenant_id);
 	pause_watch_free(&follower->pauses);
 	test_watch_free(&follower->tests);
 	endpoint_reader_close(&follower->endpoints);
@@ -132,7 +100,7 @@ follower_has_paused(const struct follower *follower, const char *tenant_id)
 
 /* What is held stays so while the tenant is paused. */
 static void
-hold_if_changed(struct follower *follower, const struct endpoint_config *endpoint, const struct known *known)
+hold_if_changed(struct follower *follower, const struct endpoint_config *endpoint, const struct known_endpoint *known)
 {
 	bool by_itself = endpoint_holds(endpoint),
 	     holds = by_itself || follower_has_paused(follower, endpoint->tenant_id);
@@ -148,23 +116,12 @@ hold_if_changed(struct follower *follower, const struct endpoint_config *endpoin
 		holder_add(follower->holder, &hold);
 }
 
-static void
-remember(struct known *known, const struct endpoint_config *endpoint)
-{
-	known->there = endpoint != NULL;
-	if (endpoint == NULL)
-		return;
-	known->version = endpoint->version;
-	known->holds = endpoint_holds(endpoint);
-	known->lifetime_ms = endpoint_lifetime_ms(endpoint);
-}
-
 /* Reads it and tells it. */
 static int
 tell_endpoint(
     struct follower *follower, struct db *db, const char *tenant_id, const uint8_t endpoint_id[16], struct error *err)
 {
-	struct known *known = (struct known *)id_table_find(&follower->known, endpoint_id);
+	struct known_endpoint *known = known_endpoint_find(&follower->known, endpoint_id);
 	struct endpoint_config *endpoint;
 	struct news *news;
 	int rc = endpoint_read(&follower->endpoints, db, tenant_id, endpoint_id, &endpoint, err);
@@ -174,7 +131,7 @@ tell_endpoint(
 	if (endpoint != NULL)
 		hold_if_changed(follower, endpoint, known);
 	if (known != NULL)
-		remember(known, endpoint);
+		known_endpoint_set(known, endpoint);
 	news = news_new(NEWS_ENDPOINT, tenant_id, endpoint_id);
 	news->config = endpoint;
 	news_put(follower->news, news);
@@ -185,30 +142,22 @@ int
 follower_load(
     struct follower *follower, struct db *db, const char *tenant_id, const uint8_t endpoint_id[16], struct error *err)
 {
-	if (id_table_find(&follower->known, endpoint_id) == NULL) {
-		struct known *known = mem_new(1, sizeof *known);
-
-		memcpy(known->link.id, endpoint_id, 16);
-		known->tenant_id = mem_strdup(tenant_id);
-		id_table_add(&follower->known, &known->link);
-	}
+	if (known_endpoint_find(&follower->known, endpoint_id) == NULL)
+		known_endpoint_add(&follower->known, tenant_id, endpoint_id);
 	return tell_endpoint(follower, db, tenant_id, endpoint_id, err);
 }
 
 void
 follower_forget(struct follower *follower, const uint8_t endpoint_id[16])
 {
-	struct known *known = (struct known *)id_table_find(&follower->known, endpoint_id);
-
-	if (known != NULL)
-		remove_known(follower, known);
+	known_endpoint_forget(&follower->known, endpoint_id);
 }
 
 void
 follower_note_page(
     struct follower *follower, const uint8_t endpoint_id[16], const uint8_t after[16], const struct page_marks *marks)
 {
-	const struct known *known = (const struct known *)id_table_find(&follower->known, endpoint_id);
+	const struct known_endpoint *known = known_endpoint_find(&follower->known, endpoint_id);
 
 	if (known == NULL || !known->there)
 		return;
@@ -223,144 +172,70 @@ follower_note_page(
 /* ---- changes ---- */
 
 static void
-add_changed(struct follower *follower, const char *tenant_id, const uint8_t endpoint_id[16])
-{
-	struct changed *changed = mem_new(1, sizeof *changed);
-
-	changed->tenant_id = mem_strdup(tenant_id);
-	memcpy(changed->endpoint_id, endpoint_id, 16);
-	*follower->end = changed;
-	follower->end = &changed->next;
-}
-
-/* One look: what it goes through, and whether it has failed. */
-struct look {
-	struct follower *follower;
-	struct db *db;
-	int64_t recent_ms;
-	int rc;
-	struct error *err;
-};
-
-static bool
-is_mine(const struct follower *follower, const uint8_t endpoint_id[16])
-{
-	return handover_courier(endpoint_id, follower->segment->counts[ROLE_COURIER]) == follower->courier;
-}
-
-static void
-compare_endpoint(struct look *look, const char *tenant_id, const struct db_rows *rows, uint32_t row)
+compare_endpoint(struct follower *follower, const char *tenant_id, const struct db_rows *rows, uint32_t row)
 {
 	struct span text = db_rows_text(rows, row, 0);
-	struct known *known;
 	uint8_t id[16];
 
-	if (!uuid_parse(text.base, text.len, id) || !is_mine(look->follower, id))
-		return;
-	known = (struct known *)id_table_find(&look->follower->known, id);
-	if (known != NULL)
-		known->seen = look->follower->looks;
-	if (db_rows_bool(rows, row, 2) ||
-	    (known != NULL && (!known->there || known->version != db_rows_int(rows, row, 1))))
-		add_changed(look->follower, tenant_id, id);
+	if (uuid_parse(text.base, text.len, id) && row_walk_is_mine(follower->segment, follower->courier, id))
+		known_endpoints_compare(
+		    &follower->known, tenant_id, id, db_rows_int(rows, row, 1), db_rows_bool(rows, row, 2));
 }
 
-/* Those of the tenant that are there no more. */
 static void
-add_missing(struct look *look, const char *tenant_id)
+tell_row(void *context, const char *tenant_id, const uint8_t endpoint_id[16])
 {
-	struct id_link **links = id_table_list(&look->follower->known);
+	const struct follower *follower = context;
 
-	for (uint32_t i = 0; i < look->follower->known.count; i++) {
-		const struct known *known = (const struct known *)links[i];
-
-		if (known->there && known->seen != look->follower->looks && strcmp(known->tenant_id, tenant_id) == 0)
-			add_changed(look->follower, tenant_id, known->link.id);
-	}
-	free(links);
-}
-
-/* Tells endpoints that have rows. after is set to the last one. Returns whether the tenant may have more of them. */
-static bool
-tell_slice(const struct follower *follower, const char *tenant_id, const struct db_rows *rows, uint8_t after[16])
-{
-	uint32_t count = db_rows_count(rows);
-
-	for (uint32_t row = 0; row < count; row++) {
-		struct span id = db_rows_text(rows, row, 1);
-
-		if (strcmp(db_rows_text(rows, row, 0).base, tenant_id) != 0 || !uuid_parse(id.base, id.len, after))
-			return false;
-		if (is_mine(follower, after))
-			news_put(follower->news, news_new(NEWS_HAS_ROWS, tenant_id, after));
-	}
-	return count == ENDPOINTS_WITH_ROWS;
+	news_put(follower->news, news_new(NEWS_HAS_ROWS, tenant_id, endpoint_id));
 }
 
 static int
-tell_rows(const struct look *look, const char *tenant_id)
+tell_rows(struct follower *follower, struct db *db, const char *tenant_id, struct error *err)
 {
-	uint8_t after[16] = {0};
+	struct row_walk walk = {.segment = follower->segment,
+	    .courier = follower->courier,
+	    .found = tell_row,
+	    .context = follower,
+	    .of_tenant = true,
+	    .tenant_id = mem_strdup(tenant_id)};
 	bool more = true;
-	int rc = jobs_begin(look->db, look->err);
+	int rc = 0;
 
-	while (rc == 0 && more) {
-		struct db_rows *rows;
-
-		rc = job_rows_walk(look->db, tenant_id, after, ENDPOINTS_WITH_ROWS, &rows, look->err);
-		if (rc != 0)
-			break;
-		more = tell_slice(look->follower, tenant_id, rows, after);
-		db_rows_free(rows);
-	}
-	return db_end(look->db, rc, look->err);
+	while (rc == 0 && more)
+		rc = row_walk_step(&walk, db, &more, err);
+	free(walk.tenant_id);
+	return rc;
 }
 
-static void
-look_at_tenant(void *context, const char *tenant_id)
-{
-	struct look *look = context;
-	struct db_rows *rows;
-
-	if (look->rc == 0)
-		look->rc = endpoint_versions(look->db, tenant_id, look->recent_ms, &rows, look->err);
-	if (look->rc != 0)
-		return;
-	for (uint32_t row = 0; row < db_rows_count(rows); row++)
-		compare_endpoint(look, tenant_id, rows, row);
-	db_rows_free(rows);
-	add_missing(look, tenant_id);
-	look->rc = cancels_tell_since(look->follower->news, look->db, tenant_id, look->follower->version, look->err);
-	if (look->rc == 0)
-		look->rc = tell_rows(look, tenant_id);
-}
-
-/* Finds out what has changed since the last look, for the version that was read before. */
 static int
-look_at_all(struct follower *follower, struct db *db, int64_t now_us, struct error *err)
+look_at_tenant(struct follower *follower, struct db *db, const char *tenant_id, struct error *err)
 {
-	struct look look = {
-	    .follower = follower, .db = db, .recent_ms = RECENT_MS + (now_us - follower->looked_us) / 1000, .err = err};
-	struct tenant_versions tenants = {0};
-	int rc = tenant_versions_read(&tenants, db, err);
+	int64_t recent_ms = RECENT_MS + (clock_steady_us() - follower->told_us) / 1000;
+	struct db_rows *rows;
+	int rc = endpoint_versions(db, tenant_id, recent_ms, &rows, err);
 
 	if (rc != 0)
 		return rc;
-	follower->looks++;
-	if (follower->started)
-		tenant_versions_compare(&follower->tenants, &tenants, look_at_tenant, &look);
-	else
-		look.rc = cancels_tell_recent(follower->news, db, RECENT_MS, err);
-	if (look.rc == 0) {
-		struct tenant_versions old = follower->tenants;
+	known_endpoints_look(&follower->known);
+	for (uint32_t row = 0; row < db_rows_count(rows); row++)
+		compare_endpoint(follower, tenant_id, rows, row);
+	known_endpoints_end_look(&follower->known, tenant_id);
+	db_rows_free(rows);
+	rc = cancels_tell_since(follower->news, db, tenant_id, follower->from, err);
+	return rc == 0 ? tell_rows(follower, db, tenant_id, err) : rc;
+}
 
-		follower->tenants = tenants;
-		tenants = old;
-		follower->looked_us = now_us;
-		follower->started = true;
-	}
-	tenant_versions_free(&tenants);
-	return look.rc;
+/* ---- steps ---- */
+
+static void
+set_place(struct follower *follower, int64_t version, const char *tenant_id)
+{
+	char *copy = mem_strdup(tenant_id);
+
+	free(follower->place.tenant_id);
+	follower->place.tenant_id = copy;
+	follower->place.version = version;
 }
 
 static void
@@ -371,33 +246,119 @@ tell_version(struct follower *follower)
 	news->version = follower->version = follower->target;
 	news_put(follower->news, news);
 	node_raise_changes_version(&follower->segment->header->node, follower->version);
+	follower->told_us = follower->looked_us;
+	follower->state = FOLLOWER_RESTS;
+}
+
+static int
+find_removed(struct follower *follower, struct db *db, struct error *err)
+{
+	struct db_rows *page;
+	int rc = routed_tenants_after(db, follower->place.tenant_id, TENANTS_A_PAGE, &page, err);
+	bool ends;
+
+	if (rc != 0)
+		return rc;
+	ends = db_rows_count(page) < TENANTS_A_PAGE;
+	known_endpoints_find_orphans(&follower->known, follower->place.tenant_id, page, ends);
+	if (ends) {
+		set_place(follower, follower->from + 1, "");
+		follower->state = FOLLOWER_LOOKS_AT_TENANTS;
+	} else {
+		set_place(follower, 0, db_rows_text(page, TENANTS_A_PAGE - 1, 0).base);
+	}
+	db_rows_free(page);
+	return 0;
+}
+
+static int
+look_at_tenants(struct follower *follower, struct db *db, struct error *err)
+{
+	struct db_rows *rows;
+	int rc =
+	    routing_moved_after(db, follower->place.version, follower->place.tenant_id, TENANTS_A_STEP, &rows, err);
+	uint32_t row = 0;
+
+	if (rc != 0)
+		return rc;
+	for (; rc == 0 && row < db_rows_count(rows); row++) {
+		const char *tenant_id = db_rows_text(rows, row, 0).base;
+
+		rc = look_at_tenant(follower, db, tenant_id, err);
+		if (rc == 0)
+			set_place(follower, db_rows_int(rows, row, 1), tenant_id);
+	}
+	if (rc == 0 && row < TENANTS_A_STEP)
+		follower->state = FOLLOWER_READS_ENDPOINTS;
+	db_rows_free(rows);
+	return rc;
+}
+
+static int
+read_endpoints(struct follower *follower, struct db *db, struct error *err)
+{
+	int rc = 0;
+
+	for (int i = 0; rc == 0 && follower->known.first != NULL && i < ENDPOINTS_A_STEP; i++) {
+		const struct changed_endpoint *changed = follower->known.first;
+
+		rc = tell_endpoint(follower, db, changed->tenant_id, changed->endpoint_id, err);
+		if (rc == 0)
+			changed_endpoint_remove_first(&follower->known);
+	}
+	if (rc == 0 && follower->known.first == NULL)
+		tell_version(follower);
+	return rc;
+}
+
+/* What there is to do after a look that has found those versions. */
+static void
+begin(struct follower *follower, const struct changes *changes)
+{
+	bool restored = changes->version < follower->version;
+
+	follower->target = changes->version;
+	follower->from = restored ? -1 : follower->version;
+	if (!follower->started) {
+		follower->started = true;
+		tell_version(follower);
+	} else if (restored || changes->removed_version > follower->version) {
+		set_place(follower, 0, "");
+		follower->state = FOLLOWER_FINDS_REMOVED;
+	} else {
+		set_place(follower, follower->from + 1, "");
+		follower->state = FOLLOWER_LOOKS_AT_TENANTS;
+	}
 }
 
 static int
 look(struct follower *follower, struct db *db, struct error *err)
 {
-	int64_t now_us = clock_steady_us(), word = node_changes_version(&follower->segment->header->node), version;
-	int rc = changes_version(db, &version, err);
+	int64_t now_us = clock_steady_us(), word = node_changes_version(&follower->segment->header->node);
+	struct changes changes;
+	int rc = changes_read(db, &changes, err);
+	bool moved = rc == 0 &&
+		     (!follower->started || follower->looks_anew || changes.version != follower->version);
 
-	if (rc == 0 && (!follower->started || follower->looks_anew || version != follower->version)) {
+	if (moved)
 		rc = pause_watch_look(&follower->pauses, db, err);
-		if (rc == 0)
-			holder_end_pauses(follower->holder, &follower->pauses.told);
-		if (rc == 0)
-			rc = look_at_all(follower, db, now_us, err);
-		if (rc == 0)
-			rc = test_watch_look(&follower->tests, db, err);
-		if (rc == 0)
-			follower->target = version;
-		if (rc == 0 && follower->first == NULL)
-			tell_version(follower);
-	}
-	if (rc == 0) {
-		follower->looks_anew = false;
-		follower->look_us = now_us + LOOK_US;
-		follower->word = word;
-	}
-	return rc;
+	if (rc == 0 && moved)
+		holder_end_pauses(follower->holder, &follower->pauses.told);
+	if (rc == 0 && !follower->started)
+		rc = cancels_tell_recent(follower->news, db, RECENT_MS, err);
+	if (rc == 0 && moved)
+		rc = test_watch_look(&follower->tests, db, err);
+	if (rc != 0)
+		return rc;
+	follower->looks_anew = false;
+	follower->look_us = now_us + LOOK_US;
+	follower->word = word;
+	follower->looked_us = now_us;
+	if (moved)
+		begin(follower, &changes);
+	else
+		follower->told_us = now_us;
+	return 0;
 }
 
 void
@@ -409,7 +370,7 @@ follower_look_anew(struct follower *follower)
 bool
 follower_has_looked(const struct follower *follower)
 {
-	return follower->started && !follower->looks_anew && follower->first == NULL;
+	return follower->started && !follower->looks_anew && follower->state == FOLLOWER_RESTS;
 }
 
 int64_t
@@ -418,22 +379,21 @@ follower_due_us(const struct follower *follower)
 	int64_t word = node_changes_version(&follower->segment->header->node);
 	bool moved = word > follower->version && word != follower->word;
 
-	return follower->first != NULL || follower->looks_anew || moved ? 0 : follower->look_us;
+	return follower->state != FOLLOWER_RESTS || follower->looks_anew || moved ? 0 : follower->look_us;
 }
 
 int
 follower_step(struct follower *follower, struct db *db, struct error *err)
 {
-	int rc = 0;
-
-	if (follower->first == NULL)
+	switch (follower->state) {
+	case FOLLOWER_RESTS:
 		return look(follower, db, err);
-	for (int i = 0; rc == 0 && follower->first != NULL && i < ENDPOINTS_A_STEP; i++) {
-		rc = tell_endpoint(follower, db, follower->first->tenant_id, follower->first->endpoint_id, err);
-		if (rc == 0)
-			remove_first(follower);
+	case FOLLOWER_FINDS_REMOVED:
+		return find_removed(follower, db, err);
+	case FOLLOWER_LOOKS_AT_TENANTS:
+		return look_at_tenants(follower, db, err);
+	case FOLLOWER_READS_ENDPOINTS:
+		return read_endpoints(follower, db, err);
 	}
-	if (rc == 0 && follower->first == NULL)
-		tell_version(follower);
-	return rc;
+	return 0;
 }

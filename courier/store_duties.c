@@ -6,27 +6,24 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/format.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/uuid.h"
 #include "courier/follower.h"
 #include "courier/holder.h"
 #include "courier/node_keeper.h"
 #include "courier/outcome.h"
 #include "courier/outcome_writer.h"
 #include "courier/page_reader.h"
+#include "courier/row_walk.h"
 #include "courier/runs.h"
 #include "courier/test_outcome.h"
-#include "event/handover.h"
 #include "shm/counters.h"
-#include "store/webhooks/job_outcomes.h"
-#include "store/webhooks/job_rows.h"
 #include "store/webhooks/subscriptions.h"
 
-#define WALK_SLICE 200
 /* Nobody waits for an outcome, and a transaction costs as much as twenty of them: so long after the last one began. */
 #define OUTCOME_GAP_US (20 * 1000)
 /* A courier but the first waits for the first one's claim. */
@@ -289,41 +286,35 @@ read_page(struct store_duties *duties, struct db *db, const struct errand *erran
 }
 
 static void
-tell_rows(struct store_duties *duties, struct errand *walk, const struct db_rows *rows)
+tell_row(void *context, const char *tenant_id, const uint8_t endpoint_id[16])
 {
-	for (uint32_t row = 0; row < db_rows_count(rows); row++) {
-		struct span id = db_rows_text(rows, row, 1);
+	struct store_duties *duties = context;
 
-		if (!uuid_parse(id.base, id.len, walk->id))
-			continue;
-		free(walk->tenant_id);
-		walk->tenant_id = mem_strdup(db_rows_text(rows, row, 0).base);
-		if (handover_courier(walk->id, duties->segment->counts[ROLE_COURIER]) != duties->courier)
-			continue;
-		if (follower_has_paused(duties->follower, walk->tenant_id))
-			holder_add_paused(&duties->holder, walk->tenant_id, walk->id);
-		else
-			news_put(duties->news, news_new(NEWS_HAS_ROWS, walk->tenant_id, walk->id));
-	}
+	if (follower_has_paused(duties->follower, tenant_id))
+		holder_add_paused(&duties->holder, tenant_id, endpoint_id);
+	else
+		news_put(duties->news, news_new(NEWS_HAS_ROWS, tenant_id, endpoint_id));
 }
 
 /* A slice of a walk. The errand remembers where it stands. */
 static int
-step_walk(struct store_duties *duties, struct db *db, struct errand *walk, bool *done, struct error *err)
+step_walk(struct store_duties *duties, struct db *db, struct errand *errand, bool *done, struct error *err)
 {
-	struct db_rows *rows = NULL;
-	int rc = jobs_begin(db, err);
+	struct row_walk walk = {.segment = duties->segment,
+	    .courier = duties->courier,
+	    .found = tell_row,
+	    .context = duties,
+	    .tenant_id = errand->tenant_id};
+	bool more = true;
+	int rc;
 
-	if (rc == 0)
-		rc = job_rows_walk(db, walk->tenant_id, walk->id, WALK_SLICE, &rows, err);
-	rc = db_end(db, rc, err);
-	if (rc == 0) {
-		tell_rows(duties, walk, rows);
-		*done = db_rows_count(rows) < WALK_SLICE;
-		if (*done)
-			news_put(duties->news, news_new(NEWS_WALKED, NULL, NULL));
-	}
-	db_rows_free(rows);
+	memcpy(walk.endpoint_id, errand->id, sizeof walk.endpoint_id);
+	rc = row_walk_step(&walk, db, &more, err);
+	errand->tenant_id = walk.tenant_id;
+	memcpy(errand->id, walk.endpoint_id, sizeof errand->id);
+	*done = rc == 0 && !more;
+	if (*done)
+		news_put(duties->news, news_new(NEWS_WALKED, NULL, NULL));
 	return rc;
 }
 

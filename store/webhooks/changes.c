@@ -1,29 +1,49 @@
 /* One row, whose lock orders the transactions that change it. */
 #include "store/webhooks/changes.h"
 
+#include <stdlib.h>
+
+#include "base/mem.h"
+
 static const struct db_statement read_version = {"SELECT version FROM changes WHERE id = 1", NULL};
 
 static const struct db_statement raise_version = {
     "UPDATE changes SET version = version + 1 WHERE id = 1 RETURNING version", NULL};
+
+static const struct db_statement read_changes = {"SELECT version, removed_version FROM changes WHERE id = 1", NULL};
+
+/*
+ * routing_raise() leaves null. Also found is what a transaction has left that raised no version of changes, which does
+ * no harm. What others have locked is theirs.
+ */
+#define RAISED "SELECT tenant_id FROM routing_versions WHERE change_version IS NULL"
+static const struct db_statement find_raised = {RAISED " FOR UPDATE SKIP LOCKED", RAISED};
+
+static const enum db_type stamp_types[] = {DB_TYPE_TEXT, DB_TYPE_INT8};
+static const struct db_each stamp = {
+    {"UPDATE routing_versions SET change_version = given.version FROM unnest($1::text[], $2::bigint[])"
+     " AS given (tenant_id, version) WHERE routing_versions.tenant_id = given.tenant_id",
+	"UPDATE routing_versions SET change_version = $2 WHERE tenant_id = $1"},
+    stamp_types, 2};
 
 static const struct db_statement unseen = {
     "SELECT name FROM delivery_nodes WHERE left_at IS NULL AND hl_ms(alive_at) > hl_ms(hl_now()) - 10000"
     " AND seen_version < $1 AND node_id <> $2 ORDER BY node_id",
     NULL};
 
-/* Runs a statement that gives the one row's version. */
+/* Runs a statement that gives so many numbers of the one row. */
 static int
-ask(struct db *db, const struct db_statement *statement, int64_t *version, struct error *err)
+ask(struct db *db, const struct db_statement *statement, int64_t *numbers, uint32_t count, struct error *err)
 {
 	struct db_rows *rows;
 	int rc = db_query(db, statement, NULL, 0, &rows, err);
 
 	if (rc != 0)
 		return rc;
-	if (db_rows_count(rows) == 1)
-		*version = db_rows_int(rows, 0, 0);
-	else
+	if (db_rows_count(rows) != 1)
 		rc = error_set(err, "the table changes has no row: the webhooks' store is damaged");
+	for (uint32_t i = 0; rc == 0 && i < count; i++)
+		numbers[i] = db_rows_int(rows, 0, i);
 	db_rows_free(rows);
 	return rc;
 }
@@ -31,13 +51,47 @@ ask(struct db *db, const struct db_statement *statement, int64_t *version, struc
 int
 changes_version(struct db *db, int64_t *version, struct error *err)
 {
-	return ask(db, &read_version, version, err);
+	return ask(db, &read_version, version, 1, err);
+}
+
+int
+changes_read(struct db *db, struct changes *changes, struct error *err)
+{
+	int64_t values[2];
+	int rc = ask(db, &read_changes, values, 2, err);
+
+	if (rc == 0)
+		*changes = (struct changes){values[0], values[1]};
+	return rc;
+}
+
+/* The tenants that this transaction has changed. */
+static int
+stamp_raised(struct db *db, int64_t version, struct error *err)
+{
+	struct db_rows *rows;
+	struct db_param *values;
+	int rc = db_query(db, &find_raised, NULL, 0, &rows, err);
+
+	if (rc != 0)
+		return rc;
+	values = mem_new(2 * (size_t)db_rows_count(rows) + 1, sizeof *values);
+	for (uint32_t row = 0; row < db_rows_count(rows); row++) {
+		values[2 * row] = db_text(db_rows_text(rows, row, 0));
+		values[2 * row + 1] = db_int(version);
+	}
+	rc = db_each(db, &stamp, values, db_rows_count(rows), NULL, err);
+	free(values);
+	db_rows_free(rows);
+	return rc;
 }
 
 int
 changes_raise(struct db *db, int64_t *version, struct error *err)
 {
-	return ask(db, &raise_version, version, err);
+	int rc = ask(db, &raise_version, version, 1, err);
+
+	return rc == 0 ? stamp_raised(db, *version, err) : rc;
 }
 
 int

@@ -10,9 +10,19 @@
 /* The version that is committed. Returns as db_query(). */
 int changes_version(struct db *db, int64_t *version, struct error *err);
 
+/* What is committed. */
+struct changes {
+	int64_t version;
+	int64_t removed_version; /* by which the last row of a tenant was removed; 0: of none yet */
+};
+
+/* Returns as db_query(). */
+int changes_read(struct db *db, struct changes *changes, struct error *err);
+
 /*
  * Raises the version in the transaction that db_begin() began. Other transactions that raise it wait until this one
- * has ended, so versions follow commits: call it late. A changed API key gets the version. Returns as db_query().
+ * has ended, so versions follow commits: call it late. A changed API key gets the version, and so do the tenants whose
+ * routing versions the transaction has raised before: couriers look at them. Returns as db_query().
  */
 int changes_raise(struct db *db, int64_t *version, struct error *err);
 

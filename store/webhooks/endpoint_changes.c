@@ -2,10 +2,22 @@
 #include "store/webhooks/endpoint_changes.h"
 
 int
-routing_versions_after(struct db *db, const char *tenant_id, uint32_t limit, struct db_rows **rows, struct error *err)
+routing_moved_after(struct db *db, int64_t version, const char *tenant_id, uint32_t limit, struct db_rows **rows,
+    struct error *err) /* six: as in the header */
+{
+	static const struct db_statement after = {"SELECT tenant_id, change_version FROM routing_versions"
+						  " WHERE (change_version, tenant_id) > ($1, $2)"
+						  " ORDER BY change_version, tenant_id LIMIT $3"};
+	const struct db_param params[] = {db_int(version), db_string(tenant_id), db_int(limit)};
+
+	return db_query(db, &after, params, 3, rows, err);
+}
+
+int
+routed_tenants_after(struct db *db, const char *tenant_id, uint32_t limit, struct db_rows **rows, struct error *err)
 {
 	static const struct db_statement after = {
-	    "SELECT tenant_id, version FROM routing_versions WHERE tenant_id > $1 ORDER BY tenant_id LIMIT $2"};
+	    "SELECT tenant_id FROM routing_versions WHERE tenant_id > $1 ORDER BY tenant_id LIMIT $2"};
 	const struct db_param params[] = {db_string(tenant_id), db_int(limit)};
 
 	return db_query(db, &after, params, 2, rows, err);

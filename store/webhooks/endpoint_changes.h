@@ -12,8 +12,15 @@
 #include "base/span.h"
 #include "store/db.h"
 
-/* Routing versions of tenants behind that one ("": from the first on), in their order: tenant_id, version. */
-int routing_versions_after(
+/*
+ * Tenants that were changed by a version of changes, in the order of these versions, then of ids, behind that place:
+ * tenant_id and the version.
+ */
+int routing_moved_after(struct db *db, int64_t version, const char *tenant_id, uint32_t limit, struct db_rows **rows,
+    struct error *err); /* six: the place, and what comes back */
+
+/* Tenants that have a routing version, behind that one ("": from the first on), in their order. */
+int routed_tenants_after(
     struct db *db, const char *tenant_id, uint32_t limit, struct db_rows **rows, struct error *err);
 
 /*

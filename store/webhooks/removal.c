@@ -103,6 +103,10 @@ static const struct db_statement tenant_rows[] = {
     {"DELETE FROM tenant_stats WHERE tenant_id = $1", NULL},
     {"DELETE FROM pauses WHERE tenant_id = $1", NULL},
     {"DELETE FROM routing_versions WHERE tenant_id = $1", NULL},
+    /* A courier that has not read for a while finds no row of the tenant that would tell it. */
+    {"UPDATE changes SET version = version + 1, removed_version = version + 1"
+     " WHERE EXISTS (SELECT 1 FROM tenants WHERE tenant_id = $1)",
+	NULL},
     {"DELETE FROM tenants WHERE tenant_id = $1 AND deleted_at IS NOT NULL", NULL},
 };
 

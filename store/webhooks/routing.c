@@ -17,11 +17,12 @@
 
 /* A tenant that has been removed gets none any more. */
 static const struct db_statement raise_version = {
-    "INSERT INTO routing_versions (tenant_id, version) SELECT tenant_id, " FIRST_VERSION " + 1 FROM tenants"
-    " WHERE tenant_id = $1 ON CONFLICT (tenant_id) DO UPDATE SET version = routing_versions.version + 1",
+    "INSERT INTO routing_versions (tenant_id, version, change_version)"
+    " SELECT tenant_id, " FIRST_VERSION " + 1, CAST(NULL AS bigint) FROM tenants WHERE tenant_id = $1"
+    " ON CONFLICT (tenant_id) DO UPDATE SET version = routing_versions.version + 1, change_version = NULL",
     NULL};
 
-/* A tenant that has no version has no endpoint. */
+/* A tenant that has no version has no endpoint. Couriers are told of the pause itself, not of each tenant. */
 static const struct db_statement raise_versions = {"UPDATE routing_versions SET version = version + 1", NULL};
 
 static const struct db_statement read_version = {

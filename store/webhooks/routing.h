@@ -13,7 +13,8 @@
 
 /*
  * Raises the tenant's version, in the transaction of the change: a publisher that has read the tenant's routes before
- * reads them again. Returns as db_query().
+ * reads them again. Couriers look at the tenant where changes_raise() follows in the same transaction. Returns as
+ * db_query().
  */
 int routing_raise(struct db *db, const char *tenant_id, struct error *err);
 

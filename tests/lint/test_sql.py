@@ -33,6 +33,7 @@ OVER_TENANTS = {
     ("store/webhooks/identity_rows.c", "AS some_jobs"): "a copy of the store holds the jobs of all tenants",
     ("store/webhooks/routing.c", "UPDATE routing_versions SET version = version + 1"): "a pause of all deliveries is one of each tenant",
     ("store/webhooks/removal.c", "state FROM endpoints WHERE deleted_at"): "upkeep finds what any tenant has deleted",
+    ("store/webhooks/changes.c", "change_version IS NULL"): "a change may be one of several tenants, which have raised their versions",
     ("store/webhooks/removal.c", "FROM tenants WHERE deleted_at"): "upkeep finds what any tenant has deleted",
     ("store/webhooks/notice_rows.c", "ORDER BY next_at"): "upkeep publishes the notices of all tenants",
     ("store/webhooks/replay_rows.c", "ORDER BY next_at"): "upkeep goes on with the replays of all tenants",

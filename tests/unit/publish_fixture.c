@@ -11,24 +11,13 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/bytes.h"
-#include "base/mem.h"
-#include "store/webhooks/routing.h"
 #include "store/webhooks/sink_publish.h"
-#include "store/webhooks_store.h"
 #include "tests/unit/publish_fixture.h"
 
-#define ENDPOINT "0190f5fe-0000-7000-8000-00000000000%c"
 #define RECORDS_MAX 128
 
-static const struct db_env no_env = {0};
-static char directory[] = "/tmp/hooks-publish-XXXXXX";
-static char path[128], standard[] = "5s";
-struct config config;
-static struct db *db; /* another session */
-char tenant[32];
+static char directory[] = "/tmp/hooks-publish-XXXXXX"; /* DATA_DIR */
 struct sink *sink;
-struct error err;
 
 /* ---- the publisher ---- */
 
@@ -88,26 +77,6 @@ static const struct sink_env env = {.handing_over = &handing_over, .database = &
 
 /* ---- the store ---- */
 
-static void
-must(int rc)
-{
-	if (rc != 0)
-		fail_msg("%d: %s", rc, err.text);
-}
-
-/* Runs a statement about the tenant, $1, in a transaction that raises its version. */
-void
-change(const char *sql)
-{
-	const struct db_statement statement = {sql, NULL};
-	const struct db_param params[] = {db_string(tenant)};
-
-	must(db_begin(db, &err));
-	must(db_query(db, &statement, params, 1, NULL, &err));
-	must(routing_raise(db, tenant, &err));
-	must(db_commit(db, &err));
-}
-
 /* The one value that a query of the tenant returns, as text. */
 const char *
 value(const char *sql)
@@ -118,7 +87,7 @@ value(const char *sql)
 	struct db_rows *rows;
 	struct span text;
 
-	must(db_query(db, &statement, params, 1, &rows, &err));
+	must(db_query(routes_db, &statement, params, 1, &rows, &err));
 	text = db_rows_count(rows) > 0 ? db_rows_text(rows, 0, 0) : (struct span){"none", 4};
 	(void)snprintf(out, sizeof out, "%.*s", (int)text.len, text.base != NULL ? text.base : "null");
 	db_rows_free(rows);
@@ -128,32 +97,22 @@ value(const char *sql)
 void
 run_alone(const char *sql)
 {
-	const struct db_statement statement = {sql, NULL};
-
-	must(db_begin(db, &err));
-	must(db_query(db, &statement, NULL, 0, NULL, &err));
-	must(db_commit(db, &err));
+	must_begin(routes_db);
+	must_run(routes_db, SAME(sql), NULL, 0);
+	must_commit(routes_db);
 }
 
 int
 set_up(void **state)
 {
-	char *url = getenv("HOOKS_TEST_POSTGRES_URL");
+	int rc = routes_set_up(state);
 
 	assert_non_null(mkdtemp(directory));
-	(void)snprintf(path, sizeof path, "%s/hookline.db", directory);
-	config = (struct config){.hl_store = url != NULL ? HL_STORE_POSTGRES : HL_STORE_EMBEDDED,
-	    .data_dir = directory,
-	    .hl_data_path = path,
-	    .hl_postgres_url = url,
-	    .hl_retry_schedule = standard,
-	    .auto_migrate = true,
-	    .store_timeout_ms = 5000};
-	must(db_open(&db, &config, &no_env, &err));
+	db_config.data_dir = directory;
 	run_alone(
 	    "INSERT INTO delivery_nodes (node_id, epoch, name, started_at, alive_at, seen_version) VALUES (1, 77, 'n', "
 	    "hl_now(), hl_now(), 0)");
-	return 0;
+	return rc;
 }
 
 int
@@ -161,66 +120,16 @@ tear_down(void **state)
 {
 	char command[160];
 
-	db_close(db);
 	(void)snprintf(command, sizeof command, "rm -r %s", directory);
-	return system(command);
+	return system(command) | routes_tear_down(state);
 }
 
-static void
-add_endpoint(char endpoint, bool enabled)
-{
-	char *sql =
-	    mem_printf("INSERT INTO endpoints (tenant_id, endpoint_id, version, url, secret, headers, enabled, "
-		       "paused, timeout_ms, max_in_flight, rate_limit_rps, exact_limits, fifo, ordering, on_dead, "
-		       "fail_fast, keep_response, body, legacy_headers, created_at, updated_at) VALUES ($1, '" ENDPOINT
-		       "', 1, 'http://x', 's', '{}', %s, FALSE, 1000, 1, 1, FALSE, FALSE, 'endpoint', "
-		       "'continue', TRUE, FALSE, 'envelope', FALSE, hl_now(), hl_now())",
-		endpoint, enabled ? "TRUE" : "FALSE");
-
-	change(sql);
-	free(sql);
-}
-
-void
-subscribe_often(char endpoint, const char *pattern, uint32_t times)
-{
-	static int number;
-	struct bytes sql = {0};
-
-	bytes_add_text(&sql, "INSERT INTO subscriptions (tenant_id, subscription_id, endpoint_id, version, "
-			     "topic_pattern, enabled, created_at, updated_at) VALUES ");
-	for (uint32_t i = 0; i < times; i++) {
-		char *row = mem_printf("%s($1, '0190f5fe-0000-7000-8000-1%011d', '" ENDPOINT
-				       "', 1, '%s', TRUE, hl_now(), hl_now())",
-		    i > 0 ? "," : "", number++, endpoint, pattern);
-
-		bytes_add_text(&sql, row);
-		free(row);
-	}
-	bytes_add(&sql, "", 1);
-	change(sql.base);
-	bytes_free(&sql);
-}
-
-void
-subscribe(char endpoint, const char *pattern)
-{
-	subscribe_often(endpoint, pattern, 1);
-}
-
-/* A tenant of its own for each test, whose endpoint 1 gets a.#, and whose endpoint 2 everything. */
 int
 new_tenant(void **state)
 {
-	static int number;
 	char file[160];
 
-	(void)snprintf(tenant, sizeof tenant, "publish-%d", number++);
-	change("INSERT INTO tenants (tenant_id, name, created_at, updated_at) VALUES ($1, 'x', hl_now(), hl_now())");
-	add_endpoint('1', true);
-	add_endpoint('2', true);
-	subscribe('1', "a.#");
-	subscribe('2', "#");
+	routes_new_tenant("publish", "a.#");
 	handed[0] = '\0';
 	ends = misses = 0;
 	in_mid_batch = before_transaction = NULL;
@@ -229,7 +138,7 @@ new_tenant(void **state)
 	node = (struct node_row){.node_id = 1, .epoch = 77};
 	(void)snprintf(file, sizeof file, "%s/dead-letters.jsonl", directory);
 	(void)unlink(file);
-	sink = sink_publish_new(&config, &env, db_open);
+	sink = sink_publish_new(&db_config, &env, db_open);
 	must(sink->ops->open(sink, &err));
 	return 0;
 }

@@ -1,6 +1,5 @@
 /*
- * What the tests of a publisher's sink share: a store, an SQLite file of the program's own or, where
- * HOOKS_TEST_POSTGRES_URL names one, a PostgreSQL database; another session that changes it; a publisher, which notes
+ * What the tests of a publisher's sink share: the tenant of tests/unit/routes_fixture.h, and a publisher, which notes
  * what it hands over. Include after cmocka.h.
  */
 #ifndef TESTS_PUBLISH_FIXTURE_H
@@ -9,10 +8,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "config/config.h"
 #include "shm/node.h"
 #include "store/sink.h"
+#include "tests/unit/db_fixture.h"
 #include "tests/unit/event_fixture.h"
+#include "tests/unit/routes_fixture.h"
 
 /* ---- the publisher ---- */
 
@@ -26,10 +26,7 @@ extern void (*before_transaction)(void);
 
 /* ---- the store ---- */
 
-extern struct config config;
-extern char tenant[32];
 extern struct sink *sink;
-extern struct error err;
 
 /* Of the group. */
 int set_up(void **state);
@@ -39,17 +36,11 @@ int tear_down(void **state);
 int new_tenant(void **state);
 int close_sink(void **state);
 
-/* Runs a statement about the tenant, $1, in a transaction that raises its version. */
-void change(const char *sql);
-
 /* Runs a statement without parameters. */
 void run_alone(const char *sql);
 
 /* The one value that a query of the tenant returns, as text. */
 const char *value(const char *sql);
-
-void subscribe(char endpoint, const char *pattern);
-void subscribe_often(char endpoint, const char *pattern, uint32_t times);
 
 /* Whether the file of dead letters has that text. */
 bool is_dead_letter(const char *part);

@@ -15,103 +15,25 @@
 
 #include "base/mem.h"
 #include "store/webhooks/router.h"
-#include "store/webhooks/routing.h"
 #include "tests/unit/db_fixture.h"
 #include "tests/unit/event_fixture.h"
+#include "tests/unit/routes_fixture.h"
 
-#define ENDPOINT "0190f5fe-0000-7000-8000-00000000000%c"
-
-static char standard[] = "5s";
-static struct db *db;
-static char tenant[48];
 static struct router *router;
-static struct error err;
-
-static void
-must(int rc)
-{
-	if (rc != 0)
-		fail_msg("%d: %s", rc, err.text);
-}
-
-static int
-set_up(void **state)
-{
-	int rc = db_set_up(state);
-
-	db_config.hl_retry_schedule = standard;
-	db = must_open();
-	return rc;
-}
-
-static int
-tear_down(void **state)
-{
-	db_close(db);
-	return db_tear_down(state);
-}
-
-/* Runs a change as control does: in a transaction that raises the tenant's version. $1 is the tenant. */
-static void
-change(const char *sql)
-{
-	const struct db_statement statement = {sql, NULL};
-	const struct db_param params[] = {db_string(tenant)};
-
-	must(db_begin(db, &err));
-	must(db_query(db, &statement, params, 1, NULL, &err));
-	must(routing_raise(db, tenant, &err));
-	must(db_commit(db, &err));
-}
-
-static void
-add_endpoint(char endpoint)
-{
-	char *sql =
-	    mem_printf("INSERT INTO endpoints (tenant_id, endpoint_id, version, url, secret, headers, enabled, "
-		       "paused, timeout_ms, max_in_flight, rate_limit_rps, exact_limits, fifo, ordering, on_dead, "
-		       "fail_fast, keep_response, body, legacy_headers, created_at, updated_at) VALUES ($1, '" ENDPOINT
-		       "', 1, 'http://x', 's', '{}', TRUE, FALSE, 1000, 1, 1, FALSE, FALSE, 'endpoint', "
-		       "'continue', TRUE, FALSE, 'envelope', FALSE, hl_now(), hl_now())",
-		endpoint);
-
-	change(sql);
-	free(sql);
-}
-
-static void
-subscribe(char endpoint, const char *pattern)
-{
-	static int number;
-	char *sql = mem_printf("INSERT INTO subscriptions (tenant_id, subscription_id, endpoint_id, version, "
-			       "topic_pattern, enabled, created_at, updated_at) VALUES ($1, "
-			       "'0190f5fe-0000-7000-8000-1%011d', '" ENDPOINT "', 1, '%s', TRUE, hl_now(), hl_now())",
-	    number++, endpoint, pattern);
-
-	change(sql);
-	free(sql);
-}
 
 /* A tenant of its own for each test, with the endpoints 1 and 2. */
 static int
 new_tenant(void **state)
 {
-	static int number;
-
-	(void)snprintf(tenant, sizeof tenant, "router-%d", number++);
 	router = router_new(&db_config);
-	change("INSERT INTO tenants (tenant_id, name, created_at, updated_at) VALUES ($1, 'x', hl_now(), hl_now())");
-	add_endpoint('1');
-	add_endpoint('2');
-	subscribe('1', "a.*");
-	subscribe('2', "#");
+	routes_new_tenant("router", "a.*");
 	return 0;
 }
 
 static int
 drop_router(void **state)
 {
-	db_rollback(db);
+	db_rollback(routes_db);
 	router_free(router);
 	return 0;
 }
@@ -143,7 +65,7 @@ found(void)
 {
 	const struct tenant_routes *routes;
 
-	must(router_find(router, db, TENANT, &routes, &err));
+	must(router_find(router, routes_db, TENANT, &routes, &err));
 	assert_non_null(routes);
 	return routes;
 }
@@ -153,7 +75,7 @@ refreshed(void)
 {
 	const struct tenant_routes *routes;
 
-	must(router_refresh(router, db, TENANT, &routes, &err));
+	must(router_refresh(router, routes_db, TENANT, &routes, &err));
 	return routes;
 }
 
@@ -215,7 +137,7 @@ test_a_deleted_tenant_has_no_routes(void **state)
 	change("UPDATE tenants SET deleted_at = hl_now() WHERE tenant_id = $1");
 	assert_null(refreshed());
 	assert_int_equal(router_bytes(router), 0);
-	must(router_find(router, db, (struct span){"nobody", 6}, &routes, &err));
+	must(router_find(router, routes_db, (struct span){"nobody", 6}, &routes, &err));
 	assert_null(routes);
 }
 
@@ -226,10 +148,10 @@ test_routes_that_are_held_are_the_newest(void **state)
 
 	(void)found();
 	subscribe('1', "b");
-	must(db_begin(db, &err));
-	must(router_hold(router, db, TENANT, &routes, &err));
+	must(db_begin(routes_db, &err));
+	must(router_hold(router, routes_db, TENANT, &routes, &err));
 	assert_string_equal(goes_to(routes, "b"), "12");
-	must(db_commit(db, &err));
+	must(db_commit(routes_db, &err));
 }
 
 /* One that an earlier release has made has no version until it is changed. */
@@ -241,14 +163,14 @@ test_a_tenant_without_a_version_can_be_held(void **state)
 	    "INSERT INTO tenants (tenant_id, name, created_at, updated_at) VALUES ($1, 'x', hl_now(), hl_now())", NULL};
 	const struct db_param params[] = {db_string("router-fresh")};
 
-	must(db_begin(db, &err));
-	must(db_query(db, &insert, params, 1, NULL, &err));
-	must(db_commit(db, &err));
-	must(db_begin(db, &err));
-	must(router_hold(router, db, (struct span){"router-fresh", 12}, &routes, &err));
+	must(db_begin(routes_db, &err));
+	must(db_query(routes_db, &insert, params, 1, NULL, &err));
+	must(db_commit(routes_db, &err));
+	must(db_begin(routes_db, &err));
+	must(router_hold(router, routes_db, (struct span){"router-fresh", 12}, &routes, &err));
 	assert_non_null(routes);
 	assert_true(routes->version > 0);
-	must(db_commit(db, &err));
+	must(db_commit(routes_db, &err));
 }
 
 /* What was asked for last stays. */
@@ -286,7 +208,7 @@ test_the_tenant_that_was_not_asked_for_longest_is_dropped(void **state)
 		add_endpoint('1');
 		change(sql);
 		(void)found();
-		must(router_find(router, db, (struct span){first, strlen(first)}, &routes, &err));
+		must(router_find(router, routes_db, (struct span){first, strlen(first)}, &routes, &err));
 	}
 	free(sql);
 	router_trim(router);
@@ -294,7 +216,7 @@ test_the_tenant_that_was_not_asked_for_longest_is_dropped(void **state)
 
 	/* The first one is still there: it is not read again. */
 	before = router_bytes(router);
-	must(router_find(router, db, (struct span){first, strlen(first)}, &routes, &err));
+	must(router_find(router, routes_db, (struct span){first, strlen(first)}, &routes, &err));
 	assert_int_equal(router_bytes(router), before);
 	(void)snprintf(tenant, sizeof tenant, "%.32s-2", first);
 	(void)found();
@@ -317,5 +239,5 @@ main(void)
 	    TEST(test_the_tenant_that_was_not_asked_for_longest_is_dropped),
 	};
 
-	return cmocka_run_group_tests(tests, set_up, tear_down);
+	return cmocka_run_group_tests(tests, routes_set_up, routes_tear_down);
 }

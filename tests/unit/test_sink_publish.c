@@ -323,7 +323,7 @@ test_events_of_a_tenant_whose_subscriptions_change_all_the_time_are_stored(void 
 	    {.number = 9, .topic = "b", .tenant_id = "publish-0"}, {.number = 3, .topic = "b"}};
 	struct publish_outcome outcomes[3];
 
-	if (config.hl_store == HL_STORE_POSTGRES)
+	if (db_config.hl_store == HL_STORE_POSTGRES)
 		skip(); /* nothing tells when a transaction begins there */
 	before_transaction = subscribe_again;
 	for (uint32_t changes = 1; changes <= 4; changes++) {
@@ -401,7 +401,7 @@ test_a_node_that_has_lost_its_row_stores_nothing(void **state)
 static void
 refuse(bool on)
 {
-	if (config.hl_store == HL_STORE_POSTGRES)
+	if (db_config.hl_store == HL_STORE_POSTGRES)
 		run_alone(on ? "ALTER TABLE events ADD CONSTRAINT no_bad_topics CHECK (topic NOT LIKE 'bad%')"
 			     : "ALTER TABLE events DROP CONSTRAINT no_bad_topics");
 	else
@@ -436,24 +436,24 @@ test_after_a_transaction_that_took_longer_than_it_may_come_smaller_ones(void **s
 {
 	struct published_event events[8];
 	struct publish_outcome outcomes[8] = {{0}};
-	uint32_t timeout_ms = config.store_timeout_ms, failures = 0;
+	uint32_t timeout_ms = db_config.store_timeout_ms, failures = 0;
 	struct sink_result result;
 
-	if (config.hl_store != HL_STORE_POSTGRES)
+	if (db_config.hl_store != HL_STORE_POSTGRES)
 		skip(); /* a statement of SQLite takes as long as it takes */
 	for (uint32_t i = 0; i < 8; i++)
 		events[i] = (struct published_event){.number = i + 1, .topic = "a"};
 	run_alone("CREATE FUNCTION slow_row() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(0.08); "
 		  "RETURN NEW; END'");
 	run_alone("CREATE TRIGGER slow_rows BEFORE INSERT ON events FOR EACH ROW EXECUTE FUNCTION slow_row()");
-	config.store_timeout_ms = 500;
+	db_config.store_timeout_ms = 500;
 	while (outcomes[7].result == 0)
 		if (publish_group(events, 8, outcomes, &result) != 0) {
 			assert_true(failures++ < 6);
 			while (sink->ops->open(sink, &err) != 0)
 				(void)usleep(10000);
 		}
-	config.store_timeout_ms = timeout_ms;
+	db_config.store_timeout_ms = timeout_ms;
 	run_alone("DROP TRIGGER slow_rows ON events");
 	run_alone("DROP FUNCTION slow_row");
 	assert_true(failures > 0);
