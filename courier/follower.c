@@ -337,8 +337,7 @@ look(struct follower *follower, struct db *db, struct error *err)
 	int64_t now_us = clock_steady_us(), word = node_changes_version(&follower->segment->header->node);
 	struct changes changes;
 	int rc = changes_read(db, &changes, err);
-	bool moved = rc == 0 &&
-		     (!follower->started || follower->looks_anew || changes.version != follower->version);
+	bool moved = rc == 0 && (!follower->started || follower->looks_anew || changes.version != follower->version);
 
 	if (moved)
 		rc = pause_watch_look(&follower->pauses, db, err);
