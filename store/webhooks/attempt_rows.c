@@ -88,16 +88,20 @@ values_of(const struct attempt_row *rows, uint32_t count)
 
 /* ---- whose tenant is there ---- */
 
-static const enum db_type tenant_types[] = {DB_TYPE_TEXT, DB_TYPE_INT8, DB_TYPE_INT4};
+static const enum db_type tenant_types[] = {DB_TYPE_TEXT, DB_TYPE_INT8, DB_TYPE_UUID, DB_TYPE_INT4};
 
+/* Clocks differ, so an attempt that seems to be older than its tenant is the tenant's if its endpoint is. */
 static const struct db_each find_strays = {
-    .statement = {"SELECT given.number FROM unnest($1::text[], $2::bigint[], $3::int[]) AS given (tenant_id, started, "
-		  "number) WHERE NOT EXISTS (SELECT 1 FROM tenants WHERE tenants.tenant_id = given.tenant_id "
-		  "AND tenants.deleted_at IS NULL AND hl_ms(tenants.created_at) <= given.started)",
-	"SELECT $3 WHERE NOT EXISTS (SELECT 1 FROM tenants WHERE tenant_id = $1 AND deleted_at IS NULL "
-	"AND hl_ms(created_at) <= $2)"},
+    .statement = {"SELECT given.number FROM unnest($1::text[], $2::bigint[], $3::uuid[], $4::int[]) "
+		  "AS given (tenant_id, started, endpoint_id, number) WHERE NOT EXISTS (SELECT 1 FROM tenants "
+		  "WHERE tenants.tenant_id = given.tenant_id AND tenants.deleted_at IS NULL "
+		  "AND (hl_ms(tenants.created_at) <= given.started OR EXISTS (SELECT 1 FROM endpoints "
+		  "WHERE endpoints.tenant_id = given.tenant_id AND endpoints.endpoint_id = given.endpoint_id)))",
+	"SELECT $4 WHERE NOT EXISTS (SELECT 1 FROM tenants WHERE tenant_id = $1 AND deleted_at IS NULL "
+	"AND (hl_ms(created_at) <= $2 OR EXISTS (SELECT 1 FROM endpoints "
+	"WHERE endpoints.tenant_id = $1 AND endpoints.endpoint_id = $3)))"},
     .types = tenant_types,
-    .count = 3};
+    .count = 4};
 
 /* Removal waits for transactions that have an id (store/webhooks/removal.c): this one gets its before it looks. */
 static const struct db_statement get_id = {"SELECT pg_current_xact_id()", "SELECT 1"};
@@ -105,16 +109,17 @@ static const struct db_statement get_id = {"SELECT pg_current_xact_id()", "SELEC
 int
 attempt_rows_of_tenants(struct db *db, struct attempt_row *rows, uint32_t *count, struct error *err)
 {
-	struct db_param *values = mem_new((size_t)*count * 3 + 1, sizeof *values);
+	struct db_param *values = mem_new((size_t)*count * 4 + 1, sizeof *values);
 	bool *strays = mem_new(*count + 1, sizeof *strays);
 	uint32_t kept = 0;
 	struct db_rows *found;
 	int rc = db_query(db, &get_id, NULL, 0, NULL, err);
 
 	for (uint32_t i = 0; i < *count; i++) {
-		values[3 * i] = db_text(rows[i].tenant_id);
-		values[3 * i + 1] = db_int(rows[i].started_us / 1000);
-		values[3 * i + 2] = db_int(i);
+		values[4 * i] = db_text(rows[i].tenant_id);
+		values[4 * i + 1] = db_int(rows[i].started_us / 1000);
+		values[4 * i + 2] = db_uuid(rows[i].endpoint_id);
+		values[4 * i + 3] = db_int(i);
 	}
 	if (rc == 0)
 		rc = db_each(db, &find_strays, values, *count, &found, err);

@@ -21,9 +21,9 @@ struct attempt_row {
 };
 
 /*
- * Leaves out the rows of tenants that are deleted, or that were made after the attempt began: then it was one of an
- * earlier tenant of that id. *count becomes the number of those that stay, which come first. In a transaction, which
- * then adds them: a tenant that is deleted meanwhile is not removed before that ends. As db_query().
+ * Leaves out the rows of tenants that are deleted, or that were made after the attempt began and have no such endpoint:
+ * then it was one of an earlier tenant of that id. *count becomes the number of those that stay, which come first. In a
+ * transaction, which then adds them: a tenant that is deleted meanwhile is not removed before that ends. As db_query().
  */
 int attempt_rows_of_tenants(struct db *db, struct attempt_row *rows, uint32_t *count, struct error *err);
 

@@ -172,6 +172,18 @@ test_an_attempt_of_a_cancelled_job_is_stored_unless_its_tenant_is_deleted(void *
 }
 
 static void
+test_an_attempt_is_stored_though_the_clock_was_set_back_to_before_its_tenant_was_made(void **state)
+{
+	struct outcome outcome = outcome_of(1, VERDICT_DELIVERED);
+
+	add_endpoint(1);
+	outcome.started_us -= 3600 * INT64_C(1000000);
+	put(&outcome); /* of a job without a row: it was delivered before */
+	write_all();
+	assert_int_equal(attempts(), 1);
+}
+
+static void
 test_bytes_that_are_no_outcome_are_passed_over_and_rows_are_looked_for(void **state)
 {
 	struct outcome outcome = outcome_of(1, VERDICT_DELIVERED);
@@ -400,6 +412,7 @@ main(void)
 	    TEST(test_outcomes_that_are_stored_already_change_nothing),
 	    TEST(test_an_outcome_that_did_not_count_leaves_no_attempt),
 	    TEST(test_an_attempt_of_a_cancelled_job_is_stored_unless_its_tenant_is_deleted),
+	    TEST(test_an_attempt_is_stored_though_the_clock_was_set_back_to_before_its_tenant_was_made),
 	    TEST(test_bytes_that_are_no_outcome_are_passed_over_and_rows_are_looked_for),
 	    TEST(test_what_the_store_refuses_costs_texts_or_the_attempt_but_not_the_job),
 	    TEST(test_a_job_whose_end_the_store_refuses_waits_for_a_day_and_others_go_on),

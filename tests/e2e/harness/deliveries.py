@@ -251,6 +251,7 @@ class Ledger:
         """What the store says of the deliveries: one success for each job at least, none that was no 2xx, no job left."""
         attempts = self.rows("job_id, status, http_status", "attempts")
         succeeded = {str(row["job_id"]) for row in attempts if row["status"] == "success"}
-        assert not {job for _, _, job in self.delivered()} - succeeded, "a delivery without its attempt"
+        untold = [delivery for delivery in self.delivered() if delivery[2] not in succeeded]
+        assert not untold, f"{len(untold)} deliveries without their attempt, as {untold[:3]}"
         assert [row for row in attempts if (row["status"] == "success") != (200 <= (row["http_status"] or 0) <= 299)] == []
         assert self.unfinished() == []
