@@ -102,7 +102,8 @@ record(const struct request *request, const struct happening *happening, struct 
 
 	if (before != NULL && after != NULL && !same(before->secret, after->secret))
 		tree_replace_text(new, "secret", CREDENTIAL_SHOWN " (another)");
-	rc = routing_raise(request->db, request->caller.tenant_id, err);
+	rc = (happening->version != NULL ? routing_raise : routing_raise_for_publishers)(
+	    request->db, request->caller.tenant_id, err);
 	if (rc == 0)
 		rc = change_audit(request, &change, old, new, err);
 	if (rc == 0 && happening->version != NULL)

@@ -115,7 +115,7 @@ audit_and_answer(
 static int
 hold_totals(const struct request *request, struct subscription_totals *before, struct error *err)
 {
-	int rc = routing_raise(request->db, request->caller.tenant_id, err);
+	int rc = routing_raise_for_publishers(request->db, request->caller.tenant_id, err);
 
 	return rc != 0 ? rc : subscriptions_measure(request->db, request->caller.tenant_id, before, err);
 }
@@ -325,7 +325,7 @@ static int delete (const struct request *request, void *context, struct reply *r
 
 		rc = subscriptions_delete(request->db, tenant_id, before.id, err);
 		if (rc == 0)
-			rc = routing_raise(request->db, tenant_id, err);
+			rc = routing_raise_for_publishers(request->db, tenant_id, err);
 		if (rc == 0)
 			rc = change_removed(request, &change, show(request, &before), reply, err);
 	}

@@ -16,11 +16,14 @@
 #define FIRST_VERSION "hl_ms(hl_now()) * 1048576"
 
 /* A tenant that has been removed gets none any more. */
-static const struct db_statement raise_version = {
-    "INSERT INTO routing_versions (tenant_id, version, change_version)"
-    " SELECT tenant_id, " FIRST_VERSION " + 1, CAST(NULL AS bigint) FROM tenants WHERE tenant_id = $1"
-    " ON CONFLICT (tenant_id) DO UPDATE SET version = routing_versions.version + 1, change_version = NULL",
-    NULL};
+#define RAISE(first, later)                                                                                            \
+	"INSERT INTO routing_versions (tenant_id, version, change_version)"                                            \
+	" SELECT tenant_id, " FIRST_VERSION " + 1, " first " FROM tenants WHERE tenant_id = $1"                        \
+	" ON CONFLICT (tenant_id) DO UPDATE SET version = routing_versions.version + 1, change_version = " later
+
+/* changes_raise() finds null. */
+static const struct db_statement raise_version = {RAISE("CAST(NULL AS bigint)", "NULL"), NULL};
+static const struct db_statement raise_for_publishers = {RAISE("0", "routing_versions.change_version"), NULL};
 
 /* A tenant that has no version has no endpoint. Couriers are told of the pause itself, not of each tenant. */
 static const struct db_statement raise_versions = {"UPDATE routing_versions SET version = version + 1", NULL};
@@ -54,6 +57,14 @@ routing_raise(struct db *db, const char *tenant_id, struct error *err)
 	const struct db_param params[] = {db_string(tenant_id)};
 
 	return db_query(db, &raise_version, params, 1, NULL, err);
+}
+
+int
+routing_raise_for_publishers(struct db *db, const char *tenant_id, struct error *err)
+{
+	const struct db_param params[] = {db_string(tenant_id)};
+
+	return db_query(db, &raise_for_publishers, params, 1, NULL, err);
 }
 
 int

@@ -18,6 +18,9 @@
  */
 int routing_raise(struct db *db, const char *tenant_id, struct error *err);
 
+/* The same for a change that couriers need not look at: no changes_raise() follows. */
+int routing_raise_for_publishers(struct db *db, const char *tenant_id, struct error *err);
+
 /* The same for all tenants: whether all deliveries are paused is a part of the routes of each. */
 int routing_raise_all(struct db *db, struct error *err);
 
