@@ -1,6 +1,7 @@
 /* What is found is checked again by the statement that disables it: it may be well by then. */
 #include "control/failing_endpoints.h"
 
+#include "base/log.h"
 #include "config/text_rules.h"
 #include "control/at_once.h"
 #include "shm/counters.h"
@@ -48,6 +49,12 @@ failing_endpoints_disable(const struct segment *segment, struct uuid_source *ids
 		if (disabling.tenant_id.len > 0 && disabling.tenant_id.len <= TENANT_ID_MAX &&
 		    uuid_parse(id.base, id.len, endpoint_id))
 			rc = disable(segment, ids, db, &disabling, err);
+		/* One that the store refuses to change stops no other. */
+		if (rc == DB_REFUSED) {
+			log_warning("the store refuses to disable an endpoint: it stays active",
+			    LOG_STR("error", err->text), LOG_STR("endpoint_id", id.base));
+			rc = 0;
+		}
 	}
 	db_rows_free(rows);
 	return rc;

@@ -30,8 +30,11 @@ queue_depth_limit(struct db *db, const struct config *config, const struct segme
 	if (config->hl_max_queue_depth == 0)
 		return 0;
 	rc = queue_depth_above(db, postgres, config->hl_max_queue_depth, FULL_QUEUES_MOST, &rows, err);
-	if (rc != 0)
+	/* Nobody is refused by what was so before. */
+	if (rc != 0) {
+		full_queues_set(&segment->keys->full_queues, tenants, 0);
 		return rc;
+	}
 	for (uint32_t row = 0; row < db_rows_count(rows); row++)
 		tenants[row] = tenant_hash(db_rows_text(rows, row, 0));
 	full_queues_set(&segment->keys->full_queues, tenants, db_rows_count(rows));

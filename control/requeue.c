@@ -285,6 +285,9 @@ requeue_rows(const struct request *request, struct many *many, const struct db_r
 		rc = move(request, letters, many->slice_requeued, err);
 		if (rc == 0)
 			rc = audit_slice(request, many, rows, err);
+		/* A transaction that raises one of these raises both. */
+		if (rc == 0)
+			rc = routing_raise(request->db, request->caller.tenant_id, err);
 		if (rc == 0)
 			rc = changes_raise(request->db, &version, err);
 	}
@@ -297,7 +300,8 @@ requeue_some(const struct request *request, void *context, struct reply *reply, 
 {
 	struct many *many = context;
 	struct db_rows *rows = NULL;
-	int rc = routing_raise(request->db, request->caller.tenant_id, err);
+	const struct span tenant_id = {request->caller.tenant_id, strlen(request->caller.tenant_id)};
+	int rc = routing_lock(request->db, tenant_id, err);
 
 	if (rc == 0)
 		rc = read_slice(request, many, SLICE_LETTERS, true, &rows, err);

@@ -73,10 +73,12 @@ static int
 begin_if_due(struct retention_work *work, struct db *db, struct error *err)
 {
 	int64_t period = period_ms(work->config);
+	struct node_row node;
 	bool mine = false;
 	int rc;
 
-	if (clock_steady_us() < work->look_us)
+	/* Courier 0 pauses deliveries of a copied store before the node has a row. Until then no job of it may expire. */
+	if (clock_steady_us() < work->look_us || !node_read(&work->segment->header->node, &node))
 		return 0;
 	rc = upkeep_claim(db, "retention", period, &mine, err);
 	if (rc == 0 && mine)

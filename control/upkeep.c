@@ -90,15 +90,18 @@ remove_revoked_keys(struct upkeep *upkeep, struct error *err)
 /* A function of store/webhooks that removes up to limit old rows of one table, and says how many there were. */
 typedef int remove_old(struct db *db, uint32_t limit, uint32_t *removed, struct error *err);
 
+/* However many there are: keys that are revoked meanwhile are refused at once. */
 static int
 remove_all(struct upkeep *upkeep, remove_old *remove, struct error *err)
 {
 	uint32_t removed;
 	int rc;
 
-	do
+	do {
 		rc = remove(upkeep->db, REMOVED_AT_ONCE, &removed, err);
-	while (rc == 0 && removed == REMOVED_AT_ONCE);
+		if (rc == 0)
+			rc = key_loader_follow(upkeep->keys, upkeep->db, err);
+	} while (rc == 0 && removed == REMOVED_AT_ONCE);
 	return rc;
 }
 
@@ -129,13 +132,7 @@ remove_replays(struct upkeep *upkeep, struct error *err)
 static int
 remove_endpoint_tests(struct upkeep *upkeep, struct error *err)
 {
-	uint32_t removed;
-	int rc;
-
-	do
-		rc = test_rows_remove_old(upkeep->db, REMOVED_AT_ONCE, &removed, err);
-	while (rc == 0 && removed == REMOVED_AT_ONCE);
-	return rc;
+	return remove_all(upkeep, test_rows_remove_old, err);
 }
 
 /* Counting takes as long as the tables are large: it has one part in so many of the time. */

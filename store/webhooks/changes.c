@@ -12,10 +12,7 @@ static const struct db_statement raise_version = {
 
 static const struct db_statement read_changes = {"SELECT version, removed_version FROM changes WHERE id = 1", NULL};
 
-/*
- * routing_raise() leaves null. Also found is what a transaction has left that raised no version of changes, which does
- * no harm. What others have locked is theirs.
- */
+/* routing_raise() leaves null. What others have locked is theirs. */
 #define RAISED "SELECT tenant_id FROM routing_versions WHERE change_version IS NULL"
 static const struct db_statement find_raised = {RAISED " FOR UPDATE SKIP LOCKED", RAISED};
 

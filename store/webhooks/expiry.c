@@ -103,19 +103,18 @@ raise_tenants(struct db *db, const struct slice *slice, struct error *err)
 
 /* In a transaction. */
 static int
-bury(struct db *db, const struct slice *slice, int64_t *version, struct error *err)
+bury(struct db *db, const struct slice *slice, struct expiry_result *result, struct error *err)
 {
-	uint64_t buried = 0;
 	int rc = raise_tenants(db, slice, err);
 
 	if (rc == 0)
-		rc = job_outcomes_bury(db, slice->letters, slice->count, &buried, err);
-	return rc == 0 ? changes_raise(db, version, err) : rc;
+		rc = job_outcomes_bury(db, slice->letters, slice->count, &result->letters, err);
+	return rc == 0 ? changes_raise(db, &result->version, err) : rc;
 }
 
 static int
-run(struct db *db, const struct expiry_place *place, int64_t events_before_ms, struct slice *slice, int64_t *version,
-    struct error *err) /* six: from where, by what, and two results */
+run(struct db *db, const struct expiry_place *place, int64_t events_before_ms, struct slice *slice,
+    struct expiry_result *result, struct error *err) /* six: from where, by what, and two results */
 {
 	uint8_t before[16];
 	const struct db_param params[] = {db_string(place->tenant_id != NULL ? place->tenant_id : ""),
@@ -129,7 +128,7 @@ run(struct db *db, const struct expiry_place *place, int64_t events_before_ms, s
 	if (rc == 0) {
 		choose(slice);
 		if (slice->count > 0)
-			rc = bury(db, slice, version, err);
+			rc = bury(db, slice, result, err);
 	}
 	return db_end(db, rc, err);
 }
@@ -162,17 +161,16 @@ expiry_step(struct db *db, struct expiry_place *place, int64_t events_before_ms,
 	struct slice *slice = mem_new(1, sizeof *slice);
 
 	*result = (struct expiry_result){0};
-	int rc = run(db, place, events_before_ms, slice, &result->version, err);
+	int rc = run(db, place, events_before_ms, slice, result, err);
 
 	if (rc == DB_REFUSED) {
 		log_warning("the store refuses to make dead letters of jobs that are past their time",
 		    LOG_STR("error", err->text), LOG_UINT("jobs", slice->count));
-		slice->count = 0;
+		result->letters = 0;
 		result->version = 0;
 		rc = slice->rows != NULL ? 0 : rc;
 	}
 	if (rc == 0) {
-		result->letters = slice->count;
 		result->done = slice->end == db_rows_count(slice->rows) && slice->end < EXPIRY_SLICE_ROWS;
 		if (slice->end > 0)
 			move_on(place, slice);

@@ -26,7 +26,7 @@ void expiry_place_free(struct expiry_place *place);
 
 /* What a step has done. */
 struct expiry_result {
-	uint32_t letters;
+	uint64_t letters;
 	int64_t version; /* of changes, for the couriers of this node (control/at_once.h); 0: it was not raised */
 	bool done; /* no job stands behind the place */
 };

@@ -71,6 +71,8 @@ COMMENT ON COLUMN endpoint_tests.expires_at IS 'When it may be begun no more. Up
 -- So that upkeep finds what a deleted endpoint leaves.
 ALTER TABLE dlq_events ADD COLUMN endpoint_id uuid;
 COMMENT ON COLUMN dlq_events.endpoint_id IS 'The job''s endpoint.';
+CREATE INDEX dlq_events_tenant_id_endpoint_id_idx ON dlq_events (tenant_id, endpoint_id);
+COMMENT ON INDEX dlq_events_tenant_id_endpoint_id_idx IS 'For upkeep, which removes those of a deleted endpoint.';
 
 -- Any node goes on with a replay, a slice a transaction: how far it is stands in its row.
 ALTER TABLE replays DROP COLUMN applied;
@@ -93,7 +95,7 @@ COMMENT ON INDEX replays_next_at_idx IS 'Those that have not ended, in the order
 
 -- Couriers look at the tenants that have changed, and at no others.
 ALTER TABLE routing_versions ADD COLUMN change_version bigint DEFAULT 0;
-COMMENT ON COLUMN routing_versions.change_version IS 'changes.version of the transaction that raised version last; null where that was no change for couriers.';
+COMMENT ON COLUMN routing_versions.change_version IS 'changes.version of the last transaction that has changed something for couriers; null within such a transaction.';
 CREATE INDEX routing_versions_change_version_tenant_id_idx ON routing_versions (change_version, tenant_id);
 COMMENT ON INDEX routing_versions_change_version_tenant_id_idx IS 'What has changed since a courier looked.';
 ALTER TABLE changes ADD COLUMN removed_version bigint NOT NULL DEFAULT 0;
@@ -121,7 +123,6 @@ DECLARE
 	month record;
 	first_id uuid;
 	next_id uuid;
-	scheduled numeric;
 BEGIN
 	IF parent IS NULL OR parent NOT IN ('events'::regclass, 'attempts'::regclass) THEN
 		RAISE EXCEPTION 'months are dropped of events and of attempts, not of %', coalesce(parent::text, 'null')
@@ -139,35 +140,36 @@ BEGIN
 		WHERE p.is_month AND p.range_to <= before AT TIME ZONE 'UTC' ORDER BY p.range_from
 	LOOP
 		partition_name := month.name;
-		IF parent = 'events'::regclass THEN
-			-- How far replays are; then what they have made until now, and what they may still make.
-			SELECT sum(r.scheduled) INTO scheduled FROM replays AS r;
-			first_id := (lpad(to_hex(hl_ms(month.lower)), 12, '0') || repeat('0', 20))::uuid;
-			next_id := (lpad(to_hex(hl_ms(month.upper)), 12, '0') || repeat('0', 20))::uuid;
-			IF EXISTS (SELECT FROM replays WHERE finished_at IS NULL AND (place IS NULL OR place < next_id))
-			   OR EXISTS (SELECT FROM endpoints AS e CROSS JOIN LATERAL (
-				SELECT FROM jobs AS j WHERE j.tenant_id = e.tenant_id AND j.endpoint_id = e.endpoint_id
-					AND j.job_id >= first_id AND j.job_id < next_id
-					-- The event of a requeued job is beside it.
-					AND (SELECT true FROM dlq_events AS d WHERE d.tenant_id = j.tenant_id
-						AND d.event_id = j.event_id AND d.job_id = j.job_id) IS NULL
-				LIMIT 1) AS waiting)
-			THEN
-				outcome := 'needed';
-				RETURN NEXT;
-				CONTINUE;
-			END IF;
-		END IF;
+		first_id := (lpad(to_hex(hl_ms(month.lower)), 12, '0') || repeat('0', 20))::uuid;
+		next_id := (lpad(to_hex(hl_ms(month.upper)), 12, '0') || repeat('0', 20))::uuid;
+		outcome := 'dropped';
 		BEGIN
-			PERFORM hooks_lock(array_remove(ARRAY[parent, hooks_default_partition(parent), month.partition], NULL),
-				'ACCESS EXCLUSIVE', interval '0');
-			-- Nobody reads events now. A replay that has gone on since it was looked at may have made jobs of this month.
-			IF parent = 'events'::regclass AND scheduled IS DISTINCT FROM (SELECT sum(r.scheduled) FROM replays AS r) THEN
-				RAISE lock_not_available;
+			-- Once before anybody is kept waiting, and again when nobody can add an event or its jobs any more.
+			FOR look IN 1..2 LOOP
+				IF look = 2 THEN
+					PERFORM hooks_lock(array_remove(ARRAY[parent, hooks_default_partition(parent), month.partition], NULL),
+						'ACCESS EXCLUSIVE', interval '0');
+				END IF;
+				-- A replay has a day: it goes on behind the month then.
+				IF parent = 'events'::regclass AND (
+				   EXISTS (SELECT FROM replays WHERE finished_at IS NULL AND created_at > now() - interval '1 day'
+					AND (place IS NULL OR place < next_id))
+				   OR EXISTS (SELECT FROM endpoints AS e CROSS JOIN LATERAL (
+					SELECT FROM jobs AS j WHERE j.tenant_id = e.tenant_id AND j.endpoint_id = e.endpoint_id
+						AND j.job_id >= first_id AND j.job_id < next_id
+						-- The event of a requeued job is beside it.
+						AND (SELECT true FROM dlq_events AS d WHERE d.tenant_id = j.tenant_id
+							AND d.event_id = j.event_id AND d.job_id = j.job_id) IS NULL
+					LIMIT 1) AS waiting))
+				THEN
+					outcome := 'needed';
+					EXIT;
+				END IF;
+			END LOOP;
+			IF outcome = 'dropped' THEN
+				EXECUTE format('ALTER TABLE %s DETACH PARTITION %s', parent, month.partition);
+				EXECUTE format('DROP TABLE %s', month.partition);
 			END IF;
-			EXECUTE format('ALTER TABLE %s DETACH PARTITION %s', parent, month.partition);
-			EXECUTE format('DROP TABLE %s', month.partition);
-			outcome := 'dropped';
 		EXCEPTION
 			WHEN lock_not_available OR deadlock_detected THEN
 				outcome := 'busy';
@@ -175,12 +177,12 @@ BEGIN
 				outcome := 'depended_on';
 		END;
 		RETURN NEXT;
-		EXIT WHEN outcome <> 'depended_on';
+		EXIT WHEN outcome IN ('dropped', 'busy');
 	END LOOP;
 END
 $$;
 COMMENT ON FUNCTION hl_drop_month(regclass, timestamptz) IS
-'Drops the oldest month of events or attempts that ended by that time and that no waiting job and no unfinished replay needs. hooksd calls it by HL_RETENTION_SECS and HL_ATTEMPT_RETENTION_SECS. Outcome: dropped, needed, busy (a lock was not to be had within 150 ms), depended_on. Locks: ACCESS EXCLUSIVE on the table, its default partition and the month, for the moment that detaching takes.';
+'Drops the oldest month of events or attempts that ended by that time and that no waiting job and no unfinished replay of the last day needs. hooksd calls it by HL_RETENTION_SECS and HL_ATTEMPT_RETENTION_SECS. Outcome: dropped, needed, busy (a lock was not to be had within 150 ms), depended_on. Locks: ACCESS EXCLUSIVE on the table, its default partition and the month, for the moment that detaching takes.';
 REVOKE ALL ON FUNCTION hl_drop_month(regclass, timestamptz) FROM PUBLIC;
 
 -- An endpoint is disabled when it has only failed for days.

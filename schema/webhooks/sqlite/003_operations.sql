@@ -31,6 +31,7 @@ CREATE TABLE endpoint_tests (
 ) STRICT, WITHOUT ROWID;
 
 ALTER TABLE dlq_events ADD COLUMN endpoint_id TEXT; -- The job's endpoint
+CREATE INDEX dlq_events_tenant_id_endpoint_id_idx ON dlq_events (tenant_id, endpoint_id);
 
 -- Any node goes on with a replay, a slice a transaction: how far it is stands in its row.
 ALTER TABLE replays DROP COLUMN applied;
