@@ -103,6 +103,7 @@ def killable(request, make_hookline, tmp_path):
 
 def run_and_die(hookline, killpoint, statement, side):
     """Returns what the script has done, and whether control died, which it does not when there are fewer statements."""
+    hookline.wait_ready()  # upkeep may have met the statement before, when the script was done
     script = Script(hookline)
     killpoint.arm(statement, side)
     script.run()
