@@ -77,7 +77,7 @@ begin_if_due(struct retention_work *work, struct db *db, struct error *err)
 	bool mine = false;
 	int rc;
 
-	/* Courier 0 pauses deliveries of a copied store before the node has a row. Until then no job of it may expire. */
+	/* Courier 0 pauses deliveries of a copied store before the node has a row: no job expires until then. */
 	if (clock_steady_us() < work->look_us || !node_read(&work->segment->header->node, &node))
 		return 0;
 	rc = upkeep_claim(db, "retention", period, &mine, err);
