@@ -248,7 +248,7 @@ static const struct task {
     {"idempotency_keys", 60 * MINUTE_MS, true, remove_idempotency_keys},
     {"inbox_messages", 60 * MINUTE_MS, true, remove_inbox_messages},
     {"cancelled_jobs", 60 * MINUTE_MS, true, remove_cancelled_jobs},
-    {"endpoint_tests", 60 * MINUTE_MS, true, remove_endpoint_tests},
+    {"endpoint_tests", MINUTE_MS, true, remove_endpoint_tests},
     {"tenant_stats", MINUTE_MS, true, count_for_tenants},
     {"queue_depth", 10 * SECOND_MS, false, tell_queue_depth},
     {"queue_limit", SECOND_MS, false, limit_queue_depth},

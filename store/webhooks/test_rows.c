@@ -21,7 +21,7 @@ test_rows_list(struct db *db, int64_t node_id, struct db_rows **rows, struct err
 {
 	static const struct db_statement list = {
 	    "SELECT tenant_id, attempt_id, endpoint_id, expires_at > hl_now() FROM endpoint_tests"
-	    " WHERE node_id = $1 ORDER BY requested_at DESC LIMIT $2",
+	    " WHERE node_id = $1 AND expires_at > hl_time(hl_ms(hl_now()) - 60000) ORDER BY requested_at DESC LIMIT $2",
 	    NULL};
 	const struct db_param params[] = {db_int(node_id), db_int(TEST_ROWS_MAX)};
 
@@ -56,7 +56,7 @@ test_rows_remove_old(struct db *db, uint32_t limit, uint32_t *removed, struct er
 {
 	static const struct db_statement remove_old = {
 	    "DELETE FROM endpoint_tests WHERE (tenant_id, attempt_id) IN (SELECT tenant_id, attempt_id"
-	    " FROM endpoint_tests WHERE expires_at <= hl_now() LIMIT $1) RETURNING attempt_id",
+	    " FROM endpoint_tests WHERE expires_at <= hl_time(hl_ms(hl_now()) - 360000) LIMIT $1) RETURNING attempt_id",
 	    NULL};
 	const struct db_param params[] = {db_int(limit)};
 	struct db_rows *rows = NULL;

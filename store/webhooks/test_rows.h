@@ -28,7 +28,10 @@ int test_rows_add(struct db *db, const struct test_row *row, struct error *err);
 
 enum test_column { TEST_COLUMN_TENANT, TEST_COLUMN_ATTEMPT, TEST_COLUMN_ENDPOINT, TEST_COLUMN_LASTS };
 
-/* Those of a node, at most TEST_ROWS_MAX: LASTS: whether it may still be begun. In a transaction or without. */
+/*
+ * Those of a node, at most TEST_ROWS_MAX, the newest first, without those whose time has been over for a minute. LASTS:
+ * whether it may still be begun. In a transaction or without.
+ */
 #define TEST_ROWS_MAX 100
 int test_rows_list(struct db *db, int64_t node_id, struct db_rows **rows, struct error *err);
 
@@ -42,7 +45,10 @@ int test_rows_event(
 /* Removes one, in a transaction. *there: it was there; nobody else ends it. */
 int test_rows_end(struct db *db, const char *tenant_id, const uint8_t attempt_id[16], bool *there, struct error *err);
 
-/* Removes at most limit of all tenants whose time is over, in no transaction. *removed: how many. */
+/*
+ * Removes at most limit of all tenants whose time has been over for six minutes, in no transaction: no attempt takes
+ * longer than five. *removed: how many.
+ */
 int test_rows_remove_old(struct db *db, uint32_t limit, uint32_t *removed, struct error *err);
 
 #endif

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -129,6 +130,50 @@ test_a_test_whose_time_is_over_is_not_made(void **state)
 }
 
 static void
+expired_ago(const char *seconds)
+{
+	char sql[160];
+
+	(void)snprintf(sql, sizeof sql,
+	    "UPDATE endpoint_tests SET expires_at = hl_time(hl_ms(hl_now()) - %s * 1000) WHERE tenant_id = $1",
+	    seconds);
+	tenant_run(sql);
+}
+
+static uint32_t
+count_listed(void)
+{
+	int64_t node_id = tenant_count("SELECT max(node_id) FROM endpoint_tests WHERE tenant_id = $1");
+	struct db_rows *rows;
+
+	must_be(0, test_rows_list(jobs_db, node_id, &rows, &err), &err);
+	uint32_t count = db_rows_count(rows);
+	db_rows_free(rows);
+	return count;
+}
+
+/* What has been over for long takes no place in the list; what came of an attempt finds its row until it must end. */
+static void
+test_a_test_that_is_over_leaves_the_list_first_and_the_table_when_no_attempt_can_run(void **state)
+{
+	uint32_t removed;
+
+	add_endpoint(1);
+	start_with_node();
+	ask_for_test(1, 0);
+	expired_ago("50");
+	assert_int_equal(count_listed(), 1);
+	expired_ago("70");
+	assert_int_equal(count_listed(), 0);
+	expired_ago("310");
+	must_be(0, test_rows_remove_old(jobs_db, 1000, &removed, &err), &err);
+	assert_int_equal(tenant_count(tests_left), 1);
+	expired_ago("370");
+	must_be(0, test_rows_remove_old(jobs_db, 1000, &removed, &err), &err);
+	assert_int_equal(tenant_count(tests_left), 0);
+}
+
+static void
 test_a_test_whose_attempt_the_store_refuses_ends_all_the_same(void **state)
 {
 	const struct endpoint_name name = name_of(1);
@@ -157,6 +202,7 @@ main(void)
 	    TEST(test_a_test_is_told_once_with_its_endpoint_and_event_and_its_result_is_stored),
 	    TEST(test_a_test_of_an_endpoint_that_is_gone_fails_at_once),
 	    TEST(test_a_test_whose_time_is_over_is_not_made),
+	    TEST(test_a_test_that_is_over_leaves_the_list_first_and_the_table_when_no_attempt_can_run),
 	    TEST(test_a_test_whose_attempt_the_store_refuses_ends_all_the_same),
 	};
 
