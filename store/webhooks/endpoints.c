@@ -121,7 +121,7 @@ endpoints_update(struct db *db, const char *tenant_id, const struct endpoint *en
 	    "old_secret_until = hl_time($26), "
 	    "state = CASE WHEN $27 = 1 THEN '" ACTIVE "' ELSE state END, "
 	    "disabled_reason = CASE WHEN $27 = 1 THEN NULL ELSE disabled_reason END, "
-	    "failing_since = CASE WHEN $27 = 1 THEN NULL ELSE failing_since END, "
+	    "failing_since = CASE WHEN $27 = 1 OR (paused AND NOT $13) THEN NULL ELSE failing_since END, "
 	    "breaker = CASE WHEN " IS_NEW " THEN 'closed' ELSE breaker END, "
 	    "breaker_version = CASE WHEN " IS_NEW " THEN version + 1 ELSE breaker_version END, "
 	    "version = version + 1, updated_at = hl_now() "

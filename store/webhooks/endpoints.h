@@ -55,7 +55,8 @@ int endpoints_insert(
 
 /*
  * Writes all members but id and version, which goes up by one. reset_state: a run of failures begins anew, and what
- * the service disabled is active. That or another secret closes the breaker. *rows has what was stored, no
+ * the service disabled is active. That or another secret closes the breaker. A run begins anew also when the endpoint
+ * is paused no more: nobody has tried it meanwhile. *rows has what was stored, no
  * row if it is deleted.
  */
 int endpoints_update(struct db *db, const char *tenant_id, const struct endpoint *endpoint, bool reset_state,

@@ -1,4 +1,4 @@
-/* A small table that is read whole. */
+/* A small table that is read whole, and what its rows mean for the runs of failures of endpoints. */
 #include "store/webhooks/pause_rows.h"
 
 #define COLUMNS "tenant_id, reason, paused_by, hl_ms(paused_at)"
@@ -33,11 +33,25 @@ pause_rows_set(struct db *db, const char *tenant_id, struct span reason, const c
 	return db_query(db, &set, params, 3, NULL, err);
 }
 
-int
-pause_rows_end(struct db *db, const char *tenant_id, struct error *err)
+static int
+end_runs(struct db *db, const char *tenant_id, struct error *err)
 {
-	static const struct db_statement end = {"DELETE FROM pauses WHERE tenant_id = $1", NULL};
+	static const struct db_statement end = {"UPDATE endpoints SET failing_since = NULL"
+						" WHERE failing_since IS NOT NULL AND $1 IN (tenant_id, '" PAUSE_OF_ALL
+						"')",
+	    NULL};
 	const struct db_param params[] = {db_string(tenant_id)};
 
 	return db_query(db, &end, params, 1, NULL, err);
+}
+
+int
+pause_rows_end(struct db *db, const char *tenant_id, struct error *err)
+{
+	static const struct db_statement end = {"DELETE FROM pauses WHERE tenant_id = $1 RETURNING 1", NULL};
+	const struct db_param params[] = {db_string(tenant_id)};
+	bool there;
+	int rc = db_finds(db, &end, params, 1, &there, err);
+
+	return rc == 0 && there ? end_runs(db, tenant_id, err) : rc;
 }

@@ -28,7 +28,11 @@ int pause_rows_get(struct db *db, const char *tenant_id, struct db_rows **rows, 
 /* Adds the row, or gives it another reason and another key; it begins when it began first. paused_by may be NULL. */
 int pause_rows_set(struct db *db, const char *tenant_id, struct span reason, const char *paused_by, struct error *err);
 
-/* Removes the row, if it is there. */
+/*
+ * Removes the row, if it is there, in a transaction. Then runs of failures of the tenant's endpoints, or of all, begin
+ * anew: nobody has tried these meanwhile. A courier stores a run within a minute, so what it remembers is hardly older
+ * than that.
+ */
 int pause_rows_end(struct db *db, const char *tenant_id, struct error *err);
 
 #endif

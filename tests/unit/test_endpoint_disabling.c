@@ -15,6 +15,7 @@
 #include "store/webhooks/endpoint_disabling.h"
 #include "store/webhooks/job_rows.h"
 #include "store/webhooks/notice_rows.h"
+#include "store/webhooks/pause_rows.h"
 #include "tests/unit/db_fixture.h"
 #include "tests/unit/jobs_fixture.h"
 
@@ -127,6 +128,31 @@ test_an_endpoint_is_disabled_that_has_only_failed_for_five_days(void **state)
 	tenant_run("DELETE FROM pauses WHERE tenant_id = $1");
 }
 
+/* Nobody has tried it meanwhile. */
+static void
+test_a_run_of_failures_begins_anew_at_the_end_of_a_pause(void **state)
+{
+	const char *const pauses[] = {jobs_tenant, PAUSE_OF_ALL};
+
+	add_endpoint(1);
+	for (size_t i = 0; i < sizeof pauses / sizeof *pauses; i++) {
+		fails(121, 108);
+		must_begin(jobs_db);
+		must_be(0, pause_rows_end(jobs_db, pauses[i], &err), &err); /* there is none */
+		must_be(0, pause_rows_set(jobs_db, "tenant-other", (struct span){NULL, 0}, NULL, &err), &err);
+		must_be(0, pause_rows_end(jobs_db, "tenant-other", &err), &err);
+		must_be(0, pause_rows_set(jobs_db, pauses[i], (struct span){NULL, 0}, NULL, &err), &err);
+		must_commit(jobs_db);
+		assert_string_not_equal(of_endpoint("failing_since"), "");
+		must_begin(jobs_db);
+		must_be(0, pause_rows_end(jobs_db, pauses[i], &err), &err);
+		must_commit(jobs_db);
+		assert_string_equal(of_endpoint("failing_since"), "");
+		tenant_run("UPDATE endpoints SET last_failure_at = hl_now() WHERE tenant_id = $1");
+		assert_false(is_found());
+	}
+}
+
 static void
 test_a_notice_names_the_host_and_nothing_else_of_the_url(void **state)
 {
@@ -207,6 +233,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    TEST(test_an_endpoint_is_disabled_once_and_never_for_what_it_was),
 	    TEST(test_an_endpoint_is_disabled_that_has_only_failed_for_five_days),
+	    TEST(test_a_run_of_failures_begins_anew_at_the_end_of_a_pause),
 	    TEST(test_a_notice_names_the_host_and_nothing_else_of_the_url),
 	    TEST(test_a_notice_is_an_event_until_it_is_removed),
 	};

@@ -213,6 +213,31 @@ test_a_run_of_failures_begins_anew_only_when_asked(void **state)
 	db_rows_free(rows);
 }
 
+/* Nobody has tried it meanwhile. The breaker goes on as it was. */
+static void
+test_a_run_of_failures_begins_anew_when_the_endpoint_is_paused_no_more(void **state)
+{
+	static const struct db_statement fail = {
+	    "UPDATE endpoints SET breaker = 'open', failing_since = hl_now() WHERE tenant_id = $1"};
+	static const bool paused[] = {false, true, true, false};
+	const struct db_param params[] = {db_string(tenant)};
+	struct db_rows *rows;
+
+	insert(E1);
+	must(db_query(db, &fail, params, 1, NULL, &err));
+	for (size_t i = 0; i < sizeof paused / sizeof *paused; i++) {
+		struct endpoint endpoint = some_endpoint(E1), after;
+
+		endpoint.paused = paused[i];
+		must(endpoints_update(db, tenant, &endpoint, false, &rows, &err));
+		after = endpoint_of_row(rows, 0);
+		assert_true((after.failing_since > 0) == (i < 3));
+		assert_text(after.breaker, "open");
+		assert_int_equal(after.breaker_version, 1);
+		db_rows_free(rows);
+	}
+}
+
 /* It closes with what is new: another URL or an endpoint enabled again (reset), or another secret. */
 static void
 test_another_secret_or_a_reset_closes_the_breaker_and_nothing_else_does(void **state)
@@ -434,6 +459,7 @@ main(void)
 	    TEST(test_an_endpoint_comes_back_as_it_was_stored),
 	    TEST(test_an_update_changes_the_row_and_raises_its_version),
 	    TEST(test_a_run_of_failures_begins_anew_only_when_asked),
+	    TEST(test_a_run_of_failures_begins_anew_when_the_endpoint_is_paused_no_more),
 	    TEST(test_another_secret_or_a_reset_closes_the_breaker_and_nothing_else_does),
 	    TEST(test_what_is_deleted_or_another_tenants_is_not_there),
 	    TEST(test_a_list_goes_both_ways_from_a_place_and_by_what_is_enabled),
