@@ -258,23 +258,38 @@ retention_slice(struct db *db, struct retention_run *run, uint32_t rows, uint32_
 /* New rows take these: a file that grows again at once would only be moved about. */
 #define FREE_PAGES_KEPT 2560
 
-int
-retention_give_pages_back(struct db *db, bool *more, struct error *err)
+static int
+count_free_pages(struct db *db, int64_t *pages, struct error *err)
 {
 	static const struct db_statement count = {"SELECT 0", "PRAGMA freelist_count"};
-	static const struct db_statement give_back = {"SELECT 1", "PRAGMA incremental_vacuum(1000)"};
 	struct db_rows *rows;
 	int rc = db_query(db, &count, NULL, 0, &rows, err);
 
-	*more = false;
 	if (rc != 0)
 		return rc;
-	*more = db_rows_int(rows, 0, 0) > FREE_PAGES_KEPT;
+	*pages = db_rows_int(rows, 0, 0);
 	db_rows_free(rows);
-	if (!*more)
-		return 0;
+	return 0;
+}
+
+/* A file that was restored from a dump gives none back: it has no auto_vacuum. */
+int
+retention_give_pages_back(struct db *db, bool *more, struct error *err)
+{
+	static const struct db_statement give_back = {"SELECT 1", "PRAGMA incremental_vacuum(1000)"};
+	int64_t before, after;
+	int rc = count_free_pages(db, &before, err);
+
+	*more = false;
+	if (rc != 0 || before <= FREE_PAGES_KEPT)
+		return rc;
 	rc = db_begin(db, err);
 	if (rc == 0)
 		rc = db_query(db, &give_back, NULL, 0, NULL, err);
-	return db_end(db, rc, err);
+	rc = db_end(db, rc, err);
+	if (rc == 0)
+		rc = count_free_pages(db, &after, err);
+	if (rc == 0)
+		*more = after < before && after > FREE_PAGES_KEPT;
+	return rc;
 }

@@ -47,8 +47,8 @@ void retention_run_free(struct retention_run *run);
 int retention_slice(struct db *db, struct retention_run *run, uint32_t rows, uint32_t *removed, struct error *err);
 
 /*
- * Gives pages that removed rows have left back to the disk: a few, in a transaction. *more: there are others. SQLite
- * alone.
+ * Gives pages that removed rows have left back to the disk: a few, in a transaction. *more: there are others that the
+ * file gives back. SQLite alone.
  */
 int retention_give_pages_back(struct db *db, bool *more, struct error *err);
 

@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -299,6 +300,27 @@ test_pages_of_removed_rows_go_back_to_the_disk(void **state)
 	assert_true(must_count(jobs_db, "PRAGMA page_count") < pages - 3000);
 }
 
+/* Such as a file that a shell has made from a dump. */
+static void
+test_a_file_that_keeps_its_free_pages_is_not_tried_forever(void **state)
+{
+	bool more = true;
+	sqlite3 *shell;
+
+	if (db_config.hl_store == HL_STORE_POSTGRES)
+		skip();
+	tenant_run("INSERT INTO audit_log (tenant_id, audit_id, created_at, key_id, action, object_kind, object_id) "
+		   "VALUES ($1, 'large', 0, '', '', '', hex(zeroblob(12000000)))");
+	assert_int_equal(sqlite3_open(db_path, &shell), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(shell, "PRAGMA auto_vacuum = NONE; VACUUM", NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_close(shell), SQLITE_OK);
+	tenant_run("DELETE FROM audit_log WHERE tenant_id = $1");
+	assert_int_equal(must_count(jobs_db, "PRAGMA auto_vacuum"), 0);
+	assert_true(must_count(jobs_db, "PRAGMA freelist_count") > 5000);
+	must(retention_give_pages_back(jobs_db, &more, &err));
+	assert_false(more);
+}
+
 /* ---- replays ---- */
 
 static void
@@ -340,6 +362,7 @@ main(void)
 	    cmocka_unit_test_setup(test_events_that_a_replay_has_not_come_to_stay_until_it_has, begin),
 	    cmocka_unit_test_setup(test_a_deleted_tenant_is_left_to_its_removal, begin),
 	    cmocka_unit_test_setup(test_pages_of_removed_rows_go_back_to_the_disk, begin),
+	    cmocka_unit_test_setup(test_a_file_that_keeps_its_free_pages_is_not_tried_forever, begin),
 	    cmocka_unit_test_setup(test_a_replay_that_has_ended_is_shown_for_thirty_days, begin),
 	};
 
