@@ -225,7 +225,9 @@ static const struct api_verb event_verbs[] = {
     {"ls", "list", "GET", "/v1/events", event_list_options, NULL, true, NULL, "list them, oldest first"},
     {"get", "show", "GET", "/v1/events/{id}", NULL, NULL, false, NULL, "show one"},
     {"rm", "delete", "DELETE", "/v1/events", event_delete_options, NULL, false, NULL,
-	"delete those that options name for good, with the jobs that wait for them"},
+	"delete those that options name for good, with the jobs that wait for them; not events that still wait in a "
+	"spool: "
+	"send it again when hooks_spool_bytes of the publishers is 0"},
     END,
 };
 
