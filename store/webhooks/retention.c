@@ -72,7 +72,7 @@ retention_drop_month(struct db *db, enum retention_table table, int64_t before_m
 
 struct table_statements {
 	struct db_statement next_tenant; /* behind that one, that has rows before that id and that time */
-	struct db_statement last; /* the id of the slice's last row: tenant, after, before, its time, rows - 1 */
+	struct db_statement row; /* the id of that row of the slice: tenant, after, before, its time, number */
 	struct db_statement remove; /* tenant, after, last, the time */
 };
 
@@ -80,17 +80,18 @@ struct table_statements {
 	"SELECT tenant_id FROM tenants WHERE tenant_id > $1 AND deleted_at IS NULL AND (SELECT 1 FROM " table          \
 	" WHERE " table ".tenant_id = tenants.tenant_id AND " id " < $2 AND " time " < hl_time($3) LIMIT 1) = 1"       \
 	" ORDER BY tenant_id LIMIT 1"
-#define LAST(table, id, time)                                                                                          \
+#define ROW(table, id, time)                                                                                           \
 	"SELECT " id " FROM " table " WHERE tenant_id = $1 AND " id " > $2 AND " id " <= $3 AND " time                 \
 	" < hl_time($4) ORDER BY " id " LIMIT 1 OFFSET $5"
 #define REMOVE(table, id, time)                                                                                        \
 	"DELETE FROM " table " WHERE tenant_id = $1 AND " id " > $2 AND " id " <= $3 AND " time " < hl_time($4)"
 
 /*
- * Jobs of these events, which are found at each endpoint by the key. $5 is the greatest id of a job of the last event.
+ * Jobs of these events, which are found at each endpoint by the key. $5 is the greatest id of a job of the last event,
+ * $6 the first event: requeued jobs outlive their events, and there may be many of them before it.
  * LATERAL and OFFSET 0, and SQLite's CROSS JOIN, have the endpoints come first whatever a planner believes of jobs.
  */
-#define OLD_JOBS "jobs.job_id > $2 AND jobs.job_id <= $5"
+#define OLD_JOBS "jobs.job_id > $6 AND jobs.job_id <= $5"
 #define NOT_REQUEUED                                                                                                   \
 	" AND (SELECT 1 FROM dlq_events WHERE dlq_events.tenant_id = jobs.tenant_id"                                   \
 	" AND dlq_events.event_id = jobs.event_id AND dlq_events.job_id = jobs.job_id) IS NULL"
@@ -105,10 +106,10 @@ struct table_statements {
 
 static const struct table_statements statements[] = {
     [RETENTION_EVENTS] = {.next_tenant = {NEXT_TENANT("events", "event_id", "created_at")},
-	.last = {LAST("events", "event_id", "created_at")},
+	.row = {ROW("events", "event_id", "created_at")},
 	.remove = {REMOVE_EVENTS PG_WAITING, REMOVE_EVENTS SQLITE_WAITING}},
     [RETENTION_ATTEMPTS] = {.next_tenant = {NEXT_TENANT("attempts", "attempt_id", "started_at")},
-	.last = {LAST("attempts", "attempt_id", "started_at")},
+	.row = {ROW("attempts", "attempt_id", "started_at")},
 	.remove = {REMOVE("attempts", "attempt_id", "started_at") " RETURNING 1"}}};
 
 /*
@@ -122,8 +123,9 @@ static const struct db_statement lock_routes = {
 static const struct db_statement find_replay = {
     "SELECT place FROM replays WHERE tenant_id = $1 AND finished_at IS NULL ORDER BY place NULLS FIRST LIMIT 1"};
 
-/* Where a slice of one tenant ends. */
+/* Where a slice of one tenant begins and ends. */
 struct bound {
+	uint8_t first[16]; /* the first row */
 	uint8_t id[16]; /* ids up to that one */
 	bool nothing; /* none may go */
 };
@@ -156,21 +158,38 @@ bound_by_replays(struct db *db, const char *tenant_id, struct bound *bound, stru
 	return 0;
 }
 
+/* *found: whether the slice has a row of that number, from 0, whose id is in id then. */
+static int
+find_row(struct db *db, enum retention_table table, const struct db_param params[5], uint8_t id[16], bool *found,
+    struct error *err) /* six: what is asked, and two results */
+{
+	struct db_rows *rows;
+	int rc = db_query(db, &statements[table].row, params, 5, &rows, err);
+
+	if (rc != 0)
+		return rc;
+	*found = db_rows_count(rows) > 0 && id_of(rows, id);
+	db_rows_free(rows);
+	return 0;
+}
+
 /* The slice ends where so many rows are. *more: others follow. */
 static int
 bound_by_rows(struct db *db, const struct retention_run *run, uint32_t most, struct bound *bound, bool *more,
     struct error *err) /* six: whose, and two results */
 {
-	const struct db_param params[] = {db_string(run->tenant_id), db_uuid(run->after), db_uuid(bound->id),
-	    db_int(run->before_ms), db_int((int64_t)most - 1)};
-	struct db_rows *rows;
-	int rc = db_query(db, &statements[run->table].last, params, 5, &rows, err);
+	struct db_param params[] = {
+	    db_string(run->tenant_id), db_uuid(run->after), db_uuid(bound->id), db_int(run->before_ms), db_int(0)};
+	bool any;
+	int rc = find_row(db, run->table, params, bound->first, &any, err);
 
 	if (rc != 0)
 		return rc;
-	*more = db_rows_count(rows) > 0 && id_of(rows, bound->id);
-	db_rows_free(rows);
-	return 0;
+	bound->nothing = !any;
+	if (!any)
+		return 0;
+	params[4] = db_int((int64_t)most - 1);
+	return find_row(db, run->table, params, bound->id, more, err);
 }
 
 static int
@@ -179,13 +198,13 @@ remove_rows(
 {
 	uint8_t last_job[16];
 	const struct db_param params[] = {db_string(run->tenant_id), db_uuid(run->after), db_uuid(bound->id),
-	    db_int(run->before_ms), db_uuid(last_job)};
+	    db_int(run->before_ms), db_uuid(last_job), db_uuid(bound->first)};
 	struct db_rows *rows;
 
 	memcpy(last_job, bound->id, sizeof last_job);
 	last_job[14] = last_job[15] = 0xff;
 	int rc =
-	    db_query(db, &statements[run->table].remove, params, run->table == RETENTION_EVENTS ? 5 : 4, &rows, err);
+	    db_query(db, &statements[run->table].remove, params, run->table == RETENTION_EVENTS ? 6 : 4, &rows, err);
 	if (rc != 0)
 		return rc;
 	*removed = db_rows_count(rows);

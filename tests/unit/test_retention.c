@@ -251,6 +251,23 @@ test_the_event_of_a_job_that_waits_stays_as_long_as_that(void **state)
 	assert_int_equal(remove_old(RETENTION_EVENTS, SOME_MS + 1, 2), 2);
 }
 
+/* Requeued jobs outlive their events: they are not read again by each run. A job that bears event 5 tells. */
+static void
+test_jobs_of_events_that_went_before_are_not_read(void **state)
+{
+	add_endpoint(1);
+	for (uint32_t number = 2; number <= 6; number++)
+		add_event(number, "{}");
+	add_job(1, 1, HOUR_MS);
+	must_begin(jobs_db);
+	must_run(jobs_db, SAME("UPDATE jobs SET event_id = $1 WHERE tenant_id = $2"),
+	    PARAMS(db_uuid(event_id(5)), db_string(jobs_tenant)));
+	must_commit(jobs_db);
+	add_job(1, 2, HOUR_MS);
+	assert_int_equal(remove_old(RETENTION_EVENTS, SOME_MS + 1, 100), 4);
+	assert_int_equal(tenant_count(EVENTS), 1);
+}
+
 static void
 test_events_that_a_replay_has_not_come_to_stay_until_it_has(void **state)
 {
@@ -359,6 +376,7 @@ main(void)
 	    cmocka_unit_test_setup(test_publishers_and_couriers_of_the_tenant_are_told, begin),
 	    cmocka_unit_test_setup(test_old_rows_go_in_slices_and_young_ones_stay, begin),
 	    cmocka_unit_test_setup(test_the_event_of_a_job_that_waits_stays_as_long_as_that, begin),
+	    cmocka_unit_test_setup(test_jobs_of_events_that_went_before_are_not_read, begin),
 	    cmocka_unit_test_setup(test_events_that_a_replay_has_not_come_to_stay_until_it_has, begin),
 	    cmocka_unit_test_setup(test_a_deleted_tenant_is_left_to_its_removal, begin),
 	    cmocka_unit_test_setup(test_pages_of_removed_rows_go_back_to_the_disk, begin),
