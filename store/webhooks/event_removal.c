@@ -12,18 +12,25 @@
 
 #define JOBS_AT_ONCE 5000
 
+/* The times are those of ids: the walk over ids begins and ends at them. They also choose the months. */
 int
 event_removal_page(struct db *db, const char *tenant_id, struct time_range created, const uint8_t after[16],
     uint32_t limit, struct db_rows **rows, struct error *err)
 {
 	static const struct db_statement page = {
 	    "SELECT event_id, topic FROM events WHERE tenant_id = $1 AND created_at >= hl_time($2)"
-	    " AND created_at < hl_time($3) AND event_id > $4 ORDER BY event_id LIMIT $5",
+	    " AND created_at < hl_time($3) AND event_id > $4 AND event_id < $6 ORDER BY event_id LIMIT $5",
 	    NULL};
-	const struct db_param params[] = {
-	    db_string(tenant_id), db_int(created.from_ms), db_int(created.to_ms), db_uuid(after), db_int(limit)};
+	uint8_t from[16], to[16];
 
-	return db_query(db, &page, params, 5, rows, err);
+	uuid_v7_first(created.from_ms, from);
+	uuid_v7_first(created.to_ms, to);
+	if (memcmp(from, after, sizeof from) < 0)
+		memcpy(from, after, sizeof from);
+	const struct db_param params[] = {db_string(tenant_id), db_int(created.from_ms), db_int(created.to_ms),
+	    db_uuid(from), db_int(limit), db_uuid(to)};
+
+	return db_query(db, &page, params, 6, rows, err);
 }
 
 /* The ids as one parameter: an array of PostgreSQL, or JSON. */
