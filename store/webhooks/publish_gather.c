@@ -54,13 +54,20 @@ publication_same_tenant(const struct publication *one, const struct publication 
 	return a.len == b.len && memcmp(a.base, b.base, a.len) == 0;
 }
 
+/* Whose tenant is not there. What a node has spooled may be older than a new tenant of the same id. */
+static bool
+is_gone(const struct publication *item, const struct tenant_routes *tenant)
+{
+	return tenant == NULL || publication_created_ms(item->record) < tenant->events_from_ms;
+}
+
 static void
 route(struct publish_gather *g, struct publication *item, const struct tenant_routes *tenant)
 {
-	item->outcome = (struct publish_outcome){.result = tenant == NULL ? PUBLISH_GONE : 0};
+	item->outcome = (struct publish_outcome){.result = is_gone(item, tenant) ? PUBLISH_GONE : 0};
 	item->first_job = g->jobs.count;
 	item->jobs = 0;
-	if (tenant == NULL)
+	if (item->outcome.result != 0)
 		return;
 	item->version = tenant->version;
 	item->jobs = routes_match(tenant->routes, item->record, &g->text, &g->jobs);

@@ -67,14 +67,14 @@ drop(struct router *router, struct cached *entry)
 }
 
 static struct cached *
-add(struct router *router, struct span tenant_id, int64_t version, struct routes *routes)
+add(struct router *router, struct span tenant_id, const struct tenant_version *version, struct routes *routes)
 {
 	struct cached *entry = mem_new(1, sizeof *entry + tenant_id.len);
 	char *name = (char *)(entry + 1);
 
 	memcpy(name, tenant_id.base, tenant_id.len);
 	entry->tenant_id = (struct span){name, tenant_id.len};
-	entry->tenant = (struct tenant_routes){version, routes};
+	entry->tenant = (struct tenant_routes){version->version, version->events_from_ms, routes};
 	entry->bytes = ENTRY_BYTES + tenant_id.len + routes_bytes(routes);
 	if (tsearch(entry, &router->tree, by_tenant) == NULL)
 		mem_none(sizeof *entry);
@@ -83,7 +83,7 @@ add(struct router *router, struct span tenant_id, int64_t version, struct routes
 	return entry;
 }
 
-typedef int read_version(struct db *db, struct span tenant_id, bool *there, int64_t *version, struct error *err);
+typedef int read_version(struct db *db, struct span tenant_id, struct tenant_version *version, struct error *err);
 
 /* The version is read first: routes that are newer than it cost one more look, older ones would go unnoticed. */
 static int
@@ -92,24 +92,23 @@ load(struct router *router, struct db *db, read_version *read, struct span tenan
 {
 	struct cached *old = find(router, tenant_id);
 	struct routes *routes;
-	int64_t version;
-	bool there;
-	int rc = read(db, tenant_id, &there, &version, err);
+	struct tenant_version version;
+	int rc = read(db, tenant_id, &version, err);
 
 	*found = NULL;
 	if (rc != 0)
 		return rc;
-	if (old != NULL && there && old->tenant.version == version) {
+	if (old != NULL && version.there && old->tenant.version == version.version) {
 		*found = old;
 		return 0;
 	}
 	if (old != NULL)
 		drop(router, old);
-	if (!there)
+	if (!version.there)
 		return 0;
 	rc = routing_read(db, router->config, tenant_id, &routes, err);
 	if (rc == 0)
-		*found = add(router, tenant_id, version, routes);
+		*found = add(router, tenant_id, &version, routes);
 	return rc;
 }
 

@@ -20,6 +20,7 @@
 /* One tenant's. Valid until router_trim() or a router_refresh() of that tenant. */
 struct tenant_routes {
 	int64_t version; /* of routing_versions, when they were read */
+	int64_t events_from_ms; /* older events are of an earlier tenant of this id; 0: there was none */
 	struct routes *routes;
 };
 

@@ -29,7 +29,8 @@ static const struct db_statement raise_for_publishers = {RAISE("0", "routing_ver
 static const struct db_statement raise_versions = {"UPDATE routing_versions SET version = version + 1", NULL};
 
 static const struct db_statement read_version = {
-    "SELECT COALESCE(v.version, 0) FROM tenants t LEFT JOIN routing_versions v ON v.tenant_id = t.tenant_id"
+    "SELECT COALESCE(v.version, 0), COALESCE(hl_ms(t.events_from), 0) FROM tenants t"
+    " LEFT JOIN routing_versions v ON v.tenant_id = t.tenant_id"
     " WHERE t.tenant_id = $1 AND t.deleted_at IS NULL",
     NULL};
 
@@ -74,7 +75,7 @@ routing_raise_all(struct db *db, struct error *err)
 }
 
 int
-routing_version(struct db *db, struct span tenant_id, bool *there, int64_t *version, struct error *err)
+routing_version(struct db *db, struct span tenant_id, struct tenant_version *found, struct error *err)
 {
 	const struct db_param params[] = {db_text(tenant_id)};
 	struct db_rows *rows;
@@ -82,8 +83,11 @@ routing_version(struct db *db, struct span tenant_id, bool *there, int64_t *vers
 
 	if (rc != 0)
 		return rc;
-	*there = db_rows_count(rows) > 0;
-	*version = *there ? db_rows_int(rows, 0, 0) : 0;
+	*found = (struct tenant_version){.there = db_rows_count(rows) > 0};
+	if (found->there) {
+		found->version = db_rows_int(rows, 0, 0);
+		found->events_from_ms = db_rows_int(rows, 0, 1);
+	}
 	db_rows_free(rows);
 	return 0;
 }
@@ -97,11 +101,11 @@ routing_lock(struct db *db, struct span tenant_id, struct error *err)
 }
 
 int
-routing_hold(struct db *db, struct span tenant_id, bool *there, int64_t *version, struct error *err)
+routing_hold(struct db *db, struct span tenant_id, struct tenant_version *found, struct error *err)
 {
 	int rc = routing_lock(db, tenant_id, err);
 
-	return rc != 0 ? rc : routing_version(db, tenant_id, there, version, err);
+	return rc != 0 ? rc : routing_version(db, tenant_id, found, err);
 }
 
 /* A null id is all zero. false: it is no id. */

@@ -31,14 +31,20 @@ int routing_raise_all(struct db *db, struct error *err);
  */
 int routing_lock(struct db *db, struct span tenant_id, struct error *err);
 
-/* A tenant's version, 0 when it has none, and whether the tenant is there. Returns as db_query(). */
-int routing_version(struct db *db, struct span tenant_id, bool *there, int64_t *version, struct error *err);
+struct tenant_version {
+	bool there; /* the tenant; else the rest is 0 */
+	int64_t version; /* or 0: it has none */
+	int64_t events_from_ms; /* older events are of an earlier tenant of this id; 0: there was none */
+};
+
+/* A tenant's version, in *found. Returns as db_query(). */
+int routing_version(struct db *db, struct span tenant_id, struct tenant_version *found, struct error *err);
 
 /*
  * As routing_version(), in a transaction that db_begin() began: until it ends nobody raises the version. Returns as
  * db_query().
  */
-int routing_hold(struct db *db, struct span tenant_id, bool *there, int64_t *version, struct error *err);
+int routing_hold(struct db *db, struct span tenant_id, struct tenant_version *found, struct error *err);
 
 /*
  * Reads a tenant's routes: subscriptions that are enabled, of endpoints that are there. They are never older than a

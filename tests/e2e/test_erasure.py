@@ -4,6 +4,7 @@ stores.
 """
 
 import itertools
+import shutil
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -14,7 +15,7 @@ from harness.metrics import metrics
 from harness.recording_receiver import Answer
 from harness.rows import Rows, new_id, now_ms
 from harness.waiting import PATIENCE, wait_until
-from harness.webhooks import STORES
+from harness.webhooks import STORES, Tenant
 
 JOBS = 10_000
 OTHERS = {"pauses", "hook_events"}  # a tenant that is paused gets nothing anyhow; what agents send is not the webhooks'
@@ -163,3 +164,30 @@ def test_what_was_spooled_of_a_tenant_that_is_deleted_is_discarded_and_counted(m
     wait_until(lambda: metrics(hookline.daemon)["messages_discarded_total"] == 2, "what was spooled to be discarded")
     gone(hookline, tenant)
     assert len(other.client.items("/v1/events")) == 2
+
+
+def test_what_a_node_spooled_of_a_deleted_tenant_is_not_given_to_a_new_one_of_the_same_id(make_hookline, receiver):
+    hookline = make_hookline("embedded", STORAGE_TYPE="jsonl", SPOOL_AFTER_MS=100, HL_PUBLISHERS=1).start()
+    first, other = hookline.new_tenant(), hookline.new_tenant()
+    with hookline.reader() as run:
+        run("BEGIN IMMEDIATE")
+        for each in (first, other):
+            assert each.client.post("/v1/events", {"topic": "spooled"}).status == 202
+        hookline.daemon.kill()
+    spool = hookline.data_path.parent / "hl-spool"
+    aside = spool.rename(spool.with_name("of-a-node-that-is-down"))
+    hookline.start()
+    assert hookline.admin.delete(f"/v1/tenants/{first.id}").status == 204
+    gone(hookline, first)
+    second = Tenant(hookline, hookline.admin.post("/v1/tenants", {"id": first.id}).json)
+    Endpoints(second, receiver).add("/second")
+    hookline.daemon.stop()
+    shutil.rmtree(spool, ignore_errors=True)
+    aside.rename(spool)
+    hookline.start()
+    wait_until(lambda: len(other.client.items("/v1/events")) == 1, "the spool to be stored")
+    wait_until(lambda: metrics(hookline.daemon)["messages_discarded_total"] == 1, "the first tenant's event to be discarded")
+    new = second.client.post("/v1/events", {"topic": "new"}).json["id"]
+    assert [event["id"] for event in second.client.items("/v1/events")] == [new]
+    receiver.wait(1)
+    assert [arrival.path for arrival in receiver.at("/second")] == ["/second"], "the new tenant's event only"

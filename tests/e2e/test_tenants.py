@@ -196,6 +196,8 @@ def test_a_deleted_tenant_is_gone_at_once_and_its_id_is_free_again(hookline):
     gone(hookline, tenant.id)
     again = hookline.admin.post("/v1/tenants", {"id": tenant.id})
     assert (again.status, again.json["api_key_count"]) == (201, 1)
+    assert [hookline.value("SELECT events_from = created_at FROM tenants WHERE tenant_id = :id", id=name)
+            for name in (tenant.id, hookline.new_tenant().id, "default")] == [True, None, None]
     assert len(hookline.admin.items(f"/v1/tenants/{tenant.id}/api-keys")) == 1, "the old keys are not the new tenant's"
     assert tenant.client.get("/v1/endpoints").status == 401, "nor does an old key open it"
     by_whom = hookline.admin.items(f"/v1/admin/audit?object_kind=tenant&object_id={tenant.id}&order=asc")

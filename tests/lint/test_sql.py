@@ -35,6 +35,7 @@ OVER_TENANTS = {
     ("store/webhooks/removal.c", "state FROM endpoints WHERE deleted_at"): "upkeep finds what any tenant has deleted",
     ("store/webhooks/changes.c", "change_version IS NULL"): "a change may be one of several tenants, which have raised their versions",
     ("store/webhooks/removal.c", "FROM tenants WHERE deleted_at"): "upkeep finds what any tenant has deleted",
+    ("store/webhooks/tenants.c", "FROM audit_log WHERE action = 'tenant.delete'"): "any tenant may have deleted the one that had the id",
     ("store/webhooks/notice_rows.c", "ORDER BY next_at"): "upkeep publishes the notices of all tenants",
     ("store/webhooks/replay_rows.c", "ORDER BY next_at"): "upkeep goes on with the replays of all tenants",
     ("store/webhooks/secret_rows.c", "GROUP BY 1"): "the master key is one for all tenants",

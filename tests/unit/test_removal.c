@@ -129,19 +129,18 @@ static void
 test_a_tenant_that_is_deleted_gets_no_version_any_more(void **state)
 {
 	const struct span tenant = {jobs_tenant, strlen(jobs_tenant)};
-	int64_t version;
-	bool there;
+	struct tenant_version found;
 
 	must_begin(jobs_db);
-	must_be(0, routing_hold(jobs_db, tenant, &there, &version, &err), &err);
+	must_be(0, routing_hold(jobs_db, tenant, &found, &err), &err);
 	must_commit(jobs_db);
-	assert_true(there && version > 0);
+	assert_true(found.there && found.version > 0);
 	tenant_run(DELETE_TENANT);
 	(void)remove_all();
 	must_begin(jobs_db);
-	must_be(0, routing_hold(jobs_db, tenant, &there, &version, &err), &err);
+	must_be(0, routing_hold(jobs_db, tenant, &found, &err), &err);
 	must_commit(jobs_db);
-	assert_false(there);
+	assert_false(found.there);
 	assert_int_equal(COUNT("routing_versions"), 0);
 }
 

@@ -210,6 +210,12 @@ COMMENT ON COLUMN notices.payload IS 'The event''s payload.';
 COMMENT ON COLUMN notices.occurred_at IS 'When it happened.';
 COMMENT ON COLUMN notices.next_at IS 'When upkeep may publish it. Upkeep removes the row then.';
 
+-- The audit log tells whether an id was another tenant's.
+ALTER TABLE tenants ADD COLUMN events_from timestamptz;
+COMMENT ON COLUMN tenants.events_from IS 'Events that were published before are discarded: they are of an earlier tenant of this id. Null: there was none.';
+CREATE INDEX audit_log_deleted_tenants_idx ON audit_log (object_id) WHERE action = 'tenant.delete';
+COMMENT ON INDEX audit_log_deleted_tenants_idx IS 'The ids of tenants that were deleted.';
+
 COMMENT ON COLUMN tenants.status IS '''active''; with deleted_at ''deleted'', and ''erased'' when upkeep has found nothing more that the tenant had.';
 COMMENT ON COLUMN endpoints.state IS '''active'' or ''disabled''; with deleted_at also ''erased'', when upkeep has found nothing more that the endpoint had.';
 

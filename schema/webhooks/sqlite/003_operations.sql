@@ -76,6 +76,11 @@ CREATE TABLE notices (
 
 -- tenants.status and endpoints.state, with deleted_at, are also 'erased': upkeep has found nothing more of theirs.
 
+-- Events that were published before are discarded: they are of an earlier tenant of this id. Null: there was none. The
+-- audit log tells whether there was.
+ALTER TABLE tenants ADD COLUMN events_from INTEGER;
+CREATE INDEX audit_log_deleted_tenants_idx ON audit_log (object_id) WHERE action = 'tenant.delete';
+
 INSERT INTO hookline_schema_migrations (version, name) VALUES (3, 'operations');
 
 COMMIT;
