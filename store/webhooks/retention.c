@@ -119,9 +119,13 @@ static const struct table_statements statements[] = {
 static const struct db_statement lock_routes = {
     "SELECT 1 FROM routing_versions WHERE tenant_id = $1 FOR UPDATE", "SELECT $1"};
 
-/* How far the tenant's replay is that is least far. The jobs of events before that are there. */
+/*
+ * How far the tenant's replay is that is least far. The jobs of events before that are there. A replay has a day, as
+ * for hl_drop_month().
+ */
 static const struct db_statement find_replay = {
-    "SELECT place FROM replays WHERE tenant_id = $1 AND finished_at IS NULL ORDER BY place NULLS FIRST LIMIT 1"};
+    "SELECT place FROM replays WHERE tenant_id = $1 AND finished_at IS NULL"
+    " AND hl_ms(created_at) > hl_ms(hl_now()) - 86400000 ORDER BY place NULLS FIRST LIMIT 1"};
 
 /* Where a slice of one tenant begins and ends. */
 struct bound {
