@@ -13,15 +13,22 @@
 int
 tenants_insert(struct db *db, const char *tenant_id, struct span name, struct span metadata, struct error *err)
 {
-	/* Clocks differ, so a tenant whose id is new takes events that seem to be older than it is. */
 	static const struct db_statement insert = {
-	    "INSERT INTO tenants (tenant_id, name, metadata, created_at, updated_at, events_from)"
-	    " VALUES ($1, $2, $3, hl_now(), hl_now(),"
-	    " (SELECT hl_now() FROM audit_log WHERE action = 'tenant.delete' AND object_id = $1 LIMIT 1))",
+	    "INSERT INTO tenants (tenant_id, name, metadata, created_at, updated_at)"
+	    " VALUES ($1, $2, $3, hl_now(), hl_now())",
 	    NULL};
+	static const struct db_statement find_earlier = {
+	    "SELECT 1 FROM audit_log WHERE action = 'tenant.delete' AND object_id = $1 LIMIT 1", NULL};
+	static const struct db_statement set_earlier = {
+	    "UPDATE tenants SET events_from = created_at WHERE tenant_id = $1", NULL};
 	const struct db_param params[] = {db_string(tenant_id), db_text(name), db_text(metadata)};
+	bool earlier = false;
+	int rc = db_query(db, &insert, params, 3, NULL, err);
 
-	return db_query(db, &insert, params, 3, NULL, err);
+	/* Clocks differ, so a tenant whose id is new takes events that seem to be older than it is. */
+	if (rc == 0)
+		rc = db_finds(db, &find_earlier, params, 1, &earlier, err);
+	return rc == 0 && earlier ? db_query(db, &set_earlier, params, 1, NULL, err) : rc;
 }
 
 int
