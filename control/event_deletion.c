@@ -23,6 +23,11 @@
 #include "store/webhooks/tenants.h"
 
 #define PAGE_EVENTS 500
+/* In SQLite nobody else writes while a slice goes: a page gets as many events as take a few hundredths of a second. */
+#define PAGE_FIRST 100
+#define PAGE_LEAST 50
+#define SLICE_SHORT_US (20 * 1000)
+#define SLICE_LONG_US (60 * 1000)
 /* Before the deadline, and within twice the time of the last slice, no further slice begins. */
 #define MARGIN_US (1500 * INT64_C(1000))
 
@@ -34,6 +39,7 @@ struct deletion {
 	int64_t deleted, cancelled;
 	int64_t version; /* of changes, by which couriers do not attempt what was cancelled; 0: nothing was */
 	/* The page: the events between two, and of these what is to go. */
+	uint32_t page_events; /* at most so many */
 	uint8_t before[16], after[16];
 	uint8_t ids[PAGE_EVENTS][16];
 	uint32_t id_count;
@@ -197,13 +203,13 @@ read_page(const struct request *request, struct deletion *deletion, struct error
 {
 	struct db_rows *rows;
 	int rc = event_removal_page(
-	    request->db, deletion->tenant_id, deletion->created, deletion->after, PAGE_EVENTS, &rows, err);
+	    request->db, deletion->tenant_id, deletion->created, deletion->after, deletion->page_events, &rows, err);
 
 	if (rc != 0)
 		return rc;
 	memcpy(deletion->before, deletion->after, sizeof deletion->before);
 	deletion->id_count = 0;
-	deletion->last = db_rows_count(rows) < PAGE_EVENTS;
+	deletion->last = db_rows_count(rows) < deletion->page_events;
 	for (uint32_t row = 0; row < db_rows_count(rows); row++) {
 		struct span id = db_rows_text(rows, row, 0);
 
@@ -241,6 +247,18 @@ next_slice(const struct request *request, struct deletion *deletion, struct repl
 	return true;
 }
 
+static void
+fit_page(const struct request *request, struct deletion *deletion, int64_t took_us)
+{
+	if (request->context->config->hl_store != HL_STORE_EMBEDDED)
+		return;
+	if (took_us > SLICE_LONG_US && deletion->page_events > PAGE_LEAST)
+		deletion->page_events /= 2;
+	else if (took_us < SLICE_SHORT_US)
+		deletion->page_events =
+		    deletion->page_events < PAGE_EVENTS / 2 ? deletion->page_events * 2 : PAGE_EVENTS;
+}
+
 /* *more: the time is over before the events are. false: the reply has an answer. */
 static bool
 delete_pages(const struct request *request, struct deletion *deletion, bool *more, struct reply *reply)
@@ -248,6 +266,7 @@ delete_pages(const struct request *request, struct deletion *deletion, bool *mor
 	int64_t began_us, took_us;
 
 	deletion->slice_done = true;
+	deletion->page_events = request->context->config->hl_store == HL_STORE_EMBEDDED ? PAGE_FIRST : PAGE_EVENTS;
 	do {
 		began_us = clock_steady_us();
 		if (deletion->slice_done && !next_page(request, deletion, reply))
@@ -255,6 +274,7 @@ delete_pages(const struct request *request, struct deletion *deletion, bool *mor
 		if (!deletion->slice_done && !next_slice(request, deletion, reply))
 			return false;
 		took_us = clock_steady_us() - began_us;
+		fit_page(request, deletion, took_us);
 		*more = !deletion->last || !deletion->slice_done;
 	} while (*more && began_us + 3 * took_us + MARGIN_US <= request->deadline_us);
 	return true;

@@ -77,6 +77,13 @@ def test_no_attempt_of_a_deleted_event_begins_and_dead_letters_keep_theirs(hookl
     assert tenant.client.get(f"/v1/jobs?endpoint_id={other}").json["items"] == []
 
 
+def test_the_first_slice_is_short_where_others_wait_for_it(hookline, tenant):
+    assert tenant.client.post("/v1/events/batch", [{"topic": "a"}] * 150).status == 201
+    assert delete(hookline, tenant, "topic=a") == done(150, 0)
+    slices = [row["after"]["deleted"] for row in tenant.client.items("/v1/admin/audit?action=events.delete")]
+    assert sorted(slices) == ([150] if hookline.store == "postgres" else [50, 100])
+
+
 @pytest.mark.parametrize("query, place", [
     ("topic=a", "confirm"), ("topic=a&confirm=", "confirm"), ("topic=a&confirm=yes", "confirm"), ("confirm={id}", "required"),
     ("confirm={id}&from_ms=", "required"), ("confirm={id}&topic=a..b", "topic"), ("confirm={id}&from_ms=-1", "from_ms"),
