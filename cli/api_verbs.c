@@ -105,7 +105,7 @@ static const struct api_option tenant_options[] = {
     {"id", API_TEXT, "id", "its id; made when it is left out"},
     {"name", API_TEXT, "name", "for people"},
     {"metadata", API_JSON, "metadata", "an object that is kept and returned"},
-    {"idempotency-key", API_IDEMPOTENCY, NULL, "sent again with it, one is made once; its key is shown once"},
+    {"idempotency-key", API_IDEMPOTENCY, NULL, "sent again with it, one is made, its key shown once"},
     END,
 };
 
@@ -225,9 +225,7 @@ static const struct api_verb event_verbs[] = {
     {"ls", "list", "GET", "/v1/events", event_list_options, NULL, true, NULL, "list them, oldest first"},
     {"get", "show", "GET", "/v1/events/{id}", NULL, NULL, false, NULL, "show one"},
     {"rm", "delete", "DELETE", "/v1/events", event_delete_options, NULL, false, NULL,
-	"delete those that options name for good, with the jobs that wait for them; not events that still wait in a "
-	"spool: "
-	"send it again when hooks_spool_bytes of the publishers is 0"},
+	"delete those of the options and their jobs for good; not those in a spool"},
     END,
 };
 
@@ -297,7 +295,7 @@ static const struct api_option replay_options[] = {
 
 static const struct api_verb replay_verbs[] = {
     {"start", "create", "POST", "/v1/replay", replay_options, "event_id", false, NULL,
-	"send an event again, or events by options; the word start may be left out"},
+	"send one or several again; the word start may be left out"},
     {"ls", "list", "GET", "/v1/replay", list_options, NULL, true, NULL, "list replays, newest first"},
     {"get", "show", "GET", "/v1/replay/{id}", NULL, NULL, false, NULL, "show how far one is"},
     {"cancel", "rm", "DELETE", "/v1/replay/{id}", NULL, NULL, false, NULL, "end one; jobs that it has made stay"},

@@ -77,6 +77,7 @@ def test_an_old_primary_that_stays_up_and_takes_no_writes_is_left(pair, make_hoo
     assert processes(hookline) == before
 
 
+@pytest.mark.wanted_by("SLOW_TESTS")
 def test_all_of_it_behind_a_pgbouncer_with_two_connections(bouncer, postgres, make_hookline, database):
     hookline = make_hookline("postgres", database, HL_POSTGRES_URL=bouncer.url(database)).start()
     before = processes(hookline)

@@ -72,6 +72,7 @@ def test_a_new_url_closes_the_breaker_and_what_waits_goes_there(hookline, tenant
     wait_breaker(tenant, made, "closed")
 
 
+@pytest.mark.wanted_by("SLOW_TESTS")
 def test_after_an_outage_three_probes_close_the_breaker_and_all_arrive_within_the_limits(hookline, tenant, endpoints, receiver):
     most = 0
 

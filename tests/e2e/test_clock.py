@@ -100,6 +100,7 @@ def test_a_key_that_seemed_to_have_expired_is_valid_when_the_clock_is_right_agai
     assert key.get("/v1/endpoints").status == 200
 
 
+@pytest.mark.wanted_by("SLOW_TESTS")
 @pytest.mark.parametrize("store", STORES)
 def test_retries_wait_as_long_as_they_did(make_hookline, clock, receiver, store):
     """An hour back, then a day on: signatures follow, nothing else does. The clock of the embedded store is set also."""

@@ -220,6 +220,7 @@ def resident_bytes(pid):
     return int(re.search(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text()).group(1)) << 10
 
 
+@pytest.mark.wanted_by("SLOW_TESTS")
 @pytest.mark.unsanitized("a sanitizer keeps freed memory")
 def test_readers_that_take_nothing_cost_control_bounded_memory_and_are_cut_off(start):
     """Twenty readers of a page of 4 MiB, which is more than all replies together may be."""

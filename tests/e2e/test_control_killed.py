@@ -122,6 +122,7 @@ def statements_of_a_run(hookline, killpoint):
     return (1 << 30) - left
 
 
+@pytest.mark.wanted_by("SLOW_TESTS")
 @pytest.mark.unsanitized("a sanitizer wants to be the first library")
 @pytest.mark.timeout(3600 if ALL else 60)
 def test_a_control_that_is_killed_at_a_statement_leaves_store_and_keys_whole(killable):

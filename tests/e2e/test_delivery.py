@@ -186,6 +186,7 @@ def most_in(arrivals, seconds):
     return max(bisect.bisect(times, begin + seconds) - number for number, begin in enumerate(times))
 
 
+@pytest.mark.wanted_by("SLOW_TESTS")
 def test_rate_limit_rps_holds_in_any_ten_seconds_though_couriers_die(own, receiver):
     """A courier cannot know how many requests the one before has sent just now."""
     tenant = own.new_tenant()

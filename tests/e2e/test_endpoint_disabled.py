@@ -73,6 +73,7 @@ def test_an_endpoint_that_gives_up_is_disabled_at_once_and_subscribers_of_that_t
     assert f"reason={reason}" in line and "s3cret" not in line
 
 
+@pytest.mark.wanted_by("SLOW_TESTS")
 def test_an_endpoint_that_only_fails_for_five_days_is_disabled_and_starts_anew_when_enabled(hookline, tenant, endpoints, receiver):
     receiver.answers["/down"] = FAILURE
     down = endpoints.add("/down", "orders.#", retry_schedule=["10m"] * 5)
@@ -101,6 +102,7 @@ def test_an_endpoint_that_only_fails_for_five_days_is_disabled_and_starts_anew_w
     assert got(tenant, down)["state"] == "active" and len(notices(tenant)) == 1
 
 
+@pytest.mark.wanted_by("SLOW_TESTS")
 def test_what_becomes_of_such_an_event_is_told_by_none(hookline, tenant, endpoints, receiver):
     """One of its receivers disables itself, another one always fails."""
     for path, answer in (("/one", GONE), ("/other", GONE), ("/ends", GONE), ("/fails", FAILURE)):
@@ -157,6 +159,7 @@ def killable(request, make_hookline, tmp_path):
     return hookline, killpoint
 
 
+@pytest.mark.wanted_by("SLOW_TESTS")
 @pytest.mark.unsanitized("a sanitizer wants to be the first library")
 def test_each_is_one_event_wherever_control_dies(killable, receiver):
     hookline, killpoint = killable

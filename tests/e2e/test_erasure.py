@@ -112,6 +112,7 @@ def test_a_tenant_that_is_deleted_under_load_gets_nothing_more_and_leaves_nothin
         f"/v1/admin/audit?object_kind=tenant&object_id={tenant.id}&order=asc")] == ["tenant.create", "tenant.delete", "tenant.create"]
 
 
+@pytest.mark.wanted_by("SLOW_TESTS")
 def test_an_endpoint_that_is_deleted_under_load_gets_nothing_more_and_leaves_no_job(hookline, tenant, endpoints, rows, receiver):
     receiver.answers["/in"] = Answer(status=500)
     endpoint = endpoints.add("/in", retry_schedule=["1s"] * 20, rate_limit_rps=50)["id"]
@@ -136,6 +137,7 @@ def test_an_endpoint_that_is_deleted_under_load_gets_nothing_more_and_leaves_no_
     assert len(receiver.at("/other")) == hookline.value("SELECT count(*) FROM jobs WHERE endpoint_id = :id", id=held)
 
 
+@pytest.mark.wanted_by("SLOW_TESTS")
 @pytest.mark.parametrize("store", STORES)
 def test_what_was_spooled_of_a_tenant_that_is_deleted_is_discarded_and_counted(make_hookline, store):
     hookline = make_hookline(store, STORAGE_TYPE="jsonl", SPOOL_AFTER_MS=100, HL_PUBLISHERS=1).start()
@@ -166,6 +168,7 @@ def test_what_was_spooled_of_a_tenant_that_is_deleted_is_discarded_and_counted(m
     assert len(other.client.items("/v1/events")) == 2
 
 
+@pytest.mark.wanted_by("SLOW_TESTS")
 def test_what_a_node_spooled_of_a_deleted_tenant_is_not_given_to_a_new_one_of_the_same_id(make_hookline, receiver):
     hookline = make_hookline("embedded", STORAGE_TYPE="jsonl", SPOOL_AFTER_MS=100, HL_PUBLISHERS=1).start()
     first, other = hookline.new_tenant(), hookline.new_tenant()

@@ -59,6 +59,7 @@ def spooling(make_hooksd, tmp_path):
     return daemon, machine
 
 
+@pytest.mark.wanted_by("SLOW_TESTS")
 @pytest.mark.parametrize("between", [start_in_another_shape, fail_to_start, start_and_stop_without_the_store])
 def test_each_event_is_stored_once(spooling, between):
     daemon, machine = spooling

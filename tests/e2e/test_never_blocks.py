@@ -108,6 +108,7 @@ def test_rolling_over_into_other_months(daemon, database):
     assert in_default_partition(database) == 0
 
 
+@pytest.mark.wanted_by("SLOW_TESTS")
 def test_archiving_and_restoring_months(daemon, database):
     late = [month_from_now(-n) for n in (5, 6, 7)]
     over = {partition_of(moment) for moment in late}

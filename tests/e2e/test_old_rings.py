@@ -196,6 +196,7 @@ def test_a_start_that_failed_at_any_call_is_made_good_by_the_next(old, tmp_path,
     fail_at_each_call(old, Faults(tmp_path / "faults", "hooksd"), state, groups)
 
 
+@pytest.mark.wanted_by("SLOW_TESTS")
 @pytest.mark.unsanitized("a sanitizer's library wants to be the first that is loaded")
 def test_a_start_that_could_not_even_clean_up_is_made_good_by_the_next(old, tmp_path):
     faults = Faults(tmp_path / "faults", "hooksd")

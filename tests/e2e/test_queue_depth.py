@@ -25,6 +25,7 @@ def published(hookline, tenant):
     return hookline.value("SELECT count(*) FROM events WHERE tenant_id = :id", id=tenant.id)
 
 
+@pytest.mark.wanted_by("SLOW_TESTS")
 @pytest.mark.parametrize("store", STORES)
 def test_a_tenant_at_the_depth_is_refused_until_its_receiver_is_well_again(make_hookline, receiver, store):
     hookline = make_hookline(store, HL_MAX_QUEUE_DEPTH=DEPTH).start()

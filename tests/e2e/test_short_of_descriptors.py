@@ -4,12 +4,15 @@ import contextlib
 import re
 import socket
 
+import pytest
+
 from harness.events import minimal
 from harness.waiting import wait_until
 
 LINE = re.compile(r"cannot accept connections, pausing .*times=(\d+)")
 
 
+@pytest.mark.wanted_by("SLOW_TESTS")
 def test_it_is_told_now_and_then_and_when_it_is_over(make_hooksd):
     daemon = make_hooksd(ACCEPTORS=1)
     daemon.launcher = ["sh", "-c", 'ulimit -n 40 && exec "$0" "$@"']

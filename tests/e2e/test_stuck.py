@@ -118,6 +118,7 @@ def stopped_for_long(daemon, *pids):
     return wait_until(noticed, "it to be noticed", 30)["detail"]
 
 
+@pytest.mark.wanted_by("SLOW_TESTS")
 @pytest.mark.parametrize("stuck_after", [STUCK_AFTER, 0])
 def test_a_writer_that_is_stopped_does_not_look_healthy(hooksd, stuck_after):
     daemon = hooksd(WRITERS=2, STUCK_AFTER_SECONDS=stuck_after)

@@ -75,7 +75,8 @@ class Rows:
                  f" SELECT :id, CAST(:endpoint AS {kind}), {event.format('0001')}, {event.format('0000')},"
                  f" (SELECT max(node_id) FROM delivery_nodes), 'pending', {time},"
                  f" {time.replace(':at', ':at + 3600000')} FROM ({numbers}) AS m", endpoint=endpoint_id, **given)
-            read("UPDATE routing_versions SET version = version + 1 WHERE tenant_id = :id", id=self.tenant.id)
+            read("UPDATE routing_versions SET version = version + 1, change_version = (SELECT version + 1 FROM changes)"
+                 " WHERE tenant_id = :id", id=self.tenant.id)
             read("UPDATE changes SET version = version + 1")
             read("COMMIT")
 
