@@ -225,7 +225,7 @@ static const struct api_verb event_verbs[] = {
     {"ls", "list", "GET", "/v1/events", event_list_options, NULL, true, NULL, "list them, oldest first"},
     {"get", "show", "GET", "/v1/events/{id}", NULL, NULL, false, NULL, "show one"},
     {"rm", "delete", "DELETE", "/v1/events", event_delete_options, NULL, false, NULL,
-	"delete those of the options and their jobs for good; not those in a spool"},
+	"delete those of the options for good, with jobs; none of a spool"},
     END,
 };
 
@@ -295,7 +295,7 @@ static const struct api_option replay_options[] = {
 
 static const struct api_verb replay_verbs[] = {
     {"start", "create", "POST", "/v1/replay", replay_options, "event_id", false, NULL,
-	"send one or several again; the word start may be left out"},
+	"send events again; start may be left out"},
     {"ls", "list", "GET", "/v1/replay", list_options, NULL, true, NULL, "list replays, newest first"},
     {"get", "show", "GET", "/v1/replay/{id}", NULL, NULL, false, NULL, "show how far one is"},
     {"cancel", "rm", "DELETE", "/v1/replay/{id}", NULL, NULL, false, NULL, "end one; jobs that it has made stay"},
