@@ -33,6 +33,7 @@ def count(hookline, tenant, what):
     return hookline.value(f"SELECT count(*) FROM {what} tenant_id = :id", id=tenant.id)
 
 
+@pytest.mark.wanted_by("SLOW_TESTS")
 def test_a_protection_page_kills_nothing_and_all_arrive_when_it_is_gone(hookline, tenant, endpoints, receiver):
     receiver.answers["/in"] = Answer(status=403)
     made = endpoints.add("/in")

@@ -206,6 +206,7 @@ def test_rate_limit_rps_holds_in_any_ten_seconds_though_couriers_die(own, receiv
     assert most_in(twenty, 10) <= 220
 
 
+@pytest.mark.wanted_by("SLOW_TESTS")
 def test_every_event_arrives_although_everything_is_started_anew(own, receiver):
     tenant = own.new_tenant()
     endpoints = Endpoints(tenant, receiver)

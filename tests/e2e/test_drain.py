@@ -259,6 +259,7 @@ def test_a_store_that_says_nothing_does_not_keep_the_service_from_answering(hook
         daemon.stop()
 
 
+@pytest.mark.wanted_by("SLOW_TESTS")
 @pytest.mark.parametrize("storage", ["jsonl", "sqlite", "postgres"])
 def test_a_restart_on_a_passed_socket_fails_no_request(request, make_hooksd, storage):
     database = request.getfixturevalue("database") if storage == "postgres" else None

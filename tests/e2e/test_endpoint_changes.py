@@ -138,6 +138,7 @@ def test_failures_that_count_are_those_since_it_was_enabled(hookline, tenant, en
     assert changed["updated_at"] <= since <= now_ms()
 
 
+@pytest.mark.wanted_by("SLOW_TESTS")
 @pytest.mark.parametrize("change", ["delete", "disable", "transform"])
 def test_jobs_of_a_changed_subscription_are_sent_as_they_were_made(hookline, tenant, endpoints, receiver, change):
     client = tenant.client

@@ -42,6 +42,7 @@ def set_times(hookline, endpoint, **ago_ms):
                    **{column: now_ms() - ago for column, ago in ago_ms.items()})
 
 
+@pytest.mark.wanted_by("SLOW_TESTS")
 @pytest.mark.parametrize("answer,reason", [(GONE, "http_410"), (ASKS, "asked_for_by_reply")], ids=["410", "header"])
 def test_an_endpoint_that_gives_up_is_disabled_at_once_and_subscribers_of_that_topic_hear_of_it(
         hookline, tenant, endpoints, receiver, answer, reason):

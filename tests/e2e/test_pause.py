@@ -63,6 +63,7 @@ def test_a_paused_tenant_gets_nothing_until_it_goes_on(hookline, tenant, receive
     assert tenant.client.get(STATS).json["paused"] is False
 
 
+@pytest.mark.wanted_by("SLOW_TESTS")
 def test_what_fails_after_a_pause_expires_again(hookline, tenant, receiver):
     receiver.answers["/in"] = FAILURE
     Endpoints(tenant, receiver).add("/in", retry_schedule=["1h"])
@@ -166,6 +167,7 @@ def test_stats_count_what_waits_and_what_is_under_way(hookline, tenant, receiver
     assert hookline.admin.get(STATS).json["queue"]["inflight"] >= 2
 
 
+@pytest.mark.wanted_by("SLOW_TESTS")
 @pytest.mark.parametrize("store", STORES)
 def test_a_pause_of_all_survives_a_restart_and_is_shown(make_hookline, store, receiver):
     hookline = make_hookline(store).start()

@@ -100,6 +100,7 @@ def test_what_was_queued_before_is_kept_by_a_stop(database, start):
     assert glob.glob(ring(daemon) + ".*") == []
 
 
+@pytest.mark.wanted_by("SLOW_TESTS")
 @pytest.mark.parametrize("why", ["replaced", "directory removed"])
 def test_where_the_name_cannot_be_had_the_ring_goes_to_data_dir(database, start, tmp_path, why):
     place = tmp_path / "ring"

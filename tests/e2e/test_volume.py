@@ -33,6 +33,7 @@ def sent(streams):
     return [expected(event) for stream in streams for event in stream]
 
 
+@pytest.mark.wanted_by("SLOW_TESTS")
 @pytest.mark.parametrize("storage,ack,acceptors,writers,restart", RUNS)
 def test_everything_sent_is_stored_once_and_unchanged(
     request, hooksd, streams, sent, storage, ack, acceptors, writers, restart
