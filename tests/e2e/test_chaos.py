@@ -163,7 +163,7 @@ def test_webhooks_lose_nothing_beside_hook_events(request, disk, make_hookline, 
     more = {"HL_ALLOW_NETWORKS": "loopback", "HL_MAX_PAYLOAD_BYTES": "64KiB"} | elsewhere.environment
     # RING_BYTES also holds the API keys.
     changes = CHANGES | {"WRITERS": [1], "RING_BYTES": ["48MiB", "96MiB"], "HL_RING_BYTES": ["48MiB", "64MiB"]}
-    groups = elsewhere.groups
+    groups = [*elsewhere.groups]
     if store == "postgres":
         database, network = request.getfixturevalue("database"), request.getfixturevalue("network")
         url = network.through(database.url, database.server.port)
