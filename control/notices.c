@@ -46,14 +46,6 @@ add_event(struct db *db, struct routes *routes, const struct record *record, str
 	return rc;
 }
 
-static int
-raise_versions(struct db *db, const char *tenant_id, int64_t *version, struct error *err)
-{
-	int rc = routing_raise(db, tenant_id, err);
-
-	return rc != 0 ? rc : changes_raise(db, version, err);
-}
-
 /* A notice that is locked. *version: of `changes`; 0: it was not raised. Returns as db_query(). */
 static int
 publish(const struct notices *notices, struct db *db, const struct db_rows *rows, const struct making *making,
@@ -76,7 +68,7 @@ publish(const struct notices *notices, struct db *db, const struct db_rows *rows
 	if (rc == 0)
 		rc = add_event(db, tenant->routes, (const void *)record.base, making->node, &jobs, err);
 	if (rc == 0 && jobs > 0)
-		rc = raise_versions(db, making->tenant_id.base, version, err);
+		rc = changes_raise_of(db, making->tenant_id.base, version, err);
 	bytes_free(&record);
 	return rc;
 }

@@ -120,14 +120,6 @@ run(struct replay_slice *slice, struct db_rows *rows, struct replay_progress *pr
 	return rc;
 }
 
-static int
-raise_versions(struct db *db, const char *tenant_id, int64_t *version, struct error *err)
-{
-	int rc = routing_raise(db, tenant_id, err);
-
-	return rc != 0 ? rc : changes_raise(db, version, err);
-}
-
 /* The node and the tenant are there. */
 static int
 run_request(
@@ -149,7 +141,7 @@ run_request(
 	slice->routes = tenant->routes;
 	rc = run(slice, rows, &progress, err);
 	if (rc == 0 && (first || progress.finished || later))
-		rc = raise_versions(slice->db, slice->tenant_id, version, err);
+		rc = changes_raise_of(slice->db, slice->tenant_id, version, err);
 	return rc;
 }
 
@@ -200,7 +192,7 @@ give_up(struct db *db, const struct db_rows *rows, struct error *err)
 		rc = replay_rows_end(db, tenant_id, id, "failed",
 		    "the store refuses to go on; the log of the service says why", &ended, err);
 	if (rc == 0)
-		rc = raise_versions(db, tenant_id, &version, err);
+		rc = changes_raise_of(db, tenant_id, &version, err);
 	return db_end(db, rc, err);
 }
 

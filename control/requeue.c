@@ -285,11 +285,8 @@ requeue_rows(const struct request *request, struct many *many, const struct db_r
 		rc = move(request, letters, many->slice_requeued, err);
 		if (rc == 0)
 			rc = audit_slice(request, many, rows, err);
-		/* A transaction that raises one of these raises both. */
 		if (rc == 0)
-			rc = routing_raise(request->db, request->caller.tenant_id, err);
-		if (rc == 0)
-			rc = changes_raise(request->db, &version, err);
+			rc = changes_raise_of(request->db, request->caller.tenant_id, &version, err);
 	}
 	free(letters);
 	return rc;

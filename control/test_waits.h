@@ -50,7 +50,7 @@ enum test_waits_room test_waits_room(struct test_waits *waits, const char *tenan
  */
 void test_waits_add(struct test_waits *waits, struct call *call);
 
-/* This process ends: who still waits gets 504 now, also who comes later. */
+/* For the end of the process: calls that wait, and those that are added later, get 504 at once. */
 void test_waits_end(struct test_waits *waits);
 
 /* Ends the thread; waits until that instant of the steady clock at most. false: it is still at work. */

@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "base/uuid.h"
+#include "store/webhooks/old_rows.h"
 
 #define KEPT_MS (60ll * 60 * 1000)
 
@@ -78,14 +79,6 @@ cancelled_jobs_remove_old(struct db *db, uint32_t limit, uint32_t *removed, stru
 	    "DELETE FROM cancelled_jobs WHERE (tenant_id, version, job_id) IN (SELECT tenant_id, version, job_id"
 	    " FROM cancelled_jobs WHERE hl_ms(cancelled_at) <= hl_ms(hl_now()) - $1 LIMIT $2) RETURNING job_id"};
 	const struct db_param params[] = {db_int(KEPT_MS), db_int(limit)};
-	struct db_rows *rows = NULL;
-	int rc = db_begin(db, err);
 
-	if (rc == 0)
-		rc = db_query(db, &remove_old, params, 2, &rows, err);
-	rc = db_end(db, rc, err);
-	if (rc == 0)
-		*removed = db_rows_count(rows);
-	db_rows_free(rows);
-	return rc;
+	return old_rows_remove(db, &remove_old, params, 2, removed, err);
 }

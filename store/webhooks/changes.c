@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "store/webhooks/routing.h"
 
 static const struct db_statement read_version = {"SELECT version FROM changes WHERE id = 1", NULL};
 
@@ -89,6 +90,14 @@ changes_raise(struct db *db, int64_t *version, struct error *err)
 	int rc = ask(db, &raise_version, version, 1, err);
 
 	return rc == 0 ? stamp_raised(db, *version, err) : rc;
+}
+
+int
+changes_raise_of(struct db *db, const char *tenant_id, int64_t *version, struct error *err)
+{
+	int rc = routing_raise(db, tenant_id, err);
+
+	return rc == 0 ? changes_raise(db, version, err) : rc;
 }
 
 int

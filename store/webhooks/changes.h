@@ -21,10 +21,17 @@ int changes_read(struct db *db, struct changes *changes, struct error *err);
 
 /*
  * Raises the version in the transaction that db_begin() began. Other transactions that raise it wait until this one
- * has ended, so versions follow commits: call it late. A changed API key gets the version, and so do the tenants whose
- * routing versions the transaction has raised before: couriers look at them. Returns as db_query().
+ * has ended, so versions follow commits: call it late. Changed API keys get the version. The tenants whose routing
+ * versions the transaction has raised before get it also: couriers look at them. Returns as db_query().
  */
 int changes_raise(struct db *db, int64_t *version, struct error *err);
+
+/*
+ * routing_raise() of a tenant and changes_raise(): couriers find out that something of the tenant has changed. The
+ * first without the second, in one transaction, takes away the mark by which they find an earlier change. Returns as
+ * db_query().
+ */
+int changes_raise_of(struct db *db, const char *tenant_id, int64_t *version, struct error *err);
 
 /*
  * The names of nodes that have said in the last ten seconds that they live, but not that they act by that version; the

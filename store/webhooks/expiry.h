@@ -1,7 +1,7 @@
 /*
- * Jobs that are past their time become dead letters `expired` here, whoever holds them or not: those past expires_at by
- * five minutes, which no courier has met in that time, and those whose event is about to go. A courier does the same
- * with the jobs that it is about to attempt.
+ * Turns jobs that are past their time into dead letters `expired`. A job is past its time five minutes after its
+ * expires_at, or when its event is about to go. It may be in a courier's memory, or in its row only. A courier does the
+ * same with an expired job that it is about to attempt.
  */
 #ifndef STORE_WEBHOOKS_EXPIRY_H
 #define STORE_WEBHOOKS_EXPIRY_H

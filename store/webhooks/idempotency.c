@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "store/webhooks/old_rows.h"
 
 #define KEPT_MS (24ll * 60 * 60 * 1000)
 
@@ -120,14 +121,6 @@ idempotency_remove_old(struct db *db, uint32_t limit, uint32_t *removed, struct 
 	    " (SELECT tenant_id, route, key FROM idempotency_keys WHERE created_at < hl_time($1) LIMIT $2) RETURNING 1",
 	    NULL};
 	const struct db_param params[] = {db_int(clock_wall_us() / 1000 - KEPT_MS), db_int(limit)};
-	struct db_rows *rows;
-	int rc = db_begin(db, err);
 
-	if (rc == 0)
-		rc = db_query(db, &remove_old, params, 2, &rows, err);
-	if (rc == 0) {
-		*removed = db_rows_count(rows);
-		db_rows_free(rows);
-	}
-	return db_end(db, rc, err);
+	return old_rows_remove(db, &remove_old, params, 2, removed, err);
 }

@@ -1,6 +1,8 @@
 /* The tables `inbox_keys` and `inbox_messages`. */
 #include "store/webhooks/inbox_rows.h"
 
+#include "store/webhooks/old_rows.h"
+
 int
 inbox_rows_key(struct db *db, const char *made, struct db_rows **rows, struct error *err)
 {
@@ -75,14 +77,6 @@ inbox_rows_remove_old(struct db *db, uint32_t limit, uint32_t *removed, struct e
 	    "DELETE FROM inbox_messages WHERE message_id IN (SELECT message_id FROM inbox_messages"
 	    " WHERE hl_ms(received_at) <= hl_ms(hl_now()) - $1 ORDER BY message_id LIMIT $2) RETURNING message_id"};
 	const struct db_param params[] = {db_int(INBOX_KEPT_MS), db_int(limit)};
-	struct db_rows *rows = NULL;
-	int rc = db_begin(db, err);
 
-	if (rc == 0)
-		rc = db_query(db, &statement, params, 2, &rows, err);
-	rc = db_end(db, rc, err);
-	if (rc == 0)
-		*removed = db_rows_count(rows);
-	db_rows_free(rows);
-	return rc;
+	return old_rows_remove(db, &statement, params, 2, removed, err);
 }

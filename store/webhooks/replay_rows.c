@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "store/webhooks/old_rows.h"
+
 #define COLUMNS                                                                                                        \
 	"replay_id, tenant_id, status, request, place, matched, matched_exact, taken, replayed, scheduled, skipped, "  \
 	"results, error, hl_ms(created_at), hl_ms(updated_at), hl_ms(next_at), hl_ms(finished_at), hl_ms(hl_now())"
@@ -133,14 +135,6 @@ replay_rows_remove_old(struct db *db, uint32_t limit, uint32_t *removed, struct 
 	    "DELETE FROM replays WHERE (tenant_id, replay_id) IN (SELECT tenant_id, replay_id FROM replays"
 	    " WHERE hl_ms(finished_at) < hl_ms(hl_now()) - $1 LIMIT $2) RETURNING 1"};
 	const struct db_param params[] = {db_int(REPLAYS_KEPT_MS), db_int(limit)};
-	struct db_rows *rows = NULL;
-	int rc = db_begin(db, err);
 
-	if (rc == 0)
-		rc = db_query(db, &remove_old, params, 2, &rows, err);
-	rc = db_end(db, rc, err);
-	if (rc == 0)
-		*removed = db_rows_count(rows);
-	db_rows_free(rows);
-	return rc;
+	return old_rows_remove(db, &remove_old, params, 2, removed, err);
 }

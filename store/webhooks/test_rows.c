@@ -1,6 +1,8 @@
 /* A table of a few rows, which live for seconds. */
 #include "store/webhooks/test_rows.h"
 
+#include "store/webhooks/old_rows.h"
+
 int
 test_rows_add(struct db *db, const struct test_row *row, struct error *err)
 {
@@ -59,14 +61,6 @@ test_rows_remove_old(struct db *db, uint32_t limit, uint32_t *removed, struct er
 	    " FROM endpoint_tests WHERE expires_at <= hl_time(hl_ms(hl_now()) - 360000) LIMIT $1) RETURNING attempt_id",
 	    NULL};
 	const struct db_param params[] = {db_int(limit)};
-	struct db_rows *rows = NULL;
-	int rc = db_begin(db, err);
 
-	if (rc == 0)
-		rc = db_query(db, &remove_old, params, 1, &rows, err);
-	rc = db_end(db, rc, err);
-	if (rc == 0)
-		*removed = db_rows_count(rows);
-	db_rows_free(rows);
-	return rc;
+	return old_rows_remove(db, &remove_old, params, 1, removed, err);
 }

@@ -120,8 +120,8 @@ struct model_row *scene_publish(uint32_t endpoint);
 void scene_change(uint32_t endpoint);
 
 /*
- * The store thread: tells what is noted, and begins to work; does the next thing it was asked for; writes outcomes, at
- * most so many.
+ * The store thread, step by step. store_start() tells what is noted and begins to work. store_answer() does the next
+ * thing that the thread was asked for. store_commit() writes at most so many outcomes.
  */
 void store_start(void);
 bool store_answer(void);

@@ -66,7 +66,7 @@ COMMENT ON COLUMN endpoint_tests.node_id IS 'The node that was asked, whose cour
 COMMENT ON COLUMN endpoint_tests.topic IS 'Of the event that is sent.';
 COMMENT ON COLUMN endpoint_tests.payload IS 'Of the event that is sent: JSON.';
 COMMENT ON COLUMN endpoint_tests.requested_at IS 'When somebody asked for it.';
-COMMENT ON COLUMN endpoint_tests.expires_at IS 'When it may be begun no more. Upkeep removes the row then.';
+COMMENT ON COLUMN endpoint_tests.expires_at IS 'When it may be begun no more. Upkeep removes the row six minutes later.';
 
 -- So that upkeep finds what a deleted endpoint leaves.
 ALTER TABLE dlq_events ADD COLUMN endpoint_id uuid;
