@@ -45,14 +45,12 @@ COMMENT ON COLUMN hookline_schema_migrations.version IS 'Number of the migration
 COMMENT ON COLUMN hookline_schema_migrations.name IS 'Name of its file, without number and ending.';
 COMMENT ON COLUMN hookline_schema_migrations.applied_at IS 'Start of the transaction that applied it.';
 
--- Three functions that SQLite has also, registered by hooksd: a statement that uses them has one text for both. PostgreSQL puts
--- the body of such a function into the statement only when all of it is as immutable and strict as the function: a call that
--- stays a call costs ten times as much. Operators that depend on a session's time zone are not immutable.
+-- Three functions that SQLite has also, registered by hooksd: a statement that uses them has one text for both.
 
 CREATE FUNCTION hl_ms(at timestamptz) RETURNS bigint
 	LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 AS $$
-	SELECT pg_catalog.floor(EXTRACT(epoch FROM at - TIMESTAMPTZ '1970-01-01 00:00:00+00') * 1000)::bigint
+	SELECT pg_catalog.floor(EXTRACT(epoch FROM at) * 1000)::bigint
 $$;
 COMMENT ON FUNCTION hl_ms(timestamptz) IS 'The time in ms since 1970, as the API tells it.';
 
@@ -60,7 +58,7 @@ CREATE FUNCTION hl_time(ms bigint) RETURNS timestamptz
 	LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 AS $$
 	-- Days apart: the product of a number and an interval is exact up to 2^53 microseconds.
-	SELECT (TIMESTAMP '1970-01-01' + ms / 86400000 * INTERVAL '24 hours' + ms % 86400000 * INTERVAL '1 millisecond') AT TIME ZONE 'UTC'
+	SELECT TIMESTAMPTZ '1970-01-01 00:00:00+00' + ms / 86400000 * INTERVAL '24 hours' + ms % 86400000 * INTERVAL '1 millisecond'
 $$;
 COMMENT ON FUNCTION hl_time(bigint) IS 'The time of so many ms since 1970.';
 
