@@ -63,10 +63,11 @@ static const struct db_statement find_jobs = {
 static const enum db_type key_types[] = {DB_TYPE_TEXT, DB_TYPE_UUID, DB_TYPE_UUID};
 
 static const struct db_each remove_jobs = {
-    .statement = {"DELETE FROM jobs USING unnest($1::text[], $2::uuid[], $3::uuid[]) AS given (tenant_id, endpoint_id, "
-		  "job_id) WHERE jobs.tenant_id = given.tenant_id AND jobs.endpoint_id = given.endpoint_id "
-		  "AND jobs.job_id = given.job_id RETURNING jobs.job_id",
-	"DELETE FROM jobs WHERE tenant_id = $1 AND endpoint_id = $2 AND job_id = $3 RETURNING job_id"},
+    .statement =
+	{"DELETE FROM jobs USING unnest($1::text[], $2::uuid[], $3::uuid[]) AS given (tenant_id, endpoint_id, "
+	 "job_id) WHERE jobs.tenant_id = ANY (ARRAY[given.tenant_id]) AND jobs.endpoint_id = given.endpoint_id "
+	 "AND jobs.job_id = given.job_id RETURNING jobs.job_id",
+	    "DELETE FROM jobs WHERE tenant_id = $1 AND endpoint_id = $2 AND job_id = $3 RETURNING job_id"},
     .types = key_types,
     .count = 3};
 
@@ -134,7 +135,7 @@ static const enum db_type event_types[] = {DB_TYPE_TEXT, DB_TYPE_UUID, DB_TYPE_I
 static const struct db_each remove_events = {
     .statement =
 	{"DELETE FROM events USING unnest($1::text[], $2::uuid[], $3::bigint[]) AS given (tenant_id, event_id, "
-	 "made) WHERE events.tenant_id = given.tenant_id AND events.event_id = given.event_id "
+	 "made) WHERE events.tenant_id = ANY (ARRAY[given.tenant_id]) AND events.event_id = given.event_id "
 	 "AND events.created_at >= hl_time(given.made) AND events.created_at < hl_time(given.made + 1)",
 	    "DELETE FROM events WHERE tenant_id = $1 AND event_id = $2 AND created_at >= hl_time($3) "
 	    "AND created_at < hl_time($3 + 1)"},

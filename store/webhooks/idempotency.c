@@ -70,12 +70,13 @@ static const enum db_type find_types[] = {DB_TYPE_TEXT, DB_TYPE_TEXT, DB_TYPE_TE
 
 #define FIND_COLUMNS (sizeof find_types / sizeof *find_types)
 
-/* In a second statement, which sees what the first one has waited for. */
+/* A second statement, which sees what the first one has waited for. OFFSET 0: it goes by the key of each request. */
 static const struct db_each find_others = {
     {"SELECT request.number, k.object_id, k.fingerprint"
      " FROM unnest($1::text[], $2::text[], $3::text[], $4::uuid[], $5::int[])"
-     " AS request (tenant_id, route, key, object_id, number) JOIN idempotency_keys k ON k.tenant_id = request.tenant_id"
-     " AND k.route = request.route AND k.key = request.key AND k.object_id <> CAST(request.object_id AS text)",
+     " AS request (tenant_id, route, key, object_id, number) CROSS JOIN LATERAL (SELECT object_id, fingerprint"
+     " FROM idempotency_keys WHERE tenant_id = request.tenant_id AND route = request.route AND key = request.key"
+     " AND object_id <> CAST(request.object_id AS text) OFFSET 0) AS k",
 	"SELECT $5, object_id, fingerprint FROM idempotency_keys"
 	" WHERE tenant_id = $1 AND route = $2 AND key = $3 AND object_id <> $4"},
     find_types, FIND_COLUMNS};

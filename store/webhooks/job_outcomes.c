@@ -66,7 +66,8 @@ put_key(const struct job_outcome *outcome, struct db_param *values)
 }
 
 #define OF_GIVEN                                                                                                       \
-	"jobs.tenant_id = given.tenant_id AND jobs.endpoint_id = given.endpoint_id AND jobs.job_id = given.job_id "
+	"jobs.tenant_id = ANY (ARRAY[given.tenant_id]) AND jobs.endpoint_id = given.endpoint_id "                      \
+	"AND jobs.job_id = given.job_id "
 #define OF_KEY "jobs.tenant_id = $1 AND jobs.endpoint_id = $2 AND jobs.job_id = $3 "
 
 /* ---- delivered ---- */
@@ -86,10 +87,10 @@ static const enum db_type event_types[] = {DB_TYPE_TEXT, DB_TYPE_UUID, DB_TYPE_U
 
 static const struct db_each forget_event = {
     .statement = {"DELETE FROM dlq_events USING unnest($1::text[], $2::uuid[], $3::uuid[], $4::uuid[]) "
-		  "AS given (tenant_id, endpoint_id, job_id, event_id) WHERE dlq_events.tenant_id = given.tenant_id "
+		  "AS given (tenant_id, endpoint_id, job_id, event_id) WHERE dlq_events.tenant_id = ANY "
+		  "(ARRAY[given.tenant_id]) "
 		  "AND dlq_events.event_id = given.event_id AND dlq_events.job_id = given.job_id AND NOT EXISTS "
-		  "(SELECT 1 FROM jobs WHERE jobs.tenant_id = given.tenant_id "
-		  "AND jobs.endpoint_id = given.endpoint_id AND jobs.job_id = given.job_id)",
+		  "(SELECT 1 FROM jobs WHERE " OF_GIVEN ")",
 	"DELETE FROM dlq_events WHERE tenant_id = $1 AND event_id = $4 AND job_id = $3 AND NOT EXISTS "
 	"(SELECT 1 FROM jobs WHERE jobs.tenant_id = $1 AND jobs.endpoint_id = $2 AND jobs.job_id = $3)"},
     .types = event_types,
@@ -176,11 +177,13 @@ static const enum db_type bury_types[] = {DB_TYPE_TEXT, DB_TYPE_UUID, DB_TYPE_UU
 	"CASE WHEN events.event_id IS NULL THEN dlq_events.target_user_id ELSE events.target_user_id END, "            \
 	"CASE WHEN events.event_id IS NULL THEN dlq_events.extra ELSE events.extra END, "                              \
 	"CASE WHEN events.event_id IS NULL THEN dlq_events.trace ELSE events.trace END "
-#define OF_GONE                                                                                                        \
-	" AS gone LEFT JOIN events ON events.tenant_id = gone.tenant_id AND events.event_id = gone.event_id "          \
+#define EVENT_OF_GONE                                                                                                  \
+	" AS gone LEFT JOIN events ON events.event_id = gone.event_id "                                                \
 	"AND events.created_at >= hl_time(gone.made) AND events.created_at < hl_time(gone.made + 1) "                  \
-	"LEFT JOIN dlq_events ON dlq_events.tenant_id = gone.tenant_id AND dlq_events.event_id = gone.event_id "       \
-	"AND dlq_events.job_id = gone.job_id "
+	"AND events.tenant_id = "
+#define KEPT_OF_GONE                                                                                                   \
+	" LEFT JOIN dlq_events ON dlq_events.event_id = gone.event_id AND dlq_events.job_id = gone.job_id "            \
+	"AND dlq_events.tenant_id = "
 #define GONE                                                                                                           \
 	"jobs.tenant_id, jobs.job_id, jobs.event_id, jobs.endpoint_id, jobs.transform_id, jobs.replay_id, "            \
 	"jobs.subscription_ids"
@@ -192,10 +195,12 @@ static const struct db_each bury = {
 		  "endpoint_id, job_id, below, attempt_count, reason, http_status, error, made) WHERE " OF_GIVEN
 		  "AND jobs.attempt_count < given.below RETURNING " GONE
 		  ", given.attempt_count, given.reason, given.http_status, given.error, "
-		  "given.made) " DEAD_LETTERS "FROM deleted" OF_GONE "ON CONFLICT (tenant_id, job_id) DO NOTHING",
+		  "given.made) " DEAD_LETTERS "FROM deleted" EVENT_OF_GONE "ANY (ARRAY[gone.tenant_id])" KEPT_OF_GONE
+		  "ANY (ARRAY[gone.tenant_id]) ON CONFLICT (tenant_id, job_id) DO NOTHING",
 	DEAD_LETTERS "FROM (SELECT " GONE ", $5 AS attempt_count, $6 AS reason, $7 AS http_status, $8 AS error, "
-		     "$9 AS made FROM jobs WHERE " OF_KEY "AND jobs.attempt_count < $4)" OF_GONE
-		     "WHERE true ON CONFLICT (tenant_id, job_id) DO NOTHING"},
+		     "$9 AS made FROM jobs WHERE " OF_KEY "AND jobs.attempt_count < $4)" EVENT_OF_GONE
+		     "gone.tenant_id" KEPT_OF_GONE
+		     "gone.tenant_id WHERE true ON CONFLICT (tenant_id, job_id) DO NOTHING"},
     .types = bury_types,
     .count = 9};
 

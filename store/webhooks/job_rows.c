@@ -37,18 +37,21 @@ static const enum db_type event_types[] = {DB_TYPE_TEXT, DB_TYPE_UUID, DB_TYPE_U
 	"CASE WHEN events.event_id IS NULL THEN dlq_events.target_user_id ELSE events.target_user_id END, "            \
 	"CASE WHEN events.event_id IS NULL THEN dlq_events.extra ELSE events.extra END, "                              \
 	"CASE WHEN events.event_id IS NULL THEN dlq_events.trace ELSE events.trace END FROM "
-#define OF_JOB                                                                                                         \
-	" LEFT JOIN events ON events.tenant_id = given.tenant_id AND events.event_id = given.event_id "                \
+#define EVENT_OF_JOB                                                                                                   \
+	" LEFT JOIN events ON events.event_id = given.event_id "                                                       \
 	"AND events.created_at >= hl_time(given.made) AND events.created_at < hl_time(given.made + 1) "                \
-	"LEFT JOIN dlq_events ON dlq_events.tenant_id = given.tenant_id AND dlq_events.event_id = given.event_id "     \
-	"AND dlq_events.job_id = given.job_id "
+	"AND events.tenant_id = "
+#define KEPT_OF_JOB                                                                                                    \
+	" LEFT JOIN dlq_events ON dlq_events.event_id = given.event_id AND dlq_events.job_id = given.job_id "          \
+	"AND dlq_events.tenant_id = "
+#define IS_THERE " WHERE events.event_id IS NOT NULL OR dlq_events.event_id IS NOT NULL"
 
 static const struct db_each read_events = {
     .statement = {EVENT "unnest($1::text[], $2::uuid[], $3::uuid[], $4::bigint[]) "
-			"AS given (tenant_id, job_id, event_id, made)" OF_JOB
-			"WHERE events.event_id IS NOT NULL OR dlq_events.event_id IS NOT NULL",
-	EVENT "(SELECT $1 AS tenant_id, $2 AS job_id, $3 AS event_id, $4 AS made) AS given" OF_JOB
-	      "WHERE events.event_id IS NOT NULL OR dlq_events.event_id IS NOT NULL"},
+			"AS given (tenant_id, job_id, event_id, made)" EVENT_OF_JOB
+			"ANY (ARRAY[given.tenant_id])" KEPT_OF_JOB "ANY (ARRAY[given.tenant_id])" IS_THERE,
+	EVENT "(SELECT $1 AS tenant_id, $2 AS job_id, $3 AS event_id, $4 AS made) AS given" EVENT_OF_JOB
+	      "given.tenant_id" KEPT_OF_JOB "given.tenant_id" IS_THERE},
     .types = event_types,
     .count = 4};
 

@@ -119,7 +119,7 @@ replay_events_count(struct db *db, const struct replay_range *range, const struc
 static const enum db_type count_types[] = {DB_TYPE_TEXT, DB_TYPE_UUID, DB_TYPE_INT8, DB_TYPE_INT4};
 static const struct db_each set_count = {
     {"UPDATE events SET job_count = given.jobs FROM unnest($1::text[], $2::uuid[], $3::bigint[], $4::int[])"
-     " AS given (tenant_id, event_id, made, jobs) WHERE events.tenant_id = given.tenant_id"
+     " AS given (tenant_id, event_id, made, jobs) WHERE events.tenant_id = ANY (ARRAY[given.tenant_id])"
      " AND events.event_id = given.event_id AND events.created_at >= hl_time(given.made)"
      " AND events.created_at < hl_time(given.made + 1)",
 	"UPDATE events SET job_count = $4 WHERE tenant_id = $1 AND event_id = $2 AND created_at >= hl_time($3)"

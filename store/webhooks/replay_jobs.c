@@ -84,7 +84,7 @@ static const enum db_type dead_types[EARLIER_COLUMNS] = {DB_TYPE_TEXT, DB_TYPE_U
 static const struct db_each find_arrived = {
     {"SELECT asked.number, attempts.endpoint_id, attempts.job_id"
      " FROM unnest($1::text[], $2::uuid[], $3::bigint[], $4::int[]) AS asked (tenant_id, event_id, made, number)"
-     " JOIN attempts ON attempts.tenant_id = asked.tenant_id AND attempts.event_id = asked.event_id"
+     " JOIN attempts ON attempts.tenant_id = ANY (ARRAY[asked.tenant_id]) AND attempts.event_id = asked.event_id"
      " AND attempts.started_at >= hl_time(asked.made - 86400000) WHERE attempts.status = 'success'",
 	"SELECT $4, endpoint_id, job_id FROM attempts WHERE tenant_id = $1 AND event_id = $2"
 	" AND started_at >= hl_time($3 - 86400000) AND status = 'success'"},
@@ -93,7 +93,7 @@ static const struct db_each find_arrived = {
 static const struct db_each find_dead = {
     {"SELECT asked.number, dlq.endpoint_id, dlq.job_id, dlq.transform_id"
      " FROM unnest($1::text[], $2::uuid[], $3::uuid[], $4::int[]) AS asked (tenant_id, event_id, last, number)"
-     " JOIN dlq ON dlq.tenant_id = asked.tenant_id AND dlq.job_id BETWEEN asked.event_id AND asked.last",
+     " JOIN dlq ON dlq.tenant_id = ANY (ARRAY[asked.tenant_id]) AND dlq.job_id BETWEEN asked.event_id AND asked.last",
 	"SELECT $4, endpoint_id, job_id, transform_id FROM dlq WHERE tenant_id = $1 AND job_id BETWEEN $2 AND $3"},
     dead_types, EARLIER_COLUMNS};
 

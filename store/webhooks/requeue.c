@@ -84,7 +84,7 @@ static const enum db_type types[] = {DB_TYPE_TEXT, DB_TYPE_UUID, DB_TYPE_INT4, D
 	"dlq.ordering_key, dlq.target_user_id, dlq.extra, dlq.trace FROM "
 static const struct db_each keep_events = {
     .statement = {KEEP "unnest($1::text[], $2::uuid[]) AS given (tenant_id, job_id) JOIN dlq ON "
-		       "dlq.tenant_id = given.tenant_id AND dlq.job_id = given.job_id "
+		       "dlq.tenant_id = ANY (ARRAY[given.tenant_id]) AND dlq.job_id = given.job_id "
 		       "ON CONFLICT (tenant_id, event_id, job_id) DO NOTHING",
 	KEEP "dlq WHERE dlq.tenant_id = $1 AND dlq.job_id = $2 "
 	     "ON CONFLICT (tenant_id, event_id, job_id) DO NOTHING"},
@@ -108,7 +108,7 @@ static const struct db_each make_jobs = {
     .statement = {MAKE("given.node_id", "given.status",
 		      "given.lifetime") "unnest($1::text[], $2::uuid[], $3::int[], $4::text[], $5::bigint[]) "
 					"AS given (tenant_id, job_id, node_id, status, lifetime) JOIN dlq ON "
-					"dlq.tenant_id = given.tenant_id "
+					"dlq.tenant_id = ANY (ARRAY[given.tenant_id]) "
 					"AND dlq.job_id = given.job_id",
 	MAKE("$3", "$4", "$5") "dlq WHERE dlq.tenant_id = $1 AND dlq.job_id = $2"},
     .types = types,
@@ -116,7 +116,7 @@ static const struct db_each make_jobs = {
 
 static const struct db_each remove_letters = {
     .statement = {"DELETE FROM dlq USING unnest($1::text[], $2::uuid[]) AS given (tenant_id, job_id) "
-		  "WHERE dlq.tenant_id = given.tenant_id AND dlq.job_id = given.job_id",
+		  "WHERE dlq.tenant_id = ANY (ARRAY[given.tenant_id]) AND dlq.job_id = given.job_id",
 	"DELETE FROM dlq WHERE dlq.tenant_id = $1 AND dlq.job_id = $2"},
     .types = types,
     .count = 2};

@@ -21,7 +21,7 @@ CREATE TABLE endpoint_tests (
 	PRIMARY KEY (tenant_id, attempt_id)
 ) STRICT, WITHOUT ROWID;
 
-CREATE INDEX dlq_events_endpoint_id_tenant_id_idx ON dlq_events (endpoint_id, tenant_id);
+CREATE INDEX dlq_events_endpoint_id_idx ON dlq_events (endpoint_id);
 
 -- False: the range has more events than were counted; matched is of the first ones.
 ALTER TABLE replays ADD COLUMN matched_exact INTEGER NOT NULL DEFAULT 1;
