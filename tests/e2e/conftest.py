@@ -191,7 +191,10 @@ def started_hooklines(postgres_server):
     hooklines = {}
     yield hooklines
     postgres_server.start()
+    lies = {store: hookline.query("SELECT attempt_id, http_status FROM attempts WHERE status = 'success'"
+                                  " AND (http_status < 200 OR http_status > 299)") for store, hookline in hooklines.items()}
     clean_up(hooklines.values())
+    assert not any(lies.values()), f"attempts that were no 2xx count as successes: {lies}"
     for hookline in hooklines.values():
         if hookline.database:
             hookline.database.drop()

@@ -9,6 +9,7 @@ import pytest
 from harness.deliveries import Endpoints
 from harness.metrics import metrics
 from harness.recording_receiver import Answer, Receiver
+from harness.rows import now_ms
 from harness.waiting import wait_until
 from harness.webhooks import STORES
 
@@ -50,14 +51,24 @@ def test_a_protection_page_kills_nothing_and_all_arrive_when_it_is_gone(hookline
     assert count(hookline, tenant, "dlq WHERE") == 0
 
 
-def test_answers_that_kill_at_once_kill_some_and_the_rest_wait(hookline, tenant, endpoints, receiver):
+def test_answers_that_kill_at_once_kill_some_and_the_rest_waits_until_one_requeue_brings_all(hookline, tenant, endpoints, receiver):
     receiver.answers["/in"] = Answer(status=422)
     made = endpoints.add("/in")
     publish(tenant, 100)
     wait_breaker(tenant, made, "open")
     wait_until(lambda: count(hookline, tenant, "dlq WHERE") == len(receiver.arrivals), "the dead letters to be stored")
-    assert 10 <= count(hookline, tenant, "dlq WHERE") <= 20
-    assert count(hookline, tenant, "jobs WHERE") >= 80
+    dead = count(hookline, tenant, "dlq WHERE")
+    assert 10 <= dead <= 20 and count(hookline, tenant, "jobs WHERE") == 100 - dead
+    receiver.answers["/in"] = Answer()
+    requeued = tenant.client.post("/v1/dlq/requeue", {"endpoint_id": made["id"]}).json
+    assert (requeued["matched"], requeued["requeued"]) == (dead, dead)
+    jobs = tenant.client.items("/v1/jobs")
+    assert len(jobs) == 100 and count(hookline, tenant, "dlq WHERE") == 0
+    assert min(job["expires_at"] for job in jobs) > now_ms() + 100 * 3_600_000, "one and a half times the standard schedule"
+    tenant.client.patch(f"/v1/endpoints/{made['id']}", {"enabled": True})
+    wait_until(lambda: len({arrival.job for arrival in receiver.arrivals if arrival.answer.delivers}) == 100, "all to arrive", 30)
+    wait_until(lambda: count(hookline, tenant, "jobs WHERE") == 0, "all to be done")
+    assert count(hookline, tenant, "dlq WHERE") == 0
 
 
 def test_a_new_url_closes_the_breaker_and_what_waits_goes_there(hookline, tenant, endpoints, receiver):

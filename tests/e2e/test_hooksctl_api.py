@@ -170,6 +170,14 @@ def test_dead_letters_are_requeued_one_by_one_and_by_options(ctl):
     assert [row[0] for row in table(ctl("dlq", "ls"))] == [third]
 
 
+def test_deliveries_of_a_tenant_are_paused_counted_and_resumed(ctl):
+    tenant = ("--tenant", ctl.tenant.id)
+    assert json.loads(ctl.admin("admin", "pause", *tenant, "--reason=a move", "--json")) == {"ok": True, "paused": True}
+    assert fields(ctl.admin("admin", "stats", *tenant))["paused"] == "true"
+    assert json.loads(ctl.admin("admin", "resume", *tenant, "--json")) == {"ok": True, "paused": False}
+    assert fields(ctl.admin("admin", "stats", *tenant))["paused"] == "false"
+
+
 def test_an_endpoint_is_tested_and_the_result_shown(ctl, receiver):
     endpoint = ctl.json("endpoints", "add", receiver.url("/in"), "--enabled=false")["id"]
     shown = fields(ctl("test", endpoint))

@@ -4,7 +4,6 @@ import itertools
 import json
 import time
 import uuid
-from collections import namedtuple
 
 _numbers = itertools.count(1)
 
@@ -22,9 +21,6 @@ def new_id(at_ms, last=None):
 
 def job_of(event_id, number=1):
     return f"{event_id[:-4]}{number:04x}"
-
-
-Held = namedtuple("Held", "store query")  # a daemon's store by one connection
 
 
 class Rows:
@@ -88,16 +84,23 @@ class Rows:
             "endpoint_id": endpoint_id, "duration_ms": 12, "attempt_n": 1, "http_status": 200, "status": "success"} | columns)
         return attempt_id
 
-    def dead_letters(self, endpoint_id, count):
-        """So many, a few of which died at the same time, in one transaction."""
-        at = now_ms() - 3_600_000
-        with self.hookline.reader() as read:
-            own, self.hookline = self.hookline, Held(self.hookline.store, read)
-            read("BEGIN")
-            made = [self.dead_letter(endpoint_id, at_ms=at + number // 7) for number in range(count)]
-            read("COMMIT")
-            self.hookline = own
-        return made
+    def dead_letters(self, endpoint_id, count, payload=None):
+        """The ids of so many, of an hour ago, a few of which died at the same time."""
+        at_ms, block = now_ms() - 3_600_000, 0x8000 | next(_numbers) & 0x3fff
+        prefix = f"{new_id(at_ms)[:19]}{block:04x}-"
+        if self.hookline.store == "postgres":
+            numbers, kind = "SELECT n FROM generate_series(1, :count) AS n", "uuid"
+            of_number, time = "lpad(to_hex(n), 8, '0')", "hl_time(CAST(:at AS bigint) + n / 7)"
+        else:
+            numbers = "WITH RECURSIVE g (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM g WHERE n < :count) SELECT n FROM g"
+            kind, of_number, time = "text", "printf('%08x', n)", ":at + n / 7"
+        self.hookline.query(
+            "INSERT INTO dlq (tenant_id, endpoint_id, job_id, event_id, created_at, occurred_at, reason, attempt_count,"
+            f" last_http_status, topic, payload) SELECT :id, CAST(:endpoint AS {kind}), CAST(:prefix || {of_number} || '0001' AS"
+            f" {kind}), CAST(:prefix || {of_number} || '0000' AS {kind}), {time}, {time}, 'http_410', 1, 410, 'order.created',"
+            f" CAST(:payload AS {'json' if kind == 'uuid' else 'text'}) FROM ({numbers}) AS m", id=self.tenant.id,
+            endpoint=endpoint_id, prefix=prefix, at=at_ms, count=count, payload=json.dumps(payload))
+        return [f"{prefix}{number:08x}0001" for number in range(1, count + 1)]
 
     def dead_letter(self, endpoint_id, event_id=None, at_ms=None, number=1, **columns):
         at_ms = at_ms or now_ms()
