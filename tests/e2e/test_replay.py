@@ -9,6 +9,7 @@ import time
 import pytest
 
 from harness.client import encode
+from harness.recording_receiver import Answer
 from harness.rows import job_of, new_id, now_ms
 from harness.waiting import wait_until
 from harness.webhooks import STORES
@@ -71,6 +72,21 @@ def test_what_still_waits_is_skipped_and_not_touched(hookline, tenant, rows):
     assert after[:1] == before and len(after) == 2
     assert (str(after[1]["endpoint_id"]), after[1]["status"], after[1]["expires_at"]) == (other, "held", None)
     assert str(after[1]["replay_id"]) == told["id"]
+
+
+def test_what_is_under_way_is_neither_replayed_nor_requeued(hookline, tenant, endpoints, receiver):
+    receiver.answers["/in"] = Answer(delay=0.5)
+    endpoints.add("/in", max_in_flight=1)
+    events = [tenant.client.post("/v1/events", {"topic": "orders.made", "payload": n}).json for n in range(2)]
+    receiver.wait(1)  # the other one waits behind it
+    for event in events:
+        assert figures(replay(tenant, event_id=event["id"])) == ["done", 1, 0, 0, 1]
+        assert tenant.client.post(f"/v1/dlq/{event['job_ids'][0]}/requeue").status == 404
+    assert tenant.client.post("/v1/dlq/requeue", {}).json["matched"] == 0
+    assert len(receiver.arrivals) == 1, "it is under way still"
+    wait_until(lambda: jobs_of(hookline, tenant) == [], "both to be done")
+    assert [arrival.job for arrival in receiver.arrivals] == [job for event in events for job in event["job_ids"]]
+    assert [one["attempt_n"] for one in tenant.client.items("/v1/deliveries")] == [1, 1]
 
 
 def test_each_transform_of_an_endpoint_has_a_job_of_its_own(tenant, rows, hookline):
@@ -292,7 +308,7 @@ def test_a_rate_holds_and_cancel_ends_it(hookline, tenant, rows):
 
 
 @pytest.mark.parametrize("store", STORES)
-def test_control_that_is_killed_between_slices_makes_no_job_twice_and_forgets_none(make_hookline, store):
+def test_control_and_then_everything_that_is_killed_between_slices_makes_no_job_twice_and_forgets_none(make_hookline, store):
     hookline = make_hookline(store)
     hookline.start()
     tenant = hookline.new_tenant()
@@ -312,6 +328,8 @@ def test_control_that_is_killed_between_slices_makes_no_job_twice_and_forgets_no
         killed.append(progress()[1])
         for pid in hookline.daemon.pids("control"):
             os.kill(pid, signal.SIGKILL)
+    hookline.daemon.kill()
+    hookline.start()
     assert killed[0] == "running"
     wait_until(lambda: progress()[1] == "done", "the replay to end", 60)
     hookline.wait_ready()
