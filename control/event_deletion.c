@@ -136,11 +136,11 @@ audit(const struct request *request, const struct deletion *deletion, struct err
 	return rc;
 }
 
-/* Couriers learn of cancelled jobs by the tenant's routing version. */
+/* Couriers learn of cancelled jobs by the tenant's change_version. */
 static int
 tell_cancelled(const struct request *request, struct deletion *deletion, const struct db_rows *jobs, struct error *err)
 {
-	int rc = routing_raise(request->db, deletion->tenant_id, err);
+	int rc = routing_raise_for_couriers(request->db, deletion->tenant_id, err);
 
 	if (rc == 0)
 		rc = changes_raise(request->db, &deletion->slice_version, err);

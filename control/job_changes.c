@@ -1,4 +1,4 @@
-/* Each change raises the tenant's routing version, by which couriers read the rows anew. */
+/* Each change raises the tenant's change_version, by which couriers read the rows anew. */
 #include "control/job_changes.h"
 
 #include <string.h>
@@ -67,7 +67,7 @@ make_due(const struct request *request, void *context, struct reply *reply, stru
 	const char *tenant_id = request->caller.tenant_id;
 	struct db_rows *rows = NULL;
 	int64_t version;
-	int rc = routing_raise(request->db, tenant_id, err);
+	int rc = routing_raise_for_couriers(request->db, tenant_id, err);
 
 	(void)context;
 	if (rc == 0)
@@ -107,7 +107,7 @@ cancel(const struct request *request, void *context, struct reply *reply, struct
 	int64_t *version = context;
 	struct db_rows *rows = NULL;
 	bool there = false;
-	int rc = routing_raise(request->db, tenant_id, err); /* first, as everybody does who changes jobs */
+	int rc = routing_raise_for_couriers(request->db, tenant_id, err); /* first, as everybody does who changes jobs */
 
 	if (rc == 0)
 		rc = load(request, &rows, reply, err);
@@ -169,7 +169,7 @@ hurry_some(const struct request *request, void *context, struct reply *reply, st
 	const char *tenant_id = request->caller.tenant_id;
 	struct hurry *hurry = context;
 	int64_t version;
-	int rc = routing_raise(request->db, tenant_id, err);
+	int rc = routing_raise_for_couriers(request->db, tenant_id, err);
 
 	memcpy(hurry->slice_last, hurry->after, sizeof hurry->slice_last);
 	hurry->slice_jobs = 0;

@@ -1,4 +1,4 @@
-/* The jobs are rows: couriers read them when they learn of the tenant's new routing version. */
+/* The jobs are rows: couriers read them when they learn of the tenant's new change_version. */
 #include "control/notices.h"
 
 #include <stdbool.h>

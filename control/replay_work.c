@@ -1,6 +1,6 @@
 /*
- * Couriers learn of new jobs by the tenant's routing version. A slice raises it when the one before was a while ago,
- * and the last slice does: publishers need not read the tenant's routes again for each of many slices.
+ * Couriers learn of new jobs by the tenant's change_version. A slice raises it when the one before was a while ago, and
+ * the last slice does: couriers need not look at the tenant's rows again for each of many slices.
  */
 #include "control/replay_work.h"
 

@@ -261,7 +261,7 @@ end(const struct request *request, void *context, struct reply *reply, struct er
 		}
 		/* The couriers may not have been told of the last slices. */
 		if (rc == 0 && ended)
-			rc = routing_raise(request->db, tenant_id, err);
+			rc = routing_raise_for_couriers(request->db, tenant_id, err);
 		if (rc == 0 && ended)
 			rc = changes_raise(request->db, version, err);
 		if (rc == 0 && ended)

@@ -1,6 +1,6 @@
 /*
  * Many go in slices, each a transaction: a control that dies leaves each letter either as it was or as a job. The
- * tenant's routing version is raised first, so that endpoints are not deleted meanwhile.
+ * tenant's row of routing_versions is changed first, so that endpoints are not deleted meanwhile.
  */
 #include "control/requeue.h"
 
@@ -119,7 +119,7 @@ requeue_one(const struct request *request, void *context, struct reply *reply, s
 {
 	const char *tenant_id = request->caller.tenant_id, *id = context;
 	struct db_rows *rows = NULL;
-	int rc = routing_raise(request->db, tenant_id, err);
+	int rc = routing_raise_for_couriers(request->db, tenant_id, err);
 
 	if (rc == 0)
 		rc = requeue_lock(request->db, tenant_id, id, &rows, err);

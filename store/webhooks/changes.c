@@ -13,7 +13,7 @@ static const struct db_statement raise_version = {
 
 static const struct db_statement read_changes = {"SELECT version, removed_version FROM changes WHERE id = 1", NULL};
 
-/* routing_raise() leaves null. What others have locked is theirs. */
+/* routing_raise() and routing_raise_for_couriers() leave null. What others have locked is theirs. */
 #define RAISED "SELECT tenant_id FROM routing_versions WHERE change_version IS NULL"
 static const struct db_statement find_raised = {RAISED " FOR UPDATE SKIP LOCKED", RAISED};
 
@@ -95,7 +95,7 @@ changes_raise(struct db *db, int64_t *version, struct error *err)
 int
 changes_raise_of(struct db *db, const char *tenant_id, int64_t *version, struct error *err)
 {
-	int rc = routing_raise(db, tenant_id, err);
+	int rc = routing_raise_for_couriers(db, tenant_id, err);
 
 	return rc == 0 ? changes_raise(db, version, err) : rc;
 }

@@ -27,9 +27,9 @@ int changes_read(struct db *db, struct changes *changes, struct error *err);
 int changes_raise(struct db *db, int64_t *version, struct error *err);
 
 /*
- * routing_raise() of a tenant and changes_raise(): couriers find out that something of the tenant has changed. The
- * first without the second, in one transaction, takes away the mark by which they find an earlier change. Returns as
- * db_query().
+ * routing_raise_for_couriers() of a tenant and changes_raise(): couriers find out that jobs of the tenant have changed.
+ * The first without the second, in one transaction, takes away the mark by which they find an earlier change. Returns
+ * as db_query().
  */
 int changes_raise_of(struct db *db, const char *tenant_id, int64_t *version, struct error *err);
 

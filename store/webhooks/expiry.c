@@ -97,7 +97,7 @@ raise_tenants(struct db *db, const struct slice *slice, struct error *err)
 
 	for (uint32_t i = 0; rc == 0 && i < slice->count; i++)
 		if (i == 0 || !same_tenant(&slice->letters[i - 1], &slice->letters[i]))
-			rc = routing_raise(db, slice->letters[i].tenant_id.base, err);
+			rc = routing_raise_for_couriers(db, slice->letters[i].tenant_id.base, err);
 	return rc;
 }
 

@@ -99,7 +99,7 @@ publish_tell_nodes(struct db *db, const struct record *const *records, uint32_t 
 			continue;
 		before = id;
 		(void)snprintf(tenant, sizeof tenant, "%.*s", (int)id.len, id.base);
-		rc = routing_raise(db, tenant, err);
+		rc = routing_raise_for_couriers(db, tenant, err);
 	}
 	if (rc == 0)
 		rc = changes_raise(db, &version, err);

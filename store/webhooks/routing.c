@@ -16,14 +16,17 @@
 #define FIRST_VERSION "hl_ms(hl_now()) * 1048576"
 
 /* A tenant that has been removed gets none any more. */
-#define RAISE(first, later)                                                                                            \
+#define RAISE(first, change_version, later)                                                                            \
 	"INSERT INTO routing_versions (tenant_id, version, change_version)"                                            \
-	" SELECT tenant_id, " FIRST_VERSION " + 1, " first " FROM tenants WHERE tenant_id = $1"                        \
-	" ON CONFLICT (tenant_id) DO UPDATE SET version = routing_versions.version + 1, change_version = " later
+	" SELECT tenant_id, " FIRST_VERSION " + " first ", " change_version " FROM tenants WHERE tenant_id = $1"       \
+	" ON CONFLICT (tenant_id) DO UPDATE SET " later
+#define NEXT_VERSION "version = routing_versions.version + 1"
 
 /* changes_raise() finds null. */
-static const struct db_statement raise_version = {RAISE("CAST(NULL AS bigint)", "NULL"), NULL};
-static const struct db_statement raise_for_publishers = {RAISE("0", "routing_versions.change_version"), NULL};
+#define MARK "CAST(NULL AS bigint)"
+static const struct db_statement raise_version = {RAISE("1", MARK, NEXT_VERSION ", change_version = NULL"), NULL};
+static const struct db_statement raise_for_publishers = {RAISE("1", "0", NEXT_VERSION), NULL};
+static const struct db_statement raise_for_couriers = {RAISE("0", MARK, "change_version = NULL"), NULL};
 
 /* A tenant that has no version has no endpoint. Couriers are told of the pause itself, not of each tenant. */
 static const struct db_statement raise_versions = {"UPDATE routing_versions SET version = version + 1", NULL};
@@ -66,6 +69,14 @@ routing_raise_for_publishers(struct db *db, const char *tenant_id, struct error 
 	const struct db_param params[] = {db_string(tenant_id)};
 
 	return db_query(db, &raise_for_publishers, params, 1, NULL, err);
+}
+
+int
+routing_raise_for_couriers(struct db *db, const char *tenant_id, struct error *err)
+{
+	const struct db_param params[] = {db_string(tenant_id)};
+
+	return db_query(db, &raise_for_couriers, params, 1, NULL, err);
 }
 
 int

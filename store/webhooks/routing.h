@@ -18,10 +18,16 @@
  */
 int routing_raise(struct db *db, const char *tenant_id, struct error *err);
 
-/* The same for a change that couriers need not look at: no changes_raise() follows. */
+/* routing_raise() for a change that couriers need not look at: no changes_raise() follows. */
 int routing_raise_for_publishers(struct db *db, const char *tenant_id, struct error *err);
 
-/* The same for all tenants: whether all deliveries are paused is a part of the routes of each. */
+/*
+ * routing_raise() for a change of jobs alone: changes_raise() follows, and publishers keep the routes that they have, so that no
+ * batch of theirs has to go again. Until the transaction ends nobody else raises a version of the tenant.
+ */
+int routing_raise_for_couriers(struct db *db, const char *tenant_id, struct error *err);
+
+/* routing_raise() for all tenants: whether all deliveries are paused is a part of the routes of each. */
 int routing_raise_all(struct db *db, struct error *err);
 
 /*

@@ -136,6 +136,36 @@ def test_a_requeued_job_that_is_cancelled_leaves_nothing(hookline, tenant, endpo
         assert hookline.value(f"SELECT count(*) FROM {table} WHERE tenant_id = :id", id=tenant.id) == 0, table
 
 
+def test_couriers_are_told_of_each_change_of_jobs_and_no_batch_of_a_publisher_goes_again(hookline, tenant, endpoints, receiver):
+    """A publisher's batch goes again, by SQLSTATE HL001, when the tenant's version has moved since its routes were read."""
+    client, rows = tenant.client, Rows(hookline, tenant)
+    receiver.answers["/in"] = FAILURE
+    endpoint = endpoints.add("/in", retry_schedule=["10m"] * 5)["id"]
+    hurried, cancelled, replayed = publish(tenant, 3)
+    wait_failed(tenant, (hurried, cancelled, replayed))
+    one, *many = (rows.dead_letter(endpoint) for _ in range(3))
+
+    def versions():
+        row, = hookline.query("SELECT version, change_version FROM routing_versions WHERE tenant_id = :id", id=tenant.id)
+        return row["version"], row["change_version"]
+
+    before, told = versions()
+    for change, status in (
+            (lambda: client.post(f"/v1/jobs/{hurried}/retry"), 200),
+            (lambda: client.post(f"/v1/endpoints/{endpoint}/retry"), 200),
+            (lambda: client.delete(f"/v1/jobs/{cancelled}"), 204),
+            (lambda: client.post(f"/v1/dlq/{one}/requeue"), 200),
+            (lambda: client.post("/v1/dlq/requeue", {"endpoint_id": endpoint}), 200),
+            (lambda: client.post("/v1/replay", {"topic": "orders.#"}), 200),
+            (lambda: hookline.admin.delete(f"/v1/events?tenant_id={tenant.id}&confirm={tenant.id}&topic=orders.*"), 200)):
+        reply = change()
+        assert reply.status == status, reply
+        wait_until(lambda: versions()[1] > told, "couriers to be told", 5)
+        told = versions()[1]
+    assert versions()[0] == before
+    assert not set(many) & {letter["id"] for letter in client.items("/v1/dlq")}, "nothing was left undone"
+
+
 def test_what_does_not_wait_is_404_and_other_scopes_are_refused(hookline, tenant, endpoints):
     endpoint = endpoints.add("/in", enabled=False)["id"]
     job, = publish(tenant)

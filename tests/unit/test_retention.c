@@ -177,14 +177,17 @@ test_what_the_store_refuses_to_bury_stops_no_walk(void **state)
 }
 
 static void
-test_publishers_and_couriers_of_the_tenant_are_told(void **state)
+test_couriers_of_the_tenant_are_told_and_no_publisher_routes_anew(void **state)
 {
 	add_endpoint(1);
 	add_job(1, 1, HOUR_MS);
-	tenant_run("INSERT INTO routing_versions (tenant_id, version) VALUES ($1, 7)");
+	tenant_run("INSERT INTO routing_versions (tenant_id, version, change_version) VALUES ($1, 7, 0)");
 	tenant_run("UPDATE jobs SET expires_at = hl_time(1000) WHERE tenant_id = $1");
 	assert_int_equal(expire(0), 1);
-	assert_int_equal(tenant_count("SELECT version FROM routing_versions WHERE tenant_id = $1"), 8);
+	assert_int_equal(tenant_count("SELECT version FROM routing_versions WHERE tenant_id = $1"), 7);
+	assert_int_equal(tenant_count("SELECT change_version - (SELECT version FROM changes) FROM routing_versions "
+				      "WHERE tenant_id = $1"),
+	    0);
 }
 
 /* ---- events and attempts ---- */
@@ -373,7 +376,7 @@ main(void)
 	    cmocka_unit_test_setup(test_a_job_goes_before_its_event_does, begin),
 	    cmocka_unit_test_setup(test_a_walk_comes_to_every_job_of_every_endpoint, begin),
 	    cmocka_unit_test_setup(test_what_the_store_refuses_to_bury_stops_no_walk, begin),
-	    cmocka_unit_test_setup(test_publishers_and_couriers_of_the_tenant_are_told, begin),
+	    cmocka_unit_test_setup(test_couriers_of_the_tenant_are_told_and_no_publisher_routes_anew, begin),
 	    cmocka_unit_test_setup(test_old_rows_go_in_slices_and_young_ones_stay, begin),
 	    cmocka_unit_test_setup(test_the_event_of_a_job_that_waits_stays_as_long_as_that, begin),
 	    cmocka_unit_test_setup(test_jobs_of_events_that_went_before_are_not_read, begin),
