@@ -25,7 +25,6 @@
 
 #define TURN_US (100 * 1000)
 
-#define ROWS_FIRST 500
 #define ROWS_LEAST 50
 #define SLICE_SHORT_US (20 * 1000)
 #define SLICE_LONG_US (60 * 1000)
@@ -109,7 +108,7 @@ go_on_with(struct retention_work *work, enum retention_step step, enum retention
 	work->step = step;
 	retention_run_free(&work->rows);
 	work->rows = (struct retention_run){.table = table, .before_ms = before_ms(work, table)};
-	work->slice_rows = ROWS_FIRST;
+	work->slice_rows = ROWS_LEAST; /* they may be large */
 }
 
 /* Letters are made once a turn: each time the routes of their tenants are read again. */

@@ -183,7 +183,7 @@ remove_deleted(struct upkeep *upkeep, struct error *err)
 	int rc = 0;
 
 	for (int slices = 0; rc == 0 && more && slices < SLICES_AT_ONCE; slices++)
-		rc = removal_step(upkeep->db, &more, err);
+		rc = removal_step(upkeep->db, upkeep->config, &more, err);
 	return rc;
 }
 

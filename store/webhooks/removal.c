@@ -6,6 +6,9 @@
  * empty. So the tables are gone through twice. When they are empty the marked row says ERASED; it goes when they are
  * still empty after all transactions have ended that had begun to write before it said so. SQLite has one that writes
  * at a time.
+ *
+ * While a slice goes in SQLite nobody else writes, and removing a large row takes as long as its pages are many. So a
+ * slice there is several statements, each of a few rows, which return how large the rows were.
  */
 #include "store/webhooks/removal.h"
 
@@ -31,26 +34,34 @@ static const struct db_statement lock_endpoint = {
     "SELECT 1 FROM endpoints WHERE tenant_id = $1 AND endpoint_id = $2 AND state = $3 AND deleted_at IS NOT NULL"};
 
 /*
- * A slice tells whether it has found rows. PostgreSQL finds them again by their places, whatever its planner believes
- * of a table that has never been analyzed; in SQLite the whole key is named. Where two partitions have rows at one
- * place, and one was found, the other, which is the same tenant's, goes with it.
+ * A statement returns rows where it has found some: in PostgreSQL one, in SQLite one for each, with its size in bytes.
+ * PostgreSQL finds rows again by their places, whatever its planner believes of a table that has never been analyzed;
+ * in SQLite the whole key is named. Where two partitions have rows at one place, and one was found, the other, which is
+ * the same tenant's, goes with it.
  */
-#define SLICE(table, key, condition, limit)                                                                            \
+#define SLICE(table, key, size, condition, limit)                                                                      \
 	{                                                                                                              \
 		"WITH found AS MATERIALIZED (SELECT ctid FROM " table " WHERE " condition " LIMIT " limit "), "        \
 		"gone AS (DELETE FROM " table " WHERE tenant_id = $1 AND ctid = ANY (ARRAY(SELECT ctid FROM found)) "  \
 		"RETURNING 1) SELECT 1 FROM found LIMIT 1",                                                            \
 		    "DELETE FROM " table " WHERE tenant_id = $1 AND (" key ") IN (SELECT " key " FROM " table          \
-		    " WHERE " condition " LIMIT " limit ") RETURNING 1"                                                \
+		    " WHERE " condition " LIMIT " limit ") RETURNING " size                                            \
 	}
-#define OF_ENDPOINT(table, key) SLICE(table, key, "tenant_id = $1 AND endpoint_id = $2", "$3")
-#define OF_TENANT(table, key) SLICE(table, key, "tenant_id = $1", "$2")
+#define OF_ENDPOINT(table, key, size) SLICE(table, key, size, "tenant_id = $1 AND endpoint_id = $2", "$3")
+#define OF_TENANT(table, key, size) SLICE(table, key, size, "tenant_id = $1", "$2")
+
+/* What may be large in a row. */
+#define BYTES(column) "COALESCE(length(CAST(" column " AS blob)), 0)"
+#define BYTES_OF(one, other) BYTES(one) " + " BYTES(other)
+#define SMALL "0"
+#define EVENT BYTES_OF("payload", "extra")
+#define DOCUMENT BYTES_OF("metadata", "extra")
 
 static const struct db_statement endpoint_slices[] = {
-    OF_ENDPOINT("subscriptions", "subscription_id"),
-    OF_ENDPOINT("jobs", "endpoint_id, job_id"),
-    OF_ENDPOINT("dlq_events", "event_id, job_id"),
-    OF_ENDPOINT("fifo_heads", "endpoint_id, ordering_key"),
+    OF_ENDPOINT("subscriptions", "subscription_id", DOCUMENT " + " BYTES("filter")),
+    OF_ENDPOINT("jobs", "endpoint_id, job_id", SMALL),
+    OF_ENDPOINT("dlq_events", "event_id, job_id", EVENT),
+    OF_ENDPOINT("fifo_heads", "endpoint_id, ordering_key", SMALL),
 };
 
 static const struct db_statement note_endpoint = {
@@ -71,28 +82,29 @@ static const struct db_statement lock_tenant = {
     "SELECT 1 FROM tenants WHERE tenant_id = $1 AND status = $2 AND deleted_at IS NOT NULL"};
 
 static const struct db_statement tenant_slices[] = {
-    OF_TENANT("subscriptions", "subscription_id"),
-    OF_TENANT("jobs", "endpoint_id, job_id"),
-    OF_TENANT("fifo_heads", "endpoint_id, ordering_key"),
-    OF_TENANT("endpoints", "endpoint_id"),
-    OF_TENANT("transforms", "transform_id"),
-    OF_TENANT("endpoint_tests", "attempt_id"), /* before the attempts: a test without a row adds none */
-    OF_TENANT("attempts", "attempt_id, started_at"),
-    OF_TENANT("dlq", "job_id"),
-    OF_TENANT("dlq_events", "event_id, job_id"),
-    OF_TENANT("notices", "notice_id"),
-    OF_TENANT("events", "event_id, created_at"),
-    OF_TENANT("cancelled_jobs", "version, job_id"),
-    OF_TENANT("replays", "replay_id"),
-    OF_TENANT("inbox_messages", "token, message_id"),
-    OF_TENANT("idempotency_keys", "route, key"),
-    OF_TENANT("audit_log", "audit_id"),
+    OF_TENANT("subscriptions", "subscription_id", DOCUMENT " + " BYTES("filter")),
+    OF_TENANT("jobs", "endpoint_id, job_id", SMALL),
+    OF_TENANT("fifo_heads", "endpoint_id, ordering_key", SMALL),
+    OF_TENANT("endpoints", "endpoint_id", DOCUMENT),
+    OF_TENANT("transforms", "transform_id", BYTES("steps")),
+    /* Before the attempts: a test without a row adds none. */
+    OF_TENANT("endpoint_tests", "attempt_id", BYTES("payload")),
+    OF_TENANT("attempts", "attempt_id, started_at", BYTES("response_body")),
+    OF_TENANT("dlq", "job_id", EVENT),
+    OF_TENANT("dlq_events", "event_id, job_id", EVENT),
+    OF_TENANT("notices", "notice_id", SMALL),
+    OF_TENANT("events", "event_id, created_at", EVENT),
+    OF_TENANT("cancelled_jobs", "version, job_id", SMALL),
+    OF_TENANT("replays", "replay_id", BYTES_OF("request", "results")),
+    OF_TENANT("inbox_messages", "token, message_id", BYTES_OF("headers", "body")),
+    OF_TENANT("idempotency_keys", "route, key", SMALL),
+    OF_TENANT("audit_log", "audit_id", BYTES_OF("before", "after")),
     /*
      * A node that has not read for a while must still find out that these were revoked, and a new tenant of
      * this id must not see them. So they belong to nobody until they are old (store/webhooks/key_rows.h).
      */
     {"UPDATE api_keys SET tenant_id = '', name = NULL WHERE tenant_id = $1 AND key_id IN"
-     " (SELECT key_id FROM api_keys WHERE tenant_id = $1 LIMIT $2) RETURNING 1",
+     " (SELECT key_id FROM api_keys WHERE tenant_id = $1 LIMIT $2) RETURNING " SMALL,
 	NULL},
 };
 
@@ -112,18 +124,57 @@ static const struct db_statement tenant_rows[] = {
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
+/* Of a statement in SQLite. */
+#define ROWS_AT_ONCE 16
+
 /* What is removed: its keys as parameters, and a place for one more behind them. */
 struct marked {
 	struct db_param params[3];
 	size_t keys;
+	uint32_t at_once; /* rows of a statement */
 	const struct db_statement *find; /* gives the keys and the word that the marked row says */
 	const struct db_statement *lock; /* takes the keys and that word */
-	const struct db_statement *slices; /* each takes the keys and a number of rows */
+	const struct db_statement *slices; /* one a table; each takes the keys and a number of rows */
 	size_t slices_count;
 	const struct db_statement *note; /* takes the keys: the marked row says that the slices have found nothing */
 	const struct db_statement *rows; /* each takes the keys; the last one removes the marked row */
 	size_t rows_count;
 };
+
+/* As many as are SLICE_BYTES if each is as large as it may be. */
+static uint32_t
+rows_at_once(const struct config *config)
+{
+	uint64_t rows = REMOVAL_SLICE_BYTES / config->hl_max_payload_bytes;
+
+	if (config->hl_store == HL_STORE_POSTGRES)
+		return REMOVAL_SLICE_ROWS;
+	return rows > ROWS_AT_ONCE ? ROWS_AT_ONCE : rows > 0 ? (uint32_t)rows : 1;
+}
+
+/* A slice of one table. *any: it has found rows. */
+static int
+remove_rows(struct db *db, struct marked *marked, const struct db_statement *statement, bool *any, struct error *err)
+{
+	uint32_t count, rows = 0;
+	int64_t bytes = 0;
+
+	marked->params[marked->keys] = db_int(marked->at_once);
+	do {
+		struct db_rows *removed;
+		int rc = db_query(db, statement, marked->params, marked->keys + 1, &removed, err);
+
+		if (rc != 0)
+			return rc;
+		count = db_rows_count(removed);
+		for (uint32_t row = 0; row < count; row++)
+			bytes += db_rows_int(removed, row, 0);
+		db_rows_free(removed);
+		rows += count;
+	} while (count == marked->at_once && rows + count <= REMOVAL_SLICE_ROWS && bytes < REMOVAL_SLICE_BYTES);
+	*any = rows > 0;
+	return 0;
+}
 
 /*
  * In a transaction: one slice of the first table that has rows. When none has, the marked row says so; if it did
@@ -139,9 +190,8 @@ remove_slice(struct db *db, struct marked *marked, struct span word, struct erro
 	rc = db_finds(db, marked->lock, marked->params, marked->keys + 1, &any, err);
 	if (rc != 0 || !any)
 		return rc; /* another node was faster */
-	marked->params[marked->keys] = db_int(REMOVAL_SLICE_ROWS);
 	for (size_t i = 0; i < marked->slices_count; i++) {
-		rc = db_finds(db, &marked->slices[i], marked->params, marked->keys + 1, &any, err);
+		rc = remove_rows(db, marked, &marked->slices[i], &any, err);
 		if (rc != 0 || any)
 			return rc;
 	}
@@ -183,9 +233,10 @@ step(struct db *db, struct marked *marked, bool *any, struct error *err)
 }
 
 int
-removal_step(struct db *db, bool *more, struct error *err)
+removal_step(struct db *db, const struct config *config, bool *more, struct error *err)
 {
 	struct marked endpoint = {.keys = 2,
+	    .at_once = rows_at_once(config),
 	    .find = &find_endpoint,
 	    .lock = &lock_endpoint,
 	    .slices = endpoint_slices,
@@ -194,6 +245,7 @@ removal_step(struct db *db, bool *more, struct error *err)
 	    .rows = &remove_endpoint,
 	    .rows_count = 1};
 	struct marked tenant = {.keys = 1,
+	    .at_once = rows_at_once(config),
 	    .find = &find_tenant,
 	    .lock = &lock_tenant,
 	    .slices = tenant_slices,

@@ -10,14 +10,17 @@
 #include <stdbool.h>
 
 #include "base/error.h"
+#include "config/config.h"
 #include "store/db.h"
 
+/* A slice has at most so many rows, and in SQLite ends with the statement that has removed so many bytes. */
 #define REMOVAL_SLICE_ROWS 1000
+#define REMOVAL_SLICE_BYTES (8 << 20)
 
 /*
  * Removes one slice, of an endpoint if one is marked, else of a tenant. *more: there may be another now. Costs two
  * short reads when nothing is marked. In no transaction of the caller. Returns as db_query().
  */
-int removal_step(struct db *db, bool *more, struct error *err);
+int removal_step(struct db *db, const struct config *config, bool *more, struct error *err);
 
 #endif

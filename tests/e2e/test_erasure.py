@@ -138,6 +138,28 @@ def test_an_endpoint_that_is_deleted_under_load_gets_nothing_more_and_leaves_no_
     assert len(receiver.at("/other")) == hookline.value("SELECT count(*) FROM jobs WHERE endpoint_id = :id", id=held)
 
 
+LARGE = 200  # events of 512 KiB
+
+
+@pytest.mark.wanted_by("SLOW_TESTS")
+def test_others_publish_while_large_events_of_a_deleted_tenant_go(make_hookline):
+    """In SQLite one writes at a time: they do so between slices of a few events each."""
+    hookline = make_hookline("embedded").start()
+    tenant, other = hookline.new_tenant(), hookline.new_tenant()
+    hookline.query(
+        "WITH RECURSIVE g (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM g WHERE n < :count)"
+        " INSERT INTO events (tenant_id, event_id, created_at, occurred_at, job_count, topic, payload)"
+        " SELECT :id, :prefix || printf('%08x', n) || '0000', :at, :at, 0, 'large', '\"' || hex(zeroblob(262143)) || '\"' FROM g",
+        id=tenant.id, count=LARGE, at=now_ms(), prefix=new_id(now_ms())[:-12])
+    assert hookline.admin.delete(f"/v1/tenants/{tenant.id}").status == 204
+    left = []
+    while not left or left[-1] > 0:
+        assert other.client.post("/v1/events", {"topic": "small"}).status == 201
+        left.append(hookline.value("SELECT count(*) FROM events WHERE tenant_id = :id", id=tenant.id))
+    assert len(set(left) - {0, LARGE}) >= 3, left
+    gone(hookline, tenant)
+
+
 @pytest.mark.wanted_by("SLOW_TESTS")
 @pytest.mark.parametrize("store", STORES)
 def test_what_was_spooled_of_a_tenant_that_is_deleted_is_discarded_and_counted(make_hookline, store):

@@ -30,6 +30,7 @@ db_set_up(void **state)
 	    .hl_data_path = db_path,
 	    .auto_migrate = true,
 	    .store_timeout_ms = 5000,
+	    .hl_max_payload_bytes = 512 << 10,
 	};
 	if (url != NULL)
 		db_config.hl_postgres_url = strdup(url);

@@ -212,7 +212,7 @@ test_endpoints_of_a_tenant_that_was_removed_unseen_are_told(void **state)
 	begin_count();
 	tenant_run("UPDATE tenants SET deleted_at = hl_now() WHERE tenant_id = $1");
 	while (more)
-		must_be(0, removal_step(jobs_db, &more, &err), &err);
+		must_be(0, removal_step(jobs_db, &db_config, &more, &err), &err);
 	assert_int_equal(tenant_count("SELECT count(*) FROM routing_versions WHERE tenant_id = $1"), 0);
 	step_until_told();
 	assert_int_equal(told.gone, 1);

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "store/webhooks/removal.h"
@@ -30,7 +31,7 @@ remove_all(void)
 	int slices = -1;
 
 	for (; more; slices++)
-		must_be(0, removal_step(jobs_db, &more, &err), &err);
+		must_be(0, removal_step(jobs_db, &db_config, &more, &err), &err);
 	return slices;
 }
 
@@ -67,6 +68,38 @@ test_everything_of_a_tenant_goes_in_slices_and_its_row_last(void **state)
 	assert_int_equal(COUNT("jobs") + COUNT("endpoints") + COUNT("dlq_events") + COUNT("tenants"), 0);
 	(void)strcpy(jobs_tenant, kept);
 	assert_int_equal(COUNT("jobs") + COUNT("events") + COUNT("tenants"), 7);
+}
+
+#define LARGE 20 /* events, each as large as may be */
+
+/* Nobody else writes while a slice goes. */
+static void
+test_of_large_events_a_few_go_at_a_time(void **state)
+{
+	size_t len = db_config.hl_max_payload_bytes;
+	char *payload = malloc(len + 1);
+	int64_t most = REMOVAL_SLICE_BYTES / (int64_t)len;
+	bool more;
+
+	if (db_config.hl_postgres_url != NULL)
+		skip(); /* there others write meanwhile */
+	assert_non_null(payload);
+	memset(payload, 'x', len);
+	payload[0] = payload[len - 1] = '"';
+	payload[len] = '\0';
+	assert_true(most < LARGE);
+	for (uint32_t event = 1; event <= LARGE; event++)
+		add_event(event, payload);
+	for (uint32_t event = LARGE + 1; event <= 2 * LARGE; event++)
+		add_event(event, "1");
+	free(payload);
+	tenant_run(DELETE_TENANT);
+	must_be(0, removal_step(jobs_db, &db_config, &more, &err), &err);
+	assert_true(more);
+	assert_int_equal(COUNT("events"), 2 * LARGE - most);
+	/* the other large ones with the small ones, the note that nothing is left, the rest */
+	assert_int_equal(remove_all(), 3);
+	assert_int_equal(COUNT("events") + COUNT("tenants"), 0);
 }
 
 static void
@@ -150,6 +183,7 @@ main(void)
 #define TEST(test) cmocka_unit_test_setup(test, jobs_new_tenant)
 	const struct CMUnitTest tests[] = {
 	    TEST(test_everything_of_a_tenant_goes_in_slices_and_its_row_last),
+	    TEST(test_of_large_events_a_few_go_at_a_time),
 	    TEST(test_a_row_that_was_written_beside_the_deletion_goes_also),
 	    TEST(test_one_that_waits_for_a_transaction_keeps_no_other_waiting),
 	    TEST(test_jobs_of_a_deleted_endpoint_go_and_those_of_another_stay),
