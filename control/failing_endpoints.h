@@ -3,14 +3,27 @@
 #define CONTROL_FAILING_ENDPOINTS_H
 
 #include "base/error.h"
+#include "base/repeat.h"
 #include "base/uuid.h"
 #include "shm/segment.h"
 #include "store/db.h"
+#include "store/webhooks/endpoint_disabling.h"
+
+/* For one thread, which is upkeep's: it alone counts such endpoints in control's slot. segment is borrowed. */
+struct failing_endpoints {
+	const struct segment *segment;
+	struct uuid_source ids;
+	struct only_failed_place place; /* behind which the next turn begins */
+	struct repeat refused;
+};
 
 /*
- * Disables those that there are, at most 100, each in a transaction of its own. In no transaction. ids: of the thread,
- * which is upkeep's; it alone counts them in control's slot. Returns as db_query().
+ * Disables the next 100 of those that there are, each in a transaction of its own; behind the last one it begins anew.
+ * One that the store refuses to disable, or that takes too long, keeps no other waiting. In no transaction. Returns as
+ * db_query().
  */
-int failing_endpoints_disable(const struct segment *segment, struct uuid_source *ids, struct db *db, struct error *err);
+int failing_endpoints_turn(struct failing_endpoints *failing, struct db *db, struct error *err);
+
+void failing_endpoints_free(struct failing_endpoints *failing);
 
 #endif

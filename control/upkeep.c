@@ -49,7 +49,7 @@ struct upkeep {
 	struct replay_work replays;
 	struct retention_work retention;
 	struct notices notices;
-	struct uuid_source ids;
+	struct failing_endpoints failing_endpoints;
 	struct db *db; /* NULL: not open */
 	struct repeat failing;
 	pthread_t thread;
@@ -232,7 +232,7 @@ publish_notices(struct upkeep *upkeep, struct error *err)
 static int
 disable_failing_endpoints(struct upkeep *upkeep, struct error *err)
 {
-	return failing_endpoints_disable(upkeep->replays.segment, &upkeep->ids, upkeep->db, err);
+	return failing_endpoints_turn(&upkeep->failing_endpoints, upkeep->db, err);
 }
 
 /* SHARED: by one node for all, so its name is that of a row. */
@@ -375,7 +375,8 @@ upkeep_start(const struct config *config, const struct segment *segment, const s
 	upkeep->replays = (struct replay_work){config, segment, router_new(config)};
 	upkeep->retention = (struct retention_work){.config = config, .segment = segment};
 	upkeep->notices = (struct notices){.segment = segment, .router = upkeep->replays.router};
-	uuid_source_init(&upkeep->ids);
+	upkeep->failing_endpoints = (struct failing_endpoints){.segment = segment};
+	uuid_source_init(&upkeep->failing_endpoints.ids);
 	upkeep->lock = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
 	upkeep->wake = (pthread_cond_t)PTHREAD_COND_INITIALIZER;
 	errno = pthread_create(&upkeep->thread, NULL, run, upkeep);
@@ -400,6 +401,7 @@ upkeep_stop(struct upkeep *upkeep, int64_t until_us)
 		return false;
 	router_free(upkeep->replays.router);
 	retention_work_close(&upkeep->retention);
+	failing_endpoints_free(&upkeep->failing_endpoints);
 	free(upkeep);
 	return true;
 }

@@ -2,6 +2,7 @@
 #include "store/webhooks/endpoint_disabling.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/bytes.h"
@@ -9,6 +10,7 @@
 #include "base/format.h"
 #include "base/json_object.h"
 #include "base/log.h"
+#include "base/mem.h"
 #include "config/text_rules.h"
 #include "store/webhooks/audit.h"
 #include "store/webhooks/notice_rows.h"
@@ -49,13 +51,36 @@ disabling_reason(enum disabling_cause cause)
 }
 
 int
-endpoints_only_failed(struct db *db, uint32_t limit, struct db_rows **rows, struct error *err)
+endpoints_only_failed(
+    struct db *db, const struct only_failed_place *place, uint32_t limit, struct db_rows **rows, struct error *err)
 {
 	static const struct db_statement find = {
-	    "SELECT tenant_id, endpoint_id FROM endpoints WHERE " ONLY_FAILED " ORDER BY failing_since LIMIT $1"};
-	const struct db_param params[] = {db_int(limit)};
+	    "SELECT hl_ms(failing_since), tenant_id, endpoint_id FROM endpoints WHERE " ONLY_FAILED
+	    " AND (hl_ms(failing_since), tenant_id, endpoint_id) > ($1, $2, $3)"
+	    " ORDER BY hl_ms(failing_since), tenant_id, endpoint_id LIMIT $4"};
+	const struct db_param params[] = {db_int(place->since_ms),
+	    db_string(place->tenant_id != NULL ? place->tenant_id : ""), db_uuid(place->endpoint_id), db_int(limit)};
 
-	return db_query(db, &find, params, 1, rows, err);
+	return db_query(db, &find, params, 4, rows, err);
+}
+
+void
+only_failed_place_set(struct only_failed_place *place, const struct db_rows *rows, uint32_t row)
+{
+	struct span id = db_rows_text(rows, row, ONLY_FAILED_ID);
+
+	place->since_ms = db_rows_int(rows, row, ONLY_FAILED_SINCE);
+	free(place->tenant_id);
+	place->tenant_id = mem_strdup(db_rows_text(rows, row, ONLY_FAILED_TENANT).base);
+	if (!uuid_parse(id.base, id.len, place->endpoint_id))
+		memset(place->endpoint_id, 0xff, sizeof place->endpoint_id);
+}
+
+void
+only_failed_place_free(struct only_failed_place *place)
+{
+	free(place->tenant_id);
+	*place = (struct only_failed_place){0};
 }
 
 static int

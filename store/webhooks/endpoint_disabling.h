@@ -39,10 +39,26 @@ int endpoint_disable(struct db *db, struct uuid_source *ids, const struct endpoi
 /* The line in the log. */
 void endpoint_disabled_log(const struct endpoint_disabling *disabling);
 
+/* The order of endpoints that fail: those that have failed longest come first. All zero: before the first one. */
+struct only_failed_place {
+	int64_t since_ms;
+	char *tenant_id; /* owned */
+	uint8_t endpoint_id[16];
+};
+
+enum only_failed_column { ONLY_FAILED_SINCE, ONLY_FAILED_TENANT, ONLY_FAILED_ID };
+
 /*
- * Active endpoints that have only failed for five days, at most limit: tenant_id, endpoint_id. Paused ones, and those
- * of paused tenants, are left alone. Returns as db_query().
+ * Active endpoints that have only failed for five days, behind that place, at most limit. Paused ones, and those of
+ * paused tenants, are left alone. Returns as db_query().
  */
-int endpoints_only_failed(struct db *db, uint32_t limit, struct db_rows **rows, struct error *err);
+int endpoints_only_failed(
+    struct db *db, const struct only_failed_place *place, uint32_t limit, struct db_rows **rows, struct error *err);
+
+/* The place of such a row. An id that is no UUID is the last one of its tenant and time. */
+void only_failed_place_set(struct only_failed_place *place, const struct db_rows *rows, uint32_t row);
+
+/* Frees what it has; it is all zero then. */
+void only_failed_place_free(struct only_failed_place *place);
 
 #endif

@@ -89,12 +89,13 @@ fails(int first, int last)
 static bool
 is_found(void)
 {
+	const struct only_failed_place begin = {0};
 	struct db_rows *rows;
 	bool found = false;
 
-	must_be(0, endpoints_only_failed(jobs_db, 1000, &rows, &err), &err);
+	must_be(0, endpoints_only_failed(jobs_db, &begin, 1000, &rows, &err), &err);
 	for (uint32_t row = 0; row < db_rows_count(rows); row++)
-		found = found || strcmp(db_rows_text(rows, row, 0).base, jobs_tenant) == 0;
+		found = found || strcmp(db_rows_text(rows, row, ONLY_FAILED_TENANT).base, jobs_tenant) == 0;
 	db_rows_free(rows);
 	assert_true(found == disable(1, DISABLED_ONLY_FAILED, 0)); /* by the same rule */
 	return found;
