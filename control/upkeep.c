@@ -1,16 +1,15 @@
-/* Each turn of the thread: open the store if need be, follow its changes, do a task whose time has come, sleep. */
+/*
+ * Two threads: one follows API keys and does nothing else, because a task may wait for a lock, or count, for as long as
+ * a statement may take. The other one does the tasks, each when its time has come.
+ */
 #include "control/upkeep.h"
 
-#include <errno.h>
-#include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/repeat.h"
 #include "api/secrets.h"
 #include "store/webhooks/cancelled_jobs.h"
 #include "control/failing_endpoints.h"
@@ -18,6 +17,7 @@
 #include "control/queue_depth.h"
 #include "control/replay_work.h"
 #include "control/retention.h"
+#include "control/upkeep_thread.h"
 #include "store/webhooks/idempotency.h"
 #include "store/webhooks/inbox_rows.h"
 #include "store/webhooks/key_rows.h"
@@ -28,9 +28,7 @@
 #include "store/webhooks/tenant_stats.h"
 #include "store/webhooks/test_rows.h"
 #include "store/webhooks/upkeep_rows.h"
-#include "store/webhooks_store.h"
 
-#define TURN_US (500 * 1000)
 /* A task that has failed lets the others pass. */
 #define RETRY_US (10 * 1000 * 1000)
 #define SECOND_MS 1000
@@ -44,18 +42,14 @@
 struct upkeep {
 	const struct config *config;
 	const struct segment *segment;
-	const struct db_env *env;
 	struct key_loader *keys;
 	struct replay_work replays;
 	struct retention_work retention;
 	struct notices notices;
 	struct failing_endpoints failing_endpoints;
-	struct db *db; /* NULL: not open */
-	struct repeat failing;
-	pthread_t thread;
-	pthread_mutex_t lock; /* of stopping */
-	pthread_cond_t wake;
-	bool stopping;
+	struct upkeep_thread *follower, *worker;
+	/* Of the worker: */
+	struct db *db; /* in a turn */
 	int64_t due_us[24]; /* steady, by task */
 	int64_t count_not_before_us, limit_not_before_us; /* steady */
 };
@@ -90,18 +84,15 @@ remove_revoked_keys(struct upkeep *upkeep, struct error *err)
 /* A function of store/webhooks that removes up to limit old rows of one table, and says how many there were. */
 typedef int remove_old(struct db *db, uint32_t limit, uint32_t *removed, struct error *err);
 
-/* However many there are: keys that are revoked meanwhile are refused at once. */
 static int
 remove_all(struct upkeep *upkeep, remove_old *remove, struct error *err)
 {
 	uint32_t removed;
 	int rc;
 
-	do {
+	do
 		rc = remove(upkeep->db, REMOVED_AT_ONCE, &removed, err);
-		if (rc == 0)
-			rc = key_loader_follow(upkeep->keys, upkeep->db, err);
-	} while (rc == 0 && removed == REMOVED_AT_ONCE);
+	while (rc == 0 && removed == REMOVED_AT_ONCE);
 	return rc;
 }
 
@@ -173,7 +164,7 @@ limit_queue_depth(struct upkeep *upkeep, struct error *err)
 	return rc;
 }
 
-/* So many slices at a time, so that the thread follows changes in between. */
+/* So many slices at a time, so that no other task waits for all of them. */
 #define SLICES_AT_ONCE 20
 
 static int
@@ -272,7 +263,7 @@ next_look_us(const struct task *task)
 	return clock_steady_us() + period_ms * 1000;
 }
 
-/* ---- the thread ---- */
+/* ---- the threads ---- */
 
 static int
 do_task(struct upkeep *upkeep, size_t number, struct error *err)
@@ -291,74 +282,23 @@ do_task(struct upkeep *upkeep, size_t number, struct error *err)
 	return rc;
 }
 
+/* Keys that are revoked elsewhere are refused here within a second, whatever a task waits for. */
 static int
-open_store(struct upkeep *upkeep, struct error *err)
+follow_keys(void *keys, struct db *db, struct error *err)
 {
-	if (upkeep->db == NULL && db_open(&upkeep->db, upkeep->config, upkeep->env, err) != 0) {
-		upkeep->db = NULL;
-		return -1;
-	}
-	return 0;
+	return key_loader_follow(keys, db, err);
 }
 
 static int
-turn(struct upkeep *upkeep, struct error *err)
+do_tasks(void *context, struct db *db, struct error *err)
 {
-	int rc = open_store(upkeep, err);
+	struct upkeep *upkeep = context;
+	int rc = 0;
 
-	if (rc == 0)
-		rc = key_loader_follow(upkeep->keys, upkeep->db, err);
+	upkeep->db = db;
 	for (size_t number = 0; rc == 0 && number < TASKS; number++)
 		rc = do_task(upkeep, number, err);
 	return rc;
-}
-
-static void
-tell(struct upkeep *upkeep, int rc, const struct error *err)
-{
-	int64_t now_us = clock_steady_us();
-	uint64_t times = rc == 0 ? repeat_over(&upkeep->failing, now_us) : repeat_met(&upkeep->failing, now_us);
-
-	if (times > 0 && rc == 0)
-		log_info("the upkeep of the webhooks' store works again", LOG_UINT("times", times));
-	else if (times > 0)
-		log_warning(
-		    "the upkeep of the webhooks' store failed", LOG_STR("error", err->text), LOG_UINT("times", times));
-}
-
-/* Sleeps for a turn's time; returns false when the thread is to end. */
-static bool
-sleep_a_turn(struct upkeep *upkeep)
-{
-	int64_t until_us = clock_steady_us() + TURN_US;
-	const struct timespec until = {.tv_sec = until_us / 1000000, .tv_nsec = until_us % 1000000 * 1000};
-	bool stopping;
-
-	pthread_mutex_lock(&upkeep->lock);
-	if (!upkeep->stopping)
-		(void)pthread_cond_clockwait(&upkeep->wake, &upkeep->lock, CLOCK_MONOTONIC, &until);
-	stopping = upkeep->stopping;
-	pthread_mutex_unlock(&upkeep->lock);
-	return !stopping;
-}
-
-static void *
-run(void *argument)
-{
-	struct upkeep *upkeep = argument;
-
-	do {
-		struct error err;
-		int rc = turn(upkeep, &err);
-
-		tell(upkeep, rc, &err);
-		if (rc < 0) {
-			db_close(upkeep->db);
-			upkeep->db = NULL;
-		}
-	} while (sleep_a_turn(upkeep));
-	db_close(upkeep->db);
-	return NULL;
 }
 
 struct upkeep *
@@ -366,38 +306,29 @@ upkeep_start(const struct config *config, const struct segment *segment, const s
     struct key_loader *keys, struct error *err)
 {
 	struct upkeep *upkeep = mem_new(1, sizeof *upkeep);
+	const struct upkeep_duty of_keys = {"keys", config, env, follow_keys, keys},
+				 of_tasks = {"tasks", config, env, do_tasks, upkeep};
 
 	_Static_assert(TASKS <= sizeof upkeep->due_us / sizeof *upkeep->due_us, "a time for each task");
 	upkeep->config = config;
 	upkeep->segment = segment;
-	upkeep->env = env;
 	upkeep->keys = keys;
 	upkeep->replays = (struct replay_work){config, segment, router_new(config)};
 	upkeep->retention = (struct retention_work){.config = config, .segment = segment};
 	upkeep->notices = (struct notices){.segment = segment, .router = upkeep->replays.router};
 	upkeep->failing_endpoints = (struct failing_endpoints){.segment = segment};
 	uuid_source_init(&upkeep->failing_endpoints.ids);
-	upkeep->lock = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
-	upkeep->wake = (pthread_cond_t)PTHREAD_COND_INITIALIZER;
-	errno = pthread_create(&upkeep->thread, NULL, run, upkeep);
-	if (errno == 0)
-		return upkeep;
-	(void)error_errno(err, "cannot start a thread");
-	router_free(upkeep->replays.router);
-	free(upkeep);
-	return NULL;
+	upkeep->follower = upkeep_thread_start(&of_keys, err);
+	upkeep->worker = upkeep->follower != NULL ? upkeep_thread_start(&of_tasks, err) : NULL;
+	return upkeep->worker != NULL ? upkeep : NULL; /* the process ends, with what it has begun */
 }
 
 bool
 upkeep_stop(struct upkeep *upkeep, int64_t until_us)
 {
-	const struct timespec until = {.tv_sec = until_us / 1000000, .tv_nsec = until_us % 1000000 * 1000};
+	bool ended = upkeep_thread_stop(upkeep->follower, until_us);
 
-	pthread_mutex_lock(&upkeep->lock);
-	upkeep->stopping = true;
-	pthread_cond_signal(&upkeep->wake);
-	pthread_mutex_unlock(&upkeep->lock);
-	if (pthread_clockjoin_np(upkeep->thread, NULL, CLOCK_MONOTONIC, &until) != 0)
+	if (!upkeep_thread_stop(upkeep->worker, until_us) || !ended)
 		return false;
 	router_free(upkeep->replays.router);
 	retention_work_close(&upkeep->retention);

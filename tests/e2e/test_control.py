@@ -406,8 +406,8 @@ def test_two_connections_of_a_pgbouncer_are_enough(start, postgres, database):
 
 
 def test_a_server_that_takes_few_connections_answers_every_request(start, postgres, database):
-    """One for a publisher, one for a courier, one for the upkeep and two for workers, of which there are four."""
-    bouncer = PgBouncer(database.server, max_client_conn=5).start()
+    """One for a publisher, one for a courier, two for the upkeep and two for workers, of which there are four."""
+    bouncer = PgBouncer(database.server, max_client_conn=6).start()
     try:
         hookline = start("postgres", database=database, HL_POSTGRES_URL=bouncer.url(database), HL_PUBLISHERS=1, HL_COURIERS=1)
         with ThreadPoolExecutor(16) as pool:

@@ -1,0 +1,117 @@
+/* Each turn: open the store if need be, do the duty, tell a failure or its end, sleep. */
+#include "control/upkeep_thread.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/repeat.h"
+#include "store/webhooks_store.h"
+
+#define TURN_US (500 * 1000)
+
+struct upkeep_thread {
+	struct upkeep_duty duty;
+	struct db *db; /* NULL: not open */
+	struct repeat failing;
+	pthread_t thread;
+	pthread_mutex_t lock; /* of stopping */
+	pthread_cond_t wake;
+	bool stopping;
+};
+
+static int
+turn(struct upkeep_thread *thread, struct error *err)
+{
+	const struct upkeep_duty *duty = &thread->duty;
+
+	if (thread->db == NULL && db_open(&thread->db, duty->config, duty->env, err) != 0) {
+		thread->db = NULL;
+		return -1;
+	}
+	return duty->turn(duty->context, thread->db, err);
+}
+
+static void
+tell(struct upkeep_thread *thread, int rc, const struct error *err)
+{
+	int64_t now_us = clock_steady_us();
+	uint64_t times = rc == 0 ? repeat_over(&thread->failing, now_us) : repeat_met(&thread->failing, now_us);
+
+	if (times > 0 && rc == 0)
+		log_info("the upkeep of the webhooks' store works again", LOG_STR("duty", thread->duty.name),
+		    LOG_UINT("times", times));
+	else if (times > 0)
+		log_warning("the upkeep of the webhooks' store failed", LOG_STR("duty", thread->duty.name),
+		    LOG_STR("error", err->text), LOG_UINT("times", times));
+}
+
+/* Sleeps for a turn's time; returns false when the thread is to end. */
+static bool
+sleep_a_turn(struct upkeep_thread *thread)
+{
+	int64_t until_us = clock_steady_us() + TURN_US;
+	const struct timespec until = {.tv_sec = until_us / 1000000, .tv_nsec = until_us % 1000000 * 1000};
+	bool stopping;
+
+	pthread_mutex_lock(&thread->lock);
+	if (!thread->stopping)
+		(void)pthread_cond_clockwait(&thread->wake, &thread->lock, CLOCK_MONOTONIC, &until);
+	stopping = thread->stopping;
+	pthread_mutex_unlock(&thread->lock);
+	return !stopping;
+}
+
+static void *
+run(void *argument)
+{
+	struct upkeep_thread *thread = argument;
+
+	do {
+		struct error err;
+		int rc = turn(thread, &err);
+
+		tell(thread, rc, &err);
+		if (rc < 0) {
+			db_close(thread->db);
+			thread->db = NULL;
+		}
+	} while (sleep_a_turn(thread));
+	db_close(thread->db);
+	return NULL;
+}
+
+struct upkeep_thread *
+upkeep_thread_start(const struct upkeep_duty *duty, struct error *err)
+{
+	struct upkeep_thread *thread = mem_new(1, sizeof *thread);
+
+	thread->duty = *duty;
+	thread->lock = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
+	thread->wake = (pthread_cond_t)PTHREAD_COND_INITIALIZER;
+	errno = pthread_create(&thread->thread, NULL, run, thread);
+	if (errno == 0)
+		return thread;
+	(void)error_errno(err, "cannot start a thread");
+	free(thread);
+	return NULL;
+}
+
+bool
+upkeep_thread_stop(struct upkeep_thread *thread, int64_t until_us)
+{
+	const struct timespec until = {.tv_sec = until_us / 1000000, .tv_nsec = until_us % 1000000 * 1000};
+
+	pthread_mutex_lock(&thread->lock);
+	thread->stopping = true;
+	pthread_cond_signal(&thread->wake);
+	pthread_mutex_unlock(&thread->lock);
+	if (pthread_clockjoin_np(thread->thread, NULL, CLOCK_MONOTONIC, &until) != 0)
+		return false;
+	free(thread);
+	return true;
+}
