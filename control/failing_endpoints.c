@@ -41,7 +41,8 @@ tell_refused(struct failing_endpoints *failing, const char *endpoint_id, const s
 }
 
 static int
-disable_row(struct failing_endpoints *failing, struct db *db, const struct db_rows *rows, uint32_t row, struct error *err)
+disable_row(
+    struct failing_endpoints *failing, struct db *db, const struct db_rows *rows, uint32_t row, struct error *err)
 {
 	struct span id = db_rows_text(rows, row, ONLY_FAILED_ID);
 	uint8_t endpoint_id[16];

@@ -107,7 +107,8 @@ cancel(const struct request *request, void *context, struct reply *reply, struct
 	int64_t *version = context;
 	struct db_rows *rows = NULL;
 	bool there = false;
-	int rc = routing_raise_for_couriers(request->db, tenant_id, err); /* first, as everybody does who changes jobs */
+	/* First, as everybody does who changes jobs. */
+	int rc = routing_raise_for_couriers(request->db, tenant_id, err);
 
 	if (rc == 0)
 		rc = load(request, &rows, reply, err);

@@ -22,8 +22,8 @@ int routing_raise(struct db *db, const char *tenant_id, struct error *err);
 int routing_raise_for_publishers(struct db *db, const char *tenant_id, struct error *err);
 
 /*
- * routing_raise() for a change of jobs alone: changes_raise() follows, and publishers keep the routes that they have, so that no
- * batch of theirs has to go again. Until the transaction ends nobody else raises a version of the tenant.
+ * routing_raise() for a change of jobs alone: changes_raise() follows, and publishers keep the routes that they have,
+ * so that no batch of theirs has to go again. Until the transaction ends nobody else raises a version of the tenant.
  */
 int routing_raise_for_couriers(struct db *db, const char *tenant_id, struct error *err);
 

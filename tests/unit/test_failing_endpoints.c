@@ -47,8 +47,8 @@ test_endpoints_that_the_store_refuses_to_disable_keep_no_other_active(void **sta
 		add_endpoint(number);
 	tenant_run("UPDATE endpoints SET failing_since = hl_time(hl_ms(hl_now()) - 500000000), "
 		   "last_failure_at = hl_now() WHERE tenant_id = $1");
-	add_refusal("no_disabling", "UPDATE ON endpoints",
-	    "NEW.state = 'disabled' AND NEW.endpoint_id <> '" LAST_ID "'");
+	add_refusal(
+	    "no_disabling", "UPDATE ON endpoints", "NEW.state = 'disabled' AND NEW.endpoint_id <> '" LAST_ID "'");
 	take_turn();
 	assert_int_equal(tenant_count(DISABLED), 0);
 	take_turn();
