@@ -4,11 +4,14 @@ import bisect
 import json
 import os
 import signal
+import time
+from pathlib import Path
 
 import pytest
 
 from harness.deliveries import Endpoints, Ledger, Publisher, Publishing
 from harness.recording_receiver import Answer
+from harness.rows import Rows
 from harness.waiting import wait_until
 from harness.webhooks import STORES
 
@@ -222,3 +225,89 @@ def test_every_event_arrives_although_everything_is_started_anew(own, receiver):
     Ledger(own, endpoints, publishers).wait_delivered()
     count = own.value("SELECT count(*) FROM attempts WHERE tenant_id = :id AND status <> 'success'", id=tenant.id)
     assert count == 0  # the stop is charged to nobody
+
+
+def kept_rows(hookline, tenant):
+    rows = hookline.query("SELECT job_id, status, attempt_count, next_attempt_at, expires_at FROM jobs WHERE tenant_id = :id",
+                          id=tenant.id)
+    return sorted((str(row["job_id"]), *list(row.values())[1:]) for row in rows)
+
+
+@pytest.mark.wanted_by("SLOW_TESTS")
+def test_a_stop_changes_nothing_of_a_thousand_jobs_in_memory_and_ten_under_way(own, receiver):
+    """Some that have failed once are due while the service stops."""
+    tenant = own.new_tenant()
+    endpoints = Endpoints(tenant, receiver)
+    receiver.answers = {"/in": Answer(hang=True), "/failing": FAILURE}
+    endpoints.add("/in", "orders.#", max_in_flight=10, rate_limit_rps=10_000, timeout_ms=60_000)
+    endpoints.add("/failing", "failing", retry_schedule=["4s"])
+    assert tenant.client.post("/v1/events/batch", [{"topic": "orders.made"}] * 1000).status == 201
+    publish(tenant, 5, "failing")
+    receiver.wait(15)
+    wait_until(lambda: len(attempts(own, tenant)) == 5, "the failures to be stored")
+    before = kept_rows(own, tenant)
+    own.daemon.stop()
+    assert kept_rows(own, tenant) == before and len(before) == 1005
+    assert len(attempts(own, tenant)) == 5 and len(receiver.arrivals) == 15
+    receiver.answers.clear()
+    own.start()
+    wait_done(own, tenant, 40)
+    assert len({arrival.job for arrival in receiver.at("/in")[10:]}) == 1000
+    assert sorted(attempts(own, tenant)) == sorted([(1, "failure", 500), (2, "success", 200)] * 5 + [(1, "success", 200)] * 1000)
+
+
+@pytest.mark.wanted_by("SLOW_TESTS")
+def test_what_was_acknowledged_before_everything_was_killed_is_delivered_by_the_next_start(own, receiver):
+    """Killed between the commit and the first attempt: the courier stood still."""
+    tenant = own.new_tenant()
+    Endpoints(tenant, receiver).add("/in")
+    for pid in own.daemon.pids("courier"):
+        os.kill(pid, signal.SIGSTOP)
+    events = publish(tenant, 20)
+    own.daemon.kill()
+    assert jobs_left(own, tenant) == 20 and not receiver.arrivals
+    own.start()
+    wait_done(own, tenant)
+    assert sorted(arrival.job for arrival in receiver.arrivals) == sorted(job for event in events for job in event["job_ids"])
+    assert attempts(own, tenant) == [(1, "success", 200)] * 20
+
+
+WINDOW = 10  # seconds
+
+
+def cpu_seconds(pid):
+    fields = Path("/proc", str(pid), "stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def updates_of_jobs(hookline):
+    """By the database's own figures; None: it has none."""
+    if hookline.store != "postgres":
+        return None
+    return hookline.value("SELECT n_tup_upd + n_tup_ins + n_tup_del FROM pg_stat_user_tables WHERE relname = 'jobs'")
+
+
+@pytest.mark.unsanitized("it measures CPU")
+@pytest.mark.wanted_by("SLOW_TESTS")
+def test_ten_thousand_jobs_behind_max_in_flight_cost_no_attempt_no_update_and_no_cpu(own, receiver):
+    tenant = own.new_tenant()
+    receiver.answers["/in"] = Answer(hang=True)
+    endpoint = Endpoints(tenant, receiver).add("/in", max_in_flight=1, timeout_ms=120_000)["id"]
+    Rows(own, tenant).jobs(endpoint, 10_000)
+    receiver.wait(1)
+    courier, = own.daemon.pids("courier")
+
+    def second():
+        """What a second costs the courier."""
+        used = cpu_seconds(courier)
+        time.sleep(1)  # the time is what is measured
+        return cpu_seconds(courier) - used
+
+    wait_until(lambda: second() <= 0.05, "the courier to have its memory full", 30)
+    before, updates, used = kept_rows(own, tenant), updates_of_jobs(own), cpu_seconds(courier)
+    time.sleep(WINDOW)
+    assert cpu_seconds(courier) - used < WINDOW * 0.05
+    assert kept_rows(own, tenant) == before and len(before) == 10_000
+    assert updates_of_jobs(own) == updates
+    assert len(receiver.arrivals) == 1 and attempts(own, tenant) == []
+    assert tenant.client.delete(f"/v1/endpoints/{endpoint}").status == 204

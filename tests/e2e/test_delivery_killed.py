@@ -6,6 +6,7 @@ that matches, by one job, and again only what was under way when a courier died.
 DELIVERY_ROUNDS says how often a blow falls; the seed is printed, DELIVERY_SEED repeats the sequence of blows.
 """
 
+import contextlib
 import os
 import random
 import signal
@@ -159,3 +160,41 @@ def test_what_was_answered_is_not_sent_again_though_couriers_die_before_the_stor
             os.kill(courier, signal.SIGKILL)
     wait_until(lambda: not hookline.query("SELECT 1 FROM jobs LIMIT 1"), "all jobs to end")
     assert len(receiver.arrivals) == 60
+
+
+@contextlib.contextmanager
+def store_away(hookline):
+    if hookline.store == "postgres":
+        hookline.database.server.stop(signal.SIGQUIT)
+        yield
+        hookline.database.server.start()
+        return
+    with hookline.reader() as run:  # another program has the write lock
+        run("BEGIN IMMEDIATE")
+        yield
+        run("ROLLBACK")
+
+
+@pytest.mark.wanted_by("SLOW_TESTS")
+@pytest.mark.parametrize("store", STORES)
+def test_what_was_answered_while_the_store_is_away_is_not_sent_again(postgres, make_hookline, receiver, store):
+    """No process dies; a job that fails meanwhile is tried by its schedule, which takes seconds."""
+    hookline = make_hookline(store, STORAGE_TYPE="jsonl", HL_ALLOW_NETWORKS="loopback").start()
+    tenant = hookline.new_tenant()
+    endpoints = Endpoints(tenant, receiver)
+    receiver.answers = {"/in": Answer(200, delay=1), "/clock": [Answer(500)] * 6 + [Answer()]}
+    endpoints.add("/in", "in", max_in_flight=100, rate_limit_rps=10_000)
+    endpoints.add("/clock", "clock", retry_schedule=["1s"] * 6)
+    assert tenant.client.post("/v1/events/batch", [{"topic": "in"}] * 60 + [{"topic": "clock"}]).status == 201
+    receiver.wait(60, "/in")
+    processes = {role: hookline.daemon.pids(role) for role in ("courier", "publisher")}
+    with store_away(hookline):
+        receiver.wait(7, "/clock")
+        wait_until(lambda: all(arrival.done for arrival in receiver.arrivals), "the answers")
+    wait_until(lambda: not hookline.query("SELECT 1 FROM jobs LIMIT 1"), "all jobs to end", 40)
+    assert len(receiver.at("/in")) == 60 and len(receiver.at("/clock")) == 7
+    found = Counter((str(row["job_id"]), row["status"]) for row in hookline.query("SELECT job_id, status FROM attempts"))
+    clock = receiver.at("/clock")[0].job
+    assert found == Counter({(arrival.job, "success"): 1 for arrival in receiver.at("/in")} | {
+        (clock, "failure"): 6, (clock, "success"): 1})
+    assert {role: hookline.daemon.pids(role) for role in processes} == processes

@@ -1,12 +1,17 @@
 """Deliveries are paused and go on: of one tenant, over the session's daemons; of all tenants, over daemons of their own."""
 
+import os
+import signal
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from harness.deliveries import Endpoints
 from harness.metrics import metrics
 from harness.recording_receiver import Answer
 from harness.rows import Rows
-from harness.waiting import wait_until
+from harness.waiting import PATIENCE, wait_until
 from harness.webhooks import STORES
 
 PAUSE, RESUME, STATS = "/v1/admin/store/pause-claims", "/v1/admin/store/resume-claims", "/v1/admin/stats"
@@ -58,7 +63,9 @@ def test_a_paused_tenant_gets_nothing_until_it_goes_on(hookline, tenant, receive
     assert tenant.client.get(STATS).json["paused"] is True and clock.client.get(STATS).json["paused"] is False
     receiver.answers["/in"] = Answer()
     assert resume(tenant.client) is False
+    resumed = time.monotonic()
     wait_done(hookline, tenant)
+    assert receiver.at("/in")[seen].at - resumed < 1 * PATIENCE, "jobs that are due are attempted within a second"
     assert len({arrival.job for arrival in receiver.at("/in") if arrival.answer.delivers}) == 5
     assert tenant.client.get(STATS).json["paused"] is False
 
@@ -202,3 +209,32 @@ def shown(hookline):
 
 def paused_by_metric(hookline):
     return metrics(hookline.daemon)["deliveries_paused"]
+
+
+@pytest.mark.wanted_by("SLOW_TESTS")
+@pytest.mark.parametrize("store", STORES)
+def test_a_node_whose_courier_stands_still_is_named_by_changes_that_must_hold_at_once(make_hookline, store, receiver):
+    hookline = make_hookline(store, HL_COURIERS=1).start()
+    tenant = hookline.new_tenant()
+    client = tenant.client
+    endpoints = Endpoints(tenant, receiver)
+    receiver.answers = dict.fromkeys(("/one", "/two", "/three"), FAILURE)
+    one, two, three = (endpoints.add(path, retry_schedule=["10m"])["id"] for path in receiver.answers)
+    publish(tenant)
+    receiver.wait(3)
+    job = wait_until(lambda: client.get(f"/v1/jobs?endpoint_id={three}").json["items"], "the job")[0]["id"]
+    node = hookline.value("SELECT name FROM delivery_nodes")
+    courier, = hookline.daemon.pids("courier")
+    asked = [lambda: client.post(PAUSE), lambda: client.patch(f"/v1/endpoints/{one}", {"enabled": False}),
+             lambda: client.post(f"/v1/endpoints/{two}/rotate-secret", {"overlap_seconds": 0}),
+             lambda: client.delete(f"/v1/jobs/{job}")]
+    os.kill(courier, signal.SIGSTOP)
+    began = time.monotonic()
+    with ThreadPoolExecutor(len(asked)) as pool:
+        replies = [future.result() for future in [pool.submit(ask) for ask in asked]]
+    assert time.monotonic() - began < 8 * PATIENCE, "nobody is waited for for longer than five seconds"
+    os.kill(courier, signal.SIGCONT)
+    assert [(reply.status, reply.json["pending_nodes"]) for reply in replies] == [(202, [node])] * len(asked)
+    assert pause(client) is True, "the courier acts by it now"
+    assert client.get(f"/v1/jobs/{job}").status == 404
+    assert hookline.daemon.pids("courier") == [courier]
