@@ -10,13 +10,11 @@ The seed is printed, KILL_SEED repeats the sequence of kills.
 """
 
 import contextlib
-import json
 import os
 import random
 import signal
 import sqlite3
 import struct
-import subprocess
 import threading
 import time
 import uuid
@@ -25,9 +23,8 @@ from collections import Counter
 import pytest
 
 from harness.accounting import MESSAGES, identity
+from harness.bench_tools import BenchReceiver, Load, build
 from harness.chaos import THREADS
-from harness.client import Client
-from harness.daemon import BUILD_DIR
 from harness.metrics import metrics
 from harness.postgres import free_port
 from harness.waiting import wait_until
@@ -44,27 +41,6 @@ PATHS = ("/0", "/refuse/1")  # the last characters are the names of endpoints in
 VICTIMS = {"courier": 8, "publisher": 5, "acceptor": 4, "control": 2, "tree": 1}
 
 pytestmark = pytest.mark.wanted_by("DELIVERY_EVENTS")  # takes minutes
-
-
-class Receiver:
-    """tests/bench/receiver, in the block, which writes to that file."""
-
-    def __init__(self, path):
-        self.path = path
-
-    def __enter__(self):
-        self.process = subprocess.Popen([BUILD_DIR / "tests/bench/receiver", self.path], stdout=subprocess.PIPE, text=True)
-        self.port = int(self.process.stdout.readline().removeprefix("port="))
-        return self
-
-    def __exit__(self, *_exception):
-        self.process.terminate()
-        self.process.wait()
-        self.process.stdout.close()
-
-    def flush(self):
-        with Client(self.port) as client:
-            return client.get("/so-far").json()["arrived"]
 
 
 class Kills:
@@ -164,7 +140,7 @@ def make_endpoints(tenant, receiver):
     numbers = {}
     for number, path in enumerate(PATHS):
         made = tenant.client.post("/v1/endpoints", {
-            "url": f"http://127.0.0.1:{receiver.port}{path}", "max_in_flight": IN_FLIGHT, "rate_limit_rps": 100_000,
+            "url": receiver.url(path), "max_in_flight": IN_FLIGHT, "rate_limit_rps": 100_000,
             "retry_schedule": "1s"})
         assert made.status == 201, made
         subscribed = tenant.client.post("/v1/subscriptions", {"endpoint_id": made.json["id"], "topic_pattern": "#"})
@@ -175,11 +151,8 @@ def make_endpoints(tenant, receiver):
 
 def publish(daemon, tenant, ledger):
     """All events; what tests/bench/load says of it."""
-    command = [BUILD_DIR / "tests/bench/load", f"--port={daemon.port}", "--path=/v1/events/batch", f"--events={BATCH}",
-               "--bytes=560", "--topic=orders", "--connections=32", f"--rate={RATE // BATCH}", f"--accepted={EVENTS // BATCH}",
-               "--seconds=36000", f"--ledger={ledger}"]
-    run = subprocess.run(command, check=True, stdout=subprocess.PIPE, env=os.environ | {"HL_API_KEY": tenant.client.key})
-    return json.loads(run.stdout)
+    return Load(daemon, tenant.client.key, path="/v1/events/batch", events=BATCH, bytes=560, topic="orders", connections=32,
+                rate=RATE // BATCH, accepted=EVENTS // BATCH, seconds=36000, ledger=ledger).result()
 
 
 def dead_letters(hookline, numbers):
@@ -196,10 +169,10 @@ def settled(hookline):
 @pytest.mark.timeout(120 + EVENTS // 100)
 @pytest.mark.parametrize("store", STORES)
 def test_of_so_many_events_none_is_lost_and_few_come_twice_whatever_is_killed(make_hookline, tmp_path, store):
-    subprocess.run(["ninja", "-C", BUILD_DIR, "tests/bench/load", "tests/bench/receiver"], check=True, stdout=subprocess.DEVNULL)
+    build()
     hookline = make_hookline(store, STORAGE_TYPE="jsonl", HL_ALLOW_NETWORKS="loopback", PORT=free_port()).start()
     began = time.monotonic()
-    with Receiver(tmp_path / "delivered") as receiver:
+    with BenchReceiver(tmp_path / "delivered") as receiver:
         tenant = hookline.new_tenant()
         numbers = make_endpoints(tenant, receiver)
         with Kills(hookline.daemon, random.Random(f"{SEED} {store}")) as kills:
@@ -208,7 +181,7 @@ def test_of_so_many_events_none_is_lost_and_few_come_twice_whatever_is_killed(ma
         wait_until(lambda: settled(hookline), "what was published to be stored", 60)
         wait_until(lambda: not hookline.query("SELECT 1 FROM jobs LIMIT 1"), "all jobs to end", 60 + EVENTS // 500)
         took = time.monotonic() - began
-        receiver.flush()
+        receiver.told("/so-far")  # which writes the file to its end
         books = Books(tmp_path / "books", tmp_path / "published", tmp_path / "delivered", dead_letters(hookline, numbers))
     owed, duplicates = books.owed(), books.duplicates()
     dead, most = books.value("SELECT count(*) FROM dead"), kills.courier_deaths * IN_FLIGHT * len(PATHS)

@@ -60,7 +60,11 @@ class Arrival:
     body: bytes
     connection: int  # which one it came by
     answer: Answer = None
-    done: bool = field(default=False, compare=False)  # the answer was given to the kernel
+    ended: float = field(default=None, compare=False)  # time.monotonic() when the answer was given to the kernel
+
+    @property
+    def done(self):
+        return self.ended is not None
 
     @property
     def path(self):
@@ -163,7 +167,7 @@ class Connection(asyncio.Protocol):
         self.finish(arrival)
 
     def finish(self, arrival):
-        arrival.done = True
+        arrival.ended = time.monotonic()
         self.answering = False
         answer = arrival.answer
         if answer.close or answer.cut is not None or answer.raw is not None:
