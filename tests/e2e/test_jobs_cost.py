@@ -1,34 +1,17 @@
 """What a courier's statements over `jobs` read: as much as they return, however many jobs wait and whatever the planner believes."""
 
 import json
-import re
 
 import pytest
 
-from harness.daemon import REPOSITORY
 from harness.dba import apply_webhooks
+from harness.statements import rows_looked_at, statement
 
 pytestmark = pytest.mark.plain_postgres("the webhooks' tables are not distributed yet")
 
-SOURCES = [(REPOSITORY / f"store/webhooks/{name}.c").read_text()
-           for name in ("job_outcomes", "job_rows", "queue_depth", "event_removal", "requeue")]
 ENDPOINTS = ["11111111-1111-1111-1111-11111111110" + n for n in "123"]
 JOBS = 200_000
 FIRST = "'00000000-0000-0000-0000-000000000000'"
-
-
-def statement(name, *values):
-    """PostgreSQL's text of that statement in the source, with values for its parameters."""
-    source, text = next((source, found[1]) for source in SOURCES
-                        for found in re.finditer(rf"struct db_(?:statement|each) {name} = {{(.*?)}};", source, re.DOTALL))
-    for macro, literal in re.findall(r"^#define (\w+) +\\?\n?((?:.*\\\n)*.*)", source, re.MULTILINE):
-        text = re.sub(rf"\b{macro}\b", lambda _, literal=literal: literal.replace("\\\n", ""), text)
-    text = re.sub(r'"\s+"', "", text)
-    sql = re.search(r'"([^"]*)"', text)[1]
-    for number, value in reversed(list(enumerate(values, 1))):
-        sql = sql.replace(f"${number}", value)
-    assert "$" not in sql
-    return sql
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +41,7 @@ def pages(database, sql):
     with database.server.connect(database.name) as connection:
         cursor = connection.cursor()
         cursor.execute("BEGIN")
-        cursor.execute(statement("by_indexes"))
+        cursor.execute(statement("job_outcomes", "by_indexes"))
         cursor.execute(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {sql}")
         plan = cursor.fetchone()[0][0]["Plan"]
         cursor.execute("ROLLBACK")
@@ -66,11 +49,11 @@ def pages(database, sql):
 
 
 def check(store):
-    walk = statement("walk", "''", FIRST, "200")
+    walk = statement("job_rows", "walk", "''", FIRST, "200")
     assert [str(row[1]) for row in store.query(walk)] == ENDPOINTS
     read, plan = pages(store, walk)
     assert read < 100, plan
-    page = statement("page", "'acme'", f"'{ENDPOINTS[1]}'", FIRST, "1", "500")
+    page = statement("job_rows", "page", "'acme'", f"'{ENDPOINTS[1]}'", FIRST, "1", "500")
     assert len(store.query(page)) == 500
     read, plan = pages(store, page)
     assert read < 600, plan
@@ -90,9 +73,9 @@ def test_a_page_is_read_by_the_key_also_when_the_planner_takes_the_queue_for_emp
 
 def test_a_look_for_full_queues_reads_as_much_of_each_tenant_as_may_wait(store):
     store.query("UPDATE pg_class SET reltuples = 60 WHERE oid = 'jobs'::regclass")
-    sql = statement("above", "10000", "1000")
+    sql = statement("queue_depth", "above", "10000", "1000")
     assert store.query(sql) == [("acme",)]
-    assert store.query(statement("above", str(JOBS), "1000")) == []
+    assert store.query(statement("queue_depth", "above", str(JOBS), "1000")) == []
     read, plan = pages(store, sql)
     assert read < 2000, plan
 
@@ -105,12 +88,6 @@ def keys(count):
             f"ARRAY(SELECT 9 FROM generate_series(1, {count}))")
 
 
-def rows_looked_at(plan):
-    """By the busiest node of the plan."""
-    here = plan["Actual Loops"] * (plan["Actual Rows"] + plan.get("Rows Removed by Join Filter", 0) + plan.get("Rows Removed by Filter", 0))
-    return max(here, *map(rows_looked_at, plan["Plans"])) if "Plans" in plan else here
-
-
 @pytest.mark.parametrize("tuples", [60, 0])
 def test_outcomes_are_written_by_the_key_also_when_the_planner_takes_the_tables_for_empty(store, tuples):
     """As after a VACUUM of empty tables: the planner would read the index, and all outcomes for each of its entries."""
@@ -120,14 +97,14 @@ def test_outcomes_are_written_by_the_key_also_when_the_planner_takes_the_tables_
     for table in ("jobs", "dlq_events"):
         store.query(f"UPDATE pg_class SET reltuples = {tuples}, relpages = greatest(relpages, 1) WHERE oid = '{table}'::regclass")
     for sql in (
-            statement("finish", tenants, endpoints, jobs, below),
-            statement("forget_event", tenants, endpoints, jobs, jobs),
-            statement("retry", tenants, endpoints, jobs, below, f"{numbers}::smallint[]", f"{numbers}::bigint[]",
+            statement("job_outcomes", "finish", tenants, endpoints, jobs, below),
+            statement("job_outcomes", "forget_event", tenants, endpoints, jobs, jobs),
+            statement("job_outcomes", "retry", tenants, endpoints, jobs, below, f"{numbers}::smallint[]", f"{numbers}::bigint[]",
                       f"{numbers}::bigint[]", f"{texts}::text[]"),
-            statement("bury", tenants, endpoints, jobs, below, f"{numbers}::smallint[]", f"{texts}::text[]",
+            statement("job_outcomes", "bury", tenants, endpoints, jobs, below, f"{numbers}::smallint[]", f"{texts}::text[]",
                       f"{numbers}::smallint[]", f"{texts}::text[]", f"{numbers}::bigint[]"),
-            statement("remove_jobs", tenants, endpoints, jobs),
-            statement("read_events", tenants, jobs, jobs, f"{numbers}::bigint[]"),
-            statement("remove_letters", tenants, jobs)):
+            statement("event_removal", "remove_jobs", tenants, endpoints, jobs),
+            statement("job_rows", "read_events", tenants, jobs, jobs, f"{numbers}::bigint[]"),
+            statement("requeue", "remove_letters", tenants, jobs)):
         read, plan = pages(store, sql)
         assert read < 20 * count and rows_looked_at(json.loads(plan)) <= count, f"{sql}\n{plan}"
