@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "courier/runs.h"
+#include "store/webhooks/pause_rows.h"
 #include "tests/unit/db_fixture.h"
 #include "tests/unit/jobs_fixture.h"
 
@@ -49,6 +50,7 @@ outcome_of(enum verdict_kind kind)
 static const char failing[] = "SELECT hl_ms(failing_since) FROM endpoints WHERE tenant_id = $1";
 static const char failed[] = "SELECT hl_ms(last_failure_at) FROM endpoints WHERE tenant_id = $1";
 static const char failed_ago[] = "SELECT hl_ms(hl_now()) - hl_ms(last_failure_at) FROM endpoints WHERE tenant_id = $1";
+static const char failing_ago[] = "SELECT hl_ms(hl_now()) - hl_ms(failing_since) FROM endpoints WHERE tenant_id = $1";
 static const char well[] = "SELECT hl_ms(last_success_at) FROM endpoints WHERE tenant_id = $1";
 
 static void
@@ -127,6 +129,94 @@ test_failures_before_a_change_do_not_begin_a_run_behind_it(void **state)
 	runs_note(runs, &outcome, now_us + 2000000);
 	write_runs(now_us + 61000000);
 	assert_string_not_equal(tenant_text(failing), "");
+}
+
+/* By control, which knows nothing of what a courier remembers. */
+static void
+begin_pause(void)
+{
+	must_begin(jobs_db);
+	must_be(0, pause_rows_set(jobs_db, jobs_tenant, (struct span){NULL, 0}, "a key", &err), &err);
+	must_commit(jobs_db);
+}
+
+static void
+end_pause(void)
+{
+	must_begin(jobs_db);
+	must_be(0, pause_rows_end(jobs_db, jobs_tenant, &err), &err);
+	must_commit(jobs_db);
+}
+
+static void
+test_a_run_that_a_pause_interrupts_begins_anew_with_the_first_failure_behind_it(void **state)
+{
+	struct outcome outcome = outcome_of(VERDICT_RETRY);
+	int64_t now_us = clock_steady_us();
+	char since[32];
+
+	add_endpoint(1);
+	runs_note(runs, &outcome, now_us);
+	write_runs(now_us);
+	(void)strcpy(since, tenant_text(failing));
+	runs_note(runs, &outcome, now_us + 10000000);
+	begin_pause();
+	write_runs(now_us + 61000000); /* what is remembered is stored during the pause */
+	assert_string_equal(tenant_text(failing), since);
+	assert_in_range(tenant_count(failed_ago), 51000, 61000);
+	end_pause();
+	assert_string_equal(tenant_text(failing), "");
+
+	assert_true(runs_due_us(runs) == INT64_MAX); /* nothing of the time before the pause comes back */
+	write_runs(now_us + 200000000);
+	assert_string_equal(tenant_text(failing), "");
+	runs_note(runs, &outcome, now_us + 210000000);
+	write_runs(now_us + 211000000);
+	assert_in_range(tenant_count(failing_ago), 1000, 11000);
+	(void)strcpy(since, tenant_text(failing));
+	runs_note(runs, &outcome, now_us + 240000000);
+	write_runs(now_us + 272000000);
+	assert_string_equal(tenant_text(failing), since);
+	assert_in_range(tenant_count(failed_ago), 32000, 42000);
+}
+
+/* A courier remembers a failure for a minute at most. */
+static void
+test_a_pause_of_seconds_adds_no_more_than_a_minute_to_the_run_behind_it(void **state)
+{
+	struct outcome outcome = outcome_of(VERDICT_RETRY);
+	int64_t now_us = clock_steady_us();
+
+	add_endpoint(1);
+	runs_note(runs, &outcome, now_us);
+	write_runs(now_us);
+	runs_note(runs, &outcome, now_us + 10000000);
+	begin_pause();
+	end_pause();
+	runs_note(runs, &outcome, now_us + 20000000);
+	write_runs(now_us + 61000000);
+	assert_in_range(tenant_count(failing_ago), 51000, 60999);
+	assert_in_range(tenant_count(failed_ago), 41000, 51000);
+}
+
+static void
+test_a_success_before_a_pause_ends_the_run_also_when_it_is_stored_behind_it(void **state)
+{
+	struct outcome outcome = outcome_of(VERDICT_RETRY);
+	int64_t now_us = clock_steady_us();
+
+	add_endpoint(1);
+	runs_note(runs, &outcome, now_us);
+	write_runs(now_us);
+	outcome.kind = VERDICT_DELIVERED;
+	runs_note(runs, &outcome, now_us + 10000000);
+	begin_pause();
+	end_pause();
+	outcome.kind = VERDICT_RETRY;
+	runs_note(runs, &outcome, now_us + 50000000);
+	write_runs(now_us + 61000000);
+	assert_in_range(tenant_count(failing_ago), 11000, 21000);
+	assert_string_not_equal(tenant_text(well), "");
 }
 
 static void
@@ -211,6 +301,9 @@ main(void)
 	    TEST(test_runs_of_an_endpoint_are_stored_once_a_minute),
 	    TEST(test_the_last_failure_of_a_run_is_stored_beside_the_first),
 	    TEST(test_failures_before_a_change_do_not_begin_a_run_behind_it),
+	    TEST(test_a_run_that_a_pause_interrupts_begins_anew_with_the_first_failure_behind_it),
+	    TEST(test_a_pause_of_seconds_adds_no_more_than_a_minute_to_the_run_behind_it),
+	    TEST(test_a_success_before_a_pause_ends_the_run_also_when_it_is_stored_behind_it),
 	    TEST(test_failures_of_transforms_and_of_notices_begin_no_run),
 	    TEST(test_a_run_that_the_store_refuses_costs_no_other_endpoint_its_own),
 	    TEST(test_a_breaker_is_stored_within_a_second_and_only_when_it_has_changed),
