@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/text_rules.h"
+
 #define IPV4_BITS 96 /* of the prefix ::ffff:0:0/96 */
 
 static const char loopback[] = "127.0.0.0/8,::1";
@@ -47,41 +49,29 @@ read_network(const char *text, size_t len, struct network *network)
 	return bits > 0;
 }
 
-static bool add_list(struct networks *networks, const char *text, bool words);
-
 static bool
-add(struct networks *networks, const char *text, size_t len, bool words)
+add_network(void *context, const char *item, size_t len)
 {
-	if (words && len == strlen("loopback") && strncmp(text, "loopback", len) == 0)
-		return add_list(networks, loopback, false);
-	if (words && len == strlen("private") && strncmp(text, "private", len) == 0)
-		return add_list(networks, private, false);
-	return networks->count < NETWORKS_MAX && read_network(text, len, &networks->items[networks->count++]);
+	struct networks *networks = context;
+
+	return networks->count < NETWORKS_MAX && read_network(item, len, &networks->items[networks->count++]);
 }
 
 static bool
-add_list(struct networks *networks, const char *text, bool words)
+add(void *context, const char *item, size_t len)
 {
-	for (;;) {
-		size_t len;
-
-		text += strspn(text, " ");
-		len = strcspn(text, ", ");
-		if (!add(networks, text, len, words))
-			return false;
-		text += len + strspn(text + len, " ");
-		if (*text == '\0')
-			return true;
-		if (*text++ != ',')
-			return false;
-	}
+	if (len == strlen("loopback") && strncmp(item, "loopback", len) == 0)
+		return text_list_each(loopback, add_network, context);
+	if (len == strlen("private") && strncmp(item, "private", len) == 0)
+		return text_list_each(private, add_network, context);
+	return add_network(context, item, len);
 }
 
 bool
 networks_read(const char *text, struct networks *networks)
 {
 	networks->count = 0;
-	return text == NULL || add_list(networks, text, true);
+	return text == NULL || text_list_each(text, add, networks);
 }
 
 bool

@@ -98,21 +98,32 @@ text_is_tenant(const char *text, size_t len)
 }
 
 bool
-text_is_origins(const char *text)
+text_list_each(const char *list, bool (*take)(void *context, const char *item, size_t len), void *context)
 {
-	if (strcmp(text, "*") == 0)
-		return true;
 	for (;;) {
 		size_t len;
 
-		text += strspn(text, " ");
-		len = strcspn(text, ", ");
-		if (!is_origin(text, len))
+		list += strspn(list, " ");
+		len = strcspn(list, ", ");
+		if (!take(context, list, len))
 			return false;
-		text += len + strspn(text + len, " ");
-		if (*text == '\0')
+		list += len + strspn(list + len, " ");
+		if (*list == '\0')
 			return true;
-		if (*text++ != ',')
+		if (*list++ != ',')
 			return false;
 	}
+}
+
+static bool
+take_origin(void *context, const char *item, size_t len)
+{
+	(void)context;
+	return is_origin(item, len);
+}
+
+bool
+text_is_origins(const char *text)
+{
+	return strcmp(text, "*") == 0 || text_list_each(text, take_origin, NULL);
 }

@@ -28,6 +28,12 @@ bool text_is_tenant(const char *text, size_t len);
 /* Whether it is http://host or https://host, with or without a port. */
 bool text_is_origin(const char *text);
 
+/*
+ * Calls take() for each item of a list that has commas between its items, and perhaps spaces around them; context is
+ * take()'s. Returns false where take() has refused an item, which ends the walk, or where a comma is missing.
+ */
+bool text_list_each(const char *list, bool (*take)(void *context, const char *item, size_t len), void *context);
+
 /* Whether it is "*", or a list of origins (scheme://host or scheme://host:port) with commas between them. */
 bool text_is_origins(const char *text);
 

@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/crypto.h"
 #include "base/format.h"
 #include "base/log.h"
@@ -98,24 +97,19 @@ difference(const struct copy_guard *guard, const struct store_identity *stored)
 static int
 add_audit(const struct copy_guard *guard, const char *reason, struct error *err)
 {
-	char audit_id[FORMAT_UUID_BYTES + 1] = "", after[REASON_BYTES + 64];
+	char after[REASON_BYTES + 64];
 	struct uuid_source ids;
-	uint8_t id[16];
-
-	uuid_source_init(&ids);
-	uuid_v7(&ids, clock_wall_us(), id);
-	format_uuid(id, audit_id);
 	int len = snprintf(after, sizeof after, "{\"tenant_id\":\"" PAUSE_OF_ALL "\",\"reason\":\"%s\"}", reason);
 	const struct audit_entry entry = {
 	    .tenant_id = guard->config->hl_tenant_id,
-	    .audit_id = audit_id,
-	    .key_id = "service",
 	    .action = "deliveries.pause",
 	    .object_kind = "pause",
 	    .object_id = PAUSE_OF_ALL,
 	    .after = {after, (size_t)len},
 	};
-	return audit_add(guard->db, &entry, err);
+
+	uuid_source_init(&ids);
+	return audit_add_by_service(guard->db, &ids, &entry, err);
 }
 
 static int

@@ -2,6 +2,8 @@
 #ifndef STORE_MIGRATION_H
 #define STORE_MIGRATION_H
 
+#include "base/error.h"
+
 struct migration {
 	int version; /* 1, 2, 3, ... */
 	const char *name;
@@ -15,6 +17,12 @@ struct migration_set {
 	const struct migration *migrations; /* in order */
 	int target; /* how many, >= 1: the version that this program needs */
 };
+
+/*
+ * Whether a database whose schema has that version is the set's target. 0: it is. <0: it is newer or older, with a
+ * sentence that says what to do.
+ */
+int migration_check_version(const struct migration_set *set, int version, struct error *err);
 
 /* What became of a database that was to be migrated. */
 struct store_migrated {

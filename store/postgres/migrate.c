@@ -50,13 +50,6 @@ read_version(struct pg *pg, const struct migration_set *set, int *version, struc
 	return 0;
 }
 
-static int
-refuse_newer(const struct migration_set *set, int version, struct error *err)
-{
-	return error_set(err, "the %s is at version %d, this program knows versions up to %d: install the newer one",
-	    set->schema, version, set->target);
-}
-
 /* Applies one, or finds that another process has just applied it. */
 static int
 apply(struct pg *pg, const struct migration_set *set, int number, int *applied, struct error *err)
@@ -92,7 +85,7 @@ migrate_apply(struct pg *pg, const struct migration_set *set, int *applied, stru
 	if (read_version(pg, set, &version, err) < 0)
 		return -1;
 	if (version > set->target)
-		return refuse_newer(set, version, err);
+		return migration_check_version(set, version, err);
 	for (int i = version; i < set->target; i++)
 		if (apply(pg, set, i, applied, err) < 0)
 			return -1;
@@ -104,16 +97,7 @@ migrate_check(struct pg *pg, const struct migration_set *set, struct error *err)
 {
 	int version;
 
-	if (read_version(pg, set, &version, err) < 0)
-		return -1;
-	if (version > set->target)
-		return refuse_newer(set, version, err);
-	if (version < set->target)
-		return error_set(err,
-		    "the %s is at version %d, this program needs %d: run `hooksctl migrate`, or start hooksd with "
-		    "AUTO_MIGRATE=true",
-		    set->schema, version, set->target);
-	return 0;
+	return read_version(pg, set, &version, err) < 0 ? -1 : migration_check_version(set, version, err);
 }
 
 int

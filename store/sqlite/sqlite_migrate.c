@@ -36,26 +36,13 @@ read_version(struct sqlite_session *session, int *version, struct error *err)
 }
 
 static int
-check_version(const struct migration_set *set, int version, struct error *err)
-{
-	if (version > set->target)
-		return error_set(err,
-		    "the %s is at version %d, this program knows versions up to %d: install the newer one", set->schema,
-		    version, set->target);
-	if (version < set->target)
-		return error_set(err,
-		    "the %s is at version %d, this program needs %d: run `hooksctl migrate`, or start hooksd with "
-		    "AUTO_MIGRATE=true",
-		    set->schema, version, set->target);
-	return 0;
-}
-
-static int
 check_schema(struct sqlite_session *session, struct error *err)
 {
 	int version;
 
-	return read_version(session, &version, err) != 0 ? -1 : check_version(session->kind->migrations, version, err);
+	return read_version(session, &version, err) != 0
+		   ? -1
+		   : migration_check_version(session->kind->migrations, version, err);
 }
 
 /* Applies one, or finds that another process just did. */
@@ -89,7 +76,7 @@ apply_missing(struct sqlite_session *session, int *applied, struct error *err)
 	if (read_version(session, &version, err) != 0)
 		return -1;
 	if (version > set->target)
-		return check_version(set, version, err);
+		return migration_check_version(set, version, err);
 	for (int i = version; i < set->target; i++)
 		if (apply(session, &set->migrations[i], applied, err) != 0)
 			return -1;

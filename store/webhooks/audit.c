@@ -1,6 +1,9 @@
 /* Filters are parameters that may be null: one text for each order, and no SQL that is put together. */
 #include "store/webhooks/audit.h"
 
+#include "base/clock.h"
+#include "base/format.h"
+
 static const struct db_statement add = {"INSERT INTO audit_log (tenant_id, audit_id, created_at, key_id, key_name, "
 					"action, object_kind, object_id, before, after)"
 					" VALUES ($1, $2, hl_now(), $3, $4, $5, $6, $7, $8, $9)",
@@ -52,6 +55,21 @@ audit_add(struct db *db, const struct audit_entry *entry, struct error *err)
 	};
 
 	return db_query(db, &add, params, sizeof params / sizeof *params, NULL, err);
+}
+
+int
+audit_add_by_service(struct db *db, struct uuid_source *ids, const struct audit_entry *entry, struct error *err)
+{
+	struct audit_entry whole = *entry;
+	char text[FORMAT_UUID_BYTES + 1] = "";
+	uint8_t id[16];
+
+	uuid_v7(ids, clock_wall_us(), id);
+	format_uuid(id, text);
+	whole.audit_id = text;
+	whole.key_id = "service";
+	whole.key_name = NULL;
+	return audit_add(db, &whole, err);
 }
 
 static struct db_param

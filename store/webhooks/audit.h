@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/span.h"
+#include "base/uuid.h"
 #include "store/db.h"
 
 /* A row. before and after are JSON without secrets; base NULL: there is none. */
@@ -21,6 +22,12 @@ struct audit_entry {
 
 /* Adds it in the transaction that db_begin() began. Returns as db_query(). */
 int audit_add(struct db *db, const struct audit_entry *entry, struct error *err);
+
+/*
+ * The same for what the service itself has done. audit_id, key_id and key_name of the entry do not count: the row gets
+ * an id of that source, and "service" in the place of a key.
+ */
+int audit_add_by_service(struct db *db, struct uuid_source *ids, const struct audit_entry *entry, struct error *err);
 
 /* Which rows. A member that is NULL, or a time that is below 0, leaves nothing out. */
 struct audit_filter {

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "base/bytes.h"
-#include "base/clock.h"
 #include "base/format.h"
 #include "base/json_object.h"
 #include "base/log.h"
@@ -16,9 +15,6 @@
 #include "store/webhooks/notice_rows.h"
 #include "store/webhooks/pause_rows.h"
 #include "store/webhooks/routing.h"
-
-/* Who disables an endpoint, in the audit log. */
-#define SERVICE "service"
 
 #define NOTICE_TOPIC "hookline.endpoint.disabled"
 #define HOST_BYTES_MAX 300 /* of a URL's host and port */
@@ -102,26 +98,21 @@ static int
 add_audit(struct db *db, struct uuid_source *ids, const char *tenant_id, const struct endpoint_disabling *disabling,
     struct error *err)
 {
-	char audit_id[FORMAT_UUID_BYTES + 1] = "", object_id[FORMAT_UUID_BYTES + 1] = "", after[128];
 	static const char before[] = "{\"state\":\"active\"}";
-	uint8_t id[16];
-
-	uuid_v7(ids, clock_wall_us(), id);
-	format_uuid(id, audit_id);
-	format_uuid(disabling->endpoint_id, object_id);
+	char object_id[FORMAT_UUID_BYTES + 1] = "", after[128];
 	int len = snprintf(after, sizeof after, "{\"state\":\"disabled\",\"disabled_reason\":\"%s\"}",
 	    disabling_reason(disabling->cause));
 	const struct audit_entry entry = {
 	    .tenant_id = tenant_id,
-	    .audit_id = audit_id,
-	    .key_id = SERVICE,
 	    .action = "endpoint.disable",
 	    .object_kind = "endpoint",
 	    .object_id = object_id,
 	    .before = {before, sizeof before - 1},
 	    .after = {after, (size_t)len},
 	};
-	return audit_add(db, &entry, err);
+
+	format_uuid(disabling->endpoint_id, object_id);
+	return audit_add_by_service(db, ids, &entry, err);
 }
 
 /* ---- the notice ---- */

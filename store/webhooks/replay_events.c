@@ -13,17 +13,6 @@
 	"target_user_id, extra, trace, job_count FROM events WHERE tenant_id = $1 "
 #define CREATED "AND created_at >= hl_time($2) AND created_at < hl_time($3) "
 
-/* ---- events ---- */
-
-/* Below the ids of all events of that millisecond and later ones. */
-static void
-first_id(int64_t ms, uint8_t id[16])
-{
-	memset(id, 0, 16);
-	for (int i = 0; i < 6; i++)
-		id[i] = (uint8_t)(ms >> (40 - 8 * i));
-}
-
 /* The times are those of ids: the walk over ids begins and ends at them. They also choose the months. */
 int
 replay_events_window(struct db *db, const struct replay_range *range, const uint8_t after[16], uint32_t size,
@@ -37,8 +26,8 @@ replay_events_window(struct db *db, const struct replay_range *range, const uint
 	struct db_rows *rows;
 	int rc;
 
-	first_id(range->created.from_ms, window->after);
-	first_id(range->created.to_ms, end);
+	uuid_v7_first(range->created.from_ms, window->after);
+	uuid_v7_first(range->created.to_ms, end);
 	if (memcmp(window->after, after, 16) < 0)
 		memcpy(window->after, after, 16);
 	const struct db_param params[] = {
