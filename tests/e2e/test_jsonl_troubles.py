@@ -15,6 +15,7 @@ import pytest
 from harness.events import minimal
 from harness.metrics import metrics
 from harness.recorder import judge, recording, wait_acknowledged
+from harness.troubles import in_trouble, overcome, post, start_on_a_full_disk
 from harness.waiting import wait_until
 
 # <fcntl.h>
@@ -46,29 +47,6 @@ def sessions(daemon):
     return [event["session_id"] for event in daemon.jsonl_events()]
 
 
-def post(daemon, session):
-    reply = daemon.post_event(minimal(session_id=session))
-    assert (reply.status, reply.headers["X-Hooks-Ack"]) == (202, "stored")
-
-
-def in_trouble(daemon, reason):
-    """The log says what and why, and who posts now is told to come again, or has it spooled."""
-    daemon.wait_for_log(rf"the store is unavailable.*JSONL_PATH.*{reason}")
-    assert daemon.get("/health").json()["status"] == "degraded"
-    reply = daemon.post_event(minimal())
-    if reply.status == 503:
-        assert int(reply.headers["Retry-After"]) > 0
-    else:
-        assert (reply.status, reply.headers["X-Hooks-Ack"]) == (202, "spooled")
-
-
-def overcome(daemon, recorders, writers):
-    """Acknowledged again by the same processes, and stored at last."""
-    wait_acknowledged(recorders)
-    daemon.wait_spool_empty()
-    assert daemon.pids("writer") == writers
-
-
 @pytest.mark.parametrize("data_dir", ["with it", "elsewhere"])
 def test_a_full_disk(disk, start, data_dir):
     places = {"JSONL_PATH": disk.path / "events.jsonl"}
@@ -79,7 +57,7 @@ def test_a_full_disk(disk, start, data_dir):
     with recording(daemon, seed=1) as recorders:
         wait_acknowledged(recorders)
         disk.fill(daemon)
-        in_trouble(daemon, "(No space left|File too large)")
+        in_trouble(daemon, "JSONL_PATH", "(No space left|File too large)")
         disk.free()
         overcome(daemon, recorders, writers)
     daemon.stop()
@@ -89,17 +67,7 @@ def test_a_full_disk(disk, start, data_dir):
 @pytest.mark.parametrize("first", [True, False])
 def test_a_start_on_a_full_disk(disk, make_hooksd, first):
     daemon = make_hooksd(JSONL_PATH=disk.path / "events.jsonl", DATA_DIR=disk.path / "data")
-    (disk.path / "others").write_text("of somebody else")
-    if not first:
-        daemon.start()
-        post(daemon, "before")
-        daemon.kill()
-    disk.fill(daemon)
-    daemon.start(store_ready=False)
-    disk.free()
-    daemon.wait_store_ready()
-    post(daemon, "after")
-    assert sessions(daemon) == (["after"] if first else ["before", "after"])
+    start_on_a_full_disk(daemon, disk, first, sessions)
 
 
 def test_a_directory_that_is_read_only(start):
@@ -111,7 +79,7 @@ def test_a_directory_that_is_read_only(start):
         wait_acknowledged(recorders)
         moved.parent.chmod(0o500)
         daemon.jsonl_path.rename(moved)
-        in_trouble(daemon, "Permission denied")
+        in_trouble(daemon, "JSONL_PATH", "Permission denied")
         moved.parent.chmod(0o700)
         overcome(daemon, recorders, writers)
     daemon.stop()
@@ -129,7 +97,7 @@ def test_a_file_that_is_read_only(start):
         wait_acknowledged(recorders)
         os.link(daemon.jsonl_path, moved)
         protected.rename(daemon.jsonl_path)
-        in_trouble(daemon, "Permission denied")
+        in_trouble(daemon, "JSONL_PATH", "Permission denied")
         daemon.jsonl_path.chmod(0o600)
         overcome(daemon, recorders, writers)
     daemon.stop()
@@ -151,7 +119,7 @@ def test_a_directory_in_place_of_the_file(start):
     with recording(daemon, seed=4) as recorders:
         wait_acknowledged(recorders)
         exchange(daemon.jsonl_path, other)
-        in_trouble(daemon, "Is a directory")
+        in_trouble(daemon, "JSONL_PATH", "Is a directory")
         daemon.jsonl_path.rmdir()
         overcome(daemon, recorders, writers)
     daemon.stop()

@@ -19,7 +19,8 @@ from harness.faults import FILES, Faults
 from harness.metrics import metrics
 from harness.power import Machine
 from harness.recorder import judge, recording, wait_acknowledged
-from harness.sqlite import ids, in_trouble, locked, post, sessions
+from harness.sqlite import ids, locked, sessions
+from harness.troubles import in_trouble, post
 from harness.waiting import wait_until
 
 
@@ -38,7 +39,7 @@ def test_a_lock_of_another_program_is_waited_for_and_then_spooled_around(start):
     with recording(daemon, seed=6) as recorders:
         wait_acknowledged(recorders)
         with locked(daemon.sqlite_path):
-            in_trouble(daemon, "is locked: another program has a transaction open that writes")
+            in_trouble(daemon, "SQLITE_PATH", "is locked: another program has a transaction open that writes")
             wait_acknowledged(recorders)
         daemon.wait_spool_empty()
         assert daemon.pids("writer") == writers

@@ -11,7 +11,8 @@ import pytest
 
 from harness.daemon import run_program
 from harness.events import minimal
-from harness.sqlite import post, sessions
+from harness.sqlite import sessions
+from harness.troubles import post
 from harness.waiting import wait_until
 
 

@@ -14,7 +14,8 @@ import pytest
 from harness.disk import LimitedFiles
 from harness.events import minimal
 from harness.recorder import judge, recording, wait_acknowledged
-from harness.sqlite import ids, in_trouble, post, sessions
+from harness.sqlite import ids, sessions
+from harness.troubles import in_trouble, overcome, post, start_on_a_full_disk
 from harness.waiting import wait_until
 
 
@@ -22,13 +23,6 @@ from harness.waiting import wait_until
 def start(sqlite):
     """A daemon that spools at once if it can, and whose database is in a directory of its own."""
     return lambda **options: sqlite(**({"SPOOL_AFTER_MS": 0, "SQLITE_PATH": "store/events.db"} | options))
-
-
-def overcome(daemon, recorders, writers):
-    """Acknowledged again by the same processes, and stored at last."""
-    wait_acknowledged(recorders)
-    daemon.wait_spool_empty()
-    assert daemon.pids("writer") == writers
 
 
 # Disks
@@ -46,7 +40,7 @@ def test_a_full_disk(disk, start, data_dir):
     with recording(daemon, seed=1) as recorders:
         wait_acknowledged(recorders)
         disk.fill(daemon)
-        in_trouble(daemon, "No space left")
+        in_trouble(daemon, "SQLITE_PATH", "No space left")
         disk.free()
         overcome(daemon, recorders, writers)
     daemon.stop()
@@ -56,17 +50,7 @@ def test_a_full_disk(disk, start, data_dir):
 @pytest.mark.parametrize("first", [True, False])
 def test_a_start_on_a_full_disk(disk, make_hooksd, first):
     daemon = make_hooksd(STORAGE_TYPE="sqlite", SQLITE_PATH=disk.path / "events.db", DATA_DIR=disk.path / "data")
-    (disk.path / "others").write_text("of somebody else")
-    if not first:
-        daemon.start()
-        post(daemon, "before")
-        daemon.kill()
-    disk.fill(daemon)
-    daemon.start(store_ready=False)
-    disk.free()
-    daemon.wait_store_ready()
-    post(daemon, "after")
-    assert sessions(daemon) == (["after"] if first else ["before", "after"])
+    start_on_a_full_disk(daemon, disk, first, sessions)
 
 
 # Permissions
@@ -86,7 +70,7 @@ def test_a_directory_that_is_read_only(start):
             moved.parent.chmod(0o700)
             others.append(daemon.sqlite_path.rename(moved.with_name(f"moved-{len(others)}")))
             moved.parent.chmod(0o500)
-        in_trouble(daemon, "(Permission denied|unable to open)")
+        in_trouble(daemon, "SQLITE_PATH", "(Permission denied|unable to open)")
         moved.parent.chmod(0o700)
         overcome(daemon, recorders, writers)
     daemon.stop()
