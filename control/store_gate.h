@@ -12,7 +12,7 @@
 #include "base/backoff.h"
 #include "base/error.h"
 #include "base/repeat.h"
-#include "shm/slots.h"
+#include "shm/store_report.h"
 
 /* OPEN: the store works. TRY: the caller is the one that tries. SHUT: the store is away. */
 enum store_gate_way { STORE_GATE_OPEN, STORE_GATE_TRY, STORE_GATE_SHUT };

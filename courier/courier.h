@@ -15,8 +15,8 @@
 #include "courier/reports.h"
 #include "courier/store_thread.h"
 #include "courier/tests.h"
+#include "shm/courier_slot.h"
 #include "shm/node.h"
-#include "shm/slots.h"
 
 struct courier {
 	struct courier_slot *slot;

@@ -30,37 +30,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "shm/lane_flags.h"
+
 struct lane_descriptor {
 	uint64_t end; /* free-running byte position after the parcel; the parcel begins at the end of the one before */
 	uint32_t events; /* records in it */
 	uint32_t flags; /* LANE_... */
 };
-
-/*
- * A parcel's flags. The producer sets AWAITED when it publishes; the consumer sets and clears all others.
- *
- * AWAITED      a client waits for the answer: the parcel is not acknowledged yet
- * SPOOLED      its records went to the spool instead of the store; valid once the parcel is released
- * IN_DOUBT     its records, or some of them, may be in a store that failed before it could answer
- * REFUSED      its records are discarded and its client gets an error; the parcel may be released much later
- * DISMISSED    its client gets an error, but its records will be stored, because they were in doubt
- * FINISHED     what became of each of its records stands in the parcel: its client is answered by that. The parcel may
- *              be released much later, and the consumer skips it until then
- */
-#define LANE_AWAITED 1u
-#define LANE_SPOOLED 2u
-#define LANE_IN_DOUBT 4u
-#define LANE_REFUSED 8u
-#define LANE_DISMISSED 16u
-#define LANE_FINISHED 32u
-#define LANE_FLAGS 63u
-
-/* Whether a client of a parcel with those flags still waits: lane_refuse() would refuse or dismiss it. */
-static inline bool
-lane_client_waits(uint32_t flags)
-{
-	return (flags & (LANE_AWAITED | LANE_REFUSED | LANE_DISMISSED | LANE_FINISHED)) == LANE_AWAITED;
-}
 
 /* A lane's words in the segment. Padded, because sizeof(ck_ring_t) is 136 and lanes must not share cache lines. */
 struct lane_control {

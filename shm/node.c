@@ -3,11 +3,7 @@
 
 #include <ck_pr.h>
 
-static int64_t
-load(const int64_t *word)
-{
-	return (int64_t)ck_pr_load_64((const uint64_t *)word);
-}
+#include "shm/word.h"
 
 bool
 node_read(const struct node_words *words, struct node_row *row)
@@ -17,8 +13,8 @@ node_read(const struct node_words *words, struct node_row *row)
 	do {
 		turn = ck_pr_load_32(&words->turn);
 		ck_pr_fence_acquire();
-		row->node_id = load(&words->rows[turn % 2].node_id);
-		row->epoch = load(&words->rows[turn % 2].epoch);
+		row->node_id = word_load(&words->rows[turn % 2].node_id);
+		row->epoch = word_load(&words->rows[turn % 2].epoch);
 		ck_pr_fence_acquire();
 	} while (ck_pr_load_32(&words->turn) != turn);
 	return row->node_id != 0;
@@ -30,8 +26,8 @@ node_write(struct node_words *words, const struct node_row *row)
 	uint32_t next = words->turn + 1;
 
 	ck_pr_fence_store();
-	ck_pr_store_64((uint64_t *)&words->rows[next % 2].node_id, (uint64_t)row->node_id);
-	ck_pr_store_64((uint64_t *)&words->rows[next % 2].epoch, (uint64_t)row->epoch);
+	word_store(&words->rows[next % 2].node_id, row->node_id);
+	word_store(&words->rows[next % 2].epoch, row->epoch);
 	ck_pr_fence_release();
 	ck_pr_store_32(&words->turn, next);
 }
@@ -39,7 +35,7 @@ node_write(struct node_words *words, const struct node_row *row)
 int64_t
 node_changes_version(const struct node_words *words)
 {
-	int64_t version = load(&words->changes_version);
+	int64_t version = word_load(&words->changes_version);
 
 	ck_pr_fence_acquire();
 	return version;

@@ -14,7 +14,7 @@
 
 /*
  * Symbol, name, plural, how many processes a configuration asks for, the most there can be, type of their slots
- * (shm/slots.h). X is handed on to R. A test may bring rows of its own.
+ * (shm/slots.h, shm/courier_slot.h). X is handed on to R. A test may bring rows of its own.
  */
 #ifndef ROLE_LIST
 #define ROLE_LIST(R, X)                                                                                                \

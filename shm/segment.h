@@ -12,6 +12,7 @@
 #include <sys/types.h>
 
 #include "base/error.h"
+#include "shm/courier_slot.h"
 #include "shm/lane.h"
 #include "shm/roles.h"
 #include "shm/segment_layout.h"

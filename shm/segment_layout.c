@@ -3,9 +3,16 @@
 
 #include <string.h>
 
+#include "shm/courier_slot.h"
 #include "shm/key_table.h"
 #include "shm/lane.h"
 #include "shm/slots.h"
+
+const uint32_t slot_bytes[ROLES] = {
+#define R(X, symbol, name, plural, count, most, slot) sizeof(slot),
+    ROLE_LIST(R, _)
+#undef R
+};
 
 static uint64_t
 page_up(uint64_t n)

@@ -51,6 +51,9 @@ struct segment_header {
 
 _Static_assert(sizeof(struct segment_header) <= 4096, "the header has one page");
 
+/* The size of a slot, by role. */
+extern const uint32_t slot_bytes[ROLES];
+
 /* The kernel's page size: arenas are mapped one by one. */
 #define PAGE ((uint64_t)sysconf(_SC_PAGESIZE))
 

@@ -1,0 +1,65 @@
+/* A number that lets others act is stored behind what they are to find. */
+#include "shm/courier_slot.h"
+
+#include <ck_pr.h>
+
+#include "shm/word.h"
+
+void
+courier_slot_reset(struct courier_slot *slot)
+{
+	slot->seen_version = slot->oldest_due_us = 0;
+}
+
+void
+courier_pause(const struct courier_slot *slot, char out[ERROR_TEXT_MAX])
+{
+	turned_text_read(&slot->pause, out);
+}
+
+void
+courier_set_pause(struct courier_slot *slot, const char *text)
+{
+	turned_text_write(&slot->pause, text);
+}
+
+uint32_t
+courier_missed(const struct courier_slot *slot)
+{
+	uint32_t missed = ck_pr_load_32(&slot->missed);
+
+	ck_pr_fence_acquire();
+	return missed;
+}
+
+void
+courier_add_missed(struct courier_slot *slot)
+{
+	ck_pr_fence_release(); /* the rows are committed */
+	ck_pr_inc_32(&slot->missed);
+}
+
+int64_t
+courier_seen_version(const struct courier_slot *slot)
+{
+	return word_load(&slot->seen_version);
+}
+
+void
+courier_set_seen_version(struct courier_slot *slot, int64_t version)
+{
+	ck_pr_fence_release(); /* what the courier does from now on follows */
+	word_store(&slot->seen_version, version);
+}
+
+int64_t
+courier_oldest_due_us(const struct courier_slot *slot)
+{
+	return word_load(&slot->oldest_due_us);
+}
+
+void
+courier_set_oldest_due_us(struct courier_slot *slot, int64_t due_us)
+{
+	word_store(&slot->oldest_due_us, due_us);
+}

@@ -1,0 +1,45 @@
+/* What a process says of its store, in its slot. The process writes it, any process reads it. */
+#ifndef SHM_STORE_REPORT_H
+#define SHM_STORE_REPORT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "shm/turned_text.h"
+
+/*
+ * What a process last saw of its store. CONNECTING: not reached since the master started, and no spool of an earlier
+ * run shows that it ever was. SPOOLING: lost, and the spool takes the events. UNAVAILABLE: lost, and there is no spool
+ * or no room in it.
+ */
+#define STORE_STATE_LIST(X)                                                                                            \
+	X(CONNECTING, "connecting")                                                                                    \
+	X(READY, "ready")                                                                                              \
+	X(UNAVAILABLE, "unavailable")                                                                                  \
+	X(SPOOLING, "spooling")
+
+#define X(symbol, name) STORE_##symbol,
+enum store_state { STORE_STATE_LIST(X) STORE_STATES };
+#undef X
+
+struct store_report {
+	uint32_t state; /* enum store_state */
+	struct turned_text error;
+};
+
+/* "ready"; "unknown" for a number that is no state: a damaged segment may hold any. */
+const char *store_state_name(uint32_t state);
+
+enum store_state store_report_state(const struct store_report *report);
+void store_report_set_state(struct store_report *report, enum store_state state);
+
+/* Why the store does not work; "" while it works or was not tried yet. out gets a copy, whole at any time. */
+void store_report_error(const struct store_report *report, char out[ERROR_TEXT_MAX]);
+
+/* For one thread at a time. */
+void store_report_set_error(struct store_report *report, const char *text);
+
+/* Whether the process knows by now if its store works. */
+bool store_report_tried(const struct store_report *report);
+
+#endif

@@ -1,0 +1,35 @@
+/* The next text is written beside the present one, and then takes its turn. */
+#include "shm/turned_text.h"
+
+#include <ck_pr.h>
+#include <stdio.h>
+#include <string.h>
+
+void
+turned_text_read(const struct turned_text *text, char out[ERROR_TEXT_MAX])
+{
+	uint32_t turn, read;
+
+	/* A copy is whole unless the process went on to the other text, and may have begun to overwrite this one. */
+	do {
+		turn = ck_pr_load_32(&text->turn);
+		ck_pr_fence_acquire();
+		memcpy(out, text->texts[turn % 2], ERROR_TEXT_MAX);
+		ck_pr_fence_acquire();
+		read = ck_pr_load_32(&text->turn);
+	} while (read != turn);
+	out[ERROR_TEXT_MAX - 1] = '\0'; /* a damaged segment may hold any bytes */
+}
+
+void
+turned_text_write(struct turned_text *text, const char *next_text)
+{
+	uint32_t next = text->turn + 1;
+
+	/* A reader of the older text must see the present turn before it sees any byte of the next text. */
+	ck_pr_fence_store();
+	/* Killed before the last store, the process leaves the present text. */
+	(void)snprintf(text->texts[next % 2], ERROR_TEXT_MAX, "%s", next_text);
+	ck_pr_fence_release();
+	ck_pr_store_32(&text->turn, next);
+}

@@ -1,0 +1,20 @@
+/* A signed word of the segment that is read and written whole, by several processes at the same time. */
+#ifndef SHM_WORD_H
+#define SHM_WORD_H
+
+#include <ck_pr.h>
+#include <stdint.h>
+
+static inline int64_t
+word_load(const int64_t *word)
+{
+	return (int64_t)ck_pr_load_64((const uint64_t *)word);
+}
+
+static inline void
+word_store(int64_t *word, int64_t value)
+{
+	ck_pr_store_64((uint64_t *)word, (uint64_t)value);
+}
+
+#endif
