@@ -9,6 +9,7 @@
 #include "control/listing.h"
 #include "control/tree.h"
 #include "store/webhooks/dead_letter_lists.h"
+#include "store/webhooks/store_clock.h"
 
 static cJSON *
 show(const struct request *request, const struct db_rows *rows, uint32_t row)
@@ -118,7 +119,8 @@ dead_letter_list(const struct request *request, struct reply *reply)
 	    .show = show,
 	    .fits = fits,
 	    .id = id_of,
-	    .time_us = created_us};
+	    .time_us = created_us,
+	    .now = store_clock_now};
 	char endpoint_id[OBJECT_ID_BYTES], reason[QUERY_VALUE_BYTES];
 	struct asked asked;
 

@@ -9,8 +9,12 @@
 #include "control/listing.h"
 #include "control/tree.h"
 #include "store/webhooks/event_lists.h"
+#include "store/webhooks/store_clock.h"
 
 #define LIMIT 50
+
+/* The clocks of the node that made an event and of the store differ by less. */
+#define CLOCKS_DIFFER_MS (INT64_C(24) * 60 * 60 * 1000)
 
 /* The object with the members of another behind its own. Takes the tree. */
 static cJSON *
@@ -108,15 +112,21 @@ read_part(const struct request *request, const void *context, const struct list_
 {
 	const struct asked *asked = context;
 	struct event_filter filter = {topic_filter_like(&asked->topic), asked->created};
-	const struct list_slice slice = {
+	struct list_slice slice = {
 	    part->after[0] != '\0' ? part->after : NULL, part->after_us, part->descending, part->limit};
-	struct time_range behind;
+	int64_t earliest_us = (asked->created.from_ms - CLOCKS_DIFFER_MS) * 1000;
 
 	/* Ids are times: those before this one are in no later month. */
 	if (slice.descending && slice.after != NULL) {
-		behind = time_range_of_id(slice.after);
+		struct time_range behind = time_range_of_id(slice.after);
+
 		if (behind.to_ms < filter.created.to_ms)
 			filter.created.to_ms = behind.to_ms;
+	}
+	/* No event is stored before it was made: what was stored before need not be read. */
+	if (!slice.descending && slice.after_us < earliest_us) {
+		slice.after = db_first_uuid(false);
+		slice.after_us = earliest_us;
 	}
 	return event_lists_list(request->db, request->caller.tenant_id, &filter, &slice, rows, err);
 }
@@ -140,15 +150,6 @@ static int64_t
 stored_us(const struct db_rows *rows, uint32_t row)
 {
 	return db_rows_int(rows, row, EVENT_COLUMN_STORED_US);
-}
-
-/* Every transaction that began before that has ended: no event is stored with an earlier time any more. */
-static int64_t
-settled_us(const struct request *request, const struct db_rows *rows, uint32_t row)
-{
-	int64_t now_ms = db_rows_int(rows, row, EVENT_COLUMN_NOW_MS);
-
-	return (now_ms - 2 * (int64_t)request->context->config->store_timeout_ms) * 1000;
 }
 
 /* Begins the page behind the event of after_id. Returns false when the request has been answered. */
@@ -182,7 +183,7 @@ event_list(const struct request *request, struct reply *reply)
 	    .fits = fits,
 	    .id = id_of,
 	    .time_us = stored_us,
-	    .settled_us = settled_us};
+	    .now = store_clock_now};
 	char after_id[OBJECT_ID_BYTES];
 	struct asked asked;
 	struct list_page page;

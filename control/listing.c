@@ -2,84 +2,24 @@
 #include "control/listing.h"
 
 #include <assert.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "base/base64.h"
 #include "base/mem.h"
-#include "config/text_rules.h"
-#include "control/object_id.h"
 #include "control/query.h"
 
 #define PART_ROWS 250u
-#define CURSOR_BYTES (2 + LIST_ID_BYTES - 1)
 
-/* ---- cursors ---- */
-
-static char
-order_letter(bool descending)
+static struct list_cursor
+cursor_form(const struct list_kind *kind)
 {
-	return descending ? 'd' : 'a';
+	return (struct list_cursor){.letter = kind->letter,
+	    .of_names = kind->of_names,
+	    .has_times = kind->time_us != NULL,
+	    .goes_back = kind->now != NULL};
 }
 
-/* Where an item stands in a list. */
-struct place {
-	char id[LIST_ID_BYTES];
-	int64_t us; /* 0 in a list that has no times */
-};
-
-/* The letter, the order, the time and a dot if the list has times, the id. */
-static void
-write_cursor(const struct list_kind *kind, const struct list_page *page, const struct place *place,
-    char out[BASE64_TEXT_BYTES(CURSOR_BYTES)])
-{
-	char bytes[CURSOR_BYTES + 1];
-	int len;
-
-	if (kind->time_us != NULL)
-		len = snprintf(bytes, sizeof bytes, "%c%c%" PRId64 ".%s", kind->letter, order_letter(page->descending),
-		    place->us, place->id);
-	else
-		len = snprintf(bytes, sizeof bytes, "%c%c%s", kind->letter, order_letter(page->descending), place->id);
-	assert(len < (int)sizeof bytes);
-	(void)base64_encode(bytes, (size_t)len, BASE64_URL, out);
-}
-
-/* Takes "<digits>." off the front of the text: up to the year 10000, so that every store has the time. */
-static bool
-take_time(struct span *text, int64_t *us)
-{
-	size_t n = 0;
-
-	for (*us = 0; n < text->len && n < 18 && text->base[n] >= '0' && text->base[n] <= '9'; n++)
-		*us = *us * 10 + (text->base[n] - '0');
-	if (n == 0 || n == text->len || text->base[n] != '.')
-		return false;
-	*text = (struct span){text->base + n + 1, text->len - n - 1};
-	return true;
-}
-
-static bool
-read_cursor(const struct list_kind *kind, struct list_page *page, const char *text)
-{
-	char bytes[CURSOR_BYTES], id[OBJECT_ID_BYTES];
-	struct span place;
-	size_t len;
-
-	if (!base64_decode((struct span){text, strlen(text)}, BASE64_URL, bytes, sizeof bytes, &len) || len < 3 ||
-	    bytes[0] != kind->letter || bytes[1] != order_letter(page->descending))
-		return false;
-	place = (struct span){bytes + 2, len - 2};
-	if (kind->time_us != NULL && !take_time(&place, &page->after_us))
-		return false;
-	if (kind->of_names ? !text_is_tenant(place.base, place.len)
-			   : !object_id_read(place, id) || place.len != strlen(id))
-		return false;
-	memcpy(page->after, place.base, place.len);
-	page->after[place.len] = '\0';
-	return true;
-}
+/* ---- the query ---- */
 
 bool
 list_page_read(const struct request *request, const struct list_kind *kind, struct list_page *page, struct reply *reply)
@@ -98,7 +38,7 @@ list_page_read(const struct request *request, const struct list_kind *kind, stru
 			return false;
 		}
 	}
-	if (query_value(request, "cursor", value) && !read_cursor(kind, page, value)) {
+	if (query_value(request, "cursor", value) && !list_cursor_read(cursor_form(kind), page, value)) {
 		answer_error(
 		    reply, 400, "validation_error", "query: cursor is not one that this list gave, in this order");
 		return false;
@@ -108,6 +48,12 @@ list_page_read(const struct request *request, const struct list_kind *kind, stru
 
 /* ---- pages ---- */
 
+/* Where an item stands in a list. */
+struct place {
+	char id[LIST_ID_BYTES];
+	int64_t us; /* 0 in a list that has no times */
+};
+
 /* A page as it is filled. */
 struct filling {
 	cJSON *items;
@@ -115,7 +61,8 @@ struct filling {
 	size_t bytes;
 	bool more; /* there is an item behind the page */
 	struct place last; /* of the rows that were taken; id "": none */
-	int64_t settled_us; /* what the cursor does not pass; INT64_MAX: nothing */
+	struct place settled; /* of those that are not young; id "": none */
+	int64_t young_us; /* rows of this time or later are young; INT64_MAX: none is */
 };
 
 /* Takes the tree, which becomes its text: it is printed once. Returns false when the page ends before it. */
@@ -165,41 +112,39 @@ add_row(const struct reading *reading, const struct db_rows *rows, uint32_t row,
 	/* A row that a person wrote may have a longer id: its place is a little before it then. */
 	assert(id != NULL);
 	(void)snprintf(place.id, sizeof place.id, "%s", id);
-	if (kind->settled_us != NULL && !reading->page->descending)
-		filling->settled_us = kind->settled_us(reading->request, rows, row);
 	if (object != NULL && !add_item(filling, reading->page, object))
 		return false;
 	filling->last = place;
+	if (place.us < filling->young_us)
+		filling->settled = place;
 	return true;
 }
 
-/*
- * Where the next page begins. What is not settled may get neighbours before it yet, from transactions that are under
- * way: it is listed again.
- */
-static struct place
-end_of(const struct list_page *page, const struct filling *filling)
+/* The page behind. */
+static struct list_page
+next_page(const struct list_page *page, const struct filling *filling)
 {
-	struct place end = filling->last;
+	struct list_page next = *page;
+	const struct place *end = &filling->last;
 
-	if (end.us <= filling->settled_us)
-		return end;
-	end.us = filling->settled_us;
-	(void)snprintf(end.id, sizeof end.id, "%s", db_first_uuid(false));
-	if (page->after[0] != '\0' && page->after_us >= end.us) {
-		end.us = page->after_us;
-		(void)snprintf(end.id, sizeof end.id, "%s", page->after);
+	if (page->young_us == 0 && end->us >= filling->young_us) {
+		if (filling->settled.id[0] != '\0')
+			end = &filling->settled;
+		else
+			next.young_us = filling->young_us;
 	}
-	return end;
+	memcpy(next.after, end->id, sizeof next.after);
+	next.after_us = end->us;
+	return next;
 }
 
 /* The tree {"items", "count", "next_cursor", "cursor"}. */
 static cJSON *
 page_tree(const struct list_kind *kind, const struct list_page *page, const struct filling *filling)
 {
-	char cursor[BASE64_TEXT_BYTES(CURSOR_BYTES)];
+	char cursor[LIST_CURSOR_BYTES];
 	cJSON *tree = cJSON_CreateObject();
-	struct place end = end_of(page, filling);
+	struct list_page next = next_page(page, filling);
 
 	if (tree == NULL)
 		mem_none(0);
@@ -210,31 +155,60 @@ page_tree(const struct list_kind *kind, const struct list_page *page, const stru
 			(void)cJSON_AddNullToObject(tree, *name);
 			continue;
 		}
-		write_cursor(kind, page, &end, cursor);
+		list_cursor_write(cursor_form(kind), &next, cursor);
 		(void)cJSON_AddStringToObject(tree, *name, cursor);
 	}
 	return tree;
+}
+
+/*
+ * Asks the store since when rows are young, before any is read, and goes back to those that were so once. Returns as
+ * db_query().
+ */
+static int
+settle(const struct request *request, const struct list_kind *kind, struct list_page *page, int64_t *young_us,
+    struct error *err)
+{
+	int64_t timeout_us, now_ms;
+	int rc;
+
+	*young_us = INT64_MAX;
+	if (kind->now == NULL || page->descending)
+		return 0;
+	rc = kind->now(request->db, &now_ms, err);
+	if (rc != 0)
+		return rc;
+	timeout_us = (int64_t)request->context->config->store_timeout_ms * 1000;
+	*young_us = now_ms * 1000 - 2 * timeout_us;
+	if (page->young_us != 0 && *young_us - page->young_us > timeout_us / 2) {
+		page->after_us = page->young_us;
+		(void)snprintf(page->after, sizeof page->after, "%s", db_first_uuid(false));
+		page->young_us = 0;
+	}
+	return 0;
 }
 
 cJSON *
 list_collect(const struct request *request, const struct list_kind *kind, const void *filter,
     const struct list_page *page, struct reply *reply)
 {
-	const struct reading reading = {request, kind, filter, page};
-	struct filling filling = {.items = cJSON_CreateArray(), .settled_us = INT64_MAX};
-	struct list_page part = *page;
+	struct list_page whole = *page, part;
+	const struct reading reading = {request, kind, filter, &whole};
+	struct filling filling = {.items = cJSON_CreateArray()};
 	struct db_rows *rows;
 	struct error err;
 	uint32_t found;
+	int rc;
 
 	if (filling.items == NULL)
 		mem_none(0);
+	rc = settle(request, kind, &whole, &filling.young_us, &err);
+	part = whole;
 	do {
-		int rc;
-
 		/* One more than wanted tells whether there is a next page. */
-		part.limit = page->limit + 1 - filling.count < PART_ROWS ? page->limit + 1 - filling.count : PART_ROWS;
-		rc = kind->read(request, filter, &part, &rows, &err);
+		part.limit = whole.limit + 1 - filling.count < PART_ROWS ? whole.limit + 1 - filling.count : PART_ROWS;
+		if (rc == 0)
+			rc = kind->read(request, filter, &part, &rows, &err);
 		if (rc != 0) {
 			cJSON_Delete(filling.items);
 			answer_store_failed(reply, rc, &err);
@@ -248,7 +222,7 @@ list_collect(const struct request *request, const struct list_kind *kind, const 
 		memcpy(part.after, filling.last.id, sizeof part.after);
 		part.after_us = filling.last.us;
 	} while (found == part.limit && !filling.more);
-	return page_tree(kind, page, &filling);
+	return page_tree(kind, &whole, &filling);
 }
 
 void

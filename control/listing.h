@@ -1,8 +1,14 @@
 /*
  * Lists of the management API: limit, cursor and order of the query, and the reply {"items", "count", "next_cursor",
- * "cursor"}. A cursor is base64url of the list's letter, the order and the place of the last item: its id, behind a
- * time where the list is ordered by one. It holds nothing else, so filters come from the query of each page. Worker
- * threads.
+ * "cursor"}. A cursor (control/list_cursor.h) holds order and place, so filters come from the query of each page.
+ *
+ * Following an ascending list. A row has the time at which its transaction began, and is there when that has committed:
+ * behind rows of later times that were listed already. Rows younger than two STORE_TIMEOUT_MS may get such neighbours,
+ * so a cursor stays at the last row that is older. A page of young rows alone leads on through them, and its cursor
+ * keeps the time from which on rows were young. When half a STORE_TIMEOUT_MS more is no longer young, the list goes
+ * back to that time. So no row is passed over, some are listed again, and no number of young rows stops a reader.
+ *
+ * Worker threads.
  */
 #ifndef CONTROL_LISTING_H
 #define CONTROL_LISTING_H
@@ -12,19 +18,11 @@
 
 #include <cjson/cJSON.h>
 
+#include "control/list_cursor.h"
 #include "control/request.h"
 #include "store/db.h"
 
 #define LIST_LIMIT_MAX 1000
-#define LIST_ID_BYTES 65 /* of the longest id, a tenant's, and a NUL */
-
-/* What is to be listed, or a part of it. */
-struct list_page {
-	char after[LIST_ID_BYTES]; /* behind this id; "": from the beginning */
-	int64_t after_us; /* and this time, where time_us of the kind is set */
-	bool descending;
-	uint32_t limit;
-};
 
 /* What a list is of. */
 struct list_kind {
@@ -49,8 +47,11 @@ struct list_kind {
 	/* The time by which the list is ordered before ids. NULL: by ids alone. */
 	int64_t (*time_us)(const struct db_rows *rows, uint32_t row);
 
-	/* The time that the cursor of an ascending list does not pass, by a row of this moment. NULL: there is none. */
-	int64_t (*settled_us)(const struct request *request, const struct db_rows *rows, uint32_t row);
+	/*
+	 * The store's clock, where the times are those at which transactions began: the list can be followed. Returns
+	 * as db_query(). NULL: it cannot.
+	 */
+	int (*now)(struct db *db, int64_t *now_ms, struct error *err);
 };
 
 /* Reads limit, cursor and order. false: one of them is wrong, and the reply says so (400). */

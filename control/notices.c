@@ -121,8 +121,12 @@ step(struct notices *notices, struct db *db, bool *did, struct error *err)
 	*did = false;
 	if (rc != 0)
 		return rc;
-	if (db_rows_count(found) > 0)
+	if (db_rows_count(found) > 0) {
+		/* No event is stored by a transaction that is older: lists would have gone past it. */
+		db_set_deadline(db, clock_steady_us() + (int64_t)notices->config->store_timeout_ms * 1000);
 		rc = work_on(notices, db, found, did, err);
+		db_set_deadline(db, INT64_MAX);
+	}
 	if (rc == DB_REFUSED) {
 		rc = put_off(notices, db, found, err);
 	} else if (rc < 0) {

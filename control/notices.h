@@ -7,12 +7,14 @@
 
 #include "base/error.h"
 #include "base/repeat.h"
+#include "config/config.h"
 #include "shm/segment.h"
 #include "store/db.h"
 #include "store/webhooks/router.h"
 
 /* For one thread. The pointers are borrowed. */
 struct notices {
+	const struct config *config;
 	const struct segment *segment;
 	struct router *router;
 	struct repeat refused;

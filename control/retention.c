@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "control/at_once.h"
 #include "shm/counters.h"
+#include "store/webhooks/store_clock.h"
 #include "store/webhooks/upkeep_rows.h"
 
 #define SECOND_MS INT64_C(1000)
@@ -81,7 +82,7 @@ begin_if_due(struct retention_work *work, struct db *db, struct error *err)
 		return 0;
 	rc = upkeep_claim(db, "retention", period, &mine, err);
 	if (rc == 0 && mine)
-		rc = retention_now(db, &work->now_ms, err);
+		rc = store_clock_now(db, &work->now_ms, err);
 	if (rc != 0)
 		return rc;
 	work->look_us = clock_steady_us() + period * 1000;

@@ -315,7 +315,7 @@ upkeep_start(const struct config *config, const struct segment *segment, const s
 	upkeep->keys = keys;
 	upkeep->replays = (struct replay_work){config, segment, router_new(config)};
 	upkeep->retention = (struct retention_work){.config = config, .segment = segment};
-	upkeep->notices = (struct notices){.segment = segment, .router = upkeep->replays.router};
+	upkeep->notices = (struct notices){.config = config, .segment = segment, .router = upkeep->replays.router};
 	upkeep->failing_endpoints = (struct failing_endpoints){.segment = segment};
 	uuid_source_init(&upkeep->failing_endpoints.ids);
 	upkeep->follower = upkeep_thread_start(&of_keys, err);

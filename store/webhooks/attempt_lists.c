@@ -21,15 +21,20 @@ attempt_lists_get(struct db *db, const char *tenant_id, const char *attempt_id, 
 }
 
 /* uuid: the type of ids. */
-#define FILTERED(uuid)                                                                                                 \
-	"SELECT " COLUMNS " FROM attempts WHERE tenant_id = $1" STARTED " AND (CAST($5 AS " uuid                       \
+#define FILTERED(from, uuid)                                                                                           \
+	"SELECT " COLUMNS " FROM " from " WHERE tenant_id = $1" STARTED " AND (CAST($5 AS " uuid                       \
 	") IS NULL OR endpoint_id = $5) AND (CAST($6 AS text) IS NULL OR status = $6)"
-#define ALL(uuid, after, order) FILTERED(uuid) " AND attempt_id " after " $7 ORDER BY attempt_id" order " LIMIT $2"
-/* id: of attempts; +attempt_id keeps SQLite, which knows no sizes, from the key that gives the order. */
-#define OF_EVENT(uuid, id, after, order)                                                                               \
-	FILTERED(uuid)                                                                                                 \
+#define ALL(uuid, after, order)                                                                                        \
+	FILTERED("attempts", uuid) " AND attempt_id " after " $7 ORDER BY attempt_id" order " LIMIT $2"
+/* Neither database may go by the key, which has the order: OFFSET 0 keeps PostgreSQL from it, +attempt_id SQLite. */
+#define OF_EVENT(from, uuid, id, after, order)                                                                         \
+	FILTERED(from, uuid)                                                                                           \
 	" AND event_id = $8 AND (CAST($9 AS " uuid ") IS NULL OR job_id = $9) AND " id " " after                       \
 	" $7 ORDER BY " id order " LIMIT $2"
+#define PG_OF_EVENT(after, order)                                                                                      \
+	OF_EVENT("(SELECT * FROM attempts WHERE tenant_id = $1 AND event_id = $8" STARTED " OFFSET 0) AS attempts",    \
+	    "uuid", "attempt_id", after, order)
+#define SQLITE_OF_EVENT(after, order) OF_EVENT("attempts", "text", "+attempt_id", after, order)
 
 int
 attempt_lists_list(struct db *db, const char *tenant_id, const struct attempt_filter *filter,
@@ -40,8 +45,8 @@ attempt_lists_list(struct db *db, const char *tenant_id, const struct attempt_fi
 	    {ALL("uuid", "<", " DESC"), ALL("text", "<", " DESC")},
 	};
 	static const struct db_statement of_event[2] = {
-	    {OF_EVENT("uuid", "attempt_id", ">", ""), OF_EVENT("text", "+attempt_id", ">", "")},
-	    {OF_EVENT("uuid", "attempt_id", "<", " DESC"), OF_EVENT("text", "+attempt_id", "<", " DESC")},
+	    {PG_OF_EVENT(">", ""), SQLITE_OF_EVENT(">", "")},
+	    {PG_OF_EVENT("<", " DESC"), SQLITE_OF_EVENT("<", " DESC")},
 	};
 	const struct db_param params[] = {
 	    db_string(tenant_id),
@@ -55,7 +60,8 @@ attempt_lists_list(struct db *db, const char *tenant_id, const struct attempt_fi
 	    db_string(filter->job_id),
 	};
 
+	/* Those of an event are few, and sorted. */
 	if (filter->event_id == NULL)
-		return db_query(db, &all[slice->descending], params, 7, rows, err);
+		return list_query(db, &all[slice->descending], params, 7, rows, err);
 	return db_query(db, &of_event[slice->descending], params, 9, rows, err);
 }

@@ -56,5 +56,5 @@ dead_letter_lists_list(struct db *db, const char *tenant_id, const struct dead_l
 	    list_after_time(slice),
 	};
 
-	return db_query(db, &lists[slice->descending], params, 9, rows, err);
+	return list_query(db, &lists[slice->descending], params, 9, rows, err);
 }

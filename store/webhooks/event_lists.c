@@ -1,8 +1,8 @@
 /* Ascending lists go by stored_at, because an event that was spooled is stored long after its id was made. */
 #include "store/webhooks/event_lists.h"
 
-#define PG_COLUMNS EVENT_COLUMNS ", job_count, " PG_MICROSECONDS("stored_at") ", hl_ms(hl_now())"
-#define SQLITE_COLUMNS EVENT_COLUMNS ", job_count, " SQLITE_MICROSECONDS("stored_at") ", hl_ms(hl_now())"
+#define PG_COLUMNS EVENT_COLUMNS ", job_count, " PG_MICROSECONDS("stored_at")
+#define SQLITE_COLUMNS EVENT_COLUMNS ", job_count, " SQLITE_MICROSECONDS("stored_at")
 
 #define CREATED " AND created_at >= hl_time($3) AND created_at < hl_time($4)"
 
@@ -45,5 +45,6 @@ event_lists_list(struct db *db, const char *tenant_id, const struct event_filter
 	    list_after_time(slice),
 	};
 
-	return db_query(db, slice->descending ? &descending : &ascending, params, slice->descending ? 6 : 7, rows, err);
+	return list_query(
+	    db, slice->descending ? &descending : &ascending, params, slice->descending ? 6 : 7, rows, err);
 }

@@ -11,7 +11,6 @@ enum event_column {
 	EVENT_COLUMN_EVENT, /* the first of stored_event_of_row() */
 	EVENT_COLUMN_JOBS = EVENT_COLUMN_COUNT, /* how many jobs were made of it */
 	EVENT_COLUMN_STORED_US, /* its place in an ascending list */
-	EVENT_COLUMN_NOW_MS, /* by the store's clock */
 };
 
 struct event_filter {
@@ -23,7 +22,10 @@ struct event_filter {
 int event_lists_get(struct db *db, const char *tenant_id, const char *event_id, struct time_range created,
     struct db_rows **rows, struct error *err); /* six: what to read, and what comes back */
 
-/* Ascending: in the order in which events were stored, then of ids. Descending: in the order of ids alone. */
+/*
+ * Ascending: in the order of the times at which the transactions that stored them began, then of ids; an event comes
+ * before others that were read already when its transaction was slow (control/listing.h). Descending: of ids alone.
+ */
 int event_lists_list(struct db *db, const char *tenant_id, const struct event_filter *filter,
     const struct list_slice *slice, struct db_rows **rows, struct error *err); /* six: as above */
 

@@ -9,8 +9,12 @@
 #include "store/db.h"
 #include "store/webhooks/publication.h"
 
-/* Finds events that are in the store already: they are PUBLISH_STORED, with the jobs that were made of them. */
-int events_find(struct db *db, const struct publication_group *group, struct error *err);
+/*
+ * Finds events that are in the store already: they are PUBLISH_STORED, with the jobs that were made of them. Where
+ * their transaction began longer ago than slow_ms, it may have committed only now (a COMMIT waits for synchronous
+ * standbys without end): stored_at becomes the time of this transaction.
+ */
+int events_find(struct db *db, const struct publication_group *group, int64_t slow_ms, struct error *err);
 
 /* Adds the events. DB_REFUSED with db_conflict(): one of them is there already. */
 int events_add(struct db *db, const struct publication_group *group, struct error *err);

@@ -31,8 +31,8 @@ struct job_filter {
 int job_lists_get(struct db *db, const char *tenant_id, const char *job_id, struct db_rows **rows, struct error *err);
 
 /*
- * In the order of ids, which is that of their events. Without an endpoint all waiting jobs of the tenant are read for
- * it: the table has no index but its key, which begins with the endpoint.
+ * In the order of ids, which is that of their events. Without an endpoint so many jobs are read of each that has some:
+ * the table has no index but its key, which begins with the endpoint.
  */
 int job_lists_list(struct db *db, const char *tenant_id, const struct job_filter *filter,
     const struct list_slice *slice, struct db_rows **rows,

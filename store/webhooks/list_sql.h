@@ -51,6 +51,13 @@ list_like(struct span like)
 	return like.base != NULL ? db_text(like) : db_string("%");
 }
 
+/*
+ * Reads a part of a list, as db_query() and in no transaction of the caller. PostgreSQL goes by the index that has the
+ * order: where it knows little of a month, it would read all rows of the tenant and sort them.
+ */
+int list_query(struct db *db, const struct db_statement *statement, const struct db_param *params, size_t count,
+    struct db_rows **rows, struct error *err); /* six: as db_query() */
+
 /* A time as microseconds since 1970, and back, in each database: a place in a list is exact. */
 #define PG_MICROSECONDS(column) "CAST(EXTRACT(epoch FROM " column ") * 1000000 AS bigint)"
 #define PG_OF_MICROSECONDS(parameter)                                                                                  \

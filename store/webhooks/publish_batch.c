@@ -69,7 +69,7 @@ fill(struct publish_batch *b, const struct publication_group *group, bool hold, 
 	if (rc == 0 && hold)
 		rc = publish_route(&b->gather, b->db, group->items, group->count, router_hold, err);
 	if (rc == 0 && b->careful)
-		rc = events_find(b->db, group, err);
+		rc = events_find(b->db, group, b->config->store_timeout_ms, err);
 	if (rc == 0)
 		rc = event_keys_claim(b->db, group, err);
 	if (rc == 0) {

@@ -52,7 +52,4 @@ int retention_slice(struct db *db, struct retention_run *run, uint32_t rows, uin
  */
 int retention_give_pages_back(struct db *db, bool *more, struct error *err);
 
-/* The time by the store, in ms since 1970. */
-int retention_now(struct db *db, int64_t *now_ms, struct error *err);
-
 #endif

@@ -45,6 +45,24 @@ class Rows:
             "payload": "null"} | columns)
         return event_id
 
+    def _many(self):
+        """SQL of numbers from 1 to :count, of the time :at, and of the id with :prefix of number n, whose end is to be formatted in."""
+        if self.hookline.store == "postgres":
+            return ("SELECT n FROM generate_series(1, :count) AS n", "hl_time(:at)",
+                    "CAST(:prefix || lpad(to_hex(n), 8, '0') || '{}' AS uuid)")
+        return ("WITH RECURSIVE g (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM g WHERE n < :count) SELECT n FROM g", ":at",
+                ":prefix || printf('%08x', n) || '{}'")
+
+    def events_at_once(self, at_ms, count):
+        """So many events of one moment, which one transaction has stored: their ids, in order."""
+        prefix = new_id(at_ms)[:-12]
+        numbers, time, event = self._many()
+        self.hookline.query(
+            "INSERT INTO events (tenant_id, event_id, created_at, stored_at, occurred_at, job_count, topic)"
+            f" SELECT :id, {event.format('0000')}, {time}, {time}, {time}, 0, 'order.created' FROM ({numbers}) AS m",
+            id=self.tenant.id, at=at_ms, prefix=prefix, count=count)
+        return [f"{prefix}{number:08x}0000" for number in range(1, count + 1)]
+
     def job(self, endpoint_id, event_id, number=1, **columns):
         job_id = job_of(event_id, number)
         self.add("jobs", ("next_attempt_at", "expires_at"), {
@@ -56,12 +74,8 @@ class Rows:
         """So many events with a job each, which have been due for a minute and are this daemon's: its couriers are told."""
         at_ms = now_ms() - 60_000
         prefix = new_id(at_ms)[:-12]
-        if self.hookline.store == "postgres":
-            numbers, time, kind = "SELECT n FROM generate_series(1, :count) AS n", "hl_time(:at)", "uuid"
-            event = "CAST(:prefix || lpad(to_hex(n), 8, '0') || '{}' AS uuid)"
-        else:
-            numbers = "WITH RECURSIVE g (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM g WHERE n < :count) SELECT n FROM g"
-            time, event, kind = ":at", ":prefix || printf('%08x', n) || '{}'", "text"
+        numbers, time, event = self._many()
+        kind = "uuid" if self.hookline.store == "postgres" else "text"
         given = {"id": self.tenant.id, "at": at_ms, "prefix": prefix, "count": count}
         with self.hookline.reader() as read:
             read("BEGIN")

@@ -1,0 +1,22 @@
+/* Lists by their indexes. */
+#include "store/webhooks/list_sql.h"
+
+/* A sort of all that a list has would be JIT-compiled besides, for the price that the planner believes in. */
+static const struct db_statement in_order = {
+    "SELECT set_config('enable_sort', 'off', true), set_config('enable_seqscan', 'off', true), "
+    "set_config('enable_bitmapscan', 'off', true), set_config('jit', 'off', true)",
+    "SELECT 1"};
+
+int
+list_query(struct db *db, const struct db_statement *statement, const struct db_param *params, size_t count,
+    struct db_rows **rows, struct error *err)
+{
+	int rc = db_begin_to_read(db, err);
+
+	if (rc == 0)
+		rc = db_query(db, &in_order, NULL, 0, NULL, err);
+	if (rc == 0)
+		rc = db_query(db, statement, params, count, rows, err);
+	db_rollback(db);
+	return rc;
+}
