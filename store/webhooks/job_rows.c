@@ -75,21 +75,28 @@ job_rows_events(struct db *db, const char *tenant_id, const struct job_name *job
 
 /* ---- the walk ---- */
 
-/* Each step jumps to the next endpoint in the key. */
+#define FIRST_PLACE                                                                                                    \
+	"WITH RECURSIVE places (tenant_id, endpoint_id, n) AS (SELECT * FROM (SELECT tenant_id, endpoint_id, 1 "       \
+	"FROM jobs WHERE (tenant_id, endpoint_id) > ($1, $2) ORDER BY tenant_id, endpoint_id LIMIT 1) AS first "       \
+	"UNION ALL SELECT "
+#define NEXT_PLACE                                                                                                     \
+	"FROM jobs WHERE (jobs.tenant_id, jobs.endpoint_id) > (places.tenant_id, places.endpoint_id) "                 \
+	"ORDER BY jobs.tenant_id, jobs.endpoint_id LIMIT 1) "
+#define ALL_PLACES " SELECT tenant_id, endpoint_id FROM places WHERE tenant_id IS NOT NULL ORDER BY n"
+
+/*
+ * Each step jumps to the next endpoint in the key. In PostgreSQL once: rows that are gone, but that a snapshot keeps,
+ * are passed one by one.
+ */
 int
 job_rows_walk(struct db *db, const char *tenant_id, const uint8_t endpoint_id[16], uint32_t limit,
     struct db_rows **rows, struct error *err)
 {
-	static const struct db_statement walk = {
-	    "WITH RECURSIVE places (tenant_id, endpoint_id, n) AS (SELECT * FROM (SELECT tenant_id, endpoint_id, 1 "
-	    "FROM jobs WHERE (tenant_id, endpoint_id) > ($1, $2) ORDER BY tenant_id, endpoint_id LIMIT 1) AS first "
-	    "UNION ALL SELECT "
-	    "(SELECT jobs.tenant_id FROM jobs WHERE (jobs.tenant_id, jobs.endpoint_id) > "
-	    "(places.tenant_id, places.endpoint_id) ORDER BY jobs.tenant_id, jobs.endpoint_id LIMIT 1), "
-	    "(SELECT jobs.endpoint_id FROM jobs WHERE (jobs.tenant_id, jobs.endpoint_id) > "
-	    "(places.tenant_id, places.endpoint_id) ORDER BY jobs.tenant_id, jobs.endpoint_id LIMIT 1), n + 1 "
-	    "FROM places WHERE tenant_id IS NOT NULL AND n < $3) "
-	    "SELECT tenant_id, endpoint_id FROM places WHERE tenant_id IS NOT NULL ORDER BY n"};
+	static const struct db_statement walk = {FIRST_PLACE
+	    "behind.tenant_id, behind.endpoint_id, n + 1 FROM places CROSS JOIN LATERAL "
+	    "(SELECT jobs.tenant_id, jobs.endpoint_id " NEXT_PLACE "AS behind WHERE n < $3)" ALL_PLACES,
+	    FIRST_PLACE "(SELECT jobs.tenant_id " NEXT_PLACE ", (SELECT jobs.endpoint_id " NEXT_PLACE
+			", n + 1 FROM places WHERE tenant_id IS NOT NULL AND n < $3)" ALL_PLACES};
 	const struct db_param params[] = {db_string(tenant_id), db_uuid(endpoint_id), db_int(limit)};
 
 	return db_query(db, &walk, params, 3, rows, err);
