@@ -21,6 +21,7 @@
 #include "store/webhooks/routing.h"
 
 #define SLICE_LETTERS 250 /* few, because each may hold HL_MAX_PAYLOAD_BYTES */
+#define SLICE_LETTERS_EMBEDDED 50 /* in SQLite nobody else writes meanwhile: publishers wait for a slice */
 #define COUNTED_LETTERS 5000
 #define MARGIN_US (1000 * INT64_C(1000)) /* before the deadline no slice begins, nor within twice the last one's time */
 
@@ -298,10 +299,11 @@ requeue_some(const struct request *request, void *context, struct reply *reply, 
 	struct many *many = context;
 	struct db_rows *rows = NULL;
 	const struct span tenant_id = {request->caller.tenant_id, strlen(request->caller.tenant_id)};
+	bool embedded = request->context->config->hl_store == HL_STORE_EMBEDDED;
 	int rc = routing_lock(request->db, tenant_id, err);
 
 	if (rc == 0)
-		rc = read_slice(request, many, SLICE_LETTERS, true, &rows, err);
+		rc = read_slice(request, many, embedded ? SLICE_LETTERS_EMBEDDED : SLICE_LETTERS, true, &rows, err);
 	if (rc == 0)
 		rc = requeue_rows(request, many, rows, err);
 	db_rows_free(rows);
