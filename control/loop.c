@@ -15,6 +15,7 @@
 #include "store/db_turn.h"
 #include "control/key_loader.h"
 #include "control/peer.h"
+#include "control/store_log.h"
 #include "api/secrets.h"
 #include "control/upkeep.h"
 #include "control/workers.h"
@@ -34,6 +35,8 @@
 struct control {
 	const struct segment *segment;
 	struct process_slot *slot;
+	const struct config *config;
+	struct store_log store_log;
 	struct db_turn env;
 	struct secrets secrets;
 	struct key_loader *keys;
@@ -135,6 +138,7 @@ turn(struct control *control)
 		peer_send(&control->items[i]);
 	}
 	level_set(control->slot, LEVEL_CONTROL_QUEUE, call_queue_count(&control->workers.queue));
+	store_log_look(&control->store_log, control->config, control->slot, now);
 	wait_for_work(control);
 }
 
@@ -188,6 +192,7 @@ control_main(const struct config *config, const struct segment *segment, const s
 
 	control = (struct control){.segment = segment,
 	    .slot = slot,
+	    .config = config,
 	    .count = frames->count,
 	    .signal_fd = signals_open(false),
 	    .period_ms = heartbeat_period_ms(config->stuck_after_seconds),

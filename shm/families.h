@@ -110,6 +110,8 @@ enum family_kind { KIND_COUNTER, KIND_GAUGE, KIND_HISTOGRAM, KIND_INFO };
 	    "How long the job has been due that waits longest in a courier's memory; closed breakers only.")           \
 	X(ENDPOINTS_DISABLED, COUNTER, "endpoints_disabled_total", "endpoints", "reason",                              \
 	    "Endpoints that the service has disabled because of what deliveries came to.")                             \
+	X(EMBEDDED_LOG, GAUGE, "embedded_log_bytes", "bytes", "",                                                      \
+	    "Write-ahead log of the embedded store; it grows while another program keeps a transaction open.")         \
 	X(COURIER_JOBS, GAUGE, "courier_jobs", "jobs", "", "Jobs in the memory of couriers; others are in rows only.") \
 	X(COURIER_BYTES, GAUGE, "courier_memory_bytes", "bytes", "",                                                   \
 	    "Memory of couriers that jobs and their events take, of HL_COURIER_BYTES each.")                           \

@@ -33,7 +33,8 @@ enum gauge { GAUGE_LIST(X) GAUGES };
 	X(DELIVERIES_PAUSED, DELIVERIES_PAUSED, "")                                                                    \
 	X(TENANTS_PAUSED, TENANTS_PAUSED, "")                                                                          \
 	X(BREAKERS_OPEN, BREAKERS_OPEN, "")                                                                            \
-	X(QUEUE_DEPTH, API_QUEUE_DEPTH, "")
+	X(QUEUE_DEPTH, API_QUEUE_DEPTH, "")                                                                            \
+	X(EMBEDDED_LOG, EMBEDDED_LOG, "")
 
 #define X(symbol, family, labels) LEVEL_##symbol,
 enum level { LEVEL_LIST(X) LEVELS };

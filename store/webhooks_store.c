@@ -11,6 +11,7 @@
 #include "store/sqlite/db_sqlite.h"
 #include "store/sqlite/sqlite_identity.h"
 #include "store/sqlite/sqlite_migrate.h"
+#include "store/sqlite/sqlite_session.h"
 #include "store/webhooks/sink_publish.h"
 
 int
@@ -48,6 +49,12 @@ webhooks_store_file(const struct config *config)
 	if (config->hl_store != HL_STORE_EMBEDDED)
 		return (struct store_file){0};
 	return (struct store_file){.path = config->hl_data_path, .option = "HL_DATA_PATH", .has_companions = true};
+}
+
+uint64_t
+webhooks_store_log_bytes(const struct config *config)
+{
+	return config->hl_store == HL_STORE_EMBEDDED ? sqlite_session_log_size(config->hl_data_path) : 0;
 }
 
 int

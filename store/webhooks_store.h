@@ -31,6 +31,9 @@ int webhooks_store_check(const struct config *config, struct error *err);
 /* As store_file(). */
 struct store_file webhooks_store_file(const struct config *config);
 
+/* The size of the embedded store's write-ahead log; 0 for another store. It only asks the file system. Any thread. */
+uint64_t webhooks_store_log_bytes(const struct config *config);
+
 /*
  * Brings the schema to this program's version, for DBAs: also without a key for the API, in the database that
  * HL_POSTGRES_URL names. 0: done. STORE_NO_DATABASE: webhooks are off and no option names their database. <0: failed.

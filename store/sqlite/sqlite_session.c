@@ -330,3 +330,13 @@ sqlite_session_checkpoint(struct sqlite_session *session, uint64_t *left, struct
 	*left = log_bytes(session);
 	return code == SQLITE_OK || code == SQLITE_BUSY ? 0 : sqlite_session_failed(session, code, err);
 }
+
+uint64_t
+sqlite_session_log_size(const char *path)
+{
+	char log[PATH_MAX + sizeof "-wal"];
+	struct stat st;
+
+	(void)snprintf(log, sizeof log, "%s-wal", path);
+	return stat(log, &st) == 0 ? (uint64_t)st.st_size : 0;
+}

@@ -69,6 +69,12 @@ int sqlite_session_exec(struct sqlite_session *session, const char *sql, struct 
  */
 int sqlite_session_checkpoint(struct sqlite_session *session, uint64_t *left, struct error *err);
 
+/*
+ * The size of the write-ahead log of the database at path; 0 where there is none. It needs no session and opens no
+ * file, so no lock of this process is given up. Any thread.
+ */
+uint64_t sqlite_session_log_size(const char *path);
+
 /* The last call failed by that result code: makes the sentence and counts a failed sync. Returns <0. */
 int sqlite_session_failed(struct sqlite_session *session, int code, struct error *err);
 
