@@ -44,13 +44,23 @@ pass(int64_t us)
 	(void)__atomic_add_fetch(&now_us, us, __ATOMIC_SEQ_CST);
 }
 
-/* No name server answers. */
+/* Of one name, whose name server may be away. */
+static struct sockaddr_in known = {.sin_family = AF_INET};
+static struct addrinfo known_list = {
+    .ai_family = AF_INET, .ai_addrlen = sizeof known, .ai_addr = (struct sockaddr *)&known};
+static bool away;
+
+/* No name server answers, but for that name. */
 int
 getaddrinfo(const char *name, const char *service, const struct addrinfo *hints, struct addrinfo **found)
 {
 	uint32_t number;
 
-	(void)service, (void)hints, (void)found;
+	(void)service, (void)hints;
+	if (strcmp(name, "known.example") == 0) {
+		*found = &known_list;
+		return away ? EAI_AGAIN : 0;
+	}
 	pthread_mutex_lock(&lock);
 	number = begun_count++;
 	(void)snprintf(begun[number], sizeof begun[number], "%s", name);
@@ -61,6 +71,12 @@ getaddrinfo(const char *name, const char *service, const struct addrinfo *hints,
 	(void)pthread_cond_broadcast(&changed);
 	pthread_mutex_unlock(&lock);
 	return EAI_AGAIN;
+}
+
+void
+freeaddrinfo(struct addrinfo *found)
+{
+	(void)found;
 }
 
 /* Waits until so many lookups have begun, ever. */
@@ -156,12 +172,89 @@ test_new_names_leave_every_second_turn_to_others(void **state)
 	}
 }
 
+static int
+set_up_alone(void **state)
+{
+	struct error err;
+
+	begun_count = ended_count = returned_count = 0;
+	away = false;
+	return resolver_open(&resolver, &err);
+}
+
+/* The last byte of the address that is known; 0: none. */
+static uint32_t
+address(bool waited)
+{
+	const struct resolver_answer *answer = resolver_ask(resolver, "known.example", waited);
+
+	return answer == NULL || answer->count == 0 ? 0 : ntohl(answer->addresses[0].ipv4.sin_addr.s_addr);
+}
+
+/* The name is looked up now: waits for the answer. */
+static void
+await_answer(void)
+{
+	struct pollfd fd = {.fd = resolver_fd(resolver), .events = POLLIN};
+
+	assert_int_equal(poll(&fd, 1, 10000), 1);
+	resolver_run(resolver);
+}
+
+static void
+test_a_name_that_has_moved_is_followed_within_a_minute(void **state)
+{
+	known.sin_addr.s_addr = htonl(1);
+	assert_int_equal(address(false), 0);
+	await_answer();
+	assert_int_equal(address(false), 1);
+	known.sin_addr.s_addr = htonl(2);
+	pass(29 * SECOND_US);
+	assert_int_equal(address(false), 1);
+	pass(2 * SECOND_US);
+	assert_int_equal(address(false), 1); /* nobody waits for the lookup that this begins */
+	await_answer();
+	assert_int_equal(address(false), 2);
+	pass(61 * SECOND_US);
+	assert_int_equal(address(false), 0); /* too old: who asks waits */
+	await_answer();
+	assert_int_equal(address(false), 2);
+}
+
+static void
+test_addresses_serve_for_five_minutes_while_name_servers_are_away(void **state)
+{
+	known.sin_addr.s_addr = htonl(1);
+	(void)address(false);
+	await_answer();
+	away = true;
+	for (int minute = 1; minute < 5; minute++) {
+		pass(60 * SECOND_US);
+		(void)address(false);
+		await_answer();
+		assert_int_equal(address(true), 1);
+	}
+	pass(61 * SECOND_US);
+	assert_int_equal(address(true), 0);
+	await_answer();
+	assert_int_equal(address(true), 0);
+	away = false;
+	pass(6 * SECOND_US);
+	(void)address(false);
+	await_answer();
+	assert_int_equal(address(false), 1);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(test_a_new_name_beside_dead_ones_gets_its_turn, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(test_new_names_leave_every_second_turn_to_others, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(
+		test_a_name_that_has_moved_is_followed_within_a_minute, set_up_alone, tear_down),
+	    cmocka_unit_test_setup_teardown(
+		test_addresses_serve_for_five_minutes_while_name_servers_are_away, set_up_alone, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
