@@ -22,7 +22,7 @@ events {{ worker_connections 512; }}
 http {{
     access_log {directory}/access.log combined; client_body_temp_path {directory}; proxy_temp_path {directory};
     fastcgi_temp_path {directory}; uwsgi_temp_path {directory}; scgi_temp_path {directory};
-    log_format protocol "$server_protocol $ssl_server_name $request_uri $content_length";
+    log_format protocol "$server_protocol $ssl_server_name $request_uri $content_length $host";
     access_log {directory}/protocol.log protocol;
     {servers}
 }}
@@ -83,6 +83,7 @@ def tls(tmp_path_factory):
     leaf, leaf_key = middle.issue("good.example")
     whole = joined(directory, "whole.crt", leaf, middle.certificate)
     expired, expired_key = root.issue_expired("expired.example")
+    wildcard = root.issue("*.wild.example")
     wrong, wrong_key = root.issue("other.example")
     foreign, foreign_key = stranger.issue("foreign.example")
     nginx = Nginx(directory, {
@@ -90,8 +91,9 @@ def tls(tmp_path_factory):
         "goaway.example": (*root.issue("goaway.example"), {"http2": True, "requests": 5}),
         "incomplete.example": (*middle.issue("incomplete.example"), {}), "expired.example": (expired, expired_key, {}),
         "wrong.example": (wrong, wrong_key, {}), "foreign.example": (foreign, foreign_key, {}),
-        "self.example": (stranger.certificate, stranger.key, {}),
+        "self.example": (stranger.certificate, stranger.key, {}), "one.wild.example": (*wildcard, {"http2": True}),
     })
+    nginx.ports["two.wild.example"] = nginx.ports["one.wild.example"]
     nginx.trusted = root.certificate
     yield nginx
     nginx.stop()
@@ -120,6 +122,14 @@ def test_http_2_is_used_where_the_receiver_has_it(driver, tls):
     assert {result["http_status"] for result in results} == {200}
     mine = [line for line in tls.requests() if line[1] == "h2.example"]
     assert 200 <= len(mine) <= 210 and {line[0] for line in mine} == {"HTTP/2.0"} and min(int(line[3]) for line in mine) > 50_000
+
+
+def test_names_of_one_address_and_one_certificate_share_no_connection(driver, tls):
+    for name in ("one.wild.example", "two.wild.example", "one.wild.example", "two.wild.example"):
+        results = driver.attempts(url_of(tls, name), count=20, parallel=10)
+        assert {result["http_status"] for result in results} == {200}
+        mine = [line for line in tls.requests() if line[1].endswith("wild.example")]
+        assert {(line[0], line[1], line[4]) for line in mine[-20:]} == {("HTTP/2.0", name, name)}
 
 
 def test_a_receiver_that_ends_its_http_2_connections_costs_no_attempt(driver, tls):

@@ -3,6 +3,7 @@
 import bisect
 import json
 import os
+import re
 import signal
 import time
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from harness.deliveries import Endpoints, Ledger, Publisher, Publishing
+from harness.metrics import metrics
 from harness.recording_receiver import Answer
 from harness.rows import Rows
 from harness.waiting import wait_until
@@ -311,3 +313,60 @@ def test_ten_thousand_jobs_behind_max_in_flight_cost_no_attempt_no_update_and_no
     assert updates_of_jobs(own) == updates
     assert len(receiver.arrivals) == 1 and attempts(own, tenant) == []
     assert tenant.client.delete(f"/v1/endpoints/{endpoint}").status == 204
+
+
+@pytest.mark.wanted_by("SLOW_TESTS")
+def test_hup_fails_no_publish_and_no_attempt_and_leaves_publishers_and_couriers(own, receiver):
+    receiver.answers["/in"] = Answer(delay=0.05)
+    tenant = own.new_tenant()
+    endpoints = Endpoints(tenant, receiver)
+    endpoints.add("/in", rate_limit_rps=10000)
+    publishers = [Publisher(own, tenant, number, pause=0.01) for number in range(2)]
+    roles = {role: own.daemon.pids(role) for role in ("acceptor", "control", "publisher", "courier")}
+    with Publishing(publishers) as publishing:
+        for _ in range(2):
+            publishing.wait_more(20)
+            own.daemon.signal(signal.SIGHUP)
+        wait_until(lambda: not {*roles["acceptor"], *roles["control"]} & {*own.daemon.pids("acceptor"), *own.daemon.pids("control")},
+                   "new acceptors and control")
+        publishing.wait_more(20)
+    assert {role: own.daemon.pids(role) for role in ("publisher", "courier")} == {role: roles[role] for role in ("publisher", "courier")}
+    assert {word for publisher in publishers for word in publisher.acks} == {"stored"}
+    ledger = Ledger(own, endpoints, publishers)
+    ledger.wait_delivered()
+    ledger.check(duplicates_most=0)
+
+
+def anonymous_bytes(pid):
+    return int(re.search(r"RssAnon:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())[1]) << 10
+
+
+@pytest.mark.wanted_by("SLOW_TESTS")
+@pytest.mark.unsanitized("a sanitizer keeps what was freed")
+@pytest.mark.parametrize("store", STORES)
+def test_more_than_a_courier_may_hold_passes_through_its_memory(make_hookline, receiver, store):
+    """And so do replies, of which each endpoint keeps the beginning."""
+    limit, size, count = 8 << 20, 100_000, 400
+    hookline = make_hookline(store, STORAGE_TYPE="jsonl", HL_COURIERS=1, HL_COURIER_BYTES=limit).start()
+    tenant = hookline.new_tenant()
+    endpoints, reply = Endpoints(tenant, receiver), b"y" * 100_000
+    receiver.answers = {"/slow": Answer(delay=0.05, body=reply), "/fast": Answer(body=reply)}
+    for path in receiver.answers:
+        endpoints.add(path, max_in_flight=8, rate_limit_rps=10000, keep_response=True)
+    [courier] = hookline.daemon.pids("courier")
+    before = anonymous_bytes(courier)
+    for _ in range(count // 5):
+        assert tenant.client.post("/v1/events/batch", [{"topic": "orders.made", "payload": "x" * size}] * 5).status == 201
+    most_told, most = 0, 0
+
+    def done():
+        nonlocal most_told, most
+        most_told = max(most_told, metrics(hookline.daemon)["courier_memory_bytes"])
+        most = max(most, anonymous_bytes(courier) - before)
+        return jobs_left(hookline, tenant) == 0
+
+    wait_until(done, "all jobs to end", 60)
+    print(f"{most_told} bytes told, {most} more than at the start")
+    assert len(receiver.arrivals) == 2 * count and len({arrival.job for arrival in receiver.arrivals}) == 2 * count
+    assert 0 < most_told <= limit and most < 2 * limit
+    assert hookline.daemon.pids("courier") == [courier]

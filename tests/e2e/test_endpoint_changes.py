@@ -1,5 +1,6 @@
 """Endpoints and subscriptions are changed while jobs wait: what is sent then, where, and by which of both. Over both stores."""
 
+import base64
 import hashlib
 import hmac
 import json
@@ -102,6 +103,50 @@ def test_waiting_jobs_go_to_the_new_url_with_the_headers_and_the_secret_of_that_
         assert arrival.header("x-hl-signature") == signature(arrival, secret)
     wait_until(lambda: got(tenant, made)["last_success_at"], "the success to be stored")
     assert got(tenant, made)["failing_since"] is None
+
+
+def standard_signature(arrival, secret):
+    text = f"{arrival.job}.{arrival.header('webhook-timestamp')}.".encode() + arrival.body
+    return "v1," + base64.b64encode(hmac.new(secret, text, hashlib.sha256).digest()).decode()
+
+
+def signed_by(arrival, secrets):
+    """Which of them has signed x-hl-signature, and which webhook-signature, in its order."""
+    standard = {standard_signature(arrival, secret): secret for secret in secrets}
+    own = {signature(arrival, secret): secret for secret in secrets}
+    return own[arrival.header("x-hl-signature")], [standard[each] for each in arrival.header("webhook-signature").split(" ")]
+
+
+@pytest.mark.wanted_by("SLOW_TESTS")
+def test_a_job_that_waits_is_signed_by_the_secrets_of_the_moment_of_each_attempt(hookline, tenant, endpoints, receiver):
+    """In an overlap by both, of which the old one alone signs x-hl-signature; without an overlap by the new one from the reply on."""
+    first, second, third, fourth = secrets = [f"secret number {number}".encode() for number in range(4)]
+    receiver.answers["/in"] = lambda _: Answer() if len(receiver.arrivals) % 2 else FAILURE  # the breaker stays closed
+    made = endpoints.add("/in", "orders.#", retry_schedule=["1s"] * 100, rate_limit_rps=1000, secret=first.decode())
+
+    def rotate(secret, overlap_seconds):
+        reply = tenant.client.post(f"/v1/endpoints/{made['id']}/rotate-secret",
+                                   {"secret": secret.decode(), "overlap_seconds": overlap_seconds})
+        assert reply.status == 200, reply
+
+    def signers_from_now_on(count=10):
+        """Each once, in their order."""
+        seen = len(receiver.at("/in"))
+        publish(tenant, 40)
+        found = [signed_by(arrival, secrets) for arrival in receiver.wait(seen + count, "/in")[seen:]]
+        return [each for number, each in enumerate(found) if each not in found[:number]]
+
+    assert signers_from_now_on(40) == [(first, [first])]
+    rotate(second, 3)
+    assert signers_from_now_on() == [(first, [second, first])]
+    wait_until(lambda: signed_by(receiver.at("/in")[-1], secrets) == (second, [second]), "the overlap to end")
+    assert signers_from_now_on() == [(second, [second])]
+    rotate(third, 3600)
+    rotate(fourth, 0)
+    assert signers_from_now_on() == [(fourth, [fourth])]
+    patch(tenant, made, {"secret": first.decode()})
+    assert signers_from_now_on() == [(first, [first])]
+    wait_until(lambda: jobs(tenant, made) == [], "all of them to be done", 40)
 
 
 def signature(arrival, secret):

@@ -208,6 +208,18 @@ def test_sixteen_at_once_make_one_event(client):
     assert len({reply.json["id"] for reply in replies}) == 1
 
 
+def test_of_two_events_with_one_key_at_once_one_is_published_and_the_other_a_conflict(client):
+    """The one that comes second is told so also before the first one is committed."""
+    replies = []
+    run_at_once([lambda n=n: replies.append((n % 2, publish(client, payload=n % 2, idempotency_key="k"))) for n in range(16)])
+    [(winner, first)] = [(payload, reply) for payload, reply in replies if reply.status == 201]
+    assert sorted(reply.status for payload, reply in replies if payload == winner) == [200] * 7 + [201]
+    assert {reply.json["id"] for payload, reply in replies if payload == winner} == {first.json["id"]}
+    others = [reply for payload, reply in replies if payload != winner]
+    assert {(reply.status, reply.json["error"]) for reply in others} == {(409, "idempotency_conflict")}
+    assert [event["id"] for event in client.items("/v1/events")] == [first.json["id"]]
+
+
 def test_a_refused_event_uses_no_key_up(client):
     assert client.post("/v1/events", {"topic": "", "idempotency_key": "k"}).status == 400
     assert publish(client, payload="x" * 600000, idempotency_key="k").status == 413

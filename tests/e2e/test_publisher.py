@@ -11,6 +11,7 @@ import pytest
 
 from harness.daemon import stopped
 from harness.endpoints import make
+from harness.events import minimal
 from harness.killpoint import AFTER, BEFORE, Killpoint
 from harness.metrics import metrics
 from harness.waiting import wait_until
@@ -164,6 +165,21 @@ def test_an_event_is_stored_once_though_its_publisher_dies_at_the_commit(make_ho
     wait_until(lambda: settled(hookline), "all that was published is accounted for")
 
 
+@pytest.mark.parametrize("store", STORES)
+def test_an_event_is_acknowledged_by_its_commit_whatever_ack_says_of_hook_events(make_hookline, store):
+    hookline = make_hookline(store, STORAGE_TYPE="jsonl", ACK="queued", ACCEPTORS=1, HL_PUBLISHERS=1).start()
+    tenant = hookline.new_tenant()
+    assert publish(tenant.client).status == 201
+    with ThreadPoolExecutor(1) as pool:
+        with stopped(hookline.daemon.pids("publisher")[0]):
+            waiting = pool.submit(publish, tenant.client)
+            wait_until(lambda: accounts(hookline)[2]["ring"] == 1, "the event to be on the ring")
+            for _ in range(20):
+                assert hookline.daemon.post_event(minimal()).headers["X-Hooks-Ack"] == "queued"
+            assert not waiting.done() and rows_of(hookline, tenant) == (1, 0)
+        assert waiting.result().status == 201 and rows_of(hookline, tenant) == (2, 0)
+
+
 def test_what_little_is_published_needs_no_second_publisher(make_hookline):
     hookline = make_hookline("postgres", STORAGE_TYPE="jsonl", ACCEPTORS=1, HL_PUBLISHERS=2).start()
     tenant = hookline.new_tenant()
@@ -242,9 +258,9 @@ def test_hooksd_is_ready_only_when_what_is_published_is_stored(make_hookline):
         run("BEGIN IMMEDIATE")  # so that nobody else makes a row
         hookline.daemon.start(store_ready=False)
         assert hookline.daemon.get("/readyz").status == 503
-        assert publish(hookline.start_key).status == 503
+        assert publish(hookline.start_key, idempotency_key="k").status == 503
     wait_until(lambda: hookline.daemon.get("/readyz").status == 200, "readiness")
-    assert publish(hookline.start_key).status == 201
+    assert publish(hookline.start_key, idempotency_key="k").status == 201, "its key was not used up"
 
 
 def refuse(hookline, on):

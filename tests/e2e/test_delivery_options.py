@@ -1,0 +1,75 @@
+"""The service is started anew with other options while jobs wait: what they say holds for what was stored before. Both stores."""
+
+import pytest
+
+from harness.deliveries import Endpoints
+from harness.recording_receiver import Answer, Receiver
+from harness.waiting import wait_until
+from harness.webhooks import STORES
+
+pytestmark = pytest.mark.wanted_by("SLOW_TESTS")
+
+FAILURE = Answer(status=500)
+RETRIES = ["1s"] * 60
+SMALL = {"STORAGE_TYPE": "jsonl", "ACCEPTORS": 1, "HL_PUBLISHERS": 1, "HL_COURIERS": 1}
+
+
+@pytest.fixture
+def other_receiver():
+    """At an address that stays allowed."""
+    with Receiver(host="127.78.0.1") as receiver:
+        yield receiver
+
+
+def start_with(hookline, **options):
+    """The same daemon with other options; None: without that one."""
+    hookline.daemon.stop()
+    hookline.daemon.options = {name: value for name, value in (hookline.daemon.options | options).items() if value is not None}
+    hookline.start()
+
+
+def publish(tenant, count=1, topic="orders.made"):
+    reply = tenant.client.post("/v1/events/batch", [{"topic": topic}] * count)
+    assert reply.status == 201, reply
+    return {job for item in reply.json["items"] for job in item["job_ids"]}
+
+
+def jobs_at(tenant, endpoint):
+    return {job["id"]: job for job in tenant.client.items(f"/v1/jobs?endpoint_id={endpoint['id']}")}
+
+
+def delivered(receiver, path):
+    return {arrival.job for arrival in receiver.at(path) if arrival.answer.delivers}
+
+
+@pytest.mark.parametrize("store", STORES)
+def test_endpoints_from_before_the_guard_was_tightened_are_judged_at_each_connect(make_hookline, receiver, other_receiver, store):
+    allowed = {"HL_ALLOW_NETWORKS": "127.77.0.0/16,127.78.0.0/16"}
+    hookline = make_hookline(store, **SMALL, **allowed).start()
+    tenant = hookline.new_tenant()
+    receiver.answers["/in"] = FAILURE
+    made = Endpoints(tenant, receiver).add("/in", "orders.#", retry_schedule=RETRIES)
+    Endpoints(tenant, other_receiver).add("/other", "other")
+    jobs = publish(tenant, 2)
+    receiver.wait(4, "/in")
+
+    start_with(hookline, HL_ALLOW_NETWORKS="127.78.0.0/16")
+    seen, opened = len(receiver.arrivals), receiver.opened
+    jobs |= publish(tenant)
+    failures = wait_until(lambda: [item for item in tenant.client.items(f"/v1/deliveries?endpoint_id={made['id']}")
+                                   if "HL_ALLOW_NETWORKS" in (item["error"] or "")][4:], "attempts that the guard refuses")
+    assert {(item["status"], item["http_status"], item["peer_address"]) for item in failures} == {("failure", None, None)}
+    path = f"/v1/endpoints/{made['id']}"
+    assert tenant.client.post(f"{path}/test").json["status"] == "failure"
+    assert tenant.client.patch(path, {"url": receiver.url("/in")}).status == 400, "as for a new one"
+    assert tenant.client.patch(path, {"name": "still changed"}).status == 200
+    assert (len(receiver.arrivals), receiver.opened) == (seen, opened), "a connection"
+    publish(tenant, topic="other")
+    assert len(other_receiver.wait(1, "/other")) == 1
+
+    del receiver.answers["/in"]
+    start_with(hookline, **allowed)
+    # Closes the breaker, if that was too many failures.
+    wait_until(lambda: tenant.client.patch(path, {"enabled": True}).status == 200, "the key to be known")
+    wait_until(lambda: delivered(receiver, "/in") == jobs, "all to arrive where it is allowed again", 30)
+    wait_until(lambda: jobs_at(tenant, made) == {}, "what came of it to be stored")
