@@ -1,15 +1,16 @@
 """
-Torture of the way of published events: the calls into the C library that a publisher makes fail in turn (test_torture.py
-says how). Nothing that was acknowledged is lost, each event is stored once and with its job, and when the fault is over
-events are published.
+Torture of the way of published events: the calls into the C library that a publisher or a courier makes fail in turn
+(test_torture.py says how). Nothing that was acknowledged is lost, each event is stored once and with its job, and arrives;
+when the fault is over events are published and delivered.
 """
 
 import http.client
 import threading
+from collections import Counter
 
 import pytest
 
-from harness.deliveries import DONE
+from harness.deliveries import DONE, Endpoints
 from harness.endpoints import make
 from harness.faults import MEMORY, Faults
 from harness.waiting import wait_until
@@ -89,5 +90,74 @@ def torture(make_hookline, tmp_path, store, process, mode):
             hookline.wait_ready()
         published.wait_well()
         published.require(faults.last_what)
+
+    every_call(faults, mode, scenario)
+
+
+class Delivered:
+    """What one tenant publishes, and what arrives at its one endpoint."""
+
+    IN_FLIGHT = 5
+
+    def __init__(self, hookline, receiver):
+        self.hookline = hookline
+        self.receiver = receiver
+        self.tenant = hookline.new_tenant()
+        Endpoints(self.tenant, receiver).add(
+            "/in", max_in_flight=self.IN_FLIGHT, rate_limit_rps=10000, timeout_ms=5000, retry_schedule=["1s"] * 20)
+        self.jobs = []
+
+    def publish(self):
+        reply = self.tenant.client.post("/v1/events/batch", [{"topic": "torture", "payload": "x" * 200}] * 3)
+        assert reply.status == 201, reply
+        self.jobs = [job for item in reply.json["items"] for job in item["job_ids"]]
+
+    def done(self):
+        return not self.hookline.query("SELECT 1 FROM jobs WHERE tenant_id = :id", id=self.tenant.id)
+
+    def wait_done(self, what):
+        wait_until(self.done, f"all jobs to end: {what()}", 40)
+
+    def require(self, what, deaths=1):
+        """One 2xx of each job of the last publish at least, and again only what was under way at so many deaths."""
+        times = Counter(arrival.job for arrival in self.receiver.arrivals)
+        assert set(self.jobs) - set(times) == set(), f"lost: {what}"
+        assert sum(times[job] - 1 for job in self.jobs) <= self.IN_FLIGHT * deaths, f"doubled: {what}"
+        succeeded = {str(row["job_id"]) for row in self.hookline.query(
+            "SELECT job_id FROM attempts WHERE tenant_id = :id AND status = 'success'", id=self.tenant.id)}
+        assert set(self.jobs) - succeeded == set(), f"without an attempt: {what}"
+        assert self.tenant.client.get("/v1/dlq").json["count"] == 0, f"dead: {what}"
+
+
+@in_processes(courier=[*CALLS, "memory-once", "memory-from-then-on"] if ALL_CALLS else ["a-call"])
+def test_delivering_from_postgresql(make_hookline, tmp_path, receiver, process, mode):
+    torture_courier(make_hookline, tmp_path, receiver, "postgres", process, mode)
+
+
+@in_processes(courier=ALL if ALL_CALLS else ["a-call"])
+def test_delivering_from_sqlite(make_hookline, tmp_path, receiver, process, mode):
+    torture_courier(make_hookline, tmp_path, receiver, "embedded", process, mode)
+
+
+def torture_courier(make_hookline, tmp_path, receiver, store, process, mode):
+    faults = Faults(tmp_path / "faults", process)
+    hookline = make_hookline(store, **OPTIONS | faults.environment())
+    if store == "postgres":
+        hookline.daemon.options["HL_POSTGRES_URL"] += "?gssencmode=disable"
+    delivered = Delivered(hookline.start(), receiver)
+    delivered.publish()
+    delivered.wait_done(lambda: "nothing has failed")
+
+    def scenario(arm):
+        arm()
+        delivered.publish()
+        # What fails from now on must not do so for ever.
+        wait_until(lambda: delivered.done() or faults.failed >= 5, "the jobs to end, or failures", 40)
+        faults.disarm()
+        if mode[0] == MEMORY:
+            hookline.daemon.restart()  # as above
+            hookline.wait_ready()
+        delivered.wait_done(lambda: faults.last_what)
+        delivered.require(faults.last_what, deaths=2 if mode[1] else 1)
 
     every_call(faults, mode, scenario)
