@@ -42,11 +42,18 @@ struct endpoint_config {
 	uint32_t waits; /* of them; a job has waits + 1 attempts */
 };
 
+/* Whether its row cannot be used. Publishers do not know that: they add its jobs as pending ones. */
+static inline bool
+endpoint_is_unusable(const struct endpoint_config *config)
+{
+	return config->secrets_missing || config->damaged;
+}
+
 /* Whether jobs are held: the endpoint is disabled or paused, or its row cannot be used. */
 static inline bool
 endpoint_holds(const struct endpoint_config *config)
 {
-	return !config->enabled || config->paused || config->secrets_missing || config->damaged;
+	return !config->enabled || config->paused || endpoint_is_unusable(config);
 }
 
 /*

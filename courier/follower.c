@@ -110,8 +110,11 @@ hold_if_changed(struct follower *follower, const struct endpoint_config *endpoin
 	    .by_pause = holds && !by_itself,
 	    .lifetime_ms = endpoint_lifetime_ms(endpoint)};
 
-	/* Of one that was not known, a page tells when its jobs are held although they should not be. */
-	if ((known != NULL && known->there ? known->holds != holds : holds) ||
+	/*
+	 * Of one that was not known, a page tells when its jobs are held although they should not be. One whose row cannot
+	 * be used is read when it has got jobs that are not marked.
+	 */
+	if (endpoint_is_unusable(endpoint) || (known != NULL && known->there ? known->holds != holds : holds) ||
 	    holder_has(follower->holder, endpoint->endpoint_id))
 		holder_add(follower->holder, &hold);
 }

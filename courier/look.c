@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "courier/endpoint_config.h"
+
 /*
  * The next round begins so long after the one before, by the pages of that: rounds over very many rows do not keep the
  * store busy.
@@ -10,6 +12,7 @@
 #define GAP_LEAST_US (1000 * INT64_C(1000))
 #define GAP_PAGE_US (10 * INT64_C(1000))
 #define GAP_MOST_US (60 * INT64_C(1000000))
+#define UNMARKED_US (10 * INT64_C(1000000)) /* new jobs of an endpoint whose row cannot be used are marked together */
 
 static int64_t
 later(int64_t a, int64_t b)
@@ -24,12 +27,19 @@ has_enough(const struct queue *queue)
 	return !queue->must_look && queue->breaker.state != BREAKER_CLOSED && queue_waiting(queue) > 0;
 }
 
+bool
+look_is_for_marks(const struct queue *queue)
+{
+	return queue->state == ENDPOINT_LOADED && endpoint_is_unusable(queue->config);
+}
+
 void
 look_update(struct look *look, struct queue *queue)
 {
 	/* When it delivers again it is read anew, and its rows are looked at then. */
 	if (queue_keeps_nothing(queue)) {
-		queue->look_at_us = NEVER_US;
+		if (!look_is_for_marks(queue))
+			queue->look_at_us = NEVER_US;
 		if (queue->round == ROUND_OPEN)
 			queue->round = ROUND_NONE;
 	}
@@ -61,6 +71,20 @@ look_anew(struct look *look, struct queue *queue)
 	if (queue->round == ROUND_OPEN)
 		queue->round = ROUND_NONE;
 	look_leave(look, queue, look->now_us);
+	look_update(look, queue);
+}
+
+void
+look_unmarked(struct look *look, struct queue *queue, int64_t now_us)
+{
+	if (look_is_for_marks(queue))
+		look_leave(look, queue, now_us + UNMARKED_US);
+}
+
+void
+look_marked(struct look *look, struct queue *queue)
+{
+	queue->look_at_us = NEVER_US; /* what is added from now on brings it back */
 	look_update(look, queue);
 }
 

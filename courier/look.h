@@ -6,6 +6,7 @@
 #ifndef COURIER_LOOK_H
 #define COURIER_LOOK_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "courier/queues.h"
@@ -29,6 +30,15 @@ void look_leave_due(struct look *look, struct queue *queue, int64_t due_us);
  * asked for a pause.
  */
 void look_anew(struct look *look, struct queue *queue);
+
+/*
+ * An endpoint whose row cannot be used keeps nothing, and its jobs are to be marked as held. Publishers do not know that:
+ * it has got a job that is not. When it is time for that endpoint, and look_is_for_marks(), its configuration is read
+ * anew, which has the jobs marked, and look_marked() called.
+ */
+void look_unmarked(struct look *look, struct queue *queue, int64_t now_us);
+bool look_is_for_marks(const struct queue *queue);
+void look_marked(struct look *look, struct queue *queue);
 
 /* Puts the endpoint where it belongs. Called after every change of its configuration, its round or
  * its breaker, and, while that is open, of its waiting jobs. */

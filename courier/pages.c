@@ -38,6 +38,11 @@ pages_ask(struct pages *pages, int64_t now_us)
 			queues_kept(pages->jobs->queues, queue, now_us);
 			continue;
 		}
+		if (look_is_for_marks(queue)) {
+			look_marked(look, queue);
+			queues_read_anew(pages->jobs->queues, queue);
+			continue;
+		}
 		if (queue->round == ROUND_NONE)
 			look_begin_round(look, queue);
 		else

@@ -32,8 +32,10 @@ take_job(const struct taking *taking, const struct handover *handover, const str
 	if (jobs_find(jobs, facts.job_id) != NULL || cancelled_has(taking->cancelled, tenant_id, facts.job_id))
 		return;
 	queue = queues_get(jobs->queues, tenant_id, job->endpoint_id, taking->now_us);
-	if (queue_keeps_nothing(queue))
+	if (queue_keeps_nothing(queue)) {
+		look_unmarked(jobs->look, queue, taking->now_us);
 		return;
+	}
 	if (age_us > OLD_PARCEL_US || queue->held_until_us - taking->now_us > LOOK_AHEAD_US ||
 	    !jobs_has_room(jobs, queue, event->length)) {
 		look_leave(jobs->look, queue, taking->now_us + (age_us < YOUNG_ROW_US ? YOUNG_ROW_US - age_us : 0));

@@ -1,5 +1,9 @@
 """The service is started anew with other options while jobs wait: what they say holds for what was stored before. Both stores."""
 
+import hashlib
+import hmac
+import json
+
 import pytest
 
 from harness.deliveries import Endpoints
@@ -73,3 +77,38 @@ def test_endpoints_from_before_the_guard_was_tightened_are_judged_at_each_connec
     wait_until(lambda: tenant.client.patch(path, {"enabled": True}).status == 200, "the key to be known")
     wait_until(lambda: delivered(receiver, "/in") == jobs, "all to arrive where it is allowed again", 30)
     wait_until(lambda: jobs_at(tenant, made) == {}, "what came of it to be stored")
+
+
+@pytest.mark.parametrize("store", STORES)
+def test_jobs_whose_master_key_is_missing_are_held_and_sent_when_it_is_back(make_hookline, receiver, store):
+    hookline = make_hookline(store, **SMALL).start()
+    key, secret = hookline.daemon.options["HL_MASTER_KEY"], "a secret of the endpoint"
+    tenant = hookline.new_tenant()
+    receiver.answers["/in"] = FAILURE
+    endpoints = Endpoints(tenant, receiver)
+    made = endpoints.add("/in", "orders.#", retry_schedule=RETRIES, secret=secret, headers={"X-Team": "shop"})
+    jobs = publish(tenant, 2)
+    receiver.wait(2, "/in")
+
+    start_with(hookline, HL_MASTER_KEY=None)
+    seen = len(receiver.at("/in"))
+    endpoints.add("/clock", "clock", retry_schedule=RETRIES)
+    receiver.answers["/clock"] = [FAILURE, FAILURE, Answer()]
+    jobs |= publish(tenant)
+    publish(tenant, topic="clock")
+    receiver.wait(3, "/clock")  # which takes longer than a wait of the other's schedule
+    wait_until(lambda: {job["status"] for job in jobs_at(tenant, made).values()} == {"held"}, "all jobs to be shown as held", 30)
+    waiting = jobs_at(tenant, made)
+    assert set(waiting) == jobs and len(receiver.at("/in")) == seen
+    counts = {job: row["attempt_count"] for job, row in waiting.items()}
+    test = tenant.client.post(f"/v1/endpoints/{made['id']}/test")
+    assert "master key" in json.dumps(test.json) and len(receiver.at("/in")) == seen, test
+
+    del receiver.answers["/in"]
+    start_with(hookline, HL_MASTER_KEY=key)
+    wait_until(lambda: delivered(receiver, "/in") == jobs, "all to arrive when the key is back", 30)
+    for arrival in receiver.at("/in")[seen:]:
+        text = arrival.header("x-hl-timestamp").encode() + b"." + arrival.body
+        assert arrival.header("x-hl-signature") == "v1=" + hmac.new(secret.encode(), text, hashlib.sha256).hexdigest()
+        assert arrival.header("x-team") == "shop" and int(arrival.header("x-hookline-attempt")) == counts[arrival.job] + 1
+    assert tenant.client.get("/v1/dlq").json["count"] == 0
