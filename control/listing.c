@@ -131,7 +131,8 @@ next_page(const struct list_page *page, const struct filling *filling)
 		if (filling->settled.id[0] != '\0')
 			end = &filling->settled;
 		else
-			next.young_us = filling->young_us;
+			/* Not before the place where the list was asked to begin. */
+			next.young_us = filling->young_us > page->after_us ? filling->young_us : page->after_us;
 	}
 	memcpy(next.after, end->id, sizeof next.after);
 	next.after_us = end->us;

@@ -201,7 +201,7 @@ control_main(const struct config *config, const struct segment *segment, const s
 		.timeout_us = (int64_t)config->store_timeout_ms * 1000}};
 	if (start_threads(&control, config, &err) != 0) {
 		log_error("cannot start", LOG_STR("error", err.text));
-		return EXIT_FAILED;
+		_exit(EXIT_FAILED); /* threads that have started may be in libraries that exit() would tear down */
 	}
 	for (uint32_t i = 0; i < control.count; i++)
 		peer_init(

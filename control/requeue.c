@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/sizes.h"
 #include "base/uuid.h"
 #include "control/change.h"
 #include "control/job_target.h"
@@ -21,9 +22,21 @@
 #include "store/webhooks/routing.h"
 
 #define SLICE_LETTERS 250 /* few, because each may hold HL_MAX_PAYLOAD_BYTES */
-#define SLICE_LETTERS_EMBEDDED 50 /* in SQLite nobody else writes meanwhile: publishers wait for a slice */
+/* In SQLite nobody else writes meanwhile: publishers wait for a slice. */
+#define SLICE_LETTERS_EMBEDDED 50
+#define SLICE_BYTES_EMBEDDED (32 * MIB)
 #define COUNTED_LETTERS 5000
 #define MARGIN_US (1000 * INT64_C(1000)) /* before the deadline no slice begins, nor within twice the last one's time */
+
+static uint32_t
+slice_letters(const struct config *config)
+{
+	uint64_t letters = SLICE_BYTES_EMBEDDED / config->hl_max_payload_bytes;
+
+	if (config->hl_store == HL_STORE_POSTGRES)
+		return SLICE_LETTERS;
+	return letters > SLICE_LETTERS_EMBEDDED ? SLICE_LETTERS_EMBEDDED : letters > 0 ? (uint32_t)letters : 1;
+}
 
 /* Letters that are locked become jobs of this node. As db_query(). */
 static int
@@ -299,11 +312,10 @@ requeue_some(const struct request *request, void *context, struct reply *reply, 
 	struct many *many = context;
 	struct db_rows *rows = NULL;
 	const struct span tenant_id = {request->caller.tenant_id, strlen(request->caller.tenant_id)};
-	bool embedded = request->context->config->hl_store == HL_STORE_EMBEDDED;
 	int rc = routing_lock(request->db, tenant_id, err);
 
 	if (rc == 0)
-		rc = read_slice(request, many, embedded ? SLICE_LETTERS_EMBEDDED : SLICE_LETTERS, true, &rows, err);
+		rc = read_slice(request, many, slice_letters(request->context->config), true, &rows, err);
 	if (rc == 0)
 		rc = requeue_rows(request, many, rows, err);
 	db_rows_free(rows);

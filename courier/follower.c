@@ -111,8 +111,8 @@ hold_if_changed(struct follower *follower, const struct endpoint_config *endpoin
 	    .lifetime_ms = endpoint_lifetime_ms(endpoint)};
 
 	/*
-	 * Of one that was not known, a page tells when its jobs are held although they should not be. One whose row cannot
-	 * be used is read when it has got jobs that are not marked.
+	 * Of one that was not known, a page tells when its jobs are held although they should not be. One whose row
+	 * cannot be used is read when it has got jobs that are not marked.
 	 */
 	if (endpoint_is_unusable(endpoint) || (known != NULL && known->there ? known->holds != holds : holds) ||
 	    holder_has(follower->holder, endpoint->endpoint_id))

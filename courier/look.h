@@ -32,9 +32,9 @@ void look_leave_due(struct look *look, struct queue *queue, int64_t due_us);
 void look_anew(struct look *look, struct queue *queue);
 
 /*
- * An endpoint whose row cannot be used keeps nothing, and its jobs are to be marked as held. Publishers do not know that:
- * it has got a job that is not. When it is time for that endpoint, and look_is_for_marks(), its configuration is read
- * anew, which has the jobs marked, and look_marked() called.
+ * An endpoint whose row cannot be used keeps nothing, and its jobs are to be marked as held. Publishers do not know
+ * that: it has got a job that is not. When it is time for that endpoint, and look_is_for_marks(), its configuration is
+ * read anew, which has the jobs marked, and look_marked() called.
  */
 void look_unmarked(struct look *look, struct queue *queue, int64_t now_us);
 bool look_is_for_marks(const struct queue *queue);

@@ -101,7 +101,7 @@ SELECT CASE WHEN c.relowner <> quote_ident(:'owner')::regrole
 			) || ')', '{url,secret,old_secret,headers}'),
 		('subscriptions', 'SELECT, INSERT, UPDATE, DELETE', 'SELECT', '{}'),
 		('transforms', 'SELECT, INSERT, DELETE', 'SELECT', '{}'),
-		('events', 'SELECT, DELETE', 'SELECT, INSERT, UPDATE (job_count)', '{}'),
+		('events', 'SELECT, DELETE', 'SELECT, INSERT, UPDATE (job_count, stored_at)', '{}'),
 		('jobs', 'SELECT, UPDATE, DELETE', 'SELECT, INSERT, UPDATE, DELETE', '{}'),
 		('attempts', 'SELECT, DELETE', 'SELECT, INSERT', '{}'),
 		('dlq', 'SELECT, UPDATE (last_error), DELETE', 'SELECT, INSERT, DELETE', '{}'),

@@ -12,7 +12,7 @@ from harness.postgres import PostgresServer
 from harness.recording_receiver import Receiver
 from harness.rows import Rows
 from harness.standby import Pair
-from harness.waiting import SANITIZED
+from harness.waiting import SANITIZED, wait_until
 from harness.webhooks import STORES, clean_up, make_hookline as new_hookline
 
 _numbers = itertools.count()
@@ -191,9 +191,11 @@ def started_hooklines(postgres_server):
     hooklines = {}
     yield hooklines
     postgres_server.start()
-    lies = {store: hookline.query("SELECT attempt_id, http_status FROM attempts WHERE status = 'success'"
-                                  " AND (http_status < 200 OR http_status > 299)") for store, hookline in hooklines.items()}
-    clean_up(hooklines.values())
+    try:
+        lies = {store: hookline.query("SELECT attempt_id, http_status FROM attempts WHERE status = 'success'"
+                                      " AND (http_status < 200 OR http_status > 299)") for store, hookline in hooklines.items()}
+    finally:
+        clean_up(hooklines.values())
     assert not any(lies.values()), f"attempts that were no 2xx count as successes: {lies}"
     for hookline in hooklines.values():
         if hookline.database:
@@ -215,6 +217,8 @@ def hookline(request, started_hooklines, postgres_server, tmp_path_factory):
         started_hooklines[store].start()
     hookline = started_hooklines[store]
     hookline.wait_ready()
+    # An earlier test may have stopped the server: publishers find it again by themselves.
+    wait_until(lambda: hookline.daemon.get("/health").json()["webhooks"]["state"] == "ready", "publishers and their store", 30)
     yield hookline
     assert hookline.daemon.process.poll() is None, hookline.daemon.log()[-4000:]
 

@@ -18,7 +18,7 @@ IN_FLIGHT = 5
 @pytest.mark.parametrize("role", ["publisher", "courier"])
 def test_a_stopped_process_is_replaced_and_what_was_acknowledged_arrives(make_hookline, receiver, role, store):
     """What was under way at a courier is sent again, and nothing else is."""
-    hookline = make_hookline(store, STORAGE_TYPE="jsonl", HL_PUBLISHERS=1, HL_COURIERS=1, STUCK_AFTER_SECONDS=PATIENCE).start()
+    hookline = make_hookline(store, STORAGE_TYPE="jsonl", HL_PUBLISHERS=1, HL_COURIERS=1, STUCK_AFTER_SECONDS=4 * PATIENCE).start()
     tenant = hookline.new_tenant()
     receiver.answers["/slow"] = Answer(delay=0.05)
     endpoints = Endpoints(tenant, receiver)

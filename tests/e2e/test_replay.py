@@ -11,7 +11,7 @@ import pytest
 from harness.client import encode
 from harness.recording_receiver import Answer
 from harness.rows import job_of, new_id, now_ms
-from harness.waiting import wait_until
+from harness.waiting import PATIENCE, wait_until
 from harness.webhooks import STORES
 
 HOUR = 3_600_000
@@ -75,7 +75,7 @@ def test_what_still_waits_is_skipped_and_not_touched(hookline, tenant, rows):
 
 
 def test_what_is_under_way_is_neither_replayed_nor_requeued(hookline, tenant, endpoints, receiver):
-    receiver.answers["/in"] = Answer(delay=0.5)
+    receiver.answers["/in"] = [Answer(delay=2 * PATIENCE), Answer()]
     endpoints.add("/in", max_in_flight=1)
     events = [tenant.client.post("/v1/events", {"topic": "orders.made", "payload": n}).json for n in range(2)]
     receiver.wait(1)  # the other one waits behind it
@@ -307,6 +307,7 @@ def test_a_rate_holds_and_cancel_ends_it(hookline, tenant, rows):
     assert tenant.client.get(path).json == cancelled
 
 
+@pytest.mark.wanted_by("SLOW_TESTS")
 @pytest.mark.parametrize("store", STORES)
 def test_control_and_then_everything_that_is_killed_between_slices_makes_no_job_twice_and_forgets_none(make_hookline, store):
     hookline = make_hookline(store)

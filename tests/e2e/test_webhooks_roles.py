@@ -90,7 +90,7 @@ def test_control_manages(store):
 def test_publishers_and_couriers_store(store, role):
     """hooksd has one URL: its processes log in as control."""
     assert run_as(
-        store, role, AN_EVENT, "UPDATE events SET job_count = 2 WHERE tenant_id = 'acme'",
+        store, role, AN_EVENT, "UPDATE events SET job_count = 2, stored_at = now() WHERE tenant_id = 'acme'",
         "INSERT INTO delivery_nodes (node_id, epoch, name, started_at, alive_at, seen_version)"
         " VALUES (1, 1, 'n', now(), now(), 1)",
         "UPDATE delivery_nodes SET alive_at = now() WHERE node_id = 1", "SELECT * FROM routing_versions, transforms, pauses",
