@@ -347,13 +347,13 @@ static void
 test_a_replay_that_has_ended_is_shown_for_thirty_days(void **state)
 {
 	uint32_t removed;
-	char sql[256];
+	char sql[300];
 
 	for (int days = 28; days <= 32; days++) {
 		(void)snprintf(sql, sizeof sql,
 		    "INSERT INTO replays (tenant_id, replay_id, status, request, created_at, updated_at, finished_at) "
 		    "VALUES ($1, '0190f5fe-0000-7000-8000-0000000000%d', 'done', '{}', hl_now(), hl_now(), "
-		    "hl_time(hl_ms(hl_now()) - CAST(86400000 AS bigint) * %d))",
+		    "hl_time(hl_ms(hl_now()) - 1000 - CAST(86400000 AS bigint) * %d))",
 		    days, days);
 		if (days == 32) /* has not ended */
 			memcpy(strstr(sql, "hl_time"), "NULL) -- ", 9);
