@@ -225,7 +225,11 @@ class Receiver:
         # A task that accepts a connection has a socket, which it closes only when it comes to its end.
         accepting = asyncio.all_tasks() - {asyncio.current_task()} - self.slow
         if accepting:
-            await asyncio.wait(accepting, timeout=1)
+            _, others = await asyncio.wait(accepting, timeout=1)
+            for task in others:
+                task.cancel()  # which closes its socket
+            if others:
+                await asyncio.wait(others, timeout=1)
         for connection in list(self.connections):
             connection.transport.abort()
 
