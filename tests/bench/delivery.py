@@ -6,11 +6,9 @@ import json
 import secrets
 import shutil
 import statistics
-import subprocess
 import time
 
-from harness.client import Client
-from harness.daemon import BUILD_DIR
+from harness.bench_tools import BenchReceiver
 from harness.metrics import metrics
 from harness.waiting import wait_until
 
@@ -37,24 +35,6 @@ SNAPSHOT_AGE = 300  # seconds, when the run under it begins
 LATENCY_RATES = (500, 1000, 5000)
 
 _numbers = itertools.count()
-
-
-class Receiver:
-    """tests/bench/receiver, in the block."""
-
-    def __enter__(self):
-        self.process = subprocess.Popen([BUILD_DIR / "tests/bench/receiver"], stdout=subprocess.PIPE, text=True)
-        self.port = int(self.process.stdout.readline().removeprefix("port="))
-        return self
-
-    def __exit__(self, *_exception):
-        self.process.terminate()
-        self.process.wait()
-        self.process.stdout.close()
-
-    def told(self, path="/"):
-        with Client(self.port) as client:
-            return client.get(path).json()
 
 
 class Publishing:
@@ -136,7 +116,7 @@ def publishing(bench, store, database=None):
 def delivery(bench):
     """webhooks on both stores: events/s published and delivered, how late they arrive, CPU by process"""
     publish_rates(bench)
-    with Receiver() as receiver:
+    with BenchReceiver() as receiver:
         for store, name in STORES:
             for endpoints in bench.few(1, 16):
                 with publishing(bench, store) as service:
@@ -153,7 +133,7 @@ def delivery(bench):
 @case
 def snapshot(bench):
     """webhooks on PostgreSQL while a transaction stays open for five minutes and more"""
-    with Receiver() as receiver, publishing(bench, "postgres") as service:
+    with BenchReceiver() as receiver, publishing(bench, "postgres") as service:
         service.subscribe(receiver, 1)
         load = SUSTAINED | {"topics": 1}
         before = sustained(service, receiver, load) | {"name": "PostgreSQL"}

@@ -11,6 +11,7 @@ import statistics
 import subprocess
 import time
 
+from harness.bench_tools import BenchReceiver
 from harness.daemon import BUILD_DIR
 from harness.metrics import metrics
 from harness.receivers import dead_port
@@ -19,7 +20,7 @@ from harness.recording_receiver import Receiver as ScriptedReceiver
 from harness.waiting import wait_until
 
 from cases import case
-from delivery import EVENT, STORES, SUSTAINED, Receiver, publishing
+from delivery import EVENT, STORES, SUSTAINED, publishing
 from hours import seconds_wanted
 from management import answers
 from measure import MemoryWatch, compare
@@ -46,7 +47,7 @@ def fair(bench):
     bench.empty_database()
     for store, name in STORES:
         with contextlib.ExitStack() as stack:
-            receiver = stack.enter_context(Receiver())
+            receiver = stack.enter_context(BenchReceiver())
             alone, beside = (stack.enter_context(service_at_rest(bench, store, receiver)) for _ in range(2))
             stack.enter_context(troubles(beside, jobs))
             row = {"name": name, "published_per_s": RATE, "waiting_jobs": jobs}
@@ -85,7 +86,7 @@ def troubles(service, jobs):
     with contextlib.ExitStack() as stack:
         for listener in kept:
             stack.enter_context(listener)
-        slow, well = stack.enter_context(ScriptedReceiver()), stack.enter_context(Receiver())
+        slow, well = stack.enter_context(ScriptedReceiver()), stack.enter_context(BenchReceiver())
         slow.answers["/slow"] = Answer(delay=SLOW_SECONDS)
         with running(service):
             add_endpoint(service, 0, url=f"http://127.0.0.1:{port}/")

@@ -10,11 +10,12 @@ import subprocess
 import time
 from pathlib import Path
 
+from harness.bench_tools import BenchReceiver
 from harness.daemon import BUILD_DIR
 from harness.waiting import wait_until
 
 from cases import case
-from delivery import PROCESSES, PUBLISH_BATCH, SUSTAINED_SECONDS, Receiver, publishing, sustained
+from delivery import PROCESSES, PUBLISH_BATCH, SUSTAINED_SECONDS, publishing, sustained
 from measure import CPUS, machine_seconds, process_seconds, server_seconds
 
 SOURCE = Path(__file__).resolve().parent / "queues"
@@ -33,7 +34,7 @@ def queues(bench):
     install()
     for row in middles([drained(bench) for _ in bench.few(1, 2, 3)]):
         bench.add("queues", row)
-    with Receiver() as receiver, publishing(bench, "postgres") as service:
+    with BenchReceiver() as receiver, publishing(bench, "postgres") as service:
         service.subscribe(receiver, 1)
         bench.add("queues", ours(sustained(service, receiver, PUBLISH_BATCH), BOTH))
     for library, name in LIBRARIES:
@@ -125,7 +126,7 @@ def drained(bench):
 def our_drain(bench):
     """The endpoint is paused while the events are published."""
     jobs = bench.events(JOBS)
-    with Receiver() as receiver, publishing(bench, "postgres") as service:
+    with BenchReceiver() as receiver, publishing(bench, "postgres") as service:
         endpoint, = service.subscribe(receiver, 1)
         service.load(PUBLISH_BATCH, bench.seconds(0.3))
         no_job_left(bench)

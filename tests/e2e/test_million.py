@@ -15,7 +15,6 @@ import random
 import signal
 import sqlite3
 import struct
-import threading
 import time
 import uuid
 from collections import Counter
@@ -23,6 +22,7 @@ from collections import Counter
 import pytest
 
 from harness.accounting import MESSAGES, identity
+from harness.background import Background
 from harness.bench_tools import BenchReceiver, Load, build
 from harness.chaos import THREADS
 from harness.metrics import metrics
@@ -43,35 +43,18 @@ VICTIMS = {"courier": 8, "publisher": 5, "acceptor": 4, "control": 2, "tree": 1}
 pytestmark = pytest.mark.wanted_by("DELIVERY_EVENTS")  # takes minutes
 
 
-class Kills:
-    """In a thread, until the end of the block."""
-
+class Kills(Background):
     def __init__(self, daemon, rng):
+        super().__init__()
         self.daemon = daemon
         self.random = rng
         self.counts = Counter()
         self.courier_deaths = 0
-        self.failure = None
-        self.ending = threading.Event()
-        self.thread = threading.Thread(target=self._run, daemon=True)
 
-    def __enter__(self):
-        self.thread.start()
-        return self
-
-    def __exit__(self, kind, *rest):
-        self.ending.set()
-        self.thread.join()
-        if kind is None and self.failure:
-            raise self.failure
-
-    def _run(self):
-        try:
-            # The instant is the point: nothing is waited for here.
-            while not self.ending.wait(PAUSE * self.random.uniform(0.3, 1.7)):
-                self._strike(*self.random.choices(list(VICTIMS), VICTIMS.values()))
-        except BaseException as failure:  # raised again at the end of the block
-            self.failure = failure
+    def work(self):
+        # The instant is the point: nothing is waited for here.
+        while not self.ending.wait(PAUSE * self.random.uniform(0.3, 1.7)):
+            self._strike(*self.random.choices(list(VICTIMS), VICTIMS.values()))
 
     def _strike(self, victim):
         with open(self.daemon.log_path, "ab") as log:

@@ -7,12 +7,12 @@ import itertools
 import json
 import os
 import signal
-import threading
 import time
 from collections import defaultdict
 
 import pytest
 
+from harness.background import Background
 from harness.deliveries import Publisher, Publishing
 from harness.endpoints import make
 from harness.waiting import PATIENCE, wait_until
@@ -37,40 +37,25 @@ class TimedPublisher(Publisher):
         self.times[f"{self.number}-{self.made}"] = began, NEVER if self.acks["spooled"] > spooled else time.monotonic()
 
 
-class Changes:
+class Changes(Background):
     """
-    In a thread, until the end of the block: gives endpoints subscriptions that match, and takes them away, in each way that
-    there is. What holds while a change is asked for, and not answered yet, is not known.
+    Gives endpoints subscriptions that match, and takes them away, in each way that there is. What holds while a change is
+    asked for, and not answered yet, is not known.
     """
 
     def __init__(self, client, publishers):
+        super().__init__()
         self.client = client
         self.publishers = publishers
         self.spans = defaultdict(list)  # by endpoint: [whether events go there, from when on, until when]
-        self.failure = None
         self.count = 0
-        self.ending = threading.Event()
-        self.thread = threading.Thread(target=self._run, daemon=True)
 
-    def __enter__(self):
-        self.thread.start()
-        return self
-
-    def __exit__(self, kind, *rest):
-        self.ending.set()
-        self.thread.join()
-        if kind is None and self.failure:
-            raise self.failure
-
-    def _run(self):
-        try:
-            for ways in itertools.cycle([self.made_and_deleted, self.disabled_and_enabled, self.of_another_pattern,
-                                         self.of_another_filter, self.of_another_endpoint]):
-                if self.ending.is_set():
-                    return
-                ways()
-        except BaseException as failure:  # raised again at the end of the block
-            self.failure = failure
+    def work(self):
+        for ways in itertools.cycle([self.made_and_deleted, self.disabled_and_enabled, self.of_another_pattern,
+                                     self.of_another_filter, self.of_another_endpoint]):
+            if self.ending.is_set():
+                return
+            ways()
 
     def endpoint(self):
         """A new one, to which no events go. It holds, so that its jobs stay."""

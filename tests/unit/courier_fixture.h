@@ -120,8 +120,8 @@ struct model_row *scene_publish(uint32_t endpoint);
 void scene_change(uint32_t endpoint);
 
 /*
- * The store thread, step by step. store_start() tells what is noted and begins to work. store_answer() does the next
- * thing that the thread was asked for. store_commit() writes at most so many outcomes.
+ * These functions stand for the store thread. store_start() tells the courier what is noted, and begins to work.
+ * store_answer() does the next thing that the courier has asked for. store_commit() writes at most so many outcomes.
  */
 void store_start(void);
 bool store_answer(void);
