@@ -1,7 +1,7 @@
 """
-Fair: does an endpoint that fails make the events of others late? Two services, one with three such endpoints and one
-without, are measured in turn; the one that is not measured does not run. BENCH_PAIRS, BENCH_SECONDS and BENCH_JOBS make it
-shorter.
+Fair: does an endpoint that fails make the events of others late? Two services get the same events and are measured in turn;
+the one that is not measured does not run. Three endpoints of one of them are in trouble, those of the other are well.
+BENCH_PAIRS, BENCH_SECONDS and BENCH_JOBS make it shorter.
 """
 
 import contextlib
@@ -49,6 +49,7 @@ def fair(bench):
         with contextlib.ExitStack() as stack:
             receiver = stack.enter_context(BenchReceiver())
             alone, beside = (stack.enter_context(service_at_rest(bench, store, receiver)) for _ in range(2))
+            stack.enter_context(no_troubles(alone))
             stack.enter_context(troubles(beside, jobs))
             row = {"name": name, "published_per_s": RATE, "waiting_jobs": jobs}
             bench.add("fair", row | measure_pairs(alone, beside, receiver, pairs, seconds)
@@ -80,7 +81,7 @@ def running(service):
 def troubles(service, jobs):
     """
     In the block the service has the three endpoints: nobody accepts connections to the first, the second answers after
-    30 seconds, the third is well, but so many jobs wait for it, which rate_limit_rps lets through.
+    30 seconds, the third is well, but so many jobs wait for it, and it takes one a second.
     """
     port, kept = dead_port()
     with contextlib.ExitStack() as stack:
@@ -91,8 +92,18 @@ def troubles(service, jobs):
         with running(service):
             add_endpoint(service, 0, url=f"http://127.0.0.1:{port}/")
             add_endpoint(service, 1, url=slow.url("/slow"), timeout_ms=SLOW_TIMEOUT_MS)
-            waited_for = add_endpoint(service, 2, url=f"http://127.0.0.1:{well.port}/")
+            waited_for = add_endpoint(service, 2, url=f"http://127.0.0.1:{well.port}/", rate_limit_rps=1)
         add_jobs(service, waited_for, jobs)
+        yield
+
+
+@contextlib.contextmanager
+def no_troubles(service):
+    """In the block the service has three endpoints that get as many events as those of troubles(), and are well."""
+    with BenchReceiver() as well:
+        with running(service):
+            for number in range(len(TROUBLES)):
+                add_endpoint(service, number, url=f"http://127.0.0.1:{well.port}/{number}")
         yield
 
 
@@ -143,7 +154,7 @@ def measure_pairs(alone, beside, receiver, pairs, seconds):
     without, with_troubles, memory = [late(alone, receiver, seconds)], [], []
     for _ in range(pairs):
         with MemoryWatch(beside.service.daemon, beside.service.segment, roles=OF_DELIVERY) as watch:
-            with_troubles.append(late(beside, receiver, seconds, beside_troubles=True))
+            with_troubles.append(late(beside, receiver, seconds, breakers=1))
         memory.append(watch.highest()["memory_mib"])
         without.append(late(alone, receiver, seconds))
     row = {"memory_mib": max(memory)}
@@ -157,16 +168,15 @@ def measure_pairs(alone, beside, receiver, pairs, seconds):
     return row
 
 
-def late(service, receiver, seconds, beside_troubles=False):
+def late(service, receiver, seconds, breakers=0):
     """What the receiver tells of the others' events, when each of their endpoints had some before."""
     with running(service):
         warm_up(service, receiver)
-        trouble = publish_to_troubles(service, seconds) if beside_troubles else None
+        trouble = publish_to_troubles(service, seconds)
         result = service.load(SINGLE | {"topics": OTHERS}, seconds, rate=RATE)
         arrived(receiver, result["accepted"])
-        if trouble:
-            assert trouble.wait() == 0
-            wait_until(lambda: metrics(service.service.daemon)["breakers_open"] >= 1, "the dead endpoint to be found out", 30)
+        assert trouble.wait() == 0
+        wait_until(lambda: metrics(service.service.daemon)["breakers_open"] >= breakers, "the dead endpoint to be found out", 30)
     told = receiver.told()
     assert told["unread"] == 0, told
     return told

@@ -9,7 +9,7 @@ SANITIZED = os.environ.get("HOOKS_SANITIZED") == "1"
 PATIENCE = 3 if SANITIZED else 1
 
 
-def wait_until(condition, what, timeout=15):
+def wait_until(condition, what, timeout=30):
     """Calls condition() until it returns something true, and returns that. `what` completes "timed out waiting for"."""
     deadline = time.monotonic() + timeout * PATIENCE
     while True:
