@@ -97,10 +97,10 @@ class Publishing:
 
 
 @contextlib.contextmanager
-def publishing(bench, store, database=None):
+def publishing(bench, store, database=None, **more):
     key = f"bench-{secrets.token_hex(16)}"
     options = {"HL_API_KEY": key, "HL_STORE_BACKEND": store, "HL_TENANT_ID": f"bench-{next(_numbers)}",
-               "HL_ALLOW_NETWORKS": "loopback"}
+               "HL_ALLOW_NETWORKS": "loopback"} | more
     with services(bench, "postgres" if store == "postgres" else "jsonl", database, **options) as service:
         made = Publishing(bench, store, service, key)
         with service.daemon.client() as client:
