@@ -331,6 +331,22 @@ scene_pass(int64_t us)
 	scene_settle();
 }
 
+void
+scene_publish_many(uint32_t endpoint, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++)
+		(void)scene_publish(endpoint);
+	scene_settle();
+}
+
+void
+scene_answer_all(int32_t status)
+{
+	for (uint32_t i = 0; i < scene.order_count; i++)
+		http_answer(i, status);
+	scene_settle();
+}
+
 int
 scene_set_up(void **state)
 {

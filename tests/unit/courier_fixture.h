@@ -150,4 +150,8 @@ void http_answer(uint32_t number, int32_t status);
 void scene_settle(void);
 void scene_pass(int64_t us);
 
+/* So many rows are handed over; all attempts under way end with that status. And what follows from it. */
+void scene_publish_many(uint32_t endpoint, uint32_t count);
+void scene_answer_all(int32_t status);
+
 #endif

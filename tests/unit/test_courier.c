@@ -10,15 +10,6 @@
 #include "shm/counters.h"
 #include "tests/unit/courier_fixture.h"
 
-/* All attempts under way end with that status, and what follows from it. */
-static void
-answer_all(int32_t status)
-{
-	for (uint32_t i = 0; i < scene.order_count; i++)
-		http_answer(i, status);
-	scene_settle();
-}
-
 static void
 test_a_job_is_posted_once_and_forgotten_after_its_commit(void **state)
 {
@@ -85,16 +76,16 @@ test_a_failing_job_is_tried_by_the_schedule_and_then_dies(void **state)
 	struct model_row *row = scene_publish(0);
 
 	scene_settle();
-	answer_all(500);
+	scene_answer_all(500);
 	scene_pass(999 * SECOND / 1000);
 	assert_int_equal(scene.order_count, 0);
 	scene_pass(SECOND); /* a fifth more at most */
 	assert_int_equal(scene.order_count, 1);
 	assert_int_equal(scene.orders[0]->order.number, 2);
-	answer_all(500);
+	scene_answer_all(500);
 	scene_pass(3 * SECOND);
 	assert_int_equal(scene.orders[0]->order.number, 3);
-	answer_all(500);
+	scene_answer_all(500);
 	assert_int_equal(jobs_in_memory(), 0); /* due in more than a minute */
 	assert_int_equal(row->attempt_count, 3);
 	for (uint32_t i = 0; i < 89; i++)
@@ -104,7 +95,7 @@ test_a_failing_job_is_tried_by_the_schedule_and_then_dies(void **state)
 		scene_pass(SECOND);
 	assert_int_equal(scene.order_count, 1);
 	assert_int_equal(scene.orders[0]->order.number, 4);
-	answer_all(500);
+	scene_answer_all(500);
 	assert_int_equal(row->dead, 1);
 	assert_string_equal(row->reason, "max_attempts_exceeded");
 	assert_int_equal(jobs_in_memory(), 0);
@@ -133,7 +124,7 @@ test_max_in_flight_is_never_passed(void **state)
 	scene_settle();
 	assert_int_equal(scene.order_count, 6);
 	for (uint32_t i = 0; i < 20; i++)
-		answer_all(200);
+		scene_answer_all(200);
 	assert_int_equal(scene.begun, 20);
 	assert_int_equal(scene.endpoints[0].most_in_flight, 3);
 }
@@ -148,7 +139,7 @@ test_tenants_take_turns_and_then_their_endpoints(void **state)
 	for (uint32_t i = 0; i < 3; i++)
 		(void)scene_publish(i); /* loads the endpoints */
 	scene_settle();
-	answer_all(200);
+	scene_answer_all(200);
 	scene.courier.draining = true;
 	for (uint32_t n = 0; n < 3; n++)
 		for (uint32_t i = 0; i < 3; i++)
@@ -192,7 +183,7 @@ test_an_old_parcel_is_left_in_its_rows(void **state)
 	assert_int_equal(scene.begun, 0);
 	scene_pass(SECOND);
 	assert_int_equal(scene.begun, 1);
-	answer_all(200);
+	scene_answer_all(200);
 	assert_int_equal(row->delivered, 1);
 }
 
@@ -218,7 +209,7 @@ test_a_known_job_is_dropped(void **state)
 
 	scene_hand_over(1, &row, 1);
 	scene_settle();
-	answer_all(200);
+	scene_answer_all(200);
 	assert_int_equal(scene.begun, 1);
 	assert_int_equal(jobs_in_memory(), 0);
 }
@@ -263,7 +254,7 @@ test_a_job_whose_outcomes_the_store_refuses_is_attempted_again_after_ten_minutes
 
 	scene.endpoints[0].refuses = true;
 	scene_settle();
-	answer_all(200);
+	scene_answer_all(200);
 	for (uint32_t i = 0; i < 590; i += 10)
 		scene_pass(10 * SECOND);
 	scene_miss(); /* its row is read, and the job is in memory already */
@@ -273,7 +264,7 @@ test_a_job_whose_outcomes_the_store_refuses_is_attempted_again_after_ten_minutes
 	scene_pass(20 * SECOND);
 	assert_int_equal(scene.begun, 2);
 	scene.endpoints[0].refuses = false;
-	answer_all(200);
+	scene_answer_all(200);
 	assert_int_equal(row->delivered, 1);
 	assert_int_equal(jobs_in_memory(), 0);
 }
@@ -337,7 +328,7 @@ test_many_rows_behind_one_endpoint_pass_through_a_part_of_memory(void **state)
 	for (uint32_t i = 0; i < 500; i++) {
 		if (scene.courier.jobs.bytes > most)
 			most = (uint32_t)scene.courier.jobs.bytes;
-		answer_all(200);
+		scene_answer_all(200);
 	}
 	assert_true(most < 3 * MIB);
 	assert_int_equal(scene.begun, 501);
@@ -364,7 +355,7 @@ test_the_endpoint_with_most_bytes_gives_way_when_memory_is_full(void **state)
 	assert_true(scene.courier.jobs.bytes <= 64 * KIB);
 	assert_true(jobs_in_memory() < 21);
 	for (uint32_t i = 0; i < 60; i++) {
-		answer_all(200);
+		scene_answer_all(200);
 		scene_pass(SECOND);
 	}
 	assert_int_equal(scene.begun, 21);
@@ -389,7 +380,7 @@ test_no_attempt_begins_without_room_for_its_outcome(void **state)
 	}
 	assert_in_range(scene.begun, 6, 12);
 	scene_settle();
-	answer_all(200);
+	scene_answer_all(200);
 	assert_int_equal(scene.begun, 12);
 }
 

@@ -7,22 +7,6 @@
 
 #include "tests/unit/courier_fixture.h"
 
-static void
-publish(uint32_t endpoint, uint32_t count)
-{
-	for (uint32_t i = 0; i < count; i++)
-		(void)scene_publish(endpoint);
-	scene_settle();
-}
-
-static void
-answer_all(int32_t status)
-{
-	for (uint32_t i = 0; i < scene.order_count; i++)
-		http_answer(i, status);
-	scene_settle();
-}
-
 static uint32_t
 breakers_open(void)
 {
@@ -45,9 +29,9 @@ count_rows(uint32_t endpoint, bool delivered)
 static void
 open_breaker(uint32_t endpoint, uint32_t events, int32_t status)
 {
-	publish(endpoint, events);
+	scene_publish_many(endpoint, events);
 	while (scene.order_count > 0)
-		answer_all(status);
+		scene_answer_all(status);
 	assert_int_equal(scene.endpoints[endpoint].breaker, BREAKER_OPEN);
 	assert_int_equal(breakers_open(), 1);
 }
@@ -56,7 +40,7 @@ static void
 receive_until_delivered(uint32_t endpoint, uint32_t events)
 {
 	for (uint32_t i = 0; i < 200 && count_rows(endpoint, true) < events; i++) {
-		answer_all(200);
+		scene_answer_all(200);
 		if (scene.order_count == 0)
 			scene_pass(SECOND);
 	}
@@ -77,7 +61,7 @@ test_an_endpoint_that_only_fails_costs_no_attempts_of_jobs_that_wait(void **stat
 	assert_int_equal(scene.order_count, 1);
 	scene_pass(60 * SECOND);
 	assert_int_equal(scene.order_count, 1); /* one probe, as long as it lasts */
-	answer_all(403);
+	scene_answer_all(403);
 	scene_pass(9 * SECOND);
 	assert_int_equal(scene.order_count, 0);
 	receive_until_delivered(0, 40);
@@ -101,18 +85,18 @@ test_an_open_breaker_keeps_a_page_of_jobs_and_reads_no_rows(void **state)
 
 	scene.endpoints[0].waits_ms[0] = 3600000;
 	open_breaker(0, 700, 500);
-	publish(0, 50);
+	scene_publish_many(0, 50);
 	scene_pass(6 * SECOND);
 	assert_in_range(jobs_in_memory(), 400, PAGE_ROWS);
 	pages = scene.pages;
 	for (int i = 0; i < 100; i++) {
-		answer_all(500);
+		scene_answer_all(500);
 		scene_pass(10 * SECOND);
 		assert_true(jobs_in_memory() <= PAGE_ROWS);
 	}
 	assert_int_equal(scene.pages, pages);
 	for (int i = 0; i < 8000 && count_rows(0, true) < 750; i++) {
-		answer_all(200);
+		scene_answer_all(200);
 		if (scene.order_count == 0)
 			scene_pass(SECOND);
 	}
@@ -134,7 +118,7 @@ test_jobs_that_are_cancelled_or_made_are_seen_while_the_breaker_is_open(void **s
 		scene_pass(5 * SECOND);
 		for (uint32_t n = 0; n < scene.order_count; n++)
 			assert_true(scene.orders[n]->row->is_row);
-		answer_all(200);
+		scene_answer_all(200);
 	}
 	assert_int_equal(made->delivered, 1);
 }
@@ -168,7 +152,7 @@ test_however_a_probe_ends_a_receiver_that_is_well_gets_its_events(void **state)
 		assert_int_equal(scene.endpoints[0].breaker, BREAKER_OPEN);
 		for (uint32_t n = 0; n < 200 && scene.endpoints[0].breaker != BREAKER_CLOSED; n++) {
 			scene_pass(SECOND);
-			answer_all(200);
+			scene_answer_all(200);
 		}
 		assert_int_equal(scene.endpoints[0].breaker, BREAKER_CLOSED);
 	}
@@ -218,7 +202,7 @@ test_refused_connections_open_the_breaker_sooner(void **state)
 {
 	static const struct attempt_result refused = {.end = ATTEMPT_FAILED, .retry_after_ms = -1, .refused = true};
 
-	publish(0, 30);
+	scene_publish_many(0, 30);
 	for (uint32_t i = 0; i < 3; i++)
 		http_end(i, &refused);
 	scene_settle();
@@ -241,9 +225,9 @@ static void
 test_failures_at_the_old_url_do_not_count_at_the_new_one(void **state)
 {
 	for (int round = 0; round < 2; round++) {
-		publish(0, 9);
+		scene_publish_many(0, 9);
 		while (scene.order_count > 0)
-			answer_all(500);
+			scene_answer_all(500);
 		assert_int_equal(scene.endpoints[0].breaker, BREAKER_CLOSED);
 		assert_int_equal(count_rows(0, false), 9 * (round + 1));
 		scene.endpoints[0].breaker_version = scene.endpoints[0].version + 1;
@@ -298,13 +282,13 @@ test_whatever_is_done_during_a_probe_a_receiver_that_is_well_gets_its_events(voi
 		acts[i / 2](true);
 		scene_settle();
 		assert_int_equal(scene.order_count, 1);
-		answer_all(answers[i % 2]);
+		scene_answer_all(answers[i % 2]);
 		scene_pass(SECOND);
 		acts[i / 2](false);
 		for (uint32_t n = 0; n < 200 && scene.endpoints[0].breaker != BREAKER_CLOSED; n++) {
 			scene_pass(SECOND);
 			assert_true(scene.order_count <= 1);
-			answer_all(200);
+			scene_answer_all(200);
 		}
 		assert_int_equal(scene.endpoints[0].breaker, BREAKER_CLOSED);
 		for (uint32_t n = 0; n < scene.row_count; n++)
@@ -312,7 +296,7 @@ test_whatever_is_done_during_a_probe_a_receiver_that_is_well_gets_its_events(voi
 		for (uint32_t n = 0; n < 60; n++) {
 			scene_pass(SECOND);
 			while (scene.order_count > 0)
-				answer_all(200);
+				scene_answer_all(200);
 		}
 		for (uint32_t n = 0; n < scene.row_count; n++)
 			left -= scene.rows[n]->delivered && !scene.rows[n]->cancelled;

@@ -8,32 +8,16 @@
 #include "base/sizes.h"
 #include "tests/unit/courier_fixture.h"
 
-static void
-publish(uint32_t endpoint, uint32_t count)
-{
-	for (uint32_t i = 0; i < count; i++)
-		(void)scene_publish(endpoint);
-	scene_settle();
-}
-
-static void
-answer_all(int32_t status)
-{
-	for (uint32_t i = 0; i < scene.order_count; i++)
-		http_answer(i, status);
-	scene_settle();
-}
-
 /* ---- rate_limit_rps ---- */
 
 static void
 test_five_events_go_one_a_second(void **state)
 {
 	scene.endpoints[0].rate_limit_rps = 1;
-	publish(0, 5);
+	scene_publish_many(0, 5);
 	for (uint32_t i = 1; i <= 5; i++) {
 		assert_int_equal(scene.begun, i);
-		answer_all(200);
+		scene_answer_all(200);
 		fake_now_us += SECOND - 1;
 		scene_settle();
 		assert_int_equal(scene.begun, i);
@@ -50,8 +34,8 @@ test_the_courier_sleeps_until_the_next_token(void **state)
 	int64_t began_us = fake_now_us;
 
 	scene.endpoints[0].rate_limit_rps = 2;
-	publish(0, 3);
-	answer_all(200);
+	scene_publish_many(0, 3);
+	scene_answer_all(200);
 	assert_int_equal(courier_turn(&scene.courier), began_us + SECOND / 2);
 }
 
@@ -59,8 +43,8 @@ static void
 test_an_endpoint_at_its_limit_does_not_keep_others_waiting(void **state)
 {
 	scene.endpoints[0].rate_limit_rps = 1;
-	publish(0, 5);
-	publish(1, 3);
+	scene_publish_many(0, 5);
+	scene_publish_many(1, 3);
 	assert_int_equal(scene.endpoints[0].in_flight, 1);
 	assert_int_equal(scene.endpoints[1].in_flight, 3);
 }
@@ -69,8 +53,8 @@ static void
 test_a_courier_waits_for_a_token_that_its_predecessor_has_not_taken(void **state)
 {
 	scene.endpoints[0].rate_limit_rps = 1;
-	publish(0, 3);
-	answer_all(200);
+	scene_publish_many(0, 3);
+	scene_answer_all(200);
 	assert_int_equal(scene.begun, 1);
 	scene_kill();
 	store_start();
@@ -105,7 +89,7 @@ test_many_jobs_of_one_tenant_leave_memory_to_another(void **state)
 	store_start();
 	pile_up(1200, 2000);
 	assert_true(jobs_in_memory() < 400);
-	publish(0, 20);
+	scene_publish_many(0, 20);
 	assert_int_equal(scene.endpoints[0].in_flight, 3);
 	assert_true(scene.courier.jobs.bytes <= 512 * KIB);
 	for (uint32_t done = 0; done < 20;) {
@@ -129,8 +113,8 @@ test_many_jobs_of_one_tenant_leave_slots_to_another(void **state)
 	store_start();
 	pile_up(1200, 10);
 	assert_in_range(scene.order_count, COURIER_IN_FLIGHT_MOST / 2, COURIER_IN_FLIGHT_MOST - 100);
-	publish(0, 3);
-	publish(1, 3);
+	scene_publish_many(0, 3);
+	scene_publish_many(1, 3);
 	assert_int_equal(scene.endpoints[0].in_flight, 3);
 	assert_int_equal(scene.endpoints[1].in_flight, 3);
 }
@@ -148,14 +132,14 @@ test_the_instant_is_told_since_when_the_oldest_job_is_due(void **state)
 {
 	int64_t published_us = fake_now_us;
 
-	publish(0, 5);
+	scene_publish_many(0, 5);
 	scene_pass(5 * SECOND);
 	assert_int_equal(late_since_us(), published_us);
-	answer_all(200);
+	scene_answer_all(200);
 	assert_int_equal(scene.order_count, 2);
 	scene_pass(5 * SECOND);
 	assert_int_equal(late_since_us(), 0);
-	publish(0, 2);
+	scene_publish_many(0, 2);
 	scene_pass(5 * SECOND);
 	assert_int_equal(late_since_us(), fake_now_us - 5 * SECOND);
 	assert_in_range(courier_turn(&scene.courier), fake_now_us, fake_now_us + 5 * SECOND);
@@ -164,7 +148,7 @@ test_the_instant_is_told_since_when_the_oldest_job_is_due(void **state)
 static void
 test_jobs_that_nobody_may_begin_are_not_late(void **state)
 {
-	publish(0, 5);
+	scene_publish_many(0, 5);
 	scene.endpoints[0].enabled = false;
 	scene_change(0);
 	scene_pass(5 * SECOND);
