@@ -29,14 +29,19 @@ note_last(const struct db_rows *rows, uint8_t after[16])
 	}
 }
 
+#define RETRY_SOME                                                                                                     \
+	"UPDATE jobs SET next_attempt_at = " JOB_DUE_NOW " WHERE tenant_id = $1 AND endpoint_id = $2 AND job_id "
+#define SOME                                                                                                           \
+	"(SELECT job_id FROM jobs WHERE tenant_id = $1 AND endpoint_id = $2 AND job_id > $3 "                          \
+	"AND next_attempt_at > hl_now() ORDER BY job_id LIMIT $4)"
+
+/* PostgreSQL finds the ids once: a planner that takes the table for empty would do so for each row. */
 int
 job_retry_slice(struct db *db, const char *tenant_id, const char *endpoint_id, uint32_t limit, uint8_t after[16],
     uint32_t *count, struct error *err)
 {
 	static const struct db_statement retry = {
-	    "UPDATE jobs SET next_attempt_at = " JOB_DUE_NOW " WHERE tenant_id = $1 AND endpoint_id = $2 AND job_id IN "
-	    "(SELECT job_id FROM jobs WHERE tenant_id = $1 AND endpoint_id = $2 AND job_id > $3 "
-	    "AND next_attempt_at > hl_now() ORDER BY job_id LIMIT $4) RETURNING job_id"};
+	    RETRY_SOME "= ANY (ARRAY" SOME ") RETURNING job_id", RETRY_SOME "IN " SOME " RETURNING job_id"};
 	const struct db_param params[] = {db_string(tenant_id), db_string(endpoint_id), db_uuid(after), db_int(limit)};
 	struct db_rows *rows;
 	int rc = jobs_by_indexes(db, err);
