@@ -55,6 +55,27 @@ def test_all_jobs_of_an_endpoint_are_sent_and_no_others(tenant, endpoints, recei
     assert tenant.client.post(f"/v1/endpoints/{endpoint}/retry").json == {"ok": True, "jobs": 0, "more": False}
 
 
+@pytest.mark.parametrize("store", STORES)
+def test_jobs_for_which_a_request_has_no_time_are_hurried_by_the_next_one(make_hookline, store, receiver):
+    """A request that may take a second ends behind its first slice, of 1,000 jobs."""
+    hookline = make_hookline(store, STORE_TIMEOUT_MS=1000).start()
+    tenant = hookline.new_tenant()
+    endpoint = Endpoints(tenant, receiver).add("/in")["id"]
+    Rows(hookline, tenant).jobs(endpoint, 2500, due_in_ms=3_600_000, node_id=2**31 - 1)
+    told = []
+
+    def hurry():
+        reply = tenant.client.post(f"/v1/endpoints/{endpoint}/retry")
+        assert reply.status in (200, 503), reply  # 503: this machine was busy
+        told.extend([reply.json] * (reply.status == 200))
+        return told and not told[-1]["more"]
+
+    wait_until(hurry, "a request that leaves nothing", 60)
+    assert len(told) > 1 and all(answer["jobs"] > 0 for answer in told[:-1])
+    waiting = tenant.client.items(f"/v1/jobs?endpoint_id={endpoint}&limit=1000")
+    assert len(waiting) == 2500 and all(job["next_attempt_at"] <= now_ms() for job in waiting)
+
+
 def test_a_job_that_is_held_says_why_it_cannot_be_hurried(hookline, tenant, endpoints):
     endpoint = endpoints.add("/in", enabled=False)["id"]
     job, = publish(tenant)

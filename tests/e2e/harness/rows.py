@@ -70,21 +70,22 @@ class Rows:
             "next_attempt_at": now_ms() + 3_600_000} | columns)
         return job_id
 
-    def jobs(self, endpoint_id, count):
-        """So many events with a job each, which have been due for a minute and are this daemon's: its couriers are told."""
+    def jobs(self, endpoint_id, count, due_in_ms=-60_000, node_id=None):
+        """So many events of a minute ago with a job each, due then, of that node or this daemon's: its couriers are told."""
         at_ms = now_ms() - 60_000
         prefix = new_id(at_ms)[:-12]
         numbers, time, event = self._many()
         kind = "uuid" if self.hookline.store == "postgres" else "text"
         given = {"id": self.tenant.id, "at": at_ms, "prefix": prefix, "count": count}
+        due = {"endpoint": endpoint_id, "due": now_ms() + due_in_ms, "node": node_id}
         with self.hookline.reader() as read:
             read("BEGIN")
             read(f"INSERT INTO events (tenant_id, event_id, created_at, occurred_at, job_count, topic, payload)"
                  f" SELECT :id, {event.format('0000')}, {time}, {time}, 1, 'order.created', 'null' FROM ({numbers}) AS m", **given)
             read(f"INSERT INTO jobs (tenant_id, endpoint_id, job_id, event_id, node_id, status, next_attempt_at, expires_at)"
                  f" SELECT :id, CAST(:endpoint AS {kind}), {event.format('0001')}, {event.format('0000')},"
-                 f" (SELECT max(node_id) FROM delivery_nodes), 'pending', {time},"
-                 f" {time.replace(':at', ':at + 3600000')} FROM ({numbers}) AS m", endpoint=endpoint_id, **given)
+                 f" COALESCE(CAST(:node AS int), (SELECT max(node_id) FROM delivery_nodes)), 'pending', {time.replace(':at', ':due')},"
+                 f" {time.replace(':at', ':at + 3600000')} FROM ({numbers}) AS m", **due, **given)
             read("UPDATE routing_versions SET version = version + 1, change_version = (SELECT version + 1 FROM changes)"
                  " WHERE tenant_id = :id", id=self.tenant.id)
             read("UPDATE changes SET version = version + 1")
