@@ -8,6 +8,7 @@
 #include "base/json_object.h"
 #include "base/mem.h"
 #include "event/handover.h"
+#include "store/webhooks/job_outcomes.h"
 
 #define SLICE_ROWS 2048
 
@@ -39,16 +40,50 @@ static const struct db_each find_events = {
 /* In the order of the query's columns. */
 enum { FOUND_NUMBER, FOUND_JOBS, FOUND_AGE_MS };
 
-/* Ascending lists have gone past its place perhaps: it gets that of this transaction. Returns as db_query(). */
-static int
-store_anew(struct db *db, const struct publication *item, struct error *err)
-{
-	static const struct db_statement renew = {"UPDATE events SET stored_at = hl_now() WHERE tenant_id = $1 "
-						  "AND event_id = $2 AND created_at = hl_time($3)"};
-	const struct db_param params[] = {db_text(publication_tenant(item)), db_uuid(item->record->event_id),
-	    db_int(publication_created_ms(item->record))};
+#define KEY_COLUMNS 3
 
-	return db_query(db, &renew, params, 3, NULL, err);
+/* PostgreSQL finds the rows as those of jobs (store/webhooks/job_outcomes.h). */
+static const struct db_each renew = {
+    {"UPDATE events SET stored_at = hl_now() FROM unnest($1::text[], $2::uuid[], $3::timestamptz[]) "
+     "AS slow (tenant_id, event_id, created_at) WHERE events.tenant_id = ANY (ARRAY[slow.tenant_id]) "
+     "AND events.event_id = slow.event_id AND events.created_at = slow.created_at",
+	"UPDATE events SET stored_at = hl_now() WHERE tenant_id = $1 AND event_id = $2 AND created_at = $3"},
+    key_types, KEY_COLUMNS};
+
+static void
+key_values(const struct publication *item, struct db_param value[KEY_COLUMNS])
+{
+	value[0] = db_text(publication_tenant(item));
+	value[1] = db_uuid(item->record->event_id);
+	value[2] = db_int(publication_created_ms(item->record) * 1000);
+}
+
+/* Ascending lists have gone past their places perhaps: they get those of this transaction. Returns as db_query(). */
+static int
+store_anew(struct db *db, const struct db_param *keys, uint32_t count, struct error *err)
+{
+	int rc = count > 0 ? jobs_by_indexes(db, err) : 0;
+
+	return rc == 0 ? db_each(db, &renew, keys, count, NULL, err) : rc;
+}
+
+/* Takes what was found. Returns how many were slow, whose keys are in `slow` then. */
+static uint32_t
+take_found(const struct publication_group *group, const struct db_rows *rows, int64_t slow_ms, struct db_param *slow)
+{
+	uint32_t count = 0;
+
+	for (uint32_t row = 0; row < db_rows_count(rows); row++) {
+		struct publication *item = group->items[db_rows_int(rows, row, FOUND_NUMBER)];
+
+		if (db_rows_null(rows, row, FOUND_JOBS))
+			continue;
+		item->outcome = (struct publish_outcome){
+		    .result = PUBLISH_STORED, .jobs = (uint32_t)db_rows_int(rows, row, FOUND_JOBS)};
+		if (db_rows_int(rows, row, FOUND_AGE_MS) > slow_ms)
+			key_values(item, &slow[KEY_COLUMNS * count++]);
+	}
+	return count;
 }
 
 int
@@ -60,31 +95,17 @@ events_find(struct db *db, const struct publication_group *group, int64_t slow_m
 	int rc = 0;
 
 	for (uint32_t i = 0; i < group->count; i++) {
-		const struct publication *item = group->items[i];
-
-		if (item->outcome.result != 0)
+		if (group->items[i]->outcome.result != 0)
 			continue;
-		values[4 * count] = db_text(publication_tenant(item));
-		values[4 * count + 1] = db_uuid(item->record->event_id);
-		values[4 * count + 2] = db_int(publication_created_ms(item->record) * 1000);
+		key_values(group->items[i], &values[4 * count]);
 		values[4 * count++ + 3] = db_int(i);
 	}
 	if (count > 0)
 		rc = db_each(db, &find_events, values, count, &rows, err);
-	free(values);
-	if (rc != 0)
-		return rc;
-	for (uint32_t row = 0; row < db_rows_count(rows) && rc == 0; row++) {
-		struct publication *item = group->items[db_rows_int(rows, row, FOUND_NUMBER)];
-
-		if (db_rows_null(rows, row, FOUND_JOBS))
-			continue;
-		item->outcome = (struct publish_outcome){
-		    .result = PUBLISH_STORED, .jobs = (uint32_t)db_rows_int(rows, row, FOUND_JOBS)};
-		if (db_rows_int(rows, row, FOUND_AGE_MS) > slow_ms)
-			rc = store_anew(db, item, err);
-	}
+	if (rc == 0)
+		rc = store_anew(db, values, take_found(group, rows, slow_ms, values), err);
 	db_rows_free(rows);
+	free(values);
 	return rc;
 }
 
