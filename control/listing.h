@@ -3,10 +3,11 @@
  * "cursor"}. A cursor (control/list_cursor.h) holds order and place, so filters come from the query of each page.
  *
  * Following an ascending list. A row has the time at which its transaction began, and is there when that has committed:
- * behind rows of later times that were listed already. Rows younger than two STORE_TIMEOUT_MS may get such neighbours,
- * so a cursor stays at the last row that is older. A page of young rows alone leads on through them, and its cursor
- * keeps the time from which on rows were young. When half a STORE_TIMEOUT_MS more is no longer young, the list goes
- * back to that time. So no row is passed over, some are listed again, and no number of young rows stops a reader.
+ * behind rows of later times that were listed already. No transaction that adds rows lasts longer than two
+ * STORE_TIMEOUT_MS (db_share_timeout() in store/db.h). Younger rows may get such neighbours, so a cursor stays at the
+ * last row that is older. A page of young rows alone leads on through them, and its cursor keeps the time from which on
+ * rows were young. When half a STORE_TIMEOUT_MS more is no longer young, the list goes back to that time. So no row is
+ * passed over, some are listed again, and no number of young rows stops a reader.
  *
  * Worker threads.
  */

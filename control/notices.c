@@ -123,7 +123,7 @@ step(struct notices *notices, struct db *db, bool *did, struct error *err)
 		return rc;
 	if (db_rows_count(found) > 0) {
 		/* No event is stored by a transaction that is older: lists would have gone past it. */
-		db_set_deadline(db, clock_steady_us() + (int64_t)notices->config->store_timeout_ms * 1000);
+		db_share_timeout(db);
 		rc = work_on(notices, db, found, did, err);
 		db_set_deadline(db, INT64_MAX);
 	}

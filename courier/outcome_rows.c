@@ -222,10 +222,12 @@ static int
 write_in_one(struct outcome_rows *rows, struct db *db, const struct outcome *const *outcomes, uint32_t count,
     const struct outcome_form *form, struct error *err) /* six: which, how, and where */
 {
-	int rc = jobs_begin(db, err);
+	int rc;
 
 	rows->version = 0;
 	rows->disabled_count = 0;
+	db_share_timeout(db); /* it may add dead letters */
+	rc = jobs_begin(db, err);
 	if (rc == 0)
 		rc = change_jobs(rows, db, outcomes, count, form, err);
 	if (rc == 0)
@@ -233,6 +235,7 @@ write_in_one(struct outcome_rows *rows, struct db *db, const struct outcome *con
 	if (rc == 0 && form->disables)
 		rc = disable_endpoints(rows, db, outcomes, count, err);
 	rc = db_end(db, rc, err);
+	db_set_deadline(db, INT64_MAX);
 	if (rc == 0) {
 		spread_version(rows);
 		tell_disabled(rows);

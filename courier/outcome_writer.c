@@ -36,6 +36,7 @@ struct outcome_writer {
 	struct news_queue *news;
 	struct repeat refused[LOSSES], damaged;
 	bool missed; /* of those that were looked at, one was damaged */
+	uint32_t at_once; /* outcomes of a transaction, up to OUTCOMES_AT_ONCE */
 	uint32_t count;
 	uint32_t positions[OUTCOMES_AT_ONCE]; /* of outcomes */
 	struct outcome outcomes[OUTCOMES_AT_ONCE];
@@ -52,6 +53,7 @@ outcome_writer_new(const struct segment *segment, uint32_t courier, const struct
 	writer->lane = *lane;
 	writer->runs = runs;
 	writer->news = news;
+	writer->at_once = OUTCOMES_AT_ONCE;
 	outcome_rows_open(&writer->rows, segment, segment_slot(segment, ROLE_COURIER, courier));
 	return writer;
 }
@@ -88,7 +90,7 @@ gather(struct outcome_writer *writer)
 	struct parcel parcel;
 
 	writer->missed = false;
-	for (writer->count = 0; writer->count < OUTCOMES_AT_ONCE && lane_peek(&writer->lane, position, &parcel);
+	for (writer->count = 0; writer->count < writer->at_once && lane_peek(&writer->lane, position, &parcel);
 	     position++)
 		if (outcome_read(parcel.bytes, parcel.length, &writer->outcomes[writer->count]))
 			writer->positions[writer->count++] = position + 1;
@@ -225,12 +227,22 @@ write_all(struct outcome_writer *writer, struct db *db, struct error *err)
 	return write_halves(writer, db, sorted, writer->count, err);
 }
 
+/* A transaction for which the time was not enough is tried with fewer. */
+static void
+adapt(struct outcome_writer *writer, bool failed)
+{
+	uint32_t at_once = failed ? writer->count / 2 : writer->at_once * 2;
+
+	writer->at_once = at_once == 0 ? 1 : at_once < OUTCOMES_AT_ONCE ? at_once : OUTCOMES_AT_ONCE;
+}
+
 int
 outcome_writer_write(struct outcome_writer *writer, struct db *db, uint32_t *released, struct error *err)
 {
 	uint32_t behind = gather(writer);
 	int rc = write_all(writer, db, err);
 
+	adapt(writer, rc < 0);
 	writer->rows.repeats = rc != 0;
 	if (rc != 0)
 		return rc;

@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/utf8.h"
 #include "store/db_ops.h"
 
@@ -20,6 +21,12 @@ void
 db_set_deadline(struct db *db, int64_t steady_us)
 {
 	db->deadline_us = steady_us;
+}
+
+void
+db_share_timeout(struct db *db)
+{
+	db->deadline_us = clock_steady_us() + (int64_t)db->config->store_timeout_ms * 1000;
 }
 
 static int

@@ -45,6 +45,14 @@ void db_close(struct db *db);
  */
 void db_set_deadline(struct db *db, int64_t steady_us);
 
+/*
+ * The statements that follow have STORE_TIMEOUT_MS from now together, until db_set_deadline(db, INT64_MAX). A
+ * transaction that begins and is committed in between is over two STORE_TIMEOUT_MS after its hl_now(), because the
+ * server ends a COMMIT by itself (but not one that waits for synchronous standbys). Ascending lists rest on that
+ * (control/listing.h): transactions that add rows of such a list are limited in this way, or by publish_check.h.
+ */
+void db_share_timeout(struct db *db);
+
 /* Begins a transaction that writes: BEGIN, or the write turn and BEGIN IMMEDIATE. 0, DB_BUSY or <0. */
 int db_begin(struct db *db, struct error *err);
 

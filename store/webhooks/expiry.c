@@ -101,36 +101,42 @@ raise_tenants(struct db *db, const struct slice *slice, struct error *err)
 	return rc;
 }
 
-/* In a transaction. */
 static int
 bury(struct db *db, const struct slice *slice, struct expiry_result *result, struct error *err)
 {
-	int rc = raise_tenants(db, slice, err);
+	int rc;
 
+	db_share_timeout(db);
+	rc = jobs_begin(db, err);
+	if (rc == 0)
+		rc = raise_tenants(db, slice, err);
 	if (rc == 0)
 		rc = job_outcomes_bury(db, slice->letters, slice->count, &result->letters, err);
-	return rc == 0 ? changes_raise(db, &result->version, err) : rc;
+	if (rc == 0)
+		rc = changes_raise(db, &result->version, err);
+	rc = db_end(db, rc, err);
+	db_set_deadline(db, INT64_MAX);
+	return rc;
 }
 
+/* In a transaction of its own: dead letters are of the time at which theirs begins, and it must not take long. */
 static int
-run(struct db *db, const struct expiry_place *place, int64_t events_before_ms, struct slice *slice,
-    struct expiry_result *result, struct error *err) /* six: from where, by what, and two results */
+read_rows(
+    struct db *db, const struct expiry_place *place, int64_t events_before_ms, struct slice *slice, struct error *err)
 {
 	uint8_t before[16];
 	const struct db_param params[] = {db_string(place->tenant_id != NULL ? place->tenant_id : ""),
 	    db_uuid(place->endpoint_id), db_uuid(place->job_id), db_int(EXPIRY_SLICE_ROWS),
 	    events_before_ms > 0 ? db_uuid(before) : db_null()};
-	int rc = jobs_begin(db, err);
+	int rc = db_begin_to_read(db, err);
 
 	uuid_v7_first(events_before_ms, before);
 	if (rc == 0)
+		rc = jobs_by_indexes(db, err);
+	if (rc == 0)
 		rc = db_query(db, &read_slice, params, 5, &slice->rows, err);
-	if (rc == 0) {
-		choose(slice);
-		if (slice->count > 0)
-			rc = bury(db, slice, result, err);
-	}
-	return db_end(db, rc, err);
+	db_rollback(db);
+	return rc;
 }
 
 static void
@@ -161,8 +167,13 @@ expiry_step(struct db *db, struct expiry_place *place, int64_t events_before_ms,
 	struct slice *slice = mem_new(1, sizeof *slice);
 
 	*result = (struct expiry_result){0};
-	int rc = run(db, place, events_before_ms, slice, result, err);
+	int rc = read_rows(db, place, events_before_ms, slice, err);
 
+	if (rc == 0) {
+		choose(slice);
+		if (slice->count > 0)
+			rc = bury(db, slice, result, err);
+	}
 	if (rc == DB_REFUSED) {
 		log_warning("the store refuses to make dead letters of jobs that are past their time",
 		    LOG_STR("error", err->text), LOG_UINT("jobs", slice->count));

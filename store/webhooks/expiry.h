@@ -32,8 +32,9 @@ struct expiry_result {
 };
 
 /*
- * One step of a walk: a transaction. events_before_ms: jobs of events older than that are past their time also, but for
- * those that were requeued, which have their event beside them, and those that may be under way just now; 0: none are.
+ * One step of a walk: a slice is read, then what is past its time is buried by a transaction. events_before_ms: jobs of
+ * events older than that are past their time also, but for those that were requeued, which have their event beside
+ * them, and those that may be under way just now; 0: none are.
  * Where the store refuses to change the rows of a step, that is said in the log, and the walk goes on behind them. 0
  * with *result; DB_BUSY: nothing is done, the same step may be tried again; <0 as db_query(). For one thread, in no
  * transaction of the caller.

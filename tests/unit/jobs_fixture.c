@@ -180,6 +180,28 @@ add_refusal(const char *name, const char *what, const char *when)
 	must_commit(jobs_db);
 }
 
+bool
+store_has_delays(void)
+{
+	return db_config.hl_postgres_url != NULL;
+}
+
+void
+add_delay(const char *name, const char *what, const char *each, const char *seconds)
+{
+	char trigger[256];
+
+	(void)snprintf(trigger, sizeof trigger, "CREATE TRIGGER %s BEFORE %s FOR EACH %s EXECUTE FUNCTION delay('%s')",
+	    name, what, each, seconds);
+	must_begin(jobs_db);
+	must_run(jobs_db,
+	    SAME("CREATE OR REPLACE FUNCTION delay() RETURNS trigger LANGUAGE plpgsql AS "
+		 "$$ BEGIN PERFORM pg_sleep(TG_ARGV[0]::float8); RETURN NEW; END $$"),
+	    NULL, 0);
+	must_run(jobs_db, SAME(trigger), NULL, 0);
+	must_commit(jobs_db);
+}
+
 void
 remove_refusal(const char *name, const char *table)
 {

@@ -49,4 +49,11 @@ void tenant_run(const char *sql);
 void add_refusal(const char *name, const char *what, const char *when);
 void remove_refusal(const char *name, const char *table);
 
+/*
+ * Somebody's trigger of that name, for remove_refusal(), takes so many seconds for each "ROW" or "STATEMENT". In
+ * PostgreSQL alone: SQLite has one writer at a time, and none is late.
+ */
+bool store_has_delays(void);
+void add_delay(const char *name, const char *what, const char *each, const char *seconds);
+
 #endif

@@ -337,14 +337,63 @@ test_a_store_that_is_busy_gets_everything_later(void **state)
 	put(&outcome);
 	must_begin(other);
 	must_run(other, BOTH("LOCK TABLE jobs", "SELECT 1"), NULL, 0);
-	db_set_deadline(jobs_db, clock_steady_us() + 200000);
+	db_config.store_timeout_ms = 200;
 	assert_true(outcome_writer_write(writer, jobs_db, &released, &err) != 0);
 	assert_true(outcome_writer_waiting(writer) > 0);
 	db_close(other);
-	db_set_deadline(jobs_db, INT64_MAX);
+	db_config.store_timeout_ms = 5000;
 	write_all();
 	assert_int_equal(jobs(), 0);
 	assert_int_equal(attempts(), 1);
+}
+
+/* Lists go on behind its time when two STORE_TIMEOUT_MS have passed, each of its statements may take most of one. */
+static void
+test_a_dead_letter_comes_before_lists_have_passed_its_time_or_not_at_all(void **state)
+{
+	struct outcome outcome = outcome_of(1, VERDICT_DEAD);
+	uint32_t released;
+
+	if (!store_has_delays())
+		skip();
+	add_job(1, 1, 0);
+	put(&outcome);
+	add_delay("slow_letters", "INSERT ON dlq", "STATEMENT", "0.7");
+	add_delay("slow_attempts", "INSERT ON attempts", "STATEMENT", "0.7");
+	db_config.store_timeout_ms = 1000;
+	assert_true(outcome_writer_write(writer, jobs_db, &released, &err) < 0);
+	db_config.store_timeout_ms = 5000;
+	assert_int_equal(tenant_count("SELECT count(*) FROM dlq WHERE tenant_id = $1"), 0);
+	remove_refusal("slow_letters", "dlq");
+	remove_refusal("slow_attempts", "attempts");
+	write_all();
+	assert_int_equal(tenant_count("SELECT count(*) FROM dlq WHERE tenant_id = $1"), 1);
+}
+
+static void
+test_outcomes_for_which_the_time_is_not_enough_are_written_a_few_at_a_time(void **state)
+{
+	const uint32_t outcomes = 60;
+	uint32_t released, tries = 0;
+
+	if (!store_has_delays())
+		skip();
+	for (uint32_t event = 1; event <= outcomes; event++) {
+		struct outcome outcome = outcome_of(event, VERDICT_DEAD);
+
+		add_job(1, event, 0);
+		put(&outcome);
+	}
+	add_delay("slow_letters", "INSERT ON dlq", "ROW", "0.01");
+	db_config.store_timeout_ms = 400;
+	assert_true(outcome_writer_write(writer, jobs_db, &released, &err) < 0);
+	while (outcome_writer_waiting(writer) > 0 && ++tries < 200)
+		(void)outcome_writer_write(writer, jobs_db, &released, &err);
+	db_config.store_timeout_ms = 5000;
+	remove_refusal("slow_letters", "dlq");
+	assert_int_equal(outcome_writer_waiting(writer), 0);
+	assert_int_equal(tenant_count("SELECT count(*) FROM dlq WHERE tenant_id = $1"), outcomes);
+	assert_int_equal(attempts(), outcomes);
 }
 
 /* ---- endpoints ---- */
@@ -419,6 +468,8 @@ main(void)
 	    TEST(test_an_outcome_that_is_refused_in_every_form_is_dropped_and_the_loop_is_told),
 	    TEST(test_an_endpoint_that_the_store_does_not_disable_stays_active_and_its_job_ends),
 	    TEST(test_a_store_that_is_busy_gets_everything_later),
+	    TEST(test_a_dead_letter_comes_before_lists_have_passed_its_time_or_not_at_all),
+	    TEST(test_outcomes_for_which_the_time_is_not_enough_are_written_a_few_at_a_time),
 	    TEST(test_an_endpoint_that_asks_for_it_is_disabled_with_everything_that_follows),
 	    TEST(test_a_delivery_of_a_notice_that_disables_its_endpoint_makes_no_other_notice),
 	    TEST(test_what_an_older_url_answers_does_not_disable_the_endpoint),

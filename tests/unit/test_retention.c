@@ -176,6 +176,30 @@ test_what_the_store_refuses_to_bury_stops_no_walk(void **state)
 	assert_int_equal(expire(0), 1);
 }
 
+/* As a courier's (tests/unit/test_outcome_writer.c). */
+static void
+test_letters_of_a_slow_transaction_are_made_by_another_one(void **state)
+{
+	struct expiry_place place = {0};
+	struct expiry_result result;
+
+	if (!store_has_delays())
+		skip();
+	add_endpoint(1);
+	add_job(1, 1, HOUR_MS);
+	tenant_run("UPDATE jobs SET expires_at = hl_time(1000) WHERE tenant_id = $1");
+	add_delay("slow_routes", "UPDATE ON routing_versions", "STATEMENT", "0.7");
+	add_delay("slow_letters", "INSERT ON dlq", "STATEMENT", "0.7");
+	db_config.store_timeout_ms = 1000;
+	assert_true(expiry_step(jobs_db, &place, 0, &result, &err) < 0);
+	db_config.store_timeout_ms = 5000;
+	expiry_place_free(&place);
+	remove_refusal("slow_routes", "routing_versions");
+	remove_refusal("slow_letters", "dlq");
+	assert_int_equal(tenant_count(LETTERS), 0);
+	assert_int_equal(expire(0), 1);
+}
+
 static void
 test_couriers_of_the_tenant_are_told_and_no_publisher_routes_anew(void **state)
 {
@@ -376,6 +400,7 @@ main(void)
 	    cmocka_unit_test_setup(test_a_job_goes_before_its_event_does, begin),
 	    cmocka_unit_test_setup(test_a_walk_comes_to_every_job_of_every_endpoint, begin),
 	    cmocka_unit_test_setup(test_what_the_store_refuses_to_bury_stops_no_walk, begin),
+	    cmocka_unit_test_setup(test_letters_of_a_slow_transaction_are_made_by_another_one, begin),
 	    cmocka_unit_test_setup(test_couriers_of_the_tenant_are_told_and_no_publisher_routes_anew, begin),
 	    cmocka_unit_test_setup(test_old_rows_go_in_slices_and_young_ones_stay, begin),
 	    cmocka_unit_test_setup(test_the_event_of_a_job_that_waits_stays_as_long_as_that, begin),
