@@ -10,7 +10,7 @@ static const enum db_type types[] = {
 
 enum { COLUMN_COUNT = sizeof types / sizeof *types };
 
-/* version is null where nothing has failed. */
+/* version is null where nothing has failed. The rows are found as those of jobs (store/webhooks/job_outcomes.h). */
 static const struct db_each write_runs = {
     .statement = {"UPDATE endpoints SET "
 		  "last_success_at = COALESCE(hl_time(hl_ms(hl_now()) - given.succeeded), endpoints.last_success_at), "
@@ -24,7 +24,8 @@ static const struct db_each write_runs = {
 		  "breaker = COALESCE(given.breaker, endpoints.breaker) "
 		  "FROM unnest($1::text[], $2::uuid[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], "
 		  "$7::text[]) AS given (tenant_id, endpoint_id, succeeded, failing, failed, version, breaker) "
-		  "WHERE endpoints.tenant_id = given.tenant_id AND endpoints.endpoint_id = given.endpoint_id",
+		  "WHERE endpoints.tenant_id = ANY (ARRAY[given.tenant_id]) "
+		  "AND endpoints.endpoint_id = given.endpoint_id",
 	"UPDATE endpoints SET last_success_at = COALESCE(hl_now() - $3, last_success_at), "
 	"last_failure_at = CASE WHEN $6 = breaker_version THEN hl_now() - $5 ELSE last_failure_at END, "
 	"failing_since = CASE WHEN $6 = breaker_version AND ($3 IS NOT NULL OR failing_since IS NULL) "

@@ -24,7 +24,7 @@ struct endpoint_run {
 	const char *breaker; /* its word; NULL: as it is */
 };
 
-/* Writes them in the transaction that db_begin() began; an endpoint is named once. Returns as db_query(). */
+/* Writes them in the transaction that jobs_begin() began; an endpoint is named once. Returns as db_query(). */
 int endpoint_runs_write(struct db *db, const struct endpoint_run *runs, uint32_t count, struct error *err);
 
 #endif
