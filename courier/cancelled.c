@@ -1,4 +1,4 @@
-/* A parcel's age counts from the beginning of its transaction, which was before the cancel. */
+/* A parcel's age counts from the beginning of its transaction, which was before the job was cancelled or taken. */
 #include "courier/cancelled.h"
 
 #include <stdlib.h>

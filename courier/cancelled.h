@@ -1,7 +1,8 @@
 /*
- * The jobs that somebody has cancelled of late. Their rows are gone, but a parcel may still bring them: the publisher
- * has committed them before the cancel, and hands them over after it. An id is kept for as long as a parcel with it is
- * young enough to be taken. The loop's thread alone calls these functions; times are of the steady clock.
+ * The jobs that somebody has cancelled of late, and those that were taken from their rows although these were young. A
+ * parcel may still bring them: the publisher has committed them before, and hands them over after it. An id is kept for
+ * as long as a parcel with it is young enough to be taken. The loop's thread alone calls these functions; times are of
+ * the steady clock.
  */
 #ifndef COURIER_CANCELLED_H
 #define COURIER_CANCELLED_H

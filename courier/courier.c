@@ -27,6 +27,7 @@ courier_open(struct courier *c, uint64_t limit)
 	jobs_open(&c->jobs, limit, &c->slot->attempts);
 	c->pages.jobs = c->reports.jobs = &c->jobs;
 	c->pages.thread = c->thread;
+	c->pages.cancelled = &c->parcels.cancelled;
 	c->walk_wanted = true;
 	c->walked_us = -WALK_GAP_US;
 }
@@ -153,7 +154,7 @@ static void
 endpoint_news(struct courier *c, struct news *news, int64_t now_us)
 {
 	bool delivers = news->config != NULL && !endpoint_holds(news->config);
-	struct queue *queue = queues_loaded(&c->queues, news);
+	struct queue *queue = queues_loaded(&c->queues, news, now_us);
 
 	if (queue == NULL) {
 		if (delivers)
@@ -176,7 +177,7 @@ pause_news(struct courier *c, struct news *news, int64_t now_us)
 	uint32_t count = c->queues.table.count;
 	struct id_link **links = id_table_list(&c->queues.table);
 
-	queues_pause(&c->queues, news);
+	queues_pause(&c->queues, news, now_us);
 	for (uint32_t i = 0; i < count; i++) {
 		struct queue *queue = (struct queue *)links[i];
 

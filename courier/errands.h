@@ -20,13 +20,20 @@ enum errand_kind {
 	ERRAND_WALK
 };
 
+/* The page that is wanted. */
+struct page_wish {
+	uint8_t after[16]; /* rows behind that job, in the order of job_id; all zero: from the first on */
+	uint64_t event_bytes;
+	int64_t
+	    went_on_us; /* steady: the endpoint has held until then. Rows that began before are not left to parcels */
+};
+
 struct errand {
 	struct errand *next;
 	enum errand_kind kind;
 	char *tenant_id; /* of a walk: where it stands */
 	uint8_t id[16]; /* the endpoint's, or the transform's */
-	uint8_t after[16]; /* of READ_PAGE */
-	uint64_t event_bytes; /* of READ_PAGE */
+	struct page_wish page; /* of READ_PAGE */
 	enum breaker_state breaker; /* of TELL_BREAKER */
 	struct attempt_result *result; /* of TELL_TEST; freed with the errand */
 };

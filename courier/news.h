@@ -38,6 +38,7 @@ struct page_row {
 	int64_t expires_us; /* the same; INT64_MIN: it does not expire while it is held */
 	bool event_gone; /* the job's event is nowhere any more */
 	bool young; /* a parcel may still bring it: it is left for now */
+	bool outruns; /* it is as young, and is taken all the same: a parcel that brings it is too late */
 	const struct record
 	    *event; /* of the page's memory; NULL: young, not due within PAGE_AHEAD_US, or the page was full */
 };

@@ -51,8 +51,15 @@ is_young(const struct page_row *row, bool replayed, int64_t now_us)
 	return row->attempt_count == 0 && !replayed && row->due_us <= now_us && row->due_us + YOUNG_ROW_US > now_us;
 }
 
+/* A held job is not handed over. One that began before the endpoint went on had its parcel passed over. */
+static bool
+goes_before_parcel(const struct page_row *row, bool held, const struct page_wish *wish)
+{
+	return held || row->due_us <= wish->went_on_us;
+}
+
 static void
-read_rows(struct news *page, const struct db_rows *rows, struct page_marks *marks)
+read_rows(struct news *page, const struct db_rows *rows, const struct page_wish *wish, struct page_marks *marks)
 {
 	int64_t now_us = clock_steady_us();
 
@@ -61,6 +68,7 @@ read_rows(struct news *page, const struct db_rows *rows, struct page_marks *mark
 	page->rows = mem_new(page->row_count > 0 ? page->row_count : 1, sizeof *page->rows);
 	for (uint32_t i = 0; i < page->row_count; i++) {
 		struct page_row *row = &page->rows[i];
+		bool young, held = db_rows_bool(rows, i, JOB_COLUMN_HELD);
 
 		read_id(rows, i, JOB_COLUMN_ID, row->job_id);
 		read_id(rows, i, JOB_COLUMN_EVENT_ID, row->event_id);
@@ -71,8 +79,10 @@ read_rows(struct news *page, const struct db_rows *rows, struct page_marks *mark
 		row->expires_us = db_rows_null(rows, i, JOB_COLUMN_EXPIRES_IN_MS)
 				      ? INT64_MIN
 				      : now_us + read_distance_us(rows, i, JOB_COLUMN_EXPIRES_IN_MS);
-		row->young = is_young(row, db_rows_bool(rows, i, JOB_COLUMN_REPLAYED), now_us);
-		*(db_rows_bool(rows, i, JOB_COLUMN_HELD) ? &marks->any_held : &marks->any_pending) = true;
+		young = is_young(row, db_rows_bool(rows, i, JOB_COLUMN_REPLAYED), now_us);
+		row->outruns = young && goes_before_parcel(row, held, wish);
+		row->young = young && !row->outruns;
+		*(held ? &marks->any_held : &marks->any_pending) = true;
 	}
 }
 
@@ -135,14 +145,14 @@ add_events(struct event_reader *reader, const struct db_rows *rows, const uint32
 			row->event_gone = true;
 			continue;
 		}
-		if (reader->events > 0 && reader->memory.len > reader->order->event_bytes) {
+		if (reader->events > 0 && reader->memory.len > reader->order->wish->event_bytes) {
 			reader->memory.len = place;
 			return false;
 		}
 		reader->places[numbers[i]] = place;
 		reader->events++;
 	}
-	return reader->memory.len < reader->order->event_bytes;
+	return reader->memory.len < reader->order->wish->event_bytes;
 }
 
 /* How many events to ask for: as many as will fit, if they are like those before. */
@@ -153,7 +163,7 @@ slice_size(const struct event_reader *reader)
 
 	if (reader->events == 0)
 		return FIRST_SLICE;
-	left = reader->order->event_bytes - reader->memory.len;
+	left = reader->order->wish->event_bytes - reader->memory.len;
 	average = reader->memory.len / reader->events;
 	return left / average < LARGEST_SLICE ? (uint32_t)(left / average) + 1 : LARGEST_SLICE;
 }
@@ -210,7 +220,7 @@ read_page(struct db *db, const struct page_order *order, struct news *page, stru
 	const struct job_range range = {.tenant_id = order->tenant_id,
 	    .endpoint_id = order->endpoint_id,
 	    .node_id = order->node_id,
-	    .after = order->after,
+	    .after = order->wish->after,
 	    .limit = PAGE_ROWS};
 	struct event_reader reader = {.db = db, .order = order, .page = page};
 	struct db_rows *rows;
@@ -219,7 +229,7 @@ read_page(struct db *db, const struct page_order *order, struct news *page, stru
 	if (rc == 0)
 		rc = job_rows_page(db, &range, &rows, err);
 	if (rc == 0) {
-		read_rows(page, rows, marks);
+		read_rows(page, rows, order->wish, marks);
 		db_rows_free(rows);
 		rc = read_events(&reader, err);
 	}

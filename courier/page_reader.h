@@ -6,14 +6,15 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "courier/errands.h"
 #include "courier/news.h"
 #include "store/db.h"
 
 struct page_order {
-	const char *tenant_id; /* borrowed, as the ids */
-	const uint8_t *endpoint_id, *after; /* behind that job; all zero: from the first on */
+	const char *tenant_id; /* borrowed, as the other pointers */
+	const uint8_t *endpoint_id;
 	int64_t node_id;
-	uint64_t event_bytes; /* events stop there, but one always comes */
+	const struct page_wish *wish;
 };
 
 /* What stands in the rows of a page besides. */

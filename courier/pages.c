@@ -18,10 +18,15 @@ ask(struct pages *pages, struct queue *queue)
 {
 	struct endpoint_name name = {.tenant_id = queue->tenant->tenant_id};
 	uint64_t room = jobs_room(pages->jobs, queue);
+	struct page_wish wish = {
+	    .event_bytes = room < EVENT_BYTES_MOST ? room : EVENT_BYTES_MOST,
+	    .went_on_us = queue_went_on_us(queue),
+	};
 
+	memcpy(wish.after, queue->cursor, sizeof wish.after);
 	memcpy(name.endpoint_id, queue->link.id, sizeof name.endpoint_id);
 	queue->taken = pages->jobs->taken;
-	store_thread_read_page(pages->thread, &name, queue->cursor, room < EVENT_BYTES_MOST ? room : EVENT_BYTES_MOST);
+	store_thread_read_page(pages->thread, &name, &wish);
 	pages->reading++;
 }
 
@@ -126,6 +131,8 @@ pages_take(struct pages *pages, const struct news *news, int64_t now_us)
 	for (; i < news->row_count; i++) {
 		if (take_row(jobs, queue, &news->rows[i], now_us) == ROW_FULL)
 			break;
+		if (news->rows[i].outruns)
+			cancelled_add(pages->cancelled, news->tenant_id, news->rows[i].job_id, now_us);
 		memcpy(queue->cursor, news->rows[i].job_id, sizeof queue->cursor);
 	}
 	if (i == news->row_count && news->last)

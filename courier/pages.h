@@ -7,6 +7,7 @@
 
 #include <stdint.h>
 
+#include "courier/cancelled.h"
 #include "courier/jobs.h"
 #include "courier/store_thread.h"
 
@@ -15,6 +16,7 @@
 struct pages {
 	struct jobs *jobs; /* with its look_at */
 	struct store_thread *thread;
+	struct cancelled *cancelled; /* gets jobs that a parcel must not bring any more */
 	uint32_t reading; /* pages that were asked for */
 };
 

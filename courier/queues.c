@@ -77,7 +77,7 @@ give_tenant(struct queues *queues, struct tenant *tenant)
 }
 
 void
-queues_pause(struct queues *queues, struct news *news)
+queues_pause(struct queues *queues, struct news *news, int64_t now_us)
 {
 	struct id_link **links = id_table_list(&queues->tenants);
 
@@ -86,9 +86,11 @@ queues_pause(struct queues *queues, struct news *news)
 	news->pauses = (struct pauses){0};
 	for (uint32_t i = 0; i < queues->tenants.count; i++) {
 		struct tenant *tenant = (struct tenant *)links[i];
+		bool paused = pauses_have(&queues->pauses, (struct span){tenant->tenant_id, strlen(tenant->tenant_id)});
 
-		tenant->paused =
-		    pauses_have(&queues->pauses, (struct span){tenant->tenant_id, strlen(tenant->tenant_id)});
+		if (tenant->paused && !paused)
+			tenant->went_on_us = now_us;
+		tenant->paused = paused;
 	}
 	free(links);
 }
@@ -202,17 +204,19 @@ take_breaker(struct queues *queues, struct queue *queue)
 }
 
 struct queue *
-queues_loaded(struct queues *queues, struct news *news)
+queues_loaded(struct queues *queues, struct news *news, int64_t now_us)
 {
 	const struct span tenant_id = {news->tenant_id, strlen(news->tenant_id)};
 	struct queue *queue = queues_find(queues, tenant_id, news->id);
 	struct endpoint_config *config = news->config;
+	bool kept_nothing;
 
 	news->config = NULL;
 	if (queue == NULL || queue->state == ENDPOINT_UNLOADED) {
 		endpoint_config_give(config);
 		return NULL;
 	}
+	kept_nothing = queue_keeps_nothing(queue);
 	/* A receiver's wish for a pause ends with what it was told by; its name may be another one. */
 	if (config != NULL && queue->config != NULL && config->version != queue->config->version) {
 		queue->held_until_us = 0;
@@ -225,6 +229,8 @@ queues_loaded(struct queues *queues, struct news *news)
 	if (config != NULL)
 		rate_empty(&queue->rate, config->rate_limit_rps, queues->opened_us);
 	take_breaker(queues, queue);
+	if (kept_nothing && !queue_keeps_nothing(queue))
+		queue->went_on_us = now_us;
 	return queue;
 }
 

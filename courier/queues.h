@@ -36,6 +36,7 @@ struct tenant {
 	char *tenant_id;
 	uint32_t queues; /* of its endpoints */
 	bool paused; /* no attempt is begun for it */
+	int64_t went_on_us; /* when a pause ended last; 0: none has */
 
 	/* courier/ready.h */
 	uint32_t in_flight; /* attempts */
@@ -54,6 +55,7 @@ struct queue {
 	enum endpoint_state state;
 	struct endpoint_config *config; /* of LOADED */
 	bool disabling; /* an outcome disables it, and its configuration does not say so yet */
+	int64_t went_on_us; /* it has kept nothing until then, for a reason of its own; 0: never */
 	TAILQ_ENTRY(queue) unused; /* while nothing keeps it */
 	bool is_unused;
 	int64_t unused_since_us;
@@ -118,7 +120,7 @@ void queues_read_anew(struct queues *queues, const struct queue *queue);
  * NEWS_ENDPOINT: takes the configuration out of the news. Returns the endpoint, or NULL when its configuration was not
  * asked for.
  */
-struct queue *queues_loaded(struct queues *queues, struct news *news);
+struct queue *queues_loaded(struct queues *queues, struct news *news, int64_t now_us);
 
 /* Has the store thread write down what the breaker is, if that is news. Call it after each function of breaker.h. */
 void queues_tell_breaker(struct queues *queues, struct queue *queue);
@@ -127,7 +129,7 @@ void queues_tell_breaker(struct queues *queues, struct queue *queue);
  * NEWS_PAUSED: takes the pauses out of the news. Tenants are paused as these say, also those that come later. What
  * follows for endpoints is the caller's affair.
  */
-void queues_pause(struct queues *queues, struct news *news);
+void queues_pause(struct queues *queues, struct news *news, int64_t now_us);
 
 /*
  * Forgets what nothing has kept for ten minutes: an endpoint without jobs or rows, and of one with rows that are to be
@@ -149,6 +151,13 @@ queue_delivers(const struct queue *queue)
 {
 	return queue->state == ENDPOINT_LOADED && !queue->tenant->paused && !endpoint_holds(queue->config) &&
 	       !queue->disabling;
+}
+
+/* Until when parcels for it were passed over because it or its tenant held; 0: none were. */
+static inline int64_t
+queue_went_on_us(const struct queue *queue)
+{
+	return queue->went_on_us > queue->tenant->went_on_us ? queue->went_on_us : queue->tenant->went_on_us;
 }
 
 /* Whether it keeps no job in memory: it or its tenant holds, or it is deleted. */

@@ -267,9 +267,8 @@ read_page(struct store_duties *duties, struct db *db, const struct errand *erran
 {
 	const struct page_order order = {.tenant_id = errand->tenant_id,
 	    .endpoint_id = errand->id,
-	    .after = errand->after,
 	    .node_id = duties->node.node_id,
-	    .event_bytes = errand->event_bytes};
+	    .wish = &errand->page};
 	struct page_marks marks;
 	struct news *page;
 	int rc = page_read(db, &order, &page, &marks, err);
@@ -280,7 +279,7 @@ read_page(struct store_duties *duties, struct db *db, const struct errand *erran
 	else if (rc != 0)
 		return rc;
 	else
-		follower_note_page(duties->follower, errand->id, errand->after, &marks);
+		follower_note_page(duties->follower, errand->id, errand->page.after, &marks);
 	news_put(duties->news, page);
 	return 0;
 }

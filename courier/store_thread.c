@@ -289,13 +289,11 @@ store_thread_load_transform(struct store_thread *thread, const char *tenant_id, 
 }
 
 void
-store_thread_read_page(
-    struct store_thread *thread, const struct endpoint_name *name, const uint8_t after[16], uint64_t event_bytes)
+store_thread_read_page(struct store_thread *thread, const struct endpoint_name *name, const struct page_wish *wish)
 {
 	struct errand *errand = ask(thread, ERRAND_READ_PAGE, name->tenant_id, name->endpoint_id);
 
-	memcpy(errand->after, after, sizeof errand->after);
-	errand->event_bytes = event_bytes;
+	errand->page = *wish;
 	asked(thread);
 }
 

@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "config/config.h"
 #include "courier/attempt.h"
+#include "courier/errands.h"
 #include "courier/news.h"
 #include "shm/segment.h"
 
@@ -42,11 +43,11 @@ void store_thread_tell_test(
 void store_thread_load_transform(struct store_thread *thread, const char *tenant_id, const uint8_t transform_id[16]);
 
 /*
- * A page of the endpoint's rows, in the order of job_id, behind that one (all zero: from the first on): answered by
- * NEWS_PAGE. It stops at 500 rows; events come with those that are due, and stop at event_bytes, but one always comes.
+ * A page of the endpoint's rows: answered by NEWS_PAGE. It stops at 500 rows; events come with those that are due, and
+ * stop at event_bytes, but one always comes.
  */
 void store_thread_read_page(
-    struct store_thread *thread, const struct endpoint_name *name, const uint8_t after[16], uint64_t event_bytes);
+    struct store_thread *thread, const struct endpoint_name *name, const struct page_wish *wish);
 
 /* All endpoints of this courier that have rows, slice by slice: NEWS_HAS_ROWS for each, then NEWS_WALKED. */
 void store_thread_walk(struct store_thread *thread);

@@ -70,6 +70,28 @@ def test_a_paused_tenant_gets_nothing_until_it_goes_on(hookline, tenant, receive
     assert tenant.client.get(STATS).json["paused"] is False
 
 
+@pytest.mark.parametrize("way", ["pause", "endpoint"])
+def test_what_was_published_just_before_deliveries_go_on_is_sent_at_once(hookline, tenant, receiver, way):
+    """And not when it is five seconds old, as a job that only its row can bring. First its courier does not know the endpoint."""
+    endpoint = Endpoints(tenant, receiver).add("/in")["id"]
+
+    def hold(holds):
+        if way == "pause":
+            pause(tenant.client, PAUSE if holds else RESUME)
+        else:
+            assert tenant.client.patch(f"/v1/endpoints/{endpoint}", {"enabled": not holds}).status == 200
+
+    def seconds():
+        hold(True)
+        seen, published = len(receiver.at("/in")), time.monotonic()
+        publish(tenant)
+        hold(False)
+        return receiver.wait(seen + 1, "/in")[seen].at - published
+
+    for _ in ("unknown", "known"):
+        assert any(seconds() < 4 for _ in range(5)), "never before it was five seconds old"
+
+
 @pytest.mark.wanted_by("SLOW_TESTS")
 def test_what_fails_after_a_pause_expires_again(hookline, tenant, receiver):
     receiver.answers["/in"] = FAILURE

@@ -17,7 +17,7 @@ enum request_kind { LOAD_ENDPOINT, LOAD_TRANSFORM, READ_PAGE, WALK };
 struct request {
 	enum request_kind kind;
 	uint8_t id[16], after[16];
-	uint64_t event_bytes;
+	struct page_wish wish;
 	struct request *next;
 };
 
@@ -104,13 +104,11 @@ store_thread_load_transform(struct store_thread *thread, const char *tenant_id, 
 }
 
 void
-store_thread_read_page(
-    struct store_thread *thread, const struct endpoint_name *name, const uint8_t after[16], uint64_t event_bytes)
+store_thread_read_page(struct store_thread *thread, const struct endpoint_name *name, const struct page_wish *wish)
 {
 	struct request *r = request(READ_PAGE, name->endpoint_id);
 
-	memcpy(r->after, after, 16);
-	r->event_bytes = event_bytes;
+	r->wish = *wish;
 	scene.pages++;
 	for (uint32_t i = 0; i < scene.row_count; i++)
 		if (memcmp(scene.endpoints[scene.rows[i]->endpoint].id, name->endpoint_id, 16) == 0)
@@ -250,13 +248,15 @@ by_id(const void *a, const void *b)
 }
 
 static struct page_row
-page_row(const struct model_row *row)
+page_row(const struct model_row *row, const struct page_wish *wish)
 {
+	bool young = row->attempt_count == 0 && row->due_us <= fake_now_us && row->due_us + YOUNG_ROW_US > fake_now_us;
 	struct page_row out = {.attempt_count = row->attempt_count,
 	    .due_us = row->due_us,
 	    .expires_us = row->expires_ms == 0 ? INT64_MIN : row->expires_ms * 1000,
 	    .event_gone = row->gone,
-	    .young = row->attempt_count == 0 && row->due_us <= fake_now_us && row->due_us + YOUNG_ROW_US > fake_now_us};
+	    .young = young && row->due_us > wish->went_on_us,
+	    .outruns = young && row->due_us <= wish->went_on_us};
 
 	memcpy(out.job_id, row->job_id, 16);
 	memcpy(out.event_id, row->event->event_id, 16);
@@ -274,10 +274,10 @@ note_missing(const struct request *r, const struct news *page)
 	for (uint32_t i = 0; i < scene.row_count; i++) {
 		struct model_row *row = scene.rows[i];
 
-		row->missing =
-		    row->missing ||
-		    (row->cancelled && row->was_known && memcmp(scene.endpoints[row->endpoint].id, r->id, 16) == 0 &&
-			memcmp(row->job_id, r->after, 16) > 0 && (last == NULL || memcmp(row->job_id, last, 16) <= 0));
+		row->missing = row->missing || (row->cancelled && row->was_known &&
+						   memcmp(scene.endpoints[row->endpoint].id, r->id, 16) == 0 &&
+						   memcmp(row->job_id, r->wish.after, 16) > 0 &&
+						   (last == NULL || memcmp(row->job_id, last, 16) <= 0));
 	}
 }
 
@@ -297,15 +297,15 @@ answer_page(const struct request *r)
 		const struct model_row *row = scene.rows[i];
 
 		if (!row->is_row || &scene.endpoints[row->endpoint] != endpoint ||
-		    memcmp(row->job_id, r->after, 16) <= 0)
+		    memcmp(row->job_id, r->wish.after, 16) <= 0)
 			continue;
 		if (news->row_count == MODEL_PAGE_ROWS) {
 			news->last = false;
 			break;
 		}
-		news->rows[news->row_count] = page_row(row);
+		news->rows[news->row_count] = page_row(row, &r->wish);
 		if (!news->rows[news->row_count].young && row->due_us <= fake_now_us + 60 * SECOND && !row->gone) {
-			full = full || (any && bytes + row->event->length > r->event_bytes);
+			full = full || (any && bytes + row->event->length > r->wish.event_bytes);
 			if (!full)
 				news->rows[news->row_count].event = row->event;
 			bytes += row->event->length;

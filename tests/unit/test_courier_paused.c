@@ -73,6 +73,59 @@ test_a_walk_repeats_itself_when_a_pause_ends(void **state)
 	assert_int_equal(scene.walks, walks + 2);
 }
 
+/* ---- what is a few seconds old when it goes on ---- */
+
+static void
+test_what_came_during_a_pause_goes_when_that_ends(void **state)
+{
+	store_tell_pause("*");
+	scene_settle();
+	scene_publish_many(0, 2);
+	assert_int_equal(scene.begun, 0);
+	fake_now_us += SECOND;
+	store_tell_pause(NULL);
+	scene_settle();
+	assert_int_equal(scene.begun, 2);
+}
+
+static void
+test_what_came_while_its_endpoint_was_disabled_goes_when_it_is_enabled(void **state)
+{
+	scene_publish_many(0, 1);
+	scene_answer_all(200);
+	scene.endpoints[0].enabled = false;
+	scene_change(0);
+	scene_settle();
+	scene_publish_many(0, 2);
+	fake_now_us += 2 * SECOND; /* a round ends a second before the next one */
+	scene.endpoints[0].enabled = true;
+	scene_change(0);
+	scene_settle();
+	assert_int_equal(scene.begun, 3);
+}
+
+static void
+test_a_parcel_that_comes_after_its_job_is_done_is_dropped(void **state)
+{
+	struct model_row *row;
+
+	scene_publish_many(0, 1);
+	scene_answer_all(200);
+	store_tell_pause("*");
+	scene_settle();
+	row = scene_row(0, 100, fake_now_us);
+	fake_now_us += 2 * SECOND;
+	store_tell_pause(NULL);
+	scene_settle();
+	assert_int_equal(scene.begun, 2);
+	scene_answer_all(200);
+	assert_int_equal(row->delivered, 1);
+	fake_now_us += SECOND;
+	scene_hand_over(0, &row, 1);
+	scene_settle();
+	assert_int_equal(scene.begun, 2);
+}
+
 int
 main(void)
 {
@@ -81,6 +134,9 @@ main(void)
 	    SCENE_TEST(test_a_pause_of_all_is_one_of_each_tenant),
 	    SCENE_TEST(test_a_pause_is_not_that_of_another_tenant),
 	    SCENE_TEST(test_a_walk_repeats_itself_when_a_pause_ends),
+	    SCENE_TEST(test_what_came_during_a_pause_goes_when_that_ends),
+	    SCENE_TEST(test_what_came_while_its_endpoint_was_disabled_goes_when_it_is_enabled),
+	    SCENE_TEST(test_a_parcel_that_comes_after_its_job_is_done_is_dropped),
 	};
 
 	return cmocka_run_group_tests_name("courier_paused", tests, NULL, NULL);

@@ -82,6 +82,31 @@ change_endpoint(struct dice *dice)
 	scene_change((uint32_t)(endpoint - scene.endpoints));
 }
 
+static void
+change_pauses(struct dice *dice)
+{
+	static const char *const whose[] = {"acme", "bolt", "*", NULL, NULL};
+
+	store_tell_pause(whose[dice_below(dice, sizeof whose / sizeof *whose)]);
+}
+
+/*
+ * The next one does not know which young rows this one has taken when an endpoint went on. That its publisher hands one
+ * over so late is told before.
+ */
+static void
+kill_courier(void)
+{
+	for (uint32_t i = late_count; i-- > 0;)
+		if (late[i]->accepted) {
+			scene_hand_over(0, &late[i], 1);
+			late[i] = late[--late_count];
+		}
+	(void)courier_turn(&scene.courier);
+	scene_kill();
+	store_start();
+}
+
 /* Somebody cancels a job, or wants it now. */
 static void
 meddle(struct dice *dice)
@@ -148,12 +173,12 @@ step(struct dice *dice)
 	case 12:
 		if (dice_below(dice, 5) == 0)
 			change_endpoint(dice);
+		else if (dice_below(dice, 8) == 0)
+			change_pauses(dice);
 		break;
 	case 13:
-		if (dice_below(dice, 100) == 0) {
-			scene_kill();
-			store_start();
-		}
+		if (dice_below(dice, 100) == 0)
+			kill_courier();
 		break;
 	case 14:
 		if (dice_below(dice, 60) == 0) {
@@ -185,6 +210,7 @@ finish(void)
 {
 	while (late_count > 0)
 		scene_hand_over(0, &late[--late_count], 1);
+	store_tell_pause(NULL);
 	for (uint32_t round = 0; round < 3000 && (rows_left() > 0 || scene.courier.jobs.table.count > 0); round++) {
 		for (uint32_t i = 0; i < ENDPOINTS; i++)
 			if (!scene.endpoints[i].enabled) {

@@ -18,8 +18,6 @@
 #include "tests/unit/jobs_fixture.h"
 #include "tests/unit/store_thread_fixture.h"
 
-static const uint8_t none[16];
-
 /* ---- what the loop asks for ---- */
 
 static void
@@ -38,7 +36,7 @@ test_a_page_has_rows_with_the_events_of_those_that_are_due(void **state)
 	start();
 	await_and_free(NEWS_STARTED);
 	tenant_run("UPDATE jobs SET node_id = (SELECT node_id FROM delivery_nodes) WHERE tenant_id = $1");
-	store_thread_read_page(thread, &name, none, 1000000);
+	store_thread_read_page(thread, &name, &(struct page_wish){.event_bytes = 1000000});
 	page = await(NEWS_PAGE);
 	assert_string_equal(page->tenant_id, jobs_tenant);
 	assert_int_equal(page->row_count, 4);
@@ -57,6 +55,37 @@ test_a_page_has_rows_with_the_events_of_those_that_are_due(void **state)
 	news_free(page);
 }
 
+/* Its publisher has not handed it over, or its parcel was passed over. */
+static void
+test_a_young_row_is_not_left_to_a_parcel_if_it_was_held_or_the_endpoint_was(void **state)
+{
+	const struct endpoint_name name = name_of(1);
+	struct page_wish wish = {.event_bytes = 1000000};
+	struct news *page;
+
+	add_event(1, "1");
+	add_event(2, "2");
+	add_job(1, 1, 0);
+	tenant_run("UPDATE jobs SET status = 'held', expires_at = NULL WHERE tenant_id = $1");
+	add_job(1, 2, 0);
+	start();
+	await_and_free(NEWS_STARTED);
+	tenant_run("UPDATE jobs SET node_id = (SELECT node_id FROM delivery_nodes), next_attempt_at = hl_now() "
+		   "WHERE tenant_id = $1");
+	store_thread_read_page(thread, &name, &wish);
+	page = await(NEWS_PAGE);
+	assert_int_equal(page->row_count, 2);
+	assert_true(page->rows[0].outruns && !page->rows[0].young && page->rows[0].event != NULL);
+	assert_true(page->rows[1].young && !page->rows[1].outruns && page->rows[1].event == NULL);
+	news_free(page);
+	wish.went_on_us = clock_steady_us() + 60000000;
+	store_thread_read_page(thread, &name, &wish);
+	page = await(NEWS_PAGE);
+	assert_int_equal(page->row_count, 2);
+	assert_true(page->rows[1].outruns && !page->rows[1].young && page->rows[1].event != NULL);
+	news_free(page);
+}
+
 static void
 test_a_page_stops_at_so_many_bytes_of_events_but_has_one(void **state)
 {
@@ -71,14 +100,14 @@ test_a_page_stops_at_so_many_bytes_of_events_but_has_one(void **state)
 	start();
 	await_and_free(NEWS_STARTED);
 	tenant_run("UPDATE jobs SET node_id = (SELECT node_id FROM delivery_nodes) WHERE tenant_id = $1");
-	store_thread_read_page(thread, &name, none, 1);
+	store_thread_read_page(thread, &name, &(struct page_wish){.event_bytes = 1});
 	page = await(NEWS_PAGE);
 	assert_int_equal(page->row_count, 40);
 	assert_non_null(page->rows[0].event);
 	assert_null(page->rows[1].event);
 	assert_false(page->rows[1].event_gone);
 	news_free(page);
-	store_thread_read_page(thread, &name, none, 3000);
+	store_thread_read_page(thread, &name, &(struct page_wish){.event_bytes = 3000});
 	page = await(NEWS_PAGE);
 	for (uint32_t i = 0; i < page->row_count; i++)
 		with_event += page->rows[i].event != NULL;
@@ -108,8 +137,8 @@ test_rows_that_the_store_refuses_to_read_stop_no_other_endpoint(void **state)
 	tenant_run("UPDATE jobs SET node_id = (SELECT node_id FROM delivery_nodes) WHERE tenant_id = $1");
 	tenant_run("UPDATE jobs SET expires_at = 'infinity' WHERE tenant_id = $1 "
 		   "AND job_id = (SELECT min(job_id::text)::uuid FROM jobs WHERE tenant_id = $1)");
-	store_thread_read_page(thread, &edited, none, 1000);
-	store_thread_read_page(thread, &other, none, 1000);
+	store_thread_read_page(thread, &edited, &(struct page_wish){.event_bytes = 1000});
+	store_thread_read_page(thread, &other, &(struct page_wish){.event_bytes = 1000});
 	page = await(NEWS_PAGE);
 	assert_memory_equal(page->id, edited.endpoint_id, 16);
 	assert_true(page->unreadable);
@@ -159,7 +188,7 @@ test_a_job_that_is_due_in_thousands_of_years_is_due_in_the_future(void **state)
 	start();
 	await_and_free(NEWS_STARTED);
 	tenant_run("UPDATE jobs SET node_id = (SELECT node_id FROM delivery_nodes) WHERE tenant_id = $1");
-	store_thread_read_page(thread, &name, none, 1000);
+	store_thread_read_page(thread, &name, &(struct page_wish){.event_bytes = 1000});
 	page = await(NEWS_PAGE);
 	assert_int_equal(page->row_count, 1);
 	assert_in_range(page->rows[0].due_us, now_us, INT64_MAX / 2);
@@ -362,6 +391,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    TEST(test_a_page_has_rows_with_the_events_of_those_that_are_due),
+	    TEST(test_a_young_row_is_not_left_to_a_parcel_if_it_was_held_or_the_endpoint_was),
 	    TEST(test_a_page_stops_at_so_many_bytes_of_events_but_has_one),
 	    TEST(test_rows_that_the_store_refuses_to_read_stop_no_other_endpoint),
 	    TEST(test_an_endpoint_that_the_store_refuses_to_read_stops_no_other_endpoint),
