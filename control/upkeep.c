@@ -81,7 +81,7 @@ remove_revoked_keys(struct upkeep *upkeep, struct error *err)
 	return rc;
 }
 
-/* A function of store/webhooks that removes up to limit old rows of one table, and says how many there were. */
+/* A function of store/webhooks that removes up to limit old rows of one table, and says how many: 0 at the end. */
 typedef int remove_old(struct db *db, uint32_t limit, uint32_t *removed, struct error *err);
 
 static int
@@ -92,7 +92,7 @@ remove_all(struct upkeep *upkeep, remove_old *remove, struct error *err)
 
 	do
 		rc = remove(upkeep->db, REMOVED_AT_ONCE, &removed, err);
-	while (rc == 0 && removed == REMOVED_AT_ONCE);
+	while (rc == 0 && removed > 0);
 	return rc;
 }
 

@@ -1,7 +1,9 @@
 /* The tables `inbox_keys` and `inbox_messages`. */
 #include "store/webhooks/inbox_rows.h"
 
-#include "store/webhooks/old_rows.h"
+#include "base/uuid.h"
+#include "store/webhooks/job_outcomes.h"
+#include "store/webhooks/removal.h"
 
 int
 inbox_rows_key(struct db *db, const char *made, struct db_rows **rows, struct error *err)
@@ -70,13 +72,78 @@ inbox_rows_get(struct db *db, const char *tenant_id, struct span token, const ch
 	return db_query(db, &get, params, 4, rows, err);
 }
 
+/* ---- what is old ---- */
+
+/* Of a statement, which says in SQLite how large they were: nobody else writes there meanwhile. */
+#define ROWS_AT_ONCE 16
+
+static const enum db_type key_types[] = {DB_TYPE_TEXT, DB_TYPE_TEXT, DB_TYPE_UUID};
+
+#define KEY_COLUMNS 3
+
+static const struct db_each remove_messages = {
+    .statement = {"DELETE FROM inbox_messages USING unnest($1::text[], $2::text[], $3::uuid[]) "
+		  "AS given (tenant_id, token, message_id) WHERE inbox_messages.tenant_id = ANY "
+		  "(ARRAY[given.tenant_id]) AND inbox_messages.token = given.token "
+		  "AND inbox_messages.message_id = given.message_id RETURNING 0",
+	"DELETE FROM inbox_messages WHERE tenant_id = $1 AND token = $2 AND message_id = $3 "
+	"RETURNING length(CAST(headers AS blob)) + length(CAST(body AS blob))"},
+    .types = key_types,
+    .count = KEY_COLUMNS};
+
+struct removed {
+	uint32_t rows;
+	int64_t bytes;
+};
+
+/* Removes up to ROWS_AT_ONCE of those that were found, from that one on. *removed grows by them. */
+static int
+remove_some(struct db *db, const struct db_rows *found, uint32_t first, struct removed *removed, struct error *err)
+{
+	struct db_param values[ROWS_AT_ONCE * KEY_COLUMNS];
+	uint8_t ids[ROWS_AT_ONCE][16] = {{0}};
+	struct db_rows *rows;
+	uint32_t count = 0;
+
+	for (; count < ROWS_AT_ONCE && first + count < db_rows_count(found); count++) {
+		struct db_param *value = &values[count * KEY_COLUMNS];
+		struct span id = db_rows_text(found, first + count, 2);
+
+		(void)uuid_parse(id.base, id.len, ids[count]);
+		value[0] = db_text(db_rows_text(found, first + count, 0));
+		value[1] = db_text(db_rows_text(found, first + count, 1));
+		value[2] = db_uuid(ids[count]);
+	}
+	int rc = db_each(db, &remove_messages, values, count, &rows, err);
+	if (rc != 0)
+		return rc;
+	removed->rows += db_rows_count(rows);
+	for (uint32_t row = 0; row < db_rows_count(rows); row++)
+		removed->bytes += db_rows_int(rows, row, 0);
+	db_rows_free(rows);
+	return 0;
+}
+
 int
 inbox_rows_remove_old(struct db *db, uint32_t limit, uint32_t *removed, struct error *err)
 {
-	static const struct db_statement statement = {
-	    "DELETE FROM inbox_messages WHERE message_id IN (SELECT message_id FROM inbox_messages"
-	    " WHERE hl_ms(received_at) <= hl_ms(hl_now()) - $1 ORDER BY message_id LIMIT $2) RETURNING message_id"};
+	static const struct db_statement find = {
+	    "SELECT tenant_id, token, message_id FROM inbox_messages WHERE hl_ms(received_at) <= hl_ms(hl_now()) - $1"
+	    " ORDER BY message_id LIMIT $2"};
 	const struct db_param params[] = {db_int(INBOX_KEPT_MS), db_int(limit)};
+	struct removed slice = {0};
+	struct db_rows *found;
+	int rc = db_query(db, &find, params, 2, &found, err);
 
-	return old_rows_remove(db, &statement, params, 2, removed, err);
+	if (rc != 0)
+		return rc;
+	rc = jobs_begin(db, err);
+	for (uint32_t row = 0; rc == 0 && row < db_rows_count(found) && slice.bytes < REMOVAL_SLICE_BYTES;
+	     row += ROWS_AT_ONCE)
+		rc = remove_some(db, found, row, &slice, err);
+	rc = db_end(db, rc, err);
+	if (rc == 0)
+		*removed = slice.rows;
+	db_rows_free(found);
+	return rc;
 }

@@ -35,7 +35,10 @@ int inbox_rows_list(struct db *db, const char *tenant_id, struct span token, con
 int inbox_rows_get(struct db *db, const char *tenant_id, struct span token, const char *message_id,
     struct db_rows **rows, struct error *err); /* six: as above */
 
-/* In no transaction. Removes up to limit messages that are older than a day, of all tenants. */
+/*
+ * In no transaction. Removes messages that are older than a day, of all tenants: up to limit of them, in SQLite those
+ * that make up REMOVAL_SLICE_BYTES (store/webhooks/removal.h). *removed is 0 when there are none.
+ */
 int inbox_rows_remove_old(struct db *db, uint32_t limit, uint32_t *removed, struct error *err);
 
 #endif

@@ -27,7 +27,7 @@ OVER_TENANTS = {
     ("store/webhooks/key_rows.c", "hl_ms(expires_at)"): "the key table is one for all tenants",
     ("store/webhooks/key_rows.c", "revoked_at < hl_time"): "upkeep removes the old rows of all tenants",
     ("store/webhooks/audit.c", "CAST($9 AS text) IS NULL"): "an administrator reads what was done to all tenants",
-    ("store/webhooks/inbox_rows.c", "RETURNING message_id"): "upkeep removes the old rows of all tenants",
+    ("store/webhooks/inbox_rows.c", "token, message_id FROM inbox_messages WHERE hl_ms"): "upkeep removes the old rows of all tenants",
     ("store/webhooks/pause_rows.c", "FROM pauses ORDER BY"): "a courier delivers for all tenants",
     ("store/webhooks/cancelled_jobs.c", "WHERE cancelled_at >="): "a courier delivers for all tenants",
     ("store/webhooks/identity_rows.c", "AS some_jobs"): "a copy of the store holds the jobs of all tenants",

@@ -228,6 +228,32 @@ test_messages_older_than_a_day_are_removed(void **state)
 	assert_int_equal(removed, 0);
 }
 
+/* In SQLite nobody else writes while a slice is removed. */
+static void
+test_large_messages_are_removed_a_few_at_a_time(void **state)
+{
+	const uint32_t messages = 40;
+	uint32_t removed, all = 0;
+	char sql[2][320];
+
+	for (uint32_t i = 0; i < messages; i++) {
+		for (int lite = 0; lite < 2; lite++)
+			(void)snprintf(sql[lite], sizeof sql[lite],
+			    "INSERT INTO inbox_messages (tenant_id, token, message_id, received_at, headers, body) "
+			    "VALUES ('one', 't', '0190f5fe-0000-7000-8001-%012u', "
+			    "hl_time(hl_ms(hl_now()) - 86400001), '{}', %s)",
+			    i, lite ? "hex(zeroblob(262144))" : "repeat('x', 524288)");
+		must_begin(db);
+		must_run(db, BOTH(sql[0], sql[1]), NULL, 0);
+		must_commit(db);
+	}
+	must(inbox_rows_remove_old(db, 1000, &removed, &err));
+	assert_int_equal(removed, db_config.hl_store == HL_STORE_POSTGRES ? messages : 16);
+	for (all = removed; removed > 0; all += removed)
+		must(inbox_rows_remove_old(db, 1000, &removed, &err));
+	assert_int_equal(all, messages);
+}
+
 int
 main(void)
 {
@@ -237,6 +263,7 @@ main(void)
 	    cmocka_unit_test(test_a_deleted_tenant_gets_no_figures_again),
 	    cmocka_unit_test(test_the_key_of_tokens_is_made_once),
 	    cmocka_unit_test(test_messages_older_than_a_day_are_removed),
+	    cmocka_unit_test(test_large_messages_are_removed_a_few_at_a_time),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);
