@@ -16,6 +16,7 @@
 #include "server/reply.h"
 #include "shm/counters.h"
 #include "shm/heartbeat.h"
+#include "shm/key_table.h"
 #include "shm/metrics.h"
 #include "shm/settle.h"
 
@@ -210,19 +211,34 @@ status_livez(struct acceptor *acceptor, struct exchange *exchange)
 	reply_text(exchange->req, 200, "text/plain; charset=utf-8", "ok\n", 3);
 }
 
+/* Why requests of webhooks' users would be refused since the start; NULL: they are served. */
+static const char *
+webhooks_trouble(const struct acceptor *acceptor)
+{
+	const struct key_table *keys = acceptor->segment->keys;
+
+	if (!has_webhooks(acceptor))
+		return NULL;
+	if (store_unreached(acceptor, ROLE_CONTROL) || store_unreached(acceptor, ROLE_PUBLISHER))
+		return "the store of webhooks has not been reached yet";
+	if (keys != NULL && !key_table_loaded(keys))
+		return "the API keys have not been read from their store yet";
+	return NULL;
+}
+
 void
 status_readyz(struct acceptor *acceptor, struct exchange *exchange)
 {
 	enum store_state state = worst_store(acceptor, ROLE_WRITER);
+	const char *trouble = webhooks_trouble(acceptor);
 	char silent[64];
 
 	if (segment_draining(acceptor->segment->header))
 		reply_error(exchange->req, 503, "draining");
 	else if (state != STORE_READY && state != STORE_SPOOLING)
 		reply_error(exchange->req, 503, trouble_text(state));
-	else if (has_webhooks(acceptor) &&
-		 (store_unreached(acceptor, ROLE_CONTROL) || store_unreached(acceptor, ROLE_PUBLISHER)))
-		reply_error(exchange->req, 503, "the store of webhooks has not been reached yet");
+	else if (trouble != NULL)
+		reply_error(exchange->req, 503, trouble);
 	else if (find_silent(acceptor, true, silent, sizeof silent))
 		reply_error(exchange->req, 503, silent);
 	else

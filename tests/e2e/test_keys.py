@@ -260,6 +260,24 @@ def test_without_the_store_known_keys_are_valid_after_a_crash_of_everything_and_
     assert statuses(hookline, new_key()) == {401}
 
 
+def test_it_is_ready_only_when_the_keys_have_been_read(make_hookline):
+    """A balancer that asks for it sends nobody to a node that refuses all keys of the store."""
+    hookline = make_hookline("postgres").start()
+    key = hookline.new_tenant().client.key
+    hookline.daemon.stop()
+    with hookline.reader() as run:
+        run("BEGIN")
+        run("LOCK TABLE api_keys")
+        hookline.daemon.start()
+        wait_until(lambda: hookline.daemon.get("/health").json()["webhooks"]["state"] == "ready", "the store to be reached", 20)
+        reply = hookline.daemon.get("/readyz")
+        assert (reply.status, reply.json()["detail"]) == (503, "the API keys have not been read from their store yet")
+        assert statuses(hookline, key) == {503}
+        run("ROLLBACK")
+    wait_until(lambda: hookline.daemon.get("/readyz").status == 200, "readiness", 20)
+    assert statuses(hookline, key) == {202}
+
+
 # ---- many keys, and secrets
 
 

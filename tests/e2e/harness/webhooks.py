@@ -84,9 +84,10 @@ class ApiClient:
         """The items of all pages of a list."""
         items, cursor = [], None
         while True:
-            page = self.get(path + (f"{'&' if '?' in path else '?'}cursor={cursor}" if cursor else "")).json
-            items += page["items"]
-            cursor = page["next_cursor"]
+            reply = self.get(path + (f"{'&' if '?' in path else '?'}cursor={cursor}" if cursor else ""))
+            assert reply.status == 200, reply
+            items += reply.json["items"]
+            cursor = reply.json["next_cursor"]
             if cursor is None:
                 return items
 
@@ -126,7 +127,8 @@ class Hookline:
         return self
 
     def wait_ready(self):
-        """Until control has loaded the keys and its store answers."""
+        """Until all keys are known, publishers have reached their store, and control's answers now."""
+        wait_until(lambda: self.daemon.get("/readyz").status == 200, "readiness", 30)
         wait_until(lambda: self.admin.get("/v1/tenants?limit=1").status != 503, "control and its store", 30)
 
     @property
