@@ -12,13 +12,16 @@ from harness.postgres import PostgresServer
 from harness.recording_receiver import Receiver
 from harness.rows import Rows
 from harness.standby import Pair
-from harness.waiting import SANITIZED, wait_until
+from harness.waiting import PATIENCE, SANITIZED, wait_until
 from harness.webhooks import STORES, clean_up, make_hookline as new_hookline
 
 _numbers = itertools.count()
 
 # "citus": the database tests use the cluster of DATABASE_URL; see HACKING.md.
 CITUS = os.environ.get("HOOKS_ENGINE", "postgres") == "citus"
+
+# Seconds for a test that waits in many places, in each perhaps for long.
+SLOW_TIMEOUT = 180 * PATIENCE
 
 
 def pytest_configure(config):
@@ -39,6 +42,9 @@ def pytest_collection_modifyitems(config, items):
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in left_out]
+    for item in items:
+        if item.get_closest_marker("wanted_by") and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(SLOW_TIMEOUT))
 
 
 @pytest.fixture(scope="session")

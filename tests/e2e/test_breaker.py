@@ -105,7 +105,7 @@ def test_after_an_outage_three_probes_close_the_breaker_and_all_arrive_within_th
     arrivals = receiver.wait(100, timeout=30)
     waits = [later.at - earlier.at for earlier, later in zip(arrivals, arrivals[1:])]
     assert min(waits[:3]) >= 0.2, "one probe at a time, until three have succeeded"
-    assert arrivals[-1].at - arrivals[3].at >= 96 / 40 * 0.9 and most == 4
+    assert arrivals[-1].sent - arrivals[3].sent >= 96 / 40 * 0.9 and most <= 4
     assert len({arrival.job for arrival in arrivals}) == 100
     wait_breaker(tenant, made, "closed")
     wait_until(lambda: count(hookline, tenant, "jobs WHERE") == 0, "all to be done")

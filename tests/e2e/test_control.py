@@ -20,7 +20,7 @@ from harness.daemon import stopped
 from harness.events import minimal
 from harness.metrics import metrics
 from harness.pgbouncer import PgBouncer
-from harness.waiting import wait_until
+from harness.waiting import PATIENCE, wait_until
 from harness.webhooks import STORES
 
 SERVED = 200
@@ -244,7 +244,7 @@ def test_readers_that_take_nothing_cost_control_bounded_memory_and_are_cut_off(s
         wait_until(lambda: in_flight(hookline) > 10, "replies that wait for their readers")
         others = [ask(hookline, path=f"/v1/endpoints/{json.loads(made[0].body)['id']}") for _ in range(20)]
         assert {answer.status for answer in others} == {200}
-        assert max(answer.took for answer in others) < 2
+        assert max(answer.took for answer in others) < 4 * PATIENCE
         assert resident_bytes(control) - before < 120 * 2**20
         wait_until(lambda: in_flight(hookline) == 0, "the readers to be cut off")
         for reader in readers:

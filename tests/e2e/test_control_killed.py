@@ -12,7 +12,7 @@ import pytest
 
 from harness.invariants import check_keys, check_removed, check_tenant
 from harness.killpoint import AFTER, BEFORE, Killpoint
-from harness.waiting import wait_until
+from harness.waiting import PATIENCE, wait_until
 from harness.webhooks import STORES, ApiClient
 
 ALL = os.environ.get("KILL_ALL") == "1"
@@ -124,7 +124,7 @@ def statements_of_a_run(hookline, killpoint):
 
 @pytest.mark.wanted_by("SLOW_TESTS")
 @pytest.mark.unsanitized("a sanitizer wants to be the first library")
-@pytest.mark.timeout(3600 if ALL else 60)
+@pytest.mark.timeout(3600 if ALL else 180 * PATIENCE)
 def test_a_control_that_is_killed_at_a_statement_leaves_store_and_keys_whole(killable):
     hookline, killpoint = killable
     count = statements_of_a_run(hookline, killpoint)

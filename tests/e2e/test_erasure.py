@@ -22,6 +22,11 @@ OTHERS = {"pauses", "hook_events"}  # a tenant that is paused gets nothing anyho
 SLOW = 4  # seconds of an attempt that is under way; the erasure is over before it ends
 
 
+def publishers(hookline, tenant):
+    """Not as many events as the store takes: it is to have time for the removal, and the receiver for all of them."""
+    return [Publisher(hookline, tenant, number, pause=0.02) for number in range(2)]
+
+
 def gone(hookline, tenant):
     wait_until(lambda: not hookline.counts_of(tenant.id), f"all of {tenant.id} to be removed", 60)
 
@@ -88,9 +93,9 @@ def test_a_tenant_that_is_deleted_under_load_gets_nothing_more_and_leaves_nothin
     mine.add("/failing", retry_schedule=["1s"] * 20)
     full = mine.add("/full", pattern="none", rate_limit_rps=50)["id"]
     for number in range(4):
-        others.add(f"/other-{number}")
+        others.add(f"/other-{number}", rate_limit_rps=10_000)
     Rows(hookline, tenant).jobs(full, JOBS)
-    with ThreadPoolExecutor(2) as pool, Publishing([Publisher(hookline, other, number) for number in range(2)]) as publishing:
+    with ThreadPoolExecutor(2) as pool, Publishing(publishers(hookline, other)) as publishing:
         refused = [pool.submit(publish_until_refused, tenant.key(["events.publish"]), batch) for batch in (1, 20)]
         publishing.wait_more(20)
         wait_until(lambda: len(receiver.at("/failing")) > 5 and len(receiver.at("/full")) > 10 and receiver.at("/slow"),
@@ -117,12 +122,12 @@ def test_a_tenant_that_is_deleted_under_load_gets_nothing_more_and_leaves_nothin
 def test_an_endpoint_that_is_deleted_under_load_gets_nothing_more_and_leaves_no_job(hookline, tenant, endpoints, rows, receiver):
     receiver.answers["/in"] = Answer(status=500)
     endpoint = endpoints.add("/in", retry_schedule=["1s"] * 20, rate_limit_rps=50)["id"]
-    other = endpoints.add("/other")["id"]
+    other = endpoints.add("/other", rate_limit_rps=10_000)["id"]
     held = endpoints.add("/held", enabled=False)["id"]
     rows.jobs(endpoint, JOBS)
     tenant.client.post("/v1/events/batch", [{"topic": "order.made"}] * 20)
     wait_until(lambda: len(receiver.at("/in")) > 5, "couriers to be at it")
-    with Publishing([Publisher(hookline, tenant, number) for number in range(2)]) as publishing:
+    with Publishing(publishers(hookline, tenant)) as publishing:
         publishing.wait_more(20)
         reply = tenant.client.delete(f"/v1/endpoints/{endpoint}")
         moment = int(time.time() * 1000)
@@ -133,7 +138,7 @@ def test_an_endpoint_that_is_deleted_under_load_gets_nothing_more_and_leaves_no_
         publishing.wait_more(20)
     for table in ("jobs", "subscriptions"):
         assert hookline.value(f"SELECT count(*) FROM {table} WHERE endpoint_id = :id", id=endpoint) == 0, table
-    wait_until(lambda: not tenant.client.get(f"/v1/jobs?endpoint_id={other}").json["items"], "the other endpoint's jobs to be done")
+    wait_until(lambda: not tenant.client.get(f"/v1/jobs?endpoint_id={other}").json["items"], "the other endpoint's jobs to be done", 60)
     assert max(sent_ms(receiver, ["/in"])) <= moment
     assert len(receiver.at("/other")) == hookline.value("SELECT count(*) FROM jobs WHERE endpoint_id = :id", id=held)
 

@@ -3,6 +3,7 @@
 import os
 import signal
 import threading
+import time
 
 import pytest
 
@@ -23,7 +24,7 @@ def publish(tenant, count=1):
 
 def wait_failed(tenant, jobs):
     for job in jobs:
-        wait_until(lambda: tenant.client.get(f"/v1/jobs/{job}").json["attempt_count"] == 1, "the first attempt to be written")
+        wait_until(lambda: tenant.client.get(f"/v1/jobs/{job}").json["attempt_count"] >= 1, "the first attempt to be written")
 
 
 @pytest.mark.parametrize("wait", ["30s", "10m"], ids=["in memory", "in its row"])
@@ -96,20 +97,20 @@ def test_no_attempt_of_a_cancelled_job_begins(hookline, tenant, endpoints, recei
     kept, cancelled = publish(tenant, 2)
     wait_failed(tenant, (kept, cancelled))
     assert tenant.client.delete(f"/v1/jobs/{cancelled}").status == 204
-    seen = len([arrival for arrival in receiver.arrivals if arrival.job == cancelled])
+    moment = time.time()
     assert tenant.client.delete(f"/v1/jobs/{cancelled}").status == 404
     assert tenant.client.post(f"/v1/jobs/{kept}/retry").status == 200
     wait_until(lambda: len([arrival for arrival in receiver.arrivals if arrival.job == kept]) >= 2, "the other to be sent")
     if wait == "2s":
         wait_until(lambda: tenant.client.get(f"/v1/dlq/{kept}").status == 200, "the other to die after its schedule")
-    assert len([arrival for arrival in receiver.arrivals if arrival.job == cancelled]) == seen == 1
+    assert cancelled not in {arrival.job for arrival in receiver.sent_after(moment, "/in")}
     assert tenant.client.get(f"/v1/dlq/{cancelled}").status == 404
     (told,) = tenant.client.items("/v1/admin/audit?action=job.cancel")
     assert (told["object_kind"], told["object_id"], told["after"]) == ("job", cancelled, None)
 
 
 def test_an_attempt_under_way_ends_and_is_the_last_one(hookline, tenant, endpoints, receiver):
-    receiver.answers["/in"] = [Answer(status=500, delay=1), FAILURE]
+    receiver.answers["/in"] = [Answer(status=500, delay=3), FAILURE]
     endpoints.add("/in", retry_schedule=["1s"] * 5)
     endpoints.add("/clock", retry_schedule=["1s", "1s", "1s"])
     receiver.answers["/clock"] = [FAILURE, FAILURE, FAILURE, Answer()]

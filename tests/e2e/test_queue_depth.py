@@ -30,7 +30,7 @@ def published(hookline, tenant):
 def test_a_tenant_at_the_depth_is_refused_until_its_receiver_is_well_again(make_hookline, receiver, store):
     hookline = make_hookline(store, HL_MAX_QUEUE_DEPTH=DEPTH).start()
     tenant, other = hookline.new_tenant(), hookline.new_tenant()
-    receiver.answers["/in"] = Answer(delay=1)
+    receiver.answers["/in"] = Answer(delay=5)
     Endpoints(tenant, receiver).add("/in", max_in_flight=1)
     client = tenant.client
     assert client.post("/v1/events/batch", [{"topic": "orders.made"}] * 3 * DEPTH).status == 201

@@ -317,7 +317,7 @@ def test_control_and_then_everything_that_is_killed_between_slices_makes_no_job_
         reply = tenant.client.post("/v1/events/batch", [{"topic": "order.made", "payload": None}] * 1000)
         assert reply.status == 201, reply
     paused(tenant)
-    told = replay(tenant, topic="#", limit=2500)
+    told = replay(tenant, topic="#", limit=2500, rate=1000)
     path, killed = f"/v1/replay/{told['id']}", []
 
     def progress():

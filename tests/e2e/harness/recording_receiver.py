@@ -77,6 +77,11 @@ class Arrival:
         return values[0] if values else None
 
     @property
+    def sent(self):
+        """When the attempt began, in seconds of the courier's clock: however late it was recorded here."""
+        return int(self.header("x-hl-timestamp")) / 1000
+
+    @property
     def job(self):
         return self.header("webhook-id")
 
@@ -259,6 +264,10 @@ class Receiver:
 
     def at(self, path):
         return [arrival for arrival in list(self.arrivals) if arrival.path == path]
+
+    def sent_after(self, moment, path):
+        """Those whose attempts began later than that (time.time()): one that began before may be recorded later."""
+        return [arrival for arrival in self.at(path) if arrival.sent > moment]
 
     def wait(self, count, path=None, timeout=15):
         """Until so many requests have arrived, at that path or at all; returns them."""
