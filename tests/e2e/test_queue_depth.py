@@ -33,8 +33,8 @@ def test_a_tenant_at_the_depth_is_refused_until_its_receiver_is_well_again(make_
     receiver.answers["/in"] = Answer(delay=5)
     Endpoints(tenant, receiver).add("/in", max_in_flight=1)
     client = tenant.client
-    assert client.post("/v1/events/batch", [{"topic": "orders.made"}] * 3 * DEPTH).status == 201
     assert client.post("/v1/events", PROBE).status == 201
+    assert client.post("/v1/events/batch", [{"topic": "orders.made"}] * 3 * DEPTH).status == 201
     wait_until(lambda: is_refused(client.post("/v1/events", PROBE)), "the first refusal")
 
     stored = published(hookline, tenant)
