@@ -1,0 +1,132 @@
+"""
+What statements over `jobs` read while a session holds an old snapshot, and nothing that is gone is removed: counted in
+pages. Publishing, outcomes and pages that begin at a row read as much as ever; walks and pages that begin at the front of an
+endpoint also read what is gone since, once.
+"""
+
+import json
+
+import pytest
+
+from harness.dba import apply_webhooks
+from harness.statements import statement
+
+pytestmark = [pytest.mark.plain_postgres("it is about the table of one server"), pytest.mark.wanted_by("SLOW_TESTS")]
+
+ENDPOINTS = 20
+BATCH = 1000
+A_JOB = 0.6  # pages at most for one that is gone: entry and row, many of which share a page
+FRONT = "'00000000-0000-0000-0000-000000000000'"
+# Of the jobs with these numbers, each of the next endpoint.
+KEYS = (f"SELECT 'acme' AS tenant_id, lpad(to_hex(1 + n % {ENDPOINTS}), 32, '0')::uuid AS endpoint_id, lpad(to_hex(n), 32, '0')::uuid"
+        " AS job_id FROM generate_series({first}, {last}) AS n")
+
+
+class Queue:
+    """The table with jobs that wait. Jobs have numbers, which are also the order of their ids."""
+
+    def __init__(self, database):
+        self.database = database
+        self.waiting = 1 << 40  # the numbers of these are behind all others
+        self.published = 0
+        database.query("ALTER TABLE jobs SET (autovacuum_enabled = off)")
+        self.pages(self.publish_sql(self.waiting, ENDPOINTS * BATCH))
+        database.query("VACUUM (ANALYZE) jobs")
+
+    def pages(self, sql):
+        """Those that the statement reads, run as publishers and couriers run theirs."""
+        with self.database.server.connect(self.database.name) as connection:
+            connection.execute("BEGIN")
+            connection.execute(statement("job_outcomes", "by_indexes"))
+            [[plan]] = connection.execute(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {sql}").fetchone()
+            connection.execute("COMMIT")
+        assert "Seq Scan" not in json.dumps(plan)
+        return plan["Plan"]["Shared Hit Blocks"] + plan["Plan"]["Shared Read Blocks"]
+
+    def publish_sql(self, first, count):
+        return ("INSERT INTO jobs (tenant_id, endpoint_id, job_id, event_id, node_id, status, next_attempt_at) SELECT tenant_id,"
+                f" endpoint_id, job_id, job_id, 1, 'pending', now() FROM ({KEYS.format(first=first, last=first + count - 1)}) AS k")
+
+    def arrays(self, first, count, *values):
+        keys = KEYS.format(first=first, last=first + count - 1)
+        of_key = [f"ARRAY(SELECT {column} FROM ({keys}) AS k)" for column in ("tenant_id", "endpoint_id", "job_id")]
+        return [*of_key, *(f"ARRAY(SELECT {value} FROM generate_series(1, {count}))" for value in values)]
+
+    def publish(self):
+        self.published += BATCH
+        return self.pages(self.publish_sql(self.published - BATCH, BATCH))
+
+    def finish(self):
+        """What was published last."""
+        return self.pages(statement("job_outcomes", "finish", *self.arrays(self.published - BATCH, BATCH, "9")))
+
+    def pass_through(self, batches):
+        """The pages of the last one's publish and finish."""
+        for _ in range(batches):
+            last = self.publish(), self.finish()
+        return last
+
+    def retry(self):
+        return self.pages(statement("job_outcomes", "retry", *self.arrays(
+            self.waiting, 200, "9", "1::smallint", "1::bigint", "1::bigint", "'x'")))
+
+    def page(self, after=FRONT):
+        """Of the first endpoint."""
+        return self.pages(statement("job_rows", "page", "'acme'", f"'{1:032x}'::uuid", after, "1", "100"))
+
+    def page_behind_a_row(self):
+        return self.page(f"'{self.waiting:032x}'::uuid")
+
+    def walk(self):
+        return self.pages(statement("job_rows", "walk", "''", FRONT, "200"))
+
+    def size(self):
+        return self.database.value("SELECT pg_total_relation_size('jobs')")
+
+
+@pytest.fixture
+def queue(postgres):
+    database = postgres.new_database()
+    apply_webhooks(database)
+    yield Queue(database)
+    database.drop()
+
+
+def test_an_old_snapshot_costs_what_is_gone_since_and_publishing_and_outcomes_nothing(queue):
+    batches = 10
+    fresh = queue.pass_through(1)
+    queue.database.query("VACUUM jobs")
+    retry, page, behind, walk = queue.retry(), queue.page(), queue.page_behind_a_row(), queue.walk()
+    with queue.database.server.connect(queue.database.name) as session:
+        session.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
+        session.execute("SELECT count(*) FROM jobs")
+        published, finished = queue.pass_through(batches)
+        gone = batches * BATCH
+        assert published < 1.2 * fresh[0] and finished < 1.2 * fresh[1]
+        assert queue.retry() < 1.4 * retry
+        assert queue.page_behind_a_row() < 2 * behind
+        assert queue.page() < page + A_JOB * gone / ENDPOINTS
+        assert queue.walk() < walk + A_JOB * gone
+        queue.database.query("VACUUM jobs")
+        assert queue.page_behind_a_row() < 2 * behind
+        assert queue.walk() < walk + A_JOB * gone
+    queue.walk()  # who passes them marks them
+    assert queue.walk() < walk + gone / 20
+    assert queue.page() < page + gone / ENDPOINTS / 5
+    queue.database.query("VACUUM jobs")
+    assert queue.walk() < 2 * walk
+    size = queue.size()
+    queue.pass_through(batches)
+    assert queue.size() < 1.3 * size, "room of what is gone is used again"
+
+
+def test_without_autovacuum_what_is_gone_is_passed_once(queue):
+    batches = 10
+    page, walk = queue.page(), queue.walk()
+    fresh = queue.pass_through(1)
+    published, finished = queue.pass_through(batches - 1)
+    gone = batches * BATCH
+    assert published < 1.2 * fresh[0] and finished < 1.2 * fresh[1]
+    queue.walk()
+    assert queue.page() < page + gone / ENDPOINTS / 5
+    assert queue.walk() < walk + gone / 20
