@@ -32,6 +32,11 @@ def store(postgres_server):
         database.query(
             f"INSERT INTO {table} (tenant_id, topic, payload, occurred_at, {columns}) SELECT 'acme', 'x', 'null', hl_time(1), {values} "
             f"FROM generate_series({JOBS} / 2, {JOBS} / 2 + 5000) AS n CROSS JOIN LATERAL (SELECT lpad(to_hex(n), 32, '0')::uuid AS id) AS m")
+    database.query(
+        "INSERT INTO endpoints (tenant_id, endpoint_id, version, url, secret, headers, enabled, paused, timeout_ms, max_in_flight,"
+        " rate_limit_rps, exact_limits, fifo, ordering, on_dead, fail_fast, keep_response, body, legacy_headers, created_at, updated_at)"
+        " SELECT 'acme', lpad(to_hex(n), 32, '0')::uuid, 1, 'http://example.com/', 's', '{}', true, false, 1, 1, 1, false, false,"
+        f" 'endpoint', 'continue', true, false, 'envelope', false, now(), now() FROM generate_series({JOBS} / 2, {JOBS} / 2 + 5000) AS n")
     yield database
     database.drop()
 
@@ -89,12 +94,12 @@ def keys(count):
 
 
 @pytest.mark.parametrize("tuples", [60, 0])
-def test_outcomes_are_written_by_the_key_also_when_the_planner_takes_the_tables_for_empty(store, tuples):
+def test_outcomes_and_runs_are_written_by_the_key_also_when_the_planner_takes_the_tables_for_empty(store, tuples):
     """As after a VACUUM of empty tables: the planner would read the index, and all outcomes for each of its entries."""
     count = 200
     tenants, endpoints, jobs, below = keys(count)
     numbers, texts = (f"ARRAY(SELECT {value} FROM generate_series(1, {count}))" for value in ("1", "'x'"))
-    for table in ("jobs", "dlq_events"):
+    for table in ("jobs", "dlq_events", "endpoints"):
         store.query(f"UPDATE pg_class SET reltuples = {tuples}, relpages = greatest(relpages, 1) WHERE oid = '{table}'::regclass")
     for sql in (
             statement("job_outcomes", "finish", tenants, endpoints, jobs, below),
@@ -104,7 +109,10 @@ def test_outcomes_are_written_by_the_key_also_when_the_planner_takes_the_tables_
             statement("job_outcomes", "bury", tenants, endpoints, jobs, below, f"{numbers}::smallint[]", f"{texts}::text[]",
                       f"{numbers}::smallint[]", f"{texts}::text[]", f"{numbers}::bigint[]"),
             statement("event_removal", "remove_jobs", tenants, endpoints, jobs),
+            statement("endpoint_runs", "write_runs", tenants, jobs, *[f"{numbers}::bigint[]"] * 4,
+                      "ARRAY[NULL]::text[]"),
             statement("job_rows", "read_events", tenants, jobs, jobs, f"{numbers}::bigint[]"),
+            statement("event_rows", "renew", tenants, jobs, f"ARRAY(SELECT hl_time(1) FROM generate_series(1, {count}))"),
             statement("requeue", "remove_letters", tenants, jobs)):
         read, plan = pages(store, sql)
         assert read < 20 * count and rows_looked_at(json.loads(plan)) <= count, f"{sql}\n{plan}"
