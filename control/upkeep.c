@@ -51,6 +51,9 @@ struct upkeep {
 	/* Of the worker: */
 	struct db *db; /* in a turn */
 	int64_t due_us[24]; /* steady, by task */
+	struct tenant_stats_run stats;
+	bool counting; /* the run is under way */
+	int64_t counting_us; /* that it has taken */
 	int64_t count_not_before_us, limit_not_before_us; /* steady */
 };
 
@@ -126,19 +129,50 @@ remove_endpoint_tests(struct upkeep *upkeep, struct error *err)
 	return remove_all(upkeep, test_rows_remove_old, err);
 }
 
-/* Counting takes as long as the tables are large: it has one part in so many of the time. */
-#define COUNTING_SHARE 50
+/*
+ * Counting takes as long as the tables are large: it has one part in so many of the time. No other task waits for more
+ * than a turn of it.
+ */
+#define COUNTING_SHARE 20
+#define COUNTING_PERIOD_MS MINUTE_MS
+#define COUNTING_TURN_US (100 * 1000)
+#define COUNTING_SLICE_ROWS 50000
+
+static int
+begin_counting(struct upkeep *upkeep, struct error *err)
+{
+	bool mine = false;
+	int rc = upkeep_claim(upkeep->db, "tenant_stats", COUNTING_PERIOD_MS, &mine, err);
+
+	if (rc != 0)
+		return rc;
+	upkeep->count_not_before_us = clock_steady_us() + COUNTING_PERIOD_MS * 1000;
+	upkeep->counting = mine;
+	upkeep->counting_us = 0;
+	if (mine)
+		tenant_stats_begin(&upkeep->stats, COUNTING_SLICE_ROWS);
+	return 0;
+}
 
 static int
 count_for_tenants(struct upkeep *upkeep, struct error *err)
 {
-	int64_t began_us = clock_steady_us();
-	int rc;
+	int64_t began_us = clock_steady_us(), now_us, next_us;
+	int rc = 0;
 
-	if (began_us < upkeep->count_not_before_us)
-		return 0;
-	rc = tenant_stats_count(upkeep->db, err);
-	upkeep->count_not_before_us = clock_steady_us() + (clock_steady_us() - began_us) * COUNTING_SHARE;
+	if (!upkeep->counting && began_us >= upkeep->count_not_before_us)
+		rc = begin_counting(upkeep, err);
+	if (rc != 0 || !upkeep->counting)
+		return rc;
+	do {
+		rc = tenant_stats_step(upkeep->db, &upkeep->stats, err);
+		now_us = clock_steady_us();
+	} while (rc == 0 && !upkeep->stats.done && now_us - began_us < COUNTING_TURN_US);
+	upkeep->counting_us += now_us - began_us;
+	upkeep->counting = !upkeep->stats.done;
+	next_us = now_us + upkeep->counting_us * COUNTING_SHARE;
+	if (!upkeep->counting && next_us > upkeep->count_not_before_us)
+		upkeep->count_not_before_us = next_us;
 	return rc;
 }
 
@@ -240,7 +274,7 @@ static const struct task {
     {"inbox_messages", 60 * MINUTE_MS, true, remove_inbox_messages},
     {"cancelled_jobs", 60 * MINUTE_MS, true, remove_cancelled_jobs},
     {"endpoint_tests", MINUTE_MS, true, remove_endpoint_tests},
-    {"tenant_stats", MINUTE_MS, true, count_for_tenants},
+    {"tenant_stats", 0, false, count_for_tenants}, /* it has its own row */
     {"queue_depth", 10 * SECOND_MS, false, tell_queue_depth},
     {"queue_limit", SECOND_MS, false, limit_queue_depth},
     {"deleted", SECOND_MS, false, remove_deleted},
@@ -333,6 +367,7 @@ upkeep_stop(struct upkeep *upkeep, int64_t until_us)
 	router_free(upkeep->replays.router);
 	retention_work_close(&upkeep->retention);
 	failing_endpoints_free(&upkeep->failing_endpoints);
+	tenant_stats_free(&upkeep->stats);
 	free(upkeep);
 	return true;
 }

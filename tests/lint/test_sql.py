@@ -41,6 +41,8 @@ OVER_TENANTS = {
     ("store/webhooks/secret_rows.c", "GROUP BY 1"): "the master key is one for all tenants",
     ("store/webhooks/test_rows.c", "ORDER BY requested_at"): "a node makes the tests of all tenants that it was asked for",
     ("store/webhooks/tenants.c", "AS bigint) FROM tenant_stats"): "an administrator counts those of all tenants",
+    ("store/webhooks/tenant_stats.c", "UPDATE tenant_stats SET "): "upkeep counts for all tenants",
+    ("store/webhooks/tenant_stats.c", "SELECT tenant_id FROM tenant_stats"): "upkeep counts for all tenants",
     ("store/webhooks/tenants.c", "count(tenant_id)"): "how many tenants there are",
 }
 

@@ -108,6 +108,17 @@ assert_figures(const char *tenant, int64_t queue, int64_t dead, int64_t events, 
 	db_rows_free(rows);
 }
 
+/* A whole run, in slices of so many rows. */
+static void
+count(uint32_t slice_rows)
+{
+	struct tenant_stats_run run = {0};
+
+	for (tenant_stats_begin(&run, slice_rows); !run.done;)
+		must(tenant_stats_step(db, &run, &err));
+	tenant_stats_free(&run);
+}
+
 static void
 test_each_tenant_has_its_own_figures_after_counting(void **state)
 {
@@ -116,14 +127,42 @@ test_each_tenant_has_its_own_figures_after_counting(void **state)
 	add_rows("one", 3);
 	add_rows("other", 1);
 	assert_figures("one", 0, 0, 0, 0);
-	must(tenant_stats_count(db, &err));
+	count(1000);
 	assert_figures("one", 1, 1, 3, 3);
 	assert_figures("other", 1, 1, 1, 1);
 	change("DELETE FROM jobs WHERE tenant_id = $1", "one");
 	change("DELETE FROM events WHERE tenant_id = $1", "one");
-	must(tenant_stats_count(db, &err));
+	count(1000);
 	assert_figures("one", 0, 1, 0, 3);
 	assert_figures("other", 1, 1, 1, 1);
+}
+
+/* Slices end in the middle of a tenant's rows and at their end, and have several tenants. */
+static void
+test_figures_are_the_same_whatever_slices_they_are_counted_in(void **state)
+{
+	static const int events[] = {1, 4, 2, 7, 1, 1};
+
+	for (uint32_t slice_rows = 2; slice_rows <= 9; slice_rows++) {
+		char tenant[6][16];
+
+		for (int i = 0; i < 6; i++) {
+			(void)snprintf(tenant[i], sizeof tenant[i], "sliced-%u-%d", slice_rows, i);
+			add_tenant(tenant[i]);
+			add_rows(tenant[i], events[i]);
+		}
+		count(slice_rows);
+		for (int i = 0; i < 6; i++)
+			assert_figures(tenant[i], 1, 1, events[i], events[i]);
+		for (int i = 0; i < 6; i++) {
+			change("DELETE FROM events WHERE tenant_id = $1", tenant[i]);
+			change("DELETE FROM attempts WHERE tenant_id = $1", tenant[i]);
+			change("DELETE FROM dlq WHERE tenant_id = $1", tenant[i]);
+		}
+		count(slice_rows);
+		for (int i = 0; i < 6; i++)
+			assert_figures(tenant[i], 1, 0, 0, 0);
+	}
 }
 
 static void
@@ -194,7 +233,7 @@ test_a_deleted_tenant_gets_no_figures_again(void **state)
 	add_tenant("gone");
 	add_rows("gone", 1);
 	change("UPDATE tenants SET deleted_at = hl_now() WHERE tenant_id = $1", "gone");
-	must(tenant_stats_count(db, &err));
+	count(1000);
 	assert_int_equal(rows_of("gone"), 0);
 }
 
@@ -259,6 +298,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_each_tenant_has_its_own_figures_after_counting),
+	    cmocka_unit_test(test_figures_are_the_same_whatever_slices_they_are_counted_in),
 	    cmocka_unit_test(test_tenants_are_found_of_which_more_jobs_wait_than_may),
 	    cmocka_unit_test(test_a_deleted_tenant_gets_no_figures_again),
 	    cmocka_unit_test(test_the_key_of_tokens_is_made_once),
