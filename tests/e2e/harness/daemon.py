@@ -69,6 +69,7 @@ class Daemon:
         self.options = options
         self.arguments = []
         self.launcher = []  # a command that becomes hooksd
+        self.program = BUILD_DIR / "hooksd"
         self.pass_fds = ()
         self.stderr = None  # what takes its log in the place of log_path
         self.ready_pattern = READY
@@ -109,7 +110,7 @@ class Daemon:
             self.log_start = log.tell()
             self.process = subprocess.Popen(
                 ["setpriv", "--pdeathsig", "TERM",  # if the tests are killed
-                 *self.launcher, BUILD_DIR / "hooksd", *self.arguments],
+                 *self.launcher, self.program, *self.arguments],
                 env=clean_environment(self.options),
                 cwd=self.directory,
                 stdin=subprocess.DEVNULL,
