@@ -9,7 +9,9 @@ import json
 import pytest
 
 from harness.dba import apply_webhooks
+from harness.deliveries import Endpoints
 from harness.statements import statement
+from harness.waiting import wait_until
 
 pytestmark = [pytest.mark.plain_postgres("it is about the table of one server"), pytest.mark.wanted_by("SLOW_TESTS")]
 
@@ -130,3 +132,28 @@ def test_without_autovacuum_what_is_gone_is_passed_once(queue):
     queue.walk()
     assert queue.page() < page + gone / ENDPOINTS / 5
     assert queue.walk() < walk + gone / 20
+
+
+def test_a_job_that_is_delivered_costs_an_insert_and_a_delete_however_old_a_snapshot_is(make_hookline, receiver):
+    hookline = make_hookline("postgres", STORAGE_TYPE="jsonl", HL_PUBLISHERS=1, HL_COURIERS=1).start()
+    hookline.query("ALTER TABLE jobs SET (autovacuum_enabled = off)")
+    tenant, count = hookline.new_tenant(), 2000
+    for number in range(10):
+        Endpoints(tenant, receiver).add(f"/in/{number}", f"orders.of.{number}", rate_limit_rps=10000)
+
+    def changes():
+        """Rows of jobs that were added, changed and removed, as sessions have told when they ended a transaction."""
+        tenant.client.post("/v1/events", {"topic": "nobody"})
+        return hookline.database.query("SELECT n_tup_ins, n_tup_upd, n_tup_del FROM pg_stat_user_tables WHERE relname = 'jobs'")[0]
+
+    with hookline.reader() as session:
+        session("BEGIN ISOLATION LEVEL REPEATABLE READ")
+        session("SELECT count(*) FROM jobs")
+        for first in range(0, count, 100):
+            events = [{"topic": f"orders.of.{number % 10}"} for number in range(first, first + 100)]
+            assert tenant.client.post("/v1/events/batch", events).status == 201
+        receiver.wait(count, timeout=60)
+        wait_until(lambda: hookline.value("SELECT count(*) FROM jobs") == 0, "every outcome to be committed")
+        wait_until(lambda: min(changes()[::2]) >= count, "PostgreSQL to know of it", 60)
+    assert changes() == (count, 0, count)
+    assert len(receiver.arrivals) == count
