@@ -284,6 +284,22 @@ resolve_webhook_processes(struct config *config, const struct given *given, stru
 	return 0;
 }
 
+#define NODE_TIMEOUT_SECS 30
+
+/* A node whose statement waits for as long as it may still says in time that it lives. */
+static int
+resolve_node_timeout(struct config *config, const struct given *given, struct error *err)
+{
+	uint32_t least = (3 * config->store_timeout_ms + 999) / 1000;
+
+	if (!is_given(given, OPTION_HL_NODE_TIMEOUT_SECS))
+		config->hl_node_timeout_secs = least > NODE_TIMEOUT_SECS ? least : NODE_TIMEOUT_SECS;
+	if (config->hl_node_timeout_secs >= least || config->hl_store != HL_STORE_POSTGRES)
+		return 0;
+	return option_refuse(&option_table[OPTION_HL_NODE_TIMEOUT_SECS], given->value[OPTION_HL_NODE_TIMEOUT_SECS], err,
+	    "must be at least three times STORE_TIMEOUT_MS, which is %" PRIu32, config->store_timeout_ms);
+}
+
 int
 config_load(struct config *config, int argc, char **argv, config_ring_need_fn *ring_need, struct error *err)
 {
@@ -302,7 +318,7 @@ config_load(struct config *config, int argc, char **argv, config_ring_need_fn *r
 	resolve_ring_path(config);
 	resolve_acceptors(config);
 	if (resolve_writers(config, &given, err) < 0 || resolve_webhook_processes(config, &given, err) < 0 ||
-	    resolve_limits(config, &given, err) < 0)
+	    resolve_node_timeout(config, &given, err) < 0 || resolve_limits(config, &given, err) < 0)
 		goto failed;
 
 	const struct ring_need need = ring_need(config);

@@ -37,11 +37,7 @@ void
 at_once_tell(const struct segment *segment, int64_t version)
 {
 	node_raise_changes_version(&segment->header->node, version);
-	for (uint32_t i = 0; i < segment->counts[ROLE_COURIER]; i++) {
-		struct wake wake = segment_wake(segment, ROLE_COURIER, i);
-
-		wake_up(&wake);
-	}
+	segment_wake_all(segment, ROLE_COURIER);
 }
 
 /* The names of other nodes that may act by an earlier version. Returns as db_query(). */

@@ -84,14 +84,14 @@ work_on(const struct notices *notices, struct db *db, const struct db_rows *foun
 
 	*did = node_read(&notices->segment->header->node, &making.node);
 	if (rc == 0 && *did)
-		rc = replay_node_is_there(db, making.node.node_id, making.node.epoch, did, err);
-	if (rc == 0 && *did)
 		rc = notice_lock(db, found, &rows, err);
 	*did = rc == 0 && db_rows_count(rows) > 0;
 	if (*did)
 		rc = publish(notices, db, rows, &making, &version, err);
 	if (rc == 0 && *did)
 		rc = notice_remove(db, found, err);
+	if (rc == 0 && *did)
+		rc = replay_hold_node(db, &making.node, err);
 	rc = db_end(db, rc, err);
 	db_rows_free(rows);
 	if (rc == 0 && version != 0)

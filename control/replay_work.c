@@ -120,7 +120,7 @@ run(struct replay_slice *slice, struct db_rows *rows, struct replay_progress *pr
 	return rc;
 }
 
-/* The node and the tenant are there. */
+/* The node is there. */
 static int
 run_request(
     struct replay_work *work, struct replay_slice *slice, struct db_rows *rows, int64_t *version, struct error *err)
@@ -155,14 +155,12 @@ replay_work_slice(struct replay_work *work, struct db *db, struct db_rows *rows,
 	struct replay_slice slice = {.db = db,
 	    .tenant_id = db_rows_text(rows, 0, REPLAY_COLUMN_TENANT).base,
 	    .request = &request,
-	    .node_id = there ? node.node_id : 0};
-	int rc = 0;
+	    .node_id = node.node_id};
+	int rc;
 
 	*version = 0;
-	if (there)
-		rc = replay_node_is_there(db, node.node_id, node.epoch, &there, err);
-	if (rc != 0 || !there)
-		return rc != 0 ? rc : REPLAY_NO_NODE;
+	if (!there)
+		return REPLAY_NO_NODE;
 	if (replay_request_read(db_rows_text(rows, 0, REPLAY_COLUMN_REQUEST), &request, &wrong)) {
 		rc = run_request(work, &slice, rows, version, err);
 	} else {
@@ -170,7 +168,7 @@ replay_work_slice(struct replay_work *work, struct db *db, struct db_rows *rows,
 		rc = DB_REFUSED;
 	}
 	replay_request_free(&request);
-	return rc;
+	return rc == 0 ? replay_hold_node(db, &node, err) : rc;
 }
 
 /* ---- the turn ---- */

@@ -43,16 +43,14 @@ static int
 move(const struct request *request, const struct requeued *letters, uint32_t count, struct error *err)
 {
 	struct node_row node = {0};
-	bool there = node_read(&request->context->segment->header->node, &node);
-	int rc = there ? replay_node_is_there(request->db, node.node_id, node.epoch, &there, err) : 0;
+	int rc;
 
-	if (rc != 0)
-		return rc;
-	if (!there) {
+	if (!node_read(&request->context->segment->header->node, &node)) {
 		(void)error_set(err, "this node has no row in delivery_nodes now");
 		return DB_BUSY;
 	}
-	return requeue_move(request->db, request->caller.tenant_id, node.node_id, letters, count, err);
+	rc = requeue_move(request->db, request->caller.tenant_id, node.node_id, letters, count, err);
+	return rc == 0 ? replay_hold_node(request->db, &node, err) : rc;
 }
 
 static struct requeued

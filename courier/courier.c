@@ -108,10 +108,21 @@ begin_or_bury(struct courier *c, struct job *job)
 		begin(c, job);
 }
 
+/* The jobs in memory are still this node's. */
+static bool
+may_begin(const struct courier *c)
+{
+	int64_t until_us = node_attempts_until_us(c->node);
+	struct node_row row;
+
+	return c->started && !c->draining && node_read(c->node, &row) && row.epoch == c->epoch &&
+	       (until_us == INT64_MAX || clock_boot_us() < until_us);
+}
+
 static void
 begin_attempts(struct courier *c)
 {
-	if (!c->started || c->draining)
+	if (!may_begin(c))
 		return;
 	for (uint32_t n = 0; c->jobs.in_flight < COURIER_IN_FLIGHT_MOST && reports_have_room(&c->reports); n++) {
 		struct queue *queue = ready_next(&c->ready);
@@ -207,6 +218,8 @@ take(struct courier *c, struct news *news, int64_t now_us)
 	switch (news->kind) {
 	case NEWS_STARTED:
 		c->started = true;
+		c->epoch = news->epoch;
+		c->parcels.since_us = node_since_us(c->node);
 		return;
 	case NEWS_COMMITTED:
 		jobs_committed(&c->jobs, news->released);
@@ -300,8 +313,9 @@ wake_store_thread(struct courier *c)
 bool
 courier_has_work(const struct courier *c)
 {
-	return !c->draining && (parcels_wait(&c->parcels) || node_changes_version(c->node) != c->told_version ||
-				   (courier_missed(c->slot) != c->missed && !c->walk_wanted));
+	return !c->draining &&
+	       ((c->started && parcels_wait(&c->parcels)) || node_changes_version(c->node) != c->told_version ||
+		   (courier_missed(c->slot) != c->missed && !c->walk_wanted));
 }
 
 static int64_t
@@ -358,7 +372,7 @@ courier_turn(struct courier *c)
 	ready_advance(&c->ready, now_us);
 	cancelled_forget(&c->parcels.cancelled, now_us);
 	/* Parcels before pages: a page then knows most of its youngest rows. */
-	if (!c->draining)
+	if (c->started && !c->draining)
 		(void)parcels_take(&c->parcels, &c->jobs, now_us, clock_boot_us());
 	take_news(c, now_us);
 	begin_attempts(c);

@@ -33,6 +33,7 @@ struct courier {
 	struct pages pages;
 	struct tests tests;
 	bool started; /* what the predecessor left is committed */
+	int64_t epoch; /* of the node's row whose jobs are in memory, when started */
 	bool draining;
 	bool walking, walk_wanted;
 	bool walk_again; /* after the next walk: a publisher may commit by what it knew before a pause began or ended */

@@ -16,7 +16,8 @@
 #include "event/transform.h"
 
 enum news_kind {
-	NEWS_STARTED, /* what the predecessor left on the lane is written; the node has a row: errands are fulfilled */
+	NEWS_STARTED, /* what the predecessor left on the lane is written; the node has a row, of `epoch`: errands are
+			 fulfilled */
 	NEWS_COMMITTED, /* outcomes up to lane position `released` */
 	NEWS_REFUSED, /* the store takes the outcome at `position` of job `id` in no form: the row stays as it is */
 	NEWS_ENDPOINT, /* config; NULL: there is no such endpoint, or it is deleted */
@@ -56,7 +57,7 @@ struct news {
 	struct endpoint_config *config; /* of ENDPOINT, TEST */
 	struct transform *transform;
 	uint32_t released, position; /* of COMMITTED; of REFUSED: what lane_publish() returned */
-	int64_t version;
+	int64_t version, epoch; /* of CHANGED; of STARTED: the row's */
 	struct pauses pauses; /* of PAUSED */
 	struct page_row *rows; /* of PAGE */
 	uint32_t row_count;

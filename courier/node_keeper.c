@@ -5,6 +5,9 @@
  */
 #include "courier/node_keeper.h"
 
+#include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -13,14 +16,16 @@
 #include "base/crypto.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "courier/adoption.h"
 #include "courier/copy_guard.h"
 #include "courier/node_file.h"
 #include "store/webhooks/changes.h"
 #include "store/webhooks/node_rows.h"
 
-#define BEAT_US (5 * 1000 * 1000)
 /* How often is looked whether couriers act by a newer version than the row says: other nodes wait for that. */
 #define LOOK_US (20 * 1000)
+#define BEAT_AGAIN_US (1 * INT64_C(1000000)) /* after a heartbeat that has failed; other work goes on meanwhile */
+#define SESSIONS_BYTES (12 * (PUBLISHERS_MAX + COURIERS_MAX) + 3)
 
 struct node_keeper {
 	const struct config *config;
@@ -28,7 +33,10 @@ struct node_keeper {
 	bool has_file; /* file is what the disk has */
 	struct node_file file;
 	int64_t beat_us; /* steady: the next heartbeat */
+	int64_t not_before_us; /* steady: no heartbeat */
 	int64_t told_version; /* what the row has as seen_version */
+	bool alone; /* at the last heartbeat */
+	struct adoption adoption;
 };
 
 struct node_keeper *
@@ -38,6 +46,7 @@ node_keeper_new(const struct config *config, const struct segment *segment)
 
 	keeper->config = config;
 	keeper->segment = segment;
+	adoption_open(&keeper->adoption, config, segment);
 	return keeper;
 }
 
@@ -86,22 +95,29 @@ write_file(struct node_keeper *keeper, const struct node_file *file, struct erro
 	return rc;
 }
 
+static int64_t
+timeout_ms(const struct node_keeper *keeper)
+{
+	return keeper->config->hl_node_timeout_secs * INT64_C(1000);
+}
+
 /* After a claim that was not finished: which epoch the row has. */
 static int
 find_epoch(struct node_keeper *keeper, struct db *db, int64_t version, struct error *err)
 {
 	const struct node_row next = {.node_id = keeper->file.node_id, .epoch = keeper->file.next_epoch};
+	const struct node_beat beat = {.seen_version = version, .timeout_ms = timeout_ms(keeper)};
+	struct node_pulse pulse = {.ours = false};
 	int64_t node_id = next.node_id;
-	bool ours;
 	int rc;
 
 	if (node_id == 0) {
 		rc = node_rows_find(db, next.epoch, &node_id, err);
-		ours = node_id != 0;
+		pulse.ours = node_id != 0;
 	} else {
-		rc = node_rows_beat(db, &next, version, &ours, err);
+		rc = node_rows_beat(db, &next, &beat, &pulse, err);
 	}
-	if (rc == 0 && ours)
+	if (rc == 0 && pulse.ours)
 		keeper->file = (struct node_file){node_id, next.epoch, next.epoch};
 	return rc;
 }
@@ -115,11 +131,13 @@ new_epoch(void)
 	return (int64_t)(number >> 2) + 1;
 }
 
+/* Jobs that were handed over before the node got another number are left in rows, which may be another node's. */
 static int
 swap_epoch(struct node_keeper *keeper, struct db *db, int64_t version, struct node_row *row, struct error *err)
 {
 	struct node_file file = keeper->file;
 	char host[256] = "";
+	bool fresh;
 	int rc;
 
 	file.next_epoch = new_epoch();
@@ -132,29 +150,44 @@ swap_epoch(struct node_keeper *keeper, struct db *db, int64_t version, struct no
 	    .other_epoch = file.epoch,
 	    .next_epoch = file.next_epoch,
 	    .name = host,
-	    .seen_version = version};
-	rc = node_rows_claim(db, &claim, row, err);
+	    .seen_version = version,
+	    .timeout_ms = timeout_ms(keeper)};
+	rc = node_rows_claim(db, &claim, row, &fresh, err);
 	if (rc != 0)
 		return rc;
+	if (fresh)
+		node_set_since_us(&keeper->segment->header->node, clock_boot_us());
 	file = (struct node_file){.node_id = row->node_id, .epoch = row->epoch, .next_epoch = row->epoch};
 	return write_file(keeper, &file, err);
 }
 
+/* A heartbeat that began at that instant of CLOCK_BOOTTIME has reached the store. */
 static void
-wake_role(const struct segment *segment, enum role role)
+set_attempts_until(const struct node_keeper *keeper, int64_t sent_boot_us)
 {
-	for (uint32_t i = 0; i < segment->counts[role]; i++) {
-		struct wake wake = segment_wake(segment, role, i);
+	struct node_words *words = &keeper->segment->header->node;
+	bool stopped = clock_boot_us() >= node_attempts_until_us(words);
+	bool others = keeper->config->hl_store == HL_STORE_POSTGRES;
 
-		wake_up(&wake);
-	}
+	node_set_attempts_until_us(words, others ? sent_boot_us + adoption_attempts_us(keeper->config) : INT64_MAX);
+	if (stopped)
+		segment_wake_all(keeper->segment, ROLE_COURIER);
+}
+
+void
+node_keeper_failed(const struct node_keeper *keeper)
+{
+	int64_t boot_us = clock_boot_us();
+
+	if (keeper->alone && boot_us < node_attempts_until_us(&keeper->segment->header->node))
+		set_attempts_until(keeper, boot_us);
 }
 
 static int
 claim(struct node_keeper *keeper, struct db *db, struct error *err)
 {
 	struct node_row row;
-	int64_t version;
+	int64_t version, boot_us = clock_boot_us();
 	int rc = keeper->has_file ? 0 : read_file(keeper, err);
 
 	if (rc == 0)
@@ -168,46 +201,91 @@ claim(struct node_keeper *keeper, struct db *db, struct error *err)
 	if (rc != 0)
 		return rc;
 	keeper->told_version = version;
-	keeper->beat_us = clock_steady_us() + BEAT_US;
+	keeper->beat_us = 0; /* a heartbeat also tells whether there are other nodes */
+	keeper->alone = false;
+	adoption_open(&keeper->adoption, keeper->config, keeper->segment);
+	set_attempts_until(keeper, boot_us);
 	node_write(&keeper->segment->header->node, &row);
-	wake_role(keeper->segment, ROLE_PUBLISHER);
-	wake_role(keeper->segment, ROLE_COURIER);
+	segment_wake_all(keeper->segment, ROLE_PUBLISHER);
+	segment_wake_all(keeper->segment, ROLE_COURIER);
 	log_info("this node has a row in delivery_nodes", LOG_INT("node_id", row.node_id));
 	return 0;
 }
 
 /* ---- heartbeats ---- */
 
-static int
-beat(struct node_keeper *keeper, const struct node_row *row, struct db *db, struct error *err)
+/* Of the processes that may add many rows at once all the time: a COPY is ended by no timeout of the server. */
+static const char *
+write_sessions(const struct segment *segment, char text[SESSIONS_BYTES])
 {
-	int64_t version = least_seen(keeper);
-	bool ours;
-	int rc = node_rows_beat(db, row, version, &ours, err);
+	static const enum role roles[] = {ROLE_PUBLISHER, ROLE_COURIER};
+	size_t len = 0;
 
-	if (rc != 0)
+	text[len++] = '{';
+	for (size_t r = 0; r < sizeof roles / sizeof *roles; r++)
+		for (uint32_t i = 0; i < segment->counts[roles[r]]; i++) {
+			int32_t pid = slot_session(segment_slot(segment, roles[r], i));
+
+			if (pid > 0)
+				len += (size_t)snprintf(
+				    text + len, SESSIONS_BYTES - len, "%s%" PRId32, len > 1 ? "," : "", pid);
+		}
+	assert(len + 1 < SESSIONS_BYTES);
+	text[len] = '}';
+	text[len + 1] = '\0';
+	return text;
+}
+
+static int
+say_alive(struct node_keeper *keeper, const struct node_row *row, struct db *db, struct error *err)
+{
+	int64_t version = least_seen(keeper), now_us = clock_steady_us(), boot_us = clock_boot_us();
+	char sessions[SESSIONS_BYTES];
+	const struct node_beat beat = {.seen_version = version,
+	    .sessions = write_sessions(keeper->segment, sessions),
+	    .timeout_ms = timeout_ms(keeper)};
+	struct node_pulse pulse;
+	int rc = node_rows_beat(db, row, &beat, &pulse, err);
+
+	if (rc != 0) {
+		keeper->not_before_us = clock_steady_us() + BEAT_AGAIN_US;
 		return rc;
+	}
 	keeper->told_version = version;
-	keeper->beat_us = clock_steady_us() + BEAT_US;
-	if (!ours) {
+	keeper->beat_us = now_us + adoption_beat_us(keeper->config);
+	if (!pulse.ours) {
 		log_warning("this node's row in delivery_nodes is another's: the node gets another row",
 		    LOG_INT("node_id", row->node_id));
+		keeper->alone = false;
 		node_write(&keeper->segment->header->node, &(struct node_row){0});
+		return 0;
 	}
-	return 0;
+	keeper->alone = pulse.alone;
+	set_attempts_until(keeper, boot_us);
+	return adoption_beaten(&keeper->adoption, db, row, &beat, &pulse, now_us, err);
+}
+
+static int64_t
+beat_due_us(const struct node_keeper *keeper)
+{
+	int64_t due_us = keeper->beat_us, look_us = clock_steady_us() + LOOK_US;
+
+	if (node_changes_version(&keeper->segment->header->node) > keeper->told_version && look_us < due_us)
+		due_us = look_us;
+	if (least_seen(keeper) != keeper->told_version)
+		due_us = 0;
+	return due_us > keeper->not_before_us ? due_us : keeper->not_before_us;
 }
 
 int64_t
 node_keeper_due_us(const struct node_keeper *keeper)
 {
-	const struct node_words *words = &keeper->segment->header->node;
-	int64_t look_us = clock_steady_us() + LOOK_US;
+	int64_t beat_us = beat_due_us(keeper), move_us = adoption_due_us(&keeper->adoption);
 	struct node_row row;
 
-	if (!node_read(words, &row) || least_seen(keeper) != keeper->told_version)
+	if (!node_read(&keeper->segment->header->node, &row))
 		return 0;
-	return node_changes_version(words) > keeper->told_version && look_us < keeper->beat_us ? look_us
-											       : keeper->beat_us;
+	return beat_us < move_us ? beat_us : move_us;
 }
 
 int
@@ -215,7 +293,11 @@ node_keeper_step(struct node_keeper *keeper, struct db *db, struct error *err)
 {
 	struct node_row row;
 
-	return node_read(&keeper->segment->header->node, &row) ? beat(keeper, &row, db, err) : claim(keeper, db, err);
+	if (!node_read(&keeper->segment->header->node, &row))
+		return claim(keeper, db, err);
+	if (beat_due_us(keeper) <= clock_steady_us())
+		return say_alive(keeper, &row, db, err);
+	return adoption_step(&keeper->adoption, db, &row, err);
 }
 
 int

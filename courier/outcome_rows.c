@@ -49,8 +49,8 @@ at_most(uint32_t number, uint32_t most)
 }
 
 static struct job_outcome
-job_of(
-    const struct outcome *outcome, const struct outcome_form *form, int64_t now_ms, char reason[OUTCOME_STATUS_BYTES])
+job_of(const struct outcome *outcome, const struct outcome_form *form, int64_t node_id, int64_t now_ms,
+    char reason[OUTCOME_STATUS_BYTES])
 {
 	const struct outcome_job *job = &outcome->job;
 	uint32_t count = at_most(job->attempt_count, JOB_ATTEMPTS_MAX);
@@ -60,6 +60,7 @@ job_of(
 	    .endpoint_id = job->endpoint_id,
 	    .job_id = job->job_id,
 	    .event_id = job->event_id,
+	    .node_id = node_id,
 	    .attempt_count = count,
 	    /* What did not count as an attempt leaves the number as it is. */
 	    .below = outcome->charged ? count : count + 1,
@@ -144,7 +145,7 @@ change_jobs(struct outcome_rows *rows, struct db *db, const struct outcome *cons
 
 			if (!last || (int)outcomes[i]->kind != kind)
 				continue;
-			rows->jobs[jobs] = job_of(outcomes[i], form, now_ms, rows->reasons[jobs]);
+			rows->jobs[jobs] = job_of(outcomes[i], form, rows->node_id, now_ms, rows->reasons[jobs]);
 			jobs++;
 		}
 		rc = (form->ends ? changes[kind] : job_outcomes_retry)(db, rows->jobs, jobs, &changed, err);
@@ -209,11 +210,7 @@ spread_version(const struct outcome_rows *rows)
 	if (rows->version == 0)
 		return;
 	node_raise_changes_version(&rows->segment->header->node, rows->version);
-	for (uint32_t i = 0; i < rows->segment->counts[ROLE_COURIER]; i++) {
-		struct wake wake = segment_wake(rows->segment, ROLE_COURIER, i);
-
-		wake_up(&wake);
-	}
+	segment_wake_all(rows->segment, ROLE_COURIER);
 }
 
 /* ---- transactions ---- */

@@ -31,6 +31,7 @@ struct outcome_rows {
 	const struct segment *segment;
 	struct process_slot *slot; /* the courier's; its store thread alone counts disabled endpoints there */
 	struct uuid_source ids;
+	int64_t node_id; /* the caller sets it: jobs of other nodes are not changed; 0: those of any are */
 	bool repeats; /* what stands first on the lane may be stored already; the caller clears it */
 	bool missing; /* of the jobs that the open transaction has changed, some had no rows */
 	int64_t version; /* of changes, that the open transaction has raised; 0: none */

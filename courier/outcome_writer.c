@@ -237,11 +237,14 @@ adapt(struct outcome_writer *writer, bool failed)
 }
 
 int
-outcome_writer_write(struct outcome_writer *writer, struct db *db, uint32_t *released, struct error *err)
+outcome_writer_write(
+    struct outcome_writer *writer, struct db *db, int64_t node_id, uint32_t *released, struct error *err)
 {
 	uint32_t behind = gather(writer);
-	int rc = write_all(writer, db, err);
+	int rc;
 
+	writer->rows.node_id = node_id;
+	rc = write_all(writer, db, err);
 	adapt(writer, rc < 0);
 	writer->rows.repeats = rc != 0;
 	if (rc != 0)

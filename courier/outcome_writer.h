@@ -30,10 +30,11 @@ void outcome_writer_free(struct outcome_writer *writer);
 uint32_t outcome_writer_waiting(const struct outcome_writer *writer);
 
 /*
- * Writes some hundred outcomes and releases them; *released: the lane's position behind them. When one of them
- * is damaged, the courier's `missed` goes up. As db_commit() without DB_REFUSED. After any result but 0 the outcomes
- * stay on the lane, some of them perhaps stored already.
+ * Writes some hundred outcomes and releases them; *released: the lane's position behind them. node_id: the node's,
+ * whose jobs alone are changed. When one of the outcomes is damaged, the courier's `missed` goes up. As db_commit()
+ * without DB_REFUSED. After any result but 0 the outcomes stay on the lane, some of them perhaps stored already.
  */
-int outcome_writer_write(struct outcome_writer *writer, struct db *db, uint32_t *released, struct error *err);
+int outcome_writer_write(
+    struct outcome_writer *writer, struct db *db, int64_t node_id, uint32_t *released, struct error *err);
 
 #endif

@@ -13,7 +13,7 @@
 struct taking {
 	struct jobs *jobs;
 	const struct cancelled *cancelled;
-	int64_t now_us, boot_us, wall_us;
+	int64_t since_us, now_us, boot_us, wall_us;
 };
 
 /* Takes one job, or leaves it in its row. *copy: of the event, made for the first job that is taken. */
@@ -36,9 +36,11 @@ take_job(const struct taking *taking, const struct handover *handover, const str
 		look_unmarked(jobs->look, queue, taking->now_us);
 		return;
 	}
-	if (age_us > OLD_PARCEL_US || queue->held_until_us - taking->now_us > LOOK_AHEAD_US ||
-	    !jobs_has_room(jobs, queue, event->length)) {
-		look_leave(jobs->look, queue, taking->now_us + (age_us < YOUNG_ROW_US ? YOUNG_ROW_US - age_us : 0));
+	/* One of the future is of before a restart of the machine. */
+	if (age_us < 0 || age_us > OLD_PARCEL_US || handover->begun_us < taking->since_us ||
+	    queue->held_until_us - taking->now_us > LOOK_AHEAD_US || !jobs_has_room(jobs, queue, event->length)) {
+		look_leave(jobs->look, queue,
+		    taking->now_us + (age_us >= 0 && age_us < YOUNG_ROW_US ? YOUNG_ROW_US - age_us : 0));
 		return;
 	}
 	memcpy(facts.transform_id, job->transform_id, sizeof facts.transform_id);
@@ -73,7 +75,7 @@ take_parcel(struct parcels *parcels, const struct taking *taking, const struct p
 bool
 parcels_take(struct parcels *parcels, struct jobs *jobs, int64_t now_us, int64_t boot_us)
 {
-	const struct taking taking = {jobs, &parcels->cancelled, now_us, boot_us, clock_wall_us()};
+	const struct taking taking = {jobs, &parcels->cancelled, parcels->since_us, now_us, boot_us, clock_wall_us()};
 	bool any = false;
 
 	for (uint32_t i = 0; i < parcels->count; i++) {

@@ -16,6 +16,7 @@ struct parcels {
 	struct lane lanes[PUBLISHERS_MAX]; /* of each publisher, with their arenas */
 	uint32_t count;
 	struct cancelled cancelled; /* jobs that are not taken */
+	int64_t since_us; /* node_since_us(): jobs that are older are left in rows, which may be another node's */
 	bool damaged; /* a parcel could not be read: its jobs are in rows of unknown endpoints. The caller clears it */
 };
 

@@ -1,11 +1,11 @@
 /*
- * The node's row comes and goes by shm/node.h, which courier 0 writes. No page is read before what the predecessor left
- * on the lane is written: its rows would be those of before.
+ * The node's row comes and goes by shm/node.h, which courier 0 writes. It is looked after first in each turn: whatever
+ * keeps outcomes from being written, the node says that it lives. No page is read before what the predecessor left on
+ * the lane is written: its rows would be those of before.
  */
 #include "courier/store_duties.h"
 
 #include <stdlib.h>
-#include <string.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -81,6 +81,18 @@ count(const struct store_duties *duties, enum counter counter)
 
 /* ---- outcomes ---- */
 
+/*
+ * Outcomes change jobs of this node alone: they wait until it has a row in delivery_nodes. What a process left before
+ * the node's row was adopted then changes no job.
+ */
+static uint32_t
+writable(const struct store_duties *duties)
+{
+	struct node_row row;
+
+	return node_read(&duties->segment->header->node, &row) ? outcome_writer_waiting(duties->writer) : 0;
+}
+
 bool
 store_duties_outcomes_wait(const struct store_duties *duties)
 {
@@ -90,9 +102,20 @@ store_duties_outcomes_wait(const struct store_duties *duties)
 int
 store_duties_write_outcomes(struct store_duties *duties, struct db *db, struct error *err)
 {
+	const struct node_words *node = &duties->segment->header->node;
+	struct node_row row;
 	struct news *news;
 	uint32_t released;
-	int rc = outcome_writer_write(duties->writer, db, &released, err);
+	int rc = 0;
+
+	if (!node_read(node, &row) && duties->keeper != NULL)
+		rc = node_keeper_step(duties->keeper, db, err);
+	if (rc == 0 && !node_read(node, &row)) {
+		(void)error_set(err, "this node has no row in delivery_nodes yet");
+		rc = DB_BUSY;
+	}
+	if (rc == 0)
+		rc = outcome_writer_write(duties->writer, db, row.node_id, &released, err);
 
 	count(duties, rc == 0 ? COUNTER_OUTCOMES_STORED : COUNTER_OUTCOMES_FAILED);
 	if (rc != 0)
@@ -107,7 +130,7 @@ store_duties_write_outcomes(struct store_duties *duties, struct db *db, struct e
 static int64_t
 outcomes_due_us(const struct store_duties *duties)
 {
-	uint32_t waiting = outcome_writer_waiting(duties->writer);
+	uint32_t waiting = writable(duties);
 
 	return waiting == 0 ? INT64_MAX : waiting >= OUTCOMES_SOON ? 0 : duties->outcomes_due_us;
 }
@@ -124,12 +147,19 @@ write_outcomes(struct store_duties *duties, struct db *db, bool *worked, struct 
 		duties->outcomes_due_us = now_us + OUTCOME_GAP_US;
 		rc = store_duties_write_outcomes(duties, db, err);
 	}
-	if (rc == 0 && !store_duties_outcomes_wait(duties))
+	if (rc == 0 && outcome_writer_waiting(duties->writer) == 0)
 		duties->lane_was_empty = true;
 	return rc;
 }
 
 /* ---- the node ---- */
+
+void
+store_duties_failed(const struct store_duties *duties)
+{
+	if (duties->keeper != NULL)
+		node_keeper_failed(duties->keeper);
+}
 
 static int
 keep_node(struct store_duties *duties, struct db *db, bool *worked, struct error *err)
@@ -170,7 +200,10 @@ tell_node(struct store_duties *duties, struct db *db, bool *worked, struct error
 		*worked = true;
 	}
 	if (there && duties->node.node_id == 0 && duties->lane_was_empty && knows_pauses(duties)) {
-		news_put(duties->news, news_new(NEWS_STARTED, NULL, NULL));
+		struct news *news = news_new(NEWS_STARTED, NULL, NULL);
+
+		news->epoch = row.epoch;
+		news_put(duties->news, news);
 		duties->node = row;
 		*worked = true;
 	}
@@ -361,7 +394,7 @@ store_duties_turn(
     struct store_duties *duties, struct db *db, struct errand *errand, bool *done, bool *worked, struct error *err)
 {
 	static int (*const parts[])(struct store_duties * duties, struct db * db, bool *worked, struct error *err) = {
-	    write_outcomes, keep_node, follow, tell_node, hold, write_runs};
+	    keep_node, write_outcomes, follow, tell_node, hold, write_runs};
 	int rc = 0;
 
 	*done = *worked = false;

@@ -1,6 +1,6 @@
 /*
- * What the store thread does, in turns: a turn does a part of each thing that is due, outcomes first. So nothing waits
- * for longer than a part of each other thing takes. For the store thread.
+ * What the store thread does, in turns: a turn does a part of each thing that is due, the node's row first, then
+ * outcomes. So nothing waits for longer than a part of each other thing takes. For the store thread.
  */
 #ifndef COURIER_STORE_DUTIES_H
 #define COURIER_STORE_DUTIES_H
@@ -32,6 +32,9 @@ void store_duties_free(struct store_duties *duties);
 int store_duties_turn(struct store_duties *duties, struct db *db, struct errand *errand, bool *done, bool *worked,
     struct error *err); /* six: the turn's work, its two results, and the error */
 
+/* A turn has returned another result than 0, or there is no connection for one. */
+void store_duties_failed(const struct store_duties *duties);
+
 /* When a turn is due again, by the steady clock, apart from errands and outcomes. */
 int64_t store_duties_due_us(const struct store_duties *duties);
 
@@ -42,8 +45,8 @@ bool store_duties_take_errands(const struct store_duties *duties);
 bool store_duties_outcomes_wait(const struct store_duties *duties);
 
 /*
- * For the end: writes some of the outcomes that wait, as a turn does; then, when none wait, what else is to be said.
- * Return as a turn.
+ * For the end: writes some of the outcomes that wait, as a turn does, DB_BUSY while the node has no row; then, when
+ * none wait, what else is to be said. Return as a turn.
  */
 int store_duties_write_outcomes(struct store_duties *duties, struct db *db, struct error *err);
 int store_duties_leave(struct store_duties *duties, struct db *db, struct error *err);

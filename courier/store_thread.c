@@ -67,6 +67,12 @@ beat(void *context)
 	may_be_silent(context, SILENT_US);
 }
 
+static void
+session(void *context, int32_t pid)
+{
+	slot_set_session(context, pid);
+}
+
 static int64_t
 stop_us(void *context)
 {
@@ -222,6 +228,8 @@ run(void *argument)
 		int rc = turn(thread, &worked, &err);
 		if (stop_us(thread) != INT64_MAX && rc != 0)
 			break;
+		if (rc != 0)
+			store_duties_failed(thread->duties);
 		tell(thread, rc, &err);
 		rest(thread, rc, worked);
 	}
@@ -345,6 +353,8 @@ open_parts(struct store_thread *thread, uint32_t courier, struct error *err)
 	thread->turn.env.heartbeat_context = thread;
 	thread->turn.env.heartbeat = beat;
 	thread->turn.env.until_us = stop_us;
+	thread->turn.env.session_context = &slot->process;
+	thread->turn.env.session = session;
 	thread->duties = store_duties_new(thread->config, thread->segment, courier, &thread->lane, &thread->news);
 	return 0;
 }

@@ -151,6 +151,19 @@ add_pauses(cJSON *deliveries, const struct segment *segment)
 	cJSON_AddNumberToObject(deliveries, "paused_tenants", (double)segment_level_sum(segment, LEVEL_TENANTS_PAUSED));
 }
 
+/* Which node it is, and whether its couriers begin no attempt because another one may have taken the jobs over. */
+static void
+add_node(cJSON *webhooks, cJSON *deliveries, const struct node_words *words)
+{
+	struct node_row row;
+	bool there = node_read(words, &row);
+
+	if (there)
+		cJSON_AddNumberToObject(webhooks, "node_id", (double)row.node_id);
+	cJSON_AddBoolToObject(
+	    deliveries, "waiting_for_store", !there || clock_boot_us() >= node_attempts_until_us(words));
+}
+
 static void
 add_webhooks(cJSON *tree, const struct acceptor *acceptor)
 {
@@ -169,6 +182,7 @@ add_webhooks(cJSON *tree, const struct acceptor *acceptor)
 	cJSON_AddNumberToObject(
 	    deliveries, "in_memory", (double)segment_level_sum(acceptor->segment, LEVEL_COURIER_JOBS));
 	add_pauses(deliveries, acceptor->segment);
+	add_node(webhooks, deliveries, &acceptor->segment->header->node);
 }
 
 void

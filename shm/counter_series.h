@@ -67,6 +67,8 @@ enum death { DEATH_SIGNAL, DEATH_EXIT, DEATH_STUCK, DEATH_SIGABRT, DEATH_SIGKILL
 	X(ENDPOINTS_DISABLED_410, ENDPOINTS_DISABLED, "reason=\"http_410\"")                                           \
 	X(ENDPOINTS_DISABLED_BY_REPLY, ENDPOINTS_DISABLED, "reason=\"asked_for_by_reply\"")                            \
 	X(ENDPOINTS_DISABLED_ONLY_FAILED, ENDPOINTS_DISABLED, "reason=\"failed_for_5_days\"")                          \
+	X(NODES_ADOPTED, NODES_ADOPTED, "")                                                                            \
+	X(JOBS_ADOPTED, JOBS_ADOPTED, "")                                                                              \
 	X(ACCEPTED_STORED, REQUESTS_ACCEPTED, "ack=\"stored\"")                                                        \
 	X(ACCEPTED_SPOOLED, REQUESTS_ACCEPTED, "ack=\"spooled\"")                                                      \
 	X(ACCEPTED_QUEUED, REQUESTS_ACCEPTED, "ack=\"queued\"")                                                        \

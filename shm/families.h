@@ -112,6 +112,9 @@ enum family_kind { KIND_COUNTER, KIND_GAUGE, KIND_HISTOGRAM, KIND_INFO };
 	    "Endpoints that the service has disabled because of what deliveries came to.")                             \
 	X(EMBEDDED_LOG, GAUGE, "embedded_log_bytes", "bytes", "",                                                      \
 	    "Write-ahead log of the embedded store; it grows while another program keeps a transaction open.")         \
+	X(NODES_ADOPTED, COUNTER, "nodes_adopted_total", "nodes", "",                                                  \
+	    "Nodes that had stopped or were silent, and whose jobs this node has taken over.")                         \
+	X(JOBS_ADOPTED, COUNTER, "jobs_adopted_total", "jobs", "", "Jobs taken over from other nodes.")                \
 	X(COURIER_JOBS, GAUGE, "courier_jobs", "jobs", "", "Jobs in the memory of couriers; others are in rows only.") \
 	X(COURIER_BYTES, GAUGE, "courier_memory_bytes", "bytes", "",                                                   \
 	    "Memory of couriers that jobs and their events take, of HL_COURIER_BYTES each.")                           \

@@ -33,6 +33,34 @@ node_write(struct node_words *words, const struct node_row *row)
 }
 
 int64_t
+node_since_us(const struct node_words *words)
+{
+	return word_load(&words->since_us);
+}
+
+void
+node_set_since_us(struct node_words *words, int64_t boot_us)
+{
+	word_store(&words->since_us, boot_us);
+}
+
+int64_t
+node_attempts_until_us(const struct node_words *words)
+{
+	int64_t boot_us = word_load(&words->attempts_until_us);
+
+	ck_pr_fence_acquire();
+	return boot_us;
+}
+
+void
+node_set_attempts_until_us(struct node_words *words, int64_t boot_us)
+{
+	ck_pr_fence_release();
+	word_store(&words->attempts_until_us, boot_us);
+}
+
+int64_t
 node_changes_version(const struct node_words *words)
 {
 	int64_t version = word_load(&words->changes_version);

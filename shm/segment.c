@@ -199,6 +199,16 @@ segment_wake(const struct segment *segment, enum role role, uint32_t index)
 	    .sleeping = &segment_slot(segment, role, index)->sleeping, .fd = segment->wake_fds[number]};
 }
 
+void
+segment_wake_all(const struct segment *segment, enum role role)
+{
+	for (uint32_t i = 0; i < segment->counts[role]; i++) {
+		struct wake wake = segment_wake(segment, role, i);
+
+		wake_up(&wake);
+	}
+}
+
 bool
 segment_draining(const struct segment_header *header)
 {

@@ -76,6 +76,9 @@ struct writer_slot *segment_writer(const struct segment *segment, enum role role
 struct courier_slot *segment_courier(const struct segment *segment, uint32_t index);
 struct wake segment_wake(const struct segment *segment, enum role role, uint32_t index);
 
+/* Wakes all processes of the role. Any process. */
+void segment_wake_all(const struct segment *segment, enum role role);
+
 /*
  * Whether the service drains, and from when on, by the steady clock, events go to the spool instead of the store:
  * INT64_MAX unless it drains. The third begins the drain. For the master.

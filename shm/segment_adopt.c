@@ -60,6 +60,7 @@ after_restart_of_the_machine(const struct segment *segment)
 	balance_books(segment, ROLE_PUBLISHER, COUNTER_MESSAGES_RECEIVED);
 	if (segment->keys != NULL)
 		key_table_reset(segment->keys);
+	node_set_since_us(&segment->header->node, 0);
 }
 
 /* The clients of the earlier run are gone, and do not know what became of their events: those are stored. */

@@ -18,7 +18,7 @@ process_state_name(uint32_t state)
 void
 slot_reset(struct process_slot *slot)
 {
-	slot->pid = 0;
+	slot->pid = slot->session = 0;
 	slot->state = PROCESS_DOWN;
 	slot->waits_for_turn = 0;
 	slot->gauges_us = 0; /* by the clock of another boot of the machine, perhaps */
@@ -34,12 +34,25 @@ writer_slot_reset(struct writer_slot *slot)
 }
 
 void
+slot_set_session(struct process_slot *slot, int32_t pid)
+{
+	ck_pr_store_int(&slot->session, pid);
+}
+
+void
 slot_begin(struct process_slot *slot, int32_t pid, int64_t started_us)
 {
 	word_store(&slot->started_us, started_us);
+	slot_set_session(slot, 0);
 	ck_pr_store_32(&slot->starts, slot->starts + 1);
 	slot_set_state(slot, PROCESS_STARTING);
 	ck_pr_store_int(&slot->pid, pid);
+}
+
+int32_t
+slot_session(const struct process_slot *slot)
+{
+	return ck_pr_load_int(&slot->session);
 }
 
 void

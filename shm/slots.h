@@ -36,6 +36,7 @@ struct process_slot {
 	uint32_t state; /* enum process_state */
 	uint32_t waits_for_turn; /* since when; 0: it does not: shm/write_turn.h */
 	uint32_t starts; /* counts the processes that have had this slot */
+	int32_t session; /* see slot_session() */
 	int64_t started_us; /* steady clock */
 	uint64_t alive_until_us; /* steady clock */
 	uint64_t counters[COUNTERS];
@@ -64,11 +65,13 @@ void writer_slot_reset(struct writer_slot *slot);
 
 /* ---- any slot ---- */
 
-/* A new process takes its slot over: it is STARTING. started_us: steady clock. */
+/* A new process takes its slot over: it is STARTING. started_us: steady clock. It is gone, says the master. */
 void slot_begin(struct process_slot *slot, int32_t pid, int64_t started_us);
-
-/* The slot's process is gone: the master. */
 void slot_end(struct process_slot *slot);
+
+/* The database server's process for its connection to the webhooks' store: of publishers, couriers; 0: not known. */
+void slot_set_session(struct process_slot *slot, int32_t pid);
+int32_t slot_session(const struct process_slot *slot);
 
 /* 0: there is no process. */
 int32_t slot_pid(const struct process_slot *slot);

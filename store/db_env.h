@@ -31,6 +31,13 @@ struct db_env {
 	void (*heartbeat)(void *heartbeat_context);
 	int64_t (*until_us)(void *heartbeat_context);
 
+	/*
+	 * A connection was made: the server's process for it has that number; 0: a pooler may choose another one for
+	 * each transaction. Any thread.
+	 */
+	void *session_context; /* first argument */
+	void (*session)(void *session_context, int32_t pid);
+
 	/* Of all connections of the process: whether one has opened the database's file. Set by db_open(). */
 	bool *database_seen;
 };

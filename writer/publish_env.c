@@ -44,6 +44,12 @@ beat(void *context)
 		heartbeat(&env->store.slot->process, 0);
 }
 
+static void
+session(void *context, int32_t pid)
+{
+	slot_set_session(context, pid);
+}
+
 static int64_t
 until_us(void *context)
 {
@@ -65,6 +71,8 @@ publish_env_open(struct publish_env *env, const struct config *config, uint32_t 
 	env->turn.env.heartbeat_context = env;
 	env->turn.env.heartbeat = beat;
 	env->turn.env.until_us = until_us;
+	env->turn.env.session_context = &env->store.slot->process;
+	env->turn.env.session = session;
 	env->store.sink_env.handing_over = &handing_over;
 	env->store.sink_env.database = &env->turn.env;
 	return 0;

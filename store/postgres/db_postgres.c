@@ -91,11 +91,20 @@ outcome(struct db_postgres *p, int rc)
 	return rc != 0 ? -1 : 0;
 }
 
+static void
+tell_session(const struct db_postgres *p, int32_t pid)
+{
+	if (p->super.env->session != NULL)
+		p->super.env->session(p->super.env->session_context, pid);
+}
+
+/* Also tells the number of the server's process, which a pooler would change. */
 static int
 set_limits(struct db_postgres *p, struct error *err)
 {
 	uint32_t limit_ms = p->super.config->store_timeout_ms / 10 * 9;
-	char sql[sizeof LIMITS("SET") + 32];
+	char sql[sizeof LIMITS("SET") + 64];
+	PGresult *result;
 	bool pooled;
 
 	p->settings[0] = '\0';
@@ -105,10 +114,15 @@ set_limits(struct db_postgres *p, struct error *err)
 		int len = snprintf(
 		    p->settings, sizeof p->settings, PG_TEMPORARY_LAST_SQL LIMITS("SET LOCAL"), limit_ms, limit_ms);
 		assert(len < (int)sizeof p->settings);
+		tell_session(p, 0);
 		return 0;
 	}
-	(void)snprintf(sql, sizeof sql, LIMITS("SET"), limit_ms, limit_ms);
-	return pg_exec(p->pg, sql, db_deadline(&p->super), NULL, err) == 0 ? 0 : -1;
+	(void)snprintf(sql, sizeof sql, LIMITS("SET") "SELECT pg_backend_pid()", limit_ms, limit_ms);
+	if (pg_exec(p->pg, sql, db_deadline(&p->super), &result, err) != 0)
+		return -1;
+	tell_session(p, atoi(PQgetvalue(result, 0, 0)));
+	PQclear(result);
+	return 0;
 }
 
 /* A standby would answer with what was true a while ago, and refuse what writes. */

@@ -25,8 +25,8 @@ static const struct db_each stamp = {
     stamp_types, 2};
 
 static const struct db_statement unseen = {
-    "SELECT name FROM delivery_nodes WHERE left_at IS NULL AND hl_ms(alive_at) > hl_ms(hl_now()) - 10000"
-    " AND seen_version < $1 AND node_id <> $2 ORDER BY node_id",
+    "SELECT name FROM delivery_nodes WHERE left_at IS NULL AND adopted_by IS NULL"
+    " AND hl_ms(alive_at) > hl_ms(hl_now()) - timeout_ms AND seen_version < $1 AND node_id <> $2 ORDER BY node_id",
     NULL};
 
 /* Runs a statement that gives so many numbers of the one row. */

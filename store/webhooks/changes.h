@@ -34,8 +34,8 @@ int changes_raise(struct db *db, int64_t *version, struct error *err);
 int changes_raise_of(struct db *db, const char *tenant_id, int64_t *version, struct error *err);
 
 /*
- * The names of nodes that have said in the last ten seconds that they live, but not that they act by that version; the
- * node of that id is left out. Returns as db_query(), with a column of texts.
+ * The names of nodes that have not said that they act by that version, and may send: none has left, was adopted, or has
+ * been silent for its timeout_ms. The node of that id is left out. Returns as db_query(), with a column of texts.
  */
 int changes_unseen(struct db *db, int64_t version, int64_t node_id, struct db_rows **rows, struct error *err);
 

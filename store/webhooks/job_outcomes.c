@@ -61,26 +61,39 @@ put_key(const struct job_outcome *outcome, struct db_param *values)
 	values[0] = db_text(outcome->tenant_id);
 	values[1] = db_uuid(outcome->endpoint_id);
 	values[2] = db_uuid(outcome->job_id);
-	values[3] = db_int(outcome->below);
-	return 4;
+	return 3;
+}
+
+/* Which row may be changed. */
+static size_t
+put_row(const struct job_outcome *outcome, struct db_param *values)
+{
+	size_t n = put_key(outcome, values);
+
+	values[n++] = db_int(outcome->below);
+	values[n++] = outcome->node_id != 0 ? db_int(outcome->node_id) : db_null();
+	return n;
 }
 
 #define OF_GIVEN                                                                                                       \
 	"jobs.tenant_id = ANY (ARRAY[given.tenant_id]) AND jobs.endpoint_id = given.endpoint_id "                      \
 	"AND jobs.job_id = given.job_id "
-#define OF_KEY "jobs.tenant_id = $1 AND jobs.endpoint_id = $2 AND jobs.job_id = $3 "
+#define OF_GIVEN_NODE OF_GIVEN "AND jobs.node_id = COALESCE(given.node_id, jobs.node_id) "
+#define OF_NODE                                                                                                        \
+	"jobs.tenant_id = $1 AND jobs.endpoint_id = $2 AND jobs.job_id = $3 "                                          \
+	"AND jobs.node_id = COALESCE($5, jobs.node_id) "
 
 /* ---- delivered ---- */
 
-static const enum db_type key_types[] = {DB_TYPE_TEXT, DB_TYPE_UUID, DB_TYPE_UUID, DB_TYPE_INT4};
+static const enum db_type row_types[] = {DB_TYPE_TEXT, DB_TYPE_UUID, DB_TYPE_UUID, DB_TYPE_INT4, DB_TYPE_INT4};
 
 static const struct db_each finish = {
-    .statement = {"DELETE FROM jobs USING unnest($1::text[], $2::uuid[], $3::uuid[], $4::int[]) "
-		  "AS given (tenant_id, endpoint_id, job_id, below) WHERE " OF_GIVEN
+    .statement = {"DELETE FROM jobs USING unnest($1::text[], $2::uuid[], $3::uuid[], $4::int[], $5::int[]) "
+		  "AS given (tenant_id, endpoint_id, job_id, below, node_id) WHERE " OF_GIVEN_NODE
 		  "AND jobs.attempt_count < given.below",
-	"DELETE FROM jobs WHERE " OF_KEY "AND jobs.attempt_count < $4"},
-    .types = key_types,
-    .count = 4};
+	"DELETE FROM jobs WHERE " OF_NODE "AND jobs.attempt_count < $4"},
+    .types = row_types,
+    .count = 5};
 
 /* The event that a requeued job had beside it. A job whose row stays keeps it. */
 static const enum db_type event_types[] = {DB_TYPE_TEXT, DB_TYPE_UUID, DB_TYPE_UUID, DB_TYPE_UUID};
@@ -99,7 +112,7 @@ static const struct db_each forget_event = {
 static size_t
 put_event(const struct job_outcome *outcome, struct db_param *values)
 {
-	size_t n = put_key(outcome, values) - 1;
+	size_t n = put_key(outcome, values);
 
 	values[n++] = db_uuid(outcome->event_id);
 	return n;
@@ -110,33 +123,34 @@ job_outcomes_finish(
     struct db *db, const struct job_outcome *outcomes, uint32_t count, uint64_t *changed, struct error *err)
 {
 	uint64_t events = 0;
-	int rc = run(db, &finish, put_key, outcomes, count, changed, err);
+	int rc = run(db, &finish, put_row, outcomes, count, changed, err);
 
 	return rc == 0 ? run(db, &forget_event, put_event, outcomes, count, &events, err) : rc;
 }
 
 /* ---- waits ---- */
 
-static const enum db_type retry_types[] = {
-    DB_TYPE_TEXT, DB_TYPE_UUID, DB_TYPE_UUID, DB_TYPE_INT4, DB_TYPE_INT2, DB_TYPE_INT8, DB_TYPE_INT8, DB_TYPE_TEXT};
+static const enum db_type retry_types[] = {DB_TYPE_TEXT, DB_TYPE_UUID, DB_TYPE_UUID, DB_TYPE_INT4, DB_TYPE_INT4,
+    DB_TYPE_INT2, DB_TYPE_INT8, DB_TYPE_INT8, DB_TYPE_TEXT};
 
 static const struct db_each retry = {
     .statement = {"UPDATE jobs SET attempt_count = given.attempt_count, "
 		  "next_attempt_at = hl_time(hl_ms(hl_now()) + given.due_in), "
 		  "expires_at = COALESCE(hl_time(hl_ms(hl_now()) + given.expires_in), jobs.expires_at), "
-		  "last_error = given.error FROM unnest($1::text[], $2::uuid[], $3::uuid[], $4::int[], $5::smallint[], "
-		  "$6::bigint[], $7::bigint[], $8::text[]) AS given (tenant_id, endpoint_id, job_id, below, "
-		  "attempt_count, due_in, expires_in, error) WHERE " OF_GIVEN "AND jobs.attempt_count < given.below",
-	"UPDATE jobs SET attempt_count = $5, next_attempt_at = hl_now() + $6, "
-	"expires_at = COALESCE(hl_now() + $7, expires_at), last_error = $8 WHERE " OF_KEY
+		  "last_error = given.error FROM unnest($1::text[], $2::uuid[], $3::uuid[], $4::int[], $5::int[], "
+		  "$6::smallint[], $7::bigint[], $8::bigint[], $9::text[]) AS given (tenant_id, endpoint_id, job_id, "
+		  "below, node_id, attempt_count, due_in, expires_in, error) WHERE " OF_GIVEN_NODE
+		  "AND jobs.attempt_count < given.below",
+	"UPDATE jobs SET attempt_count = $6, next_attempt_at = hl_now() + $7, "
+	"expires_at = COALESCE(hl_now() + $8, expires_at), last_error = $9 WHERE " OF_NODE
 	"AND jobs.attempt_count < $4"},
     .types = retry_types,
-    .count = 8};
+    .count = 9};
 
 static size_t
 put_retry(const struct job_outcome *outcome, struct db_param *values)
 {
-	size_t n = put_key(outcome, values);
+	size_t n = put_row(outcome, values);
 
 	values[n++] = db_int(outcome->attempt_count);
 	values[n++] = db_int(outcome->due_in_ms);
@@ -154,8 +168,8 @@ job_outcomes_retry(
 
 /* ---- dead ---- */
 
-static const enum db_type bury_types[] = {DB_TYPE_TEXT, DB_TYPE_UUID, DB_TYPE_UUID, DB_TYPE_INT4, DB_TYPE_INT2,
-    DB_TYPE_TEXT, DB_TYPE_INT2, DB_TYPE_TEXT, DB_TYPE_INT8};
+static const enum db_type bury_types[] = {DB_TYPE_TEXT, DB_TYPE_UUID, DB_TYPE_UUID, DB_TYPE_INT4, DB_TYPE_INT4,
+    DB_TYPE_INT2, DB_TYPE_TEXT, DB_TYPE_INT2, DB_TYPE_TEXT, DB_TYPE_INT8};
 
 #define DLQ_COLUMNS                                                                                                    \
 	"tenant_id, job_id, event_id, endpoint_id, transform_id, replay_id, subscription_ids, created_at, "            \
@@ -191,23 +205,23 @@ static const enum db_type bury_types[] = {DB_TYPE_TEXT, DB_TYPE_UUID, DB_TYPE_UU
 /* A dead letter is made of what the DELETE has returned. SQLite takes one writer at a time: its DELETE comes behind. */
 static const struct db_each bury = {
     .statement = {"WITH deleted AS (DELETE FROM jobs USING unnest($1::text[], $2::uuid[], $3::uuid[], $4::int[], "
-		  "$5::smallint[], $6::text[], $7::smallint[], $8::text[], $9::bigint[]) AS given (tenant_id, "
-		  "endpoint_id, job_id, below, attempt_count, reason, http_status, error, made) WHERE " OF_GIVEN
-		  "AND jobs.attempt_count < given.below RETURNING " GONE
+		  "$5::int[], $6::smallint[], $7::text[], $8::smallint[], $9::text[], $10::bigint[]) AS given "
+		  "(tenant_id, endpoint_id, job_id, below, node_id, attempt_count, reason, http_status, error, made) "
+		  "WHERE " OF_GIVEN_NODE "AND jobs.attempt_count < given.below RETURNING " GONE
 		  ", given.attempt_count, given.reason, given.http_status, given.error, "
 		  "given.made) " DEAD_LETTERS "FROM deleted" EVENT_OF_GONE "ANY (ARRAY[gone.tenant_id])" KEPT_OF_GONE
 		  "ANY (ARRAY[gone.tenant_id]) ON CONFLICT (tenant_id, job_id) DO NOTHING",
-	DEAD_LETTERS "FROM (SELECT " GONE ", $5 AS attempt_count, $6 AS reason, $7 AS http_status, $8 AS error, "
-		     "$9 AS made FROM jobs WHERE " OF_KEY "AND jobs.attempt_count < $4)" EVENT_OF_GONE
+	DEAD_LETTERS "FROM (SELECT " GONE ", $6 AS attempt_count, $7 AS reason, $8 AS http_status, $9 AS error, "
+		     "$10 AS made FROM jobs WHERE " OF_NODE "AND jobs.attempt_count < $4)" EVENT_OF_GONE
 		     "gone.tenant_id" KEPT_OF_GONE
 		     "gone.tenant_id WHERE true ON CONFLICT (tenant_id, job_id) DO NOTHING"},
     .types = bury_types,
-    .count = 9};
+    .count = 10};
 
 static size_t
 put_burial(const struct job_outcome *outcome, struct db_param *values)
 {
-	size_t n = put_key(outcome, values);
+	size_t n = put_row(outcome, values);
 
 	values[n++] = db_int(outcome->attempt_count);
 	values[n++] = db_text(outcome->reason);

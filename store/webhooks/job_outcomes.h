@@ -1,7 +1,7 @@
 /*
  * What attempts change in `jobs`: a job is delivered, waits for another attempt, or is dead. Each change sets absolute
  * values and applies only where the row's attempt_count is below a number, so a change that is made twice changes
- * nothing, and neither does one of a job that has no row any more.
+ * nothing, and neither does one of a job that has no row any more, or that another node has taken over.
  */
 #ifndef STORE_WEBHOOKS_JOB_OUTCOMES_H
 #define STORE_WEBHOOKS_JOB_OUTCOMES_H
@@ -19,6 +19,7 @@
 struct job_outcome {
 	struct span tenant_id;
 	const uint8_t *endpoint_id, *job_id, *event_id; /* 16 bytes each */
+	int64_t node_id; /* the change applies where the row is this node's; 0: whosever it is */
 	uint32_t attempt_count; /* as the row is to have it, up to JOB_ATTEMPTS_MAX */
 	uint32_t below; /* the change applies where the row's is below this */
 	int64_t due_in_ms; /* of one that waits */

@@ -3,12 +3,13 @@
 
 static const struct db_statement take_up = {
     "UPDATE delivery_nodes SET epoch = $4, name = $5, started_at = hl_now(), alive_at = hl_now(), left_at = NULL,"
-    " seen_version = $6 WHERE node_id = $1 AND epoch IN ($2, $3) AND adopted_by IS NULL RETURNING node_id",
+    " seen_version = $6, timeout_ms = $7 WHERE node_id = $1 AND epoch IN ($2, $3) AND adopted_by IS NULL RETURNING "
+    "node_id",
     NULL};
 
 static const struct db_statement add = {
-    "INSERT INTO delivery_nodes (node_id, epoch, name, started_at, alive_at, seen_version)"
-    " SELECT min(before.node_id) + 1, $1, $2, hl_now(), hl_now(), $3"
+    "INSERT INTO delivery_nodes (node_id, epoch, name, started_at, alive_at, seen_version, timeout_ms)"
+    " SELECT min(before.node_id) + 1, $1, $2, hl_now(), hl_now(), $3, $4"
     " FROM (SELECT 0 AS node_id UNION ALL SELECT node_id FROM delivery_nodes) AS before"
     " WHERE NOT EXISTS (SELECT 1 FROM delivery_nodes AS next WHERE next.node_id = before.node_id + 1)"
     " ON CONFLICT (node_id) DO NOTHING RETURNING node_id",
@@ -17,9 +18,13 @@ static const struct db_statement add = {
 static const struct db_statement find = {
     "SELECT node_id FROM delivery_nodes WHERE epoch = $1 AND adopted_by IS NULL", NULL};
 
-static const struct db_statement beat = {"UPDATE delivery_nodes SET alive_at = hl_now(), seen_version = $3"
-					 " WHERE node_id = $1 AND epoch = $2 AND adopted_by IS NULL RETURNING node_id",
-    NULL};
+#define SAY(sessions)                                                                                                  \
+	"UPDATE delivery_nodes SET alive_at = hl_now(), seen_version = $3, backend_pids = COALESCE(" sessions          \
+	", backend_pids), timeout_ms = $5 WHERE node_id = $1 AND epoch = $2 AND adopted_by IS NULL"                    \
+	" RETURNING hl_ms(alive_at), (SELECT count(*) FROM delivery_nodes AS other"                                    \
+	" WHERE other.node_id <> $1 AND other.adopted_by IS NULL AND other.left_at IS NULL)"
+
+static const struct db_statement say = {SAY("CAST($4 AS int[])"), SAY("$4")};
 
 static const struct db_statement leave = {
     "UPDATE delivery_nodes SET left_at = hl_now() WHERE node_id = $1 AND epoch = $2 AND adopted_by IS NULL", NULL};
@@ -40,18 +45,20 @@ ask(struct db *db, const struct db_statement *statement, const struct db_param *
 }
 
 int
-node_rows_claim(struct db *db, const struct node_claim *claim, struct node_row *row, struct error *err)
+node_rows_claim(struct db *db, const struct node_claim *claim, struct node_row *row, bool *fresh, struct error *err)
 {
 	const struct db_param old[] = {db_int(claim->node_id), db_int(claim->epoch), db_int(claim->other_epoch),
-	    db_int(claim->next_epoch), db_string(claim->name), db_int(claim->seen_version)};
-	const struct db_param new[] = {db_int(claim->next_epoch), db_string(claim->name), db_int(claim->seen_version)};
+	    db_int(claim->next_epoch), db_string(claim->name), db_int(claim->seen_version), db_int(claim->timeout_ms)};
+	const struct db_param new[] = {
+	    db_int(claim->next_epoch), db_string(claim->name), db_int(claim->seen_version), db_int(claim->timeout_ms)};
 	int64_t node_id = 0;
 	int rc = db_begin(db, err);
 
 	if (rc == 0 && claim->node_id != 0)
-		rc = ask(db, &take_up, old, 6, &node_id, err);
+		rc = ask(db, &take_up, old, 7, &node_id, err);
+	*fresh = node_id == 0;
 	while (rc == 0 && node_id == 0)
-		rc = ask(db, &add, new, 3, &node_id, err);
+		rc = ask(db, &add, new, 4, &node_id, err);
 	rc = db_end(db, rc, err);
 	if (rc == 0)
 		*row = (struct node_row){.node_id = node_id, .epoch = claim->next_epoch};
@@ -67,18 +74,34 @@ node_rows_find(struct db *db, int64_t epoch, int64_t *node_id, struct error *err
 }
 
 int
-node_rows_beat(struct db *db, const struct node_row *row, int64_t seen_version, bool *ours, struct error *err)
+node_rows_beat_in(struct db *db, const struct node_row *row, const struct node_beat *beat, struct node_pulse *pulse,
+    struct error *err)
 {
-	const struct db_param params[] = {db_int(row->node_id), db_int(row->epoch), db_int(seen_version)};
-	int64_t node_id;
+	const struct db_param params[] = {db_int(row->node_id), db_int(row->epoch), db_int(beat->seen_version),
+	    beat->sessions != NULL ? db_string(beat->sessions) : db_null(), db_int(beat->timeout_ms)};
+	struct db_rows *rows;
+	int rc = db_query(db, &say, params, 5, &rows, err);
+
+	if (rc != 0)
+		return rc;
+	*pulse = (struct node_pulse){.ours = db_rows_count(rows) > 0};
+	if (pulse->ours) {
+		pulse->alive_ms = db_rows_int(rows, 0, 0);
+		pulse->alone = db_rows_int(rows, 0, 1) == 0;
+	}
+	db_rows_free(rows);
+	return 0;
+}
+
+int
+node_rows_beat(struct db *db, const struct node_row *row, const struct node_beat *beat, struct node_pulse *pulse,
+    struct error *err)
+{
 	int rc = db_begin(db, err);
 
 	if (rc == 0)
-		rc = ask(db, &beat, params, 3, &node_id, err);
-	rc = db_end(db, rc, err);
-	if (rc == 0)
-		*ours = node_id != 0;
-	return rc;
+		rc = node_rows_beat_in(db, row, beat, pulse, err);
+	return db_end(db, rc, err);
 }
 
 int

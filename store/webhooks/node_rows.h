@@ -21,13 +21,16 @@ struct node_claim {
 	int64_t next_epoch; /* that the row gets: of no other claim, of no node */
 	const char *name; /* for people */
 	int64_t seen_version; /* changes.version by which the node acts from now on */
+	int64_t timeout_ms; /* no other node adopts it after a shorter silence */
 };
 
 /*
  * Takes the row up again, or a new one with the smallest free number if the row is gone, adopted, or has neither epoch.
- * *row: what the node has now. In a transaction of its own. 0, or as db_commit(): after <0 the row may have next_epoch.
+ * *row: what the node has now; *fresh: it is a new one, and jobs of earlier ones are not the node's. In a transaction
+ * of its own. 0, or as db_commit(): after <0 the row may have next_epoch.
  */
-int node_rows_claim(struct db *db, const struct node_claim *claim, struct node_row *row, struct error *err);
+int node_rows_claim(
+    struct db *db, const struct node_claim *claim, struct node_row *row, bool *fresh, struct error *err);
 
 /*
  * Which row has that epoch: *node_id, 0 if none has it that no other node has adopted. After a first claim whose result
@@ -35,11 +38,27 @@ int node_rows_claim(struct db *db, const struct node_claim *claim, struct node_r
  */
 int node_rows_find(struct db *db, int64_t epoch, int64_t *node_id, struct error *err);
 
-/*
- * Says that the node lives, and by which version it acts. *ours: whether the row still is the node's; if not, nothing
- * was written. In a transaction of its own. Returns as db_commit(); *ours is set on 0.
- */
-int node_rows_beat(struct db *db, const struct node_row *row, int64_t seen_version, bool *ours, struct error *err);
+/* What a heartbeat says. */
+struct node_beat {
+	int64_t seen_version; /* of changes, by which the node acts */
+	const char *sessions; /* "{1,2}": the processes of the server that work for the node; NULL: as before */
+	int64_t timeout_ms; /* as in a claim */
+};
+
+/* What it has found. */
+struct node_pulse {
+	bool ours; /* the row still is the node's; if not, nothing was written, and the rest says nothing */
+	bool alone; /* no other node has a row that was neither adopted nor left */
+	int64_t alive_ms; /* the heartbeat's time by the database's clock, since 1970 */
+};
+
+/* Says that the node lives. In a transaction of its own. Returns as db_commit(); *pulse is set on 0. */
+int node_rows_beat(struct db *db, const struct node_row *row, const struct node_beat *beat, struct node_pulse *pulse,
+    struct error *err);
+
+/* The heartbeat's statement alone, in a transaction: until that ends no other node adopts the row. As db_query(). */
+int node_rows_beat_in(struct db *db, const struct node_row *row, const struct node_beat *beat, struct node_pulse *pulse,
+    struct error *err);
 
 /*
  * Says that the node has stopped: others may adopt its row at once, and nobody waits for it. Nothing happens when the

@@ -257,12 +257,17 @@ replay_jobs_add(
 /* ---- the node ---- */
 
 int
-replay_node_is_there(struct db *db, int64_t node_id, int64_t epoch, bool *there, struct error *err)
+replay_hold_node(struct db *db, const struct node_row *row, struct error *err)
 {
 	static const struct db_statement look = {
 	    "SELECT 1 FROM delivery_nodes WHERE node_id = $1 AND epoch = $2 AND adopted_by IS NULL FOR SHARE",
 	    "SELECT 1 FROM delivery_nodes WHERE node_id = $1 AND epoch = $2 AND adopted_by IS NULL"};
-	const struct db_param params[] = {db_int(node_id), db_int(epoch)};
+	const struct db_param params[] = {db_int(row->node_id), db_int(row->epoch)};
+	bool there;
+	int rc = db_finds(db, &look, params, 2, &there, err);
 
-	return db_finds(db, &look, params, 2, there, err);
+	if (rc != 0 || there)
+		return rc;
+	(void)error_set(err, "this node's row in delivery_nodes is another's now");
+	return DB_BUSY;
 }

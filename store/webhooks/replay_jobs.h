@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "shm/node.h"
 #include "store/db.h"
 #include "store/webhooks/routes.h"
 
@@ -51,7 +52,11 @@ struct replay_maker {
 int replay_jobs_add(
     struct db *db, const struct replay_maker *maker, const struct replay_job *jobs, uint32_t count, struct error *err);
 
-/* Whether that row of delivery_nodes is the node's own. In a transaction: until it ends nobody takes the row over. */
-int replay_node_is_there(struct db *db, int64_t node_id, int64_t epoch, bool *there, struct error *err);
+/*
+ * That row of delivery_nodes is the node's own, and nobody takes it over until the transaction ends: so its jobs are
+ * not overlooked. Called last, because the node's heartbeats wait meanwhile. Returns as db_query(); DB_BUSY: also when
+ * the row is another's.
+ */
+int replay_hold_node(struct db *db, const struct node_row *row, struct error *err);
 
 #endif

@@ -2,7 +2,8 @@
  * Kills the control process, or the processes whose names begin with KILLPOINT_PROCESS, at a statement of a
  * transaction. The file that KILLPOINT names holds two numbers of 32 bits: which statement that is, counted down from
  * now on over all threads (0: none), and 0 to die right before it goes to the database or 1 to die when it has taken
- * effect and before anybody hears of it. BEGIN and COMMIT are statements. Reading statements of their own are not
+ * effect and before anybody hears of it. With KILLPOINT_STOPS the process is stopped there in place of killed. BEGIN
+ * and COMMIT are statements. Reading statements of their own are not
  * counted: a process that dies in one leaves nothing.
  */
 #include <dlfcn.h>
@@ -64,7 +65,8 @@ is_meant(void)
 static void
 die(void)
 {
-	(void)kill(getpid(), SIGKILL);
+	dies_with_answer = false;
+	(void)kill(getpid(), getenv("KILLPOINT_STOPS") != NULL ? SIGSTOP : SIGKILL);
 }
 
 static bool

@@ -131,6 +131,8 @@ http_answer(uint32_t number, int32_t status)
 static void
 new_courier(void)
 {
+	node_write(&scene.node, &(struct node_row){.node_id = 1});
+	node_set_attempts_until_us(&scene.node, INT64_MAX);
 	scene.courier = (struct courier){.slot = &scene.slot, .node = &scene.node};
 	scene.courier.parcels.count = LANES;
 	memcpy(scene.courier.parcels.lanes, scene.jobs, sizeof scene.jobs);

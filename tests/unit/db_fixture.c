@@ -31,6 +31,7 @@ db_set_up(void **state)
 	    .auto_migrate = true,
 	    .store_timeout_ms = 5000,
 	    .hl_max_payload_bytes = 512 << 10,
+	    .hl_node_timeout_secs = 30,
 	};
 	if (url != NULL)
 		db_config.hl_postgres_url = strdup(url);

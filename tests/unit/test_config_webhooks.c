@@ -12,6 +12,7 @@
 #include "tests/unit/config_loading.h"
 
 #define KEY "--hl-api-key=key-of-8-or-more"
+#define DATABASE "--hl-postgres-url=postgresql://h/e"
 #define URL "--database-url=postgresql://h/d"
 #define HEX "000102030405060708090a0b0c0d0e0f101112131415161718191A1B1C1D1E1F"
 #define BASE64 "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
@@ -119,6 +120,24 @@ test_what_cannot_be_meant_is_refused(void **state)
 }
 
 static void
+test_a_node_has_time_to_say_that_it_lives_while_a_statement_waits(void **state)
+{
+	struct config config;
+
+	must_load(&(struct load){.arguments = {KEY}}, &config);
+	assert_int_equal(config.hl_node_timeout_secs, 30);
+	config_free(&config);
+	must_load(&(struct load){.arguments = {KEY, "--store-timeout-ms=1h"}}, &config);
+	assert_int_equal(config.hl_node_timeout_secs, 3 * 3600);
+	config_free(&config);
+	must_load(&(struct load){.arguments = {KEY, DATABASE, "--hl-node-timeout-secs=30"}}, &config);
+	assert_int_equal(config.hl_node_timeout_secs, 30);
+	config_free(&config);
+	must_refuse(KEY, DATABASE, "--hl-node-timeout-secs=29",
+	    "HL_NODE_TIMEOUT_SECS=29: must be at least three times STORE_TIMEOUT_MS, which is 10000");
+}
+
+static void
 test_a_master_key_is_the_same_in_hex_and_in_base64(void **state)
 {
 	uint8_t keys[MASTER_KEYS_MAX][MASTER_KEY_BYTES];
@@ -141,6 +160,7 @@ main(void)
 	    cmocka_unit_test(test_the_file_is_in_the_data_directory),
 	    cmocka_unit_test(test_the_names_of_the_original_are_second_names),
 	    cmocka_unit_test(test_what_cannot_be_meant_is_refused),
+	    cmocka_unit_test(test_a_node_has_time_to_say_that_it_lives_while_a_statement_waits),
 	    cmocka_unit_test(test_a_master_key_is_the_same_in_hex_and_in_base64),
 	};
 

@@ -222,6 +222,52 @@ test_a_node_that_was_taken_over_begins_nothing_of_what_it_held(void **state)
 }
 
 static void
+test_jobs_of_before_the_node_got_its_number_are_left_to_rows(void **state)
+{
+	struct model_row *row;
+
+	scene_kill();
+	row = scene_publish(0); /* on the lane of a courier that has not started */
+	scene_settle();
+	assert_int_equal(jobs_in_memory(), 0);
+	node_set_since_us(&scene.node, row->begun_us + 1);
+	row->is_row = false; /* of another node */
+	store_start();
+	scene_pass(10 * SECOND);
+	assert_int_equal(scene.begun, 0);
+	(void)scene_publish(0);
+	scene_settle();
+	assert_int_equal(scene.begun, 1);
+	row->delivered = 0;
+}
+
+static void
+test_no_attempt_begins_when_another_node_may_have_taken_the_jobs(void **state)
+{
+	node_set_attempts_until_us(&scene.node, fake_now_us + 20 * SECOND);
+	(void)scene_publish(0);
+	scene_settle();
+	http_answer(0, 200);
+	scene_pass(20 * SECOND);
+	(void)scene_publish(0);
+	scene_settle();
+	assert_int_equal(scene.begun, 1);
+	node_set_attempts_until_us(&scene.node, fake_now_us + 20 * SECOND); /* a heartbeat has succeeded */
+	scene_settle();
+	assert_int_equal(scene.begun, 2);
+	http_answer(0, 200);
+
+	/* Courier 0 has claimed another row; the store thread has not said so yet. */
+	node_write(&scene.node, &(struct node_row){.node_id = 2, .epoch = 5});
+	(void)scene_publish(0);
+	scene_settle();
+	assert_int_equal(scene.begun, 2);
+	node_write(&scene.node, &(struct node_row){.node_id = 1});
+	scene_settle();
+	assert_int_equal(scene.begun, 3);
+}
+
+static void
 test_an_endpoint_without_jobs_is_forgotten_after_ten_minutes(void **state)
 {
 	(void)scene_publish(0);
@@ -367,6 +413,8 @@ main(void)
 	    SCENE_TEST(test_jobs_wait_for_their_transform_and_others_do_not),
 	    SCENE_TEST(test_a_transform_that_cannot_be_read_is_the_end_of_its_jobs),
 	    SCENE_TEST(test_a_node_that_was_taken_over_begins_nothing_of_what_it_held),
+	    SCENE_TEST(test_jobs_of_before_the_node_got_its_number_are_left_to_rows),
+	    SCENE_TEST(test_no_attempt_begins_when_another_node_may_have_taken_the_jobs),
 	    SCENE_TEST(test_an_endpoint_without_jobs_is_forgotten_after_ten_minutes),
 	    SCENE_TEST(test_a_retry_after_hours_outlives_the_configuration_in_memory),
 	    SCENE_TEST(test_rows_of_an_unknown_endpoint_are_read_when_it_has_changed),

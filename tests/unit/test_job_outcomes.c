@@ -133,6 +133,26 @@ test_an_older_outcome_changes_nothing(void **state)
 }
 
 static void
+test_an_outcome_changes_no_job_that_another_node_has_taken_over(void **state)
+{
+	struct job_outcome outcome = outcome_of(1);
+
+	add_event(1, "1");
+	add_job(1, 1, 0);
+	outcome.reason = TEXT("http_422");
+	outcome.node_id = NODE + 1;
+	assert_int_equal(apply(job_outcomes_finish, &outcome, 1), 0);
+	assert_int_equal(apply(job_outcomes_retry, &outcome, 1), 0);
+	assert_int_equal(apply(job_outcomes_bury, &outcome, 1), 0);
+	assert_int_equal(tenant_count("SELECT attempt_count FROM jobs WHERE tenant_id = $1"), 0);
+	assert_int_equal(tenant_count("SELECT count(*) FROM dlq WHERE tenant_id = $1"), 0);
+	outcome.node_id = NODE;
+	assert_int_equal(apply(job_outcomes_retry, &outcome, 1), 1);
+	outcome.attempt_count = outcome.below = 2;
+	assert_int_equal(apply(job_outcomes_bury, &outcome, 1), 1);
+}
+
+static void
 test_a_dead_letter_has_its_event_and_why_it_died(void **state)
 {
 	struct job_outcome outcome = outcome_of(1);
@@ -383,6 +403,7 @@ main(void)
 	    TEST(test_a_delivered_job_has_no_row),
 	    TEST(test_a_job_that_waits_has_its_turn_count_and_reason_in_its_row),
 	    TEST(test_an_older_outcome_changes_nothing),
+	    TEST(test_an_outcome_changes_no_job_that_another_node_has_taken_over),
 	    TEST(test_a_dead_letter_has_its_event_and_why_it_died),
 	    TEST(test_a_dead_letter_takes_the_event_that_was_kept_beside_its_job),
 	    TEST(test_a_dead_letter_is_made_also_when_its_event_is_gone),

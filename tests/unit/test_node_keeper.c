@@ -23,6 +23,8 @@
 #include "tests/unit/db_fixture.h"
 #include "tests/unit/jobs_fixture.h"
 
+#define SECOND_US (1000 * INT64_C(1000))
+
 static char data_dir[] = "/tmp/hooks-node-keeper-XXXXXX";
 static struct segment segment;
 static struct error err;
@@ -70,6 +72,14 @@ end(void **state)
 {
 	courier_segment_close(&segment);
 	return 0;
+}
+
+static void
+run(const char *sql)
+{
+	must_begin(jobs_db);
+	must_run(jobs_db, SAME(sql), NULL, 0);
+	must_commit(jobs_db);
 }
 
 /* A courier that starts under a new master. */
@@ -123,6 +133,22 @@ test_each_start_has_the_same_row_by_another_epoch(void **state)
 	must_be_claimed(&second);
 	assert_int_equal(first.node_id, second.node_id);
 	assert_true(first.epoch != second.epoch);
+}
+
+static void
+test_only_a_node_with_another_number_leaves_older_jobs_to_their_rows(void **state)
+{
+	const struct node_words *words = &segment.header->node;
+	int64_t begun_us = clock_boot_us(), since_us;
+
+	(void)claim();
+	since_us = node_since_us(words);
+	assert_true(since_us >= begun_us);
+	(void)claim();
+	assert_true(node_since_us(words) == since_us);
+	run("UPDATE delivery_nodes SET adopted_by = 1000");
+	(void)claim();
+	assert_true(node_since_us(words) > since_us);
 }
 
 static void
@@ -222,7 +248,10 @@ test_the_row_has_the_oldest_version_by_which_a_courier_acts(void **state)
 {
 	struct node_keeper *keeper = node_keeper_new(&db_config, &segment);
 
-	must_be(0, node_keeper_step(keeper, jobs_db, &err), &err);
+	for (int steps = 0; steps < 3; steps++) { /* the claim, a heartbeat, a look for adopted nodes */
+		assert_int_equal(node_keeper_due_us(keeper), 0);
+		must_be(0, node_keeper_step(keeper, jobs_db, &err), &err);
+	}
 	assert_true(node_keeper_due_us(keeper) > clock_steady_us() + 1000000);
 	node_raise_changes_version(&segment.header->node, 70); /* other nodes wait: it looks soon */
 	assert_true(node_keeper_due_us(keeper) < clock_steady_us() + 1000000);
@@ -237,6 +266,56 @@ test_the_row_has_the_oldest_version_by_which_a_courier_acts(void **state)
 	node_keeper_free(keeper);
 }
 
+static void
+test_attempts_end_before_another_node_may_adopt_this_one(void **state)
+{
+	struct node_keeper *keeper = node_keeper_new(&db_config, &segment);
+	const struct node_words *words = &segment.header->node;
+	int64_t begun_us = clock_boot_us();
+
+	run("DELETE FROM delivery_nodes");
+	assert_true(node_attempts_until_us(words) <= begun_us);
+	for (int steps = 0; steps < 2; steps++) { /* the claim, a heartbeat */
+		must_be(0, node_keeper_step(keeper, jobs_db, &err), &err);
+		if (db_config.hl_store == HL_STORE_POSTGRES)
+			assert_in_range(node_attempts_until_us(words) - begun_us, 20 * SECOND_US, 25 * SECOND_US);
+		else
+			assert_true(node_attempts_until_us(words) == INT64_MAX); /* there never is another one */
+	}
+	node_keeper_free(keeper);
+}
+
+static void
+test_a_node_that_is_alone_goes_on_without_a_store_unless_it_has_stood_still(void **state)
+{
+	struct node_keeper *keeper = node_keeper_new(&db_config, &segment);
+	struct node_words *words = &segment.header->node;
+	int64_t until_us;
+
+	if (db_config.hl_store != HL_STORE_POSTGRES)
+		skip();
+	run("DELETE FROM delivery_nodes");
+	for (int steps = 0; steps < 2; steps++)
+		must_be(0, node_keeper_step(keeper, jobs_db, &err), &err);
+	node_set_attempts_until_us(words, clock_boot_us() + SECOND_US);
+	node_keeper_failed(keeper);
+	assert_true(node_attempts_until_us(words) > clock_boot_us() + 10 * SECOND_US);
+	until_us = clock_boot_us() - 1;
+	node_set_attempts_until_us(words, until_us); /* the machine was suspended */
+	node_keeper_failed(keeper);
+	assert_true(node_attempts_until_us(words) == until_us);
+
+	run("INSERT INTO delivery_nodes (node_id, epoch, name, started_at, alive_at, seen_version)"
+	    " VALUES (1000, 1, 'other', hl_now(), hl_now(), 1)");
+	courier_set_seen_version(segment_courier(&segment, 0), 90); /* a heartbeat is due */
+	must_be(0, node_keeper_step(keeper, jobs_db, &err), &err);
+	until_us = clock_boot_us() + SECOND_US;
+	node_set_attempts_until_us(words, until_us);
+	node_keeper_failed(keeper);
+	assert_true(node_attempts_until_us(words) == until_us);
+	node_keeper_free(keeper);
+}
+
 #define TEST(test) cmocka_unit_test_setup_teardown(test, begin, end)
 
 int
@@ -244,12 +323,15 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    TEST(test_each_start_has_the_same_row_by_another_epoch),
+	    TEST(test_only_a_node_with_another_number_leaves_older_jobs_to_their_rows),
 	    TEST(test_a_death_before_or_after_the_claim_keeps_the_row),
 	    TEST(test_a_death_in_the_first_claim_leaves_no_row_without_a_node),
 	    TEST(test_a_copy_of_the_directory_gets_a_row_of_its_own),
 	    TEST(test_a_file_that_is_damaged_or_gone_makes_a_new_node),
 	    TEST(test_nothing_is_claimed_that_the_disk_does_not_keep),
 	    TEST(test_the_row_has_the_oldest_version_by_which_a_courier_acts),
+	    TEST(test_attempts_end_before_another_node_may_adopt_this_one),
+	    TEST(test_a_node_that_is_alone_goes_on_without_a_store_unless_it_has_stood_still),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -87,7 +87,7 @@ write_all(void)
 {
 	uint32_t released;
 
-	must_be(0, outcome_writer_write(writer, jobs_db, &released, &err), &err);
+	must_be(0, outcome_writer_write(writer, jobs_db, NODE, &released, &err), &err);
 	assert_int_equal(released, lane_released(&lane));
 	assert_int_equal(outcome_writer_waiting(writer), 0);
 }
@@ -338,7 +338,7 @@ test_a_store_that_is_busy_gets_everything_later(void **state)
 	must_begin(other);
 	must_run(other, BOTH("LOCK TABLE jobs", "SELECT 1"), NULL, 0);
 	db_config.store_timeout_ms = 200;
-	assert_true(outcome_writer_write(writer, jobs_db, &released, &err) != 0);
+	assert_true(outcome_writer_write(writer, jobs_db, NODE, &released, &err) != 0);
 	assert_true(outcome_writer_waiting(writer) > 0);
 	db_close(other);
 	db_config.store_timeout_ms = 5000;
@@ -361,7 +361,7 @@ test_a_dead_letter_comes_before_lists_have_passed_its_time_or_not_at_all(void **
 	add_delay("slow_letters", "INSERT ON dlq", "STATEMENT", "0.7");
 	add_delay("slow_attempts", "INSERT ON attempts", "STATEMENT", "0.7");
 	db_config.store_timeout_ms = 1000;
-	assert_true(outcome_writer_write(writer, jobs_db, &released, &err) < 0);
+	assert_true(outcome_writer_write(writer, jobs_db, NODE, &released, &err) < 0);
 	db_config.store_timeout_ms = 5000;
 	assert_int_equal(tenant_count("SELECT count(*) FROM dlq WHERE tenant_id = $1"), 0);
 	remove_refusal("slow_letters", "dlq");
@@ -386,9 +386,9 @@ test_outcomes_for_which_the_time_is_not_enough_are_written_a_few_at_a_time(void 
 	}
 	add_delay("slow_letters", "INSERT ON dlq", "ROW", "0.01");
 	db_config.store_timeout_ms = 400;
-	assert_true(outcome_writer_write(writer, jobs_db, &released, &err) < 0);
+	assert_true(outcome_writer_write(writer, jobs_db, NODE, &released, &err) < 0);
 	while (outcome_writer_waiting(writer) > 0 && ++tries < 200)
-		(void)outcome_writer_write(writer, jobs_db, &released, &err);
+		(void)outcome_writer_write(writer, jobs_db, NODE, &released, &err);
 	db_config.store_timeout_ms = 5000;
 	remove_refusal("slow_letters", "dlq");
 	assert_int_equal(outcome_writer_waiting(writer), 0);

@@ -213,6 +213,36 @@ test_the_node_keeps_its_row_over_starts_and_gets_another_when_it_is_lost(void **
 	assert_false(store_thread_is_stuck(thread));
 }
 
+/* Somebody has locked the table of attempts. */
+static void
+test_the_node_says_that_it_lives_while_outcomes_cannot_be_written(void **state)
+{
+	struct db *other;
+	uint32_t position;
+
+	if (db_config.hl_store != HL_STORE_POSTGRES)
+		skip(); /* one transaction at a time */
+	add_job(1, 1, 0);
+	start();
+	await_and_free(NEWS_STARTED);
+	other = must_open();
+	must_begin(other);
+	must_run(other, SAME("SET LOCAL idle_in_transaction_session_timeout = 0"), NULL, 0);
+	must_run(other, SAME("LOCK TABLE attempts IN EXCLUSIVE MODE"), NULL, 0);
+	position = put_outcome(1, VERDICT_DELIVERED, 1);
+	for (int beats = 0; beats < 2; beats++) { /* the first one may have been under way */
+		int64_t until_us = clock_steady_us() + 30 * SECOND_US;
+
+		tenant_run("UPDATE delivery_nodes SET alive_at = hl_time(0) WHERE $1 = $1");
+		while (must_count(jobs_db, "SELECT count(*) FROM delivery_nodes WHERE hl_ms(alive_at) > 0") == 0)
+			assert_true(clock_steady_us() < until_us);
+	}
+	assert_int_equal(lane_depth(&lane), 1);
+	db_rollback(other);
+	db_close(other);
+	await_released(position);
+}
+
 #define TEST(test) cmocka_unit_test_setup_teardown(test, store_thread_begin, store_thread_end)
 
 int
@@ -226,6 +256,7 @@ main(void)
 	    TEST(test_the_end_writes_what_is_on_the_lane),
 	    TEST(test_a_store_that_is_away_is_told_and_nothing_is_lost),
 	    TEST(test_the_node_keeps_its_row_over_starts_and_gets_another_when_it_is_lost),
+	    TEST(test_the_node_says_that_it_lives_while_outcomes_cannot_be_written),
 	};
 
 	return cmocka_run_group_tests(tests, store_thread_set_up, store_thread_tear_down);

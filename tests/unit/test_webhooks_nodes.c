@@ -11,6 +11,7 @@
 
 #include <pthread.h>
 
+#include "store/webhooks/changes.h"
 #include "store/webhooks/node_rows.h"
 #include "tests/unit/db_fixture.h"
 
@@ -37,21 +38,24 @@ close_it(void **state)
 static struct node_row
 must_claim(struct db *by, int64_t node_id, int64_t epoch, int64_t other_epoch, int64_t next_epoch)
 {
-	const struct node_claim claim = {node_id, epoch, other_epoch, next_epoch, "here", 5};
+	const struct node_claim claim = {node_id, epoch, other_epoch, next_epoch, "here", 5, 30000};
 	struct node_row row;
+	bool fresh;
 
-	must_be(0, node_rows_claim(by, &claim, &row, &err), &err);
+	must_be(0, node_rows_claim(by, &claim, &row, &fresh, &err), &err);
 	assert_true(row.epoch == next_epoch);
+	assert_true(fresh || row.node_id == node_id);
 	return row;
 }
 
 static bool
 beats(const struct node_row *row, int64_t seen_version)
 {
-	bool ours;
+	const struct node_beat beat = {.seen_version = seen_version, .sessions = "{1,2}", .timeout_ms = 30000};
+	struct node_pulse pulse;
 
-	must_be(0, node_rows_beat(db, row, seen_version, &ours, &err), &err);
-	return ours;
+	must_be(0, node_rows_beat(db, row, &beat, &pulse, &err), &err);
+	return pulse.ours;
 }
 
 static void
@@ -131,6 +135,35 @@ a_node_whose_row_was_adopted_or_removed_is_told_so_and_changes_nothing(void **st
 	assert_false(beats(&other, 7));
 }
 
+/* How many nodes but the first may act by an earlier version. */
+static uint32_t
+unseen(int64_t version)
+{
+	struct db_rows *rows;
+	uint32_t count;
+
+	must_be(0, changes_unseen(db, version, 1, &rows, &err), &err);
+	count = db_rows_count(rows);
+	db_rows_free(rows);
+	return count;
+}
+
+static void
+a_change_waits_for_each_node_that_may_still_send(void **state)
+{
+	for (int64_t id = 1; id <= 3; id++)
+		(void)must_claim(db, 0, 0, 0, 10 * id);
+	assert_int_equal(unseen(5), 0);
+	assert_int_equal(unseen(6), 2);
+	/* One that is cut off goes on for a while. */
+	change("UPDATE delivery_nodes SET alive_at = hl_time(hl_ms(hl_now()) - 20000) WHERE node_id = 2");
+	assert_int_equal(unseen(6), 2);
+	change("UPDATE delivery_nodes SET alive_at = hl_time(hl_ms(hl_now()) - 31000) WHERE node_id = 2");
+	assert_int_equal(unseen(6), 1);
+	change("UPDATE delivery_nodes SET left_at = hl_now() WHERE node_id = 3");
+	assert_int_equal(unseen(6), 0);
+}
+
 #define CLAIMS 20
 
 /* Claims new rows again and again; context gets their numbers. */
@@ -174,6 +207,7 @@ main(void)
 	    NODE_TEST(a_claim_whose_answer_was_lost_is_found_by_its_epoch),
 	    NODE_TEST(a_copy_of_a_node_gets_a_row_of_its_own_and_the_older_one_keeps_its_row),
 	    NODE_TEST(a_node_whose_row_was_adopted_or_removed_is_told_so_and_changes_nothing),
+	    NODE_TEST(a_change_waits_for_each_node_that_may_still_send),
 	    NODE_TEST(nodes_that_start_at_once_get_different_numbers),
 	};
 

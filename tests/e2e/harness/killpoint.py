@@ -9,8 +9,10 @@ BEFORE, AFTER = 0, 1
 
 
 class Killpoint:
-    def __init__(self, path, process="control"):
+    def __init__(self, path, process="control", stops=False):
+        """stops: the process is stopped there, in the place of killed."""
         self.path = path
+        self.stops = stops
         self.process = process
         path.write_bytes(bytes(8))
         with open(path, "r+b") as file:
@@ -18,7 +20,7 @@ class Killpoint:
 
     def environment(self):
         return {"LD_PRELOAD": BUILD_DIR / "tests/preload/killpoint.so", "KILLPOINT": self.path,
-                "KILLPOINT_PROCESS": self.process}
+                "KILLPOINT_PROCESS": self.process} | ({"KILLPOINT_STOPS": 1} if self.stops else {})
 
     def arm(self, statement, side):
         """From now on: the first statement is 1. BEFORE it goes to the database, or AFTER it has taken effect."""

@@ -1,0 +1,324 @@
+/*
+ * A transaction of the node that is gone may have passed its check before the adoption, and commit later: jobs that a
+ * pass does not see. So there is a second pass, and as many more until one has begun after the last of these
+ * transactions had ended. Then the adopted row is removed, and its number is free.
+ */
+#include "courier/adoption.h"
+
+#include <inttypes.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "shm/counters.h"
+
+#define BEAT_MOST_US (5 * INT64_C(1000000))
+#define LEFT_MS 9000 /* the node's other processes end within eight seconds of the first that says that it has left */
+#define SLICE_MOST 2000u /* rows of jobs */
+#define SLICE_LEAST 50u
+#define TELL_US (5 * INT64_C(1000000)) /* couriers walk no more often */
+#define BLOCKED_AGAIN_US (1 * INT64_C(1000000))
+#define FAILED_AGAIN_US (5 * INT64_C(1000000))
+#define AGAIN_TIMES 3 /* STORE_TIMEOUT_MS: no transaction of a publisher lasts longer than one */
+
+static int64_t
+timeout_us(const struct config *config)
+{
+	return config->hl_node_timeout_secs * INT64_C(1000000);
+}
+
+int64_t
+adoption_beat_us(const struct config *config)
+{
+	int64_t sixth_us = timeout_us(config) / 6;
+
+	return sixth_us < BEAT_MOST_US ? sixth_us : BEAT_MOST_US;
+}
+
+int64_t
+adoption_attempts_us(const struct config *config)
+{
+	return timeout_us(config) / 3 * 2;
+}
+
+void
+adoption_open(struct adoption *adoption, const struct config *config, const struct segment *segment)
+{
+	*adoption = (struct adoption){.config = config, .segment = segment, .mark = -1, .place = {.rows = SLICE_MOST}};
+}
+
+static void
+count(const struct adoption *adoption, enum counter counter, uint64_t number)
+{
+	counter_add(&segment_courier(adoption->segment, 0)->process, counter, number);
+}
+
+/* ---- nodes ---- */
+
+/*
+ * Both clocks must have seen no gap: the database's may have been set, and then every node seems silent that has had no
+ * heartbeat since.
+ */
+static void
+note_heartbeat(struct adoption *adoption, int64_t alive_ms, int64_t sent_us)
+{
+	int64_t most_us = timeout_us(adoption->config) / 3, gap_us = (alive_ms - adoption->alive_ms) * 1000;
+
+	if (adoption->alive_ms == 0 || sent_us - adoption->beaten_us > most_us || gap_us > most_us || gap_us < 0)
+		adoption->run_us = sent_us;
+	adoption->beaten_us = sent_us;
+	adoption->alive_ms = alive_ms;
+}
+
+static void
+tell_adopted(const struct adoption *adoption, const struct db_rows *adopted)
+{
+	for (uint32_t i = 0; i < db_rows_count(adopted); i++)
+		if (db_rows_bool(adopted, i, 2))
+			log_info("this node takes over the jobs of a node that has stopped",
+			    LOG_INT("node_id", db_rows_int(adopted, i, 0)),
+			    LOG_STR("name", db_rows_text(adopted, i, 1).base));
+		else
+			log_warning("a node is silent: this node takes over its jobs",
+			    LOG_INT("node_id", db_rows_int(adopted, i, 0)),
+			    LOG_STR("name", db_rows_text(adopted, i, 1).base));
+	count(adoption, COUNTER_NODES_ADOPTED, db_rows_count(adopted));
+}
+
+static void
+tell_blocked(struct adoption *adoption, const char *why)
+{
+	uint64_t times = repeat_met(&adoption->blocked, clock_steady_us());
+
+	if (times > 0)
+		log_warning("another session is in the way of taking over the jobs of a node", LOG_STR("error", why),
+		    LOG_UINT("times", times));
+}
+
+static void
+tell_failed(struct adoption *adoption, const struct error *err)
+{
+	uint64_t times = repeat_met(&adoption->failing, clock_steady_us());
+
+	if (times > 0)
+		log_warning("the jobs of another node cannot be taken over: it is tried again",
+		    LOG_STR("error", err->text), LOG_UINT("times", times));
+}
+
+static void
+tell_over(struct adoption *adoption)
+{
+	int64_t now_us = clock_steady_us();
+	uint64_t times = repeat_over(&adoption->blocked, now_us) + repeat_over(&adoption->failing, now_us);
+
+	if (times > 0)
+		log_info("taking over jobs goes on", LOG_UINT("times", times));
+}
+
+/* A pass begins now, and counts as the first one. */
+static void
+begin_anew(struct adoption *adoption)
+{
+	adoption->state = ADOPTION_RESTS;
+	adoption->next_us = 0;
+	adoption->passes = 0;
+	adoption->mark = -1;
+}
+
+/* Their transactions hold locks that may be in the way. The role may not be allowed to end them. */
+static void
+end_sessions(
+    const struct adoption *adoption, struct db *db, const struct node_row *row, const struct adoption_terms *terms)
+{
+	struct error err;
+	int64_t ended = 0;
+
+	if (terms->silent_ms == 0 || adoption->config->hl_store != HL_STORE_POSTGRES)
+		return;
+	if (adoption_end_sessions(db, row, terms, &ended, &err) != 0)
+		log_info("sessions of silent nodes cannot be ended", LOG_STR("error", err.text));
+	else if (ended > 0)
+		log_info("sessions of silent nodes are ended, which stood still within a transaction",
+		    LOG_INT("sessions", ended));
+}
+
+/* Nodes that are gone are adopted, but those whose rows are locked. */
+static int
+adopt(struct adoption *adoption, struct db *db, const struct node_row *row, const struct node_beat *beat,
+    const struct adoption_terms *terms, struct error *err) /* six: as adoption_beaten() */
+{
+	struct db_rows *adopted = NULL;
+	int rc = adoption_adopt(db, row, beat, terms, &adopted, err);
+	bool any = db_rows_count(adopted) > 0;
+
+	if (rc == DB_BUSY)
+		tell_blocked(adoption, err->text);
+	else if (rc > 0)
+		tell_failed(adoption, err);
+	if (rc != 0) {
+		adoption->in_doubt = rc < 0;
+		return rc < 0 ? rc : 0;
+	}
+	/* Once only: another node has been faster. */
+	if (!any && adoption->passed_over)
+		tell_blocked(adoption, "its row in delivery_nodes is locked");
+	adoption->passed_over = !any;
+	if (any) {
+		tell_adopted(adoption, adopted);
+		begin_anew(adoption);
+	}
+	db_rows_free(adopted);
+	return 0;
+}
+
+int
+adoption_beaten(struct adoption *adoption, struct db *db, const struct node_row *row, const struct node_beat *beat,
+    const struct node_pulse *pulse, int64_t sent_us, struct error *err)
+{
+	struct adoption_terms terms = {.left_ms = LEFT_MS};
+	bool wanted = false;
+	int rc;
+
+	tell_over(adoption);
+	if (adoption->in_doubt)
+		begin_anew(adoption);
+	adoption->in_doubt = false;
+	note_heartbeat(adoption, pulse->alive_ms, sent_us);
+	if (sent_us - adoption->run_us >= timeout_us(adoption->config))
+		terms.silent_ms = timeout_us(adoption->config) / 1000;
+	rc = adoption_wanted(db, row, &terms, &wanted, err);
+	if (rc == 0 && wanted) {
+		end_sessions(adoption, db, row, &terms);
+		return adopt(adoption, db, row, beat, &terms, err);
+	}
+	if (rc > 0)
+		tell_failed(adoption, err);
+	adoption->passed_over = false;
+	return rc < 0 ? rc : 0;
+}
+
+/* ---- jobs ---- */
+
+/* Each walks over the endpoints that have rows. */
+static void
+tell_couriers(struct adoption *adoption, int64_t now_us)
+{
+	for (uint32_t i = 0; i < adoption->segment->counts[ROLE_COURIER]; i++)
+		courier_add_missed(segment_courier(adoption->segment, i));
+	segment_wake_all(adoption->segment, ROLE_COURIER);
+	adoption->untold = 0;
+	adoption->told_us = now_us;
+}
+
+static void
+rest(struct adoption *adoption, int64_t now_us)
+{
+	adoption->state = ADOPTION_RESTS;
+	adoption->next_us = now_us + AGAIN_TIMES * adoption->config->store_timeout_ms * INT64_C(1000);
+}
+
+static int
+begin_pass(struct adoption *adoption, struct db *db, int64_t node_id, struct error *err)
+{
+	int64_t ended, next;
+	bool unfinished;
+	int rc = adoption_unfinished(db, node_id, &unfinished, err);
+
+	if (rc == 0 && !unfinished) {
+		adoption->next_us = INT64_MAX;
+		return 0;
+	}
+	if (rc == 0)
+		rc = adoption_horizon(db, &ended, &next, err);
+	if (rc != 0)
+		return rc;
+	if (adoption->mark < 0)
+		adoption->mark = next;
+	adoption->last = adoption->passes > 0 && ended >= adoption->mark;
+	if (adoption->passes > 1 && !adoption->last) {
+		rest(adoption, clock_steady_us());
+		return 0;
+	}
+	adoption->state = ADOPTION_MOVES;
+	adoption->place = (struct adoption_place){.rows = adoption->place.rows, .tenant_id = ""};
+	adoption->moved = 0;
+	adoption->told_us = clock_steady_us();
+	adoption->next_us = 0;
+	return 0;
+}
+
+static int
+end_pass(struct adoption *adoption, struct db *db, const struct node_row *row, struct error *err)
+{
+	int rc = adoption->last ? adoption_remove(db, row, err) : 0;
+
+	if (rc != 0)
+		return rc;
+	if (adoption->moved > 0)
+		log_info("jobs of other nodes are this node's now", LOG_UINT("jobs", adoption->moved));
+	adoption->passes++;
+	rest(adoption, clock_steady_us());
+	if (adoption->last)
+		adoption->next_us = INT64_MAX;
+	return 0;
+}
+
+/* A slice that lasts too long is shorter the next time. */
+static void
+fit_slice(struct adoption_place *place, int rc)
+{
+	if (rc < 0 && place->rows > SLICE_LEAST)
+		place->rows /= 2;
+	else if (rc == 0 && place->rows < SLICE_MOST)
+		place->rows *= 2;
+	if (place->rows > SLICE_MOST)
+		place->rows = SLICE_MOST;
+}
+
+/*
+ * The end of a pass tells the couriers also when the pass has moved nothing: a slice whose commit was in doubt, or the
+ * pass of a process that died, may have moved jobs of which no courier knows.
+ */
+static int
+move_slice(struct adoption *adoption, struct db *db, const struct node_row *row, struct error *err)
+{
+	int64_t now_us;
+	uint32_t moved = 0;
+	bool ends = false;
+	int rc = adoption_move(db, row->node_id, &adoption->place, &moved, &ends, err);
+
+	fit_slice(&adoption->place, rc);
+	if (rc != 0)
+		return rc;
+	now_us = clock_steady_us();
+	adoption->moved += moved;
+	adoption->untold += moved;
+	count(adoption, COUNTER_JOBS_ADOPTED, moved);
+	if (ends || (adoption->untold > 0 && now_us - adoption->told_us >= TELL_US))
+		tell_couriers(adoption, now_us);
+	return ends ? end_pass(adoption, db, row, err) : 0;
+}
+
+int64_t
+adoption_due_us(const struct adoption *adoption)
+{
+	return adoption->next_us;
+}
+
+int
+adoption_step(struct adoption *adoption, struct db *db, const struct node_row *row, struct error *err)
+{
+	int rc;
+
+	if (clock_steady_us() < adoption->next_us)
+		return 0;
+	rc = adoption->state == ADOPTION_RESTS ? begin_pass(adoption, db, row->node_id, err)
+					       : move_slice(adoption, db, row, err);
+	if (rc == 0)
+		return 0;
+	if (rc == DB_BUSY)
+		tell_blocked(adoption, err->text);
+	else
+		tell_failed(adoption, err);
+	adoption->next_us = clock_steady_us() + (rc == DB_BUSY ? BLOCKED_AGAIN_US : FAILED_AGAIN_US);
+	return rc < 0 ? rc : 0;
+}
