@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "courier/leases.h"
 #include "courier/outcome.h"
 #include "shm/counters.h"
 
@@ -13,12 +14,13 @@
 #define BEGIN_A_TURN 256u
 
 void
-courier_open(struct courier *c, uint64_t limit)
+courier_open(struct courier *c, uint64_t limit, int64_t settle_us)
 {
 	queues_open(&c->queues, c->thread);
 	transform_cache_open(&c->transforms, c->thread);
 	tests_open(&c->tests, c->http, c->thread);
 	ready_open(&c->ready);
+	c->ready.shares.settle_us = settle_us;
 	cancelled_open(&c->parcels.cancelled);
 	c->jobs.queues = &c->queues;
 	c->jobs.transforms = &c->transforms;
@@ -32,13 +34,20 @@ courier_open(struct courier *c, uint64_t limit)
 	c->walked_us = -WALK_GAP_US;
 }
 
+static void
+forget_all(struct heap *heap)
+{
+	for (uint32_t i = 1; i <= heap->count; i++)
+		heap->items[i]->place = 0;
+	heap_free(heap);
+}
+
 void
 courier_close(struct courier *c)
 {
 	jobs_close(&c->jobs);
-	for (uint32_t i = 1; i <= c->look.heap.count; i++)
-		c->look.heap.items[i]->place = 0;
-	heap_free(&c->look.heap);
+	forget_all(&c->look.heap);
+	forget_all(&c->ready.leases);
 	queues_close(&c->queues);
 	transform_cache_close(&c->transforms);
 	ready_close(&c->ready);
@@ -172,6 +181,8 @@ endpoint_news(struct courier *c, struct news *news, int64_t now_us)
 			look_leave(&c->look, queues_get(&c->queues, tenant_of(news), news->id, now_us), now_us);
 		return;
 	}
+	if (queue->state == ENDPOINT_LOADED)
+		ready_empty_rate(&c->ready, queue, c->queues.opened_us);
 	if (queue_keeps_nothing(queue))
 		jobs_leave(&c->jobs, queue);
 	else
@@ -201,6 +212,19 @@ pause_news(struct courier *c, struct news *news, int64_t now_us)
 	free(links);
 	c->walk_wanted = c->walk_again = true;
 	c->walked_us = now_us - WALK_GAP_US;
+}
+
+static void
+follow_shares(struct courier *c, int64_t now_us)
+{
+	struct id_link **links;
+
+	if (!shares_advance(&c->ready.shares, now_us))
+		return;
+	links = id_table_list(&c->queues.table);
+	for (uint32_t i = 0; i < c->queues.table.count; i++)
+		ready_update(&c->ready, (struct queue *)links[i]);
+	free(links);
 }
 
 static void
@@ -251,11 +275,18 @@ take(struct courier *c, struct news *news, int64_t now_us)
 	case NEWS_PAUSED:
 		pause_news(c, news, now_us);
 		return;
+	case NEWS_LEASE:
+		leases_answered(&c->ready, &c->queues, news);
+		return;
+	case NEWS_NODES:
+		shares_change(&c->ready.shares, &news->view, now_us);
+		return;
 	case NEWS_CHANGED:
 		courier_set_seen_version(c->slot, news->version);
 		return;
 	case NEWS_NODE_LOST:
 		jobs_lose(&c->jobs);
+		leases_lose(&c->ready, &c->queues);
 		c->started = false;
 		c->walk_wanted = true;
 		return;
@@ -375,6 +406,9 @@ courier_turn(struct courier *c)
 	if (c->started && !c->draining)
 		(void)parcels_take(&c->parcels, &c->jobs, now_us, clock_boot_us());
 	take_news(c, now_us);
+	follow_shares(c, now_us);
+	if (!c->draining)
+		leases_work(&c->ready, &c->queues);
 	begin_attempts(c);
 	in_flight = c->jobs.in_flight;
 	http_run(c->http);
@@ -397,6 +431,7 @@ courier_turn(struct courier *c)
 	if (c->more)
 		return now_us;
 	next_us = earlier(earlier(ready_due_us(&c->ready), http_due_us(c->http)), late_us);
+	next_us = earlier(next_us, shares_due_us(&c->ready.shares));
 	if (c->pages.reading < PAGES_AT_ONCE)
 		next_us = earlier(next_us, look_due_us(&c->look));
 	if (c->walk_wanted && !c->walking && c->started)

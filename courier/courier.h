@@ -46,9 +46,9 @@ struct courier {
 
 /*
  * Fills in the parts behind slot, node, http, thread, the lanes of parcels and that of reports, which the caller has
- * set; all are borrowed. limit: HL_COURIER_BYTES.
+ * set; all are borrowed. limit: HL_COURIER_BYTES. settle_us: see struct shares.
  */
-void courier_open(struct courier *courier, uint64_t limit);
+void courier_open(struct courier *courier, uint64_t limit, int64_t settle_us);
 
 /* Nothing is in flight. */
 void courier_close(struct courier *courier);

@@ -33,7 +33,7 @@ struct endpoint_config {
 	bool enabled, paused;
 	bool secrets_missing; /* their master key is not in the configuration: nothing is sent, nothing dies */
 	bool damaged; /* its row holds what the API would not have taken, or cannot be decrypted: the same */
-	bool fail_fast, keep_response, legacy_headers;
+	bool fail_fast, keep_response, legacy_headers, exact_limits;
 	enum endpoint_body body;
 	enum breaker_state breaker; /* as the store had it when the row was read */
 	int64_t breaker_version; /* another one: what older attempts came to does not count for the breaker */

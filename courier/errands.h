@@ -15,6 +15,8 @@ enum errand_kind {
 	ERRAND_FORGET_ENDPOINT,
 	ERRAND_TELL_BREAKER,
 	ERRAND_TELL_TEST,
+	ERRAND_TAKE_LEASE,
+	ERRAND_GIVE_LEASE,
 	ERRAND_LOAD_TRANSFORM,
 	ERRAND_READ_PAGE,
 	ERRAND_WALK
@@ -34,6 +36,7 @@ struct errand {
 	char *tenant_id; /* of a walk: where it stands */
 	uint8_t id[16]; /* the endpoint's, or the transform's */
 	struct page_wish page; /* of READ_PAGE */
+	uint32_t for_ms; /* of TAKE_LEASE */
 	enum breaker_state breaker; /* of TELL_BREAKER */
 	struct attempt_result *result; /* of TELL_TEST; freed with the errand */
 };

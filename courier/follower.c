@@ -20,6 +20,7 @@
 #include "courier/cancels.h"
 #include "courier/endpoint_reader.h"
 #include "courier/known_endpoints.h"
+#include "courier/node_watch.h"
 #include "courier/pause_watch.h"
 #include "courier/row_walk.h"
 #include "courier/test_watch.h"
@@ -48,6 +49,7 @@ struct follower {
 	struct known_endpoints known;
 	struct pause_watch pauses;
 	struct test_watch tests;
+	struct node_watch nodes;
 	enum follower_state state;
 	bool started; /* the first look is over */
 	bool looks_anew; /* the next look is to be made whatever the version is */
@@ -73,6 +75,7 @@ follower_new(const struct config *config, const struct segment *segment, uint32_
 	follower->news = news;
 	follower->holder = holder;
 	follower->pauses = (struct pause_watch){.segment = segment, .courier = courier, .news = news};
+	follower->nodes = (struct node_watch){.news = news, .speaks = courier == 0};
 	endpoint_reader_open(&follower->endpoints, config);
 	follower->tests = (struct test_watch){
 	    .segment = segment, .courier = courier, .news = news, .endpoints = &follower->endpoints};
@@ -339,10 +342,14 @@ look(struct follower *follower, struct db *db, struct error *err)
 {
 	int64_t now_us = clock_steady_us(), word = node_changes_version(&follower->segment->header->node);
 	struct changes changes;
+	struct node_row row;
+	bool there = node_read(&follower->segment->header->node, &row); /* before the version is read */
 	int rc = changes_read(db, &changes, err);
 	bool moved = rc == 0 && (!follower->started || follower->looks_anew || changes.version != follower->version);
 
-	if (moved)
+	if (rc == 0)
+		rc = node_watch_look(&follower->nodes, db, there ? &row : &(struct node_row){0}, changes.version, err);
+	if (rc == 0 && moved)
 		rc = pause_watch_look(&follower->pauses, db, err);
 	if (rc == 0 && moved)
 		holder_end_pauses(follower->holder, &follower->pauses.told);

@@ -12,6 +12,7 @@
 #include "base/exit_codes.h"
 #include "base/log.h"
 #include "base/signals.h"
+#include "courier/adoption.h"
 #include "courier/courier.h"
 #include "shm/heartbeat.h"
 
@@ -98,7 +99,7 @@ start(struct loop *loop, uint32_t index, struct error *err)
 	    http_open(&courier->http, loop->config, courier_attempt_done, courier, err) != 0 ||
 	    store_thread_start(&courier->thread, loop->config, loop->segment, index, err) != 0)
 		return -1;
-	courier_open(courier, loop->config->hl_courier_bytes);
+	courier_open(courier, loop->config->hl_courier_bytes, adoption_beat_us(loop->config));
 	return 0;
 }
 

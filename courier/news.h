@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "courier/endpoint_config.h"
 #include "courier/pauses.h"
+#include "courier/share.h"
 #include "event/record.h"
 #include "event/transform.h"
 
@@ -28,6 +29,8 @@ enum news_kind {
 	NEWS_TEST, /* one attempt at the endpoint, as it is by config, with the event in memory */
 	NEWS_WALKED,
 	NEWS_PAUSED, /* pauses: whose deliveries are paused from now on, and whose are not any more */
+	NEWS_LEASE, /* the endpoint's, which was asked for: whether it is given */
+	NEWS_NODES, /* view: the nodes of which this one is, and its place among them */
 	NEWS_CHANGED, /* everything up to changes.version `version` has been told before */
 	NEWS_NODE_LOST /* the node's row is another's: forget all jobs; NEWS_STARTED follows when it has another row */
 };
@@ -51,7 +54,7 @@ struct page_row {
 struct news {
 	struct news *next;
 	enum news_kind kind;
-	char *tenant_id; /* of ENDPOINT, TRANSFORM, PAGE, HAS_ROWS, CANCELLED, TEST */
+	char *tenant_id; /* of ENDPOINT, TRANSFORM, PAGE, HAS_ROWS, CANCELLED, TEST, LEASE */
 	uint8_t id[16]; /* the endpoint's, the transform's, or of REFUSED and CANCELLED the job's */
 	uint8_t attempt_id[16]; /* of TEST: what the attempt's is to be */
 	struct endpoint_config *config; /* of ENDPOINT, TEST */
@@ -59,8 +62,11 @@ struct news {
 	uint32_t released, position; /* of COMMITTED; of REFUSED: what lane_publish() returned */
 	int64_t version, epoch; /* of CHANGED; of STARTED: the row's */
 	struct pauses pauses; /* of PAUSED */
+	struct share_view view; /* of NODES */
 	struct page_row *rows; /* of PAGE */
 	uint32_t row_count;
+	int64_t begun_us; /* of LEASE: the steady clock before the store was asked */
+	bool given; /* of LEASE */
 	bool last; /* of PAGE: no row stands behind these */
 	bool unreadable; /* of PAGE: the store refuses to read the rows, which has been logged; there are none */
 	char *memory; /* of PAGE: the rows' events; of TEST: the record */

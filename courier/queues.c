@@ -111,7 +111,8 @@ queues_find(const struct queues *queues, struct span tenant_id, const uint8_t en
 static bool
 is_in_use(const struct queue *queue)
 {
-	return queue->job_count > 0 || queue->round != ROUND_NONE || queue->state == ENDPOINT_LOADING;
+	return queue->job_count > 0 || queue->round != ROUND_NONE || queue->state == ENDPOINT_LOADING ||
+	       queue->lease.state != LEASE_NONE;
 }
 
 void
@@ -137,7 +138,7 @@ queues_get(struct queues *queues, struct span tenant_id, const uint8_t endpoint_
 		return queue;
 	queue = mem_new(1, sizeof *queue);
 	memcpy(queue->link.id, endpoint_id, sizeof queue->link.id);
-	queue->size.id = queue->due.id = queue->look.id = queue->turn.id = queue->link.id;
+	queue->size.id = queue->due.id = queue->look.id = queue->turn.id = queue->lease_due.id = queue->link.id;
 	queue->tenant = get_tenant(queues, tenant_id);
 	queue->tenant->queues++;
 	TAILQ_INIT(&queue->jobs);
@@ -147,8 +148,8 @@ queues_get(struct queues *queues, struct span tenant_id, const uint8_t endpoint_
 	return queue;
 }
 
-static struct endpoint_name
-name_of(const struct queue *queue)
+struct endpoint_name
+queues_name(const struct queue *queue)
 {
 	struct endpoint_name name = {.tenant_id = queue->tenant->tenant_id};
 
@@ -159,7 +160,7 @@ name_of(const struct queue *queue)
 void
 queues_read_anew(struct queues *queues, const struct queue *queue)
 {
-	const struct endpoint_name name = name_of(queue);
+	const struct endpoint_name name = queues_name(queue);
 
 	store_thread_load_endpoint(queues->thread, &name);
 }
@@ -176,7 +177,7 @@ queues_load(struct queues *queues, struct queue *queue)
 void
 queues_tell_breaker(struct queues *queues, struct queue *queue)
 {
-	const struct endpoint_name name = name_of(queue);
+	const struct endpoint_name name = queues_name(queue);
 
 	if (queue->breaker.state == queue->told_breaker)
 		return;
@@ -226,8 +227,6 @@ queues_loaded(struct queues *queues, struct news *news, int64_t now_us)
 	queue->config = config;
 	queue->state = config != NULL ? ENDPOINT_LOADED : ENDPOINT_GONE;
 	queue->disabling = false;
-	if (config != NULL)
-		rate_empty(&queue->rate, config->rate_limit_rps, queues->opened_us);
 	take_breaker(queues, queue);
 	if (kept_nothing && !queue_keeps_nothing(queue))
 		queue->went_on_us = now_us;
@@ -240,7 +239,7 @@ queues_loaded(struct queues *queues, struct news *news, int64_t now_us)
 static void
 unload(struct queues *queues, struct queue *queue)
 {
-	const struct endpoint_name name = name_of(queue);
+	const struct endpoint_name name = queues_name(queue);
 
 	if (queue->state != ENDPOINT_UNLOADED)
 		store_thread_forget_endpoint(queues->thread, &name);
@@ -255,6 +254,7 @@ drop(struct queues *queues, struct queue *queue)
 	assert(queue->job_count == 0 && queue->place == READY_NOWHERE && queue_waiting(queue) == 0);
 	assert(!queue->is_held_back);
 	assert(queue->due.place == 0 && queue->look.place == 0 && queue->size.place == 0);
+	assert(queue->lease_due.place == 0);
 	unload(queues, queue);
 	queues->breakers -= queue->told_breaker != BREAKER_CLOSED;
 	id_table_remove(&queues->table, &queue->link);

@@ -14,6 +14,7 @@
 #include "courier/endpoint_config.h"
 #include "courier/heap.h"
 #include "courier/id_table.h"
+#include "courier/lease.h"
 #include "courier/pauses.h"
 #include "courier/rate.h"
 #include "courier/store_thread.h"
@@ -79,6 +80,8 @@ struct queue {
 	struct heap_item turn; /* of READY_IN_LINE */
 	bool is_held_back;
 	TAILQ_ENTRY(queue) aside, held_back;
+	struct lease lease;
+	struct heap_item lease_due; /* while the lease is to be asked for or given back later */
 
 	/* courier/look.h */
 	int64_t look_at_us; /* NEVER_US: nothing is left in its rows that is not known here */
@@ -111,6 +114,9 @@ struct queue *queues_find(const struct queues *queues, struct span tenant_id, co
 
 /* The same; it is made if it is not known. */
 struct queue *queues_get(struct queues *queues, struct span tenant_id, const uint8_t endpoint_id[16], int64_t now_us);
+
+/* For the store thread. The tenant's id is borrowed. */
+struct endpoint_name queues_name(const struct queue *queue);
 
 /* Asks for its configuration: the first unless that is there or was asked for, the second anew. */
 void queues_load(struct queues *queues, struct queue *queue);

@@ -21,6 +21,7 @@ void
 ready_close(struct ready *ready)
 {
 	heap_free(&ready->due);
+	heap_free(&ready->leases);
 	heap_free(&ready->tenants);
 }
 
@@ -76,11 +77,46 @@ place_queue(struct ready *ready, struct queue *queue, enum ready_place place)
 
 /* ---- one endpoint ---- */
 
-/* Requests a second of this courier. An endpoint is served by one courier of the node, so it is the whole limit. */
-static uint32_t
-per_second(const struct queue *queue)
+/* Its limits are not divided among nodes. */
+static bool
+is_leased(const struct ready *ready, const struct queue *queue)
 {
-	return queue->config->rate_limit_rps;
+	return queue->config != NULL &&
+	       share_needs_lease(&ready->shares.view, queue->config->max_in_flight, queue->config->exact_limits);
+}
+
+static bool
+is_settled(const struct ready *ready, const struct queue *queue)
+{
+	return shares_lease_settled(&ready->shares, queue->config->max_in_flight, queue->config->exact_limits);
+}
+
+/* An endpoint is served by one courier of the node, so that has the node's share. */
+static int64_t
+token_ns(const struct ready *ready, const struct queue *queue)
+{
+	uint32_t parts = is_leased(ready, queue) ? 1 : ready->shares.view.nodes;
+
+	return rate_token_ns(queue->config->rate_limit_rps, parts > 0 ? parts : 1);
+}
+
+/* So many attempts at a time. */
+static uint32_t
+most_in_flight(const struct ready *ready, const struct queue *queue)
+{
+	uint32_t most = queue->config->max_in_flight;
+
+	if (!is_leased(ready, queue))
+		most = shares_least(&ready->shares, most);
+	else if (!is_settled(ready, queue) || !lease_allows(&queue->lease, ready->now_us))
+		most = 0;
+	return queue->unresolved > 0 && most > 1 ? 1 : most;
+}
+
+void
+ready_empty_rate(const struct ready *ready, struct queue *queue, int64_t at_us)
+{
+	rate_empty(&queue->rate, token_ns(ready, queue), at_us);
 }
 
 struct heap_item *
@@ -94,20 +130,42 @@ ready_job(const struct ready *ready, const struct queue *queue)
 	return first == NULL || again->at < first->at ? again : first;
 }
 
-/* When the endpoint can next be served, as things are; NEVER_US: not by time alone. */
+/* When the endpoint is to get its next job, as things are, but for its limits; NEVER_US: not by time alone. */
 static int64_t
-served_at(const struct ready *ready, const struct queue *queue)
+wanted_at(const struct ready *ready, const struct queue *queue)
 {
 	const struct heap_item *job = ready_job(ready, queue);
-	uint32_t most;
 
 	if (job == NULL || !queue_delivers(queue))
 		return NEVER_US;
-	most = queue->unresolved > 0 ? 1 : queue->config->max_in_flight;
-	if (queue->in_flight >= most)
+	return later(later(job->at, queue->held_until_us), breaker_due_us(&queue->breaker));
+}
+
+/* When it can next be served. */
+static int64_t
+served_at(const struct ready *ready, const struct queue *queue)
+{
+	int64_t at = wanted_at(ready, queue);
+
+	if (at == NEVER_US || queue->in_flight >= most_in_flight(ready, queue))
 		return NEVER_US;
-	return later(later(job->at, queue->held_until_us),
-	    later(rate_due_us(&queue->rate, per_second(queue)), breaker_due_us(&queue->breaker)));
+	return later(at, rate_due_us(&queue->rate, token_ns(ready, queue)));
+}
+
+static void
+update_lease(struct ready *ready, struct queue *queue)
+{
+	const struct lease_facts facts = {.needed = is_leased(ready, queue),
+	    .settled = queue->config != NULL && is_settled(ready, queue),
+	    .busy = queue->in_flight > 0,
+	    .job_us = wanted_at(ready, queue),
+	    .now_us = ready->now_us};
+	int64_t at = lease_due_us(&queue->lease, &facts);
+
+	if (at == NEVER_US)
+		heap_remove(&ready->leases, &queue->lease_due);
+	else
+		heap_put(&ready->leases, &queue->lease_due, at);
 }
 
 static void
@@ -128,6 +186,7 @@ ready_update(struct ready *ready, struct queue *queue)
 	int64_t at = served_at(ready, queue);
 
 	hold_back(ready, queue);
+	update_lease(ready, queue);
 	if (at <= ready->now_us) {
 		heap_remove(&ready->due, &queue->due);
 		if (queue->place == READY_NOWHERE)
@@ -217,7 +276,7 @@ void
 ready_begin(struct ready *ready, struct queue *queue, enum job_class class)
 {
 	assert(ready->in_flight < COURIER_IN_FLIGHT_MOST);
-	rate_take(&queue->rate, per_second(queue), ready->now_us);
+	rate_take(&queue->rate, token_ns(ready, queue), ready->now_us);
 	count(ready, queue, class, 1);
 	if (ready->again_in_flight >= READY_AGAIN_MOST)
 		ready->holds_back = true;
@@ -228,12 +287,14 @@ ready_end(struct ready *ready, struct queue *queue, enum job_class class)
 {
 	assert(queue->in_flight > 0);
 	count(ready, queue, class, -1u);
+	queue->lease.idle_us = ready->now_us + LEASE_IDLE_US;
 }
 
 int64_t
 ready_due_us(const struct ready *ready)
 {
-	const struct heap_item *first = heap_first(&ready->due);
+	const struct heap_item *first = heap_first(&ready->due), *lease = heap_first(&ready->leases);
+	int64_t at = first == NULL ? NEVER_US : first->at;
 
-	return first == NULL ? NEVER_US : first->at;
+	return lease == NULL || at < lease->at ? at : lease->at;
 }

@@ -1,7 +1,8 @@
 /*
  * Which endpoint is served next: of the tenants the one that has the fewest attempts under way, and of that tenant the
  * endpoint of which this is true; one after the other of those that have equally many. An endpoint is served that has a
- * job that is due, a free slot of max_in_flight, a token of rate_limit_rps, and a breaker that allows an attempt.
+ * job that is due, a free slot of max_in_flight, a token of rate_limit_rps, and a breaker that allows an attempt; of
+ * both limits this node has its share (courier/share.h), or all while it has the endpoint's lease (courier/lease.h).
  * Nothing is scanned: an endpoint that waits for its first job, a token or a probe stands in a heap.
  *
  * A slot is the right to have one attempt under way; a courier has COURIER_IN_FLIGHT_MOST. An endpoint gets one while
@@ -19,6 +20,7 @@
 #include <sys/queue.h>
 
 #include "courier/queues.h"
+#include "courier/share.h"
 #include "shm/attempts.h"
 
 #define READY_AGAIN_MOST (COURIER_IN_FLIGHT_MOST - COURIER_IN_FLIGHT_MOST / 4) /* attempts that are no first ones */
@@ -31,7 +33,10 @@ struct ready {
 	TAILQ_HEAD(held_back, queue) held_back; /* with jobs that were attempted before, while too many of these are */
 	bool holds_back;
 	struct heap due; /* endpoints that are served later */
+	struct heap leases; /* endpoints whose lease is to be asked for or given back: courier/lease.h */
 	uint32_t in_flight, again_in_flight; /* the second: of these, no first attempts */
+	struct shares
+	    shares; /* of limits; after shares_advance() has returned true ready_update() of all endpoints follows */
 	int64_t now_us;
 };
 
@@ -59,6 +64,9 @@ bool ready_has_some(const struct ready *ready);
 /* Its job that is to be served, as the item of one of its heaps; NULL: there is none. */
 struct heap_item *ready_job(const struct ready *ready, const struct queue *queue);
 
+/* What was sent to the endpoint until that instant of the steady clock is not known here. It is loaded. */
+void ready_empty_rate(const struct ready *ready, struct queue *queue, int64_t at_us);
+
 /*
  * An attempt of that class begins, or has ended: it is counted in queue->in_flight, and, when it begins, for
  * rate_limit_rps. ready_update() follows.
@@ -66,7 +74,7 @@ struct heap_item *ready_job(const struct ready *ready, const struct queue *queue
 void ready_begin(struct ready *ready, struct queue *queue, enum job_class class);
 void ready_end(struct ready *ready, struct queue *queue, enum job_class class);
 
-/* When the next job becomes due, by the steady clock; NEVER_US: nothing waits for time to pass. */
+/* When something is due next, by the steady clock: a job, or a lease; NEVER_US: nothing waits for time to pass. */
 int64_t ready_due_us(const struct ready *ready);
 
 #endif

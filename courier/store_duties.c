@@ -14,6 +14,7 @@
 #include "base/mem.h"
 #include "courier/follower.h"
 #include "courier/holder.h"
+#include "courier/lease_desk.h"
 #include "courier/node_keeper.h"
 #include "courier/outcome.h"
 #include "courier/outcome_writer.h"
@@ -36,6 +37,7 @@ struct store_duties {
 	struct runs *runs;
 	struct outcome_writer *writer;
 	struct holder holder;
+	struct lease_desk leases;
 	struct follower *follower;
 	struct node_keeper *keeper; /* NULL: not courier 0 */
 	bool lane_was_empty; /* the predecessor's outcomes are written */
@@ -54,6 +56,7 @@ store_duties_new(const struct config *config, const struct segment *segment, uin
 	duties->courier = courier;
 	duties->news = news;
 	duties->runs = runs_new();
+	duties->leases = (struct lease_desk){.news = news};
 	duties->writer = outcome_writer_new(segment, courier, lane, duties->runs, news);
 	duties->follower = follower_new(config, segment, courier, news, &duties->holder);
 	if (courier == 0)
@@ -367,6 +370,12 @@ fulfil(struct store_duties *duties, struct db *db, struct errand *errand, bool *
 		break;
 	case ERRAND_TELL_TEST:
 		rc = test_outcome_write(db, errand->tenant_id, errand->id, errand->result, err);
+		break;
+	case ERRAND_TAKE_LEASE:
+		rc = lease_desk_take(&duties->leases, db, errand, duties->node.epoch, err);
+		break;
+	case ERRAND_GIVE_LEASE:
+		rc = lease_desk_give(&duties->leases, db, errand, duties->node.epoch, err);
 		break;
 	case ERRAND_LOAD_TRANSFORM:
 		rc = load_transform(duties, db, errand, err);

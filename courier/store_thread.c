@@ -279,6 +279,22 @@ store_thread_tell_breaker(struct store_thread *thread, const struct endpoint_nam
 }
 
 void
+store_thread_take_lease(struct store_thread *thread, const struct endpoint_name *name, uint32_t for_ms)
+{
+	struct errand *errand = ask(thread, ERRAND_TAKE_LEASE, name->tenant_id, name->endpoint_id);
+
+	errand->for_ms = for_ms;
+	asked(thread);
+}
+
+void
+store_thread_give_lease(struct store_thread *thread, const struct endpoint_name *name)
+{
+	(void)ask(thread, ERRAND_GIVE_LEASE, name->tenant_id, name->endpoint_id);
+	asked(thread);
+}
+
+void
 store_thread_tell_test(
     struct store_thread *thread, const struct endpoint_name *name, const struct attempt_result *result)
 {

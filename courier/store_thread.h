@@ -35,6 +35,12 @@ void store_thread_forget_endpoint(struct store_thread *thread, const struct endp
 /* The endpoint's circuit breaker is that by now, which the thread writes down. */
 void store_thread_tell_breaker(struct store_thread *thread, const struct endpoint_name *name, enum breaker_state state);
 
+/*
+ * The endpoint's lease, for so long from the answer on, NEWS_LEASE; and that it is given back. See courier/lease.h.
+ */
+void store_thread_take_lease(struct store_thread *thread, const struct endpoint_name *name, uint32_t for_ms);
+void store_thread_give_lease(struct store_thread *thread, const struct endpoint_name *name);
+
 /* That came of a test of the endpoint, which the thread writes down. */
 void store_thread_tell_test(
     struct store_thread *thread, const struct endpoint_name *name, const struct attempt_result *result);

@@ -97,7 +97,7 @@ SELECT CASE WHEN c.relowner <> quote_ident(:'owner')::regrole
 		('endpoints', 'SELECT, INSERT, UPDATE, DELETE', 'SELECT, UPDATE (' || (
 			SELECT string_agg(quote_ident(attname), ', ') FROM pg_attribute
 			WHERE attrelid = to_regclass(format('%I.endpoints', :'schema')) AND NOT attisdropped
-			  AND attname = ANY ('{version,enabled,state,disabled_reason,failing_since,last_failure_at,last_success_at,breaker,pinned_node_id,updated_at}')
+			  AND attname = ANY ('{version,enabled,state,disabled_reason,failing_since,last_failure_at,last_success_at,breaker,pinned_node_id,lease_epoch,lease_until,updated_at}')
 			) || ')', '{url,secret,old_secret,headers}'),
 		('subscriptions', 'SELECT, INSERT, UPDATE, DELETE', 'SELECT', '{}'),
 		('transforms', 'SELECT, INSERT, DELETE', 'SELECT', '{}'),

@@ -1,6 +1,8 @@
 /* Nodes that start at once find the same number free: the key lets one of them have it, and the others look again. */
 #include "store/webhooks/node_rows.h"
 
+#include "store/webhooks/changes.h"
+
 static const struct db_statement take_up = {
     "UPDATE delivery_nodes SET epoch = $4, name = $5, started_at = hl_now(), alive_at = hl_now(), left_at = NULL,"
     " seen_version = $6, timeout_ms = $7 WHERE node_id = $1 AND epoch IN ($2, $3) AND adopted_by IS NULL RETURNING "
@@ -29,6 +31,15 @@ static const struct db_statement say = {SAY("CAST($4 AS int[])"), SAY("$4")};
 static const struct db_statement leave = {
     "UPDATE delivery_nodes SET left_at = hl_now() WHERE node_id = $1 AND epoch = $2 AND adopted_by IS NULL", NULL};
 
+#define COUNT_OF(condition) "COALESCE(sum(CASE WHEN " condition " THEN 1 ELSE 0 END), 0)"
+#define UNAWARE                                                                                                        \
+	"node_id <> $1 AND left_at IS NULL AND seen_version < $3 AND hl_ms(alive_at) > hl_ms(hl_now()) - timeout_ms"
+
+static const struct db_statement peers_of = {
+    "SELECT count(*), " COUNT_OF("node_id < $1") ", " COUNT_OF("node_id = $1 AND epoch = $2") ", " COUNT_OF(
+	UNAWARE) " FROM delivery_nodes WHERE adopted_by IS NULL",
+    NULL};
+
 /* A statement that returns the row's number, or no row: then *node_id is 0. */
 static int
 ask(struct db *db, const struct db_statement *statement, const struct db_param *params, size_t count, int64_t *node_id,
@@ -51,7 +62,7 @@ node_rows_claim(struct db *db, const struct node_claim *claim, struct node_row *
 	    db_int(claim->next_epoch), db_string(claim->name), db_int(claim->seen_version), db_int(claim->timeout_ms)};
 	const struct db_param new[] = {
 	    db_int(claim->next_epoch), db_string(claim->name), db_int(claim->seen_version), db_int(claim->timeout_ms)};
-	int64_t node_id = 0;
+	int64_t node_id = 0, version;
 	int rc = db_begin(db, err);
 
 	if (rc == 0 && claim->node_id != 0)
@@ -59,6 +70,8 @@ node_rows_claim(struct db *db, const struct node_claim *claim, struct node_row *
 	*fresh = node_id == 0;
 	while (rc == 0 && node_id == 0)
 		rc = ask(db, &add, new, 4, &node_id, err);
+	if (rc == 0 && *fresh)
+		rc = changes_raise(db, &version, err); /* other nodes see soon that this one is there */
 	rc = db_end(db, rc, err);
 	if (rc == 0)
 		*row = (struct node_row){.node_id = node_id, .epoch = claim->next_epoch};
@@ -113,4 +126,21 @@ node_rows_leave(struct db *db, const struct node_row *row, struct error *err)
 	if (rc == 0)
 		rc = db_query(db, &leave, params, 2, NULL, err);
 	return db_end(db, rc, err);
+}
+
+int
+node_rows_peers(struct db *db, const struct node_row *row, int64_t version, struct node_peers *peers, struct error *err)
+{
+	const struct db_param params[] = {db_int(row->node_id), db_int(row->epoch), db_int(version)};
+	struct db_rows *rows;
+	int rc = db_query(db, &peers_of, params, 3, &rows, err);
+
+	if (rc != 0)
+		return rc;
+	*peers = (struct node_peers){.nodes = (uint32_t)db_rows_int(rows, 0, 0),
+	    .before = (uint32_t)db_rows_int(rows, 0, 1),
+	    .ours = db_rows_int(rows, 0, 2) > 0,
+	    .unaware = (uint32_t)db_rows_int(rows, 0, 3)};
+	db_rows_free(rows);
+	return 0;
 }

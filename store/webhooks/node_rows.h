@@ -1,7 +1,7 @@
 /*
  * The rows of delivery_nodes: which nodes deliver, and that they live. Jobs belong to a node's number. The epoch of a
  * row tells which process has claimed it: each claim sets another one. A row that another node has adopted is lost. For
- * courier 0 of a node.
+ * courier 0 of a node; node_rows_peers() is for any courier.
  */
 #ifndef STORE_WEBHOOKS_NODE_ROWS_H
 #define STORE_WEBHOOKS_NODE_ROWS_H
@@ -65,5 +65,17 @@ int node_rows_beat_in(struct db *db, const struct node_row *row, const struct no
  * row is another's. In a transaction of its own. Returns as db_commit().
  */
 int node_rows_leave(struct db *db, const struct node_row *row, struct error *err);
+
+/* The nodes whose rows no other node has adopted. */
+struct node_peers {
+	bool ours; /* the row that is asked about is one of these; if not, the rest says nothing */
+	uint32_t nodes;
+	uint32_t before; /* of these: with a lower number */
+	uint32_t unaware; /* of these: others that may begin attempts, and do not act by the version yet */
+};
+
+/* Nodes that have left, or are silent for as long as their timeout_ms, begin no attempt. As db_query(). */
+int node_rows_peers(
+    struct db *db, const struct node_row *row, int64_t version, struct node_peers *peers, struct error *err);
 
 #endif

@@ -8,6 +8,7 @@ from harness.daemon import Daemon
 from harness.dba import apply_schema, apply_webhooks
 from harness.deliveries import Endpoints
 from harness.disk import make_disk
+from harness.nodes import Nodes
 from harness.postgres import PostgresServer
 from harness.recording_receiver import Receiver
 from harness.rows import Rows
@@ -276,6 +277,11 @@ def receiver():
     """At an address to which every daemon of these tests may post (HL_ALLOW_NETWORKS)."""
     with Receiver(host="127.77.0.1") as receiver:
         yield receiver
+
+
+@pytest.fixture
+def start_nodes(make_hookline):
+    return Nodes(make_hookline)
 
 
 @pytest.fixture

@@ -16,36 +16,13 @@ from harness.daemon import session_members
 from harness.deliveries import Endpoints
 from harness.killpoint import AFTER, Killpoint
 from harness.metrics import metrics
+from harness.nodes import NODE_TIMEOUT as TIMEOUT, client_of, delivered, own_number, publish
 from harness.recording_receiver import Answer
 from harness.waiting import PATIENCE, wait_until
-from harness.webhooks import ApiClient
 
-TIMEOUT = 6 * PATIENCE
 FAILURE = Answer(status=503)
 pytestmark = [pytest.mark.plain_postgres("several nodes over one server of their own"), pytest.mark.wanted_by("SLOW_TESTS"),
               pytest.mark.timeout(240)]
-
-
-@pytest.fixture
-def start_nodes(make_hookline):
-    """Starts so many nodes more, over one database and by one master key."""
-    nodes = []
-    small = {"STORAGE_TYPE": "jsonl", "ACCEPTORS": 1, "HL_PUBLISHERS": 1, "HL_COURIERS": 1, "HL_NODE_TIMEOUT_SECS": TIMEOUT,
-             "STORE_TIMEOUT_MS": 2000 * PATIENCE}
-
-    def start(count, **options):
-        for _ in range(count):
-            shared = {"HL_MASTER_KEY": nodes[0].daemon.options["HL_MASTER_KEY"]} if nodes else {}
-            database = nodes[0].database if nodes else None
-            nodes.append(make_hookline("postgres", database, **small | options | shared).start())
-            assert own_number(nodes[-1]) == len(nodes)
-        return nodes[-count:]
-
-    return start
-
-
-def own_number(node):
-    return int(node.daemon.wait_for_log(r"this node has a row in delivery_nodes.*\bnode_id=(\d+)").group(1))
 
 
 def rows(node):
@@ -61,25 +38,6 @@ def wait_old_enough(node, number):
     """Until the node has said for so long without a gap that it lives that it may adopt others."""
     wait_until(lambda: node.value("SELECT count(*) FROM delivery_nodes WHERE node_id = :id AND"
                                   " alive_at - started_at > :s * interval '1 s'", id=number, s=TIMEOUT + 1), "some heartbeats", 10 * TIMEOUT)
-
-
-def client_of(node, tenant):
-    there = ApiClient(node, tenant.client.key)
-    wait_until(lambda: there.get("/v1/events").status == 200, "the node to know the key")
-    return there
-
-
-def publish(client, count, topic="orders.made"):
-    """The ids of the jobs."""
-    reply = client.post("/v1/events/batch", [{"topic": topic, "payload": {"n": number}} for number in range(count)])
-    assert reply.status == 201, reply
-    return [job for item in reply.json["items"] for job in item["job_ids"]]
-
-
-def delivered(receiver, jobs):
-    """How often each was."""
-    arrivals = [arrival.job for arrival in list(receiver.arrivals) if arrival.answer.delivers]
-    return [arrivals.count(job) for job in jobs]
 
 
 def wait_attempted(node, jobs):

@@ -98,7 +98,7 @@ def test_publishers_and_couriers_store(store, role):
         " DO UPDATE SET object_id = excluded.object_id", "INSERT INTO fifo_heads SELECT * FROM fifo_heads",
         "INSERT INTO dlq SELECT * FROM dlq", "DELETE FROM dlq_events WHERE tenant_id = 'acme'",
         "UPDATE endpoints SET enabled = false, disabled_reason = 'gone', failing_since = now(), last_failure_at = now(),"
-        " version = version + 1"
+        " version = version + 1, lease_epoch = 1, lease_until = now()"
         " WHERE tenant_id = 'acme'", "UPDATE changes SET version = version + 1",
         "INSERT INTO notices VALUES ('acme', gen_random_uuid(), 'hookline.endpoint.disabled', '{}', now(), now())",
         "INSERT INTO audit_log (tenant_id, audit_id, created_at, key_id, action, object_kind, object_id)"

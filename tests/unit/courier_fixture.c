@@ -62,6 +62,8 @@ http_begin(struct http *http, const struct attempt_order *order)
 	assert_true((order->transform != NULL) == row->has_transform);
 	endpoint->in_flight++;
 	assert_true(endpoint->in_flight <= order->endpoint->max_in_flight);
+	assert_true(endpoint->leased || !share_needs_lease(&scene.courier.ready.shares.view,
+					    order->endpoint->max_in_flight, order->endpoint->exact_limits));
 	if (endpoint->in_flight > endpoint->most_in_flight)
 		endpoint->most_in_flight = endpoint->in_flight;
 	row->in_flight = true;
@@ -138,7 +140,8 @@ new_courier(void)
 	memcpy(scene.courier.parcels.lanes, scene.jobs, sizeof scene.jobs);
 	scene.courier.reports.lane = scene.outcomes;
 	scene.courier.reports.slot = &scene.slot.process;
-	courier_open(&scene.courier, scene.limit);
+	courier_open(&scene.courier, scene.limit, SETTLE);
+	scene.courier.ready.shares.view.nodes = 1;
 	scene.courier.queues.opened_us -= SECOND; /* so that rate_limit_rps lets through what comes at once */
 }
 
@@ -183,7 +186,7 @@ scene_kill(void)
 {
 	drop_courier();
 	for (uint32_t i = 0; i < ENDPOINTS; i++)
-		scene.endpoints[i].known = false;
+		scene.endpoints[i].known = scene.endpoints[i].leased = false;
 	for (uint32_t i = 0; i < scene.row_count; i++)
 		scene.rows[i]->not_before_us = 0; /* a pause that a receiver asked for is not remembered */
 	new_courier();

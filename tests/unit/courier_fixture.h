@@ -29,6 +29,10 @@ struct model_endpoint {
 	bool refuses; /* the store refuses outcomes of its jobs in every form */
 	bool known; /* the courier has asked for it: its changes are told */
 	uint32_t max_in_flight, rate_limit_rps;
+	bool exact_limits;
+	bool leased_elsewhere; /* another node has the lease */
+	bool leased; /* the courier has it */
+	uint32_t lease_asks;
 	uint32_t in_flight, most_in_flight;
 	uint32_t waits, waits_ms[4];
 	bool enabled_as_told; /* by the newest NEWS_ENDPOINT that the courier has taken */
@@ -80,6 +84,8 @@ struct scene {
 	uint64_t limit;
 };
 
+#define SETTLE (5 * SECOND) /* of shares */
+
 extern struct scene scene;
 
 /* Everything anew: a courier with that much memory and an outcomes lane of so many bytes, which has not started. */
@@ -130,6 +136,9 @@ void store_tell_endpoint(const struct model_endpoint *endpoint);
 void store_tell_cancelled(const struct model_row *row);
 void store_tell_rows(const struct model_endpoint *endpoint);
 void store_lose_node(void);
+
+/* So many nodes share limits, of which so many stand before this one; 0: it has no share yet. At first it is alone. */
+void store_tell_nodes(uint32_t nodes, uint32_t rank);
 void store_tell_version(int64_t version);
 
 /* Deliveries of that tenant alone are paused, or of all ("*"), or of nobody (NULL). */

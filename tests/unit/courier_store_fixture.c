@@ -12,7 +12,7 @@
 #include "base/mem.h"
 #include "courier/outcome.h"
 
-enum request_kind { LOAD_ENDPOINT, LOAD_TRANSFORM, READ_PAGE, WALK };
+enum request_kind { LOAD_ENDPOINT, LOAD_TRANSFORM, READ_PAGE, WALK, TAKE_LEASE };
 
 struct request {
 	enum request_kind kind;
@@ -84,6 +84,23 @@ void
 store_thread_tell_breaker(struct store_thread *thread, const struct endpoint_name *name, enum breaker_state state)
 {
 	endpoint_by_id(name->endpoint_id)->breaker = state;
+}
+
+void
+store_thread_take_lease(struct store_thread *thread, const struct endpoint_name *name, uint32_t for_ms)
+{
+	assert_true(for_ms > 30000 && !endpoint_by_id(name->endpoint_id)->leased);
+	endpoint_by_id(name->endpoint_id)->lease_asks++;
+	(void)request(TAKE_LEASE, name->endpoint_id);
+}
+
+void
+store_thread_give_lease(struct store_thread *thread, const struct endpoint_name *name)
+{
+	struct model_endpoint *endpoint = endpoint_by_id(name->endpoint_id);
+
+	assert_true(endpoint->leased && endpoint->in_flight == 0);
+	endpoint->leased = false;
 }
 
 void
@@ -201,6 +218,7 @@ config_of(const struct model_endpoint *endpoint)
 	    .timeout_ms = 30000,
 	    .max_in_flight = endpoint->max_in_flight,
 	    .rate_limit_rps = endpoint->rate_limit_rps,
+	    .exact_limits = endpoint->exact_limits,
 	    .breaker = endpoint->breaker,
 	    .breaker_version = endpoint->breaker_version,
 	    .waits = endpoint->waits};
@@ -318,6 +336,15 @@ answer_page(const struct request *r)
 }
 
 static void
+answer_lease(struct model_endpoint *endpoint)
+{
+	struct news *news = tell(NEWS_LEASE, endpoint->tenant_id, endpoint->id);
+
+	news->given = endpoint->leased = !endpoint->leased_elsewhere;
+	news->begun_us = fake_now_us;
+}
+
+static void
 answer_walk(void)
 {
 	for (uint32_t e = 0; e < ENDPOINTS; e++)
@@ -351,6 +378,9 @@ store_answer(void)
 		break;
 	case WALK:
 		answer_walk();
+		break;
+	case TAKE_LEASE:
+		answer_lease(endpoint_by_id(r->id));
 		break;
 	}
 	free(r);
@@ -418,7 +448,15 @@ store_start(void)
 void
 store_lose_node(void)
 {
+	for (uint32_t i = 0; i < ENDPOINTS; i++)
+		scene.endpoints[i].leased = false; /* the leases are void with the row */
 	(void)tell(NEWS_NODE_LOST, NULL, NULL);
+}
+
+void
+store_tell_nodes(uint32_t nodes, uint32_t rank)
+{
+	tell(NEWS_NODES, NULL, NULL)->view = (struct share_view){nodes, rank};
 }
 
 void

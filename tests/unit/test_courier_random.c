@@ -77,6 +77,7 @@ change_endpoint(struct dice *dice)
 	endpoint->enabled = dice_below(dice, 4) > 0;
 	endpoint->max_in_flight = 1 + dice_below(dice, 5);
 	endpoint->rate_limit_rps = dice_below(dice, 4) == 0 ? 1 : 1000;
+	endpoint->exact_limits = dice_below(dice, 4) == 0;
 	if (dice_below(dice, 3) == 0)
 		endpoint->breaker_version = endpoint->version + 1;
 	scene_change((uint32_t)(endpoint - scene.endpoints));
@@ -105,6 +106,18 @@ kill_courier(void)
 	(void)courier_turn(&scene.courier);
 	scene_kill();
 	store_start();
+}
+
+/* Nodes come and go, and have leases. */
+static void
+change_nodes(struct dice *dice)
+{
+	uint32_t nodes = dice_below(dice, 5);
+
+	if (dice_below(dice, 3) == 0)
+		store_tell_nodes(nodes, nodes > 0 ? dice_below(dice, nodes) : 0);
+	else
+		scene.endpoints[dice_below(dice, ENDPOINTS)].leased_elsewhere = dice_below(dice, 2) == 0;
 }
 
 /* Somebody cancels a job, or wants it now. */
@@ -143,7 +156,7 @@ check(void)
 static void
 step(struct dice *dice)
 {
-	switch (dice_below(dice, 17)) {
+	switch (dice_below(dice, 18)) {
 	case 0:
 	case 1:
 	case 2:
@@ -189,6 +202,10 @@ step(struct dice *dice)
 	case 15:
 		meddle(dice);
 		break;
+	case 16:
+		if (dice_below(dice, 10) == 0)
+			change_nodes(dice);
+		break;
 	default:
 		(void)courier_turn(&scene.courier);
 	}
@@ -211,6 +228,10 @@ finish(void)
 	while (late_count > 0)
 		scene_hand_over(0, &late[--late_count], 1);
 	store_tell_pause(NULL);
+	if (scene.courier.ready.shares.view.nodes == 0 || store_has_news())
+		store_tell_nodes(3, 1);
+	for (uint32_t i = 0; i < ENDPOINTS; i++)
+		scene.endpoints[i].leased_elsewhere = false;
 	for (uint32_t round = 0; round < 3000 && (rows_left() > 0 || scene.courier.jobs.table.count > 0); round++) {
 		for (uint32_t i = 0; i < ENDPOINTS; i++)
 			if (!scene.endpoints[i].enabled) {

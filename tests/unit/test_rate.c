@@ -18,9 +18,9 @@ static int64_t passed[PASSED_MOST];
 static bool
 pass(struct rate *rate, uint32_t per_second, int64_t now_us)
 {
-	if (rate_due_us(rate, per_second) > now_us)
+	if (rate_due_us(rate, rate_token_ns(per_second, 1)) > now_us)
 		return false;
-	rate_take(rate, per_second, now_us);
+	rate_take(rate, rate_token_ns(per_second, 1), now_us);
 	return true;
 }
 
@@ -31,7 +31,7 @@ test_five_at_once_go_one_a_second(void **state)
 	int64_t now_us = 1000 * SECOND, began_us = now_us;
 
 	for (int i = 0; i < 5; i++) {
-		now_us = i == 0 ? now_us : rate_due_us(&rate, 1);
+		now_us = i == 0 ? now_us : rate_due_us(&rate, rate_token_ns(1, 1));
 		assert_int_equal(now_us, began_us + i * SECOND);
 		assert_true(pass(&rate, 1, now_us));
 		assert_false(pass(&rate, 1, now_us));
@@ -65,14 +65,14 @@ test_a_bucket_that_was_empty_fills_from_then_on(void **state)
 {
 	struct rate rate = {0};
 
-	rate_empty(&rate, 1, 1000 * SECOND);
-	assert_int_equal(rate_due_us(&rate, 1), 1001 * SECOND);
+	rate_empty(&rate, rate_token_ns(1, 1), 1000 * SECOND);
+	assert_int_equal(rate_due_us(&rate, rate_token_ns(1, 1)), 1001 * SECOND);
 	assert_true(pass(&rate, 1, 1001 * SECOND));
-	rate_empty(&rate, 1, 1000 * SECOND); /* which is known already */
-	assert_int_equal(rate_due_us(&rate, 1), 1002 * SECOND);
+	rate_empty(&rate, rate_token_ns(1, 1), 1000 * SECOND); /* which is known already */
+	assert_int_equal(rate_due_us(&rate, rate_token_ns(1, 1)), 1002 * SECOND);
 	rate = (struct rate){0};
-	rate_empty(&rate, 1000, 1000 * SECOND);
-	assert_int_equal(rate_due_us(&rate, 1000), 1000 * SECOND + 1000);
+	rate_empty(&rate, rate_token_ns(1000, 1), 1000 * SECOND);
+	assert_int_equal(rate_due_us(&rate, rate_token_ns(1000, 1)), 1000 * SECOND + 1000);
 }
 
 /* Steps of random lengths, some of which are long enough to fill the bucket. Now and then another process goes on. */
@@ -86,12 +86,12 @@ run(struct dice *dice, uint32_t per_second)
 	while (now_us < end_us && count < PASSED_MOST) {
 		if (dice_below(dice, 100) == 0) {
 			rate = (struct rate){0};
-			rate_empty(&rate, per_second, now_us);
+			rate_empty(&rate, rate_token_ns(per_second, 1), now_us);
 		}
 		if (pass(&rate, per_second, now_us))
 			passed[count++] = now_us;
 		else if (dice_below(dice, 2) == 0)
-			now_us = rate_due_us(&rate, per_second);
+			now_us = rate_due_us(&rate, rate_token_ns(per_second, 1));
 		else
 			now_us += dice_below(dice, dice_below(dice, 200) == 0 ? 2000000 : 3000);
 	}
@@ -132,6 +132,28 @@ test_who_asks_all_the_time_gets_the_limit(void **state)
 	}
 }
 
+/* Three processes that have a third each, of limits of which a third is less than one, or no whole number. */
+static void
+test_equal_parts_of_a_limit_are_the_limit(void **state)
+{
+	static const uint32_t limits[] = {1, 2, 30, 100, 1000, 100000};
+
+	for (unsigned n = 0; n < sizeof limits / sizeof *limits; n++) {
+		int64_t token_ns = rate_token_ns(limits[n], 3);
+		struct rate rates[3] = {0};
+		uint64_t count = 0;
+
+		for (int64_t now_us = 1000 * SECOND; now_us < 1030 * SECOND; now_us += 1000)
+			for (int i = 0; i < 3; i++)
+				while (rate_due_us(&rates[i], token_ns) <= now_us) {
+					rate_take(&rates[i], token_ns, now_us);
+					count++;
+				}
+		assert_true(count * 100 >= limits[n] * UINT64_C(30) * 99);
+		assert_true(count * 100 <= limits[n] * UINT64_C(30) * 101 + 300);
+	}
+}
+
 int
 main(void)
 {
@@ -142,6 +164,7 @@ main(void)
 	    cmocka_unit_test(test_a_bucket_that_was_empty_fills_from_then_on),
 	    cmocka_unit_test(test_no_ten_seconds_have_more_than_ten_percent_above_the_limit),
 	    cmocka_unit_test(test_who_asks_all_the_time_gets_the_limit),
+	    cmocka_unit_test(test_equal_parts_of_a_limit_are_the_limit),
 	};
 
 	return cmocka_run_group_tests_name("rate", tests, NULL, NULL);

@@ -38,6 +38,7 @@ static int
 begin(void **state)
 {
 	ready_open(&ready);
+	ready.shares.view.nodes = 1;
 	ready_advance(&ready, 1000 * SECOND);
 	memset(tenants, 0, sizeof tenants);
 	memset(queues, 0, sizeof queues);
@@ -53,7 +54,7 @@ add_queue(uint32_t tenant, uint32_t max_in_flight, int64_t each_us)
 	struct queue *queue = &queues[queue_count];
 
 	memcpy(queue->link.id, &queue_count, sizeof queue_count);
-	queue->due.id = queue->turn.id = queue->link.id;
+	queue->due.id = queue->turn.id = queue->lease_due.id = queue->link.id;
 	queue->tenant = &tenants[tenant];
 	queue->state = ENDPOINT_LOADED;
 	queue->config = &configs[queue_count];

@@ -40,6 +40,11 @@ COMMENT ON COLUMN delivery_nodes.left_at IS 'When its first courier stopped clea
 COMMENT ON COLUMN delivery_nodes.adopted_by IS 'The node that takes its jobs over. The row is removed when it has no jobs any more.';
 COMMENT ON COLUMN delivery_nodes.backend_pids IS 'The sessions of its publishers and couriers, where no pooler is between.';
 
+-- One node at a time sends, where limits are not divided among nodes.
+ALTER TABLE endpoints ADD COLUMN lease_epoch bigint, ADD COLUMN lease_until timestamptz;
+COMMENT ON COLUMN endpoints.lease_epoch IS 'delivery_nodes.epoch of the one node that sends, where limits are not divided.';
+COMMENT ON COLUMN endpoints.lease_until IS 'Until when others wait for that node.';
+
 INSERT INTO hookline_schema_migrations (version, name) VALUES (5, 'nodes_and_order');
 
 COMMIT;

@@ -1,0 +1,44 @@
+/* An endpoint with attempts under way is to have a lease in any case: others then do not get it before these end. */
+#include "courier/lease.h"
+
+bool
+lease_allows(const struct lease *lease, int64_t now_us)
+{
+	return lease->state == LEASE_HELD && now_us < lease->from_us + LEASE_BEGIN_US;
+}
+
+static int64_t
+asked_at(const struct lease *lease, const struct lease_facts *facts)
+{
+	int64_t wanted_us = facts->busy ? facts->now_us : facts->settled ? facts->job_us : INT64_MAX;
+
+	if (!facts->needed)
+		return INT64_MAX;
+	return wanted_us > lease->from_us ? wanted_us : lease->from_us;
+}
+
+static int64_t
+given_back_at(const struct lease *lease, const struct lease_facts *facts)
+{
+	int64_t until_us = lease->from_us + LEASE_BEGIN_US;
+
+	if (facts->busy)
+		return INT64_MAX;
+	if (!facts->needed)
+		return facts->now_us;
+	return facts->job_us <= facts->now_us || until_us < lease->idle_us ? until_us : lease->idle_us;
+}
+
+int64_t
+lease_due_us(const struct lease *lease, const struct lease_facts *facts)
+{
+	switch (lease->state) {
+	case LEASE_NONE:
+		return asked_at(lease, facts);
+	case LEASE_ASKED:
+		return INT64_MAX;
+	case LEASE_HELD:
+		return given_back_at(lease, facts);
+	}
+	return INT64_MAX;
+}

@@ -1,0 +1,43 @@
+/* Leases in the store. */
+#include "courier/lease_desk.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "store/webhooks/lease_rows.h"
+
+static int
+note(struct lease_desk *desk, int rc, const struct error *err)
+{
+	uint64_t times = rc == DB_REFUSED ? repeat_met(&desk->refused, clock_steady_us()) : 0;
+
+	if (times > 0)
+		log_warning("the store refuses which node sends to an endpoint: its jobs wait",
+		    LOG_STR("error", err->text), LOG_UINT("times", times));
+	return rc == DB_REFUSED ? 0 : rc;
+}
+
+int
+lease_desk_take(struct lease_desk *desk, struct db *db, const struct errand *errand, int64_t epoch, struct error *err)
+{
+	const struct lease_of lease = {errand->tenant_id, errand->id, epoch};
+	int64_t begun_us = clock_steady_us();
+	bool given = false;
+	struct news *news;
+	int rc = note(desk, lease_take(db, &lease, errand->for_ms, &given, err), err);
+
+	if (rc != 0)
+		return rc;
+	news = news_new(NEWS_LEASE, errand->tenant_id, errand->id);
+	news->begun_us = begun_us;
+	news->given = given;
+	news_put(desk->news, news);
+	return 0;
+}
+
+int
+lease_desk_give(struct lease_desk *desk, struct db *db, const struct errand *errand, int64_t epoch, struct error *err)
+{
+	const struct lease_of lease = {errand->tenant_id, errand->id, epoch};
+
+	return note(desk, lease_give(db, &lease, err), err);
+}

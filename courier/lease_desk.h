@@ -1,0 +1,27 @@
+/* Takes leases of endpoints and gives them back, as the loop has asked (courier/lease.h). For the store thread. */
+#ifndef COURIER_LEASE_DESK_H
+#define COURIER_LEASE_DESK_H
+
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/repeat.h"
+#include "courier/errands.h"
+#include "courier/news.h"
+#include "store/db.h"
+
+struct lease_desk {
+	struct news_queue *news; /* borrowed */
+	struct repeat refused;
+};
+
+/*
+ * ERRAND_TAKE_LEASE: tells NEWS_LEASE. ERRAND_GIVE_LEASE. epoch: of this node's row. What the store refuses is logged:
+ * the lease is not given, or ends by itself. As db_commit() without DB_REFUSED.
+ */
+int lease_desk_take(
+    struct lease_desk *desk, struct db *db, const struct errand *errand, int64_t epoch, struct error *err);
+int lease_desk_give(
+    struct lease_desk *desk, struct db *db, const struct errand *errand, int64_t epoch, struct error *err);
+
+#endif

@@ -1,0 +1,51 @@
+/*
+ * A claim of a new row raises the version of changes. A node says by which version it acts after its couriers have been
+ * told of what that stands for: so a node that acts by the version, or by a later one, knows of the row.
+ */
+#include "courier/node_watch.h"
+
+#include <string.h>
+
+#include "base/log.h"
+#include "store/webhooks/node_rows.h"
+
+static void
+tell(struct node_watch *watch, const struct share_view *view)
+{
+	struct news *news;
+
+	if (memcmp(view, &watch->told, sizeof *view) == 0)
+		return;
+	news = news_new(NEWS_NODES, NULL, NULL);
+	news->view = watch->told = *view;
+	news_put(watch->news, news);
+	if (watch->speaks && view->nodes > 0)
+		log_info("the limits of endpoints are divided among the nodes", LOG_UINT("nodes", view->nodes));
+}
+
+int
+node_watch_look(struct node_watch *watch, struct db *db, const struct node_row *row, int64_t version, struct error *err)
+{
+	struct share_view view = {0};
+	struct node_peers peers;
+	int rc;
+
+	if (row->epoch != watch->epoch || version < watch->version) {
+		watch->epoch = row->epoch;
+		watch->version = version;
+		watch->joined = false;
+	}
+	if (row->node_id == 0) {
+		tell(watch, &view);
+		return 0;
+	}
+	rc = node_rows_peers(db, row, watch->version, &peers, err);
+	if (rc != 0)
+		return rc;
+	if (peers.unaware == 0)
+		watch->joined = true;
+	if (peers.ours && watch->joined)
+		view = (struct share_view){.nodes = peers.nodes, .rank = peers.before};
+	tell(watch, &view);
+	return 0;
+}

@@ -1,0 +1,308 @@
+/* A courier of one node among several: its shares of limits, and leases where these cannot be divided. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "tests/unit/courier_fixture.h"
+
+static struct model_endpoint *const endpoint = &scene.endpoints[0];
+
+static void
+publish(uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++)
+		(void)scene_publish(0);
+	scene_settle();
+}
+
+static void
+answer_all(void)
+{
+	for (uint32_t i = 0; i < scene.order_count; i++)
+		http_answer(i, 200);
+	scene_settle();
+}
+
+/* The nodes have been the same for long. */
+static void
+be_one_of(uint32_t nodes, uint32_t rank)
+{
+	store_tell_nodes(nodes, rank);
+	scene_settle();
+	scene_pass(SETTLE);
+}
+
+/* ---- shares ---- */
+
+static void
+test_a_node_has_its_share_of_attempts_at_a_time(void **state)
+{
+	endpoint->max_in_flight = 8;
+	be_one_of(3, 1);
+	publish(10);
+	assert_int_equal(endpoint->in_flight, 3);
+	store_tell_nodes(3, 2);
+	scene_settle();
+	http_answer(0, 200);
+	scene_settle();
+	assert_int_equal(endpoint->in_flight, 2);
+	http_answer(0, 200);
+	scene_settle();
+	assert_int_equal(endpoint->in_flight, 2);
+	assert_int_equal(endpoint->lease_asks, 0);
+}
+
+static void
+test_more_is_begun_when_a_node_has_gone_for_so_long_that_its_attempts_have_ended(void **state)
+{
+	int64_t told_us;
+
+	endpoint->max_in_flight = 8;
+	be_one_of(4, 0);
+	publish(10);
+	assert_int_equal(endpoint->in_flight, 2);
+	scene_pass(SECOND);
+	store_tell_nodes(2, 0);
+	scene_settle();
+	told_us = fake_now_us;
+	scene_pass(SETTLE - SECOND);
+	assert_int_equal(endpoint->in_flight, 2);
+	assert_int_equal(courier_turn(&scene.courier), told_us + SETTLE); /* it wakes up by itself */
+	scene_pass(SECOND);
+	assert_int_equal(endpoint->in_flight, 4);
+	store_tell_nodes(1, 0);
+	scene_settle();
+	assert_int_equal(endpoint->in_flight, 8);
+}
+
+static void
+test_a_node_that_joins_begins_nothing_before_others_have_made_room(void **state)
+{
+	scene_end();
+	scene_begin(1 << 20, 1 << 20);
+	scene.courier.ready.shares.view.nodes = 0;
+	store_start();
+	publish(3);
+	assert_int_equal(scene.begun, 0);
+	store_tell_nodes(2, 1);
+	scene_settle();
+	scene_pass(SETTLE - 1);
+	assert_int_equal(scene.begun, 0);
+	scene_pass(1);
+	assert_int_equal(scene.begun, 1);
+}
+
+static void
+test_a_node_has_its_share_of_requests_a_second(void **state)
+{
+	endpoint->rate_limit_rps = 2;
+	be_one_of(3, 2); /* one in 1.5 seconds */
+	publish(4);
+	for (uint32_t i = 1; i <= 4; i++) {
+		assert_int_equal(scene.begun, i);
+		answer_all();
+		scene_pass(SECOND * 3 / 2 - 1);
+		assert_int_equal(scene.begun, i);
+		scene_pass(1);
+	}
+}
+
+/* ---- leases ---- */
+
+/* With a lease comes an empty bucket of rate_limit_rps. */
+static void
+publish_leased(uint32_t count)
+{
+	publish(count);
+	scene_pass(SECOND / 1000);
+}
+
+static void
+test_of_a_limit_that_is_smaller_than_the_number_of_nodes_one_has_all(void **state)
+{
+	endpoint->max_in_flight = 2;
+	be_one_of(3, 2);
+	publish_leased(3);
+	assert_true(endpoint->leased);
+	assert_int_equal(endpoint->in_flight, 2);
+	answer_all();
+	assert_int_equal(scene.begun, 3);
+	answer_all();
+	assert_true(endpoint->leased); /* more may come */
+	publish_leased(1);
+	answer_all();
+	assert_int_equal(endpoint->lease_asks, 1);
+	scene_pass(SECOND);
+	assert_false(endpoint->leased);
+	scene_pass(3600 * SECOND);
+	assert_int_equal(endpoint->lease_asks, 1);
+}
+
+static void
+test_nothing_is_sent_while_another_node_has_the_lease(void **state)
+{
+	endpoint->exact_limits = endpoint->leased_elsewhere = true;
+	be_one_of(2, 0);
+	publish_leased(3);
+	scene_pass(10 * SECOND);
+	assert_int_equal(scene.begun, 0);
+	assert_in_range(endpoint->lease_asks, 2, 21);
+	endpoint->leased_elsewhere = false;
+	scene_pass(SECOND / 2);
+	assert_true(endpoint->leased);
+	scene_pass(SECOND / 1000);
+	assert_int_equal(scene.begun, 3); /* the whole limit */
+}
+
+static void
+test_a_lease_is_given_back_in_time_and_others_can_get_it(void **state)
+{
+	endpoint->exact_limits = true;
+	be_one_of(2, 0);
+	publish_leased(20);
+	for (uint32_t i = 0; i < 4; i++) {
+		scene_pass(SECOND);
+		http_answer(0, 200);
+		scene_settle();
+		assert_true(endpoint->leased);
+	}
+	scene_pass(SECOND);
+	assert_int_equal(scene.begun, 7);
+	http_answer(0, 200);
+	scene_settle();
+	assert_int_equal(scene.begun, 7); /* its time to begin attempts is over */
+	assert_true(endpoint->leased);
+	answer_all();
+	assert_false(endpoint->leased);
+	scene_pass(SECOND);
+	assert_int_equal(endpoint->lease_asks, 1);
+	scene_pass(SECOND);
+	assert_int_equal(endpoint->lease_asks, 2);
+	scene_pass(SECOND / 1000);
+	assert_int_equal(scene.begun, 10);
+}
+
+static void
+test_what_others_have_sent_counts_when_a_lease_comes(void **state)
+{
+	endpoint->exact_limits = true;
+	endpoint->rate_limit_rps = 1;
+	be_one_of(2, 1);
+	publish(2);
+	assert_true(endpoint->leased);
+	assert_int_equal(scene.begun, 0);
+	scene_pass(SECOND);
+	assert_int_equal(scene.begun, 1);
+}
+
+static void
+test_attempts_of_a_node_that_was_alone_keep_others_from_the_lease(void **state)
+{
+	endpoint->exact_limits = true;
+	publish(3);
+	assert_int_equal(endpoint->in_flight, 3);
+	assert_int_equal(endpoint->lease_asks, 0);
+	store_tell_nodes(2, 0);
+	scene_settle();
+	assert_true(endpoint->leased);
+	scene_pass(60 * SECOND);
+	assert_true(endpoint->leased);
+	answer_all();
+	assert_false(endpoint->leased);
+	store_tell_nodes(1, 0);
+	publish_leased(3);
+	assert_int_equal(endpoint->in_flight, 3);
+	assert_int_equal(endpoint->lease_asks, 1);
+}
+
+static void
+test_a_lease_in_the_place_of_shares_waits_for_what_these_have_begun(void **state)
+{
+	endpoint->max_in_flight = 2;
+	be_one_of(2, 0);
+	publish(2);
+	assert_int_equal(endpoint->in_flight, 1);
+	store_tell_nodes(3, 0); /* of the other node one may be under way also */
+	scene_settle();
+	assert_true(endpoint->leased);
+	scene_pass(SETTLE - 1);
+	assert_int_equal(endpoint->in_flight, 1);
+	answer_all();
+	assert_int_equal(scene.begun, 1);
+	scene_pass(2 * SECOND); /* the time of the lease is over also */
+	scene_pass(2 * SECOND);
+	scene_pass(SECOND / 1000);
+	assert_int_equal(scene.begun, 2);
+}
+
+static void
+test_a_node_that_is_alone_again_gives_the_lease_back(void **state)
+{
+	endpoint->max_in_flight = 1;
+	be_one_of(2, 0);
+	publish_leased(1);
+	assert_true(endpoint->leased);
+	store_tell_nodes(1, 0);
+	scene_settle();
+	answer_all();
+	assert_false(endpoint->leased);
+}
+
+static void
+test_a_failure_that_is_tried_again_later_does_not_keep_the_lease(void **state)
+{
+	endpoint->max_in_flight = 1;
+	endpoint->waits_ms[0] = 3000;
+	be_one_of(2, 0);
+	publish_leased(1);
+	http_answer(0, 500);
+	scene_settle();
+	scene_pass(2 * SECOND);
+	assert_false(endpoint->leased);
+	scene_pass(3 * SECOND);
+	assert_true(endpoint->leased);
+	scene_pass(SECOND / 1000);
+	assert_int_equal(scene.begun, 2);
+}
+
+static void
+test_a_lease_of_a_row_that_was_taken_over_is_void(void **state)
+{
+	endpoint->max_in_flight = 1;
+	be_one_of(2, 0);
+	publish_leased(1);
+	answer_all();
+	assert_true(endpoint->leased);
+	store_lose_node();
+	scene_settle();
+	endpoint->leased = false; /* it was the lost row's */
+	store_start();
+	publish_leased(1);
+	assert_true(endpoint->leased);
+	assert_int_equal(endpoint->lease_asks, 2);
+	assert_int_equal(scene.begun, 2);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    SCENE_TEST(test_a_node_has_its_share_of_attempts_at_a_time),
+	    SCENE_TEST(test_more_is_begun_when_a_node_has_gone_for_so_long_that_its_attempts_have_ended),
+	    SCENE_TEST(test_a_node_that_joins_begins_nothing_before_others_have_made_room),
+	    SCENE_TEST(test_a_node_has_its_share_of_requests_a_second),
+	    SCENE_TEST(test_of_a_limit_that_is_smaller_than_the_number_of_nodes_one_has_all),
+	    SCENE_TEST(test_nothing_is_sent_while_another_node_has_the_lease),
+	    SCENE_TEST(test_a_lease_is_given_back_in_time_and_others_can_get_it),
+	    SCENE_TEST(test_what_others_have_sent_counts_when_a_lease_comes),
+	    SCENE_TEST(test_attempts_of_a_node_that_was_alone_keep_others_from_the_lease),
+	    SCENE_TEST(test_a_lease_in_the_place_of_shares_waits_for_what_these_have_begun),
+	    SCENE_TEST(test_a_node_that_is_alone_again_gives_the_lease_back),
+	    SCENE_TEST(test_a_failure_that_is_tried_again_later_does_not_keep_the_lease),
+	    SCENE_TEST(test_a_lease_of_a_row_that_was_taken_over_is_void),
+	};
+
+	return cmocka_run_group_tests_name("courier_shares", tests, NULL, NULL);
+}
