@@ -10,7 +10,7 @@ from harness.deliveries import Endpoints
 from harness.waiting import PATIENCE, wait_until
 from harness.webhooks import ApiClient
 
-pytestmark = [pytest.mark.plain_postgres("servers of its own"), pytest.mark.wanted_by("SLOW_TESTS"), pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.plain_postgres("servers of its own"), pytest.mark.wanted_by("SLOW_TESTS")]
 
 TIMEOUT = 6 * PATIENCE
 SMALL = {"STORAGE_TYPE": "jsonl", "ACCEPTORS": 1, "HL_PUBLISHERS": 1, "HL_COURIERS": 1, "HL_NODE_TIMEOUT_SECS": TIMEOUT,

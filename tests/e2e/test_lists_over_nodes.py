@@ -24,10 +24,10 @@ from harness.rows import new_id, now_ms
 from harness.waiting import PATIENCE, wait_until
 from harness.webhooks import ApiClient
 
-pytestmark = pytest.mark.wanted_by("SLOW_TESTS")
-
 TIMEOUT = 2 * PATIENCE  # STORE_TIMEOUT_MS in seconds
 TROUBLES = int(os.environ.get("LISTS_TROUBLES", 12))
+pytestmark = [pytest.mark.plain_postgres("a server that is stopped"), pytest.mark.wanted_by("SLOW_TESTS"),
+              pytest.mark.timeout(240 + 10 * TROUBLES)]
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from harness.recording_receiver import OK, Answer
 from harness.waiting import wait_until
 from harness.webhooks import ApiClient
 
-pytestmark = pytest.mark.wanted_by("OLD_HOOKSD")
+pytestmark = [pytest.mark.wanted_by("OLD_HOOKSD"), pytest.mark.timeout(900)]
 
 SMALL = {"STORAGE_TYPE": "jsonl", "ACCEPTORS": 1, "HL_PUBLISHERS": 1, "HL_COURIERS": 2}
 EVENTS = int(os.environ.get("TWO_VERSIONS_EVENTS", 2000))
