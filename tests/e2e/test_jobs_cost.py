@@ -102,11 +102,11 @@ def test_outcomes_and_runs_are_written_by_the_key_also_when_the_planner_takes_th
     for table in ("jobs", "dlq_events", "endpoints"):
         store.query(f"UPDATE pg_class SET reltuples = {tuples}, relpages = greatest(relpages, 1) WHERE oid = '{table}'::regclass")
     for sql in (
-            statement("job_outcomes", "finish", tenants, endpoints, jobs, below),
+            statement("job_outcomes", "finish", tenants, endpoints, jobs, below, numbers),
             statement("job_outcomes", "forget_event", tenants, endpoints, jobs, jobs),
-            statement("job_outcomes", "retry", tenants, endpoints, jobs, below, f"{numbers}::smallint[]", f"{numbers}::bigint[]",
+            statement("job_outcomes", "retry", tenants, endpoints, jobs, below, numbers, f"{numbers}::smallint[]", f"{numbers}::bigint[]",
                       f"{numbers}::bigint[]", f"{texts}::text[]"),
-            statement("job_outcomes", "bury", tenants, endpoints, jobs, below, f"{numbers}::smallint[]", f"{texts}::text[]",
+            statement("job_outcomes", "bury", tenants, endpoints, jobs, below, numbers, f"{numbers}::smallint[]", f"{texts}::text[]",
                       f"{numbers}::smallint[]", f"{texts}::text[]", f"{numbers}::bigint[]"),
             statement("event_removal", "remove_jobs", tenants, endpoints, jobs),
             statement("endpoint_runs", "write_runs", tenants, jobs, *[f"{numbers}::bigint[]"] * 4,

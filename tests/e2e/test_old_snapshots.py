@@ -60,7 +60,7 @@ class Queue:
 
     def finish(self):
         """What was published last."""
-        return self.pages(statement("job_outcomes", "finish", *self.arrays(self.published - BATCH, BATCH, "9")))
+        return self.pages(statement("job_outcomes", "finish", *self.arrays(self.published - BATCH, BATCH, "9", "1")))
 
     def pass_through(self, batches):
         """The pages of the last one's publish and finish."""
@@ -70,7 +70,7 @@ class Queue:
 
     def retry(self):
         return self.pages(statement("job_outcomes", "retry", *self.arrays(
-            self.waiting, 200, "9", "1::smallint", "1::bigint", "1::bigint", "'x'")))
+            self.waiting, 200, "9", "1", "1::smallint", "1::bigint", "1::bigint", "'x'")))
 
     def page(self, after=FRONT):
         """Of the first endpoint."""
