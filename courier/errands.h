@@ -5,6 +5,7 @@
 #ifndef COURIER_ERRANDS_H
 #define COURIER_ERRANDS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "courier/attempt.h"
@@ -34,6 +35,7 @@ struct errand {
 	struct errand *next;
 	enum errand_kind kind;
 	char *tenant_id; /* of a walk: where it stands */
+	bool of_endpoints; /* of a walk: how it goes on (courier/row_walk.h) */
 	uint8_t id[16]; /* the endpoint's, or the transform's */
 	struct page_wish page; /* of READ_PAGE */
 	uint32_t for_ms; /* of TAKE_LEASE */

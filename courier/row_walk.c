@@ -63,10 +63,15 @@ row_walk_step(struct row_walk *walk, struct db *db, bool *more, struct error *er
 	if (rc == 0)
 		rc = jobs_by_indexes(db, err);
 	if (rc == 0)
-		rc = job_rows_walk(db, walk->tenant_id, walk->endpoint_id, limit, &rows, err);
-	db_rollback(db);
-	if (rc == 0)
+		rc = (walk->of_endpoints ? job_rows_walk_endpoints : job_rows_walk)(
+		    db, walk->tenant_id, walk->endpoint_id, limit, &rows, err);
+	if (rc < 0 && !walk->of_endpoints && db_timed_out(db)) {
+		walk->of_endpoints = *more = true;
+		rc = 0;
+	} else if (rc == 0) {
 		*more = take_slice(walk, rows, limit);
+	}
+	db_rollback(db);
 	db_rows_free(rows);
 	return rc;
 }

@@ -20,6 +20,11 @@ struct row_walk {
 	void *context;
 
 	bool of_tenant; /* the walk ends with the tenant at which it begins */
+	/*
+	 * The walk finds all endpoints, whether they have rows or not. One over jobs goes on so by itself when a step
+	 * takes too long: a snapshot that somebody holds keeps millions of rows that are gone.
+	 */
+	bool of_endpoints;
 	/* The place: the endpoint that was looked at last. The caller sets it, and frees tenant_id. */
 	char *tenant_id; /* "" with an id of zeros: before the first one */
 	uint8_t endpoint_id[16];

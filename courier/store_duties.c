@@ -284,16 +284,20 @@ load_transform(struct store_duties *duties, struct db *db, const struct errand *
 	return 0;
 }
 
-/* One endpoint's rows must not keep the other endpoints waiting. */
+/* One endpoint's rows must not keep the other endpoints waiting. late: there are too many that are gone before them. */
 static struct news *
-unreadable_page(const struct errand *errand, const struct error *why)
+unreadable_page(const struct errand *errand, bool late, const struct error *why)
 {
 	struct news *page = news_new(NEWS_PAGE, errand->tenant_id, errand->id);
 	char id[FORMAT_UUID_BYTES + 1] = "";
 
 	format_uuid(errand->id, id);
-	log_warning("the jobs of an endpoint cannot be read as they are stored: they wait", LOG_STR("endpoint_id", id),
-	    LOG_STR("error", why->text));
+	if (late)
+		log_warning("the jobs of an endpoint could not be read in time: they wait", LOG_STR("endpoint_id", id),
+		    LOG_STR("error", why->text));
+	else
+		log_warning("the jobs of an endpoint cannot be read as they are stored: they wait",
+		    LOG_STR("endpoint_id", id), LOG_STR("error", why->text));
 	page->unreadable = true;
 	return page;
 }
@@ -310,8 +314,8 @@ read_page(struct store_duties *duties, struct db *db, const struct errand *erran
 	int rc = page_read(db, &order, &page, &marks, err);
 
 	count(duties, rc == 0 ? COUNTER_PAGES_READ : COUNTER_PAGES_FAILED);
-	if (rc == DB_REFUSED)
-		page = unreadable_page(errand, err);
+	if (rc == DB_REFUSED || (rc < 0 && db_timed_out(db)))
+		page = unreadable_page(errand, rc < 0, err);
 	else if (rc != 0)
 		return rc;
 	else
@@ -339,6 +343,7 @@ step_walk(struct store_duties *duties, struct db *db, struct errand *errand, boo
 	    .courier = duties->courier,
 	    .found = tell_row,
 	    .context = duties,
+	    .of_endpoints = errand->of_endpoints,
 	    .tenant_id = errand->tenant_id};
 	bool more = true;
 	int rc;
@@ -346,6 +351,7 @@ step_walk(struct store_duties *duties, struct db *db, struct errand *errand, boo
 	memcpy(walk.endpoint_id, errand->id, sizeof walk.endpoint_id);
 	rc = row_walk_step(&walk, db, &more, err);
 	errand->tenant_id = walk.tenant_id;
+	errand->of_endpoints = walk.of_endpoints;
 	memcpy(errand->id, walk.endpoint_id, sizeof errand->id);
 	*done = rc == 0 && !more;
 	if (*done)

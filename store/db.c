@@ -8,6 +8,8 @@
 #include "base/utf8.h"
 #include "store/db_ops.h"
 
+#define QUERY_CANCELED "57014" /* an SQLSTATE */
+
 void
 db_close(struct db *db)
 {
@@ -29,10 +31,18 @@ db_share_timeout(struct db *db)
 	db->deadline_us = clock_steady_us() + (int64_t)db->config->store_timeout_ms * 1000;
 }
 
+static void
+forget_refusal(struct db *db)
+{
+	db->conflict = db->lacks_partition = false;
+	db->sqlstate[0] = '\0';
+}
+
 static int
 begin(struct db *db, bool to_read, struct error *err)
 {
 	assert(db->state == DB_IDLE);
+	forget_refusal(db);
 	int rc = db->ops->begin(db, to_read, err);
 	if (rc == 0)
 		db->state = DB_IN_TRANSACTION;
@@ -49,13 +59,6 @@ int
 db_begin_to_read(struct db *db, struct error *err)
 {
 	return begin(db, true, err);
-}
-
-static void
-forget_refusal(struct db *db)
-{
-	db->conflict = db->lacks_partition = false;
-	db->sqlstate[0] = '\0';
 }
 
 int
@@ -277,6 +280,12 @@ bool
 db_lacks_partition(const struct db *db)
 {
 	return db->lacks_partition;
+}
+
+bool
+db_timed_out(const struct db *db)
+{
+	return strcmp(db->sqlstate, QUERY_CANCELED) == 0;
 }
 
 const char *

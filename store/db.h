@@ -130,6 +130,12 @@ bool db_conflict(const struct db *db);
 bool db_lacks_partition(const struct db *db);
 
 /*
+ * After <0: whether PostgreSQL has ended the statement because it took too long. The store is there then, and may do
+ * another one in time.
+ */
+bool db_timed_out(const struct db *db);
+
+/*
  * After DB_REFUSED: the SQLSTATE, five characters; "" when there is none: SQLite has those of checks alone. Valid until
  * the next call.
  */

@@ -51,7 +51,7 @@ struct db {
 	enum db_state state; /* store/db.c's own */
 	bool conflict; /* this and the two below are set by all but begin() when they return DB_REFUSED */
 	bool lacks_partition;
-	char sqlstate[6];
+	char sqlstate[6]; /* also where <0 is returned, if the database has given one */
 	uint64_t changed; /* set by each() when it returns 0 */
 	int64_t deadline_us; /* steady; INT64_MAX: none was set */
 };

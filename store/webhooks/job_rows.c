@@ -102,6 +102,18 @@ job_rows_walk(struct db *db, const char *tenant_id, const uint8_t endpoint_id[16
 	return db_query(db, &walk, params, 3, rows, err);
 }
 
+int
+job_rows_walk_endpoints(struct db *db, const char *tenant_id, const uint8_t endpoint_id[16], uint32_t limit,
+    struct db_rows **rows, struct error *err)
+{
+	static const struct db_statement walk_endpoints = {
+	    "SELECT tenant_id, endpoint_id FROM endpoints WHERE (tenant_id, endpoint_id) > ($1, $2) "
+	    "AND deleted_at IS NULL ORDER BY tenant_id, endpoint_id LIMIT $3"};
+	const struct db_param params[] = {db_string(tenant_id), db_uuid(endpoint_id), db_int(limit)};
+
+	return db_query(db, &walk_endpoints, params, 3, rows, err);
+}
+
 /* ---- held ---- */
 
 /* The key of the slice's last row, or the greatest there is: no row stands behind it. *ends says which. */

@@ -66,6 +66,10 @@ int job_rows_events(struct db *db, const char *tenant_id, const struct job_name 
 int job_rows_walk(struct db *db, const char *tenant_id, const uint8_t endpoint_id[16], uint32_t limit,
     struct db_rows **rows, struct error *err); /* six: where, how far, and what comes back */
 
+/* The same of all endpoints that are not deleted, whether they have rows or not: no row of jobs is read. */
+int job_rows_walk_endpoints(struct db *db, const char *tenant_id, const uint8_t endpoint_id[16], uint32_t limit,
+    struct db_rows **rows, struct error *err); /* six: as above */
+
 /*
  * Marks the first limit rows of the range as held, which stops their expiry, or as pending: then those that are not yet
  * expire in lifetime_ms. *last: the job_id of the last of these rows; all zero when the range ended before.

@@ -151,6 +151,47 @@ test_rows_that_the_store_refuses_to_read_stop_no_other_endpoint(void **state)
 	news_free(page);
 }
 
+/* As over millions of rows that are gone and that a snapshot keeps. SQLite keeps none. */
+static void
+test_what_takes_the_store_too_long_to_read_stops_no_other_endpoint(void **state)
+{
+	const struct endpoint_name slow = name_of(1), other = name_of(2);
+	struct news *news;
+	struct db *db;
+
+	if (!store_has_delays())
+		skip();
+	db = must_open();
+	add_endpoint(1);
+	add_event(1, "1");
+	add_job(1, 1, -6000);
+	add_job(2, 2, 3600000); /* whose event is not read */
+	db_config.store_timeout_ms = 1500;
+	start();
+	await_and_free(NEWS_STARTED);
+	tenant_run("UPDATE jobs SET node_id = (SELECT node_id FROM delivery_nodes) WHERE tenant_id = $1");
+	must_begin(db);
+	must_run(db, SAME("LOCK TABLE events"), NULL, 0);
+	store_thread_read_page(thread, &slow, &(struct page_wish){.event_bytes = 1000});
+	store_thread_read_page(thread, &other, &(struct page_wish){.event_bytes = 1000});
+	news = await(NEWS_PAGE);
+	assert_memory_equal(news->id, slow.endpoint_id, 16);
+	assert_true(news->unreadable);
+	news_free(news);
+	news = await(NEWS_PAGE);
+	assert_memory_equal(news->id, other.endpoint_id, 16);
+	assert_false(news->unreadable);
+	news_free(news);
+	must_run(db, SAME("LOCK TABLE jobs"), NULL, 0);
+	store_thread_walk(thread);
+	news = await(NEWS_HAS_ROWS);
+	assert_memory_equal(news->id, slow.endpoint_id, 16);
+	news_free(news);
+	await_and_free(NEWS_WALKED);
+	db_close(db);
+	db_config.store_timeout_ms = 5000;
+}
+
 static void
 test_an_endpoint_that_the_store_refuses_to_read_stops_no_other_endpoint(void **state)
 {
@@ -394,6 +435,7 @@ main(void)
 	    TEST(test_a_young_row_is_not_left_to_a_parcel_if_it_was_held_or_the_endpoint_was),
 	    TEST(test_a_page_stops_at_so_many_bytes_of_events_but_has_one),
 	    TEST(test_rows_that_the_store_refuses_to_read_stop_no_other_endpoint),
+	    TEST(test_what_takes_the_store_too_long_to_read_stops_no_other_endpoint),
 	    TEST(test_an_endpoint_that_the_store_refuses_to_read_stops_no_other_endpoint),
 	    TEST(test_a_job_that_is_due_in_thousands_of_years_is_due_in_the_future),
 	    TEST(test_a_walk_names_the_endpoints_that_have_rows),
