@@ -16,10 +16,11 @@ from harness.daemon import session_members
 from harness.deliveries import Endpoints
 from harness.killpoint import AFTER, Killpoint
 from harness.metrics import metrics
-from harness.nodes import NODE_TIMEOUT as TIMEOUT, client_of, delivered, own_number, publish
+from harness.nodes import NODE_TIMEOUT as TIMEOUT, client_of, delivered, publish
 from harness.recording_receiver import Answer
 from harness.waiting import PATIENCE, wait_until
 
+LONG = 10 * PATIENCE  # for tests in which nobody is to be taken for dead
 FAILURE = Answer(status=503)
 pytestmark = [pytest.mark.plain_postgres("several nodes over one server of their own"), pytest.mark.wanted_by("SLOW_TESTS"),
               pytest.mark.timeout(240)]
@@ -35,9 +36,10 @@ def wait_adopted(node, number, by):
 
 
 def wait_old_enough(node, number):
-    """Until the node has said for so long without a gap that it lives that it may adopt others."""
+    """Until the node has said for LONG without a gap that it lives, so that it may adopt others."""
     wait_until(lambda: node.value("SELECT count(*) FROM delivery_nodes WHERE node_id = :id AND"
-                                  " alive_at - started_at > :s * interval '1 s'", id=number, s=TIMEOUT + 1), "some heartbeats", 10 * TIMEOUT)
+                                  " alive_at - started_at > :s * interval '1 s'", id=number, s=LONG + 1),
+               "some heartbeats", 10 * LONG)
 
 
 def wait_attempted(node, jobs):
@@ -154,7 +156,8 @@ def test_what_a_node_took_over_goes_on_to_a_third_one(start_nodes, receiver):
         session.execute("SELECT pg_current_xact_id()")  # while it lasts the row of an adopted node stays
         one.daemon.kill()
         wait_adopted(other, 1, by=2)
-        wait_until(lambda: other.value("SELECT count(*) FROM jobs WHERE node_id = 2") == len(jobs), "the jobs to be moved", 10 * TIMEOUT)
+        wait_until(lambda: other.value("SELECT count(*) FROM jobs WHERE node_id = 2") == len(jobs), "the jobs to be moved",
+                   10 * TIMEOUT)
         third, = start_nodes(1)
         other.daemon.kill()
         wait_until(lambda: rows(third) == {1: 3, 2: 3, 3: None}, "the third to adopt both", 10 * TIMEOUT)
@@ -164,7 +167,7 @@ def test_what_a_node_took_over_goes_on_to_a_third_one(start_nodes, receiver):
 
 
 def test_after_an_outage_of_the_database_no_node_adopts_another(start_nodes, receiver, postgres):
-    nodes = start_nodes(3)
+    nodes = start_nodes(3, HL_NODE_TIMEOUT_SECS=LONG)
     tenant = nodes[0].new_tenant()
     Endpoints(tenant, receiver).add("/in")
     clients = [client_of(node, tenant) for node in nodes]
@@ -172,14 +175,41 @@ def test_after_an_outage_of_the_database_no_node_adopts_another(start_nodes, rec
         wait_old_enough(nodes[0], number)
     before = nodes[0].query("SELECT node_id, epoch, adopted_by FROM delivery_nodes ORDER BY node_id")
     postgres.stop()
-    time.sleep(TIMEOUT * 1.5)  # longer than a node may be silent
+    time.sleep(LONG * 1.2)  # longer than a node may be silent
     postgres.start()
     restarted = nodes[0].value("SELECT now()")
     wait_until(lambda: nodes[0].value("SELECT count(*) FROM delivery_nodes WHERE alive_at > :t + :s * interval '1 s'",
-                                      t=restarted, s=TIMEOUT * 2) == 3, "heartbeats of all", 10 * TIMEOUT)
+                                      t=restarted, s=LONG * 1.2) == 3, "heartbeats of all", 10 * LONG)
     assert nodes[0].query("SELECT node_id, epoch, adopted_by FROM delivery_nodes ORDER BY node_id") == before
     jobs = [job for client in clients for job in publish(client, 5)]
     wait_delivered_once(nodes[0], receiver, jobs)
+
+
+def test_while_a_standby_holds_up_commits_no_node_adopts_another(pair, start_nodes, receiver):
+    nodes = start_nodes(2, pair.before, HL_NODE_TIMEOUT_SECS=LONG)
+    tenant = nodes[0].new_tenant()
+    Endpoints(tenant, receiver).add("/in")
+    clients = [client_of(node, tenant) for node in nodes]
+    for number in (1, 2):
+        wait_old_enough(nodes[0], number)
+    before = nodes[0].query("SELECT node_id, epoch, adopted_by FROM delivery_nodes ORDER BY node_id")
+    events = [{"topic": "orders.made", "payload": {"n": number}} for number in range(5)]
+    replies = []
+    asking = [threading.Thread(target=lambda client=client: replies.append(client.post("/v1/events/batch", events)))
+              for client in clients]
+    pair.standby.freeze()
+    for thread in asking:
+        thread.start()
+    time.sleep(LONG * 1.2)  # longer than a node may be silent
+    pair.standby.thaw()
+    for thread in asking:
+        thread.join()
+    assert {reply.status for reply in replies} <= {201, 202}, replies
+    wait_until(lambda: nodes[0].value("SELECT count(*) FROM events WHERE tenant_id = :id", id=tenant.id) == 10, "all events")
+    wait_until(lambda: nodes[0].value("SELECT count(*) FROM jobs") == 0, "every outcome to be committed", 30)
+    assert nodes[0].query("SELECT node_id, epoch, adopted_by FROM delivery_nodes ORDER BY node_id") == before
+    jobs = [arrival.job for arrival in receiver.arrivals]
+    assert len(jobs) == len(set(jobs)) == 10
 
 
 def test_a_node_and_a_copy_of_its_directory_become_two_nodes(start_nodes, make_hookline, receiver):
@@ -189,7 +219,8 @@ def test_a_node_and_a_copy_of_its_directory_become_two_nodes(start_nodes, make_h
     jobs = publish(tenant.client, 5)
     wait_delivered_once(one, receiver, jobs)
     options = {name: one.daemon.options[name] for name in
-               ("STORAGE_TYPE", "ACCEPTORS", "HL_PUBLISHERS", "HL_COURIERS", "HL_NODE_TIMEOUT_SECS", "STORE_TIMEOUT_MS", "HL_MASTER_KEY")}
+               ("STORAGE_TYPE", "ACCEPTORS", "HL_PUBLISHERS", "HL_COURIERS", "HL_NODE_TIMEOUT_SECS", "STORE_TIMEOUT_MS",
+                "HL_MASTER_KEY")}
     copy = make_hookline("postgres", one.database, **options)
     shutil.copytree(one.daemon.directory / ".agentic", copy.daemon.directory / ".agentic")
     copy.start()

@@ -161,6 +161,30 @@ test_what_the_store_refuses_is_tried_again_later_and_other_work_goes_on(void **s
 }
 
 static void
+test_jobs_that_somebody_has_locked_are_moved_when_they_are_free(void **state)
+{
+	struct db *other;
+
+	if (db_config.hl_store != HL_STORE_POSTGRES)
+		skip(); /* one transaction at a time */
+	add_jobs_of(2, 2, 3);
+	other = must_open();
+	must_begin(other);
+	must_run(other, SAME("SET LOCAL idle_in_transaction_session_timeout = 0"), NULL, 0);
+	must_run(other, SAME("UPDATE jobs SET last_error = 'x' WHERE tenant_id = $1"), PARAMS(db_string(jobs_tenant)));
+	run("UPDATE delivery_nodes SET left_at = hl_time(0) WHERE node_id = 2");
+	beat(100, 0);
+	step_all();
+	assert_int_equal(jobs_of(2), 3);
+	assert_in_range(adoption_due_us(&adoption) - clock_steady_us(), 0, 2 * SECOND_US);
+	db_rollback(other);
+	db_close(other);
+	adoption.next_us = 0;
+	step_all();
+	assert_int_equal(jobs_of(1), 3);
+}
+
+static void
 test_a_node_whose_number_is_anothers_removes_no_row(void **state)
 {
 	const struct node_row before = {.node_id = 1, .epoch = 9};
@@ -258,6 +282,7 @@ main(void)
 	    ADOPTION_TEST(test_couriers_are_told_of_jobs_that_were_moved_by_a_commit_whose_answer_is_lost),
 	    ADOPTION_TEST(test_couriers_are_told_of_jobs_that_a_process_moved_which_has_died),
 	    ADOPTION_TEST(test_what_the_store_refuses_is_tried_again_later_and_other_work_goes_on),
+	    ADOPTION_TEST(test_jobs_that_somebody_has_locked_are_moved_when_they_are_free),
 	    ADOPTION_TEST(test_a_node_whose_number_is_anothers_removes_no_row),
 	    ADOPTION_TEST(test_the_jobs_of_adopted_nodes_become_the_nodes_and_its_couriers_look_for_them),
 	    ADOPTION_TEST(

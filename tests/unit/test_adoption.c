@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include <pthread.h>
 #include <time.h>
 
 #include "tests/unit/adoption_fixture.h"
@@ -114,6 +115,59 @@ test_a_row_that_a_process_of_its_node_has_locked_keeps_no_other_node_from_being_
 	assert_int_equal(adopted_by(2), 1);
 }
 
+/* One of two nodes that adopt at once. */
+struct adopter {
+	struct node_row row;
+	struct db *db;
+	uint32_t adopted;
+	int rc;
+	struct error err;
+};
+
+static void *
+adopt_once(void *context)
+{
+	struct adopter *adopter = context;
+	const struct node_beat says = {.seen_version = 1, .timeout_ms = TIMEOUT * 1000};
+	const struct adoption_terms terms = {.left_ms = 1};
+	struct db_rows *adopted = NULL;
+
+	do
+		adopter->rc = adoption_adopt(adopter->db, &adopter->row, &says, &terms, &adopted, &adopter->err);
+	while (adopter->rc == DB_BUSY);
+	adopter->adopted = db_rows_count(adopted);
+	db_rows_free(adopted);
+	return NULL;
+}
+
+static void
+test_of_two_nodes_that_adopt_at_once_one_gets_the_node(void **state)
+{
+	struct adopter adopters[2] = {{.row = own}, {.row = {.node_id = 4, .epoch = 10}}};
+	pthread_t threads[2];
+
+	for (int i = 0; i < 2; i++)
+		adopters[i].db = must_open();
+	for (int rounds = 0; rounds < 10; rounds++) {
+		uint32_t adopted = 0;
+
+		run("UPDATE delivery_nodes SET adopted_by = NULL, left_at = hl_time(0) WHERE node_id IN (2, 3)");
+		for (int i = 0; i < 2; i++)
+			assert_int_equal(pthread_create(&threads[i], NULL, adopt_once, &adopters[i]), 0);
+		for (int i = 0; i < 2; i++) {
+			assert_int_equal(pthread_join(threads[i], NULL), 0);
+			must_be(0, adopters[i].rc, &adopters[i].err);
+			adopted += adopters[i].adopted;
+		}
+		/* What one had just locked and the other passed over is the first one's: nothing is left. */
+		assert_int_equal(adopted, 2);
+		assert_true(adopted_by(2) == 1 || adopted_by(2) == 4);
+		assert_true(adopted_by(1) == 0 && adopted_by(4) == 0);
+	}
+	for (int i = 0; i < 2; i++)
+		db_close(adopters[i].db);
+}
+
 static int64_t
 ended_sessions(void)
 {
@@ -182,6 +236,7 @@ main(void)
 	    ADOPTION_TEST(test_a_node_that_has_left_is_adopted_when_its_last_process_has_ended),
 	    ADOPTION_TEST(test_a_node_with_a_longer_timeout_of_its_own_is_adopted_after_that),
 	    ADOPTION_TEST(test_a_row_that_a_process_of_its_node_has_locked_keeps_no_other_node_from_being_adopted),
+	    ADOPTION_TEST(test_of_two_nodes_that_adopt_at_once_one_gets_the_node),
 	    ADOPTION_TEST(test_sessions_of_silent_nodes_are_ended_and_no_session_that_has_the_number_of_one),
 	    ADOPTION_TEST(test_a_node_that_has_adopted_others_is_adopted_with_them),
 	    ADOPTION_TEST(test_a_node_whose_own_row_is_anothers_adopts_nobody),

@@ -9,17 +9,18 @@ SMALL = {"STORAGE_TYPE": "jsonl", "ACCEPTORS": 1, "HL_PUBLISHERS": 1, "HL_COURIE
 
 
 class Nodes:
-    """Called with a number it starts so many more, by one master key, and returns them."""
+    """Called with a number it starts so many more, over one database and by one master key, and returns them."""
 
     def __init__(self, make_hookline):
         self.make_hookline = make_hookline
         self.nodes = []
 
-    def __call__(self, count, **options):
+    def __call__(self, count, database=None, **options):
+        """database: of the first one, if it is not to be another one."""
         for _ in range(count):
             first = self.nodes[0] if self.nodes else None
             shared = {"HL_MASTER_KEY": first.daemon.options["HL_MASTER_KEY"]} if first else {}
-            node = self.make_hookline("postgres", first and first.database, **SMALL | options | shared)
+            node = self.make_hookline("postgres", first.database if first else database, **SMALL | options | shared)
             self.nodes.append(node.start())
             assert own_number(node) == len(self.nodes)
         return self.nodes[-count:]
