@@ -3,12 +3,16 @@
 
 #include <string.h>
 
+#include "control/at_once.h"
 #include "control/change.h"
 #include "control/events.h"
 #include "control/filters.h"
 #include "control/listing.h"
 #include "control/tree.h"
+#include "store/webhooks/changes.h"
 #include "store/webhooks/dead_letter_lists.h"
+#include "store/webhooks/fifo_stops.h"
+#include "store/webhooks/routing.h"
 #include "store/webhooks/store_clock.h"
 
 static cJSON *
@@ -135,17 +139,44 @@ dead_letter_list(const struct request *request, struct reply *reply)
 
 /* ---- DELETE ---- */
 
+/* Whether an order waits for it, which goes on when it is gone. Versions are raised before anything else is changed. */
+static int
+raise_if_it_stops(const struct request *request, bool *stops, struct reply *reply, struct error *err)
+{
+	const char *tenant_id = request->caller.tenant_id;
+	struct db_rows *rows = NULL;
+	int rc = load(request, false, &rows, reply, err);
+
+	*stops = false;
+	if (rc == 0 && reply->status == 0)
+		rc = fifo_stops_has(
+		    request->db, tenant_id, db_rows_text(rows, 0, DEAD_LETTER_COLUMN_JOB).base, stops, err);
+	if (rc == 0 && *stops)
+		rc = routing_raise_for_couriers(request->db, tenant_id, err);
+	db_rows_free(rows);
+	return rc;
+}
+
+/* context: *version, which the change has raised, or 0. */
 static int delete (const struct request *request, void *context, struct reply *reply, struct error *err)
 {
 	const char *tenant_id = request->caller.tenant_id;
-	struct db_rows *rows;
-	int rc = load(request, true, &rows, reply, err);
+	int64_t *version = context;
+	struct db_rows *rows = NULL;
+	bool stops;
+	int rc = raise_if_it_stops(request, &stops, reply, err);
 
+	*version = 0;
+	if (rc == 0 && reply->status == 0)
+		rc = load(request, true, &rows, reply, err);
 	if (rc == 0 && reply->status == 0) {
 		const char *id = db_rows_text(rows, 0, DEAD_LETTER_COLUMN_JOB).base;
 		const struct change change = {"dlq.delete", "dead_letter", id, tenant_id};
 
-		rc = change_removed(request, &change, show(request, rows, 0), reply, err);
+		if (stops)
+			rc = changes_raise(request->db, version, err);
+		if (rc == 0)
+			rc = change_removed(request, &change, show(request, rows, 0), reply, err);
 	}
 	db_rows_free(rows);
 	return rc;
@@ -154,5 +185,8 @@ static int delete (const struct request *request, void *context, struct reply *r
 void
 dead_letter_delete(const struct request *request, struct reply *reply)
 {
-	(void)change_run(request, delete, NULL, reply);
+	int64_t version;
+
+	if (change_run(request, delete, &version, reply) && version != 0)
+		at_once_tell(request->context->segment, version);
 }

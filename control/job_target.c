@@ -51,6 +51,7 @@ job_target_read(const struct request *request, struct span endpoint_id, struct j
 		const struct endpoint endpoint = endpoint_of_row(rows, 0);
 
 		target->held = !endpoint.enabled || endpoint.paused;
+		target->fifo = endpoint.fifo;
 		if (target->held)
 			say_why(&endpoint, target->why_held);
 		target->lifetime_ms =

@@ -16,6 +16,7 @@ struct job_target {
 	bool there; /* it is not deleted */
 	bool held; /* it is disabled or paused, or deliveries are: its jobs wait */
 	char why_held[JOB_TARGET_WHY_BYTES]; /* a sentence for a person */
+	bool fifo; /* it keeps an order */
 	int64_t lifetime_ms; /* of a job from now on */
 };
 

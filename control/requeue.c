@@ -57,9 +57,11 @@ static struct requeued
 requeued_of(const struct db_rows *rows, uint32_t row, const struct job_target *target)
 {
 	struct span id = db_rows_text(rows, row, REQUEUE_COLUMN_JOB);
-	struct requeued letter = {.held = target->held, .lifetime_ms = target->lifetime_ms};
+	struct span endpoint = db_rows_text(rows, row, REQUEUE_COLUMN_ENDPOINT);
+	struct requeued letter = {.held = target->held, .fifo = target->fifo, .lifetime_ms = target->lifetime_ms};
 
-	(void)uuid_parse(id.base, id.len, letter.job_id); /* a column of UUIDs, or what SQLite had as one */
+	(void)uuid_parse(id.base, id.len, letter.job_id); /* columns of UUIDs, or what SQLite had as one */
+	(void)uuid_parse(endpoint.base, endpoint.len, letter.endpoint_id);
 	return letter;
 }
 

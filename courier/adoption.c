@@ -10,6 +10,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "shm/counters.h"
+#include "store/webhooks/fifo_heads.h"
+#include "store/webhooks/job_outcomes.h"
 
 #define BEAT_MOST_US (5 * INT64_C(1000000))
 #define LEFT_MS 9000 /* the node's other processes end within eight seconds of the first that says that it has left */
@@ -18,6 +20,7 @@
 #define TELL_US (5 * INT64_C(1000000)) /* couriers walk no more often */
 #define BLOCKED_AGAIN_US (1 * INT64_C(1000000))
 #define FAILED_AGAIN_US (5 * INT64_C(1000000))
+#define ORDERS_AT_ONCE 100u
 #define AGAIN_TIMES 3 /* STORE_TIMEOUT_MS: no transaction of a publisher lasts longer than one */
 
 static int64_t
@@ -217,11 +220,11 @@ rest(struct adoption *adoption, int64_t now_us)
 }
 
 static int
-begin_pass(struct adoption *adoption, struct db *db, int64_t node_id, struct error *err)
+begin_pass(struct adoption *adoption, struct db *db, const struct node_row *row, struct error *err)
 {
 	int64_t ended, next;
 	bool unfinished;
-	int rc = adoption_unfinished(db, node_id, &unfinished, err);
+	int rc = adoption_unfinished(db, row->node_id, &unfinished, err);
 
 	if (rc == 0 && !unfinished) {
 		adoption->next_us = INT64_MAX;
@@ -295,7 +298,24 @@ move_slice(struct adoption *adoption, struct db *db, const struct node_row *row,
 	count(adoption, COUNTER_JOBS_ADOPTED, moved);
 	if (ends || (adoption->untold > 0 && now_us - adoption->told_us >= TELL_US))
 		tell_couriers(adoption, now_us);
-	return ends ? end_pass(adoption, db, row, err) : 0;
+	if (ends)
+		adoption->state = ADOPTION_SENDS;
+	return 0;
+}
+
+/* Until then no job of an order is sent: a later one may have been moved before an earlier one. */
+static int
+send_orders(struct adoption *adoption, struct db *db, const struct node_row *row, struct error *err)
+{
+	uint32_t moved = 0;
+	int rc = jobs_begin(db, err);
+
+	if (rc == 0)
+		rc = fifo_heads_adopt(db, row->node_id, ORDERS_AT_ONCE, &moved, err);
+	rc = db_end(db, rc, err);
+	if (rc == 0 && moved > 0)
+		tell_couriers(adoption, clock_steady_us());
+	return rc != 0 || moved == ORDERS_AT_ONCE ? rc : end_pass(adoption, db, row, err);
 }
 
 int64_t
@@ -307,12 +327,14 @@ adoption_due_us(const struct adoption *adoption)
 int
 adoption_step(struct adoption *adoption, struct db *db, const struct node_row *row, struct error *err)
 {
+	static int (*const steps[])(
+	    struct adoption * adoption, struct db * db, const struct node_row *row, struct error *err) = {
+	    [ADOPTION_RESTS] = begin_pass, [ADOPTION_MOVES] = move_slice, [ADOPTION_SENDS] = send_orders};
 	int rc;
 
 	if (clock_steady_us() < adoption->next_us)
 		return 0;
-	rc = adoption->state == ADOPTION_RESTS ? begin_pass(adoption, db, row->node_id, err)
-					       : move_slice(adoption, db, row, err);
+	rc = steps[adoption->state](adoption, db, row, err);
 	if (rc == 0)
 		return 0;
 	if (rc == DB_BUSY)

@@ -19,7 +19,8 @@
 
 enum adoption_state {
 	ADOPTION_RESTS, /* until next_us, when a pass over the jobs may begin */
-	ADOPTION_MOVES /* a pass is under way */
+	ADOPTION_MOVES, /* a pass is under way */
+	ADOPTION_SENDS /* its jobs are moved: the node becomes the one that sends what the others have sent in order */
 };
 
 struct adoption {

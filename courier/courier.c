@@ -5,8 +5,10 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "courier/cut_orders.h"
 #include "courier/leases.h"
 #include "courier/outcome.h"
+#include "courier/reconcile.h"
 #include "shm/counters.h"
 
 #define WALK_GAP_US (5 * INT64_C(1000000))
@@ -119,19 +121,29 @@ begin_or_bury(struct courier *c, struct job *job)
 
 /* The jobs in memory are still this node's. */
 static bool
-may_begin(const struct courier *c)
+is_ours(const struct courier *c)
 {
 	int64_t until_us = node_attempts_until_us(c->node);
 	struct node_row row;
 
-	return c->started && !c->draining && node_read(c->node, &row) && row.epoch == c->epoch &&
+	return c->started && node_read(c->node, &row) && row.epoch == c->epoch &&
 	       (until_us == INT64_MAX || clock_boot_us() < until_us);
+}
+
+/* When attempts of orders are to be ended. */
+static int64_t
+cut_due_us(const struct courier *c, int64_t now_us)
+{
+	int64_t until_us = node_attempts_until_us(c->node), boot_us = clock_boot_us();
+
+	return c->jobs.in_flight == 0 || until_us == INT64_MAX || until_us <= boot_us ? NEVER_US
+										      : now_us + until_us - boot_us;
 }
 
 static void
 begin_attempts(struct courier *c)
 {
-	if (!may_begin(c))
+	if (!is_ours(c) || c->draining)
 		return;
 	for (uint32_t n = 0; c->jobs.in_flight < COURIER_IN_FLIGHT_MOST && reports_have_room(&c->reports); n++) {
 		struct queue *queue = ready_next(&c->ready);
@@ -165,9 +177,33 @@ rows_changed(struct courier *c, struct queue *queue, int64_t now_us)
 	if (queue->breaker.state != BREAKER_CLOSED || queue->held_until_us - now_us > LOOK_AHEAD_US) {
 		jobs_leave(&c->jobs, queue);
 		look_anew(&c->look, queue);
+	} else if (queue->fifo.on) {
+		look_from_start(&c->look, queue); /* jobs that go before all others */
 	} else {
 		look_leave(&c->look, queue, now_us);
 	}
+}
+
+static void
+rows_news(struct courier *c, const struct news *news, int64_t now_us)
+{
+	struct queue *queue = queues_get(&c->queues, tenant_of(news), news->id, now_us);
+
+	if (news->walked)
+		queue->fifo.unplaced = true;
+	rows_changed(c, queue, now_us);
+}
+
+/* Another node may have stored it. */
+static void
+place_news(struct courier *c, const struct news *news, int64_t now_us)
+{
+	struct queue *queue = queues_get(&c->queues, tenant_of(news), news->id, now_us);
+
+	if (queue->state != ENDPOINT_LOADED)
+		look_leave(&c->look, queue, now_us);
+	else if (queue->fifo.on && news->seq > queue->fifo.seen && !fifo_is_stuck(&queue->fifo))
+		look_behind(&c->look, queue, now_us);
 }
 
 static void
@@ -183,6 +219,7 @@ endpoint_news(struct courier *c, struct news *news, int64_t now_us)
 	}
 	if (queue->state == ENDPOINT_LOADED)
 		ready_empty_rate(&c->ready, queue, c->queues.opened_us);
+	jobs_order(&c->jobs, queue);
 	if (queue_keeps_nothing(queue))
 		jobs_leave(&c->jobs, queue);
 	else
@@ -258,7 +295,10 @@ take(struct courier *c, struct news *news, int64_t now_us)
 		pages_take(&c->pages, news, now_us);
 		return;
 	case NEWS_HAS_ROWS:
-		rows_changed(c, queues_get(&c->queues, tenant_of(news), news->id, now_us), now_us);
+		rows_news(c, news, now_us);
+		return;
+	case NEWS_HAS_PLACE:
+		place_news(c, news, now_us);
 		return;
 	case NEWS_CANCELLED:
 		jobs_cancel(&c->jobs, news->tenant_id, news->id);
@@ -410,6 +450,8 @@ courier_turn(struct courier *c)
 	if (!c->draining)
 		leases_work(&c->ready, &c->queues);
 	begin_attempts(c);
+	if (!c->draining && c->jobs.in_flight > 0 && !is_ours(c))
+		cut_orders(c->http, &c->queues);
 	in_flight = c->jobs.in_flight;
 	http_run(c->http);
 	/* Slots have become free after those that wait for one were served. */
@@ -431,7 +473,7 @@ courier_turn(struct courier *c)
 	if (c->more)
 		return now_us;
 	next_us = earlier(earlier(ready_due_us(&c->ready), http_due_us(c->http)), late_us);
-	next_us = earlier(next_us, shares_due_us(&c->ready.shares));
+	next_us = earlier(next_us, earlier(shares_due_us(&c->ready.shares), cut_due_us(c, now_us)));
 	if (c->pages.reading < PAGES_AT_ONCE)
 		next_us = earlier(next_us, look_due_us(&c->look));
 	if (c->walk_wanted && !c->walking && c->started)

@@ -255,6 +255,17 @@ read_body(struct reading *reading)
 	(void)damaged(reading, "body", "is none of the words");
 }
 
+/* The two words of a choice: whether it is the second. */
+static bool
+read_choice(struct reading *reading, const char *column, struct span text, const char *first, const char *second)
+{
+	if (is_word(text, second))
+		return true;
+	if (!is_word(text, first))
+		(void)damaged(reading, column, "is none of the words");
+	return false;
+}
+
 struct endpoint_config *
 endpoint_config_new(const struct config *config, const struct secrets *secrets, const char *tenant_id,
     const struct endpoint *row, struct error *why)
@@ -269,6 +280,7 @@ endpoint_config_new(const struct config *config, const struct secrets *secrets, 
 	    .version = row->version,
 	    .enabled = row->enabled,
 	    .paused = row->paused,
+	    .fifo = row->fifo,
 	    .fail_fast = row->fail_fast,
 	    .keep_response = row->keep_response,
 	    .exact_limits = row->exact_limits,
@@ -283,6 +295,8 @@ endpoint_config_new(const struct config *config, const struct secrets *secrets, 
 		(void)damaged(&reading, "endpoint_id", "is no UUID");
 	check_ranges(&reading);
 	read_body(&reading);
+	endpoint->by_key = read_choice(&reading, "ordering", row->ordering, "endpoint", "key");
+	endpoint->blocks = read_choice(&reading, "on_dead", row->on_dead, "continue", "block");
 	read_url(&reading);
 	read_secret(&reading, row->secret, &endpoint->secret);
 	if (row->old_secret.base != NULL && row->old_secret_until > clock_wall_us() / 1000) {

@@ -34,6 +34,7 @@ struct endpoint_config {
 	bool secrets_missing; /* their master key is not in the configuration: nothing is sent, nothing dies */
 	bool damaged; /* its row holds what the API would not have taken, or cannot be decrypted: the same */
 	bool fail_fast, keep_response, legacy_headers, exact_limits;
+	bool fifo, by_key, blocks; /* in order; in that of each ordering_key; a dead letter stops its order */
 	enum endpoint_body body;
 	enum breaker_state breaker; /* as the store had it when the row was read */
 	int64_t breaker_version; /* another one: what older attempts came to does not count for the breaker */

@@ -29,6 +29,11 @@ struct page_wish {
 	uint64_t event_bytes;
 	int64_t
 	    went_on_us; /* steady: the endpoint has held until then. Rows that began before are not left to parcels */
+	bool fifo; /* of an endpoint that keeps an order: rows that have a place, in the order of places */
+	int64_t after_seq; /* then also behind that place */
+	bool places; /* then rows without a place get one before, those behind `placed` */
+	uint8_t placed[16];
+	bool blocks; /* then the page says which orders are stopped */
 };
 
 struct errand {

@@ -258,6 +258,31 @@ http_due_us(const struct http *http)
 	return http->curl_due_us < http->waiting_due_us ? http->curl_due_us : http->waiting_due_us;
 }
 
+static struct transfer *
+find(struct transfer *list, const void *order_context)
+{
+	while (list != NULL && list->order.context != order_context)
+		list = list->next;
+	return list;
+}
+
+void
+http_cut(struct http *http, const void *order_context)
+{
+	struct transfer *transfer = find(http->running, order_context);
+
+	if (transfer != NULL)
+		(void)curl_multi_remove_handle(http->multi, transfer->easy);
+	else
+		transfer = find(http->waiting, order_context);
+	if (transfer != NULL)
+		transfer_end(transfer, ATTEMPT_OURS, "this node may not be the one that sends any more");
+	else
+		transfer = find(http->ended, order_context);
+	assert(transfer != NULL);
+	finish(http, transfer, CURLE_OK);
+}
+
 void
 http_cancel(struct http *http)
 {

@@ -38,6 +38,12 @@ int http_fd(const struct http *http);
 int64_t http_due_us(const struct http *http);
 
 /*
+ * Ends the attempt with that order's context, which is under way: as ATTEMPT_OURS, unless a reply's head was complete.
+ * Calls done() for it.
+ */
+void http_cut(struct http *http, const void *order_context);
+
+/*
  * For the end of a drain: ends all attempts that were begun before, as ATTEMPT_OURS unless a reply's head was complete,
  * and calls done() for them.
  */

@@ -12,6 +12,8 @@
 #define GAP_LEAST_US (1000 * INT64_C(1000))
 #define GAP_PAGE_US (10 * INT64_C(1000))
 #define GAP_MOST_US (60 * INT64_C(1000000))
+/* Jobs of endpoints with fifo come by rows alone: publishers only say that there are new ones. */
+#define GAP_FIFO_US (50 * INT64_C(1000))
 #define UNMARKED_US (10 * INT64_C(1000000)) /* new jobs of an endpoint whose row cannot be used are marked together */
 
 static int64_t
@@ -39,11 +41,12 @@ look_update(struct look *look, struct queue *queue)
 	/* When it delivers again it is read anew, and its rows are looked at then. */
 	if (queue_keeps_nothing(queue)) {
 		if (!look_is_for_marks(queue))
-			queue->look_at_us = NEVER_US;
+			queue->look_at_us = queue->full_at_us = NEVER_US;
 		if (queue->round == ROUND_OPEN)
 			queue->round = ROUND_NONE;
 	}
-	if (queue->state == ENDPOINT_LOADING || queue->round == ROUND_READING || has_enough(queue))
+	if (queue->state == ENDPOINT_LOADING || queue->round == ROUND_READING || has_enough(queue) ||
+	    queue->fifo.strays > 0)
 		heap_remove(&look->heap, &queue->look);
 	else if (queue->round == ROUND_OPEN)
 		heap_put(&look->heap, &queue->look, queue->next_us);
@@ -55,8 +58,8 @@ look_update(struct look *look, struct queue *queue)
 			queue->must_look ? 0 : queue->held_until_us - LOOK_AHEAD_US));
 }
 
-void
-look_leave(struct look *look, struct queue *queue, int64_t at_us)
+static void
+bring_nearer(struct look *look, struct queue *queue, int64_t at_us)
 {
 	if (at_us >= queue->look_at_us)
 		return;
@@ -65,9 +68,35 @@ look_leave(struct look *look, struct queue *queue, int64_t at_us)
 }
 
 void
+look_leave(struct look *look, struct queue *queue, int64_t at_us)
+{
+	if (at_us < queue->full_at_us)
+		queue->full_at_us = at_us;
+	bring_nearer(look, queue, at_us);
+}
+
+void
+look_behind(struct look *look, struct queue *queue, int64_t at_us)
+{
+	bring_nearer(look, queue, at_us);
+}
+
+bool
+look_is_behind(const struct look *look, const struct queue *queue)
+{
+	return queue->fifo.on && queue->full_at_us > look->now_us;
+}
+
+void
 look_anew(struct look *look, struct queue *queue)
 {
 	queue->must_look = true;
+	look_from_start(look, queue);
+}
+
+void
+look_from_start(struct look *look, struct queue *queue)
+{
 	if (queue->round == ROUND_OPEN)
 		queue->round = ROUND_NONE;
 	look_leave(look, queue, look->now_us);
@@ -84,7 +113,7 @@ look_unmarked(struct look *look, struct queue *queue, int64_t now_us)
 void
 look_marked(struct look *look, struct queue *queue)
 {
-	queue->look_at_us = NEVER_US; /* what is added from now on brings it back */
+	queue->look_at_us = queue->full_at_us = NEVER_US; /* what is added from now on brings it back */
 	look_update(look, queue);
 }
 
@@ -98,8 +127,13 @@ void
 look_begin_round(struct look *look, struct queue *queue)
 {
 	queue->must_look = false;
-	queue->look_at_us = NEVER_US; /* what is left out from now on brings it back */
-	memset(queue->cursor, 0, sizeof queue->cursor);
+	if (!look_is_behind(look, queue)) {
+		queue->full_at_us = NEVER_US; /* what is left out from now on brings it back */
+		memset(queue->cursor, 0, sizeof queue->cursor);
+		queue->cursor_seq = -1;
+		fifo_round_begins(&queue->fifo);
+	}
+	queue->look_at_us = queue->full_at_us;
 	queue->pages = 0;
 	look_reads(look, queue);
 }
@@ -128,7 +162,7 @@ look_end_round(struct look *look, struct queue *queue)
 	if (gap_us > GAP_MOST_US)
 		gap_us = GAP_MOST_US;
 	queue->round = ROUND_NONE;
-	queue->next_us = look->now_us + later(gap_us, GAP_LEAST_US);
+	queue->next_us = look->now_us + later(gap_us, queue->fifo.on ? GAP_FIFO_US : GAP_LEAST_US);
 	look_update(look, queue);
 }
 

@@ -12,6 +12,7 @@
 #include "courier/queues.h"
 
 #define LOOK_AHEAD_US (60 * INT64_C(1000000)) /* a job that is due within this time is in memory */
+#define LOOK_STOPPED_US (60 * INT64_C(1000000)) /* whether an order is still stopped: its dead letter may be removed */
 #define OLD_PARCEL_US (4 * INT64_C(1000000)) /* a job of a parcel is taken until it is that old; see YOUNG_ROW_US */
 
 struct look {
@@ -25,11 +26,20 @@ void look_leave(struct look *look, struct queue *queue, int64_t at_us);
 /* The same for a job that is due then: its row is to be read when it may be taken into memory. */
 void look_leave_due(struct look *look, struct queue *queue, int64_t due_us);
 
+/* The endpoint has fifo, and new rows: they are to be read then, but none that stand before the last one of before. */
+void look_behind(struct look *look, struct queue *queue, int64_t at_us);
+
+/* Whether the next round reads the rows of an endpoint with fifo that are new alone. */
+bool look_is_behind(const struct look *look, const struct queue *queue);
+
 /*
  * The rows are to be read now, and from the first one on, although the endpoint's breaker is open or its receiver has
  * asked for a pause.
  */
 void look_anew(struct look *look, struct queue *queue);
+
+/* The rows are to be read now, and from the first one on: something may stand before those that were read last. */
+void look_from_start(struct look *look, struct queue *queue);
 
 /*
  * An endpoint whose row cannot be used keeps nothing, and its jobs are to be marked as held. Publishers do not know

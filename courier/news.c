@@ -81,6 +81,7 @@ news_free(struct news *news)
 	free(news->transform);
 	pauses_free(&news->pauses);
 	free(news->rows);
+	free(news->stopped);
 	free(news->memory);
 	free(news->tenant_id);
 	free(news);

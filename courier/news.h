@@ -25,6 +25,7 @@ enum news_kind {
 	NEWS_TRANSFORM, /* transform; NULL: it is not there or cannot be read */
 	NEWS_PAGE,
 	NEWS_HAS_ROWS, /* the endpoint has */
+	NEWS_HAS_PLACE, /* the endpoint, which has fifo, has a row of the place `seq` */
 	NEWS_CANCELLED, /* the job, whose row somebody has removed */
 	NEWS_TEST, /* one attempt at the endpoint, as it is by config, with the event in memory */
 	NEWS_WALKED,
@@ -38,36 +39,45 @@ enum news_kind {
 struct page_row {
 	uint8_t job_id[16], event_id[16], transform_id[16];
 	uint32_t attempt_count, attempt_base;
+	int64_t fifo_seq; /* 0 in pages by job_id */
 	int64_t due_us; /* steady clock: the row's distance to the database's now, added to ours */
 	int64_t expires_us; /* the same; INT64_MIN: it does not expire while it is held */
 	bool event_gone; /* the job's event is nowhere any more */
 	bool young; /* a parcel may still bring it: it is left for now */
 	bool outruns; /* it is as young, and is taken all the same: a parcel that brings it is too late */
 	const struct record
-	    *event; /* of the page's memory; NULL: young, not due within PAGE_AHEAD_US, or the page was full */
+	    *event; /* of the page's memory; NULL: young, not due within PAGE_AHEAD_US, or the page was full. With
+		     * fifo: only because the page was full */
 };
 
 #define PAGE_ROWS 500
+#define PAGE_STOPPED 1000
 #define PAGE_AHEAD_US (60 * INT64_C(1000000))
 #define YOUNG_ROW_US (5 * INT64_C(1000000)) /* a row that was never attempted is taken when it is that old */
 
 struct news {
 	struct news *next;
 	enum news_kind kind;
-	char *tenant_id; /* of ENDPOINT, TRANSFORM, PAGE, HAS_ROWS, CANCELLED, TEST, LEASE */
+	char *tenant_id; /* of ENDPOINT, TRANSFORM, PAGE, HAS_ROWS, HAS_PLACE, CANCELLED, TEST, LEASE */
 	uint8_t id[16]; /* the endpoint's, the transform's, or of REFUSED and CANCELLED the job's */
 	uint8_t attempt_id[16]; /* of TEST: what the attempt's is to be */
 	struct endpoint_config *config; /* of ENDPOINT, TEST */
 	struct transform *transform;
 	uint32_t released, position; /* of COMMITTED; of REFUSED: what lane_publish() returned */
-	int64_t version, epoch; /* of CHANGED; of STARTED: the row's */
+	int64_t version, epoch, seq; /* of CHANGED; of STARTED: the row's; of HAS_PLACE */
 	struct pauses pauses; /* of PAUSED */
 	struct share_view view; /* of NODES */
 	struct page_row *rows; /* of PAGE */
 	uint32_t row_count;
 	int64_t begun_us; /* of LEASE: the steady clock before the store was asked */
 	bool given; /* of LEASE */
+	bool walked; /* of HAS_ROWS: a walk has found it, and rows may have come from another node */
 	bool last; /* of PAGE: no row stands behind these */
+	bool fifo; /* of PAGE: in the order of places */
+	bool placed; /* of PAGE, with fifo: as was wished, rows have got places before */
+	bool elsewhere; /* of PAGE, with fifo: another node sends what the endpoint gets; there are no rows */
+	char *stopped; /* of PAGE, with fifo: ordering keys whose orders are stopped, a NUL behind each; NULL: none */
+	uint32_t stopped_count; /* PAGE_STOPPED: there are more, and none of the endpoint's orders goes on */
 	bool unreadable; /* of PAGE: the store refuses to read the rows, which has been logged; there are none */
 	char *memory; /* of PAGE: the rows' events; of TEST: the record */
 };

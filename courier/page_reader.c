@@ -7,10 +7,15 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/uuid.h"
+#include "store/webhooks/changes.h"
+#include "store/webhooks/fifo_heads.h"
+#include "store/webhooks/fifo_stops.h"
 #include "store/webhooks/job_outcomes.h"
 #include "store/webhooks/job_rows.h"
+#include "store/webhooks/routing.h"
 #include "store/webhooks/stored_event.h"
 
+#define PLACE_SLICE 1000
 #define FIRST_SLICE 8
 #define LARGEST_SLICE 512
 #define FAR_MS (100 * 365 * INT64_C(86400000))
@@ -79,9 +84,10 @@ read_rows(struct news *page, const struct db_rows *rows, const struct page_wish 
 		row->expires_us = db_rows_null(rows, i, JOB_COLUMN_EXPIRES_IN_MS)
 				      ? INT64_MIN
 				      : now_us + read_distance_us(rows, i, JOB_COLUMN_EXPIRES_IN_MS);
-		young = is_young(row, db_rows_bool(rows, i, JOB_COLUMN_REPLAYED), now_us);
+		young = !page->fifo && is_young(row, db_rows_bool(rows, i, JOB_COLUMN_REPLAYED), now_us);
 		row->outruns = young && goes_before_parcel(row, held, wish);
 		row->young = young && !row->outruns;
+		row->fifo_seq = page->fifo ? db_rows_int(rows, i, JOB_COLUMN_FIFO_SEQ) : 0;
 		*(held ? &marks->any_held : &marks->any_pending) = true;
 	}
 }
@@ -97,16 +103,19 @@ struct event_reader {
 	uint32_t next, events;
 };
 
-/* The next rows that want an event, at most `most`. */
+/* The next rows that want an event, at most `most`. The event says which order a row belongs to. */
 static uint32_t
 gather(struct event_reader *reader, uint32_t most, uint32_t numbers[LARGEST_SLICE])
 {
 	int64_t ahead_us = clock_steady_us() + PAGE_AHEAD_US;
 	uint32_t count = 0;
 
-	for (; reader->next < reader->page->row_count && count < most; reader->next++)
-		if (!reader->page->rows[reader->next].young && reader->page->rows[reader->next].due_us <= ahead_us)
+	for (; reader->next < reader->page->row_count && count < most; reader->next++) {
+		const struct page_row *row = &reader->page->rows[reader->next];
+
+		if (reader->page->fifo || (!row->young && row->due_us <= ahead_us))
 			numbers[count++] = reader->next;
+	}
 	return count;
 }
 
@@ -214,20 +223,114 @@ read_events(struct event_reader *reader, struct error *err)
 
 /* ---- the page ---- */
 
-static int
-read_page(struct db *db, const struct page_order *order, struct news *page, struct page_marks *marks, struct error *err)
+static struct job_range
+range_of(const struct page_order *order, uint32_t limit)
 {
-	const struct job_range range = {.tenant_id = order->tenant_id,
+	return (struct job_range){.tenant_id = order->tenant_id,
 	    .endpoint_id = order->endpoint_id,
 	    .node_id = order->node_id,
 	    .after = order->wish->after,
-	    .limit = PAGE_ROWS};
+	    .limit = limit};
+}
+
+/* What another node sends it has to look for. */
+static int
+place(struct db *db, const struct job_range *range, const uint8_t last[16], struct error *err)
+{
+	struct fifo_claim claim = {
+	    .tenant_id = {range->tenant_id, strlen(range->tenant_id)}, .endpoint_id = range->endpoint_id};
+	int64_t version;
+	int rc = routing_raise_for_couriers(db, range->tenant_id, err);
+
+	if (rc == 0)
+		rc = fifo_heads_claim(db, range->node_id, &claim, 1, err);
+	if (rc == 0)
+		rc = job_rows_place(db, range, last, claim.node_id, err);
+	return rc == 0 ? changes_raise(db, &version, err) : rc;
+}
+
+int
+page_place(struct db *db, const struct page_order *order, uint8_t placed[16], bool *more, struct error *err)
+{
+	struct job_range range = range_of(order, PLACE_SLICE);
+	struct db_rows *rows = NULL;
+	uint8_t last[16] = {0};
+	uint32_t count = 0;
+	int rc = 0;
+
+	*more = false;
+	if (!order->wish->places)
+		return 0;
+	range.after = placed;
+	rc = jobs_begin(db, err);
+	if (rc == 0)
+		rc = job_rows_unplaced(db, &range, &rows, err);
+	if (rc == 0)
+		count = db_rows_count(rows);
+	if (count > 0) {
+		read_id(rows, count - 1, 0, last);
+		rc = place(db, &range, last, err);
+	}
+	db_rows_free(rows);
+	rc = db_end(db, rc, err);
+	*more = rc == 0 && count == PLACE_SLICE;
+	if (*more)
+		memcpy(placed, last, sizeof last);
+	return rc;
+}
+
+/* Before the rows: where a dead letter is gone because somebody has requeued it, its job is among them. */
+static int
+read_stopped(struct db *db, const struct page_order *order, struct news *page, struct error *err)
+{
+	struct bytes keys = {0};
+	struct db_rows *rows;
+	int rc;
+
+	if (!order->wish->blocks)
+		return 0;
+	rc = fifo_stops_read(db, order->tenant_id, order->endpoint_id, PAGE_STOPPED, &rows, err);
+	if (rc != 0)
+		return rc;
+	page->stopped_count = db_rows_count(rows);
+	for (uint32_t row = 0; row < page->stopped_count; row++) {
+		struct span key = db_rows_text(rows, row, 0);
+
+		bytes_add(&keys, key.base, key.len);
+		bytes_add(&keys, "", 1);
+	}
+	db_rows_free(rows);
+	page->stopped = keys.base;
+	return 0;
+}
+
+static int
+read_rows_of(struct db *db, const struct page_order *order, struct db_rows **rows, struct error *err)
+{
+	const struct job_range range = range_of(order, PAGE_ROWS);
+
+	if (order->wish->fifo)
+		return job_rows_fifo_page(db, &range, order->wish->after_seq, rows, err);
+	return job_rows_page(db, &range, rows, err);
+}
+
+static int
+read_page(struct db *db, const struct page_order *order, struct news *page, struct page_marks *marks, struct error *err)
+{
 	struct event_reader reader = {.db = db, .order = order, .page = page};
 	struct db_rows *rows;
 	int rc = jobs_begin(db, err);
 
+	/* One node sends what an endpoint with fifo gets. */
+	if (rc == 0 && order->wish->fifo)
+		rc = fifo_heads_elsewhere(
+		    db, order->tenant_id, order->endpoint_id, order->node_id, &page->elsewhere, err);
+	page->last = true;
+	if (rc != 0 || page->elsewhere)
+		return db_end(db, rc, err);
+	rc = read_stopped(db, order, page, err);
 	if (rc == 0)
-		rc = job_rows_page(db, &range, &rows, err);
+		rc = read_rows_of(db, order, &rows, err);
 	if (rc == 0) {
 		read_rows(page, rows, order->wish, marks);
 		db_rows_free(rows);
@@ -241,6 +344,8 @@ page_read(
     struct db *db, const struct page_order *order, struct news **page, struct page_marks *marks, struct error *err)
 {
 	*page = news_new(NEWS_PAGE, order->tenant_id, order->endpoint_id);
+	(*page)->fifo = order->wish->fifo;
+	(*page)->placed = order->wish->places;
 	*marks = (struct page_marks){false, false};
 	int rc = read_page(db, order, *page, marks, err);
 	if (rc != 0)

@@ -22,6 +22,12 @@ struct page_marks {
 	bool any_held, any_pending;
 };
 
+/*
+ * Gives a slice of the node's rows a place, if the wish wants that: of those behind placed, which goes on. *more:
+ * others may have none. Call it until it says no, then page_read(). As db_commit(); then placed is as before.
+ */
+int page_place(struct db *db, const struct page_order *order, uint8_t placed[16], bool *more, struct error *err);
+
 /* Reads a page as NEWS_PAGE, which is the caller's. As db_commit(). */
 int page_read(
     struct db *db, const struct page_order *order, struct news **page, struct page_marks *marks, struct error *err);

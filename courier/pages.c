@@ -5,26 +5,37 @@
 #include <string.h>
 
 #include "courier/endpoint_config.h"
+#include "courier/job_room.h"
+#include "courier/reconcile.h"
 
 #define RETRY_ROOM_US (1000 * INT64_C(1000)) /* a round without room goes on, at the latest */
 #define UNREADABLE_AGAIN_US (60 * INT64_C(1000000)) /* rows that the store refuses to read are read again */
 #define EVENT_BYTES_MOST (1024 * INT64_C(1024)) /* of one page */
 
-/* What became of a row: FULL: there was no room for it, and none for those behind it. */
-enum row_fate { ROW_PASSED, ROW_FULL };
+/* FULL: there was no room for it, and none for those behind it. STUCK: no row behind it can be taken. */
+enum row_fate { ROW_PASSED, ROW_FULL, ROW_STUCK };
 
 static void
 ask(struct pages *pages, struct queue *queue)
 {
 	struct endpoint_name name = {.tenant_id = queue->tenant->tenant_id};
 	uint64_t room = jobs_room(pages->jobs, queue);
+	bool first = queue->cursor_seq < 0;
 	struct page_wish wish = {
 	    .event_bytes = room < EVENT_BYTES_MOST ? room : EVENT_BYTES_MOST,
 	    .went_on_us = queue_went_on_us(queue),
+	    .fifo = queue->fifo.on,
+	    .after_seq = queue->cursor_seq,
+	    .places = queue->fifo.on && first && queue->fifo.unplaced,
+	    .blocks = queue->fifo.blocks && first,
 	};
 
 	memcpy(wish.after, queue->cursor, sizeof wish.after);
 	memcpy(name.endpoint_id, queue->link.id, sizeof name.endpoint_id);
+	if (wish.places) {
+		queue->fifo.placing = true;
+		queue->fifo.unplaced = false;
+	}
 	queue->taken = pages->jobs->taken;
 	store_thread_read_page(pages->thread, &name, &wish);
 	pages->reading++;
@@ -57,13 +68,24 @@ pages_ask(struct pages *pages, int64_t now_us)
 	}
 }
 
+/* A row that is not taken: neither is one behind it in its order. */
+static enum row_fate
+leave_row(struct queue *queue, struct fifo_lane *lane)
+{
+	if (lane != NULL)
+		lane->left = true;
+	return queue->fifo.on && fifo_is_stuck(&queue->fifo) ? ROW_STUCK : ROW_PASSED;
+}
+
 static enum row_fate
 take_row(struct jobs *jobs, struct queue *queue, const struct page_row *row, int64_t now_us)
 {
 	struct job_facts facts = {.due_us = row->due_us,
 	    .expires_us = row->expires_us,
 	    .attempt_count = row->attempt_count,
-	    .attempt_base = row->attempt_base};
+	    .attempt_base = row->attempt_base,
+	    .fifo_seq = row->fifo_seq};
+	bool lacks_event = row->event == NULL && !row->event_gone;
 	struct event_copy *copy;
 
 	if (jobs_find(jobs, row->job_id) != NULL)
@@ -72,12 +94,22 @@ take_row(struct jobs *jobs, struct queue *queue, const struct page_row *row, int
 		look_leave(jobs->look, queue, row->due_us + YOUNG_ROW_US);
 		return ROW_PASSED;
 	}
+	if (queue->fifo.on) {
+		if (lacks_event)
+			return ROW_FULL;
+		facts.lane = fifo_lane(&queue->fifo, row->event);
+		if (facts.lane == NULL) {
+			look_leave(jobs->look, queue, now_us + LOOK_STOPPED_US);
+			return ROW_STUCK;
+		}
+		if (facts.lane->left || !fifo_takes(&queue->fifo, facts.lane, now_us))
+			return leave_row(queue, facts.lane);
+	}
 	if (row->due_us - now_us > LOOK_AHEAD_US) {
 		look_leave_due(jobs->look, queue, row->due_us);
-		return ROW_PASSED;
+		return leave_row(queue, facts.lane);
 	}
-	if ((row->event == NULL && !row->event_gone) ||
-	    !jobs_has_room(jobs, queue, row->event_gone ? 0 : row->event->length))
+	if (lacks_event || !jobs_has_room(jobs, queue, row->event_gone ? 0 : row->event->length))
 		return ROW_FULL;
 	/* It has waited while its endpoint held, when time did not count. */
 	if (row->expires_us == INT64_MIN) {
@@ -97,11 +129,74 @@ static void
 reconcile(struct jobs *jobs, struct queue *queue, const struct news *page)
 {
 	uint32_t count = page->row_count;
+	const struct page_row *row = count > 0 ? &page->rows[count - 1] : NULL;
+	const struct job_place after = {page->fifo ? queue->cursor_seq : 0, queue->cursor};
 
 	jobs_page_begins(jobs);
 	for (uint32_t i = 0; i < count; i++)
 		jobs_page_has(jobs, queue, page->rows[i].job_id, page->rows[i].due_us);
-	jobs_page_ends(jobs, queue, queue->cursor, page->last ? NULL : page->rows[count - 1].job_id);
+	jobs_page_ends(jobs, queue, &after, page->last ? NULL : &(struct job_place){row->fifo_seq, row->job_id});
+}
+
+/* Orders that dead letters stop: none of their jobs is begun. */
+static void
+stop(struct jobs *jobs, struct queue *queue, const struct news *page, int64_t now_us)
+{
+	const char *key = page->stopped;
+
+	for (uint32_t i = 0; i < page->stopped_count; i++, key += strlen(key) + 1)
+		jobs_stop(jobs, fifo_of_key(&queue->fifo, (struct span){key, strlen(key)}));
+	if (page->stopped_count > 0)
+		look_leave(jobs->look, queue, now_us + LOOK_STOPPED_US);
+}
+
+/* The page that was asked for brings nothing: the round is over, and the next one begins then at the latest. */
+static void
+look_again(struct jobs *jobs, struct queue *queue, int64_t at_us, int64_t now_us)
+{
+	if (at_us != NEVER_US)
+		look_leave(jobs->look, queue, at_us);
+	look_end_round(jobs->look, queue);
+	queues_kept(jobs->queues, queue, now_us);
+}
+
+/* Publishers that did not know that the endpoint has fifo may have committed since. */
+static void
+place_again(struct jobs *jobs, struct queue *queue, int64_t now_us)
+{
+	if (now_us >= queue->fifo.place_until_us)
+		return;
+	queue->fifo.unplaced = true;
+	look_leave(jobs->look, queue, queue->fifo.place_until_us);
+}
+
+/* Takes rows until there is no room. Returns what became of the last one. *passed: how many went before it. */
+static enum row_fate
+take_rows(struct pages *pages, struct queue *queue, const struct news *page, uint32_t *passed, int64_t now_us)
+{
+	for (*passed = 0; *passed < page->row_count; ++*passed) {
+		uint32_t i = *passed;
+		enum row_fate fate = take_row(pages->jobs, queue, &page->rows[i], now_us);
+
+		if (page->fifo && page->rows[i].fifo_seq > queue->fifo.seen)
+			queue->fifo.seen = page->rows[i].fifo_seq;
+		if (fate != ROW_PASSED)
+			return fate;
+		if (page->rows[i].outruns)
+			cancelled_add(pages->cancelled, page->tenant_id, page->rows[i].job_id, now_us);
+		memcpy(queue->cursor, page->rows[i].job_id, sizeof queue->cursor);
+		queue->cursor_seq = page->fifo ? page->rows[i].fifo_seq : -1;
+	}
+	return ROW_PASSED;
+}
+
+/* The round goes on when there is room; at once where the page alone was full. */
+static int64_t
+goes_on_us(const struct news *page, uint32_t passed, int64_t now_us)
+{
+	const struct page_row *row = &page->rows[passed];
+
+	return page->fifo && passed > 0 && row->event == NULL && !row->event_gone ? now_us : now_us + RETRY_ROOM_US;
 }
 
 void
@@ -110,36 +205,50 @@ pages_take(struct pages *pages, const struct news *news, int64_t now_us)
 	const struct span tenant_id = {news->tenant_id, strlen(news->tenant_id)};
 	struct jobs *jobs = pages->jobs;
 	struct queue *queue = queues_find(jobs->queues, tenant_id, news->id);
-	uint32_t i = 0;
+	enum row_fate fate;
+	uint32_t passed;
 
 	assert(pages->reading > 0 && queue != NULL && queue->round == ROUND_READING);
 	pages->reading--;
+	if (queue->fifo.placing && !news->placed)
+		queue->fifo.unplaced = true;
+	queue->fifo.placing = false;
+	/* The endpoint has come to keep another order, or none, since the page was asked for. */
+	if (news->fifo != queue->fifo.on || queue->fifo.restart) {
+		look_again(jobs, queue, now_us, now_us);
+		return;
+	}
+	/* When that changes the couriers of this node are told to look for rows. */
+	if (news->elsewhere) {
+		jobs_leave(jobs, queue);
+		look_again(jobs, queue, NEVER_US, now_us);
+		return;
+	}
 	if (!news->unreadable)
 		reconcile(jobs, queue, news);
 	if (queue->state != ENDPOINT_LOADED || queue_keeps_nothing(queue)) {
-		look_end_round(jobs->look, queue);
-		queues_kept(jobs->queues, queue, now_us);
+		look_again(jobs, queue, NEVER_US, now_us);
 		return;
 	}
 	/* The receiver has asked for a pause since the page was asked for. */
 	if (news->unreadable || queue->held_until_us - now_us > LOOK_AHEAD_US) {
-		look_leave(jobs->look, queue, news->unreadable ? now_us + UNREADABLE_AGAIN_US : now_us);
-		look_end_round(jobs->look, queue);
-		queues_kept(jobs->queues, queue, now_us);
+		look_again(jobs, queue, news->unreadable ? now_us + UNREADABLE_AGAIN_US : now_us, now_us);
 		return;
 	}
-	for (; i < news->row_count; i++) {
-		if (take_row(jobs, queue, &news->rows[i], now_us) == ROW_FULL)
-			break;
-		if (news->rows[i].outruns)
-			cancelled_add(pages->cancelled, news->tenant_id, news->rows[i].job_id, now_us);
-		memcpy(queue->cursor, news->rows[i].job_id, sizeof queue->cursor);
+	stop(jobs, queue, news, now_us);
+	if (news->stopped_count == PAGE_STOPPED) {
+		jobs_leave(jobs, queue);
+		look_again(jobs, queue, NEVER_US, now_us);
+		return;
 	}
-	if (i == news->row_count && news->last)
+	if (news->placed)
+		place_again(jobs, queue, now_us);
+	fate = take_rows(pages, queue, news, &passed, now_us);
+	if (fate == ROW_FULL)
+		look_pause_round(jobs->look, queue, goes_on_us(news, passed, now_us));
+	else if (fate == ROW_STUCK || news->last)
 		look_end_round(jobs->look, queue);
-	else if (i == news->row_count)
-		look_pause_round(jobs->look, queue, now_us);
 	else
-		look_pause_round(jobs->look, queue, now_us + RETRY_ROOM_US);
+		look_pause_round(jobs->look, queue, now_us);
 	queues_kept(jobs->queues, queue, now_us);
 }

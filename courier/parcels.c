@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "courier/job_room.h"
 #include "event/handover.h"
 
 #define PARCELS_A_TURN 64u /* of each lane */
@@ -15,6 +16,26 @@ struct taking {
 	const struct cancelled *cancelled;
 	int64_t since_us, now_us, boot_us, wall_us;
 };
+
+/*
+ * An endpoint with fifo: its row says when it is its turn. One that was published before it had fifo has no place. What
+ * is known of the endpoint may be older than the job.
+ */
+static void
+leave_in_order(struct jobs *jobs, struct queue *queue, const struct handover_job *job, const struct record *event)
+{
+	if (!queue->fifo.on) {
+		if (queue->state == ENDPOINT_LOADED)
+			queues_read_anew(jobs->queues, queue);
+		queues_load(jobs->queues, queue);
+		look_leave(jobs->look, queue, jobs->look->now_us + YOUNG_ROW_US);
+	} else if (job->fifo == 0) {
+		queue->fifo.unplaced = true;
+		look_leave(jobs->look, queue, jobs->look->now_us);
+	} else if (!fifo_leaves(&queue->fifo, event)) {
+		look_behind(jobs->look, queue, jobs->look->now_us);
+	}
+}
 
 /* Takes one job, or leaves it in its row. *copy: of the event, made for the first job that is taken. */
 static void
@@ -34,6 +55,10 @@ take_job(const struct taking *taking, const struct handover *handover, const str
 	queue = queues_get(jobs->queues, tenant_id, job->endpoint_id, taking->now_us);
 	if (queue_keeps_nothing(queue)) {
 		look_unmarked(jobs->look, queue, taking->now_us);
+		return;
+	}
+	if (queue->fifo.on || job->fifo != 0) {
+		leave_in_order(jobs, queue, job, event);
 		return;
 	}
 	/* One of the future is of before a restart of the machine. */

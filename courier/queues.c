@@ -142,7 +142,7 @@ queues_get(struct queues *queues, struct span tenant_id, const uint8_t endpoint_
 	queue->tenant = get_tenant(queues, tenant_id);
 	queue->tenant->queues++;
 	TAILQ_INIT(&queue->jobs);
-	queue->look_at_us = NEVER_US;
+	queue->look_at_us = queue->full_at_us = NEVER_US;
 	id_table_add(&queues->table, &queue->link);
 	queues_kept(queues, queue, now_us);
 	return queue;
@@ -246,6 +246,7 @@ unload(struct queues *queues, struct queue *queue)
 	endpoint_config_give(queue->config);
 	queue->config = NULL;
 	queue->state = ENDPOINT_UNLOADED;
+	fifo_clear(&queue->fifo);
 }
 
 static void

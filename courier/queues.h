@@ -12,8 +12,10 @@
 
 #include "base/span.h"
 #include "courier/endpoint_config.h"
+#include "courier/fifo.h"
 #include "courier/heap.h"
 #include "courier/id_table.h"
+#include "courier/job.h"
 #include "courier/lease.h"
 #include "courier/pauses.h"
 #include "courier/rate.h"
@@ -46,9 +48,6 @@ struct tenant {
 	TAILQ_ENTRY(tenant) aside;
 	struct heap ready; /* its endpoints that are in line */
 };
-
-/* Whether it is a job's first attempt. */
-enum job_class { JOB_FIRST, JOB_AGAIN, JOB_CLASSES };
 
 struct queue {
 	struct id_link link;
@@ -83,11 +82,15 @@ struct queue {
 	struct lease lease;
 	struct heap_item lease_due; /* while the lease is to be asked for or given back later */
 
+	struct fifo fifo;
+
 	/* courier/look.h */
 	int64_t look_at_us; /* NEVER_US: nothing is left in its rows that is not known here */
+	int64_t full_at_us; /* the same without new rows of an endpoint with fifo, which stand behind the cursor */
 	bool must_look; /* although its breaker is open or its receiver wants a pause: something has changed */
 	enum round_state round;
 	uint8_t cursor[16]; /* the round goes on behind this job */
+	int64_t cursor_seq; /* and, of an endpoint with fifo, behind this place */
 	uint32_t pages; /* of the round */
 	uint64_t taken; /* jobs.taken, when its last page was asked for */
 	int64_t next_us; /* the round's next page, or the next round, not before */

@@ -136,7 +136,8 @@ wanted_at(const struct ready *ready, const struct queue *queue)
 {
 	const struct heap_item *job = ready_job(ready, queue);
 
-	if (job == NULL || !queue_delivers(queue))
+	/* Attempts that began when the endpoint kept no order, or another one, end first. */
+	if (job == NULL || !queue_delivers(queue) || queue->fifo.strays > 0)
 		return NEVER_US;
 	return later(later(job->at, queue->held_until_us), breaker_due_us(&queue->breaker));
 }

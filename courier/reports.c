@@ -186,6 +186,7 @@ reports_attempt(struct reports *reports, struct job *job, const struct attempt_r
 	    .certificate_error = span_of(result->certificate_error),
 	    .response = span_of(result->response)};
 
+	job->blocks = verdict.kind == VERDICT_DEAD && job->queue->fifo.blocks;
 	memcpy(outcome.attempt_id, result->attempt_id, sizeof outcome.attempt_id);
 	count(reports, result, &verdict);
 	tell_breaker(jobs, job, result, &verdict);
@@ -205,6 +206,7 @@ reports_dead(struct reports *reports, struct job *job, const char *reason)
 	    .tls_ms = -1,
 	    .first_byte_ms = -1};
 
+	job->blocks = job->queue->fifo.blocks;
 	counter_add(reports->slot, COUNTER_DELIVERIES_DEAD, 1);
 	jobs_reported(reports->jobs, job, put(reports, &outcome), NEVER_US);
 }

@@ -19,6 +19,7 @@
 #include "courier/outcome.h"
 #include "courier/outcome_writer.h"
 #include "courier/page_reader.h"
+#include "courier/place_watch.h"
 #include "courier/row_walk.h"
 #include "courier/runs.h"
 #include "courier/test_outcome.h"
@@ -43,6 +44,7 @@ struct store_duties {
 	bool lane_was_empty; /* the predecessor's outcomes are written */
 	int64_t outcomes_due_us; /* steady: when the next transaction of outcomes may begin */
 	bool looks_anew; /* the follower was asked to, after the node had its row */
+	struct place_watch places;
 	struct node_row node; /* that was told as NEWS_STARTED; node_id 0: none */
 };
 
@@ -55,6 +57,7 @@ store_duties_new(const struct config *config, const struct segment *segment, uin
 	duties->segment = segment;
 	duties->courier = courier;
 	duties->news = news;
+	duties->places = (struct place_watch){.segment = segment, .courier = courier, .news = news};
 	duties->runs = runs_new();
 	duties->leases = (struct lease_desk){.news = news};
 	duties->writer = outcome_writer_new(segment, courier, lane, duties->runs, news);
@@ -243,6 +246,15 @@ hold(struct store_duties *duties, struct db *db, bool *worked, struct error *err
 }
 
 static int
+look_for_places(struct store_duties *duties, struct db *db, bool *worked, struct error *err)
+{
+	if (clock_steady_us() < place_watch_due_us(&duties->places, duties->node.node_id))
+		return 0;
+	*worked = true;
+	return place_watch_look(&duties->places, db, duties->node.node_id, err);
+}
+
+static int
 write_runs(struct store_duties *duties, struct db *db, bool *worked, struct error *err)
 {
 	int64_t now_us = clock_steady_us();
@@ -299,11 +311,25 @@ unreadable_page(const struct errand *errand, bool late, const struct error *why)
 		log_warning("the jobs of an endpoint cannot be read as they are stored: they wait",
 		    LOG_STR("endpoint_id", id), LOG_STR("error", why->text));
 	page->unreadable = true;
+	page->fifo = errand->page.fifo;
 	return page;
 }
 
+/* Rows by place are no range of ids: all of them are marked anew, unless that is under way. */
+static void
+note_marks(struct store_duties *duties, const struct errand *errand, const struct page_marks *marks)
+{
+	static const uint8_t first[16];
+
+	if (!errand->page.fifo)
+		follower_note_page(duties->follower, errand->id, errand->page.after, marks);
+	else if (!holder_has(&duties->holder, errand->id))
+		follower_note_page(duties->follower, errand->id, first, marks);
+}
+
+/* Rows get their places a slice at a time, and the page is read when all have one. */
 static int
-read_page(struct store_duties *duties, struct db *db, const struct errand *errand, struct error *err)
+read_page(struct store_duties *duties, struct db *db, struct errand *errand, bool *done, struct error *err)
 {
 	const struct page_order order = {.tenant_id = errand->tenant_id,
 	    .endpoint_id = errand->id,
@@ -311,16 +337,22 @@ read_page(struct store_duties *duties, struct db *db, const struct errand *erran
 	    .wish = &errand->page};
 	struct page_marks marks;
 	struct news *page;
-	int rc = page_read(db, &order, &page, &marks, err);
+	bool more;
+	int rc = page_place(db, &order, errand->page.placed, &more, err);
 
+	if (rc == 0 && more)
+		return 0;
+	if (rc == 0)
+		rc = page_read(db, &order, &page, &marks, err);
 	count(duties, rc == 0 ? COUNTER_PAGES_READ : COUNTER_PAGES_FAILED);
 	if (rc == DB_REFUSED || (rc < 0 && db_timed_out(db)))
 		page = unreadable_page(errand, rc < 0, err);
 	else if (rc != 0)
 		return rc;
 	else
-		follower_note_page(duties->follower, errand->id, errand->page.after, &marks);
+		note_marks(duties, errand, &marks);
 	news_put(duties->news, page);
+	*done = true;
 	return 0;
 }
 
@@ -328,11 +360,15 @@ static void
 tell_row(void *context, const char *tenant_id, const uint8_t endpoint_id[16])
 {
 	struct store_duties *duties = context;
+	struct news *news;
 
-	if (follower_has_paused(duties->follower, tenant_id))
+	if (follower_has_paused(duties->follower, tenant_id)) {
 		holder_add_paused(&duties->holder, tenant_id, endpoint_id);
-	else
-		news_put(duties->news, news_new(NEWS_HAS_ROWS, tenant_id, endpoint_id));
+		return;
+	}
+	news = news_new(NEWS_HAS_ROWS, tenant_id, endpoint_id);
+	news->walked = true;
+	news_put(duties->news, news);
 }
 
 /* A slice of a walk. The errand remembers where it stands. */
@@ -387,8 +423,7 @@ fulfil(struct store_duties *duties, struct db *db, struct errand *errand, bool *
 		rc = load_transform(duties, db, errand, err);
 		break;
 	case ERRAND_READ_PAGE:
-		rc = read_page(duties, db, errand, err);
-		break;
+		return read_page(duties, db, errand, done, err);
 	case ERRAND_WALK:
 		return step_walk(duties, db, errand, done, err);
 	}
@@ -409,7 +444,7 @@ store_duties_turn(
     struct store_duties *duties, struct db *db, struct errand *errand, bool *done, bool *worked, struct error *err)
 {
 	static int (*const parts[])(struct store_duties * duties, struct db * db, bool *worked, struct error *err) = {
-	    keep_node, write_outcomes, follow, tell_node, hold, write_runs};
+	    keep_node, write_outcomes, follow, tell_node, hold, look_for_places, write_runs};
 	int rc = 0;
 
 	*done = *worked = false;
@@ -431,6 +466,9 @@ store_duties_due_us(const struct store_duties *duties)
 	other_us = duties->keeper != NULL      ? node_keeper_due_us(duties->keeper)
 		   : duties->node.node_id == 0 ? clock_steady_us() + NODE_LOOK_US
 					       : INT64_MAX;
+	if (other_us < due_us)
+		due_us = other_us;
+	other_us = place_watch_due_us(&duties->places, duties->node.node_id);
 	if (other_us < due_us)
 		due_us = other_us;
 	other_us = outcomes_due_us(duties);

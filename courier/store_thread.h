@@ -49,8 +49,8 @@ void store_thread_tell_test(
 void store_thread_load_transform(struct store_thread *thread, const char *tenant_id, const uint8_t transform_id[16]);
 
 /*
- * A page of the endpoint's rows: answered by NEWS_PAGE. It stops at 500 rows; events come with those that are due, and
- * stop at event_bytes, but one always comes.
+ * A page of the endpoint's rows: answered by NEWS_PAGE. It stops at 500 rows; events come with those that are due, of
+ * an endpoint with fifo with all, and stop at event_bytes, but one always comes.
  */
 void store_thread_read_page(
     struct store_thread *thread, const struct endpoint_name *name, const struct page_wish *wish);

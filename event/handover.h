@@ -20,7 +20,7 @@ struct handover_job {
 	uint8_t transform_id[16]; /* all zero: none */
 	int64_t expires_ms; /* wall clock, since 1970 */
 	uint32_t number; /* k: the job's id is the event's + k */
-	uint32_t reserved;
+	uint32_t fifo; /* 1: its row has a place in the order of its endpoint; 0 */
 };
 
 struct handover {

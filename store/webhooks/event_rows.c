@@ -8,6 +8,7 @@
 #include "base/json_object.h"
 #include "base/mem.h"
 #include "event/handover.h"
+#include "store/webhooks/fifo_places.h"
 #include "store/webhooks/job_outcomes.h"
 
 #define SLICE_ROWS 2048
@@ -186,13 +187,13 @@ events_add(struct db *db, const struct publication_group *group, struct error *e
 /* ---- jobs ---- */
 
 static const enum db_type job_types[] = {DB_TYPE_TEXT, DB_TYPE_UUID, DB_TYPE_UUID, DB_TYPE_UUID, DB_TYPE_INT4,
-    DB_TYPE_TEXT, DB_TYPE_UUID, DB_TYPE_TIME, DB_TYPE_UUID_ARRAY};
+    DB_TYPE_TEXT, DB_TYPE_UUID, DB_TYPE_TIME, DB_TYPE_UUID_ARRAY, DB_TYPE_INT8};
 
 #define JOB_COLUMNS (sizeof job_types / sizeof *job_types)
 
 static const struct db_table jobs = {"jobs",
-    "tenant_id, endpoint_id, job_id, event_id, node_id, status, transform_id, expires_at, subscription_ids", job_types,
-    JOB_COLUMNS};
+    "tenant_id, endpoint_id, job_id, event_id, node_id, status, transform_id, expires_at, subscription_ids, fifo_seq",
+    job_types, JOB_COLUMNS};
 
 /* Rows that are gathered for db_load(). */
 struct job_slice {
@@ -214,11 +215,37 @@ add_job(struct job_slice *slice, const struct publication_group *group, const st
 	value[1] = db_uuid(job->endpoint_id);
 	value[2] = db_uuid(id);
 	value[3] = db_uuid(item->record->event_id);
-	value[4] = db_int(group->node.node_id);
+	value[4] = db_int(job->fifo ? job->node_id : group->node.node_id);
 	value[5] = db_string(job->held ? "held" : "pending");
 	value[6] = memcmp(job->transform_id, none, 16) == 0 ? db_null() : db_uuid(job->transform_id);
-	value[7] = job->held ? db_null() : db_int((group->now_ms + job->lifetime_ms) * 1000);
+	value[7] = job->held || job->fifo ? db_null() : db_int((group->now_ms + job->lifetime_ms) * 1000);
 	value[8] = db_uuids((const uint8_t(*)[16]) & group->jobs->ids[job->first], job->count);
+	value[9] = job->fifo ? db_int(job->fifo_seq) : db_null();
+}
+
+static int
+take_places(struct db *db, const struct publication_group *group, struct error *err)
+{
+	struct fifo_wish *wishes = mem_new(group->jobs->count, sizeof *wishes);
+	uint32_t count = 0;
+	int rc;
+
+	for (uint32_t i = 0; i < group->count; i++) {
+		const struct publication *item = group->items[i];
+
+		for (uint32_t k = 0; item->outcome.result == 0 && k < item->jobs; k++) {
+			struct route_job *job = &group->jobs->jobs[item->first_job + k];
+
+			if (job->fifo)
+				wishes[count++] = (struct fifo_wish){.tenant_id = publication_tenant(item),
+				    .endpoint_id = job->endpoint_id,
+				    .seq = &job->fifo_seq,
+				    .node_id = &job->node_id};
+		}
+	}
+	rc = fifo_places_take(db, group->node.node_id, wishes, count, err);
+	free(wishes);
+	return rc;
 }
 
 int
@@ -226,10 +253,13 @@ jobs_add(struct db *db, const struct publication_group *group, struct error *err
 {
 	uint32_t most = group->jobs->count < SLICE_ROWS ? group->jobs->count : SLICE_ROWS;
 	struct job_slice slice = {0};
-	int rc = 0;
+	int rc;
 
 	if (most == 0)
 		return 0;
+	rc = take_places(db, group, err);
+	if (rc != 0)
+		return rc;
 	slice.values = mem_new((size_t)most * JOB_COLUMNS, sizeof *slice.values);
 	slice.ids = mem_new(most, sizeof *slice.ids);
 	for (uint32_t i = 0; i < group->count; i++) {

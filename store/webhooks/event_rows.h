@@ -19,7 +19,12 @@ int events_find(struct db *db, const struct publication_group *group, int64_t sl
 /* Adds the events. DB_REFUSED with db_conflict(): one of them is there already. */
 int events_add(struct db *db, const struct publication_group *group, struct error *err);
 
-/* Adds their jobs. Those of endpoints that hold have no time at which they expire. */
+/*
+ * Adds their jobs, last in the transaction: those of endpoints with fifo have their places from then on
+ * (store/webhooks/fifo_places.h), and others wait for the commit. Jobs of endpoints that hold have no time at which
+ * they expire, and neither have those of endpoints with fifo: their time begins when it is their turn. DB_BUSY also
+ * when somebody keeps the places of an endpoint from being taken for a second.
+ */
 int jobs_add(struct db *db, const struct publication_group *group, struct error *err);
 
 #endif

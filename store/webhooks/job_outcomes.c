@@ -180,7 +180,7 @@ static const enum db_type bury_types[] = {DB_TYPE_TEXT, DB_TYPE_UUID, DB_TYPE_UU
 #define DEAD_LETTERS                                                                                                   \
 	"INSERT INTO dlq (tenant_id, job_id, event_id, endpoint_id, transform_id, replay_id, subscription_ids, "       \
 	"created_at, attempt_count, reason, last_http_status, last_error, topic, occurred_at, payload, "               \
-	"idempotency_key, ordering_key, target_user_id, extra, trace) SELECT gone.tenant_id, gone.job_id, "            \
+	"idempotency_key, ordering_key, target_user_id, extra, trace, blocks) SELECT gone.tenant_id, gone.job_id, "    \
 	"gone.event_id, gone.endpoint_id, gone.transform_id, gone.replay_id, gone.subscription_ids, hl_now(), "        \
 	"gone.attempt_count, gone.reason, gone.http_status, gone.error, "                                              \
 	"COALESCE(events.topic, dlq_events.topic, ''), "                                                               \
@@ -190,7 +190,9 @@ static const enum db_type bury_types[] = {DB_TYPE_TEXT, DB_TYPE_UUID, DB_TYPE_UU
 	"CASE WHEN events.event_id IS NULL THEN dlq_events.ordering_key ELSE events.ordering_key END, "                \
 	"CASE WHEN events.event_id IS NULL THEN dlq_events.target_user_id ELSE events.target_user_id END, "            \
 	"CASE WHEN events.event_id IS NULL THEN dlq_events.extra ELSE events.extra END, "                              \
-	"CASE WHEN events.event_id IS NULL THEN dlq_events.trace ELSE events.trace END "
+	"CASE WHEN events.event_id IS NULL THEN dlq_events.trace ELSE events.trace END, "                              \
+	"COALESCE((SELECT endpoints.fifo AND endpoints.on_dead = 'block' FROM endpoints "                              \
+	"WHERE endpoints.tenant_id = gone.tenant_id AND endpoints.endpoint_id = gone.endpoint_id), FALSE) "
 #define EVENT_OF_GONE                                                                                                  \
 	" AS gone LEFT JOIN events ON events.event_id = gone.event_id "                                                \
 	"AND events.created_at >= hl_time(gone.made) AND events.created_at < hl_time(gone.made + 1) "                  \

@@ -1,4 +1,4 @@
-/* Every statement goes by the key of jobs, which is its only index. */
+/* Every statement goes by the key of jobs, or, in the order of places, by the index of rows that have one. */
 #include "store/webhooks/job_rows.h"
 
 #include <assert.h>
@@ -9,19 +9,61 @@
 #include "base/uuid.h"
 #include "store/webhooks/job_outcomes.h"
 
+#define COLUMNS                                                                                                        \
+	"job_id, event_id, transform_id, attempt_count, attempt_base, "                                                \
+	"hl_ms(next_attempt_at) - (SELECT hl_ms(hl_now())), hl_ms(expires_at) - (SELECT hl_ms(hl_now())), "            \
+	"status = 'held', replay_id IS NOT NULL"
+
 int
 job_rows_page(struct db *db, const struct job_range *range, struct db_rows **rows, struct error *err)
 {
 	static const struct db_statement page = {
-	    "SELECT job_id, event_id, transform_id, attempt_count, attempt_base, "
-	    "hl_ms(next_attempt_at) - (SELECT hl_ms(hl_now())), hl_ms(expires_at) - (SELECT hl_ms(hl_now())), "
-	    "status = 'held', replay_id IS NOT NULL "
-	    "FROM jobs WHERE tenant_id = $1 AND endpoint_id = $2 AND job_id > $3 AND node_id = $4 "
+	    "SELECT " COLUMNS " FROM jobs WHERE tenant_id = $1 AND endpoint_id = $2 AND job_id > $3 AND node_id = $4 "
 	    "ORDER BY job_id LIMIT $5"};
 	const struct db_param params[] = {db_string(range->tenant_id), db_uuid(range->endpoint_id),
 	    db_uuid(range->after), db_int(range->node_id), db_int(range->limit)};
 
 	return db_query(db, &page, params, 5, rows, err);
+}
+
+/* ---- places ---- */
+
+int
+job_rows_fifo_page(
+    struct db *db, const struct job_range *range, int64_t after_seq, struct db_rows **rows, struct error *err)
+{
+	static const struct db_statement page = {
+	    "SELECT " COLUMNS ", fifo_seq FROM jobs WHERE tenant_id = $1 AND endpoint_id = $2 "
+	    "AND fifo_seq IS NOT NULL AND (fifo_seq, job_id) > ($4, $3) AND node_id = $6 "
+	    "ORDER BY fifo_seq, job_id LIMIT $5"};
+	const struct db_param params[] = {db_string(range->tenant_id), db_uuid(range->endpoint_id),
+	    db_uuid(range->after), db_int(after_seq), db_int(range->limit), db_int(range->node_id)};
+
+	return db_query(db, &page, params, 6, rows, err);
+}
+
+int
+job_rows_unplaced(struct db *db, const struct job_range *range, struct db_rows **rows, struct error *err)
+{
+	static const struct db_statement find = {
+	    "SELECT job_id FROM jobs WHERE tenant_id = $1 AND endpoint_id = $2 AND job_id > $3 AND node_id = $4 "
+	    "AND fifo_seq IS NULL ORDER BY job_id LIMIT $5"};
+	const struct db_param params[] = {db_string(range->tenant_id), db_uuid(range->endpoint_id),
+	    db_uuid(range->after), db_int(range->node_id), db_int(range->limit)};
+
+	return db_query(db, &find, params, 5, rows, err);
+}
+
+int
+job_rows_place(struct db *db, const struct job_range *range, const uint8_t last[16], int64_t sender, struct error *err)
+{
+	static const struct db_statement place = {
+	    "UPDATE jobs SET fifo_seq = 0, node_id = $6, expires_at = NULL WHERE tenant_id = $1 AND endpoint_id = $2 "
+	    "AND job_id > $3 AND job_id <= $4 AND node_id = $5 AND fifo_seq IS NULL"};
+	const struct db_param params[] = {db_string(range->tenant_id), db_uuid(range->endpoint_id),
+	    db_uuid(range->after), db_uuid(last), db_int(range->node_id), db_int(sender)};
+
+	return db_query(db, &place, params, 6, NULL, err);
 }
 
 /* ---- events ---- */
@@ -180,9 +222,9 @@ int
 job_rows_release(struct db *db, const struct job_range *range, int64_t lifetime_ms, uint8_t last[16], struct error *err)
 {
 	static const struct db_statement release = {
-	    "UPDATE jobs SET status = 'pending', expires_at = (SELECT hl_time(hl_ms(hl_now()) + $6)) WHERE tenant_id = "
-	    "$1 "
-	    "AND endpoint_id = $2 AND job_id > $3 AND job_id <= $4 AND node_id = $5 AND status <> 'pending'"};
+	    "UPDATE jobs SET status = 'pending', expires_at = CASE WHEN fifo_seq IS NULL THEN "
+	    "(SELECT hl_time(hl_ms(hl_now()) + $6)) END WHERE tenant_id = $1 AND endpoint_id = $2 AND job_id > $3 AND "
+	    "job_id <= $4 AND node_id = $5 AND status <> 'pending'"};
 
 	return mark(db, &release, range, &lifetime_ms, last, err);
 }

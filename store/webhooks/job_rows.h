@@ -30,11 +30,29 @@ enum job_column {
 	JOB_COLUMN_DUE_IN_MS, /* from now; negative: it was due */
 	JOB_COLUMN_EXPIRES_IN_MS, /* may be null */
 	JOB_COLUMN_HELD, /* boolean */
-	JOB_COLUMN_REPLAYED /* boolean: a replay has made it */
+	JOB_COLUMN_REPLAYED, /* boolean: a replay has made it */
+	JOB_COLUMN_FIFO_SEQ /* of job_rows_fifo_page() alone */
 };
 
 /* The rows in the order of job_id. */
 int job_rows_page(struct db *db, const struct job_range *range, struct db_rows **rows, struct error *err);
+
+/*
+ * The same of an endpoint with fifo: rows that have a place, in the order of fifo_seq, then of job_id, behind that
+ * place and range->after. A row that is committed later has a higher place, but for one of place 0.
+ */
+int job_rows_fifo_page(
+    struct db *db, const struct job_range *range, int64_t after_seq, struct db_rows **rows, struct error *err);
+
+/*
+ * The first limit rows of the range that have no place: their job_ids, in that order. Couriers have none of them in
+ * memory. The second gives those of the range up to last the place 0, before all that were published since the endpoint
+ * has fifo: they are the sender's from then on (fifo_heads_claim() in the same transaction), and their time to expire
+ * begins anew when it is their turn.
+ */
+int job_rows_unplaced(struct db *db, const struct job_range *range, struct db_rows **rows, struct error *err);
+int job_rows_place(
+    struct db *db, const struct job_range *range, const uint8_t last[16], int64_t sender, struct error *err);
 
 /* A job whose event is wanted. */
 struct job_name {
@@ -72,7 +90,8 @@ int job_rows_walk_endpoints(struct db *db, const char *tenant_id, const uint8_t 
 
 /*
  * Marks the first limit rows of the range as held, which stops their expiry, or as pending: then those that are not yet
- * expire in lifetime_ms. *last: the job_id of the last of these rows; all zero when the range ended before.
+ * expire in lifetime_ms, but for those with a place in an order. *last: the job_id of the last of these rows; all zero
+ * when the range ended before.
  */
 int job_rows_hold(struct db *db, const struct job_range *range, uint8_t last[16], struct error *err);
 int job_rows_release(

@@ -23,7 +23,7 @@ struct publication {
 struct publication_group {
 	struct publication *const *items;
 	uint32_t count;
-	const struct route_jobs *jobs; /* of all of them */
+	struct route_jobs *jobs; /* of all of them; jobs_add() gives them their places */
 	struct node_row node; /* delivers them */
 	int64_t now_ms; /* wall clock */
 };

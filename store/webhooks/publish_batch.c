@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "store/webhooks/event_keys.h"
 #include "store/webhooks/event_rows.h"
@@ -25,8 +26,11 @@
 /* The store took an event so short a time ago that a refusal is the event's own. */
 #define CLEARED_FOR_US (60ll * 1000000)
 
-/* An event is there already. Beside enum publish_condition. */
-enum { PUBLISH_EXISTS = PUBLISH_SLOW + 1 };
+/*
+ * Beside enum publish_condition. EXISTS: an event is there already. WAITS: somebody has the places of an endpoint with
+ * fifo locked; the events have no outcome, and come again.
+ */
+enum { PUBLISH_EXISTS = PUBLISH_SLOW + 1, PUBLISH_WAITS };
 
 void
 publish_batch_init(struct publish_batch *b, const struct config *config, const struct sink_env *env)
@@ -78,10 +82,21 @@ fill(struct publish_batch *b, const struct publication_group *group, bool hold, 
 			rc = PUBLISH_EXISTS;
 	}
 	if (rc == 0)
-		rc = jobs_add(b->db, group, err);
-	if (rc == 0)
 		rc = touch_node(b->db, group, err);
+	if (rc == 0) {
+		rc = jobs_add(b->db, group, err);
+		if (rc == DB_BUSY)
+			rc = PUBLISH_WAITS;
+	}
 	return rc;
+}
+
+static void
+forget_outcomes(struct publication *const *items, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++)
+		if (items[i]->outcome.result != PUBLISH_GONE)
+			items[i]->outcome = (struct publish_outcome){0};
 }
 
 /* The transaction is committed. */
@@ -116,10 +131,7 @@ transact(struct publish_batch *b, struct publication *const *items, uint32_t cou
 	int64_t begun_us = clock_boot_us();
 	bool commits;
 
-	for (uint32_t i = 0; i < count; i++)
-		if (items[i]->outcome.result != PUBLISH_GONE)
-			items[i]->outcome = (struct publish_outcome){0};
-
+	forget_outcomes(items, count);
 	int rc = fill(b, &group, hold, err);
 
 	commits = rc == 0;
@@ -132,6 +144,8 @@ transact(struct publish_batch *b, struct publication *const *items, uint32_t cou
 		(void)snprintf(b->sqlstate, sizeof b->sqlstate, "%s", rc == DB_REFUSED ? db_sqlstate(b->db) : "");
 		b->lacks_partition = rc == DB_REFUSED && db_lacks_partition(b->db);
 		db_rollback(b->db);
+		if (rc == PUBLISH_WAITS)
+			forget_outcomes(items, count);
 		/* The server ends a statement a little before that time. */
 		if (clock_boot_us() - begun_us >= (int64_t)b->config->store_timeout_ms * 500)
 			publish_gather_slow(&b->gather, count);
@@ -189,7 +203,10 @@ judge(struct publish_batch *b, struct publication *item, struct error *err)
 	return 0;
 }
 
-/* alone: they are of one tenant, whose routes change all the time. 0, or <0: the store is unavailable. */
+/*
+ * alone: they are of one tenant, whose routes change all the time. 0; PUBLISH_WAITS: not all are stored; or <0: the
+ * store is unavailable.
+ */
 static int
 store_items(struct publish_batch *b, struct publication *const *items, uint32_t count, bool alone, struct error *err)
 {
@@ -215,7 +232,7 @@ store_items(struct publish_batch *b, struct publication *const *items, uint32_t 
 	}
 	if (rc == PUBLISH_NO_NODE)
 		return error_set(err, "this node has lost its row: a new one is made");
-	if (rc <= 0)
+	if (rc <= 0 || rc == PUBLISH_WAITS)
 		return rc;
 	if (count == 1 && rc == PUBLISH_SLOW)
 		return error_set(err, "a transaction has taken longer than STORE_TIMEOUT_MS");
@@ -227,20 +244,38 @@ store_items(struct publish_batch *b, struct publication *const *items, uint32_t 
 
 /* ---- groups ---- */
 
+/* Its tenant's events come again with the next call, in their order; the other tenants' go on. 0 or <0. */
+static int
+set_aside(struct publish_batch *b, const struct publication *item, struct error *err)
+{
+	uint64_t times = repeat_met(&b->waits, clock_steady_us());
+
+	if (b->batch->outcomes == NULL)
+		return error_set(err, "somebody has the order of an endpoint with fifo locked");
+	if (times > 0)
+		log_warning("another session has the order of an endpoint locked: events of its tenant wait",
+		    LOG_STR("error", err->text), LOG_UINT("times", times));
+	publish_gather_pass_over(&b->gather, item);
+	return 0;
+}
+
 /* Stores the batch, or one group of it: the caller comes again for the others. */
 static int
 store_groups(struct publish_batch *b, struct error *err)
 {
 	while (b->gather.left > 0) {
 		int64_t count = publish_gather_next(&b->gather, b->db, b->items, err);
+		int rc = count < 0 ? -1 : count > 0 ? store_items(b, b->items, (uint32_t)count, false, err) : 0;
 
-		if (count < 0 || (count > 0 && store_items(b, b->items, (uint32_t)count, false, err) != 0))
+		if (rc == PUBLISH_WAITS && set_aside(b, b->items[0], err) != 0)
+			return -1;
+		if (rc < 0)
 			return -1;
 		publish_gather_done(&b->gather, b->items, (uint32_t)count);
 		router_trim(b->gather.router);
 		sink_env_heartbeat(b->env);
 		/* With suspects all groups are stored first: their success shows that the store is not to blame. */
-		if (count > 0 && b->batch->outcomes != NULL && b->suspect_count == 0)
+		if (count > 0 && rc == 0 && b->batch->outcomes != NULL && b->suspect_count == 0)
 			break;
 	}
 	return 0;
@@ -257,7 +292,7 @@ retry_suspects(struct publish_batch *b, struct error *err)
 	for (uint32_t i = 0; i < count; i++) {
 		publish_route_none(&b->gather);
 		if (publish_route(&b->gather, b->db, &b->suspects[i], 1, router_find, err) != 0 ||
-		    store_items(b, &b->suspects[i], 1, false, err) != 0)
+		    store_items(b, &b->suspects[i], 1, false, err) < 0)
 			return -1;
 	}
 	return 0;

@@ -7,6 +7,8 @@
  *   an event is there already        an earlier transaction has stored it, and nobody has learned of that. Events that
  *                                    are there are looked for first, and make no job again
  *   a deadlock or the like           the transaction is repeated a few times
+ *   places of an endpoint with fifo  those events have a group of their own tenant's. They come again with the next
+ *   are locked for a second          call, behind those of other tenants
  *   it takes longer than it may      the events are stored in halves, and later groups are smaller for a while
  *   an event is refused              the events are stored in halves, and the halves in halves, until the refused event
  *                                    is alone: it becomes a dead letter, if it is to blame. The store is to blame if it
@@ -19,6 +21,7 @@
 #define STORE_WEBHOOKS_PUBLISH_BATCH_H
 
 #include "base/error.h"
+#include "base/repeat.h"
 #include "config/config.h"
 #include "store/db.h"
 #include "store/sink.h"
@@ -38,6 +41,7 @@ struct publish_batch {
 	struct publish_dead dead;
 	int64_t cleared_us; /* steady clock, when the store took an event last; 0: never */
 	bool careful; /* the last batch had events that were there already */
+	struct repeat waits;
 
 	/* Of the current batch. */
 	const struct batch *batch;

@@ -175,6 +175,19 @@ publish_gather_done(struct publish_gather *g, struct publication *const *items, 
 }
 
 void
+publish_gather_pass_over(struct publish_gather *g, const struct publication *item)
+{
+	for (uint32_t i = 0; i < g->queue_count; i++) {
+		struct publish_queue *queue = &g->queues[i];
+
+		if (queue->next < queue->end && publication_same_tenant(g->order[queue->next], item)) {
+			g->left -= queue->end - queue->next;
+			queue->next = queue->end;
+		}
+	}
+}
+
+void
 publish_gather_slow(struct publish_gather *g, uint32_t count)
 {
 	uint32_t cost = count + routes_cost(&g->jobs);
@@ -196,7 +209,33 @@ publish_gather_fast(struct publish_gather *g)
 struct group {
 	struct publication **items;
 	uint32_t count;
+	bool mixed; /* of several tenants */
+	bool ordered; /* it has jobs of endpoints with fifo */
 };
+
+/* Whether the event's jobs, the last ones of g->jobs, go to endpoints with fifo. */
+static bool
+is_ordered(const struct publish_gather *g, const struct publication *item)
+{
+	for (uint32_t k = 0; k < item->jobs; k++)
+		if (g->jobs.jobs[item->first_job + k].fifo)
+			return true;
+	return false;
+}
+
+/* Puts the event into the group; or not: one of the two has an order, and they are of different tenants. */
+static bool
+join(struct group *group, struct publication *item, bool ordered)
+{
+	bool other = group->count > 0 && !publication_same_tenant(group->items[0], item);
+
+	if ((ordered || group->ordered) && (other || group->mixed))
+		return false;
+	group->items[group->count++] = item;
+	group->mixed = group->mixed || other;
+	group->ordered = group->ordered || ordered;
+	return true;
+}
 
 static bool
 has_room(const struct publish_gather *g, const struct group *group)
@@ -249,12 +288,16 @@ take(struct publish_gather *g, struct db *db, struct publish_queue *queue, uint3
 			return 0;
 		item->outcome.result = PUBLISH_TOO_MANY;
 	}
+	if (item->outcome.result == 0 && !join(group, item, is_ordered(g, item))) {
+		route_jobs_cut(&g->jobs, &before);
+		queue->waits = true;
+		return 0;
+	}
 	queue->next++;
 	g->left--;
 	queue->needs = 0;
 	if (item->outcome.result != 0)
 		return 1;
-	group->items[group->count++] = item;
 	queue->taken += cost;
 	if (request != NULL)
 		request->taken += item->jobs;
@@ -299,7 +342,7 @@ pass(struct publish_gather *g, struct db *db, uint32_t share, struct group *grou
 int64_t
 publish_gather_next(struct publish_gather *g, struct db *db, struct publication **items, struct error *err)
 {
-	struct group group = {items, 0};
+	struct group group = {.items = items};
 	struct publish_queue *longest = oldest(g);
 	uint32_t first = longest->next;
 	uint64_t share = SHARE_FIRST;

@@ -2,7 +2,8 @@
  * Which events of a batch the next transaction stores, and their routes. A transaction is bounded by what it costs, so
  * that what arrives meanwhile waits for one of them at most. Tenants take turns by shares that grow: the events of a
  * tenant with few jobs are not behind the many jobs of another. The events of one tenant stay in order. The event that
- * waits longest is passed over a few times at most.
+ * waits longest is passed over a few times at most. A group that has jobs of endpoints with fifo is of one tenant: it
+ * may have to wait for a lock, and others do not wait with it.
  *
  * A request whose events make more than PUBLISH_JOBS_MAX jobs is cut off there: its later events get the outcome
  * PUBLISH_TOO_MANY. Events whose idempotency key turns out to be known do not count, so that a request that is sent
@@ -61,6 +62,9 @@ int64_t publish_gather_next(struct publish_gather *g, struct db *db, struct publ
 
 /* What became of the group's events stands in their outcomes: jobs of stored ones count for their requests. */
 void publish_gather_done(struct publish_gather *g, struct publication *const *items, uint32_t count);
+
+/* Events of that one's tenant wait: no later group of the batch has any. */
+void publish_gather_pass_over(struct publish_gather *g, const struct publication *item);
 
 /* A transaction of so many events of the group took more than its time: later groups are smaller, and grow again. */
 void publish_gather_slow(struct publish_gather *g, uint32_t count);

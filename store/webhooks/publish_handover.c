@@ -9,7 +9,7 @@
 #include "store/webhooks/changes.h"
 #include "store/webhooks/routing.h"
 
-/* Writes an event's jobs that are not held. Returns how many. */
+/* Writes an event's jobs that are not held, and that this node sends. Returns how many. */
 static uint32_t
 jobs_of(const struct publication_group *group, const struct publication *item, struct handover_job *jobs)
 {
@@ -18,9 +18,10 @@ jobs_of(const struct publication_group *group, const struct publication *item, s
 	for (uint32_t k = 0; k < item->jobs; k++) {
 		const struct route_job *job = &group->jobs->jobs[item->first_job + k];
 
-		if (job->held)
+		if (job->held || (job->fifo && job->node_id != group->node.node_id))
 			continue;
-		jobs[count] = (struct handover_job){.expires_ms = group->now_ms + job->lifetime_ms, .number = k + 1};
+		jobs[count] = (struct handover_job){
+		    .expires_ms = group->now_ms + job->lifetime_ms, .number = k + 1, .fifo = job->fifo};
 		memcpy(jobs[count].endpoint_id, job->endpoint_id, 16);
 		memcpy(jobs[count++].transform_id, job->transform_id, 16);
 	}

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/uuid.h"
 #include "event/handover.h"
+#include "store/webhooks/fifo_places.h"
 #include "store/webhooks/job_outcomes.h"
 
 /* ---- earlier jobs that wait ---- */
@@ -206,12 +207,13 @@ replay_jobs_failed(struct db *db, const char *tenant_id, struct replay_job *jobs
 /* ---- new jobs ---- */
 
 static const enum db_type job_types[] = {DB_TYPE_TEXT, DB_TYPE_UUID, DB_TYPE_UUID, DB_TYPE_UUID, DB_TYPE_INT4,
-    DB_TYPE_TEXT, DB_TYPE_UUID, DB_TYPE_TIME, DB_TYPE_UUID, DB_TYPE_UUID_ARRAY};
+    DB_TYPE_TEXT, DB_TYPE_UUID, DB_TYPE_TIME, DB_TYPE_UUID, DB_TYPE_UUID_ARRAY, DB_TYPE_INT8};
 
 #define JOB_COLUMNS (sizeof job_types / sizeof *job_types)
 
 static const struct db_table jobs_table = {"jobs",
-    "tenant_id, endpoint_id, job_id, event_id, node_id, status, transform_id, expires_at, replay_id, subscription_ids",
+    "tenant_id, endpoint_id, job_id, event_id, node_id, status, transform_id, expires_at, replay_id, subscription_ids, "
+    "fifo_seq",
     job_types, JOB_COLUMNS};
 
 static void
@@ -225,12 +227,37 @@ job_values(
 	value[1] = db_uuid(route->endpoint_id);
 	value[2] = db_uuid(id);
 	value[3] = db_uuid(job->event_id);
-	value[4] = db_int(maker->node_id);
+	value[4] = db_int(route->fifo ? route->node_id : maker->node_id);
 	value[5] = db_string(route->held ? "held" : "pending");
 	value[6] = is_none(route->transform_id) ? db_null() : db_uuid(route->transform_id);
-	value[7] = route->held ? db_null() : db_int((maker->now_ms + route->lifetime_ms) * 1000);
+	value[7] = route->held || route->fifo ? db_null() : db_int((maker->now_ms + route->lifetime_ms) * 1000);
 	value[8] = db_uuid(maker->replay_id);
 	value[9] = db_uuids(&maker->subscription_ids[route->first], route->count);
+	value[10] = route->fifo ? db_int(route->fifo_seq) : db_null();
+}
+
+static bool
+is_made(const struct replay_job *job)
+{
+	return !job->waits && job->number > 0;
+}
+
+static int
+place(struct db *db, const struct replay_maker *maker, const struct replay_job *jobs, uint32_t count, struct error *err)
+{
+	struct fifo_wish *wishes = mem_new(count + 1, sizeof *wishes);
+	uint32_t wanted = 0;
+	int rc;
+
+	for (uint32_t i = 0; i < count; i++)
+		if (is_made(&jobs[i]) && jobs[i].route->fifo)
+			wishes[wanted++] = (struct fifo_wish){.tenant_id = {maker->tenant_id, strlen(maker->tenant_id)},
+			    .endpoint_id = jobs[i].route->endpoint_id,
+			    .seq = &jobs[i].route->fifo_seq,
+			    .node_id = &jobs[i].route->node_id};
+	rc = fifo_places_front(db, maker->node_id, wishes, wanted, err);
+	free(wishes);
+	return rc;
 }
 
 int
@@ -240,10 +267,10 @@ replay_jobs_add(
 	struct db_param *values = mem_new((size_t)count * JOB_COLUMNS + 1, sizeof *values);
 	uint8_t(*ids)[16] = mem_new(count + 1, sizeof *ids);
 	uint32_t rows = 0;
-	int rc = 0;
+	int rc = place(db, maker, jobs, count, err);
 
-	for (uint32_t i = 0; i < count; i++)
-		if (!jobs[i].waits && jobs[i].number > 0) {
+	for (uint32_t i = 0; rc == 0 && i < count; i++)
+		if (is_made(&jobs[i])) {
 			job_values(maker, &jobs[i], ids[rows], &values[rows * JOB_COLUMNS]);
 			rows++;
 		}

@@ -16,7 +16,7 @@
 /* A job that a replay might make. */
 struct replay_job {
 	const uint8_t *event_id; /* 16 bytes */
-	const struct route_job *route;
+	struct route_job *route;
 	uint32_t number; /* k: its id is the event's + k */
 	bool waits; /* an earlier one for the same event, endpoint and transform still waits or is under way */
 	bool failed; /* replay_jobs_failed() */
@@ -48,7 +48,10 @@ struct replay_maker {
 	const uint8_t (*subscription_ids)[16]; /* of the routes: struct route_jobs */
 };
 
-/* Adds the jobs of which `waits` is false and that have a number. In a transaction. */
+/*
+ * Adds the jobs of which `waits` is false and that have a number. Those of endpoints with fifo go before all that wait
+ * there. In a transaction. DB_BUSY also when somebody has the places of such an endpoint locked for a second.
+ */
 int replay_jobs_add(
     struct db *db, const struct replay_maker *maker, const struct replay_job *jobs, uint32_t count, struct error *err);
 

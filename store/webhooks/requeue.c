@@ -2,8 +2,10 @@
 #include "store/webhooks/requeue.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/mem.h"
+#include "store/webhooks/fifo_places.h"
 #include "store/webhooks/job_outcomes.h"
 #include "store/webhooks/job_retry.h"
 
@@ -75,7 +77,8 @@ requeue_slice(struct db *db, const char *tenant_id, const struct dead_letter_fil
 
 /* ---- moving ---- */
 
-static const enum db_type types[] = {DB_TYPE_TEXT, DB_TYPE_UUID, DB_TYPE_INT4, DB_TYPE_TEXT, DB_TYPE_INT8};
+static const enum db_type types[] = {
+    DB_TYPE_TEXT, DB_TYPE_UUID, DB_TYPE_INT4, DB_TYPE_TEXT, DB_TYPE_INT8, DB_TYPE_INT8};
 
 #define KEEP                                                                                                           \
 	"INSERT INTO dlq_events (tenant_id, event_id, job_id, endpoint_id, topic, occurred_at, payload, "              \
@@ -92,27 +95,31 @@ static const struct db_each keep_events = {
     .count = 2};
 
 /*
+ * A job of an endpoint with fifo goes before all others: it may be what they wait for. It has its place before the
+ * letter is gone, and its time to expire begins when it is its turn.
+ *
  * The outcome of a death that was no attempt applies up to the number of the letter: written once more it would end the
  * job that was made of it. Reasons of the reports_dead() of couriers.
  */
 #define COUNT                                                                                                          \
 	"dlq.attempt_count + CASE WHEN dlq.reason IN ('expired', 'transform_error') AND dlq.attempt_count < 32767 "    \
 	"THEN 1 ELSE 0 END"
-#define MAKE(node_id, status, lifetime)                                                                                \
+#define MAKE(node_id, status, lifetime, seq)                                                                           \
 	"INSERT INTO jobs (tenant_id, endpoint_id, job_id, event_id, node_id, status, attempt_count, attempt_base, "   \
-	"next_attempt_at, transform_id, expires_at, replay_id, subscription_ids, last_error) SELECT dlq.tenant_id, "   \
+	"next_attempt_at, transform_id, expires_at, replay_id, subscription_ids, last_error, fifo_seq) "               \
+	"SELECT dlq.tenant_id, "                                                                                       \
 	"dlq.endpoint_id, dlq.job_id, dlq.event_id, " node_id ", " status ", " COUNT ", " COUNT ", " JOB_DUE_NOW       \
 	", dlq.transform_id, hl_time(hl_ms(hl_now()) + " lifetime "), dlq.replay_id, "                                 \
-	"dlq.subscription_ids, dlq.last_error FROM "
+	"dlq.subscription_ids, dlq.last_error, " seq " FROM "
 static const struct db_each make_jobs = {
-    .statement = {MAKE("given.node_id", "given.status",
-		      "given.lifetime") "unnest($1::text[], $2::uuid[], $3::int[], $4::text[], $5::bigint[]) "
-					"AS given (tenant_id, job_id, node_id, status, lifetime) JOIN dlq ON "
-					"dlq.tenant_id = ANY (ARRAY[given.tenant_id]) "
-					"AND dlq.job_id = given.job_id",
-	MAKE("$3", "$4", "$5") "dlq WHERE dlq.tenant_id = $1 AND dlq.job_id = $2"},
+    .statement = {MAKE("given.node_id", "given.status", "given.lifetime",
+		      "given.seq") "unnest($1::text[], $2::uuid[], $3::int[], $4::text[], $5::bigint[], $6::bigint[]) "
+				   "AS given (tenant_id, job_id, node_id, status, lifetime, seq) JOIN dlq ON "
+				   "dlq.tenant_id = ANY (ARRAY[given.tenant_id]) "
+				   "AND dlq.job_id = given.job_id",
+	MAKE("$3", "$4", "$5", "$6") "dlq WHERE dlq.tenant_id = $1 AND dlq.job_id = $2"},
     .types = types,
-    .count = 5};
+    .count = 6};
 
 static const struct db_each remove_letters = {
     .statement = {"DELETE FROM dlq USING unnest($1::text[], $2::uuid[]) AS given (tenant_id, job_id) "
@@ -135,29 +142,61 @@ run(struct db *db, const struct db_each *each, const struct db_param *values, ui
 	return rc;
 }
 
+/* Who sends a letter's job, and its place. */
+struct sender {
+	int64_t node_id, seq;
+};
+
+/* That node, or who sends what an endpoint with fifo gets. */
+static int
+find_senders(struct db *db, const char *tenant_id, int64_t node_id, const struct requeued *letters,
+    struct sender *senders, uint32_t count, struct error *err) /* seven: whose, by whom, of which, and the result */
+{
+	struct fifo_wish *wishes = mem_new(count + 1, sizeof *wishes);
+	uint32_t wanted = 0;
+	int rc;
+
+	for (uint32_t i = 0; i < count; i++) {
+		senders[i].node_id = node_id;
+		if (letters[i].fifo)
+			wishes[wanted++] = (struct fifo_wish){.tenant_id = {tenant_id, strlen(tenant_id)},
+			    .endpoint_id = letters[i].endpoint_id,
+			    .seq = &senders[i].seq,
+			    .node_id = &senders[i].node_id};
+	}
+	rc = fifo_places_front(db, node_id, wishes, wanted, err);
+	free(wishes);
+	return rc;
+}
+
 int
 requeue_move(struct db *db, const char *tenant_id, int64_t node_id, const struct requeued *letters, uint32_t count,
     struct error *err)
 {
 	struct db_param *values = mem_new((size_t)count * make_jobs.count + 1, sizeof *values);
-	int rc;
+	struct sender *senders = mem_new(count + 1, sizeof *senders);
+	int rc = jobs_by_indexes(db, err);
 
+	if (rc == 0)
+		rc = find_senders(db, tenant_id, node_id, letters, senders, count, err);
 	for (uint32_t i = 0; i < count; i++) {
 		struct db_param *value = &values[i * make_jobs.count];
+		bool expires = !letters[i].held && !letters[i].fifo;
 
 		value[0] = db_string(tenant_id);
 		value[1] = db_uuid(letters[i].job_id);
-		value[2] = db_int(node_id);
+		value[2] = db_int(senders[i].node_id);
 		value[3] = db_string(letters[i].held ? "held" : "pending");
-		value[4] = letters[i].held ? db_null() : db_int(letters[i].lifetime_ms);
+		value[4] = expires ? db_int(letters[i].lifetime_ms) : db_null();
+		value[5] = letters[i].fifo ? db_int(senders[i].seq) : db_null();
 	}
-	rc = jobs_by_indexes(db, err);
 	if (rc == 0)
 		rc = run(db, &keep_events, values, count, err);
 	if (rc == 0)
 		rc = run(db, &make_jobs, values, count, err);
 	if (rc == 0)
 		rc = run(db, &remove_letters, values, count, err);
+	free(senders);
 	free(values);
 	return rc;
 }

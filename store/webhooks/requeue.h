@@ -37,13 +37,16 @@ int requeue_slice(struct db *db, const char *tenant_id, const struct dead_letter
 /* A letter that is locked, and what its job is like. */
 struct requeued {
 	uint8_t job_id[16];
+	uint8_t endpoint_id[16];
 	bool held; /* its endpoint is disabled or paused */
+	bool fifo; /* its endpoint keeps an order */
 	int64_t lifetime_ms; /* from now; no matter while it is held */
 };
 
 /*
  * Moves them. The jobs are that node's, due now, with the attempts of before and a schedule that begins anew. A letter
- * that has died without an attempt counts as one.
+ * that has died without an attempt counts as one. Those of endpoints with fifo are the sender's, and go before all that
+ * wait there; DB_BUSY also when somebody has the places of such an endpoint locked for a second.
  */
 int requeue_move(struct db *db, const char *tenant_id, int64_t node_id, const struct requeued *letters, uint32_t count,
     struct error *err); /* six: whose, to whom, and what */

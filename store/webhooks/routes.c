@@ -19,7 +19,7 @@
 /* A subscription without its texts. */
 struct target {
 	uint8_t endpoint_id[16], transform_id[16], subscription_id[16];
-	bool held;
+	bool held, fifo;
 	int64_t lifetime_ms;
 	uint32_t filter; /* number in the set, or NO_FILTER */
 };
@@ -78,6 +78,7 @@ routes_new(struct route *rows, uint32_t count, uint32_t *unreadable)
 		memcpy(target->transform_id, row->transform_id, 16);
 		memcpy(target->subscription_id, row->subscription_id, 16);
 		target->held = row->held;
+		target->fifo = row->fifo;
 		target->lifetime_ms = row->lifetime_ms;
 		target->filter = row->filter.base != NULL ? filter_count++ : NO_FILTER;
 		patterns[routes->count] = (struct topic_subscription){row->pattern, routes->count};
@@ -156,7 +157,8 @@ add_job(struct route_jobs *jobs, const struct target *target)
 
 	struct route_job *job = &jobs->jobs[jobs->count++];
 
-	*job = (struct route_job){.held = target->held, .lifetime_ms = target->lifetime_ms, .first = jobs->id_count};
+	*job = (struct route_job){
+	    .held = target->held, .fifo = target->fifo, .lifetime_ms = target->lifetime_ms, .first = jobs->id_count};
 	memcpy(job->endpoint_id, target->endpoint_id, 16);
 	memcpy(job->transform_id, target->transform_id, 16);
 }

@@ -21,6 +21,7 @@ struct route {
 	uint8_t transform_id[16]; /* all zero: none */
 	uint8_t subscription_id[16];
 	bool held; /* the endpoint is disabled or paused, or its tenant is paused: jobs wait */
+	bool fifo; /* the endpoint keeps an order: its jobs have places */
 	int64_t lifetime_ms; /* after so long a job of the endpoint is given up */
 	struct span pattern;
 	struct span filter; /* base NULL: none */
@@ -46,7 +47,8 @@ struct route_job {
 	uint8_t endpoint_id[16];
 	uint8_t transform_id[16];
 	int64_t lifetime_ms;
-	bool held;
+	bool held, fifo;
+	int64_t fifo_seq, node_id; /* of fifo, when it is stored: its place, and who sends (fifo_places.h) */
 	uint32_t first, count;
 };
 

@@ -48,17 +48,17 @@ static const struct db_statement hold_version = {
 	"SELECT s.endpoint_id, s.transform_id, s.subscription_id, s.topic_pattern, s.filter,"                          \
 	" e.enabled AND NOT e.paused AND e.state = 'active'"                                                           \
 	" AND NOT EXISTS (SELECT 1 FROM pauses WHERE pauses.tenant_id IN ($1, '" PAUSE_OF_ALL "')),"                   \
-	" e.retry_schedule, e.max_attempts FROM subscriptions s " join_endpoint                                        \
+	" e.retry_schedule, e.max_attempts, e.fifo FROM subscriptions s " join_endpoint                                \
 	" WHERE s.tenant_id = $1 AND s.enabled AND s.deleted_at IS NULL AND e.deleted_at IS NULL"
 #define OF_ENDPOINT "e.tenant_id = s.tenant_id AND e.endpoint_id = s.endpoint_id"
 
 /* OFFSET 0 keeps PostgreSQL from comparing each subscription with each endpoint of a tenant that it takes for small. */
 static const struct db_statement read_routes = {
-    ROUTES("CROSS JOIN LATERAL (SELECT e.enabled, e.paused, e.state, e.retry_schedule, e.max_attempts, e.deleted_at"
-	   " FROM endpoints e WHERE " OF_ENDPOINT " OFFSET 0) AS e"),
+    ROUTES("CROSS JOIN LATERAL (SELECT e.enabled, e.paused, e.state, e.retry_schedule, e.max_attempts, e.fifo, "
+	   "e.deleted_at FROM endpoints e WHERE " OF_ENDPOINT " OFFSET 0) AS e"),
     ROUTES("JOIN endpoints e ON " OF_ENDPOINT)};
 
-enum column { ENDPOINT, TRANSFORM, SUBSCRIPTION, PATTERN, FILTER, SENDS, SCHEDULE, ATTEMPTS };
+enum column { ENDPOINT, TRANSFORM, SUBSCRIPTION, PATTERN, FILTER, SENDS, SCHEDULE, ATTEMPTS, FIFO };
 
 int
 routing_raise(struct db *db, const char *tenant_id, struct error *err)
@@ -138,6 +138,7 @@ read_row(const struct db_rows *rows, uint32_t row, const struct config *config, 
 
 	*route = (struct route){
 	    .held = !db_rows_bool(rows, row, SENDS),
+	    .fifo = db_rows_bool(rows, row, FIFO),
 	    .lifetime_ms =
 		job_lifetime_ms(config, db_rows_text(rows, row, SCHEDULE), (uint32_t)db_rows_int(rows, row, ATTEMPTS)),
 	    .pattern = db_rows_text(rows, row, PATTERN),

@@ -289,11 +289,13 @@ def test_no_connection_is_shared_between_names(tmp_path):
     assert receiver.connections == 2
 
 
-def test_what_is_under_way_at_a_stop_is_not_the_endpoints_failure(driver):
+@pytest.mark.parametrize("one_by_one", [False, True])
+def test_what_is_under_way_at_a_stop_is_not_the_endpoints_failure(driver, one_by_one):
     with Receiver(handle=lambda connection: receiver.stopped.wait(60)) as receiver:
-        results = driver.attempts(receiver.url, count=8, parallel=8, timeout_ms=60000, cancel_after_ms=100)
+        results = driver.attempts(receiver.url, count=8, parallel=8, timeout_ms=60000, cancel_after_ms=100, one_by_one=one_by_one)
         assert {(result["end"], result["charged"]) for result in results} == {("ours", False)}
-    done = answers(driver, b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n", hold=True, timeout_ms=60000, cancel_after_ms=300)
+    done = answers(driver, b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n", hold=True, timeout_ms=60000, cancel_after_ms=300,
+                   one_by_one=one_by_one)
     assert done["verdict"] == "delivered"
 
 

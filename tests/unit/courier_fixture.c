@@ -1,4 +1,5 @@
 /* The fakes around a courier, and the model; see the header. */
+#include "tests/unit/courier_fifo_fixture.h"
 #include "tests/unit/courier_fixture.h"
 
 #include <setjmp.h>
@@ -60,6 +61,7 @@ http_begin(struct http *http, const struct attempt_order *order)
 	assert_true(fake_now_us >= row->not_before_us);
 	assert_memory_equal(order->event, row->event, row->event->length);
 	assert_true((order->transform != NULL) == row->has_transform);
+	model_check_order(row, order->endpoint);
 	endpoint->in_flight++;
 	assert_true(endpoint->in_flight <= order->endpoint->max_in_flight);
 	assert_true(endpoint->leased || !share_needs_lease(&scene.courier.ready.shares.view,
@@ -92,25 +94,28 @@ http_due_us(const struct http *http)
 	return NEVER_US;
 }
 
+static void
+end_order(uint32_t number)
+{
+	struct model_order order = *scene.orders[number];
+
+	take_order_out(number);
+	order.row->accepted = order.result.http_status / 100 == 2;
+	courier_attempt_done(&scene.courier, order.order.context, &order.result);
+	if (order.result.end == ATTEMPT_ANSWERED && order.result.retry_after_ms > 0)
+		order.row->not_before_us = fake_now_us + order.result.retry_after_ms * 1000;
+	else if (order.result.http_status >= 300 && scene.endpoints[order.row->endpoint].waits > 0)
+		order.row->not_before_us = fake_now_us + scene.endpoints[order.row->endpoint].waits_ms[0] * 1000;
+}
+
 void
 http_run(struct http *http)
 {
-	for (uint32_t i = 0; i < scene.order_count;) {
-		struct model_order order = *scene.orders[i];
-
-		if (!order.is_done) {
+	for (uint32_t i = 0; i < scene.order_count;)
+		if (scene.orders[i]->is_done)
+			end_order(i);
+		else
 			i++;
-			continue;
-		}
-		take_order_out(i);
-		order.row->accepted = order.result.http_status / 100 == 2;
-		courier_attempt_done(&scene.courier, order.order.context, &order.result);
-		if (order.result.end == ATTEMPT_ANSWERED && order.result.retry_after_ms > 0)
-			order.row->not_before_us = fake_now_us + order.result.retry_after_ms * 1000;
-		else if (order.result.http_status >= 300 && scene.endpoints[order.row->endpoint].waits > 0)
-			order.row->not_before_us =
-			    fake_now_us + scene.endpoints[order.row->endpoint].waits_ms[0] * 1000;
-	}
 }
 
 void
@@ -126,6 +131,21 @@ http_answer(uint32_t number, int32_t status)
 	const struct attempt_result result = {.end = ATTEMPT_ANSWERED, .http_status = status, .retry_after_ms = -1};
 
 	http_end(number, &result);
+}
+
+void
+http_cut(struct http *http, const void *order_context)
+{
+	const struct attempt_result result = {.end = ATTEMPT_OURS, .retry_after_ms = -1};
+
+	for (uint32_t i = 0; i < scene.order_count; i++)
+		if (scene.orders[i]->order.context == order_context) {
+			if (!scene.orders[i]->is_done)
+				http_end(i, &result);
+			end_order(i);
+			return;
+		}
+	fail_msg("an attempt that is not under way is cut off");
 }
 
 /* ---- the scene ---- */
@@ -212,32 +232,44 @@ add_row(struct model_row *row)
 }
 
 struct model_row *
-scene_row(uint32_t endpoint, uint32_t bytes, int64_t begun_us)
+scene_row_of_key(uint32_t endpoint, uint32_t bytes, int64_t begun_us, char key)
 {
 	static uint32_t number;
-	const char *tenant_id = scene.endpoints[endpoint].tenant_id;
+	struct model_endpoint *to = &scene.endpoints[endpoint];
+	const char *tenant_id = to->tenant_id, text[2] = {key, 0};
 	struct model_row *row = mem_new(1, sizeof *row);
 	char *payload = mem_printf("\"%0*u\"", (int)bytes, ++number);
 	const struct published published = {.tenant_id = strcmp(tenant_id, "default") == 0 ? NULL : tenant_id,
-	    .strings = {[PUBLISHED_TOPIC] = "order.created"},
+	    .strings = {[PUBLISHED_TOPIC] = "order.created", [PUBLISHED_ORDERING_KEY] = key != 0 ? text : NULL},
 	    .payload = payload,
 	    .occurred_us = fake_now_us,
 	    .received_us = begun_us};
 
 	row->event = published_record(&published);
-	row->event->event_id[8] = (uint8_t)(number >> 24);
-	row->event->event_id[9] = (uint8_t)(number >> 16);
-	row->event->event_id[10] = (uint8_t)(number >> 8);
-	row->event->event_id[11] = (uint8_t)number;
+	/* Events are not committed in the order of their ids. */
+	uint32_t mixed = to->fifo ? number * 2654435761u : number;
+	row->event->event_id[8] = (uint8_t)(mixed >> 24);
+	row->event->event_id[9] = (uint8_t)(mixed >> 16);
+	row->event->event_id[10] = (uint8_t)(mixed >> 8);
+	row->event->event_id[11] = (uint8_t)mixed;
+	row->event->event_id[12] = to->fifo;
+	row->seq = to->fifo ? ++to->last_seq : -1;
+	row->key = key;
 	record_seal(row->event);
 	free(payload);
 	handover_job_id(row->event->event_id, 1, row->job_id);
 	row->endpoint = endpoint;
 	row->is_row = true;
 	row->begun_us = row->due_us = begun_us;
-	row->expires_ms = fake_now_us / 1000 + 24 * 3600 * 1000;
+	row->expires_ms = to->fifo ? 0 : fake_now_us / 1000 + 24 * 3600 * 1000;
 	add_row(row);
 	return row;
+}
+
+struct model_row *
+scene_row(uint32_t endpoint, uint32_t bytes, int64_t begun_us)
+{
+	return scene_row_of_key(endpoint, bytes, begun_us, 0);
 }
 
 struct model_row *
@@ -266,6 +298,7 @@ scene_hand_over(uint32_t lane, struct model_row **rows, uint32_t count)
 			memset(jobs[i].transform_id, rows[i]->unreadable ? 0xff : 0x11, 16);
 		jobs[i].expires_ms = rows[i]->expires_ms;
 		jobs[i].number = i + 1;
+		jobs[i].fifo = rows[i]->seq > 0;
 	}
 	if (base == NULL || available < handover_bytes(rows[0]->event, count)) {
 		scene_miss();

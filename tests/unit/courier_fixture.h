@@ -35,6 +35,9 @@ struct model_endpoint {
 	uint32_t lease_asks;
 	uint32_t in_flight, most_in_flight;
 	uint32_t waits, waits_ms[4];
+	bool fifo, by_key, blocks;
+	int64_t last_seq; /* of its rows' places */
+	bool elsewhere; /* with fifo: another node sends what it gets */
 	bool enabled_as_told; /* by the newest NEWS_ENDPOINT that the courier has taken */
 };
 
@@ -56,6 +59,9 @@ struct model_row {
 	bool was_known; /* in memory when the last page of its endpoint was asked for */
 	bool missing; /* from that page */
 	bool told; /* the courier has taken that page: the job must not be begun any more */
+	int64_t seq; /* its place; -1: none */
+	char key; /* its ordering_key; 0: none */
+	bool stops; /* it is dead, and stops its order */
 };
 
 struct model_order {
@@ -97,14 +103,16 @@ int scene_set_up(void **state);
 int scene_tear_down(void **state);
 #define SCENE_TEST(test) cmocka_unit_test_setup_teardown(test, scene_set_up, scene_tear_down)
 
-/* Jobs that the courier has in memory. */
-uint32_t jobs_in_memory(void);
+uint32_t jobs_in_memory(void); /* of the courier */
 
 /* The courier is killed, and another one takes its place. */
 void scene_kill(void);
 
 /* A row with an event of so many bytes; begun_us: when its transaction began. It is not handed over yet. */
 struct model_row *scene_row(uint32_t endpoint, uint32_t bytes, int64_t begun_us);
+
+/* The same with an ordering_key (0: none); at endpoints with fifo it has the next place. */
+struct model_row *scene_row_of_key(uint32_t endpoint, uint32_t bytes, int64_t begun_us, char key);
 
 /* Another job of a row's event, the k-th, for an endpoint of the same tenant. */
 struct model_row *scene_sibling(const struct model_row *row, uint32_t endpoint, uint32_t number);
@@ -119,8 +127,7 @@ void scene_miss(void);
 void scene_cancel(struct model_row *row);
 void scene_hurry(struct model_row *row);
 
-/* A row that is handed over at once. */
-struct model_row *scene_publish(uint32_t endpoint);
+struct model_row *scene_publish(uint32_t endpoint); /* a row that is handed over at once */
 
 /* The endpoint is as the model says by now: a new version, and the courier is told if it knows it. */
 void scene_change(uint32_t endpoint);

@@ -1,5 +1,5 @@
 /* The fake store thread, which reads and writes the model; see the header. */
-#include "tests/unit/courier_fixture.h"
+#include "tests/unit/courier_fifo_fixture.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -183,6 +183,7 @@ news_free(struct news *news)
 		transform_free(news->transform);
 	free(news->transform);
 	free(news->rows);
+	free(news->stopped);
 	free(news->memory);
 	free(news->tenant_id);
 	free(news);
@@ -203,6 +204,14 @@ store_tell_rows(const struct model_endpoint *endpoint)
 	(void)tell(NEWS_HAS_ROWS, endpoint->tenant_id, endpoint->id);
 }
 
+void
+store_tell_place(const struct model_row *row)
+{
+	const struct model_endpoint *endpoint = &scene.endpoints[row->endpoint];
+
+	tell(NEWS_HAS_PLACE, endpoint->tenant_id, endpoint->id)->seq = row->seq;
+}
+
 static struct endpoint_config *
 config_of(const struct model_endpoint *endpoint)
 {
@@ -214,6 +223,9 @@ config_of(const struct model_endpoint *endpoint)
 	    .url = mem_strdup("https://receiver.example/"),
 	    .host = mem_strdup("receiver.example"),
 	    .enabled = endpoint->enabled,
+	    .fifo = endpoint->fifo,
+	    .by_key = endpoint->by_key,
+	    .blocks = endpoint->blocks,
 	    .fail_fast = true,
 	    .timeout_ms = 30000,
 	    .max_in_flight = endpoint->max_in_flight,
@@ -259,70 +271,42 @@ answer_transform(const struct request *r)
 	assert_int_equal(transform_parse((struct span){text, sizeof text - 1}, news->transform, &err), 0);
 }
 
-static int
-by_id(const void *a, const void *b)
-{
-	return memcmp((*(struct model_row *const *)a)->job_id, (*(struct model_row *const *)b)->job_id, 16);
-}
-
-static struct page_row
-page_row(const struct model_row *row, const struct page_wish *wish)
-{
-	bool young = row->attempt_count == 0 && row->due_us <= fake_now_us && row->due_us + YOUNG_ROW_US > fake_now_us;
-	struct page_row out = {.attempt_count = row->attempt_count,
-	    .due_us = row->due_us,
-	    .expires_us = row->expires_ms == 0 ? INT64_MIN : row->expires_ms * 1000,
-	    .event_gone = row->gone,
-	    .young = young && row->due_us > wish->went_on_us,
-	    .outruns = young && row->due_us <= wish->went_on_us};
-
-	memcpy(out.job_id, row->job_id, 16);
-	memcpy(out.event_id, row->event->event_id, 16);
-	if (row->has_transform)
-		memset(out.transform_id, row->unreadable ? 0xff : 0x11, 16);
-	return out;
-}
-
-/* Rows that the page should have had, and the courier knew of. */
-static void
-note_missing(const struct request *r, const struct news *page)
-{
-	const uint8_t *last = page->last ? NULL : page->rows[page->row_count - 1].job_id;
-
-	for (uint32_t i = 0; i < scene.row_count; i++) {
-		struct model_row *row = scene.rows[i];
-
-		row->missing = row->missing || (row->cancelled && row->was_known &&
-						   memcmp(scene.endpoints[row->endpoint].id, r->id, 16) == 0 &&
-						   memcmp(row->job_id, r->wish.after, 16) > 0 &&
-						   (last == NULL || memcmp(row->job_id, last, 16) <= 0));
-	}
-}
-
 static void
 answer_page(const struct request *r)
 {
-	const struct model_endpoint *endpoint = endpoint_by_id(r->id);
+	struct model_endpoint *endpoint = endpoint_by_id(r->id);
 	struct news *news = tell(NEWS_PAGE, endpoint->tenant_id, r->id);
 	uint64_t bytes = 0;
 	bool full = false, any = false;
 
-	qsort(scene.rows, scene.row_count, sizeof *scene.rows, by_id);
+	if (r->wish.places && !endpoint->unreadable) {
+		model_place_rows(endpoint);
+		news->placed = true;
+	}
+	if (r->wish.fifo && endpoint->elsewhere) {
+		news->fifo = news->elsewhere = news->last = true;
+		return;
+	}
+	qsort(scene.rows, scene.row_count, sizeof *scene.rows, r->wish.fifo ? model_by_place : model_by_id);
+	if (r->wish.blocks)
+		model_tell_stopped(endpoint, news);
+	news->fifo = r->wish.fifo;
 	news->rows = mem_new(MODEL_PAGE_ROWS, sizeof *news->rows);
 	news->last = true;
 	news->unreadable = endpoint->unreadable;
 	for (uint32_t i = 0; i < scene.row_count && !news->unreadable; i++) {
 		const struct model_row *row = scene.rows[i];
 
-		if (!row->is_row || &scene.endpoints[row->endpoint] != endpoint ||
-		    memcmp(row->job_id, r->wish.after, 16) <= 0)
+		if (!row->is_row || &scene.endpoints[row->endpoint] != endpoint || (r->wish.fifo && row->seq < 0) ||
+		    !model_is_behind(row, &r->wish, r->wish.after_seq, r->wish.after))
 			continue;
 		if (news->row_count == MODEL_PAGE_ROWS) {
 			news->last = false;
 			break;
 		}
-		news->rows[news->row_count] = page_row(row, &r->wish);
-		if (!news->rows[news->row_count].young && row->due_us <= fake_now_us + 60 * SECOND && !row->gone) {
+		news->rows[news->row_count] = model_page_row(row, &r->wish);
+		if (!row->gone && (r->wish.fifo || (!news->rows[news->row_count].young &&
+						       row->due_us <= fake_now_us + 60 * SECOND))) {
 			full = full || (any && bytes + row->event->length > r->wish.event_bytes);
 			if (!full)
 				news->rows[news->row_count].event = row->event;
@@ -332,7 +316,7 @@ answer_page(const struct request *r)
 		news->row_count++;
 	}
 	if (!news->unreadable)
-		note_missing(r, news);
+		model_note_missing(r->id, &r->wish, news);
 }
 
 static void
@@ -350,7 +334,7 @@ answer_walk(void)
 	for (uint32_t e = 0; e < ENDPOINTS; e++)
 		for (uint32_t i = 0; i < scene.row_count; i++)
 			if (scene.rows[i]->is_row && scene.rows[i]->endpoint == e) {
-				(void)tell(NEWS_HAS_ROWS, scene.endpoints[e].tenant_id, scene.endpoints[e].id);
+				tell(NEWS_HAS_ROWS, scene.endpoints[e].tenant_id, scene.endpoints[e].id)->walked = true;
 				break;
 			}
 	(void)tell(NEWS_WALKED, NULL, NULL);
@@ -411,6 +395,8 @@ apply(const struct outcome *outcome, uint32_t position)
 		return;
 	}
 	row->is_row = false;
+	row->stops = outcome->kind == VERDICT_DEAD && scene.endpoints[row->endpoint].fifo &&
+		     scene.endpoints[row->endpoint].blocks;
 	row->delivered += outcome->kind == VERDICT_DELIVERED;
 	row->dead += outcome->kind == VERDICT_DEAD;
 	(void)snprintf(row->reason, sizeof row->reason, "%.*s", (int)outcome->reason.len, outcome->reason.base);

@@ -173,8 +173,12 @@ make_attempts(struct run *run, const cJSON *command)
 			abort();
 		}
 		http_run(run->http);
-		if (clock_steady_us() >= cancel_us)
+		if (clock_steady_us() < cancel_us)
+			continue;
+		if (!flag_of(command, "one_by_one"))
 			http_cancel(run->http);
+		while (run->done < run->begun)
+			http_cut(run->http, run);
 	}
 }
 

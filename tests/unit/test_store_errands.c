@@ -87,6 +87,51 @@ test_a_young_row_is_not_left_to_a_parcel_if_it_was_held_or_the_endpoint_was(void
 }
 
 static void
+test_a_page_of_an_order_says_where_its_rows_stand_and_what_is_stopped(void **state)
+{
+	const struct endpoint_name name = name_of(1);
+	const struct page_wish wish = {
+	    .event_bytes = 1000000, .fifo = true, .after_seq = -1, .places = true, .blocks = true};
+	struct news *page;
+
+	add_endpoint(1);
+	for (uint32_t event = 1; event <= 3; event++)
+		add_event(event, "1");
+	add_job(1, 2, 0); /* young: no parcel brings it */
+	tenant_run("UPDATE jobs SET fifo_seq = 1 WHERE tenant_id = $1");
+	add_job(1, 3, 3600000);
+	tenant_run("UPDATE jobs SET fifo_seq = 2 WHERE tenant_id = $1 AND fifo_seq IS NULL");
+	add_job(1, 1, -6000);
+	tenant_run(
+	    "INSERT INTO dlq (tenant_id, job_id, event_id, endpoint_id, reason, attempt_count, topic, occurred_at, "
+	    "ordering_key, blocks) SELECT tenant_id, event_id, event_id, endpoint_id, 'expired', 1, 't', hl_now(), "
+	    "CASE WHEN fifo_seq = 2 THEN 'k' END, fifo_seq > 0 FROM jobs "
+	    "WHERE tenant_id = $1 AND fifo_seq IS NOT NULL");
+	start();
+	await_and_free(NEWS_STARTED);
+	tenant_run("UPDATE jobs SET node_id = (SELECT node_id FROM delivery_nodes) WHERE tenant_id = $1");
+	store_thread_read_page(thread, &name, &wish);
+	page = await(NEWS_PAGE);
+	assert_true(page->fifo && page->last);
+	assert_int_equal(page->row_count, 3);
+	for (uint32_t i = 0; i < 3; i++) {
+		assert_memory_equal(page->rows[i].job_id, job_id(i + 1, 1), 16);
+		assert_int_equal(page->rows[i].fifo_seq, i);
+		assert_true(page->rows[i].event != NULL && !page->rows[i].young);
+	}
+	assert_true(page->placed && !page->elsewhere);
+	assert_true(page->rows[0].expires_us == INT64_MIN);
+	assert_int_equal(page->stopped_count, 2);
+	assert_memory_equal(page->stopped, "\0k", 3);
+	news_free(page);
+	tenant_run("UPDATE fifo_heads SET node_id = 99 WHERE tenant_id = $1");
+	store_thread_read_page(thread, &name, &wish);
+	page = await(NEWS_PAGE);
+	assert_true(page->elsewhere && page->last && page->row_count == 0);
+	news_free(page);
+}
+
+static void
 test_a_page_stops_at_so_many_bytes_of_events_but_has_one(void **state)
 {
 	const struct endpoint_name name = name_of(1);
@@ -433,6 +478,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    TEST(test_a_page_has_rows_with_the_events_of_those_that_are_due),
 	    TEST(test_a_young_row_is_not_left_to_a_parcel_if_it_was_held_or_the_endpoint_was),
+	    TEST(test_a_page_of_an_order_says_where_its_rows_stand_and_what_is_stopped),
 	    TEST(test_a_page_stops_at_so_many_bytes_of_events_but_has_one),
 	    TEST(test_rows_that_the_store_refuses_to_read_stop_no_other_endpoint),
 	    TEST(test_what_takes_the_store_too_long_to_read_stops_no_other_endpoint),

@@ -1,0 +1,280 @@
+/* States of jobs, and what an endpoint's jobs take. */
+#include "courier/job_states.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "courier/event_copy.h"
+#include "courier/fifo.h"
+#include "courier/job_room.h"
+#include "courier/look.h"
+#include "courier/ready.h"
+
+/* ---- room ---- */
+
+static uint64_t
+bytes_of(const struct job *job)
+{
+	return sizeof *job + job->event->bytes;
+}
+
+/* An endpoint that can give way stands in the heap: it would lose one of its jobs that wait, and not its last one. */
+static void
+update_size(struct jobs *jobs, struct queue *queue)
+{
+	if (queue->job_count > 1 && queue_waiting(queue) > 0)
+		heap_put(&jobs->sizes, &queue->size, -(int64_t)queue->waiting_bytes);
+	else
+		heap_remove(&jobs->sizes, &queue->size);
+}
+
+/* The endpoint has a job more, or less. */
+static void
+account(struct jobs *jobs, struct job *job, bool more)
+{
+	struct queue *queue = job->queue;
+
+	if (more) {
+		TAILQ_INSERT_TAIL(&queue->jobs, job, of_queue);
+		queue->job_count++;
+		queue->bytes += bytes_of(job);
+		jobs->bytes += sizeof *job;
+	} else {
+		TAILQ_REMOVE(&queue->jobs, job, of_queue);
+		queue->job_count--;
+		queue->bytes -= bytes_of(job);
+		jobs->bytes -= sizeof *job;
+	}
+	update_size(jobs, queue);
+	if (queue->job_count == 0)
+		jobs->busy--;
+	else if (queue->job_count == 1 && more)
+		jobs->busy++;
+	if (queue->job_count <= 1)
+		queues_kept(jobs->queues, queue, jobs->ready->now_us);
+	/* A round that waits for room goes on when half of the share is free. */
+	if (!more && queue->round == ROUND_OPEN && queue->next_us > jobs->look->now_us &&
+	    jobs_half_is_free(jobs, queue))
+		look_pause_round(jobs->look, queue, jobs->look->now_us);
+}
+
+/* ---- states ---- */
+
+/* Into the queue of its endpoint, and out of it, if it is there. */
+static void
+enqueue(struct job *job)
+{
+	heap_put(&job->queue->waiting[job->class], &job->due, job->due.at);
+	job->queue->waiting_bytes += bytes_of(job);
+}
+
+void
+job_dequeue(struct job *job)
+{
+	if (job->due.place == 0)
+		return;
+	if (job->lane != NULL)
+		job->lane->up = NULL;
+	heap_remove(&job->queue->waiting[job->class], &job->due);
+	job->queue->waiting_bytes -= bytes_of(job);
+}
+
+/* Of a lane only the job that is next stands in the heap. Its time to expire begins when it is its turn. */
+static void
+settle(struct jobs *jobs, struct queue *queue, struct fifo_lane *lane)
+{
+	struct job *next = fifo_next(lane);
+
+	if (lane->up == next)
+		return;
+	if (lane->up != NULL)
+		job_dequeue(lane->up);
+	if (next == NULL)
+		return;
+	if (next->expires_anew && next->class == JOB_FIRST && queue->config != NULL)
+		next->expires_us = jobs->ready->now_us + endpoint_lifetime_ms(queue->config) * 1000;
+	enqueue(next);
+	lane->up = next;
+}
+
+void
+job_change_state(struct jobs *jobs, struct job *job, enum job_state state)
+{
+	struct queue *queue = job->queue;
+
+	if (job->state == JOB_IN_FLIGHT) {
+		ready_end(jobs->ready, queue, job->begun_class);
+		jobs->places[--jobs->in_flight] = job->place;
+		attempts_set(jobs->attempts, job->place, 0);
+		endpoint_config_give(job->config);
+		job->config = NULL;
+		if (job->lane != NULL)
+			fifo_count(&queue->fifo, job->lane, -1);
+	} else if (job->parked) {
+		TAILQ_REMOVE(&job->transform->parked, job, in_parked);
+		job->parked = false;
+	} else {
+		job_dequeue(job);
+	}
+	job->state = state;
+	if (state == JOB_IN_FLIGHT) {
+		assert(jobs->in_flight < COURIER_IN_FLIGHT_MOST);
+		ready_begin(jobs->ready, queue, job->class);
+		job->begun_class = job->class;
+		job->class = JOB_AGAIN;
+		job->place = jobs->places[jobs->in_flight++];
+		attempts_set(jobs->attempts, job->place, queue->tenant->hash);
+		job->config = endpoint_config_take(queue->config);
+		if (job->lane != NULL)
+			fifo_count(&queue->fifo, job->lane, 1);
+	} else if (state == JOB_WAITING && job->transform != NULL && job->transform->state == TRANSFORM_LOADING) {
+		TAILQ_INSERT_TAIL(&job->transform->parked, job, in_parked);
+		job->parked = true;
+	} else if (state == JOB_WAITING && job->lane == NULL) {
+		enqueue(job);
+	}
+	if (job->lane != NULL)
+		settle(jobs, queue, job->lane);
+	update_size(jobs, queue);
+	if (queue->breaker.state != BREAKER_CLOSED)
+		look_update(jobs->look, queue);
+	ready_update(jobs->ready, queue);
+}
+
+void
+job_set_committed(struct jobs *jobs, struct job *job)
+{
+	if (!job->uncommitted)
+		return;
+	TAILQ_REMOVE(&jobs->uncommitted, job, in_uncommitted);
+	job->uncommitted = false;
+}
+
+void
+job_end_turn(struct jobs *jobs, struct job *job)
+{
+	struct fifo_lane *lane = job->lane;
+
+	if (lane == NULL)
+		return;
+	fifo_remove(job);
+	settle(jobs, job->queue, lane);
+	update_size(jobs, job->queue);
+	ready_update(jobs->ready, job->queue);
+}
+
+/* When it was the last one the rows are read, in which an attempt of before may have left its job without a place. */
+static void
+end_stray(struct jobs *jobs, struct job *job)
+{
+	struct queue *queue = job->queue;
+
+	if (!job->stray)
+		return;
+	job->stray = false;
+	if (--queue->fifo.strays > 0)
+		return;
+	queue->fifo.unplaced = true;
+	look_from_start(jobs->look, queue);
+	ready_update(jobs->ready, queue);
+}
+
+void
+job_order(struct jobs *jobs, struct job *job)
+{
+	struct fifo_lane *lane = fifo_lane(&job->queue->fifo, job->event->record);
+
+	end_stray(jobs, job);
+	if (lane != NULL)
+		fifo_add(lane, job);
+}
+
+void
+job_forget(struct jobs *jobs, struct job *job)
+{
+	job_set_committed(jobs, job);
+	job_change_state(jobs, job, JOB_NONE);
+	job_end_turn(jobs, job);
+	end_stray(jobs, job);
+	id_table_remove(&jobs->table, &job->link);
+	transform_cache_give(jobs->transforms, job->transform);
+	account(jobs, job, false);
+	event_copy_give(jobs, job->event);
+	free(job);
+}
+
+/* A job that waits goes from memory. One whose outcome is not committed waits for that: its row is an older one. */
+static void
+put_back(struct jobs *jobs, struct job *job)
+{
+	assert(job->state == JOB_WAITING);
+	if (job->lane != NULL)
+		job->lane->left = true;
+	if (job->uncommitted)
+		job_change_state(jobs, job, JOB_REPORTED);
+	else
+		job_forget(jobs, job);
+}
+
+/* Those of the lane that wait behind that job; NULL: all that wait. */
+static void
+leave_behind(struct jobs *jobs, struct fifo_lane *lane, const struct job *job)
+{
+	struct job *last, *before;
+
+	for (last = TAILQ_LAST(&lane->jobs, job_list); last != job; last = before) {
+		before = TAILQ_PREV(last, job_list, in_lane);
+		if (last->state == JOB_WAITING)
+			put_back(jobs, last);
+	}
+}
+
+void
+job_leave_followers(struct jobs *jobs, struct job *job)
+{
+	if (job->lane != NULL)
+		leave_behind(jobs, job->lane, job);
+}
+
+void
+job_leave_lane(struct jobs *jobs, struct fifo_lane *lane)
+{
+	leave_behind(jobs, lane, NULL);
+}
+
+void
+job_leave(struct jobs *jobs, struct job *job)
+{
+	if (!job->uncommitted)
+		look_leave_due(jobs->look, job->queue, job->due.at);
+	put_back(jobs, job);
+}
+
+/* One of the endpoint's jobs that are due late; not its first one if it has others that wait, or others follow it. */
+static struct job *
+late_job(const struct queue *queue)
+{
+	struct heap_item *first = heap_late(&queue->waiting[JOB_FIRST]), *again = heap_late(&queue->waiting[JOB_AGAIN]);
+	struct heap_item *item = first == NULL || (again != NULL && again->at > first->at) ? again : first;
+	struct job *job = HEAP_THING(item, struct job, due);
+	struct job *last = job->lane != NULL ? TAILQ_LAST(&job->lane->jobs, job_list) : job;
+
+	return last->state == JOB_WAITING ? last : job;
+}
+
+void
+job_leave_late(struct jobs *jobs, struct queue *queue)
+{
+	struct job *job = late_job(queue);
+
+	job_leave_followers(jobs, job);
+	job_leave(jobs, job);
+}
+
+void
+job_enter(struct jobs *jobs, struct job *job)
+{
+	id_table_add(&jobs->table, &job->link);
+	account(jobs, job, true);
+	job_change_state(jobs, job, JOB_WAITING);
+}

@@ -1,0 +1,53 @@
+/* One statement for all endpoints, once a second, and none where the node is alone. */
+#include "courier/place_watch.h"
+
+#include "base/clock.h"
+#include "base/uuid.h"
+#include "courier/row_walk.h"
+#include "shm/node.h"
+#include "store/webhooks/fifo_heads.h"
+#include "store/webhooks/job_outcomes.h"
+
+#define GAP_US (1000 * INT64_C(1000))
+
+int64_t
+place_watch_due_us(const struct place_watch *watch, int64_t node_id)
+{
+	bool alone = node_attempts_until_us(&watch->segment->header->node) == INT64_MAX;
+
+	return node_id == 0 || alone ? INT64_MAX : watch->next_us;
+}
+
+static void
+tell(const struct place_watch *watch, const struct db_rows *rows, uint32_t row)
+{
+	struct span id = db_rows_text(rows, row, FIFO_WAITING_ENDPOINT);
+	uint8_t endpoint_id[16];
+	struct news *news;
+
+	if (id.base == NULL || !uuid_parse(id.base, id.len, endpoint_id) ||
+	    !row_walk_is_mine(watch->segment, watch->courier, endpoint_id))
+		return;
+	news = news_new(NEWS_HAS_PLACE, db_rows_text(rows, row, FIFO_WAITING_TENANT).base, endpoint_id);
+	news->seq = db_rows_int(rows, row, FIFO_WAITING_SEQ);
+	news_put(watch->news, news);
+}
+
+int
+place_watch_look(struct place_watch *watch, struct db *db, int64_t node_id, struct error *err)
+{
+	struct db_rows *rows = NULL;
+	int rc = db_begin_to_read(db, err);
+
+	if (rc == 0)
+		rc = jobs_by_indexes(db, err);
+	if (rc == 0)
+		rc = fifo_heads_waiting(db, node_id, &rows, err);
+	db_rollback(db);
+	for (uint32_t row = 0; rc == 0 && row < db_rows_count(rows); row++)
+		tell(watch, rows, row);
+	db_rows_free(rows);
+	if (rc == 0)
+		watch->next_us = clock_steady_us() + GAP_US;
+	return rc;
+}

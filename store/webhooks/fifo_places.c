@@ -1,0 +1,87 @@
+/* Jobs are sorted by endpoint, and each endpoint's row is asked once. */
+#include "store/webhooks/fifo_places.h"
+
+#include <stdlib.h>
+
+#include "base/mem.h"
+
+static int
+compare_endpoints(const struct fifo_wish *a, const struct fifo_wish *b)
+{
+	const struct fifo_claim one = {.tenant_id = a->tenant_id, .endpoint_id = a->endpoint_id};
+	const struct fifo_claim other = {.tenant_id = b->tenant_id, .endpoint_id = b->endpoint_id};
+
+	return fifo_heads_compare(&one, &other);
+}
+
+/* By endpoint, then as they stood. */
+static int
+compare_wishes(const void *a, const void *b)
+{
+	const struct fifo_wish *one = a, *other = b;
+	int order = compare_endpoints(one, other);
+
+	return order != 0 ? order : (one->number > other->number) - (one->number < other->number);
+}
+
+/* The wishes for the same endpoint as the one at `from` end before it. */
+static uint32_t
+end_of(const struct fifo_wish *wishes, uint32_t count, uint32_t from)
+{
+	uint32_t end = from + 1;
+
+	while (end < count && compare_endpoints(&wishes[from], &wishes[end]) == 0)
+		end++;
+	return end;
+}
+
+/* An endpoint's last place is the last wish's. */
+static void
+place(struct fifo_wish *wishes, uint32_t begin, uint32_t end, const struct fifo_claim *claim)
+{
+	for (uint32_t k = begin; k < end; k++) {
+		*wishes[k].seq = claim->places > 0 ? claim->last_seq - (int64_t)(end - 1 - k) : FIFO_FRONT;
+		*wishes[k].node_id = claim->node_id;
+	}
+}
+
+static int
+take(struct db *db, int64_t node_id, struct fifo_wish *wishes, uint32_t count, bool front, struct error *err)
+{
+	struct fifo_claim *claims;
+	uint32_t endpoints = 0;
+	int rc;
+
+	if (count == 0)
+		return 0;
+	for (uint32_t i = 0; i < count; i++)
+		wishes[i].number = i;
+	qsort(wishes, count, sizeof *wishes, compare_wishes);
+	claims = mem_new(count, sizeof *claims);
+	for (uint32_t i = 0, end; i < count; i = end) {
+		end = end_of(wishes, count, i);
+		claims[endpoints++] = (struct fifo_claim){.tenant_id = wishes[i].tenant_id,
+		    .endpoint_id = wishes[i].endpoint_id,
+		    .places = front ? 0 : end - i};
+	}
+	rc = fifo_heads_claim(db, node_id, claims, endpoints, err);
+	endpoints = 0;
+	for (uint32_t i = 0, end; rc == 0 && i < count; i = end) {
+		end = end_of(wishes, count, i);
+		place(wishes, i, end, &claims[endpoints++]);
+	}
+	free(claims);
+	return rc;
+}
+
+int
+fifo_places_take(struct db *db, int64_t node_id, struct fifo_wish *wishes, uint32_t count, struct error *err)
+{
+	return take(db, node_id, wishes, count, false, err);
+}
+
+int
+fifo_places_front(struct db *db, int64_t node_id, struct fifo_wish *wishes, uint32_t count, struct error *err)
+{
+	return take(db, node_id, wishes, count, true, err);
+}

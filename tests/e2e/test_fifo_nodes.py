@@ -1,0 +1,172 @@
+"""
+The order of endpoints with fifo where several nodes share one PostgreSQL: one of them sends, whichever stores; and where
+somebody keeps the lock of an order. HL_NODE_TIMEOUT_SECS is short here.
+"""
+
+import contextlib
+import json
+import os
+import signal
+import threading
+
+import pytest
+
+from harness.daemon import session_members
+from harness.deliveries import Endpoints
+from harness.recording_receiver import Answer
+from harness.waiting import PATIENCE, wait_until
+from harness.webhooks import ApiClient
+
+TIMEOUT = 6 * PATIENCE
+pytestmark = pytest.mark.plain_postgres("several nodes over one server of their own")
+
+
+class Nodes:
+    """Two of them, of which the first becomes the one that sends: it stores event 0."""
+
+    def __init__(self, make_hookline, receiver):
+        options = {"STORAGE_TYPE": "jsonl", "ACCEPTORS": 1, "HL_PUBLISHERS": 1, "HL_COURIERS": 2, "HL_NODE_TIMEOUT_SECS": TIMEOUT,
+                   "STORE_TIMEOUT_MS": 2000 * PATIENCE}
+        self.first = make_hookline("postgres", **options).start()
+        self.number(self.first)
+        keys = {name: self.first.daemon.options[name] for name in ("HL_MASTER_KEY", "HL_ADMIN_KEY", "HL_API_KEY")}
+        self.second = make_hookline("postgres", self.first.database, **options | keys).start()
+        self.number(self.second)
+        self.tenant = self.first.new_tenant()
+        self.receiver = receiver
+        self.here, self.there = self.tenant.client, ApiClient(self.second, self.tenant.client.key)
+        wait_until(lambda: self.there.get("/v1/endpoints").status == 200, "the other node to know the key")
+
+    @staticmethod
+    def number(node):
+        return int(node.daemon.wait_for_log(r"this node has a row in delivery_nodes.*\bnode_id=(\d+)").group(1))
+
+    def add_endpoint(self, **fields):
+        return Endpoints(self.tenant, self.receiver).add("/in", rate_limit_rps=10000, **fields)
+
+    def arrived(self):
+        return [json.loads(arrival.body)["event"]["payload"]["n"] for arrival in list(self.receiver.at("/in"))]
+
+    def wait_all(self, count):
+        """Until each has been accepted; what came, in its order."""
+        wait_until(lambda: {n for n, arrival in zip(self.arrived(), self.receiver.at("/in")) if arrival.answer.delivers} == set(range(count)),
+                   "every event to arrive", 60)
+        wait_until(lambda: self.second.value("SELECT count(*) FROM jobs WHERE tenant_id = :id", id=self.tenant.id) == 0,
+                   "no job to be left", 30)
+        return self.arrived()
+
+    def wait_adopted(self):
+        wait_until(lambda: self.second.value("SELECT count(*) FROM fifo_heads WHERE tenant_id = :id AND node_id = 2", id=self.tenant.id) == 1,
+                   "the other node to send", 10 * TIMEOUT)
+
+
+def publish(client, *numbers):
+    for n in numbers:
+        reply = client.post("/v1/events", {"topic": "object.changed", "payload": {"n": n}})
+        assert reply.status == 201, reply
+
+
+@pytest.fixture
+def nodes(make_hookline, receiver):
+    return Nodes(make_hookline, receiver)
+
+
+@contextlib.contextmanager
+def frozen(daemon):
+    """The whole tree stands still."""
+    pids = session_members(daemon.pid)
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
+
+
+def test_one_order_is_kept_whichever_node_stores_the_events(nodes):
+    nodes.add_endpoint(fifo=True)
+    publish(nodes.here, 0)
+    publish(nodes.there, 1)
+    assert nodes.wait_all(2) == [0, 1]  # although nothing has come to the sender since
+    for n in range(2, 30):
+        publish(nodes.there if n % 3 else nodes.here, n)
+    assert nodes.wait_all(30) == list(range(30))
+    assert nodes.first.value("SELECT node_id FROM fifo_heads WHERE tenant_id = :id", id=nodes.tenant.id) == 1
+
+
+def test_the_order_goes_on_by_another_node_when_its_sender_is_killed(nodes):
+    works = threading.Event()
+    nodes.receiver.answers["/in"] = lambda _arrival: Answer(200 if works.is_set() else 503)
+    nodes.add_endpoint(fifo=True, retry_schedule=["1s"] * 15)
+    publish(nodes.here, 0)
+    wait_until(nodes.arrived, "the first attempt")
+    for n in range(1, 40):
+        publish(nodes.there if n % 2 else nodes.here, n)
+    nodes.first.daemon.kill()
+    publish(nodes.there, *range(40, 45))
+    nodes.wait_adopted()
+    publish(nodes.there, *range(45, 50))
+    works.set()
+    arrived = nodes.wait_all(50)
+    assert arrived == sorted(arrived)
+    assert arrived[arrived.index(1):] == list(range(1, 50))
+
+
+@pytest.mark.wanted_by("SLOW_TESTS")
+def test_a_sender_that_stood_still_sends_nothing_beside_the_one_that_goes_on(nodes):
+    """Its courier was in the middle of an attempt."""
+    answers = iter([Answer(200), Answer(hang=True)])
+    nodes.receiver.answers["/in"] = lambda _arrival: next(answers, Answer(200))
+    nodes.add_endpoint(fifo=True, timeout_ms=300000)
+    publish(nodes.here, *range(20))
+    wait_until(lambda: len(nodes.arrived()) == 2, "the second one to be under way")
+    with frozen(nodes.first.daemon):
+        nodes.wait_adopted()
+        publish(nodes.there, *range(20, 30))
+        wait_until(lambda: len(nodes.arrived()) >= 10, "the other node to go on", 30)
+    publish(nodes.there, *range(30, 40))
+    nodes.first.daemon.wait_for_log("this node's row in delivery_nodes is another's")
+    publish(nodes.there, *range(40, 45))
+    arrived = nodes.wait_all(45)
+    assert arrived == sorted(arrived)
+
+
+def test_what_waits_on_both_nodes_when_fifo_is_switched_on_is_sent_once(nodes):
+    endpoint = nodes.add_endpoint(paused=True)
+    publish(nodes.here, *range(10))
+    publish(nodes.there, *range(10, 20))
+    assert nodes.here.patch(f"/v1/endpoints/{endpoint['id']}", {"fifo": True, "paused": False}).status == 200
+    publish(nodes.there, *range(20, 30))
+    arrived = nodes.wait_all(30)
+    assert sorted(arrived) == list(range(30))
+    assert [n for n in arrived if n >= 20] == list(range(20, 30))
+    assert nodes.here.patch(f"/v1/endpoints/{endpoint['id']}", {"fifo": False}).status == 200
+    publish(nodes.here, *range(30, 35))
+    publish(nodes.there, *range(35, 40))
+    assert sorted(nodes.wait_all(40)) == list(range(40))
+
+
+def test_an_order_that_somebody_keeps_locked_stops_no_other_tenant(make_hookline, receiver):
+    node = make_hookline("postgres", STORAGE_TYPE="jsonl", ACCEPTORS=1, HL_PUBLISHERS=1, HL_COURIERS=1, STORE_TIMEOUT_MS=20000).start()
+    tenant, other = node.new_tenant(), node.new_tenant()
+    Endpoints(tenant, receiver).add("/in", fifo=True)
+    Endpoints(other, receiver).add("/other", fifo=True)
+    publish(tenant.client, 0)
+    receiver.wait(1, "/in")
+    waiting = [threading.Thread(target=publish, args=(ApiClient(node, tenant.client.key), n)) for n in range(1, 4)]
+    with node.database.server.connect(node.database.name) as session:
+        session.autocommit = False
+        session.execute("SELECT 1 FROM fifo_heads WHERE tenant_id = %s FOR UPDATE", (tenant.id,))
+        waiting[0].start()
+        node.daemon.wait_for_log("another session has the order of an endpoint locked: events of its tenant wait")
+        publish(other.client, 0, 1)
+        receiver.wait(2, "/other")
+        assert waiting[0].is_alive()
+        session.rollback()
+    waiting[0].join()
+    for thread in waiting[1:]:
+        thread.start()
+        thread.join()
+    assert [json.loads(arrival.body)["event"]["payload"]["n"] for arrival in receiver.wait(4, "/in")] == list(range(4))

@@ -1,0 +1,281 @@
+/*
+ * Endpoints with fifo when something changes: they come to keep an order, dead letters come back, another node sends.
+ * The fixture holds each attempt against what stands before it in its order.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "tests/unit/courier_fifo_fixture.h"
+
+/* ---- another order, or none ---- */
+
+static void
+test_an_order_goes_on_when_the_attempt_of_before_it_ends(void **state)
+{
+	struct model_row *second;
+
+	scene.endpoints[0].fifo = false;
+	(void)scene_publish_key(0, 0);
+	scene_settle();
+	assert_int_equal(scene.order_count, 1);
+	scene.endpoints[0].fifo = true;
+	scene_change(0);
+	scene_settle();
+	second = scene_publish_key(0, 0);
+	scene_pass(SECOND);
+	assert_int_equal(scene.order_count, 1);
+	answer(200);
+	scene_pass(SECOND);
+	assert_ptr_equal(under_way(), second);
+}
+
+static void
+test_an_order_goes_on_by_keys_when_the_attempt_of_before_it_ends(void **state)
+{
+	struct model_row *second;
+
+	(void)scene_publish_key(0, 'a');
+	second = scene_publish_key(0, 'b');
+	scene_settle();
+	scene.endpoints[0].by_key = true;
+	scene_change(0);
+	scene_pass(SECOND);
+	answer(200);
+	scene_pass(SECOND);
+	assert_ptr_equal(under_way(), second);
+}
+
+static void
+test_an_attempt_of_before_the_order_that_dies_stops_it(void **state)
+{
+	struct model_row *first;
+
+	scene.endpoints[0].fifo = false;
+	first = scene_publish_key(0, 0);
+	scene_settle();
+	scene.endpoints[0].fifo = scene.endpoints[0].blocks = true;
+	scene_change(0);
+	(void)scene_publish_key(0, 0);
+	scene_pass(SECOND);
+	answer(422);
+	scene_pass(2 * SECOND);
+	assert_int_equal(scene.order_count, 0);
+	scene_requeue(first);
+	scene_pass(SECOND);
+	assert_ptr_equal(under_way(), first);
+}
+
+static void
+test_rows_without_a_place_get_one_although_the_store_could_not_read_them_at_first(void **state)
+{
+	struct model_row *old;
+
+	scene.endpoints[0].fifo = scene.endpoints[0].enabled = false;
+	scene_change(0);
+	old = scene_publish_key(0, 0);
+	scene_pass(10 * SECOND);
+	scene.endpoints[0].fifo = scene.endpoints[0].enabled = scene.endpoints[0].unreadable = true;
+	scene_change(0);
+	scene_pass(30 * SECOND);
+	assert_int_equal(scene.order_count, 0);
+	scene.endpoints[0].unreadable = false;
+	scene_pass(61 * SECOND);
+	assert_ptr_equal(under_way(), old);
+}
+
+static void
+test_a_job_with_a_place_waits_for_its_turn_although_its_courier_does_not_know_of_the_order(void **state)
+{
+	struct model_row *first, *second;
+
+	scene.endpoints[0].fifo = false;
+	(void)scene_publish_key(0, 0);
+	scene_settle();
+	answer(200);
+	scene.endpoints[0].fifo = true; /* its news has not come yet */
+	scene.endpoints[0].version++;
+	first = scene_publish_key(0, 0);
+	second = scene_publish_key(0, 0);
+	(void)courier_turn(&scene.courier);
+	assert_int_equal(scene.order_count, 0);
+	scene_pass(SECOND);
+	assert_ptr_equal(under_way(), first);
+	answer(200);
+	assert_ptr_equal(under_way(), second);
+}
+
+static void
+test_a_requeued_job_does_not_wait_for_a_backlog_that_fills_memory(void **state)
+{
+	struct model_row *first = scene_publish_key(0, 0);
+
+	scene_settle();
+	answer(422);
+	for (int i = 0; i < 6000; i++)
+		(void)scene_store_key(0, 0);
+	store_tell_place(scene_publish_key(0, 0));
+	scene_pass(SECOND);
+	assert_in_range(jobs_in_memory(), 100, 5000);
+	scene_requeue(first);
+	for (int i = 0; i < 4 && under_way() != first; i++) {
+		answer(200);
+		scene_pass(2 * SECOND);
+	}
+	assert_ptr_equal(under_way(), first);
+}
+
+static void
+test_many_requeued_jobs_are_read_together(void **state)
+{
+	struct model_row *rows[40];
+	uint32_t pages;
+
+	scene.endpoints[0].enabled = false;
+	scene_change(0);
+	for (int i = 0; i < 40; i++) {
+		rows[i] = scene_publish_key(0, 0);
+		scene_bury(rows[i]);
+		rows[i]->attempt_count = 1;
+		scene_requeue(rows[i]);
+	}
+	scene_settle();
+	scene.endpoints[0].enabled = true;
+	scene_change(0);
+	scene_pass(12 * SECOND);
+	pages = scene.pages;
+	for (int i = 0; i < 40; i++) {
+		assert_int_equal(under_way()->seq, 0);
+		answer(200);
+	}
+	assert_in_range(scene.pages - pages, 0, 10);
+}
+
+static void
+test_a_job_that_upkeep_has_made_a_dead_letter_stops_its_order(void **state)
+{
+	struct model_row *first = scene_publish_key(0, 0), *second = scene_publish_key(0, 0);
+
+	scene.endpoints[0].blocks = true;
+	scene.endpoints[0].waits_ms[0] = 30000;
+	scene_settle();
+	answer(500);
+	scene_bury(first);
+	scene_pass(SECOND);
+	scene_pass(50 * SECOND);
+	assert_int_equal(scene.order_count, 0);
+	scene_requeue(first);
+	scene_pass(SECOND);
+	assert_ptr_equal(under_way(), first);
+	answer(200);
+	assert_ptr_equal(under_way(), second);
+}
+
+/* ---- nodes ---- */
+
+static void
+test_what_another_node_has_stored_is_sent_when_it_is_found(void **state)
+{
+	struct model_row *row = scene_store_key(0, 0);
+	uint32_t pages;
+
+	store_tell_place(row); /* the endpoint is not known yet */
+	scene_pass(SECOND);
+	assert_ptr_equal(under_way(), row);
+	answer(200);
+	row = scene_store_key(0, 0);
+	store_tell_place(row);
+	scene_pass(SECOND);
+	assert_ptr_equal(under_way(), row);
+	scene_pass(20 * SECOND);
+	pages = scene.pages;
+	for (int i = 0; i < 10; i++) {
+		store_tell_place(row);
+		scene_pass(SECOND);
+	}
+	assert_int_equal(scene.pages, pages);
+}
+
+static void
+test_nothing_is_sent_while_another_node_is_the_sender(void **state)
+{
+	struct model_row *second;
+
+	(void)scene_publish_key(0, 0);
+	second = scene_publish_key(0, 0);
+	scene_settle();
+	scene.endpoints[0].elsewhere = true;
+	(void)scene_publish_key(0, 0);
+	scene_pass(SECOND);
+	answer(200);
+	scene_pass(100 * SECOND);
+	assert_int_equal(scene.order_count, 0);
+	assert_int_equal(jobs_in_memory(), 0);
+	scene.endpoints[0].elsewhere = false; /* it was adopted */
+	scene_miss();
+	scene_pass(6 * SECOND);
+	assert_ptr_equal(under_way(), second);
+}
+
+static void
+test_rows_without_a_place_of_a_node_that_was_adopted_get_one(void **state)
+{
+	struct model_row *row;
+
+	(void)scene_publish_key(0, 0);
+	scene_settle();
+	answer(200);
+	scene_pass(20 * SECOND);
+	row = scene_store_key(0, 0);
+	row->seq = -1; /* as of before the endpoint had fifo */
+	scene_miss();
+	scene_pass(10 * SECOND);
+	assert_ptr_equal(under_way(), row);
+}
+
+static void
+test_attempts_of_orders_are_cut_off_before_another_node_may_go_on_with_them(void **state)
+{
+	struct model_row *first = scene_publish_key(0, 0), *second = scene_publish_key(0, 0);
+
+	node_set_attempts_until_us(&scene.node, fake_now_us + 20 * SECOND);
+	(void)scene_publish(1);
+	scene_settle();
+	assert_int_equal(scene.order_count, 2);
+	scene_pass(19 * SECOND);
+	assert_int_equal(scene.order_count, 2);
+	scene_pass(2 * SECOND);
+	assert_int_equal(under_way()->endpoint, 1); /* others go on */
+	answer(200);
+	scene_pass(100 * SECOND);
+	assert_int_equal(scene.order_count, 0);
+	node_set_attempts_until_us(&scene.node, INT64_MAX); /* a heartbeat has succeeded */
+	scene_pass(10 * SECOND);
+	assert_ptr_equal(under_way(), first);
+	assert_int_equal(first->attempt_count, 0);
+	answer(200);
+	assert_ptr_equal(under_way(), second);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    FIFO_TEST(test_an_order_goes_on_when_the_attempt_of_before_it_ends),
+	    FIFO_TEST(test_an_order_goes_on_by_keys_when_the_attempt_of_before_it_ends),
+	    FIFO_TEST(test_an_attempt_of_before_the_order_that_dies_stops_it),
+	    FIFO_TEST(test_rows_without_a_place_get_one_although_the_store_could_not_read_them_at_first),
+	    FIFO_TEST(test_a_job_with_a_place_waits_for_its_turn_although_its_courier_does_not_know_of_the_order),
+	    FIFO_TEST(test_a_requeued_job_does_not_wait_for_a_backlog_that_fills_memory),
+	    FIFO_TEST(test_many_requeued_jobs_are_read_together),
+	    FIFO_TEST(test_a_job_that_upkeep_has_made_a_dead_letter_stops_its_order),
+	    FIFO_TEST(test_what_another_node_has_stored_is_sent_when_it_is_found),
+	    FIFO_TEST(test_nothing_is_sent_while_another_node_is_the_sender),
+	    FIFO_TEST(test_rows_without_a_place_of_a_node_that_was_adopted_get_one),
+	    FIFO_TEST(test_attempts_of_orders_are_cut_off_before_another_node_may_go_on_with_them),
+	};
+
+	return cmocka_run_group_tests_name("courier_fifo_changes", tests, NULL, NULL);
+}

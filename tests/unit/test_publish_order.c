@@ -1,0 +1,92 @@
+/*
+ * What a publisher's sink makes of events for endpoints with fifo: in an SQLite file, and, where
+ * HOOKS_TEST_POSTGRES_URL names a database (tests/e2e/test_db.py), in PostgreSQL.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <string.h>
+
+#include "tests/unit/publish_fixture.h"
+
+static void
+keep_order(void)
+{
+	change("UPDATE endpoints SET fifo = TRUE WHERE tenant_id = $1");
+}
+
+static void
+test_jobs_have_places_and_are_handed_over(void **state)
+{
+	const struct published_event events[] = {{.number = 1, .topic = "a.b"}, {.number = 2, .topic = "b"}};
+
+	keep_order();
+	assert_string_equal(publish_all(events, 2, NULL), "2 stored 0 duplicates 0 dead 0 discarded");
+	assert_string_equal(handed, "a.b:1,2 b:1");
+	assert_string_equal(value("SELECT last_seq FROM fifo_heads WHERE tenant_id = $1 AND endpoint_id = "
+				  "'0190f5fe-0000-7000-8000-000000000002'"),
+	    "2");
+	assert_string_equal(
+	    value("SELECT count(*) FROM jobs WHERE tenant_id = $1 AND fifo_seq > 0 AND expires_at IS NULL"), "3");
+}
+
+static void
+test_jobs_that_another_node_sends_have_its_number_and_are_not_handed_over(void **state)
+{
+	const struct published_event first[] = {{.number = 1, .topic = "a.b"}},
+				     second[] = {{.number = 2, .topic = "a.b"}};
+
+	keep_order();
+	(void)publish_all(first, 1, NULL);
+	change("UPDATE fifo_heads SET node_id = 99 WHERE tenant_id = $1 AND endpoint_id = "
+	       "'0190f5fe-0000-7000-8000-000000000001'");
+	handed[0] = '\0';
+	assert_string_equal(publish_all(second, 1, NULL), "1 stored 0 duplicates 0 dead 0 discarded");
+	assert_string_equal(handed, "a.b:2");
+	assert_string_equal(value("SELECT count(*) FROM jobs WHERE tenant_id = $1 AND node_id = 99"), "1");
+}
+
+/* So that none of them waits for the lock of another tenant's order. */
+static void
+test_events_in_order_are_stored_with_no_other_tenants(void **state)
+{
+	char ordered[sizeof tenant];
+	struct publish_outcome outcomes[4] = {{0}};
+	struct sink_result result;
+
+	keep_order();
+	(void)strcpy(ordered, tenant);
+	(void)close_sink(NULL);
+	(void)new_tenant(NULL);
+
+	const struct published_event events[] = {{.number = 1, .topic = "b"},
+	    {.number = 2, .topic = "a", .tenant_id = ordered}, {.number = 3, .topic = "b"},
+	    {.number = 4, .topic = "a", .tenant_id = ordered}};
+
+	for (uint32_t turn = 0; turn < 2; turn++) {
+		assert_int_equal(publish_group(events, 4, outcomes, &result), 0);
+		assert_int_equal(result.stored, 2);
+		assert_int_equal(outcomes[0].result, outcomes[2].result);
+		assert_int_equal(outcomes[1].result, outcomes[3].result);
+	}
+	assert_int_equal(outcomes[0].result, PUBLISH_STORED);
+	assert_int_equal(outcomes[1].result, PUBLISH_STORED);
+}
+
+#define TEST(test) cmocka_unit_test_setup_teardown(test, new_tenant, close_sink)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    TEST(test_jobs_have_places_and_are_handed_over),
+	    TEST(test_jobs_that_another_node_sends_have_its_number_and_are_not_handed_over),
+	    TEST(test_events_in_order_are_stored_with_no_other_tenants),
+	};
+
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}
