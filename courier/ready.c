@@ -77,11 +77,18 @@ place_queue(struct ready *ready, struct queue *queue, enum ready_place place)
 
 /* ---- one endpoint ---- */
 
+/* All of its jobs come to one node. */
+static bool
+is_pinned(const struct queue *queue)
+{
+	return queue->config != NULL && queue->config->fifo;
+}
+
 /* Its limits are not divided among nodes. */
 static bool
 is_leased(const struct ready *ready, const struct queue *queue)
 {
-	return queue->config != NULL &&
+	return queue->config != NULL && !is_pinned(queue) &&
 	       share_needs_lease(&ready->shares.view, queue->config->max_in_flight, queue->config->exact_limits);
 }
 
@@ -95,7 +102,7 @@ is_settled(const struct ready *ready, const struct queue *queue)
 static int64_t
 token_ns(const struct ready *ready, const struct queue *queue)
 {
-	uint32_t parts = is_leased(ready, queue) ? 1 : ready->shares.view.nodes;
+	uint32_t parts = is_pinned(queue) || is_leased(ready, queue) ? 1 : ready->shares.view.nodes;
 
 	return rate_token_ns(queue->config->rate_limit_rps, parts > 0 ? parts : 1);
 }
@@ -106,7 +113,9 @@ most_in_flight(const struct ready *ready, const struct queue *queue)
 {
 	uint32_t most = queue->config->max_in_flight;
 
-	if (!is_leased(ready, queue))
+	if (is_pinned(queue))
+		most = ready->shares.view.nodes > 0 ? most : 0;
+	else if (!is_leased(ready, queue))
 		most = shares_least(&ready->shares, most);
 	else if (!is_settled(ready, queue) || !lease_allows(&queue->lease, ready->now_us))
 		most = 0;

@@ -64,8 +64,9 @@ http_begin(struct http *http, const struct attempt_order *order)
 	model_check_order(row, order->endpoint);
 	endpoint->in_flight++;
 	assert_true(endpoint->in_flight <= order->endpoint->max_in_flight);
-	assert_true(endpoint->leased || !share_needs_lease(&scene.courier.ready.shares.view,
-					    order->endpoint->max_in_flight, order->endpoint->exact_limits));
+	assert_true(order->endpoint->fifo || endpoint->leased ||
+		    !share_needs_lease(&scene.courier.ready.shares.view, order->endpoint->max_in_flight,
+			order->endpoint->exact_limits));
 	if (endpoint->in_flight > endpoint->most_in_flight)
 		endpoint->most_in_flight = endpoint->in_flight;
 	row->in_flight = true;

@@ -276,6 +276,21 @@ test_an_endpoint_that_has_fifo_no_more_sends_many_at_a_time(void **state)
 }
 
 static void
+test_the_one_node_that_sends_has_the_whole_limits(void **state)
+{
+	scene.endpoints[0].by_key = true;
+	scene.endpoints[0].max_in_flight = 4;
+	store_tell_nodes(8, 7);
+	scene_settle();
+	scene_pass(SETTLE);
+	for (uint32_t key = 1; key <= 6; key++)
+		(void)scene_publish_key(0, key);
+	scene_pass(SECOND);
+	assert_int_equal(scene.endpoints[0].in_flight, 4);
+	assert_int_equal(scene.endpoints[0].lease_asks, 0);
+}
+
+static void
 test_a_cancelled_job_lets_the_next_one_go(void **state)
 {
 	struct model_row *first = scene_publish_key(0, 0), *second = scene_publish_key(0, 0);
@@ -328,6 +343,7 @@ main(void)
 	    FIFO_TEST(test_the_order_holds_over_a_pause),
 	    FIFO_TEST(test_an_endpoint_that_comes_to_have_fifo_sends_what_waited_first),
 	    FIFO_TEST(test_an_endpoint_that_has_fifo_no_more_sends_many_at_a_time),
+	    FIFO_TEST(test_the_one_node_that_sends_has_the_whole_limits),
 	    FIFO_TEST(test_a_cancelled_job_lets_the_next_one_go),
 	    FIFO_TEST(test_what_waits_for_its_turn_does_not_expire),
 	};
