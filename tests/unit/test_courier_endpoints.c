@@ -233,6 +233,8 @@ test_jobs_of_before_the_node_got_its_number_are_left_to_rows(void **state)
 	node_set_since_us(&scene.node, row->begun_us + 1);
 	row->is_row = false; /* of another node */
 	store_start();
+	scene_settle();
+	assert_int_equal(scene.begun, 0);
 	scene_pass(10 * SECOND);
 	assert_int_equal(scene.begun, 0);
 	(void)scene_publish(0);
