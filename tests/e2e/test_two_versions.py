@@ -4,6 +4,7 @@ the older hooksd.
 """
 
 import os
+import random
 from pathlib import Path
 
 import pytest
@@ -46,8 +47,8 @@ def upgrade(node):
 
 def test_nodes_of_two_versions_deliver_everything_side_by_side_and_one_after_the_other(old_nodes, empty_database, make_hookline, receiver):
     tenant = old_nodes[0].new_tenant()
-    # Too few for the breaker.
-    receiver.answers["/fails"] = lambda arrival: Answer(status=500) if len(receiver.arrivals) % 3 == 0 else OK
+    failing = random.Random(1)  # too little for the breaker
+    receiver.answers["/fails"] = lambda arrival: Answer(status=500) if failing.random() < 0.2 else OK
     endpoints = Endpoints(tenant, receiver)
     for path in ("/in", "/fails", "/patched"):
         endpoints.add(path, **({"retry_schedule": ["1s"] * 20} if path == "/fails" else {}))
