@@ -30,7 +30,7 @@ chaos:
 	@DELIVERY_ROUNDS=$${DELIVERY_ROUNDS:-100} HOOKS_BUILD_DIR=$(CURDIR)/build /usr/bin/python3 -m pytest -s tests/e2e/test_delivery_killed.py
 	@KILL_EVERY=1 DELIVERY_EVENTS=$${DELIVERY_EVENTS:-100000} HOOKS_BUILD_DIR=$(CURDIR)/build /usr/bin/python3 -m pytest -s tests/e2e/test_million.py
 	@REQUEUE_LETTERS=$${REQUEUE_LETTERS:-20000} HOOKS_BUILD_DIR=$(CURDIR)/build /usr/bin/python3 -m pytest -s tests/e2e/test_requeue_many.py
-	@SLOW_TESTS=1 LISTS_TROUBLES=$${LISTS_TROUBLES:-100} HOOKS_BUILD_DIR=$(CURDIR)/build /usr/bin/python3 -m pytest -s tests/e2e/test_lists_over_nodes.py
+	@SLOW_TESTS=1 LISTS_TROUBLES=$${LISTS_TROUBLES:-100} FIFO_TROUBLES=$${FIFO_TROUBLES:-50} HOOKS_BUILD_DIR=$(CURDIR)/build /usr/bin/python3 -m pytest -s tests/e2e/test_lists_over_nodes.py tests/e2e/test_fifo_troubles.py
 	@KILL_ALL=1 HOOKS_BUILD_DIR=$(CURDIR)/build /usr/bin/python3 -m pytest -s tests/e2e/test_node_killed.py
 	@POWERCUT_ROUNDS=$${POWERCUT_ROUNDS:-100} HOOKS_BUILD_DIR=$(CURDIR)/build /usr/bin/python3 -m pytest -s tests/e2e/test_power_cut.py tests/e2e/test_webhooks_power_cut.py
 

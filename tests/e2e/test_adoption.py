@@ -3,20 +3,16 @@ Several nodes over one PostgreSQL: what becomes of a node's jobs when it dies, s
 copy of itself. HL_NODE_TIMEOUT_SECS is short here.
 """
 
-import contextlib
-import os
 import shutil
-import signal
 import threading
 import time
 
 import pytest
 
-from harness.daemon import session_members
 from harness.deliveries import Endpoints
 from harness.killpoint import AFTER, Killpoint
 from harness.metrics import metrics
-from harness.nodes import NODE_TIMEOUT as TIMEOUT, client_of, delivered, publish
+from harness.nodes import NODE_TIMEOUT as TIMEOUT, client_of, delivered, frozen, publish
 from harness.recording_receiver import Answer
 from harness.waiting import PATIENCE, wait_until
 
@@ -51,20 +47,6 @@ def wait_delivered_once(node, receiver, jobs, timeout=30):
     wait_until(lambda: delivered(receiver, jobs).count(0) == 0, "every job to be delivered", timeout)
     wait_until(lambda: node.value("SELECT count(*) FROM jobs") == 0, "every outcome to be committed")
     assert set(delivered(receiver, jobs)) == {1}
-
-
-@contextlib.contextmanager
-def frozen(daemon):
-    """The whole tree stands still."""
-    pids = session_members(daemon.pid)
-    for pid in pids:
-        os.kill(pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        for pid in pids:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGCONT)
 
 
 def test_another_node_delivers_what_waits_on_one_that_was_killed_and_each_job_once(start_nodes, receiver):

@@ -7,15 +7,10 @@ import threading
 import pytest
 
 from harness.deliveries import Endpoints
-from harness.waiting import PATIENCE, wait_until
-from harness.webhooks import ApiClient
+from harness.nodes import NODE_TIMEOUT as TIMEOUT, client_of
+from harness.waiting import wait_until
 
 pytestmark = [pytest.mark.plain_postgres("servers of its own"), pytest.mark.wanted_by("SLOW_TESTS")]
-
-TIMEOUT = 6 * PATIENCE
-SMALL = {"STORAGE_TYPE": "jsonl", "ACCEPTORS": 1, "HL_PUBLISHERS": 1, "HL_COURIERS": 1, "HL_NODE_TIMEOUT_SECS": TIMEOUT,
-         "STORE_TIMEOUT_MS": 2000 * PATIENCE}
-
 
 # Of jobs; it holds its locks.
 COMMITS = """SELECT count(*) FROM pg_stat_activity AS session JOIN pg_locks AS lock ON lock.pid = session.pid
@@ -27,14 +22,12 @@ def publish_unheard(client, replies):
         replies.append(client.post("/v1/events", {"topic": "orders.made"}))
 
 
-def test_an_event_whose_commit_was_held_up_when_its_node_died_arrives_once(pair, make_hookline, receiver):
-    one = make_hookline("postgres", pair.before, **SMALL).start()
+def test_an_event_whose_commit_was_held_up_when_its_node_died_arrives_once(pair, start_nodes, receiver):
+    [one] = start_nodes(1, pair.before)
     tenant = one.new_tenant()
     Endpoints(tenant, receiver).add("/in")
-    other = make_hookline("postgres", pair.before, HL_POSTGRES_URL=f"{pair.before.url}?options=-c%20synchronous_commit%3Dlocal",
-                          HL_MASTER_KEY=one.daemon.options["HL_MASTER_KEY"], **SMALL).start()
-    there = ApiClient(other, tenant.client.key)
-    wait_until(lambda: there.get("/v1/events").status == 200, "the node to know the key")
+    [other] = start_nodes(1, HL_POSTGRES_URL=f"{pair.before.url}?options=-c%20synchronous_commit%3Dlocal")
+    client_of(other, tenant)
     replies = []
     publishing = threading.Thread(target=publish_unheard, args=(tenant.client, replies))
     pair.standby.freeze()
@@ -50,7 +43,7 @@ def test_an_event_whose_commit_was_held_up_when_its_node_died_arrives_once(pair,
     finally:
         pair.standby.thaw()
     one.start()
-    beside = ApiClient(one, tenant.client.key).post("/v1/events", {"topic": "orders.made"})
+    beside = client_of(one, tenant).post("/v1/events", {"topic": "orders.made"})
     assert beside.status == 201, beside
     receiver.wait(2)
     wait_until(lambda: other.value("SELECT count(*) FROM jobs") == 0, "every outcome to be committed", 60)

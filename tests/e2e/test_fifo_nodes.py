@@ -3,16 +3,13 @@ The order of endpoints with fifo where several nodes share one PostgreSQL: one o
 somebody keeps the lock of an order. HL_NODE_TIMEOUT_SECS is short here.
 """
 
-import contextlib
 import json
-import os
-import signal
 import threading
 
 import pytest
 
-from harness.daemon import session_members
 from harness.deliveries import Endpoints
+from harness.nodes import frozen
 from harness.recording_receiver import Answer
 from harness.waiting import PATIENCE, wait_until
 from harness.webhooks import ApiClient
@@ -69,20 +66,6 @@ def publish(client, *numbers):
 @pytest.fixture
 def nodes(make_hookline, receiver):
     return Nodes(make_hookline, receiver)
-
-
-@contextlib.contextmanager
-def frozen(daemon):
-    """The whole tree stands still."""
-    pids = session_members(daemon.pid)
-    for pid in pids:
-        os.kill(pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        for pid in pids:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGCONT)
 
 
 def test_one_order_is_kept_whichever_node_stores_the_events(nodes):

@@ -19,10 +19,10 @@ import pytest
 from harness.background import Background
 from harness.daemon import stopped
 from harness.deliveries import Endpoints, Publisher, Publishing
+from harness.nodes import client_of
 from harness.recording_receiver import OK, Answer
 from harness.rows import new_id, now_ms
 from harness.waiting import PATIENCE, wait_until
-from harness.webhooks import ApiClient
 
 TIMEOUT = 2 * PATIENCE  # STORE_TIMEOUT_MS in seconds
 TROUBLES = int(os.environ.get("LISTS_TROUBLES", 12))
@@ -31,12 +31,9 @@ pytestmark = [pytest.mark.plain_postgres("a server that is stopped"), pytest.mar
 
 
 @pytest.fixture
-def nodes(make_hookline):
+def nodes(start_nodes):
     """Two, over one database and by one master key."""
-    options = {"STORAGE_TYPE": "jsonl", "ACCEPTORS": 1, "HL_PUBLISHERS": 1, "HL_COURIERS": 1, "STORE_TIMEOUT_MS": TIMEOUT * 1000}
-    one = make_hookline("postgres", **options).start()
-    other = make_hookline("postgres", one.database, **options, HL_MASTER_KEY=one.daemon.options["HL_MASTER_KEY"]).start()
-    return one, other
+    return start_nodes(2, HL_NODE_TIMEOUT_SECS=60 * PATIENCE, STORE_TIMEOUT_MS=TIMEOUT * 1000)
 
 
 @pytest.fixture
@@ -46,10 +43,7 @@ def tenant(nodes):
 
 @pytest.fixture
 def clients(nodes, tenant):
-    clients = [ApiClient(node, tenant.client.key) for node in nodes]
-    for client in clients:
-        wait_until(lambda: client.get("/v1/events").status == 200, "the node to know the key")
-    return clients
+    return [client_of(node, tenant) for node in nodes]
 
 
 class Follower(Background):

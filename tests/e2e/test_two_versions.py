@@ -11,9 +11,9 @@ import pytest
 
 from harness.daemon import BUILD_DIR
 from harness.deliveries import Endpoints, Ledger, Publisher, Publishing
+from harness.nodes import client_of
 from harness.recording_receiver import OK, Answer
 from harness.waiting import wait_until
-from harness.webhooks import ApiClient
 
 pytestmark = [pytest.mark.wanted_by("OLD_HOOKSD"), pytest.mark.timeout(900)]
 
@@ -30,12 +30,6 @@ def old_nodes(empty_database, make_hookline):
         node.daemon.program = Path(os.environ["OLD_HOOKSD"]) / "hooksd"
         node.start()
     return nodes
-
-
-def client_of(node, tenant):
-    client = ApiClient(node, tenant.client.key)
-    wait_until(lambda: client.get("/v1/events").status == 200, "the node to know the key")
-    return client
 
 
 def upgrade(node):

@@ -1,5 +1,10 @@
 """Several nodes over one PostgreSQL. HL_NODE_TIMEOUT_SECS is short unless a test says otherwise."""
 
+import contextlib
+import os
+import signal
+
+from harness.daemon import session_members
 from harness.waiting import PATIENCE, wait_until
 from harness.webhooks import ApiClient
 
@@ -24,6 +29,20 @@ class Nodes:
             self.nodes.append(node.start())
             assert own_number(node) == len(self.nodes)
         return self.nodes[-count:]
+
+
+@contextlib.contextmanager
+def frozen(daemon):
+    """The whole tree stands still."""
+    pids = session_members(daemon.pid)
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
 
 
 def own_number(node):
