@@ -345,8 +345,9 @@ read_page(struct store_duties *duties, struct db *db, struct errand *errand, boo
 	if (rc == 0)
 		rc = page_read(db, &order, &page, &marks, err);
 	count(duties, rc == 0 ? COUNTER_PAGES_READ : COUNTER_PAGES_FAILED);
-	if (rc == DB_REFUSED || (rc < 0 && db_timed_out(db)))
-		page = unreadable_page(errand, rc < 0, err);
+	/* DB_BUSY: somebody has the places of the endpoint locked. */
+	if (rc == DB_REFUSED || rc == DB_BUSY || (rc < 0 && db_timed_out(db)))
+		page = unreadable_page(errand, rc != DB_REFUSED, err);
 	else if (rc != 0)
 		return rc;
 	else

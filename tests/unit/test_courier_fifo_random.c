@@ -53,9 +53,9 @@ meddle(struct dice *dice)
 
 	if (row == NULL)
 		return;
-	if (row->dead > 0 && !row->is_row)
+	if (row->dead > 0 && !row->is_row && !row->accepted && !row->in_flight)
 		scene_requeue(row);
-	else if (row->is_row && !scene.endpoints[row->endpoint].blocks && dice_below(dice, 8) == 0 &&
+	else if (row->is_row && !row->accepted && !scene.endpoints[row->endpoint].blocks && dice_below(dice, 8) == 0 &&
 		 jobs_find(&scene.courier.jobs, row->job_id) == NULL)
 		scene_bury(row);
 	else if (row->is_row && dice_below(dice, 3) == 0)
