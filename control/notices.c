@@ -38,9 +38,9 @@ add_event(struct db *db, struct routes *routes, const struct record *record, str
 	*jobs = item.jobs = routes_match(routes, record, &text, &routed);
 	const struct publication_group group = {
 	    .items = items, .count = 1, .jobs = &routed, .node = node, .now_ms = clock_wall_us() / 1000};
-	rc = events_add(db, &group, err);
+	rc = events_add(db, &group, db_insert, err);
 	if (rc == 0)
-		rc = jobs_add(db, &group, err);
+		rc = jobs_add(db, &group, db_insert, err);
 	route_jobs_free(&routed);
 	bytes_free(&text);
 	return rc;

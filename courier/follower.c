@@ -347,6 +347,8 @@ look(struct follower *follower, struct db *db, struct error *err)
 	int rc = changes_read(db, &changes, err);
 	bool moved = rc == 0 && (!follower->started || follower->looks_anew || changes.version != follower->version);
 
+	if (moved)
+		rc = changes_settle(db, &changes, err);
 	if (rc == 0)
 		rc = node_watch_look(&follower->nodes, db, there ? &row : &(struct node_row){0}, changes.version, err);
 	if (rc == 0 && moved)

@@ -246,7 +246,7 @@ outcome_rows_write(struct outcome_rows *rows, struct db *db, const struct outcom
 {
 	int rc = write_in_one(rows, db, outcomes, count, form, err);
 
-	if (rc == DB_REFUSED && db_conflict(db) && !rows->repeats) {
+	if (rc == DB_REFUSED && (db_conflict(db) || db_unexplained(db)) && !rows->repeats) {
 		rows->repeats = true;
 		rc = write_in_one(rows, db, outcomes, count, form, err);
 	}

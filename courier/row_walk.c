@@ -57,14 +57,16 @@ int
 row_walk_step(struct row_walk *walk, struct db *db, bool *more, struct error *err)
 {
 	uint32_t limit = walk->of_tenant ? TENANT_ENDPOINTS : SLICE_ENDPOINTS;
+	const struct job_place place = {walk->tenant_id, walk->endpoint_id, limit};
 	struct db_rows *rows = NULL;
 	int rc = db_begin_to_read(db, err);
 
 	if (rc == 0)
 		rc = jobs_by_indexes(db, err);
 	if (rc == 0)
-		rc = (walk->of_endpoints ? job_rows_walk_endpoints : job_rows_walk)(
-		    db, walk->tenant_id, walk->endpoint_id, limit, &rows, err);
+		rc = (walk->of_endpoints ? job_rows_walk_endpoints
+		      : walk->of_tenant  ? job_rows_walk_tenant
+					 : job_rows_walk)(db, &place, &rows, err);
 	if (rc < 0 && !walk->of_endpoints && db_timed_out(db)) {
 		walk->of_endpoints = *more = true;
 		rc = 0;

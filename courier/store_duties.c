@@ -28,6 +28,8 @@
 
 /* Nobody waits for an outcome, and a transaction costs as much as twenty of them: so long after the last one began. */
 #define OUTCOME_GAP_US (20 * 1000)
+/* Where tables are distributed rows may come to light that nobody tells of. */
+#define WALK_US (120 * INT64_C(1000000))
 /* A courier but the first waits for the first one's claim. */
 #define NODE_LOOK_US (50 * 1000)
 
@@ -43,6 +45,7 @@ struct store_duties {
 	struct node_keeper *keeper; /* NULL: not courier 0 */
 	bool lane_was_empty; /* the predecessor's outcomes are written */
 	int64_t outcomes_due_us; /* steady: when the next transaction of outcomes may begin */
+	int64_t walk_us; /* steady: when endpoints that have rows are looked for again, where tables are distributed */
 	bool looks_anew; /* the follower was asked to, after the node had its row */
 	struct place_watch places;
 	struct node_row node; /* that was told as NEWS_STARTED; node_id 0: none */
@@ -265,6 +268,23 @@ write_runs(struct store_duties *duties, struct db *db, bool *worked, struct erro
 	return runs_write(duties->runs, db, now_us, err);
 }
 
+/*
+ * A node of a distributed store that dies in the middle of a commit has its part of it a minute later: the publisher
+ * had told of jobs whose rows a page did not have.
+ */
+static int
+look_for_rows(struct store_duties *duties, struct db *db, bool *worked, struct error *err)
+{
+	int64_t now_us = clock_steady_us();
+
+	(void)worked, (void)err;
+	if (!db_distributed(db) || now_us < duties->walk_us)
+		return 0;
+	duties->walk_us = now_us + WALK_US;
+	courier_add_missed(segment_courier(duties->segment, duties->courier));
+	return 0;
+}
+
 /* ---- errands ---- */
 
 static int
@@ -445,7 +465,7 @@ store_duties_turn(
     struct store_duties *duties, struct db *db, struct errand *errand, bool *done, bool *worked, struct error *err)
 {
 	static int (*const parts[])(struct store_duties * duties, struct db * db, bool *worked, struct error *err) = {
-	    keep_node, write_outcomes, follow, tell_node, hold, look_for_places, write_runs};
+	    keep_node, write_outcomes, follow, tell_node, hold, look_for_places, write_runs, look_for_rows};
 	int rc = 0;
 
 	*done = *worked = false;

@@ -34,7 +34,7 @@ db_share_timeout(struct db *db)
 static void
 forget_refusal(struct db *db)
 {
-	db->conflict = db->lacks_partition = false;
+	db->conflict = db->lacks_partition = db->unexplained = false;
 	db->sqlstate[0] = '\0';
 }
 
@@ -219,17 +219,33 @@ check_values(const struct db_values *values, struct error *err)
 	return 0;
 }
 
+typedef int add_rows(struct db *db, const struct db_table *table, const struct db_values *values, struct error *err);
+
+static int
+add(struct db *db, add_rows *by, const struct db_table *table, const struct db_values *values, struct error *err)
+{
+	assert(db->state == DB_IN_TRANSACTION);
+	forget_refusal(db);
+	if (values->rows == 0)
+		return 0;
+	int rc = check_values(values, err);
+	return after(db, rc == 0 ? by(db, table, values, err) : rc);
+}
+
 int
 db_load(struct db *db, const struct db_table *table, const struct db_param *values, uint32_t rows, struct error *err)
 {
 	const struct db_values all = {table->types, table->count, values, rows};
 
-	assert(db->state == DB_IN_TRANSACTION);
-	forget_refusal(db);
-	if (rows == 0)
-		return 0;
-	int rc = check_values(&all, err);
-	return after(db, rc == 0 ? db->ops->load(db, table, &all, err) : rc);
+	return add(db, db->ops->load, table, &all, err);
+}
+
+int
+db_insert(struct db *db, const struct db_table *table, const struct db_param *values, uint32_t rows, struct error *err)
+{
+	const struct db_values all = {table->types, table->count, values, rows};
+
+	return add(db, db->ops->insert, table, &all, err);
 }
 
 int
@@ -286,6 +302,18 @@ bool
 db_timed_out(const struct db *db)
 {
 	return strcmp(db->sqlstate, QUERY_CANCELED) == 0;
+}
+
+bool
+db_unexplained(const struct db *db)
+{
+	return db->unexplained;
+}
+
+bool
+db_distributed(const struct db *db)
+{
+	return db->distributed;
 }
 
 const char *

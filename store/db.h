@@ -98,6 +98,17 @@ int db_load(
     struct db *db, const struct db_table *table, const struct db_param *values, uint32_t rows, struct error *err);
 
 /*
+ * As db_load(), of rows that a distributed PostgreSQL has refused without a reason (db_unexplained()), or that are few:
+ * by an INSERT, for which it has one. Otherwise the same.
+ */
+int db_insert(
+    struct db *db, const struct db_table *table, const struct db_param *values, uint32_t rows, struct error *err);
+
+/* One of the two. */
+typedef int db_adds(
+    struct db *db, const struct db_table *table, const struct db_param *values, uint32_t rows, struct error *err);
+
+/*
  * Runs a statement for many rows of values, which are as those of db_load(). In a transaction. PostgreSQL gets it
  * once, with one array for each parameter. SQLite runs it for each row, in their order. No two rows of values may be
  * about the same row of a table. result NULL: no rows are wanted; else on 0 *result has the rows that RETURNING gave
@@ -134,6 +145,18 @@ bool db_lacks_partition(const struct db *db);
  * another one in time.
  */
 bool db_timed_out(const struct db *db);
+
+/*
+ * After db_load() has returned DB_REFUSED: whether nobody knows why. A node of a distributed PostgreSQL has refused a
+ * row, or had no room for it, and only that was passed on. db_insert() of the same rows, in another transaction, tells.
+ */
+bool db_unexplained(const struct db *db);
+
+/*
+ * Whether the tables are distributed over the nodes of Citus. Then a transaction is seen on one node a little earlier
+ * than on another. As the last connection found it.
+ */
+bool db_distributed(const struct db *db);
 
 /*
  * After DB_REFUSED: the SQLSTATE, five characters; "" when there is none: SQLite has those of checks alone. Valid until

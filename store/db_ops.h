@@ -36,6 +36,7 @@ struct db_ops {
 	void (*rollback)(struct db *db); /* after begin() has returned 0 and commit() has not */
 	int (*query)(struct db *db, const struct db_call *call, struct db_rows **rows, struct error *err);
 	int (*load)(struct db *db, const struct db_table *table, const struct db_values *values, struct error *err);
+	int (*insert)(struct db *db, const struct db_table *table, const struct db_values *values, struct error *err);
 	int (*each)(struct db *db, const struct db_each *each, const struct db_values *values, struct db_rows **rows,
 	    struct error *err);
 	int (*check_and_commit)(struct db *db, const struct db_call *check, struct error *err);
@@ -49,8 +50,10 @@ struct db {
 	const struct config *config;
 	const struct db_env *env;
 	enum db_state state; /* store/db.c's own */
-	bool conflict; /* this and the two below are set by all but begin() when they return DB_REFUSED */
+	bool distributed; /* since it was connected to last */
+	bool conflict; /* this and the three below are set by all but begin() when they return DB_REFUSED */
 	bool lacks_partition;
+	bool unexplained; /* by load() alone */
 	char sqlstate[6]; /* also where <0 is returned, if the database has given one */
 	uint64_t changed; /* set by each() when it returns 0 */
 	int64_t deadline_us; /* steady; INT64_MAX: none was set */

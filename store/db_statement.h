@@ -13,6 +13,7 @@
 struct db_statement {
 	const char *postgres;
 	const char *sqlite; /* NULL: the same text */
+	const char *citus; /* for a distributed PostgreSQL, which refuses the first text; NULL: takes it */
 };
 
 #define DB_PARAMS_MAX 64

@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "base/calendar.h"
+#include "base/format.h"
 
 /* 2000-01-01, where PostgreSQL's time begins, in microseconds since 1970. */
 #define EPOCH_US (10957 * CALENDAR_DAY_US)
@@ -19,16 +20,22 @@
 #define CHUNK_BYTES ((size_t)256 << 10)
 
 /* pg_type.oid of built-in types, which never changes. */
+#define TEXT_OID 25
 #define UUID_OID 2950
-static const uint32_t oids[] = {
-    [DB_TYPE_TEXT] = 25,
-    [DB_TYPE_JSON] = 114,
-    [DB_TYPE_UUID] = UUID_OID,
-    [DB_TYPE_INT2] = 21,
-    [DB_TYPE_INT4] = 23,
-    [DB_TYPE_INT8] = 20,
-    [DB_TYPE_BOOL] = 16,
-    [DB_TYPE_TIME] = 1184,
+static const struct {
+	uint32_t oid;
+	const char *name;
+} kinds[] = {
+    [DB_TYPE_TEXT] = {TEXT_OID, "text"},
+    [DB_TYPE_JSON] = {114, "json"},
+    [DB_TYPE_UUID] = {UUID_OID, "uuid"},
+    /* Arrays of arrays are of one length: each is the text of one. */
+    [DB_TYPE_UUID_ARRAY] = {TEXT_OID, "text"},
+    [DB_TYPE_INT2] = {21, "smallint"},
+    [DB_TYPE_INT4] = {23, "int"},
+    [DB_TYPE_INT8] = {20, "bigint"},
+    [DB_TYPE_BOOL] = {16, "boolean"},
+    [DB_TYPE_TIME] = {1184, "timestamptz"},
 };
 
 static void
@@ -149,14 +156,43 @@ db_bulk_copy(struct pg *pg, struct bytes *buffer, const struct db_table *table, 
 	return rc == 0 ? pg_copy_end(pg, deadline_us, &stored, err) : rc;
 }
 
+static void
+add_uuids_text(struct bytes *out, const struct db_param *value)
+{
+	size_t count = value->text.len / UUID_BYTES;
+	char text[FORMAT_UUID_BYTES];
+
+	if (value->kind == DB_NULL) {
+		bytes_add_be32(out, NULL_VALUE);
+		return;
+	}
+	/* Braces, and a comma between two. */
+	bytes_add_be32(out, (uint32_t)(count > 0 ? 1 + count * (FORMAT_UUID_BYTES + 1) : 2));
+	bytes_add(out, "{", 1);
+	for (size_t i = 0; i < count; i++) {
+		format_uuid((const uint8_t *)value->text.base + i * UUID_BYTES, text);
+		if (i > 0)
+			bytes_add(out, ",", 1);
+		bytes_add(out, text, sizeof text);
+	}
+	bytes_add(out, "}", 1);
+}
+
 /* The column of all rows as an array. */
 static void
 add_array(struct bytes *out, const struct db_values *values, uint32_t column)
 {
-	assert(values->types[column] != DB_TYPE_UUID_ARRAY);
-	add_array_head(out, oids[values->types[column]], values->rows);
-	for (uint32_t row = 0; row < values->rows; row++)
-		add_value(out, values->types[column], values->first + (size_t)row * values->columns + column);
+	enum db_type type = values->types[column];
+
+	add_array_head(out, kinds[type].oid, values->rows);
+	for (uint32_t row = 0; row < values->rows; row++) {
+		const struct db_param *value = values->first + (size_t)row * values->columns + column;
+
+		if (type == DB_TYPE_UUID_ARRAY)
+			add_uuids_text(out, value);
+		else
+			add_value(out, type, value);
+	}
 }
 
 int
@@ -175,4 +211,49 @@ db_bulk_each(struct pg *pg, struct bytes *buffer, const char *sql, const struct 
 		params[column] = (struct pg_param){buffer->base + begins[column], begins[column + 1] - begins[column]};
 	const struct pg_statement statement = {.sql = sql, .params = params, .count = values->columns};
 	return pg_exec_params(pg, &statement, deadline_us, result, err);
+}
+
+/* Citus makes a COPY of an INSERT that returns nothing, which is what its caller does not want. */
+static void
+add_insert(struct bytes *sql, const struct db_table *table)
+{
+	char part[64];
+
+	bytes_add_text(sql, "INSERT INTO ");
+	bytes_add_text(sql, table->name);
+	bytes_add_text(sql, " (");
+	bytes_add_text(sql, table->columns);
+	bytes_add_text(sql, ") SELECT ");
+	for (uint32_t i = 0; i < table->count; i++) {
+		(void)snprintf(part, sizeof part,
+		    table->types[i] == DB_TYPE_UUID_ARRAY ? "%sCAST(c%u AS uuid[])" : "%sc%u", i > 0 ? ", " : "", i);
+		bytes_add_text(sql, part);
+	}
+	bytes_add_text(sql, " FROM unnest(");
+	for (uint32_t i = 0; i < table->count; i++) {
+		(void)snprintf(part, sizeof part, "%s$%u::%s[]", i > 0 ? ", " : "", i + 1, kinds[table->types[i]].name);
+		bytes_add_text(sql, part);
+	}
+	bytes_add_text(sql, ") AS given (");
+	for (uint32_t i = 0; i < table->count; i++) {
+		(void)snprintf(part, sizeof part, "%sc%u", i > 0 ? ", " : "", i);
+		bytes_add_text(sql, part);
+	}
+	bytes_add_text(sql, ") RETURNING 1");
+	bytes_add(sql, "", 1);
+}
+
+int
+db_bulk_insert(struct pg *pg, struct bytes *buffer, const struct db_table *table, const struct db_values *values,
+    int64_t deadline_us, struct error *err)
+{
+	struct bytes sql = {0};
+	PGresult *result;
+
+	add_insert(&sql, table);
+	int rc = db_bulk_each(pg, buffer, sql.base, values, deadline_us, &result, err);
+	if (rc == 0)
+		PQclear(result);
+	bytes_free(&sql);
+	return rc;
 }

@@ -7,6 +7,9 @@
  * A connection that failed is closed and made again at the next begin() or reading statement: after a switch-over the
  * name may lead to another server. After a try that failed follows a pause, at least as long as the try, in which calls
  * fail at once with the same reason: a server that hangs does not keep every caller waiting.
+ *
+ * Where Citus is, and hooks_distribute() was called, statements have texts of their own. That is found out by each new
+ * connection; one that was there before learns of it when Citus refuses the plain text.
  */
 #include "store/postgres/db_postgres.h"
 
@@ -58,7 +61,7 @@ static const struct {
     {"54", DB_REFUSED}, /* program limit exceeded: an index entry too large */
     {"P0", DB_REFUSED}, /* raised by a trigger that somebody has added */
     {"HL", DB_REFUSED}, /* raised by our own functions */
-    {"0A000", DB_REFUSED}, /* a number made of a time that somebody has set to infinity */
+    {SQLSTATE_NOT_SUPPORTED, DB_REFUSED}, /* a number made of a time that somebody has set to infinity */
     {"40", DB_BUSY}, /* deadlock, serialization failure */
     {"55P03", DB_BUSY}, /* lock_timeout, where a DBA has set one */
 };
@@ -70,10 +73,48 @@ disconnect(struct db_postgres *p)
 	p->pg = NULL;
 }
 
+/* Asks for one boolean. */
+static int
+ask(struct db_postgres *p, const char *sql, bool *answer, struct error *err)
+{
+	PGresult *result;
+
+	if (pg_exec(p->pg, sql, db_deadline(&p->super), &result, err) != 0)
+		return -1;
+	*answer = PQgetvalue(result, 0, 0)[0] == 't';
+	PQclear(result);
+	return 0;
+}
+
+/* A database without Citus has none of its tables. */
+static int
+find_distributed(struct db_postgres *p, bool *distributed, struct error *err)
+{
+	int rc = ask(p, "SELECT EXISTS (SELECT FROM pg_extension WHERE extname = 'citus')", distributed, err);
+
+	if (rc == 0 && *distributed)
+		rc = ask(p, "SELECT EXISTS (SELECT FROM pg_dist_partition WHERE logicalrelid = to_regclass('jobs'))",
+		    distributed, err);
+	return rc;
+}
+
+/* Whether tables may be distributed that were not when they were connected to. Ends the transaction, which failed. */
+static bool
+is_outdated(struct db_postgres *p)
+{
+	struct error unused;
+	bool distributed = true;
+
+	return !p->super.distributed && (pg_exec(p->pg, "ROLLBACK", db_deadline(&p->super), NULL, &unused) != 0 ||
+					    find_distributed(p, &distributed, &unused) != 0 || distributed);
+}
+
 /* What a call of pg.h that returned rc means for the caller of store/db.h. A connection of no more use is closed. */
 static int
 outcome(struct db_postgres *p, int rc)
 {
+	if (rc == PG_REFUSED && sqlstate_is(pg_sqlstate(p->pg), SQLSTATE_NOT_SUPPORTED) && is_outdated(p))
+		rc = -1; /* a new connection knows */
 	if (rc == PG_REFUSED) {
 		const char *sqlstate = pg_sqlstate(p->pg);
 
@@ -143,6 +184,8 @@ prepare(struct db_postgres *p, struct error *err)
 {
 	int rc = check_writable(p, err);
 
+	if (rc == 0)
+		rc = find_distributed(p, &p->super.distributed, err);
 	return rc == 0 ? set_limits(p, err) : rc;
 }
 
@@ -306,6 +349,12 @@ read_rows(const PGresult *result)
 	return rows;
 }
 
+static const char *
+text_of(const struct db_postgres *p, const struct db_statement *statement)
+{
+	return p->super.distributed && statement->citus != NULL ? statement->citus : statement->postgres;
+}
+
 static int
 postgres_query(struct db *db, const struct db_call *call, struct db_rows **rows, struct error *err)
 {
@@ -315,7 +364,7 @@ postgres_query(struct db *db, const struct db_call *call, struct db_rows **rows,
 	int rc;
 
 	db_texts(&p->texts, call, texts);
-	struct pg_statement statement = {.sql = call->statement->postgres, .texts = texts, .count = call->count};
+	struct pg_statement statement = {.sql = text_of(p, call->statement), .texts = texts, .count = call->count};
 	if (db->state == DB_IDLE)
 		rc = run_from_idle(p, &statement, &result, err);
 	else
@@ -328,12 +377,28 @@ postgres_query(struct db *db, const struct db_call *call, struct db_rows **rows,
 	return 0;
 }
 
+/* Citus reports whatever its workers refuse of a COPY, and any trouble that they have, as an internal error. */
 static int
 postgres_load(struct db *db, const struct db_table *table, const struct db_values *values, struct error *err)
 {
 	struct db_postgres *p = (struct db_postgres *)db;
+	int rc = db_bulk_copy(p->pg, &p->texts, table, values, db_deadline(db), err);
 
-	return outcome(p, db_bulk_copy(p->pg, &p->texts, table, values, db_deadline(db), err));
+	if (rc != PG_REFUSED || !db->distributed || !sqlstate_is(pg_sqlstate(p->pg), SQLSTATE_INTERNAL_ERROR))
+		return outcome(p, rc);
+	db->unexplained = true;
+	(void)snprintf(db->sqlstate, sizeof db->sqlstate, "%s", SQLSTATE_INTERNAL_ERROR);
+	return DB_REFUSED;
+}
+
+static int
+postgres_insert(struct db *db, const struct db_table *table, const struct db_values *values, struct error *err)
+{
+	struct db_postgres *p = (struct db_postgres *)db;
+
+	if (!db->distributed)
+		return postgres_load(db, table, values, err);
+	return outcome(p, db_bulk_insert(p->pg, &p->texts, table, values, db_deadline(db), err));
 }
 
 static int
@@ -342,8 +407,8 @@ postgres_each(
 {
 	struct db_postgres *p = (struct db_postgres *)db;
 	PGresult *result;
-	int rc =
-	    outcome(p, db_bulk_each(p->pg, &p->texts, each->statement.postgres, values, db_deadline(db), &result, err));
+	const char *sql = text_of(p, &each->statement);
+	int rc = outcome(p, db_bulk_each(p->pg, &p->texts, sql, values, db_deadline(db), &result, err));
 
 	if (rc != 0)
 		return rc;
@@ -398,6 +463,7 @@ db_postgres_open(struct db **out, const struct config *config, const struct db_e
 	    .rollback = postgres_rollback,
 	    .query = postgres_query,
 	    .load = postgres_load,
+	    .insert = postgres_insert,
 	    .each = postgres_each,
 	    .check_and_commit = postgres_check_and_commit,
 	    .close = postgres_close,

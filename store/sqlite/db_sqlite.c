@@ -380,6 +380,7 @@ db_sqlite_open(struct db **out, const struct config *config, const struct db_env
 	    .rollback = sqlite_rollback,
 	    .query = sqlite_query,
 	    .load = sqlite_load,
+	    .insert = sqlite_load,
 	    .each = sqlite_each,
 	    .check_and_commit = sqlite_check_and_commit,
 	    .close = sqlite_close,

@@ -90,16 +90,26 @@ values_of(const struct attempt_row *rows, uint32_t count)
 
 static const enum db_type tenant_types[] = {DB_TYPE_TEXT, DB_TYPE_INT8, DB_TYPE_UUID, DB_TYPE_INT4};
 
+#define GIVEN                                                                                                          \
+	"unnest($1::text[], $2::bigint[], $3::uuid[], $4::int[]) AS given (tenant_id, started, endpoint_id, number)"
+
 /* Clocks differ, so an attempt that seems to be older than its tenant is the tenant's if its endpoint is. */
 static const struct db_each find_strays = {
-    .statement = {"SELECT given.number FROM unnest($1::text[], $2::bigint[], $3::uuid[], $4::int[]) "
-		  "AS given (tenant_id, started, endpoint_id, number) WHERE NOT EXISTS (SELECT 1 FROM tenants "
+    .statement = {"SELECT given.number FROM " GIVEN " WHERE NOT EXISTS (SELECT 1 FROM tenants "
 		  "WHERE tenants.tenant_id = given.tenant_id AND tenants.deleted_at IS NULL "
 		  "AND (hl_ms(tenants.created_at) <= given.started OR EXISTS (SELECT 1 FROM endpoints "
 		  "WHERE endpoints.tenant_id = given.tenant_id AND endpoints.endpoint_id = given.endpoint_id)))",
 	"SELECT $4 WHERE NOT EXISTS (SELECT 1 FROM tenants WHERE tenant_id = $1 AND deleted_at IS NULL "
 	"AND (hl_ms(created_at) <= $2 OR EXISTS (SELECT 1 FROM endpoints "
-	"WHERE endpoints.tenant_id = $1 AND endpoints.endpoint_id = $3)))"},
+	"WHERE endpoints.tenant_id = $1 AND endpoints.endpoint_id = $3)))",
+	.citus =
+	    "SELECT given.number FROM " GIVEN " WHERE NOT EXISTS (SELECT 1 FROM tenants "
+	    "WHERE tenants.tenant_id = given.tenant_id AND tenants.deleted_at IS NULL "
+	    "AND hl_ms(tenants.created_at) <= given.started) AND given.number NOT IN (SELECT given.number FROM "
+	    "(SELECT unnest($1::text[]), unnest($3::uuid[]), unnest($4::int[])) AS given (tenant_id, endpoint_id, "
+	    "number)"
+	    " JOIN tenants ON tenants.tenant_id = given.tenant_id AND tenants.deleted_at IS NULL "
+	    "JOIN endpoints ON endpoints.tenant_id = given.tenant_id AND endpoints.endpoint_id = given.endpoint_id)"},
     .types = tenant_types,
     .count = 4};
 

@@ -29,7 +29,7 @@ int attempt_rows_of_tenants(struct db *db, struct attempt_row *rows, uint32_t *c
 
 /*
  * Adds rows in the transaction that db_begin() began; count may be 0. Returns as db_query(): a row that is there
- * already is DB_REFUSED with db_conflict().
+ * already is DB_REFUSED with db_conflict() or db_unexplained().
  */
 int attempt_rows_add(struct db *db, const struct attempt_row *rows, uint32_t count, struct error *err);
 

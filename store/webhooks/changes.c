@@ -11,7 +11,11 @@ static const struct db_statement read_version = {"SELECT version FROM changes WH
 static const struct db_statement raise_version = {
     "UPDATE changes SET version = version + 1 WHERE id = 1 RETURNING version", NULL};
 
-static const struct db_statement read_changes = {"SELECT version, removed_version FROM changes WHERE id = 1", NULL};
+#define CHANGES "SELECT version, removed_version FROM changes WHERE id = 1"
+static const struct db_statement read_changes = {CHANGES, NULL};
+
+/* A transaction keeps its lock until all nodes have committed what they prepared. */
+static const struct db_statement read_settled = {CHANGES, NULL, .citus = CHANGES " FOR NO KEY UPDATE"};
 
 /* routing_raise() and routing_raise_for_couriers() leave null. What others have locked is theirs. */
 #define RAISED "SELECT tenant_id FROM routing_versions WHERE change_version IS NULL"
@@ -52,15 +56,27 @@ changes_version(struct db *db, int64_t *version, struct error *err)
 	return ask(db, &read_version, version, 1, err);
 }
 
-int
-changes_read(struct db *db, struct changes *changes, struct error *err)
+static int
+read_by(struct db *db, const struct db_statement *statement, struct changes *changes, struct error *err)
 {
 	int64_t values[2];
-	int rc = ask(db, &read_changes, values, 2, err);
+	int rc = ask(db, statement, values, 2, err);
 
 	if (rc == 0)
 		*changes = (struct changes){values[0], values[1]};
 	return rc;
+}
+
+int
+changes_read(struct db *db, struct changes *changes, struct error *err)
+{
+	return read_by(db, &read_changes, changes, err);
+}
+
+int
+changes_settle(struct db *db, struct changes *changes, struct error *err)
+{
+	return db_distributed(db) ? read_by(db, &read_settled, changes, err) : 0;
 }
 
 /* The tenants that this transaction has changed. */

@@ -20,6 +20,12 @@ struct changes {
 int changes_read(struct db *db, struct changes *changes, struct error *err);
 
 /*
+ * After changes_read(), for a caller that then reads what the versions stand for: where tables are distributed, waits
+ * until the rows are to be seen on each node, and reads the versions once more. Elsewhere they are. As db_query().
+ */
+int changes_settle(struct db *db, struct changes *changes, struct error *err);
+
+/*
  * Raises the version in the transaction that db_begin() began. Other transactions that raise it wait until this one
  * has ended, so versions follow commits: call it late. Changed API keys get the version. The tenants whose routing
  * versions the transaction has raised before get it also: couriers look at them. Returns as db_query().

@@ -23,8 +23,9 @@ int
 dead_letter_lists_take(
     struct db *db, const char *tenant_id, const char *job_id, struct db_rows **rows, struct error *err)
 {
-	static const struct db_statement take = {
-	    "DELETE " OF_ID " RETURNING " PG_COLUMNS, "DELETE " OF_ID " RETURNING " SQLITE_COLUMNS};
+	static const struct db_statement take = {"DELETE " OF_ID " RETURNING " PG_COLUMNS,
+	    "DELETE " OF_ID " RETURNING " SQLITE_COLUMNS,
+	    .citus = "DELETE " OF_ID " RETURNING " COLUMNS(CITUS_MICROSECONDS("created_at"))};
 	const struct db_param params[] = {db_string(tenant_id), db_string(job_id)};
 
 	return db_query(db, &take, params, 2, rows, err);

@@ -30,7 +30,7 @@
 #define DISABLE                                                                                                        \
 	"UPDATE endpoints SET state = 'disabled', disabled_reason = $3, version = version + 1, "                       \
 	"updated_at = hl_now() WHERE tenant_id = $1 AND endpoint_id = $2 AND "
-#define RETURNED " RETURNING url, hl_ms(failing_since), hl_ms(last_success_at), hl_ms(hl_now())"
+#define RETURNED " RETURNING url, hl_ms(failing_since), hl_ms(last_success_at), hl_ms(updated_at)"
 
 enum column { URL, FAILING_SINCE, LAST_SUCCESS, NOW };
 

@@ -30,7 +30,22 @@ static const struct db_each write_runs = {
 	"last_failure_at = CASE WHEN $6 = breaker_version THEN hl_now() - $5 ELSE last_failure_at END, "
 	"failing_since = CASE WHEN $6 = breaker_version AND ($3 IS NOT NULL OR failing_since IS NULL) "
 	"THEN hl_now() - $4 WHEN $6 = breaker_version OR $3 IS NULL THEN failing_since END, "
-	"breaker = COALESCE($7, breaker) WHERE tenant_id = $1 AND endpoint_id = $2"},
+	"breaker = COALESCE($7, breaker) WHERE tenant_id = $1 AND endpoint_id = $2",
+	/* There the time may not stand in COALESCE or CASE. */
+	.citus = "UPDATE endpoints SET "
+		 "last_success_at = COALESCE(hl_time(given.now - given.succeeded), endpoints.last_success_at), "
+		 "last_failure_at = CASE WHEN given.version = endpoints.breaker_version "
+		 "THEN hl_time(given.now - given.failed) ELSE endpoints.last_failure_at END, "
+		 "failing_since = CASE WHEN given.version = endpoints.breaker_version "
+		 "AND (given.succeeded IS NOT NULL OR endpoints.failing_since IS NULL) "
+		 "THEN hl_time(given.now - given.failing) "
+		 "WHEN given.version = endpoints.breaker_version OR given.succeeded IS NULL "
+		 "THEN endpoints.failing_since END, "
+		 "breaker = COALESCE(given.breaker, endpoints.breaker) "
+		 "FROM (SELECT *, hl_ms(hl_now()) FROM unnest($1::text[], $2::uuid[], $3::bigint[], $4::bigint[], "
+		 "$5::bigint[], $6::bigint[], $7::text[]) OFFSET 0) AS given (tenant_id, endpoint_id, succeeded, "
+		 "failing, failed, version, breaker, now) "
+		 "WHERE endpoints.tenant_id = given.tenant_id AND endpoints.endpoint_id = given.endpoint_id"},
     .types = types,
     .count = COLUMN_COUNT};
 

@@ -35,7 +35,11 @@ static const struct db_each find_events = {
      ") FROM unnest($1::text[], $2::uuid[], $3::timestamptz[], $4::int[])"
      " AS wanted (tenant_id, event_id, created_at, number)",
 	"SELECT $4, job_count, hl_ms(hl_now()) - hl_ms(stored_at) FROM events WHERE tenant_id = $1 AND event_id = $2 "
-	"AND created_at = $3"},
+	"AND created_at = $3",
+	.citus = "SELECT wanted.number, e.job_count, hl_ms(hl_now()) - hl_ms(e.stored_at)"
+		 " FROM unnest($1::text[], $2::uuid[], $3::timestamptz[], $4::int[])"
+		 " AS wanted (tenant_id, event_id, created_at, number) JOIN events e ON e.tenant_id = wanted.tenant_id"
+		 " AND e.event_id = wanted.event_id AND e.created_at = wanted.created_at"},
     key_types, 4};
 
 /* In the order of the query's columns. */
@@ -162,7 +166,7 @@ place_traces(struct db_param *values, uint32_t rows, const char *traces)
 }
 
 int
-events_add(struct db *db, const struct publication_group *group, struct error *err)
+events_add(struct db *db, const struct publication_group *group, db_adds *add, struct error *err)
 {
 	uint32_t most = group->count < SLICE_ROWS ? group->count : SLICE_ROWS, rows = 0;
 	struct db_param *values = mem_new((size_t)most * EVENT_COLUMNS, sizeof *values);
@@ -174,7 +178,7 @@ events_add(struct db *db, const struct publication_group *group, struct error *e
 			event_values(group->items[i], &traces, &values[rows++ * EVENT_COLUMNS]);
 		if (rows == most || (rows > 0 && i + 1 == group->count)) {
 			place_traces(values, rows, traces.base);
-			rc = db_load(db, &events, values, rows, err);
+			rc = add(db, &events, values, rows, err);
 			rows = 0;
 			traces.len = 0;
 		}
@@ -195,7 +199,7 @@ static const struct db_table jobs = {"jobs",
     "tenant_id, endpoint_id, job_id, event_id, node_id, status, transform_id, expires_at, subscription_ids, fifo_seq",
     job_types, JOB_COLUMNS};
 
-/* Rows that are gathered for db_load(). */
+/* Rows that are gathered to be added. */
 struct job_slice {
 	struct db_param *values; /* JOB_COLUMNS a row */
 	uint8_t (*ids)[16]; /* of the jobs */
@@ -249,7 +253,7 @@ take_places(struct db *db, const struct publication_group *group, struct error *
 }
 
 int
-jobs_add(struct db *db, const struct publication_group *group, struct error *err)
+jobs_add(struct db *db, const struct publication_group *group, db_adds *add, struct error *err)
 {
 	uint32_t most = group->jobs->count < SLICE_ROWS ? group->jobs->count : SLICE_ROWS;
 	struct job_slice slice = {0};
@@ -268,13 +272,13 @@ jobs_add(struct db *db, const struct publication_group *group, struct error *err
 		for (uint32_t k = 0; rc == 0 && item->outcome.result == 0 && k < item->jobs; k++) {
 			add_job(&slice, group, item, k);
 			if (slice.rows == most) {
-				rc = db_load(db, &jobs, slice.values, slice.rows, err);
+				rc = add(db, &jobs, slice.values, slice.rows, err);
 				slice.rows = 0;
 			}
 		}
 	}
 	if (rc == 0 && slice.rows > 0)
-		rc = db_load(db, &jobs, slice.values, slice.rows, err);
+		rc = add(db, &jobs, slice.values, slice.rows, err);
 	free(slice.values);
 	free(slice.ids);
 	return rc;

@@ -16,8 +16,8 @@
  */
 int events_find(struct db *db, const struct publication_group *group, int64_t slow_ms, struct error *err);
 
-/* Adds the events. DB_REFUSED with db_conflict(): one of them is there already. */
-int events_add(struct db *db, const struct publication_group *group, struct error *err);
+/* Adds the events. DB_REFUSED with db_conflict(): one of them is there already; with db_unexplained(): perhaps. */
+int events_add(struct db *db, const struct publication_group *group, db_adds *add, struct error *err);
 
 /*
  * Adds their jobs, last in the transaction: those of endpoints with fifo have their places from then on
@@ -25,6 +25,6 @@ int events_add(struct db *db, const struct publication_group *group, struct erro
  * they expire, and neither have those of endpoints with fifo: their time begins when it is their turn. DB_BUSY also
  * when somebody keeps the places of an endpoint from being taken for a second.
  */
-int jobs_add(struct db *db, const struct publication_group *group, struct error *err);
+int jobs_add(struct db *db, const struct publication_group *group, db_adds *add, struct error *err);
 
 #endif

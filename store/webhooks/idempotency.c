@@ -78,7 +78,12 @@ static const struct db_each find_others = {
      " FROM idempotency_keys WHERE tenant_id = request.tenant_id AND route = request.route AND key = request.key"
      " AND object_id <> CAST(request.object_id AS text) OFFSET 0) AS k",
 	"SELECT $5, object_id, fingerprint FROM idempotency_keys"
-	" WHERE tenant_id = $1 AND route = $2 AND key = $3 AND object_id <> $4"},
+	" WHERE tenant_id = $1 AND route = $2 AND key = $3 AND object_id <> $4",
+	.citus = "SELECT request.number, k.object_id, k.fingerprint"
+		 " FROM unnest($1::text[], $2::text[], $3::text[], $4::uuid[], $5::int[])"
+		 " AS request (tenant_id, route, key, object_id, number) JOIN idempotency_keys k"
+		 " ON k.tenant_id = request.tenant_id AND k.route = request.route AND k.key = request.key"
+		 " AND k.object_id <> CAST(request.object_id AS text)"},
     find_types, FIND_COLUMNS};
 
 int

@@ -7,7 +7,8 @@
 
 /* Bitmaps also: a page would be the first rows of all that were read and sorted. */
 static const struct db_statement by_indexes = {
-    "SELECT set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true)", "SELECT 1"};
+    "SELECT set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true)", "SELECT 1",
+    .citus = "SELECT hl_by_indexes()"};
 
 int
 jobs_by_indexes(struct db *db, struct error *err)
@@ -105,7 +106,12 @@ static const struct db_each forget_event = {
 		  "AND dlq_events.event_id = given.event_id AND dlq_events.job_id = given.job_id AND NOT EXISTS "
 		  "(SELECT 1 FROM jobs WHERE " OF_GIVEN ")",
 	"DELETE FROM dlq_events WHERE tenant_id = $1 AND event_id = $4 AND job_id = $3 AND NOT EXISTS "
-	"(SELECT 1 FROM jobs WHERE jobs.tenant_id = $1 AND jobs.endpoint_id = $2 AND jobs.job_id = $3)"},
+	"(SELECT 1 FROM jobs WHERE jobs.tenant_id = $1 AND jobs.endpoint_id = $2 AND jobs.job_id = $3)",
+	.citus = "DELETE FROM dlq_events USING unnest($1::text[], $2::uuid[], $3::uuid[], $4::uuid[]) "
+		 "AS given (tenant_id, endpoint_id, job_id, event_id) WHERE dlq_events.tenant_id = given.tenant_id "
+		 "AND dlq_events.event_id = given.event_id AND dlq_events.job_id = given.job_id AND NOT EXISTS "
+		 "(SELECT 1 FROM jobs WHERE jobs.tenant_id = dlq_events.tenant_id "
+		 "AND jobs.endpoint_id = given.endpoint_id AND jobs.job_id = given.job_id)"},
     .types = event_types,
     .count = 4};
 
@@ -143,7 +149,15 @@ static const struct db_each retry = {
 		  "AND jobs.attempt_count < given.below",
 	"UPDATE jobs SET attempt_count = $6, next_attempt_at = hl_now() + $7, "
 	"expires_at = COALESCE(hl_now() + $8, expires_at), last_error = $9 WHERE " OF_NODE
-	"AND jobs.attempt_count < $4"},
+	"AND jobs.attempt_count < $4",
+	/* There the time may not stand in COALESCE. */
+	.citus = "UPDATE jobs SET attempt_count = given.attempt_count, "
+		 "next_attempt_at = hl_time(given.now + given.due_in), "
+		 "expires_at = COALESCE(hl_time(given.now + given.expires_in), jobs.expires_at), "
+		 "last_error = given.error FROM (SELECT *, hl_ms(hl_now()) FROM unnest($1::text[], $2::uuid[], "
+		 "$3::uuid[], $4::int[], $5::int[], $6::smallint[], $7::bigint[], $8::bigint[], $9::text[]) OFFSET 0) "
+		 "AS given (tenant_id, endpoint_id, job_id, below, node_id, attempt_count, due_in, expires_in, error, "
+		 "now) WHERE " OF_GIVEN_NODE "AND jobs.attempt_count < given.below"},
     .types = retry_types,
     .count = 9};
 
@@ -204,19 +218,35 @@ static const enum db_type bury_types[] = {DB_TYPE_TEXT, DB_TYPE_UUID, DB_TYPE_UU
 	"jobs.tenant_id, jobs.job_id, jobs.event_id, jobs.endpoint_id, jobs.transform_id, jobs.replay_id, "            \
 	"jobs.subscription_ids"
 
-/* A dead letter is made of what the DELETE has returned. SQLite takes one writer at a time: its DELETE comes behind. */
+#define WITH_DELETED                                                                                                   \
+	"WITH deleted AS (DELETE FROM jobs USING unnest($1::text[], $2::uuid[], $3::uuid[], $4::int[], $5::int[], "    \
+	"$6::smallint[], $7::text[], $8::smallint[], $9::text[], $10::bigint[]) AS given (tenant_id, endpoint_id, "    \
+	"job_id, below, node_id, attempt_count, reason, http_status, error, made) WHERE " OF_GIVEN_NODE                \
+	"AND jobs.attempt_count < given.below RETURNING " GONE                                                         \
+	", given.attempt_count, given.reason, given.http_status, given.error, given.made) "
+
+/*
+ * A dead letter is made of what the DELETE has returned. SQLite takes one writer at a time: its DELETE comes behind. A
+ * distributed table may not stand behind LEFT JOIN, and counts what was given to it where nothing is returned.
+ */
 static const struct db_each bury = {
-    .statement = {"WITH deleted AS (DELETE FROM jobs USING unnest($1::text[], $2::uuid[], $3::uuid[], $4::int[], "
-		  "$5::int[], $6::smallint[], $7::text[], $8::smallint[], $9::text[], $10::bigint[]) AS given "
-		  "(tenant_id, endpoint_id, job_id, below, node_id, attempt_count, reason, http_status, error, made) "
-		  "WHERE " OF_GIVEN_NODE "AND jobs.attempt_count < given.below RETURNING " GONE
-		  ", given.attempt_count, given.reason, given.http_status, given.error, "
-		  "given.made) " DEAD_LETTERS "FROM deleted" EVENT_OF_GONE "ANY (ARRAY[gone.tenant_id])" KEPT_OF_GONE
-		  "ANY (ARRAY[gone.tenant_id]) ON CONFLICT (tenant_id, job_id) DO NOTHING",
+    .statement = {WITH_DELETED DEAD_LETTERS "FROM deleted" EVENT_OF_GONE "ANY (ARRAY[gone.tenant_id])" KEPT_OF_GONE
+					    "ANY (ARRAY[gone.tenant_id]) ON CONFLICT (tenant_id, job_id) DO NOTHING",
 	DEAD_LETTERS "FROM (SELECT " GONE ", $6 AS attempt_count, $7 AS reason, $8 AS http_status, $9 AS error, "
 		     "$10 AS made FROM jobs WHERE " OF_NODE "AND jobs.attempt_count < $4)" EVENT_OF_GONE
 		     "gone.tenant_id" KEPT_OF_GONE
-		     "gone.tenant_id WHERE true ON CONFLICT (tenant_id, job_id) DO NOTHING"},
+		     "gone.tenant_id WHERE true ON CONFLICT (tenant_id, job_id) DO NOTHING",
+	.citus = WITH_DELETED
+	", events AS (SELECT events.* FROM deleted AS gone JOIN events ON events.tenant_id = gone.tenant_id "
+	"AND events.event_id = gone.event_id AND events.created_at >= hl_time(gone.made) "
+	"AND events.created_at < hl_time(gone.made + 1)), "
+	"dlq_events AS (SELECT dlq_events.* FROM deleted AS gone JOIN dlq_events "
+	"ON dlq_events.tenant_id = gone.tenant_id AND dlq_events.event_id = gone.event_id "
+	"AND dlq_events.job_id = gone.job_id), "
+	"endpoints AS (SELECT DISTINCT endpoints.tenant_id, endpoints.endpoint_id, endpoints.fifo, "
+	"endpoints.on_dead FROM deleted AS gone JOIN endpoints ON endpoints.tenant_id = gone.tenant_id "
+	"AND endpoints.endpoint_id = gone.endpoint_id) " DEAD_LETTERS "FROM deleted" EVENT_OF_GONE
+	"gone.tenant_id" KEPT_OF_GONE "gone.tenant_id ON CONFLICT (tenant_id, job_id) DO NOTHING RETURNING 1"},
     .types = bury_types,
     .count = 10};
 

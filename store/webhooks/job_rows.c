@@ -88,12 +88,26 @@ static const enum db_type event_types[] = {DB_TYPE_TEXT, DB_TYPE_UUID, DB_TYPE_U
 	"AND dlq_events.tenant_id = "
 #define IS_THERE " WHERE events.event_id IS NOT NULL OR dlq_events.event_id IS NOT NULL"
 
+/*
+ * A distributed table may not stand behind LEFT JOIN: all of it would be fetched. And what Citus runs as a part by
+ * itself has no unnest() of several arrays: it takes all columns for the first one.
+ */
+#define KEPT_EVENT(table)                                                                                              \
+	"SELECT given.job_id, given.made, hl_ms(" table ".occurred_at), " table ".topic, " table ".payload, " table    \
+	".idempotency_key, " table ".ordering_key, " table ".target_user_id, " table ".extra, " table ".trace FROM "   \
+	"(SELECT unnest($1::text[]), unnest($2::uuid[]), unnest($3::uuid[]), unnest($4::bigint[])) AS given "          \
+	"(tenant_id, job_id, event_id, made) JOIN " table " ON " table ".tenant_id = given.tenant_id AND " table       \
+	".event_id = given.event_id "
+
 static const struct db_each read_events = {
     .statement = {EVENT "unnest($1::text[], $2::uuid[], $3::uuid[], $4::bigint[]) "
 			"AS given (tenant_id, job_id, event_id, made)" EVENT_OF_JOB
 			"ANY (ARRAY[given.tenant_id])" KEPT_OF_JOB "ANY (ARRAY[given.tenant_id])" IS_THERE,
 	EVENT "(SELECT $1 AS tenant_id, $2 AS job_id, $3 AS event_id, $4 AS made) AS given" EVENT_OF_JOB
-	      "given.tenant_id" KEPT_OF_JOB "given.tenant_id" IS_THERE},
+	      "given.tenant_id" KEPT_OF_JOB "given.tenant_id" IS_THERE,
+	.citus = KEPT_EVENT("events") "AND events.created_at >= hl_time(given.made) "
+				      "AND events.created_at < hl_time(given.made + 1) UNION ALL " KEPT_EVENT(
+					  "dlq_events") "AND dlq_events.job_id = given.job_id"},
     .types = event_types,
     .count = 4};
 
@@ -130,30 +144,55 @@ job_rows_events(struct db *db, const char *tenant_id, const struct job_name *job
  * Each step jumps to the next endpoint in the key. In PostgreSQL once: rows that are gone, but that a snapshot keeps,
  * are passed one by one.
  */
-int
-job_rows_walk(struct db *db, const char *tenant_id, const uint8_t endpoint_id[16], uint32_t limit,
-    struct db_rows **rows, struct error *err)
-{
-	static const struct db_statement walk = {FIRST_PLACE
-	    "behind.tenant_id, behind.endpoint_id, n + 1 FROM places CROSS JOIN LATERAL "
-	    "(SELECT jobs.tenant_id, jobs.endpoint_id " NEXT_PLACE "AS behind WHERE n < $3)" ALL_PLACES,
-	    FIRST_PLACE "(SELECT jobs.tenant_id " NEXT_PLACE ", (SELECT jobs.endpoint_id " NEXT_PLACE
-			", n + 1 FROM places WHERE tenant_id IS NOT NULL AND n < $3)" ALL_PLACES};
-	const struct db_param params[] = {db_string(tenant_id), db_uuid(endpoint_id), db_int(limit)};
+#define WALK                                                                                                           \
+	FIRST_PLACE "behind.tenant_id, behind.endpoint_id, n + 1 FROM places CROSS JOIN LATERAL "                      \
+		    "(SELECT jobs.tenant_id, jobs.endpoint_id " NEXT_PLACE "AS behind WHERE n < $3)" ALL_PLACES
+#define SQLITE_WALK                                                                                                    \
+	FIRST_PLACE "(SELECT jobs.tenant_id " NEXT_PLACE ", (SELECT jobs.endpoint_id " NEXT_PLACE                      \
+		    ", n + 1 FROM places WHERE tenant_id IS NOT NULL AND n < $3)" ALL_PLACES
 
-	return db_query(db, &walk, params, 3, rows, err);
+/* No statement is recursive over tenants there. The rows of jobs go before their endpoint does. */
+#define CITUS_WALK(behind)                                                                                             \
+	"SELECT e.tenant_id, e.endpoint_id FROM endpoints e WHERE " behind " AND (SELECT 1 FROM jobs "                 \
+	"WHERE jobs.tenant_id = e.tenant_id AND jobs.endpoint_id = e.endpoint_id LIMIT 1) = 1 "                        \
+	"ORDER BY e.tenant_id, e.endpoint_id LIMIT $3"
+
+static int
+walk(struct db *db, const struct db_statement *statement, const struct job_place *place, struct db_rows **rows,
+    struct error *err)
+{
+	const struct db_param params[] = {
+	    db_string(place->tenant_id), db_uuid(place->endpoint_id), db_int(place->limit)};
+
+	return db_query(db, statement, params, 3, rows, err);
 }
 
 int
-job_rows_walk_endpoints(struct db *db, const char *tenant_id, const uint8_t endpoint_id[16], uint32_t limit,
-    struct db_rows **rows, struct error *err)
+job_rows_walk(struct db *db, const struct job_place *place, struct db_rows **rows, struct error *err)
+{
+	static const struct db_statement all = {
+	    WALK, SQLITE_WALK, .citus = CITUS_WALK("(e.tenant_id, e.endpoint_id) > ($1, $2)")};
+
+	return walk(db, &all, place, rows, err);
+}
+
+int
+job_rows_walk_tenant(struct db *db, const struct job_place *place, struct db_rows **rows, struct error *err)
+{
+	static const struct db_statement of_tenant = {
+	    WALK, SQLITE_WALK, .citus = CITUS_WALK("e.tenant_id = $1 AND e.endpoint_id > $2")};
+
+	return walk(db, &of_tenant, place, rows, err);
+}
+
+int
+job_rows_walk_endpoints(struct db *db, const struct job_place *place, struct db_rows **rows, struct error *err)
 {
 	static const struct db_statement walk_endpoints = {
 	    "SELECT tenant_id, endpoint_id FROM endpoints WHERE (tenant_id, endpoint_id) > ($1, $2) "
 	    "AND deleted_at IS NULL ORDER BY tenant_id, endpoint_id LIMIT $3"};
-	const struct db_param params[] = {db_string(tenant_id), db_uuid(endpoint_id), db_int(limit)};
 
-	return db_query(db, &walk_endpoints, params, 3, rows, err);
+	return walk(db, &walk_endpoints, place, rows, err);
 }
 
 /* ---- held ---- */

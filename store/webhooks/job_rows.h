@@ -72,21 +72,31 @@ enum job_event_column {
 	JOB_EVENT_COLUMN_TRACE
 };
 
-/* The events of count jobs of one tenant, in any order; a job whose event is gone has none. */
+/*
+ * The events of count jobs of one tenant, in any order, perhaps one of them twice; a job whose event is gone has none.
+ */
 int job_rows_events(struct db *db, const char *tenant_id, const struct job_name *jobs, uint32_t count,
     struct db_rows **rows, struct error *err); /* six: whose, of which, and what comes back */
 
+/* A place in the order of tenant_id and endpoint_id. */
+struct job_place {
+	const char *tenant_id; /* "": before all */
+	const uint8_t *endpoint_id; /* 16 bytes */
+	uint32_t limit; /* so many rows behind it */
+};
+
 /*
- * The endpoints that have rows, of all tenants and nodes, behind that one (tenant_id "": from the first on), at most
- * limit, in the order of tenant_id and endpoint_id, which are the columns. Reads as many places of the key as it
- * returns rows, however many jobs there are.
+ * The endpoints that have rows, of all tenants and nodes, behind that place and in that order; tenant_id and
+ * endpoint_id are the columns. Reads as many places of the key as it returns rows, however many jobs there are; a
+ * distributed store reads one for each endpoint.
  */
-int job_rows_walk(struct db *db, const char *tenant_id, const uint8_t endpoint_id[16], uint32_t limit,
-    struct db_rows **rows, struct error *err); /* six: where, how far, and what comes back */
+int job_rows_walk(struct db *db, const struct job_place *place, struct db_rows **rows, struct error *err);
+
+/* The same for a caller that wants those of the place's tenant: it may get others behind them. */
+int job_rows_walk_tenant(struct db *db, const struct job_place *place, struct db_rows **rows, struct error *err);
 
 /* The same of all endpoints that are not deleted, whether they have rows or not: no row of jobs is read. */
-int job_rows_walk_endpoints(struct db *db, const char *tenant_id, const uint8_t endpoint_id[16], uint32_t limit,
-    struct db_rows **rows, struct error *err); /* six: as above */
+int job_rows_walk_endpoints(struct db *db, const struct job_place *place, struct db_rows **rows, struct error *err);
 
 /*
  * Marks the first limit rows of the range as held, which stops their expiry, or as pending: then those that are not yet

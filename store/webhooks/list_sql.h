@@ -60,6 +60,9 @@ int list_query(struct db *db, const struct db_statement *statement, const struct
 
 /* A time as microseconds since 1970, and back, in each database: a place in a list is exact. */
 #define PG_MICROSECONDS(column) "CAST(EXTRACT(epoch FROM " column ") * 1000000 AS bigint)"
+/* By operators that are immutable: a distributed table returns nothing else. */
+#define CITUS_MICROSECONDS(column)                                                                                     \
+	"CAST(EXTRACT(epoch FROM " column " - TIMESTAMPTZ '1970-01-01 00:00:00+00') * 1000000 AS bigint)"
 #define PG_OF_MICROSECONDS(parameter)                                                                                  \
 	"(TIMESTAMPTZ '1970-01-01 00:00:00+00' + CAST(" parameter " AS bigint) / 86400000000 * INTERVAL '24 hours'"    \
 	" + CAST(" parameter " AS bigint) % 86400000000 * INTERVAL '1 microsecond')"

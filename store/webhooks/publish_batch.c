@@ -27,8 +27,8 @@
 #define CLEARED_FOR_US (60ll * 1000000)
 
 /*
- * Beside enum publish_condition. EXISTS: an event is there already. WAITS: somebody has the places of an endpoint with
- * fifo locked; the events have no outcome, and come again.
+ * Beside enum publish_condition. EXISTS: an event is there already, or may be. WAITS: somebody has the places of an
+ * endpoint with fifo locked; the events have no outcome, and come again.
  */
 enum { PUBLISH_EXISTS = PUBLISH_SLOW + 1, PUBLISH_WAITS };
 
@@ -64,6 +64,13 @@ touch_node(struct db *db, const struct publication_group *group, struct error *e
 	return db_query(db, &touch, params, 1, NULL, err);
 }
 
+/* A store that does not say why it refuses says so of an INSERT. */
+static db_adds *
+adds(const struct publish_batch *b)
+{
+	return b->unexplained ? db_insert : db_load;
+}
+
 /* hold: nobody may change the routes of the one tenant until the transaction ends. */
 static int
 fill(struct publish_batch *b, const struct publication_group *group, bool hold, struct error *err)
@@ -77,18 +84,21 @@ fill(struct publish_batch *b, const struct publication_group *group, bool hold, 
 	if (rc == 0)
 		rc = event_keys_claim(b->db, group, err);
 	if (rc == 0) {
-		rc = events_add(b->db, group, err);
+		rc = events_add(b->db, group, adds(b), err);
 		if (rc == DB_REFUSED && db_conflict(b->db))
-			rc = PUBLISH_EXISTS;
+			return PUBLISH_EXISTS;
 	}
 	if (rc == 0)
 		rc = touch_node(b->db, group, err);
 	if (rc == 0) {
-		rc = jobs_add(b->db, group, err);
+		rc = jobs_add(b->db, group, adds(b), err);
 		if (rc == DB_BUSY)
 			rc = PUBLISH_WAITS;
 	}
-	return rc;
+	if (rc != DB_REFUSED || !db_unexplained(b->db))
+		return rc;
+	b->unexplained = true;
+	return PUBLISH_EXISTS;
 }
 
 static void
@@ -187,8 +197,10 @@ judge(struct publish_batch *b, struct publication *item, struct error *err)
 {
 	enum blame blame = blame_of(b->sqlstate);
 
-	/* Without the month of now every event meets the same fate. */
-	if (blame == BLAME_STORE || b->lacks_partition)
+	/* Without the month of now every event meets the same fate. Citus tells a CHECK by no other name. */
+	if (b->lacks_partition)
+		blame = db_distributed(b->db) ? BLAME_UNCLEAR : BLAME_STORE;
+	if (blame == BLAME_STORE)
 		return -1;
 	/* Of one event that a person wants to be stored again there are no neighbours that could tell. */
 	if (blame == BLAME_EVENT || b->stored_any || b->dead.reason != NULL ||
@@ -305,7 +317,7 @@ begin(struct publish_batch *b, const struct batch *batch)
 {
 	b->batch = batch;
 	b->suspect_count = 0;
-	b->stored_any = b->in_doubt = b->found_known = false;
+	b->stored_any = b->in_doubt = b->found_known = b->unexplained = false;
 	if (batch->count > b->capacity) {
 		b->capacity = batch->count;
 		b->all = mem_resize(b->all, b->capacity, sizeof *b->all);

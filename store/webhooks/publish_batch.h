@@ -6,6 +6,8 @@
  *                                    tenant gets a transaction of its own, which keeps its routes from changing
  *   an event is there already        an earlier transaction has stored it, and nobody has learned of that. Events that
  *                                    are there are looked for first, and make no job again
+ *   the store does not say why it    the same, and rows are added so that it does
+ *   refuses (Citus)
  *   a deadlock or the like           the transaction is repeated a few times
  *   places of an endpoint with fifo  those events have a group of their own tenant's. They come again with the next
  *   are locked for a second          call, behind those of other tenants
@@ -54,6 +56,7 @@ struct publish_batch {
 	char sqlstate[6]; /* of the last transaction, when it was refused */
 	bool lacks_partition; /* the same */
 	struct error suspicion; /* why the last suspect was refused */
+	bool unexplained; /* the store has refused rows and not said why: they are added so that it does */
 	bool stored_any, in_doubt, found_known;
 };
 

@@ -21,6 +21,12 @@ static const struct db_statement check = {
     " UNION ALL SELECT 'HL002' WHERE NOT EXISTS (SELECT 1 FROM delivery_nodes"
     " WHERE node_id = $3 AND epoch = $4 AND adopted_by IS NULL) LIMIT 1"};
 
+/*
+ * Removal of a tenant waits for transactions that have an id before they look (store/webhooks/removal.c). Where tables
+ * are distributed one that adds events has ids of other nodes alone.
+ */
+static const struct db_statement get_id = {"SELECT pg_current_xact_id()", "SELECT 1"};
+
 #define PARAMS_SQLITE 4
 #define PARAMS_POSTGRES 5
 
@@ -75,8 +81,10 @@ publish_check_and_commit(
 {
 	struct lists lists = {{0}, {0}};
 	bool postgres = config->hl_store == HL_STORE_POSTGRES;
-	int rc;
+	int rc = db_distributed(db) ? db_query(db, &get_id, NULL, 0, NULL, err) : 0;
 
+	if (rc != 0)
+		return rc;
 	write_lists(&lists, group, postgres);
 
 	const struct db_param params[] = {

@@ -13,7 +13,11 @@ find(struct db *db, int64_t depth, uint32_t most, struct db_rows **rows, struct 
 	    " ORDER BY jobs.tenant_id LIMIT 1) FROM waiting WHERE waiting.tenant_id IS NOT NULL)"
 	    " SELECT tenant_id FROM waiting WHERE tenant_id IS NOT NULL AND EXISTS (SELECT 1 FROM jobs"
 	    " WHERE jobs.tenant_id = waiting.tenant_id ORDER BY jobs.tenant_id, jobs.endpoint_id, jobs.job_id"
-	    " LIMIT 1 OFFSET $1) ORDER BY tenant_id LIMIT $2"};
+	    " LIMIT 1 OFFSET $1) ORDER BY tenant_id LIMIT $2",
+	    .citus =
+		"SELECT tenant_id FROM (SELECT DISTINCT tenant_id FROM endpoints) AS owners WHERE (SELECT 1 FROM jobs"
+		" WHERE jobs.tenant_id = owners.tenant_id ORDER BY jobs.tenant_id, jobs.endpoint_id, jobs.job_id"
+		" LIMIT 1 OFFSET $1) = 1 ORDER BY tenant_id LIMIT $2"};
 	const struct db_param params[] = {db_int(depth), db_int(most)};
 
 	return db_query(db, &above, params, 2, rows, err);

@@ -17,15 +17,20 @@ static const enum db_type waiting_types[] = {
 
 #define WAITING_COLUMNS (sizeof waiting_types / sizeof *waiting_types)
 
+#define WANTED                                                                                                         \
+	"unnest($1::text[], $2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[], $6::int[])"                                \
+	" AS wanted (tenant_id, endpoint_id, event_id, last, transform_id, number)"
+#define WAITS                                                                                                          \
+	"jobs.tenant_id = wanted.tenant_id AND jobs.endpoint_id = wanted.endpoint_id"                                  \
+	" AND jobs.job_id BETWEEN wanted.event_id AND wanted.last"                                                     \
+	" AND jobs.transform_id IS NOT DISTINCT FROM wanted.transform_id"
+
 /* A subquery: it goes by the key, whatever the planner believes of a table whose rows come and go. */
 static const struct db_each find_waiting = {
-    {"SELECT wanted.number FROM unnest($1::text[], $2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[], $6::int[])"
-     " AS wanted (tenant_id, endpoint_id, event_id, last, transform_id, number)"
-     " WHERE (SELECT true FROM jobs WHERE jobs.tenant_id = wanted.tenant_id AND jobs.endpoint_id = wanted.endpoint_id"
-     " AND jobs.job_id BETWEEN wanted.event_id AND wanted.last"
-     " AND jobs.transform_id IS NOT DISTINCT FROM wanted.transform_id LIMIT 1)",
+    {"SELECT wanted.number FROM " WANTED " WHERE (SELECT true FROM jobs WHERE " WAITS " LIMIT 1)",
 	"SELECT $6 WHERE EXISTS (SELECT 1 FROM jobs WHERE tenant_id = $1 AND endpoint_id = $2"
-	" AND job_id BETWEEN $3 AND $4 AND transform_id IS $5)"},
+	" AND job_id BETWEEN $3 AND $4 AND transform_id IS $5)",
+	.citus = "SELECT wanted.number FROM " WANTED " JOIN jobs ON " WAITS},
     waiting_types, WAITING_COLUMNS};
 
 static bool
@@ -275,7 +280,7 @@ replay_jobs_add(
 			rows++;
 		}
 	if (rows > 0)
-		rc = db_load(db, &jobs_table, values, rows, err);
+		rc = db_insert(db, &jobs_table, values, rows, err);
 	free(values);
 	free(ids);
 	return rc;
@@ -283,12 +288,12 @@ replay_jobs_add(
 
 /* ---- the node ---- */
 
+#define NODE "SELECT 1 FROM delivery_nodes WHERE node_id = $1 AND epoch = $2 AND adopted_by IS NULL"
+
 int
 replay_hold_node(struct db *db, const struct node_row *row, struct error *err)
 {
-	static const struct db_statement look = {
-	    "SELECT 1 FROM delivery_nodes WHERE node_id = $1 AND epoch = $2 AND adopted_by IS NULL FOR SHARE",
-	    "SELECT 1 FROM delivery_nodes WHERE node_id = $1 AND epoch = $2 AND adopted_by IS NULL"};
+	static const struct db_statement look = {NODE " FOR SHARE", NODE, .citus = NODE " FOR NO KEY UPDATE"};
 	const struct db_param params[] = {db_int(row->node_id), db_int(row->epoch)};
 	bool there;
 	int rc = db_finds(db, &look, params, 2, &there, err);

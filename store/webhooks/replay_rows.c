@@ -86,15 +86,18 @@ replay_rows_lock(struct db *db, const struct db_rows *found, struct db_rows **ro
 	return db_query(db, &lock, params, 2, rows, err);
 }
 
+/* Of a distributed table the time may not stand in CASE. */
+#define SAVE(finished_at)                                                                                              \
+	"UPDATE replays SET status = $3, place = $4, matched = $5, taken = $6, replayed = $7, scheduled = $8,"         \
+	" skipped = $9, next_at = hl_time($10), results = $11, node_id = $12, updated_at = hl_now(),"                  \
+	" finished_at = " finished_at " WHERE tenant_id = $1 AND replay_id = $2"
+
 int
 replay_rows_save(struct db *db, struct db_rows *of, const struct replay_progress *progress, const char *results,
     int64_t node_id, struct error *err) /* six: as in the header */
 {
-	static const struct db_statement save = {
-	    "UPDATE replays SET status = $3, place = $4, matched = $5, taken = $6, replayed = $7, scheduled = $8,"
-	    " skipped = $9, next_at = hl_time($10), results = $11, node_id = $12, updated_at = hl_now(),"
-	    " finished_at = CASE WHEN $13 = 1 THEN hl_now() END WHERE tenant_id = $1 AND replay_id = $2",
-	    NULL};
+	static const struct db_statement save = {SAVE("CASE WHEN $13 = 1 THEN hl_now() END"), NULL,
+	    .citus = SAVE("hl_time(hl_ms(hl_now()) + NULLIF($13, 0) - 1)")};
 	static const uint8_t none[16];
 	const struct db_param params[] = {
 	    db_text(db_rows_text(of, 0, REPLAY_COLUMN_TENANT)),

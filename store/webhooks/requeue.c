@@ -9,19 +9,23 @@
 #include "store/webhooks/job_outcomes.h"
 #include "store/webhooks/job_retry.h"
 
-#define COLUMNS(created_us)                                                                                            \
+#define COLUMNS(created_us, tenant_id)                                                                                 \
 	"job_id, endpoint_id, event_id, reason, topic, " created_us                                                    \
-	", EXISTS (SELECT 1 FROM jobs WHERE jobs.tenant_id = dlq.tenant_id AND "                                       \
+	", EXISTS (SELECT 1 FROM jobs WHERE jobs.tenant_id = " tenant_id " AND "                                       \
 	"jobs.endpoint_id = dlq.endpoint_id AND jobs.job_id = dlq.job_id)"
-#define PG_COLUMNS COLUMNS(PG_MICROSECONDS("created_at"))
-#define SQLITE_COLUMNS COLUMNS(SQLITE_MICROSECONDS("created_at"))
+#define PG_COLUMNS COLUMNS(PG_MICROSECONDS("created_at"), "dlq.tenant_id")
+#define SQLITE_COLUMNS COLUMNS(SQLITE_MICROSECONDS("created_at"), "dlq.tenant_id")
+/* Rows of distributed tables are locked where each table is said to be of the one tenant. */
+#define CITUS_COLUMNS COLUMNS(PG_MICROSECONDS("created_at"), "$1")
+
+#define LOCKED " FOR UPDATE OF dlq"
+#define OF_LETTER " FROM dlq WHERE tenant_id = $1 AND job_id = $2"
 
 int
 requeue_lock(struct db *db, const char *tenant_id, const char *job_id, struct db_rows **rows, struct error *err)
 {
-	static const struct db_statement lock = {"SELECT " PG_COLUMNS
-						 " FROM dlq WHERE tenant_id = $1 AND job_id = $2 FOR UPDATE OF dlq",
-	    "SELECT " SQLITE_COLUMNS " FROM dlq WHERE tenant_id = $1 AND job_id = $2"};
+	static const struct db_statement lock = {"SELECT " PG_COLUMNS OF_LETTER LOCKED,
+	    "SELECT " SQLITE_COLUMNS OF_LETTER, .citus = "SELECT " CITUS_COLUMNS OF_LETTER LOCKED};
 	const struct db_param params[] = {db_string(tenant_id), db_string(job_id)};
 
 	return db_query(db, &lock, params, 2, rows, err);
@@ -57,7 +61,7 @@ requeue_count(struct db *db, const char *tenant_id, const struct dead_letter_fil
 }
 
 #define PLACE(after) " AND (created_at, job_id) > (" after ", $8) ORDER BY created_at, job_id LIMIT $9"
-#define PG_SLICE "SELECT " PG_COLUMNS FILTERED("uuid") PLACE(PG_OF_MICROSECONDS("$7"))
+#define PG_SLICE(columns) "SELECT " columns FILTERED("uuid") PLACE(PG_OF_MICROSECONDS("$7"))
 #define SQLITE_SLICE "SELECT " SQLITE_COLUMNS FILTERED("text") PLACE(SQLITE_OF_MICROSECONDS("$7"))
 
 int
@@ -65,7 +69,8 @@ requeue_slice(struct db *db, const char *tenant_id, const struct dead_letter_fil
     const struct list_slice *slice, bool lock, struct db_rows **rows, struct error *err)
 {
 	static const struct db_statement slices[2] = {
-	    {PG_SLICE, SQLITE_SLICE}, {PG_SLICE " FOR UPDATE OF dlq", SQLITE_SLICE}};
+	    {PG_SLICE(PG_COLUMNS), SQLITE_SLICE, .citus = PG_SLICE(CITUS_COLUMNS)},
+	    {PG_SLICE(PG_COLUMNS) LOCKED, SQLITE_SLICE, .citus = PG_SLICE(CITUS_COLUMNS) LOCKED}};
 	struct db_param params[FILTERS + 3];
 
 	put_filter(tenant_id, filter, params);

@@ -66,6 +66,10 @@ struct table_statements {
 	"SELECT tenant_id FROM tenants WHERE tenant_id > $1 AND deleted_at IS NULL AND (SELECT 1 FROM " table          \
 	" WHERE " table ".tenant_id = tenants.tenant_id AND " id " < $2 AND " time " < hl_time($3) LIMIT 1) = 1"       \
 	" ORDER BY tenant_id LIMIT 1"
+#define NEXT_TENANT_ON_CITUS(table, id, time)                                                                          \
+	"SELECT tenants.tenant_id FROM tenants JOIN " table " ON " table ".tenant_id = tenants.tenant_id"              \
+	" WHERE tenants.tenant_id > $1 AND tenants.deleted_at IS NULL AND " table "." id " < $2 AND " table "." time   \
+	" < hl_time($3) ORDER BY tenants.tenant_id LIMIT 1"
 #define ROW(table, id, time)                                                                                           \
 	"SELECT " id " FROM " table " WHERE tenant_id = $1 AND " id " > $2 AND " id " <= $3 AND " time                 \
 	" < hl_time($4) ORDER BY " id " LIMIT 1 OFFSET $5"
@@ -76,25 +80,31 @@ struct table_statements {
  * Jobs of these events, which are found at each endpoint by the key. $5 is the greatest id of a job of the last event,
  * $6 the first event: requeued jobs outlive their events, and there may be many of them before it.
  * LATERAL and OFFSET 0, and SQLite's CROSS JOIN, have the endpoints come first whatever a planner believes of jobs.
+ * A distributed table is changed where each table is said to be of the one tenant.
  */
 #define OLD_JOBS "jobs.job_id > $6 AND jobs.job_id <= $5"
-#define NOT_REQUEUED                                                                                                   \
-	" AND (SELECT 1 FROM dlq_events WHERE dlq_events.tenant_id = jobs.tenant_id"                                   \
+#define NOT_REQUEUED(tenant_id)                                                                                        \
+	" AND (SELECT 1 FROM dlq_events WHERE dlq_events.tenant_id = " tenant_id                                       \
 	" AND dlq_events.event_id = jobs.event_id AND dlq_events.job_id = jobs.job_id) IS NULL"
 #define REMOVE_EVENTS REMOVE("events", "event_id", "created_at") " AND event_id NOT IN (SELECT waiting.event_id FROM "
-#define PG_WAITING                                                                                                     \
-	"endpoints CROSS JOIN LATERAL (SELECT jobs.event_id FROM jobs WHERE jobs.tenant_id = endpoints.tenant_id"      \
-	" AND jobs.endpoint_id = endpoints.endpoint_id AND " OLD_JOBS NOT_REQUEUED                                     \
-	" OFFSET 0) AS waiting WHERE endpoints.tenant_id = $1) RETURNING 1"
+#define LATERAL_WAITING(of_endpoint, of_job)                                                                           \
+	"endpoints CROSS JOIN LATERAL (SELECT jobs.event_id FROM jobs WHERE jobs.tenant_id = " of_endpoint             \
+	" AND jobs.endpoint_id = endpoints.endpoint_id AND " OLD_JOBS                                                  \
+	NOT_REQUEUED(of_job) " OFFSET 0) AS waiting WHERE endpoints.tenant_id = $1) RETURNING 1"
+#define PG_WAITING LATERAL_WAITING("endpoints.tenant_id", "jobs.tenant_id")
+#define CITUS_WAITING LATERAL_WAITING("$1", "$1")
 #define SQLITE_WAITING                                                                                                 \
 	"(SELECT jobs.event_id FROM endpoints CROSS JOIN jobs WHERE endpoints.tenant_id = $1 AND jobs.tenant_id = $1"  \
-	" AND jobs.endpoint_id = endpoints.endpoint_id AND " OLD_JOBS NOT_REQUEUED ") AS waiting) RETURNING 1"
+	" AND jobs.endpoint_id = endpoints.endpoint_id AND " OLD_JOBS NOT_REQUEUED(                                    \
+	    "jobs.tenant_id") ") AS waiting) RETURNING 1"
 
 static const struct table_statements statements[] = {
-    [RETENTION_EVENTS] = {.next_tenant = {NEXT_TENANT("events", "event_id", "created_at")},
+    [RETENTION_EVENTS] = {.next_tenant = {NEXT_TENANT("events", "event_id", "created_at"),
+			      .citus = NEXT_TENANT_ON_CITUS("events", "event_id", "created_at")},
 	.row = {ROW("events", "event_id", "created_at")},
-	.remove = {REMOVE_EVENTS PG_WAITING, REMOVE_EVENTS SQLITE_WAITING}},
-    [RETENTION_ATTEMPTS] = {.next_tenant = {NEXT_TENANT("attempts", "attempt_id", "started_at")},
+	.remove = {REMOVE_EVENTS PG_WAITING, REMOVE_EVENTS SQLITE_WAITING, .citus = REMOVE_EVENTS CITUS_WAITING}},
+    [RETENTION_ATTEMPTS] = {.next_tenant = {NEXT_TENANT("attempts", "attempt_id", "started_at"),
+				.citus = NEXT_TENANT_ON_CITUS("attempts", "attempt_id", "started_at")},
 	.row = {ROW("attempts", "attempt_id", "started_at")},
 	.remove = {REMOVE("attempts", "attempt_id", "started_at") " RETURNING 1"}}};
 

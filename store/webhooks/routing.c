@@ -31,11 +31,20 @@ static const struct db_statement raise_for_couriers = {RAISE("0", MARK, "change_
 /* A tenant that has no version has no endpoint. Couriers are told of the pause itself, not of each tenant. */
 static const struct db_statement raise_versions = {"UPDATE routing_versions SET version = version + 1", NULL};
 
-static const struct db_statement read_version = {
-    "SELECT COALESCE(v.version, 0), COALESCE(hl_ms(t.events_from), 0) FROM tenants t"
-    " LEFT JOIN routing_versions v ON v.tenant_id = t.tenant_id"
-    " WHERE t.tenant_id = $1 AND t.deleted_at IS NULL",
-    NULL};
+#define VERSION(also)                                                                                                  \
+	"SELECT COALESCE(v.version, 0), COALESCE(hl_ms(t.events_from), 0) FROM tenants t"                              \
+	" LEFT JOIN routing_versions v ON v.tenant_id = t.tenant_id" also                                              \
+	" WHERE t.tenant_id = $1 AND t.deleted_at IS NULL"
+
+static const struct db_statement read_version = {VERSION(""), NULL};
+
+/*
+ * Of a distributed store each node has the versions, and a commit is seen on one a little earlier than on another. The
+ * node that is asked is that of the tenant's routes, because the statement names one of their tables: they are never
+ * older there than the version.
+ */
+static const struct db_statement read_beside_routes = {VERSION(""), NULL,
+    .citus = VERSION(" LEFT JOIN (SELECT 1 FROM subscriptions WHERE tenant_id = $1 LIMIT 1) AS routes ON true")};
 
 /* An UPDATE, because a row that is to be locked must be there. A tenant that is deleted gets none any more. */
 static const struct db_statement hold_version = {
@@ -90,12 +99,13 @@ routing_raise_all(struct db *db, struct error *err)
 	return db_query(db, &raise_versions, NULL, 0, NULL, err);
 }
 
-int
-routing_version(struct db *db, struct span tenant_id, struct tenant_version *found, struct error *err)
+static int
+read_by(struct db *db, const struct db_statement *statement, struct span tenant_id, struct tenant_version *found,
+    struct error *err)
 {
 	const struct db_param params[] = {db_text(tenant_id)};
 	struct db_rows *rows;
-	int rc = db_query(db, &read_version, params, 1, &rows, err);
+	int rc = db_query(db, statement, params, 1, &rows, err);
 
 	if (rc != 0)
 		return rc;
@@ -106,6 +116,20 @@ routing_version(struct db *db, struct span tenant_id, struct tenant_version *fou
 	}
 	db_rows_free(rows);
 	return 0;
+}
+
+int
+routing_version(struct db *db, struct span tenant_id, struct tenant_version *found, struct error *err)
+{
+	int rc = read_by(db, &read_beside_routes, tenant_id, found, err);
+
+	if (rc != 0 || found->there || !db_distributed(db))
+		return rc;
+	/* Events of a tenant that is not there are discarded. */
+	rc = read_by(db, &read_version, tenant_id, found, err);
+	return rc == 0 && found->there
+		   ? error_set(err, "a node of the distributed store does not have a new tenant yet")
+		   : rc;
 }
 
 int

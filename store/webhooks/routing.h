@@ -43,7 +43,7 @@ struct tenant_version {
 	int64_t events_from_ms; /* older events are of an earlier tenant of this id; 0: there was none */
 };
 
-/* A tenant's version, in *found. Returns as db_query(). */
+/* A tenant's version, in *found: routes that are read then are not older. Returns as db_query(). */
 int routing_version(struct db *db, struct span tenant_id, struct tenant_version *found, struct error *err);
 
 /*

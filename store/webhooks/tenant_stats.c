@@ -37,7 +37,7 @@ static const struct db_statement by_keys = {
     "SELECT set_config('enable_sort', 'off', true), set_config('enable_incremental_sort', 'off', true), "
     "set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true), "
     "set_config('jit', 'off', true)",
-    "SELECT 1"};
+    "SELECT 1", .citus = "SELECT hl_by_indexes()"};
 
 static int
 read_by_keys(struct db *db, const struct db_statement *statement, const struct db_param *params, size_t count,
@@ -77,12 +77,18 @@ run_if(struct db *db, const struct db_statement *finds, const struct db_statemen
 	"FROM tenants WHERE deleted_at IS NULL AND "                                                                   \
 	"(SELECT 1 FROM tenant_stats WHERE tenant_stats.tenant_id = tenants.tenant_id) IS NULL"
 
-static const struct db_statement find_new = {"SELECT tenant_id " WITHOUT_ROW " LIMIT 1", NULL};
-static const struct db_statement add_new = {
-    "INSERT INTO tenant_stats (tenant_id, queue_depth, in_flight, dlq_count, api_keys, event_count, endpoint_count, "
-    "subscription_count, delivery_count, counted_at) SELECT tenant_id, 0, 0, 0, 0, 0, 0, 0, 0, hl_now() " WITHOUT_ROW
-    " ON CONFLICT (tenant_id) DO NOTHING",
-    NULL};
+/* Rows of a distributed table are not looked up for each of what is not distributed. */
+#define CITUS_WITHOUT_ROW                                                                                              \
+	"FROM tenants WHERE deleted_at IS NULL AND tenants.tenant_id NOT IN (SELECT tenant_stats.tenant_id "           \
+	"FROM tenant_stats)"
+#define ADD_NEW(without_row)                                                                                           \
+	"INSERT INTO tenant_stats (tenant_id, queue_depth, in_flight, dlq_count, api_keys, event_count, "              \
+	"endpoint_count, subscription_count, delivery_count, counted_at) "                                             \
+	"SELECT tenant_id, 0, 0, 0, 0, 0, 0, 0, 0, hl_now() " without_row " ON CONFLICT (tenant_id) DO NOTHING"
+
+static const struct db_statement find_new = {
+    "SELECT tenant_id " WITHOUT_ROW " LIMIT 1", NULL, .citus = "SELECT tenant_id " CITUS_WITHOUT_ROW " LIMIT 1"};
+static const struct db_statement add_new = {ADD_NEW(WITHOUT_ROW), NULL, .citus = ADD_NEW(CITUS_WITHOUT_ROW)};
 
 /* A branch for each figure, which counts into its column and leaves the others 0, and one with what is known. */
 static const struct db_statement count_small = {
@@ -151,15 +157,22 @@ struct table {
 	struct db_statement find_none, put_none;
 };
 
+#define SLICE_OF(table, key, place)                                                                                    \
+	"FROM (SELECT tenant_id, " key " FROM " table " WHERE (tenant_id, " key ") > (" place ") "                     \
+	"ORDER BY tenant_id, " key " LIMIT $1) AS slice "
 #define COUNT_TO(table, column, key, place, last)                                                                      \
 	"SELECT tenant_id, count(*), "                                                                                 \
-	"(SELECT known." column " FROM tenant_stats AS known WHERE known.tenant_id = slice.tenant_id), max(" last ") " \
-	"FROM (SELECT tenant_id, " key " FROM " table " WHERE (tenant_id, " key ") > (" place ") "                     \
-	"ORDER BY tenant_id, " key " LIMIT $1) AS slice GROUP BY tenant_id ORDER BY tenant_id"
+	"(SELECT known." column " FROM tenant_stats AS known WHERE known.tenant_id = slice.tenant_id), max(" last      \
+	") " SLICE_OF(table, key, place) "GROUP BY tenant_id ORDER BY tenant_id"
+/* All of tenant_stats is fetched there, a row a tenant. */
+#define CITUS_COUNT(table, column, key, place, last)                                                                   \
+	"SELECT slice.tenant_id, count(*), max(known." column "), max((" last ") COLLATE \"C\") " SLICE_OF(            \
+	    table, key, place) "LEFT JOIN tenant_stats AS known ON known.tenant_id = slice.tenant_id "                 \
+			       "GROUP BY slice.tenant_id ORDER BY slice.tenant_id"
 #define COUNT(table, column, key, place, last)                                                                         \
 	{                                                                                                              \
 		COUNT_TO(table, column, key, place, "(" last ") COLLATE \"C\""),                                       \
-		    COUNT_TO(table, column, key, place, last)                                                          \
+		    COUNT_TO(table, column, key, place, last), .citus = CITUS_COUNT(table, column, key, place, last)   \
 	}
 #define PUT(column)                                                                                                    \
 	{                                                                                                              \

@@ -219,6 +219,8 @@ def hookline(request, started_hooklines, postgres_server, tmp_path_factory):
     postgres_server.start()
     if store not in started_hooklines:
         database = postgres_server.new_database() if store == "postgres" else None
+        if database and CITUS:
+            apply_webhooks(database)
         started_hooklines[store] = new_hookline(
             tmp_path_factory.mktemp("hookline"), store, database, HL_DEV_INBOX="true")
         started_hooklines[store].start()
@@ -233,6 +235,8 @@ def hookline(request, started_hooklines, postgres_server, tmp_path_factory):
 @pytest.fixture(scope="session")
 def webhooks_template(postgres_server):
     """Options of CREATE DATABASE for one that has all tables already: making them takes longer than most tests."""
+    if CITUS:
+        return ""
     postgres_server.start()
     template = postgres_server.new_database()
     apply_webhooks(template)
@@ -253,6 +257,8 @@ def make_hookline(request, tmp_path):
             server = request.getfixturevalue("postgres_server")
             server.start()
             databases.append(database := server.new_database(request.getfixturevalue("webhooks_template")))
+            if CITUS:
+                apply_webhooks(database)
         made.append(new_hookline(tmp_path, store, database, **options))
         return made[-1]
 

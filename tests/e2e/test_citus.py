@@ -89,10 +89,11 @@ def test_it_prepares_all_that_hooksd_uses(empty_store):
     made = asked[4:]
     assert sum(call.startswith("create_distributed_function ") for call in made) == functions
     for name in ("ensure_partitions(integer,date)", "create_monthly_partition(integer,integer)", "hooks_distribute(integer)",
-                 "ensure_partitions(regclass,integer,date)", "create_monthly_partition(regclass,integer,integer)"):
+                 "hooks_distribute_events(integer)", "ensure_partitions(regclass,integer,date)",
+                 "create_monthly_partition(regclass,integer,integer)"):
         # A worker lets everybody call what it is given.
         assert made[made.index(f"create_distributed_function {name}") + 1] == "REVOKE"
-    assert len(made) == functions + 5
+    assert len(made) == functions + 6
     assert empty_store.value(f"SHOW {CACHED}") == "2"
 
     again = distribute(empty_store, "32")

@@ -164,7 +164,8 @@ def test_an_upgrade_stays_in_its_schema(database):
 
 
 LAST_FUNCTION = {2: "drop_analytics_indexes(year int, month int)", 3: "hooks_distribute(shards int)",
-                 4: "drop_archived_partitions(parent regclass, months_to_keep int, confirm text)"}
+                 4: "drop_archived_partitions(parent regclass, months_to_keep int, confirm text)",
+                 5: "hooks_distribute_events(shards int)"}
 
 
 def test_a_migration_that_fails_leaves_the_old_version(old_store):

@@ -1,11 +1,13 @@
 """The webhooks' SQL: each statement names the tenant whose rows it touches, and nothing asks for what a distributed database refuses.
 
-The tables are read from schema/webhooks, the statements from the string literals of store/.
+The tables are read from schema/webhooks, the statements from the string literals of store/ and the functions of the schema.
 """
 
 import re
 import unittest
 
+from citus_rules import TOUCHES, problems
+from sql_texts import functions, texts
 from tree import ROOT, files
 
 SCHEMA = sorted((ROOT / "schema/webhooks/postgres").glob("[0-9]*.sql"))
@@ -30,7 +32,6 @@ OVER_TENANTS = {
     ("store/webhooks/inbox_rows.c", "token, message_id FROM inbox_messages WHERE hl_ms"): "upkeep removes the old rows of all tenants",
     ("store/webhooks/pause_rows.c", "FROM pauses ORDER BY"): "a courier delivers for all tenants",
     ("store/webhooks/cancelled_jobs.c", "WHERE cancelled_at >="): "a courier delivers for all tenants",
-    ("store/webhooks/fifo_heads.c", "FROM fifo_heads WHERE ordering_key"): "a node takes over what another one has sent for all tenants",
     ("store/webhooks/identity_rows.c", "AS some_jobs"): "a copy of the store holds the jobs of all tenants",
     ("store/webhooks/routing.c", "UPDATE routing_versions SET version = version + 1"): "a pause of all deliveries is one of each tenant",
     ("store/webhooks/removal.c", "state FROM endpoints WHERE deleted_at"): "upkeep finds what any tenant has deleted",
@@ -42,15 +43,18 @@ OVER_TENANTS = {
     ("store/webhooks/secret_rows.c", "GROUP BY 1"): "the master key is one for all tenants",
     ("store/webhooks/test_rows.c", "ORDER BY requested_at"): "a node makes the tests of all tenants that it was asked for",
     ("store/webhooks/tenants.c", "AS bigint) FROM tenant_stats"): "an administrator counts those of all tenants",
-    ("store/webhooks/tenant_stats.c", "UPDATE tenant_stats SET "): "upkeep counts for all tenants",
-    ("store/webhooks/tenant_stats.c", "SELECT tenant_id FROM tenant_stats"): "upkeep counts for all tenants",
     ("store/webhooks/tenants.c", "count(tenant_id)"): "how many tenants there are",
 }
 
-LITERALS = re.compile(r'(?:"(?:[^"\\\n]|\\.)*"|\b[A-Z][A-Z0-9_]{3,}\b|\s)*"(?:[^"\\\n]|\\.)*"')
-MACRO = re.compile(r'^[ \t]*#[ \t]*define[ \t]+([A-Z][A-Z0-9_]{3,})[ \t]((?:.*\\\n)*.*)$', re.MULTILINE)
-STATEMENT = re.compile(r"\b(SELECT|INSERT INTO|UPDATE \w+ SET|DELETE FROM|COPY \w+)\b")
-TOUCHES = re.compile(r"\b(?:FROM|JOIN|INTO|UPDATE|COPY|USING)\s+(?:ONLY\s+)?(\w+)")
+# Texts that Citus would not take, or not count: (file, part of the text) and the reason why they stay.
+NOT_FOR_CITUS = {
+    ("store/webhooks/idempotency.c", "INSERT INTO idempotency_keys"): "nobody counts the rows: a second statement finds the keys of others",
+    ("store/webhooks/attempt_rows.c", "INSERT INTO attempts"): "nobody counts the rows",
+    ("store/webhooks/requeue.c", "INSERT INTO dlq_events"): "nobody counts the rows",
+    ("store/webhooks/tenant_stats.c", "INSERT INTO tenant_stats"): "nobody counts the rows",
+    ("schema/webhooks/postgres/004_upkeep.sql", "SELECT FROM replays"): "migration 5 makes the function anew",
+}
+
 CONDITION = re.compile(r"\b(?:WHERE|ON|USING|HAVING)\b")
 
 
@@ -75,25 +79,10 @@ def wrong_in_schema(text):
             yield f"{table}: a unique key begins with {first}, not with tenant_id, by which the table is distributed"
 
 
-def statements(source):
-    """The SQL texts of a C source: neighbouring string literals as one, macros of the same file filled in."""
-    source = re.sub(r"/\*.*?\*/", " ", source, flags=re.DOTALL)
-    macros = {name: body.replace("\\\n", " ") for name, body in MACRO.findall(source)}
-
-    def text_of(run, depth=0):
-        parts = []
-        for literal, name in re.findall(r'"((?:[^"\\\n]|\\.)*)"|\b([A-Z][A-Z0-9_]{3,})\b', run):
-            parts.append(text_of(macros.get(name, ""), depth + 1) if name and depth < 4 else literal)
-        return "".join(parts)
-
-    without_macros = MACRO.sub(" ", re.sub(r'^[ \t]*#[ \t]*include.*', " ", source, flags=re.MULTILINE))
-    texts = [text_of(run) for run in LITERALS.findall(without_macros)]
-    return [text for text in texts if STATEMENT.search(text)]
-
-
-def wrong_in_statement(sql, tables_with_tenant):
-    """What is wrong with one text, as sentences."""
-    touched = [name for name in TOUCHES.findall(sql) if name in tables_with_tenant]
+def nameless(sql, tables_with_tenant):
+    """Whether a text touches a table with tenants without naming the tenant, as a sentence."""
+    told = re.search(r"\bINSERT INTO \w+ \([^)]*\btenant_id\b[^)]*\) SELECT\b", sql)
+    touched = [name for name in TOUCHES.findall(sql.replace(told[0], "SELECT") if told else sql) if name in tables_with_tenant]
     if not touched:
         return
     condition = CONDITION.search(sql)
@@ -101,18 +90,12 @@ def wrong_in_statement(sql, tables_with_tenant):
     inserts_only = sql.startswith(("INSERT", "COPY")) and not re.search(r"\bSELECT\b", sql)
     if "tenant_id" not in sql if inserts_only else len(re.findall(r"\btenant_id\b", tail)) < len(touched):
         yield f"touches {', '.join(touched)} without naming the tenant_id of each"
-    distributed = [name for name in touched if name not in ON_ALL_NODES]
-    if not distributed:
-        return
-    if re.search(r"\bFOR (NO KEY )?(UPDATE|SHARE|KEY SHARE)\b", sql) and not re.search(r"\btenant_id = \$\d", sql):
-        yield f"locks rows of {', '.join(distributed)} of more than one tenant: lock within one"
-    if re.search(r"\bSET\b[^;]*\btenant_id =", re.split(r"\bWHERE\b", sql)[0]):
-        yield "changes tenant_id, by which the table is distributed"
-    conflict = re.search(r"\bON CONFLICT\b.*\bDO UPDATE\b(.*)", sql)
-    if conflict and re.search(r"\b(now|hl_now|clock_timestamp|random)\(", conflict[1]):
-        yield "calls a function in ON CONFLICT DO UPDATE: pass what it returns as a parameter"
-    if re.search(r"\b(clock_timestamp|random)\(", sql) and re.match(r"\s*(UPDATE|DELETE)", sql):
-        yield "calls a volatile function in a change: pass what it returns as a parameter"
+
+
+def distribution(schema):
+    """The lists of tables of hooks_distribute(), as the newest migration has them: on all nodes, by tenant."""
+    return [re.findall(r"\w+", re.findall(rf"CREATE (?:OR REPLACE )?FUNCTION hl_tables_{name}\(\).*?'\{{([^}}]*)\}}'", schema, re.DOTALL)[-1])
+            for name in ("on_all_nodes", "by_tenant")]
 
 
 class Sql(unittest.TestCase):
@@ -128,24 +111,43 @@ class Sql(unittest.TestCase):
     def test_the_schema_can_be_distributed(self):
         self.assertEqual([], list(wrong_in_schema(self.schema)))
 
-    def test_every_statement_names_its_tenant(self):
-        wrong, unused, seen = [], set(OVER_TENANTS), 0
+    def test_hooks_distribute_knows_every_table(self):
+        on_all_nodes, by_tenant = distribution(self.schema)
+        self.assertEqual(sorted(ON_ALL_NODES), sorted(on_all_nodes))
+        self.assertEqual(sorted(set(tables(self.schema)) - ON_ALL_NODES), sorted(by_tenant))
+
+    def texts(self):
         for path in files(".c", ".h", directories=["store"]):
-            for sql in statements((ROOT / path).read_text()):
-                seen += 1
-                for problem in wrong_in_statement(sql, self.tenanted):
-                    excused = {key for key in OVER_TENANTS if key[0] == str(path) and key[1] in sql}
-                    unused -= excused
-                    if not excused or "without naming" not in problem:
-                        wrong.append(f"{path}: {sql[:100]}: {problem}")
+            for text in texts((ROOT / path).read_text()):
+                yield str(path), text
+        for path in SCHEMA:
+            for text in functions(path.read_text()):
+                yield str(path.relative_to(ROOT)), text
+
+    def check(self, rule, exceptions, least):
+        """rule(text): what is wrong, as sentences."""
+        wrong, unused, seen = [], set(exceptions), 0
+        for path, text in self.texts():
+            seen += 1
+            excused = {key for key in exceptions if key[0] == path and key[1] in text.sql}
+            found = list(rule(text))
+            unused -= excused if found else set()
+            wrong += [f"{path}: {text.sql[:100]}: {problem}" for problem in found if not excused]
         self.assertEqual([], wrong)
         self.assertEqual(set(), unused, "an exception without its statement")
-        self.assertGreater(seen, 10)
+        self.assertGreater(seen, least)
+
+    def test_every_statement_names_its_tenant(self):
+        self.check(lambda text: nameless(text.sql, self.tenanted), OVER_TENANTS, 150)
+
+    def test_citus_takes_every_statement(self):
+        distributed = set(distribution(self.schema)[1])
+        self.check(lambda text: problems(text.sql, distributed, ON_ALL_NODES) if text.runs_on in ("postgres", "citus") else [], NOT_FOR_CITUS, 150)
 
 
 class Rules(unittest.TestCase):
-    def wrong(self, sql):
-        return " ".join(wrong_in_statement(sql, {"jobs", "endpoints", "api_keys"}))
+    def nameless(self, sql):
+        return " ".join(nameless(sql, {"jobs", "endpoints", "api_keys"}))
 
     def test_a_statement_of_one_tenant_is_fine(self):
         for sql in (
@@ -156,23 +158,17 @@ class Rules(unittest.TestCase):
             "DELETE FROM jobs USING unnest($1, $2) AS k (t, id) WHERE jobs.tenant_id = k.t AND job_id = k.id",
             "SELECT 1 FROM jobs WHERE tenant_id = $1 FOR UPDATE SKIP LOCKED", "UPDATE changes SET version = version + 1",
         ):
-            self.assertEqual("", self.wrong(sql), sql)
+            self.assertEqual("", self.nameless(sql) + " ".join(problems(sql, {"jobs", "endpoints"})), sql)
 
     def test_a_tenant_that_is_read_is_no_condition(self):
-        self.assertIn("without naming", self.wrong("SELECT tenant_id FROM endpoints WHERE endpoint_id = $1"))
-        self.assertIn("without naming", self.wrong("SELECT tenant_id, count(*) FROM jobs"))
+        self.assertIn("without naming", self.nameless("SELECT tenant_id FROM endpoints WHERE endpoint_id = $1"))
+        self.assertIn("without naming", self.nameless("SELECT tenant_id, count(*) FROM jobs"))
 
     def test_each_joined_table_wants_its_tenant(self):
-        self.assertIn("without naming", self.wrong("SELECT 1 FROM jobs JOIN endpoints USING (endpoint_id) WHERE tenant_id = $1"))
+        self.assertIn("without naming", self.nameless("SELECT 1 FROM jobs JOIN endpoints USING (endpoint_id) WHERE tenant_id = $1"))
 
     def test_an_insert_without_tenant_is_found(self):
-        self.assertIn("without naming", self.wrong("INSERT INTO endpoints (url) VALUES ($1)"))
-
-    def test_what_a_distributed_database_refuses_is_found(self):
-        self.assertIn("locks", self.wrong("SELECT 1 FROM jobs WHERE tenant_id = ANY ($1) FOR UPDATE"))
-        self.assertIn("changes tenant_id", self.wrong("UPDATE jobs SET tenant_id = $1 WHERE tenant_id = $2"))
-        self.assertIn("ON CONFLICT", self.wrong("INSERT INTO jobs (tenant_id) VALUES ($1) ON CONFLICT (tenant_id) DO UPDATE SET a = now()"))
-        self.assertIn("volatile", self.wrong("UPDATE jobs SET due = now() + random() WHERE tenant_id = $1"))
+        self.assertIn("without naming", self.nameless("INSERT INTO endpoints (url) VALUES ($1)"))
 
     def test_schemas_that_cannot_be_distributed_are_found(self):
         begin = "CREATE TABLE jobs (\n\ttenant_id text NOT NULL,\n\tjob_id uuid NOT NULL"
@@ -184,9 +180,85 @@ class Rules(unittest.TestCase):
             self.assertIn(problem, " ".join(wrong_in_schema(text)), text)
         self.assertEqual([], list(wrong_in_schema(begin + ",\n\tPRIMARY KEY (tenant_id, job_id)\n);")))
 
+
+GIVEN = "unnest($1::text[], $2::uuid[]) AS given (tenant_id, id)"
+OF_GIVEN = "jobs.tenant_id = given.tenant_id AND jobs.job_id = given.id"
+
+
+class CitusRules(unittest.TestCase):
+    def problems(self, sql):
+        return " ".join(problems(sql, {"jobs", "events"}, {"tenants"}))
+
+    def test_each_rule_finds_what_breaks_it(self):
+        for expected, sql in (
+            ("joins hook_events", "SELECT 1 FROM jobs JOIN hook_events ON hook_events.event_id = jobs.event_id WHERE tenant_id = $1"),
+            ("no column", "SELECT EXISTS (SELECT FROM jobs WHERE tenant_id = $1)"),
+            ("MERGE", "MERGE INTO jobs USING events ON jobs.tenant_id = events.tenant_id WHEN MATCHED THEN DELETE"),
+            ("advisory lock", "SELECT pg_advisory_xact_lock(1) FROM jobs WHERE tenant_id = $1"),
+            ("shares", "SELECT 1 FROM tenants WHERE tenant_id = $1 FOR KEY SHARE"),
+            ("locks", "SELECT 1 FROM jobs WHERE tenant_id = ANY ($1) FOR UPDATE"),
+            ("locks", "SELECT EXISTS (SELECT 1 FROM events WHERE events.tenant_id = jobs.tenant_id) FROM jobs WHERE tenant_id = $1 FOR UPDATE OF jobs"),
+            ("changes rows of one tenant", "DELETE FROM events WHERE tenant_id = $1 AND event_id NOT IN (SELECT event_id FROM jobs"
+             " WHERE jobs.tenant_id = events.tenant_id)"),
+            ("changes tenant_id", "UPDATE jobs SET tenant_id = $1 WHERE tenant_id = $2"),
+            ("ON CONFLICT", "INSERT INTO jobs (tenant_id) VALUES ($1) ON CONFLICT (tenant_id) DO UPDATE SET a = hl_now()"),
+            ("ON CONFLICT", "INSERT INTO jobs (tenant_id) VALUES ($1) ON CONFLICT (tenant_id) DO UPDATE SET a = random()"),
+            ("volatile", "UPDATE jobs SET due = now() + random() WHERE tenant_id = $1"),
+            ("volatile", f"INSERT INTO jobs SELECT given.tenant_id, gen_random_uuid() FROM {GIVEN}"),
+            ("CASE or COALESCE", "UPDATE jobs SET due = COALESCE(hl_time(hl_ms(hl_now()) + $2), due) WHERE tenant_id = $1"),
+            ("CASE or COALESCE", "UPDATE jobs SET due = CASE WHEN $2 = 1 THEN now() END WHERE tenant_id = $1"),
+            ("returns", "UPDATE jobs SET n = 1 WHERE tenant_id = $1 RETURNING hl_ms(hl_now())"),
+            ("returns", "DELETE FROM jobs WHERE tenant_id = $1 RETURNING EXTRACT(epoch FROM created_at)"),
+            ("counted", f"INSERT INTO jobs SELECT * FROM {GIVEN} ON CONFLICT DO NOTHING"),
+            ("recursive", "WITH RECURSIVE t AS (SELECT tenant_id FROM jobs UNION ALL SELECT tenant_id FROM t) SELECT * FROM t"),
+            ("outer join", f"SELECT 1 FROM {GIVEN} LEFT JOIN jobs ON {OF_GIVEN}"),
+            ("outer join", "SELECT 1 FROM tenants LEFT JOIN jobs ON jobs.tenant_id = tenants.tenant_id"),
+            ("join them", f"SELECT (SELECT n FROM jobs WHERE {OF_GIVEN}) FROM {GIVEN}"),
+            ("join them", "SELECT (SELECT n FROM events WHERE events.tenant_id = slice.tenant_id) FROM (SELECT tenant_id FROM jobs"
+             " WHERE (tenant_id, job_id) > ($1, $2) LIMIT $3) AS slice"),
+            ("join them", "SELECT 1 FROM tenants WHERE EXISTS (SELECT 1 FROM jobs WHERE jobs.tenant_id = tenants.tenant_id)"),
+        ):
+            self.assertIn(expected, self.problems(sql), sql)
+
+    def test_what_citus_takes_is_no_problem(self):
+        for sql in (
+            f"INSERT INTO jobs SELECT * FROM {GIVEN} ON CONFLICT DO NOTHING RETURNING 1",
+            f"UPDATE jobs SET due = COALESCE(hl_time(given.now), jobs.due) FROM (SELECT *, hl_ms(hl_now()) FROM {GIVEN}) AS given WHERE {OF_GIVEN}",
+            "UPDATE jobs SET due = hl_time(hl_ms(hl_now()) + $2) WHERE tenant_id = $1 RETURNING hl_ms(due)",
+            "UPDATE jobs SET due = CASE WHEN n IS NULL THEN (SELECT hl_time(hl_ms(hl_now()) + $2)) END WHERE tenant_id = $1",
+            "SELECT (SELECT 1 FROM events WHERE events.tenant_id = jobs.tenant_id LIMIT 1) FROM jobs WHERE (tenant_id, job_id) > ($1, $2)",
+            "SELECT 1 FROM jobs LEFT JOIN events ON events.tenant_id = jobs.tenant_id",
+            "SELECT 1 FROM tenants t LEFT JOIN jobs s ON s.tenant_id = t.tenant_id WHERE t.tenant_id = $1",
+            f"WITH jobs AS (SELECT jobs.* FROM {GIVEN} JOIN jobs ON {OF_GIVEN}) SELECT 1 FROM {GIVEN} LEFT JOIN jobs ON {OF_GIVEN}",
+            "SELECT 1 FROM tenants WHERE EXISTS (SELECT 1 FROM pauses WHERE pauses.tenant_id = tenants.tenant_id)",
+            "SELECT 1 FROM tenants WHERE tenant_id = $1 FOR NO KEY UPDATE", "SELECT 1 FROM jobs WHERE tenant_id = $1 FOR SHARE",
+        ):
+            self.assertEqual("", self.problems(sql), sql)
+
+
+class Texts(unittest.TestCase):
     def test_literals_and_macros_of_one_statement_are_one_text(self):
-        source = '#define COLUMNS "a, " \\\n\t"b "\nstatic const char sql[] = "SELECT " COLUMNS /* "no" */\n\t"FROM jobs";\nlog("SELECT nothing");'
-        self.assertEqual(["SELECT a, b FROM jobs", "SELECT nothing"], statements(source))
+        source = '''
+            #define COLUMNS "a, " \\
+                "b "
+            #define OF(table, end) "FROM " table end
+            static const char sql[] = "SELECT " COLUMNS /* "no" */
+                OF("jobs", " WHERE x = '{\\"'");
+            log("SELECT nothing");
+            '''
+        self.assertEqual(["SELECT a, b FROM jobs WHERE x = '{\\\"'", "SELECT nothing"], [text.sql for text in texts(source)])
+
+    def test_each_text_knows_where_it_runs(self):
+        source = '''
+            static const struct db_statement both = {"SELECT 1"}, two = {"SELECT 2", "SELECT 3"},
+                three[] = {{"SELECT 4", NULL, .citus = "SELECT 5"}, {.postgres = "SELECT 6", .sqlite = "SELECT 7", .citus = "SELECT " "8"}};
+            '''
+        self.assertEqual(["postgres", "postgres", "sqlite", "plain", "citus", "plain", "sqlite", "citus"],
+                         [text.runs_on for text in texts(source)])
+
+    def test_the_bodies_of_functions_are_statements(self):
+        schema = "CREATE FUNCTION f() RETURNS void\n\tLANGUAGE plpgsql\nAS $$\nBEGIN\n\t-- no;\n\tDELETE FROM jobs\n\t\tWHERE true;\nEND\n$$;"
+        self.assertEqual(["BEGIN DELETE FROM jobs WHERE true"], [text.sql for text in functions(schema)])
 
 
 if __name__ == "__main__":

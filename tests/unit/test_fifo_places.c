@@ -125,7 +125,7 @@ publish(int64_t node_id)
 		memcpy(all[k].endpoint_id, endpoint_id(k + 1), 16);
 	memcpy(((struct record *)(uintptr_t)item.record)->event_id, event_id((uint32_t)node_id), 16);
 	must(db_begin(jobs_db, &err));
-	must(jobs_add(jobs_db, &group, &err));
+	must(jobs_add(jobs_db, &group, db_load, &err));
 	must_commit(jobs_db);
 	free((struct record *)(uintptr_t)item.record);
 }

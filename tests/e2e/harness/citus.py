@@ -13,6 +13,14 @@ from harness.postgres import Database
 STAND_IN = Path(__file__).with_name("citus_stand_in.sql")
 
 
+# hooksd looks for the extension by its name, and asks its catalog whether jobs is distributed.
+LOOKS_DISTRIBUTED = """
+SET allow_system_table_mods = on;
+UPDATE pg_extension SET extname = 'citus' WHERE extname = 'plpgsql';
+CREATE VIEW pg_catalog.pg_dist_partition AS SELECT oid::regclass AS logicalrelid FROM pg_class WHERE relname = 'jobs'
+"""
+
+
 class Cluster:
     """
     Has what the tests ask of a PostgresServer. A new database is made on all nodes and holds the schema already,

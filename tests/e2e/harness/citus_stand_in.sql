@@ -8,7 +8,9 @@ GRANT USAGE ON SCHEMA citus TO PUBLIC;
 CREATE TYPE citus.distribution_type AS ENUM ('hash', 'range', 'append');
 CREATE TABLE citus.calls (number serial, call text);
 
-CREATE TABLE pg_catalog.pg_dist_partition (logicalrelid regclass NOT NULL);
+CREATE TABLE pg_catalog.pg_dist_partition (logicalrelid regclass NOT NULL, colocationid int NOT NULL);
+CREATE SEQUENCE citus.colocations;
+GRANT USAGE ON SEQUENCE citus.colocations TO PUBLIC;
 CREATE TABLE pg_catalog.pg_dist_shard (logicalrelid regclass NOT NULL, shardid bigserial);
 GRANT SELECT ON pg_catalog.pg_dist_partition, pg_catalog.pg_dist_shard TO PUBLIC;
 
@@ -18,7 +20,7 @@ AS $$
 	INSERT INTO citus.calls (call) VALUES (call)
 $$;
 
-CREATE FUNCTION citus.add(relation regclass, shards int) RETURNS void
+CREATE FUNCTION citus.add(relation regclass, shards int, colocation bigint DEFAULT 0) RETURNS void
 	LANGUAGE plpgsql SECURITY DEFINER
 AS $$
 DECLARE
@@ -28,7 +30,7 @@ BEGIN
 		IF EXISTS (SELECT FROM pg_dist_partition WHERE logicalrelid = part) THEN
 			RAISE EXCEPTION 'table "%" is already distributed', part USING ERRCODE = 'invalid_table_definition';
 		END IF;
-		INSERT INTO pg_dist_partition VALUES (part);
+		INSERT INTO pg_dist_partition VALUES (part, colocation);
 		INSERT INTO pg_dist_shard (logicalrelid) SELECT part FROM generate_series(1, shards);
 	END LOOP;
 END
@@ -41,12 +43,14 @@ CREATE FUNCTION pg_catalog.create_distributed_table(table_name regclass, distrib
 AS $$
 DECLARE
 	rows bigint;
+	colocation bigint := nextval('citus.colocations');
 BEGIN
 	EXECUTE format('SELECT count(*) FROM %s', table_name) INTO rows;
-	IF colocate_with <> 'default' THEN
+	IF colocate_with NOT IN ('default', 'none') THEN
 		shard_count := (SELECT count(*) FROM pg_dist_shard WHERE logicalrelid = colocate_with::regclass);
+		colocation := (SELECT colocationid FROM pg_dist_partition WHERE logicalrelid = colocate_with::regclass);
 	END IF;
-	PERFORM citus.add(table_name, shard_count);
+	PERFORM citus.add(table_name, shard_count, colocation);
 	PERFORM citus.note(format('create_distributed_table %s by %s with %s, %s shards, %s rows',
 		table_name, distribution_column, colocate_with, shard_count, rows));
 END

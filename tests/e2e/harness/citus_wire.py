@@ -16,7 +16,7 @@ from harness.proxy import DOWN, UP, Proxy
 
 NAMES = b"stcdn"  # fields of an error: schema, table, column, data type, constraint
 EMPTY_COPY = 21  # bytes: header and trailer
-ROWS_OF = re.compile(rb"^(COPY|INSERT INTO) hook_events \(|; (COPY) hook_events \(")
+ROWS_OF = re.compile(rb"^(COPY) (?:hook_events|events|jobs|attempts) \(|^(INSERT INTO) (?:hook_)?events \(|; (COPY) hook_events \(")
 ASKS_WORKERS = re.compile(rb"^SELECT 1 FROM hook_events ")
 
 
@@ -89,7 +89,7 @@ class CitusProxy(Proxy):
         if kind in b"QP":
             sql = body.split(b"\0")[0 if kind == b"Q" else 1]
             found = ROWS_OF.search(sql)
-            talk.statement = found and (found[1] or found[2]).split()[0]
+            talk.statement = found and next(filter(None, found.groups())).split()[0]
             talk.counts_given = talk.statement == b"INSERT" and b" RETURNING " not in sql
             talk.copied, talk.failing = 0, False
             if self.worker_away and ASKS_WORKERS.match(sql):
@@ -112,7 +112,7 @@ class CitusProxy(Proxy):
             fields = fields_of(body)
             if talk.failing:
                 fields |= {b"C": b"08006", b"M": b"connection to the remote node worker-1:5432 failed"}
-            elif talk.statement and fields[b"C"].startswith(b"23"):
+            elif talk.statement and fields[b"C"].startswith((b"23", b"53")):
                 if talk.statement == b"COPY":
                     fields[b"C"] = b"XX000"
                 for name in NAMES:

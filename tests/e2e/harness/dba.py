@@ -100,8 +100,10 @@ def partitions(database):
 
 
 def apply_webhooks(database):
-    """The hook events' migrations and then the webhooks', by psql, as the user of database.url."""
+    """The hook events' migrations and then the webhooks', by psql, as the user of database.url; with Citus, distributed."""
     apply_schema(database)
     for path in WEBHOOKS["postgres"]:
         result = database.psql("-f", path)
         assert result.returncode == 0, result.stderr
+    if database.server.distributes:
+        database.query("SELECT hooks_distribute(4)")
