@@ -134,6 +134,30 @@ def test_without_autovacuum_what_is_gone_is_passed_once(queue):
     assert queue.walk() < walk + gone / 20
 
 
+def test_the_place_of_a_job_costs_a_page_for_many_places_that_were_taken_since(postgres):
+    """The one row of an order is changed by each transaction that stores a job for it."""
+    database, count = postgres.new_database(), 2000
+    apply_webhooks(database)
+    claim = statement("fifo_heads", "claim_all", "ARRAY['acme']", f"ARRAY['{1:032x}'::uuid]", "ARRAY[1]::bigint[]", "ARRAY[1]::int[]")
+
+    def pages():
+        [[plan]] = connection.execute(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {claim}").fetchone()
+        return plan["Plan"]["Shared Hit Blocks"] + plan["Plan"]["Shared Read Blocks"]
+
+    with database.server.connect(database.name) as connection, database.server.connect(database.name) as session:
+        connection.execute(claim)
+        fresh = pages()
+        session.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
+        session.execute("SELECT count(*) FROM fifo_heads")
+        for _ in range(count):
+            connection.execute(claim, prepare=True)
+        assert pages() < fresh + count / 50
+        session.execute("ROLLBACK")
+        pages()  # passes them, and marks them
+        assert pages() < fresh + 10
+    database.drop()
+
+
 def test_a_job_that_is_delivered_costs_an_insert_and_a_delete_however_old_a_snapshot_is(make_hookline, receiver):
     hookline = make_hookline("postgres", STORAGE_TYPE="jsonl", HL_PUBLISHERS=1, HL_COURIERS=1).start()
     hookline.query("ALTER TABLE jobs SET (autovacuum_enabled = off)")
