@@ -104,13 +104,13 @@ def test_each_ordering_key_is_an_order_by_itself(hookline, tenant, endpoints, re
         return Answer(500 if json.loads(arrival.body)["event"]["ordering_key"] == "a" and not failing.is_set() else 200)
 
     receiver.answers["/in"] = answer
-    endpoints.add("/in", fifo=True, ordering="key", retry_schedule=["1s", "1s", "1s", "1s"])
+    endpoints.add("/in", fifo=True, ordering="key", retry_schedule=["2s"] * 15)
     for n in range(10):
         publish(tenant, n, ordering_key="a")
         publish(tenant, n, ordering_key="b")
     wait_until(lambda: waiting(hookline, tenant) == 10, "all of the other key to arrive")
     failing.set()
-    wait_until(lambda: waiting(hookline, tenant) == 0, "the rest to arrive")
+    wait_until(lambda: waiting(hookline, tenant) == 0, "the rest to arrive", 60)
     by_key = {key: [n for arrival, n in zip(receiver.arrivals, numbers_of(receiver.arrivals))
                     if json.loads(arrival.body)["event"]["ordering_key"] == key and arrival.answer.delivers] for key in "ab"}
     assert by_key == {"a": list(range(10)), "b": list(range(10))}
