@@ -79,13 +79,13 @@ fifo_leaves(const struct fifo *fifo, const struct record *record)
 }
 
 bool
-fifo_takes(const struct fifo *fifo, const struct fifo_lane *lane, int64_t now_us)
+fifo_takes(const struct fifo *fifo, const struct fifo_lane *lane, bool roomy, int64_t now_us)
 {
 	const struct job *last = TAILQ_LAST(&lane->jobs, job_list);
 
 	if (last == NULL)
 		return true;
-	if (fifo->by_key && lane->count >= FIFO_KEY_JOBS_MOST)
+	if (fifo->by_key && !roomy && lane->count >= FIFO_KEY_JOBS)
 		return false;
 	return last->state == JOB_IN_FLIGHT ||
 	       (last->state == JOB_WAITING && !last->uncommitted && last->due.at <= now_us);

@@ -18,8 +18,8 @@
 #include "courier/transform_cache.h"
 #include "event/record.h"
 
-/* An order of a key has so many jobs in memory at most: no key keeps the others out. */
-#define FIFO_KEY_JOBS_MOST 32u
+/* An order of a key has more jobs in memory only while there is much room: no key keeps the others out. */
+#define FIFO_KEY_JOBS 32u
 /* Of so many orders it is known where they stand; an endpoint with more that wait goes on when some have ended. */
 #define FIFO_LANES_MOST 10000u
 
@@ -58,8 +58,11 @@ struct fifo_lane *fifo_lane(struct fifo *fifo, const struct record *record);
 /* Whether rows of the event's order are left out: they are read when there is a use for them. */
 bool fifo_leaves(const struct fifo *fifo, const struct record *record);
 
-/* Whether the lane takes another job: not while its last one is due later, or waits for a commit. */
-bool fifo_takes(const struct fifo *fifo, const struct fifo_lane *lane, int64_t now_us);
+/*
+ * Whether the lane takes another job: not while its last one is due later, or waits for a commit. roomy: half of the
+ * endpoint's share of memory is free.
+ */
+bool fifo_takes(const struct fifo *fifo, const struct fifo_lane *lane, bool roomy, int64_t now_us);
 
 /* The lane of that key, for an order that is stopped; without by_key all orders are one. Never NULL. */
 struct fifo_lane *fifo_of_key(struct fifo *fifo, struct span ordering_key);

@@ -131,7 +131,7 @@ pass_turn(struct jobs *jobs, struct job *job)
 	const struct fifo_lane *lane = job->lane;
 
 	job_end_turn(jobs, job);
-	if (lane->left && lane->count <= FIFO_KEY_JOBS_MOST / 2)
+	if (lane->left && lane->count <= FIFO_KEY_JOBS / 2)
 		look_leave(jobs->look, job->queue, jobs->look->now_us);
 }
 

@@ -102,7 +102,8 @@ take_row(struct jobs *jobs, struct queue *queue, const struct page_row *row, int
 			look_leave(jobs->look, queue, now_us + LOOK_STOPPED_US);
 			return ROW_STUCK;
 		}
-		if (facts.lane->left || !fifo_takes(&queue->fifo, facts.lane, now_us))
+		/* Each key that has left rows costs a round over all of them. */
+		if (facts.lane->left || !fifo_takes(&queue->fifo, facts.lane, jobs_half_is_free(jobs, queue), now_us))
 			return leave_row(queue, facts.lane);
 	}
 	if (row->due_us - now_us > LOOK_AHEAD_US) {

@@ -303,8 +303,14 @@ retry_suspects(struct publish_batch *b, struct error *err)
 		return blame_store(b, count, err);
 	for (uint32_t i = 0; i < count; i++) {
 		publish_route_none(&b->gather);
-		if (publish_route(&b->gather, b->db, &b->suspects[i], 1, router_find, err) != 0 ||
-		    store_items(b, &b->suspects[i], 1, false, err) < 0)
+		if (publish_route(&b->gather, b->db, &b->suspects[i], 1, router_find, err) != 0)
+			return -1;
+
+		int rc = store_items(b, &b->suspects[i], 1, false, err);
+
+		if (rc == PUBLISH_WAITS)
+			rc = set_aside(b, b->suspects[i], err);
+		if (rc < 0)
 			return -1;
 	}
 	return 0;

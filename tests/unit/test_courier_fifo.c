@@ -158,6 +158,32 @@ test_keys_do_not_wait_for_each_other(void **state)
 }
 
 static void
+test_a_key_with_many_jobs_costs_few_rounds_over_all_rows(void **state)
+{
+	scene.endpoints[0].by_key = true;
+	for (int i = 0; i < 300; i++)
+		(void)scene_store_key(0, 'a');
+	store_tell_rows(&scene.endpoints[0]);
+	scene_settle();
+	while (scene.order_count > 0)
+		answer(200);
+	assert_int_equal(scene.begun, 300);
+	assert_true(scene.pages < 3 * 300 / MODEL_PAGE_ROWS);
+}
+
+static void
+test_a_key_with_large_jobs_leaves_room_for_the_others(void **state)
+{
+	scene.endpoints[0].by_key = true;
+	for (int i = 0; i < 100; i++)
+		(void)scene_row_of_key(0, 40000, fake_now_us, 'a');
+	(void)scene_store_key(0, 'b');
+	store_tell_rows(&scene.endpoints[0]);
+	scene_settle();
+	assert_int_equal(scene.order_count, 2);
+}
+
+static void
 test_as_many_keys_as_may_be_in_flight_are_sent_at_the_same_time(void **state)
 {
 	scene.endpoints[0].by_key = true;
@@ -337,6 +363,8 @@ main(void)
 	    FIFO_TEST(
 		test_an_order_that_was_stopped_stays_so_for_the_next_courier_and_goes_on_when_its_dead_letter_goes),
 	    FIFO_TEST(test_keys_do_not_wait_for_each_other),
+	    FIFO_TEST(test_a_key_with_many_jobs_costs_few_rounds_over_all_rows),
+	    FIFO_TEST(test_a_key_with_large_jobs_leaves_room_for_the_others),
 	    FIFO_TEST(test_as_many_keys_as_may_be_in_flight_are_sent_at_the_same_time),
 	    FIFO_TEST(test_a_stopped_key_does_not_stop_the_others),
 	    FIFO_TEST(test_the_order_holds_over_the_death_of_a_courier),

@@ -77,6 +77,29 @@ test_events_in_order_are_stored_with_no_other_tenants(void **state)
 	assert_int_equal(outcomes[1].result, PUBLISH_STORED);
 }
 
+/* The store refuses it among others and by itself, as it would refuse an event that a trigger does not like. */
+static void
+test_an_event_whose_order_is_locked_when_it_is_tried_again_stays_spooled(void **state)
+{
+	const struct published_event events[] = {{.number = 1, .topic = "a.b"}, {.number = 2, .topic = "b"}};
+	struct sink_result result;
+
+	if (db_config.hl_store != HL_STORE_POSTGRES)
+		skip(); /* one writer at a time */
+	change("UPDATE endpoints SET fifo = TRUE WHERE tenant_id = $1 AND endpoint_id = "
+	       "'0190f5fe-0000-7000-8000-000000000001'");
+	run_alone("CREATE SEQUENCE refusals");
+	run_alone("CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+		  "IF nextval('refusals') <= 2 THEN RAISE 'not this one'; END IF; "
+		  "RAISE 'locked' USING ERRCODE = 'lock_not_available'; END $$");
+	run_alone("CREATE TRIGGER refuse BEFORE INSERT ON fifo_heads FOR EACH ROW EXECUTE FUNCTION refuse()");
+	assert_true(publish(events, 2, NULL, &result) < 0);
+	run_alone("DROP TRIGGER refuse ON fifo_heads");
+	run_alone("DROP FUNCTION refuse()");
+	run_alone("DROP SEQUENCE refusals");
+	assert_string_equal(publish_all(events, 2, NULL), "1 stored 1 duplicates 0 dead 0 discarded");
+}
+
 #define TEST(test) cmocka_unit_test_setup_teardown(test, new_tenant, close_sink)
 
 int
@@ -86,6 +109,7 @@ main(void)
 	    TEST(test_jobs_have_places_and_are_handed_over),
 	    TEST(test_jobs_that_another_node_sends_have_its_number_and_are_not_handed_over),
 	    TEST(test_events_in_order_are_stored_with_no_other_tenants),
+	    TEST(test_an_event_whose_order_is_locked_when_it_is_tried_again_stays_spooled),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);
