@@ -54,6 +54,10 @@ tell(const struct failure *failure, struct attempt_result *result)
 	case CURLE_GOT_NOTHING:
 		(void)snprintf(result->error, sizeof result->error, "%s closed the connection without a reply", host);
 		break;
+	case CURLE_OK:
+		(void)snprintf(
+		    result->error, sizeof result->error, "%s closed the connection within the head of its reply", host);
+		break;
 	case CURLE_SEND_ERROR:
 	case CURLE_RECV_ERROR:
 	case CURLE_PARTIAL_FILE:

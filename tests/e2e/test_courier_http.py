@@ -145,9 +145,10 @@ def test_a_head_that_trickles_is_no_reply(driver):
 
 
 def test_a_receiver_that_closes_fails_before_its_head_is_complete_and_not_afterwards(driver):
-    for chunk in [b"", b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n"]:
+    for chunk, words in [(b"", "without a reply"), (b"HTTP/1.1 200 OK\r\n", "within the head of its reply"),
+                         (b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n", "was lost")]:
         result = answers(driver, chunk)
-        assert result["end"] == "failed" and result["error"], chunk
+        assert result["end"] == "failed" and words in result["error"], chunk
     for chunk in [b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n0123456789", b"HTTP/1.1 200 OK\r\n\r\n0123456789",
                   b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nfff\r\n0123456789",
                   b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
