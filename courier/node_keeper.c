@@ -35,6 +35,8 @@ struct node_keeper {
 	int64_t beat_us; /* steady: the next heartbeat */
 	int64_t not_before_us; /* steady: no heartbeat */
 	int64_t told_version; /* what the row has as seen_version */
+	int64_t beaten_boot_us; /* when the last heartbeat began that has reached the store */
+	int64_t needed_version; /* by which couriers must act before attempts go on; 0: they do */
 	bool alone; /* at the last heartbeat */
 	struct adoption adoption;
 };
@@ -203,6 +205,8 @@ claim(struct node_keeper *keeper, struct db *db, struct error *err)
 	keeper->told_version = version;
 	keeper->beat_us = 0; /* a heartbeat also tells whether there are other nodes */
 	keeper->alone = false;
+	keeper->beaten_boot_us = boot_us;
+	keeper->needed_version = 0; /* couriers hold nothing until they have looked */
 	adoption_open(&keeper->adoption, keeper->config, keeper->segment);
 	set_attempts_until(keeper, boot_us);
 	node_write(&keeper->segment->header->node, &row);
@@ -236,6 +240,34 @@ write_sessions(const struct segment *segment, char text[SESSIONS_BYTES])
 	return text;
 }
 
+/*
+ * Behind a heartbeat. After a silence the row may have been so old that changes were answered without this node. From
+ * the heartbeat on they wait for it again. What was the newest version behind it must be known before attempts go on.
+ */
+static int
+go_on(struct node_keeper *keeper, struct db *db, int64_t version, int64_t boot_us, struct error *err)
+{
+	bool silent = boot_us - keeper->beaten_boot_us >= adoption_attempts_us(keeper->config);
+	int64_t newest;
+
+	if (silent || keeper->needed_version > 0) {
+		int rc = changes_version(db, &newest, err);
+
+		if (rc != 0)
+			return rc;
+		if (silent || newest < keeper->needed_version) /* a store that was restored is behind */
+			keeper->needed_version = newest;
+	}
+	keeper->beaten_boot_us = boot_us;
+	if (version < keeper->needed_version) {
+		node_set_attempts_until_us(&keeper->segment->header->node, 0);
+		return 0;
+	}
+	keeper->needed_version = 0;
+	set_attempts_until(keeper, boot_us);
+	return 0;
+}
+
 static int
 say_alive(struct node_keeper *keeper, const struct node_row *row, struct db *db, struct error *err)
 {
@@ -261,7 +293,9 @@ say_alive(struct node_keeper *keeper, const struct node_row *row, struct db *db,
 		return 0;
 	}
 	keeper->alone = pulse.alone;
-	set_attempts_until(keeper, boot_us);
+	rc = go_on(keeper, db, version, boot_us, err);
+	if (rc != 0)
+		return rc;
 	return adoption_beaten(&keeper->adoption, db, row, &beat, &pulse, now_us, err);
 }
 

@@ -286,6 +286,35 @@ test_attempts_end_before_another_node_may_adopt_this_one(void **state)
 }
 
 static void
+test_after_a_silence_attempts_go_on_when_couriers_know_what_has_changed(void **state)
+{
+	struct node_keeper *keeper = node_keeper_new(&db_config, &segment);
+	const struct node_words *words = &segment.header->node;
+
+	run("DELETE FROM delivery_nodes");
+	for (int steps = 0; steps < 2; steps++)
+		must_be(0, node_keeper_step(keeper, jobs_db, &err), &err);
+	node_keeper_free(keeper);
+	int64_t version = must_count(jobs_db, "SELECT version FROM changes");
+	for (uint32_t i = 0; i < 2; i++)
+		courier_set_seen_version(segment_courier(&segment, i), version);
+	run("UPDATE changes SET version = version + 1");
+
+	keeper =
+	    node_keeper_new(&db_config, &segment); /* of a courier that does not know how long nobody has said so */
+	must_be(0, node_keeper_step(keeper, jobs_db, &err), &err);
+	assert_true(node_attempts_until_us(words) <= clock_boot_us());
+	courier_set_seen_version(segment_courier(&segment, 0), version + 1);
+	must_be(0, node_keeper_step(keeper, jobs_db, &err), &err);
+	assert_true(node_attempts_until_us(words) <= clock_boot_us());
+	courier_set_seen_version(segment_courier(&segment, 1), version + 1);
+	assert_int_equal(node_keeper_due_us(keeper), 0);
+	must_be(0, node_keeper_step(keeper, jobs_db, &err), &err);
+	assert_true(node_attempts_until_us(words) > clock_boot_us() + 10 * SECOND_US);
+	node_keeper_free(keeper);
+}
+
+static void
 test_a_node_that_is_alone_goes_on_without_a_store_unless_it_has_stood_still(void **state)
 {
 	struct node_keeper *keeper = node_keeper_new(&db_config, &segment);
@@ -331,6 +360,7 @@ main(void)
 	    TEST(test_nothing_is_claimed_that_the_disk_does_not_keep),
 	    TEST(test_the_row_has_the_oldest_version_by_which_a_courier_acts),
 	    TEST(test_attempts_end_before_another_node_may_adopt_this_one),
+	    TEST(test_after_a_silence_attempts_go_on_when_couriers_know_what_has_changed),
 	    TEST(test_a_node_that_is_alone_goes_on_without_a_store_unless_it_has_stood_still),
 	};
 
