@@ -28,6 +28,7 @@ chaos:
 	@.ci/build build -Dtests=enabled
 	@CHAOS_ROUNDS=$${CHAOS_ROUNDS:-200} HOOKS_BUILD_DIR=$(CURDIR)/build /usr/bin/python3 -m pytest -s tests/e2e/test_chaos.py
 	@DELIVERY_ROUNDS=$${DELIVERY_ROUNDS:-100} HOOKS_BUILD_DIR=$(CURDIR)/build /usr/bin/python3 -m pytest -s tests/e2e/test_delivery_killed.py
+	@SLOW_TESTS=1 NODES_ROUNDS=$${NODES_ROUNDS:-100} HOOKS_BUILD_DIR=$(CURDIR)/build /usr/bin/python3 -m pytest -s tests/e2e/test_nodes_chaos.py
 	@KILL_EVERY=1 DELIVERY_EVENTS=$${DELIVERY_EVENTS:-100000} HOOKS_BUILD_DIR=$(CURDIR)/build /usr/bin/python3 -m pytest -s tests/e2e/test_million.py
 	@REQUEUE_LETTERS=$${REQUEUE_LETTERS:-20000} HOOKS_BUILD_DIR=$(CURDIR)/build /usr/bin/python3 -m pytest -s tests/e2e/test_requeue_many.py
 	@SLOW_TESTS=1 LISTS_TROUBLES=$${LISTS_TROUBLES:-100} FIFO_TROUBLES=$${FIFO_TROUBLES:-50} HOOKS_BUILD_DIR=$(CURDIR)/build /usr/bin/python3 -m pytest -s tests/e2e/test_lists_over_nodes.py tests/e2e/test_fifo_troubles.py

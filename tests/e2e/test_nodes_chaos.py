@@ -1,0 +1,288 @@
+"""
+Three nodes over one PostgreSQL. Clients publish to all of them, with idempotency keys and without, while blows fall, one
+or two at once (harness/node_chaos.py): nodes are killed, stand still, stop, lose their way to PostgreSQL or the room for
+their spool; processes, PostgreSQL, receivers, name servers, clocks and users do what they do. After each lap all is well
+again, and the accounts must hold: what was acknowledged has arrived, by one job, or is a dead letter; what was refused has
+not; what came twice was under way; no row is left to a node that is gone, and no process died by itself.
+
+NODES_ROUNDS says how often blows fall, LAP of them a lap; the seed is printed, NODES_SEED repeats the sequence.
+"""
+
+import contextlib
+import os
+import random
+import re
+import time
+from collections import Counter
+
+import pytest
+
+from harness.accounting import MESSAGES, identity
+from harness.chaos import NameBlows, ReceiverBlows, busy
+from harness.clock import WallClock
+from harness.daemon import FORBIDDEN
+from harness.deliveries import Endpoints, Ledger, Publishing
+from harness.disk import make_disk
+from harness.metrics import metrics
+from harness.network import BadNetwork
+from harness.node_chaos import (
+    AnyProcessBlows, ClockBlows, NetworkBlows, NodeBlows, ServerBlows, SpoolBlows, Storm, UserBlows)
+from harness.fleet import Fleet, FleetPublisher, Node, UnkeyedPublisher
+from harness.recording_receiver import Answer, Receiver
+from harness.waiting import PATIENCE, SANITIZED, wait_until
+from harness.webhooks import ApiClient
+
+ROUNDS = int(os.environ.get("NODES_ROUNDS", "6"))
+SEED = int(os.environ.get("NODES_SEED", str(random.randrange(1 << 32))))
+LAP = 6
+COUNT = 3
+TIMEOUT = 6 * PATIENCE  # of a node
+IN_FLIGHT = 30  # attempts at an endpoint at once, of all nodes
+TOPICS = ("orders.made", "orders.paid", "users.made")
+# One is paused until the blows are over, and the last one is put off by 429 for ever.
+PATTERNS = {"/steady": "#", "/one": "#", "/two": "orders.*", "/three": "*.made", "/four": "#", "/held": "#", "/busy": "users.*"}
+NAMED = {"/one": "one.example", "/three": "three.example"}  # hosts of URLs; of the others addresses
+STRUCK = ("/two", "/four")  # whose receivers get blows
+USUAL = {"paused": False, "enabled": True, "rate_limit_rps": 10000, "max_in_flight": IN_FLIGHT}
+SCHEDULES = {"/four": "1s"}  # which makes dead letters
+OPTIONS = {
+    "STORAGE_TYPE": "jsonl", "ACCEPTORS": 1, "HL_ALLOW_NETWORKS": "loopback", "MAX_BODY_BYTES": "256KiB", "MAX_BATCH_EVENTS": 100,
+    "HL_MAX_PAYLOAD_BYTES": "64KiB", "RING_BYTES": "48MiB", "STUCK_AFTER_SECONDS": PATIENCE, "DRAIN_TIMEOUT_SECONDS": 4 * PATIENCE,
+    "STORE_TIMEOUT_MS": 1500 * PATIENCE, "HL_NODE_TIMEOUT_SECS": TIMEOUT}
+
+# Blows after which something comes again: attempts end whose receiver has taken the event (at a stop in good order those that last
+# longer than the drain), or another node takes jobs over before it can know what came of them.
+AGAIN = ("kill_node", "kill_master", "restart_node", "change_node", "kill_courier", "stop_courier", "refuse_receiver",
+         "kill_node_until_adopted", "stop_node_until_adopted", "freeze_node_until_adopted", "stall_network_until_adopted",
+         "freeze_courier_until_adopted", "freeze_courier")
+SILENCING = ("kill_node_until_adopted", "freeze_node_until_adopted", "stall_network_until_adopted", "freeze_courier_until_adopted")
+# While these last, and LAG seconds before, what came of attempts may not be stored.
+OUTAGES = ("stall_network", "slow_network", "cut_stalled_network", "stall_network_until_adopted", "fill_disk", "freeze_database", "hang_database",
+           "leave_database", "crash_database", "restart_database", "lock_tables")
+LAG = 3 * PATIENCE
+SILENT = "a node is silent: this node takes over its jobs"
+# What must stand in the logs when that has happened a few times.
+TRACES = {
+    "kill_courier": "process died", "stop_courier": "process is stuck: killing it",
+    "kill_node_until_adopted": SILENT,
+    "freeze_node_until_adopted": "this node's row in delivery_nodes is another's: the node gets another row",
+}
+LINE = re.compile(r"^\S+ (warning|error) \w[\w-]*\[\d+\] (.*?)(?: \w+=.*)?$", re.MULTILINE)
+SELF_INFLICTED = re.compile(r"process died .* signal=(?:4|6|7|8|11) .*")
+
+
+@pytest.fixture
+def receiver():
+    with Receiver() as receiver:
+        yield receiver
+
+
+@pytest.fixture
+def names(tmp_path):
+    """None: a sanitizer wants to be the first library."""
+    if SANITIZED:
+        yield None
+        return
+    with Receiver() as stranger:
+        stranger.answers = dict.fromkeys(PATTERNS, Answer(404))
+        blows = NameBlows(tmp_path, list(NAMED.values()), stranger)
+        blows.stranger = stranger
+        yield blows
+
+
+@pytest.fixture
+def nodes(make_hookline, tmp_path, postgres, names):
+    made = []
+    with contextlib.ExitStack() as stack:
+        for number in range(COUNT):
+            shared, database = {}, None
+            if made:
+                first = made[0].hookline
+                database = first.database
+                shared = {name: first.daemon.options[name] for name in ("HL_MASTER_KEY", "HL_ADMIN_KEY", "HL_API_KEY")}
+            disk = make_disk(tmp_path / f"disk-{number}")
+            stack.callback(disk.remove)
+            network = stack.enter_context(BadNetwork(postgres.port))
+            clock = WallClock(tmp_path / f"clock-{number}") if names else None
+            patient = number == COUNT - 1
+            stuck = {"STUCK_AFTER_SECONDS": 10 * TIMEOUT} if patient else {}
+            options = OPTIONS | shared | preloaded(names, clock) | stuck | {"DATA_DIR": disk.path / "data"}
+            hookline = make_hookline("postgres", database, **options)
+            stack.callback(hookline.daemon.clean_up)
+            hookline.daemon.options["HL_POSTGRES_URL"] = network.through(hookline.database.url, postgres.port)
+            made.append(Node(hookline.start(), network, disk, clock, patient))
+        nodes = Fleet(made, TIMEOUT)
+        nodes.wait_well()
+        yield nodes
+        postgres.start()
+
+
+def preloaded(names, clock):
+    if not names:
+        return {}
+    one, other = names.names.environment(), clock.environment()
+    return one | other | {"LD_PRELOAD": f"{one['LD_PRELOAD']}:{other['LD_PRELOAD']}"}
+
+
+def since(begin, blows):
+    """From when on what came of attempts may not have been stored when a blow fell."""
+    return min([begin] + [blow.begin for blow in blows if blow.name in OUTAGES and blow.begin < begin < blow.end + LAG]) - LAG
+
+
+class Lap:
+    """A tenant of its own, whose endpoints, clients and accounts these are."""
+
+    def __init__(self, nodes, receiver, users, number):
+        self.nodes = nodes
+        self.hookline = nodes.all[0].hookline
+        self.tenant = self.hookline.new_tenant()
+        self.endpoints = users.endpoints = Endpoints(self.tenant, receiver)
+        receiver.arrivals.clear()
+        # Attempts are under way for a while; each of the named ones makes a connection, and one in twenty of them is refused for good.
+        receiver.answers = {"/busy": busy(1), "/steady": Answer(200, delay=0.1), "/one": Answer(200, close=True),
+                            "/three": lambda arrival: Answer(422 if arrival.job[-6:-4] < "0d" else 200, close=True)}
+        for path, pattern in PATTERNS.items():
+            host = receiver.host if SANITIZED else NAMED.get(path, receiver.host)
+            self.endpoints.add(path, pattern, url=f"http://{host}:{receiver.port}{path}", timeout_ms=5000,
+                               retry_schedule=SCHEDULES.get(path, "1s,1s,2s,2s,3s,3s,4s,4s,5s,5s"), **USUAL | {"paused": path == "/held"})
+        keyed = [FleetPublisher(nodes, self.tenant, 100 * number + n, TOPICS, batch=1 + 2 * (n % 2), pause=0.05) for n in range(3)]
+        self.unkeyed = [UnkeyedPublisher(nodes, self.tenant, 100 * number + 10 + n, TOPICS, batch=1 + 2 * (n % 2), pause=0.05)
+                        for n in range(2)]
+        self.publishers = keyed + self.unkeyed
+        for node in nodes.all:
+            wait_until(lambda: ApiClient(node.hookline, self.tenant.client.key).get("/v1/events").status == 200, "the tenant's key")
+
+    def wait_delivered(self):
+        resumed = self.tenant.client.patch(f"/v1/endpoints/{self.endpoints.ids['/held']}", {"paused": False})
+        assert resumed.status in (200, 202), resumed
+        self.ledger = Ledger(self.hookline, self.endpoints, self.publishers, never=("/busy",))
+        self.ledger.wait_delivered(120)
+
+    def account(self, blows, silent):
+        """silent: how many nodes were taken for dead."""
+        self.ledger.check(self.check_again(blows, silent))
+        self.ledger.check_rows()
+        refused = {name for publisher in self.unkeyed for name in publisher.refused}
+        stored = {row["n"] for row in self.hookline.query("SELECT payload->>'n' AS n FROM events WHERE tenant_id = :id", id=self.tenant.id)}
+        assert not refused & stored
+
+    def check_again(self, blows, silent):
+        """What came again was under way when a blow of AGAIN fell, or had been answered and was not stored. Returns how much could."""
+        spans = [(blow.name, since(blow.begin, blows), blow.end + 1) for blow in blows if blow.name in AGAIN]
+        firsts, causes, could = {}, Counter(), 0
+        for arrival in self.endpoints.receiver.arrivals:
+            if not arrival.answer.delivers:
+                continue
+            could += any(begin <= arrival.at <= end for _, begin, end in spans)
+            first = firsts.setdefault(arrival.job, arrival)
+            if first is not arrival:
+                causes[" + ".join(name for name, begin, end in spans if begin <= (first.ended or first.at) and first.at <= end)] += 1
+        # A machine that is so slow that a node seems dead that nothing has befallen: nobody knows when that was.
+        besides = silent - sum(blow.name in SILENCING and blow.effect == "adopted" for blow in blows)
+        print(f"came again at: {dict(causes)}; {besides} nodes were silent besides")
+        assert not causes[""] or besides > 0, "nothing explains these"
+        return could + causes[""]
+
+    def check_owners(self):
+        """What waits is the living nodes'."""
+        owners = {row["node_id"] for row in self.hookline.query("SELECT DISTINCT node_id FROM jobs")}
+        assert owners <= {row["node_id"] for row in self.nodes.rows()}
+
+    def attempts(self):
+        """What they came to, by the words of it."""
+        rows = self.hookline.query("SELECT coalesce('HTTP ' || http_status, regexp_replace(error, '[0-9]+', 'N', 'g')) AS what,"
+                                   " count(*) AS n FROM attempts WHERE tenant_id = :id GROUP BY 1", id=self.tenant.id)
+        return {row["what"]: row["n"] for row in rows}
+
+    def clocks(self):
+        """How far off the clocks were by which requests were signed."""
+        real = time.time() - time.monotonic()
+        return {round(int(arrival.header("x-hl-timestamp")) / 1000 - real - arrival.at, -1)
+                for arrival in self.endpoints.receiver.arrivals}
+
+    def end(self):
+        """What was put off for ever goes with the tenant."""
+        assert self.hookline.admin.delete(f"/v1/tenants/{self.tenant.id}").status in (202, 204)
+        wait_until(lambda: not self.hookline.query("SELECT 1 FROM jobs WHERE tenant_id = :id LIMIT 1", id=self.tenant.id),
+                   "its jobs to be removed", 60)
+
+
+def settled(node):
+    numbers = metrics(node.daemon)
+    received, found, _ = identity(numbers, MESSAGES)
+    return received == found and numbers["ring_messages"] == numbers["spool_messages"] == 0
+
+
+def check_logs(nodes):
+    """Warnings and errors by their words."""
+    found = Counter()
+    for node in nodes.all:
+        log = node.daemon.whole_log()
+        for pattern in (FORBIDDEN, SELF_INFLICTED):
+            assert not pattern.search(log), pattern.search(log).group()
+        found.update(text for _, text in LINE.findall(log))
+    return found
+
+
+class Evidence:
+    """What shows that blows had an effect."""
+
+    def __init__(self):
+        self.acks = Counter()
+        self.attempts = Counter()
+        self.clocks = Counter()
+
+    def add(self, lap):
+        self.acks += sum((publisher.acks for publisher in lap.publishers), Counter())
+        self.attempts.update(lap.attempts())
+        self.clocks.update(lap.clocks())
+
+    def tell(self, blows, logged, late, names):
+        effects = Counter((blow.name, blow.effect) for blow in blows if blow.effect is not None)
+        for title, found in (("blows", Counter(blow.name for blow in blows)), ("effects", effects), ("publishes", self.acks),
+                             ("attempts", self.attempts), ("clocks", self.clocks), ("logged", logged)):
+            print(f"{title}: {dict(sorted(found.items(), key=str))}")
+        if names:
+            print(f"{len(names.names.said('lookup'))} names were looked up, {len(names.stranger.arrivals)} requests came to a stranger")
+        print(f"requests that came while nothing was to be sent, seconds after a second after the reply: {late}")
+
+    def judge(self, blows, logged):
+        """A blow that falls a few times leaves its trace."""
+        often = {name for name, count in Counter(blow.name for blow in blows).items() if count >= 3}
+        assert {name for name in often & TRACES.keys() if not logged[TRACES[name]]} == set()
+        assert self.acks["spooled"] or not often & {"leave_database", "hang_database"}
+        assert self.acks[503] or "fill_disk" not in often
+        assert len(self.clocks) > 1 or "step_clock" not in often
+
+
+@pytest.mark.plain_postgres("several nodes over one server of their own")
+@pytest.mark.wanted_by("SLOW_TESTS")
+# A receiver that begins to refuse may leave a socket that it was about to accept.
+@pytest.mark.filterwarnings("ignore:Exception ignored in. <socket.socket:pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.timeout(PATIENCE * (300 + 60 * ROUNDS))
+def test_three_nodes_lose_nothing_whatever_befalls_them(nodes, receiver, names):
+    print(f"\nNODES_SEED={SEED} NODES_ROUNDS={ROUNDS}")
+    users = UserBlows(nodes, [path for path in PATTERNS if path not in ("/held", "/busy")], USUAL)
+    groups = [NodeBlows(nodes), AnyProcessBlows(nodes), NetworkBlows(nodes), SpoolBlows(nodes), ServerBlows(nodes), users,
+              ReceiverBlows(receiver, STRUCK), *([names, ClockBlows(nodes)] if names else [])]
+    storm = Storm(nodes, groups, SEED)
+    evidence, logged = Evidence(), Counter()
+    for number in range((ROUNDS + LAP - 1) // LAP):
+        lap, before = Lap(nodes, receiver, users, number), logged
+        with Publishing(lap.publishers) as publishing:
+            publishing.wait_more(30)
+            blows = storm.lap(min(LAP, ROUNDS - number * LAP))
+            publishing.wait_more(30, 60)
+        print(f"lap {number}: " + ", ".join(f"{blow.name} {blow.end - blow.begin:.1f} s" for blow in blows))
+        nodes.wait_well()
+        lap.wait_delivered()
+        logged = check_logs(nodes)
+        lap.account(blows, logged[SILENT] - before[SILENT])
+        lap.check_owners()
+        for node in nodes.all:
+            wait_until(lambda: settled(node), "the books of published events to balance", 60)
+        evidence.add(lap)
+        lap.end()
+    evidence.tell(storm.blows, logged, users.late, names)
+    evidence.judge(storm.blows, logged)
+    assert sum(map(len, users.late)) <= IN_FLIGHT, "a node that stood still may have begun some before"
