@@ -156,7 +156,7 @@ class Lap:
         resumed = self.tenant.client.patch(f"/v1/endpoints/{self.endpoints.ids['/held']}", {"paused": False})
         assert resumed.status in (200, 202), resumed
         self.ledger = Ledger(self.hookline, self.endpoints, self.publishers, never=("/busy",))
-        self.ledger.wait_delivered(120)
+        self.ledger.wait_delivered(240)  # a lie about a name is known for a minute, and a breaker that it has opened waits also
 
     def account(self, blows, silent):
         """silent: how many nodes were taken for dead."""
