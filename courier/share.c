@@ -11,6 +11,12 @@ share_of(const struct share_view *view, uint32_t limit)
 	return limit / view->nodes + (view->rank < limit % view->nodes);
 }
 
+bool
+share_needs_lease(const struct share_view *view, uint32_t max_in_flight, bool exact)
+{
+	return view->nodes > 1 && (exact || max_in_flight < view->nodes);
+}
+
 static void
 forget_oldest(struct shares *shares)
 {
@@ -51,24 +57,20 @@ shares_due_us(const struct shares *shares)
 	return shares->before_count > 0 ? shares->before[0].until_us : INT64_MAX;
 }
 
+/* Where limits were leased before, another node may have begun as many attempts as there may be. */
 uint32_t
-shares_least(const struct shares *shares, uint32_t limit)
+shares_least(const struct shares *shares, uint32_t max_in_flight)
 {
-	uint32_t least = share_of(&shares->view, limit);
+	uint32_t least = share_of(&shares->view, max_in_flight);
 
 	for (uint32_t i = 0; i < shares->before_count; i++) {
-		uint32_t share = share_of(&shares->before[i].view, limit);
+		const struct share_view *before = &shares->before[i].view;
+		uint32_t share = share_needs_lease(before, max_in_flight, false) ? 0 : share_of(before, max_in_flight);
 
 		if (share < least)
 			least = share;
 	}
 	return least;
-}
-
-bool
-share_needs_lease(const struct share_view *view, uint32_t max_in_flight, bool exact)
-{
-	return view->nodes > 1 && (exact || max_in_flight < view->nodes);
 }
 
 bool

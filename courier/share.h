@@ -47,8 +47,8 @@ bool shares_advance(struct shares *shares, int64_t now_us);
 /* When shares_advance() returns true next, by time alone; INT64_MAX: never. */
 int64_t shares_due_us(const struct shares *shares);
 
-/* The share of a limit as it holds now, since shares_advance(). */
-uint32_t shares_least(const struct shares *shares, uint32_t limit);
+/* The share of max_in_flight as it holds now, since shares_advance(); 0 while a lease of before may be acted by. */
+uint32_t shares_least(const struct shares *shares, uint32_t max_in_flight);
 
 /* Whether the limits have needed a lease for so long that attempts have ended that were begun without one. */
 bool shares_lease_settled(const struct shares *shares, uint32_t max_in_flight, bool exact);

@@ -238,6 +238,22 @@ test_a_lease_in_the_place_of_shares_waits_for_what_these_have_begun(void **state
 }
 
 static void
+test_shares_in_the_place_of_a_lease_wait_for_what_was_begun_under_it(void **state)
+{
+	endpoint->max_in_flight = 2;
+	endpoint->leased_elsewhere = true;
+	be_one_of(3, 1);
+	publish_leased(2);
+	assert_int_equal(scene.begun, 0);
+	store_tell_nodes(2, 1); /* of the node with the lease two may be under way */
+	scene_settle();
+	scene_pass(SETTLE - 1);
+	assert_int_equal(scene.begun, 0);
+	scene_pass(1);
+	assert_int_equal(endpoint->in_flight, 1);
+}
+
+static void
 test_a_node_that_is_alone_again_gives_the_lease_back(void **state)
 {
 	endpoint->max_in_flight = 1;
@@ -299,6 +315,7 @@ main(void)
 	    SCENE_TEST(test_what_others_have_sent_counts_when_a_lease_comes),
 	    SCENE_TEST(test_attempts_of_a_node_that_was_alone_keep_others_from_the_lease),
 	    SCENE_TEST(test_a_lease_in_the_place_of_shares_waits_for_what_these_have_begun),
+	    SCENE_TEST(test_shares_in_the_place_of_a_lease_wait_for_what_was_begun_under_it),
 	    SCENE_TEST(test_a_node_that_is_alone_again_gives_the_lease_back),
 	    SCENE_TEST(test_a_failure_that_is_tried_again_later_does_not_keep_the_lease),
 	    SCENE_TEST(test_a_lease_of_a_row_that_was_taken_over_is_void),

@@ -103,6 +103,21 @@ test_what_cannot_be_divided_is_leased(void **state)
 	assert_false(shares_lease_settled(&shares, 3, false)); /* which was divided until now */
 }
 
+static void
+test_where_one_node_had_all_the_others_wait_for_their_shares(void **state)
+{
+	struct shares shares = {.view = {5, 1}, .settle_us = SETTLE};
+
+	shares_change(&shares, &(struct share_view){4, 1}, 100);
+	assert_int_equal(shares_least(&shares, 4), 0); /* the one may have four under way */
+	assert_int_equal(shares_least(&shares, 5), 1);
+	(void)shares_advance(&shares, 100 + SETTLE);
+	assert_int_equal(shares_least(&shares, 4), 1);
+	shares_change(&shares, &(struct share_view){5, 1}, 200);
+	shares_change(&shares, &(struct share_view){1, 0}, 201);
+	assert_int_equal(shares_least(&shares, 4), 4);
+}
+
 /* ---- nodes that come and go ---- */
 
 struct model_node {
@@ -250,6 +265,7 @@ main(void)
 	    cmocka_unit_test(test_a_share_grows_late_and_shrinks_at_once),
 	    cmocka_unit_test(test_more_changes_than_are_remembered_do_no_harm),
 	    cmocka_unit_test(test_what_cannot_be_divided_is_leased),
+	    cmocka_unit_test(test_where_one_node_had_all_the_others_wait_for_their_shares),
 	    cmocka_unit_test(test_all_nodes_together_never_pass_the_limit),
 	    cmocka_unit_test(test_nodes_that_stay_have_all_of_the_limit),
 	};
