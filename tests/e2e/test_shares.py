@@ -8,7 +8,7 @@ import pytest
 from harness.deliveries import Endpoints
 from harness.nodes import client_of, delivered, publish
 from harness.recording_receiver import Answer
-from harness.waiting import wait_until
+from harness.waiting import PATIENCE, wait_until
 
 pytestmark = [pytest.mark.plain_postgres("several nodes over one server of their own"), pytest.mark.wanted_by("SLOW_TESTS"),
               pytest.mark.timeout(240)]
@@ -38,7 +38,7 @@ def wait_delivered(node, receiver, jobs, timeout):
 
 
 def test_three_nodes_together_keep_the_limits_of_an_endpoint(start_nodes, receiver):
-    nodes = start_nodes(3, HL_NODE_TIMEOUT_SECS=12)
+    nodes = start_nodes(3, HL_NODE_TIMEOUT_SECS=12 * PATIENCE)
     tenant = nodes[0].new_tenant()
     endpoints = Endpoints(tenant, receiver)
     endpoints.add("/rate", "rate", rate_limit_rps=30, max_in_flight=100)
@@ -61,7 +61,7 @@ def test_three_nodes_together_keep_the_limits_of_an_endpoint(start_nodes, receiv
 
 
 def test_limits_hold_while_a_node_joins_and_another_one_leaves(start_nodes, receiver):
-    one, two = start_nodes(2, HL_NODE_TIMEOUT_SECS=30)
+    one, two = start_nodes(2, HL_NODE_TIMEOUT_SECS=30 * PATIENCE)
     tenant = one.new_tenant()
     endpoints = Endpoints(tenant, receiver)
     receiver.answers["/four"] = receiver.answers["/one"] = SLOW
@@ -70,7 +70,7 @@ def test_limits_hold_while_a_node_joins_and_another_one_leaves(start_nodes, rece
     wait_divided([one, two], 2)
     jobs = [job for node in (one, two) for topic, count in (("four", 400), ("one", 20))
             for job in publish(client_of(node, tenant), count, topic)]
-    three, = start_nodes(1, HL_NODE_TIMEOUT_SECS=30)
+    three, = start_nodes(1, HL_NODE_TIMEOUT_SECS=30 * PATIENCE)
     jobs += publish(client_of(three, tenant), 100, "four") + publish(client_of(three, tenant), 10, "one")
     wait_divided([one, two, three], 3)
     two.daemon.stop()
