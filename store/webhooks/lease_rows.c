@@ -10,13 +10,15 @@
 	" OR NOT EXISTS (SELECT 1 FROM delivery_nodes WHERE delivery_nodes.epoch = endpoints.lease_epoch"              \
 	" AND (left_at IS NULL OR hl_ms(left_at) > hl_ms(hl_now()) - " LAST_MS ")))"
 
-/* It is not worth waiting for a row that somebody has locked. */
-static const struct db_statement take = {TAKE "endpoint_id IN (SELECT endpoint_id FROM endpoints" OF_ENDPOINT FREE
-					      " FOR NO KEY UPDATE SKIP LOCKED) RETURNING 1",
-    TAKE FREE " RETURNING 1"};
+#define GIVE "UPDATE endpoints SET lease_epoch = NULL, lease_until = NULL" OF_ENDPOINT
+#define HAS "lease_epoch = $3"
 
-static const struct db_statement give = {
-    "UPDATE endpoints SET lease_epoch = NULL, lease_until = NULL" OF_ENDPOINT "lease_epoch = $3", NULL};
+/* It is not worth waiting for a row that somebody has locked: all else that is asked of the store would wait also. */
+#define UNLOCKED(condition)                                                                                            \
+	"endpoint_id IN (SELECT endpoint_id FROM endpoints" OF_ENDPOINT condition " FOR NO KEY UPDATE SKIP LOCKED)"
+
+static const struct db_statement take = {TAKE UNLOCKED(FREE) " RETURNING 1", TAKE FREE " RETURNING 1"};
+static const struct db_statement give = {GIVE UNLOCKED(HAS), GIVE HAS};
 
 int
 lease_take(struct db *db, const struct lease_of *lease, uint32_t for_ms, bool *given, struct error *err)

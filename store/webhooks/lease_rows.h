@@ -20,12 +20,15 @@ struct lease_of {
 };
 
 /*
- * *given: whether the node has the lease from now on, for so long; not, when another one has it, or the endpoint is not
- * there. In a transaction of its own. As db_commit().
+ * *given: whether the node has the lease from now on, for so long; not, when another one has it, the endpoint is not
+ * there, or somebody has locked its row. In a transaction of its own. As db_commit().
  */
 int lease_take(struct db *db, const struct lease_of *lease, uint32_t for_ms, bool *given, struct error *err);
 
-/* Gives it back, if the node has it. In a transaction of its own. As db_commit(). */
+/*
+ * Gives it back, if the node has it. It ends by itself where somebody has locked the endpoint's row. In a transaction
+ * of its own. As db_commit().
+ */
 int lease_give(struct db *db, const struct lease_of *lease, struct error *err);
 
 #endif

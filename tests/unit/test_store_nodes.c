@@ -179,6 +179,32 @@ test_a_lease_that_the_store_refuses_keeps_nobody_else_waiting(void **state)
 	must_answer(true);
 }
 
+static void
+test_a_lease_whose_row_somebody_has_locked_keeps_nobody_else_waiting(void **state)
+{
+	const struct endpoint_name name = name_of(1), other = name_of(2);
+
+	if (!store_has_delays()) /* nor has it locks of rows */
+		skip();
+	add_endpoint(1);
+	add_endpoint(2);
+	start();
+	await_and_free(NEWS_STARTED);
+	store_thread_take_lease(thread, &name, 60000);
+	must_answer(true);
+	must_begin(jobs_db);
+	must_run(jobs_db, SAME("UPDATE endpoints SET updated_at = hl_now() WHERE tenant_id = $1 AND endpoint_id = $2"),
+	    PARAMS(db_string(jobs_tenant), db_uuid(endpoint_id(1))));
+	store_thread_give_lease(thread, &name);
+	store_thread_load_endpoint(thread, &other);
+	await_and_free(NEWS_ENDPOINT);
+	store_thread_take_lease(thread, &name, 60000);
+	must_answer(false);
+	must_commit(jobs_db);
+	store_thread_take_lease(thread, &name, 60000);
+	must_answer(true);
+}
+
 #define TEST(test) cmocka_unit_test_setup_teardown(test, begin, store_thread_end)
 
 int
@@ -191,6 +217,7 @@ main(void)
 	    TEST(test_a_row_that_was_taken_over_has_no_share),
 	    TEST(test_a_lease_is_given_and_given_back),
 	    TEST(test_a_lease_that_the_store_refuses_keeps_nobody_else_waiting),
+	    TEST(test_a_lease_whose_row_somebody_has_locked_keeps_nobody_else_waiting),
 	};
 
 	return cmocka_run_group_tests(tests, store_thread_set_up, store_thread_tear_down);
