@@ -138,9 +138,10 @@ class Lap:
         self.tenant = self.hookline.new_tenant()
         self.endpoints = users.endpoints = Endpoints(self.tenant, receiver)
         receiver.arrivals.clear()
-        # Attempts are under way for a while; each of the named ones makes a connection, and one in twenty of them is refused for good.
-        receiver.answers = {"/busy": busy(1), "/steady": Answer(200, delay=0.1), "/one": Answer(200, close=True),
-                            "/three": lambda arrival: Answer(422 if arrival.job[-6:-4] < "0d" else 200, close=True)}
+        # Attempts are under way for a while, and one event in twenty is refused for good; the named ones look their names up.
+        receiver.answers = {
+            "/busy": busy(1), "/steady": lambda arrival: Answer(422 if arrival.job[-6:-4] < "0d" else 200, delay=0.1),
+            "/one": Answer(200, close=True), "/three": Answer(200, close=True)}
         for path, pattern in PATTERNS.items():
             host = receiver.host if SANITIZED else NAMED.get(path, receiver.host)
             self.endpoints.add(path, pattern, url=f"http://{host}:{receiver.port}{path}", timeout_ms=5000,
