@@ -45,7 +45,7 @@ test_an_error_is_read_whole_while_it_changes(void **state)
 		(void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* also after a test that failed */
 		keep_failing(slot);
 	}
-	for (int i = 0; i < READS; i++) {
+	for (int i = 0; i < READS || changes < 2; i++) { /* the writer may be late on a machine that is busy */
 		char text[ERROR_TEXT_MAX];
 
 		store_report_error(&slot->process.store, text);
@@ -54,7 +54,6 @@ test_an_error_is_read_whole_while_it_changes(void **state)
 		changes += text[0] != last;
 		last = text[0];
 	}
-	assert_true(changes > 1);
 
 	/* Killed at any moment it leaves an error that is whole. */
 	assert_int_equal(kill(writer, SIGKILL), 0);
