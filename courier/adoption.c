@@ -46,7 +46,8 @@ adoption_attempts_us(const struct config *config)
 void
 adoption_open(struct adoption *adoption, const struct config *config, const struct segment *segment)
 {
-	*adoption = (struct adoption){.config = config, .segment = segment, .mark = -1, .place = {.rows = SLICE_MOST}};
+	*adoption = (struct adoption){
+	    .config = config, .segment = segment, .mark = -1, .place = {.rows = SLICE_MOST}, .orders = ORDERS_AT_ONCE};
 }
 
 static void
@@ -303,19 +304,24 @@ move_slice(struct adoption *adoption, struct db *db, const struct node_row *row,
 	return 0;
 }
 
-/* Until then no job of an order is sent: a later one may have been moved before an earlier one. */
+/*
+ * Until then no job of an order is sent: a later one may have been moved before an earlier one. Of long orders the time
+ * is enough for a few only.
+ */
 static int
 send_orders(struct adoption *adoption, struct db *db, const struct node_row *row, struct error *err)
 {
-	uint32_t moved = 0;
+	uint32_t moved = 0, most = adoption->orders;
 	int rc = jobs_begin(db, err);
 
 	if (rc == 0)
-		rc = fifo_heads_adopt(db, row->node_id, ORDERS_AT_ONCE, &moved, err);
+		rc = fifo_heads_adopt(db, row->node_id, most, &moved, err);
 	rc = db_end(db, rc, err);
 	if (rc == 0 && moved > 0)
 		tell_couriers(adoption, clock_steady_us());
-	return rc != 0 || moved == ORDERS_AT_ONCE ? rc : end_pass(adoption, db, row, err);
+	if (rc < 0 && most > 1)
+		adoption->orders = most / 2;
+	return rc != 0 || moved == most ? rc : end_pass(adoption, db, row, err);
 }
 
 int64_t

@@ -36,6 +36,7 @@ struct adoption {
 	int64_t mark; /* transactions that began before it may still add jobs; -1: not known yet */
 	bool last; /* all of these had ended when the pass began */
 	struct adoption_place place; /* of the pass */
+	uint32_t orders; /* with so many at once the node goes on */
 	uint64_t moved, untold; /* jobs: in the pass; since couriers were told last */
 	int64_t told_us; /* steady: when they were, or when the pass began */
 	bool

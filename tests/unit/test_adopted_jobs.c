@@ -274,6 +274,28 @@ test_many_jobs_move_in_slices_and_a_new_process_goes_on_where_the_old_one_died(v
 	assert_int_equal(jobs_of(1), 4500);
 }
 
+static void
+test_orders_for_which_the_time_is_not_enough_are_taken_over_a_few_at_a_time(void **state)
+{
+	if (!store_has_delays())
+		skip();
+	add_delay("slow_heads", "UPDATE ON fifo_heads", "ROW", "0.02");
+	run("INSERT INTO fifo_heads (tenant_id, endpoint_id, ordering_key, last_seq, node_id) "
+	    "SELECT 'orders', gen_random_uuid(), '', 0, 2 FROM generate_series(1, 60)");
+	run("UPDATE delivery_nodes SET left_at = hl_time(0) WHERE node_id = 2");
+	beat(100, 0);
+	db_config.store_timeout_ms = 1000;
+	for (int tries = 0; tries < 20 && adoption_due_us(&adoption) != INT64_MAX; tries++) {
+		(void)adoption_step(&adoption, jobs_db, &own, &err);
+		adoption.next_us = adoption.next_us == INT64_MAX ? INT64_MAX : 0;
+	}
+	db_config.store_timeout_ms = 5000;
+	remove_refusal("slow_heads", "fifo_heads");
+	assert_int_equal(adopted_by(2), -1);
+	assert_int_equal(tenant_count("SELECT count(*) FROM fifo_heads WHERE $1 <> '' AND node_id = 1"), 60);
+	run("DELETE FROM fifo_heads WHERE tenant_id = 'orders'");
+}
+
 int
 main(void)
 {
@@ -289,6 +311,7 @@ main(void)
 		test_a_job_that_is_committed_after_the_adoption_is_moved_by_the_second_pass_then_the_row_goes),
 	    ADOPTION_TEST(test_the_row_stays_while_a_transaction_from_before_the_adoption_lasts),
 	    ADOPTION_TEST(test_many_jobs_move_in_slices_and_a_new_process_goes_on_where_the_old_one_died),
+	    ADOPTION_TEST(test_orders_for_which_the_time_is_not_enough_are_taken_over_a_few_at_a_time),
 	};
 
 	return cmocka_run_group_tests(tests, jobs_set_up, jobs_tear_down);
