@@ -3,7 +3,7 @@ Three nodes over one PostgreSQL. Clients publish to all of them, with idempotenc
 or two at once (harness/node_chaos.py): nodes are killed, stand still, stop, lose their way to PostgreSQL or the room for
 their spool; processes, PostgreSQL, receivers, name servers, clocks and users do what they do. After each lap all is well
 again, and the accounts must hold: what was acknowledged has arrived, by one job, or is a dead letter; what was refused has
-not; what came twice was under way; no row is left to a node that is gone, and no process died by itself.
+not; what came twice was under way; what has an order came in it; no row is left to a node that is gone, and no process died by itself.
 
 NODES_ROUNDS says how often blows fall, LAP of them a lap; the seed is printed, NODES_SEED repeats the sequence.
 """
@@ -21,13 +21,13 @@ from harness.accounting import MESSAGES, identity
 from harness.chaos import NameBlows, ReceiverBlows, busy
 from harness.clock import WallClock
 from harness.daemon import FORBIDDEN
-from harness.deliveries import Endpoints, Ledger, Publishing
+from harness.deliveries import NAME, Endpoints, Ledger, Publishing
 from harness.disk import make_disk
 from harness.metrics import metrics
 from harness.network import BadNetwork
 from harness.node_chaos import (
     AnyProcessBlows, ClockBlows, NetworkBlows, NodeBlows, ServerBlows, SpoolBlows, Storm, UserBlows)
-from harness.fleet import Fleet, FleetPublisher, Node, UnkeyedPublisher
+from harness.fleet import Fleet, FleetPublisher, Node, OrderedPublisher, UnkeyedPublisher
 from harness.recording_receiver import Answer, Receiver
 from harness.waiting import PATIENCE, SANITIZED, wait_until
 from harness.webhooks import ApiClient
@@ -40,9 +40,10 @@ TIMEOUT = 6 * PATIENCE  # of a node
 IN_FLIGHT = 30  # attempts at an endpoint at once, of all nodes
 TOPICS = ("orders.made", "orders.paid", "users.made")
 # One is paused until the blows are over, and the last one is put off by 429 for ever.
-PATTERNS = {"/steady": "#", "/one": "#", "/two": "orders.*", "/three": "*.made", "/four": "#", "/held": "#", "/busy": "users.*"}
+PATTERNS = {"/steady": "#", "/one": "#", "/two": "orders.*", "/three": "*.made", "/four": "#", "/held": "#", "/busy": "users.*",
+            "/ordered": "ordered.*"}
 NAMED = {"/one": "one.example", "/three": "three.example"}  # hosts of URLs; of the others addresses
-STRUCK = ("/two", "/four")  # whose receivers get blows
+STRUCK = ("/two", "/four", "/ordered")  # whose receivers get blows
 USUAL = {"paused": False, "enabled": True, "rate_limit_rps": 10000, "max_in_flight": IN_FLIGHT}
 SCHEDULES = {"/four": "1s"}  # which makes dead letters
 OPTIONS = {
@@ -145,11 +146,13 @@ class Lap:
         for path, pattern in PATTERNS.items():
             host = receiver.host if SANITIZED else NAMED.get(path, receiver.host)
             self.endpoints.add(path, pattern, url=f"http://{host}:{receiver.port}{path}", timeout_ms=5000,
-                               retry_schedule=SCHEDULES.get(path, "1s,1s,2s,2s,3s,3s,4s,4s,5s,5s"), **USUAL | {"paused": path == "/held"})
+                               retry_schedule=SCHEDULES.get(path, "1s,1s,2s,2s,3s,3s,4s,4s,5s,5s"), fifo=path == "/ordered",
+                               **USUAL | {"paused": path == "/held"})
         keyed = [FleetPublisher(nodes, self.tenant, 100 * number + n, TOPICS, batch=1 + 2 * (n % 2), pause=0.05) for n in range(3)]
         self.unkeyed = [UnkeyedPublisher(nodes, self.tenant, 100 * number + 10 + n, TOPICS, batch=1 + 2 * (n % 2), pause=0.05)
                         for n in range(2)]
-        self.publishers = keyed + self.unkeyed
+        self.ordered = [OrderedPublisher(nodes, self.tenant, 100 * number + 20 + n, ["ordered.made"], pause=0.1) for n in range(2)]
+        self.publishers = keyed + self.unkeyed + self.ordered
         for node in nodes.all:
             wait_until(lambda: ApiClient(node.hookline, self.tenant.client.key).get("/v1/events").status == 200, "the tenant's key")
 
@@ -183,6 +186,22 @@ class Lap:
         print(f"came again at: {dict(causes)}; {besides} nodes were silent besides")
         assert not causes[""] or besides > 0, "nothing explains these"
         return could + causes[""]
+
+    def check_order(self):
+        """Each client's events arrive in its order, each one after the one before was taken or had died; what came may come again."""
+        dead = {name for path, name in self.ledger.dead() if path == "/ordered"}
+        again = 0
+        for publisher in self.ordered:
+            names = [name for name in publisher.in_order if name not in dead]
+            places, taken = {name: place for place, name in enumerate(names)}, 0
+            for arrival in self.endpoints.receiver.at("/ordered"):
+                place = places.get(NAME.search(arrival.body)[1].decode())
+                if place is None:
+                    continue
+                assert place <= taken, f"{names[place]} came before {names[taken]} was taken"
+                again += place < taken
+                taken += place == taken and arrival.answer.delivers
+        print(f"{sum(len(publisher.in_order) for publisher in self.ordered)} events in order, {again} of them came again")
 
     def check_owners(self):
         """What waits is the living nodes'."""
@@ -279,6 +298,7 @@ def test_three_nodes_lose_nothing_whatever_befalls_them(nodes, receiver, names):
         lap.wait_delivered()
         logged = check_logs(nodes)
         lap.account(blows, logged[SILENT] - before[SILENT])
+        lap.check_order()
         lap.check_owners()
         for node in nodes.all:
             wait_until(lambda: settled(node), "the books of published events to balance", 60)

@@ -155,3 +155,17 @@ class UnkeyedPublisher(FleetPublisher):
                 (self.refused if "error" in item else self.acknowledged)[name] = topic
         if reply is None or reply.status == 503:
             self.ending.wait(0.05 * PATIENCE)
+
+
+class OrderedPublisher(FleetPublisher):
+    """One that waits for each answer. in_order: the names of its events, without those that were spooled and may be stored later."""
+
+    def __init__(self, *given, **named):
+        super().__init__(*given, **named)
+        self.in_order = []
+
+    def publish_until_acknowledged(self):
+        spooled = self.acks["spooled"]
+        super().publish_until_acknowledged()
+        if self.acks["spooled"] == spooled:
+            self.in_order.append(f"{self.number}-{self.made}")
