@@ -170,10 +170,10 @@ walk(struct db *db, const struct db_statement *statement, const struct job_place
 int
 job_rows_walk(struct db *db, const struct job_place *place, struct db_rows **rows, struct error *err)
 {
-	static const struct db_statement all = {
+	static const struct db_statement walk_all = {
 	    WALK, SQLITE_WALK, .citus = CITUS_WALK("(e.tenant_id, e.endpoint_id) > ($1, $2)")};
 
-	return walk(db, &all, place, rows, err);
+	return walk(db, &walk_all, place, rows, err);
 }
 
 int

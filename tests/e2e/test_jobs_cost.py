@@ -54,7 +54,7 @@ def pages(database, sql):
 
 
 def check(store):
-    walk = statement("job_rows", "walk", "''", FIRST, "200")
+    walk = statement("job_rows", "walk_all", "''", FIRST, "200")
     assert [str(row[1]) for row in store.query(walk)] == ENDPOINTS
     read, plan = pages(store, walk)
     assert read < 100, plan

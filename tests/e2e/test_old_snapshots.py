@@ -80,7 +80,7 @@ class Queue:
         return self.page(f"'{self.waiting:032x}'::uuid")
 
     def walk(self):
-        return self.pages(statement("job_rows", "walk", "''", FRONT, "200"))
+        return self.pages(statement("job_rows", "walk_all", "''", FRONT, "200"))
 
     def size(self):
         return self.database.value("SELECT pg_total_relation_size('jobs')")
