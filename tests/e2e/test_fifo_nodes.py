@@ -79,6 +79,7 @@ def test_one_order_is_kept_whichever_node_stores_the_events(nodes):
     assert nodes.first.value("SELECT node_id FROM fifo_heads WHERE tenant_id = :id", id=nodes.tenant.id) == 1
 
 
+@pytest.mark.wanted_by("SLOW_TESTS")
 def test_the_order_goes_on_by_another_node_when_its_sender_is_killed(nodes):
     works = threading.Event()
     nodes.receiver.answers["/in"] = lambda _arrival: Answer(200 if works.is_set() else 503)
