@@ -317,12 +317,13 @@ test_after_a_silence_attempts_go_on_when_couriers_know_what_has_changed(void **s
 static void
 test_a_node_that_is_alone_goes_on_without_a_store_unless_it_has_stood_still(void **state)
 {
-	struct node_keeper *keeper = node_keeper_new(&db_config, &segment);
+	struct node_keeper *keeper;
 	struct node_words *words = &segment.header->node;
 	int64_t until_us;
 
 	if (db_config.hl_store != HL_STORE_POSTGRES)
 		skip();
+	keeper = node_keeper_new(&db_config, &segment);
 	run("DELETE FROM delivery_nodes");
 	for (int steps = 0; steps < 2; steps++)
 		must_be(0, node_keeper_step(keeper, jobs_db, &err), &err);
