@@ -138,7 +138,7 @@ TABLES = {
     "adoption": Table(
         "Jobs of a node that is gone, from their adoption on",
         [NAME, ("jobs", "jobs", 0), ("endpoints", "endpoints", 0), ("moved_s", "all moved, s", 1),
-         ("begun_s", "each endpoint's first attempt, s", 1), ("delivered_s", "all delivered, s", 1)],
+         ("delivered_s", "all delivered, s", 1)],
     ),
     "bloat": Table(
         "2,000 events a second for ten minutes, each delivered to one of 20 endpoints: the first minute, the last, and a start",
