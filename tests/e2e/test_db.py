@@ -240,7 +240,6 @@ def refused_or_undone(db):
 
 
 @pytest.mark.plain_postgres("a standby of one server")
-@pytest.mark.wanted_by("SLOW_TESTS")
 def test_after_a_switch_over_the_new_primary_is_found(driver, things, postgres):
     standby = Standby(postgres)
     standby.start()
