@@ -29,7 +29,7 @@ void job_leave_lane(struct jobs *jobs, struct fifo_lane *lane);
 /* The job, which is not in flight, is put into its order, if there is room. */
 void job_order(struct jobs *jobs, struct job *job);
 
-/* Frees it. Whoever needs its row has seen to that. */
+/* Frees the job. A caller that needs its row read again has asked courier/look.h for that before. */
 void job_forget(struct jobs *jobs, struct job *job);
 
 /* A job that waits is left in its row, which is read when the job may be taken into memory. */

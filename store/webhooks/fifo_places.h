@@ -1,7 +1,7 @@
 /*
  * Places of jobs in the order of endpoints with fifo: jobs.fifo_seq. An endpoint counts all its jobs together, also
- * when each ordering_key is an order by itself: then of two jobs of one key the lower place is the earlier one. Who has
- * seen a job has seen all jobs of lower places, but those of FIFO_FRONT. For one thread.
+ * when each ordering_key is an order by itself: then of two jobs of one key the lower place is the earlier one. A
+ * transaction that sees a job also sees all jobs of lower places, but those of FIFO_FRONT. For one thread.
  */
 #ifndef STORE_WEBHOOKS_FIFO_PLACES_H
 #define STORE_WEBHOOKS_FIFO_PLACES_H

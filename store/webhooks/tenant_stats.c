@@ -77,7 +77,7 @@ run_if(struct db *db, const struct db_statement *finds, const struct db_statemen
 	"FROM tenants WHERE deleted_at IS NULL AND "                                                                   \
 	"(SELECT 1 FROM tenant_stats WHERE tenant_stats.tenant_id = tenants.tenant_id) IS NULL"
 
-/* Rows of a distributed table are not looked up for each of what is not distributed. */
+/* Citus refuses a subquery that looks up rows of a distributed table for each row of a local one. */
 #define CITUS_WITHOUT_ROW                                                                                              \
 	"FROM tenants WHERE deleted_at IS NULL AND tenants.tenant_id NOT IN (SELECT tenant_stats.tenant_id "           \
 	"FROM tenant_stats)"

@@ -29,7 +29,7 @@ class Node:
         self.disk = disk
         self.clock = clock
         self.patient = patient
-        self.whole = threading.Lock()  # who has it ends, starts or stops the whole tree
+        self.whole = threading.Lock()  # a thread takes it before it ends, starts or stops the whole tree
 
     def epochs(self):
         """The number of its row, and the epochs that the row may have, by the file in DATA_DIR."""
