@@ -1,7 +1,8 @@
 /*
  * The table `fifo_heads`: of each endpoint with fifo the last place that was given out, and the node that sends what it
- * gets. A transaction locks the endpoint's row before it gives out a place or changes the sender, and keeps the lock
- * until it ends: so places are in the order of commits, and every job with a place has the sender's node_id. For one thread.
+ * gets. A transaction locks the endpoint's row before it gives out a place or changes the sender, and keeps it locked
+ * until it ends: so places are in the order of commits, and every job with a place has the sender's node_id. For one
+ * thread.
  */
 #ifndef STORE_WEBHOOKS_FIFO_HEADS_H
 #define STORE_WEBHOOKS_FIFO_HEADS_H

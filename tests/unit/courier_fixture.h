@@ -133,7 +133,7 @@ struct model_row *scene_publish(uint32_t endpoint); /* a row that is handed over
 void scene_change(uint32_t endpoint);
 
 /*
- * These functions stand for the store thread. store_start() gives the courier the news that tests have noted, and begins to work.
+ * These functions stand for the store thread. store_start() gives the courier what tests have noted, and begins.
  * store_answer() does the next thing that the courier has asked for. store_commit() writes at most so many outcomes.
  */
 void store_start(void);
