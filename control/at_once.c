@@ -19,15 +19,14 @@
 #define LONG_SLEEP_US (20 * 1000)
 #define SHORT_SLEEPS 10
 
-/* Whether a courier of this node may still act by an earlier version. One that drains begins no attempt. */
+/* Whether a courier of this node may still act by an earlier version. */
 static bool
 this_node_waits(const struct segment *segment, int64_t version)
 {
 	for (uint32_t i = 0; i < segment->counts[ROLE_COURIER]; i++) {
 		const struct courier_slot *courier = segment_courier(segment, i);
 
-		if (slot_pid(&courier->process) != 0 && slot_state(&courier->process) != PROCESS_DRAINING &&
-		    courier_seen_version(courier) < version)
+		if (courier_begins(courier) && courier_seen_version(courier) < version)
 			return true;
 	}
 	return false;

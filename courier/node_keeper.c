@@ -58,16 +58,20 @@ node_keeper_free(struct node_keeper *keeper)
 	free(keeper);
 }
 
-/* The oldest version by which a courier acts. One that has none yet holds nothing, and will read what is newest. */
+/*
+ * The oldest version by which a courier acts. One that has none yet holds nothing, and will read what is newest; so
+ * will the successor of one that is gone.
+ */
 static int64_t
 least_seen(const struct node_keeper *keeper)
 {
 	int64_t least = INT64_MAX;
 
 	for (uint32_t i = 0; i < keeper->segment->counts[ROLE_COURIER]; i++) {
-		int64_t version = courier_seen_version(segment_courier(keeper->segment, i));
+		const struct courier_slot *courier = segment_courier(keeper->segment, i);
+		int64_t version = courier_seen_version(courier);
 
-		if (version > 0 && version < least)
+		if (courier_begins(courier) && version > 0 && version < least)
 			least = version;
 	}
 	return least != INT64_MAX ? least : keeper->told_version;

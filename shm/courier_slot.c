@@ -39,6 +39,12 @@ courier_add_missed(struct courier_slot *slot)
 	ck_pr_inc_32(&slot->missed);
 }
 
+bool
+courier_begins(const struct courier_slot *slot)
+{
+	return slot_pid(&slot->process) != 0 && slot_state(&slot->process) != PROCESS_DRAINING;
+}
+
 int64_t
 courier_seen_version(const struct courier_slot *slot)
 {

@@ -2,6 +2,7 @@
 #ifndef SHM_COURIER_SLOT_H
 #define SHM_COURIER_SLOT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "shm/attempts.h"
@@ -26,6 +27,9 @@ void courier_slot_reset(struct courier_slot *slot);
  */
 uint32_t courier_missed(const struct courier_slot *slot);
 void courier_add_missed(struct courier_slot *slot);
+
+/* Whether the courier may begin attempts: there is a process, and it does not drain. */
+bool courier_begins(const struct courier_slot *slot);
 
 /* The version of the table changes that the courier's loop acts by. Only the courier sets it. */
 int64_t courier_seen_version(const struct courier_slot *slot);

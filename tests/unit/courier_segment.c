@@ -45,6 +45,10 @@ courier_segment_open(uint32_t couriers)
 	}
 	for (uint32_t i = 0; i < segment_slot_count(&segment); i++)
 		segment.wake_fds[i] = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	for (uint32_t i = 0; i < couriers; i++) {
+		slot_begin(&segment_courier(&segment, i)->process, 100 + (int32_t)i, 1);
+		slot_set_state(&segment_courier(&segment, i)->process, PROCESS_READY);
+	}
 	return segment;
 }
 

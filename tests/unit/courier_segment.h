@@ -1,4 +1,7 @@
-/* A segment of a courier's own for tests: one publisher, so many couriers, and their lanes. Include after cmocka.h. */
+/*
+ * A segment of a courier's own for tests: one publisher, so many couriers, which run, and their lanes. Include after
+ * cmocka.h.
+ */
 #ifndef TESTS_COURIER_SEGMENT_H
 #define TESTS_COURIER_SEGMENT_H
 

@@ -267,6 +267,31 @@ test_the_row_has_the_oldest_version_by_which_a_courier_acts(void **state)
 }
 
 static void
+test_a_courier_that_is_gone_or_drains_keeps_no_other_node_waiting(void **state)
+{
+	struct node_keeper *keeper = node_keeper_new(&db_config, &segment);
+	struct courier_slot *other = segment_courier(&segment, 1);
+
+	for (int steps = 0; steps < 3; steps++) /* the claim, a heartbeat, a look for adopted nodes */
+		must_be(0, node_keeper_step(keeper, jobs_db, &err), &err);
+	courier_set_seen_version(segment_courier(&segment, 0), 80);
+	courier_set_seen_version(other, 70);
+	must_be(0, node_keeper_step(keeper, jobs_db, &err), &err);
+	assert_int_equal(must_count(jobs_db, "SELECT max(seen_version) FROM delivery_nodes"), 70);
+	slot_end(&other->process);
+	assert_int_equal(node_keeper_due_us(keeper), 0);
+	must_be(0, node_keeper_step(keeper, jobs_db, &err), &err);
+	assert_int_equal(must_count(jobs_db, "SELECT max(seen_version) FROM delivery_nodes"), 80);
+	slot_begin(&other->process, 200, 1); /* it may act by what its predecessor did */
+	must_be(0, node_keeper_step(keeper, jobs_db, &err), &err);
+	assert_int_equal(must_count(jobs_db, "SELECT max(seen_version) FROM delivery_nodes"), 70);
+	slot_set_state(&other->process, PROCESS_DRAINING);
+	must_be(0, node_keeper_step(keeper, jobs_db, &err), &err);
+	assert_int_equal(must_count(jobs_db, "SELECT max(seen_version) FROM delivery_nodes"), 80);
+	node_keeper_free(keeper);
+}
+
+static void
 test_attempts_end_before_another_node_may_adopt_this_one(void **state)
 {
 	struct node_keeper *keeper = node_keeper_new(&db_config, &segment);
@@ -360,6 +385,7 @@ main(void)
 	    TEST(test_a_file_that_is_damaged_or_gone_makes_a_new_node),
 	    TEST(test_nothing_is_claimed_that_the_disk_does_not_keep),
 	    TEST(test_the_row_has_the_oldest_version_by_which_a_courier_acts),
+	    TEST(test_a_courier_that_is_gone_or_drains_keeps_no_other_node_waiting),
 	    TEST(test_attempts_end_before_another_node_may_adopt_this_one),
 	    TEST(test_after_a_silence_attempts_go_on_when_couriers_know_what_has_changed),
 	    TEST(test_a_node_that_is_alone_goes_on_without_a_store_unless_it_has_stood_still),
