@@ -33,6 +33,7 @@ struct run {
 	int64_t succeeded_us, failing_us, failed_us;
 	int64_t version; /* the newest breaker_version: failures are those of it */
 	int64_t stored_us; /* steady; 0: never */
+	int64_t not_before_us; /* steady: somebody had locked its row */
 	bool changed_breaker; /* the store may have another one */
 	enum breaker_state breaker, stored_breaker;
 	bool knows_breaker; /* stored_breaker is what the store has */
@@ -157,6 +158,8 @@ is_due(const struct run *run, int64_t now_us)
 {
 	if (!has_news(run)) /* its breaker is again what the store has */
 		return false;
+	if (now_us < run->not_before_us)
+		return false;
 	return run->changed_breaker || run->stored_us == 0 || now_us >= run->stored_us + MINUTE_US;
 }
 
@@ -182,6 +185,19 @@ gather(const struct runs *runs, int64_t now_us, struct run *due[AT_ONCE])
 	return count;
 }
 
+static void
+settle(struct run *run, int64_t now_us)
+{
+	run->stored_us = now_us;
+	if (run->changed_breaker) {
+		run->stored_breaker = run->breaker;
+		run->knows_breaker = true;
+		run->changed_breaker = false;
+	}
+	run->succeeded = run->failing = false;
+}
+
+/* What somebody has locked is kept for the next time. */
 static int
 store(struct db *db, struct run *const *due, uint32_t count, int64_t now_us, struct error *err)
 {
@@ -202,7 +218,13 @@ store(struct db *db, struct run *const *due, uint32_t count, int64_t now_us, str
 		};
 	if (rc == 0)
 		rc = endpoint_runs_write(db, rows, count, err);
-	return db_end(db, rc, err);
+	rc = db_end(db, rc, err);
+	for (uint32_t i = 0; rc == 0 && i < count; i++)
+		if (rows[i].locked)
+			due[i]->not_before_us = now_us + SECOND_US;
+		else
+			settle(due[i], now_us);
+	return rc;
 }
 
 /* What is refused is tried again after a minute, the breaker when it changes again. */
@@ -218,18 +240,6 @@ tell_refused(struct runs *runs, struct run *run, int64_t now_us, const struct er
 	if (times > 0)
 		log_warning("the store refuses since when an endpoint fails: its row stays as it is",
 		    LOG_STR("endpoint_id", id), LOG_STR("error", err->text), LOG_UINT("times", times));
-}
-
-static void
-settle(struct run *run, int64_t now_us)
-{
-	run->stored_us = now_us;
-	if (run->changed_breaker) {
-		run->stored_breaker = run->breaker;
-		run->knows_breaker = true;
-		run->changed_breaker = false;
-	}
-	run->succeeded = run->failing = false;
 }
 
 /* Takes those from the list of which all is stored. */
@@ -254,11 +264,10 @@ store_alone(struct runs *runs, struct db *db, struct run *run, int64_t now_us, s
 {
 	int rc = store(db, &run, 1, now_us, err);
 
-	if (rc == 0)
-		settle(run, now_us);
-	else if (rc == DB_REFUSED)
-		tell_refused(runs, run, now_us, err);
-	return rc == DB_REFUSED ? 0 : rc;
+	if (rc != DB_REFUSED)
+		return rc;
+	tell_refused(runs, run, now_us, err);
+	return 0;
 }
 
 int
@@ -268,16 +277,11 @@ runs_write(struct runs *runs, struct db *db, int64_t now_us, struct error *err)
 	uint32_t count = gather(runs, now_us, due);
 	int rc = count > 0 ? store(db, due, count, now_us, err) : 0;
 
-	if (rc == 0)
-		for (uint32_t i = 0; i < count; i++)
-			settle(due[i], now_us);
-	else if (rc == DB_REFUSED)
-		rc = 0; /* of one endpoint; the others need not wait for it */
-	else
-		return rc;
-	for (uint32_t i = 0; rc == 0 && i < count; i++)
-		if (has_news(due[i]))
+	if (rc == DB_REFUSED) { /* of one endpoint; the others need not wait for it */
+		rc = 0;
+		for (uint32_t i = 0; rc == 0 && i < count; i++)
 			rc = store_alone(runs, db, due[i], now_us, err);
+	}
 	clear_list(runs);
 	if (rc != 0)
 		return rc;

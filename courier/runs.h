@@ -36,7 +36,7 @@ int64_t runs_due_us(const struct runs *runs);
 
 /*
  * Stores the runs that are due, in a transaction of its own. Returns as db_commit() without DB_REFUSED: what the store
- * refuses is tried again a minute later. Runs that were not stored stay.
+ * refuses is tried again a minute later, and a second later what somebody has locked. Runs that were not stored stay.
  */
 int runs_write(struct runs *runs, struct db *db, int64_t now_us, struct error *err);
 

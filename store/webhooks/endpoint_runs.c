@@ -10,9 +10,19 @@ static const enum db_type types[] = {
 
 enum { COLUMN_COUNT = sizeof types / sizeof *types };
 
-/* version is null where nothing has failed. The rows are found as those of jobs (store/webhooks/job_outcomes.h). */
+#define OF_GIVEN "endpoints.tenant_id = ANY (ARRAY[given.tenant_id]) AND endpoints.endpoint_id = given.endpoint_id "
+#define FREE "given.number IN (SELECT number FROM free) "
+
+/*
+ * version is null where nothing has failed. The rows are found as those of jobs (store/webhooks/job_outcomes.h). The
+ * result has the numbers of those that somebody has locked: all else that is asked of the store would wait also.
+ */
 static const struct db_each write_runs = {
-    .statement = {"UPDATE endpoints SET "
+    .statement = {"WITH given AS (SELECT * FROM unnest($1::text[], $2::uuid[], $3::bigint[], $4::bigint[], "
+		  "$5::bigint[], $6::bigint[], $7::text[]) WITH ORDINALITY AS one "
+		  "(tenant_id, endpoint_id, succeeded, failing, failed, version, breaker, number)), "
+		  "free AS (SELECT given.number FROM given JOIN endpoints ON " OF_GIVEN
+		  "FOR NO KEY UPDATE OF endpoints SKIP LOCKED), written AS (UPDATE endpoints SET "
 		  "last_success_at = COALESCE(hl_time(hl_ms(hl_now()) - given.succeeded), endpoints.last_success_at), "
 		  "last_failure_at = CASE WHEN given.version = endpoints.breaker_version "
 		  "THEN hl_time(hl_ms(hl_now()) - given.failed) ELSE endpoints.last_failure_at END, "
@@ -21,11 +31,8 @@ static const struct db_each write_runs = {
 		  "THEN hl_time(hl_ms(hl_now()) - given.failing) "
 		  "WHEN given.version = endpoints.breaker_version OR given.succeeded IS NULL "
 		  "THEN endpoints.failing_since END, "
-		  "breaker = COALESCE(given.breaker, endpoints.breaker) "
-		  "FROM unnest($1::text[], $2::uuid[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], "
-		  "$7::text[]) AS given (tenant_id, endpoint_id, succeeded, failing, failed, version, breaker) "
-		  "WHERE endpoints.tenant_id = ANY (ARRAY[given.tenant_id]) "
-		  "AND endpoints.endpoint_id = given.endpoint_id",
+		  "breaker = COALESCE(given.breaker, endpoints.breaker) FROM given WHERE " OF_GIVEN "AND " FREE
+		  ") SELECT given.number FROM given JOIN endpoints ON " OF_GIVEN "WHERE NOT " FREE,
 	"UPDATE endpoints SET last_success_at = COALESCE(hl_now() - $3, last_success_at), "
 	"last_failure_at = CASE WHEN $6 = breaker_version THEN hl_now() - $5 ELSE last_failure_at END, "
 	"failing_since = CASE WHEN $6 = breaker_version AND ($3 IS NOT NULL OR failing_since IS NULL) "
@@ -50,8 +57,10 @@ static const struct db_each write_runs = {
     .count = COLUMN_COUNT};
 
 int
-endpoint_runs_write(struct db *db, const struct endpoint_run *runs, uint32_t count, struct error *err)
+endpoint_runs_write(struct db *db, struct endpoint_run *runs, uint32_t count, struct error *err)
 {
+	struct db_rows *locked = NULL;
+
 	if (count == 0)
 		return 0;
 
@@ -67,8 +76,12 @@ endpoint_runs_write(struct db *db, const struct endpoint_run *runs, uint32_t cou
 		row[4] = runs[i].failing ? db_int(runs[i].failed_ago_ms) : db_null();
 		row[5] = runs[i].failing ? db_int(runs[i].version) : db_null();
 		row[6] = runs[i].breaker != NULL ? db_string(runs[i].breaker) : db_null();
+		runs[i].locked = false;
 	}
-	int rc = db_each(db, &write_runs, values, count, NULL, err);
+	int rc = db_each(db, &write_runs, values, count, &locked, err);
 	free(values);
+	for (uint32_t i = 0; rc == 0 && i < db_rows_count(locked); i++)
+		runs[db_rows_int(locked, i, 0) - 1].locked = true;
+	db_rows_free(locked);
 	return rc;
 }

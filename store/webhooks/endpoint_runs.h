@@ -22,9 +22,13 @@ struct endpoint_run {
 	int64_t failing_ago_ms, failed_ago_ms;
 	int64_t version; /* the failures count only while this is the endpoint's breaker_version */
 	const char *breaker; /* its word; NULL: as it is */
+	bool locked; /* a result: another session has locked its row, which stays as it is */
 };
 
-/* Writes them in the transaction that jobs_begin() began; an endpoint is named once. Returns as db_query(). */
-int endpoint_runs_write(struct db *db, const struct endpoint_run *runs, uint32_t count, struct error *err);
+/*
+ * Writes them in the transaction that jobs_begin() began; an endpoint is named once. It waits for no row that somebody
+ * has locked, but where tables are distributed. Returns as db_query().
+ */
+int endpoint_runs_write(struct db *db, struct endpoint_run *runs, uint32_t count, struct error *err);
 
 #endif

@@ -264,6 +264,39 @@ test_a_run_that_the_store_refuses_costs_no_other_endpoint_its_own(void **state)
 }
 
 static void
+test_a_run_whose_row_somebody_has_locked_keeps_no_other_endpoint_waiting(void **state)
+{
+	static const char stored[] =
+	    "SELECT count(*) FROM endpoints WHERE tenant_id = $1 AND last_success_at IS NOT NULL";
+	struct outcome outcome = outcome_of(VERDICT_DELIVERED);
+	int64_t now_us = clock_steady_us();
+	struct db *other;
+
+	if (!store_has_delays()) /* nor has it locks of rows */
+		skip();
+	other = must_open();
+	add_endpoint(1);
+	add_endpoint(2);
+	for (uint8_t endpoint = 1; endpoint <= 3; endpoint++) { /* there is no third one any more */
+		memcpy(outcome.job.endpoint_id, endpoint_id(endpoint), 16);
+		runs_note(runs, &outcome, now_us);
+	}
+	must_begin(other);
+	must_run(other, SAME("UPDATE endpoints SET updated_at = hl_now() WHERE tenant_id = $1 AND endpoint_id = $2"),
+	    PARAMS(db_string(jobs_tenant), db_uuid(endpoint_id(1))));
+	write_runs(now_us);
+	assert_int_equal(tenant_count(stored), 1);
+	assert_in_range(runs_due_us(runs), now_us + 1000000, now_us + 2000000);
+	write_runs(now_us + 2000000);
+	assert_int_equal(tenant_count(stored), 1);
+	must_commit(other);
+	db_close(other);
+	write_runs(now_us + 4000000);
+	assert_int_equal(tenant_count(stored), 2);
+	assert_true(runs_due_us(runs) == INT64_MAX);
+}
+
+static void
 test_a_breaker_is_stored_within_a_second_and_only_when_it_has_changed(void **state)
 {
 	static const struct db_statement close_breaker = {"UPDATE endpoints SET breaker = 'closed'"};
@@ -306,6 +339,7 @@ main(void)
 	    TEST(test_a_success_before_a_pause_ends_the_run_also_when_it_is_stored_behind_it),
 	    TEST(test_failures_of_transforms_and_of_notices_begin_no_run),
 	    TEST(test_a_run_that_the_store_refuses_costs_no_other_endpoint_its_own),
+	    TEST(test_a_run_whose_row_somebody_has_locked_keeps_no_other_endpoint_waiting),
 	    TEST(test_a_breaker_is_stored_within_a_second_and_only_when_it_has_changed),
 	};
 

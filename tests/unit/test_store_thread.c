@@ -139,6 +139,32 @@ test_of_many_outcomes_of_a_job_the_last_one_applies(void **state)
 }
 
 static void
+test_an_endpoint_whose_row_somebody_has_locked_keeps_no_outcome_waiting(void **state)
+{
+	static const char well[] =
+	    "SELECT count(*) FROM endpoints WHERE tenant_id = $1 AND last_success_at IS NOT NULL";
+	const struct config whole = db_config;
+
+	if (!store_has_delays()) /* nor has it locks of rows */
+		skip();
+	add_endpoint(1);
+	add_job(1, 1, 0);
+	add_job(1, 2, 0);
+	db_config.store_timeout_ms = 60000;
+	start();
+	db_config = whole;
+	await_and_free(NEWS_STARTED);
+	must_begin(jobs_db);
+	must_run(jobs_db, SAME("UPDATE endpoints SET updated_at = hl_now() WHERE tenant_id = $1"),
+	    PARAMS(db_string(jobs_tenant)));
+	await_released(put_outcome(1, VERDICT_DELIVERED, 1));
+	await_released(put_outcome(2, VERDICT_DELIVERED, 1));
+	assert_int_equal(tenant_count("SELECT count(*) FROM jobs WHERE tenant_id = $1"), 0);
+	must_commit(jobs_db);
+	assert_int_equal(wait_for(well, 1), 1);
+}
+
+static void
 test_the_end_writes_what_is_on_the_lane(void **state)
 {
 	for (uint32_t event = 1; event <= 700; event++) {
@@ -253,6 +279,7 @@ main(void)
 	    TEST(test_outcomes_that_come_one_by_one_share_transactions),
 	    TEST(test_what_the_predecessor_left_is_written_before_the_loop_begins),
 	    TEST(test_of_many_outcomes_of_a_job_the_last_one_applies),
+	    TEST(test_an_endpoint_whose_row_somebody_has_locked_keeps_no_outcome_waiting),
 	    TEST(test_the_end_writes_what_is_on_the_lane),
 	    TEST(test_a_store_that_is_away_is_told_and_nothing_is_lost),
 	    TEST(test_the_node_keeps_its_row_over_starts_and_gets_another_when_it_is_lost),
