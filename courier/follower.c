@@ -137,7 +137,7 @@ tell_endpoint(
 	if (endpoint != NULL)
 		hold_if_changed(follower, endpoint, known);
 	if (known != NULL)
-		known_endpoint_set(known, endpoint);
+		known_endpoint_set(&follower->known, known, endpoint);
 	news = news_new(NEWS_ENDPOINT, tenant_id, endpoint_id);
 	news->config = endpoint;
 	news_put(follower->news, news);
@@ -157,6 +157,12 @@ void
 follower_forget(struct follower *follower, const uint8_t endpoint_id[16])
 {
 	known_endpoint_forget(&follower->known, endpoint_id);
+}
+
+bool
+follower_knows_fifo(const struct follower *follower)
+{
+	return follower->known.with_fifo > 0;
 }
 
 void

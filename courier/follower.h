@@ -30,6 +30,9 @@ int follower_load(
 /* Its changes are not told any more. */
 void follower_forget(struct follower *follower, const uint8_t endpoint_id[16]);
 
+/* Whether one of the endpoints whose changes are told has fifo. */
+bool follower_knows_fifo(const struct follower *follower);
+
 /*
  * A page of the endpoint, behind that job, has such rows: when they are not marked as the endpoint is, the holder gets
  * work.

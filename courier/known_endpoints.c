@@ -10,6 +10,7 @@ static void
 remove_known(struct known_endpoints *known, struct known_endpoint *endpoint)
 {
 	id_table_remove(&known->table, &endpoint->link);
+	known->with_fifo -= endpoint->fifo;
 	free(endpoint->tenant_id);
 	free(endpoint);
 }
@@ -53,9 +54,12 @@ known_endpoint_forget(struct known_endpoints *known, const uint8_t endpoint_id[1
 }
 
 void
-known_endpoint_set(struct known_endpoint *endpoint, const struct endpoint_config *config)
+known_endpoint_set(struct known_endpoints *known, struct known_endpoint *endpoint, const struct endpoint_config *config)
 {
+	known->with_fifo -= endpoint->fifo;
 	endpoint->there = config != NULL;
+	endpoint->fifo = config != NULL && config->fifo;
+	known->with_fifo += endpoint->fifo;
 	if (config == NULL)
 		return;
 	endpoint->version = config->version;

@@ -16,7 +16,7 @@ struct known_endpoint {
 	struct id_link link; /* first */
 	char *tenant_id;
 	int64_t version;
-	bool there, holds;
+	bool there, holds, fifo;
 	int64_t lifetime_ms;
 	uint32_t seen; /* the look at its tenant that has found it last */
 };
@@ -30,6 +30,7 @@ struct changed_endpoint {
 /* All zero knows none. */
 struct known_endpoints {
 	struct id_table table;
+	uint32_t with_fifo; /* of these */
 	struct changed_endpoint *first, *last; /* to be read */
 	uint32_t looks; /* at tenants */
 };
@@ -43,8 +44,9 @@ struct known_endpoint *known_endpoint_find(const struct known_endpoints *known, 
 void known_endpoint_add(struct known_endpoints *known, const char *tenant_id, const uint8_t endpoint_id[16]);
 void known_endpoint_forget(struct known_endpoints *known, const uint8_t endpoint_id[16]);
 
-/* As it was read; endpoint is NULL when there is none. */
-void known_endpoint_set(struct known_endpoint *endpoint, const struct endpoint_config *config);
+/* As it was read; config is NULL when there is none. */
+void known_endpoint_set(
+    struct known_endpoints *known, struct known_endpoint *endpoint, const struct endpoint_config *config);
 
 /* Is to be read, behind the others; the first one has been read. */
 void changed_endpoint_add(struct known_endpoints *known, const char *tenant_id, const uint8_t endpoint_id[16]);

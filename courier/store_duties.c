@@ -23,8 +23,8 @@
 #include "courier/row_walk.h"
 #include "courier/runs.h"
 #include "courier/test_outcome.h"
+#include "courier/transform_reader.h"
 #include "shm/counters.h"
-#include "store/webhooks/subscriptions.h"
 
 /* Nobody waits for an outcome, and a transaction costs as much as twenty of them: so long after the last one began. */
 #define OUTCOME_GAP_US (20 * 1000)
@@ -147,9 +147,8 @@ outcomes_due_us(const struct store_duties *duties)
 static int
 write_outcomes(struct store_duties *duties, struct db *db, bool *worked, struct error *err)
 {
-	int rc = 0;
-
 	int64_t now_us = clock_steady_us();
+	int rc = 0;
 
 	if (outcomes_due_us(duties) <= now_us) {
 		*worked = true;
@@ -248,10 +247,16 @@ hold(struct store_duties *duties, struct db *db, bool *worked, struct error *err
 	return holder_step(&duties->holder, db, duties->node.node_id, err);
 }
 
+static int64_t
+places_due_us(const struct store_duties *duties)
+{
+	return place_watch_due_us(&duties->places, duties->node.node_id, follower_knows_fifo(duties->follower));
+}
+
 static int
 look_for_places(struct store_duties *duties, struct db *db, bool *worked, struct error *err)
 {
-	if (clock_steady_us() < place_watch_due_us(&duties->places, duties->node.node_id))
+	if (clock_steady_us() < places_due_us(duties))
 		return 0;
 	*worked = true;
 	return place_watch_look(&duties->places, db, duties->node.node_id, err);
@@ -286,35 +291,6 @@ look_for_rows(struct store_duties *duties, struct db *db, bool *worked, struct e
 }
 
 /* ---- errands ---- */
-
-static int
-load_transform(struct store_duties *duties, struct db *db, const struct errand *errand, struct error *err)
-{
-	struct news *news = news_new(NEWS_TRANSFORM, errand->tenant_id, errand->id);
-	char id[FORMAT_UUID_BYTES + 1] = "";
-	struct db_rows *rows;
-	struct error why = {"there is no such row"};
-	int rc = transforms_get(db, errand->tenant_id, errand->id, &rows, err);
-
-	if (rc != 0) {
-		news_free(news);
-		return rc;
-	}
-	if (db_rows_count(rows) > 0) {
-		news->transform = mem_new(1, sizeof *news->transform);
-		if (transform_parse(db_rows_text(rows, 0, 0), news->transform, &why) != 0) {
-			free(news->transform);
-			news->transform = NULL;
-		}
-	}
-	db_rows_free(rows);
-	format_uuid(errand->id, id);
-	if (news->transform == NULL)
-		log_warning("a transform cannot be read: its jobs are dead letters", LOG_STR("transform_id", id),
-		    LOG_STR("error", why.text));
-	news_put(duties->news, news);
-	return 0;
-}
 
 /* One endpoint's rows must not keep the other endpoints waiting. late: there are too many that are gone before them. */
 static struct news *
@@ -411,8 +387,10 @@ step_walk(struct store_duties *duties, struct db *db, struct errand *errand, boo
 	errand->of_endpoints = walk.of_endpoints;
 	memcpy(errand->id, walk.endpoint_id, sizeof errand->id);
 	*done = rc == 0 && !more;
-	if (*done)
+	if (*done) {
 		news_put(duties->news, news_new(NEWS_WALKED, NULL, NULL));
+		place_watch_look_anew(&duties->places);
+	}
 	return rc;
 }
 
@@ -441,7 +419,7 @@ fulfil(struct store_duties *duties, struct db *db, struct errand *errand, bool *
 		rc = lease_desk_give(&duties->leases, db, errand, duties->node.epoch, err);
 		break;
 	case ERRAND_LOAD_TRANSFORM:
-		rc = load_transform(duties, db, errand, err);
+		rc = transform_read(duties->news, db, errand->tenant_id, errand->id, err);
 		break;
 	case ERRAND_READ_PAGE:
 		return read_page(duties, db, errand, done, err);
@@ -477,21 +455,19 @@ store_duties_turn(
 	return fulfil(duties, db, errand, done, err);
 }
 
+static int64_t
+earlier(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
 int64_t
 store_duties_due_us(const struct store_duties *duties)
 {
-	int64_t due_us = follower_due_us(duties->follower), other_us = runs_due_us(duties->runs);
+	int64_t node_us = duties->keeper != NULL      ? node_keeper_due_us(duties->keeper)
+			  : duties->node.node_id == 0 ? clock_steady_us() + NODE_LOOK_US
+						      : INT64_MAX;
+	int64_t due_us = earlier(follower_due_us(duties->follower), runs_due_us(duties->runs));
 
-	if (other_us < due_us)
-		due_us = other_us;
-	other_us = duties->keeper != NULL      ? node_keeper_due_us(duties->keeper)
-		   : duties->node.node_id == 0 ? clock_steady_us() + NODE_LOOK_US
-					       : INT64_MAX;
-	if (other_us < due_us)
-		due_us = other_us;
-	other_us = place_watch_due_us(&duties->places, duties->node.node_id);
-	if (other_us < due_us)
-		due_us = other_us;
-	other_us = outcomes_due_us(duties);
-	return other_us < due_us ? other_us : due_us;
+	return earlier(earlier(due_us, node_us), earlier(places_due_us(duties), outcomes_due_us(duties)));
 }

@@ -124,6 +124,16 @@ fifo_heads_waiting(struct db *db, int64_t node_id, struct db_rows **rows, struct
 	return db_query(db, &waiting, params, 1, rows, err);
 }
 
+int
+fifo_heads_any(struct db *db, int64_t node_id, bool *any, struct error *err)
+{
+	static const struct db_statement find_any = {
+	    "SELECT 1 FROM fifo_heads WHERE node_id = $1 AND ordering_key = '' LIMIT 1"};
+	const struct db_param params[] = {db_int(node_id)};
+
+	return db_finds(db, &find_any, params, 1, any, err);
+}
+
 /* ---- adoption ---- */
 
 #define ADOPTED "(SELECT node_id FROM delivery_nodes WHERE adopted_by = $1)"

@@ -46,6 +46,9 @@ enum fifo_waiting_column { FIFO_WAITING_TENANT, FIFO_WAITING_ENDPOINT, FIFO_WAIT
  */
 int fifo_heads_waiting(struct db *db, int64_t node_id, struct db_rows **rows, struct error *err);
 
+/* Whether there is any endpoint that this node sends to. As db_query(). */
+int fifo_heads_any(struct db *db, int64_t node_id, bool *any, struct error *err);
+
 /*
  * The node sends from now on what nodes sent that it has adopted (delivery_nodes.adopted_by): at most limit endpoints.
  * *moved: how many. Their jobs that came since the others were moved become its own also. In a transaction of

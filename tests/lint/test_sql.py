@@ -32,6 +32,7 @@ OVER_TENANTS = {
     ("store/webhooks/inbox_rows.c", "token, message_id FROM inbox_messages WHERE hl_ms"): "upkeep removes the old rows of all tenants",
     ("store/webhooks/pause_rows.c", "FROM pauses ORDER BY"): "a courier delivers for all tenants",
     ("store/webhooks/cancelled_jobs.c", "WHERE cancelled_at >="): "a courier delivers for all tenants",
+    ("store/webhooks/fifo_heads.c", "WHERE node_id = $1 AND ordering_key = '' LIMIT 1"): "a courier sends for all tenants",
     ("store/webhooks/identity_rows.c", "AS some_jobs"): "a copy of the store holds the jobs of all tenants",
     ("store/webhooks/routing.c", "UPDATE routing_versions SET version = version + 1"): "a pause of all deliveries is one of each tenant",
     ("store/webhooks/removal.c", "state FROM endpoints WHERE deleted_at"): "upkeep finds what any tenant has deleted",
