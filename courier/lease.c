@@ -1,10 +1,17 @@
 /* An endpoint with attempts under way is to have a lease in any case: others then do not get it before these end. */
 #include "courier/lease.h"
 
-bool
-lease_allows(const struct lease *lease, int64_t now_us)
+/* It does not cover attempts that may take longer than those for which it was taken. */
+static int64_t
+begins_until(const struct lease *lease, uint32_t timeout_ms)
 {
-	return lease->state == LEASE_HELD && now_us < lease->from_us + LEASE_BEGIN_US;
+	return timeout_ms > lease->timeout_ms ? lease->from_us : lease->from_us + LEASE_BEGIN_US;
+}
+
+bool
+lease_allows(const struct lease *lease, uint32_t timeout_ms, int64_t now_us)
+{
+	return lease->state == LEASE_HELD && now_us < begins_until(lease, timeout_ms);
 }
 
 static int64_t
@@ -20,7 +27,7 @@ asked_at(const struct lease *lease, const struct lease_facts *facts)
 static int64_t
 given_back_at(const struct lease *lease, const struct lease_facts *facts)
 {
-	int64_t until_us = lease->from_us + LEASE_BEGIN_US;
+	int64_t until_us = begins_until(lease, facts->timeout_ms);
 
 	if (facts->busy)
 		return INT64_MAX;

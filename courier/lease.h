@@ -23,18 +23,20 @@ struct lease {
 	enum lease_state state;
 	int64_t from_us; /* of NONE: it is not asked for before; of HELD: it lasts from then on */
 	int64_t idle_us; /* of HELD: without a job it is given back then */
+	uint32_t timeout_ms; /* of ASKED and HELD: so long may attempts take that are begun under it */
 };
 
 /* What matters besides the lease itself. */
 struct lease_facts {
 	bool needed, settled; /* share_needs_lease(), shares_lease_settled() */
 	bool busy; /* attempts are under way */
+	uint32_t timeout_ms; /* of the endpoint */
 	int64_t job_us; /* when the endpoint is to get a job but for its limits; INT64_MAX: not by time alone */
 	int64_t now_us;
 };
 
-/* Whether attempts may be begun. */
-bool lease_allows(const struct lease *lease, int64_t now_us);
+/* Whether attempts may be begun that take so long. */
+bool lease_allows(const struct lease *lease, uint32_t timeout_ms, int64_t now_us);
 
 /* When it is to be asked for or given back; INT64_MAX: not before something changes. */
 int64_t lease_due_us(const struct lease *lease, const struct lease_facts *facts);

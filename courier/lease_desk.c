@@ -20,7 +20,7 @@ int
 lease_desk_take(struct lease_desk *desk, struct db *db, const struct errand *errand, int64_t epoch, struct error *err)
 {
 	const struct lease_of lease = {errand->tenant_id, errand->id, epoch};
-	int64_t begun_us = clock_steady_us();
+	int64_t begun_us = clock_boot_us();
 	bool given = false;
 	struct news *news;
 	int rc = note(desk, lease_take(db, &lease, errand->for_ms, &given, err), err);

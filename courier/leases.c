@@ -5,7 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
+
 #define MARGIN_MS 5000 /* beside the endpoint's timeout_ms */
+#define SLEPT_US (1 * INT64_C(1000000)) /* less may pass between two readings of the clocks */
 
 static void
 ask(struct queues *queues, struct queue *queue)
@@ -13,6 +16,7 @@ ask(struct queues *queues, struct queue *queue)
 	const struct endpoint_name name = queues_name(queue);
 
 	queue->lease.state = LEASE_ASKED;
+	queue->lease.timeout_ms = queue->config->timeout_ms;
 	store_thread_take_lease(queues->thread, &name, LEASE_BEGIN_US / 1000 + queue->config->timeout_ms + MARGIN_MS);
 }
 
@@ -30,8 +34,13 @@ give_back(struct queues *queues, struct queue *queue, int64_t now_us)
 void
 leases_work(struct ready *ready, struct queues *queues)
 {
+	int64_t slept_us = clock_boot_us() - ready->now_us;
 	struct heap_item *first;
 
+	if (slept_us - ready->slept_us >= SLEPT_US) {
+		ready->slept_us = slept_us;
+		leases_lose(ready, queues);
+	}
 	while ((first = heap_first(&ready->leases)) != NULL && first->at <= ready->now_us) {
 		struct queue *queue = HEAP_THING(first, struct queue, lease_due);
 
@@ -53,7 +62,7 @@ leases_answered(struct ready *ready, struct queues *queues, const struct news *n
 	assert(queue != NULL && queue->lease.state == LEASE_ASKED); /* which kept it in memory */
 	if (news->given) {
 		queue->lease.state = LEASE_HELD;
-		queue->lease.from_us = news->begun_us;
+		queue->lease.from_us = ready->now_us - (clock_boot_us() - news->begun_us);
 		queue->lease.idle_us = ready->now_us + LEASE_IDLE_US;
 		if (queue->state == ENDPOINT_LOADED)
 			ready_empty_rate(ready, queue, ready->now_us); /* others have sent until now */

@@ -69,7 +69,7 @@ struct news {
 	struct share_view view; /* of NODES */
 	struct page_row *rows; /* of PAGE */
 	uint32_t row_count;
-	int64_t begun_us; /* of LEASE: the steady clock before the store was asked */
+	int64_t begun_us; /* of LEASE: CLOCK_BOOTTIME before the store was asked */
 	bool given; /* of LEASE */
 	bool walked; /* of HAS_ROWS: a walk has found it, and rows may have come from another node */
 	bool last; /* of PAGE: no row stands behind these */

@@ -117,7 +117,7 @@ most_in_flight(const struct ready *ready, const struct queue *queue)
 		most = ready->shares.view.nodes > 0 ? most : 0;
 	else if (!is_leased(ready, queue))
 		most = shares_least(&ready->shares, most);
-	else if (!is_settled(ready, queue) || !lease_allows(&queue->lease, ready->now_us))
+	else if (!is_settled(ready, queue) || !lease_allows(&queue->lease, queue->config->timeout_ms, ready->now_us))
 		most = 0;
 	return queue->unresolved > 0 && most > 1 ? 1 : most;
 }
@@ -168,6 +168,7 @@ update_lease(struct ready *ready, struct queue *queue)
 	const struct lease_facts facts = {.needed = is_leased(ready, queue),
 	    .settled = queue->config != NULL && is_settled(ready, queue),
 	    .busy = queue->in_flight > 0,
+	    .timeout_ms = queue->config != NULL ? queue->config->timeout_ms : 0,
 	    .job_us = wanted_at(ready, queue),
 	    .now_us = ready->now_us};
 	int64_t at = lease_due_us(&queue->lease, &facts);

@@ -34,6 +34,7 @@ struct ready {
 	bool holds_back;
 	struct heap due; /* endpoints that are served later */
 	struct heap leases; /* endpoints whose lease is to be asked for or given back: courier/lease.h */
+	int64_t slept_us; /* see leases_work() */
 	uint32_t in_flight, again_in_flight; /* the second: of these, no first attempts */
 	struct shares
 	    shares; /* of limits; after shares_advance() has returned true ready_update() of all endpoints follows */

@@ -20,12 +20,12 @@
 #include "tests/unit/published_fixture.h"
 
 struct scene scene;
-int64_t fake_now_us, fake_step_us;
+int64_t fake_now_us, fake_step_us, fake_slept_us;
 
 int
 clock_gettime(clockid_t id, struct timespec *ts)
 {
-	int64_t now_us = fake_now_us + (id == CLOCK_REALTIME ? fake_step_us : 0);
+	int64_t now_us = fake_now_us + (id == CLOCK_REALTIME ? fake_step_us : id == CLOCK_BOOTTIME ? fake_slept_us : 0);
 
 	*ts = (struct timespec){.tv_sec = now_us / SECOND, .tv_nsec = now_us % SECOND * 1000};
 	return 0;
@@ -171,7 +171,7 @@ scene_begin(uint64_t limit, uint64_t outcomes_bytes)
 {
 	scene = (struct scene){.limit = limit};
 	fake_now_us = 1000000 * SECOND;
-	fake_step_us = 0;
+	fake_step_us = fake_slept_us = 0;
 	for (uint32_t i = 0; i < LANES; i++)
 		scene.jobs[i] = lane_over_memory(1024, 1 << 20, 0, 0);
 	scene.outcomes = lane_over_memory(1024, outcomes_bytes, 0, 0);
@@ -182,6 +182,7 @@ scene_begin(uint64_t limit, uint64_t outcomes_bytes)
 		    .version = 1,
 		    .breaker_version = 1,
 		    .enabled = true,
+		    .timeout_ms = 30000,
 		    .max_in_flight = 3,
 		    .rate_limit_rps = 100000,
 		    .waits = 3,
@@ -305,7 +306,7 @@ scene_hand_over(uint32_t lane, struct model_row **rows, uint32_t count)
 		scene_miss();
 		return;
 	}
-	handover_write(base, rows[0]->event, jobs, count, rows[0]->begun_us);
+	handover_write(base, rows[0]->event, jobs, count, rows[0]->begun_us + fake_slept_us);
 	(void)lane_publish(&scene.jobs[lane], handover_bytes(rows[0]->event, count), count, 0);
 }
 

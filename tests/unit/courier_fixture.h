@@ -17,7 +17,8 @@
 #define LANES 2u
 #define MODEL_PAGE_ROWS 7u /* rows of a page, fewer than the real ones */
 
-extern int64_t fake_now_us, fake_step_us;
+/* The steady clock, how far ahead of it the wall clock is, and for how long the machine has slept. */
+extern int64_t fake_now_us, fake_step_us, fake_slept_us;
 
 struct model_endpoint {
 	uint8_t id[16];
@@ -30,6 +31,7 @@ struct model_endpoint {
 	bool known; /* the courier has asked for it: its changes are told */
 	uint32_t max_in_flight, rate_limit_rps;
 	bool exact_limits;
+	uint32_t timeout_ms;
 	bool leased_elsewhere; /* another node has the lease */
 	bool leased; /* the courier has it */
 	uint32_t lease_asks;

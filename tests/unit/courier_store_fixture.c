@@ -18,6 +18,7 @@ struct request {
 	enum request_kind kind;
 	uint8_t id[16], after[16];
 	struct page_wish wish;
+	int64_t begun_us; /* by CLOCK_BOOTTIME */
 	struct request *next;
 };
 
@@ -31,6 +32,7 @@ request(enum request_kind kind, const uint8_t *id)
 	struct request *r = mem_new(1, sizeof *r);
 
 	r->kind = kind;
+	r->begun_us = fake_now_us + fake_slept_us;
 	if (id != NULL)
 		memcpy(r->id, id, 16);
 	*requests_end = r;
@@ -89,8 +91,10 @@ store_thread_tell_breaker(struct store_thread *thread, const struct endpoint_nam
 void
 store_thread_take_lease(struct store_thread *thread, const struct endpoint_name *name, uint32_t for_ms)
 {
-	assert_true(for_ms > 30000 && !endpoint_by_id(name->endpoint_id)->leased);
-	endpoint_by_id(name->endpoint_id)->lease_asks++;
+	struct model_endpoint *endpoint = endpoint_by_id(name->endpoint_id);
+
+	assert_true(for_ms > endpoint->timeout_ms && !endpoint->leased);
+	endpoint->lease_asks++;
 	(void)request(TAKE_LEASE, name->endpoint_id);
 }
 
@@ -227,7 +231,7 @@ config_of(const struct model_endpoint *endpoint)
 	    .by_key = endpoint->by_key,
 	    .blocks = endpoint->blocks,
 	    .fail_fast = true,
-	    .timeout_ms = 30000,
+	    .timeout_ms = endpoint->timeout_ms,
 	    .max_in_flight = endpoint->max_in_flight,
 	    .rate_limit_rps = endpoint->rate_limit_rps,
 	    .exact_limits = endpoint->exact_limits,
@@ -320,12 +324,13 @@ answer_page(const struct request *r)
 }
 
 static void
-answer_lease(struct model_endpoint *endpoint)
+answer_lease(const struct request *r)
 {
+	struct model_endpoint *endpoint = endpoint_by_id(r->id);
 	struct news *news = tell(NEWS_LEASE, endpoint->tenant_id, endpoint->id);
 
 	news->given = endpoint->leased = !endpoint->leased_elsewhere;
-	news->begun_us = fake_now_us;
+	news->begun_us = r->begun_us;
 }
 
 static void
@@ -364,7 +369,7 @@ store_answer(void)
 		answer_walk();
 		break;
 	case TAKE_LEASE:
-		answer_lease(endpoint_by_id(r->id));
+		answer_lease(r);
 		break;
 	}
 	free(r);

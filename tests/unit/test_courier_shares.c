@@ -301,6 +301,101 @@ test_a_lease_of_a_row_that_was_taken_over_is_void(void **state)
 	assert_int_equal(scene.begun, 2);
 }
 
+static void
+test_a_lease_covers_no_attempt_that_may_take_longer_than_those_for_which_it_was_taken(void **state)
+{
+	endpoint->exact_limits = true;
+	be_one_of(2, 0);
+	publish_leased(1);
+	assert_int_equal(endpoint->in_flight, 1);
+	endpoint->timeout_ms *= 2;
+	scene_change(0);
+	publish_leased(1);
+	assert_int_equal(endpoint->in_flight, 1);
+	answer_all(); /* then it is given back, and taken anew */
+	scene_pass(SECOND / 1000);
+	assert_int_equal(endpoint->lease_asks, 2);
+	assert_int_equal(endpoint->in_flight, 1);
+	endpoint->timeout_ms /= 2;
+	scene_change(0);
+	publish_leased(1);
+	assert_int_equal(endpoint->in_flight, 2);
+}
+
+/* By the store's clock the lease has run out, and another node has got it. */
+static void
+sleep_for_a_minute(void)
+{
+	fake_slept_us += 60 * SECOND;
+	endpoint->leased = false;
+}
+
+static void
+test_a_machine_that_has_slept_does_not_send_by_a_lease_of_before(void **state)
+{
+	endpoint->exact_limits = true;
+	be_one_of(2, 0);
+	publish_leased(1);
+	answer_all();
+	assert_true(endpoint->leased);
+	sleep_for_a_minute();
+	endpoint->leased_elsewhere = true;
+	publish_leased(1);
+	assert_int_equal(scene.begun, 1);
+	assert_int_equal(endpoint->lease_asks, 2);
+	endpoint->leased_elsewhere = false;
+	scene_pass(SECOND / 2);
+	scene_pass(SECOND / 1000);
+	assert_int_equal(scene.begun, 2);
+}
+
+static void
+test_nor_by_a_lease_that_it_had_asked_for_before(void **state)
+{
+	endpoint->exact_limits = true;
+	be_one_of(2, 0);
+	publish_leased(1);
+	answer_all();
+	scene_pass(SECOND);
+	assert_false(endpoint->leased);
+	(void)scene_publish(0);
+	(void)courier_turn(&scene.courier);
+	assert_int_equal(endpoint->lease_asks, 2);
+	sleep_for_a_minute();
+	(void)courier_turn(&scene.courier);
+	scene_settle(); /* the answer comes */
+	assert_int_equal(scene.begun, 1);
+	assert_false(endpoint->leased);
+	scene_pass(2 * SECOND);
+	scene_pass(SECOND / 1000);
+	assert_int_equal(scene.begun, 2);
+}
+
+/* ---- endpoints without jobs ---- */
+
+static void
+test_the_lease_of_an_endpoint_without_a_job_that_is_due_is_not_asked_for(void **state)
+{
+	endpoint->max_in_flight = 1;
+	endpoint->waits_ms[0] = 90000;
+	endpoint->leased_elsewhere = true;
+	be_one_of(3, 0);
+	store_tell_rows(endpoint); /* so it is known */
+	scene_settle();
+	scene_pass(3600 * SECOND);
+	assert_int_equal(endpoint->lease_asks, 0);
+
+	endpoint->leased_elsewhere = false;
+	publish_leased(1);
+	http_answer(0, 500);
+	scene_settle();
+	assert_int_equal(endpoint->lease_asks, 1);
+	for (int second = 0; second < 60; second++)
+		scene_pass(SECOND);
+	assert_false(endpoint->leased);
+	assert_int_equal(endpoint->lease_asks, 1);
+}
+
 int
 main(void)
 {
@@ -319,6 +414,10 @@ main(void)
 	    SCENE_TEST(test_a_node_that_is_alone_again_gives_the_lease_back),
 	    SCENE_TEST(test_a_failure_that_is_tried_again_later_does_not_keep_the_lease),
 	    SCENE_TEST(test_a_lease_of_a_row_that_was_taken_over_is_void),
+	    SCENE_TEST(test_a_lease_covers_no_attempt_that_may_take_longer_than_those_for_which_it_was_taken),
+	    SCENE_TEST(test_a_machine_that_has_slept_does_not_send_by_a_lease_of_before),
+	    SCENE_TEST(test_nor_by_a_lease_that_it_had_asked_for_before),
+	    SCENE_TEST(test_the_lease_of_an_endpoint_without_a_job_that_is_due_is_not_asked_for),
 	};
 
 	return cmocka_run_group_tests_name("courier_shares", tests, NULL, NULL);
