@@ -210,6 +210,8 @@ static void
 endpoint_news(struct courier *c, struct news *news, int64_t now_us)
 {
 	bool delivers = news->config != NULL && !endpoint_holds(news->config);
+	const struct queue *known = queues_find(&c->queues, tenant_of(news), news->id);
+	enum limits_rule before = known != NULL ? ready_rule(&c->ready, known) : LIMITS_DIVIDED;
 	struct queue *queue = queues_loaded(&c->queues, news, now_us);
 
 	if (queue == NULL) {
@@ -219,6 +221,7 @@ endpoint_news(struct courier *c, struct news *news, int64_t now_us)
 	}
 	if (queue->state == ENDPOINT_LOADED)
 		ready_empty_rate(&c->ready, queue, c->queues.opened_us);
+	ready_rule_changed(&c->ready, queue, before, news->version);
 	jobs_order(&c->jobs, queue);
 	if (queue_keeps_nothing(queue))
 		jobs_leave(&c->jobs, queue);
@@ -320,6 +323,9 @@ take(struct courier *c, struct news *news, int64_t now_us)
 		return;
 	case NEWS_NODES:
 		shares_change(&c->ready.shares, &news->view, now_us);
+		return;
+	case NEWS_SEEN:
+		shares_seen(&c->ready.shares, news->version);
 		return;
 	case NEWS_CHANGED:
 		courier_set_seen_version(c->slot, news->version);

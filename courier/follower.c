@@ -130,16 +130,25 @@ tell_endpoint(
 	struct known_endpoint *known = known_endpoint_find(&follower->known, endpoint_id);
 	struct endpoint_config *endpoint;
 	struct news *news;
+	int64_t version = 0;
 	int rc = endpoint_read(&follower->endpoints, db, tenant_id, endpoint_id, &endpoint, err);
 
 	if (rc != 0)
 		return rc;
+	if (known != NULL &&
+	    known_endpoint_has_other_limits(known, endpoint)) /* the row may be newer than the target */
+		rc = changes_version(db, &version, err);
+	if (rc != 0) {
+		endpoint_config_give(endpoint);
+		return rc;
+	}
 	if (endpoint != NULL)
 		hold_if_changed(follower, endpoint, known);
 	if (known != NULL)
 		known_endpoint_set(&follower->known, known, endpoint);
 	news = news_new(NEWS_ENDPOINT, tenant_id, endpoint_id);
 	news->config = endpoint;
+	news->version = version;
 	news_put(follower->news, news);
 	return 0;
 }

@@ -51,10 +51,10 @@ bool follower_has_looked(const struct follower *follower);
 int64_t follower_due_us(const struct follower *follower);
 
 /*
- * A step: looks whether there are changes, and tells NEWS_NODES when nodes have come or gone, NEWS_PAUSED when pauses
- * have changed, and NEWS_TEST for each new test; or looks at some of the tenants that have changed, and tells
- * NEWS_HAS_ROWS for each endpoint that has rows; or reads some of the endpoints that have changed. When all of them are
- * told it tells NEWS_CHANGED. As db_query(); after any result but 0 the step is to be done again.
+ * A step: looks whether there are changes, and tells NEWS_NODES when nodes have come or gone, NEWS_SEEN, NEWS_PAUSED
+ * when pauses have changed, and NEWS_TEST for each new test; or looks at some of the tenants that have changed, and
+ * tells NEWS_HAS_ROWS for each endpoint that has rows; or reads some of the endpoints that have changed. When all of
+ * them are told it tells NEWS_CHANGED. As db_query(); after any result but 0 the step is to be done again.
  */
 int follower_step(struct follower *follower, struct db *db, struct error *err);
 

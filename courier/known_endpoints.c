@@ -53,6 +53,14 @@ known_endpoint_forget(struct known_endpoints *known, const uint8_t endpoint_id[1
 		remove_known(known, endpoint);
 }
 
+bool
+known_endpoint_has_other_limits(const struct known_endpoint *endpoint, const struct endpoint_config *config)
+{
+	return endpoint->there && config != NULL &&
+	       (endpoint->fifo != config->fifo || endpoint->exact_limits != config->exact_limits ||
+		   endpoint->max_in_flight != config->max_in_flight);
+}
+
 void
 known_endpoint_set(struct known_endpoints *known, struct known_endpoint *endpoint, const struct endpoint_config *config)
 {
@@ -62,6 +70,8 @@ known_endpoint_set(struct known_endpoints *known, struct known_endpoint *endpoin
 	known->with_fifo += endpoint->fifo;
 	if (config == NULL)
 		return;
+	endpoint->exact_limits = config->exact_limits;
+	endpoint->max_in_flight = config->max_in_flight;
 	endpoint->version = config->version;
 	endpoint->holds = endpoint_holds(config);
 	endpoint->lifetime_ms = endpoint_lifetime_ms(config);

@@ -16,7 +16,8 @@ struct known_endpoint {
 	struct id_link link; /* first */
 	char *tenant_id;
 	int64_t version;
-	bool there, holds, fifo;
+	bool there, holds, fifo, exact_limits;
+	uint32_t max_in_flight;
 	int64_t lifetime_ms;
 	uint32_t seen; /* the look at its tenant that has found it last */
 };
@@ -43,6 +44,9 @@ struct known_endpoint *known_endpoint_find(const struct known_endpoints *known, 
 /* Is known from now on, and not any more. */
 void known_endpoint_add(struct known_endpoints *known, const char *tenant_id, const uint8_t endpoint_id[16]);
 void known_endpoint_forget(struct known_endpoints *known, const uint8_t endpoint_id[16]);
+
+/* Whether its limits hold among nodes in another way by that. Not of one that was not there, or is not. */
+bool known_endpoint_has_other_limits(const struct known_endpoint *endpoint, const struct endpoint_config *config);
 
 /* As it was read; config is NULL when there is none. */
 void known_endpoint_set(

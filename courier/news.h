@@ -32,6 +32,7 @@ enum news_kind {
 	NEWS_PAUSED, /* pauses: whose deliveries are paused from now on, and whose are not any more */
 	NEWS_LEASE, /* the endpoint's, which was asked for: whether it is given */
 	NEWS_NODES, /* view: the nodes of which this one is, and its place among them */
+	NEWS_SEEN, /* all other nodes act by changes.version `version`; INT64_MAX: there is none */
 	NEWS_CHANGED, /* everything up to changes.version `version` has been told before */
 	NEWS_NODE_LOST /* the node's row is another's: forget all jobs; NEWS_STARTED follows when it has another row */
 };
@@ -64,7 +65,11 @@ struct news {
 	struct endpoint_config *config; /* of ENDPOINT, TEST */
 	struct transform *transform;
 	uint32_t released, position; /* of COMMITTED; of REFUSED: what lane_publish() returned */
-	int64_t version, epoch, seq; /* of CHANGED; of STARTED: the row's; of HAS_PLACE */
+	/*
+	 * Of SEEN, of CHANGED; of ENDPOINT: nodes that act by it know this configuration, 0: its limits are as before,
+	 * or the first that are told. Of STARTED: the row's. Of HAS_PLACE.
+	 */
+	int64_t version, epoch, seq;
 	struct pauses pauses; /* of PAUSED */
 	struct share_view view; /* of NODES */
 	struct page_row *rows; /* of PAGE */

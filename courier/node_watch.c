@@ -23,6 +23,18 @@ tell(struct node_watch *watch, const struct share_view *view)
 		log_info("the limits of endpoints are divided among the nodes", LOG_UINT("nodes", view->nodes));
 }
 
+static void
+tell_seen(struct node_watch *watch, int64_t version)
+{
+	struct news *news;
+
+	if (version == watch->told_seen)
+		return;
+	news = news_new(NEWS_SEEN, NULL, NULL);
+	news->version = watch->told_seen = version;
+	news_put(watch->news, news);
+}
+
 int
 node_watch_look(struct node_watch *watch, struct db *db, const struct node_row *row, int64_t version, struct error *err)
 {
@@ -39,13 +51,14 @@ node_watch_look(struct node_watch *watch, struct db *db, const struct node_row *
 		tell(watch, &view);
 		return 0;
 	}
-	rc = node_rows_peers(db, row, watch->version, &peers, err);
+	rc = node_rows_peers(db, row, &peers, err);
 	if (rc != 0)
 		return rc;
-	if (peers.unaware == 0)
+	if (peers.seen_version >= watch->version)
 		watch->joined = true;
 	if (peers.ours && watch->joined)
 		view = (struct share_view){.nodes = peers.nodes, .rank = peers.before};
 	tell(watch, &view);
+	tell_seen(watch, peers.seen_version);
 	return 0;
 }

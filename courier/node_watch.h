@@ -20,10 +20,11 @@ struct node_watch {
 	int64_t version; /* of changes: others that act by it know of that row */
 	bool joined; /* all others do */
 	struct share_view told;
+	int64_t told_seen;
 };
 
 /*
- * Looks at the rows of nodes, and tells NEWS_NODES when the view is another one than that told. row: this node's, read
+ * Looks at the rows of nodes, and tells NEWS_NODES when the view is another one than that told, and NEWS_SEEN. row: this node's, read
  * before version was, which is that of changes; node_id 0: it has none. As db_query().
  */
 int node_watch_look(

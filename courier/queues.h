@@ -69,6 +69,7 @@ struct queue {
 	/* courier/ready.h */
 	struct heap waiting[JOB_CLASSES]; /* its jobs that wait, by the instant at which each is due */
 	int64_t held_until_us; /* the receiver asked for a pause, or its name was not found */
+	int64_t unseen_version, rests_until_us; /* no attempt before: see ready_rule_changed() */
 	uint32_t unresolved; /* times, one after the other: then one attempt at a time is enough */
 	struct rate rate;
 	struct breaker breaker;
@@ -81,7 +82,6 @@ struct queue {
 	TAILQ_ENTRY(queue) aside, held_back;
 	struct lease lease;
 	struct heap_item lease_due; /* while the lease is to be asked for or given back later */
-
 	struct fifo fifo;
 
 	/* courier/look.h */

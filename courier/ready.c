@@ -77,19 +77,45 @@ place_queue(struct ready *ready, struct queue *queue, enum ready_place place)
 
 /* ---- one endpoint ---- */
 
-/* All of its jobs come to one node. */
-static bool
-is_pinned(const struct queue *queue)
+enum limits_rule
+ready_rule(const struct ready *ready, const struct queue *queue)
 {
-	return queue->config != NULL && queue->config->fifo;
+	const struct endpoint_config *config = queue->config;
+
+	if (config == NULL)
+		return LIMITS_DIVIDED;
+	if (config->fifo)
+		return LIMITS_OF_ONE;
+	return share_needs_lease(&ready->shares.view, config->max_in_flight, config->exact_limits) ? LIMITS_LEASED
+												   : LIMITS_DIVIDED;
 }
 
-/* Its limits are not divided among nodes. */
 static bool
 is_leased(const struct ready *ready, const struct queue *queue)
 {
-	return queue->config != NULL && !is_pinned(queue) &&
-	       share_needs_lease(&ready->shares.view, queue->config->max_in_flight, queue->config->exact_limits);
+	return ready_rule(ready, queue) == LIMITS_LEASED;
+}
+
+void
+ready_rule_changed(const struct ready *ready, struct queue *queue, enum limits_rule before, int64_t version)
+{
+	if (version != 0 && ready->shares.view.nodes > 1 && ready_rule(ready, queue) != before)
+		queue->unseen_version = version;
+}
+
+/*
+ * When all nodes have stopped to go by the rule of before, what they have begun by it ends in the time of settle_us. A
+ * node that is alone, or joins, waits for no version.
+ */
+static void
+follow_rule(const struct ready *ready, struct queue *queue)
+{
+	const struct shares *shares = &ready->shares;
+
+	if (queue->unseen_version == 0 || (shares->view.nodes > 1 && shares->seen_version < queue->unseen_version))
+		return;
+	queue->unseen_version = 0;
+	queue->rests_until_us = ready->now_us + shares->settle_us;
 }
 
 static bool
@@ -102,7 +128,7 @@ is_settled(const struct ready *ready, const struct queue *queue)
 static int64_t
 token_ns(const struct ready *ready, const struct queue *queue)
 {
-	uint32_t parts = is_pinned(queue) || is_leased(ready, queue) ? 1 : ready->shares.view.nodes;
+	uint32_t parts = ready_rule(ready, queue) != LIMITS_DIVIDED ? 1 : ready->shares.view.nodes;
 
 	return rate_token_ns(queue->config->rate_limit_rps, parts > 0 ? parts : 1);
 }
@@ -113,12 +139,18 @@ most_in_flight(const struct ready *ready, const struct queue *queue)
 {
 	uint32_t most = queue->config->max_in_flight;
 
-	if (is_pinned(queue))
-		most = ready->shares.view.nodes > 0 ? most : 0;
-	else if (!is_leased(ready, queue))
+	switch (ready_rule(ready, queue)) {
+	case LIMITS_DIVIDED:
 		most = shares_least(&ready->shares, most);
-	else if (!is_settled(ready, queue) || !lease_allows(&queue->lease, queue->config->timeout_ms, ready->now_us))
-		most = 0;
+		break;
+	case LIMITS_LEASED:
+		if (!is_settled(ready, queue) || !lease_allows(&queue->lease, queue->config->timeout_ms, ready->now_us))
+			most = 0;
+		break;
+	case LIMITS_OF_ONE:
+		most = ready->shares.view.nodes > 0 ? most : 0;
+		break;
+	}
 	return queue->unresolved > 0 && most > 1 ? 1 : most;
 }
 
@@ -146,9 +178,10 @@ wanted_at(const struct ready *ready, const struct queue *queue)
 	const struct heap_item *job = ready_job(ready, queue);
 
 	/* Attempts that began when the endpoint kept no order, or another one, end first. */
-	if (job == NULL || !queue_delivers(queue) || queue->fifo.strays > 0)
+	if (job == NULL || !queue_delivers(queue) || queue->fifo.strays > 0 || queue->unseen_version != 0)
 		return NEVER_US;
-	return later(later(job->at, queue->held_until_us), breaker_due_us(&queue->breaker));
+	return later(
+	    later(job->at, queue->rests_until_us), later(queue->held_until_us, breaker_due_us(&queue->breaker)));
 }
 
 /* When it can next be served. */
@@ -194,8 +227,10 @@ hold_back(struct ready *ready, struct queue *queue)
 void
 ready_update(struct ready *ready, struct queue *queue)
 {
-	int64_t at = served_at(ready, queue);
+	int64_t at;
 
+	follow_rule(ready, queue);
+	at = served_at(ready, queue);
 	hold_back(ready, queue);
 	update_lease(ready, queue);
 	if (at <= ready->now_us) {

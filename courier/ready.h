@@ -44,6 +44,18 @@ struct ready {
 void ready_open(struct ready *ready);
 void ready_close(struct ready *ready);
 
+/* How limits hold for all nodes: each has its share; one has all, the one with the lease, or the one that sends all. */
+enum limits_rule { LIMITS_DIVIDED, LIMITS_LEASED, LIMITS_OF_ONE };
+
+enum limits_rule ready_rule(const struct ready *ready, const struct queue *queue);
+
+/*
+ * The endpoint has another configuration, and had that rule before. If it is another one now no attempt is begun before
+ * all nodes act by that version of the table changes, and those that are under way have had the time to end. version 0:
+ * this node has sent nothing by the rule of before. ready_update() follows.
+ */
+void ready_rule_changed(const struct ready *ready, struct queue *queue, enum limits_rule before, int64_t version);
+
 /*
  * Puts the endpoint where it belongs. Called after every change of its configuration, of its waiting jobs, of what
  * is in flight, of held_until_us or of its breaker.

@@ -38,6 +38,13 @@ shares_change(struct shares *shares, const struct share_view *view, int64_t now_
 	shares->changed = true;
 }
 
+void
+shares_seen(struct shares *shares, int64_t version)
+{
+	shares->seen_version = version;
+	shares->changed = true;
+}
+
 bool
 shares_advance(struct shares *shares, int64_t now_us)
 {

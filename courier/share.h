@@ -29,6 +29,7 @@ struct shares {
 	} before[SHARES_BEFORE]; /* the oldest one first */
 	uint32_t before_count;
 	int64_t settle_us;
+	int64_t seen_version; /* of the table changes, by which all other nodes act */
 	bool changed; /* since shares_advance() */
 };
 
@@ -40,6 +41,9 @@ bool share_needs_lease(const struct share_view *view, uint32_t max_in_flight, bo
 
 /* The nodes are others from now on. A node that is alone has everything at once. */
 void shares_change(struct shares *shares, const struct share_view *view, int64_t now_us);
+
+/* All other nodes act by that version of the table changes. */
+void shares_seen(struct shares *shares, int64_t version);
 
 /* The clock has moved. Returns whether shares may be others than at the call before. */
 bool shares_advance(struct shares *shares, int64_t now_us);

@@ -1,6 +1,8 @@
 /* Nodes that start at once find the same number free: the key lets one of them have it, and the others look again. */
 #include "store/webhooks/node_rows.h"
 
+#include <stdio.h>
+
 #include "store/webhooks/changes.h"
 
 static const struct db_statement take_up = {
@@ -32,13 +34,17 @@ static const struct db_statement leave = {
     "UPDATE delivery_nodes SET left_at = hl_now() WHERE node_id = $1 AND epoch = $2 AND adopted_by IS NULL", NULL};
 
 #define COUNT_OF(condition) "COALESCE(sum(CASE WHEN " condition " THEN 1 ELSE 0 END), 0)"
-#define UNAWARE                                                                                                        \
-	"node_id <> $1 AND left_at IS NULL AND seen_version < $3 AND hl_ms(alive_at) > hl_ms(hl_now()) - timeout_ms"
+#define SENDS "node_id <> $1 AND left_at IS NULL AND hl_ms(alive_at) > hl_ms(hl_now()) - timeout_ms"
+#define LAST "FROM delivery_nodes WHERE adopted_by IS NULL AND " SENDS " ORDER BY seen_version, node_id LIMIT 1)"
 
 static const struct db_statement peers_of = {
-    "SELECT count(*), " COUNT_OF("node_id < $1") ", " COUNT_OF("node_id = $1 AND epoch = $2") ", " COUNT_OF(
-	UNAWARE) " FROM delivery_nodes WHERE adopted_by IS NULL",
+    "SELECT count(*), " COUNT_OF("node_id < $1") ", " COUNT_OF(
+	"node_id = $1 AND epoch = $2") ", "
+				       "(SELECT seen_version " LAST ", (SELECT name " LAST
+				       " FROM delivery_nodes WHERE adopted_by IS NULL",
     NULL};
+
+enum peers_column { PEERS_NODES, PEERS_BEFORE, PEERS_OURS, PEERS_SEEN, PEERS_LAST };
 
 /* A statement that returns the row's number, or no row: then *node_id is 0. */
 static int
@@ -129,18 +135,21 @@ node_rows_leave(struct db *db, const struct node_row *row, struct error *err)
 }
 
 int
-node_rows_peers(struct db *db, const struct node_row *row, int64_t version, struct node_peers *peers, struct error *err)
+node_rows_peers(struct db *db, const struct node_row *row, struct node_peers *peers, struct error *err)
 {
-	const struct db_param params[] = {db_int(row->node_id), db_int(row->epoch), db_int(version)};
+	const struct db_param params[] = {db_int(row->node_id), db_int(row->epoch)};
 	struct db_rows *rows;
-	int rc = db_query(db, &peers_of, params, 3, &rows, err);
+	struct span last;
+	int rc = db_query(db, &peers_of, params, 2, &rows, err);
 
 	if (rc != 0)
 		return rc;
-	*peers = (struct node_peers){.nodes = (uint32_t)db_rows_int(rows, 0, 0),
-	    .before = (uint32_t)db_rows_int(rows, 0, 1),
-	    .ours = db_rows_int(rows, 0, 2) > 0,
-	    .unaware = (uint32_t)db_rows_int(rows, 0, 3)};
+	last = db_rows_text(rows, 0, PEERS_LAST);
+	*peers = (struct node_peers){.nodes = (uint32_t)db_rows_int(rows, 0, PEERS_NODES),
+	    .before = (uint32_t)db_rows_int(rows, 0, PEERS_BEFORE),
+	    .ours = db_rows_int(rows, 0, PEERS_OURS) > 0,
+	    .seen_version = last.base != NULL ? db_rows_int(rows, 0, PEERS_SEEN) : INT64_MAX};
+	(void)snprintf(peers->last, sizeof peers->last, "%s", last.base != NULL ? last.base : "");
 	db_rows_free(rows);
 	return 0;
 }

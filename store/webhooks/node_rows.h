@@ -13,6 +13,8 @@
 #include "shm/node.h"
 #include "store/db.h"
 
+#define NODE_NAME_MAX 255 /* bytes; of a longer one the rest is cut off */
+
 /* What a node claims. */
 struct node_claim {
 	int64_t node_id; /* the row that it had; 0: none */
@@ -71,11 +73,13 @@ struct node_peers {
 	bool ours; /* the row that is asked about is one of these; if not, the rest says nothing */
 	uint32_t nodes;
 	uint32_t before; /* of these: with a lower number */
-	uint32_t unaware; /* of these: others that may begin attempts, and do not act by the version yet */
+	/* Others of these that may begin attempts, which who has left, or is silent for its timeout_ms, does not: */
+	int64_t seen_version; /* of changes, by which all of them act; INT64_MAX: there are none */
+	char
+	    last[NODE_NAME_MAX + 1]; /* the name of one that acts by no newer version, for people; "": there are none */
 };
 
-/* Nodes that have left, or are silent for as long as their timeout_ms, begin no attempt. As db_query(). */
-int node_rows_peers(
-    struct db *db, const struct node_row *row, int64_t version, struct node_peers *peers, struct error *err);
+/* As db_query(). */
+int node_rows_peers(struct db *db, const struct node_row *row, struct node_peers *peers, struct error *err);
 
 #endif

@@ -79,6 +79,22 @@ def test_limits_hold_while_a_node_joins_and_another_one_leaves(start_nodes, rece
     assert most_at_once(receiver, "/one") == 1
 
 
+def test_limits_hold_while_they_are_changed(start_nodes, receiver):
+    """From parts for each node to turns and back, while all nodes have work."""
+    nodes = start_nodes(2, HL_NODE_TIMEOUT_SECS=12 * PATIENCE)
+    tenant = nodes[0].new_tenant()
+    receiver.answers["/four"] = SLOW
+    endpoint = Endpoints(tenant, receiver).add("/four", "four", max_in_flight=4, rate_limit_rps=1000)
+    wait_divided(nodes, 2)
+    jobs = [job for node in nodes for job in publish(client_of(node, tenant), 400, "four")]
+    for exact in (True, False, True, False):
+        before = len(receiver.at("/four"))
+        wait_until(lambda: len(receiver.at("/four")) > before + 40, "requests as before the change", 60)
+        assert client_of(nodes[exact], tenant).patch(f"/v1/endpoints/{endpoint['id']}", {"exact_limits": exact}).status == 200
+    wait_delivered(nodes[0], receiver, jobs, 120)
+    assert most_at_once(receiver, "/four") <= 4
+
+
 def test_a_node_that_dies_has_its_turn_at_an_endpoint_for_a_while_only(start_nodes, receiver):
     one, two = start_nodes(2)
     tenant = one.new_tenant()

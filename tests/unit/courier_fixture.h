@@ -32,6 +32,7 @@ struct model_endpoint {
 	uint32_t max_in_flight, rate_limit_rps;
 	bool exact_limits;
 	uint32_t timeout_ms;
+	int64_t limits_version; /* that is told with it; 0: its limits are as before */
 	bool leased_elsewhere; /* another node has the lease */
 	bool leased; /* the courier has it */
 	uint32_t lease_asks;
@@ -149,6 +150,7 @@ void store_lose_node(void);
 /* So many nodes share limits, of which so many stand before this one; 0: it has no share yet. At first it is alone. */
 void store_tell_nodes(uint32_t nodes, uint32_t rank);
 void store_tell_version(int64_t version);
+void store_tell_seen(int64_t version); /* all other nodes act by it */
 
 /* Deliveries of that tenant alone are paused, or of all ("*"), or of nobody (NULL). */
 void store_tell_pause(const char *tenant_id);

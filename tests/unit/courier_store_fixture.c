@@ -249,6 +249,7 @@ store_tell_endpoint(const struct model_endpoint *endpoint)
 	struct news *news = tell(NEWS_ENDPOINT, endpoint->tenant_id, endpoint->id);
 
 	news->config = endpoint->deleted ? NULL : config_of(endpoint);
+	news->version = endpoint->limits_version;
 }
 
 void
@@ -465,6 +466,12 @@ void
 store_tell_version(int64_t version)
 {
 	tell(NEWS_CHANGED, NULL, NULL)->version = version;
+}
+
+void
+store_tell_seen(int64_t version)
+{
+	tell(NEWS_SEEN, NULL, NULL)->version = version;
 }
 
 void

@@ -125,6 +125,35 @@ test_a_row_that_was_taken_over_has_no_share(void **state)
 	must_be_told(0, 0);
 }
 
+/* The version that is told with the endpoint's next configuration. */
+static int64_t
+version_told(void)
+{
+	struct news *news = await(NEWS_ENDPOINT);
+	int64_t version = news->version;
+
+	news_free(news);
+	return version;
+}
+
+static void
+test_with_other_limits_comes_the_version_by_which_all_nodes_know_of_them(void **state)
+{
+	const struct endpoint_name name = name_of(1);
+
+	add_endpoint(1);
+	start();
+	await_and_free(NEWS_STARTED);
+	store_thread_load_endpoint(thread, &name);
+	assert_int_equal(version_told(), 0);
+	change_endpoint("UPDATE endpoints SET version = version + 1, name = 'another' WHERE tenant_id = $1");
+	assert_int_equal(version_told(), 0);
+	change_endpoint("UPDATE endpoints SET version = version + 1, max_in_flight = 77 WHERE tenant_id = $1");
+	assert_int_equal(version_told(), must_count(jobs_db, "SELECT version FROM changes"));
+	change_endpoint("UPDATE endpoints SET version = version + 1, name = 'a third' WHERE tenant_id = $1");
+	assert_int_equal(version_told(), 0);
+}
+
 /* ---- leases ---- */
 
 static void
@@ -215,6 +244,7 @@ main(void)
 	    TEST(test_a_node_has_no_share_before_all_others_know_of_it),
 	    TEST(test_silent_nodes_and_those_that_have_left_are_not_waited_for),
 	    TEST(test_a_row_that_was_taken_over_has_no_share),
+	    TEST(test_with_other_limits_comes_the_version_by_which_all_nodes_know_of_them),
 	    TEST(test_a_lease_is_given_and_given_back),
 	    TEST(test_a_lease_that_the_store_refuses_keeps_nobody_else_waiting),
 	    TEST(test_a_lease_whose_row_somebody_has_locked_keeps_nobody_else_waiting),
