@@ -6,8 +6,11 @@
 
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "store/webhooks/node_rows.h"
+
+#define LATE_US (60 * INT64_C(1000000)) /* no start, no statement and no restart of a process takes so long */
 
 static void
 tell(struct node_watch *watch, const struct share_view *view)
@@ -21,6 +24,29 @@ tell(struct node_watch *watch, const struct share_view *view)
 	news_put(watch->news, news);
 	if (watch->speaks && view->nodes > 0)
 		log_info("the limits of endpoints are divided among the nodes", LOG_UINT("nodes", view->nodes));
+}
+
+static void
+tell_late(struct node_watch *watch, const char *name)
+{
+	int64_t now_us = clock_steady_us(), late_us = now_us - watch->since_us;
+
+	if (!watch->speaks || late_us < LATE_US || repeat_met(&watch->late, now_us) == 0)
+		return;
+	if (watch->joined)
+		log_warning("another node does not follow changes: endpoints whose limits were changed may wait",
+		    LOG_STR("name", name), LOG_INT("seconds", late_us / 1000000));
+	else
+		log_warning("this node sends nothing: another one does not say that it knows of it",
+		    LOG_STR("name", name), LOG_INT("seconds", late_us / 1000000));
+}
+
+static void
+await(struct node_watch *watch, int64_t version)
+{
+	watch->awaited = version;
+	watch->since_us = clock_steady_us();
+	watch->late = (struct repeat){0};
 }
 
 static void
@@ -42,10 +68,10 @@ node_watch_look(struct node_watch *watch, struct db *db, const struct node_row *
 	struct node_peers peers;
 	int rc;
 
-	if (row->epoch != watch->epoch || version < watch->version) {
+	if (row->epoch != watch->epoch || version < watch->awaited) {
 		watch->epoch = row->epoch;
-		watch->version = version;
 		watch->joined = false;
+		await(watch, version);
 	}
 	if (row->node_id == 0) {
 		tell(watch, &view);
@@ -54,8 +80,12 @@ node_watch_look(struct node_watch *watch, struct db *db, const struct node_row *
 	rc = node_rows_peers(db, row, &peers, err);
 	if (rc != 0)
 		return rc;
-	if (peers.seen_version >= watch->version)
+	if (peers.seen_version >= watch->awaited) {
 		watch->joined = true;
+		await(watch, version);
+	} else {
+		tell_late(watch, peers.last);
+	}
 	if (peers.ours && watch->joined)
 		view = (struct share_view){.nodes = peers.nodes, .rank = peers.before};
 	tell(watch, &view);

@@ -93,7 +93,7 @@ def file(driver, tmp_path):
     "test_webhooks_endpoints", "test_webhooks_nodes", "test_router", "test_holder", "test_sink_publish", "test_job_outcomes",
     "test_job_rows", "test_fifo_rows", "test_fifo_places", "test_publish_order", "test_store_thread", "test_store_errands", "test_outcome_writer", "test_runs", "test_endpoint_disabling",
     "test_failing_endpoints", "test_node_keeper", "test_tenant_stats", "test_retention", "test_removal", "test_event_removal",
-    "test_follower", "test_lists", "test_event_rows", "test_adoption", "test_adopted_jobs", "test_store_nodes", "test_place_watch", "test_db_distributed"])
+    "test_follower", "test_lists", "test_event_rows", "test_adoption", "test_adopted_jobs", "test_store_nodes", "test_node_watch", "test_place_watch", "test_db_distributed"])
 def test_postgresql_does_what_sqlite_does(database, program):
     run = subprocess.run(
         [BUILD_DIR / "tests/unit" / program], env=clean_environment({"HOOKS_TEST_POSTGRES_URL": database.url}),
