@@ -1,6 +1,7 @@
 """
 Fair: does an endpoint that fails make the events of others late? Two services get the same events and are measured in turn;
-the one that is not measured does not run. Three endpoints of one of them are in trouble, those of the other are well.
+the one that is not measured does not run. Three endpoints of one of them are in trouble, those of the other are well. Both
+stores hold a million events: their jobs wait in one, and are done in the other.
 BENCH_PAIRS, BENCH_SECONDS and BENCH_JOBS make it shorter.
 """
 
@@ -50,7 +51,7 @@ def fair(bench):
         with contextlib.ExitStack() as stack:
             receiver = stack.enter_context(BenchReceiver())
             alone, beside = (stack.enter_context(service_at_rest(bench, store, receiver)) for _ in range(2))
-            stack.enter_context(no_troubles(alone))
+            stack.enter_context(no_troubles(alone, jobs))
             stack.enter_context(troubles(beside, jobs))
             row = {"name": name, "published_per_s": RATE, "waiting_jobs": jobs}
             bench.add("fair", row | measure_pairs(alone, beside, receiver, pairs, seconds)
@@ -94,17 +95,21 @@ def troubles(service, jobs):
             add_endpoint(service, 0, url=f"http://127.0.0.1:{port}/")
             add_endpoint(service, 1, url=slow.url("/slow"), timeout_ms=SLOW_TIMEOUT_MS)
             waited_for = add_endpoint(service, 2, url=f"http://127.0.0.1:{well.port}/", rate_limit_rps=1)
-        add_jobs(service, waited_for, jobs)
+        add_events(service, jobs, waited_for)
         yield
 
 
 @contextlib.contextmanager
-def no_troubles(service):
-    """In the block the service has three endpoints that get as many events as those of troubles(), and are well."""
+def no_troubles(service, events):
+    """
+    In the block the service has three endpoints that get as many events as those of troubles(), and are well. Its store is
+    as large: it has as many events, whose jobs are done.
+    """
     with BenchReceiver() as well:
         with running(service):
             for number in range(len(TROUBLES)):
                 add_endpoint(service, number, url=f"http://127.0.0.1:{well.port}/{number}")
+        add_events(service, events, None)
         yield
 
 
@@ -114,8 +119,8 @@ def add_endpoint(service, number, **fields):
     return made["id"]
 
 
-def add_jobs(service, endpoint, count):
-    """So many jobs of the endpoint that are due, each of an event of its own, as a publisher would have made them."""
+def add_events(service, count, endpoint):
+    """So many events, as a publisher would have made them, each with a job of the endpoint that is due. None: without jobs."""
     postgres = service.store == "postgres"
     at_ms = int(time.time() * 1000)
     time_of = f"{at_ms:012x}"
@@ -131,13 +136,14 @@ def add_jobs(service, endpoint, count):
     tenant = service.service.daemon.options["HL_TENANT_ID"]
     payload = '{"sent":"' + 20 * "0" + '","output":"' + 460 * "x" + '"}'
     numbers = f"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {count})"
-    statements = [
+    insert_events = (
         f"INSERT INTO events (event_id, created_at, occurred_at, job_count, tenant_id, topic, payload) {numbers}"
-        f" SELECT {new_id('0000')}, {at(at_ms)}, {at(at_ms)}, 1, '{tenant}', 'trouble.2', '{payload}' FROM n",
+        f" SELECT {new_id('0000')}, {at(at_ms)}, {at(at_ms)}, 1, '{tenant}', 'trouble.2', '{payload}' FROM n")
+    insert_jobs = (
         f"INSERT INTO jobs (tenant_id, endpoint_id, job_id, event_id, node_id, status, expires_at) {numbers}"
         f" SELECT '{tenant}', '{endpoint}', {new_id('0001')}, {new_id('0000')}, (SELECT min(node_id) FROM delivery_nodes),"
-        f" 'pending', {at(at_ms + 30 * 86_400_000)} FROM n",
-    ]
+        f" 'pending', {at(at_ms + 30 * 86_400_000)} FROM n")
+    statements = [insert_events] if endpoint is None else [insert_events, insert_jobs]
     if postgres:
         for statement in [*statements, "VACUUM (ANALYZE) events", "VACUUM (ANALYZE) jobs", "CHECKPOINT"]:
             service.service.database.query(statement)

@@ -140,6 +140,12 @@ TABLES = {
         [NAME, ("jobs", "jobs", 0), ("endpoints", "endpoints", 0), ("moved_s", "all moved, s", 1),
          ("delivered_s", "all delivered, s", 1)],
     ),
+    "bloat": Table(
+        "2,000 events a second for ten minutes, each delivered to one of 20 endpoints: the first minute, the last, and a start",
+        [NAME, ("delivered_per_s", "delivered/s", 0), ("first_cpu_us", "CPU µs/event, first minute", 1), ("cpu_us", "last", 1),
+         ("first_cpu_postgres_us", "PostgreSQL, first minute", 1), ("cpu_postgres_us", "last", 1),
+         ("jobs_mib", "jobs MiB", 0), ("start_s", "start with 1,000 jobs, s", 1)],
+    ),
     "fair": Table(
         "From sending a publish to the arrival of its first attempt at 1,000 endpoints, beside three that fail or are behind",
         [NAME, ("published_per_s", "published/s", 0), ("waiting_jobs", "waiting jobs", 0), ("p50_ms", "p50 ms without", 2),
