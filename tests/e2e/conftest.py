@@ -1,3 +1,4 @@
+import contextlib
 import itertools
 import os
 
@@ -5,6 +6,7 @@ import pytest
 
 from harness.citus import Cluster
 from harness.daemon import Daemon
+from harness.db_driver import Driver
 from harness.dba import apply_schema, apply_webhooks
 from harness.deliveries import Endpoints
 from harness.disk import make_disk
@@ -190,6 +192,20 @@ def sqlite(make_sqlite):
         return make_sqlite(**options).start(store_ready)
 
     return start
+
+
+@pytest.fixture
+def driver():
+    """Makes connections to a store of webhooks, which are open: driver(POSTGRES_URL=...), driver(DATA_PATH=...)."""
+    with contextlib.ExitStack() as stack:
+
+        def make(**where):
+            made = Driver(**where)
+            stack.callback(made.close)
+            made.must("open")
+            return made
+
+        yield make
 
 
 @pytest.fixture(scope="session")

@@ -1,75 +1,31 @@
 """
-The connection to the webhooks' store when database, network, pooler or disk fail: tests/unit/db_driver runs the calls of
-store/db.h, one a line. What both databases do alike is tests/unit/test_db.c, which runs here against PostgreSQL.
+The connection to the webhooks' store when PostgreSQL, the network or a pooler fail. What both databases do alike are
+programs of tests/unit, which run here against PostgreSQL. test_db_embedded.py is about the other database.
 """
 
-import contextlib
-import os
 import signal
-import sqlite3
 import subprocess
 import threading
-import time
 
 import pytest
 
 from harness.daemon import BUILD_DIR, clean_environment
+from harness.db_driver import ADD, BUSY, COUNT, REFUSED
 from harness.pgbouncer import PgBouncer
 from harness.proxy import DOWN, UP, FaultyProxy
 from harness.standby import Standby
 from harness.waiting import wait_until
 
-REFUSED, BUSY = 1, 2
-ADD = "INSERT INTO things (name) VALUES ($1)"
-COUNT = "SELECT count(*) FROM things"
+CHECK = "check SELECT 1 / ($1::int - 1)"  # 1 fails
 
-
-class Driver:
-    def __init__(self, preexec_fn=None, **where):
-        self.process = subprocess.Popen(
-            [BUILD_DIR / "tests/unit/db_driver"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-            env=clean_environment({f"HOOKS_TEST_{name}": str(value) for name, value in where.items()}), preexec_fn=preexec_fn)
-
-    def send(self, command):
-        self.process.stdin.write(command + "\n")
-        self.process.stdin.flush()
-
-    def answer(self):
-        code, conflict, text = self.process.stdout.readline().rstrip("\n").split(" ", 2)
-        return int(code), text if conflict == "-" else conflict
-
-    def call(self, command):
-        self.send(command)
-        return self.answer()
-
-    def must(self, command):
-        code, text = self.call(command)
-        assert code == 0, (command, text)
-        return text
-
-    def add(self, name):
-        self.must("begin")
-        self.must(f"run {ADD}; {name}")
-        self.must("commit")
-
-    def close(self):
-        self.process.stdin.close()
-        self.process.wait(timeout=30)
-        self.process.stdout.close()
-
-
-@pytest.fixture
-def driver():
-    """Makes drivers; each ends well at the end of the test."""
-    with contextlib.ExitStack() as stack:
-
-        def make(**where):
-            made = Driver(**where)
-            stack.callback(made.close)
-            made.must("open")
-            return made
-
-        yield make
+PROGRAMS = """
+    test_db test_db_bulk test_copy_guard test_store_tests test_lease_rows test_webhooks_endpoints test_webhooks_nodes
+    test_router test_holder test_sink_publish test_job_outcomes test_job_rows test_fifo_rows test_fifo_places
+    test_publish_order test_store_thread test_store_errands test_outcome_writer test_runs test_endpoint_disabling
+    test_failing_endpoints test_node_keeper test_tenant_stats test_retention test_removal test_event_removal
+    test_follower test_lists test_event_rows test_adoption test_adopted_jobs test_store_nodes
+    test_node_watch test_place_watch test_db_distributed
+""".split()
 
 
 @pytest.fixture
@@ -80,20 +36,14 @@ def things(driver, database):
     return database
 
 
-@pytest.fixture
-def file(driver, tmp_path):
-    path = tmp_path / "hookline.db"
-    driver(DATA_PATH=path)
-    with contextlib.closing(sqlite3.connect(path)) as database:
-        database.execute("CREATE TABLE things (name TEXT PRIMARY KEY) STRICT")
-    return path
+def load(db, first, count):
+    db.must("begin")
+    db.must(f"load {first} {count}")
+    db.must(f"each {first} {count}")
+    db.must(f"{CHECK}; 7")
 
 
-@pytest.mark.parametrize("program", ["test_db", "test_db_bulk", "test_copy_guard", "test_store_tests", "test_lease_rows",
-    "test_webhooks_endpoints", "test_webhooks_nodes", "test_router", "test_holder", "test_sink_publish", "test_job_outcomes",
-    "test_job_rows", "test_fifo_rows", "test_fifo_places", "test_publish_order", "test_store_thread", "test_store_errands", "test_outcome_writer", "test_runs", "test_endpoint_disabling",
-    "test_failing_endpoints", "test_node_keeper", "test_tenant_stats", "test_retention", "test_removal", "test_event_removal",
-    "test_follower", "test_lists", "test_event_rows", "test_adoption", "test_adopted_jobs", "test_store_nodes", "test_node_watch", "test_place_watch", "test_db_distributed"])
+@pytest.mark.parametrize("program", PROGRAMS)
 def test_postgresql_does_what_sqlite_does(database, program):
     run = subprocess.run(
         [BUILD_DIR / "tests/unit" / program], env=clean_environment({"HOOKS_TEST_POSTGRES_URL": database.url}),
@@ -102,26 +52,16 @@ def test_postgresql_does_what_sqlite_does(database, program):
     assert database.value("SELECT count(*) FROM hookline_schema_migrations") > 0, "it was this database"
 
 
-# ---- PostgreSQL ----
-
-
-def took(call):
-    started = time.monotonic()
-    code, text = call()
-    assert code < 0, text
-    return time.monotonic() - started, text
-
-
 def test_a_server_that_hangs_costs_a_deadline_and_a_try_to_connect_and_then_nothing(driver, things, postgres):
     db = driver(POSTGRES_URL=things.url + "?connect_timeout=2")
     with postgres.hung():
         db.must("deadline 300")
-        seconds, text = took(lambda: db.call(f"run {COUNT}"))
+        seconds, text = db.must_fail(f"run {COUNT}")
         assert 0.2 < seconds < 2 and "in time" in text
         db.must("deadline 10000")
-        seconds, text = took(lambda: db.call("begin"))
+        seconds, text = db.must_fail("begin")
         assert 1 < seconds < 5 and "timeout expired" in text
-        assert took(lambda: db.call("begin"))[0] < 0.5
+        assert db.must_fail("begin")[0] < 0.5
     wait_until(lambda: db.call(f"run {COUNT}") == (0, "0"), "the server to be asked again")
     db.add("after")
 
@@ -165,7 +105,7 @@ def test_a_server_that_is_away_is_not_now_and_answers_at_once(driver, things, po
     postgres.stop()
     assert db.call(f"run {COUNT}")[0] < 0
     for _ in range(20):  # between two tries the last reason is told
-        seconds, text = took(lambda: db.call("begin"))
+        seconds, text = db.must_fail("begin")
         assert seconds < 1 and "refused" in text
     postgres.start()
     wait_until(lambda: db.call(f"run {COUNT}")[0] == 0, "the server to be asked again")
@@ -305,16 +245,6 @@ def test_a_commit_waits_for_the_disk_whatever_the_database_says(driver, things):
 
 # ---- many rows at once ----
 
-CHECK = "check SELECT 1 / ($1::int - 1)"  # 1 fails
-
-
-def load(db, first, count):
-    db.must("begin")
-    db.must(f"load {first} {count}")
-    db.must(f"each {first} {count}")
-    db.must(f"{CHECK}; 7")
-
-
 def test_rows_a_check_and_a_commit_go_through_a_pooler(driver, things, postgres):
     pooler = PgBouncer(postgres, default_pool_size=2).start()
     try:
@@ -394,107 +324,3 @@ def test_a_check_whose_answer_is_lost_leaves_the_commit_in_doubt(driver, things,
         proxy.release()
         db.must("deadline 10000")
         assert db.must(f"run {COUNT}") == ("0" if lost == UP else "100")
-
-
-# ---- SQLite ----
-
-
-def test_a_database_that_was_removed_is_not_begun_again(driver, file, tmp_path):
-    db = driver(DATA_PATH=file)
-    db.add("kept")
-    aside = tmp_path / "aside.db"
-    os.rename(file, aside)
-    for command in ("begin", f"run {COUNT}"):
-        code, text = db.call(command)
-        assert code < 0 and "was removed" in text
-    assert not file.exists()
-    os.rename(aside, file)
-    assert db.must("run SELECT name FROM things") == "kept"
-    os.rename(file, aside)
-    assert db.call("close")[0] == 0
-    code, text = db.call("open")
-    assert code < 0 and "was removed" in text and not file.exists(), "nor by another connection of the process"
-    os.rename(aside, file)
-    db.must("open")
-    assert db.must("run SELECT name FROM things") == "kept"
-
-
-def test_a_full_disk_is_not_now_and_what_was_kept_stays(driver, disk):
-    path = disk.path / "hookline.db"
-    db = driver(DATA_PATH=path)
-    with contextlib.closing(sqlite3.connect(path)) as database:
-        database.execute("CREATE TABLE things (name TEXT PRIMARY KEY) STRICT")
-    db.add("before")
-    if not hasattr(disk, "_resize"):
-        pytest.skip("nothing may be mounted here")
-    disk.fill(None)
-    code, text = 0, ""
-    for number in range(64):  # until the log's last page is full
-        db.must("begin")
-        code, text = db.call(f"run {ADD}; {'x' * 4000}{number}")
-        code, text = (code, text) if code else db.call("commit")
-        db.must("rollback")
-        if code:
-            break
-    assert code < 0 and ("No space left" in text or "full" in text), text
-    disk.free()
-    db.add("after")
-    assert db.must("run SELECT name FROM things WHERE length(name) < 10 ORDER BY name") == "after/before"
-
-
-def test_rows_that_the_disk_has_no_room_for_are_not_there(driver, disk):
-    path = disk.path / "hookline.db"
-    db = driver(DATA_PATH=path)
-    with contextlib.closing(sqlite3.connect(path)) as database:
-        database.execute("CREATE TABLE things (name TEXT PRIMARY KEY) STRICT")
-    if not hasattr(disk, "_resize"):
-        pytest.skip("nothing may be mounted here")
-    disk.fill(None)
-    db.must("begin")
-    code, text = db.call("load 0 10000")
-    code, text = (code, text) if code else db.call("commit")
-    assert code < 0 and ("No space left" in text or "full" in text), text
-    db.must("rollback")
-    disk.free()
-    for given, code in ((7, REFUSED), (8, 0)):
-        db.must("begin"), db.must("load 0 100"), db.must("each 0 100")
-        assert db.call(f"check SELECT 'HL001' WHERE $1 = '7'; {given}")[0] == code
-        db.must("rollback")
-        assert db.must(f"run {COUNT} WHERE name LIKE '%!'") == ("100" if code == 0 else "0")
-
-
-def test_a_shell_that_holds_the_lock_is_waited_for_until_the_deadline(driver, file):
-    db = driver(DATA_PATH=file)
-    with contextlib.closing(sqlite3.connect(file)) as shell:
-        shell.execute("BEGIN IMMEDIATE")
-        db.must("deadline 300")
-        seconds, text = took(lambda: db.call("begin"))
-        assert 0.2 < seconds < 3 and "is locked" in text and "HL_DATA_PATH=" in text
-        assert db.must(f"run {COUNT}") == "0", "who reads does not wait"
-        shell.execute("ROLLBACK")
-    db.must("deadline 10000")
-    db.add("after")
-
-
-def test_a_process_that_is_killed_in_a_transaction_leaves_nothing_of_it(driver, file):
-    killed = Driver(DATA_PATH=file)
-    killed.must("open")
-    killed.add("kept")
-    killed.must("begin")
-    killed.must(f"run {ADD}; lost")
-    killed.process.kill()
-    killed.close()
-    db = driver(DATA_PATH=file)
-    assert db.must("run SELECT name FROM things") == "kept"
-    db.add("after")
-    with contextlib.closing(sqlite3.connect(file)) as database:
-        assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-
-
-def test_a_second_service_does_not_get_the_file(hooksd, make_hooksd, tmp_path):
-    key = "hl_" + "k" * 40
-    first = hooksd(HL_API_KEY=key, HL_STORE_BACKEND="embedded", HL_DATA_PATH=tmp_path / "hookline.db")
-    second = make_hooksd(HL_API_KEY=key, HL_STORE_BACKEND="embedded", HL_DATA_PATH=tmp_path / "hookline.db")
-    second.spawn()
-    second.wait_exit(1)
-    assert f"HL_DATA_PATH={tmp_path}/hookline.db is in use by pid {first.pid} (another hooksd" in second.log()

@@ -1,6 +1,6 @@
 /*
- * A connection to the webhooks' store in the hands of a test in another language (tests/e2e/test_db.py): one command a
- * line on standard input, one answer a line. HOOKS_TEST_POSTGRES_URL or HOOKS_TEST_DATA_PATH says where.
+ * A connection to the webhooks' store in the hands of a test in another language (tests/e2e/harness/db_driver.py): one
+ * command a line on standard input, one answer a line. HOOKS_TEST_POSTGRES_URL or HOOKS_TEST_DATA_PATH says where.
  *
  *   open | close | begin | commit | rollback | deadline MS | run SQL [; parameter] | check SQL [; parameter]
  *   load FROM COUNT | each FROM COUNT | months AHEAD
