@@ -12,6 +12,7 @@
 #include "courier/jobs.h"
 #include "courier/pages.h"
 #include "courier/parcels.h"
+#include "courier/queues.h"
 #include "courier/reports.h"
 #include "courier/store_thread.h"
 #include "courier/tests.h"

@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 #include "courier/job.h"
-#include "courier/queues.h"
+#include "courier/queue.h"
 
 /* Jobs of an endpoint whose breaker is open: a page of rows. */
 #define JOBS_OF_BREAKER_MOST PAGE_ROWS

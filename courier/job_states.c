@@ -8,6 +8,7 @@
 #include "courier/fifo.h"
 #include "courier/job_room.h"
 #include "courier/look.h"
+#include "courier/queues.h"
 #include "courier/ready.h"
 
 /* ---- room ---- */

@@ -6,7 +6,7 @@
 #define COURIER_JOB_STATES_H
 
 #include "courier/job.h"
-#include "courier/queues.h"
+#include "courier/queue.h"
 
 /* The one function that changes a job's state. */
 void job_change_state(struct jobs *jobs, struct job *job, enum job_state state);

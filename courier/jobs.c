@@ -9,6 +9,7 @@
 #include "courier/fifo.h"
 #include "courier/job_room.h"
 #include "courier/job_states.h"
+#include "courier/queues.h"
 
 #define REFUSED_AGAIN_US (10 * 60 * INT64_C(1000000))
 

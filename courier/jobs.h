@@ -12,7 +12,7 @@
 #include "courier/event_copy.h"
 #include "courier/job.h"
 #include "courier/look.h"
-#include "courier/queues.h"
+#include "courier/queue.h"
 #include "courier/ready.h"
 
 /* What is known of a job that is taken into memory. */

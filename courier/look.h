@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "courier/queues.h"
+#include "courier/queue.h"
 
 #define LOOK_AHEAD_US (60 * INT64_C(1000000)) /* a job that is due within this time is in memory */
 #define LOOK_STOPPED_US (60 * INT64_C(1000000)) /* whether an order is still stopped: its dead letter may be removed */

@@ -6,6 +6,7 @@
 
 #include "courier/endpoint_config.h"
 #include "courier/job_room.h"
+#include "courier/queues.h"
 #include "courier/reconcile.h"
 
 #define RETRY_ROOM_US (1000 * INT64_C(1000)) /* a round without room goes on, at the latest */

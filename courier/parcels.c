@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "courier/job_room.h"
+#include "courier/queues.h"
 #include "event/handover.h"
 
 #define PARCELS_A_TURN 64u /* of each lane */

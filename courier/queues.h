@@ -1,7 +1,6 @@
 /*
- * The endpoints that a courier knows of, and their tenants: what each is configured as, and where its jobs stand. An
- * endpoint is here while it has jobs in memory or rows to be read, and for ten minutes more. The loop's thread alone
- * calls these functions.
+ * The endpoints that a courier knows of, and their tenants. An endpoint is here while it has jobs in memory or rows to
+ * be read, and for ten minutes more. The loop's thread alone calls these functions.
  */
 #ifndef COURIER_QUEUES_H
 #define COURIER_QUEUES_H
@@ -11,91 +10,10 @@
 #include <sys/queue.h>
 
 #include "base/span.h"
-#include "courier/endpoint_config.h"
-#include "courier/fifo.h"
-#include "courier/heap.h"
 #include "courier/id_table.h"
-#include "courier/job.h"
-#include "courier/lease.h"
 #include "courier/pauses.h"
-#include "courier/rate.h"
+#include "courier/queue.h"
 #include "courier/store_thread.h"
-#include "courier/transform_cache.h"
-
-/* UNLOADED: its configuration was not asked for yet. GONE: the store has none; it is deleted. */
-enum endpoint_state { ENDPOINT_UNLOADED, ENDPOINT_LOADING, ENDPOINT_LOADED, ENDPOINT_GONE };
-
-/* A round over an endpoint's rows. READING: a page was asked for. OPEN: the next page is not asked for yet. */
-enum round_state { ROUND_NONE, ROUND_READING, ROUND_OPEN };
-
-/* Where a tenant or an endpoint stands in courier/ready.h. ASIDE: it has its part of the slots, in this turn. */
-enum ready_place { READY_NOWHERE, READY_IN_LINE, READY_ASIDE };
-
-#define NEVER_US INT64_MAX
-
-struct tenant {
-	struct id_link link; /* by hash */
-	uint64_t hash; /* of the name: shm/attempts.h */
-	char *tenant_id;
-	uint32_t queues; /* of its endpoints */
-	bool paused; /* no attempt is begun for it */
-	int64_t went_on_us; /* when a pause ended last; 0: none has */
-
-	/* courier/ready.h */
-	uint32_t in_flight; /* attempts */
-	enum ready_place place;
-	struct heap_item turn; /* of READY_IN_LINE */
-	TAILQ_ENTRY(tenant) aside;
-	struct heap ready; /* its endpoints that are in line */
-};
-
-struct queue {
-	struct id_link link;
-	struct tenant *tenant;
-	enum endpoint_state state;
-	struct endpoint_config *config; /* of LOADED */
-	bool disabling; /* an outcome disables it, and its configuration does not say so yet */
-	int64_t went_on_us; /* it has kept nothing until then, for a reason of its own; 0: never */
-	TAILQ_ENTRY(queue) unused; /* while nothing keeps it */
-	bool is_unused;
-	int64_t unused_since_us;
-
-	/* courier/jobs.h */
-	struct job_list jobs;
-	uint32_t job_count, in_flight;
-	uint64_t bytes, waiting_bytes; /* of all, and of those in `waiting` */
-	struct heap_item size; /* by waiting_bytes, the most first */
-
-	/* courier/ready.h */
-	struct heap waiting[JOB_CLASSES]; /* its jobs that wait, by the instant at which each is due */
-	int64_t held_until_us; /* the receiver asked for a pause, or its name was not found */
-	int64_t unseen_version, rests_until_us; /* no attempt before: see ready_rule_changed() */
-	uint32_t unresolved; /* times, one after the other: then one attempt at a time is enough */
-	struct rate rate;
-	struct breaker breaker;
-	enum breaker_state told_breaker; /* to the store thread */
-	int64_t breaker_version; /* of the configuration; 0: it had none yet */
-	struct heap_item due; /* while it is served later */
-	enum ready_place place;
-	struct heap_item turn; /* of READY_IN_LINE */
-	bool is_held_back;
-	TAILQ_ENTRY(queue) aside, held_back;
-	struct lease lease;
-	struct heap_item lease_due; /* while the lease is to be asked for or given back later */
-	struct fifo fifo;
-
-	/* courier/look.h */
-	int64_t look_at_us; /* NEVER_US: nothing is left in its rows that is not known here */
-	int64_t full_at_us; /* the same without new rows of an endpoint with fifo, which stand behind the cursor */
-	bool must_look; /* although its breaker is open or its receiver wants a pause: something has changed */
-	enum round_state round;
-	uint8_t cursor[16]; /* the round goes on behind this job */
-	int64_t cursor_seq; /* and, of an endpoint with fifo, behind this place */
-	uint32_t pages; /* of the round */
-	uint64_t taken; /* jobs.taken, when its last page was asked for */
-	int64_t next_us; /* the round's next page, or the next round, not before */
-	struct heap_item look;
-};
 
 struct queues {
 	struct id_table table, tenants;
@@ -147,34 +65,5 @@ void queues_pause(struct queues *queues, struct news *news, int64_t now_us);
  */
 void queues_kept(struct queues *queues, struct queue *queue, int64_t now_us);
 void queues_forget_unused(struct queues *queues, int64_t now_us);
-
-static inline uint32_t
-queue_waiting(const struct queue *queue)
-{
-	return queue->waiting[JOB_FIRST].count + queue->waiting[JOB_AGAIN].count;
-}
-
-/* Whether jobs may be begun, as far as its configuration says: it is loaded, and neither it nor its tenant holds. */
-static inline bool
-queue_delivers(const struct queue *queue)
-{
-	return queue->state == ENDPOINT_LOADED && !queue->tenant->paused && !endpoint_holds(queue->config) &&
-	       !queue->disabling;
-}
-
-/* Until when parcels for it were passed over because it or its tenant held; 0: none were. */
-static inline int64_t
-queue_went_on_us(const struct queue *queue)
-{
-	return queue->went_on_us > queue->tenant->went_on_us ? queue->went_on_us : queue->tenant->went_on_us;
-}
-
-/* Whether it keeps no job in memory: it or its tenant holds, or it is deleted. */
-static inline bool
-queue_keeps_nothing(const struct queue *queue)
-{
-	return queue->tenant->paused || queue->state == ENDPOINT_GONE ||
-	       (queue->state == ENDPOINT_LOADED && !queue_delivers(queue));
-}
 
 #endif

@@ -19,7 +19,7 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
-#include "courier/queues.h"
+#include "courier/queue.h"
 #include "courier/share.h"
 #include "shm/attempts.h"
 

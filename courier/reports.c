@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/crypto.h"
 #include "courier/outcome.h"
+#include "courier/queues.h"
 #include "courier/verdict.h"
 #include "event/topic.h"
 #include "shm/counters.h"
