@@ -9,6 +9,7 @@
 #include "control/idempotent.h"
 #include "control/tenants.h"
 #include "control/tree.h"
+#include "store/db_refusal.h"
 #include "store/webhooks/routing.h"
 #include "store/webhooks/tenants.h"
 

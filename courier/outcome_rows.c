@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "shm/counters.h"
+#include "store/db_refusal.h"
 #include "store/webhooks/changes.h"
 #include "store/webhooks/endpoint_disabling.h"
 

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/uuid.h"
 #include "event/handover.h"
+#include "store/db_refusal.h"
 #include "store/webhooks/job_outcomes.h"
 #include "store/webhooks/job_rows.h"
 

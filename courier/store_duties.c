@@ -25,6 +25,7 @@
 #include "courier/test_outcome.h"
 #include "courier/transform_reader.h"
 #include "shm/counters.h"
+#include "store/db_refusal.h"
 
 /* Nobody waits for an outcome, and a transaction costs as much as twenty of them: so long after the last one began. */
 #define OUTCOME_GAP_US (20 * 1000)

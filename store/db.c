@@ -8,8 +8,6 @@
 #include "base/utf8.h"
 #include "store/db_ops.h"
 
-#define QUERY_CANCELED "57014" /* an SQLSTATE */
-
 void
 db_close(struct db *db)
 {
@@ -287,37 +285,7 @@ db_changed(const struct db *db)
 }
 
 bool
-db_conflict(const struct db *db)
-{
-	return db->conflict;
-}
-
-bool
-db_lacks_partition(const struct db *db)
-{
-	return db->lacks_partition;
-}
-
-bool
-db_timed_out(const struct db *db)
-{
-	return strcmp(db->sqlstate, QUERY_CANCELED) == 0;
-}
-
-bool
-db_unexplained(const struct db *db)
-{
-	return db->unexplained;
-}
-
-bool
 db_distributed(const struct db *db)
 {
 	return db->distributed;
-}
-
-const char *
-db_sqlstate(const struct db *db)
-{
-	return db->sqlstate;
 }

@@ -6,8 +6,8 @@
  * lost is made again by the next db_begin() or reading statement. Functions return:
  *
  *   0           done;
- *   DB_REFUSED  the store has refused the statement for what it says: a constraint, a value; db_conflict() says whether
- *               a unique key did. *err is the store's message, for the log and not for a client;
+ *   DB_REFUSED  the store has refused the statement for what it says: a constraint, a value; store/db_refusal.h tells
+ *               which. *err is the store's message, for the log and not for a client;
  *   DB_BUSY     another session was in the way (a deadlock, a serialization failure, a lock that was waited for): the
  *               same transaction may succeed at once. *err says so;
  *   <0          the store is away, is read-only, has no room, or did not answer in time: not now. Whether the last
@@ -134,34 +134,10 @@ int db_check_and_commit(
  */
 uint64_t db_changed(const struct db *db);
 
-/* After DB_REFUSED: whether it was a unique key. */
-bool db_conflict(const struct db *db);
-
-/* After DB_REFUSED: whether PostgreSQL has no partition for the row, and no default one. */
-bool db_lacks_partition(const struct db *db);
-
-/*
- * After <0: whether PostgreSQL has ended the statement because it took too long. The store is there then, and may do
- * another one in time.
- */
-bool db_timed_out(const struct db *db);
-
-/*
- * After db_load() has returned DB_REFUSED: whether nobody knows why. A node of a distributed PostgreSQL has refused a
- * row, or had no room for it, and only that was passed on. db_insert() of the same rows, in another transaction, tells.
- */
-bool db_unexplained(const struct db *db);
-
 /*
  * Whether the tables are distributed over the nodes of Citus. Then a transaction is seen on one node a little earlier
  * than on another. As the last connection found it.
  */
 bool db_distributed(const struct db *db);
-
-/*
- * After DB_REFUSED: the SQLSTATE, five characters; "" when there is none: SQLite has those of checks alone. Valid until
- * the next call.
- */
-const char *db_sqlstate(const struct db *db);
 
 #endif

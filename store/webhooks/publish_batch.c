@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "store/db_refusal.h"
 #include "store/webhooks/event_keys.h"
 #include "store/webhooks/event_rows.h"
 #include "store/webhooks/publish_check.h"

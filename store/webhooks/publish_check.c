@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "store/db_refusal.h"
 
 /* Two lists, the tenants and their versions, in the order of each other. */
 struct lists {

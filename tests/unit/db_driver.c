@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "store/db_refusal.h"
 #include "store/webhooks/months.h"
 #include "store/webhooks_store.h"
 

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "store/db_refusal.h"
 #include "tests/unit/db_fixture.h"
 
 static int

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "store/db_refusal.h"
 #include "tests/unit/db_fixture.h"
 
 #define TEXT(literal) db_text((struct span){literal, sizeof(literal) - 1})

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "store/db_refusal.h"
 #include "tests/unit/db_fixture.h"
 
 #define TEXT(literal) db_text((struct span){literal, sizeof(literal) - 1})

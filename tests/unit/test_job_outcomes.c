@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "store/db_refusal.h"
 #include "store/webhooks/attempt_rows.h"
 #include "store/webhooks/endpoint_runs.h"
 #include "store/webhooks/job_outcomes.h"
