@@ -200,8 +200,6 @@ set_up(void **state)
 {
 	sqlite3_mem_methods methods;
 
-	(void)strcpy(
-	    torture_directory, "/dev/shm/torture-XXXXXX"); /* thousands of syncs would take minutes on a disk */
 	int rc = torture_make_directory(state);
 	(void)sqlite3_config(SQLITE_CONFIG_GETMALLOC, &memory);
 	methods = memory;
