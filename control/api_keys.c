@@ -131,12 +131,10 @@ key_create(const struct request *request, struct reply *reply)
 /* ---- GET ---- */
 
 static int
-read_part(const struct request *request, const void *tenant_id, const struct list_page *part, struct db_rows **rows,
+read_slice(const struct request *request, const void *tenant_id, const struct list_slice *slice, struct db_rows **rows,
     struct error *err)
 {
-	const struct api_key_slice slice = {part->after[0] != '\0' ? part->after : NULL, part->descending, part->limit};
-
-	return api_keys_list(request->db, tenant_id, &slice, rows, err);
+	return api_keys_list(request->db, tenant_id, slice, rows, err);
 }
 
 static cJSON *
@@ -150,7 +148,7 @@ show_row(const struct request *request, const struct db_rows *rows, uint32_t row
 void
 key_list(const struct request *request, struct reply *reply)
 {
-	static const struct list_kind kind = {.letter = 'k', .read = read_part, .show = show_row};
+	static const struct list_kind kind = {.letter = 'k', .read = read_slice, .show = show_row};
 	char query[QUERY_VALUE_BYTES];
 	const char *tenant_id = tenant_of(request, query);
 	struct db_rows *rows = NULL;

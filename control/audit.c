@@ -10,12 +10,10 @@
 #include "store/webhooks/audit.h"
 
 static int
-read_part(const struct request *request, const void *filter, const struct list_page *part, struct db_rows **rows,
+read_slice(const struct request *request, const void *filter, const struct list_slice *slice, struct db_rows **rows,
     struct error *err)
 {
-	const struct audit_slice slice = {part->after[0] != '\0' ? part->after : NULL, part->descending, part->limit};
-
-	return audit_list(request->db, filter, &slice, rows, err);
+	return audit_list(request->db, filter, slice, rows, err);
 }
 
 static cJSON *
@@ -47,7 +45,7 @@ text_of(const struct request *request, const char *name, char out[QUERY_VALUE_BY
 void
 audit_show(const struct request *request, struct reply *reply)
 {
-	static const struct list_kind kind = {.letter = 'l', .descending = true, .read = read_part, .show = show_row};
+	static const struct list_kind kind = {.letter = 'l', .descending = true, .read = read_slice, .show = show_row};
 	char tenant_id[QUERY_VALUE_BYTES], key_id[QUERY_VALUE_BYTES], action[QUERY_VALUE_BYTES];
 	char object_kind[QUERY_VALUE_BYTES], object_id[QUERY_VALUE_BYTES];
 	struct audit_filter filter = {

@@ -83,14 +83,12 @@ struct asked {
 };
 
 static int
-read_part(const struct request *request, const void *context, const struct list_page *part, struct db_rows **rows,
+read_slice(const struct request *request, const void *context, const struct list_slice *slice, struct db_rows **rows,
     struct error *err)
 {
 	const struct asked *asked = context;
-	const struct list_slice slice = {
-	    part->after[0] != '\0' ? part->after : NULL, part->after_us, part->descending, part->limit};
 
-	return dead_letter_lists_list(request->db, request->caller.tenant_id, &asked->filter, &slice, rows, err);
+	return dead_letter_lists_list(request->db, request->caller.tenant_id, &asked->filter, slice, rows, err);
 }
 
 /* LIKE lets some topics through that do not fit. */
@@ -119,7 +117,7 @@ dead_letter_list(const struct request *request, struct reply *reply)
 {
 	static const struct list_kind kind = {.letter = 'q',
 	    .descending = true,
-	    .read = read_part,
+	    .read = read_slice,
 	    .show = show,
 	    .fits = fits,
 	    .id = id_of,

@@ -74,23 +74,21 @@ show(const struct request *request, const struct db_rows *rows, uint32_t row)
 }
 
 static int
-read_part(const struct request *request, const void *context, const struct list_page *part, struct db_rows **rows,
+read_slice(const struct request *request, const void *context, const struct list_slice *slice, struct db_rows **rows,
     struct error *err)
 {
 	struct attempt_filter filter = *(const struct attempt_filter *)context;
-	const struct list_slice slice = {
-	    .after = part->after[0] != '\0' ? part->after : NULL, .descending = part->descending, .limit = part->limit};
 
 	/* Ids are times: what comes behind this one is in this month or one behind it. */
-	if (slice.after != NULL) {
-		struct time_range near = time_range_of_id(slice.after);
+	if (slice->after != NULL) {
+		struct time_range near = time_range_of_id(slice->after);
 
-		if (slice.descending && near.to_ms < filter.started.to_ms)
+		if (slice->descending && near.to_ms < filter.started.to_ms)
 			filter.started.to_ms = near.to_ms;
-		if (!slice.descending && near.from_ms > filter.started.from_ms)
+		if (!slice->descending && near.from_ms > filter.started.from_ms)
 			filter.started.from_ms = near.from_ms;
 	}
-	return attempt_lists_list(request->db, request->caller.tenant_id, &filter, &slice, rows, err);
+	return attempt_lists_list(request->db, request->caller.tenant_id, &filter, slice, rows, err);
 }
 
 static const char *
@@ -130,7 +128,7 @@ void
 delivery_list(const struct request *request, struct reply *reply)
 {
 	static const struct list_kind kind = {
-	    .letter = 'd', .descending = true, .limit = LIMIT, .read = read_part, .show = show};
+	    .letter = 'd', .descending = true, .limit = LIMIT, .read = read_slice, .show = show};
 	char job_id[OBJECT_ID_BYTES], event_id[OBJECT_ID_BYTES], endpoint_id[OBJECT_ID_BYTES];
 	char event_of_it[OBJECT_ID_BYTES];
 	struct attempt_filter filter;

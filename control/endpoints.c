@@ -190,16 +190,10 @@ endpoint_get(const struct request *request, struct reply *reply)
 }
 
 static int
-read_part(const struct request *request, const void *context, const struct list_page *part, struct db_rows **rows,
+read_slice(const struct request *request, const void *enabled, const struct list_slice *slice, struct db_rows **rows,
     struct error *err)
 {
-	struct endpoint_filter filter = *(const struct endpoint_filter *)context;
-
-	filter.descending = part->descending;
-	filter.limit = part->limit;
-	if (part->after[0] != '\0')
-		filter.after = (struct span){part->after, strlen(part->after)};
-	return endpoints_list(request->db, request->caller.tenant_id, &filter, rows, err);
+	return endpoints_list(request->db, request->caller.tenant_id, *(const int *)enabled, slice, rows, err);
 }
 
 static cJSON *
@@ -213,11 +207,11 @@ show_row(const struct request *request, const struct db_rows *rows, uint32_t row
 void
 endpoint_list(const struct request *request, struct reply *reply)
 {
-	static const struct list_kind kind = {.letter = 'e', .read = read_part, .show = show_row};
-	struct endpoint_filter filter = {.enabled = -1};
+	static const struct list_kind kind = {.letter = 'e', .read = read_slice, .show = show_row};
+	int enabled = -1;
 
-	if (query_bool(request, "enabled", &filter.enabled, reply))
-		list_answer(request, &kind, &filter, reply);
+	if (query_bool(request, "enabled", &enabled, reply))
+		list_answer(request, &kind, &enabled, reply);
 }
 
 /* ---- PATCH ---- */

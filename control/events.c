@@ -107,28 +107,27 @@ struct asked {
 };
 
 static int
-read_part(const struct request *request, const void *context, const struct list_page *part, struct db_rows **rows,
+read_slice(const struct request *request, const void *context, const struct list_slice *slice, struct db_rows **rows,
     struct error *err)
 {
 	const struct asked *asked = context;
 	struct event_filter filter = {topic_filter_like(&asked->topic), asked->created};
-	struct list_slice slice = {
-	    part->after[0] != '\0' ? part->after : NULL, part->after_us, part->descending, part->limit};
+	struct list_slice behind = *slice;
 	int64_t earliest_us = (asked->created.from_ms - CLOCKS_DIFFER_MS) * 1000;
 
 	/* Ids are times: those before this one are in no later month. */
-	if (slice.descending && slice.after != NULL) {
-		struct time_range behind = time_range_of_id(slice.after);
+	if (slice->descending && slice->after != NULL) {
+		struct time_range near = time_range_of_id(slice->after);
 
-		if (behind.to_ms < filter.created.to_ms)
-			filter.created.to_ms = behind.to_ms;
+		if (near.to_ms < filter.created.to_ms)
+			filter.created.to_ms = near.to_ms;
 	}
 	/* No event is stored before it was made: what was stored before need not be read. */
-	if (!slice.descending && slice.after_us < earliest_us) {
-		slice.after = db_first_uuid(false);
-		slice.after_us = earliest_us;
+	if (!slice->descending && slice->after_us < earliest_us) {
+		behind.after = db_first_uuid(false);
+		behind.after_us = earliest_us;
 	}
-	return event_lists_list(request->db, request->caller.tenant_id, &filter, &slice, rows, err);
+	return event_lists_list(request->db, request->caller.tenant_id, &filter, &behind, rows, err);
 }
 
 /* LIKE lets some topics through that do not fit. */
@@ -178,7 +177,7 @@ event_list(const struct request *request, struct reply *reply)
 {
 	static const struct list_kind kind = {.letter = 'v',
 	    .limit = LIMIT,
-	    .read = read_part,
+	    .read = read_slice,
 	    .show = show,
 	    .fits = fits,
 	    .id = id_of,

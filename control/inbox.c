@@ -234,19 +234,16 @@ show(const struct request *request, const struct db_rows *rows, uint32_t row)
 }
 
 static int
-read_part(const struct request *request, const void *token, const struct list_page *part, struct db_rows **rows,
+read_slice(const struct request *request, const void *token, const struct list_slice *slice, struct db_rows **rows,
     struct error *err)
 {
-	const struct list_slice slice = {
-	    .after = part->after[0] != '\0' ? part->after : NULL, .descending = part->descending, .limit = part->limit};
-
-	return inbox_rows_list(request->db, request->caller.tenant_id, text(token), &slice, rows, err);
+	return inbox_rows_list(request->db, request->caller.tenant_id, text(token), slice, rows, err);
 }
 
 void
 inbox_list(const struct request *request, struct reply *reply)
 {
-	static const struct list_kind kind = {.letter = 'i', .read = read_part, .show = show};
+	static const struct list_kind kind = {.letter = 'i', .read = read_slice, .show = show};
 	char token[QUERY_VALUE_BYTES];
 
 	if (read_token(request, token, reply))

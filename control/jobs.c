@@ -57,19 +57,16 @@ job_get(const struct request *request, struct reply *reply)
 }
 
 static int
-read_part(const struct request *request, const void *filter, const struct list_page *part, struct db_rows **rows,
+read_slice(const struct request *request, const void *filter, const struct list_slice *slice, struct db_rows **rows,
     struct error *err)
 {
-	const struct list_slice slice = {
-	    .after = part->after[0] != '\0' ? part->after : NULL, .descending = part->descending, .limit = part->limit};
-
-	return job_lists_list(request->db, request->caller.tenant_id, filter, &slice, rows, err);
+	return job_lists_list(request->db, request->caller.tenant_id, filter, slice, rows, err);
 }
 
 void
 job_list(const struct request *request, struct reply *reply)
 {
-	static const struct list_kind kind = {.letter = 'j', .descending = true, .read = read_part, .show = job_show};
+	static const struct list_kind kind = {.letter = 'j', .descending = true, .read = read_slice, .show = job_show};
 	static const char *const words[] = {"pending", "held", NULL};
 	char endpoint_id[OBJECT_ID_BYTES], event_id[OBJECT_ID_BYTES];
 	struct job_filter filter;

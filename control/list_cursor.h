@@ -13,7 +13,7 @@
 
 #define LIST_ID_BYTES 65 /* of the longest id, a tenant's, and a NUL */
 
-/* What is to be listed, or a part of it. */
+/* What is to be listed. */
 struct list_page {
 	char after[LIST_ID_BYTES]; /* behind this id; "": from the beginning */
 	int64_t after_us; /* and this time, in a list that has times */

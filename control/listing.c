@@ -1,4 +1,4 @@
-/* Rows are read a part at a time, so that a page of large objects does not fill memory before it is known to end. */
+/* Rows are read a slice at a time, so that a page of large objects does not fill memory before it is known to end. */
 #include "control/listing.h"
 
 #include <assert.h>
@@ -8,7 +8,7 @@
 #include "base/mem.h"
 #include "control/query.h"
 
-#define PART_ROWS 250u
+#define SLICE_ROWS 250u
 
 static struct list_cursor
 cursor_form(const struct list_kind *kind)
@@ -193,7 +193,8 @@ cJSON *
 list_collect(const struct request *request, const struct list_kind *kind, const void *filter,
     const struct list_page *page, struct reply *reply)
 {
-	struct list_page whole = *page, part;
+	struct list_page whole = *page;
+	struct list_slice slice;
 	const struct reading reading = {request, kind, filter, &whole};
 	struct filling filling = {.items = cJSON_CreateArray()};
 	struct db_rows *rows;
@@ -204,12 +205,14 @@ list_collect(const struct request *request, const struct list_kind *kind, const 
 	if (filling.items == NULL)
 		mem_none(0);
 	rc = settle(request, kind, &whole, &filling.young_us, &err);
-	part = whole;
+	slice = (struct list_slice){
+	    whole.after[0] != '\0' ? whole.after : NULL, whole.after_us, whole.descending, whole.limit};
 	do {
 		/* One more than wanted tells whether there is a next page. */
-		part.limit = whole.limit + 1 - filling.count < PART_ROWS ? whole.limit + 1 - filling.count : PART_ROWS;
+		slice.limit =
+		    whole.limit + 1 - filling.count < SLICE_ROWS ? whole.limit + 1 - filling.count : SLICE_ROWS;
 		if (rc == 0)
-			rc = kind->read(request, filter, &part, &rows, &err);
+			rc = kind->read(request, filter, &slice, &rows, &err);
 		if (rc != 0) {
 			cJSON_Delete(filling.items);
 			answer_store_failed(reply, rc, &err);
@@ -220,9 +223,9 @@ list_collect(const struct request *request, const struct list_kind *kind, const 
 			if (!add_row(&reading, rows, row, &filling))
 				break;
 		db_rows_free(rows);
-		memcpy(part.after, filling.last.id, sizeof part.after);
-		part.after_us = filling.last.us;
-	} while (found == part.limit && !filling.more);
+		slice.after = filling.last.id;
+		slice.after_us = filling.last.us;
+	} while (found == slice.limit && !filling.more);
 	return page_tree(kind, &whole, &filling);
 }
 

@@ -22,6 +22,7 @@
 #include "control/list_cursor.h"
 #include "control/request.h"
 #include "store/db.h"
+#include "store/webhooks/list_slice.h"
 
 #define LIST_LIMIT_MAX 1000
 
@@ -32,8 +33,8 @@ struct list_kind {
 	bool of_names; /* ids are not UUIDs but tenants' names */
 	uint32_t limit; /* unless limit= says otherwise; 0: LIST_LIMIT_MAX */
 
-	/* Reads the rows of a part, in its order. filter is the handler's. Returns as db_query(). */
-	int (*read)(const struct request *request, const void *filter, const struct list_page *part,
+	/* Reads a slice of the rows, in its order. filter is the handler's. Returns as db_query(). */
+	int (*read)(const struct request *request, const void *filter, const struct list_slice *slice,
 	    struct db_rows **rows, struct error *err);
 
 	/* The object of a row, with its "id" unless there is the function below. Never NULL. */

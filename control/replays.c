@@ -208,14 +208,11 @@ replay_get(const struct request *request, struct reply *reply)
 }
 
 static int
-read_part(const struct request *request, const void *filter, const struct list_page *part, struct db_rows **rows,
+read_slice(const struct request *request, const void *filter, const struct list_slice *slice, struct db_rows **rows,
     struct error *err)
 {
-	const struct list_slice slice = {
-	    .after = part->after[0] != '\0' ? part->after : NULL, .descending = part->descending, .limit = part->limit};
-
 	(void)filter;
-	return replay_rows_list(request->db, request->caller.tenant_id, &slice, rows, err);
+	return replay_rows_list(request->db, request->caller.tenant_id, slice, rows, err);
 }
 
 /* With raw JSON in it, a replay is no tree that the list could look into. */
@@ -229,7 +226,7 @@ void
 replay_list(const struct request *request, struct reply *reply)
 {
 	static const struct list_kind kind = {
-	    .letter = 'r', .descending = true, .limit = 50, .read = read_part, .show = show, .id = id_of};
+	    .letter = 'r', .descending = true, .limit = 50, .read = read_slice, .show = show, .id = id_of};
 
 	list_answer(request, &kind, NULL, reply);
 }

@@ -270,16 +270,10 @@ subscription_get(const struct request *request, struct reply *reply)
 }
 
 static int
-read_part(const struct request *request, const void *context, const struct list_page *part, struct db_rows **rows,
+read_slice(const struct request *request, const void *filter, const struct list_slice *slice, struct db_rows **rows,
     struct error *err)
 {
-	struct subscription_filter filter = *(const struct subscription_filter *)context;
-
-	filter.descending = part->descending;
-	filter.limit = part->limit;
-	if (part->after[0] != '\0')
-		filter.after = text(part->after);
-	return subscriptions_list(request->db, request->caller.tenant_id, &filter, rows, err);
+	return subscriptions_list(request->db, request->caller.tenant_id, filter, slice, rows, err);
 }
 
 static cJSON *
@@ -293,7 +287,7 @@ show_row(const struct request *request, const struct db_rows *rows, uint32_t row
 void
 subscription_list(const struct request *request, struct reply *reply)
 {
-	static const struct list_kind kind = {.letter = 's', .read = read_part, .show = show_row};
+	static const struct list_kind kind = {.letter = 's', .read = read_slice, .show = show_row};
 	struct subscription_filter filter = {.enabled = -1};
 	char endpoint_id[OBJECT_ID_BYTES], pattern[QUERY_VALUE_BYTES], value[QUERY_VALUE_BYTES];
 

@@ -87,11 +87,10 @@ tenant_get(const struct request *request, struct reply *reply)
 }
 
 static int
-read_part(const struct request *request, const void *filter, const struct list_page *part, struct db_rows **rows,
+read_slice(const struct request *request, const void *filter, const struct list_slice *slice, struct db_rows **rows,
     struct error *err)
 {
-	return tenants_list(
-	    request->db, part->after[0] != '\0' ? part->after : NULL, part->descending, part->limit, rows, err);
+	return tenants_list(request->db, slice, rows, err);
 }
 
 static cJSON *
@@ -103,7 +102,7 @@ show_row(const struct request *request, const struct db_rows *rows, uint32_t row
 void
 tenant_list(const struct request *request, struct reply *reply)
 {
-	static const struct list_kind kind = {.letter = 't', .of_names = true, .read = read_part, .show = show_row};
+	static const struct list_kind kind = {.letter = 't', .of_names = true, .read = read_slice, .show = show_row};
 	struct list_page page;
 	struct error err;
 	int64_t total;

@@ -150,14 +150,13 @@ api_keys_revoke_all(struct db *db, const char *tenant_id, int64_t version, struc
 
 int
 api_keys_list(
-    struct db *db, const char *tenant_id, const struct api_key_slice *slice, struct db_rows **rows, struct error *err)
+    struct db *db, const char *tenant_id, const struct list_slice *slice, struct db_rows **rows, struct error *err)
 {
 	static const struct db_statement list = {
 	    SELECT_KEY " WHERE k.tenant_id = $1 AND k.key_id > $2 ORDER BY k.key_id LIMIT $3", NULL};
 	static const struct db_statement list_descending = {
 	    SELECT_KEY " WHERE k.tenant_id = $1 AND k.key_id < $2 ORDER BY k.key_id DESC LIMIT $3", NULL};
-	const struct db_param params[] = {db_string(tenant_id),
-	    db_string(slice->after != NULL ? slice->after : db_first_uuid(slice->descending)), db_int(slice->limit)};
+	const struct db_param params[] = {db_string(tenant_id), list_after_id(slice), db_int(slice->limit)};
 
 	return db_query(db, slice->descending ? &list_descending : &list, params, 3, rows, err);
 }

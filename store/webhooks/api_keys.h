@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "base/span.h"
 #include "store/db.h"
+#include "store/webhooks/list_slice.h"
 
 /* What a client may set. */
 struct api_key_terms {
@@ -74,15 +75,8 @@ int api_keys_lock_all(struct db *db, const char *tenant_id, struct error *err);
 /* Refuses all keys of a tenant for good. */
 int api_keys_revoke_all(struct db *db, const char *tenant_id, int64_t version, struct error *err);
 
-/* Which keys of a tenant. */
-struct api_key_slice {
-	const char *after; /* behind this id; NULL: from the beginning */
-	bool descending;
-	uint32_t limit;
-};
-
-/* In the order of their ids. */
+/* The keys of a tenant in the order of their ids. */
 int api_keys_list(
-    struct db *db, const char *tenant_id, const struct api_key_slice *slice, struct db_rows **rows, struct error *err);
+    struct db *db, const char *tenant_id, const struct list_slice *slice, struct db_rows **rows, struct error *err);
 
 #endif

@@ -79,12 +79,12 @@ time_or_null(int64_t ms)
 }
 
 int
-audit_list(struct db *db, const struct audit_filter *filter, const struct audit_slice *slice, struct db_rows **rows,
+audit_list(struct db *db, const struct audit_filter *filter, const struct list_slice *slice, struct db_rows **rows,
     struct error *err)
 {
 	const struct db_param params[] = {
 	    db_int(slice->limit),
-	    db_string(slice->after != NULL ? slice->after : db_first_uuid(slice->descending)),
+	    list_after_id(slice),
 	    db_string(filter->key_id),
 	    db_string(filter->action),
 	    db_string(filter->object_kind),

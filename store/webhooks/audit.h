@@ -9,6 +9,7 @@
 #include "base/span.h"
 #include "base/uuid.h"
 #include "store/db.h"
+#include "store/webhooks/list_slice.h"
 
 /* A row. before and after are JSON without secrets; base NULL: there is none. */
 struct audit_entry {
@@ -50,15 +51,8 @@ enum audit_column {
 	AUDIT_COLUMN_AFTER, /* may be null */
 };
 
-/* Where a list begins, and how far it goes. */
-struct audit_slice {
-	const char *after; /* behind this audit_id; NULL: from the beginning */
-	bool descending;
-	uint32_t limit;
-};
-
 /* The rows in the order of their ids. Returns as db_query(). */
-int audit_list(struct db *db, const struct audit_filter *filter, const struct audit_slice *slice, struct db_rows **rows,
+int audit_list(struct db *db, const struct audit_filter *filter, const struct list_slice *slice, struct db_rows **rows,
     struct error *err);
 
 #endif

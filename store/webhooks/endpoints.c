@@ -150,7 +150,7 @@ endpoints_delete(struct db *db, const char *tenant_id, struct span id, struct er
 #define IS_ENABLED "(CASE WHEN enabled AND state = '" ACTIVE "' THEN 1 ELSE 0 END)"
 
 int
-endpoints_list(struct db *db, const char *tenant_id, const struct endpoint_filter *filter, struct db_rows **rows,
+endpoints_list(struct db *db, const char *tenant_id, int enabled, const struct list_slice *slice, struct db_rows **rows,
     struct error *err)
 {
 	static const struct db_statement ascending = {
@@ -159,11 +159,8 @@ endpoints_list(struct db *db, const char *tenant_id, const struct endpoint_filte
 	static const struct db_statement descending = {
 	    "SELECT " COLUMNS " FROM endpoints WHERE tenant_id = $1 AND endpoint_id < $2 AND deleted_at IS NULL "
 	    "AND (CAST($3 AS int) < 0 OR " IS_ENABLED " = CAST($3 AS int)) ORDER BY endpoint_id DESC LIMIT $4"};
-	const char *before_all =
-	    filter->descending ? "ffffffff-ffff-ffff-ffff-ffffffffffff" : "00000000-0000-0000-0000-000000000000";
-	const struct db_param params[] = {db_string(tenant_id),
-	    filter->after.base != NULL ? db_text(filter->after) : db_string(before_all), db_int(filter->enabled),
-	    db_int(filter->limit)};
+	const struct db_param params[] = {
+	    db_string(tenant_id), list_after_id(slice), db_int(enabled), db_int(slice->limit)};
 
-	return db_query(db, filter->descending ? &descending : &ascending, params, 4, rows, err);
+	return db_query(db, slice->descending ? &descending : &ascending, params, 4, rows, err);
 }

@@ -10,6 +10,7 @@
 
 #include "base/span.h"
 #include "store/db.h"
+#include "store/webhooks/list_slice.h"
 
 /*
  * A row. Texts are borrowed, from db_rows or from a document; those that may be null have base NULL then. `enabled` is
@@ -65,15 +66,8 @@ int endpoints_update(struct db *db, const char *tenant_id, const struct endpoint
 /* Marks it as deleted. */
 int endpoints_delete(struct db *db, const char *tenant_id, struct span id, struct error *err);
 
-/* Which endpoints of a tenant, and in which order of id. */
-struct endpoint_filter {
-	bool descending;
-	struct span after; /* behind this id; base NULL: from the beginning */
-	int enabled; /* 1 or 0: only those; -1: all */
-	uint32_t limit;
-};
-
-int endpoints_list(struct db *db, const char *tenant_id, const struct endpoint_filter *filter, struct db_rows **rows,
-    struct error *err);
+/* The endpoints of a tenant in the order of their ids. enabled: 1 or 0: only those; -1: all. */
+int endpoints_list(struct db *db, const char *tenant_id, int enabled, const struct list_slice *slice,
+    struct db_rows **rows, struct error *err); /* six: as above */
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * What the lists of events, attempts, jobs and dead letters have in common: a slice of a list, and pieces of SQL.
+ * What the lists of events, attempts, jobs and dead letters have in common: pieces of SQL.
  *
  * Statements come in two texts, made by one macro: PostgreSQL calls the type of an id uuid, SQLite text. A filter is a
  * parameter that may be null, or a bound that lets everything through, so no SQL is put together. Times of rows are
@@ -13,14 +13,7 @@
 
 #include "base/span.h"
 #include "store/db.h"
-
-/* Where a list begins, and how far it goes. */
-struct list_slice {
-	const char *after; /* behind the row of this id; NULL: from the beginning */
-	int64_t after_us; /* the time of that row, in lists whose order is that of a time, then of ids */
-	bool descending;
-	uint32_t limit;
-};
+#include "store/webhooks/list_slice.h"
 
 /* from <= time < to, in ms since 1970. */
 struct time_range {
@@ -29,12 +22,6 @@ struct time_range {
 
 #define TIME_RANGE_LAST_MS INT64_C(253402300800000) /* the year 10000 */
 #define TIME_RANGE_ALL ((struct time_range){0, TIME_RANGE_LAST_MS})
-
-static inline struct db_param
-list_after_id(const struct list_slice *slice)
-{
-	return db_string(slice->after != NULL ? slice->after : db_first_uuid(slice->descending));
-}
 
 static inline struct db_param
 list_after_time(const struct list_slice *slice)

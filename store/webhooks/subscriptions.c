@@ -118,20 +118,17 @@ subscriptions_delete(struct db *db, const char *tenant_id, struct span id, struc
 
 int
 subscriptions_list(struct db *db, const char *tenant_id, const struct subscription_filter *filter,
-    struct db_rows **rows, struct error *err)
+    const struct list_slice *slice, struct db_rows **rows, struct error *err)
 {
 	static const struct db_statement lists[2][2] = {
 	    {{LIST(">", "", "")}, {LIST(">", "", "AND s.endpoint_id = $6 ")}},
 	    {{LIST("<", " DESC", "")}, {LIST("<", " DESC", "AND s.endpoint_id = $6 ")}},
 	};
-	const char *before_all =
-	    filter->descending ? "ffffffff-ffff-ffff-ffff-ffffffffffff" : "00000000-0000-0000-0000-000000000000";
 	bool of_endpoint = filter->endpoint_id.base != NULL;
-	const struct db_param params[] = {db_string(tenant_id),
-	    filter->after.base != NULL ? db_text(filter->after) : db_string(before_all), db_int(filter->enabled),
-	    db_text(filter->topic_pattern), db_int(filter->limit), db_text(filter->endpoint_id)};
+	const struct db_param params[] = {db_string(tenant_id), list_after_id(slice), db_int(filter->enabled),
+	    db_text(filter->topic_pattern), db_int(slice->limit), db_text(filter->endpoint_id)};
 
-	return db_query(db, &lists[filter->descending][of_endpoint], params, of_endpoint ? 6 : 5, rows, err);
+	return db_query(db, &lists[slice->descending][of_endpoint], params, of_endpoint ? 6 : 5, rows, err);
 }
 
 #define TEXT_OF(number) #number

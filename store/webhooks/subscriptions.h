@@ -9,6 +9,7 @@
 
 #include "base/span.h"
 #include "store/db.h"
+#include "store/webhooks/list_slice.h"
 
 /* A row. Texts are borrowed, from db_rows or from a document; those that may be null have base NULL then. */
 struct subscription {
@@ -45,17 +46,15 @@ int subscriptions_update(
 /* Removes it: jobs that it made do not need it. */
 int subscriptions_delete(struct db *db, const char *tenant_id, struct span id, struct error *err);
 
-/* Which subscriptions of a tenant, and in which order of id. */
+/* Which subscriptions of a tenant. */
 struct subscription_filter {
-	bool descending;
-	struct span after; /* behind this id; base NULL: from the beginning */
 	struct span endpoint_id, topic_pattern; /* only those; base NULL: all */
 	int enabled; /* 1 or 0: only those; -1: all */
-	uint32_t limit;
 };
 
+/* In the order of their ids. */
 int subscriptions_list(struct db *db, const char *tenant_id, const struct subscription_filter *filter,
-    struct db_rows **rows, struct error *err);
+    const struct list_slice *slice, struct db_rows **rows, struct error *err); /* six: a filter and a slice */
 
 /* What all subscriptions of a tenant have together. */
 struct subscription_totals {

@@ -77,8 +77,7 @@ tenants_delete(struct db *db, const char *tenant_id, struct error *err)
 }
 
 int
-tenants_list(
-    struct db *db, const char *after, bool descending, uint32_t limit, struct db_rows **rows, struct error *err)
+tenants_list(struct db *db, const struct list_slice *slice, struct db_rows **rows, struct error *err)
 {
 	static const struct db_statement list = {SELECT_TENANT
 	    " WHERE t.deleted_at IS NULL AND (CAST($1 AS text) IS NULL OR t.tenant_id > $1)"
@@ -89,9 +88,11 @@ tenants_list(
 	    " ORDER BY t.tenant_id DESC LIMIT $2",
 	    NULL};
 	/* No id has the sign ~, and all are before it. */
-	const struct db_param params[] = {db_string(after != NULL ? after : descending ? "~" : ""), db_int(limit)};
+	const char *before_all = slice->descending ? "~" : "";
+	const struct db_param params[] = {
+	    db_string(slice->after != NULL ? slice->after : before_all), db_int(slice->limit)};
 
-	return db_query(db, descending ? &list_descending : &list, params, 2, rows, err);
+	return db_query(db, slice->descending ? &list_descending : &list, params, 2, rows, err);
 }
 
 int

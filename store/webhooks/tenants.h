@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "base/span.h"
 #include "store/db.h"
+#include "store/webhooks/list_slice.h"
 
 /* Columns of tenants_get() and tenants_list(). */
 enum tenant_column {
@@ -42,9 +43,8 @@ int tenants_update(struct db *db, const char *tenant_id, struct span name, struc
 /* Marks it as deleted. */
 int tenants_delete(struct db *db, const char *tenant_id, struct error *err);
 
-/* At most limit tenants behind that id (NULL: from the first), in the order of their ids. */
-int tenants_list(struct db *db, const char *after, bool descending, uint32_t limit, struct db_rows **rows,
-    struct error *err); /* six: where, which way, how far; and what comes back */
+/* In the order of their ids. */
+int tenants_list(struct db *db, const struct list_slice *slice, struct db_rows **rows, struct error *err);
 
 /* How many there are. */
 int tenants_count(struct db *db, int64_t *count, struct error *err);

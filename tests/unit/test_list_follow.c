@@ -62,28 +62,31 @@ begin(void)
 /* ---- the list ---- */
 
 static bool
-is_behind(const struct list_page *part, const struct row *row, const char *id)
+is_behind(const struct list_slice *slice, const struct row *row, const char *id)
 {
-	int order = row->us != part->after_us ? (row->us < part->after_us ? -1 : 1) : strcmp(id, part->after);
+	int order;
 
-	return part->after[0] == '\0' || (part->descending ? order < 0 : order > 0);
+	if (slice->after == NULL)
+		return true;
+	order = row->us != slice->after_us ? (row->us < slice->after_us ? -1 : 1) : strcmp(id, slice->after);
+	return slice->descending ? order < 0 : order > 0;
 }
 
 static int
-read_rows(const struct request *request, const void *filter, const struct list_page *part, struct db_rows **rows,
+read_rows(const struct request *request, const void *filter, const struct list_slice *slice, struct db_rows **rows,
     struct error *err)
 {
 	char id[LIST_ID_BYTES], us[24];
 	uint32_t found = 0;
 
 	*rows = db_rows_new(2);
-	for (uint32_t n = 0; n < count && found < part->limit; n++) {
-		const struct row *row = &all[part->descending ? count - 1 - n : n];
+	for (uint32_t n = 0; n < count && found < slice->limit; n++) {
+		const struct row *row = &all[slice->descending ? count - 1 - n : n];
 
-		if (row->there_us > now_us || (!part->descending && row->us < part->after_us))
+		if (row->there_us > now_us || (!slice->descending && row->us < slice->after_us))
 			continue;
 		id_of(row->number, id);
-		if (!is_behind(part, row, id))
+		if (!is_behind(slice, row, id))
 			continue;
 		db_rows_add(*rows, id, strlen(id));
 		db_rows_add(*rows, us, (size_t)snprintf(us, sizeof us, "%lld", (long long)row->us));

@@ -27,7 +27,7 @@ id_of(uint32_t number, char out[LIST_ID_BYTES])
 }
 
 static int
-read_many(const struct request *request, const void *filter, const struct list_page *part, struct db_rows **rows,
+read_many(const struct request *request, const void *filter, const struct list_slice *slice, struct db_rows **rows,
     struct error *err)
 {
 	struct many *many = *(struct many *const *)filter;
@@ -36,10 +36,10 @@ read_many(const struct request *request, const void *filter, const struct list_p
 	if (many->reads_left-- == 0)
 		return error_set(err, "gone");
 	*rows = db_rows_new(1);
-	for (uint32_t i = 0, found = 0; i < many->count && found < part->limit; i++) {
-		id_of(part->descending ? many->count - i : i + 1, id);
-		if (part->after[0] != '\0' &&
-		    (part->descending ? strcmp(id, part->after) >= 0 : strcmp(id, part->after) <= 0))
+	for (uint32_t i = 0, found = 0; i < many->count && found < slice->limit; i++) {
+		id_of(slice->descending ? many->count - i : i + 1, id);
+		if (slice->after != NULL &&
+		    (slice->descending ? strcmp(id, slice->after) >= 0 : strcmp(id, slice->after) <= 0))
 			continue;
 		db_rows_add(*rows, id, strlen(id));
 		found++;

@@ -292,11 +292,11 @@ test_what_is_deleted_or_another_tenants_is_not_there(void **state)
 }
 
 static void
-assert_listed(const struct endpoint_filter *filter, const char *last_digits)
+assert_listed(int enabled, const struct list_slice *slice, const char *last_digits)
 {
 	struct db_rows *rows;
 
-	must(endpoints_list(db, tenant, filter, &rows, &err));
+	must(endpoints_list(db, tenant, enabled, slice, &rows, &err));
 	assert_int_equal(db_rows_count(rows), strlen(last_digits));
 	for (uint32_t i = 0; i < db_rows_count(rows); i++)
 		assert_int_equal(endpoint_of_row(rows, i).id.base[35], last_digits[i]);
@@ -314,15 +314,15 @@ test_a_list_goes_both_ways_from_a_place_and_by_what_is_enabled(void **state)
 	off.enabled = false;
 	must(endpoints_insert(db, tenant, &off, &rows, &err));
 	db_rows_free(rows);
-	assert_listed(&(struct endpoint_filter){.enabled = -1, .limit = 9}, "123");
-	assert_listed(&(struct endpoint_filter){.enabled = -1, .limit = 2}, "12");
-	assert_listed(&(struct endpoint_filter){.enabled = -1, .limit = 9, .after = E1}, "23");
-	assert_listed(&(struct endpoint_filter){.enabled = -1, .limit = 9, .descending = true}, "321");
-	assert_listed(&(struct endpoint_filter){.enabled = -1, .limit = 9, .descending = true, .after = E3}, "21");
-	assert_listed(&(struct endpoint_filter){.enabled = 1, .limit = 9}, "13");
-	assert_listed(&(struct endpoint_filter){.enabled = 0, .limit = 9}, "2");
+	assert_listed(-1, &(struct list_slice){.limit = 9}, "123");
+	assert_listed(-1, &(struct list_slice){.limit = 2}, "12");
+	assert_listed(-1, &(struct list_slice){.limit = 9, .after = E1.base}, "23");
+	assert_listed(-1, &(struct list_slice){.limit = 9, .descending = true}, "321");
+	assert_listed(-1, &(struct list_slice){.limit = 9, .descending = true, .after = E3.base}, "21");
+	assert_listed(1, &(struct list_slice){.limit = 9}, "13");
+	assert_listed(0, &(struct list_slice){.limit = 9}, "2");
 	must(endpoints_delete(db, tenant, E1, &err));
-	assert_listed(&(struct endpoint_filter){.enabled = -1, .limit = 9}, "23");
+	assert_listed(-1, &(struct list_slice){.limit = 9}, "23");
 }
 
 static struct subscription
@@ -377,11 +377,11 @@ test_a_subscription_comes_back_with_its_transform(void **state)
 }
 
 static void
-assert_subscriptions(const struct subscription_filter *filter, const char *last_digits)
+assert_subscriptions(const struct subscription_filter *filter, const struct list_slice *slice, const char *last_digits)
 {
 	struct db_rows *rows;
 
-	must(subscriptions_list(db, tenant, filter, &rows, &err));
+	must(subscriptions_list(db, tenant, filter, slice, &rows, &err));
 	assert_int_equal(db_rows_count(rows), strlen(last_digits));
 	for (uint32_t i = 0; i < db_rows_count(rows); i++)
 		assert_int_equal(subscription_of_row(rows, i).id.base[35], last_digits[i]);
@@ -402,16 +402,20 @@ test_subscriptions_are_listed_and_are_gone_with_their_endpoint(void **state)
 	other.topic_pattern = TEXT("#");
 	other.enabled = false;
 	must(subscriptions_insert(db, tenant, &other, &err));
-	assert_subscriptions(&(struct subscription_filter){.enabled = -1, .limit = 9}, "123");
-	assert_subscriptions(&(struct subscription_filter){.enabled = -1, .limit = 9, .descending = true}, "321");
-	assert_subscriptions(&(struct subscription_filter){.enabled = -1, .limit = 1, .after = E1}, "2");
-	assert_subscriptions(&(struct subscription_filter){.enabled = 1, .limit = 9}, "12");
-	assert_subscriptions(&(struct subscription_filter){.enabled = -1, .limit = 9, .endpoint_id = E2}, "23");
+	assert_subscriptions(&(struct subscription_filter){.enabled = -1}, &(struct list_slice){.limit = 9}, "123");
 	assert_subscriptions(
-	    &(struct subscription_filter){.enabled = -1, .limit = 9, .endpoint_id = E2, .descending = true}, "32");
-	assert_subscriptions(&(struct subscription_filter){.enabled = -1, .limit = 9, .topic_pattern = TEXT("#")}, "3");
+	    &(struct subscription_filter){.enabled = -1}, &(struct list_slice){.limit = 9, .descending = true}, "321");
+	assert_subscriptions(
+	    &(struct subscription_filter){.enabled = -1}, &(struct list_slice){.limit = 1, .after = E1.base}, "2");
+	assert_subscriptions(&(struct subscription_filter){.enabled = 1}, &(struct list_slice){.limit = 9}, "12");
+	assert_subscriptions(
+	    &(struct subscription_filter){.enabled = -1, .endpoint_id = E2}, &(struct list_slice){.limit = 9}, "23");
+	assert_subscriptions(&(struct subscription_filter){.enabled = -1, .endpoint_id = E2},
+	    &(struct list_slice){.limit = 9, .descending = true}, "32");
+	assert_subscriptions(&(struct subscription_filter){.enabled = -1, .topic_pattern = TEXT("#")},
+	    &(struct list_slice){.limit = 9}, "3");
 	must(endpoints_delete(db, tenant, E2, &err));
-	assert_subscriptions(&(struct subscription_filter){.enabled = -1, .limit = 9}, "1");
+	assert_subscriptions(&(struct subscription_filter){.enabled = -1}, &(struct list_slice){.limit = 9}, "1");
 	must(subscriptions_get(db, tenant, E2, false, &rows, &err));
 	assert_int_equal(db_rows_count(rows), 0);
 	db_rows_free(rows);
@@ -420,7 +424,7 @@ test_subscriptions_are_listed_and_are_gone_with_their_endpoint(void **state)
 	must(subscriptions_hold_endpoint(db, tenant, E1, &exists, &err));
 	assert_true(exists);
 	must(subscriptions_delete(db, tenant, E1, &err));
-	assert_subscriptions(&(struct subscription_filter){.enabled = -1, .limit = 9}, "");
+	assert_subscriptions(&(struct subscription_filter){.enabled = -1}, &(struct list_slice){.limit = 9}, "");
 }
 
 static void
