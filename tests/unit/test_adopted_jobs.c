@@ -285,7 +285,7 @@ test_orders_for_which_the_time_is_not_enough_are_taken_over_a_few_at_a_time(void
 	run("UPDATE delivery_nodes SET left_at = hl_time(0) WHERE node_id = 2");
 	beat(100, 0);
 	db_config.store_timeout_ms = 1000;
-	for (int tries = 0; tries < 20 && adoption_due_us(&adoption) != INT64_MAX; tries++) {
+	for (int tries = 0; tries < 200 && adoption_due_us(&adoption) != INT64_MAX; tries++) {
 		(void)adoption_step(&adoption, jobs_db, &own, &err);
 		adoption.next_us = adoption.next_us == INT64_MAX ? INT64_MAX : 0;
 	}
