@@ -76,8 +76,10 @@ int
 cancelled_jobs_remove_old(struct db *db, uint32_t limit, uint32_t *removed, struct error *err)
 {
 	static const struct db_statement remove_old = {
-	    "DELETE FROM cancelled_jobs WHERE (tenant_id, version, job_id) IN (SELECT tenant_id, version, job_id"
-	    " FROM cancelled_jobs WHERE hl_ms(cancelled_at) <= hl_ms(hl_now()) - $1 LIMIT $2) RETURNING job_id"};
+	    "WITH old AS MATERIALIZED (SELECT tenant_id, version, job_id"
+	    " FROM cancelled_jobs WHERE hl_ms(cancelled_at) <= hl_ms(hl_now()) - $1 LIMIT $2)"
+	    " DELETE FROM cancelled_jobs WHERE (tenant_id, version, job_id) IN"
+	    " (SELECT tenant_id, version, job_id FROM old) RETURNING job_id"};
 	const struct db_param params[] = {db_int(KEPT_MS), db_int(limit)};
 
 	return old_rows_remove(db, &remove_old, params, 2, removed, err);

@@ -123,8 +123,10 @@ int
 idempotency_remove_old(struct db *db, uint32_t limit, uint32_t *removed, struct error *err)
 {
 	static const struct db_statement remove_old = {
-	    "DELETE FROM idempotency_keys WHERE (tenant_id, route, key) IN"
-	    " (SELECT tenant_id, route, key FROM idempotency_keys WHERE created_at < hl_time($1) LIMIT $2) RETURNING 1",
+	    "WITH old AS MATERIALIZED"
+	    " (SELECT tenant_id, route, key FROM idempotency_keys WHERE created_at < hl_time($1) LIMIT $2)"
+	    " DELETE FROM idempotency_keys WHERE (tenant_id, route, key) IN (SELECT tenant_id, route, key FROM old)"
+	    " RETURNING 1",
 	    NULL};
 	const struct db_param params[] = {db_int(clock_wall_us() / 1000 - KEPT_MS), db_int(limit)};
 

@@ -32,9 +32,10 @@ inbox_rows_add(struct db *db, const struct inbox_message *message, struct error 
 	    "INSERT INTO inbox_messages (tenant_id, token, message_id, received_at, headers, body)"
 	    " VALUES ($1, $2, $3, hl_now(), $4, $5)"};
 	static const struct db_statement remove = {
-	    "DELETE FROM inbox_messages WHERE tenant_id = $1 AND token = $2 AND message_id IN"
-	    " (SELECT message_id FROM inbox_messages WHERE tenant_id = $1 AND token = $2"
-	    " ORDER BY message_id DESC LIMIT 100 OFFSET $3)"};
+	    "WITH old AS MATERIALIZED (SELECT message_id FROM inbox_messages WHERE tenant_id = $1 AND token = $2"
+	    " ORDER BY message_id DESC LIMIT 100 OFFSET $3)"
+	    " DELETE FROM inbox_messages WHERE tenant_id = $1 AND token = $2 AND message_id IN"
+	    " (SELECT message_id FROM old)"};
 	const struct db_param params[] = {db_string(message->tenant_id), db_text(message->token),
 	    db_string(message->message_id), db_text(message->headers), db_text(message->body)};
 	const struct db_param old[] = {params[0], params[1], db_int(INBOX_KEPT)};

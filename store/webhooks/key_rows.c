@@ -16,8 +16,9 @@ static const struct db_statement set_used = {
     NULL};
 
 static const struct db_statement remove_revoked = {
-    "DELETE FROM api_keys WHERE key_id IN"
-    " (SELECT key_id FROM api_keys WHERE revoked_at < hl_time($1) ORDER BY key_id LIMIT $2) RETURNING key_id",
+    "WITH old AS MATERIALIZED"
+    " (SELECT key_id FROM api_keys WHERE revoked_at < hl_time($1) ORDER BY key_id LIMIT $2)"
+    " DELETE FROM api_keys WHERE key_id IN (SELECT key_id FROM old) RETURNING key_id",
     NULL};
 
 struct key_rows_place

@@ -103,8 +103,9 @@ static const struct db_statement tenant_slices[] = {
      * A node that has not read for a while must still find out that these were revoked, and a new tenant of
      * this id must not see them. So they belong to nobody until they are old (store/webhooks/key_rows.h).
      */
-    {"UPDATE api_keys SET tenant_id = '', name = NULL WHERE tenant_id = $1 AND key_id IN"
-     " (SELECT key_id FROM api_keys WHERE tenant_id = $1 LIMIT $2) RETURNING " SMALL,
+    {"WITH found AS MATERIALIZED (SELECT key_id FROM api_keys WHERE tenant_id = $1 LIMIT $2)"
+     " UPDATE api_keys SET tenant_id = '', name = NULL WHERE tenant_id = $1 AND key_id IN"
+     " (SELECT key_id FROM found) RETURNING " SMALL,
 	NULL},
 };
 

@@ -135,8 +135,9 @@ int
 replay_rows_remove_old(struct db *db, uint32_t limit, uint32_t *removed, struct error *err)
 {
 	static const struct db_statement remove_old = {
-	    "DELETE FROM replays WHERE (tenant_id, replay_id) IN (SELECT tenant_id, replay_id FROM replays"
-	    " WHERE hl_ms(finished_at) < hl_ms(hl_now()) - $1 LIMIT $2) RETURNING 1"};
+	    "WITH old AS MATERIALIZED (SELECT tenant_id, replay_id FROM replays"
+	    " WHERE hl_ms(finished_at) < hl_ms(hl_now()) - $1 LIMIT $2)"
+	    " DELETE FROM replays WHERE (tenant_id, replay_id) IN (SELECT tenant_id, replay_id FROM old) RETURNING 1"};
 	const struct db_param params[] = {db_int(REPLAYS_KEPT_MS), db_int(limit)};
 
 	return old_rows_remove(db, &remove_old, params, 2, removed, err);

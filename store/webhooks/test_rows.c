@@ -57,8 +57,10 @@ int
 test_rows_remove_old(struct db *db, uint32_t limit, uint32_t *removed, struct error *err)
 {
 	static const struct db_statement remove_old = {
-	    "DELETE FROM endpoint_tests WHERE (tenant_id, attempt_id) IN (SELECT tenant_id, attempt_id"
-	    " FROM endpoint_tests WHERE expires_at <= hl_time(hl_ms(hl_now()) - 360000) LIMIT $1) RETURNING attempt_id",
+	    "WITH old AS MATERIALIZED (SELECT tenant_id, attempt_id"
+	    " FROM endpoint_tests WHERE expires_at <= hl_time(hl_ms(hl_now()) - 360000) LIMIT $1)"
+	    " DELETE FROM endpoint_tests WHERE (tenant_id, attempt_id) IN (SELECT tenant_id, attempt_id FROM old)"
+	    " RETURNING attempt_id",
 	    NULL};
 	const struct db_param params[] = {db_int(limit)};
 

@@ -6,7 +6,7 @@ The tables are read from schema/webhooks, the statements from the string literal
 import re
 import unittest
 
-from citus_rules import TOUCHES, problems
+from citus_rules import TOUCHES, inside, problems
 from sql_texts import functions, texts
 from tree import ROOT, files
 
@@ -93,6 +93,16 @@ def nameless(sql, tables_with_tenant):
         yield f"touches {', '.join(touched)} without naming the tenant_id of each"
 
 
+def unheld_limits(sql):
+    """Rows that are chosen by a LIMIT, which PostgreSQL may choose anew for each row that they are held against, as sentences."""
+    chosen = [inside(sql, found.end() - 1) for found in re.finditer(r"\bIN\s*\(", sql)]
+    if re.search(r"\b(?:UPDATE|DELETE|INSERT)\b", sql):
+        chosen += [inside(sql, found.end() - 1) for found in re.finditer(r"\b\w+ AS \(", sql)]
+    for text in chosen:
+        if re.match(r"\s*SELECT\b.*\bLIMIT\b", text):
+            yield f"does not hold the LIMIT of ({text[:60]}...): choose rows in ARRAY(...) or WITH ... AS MATERIALIZED (...)"
+
+
 def distribution(schema):
     """The lists of tables of hooks_distribute(), as the newest migration has them: on all nodes, by tenant."""
     return [re.findall(r"\w+", re.findall(rf"CREATE (?:OR REPLACE )?FUNCTION hl_tables_{name}\(\).*?'\{{([^}}]*)\}}'", schema, re.DOTALL)[-1])
@@ -141,6 +151,9 @@ class Sql(unittest.TestCase):
     def test_every_statement_names_its_tenant(self):
         self.check(lambda text: nameless(text.sql, self.tenanted), OVER_TENANTS, 150)
 
+    def test_every_limit_holds(self):
+        self.check(lambda text: unheld_limits(text.sql) if text.runs_on != "sqlite" else [], {}, 150)
+
     def test_citus_takes_every_statement(self):
         distributed = set(distribution(self.schema)[1])
         self.check(lambda text: problems(text.sql, distributed, ON_ALL_NODES) if text.runs_on in ("postgres", "citus") else [], NOT_FOR_CITUS, 150)
@@ -170,6 +183,21 @@ class Rules(unittest.TestCase):
 
     def test_an_insert_without_tenant_is_found(self):
         self.assertIn("without naming", self.nameless("INSERT INTO endpoints (url) VALUES ($1)"))
+
+    def test_a_limit_that_may_be_counted_anew_is_found(self):
+        some = "SELECT job_id FROM jobs WHERE tenant_id = $1 LIMIT $2"
+        for sql in (
+            f"DELETE FROM jobs WHERE tenant_id = $1 AND job_id IN ({some})", f"SELECT 1 FROM jobs WHERE job_id NOT IN ({some})",
+            f"UPDATE jobs SET n = 1 WHERE job_id IN ({some} FOR UPDATE SKIP LOCKED)",
+            f"WITH some AS ({some}) DELETE FROM jobs WHERE job_id IN (SELECT job_id FROM some)",
+        ):
+            self.assertIn("does not hold", " ".join(unheld_limits(sql)), sql)
+        for sql in (
+            f"DELETE FROM jobs WHERE tenant_id = $1 AND job_id = ANY (ARRAY({some}))", f"SELECT 1 FROM ({some}) AS some",
+            f"WITH some AS MATERIALIZED ({some}) DELETE FROM jobs WHERE job_id IN (SELECT job_id FROM some)",
+            "SELECT 1 FROM jobs WHERE status IN ('held', 'pending') LIMIT 1",
+        ):
+            self.assertEqual([], list(unheld_limits(sql)), sql)
 
     def test_schemas_that_cannot_be_distributed_are_found(self):
         begin = "CREATE TABLE jobs (\n\ttenant_id text NOT NULL,\n\tjob_id uuid NOT NULL"
