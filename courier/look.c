@@ -99,6 +99,7 @@ look_from_start(struct look *look, struct queue *queue)
 {
 	if (queue->round == ROUND_OPEN)
 		queue->round = ROUND_NONE;
+	queue->from_start = queue->round == ROUND_READING;
 	look_leave(look, queue, look->now_us);
 	look_update(look, queue);
 }
@@ -126,7 +127,7 @@ look_leave_due(struct look *look, struct queue *queue, int64_t due_us)
 void
 look_begin_round(struct look *look, struct queue *queue)
 {
-	queue->must_look = false;
+	queue->must_look = queue->from_start = false;
 	if (!look_is_behind(look, queue)) {
 		queue->full_at_us = NEVER_US; /* what is left out from now on brings it back */
 		memset(queue->cursor, 0, sizeof queue->cursor);
@@ -149,7 +150,7 @@ look_reads(struct look *look, struct queue *queue)
 void
 look_pause_round(struct look *look, struct queue *queue, int64_t until_us)
 {
-	queue->round = queue->must_look ? ROUND_NONE : ROUND_OPEN;
+	queue->round = queue->must_look || queue->from_start ? ROUND_NONE : ROUND_OPEN;
 	queue->next_us = until_us;
 	look_update(look, queue);
 }

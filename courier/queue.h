@@ -87,6 +87,7 @@ struct queue {
 	int64_t look_at_us; /* NEVER_US: nothing is left in its rows that is not known here */
 	int64_t full_at_us; /* the same without new rows of an endpoint with fifo, which stand behind the cursor */
 	bool must_look; /* although its breaker is open or its receiver wants a pause: something has changed */
+	bool from_start; /* a page is read, and then the first one again: something may stand before it */
 	enum round_state round;
 	uint8_t cursor[16]; /* the round goes on behind this job */
 	int64_t cursor_seq; /* and, of an endpoint with fifo, behind this place */

@@ -128,6 +128,28 @@ test_a_requeued_job_does_not_wait_for_a_backlog_that_fills_memory(void **state)
 }
 
 static void
+test_a_requeued_job_does_not_wait_for_the_pages_that_are_being_read(void **state)
+{
+	struct model_row *first = scene_publish_key(0, 0);
+	int pages = 0;
+
+	scene_settle();
+	answer(422);
+	for (int i = 0; i < 20 * (int)MODEL_PAGE_ROWS; i++)
+		(void)scene_store_key(0, 0);
+	store_tell_rows(&scene.endpoints[0]);
+	(void)courier_turn(&scene.courier);
+	assert_true(store_answer());
+	(void)courier_turn(&scene.courier); /* asks for the second page */
+	scene_requeue(first);
+	for (; jobs_find(&scene.courier.jobs, first->job_id) == NULL && pages < 20; pages++) {
+		(void)courier_turn(&scene.courier);
+		(void)store_answer();
+	}
+	assert_in_range(pages, 1, 3);
+}
+
+static void
 test_many_requeued_jobs_are_read_together(void **state)
 {
 	struct model_row *rows[40];
@@ -269,6 +291,7 @@ main(void)
 	    FIFO_TEST(test_rows_without_a_place_get_one_although_the_store_could_not_read_them_at_first),
 	    FIFO_TEST(test_a_job_with_a_place_waits_for_its_turn_although_its_courier_does_not_know_of_the_order),
 	    FIFO_TEST(test_a_requeued_job_does_not_wait_for_a_backlog_that_fills_memory),
+	    FIFO_TEST(test_a_requeued_job_does_not_wait_for_the_pages_that_are_being_read),
 	    FIFO_TEST(test_many_requeued_jobs_are_read_together),
 	    FIFO_TEST(test_a_job_that_upkeep_has_made_a_dead_letter_stops_its_order),
 	    FIFO_TEST(test_what_another_node_has_stored_is_sent_when_it_is_found),
