@@ -202,7 +202,7 @@ place_news(struct courier *c, const struct news *news, int64_t now_us)
 
 	if (queue->state != ENDPOINT_LOADED)
 		look_leave(&c->look, queue, now_us);
-	else if (queue->fifo.on && news->seq > queue->fifo.seen && !fifo_is_stuck(&queue->fifo))
+	else if (queue->fifo.on && fifo_is_news(&queue->fifo, news->seq) && !fifo_is_stuck(&queue->fifo))
 		look_behind(&c->look, queue, now_us);
 }
 

@@ -31,6 +31,7 @@ struct page_wish {
 	    went_on_us; /* steady: the endpoint has held until then. Rows that began before are not left to parcels */
 	bool fifo; /* of an endpoint that keeps an order: rows that have a place, in the order of places */
 	int64_t after_seq; /* then also behind that place */
+	bool new_alone; /* then others were read before: the page says whether their places can be right */
 	bool places; /* then rows without a place get one before, those behind `placed` */
 	uint8_t placed[16];
 	bool blocks; /* then the page says which orders are stopped */

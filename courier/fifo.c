@@ -101,6 +101,15 @@ fifo_of_key(struct fifo *fifo, struct span ordering_key)
 }
 
 bool
+fifo_is_news(struct fifo *fifo, int64_t seq)
+{
+	bool again = seq == fifo->lower;
+
+	fifo->lower = seq < fifo->seen ? seq : 0;
+	return seq > fifo->seen || (again && seq < fifo->seen);
+}
+
+bool
 fifo_is_stuck(const struct fifo *fifo)
 {
 	return !fifo->by_key && fifo_leaves(fifo, NULL);

@@ -22,6 +22,8 @@
 #define FIFO_KEY_JOBS 32u
 /* Of so many orders it is known where they stand; an endpoint with more that wait goes on when some have ended. */
 #define FIFO_LANES_MOST 10000u
+/* Lower than the place of any row. */
+#define FIFO_BEFORE_ALL INT64_MIN
 
 struct fifo_lane {
 	struct id_link link; /* by the key's digest */
@@ -41,9 +43,11 @@ struct fifo {
 	bool placing; /* the page that is asked for sees to that */
 	int64_t place_until_us; /* when that is done once more: publishers commit by what they knew before */
 	bool restart; /* the round has begun when the lanes were others: its rows are not taken */
+	bool from_start; /* a page is read, and then the first one again: something may stand before it */
 	uint32_t in_flight; /* attempts of jobs in lanes */
 	uint32_t strays; /* jobs of the order of before, under way or reported: no row is read before they are gone */
 	int64_t seen; /* the highest place of a row that was read */
+	int64_t lower; /* a place below that which was the newest; 0: none */
 };
 
 /* The endpoint keeps orders of that kind, or none, from now on. It has no lanes. */
@@ -66,6 +70,12 @@ bool fifo_takes(const struct fifo *fifo, const struct fifo_lane *lane, bool room
 
 /* The lane of that key, for an order that is stopped; without by_key all orders are one. Never NULL. */
 struct fifo_lane *fifo_of_key(struct fifo *fifo, struct span ordering_key);
+
+/*
+ * That place is the newest, and its job waits. Whether its row was not read yet: it is higher than all that were, or,
+ * where somebody has edited the count, lower, and is the newest for the second time.
+ */
+bool fifo_is_news(struct fifo *fifo, int64_t seq);
 
 /* Whether the endpoint's one order is left out: no row of a page can be taken any more. */
 bool fifo_is_stuck(const struct fifo *fifo);

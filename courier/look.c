@@ -99,7 +99,7 @@ look_from_start(struct look *look, struct queue *queue)
 {
 	if (queue->round == ROUND_OPEN)
 		queue->round = ROUND_NONE;
-	queue->from_start = queue->round == ROUND_READING;
+	queue->fifo.from_start = queue->round == ROUND_READING;
 	look_leave(look, queue, look->now_us);
 	look_update(look, queue);
 }
@@ -127,11 +127,11 @@ look_leave_due(struct look *look, struct queue *queue, int64_t due_us)
 void
 look_begin_round(struct look *look, struct queue *queue)
 {
-	queue->must_look = queue->from_start = false;
+	queue->must_look = queue->fifo.from_start = false;
 	if (!look_is_behind(look, queue)) {
 		queue->full_at_us = NEVER_US; /* what is left out from now on brings it back */
 		memset(queue->cursor, 0, sizeof queue->cursor);
-		queue->cursor_seq = -1;
+		queue->cursor_seq = FIFO_BEFORE_ALL;
 		fifo_round_begins(&queue->fifo);
 	}
 	queue->look_at_us = queue->full_at_us;
@@ -150,7 +150,7 @@ look_reads(struct look *look, struct queue *queue)
 void
 look_pause_round(struct look *look, struct queue *queue, int64_t until_us)
 {
-	queue->round = queue->must_look || queue->from_start ? ROUND_NONE : ROUND_OPEN;
+	queue->round = queue->must_look || queue->fifo.from_start ? ROUND_NONE : ROUND_OPEN;
 	queue->next_us = until_us;
 	look_update(look, queue);
 }

@@ -81,6 +81,7 @@ struct news {
 	bool fifo; /* of PAGE: in the order of places */
 	bool placed; /* of PAGE, with fifo: as was wished, rows have got places before */
 	bool elsewhere; /* of PAGE, with fifo: another node sends what the endpoint gets; there are no rows */
+	bool edited; /* of PAGE, with fifo: new rows may stand before those of earlier pages; there are no rows */
 	char *stopped; /* of PAGE, with fifo: ordering keys whose orders are stopped, a NUL behind each; NULL: none */
 	uint32_t stopped_count; /* PAGE_STOPPED: there are more, and none of the endpoint's orders goes on */
 	bool unreadable; /* of PAGE: the store refuses to read the rows, which has been logged; there are none */

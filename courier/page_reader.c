@@ -318,15 +318,17 @@ static int
 read_page(struct db *db, const struct page_order *order, struct news *page, struct page_marks *marks, struct error *err)
 {
 	struct event_reader reader = {.db = db, .order = order, .page = page};
+	struct fifo_head head = {false, 0};
 	struct db_rows *rows;
 	int rc = jobs_begin(db, err);
 
-	/* One node sends what an endpoint with fifo gets. */
 	if (rc == 0 && order->wish->fifo)
-		rc = fifo_heads_elsewhere(
-		    db, order->tenant_id, order->endpoint_id, order->node_id, &page->elsewhere, err);
+		rc = fifo_heads_find(db, order->tenant_id, order->endpoint_id, order->node_id, &head, err);
+	page->elsewhere = head.elsewhere;
+	/* Somebody has edited the count, or the place of a job. */
+	page->edited = order->wish->new_alone && order->wish->after_seq > head.last_seq;
 	page->last = true;
-	if (rc != 0 || page->elsewhere)
+	if (rc != 0 || page->elsewhere || page->edited)
 		return db_end(db, rc, err);
 	rc = read_stopped(db, order, page, err);
 	if (rc == 0)

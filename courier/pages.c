@@ -4,6 +4,8 @@
 #include <assert.h>
 #include <string.h>
 
+#include "base/format.h"
+#include "base/log.h"
 #include "courier/endpoint_config.h"
 #include "courier/job_room.h"
 #include "courier/queues.h"
@@ -21,12 +23,13 @@ ask(struct pages *pages, struct queue *queue)
 {
 	struct endpoint_name name = {.tenant_id = queue->tenant->tenant_id};
 	uint64_t room = jobs_room(pages->jobs, queue);
-	bool first = queue->cursor_seq < 0;
+	bool first = queue->cursor_seq == FIFO_BEFORE_ALL;
 	struct page_wish wish = {
 	    .event_bytes = room < EVENT_BYTES_MOST ? room : EVENT_BYTES_MOST,
 	    .went_on_us = queue_went_on_us(queue),
 	    .fifo = queue->fifo.on,
 	    .after_seq = queue->cursor_seq,
+	    .new_alone = queue->fifo.on && !first && queue->pages == 1,
 	    .places = queue->fifo.on && first && queue->fifo.unplaced,
 	    .blocks = queue->fifo.blocks && first,
 	};
@@ -162,6 +165,21 @@ look_again(struct jobs *jobs, struct queue *queue, int64_t at_us, int64_t now_us
 	queues_kept(jobs->queues, queue, now_us);
 }
 
+/* What is new may stand before what was read last. */
+static void
+read_anew(struct pages *pages, struct queue *queue, int64_t now_us)
+{
+	uint64_t times = repeat_met(&pages->edited, now_us);
+	char id[FORMAT_UUID_BYTES + 1] = "";
+
+	format_uuid(queue->link.id, id);
+	if (times > 0)
+		log_warning("somebody has edited the places of an order: all its jobs are read again",
+		    LOG_STR("endpoint_id", id), LOG_UINT("times", times));
+	queue->fifo.seen = 0;
+	look_again(pages->jobs, queue, now_us, now_us);
+}
+
 /* Publishers that did not know that the endpoint has fifo may have committed since. */
 static void
 place_again(struct jobs *jobs, struct queue *queue, int64_t now_us)
@@ -187,7 +205,7 @@ take_rows(struct pages *pages, struct queue *queue, const struct news *page, uin
 		if (page->rows[i].outruns)
 			cancelled_add(pages->cancelled, page->tenant_id, page->rows[i].job_id, now_us);
 		memcpy(queue->cursor, page->rows[i].job_id, sizeof queue->cursor);
-		queue->cursor_seq = page->fifo ? page->rows[i].fifo_seq : -1;
+		queue->cursor_seq = page->fifo ? page->rows[i].fifo_seq : FIFO_BEFORE_ALL;
 	}
 	return ROW_PASSED;
 }
@@ -224,6 +242,10 @@ pages_take(struct pages *pages, const struct news *news, int64_t now_us)
 	if (news->elsewhere) {
 		jobs_leave(jobs, queue);
 		look_again(jobs, queue, NEVER_US, now_us);
+		return;
+	}
+	if (news->edited) {
+		read_anew(pages, queue, now_us);
 		return;
 	}
 	if (!news->unreadable)

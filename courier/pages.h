@@ -7,6 +7,7 @@
 
 #include <stdint.h>
 
+#include "base/repeat.h"
 #include "courier/cancelled.h"
 #include "courier/jobs.h"
 #include "courier/store_thread.h"
@@ -18,6 +19,7 @@ struct pages {
 	struct store_thread *thread;
 	struct cancelled *cancelled; /* gets jobs that a parcel must not bring any more */
 	uint32_t reading; /* pages that were asked for */
+	struct repeat edited; /* places of orders */
 };
 
 /* Asks for the pages that are due, a few at a time; for the configuration of an endpoint first. */

@@ -87,10 +87,9 @@ struct queue {
 	int64_t look_at_us; /* NEVER_US: nothing is left in its rows that is not known here */
 	int64_t full_at_us; /* the same without new rows of an endpoint with fifo, which stand behind the cursor */
 	bool must_look; /* although its breaker is open or its receiver wants a pause: something has changed */
-	bool from_start; /* a page is read, and then the first one again: something may stand before it */
 	enum round_state round;
 	uint8_t cursor[16]; /* the round goes on behind this job */
-	int64_t cursor_seq; /* and, of an endpoint with fifo, behind this place */
+	int64_t cursor_seq; /* and, of an endpoint with fifo, behind this place; FIFO_BEFORE_ALL: from the first on */
 	uint32_t pages; /* of the round */
 	uint64_t taken; /* jobs.taken, when its last page was asked for */
 	int64_t next_us; /* the round's next page, or the next round, not before */

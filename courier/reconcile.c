@@ -45,6 +45,8 @@ lose(struct jobs *jobs, struct job *job)
 		/* It may be a dead letter that stops its order: rows are read before another one goes. */
 		if (job->queue->fifo.blocks)
 			job_leave_followers(jobs, job);
+		/* Its place alone may be gone: somebody has edited it. */
+		job->queue->fifo.unplaced = true;
 		look_leave(jobs->look, job->queue, jobs->look->now_us); /* what follows it may be in rows */
 	}
 	if (job->state == JOB_WAITING)

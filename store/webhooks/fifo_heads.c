@@ -27,10 +27,11 @@ static const enum db_type types[] = {DB_TYPE_TEXT, DB_TYPE_UUID, DB_TYPE_INT8, D
 #define COLUMNS (sizeof types / sizeof *types)
 
 #define INSERT_HEAD "INSERT INTO fifo_heads (tenant_id, endpoint_id, ordering_key, last_seq, node_id) "
-/* A count that somebody has edited into less than nothing begins anew. */
+/* A count that somebody has edited into less than nothing, or into half of all numbers, begins anew. */
 #define COUNT_ON                                                                                                       \
 	" ON CONFLICT (tenant_id, endpoint_id, ordering_key) DO UPDATE SET last_seq = "                                \
-	"CASE WHEN fifo_heads.last_seq > 0 THEN fifo_heads.last_seq ELSE 0 END + excluded.last_seq, "                  \
+	"CASE WHEN fifo_heads.last_seq BETWEEN 0 AND 4611686018427387904 THEN fifo_heads.last_seq ELSE 0 END "         \
+	"+ excluded.last_seq, "                                                                                        \
 	"node_id = COALESCE(fifo_heads.node_id, excluded.node_id) RETURNING tenant_id, endpoint_id"
 
 static const struct db_each claim_all = {
@@ -100,15 +101,24 @@ fifo_heads_claim(struct db *db, int64_t node_id, struct fifo_claim *claims, uint
 /* ---- senders ---- */
 
 int
-fifo_heads_elsewhere(struct db *db, const char *tenant_id, const uint8_t endpoint_id[16], int64_t node_id,
-    bool *elsewhere, struct error *err)
+fifo_heads_find(struct db *db, const char *tenant_id, const uint8_t endpoint_id[16], int64_t node_id,
+    struct fifo_head *head, struct error *err)
 {
-	static const struct db_statement find_other = {
-	    "SELECT 1 FROM fifo_heads WHERE tenant_id = $1 AND endpoint_id = $2 AND ordering_key = '' "
-	    "AND node_id <> $3"};
-	const struct db_param params[] = {db_string(tenant_id), db_uuid(endpoint_id), db_int(node_id)};
+	static const struct db_statement find_head = {
+	    "SELECT last_seq, node_id FROM fifo_heads WHERE tenant_id = $1 AND endpoint_id = $2 AND ordering_key = ''"};
+	const struct db_param params[] = {db_string(tenant_id), db_uuid(endpoint_id)};
+	struct db_rows *rows;
+	int rc = db_query(db, &find_head, params, 2, &rows, err);
 
-	return db_finds(db, &find_other, params, 3, elsewhere, err);
+	*head = (struct fifo_head){false, 0};
+	if (rc != 0)
+		return rc;
+	if (db_rows_count(rows) > 0) {
+		head->last_seq = db_rows_int(rows, 0, 0);
+		head->elsewhere = !db_rows_null(rows, 0, 1) && db_rows_int(rows, 0, 1) != node_id;
+	}
+	db_rows_free(rows);
+	return 0;
 }
 
 int

@@ -34,9 +34,14 @@ int fifo_heads_claim(struct db *db, int64_t node_id, struct fifo_claim *claims, 
 /* <0, 0, >0, by tenant and endpoint. */
 int fifo_heads_compare(const struct fifo_claim *a, const struct fifo_claim *b);
 
-/* Whether another node sends what the endpoint gets. In a transaction or without. As db_query(). */
-int fifo_heads_elsewhere(struct db *db, const char *tenant_id, const uint8_t endpoint_id[16], int64_t node_id,
-    bool *elsewhere, struct error *err); /* six: whose, which, who, and the answer */
+struct fifo_head {
+	bool elsewhere; /* another node sends what the endpoint gets */
+	int64_t last_seq; /* 0 without a row */
+};
+
+/* An endpoint's row, as that node sees it. In a transaction or without. As db_query(). */
+int fifo_heads_find(struct db *db, const char *tenant_id, const uint8_t endpoint_id[16], int64_t node_id,
+    struct fifo_head *head, struct error *err); /* six: whose, which, who, and the answer */
 
 enum fifo_waiting_column { FIFO_WAITING_TENANT, FIFO_WAITING_ENDPOINT, FIFO_WAITING_SEQ };
 

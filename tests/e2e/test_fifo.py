@@ -43,6 +43,30 @@ def test_fifty_changes_of_an_object_arrive_in_order_although_the_first_fails_twi
     assert sorted(attempt["attempt_n"] for attempt in attempts) == [1] * 50 + [2, 3]
 
 
+def test_an_order_whose_places_somebody_has_edited_loses_no_event(hookline, tenant, endpoints, receiver):
+    begun, edited = threading.Event(), threading.Event()
+
+    def answer(_arrival):
+        begun.set()
+        return Answer(200 if edited.wait(20) else 503)
+
+    receiver.answers["/in"] = answer
+    endpoints.add("/in", fifo=True)
+    publish(tenant, *range(6))
+    assert begun.wait(20)
+    of_tenant = "WHERE tenant_id = :id"
+    hookline.query(f"UPDATE fifo_heads SET last_seq = 1 {of_tenant}", id=tenant.id)
+    publish(tenant, 6, 7)
+    hookline.query(f"UPDATE jobs SET fifo_seq = -3 {of_tenant} AND fifo_seq = 4", id=tenant.id)
+    hookline.query(f"UPDATE jobs SET fifo_seq = NULL {of_tenant} AND fifo_seq = 5", id=tenant.id)
+    hookline.query(f"UPDATE fifo_heads SET last_seq = {2**63 - 1} {of_tenant}", id=tenant.id)
+    publish(tenant, 8)
+    hookline.daemon.wait_for_log("somebody has edited the places of an order")
+    edited.set()
+    wait_until(lambda: waiting(hookline, tenant) == 0, "no job to be left", 30)
+    assert {n for n in numbers_of(receiver.at("/in"))} == set(range(9))
+
+
 def test_what_many_clients_publish_at_once_arrives_one_by_one_in_the_order_of_its_places(hookline, tenant, endpoints, receiver):
     receiver.answers["/in"] = Answer(200, delay=0.002)
     endpoint = endpoints.add("/in", fifo=True, paused=True, rate_limit_rps=10000)

@@ -292,6 +292,10 @@ answer_page(const struct request *r)
 		news->fifo = news->elsewhere = news->last = true;
 		return;
 	}
+	if (r->wish.new_alone && r->wish.after_seq > endpoint->last_seq) {
+		news->fifo = news->edited = news->last = true;
+		return;
+	}
 	qsort(scene.rows, scene.row_count, sizeof *scene.rows, r->wish.fifo ? model_by_place : model_by_id);
 	if (r->wish.blocks)
 		model_tell_stopped(endpoint, news);

@@ -195,6 +195,46 @@ test_a_job_that_upkeep_has_made_a_dead_letter_stops_its_order(void **state)
 	assert_ptr_equal(under_way(), second);
 }
 
+/* ---- places that somebody has edited ---- */
+
+static void
+test_jobs_whose_places_are_given_out_again_are_sent(void **state)
+{
+	struct model_row *late;
+
+	for (int i = 0; i < 6; i++)
+		(void)scene_publish_key(0, 0);
+	scene_pass(SECOND);
+	scene.endpoints[0].last_seq = 1;
+	late = scene_publish_key(0, 0);
+	scene_pass(SECOND);
+	while (scene.order_count > 0)
+		answer(200);
+	assert_true(scene_is_over(late));
+	assert_int_equal(scene.begun, 7);
+}
+
+static void
+test_jobs_of_places_below_a_place_that_was_raised_are_sent(void **state)
+{
+	struct model_row *first = scene_publish_key(0, 0), *raised, *late;
+
+	scene_settle();
+	raised = scene_store_key(0, 0);
+	raised->seq = (int64_t)1 << 40;
+	store_tell_rows(&scene.endpoints[0]);
+	scene_pass(SECOND);
+	late = scene_publish_key(0, 0);
+	scene_pass(SECOND);
+	scene_pass(SECOND); /* between rounds */
+	assert_ptr_equal(under_way(), first);
+	answer(200);
+	assert_ptr_equal(under_way(), late);
+	answer(200);
+	assert_ptr_equal(under_way(), raised);
+	answer(200);
+}
+
 /* ---- nodes ---- */
 
 static void
@@ -291,6 +331,8 @@ main(void)
 	    FIFO_TEST(test_rows_without_a_place_get_one_although_the_store_could_not_read_them_at_first),
 	    FIFO_TEST(test_a_job_with_a_place_waits_for_its_turn_although_its_courier_does_not_know_of_the_order),
 	    FIFO_TEST(test_a_requeued_job_does_not_wait_for_a_backlog_that_fills_memory),
+	    FIFO_TEST(test_jobs_whose_places_are_given_out_again_are_sent),
+	    FIFO_TEST(test_jobs_of_places_below_a_place_that_was_raised_are_sent),
 	    FIFO_TEST(test_a_requeued_job_does_not_wait_for_the_pages_that_are_being_read),
 	    FIFO_TEST(test_many_requeued_jobs_are_read_together),
 	    FIFO_TEST(test_a_job_that_upkeep_has_made_a_dead_letter_stops_its_order),

@@ -89,24 +89,27 @@ test_a_count_that_somebody_has_edited_stops_no_publisher(void **state)
 	tenant_run("UPDATE fifo_heads SET last_seq = -5 WHERE tenant_id = $1");
 	take_places(first, third, &sender, NODE, true);
 	assert_places(first, 1);
+	tenant_run("UPDATE fifo_heads SET last_seq = 9223372036854775807 WHERE tenant_id = $1");
+	take_places(first, third, &sender, NODE, true);
+	assert_places(first, 1);
 }
 
 static void
 test_the_first_node_that_stores_is_the_one_that_sends(void **state)
 {
 	int64_t first[EVENTS], third[EVENTS], sender = 0;
-	bool elsewhere;
+	struct fifo_head head;
 
-	must(fifo_heads_elsewhere(jobs_db, jobs_tenant, endpoint_id(1), NODE, &elsewhere, &err));
-	assert_false(elsewhere);
+	must(fifo_heads_find(jobs_db, jobs_tenant, endpoint_id(1), NODE, &head, &err));
+	assert_false(head.elsewhere);
 	take_places(first, third, &sender, NODE, true);
 	assert_int_equal(sender, NODE);
 	take_places(first, third, &sender, OTHER_NODE, true);
 	assert_int_equal(sender, NODE);
-	must(fifo_heads_elsewhere(jobs_db, jobs_tenant, endpoint_id(1), NODE, &elsewhere, &err));
-	assert_false(elsewhere);
-	must(fifo_heads_elsewhere(jobs_db, jobs_tenant, endpoint_id(1), OTHER_NODE, &elsewhere, &err));
-	assert_true(elsewhere);
+	must(fifo_heads_find(jobs_db, jobs_tenant, endpoint_id(1), NODE, &head, &err));
+	assert_false(head.elsewhere);
+	must(fifo_heads_find(jobs_db, jobs_tenant, endpoint_id(1), OTHER_NODE, &head, &err));
+	assert_true(head.elsewhere);
 }
 
 /* Jobs of event 1 for the endpoints 1 to 3, of which the second has no fifo, as any publisher of events adds them. */
@@ -191,7 +194,7 @@ static void
 test_the_adopter_sends_when_all_rows_are_its_own(void **state)
 {
 	uint32_t moved;
-	bool elsewhere;
+	struct fifo_head head;
 
 	publish(NODE);
 	publish(OTHER_NODE);
@@ -205,8 +208,8 @@ test_the_adopter_sends_when_all_rows_are_its_own(void **state)
 	must(fifo_heads_adopt(jobs_db, OTHER_NODE, 1000, &moved, &err));
 	must_commit(jobs_db);
 	assert_in_range(moved, 1, 1000); /* those of earlier tests also */
-	must(fifo_heads_elsewhere(jobs_db, jobs_tenant, endpoint_id(1), OTHER_NODE, &elsewhere, &err));
-	assert_false(elsewhere);
+	must(fifo_heads_find(jobs_db, jobs_tenant, endpoint_id(1), OTHER_NODE, &head, &err));
+	assert_false(head.elsewhere);
 	assert_int_equal(
 	    tenant_count("SELECT count(*) FROM jobs WHERE tenant_id = $1 AND fifo_seq > 0 AND node_id = 8"), 4);
 	assert_int_equal(

@@ -75,6 +75,9 @@ test_a_page_has_the_rows_that_have_a_place_in_its_order(void **state)
 	assert_page(-1, none, 3, (const uint8_t *[]){job_id(6, 1), job_id(1, 1), job_id(2, 1)}, (int64_t[]){2, 3, 3});
 	assert_page(3, job_id(2, 1), 1, (const uint8_t *[]){job_id(3, 1)}, (int64_t[]){3});
 	assert_page(3, job_id(3, 1), 0, NULL, NULL);
+	tenant_run("UPDATE jobs SET fifo_seq = -7 WHERE tenant_id = $1 AND fifo_seq = 2"); /* by hand */
+	assert_page(
+	    INT64_MIN, none, 3, (const uint8_t *[]){job_id(6, 1), job_id(1, 1), job_id(2, 1)}, (int64_t[]){-7, 3, 3});
 }
 
 /* How many rows get a place, in slices of two. */
