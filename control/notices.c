@@ -19,6 +19,10 @@
 
 #define TURN_US (400 * 1000)
 
+/* One that cannot be published lets others go first for so long: that another session is in the way of; that fails. */
+#define BUSY_MS 5000
+#define FAILED_MS 60000
+
 /* Whose event it is, and the node that delivers its jobs. */
 struct making {
 	struct span tenant_id;
@@ -109,7 +113,7 @@ put_off(struct notices *notices, struct db *db, const struct db_rows *found, str
 		log_warning("an event of the service itself cannot be published: it waits",
 		    LOG_STR("notice_id", db_rows_text(found, 0, 1).base), LOG_STR("error", err->text),
 		    LOG_UINT("times", times));
-	return notice_postpone(db, found, err);
+	return notice_postpone(db, found, FAILED_MS, err);
 }
 
 static int
@@ -129,11 +133,11 @@ step(struct notices *notices, struct db *db, bool *did, struct error *err)
 	}
 	if (rc == DB_REFUSED) {
 		rc = put_off(notices, db, found, err);
-	} else if (rc < 0) {
+	} else if (rc != 0) {
 		struct error ignored;
 
 		/* One that takes too long must not keep others waiting. Without a store nothing comes of this. */
-		(void)notice_postpone(db, found, &ignored);
+		(void)notice_postpone(db, found, rc == DB_BUSY ? BUSY_MS : FAILED_MS, &ignored);
 	}
 	db_rows_free(found);
 	return rc;

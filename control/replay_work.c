@@ -24,6 +24,10 @@
 #include "store/webhooks/routing.h"
 
 #define TURN_US (400 * 1000)
+
+/* One that cannot go on lets others go first for so long: that another session is in the way of; that fails. */
+#define BUSY_MS 5000
+#define FAILED_MS 60000
 #define TELL_EACH_MS 1000
 #define BURST_MS 1000 /* a replay that was late catches up by so much */
 #define SLICE_MOST 200
@@ -231,8 +235,8 @@ step(struct replay_work *work, struct db *db, bool *did, struct error *err)
 
 		rc = work_on(work, db, found, did, err);
 		/* A replay that takes too long must not keep others waiting. Without a store nothing comes of this. */
-		if (rc < 0)
-			(void)replay_rows_postpone(db, found, &ignored);
+		if (rc < 0 || rc == DB_BUSY)
+			(void)replay_rows_postpone(db, found, rc < 0 ? FAILED_MS : BUSY_MS, &ignored);
 	}
 	db_rows_free(found);
 	return rc;

@@ -70,7 +70,8 @@ struct sink_ops {
 	 * the same records, or with others. SINK_RESTED: as <0.
 	 *
 	 * With outcomes it may return 0 before it has come to all records, of which it stores at least one: so that
-	 * what arrives meanwhile does not wait for all of them. The outcomes of the others stay 0; result counts those
+	 * what arrives meanwhile does not wait for all of them. It stores none where another session is in the way of
+	 * all that are left, and has waited a little for that. The outcomes of the others stay 0; result counts those
 	 * of this call.
 	 */
 	int (*store)(struct sink *sink, const struct batch *batch, struct sink_result *result, struct error *err);

@@ -193,7 +193,7 @@ replay_batch(struct writer *w)
 	if (batch.count == 0 || store_link_store(&w->store, &batch, &result) != 0)
 		return;
 	if (w->duty->publishes) {
-		if (!replay_add(&w->replay, &result))
+		if (!replay_add(&w->replay, &w->spool, &batch, &result))
 			return;
 		result = w->replay.sum;
 	}
@@ -202,8 +202,11 @@ replay_batch(struct writer *w)
 
 	add_result(draft, &result);
 	spool_draft_replayed(spool, draft);
+	draft->spool_events += w->replay.put_back;
 	commit_draft(w);
 	store_link_committed(&w->store);
+	if (w->replay.put_back > 0)
+		spool_append_committed(spool);
 	spool_link_replayed(&w->spool);
 }
 

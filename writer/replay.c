@@ -4,7 +4,94 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
+#include "shm/ledger.h"
+
+/* What a sink passes over: the outcome of an event that is put back without being tried. */
+#define PASSED UINT32_MAX
+
+/* While all that waits in the spool waits for orders it is not moved, but for the sake of one that is unlocked. */
+#define STANDS_US (600 * INT64_C(1000000))
+
+#define TENANT_MAX 255
+
+/* Where the first event of a tenant is that was put back. Those in front of it are later ones. */
+struct replay_tenant {
+	struct replay_place first;
+	size_t len;
+	char id[TENANT_MAX];
+};
+
+/* ---- tenants ---- */
+
+static struct replay_tenant *
+find_tenant(const struct replay *replay, struct span id)
+{
+	for (uint32_t i = 0; i < replay->tenant_count; i++) {
+		struct replay_tenant *tenant = &replay->tenants[i];
+
+		if (tenant->len == id.len && memcmp(tenant->id, id.base, id.len) == 0)
+			return tenant;
+	}
+	return NULL;
+}
+
+/* Whether what was read stands there, or behind it. */
+static bool
+is_reached(const struct replay_place *place, const struct spool *spool)
+{
+	struct spool_id part = spool->parts[0].id;
+
+	/* Another writer's part was there at the start. */
+	if (part.writer != place->part.writer || part.sequence < place->part.sequence)
+		return false;
+	return part.sequence > place->part.sequence || spool->reader.from >= place->offset;
+}
+
+static void
+forget_reached(struct replay *replay, const struct spool *spool)
+{
+	uint32_t kept = 0;
+
+	for (uint32_t i = 0; i < replay->tenant_count; i++)
+		if (!is_reached(&replay->tenants[i].first, spool))
+			replay->tenants[kept++] = replay->tenants[i];
+	replay->tenant_count = kept;
+}
+
+static void
+note_tenant(struct replay *replay, const struct record *record, const struct replay_place *place)
+{
+	struct span id = record_tenant_name(record);
+	struct replay_tenant *tenant;
+
+	if (id.len > TENANT_MAX || find_tenant(replay, id) != NULL)
+		return;
+	replay->tenants = mem_resize(replay->tenants, replay->tenant_count + 1, sizeof *replay->tenants);
+	tenant = &replay->tenants[replay->tenant_count++];
+	*tenant = (struct replay_tenant){.first = *place, .len = id.len};
+	memcpy(tenant->id, id.base, id.len);
+}
+
+/* Ends what was read where a tenant's first event is. */
+static void
+end_before_next(const struct replay *replay, struct spool *spool)
+{
+	struct spool_reader *reader = &spool->reader;
+	uint64_t next = reader->to;
+
+	for (uint32_t i = 0; i < replay->tenant_count; i++) {
+		const struct replay_place *first = &replay->tenants[i].first;
+
+		if (spool_id_compare(first->part, spool->parts[0].id) == 0 && first->offset < next)
+			next = first->offset;
+	}
+	while (reader->to > next)
+		reader->to -= reader->records[--reader->count]->length;
+}
+
+/* ---- a batch ---- */
 
 static bool
 is_known(const struct replay *replay, const struct spool *spool)
@@ -13,37 +100,123 @@ is_known(const struct replay *replay, const struct spool *spool)
 	       replay->from == spool->reader.from && replay->count <= spool->reader.count;
 }
 
-void
-replay_begin(struct replay *replay, const struct spool *spool, struct batch *batch)
+static void
+grow(struct replay *replay, uint32_t count)
 {
+	if (count <= replay->capacity)
+		return;
+	replay->capacity = count;
+	replay->outcomes = mem_resize(replay->outcomes, count, sizeof *replay->outcomes);
+	replay->places = mem_resize(replay->places, count, sizeof(struct publish_outcome *));
+	replay->rest = mem_resize(replay->rest, count, sizeof(const struct record *));
+}
+
+void
+replay_begin(struct replay *replay, struct spool *spool, struct batch *batch)
+{
+	struct spool_reader *reader = &spool->reader;
+
+	forget_reached(replay, spool);
+	end_before_next(replay, spool);
 	if (!is_known(replay, spool)) {
 		replay->part = spool->parts[0].id;
-		replay->from = spool->reader.from;
-		replay->count = 0;
+		replay->from = reader->from;
+		replay->count = replay->left = 0;
 		replay->sum = (struct sink_result){0};
+		replay->stands_since_us = 0;
 	}
-	if (batch->count > replay->capacity) {
-		replay->capacity = batch->count;
-		replay->outcomes = mem_resize(replay->outcomes, replay->capacity, sizeof *replay->outcomes);
-		replay->places = mem_resize(replay->places, replay->capacity, sizeof(struct publish_outcome *));
+	grow(replay, reader->count);
+	for (uint32_t i = replay->count; i < reader->count; i++) {
+		bool waits = find_tenant(replay, record_tenant_name(reader->records[i])) != NULL;
+
+		replay->outcomes[i] = (struct publish_outcome){.result = waits ? PASSED : 0};
+		replay->left += !waits;
 	}
-	memset(&replay->outcomes[replay->count], 0, (batch->count - replay->count) * sizeof *replay->outcomes);
-	replay->count = batch->count;
+	replay->count = reader->count;
 	for (uint32_t i = 0; i < replay->count; i++)
 		replay->places[i] = &replay->outcomes[i];
-	batch->outcomes = replay->places;
+	*batch = (struct batch){.records = reader->records, .count = reader->count, .outcomes = replay->places};
+}
+
+static uint32_t
+count_outcomes(const struct replay *replay, uint32_t result)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < replay->count; i++)
+		count += replay->outcomes[i].result == result;
+	return count;
+}
+
+/* ---- the rest of it ---- */
+
+/* Whether what the sink leaves is to be put back now: there is room, and something behind it that need not wait. */
+static bool
+gives_way(struct replay *replay, const struct spool_link *link)
+{
+	const struct spool *spool = &link->spool;
+	uint64_t events = ledger_page(&spool->slot->ledger)->spool_events;
+	int64_t now_us = clock_steady_us();
+
+	if (link->state != SPOOL_TAKING || spool_low(spool) ||
+	    (spool->count == 1 && spool->parts[0].size <= spool->reader.to))
+		return false;
+	if (replay->left < replay->count || (replay->pass_events > 0 && !is_reached(&replay->pass, spool)))
+		return true;
+	if (replay->stands_since_us == 0)
+		replay->stands_since_us = now_us;
+	/* In all of the pass nothing was stored, and nothing has come since. */
+	if (events == replay->pass_events && now_us < replay->stands_since_us + STANDS_US)
+		return false;
+	replay->pass_events = 0; /* another one begins */
+	return true;
+}
+
+static bool
+put_back(struct replay *replay, struct spool_link *link, const struct batch *batch)
+{
+	for (uint32_t i = 0; i < replay->count; i++)
+		if (replay->outcomes[i].result == 0 || replay->outcomes[i].result == PASSED)
+			replay->rest[replay->put_back++] = batch->records[i];
+	if (spool_link_append(link, &(struct batch){replay->rest, replay->put_back}) != 0) {
+		replay->put_back = 0;
+		return false;
+	}
+
+	const struct spool *spool = &link->spool;
+	const struct spool_part *last = &spool->parts[spool->count - 1];
+	const struct replay_place place = {last->id, last->size};
+
+	for (uint32_t i = 0; i < replay->put_back; i++)
+		note_tenant(replay, replay->rest[i], &place);
+	if (replay->pass_events == 0) {
+		replay->pass = place;
+		replay->pass_events = ledger_page(&spool->slot->ledger)->spool_events;
+	}
+	return true;
 }
 
 bool
-replay_add(struct replay *replay, const struct sink_result *result)
+replay_add(struct replay *replay, struct spool_link *link, const struct batch *batch, const struct sink_result *result)
 {
+	uint32_t before = replay->left;
+
 	replay->sum.stored += result->stored;
 	replay->sum.duplicates += result->duplicates;
 	replay->sum.dead_lettered += result->dead_lettered;
 	replay->sum.discarded += result->discarded;
-	for (uint32_t i = 0; i < replay->count; i++)
-		if (replay->outcomes[i].result == 0)
-			return false;
+	replay->put_back = 0;
+	replay->left = count_outcomes(replay, 0);
+	if (replay->left > 0 && replay->left < before)
+		return false;
+	if (replay->left + count_outcomes(replay, PASSED) > 0 &&
+	    (!gives_way(replay, link) || !put_back(replay, link, batch))) {
+		/* Rather out of their order than not at all. */
+		if (replay->left == 0)
+			replay->tenant_count = replay->count = 0;
+		spool_link_rest(link);
+		return false;
+	}
 	replay->count = 0;
 	return true;
 }
@@ -53,4 +226,6 @@ replay_free(struct replay *replay)
 {
 	free(replay->outcomes);
 	free(replay->places);
+	free(replay->rest);
+	free(replay->tenants);
 }

@@ -10,6 +10,7 @@
 /* Pauses after failures. The first is short, because clients wait for it. */
 #define APPEND_RETRY_US 500000
 #define RETRY_US 5000000
+#define REST_US 1000000
 #define CHECK_US 1000000
 
 const char *
@@ -201,6 +202,12 @@ spool_link_replayed(struct spool_link *link)
 		log_info("the spool is replayed again", LOG_UINT("times", times));
 	if (!spool_waiting(&link->spool))
 		log_info("the spool is empty again");
+}
+
+void
+spool_link_rest(struct spool_link *link)
+{
+	link->replay_at_us = clock_steady_us() + REST_US;
 }
 
 void

@@ -70,6 +70,9 @@ bool spool_link_replays(const struct spool_link *link);
 int spool_link_next(struct spool_link *link);
 void spool_link_replayed(struct spool_link *link);
 
+/* Nothing of what it gave can be stored now: it gives the same again in a second. */
+void spool_link_rest(struct spool_link *link);
+
 /* A last look whether the file has its name; closes the spool, and keeps its files. */
 void spool_link_close(struct spool_link *link);
 

@@ -227,8 +227,11 @@ add_job(struct job_slice *slice, const struct publication_group *group, const st
 	value[9] = job->fifo ? db_int(job->fifo_seq) : db_null();
 }
 
+/* How places are taken: by a function of fifo_places.h. */
+typedef int take_them(struct db *db, int64_t node_id, struct fifo_wish *wishes, uint32_t count, struct error *err);
+
 static int
-take_places(struct db *db, const struct publication_group *group, struct error *err)
+take_places(struct db *db, const struct publication_group *group, take_them *take, struct error *err)
 {
 	struct fifo_wish *wishes = mem_new(group->jobs->count, sizeof *wishes);
 	uint32_t count = 0;
@@ -247,9 +250,15 @@ take_places(struct db *db, const struct publication_group *group, struct error *
 				    .node_id = &job->node_id};
 		}
 	}
-	rc = fifo_places_take(db, group->node.node_id, wishes, count, err);
+	rc = take(db, group->node.node_id, wishes, count, err);
 	free(wishes);
 	return rc;
+}
+
+int
+jobs_try_places(struct db *db, const struct publication_group *group, struct error *err)
+{
+	return group->jobs->count > 0 ? take_places(db, group, fifo_places_try, err) : 0;
 }
 
 int
@@ -261,7 +270,7 @@ jobs_add(struct db *db, const struct publication_group *group, db_adds *add, str
 
 	if (most == 0)
 		return 0;
-	rc = take_places(db, group, err);
+	rc = take_places(db, group, fifo_places_take, err);
 	if (rc != 0)
 		return rc;
 	slice.values = mem_new((size_t)most * JOB_COLUMNS, sizeof *slice.values);

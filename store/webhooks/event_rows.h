@@ -27,4 +27,10 @@ int events_add(struct db *db, const struct publication_group *group, db_adds *ad
  */
 int jobs_add(struct db *db, const struct publication_group *group, db_adds *add, struct error *err);
 
+/*
+ * Locks the places that jobs_add() is going to take, before anything is added. DB_BUSY: somebody keeps them locked, and
+ * has for some milliseconds.
+ */
+int jobs_try_places(struct db *db, const struct publication_group *group, struct error *err);
+
 #endif

@@ -8,6 +8,7 @@
 #include "base/uuid.h"
 
 static const struct db_statement limit_waits = {"SELECT set_config('lock_timeout', '1s', true)", "SELECT 1"};
+static const struct db_statement hardly_wait = {"SELECT set_config('lock_timeout', '20ms', true)", "SELECT 1"};
 
 int
 fifo_heads_compare(const struct fifo_claim *a, const struct fifo_claim *b)
@@ -72,13 +73,13 @@ find(struct fifo_claim *claim, const struct db_rows *rows, uint32_t *from)
 	return false;
 }
 
-int
-fifo_heads_claim(struct db *db, int64_t node_id, struct fifo_claim *claims, uint32_t count, struct error *err)
+static int
+claim(struct db *db, int64_t node_id, struct fifo_claim *claims, uint32_t count, struct error *err)
 {
 	struct db_param *values = mem_new((size_t)count * COLUMNS, sizeof *values), *value = values;
 	struct db_rows *rows = NULL;
 	uint32_t from = 0;
-	int rc = db_query(db, &limit_waits, NULL, 0, NULL, err);
+	int rc;
 
 	for (uint32_t i = 0; i < count; i++, value += COLUMNS) {
 		value[0] = db_text(claims[i].tenant_id);
@@ -86,8 +87,7 @@ fifo_heads_claim(struct db *db, int64_t node_id, struct fifo_claim *claims, uint
 		value[2] = db_int(claims[i].places);
 		value[3] = db_int(node_id);
 	}
-	if (rc == 0)
-		rc = db_each(db, &claim_all, values, count, &rows, err);
+	rc = db_each(db, &claim_all, values, count, &rows, err);
 	for (uint32_t i = 0; rc == 0 && i < count; i++)
 		if (!find(&claims[i], rows, &from)) {
 			(void)error_set(err, "fifo_heads has no row of an endpoint that has just got one");
@@ -96,6 +96,24 @@ fifo_heads_claim(struct db *db, int64_t node_id, struct fifo_claim *claims, uint
 	db_rows_free(rows);
 	free(values);
 	return rc;
+}
+
+int
+fifo_heads_claim(struct db *db, int64_t node_id, struct fifo_claim *claims, uint32_t count, struct error *err)
+{
+	int rc = db_query(db, &limit_waits, NULL, 0, NULL, err);
+
+	return rc == 0 ? claim(db, node_id, claims, count, err) : rc;
+}
+
+int
+fifo_heads_try(struct db *db, int64_t node_id, struct fifo_claim *claims, uint32_t count, struct error *err)
+{
+	int rc = db_query(db, &hardly_wait, NULL, 0, NULL, err);
+
+	if (rc == 0)
+		rc = claim(db, node_id, claims, count, err);
+	return rc == 0 ? db_query(db, &limit_waits, NULL, 0, NULL, err) : rc;
 }
 
 /* ---- senders ---- */

@@ -31,6 +31,9 @@ struct fifo_claim {
  */
 int fifo_heads_claim(struct db *db, int64_t node_id, struct fifo_claim *claims, uint32_t count, struct error *err);
 
+/* As fifo_heads_claim(), and waits for those rows for 20 ms: for one who has met a lock that lasts. */
+int fifo_heads_try(struct db *db, int64_t node_id, struct fifo_claim *claims, uint32_t count, struct error *err);
+
 /* <0, 0, >0, by tenant and endpoint. */
 int fifo_heads_compare(const struct fifo_claim *a, const struct fifo_claim *b);
 

@@ -45,8 +45,10 @@ place(struct fifo_wish *wishes, uint32_t begin, uint32_t end, const struct fifo_
 	}
 }
 
+enum how { NEXT, FRONT, TRY };
+
 static int
-take(struct db *db, int64_t node_id, struct fifo_wish *wishes, uint32_t count, bool front, struct error *err)
+take(struct db *db, int64_t node_id, struct fifo_wish *wishes, uint32_t count, enum how how, struct error *err)
 {
 	struct fifo_claim *claims;
 	uint32_t endpoints = 0;
@@ -62,9 +64,9 @@ take(struct db *db, int64_t node_id, struct fifo_wish *wishes, uint32_t count, b
 		end = end_of(wishes, count, i);
 		claims[endpoints++] = (struct fifo_claim){.tenant_id = wishes[i].tenant_id,
 		    .endpoint_id = wishes[i].endpoint_id,
-		    .places = front ? 0 : end - i};
+		    .places = how == NEXT ? end - i : 0};
 	}
-	rc = fifo_heads_claim(db, node_id, claims, endpoints, err);
+	rc = (how == TRY ? fifo_heads_try : fifo_heads_claim)(db, node_id, claims, endpoints, err);
 	endpoints = 0;
 	for (uint32_t i = 0, end; rc == 0 && i < count; i = end) {
 		end = end_of(wishes, count, i);
@@ -77,11 +79,17 @@ take(struct db *db, int64_t node_id, struct fifo_wish *wishes, uint32_t count, b
 int
 fifo_places_take(struct db *db, int64_t node_id, struct fifo_wish *wishes, uint32_t count, struct error *err)
 {
-	return take(db, node_id, wishes, count, false, err);
+	return take(db, node_id, wishes, count, NEXT, err);
 }
 
 int
 fifo_places_front(struct db *db, int64_t node_id, struct fifo_wish *wishes, uint32_t count, struct error *err)
 {
-	return take(db, node_id, wishes, count, true, err);
+	return take(db, node_id, wishes, count, FRONT, err);
+}
+
+int
+fifo_places_try(struct db *db, int64_t node_id, struct fifo_wish *wishes, uint32_t count, struct error *err)
+{
+	return take(db, node_id, wishes, count, TRY, err);
 }

@@ -28,4 +28,10 @@ struct fifo_wish {
 int fifo_places_take(struct db *db, int64_t node_id, struct fifo_wish *wishes, uint32_t count, struct error *err);
 int fifo_places_front(struct db *db, int64_t node_id, struct fifo_wish *wishes, uint32_t count, struct error *err);
 
+/*
+ * Locks what fifo_places_take() of the same wishes is going to lock, and takes no place: nothing has been done for the
+ * jobs yet. As fifo_places_take(); waits as fifo_heads_try() does.
+ */
+int fifo_places_try(struct db *db, int64_t node_id, struct fifo_wish *wishes, uint32_t count, struct error *err);
+
 #endif

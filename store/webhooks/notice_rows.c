@@ -59,14 +59,15 @@ notice_remove(struct db *db, const struct db_rows *found, struct error *err)
 }
 
 int
-notice_postpone(struct db *db, const struct db_rows *found, struct error *err)
+notice_postpone(struct db *db, const struct db_rows *found, int64_t ms, struct error *err)
 {
-	static const struct db_statement postpone = {"UPDATE notices SET next_at = hl_time(hl_ms(hl_now()) + 60000)"
+	static const struct db_statement postpone = {"UPDATE notices SET next_at = hl_time(hl_ms(hl_now()) + $3)"
 						     " WHERE tenant_id = $1 AND notice_id = $2"};
-	const struct db_param params[] = {db_text(db_rows_text(found, 0, 0)), db_text(db_rows_text(found, 0, 1))};
+	const struct db_param params[] = {
+	    db_text(db_rows_text(found, 0, 0)), db_text(db_rows_text(found, 0, 1)), db_int(ms)};
 	int rc = db_begin(db, err);
 
 	if (rc == 0)
-		rc = db_query(db, &postpone, params, 2, NULL, err);
+		rc = db_query(db, &postpone, params, 3, NULL, err);
 	return db_end(db, rc, err);
 }

@@ -33,7 +33,7 @@ int notice_lock(struct db *db, const struct db_rows *found, struct db_rows **row
 /* Removes the one that was found, in the transaction that locked it. */
 int notice_remove(struct db *db, const struct db_rows *found, struct error *err);
 
-/* Lets the one that was found wait for a minute. In no transaction of the caller. */
-int notice_postpone(struct db *db, const struct db_rows *found, struct error *err);
+/* Lets the one that was found wait for so long. In no transaction of the caller. */
+int notice_postpone(struct db *db, const struct db_rows *found, int64_t ms, struct error *err);
 
 #endif

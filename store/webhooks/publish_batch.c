@@ -27,6 +27,9 @@
 /* The store took an event so short a time ago that a refusal is the event's own. */
 #define CLEARED_FOR_US (60ll * 1000000)
 
+/* Somebody had places locked so short a time ago that they are tried before anything else is done. */
+#define LOCKED_FOR_US (10ll * 1000000)
+
 /*
  * Beside enum publish_condition. EXISTS: an event is there already, or may be. WAITS: somebody has the places of an
  * endpoint with fifo locked; the events have no outcome, and come again.
@@ -72,6 +75,17 @@ adds(const struct publish_batch *b)
 	return b->unexplained ? db_insert : db_load;
 }
 
+/* While somebody has places locked, events for them cost as little as can be. 0, PUBLISH_WAITS, or as db_query(). */
+static int
+try_places(struct publish_batch *b, const struct publication_group *group, struct error *err)
+{
+	int rc = 0;
+
+	if (b->locked_us != 0 && clock_steady_us() < b->locked_us + LOCKED_FOR_US)
+		rc = jobs_try_places(b->db, group, err);
+	return rc == DB_BUSY ? PUBLISH_WAITS : rc;
+}
+
 /* hold: nobody may change the routes of the one tenant until the transaction ends. */
 static int
 fill(struct publish_batch *b, const struct publication_group *group, bool hold, struct error *err)
@@ -80,6 +94,8 @@ fill(struct publish_batch *b, const struct publication_group *group, bool hold, 
 
 	if (rc == 0 && hold)
 		rc = publish_route(&b->gather, b->db, group->items, group->count, router_hold, err);
+	if (rc == 0)
+		rc = try_places(b, group, err);
 	if (rc == 0 && b->careful)
 		rc = events_find(b->db, group, b->config->store_timeout_ms, err);
 	if (rc == 0)
@@ -261,8 +277,10 @@ store_items(struct publish_batch *b, struct publication *const *items, uint32_t 
 static int
 set_aside(struct publish_batch *b, const struct publication *item, struct error *err)
 {
-	uint64_t times = repeat_met(&b->waits, clock_steady_us());
+	uint64_t times;
 
+	b->locked_us = clock_steady_us();
+	times = repeat_met(&b->waits, b->locked_us);
 	if (b->batch->outcomes == NULL)
 		return error_set(err, "somebody has the order of an endpoint with fifo locked");
 	if (times > 0)

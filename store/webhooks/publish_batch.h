@@ -10,7 +10,8 @@
  *   refuses (Citus)
  *   a deadlock or the like           the transaction is repeated a few times
  *   places of an endpoint with fifo  those events have a group of their own tenant's. They come again with the next
- *   are locked for a second          call, behind those of other tenants
+ *   are locked for a second          call; for a while nobody waits for such a lock longer than some milliseconds, so
+ *                                    that the events of other tenants do not wait with them
  *   it takes longer than it may      the events are stored in halves, and later groups are smaller for a while
  *   an event is refused              the events are stored in halves, and the halves in halves, until the refused event
  *                                    is alone: it becomes a dead letter, if it is to blame. The store is to blame if it
@@ -42,6 +43,7 @@ struct publish_batch {
 	struct publish_gather gather;
 	struct publish_dead dead;
 	int64_t cleared_us; /* steady clock, when the store took an event last; 0: never */
+	int64_t locked_us; /* steady clock, when somebody had such places locked last; 0: never */
 	bool careful; /* the last batch had events that were there already */
 	struct repeat waits;
 

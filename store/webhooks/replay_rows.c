@@ -62,16 +62,17 @@ replay_rows_find(struct db *db, struct db_rows **rows, struct error *err)
 }
 
 int
-replay_rows_postpone(struct db *db, const struct db_rows *found, struct error *err)
+replay_rows_postpone(struct db *db, const struct db_rows *found, int64_t ms, struct error *err)
 {
-	static const struct db_statement postpone = {"UPDATE replays SET next_at = hl_time(hl_ms(hl_now()) + 60000)"
+	static const struct db_statement postpone = {"UPDATE replays SET next_at = hl_time(hl_ms(hl_now()) + $3)"
 						     " WHERE tenant_id = $1 AND replay_id = $2 AND finished_at IS NULL",
 	    NULL};
-	const struct db_param params[] = {db_text(db_rows_text(found, 0, 0)), db_text(db_rows_text(found, 0, 1))};
+	const struct db_param params[] = {
+	    db_text(db_rows_text(found, 0, 0)), db_text(db_rows_text(found, 0, 1)), db_int(ms)};
 	int rc = db_begin(db, err);
 
 	if (rc == 0)
-		rc = db_query(db, &postpone, params, 2, NULL, err);
+		rc = db_query(db, &postpone, params, 3, NULL, err);
 	return db_end(db, rc, err);
 }
 

@@ -77,9 +77,9 @@ int replay_rows_save(struct db *db, struct db_rows *of, const struct replay_prog
     int64_t node_id, struct error *err); /* six: whose, what, and the error */
 
 /*
- * Has one that replay_rows_find() has found wait for a minute, so that others have their turn. Returns as db_query().
+ * Has one that replay_rows_find() has found wait for so long, so that others have their turn. Returns as db_query().
  */
-int replay_rows_postpone(struct db *db, const struct db_rows *found, struct error *err);
+int replay_rows_postpone(struct db *db, const struct db_rows *found, int64_t ms, struct error *err);
 
 /*
  * Ends one that has not ended, as 'cancelled' or 'failed'; error: why, or NULL. In a transaction. *ended: whether it

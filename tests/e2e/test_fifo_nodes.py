@@ -4,6 +4,8 @@ somebody keeps the lock of an order. HL_NODE_TIMEOUT_SECS is short here.
 """
 
 import json
+import os
+import signal
 import threading
 
 import pytest
@@ -154,3 +156,34 @@ def test_an_order_that_somebody_keeps_locked_stops_no_other_tenant(make_hookline
         thread.start()
         thread.join()
     assert [json.loads(arrival.body)["event"]["payload"]["n"] for arrival in receiver.wait(4, "/in")] == list(range(4))
+
+
+def test_spooled_events_behind_those_of_a_locked_order_are_stored_and_the_order_is_kept(postgres, make_hookline, receiver):
+    """There are more of these than a publisher reads from the spool at a time."""
+    node = make_hookline("postgres", STORAGE_TYPE="jsonl", ACCEPTORS=1, HL_PUBLISHERS=1, HL_COURIERS=1).start()
+    tenant, other = node.new_tenant(), node.new_tenant()
+    Endpoints(tenant, receiver).add("/in", fifo=True)
+    Endpoints(other, receiver).add("/other", fifo=True)
+    publish(tenant.client, 0)
+    publish(other.client, 0)
+    receiver.wait(1, "/in")
+    receiver.wait(1, "/other")
+    publisher, = node.daemon.pids("publisher")
+
+    def spool(client, n):
+        payload = {"n": n, "padding": "x" * 500_000}
+        return client.post("/v1/events", {"topic": "object.changed", "payload": payload}).status == 202
+
+    postgres.stop(signal.SIGQUIT)
+    wait_until(lambda: spool(tenant.client, 1), "the spool")
+    assert all(spool(tenant.client, n) for n in range(2, 20)) and spool(other.client, 1)
+    os.kill(publisher, signal.SIGSTOP)
+    postgres.start()
+    with node.database.server.connect(node.database.name) as session:
+        session.autocommit = False
+        session.execute("SELECT 1 FROM fifo_heads WHERE tenant_id = %s FOR UPDATE", (tenant.id,))
+        os.kill(publisher, signal.SIGCONT)
+        receiver.wait(2, "/other", 30)
+        assert len(receiver.at("/in")) == 1
+        session.rollback()
+    assert [json.loads(arrival.body)["event"]["payload"]["n"] for arrival in receiver.wait(20, "/in", 30)] == list(range(20))

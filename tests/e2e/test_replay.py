@@ -10,7 +10,7 @@ import pytest
 
 from harness.client import encode
 from harness.recording_receiver import Answer
-from harness.rows import job_of, new_id, now_ms
+from harness.rows import Rows, job_of, new_id, now_ms
 from harness.waiting import PATIENCE, wait_until
 from harness.webhooks import STORES
 
@@ -285,6 +285,29 @@ def test_a_dry_run_needs_no_turn_to_write(hookline, tenant, rows):
         told = replay(tenant, topic="order.#", dry_run=True)
         read("ROLLBACK")
     assert figures(told) == ["dry_run", 1, 1, 1, 0] and told["complete"] and told["matched_exact"]
+
+
+def test_a_replay_into_an_order_that_somebody_keeps_locked_lets_others_go_on(hookline, tenant, rows):
+    if hookline.store == "embedded":
+        pytest.skip("nobody locks a row there")
+    other = hookline.new_tenant()
+    others = Rows(hookline, other)
+    paused(tenant, fifo=True)
+    paused(other, fifo=True)
+    for _ in range(20):
+        rows.event()
+        others.event()
+    told = replay(tenant, topic="#", rate=1)
+    wait_until(lambda: tenant.client.get(f"/v1/replay/{told['id']}").json["scheduled"] > 0, "the replay to begin")
+    with hookline.reader() as read:
+        read("BEGIN")
+        read("SELECT 1 FROM fifo_heads WHERE tenant_id = :id FOR UPDATE", id=tenant.id)
+        path = f"/v1/replay/{replay(other, topic='#', rate=20)['id']}"
+        wait_until(lambda: other.client.get(path).json["status"] == "done", "the other replay to end", 30)
+        made = tenant.client.get(f"/v1/replay/{told['id']}").json["scheduled"]
+        read("ROLLBACK")
+    wait_until(lambda: tenant.client.get(f"/v1/replay/{told['id']}").json["scheduled"] > made, "the first one to go on", 30)
+    assert tenant.client.delete(f"/v1/replay/{told['id']}").status == 204
 
 
 def test_a_rate_holds_and_cancel_ends_it(hookline, tenant, rows):

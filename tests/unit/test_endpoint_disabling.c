@@ -191,7 +191,7 @@ test_a_notice_is_an_event_until_it_is_removed(void **state)
 	assert_true(disable(1, DISABLED_BY_410, 1));
 	must_be(0, notices_find(jobs_db, &found, &err), &err);
 	while (strcmp(db_rows_text(found, 0, 0).base, jobs_tenant) != 0) { /* another test's */
-		must_be(0, notice_postpone(jobs_db, found, &err), &err);
+		must_be(0, notice_postpone(jobs_db, found, 60000, &err), &err);
 		db_rows_free(found);
 		must_be(0, notices_find(jobs_db, &found, &err), &err);
 		assert_int_equal(db_rows_count(found), 1);

@@ -95,6 +95,24 @@ test_a_count_that_somebody_has_edited_stops_no_publisher(void **state)
 }
 
 static void
+test_trying_places_takes_none(void **state)
+{
+	int64_t first[EVENTS], third[EVENTS], sender, seq, node_id;
+	struct fifo_wish wish = {.tenant_id = {jobs_tenant, strlen(jobs_tenant)},
+	    .endpoint_id = endpoint_id(1),
+	    .seq = &seq,
+	    .node_id = &node_id};
+
+	must(db_begin(jobs_db, &err));
+	must(fifo_places_try(jobs_db, NODE, &wish, 1, &err));
+	must(fifo_places_take(jobs_db, NODE, &wish, 1, &err));
+	must_commit(jobs_db);
+	assert_int_equal(seq, 1);
+	take_places(first, third, &sender, NODE, true);
+	assert_places(first, 2);
+}
+
+static void
 test_the_first_node_that_stores_is_the_one_that_sends(void **state)
 {
 	int64_t first[EVENTS], third[EVENTS], sender = 0;
@@ -227,6 +245,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    TEST(test_jobs_get_the_next_places_of_their_endpoint_and_none_is_left_out),
 	    TEST(test_a_count_that_somebody_has_edited_stops_no_publisher),
+	    TEST(test_trying_places_takes_none),
 	    TEST(test_the_first_node_that_stores_is_the_one_that_sends),
 	    TEST(test_who_adds_jobs_cannot_forget_their_places),
 	    TEST(test_what_other_nodes_have_stored_is_found),

@@ -77,6 +77,47 @@ test_events_in_order_are_stored_with_no_other_tenants(void **state)
 	assert_int_equal(outcomes[1].result, PUBLISH_STORED);
 }
 
+/* Another session begins to keep the tenant's orders locked. */
+static void
+lock_orders(void)
+{
+	const struct db_param params[] = {db_string(tenant)};
+
+	must_begin(routes_db);
+	must_run(routes_db, SAME("UPDATE fifo_heads SET node_id = node_id WHERE tenant_id = $1"), params, 1);
+}
+
+/* A sequence counts events also where the transaction is rolled back. */
+static void
+test_events_whose_order_stays_locked_are_not_added_again_and_again(void **state)
+{
+	const struct published_event events[] = {{.number = 1, .topic = "b"}, {.number = 2, .topic = "b"}};
+	struct publish_outcome outcomes[1] = {{0}};
+	struct sink_result result;
+
+	if (db_config.hl_store != HL_STORE_POSTGRES)
+		skip(); /* one writer at a time */
+	keep_order();
+	(void)publish_all(events, 1, NULL);
+	run_alone("CREATE SEQUENCE additions");
+	run_alone("CREATE FUNCTION count_addition() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+		  "PERFORM nextval('additions'); RETURN new; END $$");
+	run_alone("CREATE TRIGGER additions BEFORE INSERT ON events FOR EACH ROW EXECUTE FUNCTION count_addition()");
+	lock_orders();
+	for (int turn = 0; turn < 3; turn++) {
+		assert_int_equal(publish_group(&events[1], 1, outcomes, &result), 0);
+		assert_int_equal(outcomes[0].result, 0);
+	}
+	assert_string_equal(value("SELECT last_value FROM additions WHERE $1 <> ''"), "1");
+	db_rollback(routes_db);
+	assert_int_equal(publish_group(&events[1], 1, outcomes, &result), 0);
+	assert_int_equal(outcomes[0].result, PUBLISH_STORED);
+	assert_string_equal(value("SELECT last_seq FROM fifo_heads WHERE tenant_id = $1"), "2");
+	run_alone("DROP TRIGGER additions ON events");
+	run_alone("DROP FUNCTION count_addition()");
+	run_alone("DROP SEQUENCE additions");
+}
+
 /* The store refuses it among others and by itself, as it would refuse an event that a trigger does not like. */
 static void
 test_an_event_whose_order_is_locked_when_it_is_tried_again_stays_spooled(void **state)
@@ -109,6 +150,7 @@ main(void)
 	    TEST(test_jobs_have_places_and_are_handed_over),
 	    TEST(test_jobs_that_another_node_sends_have_its_number_and_are_not_handed_over),
 	    TEST(test_events_in_order_are_stored_with_no_other_tenants),
+	    TEST(test_events_whose_order_stays_locked_are_not_added_again_and_again),
 	    TEST(test_an_event_whose_order_is_locked_when_it_is_tried_again_stays_spooled),
 	};
 
