@@ -234,6 +234,7 @@ receive(int fd, char answer[ANSWER_MAX], int64_t deadline_us)
 static int
 ask(const struct target *target, char answer[ANSWER_MAX], struct error *err)
 {
+	const bool ipv6 = strchr(target->host, ':') != NULL;
 	int64_t deadline_us = clock_steady_us() + TIMEOUT_US;
 	char *request;
 	int fd = open_connection(target, deadline_us, err);
@@ -241,7 +242,8 @@ ask(const struct target *target, char answer[ANSWER_MAX], struct error *err)
 
 	if (fd < 0)
 		return -1;
-	request = mem_printf("GET %s HTTP/1.0\r\nHost: %s\r\nUser-Agent: hooksctl\r\n\r\n", target->path, target->host);
+	request = mem_printf("GET %s HTTP/1.0\r\nHost: %s%s%s:%s\r\nUser-Agent: hooksctl\r\n\r\n", target->path,
+	    ipv6 ? "[" : "", target->host, ipv6 ? "]" : "", target->port);
 	if (send_all(fd, request, strlen(request), deadline_us) != 0 || receive(fd, answer, deadline_us) != 0)
 		rc = error_errno(err, "no answer from %s port %s", target->host, target->port);
 	free(request);
