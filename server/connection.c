@@ -3,6 +3,11 @@
  * reading when it begins to wait for a request: when it takes a socket, and in the callback of an answer that has been
  * written. At both moments ours takes its place, and calls libh2o's when a head is whole. For the second moment the
  * callback of the answer is replaced also, each time an answer is given to libh2o.
+ *
+ * While a chunked body arrives another callback of ours stays in that place: it reads what has come, and then calls
+ * libh2o's. That takes the bytes between the chunks away, so what has not been read yet begins where the input ended
+ * after that call. A client may wait for "100 Continue" before it sends its body. libh2o sets its callback anew when it
+ * has written that, so the callback of that write is replaced, too.
  */
 #include "server/connection.h"
 
@@ -14,6 +19,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "server/chunks.h"
 #include "server/h2o_internals.h"
 #include "server/head.h"
 #include "server/parked.h"
@@ -27,6 +33,8 @@ struct connection {
 	h2o_linklist_t link; /* resting: of a connection that waits for a request; busy: one arrives or is answered */
 	int64_t since_us; /* steady: when it entered that list, which is sorted by it */
 	struct head head; /* of the request that arrives */
+	struct chunks chunks; /* of its body, if that is chunked */
+	size_t chunks_at; /* where the bytes of the socket's input begin that chunks has not read */
 	struct exchange *exchange; /* of the request that is being answered; NULL: libh2o did not hand it on */
 	size_t request_bytes; /* of the socket's input: the request that has been answered */
 	bool stays_open; /* after that answer */
@@ -36,9 +44,10 @@ _Static_assert(
     HEAD_FIELDS_MAX <= H2O_MAX_HEADERS && HEAD_BYTES_MAX <= H2O_MAX_REQLEN, "libh2o takes every head that passes here");
 
 /*
- * The callbacks of libh2o, the same for all connections: for bytes that have come, and for an answer that is written.
+ * The callbacks of libh2o, the same for all connections: for bytes that have come, for an answer that is written, and
+ * for a "100 Continue" that is written.
  */
-static h2o_socket_cb libh2o_read, libh2o_written;
+static h2o_socket_cb libh2o_read, libh2o_written, libh2o_continued;
 
 static struct connection *
 connection_of(const h2o_req_t *req)
@@ -111,15 +120,86 @@ refuse(struct connection *connection, int status, const char *why, enum counter 
 	libh2o_let_go(connection->socket);
 }
 
-/* Empty lines before a request are ignored (RFC 9112 section 2.2). */
-static void
-drop_empty_lines(h2o_socket_t *socket)
-{
-	size_t n = 0;
+static void read_chunks(struct connection *connection);
 
-	while (n < socket->input->size && (socket->input->bytes[n] == '\r' || socket->input->bytes[n] == '\n'))
-		n++;
-	h2o_buffer_consume(&socket->input, n);
+static void
+on_chunks(h2o_socket_t *socket, const char *err)
+{
+	struct connection *connection = socket->on_close.data;
+
+	if (err != NULL)
+		libh2o_read(socket, err);
+	else
+		read_chunks(connection);
+}
+
+/* libh2o has read what had come of a chunked body. If it waits for more, that comes here first. */
+static void
+await_chunks(struct connection *connection)
+{
+	h2o_socket_t *socket = connection->socket;
+
+	if (!awaits_request(socket))
+		return; /* it has refused the body as too large */
+	(void)libh2o_swap_on_read(socket, on_chunks);
+	connection->chunks_at = socket->input->size;
+}
+
+static void
+on_continued(h2o_socket_t *socket, const char *err)
+{
+	struct connection *connection = socket->on_close.data;
+
+	libh2o_continued(socket, err);
+	if (err == NULL) /* else the connection is gone */
+		await_chunks(connection);
+}
+
+/* Gives libh2o what has come of a request, all of which has been read here. */
+static void
+pass_on(struct connection *connection)
+{
+	h2o_socket_t *socket = connection->socket;
+
+	(void)libh2o_swap_on_read(socket, libh2o_read);
+	libh2o_read(socket, NULL);
+}
+
+/* Reads what has come of a chunked body, and passes it on. */
+static void
+read_chunks(struct connection *connection)
+{
+	const h2o_buffer_t *input = connection->socket->input;
+	size_t used;
+
+	switch (chunks_read(
+	    &connection->chunks, input->bytes + connection->chunks_at, input->size - connection->chunks_at, &used)) {
+	case CHUNKS_WHOLE:
+		pass_on(connection);
+		break;
+	case CHUNKS_PARTIAL:
+		pass_on(connection);
+		if (!connection->head.expects)
+			await_chunks(connection);
+		else
+			libh2o_continued = libh2o_swap_on_written(connection->socket, on_continued);
+		connection->head.expects = false;
+		break;
+	case CHUNKS_REFUSED:
+		refuse(connection, 400, connection->chunks.why, COUNTER_REJECTED_HTTP);
+		break;
+	}
+}
+
+/* Takes away empty lines before a request. Returns whether a byte of the request itself has come. */
+static bool
+begins(h2o_socket_t *socket)
+{
+	const h2o_buffer_t *input = socket->input;
+
+	h2o_buffer_consume(&socket->input, head_empty_lines(input->bytes, input->size));
+	input = socket->input;
+	return input->size > 1 || (input->size == 1 && input->bytes[0] != '\r');
 }
 
 static void
@@ -133,8 +213,7 @@ on_read(h2o_socket_t *socket, const char *err)
 		return;
 	}
 	if (head->searched == 0) {
-		drop_empty_lines(socket);
-		if (socket->input->size == 0)
+		if (!begins(socket))
 			return;
 		enter(connection, &connection->all->busy);
 	}
@@ -142,8 +221,11 @@ on_read(h2o_socket_t *socket, const char *err)
 	case HEAD_PARTIAL:
 		break;
 	case HEAD_WHOLE:
-		(void)libh2o_swap_on_read(socket, libh2o_read);
-		libh2o_read(socket, NULL);
+		connection->chunks_at = head->line;
+		if (head->has_coding)
+			read_chunks(connection);
+		else
+			pass_on(connection);
 		break;
 	case HEAD_REFUSED:
 		refuse(connection, head->status, head->why, COUNTER_REJECTED_HTTP);
@@ -158,6 +240,7 @@ rest(struct connection *connection, h2o_buffer_t *early)
 	h2o_socket_t *socket = connection->socket;
 
 	connection->head = (struct head){0};
+	connection->chunks = (struct chunks){0};
 	connection->exchange = NULL;
 	libh2o_read = libh2o_swap_on_read(socket, on_read);
 	enter(connection, &connection->all->resting);
@@ -194,6 +277,12 @@ connection_answered(h2o_req_t *req)
 					: connection->head.line;
 	connection->stays_open = libh2o_keeps_open(req);
 	libh2o_written = libh2o_swap_on_written(socket, on_written);
+}
+
+bool
+connection_reads_chunks(const h2o_req_t *req)
+{
+	return libh2o_on_read(connection_of(req)->socket) == on_chunks;
 }
 
 void

@@ -6,12 +6,15 @@
  *     ▲                                                                                              and answers
  *     └──────────────────────────────── the answer is written ◄─────────────────────────────────────────┘
  *
- * So connection.c refuses a head that libh2o would not take, in JSON and counted, and a connection that rests has
- * another limit (IDLE_TIMEOUT_SECONDS) than a request that is slow to arrive (REQUEST_TIMEOUT_SECONDS). Acceptors.
+ * So connection.c refuses a head that libh2o would not take, or might read otherwise than a proxy in front, in JSON and
+ * counted. It does so for chunked bodies also: their bytes come by here before libh2o sees them. And a connection that
+ * rests has another limit (IDLE_TIMEOUT_SECONDS) than a request that is slow to arrive (REQUEST_TIMEOUT_SECONDS).
+ * Acceptors.
  */
 #ifndef SERVER_CONNECTION_H
 #define SERVER_CONNECTION_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <h2o.h>
@@ -44,6 +47,12 @@ struct exchange *connection_exchange(const h2o_req_t *req);
 
 /* Right after an answer has been given to libh2o, which has not written it yet. */
 void connection_answered(h2o_req_t *req);
+
+/*
+ * Whether a chunked body is arriving on the connection of that request, and libh2o has taken the sizes of its first
+ * chunks away.
+ */
+bool connection_reads_chunks(const h2o_req_t *req);
 
 /*
  * In each turn of the loop: closes connections that have rested for too long, and refuses requests that have taken too

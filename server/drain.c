@@ -150,8 +150,8 @@ pack(h2o_req_t *req, void *data)
 
 	if (!awaits_request(socket))
 		return 0; /* later, when it has been answered */
-	if (libh2o_is_chunked(socket->input)) {
-		/* libh2o has dropped the sizes of its chunks: the successor could not read on. */
+	if (connection_reads_chunks(req)) {
+		/* The successor could not read on. */
 		if (clock_steady_us() - packing->drain->since_us > CHUNKED_US)
 			(void)shutdown(h2o_socket_get_fd(socket), SHUT_RD);
 		return 0;

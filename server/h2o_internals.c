@@ -16,7 +16,8 @@
  *   the sizes of chunks. (parked.c, drain.c)
  * - Its read callback, called with an error, makes it close the connection. (drain.c, connection.c)
  * - It sets the read callback of a socket when it begins to wait for a request: in h2o_accept() and in the callback of
- *   a written answer. It parses the bytes that are there at that moment. (connection.c)
+ *   a written answer, and again in the callback of a written "100 Continue". It parses the bytes that are there at that
+ *   moment. (connection.c)
  * - It numbers connections by a global counter, h2o_connection_id. (drain.c)
  * - A buffer that is consumed whole is given back, so a connection that rests has none. mmap_settings would put buffers
  *   above 32 MiB into files below /tmp.
@@ -27,7 +28,11 @@
  *   connection may be read, which moves the buffer that req->entity points into: nothing may read a body after the
  *   reply. (parked.c, reply.c)
  * - It takes the first of several Content-Length headers, and Transfer-Encoding over Content-Length, and hides both
- *   from handlers. What its parser does not take gets a plain-text 400 that passes no filter. (head.c)
+ *   from handlers. It takes LF alone for the end of a line. What its parser does not take gets a plain-text 400 that
+ *   passes no filter. (head.c)
+ * - In a chunked body it takes any bytes behind the size of a chunk and any lines behind the last one. It decodes in
+ *   place what has come since its last read: the input's size after its callback is where the next bytes will be. It
+ *   writes "100 Continue" before it reads the first chunk, and does not read meanwhile. (chunks.c, connection.c)
  * - max_request_entity_size refuses a chunked body that reaches it and a declared one that exceeds it. (loop.c, body.c)
  *
  * Answers
@@ -41,7 +46,6 @@
 #include "server/h2o_internals.h"
 
 #include <assert.h>
-#include <string.h>
 
 #include "base/mem.h"
 
@@ -115,14 +119,6 @@ libh2o_show_input(h2o_socket_t *socket, h2o_buffer_t *hidden)
 {
 	assert(socket->input->size == 0);
 	socket->input = hidden;
-}
-
-bool
-libh2o_is_chunked(const h2o_buffer_t *input)
-{
-	static const char field[] = "\ntransfer-encoding:"; /* header names are in lower case once they are parsed */
-
-	return input->size > 0 && memmem(input->bytes, input->size, field, sizeof field - 1) != NULL;
 }
 
 uint64_t

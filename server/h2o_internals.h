@@ -52,9 +52,6 @@ h2o_buffer_t *libh2o_hide_early_bytes(h2o_socket_t *socket, size_t request_bytes
 /* Gives hidden bytes back to a socket whose input is empty. */
 void libh2o_show_input(h2o_socket_t *socket, h2o_buffer_t *hidden);
 
-/* Whether a request that is being read has a chunked body. input: the socket's. */
-bool libh2o_is_chunked(const h2o_buffer_t *input);
-
 /* The number that the next connection gets. libh2o counts from 1. */
 uint64_t libh2o_next_connection(void);
 void libh2o_set_next_connection(uint64_t number);

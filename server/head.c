@@ -1,6 +1,6 @@
 /*
- * RFC 9112, sections 2 to 6, as strict as libh2o and a little stricter: no continued lines, no empty names, and no two
- * statements about the body's length that differ, because a proxy in front might believe the other one.
+ * RFC 9112, sections 2 to 6, read strictly: lines that end in CR LF, no continued lines, no empty names, one Host, and
+ * one statement about the body's length.
  */
 #include "server/head.h"
 
@@ -10,11 +10,12 @@
 #include <emmintrin.h>
 #endif
 
-/* The characters of tokens (RFC 9110 section 5.6.2): methods and names of fields. */
+#define DIGITS ['0' ... '9'] = true
+#define LETTERS ['a' ... 'z'] = true, ['A' ... 'Z'] = true
+
 static const bool token[256] = {
-    ['a' ... 'z'] = true,
-    ['A' ... 'Z'] = true,
-    ['0' ... '9'] = true,
+    DIGITS,
+    LETTERS,
     ['!'] = true,
     ['#' ... '\''] = true,
     ['*' ... '+'] = true,
@@ -23,6 +24,18 @@ static const bool token[256] = {
     ['|'] = true,
     ['~'] = true,
 };
+
+/*
+ * What names and addresses of hosts are made of. RFC 3986 allows a few more. One is the comma: a proxy that joins two
+ * headers Host writes it.
+ */
+static const bool host_char[256] = {DIGITS, LETTERS, ['-' ... '.'] = true, ['_'] = true, ['~'] = true, ['%'] = true};
+
+bool
+head_is_token(char c)
+{
+	return token[(unsigned char)c];
+}
 
 /* How many characters of a token the line begins with. The end of a line is no character of a token. */
 static size_t
@@ -39,6 +52,12 @@ static bool
 is_blank(char c)
 {
 	return c == ' ' || c == '\t';
+}
+
+static bool
+is_digit(char c)
+{
+	return c >= '0' && c <= '9';
 }
 
 /* Finds the first control character, or end. Every byte of every head is read here: SSE2 takes sixteen at a time. */
@@ -77,65 +96,195 @@ refuse_protocol(struct head *head, const char *bytes)
 	return refuse(head, 400, "This is not HTTP: a request begins with a line like POST /events HTTP/1.1");
 }
 
+/* Whether it is a name or an address, and perhaps a port. */
+static bool
+is_host(const char *text, size_t len)
+{
+	const bool bracket = len > 0 && text[0] == '['; /* an address of IPv6 */
+	size_t n = bracket;
+
+	while (n < len && (host_char[(unsigned char)text[n]] || (bracket && text[n] == ':')))
+		n++;
+	if (bracket && (n == len || text[n++] != ']'))
+		return false;
+	if (n < len && text[n] == ':') {
+		n++;
+		while (n < len && is_digit(text[n]))
+			n++;
+	}
+	return n == len;
+}
+
+/* The host is written without the port that its scheme implies. */
+static size_t
+host_len(const char *text, size_t len, const char *implied_port)
+{
+	size_t port_len = strlen(implied_port);
+
+	if (len >= port_len && memcmp(text + len - port_len, implied_port, port_len) == 0)
+		return len - port_len;
+	return len > 0 && text[len - 1] == ':' ? len - 1 : len;
+}
+
+static bool
+names_another_host(const struct head *head, const char *bytes)
+{
+	const char *port = head->https ? ":443" : ":80";
+	const char *authority = bytes + head->authority.at, *host = bytes + head->host.at;
+	size_t len = host_len(authority, head->authority.len, port);
+
+	return len != host_len(host, head->host.len, port) || strncasecmp(authority, host, len) != 0;
+}
+
+/* A target is a path, or the * of OPTIONS, or a URL, which names the host as the header Host does. */
+static int
+read_target(struct head *head, const char *bytes, size_t at, size_t len)
+{
+	const char *target = bytes + at;
+	size_t scheme_len = 7, n = 0;
+
+	if (memchr(target, ' ', len) != NULL)
+		return refuse(head, 400, "The path holds a blank: write %20");
+	if (memchr(target, '#', len) != NULL)
+		return refuse(head, 400, "The path holds a #: write %23");
+	if (target[0] == '/' || (len == 1 && target[0] == '*'))
+		return HEAD_PARTIAL;
+	head->https = len > 8 && strncasecmp(target, "https://", 8) == 0;
+	if (head->https)
+		scheme_len = 8;
+	else if (len <= 7 || strncasecmp(target, "http://", 7) != 0)
+		return refuse(head, 400, "A request asks for a path, which begins with a slash, or for an http:// URL");
+	target += scheme_len;
+	while (n < len - scheme_len && target[n] != '/')
+		n++;
+	if (n == 0 || !is_host(target, n))
+		return refuse(head, 400, "The URL of the request names no host");
+	head->authority = (struct head_part){(uint32_t)(at + scheme_len), (uint32_t)n};
+	return HEAD_PARTIAL;
+}
+
 static int
 read_request_line(struct head *head, const char *line, size_t len)
 {
 	static const char version[] = " HTTP/1.";
 	const size_t version_len = sizeof version; /* with the digit */
 	size_t method = token_len(line), target = method + 1;
-	const char *last;
 
 	if (method == 0 || line[method] != ' ')
 		return refuse_protocol(head, line);
 	if (len < version_len || memcmp(line + len - version_len, version, version_len - 1) != 0 ||
-	    line[len - 1] < '0' || line[len - 1] > '9')
+	    !is_digit(line[len - 1]))
 		return refuse(head, 400,
 		    "HTTP/1.1 and HTTP/1.0 are spoken here: a request begins with a line like POST /events HTTP/1.1");
-	last = line + len - version_len;
-	if (last <= line + target)
+	head->of_1_0 = line[len - 1] == '0';
+	if (len - version_len <= target)
 		return refuse(head, 400, "The request has no path");
-	if (memchr(line + target, ' ', (size_t)(last - (line + target))) != NULL)
-		return refuse(head, 400, "The path holds a blank: write %20");
+	return read_target(head, line, target, len - version_len - target);
+}
+
+/* Digits, and no more of them than a number of 64 bits may have. */
+static bool
+is_number(const char *text, size_t len)
+{
+	size_t n = 0;
+
+	while (n < len && is_digit(text[n]))
+		n++;
+	return n == len && n > 0 && n <= 19;
+}
+
+static int
+read_length(struct head *head, const char *bytes, struct head_part value)
+{
+	const char *text = bytes + value.at;
+
+	if (!is_number(text, value.len))
+		return refuse(head, 400, "Content-Length is not a number of bytes");
+	if (head->has_length &&
+	    (value.len != head->length.len || memcmp(text, bytes + head->length.at, value.len) != 0))
+		return refuse(head, 400, "There are two headers Content-Length, and they differ");
+	head->has_length = true;
+	head->length = value;
 	return HEAD_PARTIAL;
 }
 
-/* Notes what the field says about the length of the body. Its name begins at name, its line ends at end. */
 static int
-read_framing(struct head *head, const char *bytes, size_t name, size_t name_len, size_t end)
+read_coding(struct head *head, const char *text, size_t len)
 {
-	size_t value = name + name_len + 1, value_len = end - value;
-
-	if (name_len == 14 && strncasecmp(bytes + name, "content-length", 14) == 0) {
-		for (; value_len > 0 && is_blank(bytes[value]); value_len--)
-			value++;
-		while (value_len > 0 && is_blank(bytes[value + value_len - 1]))
-			value_len--;
-		if (head->has_length &&
-		    (value_len != head->length_len || memcmp(bytes + value, bytes + head->length_at, value_len) != 0))
-			return refuse(head, 400, "There are two headers Content-Length, and they differ");
-		head->has_length = true;
-		head->length_at = value;
-		head->length_len = value_len;
-	} else if (name_len == 17 && strncasecmp(bytes + name, "transfer-encoding", 17) == 0) {
-		if (head->has_coding)
-			return refuse(head, 400, "There are two headers Transfer-Encoding");
-		head->has_coding = true;
-	}
-	if (head->has_length && head->has_coding)
-		return refuse(head, 400, "There are both Content-Length and Transfer-Encoding");
+	if (head->has_coding)
+		return refuse(head, 400, "There are two headers Transfer-Encoding");
+	if (len != 7 || strncasecmp(text, "chunked", 7) != 0)
+		return refuse(head, 400, "Transfer-Encoding is something else than chunked");
+	head->has_coding = true;
 	return HEAD_PARTIAL;
+}
+
+static int
+read_host(struct head *head, const char *bytes, struct head_part value)
+{
+	if (head->has_host)
+		return refuse(head, 400, "There are two headers Host");
+	if (!is_host(bytes + value.at, value.len))
+		return refuse(head, 400, "Host is not the name or address of a host, perhaps with a port");
+	head->has_host = true;
+	head->host = value;
+	return HEAD_PARTIAL;
+}
+
+static int
+read_expect(struct head *head, const char *text, size_t len)
+{
+	if (len != 12 || strncasecmp(text, "100-continue", 12) != 0)
+		return refuse(head, 417, "The only expectation that is met is 100-continue");
+	head->expects = true;
+	return HEAD_PARTIAL;
+}
+
+/* Without the blanks before it. Those behind it are a part of the value to libh2o, and so they are here. */
+static struct head_part
+value_of(const char *bytes, size_t at, size_t end)
+{
+	while (at < end && is_blank(bytes[at]))
+		at++;
+	return (struct head_part){(uint32_t)at, (uint32_t)(end - at)};
 }
 
 static int
 read_field(struct head *head, const char *bytes, size_t at, size_t len)
 {
-	size_t name_len = token_len(bytes + at);
+	const char *name = bytes + at;
+	size_t name_len = token_len(name);
+	struct head_part value;
 
 	if (head->lines > HEAD_FIELDS_MAX + 1)
 		return refuse(head, 431, "There are more than 100 headers");
-	if (name_len == 0 || bytes[at + name_len] != ':')
+	if (name_len == 0 || name[name_len] != ':')
 		return refuse(head, 400, "A header is not of the form Name: value");
-	return read_framing(head, bytes, at, name_len, at + len);
+	value = value_of(bytes, at + name_len + 1, at + len);
+	if (name_len == 4 && strncasecmp(name, "host", 4) == 0)
+		return read_host(head, bytes, value);
+	if (name_len == 6 && strncasecmp(name, "expect", 6) == 0)
+		return read_expect(head, bytes + value.at, value.len);
+	if (name_len == 14 && strncasecmp(name, "content-length", 14) == 0)
+		return read_length(head, bytes, value);
+	if (name_len == 17 && strncasecmp(name, "transfer-encoding", 17) == 0)
+		return read_coding(head, bytes + value.at, value.len);
+	return HEAD_PARTIAL;
+}
+
+/* What only the whole head shows. */
+static int
+read_end(struct head *head, const char *bytes)
+{
+	if (head->has_length && head->has_coding)
+		return refuse(head, 400, "There are both Content-Length and Transfer-Encoding");
+	if (head->of_1_0 && (head->has_coding || head->expects))
+		return refuse(head, 400, "HTTP/1.0 has no Transfer-Encoding and no Expect");
+	if (!head->of_1_0 && !head->has_host)
+		return refuse(head, 400, "There is no header Host, and HTTP/1.1 demands one");
+	if (head->authority.len > 0 && head->has_host && names_another_host(head, bytes))
+		return refuse(head, 400, "The URL of the request and its header Host name different hosts");
+	return HEAD_WHOLE;
 }
 
 /* Reads a line that has come whole, without its end. */
@@ -144,15 +293,27 @@ read_line(struct head *head, const char *bytes, size_t at, size_t len)
 {
 	if (head->lines++ == 0)
 		return read_request_line(head, bytes, len);
-	return len == 0 ? HEAD_WHOLE : read_field(head, bytes, at, len);
+	return len == 0 ? read_end(head, bytes) : read_field(head, bytes, at, len);
 }
 
 static int
-refuse_control(struct head *head)
+refuse_control(struct head *head, char control)
 {
+	if (control == '\n')
+		return refuse(head, 400, "A line ends in LF alone: lines of HTTP end in CR LF");
 	return refuse(head, 400,
 	    head->lines == 0 ? "The request's first line holds a control character"
 			     : "A header holds a control character");
+}
+
+size_t
+head_empty_lines(const char *bytes, size_t len)
+{
+	size_t n = 0;
+
+	while (len - n >= 2 && bytes[n] == '\r' && bytes[n + 1] == '\n')
+		n += 2;
+	return n;
 }
 
 int
@@ -160,22 +321,23 @@ head_read(struct head *head, const char *bytes, size_t len)
 {
 	const size_t limit = len < HEAD_BYTES_MAX ? len : HEAD_BYTES_MAX;
 	const char *const end = bytes + limit;
-	const char *line = bytes + head->line, *control = bytes + head->searched, *stop;
+	const char *line = bytes + head->line, *control = bytes + head->searched;
 	int rc = HEAD_PARTIAL;
 
 	if (!token[(unsigned char)bytes[0]])
 		return refuse_protocol(head, bytes);
 	while (rc == HEAD_PARTIAL) {
-		stop = control = control_in(control, end);
-		if (stop == end || (*stop == '\r' && ++stop == end))
+		control = control_in(control, end);
+		if (control == end || (*control == '\r' && control + 1 == end))
 			break;
-		if (*stop == '\n') {
+		if (*control == '\r' && control[1] == '\n') {
 			rc = read_line(head, bytes, (size_t)(line - bytes), (size_t)(control - line));
-			line = control = stop + 1;
+			control += 2;
+			line = control;
 		} else if (*control == '\t' && head->lines > 0) {
 			control++;
 		} else {
-			rc = refuse_control(head);
+			rc = refuse_control(head, *control);
 		}
 	}
 	head->line = (size_t)(line - bytes);

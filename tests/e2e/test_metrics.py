@@ -182,7 +182,7 @@ def test_broken_http_is_a_reason(hooksd):
             connection.send(b"POST /events HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n")
             assert connection.read_reply().status == 400
 
-    assert grown(daemon, post) == {http("/events", "4xx"): 1, 'requests_rejected_total{reason="http"}': 1}
+    assert grown(daemon, post) == {http("other", "4xx"): 1, 'requests_rejected_total{reason="http"}': 1}
 
 
 def accepted(route, ack):

@@ -66,15 +66,93 @@ check_whole(const char *head_text)
 static void
 test_whole(void **state)
 {
-	check_whole("GET / HTTP/1.1\r\n\r\n");
-	check_whole("GET /livez HTTP/1.0\n\n");
-	check_whole("GET /livez HTTP/1.1\nHost: a\r\n\n");
+	check_whole("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+	check_whole("GET /livez HTTP/1.0\r\n\r\n");
 	check_whole("POST /events?a=b HTTP/1.1\r\nHost: h\r\nContent-Length: 35\r\nX:\r\nY: \t a\tb \r\n\r\n");
-	check_whole("OPTIONS * HTTP/1.1\r\n\r\n");
-	check_whole("GET http://h/livez HTTP/1.1\r\n\r\n");
-	check_whole("M-SEARCH /\xc3\xa9 HTTP/1.1\r\nx_!#$%&'*+.^`|~-: \xc3\xa9\r\n\r\n");
-	check_whole("POST / HTTP/1.1\r\nContent-Length: 5\r\ncontent-length:5 \r\n\r\n");
-	check_whole("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n");
+	check_whole("OPTIONS * HTTP/1.1\r\nHost:\r\n\r\n");
+	check_whole("M-SEARCH /\xc3\xa9 HTTP/1.1\r\nhost:h\r\nx_!#$%&'*+.^`|~-: \xc3\xa9\r\n\r\n");
+	check_whole("POST / HTTP/1.0\r\nContent-Length: 5\r\ncontent-length:5\r\n\r\n");
+	check_whole("POST / HTTP/1.0\r\nContent-Length: 9999999999999999999\r\n\r\n");
+	check_whole("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\nExpect: 100-Continue\r\n\r\n");
+}
+
+static void
+test_hosts(void **state)
+{
+	static const char *const hosts[] = {"h", "h:80", "h:", "a-b.c_d~e:65536", "127.0.0.1", "[::1]", "[::1]:8080",
+	    "[fe80::1%25eth0]:1", "%2Frun%2Fs", ""};
+	static const char *const others[] = {"a,b", "a b", "u@h", "h/", "h?", "h#", "h:p", "h:1:2", "::1", "[::1",
+	    "[::1]2", "[::1]]", "]", "h\\", "\"h\"", "h\xc3\xa9", "http://h", "*"};
+	char text[128];
+
+	for (size_t i = 0; i < sizeof hosts / sizeof *hosts; i++) {
+		(void)snprintf(text, sizeof text, "GET / HTTP/1.1\r\nHost: %s\r\n\r\n", hosts[i]);
+		check_whole(text);
+	}
+	for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+		(void)snprintf(text, sizeof text, "GET / HTTP/1.1\r\nHost: %s\r\n\r\n", others[i]);
+		check(text, strlen(text), HEAD_REFUSED, 400, "name or address");
+	}
+}
+
+static void
+check_url(const char *url, const char *host, int state, const char *words)
+{
+	char text[128];
+
+	(void)snprintf(text, sizeof text, "GET %s HTTP/1.1\r\nX: y\r\nHost: %s\r\n\r\n", url, host);
+	check(text, strlen(text), state, 400, words);
+}
+
+static void
+test_urls(void **state)
+{
+	check_url("http://h/livez", "h", HEAD_WHOLE, "");
+	check_url("HTTP://h", "H:80", HEAD_WHOLE, "");
+	check_url("http://h:80/", "h", HEAD_WHOLE, "");
+	check_url("http://h:/", "h", HEAD_WHOLE, "");
+	check_url("https://[::1]:443/?a", "[::1]", HEAD_WHOLE, "");
+	check_url("https://h:8443/", "h:8443", HEAD_WHOLE, "");
+	check_url("http://h/", "i", HEAD_REFUSED, "different hosts");
+	check_url("http://h/", "h:443", HEAD_REFUSED, "different hosts");
+	check_url("https://h/", "h:80", HEAD_REFUSED, "different hosts");
+	check_url("http://h/", "", HEAD_REFUSED, "different hosts");
+	check_url("http://h80/", "h", HEAD_REFUSED, "different hosts");
+	check_url("http://u@h/", "h", HEAD_REFUSED, "no host");
+	check_url("http://h?a", "h", HEAD_REFUSED, "no host");
+	check_url("http:///", "h", HEAD_REFUSED, "no host");
+	check_url("http://", "h", HEAD_REFUSED, "a path");
+	check_url("https://", "h", HEAD_REFUSED, "a path");
+	check_url("ftp://h/", "h", HEAD_REFUSED, "a path");
+	check_url("h:443", "h", HEAD_REFUSED, "a path");
+	check_url("**", "h", HEAD_REFUSED, "a path");
+	check_url("/a#b", "h", HEAD_REFUSED, "%23");
+	check("GET http://h/ HTTP/1.0\r\n\r\n", 26, HEAD_WHOLE, 0, "");
+}
+
+static void
+test_what_only_the_whole_head_shows(void **state)
+{
+	static const char *const cases[][2] = {
+	    {"GET / HTTP/1.1\r\n\r\n", "no header Host"},
+	    {"GET / HTTP/1.9\r\nX-Host: h\r\n\r\n", "no header Host"},
+	    {"POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n", "HTTP/1.0"},
+	    {"POST / HTTP/1.0\r\nContent-Length: 1\r\nExpect: 100-continue\r\n\r\n", "HTTP/1.0"},
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+		check(cases[i][0], strlen(cases[i][0]), HEAD_REFUSED, 400, cases[i][1]);
+}
+
+static void
+test_empty_lines(void **state)
+{
+	assert_int_equal(head_empty_lines("\r\n\r\nGET", 7), 4);
+	assert_int_equal(head_empty_lines("\r\n\r", 3), 2);
+	assert_int_equal(head_empty_lines("\r", 1), 0);
+	assert_int_equal(head_empty_lines("\n\r\n", 3), 0);
+	assert_int_equal(head_empty_lines("\r\r\n", 3), 0);
+	assert_int_equal(head_empty_lines("", 0), 0);
 }
 
 static void
@@ -106,6 +184,9 @@ test_what_is_not_http(void **state)
 	    {"GET /a\tb HTTP/1.1\r\n\r\n", 21, "control"},
 	    {"GET / HTTP/1.1\r\t\n", 17, "control"},
 	    {"stats\x00\x01", 7, "control"},
+	    {"stats\n", 6, "LF alone"},
+	    {"GET / HTTP/1.0\n\n", 16, "LF alone"},
+	    {"\rGET / HTTP/1.0\r\n\r\n", 19, "not HTTP"},
 	};
 
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
@@ -134,10 +215,24 @@ test_fields(void **state)
 	    {"a: \x1b[0m", "control"},
 	    {"Content-Length: 5\r\nContent-Length: 6", "they differ"},
 	    {"Content-Length: 5\r\nContent-Length: 55", "they differ"},
-	    {"Content-Length:\r\nContent-Length: 5", "they differ"},
+	    {"Content-Length: 5\r\nContent-Length: 05", "they differ"},
+	    {"Content-Length:", "not a number"},
+	    {"Content-Length: \t ", "not a number"},
+	    {"Content-Length: 5 ", "not a number"},
+	    {"Content-Length: +5", "not a number"},
+	    {"Content-Length: 5, 5", "not a number"},
+	    {"Content-Length: 10000000000000000000", "not a number"},
+	    {"Content-Length: 00000000000000000005", "not a number"},
 	    {"Content-Length: 5\r\nTransfer-Encoding: chunked", "both"},
 	    {"transfer-encoding: chunked\r\ncontent-length: 5", "both"},
 	    {"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked", "two headers Transfer-Encoding"},
+	    {"Transfer-Encoding:", "something else"},
+	    {"Transfer-Encoding: gzip, chunked", "something else"},
+	    {"Transfer-Encoding: chunked;q=1", "something else"},
+	    {"Host: h", "two headers Host"},
+	    {"a: b\nc: d", "LF alone"},
+	    {"a: b\r\n\n", "LF alone"},
+	    {"a: b\r\r\n", "control"},
 	};
 
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -147,6 +242,8 @@ test_fields(void **state)
 		check(text, strlen(text), HEAD_REFUSED, 400, cases[i][1]);
 	}
 	check("GET / HTTP/1.1\r\na: \0\r\n\r\n", 24, HEAD_REFUSED, 400, "control");
+	check("POST / HTTP/1.1\r\nExpect: wonders\r\n", 34, HEAD_REFUSED, 417, "expectation");
+	check("POST / HTTP/1.1\r\nExpect: 100-continue \r\n", 40, HEAD_REFUSED, 417, "expectation");
 }
 
 static void
@@ -157,7 +254,7 @@ test_limits(void **state)
 	struct head head;
 
 	assert_non_null(text);
-	len = (size_t)sprintf(text, "GET / HTTP/1.1\r\n");
+	len = (size_t)sprintf(text, "GET / HTTP/1.0\r\n");
 	for (int i = 0; i < HEAD_FIELDS_MAX; i++)
 		len += (size_t)sprintf(text + len, "a%d: b\r\n", i);
 	memcpy(text + len, "\r\n", 2);
@@ -170,7 +267,7 @@ test_limits(void **state)
 	assert_int_equal(read_in_pieces(text, HEAD_BYTES_MAX - 1, 1000, &head), HEAD_PARTIAL);
 	assert_int_equal(read_in_pieces(text, HEAD_BYTES_MAX, 1000, &head), HEAD_REFUSED);
 	assert_int_equal(head.status, 414);
-	memcpy(text, "GET / HTTP/1.1\r\na:", 18);
+	memcpy(text, "GET / HTTP/1.0\r\na:", 18);
 	assert_int_equal(read_in_pieces(text, size, size, &head), HEAD_REFUSED);
 	assert_int_equal(head.status, 431);
 	memcpy(text + HEAD_BYTES_MAX - 4, "\r\n\r\n", 4);
@@ -187,6 +284,10 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_whole),
+	    cmocka_unit_test(test_hosts),
+	    cmocka_unit_test(test_urls),
+	    cmocka_unit_test(test_what_only_the_whole_head_shows),
+	    cmocka_unit_test(test_empty_lines),
 	    cmocka_unit_test(test_what_is_not_http),
 	    cmocka_unit_test(test_fields),
 	    cmocka_unit_test(test_limits),

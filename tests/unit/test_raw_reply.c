@@ -59,8 +59,8 @@ test_every_status_has_its_reason(void **state)
 		const char *reason;
 	} cases[] = {{200, "OK"}, {202, "Accepted"}, {204, "No Content"}, {400, "Bad Request"}, {404, "Not Found"},
 	    {405, "Method Not Allowed"}, {408, "Request Timeout"}, {413, "Content Too Large"}, {414, "URI Too Long"},
-	    {415, "Unsupported Media Type"}, {422, "Unprocessable Content"}, {503, "Service Unavailable"},
-	    {504, "Gateway Timeout"}};
+	    {415, "Unsupported Media Type"}, {417, "Expectation Failed"}, {422, "Unprocessable Content"},
+	    {503, "Service Unavailable"}, {504, "Gateway Timeout"}};
 
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
 		assert_string_equal(status_reason(cases[i].status), cases[i].reason);

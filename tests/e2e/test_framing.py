@@ -1,0 +1,74 @@
+"""Requests that a proxy and hooksd could read two ways are refused, and what RFC 9112 allows is taken: harness/framing.py."""
+
+import pytest
+
+from harness.client import detail
+from harness.daemon import Daemon
+from harness.framing import ACCEPTED, CHUNKED, CLOSES, EVENT, LENGTH, REFUSED, chunks, post
+
+GOOD = post(LENGTH)
+GOOD_CHUNKS = post(CHUNKED, body=chunks())
+HIDDEN = post(LENGTH) * 2  # what one of two readers would find behind a request
+
+
+@pytest.fixture(scope="module")
+def daemon(tmp_path_factory):
+    """One for all cases. Its only acceptor has to live on."""
+    directory = tmp_path_factory.mktemp("framing")
+    daemon = Daemon(directory, {"HOST": "127.0.0.1", "PORT": 0, "ACCEPTORS": 1, "RING_PATH": str(directory / "ring")}).start()
+    acceptors = daemon.pids("acceptor")
+    yield daemon
+    assert daemon.pids("acceptor") == acceptors
+    daemon.clean_up()
+
+
+def received(daemon):
+    return daemon.metrics()["events_received_total"]
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_can_be_read_two_ways_is_refused_and_ends_its_connection(daemon, case):
+    events = received(daemon)
+    for before in (b"", GOOD, GOOD_CHUNKS):
+        with daemon.raw() as connection:
+            connection.send(before + REFUSED[case] + HIDDEN)
+            if before:
+                assert connection.read_reply().status == 202
+            reply = connection.read_reply()
+            assert (reply.status, reply.headers["Connection"]) == (400, "close"), reply
+            assert detail(reply)
+            assert connection.closed_by_peer()
+    assert received(daemon) == events + 2
+
+
+@pytest.mark.parametrize("case", ACCEPTED)
+def test_what_can_be_read_one_way_is_taken(daemon, case):
+    sent, *answers = ACCEPTED[case]
+    closes = CLOSES in answers
+    statuses = [status for status in answers if status != CLOSES]
+    with daemon.raw() as connection:
+        for _ in range(1 if closes else 3):
+            connection.send(sent)
+            assert [connection.read_reply().status for _ in statuses] == statuses
+        if closes:
+            assert connection.closed_by_peer()
+            return
+        connection.send(sent + GOOD + sent + GOOD)
+        assert [connection.read_reply().status for _ in range(2 * len(statuses) + 2)] == 2 * [*statuses, 202]
+
+
+def test_a_client_that_waits_for_100_continue_sends_its_chunks_after_it(daemon):
+    head = post(CHUNKED, b"Expect: 100-continue", body=b"")
+    body = chunks(size=b"%x;a=b" % len(EVENT))
+    with daemon.raw() as connection:
+        for parts in ([body], [body[:4], body[4:20], body[20:]]):
+            connection.send(head)
+            assert connection.read_reply().status == 100
+            for part in parts:
+                connection.send(part)
+            assert connection.read_reply().status == 202
+        connection.send(head + body[:1])
+        assert connection.read_reply().status == 100
+        connection.send(b"\n" + HIDDEN)
+        assert connection.read_reply().status == 400
+        assert connection.closed_by_peer()
