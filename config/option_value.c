@@ -125,6 +125,8 @@ read_string(const struct option *option, const char *value)
 		return text_has_control(value) ? NULL : database_url_read(value);
 	case TYPE_HOST:
 		return text_is_host(value) ? mem_strdup(value) : NULL;
+	case TYPE_HOSTS:
+		return text_is_hosts(value) ? mem_strdup(value) : NULL;
 	case TYPE_FILE:
 	case TYPE_SECRET_FILE:
 	case TYPE_DIRECTORY:
@@ -224,6 +226,7 @@ option_print(FILE *out, const struct option *option, const struct config *config
 		(void)fputs(option_text(option, config) != NULL ? "***" : "", out);
 		break;
 	case TYPE_HOST:
+	case TYPE_HOSTS:
 	case TYPE_FILE:
 	case TYPE_SECRET_FILE:
 	case TYPE_DIRECTORY:

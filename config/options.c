@@ -109,6 +109,9 @@ option_allowed(const struct option *option, char *out, size_t size)
 	case TYPE_HOST:
 		(void)snprintf(out, size, "an IPv4 or IPv6 address (without brackets) or a host name");
 		break;
+	case TYPE_HOSTS:
+		(void)snprintf(out, size, "names and addresses, without ports, separated by commas");
+		break;
 	case TYPE_FILE:
 	case TYPE_SECRET_FILE:
 		(void)snprintf(out, size, "the path of a file, without control characters");

@@ -34,6 +34,7 @@ enum option_type {
 	/* Strings: option_is_string(). */
 	TYPE_DATABASE, /* config/database_url.h */
 	TYPE_HOST, /* an address literal or a name */
+	TYPE_HOSTS, /* a list of them */
 	TYPE_FILE,
 	TYPE_DIRECTORY,
 	TYPE_SECRET_FILE, /* a file that holds the value of another option: holds */

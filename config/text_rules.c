@@ -116,6 +116,25 @@ text_list_each(const char *list, bool (*take)(void *context, const char *item, s
 }
 
 static bool
+take_host(void *context, const char *item, size_t len)
+{
+	char host[HOST_NAME_MAX_BYTES + 1];
+
+	(void)context;
+	if (len == 0 || len >= sizeof host)
+		return false;
+	memcpy(host, item, len);
+	host[len] = '\0';
+	return text_is_host(host);
+}
+
+bool
+text_is_hosts(const char *text)
+{
+	return text_list_each(text, take_host, NULL);
+}
+
+static bool
 take_origin(void *context, const char *item, size_t len)
 {
 	(void)context;

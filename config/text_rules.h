@@ -34,6 +34,9 @@ bool text_is_origin(const char *text);
  */
 bool text_list_each(const char *list, bool (*take)(void *context, const char *item, size_t len), void *context);
 
+/* Whether it is a list, as above, of hosts: text_is_host(). */
+bool text_is_hosts(const char *text);
+
 /* Whether it is "*", or a list of origins (scheme://host or scheme://host:port) with commas between them. */
 bool text_is_origins(const char *text);
 

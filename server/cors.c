@@ -31,6 +31,45 @@ lists(const char *origins, h2o_iovec_t origin)
 	return false;
 }
 
+/* Whether those origins, NULL for none, have that one. */
+static bool
+names(const char *origins, h2o_iovec_t origin)
+{
+	return origins != NULL && (strcmp(origins, "*") == 0 || lists(origins, origin));
+}
+
+/* Whether the origin is that of this service, as the request calls it. */
+static bool
+is_own(const h2o_req_t *req, h2o_iovec_t origin)
+{
+	const char *host = memmem(origin.base, origin.len, "://", 3);
+	size_t len;
+
+	if (host == NULL)
+		return false;
+	host += 3;
+	len = (size_t)(origin.base + origin.len - host);
+	return len == req->authority.len && strncasecmp(host, req->authority.base, len) == 0;
+}
+
+/*
+ * Browsers of today send Sec-Fetch-Site, which a proxy that changes Host does not spoil. Older ones, and those that
+ * call the service by an address over plain HTTP, send Origin alone.
+ */
+bool
+cors_admits(const h2o_req_t *req, const char *origins)
+{
+	h2o_iovec_t site = header_of(req, "sec-fetch-site"), origin = header_of(req, "origin");
+
+	if (site.len == 0 && origin.len == 0)
+		return true;
+	if (site.len == 0 ? is_own(req, origin)
+			  : h2o_memis(site.base, site.len, H2O_STRLIT("same-origin")) ||
+				h2o_memis(site.base, site.len, H2O_STRLIT("none")))
+		return true;
+	return origin.len > 0 && names(origins, origin);
+}
+
 void
 cors_preflight(h2o_req_t *req, const char *allow)
 {
@@ -58,7 +97,7 @@ cors_add(h2o_req_t *req, const char *origins)
 	/* A cache must know that the answer depends on the origin. */
 	if (!any)
 		reply_add_header(req, "Vary", "Origin", 6);
-	if (origin.len == 0 || !(any || lists(origins, origin)))
+	if (origin.len == 0 || !names(origins, origin))
 		return;
 	if (any)
 		origin = h2o_iovec_init("*", 1);

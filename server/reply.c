@@ -100,6 +100,8 @@ code_of(int status)
 	switch (status) {
 	case 400:
 		return "validation_error";
+	case 403:
+		return "forbidden";
 	case 404:
 		return "not_found";
 	case 405:

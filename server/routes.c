@@ -12,6 +12,7 @@
 #include "base/version.h"
 #include "server/acceptor.h"
 #include "server/auth.h"
+#include "server/browsers.h"
 #include "server/cors.h"
 #include "server/control_link.h"
 #include "server/events.h"
@@ -204,7 +205,8 @@ on_request(h2o_handler_t *handler, h2o_req_t *req)
 		reply_not_found(acceptor, req);
 	else if (!exchange->match.method_fits)
 		answer_other_method(acceptor, exchange);
-	else if (auth_admit(acceptor, exchange))
+	else if (browsers_admit_host(acceptor, exchange) && auth_admit(acceptor, exchange) &&
+		 browsers_admit_page(acceptor, exchange))
 		exchange->match.route->serve(acceptor, exchange);
 	return 0;
 }

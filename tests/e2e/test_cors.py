@@ -2,8 +2,10 @@
 
 import pytest
 
+from harness.client import detail
 from harness.daemon import run_program
 from harness.events import minimal
+from harness.metrics import series
 
 APP = "https://app.example"
 POSTED = {"/events", "/events/batch"}
@@ -23,8 +25,8 @@ def test_nothing_is_said_unless_it_is_configured(hooksd):
     with hooksd().client() as client:
         for path in ROUTES:
             assert preflight(client, path).status == 405
-        reply = client.post("/events", minimal(), Origin=APP)
-    assert reply.status == 202
+        reply = client.request("GET", "/health", None, {"Origin": APP})
+    assert reply.status == 200
     assert not [name for name in reply.headers if name.lower().startswith(("access-control", "vary"))]
 
 
@@ -70,6 +72,56 @@ def test_other_origins_are_not_let_in(hooksd):
             for reply in (preflight(client, "/events", origin), client.post("/events", minimal(), Origin=origin)):
                 assert allowed(reply) is None, origin
                 assert reply.headers["Vary"] == "Origin"
+
+
+def pages_of(port):
+    """Headers of a browser's POST, and whether it is let in without CORS_ORIGINS."""
+    own = f"http://127.0.0.1:{port}"
+    return [
+        ({"Origin": "https://evil.example"}, False),
+        ({"Origin": "null"}, False),
+        ({"Origin": f"{own}.evil.example"}, False),
+        ({"Origin": "http://127.0.0.1"}, False),
+        ({"Origin": APP, "Sec-Fetch-Site": "cross-site"}, False),
+        ({"Origin": own, "Sec-Fetch-Site": "same-site"}, False),
+        ({"Sec-Fetch-Site": "cross-site"}, False),
+        ({}, True),
+        ({"Origin": own}, True),
+        ({"Origin": APP, "Sec-Fetch-Site": "same-origin"}, True),  # a proxy has changed Host
+        ({"Sec-Fetch-Site": "none"}, True),
+    ]
+
+
+def test_a_page_of_another_origin_cannot_post_events(hooksd):
+    """Browsers send this without asking first: a body without a type."""
+    daemon = hooksd()
+    with daemon.client() as client:
+        for path in ("/events", "/events/batch"):
+            for headers, let_in in pages_of(daemon.port):
+                body = b'{"event_type":"a","session_id":"s"}' if path == "/events" else b"[]"
+                reply = client.request("POST", path, body, headers)
+                assert reply.status == (202 if let_in else 403), headers
+                if not let_in:
+                    assert "CORS_ORIGINS" in detail(reply)
+        assert client.request("GET", "/health", None, {"Origin": APP}).status == 200
+    assert len(daemon.jsonl_events()) == 4
+    assert series(daemon)['requests_rejected_total{reason="forbidden"}'] == 14
+
+
+def test_a_page_that_is_named_can_post_events(hooksd):
+    with hooksd(CORS_ORIGINS=f"{APP}, vscode-webview://abc").client() as client:
+        for origin in (APP, "vscode-webview://abc"):
+            for more in ({}, {"Sec-Fetch-Site": "cross-site"}):
+                assert client.post("/events", minimal(), Origin=origin, **more).status == 202
+        assert client.post("/events", minimal(), Origin=f"{APP}:444").status == 403
+
+
+def test_a_request_with_a_key_is_no_surprise_to_its_sender(hooksd):
+    daemon = hooksd(HL_API_KEY="a-key-of-the-test")
+    with daemon.client() as client:
+        key = {"Authorization": "Bearer a-key-of-the-test"}
+        assert client.request("POST", "/events", b'{"event_type":"a","session_id":"s"}', key | {"Origin": APP}).status == 202
+        assert client.request("POST", "/events", b'{"event_type":"a","session_id":"s"}', {"Origin": APP}).status == 403
 
 
 def test_any_origin(hooksd):

@@ -1,4 +1,4 @@
-"""HOST: which addresses are served."""
+"""HOST: which addresses are served. ALLOWED_HOSTS: under which names."""
 
 import os
 import socket
@@ -51,3 +51,23 @@ def test_pods_serve_whichever_family_the_cluster_has():
     settings = dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
     assert settings["HOST"] == "::"
     assert refusal(settings | {"DATABASE_URL": "postgresql://u:p@h/d"}) is None
+
+
+def test_a_name_that_is_not_allowed_gets_nothing_done(hooksd):
+    """DNS rebinding: a page's own name leads to this service, so that it is of the page's origin."""
+    daemon = hooksd(ALLOWED_HOSTS="localhost, 127.0.0.1, ::1, hooks.example")
+    event = b'{"event_type":"a","session_id":"s"}'
+    with daemon.client() as client:
+        for host in (f"localhost:{daemon.port}", "hooks.example", "[::1]:1", "HOOKS.example.:443"):
+            assert client.request("POST", "/events", event, {"Host": host}).status == 202, host
+            assert client.request("GET", "/metrics", None, {"Host": host}).status == 200, host
+        for host in (f"evil.example:{daemon.port}", "localhost.evil.example", "127.0.0.2", "[::2]"):
+            page = {"Host": host, "Origin": f"http://{host}", "Sec-Fetch-Site": "same-origin"}
+            for method, path, body in (("POST", "/events", event), ("POST", "/events/batch", b"[]"), ("GET", "/metrics", None),
+                                       ("GET", "/metrics/prometheus", None), ("GET", "/openapi.json", None)):
+                reply = client.request(method, path, body, page)
+                assert reply.status == 403, (host, path)
+                assert "ALLOWED_HOSTS" in reply.json()["detail"]
+            for probe in ("/livez", "/readyz", "/healthz", "/health"):
+                assert client.request("GET", probe, None, {"Host": host}).status == 200, "probes call a pod by its address"
+    assert len(daemon.jsonl_events()) == 4

@@ -68,6 +68,7 @@ static const struct good_value good_values[] = {
     {"CORS_ORIGINS", "https://a.example", "https://a.example"},
     {"CORS_ORIGINS", "http://localhost:3000 , chrome-extension://abc,http://[::1]:80",
 	"http://localhost:3000 , chrome-extension://abc,http://[::1]:80"},
+    {"ALLOWED_HOSTS", "localhost, 127.0.0.1,::1 , hooks.example", "localhost, 127.0.0.1,::1 , hooks.example"},
     {"HOST", "::1", "::1"},
     {"HOST", "fe80::1%eth0", "fe80::1%eth0"},
     {"HOST", "localhost", "localhost"},
@@ -171,6 +172,7 @@ struct bad_value {
 #define RULE_PORT "must be a whole number from 0 to 65535 (flag --port or environment PORT)"
 #define RULE_ORIGINS "must be * or origins like https://app.example, separated by commas"
 #define RULE_HOST "must be an IPv4 or IPv6 address (without brackets) or a host name"
+#define RULE_HOSTS "must be names and addresses, without ports, separated by commas"
 #define RULE_BODY "must be a size from 1KiB to 1GiB, in bytes or like 512K, 64MiB, 1G"
 #define RULE_ROTATE "must be 0 or a size from 4KiB to 1024GiB"
 #define RULE_DRAIN "must be a duration from 1s to 1h of whole seconds, in seconds or like 30s, 2m, 1h"
@@ -194,6 +196,10 @@ static const struct bad_value bad_values[] = {
     {"CORS_ORIGINS", "https://a.example,,https://b.example", RULE_ORIGINS},
     {"CORS_ORIGINS", ",", RULE_ORIGINS},
     {"CORS_ORIGINS", "://a", RULE_ORIGINS},
+    {"ALLOWED_HOSTS", "localhost:8080", RULE_HOSTS},
+    {"ALLOWED_HOSTS", "[::1]", RULE_HOSTS},
+    {"ALLOWED_HOSTS", "a.example,", RULE_HOSTS},
+    {"ALLOWED_HOSTS", "*", RULE_HOSTS},
     {"HOST", "1.2.3", RULE_HOST},
     {"HOST", "[::]", RULE_HOST},
     {"HOST", "::g", RULE_HOST},
