@@ -35,6 +35,11 @@ chaos:
 	@KILL_ALL=1 HOOKS_BUILD_DIR=$(CURDIR)/build /usr/bin/python3 -m pytest -s tests/e2e/test_node_killed.py
 	@POWERCUT_ROUNDS=$${POWERCUT_ROUNDS:-100} HOOKS_BUILD_DIR=$(CURDIR)/build /usr/bin/python3 -m pytest -s tests/e2e/test_power_cut.py tests/e2e/test_webhooks_power_cut.py
 
+# Looks for inputs that break what reads from outside: FUZZ="decode head" names targets, FUZZ_SECONDS is how long each.
+fuzz:
+	@.ci/deps build clang
+	@.ci/fuzz $(FUZZ)
+
 torture:
 	@.ci/deps build test
 	@.ci/build build -Dtests=enabled
@@ -66,4 +71,4 @@ format:
 clean:
 	@rm -rf build build-*
 
-.PHONY: build run test check-fast test-postgres chaos torture picture bench bench-check deb format clean
+.PHONY: build run test check-fast test-postgres chaos fuzz torture picture bench bench-check deb format clean

@@ -1,0 +1,118 @@
+/*
+ * Arbitrary files as those that hold secrets: API keys, master keys, URLs of databases. Whatever comes in, these hold:
+ *
+ *   - what is read is the file but for one newline at its end, and has no NUL;
+ *   - a key that is taken can stand in a header, and what is printed shows none of it;
+ *   - a URL that is taken is taken again as it was read, and what is shown of one has no password.
+ */
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "config/config.h"
+#include "config/database_url.h"
+#include "config/master_keys.h"
+#include "config/option_value.h"
+#include "config/options.h"
+#include "config/secrets.h"
+#include "config/text_rules.h"
+#include "tests/fuzz/target.h"
+
+static int file = -1;
+static char path[64];
+
+static void
+check_printed(const struct option *option, const struct config *config)
+{
+	char *text = NULL;
+	size_t len;
+	FILE *out = open_memstream(&text, &len);
+
+	assert(out != NULL);
+	option_print(out, option, config);
+	assert(fclose(out) == 0 && strcmp(text, "***") == 0);
+	free(text);
+}
+
+/* The password stands where the format has a %s. */
+static void
+check_masked(const char *format, const char *password)
+{
+	char *url = NULL, *shown = NULL, *masked;
+
+	assert(asprintf(&url, format, password) > 0 && asprintf(&shown, format, "***") > 0);
+	masked = database_url_masked(url);
+	assert(strcmp(masked, shown) == 0);
+	free(masked);
+	free(shown);
+	free(url);
+}
+
+static void
+take_url(const char *value)
+{
+	char *url = database_url_read(value), *again, *masked;
+
+	/* Of a password with both it cannot be told where it ends. */
+	if (strchr(value, '@') == NULL || strchr(value, '?') == NULL)
+		check_masked("postgresql://user:%s@host/name?sslmode=require", value);
+	if (strpbrk(value, "&#") == NULL)
+		check_masked("postgresql://user@host/name?password=%s&port=1", value);
+	if (url == NULL)
+		return;
+	again = database_url_read(url);
+	assert(again != NULL && strcmp(url, again) == 0);
+	masked = database_url_masked(url);
+	assert(masked != NULL && strlen(masked) <= 4 * strlen(url) + 4);
+	free(masked);
+	free(again);
+	free(url);
+}
+
+static void
+take(const char *value)
+{
+	struct config config = {0};
+	struct error err;
+
+	for (size_t i = 0; i < OPTION_COUNT; i++) {
+		const struct option *option = &option_table[i];
+
+		if (!option->secret || option_set(option, value, &config, &err) != 0)
+			continue;
+		if (option->type == TYPE_API_KEY)
+			assert(text_is_api_key(value) && strpbrk(value, " \t\r\n") == NULL);
+		if (option->type == TYPE_MASTER_KEYS)
+			assert(master_keys_valid(value, MASTER_KEYS_MAX));
+		if (option->type == TYPE_API_KEY || option->type == TYPE_MASTER_KEYS)
+			check_printed(option, &config);
+		option_clear(option, &config);
+	}
+	take_url(value);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	char value[SECRET_MAX_BYTES + 1];
+	struct error err = {.text = ""};
+	size_t len;
+
+	if (file < 0) {
+		file = memfd_create("secret", MFD_CLOEXEC);
+		(void)snprintf(path, sizeof path, "/proc/self/fd/%d", file);
+	}
+	assert(file >= 0 && ftruncate(file, 0) == 0 && pwrite(file, data, size, 0) == (ssize_t)size);
+	if (secret_read_file(path, value, &err) != 0) {
+		assert(err.text[0] != '\0');
+		return 0;
+	}
+	len = strlen(value);
+	assert(len > 0 && len <= SECRET_MAX_BYTES && memcmp(value, data, len) == 0);
+	assert(len == size || (len + 1 == size && data[len] == '\n'));
+	take(value);
+	return 0;
+}
