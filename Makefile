@@ -64,6 +64,14 @@ deb:
 	@.ci/deps build deb
 	@.ci/deb
 
+sbom: build
+	@deploy/sbom.py build/hooksd build/hooksctl
+
+valgrind:
+	@.ci/deps build test bench-check
+	@.ci/build build -Dtests=enabled
+	@.ci/valgrind build
+
 format:
 	@.ci/deps lint
 	@.ci/format fix
@@ -71,4 +79,4 @@ format:
 clean:
 	@rm -rf build build-*
 
-.PHONY: build run test check-fast test-postgres chaos fuzz torture picture bench bench-check deb format clean
+.PHONY: build run test check-fast test-postgres chaos fuzz torture picture bench bench-check deb sbom valgrind format clean

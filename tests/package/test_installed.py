@@ -1,11 +1,16 @@
 """The package on a bare Debian without a running systemd: installed, used, removed. The tests are steps, in this order."""
 
+import json
 import re
 import shlex
 import signal
 import subprocess
+import sys
 
-from machine import run, wait_until
+from machine import REPOSITORY, run, wait_until
+
+sys.path.append(str(REPOSITORY / "tests/e2e"))
+from harness.elf import Elf, weaknesses  # noqa: E402
 
 
 def settings(chroot):
@@ -25,6 +30,36 @@ def test_installing_makes_the_user_and_enables_the_service(chroot):
 def test_nothing_that_was_installed_is_damaged_or_missing(chroot):
     assert chroot.run("dpkg", "--verify", "agentic-hooks-backend").stdout == ""
     assert chroot.run("hooksd", "--version").stdout == chroot.run("hooksctl", "--version").stdout.replace("ctl", "d")
+
+
+def test_the_programs_are_hardened(chroot):
+    for name in ("/usr/sbin/hooksd", "/usr/bin/hooksctl"):
+        assert weaknesses(Elf(chroot.path(name))) == []
+
+
+def test_the_bill_of_materials_is_of_what_is_installed(chroot):
+    bill = json.loads(chroot.path("/usr/share/doc/agentic-hooks-backend/sbom.cdx.json").read_text())
+    shown = chroot.run("dpkg-query", "-W", "-f", "${Package} ${Version}\\n").stdout
+    installed = dict(line.split(" ") for line in shown.splitlines())
+    libraries = {component["name"]: component["version"] for component in bill["components"]}
+    assert set(libraries) - set(installed) == {"libck-dev"}, "headers, whose code is compiled in"
+    assert len(libraries) > 10
+    assert "timestamp" in bill["metadata"]
+
+
+def test_nothing_that_was_installed_has_a_newer_version_in_debian(chroot):
+    """The lists are of today, the security suite among them."""
+    assert "Debian-Security" in chroot.run("apt-cache", "policy").stdout
+    assert re.findall("^Inst .*$", chroot.run("apt-get", "-s", "dist-upgrade").stdout, re.M) == []
+
+
+def test_no_library_is_older_than_what_this_tree_was_tested_with(chroot):
+    for line in (REPOSITORY / "deploy/packages.lock").read_text().splitlines():
+        if line.startswith("#") or line.startswith("ca-certificates"):
+            continue
+        name, version = line.split(" ")
+        installed = chroot.run("dpkg-query", "-W", "-f", "${Version}", name).stdout
+        assert run("dpkg", "--compare-versions", installed, "ge", version, check=False).returncode == 0, (name, installed, version)
 
 
 def test_systemd_of_that_debian_understands_the_installed_units(chroot):

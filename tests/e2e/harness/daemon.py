@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import re
+import shlex
 import signal
 import sqlite3
 import subprocess
@@ -68,7 +69,7 @@ class Daemon:
         self.directory = directory
         self.options = options
         self.arguments = []
-        self.launcher = []  # a command that becomes hooksd
+        self.launcher = shlex.split(os.environ.get("HOOKS_LAUNCHER", ""))  # a command that becomes hooksd
         self.program = BUILD_DIR / "hooksd"
         self.pass_fds = ()
         self.stderr = None  # what takes its log in the place of log_path
