@@ -76,7 +76,7 @@ send_some_frame(struct input *input)
 	static const uint32_t receivers[] = {CONTROL, CONTROL, CONTROL, 0};
 	uint8_t how = take_byte(input);
 
-	send_frame((struct frame){.kind = (enum frame_kind)(how % FRAME_KINDS),
+	send_frame((struct frame){.kind = (enum frame_kind)((how & 7) % FRAME_KINDS),
 	    .end = (how & 0x80) != 0,
 	    .sender = senders[how >> 3 & 3],
 	    .receiver = receivers[how >> 5 & 3],

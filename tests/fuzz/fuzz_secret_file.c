@@ -37,13 +37,14 @@ check_printed(const struct option *option, const struct config *config)
 	free(text);
 }
 
-/* The password stands where the format has a %s. */
+/* The password stands between the two. */
 static void
-check_masked(const char *format, const char *password)
+check_masked(const char *before, const char *password, const char *behind)
 {
 	char *url = NULL, *shown = NULL, *masked;
 
-	assert(asprintf(&url, format, password) > 0 && asprintf(&shown, format, "***") > 0);
+	assert(asprintf(&url, "%s%s%s", before, password, behind) > 0);
+	assert(asprintf(&shown, "%s***%s", before, behind) > 0);
 	masked = database_url_masked(url);
 	assert(strcmp(masked, shown) == 0);
 	free(masked);
@@ -58,9 +59,9 @@ take_url(const char *value)
 
 	/* Of a password with both it cannot be told where it ends. */
 	if (strchr(value, '@') == NULL || strchr(value, '?') == NULL)
-		check_masked("postgresql://user:%s@host/name?sslmode=require", value);
+		check_masked("postgresql://user:", value, "@host/name?sslmode=require");
 	if (strpbrk(value, "&#") == NULL)
-		check_masked("postgresql://user@host/name?password=%s&port=1", value);
+		check_masked("postgresql://user@host/name?password=", value, "&port=1");
 	if (url == NULL)
 		return;
 	again = database_url_read(url);
