@@ -14,6 +14,7 @@
 #include "base/mem.h"
 #include "config/config.h"
 #include "config/load.h"
+#include "config/option_value.h"
 #include "config/options.h"
 #include "config/print.h"
 #include "tests/fuzz/target.h"
