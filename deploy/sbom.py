@@ -27,9 +27,10 @@ def output(*command):
     return subprocess.run(command, check=True, capture_output=True, text=True, env=os.environ | {"LC_ALL": "C"}).stdout
 
 
-def needed(path):
-    """The libraries that a program or a library names."""
-    return re.findall(r"\(NEEDED\)\s+Shared library: \[([^]]+)\]", output("readelf", "--dynamic", "--wide", path))
+def needed(paths):
+    """The libraries that each of these programs and libraries, of which there are several, names: by path."""
+    parts = re.split(r"^File: (.*)$", output("readelf", "--dynamic", "--wide", *paths), flags=re.MULTILINE)
+    return {path: set(re.findall(r"\(NEEDED\)\s+Shared library: \[([^]]+)\]", text)) for path, text in zip(parts[1::2], parts[2::2])}
 
 
 def loaded(program):
@@ -40,28 +41,42 @@ def loaded(program):
     return found
 
 
-def owner(path):
-    """The package of a library. dpkg may know it under /lib or under /usr/lib, which are one directory."""
+def spellings(path):
+    """The names by which dpkg may know a library: /lib is /usr/lib."""
     names = {path, os.path.realpath(path)}
-    names |= {name.removeprefix("/usr") for name in names} | {f"/usr{name}" for name in names if not name.startswith("/usr")}
-    for name in sorted(names):
-        found = subprocess.run(["dpkg-query", "--search", name], capture_output=True, text=True)
-        if found.returncode == 0:
-            return found.stdout.split(":")[0]
-    sys.exit(f"sbom: no Debian package owns {path}")
+    bare = {name.removeprefix("/usr") for name in names}
+    return names | bare | {f"/usr{name}" for name in bare}
 
 
-def component(package):
-    architecture, version, source, url = output(
-        "dpkg-query", "--show", "--showformat=${Architecture}\t${Version}\t${source:Package}\t${Homepage}", package).splitlines()[0].split("\t")
+def owners(paths):
+    """The package of each library, by path."""
+    names = sorted(set().union(*map(spellings, paths)))
+    listed = subprocess.run(["dpkg-query", "--search", *names], capture_output=True, text=True).stdout
+    packages = {name: package for package, name in re.findall(r"^([^:,\s]+)(?::\w+)?: (/\S+)$", listed, re.MULTILINE)}
+    found = {path: next((packages[name] for name in spellings(path) if name in packages), None) for path in paths}
+    if None in found.values():
+        sys.exit(f"sbom: no Debian package owns {[path for path, package in found.items() if package is None]}")
+    return found
+
+
+def distribution():
     with open("/etc/os-release") as lines:
         release = dict(line.rstrip().split("=", 1) for line in lines if "=" in line)
-    distribution = "-".join(release[key].strip('"') for key in ("ID", "VERSION_ID") if key in release)
-    purl = f"pkg:deb/debian/{quote(package)}@{quote(version, safe='')}?arch={architecture}&distro={distribution}"
-    found = {"type": "library", "bom-ref": purl, "name": package, "version": version, "purl": purl,
-             "properties": [{"name": "debian:source", "value": source}]}
-    if url:
-        found["externalReferences"] = [{"type": "website", "url": url}]
+    return "-".join(release[key].strip('"') for key in ("ID", "VERSION_ID") if key in release)
+
+
+def components(packages):
+    """What is said of each package, by its name."""
+    shown = output("dpkg-query", "--show",
+                   "--showformat=${Package}\t${Architecture}\t${Version}\t${source:Package}\t${Homepage}\n", *packages)
+    found = {}
+    for line in shown.splitlines():
+        package, architecture, version, source, url = line.split("\t")
+        purl = f"pkg:deb/debian/{quote(package)}@{quote(version, safe='')}?arch={architecture}&distro={distribution()}"
+        found[package] = {"type": "library", "bom-ref": purl, "name": package, "version": version, "purl": purl,
+                          "properties": [{"name": "debian:source", "value": source}]}
+        if url:
+            found[package]["externalReferences"] = [{"type": "website", "url": url}]
     return found
 
 
@@ -73,14 +88,16 @@ def document(programs):
     paths = {}
     for program in programs:
         paths |= loaded(program)
-    packages = {name: owner(path) for name, path in sorted(paths.items())}
-    components = {package: component(package) for package in sorted({*packages.values(), *COMPILED_IN})}
-    refs = {package: found["bom-ref"] for package, found in components.items()}
-    edges = {package: set() for package in components}
-    for name, path in paths.items():
-        edges[packages[name]] |= {packages[other] for other in needed(path)} - {packages[name]}
+    owner = owners(sorted(set(paths.values())))
+    package_of = {name: owner[path] for name, path in paths.items()}
+    found = components(sorted({*owner.values(), *COMPILED_IN}))
+    refs = {package: component["bom-ref"] for package, component in found.items()}
+    names = needed(programs + sorted(owner))
+    edges = {package: set() for package in sorted(found)}
+    for path, package in owner.items():
+        edges[package] |= {package_of[other] for other in names[path]} - {package}
     own = f"{NAME}@{version()}"
-    direct = {packages[name] for program in programs for name in needed(program)} | set(COMPILED_IN)
+    direct = {package_of[name] for program in programs for name in names[program]} | set(COMPILED_IN)
     text = {
         "bomFormat": "CycloneDX",
         "specVersion": "1.5",
@@ -89,7 +106,7 @@ def document(programs):
             "component": {"type": "application", "bom-ref": own, "name": NAME, "version": version(),
                           "licenses": [{"license": {"id": "Apache-2.0"}}]},
         },
-        "components": list(components.values()),
+        "components": [found[package] for package in sorted(found)],
         "dependencies": [{"ref": own, "dependsOn": sorted(refs[package] for package in direct)}] + [
             {"ref": refs[package], "dependsOn": sorted(refs[other] for other in others)} for package, others in edges.items()],
     }
