@@ -110,7 +110,9 @@ def exchange(port, rng, data):
             connection.shutdown(socket.SHUT_WR)
             while piece := connection.recv(1 << 16):
                 received += piece
-        except (ConnectionError, BrokenPipeError):
+        except TimeoutError:
+            raise AssertionError(f"no answer and no end to {data!r}") from None
+        except OSError:
             pass
     return received
 
