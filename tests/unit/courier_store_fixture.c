@@ -31,8 +31,7 @@ request(enum request_kind kind, const uint8_t *id)
 {
 	struct request *r = mem_new(1, sizeof *r);
 
-	r->kind = kind;
-	r->begun_us = fake_now_us + fake_slept_us;
+	*r = (struct request){.kind = kind, .begun_us = fake_now_us + fake_slept_us};
 	if (id != NULL)
 		memcpy(r->id, id, 16);
 	*requests_end = r;
@@ -45,9 +44,7 @@ tell(enum news_kind kind, const char *tenant_id, const uint8_t *id)
 {
 	struct news *news = mem_new(1, sizeof *news);
 
-	news->kind = kind;
-	if (tenant_id != NULL)
-		news->tenant_id = mem_strdup(tenant_id);
+	*news = (struct news){.kind = kind, .tenant_id = tenant_id != NULL ? mem_strdup(tenant_id) : NULL};
 	if (id != NULL)
 		memcpy(news->id, id, 16);
 	*news_end = news;
