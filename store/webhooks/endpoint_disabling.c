@@ -79,12 +79,17 @@ only_failed_place_free(struct only_failed_place *place)
 	*place = (struct only_failed_place){0};
 }
 
+/* Of a row that somebody has locked the next attempt tells again: outcomes of other jobs would wait also. */
+#define AS_IT_WAS "state = 'active' AND deleted_at IS NULL AND breaker_version = $4"
+#define UNLOCKED                                                                                                       \
+	"endpoint_id IN (SELECT endpoint_id FROM endpoints WHERE tenant_id = $1 AND endpoint_id = $2 AND " AS_IT_WAS   \
+	" FOR NO KEY UPDATE SKIP LOCKED)"
+
 static int
 change_row(struct db *db, const struct endpoint_disabling *disabling, struct db_rows **rows, struct error *err)
 {
-	static const struct db_statement
-	    only_failed = {DISABLE ONLY_FAILED RETURNED},
-	    by_attempt = {DISABLE "state = 'active' AND deleted_at IS NULL AND breaker_version = $4" RETURNED};
+	static const struct db_statement only_failed = {DISABLE ONLY_FAILED RETURNED},
+					 by_attempt = {DISABLE UNLOCKED RETURNED, DISABLE AS_IT_WAS RETURNED};
 	const struct db_param params[] = {db_text(disabling->tenant_id), db_uuid(disabling->endpoint_id),
 	    db_string(disabling_reason(disabling->cause)), db_int(disabling->breaker_version)};
 

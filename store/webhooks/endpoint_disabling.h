@@ -31,7 +31,8 @@ struct endpoint_disabling {
 
 /*
  * Disables the endpoint in the transaction that db_begin() began. *disabled: it was active and is there; the caller
- * raises `changes` then, and after the commit says so by endpoint_disabled_log(). Returns as db_query().
+ * raises `changes` then, and after the commit says so by endpoint_disabled_log(). One whose row somebody has locked
+ * stays active, but for ONLY_FAILED, which waits. Returns as db_query().
  */
 int endpoint_disable(struct db *db, struct uuid_source *ids, const struct endpoint_disabling *disabling, bool *disabled,
     struct error *err);

@@ -72,6 +72,25 @@ test_an_endpoint_is_disabled_once_and_never_for_what_it_was(void **state)
 	assert_int_equal(count_of("routing_versions"), 1);
 }
 
+static void
+test_an_endpoint_whose_row_somebody_has_locked_is_disabled_by_a_later_attempt(void **state)
+{
+	struct db *other;
+
+	if (!store_has_delays()) /* nor has it locks of rows */
+		skip();
+	other = must_open();
+	add_endpoint(1);
+	must_begin(other);
+	must_run(other, SAME("UPDATE endpoints SET updated_at = hl_now() WHERE tenant_id = $1"),
+	    PARAMS(db_string(jobs_tenant)));
+	assert_false(disable(1, DISABLED_BY_410, 1));
+	assert_int_equal(count_of("notices"), 0);
+	must_commit(other);
+	db_close(other);
+	assert_true(disable(1, DISABLED_BY_410, 1));
+}
+
 /* In hours from now. */
 static void
 fails(int first, int last)
@@ -233,6 +252,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    TEST(test_an_endpoint_is_disabled_once_and_never_for_what_it_was),
+	    TEST(test_an_endpoint_whose_row_somebody_has_locked_is_disabled_by_a_later_attempt),
 	    TEST(test_an_endpoint_is_disabled_that_has_only_failed_for_five_days),
 	    TEST(test_a_run_of_failures_begins_anew_at_the_end_of_a_pause),
 	    TEST(test_a_notice_names_the_host_and_nothing_else_of_the_url),
