@@ -398,7 +398,7 @@ scan_value(struct scan *scan, struct json *value)
 bool
 scan_begin(struct scan *scan, const char *text, size_t len)
 {
-	*scan = (struct scan){.at = text, .end = text + len, .depth_max = JSON_DEPTH_MAX};
+	*scan = (struct scan){.at = text, .end = len > 0 ? text + len : text, .depth_max = JSON_DEPTH_MAX};
 	scan->at = skip_space(scan, text);
 	if (scan->at == scan->end)
 		return fail(scan, scan->at, "empty body") != NULL;

@@ -148,6 +148,13 @@ scans(struct scan *scan, const char *body, size_t len, bool nonfinite_ok)
 	return scan_value(scan, &value) && scan_finish(scan);
 }
 
+/* The decoder may go on where the scanner's sentence ends. */
+static bool
+begins_with(const char *reason, const char *text)
+{
+	return strncmp(reason, text, strlen(text)) == 0;
+}
+
 /*
  * The walk through the events and the scanner's through the whole body must agree. They may differ about depth, which
  * begins anew in each field, and about NaN, which only the walk knows to be in data.
@@ -161,7 +168,8 @@ check_syntax(const char *body, size_t len, const struct decode_result *result)
 		assert(!scans(&scan, body, len, false));
 		assert(strcmp(scan.reason, "nested too deep") == 0 || strncmp(scan.reason, "NaN", 3) == 0 ||
 		       strncmp(result->errors[0].reason, "UTF-16", 6) == 0 ||
-		       (scan.reason == result->errors[0].reason && scan.at - body == result->errors[0].position));
+		       (begins_with(result->errors[0].reason, scan.reason) &&
+			   scan.at - body == result->errors[0].position));
 	} else {
 		assert(scans(&scan, body, len, true) || strcmp(scan.reason, "nested too deep") == 0);
 	}
