@@ -76,12 +76,14 @@ static int
 find_server(
     const struct api_call *call, struct api_server *server, char key_text[SECRET_MAX_BYTES + 1], struct error *err)
 {
-	static char url[sizeof "http://127.0.0.1:" + 5];
+	static char url[sizeof "https://127.0.0.1:" + 5];
+	const char *certificate = getenv("TLS_CERT_FILE");
 	const char *admin = getenv("HL_ADMIN_KEY"), *key = getenv("HL_API_KEY"), *port = getenv("PORT");
 	const char *file = call->key_file != NULL ? call->key_file : getenv("HL_API_KEY_FILE");
 	struct error reason;
 
-	(void)snprintf(url, sizeof url, "http://127.0.0.1:%.5s", port != NULL && *port != '\0' ? port : "8080");
+	(void)snprintf(url, sizeof url, "http%s://127.0.0.1:%.5s",
+	    certificate != NULL && *certificate != '\0' ? "s" : "", port != NULL && *port != '\0' ? port : "8080");
 	server->url = call->url != NULL ? call->url : getenv("HL_URL");
 	if (server->url == NULL || *server->url == '\0')
 		server->url = url;

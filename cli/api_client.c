@@ -76,6 +76,8 @@ api_send(const struct api_server *server, const struct api_request *request, str
 	*reply = (struct api_reply){.body = mem_strdup("")};
 	(void)curl_easy_setopt(curl, CURLOPT_URL, url);
 	(void)curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
+	if (getenv("SSL_CERT_FILE") != NULL)
+		(void)curl_easy_setopt(curl, CURLOPT_CAINFO, getenv("SSL_CERT_FILE"));
 	(void)curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, request->method);
 	if (request->body != NULL)
 		(void)curl_easy_setopt(curl, CURLOPT_POSTFIELDS, request->body);

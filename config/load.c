@@ -169,6 +169,20 @@ resolve_hl_store(struct config *config, struct error *err)
 	return 0;
 }
 
+static int
+resolve_tls(const struct config *config, struct error *err)
+{
+	bool cert = config->tls_cert_file != NULL, key = config->tls_key_file != NULL;
+
+	if (cert != key)
+		return option_refuse(&option_table[cert ? OPTION_TLS_KEY_FILE : OPTION_TLS_CERT_FILE], NULL, err,
+		    "not set, and %s is: TLS needs both", cert ? "TLS_CERT_FILE" : "TLS_KEY_FILE");
+	if (config->tls_client_ca_file != NULL && !cert)
+		return option_refuse(&option_table[OPTION_TLS_CLIENT_CA_FILE], config->tls_client_ca_file, err,
+		    "clients show certificates in TLS only: set TLS_CERT_FILE and TLS_KEY_FILE also");
+	return 0;
+}
+
 static void
 resolve_sqlite_path(struct config *config)
 {
@@ -318,7 +332,8 @@ config_load(struct config *config, int argc, char **argv, config_ring_need_fn *r
 	resolve_ring_path(config);
 	resolve_acceptors(config);
 	if (resolve_writers(config, &given, err) < 0 || resolve_webhook_processes(config, &given, err) < 0 ||
-	    resolve_node_timeout(config, &given, err) < 0 || resolve_limits(config, &given, err) < 0)
+	    resolve_node_timeout(config, &given, err) < 0 || resolve_limits(config, &given, err) < 0 ||
+	    resolve_tls(config, err) < 0)
 		goto failed;
 
 	const struct ring_need need = ring_need(config);

@@ -315,8 +315,8 @@ name_listener(struct http *http, const struct config *config)
 		host = "127.0.0.1";
 	else if (strcmp(host, "::") == 0)
 		host = "::1";
-	(void)snprintf(http->env.listener, sizeof http->env.listener, "http://%s%s%s:%u", ipv6 ? "[" : "", host,
-	    ipv6 ? "]" : "", config->port);
+	(void)snprintf(http->env.listener, sizeof http->env.listener, "%s://%s%s%s:%u",
+	    config->tls_cert_file != NULL ? "https" : "http", ipv6 ? "[" : "", host, ipv6 ? "]" : "", config->port);
 }
 
 /* Connections to keep: half of the descriptors that the process may have. */

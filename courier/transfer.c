@@ -298,6 +298,9 @@ transfer_prepare(struct transfer *transfer)
 		facts.host = transfer->url.authority;
 	transfer->prepared_us = clock_steady_us();
 	set_url(transfer);
+	/* The service's own certificate names what clients call it, not this address. */
+	SET(CURLOPT_SSL_VERIFYPEER, transfer->inbox ? 0L : 1L);
+	SET(CURLOPT_SSL_VERIFYHOST, transfer->inbox ? 0L : 2L);
 	SET(CURLOPT_HTTPHEADER, request_make(&transfer->request, order, &facts));
 	SET(CURLOPT_POSTFIELDS, body.base);
 	SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body.len);

@@ -44,12 +44,14 @@ raise_descriptor_limit(void)
 }
 
 static void
-watch_files(void *context)
+on_turn(void *context)
 {
 	struct service *service = context;
 
 	ring_file_check(&service->config, &service->segment);
 	locks_check(&service->locks);
+	if (service->tickets != NULL)
+		tickets_rotate(service->tickets, clock_steady_us());
 }
 
 static void
@@ -62,10 +64,12 @@ log_ready(void *context, char *status, size_t size)
 	const char *webhooks =
 	    config->hl_store == HL_STORE_EMBEDDED ? "embedded (single node)" : hl_store_names[config->hl_store];
 
-	(void)snprintf(status, size, "serving on %s port %u, storage %s", listeners->host, listeners->port,
-	    storage_name(config->storage));
+	bool tls = config->tls_cert_file != NULL;
+
+	(void)snprintf(status, size, "serving on %s port %u, %sstorage %s", listeners->host, listeners->port,
+	    tls ? "TLS, " : "", storage_name(config->storage));
 	log_info("ready", LOG_STR("host", listeners->host), LOG_UINT("port", listeners->port),
-	    LOG_STR("storage", storage_name(config->storage)),
+	    LOG_STR("protocol", tls ? "https" : "http"), LOG_STR("storage", storage_name(config->storage)),
 	    LOG_STR("ack", config->ack == ACK_DURABLE ? "durable" : "queued"), LOG_STR("webhooks", webhooks),
 	    ROLE_COUNT_FIELDS(service->segment.counts));
 }
@@ -99,8 +103,9 @@ supervise_roles(struct service *service)
 	    .segment = &service->segment,
 	    .context = service,
 	    .run = roles_run,
-	    .on_turn = watch_files,
+	    .on_turn = on_turn,
 	    .on_ready = log_ready,
+	    .on_reload = roles_reload,
 	    .on_drain = begin_drain,
 	    .on_last_start = roles_close_listeners,
 	    .work_left = events_waiting,

@@ -11,7 +11,9 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "server/listener.h"
+#include "server/tls.h"
 #include "store/webhooks_store.h"
 
 /* A directory that exists and may be written, or that can be made in such a one. */
@@ -95,12 +97,27 @@ check_ring(const struct config *config, struct error *err)
 	return 0;
 }
 
+static int
+check_tls(const struct config *config, struct error *err)
+{
+	struct tls tls = {0};
+	bool wrong;
+
+	if (config->tls_cert_file == NULL)
+		return 0;
+	wrong = tls_load(&tls, config, err) != 0 || tls_is_out_of_time(&tls, config, clock_wall_us() / 1000000, err);
+	tls_free(&tls);
+	return wrong ? PREFLIGHT_WRONG : 0;
+}
+
 int
 preflight(const struct config *config, struct error *err)
 {
 	const struct store_file events = store_file(config), webhooks = webhooks_store_file(config);
-	int rc = check_directory("DATA_DIR", config->data_dir, config->data_dir, err);
+	int rc = check_tls(config, err);
 
+	if (rc == 0)
+		rc = check_directory("DATA_DIR", config->data_dir, config->data_dir, err);
 	if (rc == 0)
 		rc = check_store_file(&events, err);
 	if (rc == 0)

@@ -2,8 +2,10 @@
 #include "master/roles.h"
 
 #include <stdlib.h>
+#include <sys/prctl.h>
 
 #include "api/frame.h"
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/signals.h"
 #include "config/secrets.h"
@@ -21,7 +23,8 @@ run_acceptor(struct service *service, uint32_t index)
 	    .control = service->frames.ends[index][0],
 	};
 
-	return acceptor_main(&service->config, &service->segment, index, &service->listeners, &ends);
+	return acceptor_main(
+	    &service->config, &service->segment, index, &service->listeners, &ends, service->tls.context);
 }
 
 static int
@@ -102,6 +105,46 @@ open_listeners(struct service *service, struct error *err)
 	    &service->listeners, config->host, config->port, service->segment.counts[ROLE_ACCEPTOR], err);
 }
 
+/* The certificate that acceptors are going to use. */
+static int
+load_tls(struct service *service, struct error *err)
+{
+	struct error late;
+
+	if (tls_load(&service->tls, &service->config, err) != 0)
+		return -1;
+	tickets_use(service->tickets, service->tls.context);
+	segment_set_certificate_end_s(service->segment.header, (uint64_t)service->tls.ends_s);
+	/* Most clients refuse it, and some do not look: serving those is better than to serve nobody. */
+	if (tls_is_out_of_time(&service->tls, &service->config, clock_wall_us() / 1000000, &late))
+		log_warning("the certificate is not good at this time", LOG_STR("error", late.text));
+	return 0;
+}
+
+/* A private key and keys of tickets are in the memory of this process and of acceptors: no core dump may show them. */
+static int
+open_tls(struct service *service, struct error *err)
+{
+	segment_set_certificate_end_s(service->segment.header, 0);
+	if (service->config.tls_cert_file == NULL)
+		return 0;
+	(void)prctl(PR_SET_DUMPABLE, 0);
+	service->tickets = tickets_new(clock_steady_us(), err);
+	return service->tickets != NULL ? load_tls(service, err) : -1;
+}
+
+/* In a process that does not speak TLS. */
+static void
+forget_tls(struct service *service)
+{
+	if (service->tickets == NULL)
+		return;
+	tls_free(&service->tls);
+	tickets_free(service->tickets);
+	service->tickets = NULL;
+	(void)prctl(PR_SET_DUMPABLE, 1);
+}
+
 int
 roles_open(struct service *service, struct error *err)
 {
@@ -110,13 +153,28 @@ roles_open(struct service *service, struct error *err)
 	if (channels_open(&service->handover, acceptors, HANDOVER_BUFFER_BYTES, err) != 0 ||
 	    channels_open(&service->frames, acceptors, FRAMES_BUFFER_BYTES, err) != 0)
 		return -1;
-	if (open_listeners(service, err) != 0)
+	if (open_tls(service, err) != 0 || open_listeners(service, err) != 0)
 		return -1;
 	/* Couriers post to the service itself. PORT=0 lets the kernel choose, and a service manager passes sockets. */
 	free(service->config.host);
 	service->config.host = mem_strdup(service->listeners.host);
 	service->config.port = service->listeners.port;
 	return 0;
+}
+
+void
+roles_reload(void *context)
+{
+	struct service *service = context;
+	struct error err;
+
+	if (service->config.tls_cert_file == NULL)
+		return;
+	if (load_tls(service, &err) == 0)
+		log_info("the certificate has been read", LOG_INT("good_until", service->tls.ends_s));
+	else
+		log_error(
+		    "cannot use the files of TLS: those that were read before stay in use", LOG_STR("error", err.text));
 }
 
 void
@@ -137,6 +195,7 @@ roles_run(void *context, enum role role, uint32_t index)
 		channels_close_others(&service->handover, index, CHANNEL_BOTH_ENDS);
 		channels_close_others(&service->frames, index, 0);
 	} else {
+		forget_tls(service);
 		listeners_close(&service->listeners);
 		channels_close_others(&service->handover, CHANNELS_NONE, CHANNEL_BOTH_ENDS);
 		channels_close_others(&service->frames, table[role].answers_frames ? CHANNELS_EACH : CHANNELS_NONE, 1);

@@ -12,6 +12,8 @@
 #include "master/locks.h"
 #include "master/supervisor.h"
 #include "server/listener.h"
+#include "server/tickets.h"
+#include "server/tls.h"
 #include "shm/segment.h"
 
 /* What processes of all roles are made from: the master opens it, and a child inherits all of it. */
@@ -19,6 +21,8 @@ struct service {
 	struct config config;
 	struct segment segment;
 	struct listeners listeners;
+	struct tls tls; /* for acceptors; nothing without TLS_CERT_FILE */
+	struct tickets *tickets; /* for it; NULL: no TLS */
 	struct channels handover; /* of acceptors */
 	struct channels frames; /* between acceptors, which have the ends 0, and control */
 	struct locks locks; /* of the files that are this service's alone */
@@ -31,6 +35,9 @@ struct service {
  * service listens. Returns 0, or <0.
  */
 int roles_open(struct service *service, struct error *err);
+
+/* Reads again what HUP asks to read again. What cannot be used is logged, and what was read before stays. */
+void roles_reload(void *context);
 
 /* Fills in the rows for the supervisor. */
 void roles_rules(struct process_role rules[ROLES]);

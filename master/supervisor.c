@@ -210,6 +210,7 @@ on_hup(struct supervisor *s)
 		s->reloading = true;
 		notify_send(&s->notify, "RELOADING=1\nMONOTONIC_USEC=%lld", (long long)clock_steady_us());
 	}
+	s->by->on_reload(s->by->context);
 	for (uint32_t i = 0; i < s->child_count; i++)
 		if (!s->children[i].role->rolls_on_hup)
 			child_signal(&s->children[i], SIGHUP);

@@ -31,6 +31,8 @@ struct supervision {
 	void (*on_turn)(void *context);
 	/* Every process has become ready, for the first time. Writes a sentence for the service manager to status. */
 	void (*on_ready)(void *context, char *status, size_t size);
+	/* HUP has come: processes of the roles that are replaced are about to be started anew. */
+	void (*on_reload)(void *context);
 	/* A drain begins; no process has been told yet. */
 	void (*on_drain)(void *context);
 	/*

@@ -105,6 +105,17 @@ refuse_unauthorized(struct acceptor *acceptor, struct exchange *exchange, const 
 	return false;
 }
 
+/* The handshake was made: the probes of an orchestrator have no certificate either. */
+static bool
+refuse_without_certificate(struct acceptor *acceptor, struct exchange *exchange)
+{
+	count(acceptor, exchange, COUNTER_REJECTED_FORBIDDEN);
+	reply_json(exchange->req, 403,
+	    error_tree(exchange, "forbidden", NULL,
+		"A client certificate is needed, signed by one of the authorities in TLS_CLIENT_CA_FILE"));
+	return false;
+}
+
 static bool
 refuse_forbidden(struct acceptor *acceptor, struct exchange *exchange)
 {
@@ -195,6 +206,9 @@ auth_admit(struct acceptor *acceptor, struct exchange *exchange)
 	enum key_rule rule = rule_of(acceptor->config, exchange->match.route);
 	struct span text;
 
+	if (acceptor->config->tls_client_ca_file != NULL && exchange->match.route->scope != SCOPE_PUBLIC &&
+	    !connection_client_is_known(exchange->req))
+		return refuse_without_certificate(acceptor, exchange);
 	if (rule == KEY_IGNORED)
 		return true;
 	switch (read_header(exchange->req, &text)) {

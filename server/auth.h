@@ -20,6 +20,7 @@ struct exchange;
  *   POST of events                     a key when REQUIRE_API_KEY is set; otherwise a key that is sent must be right
  *   management API                     a key
  *
+ * Each but the first also needs a certificate of the client when TLS_CLIENT_CA_FILE is set, or it is answered with 403.
  * With a key exchange->key and ->caller are set, and the answer says whose it is in X-Tenant-Id.
  */
 bool auth_admit(struct acceptor *acceptor, struct exchange *exchange);

@@ -2,7 +2,8 @@
  * libh2o has no hook between two requests, but the callbacks of its sockets can be replaced. It sets the one for
  * reading when it begins to wait for a request: when it takes a socket, and in the callback of an answer that has been
  * written. At both moments ours takes its place, and calls libh2o's when a head is whole. For the second moment the
- * callback of the answer is replaced also, each time an answer is given to libh2o.
+ * callback of the answer is replaced also, each time an answer is given to libh2o. With TLS libh2o's HTTP takes the
+ * socket when the handshake has been made; before that a callback of ours sees whether the first byte is one of TLS.
  *
  * While a chunked body arrives another callback of ours stays in that place: it reads what has come, and then calls
  * libh2o's. That takes the bytes between the chunks away, so what has not been read yet begins where the input ended
@@ -11,7 +12,7 @@
  */
 #include "server/connection.h"
 
-#include <netdb.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,11 +21,13 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "server/chunks.h"
+#include "server/client_log.h"
 #include "server/h2o_internals.h"
 #include "server/head.h"
 #include "server/parked.h"
 #include "server/raw_reply.h"
 #include "server/route.h"
+#include "server/tls.h"
 #include "shm/counters.h"
 
 struct connection {
@@ -32,13 +35,19 @@ struct connection {
 	h2o_socket_t *socket; /* its on_close.data is this connection */
 	h2o_linklist_t link; /* resting: of a connection that waits for a request; busy: one arrives or is answered */
 	int64_t since_us; /* steady: when it entered that list, which is sorted by it */
+	bool is_http; /* libh2o has it; before that a handshake comes, or nothing has come yet */
+	bool client_is_known; /* by its certificate */
 	struct head head; /* of the request that arrives */
 	struct chunks chunks; /* of its body, if that is chunked */
 	size_t chunks_at; /* where the bytes of the socket's input begin that chunks has not read */
 	struct exchange *exchange; /* of the request that is being answered; NULL: libh2o did not hand it on */
 	size_t request_bytes; /* of the socket's input: the request that has been answered */
 	bool stays_open; /* after that answer */
+	char *refusal; /* the answer that is being written without libh2o's knowledge; NULL: none */
+	int lingers; /* duplicate of the descriptor, for when the socket is closed; -1: none */
 };
+
+#define TLS_HANDSHAKE 0x16 /* the first byte of a record that holds a part of a handshake */
 
 _Static_assert(
     HEAD_FIELDS_MAX <= H2O_MAX_HEADERS && HEAD_BYTES_MAX <= H2O_MAX_REQLEN, "libh2o takes every head that passes here");
@@ -71,20 +80,10 @@ on_close(void *data)
 
 	connection->all->count--;
 	h2o_linklist_unlink(&connection->link);
+	if (connection->lingers >= 0)
+		linger_on(connection->all->linger, connection->lingers);
+	free(connection->refusal);
 	free(connection);
-}
-
-static void
-log_refusal(const struct connection *connection, int status, const char *why)
-{
-	struct sockaddr_storage peer = {0};
-	socklen_t len = sizeof peer;
-	char address[NI_MAXHOST] = "?";
-
-	if (getpeername(h2o_socket_get_fd(connection->socket), (struct sockaddr *)&peer, &len) == 0)
-		(void)getnameinfo((struct sockaddr *)&peer, len, address, sizeof address, NULL, 0, NI_NUMERICHOST);
-	log_debug("refused what came instead of a request", LOG_STR("peer", address), LOG_INT("status", status),
-	    LOG_STR("reason", why));
 }
 
 /* Whether what has come looks like a request to the management API, whose errors differ. */
@@ -102,22 +101,42 @@ asks_api(const h2o_buffer_t *input)
 	return route_is_of_api(target, (size_t)(end - target));
 }
 
-/* The connection is gone afterwards. libh2o must have no answer to it under way. */
+/* When libh2o closes the socket it says so to a client of TLS; only after that may linger_on() end the connection. */
+static void
+linger_when_closed(struct connection *connection)
+{
+	/* Without a descriptor the client may miss the reason, nothing worse. */
+	if (connection->lingers < 0)
+		connection->lingers = fcntl(h2o_socket_get_fd(connection->socket), F_DUPFD_CLOEXEC, 0);
+}
+
+static void
+on_refused(h2o_socket_t *socket, const char *err)
+{
+	const struct connection *connection = socket->on_close.data;
+
+	if (connection->is_http)
+		libh2o_read(socket, h2o_socket_error_closed);
+	else
+		h2o_socket_close(socket);
+}
+
+/* The connection is closed when the answer is written. libh2o must have no answer to it under way, nor a handshake. */
 static void
 refuse(struct connection *connection, int status, const char *why, enum counter reason)
 {
-	struct connections *all = connection->all;
-	int fd = h2o_socket_get_fd(connection->socket);
-	char answer[RAW_REPLY_BYTES];
-	size_t len = raw_reply(answer, status, why, asks_api(connection->socket->input));
+	h2o_socket_t *socket = connection->socket;
+	h2o_iovec_t answer;
 
-	counter_add(all->slot, reason, 1);
-	counter_add(all->slot, COUNTER_HTTP_OTHER_4XX, 1);
-	log_refusal(connection, status, why);
-	/* It fits into the socket's buffer, unless the client does not read its answers. */
-	(void)send(fd, answer, len, MSG_DONTWAIT | MSG_NOSIGNAL);
-	linger_on(all->linger, fd);
-	libh2o_let_go(connection->socket);
+	counter_add(connection->all->slot, reason, 1);
+	counter_add(connection->all->slot, COUNTER_HTTP_OTHER_4XX, 1);
+	client_log_refusal(socket, status, why);
+	connection->refusal = mem_new(RAW_REPLY_BYTES, 1);
+	answer.base = connection->refusal;
+	answer.len = raw_reply(answer.base, status, why, asks_api(socket->input));
+	linger_when_closed(connection);
+	h2o_socket_read_stop(socket);
+	h2o_socket_write(socket, &answer, 1, on_refused);
 }
 
 static void read_chunks(struct connection *connection);
@@ -129,7 +148,7 @@ on_chunks(h2o_socket_t *socket, const char *err)
 
 	if (err != NULL)
 		libh2o_read(socket, err);
-	else
+	else if (socket->input->size > connection->chunks_at) /* else a record of TLS has come in part */
 		read_chunks(connection);
 }
 
@@ -286,6 +305,18 @@ connection_reads_chunks(const h2o_req_t *req)
 }
 
 void
+connection_linger(const h2o_req_t *req)
+{
+	linger_when_closed(connection_of(req));
+}
+
+bool
+connection_client_is_known(const h2o_req_t *req)
+{
+	return connection_of(req)->client_is_known;
+}
+
+void
 connection_set_exchange(h2o_req_t *req, struct exchange *exchange)
 {
 	connection_of(req)->exchange = exchange;
@@ -297,27 +328,88 @@ connection_exchange(const h2o_req_t *req)
 	return connection_of(req)->exchange;
 }
 
+/* From now on libh2o reads requests. What the socket has as input already is the beginning of one. */
+static void
+begin_http(struct connection *connection)
+{
+	h2o_buffer_t *early = libh2o_hide_input(connection->socket);
+
+	connection->is_http = true;
+	h2o_accept(connection->all->accept, connection->socket);
+	rest(connection, early);
+}
+
+static void
+on_handshake(h2o_socket_t *socket, const char *err)
+{
+	struct connection *connection = socket->on_close.data;
+	struct process_slot *slot = connection->all->slot;
+
+	if (err == NULL) {
+		counter_add(
+		    slot, h2o_socket_get_ssl_session_reused(socket) == 1 ? COUNTER_TLS_RESUMED : COUNTER_TLS_FULL, 1);
+		begin_http(connection);
+		return;
+	}
+	counter_add(slot, COUNTER_TLS_FAILED, 1);
+	client_log_handshake(socket, err);
+	linger_when_closed(connection); /* or the alert is lost, which says why */
+	h2o_socket_close(socket);
+}
+
+static void
+on_session(h2o_socket_t *socket, const SSL *ssl)
+{
+	struct connection *connection = socket->on_close.data;
+
+	connection->client_is_known = tls_client_is_known(ssl);
+}
+
+static void
+on_first_bytes(h2o_socket_t *socket, const char *err)
+{
+	struct connection *connection = socket->on_close.data;
+
+	if (err != NULL) {
+		h2o_socket_close(socket);
+		return;
+	}
+	if (socket->input->size == 0)
+		return;
+	enter(connection, &connection->all->busy);
+	if (socket->input->bytes[0] == TLS_HANDSHAKE)
+		h2o_socket_ssl_handshake(socket, connection->all->tls, NULL, on_handshake);
+	else
+		refuse(connection, 400, "This port speaks TLS: use https:// here", COUNTER_REJECTED_HTTP);
+}
+
 void
 connections_init(struct connections *connections)
 {
 	connections->count = 0;
 	h2o_linklist_init_anchor(&connections->resting);
 	h2o_linklist_init_anchor(&connections->busy);
+	if (connections->tls != NULL)
+		libh2o_watch_handshakes(connections->tls, on_session);
 }
 
 void
 connection_take(struct connections *connections, h2o_socket_t *socket)
 {
 	struct connection *connection = mem_new(1, sizeof *connection);
-	h2o_buffer_t *early = libh2o_hide_input(socket);
 
 	connection->all = connections;
 	connection->socket = socket;
+	connection->lingers = -1;
 	socket->on_close.cb = on_close;
 	socket->on_close.data = connection;
 	connections->count++;
-	h2o_accept(connections->accept, socket);
-	rest(connection, early);
+	if (connections->tls == NULL) {
+		begin_http(connection);
+		return;
+	}
+	enter(connection, &connections->resting);
+	h2o_socket_read_start(socket, on_first_bytes);
 }
 
 static struct connection *
@@ -349,17 +441,35 @@ refuse_as_late(struct connection *connection)
 	refuse(connection, 408, why, COUNTER_REJECTED_TIMEOUT);
 }
 
-static void
+/* Returns whether any was refused. */
+static bool
 refuse_late(struct connections *connections, int64_t now_us, int64_t limit_us)
 {
 	struct connection *connection;
+	bool refused = false;
 
 	while ((connection = longest_in(&connections->busy)) != NULL && now_us - connection->since_us >= limit_us) {
 		/* A request that is being answered gets the whole time once more. */
-		if (awaits_request(connection->socket))
+		enter(connection, &connections->busy);
+		if (!awaits_request(connection->socket))
+			continue;
+		if (connection->is_http)
 			refuse_as_late(connection);
 		else
-			enter(connection, &connections->busy);
+			libh2o_let_go(connection->socket); /* nothing can be said in a handshake */
+		refused = true;
+	}
+	return refused;
+}
+
+void
+connections_close_arriving(struct connections *connections)
+{
+	for (h2o_linklist_t *link = connections->busy.next; link != &connections->busy; link = link->next) {
+		struct connection *connection = H2O_STRUCT_FROM_MEMBER(struct connection, link, link);
+
+		if (awaits_request(connection->socket))
+			(void)shutdown(h2o_socket_get_fd(connection->socket), SHUT_RD);
 	}
 }
 
@@ -371,7 +481,8 @@ connections_step(struct connections *connections, int64_t now_us, int32_t most_m
 	const struct connection *longest;
 
 	connections_close_resting(connections, now_us, rest_us, UINT32_MAX);
-	refuse_late(connections, now_us, arrive_us);
+	if (refuse_late(connections, now_us, arrive_us))
+		most_ms = 0; /* libh2o polls before it looks whether the refusals are written */
 	if ((longest = longest_in(&connections->resting)) != NULL)
 		most_ms = clock_wait_ms(longest->since_us + rest_us, now_us, most_ms);
 	if ((longest = longest_in(&connections->busy)) != NULL)

@@ -1,6 +1,7 @@
 /*
- * A connection of a client, from libh2o's point of view and from ours. libh2o reads requests and writes answers;
- * between two requests, and until the head of the next one has come whole, the connection is ours:
+ * A connection of a client, from libh2o's point of view and from ours. With TLS it begins with a handshake, which
+ * libh2o makes once the first byte has come. After that libh2o reads requests and writes answers; between two requests,
+ * and until the head of the next one has come whole, the connection is ours:
  *
  *   rests, no byte of a request has come ──first byte──► a request arrives ──its head is whole──► libh2o reads its body
  *     ▲                                                                                              and answers
@@ -8,7 +9,7 @@
  *
  * So connection.c refuses a head that libh2o would not take, or might read otherwise than a proxy in front, in JSON and
  * counted. It does so for chunked bodies also: their bytes come by here before libh2o sees them. And a connection that
- * rests has another limit (IDLE_TIMEOUT_SECONDS) than a request that is slow to arrive (REQUEST_TIMEOUT_SECONDS).
+ * rests has another limit (IDLE_TIMEOUT_SECONDS) than a request or a handshake that is slow (REQUEST_TIMEOUT_SECONDS).
  * Acceptors.
  */
 #ifndef SERVER_CONNECTION_H
@@ -24,6 +25,7 @@
 #include "shm/slots.h"
 
 struct exchange;
+struct ssl_ctx_st;
 
 /* The connections of an acceptor, except those that linger. */
 struct connections {
@@ -31,11 +33,12 @@ struct connections {
 	struct process_slot *slot; /* the acceptor's, for its counters */
 	h2o_accept_ctx_t *accept;
 	struct linger_list *linger; /* where a refused connection goes */
+	struct ssl_ctx_st *tls; /* NULL: plain HTTP is spoken */
 	h2o_linklist_t resting, busy; /* each in the order in which its connections entered it */
 	uint32_t count;
 };
 
-/* Before the first connection, with the four pointers set. */
+/* Before the first connection, with the five pointers set. */
 void connections_init(struct connections *connections);
 
 /* Serves that socket from now on; what it has as input already is the beginning of a request. */
@@ -45,8 +48,14 @@ void connection_take(struct connections *connections, h2o_socket_t *socket);
 void connection_set_exchange(h2o_req_t *req, struct exchange *exchange);
 struct exchange *connection_exchange(const h2o_req_t *req);
 
+/* Whether the client has shown a certificate that is good (server/tls.h). */
+bool connection_client_is_known(const h2o_req_t *req);
+
 /* Right after an answer has been given to libh2o, which has not written it yet. */
 void connection_answered(h2o_req_t *req);
+
+/* With the last answer of a connection: when libh2o has closed it, it lingers (server/linger.h). */
+void connection_linger(const h2o_req_t *req);
 
 /*
  * Whether a chunked body is arriving on the connection of that request, and libh2o has taken the sizes of its first
@@ -65,5 +74,8 @@ int32_t connections_step(struct connections *connections, int64_t now_us, int32_
  * machine by then is still answered.
  */
 void connections_close_resting(struct connections *connections, int64_t now_us, int64_t rested_us, uint32_t most);
+
+/* Closes connections whose handshake or request has begun to arrive, and has not come whole yet. */
+void connections_close_arriving(struct connections *connections);
 
 #endif

@@ -54,7 +54,7 @@ static struct span
 base_url_of(h2o_req_t *req, const struct config *config)
 {
 	struct span proto = header_of(req, "x-forwarded-proto");
-	bool https = proto.len == 5 && strncasecmp(proto.base, "https", 5) == 0;
+	bool https = config->tls_cert_file != NULL || (proto.len == 5 && strncasecmp(proto.base, "https", 5) == 0);
 	h2o_iovec_t url;
 
 	if (config->hl_public_url != NULL)

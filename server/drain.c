@@ -26,10 +26,10 @@
  */
 #define IDLE_US (1000 * 1000)
 /*
- * When only this process is replaced, new connections wait for the successor: a client that sends a chunked body
- * slowly, which cannot be handed over, may delay it by this much.
+ * When only this process is replaced, new connections wait for the successor: a client that sends slowly what cannot be
+ * handed over, a chunked body or anything by TLS, may delay it by this much.
  */
-#define CHUNKED_US (5 * 1000 * 1000)
+#define SLOW_US (5 * 1000 * 1000)
 #define STEP_MS 50
 
 static const char *const state_names[DRAIN_STATES] = {
@@ -70,8 +70,8 @@ close_listeners(struct drain *drain)
 }
 
 /*
- * From now on every answer says "Connection: close". When the service stops, connections in the accept queues of its
- * own sockets are still taken; when only this process is replaced, its successor takes them.
+ * From now on every answer says "Connection: close". Connections in the accept queues of the service's own sockets are
+ * still taken; when only this process is replaced, its successor takes those that come after IDLE_US.
  */
 static void
 begin_closing(struct drain *drain)
@@ -84,9 +84,7 @@ begin_closing(struct drain *drain)
 		set_state(drain, DRAIN_LISTENERS_CLOSED);
 		return;
 	}
-	if (!service_stops(drain))
-		return;
-	for (uint32_t l = 0; l < acceptor->accepting.count; l++)
+	for (uint32_t l = 0; service_stops(drain) && l < acceptor->accepting.count; l++)
 		listener_refuse(h2o_socket_get_fd(acceptor->accepting.listeners[l]));
 	acceptor_accept(acceptor, true);
 }
@@ -114,7 +112,7 @@ drain_begin(struct drain *drain)
 	/* The queue of a service manager's socket outlives the service, whose next run answers. */
 	if (drain->listeners_passed)
 		acceptor_close_listeners(acceptor);
-	if (service_stops(drain))
+	if (service_stops(drain) || acceptor->connections.tls != NULL)
 		begin_closing(drain);
 	else
 		set_state(drain, DRAIN_HANDING_OVER);
@@ -129,6 +127,16 @@ close_resting(struct drain *drain, int64_t now_us)
 		idle_us = IDLE_US;
 	if (now_us - drain->since_us > idle_us)
 		connections_close_resting(&drain->acceptor->connections, now_us, idle_us, UINT32_MAX);
+}
+
+/* The successor shall not have to wait for long. */
+static void
+make_way(struct drain *drain, int64_t now_us)
+{
+	if (now_us - drain->since_us > IDLE_US)
+		acceptor_accept(drain->acceptor, false);
+	if (now_us - drain->since_us > SLOW_US)
+		connections_close_arriving(&drain->acceptor->connections);
 }
 
 /* Connections that have just been added to the batch: libh2o still has to let go of them. */
@@ -152,7 +160,7 @@ pack(h2o_req_t *req, void *data)
 		return 0; /* later, when it has been answered */
 	if (connection_reads_chunks(req)) {
 		/* The successor could not read on. */
-		if (clock_steady_us() - packing->drain->since_us > CHUNKED_US)
+		if (clock_steady_us() - packing->drain->since_us > SLOW_US)
 			(void)shutdown(h2o_socket_get_fd(socket), SHUT_RD);
 		return 0;
 	}
@@ -296,6 +304,8 @@ drain_step(struct drain *drain, int32_t most_ms)
 		step_handing_over(drain);
 	if (drain->state != DRAIN_HANDING_OVER)
 		close_resting(drain, now_us);
+	if (drain->state != DRAIN_HANDING_OVER && !service_stops(drain))
+		make_way(drain, now_us);
 	if (drain->state == DRAIN_CLOSING && service_stops(drain) && now_us - drain->since_us > HANDSHAKE_US) {
 		acceptor_empty_queues(acceptor);
 		close_listeners(drain);

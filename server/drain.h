@@ -1,10 +1,11 @@
 /*
  * How an acceptor stops, told by TERM. Either the service stops: what has begun is answered, and every connection is
  * closed once its client knows or has had time to. Or only this process is replaced: its connections go to its
- * successor, open as they are, and no client notices (server/handover.h).
+ * successor, open as they are, and no client notices (server/handover.h). Connections of TLS cannot, since what both
+ * sides have agreed upon is in this process: they are closed as when the service stops, and clients connect anew.
  *
  *   serving --TERM--> handing over --the service stops, or handing over fails--> closing --> listeners closed
- *      └────────────── TERM, the service stops ────────────────────────────────────▲
+ *      └────────────── TERM, the service stops or speaks TLS ──────────────────────▲
  */
 #ifndef SERVER_DRAIN_H
 #define SERVER_DRAIN_H
@@ -17,7 +18,8 @@
 
 /*
  * HANDING_OVER: connections go to the successor, none is accepted. CLOSING: connections end; the service's own
- * listeners are still open, since the kernel has promised an answer to the connections in their queues.
+ * listeners are still open, since the kernel has promised an answer to the connections in their queues. New ones are
+ * taken for a moment, and get one answer each.
  * LISTENERS_CLOSED: connections end.
  */
 #define DRAIN_STATE_LIST(X)                                                                                            \

@@ -50,7 +50,7 @@ send_as_json(h2o_ostream_t *self, h2o_req_t *req, h2o_iovec_t *bufs, size_t coun
 	req->res.content_length = body.len;
 	h2o_ostream_send_next(self, req, &body, count > 0 ? 1 : 0, state); /* 0: the answer to a HEAD */
 	if (!libh2o_keeps_open(req))
-		linger_on(&acceptor->linger, h2o_socket_get_fd(req->conn->callbacks->get_socket(req->conn)));
+		connection_linger(req);
 }
 
 static void

@@ -22,6 +22,18 @@
  * - A buffer that is consumed whole is given back, so a connection that rests has none. mmap_settings would put buffers
  *   above 32 MiB into files below /tmp.
  *
+ * TLS
+ * - A socket's ssl is not for others. The BIO through which OpenSSL reads and writes has the socket as its data.
+ * - What OpenSSL writes is collected, and sent when SSL_accept() has not failed: the alert of a handshake that fails is
+ *   dropped, so the client would not learn why. Nothing else waits to be sent at that moment, unless the same call has
+ *   made a part of the handshake as well: then the alert is left out.
+ * - h2o_socket_ssl_handshake() takes what the socket has as input as the beginning of the handshake. When it is over,
+ *   the input is what has come of a request. (connection.c)
+ * - h2o_socket_close() says so to the client (close_notify) before on_close is called. (connection.c)
+ * - Bytes that OpenSSL wants to write while libh2o reads end the connection: a client that renegotiates (TLS 1.2) or
+ *   asks for new keys (TLS 1.3) is disconnected.
+ * - A read callback may come without new input: when a record has come in part, or held none. (connection.c)
+ *
  * Requests
  * - While a request is being answered its connection is not read, and a client that has gone is not noticed until the
  *   answer is written: a request pointer stays valid until h2o_send(). Between that and its completion a parked
@@ -46,6 +58,10 @@
 #include "server/h2o_internals.h"
 
 #include <assert.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include <openssl/ssl.h>
 
 #include "base/mem.h"
 
@@ -144,4 +160,50 @@ void
 libh2o_foreach_request(h2o_context_t *context, int (*call)(h2o_req_t *req, void *data), void *data)
 {
 	(void)context->globalconf->http1.callbacks.foreach_request(context, call, data);
+}
+
+/* ---- handshakes ---- */
+
+/* A record that holds an alert and nothing else, encrypted or not, is shorter. */
+#define ALERT_RECORD_MAX 64
+
+/* What OpenSSL has written last. A failing handshake writes its alert, and calls on_step(), in one call of libh2o's. */
+static struct {
+	size_t len; /* 0: more than an alert */
+	char bytes[ALERT_RECORD_MAX];
+} last_written;
+
+static void (*handshake_done)(h2o_socket_t *socket, const SSL *ssl);
+
+static long
+on_bio(BIO *bio, int operation, const char *bytes, size_t len, int number, long more, int result, size_t *processed)
+{
+	if (operation == BIO_CB_WRITE) {
+		last_written.len = len <= ALERT_RECORD_MAX ? len : 0;
+		memcpy(last_written.bytes, bytes, last_written.len);
+	}
+	return result;
+}
+
+static void
+on_step(const SSL *ssl, int where, int what)
+{
+	h2o_socket_t *socket = BIO_get_data(SSL_get_rbio(ssl));
+
+	if (where & SSL_CB_HANDSHAKE_START) {
+		BIO_set_callback_ex(SSL_get_rbio(ssl), on_bio);
+	} else if (where & SSL_CB_HANDSHAKE_DONE) {
+		BIO_set_callback_ex(SSL_get_rbio(ssl), NULL);
+		handshake_done(socket, ssl);
+	} else if (where == SSL_CB_WRITE_ALERT && what >> 8 == SSL3_AL_FATAL && SSL_in_init(ssl)) {
+		(void)send(
+		    h2o_socket_get_fd(socket), last_written.bytes, last_written.len, MSG_DONTWAIT | MSG_NOSIGNAL);
+	}
+}
+
+void
+libh2o_watch_handshakes(SSL_CTX *context, void (*done)(h2o_socket_t *socket, const SSL *ssl))
+{
+	handshake_done = done;
+	SSL_CTX_set_info_callback(context, on_step);
 }

@@ -66,6 +66,12 @@ libh2o_keeps_open(const h2o_req_t *req)
 /* Before an answer: makes it the last one of its connection if h2o_context_request_shutdown() was called meanwhile. */
 void libh2o_close_if_shutting_down(h2o_req_t *req);
 
+/*
+ * Of handshakes by that context: sends the alert that tells the client why one has failed, which libh2o drops, and
+ * calls done() when one is finished, before libh2o's own callback. ssl is done()'s for the time of the call.
+ */
+void libh2o_watch_handshakes(SSL_CTX *context, void (*done)(h2o_socket_t *socket, const SSL *ssl));
+
 /* Calls the function for the request of every connection, begun or not, until one call returns other than 0. */
 void libh2o_foreach_request(h2o_context_t *context, int (*call)(h2o_req_t *req, void *data), void *data);
 

@@ -1,7 +1,6 @@
 /* Reading what nobody wants, for a limited time. */
 #include "server/linger.h"
 
-#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 
@@ -50,15 +49,11 @@ linger_init(struct linger_list *linger, h2o_loop_t *loop)
 void
 linger_on(struct linger_list *linger, int fd)
 {
-	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-	struct lingering *lingering;
+	struct lingering *lingering = mem_new(1, sizeof *lingering);
 
-	if (copy < 0)
-		return; /* the client may miss the reason, nothing worse */
-	(void)shutdown(copy, SHUT_WR);
-	lingering = mem_new(1, sizeof *lingering);
+	(void)shutdown(fd, SHUT_WR);
 	lingering->linger = linger;
-	lingering->socket = h2o_evloop_socket_create(linger->loop, copy, 0);
+	lingering->socket = h2o_evloop_socket_create(linger->loop, fd, 0);
 	lingering->socket->data = lingering;
 	lingering->until_us = clock_steady_us() + LINGER_US;
 	h2o_linklist_insert(&linger->connections, &lingering->link); /* at the end */

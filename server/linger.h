@@ -20,8 +20,9 @@ struct linger_list {
 void linger_init(struct linger_list *linger, h2o_loop_t *loop);
 
 /*
- * For a connection that has got its last answer, right before its socket is closed: says on a duplicate of fd that no
- * more will be sent, and reads what still comes until the client closes or a bound is reached.
+ * For a connection that has got its last answer and whose socket has been closed. fd, a duplicate of that socket's
+ * descriptor, is linger's from now on: says that no more will be sent, and reads what still comes until the client
+ * closes or a bound is reached.
  */
 void linger_on(struct linger_list *linger, int fd);
 

@@ -96,8 +96,8 @@ configure_http(struct acceptor *acceptor)
 }
 
 static int
-set_up(
-    struct acceptor *acceptor, const struct config *config, const struct segment *segment, uint32_t index, int control)
+set_up(struct acceptor *acceptor, const struct config *config, const struct segment *segment, uint32_t index,
+    int control, struct ssl_ctx_st *tls)
 {
 	struct error err;
 
@@ -122,8 +122,11 @@ set_up(
 	linger_init(&acceptor->linger, acceptor->context.loop);
 	control_link_open(&acceptor->control, config, segment, index, control);
 	control_link_watch(&acceptor->control, acceptor->context.loop);
-	acceptor->connections = (struct connections){
-	    .config = config, .slot = acceptor->slot, .accept = &acceptor->accept, .linger = &acceptor->linger};
+	acceptor->connections = (struct connections){.config = config,
+	    .slot = acceptor->slot,
+	    .accept = &acceptor->accept,
+	    .linger = &acceptor->linger,
+	    .tls = tls};
 	connections_init(&acceptor->connections);
 	return 0;
 }
@@ -180,14 +183,14 @@ turn(struct loop *loop, int32_t wait_ms)
 
 int
 acceptor_main(const struct config *config, const struct segment *segment, uint32_t index,
-    const struct listeners *listeners, const struct acceptor_ends *ends)
+    const struct listeners *listeners, const struct acceptor_ends *ends, struct ssl_ctx_st *tls)
 {
 	static struct loop loop; /* too large for the stack */
 	int64_t first_try_us = clock_steady_us() + FIRST_TRY_US;
 
 	loop.wake = segment_wake(segment, ROLE_ACCEPTOR, index);
 	loop.signal_fd = signals_open(false);
-	if (set_up(&loop.acceptor, config, segment, index, ends->control) != 0)
+	if (set_up(&loop.acceptor, config, segment, index, ends->control, tls) != 0)
 		return EXIT_FAILED;
 	loop.acceptor.accepting.port = listeners->port;
 	drain_init(&loop.drain, &loop.acceptor, ends->handover, listeners->passed);

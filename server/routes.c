@@ -120,9 +120,9 @@ get_index(struct acceptor *acceptor, struct exchange *exchange)
 			    rows[i].help);
 	(void)fprintf(out,
 	    "\n    curl -H 'Content-Type: application/json' -d '{\"event_type\":\"test\",\"session_id\":\"s\"}' \\\n"
-	    "        http://localhost:%u/events\n\n"
+	    "        %s://localhost:%u/events\n\n"
 	    "More: README.md and docs/ of agentic-hooks-backend, hooksd(8), hooksctl(1)\n",
-	    acceptor->accepting.port);
+	    acceptor->config->tls_cert_file != NULL ? "https" : "http", acceptor->accepting.port);
 	fclose(out);
 	reply_text(exchange->req, 200, "text/plain; charset=utf-8", text, len);
 	free(text);

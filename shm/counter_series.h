@@ -69,6 +69,9 @@ enum death { DEATH_SIGNAL, DEATH_EXIT, DEATH_STUCK, DEATH_SIGABRT, DEATH_SIGKILL
 	X(ENDPOINTS_DISABLED_ONLY_FAILED, ENDPOINTS_DISABLED, "reason=\"failed_for_5_days\"")                          \
 	X(NODES_ADOPTED, NODES_ADOPTED, "")                                                                            \
 	X(JOBS_ADOPTED, JOBS_ADOPTED, "")                                                                              \
+	X(TLS_FULL, TLS_HANDSHAKES, "result=\"full\"")                                                                 \
+	X(TLS_RESUMED, TLS_HANDSHAKES, "result=\"resumed\"")                                                           \
+	X(TLS_FAILED, TLS_HANDSHAKES, "result=\"failed\"")                                                             \
 	X(ACCEPTED_STORED, REQUESTS_ACCEPTED, "ack=\"stored\"")                                                        \
 	X(ACCEPTED_SPOOLED, REQUESTS_ACCEPTED, "ack=\"spooled\"")                                                      \
 	X(ACCEPTED_QUEUED, REQUESTS_ACCEPTED, "ack=\"queued\"")                                                        \

@@ -48,6 +48,10 @@ enum family_kind { KIND_COUNTER, KIND_GAUGE, KIND_HISTOGRAM, KIND_INFO };
 	    "Events refused one by one, in requests with Prefer: handling=lenient.")                                   \
 	X(HTTP_REQUESTS, COUNTER, "http_requests_total", "requests", "route, status",                                  \
 	    "Requests answered, by path and class of the status; a path that is none is other.")                       \
+	X(TLS_HANDSHAKES, COUNTER, "tls_handshakes_total", "handshakes", "result",                                     \
+	    "TLS handshakes: made in full, or spared by a session ticket, or failed.")                                 \
+	X(TLS_CERTIFICATE_END, GAUGE, "tls_certificate_end_timestamp_seconds", "seconds", "",                          \
+	    "When the certificate of TLS_CERT_FILE that is in use expires, in seconds since 1970; 0: no TLS.")         \
 	X(REQUESTS_ACCEPTED, COUNTER, "requests_accepted_total", "requests", "ack",                                    \
 	    "Requests with events answered with 2xx, by how far the events got.")                                      \
 	X(REQUESTS_REJECTED, COUNTER, "requests_rejected_total", "requests", "reason",                                 \

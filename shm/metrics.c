@@ -222,6 +222,12 @@ uptime(const struct page *page, enum family family)
 }
 
 static void
+certificate_end(const struct page *page, enum family family)
+{
+	sample(page, family, "", segment_certificate_end_s(page->segment->header) * 1000000);
+}
+
+static void
 build(const struct page *page, enum family family)
 {
 	const struct segment_header *header = page->segment->header;
@@ -277,6 +283,7 @@ static void (*const computed[FAMILIES])(const struct page *page, enum family fam
     [FAMILY_RING_USED] = ring_used,
     [FAMILY_RING_FILE_GONE] = ring_file_gone,
     [FAMILY_RING_CAPACITY] = ring_capacity,
+    [FAMILY_TLS_CERTIFICATE_END] = certificate_end,
     [FAMILY_SPOOL_OLDEST] = spool_oldest,
     [FAMILY_OLDEST_DUE] = oldest_due,
     [FAMILY_PROCESS_CPU] = process_cpu,

@@ -232,6 +232,18 @@ segment_begin_drain(struct segment_header *header, int64_t store_until_us)
 	ck_pr_store_32(&header->draining, 1);
 }
 
+uint64_t
+segment_certificate_end_s(const struct segment_header *header)
+{
+	return ck_pr_load_64(&header->certificate_end_s);
+}
+
+void
+segment_set_certificate_end_s(struct segment_header *header, uint64_t end_s)
+{
+	ck_pr_store_64(&header->certificate_end_s, end_s);
+}
+
 bool
 segment_file_gone(const struct segment_header *header)
 {

@@ -87,6 +87,10 @@ bool segment_draining(const struct segment_header *header);
 int64_t segment_store_until_us(const struct segment_header *header);
 void segment_begin_drain(struct segment_header *header, int64_t store_until_us);
 
+/* When the certificate of TLS ends, by the wall clock; 0: plain HTTP is served. The second is for the master. */
+uint64_t segment_certificate_end_s(const struct segment_header *header);
+void segment_set_certificate_end_s(struct segment_header *header, uint64_t end_s);
+
 /* Whether the file at RING_PATH is gone or another one, so that the next master would not find this segment. */
 bool segment_file_gone(const struct segment_header *header);
 void segment_set_file_gone(struct segment_header *header, bool gone);

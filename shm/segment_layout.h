@@ -21,7 +21,7 @@
 #include "shm/usage.h"
 
 /* Its last character changes with the structs here and in shm/key_table.h, and with RECORD_VERSION. */
-#define SEGMENT_MAGIC "hooksrge"
+#define SEGMENT_MAGIC "hooksrgf"
 #define SEGMENT_UNFINISHED "hooksr?d" /* of the same version, and being made: no event is in it yet */
 #define BOOT_ID_BYTES 40
 
@@ -40,6 +40,7 @@ struct segment_header {
 	int32_t master_pid;
 	uint32_t draining; /* see segment_draining() */
 	int64_t store_until_us; /* see segment_store_until_us() */
+	uint64_t certificate_end_s; /* see segment_certificate_end_s() */
 	struct node_words node; /* shm/node.h */
 	char version[32];
 	char boot_id[BOOT_ID_BYTES]; /* of the machine's start in which the segment was last used: segment_boot_id() */

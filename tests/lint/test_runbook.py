@@ -13,7 +13,7 @@ CALL = re.compile(r"\blog_(?:error|warning)\(")
 DAEMON = [layer for layer in LAYERS if layer != "cli"]
 ALERTS = ("HooksDown", "HooksStorageErrors", "HooksStoreUnavailable", "HooksSpoolGrowing", "HooksSpoolOld", "HooksRingNearlyFull",
           "HooksRefusingRequests", "HooksDeadLetters", "HooksDamagedEvents", "HooksDefaultPartitionRows",
-          "HooksPartitionsRunningOut", "HooksProcessRestarts", "HooksSyncFailures", "HooksRingFileGone",
+          "HooksPartitionsRunningOut", "HooksProcessRestarts", "HooksSyncFailures", "HooksRingFileGone", "HooksCertificateExpires",
           "HooksCommitsSlow",
           "HooksDeliveriesLate", "HooksJobsDie", "HooksDeliveriesPaused", "HooksBreakersOpen",
           "HooksEndpointsDisabled")

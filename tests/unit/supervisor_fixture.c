@@ -111,6 +111,7 @@ stage_supervise(struct stage *stage)
 	    .run = run,
 	    .on_turn = on_turn,
 	    .on_ready = on_ready,
+	    .on_reload = nothing,
 	    .on_drain = nothing,
 	    .on_last_start = nothing,
 	    .work_left = work_left,

@@ -40,8 +40,13 @@ def detail(reply):
 
 
 class Client:
-    def __init__(self, port, host="127.0.0.1", timeout=30):
-        self.connection = http.client.HTTPConnection(host, port, timeout=timeout)
+    """tls: the ssl.SSLContext by which TLS is spoken, to "localhost" then; None: plain HTTP is."""
+
+    def __init__(self, port, host="127.0.0.1", timeout=30, tls=None):
+        if tls:
+            self.connection = http.client.HTTPSConnection("localhost", port, timeout=timeout, context=tls)
+        else:
+            self.connection = http.client.HTTPConnection(host, port, timeout=timeout)
 
     def __enter__(self):
         return self
@@ -79,10 +84,16 @@ class Client:
 
 
 class RawConnection:
-    """A socket that sends what it is told and reads one reply after another, so that requests can be pipelined."""
+    """
+    A socket that sends what it is told and reads one reply after another, so that requests can be pipelined. With TLS
+    (see Client; session: of an earlier connection) an end that was not announced is an error.
+    """
 
-    def __init__(self, port, timeout=30):
+    def __init__(self, port, timeout=30, tls=None, session=None):
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=timeout)
+        if tls:
+            self.socket = tls.wrap_socket(
+                self.socket, server_hostname="localhost", session=session, suppress_ragged_eofs=False)
         self.received = b""
 
     def __enter__(self):

@@ -72,6 +72,7 @@ class Daemon:
         self.launcher = shlex.split(os.environ.get("HOOKS_LAUNCHER", ""))  # a command that becomes hooksd
         self.program = BUILD_DIR / "hooksd"
         self.pass_fds = ()
+        self.tls = None  # by which clients talk to it: see Client
         self.stderr = None  # what takes its log in the place of log_path
         self.ready_pattern = READY
         self.log_path = directory / "hooksd.log"
@@ -201,10 +202,10 @@ class Daemon:
     # How to talk to it
 
     def client(self, **options):
-        return Client(self.port, **options)
+        return Client(self.port, **{"tls": self.tls} | options)
 
     def raw(self, **options):
-        return RawConnection(self.port, **options)
+        return RawConnection(self.port, **{"tls": self.tls} | options)
 
     def get(self, path):
         with self.client() as client:

@@ -3,6 +3,7 @@
 import collections
 import json
 import select
+import ssl
 import threading
 import time
 import uuid
@@ -14,7 +15,22 @@ from harness.waiting import PATIENCE, wait_until
 def is_readable(connection):
     poll = select.poll()
     poll.register(connection.socket, select.POLLIN)
-    return bool(poll.poll(0))
+    return bool(poll.poll(0)) and not (isinstance(connection.socket, ssl.SSLSocket) and is_only_ticket(connection))
+
+
+def is_only_ticket(connection):
+    """Whether what has come by TLS is none of the bytes of an answer, nor the end. Then it is taken in."""
+    timeout = connection.socket.gettimeout()
+    connection.socket.settimeout(0)
+    try:
+        connection.received += connection.socket.recv(1)
+        return False
+    except ssl.SSLWantReadError:
+        return True
+    except ssl.SSLError:
+        return False
+    finally:
+        connection.socket.settimeout(timeout)
 
 
 class Witness:
@@ -22,11 +38,12 @@ class Witness:
     A client in a thread of its own. It keeps its connection as long as the service does, or with anew=True makes one
     for every request; a pause is the time between two requests. Like any good client it looks whether the connection
     has been closed before it sends. Outcomes, counted: "202" and other statuses; "refused", "reset"; "closed" when the
-    connection ended without a byte of an answer, "cut" within one. One that is refused ends.
+    connection ended without a byte of an answer, "cut" within one. One that is refused ends. tls: see Client.
     """
 
-    def __init__(self, port, batch=1, pause=0, anew=False):
+    def __init__(self, port, batch=1, pause=0, anew=False, tls=None):
         self.port = port
+        self.tls = tls
         self.batch = batch
         self.pause = pause
         self.anew = anew
@@ -44,11 +61,14 @@ class Witness:
                     connection.close()
                     connection = None
                 if not connection:
-                    connection = RawConnection(self.port, timeout=30 * PATIENCE)
+                    connection = RawConnection(self.port, timeout=30 * PATIENCE, tls=self.tls)
                     self.connections += 1
             except ConnectionRefusedError:
                 self.outcomes["refused"] += 1
                 break
+            except ssl.SSLError:
+                self.outcomes["reset"] += 1
+                continue
             if not self._post(connection):
                 connection.close()
                 connection = None
@@ -64,7 +84,7 @@ class Witness:
         try:
             connection.send(http_post(path, json.dumps(value).encode()))
             reply = connection.read_reply()
-        except (ConnectionResetError, BrokenPipeError):
+        except (ConnectionResetError, BrokenPipeError, ssl.SSLError):
             self.outcomes["reset"] += 1
             return False
         except ConnectionError:
