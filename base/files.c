@@ -58,6 +58,16 @@ make_parents(char *path, const char *option, struct error *err)
 }
 
 int
+files_make_parents(const char *path, const char *option, struct error *err)
+{
+	char *copy = mem_strdup(path);
+	int rc = make_parents(copy, option, err);
+
+	free(copy);
+	return rc;
+}
+
+int
 files_open(const char *path, int flags, mode_t mode, const char *option, struct error *err)
 {
 	char *copy = mem_strdup(path);

@@ -16,6 +16,9 @@
  */
 int files_open(const char *path, int flags, mode_t mode, const char *option, struct error *err);
 
+/* Makes the directories above path's file that are missing, as files_open() does. Returns 0, or <0 with errno. */
+int files_make_parents(const char *path, const char *option, struct error *err);
+
 /* Renames a file; when it returns 0 the new name is durable, or it was before. Else <0 and errno. */
 int files_rename(const char *from, const char *to, struct error *err);
 

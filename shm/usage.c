@@ -16,17 +16,25 @@ microseconds(const struct timeval *tv)
 	return (uint64_t)tv->tv_sec * 1000000 + (uint64_t)tv->tv_usec;
 }
 
+/* Of this process, and kept open: a process that is confined (base/sandbox.h) cannot open it. */
+static int memory_fd = -1;
+
+static void
+open_memory(void)
+{
+	if (memory_fd >= 0)
+		close(memory_fd); /* of the process that forked this one */
+	memory_fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+}
+
 /* 0 where there is no /proc. */
 static uint64_t
 resident_bytes(void)
 {
 	char text[64];
-	int fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
-	ssize_t len = fd < 0 ? 0 : read(fd, text, sizeof text - 1);
+	ssize_t len = memory_fd < 0 ? 0 : pread(memory_fd, text, sizeof text - 1, 0);
 	const char *second;
 
-	if (fd >= 0)
-		close(fd);
 	text[len > 0 ? len : 0] = '\0';
 	second = strchr(text, ' '); /* total and resident size in pages, ... */
 	return second == NULL ? 0 : strtoull(second, NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE);
@@ -49,6 +57,7 @@ usage_begin(struct usage *usage)
 {
 	usage->earlier_us = usage->cpu_us;
 	usage->measured_us = 0;
+	open_memory();
 }
 
 /* Apart from usage_update(), whose every call would pay for its variables. */

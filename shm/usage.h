@@ -18,7 +18,7 @@ struct usage {
 uint64_t usage_cpu_us(const struct usage *usage);
 uint64_t usage_resident_bytes(const struct usage *usage);
 
-/* A new process takes usage over. */
+/* A new process takes usage over. Called in that process, while it may open files. */
 void usage_begin(struct usage *usage);
 
 /*

@@ -7,6 +7,7 @@
 #include "store/jsonl/sink_jsonl.h"
 #include "store/null/sink_null.h"
 #include "store/postgres/migrate.h"
+#include "store/postgres/pg_files.h"
 #include "store/postgres/pg_url.h"
 #include "store/postgres/sink_postgres.h"
 #include "store/sqlite/sink_sqlite.h"
@@ -106,6 +107,13 @@ store_file(const struct config *config)
 	const struct store *store = store_of(config);
 
 	return store->file != NULL ? store->file(config) : (struct store_file){0};
+}
+
+void
+store_credentials_each(const struct config *config, void (*found)(void *context, const char *path), void *context)
+{
+	if (config->storage == STORAGE_POSTGRES)
+		pg_files_each(config->database_url, found, context);
 }
 
 int

@@ -33,6 +33,12 @@ struct store_file {
 struct store_file store_file(const struct config *config);
 
 /*
+ * Calls found() with each place that a connection to the store reads, as certificates: files and directories, which
+ * need not exist. A store that is a file has none. context is found()'s.
+ */
+void store_credentials_each(const struct config *config, void (*found)(void *context, const char *path), void *context);
+
+/*
  * Brings the schema to the version of this program: of the store's database, or of the one at DATABASE_URL if the store
  * has none. 0: done. STORE_NO_DATABASE: no option names one. <0: failed. Takes up to a minute a migration.
  */

@@ -7,6 +7,7 @@
 #include "store/postgres/db_postgres.h"
 #include "store/postgres/migrate.h"
 #include "store/postgres/pg.h"
+#include "store/postgres/pg_files.h"
 #include "store/postgres/pg_url.h"
 #include "store/sqlite/db_sqlite.h"
 #include "store/sqlite/sqlite_identity.h"
@@ -49,6 +50,14 @@ webhooks_store_file(const struct config *config)
 	if (config->hl_store != HL_STORE_EMBEDDED)
 		return (struct store_file){0};
 	return (struct store_file){.path = config->hl_data_path, .option = "HL_DATA_PATH", .has_companions = true};
+}
+
+void
+webhooks_store_credentials_each(
+    const struct config *config, void (*found)(void *context, const char *path), void *context)
+{
+	if (config->hl_store == HL_STORE_POSTGRES)
+		pg_files_each(config->hl_postgres_url, found, context);
 }
 
 uint64_t

@@ -31,6 +31,10 @@ int webhooks_store_check(const struct config *config, struct error *err);
 /* As store_file(). */
 struct store_file webhooks_store_file(const struct config *config);
 
+/* As store_credentials_each(). */
+void webhooks_store_credentials_each(
+    const struct config *config, void (*found)(void *context, const char *path), void *context);
+
 /* The size of the embedded store's write-ahead log; 0 for another store. It only asks the file system. Any thread. */
 uint64_t webhooks_store_log_bytes(const struct config *config);
 

@@ -29,6 +29,7 @@ MAY_INCLUDE = {
 LIBRARY_USERS = {
     "libpq-fe.h": ["store/postgres"], "sqlite3.h": ["store/sqlite"], "h2o.h": ["server"], "curl.h": ["cli", "courier"],
     "ck_ring.h": ["shm"], "ck_pr.h": ["shm"], "sha.h": ["base/crypto.c"], "evp.h": ["base/crypto.c", "server/tickets.c"], "rand.h": ["base/crypto.c"],
+    "seccomp.h": ["base/seccomp_filter.c"],
     "ssl.h": ["courier/certificate.c", "server/h2o_internals.c", "server/tickets.c", "server/tls.c"], "x509_vfy.h": ["courier/certificate.c"],
 }
 # A sink needs no shared memory: store/ knows of shm the names of the numbers that it reports, and what a node's row is. The

@@ -1,0 +1,64 @@
+/* By the names of parameters and variables in libpq's documentation. */
+#include "store/postgres/pg_files.h"
+
+#include <libpq-fe.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config/database_url.h"
+#include "base/mem.h"
+
+/* NULL: there is no such parameter. */
+static const struct {
+	const char *parameter, *variable;
+} named[] = {
+    {"sslcert", "PGSSLCERT"},
+    {"sslkey", "PGSSLKEY"},
+    {"sslrootcert", "PGSSLROOTCERT"},
+    {"sslcrl", "PGSSLCRL"},
+    {"sslcrldir", "PGSSLCRLDIR"},
+    {"passfile", "PGPASSFILE"},
+    {NULL, "PGSERVICEFILE"},
+    {NULL, "PGSYSCONFDIR"},
+};
+
+static const char *const in_home[] = {".postgresql", ".pgpass", ".pg_service.conf"};
+
+static const char *
+value_of(const PQconninfoOption *options, const char *keyword)
+{
+	for (; keyword != NULL && options != NULL && options->keyword != NULL; options++)
+		if (strcmp(options->keyword, keyword) == 0)
+			return options->val;
+	return NULL;
+}
+
+/* A value without a slash is no path, as "system" for sslrootcert, or one that nobody can mean in a service. */
+static void
+tell(const char *path, void (*found)(void *context, const char *path), void *context)
+{
+	if (path != NULL && strchr(path, '/') != NULL)
+		found(context, path);
+}
+
+void
+pg_files_each(const char *url, void (*found)(void *context, const char *path), void *context)
+{
+	const char *home = getenv("HOME");
+	char *masked = database_url_masked(url);
+	PQconninfoOption *options = PQconninfoParse(masked, NULL);
+
+	for (size_t i = 0; i < sizeof named / sizeof *named; i++) {
+		tell(value_of(options, named[i].parameter), found, context);
+		tell(getenv(named[i].variable), found, context);
+	}
+	for (size_t i = 0; home != NULL && i < sizeof in_home / sizeof *in_home; i++) {
+		char *path = mem_printf("%s/%s", home, in_home[i]);
+
+		found(context, path);
+		free(path);
+	}
+	PQconninfoFree(options);
+	free(masked);
+}

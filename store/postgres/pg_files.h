@@ -1,0 +1,12 @@
+/* The files that libpq reads when it connects: certificates, keys, passwords, services. */
+#ifndef STORE_POSTGRES_PG_FILES_H
+#define STORE_POSTGRES_PG_FILES_H
+
+/*
+ * Calls found() with the path of each file or directory that libpq may read: those that url names, those that libpq's
+ * environment variables name, and those of the home directory. They need not exist. url is one that libpq accepts.
+ * context is found()'s.
+ */
+void pg_files_each(const char *url, void (*found)(void *context, const char *path), void *context);
+
+#endif

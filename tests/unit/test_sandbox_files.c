@@ -1,0 +1,227 @@
+/* Which files a process in a sandbox can use, also when its directory becomes another one. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/exit_codes.h"
+#include "base/files.h"
+#include "tests/unit/sandbox_fixture.h"
+
+static int
+write_own(void)
+{
+	return result(open(in(scene.own, "file"), O_WRONLY | O_TRUNC));
+}
+
+static int
+write_readable(void)
+{
+	return result(open(in(scene.readable, "file"), O_WRONLY));
+}
+
+static int
+create_other(void)
+{
+	return result(open(in(scene.other, "new"), O_RDWR | O_CREAT | O_EXCL, 0600));
+}
+
+static int
+rename_into_other(void)
+{
+	return result(rename(in(scene.own, "renamed"), in(scene.other, "renamed")));
+}
+
+static int
+remove_own(void)
+{
+	return result(unlink(in(scene.own, "renamed")));
+}
+
+static int
+remove_other(void)
+{
+	return result(unlink(in(scene.other, "file")));
+}
+
+static void
+test_a_process_changes_its_own_directory_alone(void **state)
+{
+	assert_int_equal(errno_of(with_files, write_own), 0);
+	assert_int_equal(errno_of(with_files, create_own), 0);
+	assert_int_equal(errno_of(with_files, make_directory_in_own), 0);
+	assert_int_equal(errno_of(with_files, rename_own), 0);
+	assert_int_equal(errno_of(with_files, rename_into_other), EACCES);
+	assert_int_equal(errno_of(with_files, remove_own), 0);
+	assert_int_equal(errno_of(with_files, read_readable), 0);
+	assert_int_equal(errno_of(with_files, write_readable), EACCES);
+	assert_int_equal(errno_of(with_files, read_other), EACCES);
+	assert_int_equal(errno_of(with_files, create_other), EACCES);
+	assert_int_equal(errno_of(with_files, remove_other), EACCES);
+}
+
+static int shared_fd;
+
+static int
+open_shared_again(void)
+{
+	char path[32];
+
+	(void)snprintf(path, sizeof path, "/proc/self/fd/%d", shared_fd);
+	return result(open(path, O_RDWR));
+}
+
+static struct sandbox
+with_shared_file(void)
+{
+	struct sandbox sandbox = with_files();
+
+	sandbox_may_reopen(&sandbox, shared_fd);
+	return sandbox;
+}
+
+static void
+test_a_file_that_is_open_can_be_opened_again_if_allowed(void **state)
+{
+	shared_fd = open(in(scene.other, "file"), O_RDWR | O_CLOEXEC);
+	assert_int_equal(errno_of(with_files, open_shared_again), EACCES);
+	assert_int_equal(errno_of(with_shared_file, open_shared_again), 0);
+	close(shared_fd);
+}
+
+static const char *needed; /* what the process has open */
+
+static int
+open_by_files_open(void)
+{
+	struct error err;
+
+	if (files_open(in(scene.own, "appended"), O_RDWR, 0600, "DATA_DIR", &err) >= 0)
+		return 0;
+
+	int failure = errno;
+
+	sandbox_end_if_stale(needed);
+	return failure;
+}
+
+static int
+open_elsewhere(void)
+{
+	struct error err;
+
+	return files_open(in(scene.other, "appended"), O_RDWR, 0600, "DATA_DIR", &err) < 0 ? errno : 0;
+}
+
+static int
+replace_and_open(void)
+{
+	char command[256];
+	struct stat st;
+	int replaced = open(in(scene.own, "replace"), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+	/* The parent does it, for this process may not. */
+	(void)snprintf(command, sizeof command, "%s/own/replace", scene.top);
+	close(replaced);
+	while (stat(command, &st) == 0)
+		(void)usleep(1000);
+	return open_by_files_open();
+}
+
+/* 0, or the errno with which it could not be replaced. */
+static int
+replace_own(void)
+{
+	char aside[96];
+	struct stat st;
+
+	(void)snprintf(aside, sizeof aside, "%s/moved-%d", scene.top, (int)getpid());
+	while (stat(in(scene.own, "replace"), &st) != 0)
+		(void)usleep(1000);
+	if (rename(scene.own, aside) != 0)
+		return errno;
+	return result(mkdir(scene.own, 0700));
+}
+
+/* How a process ends that cannot open a file because its directory was replaced meanwhile. */
+static int
+end_after_replacement(void)
+{
+	pid_t pid = fork();
+	int status, end;
+
+	if (pid == 0)
+		_exit(replace_own());
+	end = errno_of(with_files, replace_and_open);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	assert_int_equal(errno_of(with_files, open_by_files_open), 0);
+	return end;
+}
+
+static void
+test_a_process_whose_directory_was_replaced_makes_way(void **state)
+{
+	needed = NULL;
+	assert_int_equal(errno_of(with_files, open_by_files_open), 0);
+	assert_int_equal(errno_of(with_files, open_elsewhere), EACCES);
+	assert_int_equal(end_after_replacement(), EXIT_FAILED);
+	needed = in(scene.top, "own file"); /* beside the directory, and not in it */
+	assert_int_equal(end_after_replacement(), EXIT_FAILED);
+}
+
+static void
+test_a_process_that_alone_has_files_of_a_replaced_directory_stays(void **state)
+{
+	needed = in(scene.own, "spool");
+	assert_int_equal(end_after_replacement(), EACCES);
+}
+
+static struct sandbox
+with_a_directory_to_come(void)
+{
+	struct sandbox sandbox = {.connects = false};
+
+	sandbox_may_write(&sandbox, in(scene.own, "later/deeper"));
+	return sandbox;
+}
+
+static int
+make_what_is_missing(void)
+{
+	struct error err;
+
+	return files_open(in(scene.own, "later/deeper/file"), O_RDWR, 0600, "JSONL_PATH", &err) < 0 ? errno : 0;
+}
+
+static void
+test_a_directory_that_is_missing_can_be_made(void **state)
+{
+	assert_int_equal(errno_of(with_a_directory_to_come, make_what_is_missing), 0);
+	assert_int_equal(errno_of(with_a_directory_to_come, read_other), EACCES);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_a_process_changes_its_own_directory_alone),
+	    cmocka_unit_test(test_a_file_that_is_open_can_be_opened_again_if_allowed),
+	    cmocka_unit_test(test_a_process_whose_directory_was_replaced_makes_way),
+	    cmocka_unit_test(test_a_process_that_alone_has_files_of_a_replaced_directory_stays),
+	    cmocka_unit_test(test_a_directory_that_is_missing_can_be_made),
+	};
+
+	if (sandbox_missing() != NULL)
+		return 77; /* skipped: the kernel or the container has not all of it */
+	return cmocka_run_group_tests(tests, scene_set_up, scene_tear_down);
+}
