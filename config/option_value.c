@@ -135,6 +135,8 @@ read_string(const struct option *option, const char *value)
 		return text_is_api_key(value) ? mem_strdup(value) : NULL;
 	case TYPE_TENANT:
 		return text_is_tenant(value, strlen(value)) ? mem_strdup(value) : NULL;
+	case TYPE_USER:
+		return text_is_user(value) ? mem_strdup(value) : NULL;
 	case TYPE_MASTER_KEYS:
 		return master_keys_valid(value, option->most) ? mem_strdup(value) : NULL;
 	case TYPE_WAITS:
@@ -231,6 +233,7 @@ option_print(FILE *out, const struct option *option, const struct config *config
 	case TYPE_SECRET_FILE:
 	case TYPE_DIRECTORY:
 	case TYPE_TENANT:
+	case TYPE_USER:
 	case TYPE_NETWORKS:
 	case TYPE_WAITS:
 	case TYPE_ORIGIN:

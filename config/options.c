@@ -125,6 +125,9 @@ option_allowed(const struct option *option, char *out, size_t size)
 	case TYPE_TENANT:
 		(void)snprintf(out, size, "1 to %d of A-Z a-z 0-9 _ . -", TENANT_ID_MAX);
 		break;
+	case TYPE_USER:
+		(void)snprintf(out, size, "a user or user:group, by names or numbers");
+		break;
 	case TYPE_MASTER_KEYS:
 		(void)snprintf(out, size, "%s32 bytes in base64 or hex%s", option->most > 1 ? "keys of " : "",
 		    option->most > 1 ? ", separated by commas" : "");

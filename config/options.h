@@ -40,6 +40,7 @@ enum option_type {
 	TYPE_SECRET_FILE, /* a file that holds the value of another option: holds */
 	TYPE_API_KEY, /* text_is_api_key() */
 	TYPE_TENANT, /* text_is_tenant() */
+	TYPE_USER, /* text_is_user() */
 	TYPE_MASTER_KEYS, /* config/master_keys.h: at most .most of them */
 	TYPE_NETWORKS, /* config/networks.h */
 	TYPE_WAITS, /* config/retry_schedule.h */

@@ -97,6 +97,19 @@ text_is_tenant(const char *text, size_t len)
 	return len >= 1 && len <= TENANT_ID_MAX;
 }
 
+#define USER_CHARACTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-"
+
+bool
+text_is_user(const char *text)
+{
+	size_t user = strspn(text, USER_CHARACTERS);
+	const char *group = text[user] == ':' ? text + user + 1 : NULL;
+
+	if (user == 0 || text[0] == '-' || (text[user] != '\0' && group == NULL))
+		return false;
+	return group == NULL || (*group != '\0' && *group != '-' && group[strspn(group, USER_CHARACTERS)] == '\0');
+}
+
 bool
 text_list_each(const char *list, bool (*take)(void *context, const char *item, size_t len), void *context)
 {

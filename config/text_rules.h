@@ -25,6 +25,9 @@ bool text_is_api_key(const char *text);
 /* Whether it can be the name of a tenant: 1 to TENANT_ID_MAX letters, digits, '_', '.' and '-'. */
 bool text_is_tenant(const char *text, size_t len);
 
+/* Whether it has the form user or user:group, each as useradd(8) and groupadd(8) take them, or a number. */
+bool text_is_user(const char *text);
+
 /* Whether it is http://host or https://host, with or without a port. */
 bool text_is_origin(const char *text);
 

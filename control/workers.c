@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/sandbox.h"
 #include "control/dispatch.h"
 #include "store/webhooks/upkeep_rows.h"
 #include "store/webhooks_store.h"
@@ -50,6 +51,8 @@ open_store(struct worker *worker, struct error *err)
 	const struct control_context *context = &worker->workers->context;
 	int rc = db_open(&worker->db, context->config, context->env, err);
 
+	if (rc != 0)
+		sandbox_end_if_stale(NULL);
 	if (rc == 0 && config_api_is_on(context->config) &&
 	    store_report_state(&context->slot->store) == STORE_CONNECTING) {
 		rc = upkeep_ensure_tenant(worker->db, context->config->hl_tenant_id, err);

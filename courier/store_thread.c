@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/repeat.h"
+#include "base/sandbox.h"
 #include "courier/errands.h"
 #include "courier/store_duties.h"
 #include "store/db_turn.h"
@@ -105,7 +106,12 @@ open_store(struct store_thread *thread, struct error *err)
 	if (thread->db != NULL)
 		return 0;
 	may_be_silent(thread, SILENT_OPENING_US);
-	return db_open(&thread->db, thread->config, &thread->turn.env, err);
+
+	int rc = db_open(&thread->db, thread->config, &thread->turn.env, err);
+
+	if (rc != 0)
+		sandbox_end_if_stale(NULL);
+	return rc;
 }
 
 static int

@@ -75,6 +75,14 @@ locks_take(struct locks *locks, const struct config *config, struct error *err)
 	return 0;
 }
 
+void
+locks_forget(struct locks *locks)
+{
+	if (locks->watch >= 0)
+		close(locks->watch);
+	locks->watch = -1;
+}
+
 static void
 take_again(const struct locks *locks, struct held_lock *lock)
 {

@@ -31,6 +31,9 @@ struct locks {
  */
 int locks_take(struct locks *locks, const struct config *config, struct error *err);
 
+/* Closes what only the master uses to watch them. For children, which keep the locks. */
+void locks_forget(struct locks *locks);
+
 /*
  * Makes a lock file again that was removed, so that a second service still finds it. Touches no disk while nothing was
  * removed: a disk that hangs must not hold up the master.

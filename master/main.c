@@ -14,11 +14,14 @@
 #include "config/print.h"
 #include "config/secrets.h"
 #include "base/clock.h"
+#include "base/sandbox.h"
 #include "base/streams.h"
 #include "base/version.h"
+#include "master/confine.h"
 #include "master/old_ring_import.h"
 #include "master/preflight.h"
 #include "master/roles.h"
+#include "master/run_as.h"
 #include "master/supervisor.h"
 #include "master/ring_file.h"
 #include "master/saved_counters.h"
@@ -127,6 +130,12 @@ serve(struct service *service)
 	for (const char *name, *const *next = old_names; (name = *next) != NULL; next++)
 		if (getenv(name) != NULL)
 			log_warning("an option of the original service has no effect here", LOG_STR("option", name));
+	if (run_as(config, &err) != 0) {
+		log_error("cannot start", LOG_STR("error", err.text));
+		return EXIT_FAILED;
+	}
+	sandbox_hide_memory(config->sandbox);
+	confine_report(config);
 	if (locks_take(&service->locks, config, &err) != 0 || old_ring_import(config, &err) != 0 ||
 	    segment_open(segment, config, &err) != 0) {
 		log_error("cannot start", LOG_STR("error", err.text));
@@ -140,6 +149,7 @@ serve(struct service *service)
 		(void)ring_file_remove(config, segment);
 		return EXIT_FAILED;
 	}
+	run_as_finish(config);
 	return ring_file_finish(config, segment, supervise_roles(service));
 }
 
@@ -151,7 +161,7 @@ check(const struct config *config)
 	int rc = PREFLIGHT_WRONG;
 
 	if (store_check(config, &err) == 0 && webhooks_store_check(config, &err) == 0)
-		rc = preflight(config, &err);
+		rc = run_as_check(config, &err) != 0 ? -1 : preflight(config, &err);
 	if (rc == 0)
 		printf("configuration ok\n");
 	else if (rc == PREFLIGHT_WRONG)

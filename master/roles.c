@@ -6,11 +6,14 @@
 
 #include "api/frame.h"
 #include "base/clock.h"
+#include "base/exit_codes.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/signals.h"
 #include "config/secrets.h"
 #include "control/loop.h"
 #include "courier/loop.h"
+#include "master/confine.h"
 #include "server/handover.h"
 #include "server/loop.h"
 #include "writer/loop.h"
@@ -55,6 +58,7 @@ static const struct {
 	struct process_role rules;
 	/* What a process keeps; the rest is wiped or closed before it runs. */
 	enum secret_for secrets;
+	struct rights rights;
 	bool is_server; /* its own listeners, its own channel for handing connections over, its end of its frames */
 	bool answers_frames; /* the other ends of all frames */
 	int (*run)(struct service *service, uint32_t index);
@@ -62,6 +66,7 @@ static const struct {
     [ROLE_ACCEPTOR] =
 	{
 	    .rules = {.role = ROLE_ACCEPTOR, .drain_phase = 1, .rolls_on_hup = true},
+	    .rights = {.serves = true},
 	    .is_server = true,
 	    .run = run_acceptor,
 	},
@@ -69,24 +74,28 @@ static const struct {
 	{
 	    .rules = {.role = ROLE_WRITER, .drain_phase = 2, .finishes_work = true},
 	    .secrets = SECRET_FOR_WRITER,
+	    .rights = {.stores_events = true, .data_dir = DATA_DIR_OF_EACH},
 	    .run = run_writer,
 	},
     [ROLE_PUBLISHER] =
 	{
 	    .rules = {.role = ROLE_PUBLISHER, .drain_phase = 2, .finishes_work = true},
 	    .secrets = SECRET_FOR_PUBLISHER,
+	    .rights = {.stores_webhooks = true, .data_dir = DATA_DIR_OF_EACH},
 	    .run = run_publisher,
 	},
     [ROLE_COURIER] =
 	{
 	    .rules = {.role = ROLE_COURIER, .drain_phase = 2, .may_keep_dying = true},
 	    .secrets = SECRET_FOR_COURIER,
+	    .rights = {.stores_webhooks = true, .data_dir = DATA_DIR_OF_FIRST, .delivers = true},
 	    .run = run_courier,
 	},
     [ROLE_CONTROL] =
 	{
 	    .rules = {.role = ROLE_CONTROL, .drain_phase = 2, .may_keep_dying = true, .rolls_on_hup = true},
 	    .secrets = SECRET_FOR_CONTROL,
+	    .rights = {.stores_webhooks = true},
 	    .answers_frames = true,
 	    .run = run_control,
 	},
@@ -184,12 +193,24 @@ roles_rules(struct process_role rules[ROLES])
 		rules[r] = table[r].rules;
 }
 
+/* A process whose store is a file has no use for the password of a database that is also configured. */
+static enum secret_for
+secrets_of(const struct config *config, enum role role)
+{
+	if (role == ROLE_WRITER && config->storage != STORAGE_POSTGRES)
+		return SECRET_FOR_NONE;
+	if (role == ROLE_PUBLISHER && config->hl_store != HL_STORE_POSTGRES)
+		return SECRET_FOR_NONE;
+	return table[role].secrets;
+}
+
 int
 roles_run(void *context, enum role role, uint32_t index)
 {
 	struct service *service = context;
+	struct error err;
 
-	config_wipe_secrets(&service->config, service->argc, service->argv, table[role].secrets);
+	config_wipe_secrets(&service->config, service->argc, service->argv, secrets_of(&service->config, role));
 	if (table[role].is_server) {
 		listeners_close_others(&service->listeners, index);
 		channels_close_others(&service->handover, index, CHANNEL_BOTH_ENDS);
@@ -199,6 +220,11 @@ roles_run(void *context, enum role role, uint32_t index)
 		listeners_close(&service->listeners);
 		channels_close_others(&service->handover, CHANNELS_NONE, CHANNEL_BOTH_ENDS);
 		channels_close_others(&service->frames, table[role].answers_frames ? CHANNELS_EACH : CHANNELS_NONE, 1);
+	}
+	locks_forget(&service->locks);
+	if (confine(&service->config, &service->segment, &table[role].rights, index, &err) != 0) {
+		log_error("cannot confine the process", LOG_STR("error", err.text));
+		return EXIT_FAILED;
 	}
 	return table[role].run(service, index);
 }

@@ -14,7 +14,6 @@
 #include "base/log.h"
 #include "shm/counters.h"
 
-#define FILE_NAME "counters"
 #define NAME_BYTES 128
 
 /* The name of a counter in the file: its family's and its labels, which have no spaces. */
@@ -46,7 +45,7 @@ saved_counters_load(const char *data_dir, const struct segment *segment)
 	uint64_t counters[COUNTERS] = {0}, value;
 	char path[PATH_MAX], line[256], name[NAME_BYTES];
 
-	(void)snprintf(path, sizeof path, "%s/" FILE_NAME, data_dir);
+	(void)snprintf(path, sizeof path, "%s/" SAVED_COUNTERS, data_dir);
 	FILE *in = fopen(path, "re");
 	if (in == NULL) {
 		if (errno != ENOENT)
@@ -121,8 +120,8 @@ saved_counters_write(const char *data_dir, const uint64_t counters[COUNTERS])
 	struct error err;
 	int rc;
 
-	(void)snprintf(path, sizeof path, "%s/" FILE_NAME, data_dir);
-	(void)snprintf(fresh, sizeof fresh, "%s/" FILE_NAME ".new", data_dir);
+	(void)snprintf(path, sizeof path, "%s/" SAVED_COUNTERS, data_dir);
+	(void)snprintf(fresh, sizeof fresh, "%s/" SAVED_COUNTERS ".new", data_dir);
 	rc = set_foreign_aside(path, &err) != 0 || set_foreign_aside(fresh, &err) != 0
 		 ? -1
 		 : write_file(fresh, counters, &err);

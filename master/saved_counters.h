@@ -7,6 +7,8 @@
 
 #include "shm/segment.h"
 
+#define SAVED_COUNTERS "counters" /* in DATA_DIR */
+
 /* Makes a fresh segment continue the saved counters. A file that cannot be read is logged: it counts from zero then. */
 void saved_counters_load(const char *data_dir, const struct segment *segment);
 

@@ -17,6 +17,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/sandbox.h"
 #include "base/signals.h"
 #include "shm/heartbeat.h"
 #include "shm/segment_lock.h"
@@ -352,6 +353,8 @@ upkeep(struct writer *w)
 	bool pending = intake_pending(&w->intake);
 
 	spool_link_upkeep(&w->spool, store_link_works(&w->store));
+	if (!store_link_works(&w->store))
+		sandbox_end_if_stale(ledger_page(&w->slot->ledger)->spool_events > 0 ? w->config->data_dir : NULL);
 	if (spool_link_found_any(&w->spool))
 		store_link_set_reached(&w->store);
 	if (!store_link_open(&w->store) && (pending || !w->draining))

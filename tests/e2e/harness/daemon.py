@@ -13,7 +13,7 @@ from pathlib import Path
 from harness.client import Client, RawConnection
 from harness.events import FIELDS, from_jsonl
 from harness.metrics import metrics
-from harness.waiting import PATIENCE, wait_until
+from harness.waiting import PATIENCE, SANITIZED, wait_until
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 BUILD_DIR = Path(os.environ.get("HOOKS_BUILD_DIR", REPOSITORY / "build"))
@@ -30,6 +30,8 @@ def clean_environment(options):
         for name, value in os.environ.items()
         if name == "PATH" or name.startswith(("ASAN_", "UBSAN_", "LSAN_", "TSAN_"))
     }
+    if SANITIZED:
+        inherited["SANDBOX"] = "off"  # LeakSanitizer looks at a process from another one that it clones
     return inherited | {name: str(value) for name, value in options.items()}
 
 

@@ -39,6 +39,7 @@ class Machine:
         (self.platter / "operations").write_bytes(bytes(8))
         self._register(self.root)
         return {
+            "SANDBOX": "off",  # the library keeps files of its own
             "LD_PRELOAD": LIBRARY,
             "POWERCUT_PLATTER": self.platter,
             "POWERCUT_AT": at,

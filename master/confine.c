@@ -1,0 +1,213 @@
+/*
+ * From options and environment to the places of a sandbox. A file that somebody may replace, by a certificate that has
+ * been renewed for instance, is named by its directory: rights belong to what a name stands for now.
+ */
+#include "master/confine.h"
+
+#include <libgen.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/files.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/sandbox.h"
+#include "config/data_dir.h"
+#include "store/store.h"
+#include "store/webhooks_store.h"
+#include "writer/spool_file.h"
+
+/* For the resolver, the modules that it loads, and TLS: configuration, libraries, certificates. */
+static const char *const network_files[] = {"/etc", "/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib",
+    "/usr/share/ca-certificates", "/usr/local/share/ca-certificates", "/usr/share/pki", "/var/lib/ca-certificates",
+    "/var/lib/sss", "/run/systemd/resolve", "/run/systemd/userdb", "/run/nscd", "/dev/urandom"};
+static const char *const network_variables[] = {"SSL_CERT_FILE", "SSL_CERT_DIR", "OPENSSL_CONF", "OPENSSL_MODULES",
+    "KRB5_CONFIG", "KRB5CCNAME", "KRB5_CLIENT_KTNAME", "HOSTALIASES"};
+
+/* ---- reading ---- */
+
+static bool
+is_directory(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+/* Not the whole of a home, or of the machine, for the sake of a file in it. For store_credentials_each(). */
+static void
+read_place(void *sandbox, const char *path)
+{
+	const char *home = getenv("HOME");
+	char *copy = mem_strdup(path);
+	const char *directory = is_directory(path) ? path : dirname(copy);
+	bool too_much = strcmp(directory, "/") == 0 || (home != NULL && strcmp(directory, home) == 0);
+
+	sandbox_may_read(sandbox, too_much ? path : directory);
+	free(copy);
+}
+
+/* What a name in /etc links to elsewhere. */
+static void
+read_link(struct sandbox *sandbox, const char *path)
+{
+	char *real = realpath(path, NULL);
+
+	if (real != NULL)
+		read_place(sandbox, real);
+	free(real);
+}
+
+static void
+read_network_files(struct sandbox *sandbox)
+{
+	for (size_t i = 0; i < sizeof network_files / sizeof *network_files; i++)
+		sandbox_may_read(sandbox, network_files[i]);
+	for (size_t i = 0; i < sizeof network_variables / sizeof *network_variables; i++) {
+		const char *value = getenv(network_variables[i]);
+		const char *path = value != NULL ? strchr(value, '/') : NULL; /* also of FILE:/path */
+
+		if (path != NULL)
+			read_place(sandbox, path);
+	}
+	read_link(sandbox, "/etc/resolv.conf");
+	read_link(sandbox, "/etc/hosts");
+}
+
+/* ---- writing ---- */
+
+/*
+ * Of a path that begins in the working directory its first directory, which the service itself makes: what is removed
+ * there a process can make again.
+ */
+static void
+write_beneath(struct sandbox *sandbox, const char *directory)
+{
+	bool is_plain = strstr(directory, "..") == NULL && strncmp(directory, "./", 2) != 0;
+	size_t first = strcspn(directory, "/");
+	char *copy = mem_strdup(directory);
+
+	if (is_plain && first > 0)
+		copy[first] = '\0';
+	sandbox_may_write(sandbox, copy);
+	free(copy);
+}
+
+static void
+write_beside(struct sandbox *sandbox, const char *path)
+{
+	char *copy = mem_strdup(path);
+
+	write_beneath(sandbox, dirname(copy));
+	free(copy);
+}
+
+/* The directory is made now: later this process could not, for the one above is not its own. */
+static void
+write_file(struct sandbox *sandbox, const char *path, const char *option)
+{
+	char *real = realpath(path, NULL);
+	struct error ignored; /* a disk may be full or away now: the store tells when it is opened */
+
+	if (real == NULL)
+		(void)files_make_parents(path, option, &ignored);
+	write_beside(sandbox, path);
+	if (real != NULL)
+		write_beside(sandbox, real); /* where a link leads */
+	free(real);
+}
+
+static void
+write_data_dir(struct sandbox *sandbox, const char *data_dir)
+{
+	static const char *const spools[] = {SPOOL_DIRECTORY, SPOOL_DIRECTORY_PUBLISHED};
+	char path[PATH_MAX];
+	struct error ignored;
+
+	(void)snprintf(path, sizeof path, "%s/" DATA_DIR_LOCK, data_dir);
+	(void)files_make_parents(path, "DATA_DIR", &ignored);
+	write_beneath(sandbox, data_dir);
+	for (size_t i = 0; i < sizeof spools / sizeof *spools; i++) {
+		(void)snprintf(path, sizeof path, "%s/%s", data_dir, spools[i]);
+
+		char *real = realpath(path, NULL);
+
+		if (real != NULL)
+			sandbox_may_write(sandbox, real); /* it may link to another disk */
+		free(real);
+	}
+}
+
+static void
+write_store_file(struct sandbox *sandbox, const struct store_file *file)
+{
+	if (file->path != NULL)
+		write_file(sandbox, file->path, file->option);
+}
+
+static void
+store_events(struct sandbox *sandbox, const struct config *config, const struct segment *segment)
+{
+	const struct store_file file = store_file(config);
+	const char *earlier = segment->header->jsonl_path;
+
+	write_store_file(sandbox, &file);
+	/* A writer of an earlier run may have died while it appended there. */
+	if (access(earlier, F_OK) == 0)
+		write_beside(sandbox, earlier);
+	store_credentials_each(config, read_place, sandbox);
+	sandbox->connects |= config->storage == STORAGE_POSTGRES;
+}
+
+static void
+store_webhooks(struct sandbox *sandbox, const struct config *config, const struct segment *segment)
+{
+	const struct store_file file = webhooks_store_file(config);
+
+	write_store_file(sandbox, &file);
+	sandbox_may_reopen(sandbox, segment->fd); /* the turn to write (shm/write_turn.h) */
+	webhooks_store_credentials_each(config, read_place, sandbox);
+	sandbox->connects |= config->hl_store == HL_STORE_POSTGRES;
+}
+
+int
+confine(const struct config *config, const struct segment *segment, const struct rights *rights, uint32_t index,
+    struct error *err)
+{
+	struct sandbox sandbox = {.serves = rights->serves, .connects = rights->delivers};
+
+	if (!config->sandbox)
+		return 0;
+	if (rights->data_dir == DATA_DIR_OF_EACH || (rights->data_dir == DATA_DIR_OF_FIRST && index == 0))
+		write_data_dir(&sandbox, config->data_dir);
+	if (rights->stores_events)
+		store_events(&sandbox, config, segment);
+	if (rights->stores_webhooks)
+		store_webhooks(&sandbox, config, segment);
+	if (sandbox.connects)
+		read_network_files(&sandbox);
+
+	int rc = sandbox_enter(&sandbox, err);
+
+	if (rc != SANDBOX_REFUSED)
+		return rc;
+	log_warning("the process is confined less than it should be", LOG_STR("error", err->text));
+	return 0;
+}
+
+void
+confine_report(const struct config *config)
+{
+	const char *missing = sandbox_missing();
+
+	if (!config->sandbox)
+		log_info("processes are not confined", LOG_STR("option", "SANDBOX"));
+	else if (missing != NULL)
+		log_info(
+		    "processes are confined less than they could be: the kernel or the container has not all of it",
+		    LOG_STR("missing", missing));
+}

@@ -1,0 +1,25 @@
+/*
+ * RUN_AS: a service that root starts goes on as another user. The option is not named USER, because every shell sets a
+ * variable of that name.
+ */
+#ifndef MASTER_RUN_AS_H
+#define MASTER_RUN_AS_H
+
+#include "base/error.h"
+#include "config/config.h"
+
+/* Whether RUN_AS, if it is given, names a user that this process can become. Changes nothing. 0 or <0. */
+int run_as_check(const struct config *config, struct error *err);
+
+/*
+ * Becomes the user of RUN_AS, with the groups that it is in; without RUN_AS it does nothing. Before that the user gets
+ * the files that a service of root has left: DATA_DIR, made if it is missing, the stores' files and the ring. The
+ * process keeps one right of root, that to listen on any port, until run_as_finish(). Called in the master before it
+ * opens any of these files. Returns 0, or <0 with the process still root's or ended halfway: it must end.
+ */
+int run_as(const struct config *config, struct error *err);
+
+/* Gives up that right: the listeners are open. */
+void run_as_finish(const struct config *config);
+
+#endif

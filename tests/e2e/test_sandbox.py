@@ -1,0 +1,174 @@
+"""Least rights: what the kernel says of each process, RUN_AS, and what happens where a kernel has no sandbox."""
+
+import contextlib
+import os
+import pwd
+import re
+import shutil
+import socket
+import subprocess
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from harness.daemon import BUILD_DIR, run_program
+from harness.events import minimal
+from harness.waiting import wait_until
+
+ROLES = ("acceptor", "writer", "publisher", "courier", "control")
+
+pytestmark = pytest.mark.unsanitized("there SANDBOX is off")
+by_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+
+
+def status(pid):
+    return dict(re.findall(r"^(\w+):\s*(.*)$", Path(f"/proc/{pid}/status").read_text(), re.M))
+
+
+def descriptors(pid):
+    return [os.readlink(entry) for entry in Path(f"/proc/{pid}/fd").iterdir()]
+
+
+def uids(daemon):
+    pids = [daemon.pid, *(pid for role in ROLES for pid in daemon.pids(role))]
+    return {uid for pid in pids for uid in status(pid)["Uid"].split()}
+
+
+def test_every_process_is_confined_and_has_no_right_of_root(hookline):
+    for role in ROLES:
+        pids = hookline.daemon.pids(role)
+        assert pids, role
+        for pid in pids:
+            shown = status(pid)
+            assert shown["Seccomp"] == "2", role
+            assert shown["NoNewPrivs"] == "1", role
+            assert not any(int(shown[kind], 16) for kind in ("CapEff", "CapPrm", "CapInh", "CapAmb")), role
+
+
+@by_root
+def test_an_acceptor_holds_what_it_serves_and_no_file(make_hooksd, tmp_path):
+    left_open = open(tmp_path / "of the shell", "w")
+    daemon = make_hooksd()
+    daemon.pass_fds = (left_open.fileno(),)
+    daemon.start()
+    for pid in [*daemon.pids("acceptor"), *daemon.pids("writer")]:
+        held = descriptors(pid)
+        assert not [name for name in held if "of the shell" in name or "inotify" in name], held
+
+    def sockets():
+        return {len([name for name in descriptors(pid) if name.startswith("socket:")]) for pid in daemon.pids("acceptor")}
+
+    # Its own queue, both ends of the channel to its successor, and one to control; of a client that has left, perhaps, one more.
+    wait_until(lambda: sockets() == {4}, "the descriptors of acceptors to be their own")
+    files = {name for pid in daemon.pids("acceptor") for name in descriptors(pid) if name.startswith("/")}
+    expected = {"/dev/null", str(daemon.options["RING_PATH"]), str(daemon.log_path)}
+    locks = {str(path) for path in daemon.directory.glob(".agentic/**/*lock")}
+    assert {name for name in files if not name.startswith("/proc/")} <= expected | locks
+    left_open.close()
+
+
+def test_sandbox_off_confines_nobody_and_says_so(hooksd):
+    daemon = hooksd(SANDBOX="off")
+    assert {status(pid)["Seccomp"] for pid in [*daemon.pids("acceptor"), *daemon.pids("writer")]} == {"0"}
+    assert "processes are not confined option=SANDBOX" in daemon.log()
+
+
+def test_a_kernel_without_it_is_served_all_the_same(hooksd):
+    daemon = hooksd(LD_PRELOAD=BUILD_DIR / "tests/preload/nosandbox.so")
+    assert daemon.post_event(minimal()).status == 202
+    assert daemon.log().count('missing="seccomp, Landlock"') == 1
+    for pid in [*daemon.pids("acceptor"), *daemon.pids("writer")]:
+        assert (status(pid)["NoNewPrivs"], int(status(pid)["CapEff"], 16)) == ("1", 0)
+
+
+# RUN_AS
+
+
+@pytest.fixture
+def open_directory():
+    """One that other users can reach, as those of pytest are not."""
+    directory = Path(tempfile.mkdtemp(prefix="hooksd-run-as-"))
+    directory.chmod(0o755)
+    yield directory
+    shutil.rmtree(directory)
+
+
+@pytest.fixture
+def daemon(make_hooksd, open_directory):
+    daemon = make_hooksd(ACK="queued")
+    daemon.directory = open_directory
+    daemon.log_path = open_directory / "hooksd.log"
+    return daemon
+
+
+def free_low_port():
+    for port in range(1023, 511, -1):
+        with contextlib.suppress(OSError), socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("no port below 1024 is free")
+
+
+@by_root
+@pytest.mark.parametrize("storage", ["jsonl", "sqlite"])
+def test_a_service_of_root_goes_on_as_another_user_with_all_its_files(daemon, storage):
+    nobody = pwd.getpwnam("nobody")
+    daemon.options |= {"STORAGE_TYPE": storage, "PORT": free_low_port()}
+    daemon.start()
+    assert uids(daemon) == {"0"}
+    assert daemon.post_event(minimal(session_id="of root")).status == 202
+    daemon.kill()
+
+    daemon.options["RUN_AS"] = "nobody"
+    daemon.start()
+    assert uids(daemon) == {str(nobody.pw_uid)}
+    assert int(status(daemon.pid)["CapEff"], 16) == 0
+    assert os.stat(f"/proc/{daemon.pid}/mem").st_uid == 0, "others of the user could look into its memory"
+    assert daemon.post_event(minimal(session_id="of nobody")).status == 202
+    wait_until(lambda: {event["session_id"] for event in daemon.stored_events()} == {"of root", "of nobody"}, "both events")
+    made = [daemon.directory / ".agentic/hooksd", *(daemon.directory / ".agentic/hooksd").rglob("*"), *daemon.directory.glob(".agentic/analytics/**/*")]
+    assert {path.lstat().st_uid for path in made} == {nobody.pw_uid}, made
+    daemon.stop()
+    daemon.start()
+
+
+@by_root
+def test_files_of_others_are_given_to_nobody(daemon):
+    data_dir = daemon.directory / "data"
+    data_dir.mkdir()
+    (data_dir / "lock").touch()
+    (data_dir / "another program's").touch()
+    outside = daemon.directory / "outside"
+    outside.touch()
+    daemon.options |= {"RUN_AS": "nobody:nogroup", "DATA_DIR": data_dir}
+    daemon.spawn()
+    daemon.wait_for_log("a directory holds files of others, and stays as it is")
+    assert daemon.wait_exit(expect=1) == 1
+    assert {path.stat().st_uid for path in (data_dir, *data_dir.iterdir())} == {0}
+
+    (data_dir / "another program's").unlink()
+    (data_dir / "counters").symlink_to(outside)
+    os.link(outside, data_dir / "hl-node")
+    daemon.start()
+    assert (data_dir / "lock").stat().st_uid == pwd.getpwnam("nobody").pw_uid
+    assert outside.stat().st_uid == 0
+
+
+def test_a_user_that_cannot_be_is_a_clear_error(tmp_path):
+    wrong = run_program("hooksd", options={"RUN_AS": "no:one:here"}, cwd=tmp_path)
+    assert wrong.returncode == 64 and "RUN_AS=no:one:here: must be a user or user:group" in wrong.stderr
+    options = {"RUN_AS": "no-such-user", "PORT": 0, "RING_PATH": f"/dev/shm/hooksd-e2e-run-as-{os.getpid()}.ring"}
+    unknown = run_program("hooksd", options=options, cwd=tmp_path)
+    assert unknown.returncode == 1 and "RUN_AS=no-such-user: there is no user no-such-user" in unknown.stderr
+    checked = run_program("hooksd", "--check-config", options=options, cwd=tmp_path)
+    assert checked.returncode == 1 and "there is no user" in checked.stderr
+
+
+@by_root
+def test_only_root_can_become_another_user(open_directory):
+    program = shutil.copy(BUILD_DIR / "hooksd", open_directory)
+    command = ["setpriv", "--reuid=65534", "--clear-groups", program, "--check-config", "--run-as=root"]
+    result = subprocess.run(command, cwd=open_directory, capture_output=True, text=True, timeout=30)
+    assert result.returncode == 1 and "only root can become another user" in result.stderr
