@@ -13,7 +13,9 @@ int
 dead_letter_lists_get(
     struct db *db, const char *tenant_id, const char *job_id, struct db_rows **rows, struct error *err)
 {
-	static const struct db_statement get = {"SELECT " PG_COLUMNS " " OF_ID, "SELECT " SQLITE_COLUMNS " " OF_ID};
+	static const struct db_statement get = {"SELECT " PG_COLUMNS
+						" FROM dlq WHERE tenant_id = $1 AND " ONE_BY("job_id", "$2", ""),
+	    "SELECT " SQLITE_COLUMNS " " OF_ID};
 	const struct db_param params[] = {db_string(tenant_id), db_string(job_id)};
 
 	return db_query(db, &get, params, 2, rows, err);

@@ -10,8 +10,8 @@ int
 event_lists_get(struct db *db, const char *tenant_id, const char *event_id, struct time_range created,
     struct db_rows **rows, struct error *err)
 {
-	static const struct db_statement get = {"SELECT " PG_COLUMNS
-						" FROM events WHERE tenant_id = $1 AND event_id = $2" CREATED,
+	static const struct db_statement get = {
+	    "SELECT " PG_COLUMNS " FROM events WHERE tenant_id = $1 AND " ONE_BY("event_id", "$2", CREATED),
 	    "SELECT " SQLITE_COLUMNS " FROM events WHERE tenant_id = $1 AND event_id = $2" CREATED};
 	const struct db_param params[] = {
 	    db_string(tenant_id), db_string(event_id), db_int(created.from_ms), db_int(created.to_ms)};

@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/uuid.h"
 #include "store/webhooks/job_outcomes.h"
+#include "store/webhooks/list_sql.h"
 
 #define COLUMNS                                                                                                        \
 	"job_id, event_id, transform_id, attempt_count, attempt_base, "                                                \
@@ -83,6 +84,12 @@ static const enum db_type event_types[] = {DB_TYPE_TEXT, DB_TYPE_UUID, DB_TYPE_U
 	" LEFT JOIN events ON events.event_id = given.event_id "                                                       \
 	"AND events.created_at >= hl_time(given.made) AND events.created_at < hl_time(given.made + 1) "                \
 	"AND events.tenant_id = "
+#define ONE_EVENT_OF_JOB                                                                                               \
+	" LEFT JOIN LATERAL (SELECT * FROM events WHERE events.tenant_id = given.tenant_id AND " ONE_BY(               \
+	    "events.event_id", "given.event_id",                                                                       \
+	    "AND events.created_at >= hl_time(given.made) AND events.created_at < hl_time(given.made + 1)") ") AS "    \
+													    "events "  \
+													    "ON true"
 #define KEPT_OF_JOB                                                                                                    \
 	" LEFT JOIN dlq_events ON dlq_events.event_id = given.event_id AND dlq_events.job_id = given.job_id "          \
 	"AND dlq_events.tenant_id = "
@@ -101,8 +108,8 @@ static const enum db_type event_types[] = {DB_TYPE_TEXT, DB_TYPE_UUID, DB_TYPE_U
 
 static const struct db_each read_events = {
     .statement = {EVENT "unnest($1::text[], $2::uuid[], $3::uuid[], $4::bigint[]) "
-			"AS given (tenant_id, job_id, event_id, made)" EVENT_OF_JOB
-			"ANY (ARRAY[given.tenant_id])" KEPT_OF_JOB "ANY (ARRAY[given.tenant_id])" IS_THERE,
+			"AS given (tenant_id, job_id, event_id, made)" ONE_EVENT_OF_JOB KEPT_OF_JOB
+			"ANY (ARRAY[given.tenant_id])" IS_THERE,
 	EVENT "(SELECT $1 AS tenant_id, $2 AS job_id, $3 AS event_id, $4 AS made) AS given" EVENT_OF_JOB
 	      "given.tenant_id" KEPT_OF_JOB "given.tenant_id" IS_THERE,
 	.citus = KEPT_EVENT("events") "AND events.created_at >= hl_time(given.made) "

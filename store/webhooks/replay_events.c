@@ -82,7 +82,8 @@ int
 replay_events_named(
     struct db *db, const char *tenant_id, const uint8_t event_id[16], struct db_rows **rows, struct error *err)
 {
-	static const struct db_statement read = {EVENT CREATED "AND event_id = $4", NULL};
+	static const struct db_statement read_named = {
+	    EVENT "AND " ONE_BY("event_id", "$4", CREATED), EVENT CREATED "AND event_id = $4"};
 	int64_t made_ms = job_event_ms(event_id);
 	const struct db_param params[] = {
 	    db_string(tenant_id), db_int(made_ms), db_int(made_ms + 1), db_uuid(event_id)};
@@ -90,7 +91,7 @@ replay_events_named(
 	/* Times that no calendar of the store has are of no event. */
 	if (made_ms >= TIME_RANGE_LAST_MS)
 		return db_query(db, &(const struct db_statement){EVENT "AND 1 = 0", NULL}, params, 1, rows, err);
-	return db_query(db, &read, params, 4, rows, err);
+	return db_query(db, &read_named, params, 4, rows, err);
 }
 
 int

@@ -24,7 +24,8 @@
 int
 requeue_lock(struct db *db, const char *tenant_id, const char *job_id, struct db_rows **rows, struct error *err)
 {
-	static const struct db_statement lock = {"SELECT " PG_COLUMNS OF_LETTER LOCKED,
+	static const struct db_statement lock = {
+	    "SELECT " PG_COLUMNS " FROM dlq WHERE tenant_id = $1 AND " ONE_BY("job_id", "$2", "") LOCKED,
 	    "SELECT " SQLITE_COLUMNS OF_LETTER, .citus = "SELECT " CITUS_COLUMNS OF_LETTER LOCKED};
 	const struct db_param params[] = {db_string(tenant_id), db_string(job_id)};
 

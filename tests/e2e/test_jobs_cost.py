@@ -85,6 +85,23 @@ def test_a_look_for_full_queues_reads_as_much_of_each_tenant_as_may_wait(store):
     assert read < 2000, plan
 
 
+@pytest.mark.parametrize("tuples", [60, 0])
+def test_events_and_dead_letters_are_looked_up_by_their_ids_also_when_the_planner_takes_the_tables_for_empty(store, tuples):
+    for table in ("events_default", "dlq"):
+        store.query(f"UPDATE pg_class SET reltuples = {tuples}, relpages = greatest(relpages, 1) WHERE oid = '{table}'::regclass")
+    one = f"'{JOBS // 2 + 77:032x}'"
+    for sql in (
+            statement("event_lists", "get", "'acme'", one, "0", "1000"), statement("replay_events", "read_named", "'acme'", "0", "1000", one),
+            statement("dead_letter_lists", "get", "'acme'", one), statement("requeue", "lock", "'acme'", one)):
+        read, plan = pages(store, sql)
+        assert read < 20 and rows_looked_at(json.loads(plan)) <= 1, f"{sql}\n{plan}"
+    tenants, _, jobs, _ = keys(200)
+    read, plan = pages(store, statement("job_rows", "read_events", tenants, jobs, jobs, "ARRAY(SELECT 1 FROM generate_series(1, 200))::bigint[]"))
+    assert read < 20 * 200 and rows_looked_at(json.loads(plan)) <= 200, plan
+    for table in ("events_default", "dlq"):
+        store.query(f"UPDATE pg_class SET reltuples = -1, relpages = 0 WHERE oid = '{table}'::regclass")
+
+
 def keys(count):
     """Arrays of that many jobs' keys: tenants, endpoints, jobs and attempt counts below which they are meant."""
     return (f"ARRAY(SELECT 'acme' FROM generate_series(1, {count}))::text[]",
