@@ -37,6 +37,7 @@ import bloat  # noqa: E402, F401
 import ceilings  # noqa: E402, F401
 import delivery  # noqa: E402, F401
 import fair  # noqa: E402, F401
+import hostile  # noqa: E402, F401
 import hours  # noqa: E402, F401
 import job_queues  # noqa: E402, F401
 import management  # noqa: E402, F401
@@ -168,7 +169,7 @@ def main():
         parser.error(f"not known, or a set beside others: {', '.join(unknown or names)}")
     cases, scale, short = SETS.get(names[0], (names, 1, False))
 
-    programs = [f"tests/bench/{name}" for name in ("noop", "load", "receiver", "stages", "write_turn", "routing")]
+    programs = [f"tests/bench/{name}" for name in ("noop", "load", "receiver", "hostile", "stages", "write_turn", "routing")]
     subprocess.run(["ninja", "-C", BUILD_DIR, *programs], check=True, stdout=subprocess.DEVNULL)
     out = Path(os.environ.get("BENCH_OUT", BUILD_DIR / "bench"))
     most_files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]

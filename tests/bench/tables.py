@@ -153,6 +153,14 @@ TABLES = {
          ("p95_ratio", "ratio", 2), ("without_low", "p95 without to without, lower quarter", 2), ("without", "half", 2),
          ("without_high", "upper quarter", 2), ("memory_mib", "memory MiB", 0), ("full_mib", "at full load", 0)],
     ),
+    "hostile": Table(
+        "Good clients beside 10,000 idle ones, 2,000 that send heads slowly and 2,000 that send bodies slowly",
+        [NAME, ("requests_per_s", "requests/s", 0), ("clients", "hostile clients", 0), ("p50_ms", "p50 ms without", 2),
+         ("p50_beside_ms", "with", 2), ("p99_ms", "p99 ms without", 2), ("p99_beside_ms", "with", 2), ("p99_ratio", "ratio", 2),
+         ("without_low", "p99 without to without, lower quarter", 2), ("without", "half", 2), ("without_high", "upper quarter", 2),
+         ("not_taken", "requests refused", 0), ("quiet_mib", "acceptor MiB before", 1), ("memory_mib", "with", 1),
+         ("most_mib", "at most", 0)],
+    ),
     "queues": Table(
         "Job queues with a handler that does nothing, beside events that are published and delivered",
         [NAME, ("work", "work", None), ("delivered_per_s", "jobs/s", 0), ("cpu_us", "CPU µs/job", 1),
