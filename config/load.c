@@ -222,6 +222,20 @@ resolve_limits(struct config *config, const struct given *given, struct error *e
 	return 0;
 }
 
+/* Room for the largest request, twice by default, so that one that is slow does not keep another one out. */
+static int
+resolve_buffered(struct config *config, const struct given *given, struct error *err)
+{
+	const uint64_t least = config->max_body_bytes + config->max_header_bytes;
+
+	if (!is_given(given, OPTION_MAX_BUFFERED_BYTES))
+		config->max_buffered_bytes = 2 * least > 64 * MIB ? 2 * least : 64 * MIB;
+	if (config->max_buffered_bytes >= least)
+		return 0;
+	return option_refuse(&option_table[OPTION_MAX_BUFFERED_BYTES], given->value[OPTION_MAX_BUFFERED_BYTES], err,
+	    "must be at least %" PRIu64 " for a request of MAX_BODY_BYTES and MAX_HEADER_BYTES", least);
+}
+
 /* The ring is memory: a default larger than this could get processes of the machine killed, so it must be asked for. */
 #define RING_DEFAULT_MAX (4 * GIB)
 
@@ -333,7 +347,7 @@ config_load(struct config *config, int argc, char **argv, config_ring_need_fn *r
 	resolve_acceptors(config);
 	if (resolve_writers(config, &given, err) < 0 || resolve_webhook_processes(config, &given, err) < 0 ||
 	    resolve_node_timeout(config, &given, err) < 0 || resolve_limits(config, &given, err) < 0 ||
-	    resolve_tls(config, err) < 0)
+	    resolve_buffered(config, &given, err) < 0 || resolve_tls(config, err) < 0)
 		goto failed;
 
 	const struct ring_need need = ring_need(config);

@@ -1,16 +1,25 @@
-/* Accepting connections, with a pause when the process is out of descriptors. */
+/*
+ * Accepting connections. When nearly as many are open as there may be, those that have rested for longest are closed.
+ * When that makes no room the next ones are surplus (server/client_limits.h). When there are enough of those, or the
+ * process is out of descriptors, accepting pauses: a client that waits in the accept queue costs nothing, and is served
+ * as soon as another connection ends.
+ */
 #include "server/acceptor.h"
 
 #include <errno.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "server/client_limits.h"
+#include "shm/counters.h"
 
 /* Accepts per turn: a burst of new connections does not make the established ones wait. */
 #define ACCEPTS_PER_TURN 16
 #define ACCEPT_PAUSE_US (100 * 1000)
-/* Without descriptors connections that have rested for this long are closed, the longest first. */
+/* To make room connections that have rested for this long are closed, the longest first. */
 #define MAKE_ROOM_RESTED_US (1000 * 1000)
+/* It is made when this part of MAX_CONNECTIONS is left, because connections take a turn of the loop to close. */
+#define NEARLY 16
 
 uint32_t
 acceptor_connections(const struct acceptor *acceptor)
@@ -23,7 +32,15 @@ acceptor_connections(const struct acceptor *acceptor)
  * set.
  */
 static void
-pause_accepting(struct acceptor *acceptor, int failure)
+pause_accepting(struct acceptor *acceptor, int64_t now_us)
+{
+	limits_close_resting(&acceptor->connections, now_us, MAKE_ROOM_RESTED_US, ACCEPTS_PER_TURN);
+	acceptor_accept(acceptor, false);
+	acceptor->accepting.paused_until_us = now_us + ACCEPT_PAUSE_US;
+}
+
+static void
+pause_without_descriptors(struct acceptor *acceptor, int failure)
 {
 	int64_t now_us = clock_steady_us();
 	uint64_t times = repeat_met(&acceptor->accepting.no_descriptors, now_us);
@@ -31,9 +48,23 @@ pause_accepting(struct acceptor *acceptor, int failure)
 	if (times > 0)
 		log_warning("cannot accept connections, pausing", LOG_STR("error", strerror(failure)),
 		    LOG_UINT("connections", acceptor_connections(acceptor)), LOG_UINT("times", times));
-	connections_close_resting(&acceptor->connections, now_us, MAKE_ROOM_RESTED_US, ACCEPTS_PER_TURN);
-	acceptor_accept(acceptor, false);
-	acceptor->accepting.paused_until_us = now_us + ACCEPT_PAUSE_US;
+	pause_accepting(acceptor, now_us);
+}
+
+static bool
+is_full(const struct acceptor *acceptor)
+{
+	return acceptor_connections(acceptor) >= acceptor->config->max_connections;
+}
+
+static void
+note_full(struct acceptor *acceptor)
+{
+	uint64_t times = repeat_met(&acceptor->accepting.full, clock_steady_us());
+
+	if (times > 0)
+		log_warning("MAX_CONNECTIONS is reached: new connections are refused",
+		    LOG_UINT("connections", acceptor_connections(acceptor)), LOG_UINT("times", times));
 }
 
 int32_t
@@ -45,12 +76,26 @@ acceptor_step(struct acceptor *acceptor, int64_t now_us, int32_t most_ms)
 	if (times > 0)
 		log_info("connections are accepted again", LOG_UINT("connections", acceptor_connections(acceptor)),
 		    LOG_UINT("times", times));
+	if ((times = repeat_over(&accepting->full, now_us)) > 0)
+		log_info("there are fewer connections than MAX_CONNECTIONS again",
+		    LOG_UINT("connections", acceptor_connections(acceptor)), LOG_UINT("times", times));
+	level_set(acceptor->slot, LEVEL_CONNECTIONS, acceptor_connections(acceptor));
 	if (accepting->paused_until_us == 0)
 		return most_ms;
 	if (now_us < accepting->paused_until_us)
 		return clock_wait_ms(accepting->paused_until_us, now_us, most_ms);
 	acceptor_accept(acceptor, true);
 	return most_ms;
+}
+
+/* Closes a connection that rests for each one that has come when nearly as many are open as there may be. */
+static void
+make_room(struct acceptor *acceptor)
+{
+	const uint32_t most = acceptor->config->max_connections;
+
+	if (acceptor_connections(acceptor) + most / NEARLY >= most)
+		limits_close_resting(&acceptor->connections, clock_steady_us(), MAKE_ROOM_RESTED_US, 1);
 }
 
 static void
@@ -61,14 +106,24 @@ on_connect(h2o_socket_t *listener, const char *err)
 	if (err != NULL)
 		return;
 	for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
-		h2o_socket_t *socket = h2o_evloop_socket_accept(listener);
+		const bool full = is_full(acceptor);
+		h2o_socket_t *socket;
 
+		if (full && !limits_take_surplus(&acceptor->connections)) {
+			note_full(acceptor);
+			pause_accepting(acceptor, clock_steady_us());
+			return;
+		}
+		socket = h2o_evloop_socket_accept(listener);
 		if (socket != NULL) {
-			connection_take(&acceptor->connections, socket);
+			connection_take(&acceptor->connections, socket, full);
+			if (full)
+				note_full(acceptor);
+			make_room(acceptor);
 			continue;
 		}
 		if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)
-			pause_accepting(acceptor, errno);
+			pause_without_descriptors(acceptor, errno);
 		return;
 	}
 }
@@ -101,7 +156,7 @@ acceptor_empty_queues(struct acceptor *acceptor)
 
 	for (uint32_t l = 0; l < acceptor->accepting.count; l++)
 		while ((socket = h2o_evloop_socket_accept(acceptor->accepting.listeners[l])) != NULL)
-			connection_take(&acceptor->connections, socket);
+			connection_take(&acceptor->connections, socket, false);
 }
 
 void

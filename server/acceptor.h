@@ -25,8 +25,8 @@ struct accepting {
 	h2o_socket_t *listeners[LISTENERS_MAX];
 	uint32_t count; /* 0: it does not listen yet, or has closed its listeners */
 	uint16_t port;
-	int64_t paused_until_us; /* steady: no descriptor was left for a connection; 0: not paused */
-	struct repeat no_descriptors;
+	int64_t paused_until_us; /* steady: nothing was left for another connection; 0: not paused */
+	struct repeat no_descriptors, full; /* full: MAX_CONNECTIONS */
 };
 
 struct acceptor {
@@ -52,8 +52,8 @@ void acceptor_listen(struct acceptor *acceptor, int fd);
 void acceptor_accept(struct acceptor *acceptor, bool on);
 
 /*
- * In each turn of the loop: ends a pause that a lack of descriptors has made necessary. Returns in how many
- * milliseconds the pause ends, at most most_ms.
+ * In each turn of the loop: ends a pause that a lack of descriptors, or MAX_CONNECTIONS, has made necessary. Returns in
+ * how many milliseconds the pause ends, at most most_ms.
  */
 int32_t acceptor_step(struct acceptor *acceptor, int64_t now_us, int32_t most_ms);
 

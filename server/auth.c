@@ -10,6 +10,8 @@
 #include "base/crypto.h"
 #include "server/acceptor.h"
 #include "server/exchange.h"
+#include "server/h2o_internals.h"
+#include "server/client_limits.h"
 #include "server/reply.h"
 #include "shm/counters.h"
 #include "shm/key_table.h"
@@ -158,6 +160,17 @@ refuse_for_limit(struct acceptor *acceptor, struct exchange *exchange, int64_t w
 	return false;
 }
 
+/* The client ends connections that it does not need: that one goes first. */
+static bool
+refuse_for_share(struct acceptor *acceptor, struct exchange *exchange)
+{
+	count(acceptor, exchange, COUNTER_REJECTED_SHARE);
+	libh2o_close_after(exchange->req);
+	reply_too_many(exchange->req,
+	    "This API key has so many of the connections that few are left for others: use fewer, or try again later");
+	return false;
+}
+
 /* ---- admission ---- */
 
 static void
@@ -197,6 +210,8 @@ check_key(struct acceptor *acceptor, struct exchange *exchange, struct span text
 		return refuse_unauthorized(acceptor, exchange, "The API key has expired");
 	key_table_note_use(table, &key, now_ms);
 	set_caller(exchange, &key);
+	if (!limits_allow_key(exchange->req, key_table_number(&key)))
+		return refuse_for_share(acceptor, exchange);
 	return scopes_allow(key.scopes, exchange->match.route->scope) || refuse_forbidden(acceptor, exchange);
 }
 

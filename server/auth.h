@@ -12,8 +12,8 @@ struct acceptor;
 struct exchange;
 
 /*
- * Whether the request may go to its route's handler. If not, it has been answered: 401, 403, or 503 while the keys of
- * the store are not known yet. What a route needs follows from its scope and the configuration:
+ * Whether the request may go to its route's handler. If not, it has been answered: 401, 403, 429, or 503 while the keys
+ * of the store are not known yet. What a route needs follows from its scope and the configuration:
  *
  *   PUBLIC, or a service without API   nothing; a key that is sent is not looked at
  *   METRICS                            a key when METRICS_REQUIRE_KEY is set, else nothing
@@ -21,6 +21,7 @@ struct exchange;
  *   management API                     a key
  *
  * Each but the first also needs a certificate of the client when TLS_CLIENT_CA_FILE is set, or it is answered with 403.
+ * A key that has more than its share of the connections gets 429 on a connection that it has not used yet.
  * With a key exchange->key and ->caller are set, and the answer says whose it is in X-Tenant-Id.
  */
 bool auth_admit(struct acceptor *acceptor, struct exchange *exchange);

@@ -1,6 +1,7 @@
 /* Reading Content-Type and Content-Encoding; decompressing. */
 #include "server/body.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -130,18 +131,42 @@ read_encoding(h2o_req_t *req, enum content_encoding *encoding, struct refusal *r
 	}
 }
 
-static bool
-decompress(
-    h2o_req_t *req, enum content_encoding encoding, uint64_t max_bytes, struct body *body, struct refusal *refusal)
+/* How many bytes may come out of a body of len bytes. */
+static uint64_t
+most_of(const struct body_limits *limits, size_t len)
 {
+	uint64_t most = (uint64_t)len * limits->ratio;
+
+	if (most < BODY_UNMEASURED)
+		most = BODY_UNMEASURED;
+	return limits->ratio == 0 || most > limits->bytes ? limits->bytes : most;
+}
+
+static bool
+refuse_growth(h2o_req_t *req, uint32_t ratio, struct refusal *refusal)
+{
+	char text[128];
+
+	(void)snprintf(text, sizeof text,
+	    "The body grows more than %u times when it is decompressed (MAX_COMPRESSION_RATIO)", ratio);
+	return refuse(refusal, 413, COUNTER_REJECTED_COMPRESSION, h2o_strdup(&req->pool, text, SIZE_MAX).base);
+}
+
+static bool
+decompress(h2o_req_t *req, enum content_encoding encoding, const struct body_limits *limits, struct body *body,
+    struct refusal *refusal)
+{
+	const uint64_t most = most_of(limits, body->text.len);
 	struct error err;
 
-	switch (inflate_body(encoding, body->text, max_bytes, &body->inflated, &err)) {
+	switch (inflate_body(encoding, body->text, most, &body->inflated, &err)) {
 	case 0:
 		body->text = (struct span){body->inflated.base, body->inflated.len};
 		return true;
 	case INFLATE_TOO_LARGE:
-		return refuse(refusal, 413, COUNTER_REJECTED_BODY_SIZE, reply_body_too_large_text(max_bytes, true));
+		if (most < limits->bytes)
+			return refuse_growth(req, limits->ratio, refusal);
+		return refuse(refusal, 413, COUNTER_REJECTED_BODY_SIZE, reply_body_too_large_text(limits->bytes, true));
 	default:
 		return refuse(
 		    refusal, 400, COUNTER_REJECTED_COMPRESSION, h2o_strdup(&req->pool, err.text, SIZE_MAX).base);
@@ -149,30 +174,33 @@ decompress(
 }
 
 bool
-body_read_untyped(h2o_req_t *req, uint64_t max_bytes, struct body *body, struct refusal *refusal)
+body_read_untyped(h2o_req_t *req, const struct body_limits *limits, struct body *body, struct refusal *refusal)
 {
 	enum content_encoding encoding;
 
 	body->inflated = (struct inflated){NULL, 0};
 	body->text = (struct span){req->entity.base, req->entity.len};
-	if (body->text.len > max_bytes)
-		return refuse(refusal, 413, COUNTER_REJECTED_BODY_SIZE, reply_body_too_large_text(max_bytes, false));
+	if (body->text.len > limits->bytes)
+		return refuse(
+		    refusal, 413, COUNTER_REJECTED_BODY_SIZE, reply_body_too_large_text(limits->bytes, false));
 	if (!read_encoding(req, &encoding, refusal))
 		return false;
-	return encoding == ENCODING_IDENTITY || decompress(req, encoding, max_bytes, body, refusal);
+	return encoding == ENCODING_IDENTITY || decompress(req, encoding, limits, body, refusal);
 }
 
 bool
-body_read(h2o_req_t *req, bool batch, uint64_t max_bytes, struct body *body, struct refusal *refusal)
+body_read(h2o_req_t *req, bool batch, const struct body_limits *limits, struct body *body, struct refusal *refusal)
 {
-	return read_kind(req, batch, &body->kind, refusal) && body_read_untyped(req, max_bytes, body, refusal);
+	return read_kind(req, batch, &body->kind, refusal) && body_read_untyped(req, limits, body, refusal);
 }
 
 bool
 body_read_document(h2o_req_t *req, struct body *body, struct refusal *refusal)
 {
+	static const struct body_limits limits = {BODY_DOCUMENT_MAX, 0};
+
 	body->kind = BODY_EVENT;
-	if (body_read_untyped(req, BODY_DOCUMENT_MAX, body, refusal))
+	if (body_read_untyped(req, &limits, body, refusal))
 		return true;
 	if (refusal->status == 413)
 		refusal->text = "The body has more than 65536 bytes, as it was sent or decompressed";

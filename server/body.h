@@ -25,15 +25,23 @@ struct refusal {
 	const char *text; /* for the client; static, or of the request's pool */
 };
 
+struct body_limits {
+	uint64_t bytes; /* of the body as it was sent, and of the decompressed one */
+	uint32_t ratio; /* of the latter to the former, where it has more than BODY_UNMEASURED; 0: any */
+};
+
+#define BODY_UNMEASURED (1u << 20)
+
 /*
  * Reads the body by Content-Type (a body without one is JSON) and Content-Encoding. batch: arrays of events and NDJSON
- * are taken, else one event. max_bytes is for the body as it was sent and for the decompressed one. Returns true with
+ * are taken, else one event. Returns true with
  * *body, which ends with body_free(); or false with *refusal.
  */
-bool body_read(h2o_req_t *req, bool batch, uint64_t max_bytes, struct body *body, struct refusal *refusal);
+bool body_read(
+    h2o_req_t *req, bool batch, const struct body_limits *limits, struct body *body, struct refusal *refusal);
 
 /* The same without Content-Type, which is never a reason to refuse a request of the API: kind is not set. */
-bool body_read_untyped(h2o_req_t *req, uint64_t max_bytes, struct body *body, struct refusal *refusal);
+bool body_read_untyped(h2o_req_t *req, const struct body_limits *limits, struct body *body, struct refusal *refusal);
 
 /* The most bytes of a document of the management API, also when it is decompressed. */
 #define BODY_DOCUMENT_MAX (64u << 10)

@@ -5,10 +5,10 @@
  * callback of the answer is replaced also, each time an answer is given to libh2o. With TLS libh2o's HTTP takes the
  * socket when the handshake has been made; before that a callback of ours sees whether the first byte is one of TLS.
  *
- * While a chunked body arrives another callback of ours stays in that place: it reads what has come, and then calls
- * libh2o's. That takes the bytes between the chunks away, so what has not been read yet begins where the input ended
- * after that call. A client may wait for "100 Continue" before it sends its body. libh2o sets its callback anew when it
- * has written that, so the callback of that write is replaced, too.
+ * While a body arrives another callback of ours stays in that place: it counts what has come, reads it if it is
+ * chunked, and then calls libh2o's. That takes the bytes between the chunks away, so what has not been read yet begins
+ * where the input ended after that call. A client may wait for "100 Continue" before it sends its body. libh2o sets its
+ * callback anew when it has written that, so the callback of that write is replaced, too.
  */
 #include "server/connection.h"
 
@@ -18,34 +18,17 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "base/clock.h"
+#include "base/crypto.h"
 #include "base/mem.h"
 #include "server/chunks.h"
+#include "server/client_limits.h"
 #include "server/client_log.h"
 #include "server/h2o_internals.h"
-#include "server/head.h"
 #include "server/parked.h"
 #include "server/raw_reply.h"
 #include "server/route.h"
 #include "server/tls.h"
 #include "shm/counters.h"
-
-struct connection {
-	struct connections *all;
-	h2o_socket_t *socket; /* its on_close.data is this connection */
-	h2o_linklist_t link; /* resting: of a connection that waits for a request; busy: one arrives or is answered */
-	int64_t since_us; /* steady: when it entered that list, which is sorted by it */
-	bool is_http; /* libh2o has it; before that a handshake comes, or nothing has come yet */
-	bool client_is_known; /* by its certificate */
-	struct head head; /* of the request that arrives */
-	struct chunks chunks; /* of its body, if that is chunked */
-	size_t chunks_at; /* where the bytes of the socket's input begin that chunks has not read */
-	struct exchange *exchange; /* of the request that is being answered; NULL: libh2o did not hand it on */
-	size_t request_bytes; /* of the socket's input: the request that has been answered */
-	bool stays_open; /* after that answer */
-	char *refusal; /* the answer that is being written without libh2o's knowledge; NULL: none */
-	int lingers; /* duplicate of the descriptor, for when the socket is closed; -1: none */
-};
 
 #define TLS_HANDSHAKE 0x16 /* the first byte of a record that holds a part of a handshake */
 
@@ -53,35 +36,23 @@ _Static_assert(
     HEAD_FIELDS_MAX <= H2O_MAX_HEADERS && HEAD_BYTES_MAX <= H2O_MAX_REQLEN, "libh2o takes every head that passes here");
 
 /*
- * The callbacks of libh2o, the same for all connections: for bytes that have come, for an answer that is written, and
- * for a "100 Continue" that is written.
+ * The callbacks of libh2o, the same for all connections: for bytes that have come, and for an answer that is written.
  */
-static h2o_socket_cb libh2o_read, libh2o_written, libh2o_continued;
-
-static struct connection *
-connection_of(const h2o_req_t *req)
-{
-	return req->conn->callbacks->get_socket(req->conn)->on_close.data;
-}
-
-static void
-enter(struct connection *connection, h2o_linklist_t *list)
-{
-	if (h2o_linklist_is_linked(&connection->link))
-		h2o_linklist_unlink(&connection->link);
-	h2o_linklist_insert(list, &connection->link); /* at its end */
-	connection->since_us = clock_steady_us();
-}
+static h2o_socket_cb libh2o_read, libh2o_written;
 
 static void
 on_close(void *data)
 {
 	struct connection *connection = data;
+	struct connections *all = connection->all;
 
-	connection->all->count--;
+	all->count--;
+	if (all->passed_on == connection)
+		all->passed_on = NULL;
 	h2o_linklist_unlink(&connection->link);
+	limits_leave(connection);
 	if (connection->lingers >= 0)
-		linger_on(connection->all->linger, connection->lingers);
+		linger_on(all->linger, connection->lingers);
 	free(connection->refusal);
 	free(connection);
 }
@@ -129,7 +100,7 @@ refuse(struct connection *connection, int status, const char *why, enum counter 
 	h2o_iovec_t answer;
 
 	counter_add(connection->all->slot, reason, 1);
-	counter_add(connection->all->slot, COUNTER_HTTP_OTHER_4XX, 1);
+	counter_add(connection->all->slot, status >= 500 ? COUNTER_HTTP_OTHER_5XX : COUNTER_HTTP_OTHER_4XX, 1);
 	client_log_refusal(socket, status, why);
 	connection->refusal = mem_new(RAW_REPLY_BYTES, 1);
 	answer.base = connection->refusal;
@@ -139,75 +110,78 @@ refuse(struct connection *connection, int status, const char *why, enum counter 
 	h2o_socket_write(socket, &answer, 1, on_refused);
 }
 
-static void read_chunks(struct connection *connection);
+static void on_body(h2o_socket_t *socket, const char *err);
+static void await_body(struct connections *all);
 
 static void
-on_chunks(h2o_socket_t *socket, const char *err)
+on_aside_written(h2o_socket_t *socket, const char *err)
 {
 	struct connection *connection = socket->on_close.data;
+	struct connections *all = connection->all;
 
-	if (err != NULL)
-		libh2o_read(socket, err);
-	else if (socket->input->size > connection->chunks_at) /* else a record of TLS has come in part */
-		read_chunks(connection);
+	all->passed_on = connection;
+	connection->aside(socket, err);
+	await_body(all);
 }
 
-/* libh2o has read what had come of a chunked body. If it waits for more, that comes here first. */
+/* libh2o has had its turn, in which it may have closed the connection. What it still awaits comes by here first. */
 static void
-await_chunks(struct connection *connection)
+await_body(struct connections *all)
 {
-	h2o_socket_t *socket = connection->socket;
+	struct connection *connection = all->passed_on;
+	h2o_socket_t *socket;
 
-	if (!awaits_request(socket))
-		return; /* it has refused the body as too large */
-	(void)libh2o_swap_on_read(socket, on_chunks);
-	connection->chunks_at = socket->input->size;
-}
-
-static void
-on_continued(h2o_socket_t *socket, const char *err)
-{
-	struct connection *connection = socket->on_close.data;
-
-	libh2o_continued(socket, err);
-	if (err == NULL) /* else the connection is gone */
-		await_chunks(connection);
+	all->passed_on = NULL;
+	if (connection == NULL || connection->exchange != NULL || connection->answered)
+		return;
+	socket = connection->socket;
+	if (awaits_request(socket)) {
+		(void)libh2o_swap_on_read(socket, on_body);
+		connection->chunks_at = socket->input->size;
+	} else if (h2o_socket_is_writing(socket)) {
+		connection->aside = libh2o_swap_on_written(socket, on_aside_written);
+	}
 }
 
 /* Gives libh2o what has come of a request, all of which has been read here. */
 static void
 pass_on(struct connection *connection)
 {
-	h2o_socket_t *socket = connection->socket;
+	struct connections *all = connection->all;
 
-	(void)libh2o_swap_on_read(socket, libh2o_read);
-	libh2o_read(socket, NULL);
+	all->passed_on = connection;
+	libh2o_read(connection->socket, NULL);
+	await_body(all);
 }
 
-/* Reads what has come of a chunked body, and passes it on. */
+/* Reads what has come of a body, and passes it on. */
 static void
-read_chunks(struct connection *connection)
+read_body(struct connection *connection)
 {
 	const h2o_buffer_t *input = connection->socket->input;
+	const size_t at = connection->chunks_at;
 	size_t used;
 
-	switch (chunks_read(
-	    &connection->chunks, input->bytes + connection->chunks_at, input->size - connection->chunks_at, &used)) {
-	case CHUNKS_WHOLE:
-		pass_on(connection);
-		break;
-	case CHUNKS_PARTIAL:
-		pass_on(connection);
-		if (!connection->head.expects)
-			await_chunks(connection);
-		else
-			libh2o_continued = libh2o_swap_on_written(connection->socket, on_continued);
-		connection->head.expects = false;
-		break;
-	case CHUNKS_REFUSED:
+	if (connection->head.has_coding &&
+	    chunks_read(&connection->chunks, input->bytes + at, input->size - at, &used) == CHUNKS_REFUSED)
 		refuse(connection, 400, connection->chunks.why, COUNTER_REJECTED_HTTP);
-		break;
+	else
+		pass_on(connection);
+}
+
+static void
+on_body(h2o_socket_t *socket, const char *err)
+{
+	struct connection *connection = socket->on_close.data;
+
+	if (err != NULL) {
+		libh2o_read(socket, err);
+		return;
 	}
+	if (socket->input->size == connection->chunks_at)
+		return; /* a record of TLS has come in part */
+	if (limits_hold(connection, socket->input->size))
+		read_body(connection);
 }
 
 /* Takes away empty lines before a request. Returns whether a byte of the request itself has come. */
@@ -222,34 +196,42 @@ begins(h2o_socket_t *socket)
 }
 
 static void
+read_head(struct connection *connection)
+{
+	const uint64_t most = connection->all->config->max_header_bytes;
+	struct head *head = &connection->head;
+	const h2o_buffer_t *input = connection->socket->input;
+	int state = head_read(head, input->bytes, input->size);
+
+	if (state == HEAD_REFUSED) {
+		refuse(connection, head->status, head->why, COUNTER_REJECTED_HTTP);
+	} else if ((state == HEAD_WHOLE ? head->line : input->size) > most) {
+		refuse(connection, head->lines == 0 ? 414 : 431,
+		    head->lines == 0 ? "The request's first line is too long (MAX_HEADER_BYTES)"
+				     : "The headers are too large (MAX_HEADER_BYTES)",
+		    COUNTER_REJECTED_HTTP);
+	} else if (state == HEAD_WHOLE) {
+		connection->chunks_at = head->line;
+		read_body(connection);
+	}
+}
+
+static void
 on_read(h2o_socket_t *socket, const char *err)
 {
 	struct connection *connection = socket->on_close.data;
-	struct head *head = &connection->head;
 
 	if (err != NULL) {
 		libh2o_read(socket, err);
 		return;
 	}
-	if (head->searched == 0) {
+	if (connection->head.searched == 0) {
 		if (!begins(socket))
 			return;
-		enter(connection, &connection->all->busy);
+		limits_enter(connection, &connection->all->busy);
 	}
-	switch (head_read(head, socket->input->bytes, socket->input->size)) {
-	case HEAD_PARTIAL:
-		break;
-	case HEAD_WHOLE:
-		connection->chunks_at = head->line;
-		if (head->has_coding)
-			read_chunks(connection);
-		else
-			pass_on(connection);
-		break;
-	case HEAD_REFUSED:
-		refuse(connection, head->status, head->why, COUNTER_REJECTED_HTTP);
-		break;
-	}
+	if (limits_hold(connection, socket->input->size))
+		read_head(connection);
 }
 
 /* libh2o waits for a request: the connection is ours until its head is whole. early: what of it has come already. */
@@ -260,9 +242,11 @@ rest(struct connection *connection, h2o_buffer_t *early)
 
 	connection->head = (struct head){0};
 	connection->chunks = (struct chunks){0};
+	connection->answered = connection->unread = false;
 	connection->exchange = NULL;
+	(void)limits_hold(connection, 0);
 	libh2o_read = libh2o_swap_on_read(socket, on_read);
-	enter(connection, &connection->all->resting);
+	limits_enter(connection, &connection->all->resting);
 	if (early != NULL) {
 		libh2o_show_input(socket, early);
 		on_read(socket, NULL);
@@ -295,13 +279,16 @@ connection_answered(h2o_req_t *req)
 					? (size_t)(req->entity.base + req->entity.len - socket->input->bytes)
 					: connection->head.line;
 	connection->stays_open = libh2o_keeps_open(req);
+	connection->answered = true;
 	libh2o_written = libh2o_swap_on_written(socket, on_written);
 }
 
 bool
 connection_reads_chunks(const h2o_req_t *req)
 {
-	return libh2o_on_read(connection_of(req)->socket) == on_chunks;
+	const struct connection *connection = connection_of(req);
+
+	return connection->head.has_coding && libh2o_on_read(connection->socket) == on_body;
 }
 
 void
@@ -319,7 +306,10 @@ connection_client_is_known(const h2o_req_t *req)
 void
 connection_set_exchange(h2o_req_t *req, struct exchange *exchange)
 {
-	connection_of(req)->exchange = exchange;
+	struct connection *connection = connection_of(req);
+
+	connection->exchange = exchange;
+	held_keep(&connection->holder);
 }
 
 struct exchange *
@@ -376,7 +366,7 @@ on_first_bytes(h2o_socket_t *socket, const char *err)
 	}
 	if (socket->input->size == 0)
 		return;
-	enter(connection, &connection->all->busy);
+	limits_enter(connection, &connection->all->busy);
 	if (socket->input->bytes[0] == TLS_HANDSHAKE)
 		h2o_socket_ssl_handshake(socket, connection->all->tls, NULL, on_handshake);
 	else
@@ -386,21 +376,30 @@ on_first_bytes(h2o_socket_t *socket, const char *err)
 void
 connections_init(struct connections *connections)
 {
-	connections->count = 0;
+	connections->refuse = refuse;
+	connections->count = connections->surplus_count = 0;
 	h2o_linklist_init_anchor(&connections->resting);
 	h2o_linklist_init_anchor(&connections->busy);
+	h2o_linklist_init_anchor(&connections->surplus);
+	held_init(&connections->held);
+	crypto_random(connections->seed, sizeof connections->seed);
 	if (connections->tls != NULL)
 		libh2o_watch_handshakes(connections->tls, on_session);
 }
 
 void
-connection_take(struct connections *connections, h2o_socket_t *socket)
+connection_take(struct connections *connections, h2o_socket_t *socket, bool full)
 {
 	struct connection *connection = mem_new(1, sizeof *connection);
 
 	connection->all = connections;
 	connection->socket = socket;
 	connection->lingers = -1;
+	if (!limits_admit(connection, full)) {
+		free(connection);
+		h2o_socket_close(socket);
+		return;
+	}
 	socket->on_close.cb = on_close;
 	socket->on_close.data = connection;
 	connections->count++;
@@ -408,84 +407,6 @@ connection_take(struct connections *connections, h2o_socket_t *socket)
 		begin_http(connection);
 		return;
 	}
-	enter(connection, &connections->resting);
+	limits_enter(connection, &connections->resting);
 	h2o_socket_read_start(socket, on_first_bytes);
-}
-
-static struct connection *
-longest_in(h2o_linklist_t *list)
-{
-	return h2o_linklist_is_empty(list) ? NULL : H2O_STRUCT_FROM_MEMBER(struct connection, link, list->next);
-}
-
-void
-connections_close_resting(struct connections *connections, int64_t now_us, int64_t rested_us, uint32_t most)
-{
-	struct connection *connection;
-
-	while (most-- > 0 && (connection = longest_in(&connections->resting)) != NULL &&
-	       now_us - connection->since_us >= rested_us) {
-		/* What the kernel has buffered is still read; then libh2o sees the end, and closes. */
-		(void)shutdown(h2o_socket_get_fd(connection->socket), SHUT_RD);
-		enter(connection, &connections->resting);
-	}
-}
-
-static void
-refuse_as_late(struct connection *connection)
-{
-	char why[96];
-
-	(void)snprintf(why, sizeof why, "The request did not arrive within %u seconds (REQUEST_TIMEOUT_SECONDS)",
-	    connection->all->config->request_timeout_seconds);
-	refuse(connection, 408, why, COUNTER_REJECTED_TIMEOUT);
-}
-
-/* Returns whether any was refused. */
-static bool
-refuse_late(struct connections *connections, int64_t now_us, int64_t limit_us)
-{
-	struct connection *connection;
-	bool refused = false;
-
-	while ((connection = longest_in(&connections->busy)) != NULL && now_us - connection->since_us >= limit_us) {
-		/* A request that is being answered gets the whole time once more. */
-		enter(connection, &connections->busy);
-		if (!awaits_request(connection->socket))
-			continue;
-		if (connection->is_http)
-			refuse_as_late(connection);
-		else
-			libh2o_let_go(connection->socket); /* nothing can be said in a handshake */
-		refused = true;
-	}
-	return refused;
-}
-
-void
-connections_close_arriving(struct connections *connections)
-{
-	for (h2o_linklist_t *link = connections->busy.next; link != &connections->busy; link = link->next) {
-		struct connection *connection = H2O_STRUCT_FROM_MEMBER(struct connection, link, link);
-
-		if (awaits_request(connection->socket))
-			(void)shutdown(h2o_socket_get_fd(connection->socket), SHUT_RD);
-	}
-}
-
-int32_t
-connections_step(struct connections *connections, int64_t now_us, int32_t most_ms)
-{
-	const int64_t rest_us = (int64_t)connections->config->idle_timeout_seconds * 1000000;
-	const int64_t arrive_us = (int64_t)connections->config->request_timeout_seconds * 1000000;
-	const struct connection *longest;
-
-	connections_close_resting(connections, now_us, rest_us, UINT32_MAX);
-	if (refuse_late(connections, now_us, arrive_us))
-		most_ms = 0; /* libh2o polls before it looks whether the refusals are written */
-	if ((longest = longest_in(&connections->resting)) != NULL)
-		most_ms = clock_wait_ms(longest->since_us + rest_us, now_us, most_ms);
-	if ((longest = longest_in(&connections->busy)) != NULL)
-		most_ms = clock_wait_ms(longest->since_us + arrive_us, now_us, most_ms);
-	return most_ms;
 }

@@ -8,8 +8,8 @@
  *     └──────────────────────────────── the answer is written ◄─────────────────────────────────────────┘
  *
  * So connection.c refuses a head that libh2o would not take, or might read otherwise than a proxy in front, in JSON and
- * counted. It does so for chunked bodies also: their bytes come by here before libh2o sees them. And a connection that
- * rests has another limit (IDLE_TIMEOUT_SECONDS) than a request or a handshake that is slow (REQUEST_TIMEOUT_SECONDS).
+ * counted. It does so for chunked bodies also: the bytes of all bodies come by here before libh2o sees them. And
+ * client_limits.c knows how much each connection holds, and how long it rests, arrives or is not read.
  * Acceptors.
  */
 #ifndef SERVER_CONNECTION_H
@@ -20,29 +20,19 @@
 
 #include <h2o.h>
 
-#include "config/config.h"
-#include "server/linger.h"
-#include "shm/slots.h"
+#include "server/client.h"
 
 struct exchange;
 struct ssl_ctx_st;
 
-/* The connections of an acceptor, except those that linger. */
-struct connections {
-	const struct config *config;
-	struct process_slot *slot; /* the acceptor's, for its counters */
-	h2o_accept_ctx_t *accept;
-	struct linger_list *linger; /* where a refused connection goes */
-	struct ssl_ctx_st *tls; /* NULL: plain HTTP is spoken */
-	h2o_linklist_t resting, busy; /* each in the order in which its connections entered it */
-	uint32_t count;
-};
-
 /* Before the first connection, with the five pointers set. */
 void connections_init(struct connections *connections);
 
-/* Serves that socket from now on; what it has as input already is the beginning of a request. */
-void connection_take(struct connections *connections, h2o_socket_t *socket);
+/*
+ * Serves that socket from now on; what it has as input already is the beginning of a request. full: there are as many
+ * connections as there may be, so this one is surplus.
+ */
+void connection_take(struct connections *connections, h2o_socket_t *socket, bool full);
 
 /* Keeps what belongs to the request of a connection until its answer has been written. NULL: nothing was kept. */
 void connection_set_exchange(h2o_req_t *req, struct exchange *exchange);
@@ -62,20 +52,5 @@ void connection_linger(const h2o_req_t *req);
  * chunks away.
  */
 bool connection_reads_chunks(const h2o_req_t *req);
-
-/*
- * In each turn of the loop: closes connections that have rested for too long, and refuses requests that have taken too
- * long to arrive. Returns in how many milliseconds the next one may be due, at most most_ms.
- */
-int32_t connections_step(struct connections *connections, int64_t now_us, int32_t most_ms);
-
-/*
- * Closes connections that have rested for that long, longest first, at most so many. A request that has reached this
- * machine by then is still answered.
- */
-void connections_close_resting(struct connections *connections, int64_t now_us, int64_t rested_us, uint32_t most);
-
-/* Closes connections whose handshake or request has begun to arrive, and has not come whole yet. */
-void connections_close_arriving(struct connections *connections);
 
 #endif

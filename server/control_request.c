@@ -176,11 +176,12 @@ add_headers(const h2o_req_t *req, struct bytes *out)
 static bool
 add_received(h2o_req_t *req, struct bytes *list, struct frame frame)
 {
+	static const struct body_limits limits = {FRAME_RECEIVED_BODY_MAX, 0};
 	struct bytes whole = {0};
 	struct refusal refusal;
 	struct body body;
 
-	if (!body_read_untyped(req, FRAME_RECEIVED_BODY_MAX, &body, &refusal)) {
+	if (!body_read_untyped(req, &limits, &body, &refusal)) {
 		reply_error(req, refusal.status, refusal.text);
 		return false;
 	}

@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/files.h"
 #include "server/h2o_internals.h"
+#include "server/client_limits.h"
 #include "server/parked.h"
 
 /*
@@ -126,7 +127,7 @@ close_resting(struct drain *drain, int64_t now_us)
 	if (idle_us > IDLE_US)
 		idle_us = IDLE_US;
 	if (now_us - drain->since_us > idle_us)
-		connections_close_resting(&drain->acceptor->connections, now_us, idle_us, UINT32_MAX);
+		limits_close_resting(&drain->acceptor->connections, now_us, idle_us, UINT32_MAX);
 }
 
 /* The successor shall not have to wait for long. */
@@ -136,7 +137,7 @@ make_way(struct drain *drain, int64_t now_us)
 	if (now_us - drain->since_us > IDLE_US)
 		acceptor_accept(drain->acceptor, false);
 	if (now_us - drain->since_us > SLOW_US)
-		connections_close_arriving(&drain->acceptor->connections);
+		limits_close_arriving(&drain->acceptor->connections);
 }
 
 /* Connections that have just been added to the batch: libh2o still has to let go of them. */
@@ -237,7 +238,7 @@ serve_batch(struct acceptor *acceptor, struct handover_batch *batch)
 		}
 		/* The number decides the lane, and so keeps the order of events. */
 		libh2o_set_next_connection(note->number);
-		connection_take(&acceptor->connections, socket);
+		connection_take(&acceptor->connections, socket, false);
 	}
 	libh2o_set_next_connection(next);
 	if (without_descriptor > 0)

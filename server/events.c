@@ -198,6 +198,15 @@ refuse_for_space(struct acceptor *acceptor, struct exchange *exchange, bool whol
 }
 
 static void
+refuse_for_share(struct acceptor *acceptor, struct exchange *exchange)
+{
+	counter_add(acceptor->slot, COUNTER_REJECTED_SHARE, 1);
+	reply_too_many(exchange->req,
+	    "The requests of this API key fill so much of the ring that little is left for others: nothing of this one "
+	    "was kept, try again");
+}
+
+static void
 decode_and_publish(struct acceptor *acceptor, struct exchange *exchange, const struct body *body)
 {
 	static const struct refusal bad_key = {400, COUNTER_REJECTED_KEY,
@@ -225,6 +234,10 @@ decode_and_publish(struct acceptor *acceptor, struct exchange *exchange, const s
 	if (!outlet_is_open(outlets, outlet, exchange))
 		return;
 	space.base = outlet_reserve(outlets, outlet, &space.size);
+	if (!outlet_allows(outlet, exchange)) {
+		refuse_for_share(acceptor, exchange);
+		return;
+	}
 	switch (decode_body(body->text, body->kind, &env, space, &result)) {
 	case DECODE_OK:
 		if (auth_charge(acceptor, exchange, result.events, body->text.len))
@@ -275,11 +288,11 @@ kind_of_batch(struct span text)
 static bool
 read_body(struct acceptor *acceptor, struct exchange *exchange, struct body *body, struct refusal *refusal)
 {
-	const uint64_t most = acceptor->config->max_body_bytes;
+	const struct body_limits limits = {acceptor->config->max_body_bytes, acceptor->config->max_compression_ratio};
 
 	if (!exchange->published)
-		return body_read(exchange->req, exchange->batch, most, body, refusal);
-	if (!body_read_untyped(exchange->req, most, body, refusal))
+		return body_read(exchange->req, exchange->batch, &limits, body, refusal);
+	if (!body_read_untyped(exchange->req, &limits, body, refusal))
 		return false;
 	body->kind = exchange->batch ? kind_of_batch(body->text) : BODY_EVENT;
 	return true;

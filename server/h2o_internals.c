@@ -65,15 +65,10 @@
 
 #include "base/mem.h"
 
-/*
- * What a connection takes to read into at first; libh2o doubles it as a body needs. Its own choice, 8192, is two pages.
- */
-#define READ_BYTES 4096
-
 void
 libh2o_init_buffers(void)
 {
-	h2o_socket_buffer_prototype._initial_buf.capacity = READ_BYTES;
+	h2o_socket_buffer_prototype._initial_buf.capacity = LIBH2O_READ_BYTES;
 	h2o_socket_buffer_prototype.mmap_settings = NULL;
 }
 

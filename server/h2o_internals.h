@@ -18,6 +18,11 @@
 _Static_assert(H2O_LIBRARY_VERSION_MAJOR == 0 && H2O_LIBRARY_VERSION_MINOR == 13,
     "this libh2o is not of h2o 2.2: check each point of the list in server/h2o_internals.c against its lib/http1.c");
 
+/*
+ * What a connection takes to read into at first; libh2o doubles it as a body needs. Its own choice, 8192, is two pages.
+ */
+#define LIBH2O_READ_BYTES 4096
+
 /* Sets how libh2o allocates what it reads into. Before the first connection. */
 void libh2o_init_buffers(void);
 
@@ -61,6 +66,13 @@ static inline bool
 libh2o_keeps_open(const h2o_req_t *req)
 {
 	return req->http1_is_persistent;
+}
+
+/* Before an answer: makes it the last one of its connection. */
+static inline void
+libh2o_close_after(h2o_req_t *req)
+{
+	req->http1_is_persistent = 0;
 }
 
 /* Before an answer: makes it the last one of its connection if h2o_context_request_shutdown() was called meanwhile. */

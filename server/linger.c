@@ -9,6 +9,8 @@
 
 #define LINGER_US (2 * 1000 * 1000)
 #define LINGER_BYTES_MAX (64u << 20)
+/* With more of them the oldest ones end: clients that are refused on purpose do not take all descriptors. */
+#define LINGERING_MAX 1000
 
 struct lingering {
 	struct linger_list *linger;
@@ -46,6 +48,12 @@ linger_init(struct linger_list *linger, h2o_loop_t *loop)
 	h2o_linklist_init_anchor(&linger->connections);
 }
 
+static struct lingering *
+first_of(struct linger_list *linger)
+{
+	return H2O_STRUCT_FROM_MEMBER(struct lingering, link, linger->connections.next);
+}
+
 void
 linger_on(struct linger_list *linger, int fd)
 {
@@ -57,7 +65,8 @@ linger_on(struct linger_list *linger, int fd)
 	lingering->socket->data = lingering;
 	lingering->until_us = clock_steady_us() + LINGER_US;
 	h2o_linklist_insert(&linger->connections, &lingering->link); /* at the end */
-	linger->count++;
+	if (++linger->count > LINGERING_MAX)
+		linger_end(first_of(linger));
 	h2o_socket_read_start(lingering->socket, on_linger_read);
 }
 
@@ -65,7 +74,7 @@ int32_t
 linger_step(struct linger_list *linger, int64_t now_us, int32_t most_ms)
 {
 	while (!h2o_linklist_is_empty(&linger->connections)) {
-		struct lingering *first = H2O_STRUCT_FROM_MEMBER(struct lingering, link, linger->connections.next);
+		struct lingering *first = first_of(linger);
 
 		if (first->until_us > now_us)
 			return clock_wait_ms(first->until_us, now_us, most_ms);

@@ -16,6 +16,7 @@
 #include "server/error_responses.h"
 #include "server/events.h"
 #include "server/h2o_internals.h"
+#include "server/client_limits.h"
 #include "server/publish.h"
 #include "server/routes.h"
 #include "shm/heartbeat.h"
@@ -153,7 +154,7 @@ turn(struct loop *loop, int32_t wait_ms)
 
 	usage_update(&acceptor->slot->usage, now_us);
 	wait_ms = acceptor_step(acceptor, now_us, wait_ms);
-	wait_ms = connections_step(&acceptor->connections, now_us, wait_ms);
+	wait_ms = limits_step(&acceptor->connections, now_us, wait_ms);
 	wait_ms = linger_step(&acceptor->linger, now_us, wait_ms);
 	wait_ms = control_link_step(&acceptor->control, now_us, wait_ms);
 

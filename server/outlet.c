@@ -6,6 +6,7 @@
 #include "server/parked.h"
 #include "server/reply.h"
 #include "shm/counters.h"
+#include "shm/key_table.h"
 
 /* From here on a publisher is busy: so much of this acceptor waits for it, or one request for so long. */
 #define BUSY_BYTES (128 * 1024)
@@ -74,6 +75,14 @@ outlet_refuse(const struct outlets *outlets, struct exchange *exchange, const ch
 	reply_busy(exchange->req, text);
 }
 
+static void
+answer(const struct outlets *outlets, struct outlet *outlet, struct exchange *exchange, const struct parcel *parcel)
+{
+	outlet->waiting--;
+	unpark(exchange->req);
+	outlets->answer(outlets, exchange, parcel);
+}
+
 /*
  * Answers the requests of one outlet that are due, also those of parcels that are refused or finished and not released
  * yet. Returns whether there was one.
@@ -88,11 +97,13 @@ answer_due(const struct outlets *outlets, struct outlet *outlet)
 	while (pending_take(&outlet->pending, &outlet->lane, &item)) {
 		struct parcel parcel;
 
+		holdings_take(&outlet->keys, item.key, item.key != 0 ? item.bytes : 0);
+		if (item.exchange == NULL)
+			continue;
 		lane_look_back(&outlet->lane, item.position, &parcel);
 		if ((parcel.flags & LANE_FINISHED) != 0)
 			parcel.flags &= ~LANE_SPOOLED; /* its neighbours went to the spool */
-		unpark(item.exchange->req);
-		outlets->answer(outlets, item.exchange, &parcel);
+		answer(outlets, outlet, item.exchange, &parcel);
 		any = true;
 	}
 	/* What was released since then may be answered or not. */
@@ -137,17 +148,40 @@ outlet_reserve(const struct outlets *outlets, struct outlet *outlet, size_t *ava
 	return lane_reserve_behind(&outlet->lane, outlet->answered, available);
 }
 
+static uint64_t
+number_of_key(const struct exchange *exchange)
+{
+	return exchange->key != NULL ? key_table_number(exchange->key) : 0;
+}
+
+bool
+outlet_allows(const struct outlet *outlet, const struct exchange *exchange)
+{
+	const uint64_t key = number_of_key(exchange);
+
+	return key == 0 || holdings_allow(holdings_of(&outlet->keys, key),
+			       outlet->lane.arena_bytes - lane_bytes_used(&outlet->lane));
+}
+
 bool
 outlet_publish(struct outlets *outlets, struct outlet *outlet, struct exchange *exchange, size_t bytes)
 {
 	const bool durable = outlets_are_durable(outlets);
+	const uint64_t key = number_of_key(exchange);
 	const uint32_t position = lane_publish(&outlet->lane, bytes, exchange->events, durable ? LANE_AWAITED : 0);
 
 	wake_up(&outlet->wake);
 	if (durable) {
 		park(exchange->req);
-		pending_push(&outlet->pending, (struct pending){.exchange = exchange, .position = position});
+		outlet->waiting++;
 	}
+	if (key != 0)
+		holdings_add(&outlet->keys, key, bytes);
+	if (durable || key != 0)
+		pending_push(&outlet->pending, (struct pending){.exchange = durable ? exchange : NULL,
+						   .position = position,
+						   .bytes = (uint32_t)bytes,
+						   .key = key});
 	return durable;
 }
 
@@ -175,7 +209,7 @@ bool
 outlets_waiting(const struct outlets *outlets)
 {
 	for (uint32_t w = 0; w < outlets->count; w++)
-		if (outlets->items[w].pending.count > 0)
+		if (outlets->items[w].waiting > 0)
 			return true;
 	return false;
 }
@@ -189,8 +223,9 @@ outlets_give_up(struct outlets *outlets)
 		while (outlets->items[w].pending.count > 0) {
 			struct pending item = pending_pop(&outlets->items[w].pending);
 
-			unpark(item.exchange->req);
-			outlets->answer(outlets, item.exchange, &(struct parcel){.flags = LANE_DISMISSED});
+			if (item.exchange == NULL)
+				continue;
+			answer(outlets, &outlets->items[w], item.exchange, &(struct parcel){.flags = LANE_DISMISSED});
 			any = true;
 		}
 	return any;

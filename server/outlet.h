@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "config/config.h"
+#include "server/holdings.h"
 #include "server/pending.h"
 #include "shm/lane.h"
 #include "shm/segment.h"
@@ -25,7 +26,9 @@
 
 struct outlet {
 	struct lane lane;
-	struct pending_queue pending; /* of requests that wait */
+	struct pending_queue pending; /* of requests that wait, and of parcels whose key has its bytes on the lane */
+	uint32_t waiting; /* of those: how many have not been answered */
+	struct holdings keys; /* how many bytes of the lane each API key has */
 	uint32_t answered; /* a result of lane_released(): requests of parcels below it are answered */
 	struct wake wake; /* of the writer */
 	const struct writer_slot *writer;
@@ -73,6 +76,12 @@ bool outlets_are_durable(const struct outlets *outlets);
  * first, since writing there would overwrite what became of them.
  */
 char *outlet_reserve(const struct outlets *outlets, struct outlet *outlet, size_t *available);
+
+/*
+ * Whether the key of the request has no more than its share of the lane (server/holdings.h). A request without a key
+ * has no share to keep to. After outlet_reserve().
+ */
+bool outlet_allows(const struct outlet *outlet, const struct exchange *exchange);
 
 /*
  * Publishes the records in the first bytes (> 0) of what outlet_reserve() gave, as exchange->events says. Returns

@@ -68,15 +68,16 @@ size_t
 raw_reply(char out[RAW_REPLY_BYTES], int status, const char *text, bool of_api)
 {
 	char body[RAW_REPLY_BYTES / 2];
-	int len = of_api ? snprintf(body, sizeof body,
-			       "{\"error\":\"bad_request\",\"detail\":\"%s\",\"message\":\"%s\"}", text, text)
+	bool again = status == 429 || status == 503;
+	int len = of_api ? snprintf(body, sizeof body, "{\"error\":\"%s\",\"detail\":\"%s\",\"message\":\"%s\"}",
+			       again ? "overloaded" : "bad_request", text, text)
 			 : snprintf(body, sizeof body, "{\"detail\":\"%s\"}", text);
 
 	assert(len > 0 && (size_t)len < sizeof body);
 	len = snprintf(out, RAW_REPLY_BYTES,
 	    "HTTP/1.1 %d %s\r\nConnection: close\r\nContent-Length: %d\r\nServer: hooksd\r\n"
-	    "Content-Type: application/json\r\n\r\n%s",
-	    status, status_reason(status), len, body);
+	    "Content-Type: application/json\r\n%s\r\n%s",
+	    status, status_reason(status), len, again ? "Retry-After: 1\r\n" : "", body);
 	assert(len > 0 && len < RAW_REPLY_BYTES);
 	return (size_t)len;
 }

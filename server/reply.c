@@ -8,6 +8,7 @@
 
 #include "server/connection.h"
 #include "server/h2o_internals.h"
+#include "server/client_limits.h"
 #include "server/raw_reply.h"
 #include "server/rejection.h"
 #include "server/route.h"
@@ -26,6 +27,8 @@ begin(h2o_req_t *req, int status)
 	req->res.status = status;
 	req->res.reason = status_reason(status);
 	libh2o_close_if_shutting_down(req);
+	if (limits_surplus(req) != NULL)
+		libh2o_close_after(req);
 }
 
 void
@@ -35,6 +38,7 @@ reply_text(h2o_req_t *req, int status, const char *content_type, const char *bod
 	req->res.content_length = len; /* without it libh2o closes the connection */
 	h2o_add_header(
 	    &req->pool, &req->res.headers, H2O_TOKEN_CONTENT_TYPE, "Content-Type", content_type, strlen(content_type));
+	limits_hold_answer(req, len);
 	h2o_send_inline(req, body, len);
 	connection_answered(req);
 }
@@ -53,6 +57,22 @@ reply_begin(h2o_req_t *req, int status, size_t len, h2o_generator_t *generator)
 	req->res.content_length = len;
 	add_json_type(req);
 	h2o_start_response(req, generator);
+}
+
+void
+reply_static(h2o_req_t *req, const char *content_type, const char *body, size_t len)
+{
+	static h2o_generator_t generator;
+	h2o_iovec_t text = {(char *)(uintptr_t)body, len};
+	bool bodiless = h2o_memis(req->input.method.base, req->input.method.len, H2O_STRLIT("HEAD"));
+
+	begin(req, 200);
+	req->res.content_length = len;
+	h2o_add_header(
+	    &req->pool, &req->res.headers, H2O_TOKEN_CONTENT_TYPE, "Content-Type", content_type, strlen(content_type));
+	h2o_start_response(req, &generator);
+	h2o_send(req, &text, bodiless ? 0 : 1, H2O_SEND_STATE_FINAL);
+	connection_answered(req);
 }
 
 static void
@@ -110,6 +130,7 @@ code_of(int status)
 		return "payload_too_large";
 	case 415:
 		return "unsupported_encoding";
+	case 429:
 	case 503:
 		return "overloaded";
 	default:
@@ -152,11 +173,23 @@ reply_api_error(h2o_req_t *req, int status, const char *code, const char *text)
 	reply_json(req, status, api_error_tree(code, text));
 }
 
+static void
+refuse_for_now(h2o_req_t *req, int status, const char *text)
+{
+	reply_add_header(req, "Retry-After", RETRY_AFTER_SECONDS, sizeof RETRY_AFTER_SECONDS - 1);
+	reply_error(req, status, text);
+}
+
 void
 reply_busy(h2o_req_t *req, const char *text)
 {
-	reply_add_header(req, "Retry-After", RETRY_AFTER_SECONDS, sizeof RETRY_AFTER_SECONDS - 1);
-	reply_error(req, 503, text);
+	refuse_for_now(req, 503, text);
+}
+
+void
+reply_too_many(h2o_req_t *req, const char *text)
+{
+	refuse_for_now(req, 429, text);
 }
 
 const char *

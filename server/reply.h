@@ -23,6 +23,9 @@ void reply_nothing(h2o_req_t *req);
 /* Sends body (copied) with that type. */
 void reply_text(h2o_req_t *req, int status, const char *content_type, const char *body, size_t len);
 
+/* 200 with a body that is never freed. */
+void reply_static(h2o_req_t *req, const char *content_type, const char *body, size_t len);
+
 /* Sends the tree and deletes it. */
 void reply_json(h2o_req_t *req, int status, cJSON *tree);
 
@@ -46,6 +49,9 @@ void reply_without_body(h2o_req_t *req, int status, size_t len);
 
 /* 503 with Retry-After. */
 void reply_busy(h2o_req_t *req, const char *text);
+
+/* 429 with Retry-After. */
+void reply_too_many(h2o_req_t *req, const char *text);
 
 /* The sentence of a 413 for a body over the limit, as it was sent or decompressed; valid until the next call. */
 const char *reply_body_too_large_text(uint64_t limit, bool decompressed);

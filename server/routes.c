@@ -18,6 +18,7 @@
 #include "server/events.h"
 #include "server/exchange.h"
 #include "server/h2o_internals.h"
+#include "server/client_limits.h"
 #include "server/reply.h"
 #include "server/status.h"
 #include "shm/counters.h"
@@ -186,6 +187,29 @@ is_detour(const h2o_req_t *req, const struct route *route)
 	return is_of_api(route) && !route_is_plain(req->path.base, len);
 }
 
+/* Whether a route is answered however many clients there are. */
+static bool
+is_of_status(const struct route *route)
+{
+	return route->scope == SCOPE_PUBLIC || route->scope == SCOPE_METRICS;
+}
+
+/* Whether the connection is surplus, and the request none for which it was taken nevertheless. It is answered then. */
+static bool
+refuse_surplus(struct acceptor *acceptor, struct exchange *exchange)
+{
+	const struct surplus_words *words = limits_surplus(exchange->req);
+
+	if (words == NULL || (exchange->match.route != NULL && is_of_status(exchange->match.route)))
+		return false;
+	counter_add(acceptor->slot, words->counter, 1);
+	if (words->status == 429)
+		reply_too_many(exchange->req, words->text);
+	else
+		reply_busy(exchange->req, words->text);
+	return true;
+}
+
 static int
 on_request(h2o_handler_t *handler, h2o_req_t *req)
 {
@@ -200,6 +224,8 @@ on_request(h2o_handler_t *handler, h2o_req_t *req)
 	exchange->caller = (struct frame_caller){0};
 	look_up(req, &exchange->path, &exchange->match);
 	connection_set_exchange(req, exchange);
+	if (refuse_surplus(acceptor, exchange))
+		return 0;
 	if (exchange->match.route == NULL || is_off(acceptor, exchange->match.route) ||
 	    is_detour(req, exchange->match.route))
 		reply_not_found(acceptor, req);

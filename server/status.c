@@ -355,11 +355,11 @@ status_prometheus(struct acceptor *acceptor, struct exchange *exchange)
 void
 status_openapi(struct acceptor *acceptor, struct exchange *exchange)
 {
-	reply_text(exchange->req, 200, "application/json", openapi_json, openapi_json_len);
+	reply_static(exchange->req, "application/json", openapi_json, openapi_json_len);
 }
 
 void
 status_openapi_yaml(struct acceptor *acceptor, struct exchange *exchange)
 {
-	reply_text(exchange->req, 200, "application/yaml", openapi_yaml, openapi_yaml_len);
+	reply_static(exchange->req, "application/yaml", openapi_yaml, openapi_yaml_len);
 }

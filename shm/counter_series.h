@@ -77,6 +77,7 @@ enum death { DEATH_SIGNAL, DEATH_EXIT, DEATH_STUCK, DEATH_SIGABRT, DEATH_SIGKILL
 	X(ACCEPTED_QUEUED, REQUESTS_ACCEPTED, "ack=\"queued\"")                                                        \
 	X(REJECTED_HTTP, REQUESTS_REJECTED, "reason=\"http\"")                                                         \
 	X(REJECTED_TIMEOUT, REQUESTS_REJECTED, "reason=\"timeout\"")                                                   \
+	X(REJECTED_SLOW, REQUESTS_REJECTED, "reason=\"slow\"")                                                         \
 	X(REJECTED_MEDIA_TYPE, REQUESTS_REJECTED, "reason=\"media_type\"")                                             \
 	X(REJECTED_ENCODING, REQUESTS_REJECTED, "reason=\"encoding\"")                                                 \
 	X(REJECTED_COMPRESSION, REQUESTS_REJECTED, "reason=\"compression\"")                                           \
@@ -90,11 +91,17 @@ enum death { DEATH_SIGNAL, DEATH_EXIT, DEATH_STUCK, DEATH_SIGABRT, DEATH_SIGKILL
 	X(REJECTED_FORBIDDEN, REQUESTS_REJECTED, "reason=\"forbidden\"")                                               \
 	X(REJECTED_RATE, REQUESTS_REJECTED, "reason=\"rate_limit\"")                                                   \
 	X(REJECTED_DEPTH, REQUESTS_REJECTED, "reason=\"queue_depth\"")                                                 \
+	X(REJECTED_SHARE, REQUESTS_REJECTED, "reason=\"key_share\"")                                                   \
 	X(REFUSED_STORE, REQUESTS_REFUSED, "reason=\"store\"")                                                         \
 	X(REFUSED_CONNECTING, REQUESTS_REFUSED, "reason=\"connecting\"")                                               \
 	X(REFUSED_RING, REQUESTS_REFUSED, "reason=\"ring\"")                                                           \
 	X(REFUSED_WAITED, REQUESTS_REFUSED, "reason=\"waited\"")                                                       \
 	X(REFUSED_KEYS, REQUESTS_REFUSED, "reason=\"keys\"")                                                           \
+	X(REFUSED_MEMORY, REQUESTS_REFUSED, "reason=\"memory\"")                                                       \
+	X(CONNECTIONS_REFUSED_LIMIT, CONNECTIONS_REFUSED, "reason=\"limit\"")                                          \
+	X(CONNECTIONS_REFUSED_ADDRESS, CONNECTIONS_REFUSED, "reason=\"address\"")                                      \
+	X(CONNECTIONS_REFUSED_KEY, CONNECTIONS_REFUSED, "reason=\"key\"")                                              \
+	X(CONNECTIONS_REFUSED_UNREAD, CONNECTIONS_REFUSED, "reason=\"unread\"")                                        \
 	ROUTE_COUNTERS(X, INDEX, "/")                                                                                  \
 	ROUTE_COUNTERS(X, EVENTS, "/events")                                                                           \
 	ROUTE_COUNTERS(X, BATCH, "/events/batch")                                                                      \

@@ -58,6 +58,13 @@ enum family_kind { KIND_COUNTER, KIND_GAUGE, KIND_HISTOGRAM, KIND_INFO };
 	    "Event requests refused with 4xx: the client must change them.")                                           \
 	X(REQUESTS_REFUSED, COUNTER, "requests_refused_total", "requests", "reason",                                   \
 	    "Event requests refused with 503: the client may try again.")                                              \
+	X(CONNECTIONS, GAUGE, "connections", "connections", "",                                                        \
+	    "Connections of clients that are open, also those that only wait for their end.")                          \
+	X(CONNECTIONS_REFUSED, COUNTER, "connections_refused_total", "connections", "reason",                          \
+	    "Connections that were ended because a limit was reached.")                                                \
+	X(BUFFERED_BYTES, GAUGE, "buffered_bytes", "bytes", "",                                                        \
+	    "Requests in the memory of acceptors, and answers that clients have not taken, of MAX_BUFFERED_BYTES "     \
+	    "each.")                                                                                                   \
 	X(REQUEST_DURATION, HISTOGRAM, "request_duration_seconds", "seconds", "",                                      \
 	    "Requests with events answered with 2xx: time from having read the request to its answer.")                \
 	X(STORE_COMMIT_DURATION, HISTOGRAM, "store_commit_duration_seconds", "seconds", "",                            \

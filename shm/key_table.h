@@ -15,6 +15,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "base/crypto.h"
 #include "shm/full_queues.h"
@@ -87,6 +88,16 @@ int64_t key_table_wait_us(const struct key_table *table, const struct api_key *k
 /* Notes that the key was used, to the second; and when it was last. Wall clock, milliseconds; 0: not in this table. */
 void key_table_note_use(struct key_table *table, const struct api_key *key, int64_t now_ms);
 int64_t key_table_used_ms(const struct key_table *table, const struct api_key *key);
+
+/* The key as a number that is not 0, whose bits nobody can choose. */
+static inline uint64_t
+key_table_number(const struct api_key *key)
+{
+	uint64_t number;
+
+	memcpy(&number, key->hash, sizeof number);
+	return number | 1;
+}
 
 /* Which cell is the first to look at for a hash. */
 static inline uint32_t

@@ -25,6 +25,8 @@ enum gauge { GAUGE_LIST(X) GAUGES };
 	X(SPOOL_MESSAGES, SPOOL_MESSAGES, "")                                                                          \
 	X(SPOOL_BYTES, SPOOL_BYTES, "")                                                                                \
 	X(SPOOL_FILES, SPOOL_FILES, "")                                                                                \
+	X(CONNECTIONS, CONNECTIONS, "")                                                                                \
+	X(BUFFERED_BYTES, BUFFERED_BYTES, "")                                                                          \
 	X(CONTROL_IN_FLIGHT, CONTROL_IN_FLIGHT, "")                                                                    \
 	X(CONTROL_QUEUE, CONTROL_QUEUE, "")                                                                            \
 	X(COURIER_IN_FLIGHT, DELIVERIES_IN_FLIGHT, "")                                                                 \

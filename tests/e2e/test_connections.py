@@ -97,7 +97,7 @@ def test_the_time_to_rest_begins_with_each_answer(hooksd):
     b"POST /events HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{\"eve",
 ], ids=["a byte", "half a head", "no body", "all but a byte", "half a chunk"])
 def test_a_request_that_dawdles_is_told_so(hooksd, sent):
-    daemon = hooksd(REQUEST_TIMEOUT_SECONDS=1)
+    daemon = hooksd(REQUEST_TIMEOUT_SECONDS=1, MIN_REQUEST_RATE=0)
     with daemon.raw() as connection:
         connection.send(sent)
         reply = connection.read_reply()
@@ -109,7 +109,7 @@ def test_a_request_that_dawdles_is_told_so(hooksd, sent):
 
 
 def test_trickling_does_not_stop_the_clock(hooksd):
-    daemon = hooksd(REQUEST_TIMEOUT_SECONDS=1)
+    daemon = hooksd(REQUEST_TIMEOUT_SECONDS=1, MIN_REQUEST_RATE=0)
     with daemon.raw() as connection:
         for byte in range(len(POST) - 1):
             connection.send(POST[byte : byte + 1])

@@ -70,6 +70,9 @@ set_up(void)
 	server.accept = (h2o_accept_ctx_t){.ctx = &server.context, .hosts = server.globalconf.hosts};
 	linger_init(&server.linger, server.context.loop);
 	server.config.idle_timeout_seconds = server.config.request_timeout_seconds = 3600;
+	server.config.max_connections = 2;
+	server.config.max_header_bytes = HEAD_BYTES_MAX;
+	server.config.max_buffered_bytes = UINT64_MAX;
 	server.connections = (struct connections){
 	    .config = &server.config, .slot = &server.slot, .accept = &server.accept, .linger = &server.linger};
 	connections_init(&server.connections);
@@ -129,7 +132,7 @@ converse(const char *bytes, size_t len, size_t piece, struct answers *answers)
 
 	assert(rc == 0);
 	connection_take(&server.connections,
-	    h2o_evloop_socket_create(server.context.loop, fds[1], H2O_SOCKET_FLAG_IS_ACCEPTED_CONNECTION));
+	    h2o_evloop_socket_create(server.context.loop, fds[1], H2O_SOCKET_FLAG_IS_ACCEPTED_CONNECTION), false);
 	answers->len = 0;
 	answers->closed = false;
 	while (len > 0 && !answers->closed) {

@@ -227,6 +227,26 @@ test_event_limit_follows_body_limit(void **state)
 }
 
 static void
+test_memory_for_requests_holds_the_largest_one(void **state)
+{
+	struct config config;
+	struct error err;
+
+	must_load(&(struct load){0}, &config);
+	assert_int_equal(config.max_buffered_bytes, 64 << 20);
+	config_free(&config);
+	must_load(&(struct load){.environment = {{"MAX_BODY_BYTES", "40M"}, {"MAX_HEADER_BYTES", "1K"}}}, &config);
+	assert_int_equal(config.max_buffered_bytes, (80 << 20) + 2048);
+	config_free(&config);
+
+	const struct load under = {.environment = {{"MAX_BUFFERED_BYTES", "8M"}}};
+	assert_true(load_from(&under, &config, &err) < 0);
+	assert_string_equal(err.text,
+	    "MAX_BUFFERED_BYTES=8M: must be at least 8454144 for a request of MAX_BODY_BYTES and "
+	    "MAX_HEADER_BYTES (flag --max-buffered-bytes or environment MAX_BUFFERED_BYTES)");
+}
+
+static void
 test_the_ring_holds_what_the_other_options_allow(void **state)
 {
 	struct config config;
@@ -280,6 +300,7 @@ main(void)
 	    cmocka_unit_test(test_bad_flags),
 	    cmocka_unit_test(test_storage),
 	    cmocka_unit_test(test_event_limit_follows_body_limit),
+	    cmocka_unit_test(test_memory_for_requests_holds_the_largest_one),
 	    cmocka_unit_test(test_the_ring_holds_what_the_other_options_allow),
 	    cmocka_unit_test(test_the_default_ring_grows_as_needed_but_not_without_bounds),
 	};

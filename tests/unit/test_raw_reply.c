@@ -52,6 +52,18 @@ test_an_answer_of_the_management_api_has_its_shape(void **state)
 }
 
 static void
+test_what_may_be_tried_again_says_when(void **state)
+{
+	char answer[RAW_REPLY_BYTES];
+
+	(void)raw_reply(answer, 503, "No", true);
+	assert_non_null(strstr(answer, "\r\nRetry-After: 1\r\n"));
+	assert_non_null(strstr(answer, "\r\n\r\n{\"error\":\"overloaded\","));
+	(void)raw_reply(answer, 400, "No", false);
+	assert_null(strstr(answer, "Retry-After"));
+}
+
+static void
 test_every_status_has_its_reason(void **state)
 {
 	static const struct {
@@ -73,6 +85,7 @@ main(void)
 	    cmocka_unit_test(test_an_answer_is_a_whole_message_that_ends_its_connection),
 	    cmocka_unit_test(test_the_longest_text_fits),
 	    cmocka_unit_test(test_an_answer_of_the_management_api_has_its_shape),
+	    cmocka_unit_test(test_what_may_be_tried_again_says_when),
 	    cmocka_unit_test(test_every_status_has_its_reason),
 	};
 

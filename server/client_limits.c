@@ -1,0 +1,325 @@
+/* Lists in the order of time, whose first connections are the next ones to end. */
+#include "server/client_limits.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <sys/socket.h>
+
+#include "base/clock.h"
+#include "server/h2o_internals.h"
+#include "server/parked.h"
+
+/* A surplus connection has this long for its request. */
+#define SURPLUS_US (2 * 1000 * 1000)
+/* Requests are measured after this part of REQUEST_TIMEOUT_SECONDS, and as often as this goes into it. */
+#define SLOW_AFTER 3
+#define LOOKS 30
+
+static struct connection *
+first_in(h2o_linklist_t *list)
+{
+	return h2o_linklist_is_empty(list) ? NULL : H2O_STRUCT_FROM_MEMBER(struct connection, link, list->next);
+}
+
+/* Refuses what arrives on a connection that awaits it. In a handshake nothing can be said. */
+static void
+end_awaited(struct connection *connection, int status, const char *why, enum counter reason)
+{
+	connection->all->has_ended = true;
+	held_set(&connection->all->held, &connection->holder, 0);
+	if (connection->is_http) {
+		connection->all->refuse(connection, status, why, reason);
+	} else {
+		counter_add(connection->all->slot, reason, 1);
+		libh2o_let_go(connection->socket);
+	}
+}
+
+void
+limits_enter(struct connection *connection, h2o_linklist_t *list)
+{
+	if (connection->surplus != SURPLUS_NONE)
+		list = &connection->all->surplus;
+	if (h2o_linklist_is_linked(&connection->link))
+		h2o_linklist_unlink(&connection->link);
+	h2o_linklist_insert(list, &connection->link); /* at its end */
+	connection->since_us = clock_steady_us();
+}
+
+/* ---- numbers of connections ---- */
+
+static const struct surplus_words surplus_words[] = {
+    [SURPLUS_LIMIT] = {503, "The service has as many connections as it takes (MAX_CONNECTIONS): try again later",
+	COUNTER_CONNECTIONS_REFUSED_LIMIT},
+    [SURPLUS_ADDRESS] = {429,
+	"Your address has as many connections as one may have (MAX_ADDRESS_CONNECTIONS): use these, or fewer",
+	COUNTER_CONNECTIONS_REFUSED_ADDRESS},
+};
+
+bool
+limits_take_surplus(const struct connections *connections)
+{
+	return connections->surplus_count < SURPLUS_MAX;
+}
+
+bool
+limits_admit(struct connection *connection, bool full)
+{
+	struct connections *all = connection->all;
+	const uint32_t most = all->config->max_address_connections;
+
+	if (full)
+		connection->surplus = SURPLUS_LIMIT;
+	if (most > 0) {
+		connection->address = address_number(h2o_socket_get_fd(connection->socket), all->seed);
+		if (holdings_of(&all->addresses, connection->address) >= most) {
+			connection->surplus = SURPLUS_ADDRESS;
+			if (!limits_take_surplus(all)) {
+				counter_add(all->slot, COUNTER_CONNECTIONS_REFUSED_ADDRESS, 1);
+				return false;
+			}
+		}
+		holdings_add(&all->addresses, connection->address, 1);
+	}
+	all->surplus_count += connection->surplus != SURPLUS_NONE;
+	return true;
+}
+
+static void
+set_key(struct connection *connection, uint64_t key)
+{
+	if (connection->key != 0)
+		holdings_take(&connection->all->keys, connection->key, 1);
+	if (key != 0)
+		holdings_add(&connection->all->keys, key, 1);
+	connection->key = key;
+}
+
+void
+limits_leave(struct connection *connection)
+{
+	struct connections *all = connection->all;
+
+	if (connection->address != 0)
+		holdings_take(&all->addresses, connection->address, 1);
+	set_key(connection, 0);
+	all->surplus_count -= connection->surplus != SURPLUS_NONE;
+	held_set(&all->held, &connection->holder, 0);
+}
+
+const struct surplus_words *
+limits_surplus(const h2o_req_t *req)
+{
+	enum surplus surplus = connection_of(req)->surplus;
+
+	return surplus != SURPLUS_NONE ? &surplus_words[surplus] : NULL;
+}
+
+bool
+limits_allow_key(const h2o_req_t *req, uint64_t key)
+{
+	struct connection *connection = connection_of(req);
+	const struct connections *all = connection->all;
+	const uint32_t most = all->config->max_connections;
+
+	if (connection->key == key)
+		return true;
+	if (!holdings_allow(holdings_of(&all->keys, key), most > all->count ? most - all->count : 0)) {
+		counter_add(all->slot, COUNTER_CONNECTIONS_REFUSED_KEY, 1);
+		return false;
+	}
+	set_key(connection, key);
+	return true;
+}
+
+/* A surplus connection that is being answered gets the time once more. */
+static void
+refuse_surplus(struct connections *connections, int64_t before_us)
+{
+	struct connection *connection;
+
+	while ((connection = first_in(&connections->surplus)) != NULL && connection->since_us <= before_us) {
+		const struct surplus_words *words = &surplus_words[connection->surplus];
+
+		limits_enter(connection, &connections->surplus);
+		if (awaits_request(connection->socket))
+			end_awaited(connection, words->status, words->text, words->counter);
+	}
+}
+
+/* ---- bytes ---- */
+
+/* Its client does not take the answer: libh2o finds the connection closed when it writes on. */
+static void
+cut_off(struct connection *connection)
+{
+	counter_add(connection->all->slot, COUNTER_CONNECTIONS_REFUSED_UNREAD, 1);
+	held_set(&connection->all->held, &connection->holder, 0);
+	(void)shutdown(h2o_socket_get_fd(connection->socket), SHUT_RDWR);
+}
+
+static void
+end_holder(struct connection *connection)
+{
+	if (awaits_request(connection->socket))
+		end_awaited(connection, 503,
+		    "The requests that are arriving take more memory than they may (MAX_BUFFERED_BYTES), and this one "
+		    "has "
+		    "been arriving for longest: try again",
+		    COUNTER_REFUSED_MEMORY);
+	else
+		cut_off(connection);
+}
+
+/* Ends connections until what they hold fits. Returns false, at once, when that one is the next to end. */
+static bool
+make_room(struct connections *connections, const struct connection *last)
+{
+	struct holder *holder;
+
+	while (connections->held.bytes > connections->config->max_buffered_bytes &&
+	       (holder = held_oldest(&connections->held)) != NULL) {
+		struct connection *connection = H2O_STRUCT_FROM_MEMBER(struct connection, holder, holder);
+
+		if (connection == last)
+			return false;
+		end_holder(connection);
+	}
+	return true;
+}
+
+bool
+limits_hold(struct connection *connection, size_t bytes)
+{
+	/* Most requests fit into the first bytes that a connection takes to read into. */
+	const size_t counted = bytes > LIBH2O_READ_BYTES ? bytes : 0;
+
+	if (counted == 0 && connection->holder.bytes == 0)
+		return true;
+	held_set(&connection->all->held, &connection->holder, counted);
+	if (make_room(connection->all, connection))
+		return true;
+	end_holder(connection);
+	return false;
+}
+
+void
+limits_hold_answer(const h2o_req_t *req, size_t bytes)
+{
+	struct connection *connection = connection_of(req);
+
+	if (bytes <= LIBH2O_READ_BYTES)
+		return;
+	held_set(&connection->all->held, &connection->holder, connection->holder.bytes + bytes);
+	(void)make_room(connection->all, connection);
+}
+
+/* ---- times ---- */
+
+void
+limits_close_resting(struct connections *connections, int64_t now_us, int64_t rested_us, uint32_t most)
+{
+	struct connection *connection;
+
+	while (most-- > 0 && (connection = first_in(&connections->resting)) != NULL &&
+	       now_us - connection->since_us >= rested_us) {
+		/* What the kernel has buffered is still read; then libh2o sees the end, and closes. */
+		(void)shutdown(h2o_socket_get_fd(connection->socket), SHUT_RD);
+		limits_enter(connection, &connections->resting);
+	}
+}
+
+void
+limits_close_arriving(struct connections *connections)
+{
+	for (h2o_linklist_t *at = connections->busy.next; at != &connections->busy; at = at->next) {
+		struct connection *connection = H2O_STRUCT_FROM_MEMBER(struct connection, link, at);
+
+		if (awaits_request(connection->socket))
+			(void)shutdown(h2o_socket_get_fd(connection->socket), SHUT_RD);
+	}
+}
+
+static void
+refuse_as_late(struct connection *connection)
+{
+	char why[96];
+
+	(void)snprintf(why, sizeof why, "The request did not arrive within %u seconds (REQUEST_TIMEOUT_SECONDS)",
+	    connection->all->config->request_timeout_seconds);
+	end_awaited(connection, 408, why, COUNTER_REJECTED_TIMEOUT);
+}
+
+/* A request that is being answered gets the whole time once more, and so does an answer from when it was given. */
+static void
+end_late(struct connections *connections, int64_t before_us)
+{
+	struct connection *connection;
+
+	while ((connection = first_in(&connections->busy)) != NULL && connection->since_us <= before_us) {
+		limits_enter(connection, &connections->busy);
+		if (connection->unread)
+			cut_off(connection);
+		connection->unread = connection->answered;
+		if (awaits_request(connection->socket))
+			refuse_as_late(connection);
+	}
+}
+
+/* Refuses requests of which less has come than the rate demands for the time beyond the first part. */
+static void
+refuse_slow(struct connections *connections, int64_t now_us, int64_t first_us)
+{
+	const uint64_t rate = connections->config->min_request_rate;
+	h2o_linklist_t *next;
+	char why[160];
+
+	(void)snprintf(why, sizeof why,
+	    "The request arrives at less than %" PRIu64
+	    " bytes a second (MIN_REQUEST_RATE), and a third of REQUEST_TIMEOUT_SECONDS has passed",
+	    rate);
+	for (h2o_linklist_t *at = connections->busy.next; at != &connections->busy; at = next) {
+		struct connection *connection = H2O_STRUCT_FROM_MEMBER(struct connection, link, at);
+		int64_t beyond_us = now_us - connection->since_us - first_us;
+
+		next = at->next;
+		if (beyond_us < 0)
+			break;
+		if (awaits_request(connection->socket) &&
+		    connection->socket->input->size < rate * (uint64_t)beyond_us / 1000000)
+			end_awaited(connection, 408, why, COUNTER_REJECTED_SLOW);
+	}
+}
+
+static int32_t
+wait_for(h2o_linklist_t *list, int64_t time_us, int64_t now_us, int32_t most_ms)
+{
+	const struct connection *first = first_in(list);
+
+	return first != NULL ? clock_wait_ms(first->since_us + time_us, now_us, most_ms) : most_ms;
+}
+
+int32_t
+limits_step(struct connections *connections, int64_t now_us, int32_t most_ms)
+{
+	const int64_t rest_us = (int64_t)connections->config->idle_timeout_seconds * 1000000;
+	const int64_t arrive_us = (int64_t)connections->config->request_timeout_seconds * 1000000;
+
+	connections->has_ended = false;
+	level_set(connections->slot, LEVEL_BUFFERED_BYTES, connections->held.bytes);
+	limits_close_resting(connections, now_us, rest_us, UINT32_MAX);
+	end_late(connections, now_us - arrive_us);
+	refuse_surplus(connections, now_us - SURPLUS_US);
+	if (connections->config->min_request_rate > 0 && !h2o_linklist_is_empty(&connections->busy)) {
+		if (now_us >= connections->look_at_us) {
+			refuse_slow(connections, now_us, arrive_us / SLOW_AFTER);
+			connections->look_at_us = now_us + arrive_us / LOOKS;
+		}
+		most_ms = clock_wait_ms(connections->look_at_us, now_us, most_ms);
+	}
+	if (connections->has_ended)
+		return 0; /* libh2o polls before it looks whether the refusals are written */
+	most_ms = wait_for(&connections->resting, rest_us, now_us, most_ms);
+	most_ms = wait_for(&connections->surplus, SURPLUS_US, now_us, most_ms);
+	return wait_for(&connections->busy, arrive_us, now_us, most_ms);
+}
