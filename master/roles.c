@@ -2,13 +2,13 @@
 #include "master/roles.h"
 
 #include <stdlib.h>
-#include <sys/prctl.h>
 
 #include "api/frame.h"
 #include "base/clock.h"
 #include "base/exit_codes.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/sandbox.h"
 #include "base/signals.h"
 #include "config/secrets.h"
 #include "control/loop.h"
@@ -137,7 +137,7 @@ open_tls(struct service *service, struct error *err)
 	segment_set_certificate_end_s(service->segment.header, 0);
 	if (service->config.tls_cert_file == NULL)
 		return 0;
-	(void)prctl(PR_SET_DUMPABLE, 0);
+	sandbox_hide_memory(true);
 	service->tickets = tickets_new(clock_steady_us(), err);
 	return service->tickets != NULL ? load_tls(service, err) : -1;
 }
@@ -151,7 +151,7 @@ forget_tls(struct service *service)
 	tls_free(&service->tls);
 	tickets_free(service->tickets);
 	service->tickets = NULL;
-	(void)prctl(PR_SET_DUMPABLE, 1);
+	sandbox_hide_memory(service->config.sandbox);
 }
 
 int
