@@ -92,14 +92,15 @@ def make_objects(tenant, mark, **fields):
         assert reply.status == 201, reply
         subscriptions.append(reply.json["id"])
     others = {"event": [], "job": [], "attempt": [], "dead_letter": [], "replay": []}
-    rows = Rows(tenant.hookline, tenant)
-    for endpoint in endpoints:
-        event = rows.event(topic=f"{mark}.created", payload={"mark": mark})
-        others["event"].append(event)
-        others["job"].append(rows.job(endpoint, event, last_error=f"error {mark}", status="held"))
-        others["attempt"].append(rows.attempt(endpoint, event, status="failure", error=f"error {mark}"))
-        others["dead_letter"].append(rows.dead_letter(endpoint, topic=f"{mark}.created", payload={"mark": mark}))
-        others["replay"].append(rows.replay({"event_id": event, "mode": mark}))
+    with tenant.hookline.reader() as query:
+        rows = Rows(tenant.hookline, tenant, query)
+        for endpoint in endpoints:
+            event = rows.event(topic=f"{mark}.created", payload={"mark": mark})
+            others["event"].append(event)
+            others["job"].append(rows.job(endpoint, event, last_error=f"error {mark}", status="held"))
+            others["attempt"].append(rows.attempt(endpoint, event, status="failure", error=f"error {mark}"))
+            others["dead_letter"].append(rows.dead_letter(endpoint, topic=f"{mark}.created", payload={"mark": mark}))
+            others["replay"].append(rows.replay({"event_id": event, "mode": mark}))
     own = {"tenant": tenant.id, "key": keys[0].id, "endpoint": endpoints[0], "subscription": subscriptions[0]}
     own |= {kind: ids[0] for kind, ids in others.items()}
     return own | {"all": [tenant.id, *(key.id for key in keys), *endpoints, *subscriptions,

@@ -24,18 +24,22 @@ def job_of(event_id, number=1):
 
 
 class Rows:
-    """Of one tenant. Each function adds a row and returns its id; columns that are named replace the usual ones."""
+    """
+    Of one tenant. Each function adds a row and returns its id; columns that are named replace the usual ones. query: of
+    hookline.reader(), for who adds many, because hookline.query() makes a connection each time.
+    """
 
-    def __init__(self, hookline, tenant):
+    def __init__(self, hookline, tenant, query=None):
         self.hookline = hookline
         self.tenant = tenant
+        self.query = query or hookline.query
 
     def add(self, table, times, columns):
         postgres = self.hookline.store == "postgres"
         columns = {"tenant_id": self.tenant.id} | {name: value for name, value in columns.items()}
         values = {name: json.dumps(value) if isinstance(value, (dict, list)) else value for name, value in columns.items()}
         places = [f"hl_time(:{name})" if postgres and name in times else f":{name}" for name in columns]
-        self.hookline.query(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join(places)})", **values)
+        self.query(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join(places)})", **values)
 
     def event(self, topic="order.created", at_ms=None, **columns):
         at_ms = at_ms or now_ms()
