@@ -290,6 +290,7 @@ def test_it_is_ready_only_when_the_keys_have_been_read(make_hookline):
 # ---- many keys, and secrets
 
 
+@pytest.mark.wanted_by("SLOW_TESTS")
 def test_a_hundred_thousand_keys_are_loaded_and_told_apart(make_hookline):
     hookline = make_hookline("postgres")
     hookline.start()

@@ -253,6 +253,7 @@ def noise(hookline, tenant):
     hookline.query("DELETE FROM events WHERE tenant_id = :id", id=tenant.id)
 
 
+@pytest.mark.wanted_by("SLOW_TESTS")
 def test_a_search_for_a_rare_topic_keeps_no_publisher_waiting(hookline, tenant, rows, noise):
     """Step by step: the replay's row says how far it is, and events of the same tenant are taken meanwhile."""
     paused(tenant)

@@ -137,6 +137,7 @@ def test_more_than_a_slice_is_requeued(hookline, tenant, endpoints, rows):
     assert counts(hookline, tenant) == (0, 2100, 2100)
 
 
+@pytest.mark.wanted_by("SLOW_TESTS")
 def test_many_requeued_letters_keep_the_limits_of_their_endpoint_and_nobody_waits_for_them(hookline, tenant, endpoints, rows, receiver):
     letters, live, rate, most = 2000, 20, 500, 0
 

@@ -268,6 +268,7 @@ def test_who_has_more_rules_than_4_mib_may_change_what_does_not_grow(client, hoo
     assert client.patch(path_to(first), {"filter": None}).status == 200, "less, although still more than 4 MiB"
 
 
+@pytest.mark.wanted_by("SLOW_TESTS")
 def test_a_tenant_has_10000_pairs_of_endpoint_and_transform_at_most(client, hookline, tenant, endpoint):
     first = subscribe(client, endpoint)
     copies_of(hookline, tenant, first, 9998, ["subscription_id", "transform_id"])

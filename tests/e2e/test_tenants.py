@@ -226,6 +226,7 @@ def fill(hookline, tenant, rows):
                    f" FROM ({many}) AS m, (SELECT created_at FROM tenants WHERE tenant_id = :id) AS t", id=tenant.id, rows=rows)
 
 
+@pytest.mark.wanted_by("SLOW_TESTS")
 @pytest.mark.parametrize("store", STORES)
 def test_a_delete_goes_on_after_each_death_of_control_and_of_everything(make_hookline, store):
     hookline = make_hookline(store).start()
