@@ -1,13 +1,10 @@
 /*
- * The files are given by descriptors that were opened without following links, and only those that root owns and that
- * have one name: whoever may write into a directory must not choose what root gives away. A directory that holds files
- * of others is left as it is, with what is in it.
+ * Root gives away no file that is there: whoever may write into one of the directories above could choose what that is.
+ * It makes one directory where only root can have made those above, and says of other files that their owner is wrong.
  */
 #include "master/run_as.h"
 
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <grp.h>
 #include <libgen.h>
 #include <limits.h>
@@ -22,18 +19,11 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "base/files.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "config/data_dir.h"
-#include "courier/copy_guard.h"
-#include "courier/node_file.h"
-#include "master/saved_counters.h"
-#include "shm/segment_layout.h"
-#include "store/dead_letter_file.h"
 #include "store/store.h"
 #include "store/webhooks_store.h"
-#include "writer/spool_file.h"
 
 struct user {
 	uid_t uid;
@@ -93,176 +83,88 @@ find_user(const char *text, struct user *user, struct error *err)
 
 /* ---- its files ---- */
 
-static void
-give(int fd, const struct user *user, const char *path)
+static int
+check_owner(const char *path, const struct user *user, const char *text, struct error *err)
 {
 	struct stat st;
 
-	if (fstat(fd, &st) != 0 || st.st_uid != 0 ||
-	    (!S_ISDIR(st.st_mode) && (!S_ISREG(st.st_mode) || st.st_nlink != 1)))
-		return;
-	if (fchownat(fd, "", user->uid, user->gid, AT_EMPTY_PATH) != 0)
-		log_warning("cannot give a file to the user of RUN_AS", LOG_STR("path", path),
-		    LOG_STR("error", strerror(errno)));
+	if (path == NULL || stat(path, &st) != 0 || st.st_uid != 0 || (st.st_mode & (S_IWGRP | S_IWOTH)) != 0)
+		return 0;
+	return error_set(err, "RUN_AS=%s: %s belongs to root: chown -R %u:%u it, or leave RUN_AS out", text, path,
+	    user->uid, user->gid);
 }
 
-static void
-give_path(const char *path, const struct user *user)
-{
-	int fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-
-	if (fd < 0)
-		return;
-	give(fd, user, path);
-	close(fd);
-}
-
-/* The file name of a path. */
-static const char *
-name_in(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash != NULL ? slash + 1 : path;
-}
-
-/* Whether the file is one that this service makes: its own, a store's, or one that belongs to that. */
+/* Whether nobody but root can change what is in it. */
 static bool
-is_ours(const char *name, const char *const *stores, size_t count)
+is_roots(const char *directory)
 {
-	static const char *const own[] = {DATA_DIR_LOCK, SAVED_COUNTERS, SPOOL_DIRECTORY, SPOOL_DIRECTORY_PUBLISHED,
-	    DEAD_LETTER_FILE_NAME, NODE_FILE, STORE_FILE, "kept-"};
+	struct stat st;
 
-	for (size_t i = 0; i < sizeof own / sizeof *own; i++)
-		if (strncmp(name, own[i], strlen(own[i])) == 0)
-			return true;
-	name += *name == '.'; /* of a lock file */
-	for (size_t i = 0; i < count; i++)
-		if (stores[i] != NULL && strncmp(name, name_in(stores[i]), strlen(name_in(stores[i]))) == 0)
-			return true;
-	return false;
+	return stat(directory, &st) == 0 && st.st_uid == 0 && (st.st_mode & (S_IWGRP | S_IWOTH)) == 0;
 }
 
-struct giving {
-	const struct user *user;
-	const char *stores[2]; /* paths of their files; NULL: there is none */
-};
-
-static bool
-is_dot(const char *name)
-{
-	return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
-}
-
-static bool
-holds_only_ours(DIR *directory, const struct giving *giving)
-{
-	const struct dirent *entry;
-
-	while ((entry = readdir(directory)) != NULL)
-		if (!is_dot(entry->d_name) && !is_ours(entry->d_name, giving->stores, 2))
-			return false;
-	rewinddir(directory);
-	return true;
-}
-
-/* Gives what is in it, and of directories in it what is in those; then itself. Takes fd over. */
-static void
-give_directory(int fd, const char *path, const struct giving *giving, bool within)
-{
-	DIR *directory = fdopendir(fd);
-	const struct dirent *entry;
-
-	if (directory == NULL) {
-		close(fd);
-		return;
-	}
-	if (!within && !holds_only_ours(directory, giving)) {
-		log_warning("a directory holds files of others, and stays as it is: the user of RUN_AS must be able to "
-			    "write there",
-		    LOG_STR("directory", path));
-		closedir(directory);
-		return;
-	}
-	while ((entry = readdir(directory)) != NULL) {
-		int file = is_dot(entry->d_name) ? -1 : openat(fd, entry->d_name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-		int inner = file < 0 ? -1 : openat(file, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-		if (file >= 0)
-			give(file, giving->user, entry->d_name);
-		if (inner >= 0 && !within)
-			give_directory(inner, entry->d_name, giving, true);
-		else if (inner >= 0)
-			close(inner);
-		if (file >= 0)
-			close(file);
-	}
-	give(fd, giving->user, path);
-	closedir(directory);
-}
-
-/* Makes the directories above path's file that are missing, for the user; what was there is given if root owns it. */
+/*
+ * Makes the first directory above the file that is missing, for the user, where nobody but root can have put a link. What
+ * is missing elsewhere, or beneath it, the user makes.
+ */
 static int
-give_above(const char *path, const char *option, const struct giving *giving, struct error *err)
+make_above(const char *path, const char *option, const struct user *user, struct error *err)
 {
 	char *copy = mem_strdup(path);
+	bool goes_on = is_roots(path[0] == '/' ? "/" : ".");
 	int rc = 0;
 
-	for (char *slash = strchr(copy + 1, '/'); slash != NULL && rc == 0; slash = strchr(slash + 1, '/')) {
+	for (char *slash = strchr(copy + 1, '/'); slash != NULL && goes_on; slash = strchr(slash + 1, '/')) {
 		*slash = '\0';
-		if (mkdir(copy, 0777) == 0)
-			give_path(copy, giving->user);
-		else if (errno != EEXIST)
-			rc = error_errno(err, "cannot make the directory %s for %s", copy, option);
+		goes_on = mkdir(copy, 0777) != 0;
+		if (!goes_on)
+			rc = lchown(copy, user->uid, user->gid);
+		else if (errno == EEXIST)
+			goes_on = is_roots(copy);
+		else
+			rc = -1;
+		if (rc != 0) {
+			(void)error_errno(err, "cannot make the directory %s for %s", copy, option);
+			goes_on = false;
+		}
 		*slash = '/';
 	}
-	const char *directory = dirname(copy);
-	int fd = rc == 0 ? open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-	struct stat st;
-
-	if (fd >= 0 && fstat(fd, &st) == 0 && st.st_uid == 0)
-		give_directory(fd, directory, giving, false);
-	else if (fd >= 0)
-		close(fd);
 	free(copy);
 	return rc;
 }
 
-static void
-give_ring(const char *path, const struct user *user)
-{
-	char magic[sizeof SEGMENT_MAGIC - 1];
-	int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-
-	if (fd < 0)
-		return;
-	/* All versions begin so. */
-	if (pread(fd, magic, sizeof magic, 0) == (ssize_t)sizeof magic && memcmp(magic, SEGMENT_MAGIC, 6) == 0)
-		give(fd, user, path);
-	close(fd);
-}
-
 static int
-give_files(const struct config *config, const struct user *user, struct error *err)
+make_directories(const struct config *config, const struct user *user, struct error *err)
 {
 	const struct store_file files[] = {store_file(config), webhooks_store_file(config)};
-	const struct giving giving = {.user = user, .stores = {files[0].path, files[1].path}};
 	char path[PATH_MAX];
+	int rc = data_dir_lock_path(config->data_dir, path, err);
 
-	/* Otherwise an option that names another program's file would give that away. */
-	if (store_check(config, err) != 0 || webhooks_store_check(config, err) != 0)
-		return -1;
-	if (data_dir_lock_path(config->data_dir, path, err) != 0 || give_above(path, "DATA_DIR", &giving, err) != 0)
-		return -1;
+	if (rc == 0)
+		rc = make_above(path, "DATA_DIR", user, err);
+	for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+		if (rc == 0 && files[i].path != NULL)
+			rc = make_above(files[i].path, files[i].option, user, err);
+	return rc;
+}
+
+/* What a service of root has left is root's: to give it away by itself would need trust in whoever may write there. */
+static int
+check_files(const struct config *config, const struct user *user, struct error *err)
+{
+	const char *const files[] = {store_file(config).path, webhooks_store_file(config).path};
+	int rc = check_owner(config->data_dir, user, config->run_as, err);
+
 	for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
-		if (files[i].path == NULL)
-			continue;
-		if (give_above(files[i].path, files[i].option, &giving, err) != 0)
-			return -1;
-		give_path(files[i].path, user);
+		char *copy = files[i] != NULL ? mem_strdup(files[i]) : NULL;
+
+		if (rc == 0 && copy != NULL)
+			rc = check_owner(dirname(copy), user, config->run_as, err);
+		if (rc == 0)
+			rc = check_owner(files[i], user, config->run_as, err);
+		free(copy);
 	}
-	give_ring(config->ring_path, user);
-	return 0;
+	return rc == 0 ? check_owner(config->ring_path, user, config->run_as, err) : rc;
 }
 
 /* ---- becoming it ---- */
@@ -303,8 +205,10 @@ check(const struct config *config, struct user *user, struct error *err)
 {
 	if (find_user(config->run_as, user, err) != 0)
 		return -1;
-	if (geteuid() == 0 || geteuid() == user->uid)
+	if (geteuid() == user->uid)
 		return 0;
+	if (geteuid() == 0)
+		return check_files(config, user, err);
 	return error_set(
 	    err, "RUN_AS=%s: only root can become another user: start as root, or leave it out", config->run_as);
 }
@@ -357,7 +261,7 @@ run_as(const struct config *config, struct error *err)
 		return -1;
 	if (user.uid == geteuid())
 		return 0;
-	return give_files(config, &user, err) == 0 ? become(&user, err) : -1;
+	return make_directories(config, &user, err) == 0 ? become(&user, err) : -1;
 }
 
 void
