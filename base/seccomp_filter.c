@@ -168,7 +168,7 @@ add_for_others(scmp_filter_ctx filter, bool connects, int *rc)
 				  executable = has_flags(2, PROT_EXEC, PROT_EXEC),
 				  writable_code = has_flags(2, PROT_WRITE | PROT_EXEC, PROT_WRITE | PROT_EXEC),
 				  no_thread = has_flags(CLONE_FLAGS, CLONE_THREAD, 0),
-				  typing = compare(1, SCMP_CMP_EQ, TIOCSTI);
+				  typing = has_flags(1, UINT32_MAX, TIOCSTI); /* the kernel takes 32 bits */
 
 	add_if(filter, rc, UNKNOWN, "clone3", 0, NULL);
 	add_if(filter, rc, REFUSE, "clone", 1, &no_thread);

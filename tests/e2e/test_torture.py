@@ -103,10 +103,13 @@ def stored_lines(daemon):
 
 
 @pytest.fixture
-def tortured(make_hooksd, tmp_path):
+def tortured(make_hooksd, tmp_path, request):
     """Makes a daemon and the faults of its processes of that name."""
 
     def make(process, database=None, **options):
+        if request.node.callspec.params["mode"][0] == MEMORY:
+            # libseccomp has no way out of some of its allocations that fail; the master kills the process then, as stuck.
+            options["SANDBOX"] = "off"
         faults = Faults(tmp_path / f"faults-{process}", process)
         if database:
             # Kerberos makes a thousand calls that are no concern of ours.
