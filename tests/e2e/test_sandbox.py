@@ -28,7 +28,11 @@ def status(pid):
 
 
 def descriptors(pid):
-    return [os.readlink(entry) for entry in Path(f"/proc/{pid}/fd").iterdir()]
+    found = []
+    for entry in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # closed meanwhile: a client has left
+            found.append(os.readlink(entry))
+    return found
 
 
 def uids(daemon):
