@@ -79,6 +79,7 @@ def test_at_the_limit_of_connections_others_get_503_and_probes_their_answers(hoo
     wait_until(lambda: daemon.post_event(minimal()).status == 202, "room for a connection")
 
 
+@pytest.mark.wanted_by("SLOW_TESTS")
 def test_beyond_those_that_are_told_so_clients_wait_for_their_answer(hooksd):
     daemon = hooksd(ACCEPTORS=1, MAX_CONNECTIONS=2)
     with half_requests(daemon, 2) as connections, contextlib.ExitStack() as stack:
