@@ -104,8 +104,8 @@ is_roots(const char *directory)
 }
 
 /*
- * Makes the first directory above the file that is missing, for the user, where nobody but root can have put a link. What
- * is missing elsewhere, or beneath it, the user makes.
+ * Makes the first directory above the file that is missing, for the user, where nobody but root can have put a link.
+ * What is missing elsewhere, or beneath it, the user makes.
  */
 static int
 make_above(const char *path, const char *option, const struct user *user, struct error *err)

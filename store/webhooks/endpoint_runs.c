@@ -32,7 +32,8 @@ static const struct db_each write_runs = {
 		  "WHEN given.version = endpoints.breaker_version OR given.succeeded IS NULL "
 		  "THEN endpoints.failing_since END, "
 		  "breaker = COALESCE(given.breaker, endpoints.breaker) FROM given WHERE " OF_GIVEN "AND " FREE
-		  ") SELECT given.number FROM given JOIN endpoints ON " OF_GIVEN "WHERE NOT " FREE,
+		  ") SELECT given.number FROM given WHERE NOT " FREE
+		  "AND (SELECT count(*) FROM endpoints WHERE " OF_GIVEN ") > 0",
 	"UPDATE endpoints SET last_success_at = COALESCE(hl_now() - $3, last_success_at), "
 	"last_failure_at = CASE WHEN $6 = breaker_version THEN hl_now() - $5 ELSE last_failure_at END, "
 	"failing_since = CASE WHEN $6 = breaker_version AND ($3 IS NOT NULL OR failing_since IS NULL) "

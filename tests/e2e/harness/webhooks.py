@@ -59,7 +59,7 @@ class ApiClient:
             usual += [("Content-Length", str(len(data)))]
         connection = http.client.HTTPConnection("127.0.0.1", self.hookline.daemon.port, timeout=30)
         with contextlib.closing(connection):
-            connection.putrequest(method, path, skip_accept_encoding=True)
+            connection.putrequest(method, path, skip_host="host" in given, skip_accept_encoding=True)
             for name, value in [pair for pair in usual if pair[0].lower() not in given] + pairs:
                 connection.putheader(name, value)
             connection.endheaders(data)
