@@ -22,11 +22,11 @@
 #include "base/mem.h"
 #include "base/seccomp_filter.h"
 
-/* The directories that this process may write to, as they were when it entered. The kernel keeps their inodes. */
+/* The places of this process, as they were when it entered. The kernel keeps their inodes. */
 static struct {
 	char *path;
 	dev_t device;
-	ino_t inode; /* 0: the directory was not there */
+	ino_t inode; /* 0: nothing was there */
 } entered[SANDBOX_PLACES_MAX];
 static uint32_t entered_count;
 
@@ -129,7 +129,7 @@ open_nearest(const char *directory)
 	return fd;
 }
 
-/* Notes which directory the path stands for now. */
+/* Notes which file or directory the path stands for now. */
 static void
 remember(const char *path)
 {
@@ -141,21 +141,23 @@ remember(const char *path)
 	entered[entered_count++].inode = there ? st.st_ino : 0;
 }
 
-/* A place that cannot be opened is left out, unless the process is short of something: it would never get it then. */
+/*
+ * A place that cannot be opened is left out, unless the process is short of something: it would never get it then. What
+ * is replaced between the two looks at the path is stale at once.
+ */
 static int
 allow(int rules, const struct sandbox_place *place, struct error *err)
 {
-	int fd = place->writes ? open_nearest(place->path) : open(place->path, O_PATH | O_CLOEXEC);
-	int rc, saved;
+	int fd, rc, saved;
 
+	remember(place->path);
+	fd = place->writes ? open_nearest(place->path) : open(place->path, O_PATH | O_CLOEXEC);
 	if (fd < 0)
 		return is_shortage() ? error_errno(err, "cannot look at %s", place->path) : 0;
 	rc = landlock_allow(rules, fd, place->writes, err);
 	saved = errno;
 	close(fd);
 	errno = saved;
-	if (place->writes)
-		remember(place->path);
 	return rc;
 }
 
@@ -175,6 +177,8 @@ enter_landlock(const struct sandbox *sandbox, struct error *err)
 	if (rc == 0)
 		rc = landlock_enter(rules, err);
 	saved = errno;
+	if (rc != 0)
+		entered_count = 0;
 	close(rules);
 	errno = saved;
 	return rc;
@@ -202,14 +206,6 @@ sandbox_enter(struct sandbox *sandbox, struct error *err)
 
 /* ---- afterwards ---- */
 
-static bool
-is_beneath(const char *path, const char *directory)
-{
-	size_t len = strlen(directory);
-
-	return strncmp(path, directory, len) == 0 && (path[len] == '/' || path[len] == '\0');
-}
-
 /* Where the file system does not answer nothing is known. */
 static bool
 is_stale(uint32_t number)
@@ -222,13 +218,14 @@ is_stale(uint32_t number)
 }
 
 void
-sandbox_end_if_stale(const char *needed)
+sandbox_end_if_stale(void)
 {
 	for (uint32_t i = 0; i < entered_count; i++) {
-		if (!is_stale(i) || (needed != NULL && is_beneath(needed, entered[i].path)))
+		if (!is_stale(i))
 			continue;
-		log_warning("a directory of this process was replaced: a new process takes over, which may write there",
-		    LOG_STR("directory", entered[i].path));
+		log_warning(
+		    "a file or directory of this process was replaced: a new process takes over, which may use it",
+		    LOG_STR("path", entered[i].path));
 		_exit(EXIT_FAILED);
 	}
 }

@@ -50,13 +50,12 @@ enum sandbox_condition { SANDBOX_REFUSED = 1 };
 int sandbox_enter(struct sandbox *sandbox, struct error *err);
 
 /*
- * Ends the process, with a line in the log, if a directory that it may write to is another one now: moved away, made
- * anew, or under a file system that was mounted since. Its rights are those to the old directory, and its successor
- * gets them to the new one. needed: a path of which this process still has files open that nobody else would find: it
- * does not end because of the directory above those; NULL: there is none. Called when something fails; does nothing in
- * a process without a sandbox.
+ * Ends the process, with a line in the log, if a place of its sandbox is another file or directory now: moved away,
+ * made anew or for the first time, or under a file system that was mounted since. Its rights are those to the old one,
+ * and its successor gets them to the new one. Called when something fails, but not while this process holds what no
+ * other would find; does nothing in a process without a sandbox, or where Landlock is left out.
  */
-void sandbox_end_if_stale(const char *needed);
+void sandbox_end_if_stale(void);
 
 /* What this kernel, or the container, does not have of the above: "seccomp", "Landlock", both; NULL: nothing. */
 const char *sandbox_missing(void);

@@ -52,7 +52,7 @@ open_store(struct worker *worker, struct error *err)
 	int rc = db_open(&worker->db, context->config, context->env, err);
 
 	if (rc != 0)
-		sandbox_end_if_stale(NULL);
+		sandbox_end_if_stale();
 	if (rc == 0 && config_api_is_on(context->config) &&
 	    store_report_state(&context->slot->store) == STORE_CONNECTING) {
 		rc = upkeep_ensure_tenant(worker->db, context->config->hl_tenant_id, err);

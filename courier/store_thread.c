@@ -106,12 +106,7 @@ open_store(struct store_thread *thread, struct error *err)
 	if (thread->db != NULL)
 		return 0;
 	may_be_silent(thread, SILENT_OPENING_US);
-
-	int rc = db_open(&thread->db, thread->config, &thread->turn.env, err);
-
-	if (rc != 0)
-		sandbox_end_if_stale(NULL);
-	return rc;
+	return db_open(&thread->db, thread->config, &thread->turn.env, err);
 }
 
 static int
@@ -237,6 +232,8 @@ run(void *argument)
 		if (rc != 0)
 			store_duties_failed(thread->duties);
 		tell(thread, rc, &err);
+		if (rc != 0 && rc != DB_BUSY)
+			sandbox_end_if_stale();
 		rest(thread, rc, worked);
 	}
 	finish(thread);

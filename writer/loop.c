@@ -353,8 +353,10 @@ upkeep(struct writer *w)
 	bool pending = intake_pending(&w->intake);
 
 	spool_link_upkeep(&w->spool, store_link_works(&w->store));
-	if (!store_link_works(&w->store))
-		sandbox_end_if_stale(ledger_page(&w->slot->ledger)->spool_events > 0 ? w->config->data_dir : NULL);
+	/* The next try to open the store is due: a successor's may work. */
+	if (!store_link_works(&w->store) && clock_steady_us() >= store_link_connect_at(&w->store) &&
+	    spool_link_can_be_left(&w->spool))
+		sandbox_end_if_stale();
 	if (spool_link_found_any(&w->spool))
 		store_link_set_reached(&w->store);
 	if (!store_link_open(&w->store) && (pending || !w->draining))

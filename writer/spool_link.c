@@ -2,8 +2,10 @@
 #include "writer/spool_link.h"
 
 #include <assert.h>
+#include <limits.h>
 
 #include "base/clock.h"
+#include "base/files.h"
 #include "base/log.h"
 #include "writer/spool_replay.h"
 
@@ -113,7 +115,8 @@ check_file(struct spool_link *link)
 	struct error err;
 
 	link->check_at_us = now + CHECK_US;
-	if (spool_restore_file(&link->spool, &err) == 0)
+	link->lost = spool_restore_file(&link->spool, &err) != 0;
+	if (!link->lost)
 		return;
 	link->check_at_us = now + RETRY_US;
 
@@ -135,6 +138,28 @@ spool_link_upkeep(struct spool_link *link, bool store_works)
 		check_file(link);
 	if (link->state == SPOOL_FAILING && store_works)
 		change_state(link, SPOOL_TAKING);
+}
+
+/* The file that is replayed has its name, or none is open. */
+static bool
+replays_file_in_place(const struct spool *spool)
+{
+	char path[PATH_MAX];
+
+	if (spool->read_fd < 0)
+		return true;
+	spool_part_path(spool, &spool->parts[0], path);
+	return files_in_place(spool->read_fd, path);
+}
+
+bool
+spool_link_can_be_left(struct spool_link *link)
+{
+	if (!spool_link_open(link))
+		return true;
+	if (!link->lost || clock_steady_us() >= link->check_at_us)
+		check_file(link);
+	return !link->lost && replays_file_in_place(&link->spool);
 }
 
 static void

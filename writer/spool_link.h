@@ -31,6 +31,7 @@ struct spool_link {
 	enum spool_state state;
 	int64_t open_at_us, append_at_us, replay_at_us; /* steady clock; not before, after a failure */
 	int64_t check_at_us; /* the next look whether the file has its name */
+	bool lost; /* it had not, and could not be made again */
 	struct repeat unusable, refuses, replay_fails, removed;
 };
 
@@ -45,6 +46,12 @@ const char *spool_state_name(enum spool_state state);
  * store_works: what failed does not matter any more.
  */
 void spool_link_upkeep(struct spool_link *link, bool store_works);
+
+/*
+ * Whether a successor of this process would find in files all that the spool has taken. Writes a file again that
+ * somebody has removed, but not sooner after a failure than spool_link_upkeep() does.
+ */
+bool spool_link_can_be_left(struct spool_link *link);
 
 /* Whether it is open; whether any writer's files were found then; whether it is for new events, TAKING or FAILING. */
 bool spool_link_open(const struct spool_link *link);

@@ -84,6 +84,25 @@ def test_an_append_finds_that_its_file_is_removed(database, spooling, remove):
     assert stored(database) == list(range(25))
 
 
+@pytest.mark.parametrize("remove", [remove_directory, remove_data_dir])
+def test_what_was_spooled_is_kept_although_the_directory_was_there_at_the_start(database, hooksd, remove):
+    daemon = hooksd(database, **AT_ONCE)
+    daemon.stop()
+    spool(daemon).mkdir()
+    daemon.start()
+    database.server.stop()
+    post(daemon, 0, 5)
+    remove(daemon)
+    post(daemon, 5, 5)
+    daemon.wait_for_log("a file or directory of this process was replaced")
+    daemon.kill()
+    database.server.start()
+    daemon.start()
+    daemon.wait_spool_empty()
+    assert stored(database) == list(range(10))
+    assert accounted(metrics(daemon)) and metrics(daemon)["events_damaged_total"] == 0
+
+
 def test_a_file_that_is_gone_from_an_earlier_run_is_told_and_counted(database, spooling):
     spooling.restart(store_ready=False)
     remove_file(spooling)

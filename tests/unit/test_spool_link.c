@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -208,6 +209,31 @@ a_store_that_keeps_nothing_gets_no_spool(void **state)
 	assert_false(spool_link_open(&spool) || spool_link_takes(&spool) || spool_link_accepts(&spool, false));
 }
 
+static void
+it_can_be_left_when_its_files_have_all_that_it_took(void **state)
+{
+	char aside[128], command[128];
+
+	begin(ROOM);
+	assert_true(spool_link_can_be_left(&spool));
+	assert_int_equal(append(10), 0);
+	(void)snprintf(command, sizeof command, "rm -r %s", spool_dir);
+	assert_int_equal(system(command), 0);
+	assert_true(spool_link_can_be_left(&spool));
+	assert_int_equal(access(spool_dir, F_OK), 0);
+
+	(void)snprintf(aside, sizeof aside, "%s.aside", spool_dir);
+	assert_int_equal(rename(spool_dir, aside), 0);
+	assert_int_equal(close(creat(spool_dir, 0600)), 0);
+	assert_false(spool_link_can_be_left(&spool));
+	assert_int_equal(unlink(spool_dir), 0);
+	assert_false(spool_link_can_be_left(&spool)); /* it was tried just now */
+	assert_int_equal(rename(aside, spool_dir), 0);
+	spool.check_at_us = 0;
+	assert_true(spool_link_can_be_left(&spool));
+	assert_int_equal(replay(), 1);
+}
+
 int
 main(void)
 {
@@ -221,6 +247,7 @@ main(void)
 	    LINK_TEST(a_spool_that_does_not_open_is_tried_again),
 	    LINK_TEST(a_removed_file_is_written_again),
 	    LINK_TEST(a_store_that_keeps_nothing_gets_no_spool),
+	    LINK_TEST(it_can_be_left_when_its_files_have_all_that_it_took),
 	};
 
 	return cmocka_run_group_tests_name("spool_link", tests, NULL, NULL);
