@@ -8,12 +8,14 @@
 #include <libgen.h>
 #include <limits.h>
 #include <linux/capability.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "base/exit_codes.h"
@@ -141,6 +143,15 @@ remember(const char *path)
 	entered[entered_count++].inode = there ? st.st_ino : 0;
 }
 
+/* 9p makes a new inode for each open(2), and a rule belongs to an inode: it would allow nothing there. */
+static bool
+is_on_9p(int fd)
+{
+	struct statfs fs;
+
+	return fstatfs(fd, &fs) == 0 && fs.f_type == V9FS_MAGIC;
+}
+
 /*
  * A place that cannot be opened is left out, unless the process is short of something: it would never get it then. What
  * is replaced between the two looks at the path is stale at once.
@@ -154,8 +165,13 @@ allow(int rules, const struct sandbox_place *place, struct error *err)
 	fd = place->writes ? open_nearest(place->path) : open(place->path, O_PATH | O_CLOEXEC);
 	if (fd < 0)
 		return is_shortage() ? error_errno(err, "cannot look at %s", place->path) : 0;
-	rc = landlock_allow(rules, fd, place->writes, err);
-	saved = errno;
+	if (is_on_9p(fd)) {
+		rc = error_set(err, "Landlock cannot know files of a 9p file system: %s", place->path);
+		saved = EOPNOTSUPP;
+	} else {
+		rc = landlock_allow(rules, fd, place->writes, err);
+		saved = errno;
+	}
 	close(fd);
 	errno = saved;
 	return rc;

@@ -8,8 +8,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -205,6 +209,46 @@ test_a_process_whose_file_was_renewed_or_appears_makes_way(void **state)
 	assert_int_equal(errno_of(with_one_file, renew_the_file), EXIT_FAILED);
 }
 
+static bool on_9p; /* every file, as far as the process is told */
+
+int
+fstatfs(int fd, struct statfs *fs)
+{
+	int rc = (int)syscall(SYS_fstatfs, fd, fs);
+
+	if (on_9p)
+		fs->f_type = V9FS_MAGIC;
+	return rc;
+}
+
+/* Its places are not enforced, nor does it make way for their sake; the filter of system calls is in force. */
+static int
+use_9p(void)
+{
+	struct sandbox sandbox = with_one_file();
+	struct error err;
+
+	on_9p = true;
+	if (sandbox_enter(&sandbox, &err) != SANDBOX_REFUSED || strstr(err.text, "9p") == NULL)
+		return NOT_CONFINED;
+	if (read_other() != 0 || renew_the_file() != 0)
+		return NOT_CONFINED;
+	return make_socket();
+}
+
+static void
+test_a_process_on_a_9p_file_system_goes_without_landlock(void **state)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0)
+		_exit(use_9p());
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), EPERM);
+}
+
 static struct sandbox
 with_a_directory_to_come(void)
 {
@@ -237,6 +281,7 @@ main(void)
 	    cmocka_unit_test(test_a_file_that_is_open_can_be_opened_again_if_allowed),
 	    cmocka_unit_test(test_a_process_whose_directory_was_replaced_makes_way),
 	    cmocka_unit_test(test_a_process_whose_file_was_renewed_or_appears_makes_way),
+	    cmocka_unit_test(test_a_process_on_a_9p_file_system_goes_without_landlock),
 	    cmocka_unit_test(test_a_directory_that_is_missing_can_be_made),
 	};
 
