@@ -118,14 +118,26 @@ open_listeners(struct service *service, struct error *err)
 static int
 load_tls(struct service *service, struct error *err)
 {
-	struct error late;
+	const int64_t now_s = clock_wall_us() / 1000000;
+	struct tls loaded = {0};
+	struct error late, unused;
+	bool is_late;
 
-	if (tls_load(&service->tls, &service->config, err) != 0)
+	if (tls_load(&loaded, &service->config, err) != 0)
 		return -1;
+	is_late = tls_is_out_of_time(&loaded, &service->config, now_s, &late);
+	if (is_late && service->tls.context != NULL &&
+	    !tls_is_out_of_time(&service->tls, &service->config, now_s, &unused)) {
+		tls_free(&loaded);
+		*err = late;
+		return -1;
+	}
+	tls_free(&service->tls);
+	service->tls = loaded;
 	tickets_use(service->tickets, service->tls.context);
 	segment_set_certificate_end_s(service->segment.header, (uint64_t)service->tls.ends_s);
 	/* Most clients refuse it, and some do not look: serving those is better than to serve nobody. */
-	if (tls_is_out_of_time(&service->tls, &service->config, clock_wall_us() / 1000000, &late))
+	if (is_late)
 		log_warning("the certificate is not good at this time", LOG_STR("error", late.text));
 	return 0;
 }

@@ -352,6 +352,11 @@ def test_files_that_cannot_be_used_leave_the_old_certificate(tls_hooksd, authori
     roll(daemon)
     daemon.wait_for_log(r"cannot use the files of TLS: .*TLS_KEY_FILE=.*holds no private key")
     assert shown_certificate(daemon) == old
+    for file, expired in zip(files, authority.issue_expired("late")):
+        file.write_bytes(expired.read_bytes())
+    roll(daemon)
+    daemon.wait_for_log(r"cannot use the files of TLS: .*TLS_CERT_FILE=.*has expired at 2020-02-01")
+    assert shown_certificate(daemon) == old
 
 
 def test_a_stop_answers_every_request(tls_hooksd):
