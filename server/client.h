@@ -32,6 +32,8 @@ struct connection {
 	int64_t since_us; /* steady: when it entered that list, which is sorted by it */
 	bool is_http; /* libh2o has it; before that a handshake comes, or nothing has come yet */
 	bool client_is_known; /* by its certificate */
+	bool ended; /* its client has said by TLS that it sends no more */
+	bool has_begun; /* a byte of a request has come, or a part of the first record of TLS that holds it */
 	struct head head; /* of the request that arrives */
 	struct chunks chunks; /* of its body, if that is chunked */
 	size_t chunks_at; /* where the bytes of the socket's input begin that chunks has not read */
@@ -40,7 +42,7 @@ struct connection {
 	bool stays_open; /* after that answer */
 	char *refusal; /* the answer that is being written without libh2o's knowledge; NULL: none */
 	int lingers; /* duplicate of the descriptor, for when the socket is closed; -1: none */
-	bool answered; /* libh2o has the whole answer and writes it */
+	bool answered; /* the whole answer, or the end of the connection, is being written */
 	bool unread; /* it did so when REQUEST_TIMEOUT_SECONDS had passed */
 	enum surplus surplus;
 	struct holder holder;

@@ -223,8 +223,13 @@ limits_close_resting(struct connections *connections, int64_t now_us, int64_t re
 
 	while (most-- > 0 && (connection = first_in(&connections->resting)) != NULL &&
 	       now_us - connection->since_us >= rested_us) {
-		/* What the kernel has buffered is still read; then libh2o sees the end, and closes. */
-		(void)shutdown(h2o_socket_get_fd(connection->socket), SHUT_RD);
+		h2o_socket_t *socket = connection->socket;
+
+		/*
+		 * What the kernel has buffered is still read; then libh2o sees the end, and closes. If it has done so
+		 * before, its client does not take the close_notify.
+		 */
+		(void)shutdown(h2o_socket_get_fd(socket), h2o_socket_is_reading(socket) ? SHUT_RD : SHUT_RDWR);
 		limits_enter(connection, &connections->resting);
 	}
 }
@@ -266,7 +271,10 @@ end_late(struct connections *connections, int64_t before_us)
 	}
 }
 
-/* Refuses requests of which less has come than the rate demands for the time beyond the first part. */
+/*
+ * Refuses requests of which less has come than the rate demands for the time beyond the first part. A handshake is no
+ * request, and has the whole time.
+ */
 static void
 refuse_slow(struct connections *connections, int64_t now_us, int64_t first_us)
 {
@@ -285,7 +293,7 @@ refuse_slow(struct connections *connections, int64_t now_us, int64_t first_us)
 		next = at->next;
 		if (beyond_us < 0)
 			break;
-		if (awaits_request(connection->socket) &&
+		if (connection->is_http && awaits_request(connection->socket) &&
 		    connection->socket->input->size < rate * (uint64_t)beyond_us / 1000000)
 			end_awaited(connection, 408, why, COUNTER_REJECTED_SLOW);
 	}

@@ -105,6 +105,7 @@ refuse(struct connection *connection, int status, const char *why, enum counter 
 	connection->refusal = mem_new(RAW_REPLY_BYTES, 1);
 	answer.base = connection->refusal;
 	answer.len = raw_reply(answer.base, status, why, asks_api(socket->input));
+	connection->answered = true;
 	linger_when_closed(connection);
 	h2o_socket_read_stop(socket);
 	h2o_socket_write(socket, &answer, 1, on_refused);
@@ -169,15 +170,28 @@ read_body(struct connection *connection)
 		pass_on(connection);
 }
 
+/* Whether the client has gone. If so, libh2o closes the connection, and a close_notify may be its last answer. */
+static bool
+closes(struct connection *connection, const char *err)
+{
+	h2o_socket_t *socket = connection->socket;
+
+	if (err == NULL && connection->ended && socket->bytes_read == 0)
+		err = h2o_socket_error_closed; /* libh2o does not see this end */
+	if (err == NULL)
+		return false;
+	connection->answered = true;
+	libh2o_read(socket, err);
+	return true;
+}
+
 static void
 on_body(h2o_socket_t *socket, const char *err)
 {
 	struct connection *connection = socket->on_close.data;
 
-	if (err != NULL) {
-		libh2o_read(socket, err);
+	if (closes(connection, err))
 		return;
-	}
 	if (socket->input->size == connection->chunks_at)
 		return; /* a record of TLS has come in part */
 	if (limits_hold(connection, socket->input->size))
@@ -217,21 +231,38 @@ read_head(struct connection *connection)
 }
 
 static void
+begin_request(struct connection *connection)
+{
+	if (connection->has_begun)
+		return;
+	connection->has_begun = true;
+	limits_enter(connection, &connection->all->busy);
+}
+
+/* Reads what has come of a request, if anything. */
+static void
+read_request(struct connection *connection)
+{
+	h2o_socket_t *socket = connection->socket;
+
+	if (connection->head.searched == 0 && !begins(socket))
+		return;
+	begin_request(connection);
+	if (limits_hold(connection, socket->input->size))
+		read_head(connection);
+}
+
+static void
 on_read(h2o_socket_t *socket, const char *err)
 {
 	struct connection *connection = socket->on_close.data;
 
-	if (err != NULL) {
-		libh2o_read(socket, err);
+	if (closes(connection, err))
 		return;
-	}
-	if (connection->head.searched == 0) {
-		if (!begins(socket))
-			return;
-		limits_enter(connection, &connection->all->busy);
-	}
-	if (limits_hold(connection, socket->input->size))
-		read_head(connection);
+	if (connection->all->tls != NULL && socket->bytes_read == 0)
+		begin_request(connection); /* a record of TLS has come in part */
+	else
+		read_request(connection);
 }
 
 /* libh2o waits for a request: the connection is ours until its head is whole. early: what of it has come already. */
@@ -242,14 +273,14 @@ rest(struct connection *connection, h2o_buffer_t *early)
 
 	connection->head = (struct head){0};
 	connection->chunks = (struct chunks){0};
-	connection->answered = connection->unread = false;
+	connection->has_begun = connection->answered = connection->unread = false;
 	connection->exchange = NULL;
 	(void)limits_hold(connection, 0);
 	libh2o_read = libh2o_swap_on_read(socket, on_read);
 	limits_enter(connection, &connection->all->resting);
 	if (early != NULL) {
 		libh2o_show_input(socket, early);
-		on_read(socket, NULL);
+		read_request(connection);
 	}
 }
 
@@ -356,6 +387,14 @@ on_session(h2o_socket_t *socket, const SSL *ssl)
 }
 
 static void
+on_end(h2o_socket_t *socket)
+{
+	struct connection *connection = socket->on_close.data;
+
+	connection->ended = true;
+}
+
+static void
 on_first_bytes(h2o_socket_t *socket, const char *err)
 {
 	struct connection *connection = socket->on_close.data;
@@ -376,6 +415,8 @@ on_first_bytes(h2o_socket_t *socket, const char *err)
 void
 connections_init(struct connections *connections)
 {
+	static const struct libh2o_tls_events events = {.handshake_done = on_session, .ended = on_end};
+
 	connections->refuse = refuse;
 	connections->count = connections->surplus_count = 0;
 	h2o_linklist_init_anchor(&connections->resting);
@@ -384,7 +425,7 @@ connections_init(struct connections *connections)
 	held_init(&connections->held);
 	crypto_random(connections->seed, sizeof connections->seed);
 	if (connections->tls != NULL)
-		libh2o_watch_handshakes(connections->tls, on_session);
+		libh2o_watch_tls(connections->tls, &events);
 }
 
 void

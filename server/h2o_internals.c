@@ -32,7 +32,12 @@
  * - h2o_socket_close() says so to the client (close_notify) before on_close is called. (connection.c)
  * - Bytes that OpenSSL wants to write while libh2o reads end the connection: a client that renegotiates (TLS 1.2) or
  *   asks for new keys (TLS 1.3) is disconnected.
- * - A read callback may come without new input: when a record has come in part, or held none. (connection.c)
+ * - A read callback may come without new input: when a record has come in part, or held none. The socket's bytes_read
+ *   says how much input is new. (connection.c)
+ * - After a client's alert that ends the connection (close_notify) it collects what the client still sends, does not
+ *   decode it, and reports no error. (connection.c)
+ * - h2o_socket_close() stops reading, and waits until the close_notify is written: a client that takes no bytes keeps
+ *   the socket. (connection.c, client_limits.c)
  *
  * Requests
  * - While a request is being answered its connection is not read, and a client that has gone is not noticed until the
@@ -157,7 +162,7 @@ libh2o_foreach_request(h2o_context_t *context, int (*call)(h2o_req_t *req, void 
 	(void)context->globalconf->http1.callbacks.foreach_request(context, call, data);
 }
 
-/* ---- handshakes ---- */
+/* ---- TLS ---- */
 
 /* A record that holds an alert and nothing else, encrypted or not, is shorter. */
 #define ALERT_RECORD_MAX 64
@@ -168,7 +173,7 @@ static struct {
 	char bytes[ALERT_RECORD_MAX];
 } last_written;
 
-static void (*handshake_done)(h2o_socket_t *socket, const SSL *ssl);
+static const struct libh2o_tls_events *tls_events;
 
 static long
 on_bio(BIO *bio, int operation, const char *bytes, size_t len, int number, long more, int result, size_t *processed)
@@ -189,7 +194,9 @@ on_step(const SSL *ssl, int where, int what)
 		BIO_set_callback_ex(SSL_get_rbio(ssl), on_bio);
 	} else if (where & SSL_CB_HANDSHAKE_DONE) {
 		BIO_set_callback_ex(SSL_get_rbio(ssl), NULL);
-		handshake_done(socket, ssl);
+		tls_events->handshake_done(socket, ssl);
+	} else if (where == SSL_CB_READ_ALERT && (what & 0xff) != SSL_AD_USER_CANCELLED) {
+		tls_events->ended(socket); /* a close_notify comes after user_canceled */
 	} else if (where == SSL_CB_WRITE_ALERT && what >> 8 == SSL3_AL_FATAL && SSL_in_init(ssl)) {
 		(void)send(
 		    h2o_socket_get_fd(socket), last_written.bytes, last_written.len, MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -197,8 +204,8 @@ on_step(const SSL *ssl, int where, int what)
 }
 
 void
-libh2o_watch_handshakes(SSL_CTX *context, void (*done)(h2o_socket_t *socket, const SSL *ssl))
+libh2o_watch_tls(SSL_CTX *context, const struct libh2o_tls_events *events)
 {
-	handshake_done = done;
+	tls_events = events;
 	SSL_CTX_set_info_callback(context, on_step);
 }

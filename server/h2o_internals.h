@@ -78,11 +78,18 @@ libh2o_close_after(h2o_req_t *req)
 /* Before an answer: makes it the last one of its connection if h2o_context_request_shutdown() was called meanwhile. */
 void libh2o_close_if_shutting_down(h2o_req_t *req);
 
+struct libh2o_tls_events {
+	/* A handshake is finished; libh2o's own callback comes later. ssl is lent for the time of the call. */
+	void (*handshake_done)(h2o_socket_t *socket, const SSL *ssl);
+	/* The client has sent an alert, and no more data after it. What came before it has been decoded. */
+	void (*ended)(h2o_socket_t *socket);
+};
+
 /*
- * Of handshakes by that context: sends the alert that tells the client why one has failed, which libh2o drops, and
- * calls done() when one is finished, before libh2o's own callback. ssl is done()'s for the time of the call.
+ * Calls these, which must outlive the context, for the connections of that context. Sends the alert that tells a client
+ * why its handshake has failed, which libh2o drops.
  */
-void libh2o_watch_handshakes(SSL_CTX *context, void (*done)(h2o_socket_t *socket, const SSL *ssl));
+void libh2o_watch_tls(SSL_CTX *context, const struct libh2o_tls_events *events);
 
 /* Calls the function for the request of every connection, begun or not, until one call returns other than 0. */
 void libh2o_foreach_request(h2o_context_t *context, int (*call)(h2o_req_t *req, void *data), void *data);

@@ -1,0 +1,108 @@
+"""Records of TLS that come in parts, and ends that clients announce by TLS alone."""
+
+import socket
+import ssl
+
+import pytest
+
+from harness.certificates import Authority
+from harness.client import http_post
+
+POST = http_post("/events", b'{"event_type":"a","session_id":"s"}')
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory):
+    return Authority(tmp_path_factory.mktemp("authority"), "authority")
+
+
+@pytest.fixture
+def tls_hooksd(make_hooksd, authority):
+    """Makes and starts a daemon with one acceptor."""
+
+    def start(**options):
+        certificate, key = authority.issue("localhost")
+        daemon = make_hooksd(TLS_CERT_FILE=certificate, TLS_KEY_FILE=key, ACCEPTORS=1, **options)
+        daemon.tls = ssl.create_default_context(cafile=authority.certificate)
+        return daemon.start()
+
+    return start
+
+
+class Wire:
+    """A client of TLS whose bytes the test sends: in parts, or several records at once."""
+
+    def __init__(self, daemon):
+        self.socket = socket.create_connection(("127.0.0.1", daemon.port), timeout=30)
+        self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self.tls = daemon.tls.wrap_bio(self.incoming, self.outgoing, server_hostname="localhost")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
+        self.socket.close()
+
+    def bytes_of(self, call, *args):
+        """What the client sends by that call, which may want an answer."""
+        try:
+            call(*args)
+        except ssl.SSLWantReadError:
+            pass
+        return self.outgoing.read()
+
+    def finish(self, call, *args):
+        """Calls it until it wants no more of the server."""
+        while True:
+            try:
+                result = call(*args)
+            except ssl.SSLWantReadError:
+                self.flush()
+                self.incoming.write(self.socket.recv(65536)) or self.incoming.write_eof()
+            else:
+                self.flush()
+                return result
+
+    def flush(self):
+        self.socket.sendall(self.outgoing.read())
+
+
+def test_a_client_that_announces_its_end_is_closed_also_when_it_sends_on(tls_hooksd):
+    daemon = tls_hooksd()
+    with daemon.raw() as connection:
+        plain = connection.socket.unwrap()  # waits for the service's own announcement
+        with plain:
+            assert plain.recv(1) == b""
+    with Wire(daemon) as wire:
+        wire.finish(wire.tls.do_handshake)
+        wire.socket.sendall(wire.bytes_of(wire.tls.write, POST) + wire.bytes_of(wire.tls.unwrap))
+        assert wire.finish(wire.tls.read, 65536).startswith(b"HTTP/1.1 202 ")
+        with pytest.raises((BrokenPipeError, ConnectionResetError)):
+            for _ in range(1000):
+                wire.socket.sendall(bytes(65536))
+
+
+def test_a_request_whose_first_record_comes_in_part_is_not_taken_for_silence(tls_hooksd):
+    daemon = tls_hooksd(IDLE_TIMEOUT_SECONDS=1, REQUEST_TIMEOUT_SECONDS=60)
+    with Wire(daemon) as wire:
+        wire.finish(wire.tls.do_handshake)
+        record = wire.bytes_of(wire.tls.write, POST)
+        wire.socket.sendall(record[:20])
+        with daemon.raw() as silent:
+            assert silent.closed_by_peer()
+        wire.socket.sendall(record[20:])
+        assert wire.finish(wire.tls.read, 65536).startswith(b"HTTP/1.1 202 ")
+
+
+def test_a_handshake_has_no_rate_to_keep(tls_hooksd):
+    daemon = tls_hooksd(REQUEST_TIMEOUT_SECONDS=6)
+    with Wire(daemon) as wire, daemon.raw() as slow:
+        hello = wire.bytes_of(wire.tls.do_handshake)
+        wire.socket.sendall(hello[:20])
+        slow.send(POST[:20])
+        reply = slow.read_reply()
+        assert reply.status == 408 and b"MIN_REQUEST_RATE" in reply.body
+        wire.socket.sendall(hello[20:])
+        wire.finish(wire.tls.do_handshake)
+        wire.finish(wire.tls.write, POST)
+        assert wire.finish(wire.tls.read, 65536).startswith(b"HTTP/1.1 202 ")
