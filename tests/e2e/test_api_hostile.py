@@ -11,7 +11,7 @@ import pytest
 from harness.client import RawConnection
 from harness.metrics import series
 from harness.operations import OPERATIONS, body_of, make_objects, path_of, takes_body
-from harness.webhooks import NOTHING, one_store
+from harness.webhooks import NOTHING, one_store, postgres_is_slow
 
 LIMIT = 65536  # bytes of a body
 WITH_BODY = [operation for operation in OPERATIONS if takes_body(operation) and operation.symbol != "ADMIN_ROTATE_SECRETS"]
@@ -71,6 +71,7 @@ MALFORMED = [
 ]
 
 
+@postgres_is_slow
 @pytest.mark.parametrize("operation", WITH_BODY, ids=names)
 def test_bodies_that_are_no_json_are_400_with_their_place(target, operation):
     for body in MALFORMED:
@@ -81,6 +82,7 @@ def test_bodies_that_are_no_json_are_400_with_their_place(target, operation):
         assert reply.json["error"] in ("invalid_json", "validation_error"), (body, reply)
 
 
+@postgres_is_slow
 @pytest.mark.parametrize("operation", WITH_BODY, ids=names)
 def test_bodies_that_are_no_object_are_400(target, operation):
     for body in ([], [{}], "text", b'"text"', 1, 1.5, True, None, [body_of(operation, target.own)]):
@@ -96,6 +98,7 @@ def wrong_values(document, schema):
     return [value for value in candidates if document.errors(schema, value)]
 
 
+@postgres_is_slow
 @pytest.mark.parametrize("operation", WITH_BODY, ids=names)
 def test_members_of_the_wrong_type_or_beyond_their_bounds_are_400_and_named(target, operation):
     document = target.hookline.document
@@ -116,6 +119,7 @@ def test_members_of_the_wrong_type_or_beyond_their_bounds_are_400_and_named(targ
     assert tried > 5
 
 
+@postgres_is_slow
 @pytest.mark.parametrize("operation", WITH_BODY, ids=names)
 def test_texts_that_no_store_keeps_are_400(target, operation):
     """NUL and halves of surrogate pairs are JSON, but no text."""
@@ -141,6 +145,7 @@ IDS = ["%00", "%ff", "%C0%80", "%", "%z", "%zz", "a%0ab", "%1b%5b31m", "%2e%2e%2
        "0190f5fe-7c00-7a00-8abc-012345678abcd", "%F0%9F%98%80", "*", "{id}", "%25s%25n", "a;b", "a:b"]
 
 
+@postgres_is_slow
 @pytest.mark.parametrize("operation", WITH_ID, ids=names)
 def test_ids_that_are_none_are_4xx(target, operation):
     for text in IDS:
@@ -159,6 +164,7 @@ QUERIES = [
 ]
 
 
+@postgres_is_slow
 @pytest.mark.parametrize("operation", LISTS, ids=names)
 def test_query_values_that_mean_nothing_are_400_and_named(target, operation):
     for query in QUERIES:
@@ -167,6 +173,7 @@ def test_query_values_that_mean_nothing_are_400_and_named(target, operation):
         assert reply.json["error"] == "validation_error" and query.split("=")[0] in reply.json["detail"], (query, reply)
 
 
+@postgres_is_slow
 @pytest.mark.parametrize("operation", LISTS, ids=names)
 def test_queries_that_are_long_or_odd_harm_nobody(target, operation):
     for query in ("", "&", "=", "&&==&", "limit", "limit=", "a" * 5000, "x=" + "%41" * 1500, "&".join(f"a{n}=1" for n in range(900)),
@@ -174,6 +181,7 @@ def test_queries_that_are_long_or_odd_harm_nobody(target, operation):
         assert target.ask(operation, query=query).status in (200, 400), query
 
 
+@postgres_is_slow
 @pytest.mark.parametrize("operation", OPERATIONS, ids=names)
 def test_headers_that_are_there_twice_or_mean_nothing(target, operation):
     key = target.client.key

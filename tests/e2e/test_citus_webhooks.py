@@ -107,6 +107,7 @@ def test_a_table_that_somebody_has_distributed_in_another_way_is_told(store):
 # Statements
 
 
+@pytest.mark.wanted_by("SLOW_TESTS")
 @pytest.mark.parametrize("program", [
     "test_sink_publish", "test_job_outcomes", "test_job_rows", "test_outcome_writer", "test_retention", "test_router", "test_follower",
     "test_removal", "test_event_rows", "test_runs", "test_db_bulk", "test_endpoint_disabling", "test_lists",

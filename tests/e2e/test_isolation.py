@@ -8,7 +8,7 @@ import secrets
 import pytest
 
 from harness.operations import ALL_OPERATIONS, BODIES, KINDS, OPERATIONS, SCOPES, body_of, make_objects, path_of, takes_body
-from harness.webhooks import NOTHING, ApiClient, one_store
+from harness.webhooks import NOTHING, ApiClient, one_store, postgres_is_slow
 
 WITH_ID = [operation for operation in OPERATIONS if "{" in operation.path]
 LISTS = [operation for operation in OPERATIONS if operation.symbol.endswith("_LIST")]
@@ -120,6 +120,7 @@ def test_every_route_of_the_api_is_one_of_these_operations_or_publishes(hookline
     assert {path for _, path in known} == {path for _, path in routes - published}
 
 
+@postgres_is_slow
 @pytest.mark.parametrize("operation", WITH_ID, ids=names)
 def test_ids_of_another_tenant_in_the_path_are_unknown(attacker, victim, unharmed, operation):
     own = attacker.own
@@ -141,6 +142,7 @@ def test_admin_keys_get_at_objects_of_their_own_tenant_only(hookline, victim, un
     assert ask(hookline.admin, operation, path_of(operation, victim.ids), body=body).status == 404
 
 
+@postgres_is_slow
 @pytest.mark.parametrize("operation", OPERATIONS, ids=names)
 def test_nothing_in_a_request_makes_it_another_tenants(attacker, victim, unharmed, operation):
     own = attacker.own
@@ -160,6 +162,7 @@ def test_nothing_in_a_request_makes_it_another_tenants(attacker, victim, unharme
         assert_silent(reply, victim, attacker)
 
 
+@postgres_is_slow
 @pytest.mark.parametrize("operation", LISTS, ids=names)
 def test_cursors_of_another_tenant_lead_to_ones_own_objects(attacker, victim, unharmed, operation):
     if operation.scope == "admin":
@@ -286,6 +289,7 @@ def test_a_key_without_the_scope_is_told_which_one_it_lacks(hookline, untouched,
     assert hookline.rows_of(tenant.id) == before
 
 
+@postgres_is_slow
 @pytest.mark.parametrize("operation", OPERATIONS, ids=names)
 def test_a_key_with_the_scope_alone_is_enough(hookline, operation):
     tenant = hookline.new_tenant()

@@ -23,6 +23,9 @@ from harness.waiting import wait_until
 STORES = ["postgres", "embedded"]
 # Over one of them: tests of what acceptors do before any store is asked.
 one_store = pytest.mark.parametrize("hookline", ["embedded"], indirect=True)
+# `make test` has them over one: tests that ask each operation the same.
+postgres_is_slow = pytest.mark.parametrize(
+    "hookline", ["embedded", pytest.param("postgres", marks=pytest.mark.wanted_by("SLOW_TESTS"))], indirect=True)
 NOTHING = object()  # the body of a request that has none; None is the JSON value null
 
 _numbers = itertools.count()
