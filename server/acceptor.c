@@ -116,7 +116,7 @@ on_connect(h2o_socket_t *listener, const char *err)
 		}
 		socket = h2o_evloop_socket_accept(listener);
 		if (socket != NULL) {
-			connection_take(&acceptor->connections, socket, full);
+			connection_take(&acceptor->connections, socket, full, 0);
 			if (full)
 				note_full(acceptor);
 			make_room(acceptor);
@@ -156,7 +156,7 @@ acceptor_empty_queues(struct acceptor *acceptor)
 
 	for (uint32_t l = 0; l < acceptor->accepting.count; l++)
 		while ((socket = h2o_evloop_socket_accept(acceptor->accepting.listeners[l])) != NULL)
-			connection_take(&acceptor->connections, socket, false);
+			connection_take(&acceptor->connections, socket, false, 0);
 }
 
 void

@@ -85,8 +85,8 @@ limits_admit(struct connection *connection, bool full)
 	return true;
 }
 
-static void
-set_key(struct connection *connection, uint64_t key)
+void
+limits_set_key(struct connection *connection, uint64_t key)
 {
 	if (connection->key != 0)
 		holdings_take(&connection->all->keys, connection->key, 1);
@@ -102,7 +102,7 @@ limits_leave(struct connection *connection)
 
 	if (connection->address != 0)
 		holdings_take(&all->addresses, connection->address, 1);
-	set_key(connection, 0);
+	limits_set_key(connection, 0);
 	all->surplus_count -= connection->surplus != SURPLUS_NONE;
 	held_set(&all->held, &connection->holder, 0);
 }
@@ -113,6 +113,12 @@ limits_surplus(const h2o_req_t *req)
 	enum surplus surplus = connection_of(req)->surplus;
 
 	return surplus != SURPLUS_NONE ? &surplus_words[surplus] : NULL;
+}
+
+uint64_t
+limits_key(const h2o_req_t *req)
+{
+	return connection_of(req)->key;
 }
 
 bool
@@ -128,7 +134,7 @@ limits_allow_key(const h2o_req_t *req, uint64_t key)
 		counter_add(all->slot, COUNTER_CONNECTIONS_REFUSED_KEY, 1);
 		return false;
 	}
-	set_key(connection, key);
+	limits_set_key(connection, key);
 	return true;
 }
 

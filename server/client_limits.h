@@ -60,6 +60,12 @@ struct surplus_words {
 /* NULL: the connection is not surplus. */
 const struct surplus_words *limits_surplus(const h2o_req_t *req);
 
+/* Makes the connection one of that key's, whatever its share; 0: nobody's. */
+void limits_set_key(struct connection *connection, uint64_t key);
+
+/* The key whose connection that of the request is; 0: nobody's. */
+uint64_t limits_key(const h2o_req_t *req);
+
 /* The request was sent with that key: whether its share of the connections allows this one to be its. */
 bool limits_allow_key(const h2o_req_t *req, uint64_t key);
 

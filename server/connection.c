@@ -429,7 +429,7 @@ connections_init(struct connections *connections)
 }
 
 void
-connection_take(struct connections *connections, h2o_socket_t *socket, bool full)
+connection_take(struct connections *connections, h2o_socket_t *socket, bool full, uint64_t key)
 {
 	struct connection *connection = mem_new(1, sizeof *connection);
 
@@ -441,6 +441,7 @@ connection_take(struct connections *connections, h2o_socket_t *socket, bool full
 		h2o_socket_close(socket);
 		return;
 	}
+	limits_set_key(connection, key);
 	socket->on_close.cb = on_close;
 	socket->on_close.data = connection;
 	connections->count++;

@@ -30,9 +30,10 @@ void connections_init(struct connections *connections);
 
 /*
  * Serves that socket from now on; what it has as input already is the beginning of a request. full: there are as many
- * connections as there may be, so this one is surplus.
+ * connections as there may be, so this one is surplus. key: of an API key, one of whose connections this was in another
+ * process; else 0.
  */
-void connection_take(struct connections *connections, h2o_socket_t *socket, bool full);
+void connection_take(struct connections *connections, h2o_socket_t *socket, bool full, uint64_t key);
 
 /* Keeps what belongs to the request of a connection until its answer has been written. NULL: nothing was kept. */
 void connection_set_exchange(h2o_req_t *req, struct exchange *exchange);

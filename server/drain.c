@@ -165,7 +165,8 @@ pack(h2o_req_t *req, void *data)
 			(void)shutdown(h2o_socket_get_fd(socket), SHUT_RD);
 		return 0;
 	}
-	note = (struct handover_note){.number = (uint32_t)req->conn->id, .bytes = (uint32_t)socket->input->size};
+	note = (struct handover_note){
+	    .number = (uint32_t)req->conn->id, .bytes = (uint32_t)socket->input->size, .key = limits_key(req)};
 	packing->rc = handover_add(batch, h2o_socket_get_fd(socket), note, socket->input->bytes, &packing->err);
 	if (packing->rc != 0)
 		return 1;
@@ -238,7 +239,7 @@ serve_batch(struct acceptor *acceptor, struct handover_batch *batch)
 		}
 		/* The number decides the lane, and so keeps the order of events. */
 		libh2o_set_next_connection(note->number);
-		connection_take(&acceptor->connections, socket, false);
+		connection_take(&acceptor->connections, socket, false, note->key);
 	}
 	libh2o_set_next_connection(next);
 	if (without_descriptor > 0)

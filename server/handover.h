@@ -22,6 +22,7 @@
 struct handover_note {
 	uint32_t number; /* of the connection; it chooses the lane */
 	uint32_t bytes; /* how many bytes have been read of a request that has not come whole yet */
+	uint64_t key; /* whose connection it is (server/client_limits.h) */
 };
 
 struct handover_batch {

@@ -319,3 +319,21 @@ def test_a_key_with_most_connections_gets_no_more_of_them(two_keys):
             polite.send(asks.format(other).encode())
             assert polite.read_reply().status == 200
         assert refused(daemon, "key") == 1
+
+
+def test_connections_stay_a_keys_own_when_acceptors_are_replaced(two_keys):
+    daemon, (key, _) = two_keys(MAX_CONNECTIONS=200)
+    ask = f"GET /v1/events?limit=1 HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer {key}\r\n\r\n".encode()
+    with contextlib.ExitStack() as stack:
+        mine = [stack.enter_context(daemon.raw()) for _ in range(150)]
+        for connection in mine:
+            connection.send(ask)
+            assert connection.read_reply().status == 200
+        for _ in range(35):
+            stack.enter_context(served(daemon)).send(POST[:-1])
+        [before] = daemon.pids("acceptor")
+        daemon.signal(signal.SIGHUP)
+        wait_until(lambda: daemon.pids("acceptor") not in ([before], []), "another acceptor")
+        for connection in mine:
+            connection.send(ask)
+            assert connection.read_reply().status == 200

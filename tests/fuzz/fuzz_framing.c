@@ -132,7 +132,7 @@ converse(const char *bytes, size_t len, size_t piece, struct answers *answers)
 
 	assert(rc == 0);
 	connection_take(&server.connections,
-	    h2o_evloop_socket_create(server.context.loop, fds[1], H2O_SOCKET_FLAG_IS_ACCEPTED_CONNECTION), false);
+	    h2o_evloop_socket_create(server.context.loop, fds[1], H2O_SOCKET_FLAG_IS_ACCEPTED_CONNECTION), false, 0);
 	answers->len = 0;
 	answers->closed = false;
 	while (len > 0 && !answers->closed) {
