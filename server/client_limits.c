@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 
 #include "base/clock.h"
@@ -168,10 +169,7 @@ static void
 end_holder(struct connection *connection)
 {
 	if (awaits_request(connection->socket))
-		end_awaited(connection, 503,
-		    "The requests that are arriving take more memory than they may (MAX_BUFFERED_BYTES), and this one "
-		    "has "
-		    "been arriving for longest: try again",
+		end_awaited(connection, 503, "Requests take as much memory as they may (MAX_BUFFERED_BYTES): try again",
 		    COUNTER_REFUSED_MEMORY);
 	else
 		cut_off(connection);
@@ -194,16 +192,35 @@ make_room(struct connections *connections, const struct connection *last)
 	return true;
 }
 
+/* What the request takes once it is whole, as far as its head tells. */
+static size_t
+needs(const struct connection *connection, size_t counted)
+{
+	const struct head *head = &connection->head;
+	const uint64_t most = connection->all->config->max_body_bytes;
+	uint64_t body;
+
+	if (!head->has_length)
+		return counted;
+	body = strtoull(connection->socket->input->bytes + head->length.at, NULL, 10);
+	if (body > most)
+		body = most;
+	return counted > body ? counted : body;
+}
+
 bool
 limits_hold(struct connection *connection, size_t bytes)
 {
 	/* Most requests fit into the first bytes that a connection takes to read into. */
 	const size_t counted = bytes > LIBH2O_READ_BYTES ? bytes : 0;
+	struct connections *all = connection->all;
 
 	if (counted == 0 && connection->holder.bytes == 0)
 		return true;
-	held_set(&connection->all->held, &connection->holder, counted);
-	if (make_room(connection->all, connection))
+	held_set(&all->held, &connection->holder, counted);
+	/* Beside what is kept this one may not fit, whoever else is ended. */
+	if (all->held.kept + needs(connection, counted) <= all->config->max_buffered_bytes &&
+	    make_room(all, connection))
 		return true;
 	end_holder(connection);
 	return false;

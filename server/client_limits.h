@@ -6,7 +6,8 @@
  *   MAX_ADDRESS_CONNECTIONS  the same for the connections of one address; beyond SURPLUS_MAX they are closed
  *   MAX_BUFFERED_BYTES       the request that has been arriving for longest is refused, or the answer that has not been
  *                            taken for longest cut off, until the rest fits: a client that sends as fast as it can is
- *                            the last one to notice
+ *                            the last one to notice. A request that does not fit beside those that are being answered
+ *                            is refused itself
  *   MIN_REQUEST_RATE         a request that arrives more slowly, once a third of REQUEST_TIMEOUT_SECONDS has passed, is
  *                            refused
  *   REQUEST_TIMEOUT_SECONDS  so is one that is not there by then; an answer that is not taken in as long is cut off

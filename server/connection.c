@@ -209,13 +209,13 @@ begins(h2o_socket_t *socket)
 	return input->size > 1 || (input->size == 1 && input->bytes[0] != '\r');
 }
 
+/* state: head_read()'s, of what has come. */
 static void
-read_head(struct connection *connection)
+take_head(struct connection *connection, int state)
 {
 	const uint64_t most = connection->all->config->max_header_bytes;
-	struct head *head = &connection->head;
+	const struct head *head = &connection->head;
 	const h2o_buffer_t *input = connection->socket->input;
-	int state = head_read(head, input->bytes, input->size);
 
 	if (state == HEAD_REFUSED) {
 		refuse(connection, head->status, head->why, COUNTER_REJECTED_HTTP);
@@ -244,12 +244,14 @@ static void
 read_request(struct connection *connection)
 {
 	h2o_socket_t *socket = connection->socket;
+	int state;
 
 	if (connection->head.searched == 0 && !begins(socket))
 		return;
 	begin_request(connection);
+	state = head_read(&connection->head, socket->input->bytes, socket->input->size);
 	if (limits_hold(connection, socket->input->size))
-		read_head(connection);
+		take_head(connection, state);
 }
 
 static void
@@ -340,7 +342,7 @@ connection_set_exchange(h2o_req_t *req, struct exchange *exchange)
 	struct connection *connection = connection_of(req);
 
 	connection->exchange = exchange;
-	held_keep(&connection->holder);
+	held_keep(&connection->all->held, &connection->holder);
 }
 
 struct exchange *

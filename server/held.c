@@ -4,7 +4,7 @@
 void
 held_init(struct held *held)
 {
-	held->bytes = 0;
+	held->bytes = held->kept = 0;
 	h2o_linklist_init_anchor(&held->holders);
 }
 
@@ -13,18 +13,22 @@ held_set(struct held *held, struct holder *holder, size_t bytes)
 {
 	held->bytes += bytes;
 	held->bytes -= holder->bytes;
+	if (!h2o_linklist_is_linked(&holder->link)) {
+		held->kept -= holder->bytes;
+		h2o_linklist_insert(&held->holders, &holder->link); /* at the end */
+	}
 	holder->bytes = bytes;
 	if (bytes == 0)
-		held_keep(holder);
-	else if (!h2o_linklist_is_linked(&holder->link))
-		h2o_linklist_insert(&held->holders, &holder->link); /* at the end */
+		held_keep(held, holder);
 }
 
 void
-held_keep(struct holder *holder)
+held_keep(struct held *held, struct holder *holder)
 {
-	if (h2o_linklist_is_linked(&holder->link))
-		h2o_linklist_unlink(&holder->link);
+	if (!h2o_linklist_is_linked(&holder->link))
+		return;
+	h2o_linklist_unlink(&holder->link);
+	held->kept += holder->bytes;
 }
 
 struct holder *

@@ -18,7 +18,7 @@ struct holder {
 };
 
 struct held {
-	uint64_t bytes; /* of all */
+	uint64_t bytes, kept; /* of all; of those that must not be ended */
 	h2o_linklist_t holders; /* those that may be ended, in the order in which they began to hold bytes */
 };
 
@@ -28,7 +28,7 @@ void held_init(struct held *held);
 void held_set(struct held *held, struct holder *holder, size_t bytes);
 
 /* The connection keeps its bytes and must not be ended, until held_set(). */
-void held_keep(struct holder *holder);
+void held_keep(struct held *held, struct holder *holder);
 
 /* The connection that has held bytes for longest of those that may be ended; NULL: there is none. */
 struct holder *held_oldest(struct held *held);

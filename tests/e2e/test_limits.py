@@ -150,6 +150,29 @@ def test_memory_for_requests_is_bounded_and_the_slowest_go_first(hooksd):
         wait_until(lambda: series(daemon)["buffered_bytes"] == 0, "nothing to be held any more")
 
 
+def test_a_request_that_does_not_fit_beside_those_that_are_answered_is_refused_alone(hooksd):
+    daemon = hooksd(ACCEPTORS=1, WRITERS=1, MAX_BODY_BYTES="256KiB", MAX_BUFFERED_BYTES="512KiB")
+    request = http_post("/events", b'{"event_type":"a","session_id":"s","data":{"pad":"' + 210_000 * b"x" + b'"}}')
+    [writer] = daemon.pids("writer")
+    with contextlib.ExitStack() as stack:
+        older, new, *waiting = [stack.enter_context(daemon.raw()) for _ in range(4)]
+        older.send(request[:20_000])
+        wait_until(lambda: series(daemon)["buffered_bytes"] >= 20_000, "what was sent to be read")
+        os.kill(writer, signal.SIGSTOP)
+        try:
+            for number, connection in enumerate(waiting, 1):
+                connection.send(request)
+                wait_until(lambda: metrics(daemon)["events_received_total"] == number, "a request that waits")
+            new.send(request[:100_000])
+            assert_told_to_come_again(new.read_reply(), 503, "MAX_BUFFERED_BYTES")
+        finally:
+            os.kill(writer, signal.SIGCONT)
+        for connection in waiting:
+            assert connection.read_reply().status == 202
+        older.send(request[20_000:])
+        assert older.read_reply().status == 202
+
+
 @pytest.mark.parametrize("framing", ["Content-Length: 300000", "Transfer-Encoding: chunked"])
 def test_what_a_client_sends_after_100_continue_counts_also(hooksd, framing):
     daemon = hooksd(ACCEPTORS=1)
