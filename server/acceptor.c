@@ -1,8 +1,8 @@
 /*
  * Accepting connections. When nearly as many are open as there may be, those that have rested for longest are closed.
- * When that makes no room the next ones are surplus (server/client_limits.h). When there are enough of those, or the
- * process is out of descriptors, accepting pauses: a client that waits in the accept queue costs nothing, and is served
- * as soon as another connection ends.
+ * When that makes no room the next ones are surplus (server/client_limits.h). Those that linger do not count. When
+ * enough surplus ones are being answered, or the process is out of descriptors, accepting pauses: a client that waits
+ * in the accept queue costs nothing, and is served as soon as another connection ends.
  */
 #include "server/acceptor.h"
 
@@ -54,7 +54,7 @@ pause_without_descriptors(struct acceptor *acceptor, int failure)
 static bool
 is_full(const struct acceptor *acceptor)
 {
-	return acceptor_connections(acceptor) >= acceptor->config->max_connections;
+	return acceptor->connections.count >= acceptor->config->max_connections;
 }
 
 static void
@@ -64,7 +64,7 @@ note_full(struct acceptor *acceptor)
 
 	if (times > 0)
 		log_warning("MAX_CONNECTIONS is reached: new connections are refused",
-		    LOG_UINT("connections", acceptor_connections(acceptor)), LOG_UINT("times", times));
+		    LOG_UINT("connections", acceptor->connections.count), LOG_UINT("times", times));
 }
 
 int32_t
@@ -94,7 +94,7 @@ make_room(struct acceptor *acceptor)
 {
 	const uint32_t most = acceptor->config->max_connections;
 
-	if (acceptor_connections(acceptor) + most / NEARLY >= most)
+	if (acceptor->connections.count + most / NEARLY >= most)
 		limits_close_resting(&acceptor->connections, clock_steady_us(), MAKE_ROOM_RESTED_US, 1);
 }
 
