@@ -57,10 +57,47 @@ static const struct surplus_words surplus_words[] = {
 	COUNTER_CONNECTIONS_REFUSED_ADDRESS},
 };
 
+static void
+refuse_one_surplus(struct connection *connection)
+{
+	const struct surplus_words *words = &surplus_words[connection->surplus];
+
+	end_awaited(connection, words->status, words->text, words->counter);
+}
+
+/* The surplus connection that has awaited a request for longest. NULL: all of them are being answered. */
+static struct connection *
+oldest_awaited(const struct connections *connections)
+{
+	for (h2o_linklist_t *at = connections->surplus.next; at != &connections->surplus; at = at->next) {
+		struct connection *connection = H2O_STRUCT_FROM_MEMBER(struct connection, link, at);
+
+		if (awaits_request(connection->socket))
+			return connection;
+	}
+	return NULL;
+}
+
+static bool
+has_surplus_place(const struct connections *connections)
+{
+	return connections->surplus_count < SURPLUS_MAX;
+}
+
 bool
 limits_take_surplus(const struct connections *connections)
 {
-	return connections->surplus_count < SURPLUS_MAX;
+	return has_surplus_place(connections) || oldest_awaited(connections) != NULL;
+}
+
+static void
+count_surplus(struct connections *connections)
+{
+	struct connection *oldest;
+
+	if (!has_surplus_place(connections) && (oldest = oldest_awaited(connections)) != NULL)
+		refuse_one_surplus(oldest);
+	connections->surplus_count++;
 }
 
 bool
@@ -75,14 +112,15 @@ limits_admit(struct connection *connection, bool full)
 		connection->address = address_number(h2o_socket_get_fd(connection->socket), all->seed);
 		if (holdings_of(&all->addresses, connection->address) >= most) {
 			connection->surplus = SURPLUS_ADDRESS;
-			if (!limits_take_surplus(all)) {
+			if (!has_surplus_place(all)) {
 				counter_add(all->slot, COUNTER_CONNECTIONS_REFUSED_ADDRESS, 1);
 				return false;
 			}
 		}
 		holdings_add(&all->addresses, connection->address, 1);
 	}
-	all->surplus_count += connection->surplus != SURPLUS_NONE;
+	if (connection->surplus != SURPLUS_NONE)
+		count_surplus(all);
 	return true;
 }
 
@@ -137,21 +175,6 @@ limits_allow_key(const h2o_req_t *req, uint64_t key)
 	}
 	limits_set_key(connection, key);
 	return true;
-}
-
-/* A surplus connection that is being answered gets the time once more. */
-static void
-refuse_surplus(struct connections *connections, int64_t before_us)
-{
-	struct connection *connection;
-
-	while ((connection = first_in(&connections->surplus)) != NULL && connection->since_us <= before_us) {
-		const struct surplus_words *words = &surplus_words[connection->surplus];
-
-		limits_enter(connection, &connections->surplus);
-		if (awaits_request(connection->socket))
-			end_awaited(connection, words->status, words->text, words->counter);
-	}
 }
 
 /* ---- bytes ---- */
@@ -291,6 +314,22 @@ end_late(struct connections *connections, int64_t before_us)
 		connection->unread = connection->answered;
 		if (awaits_request(connection->socket))
 			refuse_as_late(connection);
+	}
+}
+
+/* A surplus connection that is being answered gets the time once more, and so does its answer. */
+static void
+refuse_surplus(struct connections *connections, int64_t before_us)
+{
+	struct connection *connection;
+
+	while ((connection = first_in(&connections->surplus)) != NULL && connection->since_us <= before_us) {
+		limits_enter(connection, &connections->surplus);
+		if (connection->unread)
+			cut_off(connection);
+		connection->unread = connection->answered;
+		if (awaits_request(connection->socket))
+			refuse_one_surplus(connection);
 	}
 }
 

@@ -2,7 +2,9 @@
  * What the clients of an acceptor may take of it, and which connections end when that is too much:
  *
  *   MAX_CONNECTIONS          connections beyond it are surplus: taken, answered about health and metrics, refused else,
- *                            and closed. SURPLUS_MAX of them at a time: the others wait in the accept queue
+ *                            and closed. SURPLUS_MAX of them at a time: for another one the one that has awaited a
+ *                            request for longest is refused, and while all are being answered the others wait in the
+ *                            accept queue. An answer that is not taken in a few seconds is cut off
  *   MAX_ADDRESS_CONNECTIONS  the same for the connections of one address; beyond SURPLUS_MAX they are closed
  *   MAX_BUFFERED_BYTES       the request that has been arriving for longest is refused, or the answer that has not been
  *                            taken for longest cut off, until the rest fits: a client that sends as fast as it can is
@@ -39,7 +41,7 @@ void limits_enter(struct connection *connection, h2o_linklist_t *list);
 /* The connection is being closed. */
 void limits_leave(struct connection *connection);
 
-/* Whether another surplus connection can be taken. */
+/* Whether another surplus connection can be taken: there is a place, or one that can be made. */
 bool limits_take_surplus(const struct connections *connections);
 
 /*

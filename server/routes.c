@@ -187,11 +187,12 @@ is_detour(const h2o_req_t *req, const struct route *route)
 	return is_of_api(route) && !route_is_plain(req->path.base, len);
 }
 
-/* Whether a route is answered however many clients there are. */
+/* Whether a route is answered however many clients there are. Descriptions are large, and can wait. */
 static bool
 is_of_status(const struct route *route)
 {
-	return route->scope == SCOPE_PUBLIC || route->scope == SCOPE_METRICS;
+	return (route->scope == SCOPE_PUBLIC || route->scope == SCOPE_METRICS) && route->serve != status_openapi &&
+	       route->serve != status_openapi_yaml;
 }
 
 /* Whether the connection is surplus, and the request none for which it was taken nevertheless. It is answered then. */

@@ -79,17 +79,31 @@ def test_at_the_limit_of_connections_others_get_503_and_probes_their_answers(hoo
     wait_until(lambda: daemon.post_event(minimal()).status == 202, "room for a connection")
 
 
-@pytest.mark.wanted_by("SLOW_TESTS")
-def test_beyond_those_that_are_told_so_clients_wait_for_their_answer(hooksd):
+def test_silent_clients_beyond_the_limit_are_not_in_the_way_of_probes(hooksd):
     daemon = hooksd(ACCEPTORS=1, MAX_CONNECTIONS=2)
-    with half_requests(daemon, 2) as connections, contextlib.ExitStack() as stack:
-        silent = [stack.enter_context(daemon.raw()) for _ in range(64)]
-        waiting = stack.enter_context(daemon.raw())
-        waiting.send(POST)
-        assert {connection.read_reply().status for connection in (*silent, waiting)} == {503}
-        for connection in connections:
-            connection.send(POST[-1:])
-            assert connection.read_reply().status == 202
+    with half_requests(daemon, 2), contextlib.ExitStack() as stack:
+        oldest, *others = [stack.enter_context(daemon.raw()) for _ in range(80)]
+        assert_told_to_come_again(oldest.read_reply(), 503, "MAX_CONNECTIONS")
+        assert 16 < refused(daemon, "limit") < 64, "only the oldest ones have made room"
+        assert {connection.read_reply().status for connection in others} == {503}
+
+
+def test_descriptions_are_for_clients_within_the_limit(hooksd):
+    daemon = hooksd(ACCEPTORS=1, MAX_CONNECTIONS=2)
+    with half_requests(daemon, 2):
+        for path in ("/openapi.json", "/openapi.yaml"):
+            assert_told_to_come_again(daemon.get(path), 503, "MAX_CONNECTIONS")
+
+
+def test_refused_clients_that_still_send_take_no_place(hooksd):
+    daemon = hooksd(ACCEPTORS=1, MAX_CONNECTIONS=8)
+    with contextlib.ExitStack() as stack:
+        for _ in range(20):
+            connection = stack.enter_context(daemon.raw())
+            connection.send(b"no request\r\n\r\n")
+            assert connection.read_reply().status == 400
+        assert daemon.post_event(minimal()).status == 202
+        assert refused(daemon, "limit") == 0
 
 
 def test_connections_that_rest_make_room(hooksd):
