@@ -24,7 +24,7 @@ bytes_reserve(struct bytes *bytes, size_t len)
 		bytes->capacity = 2 * bytes->capacity + len;
 		bytes->base = mem_resize(bytes->base, bytes->capacity, 1);
 	}
-	return bytes->base != NULL ? bytes->base + bytes->len : NULL; /* no bytes were asked for */
+	return bytes->base + bytes->len;
 }
 
 static inline void
