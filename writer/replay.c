@@ -12,7 +12,7 @@
 #define PASSED UINT32_MAX
 
 /* While all that waits in the spool waits for orders it is not moved, but for the sake of one that is unlocked. */
-#define STANDS_US (60 * INT64_C(1000000))
+#define STANDS_US (600 * INT64_C(1000000))
 
 #define TENANT_MAX 255
 

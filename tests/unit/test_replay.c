@@ -213,7 +213,7 @@ test_a_spool_in_which_all_wait_is_not_written_again_and_again(void **state)
 
 	uint64_t replays = ledger_page(&slot.ledger)->replays;
 
-	turn_us = 2 * SECOND;
+	turn_us = 20 * SECOND;
 	turns(25);
 	assert_int_equal(ledger_page(&slot.ledger)->replays, replays);
 	locked = "";
