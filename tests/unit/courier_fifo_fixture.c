@@ -135,12 +135,20 @@ model_note_missing(const uint8_t *id, const struct page_wish *wish, const struct
 	for (uint32_t i = 0; i < scene.row_count; i++) {
 		struct model_row *row = scene.rows[i];
 
-		row->missing =
-		    row->missing ||
-		    (row->cancelled && row->was_known && memcmp(scene.endpoints[row->endpoint].id, id, 16) == 0 &&
-			(!wish->fifo || row->seq >= 0) && model_is_behind(row, wish, wish->after_seq, wish->after) &&
-			(last == NULL || !model_is_behind(row, wish, last->fifo_seq, last->job_id)));
+		if (row->cancelled && row->was_known && memcmp(scene.endpoints[row->endpoint].id, id, 16) == 0 &&
+		    (!wish->fifo || row->seq >= 0) && model_is_behind(row, wish, wish->after_seq, wish->after) &&
+		    (last == NULL || !model_is_behind(row, wish, last->fifo_seq, last->job_id)))
+			row->missing = page;
 	}
+}
+
+bool
+model_is_outdated(const struct news *page)
+{
+	const struct queue *queue =
+	    queues_find(&scene.courier.queues, (struct span){page->tenant_id, strlen(page->tenant_id)}, page->id);
+
+	return page->fifo != queue->fifo.on || queue->fifo.restart || page->edited;
 }
 
 /* ---- what happens ---- */

@@ -30,7 +30,8 @@ bool scene_is_over(const struct model_row *row);
  * For the fixture. An attempt of the row begins: nothing that stands before it is left to do, nothing of its order is
  * under way, and nothing stops it. Of rows, for pages: their order by id, and by place; whether a row is behind that
  * place and id; endpoints' rows without a place get one; the orders that are stopped are told; a row of a page; which
- * rows the page should have had, and the courier knew of.
+ * rows the page should have had, and the courier knew of; whether the courier cannot use the page, because the endpoint
+ * has come to keep another order since it was asked for.
  */
 void model_check_order(const struct model_row *row, const struct endpoint_config *config);
 int model_by_id(const void *a, const void *b);
@@ -40,5 +41,6 @@ void model_place_rows(const struct model_endpoint *endpoint);
 void model_tell_stopped(const struct model_endpoint *endpoint, struct news *page);
 struct page_row model_page_row(const struct model_row *row, const struct page_wish *wish);
 void model_note_missing(const uint8_t *id, const struct page_wish *wish, const struct news *page);
+bool model_is_outdated(const struct news *page);
 
 #endif

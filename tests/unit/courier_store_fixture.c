@@ -167,8 +167,8 @@ store_thread_news(struct store_thread *thread)
 	if (news_first == NULL)
 		news_end = &news_first;
 	for (uint32_t i = 0; news->kind == NEWS_PAGE && i < scene.row_count; i++)
-		if (memcmp(scene.endpoints[scene.rows[i]->endpoint].id, news->id, 16) == 0)
-			scene.rows[i]->told = scene.rows[i]->told || scene.rows[i]->missing;
+		scene.rows[i]->told =
+		    scene.rows[i]->told || (scene.rows[i]->missing == news && !model_is_outdated(news));
 	if (news->kind == NEWS_CANCELLED)
 		note_cancelled(news);
 	if (news->kind == NEWS_ENDPOINT)
@@ -293,7 +293,8 @@ answer_page(const struct request *r)
 		news->fifo = news->edited = news->last = true;
 		return;
 	}
-	qsort(scene.rows, scene.row_count, sizeof *scene.rows, r->wish.fifo ? model_by_place : model_by_id);
+	if (scene.row_count > 0)
+		qsort(scene.rows, scene.row_count, sizeof *scene.rows, r->wish.fifo ? model_by_place : model_by_id);
 	if (r->wish.blocks)
 		model_tell_stopped(endpoint, news);
 	news->fifo = r->wish.fifo;
