@@ -150,7 +150,9 @@ serve(struct service *service)
 		return EXIT_FAILED;
 	}
 	run_as_finish(config);
-	return ring_file_finish(config, segment, supervise_roles(service));
+	int code = ring_file_finish(config, segment, supervise_roles(service));
+	roles_close(service);
+	return code;
 }
 
 /* Checks the configuration, and the files, directories and addresses that it names. Returns the exit code. */

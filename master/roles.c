@@ -154,15 +154,23 @@ open_tls(struct service *service, struct error *err)
 	return service->tickets != NULL ? load_tls(service, err) : -1;
 }
 
-/* In a process that does not speak TLS. */
-static void
-forget_tls(struct service *service)
+void
+roles_close(struct service *service)
 {
 	if (service->tickets == NULL)
 		return;
 	tls_free(&service->tls);
 	tickets_free(service->tickets);
 	service->tickets = NULL;
+}
+
+/* In a process that does not speak TLS. */
+static void
+forget_tls(struct service *service)
+{
+	if (service->tickets == NULL)
+		return;
+	roles_close(service);
 	sandbox_hide_memory(service->config.sandbox);
 }
 

@@ -51,4 +51,7 @@ int roles_run(void *context, enum role role, uint32_t index);
  */
 void roles_close_listeners(void *context);
 
+/* Releases what roles_open() has read of TLS. In the master, at its end. */
+void roles_close(struct service *service);
+
 #endif

@@ -161,6 +161,7 @@ CREATE TRIGGER no_room BEFORE INSERT ON %s FOR EACH ROW EXECUTE FUNCTION no_room
 """
 
 
+@pytest.mark.wanted_by("SLOW_TESTS")
 @pytest.mark.parametrize("table", ["events", "jobs"])
 def test_events_for_which_a_worker_has_no_room_wait_and_are_no_dead_letters(hookline, table):
     """Citus says as little of it as of a row that is refused, and other tenants' events are stored meanwhile."""

@@ -43,6 +43,7 @@ def test_fifty_changes_of_an_object_arrive_in_order_although_the_first_fails_twi
     assert sorted(attempt["attempt_n"] for attempt in attempts) == [1] * 50 + [2, 3]
 
 
+@pytest.mark.wanted_by("SLOW_TESTS")
 def test_an_order_whose_places_somebody_has_edited_loses_no_event(hookline, tenant, endpoints, receiver):
     begun, edited = threading.Event(), threading.Event()
 

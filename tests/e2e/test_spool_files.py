@@ -84,6 +84,7 @@ def test_an_append_finds_that_its_file_is_removed(database, spooling, remove):
     assert stored(database) == list(range(25))
 
 
+@pytest.mark.unsanitized("there SANDBOX is off")
 @pytest.mark.parametrize("remove", [remove_directory, remove_data_dir])
 def test_what_was_spooled_is_kept_although_the_directory_was_there_at_the_start(database, hooksd, remove):
     daemon = hooksd(database, **AT_ONCE)
