@@ -43,8 +43,8 @@ void sandbox_may_reopen(struct sandbox *sandbox, int fd);
 enum sandbox_condition { SANDBOX_REFUSED = 1 };
 
 /*
- * Makes it hold; called once in a process, before its first thread. Also closes the descriptors that whoever started
- * the service had left open: those that are not close-on-exec. Releases what the struct owns, in any case. Returns 0;
+ * Makes it hold; called once in a process, before its first thread. Also closes the descriptors that a shell had
+ * left open at the start: those that are not close-on-exec. Releases what the struct owns, in any case. Returns 0;
  * SANDBOX_REFUSED with the reason in err: the kernel or a container refuses a part, and the rest holds; or <0.
  */
 int sandbox_enter(struct sandbox *sandbox, struct error *err);

@@ -1,6 +1,6 @@
 /*
  * Looks for jobs that other nodes have stored for endpoints with fifo that this node sends to: they come by no parcel.
- * Whoever makes this node the sender, its publishers and adoptions, has the courier learn of the endpoint, or walk. For
+ * A publisher or an adoption makes this node the sender; it also has the courier learn of the endpoint, or walk. For
  * the store thread.
  */
 #ifndef COURIER_PLACE_WATCH_H

@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <strings.h>
 
+#include "base/json_escape.h"
 #include "server/head.h"
 
 /* Sizes below 4 GiB, which MAX_BODY_BYTES is far below: a proxy that counts by 32 bits reads the same number. */
@@ -36,18 +37,6 @@ enum place {
 	REFUSED,
 };
 
-static int
-hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 static bool
 is_blank(char c)
 {
@@ -70,7 +59,7 @@ read_end_of_line(struct chunks *chunks, char c, char expected, enum place next)
 static enum place
 read_size(struct chunks *chunks, char c, enum place here)
 {
-	int digit = hex_value(c);
+	int digit = hex_digit(c);
 
 	if (digit >= 0) {
 		if (chunks->digits++ == DIGITS_MAX)
