@@ -247,7 +247,7 @@ void
 job_leave(struct jobs *jobs, struct job *job)
 {
 	if (!job->uncommitted)
-		look_leave_due(jobs->look, job->queue, job->due.at);
+		look_leave_due(jobs->look, job->queue, job->link.id, job->due.at);
 	put_back(jobs, job);
 }
 

@@ -97,7 +97,7 @@ jobs_start(struct jobs *jobs, struct job *job)
 static void
 go_on_by_row(struct jobs *jobs, struct job *job)
 {
-	look_leave_due(jobs->look, job->queue, job->due.at);
+	look_leave_due(jobs->look, job->queue, job->link.id, job->due.at);
 	if (job->lost && job->lane != NULL)
 		look_leave(jobs->look, job->queue, jobs->look->now_us); /* others follow it at once */
 }

@@ -6,11 +6,12 @@
 #include "courier/endpoint_config.h"
 
 /*
- * The next round begins so long after the one before, by the pages of that: rounds over very many rows do not keep the
- * store busy.
+ * The next round begins so long after the one before, by the pages of that and by how long the store needed for them:
+ * rounds over very many rows, or rows that are gone, do not keep the store busy.
  */
 #define GAP_LEAST_US (1000 * INT64_C(1000))
 #define GAP_PAGE_US (10 * INT64_C(1000))
+#define GAP_OF_READING 4
 #define GAP_MOST_US (60 * INT64_C(1000000))
 /* Jobs of endpoints with fifo come by rows alone: publishers only say that there are new ones. */
 #define GAP_FIFO_US (50 * INT64_C(1000))
@@ -20,6 +21,13 @@ static int64_t
 later(int64_t a, int64_t b)
 {
 	return a > b ? a : b;
+}
+
+/* When jobs that are left in rows are to be read. */
+static int64_t
+left_at_us(const struct queue *queue)
+{
+	return queue->left.at_us < queue->left_due.at_us ? queue->left.at_us : queue->left_due.at_us;
 }
 
 /* While its breaker is open, the endpoint gets no more jobs than those of which the probes are made. */
@@ -35,13 +43,19 @@ look_is_for_marks(const struct queue *queue)
 	return queue->state == ENDPOINT_LOADED && endpoint_is_unusable(queue->config);
 }
 
+static void
+look_at_nothing(struct queue *queue)
+{
+	queue->look_at_us = queue->left.at_us = queue->left_due.at_us = NEVER_US;
+}
+
 void
 look_update(struct look *look, struct queue *queue)
 {
 	/* When it delivers again it is read anew, and its rows are looked at then. */
 	if (queue_keeps_nothing(queue)) {
 		if (!look_is_for_marks(queue))
-			queue->look_at_us = queue->full_at_us = NEVER_US;
+			look_at_nothing(queue);
 		if (queue->round == ROUND_OPEN)
 			queue->round = ROUND_NONE;
 	}
@@ -67,12 +81,37 @@ bring_nearer(struct look *look, struct queue *queue, int64_t at_us)
 	look_update(look, queue);
 }
 
+static void
+leave(struct look *look, struct queue *queue, struct left_rows *left, const uint8_t from[16], int64_t at_us)
+{
+	if (left->at_us == NEVER_US || memcmp(from, left->from, sizeof left->from) < 0)
+		memcpy(left->from, from, sizeof left->from);
+	if (at_us < left->at_us)
+		left->at_us = at_us;
+	bring_nearer(look, queue, at_us);
+}
+
 void
 look_leave(struct look *look, struct queue *queue, int64_t at_us)
 {
-	if (at_us < queue->full_at_us)
-		queue->full_at_us = at_us;
-	bring_nearer(look, queue, at_us);
+	static const uint8_t first[16];
+
+	leave(look, queue, &queue->left, first, at_us);
+}
+
+void
+look_leave_job(struct look *look, struct queue *queue, const uint8_t job_id[16], int64_t at_us)
+{
+	leave(look, queue, &queue->left, job_id, at_us);
+}
+
+void
+look_leave_due(struct look *look, struct queue *queue, const uint8_t job_id[16], int64_t due_us)
+{
+	if (due_us - LOOK_AHEAD_US <= look->now_us)
+		leave(look, queue, &queue->left, job_id, look->now_us);
+	else
+		leave(look, queue, &queue->left_due, job_id, due_us - LOOK_AHEAD_US);
 }
 
 void
@@ -84,7 +123,7 @@ look_behind(struct look *look, struct queue *queue, int64_t at_us)
 bool
 look_is_behind(const struct look *look, const struct queue *queue)
 {
-	return queue->fifo.on && queue->full_at_us > look->now_us;
+	return queue->fifo.on && left_at_us(queue) > look->now_us;
 }
 
 void
@@ -114,14 +153,45 @@ look_unmarked(struct look *look, struct queue *queue, int64_t now_us)
 void
 look_marked(struct look *look, struct queue *queue)
 {
-	queue->look_at_us = queue->full_at_us = NEVER_US; /* what is added from now on brings it back */
+	look_at_nothing(queue); /* what is added from now on brings it back */
 	look_update(look, queue);
 }
 
-void
-look_leave_due(struct look *look, struct queue *queue, int64_t due_us)
+/* The greatest id that is less; zeros stay zeros. */
+static void
+make_less(uint8_t id[16])
 {
-	look_leave(look, queue, later(due_us - LOOK_AHEAD_US, look->now_us));
+	size_t i = 16;
+
+	while (i > 0 && id[i - 1] == 0)
+		i--;
+	if (i == 0)
+		return;
+	id[i - 1]--;
+	memset(id + i, 0xff, 16 - i);
+}
+
+/*
+ * Rows of orders are read by their place. Others from the first job on that is left: before it stand those that are
+ * delivered, which PostgreSQL has to pass over one by one while an old transaction keeps their rows from being removed.
+ * What else is left stands behind that, and the round finds it again.
+ */
+static void
+begin_with_left(const struct look *look, struct queue *queue)
+{
+	struct left_rows *left = &queue->left, *due = &queue->left_due, *first = left;
+
+	if (due->at_us <= look->now_us &&
+	    (left->at_us > look->now_us || memcmp(due->from, left->from, sizeof due->from) < 0))
+		first = due;
+	memcpy(queue->cursor, first->from, sizeof queue->cursor);
+	if (queue->fifo.on)
+		memset(queue->cursor, 0, sizeof queue->cursor);
+	if (memcmp(left->from, queue->cursor, sizeof left->from) >= 0)
+		left->at_us = NEVER_US;
+	if (memcmp(due->from, queue->cursor, sizeof due->from) >= 0)
+		due->at_us = NEVER_US;
+	make_less(queue->cursor);
 }
 
 void
@@ -129,13 +199,13 @@ look_begin_round(struct look *look, struct queue *queue)
 {
 	queue->must_look = queue->fifo.from_start = false;
 	if (!look_is_behind(look, queue)) {
-		queue->full_at_us = NEVER_US; /* what is left out from now on brings it back */
-		memset(queue->cursor, 0, sizeof queue->cursor);
+		begin_with_left(look, queue);
 		queue->cursor_seq = FIFO_BEFORE_ALL;
 		fifo_round_begins(&queue->fifo);
 	}
-	queue->look_at_us = queue->full_at_us;
+	queue->look_at_us = left_at_us(queue);
 	queue->pages = 0;
+	queue->pages_took_us = 0;
 	look_reads(look, queue);
 }
 
@@ -158,7 +228,7 @@ look_pause_round(struct look *look, struct queue *queue, int64_t until_us)
 void
 look_end_round(struct look *look, struct queue *queue)
 {
-	int64_t gap_us = queue->pages * GAP_PAGE_US;
+	int64_t gap_us = later(queue->pages * GAP_PAGE_US, queue->pages_took_us * GAP_OF_READING);
 
 	if (gap_us > GAP_MOST_US)
 		gap_us = GAP_MOST_US;

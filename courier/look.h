@@ -20,11 +20,14 @@ struct look {
 	int64_t now_us;
 };
 
-/* A job of the endpoint is in a row only, which is to be read then. */
+/* Jobs of the endpoint are in rows only: all its rows are to be read then. */
 void look_leave(struct look *look, struct queue *queue, int64_t at_us);
 
+/* The same for this job: no row of a job that was made before it need be read. */
+void look_leave_job(struct look *look, struct queue *queue, const uint8_t job_id[16], int64_t at_us);
+
 /* The same for a job that is due then: its row is to be read when it may be taken into memory. */
-void look_leave_due(struct look *look, struct queue *queue, int64_t due_us);
+void look_leave_due(struct look *look, struct queue *queue, const uint8_t job_id[16], int64_t due_us);
 
 /* The endpoint has fifo, and new rows: they are to be read then, but none that stand before the last one of before. */
 void look_behind(struct look *look, struct queue *queue, int64_t at_us);

@@ -74,6 +74,7 @@ struct news {
 	struct share_view view; /* of NODES */
 	struct page_row *rows; /* of PAGE */
 	uint32_t row_count;
+	int64_t took_us; /* of PAGE: the store needed so long for the rows */
 	int64_t begun_us; /* of LEASE: CLOCK_BOOTTIME before the store was asked */
 	bool given; /* of LEASE */
 	bool walked; /* of HAS_ROWS: a walk has found it, and rows may have come from another node */

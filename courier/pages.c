@@ -95,7 +95,7 @@ take_row(struct jobs *jobs, struct queue *queue, const struct page_row *row, int
 	if (jobs_find(jobs, row->job_id) != NULL)
 		return ROW_PASSED;
 	if (row->young) {
-		look_leave(jobs->look, queue, row->due_us + YOUNG_ROW_US);
+		look_leave_job(jobs->look, queue, row->job_id, row->due_us + YOUNG_ROW_US);
 		return ROW_PASSED;
 	}
 	if (queue->fifo.on) {
@@ -111,7 +111,7 @@ take_row(struct jobs *jobs, struct queue *queue, const struct page_row *row, int
 			return leave_row(queue, facts.lane);
 	}
 	if (row->due_us - now_us > LOOK_AHEAD_US) {
-		look_leave_due(jobs->look, queue, row->due_us);
+		look_leave_due(jobs->look, queue, row->job_id, row->due_us);
 		return leave_row(queue, facts.lane);
 	}
 	if (lacks_event || !jobs_has_room(jobs, queue, row->event_gone ? 0 : row->event->length))
@@ -230,6 +230,7 @@ pages_take(struct pages *pages, const struct news *news, int64_t now_us)
 
 	assert(pages->reading > 0 && queue != NULL && queue->round == ROUND_READING);
 	pages->reading--;
+	queue->pages_took_us += news->took_us;
 	if (queue->fifo.placing && !news->placed)
 		queue->fifo.unplaced = true;
 	queue->fifo.placing = false;

@@ -65,7 +65,7 @@ take_job(const struct taking *taking, const struct handover *handover, const str
 	/* One of the future is of before a restart of the machine. */
 	if (age_us < 0 || age_us > OLD_PARCEL_US || handover->begun_us < taking->since_us ||
 	    queue->held_until_us - taking->now_us > LOOK_AHEAD_US || !jobs_has_room(jobs, queue, event->length)) {
-		look_leave(jobs->look, queue,
+		look_leave_job(jobs->look, queue, facts.job_id,
 		    taking->now_us + (age_us >= 0 && age_us < YOUNG_ROW_US ? YOUNG_ROW_US - age_us : 0));
 		return;
 	}

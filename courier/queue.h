@@ -29,6 +29,12 @@ enum ready_place { READY_NOWHERE, READY_IN_LINE, READY_ASIDE };
 
 #define NEVER_US INT64_MAX
 
+/* Jobs that are left in their rows: those are to be read then, from this job on. */
+struct left_rows {
+	int64_t at_us; /* NEVER_US: none are */
+	uint8_t from[16]; /* zeros: from the first one on */
+};
+
 struct tenant {
 	/* courier/queues.h */
 	struct id_link link; /* by hash */
@@ -85,12 +91,14 @@ struct queue {
 
 	/* courier/look.h */
 	int64_t look_at_us; /* NEVER_US: nothing is left in its rows that is not known here */
-	int64_t full_at_us; /* the same without new rows of an endpoint with fifo, which stand behind the cursor */
+	struct left_rows left,
+	    left_due; /* the same without new rows of an endpoint with fifo; left_due: jobs due later */
 	bool must_look; /* although its breaker is open or its receiver wants a pause: something has changed */
 	enum round_state round;
 	uint8_t cursor[16]; /* the round goes on behind this job */
 	int64_t cursor_seq; /* and, of an endpoint with fifo, behind this place; FIFO_BEFORE_ALL: from the first on */
 	uint32_t pages; /* of the round */
+	int64_t pages_took_us; /* the store needed so long for them */
 	uint64_t taken; /* jobs.taken, when its last page was asked for */
 	int64_t next_us; /* the round's next page, or the next round, not before */
 	struct heap_item look;

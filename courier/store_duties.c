@@ -335,10 +335,12 @@ read_page(struct store_duties *duties, struct db *db, struct errand *errand, boo
 	struct page_marks marks;
 	struct news *page;
 	bool more;
+	int64_t begun_us;
 	int rc = page_place(db, &order, errand->page.placed, &more, err);
 
 	if (rc == 0 && more)
 		return 0;
+	begun_us = clock_steady_us();
 	if (rc == 0)
 		rc = page_read(db, &order, &page, &marks, err);
 	count(duties, rc == 0 ? COUNTER_PAGES_READ : COUNTER_PAGES_FAILED);
@@ -349,6 +351,7 @@ read_page(struct store_duties *duties, struct db *db, struct errand *errand, boo
 		return rc;
 	else
 		note_marks(duties, errand, &marks);
+	page->took_us = clock_steady_us() - begun_us;
 	news_put(duties->news, page);
 	*done = true;
 	return 0;

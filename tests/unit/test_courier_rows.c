@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 #include <cmocka.h>
 
 #include "tests/unit/courier_fixture.h"
@@ -243,6 +244,51 @@ test_a_job_with_the_id_of_another_tenants_cancelled_one_is_begun(void **state)
 	assert_int_equal(scene.begun, 1);
 }
 
+/* A row whose parcel comes so late that the row says more. */
+static struct model_row *
+left_row(void)
+{
+	struct model_row *row = scene_row(0, 100, fake_now_us - 10 * SECOND);
+
+	scene_hand_over(0, &row, 1);
+	scene_pass(2 * SECOND);
+	return row;
+}
+
+static bool
+was_read(const struct model_row *row)
+{
+	return memcmp(row->job_id, scene.page_after, sizeof scene.page_after) > 0;
+}
+
+static void
+test_rows_of_jobs_made_before_the_one_that_is_left_are_not_passed_again(void **state)
+{
+	struct model_row *later, *delivered, *left;
+
+	scene.endpoints[0].waits_ms[0] = 600 * 1000;
+	later = scene_publish(0);
+	scene_settle();
+	http_answer(0, 500);
+	scene_settle();
+	delivered = scene_publish(0);
+	scene_settle();
+	http_answer(0, 200);
+	scene_pass(2 * SECOND);
+	left = left_row();
+	assert_int_equal(scene.begun, 3);
+	assert_true(was_read(left));
+	assert_false(was_read(delivered));
+	assert_false(was_read(later));
+	http_answer(0, 200);
+	scene_pass(750 * SECOND);
+	assert_int_equal(scene.begun, 4);
+	assert_true(was_read(later));
+	store_tell_rows(&scene.endpoints[0]);
+	scene_pass(2 * SECOND);
+	assert_true(was_read(later)); /* something has changed: all of them */
+}
+
 int
 main(void)
 {
@@ -261,6 +307,7 @@ main(void)
 	    SCENE_TEST(test_a_job_that_was_cancelled_before_its_publisher_hands_it_over_is_not_begun),
 	    SCENE_TEST(test_a_job_that_was_cancelled_is_not_begun_by_a_courier_that_takes_its_parcel_over),
 	    SCENE_TEST(test_a_job_with_the_id_of_another_tenants_cancelled_one_is_begun),
+	    SCENE_TEST(test_rows_of_jobs_made_before_the_one_that_is_left_are_not_passed_again),
 	};
 
 	return cmocka_run_group_tests_name("courier_rows", tests, NULL, NULL);
