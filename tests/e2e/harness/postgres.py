@@ -3,12 +3,15 @@
 import contextlib
 import json
 import os
+import select
 import shutil
 import signal
 import socket
 import subprocess
 import tempfile
+import threading
 import time
+import weakref
 from pathlib import Path
 
 import psycopg
@@ -66,6 +69,7 @@ class PostgresServer:
         self.port = free_port()
         self.process = None
         self.databases = 0
+        self.sessions = weakref.WeakSet()  # databases, which may have a connection
         # PostgreSQL refuses to run as root.
         self.prefix = []
         if os.geteuid() == 0:
@@ -126,6 +130,8 @@ class PostgresServer:
 
     def stop(self, how=signal.SIGINT):
         """SIGINT is PostgreSQL's fast shutdown, SIGQUIT its crash."""
+        for database in list(self.sessions):
+            database.hang_up()
         if self.process:
             self.process.send_signal(how)
             self.process.wait(timeout=30)
@@ -214,13 +220,52 @@ class Database:
         self.name = name
         self.url = f"postgresql://postgres:not-a-real-secret@127.0.0.1:{server.port}/{name}"
         self.filled = []  # by harness.dba.fill()
+        self._session = None
+        self._in_use = threading.Lock()
+        server.sessions.add(self)
 
     def drop(self):
+        self.hang_up()
         self.server.drop(self.name)
+
+    def __del__(self):
+        self.hang_up()
+
+    def hang_up(self):
+        """Ends the connection that session() keeps."""
+        if self._session:
+            self._session.close()
+            self._session = None
+
+    @contextlib.contextmanager
+    def session(self):
+        """A connection for one statement that leaves nothing behind: a kept one, for to connect costs more than to ask."""
+        if not self._in_use.acquire(blocking=False):  # another thread's statement may wait for this one
+            with self.server.connect(self.name) as connection:
+                yield connection
+            return
+        try:
+            if self._session and self._is_gone():
+                self.hang_up()
+            if not self._session:
+                self._session = self.server.connect(self.name)
+                self._session.prepare_threshold = None
+            yield self._session
+        except BaseException:
+            self.hang_up()
+            raise
+        finally:
+            self._in_use.release()
+
+    def _is_gone(self):
+        """Whether the server has ended, or said something, since the last statement."""
+        with contextlib.suppress(psycopg.Error):
+            return self._session.closed or bool(select.select([self._session.fileno()], [], [], 0)[0])
+        return True
 
     def query(self, sql, *parameters):
         """All rows; nothing for a statement without a result."""
-        with self.server.connect(self.name) as connection:
+        with self.session() as connection:
             cursor = connection.execute(sql, parameters or None)
             return cursor.fetchall() if cursor.description else []
 

@@ -167,7 +167,7 @@ class Hookline:
         daemon as any other program would. Times and booleans come as each store has them.
         """
         if self.store == "postgres":
-            with self.database.server.connect(self.database.name) as connection:
+            with self.database.session() as connection:
                 def read(sql, **parameters):
                     cursor = connection.cursor(row_factory=psycopg.rows.dict_row)
                     cursor.execute(re.sub(r"(?<!:):(\w+)", r"%(\1)s", sql), parameters)
