@@ -1,29 +1,40 @@
 # The front door: thin calls only. The build is meson's (meson.build), the scripts are in .ci, HACKING.md tells the rest.
 
-build:
+build: ## build/hooksd and build/hooksctl
 	@.ci/deps build
 	@.ci/build build
 
-run: build
+run: build ## builds, and serves on port 8080 with JSONL files
 	@exec build/hooksd
 
-test:
+test: ## unit, fuzz replay, lint, end to end; T=spool: those alone with spool in their names
 	@.ci/deps build test
 	@.ci/build build -Dtests=enabled
-	@.ci/test build
+	@.ci/test build $(T)
 
-check-fast:
+check-fast: ## unit and lint only, seconds
 	@.ci/deps build test
 	@.ci/build build -Dtests=enabled
 	@meson test -C build --no-rebuild --print-errorlogs --suite unit --suite lint
 
-# The tests that depend on the version of PostgreSQL, with another one than Debian's: make test-postgres V=18
-test-postgres:
+lint: ## format and static analysis of the C sources
+	@.ci/deps lint
+	@.ci/lint
+
+asan: ## the tests with the address and undefined behaviour sanitizers; T=spool as above
+	@.ci/deps build test
+	@.ci/asan $(T)
+
+watch: ## after each change of a file: builds, and runs the unit tests that it changes
+	@.ci/deps build test watch
+	@.ci/watch build
+
+test-postgres: ## the tests that depend on the version of PostgreSQL, with another one: V=18
 	@.ci/deps build test
 	@.ci/build build -Dtests=enabled
 	@.ci/test-postgres build $(V)
 
-chaos:
+chaos: ## random blows to processes, database, network and disk, and power cuts; then counts
 	@.ci/deps build test
 	@.ci/build build -Dtests=enabled
 	@CHAOS_ROUNDS=$${CHAOS_ROUNDS:-200} HOOKS_BUILD_DIR=$(CURDIR)/build /usr/bin/python3 -m pytest -s tests/e2e/test_chaos.py
@@ -35,48 +46,50 @@ chaos:
 	@KILL_ALL=1 HOOKS_BUILD_DIR=$(CURDIR)/build /usr/bin/python3 -m pytest -s tests/e2e/test_node_killed.py
 	@POWERCUT_ROUNDS=$${POWERCUT_ROUNDS:-100} HOOKS_BUILD_DIR=$(CURDIR)/build /usr/bin/python3 -m pytest -s tests/e2e/test_power_cut.py tests/e2e/test_webhooks_power_cut.py
 
-# Looks for inputs that break what reads from outside: FUZZ="decode head" names targets, FUZZ_SECONDS is how long each.
-fuzz:
+fuzz: ## looks for inputs that break what reads from outside; FUZZ="decode head" names targets, FUZZ_SECONDS is how long each
 	@.ci/deps build clang
 	@.ci/fuzz $(FUZZ)
 
-torture:
+torture: ## each call into the C library of master and writers fails in turn; minutes
 	@.ci/deps build test
 	@.ci/build build -Dtests=enabled
 	@TORTURE=all HOOKS_BUILD_DIR=$(CURDIR)/build /usr/bin/python3 -m pytest -s tests/e2e/test_torture.py tests/e2e/test_webhooks_torture.py
 
-picture:
+picture: ## docs/dashboard.svg: an outage as the dashboard shows it; a minute
 	@.ci/deps build test
 	@.ci/build build -Dtests=enabled
 	@PICTURE_SECONDS=60 HOOKS_BUILD_DIR=$(CURDIR)/build /usr/bin/python3 -m pytest tests/e2e/test_monitoring.py -k picture
 
-bench:
+bench: ## docs/performance.md tells what; BENCH=quick, or names of cases: tests/bench/run.py --help
 	@.ci/deps build bench
 	@.ci/build build
 	@/usr/bin/python3 tests/bench/run.py $(BENCH)
 
-bench-check:
+bench-check: ## instructions per event of each stage, against tests/bench/instructions.txt
 	@.ci/deps build bench-check
 	@.ci/build build
 	@/usr/bin/python3 tests/bench/check.py
 
-deb:
+deb: ## the Debian package, in build-deb/
 	@.ci/deps build deb
 	@.ci/deb
 
-sbom: build
+sbom: build ## the bill of materials of hooksd and hooksctl (CycloneDX)
 	@deploy/sbom.py build/hooksd build/hooksctl
 
-valgrind:
+valgrind: ## a few end-to-end tests with memcheck; two minutes
 	@.ci/deps build test bench-check
 	@.ci/build build -Dtests=enabled
 	@.ci/valgrind build
 
-format:
+format: ## formats the C sources
 	@.ci/deps lint
 	@.ci/format fix
 
-clean:
+clean: ## removes what was built
 	@rm -rf build build-*
 
-.PHONY: build run test check-fast test-postgres chaos fuzz torture picture bench bench-check deb sbom valgrind format clean
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.* ## \(.*\)/\1\t\2/p' Makefile | while IFS='	' read -r name does; do printf '  make %-14s %s\n' "$$name" "$$does"; done
+
+.PHONY: help build run test check-fast lint asan watch test-postgres chaos fuzz torture picture bench bench-check deb sbom valgrind format clean
