@@ -6,10 +6,9 @@
 #include <strings.h>
 
 #include "config/config.h"
+#include "config/nearest.h"
 #include "config/options.h"
 #include "config/units.h"
-
-#define NAME_MAX_BYTES 64 /* the longest unknown name that is compared with the known ones */
 
 static const struct {
 	const char *name;
@@ -25,33 +24,10 @@ static const struct {
 
 #define REQUEST_FLAGS (sizeof request_flags / sizeof request_flags[0])
 
-/* The Levenshtein distance: how many insertions, deletions and replacements turn name into given[0..len). */
-static size_t
-edit_distance(const char *name, const char *given, size_t len)
-{
-	size_t row[NAME_MAX_BYTES + 1];
-
-	for (size_t j = 0; j <= len; j++)
-		row[j] = j;
-	for (size_t i = 0; name[i] != '\0'; i++) {
-		size_t diagonal = row[0];
-
-		row[0] = i + 1;
-		for (size_t j = 0; j < len; j++) {
-			size_t replaced = diagonal + (name[i] != given[j]);
-
-			diagonal = row[j + 1];
-			size_t best = (row[j] < diagonal ? row[j] : diagonal) + 1;
-			row[j + 1] = replaced < best ? replaced : best;
-		}
-	}
-	return row[len];
-}
-
 static void
 keep_nearer(const char *name, const char *given, size_t len, size_t *least, char nearest[OPTION_FLAG_MAX])
 {
-	size_t edits = edit_distance(name, given, len);
+	size_t edits = nearest_distance(name, given, len);
 
 	if (edits >= *least)
 		return;
@@ -65,8 +41,8 @@ unknown_flag(const char *given, size_t len, struct error *err)
 	char nearest[OPTION_FLAG_MAX];
 	size_t least = len / 2; /* further away is not a misspelling */
 
-	if (len > NAME_MAX_BYTES)
-		return error_set(err, "%.*s...: no such flag (--help=all lists all)", NAME_MAX_BYTES, given);
+	if (len > NEAREST_NAME_MAX)
+		return error_set(err, "%.*s...: no such flag (--help=all lists all)", NEAREST_NAME_MAX, given);
 	for (size_t i = 0; i < OPTION_COUNT; i++) {
 		char name[OPTION_FLAG_MAX];
 
@@ -91,7 +67,7 @@ read_help_topic(char *topic, struct flag *flag, struct error *err)
 		return 0;
 	for (enum option_section i = 0; i < SECTION_COUNT && used < sizeof words; i++)
 		used += (size_t)snprintf(words + used, sizeof words - used, ", %s", option_section_word(i));
-	return error_set(err, "--help=%.*s: no such topic; the topics are all%s", NAME_MAX_BYTES, topic, words);
+	return error_set(err, "--help=%.*s: no such topic; the topics are all%s", NEAREST_NAME_MAX, topic, words);
 }
 
 int
