@@ -24,6 +24,14 @@ db_open(struct db **db, const struct config *config, const struct db_env *env, s
 }
 
 int
+db_open_to_look(struct db **db, const struct config *config, const struct db_env *env, struct error *err)
+{
+	assert(config->hl_store == HL_STORE_POSTGRES || config->hl_store == HL_STORE_EMBEDDED);
+	return config->hl_store == HL_STORE_POSTGRES ? db_postgres_open_to_look(db, config, env, err)
+						     : db_sqlite_open_to_look(db, config, env, err);
+}
+
+int
 webhooks_store_check_options(const struct config *config, struct error *err)
 {
 	/* Also for the other store: hooksctl may be asked about this one. */

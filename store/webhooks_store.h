@@ -19,6 +19,12 @@
  */
 int db_open(struct db **db, const struct config *config, const struct db_env *env, struct error *err);
 
+/*
+ * The same for a program that only reads: nothing is migrated or made, and a schema of another version is a failure.
+ * One connection a process. The embedded store's file is there.
+ */
+int db_open_to_look(struct db **db, const struct config *config, const struct db_env *env, struct error *err);
+
 /* As store_new(): the sink of published events, which publishers use. */
 struct sink *webhooks_sink_new(const struct config *config, const struct sink_env *env);
 

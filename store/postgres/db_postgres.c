@@ -447,15 +447,15 @@ postgres_close(struct db *db)
 
 /* The schema is looked at once: under a running service it only becomes newer, which this program does not mind. */
 static int
-open_schema(struct db_postgres *p, struct error *err)
+open_schema(struct db_postgres *p, bool migrate, struct error *err)
 {
 	int applied = 0;
 
-	return migrate_webhooks(p->pg, p->super.config->auto_migrate, &applied, err);
+	return migrate_webhooks(p->pg, migrate, &applied, err);
 }
 
-int
-db_postgres_open(struct db **out, const struct config *config, const struct db_env *env, struct error *err)
+static int
+open_db(struct db **out, const struct config *config, const struct db_env *env, bool migrate, struct error *err)
 {
 	static const struct db_ops ops = {
 	    .begin = postgres_begin,
@@ -471,10 +471,22 @@ db_postgres_open(struct db **out, const struct config *config, const struct db_e
 	struct db_postgres *p = mem_new(1, sizeof *p);
 
 	p->super = (struct db){.ops = &ops, .config = config, .env = env, .deadline_us = INT64_MAX};
-	if (connect_to(p, err) != 0 || open_schema(p, err) != 0) {
+	if (connect_to(p, err) != 0 || open_schema(p, migrate, err) != 0) {
 		postgres_close(&p->super);
 		return -1;
 	}
 	*out = &p->super;
 	return 0;
+}
+
+int
+db_postgres_open(struct db **out, const struct config *config, const struct db_env *env, struct error *err)
+{
+	return open_db(out, config, env, config->auto_migrate, err);
+}
+
+int
+db_postgres_open_to_look(struct db **out, const struct config *config, const struct db_env *env, struct error *err)
+{
+	return open_db(out, config, env, false, err);
 }

@@ -7,4 +7,7 @@
 /* db_open() for HL_STORE_POSTGRES: connects to config->hl_postgres_url. 0 or <0. */
 int db_postgres_open(struct db **db, const struct config *config, const struct db_env *env, struct error *err);
 
+/* db_open_to_look() for HL_STORE_POSTGRES. */
+int db_postgres_open_to_look(struct db **db, const struct config *config, const struct db_env *env, struct error *err);
+
 #endif

@@ -28,9 +28,8 @@ read_number(struct pg *pg, const char *sql, int *number, struct error *err)
 	return 0;
 }
 
-/* *version is 0 when there is no schema. */
-static int
-read_version(struct pg *pg, const struct migration_set *set, int *version, struct error *err)
+int
+migrate_read_version(struct pg *pg, const struct migration_set *set, int *version, struct error *err)
 {
 	char sql[128];
 	int exists;
@@ -68,7 +67,7 @@ apply(struct pg *pg, const struct migration_set *set, int number, int *applied, 
 
 	bool forbidden = rc == PG_REFUSED && sqlstate_is(pg_sqlstate(pg), SQLSTATE_INSUFFICIENT_PRIVILEGE);
 	if (rc == PG_REFUSED && pg_exec(pg, "ROLLBACK", pg_deadline(READ_SECONDS), NULL, err) == 0) {
-		if (read_version(pg, set, &version, err) < 0)
+		if (migrate_read_version(pg, set, &version, err) < 0)
 			return -1;
 		if (version >= migration->version)
 			return 0;
@@ -82,7 +81,7 @@ migrate_apply(struct pg *pg, const struct migration_set *set, int *applied, stru
 {
 	int version;
 
-	if (read_version(pg, set, &version, err) < 0)
+	if (migrate_read_version(pg, set, &version, err) < 0)
 		return -1;
 	if (version > set->target)
 		return migration_check_version(set, version, err);
@@ -97,7 +96,7 @@ migrate_check(struct pg *pg, const struct migration_set *set, struct error *err)
 {
 	int version;
 
-	return read_version(pg, set, &version, err) < 0 ? -1 : migration_check_version(set, version, err);
+	return migrate_read_version(pg, set, &version, err) < 0 ? -1 : migration_check_version(set, version, err);
 }
 
 int

@@ -22,6 +22,9 @@
  */
 int migrate_apply(struct pg *pg, const struct migration_set *set, int *applied, struct error *err);
 
+/* *version: that of the set's schema in the database; 0: there is none. 0 or <0. */
+int migrate_read_version(struct pg *pg, const struct migration_set *set, int *version, struct error *err);
+
 /* 0 when the database is at the set's target, else <0 with a sentence that says what to do. Changes nothing. */
 int migrate_check(struct pg *pg, const struct migration_set *set, struct error *err);
 

@@ -12,7 +12,6 @@
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,6 +52,12 @@ const struct pg_refusal *
 pg_refusal(const struct pg *pg)
 {
 	return &pg->refusal;
+}
+
+const char *
+pg_tls(const struct pg *pg)
+{
+	return PQsslInUse(pg->conn) ? PQsslAttribute(pg->conn, "protocol") : NULL;
 }
 
 uint64_t

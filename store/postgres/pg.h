@@ -138,6 +138,9 @@ const char *pg_sqlstate(const struct pg *pg);
 /* The server's error of the last PG_REFUSED. Valid until the next call. */
 const struct pg_refusal *pg_refusal(const struct pg *pg);
 
+/* The version of TLS that the connection uses: "TLSv1.3". NULL: it is not encrypted. */
+const char *pg_tls(const struct pg *pg);
+
 /* Rows that the result's statement inserted, updated, deleted or copied. */
 uint64_t pg_rows_affected(PGresult *result);
 

@@ -29,6 +29,7 @@ struct db_sqlite {
 	struct sink_env session_env; /* what the session calls when it waits */
 	struct db_kept kept; /* statements of the session */
 	bool has_turn;
+	bool looks; /* opened by db_sqlite_open_to_look(): it stays open as it is */
 	int64_t now_ms; /* wall clock, when the transaction began */
 	int64_t until_us; /* steady: of the statement that runs, or of the wait for the turn */
 };
@@ -198,8 +199,10 @@ leave_moved(struct db_sqlite *s)
 static int
 keep_open(struct db_sqlite *s, struct error *err)
 {
-	if (s->session.db != NULL && sqlite_session_in_place(&s->session))
+	if (s->session.db != NULL && (s->looks || sqlite_session_in_place(&s->session)))
 		return 0;
+	if (s->looks)
+		return error_set(err, "%s=%s could be read no further", s->session.kind->option, s->session.path);
 	if (s->session.db != NULL && access(s->session.path, F_OK) != 0 && errno == ENOENT)
 		return sqlite_session_removed(&s->session, err);
 	if (s->session.db != NULL)
@@ -371,27 +374,58 @@ sqlite_close(struct db *db)
 	free(s);
 }
 
-int
-db_sqlite_open(struct db **out, const struct config *config, const struct db_env *env, struct error *err)
+static const struct db_ops ops = {
+    .begin = sqlite_begin,
+    .commit = sqlite_commit,
+    .rollback = sqlite_rollback,
+    .query = sqlite_query,
+    .load = sqlite_load,
+    .insert = sqlite_load,
+    .each = sqlite_each,
+    .check_and_commit = sqlite_check_and_commit,
+    .close = sqlite_close,
+};
+
+static struct db_sqlite *
+make(const struct config *config, const struct db_env *env)
 {
-	static const struct db_ops ops = {
-	    .begin = sqlite_begin,
-	    .commit = sqlite_commit,
-	    .rollback = sqlite_rollback,
-	    .query = sqlite_query,
-	    .load = sqlite_load,
-	    .insert = sqlite_load,
-	    .each = sqlite_each,
-	    .check_and_commit = sqlite_check_and_commit,
-	    .close = sqlite_close,
-	};
 	struct db_sqlite *s = mem_new(1, sizeof *s);
 
 	s->super = (struct db){.ops = &ops, .config = config, .env = env, .deadline_us = INT64_MAX};
 	s->session_env = (struct sink_env){.context = s, .store_until_us = env_until, .heartbeat = beat};
 	sqlite_session_init(&s->session, &sqlite_webhooks, config->hl_data_path, &s->session_env);
+	return s;
+}
+
+int
+db_sqlite_open(struct db **out, const struct config *config, const struct db_env *env, struct error *err)
+{
+	struct db_sqlite *s = make(config, env);
+
 	if (open_session(s, err) != 0) {
 		free(s);
+		return -1;
+	}
+	*out = &s->super;
+	return 0;
+}
+
+int
+db_sqlite_open_to_look(struct db **out, const struct config *config, const struct db_env *env, struct error *err)
+{
+	struct db_sqlite *s = make(config, env);
+	int applied, code = sqlite_open_unchanged(config->hl_data_path, &s->session.db);
+	int rc = code == SQLITE_OK ? 0 : sqlite_session_failed(&s->session, code, err);
+
+	s->looks = true;
+	connections.open++;
+	begin_call(s);
+	if (rc == 0)
+		rc = sqlite_migrate_schema(&s->session, false, &applied, err);
+	if (rc == 0)
+		rc = add_functions(s, err);
+	if (rc != 0) {
+		sqlite_close(&s->super);
 		return -1;
 	}
 	*out = &s->super;

@@ -10,4 +10,7 @@
  */
 int db_sqlite_open(struct db **db, const struct config *config, const struct db_env *env, struct error *err);
 
+/* db_open_to_look() for HL_STORE_EMBEDDED. */
+int db_sqlite_open_to_look(struct db **db, const struct config *config, const struct db_env *env, struct error *err);
+
 #endif

@@ -149,9 +149,9 @@ sqlite_identity_of(const struct sqlite_kind *kind, sqlite3 *db, const char *path
 	return error_set(err, "%s=%s is the database of another application: set another path", kind->option, path);
 }
 
-/* A name for sqlite3_open_v2() by which SQLite reads the file alone and makes none beside it. */
+/* A name for sqlite3_open_v2(). immutable: SQLite reads the file alone and makes none beside it. */
 static void
-immutable_uri(const char *path, char out[URI_MAX])
+reading_uri(const char *path, bool immutable, char out[URI_MAX])
 {
 	char *end = stpcpy(out, "file:");
 
@@ -161,13 +161,30 @@ immutable_uri(const char *path, char out[URI_MAX])
 		else
 			end += sprintf(end, "%%%02X", *c);
 	}
-	(void)strcpy(end, "?mode=ro&immutable=1");
+	(void)strcpy(end, immutable ? "?mode=ro&immutable=1" : "?mode=ro");
+}
+
+static int
+open_to_read(const char *path, bool immutable, sqlite3 **db)
+{
+	char uri[URI_MAX];
+
+	reading_uri(path, immutable, uri);
+	return sqlite3_open_v2(uri, db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_URI, NULL);
+}
+
+int
+sqlite_open_unchanged(const char *path, sqlite3 **db)
+{
+	char log[PATH_MAX + sizeof "-wal"];
+
+	(void)snprintf(log, sizeof log, "%s-wal", path);
+	return open_to_read(path, access(log, F_OK) != 0, db);
 }
 
 int
 sqlite_identity_check(const struct sqlite_kind *kind, const char *path, struct error *err)
 {
-	char uri[URI_MAX];
 	sqlite3 *db;
 	int rc = check_place(kind, path, err);
 
@@ -175,8 +192,7 @@ sqlite_identity_check(const struct sqlite_kind *kind, const char *path, struct e
 		rc = check_head(kind, path, err);
 	if (rc <= 0)
 		return rc;
-	immutable_uri(path, uri);
-	rc = sqlite3_open_v2(uri, &db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_URI, NULL);
+	rc = open_to_read(path, true, &db);
 	if (rc == SQLITE_OK)
 		rc = sqlite_identity_of(kind, db, path, err);
 	(void)sqlite3_close(db);

@@ -32,8 +32,14 @@ extern const struct sqlite_kind sqlite_events, sqlite_webhooks;
 int sqlite_identity_check(const struct sqlite_kind *kind, const char *path, struct error *err);
 
 /*
- * The same for an open database, which may have tables that stand only in its write-ahead log. 0; <0: it belongs to
- * another application; >0: SQLite's error code, and *err is not set.
+ * Opens the database at path to read it, and makes no file beside it. Where there is no write-ahead log nobody writes,
+ * and SQLite reads the file alone. Returns SQLite's code; *db is to be closed in any case.
+ */
+int sqlite_open_unchanged(const char *path, sqlite3 **db);
+
+/*
+ * As sqlite_identity_check(), for an open database, which may have tables that stand only in its write-ahead log. 0;
+ * <0: it belongs to another application; >0: SQLite's error code, and *err is not set.
  */
 int sqlite_identity_of(const struct sqlite_kind *kind, sqlite3 *db, const char *path, struct error *err);
 

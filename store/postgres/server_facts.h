@@ -1,0 +1,84 @@
+/*
+ * What a PostgreSQL server and a database of ours say of themselves, for a program of people's (hooksctl doctor). Each
+ * statement only reads, and may take some seconds. Needs no libpq to be included.
+ *
+ * The functions return 0; SERVER_REFUSED: the server refuses that statement, and *err says why; <0: the connection is
+ * gone or hangs, and only server_close() may be called.
+ */
+#ifndef STORE_POSTGRES_SERVER_FACTS_H
+#define STORE_POSTGRES_SERVER_FACTS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+enum server_condition { SERVER_REFUSED = 1 };
+
+#define SERVER_TEXT_BYTES 128
+
+struct server;
+
+/* Connects, as pg_open(). 0 with *server, to be released by server_close(), or <0. */
+int server_open(struct server **server, const char *url, struct error *err);
+
+/* NULL is allowed. */
+void server_close(struct server *server);
+
+struct server_facts {
+	char version[SERVER_TEXT_BYTES], role[SERVER_TEXT_BYTES];
+	char tls[SERVER_TEXT_BYTES]; /* "TLSv1.3"; "": the connection is not encrypted */
+	bool read_only; /* a standby, or default_transaction_read_only */
+	bool fsync, full_page_writes, synchronous_commit;
+	int64_t clock_ahead_us; /* of ours */
+	int64_t database_bytes;
+	/* Connections that there may be, and are: of everybody, to this database, of this role. -1: any number. */
+	int64_t most, now, database_most, database_now, role_most, role_now;
+};
+int server_read_facts(struct server *server, struct server_facts *facts, struct error *err);
+
+/*
+ * Whose connection the server's process is. TRANSACTION and SESSION: those modes of a pooler; the second also where the
+ * pooler has no connection left, or somebody else takes them in turn. STATEMENT: a pooler that refuses transactions.
+ */
+enum server_pooling { SERVER_DIRECT, SERVER_TRANSACTION, SERVER_SESSION, SERVER_STATEMENT };
+
+/* Opens a second connection to url for a moment. After SERVER_STATEMENT the connection is gone. */
+int server_find_pooling(struct server *server, const char *url, enum server_pooling *pooling, struct error *err);
+
+/* What keeps VACUUM from removing rows. Seconds are -1 where there is none. */
+struct server_holders {
+	int64_t transaction_seconds; /* the oldest of this database that has a snapshot or has written */
+	char transaction[SERVER_TEXT_BYTES]; /* who: "pid 123 of postgres (psql)" */
+	int64_t prepared_seconds; /* the oldest prepared one */
+	char prepared[SERVER_TEXT_BYTES];
+	int64_t hidden; /* sessions of other roles, of which this role may see nothing */
+	int64_t slot_bytes; /* of the log that an unused replication slot keeps; -1: there is no such slot */
+	char slot[SERVER_TEXT_BYTES];
+};
+int server_read_holders(struct server *server, struct server_holders *holders, struct error *err);
+
+/* Versions of the schema of hook events, or of webhooks: the database's (0: none) and this program's. 0 or <0. */
+int server_read_schema(struct server *server, bool webhooks, int *version, int *target, struct error *err);
+
+/* Which rights the role lacks that a service of that role would use: "INSERT on hook_events, ..."; "": none. */
+int server_find_missing(struct server *server, bool webhooks, char missing[ERROR_TEXT_MAX], struct error *err);
+
+/*
+ * How many months after this one the table, which is partitioned, has partitions for, up to the first gap, at most
+ * wanted; -1: not even for this month. *in_default: rows of its default partition, up to 1000.
+ */
+int server_read_months(struct server *server, const char *table, uint32_t wanted, int *ahead, int64_t *in_default,
+    struct error *err); /* six: what is asked for, and two answers */
+
+/* Dead letters of hook events, up to 10,000. */
+int server_count_letters(struct server *server, int64_t *count, struct error *err);
+
+/* The table jobs, as the server's statistics have it. */
+struct server_bloat {
+	int64_t live, dead; /* rows */
+	int64_t bytes; /* of the table and its indexes */
+};
+int server_read_bloat(struct server *server, struct server_bloat *bloat, struct error *err);
+
+#endif

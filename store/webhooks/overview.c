@@ -1,0 +1,102 @@
+/* No index knows the time by which a job of any tenant is due: so a limit stands on the rows that are read. */
+#include "store/webhooks/overview.h"
+
+#define TEXT_OF(number) #number
+#define LIMIT_OF(number) " LIMIT " TEXT_OF(number)
+
+#define COUNT_OF(condition) "COALESCE(sum(CASE WHEN " condition " THEN 1 ELSE 0 END), 0)"
+#define IS_FAILING "state = 'active' AND enabled AND failing_since IS NOT NULL"
+
+int
+overview_endpoints(struct db *db, struct overview_endpoints *endpoints, struct error *err)
+{
+	static const struct db_statement of_endpoints = {
+	    "SELECT count(*), " COUNT_OF("state = 'disabled'") ", " COUNT_OF(
+		IS_FAILING) ", "
+			    "COALESCE(hl_ms(min(CASE WHEN " IS_FAILING " THEN failing_since END)), 0), " COUNT_OF(
+				"breaker <> 'closed'") " FROM endpoints WHERE deleted_at IS NULL",
+	    NULL};
+	struct db_rows *rows;
+	int rc = db_query(db, &of_endpoints, NULL, 0, &rows, err);
+
+	if (rc != 0)
+		return rc;
+	*endpoints = (struct overview_endpoints){
+	    .all = db_rows_int(rows, 0, 0),
+	    .disabled = db_rows_int(rows, 0, 1),
+	    .failing = db_rows_int(rows, 0, 2),
+	    .failing_since_ms = db_rows_int(rows, 0, 3),
+	    .open_breakers = db_rows_int(rows, 0, 4),
+	};
+	db_rows_free(rows);
+	return 0;
+}
+
+static int
+read_rows(struct db *db, const struct db_statement *statement, struct overview_rows *found, struct error *err)
+{
+	struct db_rows *rows;
+	int rc = db_query(db, statement, NULL, 0, &rows, err);
+
+	if (rc != 0)
+		return rc;
+	*found = (struct overview_rows){db_rows_int(rows, 0, 0), db_rows_int(rows, 0, 1)};
+	db_rows_free(rows);
+	return 0;
+}
+
+int
+overview_jobs(struct db *db, struct overview_rows *jobs, struct error *err)
+{
+	static const struct db_statement of_jobs = {
+	    "SELECT count(*), COALESCE(hl_ms(min(CASE WHEN status = 'pending' THEN next_attempt_at END)), 0)"
+	    " FROM (SELECT status, next_attempt_at FROM jobs" LIMIT_OF(OVERVIEW_ROWS) ") AS some_jobs",
+	    NULL};
+
+	return read_rows(db, &of_jobs, jobs, err);
+}
+
+int
+overview_dead_letters(struct db *db, struct overview_rows *letters, struct error *err)
+{
+	static const struct db_statement of_letters = {
+	    "SELECT count(*), COALESCE(hl_ms(max(created_at)), 0) FROM (SELECT created_at FROM dlq" LIMIT_OF(
+		OVERVIEW_ROWS) ") AS some_letters",
+	    NULL};
+
+	return read_rows(db, &of_letters, letters, err);
+}
+
+int
+overview_expiring_keys(struct db *db, int64_t before_ms, struct db_rows **rows, struct error *err)
+{
+	static const struct db_statement expiring = {
+	    "SELECT tenant_id, prefix, hl_ms(expires_at) FROM api_keys WHERE revoked_at IS NULL"
+	    " AND hl_ms(expires_at) > hl_ms(hl_now()) AND hl_ms(expires_at) < $1 ORDER BY expires_at LIMIT 10",
+	    NULL};
+	const struct db_param params[] = {db_int(before_ms)};
+
+	return db_query(db, &expiring, params, 1, rows, err);
+}
+
+int
+overview_nodes(struct db *db, struct db_rows **rows, struct error *err)
+{
+	static const struct db_statement nodes = {
+	    "SELECT node_id, name, hl_ms(hl_now()) - hl_ms(alive_at), timeout_ms FROM delivery_nodes"
+	    " WHERE adopted_by IS NULL AND left_at IS NULL ORDER BY node_id",
+	    NULL};
+
+	return db_query(db, &nodes, NULL, 0, rows, err);
+}
+
+int
+overview_target(struct db *db, struct db_rows **rows, struct error *err)
+{
+	static const struct db_statement target = {
+	    "SELECT url FROM endpoints WHERE deleted_at IS NULL AND enabled AND state = 'active'"
+	    " ORDER BY tenant_id, endpoint_id LIMIT 1",
+	    NULL};
+
+	return db_query(db, &target, NULL, 0, rows, err);
+}
