@@ -8,12 +8,13 @@
 enum command_exit {
 	COMMAND_OK = 0,
 	COMMAND_FAILED = 1,
+	COMMAND_WARNED = 2, /* doctor alone: nothing has failed, and something may soon */
 	COMMAND_USAGE = 64,
 };
 
 /*
  * A command returns an exit code. words are those between its name and the first flag, NULL at the end; none for a
- * command that takes none.
+ * command that takes none. Flags of its own are words, wherever they stand.
  */
 
 /* Prints processes, lanes and counters of the hooksd that has config's ring. */
@@ -29,6 +30,10 @@ int command_migrate(const struct config *config, char *const *words);
 /* Lists, shows, exports and retries the events that PostgreSQL refused. Its usage is what --help prints. */
 int command_deadletter(const struct config *config, char *const *words);
 extern const char command_deadletter_usage[];
+
+/* Looks at all that hooksd needs, and says what is wrong. Its usage is what --help prints. */
+int command_doctor(const struct config *config, char *const *words);
+extern const char command_doctor_usage[];
 
 /* Lists, verifies, exports and stores what is in the spool's files. Its usage is what --help prints. */
 int command_spool(const struct config *config, char *const *words);

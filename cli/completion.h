@@ -8,8 +8,11 @@
 /* Begins the script: zsh takes the same one through its bashcompinit. */
 void completion_begin(FILE *out, bool zsh);
 
-/* Adds a command that takes the options of hooksd. verbs: those of its first word, with blanks between; NULL: none. */
-void completion_add_command(FILE *out, const char *name, const char *verbs);
+/*
+ * Adds a command that takes the options of hooksd. verbs: those of its first word, with blanks between; NULL: none.
+ * flags: those of its own, likewise.
+ */
+void completion_add_command(FILE *out, const char *name, const char *verbs, const char *flags);
 
 /* Adds the commands of the API, and ends the script. */
 void completion_end(FILE *out);

@@ -23,11 +23,14 @@ static const struct command {
 	const char *help;
 	const char *usage; /* of its words; NULL: it takes none */
 	const char *verbs; /* that can be its first word, for completion; NULL: none */
+	const char *flags; /* that it takes besides those of options, with blanks between; "--x=": with a value */
 } commands[] = {
     {"status", command_status, "processes, lanes and counters of the hooksd with this PORT or RING_PATH"},
     {"health", command_health, "ask a running hooksd over HTTP whether it serves; for health checks",
 	command_health_usage},
     {"migrate", command_migrate, "bring the database's schema to this version; safe to run at any time"},
+    {"doctor", command_doctor, "look at all that hooksd needs, and say what is wrong and what to do",
+	command_doctor_usage, NULL, "--json --offline --probe="},
     {"deadletter", command_deadletter, "list, show, retry and export the events that PostgreSQL refused",
 	command_deadletter_usage, "list show export retry"},
     {"spool", command_spool, "list, verify, export and store the events that wait in DATA_DIR", command_spool_usage,
@@ -48,24 +51,58 @@ print_help(FILE *out)
 	fprintf(out,
 	    "\n  completion  print a script by which bash or zsh completes all this\n"
 	    "\nOptions are those of hooksd, as flags or environment variables: `hooksd --help=all` lists them.\n"
-	    "Exit codes: 0 done, 1 failed, 64 wrong usage or configuration.\n");
+	    "Exit codes: 0 done, 1 failed, 2 warnings of doctor, 64 wrong usage or configuration.\n");
 }
 
-/* argv[0] is the command's name; then come its words, and then flags. */
+/* Whether the argument is one of the command's own flags. */
+static bool
+is_own_flag(const struct command *command, const char *argument)
+{
+	const char *flag = command->flags;
+	size_t len = strcspn(argument, "=");
+
+	len += argument[len] == '=';
+	for (; flag != NULL && *flag != '\0'; flag += strspn(flag, " ")) {
+		size_t flag_len = strcspn(flag, " ");
+
+		if (flag_len == len && memcmp(flag, argument, len) == 0)
+			return true;
+		flag += flag_len;
+	}
+	return false;
+}
+
+/*
+ * argv[0] is the command's name; then come its words, and then flags. The words, its own flags included, go to words;
+ * the others stay in argv. Returns how many stay.
+ */
+static int
+take_words(const struct command *command, int argc, char **argv, char **words)
+{
+	int left = 1, taken = 0;
+	bool flags = command->usage == NULL;
+
+	for (int i = 1; i < argc; i++) {
+		flags = flags || (argv[i][0] == '-' && !is_own_flag(command, argv[i]));
+		if (is_own_flag(command, argv[i]) || !flags)
+			words[taken++] = argv[i];
+		else
+			argv[left++] = argv[i];
+	}
+	argv[left] = NULL;
+	return left;
+}
+
 static int
 run(const struct command *command, int argc, char **argv)
 {
 	char **words = mem_new((size_t)argc, sizeof *words);
 	struct config config = {0};
 	struct error err;
-	int count = 0;
 	int code;
 
-	while (command->usage != NULL && count + 1 < argc && argv[count + 1][0] != '-') {
-		words[count] = argv[count + 1];
-		count++;
-	}
-	int request = config_load(&config, argc - count, argv + count, ring_need, &err);
+	argc = take_words(command, argc, argv, words);
+	int request = config_load(&config, argc, argv, ring_need, &err);
 	if (request >= 0 &&
 	    (store_check_options(&config, &err) != 0 || webhooks_store_check_options(&config, &err) != 0)) {
 		config_free(&config);
@@ -105,7 +142,7 @@ complete(const char *shell)
 	}
 	completion_begin(stdout, strcmp(shell, "zsh") == 0);
 	for (size_t i = 0; i < COMMAND_COUNT; i++)
-		completion_add_command(stdout, commands[i].name, commands[i].verbs);
+		completion_add_command(stdout, commands[i].name, commands[i].verbs, commands[i].flags);
 	completion_end(stdout);
 	return COMMAND_OK;
 }

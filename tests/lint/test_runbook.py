@@ -57,9 +57,17 @@ class Runbook(unittest.TestCase):
     def test_every_exit_code_is_explained(self):
         header = (ROOT / "base/exit_codes.h").read_text() + (ROOT / "cli/commands.h").read_text()
         codes = {int(code) for code in re.findall(r"^\s*(?:EXIT|COMMAND)_\w+ = (\d+)", header, re.MULTILINE)}
-        self.assertEqual({0, 1, 3, 64}, codes)
+        self.assertEqual({0, 1, 2, 3, 64}, codes)
         explained = {int(row.split(",")[0]) for row in rows(section("Exit codes")) if row[0].isdigit()}
         self.assertLessEqual(codes, explained)
+
+    def test_every_check_of_the_doctor_is_explained(self):
+        checks = re.findall(r'^CHECK\(\w+, "([^"]+)"\)', (ROOT / "cli/doctor_list.def").read_text(), re.MULTILINE)
+        used = {name for path in files(".c", directories=["cli"]) for name in re.findall(r"\bCHECK_(\w+)", (ROOT / path).read_text())}
+        symbols = set(re.findall(r"^CHECK\((\w+),", (ROOT / "cli/doctor_list.def").read_text(), re.MULTILINE))
+        self.assertEqual(set(), symbols - used, "checks that nobody makes")
+        explained = [row.strip("`") for row in rows(section("Checks of the doctor")) if row.startswith("`")]
+        self.assertEqual(checks, explained)
 
     def test_every_alert_has_a_heading_that_its_link_finds(self):
         rules = sorted((ROOT / "deploy/prometheus").glob("**/*.y*ml")) if (ROOT / "deploy/prometheus").is_dir() else []

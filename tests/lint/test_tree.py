@@ -22,7 +22,7 @@ def roles_named(text):
 
 
 # Of these functions each has a file of its own.
-TABLES_OF_FUNCTIONS = {PurePath("cli/commands.h")}
+TABLES_OF_FUNCTIONS = {PurePath("cli/commands.h"), PurePath("cli/doctor.h")}
 PROTOTYPE = re.compile(r"^(?!static|typedef)\w[\w\s*]*?\b(\w+)\((?:[^;{}()]|\([^()]*\))*\)[^;{}]*;", re.MULTILINE)
 
 

@@ -1,0 +1,470 @@
+"""hooksctl doctor: what it says of an installation that is well, and of each trouble that can be made here."""
+
+import contextlib
+import json
+import os
+import secrets
+import socket
+import sqlite3
+import time
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+
+from harness.certificates import Authority
+from harness.clock import WallClock
+from harness.daemon import run_program
+from harness.dba import apply_roles, url_as
+from harness.pgbouncer import PgBouncer
+from harness.postgres import PostgresServer, free_port
+from harness.sqlite import locked
+
+pytestmark = pytest.mark.plain_postgres("looks at one server")
+
+EXIT = {"ok": 0, "warn": 2, "fail": 1}
+# These depend on the machine that runs the tests.
+OF_THE_MACHINE = {"host.clock", "host.descriptors", "host.other_rings", "host.shared_memory", "files.space"}
+
+
+class Diagnosis:
+    """The findings by check, and what else the program gives."""
+
+    def __init__(self, run):
+        assert run.stderr == "", run.stderr
+        self.code = run.returncode
+        self.findings = json.loads(run.stdout)
+        self.by_check = defaultdict(list)
+        for finding in self.findings:
+            assert list(finding) == ["check", "status", "found", "fix"]
+            assert (finding["fix"] == "") == (finding["status"] == "ok"), finding
+            self.by_check[finding["check"]].append(finding)
+        worst = max((finding["status"] for finding in self.findings), key=["ok", "warn", "fail"].index)
+        assert self.code == EXIT[worst]
+
+    def status(self, check):
+        """The worst, or None where the check was not made."""
+        return max((finding["status"] for finding in self.by_check[check]), key=["ok", "warn", "fail"].index, default=None)
+
+    def found(self, check):
+        return " | ".join(finding["found"] for finding in self.by_check[check])
+
+    def troubles(self):
+        return {finding["check"]: finding["found"] for finding in self.findings
+                if finding["status"] != "ok" and finding["check"] not in OF_THE_MACHINE}
+
+
+def diagnose(cwd, *flags, **options):
+    offline = [] if any(flag.startswith("--probe") for flag in flags) else ["--offline"]
+    return Diagnosis(run_program("hooksctl", "doctor", "--json", *offline, *flags, options=options, cwd=cwd))
+
+
+def diagnose_daemon(daemon, *flags, **options):
+    port = {"PORT": daemon.port} if daemon.process else {}
+    return diagnose(daemon.directory, *flags, **(daemon.options | port | options))
+
+
+@pytest.fixture
+def at(tmp_path):
+    """A place where nothing was ever started, and options for it."""
+
+    def look(*flags, **options):
+        return diagnose(tmp_path, *flags, **({"RING_PATH": f"/dev/shm/hooksd-doctor-{os.getpid()}.ring"} | options))
+
+    return look
+
+
+@pytest.fixture(scope="module")
+def tables(postgres_server, webhooks_template):
+    """A database with all tables, with which no test leaves a trouble."""
+    postgres_server.start()
+    database = postgres_server.new_database(webhooks_template)
+    yield database
+    postgres_server.start()
+    database.drop()
+
+
+# What is well
+
+
+def test_a_service_over_postgresql_is_well(make_hookline):
+    hookline = make_hookline("postgres")
+    daemon = hookline.daemon
+    daemon.options |= {"DATABASE_URL": hookline.database.url, "SANDBOX": "off"}
+    hookline.start()
+    diagnosis = diagnose_daemon(daemon)
+    assert diagnosis.troubles() == {"service.options": diagnosis.found("service.options")}, "its PORT is 0, which we cannot ask"
+    assert diagnosis.found("service.options").endswith("other values of PORT")
+    made = {finding["check"] for finding in diagnosis.findings}
+    for check in ("options.names", "files.data_dir", "spool.size", "host.ring", "database.connection", "database.schema",
+                  "database.rights", "database.months", "database.vacuum", "database.pooler", "webhooks.rights", "webhooks.months",
+                  "webhooks.bloat", "deliveries.paused", "deliveries.endpoints", "deliveries.queue", "deliveries.nodes",
+                  "deliveries.secrets", "deliveries.keys", "service.process", "service.version", "service.health", "service.readiness"):
+        assert check in made
+    assert "webhooks.vacuum" not in made, "the server is the same one"
+    assert not {check for check in made if check.startswith(("tls.", "embedded.", "network."))}
+
+
+def test_a_service_over_embedded_stores_is_well_and_stays_as_it_is(make_hookline):
+    hookline = make_hookline("embedded", STORAGE_TYPE="sqlite")
+    hookline.start()
+    assert set(diagnose_daemon(hookline.daemon).troubles()) <= {"service.options"}
+    hookline.daemon.stop()
+    home = hookline.daemon.directory
+
+    def everything():
+        return {path: path.stat().st_mtime_ns for path in home.rglob("*")}
+
+    before = everything()
+    diagnosis = diagnose_daemon(hookline.daemon)
+    assert everything() == before
+    assert diagnosis.troubles() == {}
+    assert len(diagnosis.by_check["embedded.integrity"]) == 2
+    assert diagnosis.found("service.process") == "no hooksd has this DATA_DIR"
+
+
+def test_a_place_where_nothing_was_started_is_well(at, tmp_path):
+    diagnosis = at()
+    assert diagnosis.troubles() == {}
+    assert "is not there yet" in diagnosis.found("files.data_dir")
+    assert list(tmp_path.iterdir()) == []
+
+
+# How it says so
+
+
+def test_a_line_a_check_in_columns_without_colour_where_no_terminal_is(tmp_path):
+    run = run_program("hooksctl", "doctor", "--offline", options={"HL_POSTGRES_ULR": "x"}, cwd=tmp_path)
+    lines = [line for line in run.stdout.splitlines() if line]
+    column = lines[0].index("HL_POSTGRES_ULR")
+    assert lines[0].startswith("warn  options.names ")
+    assert lines[0][column:].startswith("HL_POSTGRES_ULR is no option: HL_POSTGRES_URL is meant, perhaps -> correct its name")
+    assert all(line.split()[0] in EXIT and line[column - 1] == " " != line[column] for line in lines)
+    assert "\x1b" not in run.stdout
+
+
+@pytest.mark.parametrize("flags", [["word"], ["--probe"], ["--json=yes"], ["--offline", "--probe=http://a.example/"]])
+def test_wrong_usage_is_told(tmp_path, flags):
+    assert run_program("hooksctl", "doctor", *flags, cwd=tmp_path).returncode == 64
+
+
+def test_wrong_options_are_told_before_anything_is_looked_at(tmp_path):
+    run = run_program("hooksctl", "doctor", options={"PORT": "many"}, cwd=tmp_path)
+    assert (run.returncode, run.stdout) == (64, "") and "PORT" in run.stderr
+
+
+# Options
+
+
+def test_names_that_have_no_effect_are_told(at):
+    diagnosis = at(HL_COLOUR="red", DATABSE_URL="postgresql://u:hidden@h/d", HL_DELIVERY_WORKERS="4", STORAGE_TYP="jsonl", HL_URL="http://x")
+    assert sorted(finding["found"] for finding in diagnosis.by_check["options.names"]) == [
+        "DATABSE_URL is no option: DATABASE_URL is meant, perhaps", "HL_COLOUR is no option",
+        "STORAGE_TYP is no option: STORAGE_TYPE is meant, perhaps"]
+    assert diagnosis.found("options.old_names").startswith("HL_DELIVERY_WORKERS ")
+    assert "hidden" not in json.dumps(diagnosis.findings)
+
+
+# Files
+
+
+def test_a_directory_that_everybody_may_write_is_told(at, tmp_path):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data").chmod(0o777)
+    assert at(DATA_DIR="data").status("files.data_dir") == "warn"
+
+
+def test_a_directory_in_the_place_of_a_file_is_told(at, tmp_path):
+    diagnosis = at(JSONL_PATH=tmp_path)
+    assert diagnosis.status("files.store") == "fail" and "is a directory" in diagnosis.found("files.store")
+
+
+def test_a_file_of_another_program_is_told(at, tmp_path):
+    (tmp_path / "events.db").write_text("not a database of ours")
+    diagnosis = at(STORAGE_TYPE="sqlite", SQLITE_PATH="events.db")
+    assert "is not an SQLite database" in diagnosis.found("files.store")
+    assert (tmp_path / "events.db").read_text() == "not a database of ours"
+
+
+def test_a_small_disk_is_told(at, disk):
+    if not hasattr(disk, "_resize") or not disk._resize(32 << 20):
+        pytest.skip("nothing may be mounted here")
+    diagnosis = at(DATA_DIR=disk.path / "data")
+    assert diagnosis.status("files.space") == "fail" and "is full" in diagnosis.found("files.space")
+
+
+def test_a_ring_that_has_no_room_is_told(at):
+    assert at(RING_BYTES="64GiB").status("host.shared_memory") == "fail"
+
+
+def test_events_that_wait_in_files_are_told(hooksd, database, postgres):
+    daemon = hooksd(database, SPOOL_AFTER_MS=0, ACCEPTORS=1)
+    postgres.stop()
+    assert daemon.post_event({"event_type": "a", "session_id": "s"}).headers["X-Hooks-Ack"] == "spooled"
+    (daemon.directory / ".agentic/hooksd/dead-letters.jsonl").write_text("{}\n")
+    (daemon.directory / ".agentic/hooksd/spool/damaged-00-000000000007-1.bin").write_text("?")
+    diagnosis = diagnose_daemon(daemon)
+    assert diagnosis.found("spool.size").startswith("1 files, ") and "waits for" in diagnosis.found("spool.age")
+    assert diagnosis.status("spool.damaged") == diagnosis.status("spool.dead_letters") == "warn"
+    assert diagnosis.status("database.connection") == "fail"
+    assert diagnosis.status("service.health") == "warn" and "events go to the spool" in diagnosis.found("service.health")
+
+
+def test_a_ring_without_its_service_is_told(make_hooksd):
+    daemon = make_hooksd()
+    daemon.start()
+    assert diagnose_daemon(daemon).status("host.ring") == "ok"
+    daemon.kill()
+    assert "left from an earlier run" in diagnose_daemon(daemon).found("host.ring")
+    other = diagnose_daemon(daemon, RING_PATH=daemon.options["RING_PATH"].replace("hooksd-", "hooksd-other-"))
+    assert daemon.options["RING_PATH"] in other.found("host.other_rings")
+
+
+def test_other_options_of_the_running_service_are_told(hooksd):
+    daemon = hooksd(SANDBOX="off")
+    diagnosis = diagnose_daemon(daemon, MAX_BODY_BYTES="1MiB", PORT=0)
+    assert diagnosis.found("service.options").endswith("other values of MAX_EVENT_BYTES, MAX_BODY_BYTES") or \
+        diagnosis.found("service.options").endswith("other values of MAX_BODY_BYTES, MAX_EVENT_BYTES")
+
+
+# TLS
+
+
+def test_certificates_are_looked_at(at, tmp_path):
+    authority = Authority(tmp_path, "authority")
+    certificate, key = authority.issue("hooks.example")
+    soon = at(TLS_CERT_FILE=certificate, TLS_KEY_FILE=key, TLS_CLIENT_CA_FILE=authority.certificate)
+    assert soon.status("tls.certificate") == soon.status("tls.client_ca") == "warn"
+    assert "expires in 1 days" in soon.found("tls.certificate")
+    expired, its_key = authority.issue_expired("old.example")
+    assert "has expired" in at(TLS_CERT_FILE=expired, TLS_KEY_FILE=its_key).found("tls.certificate")
+    assert "is not the key" in at(TLS_CERT_FILE=certificate, TLS_KEY_FILE=authority.key).found("tls.certificate")
+    assert "cannot be read" in at(TLS_CERT_FILE="/nowhere", TLS_KEY_FILE=key).found("tls.certificate")
+
+
+# PostgreSQL
+
+
+def test_a_database_that_does_not_answer_is_a_failure_and_the_other_checks_are_made(at):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        diagnosis = at(DATABASE_URL=f"postgresql://u:not-a-real-secret@127.0.0.1:{port}/d?connect_timeout=2")
+    assert list(diagnosis.troubles()) == ["database.connection"]
+    assert diagnosis.status("files.data_dir") == "ok"
+    assert "not-a-real-secret" not in json.dumps(diagnosis.findings)
+
+
+def test_a_database_without_tables_is_told(at, postgres):
+    database = postgres.new_database()
+    try:
+        assert at(DATABASE_URL=database.url).status("database.schema") == "warn"
+        assert at(DATABASE_URL=database.url, AUTO_MIGRATE="false").status("database.schema") == "fail"
+        assert database.value("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'") == 0
+    finally:
+        database.drop()
+
+
+@pytest.fixture
+def all_tables(postgres, webhooks_template):
+    """Of this test alone."""
+    database = postgres.new_database(webhooks_template)
+    yield database
+    database.drop()
+
+
+def test_rights_of_the_role_are_looked_at(at, all_tables):
+    apply_roles(all_tables)
+    url = {"DATABASE_URL": url_as(all_tables, "hooks_writer"), "HL_POSTGRES_URL": url_as(all_tables, "hooks_control"), "HL_API_KEY": "a" * 8}
+    diagnosis = at(**url)
+    assert diagnosis.troubles() == {}
+    assert diagnosis.status("database.rights") == diagnosis.status("webhooks.rights") == "ok"
+    all_tables.query("REVOKE INSERT ON hook_events FROM hooks_writer")
+    all_tables.query("REVOKE DELETE ON jobs FROM hooks_control, hooks_publisher")
+    all_tables.query("REVOKE EXECUTE ON FUNCTION ensure_partitions(int, date) FROM hooks_writer, PUBLIC")
+    diagnosis = at(**url)
+    assert diagnosis.found("database.rights") == "the role lacks EXECUTE on ensure_partitions, INSERT on hook_events"
+    assert diagnosis.found("webhooks.rights") == "the role lacks DELETE on jobs"
+
+
+def test_troubles_of_a_database_are_told(at, all_tables):
+    all_tables.query("INSERT INTO hook_events (event_id, timestamp, created_date, event_type, session_id, data)"
+                     " VALUES (gen_random_uuid(), '1999-01-01', '1999-01-01', 'a', 's', '{}')")
+    all_tables.query("INSERT INTO hook_events_dead_letters (sqlstate, message, event_id, created_date, event_type, session_id, payload)"
+                     " VALUES ('23514', 'no', gen_random_uuid(), '2026-01-01', 'a', 's', '{}')")
+    all_tables.query("DO $$ DECLARE month text; BEGIN SELECT max(relname) INTO month FROM pg_class"
+                     " WHERE relname ~ '^hook_events_\\d{4}_\\d\\d$' AND relkind = 'r'; EXECUTE 'DROP TABLE ' || month; END $$")
+    all_tables.query("ALTER DATABASE " + all_tables.name + " CONNECTION LIMIT 4")
+    diagnosis = at(DATABASE_URL=all_tables.url, WRITERS=8)
+    assert diagnosis.troubles() == {
+        "database.months": "hook_events has partitions for 2 months ahead, not 3",
+        "database.default_partition": "hook_events_default holds 1 rows",
+        "database.dead_letters": "1 events that the database refused",
+        "database.connections": "the database's CONNECTION LIMIT leaves less than the 8 connections that hooksd opens",
+    }
+
+
+def test_what_keeps_vacuum_back_is_told(at, postgres, tables):
+    with postgres.with_settings(max_prepared_transactions=2, wal_level="replica", fsync="off"):
+        with postgres.connect(tables.name) as session:
+            session.execute("BEGIN; CREATE TABLE left_behind (id int); PREPARE TRANSACTION 'left by a test'")
+            session.execute("SELECT pg_create_physical_replication_slot('nobodys', true)")
+        try:
+            diagnosis = at(DATABASE_URL=tables.url)
+        finally:
+            with postgres.connect(tables.name) as session:
+                session.execute("ROLLBACK PREPARED 'left by a test'")
+                session.execute("SELECT pg_drop_replication_slot('nobodys')")
+    assert "left by a test" in diagnosis.found("database.vacuum") and diagnosis.status("database.vacuum") == "warn"
+    assert "nobodys" in diagnosis.found("database.slots")
+    assert diagnosis.status("database.durability") == "fail"
+
+
+def test_clocks_that_differ_are_told(at, tables, tmp_path):
+    clock = WallClock(tmp_path / "clock")
+    for seconds, status in ((0, "ok"), (-7, "warn"), (3600, "fail")):
+        clock.set(seconds)
+        diagnosis = at(DATABASE_URL=tables.url, **clock.environment())
+        assert diagnosis.status("database.clock") == status, diagnosis.findings
+    assert "behind ours" in diagnosis.found("database.clock")
+
+
+@pytest.mark.wanted_by("SLOW_TESTS")
+def test_old_transactions_are_told(at, monkeypatch):
+    """On a server whose clock can be set."""
+    server = PostgresServer()
+    clock = WallClock(server.directory / "clock")
+    for name, value in clock.environment().items():
+        monkeypatch.setenv(name, str(value))
+    try:
+        server.start()
+        database = server.new_database()
+        with server.connect(database.name) as session:
+            session.execute("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1 FROM pg_class LIMIT 1")
+            for seconds, status in ((0, "ok"), (660, "warn"), (90000, "fail")):
+                clock.set(seconds)
+                diagnosis = at(DATABASE_URL=database.url, **clock.environment())
+                assert diagnosis.status("database.vacuum") == status, diagnosis.findings
+        assert "of postgres" in diagnosis.found("database.vacuum") and "for 25 h" in diagnosis.found("database.vacuum")
+    finally:
+        server.remove()
+
+
+@pytest.mark.parametrize(("mode", "status"), [("transaction", "ok"), ("session", "warn"), ("statement", "fail")])
+def test_modes_of_a_pooler_are_told(at, postgres, tables, mode, status):
+    bouncer = PgBouncer(postgres, pool_mode=mode, default_pool_size=4)
+    try:
+        bouncer.start()
+        diagnosis = at(DATABASE_URL=bouncer.url(tables))
+        assert diagnosis.status("database.pooler") == status, diagnosis.findings
+        assert mode in diagnosis.found("database.pooler")
+    finally:
+        bouncer.remove()
+
+
+# Embedded stores
+
+
+@pytest.fixture(scope="module")
+def left(tmp_path_factory, request):
+    """What a service over embedded stores has left, to be copied: an endpoint and a key of a tenant."""
+    from harness.webhooks import make_hookline
+
+    hookline = make_hookline(tmp_path_factory.mktemp("left"), "embedded", STORAGE_TYPE="sqlite")
+    try:
+        hookline.start()
+        tenant = hookline.new_tenant()
+        reply = tenant.client.post("/v1/endpoints", {"url": "http://127.77.0.1:9/hook?token=credential"})
+        assert reply.status == 201
+        tenant.key(expires_at=int((time.time() + 3 * 86400) * 1000))
+        hookline.daemon.stop()
+        yield hookline
+    finally:
+        hookline.daemon.clean_up()
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(hookline.daemon.options["RING_PATH"])
+
+
+@pytest.fixture
+def copied(left, tmp_path):
+    """A copy's files (hook events, webhooks), and a way to look at it."""
+    options = {name: value for name, value in left.daemon.options.items() if name != "PORT"}
+    options |= {"SQLITE_PATH": tmp_path / "events.db", "HL_DATA_PATH": tmp_path / "hookline.db", "DATA_DIR": tmp_path / "data"}
+    for source, target in ((left.daemon.sqlite_path, options["SQLITE_PATH"]), (left.data_path, options["HL_DATA_PATH"])):
+        with contextlib.closing(sqlite3.connect(source)) as one, contextlib.closing(sqlite3.connect(target)) as other:
+            one.backup(other)
+        Path(target).chmod(0o600)
+
+    def look(*flags, **more):
+        return diagnose(tmp_path, *flags, **(options | more))
+
+    look.webhooks = options["HL_DATA_PATH"]
+    look.events = options["SQLITE_PATH"]
+    return look
+
+
+def change(path, *statements):
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        for statement in statements:
+            connection.execute(statement)
+
+
+def test_a_damaged_database_is_told(copied):
+    with open(copied.events, "r+b") as file:
+        file.seek(4096)
+        file.write(secrets.token_bytes(8192))
+    diagnosis = copied()
+    assert diagnosis.status("embedded.integrity") == "fail"
+    assert f"SQLITE_PATH={copied.events} is damaged" in diagnosis.found("embedded.integrity")
+
+
+def test_another_program_that_writes_is_told(copied):
+    change(copied.events, "PRAGMA journal_mode = WAL", "CREATE TABLE other (id)", "DROP TABLE other")
+    with locked(copied.events) as other:
+        other.execute("CREATE TABLE other (id)")
+        diagnosis = copied()
+        other.execute("DROP TABLE other")
+    assert diagnosis.status("embedded.lock") == "warn" and str(os.getpid()) in diagnosis.found("embedded.lock")
+
+
+def test_deliveries_that_are_stopped_or_will_be_are_told(copied):
+    now = int(time.time() * 1000)
+    change(
+        copied.webhooks,
+        f"INSERT INTO pauses (tenant_id, reason, paused_at) VALUES ('acme', 'a copy', {now - 7200_000})",
+        f"UPDATE endpoints SET failing_since = {now - 3 * 86400_000}, breaker = 'open'",
+        f"UPDATE delivery_nodes SET left_at = NULL, alive_at = {now - 3600_000}",
+        "INSERT INTO jobs (tenant_id, endpoint_id, job_id, event_id, node_id, status, next_attempt_at)"
+        f" SELECT tenant_id, endpoint_id, endpoint_id, endpoint_id, 1, 'pending', {now - 600_000} FROM endpoints",
+        "INSERT INTO dlq (tenant_id, job_id, event_id, endpoint_id, created_at, reason, attempt_count, topic, occurred_at)"
+        f" SELECT tenant_id, endpoint_id, endpoint_id, endpoint_id, {now - 60_000}, 'http_500', 3, 'a', {now} FROM endpoints",
+    )
+    diagnosis = copied(HL_MASTER_KEY=secrets.token_hex(32))
+    assert diagnosis.found("deliveries.paused") == "deliveries of the tenant acme are paused for 2 h: a copy"
+    assert diagnosis.found("deliveries.endpoints") == (
+        "of 1 endpoints 0 were disabled, 1 fail, the longest for 3 d, 1 have open breakers")
+    assert diagnosis.found("deliveries.queue") == "1 jobs wait, and one is due for 10 min"
+    assert diagnosis.found("deliveries.dead_letters").startswith("1, the newest died 6")
+    assert "is silent for 60 min" in diagnosis.found("deliveries.nodes")
+    assert diagnosis.status("deliveries.secrets") == "fail" and "of 1 endpoints" in diagnosis.found("deliveries.secrets")
+    assert "ends in 2 d" in diagnosis.found("deliveries.keys")
+    change(copied.webhooks, "UPDATE endpoints SET state = 'disabled', failing_since = NULL, breaker = 'closed'")
+    assert copied().found("deliveries.endpoints").startswith("of 1 endpoints 1 were disabled, 0 fail,")
+    assert "credential" not in json.dumps(diagnosis.findings)
+
+
+# The network
+
+
+def test_a_way_out_is_tried_and_nothing_is_sent(at, receiver):
+    allowed = at(f"--probe={receiver.url('/hook?token=credential')}", HL_ALLOW_NETWORKS="127.77.0.0/16")
+    assert [allowed.status(f"network.{check}") for check in ("names", "guard", "connection")] == ["ok"] * 3
+    assert receiver.arrivals == []
+    refused = at(f"--probe={receiver.url('/hook?token=credential')}")
+    assert refused.status("network.guard") == "fail" and refused.status("network.connection") is None
+    assert "credential" not in json.dumps(allowed.findings + refused.findings)
+
+
+def test_a_closed_port_and_a_name_that_is_none_are_told(at):
+    assert at(f"--probe=http://127.77.0.1:{free_port()}/", HL_ALLOW_NETWORKS="127.77.0.0/16").status("network.connection") == "fail"
+    assert at("--probe=http://nowhere.invalid/").status("network.names") == "fail"
+    assert at("--probe=ftp://a.example/").status("network.names") == "fail"
