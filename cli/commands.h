@@ -13,8 +13,8 @@ enum command_exit {
 };
 
 /*
- * A command returns an exit code. words are those between its name and the first flag, NULL at the end; none for a
- * command that takes none. Flags of its own are words, wherever they stand.
+ * A command returns an exit code. words are those between its name and the first flag, then its own flags
+ * (cli/command_words.h) with their values, NULL at the end; none for a command that takes none.
  */
 
 /* Prints processes, lanes and counters of the hooksd that has config's ring. */
@@ -34,9 +34,15 @@ extern const char command_deadletter_usage[];
 /* Looks at all that hooksd needs, and says what is wrong. Its usage is what --help prints. */
 int command_doctor(const struct config *config, char *const *words);
 extern const char command_doctor_usage[];
+extern const char *const command_doctor_flags[];
 
 /* Lists, verifies, exports and stores what is in the spool's files. Its usage is what --help prints. */
 int command_spool(const struct config *config, char *const *words);
 extern const char command_spool_usage[];
+
+/* Works on the webhooks' store. Its usage is what --help prints. */
+int command_store(const struct config *config, char *const *words);
+extern const char command_store_usage[];
+extern const char *const command_store_flags[];
 
 #endif

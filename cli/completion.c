@@ -27,13 +27,13 @@ completion_begin(FILE *out, bool zsh)
 }
 
 void
-completion_add_command(FILE *out, const char *name, const char *verbs, const char *flags)
+completion_add_command(FILE *out, const char *name, const char *verbs, const char *const *flags)
 {
 	fprintf(out, "\tcommands+=' %s'\n", name);
 	if (verbs != NULL)
 		fprintf(out, "\t[[ $command == %s ]] && words='%s'\n", name, verbs);
-	if (flags != NULL)
-		fprintf(out, "\t[[ $command == %s ]] && flags+=' %s'\n", name, flags);
+	for (; flags != NULL && *flags != NULL; flags++)
+		fprintf(out, "\t[[ $command == %s ]] && flags+=' %s'\n", name, *flags);
 }
 
 static void

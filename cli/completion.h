@@ -10,9 +10,9 @@ void completion_begin(FILE *out, bool zsh);
 
 /*
  * Adds a command that takes the options of hooksd. verbs: those of its first word, with blanks between; NULL: none.
- * flags: those of its own, likewise.
+ * flags: of its own, NULL-terminated; NULL: none.
  */
-void completion_add_command(FILE *out, const char *name, const char *verbs, const char *flags);
+void completion_add_command(FILE *out, const char *name, const char *verbs, const char *const *flags);
 
 /* Adds the commands of the API, and ends the script. */
 void completion_end(FILE *out);

@@ -17,8 +17,11 @@
 
 #include "base/bytes.h"
 #include "base/clock.h"
+#include "cli/command_words.h"
 #include "cli/commands.h"
 #include "cli/doctor.h"
+
+const char *const command_doctor_flags[] = {"--json", "--offline", "--probe=", NULL};
 
 const char command_doctor_usage[] =
     "usage: hooksctl doctor [--json] [--offline] [--probe=URL] [--option=value ...]\n\n"
@@ -199,17 +202,12 @@ worst(const struct doctor_finding *findings, size_t count)
 static bool
 read_words(char *const *words, struct doctor *doctor, bool *json)
 {
-	for (; *words != NULL; words++) {
-		if (strcmp(*words, "--json") == 0)
-			*json = true;
-		else if (strcmp(*words, "--offline") == 0)
-			doctor->offline = true;
-		else if (strncmp(*words, "--probe=", strlen("--probe=")) == 0)
-			doctor->probe = *words + strlen("--probe=");
-		else
-			return false;
-	}
-	return doctor->probe == NULL || !doctor->offline;
+	struct error err;
+
+	*json = command_has_flag(words, "--json");
+	doctor->offline = command_has_flag(words, "--offline");
+	return command_words_count(words) == 0 && command_flag(words, "--probe", &doctor->probe, &err) == 0 &&
+	       (doctor->probe == NULL || !doctor->offline);
 }
 
 int
@@ -220,7 +218,7 @@ command_doctor(const struct config *config, char *const *words)
 	struct doctor doctor = {.config = config};
 	struct bytes all = {0};
 	struct run runs[GROUPS];
-	bool json = false;
+	bool json;
 
 	if (!read_words(words, &doctor, &json)) {
 		fputs(command_doctor_usage, stderr);

@@ -23,18 +23,20 @@ static const struct command {
 	const char *help;
 	const char *usage; /* of its words; NULL: it takes none */
 	const char *verbs; /* that can be its first word, for completion; NULL: none */
-	const char *flags; /* that it takes besides those of options, with blanks between; "--x=": with a value */
+	const char *const *flags; /* of its own, NULL-terminated: "--dest=" takes a value, "--json" takes none */
 } commands[] = {
     {"status", command_status, "processes, lanes and counters of the hooksd with this PORT or RING_PATH"},
     {"health", command_health, "ask a running hooksd over HTTP whether it serves; for health checks",
 	command_health_usage},
     {"migrate", command_migrate, "bring the database's schema to this version; safe to run at any time"},
     {"doctor", command_doctor, "look at all that hooksd needs, and say what is wrong and what to do",
-	command_doctor_usage, NULL, "--json --offline --probe="},
+	command_doctor_usage, NULL, command_doctor_flags},
     {"deadletter", command_deadletter, "list, show, retry and export the events that PostgreSQL refused",
 	command_deadletter_usage, "list show export retry"},
     {"spool", command_spool, "list, verify, export and store the events that wait in DATA_DIR", command_spool_usage,
 	"list verify export replay"},
+    {"store", command_store, "move the webhooks' store to another database", command_store_usage, "migrate",
+	command_store_flags},
 };
 
 #define COMMAND_COUNT (sizeof commands / sizeof *commands)
@@ -54,45 +56,43 @@ print_help(FILE *out)
 	    "Exit codes: 0 done, 1 failed, 2 warnings of doctor, 64 wrong usage or configuration.\n");
 }
 
-/* Whether the argument is one of the command's own flags. */
-static bool
-is_own_flag(const struct command *command, const char *argument)
+/* The flag of the command's own that the argument is, or NULL. */
+static const char *
+find_own_flag(const struct command *command, const char *argument)
 {
-	const char *flag = command->flags;
-	size_t len = strcspn(argument, "=");
+	for (const char *const *flag = command->flags; flag != NULL && *flag != NULL; flag++) {
+		size_t len = strcspn(*flag, "=");
 
-	len += argument[len] == '=';
-	for (; flag != NULL && *flag != '\0'; flag += strspn(flag, " ")) {
-		size_t flag_len = strcspn(flag, " ");
-
-		if (flag_len == len && memcmp(flag, argument, len) == 0)
-			return true;
-		flag += flag_len;
+		if (strncmp(argument, *flag, len) == 0 &&
+		    (argument[len] == '\0' || (argument[len] == '=' && (*flag)[len] == '=')))
+			return *flag;
 	}
-	return false;
+	return NULL;
 }
 
 /*
- * argv[0] is the command's name; then come its words, and then flags. The words, its own flags included, go to words;
- * the others stay in argv. Returns how many stay.
+ * Moves from argv, whose first is the command's name, into words what the command reads itself: the words before the
+ * first option of hooksd, and flags of its own with their values. Returns how many arguments are left in argv.
  */
 static int
 take_words(const struct command *command, int argc, char **argv, char **words)
 {
-	int left = 1, taken = 0;
-	bool flags = command->usage == NULL;
+	int left = 1;
 
 	for (int i = 1; i < argc; i++) {
-		flags = flags || (argv[i][0] == '-' && !is_own_flag(command, argv[i]));
-		if (is_own_flag(command, argv[i]) || !flags)
-			words[taken++] = argv[i];
+		const char *own = find_own_flag(command, argv[i]);
+
+		if (own != NULL || (command->usage != NULL && left == 1 && argv[i][0] != '-'))
+			*words++ = argv[i];
 		else
 			argv[left++] = argv[i];
+		if (own != NULL && strchr(own, '=') != NULL && strchr(argv[i], '=') == NULL && i + 1 < argc)
+			*words++ = argv[++i];
 	}
-	argv[left] = NULL;
 	return left;
 }
 
+/* argv[0] is the command's name; then come its words, and then flags. */
 static int
 run(const struct command *command, int argc, char **argv)
 {
@@ -101,8 +101,7 @@ run(const struct command *command, int argc, char **argv)
 	struct error err;
 	int code;
 
-	argc = take_words(command, argc, argv, words);
-	int request = config_load(&config, argc, argv, ring_need, &err);
+	int request = config_load(&config, take_words(command, argc, argv, words), argv, ring_need, &err);
 	if (request >= 0 &&
 	    (store_check_options(&config, &err) != 0 || webhooks_store_check_options(&config, &err) != 0)) {
 		config_free(&config);

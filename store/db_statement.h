@@ -37,7 +37,7 @@ enum db_type {
 	DB_TYPE_TIME
 };
 
-#define DB_COLUMNS_MAX 32
+#define DB_COLUMNS_MAX 48
 
 /* What db_load() adds rows to. A constant: a connection knows it again by its address. */
 struct db_table {

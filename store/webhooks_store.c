@@ -13,14 +13,41 @@
 #include "store/sqlite/sqlite_identity.h"
 #include "store/sqlite/sqlite_migrate.h"
 #include "store/sqlite/sqlite_session.h"
+#include "store/webhooks/identity_rows.h"
 #include "store/webhooks/sink_publish.h"
 
 int
-db_open(struct db **db, const struct config *config, const struct db_env *env, struct error *err)
+db_open_unfinished(struct db **db, const struct config *config, const struct db_env *env, struct error *err)
 {
 	assert(config->hl_store == HL_STORE_POSTGRES || config->hl_store == HL_STORE_EMBEDDED);
 	return config->hl_store == HL_STORE_POSTGRES ? db_postgres_open(db, config, env, err)
 						     : db_sqlite_open(db, config, env, err);
+}
+
+static int
+check_finished(struct db *db, struct error *err)
+{
+	struct store_identity identity;
+	bool there;
+	int rc = identity_rows_read(db, false, &identity, &there, err);
+
+	if (rc != 0)
+		return -1;
+	return !identity_of_move(&identity) ? 0
+					    : error_set(err, "a move into the webhooks' store is not finished: run "
+							     "`hooksctl store migrate` again");
+}
+
+int
+db_open(struct db **db, const struct config *config, const struct db_env *env, struct error *err)
+{
+	int rc = db_open_unfinished(db, config, env, err);
+
+	if (rc == 0 && (rc = check_finished(*db, err)) != 0) {
+		db_close(*db);
+		*db = NULL;
+	}
+	return rc;
 }
 
 int

@@ -15,7 +15,8 @@
  * Connects to the store that config->hl_store names, which is not HL_STORE_OFF, and brings its schema to this program's
  * version (config->auto_migrate), or checks it. config and env are borrowed for the connection's life. 0 with *db to be
  * released by db_close(), or <0 with *err: not now. Takes up to the deadline of one statement, and for PostgreSQL up to
- * 5 seconds an address and a minute a migration.
+ * 5 seconds an address and a minute a migration. <0 also when a move has not filled the store yet
+ * (store/webhooks/move_target.h).
  */
 int db_open(struct db **db, const struct config *config, const struct db_env *env, struct error *err);
 
@@ -24,6 +25,8 @@ int db_open(struct db **db, const struct config *config, const struct db_env *en
  * One connection a process. The embedded store's file is there.
  */
 int db_open_to_look(struct db **db, const struct config *config, const struct db_env *env, struct error *err);
+/* The same, for the move: also a store that is not filled yet. */
+int db_open_unfinished(struct db **db, const struct config *config, const struct db_env *env, struct error *err);
 
 /* As store_new(): the sink of published events, which publishers use. */
 struct sink *webhooks_sink_new(const struct config *config, const struct sink_env *env);

@@ -6,6 +6,7 @@
 #define STORE_WEBHOOKS_IDENTITY_ROWS_H
 
 #include <stdbool.h>
+#include <string.h>
 #include <stdint.h>
 
 #include "base/error.h"
@@ -14,10 +15,19 @@
 
 #define STORE_ID_BYTES 64 /* with a NUL */
 
+/* With this begins the store_id of a store that a move has not filled yet (move_target.h). */
+#define STORE_ID_OF_MOVE "move "
+
 struct store_identity {
 	char store_id[STORE_ID_BYTES]; /* "": it is not known */
 	char deployment[TENANT_ID_MAX + 1]; /* HL_DEPLOYMENT; "": it has no name */
 };
+
+static inline bool
+identity_of_move(const struct store_identity *identity)
+{
+	return strncmp(identity->store_id, STORE_ID_OF_MOVE, strlen(STORE_ID_OF_MOVE)) == 0;
+}
 
 /* The row. *there: whether there is one. lock: in a transaction, and nobody else changes it until that has ended. */
 int identity_rows_read(struct db *db, bool lock, struct store_identity *identity, bool *there, struct error *err);

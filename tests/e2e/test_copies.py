@@ -6,11 +6,9 @@ import subprocess
 
 import pytest
 
-from harness.daemon import run_program
-from harness.deliveries import Endpoints
+from harness.left_jobs import deliveries, leave_jobs, resume
 from harness.metrics import metrics
 from harness.postgres import PostgresServer
-from harness.recording_receiver import Answer
 from harness.waiting import wait_until
 from harness.webhooks import STORES
 
@@ -27,25 +25,6 @@ def other_server():
     server.remove()
 
 
-def leave_jobs(hookline, receiver, count=3):
-    """Jobs that wait for a receiver that has failed; the daemon is stopped."""
-    receiver.answers["/in"] = Answer(500)
-    tenant = hookline.new_tenant()
-    Endpoints(tenant, receiver).add("/in", retry_schedule=["1s"] * 20)
-    for number in range(count):
-        assert tenant.client.post("/v1/events", {"topic": "orders.made", "payload": {"n": number}}).status == 201
-    receiver.wait(count, "/in")
-    hookline.daemon.stop()
-    receiver.answers["/in"] = Answer()
-    receiver.arrivals.clear()
-    return tenant
-
-
-def deliveries(hookline):
-    """What /health says of them."""
-    return hookline.daemon.get("/health").json()["webhooks"]["deliveries"]
-
-
 def assert_waits(hookline, receiver, why, count=3):
     """The copy says that it is paused, and why; and its courier has gone through what waits, and has sent nothing of it."""
     shown = wait_until(lambda: deliveries(hookline)["paused"] and deliveries(hookline), "the pause to be shown")
@@ -55,13 +34,6 @@ def assert_waits(hookline, receiver, why, count=3):
     held = "SELECT count(*) FROM jobs WHERE status = 'held'"
     wait_until(lambda: hookline.value(held) == count, "what waits to be held")
     assert receiver.arrivals == []
-
-
-def resume(hookline):
-    """As a person does."""
-    run = run_program("hooksctl", "deliveries", "resume", options={
-        "HL_URL": f"http://127.0.0.1:{hookline.daemon.port}", "HL_ADMIN_KEY": hookline.admin.key})
-    assert (run.returncode, run.stderr) == (0, ""), run
 
 
 def assert_goes_on(hookline, receiver, count=3):

@@ -35,6 +35,7 @@ def test_commands_are_completed():
 @pytest.mark.parametrize(("words", "expected"), [
     ("hooksctl endpoints rot", ["rotate-secret"]),
     ("hooksctl deadletter re", ["retry"]),
+    ("hooksctl store mi", ["migrate"]),
     ("hooksctl completion ''", ["bash", "zsh"]),
     ("hooksctl endpoints add --retry", ["--retry-schedule="]),
     ("hooksctl endpoints create --fif", ["--fifo"]),

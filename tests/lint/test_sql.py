@@ -41,6 +41,8 @@ OVER_TENANTS = {
     ("store/webhooks/tenants.c", "FROM audit_log WHERE action = 'tenant.delete'"): "any tenant may have deleted the one that had the id",
     ("store/webhooks/notice_rows.c", "ORDER BY next_at"): "upkeep publishes the notices of all tenants",
     ("store/webhooks/replay_rows.c", "ORDER BY next_at"): "upkeep goes on with the replays of all tenants",
+    ("store/webhooks/move_target.c", "hl_ms(min(created_at))"): "a move takes the events of all tenants",
+    ("store/webhooks/move_target.c", "hl_ms(min(started_at))"): "a move takes the attempts of all tenants",
     ("store/webhooks/secret_rows.c", "GROUP BY 1"): "the master key is one for all tenants",
     ("store/webhooks/test_rows.c", "ORDER BY requested_at"): "a node makes the tests of all tenants that it was asked for",
     ("store/webhooks/tenants.c", "AS bigint) FROM tenant_stats"): "an administrator counts those of all tenants",

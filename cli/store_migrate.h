@@ -1,0 +1,10 @@
+/* hooksctl store migrate: moves everything of the webhooks' store to another database. */
+#ifndef CLI_STORE_MIGRATE_H
+#define CLI_STORE_MIGRATE_H
+
+#include "config/config.h"
+
+/* As a command of cli/commands.h. words: those of `hooksctl store`. */
+int store_migrate_command(const struct config *config, char *const *words);
+
+#endif

@@ -1,0 +1,31 @@
+"""Jobs that wait in the store of a daemon that is stopped, and what becomes of them on another one."""
+
+from harness.daemon import run_program
+from harness.deliveries import Endpoints
+from harness.recording_receiver import Answer
+
+
+def leave_jobs(hookline, receiver, count=3):
+    """Jobs that wait for a receiver that has failed; the daemon is stopped."""
+    receiver.answers["/in"] = Answer(500)
+    tenant = hookline.new_tenant()
+    Endpoints(tenant, receiver).add("/in", retry_schedule=["1s"] * 20)
+    for number in range(count):
+        assert tenant.client.post("/v1/events", {"topic": "orders.made", "payload": {"n": number}}).status == 201
+    receiver.wait(count, "/in")
+    hookline.daemon.stop()
+    receiver.answers["/in"] = Answer()
+    receiver.arrivals.clear()
+    return tenant
+
+
+def deliveries(hookline):
+    """What /health says of them."""
+    return hookline.daemon.get("/health").json()["webhooks"]["deliveries"]
+
+
+def resume(hookline):
+    """As a person does."""
+    run = run_program("hooksctl", "deliveries", "resume", options={
+        "HL_URL": f"http://127.0.0.1:{hookline.daemon.port}", "HL_ADMIN_KEY": hookline.admin.key})
+    assert (run.returncode, run.stderr) == (0, ""), run
