@@ -40,6 +40,12 @@ extern const char *const command_doctor_flags[];
 int command_spool(const struct config *config, char *const *words);
 extern const char command_spool_usage[];
 
+/* Copy hook events between stores. Their usages are what --help prints. */
+int command_import(const struct config *config, char *const *words);
+int command_export(const struct config *config, char *const *words);
+extern const char command_import_usage[], command_export_usage[];
+extern const char *const command_transfer_flags[];
+
 /* Works on the webhooks' store. Its usage is what --help prints. */
 int command_store(const struct config *config, char *const *words);
 extern const char command_store_usage[];

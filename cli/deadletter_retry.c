@@ -18,10 +18,7 @@
 #include "cli/deadletter_file.h"
 #include "cli/deadletter_print.h"
 #include "cli/deadletter_published.h"
-#include "config/text_rules.h"
-#include "event/scan.h"
-#include "ingest/decode.h"
-#include "ingest/timestamp.h"
+#include "cli/event_text.h"
 #include "store/dead_letter_text.h"
 #include "store/postgres/dead_letter_db.h"
 #include "store/webhooks/sink_publish.h"
@@ -47,56 +44,6 @@ struct retry {
 	struct dead_letter_reason reason; /* of the last DEAD_LETTER_REFUSED */
 };
 
-static bool
-key_is(const struct json *key, const char *name)
-{
-	return key->len == strlen(name) && memcmp(key->text, name, key->len) == 0;
-}
-
-/* Reads what the payload says beside the event, which the decoder ignores: when it was received, and whose it is. */
-static bool
-read_circumstances(const char *payload, struct decode_env *env)
-{
-	struct scan scan;
-	struct json key, value;
-	bool first = true, received = false;
-
-	if (!scan_begin(&scan, payload, strlen(payload)) || *scan.at != '{')
-		return false;
-	scan.nonfinite_ok = true;
-	while (scan_member(&scan, &first, &key) == SCAN_ELEMENT && scan_value(&scan, &value)) {
-		if (value.type != JSON_STRING)
-			continue;
-		if (key_is(&key, "\"received_at\""))
-			received = timestamp_parse(value.text + 1, value.len - 2, &env->now_us) == NULL;
-		else if (key_is(&key, "\"tenant_id\"") && !value.escapes && value.len - 2 <= TENANT_ID_MAX)
-			env->tenant = (struct span){value.text + 1, value.len - 2};
-	}
-	return received;
-}
-
-/* Reads the payload's event as a sealed record, to be released with free(). NULL: the payload is no event. */
-static struct record *
-read_event(struct retry *retry, const char *payload)
-{
-	size_t len = strlen(payload), capacity = record_size(len);
-	struct decode_env env = {
-	    .max_event_bytes = DECODE_EVENT_BYTES_MAX,
-	    .max_events = 1,
-	    .unknown = UNKNOWN_IGNORE, /* received_at and tenant_id are such */
-	    .ids = &retry->ids,
-	    .timestamp_us = TIMESTAMP_MIN_US, /* which is not taken for a time otherwise */
-	};
-	struct record *record = mem_new(1, capacity);
-	struct decode_result result;
-
-	if (read_circumstances(payload, &env) && decode_body((struct span){payload, len}, BODY_EVENT, &env,
-						     (struct decode_space){record, capacity}, &result) == DECODE_OK)
-		return record;
-	free(record);
-	return NULL;
-}
-
 /* id: the letter's number in the table, or 0. Returns as retry_letter(). */
 static int
 store_event(struct retry *retry, int64_t id, const struct record *record, struct error *err)
@@ -117,8 +64,10 @@ retry_letter(struct retry *retry, const struct dead_letter *letter, struct recor
 	int64_t id = letter->id != NULL ? atoll(letter->id) : 0;
 	int outcome = UNREADABLE;
 
+	const struct span payload = {letter->payload, strlen(letter->payload)};
+
 	*record = letter->topic != NULL ? deadletter_read_published(&retry->ids, letter->payload)
-					: read_event(retry, letter->payload);
+					: event_text_read(&retry->ids, payload, EVENT_TEXT_TELLS);
 	if (*record != NULL)
 		outcome = store_event(retry, id, *record, err);
 	if (outcome < 0)

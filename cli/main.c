@@ -35,6 +35,10 @@ static const struct command {
 	command_deadletter_usage, "list show export retry"},
     {"spool", command_spool, "list, verify, export and store the events that wait in DATA_DIR", command_spool_usage,
 	"list verify export replay"},
+    {"import", command_import, "store hook events of another store: JSONL, SQLite or PostgreSQL", command_import_usage,
+	NULL, command_transfer_flags},
+    {"export", command_export, "copy hook events to another store, or print them as JSONL", command_export_usage, NULL,
+	command_transfer_flags},
     {"store", command_store, "move the webhooks' store to another database", command_store_usage, "migrate",
 	command_store_flags},
 };

@@ -6,10 +6,12 @@
 #include "store/jsonl/jsonl_inspect.h"
 #include "store/jsonl/sink_jsonl.h"
 #include "store/null/sink_null.h"
+#include "store/postgres/event_reader_postgres.h"
 #include "store/postgres/migrate.h"
 #include "store/postgres/pg_files.h"
 #include "store/postgres/pg_url.h"
 #include "store/postgres/sink_postgres.h"
+#include "store/sqlite/event_reader_sqlite.h"
 #include "store/sqlite/sink_sqlite.h"
 #include "store/sqlite/sqlite_identity.h"
 #include "store/sqlite/sqlite_migrate.h"
@@ -66,10 +68,16 @@ static const struct store {
 	int (*check)(const struct config *config, struct error *err);
 	struct store_file (*file)(const struct config *config);
 	int (*migrate)(const struct config *config, struct store_migrated *done, struct error *err);
+	int (*read)(
+	    const struct config *config, const struct event_filter *filter, event_fn *fn, void *arg, struct error *err);
 } stores[] = {
-    [STORAGE_POSTGRES] = {.new = sink_postgres_new, .migrate = migrate_postgres},
+    [STORAGE_POSTGRES] = {.new = sink_postgres_new, .migrate = migrate_postgres, .read = event_reader_postgres},
     [STORAGE_JSONL] = {.new = sink_jsonl_new, .check = check_jsonl, .file = file_jsonl},
-    [STORAGE_SQLITE] = {.new = sink_sqlite_new, .check = check_sqlite, .file = file_sqlite, .migrate = migrate_sqlite},
+    [STORAGE_SQLITE] = {.new = sink_sqlite_new,
+	.check = check_sqlite,
+	.file = file_sqlite,
+	.migrate = migrate_sqlite,
+	.read = event_reader_sqlite},
     [STORAGE_NULL] = {.new = sink_null_new},
 };
 
@@ -122,4 +130,13 @@ store_migrate(const struct config *config, struct store_migrated *done, struct e
 	const struct store *store = store_of(config);
 
 	return (store->migrate != NULL ? store->migrate : migrate_postgres)(config, done, err);
+}
+
+int
+store_read(const struct config *config, const struct event_filter *filter, event_fn *fn, void *arg, struct error *err)
+{
+	const struct store *store = store_of(config);
+
+	assert(store->read != NULL);
+	return store->read(config, filter, fn, arg, err);
 }

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 
 #include "config/config.h"
+#include "store/event_reader.h"
 #include "store/migration.h"
 #include "store/sink.h"
 #include "store/sink_env.h"
@@ -43,5 +44,12 @@ void store_credentials_each(const struct config *config, void (*found)(void *con
  * has none. 0: done. STORE_NO_DATABASE: no option names one. <0: failed. Takes up to a minute a migration.
  */
 int store_migrate(const struct config *config, struct store_migrated *done, struct error *err);
+
+/*
+ * Calls fn with each event of a database, STORAGE_POSTGRES or STORAGE_SQLITE, which the filter lets through. Changes
+ * nothing. The schema is this program's, or older than it. 0, or <0: fn's, or the database's.
+ */
+int store_read(
+    const struct config *config, const struct event_filter *filter, event_fn *fn, void *arg, struct error *err);
 
 #endif

@@ -22,7 +22,8 @@ SERVICE = {
 }
 
 # Those that hooksctl(1) names.
-HOOKSCTL = ("DATABASE_URL", "DATABASE_URL_FILE", "DATA_DIR", "HL_DATA_PATH", "HL_POSTGRES_URL", "JSONL_PATH", "PORT", "RING_PATH", "STORE_TIMEOUT_MS")
+HOOKSCTL = ("DATABASE_URL", "DATABASE_URL_FILE", "DATA_DIR", "HL_DATA_PATH", "HL_POSTGRES_URL", "JSONL_PATH", "PORT", "RING_PATH", "SQLITE_PATH",
+            "STORE_TIMEOUT_MS")
 
 ENVIRONMENT_HEAD = """\
 # Settings of hooksd.service: see hooksd(8). Apply changes with `systemctl restart hooksd`, after a look at

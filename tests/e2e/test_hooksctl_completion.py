@@ -36,6 +36,7 @@ def test_commands_are_completed():
     ("hooksctl endpoints rot", ["rotate-secret"]),
     ("hooksctl deadletter re", ["retry"]),
     ("hooksctl store mi", ["migrate"]),
+    ("hooksctl export --sin", ["--since="]),
     ("hooksctl completion ''", ["bash", "zsh"]),
     ("hooksctl endpoints add --retry", ["--retry-schedule="]),
     ("hooksctl endpoints create --fif", ["--fifo"]),
