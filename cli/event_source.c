@@ -51,7 +51,7 @@ read_rows(struct event_source *source, struct error *err)
 {
 	const struct event_choice *choice = source->choice;
 	char since[FORMAT_TIME_BYTES + 1], until[FORMAT_TIME_BYTES + 1];
-	const struct event_filter filter = {.session_id = choice->session_id,
+	const struct event_wish filter = {.session_id = choice->session_id,
 	    .event_type = choice->event_type,
 	    .since = bound(choice->since_us, TIMESTAMP_MIN_US, since),
 	    .until = bound(choice->until_us, INT64_MAX, until)};

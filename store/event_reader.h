@@ -23,7 +23,7 @@ struct event_row {
 };
 
 /* Which events. NULL: all. */
-struct event_filter {
+struct event_wish {
 	const char *session_id;
 	const char *event_type;
 	const char *since, *until; /* the time of the event, as above: from that one on; before that one */

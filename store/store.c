@@ -69,7 +69,7 @@ static const struct store {
 	struct store_file (*file)(const struct config *config);
 	int (*migrate)(const struct config *config, struct store_migrated *done, struct error *err);
 	int (*read)(
-	    const struct config *config, const struct event_filter *filter, event_fn *fn, void *arg, struct error *err);
+	    const struct config *config, const struct event_wish *filter, event_fn *fn, void *arg, struct error *err);
 } stores[] = {
     [STORAGE_POSTGRES] = {.new = sink_postgres_new, .migrate = migrate_postgres, .read = event_reader_postgres},
     [STORAGE_JSONL] = {.new = sink_jsonl_new, .check = check_jsonl, .file = file_jsonl},
@@ -133,7 +133,7 @@ store_migrate(const struct config *config, struct store_migrated *done, struct e
 }
 
 int
-store_read(const struct config *config, const struct event_filter *filter, event_fn *fn, void *arg, struct error *err)
+store_read(const struct config *config, const struct event_wish *filter, event_fn *fn, void *arg, struct error *err)
 {
 	const struct store *store = store_of(config);
 

@@ -50,6 +50,6 @@ int store_migrate(const struct config *config, struct store_migrated *done, stru
  * nothing. The schema is this program's, or older than it. 0, or <0: fn's, or the database's.
  */
 int store_read(
-    const struct config *config, const struct event_filter *filter, event_fn *fn, void *arg, struct error *err);
+    const struct config *config, const struct event_wish *filter, event_fn *fn, void *arg, struct error *err);
 
 #endif

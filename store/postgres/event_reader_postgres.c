@@ -26,7 +26,7 @@
 						   " AND ($4::timestamptz IS NULL OR \"timestamp\" < $4)"
 
 static int
-declare(struct pg *pg, const struct event_filter *filter, struct error *err)
+declare(struct pg *pg, const struct event_wish *filter, struct error *err)
 {
 	const char *texts[] = {filter->session_id, filter->event_type, filter->since, filter->until};
 	const struct pg_statement statement = {
@@ -56,7 +56,7 @@ give_page(const PGresult *page, event_fn *fn, void *arg, struct error *err)
 
 int
 event_reader_postgres(
-    const struct config *config, const struct event_filter *filter, event_fn *fn, void *arg, struct error *err)
+    const struct config *config, const struct event_wish *filter, event_fn *fn, void *arg, struct error *err)
 {
 	struct pg *pg;
 	int rows = 1, rc = pg_open(&pg, config->database_url, err);

@@ -7,6 +7,6 @@
 
 /* As store_read(), of config->database_url. */
 int event_reader_postgres(
-    const struct config *config, const struct event_filter *filter, event_fn *fn, void *arg, struct error *err);
+    const struct config *config, const struct event_wish *filter, event_fn *fn, void *arg, struct error *err);
 
 #endif

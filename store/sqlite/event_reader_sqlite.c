@@ -23,7 +23,7 @@ bind_text(sqlite3_stmt *statement, int place, const char *text)
 }
 
 static int
-bind_filter(sqlite3_stmt *statement, const struct event_filter *filter)
+bind_filter(sqlite3_stmt *statement, const struct event_wish *filter)
 {
 	int code = bind_text(statement, 2, filter->session_id);
 
@@ -66,7 +66,7 @@ give_page(sqlite3_stmt *statement, sqlite3_int64 *place, bool *any, event_fn *fn
 }
 
 static int
-give_all(struct sqlite_session *session, const struct event_filter *filter, event_fn *fn, void *arg, struct error *err)
+give_all(struct sqlite_session *session, const struct event_wish *filter, event_fn *fn, void *arg, struct error *err)
 {
 	sqlite3_stmt *statement;
 	sqlite3_int64 place = INT64_MIN;
@@ -87,7 +87,7 @@ give_all(struct sqlite_session *session, const struct event_filter *filter, even
 
 int
 event_reader_sqlite(
-    const struct config *config, const struct event_filter *filter, event_fn *fn, void *arg, struct error *err)
+    const struct config *config, const struct event_wish *filter, event_fn *fn, void *arg, struct error *err)
 {
 	static const struct sink_env no_env = {0};
 	struct sqlite_session session;

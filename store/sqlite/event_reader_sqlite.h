@@ -7,6 +7,6 @@
 
 /* As store_read(), of config->sqlite_path. */
 int event_reader_sqlite(
-    const struct config *config, const struct event_filter *filter, event_fn *fn, void *arg, struct error *err);
+    const struct config *config, const struct event_wish *filter, event_fn *fn, void *arg, struct error *err);
 
 #endif

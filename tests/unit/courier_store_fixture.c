@@ -126,9 +126,8 @@ store_thread_read_page(struct store_thread *thread, const struct endpoint_name *
 {
 	struct request *r = request(READ_PAGE, name->endpoint_id);
 
-	r->wish = *wish;
+	r->wish = scene.page = *wish;
 	scene.pages++;
-	memcpy(scene.page_after, wish->after, sizeof scene.page_after);
 	for (uint32_t i = 0; i < scene.row_count; i++)
 		if (memcmp(scene.endpoints[scene.rows[i]->endpoint].id, name->endpoint_id, 16) == 0)
 			scene.rows[i]->was_known = jobs_find(&scene.courier.jobs, scene.rows[i]->job_id) != NULL;

@@ -258,7 +258,7 @@ left_row(void)
 static bool
 was_read(const struct model_row *row)
 {
-	return memcmp(row->job_id, scene.page_after, sizeof scene.page_after) > 0;
+	return memcmp(row->job_id, scene.page.after, sizeof scene.page.after) > 0;
 }
 
 static void
