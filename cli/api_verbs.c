@@ -302,13 +302,16 @@ static const struct api_verb replay_verbs[] = {
     END,
 };
 
+static const struct api_option inbox_options[] = {
+    {"topic", API_TEXT, "topic_pattern", "gets what is published there: * is one segment, # any number"}, END};
+
 static const struct api_option inbox_list_options[] = {
-    {"token", API_QUERY, "token", "what create has shown"}, PAGES, END};
+    {"token", API_QUERY, "token", "of one alone: what create has shown"}, PAGES, END};
 
 static const struct api_verb inbox_verbs[] = {
-    {"create", "add", "POST", "/v1/dev/inbox", NULL, NULL, false, NULL, "make one, with its URL and token"},
+    {"create", "add", "POST", "/v1/dev/inbox", inbox_options, NULL, false, NULL, "make one, with its URL and token"},
     {"messages", "ls", "GET", "/v1/dev/inbox/messages", inbox_list_options, NULL, true, NULL,
-	"list what it has received, oldest first"},
+	"list what they have received, oldest first"},
     END,
 };
 

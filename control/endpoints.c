@@ -173,6 +173,27 @@ endpoint_create(const struct request *request, struct reply *reply)
 	endpoint_document_close(&document);
 }
 
+int
+endpoint_add(
+    const struct request *request, struct span body, char id[OBJECT_ID_BYTES], struct reply *reply, struct error *err)
+{
+	struct endpoint_document document;
+	struct making making;
+	struct networks allowed;
+	struct endpoint_rules rules = rules_of(request, &allowed, true);
+	int rc = 0;
+
+	object_id_make(id);
+	making.endpoint = endpoint_defaults((struct span){id, strlen(id)});
+	making.secret = document.made_secret;
+	if (endpoint_document_open(&document, body) && endpoint_document_apply(&document, &rules, &making.endpoint))
+		rc = make(request, &making, reply, err);
+	else
+		answer_wrong(reply, &document.error);
+	endpoint_document_close(&document);
+	return rc;
+}
+
 /* ---- GET ---- */
 
 void

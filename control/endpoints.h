@@ -14,4 +14,11 @@ request_handler endpoint_update;
 request_handler endpoint_delete;
 request_handler endpoint_rotate_secret;
 
+/*
+ * In the transaction of a change: makes the endpoint that the document describes, and answers as a POST of it. id is
+ * set to its id. Returns as db_query().
+ */
+int endpoint_add(const struct request *request, struct span document, char id[OBJECT_ID_BYTES], struct reply *reply,
+    struct error *err);
+
 #endif

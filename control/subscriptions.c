@@ -192,6 +192,26 @@ subscription_create(const struct request *request, struct reply *reply)
 	subscription_document_close(&document);
 }
 
+int
+subscription_add(
+    const struct request *request, struct span body, char id[OBJECT_ID_BYTES], struct reply *reply, struct error *err)
+{
+	struct subscription_document document;
+	struct making making = {.document = &document};
+	int rc = 0;
+
+	object_id_make(id);
+	making.subscription.id = text(id);
+	making.subscription.enabled = true;
+	if (subscription_document_open(&document, body) &&
+	    subscription_document_apply(&document, request->caller.tenant_id, true, &making.subscription))
+		rc = make(request, &making, reply, err);
+	else
+		answer_error(reply, 400, document.error.code, "%s", document.error.detail);
+	subscription_document_close(&document);
+	return rc;
+}
+
 /* Writes the subscription in the place of the one before it, and answers. */
 static int
 replace(const struct request *request, const struct subscription_document *document, const struct subscription *before,

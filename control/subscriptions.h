@@ -22,4 +22,8 @@ request_handler subscription_get;
 request_handler subscription_update;
 request_handler subscription_delete;
 
+/* In the transaction of a change: as endpoint_add() (control/endpoints.h). */
+int subscription_add(const struct request *request, struct span document, char id[OBJECT_ID_BYTES], struct reply *reply,
+    struct error *err);
+
 #endif

@@ -44,9 +44,10 @@ inbox_rows_add(struct db *db, const struct inbox_message *message, struct error 
 	return rc != 0 ? rc : db_query(db, &remove, old, 3, NULL, err);
 }
 
-#define SELECT_MESSAGES                                                                                                \
-	"SELECT message_id, hl_ms(received_at), headers, body FROM inbox_messages WHERE tenant_id = $1 AND token = $2" \
-	" AND hl_ms(received_at) > hl_ms(hl_now()) - $3"
+#define SELECT_ALL                                                                                                     \
+	"SELECT message_id, hl_ms(received_at), headers, body, token FROM inbox_messages WHERE tenant_id = $1"         \
+	" AND hl_ms(received_at) > hl_ms(hl_now()) - $2"
+#define SELECT_MESSAGES SELECT_ALL " AND token = $3"
 
 int
 inbox_rows_list(struct db *db, const char *tenant_id, struct span token, const struct list_slice *slice,
@@ -56,9 +57,16 @@ inbox_rows_list(struct db *db, const char *tenant_id, struct span token, const s
 	    {SELECT_MESSAGES " AND message_id > $4 ORDER BY message_id LIMIT $5"},
 	    {SELECT_MESSAGES " AND message_id < $4 ORDER BY message_id DESC LIMIT $5"},
 	};
+	static const struct db_statement lists_of_all[2] = {
+	    {SELECT_ALL " AND message_id > $3 ORDER BY message_id LIMIT $4"},
+	    {SELECT_ALL " AND message_id < $3 ORDER BY message_id DESC LIMIT $4"},
+	};
 	const struct db_param params[] = {
-	    db_string(tenant_id), db_text(token), db_int(INBOX_KEPT_MS), list_after_id(slice), db_int(slice->limit)};
+	    db_string(tenant_id), db_int(INBOX_KEPT_MS), db_text(token), list_after_id(slice), db_int(slice->limit)};
+	const struct db_param params_of_all[] = {params[0], params[1], params[3], params[4]};
 
+	if (token.base == NULL)
+		return db_query(db, &lists_of_all[slice->descending], params_of_all, 4, rows, err);
 	return db_query(db, &lists[slice->descending], params, 5, rows, err);
 }
 
@@ -68,7 +76,7 @@ inbox_rows_get(struct db *db, const char *tenant_id, struct span token, const ch
 {
 	static const struct db_statement get = {SELECT_MESSAGES " AND message_id = $4"};
 	const struct db_param params[] = {
-	    db_string(tenant_id), db_text(token), db_int(INBOX_KEPT_MS), db_string(message_id)};
+	    db_string(tenant_id), db_int(INBOX_KEPT_MS), db_text(token), db_string(message_id)};
 
 	return db_query(db, &get, params, 4, rows, err);
 }

@@ -25,9 +25,15 @@ struct inbox_message {
 /* In a transaction: adds the message, and removes those of its token that are not among the newest any more. */
 int inbox_rows_add(struct db *db, const struct inbox_message *message, struct error *err);
 
-enum inbox_column { INBOX_COLUMN_ID, INBOX_COLUMN_RECEIVED_MS, INBOX_COLUMN_HEADERS, INBOX_COLUMN_BODY };
+enum inbox_column {
+	INBOX_COLUMN_ID,
+	INBOX_COLUMN_RECEIVED_MS,
+	INBOX_COLUMN_HEADERS,
+	INBOX_COLUMN_BODY,
+	INBOX_COLUMN_TOKEN
+};
 
-/* In the order of arrival, those of the last day. */
+/* In the order of arrival, those of the last day. token.base NULL: of all receivers of the tenant. */
 int inbox_rows_list(struct db *db, const char *tenant_id, struct span token, const struct list_slice *slice,
     struct db_rows **rows, struct error *err); /* six: whose, which, and what comes back */
 

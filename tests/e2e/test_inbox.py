@@ -60,6 +60,45 @@ def test_an_endpoint_can_have_its_url_whatever_port_the_service_listens_on(hookl
     assert json.loads(message["body"])["event_id"] == event["id"]
 
 
+def test_a_receiver_of_topics_gets_what_is_published_there(hookline, tenant):
+    made = tenant.client.post("/v1/dev/inbox", {"topic_pattern": "order.#"}, headers={"Host": "hooks.example"})
+    assert made.status == 201 and made.json["topic_pattern"] == "order.#"
+    endpoint = tenant.client.get(f"/v1/endpoints/{made.json['endpoint_id']}").json
+    assert endpoint["url"] == f"http://localhost{RECEIVE}{made.json['token']}", "couriers reach it under whatever name it was asked for"
+    subscription = tenant.client.get(f"/v1/subscriptions/{made.json['subscription_id']}").json
+    assert (subscription["endpoint_id"], subscription["topic_pattern"]) == (endpoint["id"], "order.#")
+    tenant.client.post("/v1/events", {"topic": "other", "payload": {}})
+    event = tenant.client.post("/v1/events", {"topic": "order.made", "payload": {"n": 1}}).json
+    (message,) = wait_until(lambda: messages(tenant.client, made.json), "the webhook")
+    assert json.loads(message["body"])["event_id"] == event["id"]
+    assert [row["action"] for row in tenant.client.items("/v1/admin/audit")][:2] == ["subscription.create", "endpoint.create"]
+
+
+@pytest.mark.parametrize("body, place", [({"topic_pattern": "a..b"}, "topic_pattern"), ({"topic_pattern": 1}, "topic_pattern"),
+                                         ({"topic_pattern": "a" * 256}, "topic_pattern"), ("{", "byte")])
+def test_a_wrong_pattern_is_refused_and_makes_nothing(tenant, body, place):
+    reply = tenant.client.post("/v1/dev/inbox", body)
+    assert reply.status == 400 and place in reply.json["detail"]
+    assert tenant.client.items("/v1/endpoints") == [] == tenant.client.items("/v1/subscriptions")
+
+
+@pytest.mark.parametrize("scope, missing", [("endpoints.write", "subscriptions.write"), ("subscriptions.write", "endpoints.write")])
+def test_a_receiver_of_topics_takes_the_scopes_of_what_is_made(tenant, scope, missing):
+    reply = tenant.key([scope]).post("/v1/dev/inbox", {"topic_pattern": "#"})
+    assert (reply.status, reply.json["required_scope"]) == (403, missing)
+    assert tenant.client.items("/v1/endpoints") == []
+
+
+def test_without_a_token_the_list_is_of_all_receivers_of_the_tenant(hookline, tenant, receiver):
+    other, foreign = made(tenant.client), made(hookline.new_tenant().client)
+    for number, one in enumerate([receiver, other, foreign, other, receiver]):
+        send(hookline, one, str(number))
+    found = tenant.client.items("/v1/dev/inbox?limit=2")
+    assert [message["body"] for message in found] == ["0", "1", "3", "4"]
+    assert [message["token"] for message in found] == [one["token"] for one in (receiver, other, other, receiver)]
+    assert [message["body"] for message in tenant.client.items("/v1/dev/inbox/messages?token=&order=desc")] == ["4", "3", "1", "0"]
+
+
 def test_every_method_is_taken(hookline, tenant, receiver):
     for method in ("GET", "PUT", "POST", "PATCH", "DELETE", "OPTIONS"):
         send(hookline, receiver, method.encode(), method)
@@ -142,10 +181,10 @@ def test_the_url_is_the_one_that_the_client_used(tenant):
         assert reply.json["receive_url"].startswith(wanted + RECEIVE)
 
 
-@pytest.mark.parametrize("query, place", [("", "token"), ("token=", "token"), ("token={token}&cursor=x", "cursor"),
-                                          ("token={token}&limit=0", "limit")])
+@pytest.mark.parametrize("query, place", [("/messages/{id}", "token"), ("/messages/{id}?token=", "token"),
+                                          ("?token={token}&cursor=x", "cursor"), ("?token={token}&limit=0", "limit")])
 def test_a_wrong_query_is_refused_with_its_place(tenant, receiver, query, place):
-    reply = tenant.client.get(f"/v1/dev/inbox?{query.format(**receiver)}")
+    reply = tenant.client.get(f"/v1/dev/inbox{query.format(**(receiver | {'id': new_id(now_ms())}))}")
     assert (reply.status, reply.json["error"]) == (400, "validation_error") and place in reply.json["detail"]
 
 
