@@ -50,11 +50,17 @@ static void
 on_turn(void *context)
 {
 	struct service *service = context;
+	int64_t now = clock_steady_us();
 
 	ring_file_check(&service->config, &service->segment);
 	locks_check(&service->locks);
-	if (service->tickets != NULL)
-		tickets_rotate(service->tickets, clock_steady_us());
+	if (service->tickets == NULL)
+		return;
+	tickets_rotate(service->tickets, now);
+	if (tls_watch_replaced(&service->tls_watch, &service->config, now)) {
+		log_info("the files of TLS have been replaced: as with SIGHUP");
+		(void)raise(SIGHUP);
+	}
 }
 
 static void

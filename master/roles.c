@@ -123,6 +123,7 @@ load_tls(struct service *service, struct error *err)
 	struct error late, unused;
 	bool is_late;
 
+	tls_watch_reading(&service->tls_watch, &service->config);
 	if (tls_load(&loaded, &service->config, err) != 0)
 		return -1;
 	is_late = tls_is_out_of_time(&loaded, &service->config, now_s, &late);

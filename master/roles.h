@@ -11,6 +11,7 @@
 #include "config/config.h"
 #include "master/locks.h"
 #include "master/supervisor.h"
+#include "master/tls_watch.h"
 #include "server/listener.h"
 #include "server/tickets.h"
 #include "server/tls.h"
@@ -22,6 +23,7 @@ struct service {
 	struct segment segment;
 	struct listeners listeners;
 	struct tls tls; /* for acceptors; nothing without TLS_CERT_FILE */
+	struct tls_watch tls_watch; /* of its files */
 	struct tickets *tickets; /* for it; NULL: no TLS */
 	struct channels handover; /* of acceptors */
 	struct channels frames; /* between acceptors, which have the ends 0, and control */

@@ -1,6 +1,7 @@
 /*
  * TLS of the service: its certificate and key, and the authorities of client certificates. The master reads the files,
- * at the start and on HUP; acceptors inherit what it has made of them, and open none.
+ * at the start and on HUP, which it sends itself when they are replaced (master/tls_watch.h); acceptors inherit what it
+ * has made of them, and open none.
  */
 #ifndef SERVER_TLS_H
 #define SERVER_TLS_H

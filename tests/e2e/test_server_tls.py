@@ -1,5 +1,6 @@
 """TLS of the service itself: who can talk to it, what it refuses and how it says so, and a new certificate while it is in use."""
 
+import copy
 import re
 import signal
 import socket
@@ -52,6 +53,13 @@ def clients(tmp_path_factory):
 @pytest.fixture(scope="module")
 def certificate(authority):
     """Paths of the service's certificate and key."""
+    return authority.issue("localhost")
+
+
+def issued_in(directory, authority):
+    """A certificate and a key in files of a test's own: the shared daemon reads its files as soon as they are replaced."""
+    authority = copy.copy(authority)
+    authority.directory = directory
     return authority.issue("localhost")
 
 
@@ -309,8 +317,8 @@ def roll(daemon):
     wait_until(lambda: daemon.get("/readyz").status == 200, "an acceptor that serves")
 
 
-def test_a_new_certificate_while_requests_run_fails_none(tls_hooksd, authority, certificate):
-    daemon = tls_hooksd()
+def test_a_new_certificate_while_requests_run_fails_none(tls_hooksd, authority, tmp_path):
+    daemon = tls_hooksd(**options_of(issued_in(tmp_path, authority)))
     old = shown_certificate(daemon)
     tickets = trusting(authority)
     with daemon.raw(tls=tickets) as connection:
@@ -319,7 +327,7 @@ def test_a_new_certificate_while_requests_run_fails_none(tls_hooksd, authority, 
         session = connection.socket.session
     with Witnesses([Witness(daemon.port, batch=1 + 9 * (n % 2), pause=0.02 * (n % 3), anew=n % 4 == 3, tls=daemon.tls)
                     for n in range(8)]) as witnesses:
-        authority.issue("localhost")  # into the same files
+        issued_in(tmp_path, authority)  # into the same files
         roll(daemon)
         witnesses.wait_for_answers(2)
     assert set(witnesses.outcomes()) == {"202"}, witnesses.outcomes()
@@ -344,7 +352,7 @@ def test_a_client_that_dawdles_does_not_hold_up_a_new_certificate(tls_hooksd):
 
 def test_files_that_cannot_be_used_leave_the_old_certificate(tls_hooksd, authority, tmp_path):
     files = [tmp_path / "crt", tmp_path / "key"]
-    for file, issued in zip(files, authority.issue("localhost")):
+    for file, issued in zip(files, issued_in(tmp_path, authority)):
         file.write_bytes(issued.read_bytes())
     daemon = tls_hooksd(**options_of(files), ACCEPTORS=1)
     old = shown_certificate(daemon)
