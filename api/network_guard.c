@@ -16,13 +16,14 @@ static const uint8_t nat64[MAPPED_BYTES] = {0x00, 0x64, 0xff, 0x9b}; /* RFC 6052
 	}
 
 static const struct networks refused_ipv4 = {
-    .count = 15,
+    .count = 16,
     .items =
 	{
 	    IPV4(0, 0, 0, 0, 8), /* this network */
 	    IPV4(10, 0, 0, 0, 8), /* private */
 	    IPV4(100, 64, 0, 0, 10), /* of carriers */
 	    IPV4(127, 0, 0, 0, 8), /* loopback */
+	    IPV4(168, 63, 129, 16, 32), /* the host of a machine at Azure: its metadata, too */
 	    IPV4(169, 254, 0, 0, 16), /* link-local: the metadata of clouds */
 	    IPV4(172, 16, 0, 0, 12), /* private */
 	    IPV4(192, 0, 0, 0, 24), /* protocol assignments */

@@ -41,7 +41,7 @@ def lost(before, after, where=""):
 
 
 def test_there_are_kustomizations():
-    assert {"base", "migrate", "pgbouncer", "production", "statefulset", "webhooks", "podman"} == {path.name for path in DIRECTORIES}
+    assert {"base", "migrate", "pgbouncer", "production", "statefulset", "tls", "webhooks", "podman"} == {path.name for path in DIRECTORIES}
 
 
 @each_kustomization

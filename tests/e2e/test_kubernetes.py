@@ -2,12 +2,14 @@
 
 import configparser
 import re
+import subprocess
 from ipaddress import ip_network
 
 import pytest
 import yaml
 
 from harness.daemon import REPOSITORY, run_program
+from harness.documents import blocks
 from harness.kustomize import apply, documents, render
 from harness.options import option_defaults, refusal, ring_file_bytes, seconds, size
 from harness.pgbouncer import PgBouncer
@@ -62,6 +64,9 @@ def environment(container, objects):
             continue
         reference = variable["valueFrom"]["secretKeyRef"]
         settings[variable["name"]] = example_secrets()[reference["name"]][reference["key"]]
+    for name in ("TLS_CERT_FILE", "TLS_KEY_FILE"):  # which the example has not
+        if name in settings:
+            assert mounted_secret(container, objects, settings.pop(name))
     return settings
 
 
@@ -246,6 +251,27 @@ def test_the_database_url_may_be_mounted_as_a_file():
     assert key in example_secrets()[volume["secret"]["secretName"]]
 
 
+def test_over_tls_probes_and_services_speak_https():
+    objects = render(K8S / "overlays/tls")
+    _, container = server(objects)
+    assert {probe["httpGet"]["scheme"] for probe in probes(container).values()} == {"HTTPS"}
+    assert one(objects, "Service")["spec"]["ports"][0]["appProtocol"] == "https"
+    settings = one(objects, "ConfigMap")["data"]
+    assert {name: settings[name].rsplit("/", 1)[1] for name in settings if name.startswith("TLS_")} == {
+        "TLS_CERT_FILE": "tls.crt", "TLS_KEY_FILE": "tls.key"}, "the keys of every Secret of type kubernetes.io/tls"
+
+
+def test_all_components_of_a_pod_go_together():
+    objects = render(K8S / "base")
+    for name in ("webhooks", "tls", "secret-file", "pgbouncer", "podmonitor", "spool-volume"):
+        objects = apply(K8S / "components" / name, objects)
+    workload, container = server(objects)
+    assert workload["kind"] == "StatefulSet" and refusal({"ACCEPTORS": "1"} | environment(container, objects)) is None
+    volumes = [volume["name"] for volume in workload["spec"]["template"]["spec"]["volumes"]]
+    mounts = [mount["name"] for mount in container["volumeMounts"]]
+    assert sorted(mounts) == sorted(volumes + ["data"]) == sorted(set(mounts))
+
+
 def test_webhooks_are_on_in_postgresql_and_their_keys_are_files():
     assert all(server(render(directory))[1]["env"][1:] == [] for directory in SERVERS if directory.name != "webhooks")
     objects = render(K8S / "overlays/webhooks")
@@ -265,9 +291,30 @@ def test_couriers_reach_the_endpoints_of_customers_and_no_pod_does_without_them(
 
     assert all(networks(directory) == [] for directory in SERVERS if directory.name != "webhooks")
     blocks = networks(K8S / "overlays/webhooks")
-    assert [block["cidr"] for block in blocks] == ["0.0.0.0/0", "::/0"]
+    assert [block["cidr"] for block in blocks] == ["0.0.0.0/0", "2000::/3"]
     for block in blocks:
         assert all(ip_network(network).subnet_of(ip_network(block["cidr"])) for network in block["except"])
+    [rule] = [rule for rule in one(render(K8S / "overlays/webhooks"), "NetworkPolicy")["spec"]["egress"] if "to" in rule]
+    assert rule["ports"] == [{"protocol": "TCP", "port": 443}, {"protocol": "TCP", "port": 80}]
+
+
+def test_the_policy_refuses_the_networks_that_the_guard_refuses():
+    guard = (REPOSITORY / "api/network_guard.c").read_text()
+    rows = re.findall(r"IPV4\((\d+), (\d+), (\d+), (\d+), (\d+)\),", guard)
+    ipv4, ipv6 = [rule["to"] for rule in one(render(K8S / "overlays/webhooks"), "NetworkPolicy")["spec"]["egress"] if "to" in rule][0]
+    assert len(rows) > 10 and ipv4["ipBlock"]["except"] == ["{}.{}.{}.{}/{}".format(*row) for row in rows]
+    assert "global_ipv6 = {.count = 1, .items = {{{0x20}, 3}}}" in guard and ipv6["ipBlock"]["cidr"] == "2000::/3"
+    refused = re.findall(r"\{\{(0x[^}]+)\}, (\d+)\}, /\*", guard)
+    as_network = lambda prefix, bits: str(ip_network((int.from_bytes(bytes(int(byte, 16) for byte in prefix.split(", ")).ljust(16, b"\0"), "big"), int(bits))))
+    assert ipv6["ipBlock"]["except"] == [as_network(*row) for row in refused]
+
+
+def test_the_commands_of_the_readme_make_objects_of_all_rules():
+    [block] = [block for block in blocks((REPOSITORY / "README.md").read_text()) if "PrometheusRule" in block]
+    run = subprocess.run(["bash", "-euo", "pipefail", "-c", block.replace("kubectl apply -f -", "cat")], cwd=REPOSITORY,
+                         capture_output=True, text=True, check=True, timeout=30)
+    made = {rule["metadata"]["name"]: rule["spec"] for rule in yaml.safe_load_all(run.stdout)}
+    assert made == {f"hooksd-{name}": documents(REPOSITORY / f"deploy/prometheus/{name}.yml")[0] for name in ("recording", "alerts")}
 
 
 def test_no_manifest_is_left_out():
