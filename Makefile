@@ -4,8 +4,8 @@ build: ## build/hooksd and build/hooksctl
 	@.ci/deps build
 	@.ci/build build
 
-run: build ## builds, and serves on port 8080 with JSONL files
-	@exec build/hooksd
+run: build ## to try it out: builds, and serves on port 8080 with JSONL files and an API key of its own
+	@exec .ci/serve build
 
 test: ## unit, fuzz replay, lint, end to end; T=spool: those alone with spool in their names
 	@.ci/deps build test

@@ -2,6 +2,7 @@
 #include "cli/api.h"
 
 #include <ctype.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,6 +13,8 @@
 #include "cli/api_client.h"
 #include "cli/api_print.h"
 #include "cli/commands.h"
+#include "config/made_key.h"
+#include "config/options.h"
 #include "config/secrets.h"
 
 static void
@@ -57,7 +60,8 @@ api_print_usage(FILE *out, const struct api_group *group)
 	      "    --file                 a file with the document, - for standard input\n"
 	      "    --if-match             only if it is still of that version\n"
 	      "    --hl-url               where hooksd is; also HL_URL [http://127.0.0.1:8080]\n"
-	      "    --hl-api-key-file      a file with the key; also HL_API_KEY, HL_ADMIN_KEY\n\n"
+	      "    --hl-api-key-file      a file with the key; also HL_API_KEY, HL_ADMIN_KEY\n"
+	      "                           [DATA_DIR/api-key, which HL_MAKE_API_KEY makes]\n\n"
 	      "Exit codes: 0 done, 1 the API refused or did not answer, 64 wrong usage.\n",
 	    out);
 }
@@ -71,6 +75,18 @@ is_admins(const struct api_verb *verb)
 	return strncmp(verb->path, begin, sizeof begin - 1) == 0;
 }
 
+/* The file of the key that a hooksd which has this DATA_DIR has made, or NULL: it has made none. */
+static const char *
+find_made_key(char path[PATH_MAX])
+{
+	const char *data_dir = getenv("DATA_DIR");
+	struct error too_long;
+
+	if (data_dir == NULL || *data_dir == '\0')
+		data_dir = option_table[OPTION_DATA_DIR].initial;
+	return made_key_path(data_dir, path, &too_long) == 0 && made_key_is_there(path) ? path : NULL;
+}
+
 /* The URL and the key to use. key_text holds a key that was in a file. */
 static int
 find_server(
@@ -80,6 +96,7 @@ find_server(
 	const char *certificate = getenv("TLS_CERT_FILE");
 	const char *admin = getenv("HL_ADMIN_KEY"), *key = getenv("HL_API_KEY"), *port = getenv("PORT");
 	const char *file = call->key_file != NULL ? call->key_file : getenv("HL_API_KEY_FILE");
+	char made[PATH_MAX];
 	struct error reason;
 
 	(void)snprintf(url, sizeof url, "http%s://127.0.0.1:%.5s",
@@ -95,6 +112,8 @@ find_server(
 		key = NULL;
 	if (call->key != NULL)
 		key = call->key;
+	if (file == NULL && server->url == url) /* no other service gets that key */
+		file = find_made_key(made);
 	if ((key == NULL || *key == '\0') && file != NULL) {
 		if (secret_read_file(file, key_text, &reason) != 0)
 			return error_set(err, "the file of the key, %s, %s", file, reason.text);

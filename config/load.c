@@ -15,6 +15,7 @@
 #include "config/config.h"
 #include "config/cpu.h"
 #include "config/flags.h"
+#include "config/made_key.h"
 #include "config/option_value.h"
 #include "config/options.h"
 #include "config/secrets.h"
@@ -130,10 +131,25 @@ refuse_without_key(enum option_id id, struct error *err)
 	    "no key is known: set HL_API_KEY or HL_ADMIN_KEY, or set %s=false", option_table[id].name);
 }
 
+/* A database has users who decide about keys; the embedded store is this service's own. */
+static bool
+may_make_key(const struct config *config)
+{
+	if (config->hl_store == HL_STORE_AUTO)
+		return config->hl_postgres_url == NULL && config->database_url == NULL;
+	return config->hl_store == HL_STORE_EMBEDDED;
+}
+
 static int
 resolve_keys(struct config *config, struct error *err)
 {
-	bool known = config->hl_api_key != NULL || config->hl_admin_key != NULL;
+	bool given = config->hl_api_key != NULL || config->hl_admin_key != NULL;
+	bool known;
+
+	config->hl_make_api_key = config->hl_make_api_key && !given && may_make_key(config);
+	if (config->hl_make_api_key && made_key_find(config, err) != 0)
+		return -1;
+	known = given || config->hl_make_api_key;
 
 	if (config->hl_api_key != NULL && config->hl_admin_key != NULL &&
 	    strcmp(config->hl_api_key, config->hl_admin_key) == 0)

@@ -2,6 +2,7 @@
  * hooksd: reads the configuration, opens the ring and what else the processes inherit, and hands the roles to the
  * supervisor.
  */
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +11,7 @@
 
 #include "config/config.h"
 #include "config/load.h"
+#include "config/made_key.h"
 #include "config/old_names.h"
 #include "config/print.h"
 #include "config/secrets.h"
@@ -63,6 +65,22 @@ on_turn(void *context)
 	}
 }
 
+/* Where somebody who has set nothing finds the API and its key. The key itself is in no log. */
+static void
+log_made_key(const struct service *service)
+{
+	const char *host = service->listeners.host;
+	bool every = strcmp(host, "0.0.0.0") == 0 || strcmp(host, "::") == 0, ipv6 = strchr(host, ':') != NULL;
+	char path[PATH_MAX], url[300];
+	struct error err;
+
+	(void)snprintf(url, sizeof url, "http%s://%s%s%s:%u/v1", service->config.tls_cert_file != NULL ? "s" : "",
+	    ipv6 && !every ? "[" : "", every ? "localhost" : host, ipv6 && !every ? "]" : "", service->listeners.port);
+	if (made_key_path(service->config.data_dir, path, &err) == 0)
+		log_info("the API has a key of its own, because none is set", LOG_STR("url", url),
+		    LOG_STR("key_file", path));
+}
+
 static void
 log_ready(void *context, char *status, size_t size)
 {
@@ -81,6 +99,8 @@ log_ready(void *context, char *status, size_t size)
 	    LOG_STR("protocol", tls ? "https" : "http"), LOG_STR("storage", storage_name(config->storage)),
 	    LOG_STR("ack", config->ack == ACK_DURABLE ? "durable" : "queued"), LOG_STR("webhooks", webhooks),
 	    ROLE_COUNT_FIELDS(service->segment.counts));
+	if (config->hl_make_api_key)
+		log_made_key(service);
 }
 
 /* Halfway through the drain the writers begin to spool the events that are not stored yet. */
@@ -142,8 +162,8 @@ serve(struct service *service)
 	}
 	sandbox_hide_memory(config->sandbox);
 	confine_report(config);
-	if (locks_take(&service->locks, config, &err) != 0 || old_ring_import(config, &err) != 0 ||
-	    segment_open(segment, config, &err) != 0) {
+	if (locks_take(&service->locks, config, &err) != 0 || made_key_keep(&service->config, &err) != 0 ||
+	    old_ring_import(config, &err) != 0 || segment_open(segment, config, &err) != 0) {
 		log_error("cannot start", LOG_STR("error", err.text));
 		return EXIT_FAILED;
 	}

@@ -78,6 +78,8 @@ check_store_file(const struct store_file *file, struct error *err)
 static int
 check_ring(const struct config *config, struct error *err)
 {
+	bool webhooks = config_api_is_on(config);
+	uint64_t bytes = config->ring_bytes + (webhooks ? config->hl_ring_bytes : 0);
 	char above[PATH_MAX];
 	struct statvfs disk;
 	struct stat st;
@@ -89,11 +91,11 @@ check_ring(const struct config *config, struct error *err)
 	const char *directory = dirname(above);
 	if (statvfs(directory, &disk) != 0)
 		return error_errno(err, "RING_PATH=%s: cannot look at the directory %s", config->ring_path, directory);
-	if ((uint64_t)disk.f_bavail * disk.f_frsize < config->ring_bytes)
+	if ((uint64_t)disk.f_bavail * disk.f_frsize < bytes)
 		return error_set(err,
-		    "RING_PATH=%s: %s has no room for RING_BYTES=%llu: enlarge it (docker, podman: --shm-size), or "
-		    "set a smaller RING_BYTES or another RING_PATH",
-		    config->ring_path, directory, (unsigned long long)config->ring_bytes);
+		    "RING_PATH=%s: %s has no room for the %llu bytes of RING_BYTES%s: enlarge it (docker, podman: "
+		    "--shm-size), or set smaller ones or another RING_PATH",
+		    config->ring_path, directory, (unsigned long long)bytes, webhooks ? " and HL_RING_BYTES" : "");
 	return 0;
 }
 

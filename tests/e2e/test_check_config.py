@@ -43,6 +43,12 @@ def test_a_path_of_the_wrong_kind_is_wrong(directory, option, value):
 KEY = "hl_" + "k" * 40
 
 
+def test_the_ring_of_webhooks_needs_room_also(directory):
+    code, told = check(directory, HL_RING_BYTES="64GiB", HL_API_KEY=KEY)
+    assert code == NOT_HERE and "RING_BYTES and HL_RING_BYTES" in told
+    assert check(directory, HL_RING_BYTES="64GiB")[0] == 0
+
+
 @pytest.mark.parametrize("value", ["there/directory", "there/file/hookline.db"])
 def test_the_webhooks_file_is_looked_at_when_there_is_a_key(directory, value):
     code, told = check(directory, HL_DATA_PATH=value, HL_API_KEY=KEY)

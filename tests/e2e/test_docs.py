@@ -24,7 +24,7 @@ NO_COMMANDS = {
     "[OUTPUT]": "a configuration of Fluent Bit",
     "[Socket]": "a unit of systemd",
     "[Service]": "a unit of systemd",
-    "export": "the first commands of webhooks, which test_readme_webhooks.py runs",
+    'KEY="Authorization:': "the first commands of webhooks, which test_readme_webhooks.py runs",
 }
 
 

@@ -15,24 +15,23 @@ def commands():
     return [line.strip() for line in text.splitlines()]
 
 
-def test_the_first_commands_publish_an_event_and_read_it_in_the_inbox(make_hookline, tmp_path):
-    export, *setup, publish, read, deliveries = commands()
-    key = export.partition("HL_API_KEY=")[2]
-    hookline = make_hookline("embedded", HL_API_KEY=key, HL_ADMIN_KEY="", PORT=free_port())
-    hookline.daemon.start()
+def test_the_first_commands_publish_an_event_and_read_it_in_the_inbox(make_hookline):
+    key, create, publish, read, deliveries = commands()
+    hookline = make_hookline("embedded", HL_STORE_BACKEND=None, HL_API_KEY=None, HL_ADMIN_KEY=None, HL_MAKE_API_KEY="true",
+                             PORT=free_port())
+    hookline.start()
     port = hookline.daemon.port
-    options = {"PORT": port, "HL_API_KEY": key}
 
     def shell(*lines):
         text = "\n".join(lines).replace(":8080", f":{port}").replace("build/hooksctl", str(BUILD_DIR / "hooksctl"))
-        run = subprocess.run(["bash", "-euo", "pipefail", "-c", text], env=clean_environment(options), capture_output=True,
-                             text=True, cwd=tmp_path, timeout=30)
+        run = subprocess.run(["bash", "-euo", "pipefail", "-c", text], env=clean_environment({"PORT": port}),
+                             capture_output=True, text=True, cwd=hookline.daemon.directory, timeout=30)
         assert run.returncode == 0, run.stdout + run.stderr
         return run.stdout
 
-    event = json.loads(shell(*setup, publish).splitlines()[-1])
-    names = next(line for line in setup if line.startswith("URL="))
-    [message] = wait_until(lambda: json.loads(shell(names, read))["items"], "the event to be in the inbox")
+    shell(create)
+    event = json.loads(shell(key, publish))
+    [message] = wait_until(lambda: json.loads(shell(key, read))["items"], "the event to be in the inbox")
     assert json.loads(message["body"])["event"]["payload"] == {"total": 9.9}
     assert '"total":9.90' in message["body"] and message["headers"]["webhook-id"] == event["job_ids"][0]
     assert "success" in shell(deliveries)

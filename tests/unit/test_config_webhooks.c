@@ -36,6 +36,29 @@ test_the_api_is_off_without_a_key(void **state)
 }
 
 static void
+test_a_key_is_made_for_the_embedded_store_alone(void **state)
+{
+	static const char make[] = "--hl-make-api-key", nowhere[] = "--data-dir=/nowhere";
+	struct config config;
+
+	must_choose(HL_STORE_EMBEDDED, make, nowhere, NULL);
+	must_choose(HL_STORE_EMBEDDED, make, nowhere, "--hl-store-backend=embedded");
+	must_choose(HL_STORE_OFF, make, nowhere, URL);
+	must_choose(HL_STORE_OFF, make, nowhere, DATABASE);
+	must_choose(HL_STORE_OFF, make, nowhere, "--hl-store-backend=postgres");
+	must_choose(HL_STORE_OFF, make, nowhere, "--hl-store-backend=off");
+
+	must_load(&(struct load){.arguments = {make, nowhere}}, &config);
+	assert_true(config.hl_make_api_key);
+	assert_int_equal(strlen(config.hl_api_key), 50);
+	config_free(&config);
+	must_load(&(struct load){.arguments = {make, nowhere, KEY}}, &config);
+	assert_false(config.hl_make_api_key);
+	assert_string_equal(config.hl_api_key, "key-of-8-or-more");
+	config_free(&config);
+}
+
+static void
 test_the_store_is_postgres_with_a_url_and_embedded_without(void **state)
 {
 	must_choose(HL_STORE_EMBEDDED, KEY, NULL, NULL);
@@ -155,6 +178,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_the_api_is_off_without_a_key),
+	    cmocka_unit_test(test_a_key_is_made_for_the_embedded_store_alone),
 	    cmocka_unit_test(test_the_store_is_postgres_with_a_url_and_embedded_without),
 	    cmocka_unit_test(test_the_database_is_that_of_hook_events_unless_another_is_given),
 	    cmocka_unit_test(test_the_file_is_in_the_data_directory),

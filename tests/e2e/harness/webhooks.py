@@ -138,8 +138,9 @@ class Hookline:
     def document(self):
         if self._document is None:
             key = self.admin.key or self.start_key.key  # METRICS_REQUIRE_KEY asks for one here also
+            headers = {"Authorization": f"Bearer {key}"} if key else {}
             with self.daemon.client() as client:
-                reply = client.request("GET", "/openapi.json", headers={"Authorization": f"Bearer {key}"})
+                reply = client.request("GET", "/openapi.json", headers=headers)
             self._document = Document(reply.json())
         return self._document
 
