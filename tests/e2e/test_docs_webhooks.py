@@ -14,7 +14,7 @@ ROW = re.compile(r"^ENDPOINT_(\w+)\((\w+), (.*)\)$", re.MULTILINE)
 def test_the_commands_make_change_and_remove_an_endpoint(make_hookline, tmp_path):
     hookline = make_hookline("embedded").start()
     script = re.sub(r"\$\(jq -r \.(\w+) (\w+\.json)\)",
-                    r"""$(grep -o '"\1":"[^"]*"' \2 | head -n 1 | cut -d '"' -f 4)""", "\n".join(block for block in blocks(TEXT) if not block.startswith("hooksctl ")))
+                    r"""$(grep -o '"\1":"[^"]*"' \2 | head -n 1 | cut -d '"' -f 4)""", "\n".join(block for block in blocks(TEXT) if "$HL_URL" in block))
     script = re.sub(r'(?<=[^\\])\n(?=curl|[A-Z_]+=)', "\necho\n", script)
     run = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", script], cwd=tmp_path, capture_output=True, text=True, timeout=30,
