@@ -9,6 +9,8 @@ from test_markdown import anchors
 RUNBOOK = (ROOT / "docs/operations.md").read_text()
 MESSAGE = re.compile(r'\blog_(?:error|warning)\(\s*((?:"(?:[^"\\]|\\.)*"\s*)+)')
 REFUSAL = re.compile(r'\b(?:reply_busy\(exchange->req|outlet_refuse\(outlets, exchange),\s*((?:"(?:[^"\\]|\\.)*"\s*)+)')
+API_503 = re.compile(r'\b(?:answer_error\(\S+ 503,|control_refuse\(\s*exchange,|answer_busy\(\S+) "(\w+)"')
+EXIT = re.compile(r"\b_?exit\((\w+)\)")
 CALL = re.compile(r"\blog_(?:error|warning)\(")
 DAEMON = [layer for layer in LAYERS if layer != "cli"]
 ALERTS = ("HooksDown", "HooksStorageErrors", "HooksStoreUnavailable", "HooksSpoolGrowing", "HooksSpoolOld", "HooksRingNearlyFull",
@@ -68,6 +70,19 @@ class Runbook(unittest.TestCase):
         self.assertEqual(set(), symbols - used, "checks that nobody makes")
         explained = [row.strip("`") for row in rows(section("Checks of the doctor")) if row.startswith("`")]
         self.assertEqual(checks, explained)
+
+    def test_every_exit_code_of_a_process_stands_in_its_obituary(self):
+        names = {"EXIT_DRAINED": 0, "EXIT_FAILED": 1}
+        used = {code for path in files(".c", directories=DAEMON) for code in EXIT.findall((ROOT / path).read_text())}
+        self.assertLessEqual(used - {"0"}, set(names), "main() alone has the others")
+        for code in names.values():
+            self.assertIn(f"`cause=exit exit_code={code}`", rows(section("Deaths")))
+
+    def test_every_503_of_the_management_api_is_explained(self):
+        codes = {code for path in files(".c", directories=["server", "control"]) for code in API_503.findall((ROOT / path).read_text())}
+        self.assertEqual({"control_unavailable", "overloaded", "store_unavailable"}, codes)
+        [table] = re.findall(r"^\| 503 of the management API.*?\n\n", RUNBOOK, re.MULTILINE | re.DOTALL)
+        self.assertLessEqual({f"`{code}`" for code in codes}, set(rows(table)))
 
     def test_every_alert_has_a_heading_that_its_link_finds(self):
         rules = sorted((ROOT / "deploy/prometheus").glob("**/*.y*ml")) if (ROOT / "deploy/prometheus").is_dir() else []
