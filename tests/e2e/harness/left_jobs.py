@@ -5,14 +5,14 @@ from harness.deliveries import Endpoints
 from harness.recording_receiver import Answer
 
 
-def leave_jobs(hookline, receiver, count=3):
-    """Jobs that wait for a receiver that has failed; the daemon is stopped."""
+def leave_jobs(hookline, receiver, count=3, fifo=False):
+    """Jobs that wait for a receiver that has failed, each of them or, with fifo, the first one; the daemon is stopped."""
     receiver.answers["/in"] = Answer(500)
     tenant = hookline.new_tenant()
-    Endpoints(tenant, receiver).add("/in", retry_schedule=["1s"] * 20)
+    Endpoints(tenant, receiver).add("/in", retry_schedule=["1s"] * 20, fifo=fifo)
     for number in range(count):
         assert tenant.client.post("/v1/events", {"topic": "orders.made", "payload": {"n": number}}).status == 201
-    receiver.wait(count, "/in")
+    receiver.wait(1 if fifo else count, "/in")
     hookline.daemon.stop()
     receiver.answers["/in"] = Answer()
     receiver.arrivals.clear()
