@@ -13,20 +13,30 @@
 #include <openssl/sha.h>
 
 #include "base/log.h"
+#include "base/mem.h"
 
 _Static_assert(SHA1_BYTES == SHA_DIGEST_LENGTH, "the length of a SHA-1");
 _Static_assert(SHA256_BYTES == SHA256_DIGEST_LENGTH, "the length of a SHA-256");
+
+/* CODE: what a function of libcrypto has returned, which fails only where the library is broken. */
+static void
+must_digest(int code)
+{
+	if (code == 1)
+		return;
+	log_error("libcrypto gives no digest");
+	abort();
+}
 
 void
 crypto_sha1(struct span first, struct span second, uint8_t out[SHA1_BYTES])
 {
 	SHA_CTX sha;
 
-	if (SHA1_Init(&sha) != 1 || SHA1_Update(&sha, first.base, first.len) != 1 ||
-	    SHA1_Update(&sha, second.base, second.len) != 1 || SHA1_Final(out, &sha) != 1) {
-		log_error("libcrypto gives no digest");
-		abort();
-	}
+	must_digest(SHA1_Init(&sha));
+	must_digest(SHA1_Update(&sha, first.base, first.len));
+	must_digest(SHA1_Update(&sha, second.base, second.len));
+	must_digest(SHA1_Final(out, &sha));
 }
 
 void
@@ -34,10 +44,35 @@ crypto_sha256(struct span text, uint8_t out[SHA256_BYTES])
 {
 	SHA256_CTX sha;
 
-	if (SHA256_Init(&sha) != 1 || SHA256_Update(&sha, text.base, text.len) != 1 || SHA256_Final(out, &sha) != 1) {
-		log_error("libcrypto gives no digest");
-		abort();
-	}
+	must_digest(SHA256_Init(&sha));
+	must_digest(SHA256_Update(&sha, text.base, text.len));
+	must_digest(SHA256_Final(out, &sha));
+}
+
+struct crypto_sha256 {
+	SHA256_CTX sha;
+};
+
+struct crypto_sha256 *
+crypto_sha256_begin(void)
+{
+	struct crypto_sha256 *digest = mem_new(1, sizeof *digest);
+
+	must_digest(SHA256_Init(&digest->sha));
+	return digest;
+}
+
+void
+crypto_sha256_add(struct crypto_sha256 *digest, struct span part)
+{
+	must_digest(SHA256_Update(&digest->sha, part.base, part.len));
+}
+
+void
+crypto_sha256_end(struct crypto_sha256 *digest, uint8_t out[SHA256_BYTES])
+{
+	must_digest(SHA256_Final(out, &digest->sha));
+	free(digest);
 }
 
 /* Half of an HMAC: the digest of the key's block, changed by pad, and of the two spans. */
@@ -50,12 +85,11 @@ keyed_sha256(
 
 	for (size_t i = 0; i < sizeof padded; i++)
 		padded[i] = block[i] ^ pad;
-	if (SHA256_Init(&sha) != 1 || SHA256_Update(&sha, padded, sizeof padded) != 1 ||
-	    SHA256_Update(&sha, first.base, first.len) != 1 || SHA256_Update(&sha, second.base, second.len) != 1 ||
-	    SHA256_Final(out, &sha) != 1) {
-		log_error("libcrypto gives no digest");
-		abort();
-	}
+	must_digest(SHA256_Init(&sha));
+	must_digest(SHA256_Update(&sha, padded, sizeof padded));
+	must_digest(SHA256_Update(&sha, first.base, first.len));
+	must_digest(SHA256_Update(&sha, second.base, second.len));
+	must_digest(SHA256_Final(out, &sha));
 	explicit_bzero(padded, sizeof padded);
 	explicit_bzero(&sha, sizeof sha);
 }

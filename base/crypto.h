@@ -17,6 +17,11 @@ void crypto_sha1(struct span first, struct span second, uint8_t out[SHA1_BYTES])
 /* SHA-256 (FIPS 180-4). Allocates nothing. */
 void crypto_sha256(struct span text, uint8_t out[SHA256_BYTES]);
 
+/* The same of a text that comes in parts. crypto_sha256_end() frees what crypto_sha256_begin() has made. */
+struct crypto_sha256 *crypto_sha256_begin(void);
+void crypto_sha256_add(struct crypto_sha256 *digest, struct span part);
+void crypto_sha256_end(struct crypto_sha256 *digest, uint8_t out[SHA256_BYTES]);
+
 /*
  * HMAC-SHA256 (RFC 2104, FIPS 180-4) with a key of any length of the two spans, one behind the other. Allocates
  * nothing.

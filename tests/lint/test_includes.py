@@ -38,7 +38,7 @@ STORE_MAY_KNOW = {"shm/series.h", "shm/node.h"}
 STORE_AND_SEGMENT = PurePath("store/db_turn")
 # A database's own headers are its folder's and of these two: the rest of the tree knows their headers, sink.h, db.h, and these.
 STORE_CHOOSERS = {PurePath("store/store.c"), PurePath("store/webhooks_store.c")}
-STORE_FACES = {"store/jsonl/jsonl_line.h", "store/postgres/dead_letter_db.h", "store/postgres/server_facts.h", "store/sqlite/sqlite_facts.h"}
+STORE_FACES = {"store/jsonl/jsonl_line.h", "store/postgres/dead_letter_db.h", "store/postgres/server_facts.h", "store/sqlite/sqlite_copy.h", "store/sqlite/sqlite_facts.h"}
 
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*(?:"([^"]+)"|<([^>]+)>)', re.MULTILINE)
 
