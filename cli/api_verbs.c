@@ -190,6 +190,7 @@ static const struct api_verb admin_verbs[] = {
 	"pause deliveries; events are taken, their jobs wait"},
     RESUME,
     {"audit", NULL, "GET", "/v1/admin/audit", audit_options, NULL, true, NULL, "who changed what, newest first"},
+    {"compact", NULL, "POST", "/v1/admin/compact", NULL, NULL, false, NULL, "remove now what is old"},
     {"rotate-secrets", NULL, "POST", "/v1/admin/rotate-secrets", NULL, NULL, false, NULL,
 	"encrypt stored secrets by HL_MASTER_KEY"},
     END,

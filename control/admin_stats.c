@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "control/compaction.h"
 #include "control/pauses.h"
 #include "control/tenants.h"
 #include "control/tree.h"
@@ -17,27 +18,15 @@ in_flight(const struct segment *segment, const char *tenant_id)
 				 : (int64_t)segment_level_sum(segment, LEVEL_COURIER_IN_FLIGHT);
 }
 
-/* This store compacts nothing: its tables are vacuumed by the database. */
 static cJSON *
-no_compaction(void)
-{
-	cJSON *tree = tree_new();
-
-	tree_add(tree, "last_run_at", cJSON_CreateNull());
-	tree_add(tree, "segments_deleted", cJSON_CreateNull());
-	tree_add(tree, "duration_ms", cJSON_CreateNull());
-	return tree;
-}
-
-static cJSON *
-show(const struct request *request, const char *tenant_id, int64_t waiting, bool paused)
+show(const struct request *request, const char *tenant_id, int64_t waiting, cJSON *compaction, bool paused)
 {
 	cJSON *tree = tree_new(), *queue = tree_new();
 
 	tree_add_int(queue, "pending", waiting);
 	tree_add_int(queue, "inflight", in_flight(request->context->segment, tenant_id));
 	tree_add(tree, "queue", queue);
-	tree_add(tree, "compaction", no_compaction());
+	tree_add(tree, "compaction", compaction);
 	tree_add_bool(tree, "paused", paused);
 	return tree;
 }
@@ -48,6 +37,7 @@ admin_stats(const struct request *request, struct reply *reply)
 	char query[QUERY_VALUE_BYTES];
 	const char *tenant_id;
 	struct error err;
+	cJSON *compaction;
 	int64_t waiting = 0;
 	bool paused = false, there = true;
 	int rc;
@@ -59,10 +49,14 @@ admin_stats(const struct request *request, struct reply *reply)
 		rc = tenants_waiting(request->db, tenant_id, &waiting, &err);
 	if (rc == 0)
 		rc = pause_holds(request, tenant_id, &paused, &err);
+	if (rc == 0 && !there) {
+		answer_error(reply, 404, "not_found", "there is no such tenant");
+		return;
+	}
+	if (rc == 0)
+		rc = compaction_show(request, &compaction, &err);
 	if (rc != 0)
 		answer_store_failed(reply, rc, &err);
-	else if (!there)
-		answer_error(reply, 404, "not_found", "there is no such tenant");
 	else
-		answer_json(reply, 200, show(request, tenant_id, waiting, paused));
+		answer_json(reply, 200, show(request, tenant_id, waiting, compaction, paused));
 }

@@ -6,6 +6,7 @@
 #include "control/admin_stats.h"
 #include "control/api_keys.h"
 #include "control/audit.h"
+#include "control/compaction.h"
 #include "control/dead_letters.h"
 #include "control/deliveries.h"
 #include "control/endpoint_tests.h"
@@ -78,6 +79,7 @@ static request_handler *const handlers[API_OPERATIONS] = {
     [OPERATION_KEY_UPDATE] = key_update,
     [OPERATION_KEY_REVOKE] = key_revoke,
     [OPERATION_ADMIN_ROTATE_SECRETS] = secrets_rotate,
+    [OPERATION_ADMIN_COMPACT] = compact,
     [OPERATION_ADMIN_STATS] = admin_stats,
     [OPERATION_ADMIN_PAUSE] = deliveries_pause,
     [OPERATION_ADMIN_RESUME] = deliveries_resume,

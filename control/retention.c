@@ -87,6 +87,7 @@ begin_if_due(struct retention_work *work, struct db *db, struct error *err)
 		return rc;
 	work->look_us = clock_steady_us() + period * 1000;
 	if (mine) {
+		work->began_us = clock_steady_us();
 		expiry_place_free(&work->jobs);
 		work->letters = work->events = work->attempts = 0;
 		work->step = RETENTION_JOBS;
@@ -94,13 +95,19 @@ begin_if_due(struct retention_work *work, struct db *db, struct error *err)
 	return 0;
 }
 
-static void
-end_run(struct retention_work *work)
+static int
+end_run(struct retention_work *work, struct db *db, struct error *err)
 {
+	const struct upkeep_run run = {work->now_ms, work->now_ms + (clock_steady_us() - work->began_us) / 1000};
+	int rc = upkeep_write_run(db, &run, err);
+
+	if (rc != 0)
+		return rc;
 	work->step = RETENTION_RESTS;
 	if (work->letters > 0 || work->events > 0 || work->attempts > 0)
 		log_info("old rows were removed", LOG_UINT("expired_jobs", work->letters),
 		    LOG_UINT("events", work->events), LOG_UINT("attempts", work->attempts));
+	return 0;
 }
 
 static void
@@ -187,9 +194,7 @@ give_pages_back(struct retention_work *work, struct db *db, struct error *err)
 	bool more;
 	int rc = retention_give_pages_back(db, &more, err);
 
-	if (rc == 0 && !more)
-		end_run(work);
-	return rc;
+	return rc == 0 && !more ? end_run(work, db, err) : rc;
 }
 
 static int
@@ -225,6 +230,12 @@ retention_work_turn(struct retention_work *work, struct db *db, struct error *er
 		rc = step(work, db, &turn_over, err);
 	while (rc == 0 && !turn_over && clock_steady_us() < until_us);
 	return rc == DB_BUSY ? 0 : rc;
+}
+
+void
+retention_work_look(struct retention_work *work)
+{
+	work->look_us = 0;
 }
 
 void

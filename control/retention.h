@@ -33,6 +33,7 @@ struct retention_work {
 	enum retention_step step;
 	int64_t look_us; /* steady: when to look whether a run is due */
 	int64_t now_ms; /* store's clock, when the run began */
+	int64_t began_us; /* steady: the same moment */
 	struct expiry_place jobs;
 	struct retention_run rows;
 	uint32_t slice_rows; /* of the next slice, so that it is short */
@@ -41,6 +42,9 @@ struct retention_work {
 
 /* Works for a moment on the run, or begins one that is due. In no transaction. 0 or <0; DB_REFUSED as db_query(). */
 int retention_work_turn(struct retention_work *work, struct db *db, struct error *err);
+
+/* Somebody has asked for a run: the next turn looks whether it is due. */
+void retention_work_look(struct retention_work *work);
 
 void retention_work_close(struct retention_work *work);
 

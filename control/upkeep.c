@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -260,6 +261,8 @@ disable_failing_endpoints(struct upkeep *upkeep, struct error *err)
 	return failing_endpoints_turn(&upkeep->failing_endpoints, upkeep->db, err);
 }
 
+static int look_for_asked(struct upkeep *upkeep, struct error *err);
+
 /* SHARED: by one node for all, so its name is that of a row. */
 static const struct task {
 	const char *name;
@@ -267,6 +270,7 @@ static const struct task {
 	bool shared;
 	int (*run)(struct upkeep *upkeep, struct error *err);
 } tasks[] = {
+    {"asked", SECOND_MS, false, look_for_asked},
     {"months", 60 * MINUTE_MS, false, make_months},
     {"key_uses", MINUTE_MS, false, write_uses},
     {"revoked_keys", DAY_MS, true, remove_revoked_keys},
@@ -287,6 +291,28 @@ static const struct task {
 };
 
 #define TASKS (sizeof tasks / sizeof *tasks)
+
+/* Whoever asks empties the rows of tasks (control/compaction.h), on any node: whichever sees them first does it. */
+static int
+look_for_asked(struct upkeep *upkeep, struct error *err)
+{
+	struct db_rows *asked;
+	int rc = upkeep_asked(upkeep->db, &asked, err);
+
+	if (rc != 0)
+		return rc;
+	for (uint32_t row = 0; row < db_rows_count(asked); row++) {
+		const char *name = db_rows_text(asked, row, 0).base;
+
+		for (size_t number = 0; number < TASKS; number++)
+			if (tasks[number].shared && strcmp(tasks[number].name, name) == 0)
+				upkeep->due_us[number] = 0;
+		if (strcmp(name, "retention") == 0)
+			retention_work_look(&upkeep->retention);
+	}
+	db_rows_free(asked);
+	return 0;
+}
 
 /* When a node looks next whether a task is due: one that others may have done is looked at more often. */
 static int64_t

@@ -40,6 +40,61 @@ upkeep_claim(struct db *db, const char *task, int64_t period_ms, bool *mine, str
 }
 
 int
+upkeep_ask_removal(struct db *db, int64_t least_age_ms, struct error *err)
+{
+	static const struct db_statement ask = {
+	    "UPDATE upkeep SET ran_at = NULL WHERE task IN ('cancelled_jobs', 'ended_replays', 'endpoint_tests',"
+	    " 'idempotency_keys', 'inbox_messages', 'retention', 'revoked_keys') AND hl_ms(ran_at) <= hl_ms(hl_now()) "
+	    "- $1",
+	    NULL};
+	const struct db_param params[] = {db_int(least_age_ms)};
+
+	return db_query(db, &ask, params, 1, NULL, err);
+}
+
+int
+upkeep_asked(struct db *db, struct db_rows **tasks, struct error *err)
+{
+	static const struct db_statement list = {"SELECT task FROM upkeep WHERE ran_at IS NULL", NULL};
+
+	return db_query(db, &list, NULL, 0, tasks, err);
+}
+
+/* Rows of no task: ran_at of the task itself is emptied by who asks for the next run. */
+int
+upkeep_write_run(struct db *db, const struct upkeep_run *run, struct error *err)
+{
+	static const struct db_statement set = {"INSERT INTO upkeep (task, ran_at) VALUES ('retention_began', "
+						"hl_time($1)), ('retention_ended', hl_time($2))"
+						" ON CONFLICT (task) DO UPDATE SET ran_at = excluded.ran_at",
+	    NULL};
+	const struct db_param params[] = {db_int(run->began_ms), db_int(run->ended_ms)};
+	int rc = db_begin(db, err);
+
+	if (rc == 0)
+		rc = db_query(db, &set, params, 2, NULL, err);
+	return db_end(db, rc, err);
+}
+
+int
+upkeep_read_run(struct db *db, struct upkeep_run *run, bool *there, struct error *err)
+{
+	static const struct db_statement get = {"SELECT hl_ms(ran_at) FROM upkeep"
+						" WHERE task IN ('retention_began', 'retention_ended') ORDER BY task",
+	    NULL};
+	struct db_rows *rows;
+	int rc = db_query(db, &get, NULL, 0, &rows, err);
+
+	if (rc != 0)
+		return rc;
+	*there = db_rows_count(rows) == 2;
+	if (*there)
+		*run = (struct upkeep_run){db_rows_int(rows, 0, 0), db_rows_int(rows, 1, 0)};
+	db_rows_free(rows);
+	return 0;
+}
+
+int
 upkeep_ensure_tenant(struct db *db, const char *tenant_id, struct error *err)
 {
 	const struct db_param params[] = {db_string(tenant_id)};

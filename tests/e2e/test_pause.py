@@ -191,8 +191,8 @@ def test_stats_count_what_waits_and_what_is_under_way(hookline, tenant, receiver
     publish(tenant, count=3)
     wait_until(lambda: in_flight(tenant) == 2, "two attempts to be under way")
     stats = hookline.new_tenant().client.get(STATS).json
-    assert stats == {"queue": {"pending": 0, "inflight": 0}, "paused": False,
-                     "compaction": {"last_run_at": None, "segments_deleted": None, "duration_ms": None}}
+    assert stats.pop("compaction").keys() == {"last_run_at", "segments_deleted", "duration_ms"}
+    assert stats == {"queue": {"pending": 0, "inflight": 0}, "paused": False}
     assert hookline.admin.get(STATS).json["queue"]["inflight"] >= 2
     assert tenant.client.delete(f"/v1/endpoints/{endpoint}").status == 204
 

@@ -37,6 +37,7 @@ BODIES = {
     "KEY_CREATE": lambda own: {"name": "made", "scopes": ["admin"]},
     "KEY_UPDATE": lambda own: {"name": "changed"},
     "ADMIN_ROTATE_SECRETS": lambda own: {},
+    "ADMIN_COMPACT": lambda own: {},
     "ADMIN_PAUSE": lambda own: {"tenant_id": own["tenant"]},
     "ADMIN_RESUME": lambda own: {"tenant_id": own["tenant"]},
     "ENDPOINT_CREATE": lambda own: {"url": URL, "name": "made"},

@@ -1,0 +1,112 @@
+"""POST /v1/admin/compact: what is old goes when somebody says so, on whichever node; what is wanted stays. Over both stores."""
+
+import sqlite3
+from contextlib import closing
+
+import pytest
+
+from harness.daemon import run_program
+from harness.deliveries import Endpoints
+from harness.nodes import frozen
+from harness.rows import Rows, now_ms
+from harness.waiting import wait_until
+from harness.webhooks import STORES
+from test_retention import DAY, ids, make_month_of
+
+COMPACT = "/v1/admin/compact"
+SMALL = {"STORAGE_TYPE": "jsonl", "ACCEPTORS": 1, "WRITERS": 1, "HL_PUBLISHERS": 1, "HL_COURIERS": 1}
+
+
+def last_run(hookline):
+    return hookline.admin.get("/v1/admin/stats").json["compaction"]
+
+
+def wait_run(hookline, before=None):
+    """Until a run has ended that began after that one; returns what is told of it."""
+    wait_until(lambda: last_run(hookline)["last_run_at"] not in (None, before and before["last_run_at"]), "a run to end", 30)
+    return last_run(hookline)
+
+
+@pytest.mark.parametrize("store", STORES)
+def test_what_is_old_goes_now_and_nothing_else_does(make_hookline, receiver, store):
+    hookline = make_hookline(store, **SMALL).start()
+    tenant = hookline.new_tenant()
+    rows = Rows(hookline, tenant)
+    endpoint = Endpoints(tenant, receiver).add("/in", enabled=False)["id"]
+    first = wait_run(hookline)
+    old, expired = now_ms() - 100 * DAY, now_ms() - 2 * DAY
+    make_month_of(hookline, old)
+    gone = rows.event(at_ms=old)
+    rows.attempt(endpoint, gone, at_ms=old)
+    young = rows.event(payload={"n": 1})
+    waits = rows.job(endpoint, young, status="held", expires_at=None)
+    letter = rows.dead_letter(endpoint)
+    reply = tenant.client.post("/v1/events", {"topic": "orders.made", "idempotency_key": "old", "payload": 1})
+    assert reply.status == 201
+    hookline.query("UPDATE idempotency_keys SET created_at = " + (f"{expired}" if store == "embedded" else f"hl_time({expired})")
+                   + " WHERE tenant_id = :id", id=tenant.id)
+
+    reply = hookline.admin.post(COMPACT)
+    assert (reply.status, reply.json["ok"]) == (202, True) and reply.json["message"]
+    told = wait_run(hookline, first)
+    assert told["segments_deleted"] == 0 and told["duration_ms"] >= 0 and told["last_run_at"] > first["last_run_at"]
+    assert gone not in ids(hookline, "events", "event_id", tenant)
+    assert ids(hookline, "attempts", "attempt_id", tenant) == set()
+    wait_until(lambda: ids(hookline, "idempotency_keys", "key", tenant) == set(), "the old key to go", 10)
+    assert tenant.client.get(f"/v1/events/{young}").status == 200
+    assert tenant.client.get(f"/v1/endpoints/{endpoint}").status == 200
+    assert len(tenant.client.items("/v1/subscriptions")) == 1
+    assert waits in ids(hookline, "jobs", "job_id", tenant)
+    assert tenant.client.get(f"/v1/dlq/{letter}").status == 200
+    audited = hookline.admin.get("/v1/admin/audit?action=store.compact").json["items"]
+    assert [entry["object_kind"] for entry in audited] == ["installation"]
+
+
+def test_the_embedded_store_gives_its_free_pages_back(make_hookline):
+    hookline = make_hookline("embedded", **SMALL).start()
+    first = wait_run(hookline)
+    hookline.daemon.stop()
+    with closing(sqlite3.connect(hookline.data_path, isolation_level=None)) as database:
+        database.execute("CREATE TABLE filled AS WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 6000)"
+                         " SELECT randomblob(4000) FROM n")
+        database.execute("DROP TABLE filled")
+    hookline.start()
+    before = hookline.value("PRAGMA freelist_count")
+    assert before > 5000
+    assert hookline.admin.post(COMPACT, {}).status == 202
+    wait_run(hookline, first)
+    assert hookline.value("PRAGMA freelist_count") <= 2560 + 1000
+
+
+@pytest.mark.wanted_by("SLOW_TESTS")
+def test_hooksctl_asks_and_the_figures_are_those_of_all_nodes(start_nodes):
+    one, other = start_nodes(2)
+    before = wait_run(one)
+    options = {"HL_URL": f"http://127.0.0.1:{one.daemon.port}", "HL_ADMIN_KEY": one.admin.key}
+    for words in (["admin", "compact"], ["store", "compact"]):
+        run = run_program("hooksctl", *words, options=options)
+        assert (run.returncode, run.stderr) == (0, "") and "what is old is removed now" in run.stdout, run
+        before = wait_run(other, before)
+        assert last_run(one) == before
+
+
+@pytest.mark.wanted_by("SLOW_TESTS")
+def test_another_node_does_what_a_node_that_stands_still_was_asked_for(start_nodes):
+    one, other = start_nodes(2)
+    before = wait_run(other)
+    with frozen(one.daemon):
+        other.query("UPDATE upkeep SET ran_at = NULL WHERE task = 'retention'")  # as the request has left it
+        wait_run(other, before)
+
+
+def test_a_key_of_one_tenant_begins_no_more_than_a_run_a_minute(make_hookline):
+    hookline = make_hookline("embedded", **SMALL).start()
+    tenant = hookline.new_tenant()
+    first = wait_run(hookline)
+    for _ in range(3):
+        assert tenant.client.post(COMPACT).status == 202
+    assert hookline.query("SELECT 1 FROM upkeep WHERE task = 'retention' AND ran_at IS NULL") == []
+    assert last_run(hookline) == first
+    assert tenant.client.post(f"{COMPACT}?tenant_id={tenant.id}x").status == 404
+    assert tenant.key(["events.publish"]).post(COMPACT).status == 403
+    assert tenant.client.post(COMPACT, {"what": "all"}).status == 400
