@@ -39,8 +39,8 @@ static const struct command {
 	NULL, command_transfer_flags},
     {"export", command_export, "copy hook events to another store, or print them as JSONL", command_export_usage, NULL,
 	command_transfer_flags},
-    {"store", command_store, "move the webhooks' store to another database", command_store_usage, "migrate",
-	command_store_flags},
+    {"store", command_store, "snapshots of the webhooks' store, and moving it to another database", command_store_usage,
+	"snapshot restore migrate compact", command_store_flags},
 };
 
 #define COMMAND_COUNT (sizeof commands / sizeof *commands)
@@ -169,6 +169,8 @@ main(int argc, char **argv)
 		print_help(stdout);
 		return COMMAND_OK;
 	}
+	if (strcmp(name, "store") == 0 && argc > 2 && strcmp(argv[2], "compact") == 0)
+		group = api_group_find("admin"); /* that command asks the running service */
 	if (group != NULL)
 		return api_command(group, argc - 2, argv + 2);
 	if (strcmp(name, "completion") == 0)

@@ -17,10 +17,9 @@
  *
  * POWERCUT_PLATTER   the platter, in the file system of the tree. What is not registered there is left alone.
  * POWERCUT_AT        the operation that is not done any more: it kills the process group. 0 or unset: none.
- * POWERCUT_IGNORE    "files" or "directories": their syncs do nothing, as a program that forgot them. A test of the
- * test.
+ * POWERCUT_IGNORE    "files" or "directories": their syncs do nothing, to test the test.
  *
- * Not modelled: files written by mmap() (SQLite's -shm, which it makes anew) or stdio, links, and what
+ * Not modelled: files written by mmap() (SQLite's -shm, which it makes anew) or stdio, symbolic links, and what
  * test_power_cut.py says that hooksd must not call.
  */
 #include <dirent.h>
@@ -444,13 +443,14 @@ fdatasync(int fd)
 	return sync_fd(fd, SYS_fdatasync);
 }
 
-int
-rename(const char *from, const char *to)
+/* A call with these arguments, after which the directories of both paths have other names. */
+static int
+change_names(const char *from, const char *to, long call, long first, const char *second, long third)
 {
 	struct place old = place_of(AT_FDCWD, from), new = place_of(AT_FDCWD, to);
 	bool watched = old.fd >= 0 || new.fd >= 0;
 	int lock = watched ? enter() : -1;
-	int rc = (int)syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 0);
+	int rc = (int)syscall(call, first, second, third, to, 0);
 
 	if (rc == 0 && new.fd >= 0)
 		list_names(new.fd, new.inode);
@@ -464,19 +464,21 @@ rename(const char *from, const char *to)
 }
 
 int
+rename(const char *from, const char *to)
+{
+	return change_names(from, to, SYS_renameat2, AT_FDCWD, from, AT_FDCWD);
+}
+
+int
+link(const char *from, const char *to)
+{
+	return change_names(to, to, SYS_linkat, AT_FDCWD, from, AT_FDCWD);
+}
+
+int
 unlink(const char *path)
 {
-	struct place place = place_of(AT_FDCWD, path);
-
-	if (place.fd < 0)
-		return (int)syscall(SYS_unlinkat, AT_FDCWD, path, 0);
-	int lock = enter();
-	int rc = (int)syscall(SYS_unlinkat, AT_FDCWD, path, 0);
-	if (rc == 0)
-		list_names(place.fd, place.inode);
-	leave(lock);
-	close_place(&place);
-	return rc;
+	return change_names(path, path, SYS_unlinkat, AT_FDCWD, path, 0);
 }
 
 int
