@@ -33,6 +33,7 @@ from harness.daemon import BUILD_DIR, REPOSITORY  # noqa: E402
 from harness.postgres import PostgresServer  # noqa: E402
 
 import adoption  # noqa: E402, F401  (registers its cases)
+import backup  # noqa: E402, F401
 import bloat  # noqa: E402, F401
 import ceilings  # noqa: E402, F401
 import delivery  # noqa: E402, F401

@@ -135,6 +135,12 @@ TABLES = {
         "From sending a publish to the arrival of its first attempt",
         [NAME, ("published_per_s", "published/s", 0), P50, ("p95_ms", "p95 ms", 2), P99, ("max_ms", "longest ms", 2), OTHERS],
     ),
+    "backup": Table(
+        "From when a publish was due to its reply, without snapshots of the embedded store and beside them",
+        [NAME, ("published_per_s", "published/s", 0), ("p50_ms", "p50 ms without", 2), ("p50_beside_ms", "with", 2),
+         ("p99_ms", "p99 ms without", 2), ("p99_beside_ms", "with", 2), ("p99_ratio", "p99, with to without, half", 2),
+         ("low", "lower quarter", 2), ("high", "upper quarter", 2), ("snapshot_s", "snapshot s", 1), ("snapshot_mib", "MiB", 0)],
+    ),
     "adoption": Table(
         "Jobs of a node that is gone, from their adoption on",
         [NAME, ("jobs", "jobs", 0), ("endpoints", "endpoints", 0), ("moved_s", "all moved, s", 1),
