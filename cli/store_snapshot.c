@@ -18,6 +18,7 @@
 #include "base/version.h"
 #include "cli/commands.h"
 #include "cli/store_manifest.h"
+#include "store/webhooks/identity_rows.h"
 
 struct snapshot {
 	const char *source; /* the database */
@@ -85,6 +86,8 @@ make_copy(struct snapshot *snapshot, struct error *err)
 	struct sqlite_copy_facts *facts = &snapshot->manifest.facts, source;
 	int rc = sqlite_copy_identify(snapshot->source, &source, err);
 
+	if (rc == 0 && strncmp(source.store_id, STORE_ID_OF_MOVE, strlen(STORE_ID_OF_MOVE)) == 0)
+		rc = error_set(err, "%s is an unfinished move: end it by `hooksctl store migrate`", snapshot->source);
 	if (rc == 0)
 		rc = sqlite_copy_make(snapshot->source, snapshot->path, &watch, err);
 	if (rc == 0 && fsync(snapshot->work.to) != 0)

@@ -196,6 +196,13 @@ def test_an_empty_directory_is_taken_and_closed_to_others(taken, tmp_path):
     assert stat.S_IMODE((tmp_path / "empty").stat().st_mode) == 0o700
 
 
+def test_a_move_that_is_not_done_has_no_snapshot(stored, tmp_path):
+    with stored.connect() as database:
+        database.execute("INSERT INTO store_identity (id, store_id) VALUES (1, 'move of another store')")
+    run = stored.store("snapshot", "create", f"--dest={tmp_path}/snapshot")
+    assert run.returncode == 1 and "an unfinished move" in run.stderr and not (tmp_path / "snapshot").exists()
+
+
 def run_limited(stored, *words, prepare):
     return subprocess.run([BUILD_DIR / "hooksctl", "store", *words], env=clean_environment(stored.options), preexec_fn=prepare,
                           capture_output=True, text=True, timeout=30)
