@@ -107,14 +107,14 @@ frame_read(struct span bytes, struct frame *frame)
 /* ---- payloads ---- */
 
 /* The texts of a request, in their order. */
-#define REQUEST_TEXTS 9
+#define REQUEST_TEXTS 10
 
 static void
 list_texts(struct frame_request *request, struct span *texts[REQUEST_TEXTS])
 {
 	struct span *const list[REQUEST_TEXTS] = {&request->params[0], &request->params[1], &request->query,
-	    &request->if_match, &request->idempotency_key, &request->base_url, &request->caller.tenant_id,
-	    &request->caller.key_id, &request->caller.key_name};
+	    &request->if_match, &request->idempotency_key, &request->last_event_id, &request->base_url,
+	    &request->caller.tenant_id, &request->caller.key_id, &request->caller.key_name};
 
 	memcpy(texts, list, sizeof list);
 }

@@ -41,8 +41,11 @@
 enum frame_kind { FRAME_KIND_LIST(X) FRAME_KINDS };
 #undef X
 
-/* How many requests of an acceptor may be under way. */
+/* How many requests of an acceptor may be under way, streams not counted, and how many streams. */
 #define FRAME_REQUESTS_MAX 256
+#define FRAME_STREAMS_MAX 768
+/* A request's number mod this many is its place among those that are under way. */
+#define FRAME_PLACES (FRAME_REQUESTS_MAX + FRAME_STREAMS_MAX)
 
 /* The most bytes of a frame, and of what a BODY carries: a channel takes two of them at once. */
 #define FRAME_BYTES_MAX (64u << 10)
@@ -61,7 +64,7 @@ struct frame {
 	bool end; /* the last frame of a request or of a reply; of a REQUEST or HEAD: there is no body */
 	uint32_t sender; /* start count */
 	uint32_t receiver; /* start count; 0 in a HELLO to a process that has not said HELLO yet */
-	uint32_t request; /* its number, by the acceptor, which differs mod FRAME_REQUESTS_MAX; 0 in HELLO and BYE */
+	uint32_t request; /* its number, by the acceptor, which differs mod FRAME_PLACES; 0 in HELLO and BYE */
 	struct span payload; /* of REQUEST, HEAD, BODY and CREDIT */
 };
 
@@ -79,15 +82,18 @@ struct frame_request {
 	enum api_operation operation;
 	struct span params[FRAME_PARAMS_MAX]; /* of the path */
 	struct span query; /* as it was sent, without the question mark */
-	struct span if_match, idempotency_key;
+	struct span if_match, idempotency_key, last_event_id;
 	struct span base_url; /* what URLs in the reply begin with */
 	struct frame_caller caller;
 };
 
+/* The length of a body that is a stream: it has come whole with the BODY that says END. */
+#define FRAME_LENGTH_OPEN UINT64_MAX
+
 /* The payload of a HEAD. */
 struct frame_reply {
 	uint32_t status; /* of HTTP */
-	uint64_t length; /* of the body */
+	uint64_t length; /* of the body; FRAME_LENGTH_OPEN */
 	uint32_t retry_after_seconds; /* 0: none */
 	struct span etag; /* with its quotes; followed by a NUL */
 };

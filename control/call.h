@@ -11,6 +11,7 @@
 #include "api/frame.h"
 #include "base/bytes.h"
 #include "control/request.h"
+#include "control/stream.h"
 
 struct peer;
 
@@ -40,7 +41,8 @@ struct call {
 	int64_t deadline_us; /* steady */
 	struct reply reply;
 	bool head_sent;
-	size_t sent; /* of the reply's body */
+	size_t sent; /* of the reply's body, or of the text that was taken from its stream last */
+	bool is_last; /* the stream ends with that text */
 	uint64_t credit; /* bytes of it that may be sent now */
 	int64_t moved_us; /* steady: when the acceptor last took some of it, or gave credit */
 };
@@ -50,6 +52,7 @@ call_free(struct call *call)
 {
 	bytes_free(&call->head);
 	bytes_free(&call->body);
+	stream_leave(call->reply.stream);
 	bytes_free(&call->reply.body);
 	free(call);
 }

@@ -69,7 +69,7 @@ dead_letter_get(const struct request *request, struct reply *reply)
 		const struct stored_event event = stored_event_of_row(rows, 0, DEAD_LETTER_COLUMN_EVENT);
 		cJSON *tree = show(request, rows, 0);
 
-		tree_add(tree, "event", event_show(request, &event, -1));
+		tree_add(tree, "event", event_show(request->caller.tenant_id, &event, -1));
 		answer_json(reply, 200, tree);
 	}
 	db_rows_free(rows);

@@ -22,6 +22,7 @@
 #include "control/requeue.h"
 #include "control/replays.h"
 #include "control/secret_rotation.h"
+#include "control/stream_open.h"
 #include "control/subscriptions.h"
 #include "control/tenant_creation.h"
 #include "control/tenants.h"
@@ -43,6 +44,7 @@ static request_handler *const handlers[API_OPERATIONS] = {
     [OPERATION_EVENT_LIST] = event_list,
     [OPERATION_EVENT_DELETE_MANY] = event_delete_many,
     [OPERATION_EVENT_GET] = event_get,
+    [OPERATION_STREAM] = stream_open,
     [OPERATION_DELIVERY_LIST] = delivery_list,
     [OPERATION_DELIVERY_GET] = delivery_get,
     [OPERATION_JOB_LIST] = job_list,

@@ -46,13 +46,13 @@ add_if_given(cJSON *tree, const char *name, struct span text)
 }
 
 cJSON *
-event_show(const struct request *request, const struct stored_event *event, int64_t jobs)
+event_show(const char *tenant_id, const struct stored_event *event, int64_t jobs)
 {
 	cJSON *tree = tree_new();
 
 	tree_add_text(tree, "id", event->id);
 	tree_add_text(tree, "event_id", event->id);
-	tree_add_text(tree, "tenant_id", (struct span){request->caller.tenant_id, strlen(request->caller.tenant_id)});
+	tree_add_text(tree, "tenant_id", (struct span){tenant_id, strlen(tenant_id)});
 	tree_add_text(tree, "topic", event->topic);
 	tree_add_json(tree, "payload", event->payload, "null");
 	tree_add_int(tree, "occurred_at", event->occurred_ms);
@@ -72,7 +72,7 @@ show(const struct request *request, const struct db_rows *rows, uint32_t row)
 {
 	struct stored_event event = stored_event_of_row(rows, row, EVENT_COLUMN_EVENT);
 
-	return event_show(request, &event, db_rows_int(rows, row, EVENT_COLUMN_JOBS));
+	return event_show(request->caller.tenant_id, &event, db_rows_int(rows, row, EVENT_COLUMN_JOBS));
 }
 
 /* Returns as db_query(). */

@@ -14,6 +14,6 @@ request_handler event_get;
  * The event, whose payload and other members are the bytes that were stored. jobs < 0: without "job_count". The caller
  * owns the tree, which is never NULL and may be raw JSON: its members cannot be asked for.
  */
-cJSON *event_show(const struct request *request, const struct stored_event *event, int64_t jobs);
+cJSON *event_show(const char *tenant_id, const struct stored_event *event, int64_t jobs);
 
 #endif

@@ -16,6 +16,7 @@
 #include "control/key_loader.h"
 #include "control/peer.h"
 #include "control/store_log.h"
+#include "control/streams.h"
 #include "api/secrets.h"
 #include "control/upkeep.h"
 #include "control/workers.h"
@@ -41,6 +42,7 @@ struct control {
 	struct secrets secrets;
 	struct key_loader *keys;
 	struct upkeep *upkeep; /* NULL without an API */
+	struct streams *streams; /* as above */
 	struct workers workers;
 	struct peers peers;
 	struct peer items[CHANNELS_MAX];
@@ -58,6 +60,8 @@ begin_to_leave(struct control *control)
 	segment_announce(control->segment, control->slot, PROCESS_DRAINING);
 	control->peers.leaving = true;
 	workers_end_tests(&control->workers);
+	if (control->streams != NULL)
+		streams_end(control->streams);
 	control->leave_by_us = clock_steady_us() + control->peers.timeout_us + LEAVE_US;
 	for (uint32_t i = 0; i < control->count; i++)
 		peer_say_bye(&control->items[i]);
@@ -107,7 +111,7 @@ may_leave(const struct control *control, int64_t now)
 static void
 wait_for_work(struct control *control)
 {
-	struct pollfd fds[CHANNELS_MAX + 2];
+	struct pollfd fds[CHANNELS_MAX + 3];
 	int32_t wait_ms = control->period_ms;
 
 	for (uint32_t i = 0; i < control->count; i++)
@@ -115,11 +119,13 @@ wait_for_work(struct control *control)
 		    .events = (short)(control->items[i].blocked ? POLLIN | POLLOUT : POLLIN)};
 	fds[control->count] = (struct pollfd){.fd = control->signal_fd, .events = POLLIN};
 	fds[control->count + 1] = (struct pollfd){.fd = control->workers.done_fd, .events = POLLIN};
+	fds[control->count + 2] =
+	    (struct pollfd){.fd = control->streams != NULL ? streams_fd(control->streams) : -1, .events = POLLIN};
 	if (control->peers.open > 0 && wait_ms > STALLED_LOOK_MS)
 		wait_ms = STALLED_LOOK_MS;
 	if (control->leave_by_us != 0)
 		wait_ms = LEAVE_LOOK_MS;
-	(void)poll(fds, control->count + 2, wait_ms);
+	(void)poll(fds, control->count + 3, wait_ms);
 }
 
 static void
@@ -132,6 +138,8 @@ turn(struct control *control)
 	for (uint32_t i = 0; i < control->count; i++)
 		peer_receive(&control->items[i]);
 	take_replies(control);
+	if (control->streams != NULL)
+		streams_heard(control->streams);
 	for (uint32_t i = 0; i < control->count; i++) {
 		if (control->peers.open > 0)
 			peer_cut_off_stalled(&control->items[i], now);
@@ -146,24 +154,27 @@ turn(struct control *control)
 static int
 start_threads(struct control *control, const struct config *config, struct error *err)
 {
-	const struct control_context context = {.config = config,
+	struct control_context context = {.config = config,
 	    .segment = control->segment,
 	    .slot = control->slot,
 	    .env = &control->env.env,
 	    .secrets = &control->secrets,
 	    .keys = control->keys = key_loader_new(control->segment->keys)};
+	/* A segment of an earlier run may have a place for this process although there is no API now. */
+	const bool api = config_api_is_on(config);
 
 	secrets_open(&control->secrets, config);
-	if (db_turn_open(&control->env, config, control->segment, control->slot, err) != 0 ||
-	    workers_start(&control->workers, &context, err) != 0)
+	if (db_turn_open(&control->env, config, control->segment, control->slot, err) != 0)
 		return -1;
-	/* A segment of an earlier run may have a place for this process although there is no API now. */
-	if (config_api_is_on(config)) {
+	if (api &&
+	    (control->streams = streams_start(config, control->segment, control->slot, context.env, err)) == NULL)
+		return -1;
+	context.streams = control->streams;
+	if (workers_start(&control->workers, &context, err) != 0)
+		return -1;
+	if (api)
 		control->upkeep = upkeep_start(config, context.segment, context.env, control->keys, err);
-		if (control->upkeep == NULL)
-			return -1;
-	}
-	return 0;
+	return api && control->upkeep == NULL ? -1 : 0;
 }
 
 /* Returns whether all threads have ended, so that what they use can go. */
@@ -174,6 +185,8 @@ stop_threads(struct control *control)
 	bool ended = workers_stop(&control->workers, until_us);
 
 	if (control->upkeep != NULL && !upkeep_stop(control->upkeep, until_us))
+		ended = false;
+	if (control->streams != NULL && !streams_stop(control->streams, until_us))
 		ended = false;
 	if (!ended)
 		return false;

@@ -24,10 +24,16 @@ place_of(struct peer *peer, uint32_t number)
 	return &peer->calls[number % PEER_CALLS];
 }
 
+static bool
+is_stream(const struct call *call)
+{
+	return call->reply.stream != NULL;
+}
+
 static void
 free_reply(struct call *call)
 {
-	if (call->state == CALL_REPLYING)
+	if (call->state == CALL_REPLYING && !is_stream(call))
 		call->peer->all->reply_bytes -= call->reply.body.len;
 	bytes_free(&call->reply.body);
 }
@@ -265,12 +271,31 @@ send_head(struct call *call)
 
 	payload.len = 0;
 	frame_write_reply(&payload, &(struct frame_reply){.status = (uint32_t)reply->status,
-					.length = reply->body.len,
+					.length = is_stream(call) ? FRAME_LENGTH_OPEN : reply->body.len,
 					.retry_after_seconds = reply->retry_after_seconds,
 					.etag = etag.len > 0 ? etag : none});
-	call->head_sent = send_frame(
-	    call->peer, FRAME_HEAD, call->number, reply->body.len == 0, (struct span){payload.base, payload.len});
+	call->head_sent = send_frame(call->peer, FRAME_HEAD, call->number, !is_stream(call) && reply->body.len == 0,
+	    (struct span){payload.base, payload.len});
 	return call->head_sent;
+}
+
+/* Whether the bytes that are there are the last ones. */
+static bool
+is_whole(const struct call *call)
+{
+	return !is_stream(call) || call->is_last;
+}
+
+/* Takes what has come of a stream, when all that came before is sent. */
+static void
+take_text(struct call *call)
+{
+	int64_t now_us = clock_steady_us();
+
+	call->sent = call->reply.body.len = 0;
+	call->is_last = stream_take(call->reply.stream, now_us, &call->reply.body);
+	if (call->reply.body.len > 0)
+		call->moved_us = now_us;
 }
 
 /* Sends one frame of the body, if there is credit for any. Returns whether it did. */
@@ -278,14 +303,18 @@ static bool
 send_body(struct call *call)
 {
 	const struct bytes *body = &call->reply.body;
-	size_t len = body->len - call->sent;
+	size_t len;
 
+	if (is_stream(call) && call->sent == body->len)
+		take_text(call);
+	len = body->len - call->sent;
 	if (len > call->credit)
 		len = call->credit;
 	if (len > FRAME_BODY_BYTES)
 		len = FRAME_BODY_BYTES;
-	if (len == 0 || !send_frame(call->peer, FRAME_BODY, call->number, call->sent + len == body->len,
-			    (struct span){body->base + call->sent, len}))
+	if (len == 0 ||
+	    !send_frame(call->peer, FRAME_BODY, call->number, is_whole(call) && call->sent + len == body->len,
+		(struct span){body->base + call->sent, len}))
 		return false;
 	call->sent += len;
 	call->credit -= len;
@@ -303,7 +332,7 @@ send_of_call(struct call *call)
 		sent = send_frame(call->peer, FRAME_CANCEL, call->number, false, (struct span){NULL, 0});
 	else if (call->state == CALL_REPLYING)
 		sent = call->head_sent ? send_body(call) : send_head(call);
-	if (sent && (call->state == CALL_CUT_OFF || call->sent == call->reply.body.len))
+	if (sent && (call->state == CALL_CUT_OFF || (is_whole(call) && call->sent == call->reply.body.len)))
 		end_call(call);
 	return sent;
 }
@@ -340,7 +369,8 @@ peer_send(struct peer *peer)
 static bool
 has_waited(const struct call *call, int64_t waited_us, int64_t now_us)
 {
-	return call != NULL && call->state == CALL_REPLYING && now_us - call->moved_us >= waited_us;
+	return call != NULL && call->state == CALL_REPLYING && now_us - call->moved_us >= waited_us &&
+	       (!is_stream(call) || call->sent < call->reply.body.len);
 }
 
 void

@@ -12,7 +12,7 @@
 #include "control/workers.h"
 
 /* Requests of one acceptor that may be under way; the low bits of a request's number are its place among them. */
-#define PEER_CALLS FRAME_REQUESTS_MAX
+#define PEER_CALLS FRAME_PLACES
 
 /*
  * Bytes of replies that wait for their readers, all together. A reply beyond them is answered with 503 instead, unless
@@ -30,7 +30,7 @@ struct peers {
 	uint32_t open; /* calls that an acceptor waits for */
 	bool leaving; /* this process ends: it takes no new acceptor */
 	int64_t timeout_us; /* from the arrival of a request to the end of its last statement */
-	size_t reply_bytes; /* of replies that are not sent yet */
+	size_t reply_bytes; /* of replies that are not sent yet, but for streams */
 	struct repeat malformed;
 };
 

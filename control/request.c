@@ -26,6 +26,7 @@ reply_reset(struct reply *reply)
 {
 	struct bytes body = reply->body;
 
+	assert(reply->stream == NULL);
 	body.len = 0;
 	*reply = (struct reply){.body = body};
 }

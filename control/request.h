@@ -24,6 +24,8 @@ struct db;
 struct db_env;
 struct key_loader;
 struct secrets;
+struct stream;
+struct streams;
 struct test_waits;
 
 /* What all threads share; nothing changes it while they run. Everything is borrowed. */
@@ -34,6 +36,7 @@ struct control_context {
 	const struct db_env *env; /* of connections to the webhooks' store */
 	const struct secrets *secrets; /* api/secrets.h */
 	struct key_loader *keys; /* for handlers that change keys: control/key_loader.h */
+	struct streams *streams; /* control/streams.h; NULL without an API */
 	struct test_waits *tests; /* control/test_waits.h; set by workers_start() */
 };
 
@@ -52,7 +55,7 @@ struct request {
 	struct span params[2]; /* of the path, decoded; followed by a NUL. base is NULL for those that it has not */
 	struct span query; /* as it was sent: control/query.h reads it */
 	struct span body; /* empty: none was sent */
-	struct span if_match, idempotency_key; /* base is NULL: not given */
+	struct span if_match, idempotency_key, last_event_id; /* base is NULL: not given */
 	const char *base_url; /* what URLs in replies begin with: "https://hooks.example", no slash at the end */
 	struct caller caller;
 	int64_t deadline_us; /* steady clock: db_set_deadline() has been called with it */
@@ -69,6 +72,7 @@ struct request {
 struct reply {
 	int status; /* 0: not answered yet */
 	struct bytes body; /* JSON; empty for 204 */
+	struct stream *stream; /* of 200: what comes instead of a body; the reply's until stream_leave(). NULL: none */
 	char etag[REPLY_ETAG_BYTES]; /* "": none. reply_set_version() */
 	uint32_t retry_after_seconds; /* 0: none */
 	bool store_lost; /* the connection is of no use any more: the worker opens another */

@@ -366,8 +366,9 @@ upkeep_start(const struct config *config, const struct segment *segment, const s
     struct key_loader *keys, struct error *err)
 {
 	struct upkeep *upkeep = mem_new(1, sizeof *upkeep);
-	const struct upkeep_duty of_keys = {"keys", config, env, follow_keys, keys},
-				 of_tasks = {"tasks", config, env, do_tasks, upkeep};
+	const struct upkeep_duty
+	    of_keys = {.name = "keys", .config = config, .env = env, .turn = follow_keys, .context = keys},
+	    of_tasks = {.name = "tasks", .config = config, .env = env, .turn = do_tasks, .context = upkeep};
 
 	_Static_assert(TASKS <= sizeof upkeep->due_us / sizeof *upkeep->due_us, "a time for each task");
 	upkeep->config = config;

@@ -19,9 +19,9 @@ struct upkeep_thread {
 	struct db *db; /* NULL: not open */
 	struct repeat failing;
 	pthread_t thread;
-	pthread_mutex_t lock; /* of stopping */
+	pthread_mutex_t lock; /* of what follows */
 	pthread_cond_t wake;
-	bool stopping;
+	bool stopping, rung;
 };
 
 static int
@@ -50,17 +50,18 @@ tell(struct upkeep_thread *thread, int rc, const struct error *err)
 		    LOG_STR("error", err->text), LOG_UINT("times", times));
 }
 
-/* Sleeps for a turn's time; returns false when the thread is to end. */
+/* Sleeps for a turn's time, or until it is rung for; returns false when the thread is to end. */
 static bool
 sleep_a_turn(struct upkeep_thread *thread)
 {
-	int64_t until_us = clock_steady_us() + TURN_US;
+	int64_t until_us = clock_steady_us() + (thread->duty.period_us != 0 ? thread->duty.period_us : TURN_US);
 	const struct timespec until = {.tv_sec = until_us / 1000000, .tv_nsec = until_us % 1000000 * 1000};
 	bool stopping;
 
 	pthread_mutex_lock(&thread->lock);
-	if (!thread->stopping)
+	if (!thread->stopping && !thread->rung)
 		(void)pthread_cond_clockwait(&thread->wake, &thread->lock, CLOCK_MONOTONIC, &until);
+	thread->rung = false;
 	stopping = thread->stopping;
 	pthread_mutex_unlock(&thread->lock);
 	return !stopping;
@@ -72,11 +73,13 @@ run(void *argument)
 	struct upkeep_thread *thread = argument;
 
 	do {
+		const struct upkeep_duty *duty = &thread->duty;
 		struct error err;
-		int rc = turn(thread, &err);
+		bool needed = duty->is_needed == NULL || duty->is_needed(duty->context);
+		int rc = needed ? turn(thread, &err) : 0;
 
 		tell(thread, rc, &err);
-		if (rc < 0) {
+		if (rc < 0 || !needed) {
 			db_close(thread->db);
 			thread->db = NULL;
 		}
@@ -99,6 +102,15 @@ upkeep_thread_start(const struct upkeep_duty *duty, struct error *err)
 	(void)error_errno(err, "cannot start a thread");
 	free(thread);
 	return NULL;
+}
+
+void
+upkeep_thread_ring(struct upkeep_thread *thread)
+{
+	pthread_mutex_lock(&thread->lock);
+	thread->rung = true;
+	pthread_cond_signal(&thread->wake);
+	pthread_mutex_unlock(&thread->lock);
 }
 
 bool

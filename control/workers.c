@@ -119,6 +119,7 @@ run_handler(struct worker *worker, struct call *call)
 	    .body = {call->body.base, call->body.len},
 	    .if_match = from->if_match,
 	    .idempotency_key = from->idempotency_key,
+	    .last_event_id = from->last_event_id,
 	    .base_url = text_of(from->base_url),
 	    .caller =
 		{

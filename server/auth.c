@@ -1,4 +1,4 @@
-/* Reading Authorization, looking the key up, and saying what is wrong. */
+/* Reading Authorization, or the query of a stream, looking the key up, and saying what is wrong. */
 #include "server/auth.h"
 
 #include <stdio.h>
@@ -8,6 +8,7 @@
 #include "api/scopes.h"
 #include "base/clock.h"
 #include "base/crypto.h"
+#include "base/json_escape.h"
 #include "server/acceptor.h"
 #include "server/exchange.h"
 #include "server/h2o_internals.h"
@@ -44,7 +45,17 @@ is_blank(char c)
 	return c == ' ' || c == '\t';
 }
 
-/* Finds the key behind the scheme: visible ASCII characters. */
+/* A key is visible ASCII characters. */
+static enum key_text
+check_text(struct span key)
+{
+	for (size_t i = 0; i < key.len; i++)
+		if (key.base[i] <= ' ' || key.base[i] >= 0x7f)
+			return KEY_TEXT_WRONG;
+	return key.len > 0 && key.len <= KEY_TEXT_MAX ? KEY_TEXT_FOUND : KEY_TEXT_WRONG;
+}
+
+/* Finds the key behind the scheme. */
 static enum key_text
 read_header(const h2o_req_t *req, struct span *key)
 {
@@ -64,10 +75,62 @@ read_header(const h2o_req_t *req, struct span *key)
 	*key = (struct span){value.base + n, value.len - n};
 	while (key->len > 0 && is_blank(key->base[key->len - 1]))
 		key->len--;
-	for (size_t i = 0; i < key->len; i++)
-		if (key->base[i] <= ' ' || key->base[i] >= 0x7f)
+	return check_text(*key);
+}
+
+/* The text of a parameter of the query, with %41 for a byte, in the request's pool. */
+static struct span
+decode(h2o_req_t *req, struct span text)
+{
+	char *out = h2o_mem_alloc_pool(&req->pool, text.len + 1);
+	size_t len = 0;
+
+	for (size_t i = 0; i < text.len; i++) {
+		bool escaped = text.base[i] == '%' && i + 2 < text.len;
+		int high = escaped ? hex_digit(text.base[i + 1]) : -1, low = escaped ? hex_digit(text.base[i + 2]) : -1;
+
+		if (high >= 0 && low >= 0)
+			i += 2;
+		out[len++] = high >= 0 && low >= 0 ? (char)(high << 4 | low) : text.base[i];
+	}
+	return (struct span){out, len};
+}
+
+/* Finds the key in the query: a browser's EventSource sends no header of its own. */
+static enum key_text
+read_query(h2o_req_t *req, struct span *key)
+{
+	static const char name[] = "token=";
+	const size_t n = sizeof name - 1;
+	enum key_text found = KEY_TEXT_NONE;
+	struct span rest = {NULL, 0};
+
+	if (req->query_at != SIZE_MAX)
+		rest = (struct span){req->path.base + req->query_at + 1, req->path.len - req->query_at - 1};
+	while (rest.len > 0) {
+		const char *end = memchr(rest.base, '&', rest.len);
+		struct span one = {rest.base, end != NULL ? (size_t)(end - rest.base) : rest.len};
+
+		rest.base += one.len + (end != NULL);
+		rest.len -= one.len + (end != NULL);
+		if (one.len < n || memcmp(one.base, name, n) != 0)
+			continue;
+		if (found != KEY_TEXT_NONE)
 			return KEY_TEXT_WRONG;
-	return key->len > 0 && key->len <= KEY_TEXT_MAX ? KEY_TEXT_FOUND : KEY_TEXT_WRONG;
+		*key = decode(req, (struct span){one.base + n, one.len - n});
+		found = check_text(*key);
+	}
+	return found;
+}
+
+static enum key_text
+read_key(const struct exchange *exchange, struct span *key)
+{
+	enum key_text found = read_header(exchange->req, key);
+
+	if (found == KEY_TEXT_NONE && exchange->match.route->operation == OPERATION_STREAM)
+		found = read_query(exchange->req, key);
+	return found;
 }
 
 /* ---- answers ---- */
@@ -226,7 +289,7 @@ auth_admit(struct acceptor *acceptor, struct exchange *exchange)
 		return refuse_without_certificate(acceptor, exchange);
 	if (rule == KEY_IGNORED)
 		return true;
-	switch (read_header(exchange->req, &text)) {
+	switch (read_key(exchange, &text)) {
 	case KEY_TEXT_NONE:
 		return rule == KEY_OPTIONAL || refuse_unauthorized(acceptor, exchange,
 						   "An API key is needed: send it as Authorization: Bearer KEY");
@@ -235,8 +298,9 @@ auth_admit(struct acceptor *acceptor, struct exchange *exchange)
 	case KEY_TEXT_WRONG:
 		break;
 	}
-	return refuse_unauthorized(
-	    acceptor, exchange, "Authorization must be given once, as Bearer KEY, the key in visible ASCII characters");
+	return refuse_unauthorized(acceptor, exchange,
+	    "Authorization must be given once, as Bearer KEY, the key in visible ASCII characters; so must token=KEY "
+	    "of a stream");
 }
 
 bool

@@ -9,44 +9,59 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "api/scopes.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "server/connection.h"
 #include "server/exchange.h"
 #include "server/reply.h"
 #include "shm/counters.h"
+#include "shm/key_table.h"
 
 static const char late[] = "The management API did not answer in time. What was asked for may be done or not";
 
 static struct control_call **
 place_of(struct control_calls *calls, uint32_t number)
 {
-	return &calls->places[number % FRAME_REQUESTS_MAX];
+	return &calls->places[number % FRAME_PLACES];
+}
+
+/* Whether a stream is asked for. */
+static bool
+is_stream(const struct control_call *call)
+{
+	return call->exchange->match.route->operation == OPERATION_STREAM;
+}
+
+/* Whether the reply is one, and no refusal. */
+static bool
+has_stream(const struct control_call *call)
+{
+	return call->length == FRAME_LENGTH_OPEN;
 }
 
 static void
-count_open(struct control_calls *calls, int change)
+count_open(struct control_calls *calls)
 {
-	calls->open += (uint32_t)change;
-	level_set(calls->slot, LEVEL_CONTROL_IN_FLIGHT, calls->open);
+	level_set(calls->slot, LEVEL_CONTROL_IN_FLIGHT, calls->open - calls->streams);
 }
 
 void
 control_calls_init(struct control_calls *calls)
 {
 	h2o_linklist_init_anchor(&calls->waiting);
-	count_open(calls, 0);
+	count_open(calls);
 }
 
 bool
-control_call_number(struct control_calls *calls, uint32_t *number)
+control_call_number(struct control_calls *calls, bool of_stream, uint32_t *number)
 {
-	for (uint32_t i = 0; i < FRAME_REQUESTS_MAX; i++) {
+	if (of_stream ? calls->streams >= FRAME_STREAMS_MAX : calls->open - calls->streams >= FRAME_REQUESTS_MAX)
+		return false;
+	do
 		*number = calls->made++;
-		if (*place_of(calls, *number) == NULL)
-			return true;
-	}
-	return false;
+	while (*place_of(calls, *number) != NULL);
+	return true;
 }
 
 /* Sends a frame of a call that control has. */
@@ -94,7 +109,9 @@ forget(struct control_call *call)
 {
 	end_wait(call);
 	*place_of(call->all, call->number) = NULL;
-	count_open(call->all, -1);
+	call->all->open--;
+	call->all->streams -= is_stream(call);
+	count_open(call->all);
 	bytes_free(&call->frames);
 	bytes_free(&call->buffers[0]);
 	bytes_free(&call->buffers[1]);
@@ -126,6 +143,20 @@ close_connection(const struct control_call *call)
 	(void)shutdown(h2o_socket_get_fd(conn->callbacks->get_socket(conn)), SHUT_RDWR);
 }
 
+/* Ends a stream, of which libh2o has nothing to write. The last bytes are a comment. */
+static void
+end_stream(struct control_call *call)
+{
+	static char comment[] = ":\n\n";
+	h2o_iovec_t last = {comment, sizeof comment - 1};
+	h2o_req_t *req = call->exchange->req;
+
+	assert(call->state == CONTROL_CALL_SENDING && !call->writing);
+	cancel(call);
+	h2o_send(req, &last, 1, H2O_SEND_STATE_FINAL);
+	connection_answered(req);
+}
+
 void
 control_call_break_off(struct control_call *call, const char *text)
 {
@@ -144,6 +175,8 @@ control_call_break_off(struct control_call *call, const char *text)
 		if (call->writing) {
 			call->state = CONTROL_CALL_BROKEN; /* on_stop() follows */
 			close_connection(call);
+		} else if (has_stream(call)) {
+			end_stream(call);
 		} else {
 			forget(call);
 			h2o_send(exchange->req, NULL, 0, H2O_SEND_STATE_ERROR);
@@ -159,7 +192,9 @@ control_call_break_off(struct control_call *call, const char *text)
 static void
 observe(const struct control_call *call)
 {
-	histogram_add(call->all->slot, HISTOGRAM_MANAGEMENT, (uint64_t)(clock_steady_us() - call->exchange->begun_us));
+	if (!is_stream(call))
+		histogram_add(
+		    call->all->slot, HISTOGRAM_MANAGEMENT, (uint64_t)(clock_steady_us() - call->exchange->begun_us));
 }
 
 /* Gives libh2o what has come, which is some. The call may be over then. */
@@ -171,10 +206,12 @@ write_next(struct control_call *call)
 	h2o_iovec_t body = {next->base, next->len};
 
 	assert(!call->writing && next->len > 0);
-	if (call->state == CONTROL_CALL_ANSWERED)
+	if (call->state == CONTROL_CALL_ANSWERED && has_stream(call))
+		reply_begin_stream(req, &call->generator);
+	else if (call->state == CONTROL_CALL_ANSWERED)
 		reply_begin(req, call->status, call->length, &call->generator);
 	call->state = CONTROL_CALL_SENDING;
-	if (call->received == call->length) {
+	if (call->whole) {
 		body = h2o_strdup(&req->pool, next->base, next->len);
 		observe(call);
 		forget(call);
@@ -202,7 +239,11 @@ on_proceed(h2o_generator_t *generator, h2o_req_t *req)
 		h2o_send(req, NULL, 0, H2O_SEND_STATE_ERROR);
 		return;
 	}
-	if (call->received < call->length) {
+	if (call->ends && has_stream(call)) {
+		end_stream(call);
+		return;
+	}
+	if (!call->whole) {
 		frame_write_credit(&payload, (uint32_t)written->len);
 		send_frame(call, FRAME_CREDIT, (struct span){payload.base, payload.len});
 		bytes_free(&payload);
@@ -297,6 +338,15 @@ on_head(struct control_call *call, const struct frame *frame)
 		reply_without_body(req, (int)reply.status, reply.length);
 }
 
+/* Whether the bytes belong there, and END is where it has to be. */
+static bool
+fits(const struct control_call *call, const struct frame *frame)
+{
+	if (frame->payload.len == 0 || call->whole)
+		return false;
+	return has_stream(call) || (call->received <= call->length && frame->end == (call->received == call->length));
+}
+
 static void
 on_body(struct control_call *call, const struct frame *frame)
 {
@@ -305,13 +355,13 @@ on_body(struct control_call *call, const struct frame *frame)
 	if (call->state != CONTROL_CALL_ANSWERED && call->state != CONTROL_CALL_SENDING)
 		return;
 	call->received += frame->payload.len;
-	/* What control may send is bounded by its credit, and an end that is not at the length is none. */
-	if (frame->payload.len == 0 || next->len + frame->payload.len > FRAME_CREDIT_FIRST ||
-	    call->received > call->length || frame->end != (call->received == call->length)) {
+	/* What control may send is bounded by its credit. */
+	if (!fits(call, frame) || next->len + frame->payload.len > FRAME_CREDIT_FIRST) {
 		send_frame(call, FRAME_CANCEL, (struct span){NULL, 0});
 		control_call_break_off(call, late);
 		return;
 	}
+	call->whole = frame->end;
 	bytes_add(next, frame->payload.base, frame->payload.len);
 	if (!call->writing)
 		write_next(call);
@@ -339,7 +389,9 @@ control_call_new(struct control_calls *calls, struct exchange *exchange, uint32_
 	    .generator = {on_proceed, on_stop}, .all = calls, .exchange = exchange, .number = number, .frames = frames};
 	*place_of(calls, number) = call;
 	h2o_linklist_insert(&calls->waiting, &call->link);
-	count_open(calls, 1);
+	calls->open++;
+	calls->streams += is_stream(call);
+	count_open(calls);
 	return call;
 }
 
@@ -363,10 +415,51 @@ control_calls_end_late(struct control_calls *calls, int64_t before_us)
 void
 control_calls_end_stalled(struct control_calls *calls, int64_t before_us)
 {
-	for (uint32_t i = 0; i < FRAME_REQUESTS_MAX; i++) {
+	for (uint32_t i = 0; i < FRAME_PLACES; i++) {
 		struct control_call *call = calls->places[i];
 
 		if (call != NULL && call->state == CONTROL_CALL_SENDING && call->writing && call->moved_us <= before_us)
 			control_call_break_off(call, late);
+	}
+}
+
+/* ---- streams ---- */
+
+static void
+end_soon(struct control_call *call)
+{
+	call->ends = true;
+	if (call->state == CONTROL_CALL_SENDING && !call->writing && has_stream(call))
+		end_stream(call);
+}
+
+void
+control_calls_end_streams(struct control_calls *calls)
+{
+	for (uint32_t i = 0; i < FRAME_PLACES && calls->streams > 0; i++)
+		if (calls->places[i] != NULL && is_stream(calls->places[i]))
+			end_soon(calls->places[i]);
+}
+
+/* Whether the key is as good as it was when the stream began. */
+static bool
+is_good(const struct key_table *keys, const struct api_key *key)
+{
+	struct api_key now;
+	int rc = key_table_find(keys, key->hash, &now);
+
+	if (rc != 0)
+		return rc == KEY_NOT_LOADED;
+	return now.expires_ms > clock_wall_us() / 1000 && scopes_allow(now.scopes, SCOPE_STREAM_SUBSCRIBE);
+}
+
+void
+control_calls_end_revoked(struct control_calls *calls, const struct key_table *keys)
+{
+	for (uint32_t i = 0; i < FRAME_PLACES && calls->streams > 0; i++) {
+		struct control_call *call = calls->places[i];
+
+		if (call != NULL && is_stream(call) && !is_good(keys, call->exchange->key))
+			end_soon(call);
 	}
 }

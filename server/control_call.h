@@ -1,5 +1,6 @@
 /*
- * Calls: requests that wait for control, or whose replies are being sent, from their arrival to the end of the reply.
+ * Calls: requests that wait for control, or whose replies are being sent, from their arrival to the end of the reply,
+ * which of a stream (OPERATION_STREAM) is far away.
  * libh2o does not read from a connection meanwhile, and tells only by a failing write that its client has gone.
  * Acceptors.
  */
@@ -16,6 +17,7 @@
 #include "shm/slots.h"
 
 struct exchange;
+struct key_table;
 
 /*
  *   KEPT --> ASKED --> ANSWERED --> SENDING --> BROKEN
@@ -37,7 +39,9 @@ struct control_call {
 	uint32_t peer; /* start count of the control that has it; 0 when KEPT */
 	h2o_linklist_t link; /* in waiting, until ANSWERED */
 	struct bytes frames; /* when KEPT: a list */
-	uint64_t length, received; /* of the reply's body */
+	uint64_t length, received; /* of the reply's body; length: FRAME_LENGTH_OPEN of a stream */
+	bool whole; /* all of the body has come */
+	bool ends; /* it is a stream, which ends as soon as libh2o has written what it has */
 	int status; /* when ANSWERED */
 	size_t headers; /* of the answer without those of the reply, when ANSWERED */
 	struct bytes buffers[2]; /* of the body: what libh2o writes, and what has come since */
@@ -52,15 +56,16 @@ struct control_calls {
 	uint32_t start; /* start count of this process */
 	uint32_t made; /* calls, since the start */
 	uint32_t open; /* calls */
-	struct control_call *places[FRAME_REQUESTS_MAX]; /* by number; NULL: free */
+	uint32_t streams; /* of these */
+	struct control_call *places[FRAME_PLACES]; /* by number; NULL: free */
 	h2o_linklist_t waiting; /* calls without an answer yet, in the order of their arrival */
 };
 
 /* Before the first call, with slot, outbox and start set. */
 void control_calls_init(struct control_calls *calls);
 
-/* The number of a call that can be made now. Returns whether there is one. */
-bool control_call_number(struct control_calls *calls, uint32_t *number);
+/* The number of a call, or of a stream, that can be made now. Returns whether there is one. */
+bool control_call_number(struct control_calls *calls, bool of_stream, uint32_t *number);
 
 /* Makes a call that is KEPT, with its frames, which it takes. */
 struct control_call *control_call_new(
@@ -89,6 +94,12 @@ void control_calls_end_late(struct control_calls *calls, int64_t before_us);
 
 /* Closes the connections of clients that have taken nothing of their replies since that time. */
 void control_calls_end_stalled(struct control_calls *calls, int64_t before_us);
+
+/* Ends the streams, now or soon, in a way that lets their clients come back. */
+void control_calls_end_streams(struct control_calls *calls);
+
+/* Does so for streams whose keys are revoked, have expired, or lack the scope meanwhile. */
+void control_calls_end_revoked(struct control_calls *calls, const struct key_table *keys);
 
 /* 503 with Retry-After. */
 void control_refuse(struct exchange *exchange, const char *code, const char *text);

@@ -22,6 +22,8 @@
 /* How often deadlines are looked at, and a full channel is tried again. */
 #define LOOK_MS 100
 #define FULL_MS 5
+/* How often the keys of streams are looked at. */
+#define KEYS_US (1000 * 1000)
 #define FRAMES_A_TURN 256
 
 static const char unavailable[] = "Control, which answers the management API, is not there; it is started again";
@@ -41,7 +43,7 @@ lives(const struct control_link *link, uint32_t peer)
 static void
 end_calls_of_the_dead(struct control_link *link)
 {
-	for (uint32_t i = 0; i < FRAME_REQUESTS_MAX; i++) {
+	for (uint32_t i = 0; i < FRAME_PLACES; i++) {
 		struct control_call *call = link->calls.places[i];
 
 		if (call != NULL && call->state != CONTROL_CALL_KEPT && !lives(link, call->peer))
@@ -52,7 +54,7 @@ end_calls_of_the_dead(struct control_link *link)
 static void
 refuse_kept(struct control_link *link)
 {
-	for (uint32_t i = 0; i < FRAME_REQUESTS_MAX; i++)
+	for (uint32_t i = 0; i < FRAME_PLACES; i++)
 		if (link->calls.places[i] != NULL && link->calls.places[i]->state == CONTROL_CALL_KEPT)
 			control_call_break_off(link->calls.places[i], unavailable);
 }
@@ -84,7 +86,7 @@ on_hello(struct control_link *link, const struct frame *frame)
 	end_calls_of_the_dead(link);
 	if (frame->receiver != link->calls.start)
 		say_hello(link, frame->sender);
-	for (uint32_t i = 0; i < FRAME_REQUESTS_MAX; i++)
+	for (uint32_t i = 0; i < FRAME_PLACES; i++)
 		if (link->calls.places[i] != NULL && link->calls.places[i]->state == CONTROL_CALL_KEPT)
 			control_call_ask(link->calls.places[i], link->peer);
 }
@@ -152,6 +154,7 @@ control_link_open(
 	*link = (struct control_link){
 	    .config = config,
 	    .control = segment->counts[ROLE_CONTROL] > 0 ? segment_slot(segment, ROLE_CONTROL, 0) : NULL,
+	    .keys = segment->keys,
 	    .calls = {.slot = slot, .outbox = {.fd = fd}, .start = slot_starts(slot)},
 	};
 	control_calls_init(&link->calls);
@@ -193,6 +196,7 @@ void
 control_link_forward(struct control_link *link, struct exchange *exchange)
 {
 	struct bytes frames = {0};
+	const bool is_stream = exchange->match.route->operation == OPERATION_STREAM;
 	struct control_call *call;
 	uint32_t number;
 
@@ -202,9 +206,10 @@ control_link_forward(struct control_link *link, struct exchange *exchange)
 		control_refuse(exchange, "control_unavailable", unavailable);
 		return;
 	}
-	if (!control_call_number(&link->calls, &number)) {
-		control_refuse(
-		    exchange, "overloaded", "Too many requests of the management API are under way; try again");
+	if (!control_call_number(&link->calls, is_stream, &number)) {
+		control_refuse(exchange, "overloaded",
+		    is_stream ? "This process has as many streams as it takes; try again"
+			      : "Too many requests of the management API are under way; try again");
 		return;
 	}
 	if (!control_request_write(exchange, link->config, link->calls.start, number, &frames))
@@ -230,7 +235,17 @@ control_link_step(struct control_link *link, int64_t now_us, int32_t most_ms)
 		control_calls_end_late(&link->calls, now_us - limit_us);
 		control_calls_end_stalled(&link->calls, now_us - READER_PATIENCE_US);
 	}
+	if (now_us >= link->look_at_keys_us && link->keys != NULL) {
+		link->look_at_keys_us = now_us + KEYS_US;
+		control_calls_end_revoked(&link->calls, link->keys);
+	}
 	return most_ms < LOOK_MS ? most_ms : LOOK_MS;
+}
+
+void
+control_link_end_streams(struct control_link *link)
+{
+	control_calls_end_streams(&link->calls);
 }
 
 bool
@@ -238,7 +253,7 @@ control_link_give_up(struct control_link *link)
 {
 	bool any = link->calls.open > 0;
 
-	for (uint32_t i = 0; i < FRAME_REQUESTS_MAX; i++)
+	for (uint32_t i = 0; i < FRAME_PLACES; i++)
 		if (link->calls.places[i] != NULL)
 			control_call_break_off(link->calls.places[i], stopping);
 	return any;

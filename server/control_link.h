@@ -1,7 +1,8 @@
 /*
  * The way of an acceptor's management requests to control and back (api/frame.h). Requests wait here until control is
- * there; at most FRAME_REQUESTS_MAX are under way. A reply's body goes to its client as it comes, and control sends no
- * more of it than the client takes. Nothing here waits for control: a full channel is tried again in later turns.
+ * there; at most FRAME_REQUESTS_MAX, and FRAME_STREAMS_MAX streams, are under way. A reply's body goes to its client
+ * as it comes, and control sends no more of it than the client takes. Nothing here waits for control: a full channel is
+ * tried again in later turns.
  *
  *   WAITING --HELLO--> OPEN --control has died--> DOWN       WAITING: requests are kept for a control that starts, or
  *      ^  \               \                         |        for the successor of one that has said BYE.
@@ -22,6 +23,7 @@
 #include "shm/segment.h"
 
 struct exchange;
+struct key_table;
 
 enum control_link_state { CONTROL_LINK_WAITING, CONTROL_LINK_OPEN, CONTROL_LINK_DOWN };
 
@@ -34,6 +36,8 @@ struct control_link {
 	uint32_t peer; /* start count of the control that has said HELLO; 0 unless OPEN */
 	struct control_calls calls;
 	int64_t look_at_us; /* steady: when to look at deadlines again */
+	const struct key_table *keys; /* NULL: the segment has none */
+	int64_t look_at_keys_us; /* steady: when to look at the keys of streams again */
 	struct repeat malformed;
 };
 
@@ -52,6 +56,9 @@ void control_link_forward(struct control_link *link, struct exchange *exchange);
  * milliseconds it is to be called again, at most most_ms.
  */
 int32_t control_link_step(struct control_link *link, int64_t now_us, int32_t most_ms);
+
+/* In each turn of a drain: ends streams, so that their clients come back to another process. */
+void control_link_end_streams(struct control_link *link);
 
 /* For the end of a drain: answers what waits by 503, and cuts off replies under way. Returns whether there was any. */
 bool control_link_give_up(struct control_link *link);

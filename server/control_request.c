@@ -82,6 +82,7 @@ read_parts(
 	    .operation = exchange->match.route->operation,
 	    .query = query_of(req),
 	    .if_match = header_of(req, "if-match"),
+	    .last_event_id = header_of(req, "last-event-id"),
 	    .base_url = base_url_of(req, config),
 	    .caller = exchange->caller,
 	};
@@ -94,6 +95,8 @@ read_parts(
 		return refuse(exchange, 400, "validation_error", "query: it is not UTF-8");
 	if (!is_text(parts->if_match))
 		return refuse(exchange, 400, "validation_error", "If-Match: it is not UTF-8");
+	if (!is_text(parts->last_event_id))
+		return refuse(exchange, 400, "validation_error", "Last-Event-ID: it is not UTF-8");
 	if (!is_text(parts->base_url))
 		return refuse(exchange, 400, "validation_error", "Host: it is not UTF-8");
 	if (!post_key(req, key, &parts->idempotency_key))

@@ -302,6 +302,7 @@ drain_step(struct drain *drain, int32_t most_ms)
 	int64_t now_us = clock_steady_us();
 	struct error err;
 
+	control_link_end_streams(&acceptor->control);
 	if (drain->state == DRAIN_HANDING_OVER)
 		step_handing_over(drain);
 	if (drain->state != DRAIN_HANDING_OVER)

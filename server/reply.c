@@ -60,6 +60,18 @@ reply_begin(h2o_req_t *req, int status, size_t len, h2o_generator_t *generator)
 }
 
 void
+reply_begin_stream(h2o_req_t *req, h2o_generator_t *generator)
+{
+	begin(req, 200);
+	libh2o_close_after(req);
+	h2o_add_header(
+	    &req->pool, &req->res.headers, H2O_TOKEN_CONTENT_TYPE, "Content-Type", H2O_STRLIT("text/event-stream"));
+	reply_add_header(req, "Cache-Control", H2O_STRLIT("no-store"));
+	reply_add_header(req, "X-Accel-Buffering", H2O_STRLIT("no"));
+	h2o_start_response(req, generator);
+}
+
+void
 reply_static(h2o_req_t *req, const char *content_type, const char *body, size_t len)
 {
 	static h2o_generator_t generator;

@@ -44,6 +44,12 @@ void reply_api_error(h2o_req_t *req, int status, const char *code, const char *t
 /* Begins an answer of that many bytes of JSON; h2o_send() sends them, then connection_answered() is due. */
 void reply_begin(h2o_req_t *req, int status, size_t len, h2o_generator_t *generator);
 
+/*
+ * Begins 200 with a stream of server-sent events, which proxies shall neither keep nor delay. It is the last answer of
+ * its connection. As above.
+ */
+void reply_begin_stream(h2o_req_t *req, h2o_generator_t *generator);
+
 /* An answer without its body: to a HEAD, or 304, which has no length (SIZE_MAX). */
 void reply_without_body(h2o_req_t *req, int status, size_t len);
 

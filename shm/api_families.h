@@ -23,6 +23,9 @@
 	X(API_OVERLOAD_DROPS, COUNTER, "overload_drops_total", "requests", "reason",                                   \
 	    "As hooks_requests_refused_total, and requests refused with 429 because of HL_MAX_QUEUE_DEPTH.")           \
 	X(API_STORE_OPS, COUNTER, "store_ops_total", "operations", "op, status",                                       \
-	    "What was asked of the webhooks' store, by kind, and whether the store was there.")
+	    "What was asked of the webhooks' store, by kind, and whether the store was there.")                        \
+	X(API_STREAM_CLIENTS, GAUGE, "stream_clients", "clients", "", "Clients of /v1/stream that are connected.")     \
+	X(API_STREAM_EVENTS, COUNTER, "stream_events_total", "events", "",                                             \
+	    "Events and attempts at delivery that were sent to clients of /v1/stream, to each of them.")
 
 #endif

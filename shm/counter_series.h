@@ -64,6 +64,7 @@ enum death { DEATH_SIGNAL, DEATH_EXIT, DEATH_STUCK, DEATH_SIGABRT, DEATH_SIGKILL
 	X(PAGES_FAILED, API_STORE_OPS, "op=\"page\",status=\"error\"")                                                 \
 	X(MANAGEMENT_DONE, API_STORE_OPS, "op=\"request\",status=\"ok\"")                                              \
 	X(MANAGEMENT_FAILED, API_STORE_OPS, "op=\"request\",status=\"error\"")                                         \
+	X(STREAM_EVENTS, API_STREAM_EVENTS, "")                                                                        \
 	X(ENDPOINTS_DISABLED_410, ENDPOINTS_DISABLED, "reason=\"http_410\"")                                           \
 	X(ENDPOINTS_DISABLED_BY_REPLY, ENDPOINTS_DISABLED, "reason=\"asked_for_by_reply\"")                            \
 	X(ENDPOINTS_DISABLED_ONLY_FAILED, ENDPOINTS_DISABLED, "reason=\"failed_for_5_days\"")                          \
@@ -118,6 +119,7 @@ enum death { DEATH_SIGNAL, DEATH_EXIT, DEATH_STUCK, DEATH_SIGABRT, DEATH_SIGKILL
 	ROUTE_COUNTERS(X, V1_ENDPOINTS, "/v1/endpoints")                                                               \
 	ROUTE_COUNTERS(X, V1_SUBSCRIPTIONS, "/v1/subscriptions")                                                       \
 	ROUTE_COUNTERS(X, V1_EVENTS, "/v1/events")                                                                     \
+	ROUTE_COUNTERS(X, V1_STREAM, "/v1/stream")                                                                     \
 	ROUTE_COUNTERS(X, V1_DELIVERIES, "/v1/deliveries")                                                             \
 	ROUTE_COUNTERS(X, V1_JOBS, "/v1/jobs")                                                                         \
 	ROUTE_COUNTERS(X, V1_DLQ, "/v1/dlq")                                                                           \

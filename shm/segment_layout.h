@@ -21,7 +21,7 @@
 #include "shm/usage.h"
 
 /* Its last character changes with the structs here and in shm/key_table.h, and with RECORD_VERSION. */
-#define SEGMENT_MAGIC "hooksrgf"
+#define SEGMENT_MAGIC "hooksrgg"
 #define SEGMENT_UNFINISHED "hooksr?d" /* of the same version, and being made: no event is in it yet */
 #define BOOT_ID_BYTES 40
 

@@ -36,6 +36,7 @@ enum gauge { GAUGE_LIST(X) GAUGES };
 	X(TENANTS_PAUSED, TENANTS_PAUSED, "")                                                                          \
 	X(BREAKERS_OPEN, BREAKERS_OPEN, "")                                                                            \
 	X(QUEUE_DEPTH, API_QUEUE_DEPTH, "")                                                                            \
+	X(STREAM_CLIENTS, API_STREAM_CLIENTS, "")                                                                      \
 	X(EMBEDDED_LOG, EMBEDDED_LOG, "")
 
 #define X(symbol, family, labels) LEVEL_##symbol,

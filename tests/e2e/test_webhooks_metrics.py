@@ -35,7 +35,8 @@ def test_both_forms_have_the_same_numbers(hookline, tenant, receiver):
     assert {name for name, *_ in text} == {
         "hookline_events_published_total", "hookline_deliveries_total", "hookline_dlq_total", "hookline_queue_depth",
         "hookline_inflight", "hookline_rate_limited_total", "hookline_overload_drops_total", "hookline_store_ops_total",
-        "hookline_delivery_latency_ms_bucket", "hookline_delivery_latency_ms_sum", "hookline_delivery_latency_ms_count"}
+        "hookline_delivery_latency_ms_bucket", "hookline_delivery_latency_ms_sum", "hookline_delivery_latency_ms_count",
+        "hookline_stream_clients", "hookline_stream_events_total"}
     assert set(from_json(hookline)) == set(text)
     wait_until(lambda: from_text(hookline) == from_json(hookline), "a moment in which nothing happens")
 

@@ -26,6 +26,7 @@ some_request(void)
 	    .params = {TEXT("t1"), TEXT("k1")},
 	    .query = TEXT("limit=5&cursor=abc"),
 	    .if_match = TEXT("\"7\""),
+	    .last_event_id = TEXT("c2E"),
 	    .base_url = TEXT("https://hooks.example"),
 	    .caller = {.tenant_id = TEXT("default"),
 		.key_id = TEXT("id"),
@@ -98,6 +99,7 @@ test_a_request_keeps_its_texts_and_what_was_not_given(void **state)
 	assert_text(got.query, "limit=5&cursor=abc");
 	assert_text(got.if_match, "\"7\"");
 	assert_null(got.idempotency_key.base);
+	assert_text(got.last_event_id, "c2E");
 	assert_text(got.base_url, "https://hooks.example");
 	assert_text(got.caller.tenant_id, "default");
 	assert_text(got.caller.key_id, "id");

@@ -1,0 +1,117 @@
+/* A mailbox between two threads. */
+#include "control/stream.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+
+/* A proxy that ends connections without traffic does so after a minute, seldom after half of one. */
+#define SILENCE_US (15 * 1000 * 1000)
+/* A stream with so much text gets no more for now. */
+#define ROOM_BYTES ((size_t)64 << 10)
+
+/* A line that server-sent events ignore. */
+static const char comment[] = ":\n\n";
+
+struct stream *
+stream_new(const char *tenant_id)
+{
+	struct stream *stream = mem_new(1, sizeof *stream);
+
+	(void)snprintf(stream->tenant_id, sizeof stream->tenant_id, "%s", tenant_id);
+	stream->lock = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
+	stream->moved_us = clock_steady_us();
+	return stream;
+}
+
+void
+stream_free(struct stream *stream)
+{
+	bytes_free(&stream->text);
+	free(stream);
+}
+
+bool
+stream_take(struct stream *stream, int64_t now_us, struct bytes *out)
+{
+	bool starved, ended;
+
+	bytes_free(out);
+	pthread_mutex_lock(&stream->lock);
+	if (stream->text.len == 0 && now_us - stream->moved_us >= SILENCE_US)
+		bytes_add_text(&stream->text, comment);
+	if (stream->text.len > 0) {
+		*out = stream->text;
+		stream->text = (struct bytes){0};
+		stream->moved_us = now_us;
+	}
+	starved = stream->starved;
+	stream->starved = false;
+	ended = stream->ended;
+	pthread_mutex_unlock(&stream->lock);
+	if (starved)
+		stream->ring(stream->context);
+	return ended;
+}
+
+void
+stream_leave(struct stream *stream)
+{
+	void (*ring)(void *context);
+	void *context;
+
+	if (stream == NULL)
+		return;
+	ring = stream->ring;
+	context = stream->context;
+	pthread_mutex_lock(&stream->lock);
+	stream->left = true;
+	pthread_mutex_unlock(&stream->lock);
+	ring(context);
+}
+
+bool
+stream_has_room(struct stream *stream)
+{
+	bool room;
+
+	pthread_mutex_lock(&stream->lock);
+	room = stream->text.len < ROOM_BYTES;
+	if (!room)
+		stream->starved = true;
+	pthread_mutex_unlock(&stream->lock);
+	return room;
+}
+
+void
+stream_add(struct stream *stream, const struct bytes *text)
+{
+	pthread_mutex_lock(&stream->lock);
+	if (!stream->ended)
+		bytes_add(&stream->text, text->base, text->len);
+	pthread_mutex_unlock(&stream->lock);
+}
+
+void
+stream_end(struct stream *stream)
+{
+	pthread_mutex_lock(&stream->lock);
+	if (!stream->ended)
+		bytes_add_text(&stream->text, comment);
+	stream->ended = true;
+	pthread_mutex_unlock(&stream->lock);
+}
+
+bool
+stream_is_left(struct stream *stream)
+{
+	bool left;
+
+	pthread_mutex_lock(&stream->lock);
+	left = stream->left;
+	pthread_mutex_unlock(&stream->lock);
+	return left;
+}

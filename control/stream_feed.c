@@ -1,0 +1,397 @@
+/* Forward, looks and catching up. A frame is written once, for the first stream that wants it. */
+#include "control/stream_feed.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+
+#define SLICE_ROWS 100u
+/* Looks come once a second, and take no more than one part in so many of the time. */
+#define LOOK_US (1000 * 1000)
+#define LOOK_SHARE 20
+
+/* ---- places ---- */
+
+static int
+compare(const void *a, const void *b)
+{
+	const struct stream_place *one = a, *other = b;
+
+	if (one->us != other->us)
+		return one->us < other->us ? -1 : 1;
+	return strcmp(one->id, other->id);
+}
+
+static struct stream_place
+place_of(int64_t us, struct span id)
+{
+	struct stream_place place = {.us = us};
+
+	/* A row that a person wrote may have a longer id. */
+	(void)snprintf(place.id, sizeof place.id, "%.*s", (int)id.len, id.base);
+	return place;
+}
+
+/* An id has the time in its first 48 bits, so a place of that time and its last id is behind all of them. */
+static struct stream_place
+place_at(int64_t us, const char *rest)
+{
+	struct stream_place place = {.us = us};
+	uint64_t ms = us > 0 ? (uint64_t)us / 1000 & 0xffffffffffff : 0;
+
+	(void)snprintf(place.id, sizeof place.id, "%08" PRIx64 "-%04" PRIx64 "-%s", ms >> 16, ms & 0xffff, rest);
+	return place;
+}
+
+struct stream_place
+stream_place_before(int64_t us)
+{
+	return place_at(us - 1, "ffff-ffff-ffffffffffff");
+}
+
+static struct stream_place
+place_of_row(const struct stream_source *source, const struct db_rows *rows, uint32_t row)
+{
+	struct span id = source->id(rows, row);
+
+	return place_of(source->by_id ? id_time_ms(id.base) * 1000 : source->us(rows, row), id);
+}
+
+static struct stream_place
+place_of_listed(const struct stream_source *source, const struct db_rows *rows, uint32_t row)
+{
+	struct span id = db_rows_text(rows, row, 0);
+
+	return place_of(source->by_id ? id_time_ms(id.base) * 1000 : db_rows_int(rows, row, 1), id);
+}
+
+static bool
+has(const struct stream_places *places, const struct stream_place *place)
+{
+	return places->count > 0 && bsearch(place, places->list, places->count, sizeof *place, compare) != NULL;
+}
+
+/* ---- Last-Event-ID ---- */
+
+static const struct list_cursor resume_form = {.letter = 's', .has_times = true, .goes_back = true};
+
+void
+stream_resume_write(const struct stream_feed *feed, const struct stream_place *place, char out[LIST_CURSOR_BYTES])
+{
+	int64_t newest_us = place->us < feed->looked_us ? place->us : feed->looked_us;
+	struct list_page page = {.after_us = place->us};
+
+	/* Behind rows of the window others may appear, which this client has not got. */
+	if (place->us >= feed->looked_us - feed->window_us && newest_us > feed->window_us)
+		page.young_us = newest_us - feed->window_us;
+	memcpy(page.after, place->id, sizeof place->id);
+	list_cursor_write(resume_form, &page, out);
+}
+
+bool
+stream_resume_read(const char *text, struct stream_place *place)
+{
+	struct list_page page = {0};
+
+	if (!list_cursor_read(resume_form, &page, text))
+		return false;
+	if (page.young_us != 0)
+		*place = stream_place_before(page.young_us);
+	else
+		*place = place_of(page.after_us, (struct span){page.after, strlen(page.after)});
+	return true;
+}
+
+/* ---- giving ---- */
+
+/* A row, and its frame once somebody wants that. */
+struct row {
+	const struct db_rows *rows;
+	uint32_t number;
+	struct stream_place place;
+	struct bytes frame;
+};
+
+static struct row
+row_of(const struct stream_feed *feed, const struct db_rows *rows, uint32_t number)
+{
+	return (struct row){.rows = rows, .number = number, .place = place_of_row(feed->source, rows, number)};
+}
+
+static bool
+fits(const struct stream_feed *feed, const struct stream *stream, const struct row *row)
+{
+	return topic_filter_fits(&stream->topic, feed->source->topic(row->rows, row->number));
+}
+
+/* Returns false when the stream has no room. */
+static bool
+add(struct stream_feed *feed, struct stream *stream, struct row *row)
+{
+	char resume[LIST_CURSOR_BYTES];
+
+	if (!stream_has_room(stream))
+		return false;
+	if (row->frame.len == 0) {
+		stream_resume_write(feed, &row->place, resume);
+		feed->source->write(feed->tenant_id, row->rows, row->number, resume, &row->frame);
+	}
+	stream_add(stream, &row->frame);
+	feed->given++;
+	return true;
+}
+
+/* A stream without room reads on from there when it has some. */
+static void
+fall_behind(struct stream_reading *reading, const struct stream_place *place)
+{
+	reading->in_step = false;
+	reading->place = *place;
+}
+
+static struct stream_reading *
+reading_of(const struct stream_feed *feed, struct stream *stream)
+{
+	struct stream_reading *reading = &stream->readings[feed->source->kind];
+
+	return reading->feed == feed ? reading : NULL;
+}
+
+static void
+give(struct stream_feed *feed, struct stream *streams, struct row *row)
+{
+	for (struct stream *stream = streams; stream != NULL; stream = stream->next) {
+		struct stream_reading *reading = reading_of(feed, stream);
+
+		if (reading != NULL && reading->in_step && fits(feed, stream, row) && !add(feed, stream, row))
+			fall_behind(reading, &feed->front);
+	}
+	bytes_free(&row->frame);
+	feed->front = row->place;
+}
+
+static void
+give_late(struct stream_feed *feed, struct stream *streams, struct row *row)
+{
+	const struct stream_place before = stream_place_before(row->place.us);
+
+	for (struct stream *stream = streams; stream != NULL; stream = stream->next) {
+		struct stream_reading *reading = reading_of(feed, stream);
+
+		if (reading == NULL || (!reading->in_step && compare(&reading->place, &row->place) < 0))
+			continue; /* it will come to that place */
+		if (fits(feed, stream, row) && !add(feed, stream, row))
+			fall_behind(reading, &before);
+	}
+	bytes_free(&row->frame);
+}
+
+/* ---- looks ---- */
+
+/* Gives the rows of those places. */
+static int
+give_all_late(struct stream_feed *feed, struct db *db, struct stream *streams, const struct stream_places *late,
+    struct error *err)
+{
+	const struct stream_place *last = &late->list[late->count - 1];
+	struct stream_place after = stream_place_before(late->list[0].us);
+	bool more = true;
+
+	while (more) {
+		struct db_rows *rows;
+		int rc =
+		    feed->source->read(db, feed->tenant_id, (struct span){NULL, 0}, &after, SLICE_ROWS, &rows, err);
+
+		if (rc != 0)
+			return rc;
+		more = db_rows_count(rows) == SLICE_ROWS;
+		for (uint32_t n = 0; n < db_rows_count(rows); n++) {
+			struct row row = row_of(feed, rows, n);
+
+			after = row.place;
+			if (has(late, &row.place))
+				give_late(feed, streams, &row);
+		}
+		db_rows_free(rows);
+		more = more && compare(&after, last) < 0;
+	}
+	return 0;
+}
+
+/* The listed places, and among them those that were not seen before. */
+static void
+sort_out(
+    const struct stream_feed *feed, const struct db_rows *rows, struct stream_places *all, struct stream_places *late)
+{
+	const uint32_t count = db_rows_count(rows);
+
+	all->list = mem_new((size_t)count + 1, sizeof *all->list);
+	late->list = mem_new((size_t)count + 1, sizeof *late->list);
+	for (uint32_t row = 0; row < count; row++) {
+		struct stream_place place = place_of_listed(feed->source, rows, row);
+
+		all->list[all->count++] = place;
+		if (feed->begun && compare(&place, &feed->floor) >= 0 && !has(&feed->seen, &place))
+			late->list[late->count++] = place;
+	}
+}
+
+static int
+look(struct stream_feed *feed, struct db *db, struct stream *streams, struct error *err)
+{
+	static const struct stream_place end = {TIME_RANGE_LAST_MS * 1000, "ffffffff-ffff-ffff-ffff-ffffffffffff"};
+	int64_t began_us = clock_steady_us(), now_ms, from_us;
+	struct stream_places all = {0}, late = {0};
+	struct db_rows *rows;
+	int rc = feed->source->now(db, &now_ms, err);
+
+	if (rc != 0)
+		return rc;
+	/* What was not there at the last look began at most a window before it. */
+	from_us = (feed->begun ? feed->looked_us : now_ms * 1000) - feed->window_us;
+	rc = feed->source->places(db, feed->tenant_id, from_us, feed->begun ? &feed->front : &end, &rows, err);
+	if (rc != 0)
+		return rc;
+	sort_out(feed, rows, &all, &late);
+	db_rows_free(rows);
+	if (late.count > 0)
+		rc = give_all_late(feed, db, streams, &late, err);
+	free(late.list);
+	if (rc != 0) {
+		free(all.list);
+		return rc;
+	}
+	free(feed->seen.list);
+	feed->seen = all;
+	if (feed->source->by_id && all.count == STREAM_PLACES_MAX)
+		feed->floor = all.list[0];
+	feed->looked_us = now_ms * 1000;
+	if (!feed->begun)
+		feed->front = all.count > 0 ? all.list[all.count - 1] : stream_place_before(from_us);
+	feed->begun = true;
+	feed->look_at_us = began_us + (clock_steady_us() - began_us) * LOOK_SHARE;
+	if (feed->look_at_us < began_us + LOOK_US)
+		feed->look_at_us = began_us + LOOK_US;
+	return 0;
+}
+
+/* ---- forward ---- */
+
+static void
+note_seen(struct stream_places *seen, const struct db_rows *rows, const struct stream_source *source)
+{
+	const uint32_t count = db_rows_count(rows);
+
+	if (count == 0)
+		return;
+	seen->list = mem_resize(seen->list, (size_t)seen->count + count + 1, sizeof *seen->list);
+	for (uint32_t row = 0; row < count; row++)
+		seen->list[seen->count++] = place_of_row(source, rows, row);
+}
+
+static int
+go_forward(struct stream_feed *feed, struct db *db, struct stream *streams, bool *again, struct error *err)
+{
+	struct db_rows *rows;
+	int rc = feed->source->read(db, feed->tenant_id, (struct span){NULL, 0}, &feed->front, SLICE_ROWS, &rows, err);
+
+	if (rc != 0)
+		return rc;
+	note_seen(&feed->seen, rows, feed->source);
+	for (uint32_t n = 0; n < db_rows_count(rows); n++) {
+		struct row row = row_of(feed, rows, n);
+
+		give(feed, streams, &row);
+	}
+	if (db_rows_count(rows) == SLICE_ROWS)
+		*again = true;
+	db_rows_free(rows);
+	return 0;
+}
+
+/* ---- catching up ---- */
+
+/* Gives a stream its rows up to the front. Returns whether it has room for more. */
+static bool
+take_rows(struct stream_feed *feed, struct stream *stream, struct stream_reading *reading, const struct db_rows *rows)
+{
+	for (uint32_t n = 0; n < db_rows_count(rows); n++) {
+		struct row row = row_of(feed, rows, n);
+		bool room;
+
+		if (compare(&row.place, &feed->front) > 0) {
+			reading->in_step = true;
+			return true;
+		}
+		room = !fits(feed, stream, &row) || add(feed, stream, &row);
+		bytes_free(&row.frame);
+		if (!room)
+			return false;
+		reading->place = row.place;
+	}
+	reading->in_step = db_rows_count(rows) < SLICE_ROWS;
+	return true;
+}
+
+static int
+catch_up(struct stream_feed *feed, struct db *db, struct stream *stream, bool *again, struct error *err)
+{
+	struct stream_reading *reading = reading_of(feed, stream);
+	struct db_rows *rows;
+	int rc;
+
+	if (reading == NULL || reading->in_step || !stream_has_room(stream))
+		return 0;
+	rc = feed->source->read(
+	    db, feed->tenant_id, topic_filter_like(&stream->topic), &reading->place, SLICE_ROWS, &rows, err);
+	if (rc != 0)
+		return rc;
+	if (take_rows(feed, stream, reading, rows) && !reading->in_step)
+		*again = true;
+	db_rows_free(rows);
+	return 0;
+}
+
+/* ---- the whole ---- */
+
+struct stream_feed *
+stream_feed_new(const struct stream_source *source, const char *tenant_id, int64_t window_us)
+{
+	struct stream_feed *feed = mem_new(1, sizeof *feed);
+
+	feed->source = source;
+	feed->window_us = window_us;
+	(void)snprintf(feed->tenant_id, sizeof feed->tenant_id, "%s", tenant_id);
+	return feed;
+}
+
+void
+stream_feed_free(struct stream_feed *feed)
+{
+	free(feed->seen.list);
+	free(feed);
+}
+
+int
+stream_feed_begin(struct stream_feed *feed, struct db *db, struct error *err)
+{
+	return look(feed, db, NULL, err);
+}
+
+int
+stream_feed_turn(struct stream_feed *feed, struct db *db, struct stream *streams, bool *again, struct error *err)
+{
+	int rc = 0;
+
+	if (clock_steady_us() >= feed->look_at_us)
+		rc = look(feed, db, streams, err);
+	if (rc == 0)
+		rc = go_forward(feed, db, streams, again, err);
+	for (struct stream *stream = streams; rc == 0 && stream != NULL; stream = stream->next)
+		rc = catch_up(feed, db, stream, again, err);
+	return rc;
+}

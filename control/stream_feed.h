@@ -1,0 +1,100 @@
+/*
+ * What one kind of rows of one tenant brings, given to all streams of the tenant that want it. The feed reads the store
+ * once for all of them, and gives each row once:
+ *
+ *        window                              front
+ *   ───────┼─────────────────────────────────┼────────► places
+ *          │ seen: the places of the rows    │ rows that have not been given yet
+ *
+ *   forward   the rows behind the front are given to the streams that are in step, and the front moves
+ *   a look    a row has the time at which its transaction began, so it may appear before the front. Every second the
+ *             feed lists the places of the window again: a row that was not seen there before is given late. The window
+ *             is as long as transactions that add rows may last (control/listing.h)
+ *   catching  a stream that resumes, or whose client reads slowly, reads by itself from its own place up to the front,
+ *   up        and is in step then. A row that is given late goes also to streams that have passed its place
+ *
+ * Nothing is passed over. Rows come twice only where a client resumes among rows of the window.
+ * Of the streams' thread.
+ */
+#ifndef CONTROL_STREAM_FEED_H
+#define CONTROL_STREAM_FEED_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/bytes.h"
+#include "base/error.h"
+#include "control/stream.h"
+#include "store/db.h"
+
+/* What a feed is of. The functions that read return as db_query(). */
+struct stream_source {
+	enum stream_kind kind;
+	bool by_id; /* the time of a place is that in its id; else it is the second column of a list of places */
+
+	int (*now)(struct db *db, int64_t *now_ms, struct error *err);
+
+	/* The rows behind that place, in order, `limit` at most. like: of topics, as in struct topic_filter. */
+	int (*read)(struct db *db, const char *tenant_id, struct span like, const struct stream_place *after,
+	    uint32_t limit, struct db_rows **rows, struct error *err); /* seven: which rows, and what comes back */
+
+	/*
+	 * The ids, and times, of the rows from that time on up to and including that place, in order: the last
+	 * STREAM_PLACES_MAX, unless each counts.
+	 */
+	int (*places)(struct db *db, const char *tenant_id, int64_t from_us, const struct stream_place *last,
+	    struct db_rows **rows, struct error *err); /* six: as above */
+
+	/* The id of a row that read() found, and unless by_id its time. */
+	struct span (*id)(const struct db_rows *rows, uint32_t row);
+	int64_t (*us)(const struct db_rows *rows, uint32_t row);
+	struct span (*topic)(const struct db_rows *rows, uint32_t row);
+
+	/* Appends the frame of a row. resume: what a client sends as Last-Event-ID to get what comes behind it. */
+	void (*write)(
+	    const char *tenant_id, const struct db_rows *rows, uint32_t row, const char *resume, struct bytes *out);
+};
+
+#define STREAM_PLACES_MAX 50000
+
+struct stream_places {
+	struct stream_place *list;
+	uint32_t count;
+};
+
+struct stream_feed {
+	struct stream_feed *next; /* in the list of control/streams.c */
+	const struct stream_source *source;
+	char tenant_id[LIST_ID_BYTES];
+	int64_t window_us;
+	bool begun; /* what follows is known */
+	bool used; /* by a stream: control/streams.c asks */
+	struct stream_place front;
+	struct stream_places seen; /* in order */
+	struct stream_place floor; /* rows before it may have been given and forgotten */
+	int64_t looked_us; /* by the store's clock: the last look */
+	int64_t look_at_us; /* steady: the next one */
+	uint64_t given; /* frames that streams have got, since the caller set it to 0 */
+};
+
+/* How an event's place is told to clients, and read again: of "Last-Event-ID". */
+void stream_resume_write(const struct stream_feed *feed, const struct stream_place *place, char out[LIST_CURSOR_BYTES]);
+bool stream_resume_read(const char *text, struct stream_place *place);
+
+/* Before, and behind, all rows of that time. */
+struct stream_place stream_place_before(int64_t us);
+
+/* Never NULL. The source is borrowed. */
+struct stream_feed *stream_feed_new(const struct stream_source *source, const char *tenant_id, int64_t window_us);
+void stream_feed_free(struct stream_feed *feed);
+
+/* The first look, before the first turn: what is there already is not given. Returns as db_query(). */
+int stream_feed_begin(struct stream_feed *feed, struct db *db, struct error *err);
+
+/*
+ * Reads a part of what has come, and gives it to the streams of the list that have this feed. *again: there is more to
+ * be done at once. Returns as db_query(); after a failure the next turn goes on.
+ */
+int stream_feed_turn(struct stream_feed *feed, struct db *db, struct stream *streams, bool *again, struct error *err);
+
+#endif

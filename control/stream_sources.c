@@ -1,0 +1,178 @@
+/* Rows as frames of server-sent events. */
+#include "control/stream_sources.h"
+
+#include <string.h>
+
+#include "base/mem.h"
+#include "control/events.h"
+#include "control/tree.h"
+#include "store/webhooks/attempt_lists.h"
+#include "store/webhooks/event_lists.h"
+#include "store/webhooks/store_clock.h"
+#include "store/webhooks/stream_rows.h"
+
+/* The longest attempt (timeout_ms of endpoints), and some time for its outcome to be stored: ids are made before it. */
+#define ATTEMPT_US (INT64_C(330) * 1000 * 1000)
+
+/* Appends the tree as the data of a frame, and its end. Takes the tree. */
+static void
+add_data(struct bytes *out, cJSON *tree)
+{
+	char *text = cJSON_PrintUnformatted(tree);
+
+	if (text == NULL)
+		mem_none(0);
+	/* Line feeds of JSON stand between tokens: of a payload that a person has written into the store. */
+	for (char *at = text; *at != '\0'; at++)
+		if (*at == '\n' || *at == '\r')
+			*at = ' ';
+	bytes_add_text(out, "data: ");
+	bytes_add_text(out, text);
+	bytes_add_text(out, "\n\n");
+	cJSON_free(text);
+	cJSON_Delete(tree);
+}
+
+/* ---- events ---- */
+
+static int
+read_events(struct db *db, const char *tenant_id, struct span like, const struct stream_place *after, uint32_t limit,
+    struct db_rows **rows, struct error *err)
+{
+	const struct event_filter filter = {like, TIME_RANGE_ALL};
+	const struct list_slice slice = {after->id, after->us, false, limit};
+
+	return event_lists_list(db, tenant_id, &filter, &slice, rows, err);
+}
+
+static int
+list_events(struct db *db, const char *tenant_id, int64_t from_us, const struct stream_place *last,
+    struct db_rows **rows, struct error *err)
+{
+	return stream_rows_events(db, tenant_id, from_us, last->us, last->id, rows, err);
+}
+
+static struct span
+event_id(const struct db_rows *rows, uint32_t row)
+{
+	return stored_event_of_row(rows, row, EVENT_COLUMN_EVENT).id;
+}
+
+static int64_t
+event_us(const struct db_rows *rows, uint32_t row)
+{
+	return db_rows_int(rows, row, EVENT_COLUMN_STORED_US);
+}
+
+static struct span
+event_topic(const struct db_rows *rows, uint32_t row)
+{
+	return stored_event_of_row(rows, row, EVENT_COLUMN_EVENT).topic;
+}
+
+static void
+write_event(const char *tenant_id, const struct db_rows *rows, uint32_t row, const char *resume, struct bytes *out)
+{
+	struct stored_event event = stored_event_of_row(rows, row, EVENT_COLUMN_EVENT);
+
+	bytes_add_text(out, "id: ");
+	bytes_add_text(out, resume);
+	bytes_add_text(out, "\n");
+	add_data(out, event_show(tenant_id, &event, db_rows_int(rows, row, EVENT_COLUMN_JOBS)));
+}
+
+static const struct stream_source events = {
+    .kind = STREAM_EVENTS,
+    .now = store_clock_now,
+    .read = read_events,
+    .places = list_events,
+    .id = event_id,
+    .us = event_us,
+    .topic = event_topic,
+    .write = write_event,
+};
+
+/* ---- attempts ---- */
+
+static int
+read_attempts(struct db *db, const char *tenant_id, struct span like, const struct stream_place *after, uint32_t limit,
+    struct db_rows **rows, struct error *err)
+{
+	const struct attempt_filter filter = {.started = {time_range_of_id(after->id).from_ms, TIME_RANGE_ALL.to_ms}};
+	const struct list_slice slice = {after->id, 0, false, limit};
+
+	return attempt_lists_list(db, tenant_id, &filter, &slice, rows, err);
+}
+
+static int
+list_attempts(struct db *db, const char *tenant_id, int64_t from_us, const struct stream_place *last,
+    struct db_rows **rows, struct error *err)
+{
+	const struct stream_place before = stream_place_before(from_us);
+
+	return stream_rows_attempts(db, tenant_id, before.id, last->id, STREAM_PLACES_MAX, rows, err);
+}
+
+static struct span
+attempt_id(const struct db_rows *rows, uint32_t row)
+{
+	return db_rows_text(rows, row, ATTEMPT_COLUMN_ID);
+}
+
+static struct span
+attempt_topic(const struct db_rows *rows, uint32_t row)
+{
+	return (struct span){STREAM_DELIVERIES_TOPIC, sizeof STREAM_DELIVERIES_TOPIC - 1};
+}
+
+static const char *
+attempt_status(const struct db_rows *rows, uint32_t row)
+{
+	return strcmp(db_rows_text(rows, row, ATTEMPT_COLUMN_STATUS).base, "success") == 0 ? "success" : "failed";
+}
+
+/* Without an id: a client resumes at an event. */
+static void
+write_attempt(const char *tenant_id, const struct db_rows *rows, uint32_t row, const char *resume, struct bytes *out)
+{
+	const char *status = attempt_status(rows, row);
+	int64_t lasted_ms = db_rows_int(rows, row, ATTEMPT_COLUMN_DURATION_MS);
+	cJSON *tree = tree_new();
+
+	tree_add_text(tree, "topic", attempt_topic(rows, row));
+	tree_add_text(tree, "attempt_id", attempt_id(rows, row));
+	tree_add_text(tree, "job_id", db_rows_text(rows, row, ATTEMPT_COLUMN_JOB));
+	tree_add_text(tree, "event_id", db_rows_text(rows, row, ATTEMPT_COLUMN_EVENT));
+	tree_add_text(tree, "endpoint_id", db_rows_text(rows, row, ATTEMPT_COLUMN_ENDPOINT));
+	tree_add_int(tree, "attempt_n", db_rows_int(rows, row, ATTEMPT_COLUMN_NUMBER));
+	tree_add_text(tree, "status", (struct span){status, strlen(status)});
+	tree_add_int_of(tree, "http_status", rows, row, ATTEMPT_COLUMN_HTTP_STATUS);
+	tree_add_int(tree, "latency_ms", lasted_ms);
+	tree_add_int(tree, "ts", db_rows_int(rows, row, ATTEMPT_COLUMN_STARTED_MS) + lasted_ms);
+	bytes_add_text(out, "event: " STREAM_DELIVERIES_TOPIC "\n");
+	add_data(out, tree);
+}
+
+static const struct stream_source attempts = {
+    .kind = STREAM_DELIVERIES,
+    .by_id = true,
+    .now = store_clock_now,
+    .read = read_attempts,
+    .places = list_attempts,
+    .id = attempt_id,
+    .topic = attempt_topic,
+    .write = write_attempt,
+};
+
+/* ---- both ---- */
+
+const struct stream_source *const stream_sources[STREAM_KINDS] = {
+    [STREAM_EVENTS] = &events,
+    [STREAM_DELIVERIES] = &attempts,
+};
+
+int64_t
+stream_window_us(const struct config *config, enum stream_kind kind)
+{
+	return 2 * (int64_t)config->store_timeout_ms * 1000 + (kind == STREAM_DELIVERIES ? ATTEMPT_US : 0);
+}

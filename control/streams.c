@@ -1,0 +1,333 @@
+/*
+ * Handlers put streams in front of the list, and the thread alone takes them out: a list that it has begun to walk
+ * stays as it is.
+ */
+#include "control/streams.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/crypto.h"
+#include "base/mem.h"
+#include "control/stream_feed.h"
+#include "control/stream_sources.h"
+#include "control/upkeep_thread.h"
+#include "shm/counters.h"
+
+/* How often the thread asks whether this node has stored something, and the store what others have. */
+#define ASK_US (50 * 1000)
+#define OTHERS_US (500 * 1000)
+/* Turns for what is stored take one part in so many of the time. */
+#define SHARE 4
+/* When clients shall come back, at random: a restart ends all streams at once. */
+#define RETRY_LEAST_MS 1000u
+#define RETRY_SPREAD_MS 2000u
+
+struct streams {
+	const struct config *config;
+	const struct segment *segment;
+	struct process_slot *slot;
+	struct upkeep_thread *thread;
+	int fd;
+	/* Of the thread: */
+	struct stream_feed *feeds;
+	uint64_t stored; /* by this node, when the last turn began */
+	int64_t next_us, last_us; /* steady: the next turn if something is stored, and if nothing is */
+	pthread_mutex_t lock; /* of what follows */
+	struct stream *first;
+	bool ending;
+	bool rung; /* a turn is due */
+};
+
+static void
+ring(void *context)
+{
+	struct streams *streams = context;
+
+	pthread_mutex_lock(&streams->lock);
+	streams->rung = true;
+	pthread_mutex_unlock(&streams->lock);
+	upkeep_thread_ring(streams->thread);
+}
+
+/* ---- handlers ---- */
+
+int
+streams_add(struct streams *streams, struct stream *stream)
+{
+	uint32_t all = 0, of_tenant = 0;
+	int rc = 0;
+
+	stream->ring = ring;
+	stream->context = streams;
+	pthread_mutex_lock(&streams->lock);
+	for (struct stream *other = streams->first; other != NULL; other = other->next) {
+		if (stream_is_left(other))
+			continue;
+		all++;
+		of_tenant += strcmp(other->tenant_id, stream->tenant_id) == 0;
+	}
+	if (streams->ending)
+		rc = STREAMS_END;
+	else if (all >= STREAMS_MAX)
+		rc = STREAMS_FULL;
+	else if (of_tenant >= STREAMS_TENANT_MAX)
+		rc = STREAMS_TENANT_FULL;
+	if (rc == 0) {
+		stream->next = streams->first;
+		streams->first = stream;
+	}
+	pthread_mutex_unlock(&streams->lock);
+	if (rc == 0)
+		ring(streams);
+	return rc;
+}
+
+/* ---- the loop ---- */
+
+int
+streams_fd(const struct streams *streams)
+{
+	return streams->fd;
+}
+
+void
+streams_heard(struct streams *streams)
+{
+	uint64_t count;
+
+	(void)!read(streams->fd, &count, sizeof count);
+}
+
+void
+streams_end(struct streams *streams)
+{
+	pthread_mutex_lock(&streams->lock);
+	streams->ending = true;
+	for (struct stream *stream = streams->first; stream != NULL; stream = stream->next)
+		stream_end(stream);
+	pthread_mutex_unlock(&streams->lock);
+}
+
+/* ---- the thread ---- */
+
+static struct stream *
+first_of(struct streams *streams)
+{
+	struct stream *first;
+
+	pthread_mutex_lock(&streams->lock);
+	first = streams->first;
+	pthread_mutex_unlock(&streams->lock);
+	return first;
+}
+
+/* Takes those that were left out of the list. Returns how many there are still. */
+static uint32_t
+remove_left(struct streams *streams)
+{
+	struct stream *left = NULL, *next;
+	uint32_t count = 0;
+
+	pthread_mutex_lock(&streams->lock);
+	for (struct stream **at = &streams->first; *at != NULL;) {
+		struct stream *stream = *at;
+
+		if (!stream_is_left(stream)) {
+			at = &stream->next;
+			count++;
+			continue;
+		}
+		*at = stream->next;
+		stream->next = left;
+		left = stream;
+	}
+	pthread_mutex_unlock(&streams->lock);
+	for (; left != NULL; left = next) {
+		next = left->next;
+		stream_free(left);
+	}
+	return count;
+}
+
+static void
+remove_unused_feeds(struct streams *streams)
+{
+	for (struct stream_feed *feed = streams->feeds; feed != NULL; feed = feed->next)
+		feed->used = false;
+	for (struct stream *stream = first_of(streams); stream != NULL; stream = stream->next)
+		for (int kind = 0; kind < STREAM_KINDS; kind++)
+			if (stream->readings[kind].feed != NULL)
+				stream->readings[kind].feed->used = true;
+	for (struct stream_feed **at = &streams->feeds; *at != NULL;) {
+		struct stream_feed *feed = *at;
+
+		if (feed->used) {
+			at = &feed->next;
+			continue;
+		}
+		*at = feed->next;
+		stream_feed_free(feed);
+	}
+}
+
+static bool
+is_needed(void *context)
+{
+	struct streams *streams = context;
+	uint32_t count = remove_left(streams);
+
+	remove_unused_feeds(streams);
+	level_set(streams->slot, LEVEL_STREAM_CLIENTS, count);
+	return count > 0;
+}
+
+static struct stream_feed *
+feed_of(struct streams *streams, const char *tenant_id, enum stream_kind kind)
+{
+	const struct stream_source *source = stream_sources[kind];
+	struct stream_feed *feed = streams->feeds;
+
+	while (feed != NULL && (feed->source != source || strcmp(feed->tenant_id, tenant_id) != 0))
+		feed = feed->next;
+	if (feed == NULL) {
+		feed = stream_feed_new(source, tenant_id, stream_window_us(streams->config, kind));
+		feed->next = streams->feeds;
+		streams->feeds = feed;
+	}
+	return feed;
+}
+
+static void
+find_feeds(struct streams *streams, struct stream *first)
+{
+	for (struct stream *stream = first; stream != NULL; stream = stream->next)
+		for (int kind = 0; kind < STREAM_KINDS; kind++) {
+			struct stream_reading *reading = &stream->readings[kind];
+
+			if (reading->wanted && reading->feed == NULL)
+				reading->feed = feed_of(streams, stream->tenant_id, (enum stream_kind)kind);
+		}
+}
+
+/* A client that has got the first bytes gets all that is committed from then on. Returns whether there were any. */
+static bool
+open_those_that_began(struct stream *first)
+{
+	bool any = false;
+
+	for (struct stream *stream = first; stream != NULL; stream = stream->next) {
+		struct bytes text = {0};
+		char line[48];
+		uint32_t random;
+
+		if (stream->opened)
+			continue;
+		stream->opened = any = true;
+		crypto_random(&random, sizeof random);
+		(void)snprintf(line, sizeof line, ":\n\nretry: %u\n\n", RETRY_LEAST_MS + random % RETRY_SPREAD_MS);
+		bytes_add_text(&text, line);
+		stream_add(stream, &text);
+		bytes_free(&text);
+	}
+	return any;
+}
+
+/* Whether there may be something to do. */
+static bool
+is_due(struct streams *streams, int64_t now_us)
+{
+	uint64_t stored = segment_counter_sum(streams->segment, COUNTER_MESSAGES_STORED) +
+			  segment_counter_sum(streams->segment, COUNTER_OUTCOMES_STORED);
+	bool due = now_us >= streams->last_us || (stored != streams->stored && now_us >= streams->next_us);
+
+	pthread_mutex_lock(&streams->lock);
+	due = due || streams->rung;
+	streams->rung = false;
+	pthread_mutex_unlock(&streams->lock);
+	if (due)
+		streams->stored = stored;
+	return due;
+}
+
+static int
+read_for_all(struct streams *streams, struct db *db, bool *again, struct error *err)
+{
+	struct stream *first = first_of(streams);
+	bool opened = false;
+	uint64_t given = 0;
+	int rc = 0;
+
+	find_feeds(streams, first);
+	for (struct stream_feed *feed = streams->feeds; rc == 0 && feed != NULL; feed = feed->next)
+		if (!feed->begun)
+			rc = stream_feed_begin(feed, db, err);
+	if (rc == 0)
+		opened = open_those_that_began(first);
+	for (struct stream_feed *feed = streams->feeds; rc == 0 && feed != NULL; feed = feed->next) {
+		rc = stream_feed_turn(feed, db, first, again, err);
+		given += feed->given;
+		feed->given = 0;
+	}
+	if (given > 0)
+		counter_add(streams->slot, COUNTER_STREAM_EVENTS, given);
+	if (given > 0 || opened)
+		(void)!write(streams->fd, &(uint64_t){1}, sizeof(uint64_t));
+	return rc;
+}
+
+static int
+turn(void *context, struct db *db, struct error *err)
+{
+	struct streams *streams = context;
+	int64_t began_us = clock_steady_us(), ended_us;
+	bool again = false;
+	int rc;
+
+	if (!is_due(streams, began_us))
+		return 0;
+	rc = read_for_all(streams, db, &again, err);
+	ended_us = clock_steady_us();
+	streams->next_us = ended_us + (SHARE - 1) * (ended_us - began_us);
+	streams->last_us = ended_us + OTHERS_US;
+	if (again)
+		ring(streams);
+	return rc;
+}
+
+struct streams *
+streams_start(const struct config *config, const struct segment *segment, struct process_slot *slot,
+    const struct db_env *env, struct error *err)
+{
+	struct streams *streams = mem_new(1, sizeof *streams);
+	const struct upkeep_duty duty = {.name = "streams",
+	    .period_us = ASK_US,
+	    .is_needed = is_needed,
+	    .config = config,
+	    .env = env,
+	    .turn = turn,
+	    .context = streams};
+
+	*streams = (struct streams){.config = config,
+	    .segment = segment,
+	    .slot = slot,
+	    .fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC),
+	    .lock = PTHREAD_MUTEX_INITIALIZER};
+	level_set(slot, LEVEL_STREAM_CLIENTS, 0);
+	if (streams->fd < 0)
+		(void)error_errno(err, "cannot make an eventfd");
+	else if ((streams->thread = upkeep_thread_start(&duty, err)) != NULL)
+		return streams;
+	free(streams);
+	return NULL;
+}
+
+/* Streams themselves stay: calls that this process could not end still have them. */
+bool
+streams_stop(struct streams *streams, int64_t until_us)
+{
+	return upkeep_thread_stop(streams->thread, until_us);
+}

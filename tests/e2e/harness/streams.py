@@ -1,0 +1,106 @@
+"""A client of GET /v1/stream."""
+
+import contextlib
+import http.client
+import json
+import time
+import urllib.parse
+
+from harness.waiting import PATIENCE
+
+TIMEOUT = 20 * PATIENCE
+
+
+class Frame:
+    """What stands between two empty lines. A comment has no fields."""
+
+    def __init__(self, lines):
+        self.lines = lines
+        self.fields = dict(line.split(": ", 1) for line in lines if line and not line.startswith(":"))
+
+    @property
+    def id(self):
+        return self.fields.get("id")
+
+    @property
+    def type(self):
+        return self.fields.get("event")
+
+    @property
+    def data(self):
+        return json.loads(self.fields["data"]) if "data" in self.fields else None
+
+    def __repr__(self):
+        return repr(self.lines)
+
+
+class Stream:
+    """Connected until it is closed; `with` closes it. key=None: without Authorization."""
+
+    def __init__(self, daemon, key, last_id=None, headers=(), timeout=TIMEOUT, **query):
+        path = "/v1/stream" + ("?" + urllib.parse.urlencode(query) if query else "")
+        headers = dict(headers) | ({"Authorization": f"Bearer {key}"} if key else {})
+        headers |= {"Last-Event-ID": last_id} if last_id else {}
+        self.connection = http.client.HTTPConnection("127.0.0.1", daemon.port, timeout=timeout)
+        self.connection.request("GET", path, headers=headers)
+        self.response = self.connection.getresponse()
+        self.status, self.headers = self.response.status, self.response.headers
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self.close()
+
+    def close(self):
+        self.response.close()
+        self.connection.close()
+
+    def opened(self):
+        """When its first bytes have come, so that it misses nothing that is published from now on."""
+        assert self.status == 200, self.response.read()
+        assert self.frame().lines == [":"]
+        assert "retry" in self.frame().fields
+        return self
+
+    def frame(self):
+        """The next one. None: the stream has ended as it should."""
+        lines = []
+        while True:
+            line = self.response.readline()
+            if line == b"":
+                assert not lines, f"the stream ends within {lines}"
+                return None
+            line = line.decode().removesuffix("\n")
+            if line == "":
+                return Frame(lines)
+            lines.append(line)
+
+    def next(self):
+        """The next frame that has data. None: the stream has ended."""
+        while (frame := self.frame()) is not None:
+            if "data" in frame.fields:
+                return frame
+        return None
+
+    def take(self, count):
+        """The next frames with data, so many."""
+        return [self.next() for _ in range(count)]
+
+    def until(self, ids):
+        """The frames up to the one with which all these events have come."""
+        missing, frames = set(ids), []
+        deadline = time.monotonic() + TIMEOUT
+        while missing:
+            assert time.monotonic() < deadline, f"{missing} do not come"
+            frame = self.next()
+            assert frame is not None, f"the stream ends before {missing}"
+            frames.append(frame)
+            missing.discard(frame.data.get("id"))
+        return frames
+
+    def ends(self):
+        """Whether nothing but comments comes before the end, which is there in time."""
+        with contextlib.suppress(http.client.IncompleteRead, ConnectionError):
+            return self.next() is None
+        return True

@@ -1,0 +1,208 @@
+"""
+GET /v1/stream: what is published, and what becomes of deliveries, as it comes; without a gap across troubles. Over both
+stores.
+"""
+
+import contextlib
+import http.client
+import os
+import re
+import signal
+
+import pytest
+
+from harness.metrics import text_of
+from harness.rows import job_of, now_ms
+from harness.streams import Stream
+from harness.waiting import wait_until
+from harness.webhooks import STORES, one_store
+
+TENANT_MAX = 256
+
+
+def publish(client, topic="order.created", payload=None, **fields):
+    reply = client.post("/v1/events", {"topic": topic, "payload": payload} | fields)
+    assert reply.status == 201, reply
+    return reply.json["id"]
+
+
+@pytest.fixture
+def stream(hookline, tenant):
+    """Opens streams of the tenant, and closes them."""
+    with contextlib.ExitStack() as stack:
+        yield lambda *args, key=tenant.client.key, **query: stack.enter_context(Stream(hookline.daemon, key, *args, **query))
+
+
+def test_what_is_published_comes_as_the_api_shows_it(tenant, stream):
+    first = stream().opened()
+    assert first.headers["Content-Type"] == "text/event-stream"
+    assert first.headers["Cache-Control"] == "no-store" and first.headers["X-Accel-Buffering"] == "no"
+    assert first.headers["Transfer-Encoding"] == "chunked" and first.headers["X-Tenant-Id"] == tenant.id
+    event = publish(tenant.client, payload={"n": 12345678901234567890.10, "s": "\u00e9\nx"}, ordering_key="k")
+    frame = first.next()
+    assert frame.data == tenant.client.get(f"/v1/events/{event}").json and frame.id and frame.type is None
+
+
+def test_a_stream_has_the_topics_and_types_it_asks_for(tenant, stream, rows):
+    all_of_it, orders = stream().opened(), stream(topic="order.*").opened()
+    deliveries, no_deliveries = stream(types="deliveries").opened(), stream(types="events", topic="#").opened()
+    endpoint = tenant.client.post("/v1/endpoints", {"url": "https://shop.example/in", "enabled": False}).json["id"]
+    other, order = publish(tenant.client, "user.created"), publish(tenant.client)
+    attempt = rows.attempt(endpoint, order, status="failure", http_status=503)
+    last = publish(tenant.client)
+    assert {frame.data["id"] for frame in orders.take(2)} == {order, last}
+    assert {frame.data["id"] for frame in no_deliveries.take(3)} == {other, order, last}
+    assert {frame.data.get("id") for frame in all_of_it.take(4)} == {other, order, last, None}
+    frame = deliveries.next()
+    assert frame.type == "deliveries.status" and frame.id is None
+    shown = tenant.client.get(f"/v1/deliveries/{attempt}").json
+    assert frame.data == {
+        "topic": "deliveries.status", "attempt_id": attempt, "job_id": job_of(order), "event_id": order, "endpoint_id": endpoint,
+        "attempt_n": 1, "status": "failed", "http_status": 503, "latency_ms": 12, "ts": shown["started_at"] + 12}
+
+
+def test_a_client_goes_on_where_it_was(tenant, stream, hookline):
+    with stream().opened() as first:
+        ids = [publish(tenant.client) for _ in range(3)]
+        frames = first.until(ids)
+    missed = [publish(tenant.client) for _ in range(3)]
+    position = frames[0].id
+    for again in (stream(position), stream(last_event_id=position), stream(frames[0].data["id"]),
+                  stream(last_event_id=frames[0].data["id"])):
+        got = [frame.data["id"] for frame in again.opened().until([*ids[1:], *missed])]
+        assert sorted(set(got)) == sorted(got), "nothing comes twice on one stream"
+    live = publish(tenant.client)
+    again.until([live])
+
+
+def test_what_was_stored_long_ago_comes_once_and_in_order(tenant, stream, rows):
+    at = now_ms() - 3_600_000
+    old = rows.events_at_once(at, 1000)
+    place = stream(old[0]).opened()
+    assert [frame.data["id"] for frame in place.take(1000)] == old
+    live = publish(tenant.client)
+    assert place.next().data["id"] == live
+
+
+def test_an_event_of_a_transaction_that_was_held_open_is_not_passed_over(hookline, tenant, stream, rows):
+    watching, orders = stream().opened(), stream(topic="order.#").opened()
+    begun = now_ms() - 3000
+    later = [publish(tenant.client) for _ in range(3)]
+    position = watching.until(later)[-1].id
+    late = rows.event(at_ms=begun)
+    assert watching.next().data["id"] == late
+    assert late in [frame.data["id"] for frame in orders.until([late])]
+    assert late in [frame.data["id"] for frame in stream(position).opened().until([late])]
+
+
+def test_an_open_transaction_of_postgres_is_not_passed_over(hookline, tenant, stream):
+    if hookline.store != "postgres":
+        return  # it takes one writer at a time
+    watching = stream().opened()
+    late = "01900000-0000-7000-8000-00000000" + "0000"
+    with hookline.database.server.connect(hookline.database.name) as connection:
+        with connection.transaction():
+            connection.execute(
+                "INSERT INTO events (tenant_id, event_id, created_at, occurred_at, job_count, topic)"
+                " VALUES (%s, %s, hl_now(), hl_now(), 0, 'late')", (tenant.id, late))
+            position = watching.until([publish(tenant.client) for _ in range(2)])[-1].id
+            beside = stream(position).opened()
+    assert watching.next().data["id"] == late
+    beside.until([late])
+
+
+def test_who_may_not_stream_is_told_so(hookline, tenant, stream):
+    for key, query, status in ((None, {}, 401), ("wrong", {}, 401), (None, {"token": "wrong"}, 401),
+                               (tenant.key(["events.read"]).key, {}, 403)):
+        with Stream(hookline.daemon, key, **query) as refused:
+            assert (refused.status, refused.headers["Content-Type"]) == (status, "application/json")
+    for query in ({"topic": "a..b"}, {"types": "other"}, {"last_event_id": "nonsense"}):
+        assert stream(**query).status == 400
+    assert tenant.client.request("HEAD", "/v1/stream").status == 200
+
+
+def test_a_browser_sends_its_key_in_the_query_and_no_log_has_it(hookline, tenant, stream):
+    client = tenant.key(["stream.subscribe"])
+    browser = stream(key=None, token=client.key).opened()
+    assert browser.headers["X-Tenant-Id"] == tenant.id
+    event = publish(tenant.client)
+    assert browser.next().data["id"] == event
+    assert client.key not in hookline.daemon.whole_log()
+
+
+def test_streams_of_a_key_end_when_it_is_revoked(hookline, tenant, stream):
+    client = tenant.key(["stream.subscribe"])
+    ending, staying = stream(key=client.key).opened(), stream().opened()
+    assert hookline.admin.delete(f"/v1/apikeys/{client.id}").status in (200, 204)
+    assert ending.ends()
+    event = publish(tenant.client)
+    assert staying.next().data["id"] == event
+
+
+def test_hundreds_of_streams_leave_the_api_to_others(hookline, stream):
+    crowd = hookline.new_tenant()
+    streams = [stream(key=crowd.client.key) for _ in range(TENANT_MAX)]
+    for one in streams:
+        one.opened()
+    clients = re.search(r"^hookline_stream_clients (\d+)", text_of(hookline.daemon), re.MULTILINE)
+    assert int(clients[1]) >= TENANT_MAX
+    refused = stream(key=crowd.client.key)
+    assert (refused.status, refused.headers["Retry-After"]) == (429, "5")
+    assert crowd.client.get("/v1/events").status == 200
+    event = publish(crowd.client)
+    assert all(one.next().data["id"] == event for one in streams)
+    streams[0].close()
+
+    def is_served():
+        publish(crowd.client)  # what cannot be written tells that a client has gone
+        with Stream(hookline.daemon, crowd.client.key) as another:
+            return another.status == 200
+
+    wait_until(is_served, "the place of a client that has gone")
+
+
+@pytest.mark.wanted_by("SLOW_TESTS")
+@one_store
+def test_a_client_that_reads_nothing_is_disconnected_and_delays_nobody(hookline, tenant, stream):
+    lazy, quick = stream().opened(), stream().opened()
+    for _ in range(40):
+        event = publish(tenant.client, payload="x" * 400_000)
+        assert quick.next().data["id"] == event
+    with contextlib.suppress(http.client.IncompleteRead, ConnectionError):
+        assert len(lazy.response.read()) < 40 * 400_000
+    assert stream().opened().status == 200
+
+
+@pytest.mark.parametrize("store", STORES)
+def test_restarts_and_deaths_cost_a_client_nothing(make_hookline, store):
+    hookline = make_hookline(store).start()
+    client, daemon = hookline.start_key, hookline.daemon
+    position, got, published = None, set(), set()
+
+    def follow():
+        return Stream(daemon, client.key, position)
+
+    def try_to_follow():
+        with contextlib.suppress(OSError, http.client.HTTPException, AssertionError):
+            return follow().opened()
+
+    current = follow().opened()
+    for trouble in ("control dies", "HUP", "acceptors die"):
+        published.add(publish(client))
+        position = current.until(published - got)[-1].id
+        got = set(published)
+        if trouble == "HUP":
+            daemon.signal(signal.SIGHUP)
+            assert current.ends()
+        else:
+            for pid in daemon.pids("control" if trouble == "control dies" else "acceptor"):
+                os.kill(pid, signal.SIGKILL)
+            assert current.ends()
+        hookline.wait_ready()
+        published.add(publish(client))
+        current = wait_until(try_to_follow, f"a stream after {trouble}")
+        position = current.until(published - got)[-1].id
+        got = set(published)
+    last = current
+    daemon.signal(signal.SIGTERM)
+    assert last.ends()
