@@ -12,6 +12,7 @@
 #include "cli/api_call.h"
 #include "cli/api_client.h"
 #include "cli/api_print.h"
+#include "cli/api_stream.h"
 #include "cli/commands.h"
 #include "config/made_key.h"
 #include "config/options.h"
@@ -125,21 +126,6 @@ find_server(
 	return 0;
 }
 
-/* Says why the API refused. A reply that is not the API's (a proxy's, say) is shown by its status alone. */
-static void
-print_refusal(const struct api_reply *reply)
-{
-	cJSON *tree = cJSON_Parse(reply->body);
-	const cJSON *code = cJSON_GetObjectItemCaseSensitive(tree, "error");
-	const cJSON *detail = cJSON_GetObjectItemCaseSensitive(tree, "detail");
-
-	if (cJSON_IsString(code) && cJSON_IsString(detail))
-		fprintf(stderr, "hooksctl: %ld %s: %s\n", reply->status, code->valuestring, detail->valuestring);
-	else
-		fprintf(stderr, "hooksctl: the answer is %ld, and not one of this API\n", reply->status);
-	cJSON_Delete(tree);
-}
-
 /*
  * Prints a reply of 2xx, which of a list is the first page or another. next is set to the cursor of the next page, or
  * NULL; the caller frees it. Returns an exit code.
@@ -190,7 +176,7 @@ send_call(const struct api_call *call, const struct api_server *server, const ch
 		if (reply.status >= 200 && reply.status <= 299)
 			code = print_reply(call, &reply, cursor == NULL, next);
 		else
-			print_refusal(&reply);
+			api_print_refusal(stderr, &reply);
 		free(reply.body);
 	}
 	free(path);
@@ -237,7 +223,7 @@ api_command(const struct api_group *group, int argc, char **argv)
 	} else if (find_server(&call, &server, key_text, &err) != 0) {
 		fprintf(stderr, "hooksctl %s: %s\n", group->name, err.text);
 	} else {
-		code = send_pages(&call, &server);
+		code = call.verb->is_stream ? api_stream(&call, &server) : send_pages(&call, &server);
 	}
 	explicit_bzero(key_text, sizeof key_text);
 	api_call_free(&call);

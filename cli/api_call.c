@@ -356,6 +356,11 @@ read_verb(struct api_call *call, int *argc, char ***argv, struct error *err)
 	    call->group->first_verb || call->group->verbs[1].name == NULL ? call->group->verbs : NULL;
 	const char *name = *argc > 0 ? (*argv)[0] : "--help";
 
+	if (*argc == 0 && only != NULL && only->is_stream) {
+		call->verb = only;
+		return 0;
+	}
+
 	if (strncmp(name, "--", 2) == 0) {
 		call->verb = only;
 		call->help = strcmp(name, "--help") == 0;

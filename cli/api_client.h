@@ -33,6 +33,21 @@ struct api_reply {
 int api_send(
     const struct api_server *server, const struct api_request *request, struct api_reply *reply, struct error *err);
 
+struct api_following {
+	const char *path;
+	const char *last_event_id; /* NULL: none */
+	/* Called with what has come of a reply of 200. Returns whether to go on. */
+	bool (*take)(void *context, const char *bytes, size_t len);
+	void *context;
+	struct api_reply refusal; /* of another status: its body is the caller's */
+};
+
+/*
+ * Follows a stream until it ends, or nothing has come for a minute. 0, with the status in refusal: the service has
+ * ended the stream, or refused it. <0: the connection was lost, or there was none.
+ */
+int api_follow(const struct api_server *server, struct api_following *following, struct error *err);
+
 /* A copy of text in which everything but the characters that RFC 3986 calls unreserved is percent-encoded. */
 char *api_encode(const char *text);
 

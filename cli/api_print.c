@@ -44,7 +44,7 @@ is_time(const char *name)
 {
 	size_t len = strlen(name);
 
-	return len > 3 && strcmp(name + len - 3, "_at") == 0;
+	return (len > 3 && strcmp(name + len - 3, "_at") == 0) || strcmp(name, "ts") == 0;
 }
 
 /* What a value is as text; the caller frees it. Times of the API are milliseconds since 1970. */
@@ -144,4 +144,29 @@ api_print_table(FILE *out, const cJSON *items, const char *const *columns, bool 
 			free(cells[row][c]);
 		}
 	free(cells);
+}
+
+void
+api_print_line(FILE *out, const cJSON *object, const char *const *members)
+{
+	for (; *members != NULL; members++) {
+		char *text = text_of(cJSON_GetObjectItemCaseSensitive(object, *members), *members);
+
+		(void)fprintf(out, "%s%s", text, members[1] != NULL ? "  " : "\n");
+		free(text);
+	}
+}
+
+void
+api_print_refusal(FILE *out, const struct api_reply *reply)
+{
+	cJSON *tree = cJSON_Parse(reply->body);
+	const cJSON *code = cJSON_GetObjectItemCaseSensitive(tree, "error");
+	const cJSON *detail = cJSON_GetObjectItemCaseSensitive(tree, "detail");
+
+	if (cJSON_IsString(code) && cJSON_IsString(detail))
+		(void)fprintf(out, "hooksctl: %ld %s: %s\n", reply->status, code->valuestring, detail->valuestring);
+	else
+		(void)fprintf(out, "hooksctl: the answer is %ld, and not one of this API\n", reply->status);
+	cJSON_Delete(tree);
 }

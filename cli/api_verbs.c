@@ -238,6 +238,7 @@ static const struct api_option delivery_list_options[] = {{"job", API_QUERY, "jo
 static const struct api_verb delivery_verbs[] = {
     {"ls", "list", "GET", "/v1/deliveries", delivery_list_options, NULL, true, NULL, "list attempts, newest first"},
     {"get", "show", "GET", "/v1/deliveries/{id}", NULL, NULL, false, NULL, "show an attempt"},
+    {"tail", NULL, "GET", "/v1/stream?types=deliveries", .is_stream = true, .help = "show attempts as they end"},
     RESUME,
     END,
 };
@@ -333,10 +334,21 @@ static const char *const endpoint_columns[] = {
 static const char *const subscription_columns[] = {
     "id", "endpoint_id", "topic_pattern", "enabled", "name", "created_at", NULL};
 static const char *const tenant_columns[] = {"id", "name", "status", "api_key_count", "created_at", NULL};
+static const struct api_option stream_options[] = {
+    {"topic", API_QUERY, "topic", "a pattern of topics; deliveries have deliveries.status [#]"},
+    {"types", API_QUERY, "types", "events or deliveries [both]"},
+    {"from", API_QUERY, "last_event_id", "go on behind this: the id of a frame or of an event [now]"}, END};
+static const struct api_verb stream_verbs[] = {
+    {"follow", NULL, "GET", "/v1/stream", stream_options, .is_stream = true,
+	.help = "shows what comes until it is stopped, and connects again when the service is restarted"},
+    END,
+};
+
 static const char *const key_columns[] = {"id", "tenant_id", "prefix", "name", "scopes", "expires_at", NULL};
 static const char *const audit_columns[] = {"created_at", "tenant_id", "key_id", "action", "object_id", NULL};
 
 const struct api_group api_groups[] = {
+    {"stream", "tail", "events and deliveries as they come", stream_verbs, event_columns, false, true},
     {"endpoints", NULL, "the URLs that events are posted to", endpoint_verbs, endpoint_columns, false},
     {"subs", "subscriptions", "subscriptions: which events go to which endpoint", subscription_verbs,
 	subscription_columns, false},

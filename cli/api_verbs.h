@@ -34,6 +34,7 @@ struct api_verb {
 	const char *help;
 	const char *path_of_many; /* instead of path, for options without the word; NULL: the word must be there */
 	bool slow; /* the reply comes within minutes */
+	bool is_stream; /* the reply does not end: cli/api_stream.h */
 };
 
 struct api_group {

@@ -5,12 +5,15 @@ stores.
 
 import contextlib
 import http.client
+import json
 import os
 import re
 import signal
+import subprocess
 
 import pytest
 
+from harness.daemon import BUILD_DIR, clean_environment, run_program
 from harness.metrics import text_of
 from harness.rows import job_of, now_ms
 from harness.streams import Stream
@@ -206,3 +209,28 @@ def test_restarts_and_deaths_cost_a_client_nothing(make_hookline, store):
     last = current
     daemon.signal(signal.SIGTERM)
     assert last.ends()
+
+
+@contextlib.contextmanager
+def follow(hookline, tenant, *words):
+    """The lines that `hooksctl stream` writes."""
+    options = {"HL_URL": f"http://127.0.0.1:{hookline.daemon.port}", "HL_API_KEY": tenant.client.key}
+    command = [BUILD_DIR / "hooksctl", "stream", *words]
+    with subprocess.Popen(command, env=clean_environment(options), stdout=subprocess.PIPE, text=True) as process:
+        yield process.stdout
+        process.terminate()
+
+
+@one_store
+def test_hooksctl_shows_a_stream_as_json_lines(hookline, tenant, tmp_path):
+    events = [publish(tenant.client, payload={"n": number}) for number in range(2)]
+    with follow(hookline, tenant, f"--from={events[0]}") as lines:
+        got = {json.loads(lines.readline())["id"] for _ in range(2)}
+        assert got == set(events)
+        third = publish(tenant.client)
+        assert json.loads(lines.readline())["id"] == third
+    refused = run_program("hooksctl", "tail", "--topic=a..b", cwd=tmp_path, options={
+        "HL_URL": f"http://127.0.0.1:{hookline.daemon.port}", "HL_API_KEY": tenant.client.key})
+    assert refused.returncode == 1 and "topic" in refused.stderr
+
+
