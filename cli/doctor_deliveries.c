@@ -173,9 +173,11 @@ check_secrets(const struct doctor *doctor, struct db *db)
 		    "secrets of %" PRId64 " endpoints were encrypted by a key that is not configured (fingerprint %s)",
 		    db_rows_int(rows, i, 1), fingerprint);
 	}
-	if (lost == 0)
-		doctor_ok(doctor->out, CHECK_DELIVERIES_SECRETS, "%s",
-		    secrets.encrypts ? "HL_MASTER_KEY opens all, or HL_MASTER_KEY_OLD" : "no key is missing");
+	if (lost == 0 && secrets.encrypts)
+		doctor_ok(doctor->out, CHECK_DELIVERIES_SECRETS,
+		    "no key is missing; HL_MASTER_KEY has the fingerprint %s", secrets.fingerprints[0]);
+	else if (lost == 0)
+		doctor_ok(doctor->out, CHECK_DELIVERIES_SECRETS, "no key is missing");
 	secrets_close(&secrets);
 	db_rows_free(rows);
 }
