@@ -11,7 +11,7 @@
 
 #define EXPIRES_DAYS 14
 
-#define NEW_CERTIFICATE "put a new certificate and its key there, and send hooksd a HUP"
+#define NEW_CERTIFICATE "put a new certificate and its key there: hooksd takes them by itself"
 
 /* Instead of OpenSSL's own callback, which asks on the terminal. */
 static int
