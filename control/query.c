@@ -155,8 +155,8 @@ query_value(const struct request *request, const char *name, char out[QUERY_VALU
 	struct span query = request->query, raw_name, raw_value;
 
 	while (next_pair(&query, &raw_name, &raw_value))
-		if (decode(raw_name, out) == DECODED && strcmp(out, name) == 0)
-			return decode(raw_value, out) == DECODED && out[0] != '\0';
+		if (raw_value.len > 0 && decode(raw_name, out) == DECODED && strcmp(out, name) == 0)
+			return decode(raw_value, out) == DECODED;
 	return false;
 }
 

@@ -35,6 +35,8 @@ test_a_query_is_decoded(void **state)
 	assert_null(value_of(query, "empty"));
 	assert_null(value_of(query, "other"));
 	assert_null(value_of((struct span){NULL, 0}, "limit"));
+	assert_string_equal(value_of(TEXT("limit=&limit=5"), "limit"), "5");
+	assert_string_equal(value_of(TEXT("limit&limit=5&limit="), "limit"), "5");
 }
 
 static void
