@@ -8,8 +8,10 @@
 #include "base/seccomp_filter.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/netlink.h>
 #include <linux/seccomp.h>
+#include <linux/sockios.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <stdint.h>
@@ -59,10 +61,10 @@ static const char *const allowed_to_servers[] = {
     /* Connections, descriptors that are open, and memory files for the bytes of connections that are handed over. */
     "accept", "accept4", "recv", "recvfrom", "recvmsg", "send", "sendto", "sendmsg", "shutdown", "getsockname",
     "getpeername", "getsockopt", "setsockopt", "read", "readv", "pread64", "preadv", "write", "writev", "pwrite64",
-    "pwritev", "close", "dup", "dup2", "dup3", "fcntl", "fcntl64", "fstat", "fstat64", "newfstatat", "fstatat64",
-    "statx", "lseek", "_llseek", "memfd_create", "ftruncate", "ftruncate64", "fallocate", "pipe", "pipe2", "eventfd2",
-    "signalfd", "signalfd4", "poll", "ppoll", "ppoll_time64", "epoll_create", "epoll_create1", "epoll_ctl",
-    "epoll_wait", "epoll_pwait", "epoll_pwait2",
+    "pwritev", "close", "dup", "dup2", "dup3", "fstat", "fstat64", "newfstatat", "fstatat64", "statx", "lseek",
+    "_llseek", "memfd_create", "ftruncate", "ftruncate64", "fallocate", "pipe", "pipe2", "eventfd2", "signalfd",
+    "signalfd4", "poll", "ppoll", "ppoll_time64", "epoll_create", "epoll_create1", "epoll_ctl", "epoll_wait",
+    "epoll_pwait", "epoll_pwait2",
     /* Memory and time. */
     "brk", "munmap", "mremap", "madvise", "futex", "futex_time64", "membarrier", "sched_yield", "sched_getaffinity",
     "getcpu", "nanosleep", "clock_nanosleep", "clock_nanosleep_time64", "clock_gettime", "clock_gettime64",
@@ -106,10 +108,19 @@ compare(unsigned argument, enum scmp_compare op, uint64_t value)
 	return (struct scmp_arg_cmp){.arg = argument, .op = op, .datum_a = value};
 }
 
-/* Signals to itself, as abort(3) sends one. */
+/* Both names: a machine of 32 bits has two such calls. */
+static void
+add_fcntl(scmp_filter_ctx filter, int *rc, uint32_t action, struct scmp_arg_cmp when)
+{
+	add_if(filter, rc, action, "fcntl", 1, &when);
+	add_if(filter, rc, action, "fcntl64", 1, &when);
+}
+
+/* Signals to itself, as abort(3) sends one. A descriptor may have no owner: the kernel sends that one signals. */
 static void
 add_for_server(scmp_filter_ctx filter, int *rc)
 {
+	static const int commands[] = {F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_SETFD, F_GETFL, F_SETFL};
 	static const unsigned long requests[] = {FIONREAD, FIONBIO, TIOCOUTQ, TCGETS};
 	const struct scmp_arg_cmp own = compare(0, SCMP_CMP_EQ, (uint64_t)getpid()),
 				  other = compare(0, SCMP_CMP_NE, (uint64_t)getpid()),
@@ -133,6 +144,8 @@ add_for_server(scmp_filter_ctx filter, int *rc)
 
 		add_if(filter, rc, SCMP_ACT_ALLOW, "ioctl", 1, &request);
 	}
+	for (size_t i = 0; i < COUNT(commands); i++)
+		add_fcntl(filter, rc, SCMP_ACT_ALLOW, compare(1, SCMP_CMP_EQ, (uint64_t)commands[i]));
 }
 
 /* The families of TCP and UDP, of programs of this machine, and what the C library asks about interfaces. */
@@ -159,6 +172,21 @@ refuse_unusual_sockets(scmp_filter_ctx filter, int *rc)
 	}
 }
 
+/* The kernel signals who owns a descriptor: that may be another process. It takes 32 bits of what it is asked for. */
+static void
+refuse_owners(scmp_filter_ctx filter, int *rc)
+{
+	static const uint64_t commands[] = {F_SETOWN, F_SETOWN_EX, F_SETSIG}, requests[] = {FIOSETOWN, SIOCSPGRP};
+
+	for (size_t i = 0; i < COUNT(commands); i++)
+		add_fcntl(filter, rc, REFUSE, has_flags(1, UINT32_MAX, commands[i]));
+	for (size_t i = 0; i < COUNT(requests); i++) {
+		const struct scmp_arg_cmp request = has_flags(1, UINT32_MAX, requests[i]);
+
+		add_if(filter, rc, REFUSE, "ioctl", 1, &request);
+	}
+}
+
 /* clone3(2) has its flags in memory, where no filter looks: without it the C library takes clone(2). */
 static void
 add_for_others(scmp_filter_ctx filter, bool connects, int *rc)
@@ -179,6 +207,7 @@ add_for_others(scmp_filter_ctx filter, bool connects, int *rc)
 	add_if(filter, rc, REFUSE, "pkey_mprotect", 1, &executable);
 	add_if(filter, rc, REFUSE, "mmap", 1, &writable_code);
 	add_if(filter, rc, REFUSE, "ioctl", 1, &typing);
+	refuse_owners(filter, rc);
 	add_if(filter, rc, REFUSE, "accept", 0, NULL);
 	add_if(filter, rc, REFUSE, "accept4", 0, NULL);
 	if (connects)

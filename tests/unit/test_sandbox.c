@@ -9,8 +9,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <linux/sockios.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
@@ -80,6 +82,27 @@ static int
 signal_group(void)
 {
 	return result(kill(0, SIGTERM));
+}
+
+/* The kernel would signal the parent when something comes in on the socket. */
+static int
+have_parent_signalled(void)
+{
+	return result(fcntl(scene.listener, F_SETOWN, getppid()));
+}
+
+static int
+have_parent_signalled_by_ioctl(void)
+{
+	pid_t parent = getppid();
+
+	return result(ioctl(scene.listener, FIOSETOWN, &parent));
+}
+
+static int
+choose_signal(void)
+{
+	return result(fcntl(scene.listener, F_SETSIG, SIGKILL));
 }
 
 static int
@@ -185,6 +208,9 @@ test_no_process_touches_another(void **state)
 		assert_int_equal(errno_of(kinds[i], run_program), EPERM);
 		assert_int_equal(errno_of(kinds[i], fork_process), EPERM);
 		assert_int_equal(errno_of(kinds[i], become_root), EPERM);
+		assert_int_equal(errno_of(kinds[i], have_parent_signalled), i == 0 ? ENOSYS : EPERM);
+		assert_int_equal(errno_of(kinds[i], have_parent_signalled_by_ioctl), i == 0 ? ENOSYS : EPERM);
+		assert_int_equal(errno_of(kinds[i], choose_signal), i == 0 ? ENOSYS : EPERM);
 	}
 }
 
