@@ -24,13 +24,8 @@
 #include "shm/settle.h"
 #include "store/store.h"
 #include "store/webhooks_store.h"
-#include "writer/intake.h"
-#include "writer/publish_env.h"
-#include "writer/replay.h"
-#include "writer/spool_link.h"
-#include "writer/spool_replay.h"
-#include "writer/store_link.h"
-#include "writer/writer_state.h"
+#include "writer/batches.h"
+#include "writer/writer.h"
 
 /* So many events are stored without a rest. */
 #define REST_BELOW 200
@@ -38,37 +33,8 @@
 /* The longest sleep while the store is unavailable: nobody wakes a writer when a drain begins. */
 #define DRAIN_CHECK_MS 500
 
-/* What the processes of a role do with this loop. */
-struct duty {
-	enum role role;
-	const char *spool_directory;
-	struct sink *(*new_sink)(const struct config *config, const struct sink_env *env);
-	bool
-	    publishes; /* else its events are hook events, and the store of an earlier run may have been a JSONL file */
-	int64_t rest_most_us;
-};
-
 static const struct duty storing_events = {ROLE_WRITER, SPOOL_DIRECTORY, store_new, false, 0};
 static const struct duty publishing = {ROLE_PUBLISHER, SPOOL_DIRECTORY_PUBLISHED, webhooks_sink_new, true, 1000};
-
-struct writer {
-	const struct duty *duty;
-	const struct config *config;
-	const struct segment *segment;
-	uint32_t index;
-	struct writer_slot *slot;
-	struct intake intake;
-	struct publish_env env; /* of a writer only its store_env */
-	struct store_link store;
-	struct spool_link spool;
-	struct replay replay; /* a publisher's */
-	struct wake wake;
-	int signal_fd;
-	bool draining;
-	int64_t rested_us; /* steady: until then the writer rests after a transaction */
-	enum writer_state state;
-	struct repeat refusals;
-};
 
 static void
 handle_signals(struct writer *w)
@@ -131,124 +97,6 @@ change_state(struct writer *w, enum writer_state state)
 	log_debug("the writer's state has changed", LOG_STR("from", writer_state_name(w->state)),
 	    LOG_STR("to", writer_state_name(state)));
 	w->state = state;
-}
-
-/* ---- batches ---- */
-
-/* Makes the draft the current page, and releases the lanes as it says. */
-static void
-commit_draft(struct writer *w)
-{
-	ledger_commit(&w->slot->ledger);
-	settle_lanes(w->segment, w->duty->role, w->index);
-}
-
-static void
-add_result(struct ledger_page *draft, const struct sink_result *result)
-{
-	draft->counters[COUNTER_STORED] += result->stored;
-	draft->counters[COUNTER_DUPLICATES] += result->duplicates;
-	draft->counters[COUNTER_DEAD_LETTERED] += result->dead_lettered;
-	draft->counters[COUNTER_DISCARDED] += result->discarded;
-}
-
-/*
- * Stores the gathered batch, which has no record when all of it is damaged. A sink of published events may store a part
- * of it, and the rest is gathered again.
- */
-static void
-store_batch(struct writer *w)
-{
-	struct batch batch = {w->intake.records, w->intake.count, w->intake.outcomes, w->intake.requests};
-	struct sink_result result = {0};
-
-	if (batch.count > 0 && store_link_store(&w->store, &batch, &result) != 0) {
-		if (result.in_doubt)
-			intake_mark_in_doubt(&w->intake);
-		return;
-	}
-
-	struct ledger_page *draft = ledger_draft(&w->slot->ledger);
-
-	if (!w->duty->publishes)
-		add_result(draft, &result);
-	intake_draft_release(&w->intake, draft, FATE_STORED);
-	commit_draft(w);
-	if (batch.count > 0)
-		store_link_committed(&w->store);
-}
-
-static void
-replay_batch(struct writer *w)
-{
-	struct spool *spool = &w->spool.spool;
-	struct sink_result result;
-
-	if (spool_link_next(&w->spool) != 0)
-		return;
-
-	struct batch batch = {spool->reader.records, spool->reader.count, NULL, NULL};
-
-	if (batch.count > 0 && w->duty->publishes)
-		replay_begin(&w->replay, spool, &batch);
-	if (batch.count == 0 || store_link_store(&w->store, &batch, &result) != 0)
-		return;
-	if (w->duty->publishes) {
-		if (!replay_add(&w->replay, &w->spool, &batch, &result))
-			return;
-		result = w->replay.sum;
-	}
-
-	struct ledger_page *draft = ledger_draft(&w->slot->ledger);
-
-	add_result(draft, &result);
-	spool_draft_replayed(spool, draft);
-	draft->spool_events += w->replay.put_back;
-	commit_draft(w);
-	store_link_committed(&w->store);
-	if (w->replay.put_back > 0)
-		spool_append_committed(spool);
-	spool_link_replayed(&w->spool);
-}
-
-/* Spools the gathered batch, which has no record when all of it is damaged. */
-static void
-spool_batch(struct writer *w)
-{
-	struct batch batch = {w->intake.records, w->intake.count, w->intake.outcomes};
-
-	if (batch.count > 0 && spool_link_append(&w->spool, &batch) != 0) {
-		if (ledger_append_open(&w->slot->ledger, APPEND_SPOOL))
-			intake_mark_in_doubt(&w->intake);
-		return;
-	}
-
-	struct ledger_page *draft = ledger_draft(&w->slot->ledger);
-
-	draft->counters[COUNTER_SPOOLED] += batch.count;
-	draft->spool_events += batch.count;
-	intake_draft_release(&w->intake, draft, FATE_SPOOLED);
-	commit_draft(w);
-	if (batch.count > 0)
-		spool_append_committed(&w->spool.spool);
-}
-
-/* Refuses the requests on the ring whose clients wait. */
-static void
-refuse_waiting(struct writer *w)
-{
-	struct ledger_page *draft = ledger_draft(&w->slot->ledger);
-	uint64_t events = intake_draft_refusals(&w->intake, draft);
-
-	commit_draft(w);
-	if (events == 0)
-		return;
-
-	uint64_t times = repeat_met(&w->refusals, clock_steady_us());
-
-	if (times > 0)
-		log_warning("requests have waited for the store in vain: answered with 503", LOG_UINT("events", events),
-		    LOG_UINT("times", times));
 }
 
 /* ---- sleeping ---- */
@@ -327,7 +175,7 @@ store_timed(struct writer *w)
 {
 	int64_t begun_us = clock_steady_us(), ended_us, most_us = w->duty->rest_most_us;
 
-	store_batch(w);
+	batches_store(w);
 	ended_us = clock_steady_us();
 	w->rested_us = ended_us + (ended_us - begun_us < most_us ? ended_us - begun_us : most_us);
 }
@@ -341,7 +189,7 @@ store_turn(struct writer *w)
 	if (any)
 		store_timed(w);
 	if (!w->draining && store_link_open(&w->store) && spool_link_replays(&w->spool))
-		replay_batch(w);
+		batches_replay(w);
 	else if (!any && !w->draining)
 		wait_for_work(w);
 }
@@ -381,10 +229,10 @@ turn(struct writer *w)
 		break;
 	case WRITER_SPOOLING:
 		if (intake_gather(&w->intake))
-			spool_batch(w);
+			batches_spool(w);
 		break;
 	case WRITER_REFUSING:
-		refuse_waiting(w);
+		batches_refuse(w);
 		if (!w->draining || intake_pending(&w->intake))
 			wait_for_store(w);
 		break;

@@ -1,0 +1,118 @@
+/* One page of the ledger for each batch. */
+#include "writer/batches.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "shm/settle.h"
+#include "writer/spool_replay.h"
+#include "writer/writer.h"
+
+/* Makes the draft the current page, and releases the lanes as it says. */
+static void
+commit_draft(struct writer *w)
+{
+	ledger_commit(&w->slot->ledger);
+	settle_lanes(w->segment, w->duty->role, w->index);
+}
+
+static void
+add_result(struct ledger_page *draft, const struct sink_result *result)
+{
+	draft->counters[COUNTER_STORED] += result->stored;
+	draft->counters[COUNTER_DUPLICATES] += result->duplicates;
+	draft->counters[COUNTER_DEAD_LETTERED] += result->dead_lettered;
+	draft->counters[COUNTER_DISCARDED] += result->discarded;
+}
+
+void
+batches_store(struct writer *w)
+{
+	struct batch batch = {w->intake.records, w->intake.count, w->intake.outcomes, w->intake.requests};
+	struct sink_result result = {0};
+
+	if (batch.count > 0 && store_link_store(&w->store, &batch, &result) != 0) {
+		if (result.in_doubt)
+			intake_mark_in_doubt(&w->intake);
+		return;
+	}
+
+	struct ledger_page *draft = ledger_draft(&w->slot->ledger);
+
+	if (!w->duty->publishes)
+		add_result(draft, &result);
+	intake_draft_release(&w->intake, draft, FATE_STORED);
+	commit_draft(w);
+	if (batch.count > 0)
+		store_link_committed(&w->store);
+}
+
+void
+batches_replay(struct writer *w)
+{
+	struct spool *spool = &w->spool.spool;
+	struct sink_result result;
+
+	if (spool_link_next(&w->spool) != 0)
+		return;
+
+	struct batch batch = {spool->reader.records, spool->reader.count, NULL, NULL};
+
+	if (batch.count > 0 && w->duty->publishes)
+		replay_begin(&w->replay, spool, &batch);
+	if (batch.count == 0 || store_link_store(&w->store, &batch, &result) != 0)
+		return;
+	if (w->duty->publishes) {
+		if (!replay_add(&w->replay, &w->spool, &batch, &result))
+			return;
+		result = w->replay.sum;
+	}
+
+	struct ledger_page *draft = ledger_draft(&w->slot->ledger);
+
+	add_result(draft, &result);
+	spool_draft_replayed(spool, draft);
+	draft->spool_events += w->replay.put_back;
+	commit_draft(w);
+	store_link_committed(&w->store);
+	if (w->replay.put_back > 0)
+		spool_append_committed(spool);
+	spool_link_replayed(&w->spool);
+}
+
+void
+batches_spool(struct writer *w)
+{
+	struct batch batch = {w->intake.records, w->intake.count, w->intake.outcomes};
+
+	if (batch.count > 0 && spool_link_append(&w->spool, &batch) != 0) {
+		if (ledger_append_open(&w->slot->ledger, APPEND_SPOOL))
+			intake_mark_in_doubt(&w->intake);
+		return;
+	}
+
+	struct ledger_page *draft = ledger_draft(&w->slot->ledger);
+
+	draft->counters[COUNTER_SPOOLED] += batch.count;
+	draft->spool_events += batch.count;
+	intake_draft_release(&w->intake, draft, FATE_SPOOLED);
+	commit_draft(w);
+	if (batch.count > 0)
+		spool_append_committed(&w->spool.spool);
+}
+
+void
+batches_refuse(struct writer *w)
+{
+	struct ledger_page *draft = ledger_draft(&w->slot->ledger);
+	uint64_t events = intake_draft_refusals(&w->intake, draft);
+
+	commit_draft(w);
+	if (events == 0)
+		return;
+
+	uint64_t times = repeat_met(&w->refusals, clock_steady_us());
+
+	if (times > 0)
+		log_warning("requests have waited for the store in vain: answered with 503", LOG_UINT("events", events),
+		    LOG_UINT("times", times));
+}
