@@ -71,8 +71,8 @@ struct sink_ops {
 	 *
 	 * With outcomes it may return 0 before it has come to all records, of which it stores at least one: so that
 	 * what arrives meanwhile does not wait for all of them. It stores none where another session is in the way of
-	 * all that are left, and has waited a little for that. The outcomes of the others stay 0; result counts those
-	 * of this call.
+	 * all that are left, and has waited a little for that. The outcomes of the others stay 0, and waits of each
+	 * says whether such a session was in the way when it was tried last; result counts those of this call.
 	 */
 	int (*store)(struct sink *sink, const struct batch *batch, struct sink_result *result, struct error *err);
 

@@ -79,7 +79,7 @@ batches_replay(struct writer *w)
 	spool_link_replayed(&w->spool);
 }
 
-void
+bool
 batches_spool(struct writer *w)
 {
 	struct batch batch = {w->intake.records, w->intake.count, w->intake.outcomes};
@@ -87,7 +87,7 @@ batches_spool(struct writer *w)
 	if (batch.count > 0 && spool_link_append(&w->spool, &batch) != 0) {
 		if (ledger_append_open(&w->slot->ledger, APPEND_SPOOL))
 			intake_mark_in_doubt(&w->intake);
-		return;
+		return false;
 	}
 
 	struct ledger_page *draft = ledger_draft(&w->slot->ledger);
@@ -98,13 +98,45 @@ batches_spool(struct writer *w)
 	commit_draft(w);
 	if (batch.count > 0)
 		spool_append_committed(&w->spool.spool);
+	return true;
+}
+
+/* How long events on the ring have waited for another session; <0: none do. */
+static int64_t
+waited_us(struct writer *w, int64_t now_us)
+{
+	if (!w->intake.waits) {
+		w->waits_since_us = 0;
+		return -1;
+	}
+	if (w->waits_since_us == 0)
+		w->waits_since_us = now_us;
+	return now_us - w->waits_since_us;
 }
 
 void
-batches_refuse(struct writer *w)
+batches_make_way(struct writer *w)
+{
+	const int64_t now_us = clock_steady_us(), us = waited_us(w, now_us);
+	const int64_t spool_after_us = (int64_t)w->config->spool_after_ms * 1000;
+	const bool spools = spool_link_takes(&w->spool) && now_us >= w->spool.append_at_us &&
+			    !replay_moves(&w->replay, &w->spool.spool);
+
+	if (us < 0 || (us < spool_after_us && !w->draining) || !intake_gather_waiting(&w->intake))
+		return;
+	if (spools && batches_spool(w)) {
+		replay_add_waiting(&w->replay, w->intake.count);
+		w->waits_since_us = now_us - spool_after_us; /* what comes for the same order need not wait again */
+	} else if (us >= (int64_t)w->config->store_timeout_ms * 1000) {
+		batches_refuse(w, false);
+	}
+}
+
+void
+batches_refuse(struct writer *w, bool all)
 {
 	struct ledger_page *draft = ledger_draft(&w->slot->ledger);
-	uint64_t events = intake_draft_refusals(&w->intake, draft);
+	uint64_t events = intake_draft_refusals(&w->intake, draft, all);
 
 	commit_draft(w);
 	if (events == 0)

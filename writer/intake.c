@@ -98,23 +98,34 @@ add_published(struct intake *intake, uint32_t lane, const struct parcel *parcel)
 	intake->parcels[intake->parcel_count++] = gathered;
 }
 
+static void
+begin_batch(struct intake *intake)
+{
+	intake->count = 0;
+	intake->parcel_count = 0;
+	intake->damaged = 0;
+	intake->bytes = 0;
+}
+
+static bool
+has_room(const struct intake *intake)
+{
+	return intake->count < BATCH_RECORDS && intake->bytes < BATCH_BYTES;
+}
+
 bool
 intake_gather(struct intake *intake)
 {
 	uint32_t lanes = intake->segment->counts[ROLE_ACCEPTOR];
 	bool any = false;
 
-	intake->count = 0;
-	intake->parcel_count = 0;
-	intake->damaged = 0;
-	intake->bytes = 0;
+	begin_batch(intake);
 	for (uint32_t i = 0; i < lanes; i++) {
 		uint32_t a = (intake->first_lane + i) % lanes;
 		struct parcel parcel;
 
 		intake->taken[a] = lane_released(&intake->lanes[a]);
-		while (intake->count < BATCH_RECORDS && intake->bytes < BATCH_BYTES &&
-		       lane_peek(&intake->lanes[a], intake->taken[a], &parcel)) {
+		while (has_room(intake) && lane_peek(&intake->lanes[a], intake->taken[a], &parcel)) {
 			if (intake->group == LANES_PUBLISH)
 				add_published(intake, a, &parcel);
 			else if ((parcel.flags & LANE_REFUSED) == 0)
@@ -125,6 +136,38 @@ intake_gather(struct intake *intake)
 	}
 	intake->first_lane = (intake->first_lane + 1) % lanes;
 	return any;
+}
+
+/* Adds the parcel at taken[lane], unless the sink has not come to an event of it. Returns whether it did. */
+static bool
+add_tried(struct intake *intake, uint32_t lane, const struct parcel *parcel)
+{
+	const uint32_t first = intake->count, damaged = intake->damaged;
+
+	add_published(intake, lane, parcel);
+	for (uint32_t i = first; i < intake->count; i++)
+		if (intake->outcomes[i]->result == 0 && intake->outcomes[i]->waits == 0) {
+			intake->count = first;
+			intake->damaged = damaged;
+			intake->parcel_count--;
+			return false;
+		}
+	return true;
+}
+
+bool
+intake_gather_waiting(struct intake *intake)
+{
+	begin_batch(intake);
+	for (uint32_t a = 0; a < intake->segment->counts[ROLE_ACCEPTOR]; a++) {
+		struct parcel parcel;
+
+		intake->taken[a] = lane_released(&intake->lanes[a]);
+		while (has_room(intake) && lane_peek(&intake->lanes[a], intake->taken[a], &parcel) &&
+		       add_tried(intake, a, &parcel))
+			intake->taken[a]++;
+	}
+	return intake->count > 0;
 }
 
 /* ---- what became of published events ---- */
@@ -176,14 +219,18 @@ count_outcomes(const struct intake *intake, const struct intake_parcel *gathered
 	count_finished(&parcel, draft);
 }
 
-/* Events of the parcel that have an outcome. */
+/* Events of the parcel that have an outcome. Notes whether others wait. */
 static uint32_t
-events_done(const struct intake *intake, const struct intake_parcel *gathered)
+events_done(struct intake *intake, const struct intake_parcel *gathered)
 {
 	uint32_t done = 0;
 
-	for (uint32_t i = 0; i < gathered->count; i++)
-		done += intake->outcomes[gathered->first + i]->result != 0;
+	for (uint32_t i = 0; i < gathered->count; i++) {
+		const struct publish_outcome *outcome = intake->outcomes[gathered->first + i];
+
+		done += outcome->result != 0;
+		intake->waits = intake->waits || (outcome->result == 0 && outcome->waits != 0);
+	}
 	return done;
 }
 
@@ -212,6 +259,7 @@ release_done(struct intake *intake, struct ledger_page *draft)
 	for (uint32_t a = 0; a < intake->segment->counts[ROLE_ACCEPTOR]; a++)
 		intake->taken[a] = lane_released(&intake->lanes[a]);
 	intake->damaged = 0;
+	intake->waits = false;
 	for (uint32_t i = 0; i < intake->parcel_count; i++) {
 		const struct intake_parcel *gathered = &intake->parcels[i];
 		uint32_t done = events_done(intake, gathered);
@@ -255,15 +303,17 @@ struct refusals {
 	uint64_t refused, dismissed;
 };
 
-/* What is to be refused on one lane. A finished parcel is counted when it leaves: only refused ones are before it. */
+/*
+ * What is to be refused on one lane, below that position. A finished parcel is counted when it leaves: only refused
+ * ones are before it.
+ */
 static void
-draft_refusals(const struct lane *lane, struct ledger_page *draft, uint32_t *end, struct refusals *refusals)
+draft_refusals(const struct lane *lane, uint32_t end, struct ledger_page *draft, struct refusals *refusals)
 {
-	uint32_t at = lane_released(lane);
 	struct parcel parcel;
 	bool leaves = true;
 
-	for (; lane_peek(lane, at, &parcel); at++) {
+	for (uint32_t at = lane_released(lane); at != end && lane_peek(lane, at, &parcel); at++) {
 		bool waits = lane_client_waits(parcel.flags), in_doubt = (parcel.flags & LANE_IN_DOUBT) != 0;
 
 		if (waits)
@@ -272,16 +322,19 @@ draft_refusals(const struct lane *lane, struct ledger_page *draft, uint32_t *end
 		if (leaves && (parcel.flags & LANE_FINISHED) != 0)
 			count_finished(&parcel, draft);
 	}
-	*end = at;
 }
 
 uint64_t
-intake_draft_refusals(const struct intake *intake, struct ledger_page *draft)
+intake_draft_refusals(const struct intake *intake, struct ledger_page *draft, bool all)
 {
 	struct refusals refusals = {0};
 
-	for (uint32_t a = 0; a < intake->segment->counts[ROLE_ACCEPTOR]; a++)
-		draft_refusals(&intake->lanes[a], draft, &draft->release[a], &refusals);
+	for (uint32_t a = 0; a < intake->segment->counts[ROLE_ACCEPTOR]; a++) {
+		const struct lane *lane = &intake->lanes[a];
+
+		draft->release[a] = all ? lane_released(lane) + lane_depth(lane) : intake->taken[a];
+		draft_refusals(lane, draft->release[a], draft, &refusals);
+	}
 	draft->fate = FATE_REFUSED;
 	draft->counters[COUNTER_DISCARDED] += refusals.refused;
 	return refusals.refused + refusals.dismissed;

@@ -39,6 +39,7 @@ struct intake {
 	uint32_t count, capacity;
 	uint32_t damaged; /* records that are left out */
 	size_t bytes;
+	bool waits; /* of published events: another session is in the way of some, as the last release has found */
 };
 
 /*
@@ -59,6 +60,13 @@ void intake_close(struct intake *intake);
 bool intake_gather(struct intake *intake);
 
 /*
+ * After such a batch of published events was stored in part: fills the batch anew, with the parcels at the head of each
+ * lane that wait for another session, up to the first one with an event that the sink has not come to. Returns whether
+ * there are any. Spooled or refused, they give their space back.
+ */
+bool intake_gather_waiting(struct intake *intake);
+
+/*
  * Writes into the draft that the batch is stored or spooled, FATE_STORED or FATE_SPOOLED, and its parcels released. Of
  * published events FATE_STORED is about those that have an outcome, which the draft counts also: a lane is released up
  * to the first parcel with an event that has none, and parcels behind that are marked as finished, which has their
@@ -70,12 +78,12 @@ void intake_draft_release(struct intake *intake, struct ledger_page *draft, enum
 void intake_mark_in_doubt(const struct intake *intake);
 
 /*
- * Writes into the draft that no client waits any longer. Counts the refused events as discarded, but not those that are
- * in doubt: these wait on. Returns the number of events whose clients have waited in vain. Once that is committed,
- * settle_lanes() releases refused and finished parcels that have no others before them; what became of the events of
- * these finished ones is counted also.
+ * Writes into the draft that no client waits any longer, of all parcels on the lanes or of those in the batch. Counts
+ * the refused events as discarded, but not those that are in doubt: these wait on. Returns the number of events whose
+ * clients have waited in vain. Once that is committed, settle_lanes() releases refused and finished parcels that have no
+ * others before them; what became of the events of these finished ones is counted also.
  */
-uint64_t intake_draft_refusals(const struct intake *intake, struct ledger_page *draft);
+uint64_t intake_draft_refusals(const struct intake *intake, struct ledger_page *draft, bool all);
 
 /* Whether a parcel waits that is not released. */
 bool intake_pending(const struct intake *intake);

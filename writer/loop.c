@@ -7,6 +7,7 @@
  * and so is what comes later. When the store is back the spool is replayed beside live traffic. What the spool does
  * not take waits on the ring. There a request whose client waits for the answer is refused after STORE_TIMEOUT_MS;
  * events that were acknowledged, or that may have been stored, wait on. writer/writer_state.h decides which happens.
+ * Published events for which only an order is locked wait as long, beside others that are stored.
  */
 #include "writer/loop.h"
 
@@ -176,6 +177,8 @@ store_timed(struct writer *w)
 	int64_t begun_us = clock_steady_us(), ended_us, most_us = w->duty->rest_most_us;
 
 	batches_store(w);
+	if (w->duty->publishes && store_link_open(&w->store))
+		batches_make_way(w);
 	ended_us = clock_steady_us();
 	w->rested_us = ended_us + (ended_us - begun_us < most_us ? ended_us - begun_us : most_us);
 }
@@ -229,10 +232,10 @@ turn(struct writer *w)
 		break;
 	case WRITER_SPOOLING:
 		if (intake_gather(&w->intake))
-			batches_spool(w);
+			(void)batches_spool(w);
 		break;
 	case WRITER_REFUSING:
-		batches_refuse(w);
+		batches_refuse(w, true);
 		if (!w->draining || intake_pending(&w->intake))
 			wait_for_store(w);
 		break;

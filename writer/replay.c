@@ -11,8 +11,12 @@
 /* What a sink passes over: the outcome of an event that is put back without being tried. */
 #define PASSED UINT32_MAX
 
-/* While all that waits in the spool waits for orders it is not moved, but for the sake of one that is unlocked. */
-#define STANDS_US (600 * INT64_C(1000000))
+/*
+ * While all that waits in the spool waits for orders it is moved again only for the sake of one that is unlocked: after
+ * a second for each MiB of it, which costs little beside that, and within these bounds.
+ */
+#define STANDS_LEAST_US (10 * INT64_C(1000000))
+#define STANDS_MOST_US (600 * INT64_C(1000000))
 
 #define TENANT_MAX 255
 
@@ -150,6 +154,29 @@ count_outcomes(const struct replay *replay, uint32_t result)
 
 /* ---- the rest of it ---- */
 
+static int64_t
+stands_us(const struct spool *spool)
+{
+	int64_t us = (int64_t)((spool->bytes - spool->parts[0].header.done) >> 20) * 1000000;
+
+	if (us < STANDS_LEAST_US)
+		return STANDS_LEAST_US;
+	return us < STANDS_MOST_US ? us : STANDS_MOST_US;
+}
+
+bool
+replay_moves(const struct replay *replay, const struct spool *spool)
+{
+	return replay->pass_events > 0 && spool->count > 0 && !is_reached(&replay->pass, spool);
+}
+
+void
+replay_add_waiting(struct replay *replay, uint32_t events)
+{
+	if (replay->pass_events > 0)
+		replay->pass_events += events;
+}
+
 /* Whether what the sink leaves is to be put back now: there is room, and something behind it that need not wait. */
 static bool
 gives_way(struct replay *replay, const struct spool_link *link)
@@ -161,12 +188,12 @@ gives_way(struct replay *replay, const struct spool_link *link)
 	if (link->state != SPOOL_TAKING || spool_low(spool) ||
 	    (spool->count == 1 && spool->parts[0].size <= spool->reader.to))
 		return false;
-	if (replay->left < replay->count || (replay->pass_events > 0 && !is_reached(&replay->pass, spool)))
+	if (replay->left < replay->count || replay_moves(replay, spool))
 		return true;
 	if (replay->stands_since_us == 0)
 		replay->stands_since_us = now_us;
 	/* In all of the pass nothing was stored, and nothing has come since. */
-	if (events == replay->pass_events && now_us < replay->stands_since_us + STANDS_US)
+	if (events == replay->pass_events && now_us < replay->stands_since_us + stands_us(spool))
 		return false;
 	replay->pass_events = 0; /* another one begins */
 	return true;
@@ -196,6 +223,21 @@ put_back(struct replay *replay, struct spool_link *link, const struct batch *bat
 	return true;
 }
 
+/* Rather out of their order than not at all: the tenants whose events are only passed over here lose theirs. */
+static void
+forget_passed(struct replay *replay, const struct batch *batch)
+{
+	for (uint32_t i = 0; i < replay->count; i++) {
+		struct replay_tenant *tenant = NULL;
+
+		if (replay->outcomes[i].result == PASSED)
+			tenant = find_tenant(replay, record_tenant_name(batch->records[i]));
+		if (tenant != NULL)
+			*tenant = replay->tenants[--replay->tenant_count];
+	}
+	replay->count = 0;
+}
+
 bool
 replay_add(struct replay *replay, struct spool_link *link, const struct batch *batch, const struct sink_result *result)
 {
@@ -211,9 +253,8 @@ replay_add(struct replay *replay, struct spool_link *link, const struct batch *b
 		return false;
 	if (replay->left + count_outcomes(replay, PASSED) > 0 &&
 	    (!gives_way(replay, link) || !put_back(replay, link, batch))) {
-		/* Rather out of their order than not at all. */
 		if (replay->left == 0)
-			replay->tenant_count = replay->count = 0;
+			forget_passed(replay, batch);
 		spool_link_rest(link);
 		return false;
 	}

@@ -57,6 +57,12 @@ void replay_begin(struct replay *replay, struct spool *spool, struct batch *batc
 bool replay_add(
     struct replay *replay, struct spool_link *link, const struct batch *batch, const struct sink_result *result);
 
+/* Whether what waits is being put back: events that are appended meanwhile come between others of their tenant. */
+bool replay_moves(const struct replay *replay, const struct spool *spool);
+
+/* So many events were appended that wait also: these are no reason to put the others back once more. */
+void replay_add_waiting(struct replay *replay, uint32_t events);
+
 void replay_free(struct replay *replay);
 
 #endif

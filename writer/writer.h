@@ -38,6 +38,7 @@ struct writer {
 	int signal_fd;
 	bool draining;
 	int64_t rested_us; /* steady: until then the writer rests after a transaction */
+	int64_t waits_since_us; /* steady: since then another session is in the way of events on the ring; 0: none is */
 	enum writer_state state;
 	struct repeat refusals;
 };

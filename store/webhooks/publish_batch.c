@@ -273,6 +273,16 @@ store_items(struct publish_batch *b, struct publication *const *items, uint32_t 
 
 /* ---- groups ---- */
 
+/* All of its tenant's events that have no outcome. The mark stays until they are tried again. */
+static void
+mark(struct publish_batch *b, const struct publication *item, bool waits)
+{
+	for (uint32_t i = 0; i < b->batch->count; i++)
+		if (b->all[i].outcome.result == 0 && publication_same_tenant(&b->all[i], item))
+			b->all[i].outcome.waits = waits;
+	b->locked = b->locked || waits;
+}
+
 /* Its tenant's events come again with the next call, in their order; the other tenants' go on. 0 or <0. */
 static int
 set_aside(struct publish_batch *b, const struct publication *item, struct error *err)
@@ -287,6 +297,7 @@ set_aside(struct publish_batch *b, const struct publication *item, struct error 
 		log_warning("another session has the order of an endpoint locked: events of its tenant wait",
 		    LOG_STR("error", err->text), LOG_UINT("times", times));
 	publish_gather_pass_over(&b->gather, item);
+	mark(b, item, true);
 	return 0;
 }
 
@@ -302,6 +313,9 @@ store_groups(struct publish_batch *b, struct error *err)
 			return -1;
 		if (rc < 0)
 			return -1;
+		/* A group of several tenants has no order for which it could have waited. */
+		if (rc == 0 && count > 0 && b->locked && publication_same_tenant(b->items[0], b->items[count - 1]))
+			mark(b, b->items[0], false);
 		publish_gather_done(&b->gather, b->items, (uint32_t)count);
 		router_trim(b->gather.router);
 		sink_env_heartbeat(b->env);
@@ -342,7 +356,7 @@ begin(struct publish_batch *b, const struct batch *batch)
 {
 	b->batch = batch;
 	b->suspect_count = 0;
-	b->stored_any = b->in_doubt = b->found_known = b->unexplained = false;
+	b->stored_any = b->in_doubt = b->found_known = b->unexplained = b->locked = false;
 	if (batch->count > b->capacity) {
 		b->capacity = batch->count;
 		b->all = mem_resize(b->all, b->capacity, sizeof *b->all);
@@ -352,6 +366,7 @@ begin(struct publish_batch *b, const struct batch *batch)
 		b->all[i] = (struct publication){.record = batch->records[i], .number = i};
 		if (batch->outcomes != NULL)
 			b->all[i].outcome = *batch->outcomes[i];
+		b->locked = b->locked || b->all[i].outcome.waits != 0;
 	}
 	publish_gather_begin(&b->gather, batch, b->all);
 }

@@ -60,6 +60,7 @@ struct publish_batch {
 	struct error suspicion; /* why the last suspect was refused */
 	bool unexplained; /* the store has refused rows and not said why: they are added so that it does */
 	bool stored_any, in_doubt, found_known;
+	bool locked; /* somebody had places of some of the events locked when they were tried last */
 };
 
 /* config and env are borrowed until publish_batch_free(), which releases everything but the struct. */

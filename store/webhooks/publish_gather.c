@@ -64,7 +64,8 @@ is_gone(const struct publication *item, const struct tenant_routes *tenant)
 static void
 route(struct publish_gather *g, struct publication *item, const struct tenant_routes *tenant)
 {
-	item->outcome = (struct publish_outcome){.result = is_gone(item, tenant) ? PUBLISH_GONE : 0};
+	item->outcome =
+	    (struct publish_outcome){.result = is_gone(item, tenant) ? PUBLISH_GONE : 0, .waits = item->outcome.waits};
 	item->first_job = g->jobs.count;
 	item->jobs = 0;
 	if (item->outcome.result != 0)

@@ -3,10 +3,12 @@ The order of endpoints with fifo where several nodes share one PostgreSQL: one o
 somebody keeps the lock of an order. HL_NODE_TIMEOUT_SECS is short here.
 """
 
+import contextlib
 import json
 import os
 import signal
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -135,7 +137,8 @@ def test_what_waits_on_both_nodes_when_fifo_is_switched_on_is_sent_once(nodes):
 
 
 def test_an_order_that_somebody_keeps_locked_stops_no_other_tenant(make_hookline, receiver):
-    node = make_hookline("postgres", STORAGE_TYPE="jsonl", ACCEPTORS=1, HL_PUBLISHERS=1, HL_COURIERS=1, STORE_TIMEOUT_MS=20000).start()
+    node = make_hookline("postgres", STORAGE_TYPE="jsonl", ACCEPTORS=1, HL_PUBLISHERS=1, HL_COURIERS=1, STORE_TIMEOUT_MS=20000,
+                         SPOOL_AFTER_MS=20000).start()
     tenant, other = node.new_tenant(), node.new_tenant()
     Endpoints(tenant, receiver).add("/in", fifo=True)
     Endpoints(other, receiver).add("/other", fifo=True)
@@ -156,6 +159,58 @@ def test_an_order_that_somebody_keeps_locked_stops_no_other_tenant(make_hookline
         thread.start()
         thread.join()
     assert [json.loads(arrival.body)["event"]["payload"]["n"] for arrival in receiver.wait(4, "/in")] == list(range(4))
+
+
+@pytest.fixture
+def order(make_hookline, receiver):
+    """make(**options) -> (two tenants, and the lock of the first one's order, which is not taken yet)"""
+
+    def make(**options):
+        node = make_hookline("postgres", STORAGE_TYPE="jsonl", ACCEPTORS=1, HL_PUBLISHERS=1, HL_COURIERS=1, **options).start()
+        tenant, other = node.new_tenant(), node.new_tenant()
+        Endpoints(tenant, receiver).add("/in", fifo=True)
+        publish(tenant.client, 0)
+
+        @contextlib.contextmanager
+        def locked():
+            with node.database.server.connect(node.database.name) as session:
+                session.autocommit = False
+                session.execute("SELECT 1 FROM fifo_heads WHERE tenant_id = %s FOR UPDATE", (tenant.id,))
+                yield
+                session.rollback()
+
+        return tenant.client, other.client, locked
+
+    return make
+
+
+def test_events_of_an_order_that_stays_locked_do_not_fill_the_ring(order, receiver):
+    """They are more than it holds, and another tenant's come without a pause."""
+    client, other, locked = order(HL_RING_BYTES=12 << 20, HL_MAX_PAYLOAD_BYTES=1 << 20, MAX_BODY_BYTES=1 << 20, SPOOL_AFTER_MS=100)
+    stop = threading.Event()
+
+    def load():
+        while not stop.is_set():
+            publish(other, 0)
+
+    with locked(), ThreadPoolExecutor() as pool:
+        loads = [pool.submit(load)]
+        for n in range(1, 25):
+            reply = client.post("/v1/events", {"topic": "object.changed", "payload": {"n": n, "padding": "x" * 500_000}})
+            assert reply.status == 202 and reply.headers["x-hooks-ack"] == "spooled", reply
+        stop.set()
+        loads[0].result()
+    assert [json.loads(arrival.body)["event"]["payload"]["n"] for arrival in receiver.wait(25, "/in", 30)] == list(range(25))
+
+
+@pytest.mark.wanted_by("SLOW_TESTS")
+def test_without_a_spool_clients_of_an_order_that_stays_locked_are_told(order):
+    client, other, locked = order(SPOOL_MAX_BYTES=0, STORE_TIMEOUT_MS=3000)
+    with locked():
+        reply = client.post("/v1/events", {"topic": "object.changed", "payload": {}})
+        assert reply.status == 503 and "in time" in reply.json["detail"], reply
+        publish(other, 0)
+    publish(client, 1)
 
 
 def test_spooled_events_behind_those_of_a_locked_order_are_stored_and_the_order_is_kept(postgres, make_hookline, receiver):

@@ -88,7 +88,7 @@ refuse(void *context)
 	struct scene *scene = context;
 
 	(void)intake_draft_refusals(
-	    &scene->intake, ledger_draft(&segment_writer(&scene->segment, ROLE_WRITER, 0)->ledger));
+	    &scene->intake, ledger_draft(&segment_writer(&scene->segment, ROLE_WRITER, 0)->ledger), true);
 	settle(scene);
 }
 
@@ -102,12 +102,13 @@ test_what_is_refused_is_passed_over(void **state)
 
 	set_scene(&scene, mixed);
 	ledger = &segment_writer(&scene.segment, ROLE_WRITER, 0)->ledger;
-	assert_int_equal(intake_draft_refusals(&scene.intake, ledger_draft(ledger)), events_of(&scene, LANE_AWAITED));
+	assert_int_equal(
+	    intake_draft_refusals(&scene.intake, ledger_draft(ledger), true), events_of(&scene, LANE_AWAITED));
 	settle(&scene);
 	assert_int_equal(lane_released(&scene.lane), 1);
 	assert_int_equal(segment_waiting(&scene.segment, BOOKS_EVENTS), events_of(&scene, 0));
 	/* Once. */
-	assert_int_equal(intake_draft_refusals(&scene.intake, ledger_draft(ledger)), 0);
+	assert_int_equal(intake_draft_refusals(&scene.intake, ledger_draft(ledger), true), 0);
 	settle(&scene);
 	assert_int_equal(segment_counter_sum(&scene.segment, COUNTER_DISCARDED), events_of(&scene, LANE_AWAITED));
 
@@ -137,7 +138,8 @@ test_the_next_run_refuses_nothing_of_this_one(void **state)
 
 	assert_int_equal(intake_open(&intake, &scene.segment, ROLE_WRITER, 0, &err), 0);
 	assert_int_equal(
-	    intake_draft_refusals(&intake, ledger_draft(&segment_writer(&scene.segment, ROLE_WRITER, 0)->ledger)), 0);
+	    intake_draft_refusals(&intake, ledger_draft(&segment_writer(&scene.segment, ROLE_WRITER, 0)->ledger), true),
+	    0);
 	assert_int_equal(
 	    segment_waiting(&scene.segment, BOOKS_EVENTS), events_of(&scene, 0) + events_of(&scene, LANE_AWAITED));
 	assert_int_equal(munmap(intake.lanes[0].arena, 2 * intake.lanes[0].arena_bytes), 0);
@@ -159,7 +161,7 @@ test_what_is_in_doubt_is_kept(void **state)
 	intake_mark_in_doubt(&scene.intake);
 	later = publish(&scene, PARCELS, LANE_AWAITED);
 	assert_int_equal(
-	    intake_draft_refusals(&scene.intake, ledger_draft(ledger)), events_of(&scene, LANE_AWAITED) + later);
+	    intake_draft_refusals(&scene.intake, ledger_draft(ledger), true), events_of(&scene, LANE_AWAITED) + later);
 	settle(&scene);
 	assert_int_equal(segment_counter_sum(&scene.segment, COUNTER_DISCARDED), later);
 	assert_int_equal(segment_waiting(&scene.segment, BOOKS_EVENTS), kept);
@@ -167,7 +169,7 @@ test_what_is_in_doubt_is_kept(void **state)
 		assert_int_equal(lane_flags(&scene.lane, i + 1),
 		    mixed[i] | LANE_IN_DOUBT | (mixed[i] == LANE_AWAITED ? LANE_DISMISSED : 0));
 	assert_int_equal(lane_flags(&scene.lane, PARCELS + 1), LANE_AWAITED | LANE_REFUSED);
-	assert_int_equal(intake_draft_refusals(&scene.intake, ledger_draft(ledger)), 0);
+	assert_int_equal(intake_draft_refusals(&scene.intake, ledger_draft(ledger), true), 0);
 	settle(&scene);
 	assert_true(intake_gather(&scene.intake));
 	assert_int_equal(scene.intake.count, kept);

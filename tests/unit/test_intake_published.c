@@ -154,7 +154,7 @@ test_what_is_done_does_not_go_to_the_spool(void **state)
 static void
 test_what_is_done_is_not_refused(void **state)
 {
-	assert_int_equal(intake_draft_refusals(&intake, ledger_draft(ledger)), 4);
+	assert_int_equal(intake_draft_refusals(&intake, ledger_draft(ledger), true), 4);
 	settle();
 	assert_int_equal(lane_flags(&lane, 1), LANE_AWAITED | LANE_IN_DOUBT | LANE_DISMISSED);
 	assert_int_equal(lane_flags(&lane, 2), LANE_AWAITED | LANE_FINISHED);
@@ -167,14 +167,59 @@ static void
 test_what_is_done_leaves_with_what_is_refused_before_it_and_counts_once(void **state)
 {
 	lane_set_flag(&lane, 1, LANE_IN_DOUBT, false);
-	assert_int_equal(intake_draft_refusals(&intake, ledger_draft(ledger)), 4);
+	assert_int_equal(intake_draft_refusals(&intake, ledger_draft(ledger), true), 4);
 	settle();
 	assert_int_equal(lane_depth(&lane), 0);
 	assert_books(1, 1, 4);
 	assert_int_equal(segment_waiting(&segment, BOOKS_MESSAGES), 0);
-	assert_int_equal(intake_draft_refusals(&intake, ledger_draft(ledger)), 0);
+	assert_int_equal(intake_draft_refusals(&intake, ledger_draft(ledger), true), 0);
 	settle();
 	assert_books(1, 1, 4);
+}
+
+/* Another session is in the way of what is left of the first parcel. The second one is done, the third one new. */
+static void
+pass_over_first(void)
+{
+	assert_true(intake_gather(&intake));
+	intake.outcomes[1]->waits = 1;
+	intake_draft_release(&intake, ledger_draft(ledger), FATE_STORED);
+	settle();
+	assert_true(intake.waits);
+	assert_true(intake_gather_waiting(&intake));
+	assert_int_equal(intake.count, 2);
+}
+
+static void
+test_what_waits_for_a_locked_order_is_spooled_and_what_is_new_behind_it_is_not(void **state)
+{
+	pass_over_first();
+	intake_draft_release(&intake, ledger_draft(ledger), FATE_SPOOLED);
+	settle();
+	assert_int_equal(lane_released(&lane), 2);
+	assert_int_equal(lane_flags(&lane, 1) & LANE_SPOOLED, LANE_SPOOLED);
+	assert_books(1, 1, 0);
+	assert_true(intake_gather(&intake));
+	assert_int_equal(intake.count, 2);
+	*intake.outcomes[0] = *intake.outcomes[1] = (struct publish_outcome){.result = PUBLISH_STORED, .fresh = 1};
+	intake_draft_release(&intake, ledger_draft(ledger), FATE_STORED);
+	settle();
+	assert_false(intake.waits);
+	assert_false(intake_gather_waiting(&intake));
+	assert_books(3, 1, 0);
+}
+
+static void
+test_what_waits_for_a_locked_order_is_refused_and_what_is_new_behind_it_is_not(void **state)
+{
+	pass_over_first();
+	lane_set_flag(&lane, 1, LANE_IN_DOUBT, false);
+	assert_int_equal(intake_draft_refusals(&intake, ledger_draft(ledger), false), 2);
+	settle();
+	assert_int_equal(lane_released(&lane), 2);
+	assert_int_equal(lane_flags(&lane, 1) & LANE_REFUSED, LANE_REFUSED);
+	assert_int_equal(lane_flags(&lane, 3), LANE_AWAITED);
+	assert_books(1, 1, 2);
 }
 
 int
@@ -188,6 +233,8 @@ main(void)
 	    TEST(test_what_is_done_does_not_go_to_the_spool),
 	    TEST(test_what_is_done_is_not_refused),
 	    TEST(test_what_is_done_leaves_with_what_is_refused_before_it_and_counts_once),
+	    TEST(test_what_waits_for_a_locked_order_is_spooled_and_what_is_new_behind_it_is_not),
+	    TEST(test_what_waits_for_a_locked_order_is_refused_and_what_is_new_behind_it_is_not),
 	};
 
 	return cmocka_run_group_tests_name("intake_published", tests, ring_make_directory, ring_remove_directory);

@@ -213,9 +213,12 @@ test_a_spool_in_which_all_wait_is_not_written_again_and_again(void **state)
 
 	uint64_t replays = ledger_page(&slot.ledger)->replays;
 
-	turn_us = 20 * SECOND;
-	turns(25);
+	/* A second for each MiB, of which there are twelve. */
+	turn_us = SECOND / 2;
+	turns(10);
 	assert_int_equal(ledger_page(&slot.ledger)->replays, replays);
+	turns(120);
+	assert_true(ledger_page(&slot.ledger)->replays <= replays + 2 * 6);
 	locked = "";
 	turns(10);
 	assert_string_equal(stored, "a1 a2 a3 a4 ");
@@ -230,12 +233,49 @@ test_one_order_does_not_wait_for_another_for_ever(void **state)
 	turns(20);
 	assert_string_equal(stored, "b5 ");
 	locked = "a";
-	turn_us = 60 * SECOND;
-	turns(15);
+	turns(20);
 	assert_string_equal(stored, "b5 c3 c4 ");
 	locked = "";
 	turns(20);
 	assert_empty(5);
+}
+
+/* A publisher spools events of locked orders that come meanwhile. */
+static void
+test_what_comes_for_a_locked_order_does_not_have_all_of_it_written_again(void **state)
+{
+	append("a1 a2 a3 a4");
+	locked = "a";
+	turns(20);
+
+	uint64_t replays = ledger_page(&slot.ledger)->replays;
+
+	assert_false(replay_moves(&replay, &spool.spool));
+	append("a5");
+	replay_add_waiting(&replay, 1);
+	turn_us = SECOND / 2;
+	turns(10);
+	assert_int_equal(ledger_page(&slot.ledger)->replays, replays);
+	locked = "";
+	turns(20);
+	assert_string_equal(stored, "a1 a2 a3 a4 a5 ");
+	assert_empty(5);
+}
+
+/* Else it would come between the others. */
+static void
+test_while_events_are_put_back_no_other_is_spooled_for_their_order(void **state)
+{
+	append("a1 a2 a3 a4 b5");
+	locked = "a";
+	turns(1);
+	assert_true(replay_moves(&replay, &spool.spool));
+	turns(20);
+	assert_false(replay_moves(&replay, &spool.spool));
+	locked = "";
+	turns(20);
+	assert_empty(5);
+	assert_false(replay_moves(&replay, &spool.spool));
 }
 
 /* As with SPOOL_MAX_BYTES=0. */
@@ -280,6 +320,8 @@ main(void)
 	    TEST(test_what_is_spooled_later_comes_later),
 	    TEST(test_a_spool_in_which_all_wait_is_not_written_again_and_again),
 	    TEST(test_one_order_does_not_wait_for_another_for_ever),
+	    TEST(test_what_comes_for_a_locked_order_does_not_have_all_of_it_written_again),
+	    TEST(test_while_events_are_put_back_no_other_is_spooled_for_their_order),
 	    TEST(test_without_room_everything_waits_and_nothing_is_lost),
 	    TEST(test_what_was_put_back_is_there_after_a_restart),
 	};
