@@ -10,6 +10,7 @@
 #include "base/crypto.h"
 #include "base/json_escape.h"
 #include "server/acceptor.h"
+#include "server/body.h"
 #include "server/exchange.h"
 #include "server/h2o_internals.h"
 #include "server/client_limits.h"
@@ -57,17 +58,10 @@ check_text(struct span key)
 
 /* Finds the key behind the scheme. */
 static enum key_text
-read_header(const h2o_req_t *req, struct span *key)
+read_value(struct span value, struct span *key)
 {
-	ssize_t at = h2o_find_header(&req->headers, H2O_TOKEN_AUTHORIZATION, -1);
-	h2o_iovec_t value;
 	size_t n = sizeof SCHEME - 1;
 
-	if (at == -1)
-		return KEY_TEXT_NONE;
-	value = req->headers.entries[at].value;
-	if (h2o_find_header(&req->headers, H2O_TOKEN_AUTHORIZATION, at) != -1)
-		return KEY_TEXT_WRONG;
 	if (value.len <= n || strncasecmp(value.base, SCHEME, n) != 0 || !is_blank(value.base[n]))
 		return KEY_TEXT_WRONG;
 	while (n < value.len && is_blank(value.base[n]))
@@ -124,6 +118,20 @@ read_query(h2o_req_t *req, struct span *key)
 }
 
 static enum key_text
+read_header(const h2o_req_t *req, struct span *key)
+{
+	ssize_t at = h2o_find_header(&req->headers, H2O_TOKEN_AUTHORIZATION, -1);
+	h2o_iovec_t value;
+
+	if (at == -1)
+		return KEY_TEXT_NONE;
+	value = req->headers.entries[at].value;
+	if (h2o_find_header(&req->headers, H2O_TOKEN_AUTHORIZATION, at) != -1)
+		return KEY_TEXT_WRONG;
+	return read_value((struct span){value.base, value.len}, key);
+}
+
+static enum key_text
 read_key(const struct exchange *exchange, struct span *key)
 {
 	enum key_text found = read_header(exchange->req, key);
@@ -134,6 +142,13 @@ read_key(const struct exchange *exchange, struct span *key)
 }
 
 /* ---- answers ---- */
+
+static const char no_certificate[] =
+    "A client certificate is needed, signed by one of the authorities in TLS_CLIENT_CA_FILE";
+static const char no_key[] = "An API key is needed: send it as Authorization: Bearer KEY";
+static const char no_key_text[] =
+    "Authorization must be given once, as Bearer KEY, the key in visible ASCII characters; so must token=KEY of a "
+    "stream";
 
 /* An error object with the members that the management API adds; a POST of events has "detail" alone. */
 static cJSON *
@@ -175,9 +190,7 @@ static bool
 refuse_without_certificate(struct acceptor *acceptor, struct exchange *exchange)
 {
 	count(acceptor, exchange, COUNTER_REJECTED_FORBIDDEN);
-	reply_json(exchange->req, 403,
-	    error_tree(exchange, "forbidden", NULL,
-		"A client certificate is needed, signed by one of the authorities in TLS_CLIENT_CA_FILE"));
+	reply_json(exchange->req, 403, error_tree(exchange, "forbidden", NULL, no_certificate));
 	return false;
 }
 
@@ -253,25 +266,37 @@ set_caller(struct exchange *exchange, const struct api_key *found)
 	reply_add_header(exchange->req, "X-Tenant-Id", key->tenant_id, exchange->caller.tenant_id.len);
 }
 
-static bool
-check_key(struct acceptor *acceptor, struct exchange *exchange, struct span text)
+/* Returns as key_table_find(), and why the key is refused, or NULL. */
+static int
+find_key(struct key_table *table, struct span text, int64_t now_ms, struct api_key *key, const char **why)
 {
-	struct key_table *table = acceptor->segment->keys;
-	int64_t now_ms = clock_wall_us() / 1000;
 	uint8_t hash[SHA256_BYTES];
-	struct api_key key;
 	int rc = KEY_NOT_LOADED;
 
 	crypto_sha256(text, hash);
 	if (table != NULL) /* else the ring is one of an earlier run that had no API */
-		rc = key_table_find(table, hash, &key);
+		rc = key_table_find(table, hash, key);
+	*why = NULL;
+	if (rc == KEY_UNKNOWN)
+		*why = "The API key is not valid";
+	else if (rc == 0 && key->expires_ms <= now_ms)
+		*why = "The API key has expired";
+	return rc;
+}
+
+static bool
+check_key(struct acceptor *acceptor, struct exchange *exchange, struct span text)
+{
+	int64_t now_ms = clock_wall_us() / 1000;
+	struct api_key key;
+	const char *why;
+	int rc = find_key(acceptor->segment->keys, text, now_ms, &key, &why);
+
 	if (rc == KEY_NOT_LOADED)
 		return refuse_not_loaded(acceptor, exchange);
-	if (rc == KEY_UNKNOWN)
-		return refuse_unauthorized(acceptor, exchange, "The API key is not valid");
-	if (key.expires_ms <= now_ms)
-		return refuse_unauthorized(acceptor, exchange, "The API key has expired");
-	key_table_note_use(table, &key, now_ms);
+	if (why != NULL)
+		return refuse_unauthorized(acceptor, exchange, why);
+	key_table_note_use(acceptor->segment->keys, &key, now_ms);
 	set_caller(exchange, &key);
 	if (!limits_allow_key(exchange->req, key_table_number(&key)))
 		return refuse_for_share(acceptor, exchange);
@@ -291,16 +316,50 @@ auth_admit(struct acceptor *acceptor, struct exchange *exchange)
 		return true;
 	switch (read_key(exchange, &text)) {
 	case KEY_TEXT_NONE:
-		return rule == KEY_OPTIONAL || refuse_unauthorized(acceptor, exchange,
-						   "An API key is needed: send it as Authorization: Bearer KEY");
+		return rule == KEY_OPTIONAL || refuse_unauthorized(acceptor, exchange, no_key);
 	case KEY_TEXT_FOUND:
 		return check_key(acceptor, exchange, text);
 	case KEY_TEXT_WRONG:
 		break;
 	}
-	return refuse_unauthorized(acceptor, exchange,
-	    "Authorization must be given once, as Bearer KEY, the key in visible ASCII characters; so must token=KEY "
-	    "of a stream");
+	return refuse_unauthorized(acceptor, exchange, no_key_text);
+}
+
+/* Why a request to such a route is answered with 401; NULL: it is not, as far as its header tells. */
+static const char *
+why_unauthorized(struct key_table *table, enum key_rule rule, struct span value)
+{
+	struct api_key key;
+	struct span text;
+	const char *why;
+
+	if (value.base == NULL)
+		return rule == KEY_REQUIRED ? no_key : NULL;
+	if (read_value(value, &text) != KEY_TEXT_FOUND)
+		return no_key_text;
+	(void)find_key(table, text, clock_wall_us() / 1000, &key, &why);
+	return why;
+}
+
+bool
+auth_refuses_early(const struct connection *connection, const struct route *route, struct refusal *refusal)
+{
+	const struct connections *all = connection->all;
+	const struct head *head = &connection->head;
+	const enum key_rule rule = rule_of(all->config, route);
+	struct span value = {NULL, 0};
+
+	if (all->config->tls_client_ca_file != NULL && route->scope != SCOPE_PUBLIC && !connection->client_is_known) {
+		*refusal = (struct refusal){403, COUNTER_REJECTED_FORBIDDEN, no_certificate};
+		return true;
+	}
+	if (head->authorizations > 0)
+		value =
+		    (struct span){connection->socket->input->bytes + head->authorization.at, head->authorization.len};
+	*refusal = (struct refusal){401, COUNTER_REJECTED_UNAUTHORIZED, NULL};
+	if (rule != KEY_IGNORED && route->operation != OPERATION_STREAM) /* its key may stand in the query */
+		refusal->text = head->authorizations > 1 ? no_key_text : why_unauthorized(all->api_keys, rule, value);
+	return refusal->text != NULL;
 }
 
 bool

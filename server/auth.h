@@ -9,7 +9,10 @@
 #include <stdint.h>
 
 struct acceptor;
+struct connection;
 struct exchange;
+struct refusal;
+struct route;
 
 /*
  * Whether the request may go to its route's handler. If not, it has been answered: 401, 403, 429, or 503 while the keys
@@ -25,6 +28,12 @@ struct exchange;
  * With a key exchange->key and ->caller are set, and the answer says whose it is in X-Tenant-Id.
  */
 bool auth_admit(struct acceptor *acceptor, struct exchange *exchange);
+
+/*
+ * Whether that request, of which the head alone has come, will not be admitted to the route: for the reasons of 401, or
+ * of 403 for want of a certificate. The refusal says why. Nothing is answered or counted.
+ */
+bool auth_refuses_early(const struct connection *connection, const struct route *route, struct refusal *refusal);
 
 /*
  * Whether the limits of the request's key leave room for a request now; the request is not charged. If not, it has been

@@ -20,6 +20,7 @@
 #include "shm/slots.h"
 
 struct exchange;
+struct key_table;
 
 /* Why a connection gets a refusal, or an answer about health and metrics, and is closed: see client_limits.h. */
 enum surplus { SURPLUS_NONE, SURPLUS_LIMIT, SURPLUS_ADDRESS };
@@ -38,6 +39,7 @@ struct connection {
 	struct chunks chunks; /* of its body, if that is chunked */
 	size_t chunks_at; /* where the bytes of the socket's input begin that chunks has not read */
 	struct exchange *exchange; /* of the request that is being answered; NULL: libh2o did not hand it on */
+	uint64_t most_body; /* bytes of its body, which has not come whole with its head */
 	size_t request_bytes; /* of the socket's input: the request that has been answered */
 	bool stays_open; /* after that answer */
 	char *refusal; /* the answer that is being written without libh2o's knowledge; NULL: none */
@@ -64,6 +66,7 @@ struct connections {
 	struct linger_list *linger; /* where a refused connection goes */
 	connection_refuse *refuse;
 	struct ssl_ctx_st *tls; /* NULL: plain HTTP is spoken */
+	struct key_table *api_keys; /* NULL: no key is known */
 	h2o_linklist_t resting, busy; /* each in the order in which its connections entered it */
 	h2o_linklist_t surplus; /* the same for those that are surplus, which are in no other list */
 	uint32_t count, surplus_count; /* all; those that are surplus */

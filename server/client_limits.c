@@ -3,7 +3,6 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/socket.h>
 
 #include "base/clock.h"
@@ -219,13 +218,9 @@ make_room(struct connections *connections, const struct connection *last)
 static size_t
 needs(const struct connection *connection, size_t counted)
 {
-	const struct head *head = &connection->head;
 	const uint64_t most = connection->all->config->max_body_bytes;
-	uint64_t body;
+	uint64_t body = connection->head.body_bytes;
 
-	if (!head->has_length)
-		return counted;
-	body = strtoull(connection->socket->input->bytes + head->length.at, NULL, 10);
 	if (body > most)
 		body = most;
 	return counted > body ? counted : body;

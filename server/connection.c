@@ -20,9 +20,11 @@
 
 #include "base/crypto.h"
 #include "base/mem.h"
+#include "server/body.h"
 #include "server/chunks.h"
 #include "server/client_limits.h"
 #include "server/client_log.h"
+#include "server/early.h"
 #include "server/h2o_internals.h"
 #include "server/parked.h"
 #include "server/raw_reply.h"
@@ -161,13 +163,40 @@ read_body(struct connection *connection)
 {
 	const h2o_buffer_t *input = connection->socket->input;
 	const size_t at = connection->chunks_at;
-	size_t used;
+	size_t used = 0;
 
 	if (connection->head.has_coding &&
 	    chunks_read(&connection->chunks, input->bytes + at, input->size - at, &used) == CHUNKS_REFUSED)
 		refuse(connection, 400, connection->chunks.why, COUNTER_REJECTED_HTTP);
+	else if (at + used - connection->head.line > connection->most_body)
+		refuse(connection, early_too_large.status, early_too_large.text, early_too_large.reason);
 	else
 		pass_on(connection);
+}
+
+/* Whether more of the request is to come than fits into the first bytes that a connection takes to read into. */
+static bool
+has_large_body(const struct connection *connection)
+{
+	const struct head *head = &connection->head;
+
+	if (!head->has_length)
+		return head->has_coding;
+	return head->body_bytes > LIBH2O_READ_BYTES && head->body_bytes > connection->socket->input->size - head->line;
+}
+
+/* The head has come whole: what is right may go on to libh2o. */
+static void
+begin_body(struct connection *connection)
+{
+	struct refusal refusal;
+
+	connection->chunks_at = connection->head.line;
+	connection->most_body = UINT64_MAX;
+	if (has_large_body(connection) && early_refuses(connection, &refusal))
+		refuse(connection, refusal.status, refusal.text, refusal.reason);
+	else
+		read_body(connection);
 }
 
 /* Whether the client has gone. If so, libh2o closes the connection, and a close_notify may be its last answer. */
@@ -225,8 +254,7 @@ take_head(struct connection *connection, int state)
 				     : "The headers are too large (MAX_HEADER_BYTES)",
 		    COUNTER_REJECTED_HTTP);
 	} else if (state == HEAD_WHOLE) {
-		connection->chunks_at = head->line;
-		read_body(connection);
+		begin_body(connection);
 	}
 }
 

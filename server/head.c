@@ -179,18 +179,21 @@ read_request_line(struct head *head, const char *line, size_t len)
 	head->of_1_0 = line[len - 1] == '0';
 	if (len - version_len <= target)
 		return refuse(head, 400, "The request has no path");
+	head->method_len = (uint32_t)method;
+	head->target = (struct head_part){(uint32_t)target, (uint32_t)(len - version_len - target)};
 	return read_target(head, line, target, len - version_len - target);
 }
 
 /* Digits, and no more of them than a number of 64 bits may have. */
 static bool
-is_number(const char *text, size_t len)
+read_number(const char *text, size_t len, uint64_t *number)
 {
 	size_t n = 0;
 
-	while (n < len && is_digit(text[n]))
-		n++;
-	return n == len && n > 0 && n <= 19;
+	*number = 0;
+	for (; n < len && n < 19 && is_digit(text[n]); n++)
+		*number = *number * 10 + (uint64_t)(text[n] - '0');
+	return n == len && n > 0;
 }
 
 static int
@@ -198,7 +201,7 @@ read_length(struct head *head, const char *bytes, struct head_part value)
 {
 	const char *text = bytes + value.at;
 
-	if (!is_number(text, value.len))
+	if (!read_number(text, value.len, &head->body_bytes))
 		return refuse(head, 400, "Content-Length is not a number of bytes");
 	if (head->has_length &&
 	    (value.len != head->length.len || memcmp(text, bytes + head->length.at, value.len) != 0))
@@ -265,6 +268,10 @@ read_field(struct head *head, const char *bytes, size_t at, size_t len)
 		return read_host(head, bytes, value);
 	if (name_len == 6 && strncasecmp(name, "expect", 6) == 0)
 		return read_expect(head, bytes + value.at, value.len);
+	if (name_len == 13 && strncasecmp(name, "authorization", 13) == 0) {
+		head->authorization = value;
+		head->authorizations++; /* there are no more than HEAD_FIELDS_MAX */
+	}
 	if (name_len == 14 && strncasecmp(name, "content-length", 14) == 0)
 		return read_length(head, bytes, value);
 	if (name_len == 17 && strncasecmp(name, "transfer-encoding", 17) == 0)

@@ -25,9 +25,13 @@ struct head {
 	size_t line;
 	size_t searched; /* no line ends between line and here */
 	uint32_t lines;
-	struct head_part length, host; /* the values of Content-Length and Host */
+	uint32_t method_len; /* the method is what the head begins with */
+	struct head_part target;
+	struct head_part length, host, authorization; /* the values of Content-Length, Host and Authorization */
 	struct head_part authority; /* of a target like http://host/path; else empty */
+	uint64_t body_bytes; /* what Content-Length says; 0 without */
 	bool has_length, has_coding, has_host; /* Content-Length, Transfer-Encoding, Host */
+	uint8_t authorizations; /* how many headers Authorization there are */
 	bool expects; /* Expect: 100-continue */
 	bool of_1_0, https; /* the version is HTTP/1.0; the scheme before authority is https */
 	int status; /* when the head is refused: a 4xx */

@@ -127,7 +127,8 @@ set_up(struct acceptor *acceptor, const struct config *config, const struct segm
 	    .slot = acceptor->slot,
 	    .accept = &acceptor->accept,
 	    .linger = &acceptor->linger,
-	    .tls = tls};
+	    .tls = tls,
+	    .api_keys = segment->keys};
 	connections_init(&acceptor->connections);
 	return 0;
 }

@@ -64,20 +64,46 @@ status_reason(int status)
 	}
 }
 
+/* The members of an error of the management API that say what kind it is. */
+static const char *
+kind_of(int status)
+{
+	switch (status) {
+	case 401:
+		return "\"error\":\"unauthorized\",\"code\":\"AUTH_REQUIRED\"";
+	case 403:
+		return "\"error\":\"forbidden\"";
+	case 413:
+		return "\"error\":\"payload_too_large\"";
+	case 429:
+	case 503:
+		return "\"error\":\"overloaded\"";
+	default:
+		return "\"error\":\"bad_request\"";
+	}
+}
+
+static const char *
+headers_of(int status)
+{
+	if (status == 401)
+		return "WWW-Authenticate: Bearer\r\n";
+	return status == 429 || status == 503 ? "Retry-After: 1\r\n" : "";
+}
+
 size_t
 raw_reply(char out[RAW_REPLY_BYTES], int status, const char *text, bool of_api)
 {
 	char body[RAW_REPLY_BYTES / 2];
-	bool again = status == 429 || status == 503;
-	int len = of_api ? snprintf(body, sizeof body, "{\"error\":\"%s\",\"detail\":\"%s\",\"message\":\"%s\"}",
-			       again ? "overloaded" : "bad_request", text, text)
+	int len = of_api ? snprintf(body, sizeof body, "{%s,\"detail\":\"%s\",\"message\":\"%s\"}", kind_of(status),
+			       text, text)
 			 : snprintf(body, sizeof body, "{\"detail\":\"%s\"}", text);
 
 	assert(len > 0 && (size_t)len < sizeof body);
 	len = snprintf(out, RAW_REPLY_BYTES,
 	    "HTTP/1.1 %d %s\r\nConnection: close\r\nContent-Length: %d\r\nServer: hooksd\r\n"
 	    "Content-Type: application/json\r\n%s\r\n%s",
-	    status, status_reason(status), len, again ? "Retry-After: 1\r\n" : "", body);
+	    status, status_reason(status), len, headers_of(status), body);
 	assert(len > 0 && len < RAW_REPLY_BYTES);
 	return (size_t)len;
 }

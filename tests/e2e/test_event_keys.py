@@ -6,6 +6,7 @@ import pytest
 
 from harness.events import minimal
 from harness.metrics import series
+from harness.waiting import wait_until
 
 KEY = "start-key-of-the-tests-0123456789"
 ADMIN = "admin-key-of-the-tests-0123456789"
@@ -85,6 +86,43 @@ def test_events_without_a_key_are_refused_where_one_is_required(keyed):
             assert accepted.status == 202
             assert accepted.headers["X-Tenant-Id"] == "default"
     assert series(daemon)['requests_rejected_total{reason="unauthorized"}'] == 2
+
+
+LENGTHS = ["Content-Length: 1000000", "Transfer-Encoding: chunked"]
+
+
+def head(request, *headers):
+    return "\r\n".join([f"{request} HTTP/1.1", "Host: test", *headers]).encode() + b"\r\n\r\n"
+
+
+def test_strangers_are_refused_before_they_send_a_large_body(keyed):
+    daemon = keyed(REQUIRE_API_KEY="true")
+    wait_until(lambda: daemon.post_event(minimal(), **bearer("nobody-has-this-key")).status == 401, "the keys to be read")
+    for path in ("/events", "//events/batch/?a=b", "/%65vents", "http://test/v1/events", "/v1/events/batch", "/v1/endpoints"):
+        for headers in ([], ["Authorization: Basic dXNlcjpwYXNz"], ["Authorization: Bearer nobody-has-this-key"],
+                        [f"Authorization: Bearer {KEY}"] * 2):
+            for length in LENGTHS:
+                with daemon.raw() as connection:
+                    connection.send(head(f"POST {path}", length, "Expect: 100-continue", *headers))
+                    reply = connection.read_reply()
+                    assert (reply.status, reply.headers["WWW-Authenticate"]) == (401, "Bearer"), (path, headers, reply)
+                    assert ("error" in reply.json()) == path.startswith("/v1/")
+                    assert connection.closed_by_peer()
+    with daemon.raw() as connection:
+        connection.send(head("POST /events", LENGTHS[0], "Expect: 100-continue", f"Authorization: Bearer {KEY}"))
+        assert connection.read_reply().status == 100
+
+
+def test_only_events_take_large_bodies(keyed):
+    daemon = keyed()
+    chunk = b"11000\r\n" + b"x" * 0x11000 + b"\r\n"
+    for request in ("GET /health", "GET /events", "POST /nothing", "POST /v1/endpoints"):
+        for length, body in zip(LENGTHS, (b"", chunk)):
+            with daemon.raw() as connection:
+                connection.send(head(request, length, f"Authorization: Bearer {KEY}") + body)
+                reply = connection.read_reply()
+                assert reply.status == 413 and "only those of events" in reply.json()["detail"], (request, reply)
+    assert series(daemon)['requests_rejected_total{reason="body_size"}'] == 8
 
 
 def test_without_an_api_a_key_on_events_is_not_looked_at(hooksd):

@@ -64,6 +64,16 @@ test_what_may_be_tried_again_says_when(void **state)
 }
 
 static void
+test_who_needs_a_key_learns_which_kind(void **state)
+{
+	char answer[RAW_REPLY_BYTES];
+
+	(void)raw_reply(answer, 401, "No", true);
+	assert_non_null(strstr(answer, "\r\nWWW-Authenticate: Bearer\r\n"));
+	assert_non_null(strstr(answer, "\r\n\r\n{\"error\":\"unauthorized\",\"code\":\"AUTH_REQUIRED\","));
+}
+
+static void
 test_every_status_has_its_reason(void **state)
 {
 	static const struct {
@@ -86,6 +96,7 @@ main(void)
 	    cmocka_unit_test(test_the_longest_text_fits),
 	    cmocka_unit_test(test_an_answer_of_the_management_api_has_its_shape),
 	    cmocka_unit_test(test_what_may_be_tried_again_says_when),
+	    cmocka_unit_test(test_who_needs_a_key_learns_which_kind),
 	    cmocka_unit_test(test_every_status_has_its_reason),
 	};
 

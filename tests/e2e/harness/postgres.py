@@ -130,12 +130,15 @@ class PostgresServer:
 
     def stop(self, how=signal.SIGINT):
         """SIGINT is PostgreSQL's fast shutdown, SIGQUIT its crash."""
-        for database in list(self.sessions):
-            database.hang_up()
+        self.hang_up()
         if self.process:
             self.process.send_signal(how)
             self.process.wait(timeout=30)
             self.process = None
+
+    def hang_up(self):
+        for database in list(self.sessions):
+            database.hang_up()
 
     def pids(self):
         """Of the server and its children."""
@@ -203,6 +206,8 @@ class PostgresServer:
         """Empty; options are those of CREATE DATABASE."""
         self.databases += 1
         name = f"e2e_{self.databases}"
+        if "TEMPLATE" in options:  # which nobody may be connected to
+            self.hang_up()
         with self.connect("postgres") as connection:
             # The only way until PostgreSQL 14, and half as much work as one that writes every page to the log.
             strategy = "STRATEGY file_copy" if connection.info.server_version >= 150000 else ""

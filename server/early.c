@@ -1,0 +1,54 @@
+/* The route is found as libh2o and routes.c find it. */
+#include "server/early.h"
+
+#include "api/frame.h"
+#include "server/auth.h"
+#include "server/body.h"
+#include "server/client.h"
+#include "server/routes.h"
+
+const struct refusal early_too_large = {413, COUNTER_REJECTED_BODY_SIZE,
+    "The body is longer than this path takes: only those of events take more than 65536 bytes"};
+
+static void
+look_up(const struct connection *connection, struct route_path *path, struct route_match *match)
+{
+	const struct head *head = &connection->head;
+	const char *bytes = connection->socket->input->bytes;
+	h2o_mem_pool_t pool;
+	h2o_iovec_t normal;
+	size_t query_at, *indexes;
+
+	h2o_mem_init_pool(&pool);
+	normal = h2o_url_normalize_path(&pool, bytes + head->target.at, head->target.len, &query_at, &indexes);
+	route_read_path(path, normal.base, normal.len);
+	h2o_mem_clear_pool(&pool);
+	route_find(&routes, (struct span){bytes, head->method_len}, path, match);
+}
+
+/* What the handler of the route refuses in any case is not waited for. */
+static uint64_t
+most_body(const struct route *route)
+{
+	if (route != NULL && route->scope == SCOPE_EVENTS_PUBLISH)
+		return UINT64_MAX; /* MAX_BODY_BYTES is libh2o's to watch */
+	if (route != NULL && route->operation == OPERATION_INBOX_RECEIVE)
+		return FRAME_RECEIVED_BODY_MAX;
+	return BODY_DOCUMENT_MAX;
+}
+
+bool
+early_refuses(struct connection *connection, struct refusal *refusal)
+{
+	struct route_path path;
+	struct route_match match;
+	const struct route *route;
+
+	look_up(connection, &path, &match);
+	route = match.method_fits ? match.route : NULL;
+	connection->most_body = most_body(route);
+	if (route != NULL && auth_refuses_early(connection, route, refusal))
+		return true;
+	*refusal = early_too_large;
+	return connection->head.body_bytes > connection->most_body;
+}
