@@ -48,7 +48,8 @@ struct connection {
 	bool unread; /* it did so when REQUEST_TIMEOUT_SECONDS had passed */
 	enum surplus surplus;
 	struct holder holder;
-	uint64_t address, key; /* whose holdings it is one of; 0: nobody's */
+	uint64_t address; /* address_number()'s */
+	uint64_t key; /* whose holdings it is one of; 0: nobody's */
 	h2o_socket_cb aside; /* libh2o's callback for what it writes by itself, such as 100 Continue */
 };
 

@@ -107,8 +107,8 @@ limits_admit(struct connection *connection, bool full)
 
 	if (full)
 		connection->surplus = SURPLUS_LIMIT;
+	connection->address = address_number(h2o_socket_get_fd(connection->socket), all->seed);
 	if (most > 0) {
-		connection->address = address_number(h2o_socket_get_fd(connection->socket), all->seed);
 		if (holdings_of(&all->addresses, connection->address) >= most) {
 			connection->surplus = SURPLUS_ADDRESS;
 			if (!has_surplus_place(all)) {
@@ -138,7 +138,7 @@ limits_leave(struct connection *connection)
 {
 	struct connections *all = connection->all;
 
-	if (connection->address != 0)
+	if (all->config->max_address_connections > 0)
 		holdings_take(&all->addresses, connection->address, 1);
 	limits_set_key(connection, 0);
 	all->surplus_count -= connection->surplus != SURPLUS_NONE;
@@ -151,6 +151,12 @@ limits_surplus(const h2o_req_t *req)
 	enum surplus surplus = connection_of(req)->surplus;
 
 	return surplus != SURPLUS_NONE ? &surplus_words[surplus] : NULL;
+}
+
+uint64_t
+limits_address(const h2o_req_t *req)
+{
+	return connection_of(req)->address;
 }
 
 uint64_t

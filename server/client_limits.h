@@ -63,6 +63,9 @@ struct surplus_words {
 /* NULL: the connection is not surplus. */
 const struct surplus_words *limits_surplus(const h2o_req_t *req);
 
+/* A number for the address that the request comes from (server/address.h). */
+uint64_t limits_address(const h2o_req_t *req);
+
 /* Makes the connection one of that key's, whatever its share; 0: nobody's. */
 void limits_set_key(struct connection *connection, uint64_t key);
 

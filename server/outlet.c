@@ -2,6 +2,7 @@
 #include "server/outlet.h"
 
 #include "base/clock.h"
+#include "server/client_limits.h"
 #include "server/exchange.h"
 #include "server/parked.h"
 #include "server/reply.h"
@@ -97,7 +98,7 @@ answer_due(const struct outlets *outlets, struct outlet *outlet)
 	while (pending_take(&outlet->pending, &outlet->lane, &item)) {
 		struct parcel parcel;
 
-		holdings_take(&outlet->keys, item.key, item.key != 0 ? item.bytes : 0);
+		holdings_take(&outlet->clients, item.client, item.bytes);
 		if (item.exchange == NULL)
 			continue;
 		lane_look_back(&outlet->lane, item.position, &parcel);
@@ -148,26 +149,25 @@ outlet_reserve(const struct outlets *outlets, struct outlet *outlet, size_t *ava
 	return lane_reserve_behind(&outlet->lane, outlet->answered, available);
 }
 
+/* Whose share the request is of. */
 static uint64_t
-number_of_key(const struct exchange *exchange)
+client_of(const struct exchange *exchange)
 {
-	return exchange->key != NULL ? key_table_number(exchange->key) : 0;
+	return exchange->key != NULL ? key_table_number(exchange->key) : limits_address(exchange->req);
 }
 
 bool
 outlet_allows(const struct outlet *outlet, const struct exchange *exchange)
 {
-	const uint64_t key = number_of_key(exchange);
-
-	return key == 0 || holdings_allow(holdings_of(&outlet->keys, key),
-			       outlet->lane.arena_bytes - lane_bytes_used(&outlet->lane));
+	return holdings_allow(holdings_of(&outlet->clients, client_of(exchange)),
+	    outlet->lane.arena_bytes - lane_bytes_used(&outlet->lane));
 }
 
 bool
 outlet_publish(struct outlets *outlets, struct outlet *outlet, struct exchange *exchange, size_t bytes)
 {
 	const bool durable = outlets_are_durable(outlets);
-	const uint64_t key = number_of_key(exchange);
+	const uint64_t client = client_of(exchange);
 	const uint32_t position = lane_publish(&outlet->lane, bytes, exchange->events, durable ? LANE_AWAITED : 0);
 
 	wake_up(&outlet->wake);
@@ -175,13 +175,11 @@ outlet_publish(struct outlets *outlets, struct outlet *outlet, struct exchange *
 		park(exchange->req);
 		outlet->waiting++;
 	}
-	if (key != 0)
-		holdings_add(&outlet->keys, key, bytes);
-	if (durable || key != 0)
-		pending_push(&outlet->pending, (struct pending){.exchange = durable ? exchange : NULL,
-						   .position = position,
-						   .bytes = (uint32_t)bytes,
-						   .key = key});
+	holdings_add(&outlet->clients, client, bytes);
+	pending_push(&outlet->pending, (struct pending){.exchange = durable ? exchange : NULL,
+					   .position = position,
+					   .bytes = (uint32_t)bytes,
+					   .client = client});
 	return durable;
 }
 

@@ -26,9 +26,9 @@
 
 struct outlet {
 	struct lane lane;
-	struct pending_queue pending; /* of requests that wait, and of parcels whose key has its bytes on the lane */
+	struct pending_queue pending; /* of requests that wait, and of parcels whose client has its bytes on the lane */
 	uint32_t waiting; /* of those: how many have not been answered */
-	struct holdings keys; /* how many bytes of the lane each API key has */
+	struct holdings clients; /* how many bytes of the lane each API key has, or each address without one */
 	uint32_t answered; /* a result of lane_released(): requests of parcels below it are answered */
 	struct wake wake; /* of the writer */
 	const struct writer_slot *writer;
@@ -78,8 +78,8 @@ bool outlets_are_durable(const struct outlets *outlets);
 char *outlet_reserve(const struct outlets *outlets, struct outlet *outlet, size_t *available);
 
 /*
- * Whether the key of the request has no more than its share of the lane (server/holdings.h). A request without a key
- * has no share to keep to. After outlet_reserve().
+ * Whether the key of the request, or its address if it has no key, has no more than its share of the lane
+ * (server/holdings.h). After outlet_reserve().
  */
 bool outlet_allows(const struct outlet *outlet, const struct exchange *exchange);
 

@@ -17,7 +17,7 @@ struct pending {
 	struct exchange *exchange; /* borrowed: libh2o keeps it until it is answered; NULL: it has been */
 	uint32_t position; /* what lane_publish() returned */
 	uint32_t bytes; /* on the lane */
-	uint64_t key; /* of struct holdings; 0: it came without one */
+	uint64_t client; /* of struct holdings */
 };
 
 /* All zero is an empty queue. */

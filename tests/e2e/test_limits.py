@@ -314,6 +314,23 @@ def test_a_key_that_fills_the_ring_leaves_room_for_others(two_keys):
         assert client.post_batch(batch(), authorization=f"Bearer {greedy}").status == 202
 
 
+def test_an_address_that_fills_the_ring_without_a_key_leaves_room_for_others(make_hooksd):
+    daemon = make_hooksd(ACCEPTORS=1, WRITERS=1, ACK="queued", RING_BYTES=4 << 20, MAX_BODY_BYTES=256 << 10, MAX_BATCH_EVENTS=1000).start()
+    [writer] = daemon.pids("writer")
+    os.kill(writer, signal.SIGSTOP)
+    try:
+        with daemon.client() as client:
+            while (reply := client.post_batch(batch())).status == 202:
+                pass
+            assert_told_to_come_again(reply, 503, "your address")
+        with socket.create_connection(("127.0.0.1", daemon.port), 30, ("127.0.0.2", 0)) as elsewhere:
+            for _ in range(3):
+                elsewhere.sendall(http_post("/events/batch", json.dumps(batch()).encode()))
+                assert elsewhere.recv(65536).startswith(b"HTTP/1.1 202 ")
+    finally:
+        os.kill(writer, signal.SIGCONT)
+
+
 def test_a_key_whose_requests_all_wait_leaves_room_for_others(two_keys):
     daemon, (greedy, other) = two_keys()
     [writer] = daemon.pids("writer")
