@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include "base/crypto.h"
@@ -174,17 +175,6 @@ read_body(struct connection *connection)
 		pass_on(connection);
 }
 
-/* Whether more of the request is to come than fits into the first bytes that a connection takes to read into. */
-static bool
-has_large_body(const struct connection *connection)
-{
-	const struct head *head = &connection->head;
-
-	if (!head->has_length)
-		return head->has_coding;
-	return head->body_bytes > LIBH2O_READ_BYTES && head->body_bytes > connection->socket->input->size - head->line;
-}
-
 /* The head has come whole: what is right may go on to libh2o. */
 static void
 begin_body(struct connection *connection)
@@ -192,8 +182,7 @@ begin_body(struct connection *connection)
 	struct refusal refusal;
 
 	connection->chunks_at = connection->head.line;
-	connection->most_body = UINT64_MAX;
-	if (has_large_body(connection) && early_refuses(connection, &refusal))
+	if (early_refuses(connection, &refusal))
 		refuse(connection, refusal.status, refusal.text, refusal.reason);
 	else
 		read_body(connection);
@@ -314,6 +303,17 @@ rest(struct connection *connection, h2o_buffer_t *early)
 	}
 }
 
+/* Whether the client has sent something behind the request that is answered. */
+static bool
+has_more(const struct connection *connection)
+{
+	h2o_socket_t *socket = connection->socket;
+	int unread = 0;
+
+	return socket->input->size > connection->request_bytes ||
+	       (ioctl(h2o_socket_get_fd(socket), FIONREAD, &unread) == 0 && unread > 0);
+}
+
 static void
 on_written(h2o_socket_t *socket, const char *err)
 {
@@ -321,6 +321,8 @@ on_written(h2o_socket_t *socket, const char *err)
 	h2o_buffer_t *early;
 
 	if (err != NULL || !connection->stays_open) {
+		if (err == NULL && has_more(connection))
+			linger_when_closed(connection); /* or the answer may be lost by a reset */
 		libh2o_written(socket, err);
 		return;
 	}

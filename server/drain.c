@@ -70,6 +70,21 @@ close_listeners(struct drain *drain)
 	set_state(drain, DRAIN_LISTENERS_CLOSED);
 }
 
+/* There will be no successor: what is in the accept queues is this process's to answer, and nothing more shall come. */
+static void
+begin_stop(struct drain *drain)
+{
+	struct acceptor *acceptor = drain->acceptor;
+
+	drain->stops = true;
+	drain->since_us = clock_steady_us();
+	if (drain->state != DRAIN_CLOSING)
+		return;
+	for (uint32_t l = 0; l < acceptor->accepting.count; l++)
+		listener_refuse(h2o_socket_get_fd(acceptor->accepting.listeners[l]));
+	acceptor_accept(acceptor, true);
+}
+
 /*
  * From now on every answer says "Connection: close". Connections in the accept queues of the service's own sockets are
  * still taken; when only this process is replaced, its successor takes those that come after IDLE_US.
@@ -81,13 +96,10 @@ begin_closing(struct drain *drain)
 
 	set_state(drain, DRAIN_CLOSING);
 	h2o_context_request_shutdown(&acceptor->context);
-	if (acceptor->accepting.count == 0) {
+	if (acceptor->accepting.count == 0)
 		set_state(drain, DRAIN_LISTENERS_CLOSED);
-		return;
-	}
-	for (uint32_t l = 0; service_stops(drain) && l < acceptor->accepting.count; l++)
-		listener_refuse(h2o_socket_get_fd(acceptor->accepting.listeners[l]));
-	acceptor_accept(acceptor, true);
+	else
+		acceptor_accept(acceptor, true);
 }
 
 void
@@ -95,6 +107,7 @@ drain_init(struct drain *drain, struct acceptor *acceptor, const int channel[2],
 {
 	drain->acceptor = acceptor;
 	drain->state = DRAIN_SERVING;
+	drain->stops = false;
 	drain->listeners_passed = listeners_passed;
 	drain->to_successor = channel[0];
 	drain->from_predecessor = channel[1];
@@ -305,6 +318,8 @@ drain_step(struct drain *drain, int32_t most_ms)
 	control_link_end_streams(&acceptor->control);
 	if (drain->state == DRAIN_HANDING_OVER)
 		step_handing_over(drain);
+	if (drain->state != DRAIN_HANDING_OVER && service_stops(drain) && !drain->stops)
+		begin_stop(drain);
 	if (drain->state != DRAIN_HANDING_OVER)
 		close_resting(drain, now_us);
 	if (drain->state != DRAIN_HANDING_OVER && !service_stops(drain))

@@ -35,7 +35,8 @@ enum drain_state { DRAIN_STATE_LIST(X) DRAIN_STATES };
 struct drain {
 	struct acceptor *acceptor;
 	enum drain_state state;
-	int64_t since_us; /* steady: when handing over, or closing, began */
+	int64_t since_us; /* steady: when handing over, or closing, began; in the latter the service's stop, if later */
+	bool stops; /* closing is for the service's stop */
 	bool listeners_passed; /* the listeners are a service manager's */
 	int to_successor, from_predecessor; /* ends of the channel: server/handover.h */
 	struct handover_batch batch; /* not sent yet */

@@ -5,6 +5,7 @@
 #include "server/auth.h"
 #include "server/body.h"
 #include "server/client.h"
+#include "server/h2o_internals.h"
 #include "server/routes.h"
 
 const struct refusal early_too_large = {413, COUNTER_REJECTED_BODY_SIZE,
@@ -37,6 +38,17 @@ most_body(const struct route *route)
 	return BODY_DOCUMENT_MAX;
 }
 
+/* Whether more is to come than fits into the first bytes that a connection takes to read into. */
+static bool
+has_large_body(const struct connection *connection)
+{
+	const struct head *head = &connection->head;
+
+	if (!head->has_length)
+		return head->has_coding;
+	return head->body_bytes > LIBH2O_READ_BYTES && head->body_bytes > connection->socket->input->size - head->line;
+}
+
 bool
 early_refuses(struct connection *connection, struct refusal *refusal)
 {
@@ -44,6 +56,9 @@ early_refuses(struct connection *connection, struct refusal *refusal)
 	struct route_match match;
 	const struct route *route;
 
+	connection->most_body = UINT64_MAX;
+	if (!has_large_body(connection))
+		return false;
 	look_up(connection, &path, &match);
 	route = match.method_fits ? match.route : NULL;
 	connection->most_body = most_body(route);

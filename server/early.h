@@ -11,8 +11,8 @@ struct connection;
 struct refusal;
 
 /*
- * The head of a request has come whole, and its body has not. Returns whether the request is refused, for want of a
- * valid key or because of the length that it tells; else sets connection->most_body.
+ * The head of a request has come whole. Returns whether the request is refused, for want of a valid key or because of
+ * the length that it tells; else sets connection->most_body. A request that is small or whole is not looked at.
  */
 bool early_refuses(struct connection *connection, struct refusal *refusal);
 

@@ -1,12 +1,18 @@
-"""Records of TLS that come in parts, and ends that clients announce by TLS alone."""
+"""Records of TLS that come in parts, ends that clients announce by TLS alone, and what comes behind a last request."""
 
+import contextlib
+import os
+import re
+import signal
 import socket
 import ssl
+import time
 
 import pytest
 
 from harness.certificates import Authority
 from harness.client import http_post
+from harness.waiting import wait_until
 
 POST = http_post("/events", b'{"event_type":"a","session_id":"s"}')
 
@@ -106,3 +112,37 @@ def test_a_handshake_has_no_rate_to_keep(tls_hooksd):
         wire.finish(wire.tls.do_handshake)
         wire.finish(wire.tls.write, POST)
         assert wire.finish(wire.tls.read, 65536).startswith(b"HTTP/1.1 202 ")
+
+
+@contextlib.contextmanager
+def unanswered_in_a_roll(daemon):
+    """A connection with a request that the acceptor has and whose event no writer stores, while the acceptor is being replaced."""
+    [writer] = daemon.pids("writer")
+    os.kill(writer, signal.SIGSTOP)
+    with daemon.raw() as connection:
+        connection.send(POST)
+        wait_until(lambda: daemon.metrics()["events_received_total"] == 1, "the event to be received")
+        connection.send(POST * 300)
+        daemon.signal(signal.SIGHUP)
+        wait_until(lambda: re.search(r"^acceptor.* draining ", daemon.hooksctl("status").stdout, re.MULTILINE), "a roll")
+        yield connection
+        os.kill(writer, signal.SIGCONT)
+        reply = connection.read_reply()
+        assert (reply.status, reply.headers["connection"]) == (202, "close")
+        assert connection.socket.recv(1) == b""
+
+
+def test_the_last_answer_before_a_roll_reaches_a_client_that_has_sent_more(tls_hooksd):
+    with unanswered_in_a_roll(tls_hooksd()):
+        pass
+
+
+@pytest.mark.wanted_by("SLOW_TESTS")
+def test_a_stop_in_the_middle_of_a_roll_has_its_whole_time(tls_hooksd):
+    daemon = tls_hooksd(DRAIN_TIMEOUT_SECONDS=10)
+    begun = time.monotonic()
+    with unanswered_in_a_roll(daemon):
+        wait_until(lambda: time.monotonic() > begun + 6, "most of the roll's time to pass")
+        daemon.signal(signal.SIGTERM)
+        wait_until(lambda: time.monotonic() > begun + 9, "the rest of it to pass")
+    daemon.wait_exit(0)
