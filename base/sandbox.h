@@ -14,7 +14,7 @@
 
 #include "base/error.h"
 
-#define SANDBOX_PLACES_MAX 64
+#define SANDBOX_PLACES_MAX 128
 
 /* Zero: a process that computes, reads and writes what it has open, and starts threads. */
 struct sandbox {

@@ -6,6 +6,7 @@
 
 #include <libgen.h>
 #include <limits.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,28 +39,61 @@ is_directory(const char *path)
 	return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
-/* Not the whole of a home, or of the machine, for the sake of a file in it. For store_credentials_each(). */
+/* Not the whole of a home, or of the machine, or what all may write to, for the sake of a file in it. */
 static void
-read_place(void *sandbox, const char *path)
+read_beside(struct sandbox *sandbox, const char *path)
 {
 	const char *home = getenv("HOME");
 	char *copy = mem_strdup(path);
 	const char *directory = is_directory(path) ? path : dirname(copy);
-	bool too_much = strcmp(directory, "/") == 0 || (home != NULL && strcmp(directory, home) == 0);
+	bool too_much = strcmp(directory, "/") == 0 || strcmp(directory, "/tmp") == 0 ||
+			(home != NULL && strcmp(directory, home) == 0);
 
 	sandbox_may_read(sandbox, too_much ? path : directory);
 	free(copy);
 }
 
-/* What a name in /etc links to elsewhere. */
-static void
-read_link(struct sandbox *sandbox, const char *path)
+static bool
+is_beneath(const char *path, const char *directory)
 {
-	char *real = realpath(path, NULL);
+	size_t len = strlen(directory);
 
-	if (real != NULL)
-		read_place(sandbox, real);
+	return strncmp(path, directory, len) == 0 && path[len] == '/';
+}
+
+/* Also what it links to elsewhere. For store_credentials_each(). */
+static void
+read_place(void *sandbox, const char *path)
+{
+	char *copy = mem_strdup(path), *real = realpath(path, NULL), *directory = realpath(dirname(copy), NULL);
+
+	read_beside(sandbox, path);
+	if (real != NULL && (directory == NULL || !is_beneath(real, directory)))
+		read_beside(sandbox, real);
+	free(directory);
 	free(real);
+	free(copy);
+}
+
+/* libpq finds the home of a user for whom HOME is not set, and so do others then. */
+static void
+set_home(void)
+{
+	const char *home = getenv("HOME");
+	const struct passwd *user;
+
+	if ((home == NULL || home[0] == '\0') && (user = getpwuid(geteuid())) != NULL)
+		(void)setenv("HOME", user->pw_dir, 1);
+}
+
+/* Tickets of Kerberos where no variable or configuration names them. */
+static void
+read_tickets(struct sandbox *sandbox)
+{
+	char path[64];
+
+	(void)snprintf(path, sizeof path, "/tmp/krb5cc_%u", (unsigned)geteuid());
+	read_place(sandbox, path);
 }
 
 static void
@@ -74,8 +108,9 @@ read_network_files(struct sandbox *sandbox)
 		if (path != NULL)
 			read_place(sandbox, path);
 	}
-	read_link(sandbox, "/etc/resolv.conf");
-	read_link(sandbox, "/etc/hosts");
+	read_place(sandbox, "/etc/resolv.conf");
+	read_place(sandbox, "/etc/hosts");
+	read_tickets(sandbox);
 }
 
 /* ---- writing ---- */
@@ -182,6 +217,8 @@ confine(const struct config *config, const struct segment *segment, const struct
 
 	if (!config->sandbox)
 		return 0;
+	if (!rights->serves)
+		set_home();
 	if (rights->data_dir == DATA_DIR_OF_EACH || (rights->data_dir == DATA_DIR_OF_FIRST && index == 0))
 		write_data_dir(&sandbox, config->data_dir);
 	if (rights->stores_events)

@@ -42,15 +42,36 @@ tell(const char *path, void (*found)(void *context, const char *path), void *con
 		found(context, path);
 }
 
+/* libpq's defaults, with what its service file says of that service; NULL: of the one that PGSERVICE names, if any. */
+static PQconninfoOption *
+read_service(const char *service)
+{
+	const char *value = getenv("PGSERVICE");
+	char *before = value != NULL ? mem_strdup(value) : NULL;
+	PQconninfoOption *options;
+
+	if (service != NULL)
+		(void)setenv("PGSERVICE", service, 1);
+	options = PQconndefaults();
+	if (service != NULL && before == NULL)
+		(void)unsetenv("PGSERVICE");
+	else if (service != NULL)
+		(void)setenv("PGSERVICE", before, 1);
+	free(before);
+	return options;
+}
+
 void
 pg_files_each(const char *url, void (*found)(void *context, const char *path), void *context)
 {
 	const char *home = getenv("HOME");
 	char *masked = database_url_masked(url);
-	PQconninfoOption *options = PQconninfoParse(masked, NULL);
+	PQconninfoOption *options = PQconninfoParse(masked, NULL),
+			 *defaults = read_service(value_of(options, "service"));
 
 	for (size_t i = 0; i < sizeof named / sizeof *named; i++) {
 		tell(value_of(options, named[i].parameter), found, context);
+		tell(value_of(defaults, named[i].parameter), found, context);
 		tell(getenv(named[i].variable), found, context);
 	}
 	for (size_t i = 0; home != NULL && i < sizeof in_home / sizeof *in_home; i++) {
@@ -59,6 +80,7 @@ pg_files_each(const char *url, void (*found)(void *context, const char *path), v
 		found(context, path);
 		free(path);
 	}
+	PQconninfoFree(defaults);
 	PQconninfoFree(options);
 	free(masked);
 }

@@ -136,3 +136,20 @@ def test_the_right_authority_put_in_place_is_used_without_a_restart(tls, tls_dat
     daemon.wait_store_ready()
     assert daemon.post_event(minimal()).status == 202
     assert tls_database.count() == 1
+
+
+def test_credentials_that_a_service_names_and_that_are_links_are_read(tls, tls_database, hooksd, tmp_path):
+    """Processes that connect are confined to directories, of which the links and what they lead to are two."""
+    for directory in ("kept", "named", "services"):
+        (tmp_path / directory).mkdir()
+    (tmp_path / "kept/ca.crt").write_text(tls.authority.certificate.read_text())
+    (tmp_path / "kept/words").write_text(f"*:*:*:*:{PASSWORD}\n")
+    (tmp_path / "kept/words").chmod(0o600)
+    for name in ("ca.crt", "words"):
+        (tmp_path / "named" / name).symlink_to(tmp_path / "kept" / name)
+    services = tmp_path / "services/pg_service.conf"
+    services.write_text(f"[hooks]\nhost={HOST}\nhostaddr=127.0.0.1\nport={tls.server.port}\ndbname={tls_database.name}\nuser=hooks\n"
+                        f"sslmode=verify-full\nsslrootcert={tmp_path}/named/ca.crt\npassfile={tmp_path}/named/words\n")
+    daemon = hooksd(DATABASE_URL="postgresql:///?service=hooks", PGSERVICEFILE=services)
+    assert daemon.post_event(minimal()).status == 202
+    assert tls_database.count() == 1

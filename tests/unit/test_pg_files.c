@@ -6,8 +6,10 @@
 
 #include <cmocka.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "store/postgres/pg_files.h"
 
@@ -42,9 +44,32 @@ test_files_of_the_environment_are_told(void **state)
 {
 	assert_int_equal(setenv("PGSSLROOTCERT", "/e/ca.crt", 1), 0);
 	assert_int_equal(setenv("PGSERVICEFILE", "/e/services", 1), 0);
-	assert_string_equal(files_of("postgresql://h/d"), "/e/ca.crt\n/e/services\n");
+	assert_string_equal(files_of("postgresql://h/d"), "/e/ca.crt\n/e/ca.crt\n/e/services\n");
 	assert_int_equal(unsetenv("PGSSLROOTCERT"), 0);
 	assert_int_equal(unsetenv("PGSERVICEFILE"), 0);
+}
+
+static void
+test_files_that_a_service_names_are_told(void **state)
+{
+	char path[] = "/tmp/test-pg-files-XXXXXX", expected[256];
+	int fd = mkstemp(path);
+
+	assert_true(dprintf(fd, "[one]\nhost=h\nsslkey=/s/key\n[two]\npassfile=/s/words\n") > 0);
+	close(fd);
+	assert_int_equal(setenv("PGSERVICEFILE", path, 1), 0);
+	(void)snprintf(expected, sizeof expected, "/s/key\n%s\n", path);
+	assert_string_equal(files_of("postgresql:///d?service=one"), expected);
+	assert_null(getenv("PGSERVICE"));
+	assert_int_equal(setenv("PGSERVICE", "one", 1), 0);
+	(void)snprintf(expected, sizeof expected, "/s/words\n%s\n", path);
+	assert_string_equal(files_of("service=two"), expected);
+	assert_string_equal(getenv("PGSERVICE"), "one");
+	(void)snprintf(expected, sizeof expected, "%s\n", path);
+	assert_string_equal(files_of("service=three"), expected);
+	assert_int_equal(unsetenv("PGSERVICE"), 0);
+	assert_int_equal(unsetenv("PGSERVICEFILE"), 0);
+	assert_int_equal(unlink(path), 0);
 }
 
 static void
@@ -61,6 +86,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_files_that_the_url_names_are_told),
 	    cmocka_unit_test(test_files_of_the_environment_are_told),
+	    cmocka_unit_test(test_files_that_a_service_names_are_told),
 	    cmocka_unit_test(test_files_of_the_home_directory_are_told),
 	};
 
