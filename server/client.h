@@ -21,6 +21,7 @@
 
 struct exchange;
 struct key_table;
+struct ssl_st;
 
 /* Why a connection gets a refusal, or an answer about health and metrics, and is closed: see client_limits.h. */
 enum surplus { SURPLUS_NONE, SURPLUS_LIMIT, SURPLUS_ADDRESS };
@@ -32,6 +33,8 @@ struct connection {
 	h2o_linklist_t link; /* resting: of a connection that waits for a request; busy: one arrives or is answered */
 	int64_t since_us; /* steady: when it entered that list, which is sorted by it */
 	bool is_http; /* libh2o has it; before that a handshake comes, or nothing has come yet */
+	const struct ssl_st *ssl; /* libh2o's; NULL: plain HTTP is spoken, or the handshake is not over */
+	uint64_t records_at; /* tls_bytes_read() when the connection began to rest */
 	bool client_is_known; /* by its certificate */
 	bool ended; /* its client has said by TLS that it sends no more */
 	bool has_begun; /* a byte of a request has come, or a part of the first record of TLS that holds it */

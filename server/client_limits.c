@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "server/h2o_internals.h"
 #include "server/parked.h"
+#include "server/tls.h"
 
 /* A surplus connection has this long for its request. */
 #define SURPLUS_US (2 * 1000 * 1000)
@@ -334,6 +335,18 @@ refuse_surplus(struct connections *connections, int64_t before_us)
 	}
 }
 
+/* Bytes of the request. What has come in part of a record of TLS is not in the socket's input yet. */
+static uint64_t
+arrived(const struct connection *connection)
+{
+	const uint64_t bytes = connection->socket->input->size;
+	uint64_t records = 0;
+
+	if (connection->ssl != NULL)
+		records = tls_bytes_read(connection->ssl) - connection->records_at;
+	return records > bytes ? records : bytes;
+}
+
 /*
  * Refuses requests of which less has come than the rate demands for the time beyond the first part. A handshake is no
  * request, and has the whole time.
@@ -357,7 +370,7 @@ refuse_slow(struct connections *connections, int64_t now_us, int64_t first_us)
 		if (beyond_us < 0)
 			break;
 		if (connection->is_http && awaits_request(connection->socket) &&
-		    connection->socket->input->size < rate * (uint64_t)beyond_us / 1000000)
+		    arrived(connection) < rate * (uint64_t)beyond_us / 1000000)
 			end_awaited(connection, 408, why, COUNTER_REJECTED_SLOW);
 	}
 }

@@ -294,6 +294,8 @@ rest(struct connection *connection, h2o_buffer_t *early)
 	connection->chunks = (struct chunks){0};
 	connection->has_begun = connection->answered = connection->unread = false;
 	connection->exchange = NULL;
+	if (connection->ssl != NULL)
+		connection->records_at = tls_bytes_read(connection->ssl);
 	(void)limits_hold(connection, 0);
 	libh2o_read = libh2o_swap_on_read(socket, on_read);
 	limits_enter(connection, &connection->all->resting);
@@ -415,6 +417,7 @@ on_session(h2o_socket_t *socket, const SSL *ssl)
 {
 	struct connection *connection = socket->on_close.data;
 
+	connection->ssl = ssl;
 	connection->client_is_known = tls_client_is_known(ssl);
 }
 

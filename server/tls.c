@@ -290,6 +290,12 @@ tls_free(struct tls *tls)
 	*tls = (struct tls){0};
 }
 
+uint64_t
+tls_bytes_read(const SSL *ssl)
+{
+	return BIO_number_read(SSL_get_rbio(ssl));
+}
+
 bool
 tls_client_is_known(const struct ssl_st *ssl)
 {

@@ -33,6 +33,9 @@ bool tls_is_out_of_time(const struct tls *tls, const struct config *config, int6
 /* Frees it; the private key is wiped from this process's memory. */
 void tls_free(struct tls *tls);
 
+/* How many bytes of records have come, those of a record that has come in part included. */
+uint64_t tls_bytes_read(const struct ssl_st *ssl);
+
 /* Whether the client of a finished handshake has a certificate of TLS_CLIENT_CA_FILE which has not expired since. */
 bool tls_client_is_known(const struct ssl_st *ssl);
 

@@ -100,6 +100,20 @@ def test_a_request_whose_first_record_comes_in_part_is_not_taken_for_silence(tls
         assert wire.finish(wire.tls.read, 65536).startswith(b"HTTP/1.1 202 ")
 
 
+def test_a_record_that_comes_in_part_counts_for_the_rate(tls_hooksd):
+    """One of 16 KiB takes a client 16 seconds that sends as slowly as it may."""
+    daemon = tls_hooksd(REQUEST_TIMEOUT_SECONDS=6)
+    with Wire(daemon) as wire:
+        wire.finish(wire.tls.do_handshake)
+        record = wire.bytes_of(wire.tls.write, http_post("/events", b'{"event_type":"a","session_id":"s"}' + b" " * 12000))
+        wire.socket.sendall(record[:-1])
+        with daemon.raw() as slow:
+            slow.send(POST[:20])
+            assert slow.read_reply().status == 408
+        wire.socket.sendall(record[-1:])
+        assert wire.finish(wire.tls.read, 65536).startswith(b"HTTP/1.1 202 ")
+
+
 def test_a_handshake_has_no_rate_to_keep(tls_hooksd):
     daemon = tls_hooksd(REQUEST_TIMEOUT_SECONDS=6)
     with Wire(daemon) as wire, daemon.raw() as slow:
