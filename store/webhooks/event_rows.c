@@ -10,6 +10,7 @@
 #include "event/handover.h"
 #include "store/webhooks/fifo_places.h"
 #include "store/webhooks/job_outcomes.h"
+#include "store/webhooks/list_sql.h"
 
 #define SLICE_ROWS 2048
 
@@ -18,18 +19,18 @@
 static const enum db_type event_types[] = {DB_TYPE_UUID, DB_TYPE_TIME, DB_TYPE_TIME, DB_TYPE_INT4, DB_TYPE_TEXT,
     DB_TYPE_TEXT, DB_TYPE_JSON, DB_TYPE_TEXT, DB_TYPE_TEXT, DB_TYPE_TEXT, DB_TYPE_JSON, DB_TYPE_JSON};
 
-#define EVENT_COLUMNS (sizeof event_types / sizeof *event_types)
+#define EVENT_ROW_COLUMNS (sizeof event_types / sizeof *event_types)
 
 static const struct db_table events = {"events",
     "event_id, created_at, occurred_at, job_count, tenant_id, topic, payload, idempotency_key, ordering_key, "
     "target_user_id, extra, trace",
-    event_types, EVENT_COLUMNS};
+    event_types, EVENT_ROW_COLUMNS};
 
 /* The one query goes by the key's index whatever the planner thinks of the partitions. */
 static const enum db_type key_types[] = {DB_TYPE_TEXT, DB_TYPE_UUID, DB_TYPE_TIME, DB_TYPE_INT4};
 #define OF_WANTED                                                                                                      \
-	"FROM events e WHERE e.tenant_id = wanted.tenant_id AND e.event_id = wanted.event_id "                         \
-	"AND e.created_at = wanted.created_at"
+	"FROM events e WHERE e.tenant_id = wanted.tenant_id AND " ONE_BY(                                              \
+	    "e.event_id", "wanted.event_id", "AND e.created_at = wanted.created_at")
 static const struct db_each find_events = {
     {"SELECT wanted.number, (SELECT e.job_count " OF_WANTED "), (SELECT hl_ms(hl_now()) - hl_ms(e.stored_at) " OF_WANTED
      ") FROM unnest($1::text[], $2::uuid[], $3::timestamptz[], $4::int[])"
@@ -134,7 +135,7 @@ add_trace(struct bytes *text, const struct record *record)
 
 /* The values of one event. The trace's text does not stand where it will be yet: only its length is set. */
 static void
-event_values(const struct publication *item, struct bytes *traces, struct db_param value[EVENT_COLUMNS])
+event_values(const struct publication *item, struct bytes *traces, struct db_param value[EVENT_ROW_COLUMNS])
 {
 	const struct record *record = item->record;
 	size_t before = traces->len;
@@ -158,7 +159,7 @@ static void
 place_traces(struct db_param *values, uint32_t rows, const char *traces)
 {
 	for (uint32_t row = 0; row < rows; row++) {
-		struct db_param *trace = &values[row * EVENT_COLUMNS + EVENT_COLUMNS - 1];
+		struct db_param *trace = &values[row * EVENT_ROW_COLUMNS + EVENT_ROW_COLUMNS - 1];
 
 		trace->text.base = trace->kind == DB_TEXT ? traces : NULL;
 		traces += trace->kind == DB_TEXT ? trace->text.len : 0;
@@ -169,13 +170,13 @@ int
 events_add(struct db *db, const struct publication_group *group, db_adds *add, struct error *err)
 {
 	uint32_t most = group->count < SLICE_ROWS ? group->count : SLICE_ROWS, rows = 0;
-	struct db_param *values = mem_new((size_t)most * EVENT_COLUMNS, sizeof *values);
+	struct db_param *values = mem_new((size_t)most * EVENT_ROW_COLUMNS, sizeof *values);
 	struct bytes traces = {0};
 	int rc = 0;
 
 	for (uint32_t i = 0; i < group->count && rc == 0; i++) {
 		if (group->items[i]->outcome.result == 0)
-			event_values(group->items[i], &traces, &values[rows++ * EVENT_COLUMNS]);
+			event_values(group->items[i], &traces, &values[rows++ * EVENT_ROW_COLUMNS]);
 		if (rows == most || (rows > 0 && i + 1 == group->count)) {
 			place_traces(values, rows, traces.base);
 			rc = add(db, &events, values, rows, err);

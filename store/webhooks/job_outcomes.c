@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "store/webhooks/list_sql.h"
 
 /* Bitmaps also: a page would be the first rows of all that were read and sorted. */
 static const struct db_statement by_indexes = {
@@ -211,6 +212,12 @@ static const enum db_type bury_types[] = {DB_TYPE_TEXT, DB_TYPE_UUID, DB_TYPE_UU
 	" AS gone LEFT JOIN events ON events.event_id = gone.event_id "                                                \
 	"AND events.created_at >= hl_time(gone.made) AND events.created_at < hl_time(gone.made + 1) "                  \
 	"AND events.tenant_id = "
+#define ONE_EVENT_OF_GONE                                                                                              \
+	" AS gone LEFT JOIN LATERAL (SELECT * FROM events WHERE events.tenant_id = gone.tenant_id AND " ONE_BY(        \
+	    "events.event_id", "gone.event_id",                                                                        \
+	    "AND events.created_at >= hl_time(gone.made) AND events.created_at < hl_time(gone.made + 1)") ") AS "      \
+													  "events "    \
+													  "ON true"
 #define KEPT_OF_GONE                                                                                                   \
 	" LEFT JOIN dlq_events ON dlq_events.event_id = gone.event_id AND dlq_events.job_id = gone.job_id "            \
 	"AND dlq_events.tenant_id = "
@@ -230,7 +237,7 @@ static const enum db_type bury_types[] = {DB_TYPE_TEXT, DB_TYPE_UUID, DB_TYPE_UU
  * distributed table may not stand behind LEFT JOIN, and counts what was given to it where nothing is returned.
  */
 static const struct db_each bury = {
-    .statement = {WITH_DELETED DEAD_LETTERS "FROM deleted" EVENT_OF_GONE "ANY (ARRAY[gone.tenant_id])" KEPT_OF_GONE
+    .statement = {WITH_DELETED DEAD_LETTERS "FROM deleted" ONE_EVENT_OF_GONE KEPT_OF_GONE
 					    "ANY (ARRAY[gone.tenant_id]) ON CONFLICT (tenant_id, job_id) DO NOTHING",
 	DEAD_LETTERS "FROM (SELECT " GONE ", $6 AS attempt_count, $7 AS reason, $8 AS http_status, $9 AS error, "
 		     "$10 AS made FROM jobs WHERE " OF_NODE "AND jobs.attempt_count < $4)" EVENT_OF_GONE

@@ -194,12 +194,14 @@ def test_events_of_an_order_that_stays_locked_do_not_fill_the_ring(order, receiv
             publish(other, 0)
 
     with locked(), ThreadPoolExecutor() as pool:
-        loads = [pool.submit(load)]
-        for n in range(1, 25):
-            reply = client.post("/v1/events", {"topic": "object.changed", "payload": {"n": n, "padding": "x" * 500_000}})
-            assert reply.status == 202 and reply.headers["x-hooks-ack"] == "spooled", reply
-        stop.set()
-        loads[0].result()
+        loads = pool.submit(load)
+        try:
+            for n in range(1, 25):
+                reply = client.post("/v1/events", {"topic": "object.changed", "payload": {"n": n, "padding": "x" * 500_000}})
+                assert reply.status == 202 and reply.headers["x-hooks-ack"] == "spooled", reply
+        finally:
+            stop.set()
+        loads.result()
     assert [json.loads(arrival.body)["event"]["payload"]["n"] for arrival in receiver.wait(25, "/in", 30)] == list(range(25))
 
 

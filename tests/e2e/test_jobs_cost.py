@@ -95,9 +95,15 @@ def test_events_and_dead_letters_are_looked_up_by_their_ids_also_when_the_planne
             statement("dead_letter_lists", "get", "'acme'", one), statement("requeue", "lock", "'acme'", one)):
         read, plan = pages(store, sql)
         assert read < 20 and rows_looked_at(json.loads(plan)) <= 1, f"{sql}\n{plan}"
-    tenants, _, jobs, _ = keys(200)
-    read, plan = pages(store, statement("job_rows", "read_events", tenants, jobs, jobs, "ARRAY(SELECT 1 FROM generate_series(1, 200))::bigint[]"))
-    assert read < 20 * 200 and rows_looked_at(json.loads(plan)) <= 200, plan
+    tenants, endpoints, jobs, below = keys(200)
+    numbers, times, texts = (f"ARRAY(SELECT {value} FROM generate_series(1, 200))" for value in ("1", "hl_time(1)", "'x'"))
+    for sql in (
+            statement("job_rows", "read_events", tenants, jobs, jobs, f"{numbers}::bigint[]"),
+            statement("event_rows", "find_events", tenants, jobs, times, numbers),
+            statement("job_outcomes", "bury", tenants, endpoints, jobs, below, numbers, f"{numbers}::smallint[]", f"{texts}::text[]",
+                      f"{numbers}::smallint[]", f"{texts}::text[]", f"{numbers}::bigint[]")):
+        read, plan = pages(store, sql)
+        assert read < 30 * 200 and rows_looked_at(json.loads(plan)) <= 200, f"{sql}\n{plan}"
     for table in ("events_default", "dlq"):
         store.query(f"UPDATE pg_class SET reltuples = -1, relpages = 0 WHERE oid = '{table}'::regclass")
 
