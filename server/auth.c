@@ -10,7 +10,6 @@
 #include "base/crypto.h"
 #include "base/json_escape.h"
 #include "server/acceptor.h"
-#include "server/body.h"
 #include "server/exchange.h"
 #include "server/h2o_internals.h"
 #include "server/client_limits.h"

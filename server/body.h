@@ -10,19 +10,12 @@
 #include "base/span.h"
 #include "ingest/decode.h"
 #include "ingest/inflate.h"
-#include "shm/counters.h"
+#include "server/refusal.h"
 
 struct body {
 	enum body_kind kind;
 	struct span text; /* in the request, or in inflated */
 	struct inflated inflated; /* empty when the body was not compressed */
-};
-
-/* Why a request is refused, such that sending it again would not change it. */
-struct refusal {
-	int status;
-	enum counter reason;
-	const char *text; /* for the client; static, or of the request's pool */
 };
 
 struct body_limits {

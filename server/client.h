@@ -16,6 +16,7 @@
 #include "server/held.h"
 #include "server/holdings.h"
 #include "server/linger.h"
+#include "server/refusal.h"
 #include "shm/counters.h"
 #include "shm/slots.h"
 
@@ -62,6 +63,11 @@ struct connection {
  */
 typedef void connection_refuse(struct connection *connection, int status, const char *why, enum counter reason);
 
+/*
+ * The head of a request has come whole. Returns whether the request is refused, and why; else has set most_body.
+ */
+typedef bool connection_judge(struct connection *connection, struct refusal *refusal);
+
 /* The connections of an acceptor, except those that linger. */
 struct connections {
 	const struct config *config;
@@ -69,6 +75,7 @@ struct connections {
 	h2o_accept_ctx_t *accept;
 	struct linger_list *linger; /* where a refused connection goes */
 	connection_refuse *refuse;
+	connection_judge *judge;
 	struct ssl_ctx_st *tls; /* NULL: plain HTTP is spoken */
 	struct key_table *api_keys; /* NULL: no key is known */
 	h2o_linklist_t resting, busy; /* each in the order in which its connections entered it */

@@ -21,11 +21,9 @@
 
 #include "base/crypto.h"
 #include "base/mem.h"
-#include "server/body.h"
 #include "server/chunks.h"
 #include "server/client_limits.h"
 #include "server/client_log.h"
-#include "server/early.h"
 #include "server/h2o_internals.h"
 #include "server/parked.h"
 #include "server/raw_reply.h"
@@ -158,6 +156,9 @@ pass_on(struct connection *connection)
 	await_body(all);
 }
 
+static const char too_large[] =
+    "The body is longer than this path takes: only those of events take more than 65536 bytes";
+
 /* Reads what has come of a body, and passes it on. */
 static void
 read_body(struct connection *connection)
@@ -169,8 +170,9 @@ read_body(struct connection *connection)
 	if (connection->head.has_coding &&
 	    chunks_read(&connection->chunks, input->bytes + at, input->size - at, &used) == CHUNKS_REFUSED)
 		refuse(connection, 400, connection->chunks.why, COUNTER_REJECTED_HTTP);
-	else if (at + used - connection->head.line > connection->most_body)
-		refuse(connection, early_too_large.status, early_too_large.text, early_too_large.reason);
+	else if (connection->head.body_bytes > connection->most_body ||
+		 at + used - connection->head.line > connection->most_body)
+		refuse(connection, 413, too_large, COUNTER_REJECTED_BODY_SIZE);
 	else
 		pass_on(connection);
 }
@@ -182,7 +184,7 @@ begin_body(struct connection *connection)
 	struct refusal refusal;
 
 	connection->chunks_at = connection->head.line;
-	if (early_refuses(connection, &refusal))
+	if (connection->all->judge(connection, &refusal))
 		refuse(connection, refusal.status, refusal.text, refusal.reason);
 	else
 		read_body(connection);

@@ -25,7 +25,7 @@
 struct exchange;
 struct ssl_ctx_st;
 
-/* Before the first connection, with the six pointers set. */
+/* Before the first connection, with the pointers set. */
 void connections_init(struct connections *connections);
 
 /*

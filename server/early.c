@@ -8,9 +8,6 @@
 #include "server/h2o_internals.h"
 #include "server/routes.h"
 
-const struct refusal early_too_large = {413, COUNTER_REJECTED_BODY_SIZE,
-    "The body is longer than this path takes: only those of events take more than 65536 bytes"};
-
 static void
 look_up(const struct connection *connection, struct route_path *path, struct route_match *match)
 {
@@ -62,8 +59,5 @@ early_refuses(struct connection *connection, struct refusal *refusal)
 	look_up(connection, &path, &match);
 	route = match.method_fits ? match.route : NULL;
 	connection->most_body = most_body(route);
-	if (route != NULL && auth_refuses_early(connection, route, refusal))
-		return true;
-	*refusal = early_too_large;
-	return connection->head.body_bytes > connection->most_body;
+	return route != NULL && auth_refuses_early(connection, route, refusal);
 }

@@ -79,7 +79,7 @@ libh2o_close_after(h2o_req_t *req)
 void libh2o_close_if_shutting_down(h2o_req_t *req);
 
 struct libh2o_tls_events {
-	/* A handshake is finished; libh2o's own callback comes later. ssl is lent for as long as the socket is there. */
+	/* A handshake is finished; libh2o's own callback comes later. ssl is there as long as the socket. */
 	void (*handshake_done)(h2o_socket_t *socket, const SSL *ssl);
 	/* The client has sent an alert, and no more data after it. What came before it has been decoded. */
 	void (*ended)(h2o_socket_t *socket);

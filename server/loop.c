@@ -13,6 +13,7 @@
 #include "base/signals.h"
 #include "server/acceptor.h"
 #include "server/drain.h"
+#include "server/early.h"
 #include "server/error_responses.h"
 #include "server/events.h"
 #include "server/h2o_internals.h"
@@ -128,6 +129,7 @@ set_up(struct acceptor *acceptor, const struct config *config, const struct segm
 	    .accept = &acceptor->accept,
 	    .linger = &acceptor->linger,
 	    .tls = tls,
+	    .judge = early_refuses,
 	    .api_keys = segment->keys};
 	connections_init(&acceptor->connections);
 	return 0;

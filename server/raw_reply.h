@@ -12,8 +12,8 @@ const char *status_reason(int status);
 
 /*
  * Writes a whole answer, the last one of its connection: {"detail": text} and Connection: close; of_api: as the errors
- * of the management API are. 401 has WWW-Authenticate, 429 and 503 have Retry-After. text has at most 400 characters, none of which JSON escapes.
- * Returns the length of the answer.
+ * of the management API are. 401 has WWW-Authenticate, 429 and 503 have Retry-After. text has at most 400
+ * characters, none of which JSON escapes. Returns the length of the answer.
  */
 size_t raw_reply(char out[RAW_REPLY_BYTES], int status, const char *text, bool of_api);
 

@@ -22,8 +22,8 @@ void batches_replay(struct writer *w);
 bool batches_spool(struct writer *w);
 
 /*
- * Published events whose order another session has kept locked for SPOOL_AFTER_MS make way for others: they are spooled,
- * in their order. What the spool does not take is refused after STORE_TIMEOUT_MS. After batches_store().
+ * Published events whose order another session has kept locked for SPOOL_AFTER_MS make way for others: they are
+ * spooled, in their order. What the spool does not take is refused after STORE_TIMEOUT_MS. After batches_store().
  */
 void batches_make_way(struct writer *w);
 

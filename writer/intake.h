@@ -80,8 +80,8 @@ void intake_mark_in_doubt(const struct intake *intake);
 /*
  * Writes into the draft that no client waits any longer, of all parcels on the lanes or of those in the batch. Counts
  * the refused events as discarded, but not those that are in doubt: these wait on. Returns the number of events whose
- * clients have waited in vain. Once that is committed, settle_lanes() releases refused and finished parcels that have no
- * others before them; what became of the events of these finished ones is counted also.
+ * clients have waited in vain. Once that is committed, settle_lanes() releases refused and finished parcels that have
+ * no others before them; what became of the events of these finished ones is counted also.
  */
 uint64_t intake_draft_refusals(const struct intake *intake, struct ledger_page *draft, bool all);
 

@@ -20,6 +20,7 @@
 #include <h2o.h>
 
 #include "server/connection.h"
+#include "server/early.h"
 #include "server/h2o_internals.h"
 #include "tests/fuzz/strict_reader.h"
 #include "tests/fuzz/target.h"
@@ -73,8 +74,11 @@ set_up(void)
 	server.config.max_connections = 2;
 	server.config.max_header_bytes = HEAD_BYTES_MAX;
 	server.config.max_buffered_bytes = UINT64_MAX;
-	server.connections = (struct connections){
-	    .config = &server.config, .slot = &server.slot, .accept = &server.accept, .linger = &server.linger};
+	server.connections = (struct connections){.config = &server.config,
+	    .slot = &server.slot,
+	    .accept = &server.accept,
+	    .linger = &server.linger,
+	    .judge = early_refuses};
 	connections_init(&server.connections);
 }
 
