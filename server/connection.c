@@ -106,6 +106,8 @@ refuse(struct connection *connection, int status, const char *why, enum counter 
 	connection->refusal = mem_new(RAW_REPLY_BYTES, 1);
 	answer.base = connection->refusal;
 	answer.len = raw_reply(answer.base, status, why, asks_api(socket->input));
+	if (connection->head.method_len == 4 && memcmp(socket->input->bytes, "HEAD", 4) == 0)
+		answer.len = (size_t)(strstr(answer.base, "\r\n\r\n") + 4 - answer.base);
 	connection->answered = true;
 	linger_when_closed(connection);
 	h2o_socket_read_stop(socket);
