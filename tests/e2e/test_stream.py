@@ -164,18 +164,6 @@ def test_hundreds_of_streams_leave_the_api_to_others(hookline, stream):
     wait_until(is_served, "the place of a client that has gone")
 
 
-@pytest.mark.wanted_by("SLOW_TESTS")
-@one_store
-def test_a_client_that_reads_nothing_is_disconnected_and_delays_nobody(hookline, tenant, stream):
-    lazy, quick = stream().opened(), stream().opened()
-    for _ in range(40):
-        event = publish(tenant.client, payload="x" * 400_000)
-        assert quick.next().data["id"] == event
-    with contextlib.suppress(http.client.IncompleteRead, ConnectionError):
-        assert len(lazy.response.read()) < 40 * 400_000
-    assert stream().opened().status == 200
-
-
 @pytest.mark.parametrize("store", STORES)
 def test_restarts_and_deaths_cost_a_client_nothing(make_hookline, store):
     hookline = make_hookline(store).start()
