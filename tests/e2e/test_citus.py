@@ -94,6 +94,7 @@ def test_it_prepares_all_that_hooksd_uses(empty_store):
         # A worker lets everybody call what it is given.
         assert made[made.index(f"create_distributed_function {name}") + 1] == "REVOKE"
     assert len(made) == functions + 6
+    empty_store.hang_up()
     assert empty_store.value(f"SHOW {CACHED}") == "2"
 
     again = distribute(empty_store, "32")

@@ -272,7 +272,10 @@ class Database:
         """All rows; nothing for a statement without a result."""
         with self.session() as connection:
             cursor = connection.execute(sql, parameters or None)
-            return cursor.fetchall() if cursor.description else []
+            rows = cursor.fetchall() if cursor.description else []
+        if "ALTER DATABASE" in sql or "ALTER ROLE" in sql:  # sessions that begin now are others
+            self.hang_up()
+        return rows
 
     def value(self, sql, *parameters):
         return self.query(sql, *parameters)[0][0]
