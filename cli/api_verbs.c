@@ -176,7 +176,8 @@ static const struct api_verb audit_verbs[] = {
 static const struct api_option pause_options[] = {
     {"tenant", API_TEXT, "tenant_id", "those of one tenant"}, {"reason", API_TEXT, "reason", "for people"}, END};
 static const struct api_option resume_options[] = {{"tenant", API_TEXT, "tenant_id", "those of one tenant"}, END};
-static const struct api_option stats_options[] = {{"tenant", API_QUERY, "tenant_id", "of one tenant"}, END};
+static const struct api_option stats_options[] = {{"tenant", API_QUERY, "tenant_id", "of one tenant"},
+    {"top", API_QUERY, "top", "also so many tenants and endpoints, of which most waits or fails"}, END};
 
 #define RESUME                                                                                                         \
 	{                                                                                                              \

@@ -1,8 +1,12 @@
-/* Nothing is counted for a request: upkeep has counted the rows, couriers count in the segment. */
+/*
+ * Nothing is counted for a request unless it asks who has most: upkeep has counted the rows, couriers count in the
+ * segment.
+ */
 #include "control/admin_stats.h"
 
 #include <string.h>
 
+#include "control/admin_top.h"
 #include "control/compaction.h"
 #include "control/pauses.h"
 #include "control/tenants.h"
@@ -18,6 +22,7 @@ in_flight(const struct segment *segment, const char *tenant_id)
 				 : (int64_t)segment_level_sum(segment, LEVEL_COURIER_IN_FLIGHT);
 }
 
+/* Takes compaction. */
 static cJSON *
 show(const struct request *request, const char *tenant_id, int64_t waiting, cJSON *compaction, bool paused)
 {
@@ -37,12 +42,13 @@ admin_stats(const struct request *request, struct reply *reply)
 	char query[QUERY_VALUE_BYTES];
 	const char *tenant_id;
 	struct error err;
-	cJSON *compaction;
-	int64_t waiting = 0;
+	cJSON *compaction, *top = NULL, *tree;
+	int64_t waiting = 0, most = 0;
 	bool paused = false, there = true;
 	int rc;
 
-	if (!admin_scope(request, &tenant_id, query, reply))
+	if (!admin_scope(request, &tenant_id, query, reply) ||
+	    !query_int(request, "top", 0, ADMIN_TOP_MOST, &most, reply))
 		return;
 	rc = tenant_id == NULL ? 0 : endpoint_tenant_is_there(request->db, tenant_id, &there, &err);
 	if (rc == 0)
@@ -53,10 +59,17 @@ admin_stats(const struct request *request, struct reply *reply)
 		answer_error(reply, 404, "not_found", "there is no such tenant");
 		return;
 	}
+	if (rc == 0 && most > 0)
+		rc = admin_top(request, tenant_id, (uint32_t)most, &top, &err);
 	if (rc == 0)
 		rc = compaction_show(request, &compaction, &err);
-	if (rc != 0)
+	if (rc != 0) {
+		cJSON_Delete(top);
 		answer_store_failed(reply, rc, &err);
-	else
-		answer_json(reply, 200, show(request, tenant_id, waiting, compaction, paused));
+		return;
+	}
+	tree = show(request, tenant_id, waiting, compaction, paused);
+	if (top != NULL)
+		tree_add(tree, "top", top);
+	answer_json(reply, 200, tree);
 }

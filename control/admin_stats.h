@@ -1,4 +1,4 @@
-/* GET /v1/admin/stats: figures of the installation, or of one tenant. Worker threads. */
+/* GET /v1/admin/stats: figures of the installation, or of one tenant, and who has most. Worker threads. */
 #ifndef CONTROL_ADMIN_STATS_H
 #define CONTROL_ADMIN_STATS_H
 
