@@ -2,22 +2,9 @@
 #include "control/queue_depth.h"
 
 #include "shm/attempts.h"
-#include "shm/counters.h"
 #include "shm/full_queues.h"
 #include "shm/key_table.h"
 #include "store/webhooks/queue_depth.h"
-#include "store/webhooks/tenants.h"
-
-int
-queue_depth_tell(struct db *db, const struct segment *segment, struct error *err)
-{
-	int64_t waiting;
-	int rc = tenants_waiting(db, NULL, &waiting, err);
-
-	if (rc == 0)
-		level_set(segment_slot(segment, ROLE_CONTROL, 0), LEVEL_QUEUE_DEPTH, (uint64_t)waiting);
-	return rc;
-}
 
 int
 queue_depth_limit(struct db *db, const struct config *config, const struct segment *segment, struct error *err)

@@ -1,6 +1,6 @@
 /*
- * What upkeep tells the other processes of the jobs that wait, by the segment: metrics show how many there are, and
- * acceptors refuse publishes of tenants of which more wait than HL_MAX_QUEUE_DEPTH. For upkeep's thread.
+ * What upkeep tells the other processes of the jobs that wait, by the segment: acceptors refuse publishes of tenants of
+ * which more wait than HL_MAX_QUEUE_DEPTH. For upkeep's thread.
  */
 #ifndef CONTROL_QUEUE_DEPTH_H
 #define CONTROL_QUEUE_DEPTH_H
@@ -9,9 +9,6 @@
 #include "config/config.h"
 #include "shm/segment.h"
 #include "store/db.h"
-
-/* Tells the sum of what upkeep has counted last, on whichever node (store/webhooks/tenant_stats.h). As db_query(). */
-int queue_depth_tell(struct db *db, const struct segment *segment, struct error *err);
 
 /* Looks for the tenants with too many, and tells them; at once 0 without that option. As db_query(). */
 int queue_depth_limit(struct db *db, const struct config *config, const struct segment *segment, struct error *err);

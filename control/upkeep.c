@@ -14,11 +14,13 @@
 #include "api/secrets.h"
 #include "store/webhooks/cancelled_jobs.h"
 #include "control/failing_endpoints.h"
+#include "control/figures.h"
 #include "control/notices.h"
 #include "control/queue_depth.h"
 #include "control/replay_work.h"
 #include "control/retention.h"
 #include "control/upkeep_thread.h"
+#include "shm/counters.h"
 #include "store/webhooks/idempotency.h"
 #include "store/webhooks/inbox_rows.h"
 #include "store/webhooks/key_rows.h"
@@ -63,7 +65,14 @@ struct upkeep {
 static int
 make_months(struct upkeep *upkeep, struct error *err)
 {
-	return webhooks_months_ahead(upkeep->db, upkeep->config->partitions_ahead, err);
+	uint32_t missing;
+	int rc = webhooks_months_ahead(upkeep->db, upkeep->config->partitions_ahead, &missing, err);
+
+	if (rc == DB_REFUSED)
+		missing = 1; /* or more: nobody has looked */
+	if (rc == 0 || rc == DB_REFUSED)
+		level_set(segment_slot(upkeep->segment, ROLE_CONTROL, 0), LEVEL_MONTHS_MISSING, missing);
+	return rc;
 }
 
 static int
@@ -178,9 +187,15 @@ count_for_tenants(struct upkeep *upkeep, struct error *err)
 }
 
 static int
-tell_queue_depth(struct upkeep *upkeep, struct error *err)
+tell_figures(struct upkeep *upkeep, struct error *err)
 {
-	return queue_depth_tell(upkeep->db, upkeep->segment, err);
+	return figures_tell(upkeep->db, upkeep->config, upkeep->segment, err);
+}
+
+static int
+tell_endpoints(struct upkeep *upkeep, struct error *err)
+{
+	return figures_tell_endpoints(upkeep->db, upkeep->config, upkeep->segment, err);
 }
 
 /* Looking takes as long as the tenants' queues may be deep. */
@@ -279,7 +294,8 @@ static const struct task {
     {"cancelled_jobs", 60 * MINUTE_MS, true, remove_cancelled_jobs},
     {"endpoint_tests", MINUTE_MS, true, remove_endpoint_tests},
     {"tenant_stats", 0, false, count_for_tenants}, /* it has its own row */
-    {"queue_depth", 10 * SECOND_MS, false, tell_queue_depth},
+    {"figures", 10 * SECOND_MS, false, tell_figures},
+    {"endpoints", MINUTE_MS, false, tell_endpoints},
     {"queue_limit", SECOND_MS, false, limit_queue_depth},
     {"deleted", SECOND_MS, false, remove_deleted},
     {"replays", 0, false, work_on_replays},

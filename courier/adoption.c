@@ -76,8 +76,11 @@ note_heartbeat(struct adoption *adoption, int64_t alive_ms, int64_t sent_us)
 static void
 tell_adopted(const struct adoption *adoption, const struct db_rows *adopted)
 {
-	for (uint32_t i = 0; i < db_rows_count(adopted); i++)
-		if (db_rows_bool(adopted, i, 2))
+	for (uint32_t i = 0; i < db_rows_count(adopted); i++) {
+		bool left = db_rows_bool(adopted, i, 2);
+
+		count(adoption, left ? COUNTER_LEFT_NODES_ADOPTED : COUNTER_SILENT_NODES_ADOPTED, 1);
+		if (left)
 			log_info("this node takes over the jobs of a node that has stopped",
 			    LOG_INT("node_id", db_rows_int(adopted, i, 0)),
 			    LOG_STR("name", db_rows_text(adopted, i, 1).base));
@@ -85,7 +88,7 @@ tell_adopted(const struct adoption *adoption, const struct db_rows *adopted)
 			log_warning("a node is silent: this node takes over its jobs",
 			    LOG_INT("node_id", db_rows_int(adopted, i, 0)),
 			    LOG_STR("name", db_rows_text(adopted, i, 1).base));
-	count(adoption, COUNTER_NODES_ADOPTED, db_rows_count(adopted));
+	}
 }
 
 static void

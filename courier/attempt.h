@@ -38,6 +38,9 @@ enum attempt_end {
 	ATTEMPT_UNRESOLVED
 };
 
+/* Why there is no reply, of FAILED. REFUSED: nothing accepted the connection. CONNECTION: anything else. */
+enum attempt_failure { FAILURE_CONNECTION, FAILURE_TIMEOUT, FAILURE_REFUSED, FAILURE_TLS };
+
 /* What the reply's header webhook-delivery asks for (Svix): disable the endpoint, or give this job up. */
 enum attempt_wish { WISH_NONE, WISH_DISABLE, WISH_ABORT };
 
@@ -46,7 +49,7 @@ struct attempt_result {
 	enum attempt_wish wish;
 	uint8_t attempt_id[16]; /* UUIDv7 */
 	int32_t http_status; /* 0: no reply */
-	bool refused; /* of FAILED: nothing accepted the connection */
+	enum attempt_failure failure; /* of FAILED */
 	int64_t retry_after_ms; /* of the header, 1000 to 24 h; -1: none, or not readable */
 	int64_t started_us; /* wall clock */
 	int32_t duration_ms, dns_ms, connect_ms, tls_ms, first_byte_ms; /* -1: did not come to it */

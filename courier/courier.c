@@ -29,6 +29,7 @@ courier_open(struct courier *c, uint64_t limit, int64_t settle_us)
 	c->jobs.ready = &c->ready;
 	c->jobs.look = &c->look;
 	jobs_open(&c->jobs, limit, &c->slot->attempts);
+	level_set(&c->slot->process, LEVEL_COURIER_LIMIT, limit);
 	c->pages.jobs = c->reports.jobs = &c->jobs;
 	c->pages.thread = c->thread;
 	c->pages.cancelled = &c->parcels.cancelled;
@@ -472,7 +473,9 @@ courier_turn(struct courier *c)
 	level_set(&c->slot->process, LEVEL_COURIER_IN_FLIGHT, c->jobs.in_flight);
 	level_set(&c->slot->process, LEVEL_COURIER_JOBS, c->jobs.table.count);
 	level_set(&c->slot->process, LEVEL_COURIER_BYTES, c->jobs.bytes + c->transforms.bytes);
-	level_set(&c->slot->process, LEVEL_BREAKERS_OPEN, c->queues.breakers);
+	level_set(&c->slot->process, LEVEL_BREAKERS_OPEN,
+	    c->queues.breakers[BREAKER_OPEN] + c->queues.breakers[BREAKER_HALF_OPEN]);
+	level_set(&c->slot->process, LEVEL_BREAKERS_HALF_OPEN, c->queues.breakers[BREAKER_HALF_OPEN]);
 	late_us = tell_late(c, now_us);
 	if (c->draining)
 		return http_due_us(c->http);

@@ -116,13 +116,29 @@ mend_utf8(char *text)
 	}
 }
 
+static enum attempt_failure
+kind_of(const struct failure *failure)
+{
+	switch (failure->code) {
+	case CURLE_OPERATION_TIMEDOUT:
+		return FAILURE_TIMEOUT;
+	case CURLE_COULDNT_CONNECT:
+		return failure->os_error == ECONNREFUSED ? FAILURE_REFUSED : FAILURE_CONNECTION;
+	case CURLE_SSL_CONNECT_ERROR:
+	case CURLE_PEER_FAILED_VERIFICATION:
+		return FAILURE_TLS;
+	default:
+		return FAILURE_CONNECTION;
+	}
+}
+
 void
 failure_tell(const struct failure *failure, struct attempt_result *result)
 {
 	const char *ours = our_trouble(failure);
 
 	result->end = ours != NULL ? ATTEMPT_OURS : ATTEMPT_FAILED;
-	result->refused = failure->code == CURLE_COULDNT_CONNECT && failure->os_error == ECONNREFUSED;
+	result->failure = kind_of(failure);
 	if (ours != NULL)
 		(void)snprintf(result->error, sizeof result->error, "no attempt could be made: %s", ours);
 	else

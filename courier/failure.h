@@ -19,7 +19,7 @@ struct failure {
 	bool connected, encrypted; /* how far it came; encrypted also when the URL needs no TLS */
 };
 
-/* Sets result->end to ATTEMPT_FAILED or ATTEMPT_OURS, refused, error, and certificate_error. Pure; any thread. */
+/* Sets result->end to ATTEMPT_FAILED or ATTEMPT_OURS, failure, error, and certificate_error. Pure; any thread. */
 void failure_tell(const struct failure *failure, struct attempt_result *result);
 
 #endif

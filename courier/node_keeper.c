@@ -189,6 +189,14 @@ node_keeper_failed(const struct node_keeper *keeper)
 		set_attempts_until(keeper, boot_us);
 }
 
+/* A heartbeat, or the claim, has reached the store. */
+static void
+note_beaten(struct node_keeper *keeper, int64_t boot_us)
+{
+	keeper->beaten_boot_us = boot_us;
+	node_set_beaten_us(&keeper->segment->header->node, boot_us);
+}
+
 static int
 claim(struct node_keeper *keeper, struct db *db, struct error *err)
 {
@@ -209,7 +217,7 @@ claim(struct node_keeper *keeper, struct db *db, struct error *err)
 	keeper->told_version = version;
 	keeper->beat_us = 0; /* a heartbeat also tells whether there are other nodes */
 	keeper->alone = false;
-	keeper->beaten_boot_us = boot_us;
+	note_beaten(keeper, boot_us);
 	keeper->needed_version = 0; /* couriers hold nothing until they have looked */
 	adoption_open(&keeper->adoption, keeper->config, keeper->segment);
 	set_attempts_until(keeper, boot_us);
@@ -262,7 +270,7 @@ go_on(struct node_keeper *keeper, struct db *db, int64_t version, int64_t boot_u
 		if (silent || newest < keeper->needed_version) /* a store that was restored is behind */
 			keeper->needed_version = newest;
 	}
-	keeper->beaten_boot_us = boot_us;
+	note_beaten(keeper, boot_us);
 	if (version < keeper->needed_version) {
 		node_set_attempts_until_us(&keeper->segment->header->node, 0);
 		return 0;

@@ -144,6 +144,7 @@ queues_get(struct queues *queues, struct span tenant_id, const uint8_t endpoint_
 	TAILQ_INIT(&queue->jobs);
 	queue->look_at_us = queue->left.at_us = queue->left_due.at_us = NEVER_US;
 	id_table_add(&queues->table, &queue->link);
+	queues->breakers[queue->told_breaker]++;
 	queues_kept(queues, queue, now_us);
 	return queue;
 }
@@ -181,8 +182,8 @@ queues_tell_breaker(struct queues *queues, struct queue *queue)
 
 	if (queue->breaker.state == queue->told_breaker)
 		return;
-	queues->breakers += queue->told_breaker == BREAKER_CLOSED;
-	queues->breakers -= queue->breaker.state == BREAKER_CLOSED;
+	queues->breakers[queue->told_breaker]--;
+	queues->breakers[queue->breaker.state]++;
 	queue->told_breaker = queue->breaker.state;
 	store_thread_tell_breaker(queues->thread, &name, queue->breaker.state);
 }
@@ -257,7 +258,7 @@ drop(struct queues *queues, struct queue *queue)
 	assert(queue->due.place == 0 && queue->look.place == 0 && queue->size.place == 0);
 	assert(queue->lease_due.place == 0);
 	unload(queues, queue);
-	queues->breakers -= queue->told_breaker != BREAKER_CLOSED;
+	queues->breakers[queue->told_breaker]--;
 	id_table_remove(&queues->table, &queue->link);
 	heap_free(&queue->waiting[JOB_FIRST]);
 	heap_free(&queue->waiting[JOB_AGAIN]);

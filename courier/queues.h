@@ -21,7 +21,7 @@ struct queues {
 	TAILQ_HEAD(unused_queues, queue) unused; /* the one that is unused for longest stands first */
 	struct store_thread *thread;
 	int64_t opened_us;
-	uint32_t breakers; /* that are not closed */
+	uint32_t breakers[BREAKER_HALF_OPEN + 1]; /* endpoints, by what the store thread was told of their breaker */
 };
 
 /* thread is borrowed. */

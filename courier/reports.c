@@ -55,6 +55,28 @@ outcome_job(const struct jobs *jobs, const struct job *job)
 	return out;
 }
 
+static enum counter
+outcome_of(const struct attempt_result *result)
+{
+	static const enum counter of_end[] = {[ATTEMPT_GUARD] = COUNTER_ATTEMPTS_GUARD,
+	    [ATTEMPT_OURS] = COUNTER_ATTEMPTS_INTERNAL,
+	    [ATTEMPT_TRANSFORM] = COUNTER_ATTEMPTS_TRANSFORM,
+	    [ATTEMPT_UNRESOLVED] = COUNTER_ATTEMPTS_NAME};
+	static const enum counter of_failure[] = {[FAILURE_CONNECTION] = COUNTER_ATTEMPTS_CONNECTION,
+	    [FAILURE_TIMEOUT] = COUNTER_ATTEMPTS_TIMEOUT,
+	    [FAILURE_REFUSED] = COUNTER_ATTEMPTS_REFUSED,
+	    [FAILURE_TLS] = COUNTER_ATTEMPTS_TLS};
+	static const enum counter of_class[] = {
+	    COUNTER_ATTEMPTS_2XX, COUNTER_ATTEMPTS_3XX, COUNTER_ATTEMPTS_4XX, COUNTER_ATTEMPTS_5XX};
+	int32_t class = result->http_status / 100;
+
+	if (result->end == ATTEMPT_FAILED)
+		return of_failure[result->failure];
+	if (result->end != ATTEMPT_ANSWERED)
+		return of_end[result->end];
+	return class >= 2 && class <= 5 ? of_class[class - 2] : COUNTER_ATTEMPTS_CONNECTION;
+}
+
 static void
 count(struct reports *reports, const struct attempt_result *result, const struct verdict *verdict)
 {
@@ -67,6 +89,7 @@ count(struct reports *reports, const struct attempt_result *result, const struct
 	else if (verdict->charged)
 		counter = COUNTER_DELIVERIES_RETRIED;
 	counter_add(reports->slot, counter, 1);
+	counter_add(reports->slot, outcome_of(result), 1);
 	if (result->end == ATTEMPT_ANSWERED || result->end == ATTEMPT_FAILED)
 		histogram_add(reports->slot, HISTOGRAM_ATTEMPT, (uint64_t)result->duration_ms * 1000);
 }
@@ -91,7 +114,7 @@ sign_of(const struct attempt_result *result, const struct verdict *verdict)
 	case ATTEMPT_GUARD:
 		break;
 	}
-	return result->refused ? SIGN_REFUSED : SIGN_FAILURE;
+	return result->failure == FAILURE_REFUSED ? SIGN_REFUSED : SIGN_FAILURE;
 }
 
 static void

@@ -56,6 +56,18 @@ enum death { DEATH_SIGNAL, DEATH_EXIT, DEATH_STUCK, DEATH_SIGABRT, DEATH_SIGKILL
 	X(DELIVERIES_RETRIED, DELIVERIES, "result=\"retried\"")                                                        \
 	X(DELIVERIES_DEAD, DELIVERIES, "result=\"dead\"")                                                              \
 	X(DELIVERIES_UNCHARGED, DELIVERIES, "result=\"uncharged\"")                                                    \
+	X(ATTEMPTS_2XX, ATTEMPTS, "outcome=\"2xx\"")                                                                   \
+	X(ATTEMPTS_3XX, ATTEMPTS, "outcome=\"3xx\"")                                                                   \
+	X(ATTEMPTS_4XX, ATTEMPTS, "outcome=\"4xx\"")                                                                   \
+	X(ATTEMPTS_5XX, ATTEMPTS, "outcome=\"5xx\"")                                                                   \
+	X(ATTEMPTS_TIMEOUT, ATTEMPTS, "outcome=\"timeout\"")                                                           \
+	X(ATTEMPTS_REFUSED, ATTEMPTS, "outcome=\"refused\"")                                                           \
+	X(ATTEMPTS_TLS, ATTEMPTS, "outcome=\"tls\"")                                                                   \
+	X(ATTEMPTS_CONNECTION, ATTEMPTS, "outcome=\"connection\"")                                                     \
+	X(ATTEMPTS_GUARD, ATTEMPTS, "outcome=\"guard\"")                                                               \
+	X(ATTEMPTS_NAME, ATTEMPTS, "outcome=\"name\"")                                                                 \
+	X(ATTEMPTS_TRANSFORM, ATTEMPTS, "outcome=\"transform\"")                                                       \
+	X(ATTEMPTS_INTERNAL, ATTEMPTS, "outcome=\"internal\"")                                                         \
 	X(PUBLISHES_STORED, API_STORE_OPS, "op=\"publish\",status=\"ok\"")                                             \
 	X(PUBLISHES_FAILED, API_STORE_OPS, "op=\"publish\",status=\"error\"")                                          \
 	X(OUTCOMES_STORED, API_STORE_OPS, "op=\"outcome\",status=\"ok\"")                                              \
@@ -68,7 +80,8 @@ enum death { DEATH_SIGNAL, DEATH_EXIT, DEATH_STUCK, DEATH_SIGABRT, DEATH_SIGKILL
 	X(ENDPOINTS_DISABLED_410, ENDPOINTS_DISABLED, "reason=\"http_410\"")                                           \
 	X(ENDPOINTS_DISABLED_BY_REPLY, ENDPOINTS_DISABLED, "reason=\"asked_for_by_reply\"")                            \
 	X(ENDPOINTS_DISABLED_ONLY_FAILED, ENDPOINTS_DISABLED, "reason=\"failed_for_5_days\"")                          \
-	X(NODES_ADOPTED, NODES_ADOPTED, "")                                                                            \
+	X(LEFT_NODES_ADOPTED, NODES_ADOPTED, "reason=\"left\"")                                                        \
+	X(SILENT_NODES_ADOPTED, NODES_ADOPTED, "reason=\"silent\"")                                                    \
 	X(JOBS_ADOPTED, JOBS_ADOPTED, "")                                                                              \
 	X(TLS_FULL, TLS_HANDSHAKES, "result=\"full\"")                                                                 \
 	X(TLS_RESUMED, TLS_HANDSHAKES, "result=\"resumed\"")                                                           \

@@ -7,6 +7,7 @@
 #define SHM_FAMILIES_H
 
 #include "shm/api_families.h"
+#include "shm/delivery_families.h"
 
 /* INFO: always 1, what it says is in the labels. */
 enum family_kind { KIND_COUNTER, KIND_GAUGE, KIND_HISTOGRAM, KIND_INFO };
@@ -102,35 +103,10 @@ enum family_kind { KIND_COUNTER, KIND_GAUGE, KIND_HISTOGRAM, KIND_INFO };
 	X(SPOOL_FILES, GAUGE, "spool_files", "files", "", "Files of the spool.")                                       \
 	X(SPOOL_OLDEST, GAUGE, "spool_oldest_seconds", "seconds", "",                                                  \
 	    "Age of the oldest file of the spool; 0: the spool is empty.")                                             \
-	X(MANAGEMENT_DURATION, HISTOGRAM, "management_request_duration_seconds", "seconds", "",                        \
-	    "Requests of the management API that control answered: time from having read the request to its answer.")  \
-	X(CONTROL_IN_FLIGHT, GAUGE, "control_in_flight_requests", "requests", "",                                      \
-	    "Requests of the management API that wait for control's answer.")                                          \
-	X(CONTROL_QUEUE, GAUGE, "control_queue_requests", "requests", "",                                              \
-	    "Requests of the management API that wait for a worker of control.")                                       \
-	X(DELIVERIES, COUNTER, "deliveries_total", "attempts", "result",                                               \
-	    "Attempts to deliver a job, by what became of it; uncharged: tried again, and it was no attempt.")         \
-	X(DELIVERY_DELAY, HISTOGRAM, "delivery_delay_seconds", "seconds", "",                                          \
-	    "Time from an event's publishing to the first attempt of each of its jobs.")                               \
-	X(DELIVERIES_IN_FLIGHT, GAUGE, "deliveries_in_flight", "attempts", "", "Attempts that are under way.")         \
-	X(DELIVERIES_PAUSED, GAUGE, "deliveries_paused", "", "", "1 while the deliveries of all tenants are paused.")  \
-	X(TENANTS_PAUSED, GAUGE, "tenants_paused", "tenants", "", "Tenants that have a pause of their own.")           \
-	X(BREAKERS_OPEN, GAUGE, "breakers_open", "endpoints", "",                                                      \
-	    "Endpoints whose circuit breaker is open: they get one job now and then.")                                 \
-	X(OLDEST_DUE, GAUGE, "oldest_due_seconds", "seconds", "",                                                      \
-	    "How long the job has been due that waits longest in a courier's memory; closed breakers only.")           \
-	X(ENDPOINTS_DISABLED, COUNTER, "endpoints_disabled_total", "endpoints", "reason",                              \
-	    "Endpoints that the service has disabled because of what deliveries came to.")                             \
-	X(EMBEDDED_LOG, GAUGE, "embedded_log_bytes", "bytes", "",                                                      \
-	    "Write-ahead log of the embedded store; it grows while another program keeps a transaction open.")         \
-	X(NODES_ADOPTED, COUNTER, "nodes_adopted_total", "nodes", "",                                                  \
-	    "Nodes that had stopped or were silent, and whose jobs this node has taken over.")                         \
-	X(JOBS_ADOPTED, COUNTER, "jobs_adopted_total", "jobs", "", "Jobs taken over from other nodes.")                \
-	X(COURIER_JOBS, GAUGE, "courier_jobs", "jobs", "", "Jobs in the memory of couriers; others are in rows only.") \
-	X(COURIER_BYTES, GAUGE, "courier_memory_bytes", "bytes", "",                                                   \
-	    "Memory of couriers that jobs and their events take, of HL_COURIER_BYTES each.")                           \
 	X(PROCESS_RESTARTS, COUNTER, "process_restarts_total", "processes", "role, cause",                             \
 	    "Processes started again after they died, by what they died of.")                                          \
+	X(PROCESSES_NOT_READY, GAUGE, "processes_not_ready", "processes", "role",                                      \
+	    "Processes of a role that are dead, starting or ending.")                                                  \
 	X(PROCESS_CPU, COUNTER, "process_cpu_seconds_total", "seconds", "role",                                        \
 	    "CPU time, user and system, of all processes of a role, dead ones too.")                                   \
 	X(PROCESS_MEMORY, GAUGE, "process_resident_memory_bytes", "bytes", "role",                                     \
@@ -139,7 +115,7 @@ enum family_kind { KIND_COUNTER, KIND_GAUGE, KIND_HISTOGRAM, KIND_INFO };
 	X(BUILD, INFO, "build_info", "", "version, storage", "Always 1: the version and the kind of store.")
 
 #define X(symbol, kind, name, unit, labels, help) FAMILY_##symbol,
-enum family { FAMILY_LIST(X) API_FAMILY_LIST(X) FAMILIES };
+enum family { FAMILY_LIST(X) DELIVERY_FAMILY_LIST(X) API_FAMILY_LIST(X) FAMILIES };
 #undef X
 
 #define FAMILY_API_FIRST FAMILY_API_EVENTS_PUBLISHED /* of shm/api_families.h */

@@ -172,8 +172,17 @@ oldest_due(const struct page *page, enum family family)
 	sample(page, family, "", oldest);
 }
 
+/* The master has begun with 0, so it is of this run. */
 static void
-usage_of_role(const struct page *page, enum family family, const char *role, uint64_t value)
+heartbeat_age(const struct page *page, enum family family)
+{
+	int64_t beaten_us = node_beaten_us(&page->segment->header->node), now_us = clock_boot_us();
+
+	sample(page, family, "", beaten_us != 0 && now_us > beaten_us ? (uint64_t)(now_us - beaten_us) : 0);
+}
+
+static void
+sample_of_role(const struct page *page, enum family family, const char *role, uint64_t value)
 {
 	char labels[64];
 
@@ -186,13 +195,27 @@ process_cpu(const struct page *page, enum family family)
 {
 	const struct segment *segment = page->segment;
 
-	usage_of_role(page, family, "master", usage_cpu_us(&segment->header->usage));
+	sample_of_role(page, family, "master", usage_cpu_us(&segment->header->usage));
 	for (int r = 0; r < ROLES; r++) {
 		uint64_t sum = 0;
 
 		for (uint32_t i = 0; i < segment->counts[r]; i++)
 			sum += usage_cpu_us(&segment_slot(segment, r, i)->usage);
-		usage_of_role(page, family, role_table[r].name, sum);
+		sample_of_role(page, family, role_table[r].name, sum);
+	}
+}
+
+static void
+processes_not_ready(const struct page *page, enum family family)
+{
+	const struct segment *segment = page->segment;
+
+	for (int r = 0; r < ROLES; r++) {
+		uint64_t count = 0;
+
+		for (uint32_t i = 0; i < segment->counts[r]; i++)
+			count += slot_state(segment_slot(segment, r, i)) != PROCESS_READY;
+		sample_of_role(page, family, role_table[r].name, count);
 	}
 }
 
@@ -202,7 +225,7 @@ process_memory(const struct page *page, enum family family)
 {
 	const struct segment *segment = page->segment;
 
-	usage_of_role(page, family, "master", usage_resident_bytes(&segment->header->usage));
+	sample_of_role(page, family, "master", usage_resident_bytes(&segment->header->usage));
 	for (int r = 0; r < ROLES; r++) {
 		uint64_t sum = 0;
 
@@ -211,7 +234,7 @@ process_memory(const struct page *page, enum family family)
 
 			sum += slot_pid(slot) != 0 ? usage_resident_bytes(&slot->usage) : 0;
 		}
-		usage_of_role(page, family, role_table[r].name, sum);
+		sample_of_role(page, family, role_table[r].name, sum);
 	}
 }
 
@@ -286,6 +309,8 @@ static void (*const computed[FAMILIES])(const struct page *page, enum family fam
     [FAMILY_TLS_CERTIFICATE_END] = certificate_end,
     [FAMILY_SPOOL_OLDEST] = spool_oldest,
     [FAMILY_OLDEST_DUE] = oldest_due,
+    [FAMILY_HEARTBEAT_AGE] = heartbeat_age,
+    [FAMILY_PROCESSES_NOT_READY] = processes_not_ready,
     [FAMILY_PROCESS_CPU] = process_cpu,
     [FAMILY_PROCESS_MEMORY] = process_memory,
     [FAMILY_UPTIME] = uptime,

@@ -61,6 +61,18 @@ node_set_attempts_until_us(struct node_words *words, int64_t boot_us)
 }
 
 int64_t
+node_beaten_us(const struct node_words *words)
+{
+	return word_load(&words->beaten_us);
+}
+
+void
+node_set_beaten_us(struct node_words *words, int64_t boot_us)
+{
+	word_store(&words->beaten_us, boot_us);
+}
+
+int64_t
 node_changes_version(const struct node_words *words)
 {
 	int64_t version = word_load(&words->changes_version);

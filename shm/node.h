@@ -1,7 +1,7 @@
 /*
  * The node's words in the segment: the row of this node in delivery_nodes, since when it has that number, until when
  * its couriers may begin attempts, and the newest of the changes that must hold at once (docs/adr/0001-delivery.md).
- * Courier 0 writes the first three, control and couriers the version; any process reads them.
+ * Courier 0 writes them all but the version, which control and couriers write; any process reads them.
  */
 #ifndef SHM_NODE_H
 #define SHM_NODE_H
@@ -19,6 +19,7 @@ struct node_words {
 	int64_t since_us; /* see node_since_us() */
 	int64_t attempts_until_us; /* see node_attempts_until_us() */
 	int64_t changes_version; /* of the table changes */
+	int64_t beaten_us; /* see node_beaten_us() */
 };
 
 /* The node's row, whole at any time. Returns false when it has none yet. */
@@ -42,6 +43,13 @@ void node_set_since_us(struct node_words *words, int64_t boot_us);
  */
 int64_t node_attempts_until_us(const struct node_words *words);
 void node_set_attempts_until_us(struct node_words *words, int64_t boot_us);
+
+/*
+ * The instant of CLOCK_BOOTTIME at which the last heartbeat began that has reached the store; 0: none has in this run.
+ * The store thread of courier 0 writes it, and the master at its start.
+ */
+int64_t node_beaten_us(const struct node_words *words);
+void node_set_beaten_us(struct node_words *words, int64_t boot_us);
 
 /* The newest version that a process of this node knows of; it goes up. A process that raises it wakes the couriers. */
 int64_t node_changes_version(const struct node_words *words);

@@ -32,6 +32,20 @@ enum gauge { GAUGE_LIST(X) GAUGES };
 	X(COURIER_IN_FLIGHT, DELIVERIES_IN_FLIGHT, "")                                                                 \
 	X(COURIER_JOBS, COURIER_JOBS, "")                                                                              \
 	X(COURIER_BYTES, COURIER_BYTES, "")                                                                            \
+	X(COURIER_LIMIT, COURIER_LIMIT, "")                                                                            \
+	X(BREAKERS_HALF_OPEN, BREAKERS_HALF_OPEN, "")                                                                  \
+	X(DEEPEST_QUEUE, DEEPEST_QUEUE, "")                                                                            \
+	X(QUEUE_LIMIT, QUEUE_LIMIT, "")                                                                                \
+	X(HELD_JOBS, HELD_JOBS, "")                                                                                    \
+	X(DLQ_JOBS, DLQ_JOBS, "")                                                                                      \
+	X(ENDPOINTS_ENABLED, ENDPOINTS, "state=\"enabled\"")                                                           \
+	X(ENDPOINTS_PAUSED, ENDPOINTS, "state=\"paused\"")                                                             \
+	X(ENDPOINTS_OFF, ENDPOINTS, "state=\"disabled\"")                                                              \
+	X(NODES_ALIVE, DELIVERY_NODES, "state=\"alive\"")                                                              \
+	X(NODES_SILENT, DELIVERY_NODES, "state=\"silent\"")                                                            \
+	X(NODES_LEFT, DELIVERY_NODES, "state=\"left\"")                                                                \
+	X(NODE_SILENCE, NODE_SILENCE, "")                                                                              \
+	X(MONTHS_MISSING, MONTHS_MISSING, "")                                                                          \
 	X(DELIVERIES_PAUSED, DELIVERIES_PAUSED, "")                                                                    \
 	X(TENANTS_PAUSED, TENANTS_PAUSED, "")                                                                          \
 	X(BREAKERS_OPEN, BREAKERS_OPEN, "")                                                                            \

@@ -19,25 +19,30 @@ why(const char *outcome)
 	return "many of its rows are in the default partition: call create_monthly_partition(), see docs/dba.md";
 }
 
-static void
+/* Returns how many months cannot be made. */
+static uint32_t
 tell(const struct db_rows *rows)
 {
+	uint32_t missing = 0;
+
 	for (uint32_t row = 0; row < db_rows_count(rows); row++) {
 		struct log_field name = LOG_STR("month", db_rows_text(rows, row, 0).base);
 		const char *outcome = db_rows_text(rows, row, 1).base;
 
-		if (strcmp(outcome, "created") == 0)
+		if (strcmp(outcome, "created") == 0) {
 			log_info("the partition of a month is there", name, LOG_STR("outcome", outcome));
-		else
-			log_warning("the partition of a month cannot be made now", name,
-			    LOG_STR("reason", why(outcome)),
-			    LOG_STR("meanwhile", "its rows go to the default partition"));
+			continue;
+		}
+		missing++;
+		log_warning("the partition of a month cannot be made now", name, LOG_STR("reason", why(outcome)),
+		    LOG_STR("meanwhile", "its rows go to the default partition"));
 	}
+	return missing;
 }
 
 /* A transaction for each table: no lock is kept while another is asked for. */
 static int
-make_ahead(struct db *db, const char *parent, uint32_t ahead, struct error *err)
+make_ahead(struct db *db, const char *parent, uint32_t ahead, uint32_t *missing, struct error *err)
 {
 	const struct db_param params[] = {db_string(parent), db_int(ahead)};
 	struct db_rows *rows = NULL;
@@ -47,15 +52,17 @@ make_ahead(struct db *db, const char *parent, uint32_t ahead, struct error *err)
 		rc = db_query(db, &make_months, params, 2, &rows, err);
 	rc = db_end(db, rc, err);
 	if (rc == 0)
-		tell(rows);
+		*missing += tell(rows);
 	db_rows_free(rows);
 	return rc;
 }
 
 int
-webhooks_months_ahead(struct db *db, uint32_t ahead, struct error *err)
+webhooks_months_ahead(struct db *db, uint32_t ahead, uint32_t *missing, struct error *err)
 {
-	int rc = make_ahead(db, "events", ahead, err);
+	int rc;
 
-	return rc == 0 ? make_ahead(db, "attempts", ahead, err) : rc;
+	*missing = 0;
+	rc = make_ahead(db, "events", ahead, missing, err);
+	return rc == 0 ? make_ahead(db, "attempts", ahead, missing, err) : rc;
 }

@@ -18,7 +18,7 @@ from harness.waiting import wait_until
 OPENMETRICS = "application/openmetrics-text"
 # What a Prometheus of Debian 12 asks for.
 ACCEPT = f"{OPENMETRICS};version=1.0.0,{OPENMETRICS};version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1"
-SERIES_MAX = 400
+SERIES_MAX = 450
 TABLE = run_program("hooksd", "--print-metrics-markdown").stdout
 FAMILIES = re.findall(r"^\| `(\w+)` \| (\w+) \|", TABLE, re.M)
 SAMPLES = re.compile(r"^(hook\w+(?:{.*})?) ", re.M)

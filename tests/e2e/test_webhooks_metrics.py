@@ -3,7 +3,8 @@
 import re
 
 from harness.deliveries import Endpoints
-from harness.metrics import text_of
+from harness.metrics import series, text_of
+from harness.postgres import free_port
 from harness.recording_receiver import Answer
 from harness.waiting import wait_until
 
@@ -64,3 +65,36 @@ def test_what_is_published_and_delivered_is_counted(hookline, tenant, receiver):
     assert found["hookline_delivery_latency_ms_count",] == found["hookline_delivery_latency_ms_bucket", "+Inf"] >= 4
     assert found["hookline_store_ops_total", "publish", "ok"] >= 1
     assert found["hookline_store_ops_total", "request", "ok"] >= 1
+
+
+def test_attempts_are_counted_by_what_came_of_them(hookline, tenant, receiver):
+    endpoints = Endpoints(tenant, receiver)
+    answers = {"/in": Answer(), "/moved": Answer(status=302), "/gone": Answer(status=404), "/broken": Answer(status=503)}
+    receiver.answers.update(answers)
+    for path in answers:
+        endpoints.add(path, retry_schedule=["1h"])
+    nobody = tenant.client.post("/v1/endpoints", {"url": f"http://127.77.0.1:{free_port()}/", "retry_schedule": ["1h"]})
+    tenant.client.post("/v1/subscriptions", {"endpoint_id": nobody.json["id"], "topic_pattern": "#"})
+    before = series(hookline.daemon)
+    assert tenant.client.post("/v1/events", {"topic": "orders.made"}).status == 201
+
+    def more():
+        return series(hookline.daemon) - before
+
+    for outcome in ("2xx", "3xx", "4xx", "5xx", "refused"):
+        wait_until(lambda: more()[f'attempts_total{{outcome="{outcome}"}}'] >= 1, outcome)
+
+
+def test_the_store_is_told_of_as_a_whole(hookline, tenant, receiver):
+    """What upkeep counts, and the heartbeat of the only node."""
+    Endpoints(tenant, receiver).add("/in")
+
+    def told():
+        numbers = series(hookline.daemon)
+        return numbers['endpoints{state="enabled"}'] > 0 and numbers['delivery_nodes{state="alive"}'] == 1 and numbers
+
+    numbers = wait_until(told, "upkeep to tell it", 90)
+    assert numbers['delivery_nodes{state="silent"}'] == numbers['delivery_nodes{state="left"}'] == 0
+    assert numbers["heartbeat_age_seconds"] > 0 and numbers["node_silence_seconds"] >= 0
+    assert numbers["courier_memory_limit_bytes"] > 0 and numbers["webhook_months_missing"] == 0
+    assert [name for name in numbers if name.startswith("processes_not_ready") and numbers[name]] == []

@@ -51,6 +51,8 @@ OVER_TENANTS = {
     ("store/webhooks/overview.c", "AS some_jobs"): "an operator looks at the whole installation",
     ("store/webhooks/overview.c", "AS some_letters"): "an operator looks at the whole installation",
     ("store/webhooks/overview.c", "FROM api_keys WHERE revoked_at"): "an operator looks at the whole installation",
+    ("store/webhooks/figures.c", "FROM tenant_stats"): "metrics tell of the store as a whole",
+    ("store/webhooks/figures.c", "FROM endpoints WHERE deleted_at IS NULL"): "metrics tell of the store as a whole",
     ("store/webhooks/top_rows.c", "FROM jobs LIMIT $2"): "an administrator asks which tenants have most",
 }
 

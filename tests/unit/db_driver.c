@@ -129,7 +129,9 @@ obey(char *line)
 		db_rollback(db);
 		answer(0, &err);
 	} else if (strncmp(line, "months ", 7) == 0) {
-		answer(webhooks_months_ahead(db, (uint32_t)atoi(line + 7), &err), &err);
+		uint32_t missing;
+
+		answer(webhooks_months_ahead(db, (uint32_t)atoi(line + 7), &missing, &err), &err);
 	} else if (strncmp(line, "deadline ", 9) == 0) {
 		db_set_deadline(db, clock_steady_us() + atoi(line + 9) * 1000);
 		answer(0, &err);

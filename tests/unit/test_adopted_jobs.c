@@ -213,7 +213,7 @@ test_the_jobs_of_adopted_nodes_become_the_nodes_and_its_couriers_look_for_them(v
 	assert_int_equal(jobs_of(3), 4);
 	assert_int_equal(missed(0), 1);
 	assert_int_equal(missed(1), 1);
-	assert_int_equal(counted(COUNTER_NODES_ADOPTED), 2);
+	assert_int_equal(counted(COUNTER_LEFT_NODES_ADOPTED), 2);
 	assert_int_equal(counted(COUNTER_JOBS_ADOPTED), 8);
 }
 

@@ -30,7 +30,7 @@ test_a_silent_node_is_adopted_once_this_one_has_lived_without_a_gap_for_as_long(
 	assert_int_equal(adopted_by(2), 1);
 	assert_int_equal(adopted_by(3), 0);
 	assert_int_equal(adopted_by(1), 0);
-	assert_int_equal(counted(COUNTER_NODES_ADOPTED), 1);
+	assert_int_equal(counted(COUNTER_SILENT_NODES_ADOPTED), 1);
 }
 
 static void

@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "shm/counters.h"
+#include "shm/metrics.h"
 #include "shm/segment.h"
 
 #define PROCESSES 3
@@ -105,6 +106,35 @@ test_every_number_belongs_to_a_family_of_its_kind(void **state)
 		assert_int_equal(family_table[histogram_table[h].family].kind, KIND_HISTOGRAM);
 }
 
+static uint64_t numbers[ROLES];
+
+static void
+note_number(void *context, const struct metrics_sample *sample)
+{
+	for (int r = 0; r < ROLES; r++)
+		if (strstr(sample->labels, role_table[r].name) != NULL)
+			numbers[r] = sample->value;
+	(*(uint32_t *)context)++;
+}
+
+static void
+test_processes_that_are_not_ready_are_counted_by_role(void **state)
+{
+	uint32_t samples = 0;
+
+	for (int i = 0; i < PROCESSES; i++)
+		slot_set_state(slots[i], PROCESS_READY);
+	slot_set_state(slots[1], PROCESS_STARTING);
+	metrics_each(&segment, FAMILY_PROCESSES_NOT_READY, note_number, &samples);
+	assert_int_equal(samples, ROLES);
+	assert_int_equal(numbers[ROLE_ACCEPTOR], 0);
+	assert_int_equal(numbers[ROLE_WRITER], 1);
+	assert_int_equal(numbers[ROLE_CONTROL], 0); /* there is none */
+	slot_end(slots[2]);
+	metrics_each(&segment, FAMILY_PROCESSES_NOT_READY, note_number, &samples);
+	assert_int_equal(numbers[ROLE_WRITER], 2);
+}
+
 static void
 test_cpu_time_goes_on_from_what_the_dead_had(void **state)
 {
@@ -128,6 +158,7 @@ main(void)
 	    cmocka_unit_test_setup(test_the_newest_gauges_count, set_up),
 	    cmocka_unit_test_setup(test_a_bound_belongs_to_the_bucket_below_it, set_up),
 	    cmocka_unit_test(test_every_number_belongs_to_a_family_of_its_kind),
+	    cmocka_unit_test_setup(test_processes_that_are_not_ready_are_counted_by_role, set_up),
 	    cmocka_unit_test(test_cpu_time_goes_on_from_what_the_dead_had),
 	};
 

@@ -133,7 +133,7 @@ test_however_a_probe_ends_a_receiver_that_is_well_gets_its_events(void **state)
 	    {.end = ATTEMPT_TRANSFORM, .retry_after_ms = -1},
 	    {.end = ATTEMPT_UNRESOLVED, .retry_after_ms = -1},
 	    {.end = ATTEMPT_FAILED, .retry_after_ms = -1},
-	    {.end = ATTEMPT_FAILED, .retry_after_ms = -1, .refused = true},
+	    {.end = ATTEMPT_FAILED, .retry_after_ms = -1, .failure = FAILURE_REFUSED},
 	    {.end = ATTEMPT_ANSWERED, .http_status = 301, .retry_after_ms = -1},
 	    {.end = ATTEMPT_ANSWERED, .http_status = 422, .retry_after_ms = -1},
 	    {.end = ATTEMPT_ANSWERED, .http_status = 429, .retry_after_ms = 7000},
@@ -200,7 +200,8 @@ test_after_a_restart_an_open_breaker_begins_with_one_probe(void **state)
 static void
 test_refused_connections_open_the_breaker_sooner(void **state)
 {
-	static const struct attempt_result refused = {.end = ATTEMPT_FAILED, .retry_after_ms = -1, .refused = true};
+	static const struct attempt_result refused = {
+	    .end = ATTEMPT_FAILED, .retry_after_ms = -1, .failure = FAILURE_REFUSED};
 
 	scene_publish_many(0, 30);
 	for (uint32_t i = 0; i < 3; i++)

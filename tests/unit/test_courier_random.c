@@ -60,8 +60,9 @@ end_attempt(struct dice *dice)
 	if (result.http_status == 410 && dice_below(dice, 10) > 0)
 		result.http_status = 200;
 	if (dice_below(dice, 10) == 0)
-		result = (struct attempt_result){
-		    .end = ATTEMPT_FAILED, .retry_after_ms = -1, .refused = dice_below(dice, 2) == 0};
+		result = (struct attempt_result){.end = ATTEMPT_FAILED,
+		    .retry_after_ms = -1,
+		    .failure = dice_below(dice, 2) == 0 ? FAILURE_REFUSED : FAILURE_TIMEOUT};
 	else if (dice_below(dice, 10) == 0)
 		result = (struct attempt_result){.end = ATTEMPT_OURS, .retry_after_ms = -1};
 	else if (dice_below(dice, 10) == 0)

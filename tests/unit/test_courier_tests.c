@@ -58,7 +58,7 @@ test_tests_that_fail_open_no_breaker_and_use_no_slot(void **state)
 		end_test(410, ATTEMPT_ANSWERED);
 	}
 	assert_int_equal(scene.tested_count, 20);
-	assert_int_equal(scene.courier.queues.breakers, 0);
+	assert_int_equal(scene.courier.queues.breakers[BREAKER_OPEN], 0);
 	assert_int_equal(scene.courier.jobs.in_flight, 1);
 	http_answer(0, 200);
 	scene_settle();

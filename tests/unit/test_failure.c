@@ -81,10 +81,30 @@ test_a_refused_connection_is_told_apart_from_one_that_nobody_answered(void **sta
 	struct attempt_result result = {0};
 
 	failure_tell(&failure, &result);
-	assert_true(result.refused);
+	assert_int_equal(result.failure, FAILURE_REFUSED);
 	failure.os_error = EHOSTUNREACH;
 	failure_tell(&failure, &result);
-	assert_false(result.refused);
+	assert_int_equal(result.failure, FAILURE_CONNECTION);
+}
+
+static void
+test_each_failure_is_of_one_kind(void **state)
+{
+	static const struct {
+		CURLcode code;
+		enum attempt_failure kind;
+	} kinds[] = {{CURLE_OPERATION_TIMEDOUT, FAILURE_TIMEOUT}, {CURLE_PEER_FAILED_VERIFICATION, FAILURE_TLS},
+	    {CURLE_SSL_CONNECT_ERROR, FAILURE_TLS}, {CURLE_RECV_ERROR, FAILURE_CONNECTION},
+	    {CURLE_GOT_NOTHING, FAILURE_CONNECTION}};
+
+	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+		const struct failure failure = {
+		    .code = kinds[i].code, .host = "a.example", .certificate = "", .detail = ""};
+		struct attempt_result result = {0};
+
+		failure_tell(&failure, &result);
+		assert_int_equal(result.failure, kinds[i].kind);
+	}
 }
 
 int
@@ -95,6 +115,7 @@ main(void)
 	    cmocka_unit_test(test_words_of_libcurl_that_were_cut_are_told_in_whole_characters),
 	    cmocka_unit_test(test_what_a_callback_of_ours_ends_is_not_the_endpoints_failure),
 	    cmocka_unit_test(test_a_refused_connection_is_told_apart_from_one_that_nobody_answered),
+	    cmocka_unit_test(test_each_failure_is_of_one_kind),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,4 @@
-"""A real Prometheus with the configuration and the rules of deploy/prometheus, only faster, and the dashboard's queries."""
+"""A real Prometheus with the configuration and the rules of deploy/prometheus, only faster, and the dashboards' queries."""
 
 import json
 import os
@@ -14,15 +14,15 @@ from harness.postgres import free_port
 from harness.waiting import wait_until
 
 RULES = REPOSITORY / "deploy/prometheus"
-DASHBOARD = REPOSITORY / "deploy/grafana/dashboards/hooksd.json"
+DASHBOARDS = sorted((REPOSITORY / "deploy/grafana/dashboards").glob("*.json"))
 SCRAPE_SECONDS = 0.2
 # What Grafana would put in the place of its variables.
-VARIABLES = {"$__rate_interval": "2s", "$__range": "1m", "$job": "hooksd", "$instance": ".*"}
+VARIABLES = {"$__rate_interval": "2s", "$__range": "1m", "$namespace": ".*", "$job": "hooksd", "$instance": ".*"}
 
 
-def panels():
-    """Those of the dashboard that show something."""
-    return [panel for panel in json.loads(DASHBOARD.read_text())["panels"] if panel["type"] != "row"]
+def panels(*dashboards):
+    """Those of these dashboards, or of all, that show something."""
+    return [panel for path in dashboards or DASHBOARDS for panel in json.loads(path.read_text())["panels"] if panel["type"] != "row"]
 
 
 def filled(expression):

@@ -1,0 +1,48 @@
+/* Levels of control's slot. Each node tells the same of the store that they share. */
+#include "control/figures.h"
+
+#include "shm/counters.h"
+#include "store/webhooks/figures.h"
+
+static void
+tell(const struct segment *segment, enum level level, int64_t number)
+{
+	level_set(segment_slot(segment, ROLE_CONTROL, 0), level, (uint64_t)number);
+}
+
+int
+figures_tell(struct db *db, const struct config *config, const struct segment *segment, struct error *err)
+{
+	struct tenant_figures tenants;
+	struct node_figures nodes;
+	int rc = figures_of_tenants(db, &tenants, err);
+
+	if (rc == 0)
+		rc = figures_of_nodes(db, &nodes, err);
+	if (rc != 0)
+		return rc;
+	tell(segment, LEVEL_QUEUE_DEPTH, tenants.waiting);
+	tell(segment, LEVEL_DEEPEST_QUEUE, tenants.deepest);
+	tell(segment, LEVEL_QUEUE_LIMIT, config->hl_max_queue_depth);
+	tell(segment, LEVEL_DLQ_JOBS, tenants.dead_letters);
+	tell(segment, LEVEL_NODES_ALIVE, nodes.alive);
+	tell(segment, LEVEL_NODES_SILENT, nodes.silent);
+	tell(segment, LEVEL_NODES_LEFT, nodes.left);
+	tell(segment, LEVEL_NODE_SILENCE, nodes.silence_ms * 1000);
+	return 0;
+}
+
+int
+figures_tell_endpoints(struct db *db, const struct config *config, const struct segment *segment, struct error *err)
+{
+	struct endpoint_figures figures;
+	int rc = figures_of_endpoints(db, config->hl_store == HL_STORE_POSTGRES, &figures, err);
+
+	if (rc != 0)
+		return rc;
+	tell(segment, LEVEL_ENDPOINTS_ENABLED, figures.enabled);
+	tell(segment, LEVEL_ENDPOINTS_PAUSED, figures.paused);
+	tell(segment, LEVEL_ENDPOINTS_OFF, figures.disabled);
+	tell(segment, LEVEL_HELD_JOBS, figures.held_jobs);
+	return 0;
+}
