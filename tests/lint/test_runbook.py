@@ -18,7 +18,9 @@ ALERTS = ("HooksDown", "HooksStorageErrors", "HooksStoreUnavailable", "HooksSpoo
           "HooksPartitionsRunningOut", "HooksProcessRestarts", "HooksSyncFailures", "HooksRingFileGone", "HooksCertificateExpires",
           "HooksCommitsSlow",
           "HooksDeliveriesLate", "HooksJobsDie", "HooksDeliveriesPaused", "HooksBreakersOpen",
-          "HooksEndpointsDisabled")
+          "HooksEndpointsDisabled", "HooksPublishersWithoutStore", "HooksDeliveriesFailing", "HooksDeadLettersKept",
+          "HooksQueueNearlyFull", "HooksNodeSilent", "HooksHeartbeatOld", "HooksNodeAdopted", "HooksControlDown",
+          "HooksWebhookMonthsMissing", "HooksCouriersFull")
 
 
 def messages(text, pattern=MESSAGE):
