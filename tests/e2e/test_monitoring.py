@@ -80,7 +80,8 @@ def test_every_rule_and_every_panel_has_data(daemon, prometheus, receiver):
         assert len(wanted) > 150
         key = {"Authorization": f"Bearer {KEY}"}
         with daemon.client() as client:
-            made = client.post("/v1/endpoints", {"url": receiver.url("/in")}, **key)
+            made = wait_until(lambda: (reply := client.post("/v1/endpoints", {"url": receiver.url("/in")}, **key)).status == 201 and reply,
+                              "control and its store", 30)
             client.post("/v1/subscriptions", {"endpoint_id": made.json()["id"], "topic_pattern": "#"}, **key)
 
         def all_have_data():
