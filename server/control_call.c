@@ -260,27 +260,11 @@ on_stop(h2o_generator_t *generator, h2o_req_t *req)
 	cancel((struct control_call *)generator);
 }
 
-/* Whether a list of entity tags has that one; all of them are compared weakly (RFC 9110 section 13.1.2). */
-static bool
-names_tag(h2o_iovec_t list, struct span tag)
-{
-	const char *at = list.base, *end = list.base + list.len;
-
-	if (list.len == 1 && *at == '*')
-		return true;
-	return tag.len > 0 && memmem(at, (size_t)(end - at), tag.base, tag.len) != NULL;
-}
-
 /* Whether the client has what the reply would show. */
 static bool
 is_known(const h2o_req_t *req, const struct frame_reply *reply)
 {
-	ssize_t at = h2o_find_header(&req->headers, H2O_TOKEN_IF_NONE_MATCH, -1);
-	bool reads = h2o_memis(req->input.method.base, req->input.method.len, H2O_STRLIT("GET")) ||
-		     h2o_memis(req->input.method.base, req->input.method.len, H2O_STRLIT("HEAD"));
-
-	return at != -1 && reads && reply->status == 200 && reply->etag.base != NULL &&
-	       names_tag(req->headers.entries[at].value, reply->etag);
+	return reply->status == 200 && reply->etag.base != NULL && reply_is_known(req, reply->etag);
 }
 
 static void

@@ -87,6 +87,27 @@ reply_static(h2o_req_t *req, const char *content_type, const char *body, size_t 
 	connection_answered(req);
 }
 
+/* Whether a list of entity tags has that one; all of them are compared weakly (RFC 9110 section 13.1.2). */
+static bool
+names_tag(h2o_iovec_t list, struct span tag)
+{
+	const char *at = list.base, *end = list.base + list.len;
+
+	if (list.len == 1 && *at == '*')
+		return true;
+	return tag.len > 0 && memmem(at, (size_t)(end - at), tag.base, tag.len) != NULL;
+}
+
+bool
+reply_is_known(const h2o_req_t *req, struct span tag)
+{
+	ssize_t at = h2o_find_header(&req->headers, H2O_TOKEN_IF_NONE_MATCH, -1);
+	bool reads = h2o_memis(req->input.method.base, req->input.method.len, H2O_STRLIT("GET")) ||
+		     h2o_memis(req->input.method.base, req->input.method.len, H2O_STRLIT("HEAD"));
+
+	return at != -1 && reads && names_tag(req->headers.entries[at].value, tag);
+}
+
 static void
 send_nothing(h2o_req_t *req)
 {

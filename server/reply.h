@@ -7,8 +7,10 @@
 
 #include <cjson/cJSON.h>
 #include <h2o.h>
+#include <stdbool.h>
 #include <stdint.h>
 
+#include "base/span.h"
 #include "ingest/decode.h"
 
 /*
@@ -25,6 +27,9 @@ void reply_text(h2o_req_t *req, int status, const char *content_type, const char
 
 /* 200 with a body that is never freed. */
 void reply_static(h2o_req_t *req, const char *content_type, const char *body, size_t len);
+
+/* Whether the request only reads, and says that its client has what that entity tag, with its quotes, stands for. */
+bool reply_is_known(const h2o_req_t *req, struct span tag);
 
 /* Sends the tree and deletes it. */
 void reply_json(h2o_req_t *req, int status, cJSON *tree);
