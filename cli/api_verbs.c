@@ -92,11 +92,20 @@ static const struct api_option subscription_options[] = {
 static const struct api_option subscription_list_options[] = {
     {"endpoint", API_QUERY, "endpoint_id", "those of one endpoint"}, PAGES, END};
 
+static const struct api_option subscription_test_options[] = {
+    {"topic", API_TEXT, "topic_pattern", "pattern: * is one segment, # any number of them"},
+    {"filter", API_JSON, "filter", "which events, by their content"},
+    {"event", API_JSON, "event", "an event, with its topic"},
+    END,
+};
+
 static const struct api_verb subscription_verbs[] = {
     {"add", "create", "POST", "/v1/subscriptions", subscription_options, NULL, false, NULL, "make one"},
     {"ls", "list", "GET", "/v1/subscriptions", subscription_list_options, NULL, true, NULL, "list them"},
     {"get", "show", "GET", "/v1/subscriptions/{id}", NULL, NULL, false, NULL, "show one"},
     {"update", "set", "PATCH", "/v1/subscriptions/{id}", subscription_options, NULL, false, NULL, "change one"},
+    {"try", NULL, "POST", "/v1/subscriptions/test", subscription_test_options, NULL, false, NULL,
+	"tell whether they would take an event"},
     {"rm", "delete", "DELETE", "/v1/subscriptions/{id}", NULL, NULL, false, NULL, "remove one"},
     END,
 };

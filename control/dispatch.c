@@ -23,6 +23,7 @@
 #include "control/replays.h"
 #include "control/secret_rotation.h"
 #include "control/stream_open.h"
+#include "control/subscription_test.h"
 #include "control/subscriptions.h"
 #include "control/tenant_creation.h"
 #include "control/tenants.h"
@@ -41,6 +42,7 @@ static request_handler *const handlers[API_OPERATIONS] = {
     [OPERATION_SUBSCRIPTION_GET] = subscription_get,
     [OPERATION_SUBSCRIPTION_UPDATE] = subscription_update,
     [OPERATION_SUBSCRIPTION_DELETE] = subscription_delete,
+    [OPERATION_SUBSCRIPTION_TEST] = subscription_test,
     [OPERATION_EVENT_LIST] = event_list,
     [OPERATION_EVENT_DELETE_MANY] = event_delete_many,
     [OPERATION_EVENT_GET] = event_get,

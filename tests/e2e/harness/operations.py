@@ -50,6 +50,7 @@ BODIES = {
     "DEAD_LETTER_REQUEUE_MANY": lambda own: {"endpoint_id": own["endpoint"]},
     "SUBSCRIPTION_CREATE": lambda own: {"endpoint_id": own["endpoint"], "topic_pattern": "order.*"},
     "SUBSCRIPTION_UPDATE": lambda own: {"name": "changed"},
+    "SUBSCRIPTION_TEST": lambda own: {"topic_pattern": "order.*", "event": {"topic": "order.made"}},
     "REPLAY_CREATE": lambda own: {"event_id": own["event"], "mode": "all"},
 }
 # The parameters without which a request is wrong.
