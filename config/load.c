@@ -322,6 +322,8 @@ resolve_webhook_processes(struct config *config, const struct given *given, stru
 		config->hl_couriers = usual;
 	if (!is_given(given, OPTION_HL_DEV_INBOX))
 		config->hl_dev_inbox = config->hl_store == HL_STORE_EMBEDDED;
+	if (!is_given(given, OPTION_HL_CONSOLE_ENABLED))
+		config->hl_console_enabled = config->hl_store == HL_STORE_EMBEDDED;
 	if (config->hl_store == HL_STORE_EMBEDDED && config->hl_publishers > 1)
 		return option_refuse(&option_table[OPTION_HL_PUBLISHERS], given->value[OPTION_HL_PUBLISHERS], err,
 		    "must be 1 with the embedded store: one process at a time can write published events to it");

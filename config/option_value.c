@@ -133,6 +133,8 @@ read_string(const struct option *option, const char *value)
 		return text_is_path(value, option->type != TYPE_DIRECTORY) ? mem_strdup(value) : NULL;
 	case TYPE_API_KEY:
 		return text_is_api_key(value) ? mem_strdup(value) : NULL;
+	case TYPE_PASSWORD:
+		return text_is_password(value) ? mem_strdup(value) : NULL;
 	case TYPE_TENANT:
 		return text_is_tenant(value, strlen(value)) ? mem_strdup(value) : NULL;
 	case TYPE_USER:
@@ -224,6 +226,7 @@ option_print(FILE *out, const struct option *option, const struct config *config
 		free(masked);
 		break;
 	case TYPE_API_KEY:
+	case TYPE_PASSWORD:
 	case TYPE_MASTER_KEYS:
 		(void)fputs(option_text(option, config) != NULL ? "***" : "", out);
 		break;

@@ -122,6 +122,9 @@ option_allowed(const struct option *option, char *out, size_t size)
 	case TYPE_API_KEY:
 		(void)snprintf(out, size, "%d to %d visible ASCII characters", API_KEY_LEAST, API_KEY_MOST);
 		break;
+	case TYPE_PASSWORD:
+		(void)snprintf(out, size, "1 to %d visible ASCII characters", PASSWORD_MOST);
+		break;
 	case TYPE_TENANT:
 		(void)snprintf(out, size, "1 to %d of A-Z a-z 0-9 _ . -", TENANT_ID_MAX);
 		break;

@@ -39,6 +39,7 @@ enum option_type {
 	TYPE_DIRECTORY,
 	TYPE_SECRET_FILE, /* a file that holds the value of another option: holds */
 	TYPE_API_KEY, /* text_is_api_key() */
+	TYPE_PASSWORD, /* text_is_password() */
 	TYPE_TENANT, /* text_is_tenant() */
 	TYPE_USER, /* text_is_user() */
 	TYPE_MASTER_KEYS, /* config/master_keys.h: at most .most of them */
@@ -61,7 +62,8 @@ enum secret_for {
 	SECRET_FOR_WRITER = 1,
 	SECRET_FOR_CONTROL = 2,
 	SECRET_FOR_PUBLISHER = 4,
-	SECRET_FOR_COURIER = 8
+	SECRET_FOR_COURIER = 8,
+	SECRET_FOR_ACCEPTOR = 16
 };
 
 struct option {

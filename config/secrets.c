@@ -96,7 +96,7 @@ config_wipe_secrets(struct config *config, int argc, char **argv, enum secret_fo
 		wipe_variable(option->name);
 		option_clear(option, config);
 	}
-	if (keeper == SECRET_FOR_NONE)
+	if ((keeper & ~SECRET_FOR_ACCEPTOR) == 0)
 		wipe_variable("PGPASSWORD");
 
 	for (int next = 1; next < argc;) {

@@ -18,8 +18,8 @@ int secret_read_file(const char *path, char out[SECRET_MAX_BYTES + 1], struct er
 
 /*
  * Overwrites the secrets of other processes wherever this process holds them: *config, the environment block and argv
- * as /proc shows them; and PGPASSWORD, which libpq reads, in a process that keeps none (SECRET_FOR_NONE: acceptors talk
- * to strangers). Called right after fork.
+ * as /proc shows them; and PGPASSWORD, which libpq reads, in acceptors, which talk to strangers, and in a process that
+ * keeps none (SECRET_FOR_NONE). Called right after fork.
  */
 void config_wipe_secrets(struct config *config, int argc, char **argv, enum secret_for keeper);
 

@@ -77,15 +77,29 @@ text_is_origin(const char *text)
 	return web && is_origin(text, strlen(text));
 }
 
+static bool
+is_visible(const char *text)
+{
+	for (; *text != '\0'; text++)
+		if (*text <= ' ' || *text > '~')
+			return false;
+	return true;
+}
+
 bool
 text_is_api_key(const char *text)
 {
 	size_t len = strlen(text);
 
-	for (size_t i = 0; i < len; i++)
-		if (text[i] <= ' ' || text[i] > '~')
-			return false;
-	return len >= API_KEY_LEAST && len <= API_KEY_MOST;
+	return is_visible(text) && len >= API_KEY_LEAST && len <= API_KEY_MOST;
+}
+
+bool
+text_is_password(const char *text)
+{
+	size_t len = strlen(text);
+
+	return is_visible(text) && len >= 1 && len <= PASSWORD_MOST;
 }
 
 bool

@@ -20,6 +20,11 @@ bool text_is_host(const char *text);
 /* Whether it can be a start key: so many visible ASCII characters, which a header can hold. */
 bool text_is_api_key(const char *text);
 
+#define PASSWORD_MOST 255
+
+/* Whether it can be a password that a person types: 1 to PASSWORD_MOST visible ASCII characters. */
+bool text_is_password(const char *text);
+
 #define TENANT_ID_MAX 64
 
 /* Whether it can be the name of a tenant: 1 to TENANT_ID_MAX letters, digits, '_', '.' and '-'. */

@@ -66,6 +66,7 @@ static const struct {
     [ROLE_ACCEPTOR] =
 	{
 	    .rules = {.role = ROLE_ACCEPTOR, .drain_phase = 1, .rolls_on_hup = true},
+	    .secrets = SECRET_FOR_ACCEPTOR,
 	    .rights = {.serves = true},
 	    .is_server = true,
 	    .run = run_acceptor,

@@ -13,6 +13,7 @@
 #include "server/acceptor.h"
 #include "server/auth.h"
 #include "server/browsers.h"
+#include "server/console.h"
 #include "server/cors.h"
 #include "server/control_link.h"
 #include "server/events.h"
@@ -56,6 +57,12 @@ forward(struct acceptor *acceptor, struct exchange *exchange)
 	control_link_forward(&acceptor->control, exchange);
 }
 
+static bool
+is_of_console(const struct route *route)
+{
+	return route->serve == console_page || route->serve == console_file || route->serve == console_inbox;
+}
+
 static void get_index(struct acceptor *acceptor, struct exchange *exchange);
 
 static const struct route rows[] = {
@@ -74,10 +81,15 @@ static const struct route rows[] = {
     {"GET", "/openapi.json", COUNTER_HTTP_OPENAPI, SCOPE_METRICS, status_openapi,
 	"describes requests and answers (OpenAPI 3.1)"},
     {"GET", "/openapi.yaml", COUNTER_HTTP_OPENAPI_YAML, SCOPE_METRICS, status_openapi_yaml, "the same as YAML"},
+    {"GET", "/console", COUNTER_HTTP_CONSOLE, SCOPE_PUBLIC, console_page,
+	"the console: what the API has to show and to change, for a browser"},
+    {"GET", "/console/{name}", COUNTER_HTTP_CONSOLE, SCOPE_PUBLIC, console_file, "the files of that page"},
     {"POST", "/v1/events", COUNTER_HTTP_V1_EVENTS, SCOPE_EVENTS_PUBLISH, publish_event,
 	"publishes an event, which goes to the endpoints that subscribe to its topic"},
     {"POST", "/v1/events/batch", COUNTER_HTTP_V1_EVENTS, SCOPE_EVENTS_PUBLISH, publish_batch,
 	"publishes a JSON array of events, or NDJSON; all or none"},
+    {"GET", "/v1/dev/inbox/ui", COUNTER_HTTP_V1_DEV, SCOPE_PUBLIC, console_inbox,
+	"what the receiver for trying things out has received, for a browser"},
 #define OPERATION(symbol, method, path, scope, resource, help)                                                         \
 	{method, path, COUNTER_HTTP_V1_##resource, SCOPE_##scope, forward, help, OPERATION_##symbol},
 #include "api/operation_list.def"
@@ -116,7 +128,7 @@ get_index(struct acceptor *acceptor, struct exchange *exchange)
 		mem_none(0);
 	(void)fprintf(out, "hooksd %s: an event backend for coding agents (agentic-hooks-backend)\n\n", HOOKS_VERSION);
 	for (size_t i = 0; i < routes.count; i++)
-		if (!is_of_api(&rows[i]) || with_api)
+		if (is_of_console(&rows[i]) ? acceptor->config->hl_console_enabled : !is_of_api(&rows[i]) || with_api)
 			(void)fprintf(out, "%-*s %-*s %s\n", method_width, rows[i].method, path_width, rows[i].path,
 			    rows[i].help);
 	(void)fprintf(out,
@@ -187,12 +199,12 @@ is_detour(const h2o_req_t *req, const struct route *route)
 	return is_of_api(route) && !route_is_plain(req->path.base, len);
 }
 
-/* Whether a route is answered however many clients there are. Descriptions are large, and can wait. */
+/* Whether a route is answered however many clients there are. Descriptions and pages are large, and can wait. */
 static bool
 is_of_status(const struct route *route)
 {
 	return (route->scope == SCOPE_PUBLIC || route->scope == SCOPE_METRICS) && route->serve != status_openapi &&
-	       route->serve != status_openapi_yaml;
+	       route->serve != status_openapi_yaml && !is_of_console(route);
 }
 
 /* Whether the connection is surplus, and the request none for which it was taken nevertheless. It is answered then. */

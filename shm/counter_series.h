@@ -127,6 +127,7 @@ enum death { DEATH_SIGNAL, DEATH_EXIT, DEATH_STUCK, DEATH_SIGABRT, DEATH_SIGKILL
 	ROUTE_COUNTERS(X, OPENAPI, "/openapi.json")                                                                    \
 	ROUTE_COUNTERS(X, OPENAPI_YAML, "/openapi.yaml")                                                               \
 	ROUTE_COUNTERS(X, HEALTHZ, "/healthz")                                                                         \
+	ROUTE_COUNTERS(X, CONSOLE, "/console")                                                                         \
 	ROUTE_COUNTERS(X, V1_TENANTS, "/v1/tenants")                                                                   \
 	ROUTE_COUNTERS(X, V1_APIKEYS, "/v1/apikeys")                                                                   \
 	ROUTE_COUNTERS(X, V1_ENDPOINTS, "/v1/endpoints")                                                               \

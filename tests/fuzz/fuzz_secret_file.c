@@ -88,7 +88,9 @@ take(const char *value)
 			assert(text_is_api_key(value) && strpbrk(value, " \t\r\n") == NULL);
 		if (option->type == TYPE_MASTER_KEYS)
 			assert(master_keys_valid(value, MASTER_KEYS_MAX));
-		if (option->type == TYPE_API_KEY || option->type == TYPE_MASTER_KEYS)
+		if (option->type == TYPE_PASSWORD)
+			assert(text_is_password(value) && strpbrk(value, " \t\r\n") == NULL);
+		if (option->type == TYPE_API_KEY || option->type == TYPE_PASSWORD || option->type == TYPE_MASTER_KEYS)
 			check_printed(option, &config);
 		option_clear(option, &config);
 	}

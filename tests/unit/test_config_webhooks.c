@@ -133,6 +133,8 @@ test_what_cannot_be_meant_is_refused(void **state)
 	must_refuse("--hl-admin-key=key-of-8-or-more", KEY, NULL, "HL_ADMIN_KEY: must not be the same as HL_API_KEY");
 	must_refuse("--hl-api-key=short", NULL, NULL, "HL_API_KEY: must be 8 to 255 visible ASCII characters");
 	must_refuse("--hl-api-key=with a blank", NULL, NULL, "HL_API_KEY: must be");
+	must_refuse(
+	    "--hl-console-pass=with a blank", NULL, NULL, "HL_CONSOLE_PASS: must be 1 to 255 visible ASCII characters");
 	must_refuse("--hl-tenant-id=a/b", NULL, NULL, "HL_TENANT_ID=a/b: must be 1 to 64 of A-Z a-z 0-9 _ . -");
 	must_refuse("--hl-master-key=" HEX "00", NULL, NULL, "HL_MASTER_KEY: must be 32 bytes in base64 or hex");
 	must_refuse("--hl-master-key=" HEX "," HEX, NULL, NULL, "HL_MASTER_KEY: must be 32 bytes");

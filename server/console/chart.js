@@ -1,0 +1,33 @@
+// A line of the last readings. What it shows stands beside it as a number, so people who do not see it miss nothing.
+import { svg } from "./dom.js";
+
+const READINGS = 90,
+	WIDTH = 100,
+	HEIGHT = 30;
+
+export class Chart {
+	constructor() {
+		this.values = [];
+		this.path = svg("path", {});
+		this.element = svg(
+			"svg",
+			{
+				class: "chart",
+				viewBox: `0 0 ${WIDTH} ${HEIGHT}`,
+				preserveAspectRatio: "none",
+				"aria-hidden": "true",
+			},
+			this.path,
+		);
+	}
+
+	add(value) {
+		this.values.push(Number.isFinite(value) ? value : 0);
+		if (this.values.length > READINGS) this.values.shift();
+		const most = Math.max(...this.values, 1e-9);
+		const x = (i) => ((READINGS - this.values.length + i) * WIDTH) / (READINGS - 1);
+		const y = (one) => HEIGHT - 1 - (one / most) * (HEIGHT - 2);
+		const points = this.values.map((one, i) => `${x(i).toFixed(2)} ${y(one).toFixed(2)}`);
+		this.path.setAttribute("d", points.length > 1 ? `M${points.join("L")}` : "");
+	}
+}

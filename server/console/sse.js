@@ -1,0 +1,67 @@
+// Server-sent events, read by fetch() so that the key goes in a header. The stream is taken up again where it ended.
+import { ApiError } from "./api.js";
+
+const LEAST_WAIT_MS = 1000,
+	MOST_WAIT_MS = 30000;
+
+// Cuts a text that comes in pieces into frames {event, data, id, retry}; one of comments alone is none.
+export class Frames {
+	constructor() {
+		this.rest = "";
+	}
+
+	add(piece) {
+		this.rest += piece;
+		const blocks = this.rest.split(/\r\n\r\n|\n\n|\r\r/);
+		this.rest = blocks.pop();
+		return blocks.map(readFrame).filter((frame) => frame.data !== undefined || frame.retry !== undefined);
+	}
+}
+
+function readFrame(block) {
+	const frame = {};
+	for (const line of block.split(/\r\n|\n|\r/)) {
+		const at = line.indexOf(":");
+		const name = at < 0 ? line : line.slice(0, at),
+			value = at < 0 ? "" : line.slice(at + 1).replace(/^ /, "");
+		if (name === "data") frame.data = frame.data === undefined ? value : `${frame.data}\n${value}`;
+		else if (name !== "") frame[name] = value;
+	}
+	return frame;
+}
+
+// Calls take(frame) for each frame, state(text) when something happens to the connection; until signal says stop.
+// Throws what the API answers where it offers no such stream (4xx).
+export async function follow(api, path, { take, state, signal }) {
+	let id,
+		wait = LEAST_WAIT_MS;
+	while (!signal.aborted) {
+		try {
+			const headers = {
+				Accept: "text/event-stream",
+				...(id === undefined ? {} : { "Last-Event-ID": id }),
+			};
+			const response = await api.fetch("GET", path, { headers, signal });
+			state("connected");
+			const frames = new Frames();
+			for await (const piece of pieces(response.body.pipeThrough(new TextDecoderStream())))
+				for (const frame of frames.add(piece)) {
+					id = frame.id ?? id;
+					wait = Number(frame.retry) || LEAST_WAIT_MS;
+					if (frame.data !== undefined) take(frame);
+				}
+			state("ended, connecting again");
+		} catch (error) {
+			if (signal.aborted) return;
+			if (error instanceof ApiError && error.status < 500 && error.status !== 429) throw error;
+			state(`${error.message}, connecting again`);
+		}
+		await new Promise((done) => setTimeout(done, wait));
+		wait = Math.min(2 * wait, MOST_WAIT_MS);
+	}
+}
+
+async function* pieces(stream) {
+	const reader = stream.getReader();
+	for (let piece = await reader.read(); !piece.done; piece = await reader.read()) yield piece.value;
+}
