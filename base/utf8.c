@@ -38,3 +38,11 @@ utf8_length(const char *text, size_t available)
 	}
 	return len;
 }
+
+bool
+utf8_is_control(const char *text, size_t bytes)
+{
+	const unsigned char *c = (const unsigned char *)text;
+
+	return bytes == 1 ? c[0] < 0x20 || c[0] == 0x7f : bytes == 2 && c[0] == 0xc2 && c[1] < 0xa0;
+}

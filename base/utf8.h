@@ -2,6 +2,7 @@
 #ifndef BASE_UTF8_H
 #define BASE_UTF8_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /*
@@ -9,5 +10,8 @@
  * U+10FFFF) that text[0..available) begins with; 0 when it begins with none.
  */
 size_t utf8_length(const char *text, size_t available);
+
+/* Whether that character, of so many bytes, controls a terminal: C0, DEL, or C1 (U+0080 to U+009F). */
+bool utf8_is_control(const char *text, size_t bytes);
 
 #endif

@@ -17,11 +17,8 @@ escape(const char *text)
 
 	for (size_t i = 0; i < len;) {
 		size_t bytes = utf8_length(text + i, len - i);
-		/* C1 controls (RFC 20's C0 ones have a byte each) are U+0080 to U+009F. */
-		bool control = bytes == 0 || (unsigned char)text[i] < 0x20 || text[i] == 0x7f ||
-			       (bytes == 2 && (unsigned char)text[i] == 0xc2 && (unsigned char)text[i + 1] < 0xa0);
 
-		if (control) {
+		if (bytes == 0 || utf8_is_control(text + i, bytes)) {
 			for (size_t n = 0; n < (bytes > 0 ? bytes : 1); n++)
 				end += sprintf(end, "\\x%02x", (unsigned char)text[i + n]);
 		} else {

@@ -2,7 +2,6 @@
 #include "cli/doctor_report.h"
 
 #include <assert.h>
-#include <ctype.h>
 #include <limits.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -14,6 +13,7 @@
 #include "base/files.h"
 #include "base/mem.h"
 #include "base/span.h"
+#include "base/utf8.h"
 #include "base/utf8_repair.h"
 
 _Static_assert(sizeof(struct doctor_finding) <= PIPE_BUF, "a finding is written in one step");
@@ -79,9 +79,11 @@ tame(const char *text)
 	struct bytes out = {0};
 
 	utf8_repair((struct span){text, strlen(text)}, &out);
-	for (size_t i = 0; i < out.len; i++)
-		if (iscntrl((unsigned char)out.base[i]))
-			out.base[i] = ' ';
+	for (size_t i = 0, bytes; i < out.len; i += bytes) {
+		bytes = utf8_length(out.base + i, out.len - i);
+		if (utf8_is_control(out.base + i, bytes))
+			memset(out.base + i, ' ', bytes);
+	}
 	bytes_add(&out, "", 1);
 	return out.base;
 }

@@ -53,12 +53,25 @@ test_what_is_no_character(void **state)
 	assert_int_equal(utf8_length("\xc3\xa9x", 3), 2);
 }
 
+static void
+test_what_controls_a_terminal(void **state)
+{
+	for (uint32_t c = 0; c < 0x110000; c++) {
+		bool control = c < 0x20 || (c >= 0x7f && c < 0xa0);
+		char bytes[4];
+
+		if (utf8_is_control(bytes, encode(c, bytes)) != control)
+			fail_msg("U+%04X", c);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_every_code_point),
 	    cmocka_unit_test(test_what_is_no_character),
+	    cmocka_unit_test(test_what_controls_a_terminal),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
