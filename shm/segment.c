@@ -38,7 +38,7 @@ segment_open_readonly(struct segment *segment, const char *path, struct error *e
 {
 	struct segment_header h;
 	struct stat st;
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO has no offsets, and is refused */
 
 	memset(segment, 0, sizeof *segment);
 	if (fd < 0)
