@@ -7,6 +7,7 @@
 #include "api/secrets.h"
 #include "base/clock.h"
 #include "cli/doctor.h"
+#include "store/postgres/server_facts.h"
 #include "store/webhooks/overview.h"
 #include "store/webhooks/pause_rows.h"
 #include "store/webhooks/secret_rows.h"
@@ -201,6 +202,23 @@ check_keys(const struct doctor *doctor, struct db *db)
 	db_rows_free(rows);
 }
 
+/* Whether the tables are not those of this program, which webhooks.schema tells: a start may make them. */
+static bool
+has_other_schema(const struct config *config)
+{
+	struct server *server = NULL;
+	bool other = false;
+	struct error err;
+	int version, target;
+
+	if (config->hl_store != HL_STORE_POSTGRES || server_open(&server, config->hl_postgres_url, &err) != 0)
+		return false;
+	for (int webhooks = 0; webhooks < 2 && !other; webhooks++)
+		other = server_read_schema(server, webhooks != 0, &version, &target, &err) == 0 && version != target;
+	server_close(server);
+	return other;
+}
+
 void
 doctor_deliveries(const struct doctor *doctor)
 {
@@ -215,7 +233,9 @@ doctor_deliveries(const struct doctor *doctor)
 	if (config.store_timeout_ms > STATEMENT_MS)
 		config.store_timeout_ms = STATEMENT_MS;
 	if (db_open_to_look(&db, &config, &env, &err) != 0) {
-		doctor_fail(doctor->out, CHECK_DELIVERIES_STORE, "see webhooks.* or embedded.*", "%s", err.text);
+		if (!has_other_schema(&config))
+			doctor_fail(
+			    doctor->out, CHECK_DELIVERIES_STORE, "see webhooks.* or embedded.*", "%s", err.text);
 		return;
 	}
 	doctor_ok(doctor->out, CHECK_DELIVERIES_STORE, "can be read");
