@@ -55,7 +55,7 @@ void doctor_service(const struct doctor *doctor);
 /* The process of the master that has DATA_DIR; 0: none has it, or it is not known. */
 pid_t doctor_master(const struct config *config);
 
-/* "3 d 4 h", "2 h 3 min", "45 s"; returns out. */
+/* "3 d", "25 h", "45 s"; returns out. */
 #define DOCTOR_AGE_BYTES 32
 const char *doctor_age(int64_t seconds, char out[DOCTOR_AGE_BYTES]);
 

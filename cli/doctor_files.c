@@ -79,6 +79,19 @@ check_place(const struct doctor *doctor, enum doctor_check check, const char *wh
 		doctor_ok(doctor->out, check, "%s: is not there yet, and can be made in %s", what, at);
 }
 
+/* SQLite makes files beside the database, whoever may write that. */
+static void
+check_companions(const struct doctor *doctor, const char *what, const char *path)
+{
+	char directory[PATH_MAX];
+
+	(void)snprintf(directory, sizeof directory, "%s", path);
+	const char *above = dirname(directory);
+	if (access(path, F_OK) == 0 && faccessat(AT_FDCWD, above, W_OK | X_OK, AT_EACCESS) != 0)
+		doctor_fail(doctor->out, CHECK_FILES_STORE, BE_WRITABLE,
+		    "%s: this user cannot make files beside it, in %s: %s", what, above, strerror(errno));
+}
+
 /* Whether this path is on the same file system as one that was looked at. */
 static bool
 seen_before(dev_t seen[], size_t *count, const char *path, char at[PATH_MAX])
@@ -151,6 +164,8 @@ doctor_files(const struct doctor *doctor)
 			continue;
 		(void)snprintf(what, sizeof what, "%s=%s", files[i].option, files[i].path);
 		check_place(doctor, CHECK_FILES_STORE, what, files[i].path, false);
+		if (files[i].has_companions)
+			check_companions(doctor, what, files[i].path);
 		if (!seen_before(seen, &count, files[i].path, at))
 			check_space(doctor, files[i].option, at, 0);
 	}

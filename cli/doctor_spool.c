@@ -1,5 +1,7 @@
 /* What waits in files of DATA_DIR, and for how long. Files come and go while hooksd runs. */
+#include <errno.h>
 #include <inttypes.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -72,9 +74,12 @@ check_letters(const struct doctor *doctor)
 {
 	const char *path = deadletter_file_path(doctor->config);
 	char size[DOCTOR_SIZE_BYTES];
-	struct stat st;
+	struct stat st = {0};
 
-	if (stat(path, &st) == 0 && st.st_size > 0)
+	if (stat(path, &st) != 0 && errno != ENOENT)
+		doctor_fail(doctor->out, CHECK_SPOOL_LETTERS, "run doctor as the user of hooksd",
+		    "cannot look at %s: %s", path, strerror(errno));
+	else if (st.st_size > 0)
 		doctor_warn(doctor->out, CHECK_SPOOL_LETTERS,
 		    "hooksctl deadletter list, and retry when the cause is gone",
 		    "%s holds events that the database refused: %s", path, doctor_size((uint64_t)st.st_size, size));
