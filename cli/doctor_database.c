@@ -213,7 +213,8 @@ judge_months(const struct doctor *doctor, const struct place *place, const char 
 		doctor_warn(doctor->out, place->in_default, "create_monthly_partition() moves them to their month",
 		    "%s_default holds %" PRId64 " rows%s", table, in_default, in_default >= 1000 ? " or more" : "");
 	else
-		doctor_ok(doctor->out, place->in_default, "%s_default is empty", table);
+		doctor_ok(doctor->out, place->in_default,
+		    in_default == 0 ? "%s_default is empty" : "this role may not read %s_default", table);
 }
 
 /* Returns whether the connection is gone. */
@@ -296,7 +297,7 @@ check_letters(const struct doctor *doctor, struct server *server)
 		doctor_warn(doctor->out, CHECK_DATABASE_LETTERS,
 		    "hooksctl deadletter list, and retry when the cause is gone",
 		    "%" PRId64 " events that the database refused", count);
-	else if (rc == 0)
+	else if (rc == 0 && count == 0)
 		doctor_ok(doctor->out, CHECK_DATABASE_LETTERS, "none");
 	(void)failed(doctor, CHECK_DATABASE_LETTERS, rc, &err);
 }

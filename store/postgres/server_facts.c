@@ -30,12 +30,13 @@ struct server {
 	" (SELECT rolconnlimit FROM pg_roles WHERE rolname = current_user),"                                           \
 	" (SELECT count(*) FROM pg_stat_activity WHERE usename = current_user)"
 
-/* Seconds and who, or no row. */
+/* Seconds and who, or no row. A VACUUM takes hours of a large table, and does not keep others back. */
 #define TRANSACTION_SQL                                                                                                \
 	"SELECT extract(epoch FROM clock_timestamp() - xact_start)::bigint,"                                           \
 	" format('pid %s of %s (%s)', pid, usename, application_name) FROM pg_stat_activity"                           \
 	" WHERE pid <> pg_backend_pid() AND datname = current_database() AND xact_start IS NOT NULL"                   \
-	" AND (backend_xmin IS NOT NULL OR backend_xid IS NOT NULL) ORDER BY xact_start LIMIT 1"
+	" AND (backend_xmin IS NOT NULL OR backend_xid IS NOT NULL)"                                                   \
+	" AND pid NOT IN (SELECT pid FROM pg_stat_progress_vacuum) ORDER BY xact_start LIMIT 1"
 #define PREPARED_SQL                                                                                                   \
 	"SELECT extract(epoch FROM clock_timestamp() - prepared)::bigint, format('the prepared transaction %s of "     \
 	"%s', gid, owner)"                                                                                             \
@@ -98,11 +99,15 @@ server_close(struct server *server)
 	free(server);
 }
 
-/* As pg_exec(). */
+/* As pg_exec(). The server ends the statement first, which would else go on, or wait for a lock, without us. */
 static int
 ask(struct server *server, const char *sql, PGresult **result, struct error *err)
 {
-	return pg_exec(server->pg, sql, pg_deadline(STATEMENT_SECONDS), result, err);
+	char *limited = mem_printf("SET LOCAL statement_timeout = '%ds'; %s", STATEMENT_SECONDS - 1, sql);
+	int rc = pg_exec(server->pg, limited, pg_deadline(STATEMENT_SECONDS), result, err);
+
+	free(limited);
+	return rc;
 }
 
 static void
@@ -194,9 +199,9 @@ server_find_pooling(struct server *server, const char *url, enum server_pooling 
 	*pooling = SERVER_DIRECT;
 	if (!pooled)
 		return 0;
-	rc = ask(server, "BEGIN", NULL, err);
+	rc = pg_exec(server->pg, "BEGIN", pg_deadline(STATEMENT_SECONDS), NULL, err);
 	if (rc == 0)
-		rc = ask(server, "ROLLBACK", NULL, err);
+		rc = pg_exec(server->pg, "ROLLBACK", pg_deadline(STATEMENT_SECONDS), NULL, err);
 	if (rc != 0 && strstr(err->text, "statement pooling") != NULL) {
 		*pooling = SERVER_STATEMENT;
 		return 0;
@@ -272,16 +277,19 @@ read_number(struct server *server, const char *sql, int64_t *value, struct error
 	return read_pair(server, sql, value, unused, err);
 }
 
-/* Rows of a table that may be missing, counted up to a limit. */
+/* Rows of a table that may be missing, counted up to a limit; -1: the role may not read it. */
 static int
 count_rows(struct server *server, const char *table, unsigned limit, int64_t *count, struct error *err)
 {
 	char sql[256];
 	int rc;
 
-	(void)snprintf(sql, sizeof sql, "SELECT count(to_regclass('%s')), ''", table);
+	(void)snprintf(sql, sizeof sql,
+	    "SELECT CASE WHEN oid IS NULL THEN 0 WHEN has_any_column_privilege(oid, 'SELECT') THEN 1 ELSE -1 END, ''"
+	    " FROM to_regclass('%s') AS oid",
+	    table);
 	rc = read_number(server, sql, count, err);
-	if (rc != 0 || *count == 0)
+	if (rc != 0 || *count <= 0)
 		return rc;
 	(void)snprintf(
 	    sql, sizeof sql, "SELECT count(*), '' FROM (SELECT 1 FROM %s LIMIT %u) AS some_rows", table, limit);

@@ -66,12 +66,13 @@ int server_find_missing(struct server *server, bool webhooks, char missing[ERROR
 
 /*
  * How many months after this one the table, which is partitioned, has partitions for, up to the first gap, at most
- * wanted; -1: not even for this month. *in_default: rows of its default partition, up to 1000.
+ * wanted; -1: not even for this month. *in_default: rows of its default partition, up to 1000; -1: the role, which may
+ * have rights to the table alone, may not read it.
  */
 int server_read_months(struct server *server, const char *table, uint32_t wanted, int *ahead, int64_t *in_default,
     struct error *err); /* six: what is asked for, and two answers */
 
-/* Dead letters of hook events, up to 10,000. */
+/* Dead letters of hook events, up to 10,000; -1: the role may not read them. */
 int server_count_letters(struct server *server, int64_t *count, struct error *err);
 
 /* The table jobs, as the server's statistics have it. */
