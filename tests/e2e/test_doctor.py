@@ -5,64 +5,25 @@ import json
 import os
 import re
 import secrets
+import shutil
 import socket
 import sqlite3
+import subprocess
 import time
-from collections import defaultdict
 from pathlib import Path
 
 import pytest
 
 from harness.certificates import Authority
 from harness.clock import WallClock
-from harness.daemon import run_program
+from harness.daemon import BUILD_DIR, clean_environment, run_program
 from harness.dba import apply_roles, url_as
+from harness.doctor import EXIT, Diagnosis, diagnose, diagnose_daemon
 from harness.pgbouncer import PgBouncer
 from harness.postgres import PostgresServer, free_port
 from harness.sqlite import locked
 
 pytestmark = pytest.mark.plain_postgres("looks at one server")
-
-EXIT = {"ok": 0, "warn": 2, "fail": 1}
-# These depend on the machine that runs the tests.
-OF_THE_MACHINE = {"host.clock", "host.descriptors", "host.other_rings", "host.shared_memory", "files.space"}
-
-
-class Diagnosis:
-    """The findings by check, and what else the program gives."""
-
-    def __init__(self, run):
-        assert run.stderr == "", run.stderr
-        self.code = run.returncode
-        self.findings = json.loads(run.stdout)
-        self.by_check = defaultdict(list)
-        for finding in self.findings:
-            assert list(finding) == ["check", "status", "found", "fix"]
-            assert (finding["fix"] == "") == (finding["status"] == "ok"), finding
-            self.by_check[finding["check"]].append(finding)
-        worst = max((finding["status"] for finding in self.findings), key=["ok", "warn", "fail"].index)
-        assert self.code == EXIT[worst]
-
-    def status(self, check):
-        """The worst, or None where the check was not made."""
-        return max((finding["status"] for finding in self.by_check[check]), key=["ok", "warn", "fail"].index, default=None)
-
-    def found(self, check):
-        return " | ".join(finding["found"] for finding in self.by_check[check])
-
-    def troubles(self):
-        return {finding["check"]: finding["found"] for finding in self.findings
-                if finding["status"] != "ok" and finding["check"] not in OF_THE_MACHINE}
-
-
-def diagnose(cwd, *flags, **options):
-    offline = [] if any(flag.startswith("--probe") for flag in flags) else ["--offline"]
-    return Diagnosis(run_program("hooksctl", "doctor", "--json", *offline, *flags, options=options, cwd=cwd))
-
-
-def diagnose_daemon(daemon, *flags, **options):
-    port = {"PORT": daemon.port} if daemon.process else {}
-    return diagnose(daemon.directory, *flags, **(daemon.options | port | options))
 
 
 @pytest.fixture
@@ -221,11 +182,23 @@ def test_a_ring_without_its_service_is_told(make_hooksd):
     assert daemon.options["RING_PATH"] in other.found("host.other_rings")
 
 
+def test_a_pipe_in_the_place_of_a_ring_does_not_hold_the_doctor_up(at, tmp_path):
+    os.mkfifo(tmp_path / "hooksd-1.ring")
+    diagnosis = at(RING_PATH=tmp_path / "hooksd-1.ring")
+    assert diagnosis.status("host.ring") == "warn" and diagnosis.status("doctor.time") is None
+
+
 def test_other_options_of_the_running_service_are_told(hooksd):
     daemon = hooksd(SANDBOX="off")
     diagnosis = diagnose_daemon(daemon, MAX_BODY_BYTES="1MiB", PORT=0)
     assert diagnosis.found("service.options").endswith("other values of MAX_EVENT_BYTES, MAX_BODY_BYTES") or \
         diagnosis.found("service.options").endswith("other values of MAX_BODY_BYTES, MAX_EVENT_BYTES")
+
+
+def test_dead_letters_that_cannot_be_looked_at_are_told(at, tmp_path):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/dead-letters.jsonl").symlink_to("dead-letters.jsonl")
+    assert at(DATA_DIR="data").status("spool.dead_letters") == "fail"
 
 
 # TLS
@@ -260,6 +233,8 @@ def test_a_database_without_tables_is_told(at, postgres):
     try:
         assert at(DATABASE_URL=database.url).status("database.schema") == "warn"
         assert at(DATABASE_URL=database.url, AUTO_MIGRATE="false").status("database.schema") == "fail"
+        webhooks = at(HL_POSTGRES_URL=database.url, HL_API_KEY="a" * 8)
+        assert set(webhooks.troubles()) == {"webhooks.schema"} and webhooks.status("webhooks.schema") == "warn"
         assert database.value("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'") == 0
     finally:
         database.drop()
@@ -285,6 +260,25 @@ def test_rights_of_the_role_are_looked_at(at, all_tables):
     diagnosis = at(**url)
     assert diagnosis.found("database.rights") == "the role lacks EXECUTE on ensure_partitions, INSERT on hook_events"
     assert diagnosis.found("webhooks.rights") == "the role lacks DELETE on jobs"
+
+
+def test_a_role_with_rights_to_the_tables_alone_is_well(at, all_tables):
+    apply_roles(all_tables)
+    all_tables.query("REVOKE ALL ON hook_events_default FROM hooks_writer")
+    diagnosis = at(DATABASE_URL=url_as(all_tables, "hooks_writer"))
+    assert diagnosis.troubles() == {}
+    assert diagnosis.found("database.default_partition") == "this role may not read hook_events_default"
+
+
+def test_a_table_that_is_locked_is_told_and_leaves_nothing_in_the_server(at, all_tables, postgres):
+    with postgres.connect(all_tables.name) as session:
+        session.execute("BEGIN; LOCK TABLE hook_events_default")
+        diagnosis = at(DATABASE_URL=all_tables.url)
+        assert "statement timeout" in diagnosis.found("database.months")
+        assert diagnosis.status("database.dead_letters") == "ok"
+        waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        assert all_tables.value(waiting) == 0
+        session.execute("ROLLBACK")
 
 
 def test_troubles_of_a_database_are_told(at, all_tables):
@@ -429,11 +423,24 @@ def test_another_program_that_writes_is_told(copied):
     assert diagnosis.status("embedded.lock") == "warn" and str(os.getpid()) in diagnosis.found("embedded.lock")
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs to be somebody else")
+def test_a_directory_where_sqlite_can_make_no_files_is_told(copied, tmp_path):
+    shutil.copy(BUILD_DIR / "hooksctl", tmp_path)
+    for parent in [tmp_path, *list(tmp_path.parents)[:3]]:
+        os.chmod(parent, 0o755)
+    os.chown(copied.events, 65534, -1)
+    command = ["setpriv", "--reuid=65534", "--clear-groups", "./hooksctl", "doctor", "--json", "--offline"]
+    options = {"STORAGE_TYPE": "sqlite", "SQLITE_PATH": "events.db", "DATA_DIR": "/tmp/data"}
+    diagnosis = Diagnosis(subprocess.run(
+        command, env=clean_environment(options), cwd=tmp_path, capture_output=True, text=True, timeout=30))
+    assert "cannot make files beside it, in .: Permission denied" in diagnosis.found("files.store")
+
+
 def test_deliveries_that_are_stopped_or_will_be_are_told(copied):
     now = int(time.time() * 1000)
     change(
         copied.webhooks,
-        f"INSERT INTO pauses (tenant_id, reason, paused_at) VALUES ('acme', 'a copy', {now - 7200_000})",
+        f"INSERT INTO pauses (tenant_id, reason, paused_at) VALUES ('acme', 'a\x9bcopy', {now - 7200_000})",
         f"UPDATE endpoints SET failing_since = {now - 3 * 86400_000}, breaker = 'open'",
         f"UPDATE delivery_nodes SET left_at = NULL, alive_at = {now - 3600_000}",
         "INSERT INTO jobs (tenant_id, endpoint_id, job_id, event_id, node_id, status, next_attempt_at)"
@@ -442,7 +449,7 @@ def test_deliveries_that_are_stopped_or_will_be_are_told(copied):
         f" SELECT tenant_id, endpoint_id, endpoint_id, endpoint_id, {now - 60_000}, 'http_500', 3, 'a', {now} FROM endpoints",
     )
     diagnosis = copied(HL_MASTER_KEY=secrets.token_hex(32))
-    assert diagnosis.found("deliveries.paused") == "deliveries of the tenant acme are paused for 2 h: a copy"
+    assert diagnosis.found("deliveries.paused") == "deliveries of the tenant acme are paused for 2 h: a  copy"
     assert diagnosis.found("deliveries.endpoints") == (
         "of 1 endpoints 0 were disabled, 1 fail, the longest for 3 d, 1 have open breakers")
     assert diagnosis.found("deliveries.queue") == "1 jobs wait, and one is due for 10 min"
