@@ -143,16 +143,24 @@ close_connection(const struct control_call *call)
 	(void)shutdown(h2o_socket_get_fd(conn->callbacks->get_socket(conn)), SHUT_RDWR);
 }
 
-/* Ends a stream, of which libh2o has nothing to write. The last bytes are a comment. */
+/*
+ * Ends a stream, of which libh2o has nothing to write. The last bytes are a comment. A comment within a frame would end
+ * the frame, and its client would take the place of a row that it has not got: that stream is cut off.
+ */
 static void
 end_stream(struct control_call *call)
 {
 	static char comment[] = ":\n\n";
 	h2o_iovec_t last = {comment, sizeof comment - 1};
 	h2o_req_t *req = call->exchange->req;
+	bool within_frame = call->within_frame;
 
 	assert(call->state == CONTROL_CALL_SENDING && !call->writing);
 	cancel(call);
+	if (within_frame) {
+		h2o_send(req, NULL, 0, H2O_SEND_STATE_ERROR);
+		return;
+	}
 	h2o_send(req, &last, 1, H2O_SEND_STATE_FINAL);
 	connection_answered(req);
 }
@@ -197,6 +205,13 @@ observe(const struct control_call *call)
 		    call->all->slot, HISTOGRAM_MANAGEMENT, (uint64_t)(clock_steady_us() - call->exchange->begun_us));
 }
 
+/* A frame of server-sent events ends with an empty line. An end that comes in two parts is not seen, without harm. */
+static bool
+ends_frame(const struct bytes *text)
+{
+	return text->len >= 2 && memcmp(text->base + text->len - 2, "\n\n", 2) == 0;
+}
+
 /* Gives libh2o what has come, which is some. The call may be over then. */
 static void
 write_next(struct control_call *call)
@@ -219,6 +234,7 @@ write_next(struct control_call *call)
 		connection_answered(req);
 		return;
 	}
+	call->within_frame = !ends_frame(next);
 	call->written = !call->written;
 	call->writing = true;
 	call->moved_us = clock_steady_us();

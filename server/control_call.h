@@ -42,6 +42,7 @@ struct control_call {
 	uint64_t length, received; /* of the reply's body; length: FRAME_LENGTH_OPEN of a stream */
 	bool whole; /* all of the body has come */
 	bool ends; /* it is a stream, which ends as soon as libh2o has written what it has */
+	bool within_frame; /* what libh2o has got of the stream does not end with a frame of server-sent events */
 	int status; /* when ANSWERED */
 	size_t headers; /* of the answer without those of the reply, when ANSWERED */
 	struct bytes buffers[2]; /* of the body: what libh2o writes, and what has come since */

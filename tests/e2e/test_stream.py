@@ -8,7 +8,9 @@ import http.client
 import json
 import os
 import re
+import select
 import signal
+import socket
 import subprocess
 
 import pytest
@@ -197,6 +199,31 @@ def test_restarts_and_deaths_cost_a_client_nothing(make_hookline, store):
     last = current
     daemon.signal(signal.SIGTERM)
     assert last.ends()
+
+
+def test_a_stream_that_ends_within_a_frame_does_not_end_the_frame(make_hookline):
+    hookline = make_hookline("embedded").start()
+    client, daemon = hookline.start_key, hookline.daemon
+    with socket.socket() as lazy:
+        lazy.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)  # the kernel keeps little
+        lazy.connect(("127.0.0.1", daemon.port))
+        lazy.sendall(f"GET /v1/stream HTTP/1.0\r\nAuthorization: Bearer {client.key}\r\n\r\n".encode())
+        got = b""
+        while b"retry" not in got:
+            got += lazy.recv(4096)
+        for _ in range(10):
+            publish(client, payload="x" * 400_000)
+        [control] = daemon.pids("control")
+        os.kill(control, signal.SIGSTOP)
+        while select.select([lazy], [], [], 0.5)[0] and (more := lazy.recv(1 << 20)):
+            got += more
+        os.kill(control, signal.SIGKILL)
+        with contextlib.suppress(ConnectionError):
+            while more := lazy.recv(1 << 20):
+                got += more
+    *frames, rest = got.split(b"\r\n\r\n", 1)[1].split(b"\n\n")
+    assert rest.startswith(b"id:"), "the stream did not end within a frame"
+    assert all(json.loads(frame.split(b"data: ")[1]) for frame in frames if b"data: " in frame)
 
 
 @contextlib.contextmanager
