@@ -13,9 +13,12 @@ int command_words_count(char *const *words);
 bool command_has_flag(char *const *words, const char *name);
 
 /*
- * The value of a flag that takes one, "--to": *value is the text behind its '=', or the next word; of several the last
- * one's; NULL: it is not there. 0, or <0: it has no value, or an empty one.
+ * The value of a flag that takes one, "--to": *value is the text behind its '=', or the next word; NULL: it is not
+ * there. 0, or <0: it has no value, an empty one, or is there more than once.
  */
 int command_flag(char *const *words, const char *name, const char **value, struct error *err);
+
+/* Whether a store's name is the URL of a PostgreSQL database. 0, or <0: it is another URL, which is no file either. */
+int command_is_database(const char *name, bool *database, struct error *err);
 
 #endif

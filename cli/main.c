@@ -76,17 +76,20 @@ find_own_flag(const struct command *command, const char *argument)
 
 /*
  * Moves from argv, whose first is the command's name, into words what the command reads itself: the words before the
- * first option of hooksd, and flags of its own with their values. Returns how many arguments are left in argv.
+ * first flag, and flags of its own with their values. Returns how many arguments are left in argv; a word behind a flag
+ * is among them, which config_load() refuses.
  */
 static int
 take_words(const struct command *command, int argc, char **argv, char **words)
 {
+	bool before_flags = command->usage != NULL;
 	int left = 1;
 
 	for (int i = 1; i < argc; i++) {
 		const char *own = find_own_flag(command, argv[i]);
 
-		if (own != NULL || (command->usage != NULL && left == 1 && argv[i][0] != '-'))
+		before_flags = before_flags && argv[i][0] != '-';
+		if (own != NULL || before_flags)
 			*words++ = argv[i];
 		else
 			argv[left++] = argv[i];

@@ -55,21 +55,15 @@ static const struct db_env no_env = {0};
 
 /* ---- which stores ---- */
 
-static bool
-is_url(const char *text)
-{
-	return strncmp(text, "postgresql://", strlen("postgresql://")) == 0 ||
-	       strncmp(text, "postgres://", strlen("postgres://")) == 0;
-}
-
 /* which: as on the command line; NULL: the store of the options. */
-static void
-choose(struct side *side, const struct config *config, const char *which)
+static int
+choose(struct side *side, const struct config *config, const char *which, struct error *err)
 {
-	bool postgres = which != NULL ? is_url(which)
-				      : config->hl_store == HL_STORE_POSTGRES ||
-					    (config->hl_store == HL_STORE_OFF && config->hl_postgres_url != NULL);
+	bool postgres = config->hl_store == HL_STORE_POSTGRES ||
+			(config->hl_store == HL_STORE_OFF && config->hl_postgres_url != NULL);
 
+	if (which != NULL && command_is_database(which, &postgres, err) != 0)
+		return -1;
 	side->config = *config;
 	side->config.store_timeout_ms = STATEMENT_MS;
 	side->config.hl_store = postgres ? HL_STORE_POSTGRES : HL_STORE_EMBEDDED;
@@ -78,6 +72,7 @@ choose(struct side *side, const struct config *config, const char *which)
 	else if (which != NULL)
 		side->config.hl_data_path = (char *)(uintptr_t)which;
 	side->name = postgres ? "postgresql" : side->config.hl_data_path;
+	return 0;
 }
 
 static int
@@ -89,8 +84,8 @@ choose_both(struct move *move, const struct config *config, char *const *words, 
 		return -1;
 	if (to == NULL)
 		return error_set(err, "--to is missing: the URL of a database, or the path of a file");
-	choose(&move->from, config, from);
-	choose(&move->to, config, to);
+	if (choose(&move->from, config, from, err) != 0 || choose(&move->to, config, to, err) != 0)
+		return -1;
 	if (move->from.config.hl_store == move->to.config.hl_store)
 		return error_set(err, "both stores are %s: %s",
 		    move->to.config.hl_store == HL_STORE_POSTGRES ? "databases of PostgreSQL" : "files of SQLite",

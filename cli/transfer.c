@@ -65,6 +65,7 @@ static int
 choose_store(struct config *side, const struct config *config, const char *which, struct error *err)
 {
 	char *text = (char *)(uintptr_t)which;
+	bool database;
 
 	*side = *config;
 	if (which == NULL) {
@@ -72,8 +73,9 @@ choose_store(struct config *side, const struct config *config, const char *which
 			return error_set(err, "the options name no store: name one by --from or --to");
 		return 0;
 	}
-	if (strncmp(which, "postgresql://", strlen("postgresql://")) == 0 ||
-	    strncmp(which, "postgres://", strlen("postgres://")) == 0) {
+	if (command_is_database(which, &database, err) != 0)
+		return -1;
+	if (database) {
 		side->storage = STORAGE_POSTGRES;
 		side->database_url = text;
 	} else if (strcmp(which, "-") == 0 || ends_with(which, ".jsonl") || ends_with(which, ".ndjson")) {

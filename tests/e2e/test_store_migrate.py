@@ -225,6 +225,9 @@ def test_a_terminal_shows_a_bar(tmp_path, tables, empty_database):
     (["--to"], "--to needs a value"),
     (["--from=postgresql://x/y", "--to=postgresql://x/z"], "copy it by pg_dump"),
     (["--to=postgresql://x/z", "--colour"], "no such flag"),
+    (["--to=postgresql://x/z", "more"], "more: not a flag"),
+    (["--to=postgresql://x/z", "--to=postgresql://x/y"], "--to is given more than once"),
+    (["--from=postgresql://x/z", "--to=postgre://me@x/y"], "postgre: no store has such a URL"),
 ])
 def test_wrong_words_are_wrong_usage(tmp_path, words, sentence):
     run = migrate(tmp_path, *words)

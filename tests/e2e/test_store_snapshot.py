@@ -333,6 +333,13 @@ def test_wrong_words_get_the_usage(stored, words):
     assert run.returncode == 64 and run.stderr.startswith("usage: hooksctl store ")
 
 
+@pytest.mark.parametrize("words", [["restore", "--from=x", "more"], ["restore", "--from", "x", "more"],
+                                   ["restore", "--validate-only", "more", "--from=x"], ["snapshot", "--dest=x", "create"]])
+def test_a_word_behind_flags_is_wrong_usage(stored, words):
+    run = stored.store(*words)
+    assert run.returncode == 64 and ("more: not a flag" in run.stderr or "create: not a flag" in run.stderr)
+
+
 # Deaths
 
 class Deaths:

@@ -164,7 +164,11 @@ def test_what_a_running_service_has_stored_is_exported(tmp_path, make_hooksd):
     (["export", "--since=yesterday"], "--since='yesterday'"),
     (["export", "all"], "usage: hooksctl export"),
     (["import", "--from=postgresql://%zz", "--to=x.jsonl"], "DATABASE_URL"),
+    (["import", "--from=a.jsonl", "b.jsonl"], "b.jsonl: not a flag"),
+    (["import", "--from=a.jsonl", "--from", "b.jsonl"], "--from is given more than once"),
+    (["import", "--from=a.jsonl", "--to=postgre://me:secret@x/y"], "postgre: no store has such a URL"),
 ])
-def test_wrong_words_are_wrong_usage(words, sentence):
-    run = run_program("hooksctl", *words)
-    assert run.returncode == 64 and sentence in run.stderr
+def test_wrong_words_are_wrong_usage(tmp_path, words, sentence):
+    run = run_program("hooksctl", *words, cwd=tmp_path)
+    assert run.returncode == 64 and sentence in run.stderr and "secret" not in run.stderr
+    assert list(tmp_path.iterdir()) == []
