@@ -1,8 +1,10 @@
 /* Databases are written through their sinks, in batches; a file gets its name when it is whole. */
 #include "cli/event_target.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include "base/files.h"
@@ -11,6 +13,35 @@
 #include "store/store.h"
 
 #define BATCH_BYTES ((size_t)4 << 20)
+
+/* What a killed one has left is taken, and what another one writes is not: it may get its name meanwhile. */
+static int
+lock_part(int fd, const char *part, const char *path, struct error *err)
+{
+	if (flock(fd, LOCK_EX | LOCK_NB) != 0 || !files_named(fd, part))
+		return error_set(err, "another hooksctl writes %s: name another file", part);
+	if (access(path, F_OK) == 0)
+		return error_set(err, "%s is there already: name another file", path);
+	return ftruncate(fd, 0) == 0 ? 0 : error_errno(err, "cannot empty %s", part);
+}
+
+static int
+open_part(struct event_target *target, char *part, const char *path, struct error *err)
+{
+	int fd = open(part, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0666);
+
+	if (fd < 0)
+		return error_errno(err, "%s", part);
+	if (lock_part(fd, part, path, err) != 0) {
+		close(fd);
+		return -1;
+	}
+	target->part = part;
+	target->file = fdopen(fd, "w");
+	if (target->file == NULL)
+		mem_none(0);
+	return 0;
+}
 
 static int
 open_file(struct event_target *target, struct error *err)
@@ -21,11 +52,13 @@ open_file(struct event_target *target, struct error *err)
 		target->file = stdout;
 		return 0;
 	}
-	if (access(path, F_OK) == 0)
+	if (access(path, F_OK) == 0) /* nothing is made beside it */
 		return error_set(err, "%s is there already: name another file", path);
-	target->part = mem_printf("%s.part", path);
-	target->file = fopen(target->part, "we");
-	return target->file != NULL ? 0 : error_errno(err, "%s", target->part);
+	char *part = mem_printf("%s.part", path);
+	int rc = open_part(target, part, path, err);
+	if (rc != 0)
+		free(part);
+	return rc;
 }
 
 int

@@ -1,13 +1,16 @@
 """hooksctl import and export: hook events go from one store to another, each once, as they were stored."""
 
 import contextlib
+import fcntl
 import json
+import os
 import sqlite3
+import subprocess
 import uuid
 
 import pytest
 
-from harness.daemon import run_program
+from harness.daemon import BUILD_DIR, clean_environment, run_program
 from harness.events import differences, expected, from_jsonl, random_events
 from harness.killpoint import AFTER, BEFORE, Killpoint
 
@@ -147,6 +150,28 @@ def test_a_file_that_is_there_is_not_written_over(tmp_path, lines):
     run = transfer("export", "--from", tmp_path / "none.db", "--to", tmp_path / "new.jsonl")
     assert run.returncode == 1 and "none.db: No such file" in run.stderr
     assert sorted(path.name for path in tmp_path.iterdir()) == ["back.jsonl", "given.jsonl"]
+
+
+def test_a_file_that_another_export_writes_is_left_alone(tmp_path, lines):
+    part = tmp_path / "back.jsonl.part"
+    part.write_text("its lines\n")
+    with part.open("r+") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        run = transfer("export", "--from", lines, "--to", tmp_path / "back.jsonl")
+        assert run.returncode == 1 and "another hooksctl writes" in run.stderr
+        assert part.read_text() == "its lines\n"
+    assert counts(transfer("export", "--from", lines, "--to", tmp_path / "back.jsonl")) == {"read": 3000, "stored": 3000}
+    assert (tmp_path / "back.jsonl").read_text() == lines.read_text() and not part.exists()
+
+
+@pytest.mark.unsanitized("sanitizers take more addresses than the limit")
+def test_a_line_beyond_the_memory_is_no_end_of_the_file(tmp_path):
+    path = tmp_path / "given.jsonl"
+    path.write_text(line(1) + "\n")
+    os.truncate(path, 1 << 30)
+    run = subprocess.run(["prlimit", f"--as={256 << 20}", BUILD_DIR / "hooksctl", "import", f"--from={path}", f"--to={tmp_path / 'events.db'}"],
+                         env=clean_environment({}), capture_output=True, text=True, timeout=30)
+    assert run.returncode == 1 and "Cannot allocate memory" in run.stderr
 
 
 def test_what_a_running_service_has_stored_is_exported(tmp_path, make_hooksd):
