@@ -270,8 +270,14 @@ static int
 compare_table(struct move *move, const struct move_table *table, struct moved *old, struct error *err)
 {
 	struct moved new;
+	uint64_t counted = old->rows;
 	int rc = read_all(move, move->from.db, table, old, err);
 
+	if (rc == 0 && old->rows != counted)
+		return error_set(err,
+		    "the table %s of the old store had %" PRIu64 " rows and has %" PRIu64 ": is it used? "
+		    "Begin again with an empty store",
+		    table->name, counted, old->rows);
 	if (rc == 0)
 		rc = read_all(move, move->to.db, table, &new, err);
 	if (rc != 0)
