@@ -304,7 +304,9 @@ compare_all(struct move *move, struct error *err)
 	for (size_t i = 0; rc == 0 && i < move_table_count; i++)
 		rc = compare_table(move, &move_tables[i], &move->tables[i], err);
 	progress_end(&move->progress);
-	return rc == 0 ? check_unused(&move->from, err) : rc;
+	if (rc == 0)
+		rc = check_unused(&move->from, err);
+	return rc == 0 ? check_unused(&move->to, err) : rc;
 }
 
 /* ---- telling ---- */

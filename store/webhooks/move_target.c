@@ -78,7 +78,9 @@ check_empty(struct db *to, struct error *err)
 		(void)snprintf(text, sizeof text, "SELECT 1 FROM %s LIMIT 1", move_tables[i].name);
 		rc = db_finds(to, &find, NULL, 0, &any, err);
 		if (rc == 0 && any)
-			return error_set(err, "the new store is not empty: its table %s has rows. Name an empty one",
+			return error_set(err,
+			    "the new store is not empty: its table %s has rows. Name an empty one. A move that was "
+			    "killed at its very end is done: hooksd starts on the new store",
 			    move_tables[i].name);
 	}
 	return rc;
@@ -210,11 +212,14 @@ move_months(struct db *from, struct db *to, struct error *err)
 int
 move_finish(struct db *to, const char *mark, struct error *err)
 {
-	static const struct db_statement forget = {"DELETE FROM store_identity WHERE store_id = $1", NULL};
+	static const struct db_statement forget = {"DELETE FROM store_identity WHERE store_id = $1 RETURNING id", NULL};
 	const struct db_param params[] = {db_string(mark)};
+	bool ours = false;
 	int rc = db_begin(to, err);
 
 	if (rc == 0)
-		rc = db_query(to, &forget, params, 1, NULL, err);
+		rc = db_finds(to, &forget, params, 1, &ours, err);
+	if (rc == 0 && !ours)
+		rc = error_set(err, "the new store was taken into use meanwhile: begin again with an empty one");
 	return db_end(to, rc, err);
 }
