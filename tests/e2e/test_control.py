@@ -320,13 +320,13 @@ def test_every_error_of_the_api_has_its_shape(hookline_embedded, method, path, o
 @pytest.mark.parametrize("request_bytes, status", [
     (b"GET /v1/endpoints HTTP/1.1\r\nHost: h\r\nBad Header\r\n\r\n", 400),
     (b"GET /v1/endpoints HTTP/9.9\r\n\r\n", 400),
-    (b"POST /v1/endpoints HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\nnot a chunk\r\n", 400),
-    (b"POST /v1/endpoints HTTP/1.1\r\nHost: h\r\nContent-Length: 99999999999\r\n\r\n", 413),
+    (b"POST /v1/endpoints HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer KEY\r\nTransfer-Encoding: chunked\r\n\r\nnot a chunk\r\n", 400),
+    (b"POST /v1/endpoints HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer KEY\r\nContent-Length: 99999999999\r\n\r\n", 413),
     (b"POST /v1/endpoints HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\nExpect: miracles\r\n\r\n", 417),
 ])
 def test_what_the_http_library_refuses_has_it_as_well(hookline_embedded, request_bytes, status):
     with socket.create_connection(("127.0.0.1", hookline_embedded.daemon.port), timeout=10) as connection:
-        connection.sendall(request_bytes)
+        connection.sendall(request_bytes.replace(b"KEY", hookline_embedded.start_key.key.encode()))
         response = http.client.HTTPResponse(connection)
         response.begin()
         reply = json.loads(response.read())

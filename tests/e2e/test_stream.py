@@ -211,7 +211,7 @@ def test_a_stream_that_ends_within_a_frame_does_not_end_the_frame(make_hookline)
         got = b""
         while b"retry" not in got:
             got += lazy.recv(4096)
-        for _ in range(10):
+        for _ in range(30):
             publish(client, payload="x" * 400_000)
         [control] = daemon.pids("control")
         os.kill(control, signal.SIGSTOP)
