@@ -34,9 +34,9 @@ struct stream_source {
 
 	int (*now)(struct db *db, int64_t *now_ms, struct error *err);
 
-	/* The rows behind that place, in order, `limit` at most. like: of topics, as in struct topic_filter. */
-	int (*read)(struct db *db, const char *tenant_id, struct span like, const struct stream_place *after,
-	    uint32_t limit, struct db_rows **rows, struct error *err); /* seven: which rows, and what comes back */
+	/* The rows behind that place, in order, `limit` at most. */
+	int (*read)(struct db *db, const char *tenant_id, const struct stream_place *after, uint32_t limit,
+	    struct db_rows **rows, struct error *err); /* six: which rows, and what comes back */
 
 	/*
 	 * The ids, and times, of the rows from that time on up to and including that place, in order: the last

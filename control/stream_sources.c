@@ -36,10 +36,10 @@ add_data(struct bytes *out, cJSON *tree)
 /* ---- events ---- */
 
 static int
-read_events(struct db *db, const char *tenant_id, struct span like, const struct stream_place *after, uint32_t limit,
+read_events(struct db *db, const char *tenant_id, const struct stream_place *after, uint32_t limit,
     struct db_rows **rows, struct error *err)
 {
-	const struct event_filter filter = {like, TIME_RANGE_ALL};
+	const struct event_filter filter = {.created = TIME_RANGE_ALL};
 	const struct list_slice slice = {after->id, after->us, false, limit};
 
 	return event_lists_list(db, tenant_id, &filter, &slice, rows, err);
@@ -95,7 +95,7 @@ static const struct stream_source events = {
 /* ---- attempts ---- */
 
 static int
-read_attempts(struct db *db, const char *tenant_id, struct span like, const struct stream_place *after, uint32_t limit,
+read_attempts(struct db *db, const char *tenant_id, const struct stream_place *after, uint32_t limit,
     struct db_rows **rows, struct error *err)
 {
 	const struct attempt_filter filter = {.started = {time_range_of_id(after->id).from_ms, TIME_RANGE_ALL.to_ms}};

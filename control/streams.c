@@ -213,6 +213,15 @@ find_feeds(struct streams *streams, struct stream *first)
 		}
 }
 
+static bool
+has_begun(const struct stream *stream)
+{
+	for (int kind = 0; kind < STREAM_KINDS; kind++)
+		if (stream->readings[kind].wanted && !stream->readings[kind].feed->begun)
+			return false;
+	return true;
+}
+
 /* A client that has got the first bytes gets all that is committed from then on. Returns whether there were any. */
 static bool
 open_those_that_began(struct stream *first)
@@ -224,7 +233,7 @@ open_those_that_began(struct stream *first)
 		char line[48];
 		uint32_t random;
 
-		if (stream->opened)
+		if (stream->opened || !has_begun(stream))
 			continue;
 		stream->opened = any = true;
 		crypto_random(&random, sizeof random);
@@ -253,25 +262,44 @@ is_due(struct streams *streams, int64_t now_us)
 	return due;
 }
 
+/* Another turn begins with the others: a feed that cannot be read keeps nobody else from being read. */
+static void
+put_last(struct streams *streams, struct stream_feed *feed)
+{
+	struct stream_feed **at = &streams->feeds;
+
+	while (*at != feed)
+		at = &(*at)->next;
+	*at = feed->next;
+	while (*at != NULL)
+		at = &(*at)->next;
+	*at = feed;
+	feed->next = NULL;
+}
+
 static int
 read_for_all(struct streams *streams, struct db *db, bool *again, struct error *err)
 {
 	struct stream *first = first_of(streams);
-	bool opened = false;
+	struct stream_feed *last = NULL;
+	bool opened;
 	uint64_t given = 0;
 	int rc = 0;
 
 	find_feeds(streams, first);
-	for (struct stream_feed *feed = streams->feeds; rc == 0 && feed != NULL; feed = feed->next)
-		if (!feed->begun)
+	opened = open_those_that_began(first);
+	for (struct stream_feed *feed = streams->feeds; rc == 0 && feed != NULL; last = feed, feed = feed->next) {
+		if (!feed->begun) {
 			rc = stream_feed_begin(feed, db, err);
-	if (rc == 0)
-		opened = open_those_that_began(first);
-	for (struct stream_feed *feed = streams->feeds; rc == 0 && feed != NULL; feed = feed->next) {
-		rc = stream_feed_turn(feed, db, first, again, err);
+			opened = open_those_that_began(first) || opened;
+		}
+		if (rc == 0)
+			rc = stream_feed_turn(feed, db, first, again, err);
 		given += feed->given;
 		feed->given = 0;
 	}
+	if (rc != 0)
+		put_last(streams, last);
 	if (given > 0)
 		counter_add(streams->slot, COUNTER_STREAM_EVENTS, given);
 	if (given > 0 || opened)
@@ -292,7 +320,7 @@ turn(void *context, struct db *db, struct error *err)
 	rc = read_for_all(streams, db, &again, err);
 	ended_us = clock_steady_us();
 	streams->next_us = ended_us + (SHARE - 1) * (ended_us - began_us);
-	streams->last_us = ended_us + OTHERS_US;
+	streams->last_us = streams->next_us > ended_us + OTHERS_US ? streams->next_us : ended_us + OTHERS_US;
 	if (again)
 		ring(streams);
 	return rc;

@@ -175,9 +175,10 @@ def test_restarts_and_deaths_cost_a_client_nothing(make_hookline, store):
     def follow():
         return Stream(daemon, client.key, position)
 
-    def try_to_follow():
+    def try_to_go_on():
         with contextlib.suppress(OSError, http.client.HTTPException, AssertionError):
-            return follow().opened()
+            stream = follow().opened()
+            return stream, stream.until(published - got)[-1].id
 
     current = follow().opened()
     for trouble in ("control dies", "HUP", "acceptors die"):
@@ -193,8 +194,7 @@ def test_restarts_and_deaths_cost_a_client_nothing(make_hookline, store):
             assert current.ends()
         hookline.wait_ready()
         published.add(publish(client))
-        current = wait_until(try_to_follow, f"a stream after {trouble}")
-        position = current.until(published - got)[-1].id
+        current, position = wait_until(try_to_go_on, f"a stream after {trouble}")
         got = set(published)
     last = current
     daemon.signal(signal.SIGTERM)

@@ -78,8 +78,8 @@ fails(struct error *err)
 }
 
 static int
-read_rows(struct db *db, const char *tenant_id, struct span like, const struct stream_place *after, uint32_t limit,
-    struct db_rows **rows, struct error *err)
+read_rows(struct db *db, const char *tenant_id, const struct stream_place *after, uint32_t limit, struct db_rows **rows,
+    struct error *err)
 {
 	uint32_t found = 0;
 
@@ -176,6 +176,7 @@ connect_client(uint32_t number, const char *resume)
 	struct client *client = &clients[number];
 
 	*client = (struct client){.stream = stream_new("acme")};
+	client->stream->opened = true;
 	client->stream->ring = ring;
 	client->stream->readings[STREAM_EVENTS] =
 	    (struct stream_reading){.wanted = true, .feed = feed, .in_step = resume == NULL};

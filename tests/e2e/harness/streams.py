@@ -60,7 +60,8 @@ class Stream:
         """When its first bytes have come, so that it misses nothing that is published from now on."""
         assert self.status == 200, self.response.read()
         assert self.frame().lines == [":"]
-        assert "retry" in self.frame().fields
+        frame = self.frame()
+        assert frame is not None and "retry" in frame.fields
         return self
 
     def frame(self):
