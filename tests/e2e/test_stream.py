@@ -172,33 +172,41 @@ def test_restarts_and_deaths_cost_a_client_nothing(make_hookline, store):
     client, daemon = hookline.start_key, hookline.daemon
     position, got, published = None, set(), set()
 
-    def follow():
-        return Stream(daemon, client.key, position)
-
     def try_to_go_on():
-        with contextlib.suppress(OSError, http.client.HTTPException, AssertionError):
-            stream = follow().opened()
-            return stream, stream.until(published - got)[-1].id
+        """A stream that has told of everything, and how far it is. None: it has ended, as it may until all is replaced."""
+        stream = None
+        try:
+            stream = Stream(daemon, client.key, position)
+            return stream, stream.opened().until(published - got)[-1].id
+        except (OSError, http.client.HTTPException, AssertionError):
+            if stream:
+                stream.close()
 
-    current = follow().opened()
-    for trouble in ("control dies", "HUP", "acceptors die"):
+    with Stream(daemon, client.key).opened() as first:
         published.add(publish(client))
-        position = current.until(published - got)[-1].id
+        position = first.until(published)[-1].id
+    for trouble in ("control dies", "HUP", "acceptors die"):
+        got = set(published)
+        published.add(publish(client))
+        current, position = wait_until(try_to_go_on, f"a stream before {trouble}")
         got = set(published)
         if trouble == "HUP":
             daemon.signal(signal.SIGHUP)
-            assert current.ends()
         else:
             for pid in daemon.pids("control" if trouble == "control dies" else "acceptor"):
                 os.kill(pid, signal.SIGKILL)
+        with current:
             assert current.ends()
         hookline.wait_ready()
         published.add(publish(client))
         current, position = wait_until(try_to_go_on, f"a stream after {trouble}")
-        got = set(published)
-    last = current
+        current.close()
+    got = set(published)
+    published.add(publish(client))
+    last, _ = wait_until(try_to_go_on, "a stream in the end")
     daemon.signal(signal.SIGTERM)
-    assert last.ends()
+    with last:
+        assert last.ends()
 
 
 def test_a_stream_that_ends_within_a_frame_does_not_end_the_frame(make_hookline):

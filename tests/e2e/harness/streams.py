@@ -42,8 +42,12 @@ class Stream:
         headers = dict(headers) | ({"Authorization": f"Bearer {key}"} if key else {})
         headers |= {"Last-Event-ID": last_id} if last_id else {}
         self.connection = http.client.HTTPConnection("127.0.0.1", daemon.port, timeout=timeout)
-        self.connection.request("GET", path, headers=headers)
-        self.response = self.connection.getresponse()
+        try:
+            self.connection.request("GET", path, headers=headers)
+            self.response = self.connection.getresponse()
+        except BaseException:
+            self.connection.close()
+            raise
         self.status, self.headers = self.response.status, self.response.headers
 
     def __enter__(self):
