@@ -186,7 +186,7 @@ static const struct api_option pause_options[] = {
     {"tenant", API_TEXT, "tenant_id", "those of one tenant"}, {"reason", API_TEXT, "reason", "for people"}, END};
 static const struct api_option resume_options[] = {{"tenant", API_TEXT, "tenant_id", "those of one tenant"}, END};
 static const struct api_option stats_options[] = {{"tenant", API_QUERY, "tenant_id", "of one tenant"},
-    {"top", API_QUERY, "top", "also so many tenants and endpoints, of which most waits or fails"}, END};
+    {"top", API_QUERY, "top", "also the tenants and endpoints that most waits for"}, END};
 
 #define RESUME                                                                                                         \
 	{                                                                                                              \
@@ -315,7 +315,7 @@ static const struct api_verb replay_verbs[] = {
 };
 
 static const struct api_option inbox_options[] = {
-    {"topic", API_TEXT, "topic_pattern", "gets what is published there: * is one segment, # any number"}, END};
+    {"topic", API_TEXT, "topic_pattern", "of events: * is one segment, # any number"}, END};
 
 static const struct api_option inbox_list_options[] = {
     {"token", API_QUERY, "token", "of one alone: what create has shown"}, PAGES, END};

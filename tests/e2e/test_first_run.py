@@ -73,7 +73,14 @@ def test_a_key_that_is_set_comes_first(own):
     assert not (own.daemon.directory / KEY_FILE).exists()
 
 
-SMALL = ["unshare", "--mount", "sh", "-c", 'mount -t tmpfs -o size=32m tmpfs /dev/shm && exec "$@"', "sh"]
+# The directories of tests are often in /dev/shm themselves: the working directory stays where it is.
+SMALL = ["unshare", "--mount", "sh", "-ec", """
+mount -t tmpfs -o size=32m tmpfs /dev/shm
+mkdir -p "$PWD"
+mount -c --bind /proc/self/cwd "$PWD"
+cd "$PWD"
+exec "$@"
+""", "sh"]
 
 
 @pytest.mark.parametrize("shared_memory", ["plenty", "small"])
