@@ -29,6 +29,7 @@ struct reader {
 	char *last_id; /* of the last frame that had one; NULL: none */
 	unsigned retry_ms;
 	bool connected; /* once at least */
+	bool waits; /* stderr says that the service is tried again */
 	char known[KNOWN_IDS][ID_BYTES]; /* a ring */
 	uint32_t known_count;
 };
@@ -64,22 +65,23 @@ show(const struct reader *reader, const cJSON *tree)
 static void
 end_frame(struct reader *reader)
 {
+	cJSON *tree = NULL;
 	const char *id;
-	cJSON *tree;
 
-	if (reader->id.len > 0) {
-		bytes_add(&reader->id, "", 1);
-		free(reader->last_id);
-		reader->last_id = mem_strdup(reader->id.base);
-	}
 	if (reader->data.len > 0) {
 		bytes_add(&reader->data, "", 1);
 		tree = cJSON_Parse(reader->data.base);
 		id = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(tree, "id"));
 		if (tree != NULL && (id == NULL || !is_known(reader, id)))
 			show(reader, tree);
-		cJSON_Delete(tree);
 	}
+	/* Behind what cannot be read nothing is asked for: it comes again. */
+	if (reader->id.len > 0 && (tree != NULL || reader->data.len == 0)) {
+		bytes_add(&reader->id, "", 1);
+		free(reader->last_id);
+		reader->last_id = mem_strdup(reader->id.base);
+	}
+	cJSON_Delete(tree);
 	reader->id.len = reader->data.len = 0;
 }
 
@@ -122,6 +124,7 @@ take(void *context, const char *bytes, size_t len)
 	struct reader *reader = context;
 
 	reader->connected = true;
+	reader->waits = false;
 	while (len > 0) {
 		const char *end = memchr(bytes, '\n', len);
 		size_t part = end != NULL ? (size_t)(end - bytes) : len;
@@ -150,6 +153,15 @@ wait_to_come_back(const struct reader *reader)
 	unsigned ms = reader->retry_ms < RETRY_MOST_MS ? reader->retry_ms : RETRY_MOST_MS;
 
 	(void)nanosleep(&(struct timespec){ms / 1000, (long)(ms % 1000) * 1000 * 1000}, NULL);
+}
+
+/* Once until it is connected again. */
+static void
+say_that_it_waits(struct reader *reader, const char *why)
+{
+	if (!reader->waits)
+		(void)fprintf(stderr, "hooksctl: %s: trying again until there is an answer\n", why);
+	reader->waits = true;
 }
 
 /* Whether a refusal may be over soon. */
@@ -183,6 +195,10 @@ api_stream(const struct api_call *call, const struct api_server *server)
 			api_print_refusal(stderr, &following.refusal);
 			code = COMMAND_FAILED;
 		} else {
+			if (rc != 0)
+				say_that_it_waits(&reader, err.text);
+			else if (following.refusal.status != 200)
+				say_that_it_waits(&reader, "the service is busy, or its store is away");
 			wait_to_come_back(&reader);
 		}
 		free(following.refusal.body);
