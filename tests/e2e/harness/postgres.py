@@ -256,6 +256,8 @@ class Database:
                 self._session = self.server.connect(self.name)
                 self._session.prepare_threshold = None
             yield self._session
+            if self._session.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
+                self.hang_up()
         except BaseException:
             self.hang_up()
             raise
