@@ -8,6 +8,8 @@ import pytest
 from harness.daemon import REPOSITORY
 from harness.dba import Month, apply_roles, apply_webhooks, fill
 
+pytestmark = pytest.mark.unsanitized("it is about SQL")
+
 TEXT = (REPOSITORY / "docs/dba.md").read_text()
 WRITTEN = 2026 * 12 + 11 - 1  # the month the examples take for the current one
 BLOCK = re.compile(r"(?:^<!-- served by: (\S+) -->\n)?^```sql\n(.*?)^```$", re.MULTILINE | re.DOTALL)

@@ -12,6 +12,8 @@ from harness.events import differences, expected, random_events
 from harness.load import Load
 from harness.waiting import wait_until
 
+pytestmark = pytest.mark.unsanitized("it is about SQL")
+
 EVERYTHING = "SELECT md5(string_agg(row::text, ' ' ORDER BY event_id)) FROM {} AS row"
 LOCKED = "SELECT count(*) FROM pg_locks WHERE relation = 'hook_events'::regclass AND mode = 'AccessExclusiveLock'"
 

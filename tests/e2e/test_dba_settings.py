@@ -7,6 +7,8 @@ import pytest
 
 from harness.dba import Month, add_event, apply_schema, copy_of, fill, partitions
 
+pytestmark = pytest.mark.unsanitized("it is about SQL")
+
 # What the functions say to the server, statement by statement, whenever they change tables: Citus passes it on to nodes
 # that read dates as they like.
 RECORDER = """

@@ -14,6 +14,8 @@ from harness.kustomize import apply, documents, render
 from harness.options import option_defaults, refusal, ring_file_bytes, seconds, size
 from harness.pgbouncer import PgBouncer
 
+pytestmark = pytest.mark.unsanitized("it is about files of deploy/ and docs/")
+
 K8S = REPOSITORY / "deploy/k8s"
 SERVERS = [K8S / "base", *sorted((K8S / "overlays").iterdir())]
 DIRECTORIES = [*SERVERS, K8S / "migrate", REPOSITORY / "deploy/podman"]

@@ -4,6 +4,8 @@ import pytest
 
 from harness.events import differences, expected, random_events
 
+pytestmark = pytest.mark.unsanitized("it is about SQL")
+
 AMERICAN = "TEMPLATE template0 LOCALE_PROVIDER icu ICU_LOCALE 'en-US'"  # 'a' < 'B' < 'c'
 
 

@@ -13,6 +13,8 @@ from harness.metrics import metrics
 from harness.postgres import PARTITION
 from harness.waiting import PATIENCE, wait_until
 
+pytestmark = pytest.mark.unsanitized("it is about SQL")
+
 DEFAULT = "hook_events_default"
 
 
