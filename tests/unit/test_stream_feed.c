@@ -223,7 +223,7 @@ make_rows(uint32_t seed)
 	for (count = 0; count < MANY; count++)
 		all[count] = (struct row){.us = NOW_US + 1000 + rand() % 20000 * 1000, .number = count};
 	for (uint32_t n = 0; n < count; n++) {
-		(void)snprintf(all[n].id, OBJECT_ID_BYTES, "0190a5b0-0000-7000-8000-00000000%04u", n);
+		(void)snprintf(all[n].id, OBJECT_ID_BYTES, "0190a5b0-0000-7000-8000-00000000%04u", n % 10000);
 		all[n].there_us = all[n].us + (rand() % 3 == 0 ? rand() % WINDOW_US : rand() % 20000);
 	}
 	qsort(all, count, sizeof *all, by_place);
