@@ -90,6 +90,7 @@ def test_jobs_belong_to_a_node_that_has_left_and_deliveries_are_paused(tmp_path,
     assert identity(empty_database) == 0
 
 
+@pytest.mark.unsanitized("the library that kills is preloaded")
 @pytest.mark.parametrize(("statement", "side"), [(60, AFTER)] + [
     pytest.param(statement, side, marks=pytest.mark.wanted_by("SLOW_TESTS")) for statement, side in ((3, AFTER), (40, BEFORE), (200, AFTER))])
 @pytest.mark.parametrize("to", STORES)

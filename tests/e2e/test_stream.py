@@ -209,6 +209,7 @@ def test_restarts_and_deaths_cost_a_client_nothing(make_hookline, store):
         assert last.ends()
 
 
+@pytest.mark.unsanitized("a slow service sends whole frames before it is stopped")
 def test_a_stream_that_ends_within_a_frame_does_not_end_the_frame(make_hookline):
     hookline = make_hookline("embedded").start()
     client, daemon = hookline.start_key, hookline.daemon

@@ -90,6 +90,7 @@ def test_what_is_there_already_is_a_duplicate(tmp_path, lines):
     assert counts(transfer("import", f"--from={lines}", "--to", target)) == {"read": 3000, "stored": 1500, "duplicates": 1500}
 
 
+@pytest.mark.unsanitized("the library that kills is preloaded")
 @pytest.mark.parametrize(("statement", "side"), [(2, BEFORE), (1500, AFTER)])
 def test_an_import_that_is_killed_is_run_again(tmp_path, lines, statement, side):
     target = tmp_path / "events.db"
