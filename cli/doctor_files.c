@@ -79,7 +79,7 @@ check_place(const struct doctor *doctor, enum doctor_check check, const char *wh
 		doctor_ok(doctor->out, check, "%s: is not there yet, and can be made in %s", what, at);
 }
 
-/* SQLite makes files beside the database, whoever may write that. */
+/* SQLite makes files beside the database: the right to write the database alone is not enough. */
 static void
 check_companions(const struct doctor *doctor, const char *what, const char *path)
 {

@@ -32,7 +32,7 @@ enum store_work_condition { STORE_WORK_STOPPED = 1 };
 /* From now on signals wait for store_work_goes_on(), and hooksd comes first where the CPU is short. */
 void store_work_begin(struct store_work *work);
 
-/* For a struct sqlite_copy_watch: whether no signal has come. Syncs what has been written, a piece at a time. */
+/* For a struct sqlite_copy_watch: syncs what has been written, a piece at a time. Returns false after a signal. */
 bool store_work_goes_on(void *work);
 
 /* DIRECTORY/NAME. 0, or <0: it is too long. */

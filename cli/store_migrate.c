@@ -356,8 +356,8 @@ print_plain(const struct move *move)
 	    move->dry_run ? "would be moved" : "are moved, and are the same in both stores");
 	if (!move->dry_run)
 		printf(
-		    "Start hooksd on the new store, and then `hooksctl deliveries resume`. The old store is as it was: "
-		    "a hooksd on it would send what waits there, too.\n");
+		    "Start hooksd on the new store, and then `hooksctl deliveries resume`. The old store is as it was. "
+		    "Start no hooksd on it: the jobs that wait there would be sent twice.\n");
 }
 
 /* ---- all of it ---- */

@@ -143,7 +143,7 @@ print(const struct snapshot *snapshot)
 	for (uint32_t i = 0; i < manifest->facts.table_count; i++)
 		rows += manifest->facts.tables[i].rows;
 	printf("snapshot of %s in %s: %" PRId64 " rows in %" PRIu32 " tables, %" PRIu64 " bytes, SHA-256 %s\n"
-	       "It holds secrets: whoever can read it can sign webhooks.\n",
+	       "It holds the secrets by which webhooks are signed.\n",
 	    snapshot->source, snapshot->dest, rows, manifest->facts.table_count, manifest->sum.bytes,
 	    manifest->sum.digest);
 }

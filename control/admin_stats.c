@@ -1,6 +1,6 @@
 /*
- * Nothing is counted for a request unless it asks who has most: upkeep has counted the rows, couriers count in the
- * segment.
+ * A request counts no rows: upkeep has counted them, and couriers count in the segment. ?top=N alone counts
+ * (control/admin_top.c).
  */
 #include "control/admin_stats.h"
 

@@ -1,4 +1,4 @@
-/* GET /v1/admin/stats: figures of the installation, or of one tenant, and who has most. Worker threads. */
+/* GET /v1/admin/stats: figures of the installation, or of one tenant, and with ?top=N control/admin_top.h. */
 #ifndef CONTROL_ADMIN_STATS_H
 #define CONTROL_ADMIN_STATS_H
 

@@ -308,7 +308,7 @@ static const struct task {
 
 #define TASKS (sizeof tasks / sizeof *tasks)
 
-/* Whoever asks empties the rows of tasks (control/compaction.h), on any node: whichever sees them first does it. */
+/* control/compaction.c empties the rows of tasks, on any node. The first node that sees an empty row runs its task. */
 static int
 look_for_asked(struct upkeep *upkeep, struct error *err)
 {
