@@ -1,8 +1,8 @@
 /*
  * hooksctl doctor: looks at everything that the service needs, and says what is wrong and what to do.
  *
- * The groups of checks run side by side, each in a process of its own that is killed after MOST_SECONDS. A name server, a
- * disk or a database that hangs ends its own group alone. So does a check that dies.
+ * The groups of checks run side by side, each in a process of its own that is killed after MOST_SECONDS. A name
+ * server, a disk or a database that hangs ends its own group alone. So does a check that dies.
  */
 #include <errno.h>
 #include <inttypes.h>
