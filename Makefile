@@ -1,4 +1,4 @@
-# The front door: thin calls only. The build is meson's (meson.build), the scripts are in .ci, HACKING.md tells the rest.
+# The front door: thin calls only. The build is meson's (meson.build), the scripts are in .ci, docs/testing.md tells the rest.
 
 build: ## build/hooksd and build/hooksctl
 	@.ci/deps build

@@ -1,4 +1,4 @@
-/* Exit codes of hooksd and its processes; README.md documents them. */
+/* Exit codes of hooksd and its processes; docs/operations.md documents them. */
 #ifndef BASE_EXIT_CODES_H
 #define BASE_EXIT_CODES_H
 

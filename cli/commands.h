@@ -4,7 +4,7 @@
 
 #include "config/config.h"
 
-/* Exit codes; README.md documents them. 64 is EX_USAGE of sysexits(3). */
+/* Exit codes; docs/operations.md documents them. 64 is EX_USAGE of sysexits(3). */
 enum command_exit {
 	COMMAND_OK = 0,
 	COMMAND_FAILED = 1,

@@ -11,7 +11,7 @@
 
 #include "base/error.h"
 
-/* What --help=all and the README's tables group the options by: the word that --help=WORD takes, and the heading. */
+/* --help=all and docs/configuration.md group the options by these: the word that --help=WORD takes, and the heading. */
 #define OPTION_SECTIONS(X)                                                                                             \
 	X(STORAGE, "storage", "Storage")                                                                               \
 	X(SERVER, "server", "Server")                                                                                  \

@@ -1,4 +1,4 @@
-/* The option table for people: --help, --print-config and the table of the README. */
+/* The option table for people: --help, --print-config and the tables of docs/configuration.md. */
 #include "config/print.h"
 
 #include "config/option_value.h"

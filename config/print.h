@@ -15,7 +15,7 @@ void config_print_help(FILE *out, const char *program, const char *summary, cons
 /* The configuration as NAME=value lines, which mean the same when they are read again; secrets are masked. */
 void config_print(FILE *out, const struct config *config);
 
-/* Markdown tables, one a section and one row an option. The README has a copy, which a test compares. */
+/* Markdown tables, one a section and one row an option. docs/configuration.md has a copy, which a test compares. */
 void config_print_markdown(FILE *out);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * Changes that must hold at once: after the reply no courier acts by what was before (docs/adr/0001-delivery.md). A
+ * Changes that must hold at once: after the reply no courier acts by what was before (docs/delivery-design.md). A
  * transaction raises the version of the table changes; each courier says in its slot, and each node in its row, by
  * which version it acts. Worker threads.
  */

@@ -1,4 +1,4 @@
-/* Endpoints that have only failed for five days are disabled (docs/webhooks.md, "What counts as delivered"). */
+/* Endpoints that have only failed for five days are disabled (docs/deliveries.md, "What counts as delivered"). */
 #ifndef CONTROL_FAILING_ENDPOINTS_H
 #define CONTROL_FAILING_ENDPOINTS_H
 

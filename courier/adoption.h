@@ -1,6 +1,6 @@
 /*
  * Takes over the jobs of nodes that are gone: adopts their rows in delivery_nodes, then gives their jobs to this node,
- * slice by slice, and has the couriers look for them (docs/adr/0001-delivery.md, "Nodes"). For the store thread of
+ * slice by slice, and has the couriers look for them (docs/adr/0009-nodes.md). For the store thread of
  * courier 0.
  */
 #ifndef COURIER_ADOPTION_H

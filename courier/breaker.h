@@ -1,6 +1,6 @@
 /*
- * The circuit breaker of one endpoint (docs/webhooks.md, "Circuit breaker"). It opens when attempts only fail; then one
- * attempt at a time is let through as a probe, at a growing distance, until three in a row have succeeded. Pure: the
+ * The circuit breaker of one endpoint (docs/deliveries.md, "Circuit breaker"). It opens when attempts only fail; then
+ * one attempt at a time is let through as a probe, at a growing distance, until three in a row have succeeded. Pure: the
  * instant comes from the caller, by the steady clock.
  */
 #ifndef COURIER_BREAKER_H

@@ -1,6 +1,6 @@
 /*
  * The jobs in a courier's memory: found by id, bounded in bytes, each in one state. A job stays until its outcome is
- * committed and nothing is to be done for it soon; then its row is what is left of it (docs/adr/0001-delivery.md, "The
+ * committed and nothing is to be done for it soon; then its row is what is left of it (docs/delivery-design.md, "The
  * life of a job"). The loop's thread alone calls these functions; times are of the steady clock unless they say so.
  */
 #ifndef COURIER_JOBS_H

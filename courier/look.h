@@ -1,5 +1,5 @@
 /*
- * look_at: of every endpoint the instant at which its rows are to be read (docs/adr/0001-delivery.md). Everything that
+ * look_at: of every endpoint the instant at which its rows are to be read (docs/delivery-design.md). Everything that
  * leaves a job in its row, or forgets one that stays there, brings it nearer by look_leave(). courier/pages.c reads the
  * rows, in rounds. The loop's thread alone calls these functions; times are of the steady clock.
  */

@@ -1,5 +1,5 @@
 /*
- * What becomes of a job after an attempt (docs/webhooks.md, "What counts as delivered"). Pure: no clock, no chance of
+ * What becomes of a job after an attempt (docs/deliveries.md, "What counts as delivered"). Pure: no clock, no chance of
  * its own.
  */
 #ifndef COURIER_VERDICT_H

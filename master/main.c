@@ -217,7 +217,7 @@ main(int argc, char **argv)
 	signal(SIGXFSZ, SIG_IGN); /* a file over RLIMIT_FSIZE is a failing store, not a death */
 	log_init("master", LOG_INFO, LOG_TEXT);
 	if (argc == 2 && strcmp(argv[1], "--print-config-markdown") == 0) {
-		config_print_markdown(stdout); /* for the README's table and the test that compares it */
+		config_print_markdown(stdout); /* for docs/configuration.md and the test that compares it */
 		return EXIT_DRAINED;
 	}
 	if (argc == 2 && strcmp(argv[1], "--print-metrics-markdown") == 0) {

@@ -1,6 +1,6 @@
 /*
  * The node's words in the segment: the row of this node in delivery_nodes, since when it has that number, until when
- * its couriers may begin attempts, and the newest of the changes that must hold at once (docs/adr/0001-delivery.md).
+ * its couriers may begin attempts, and the newest of the changes that must hold at once (docs/adr/0009-nodes.md).
  * Courier 0 writes them all but the version, which control and couriers write; any process reads them.
  */
 #ifndef SHM_NODE_H

@@ -1,4 +1,4 @@
-"""The image of deploy/Dockerfile, run as README says and as people get it wrong. Events go to a file on the volume."""
+"""The image of deploy/Dockerfile, run as docs/containers.md says and as people get it wrong. Events go to a file on the volume."""
 
 import json
 import os

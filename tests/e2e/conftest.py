@@ -20,7 +20,7 @@ from harness.webhooks import STORES, clean_up, make_hookline as new_hookline
 
 _numbers = itertools.count()
 
-# "citus": the database tests use the cluster of DATABASE_URL; see HACKING.md.
+# "citus": the database tests use the cluster of DATABASE_URL; see docs/testing.md.
 CITUS = os.environ.get("HOOKS_ENGINE", "postgres") == "citus"
 
 # Seconds for a test that waits in many places, in each perhaps for long.

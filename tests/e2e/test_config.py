@@ -220,11 +220,11 @@ def test_a_host_may_be_a_name(hooksd):
     assert daemon.post_event(minimal()).status == 202
 
 
-def test_the_readme_tables_are_the_option_table():
+def test_the_tables_of_the_document_are_the_option_table():
     result = run_program("hooksd", "--print-config-markdown")
     assert result.returncode == 0
-    readme = (REPOSITORY / "README.md").read_text()
-    assert f"<!-- options: hooksd --print-config-markdown -->\n{result.stdout}<!-- /options -->\n" in readme
+    document = (REPOSITORY / "docs/configuration.md").read_text()
+    assert f"<!-- options: hooksd --print-config-markdown -->\n{result.stdout}<!-- /options -->\n" in document
 
 
 def test_acceptors_hold_no_database_credentials(database, hooksd):

@@ -1,4 +1,4 @@
-"""The commands of README.md and docs/operations.md run as they stand, against a real hooksd and a real PostgreSQL."""
+"""The commands of the README, of the pages for operators and of the runbook run as they stand, against a real hooksd and a real PostgreSQL."""
 
 import pytest
 
@@ -6,6 +6,9 @@ from harness.daemon import REPOSITORY
 from harness.documents import Manager, blocks, commands, run_block
 from harness.postgres import free_port
 
+# In this order they are run over one service.
+PAGES = ("README.md", "docs/events.md", "docs/storage.md", "docs/running.md", "docs/systemd.md", "docs/containers.md",
+         "docs/kubernetes.md")
 # Why a block is not run here, by a program that it runs. In the runbook `systemctl` is played by the test.
 NOT_HERE = {
     "make": "installs packages of the system and builds or tests all of this again; every run of the tests begins with it",
@@ -59,13 +62,13 @@ def leave_spool(daemon, postgres):
     postgres.start()
 
 
-def test_every_command_of_the_readme_runs_or_cannot_run_here(scene, postgres, empty_database):
+def test_every_command_for_operators_runs_or_cannot_run_here(scene, postgres, empty_database):
     ran, output = [], None
-    for block in blocks((REPOSITORY / "README.md").read_text()):
+    for block in [block for page in PAGES for block in blocks((REPOSITORY / page).read_text())]:
         if not_here(block):
             continue
         if block.startswith("{"):
-            assert block.strip() == output.strip(), "what the README says is the answer"
+            assert block.strip() == output.strip(), "what the page says is the answer"
             continue
         stopped = "spool replay" in commands_text(block)
         if stopped:
@@ -75,7 +78,7 @@ def test_every_command_of_the_readme_runs_or_cannot_run_here(scene, postgres, em
         if stopped:
             assert scene.spool_files() == []
             scene.start()
-    assert len(ran) >= 4, "the README's commands are found"
+    assert len(ran) >= 7, "the commands are found"
     assert empty_database.value("SELECT count(*) FROM hook_events WHERE session_id = 'test-123'") == 1
     assert empty_database.value("SELECT count(*) FROM hook_events WHERE event_type = 'spooled'") == 1
     assert empty_database.value("SELECT count(*) FROM hook_events_dead_letters") == 0

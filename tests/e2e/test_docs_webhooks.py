@@ -1,4 +1,4 @@
-"""docs/webhooks.md: its commands work, and its table has the defaults and ranges of the program."""
+"""docs/webhooks-reference.md: its commands work, and its table has the defaults and ranges of the program."""
 
 import json
 import re
@@ -7,7 +7,7 @@ import subprocess
 from harness.daemon import REPOSITORY, clean_environment
 from harness.documents import blocks
 
-TEXT = (REPOSITORY / "docs/webhooks.md").read_text()
+TEXT = (REPOSITORY / "docs/webhooks-reference.md").read_text()
 ROW = re.compile(r"^ENDPOINT_(\w+)\((\w+), (.*)\)$", re.MULTILINE)
 
 

@@ -311,8 +311,8 @@ def test_the_policy_refuses_the_networks_that_the_guard_refuses():
     assert ipv6["ipBlock"]["except"] == [as_network(*row) for row in refused]
 
 
-def test_the_commands_of_the_readme_make_objects_of_all_rules():
-    [block] = [block for block in blocks((REPOSITORY / "README.md").read_text()) if "PrometheusRule" in block]
+def test_the_commands_of_the_document_make_objects_of_all_rules():
+    [block] = [block for block in blocks((REPOSITORY / "docs/kubernetes.md").read_text()) if "PrometheusRule" in block]
     run = subprocess.run(["bash", "-euo", "pipefail", "-c", block.replace("kubectl apply -f -", "cat")], cwd=REPOSITORY,
                          capture_output=True, text=True, check=True, timeout=30)
     made = {rule["metadata"]["name"]: rule["spec"] for rule in yaml.safe_load_all(run.stdout)}

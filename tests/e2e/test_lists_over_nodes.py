@@ -1,5 +1,5 @@
 """
-Clients follow lists on two nodes of one PostgreSQL, as docs/webhooks.md tells them, a page on one node and the next on the
+Clients follow lists on two nodes of one PostgreSQL, as docs/webhooks-reference.md tells them, a page on one node and the next on the
 other. Transactions commit late meanwhile, stand still, are ended and begin anew: each row is shown to each client.
 """
 

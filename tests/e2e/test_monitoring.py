@@ -109,7 +109,7 @@ def test_each_alert_says_how_bad_it_is_and_what_to_do(prometheus):
 
 @pytest.mark.timeout(60 + 2 * SECONDS)
 def test_the_picture_of_an_outage(daemon, prometheus, database):
-    """Load, twice the load, an outage, its end. `make picture` keeps it for the README."""
+    """Load, twice the load, an outage, its end. `make picture` keeps it for docs/running.md."""
     begin = time.time()
     with SteadyLoad(daemon, acks=("stored", "spooled")) as load:
         part = int(RATE * SECONDS / 5)

@@ -1,4 +1,4 @@
-"""The first lines of the README's chapter on webhooks, as a shell runs them."""
+"""The commands of the README's chapter on webhooks, as a shell runs them."""
 
 import json
 import re

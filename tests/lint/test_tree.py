@@ -126,7 +126,7 @@ class Tree(unittest.TestCase):
         self.assertIn(f"agentic-hooks-backend ({version}) ", (ROOT / "deploy/debian/changelog").read_text().splitlines()[0])
         self.assertEqual(version, re.search(r"^## (\d\S*)", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)[1])
         named = re.compile(r"(?:agentic-hooks-(?:backend|pgbouncer):|app\.kubernetes\.io/version: )v?(\d+\.\d+\.\d+)")
-        texts = [ROOT / "README.md", *(path for path in (ROOT / "deploy").rglob("*") if path.is_file())]
+        texts = [*(ROOT / "docs").glob("*.md"), *(path for path in (ROOT / "deploy").rglob("*") if path.is_file())]
         found = {str(path): set(named.findall(path.read_text())) for path in texts if named.search(path.read_text())}
         self.assertGreater(len(found), 4)
         self.assertEqual({}, {path: versions for path, versions in found.items() if versions != {version}})

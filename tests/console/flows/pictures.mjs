@@ -1,4 +1,4 @@
-// The pictures of the README, in the directory that CONSOLE_PICTURES names.
+// The pictures of docs/webhooks-reference.md, in the directory that CONSOLE_PICTURES names.
 import { everything } from "../objects.mjs";
 
 export async function pictures(tools) {

@@ -1,4 +1,4 @@
-"""Panels of the dashboard as an SVG, drawn from what a Prometheus has: the picture in the README."""
+"""Panels of the dashboard as an SVG, drawn from what a Prometheus has: the picture in docs/running.md."""
 
 import re
 from html import escape

@@ -1,4 +1,4 @@
-"""The commands of README.md that begin with podman, as they stand, but for the port of this machine."""
+"""The commands of docs/containers.md that begin with podman, as they stand, but for the port of this machine."""
 
 import os
 import re
@@ -42,8 +42,8 @@ def shell(image, kubectl, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def readme():
-    found = [block for block in blocks((REPOSITORY / "README.md").read_text()) if re.search(r"^podman|\| podman", block, re.M)]
+def document():
+    found = [block for block in blocks((REPOSITORY / "docs/containers.md").read_text()) if re.search(r"^podman|\| podman", block, re.M)]
     assert len(found) == 3
     return found
 
@@ -59,8 +59,8 @@ class Published(Container):
         return self.published
 
 
-def test_a_container_is_built_runs_is_healthy_and_stops(shell, readme):
-    *start, check, stop = [line for line in readme[0].splitlines() if line]
+def test_a_container_is_built_runs_is_healthy_and_stops(shell, document):
+    *start, check, stop = [line for line in document[0].splitlines() if line]
     shell("\n".join(start))
     daemon = Published("hooksd", shell.port)
     daemon.wait_ready()
@@ -73,10 +73,10 @@ def test_a_container_is_built_runs_is_healthy_and_stops(shell, readme):
     podman("volume", "rm", "hooksd")
 
 
-def test_a_pod_is_played_and_taken_down(shell, readme, postgres_image):
+def test_a_pod_is_played_and_taken_down(shell, document, postgres_image):
     database = Database(postgres_image)
     database.container.wait_healthy()
-    network, migrate, *rest = [line for line in readme[1].splitlines() if line]
+    network, migrate, *rest = [line for line in document[1].splitlines() if line]
     shell(f"{network}\n{migrate}")
     database.grant()
     shell("\n".join(rest))
@@ -86,6 +86,6 @@ def test_a_pod_is_played_and_taken_down(shell, readme, postgres_image):
     pod.wait_ready()
     assert pod.post("first") == (202, "stored")
     assert database.stored() == {"first": 1}
-    shell(readme[2])
+    shell(document[2])
     wait_until(lambda: name not in podman("ps", "--all", "--format={{.Names}}").stdout.split(), "the pod to be gone")
     assert "hooksd" in podman("volume", "ls", "--quiet").stdout.split()
