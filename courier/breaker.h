@@ -1,7 +1,7 @@
 /*
- * The circuit breaker of one endpoint (docs/deliveries.md, "Circuit breaker"). It opens when attempts only fail; then
- * one attempt at a time is let through as a probe, at a growing distance, until three in a row have succeeded. Pure: the
- * instant comes from the caller, by the steady clock.
+ * The circuit breaker of one endpoint (docs/deliveries.md, "Circuit breaker"). It opens when attempts only fail. Then
+ * one attempt at a time is let through as a probe, at a growing distance, until three in a row have succeeded. Pure:
+ * the instant comes from the caller, by the steady clock.
  */
 #ifndef COURIER_BREAKER_H
 #define COURIER_BREAKER_H
