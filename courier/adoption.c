@@ -1,7 +1,7 @@
 /*
- * A transaction of the node that is gone may have passed its check before the adoption, and commit later: jobs that a
- * pass does not see. So there is a second pass, and as many more until one has begun after the last of these
- * transactions had ended. Then the adopted row is removed, and its number is free.
+ * A transaction of the lost node may have passed its check before the adoption and commit after a pass: that pass does
+ * not see its jobs. So passes repeat, at least once, until one begins after the last such transaction has ended. That
+ * pass removes the adopted row, which frees its number.
  */
 #include "courier/adoption.h"
 
@@ -14,14 +14,14 @@
 #include "store/webhooks/job_outcomes.h"
 
 #define BEAT_MOST_US (5 * INT64_C(1000000))
-#define LEFT_MS 9000 /* the node's other processes end within eight seconds of the first that says that it has left */
+#define LEFT_MS 9000 /* after a node has left: its other processes end within 8 s of the first one */
 #define SLICE_MOST 2000u /* rows of jobs */
 #define SLICE_LEAST 50u
-#define TELL_US (5 * INT64_C(1000000)) /* couriers walk no more often */
+#define TELL_US (5 * INT64_C(1000000)) /* least time between two walks of couriers */
 #define BLOCKED_AGAIN_US (1 * INT64_C(1000000))
 #define FAILED_AGAIN_US (5 * INT64_C(1000000))
 #define ORDERS_AT_ONCE 100u
-#define AGAIN_TIMES 3 /* STORE_TIMEOUT_MS: no transaction of a publisher lasts longer than one */
+#define AGAIN_TIMES 3 /* of STORE_TIMEOUT_MS between two passes; no transaction of a publisher lasts longer than one */
 
 static int64_t
 timeout_us(const struct config *config)
@@ -59,8 +59,7 @@ count(const struct adoption *adoption, enum counter counter, uint64_t number)
 /* ---- nodes ---- */
 
 /*
- * Both clocks must have seen no gap: the database's may have been set, and then every node seems silent that has had no
- * heartbeat since.
+ * Neither clock may show a gap. If somebody sets the database's clock, each node seems silent until its next heartbeat.
  */
 static void
 note_heartbeat(struct adoption *adoption, int64_t alive_ms, int64_t sent_us)
@@ -97,7 +96,7 @@ tell_blocked(struct adoption *adoption, const char *why)
 	uint64_t times = repeat_met(&adoption->blocked, clock_steady_us());
 
 	if (times > 0)
-		log_warning("another session is in the way of taking over the jobs of a node", LOG_STR("error", why),
+		log_warning("another session blocks taking over the jobs of a node", LOG_STR("error", why),
 		    LOG_UINT("times", times));
 }
 
@@ -121,7 +120,6 @@ tell_over(struct adoption *adoption)
 		log_info("taking over jobs goes on", LOG_UINT("times", times));
 }
 
-/* A pass begins now, and counts as the first one. */
 static void
 begin_anew(struct adoption *adoption)
 {
@@ -131,7 +129,10 @@ begin_anew(struct adoption *adoption)
 	adoption->mark = -1;
 }
 
-/* Their transactions hold locks that may be in the way. The role may not be allowed to end them. */
+/*
+ * Ends the sessions of silent nodes: their transactions may hold locks that adoption needs. The role may lack the
+ * right.
+ */
 static void
 end_sessions(
     const struct adoption *adoption, struct db *db, const struct node_row *row, const struct adoption_terms *terms)
@@ -144,11 +145,11 @@ end_sessions(
 	if (adoption_end_sessions(db, row, terms, &ended, &err) != 0)
 		log_info("sessions of silent nodes cannot be ended", LOG_STR("error", err.text));
 	else if (ended > 0)
-		log_info("sessions of silent nodes are ended, which stood still within a transaction",
+		log_info("sessions of silent nodes are ended: they stood still within a transaction",
 		    LOG_INT("sessions", ended));
 }
 
-/* Nodes that are gone are adopted, but those whose rows are locked. */
+/* Adopts the nodes that are gone, but not those whose rows are locked. */
 static int
 adopt(struct adoption *adoption, struct db *db, const struct node_row *row, const struct node_beat *beat,
     const struct adoption_terms *terms, struct error *err) /* six: as adoption_beaten() */
@@ -165,7 +166,7 @@ adopt(struct adoption *adoption, struct db *db, const struct node_row *row, cons
 		adoption->in_doubt = rc < 0;
 		return rc < 0 ? rc : 0;
 	}
-	/* Once only: another node has been faster. */
+	/* The first time another node may have adopted it. The second time its row must be locked. */
 	if (!any && adoption->passed_over)
 		tell_blocked(adoption, "its row in delivery_nodes is locked");
 	adoption->passed_over = !any;
@@ -205,7 +206,7 @@ adoption_beaten(struct adoption *adoption, struct db *db, const struct node_row 
 
 /* ---- jobs ---- */
 
-/* Each walks over the endpoints that have rows. */
+/* Has each courier walk over the endpoints that have rows. */
 static void
 tell_couriers(struct adoption *adoption, int64_t now_us)
 {
@@ -269,7 +270,7 @@ end_pass(struct adoption *adoption, struct db *db, const struct node_row *row, s
 	return 0;
 }
 
-/* A slice that lasts too long is shorter the next time. */
+/* Halves the slice after a failure, which may be a timeout, and doubles it after a success. */
 static void
 fit_slice(struct adoption_place *place, int rc)
 {
@@ -282,8 +283,8 @@ fit_slice(struct adoption_place *place, int rc)
 }
 
 /*
- * The end of a pass tells the couriers also when the pass has moved nothing: a slice whose commit was in doubt, or the
- * pass of a process that died, may have moved jobs of which no courier knows.
+ * The end of a pass wakes the couriers even when the pass has moved nothing: a slice whose commit was in doubt, or the
+ * pass of a process that died, may have moved jobs that no courier knows of.
  */
 static int
 move_slice(struct adoption *adoption, struct db *db, const struct node_row *row, struct error *err)
@@ -308,8 +309,9 @@ move_slice(struct adoption *adoption, struct db *db, const struct node_row *row,
 }
 
 /*
- * Until then no job of an order is sent: a later one may have been moved before an earlier one. Of long orders the time
- * is enough for a few only.
+ * Lets this node send the orders of the lost one. No job of an order is sent before all jobs are moved: a later job may
+ * have been moved before an earlier one. STORE_TIMEOUT_MS is enough for a few long orders only, so a failure halves the
+ * number.
  */
 static int
 send_orders(struct adoption *adoption, struct db *db, const struct node_row *row, struct error *err)

@@ -36,7 +36,7 @@ answer_begin(struct answer *reply, bool keep)
 	*reply = (struct answer){.keep = keep, .retry_after_ms = -1, .body = body};
 }
 
-/* Sets the origin of an absolute URL; another, or one that an endpoint could not have, is left out. */
+/* Sets reply->redirect to the origin of an absolute URL that an endpoint could have; leaves it empty otherwise. */
 static void
 read_location(struct answer *reply, struct span url)
 {
@@ -62,7 +62,7 @@ read_header(struct answer *reply, struct span name, struct span value, int64_t n
 		read_location(reply, value);
 }
 
-/* "HTTP/1.1 200 OK", "HTTP/2 200": what stood before belongs to an informational reply. */
+/* "HTTP/1.1 200 OK", "HTTP/2 200". A new status line discards the informational reply before it. */
 static void
 read_status(struct answer *reply, struct span line)
 {
@@ -129,7 +129,7 @@ answer_text(const struct answer *reply, char out[ATTEMPT_RESPONSE_MAX + 1])
 		if ((size_t)(to_end - to) < width)
 			break;
 		if (len == 0 && (size_t)(end - at) < 4 && reply->body_bytes > reply->body.len && *at != '\0')
-			break; /* cut in two by the limit, not by the receiver */
+			break; /* the limit cut this character, not the receiver */
 		to = mempcpy(to, len > 0 ? at : replacement, width);
 		at += len > 0 ? len : 1;
 	}

@@ -1,6 +1,6 @@
 /*
- * What is read of a reply: the head's status and the three headers that mean something to the service, and the
- * beginning of its body. Replies are hostile. Pure; any thread.
+ * Reads a reply: its status, the three headers that the service uses, and the beginning of the body. Replies are
+ * hostile. Pure; any thread.
  */
 #ifndef COURIER_ANSWER_H
 #define COURIER_ANSWER_H
@@ -17,10 +17,10 @@
 #define REPLY_BODY_MAX (64 * 1024)
 #define REPLY_ORIGIN_MAX 280 /* scheme and host of a redirect's target */
 
-/* All zero is a reply of which nothing has come. */
+/* All zero: nothing has been received. */
 struct answer {
-	bool complete; /* its head is: the status decides from now on */
-	bool keep; /* the beginning of the body is wanted */
+	bool complete; /* the head is complete: the status decides */
+	bool keep; /* keep the beginning of the body */
 	int32_t status; /* 0: no status line yet */
 	enum attempt_wish wish;
 	int64_t retry_after_ms; /* -1: none, or not readable */
@@ -32,15 +32,15 @@ struct answer {
 void answer_begin(struct answer *reply, bool keep);
 
 /*
- * Takes a line of the head, with its line break: the status line, a header, or the empty line at the end. Informational
- * replies (1xx) are passed over, and so are trailers. now_us is the wall clock. false: the head is too large.
+ * Takes a line of the head with its line break: the status line, a header, or the empty line at the end. Skips
+ * informational replies (1xx) and trailers. now_us is the wall clock. false: the head is too large.
  */
 bool answer_head(struct answer *reply, struct span line, int64_t now_us);
 
 /* Takes bytes of the body. false: enough has been read. */
 bool answer_body(struct answer *reply, struct span bytes);
 
-/* Writes the kept bytes as UTF-8 without NUL, cut between characters: what is neither is U+FFFD. */
+/* Writes the kept bytes as UTF-8, cut between characters. NUL and invalid bytes become U+FFFD. */
 void answer_text(const struct answer *reply, char out[ATTEMPT_RESPONSE_MAX + 1]);
 
 void answer_free(struct answer *reply);

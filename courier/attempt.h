@@ -1,4 +1,4 @@
-/* An attempt: one request to an endpoint, from what is to be sent to what came of it. */
+/* An attempt: one request to an endpoint, its order and its result. */
 #ifndef COURIER_ATTEMPT_H
 #define COURIER_ATTEMPT_H
 
@@ -11,7 +11,7 @@ struct transform;
 
 #define ATTEMPT_ERROR_MAX 512
 #define ATTEMPT_PEER_MAX 64
-#define ATTEMPT_RESPONSE_MAX 4096 /* bytes of a reply that are kept where the endpoint wants it */
+#define ATTEMPT_RESPONSE_MAX 4096 /* bytes of a reply kept, if the endpoint asks for it */
 
 /* What to send. Everything is borrowed until the attempt is done. */
 struct attempt_order {
@@ -25,9 +25,9 @@ struct attempt_order {
 };
 
 /*
- * How it ended. ANSWERED: the reply's head was complete. FAILED: the endpoint's failure, no reply. GUARD: its address
- * may not be connected to. OURS: not the endpoint's failure and no attempt: our shutdown, no memory.
- * TRANSFORM: the transform cannot be read. UNRESOLVED: no attempt, because no name server answers for the host's name.
+ * How it ended. ANSWERED: the reply's head was complete. FAILED: no reply, by the endpoint's fault. GUARD: the guard
+ * forbids the address. OURS: no attempt, by our own fault: shutdown, no memory. TRANSFORM: the transform cannot be
+ * read. UNRESOLVED: no attempt, because no name server answers for the host's name.
  */
 enum attempt_end {
 	ATTEMPT_ANSWERED,
@@ -38,7 +38,7 @@ enum attempt_end {
 	ATTEMPT_UNRESOLVED
 };
 
-/* Why there is no reply, of FAILED. REFUSED: nothing accepted the connection. CONNECTION: anything else. */
+/* For FAILED: why there is no reply. REFUSED: nothing accepted the connection. CONNECTION: anything else. */
 enum attempt_failure { FAILURE_CONNECTION, FAILURE_TIMEOUT, FAILURE_REFUSED, FAILURE_TLS };
 
 /* What the reply's header webhook-delivery asks for (Svix): disable the endpoint, or give this job up. */
@@ -52,7 +52,7 @@ struct attempt_result {
 	enum attempt_failure failure; /* of FAILED */
 	int64_t retry_after_ms; /* of the header, 1000 to 24 h; -1: none, or not readable */
 	int64_t started_us; /* wall clock */
-	int32_t duration_ms, dns_ms, connect_ms, tls_ms, first_byte_ms; /* -1: did not come to it */
+	int32_t duration_ms, dns_ms, connect_ms, tls_ms, first_byte_ms; /* -1: not reached */
 	char peer[ATTEMPT_PEER_MAX]; /* "203.0.113.7:443"; "": not connected */
 	char error[ATTEMPT_ERROR_MAX]; /* "": none. UTF-8 without NUL; names the endpoint's id and host at most */
 	char certificate_error[ATTEMPT_ERROR_MAX]; /* "": none */

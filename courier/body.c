@@ -1,4 +1,4 @@
-/* Bodies, put together from bytes: no event is taken apart and written anew. */
+/* Joins bodies from bytes: no event is parsed and written again. */
 #include "courier/body.h"
 
 #include <stdio.h>
@@ -46,7 +46,7 @@ add_stored(struct bytes *out, const struct record *event)
 	bytes_add_text(out, "}");
 }
 
-/* The event as the transform makes it: stays until the maker makes another one. */
+/* The transformed event. It is valid until the maker transforms another one. */
 static struct span
 transformed(struct body_maker *maker, const struct body_order *order)
 {
@@ -68,7 +68,7 @@ add_event(struct body_maker *maker, struct bytes *out, const struct body_order *
 	bytes_add(out, event.base, event.len);
 }
 
-/* The payload of an event that was transformed. */
+/* The payload of a transformed event. */
 static struct span
 payload_of(struct body_maker *maker, struct span event)
 {

@@ -1,6 +1,6 @@
 /*
- * The body of a request: the event in an envelope that names job and attempt, the event alone, or its payload alone.
- * A transform changes the event before.
+ * The body of a request: the event in an envelope that names job and attempt, the event alone, or its payload alone. A
+ * transform is applied to the event first.
  */
 #ifndef COURIER_BODY_H
 #define COURIER_BODY_H
@@ -21,7 +21,7 @@ struct body_order {
 	uint32_t number; /* of the attempt, from 1 */
 };
 
-/* What making bodies needs. Of one thread. */
+/* Scratch space for making bodies. For one thread. */
 struct body_maker;
 
 /* Never NULL. */
@@ -29,8 +29,8 @@ struct body_maker *body_maker_new(void);
 void body_maker_free(struct body_maker *maker);
 
 /*
- * The body, JSON. It stays as long as out, which is emptied first, and the event, and until the next call for the maker
- * (only a payload that was transformed is the maker's). A payload that a transform removed is null.
+ * Makes the body, JSON, after emptying out. The result is valid until out or the event changes, or the maker is called
+ * again. A payload that the transform removed becomes null.
  */
 struct span body_make(struct body_maker *maker, const struct body_order *order, struct bytes *out);
 

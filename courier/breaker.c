@@ -1,4 +1,4 @@
-/* The counts are those of CLOSED alone, but for `successes`. */
+/* Only CLOSED counts attempts; `successes` counts probes. */
 #include "courier/breaker.h"
 
 #include <assert.h>
@@ -30,7 +30,7 @@ breaker_of_word(struct span word)
 	return BREAKER_OPEN;
 }
 
-/* The one function that changes the state. What the other states count begins anew. */
+/* The only function that changes the state. */
 static void
 change_state(struct breaker *breaker, enum breaker_state state)
 {
@@ -45,7 +45,7 @@ change_state(struct breaker *breaker, enum breaker_state state)
 
 /* ---- the last seconds ---- */
 
-/* Makes this second the newest one, and forgets those that are too old. */
+/* Makes this second the newest one and clears the seconds that are too old. */
 static void
 turn_ring(struct breaker *breaker, int64_t now_us)
 {
@@ -112,7 +112,7 @@ breaker_begin(struct breaker *breaker)
 	return breaker->probing = true;
 }
 
-/* grow: the next probe is at twice the distance of this one. */
+/* grow: double the distance to the next probe. */
 static void
 open_for_a_while(struct breaker *breaker, bool grow, int64_t now_us)
 {
@@ -140,7 +140,7 @@ end_probe(struct breaker *breaker, enum breaker_sign sign, int64_t now_us)
 void
 breaker_end(struct breaker *breaker, bool is_probe, enum breaker_sign sign, int64_t now_us)
 {
-	if (is_probe && breaker->probing) { /* else it was reset meanwhile */
+	if (is_probe && breaker->probing) { /* otherwise breaker_reset() came in between */
 		end_probe(breaker, sign, now_us);
 	} else if (breaker->state == BREAKER_CLOSED && sign != SIGN_NONE) {
 		count(breaker, sign, now_us);

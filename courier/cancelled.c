@@ -1,4 +1,4 @@
-/* A parcel's age counts from the beginning of its transaction, which was before the job was cancelled or taken. */
+/* A parcel's age counts from the start of its transaction, so the parcel is older than the cancellation. */
 #include "courier/cancelled.h"
 
 #include <stdlib.h>

@@ -1,8 +1,8 @@
 /*
- * The jobs that somebody has cancelled of late, and those that were taken from their rows although these were young. A
- * parcel may still bring them: the publisher has committed them before, and hands them over after it. An id is kept for
- * as long as a parcel with it is young enough to be taken. The loop's thread alone calls these functions; times are of
- * the steady clock.
+ * Jobs that a late parcel must not bring again: those that were cancelled lately, and those that were taken from young
+ * rows. A publisher commits first and hands over afterwards, so the parcel may still come. An id is kept as long as a
+ * parcel with it would be young enough to be taken. The loop's thread alone calls these functions; times are of the
+ * steady clock.
  */
 #ifndef COURIER_CANCELLED_H
 #define COURIER_CANCELLED_H
@@ -28,10 +28,9 @@ void cancelled_close(struct cancelled *cancelled);
 /* tenant_id and job_id (16 bytes) are copied. */
 void cancelled_add(struct cancelled *cancelled, const char *tenant_id, const uint8_t job_id[16], int64_t now_us);
 
-/* Whether that job of the tenant is one of them. */
 bool cancelled_has(const struct cancelled *cancelled, struct span tenant_id, const uint8_t job_id[16]);
 
-/* Forgets those that no parcel can bring any more. A turn begins with it. */
+/* Forgets ids that no parcel can bring any more. Call it first in each turn. */
 void cancelled_forget(struct cancelled *cancelled, int64_t now_us);
 
 #endif

@@ -1,4 +1,4 @@
-/* What couriers are told about cancelled jobs. */
+/* Reads cancelled jobs from the store. */
 #include "courier/cancels.h"
 
 #include "base/uuid.h"

@@ -1,4 +1,4 @@
-/* Tells the loop of jobs that somebody has cancelled, as NEWS_CANCELLED. For the store thread. */
+/* Sends NEWS_CANCELLED to the loop for each job that was cancelled. For the store thread. */
 #ifndef COURIER_CANCELS_H
 #define COURIER_CANCELS_H
 
@@ -8,13 +8,13 @@
 #include "courier/news.h"
 #include "store/db.h"
 
-/* Those of the tenant by a later version of changes than that one. As db_query(). */
+/* The tenant's jobs cancelled after that version of changes. As db_query(). */
 int cancels_tell_since(
     struct news_queue *news, struct db *db, const char *tenant_id, int64_t version, struct error *err);
 
 /*
- * For a new courier, before it begins an attempt: those of all tenants of the last ms milliseconds. The parcels of its
- * predecessor may still bring them. As db_query().
+ * All tenants' jobs cancelled within the last ms milliseconds. A new courier calls it before its first attempt: parcels
+ * for its predecessor may still bring these jobs. As db_query().
  */
 int cancels_tell_recent(struct news_queue *news, struct db *db, int64_t ms, struct error *err);
 

@@ -1,4 +1,4 @@
-/* OpenSSL's own verification, with its result written down. */
+/* Records the result of OpenSSL's own verification. */
 #include "courier/certificate.h"
 
 #include <stdbool.h>
@@ -13,7 +13,7 @@
 
 #define NAME_BYTES_MAX 160
 
-/* What of a certificate's text can be shown: it is the receiver's. */
+/* Copies the printable part of a certificate's text. The receiver chooses that text. */
 static void
 copy_clean(char out[NAME_BYTES_MAX + 1], const char *text, size_t len)
 {

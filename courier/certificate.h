@@ -1,6 +1,6 @@
 /*
- * Why a receiver's certificate is not taken, in words that name it and its issuer: libcurl tells only what kind of
- * mistake it is. Verification itself is OpenSSL's, unchanged.
+ * Why a receiver's certificate is refused, in words that name it and its issuer: libcurl reports only the kind of
+ * error. Verification itself is OpenSSL's, unchanged.
  */
 #ifndef COURIER_CERTIFICATE_H
 #define COURIER_CERTIFICATE_H
@@ -12,14 +12,14 @@
 
 #define CERTIFICATE_TEXT_MAX 512
 
-/* What is noted of a connection. */
+/* What is noted about a connection. */
 struct certificate_note {
 	int64_t begun_us; /* when its TLS began: steady clock */
-	/* Why a certificate was refused, UTF-8 without control characters; "": it was not. */
+	/* Why a certificate was refused, UTF-8 without control characters; "": it was accepted. */
 	char text[CERTIFICATE_TEXT_MAX];
 };
 
-/* Whether libcurl's TLS is the OpenSSL that this program has; else certificate_watch() is not to be used. */
+/* Whether libcurl uses the same OpenSSL as this program. If not, do not use certificate_watch(). */
 bool certificate_can_watch(void);
 
 /* A CURLOPT_SSL_CTX_FUNCTION with a certificate_note as its CURLOPT_SSL_CTX_DATA. Any thread. */

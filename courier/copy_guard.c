@@ -1,6 +1,6 @@
 /*
- * Over SQLite the file gets a new id before the store does. A process that dies in between leaves two that differ, and
- * the next start asks again.
+ * Over SQLite the file in DATA_DIR gets a new id before the store does. If a process dies in between, the two ids
+ * differ, and the next start compares again.
  */
 #include "courier/copy_guard.h"
 
@@ -25,8 +25,8 @@
 struct copy_guard {
 	const struct config *config;
 	struct db *db;
-	struct store_identity here; /* store_id "": over SQLite no id is here, over PostgreSQL the server tells none */
-	const char *differs; /* what does, for people; NULL: nothing */
+	struct store_identity here; /* store_id "": SQLite: DATA_DIR has no id; PostgreSQL: the server reports none */
+	const char *differs; /* what differs, for people; NULL: nothing */
 	int64_t waiting; /* jobs, if it differs */
 };
 
@@ -65,7 +65,7 @@ look_here(struct copy_guard *guard, struct error *err)
 	return is_embedded(guard) ? read_file(guard, err) : identity_rows_server(guard->db, guard->here.store_id, err);
 }
 
-/* A new one over SQLite, which DATA_DIR has from now on. */
+/* Makes a new id for a SQLite store and writes it to DATA_DIR. */
 static int
 make_id(struct copy_guard *guard, struct error *err)
 {
@@ -129,7 +129,7 @@ pause(const struct copy_guard *guard, struct error *err)
 	return rc == 0 ? changes_raise(guard->db, &version, err) : rc;
 }
 
-/* In a transaction that has the row, which another node may have changed before. */
+/* Runs in a transaction that has locked the row. Another node may have changed it before. */
 static int
 take_over(struct copy_guard *guard, struct error *err)
 {
@@ -158,8 +158,7 @@ tell(const struct copy_guard *guard)
 		log_warning("the webhooks' store looks like a copy: deliveries are paused until somebody resumes them",
 		    LOG_STR("why", guard->differs), LOG_INT("waiting", guard->waiting));
 	else if (guard->differs != NULL)
-		log_info("the webhooks' store is another one than before, and no job waits in it",
-		    LOG_STR("why", guard->differs));
+		log_info("the webhooks' store has changed, and no job waits in it", LOG_STR("why", guard->differs));
 }
 
 int

@@ -79,7 +79,7 @@ courier_attempt_done(void *context, void *order_context, const struct attempt_re
 	struct test *test = tests_find(&c->tests, result->attempt_id);
 	bool cut_off = c->draining && result->end == ATTEMPT_OURS;
 
-	/* Our shutdown is no attempt: the row stays as it is. */
+	/* An attempt cut off by our shutdown does not count: the row stays as it is. */
 	if (test != NULL && cut_off)
 		tests_cut_off(&c->tests, test);
 	else if (test != NULL)
@@ -120,7 +120,7 @@ begin_or_bury(struct courier *c, struct job *job)
 		begin(c, job);
 }
 
-/* The jobs in memory are still this node's. */
+/* Whether the jobs in memory are still this node's. */
 static bool
 is_ours(const struct courier *c)
 {
@@ -131,7 +131,7 @@ is_ours(const struct courier *c)
 	       (until_us == INT64_MAX || clock_boot_us() < until_us);
 }
 
-/* When attempts of orders are to be ended. */
+/* When to end attempts of jobs that keep an order. */
 static int64_t
 cut_due_us(const struct courier *c, int64_t now_us)
 {
@@ -168,9 +168,9 @@ tenant_of(const struct news *news)
 }
 
 /*
- * A change may have put jobs into the endpoint's rows, or taken them out. While its breaker is open no rows are read
- * beside jobs that wait, so these are read anew also. While its receiver wants a long pause no rows are read; one page
- * of them shows whether they are marked as they should be.
+ * A change may have added rows for the endpoint, or removed some, so its rows are read from the start. An open breaker
+ * with waiting jobs would prevent that, and so would a long pause that the receiver asked for: both are overridden. One
+ * page shows whether the rows are marked correctly.
  */
 static void
 rows_changed(struct courier *c, struct queue *queue, int64_t now_us)
@@ -179,7 +179,7 @@ rows_changed(struct courier *c, struct queue *queue, int64_t now_us)
 		jobs_leave(&c->jobs, queue);
 		look_anew(&c->look, queue);
 	} else if (queue->fifo.on) {
-		look_from_start(&c->look, queue); /* jobs that go before all others */
+		look_from_start(&c->look, queue); /* a row may stand before those already read */
 	} else {
 		look_leave(&c->look, queue, now_us);
 	}
@@ -195,7 +195,7 @@ rows_news(struct courier *c, const struct news *news, int64_t now_us)
 	rows_changed(c, queue, now_us);
 }
 
-/* Another node may have stored it. */
+/* NEWS_HAS_PLACE: a row that any node may have stored. */
 static void
 place_news(struct courier *c, const struct news *news, int64_t now_us)
 {
@@ -233,7 +233,7 @@ endpoint_news(struct courier *c, struct news *news, int64_t now_us)
 	queues_kept(&c->queues, queue, now_us);
 }
 
-/* Jobs of tenants that are paused are left in their rows; a walk finds those of tenants that are paused no more. */
+/* Leaves the jobs of paused tenants in their rows. A walk finds the jobs of tenants whose pause has ended. */
 static void
 pause_news(struct courier *c, struct news *news, int64_t now_us)
 {
@@ -306,7 +306,7 @@ take(struct courier *c, struct news *news, int64_t now_us)
 		return;
 	case NEWS_CANCELLED:
 		jobs_cancel(&c->jobs, news->tenant_id, news->id);
-		/* Its parcel may still wait on a lane, or come later. */
+		/* A parcel with this job may still be on a lane, or come later. */
 		cancelled_add(&c->parcels.cancelled, news->tenant_id, news->id, now_us);
 		return;
 	case NEWS_TEST:
@@ -356,7 +356,7 @@ take_news(struct courier *c, int64_t now_us)
 
 /* ---- turns ---- */
 
-/* Jobs may be in rows of endpoints that nothing here knows of. */
+/* Finds rows of endpoints that this courier does not know. */
 static void
 walk_if_due(struct courier *c, int64_t now_us)
 {
@@ -402,7 +402,7 @@ earlier(int64_t a, int64_t b)
 	return a < b ? a : b;
 }
 
-/* NEVER_US: none of its jobs is due, or the receiver has asked for the wait. */
+/* Since when a job of the endpoint is overdue; NEVER_US: none is, or the receiver has asked for the wait. */
 static int64_t
 late_since_us(const struct queue *queue, int64_t now_us)
 {
@@ -421,7 +421,7 @@ late_since_us(const struct queue *queue, int64_t now_us)
 	return since_us <= now_us ? since_us : NEVER_US;
 }
 
-/* All endpoints are looked at, now and then. Returns when it is time again. */
+/* Publishes now and then how long jobs have been overdue, over all endpoints. Returns when to do it again. */
 static int64_t
 tell_late(struct courier *c, int64_t now_us)
 {
@@ -449,7 +449,7 @@ courier_turn(struct courier *c)
 	c->look.now_us = now_us;
 	ready_advance(&c->ready, now_us);
 	cancelled_forget(&c->parcels.cancelled, now_us);
-	/* Parcels before pages: a page then knows most of its youngest rows. */
+	/* Parcels before pages: most of a page's youngest rows are then already in memory. */
 	if (c->started && !c->draining)
 		(void)parcels_take(&c->parcels, &c->jobs, now_us, clock_boot_us());
 	take_news(c, now_us);
@@ -461,7 +461,7 @@ courier_turn(struct courier *c)
 		cut_orders(c->http, &c->queues);
 	in_flight = c->jobs.in_flight;
 	http_run(c->http);
-	/* Slots have become free after those that wait for one were served. */
+	/* Slots became free after the waiting endpoints were served: take another turn. */
 	if (c->jobs.in_flight < in_flight && ready_has_some(&c->ready))
 		c->more = true;
 	if (!c->draining) {

@@ -1,4 +1,7 @@
-/* An attempt may last for minutes, and its receiver get the event after later ones. */
+/*
+ * An attempt may last minutes. If another node went on meanwhile, the receiver could get this event after later
+ * ones.
+ */
 #include "courier/cut_orders.h"
 
 #include <stdlib.h>

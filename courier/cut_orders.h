@@ -5,7 +5,7 @@
 #include "courier/http.h"
 #include "courier/queues.h"
 
-/* Ends those that are under way. They are not charged, and made again when it is this node's turn. */
+/* Ends those that are under way. They are not charged, and are repeated if this node goes on. */
 void cut_orders(struct http *http, const struct queues *queues);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * The API has checked what it stored, but a DBA may have edited it since. So a row is checked again, by the same
- * functions: what they take can be sent. A URL's address is the guard's affair, at each connection.
+ * The API checked each row that it stored, but a DBA may have edited it since. The same functions check it again, so
+ * what passes can be sent. The guard checks a URL's address at each connection.
  */
 #include "courier/endpoint_config.h"
 
@@ -18,7 +18,7 @@
 #include "base/uuid.h"
 #include "store/webhooks/endpoints.h"
 
-/* The row is judged column by column; the first thing that is wrong is kept. */
+/* Reads the row column by column and keeps the first error. */
 struct reading {
 	struct endpoint_config *endpoint;
 	const struct endpoint *row;
@@ -76,7 +76,7 @@ read_url(struct reading *reading)
 	reading->endpoint->host = copy_text((struct span){host, len});
 }
 
-/* false: it cannot be read, which has been said. */
+/* false: it cannot be read; the error is set. */
 static bool
 decrypt(struct reading *reading, enum secret_kind kind, struct span stored, struct bytes *plain)
 {
@@ -166,7 +166,7 @@ read_wait(struct document *waits, size_t index, uint32_t *ms)
 	return true;
 }
 
-/* A list of waits, or a text as HL_RETRY_SCHEDULE is one. */
+/* A list of waits, or a text in the syntax of HL_RETRY_SCHEDULE. */
 static bool
 read_waits(struct endpoint_config *endpoint, struct document *whole)
 {
@@ -192,7 +192,7 @@ read_waits(struct endpoint_config *endpoint, struct document *whole)
 	return right;
 }
 
-/* max_attempts cuts the endpoint's own schedule or the default one; HL_RETRY_MAX_ATTEMPTS the default one only. */
+/* max_attempts shortens the endpoint's own schedule or the default one; HL_RETRY_MAX_ATTEMPTS only the default one. */
 static void
 read_schedule(struct reading *reading, const struct config *config)
 {
@@ -255,7 +255,7 @@ read_body(struct reading *reading)
 	(void)damaged(reading, "body", "is none of the words");
 }
 
-/* The two words of a choice: whether it is the second. */
+/* Reads a choice of two words. Returns whether it is the second. */
 static bool
 read_choice(struct reading *reading, const char *column, struct span text, const char *first, const char *second)
 {

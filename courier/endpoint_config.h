@@ -1,6 +1,6 @@
 /*
- * An endpoint as it is to be delivered to: what its row says, read and decrypted. The store thread makes it, the loop
- * replaces an older one by it; attempts that are under way keep the one that they began with. Nothing changes it.
+ * An endpoint's configuration for delivery: its row, checked and decrypted. The store thread makes it; the loop
+ * replaces the older one with it. An attempt keeps the one that it began with. It never changes.
  */
 #ifndef COURIER_ENDPOINT_CONFIG_H
 #define COURIER_ENDPOINT_CONFIG_H
@@ -20,37 +20,37 @@ struct secrets;
 enum endpoint_body { BODY_ENVELOPE, BODY_BARE_EVENT, BODY_PAYLOAD };
 
 struct endpoint_config {
-	uint32_t references; /* of one process; its loop's thread alone counts, after the store thread has made it */
+	uint32_t references; /* within one process; only the loop's thread counts, after the store thread has made it */
 	uint8_t endpoint_id[16];
 	char *tenant_id;
 	int64_t version;
 	char *url; /* as it was given; a credential */
 	char *host; /* for logs and errors */
-	struct bytes secret; /* plain; x-hl-signature is made with it during an overlap only when old_secret is empty */
-	struct bytes old_secret; /* plain; empty: none, or its time was over when the row was read */
+	struct bytes secret; /* plain; x-hl-signature uses it only while old_secret is empty */
+	struct bytes old_secret; /* plain; empty: none, or expired when the row was read */
 	int64_t old_secret_until_ms; /* wall clock */
-	struct bytes headers; /* of its own, as lines of a request: "name: value\r\n" each; a credential */
+	struct bytes headers; /* its own headers, "name: value\r\n" each; a credential */
 	bool enabled, paused;
-	bool secrets_missing; /* their master key is not in the configuration: nothing is sent, nothing dies */
-	bool damaged; /* its row holds what the API would not have taken, or cannot be decrypted: the same */
+	bool secrets_missing; /* the configuration lacks their master key: nothing is sent, no job dies */
+	bool damaged; /* the row is not valid or cannot be decrypted: the same */
 	bool fail_fast, keep_response, legacy_headers, exact_limits;
-	bool fifo, by_key, blocks; /* in order; in that of each ordering_key; a dead letter stops its order */
+	bool fifo, by_key, blocks; /* keep an order; one for each ordering_key; a dead letter stops its order */
 	enum endpoint_body body;
-	enum breaker_state breaker; /* as the store had it when the row was read */
-	int64_t breaker_version; /* another one: what older attempts came to does not count for the breaker */
+	enum breaker_state breaker; /* as stored when the row was read */
+	int64_t breaker_version; /* after a change, results of older attempts do not count for the breaker */
 	uint32_t timeout_ms, max_in_flight, rate_limit_rps;
 	uint32_t waits_ms[RETRY_WAITS_MAX];
 	uint32_t waits; /* of them; a job has waits + 1 attempts */
 };
 
-/* Whether its row cannot be used. Publishers do not know that: they add its jobs as pending ones. */
+/* Whether its row cannot be used. Publishers do not check this: they add its jobs as pending. */
 static inline bool
 endpoint_is_unusable(const struct endpoint_config *config)
 {
 	return config->secrets_missing || config->damaged;
 }
 
-/* Whether jobs are held: the endpoint is disabled or paused, or its row cannot be used. */
+/* Whether it holds its jobs: the endpoint is disabled or paused, or its row cannot be used. */
 static inline bool
 endpoint_holds(const struct endpoint_config *config)
 {
@@ -58,8 +58,9 @@ endpoint_holds(const struct endpoint_config *config)
 }
 
 /*
- * Reads a row, as endpoints_get() gives it. Never NULL: a row that cannot be used makes an endpoint that holds, and
- * *why says why without its secrets; else why->text is "". The caller has the one reference. Any thread.
+ * Reads a row, as endpoints_get() gives it. Never NULL: a row that cannot be used makes an endpoint that holds its
+ * jobs, and *why names the reason without secrets; otherwise why->text is "". The caller owns the only reference. Any
+ * thread.
  */
 struct endpoint_config *endpoint_config_new(const struct config *config, const struct secrets *secrets,
     const char *tenant_id, const struct endpoint *row, struct error *why);
@@ -67,7 +68,7 @@ struct endpoint_config *endpoint_config_new(const struct config *config, const s
 /* The longest time that a job may wait: 1.5 times the schedule, at least 24 hours. ms. */
 int64_t endpoint_lifetime_ms(const struct endpoint_config *config);
 
-/* Takes a reference, and gives one back; the last one wipes the secrets and frees it. NULL is allowed in the second. */
+/* Take and give back a reference; giving back the last one wipes the secrets and frees it. give() allows NULL. */
 struct endpoint_config *endpoint_config_take(struct endpoint_config *config);
 void endpoint_config_give(struct endpoint_config *config);
 

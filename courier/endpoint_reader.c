@@ -1,4 +1,4 @@
-/* An endpoint whose row cannot be used holds: one endpoint's row does not stop the others. */
+/* An endpoint whose row cannot be used holds its jobs; other endpoints go on. */
 #include "courier/endpoint_reader.h"
 
 #include "base/format.h"

@@ -20,7 +20,7 @@ void endpoint_reader_close(struct endpoint_reader *reader);
 
 /*
  * *endpoint: the caller's; NULL: there is no such endpoint, or it or its tenant is deleted, or the store refuses to
- * read its row. What cannot be used is logged. As db_query() without DB_REFUSED.
+ * read its row. Logs a row that cannot be used. As db_query() without DB_REFUSED.
  */
 int endpoint_read(const struct endpoint_reader *reader, struct db *db, const char *tenant_id,
     const uint8_t endpoint_id[16], struct endpoint_config **endpoint, struct error *err); /* six: of what, and what */

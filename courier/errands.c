@@ -1,4 +1,4 @@
-/* A list. */
+/* A linked list of errands. */
 #include "courier/errands.h"
 
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /*
- * What the loop asks the store thread for, in its order. The loop's thread puts errands in; the store thread looks at
- * the first one, and takes it out when it is fulfilled. The caller has the lock of both.
+ * Requests of the loop to the store thread, in order. The loop's thread adds errands; the store thread works on the
+ * first one, and removes it when it is fulfilled. The caller holds the store thread's lock.
  */
 #ifndef COURIER_ERRANDS_H
 #define COURIER_ERRANDS_H
@@ -23,25 +23,24 @@ enum errand_kind {
 	ERRAND_WALK
 };
 
-/* The page that is wanted. */
+/* The page that the loop wants. */
 struct page_wish {
-	uint8_t after[16]; /* rows behind that job, in the order of job_id; all zero: from the first on */
+	uint8_t after[16]; /* read rows behind that job_id; all zero: from the first */
 	uint64_t event_bytes;
-	int64_t
-	    went_on_us; /* steady: the endpoint has held until then. Rows that began before are not left to parcels */
-	bool fifo; /* of an endpoint that keeps an order: rows that have a place, in the order of places */
-	int64_t after_seq; /* then also behind that place */
-	bool new_alone; /* then others were read before: the page says whether their places can be right */
-	bool places; /* then rows without a place get one before, those behind `placed` */
+	int64_t went_on_us; /* steady: the endpoint held its jobs until then; older rows come by no parcel */
+	bool fifo; /* the endpoint keeps an order: read rows that have a place, by place */
+	int64_t after_seq; /* with fifo: read behind that place too */
+	bool new_alone; /* with fifo: only new rows; the page sets `edited` if places have gone back */
+	bool places; /* with fifo: first give places to rows behind `placed` that have none */
 	uint8_t placed[16];
-	bool blocks; /* then the page says which orders are stopped */
+	bool blocks; /* with fifo: report which orders are stopped */
 };
 
 struct errand {
 	struct errand *next;
 	enum errand_kind kind;
 	char *tenant_id; /* of a walk: where it stands */
-	bool of_endpoints; /* of a walk: how it goes on (courier/row_walk.h) */
+	bool of_endpoints; /* of a walk: see courier/row_walk.h */
 	uint8_t id[16]; /* the endpoint's, or the transform's */
 	struct page_wish page; /* of READ_PAGE */
 	uint32_t for_ms; /* of TAKE_LEASE */
@@ -56,7 +55,7 @@ struct errands {
 
 void errands_init(struct errands *errands);
 
-/* Adds one, and returns it for its other members. tenant_id is copied; id has 16 bytes, NULL is all zero. */
+/* Adds an errand; the caller sets its other members. tenant_id is copied; id has 16 bytes, NULL: all zero. */
 struct errand *errands_add(struct errands *errands, enum errand_kind kind, const char *tenant_id, const uint8_t *id);
 
 /* Removes the first one, or all of them. */

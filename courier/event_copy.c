@@ -1,4 +1,4 @@
-/* Bytes count for all jobs. */
+/* An event's bytes count once, in jobs->bytes. */
 #include "courier/event_copy.h"
 
 #include <assert.h>

@@ -6,7 +6,10 @@
 
 #include "courier/job.h"
 
-/* A copy with one reference, which the caller has; record NULL: there is none. The second gives a reference back. */
+/*
+ * Makes a copy, with one reference for the caller; record NULL: the event is gone. event_copy_give() drops a
+ * reference.
+ */
 struct event_copy *event_copy_new(struct jobs *jobs, const uint8_t event_id[16], const struct record *record);
 void event_copy_give(struct jobs *jobs, struct event_copy *event);
 

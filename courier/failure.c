@@ -1,4 +1,7 @@
-/* One sentence for each kind of failure. No URL is told, and nothing that the receiver sent but its certificate. */
+/*
+ * One sentence for each kind of failure. The texts show no URL, and nothing that the receiver sent but its
+ * certificate.
+ */
 #include "courier/failure.h"
 
 #include <errno.h>
@@ -21,7 +24,7 @@ tell_timeout(const struct failure *failure, struct attempt_result *result)
 static void
 tell_certificate(const struct failure *failure, struct attempt_result *result)
 {
-	/* A chain that is good can still be one for other names; libcurl compares them. */
+	/* A valid chain may be for other names; libcurl compares the names. */
 	if (failure->certificate[0] != '\0')
 		(void)snprintf(result->certificate_error, sizeof result->certificate_error, "%s", failure->certificate);
 	else
@@ -72,7 +75,7 @@ tell(const struct failure *failure, struct attempt_result *result)
 	case CURLE_HTTP2_STREAM:
 		(void)snprintf(result->error, sizeof result->error, "%s ended the HTTP/2 stream without a reply", host);
 		break;
-	case CURLE_WRITE_ERROR: /* answer_head() had enough */
+	case CURLE_WRITE_ERROR: /* answer_head() returned false */
 		(void)snprintf(
 		    result->error, sizeof result->error, "the reply of %s begins with too many headers", host);
 		break;
@@ -83,7 +86,7 @@ tell(const struct failure *failure, struct attempt_result *result)
 	}
 }
 
-/* What is not the endpoint's failure, in words, or NULL. */
+/* Describes a failure of our own; NULL: it is the endpoint's. */
 static const char *
 our_trouble(const struct failure *failure)
 {
@@ -95,15 +98,15 @@ our_trouble(const struct failure *failure)
 	case CURLE_SSL_CACERT_BADFILE:
 	case CURLE_SSL_CERTPROBLEM:
 	case CURLE_SSL_ENGINE_INITFAILED:
-	case CURLE_ABORTED_BY_CALLBACK: /* a callback of ours that was not the guard: epoll took no socket */
-	case CURLE_COULDNT_RESOLVE_HOST: /* our resolver had answered before */
+	case CURLE_ABORTED_BY_CALLBACK: /* our own callback, but not the guard: epoll refused a socket */
+	case CURLE_COULDNT_RESOLVE_HOST: /* our resolver had already answered */
 		return curl_easy_strerror(failure->code);
 	default:
 		return NULL;
 	}
 }
 
-/* A receiver's name can be cut within a character, which no store takes. */
+/* A receiver's name may be cut within a character, which no store accepts. */
 static void
 mend_utf8(char *text)
 {

@@ -1,4 +1,4 @@
-/* What libcurl's errors mean for an attempt, and how they are told to the endpoint's owner. */
+/* What libcurl's errors mean for an attempt, and the text that the endpoint's owner reads. */
 #ifndef COURIER_FAILURE_H
 #define COURIER_FAILURE_H
 
@@ -12,11 +12,11 @@
 struct failure {
 	CURLcode code;
 	int os_error; /* errno of the connection; 0: none */
-	int no_socket; /* errno of socket(2) when that failed; 0: it did not */
+	int no_socket; /* errno of a failed socket(2); 0: it did not fail */
 	const char *host; /* for the words */
 	const char *certificate; /* what certificate_watch() noted; "": nothing */
 	const char *detail; /* libcurl's words; "": none */
-	bool connected, encrypted; /* how far it came; encrypted also when the URL needs no TLS */
+	bool connected, encrypted; /* how far it came; encrypted is also true if the URL needs no TLS */
 };
 
 /* Sets result->end to ATTEMPT_FAILED or ATTEMPT_OURS, failure, error, and certificate_error. Pure; any thread. */

@@ -1,4 +1,7 @@
-/* Lanes by a digest of their key. Two keys of one digest would be one order, which does no harm. */
+/*
+ * Lanes are found by a digest of their key. If two keys had one digest they would share an order, which does no
+ * harm.
+ */
 #include "courier/fifo.h"
 
 #include <assert.h>
@@ -22,7 +25,7 @@ fifo_set(struct fifo *fifo, bool on, bool by_key, int64_t now_us)
 	fifo->place_until_us = now_us + PLACE_AGAIN_US;
 }
 
-/* Events without a key are one order. */
+/* All events without a key share one order. */
 static void
 id_of(const struct fifo *fifo, struct span key, uint8_t id[16])
 {
@@ -125,7 +128,7 @@ stands_before(const struct job *a, const struct job *b)
 	return memcmp(a->link.id, b->link.id, sizeof a->link.id) < 0;
 }
 
-/* Most come behind all others. */
+/* Searches from the end, where most jobs belong. */
 void
 fifo_add(struct fifo_lane *lane, struct job *job)
 {

@@ -1,11 +1,11 @@
 /*
- * The orders of an endpoint with fifo: one for all its jobs, or one for each ordering_key. A lane is what of an order
- * is in memory, its earliest jobs; the first of them alone is attempted. The rows of an endpoint are read in the order
- * of their places, and a row that is committed later has a higher one (store/webhooks/fifo_places.h). So a lane has the
- * earliest jobs of its order as long as no row is taken into it behind one that was left out: `left` says that one was,
- * until a full round begins, which reads the rows from the first one on. Other rounds go on behind the last one, for
- * what is new. Rows of place 0 come later than others, and are told of: then a full round is wanted. The loop's thread
- * alone calls these functions.
+ * The orders of an endpoint with fifo: one for all its jobs, or one for each ordering_key. A lane holds the earliest
+ * jobs of an order in memory; only the first of them is attempted. Rows are read in the order of their places, and a
+ * row that is committed later has a higher place (store/webhooks/fifo_places.h). So a lane holds the earliest jobs as
+ * long as it takes no row behind one that was left out. `left` marks a lane with a left-out row, until a full round
+ * begins, which reads the rows from the first one. Other rounds read only new rows, behind the last one that was read.
+ * Rows of place 0 come later than others and are announced; they need a full round. The loop's thread alone calls these
+ * functions.
  */
 #ifndef COURIER_FIFO_H
 #define COURIER_FIFO_H
@@ -18,9 +18,12 @@
 #include "courier/transform_cache.h"
 #include "event/record.h"
 
-/* An order of a key has more jobs in memory only while there is much room: no key keeps the others out. */
+/*
+ * An order by key has more jobs than this in memory only while half of the room is free: no key crowds out the
+ * others.
+ */
 #define FIFO_KEY_JOBS 32u
-/* Of so many orders it is known where they stand; an endpoint with more that wait goes on when some have ended. */
+/* Most orders of an endpoint in memory. The others go on when some of these have ended. */
 #define FIFO_LANES_MOST 10000u
 /* Lower than the place of any row. */
 #define FIFO_BEFORE_ALL INT64_MIN
@@ -29,71 +32,70 @@ struct fifo_lane {
 	struct id_link link; /* by the key's digest */
 	struct job_list jobs; /* by place, then by id */
 	uint32_t count, in_flight;
-	struct job *up; /* the one that waits in its endpoint's heap; NULL: none */
-	bool left; /* rows of the order are not in memory, and may stand before those that are read next */
+	struct job *up; /* the lane's job in its endpoint's heap; NULL: none */
+	bool left; /* rows of the order were left out, and may stand before those that are read next */
 };
 
 /* All zero: the endpoint keeps no order. */
 struct fifo {
 	struct id_table lanes;
 	uint8_t salt[16]; /* of the digests: customers choose the keys */
-	bool on, by_key; /* as its configuration says */
+	bool on, by_key; /* as configured */
 	bool blocks; /* the same: a dead letter stops its order */
-	bool unplaced; /* rows without a place may be there: they get one before the next full round */
-	bool placing; /* the page that is asked for sees to that */
-	int64_t place_until_us; /* when that is done once more: publishers commit by what they knew before */
-	bool restart; /* the round has begun when the lanes were others: its rows are not taken */
-	bool from_start; /* a page is read, and then the first one again: something may stand before it */
+	bool unplaced; /* there may be rows without a place: they get one before the next full round */
+	bool placing; /* the page that was asked for gives them places */
+	int64_t place_until_us; /* when to do it again: publishers may have committed by the old configuration */
+	bool restart; /* the orders have changed since the round began: its rows are not taken */
+	bool from_start; /* after the page under way read the first one again: a row may stand before it */
 	uint32_t in_flight; /* attempts of jobs in lanes */
-	uint32_t strays; /* jobs of the order of before, under way or reported: no row is read before they are gone */
+	uint32_t strays; /* jobs of the former order, under way or reported: no row is read before they are gone */
 	int64_t seen; /* the highest place of a row that was read */
-	int64_t lower; /* a place below that which was the newest; 0: none */
+	int64_t lower; /* the newest place, when it was below `seen`; 0: none */
 };
 
-/* The endpoint keeps orders of that kind, or none, from now on. It has no lanes. */
+/* Sets the kind of orders that the endpoint keeps, or none. It must have no lanes. */
 void fifo_set(struct fifo *fifo, bool on, bool by_key, int64_t now_us);
 
 /*
- * The lane of an event's jobs, which is made if there is none. NULL: there are too many. record NULL: the event is
- * nowhere any more.
+ * Finds or makes the lane of an event's jobs. NULL: there are too many lanes. record NULL: the event is gone.
  */
 struct fifo_lane *fifo_lane(struct fifo *fifo, const struct record *record);
 
-/* Whether rows of the event's order are left out: they are read when there is a use for them. */
+/* Whether rows of the event's order were left out. */
 bool fifo_leaves(const struct fifo *fifo, const struct record *record);
 
 /*
- * Whether the lane takes another job: not while its last one is due later, or waits for a commit. roomy: half of the
+ * Whether the lane takes another job: not while its last job is due later or waits for a commit. roomy: half of the
  * endpoint's share of memory is free.
  */
 bool fifo_takes(const struct fifo *fifo, const struct fifo_lane *lane, bool roomy, int64_t now_us);
 
-/* The lane of that key, for an order that is stopped; without by_key all orders are one. Never NULL. */
+/* Finds or makes the lane of that key, for an order that is stopped; without by_key there is one lane. Never NULL. */
 struct fifo_lane *fifo_of_key(struct fifo *fifo, struct span ordering_key);
 
 /*
- * That place is the newest, and its job waits. Whether its row was not read yet: it is higher than all that were, or,
- * where somebody has edited the count, lower, and is the newest for the second time.
+ * Takes the newest place, whose job waits. Returns whether its row is still to be read: the place is higher than all
+ * that were read; or, after somebody has edited the count, it is lower and was passed twice in a row.
  */
 bool fifo_is_news(struct fifo *fifo, int64_t seq);
 
-/* Whether the endpoint's one order is left out: no row of a page can be taken any more. */
+/* Whether the endpoint has one order, with a left-out row: no further row of a page can be taken. */
 bool fifo_is_stuck(const struct fifo *fifo);
 
-/* Puts the job into the lane at its place. The second takes it out of its lane; it is not in flight. */
+/* Puts the job into the lane at its place; takes it out of its lane, if it is not in flight. */
 void fifo_add(struct fifo_lane *lane, struct job *job);
 void fifo_remove(struct job *job);
 
-/* The job that may be attempted next, none of the lane being under way; NULL: none may. */
+/* The job to attempt next; NULL: none, for instance because one of the lane is under way. */
 struct job *fifo_next(const struct fifo_lane *lane);
 
 /* An attempt of a job of a lane begins (1), or has ended (-1). */
 void fifo_count(struct fifo *fifo, struct fifo_lane *lane, int32_t step);
 
-/* A full round begins: what is left out from now on is told anew. Forgets lanes without jobs. */
+/* Begins a full round: clears `left` of all lanes, and forgets lanes without jobs. */
 void fifo_round_begins(struct fifo *fifo);
 
-/* Forgets all lanes, which have no jobs: no order is kept. */
+/* Forgets all lanes, which must have no jobs: no order is kept. */
 void fifo_clear(struct fifo *fifo);
 
 #endif

@@ -1,13 +1,13 @@
 /*
- * changes.version is read first, then what it stands for: rows may be newer than the version that is told, never older.
- * A tenant is looked at when routing_versions says that it was changed by a version that is not told yet.
+ * The follower reads changes.version first and then the changed rows, so rows may be newer than the version it reports,
+ * never older. It looks at a tenant if routing_versions has a version for it that was not reported yet.
  *
- * An endpoint that is not known, because it has no jobs in memory, is told also when it has changed of late: the change
- * may have put jobs into rows. Of late is two minutes, because a transaction's time is that of its beginning.
- * hooksctl puts jobs into rows and changes no endpoint: so all endpoints that have rows are told of a tenant that has
- * changed.
+ * An endpoint without jobs in memory is not known. It is reported nevertheless if it has changed within two minutes,
+ * because the change may have added rows of jobs; two minutes, because a row's time is the start of its transaction.
+ * hooksctl adds rows of jobs without changing an endpoint, so for a changed tenant all endpoints that have rows are
+ * reported.
  *
- * A step does little, so that outcomes are written and pages read between two of them.
+ * Steps are short, so that outcomes are written and pages read in between.
  */
 #include "courier/follower.h"
 
@@ -31,13 +31,13 @@
 #define RECENT_MS (2 * 60 * 1000)
 #define ENDPOINTS_A_STEP 20
 #define TENANTS_A_STEP 20
-#define TENANTS_A_PAGE 5000 /* of all, after one was removed */
+#define TENANTS_A_PAGE 5000 /* of all tenants, after one was removed */
 
 enum follower_state {
 	FOLLOWER_RESTS, /* until the next look */
-	FOLLOWER_FINDS_REMOVED, /* tenants, behind the place's */
-	FOLLOWER_LOOKS_AT_TENANTS, /* that have changed, behind the place */
-	FOLLOWER_READS_ENDPOINTS /* that have changed, in the list */
+	FOLLOWER_FINDS_REMOVED, /* looks for removed tenants, behind the place */
+	FOLLOWER_LOOKS_AT_TENANTS, /* at changed tenants, behind the place */
+	FOLLOWER_READS_ENDPOINTS /* changed ones, from the list */
 };
 
 struct follower {
@@ -52,15 +52,15 @@ struct follower {
 	struct node_watch nodes;
 	enum follower_state state;
 	bool started; /* the first look is over */
-	bool looks_anew; /* the next look is to be made whatever the version is */
-	int64_t version, target; /* told, and to be told when everything of it is */
-	int64_t from; /* changes behind it are told by the steps: version, or -1 after it has gone back */
+	bool looks_anew; /* look even if the version is unchanged */
+	int64_t version, target; /* reported; to be reported after all its changes */
+	int64_t from; /* the steps report changes after it: version, or -1 after the store's version has gone back */
 	struct {
 		int64_t version;
 		char *tenant_id;
 	} place;
-	int64_t word; /* of the segment, at the last look */
-	int64_t looked_us, told_us; /* steady: the look of the steps, and that of the version that was told last */
+	int64_t word; /* the segment's version at the last look */
+	int64_t looked_us, told_us; /* steady: the look that these steps belong to; the look that found `version` */
 	int64_t look_us; /* steady: the next one */
 };
 
@@ -101,7 +101,7 @@ follower_has_paused(const struct follower *follower, const char *tenant_id)
 	return pause_watch_has(&follower->pauses, tenant_id);
 }
 
-/* What is held stays so while the tenant is paused. */
+/* Adds the endpoint to the holder if its marks have to change. A paused tenant's jobs stay held. */
 static void
 hold_if_changed(struct follower *follower, const struct endpoint_config *endpoint, const struct known_endpoint *known)
 {
@@ -114,15 +114,15 @@ hold_if_changed(struct follower *follower, const struct endpoint_config *endpoin
 	    .lifetime_ms = endpoint_lifetime_ms(endpoint)};
 
 	/*
-	 * Of one that was not known, a page tells when its jobs are held although they should not be. One whose row
-	 * cannot be used is read when it has got jobs that are not marked.
+	 * For an endpoint that was not known, a page reports jobs that are held although they should not be. An
+	 * endpoint whose row cannot be used is read again when it has got unmarked jobs.
 	 */
 	if (endpoint_is_unusable(endpoint) || (known != NULL && known->there ? known->holds != holds : holds) ||
 	    holder_has(follower->holder, endpoint->endpoint_id))
 		holder_add(follower->holder, &hold);
 }
 
-/* Reads it and tells it. */
+/* Reads the endpoint and sends NEWS_ENDPOINT. */
 static int
 tell_endpoint(
     struct follower *follower, struct db *db, const char *tenant_id, const uint8_t endpoint_id[16], struct error *err)
@@ -332,7 +332,7 @@ read_endpoints(struct follower *follower, struct db *db, struct error *err)
 	return rc;
 }
 
-/* What there is to do after a look that has found those versions. */
+/* Begins the steps that follow from a look at the versions. */
 static void
 begin(struct follower *follower, const struct changes *changes)
 {

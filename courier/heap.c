@@ -21,7 +21,7 @@ set(struct heap *heap, uint32_t place, struct heap_item *item)
 	item->place = place;
 }
 
-/* Moves the item from its place towards the first, as far as it belongs there. */
+/* Moves the item towards the first place, as far as it belongs. */
 static void
 rise(struct heap *heap, struct heap_item *item)
 {

@@ -1,6 +1,6 @@
 /*
- * A binary heap of things that are due, the earliest first; of two that are due at the same instant the one with the
- * lower id. The items are members of the things, so that one can be moved or taken out wherever it stands.
+ * A binary heap of things by the time at which they are due, then by id. Items are members of the things, so an item
+ * can be moved or removed wherever it stands.
  */
 #ifndef COURIER_HEAP_H
 #define COURIER_HEAP_H
@@ -20,13 +20,13 @@ struct heap {
 	uint32_t count, capacity;
 };
 
-/* The thing whose member an item is. */
+/* The thing that contains the item. */
 #define HEAP_THING(item, type, member) ((type *)(void *)((char *)(item)-offsetof(type, member)))
 
-/* Puts an item there with that instant, or moves one that is there. */
+/* Inserts the item at that time, or moves it if it is in the heap. */
 void heap_put(struct heap *heap, struct heap_item *item, int64_t at);
 
-/* Takes it out, if it is there. */
+/* Removes the item, if it is in the heap. */
 void heap_remove(struct heap *heap, struct heap_item *item);
 
 /* NULL: the heap is empty. Borrowed. */
@@ -36,7 +36,7 @@ heap_first(const struct heap *heap)
 	return heap->count == 0 ? NULL : heap->items[1];
 }
 
-/* One that is late, though not the latest of all; NULL: the heap is empty. */
+/* A late item, not necessarily the latest; NULL: the heap is empty. */
 static inline struct heap_item *
 heap_late(const struct heap *heap)
 {

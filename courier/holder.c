@@ -47,7 +47,7 @@ add(struct holder *holder, const struct hold *hold)
 	return holding;
 }
 
-/* Pages come one after the other, and each asks for its rows: those that are marked are not gone through again. */
+/* Starts behind the rows already marked. Pages come in order, and each asks for its rows. */
 static void
 begin_behind(struct holding *holding, const struct hold *hold)
 {
@@ -71,7 +71,7 @@ holder_add(struct holder *holder, const struct hold *hold)
 	holding->lifetime_ms = hold->lifetime_ms;
 }
 
-/* One that holds by itself goes on to do so when the pause ends. */
+/* An endpoint that holds by itself still holds after the pause. */
 void
 holder_add_paused(struct holder *holder, const char *tenant_id, const uint8_t endpoint_id[16])
 {
@@ -104,7 +104,7 @@ remove_at(struct holder *holder, struct holding **at)
 	free(holding);
 }
 
-/* A walk finds their rows, and a page of these says whether any are to be pending again. */
+/* A walk finds the rows of these endpoints, and a page shows whether rows must become pending again. */
 void
 holder_end_pauses(struct holder *holder, const struct pauses *pauses)
 {
@@ -123,7 +123,7 @@ holder_end_pauses(struct holder *holder, const struct pauses *pauses)
 	}
 }
 
-/* Nothing but how long they may wait depends on the marks. */
+/* The marks decide only how long jobs may wait. */
 static void
 tell_refused(struct holder *holder, const struct holding *holding, const struct error *err)
 {

@@ -22,9 +22,9 @@
 
 #define EVENTS_MAX 128
 #define SPARE_MAX 256
-#define CONNECTIONS_LEAST 64l /* kept, whatever the limit of descriptors */
+#define CONNECTIONS_LEAST 64l /* kept even under a low limit of descriptors */
 #define CONNECTIONS_MOST 4096l
-#define CA_CACHE_SECONDS 3600l /* how long the file of authorities is not read again */
+#define CA_CACHE_SECONDS 3600l /* the file of authorities is read again after this */
 #define NEVER INT64_MAX
 
 /* In an event's data, beside sockets of libcurl. */
@@ -38,7 +38,7 @@ struct http {
 	struct resolver *resolver;
 	struct uuid_source ids;
 	int epoll_fd;
-	int64_t curl_due_us, waiting_due_us; /* when libcurl, or one that waits, wants to be called. NEVER: not */
+	int64_t curl_due_us, waiting_due_us; /* when to call libcurl; when a waiting transfer is due */
 	struct transfer *spare, *waiting, *running, *ended;
 	uint32_t spare_count, in_flight;
 };
@@ -121,7 +121,7 @@ go_on(struct http *http, struct transfer *transfer, enum transfer_step step)
 		move(transfer, &http->ended);
 }
 
-/* Looks for the address. false: it waits for one. */
+/* Asks for the address. false: the transfer waits for it. */
 static bool
 resolve(struct http *http, struct transfer *transfer, bool waited)
 {
@@ -155,7 +155,7 @@ http_begin(struct http *http, const struct attempt_order *order)
 		move(transfer, &http->waiting);
 }
 
-/* Ends one that libcurl no longer has, and says so. */
+/* Ends a transfer that libcurl no longer has, and calls done(). */
 static void
 finish(struct http *http, struct transfer *transfer, CURLcode code)
 {
@@ -196,7 +196,7 @@ take_finished(struct http *http)
 		finish(http, http->ended, CURLE_OK);
 }
 
-/* Those whose name is known now, or that have waited for long enough. */
+/* Goes on with transfers whose name is known now, or that have waited long enough. */
 static void
 look_at_waiting(struct http *http)
 {
@@ -218,7 +218,7 @@ take_event(struct http *http, const struct epoll_event *event)
 		resolver_run(http->resolver);
 		look_at_waiting(http);
 	} else {
-		/* A reply may have come since: a receiver that does not want the body says so before it closes. */
+		/* A reply may be readable: a receiver that refuses the body answers before it closes. */
 		if (event->events & (EPOLLIN | EPOLLOUT | EPOLLHUP | EPOLLERR))
 			mask |= CURL_CSELECT_IN;
 		if (event->events & EPOLLOUT)
@@ -304,7 +304,7 @@ http_cancel(struct http *http)
 
 /* ---- opening ---- */
 
-/* Where the service itself listens, as the beginning of a URL: an address that stands for all is its loopback. */
+/* The service's own listener as the beginning of a URL: a wildcard address becomes the loopback address. */
 static void
 name_listener(struct http *http, const struct config *config)
 {
@@ -319,7 +319,7 @@ name_listener(struct http *http, const struct config *config)
 	    config->tls_cert_file != NULL ? "https" : "http", ipv6 ? "[" : "", host, ipv6 ? "]" : "", config->port);
 }
 
-/* Connections to keep: half of the descriptors that the process may have. */
+/* Connections to keep: half of the process's limit of descriptors. */
 static long
 connections_kept(void)
 {

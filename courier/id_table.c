@@ -1,4 +1,4 @@
-/* Chains, of which there are at least as many as things. */
+/* Hash chains, at least as many as things. */
 #include "courier/id_table.h"
 
 #include <assert.h>

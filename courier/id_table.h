@@ -1,6 +1,6 @@
 /*
- * A hash table of things by an id of 16 bytes. The link is the first member of the thing. The ids are those of this
- * service, so nobody can choose them to collide.
+ * A hash table of things by an id of 16 bytes. The link is the first member of the thing. The service makes the ids, so
+ * nobody can choose colliding ones.
  */
 #ifndef COURIER_ID_TABLE_H
 #define COURIER_ID_TABLE_H
@@ -21,14 +21,14 @@ struct id_table {
 /* Things may share an id. */
 void id_table_add(struct id_table *table, struct id_link *link);
 
-/* It is there. */
+/* The link must be in the table. */
 void id_table_remove(struct id_table *table, struct id_link *link);
 
-/* One with that id, and another one with the same id; NULL: there is none. Borrowed. */
+/* A thing with that id; then the next thing with the same id; NULL: there is none. Borrowed. */
 struct id_link *id_table_find(const struct id_table *table, const uint8_t id[16]);
 struct id_link *id_table_next(const struct id_link *link);
 
-/* All of them, in no order: an array of `count`, the caller's to free. */
+/* All things in no order: an array of `count`, which the caller frees. */
 struct id_link **id_table_list(const struct id_table *table);
 
 /* Releases the table's own memory. */

@@ -11,7 +11,7 @@ jobs_used(const struct jobs *jobs)
 	return jobs->bytes + jobs->transforms->bytes;
 }
 
-/* The most that one endpoint may have: a fair part when memory is scarce. */
+/* The most bytes that one endpoint may have: an equal part when memory is scarce. */
 static uint64_t
 share(const struct jobs *jobs)
 {
@@ -25,7 +25,10 @@ share(const struct jobs *jobs)
 bool
 jobs_has_room(const struct jobs *jobs, const struct queue *queue, uint64_t bytes)
 {
-	/* So every endpoint goes on however full memory is; the quarter more is for endpoints with a single job. */
+	/*
+	 * An endpoint without jobs may take one although memory is full, so every endpoint goes on. A quarter above the
+	 * limit is reserved for that.
+	 */
 	if (queue->job_count == 0)
 		return jobs_used(jobs) < jobs->limit + jobs->limit / 4;
 	if (queue->breaker.state != BREAKER_CLOSED && queue->job_count >= JOBS_OF_BREAKER_MOST)

@@ -1,4 +1,4 @@
-/* States of jobs, and what an endpoint's jobs take. */
+/* Changes the states of jobs, and accounts for the memory that an endpoint's jobs take. */
 #include "courier/job_states.h"
 
 #include <assert.h>
@@ -19,7 +19,7 @@ bytes_of(const struct job *job)
 	return sizeof *job + job->event->bytes;
 }
 
-/* An endpoint that can give way stands in the heap: it would lose one of its jobs that wait, and not its last one. */
+/* Keeps the endpoint in the heap while it can give up a waiting job that is not its last one. */
 static void
 update_size(struct jobs *jobs, struct queue *queue)
 {
@@ -29,7 +29,7 @@ update_size(struct jobs *jobs, struct queue *queue)
 		heap_remove(&jobs->sizes, &queue->size);
 }
 
-/* The endpoint has a job more, or less. */
+/* Adds the job to its endpoint, or removes it. */
 static void
 account(struct jobs *jobs, struct job *job, bool more)
 {
@@ -53,7 +53,7 @@ account(struct jobs *jobs, struct job *job, bool more)
 		jobs->busy++;
 	if (queue->job_count <= 1)
 		queues_kept(jobs->queues, queue, jobs->ready->now_us);
-	/* A round that waits for room goes on when half of the share is free. */
+	/* A round that waits for room resumes when half of the share is free. */
 	if (!more && queue->round == ROUND_OPEN && queue->next_us > jobs->look->now_us &&
 	    jobs_half_is_free(jobs, queue))
 		look_pause_round(jobs->look, queue, jobs->look->now_us);
@@ -61,7 +61,7 @@ account(struct jobs *jobs, struct job *job, bool more)
 
 /* ---- states ---- */
 
-/* Into the queue of its endpoint, and out of it, if it is there. */
+/* Puts the job into its endpoint's heap. */
 static void
 enqueue(struct job *job)
 {
@@ -80,7 +80,7 @@ job_dequeue(struct job *job)
 	job->queue->waiting_bytes -= bytes_of(job);
 }
 
-/* Of a lane only the job that is next stands in the heap. Its time to expire begins when it is its turn. */
+/* Puts the lane's next job into the heap; no other job of the lane stands there. Its lifetime begins with its turn. */
 static void
 settle(struct jobs *jobs, struct queue *queue, struct fifo_lane *lane)
 {
@@ -164,7 +164,7 @@ job_end_turn(struct jobs *jobs, struct job *job)
 	ready_update(jobs->ready, job->queue);
 }
 
-/* When it was the last one the rows are read, in which an attempt of before may have left its job without a place. */
+/* After the last stray job the rows are read: attempts under the former order may have left rows without a place. */
 static void
 end_stray(struct jobs *jobs, struct job *job)
 {
@@ -204,7 +204,10 @@ job_forget(struct jobs *jobs, struct job *job)
 	free(job);
 }
 
-/* A job that waits goes from memory. One whose outcome is not committed waits for that: its row is an older one. */
+/*
+ * Removes a waiting job from memory. If its outcome is not committed, its row is outdated, so it waits for the
+ * commit.
+ */
 static void
 put_back(struct jobs *jobs, struct job *job)
 {
@@ -217,7 +220,7 @@ put_back(struct jobs *jobs, struct job *job)
 		job_forget(jobs, job);
 }
 
-/* Those of the lane that wait behind that job; NULL: all that wait. */
+/* Puts back the waiting jobs of the lane behind that job; NULL: all waiting jobs. */
 static void
 leave_behind(struct jobs *jobs, struct fifo_lane *lane, const struct job *job)
 {
@@ -251,7 +254,7 @@ job_leave(struct jobs *jobs, struct job *job)
 	put_back(jobs, job);
 }
 
-/* One of the endpoint's jobs that are due late; not its first one if it has others that wait, or others follow it. */
+/* One of the endpoint's jobs that are due late; not its first one if others wait or follow it in its order. */
 static struct job *
 late_job(const struct queue *queue)
 {

@@ -13,7 +13,7 @@
 
 #define REFUSED_AGAIN_US (10 * 60 * INT64_C(1000000))
 
-/* While memory is full, the endpoint that has the most of it loses jobs that wait. */
+/* While memory is full, takes waiting jobs from the endpoint that uses the most. */
 static void
 make_room(struct jobs *jobs)
 {
@@ -93,16 +93,16 @@ jobs_start(struct jobs *jobs, struct job *job)
 	job_change_state(jobs, job, JOB_IN_FLIGHT);
 }
 
-/* It goes on by its row, which is read when the job may be taken into memory. */
+/* Has the job's row read when the job may be taken into memory again. */
 static void
 go_on_by_row(struct jobs *jobs, struct job *job)
 {
 	look_leave_due(jobs->look, job->queue, job->link.id, job->due.at);
 	if (job->lost && job->lane != NULL)
-		look_leave(jobs->look, job->queue, jobs->look->now_us); /* others follow it at once */
+		look_leave(jobs->look, job->queue, jobs->look->now_us); /* its followers need not wait for it */
 }
 
-/* A job whose outcome is committed, or that is due soon: what is to be done with it next. */
+/* Decides what becomes of a job after its outcome: wait in memory, wait for the commit, or leave memory. */
 static void
 go_on(struct jobs *jobs, struct job *job)
 {
@@ -125,7 +125,10 @@ go_on(struct jobs *jobs, struct job *job)
 	}
 }
 
-/* It is delivered, or dead: the next one's turn, whose row may have to be read. */
+/*
+ * Passes the turn to the next job of the order, after this one is delivered or dead. That job's row may have to be
+ * read.
+ */
 static void
 pass_turn(struct jobs *jobs, struct job *job)
 {
@@ -159,14 +162,14 @@ jobs_refused(struct jobs *jobs, const uint8_t job_id[16], uint32_t position)
 	struct job *job = jobs_find(jobs, job_id);
 	int64_t again_us = jobs->ready->now_us + REFUSED_AGAIN_US;
 
-	/* A job that is attempted again by now will have another outcome. */
+	/* A job that is being attempted again will have another outcome. */
 	if (job == NULL || !job->uncommitted || job->position != position || job->state == JOB_IN_FLIGHT)
 		return;
 	job_dequeue(job);
 	if (job->due.at == NEVER_US || job->due.at < again_us)
 		job->due.at = again_us;
 	job->kept = true;
-	if (job->queue->fifo.on && job->lane == NULL) /* its row stays: it is the first of its order */
+	if (job->queue->fifo.on && job->lane == NULL) /* its row stays, so it is still the first of its order */
 		job_order(jobs, job);
 	go_on(jobs, job);
 }

@@ -1,4 +1,4 @@
-/* A table of those that are known, and a list of those that are to be read. */
+/* A table of the known endpoints, and a list of those to be read. */
 #include "courier/known_endpoints.h"
 
 #include <stdlib.h>

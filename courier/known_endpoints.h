@@ -1,6 +1,6 @@
 /*
- * The endpoints that the follower knows, because the loop has asked for them, and those that are to be read because
- * they have changed, known or not. For the store thread.
+ * The endpoints that the loop has asked the follower for, and the changed endpoints that are still to be read, known or
+ * not. For the store thread.
  */
 #ifndef COURIER_KNOWN_ENDPOINTS_H
 #define COURIER_KNOWN_ENDPOINTS_H
@@ -19,7 +19,7 @@ struct known_endpoint {
 	bool there, holds, fifo, exact_limits;
 	uint32_t max_in_flight;
 	int64_t lifetime_ms;
-	uint32_t seen; /* the look at its tenant that has found it last */
+	uint32_t seen; /* the last look at its tenant that found it */
 };
 
 struct changed_endpoint {
@@ -28,7 +28,7 @@ struct changed_endpoint {
 	uint8_t endpoint_id[16];
 };
 
-/* All zero knows none. */
+/* All zero: none is known. */
 struct known_endpoints {
 	struct id_table table;
 	uint32_t with_fifo; /* of these */
@@ -41,24 +41,24 @@ void known_endpoints_free(struct known_endpoints *known);
 /* NULL: it is not known. */
 struct known_endpoint *known_endpoint_find(const struct known_endpoints *known, const uint8_t endpoint_id[16]);
 
-/* Is known from now on, and not any more. */
+/* Add an endpoint to the known ones, and remove it. */
 void known_endpoint_add(struct known_endpoints *known, const char *tenant_id, const uint8_t endpoint_id[16]);
 void known_endpoint_forget(struct known_endpoints *known, const uint8_t endpoint_id[16]);
 
-/* Whether its limits hold among nodes in another way by that. Not of one that was not there, or is not. */
+/* Whether config changes how its limits are shared among nodes. false if it did not exist before, or does not now. */
 bool known_endpoint_has_other_limits(const struct known_endpoint *endpoint, const struct endpoint_config *config);
 
-/* As it was read; config is NULL when there is none. */
+/* Records what was read; config NULL: there is no such endpoint. */
 void known_endpoint_set(
     struct known_endpoints *known, struct known_endpoint *endpoint, const struct endpoint_config *config);
 
-/* Is to be read, behind the others; the first one has been read. */
+/* Adds an endpoint to the end of those to be read; removes the first, which has been read. */
 void changed_endpoint_add(struct known_endpoints *known, const char *tenant_id, const uint8_t endpoint_id[16]);
 void changed_endpoint_remove_first(struct known_endpoints *known);
 
 /*
- * A look at a tenant: begin, then all its endpoints in the store, each with its version and whether it has changed of
- * late, then the end, which finds those that are in the store no more.
+ * A look at a tenant: begin; then compare each of its endpoints in the store, with its version and whether it has
+ * changed lately; then the end, which finds endpoints that are gone from the store.
  */
 void known_endpoints_look(struct known_endpoints *known);
 void known_endpoints_compare(struct known_endpoints *known, const char *tenant_id, const uint8_t endpoint_id[16],
@@ -66,8 +66,8 @@ void known_endpoints_compare(struct known_endpoints *known, const char *tenant_i
 void known_endpoints_end_look(struct known_endpoints *known, const char *tenant_id);
 
 /*
- * Those of tenants that are gone are to be read. page: tenants that are there, in the order of bytes, all of those
- * behind `after` up to the page's last one; ends: none stands behind the page.
+ * Adds the known endpoints of removed tenants to those to be read. page: all existing tenants behind `after`, in the
+ * order of bytes, up to the page's last; ends: no tenant follows the page.
  */
 void known_endpoints_find_orphans(
     struct known_endpoints *known, const char *after, const struct db_rows *page, bool ends);

@@ -1,7 +1,7 @@
-/* An endpoint with attempts under way is to have a lease in any case: others then do not get it before these end. */
+/* An endpoint with attempts under way always wants the lease, so that no other node gets it before they end. */
 #include "courier/lease.h"
 
-/* It does not cover attempts that may take longer than those for which it was taken. */
+/* The lease does not cover attempts that may take longer than its timeout_ms. */
 static int64_t
 begins_until(const struct lease *lease, uint32_t timeout_ms)
 {

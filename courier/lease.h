@@ -1,9 +1,9 @@
 /*
- * Where the limits of an endpoint are not divided among nodes (courier/share.h), one node at a time sends to it, with
- * the whole limits: the one that has the endpoint's lease in the store (store/webhooks/lease_rows.h). A courier asks
- * for it when a job is due, begins attempts for LEASE_BEGIN_US, and gives it back when these have ended, or when there
- * was nothing to do for a while. Others then have time to get it. The lease that a node cannot give back ends by
- * itself, after the last attempt has ended that was begun under it. courier/leases.h does it; this is pure.
+ * If the limits of an endpoint are not divided among nodes (courier/share.h), one node at a time sends to it, with the
+ * whole limits: the node that has the endpoint's lease in the store (store/webhooks/lease_rows.h). A courier asks for
+ * the lease when a job is due, begins attempts for LEASE_BEGIN_US, and gives it back when they have ended, or after it
+ * was idle for a while. It then pauses, so that another node can get it. A lease that a node cannot give back ends by
+ * itself, after the last attempt begun under it. courier/leases.h acts; this file is pure.
  */
 #ifndef COURIER_LEASE_H
 #define COURIER_LEASE_H
@@ -12,33 +12,33 @@
 #include <stdint.h>
 
 #define LEASE_BEGIN_US (5 * INT64_C(1000000))
-#define LEASE_IDLE_US (1 * INT64_C(1000000)) /* it is kept so long for a job that comes */
-#define LEASE_AGAIN_US (500 * INT64_C(1000)) /* it is asked for again when another node has it */
-#define LEASE_PAUSE_US (1500 * INT64_C(1000)) /* the same when this node has had it for its whole time */
+#define LEASE_IDLE_US (1 * INT64_C(1000000)) /* an idle lease is kept this long for another job */
+#define LEASE_AGAIN_US (500 * INT64_C(1000)) /* asked for again after this, if another node has it */
+#define LEASE_PAUSE_US (1500 * INT64_C(1000)) /* the same after this node has used it for its whole time */
 
 enum lease_state { LEASE_NONE, LEASE_ASKED, LEASE_HELD };
 
 /* All zero: none. */
 struct lease {
 	enum lease_state state;
-	int64_t from_us; /* of NONE: it is not asked for before; of HELD: it lasts from then on */
-	int64_t idle_us; /* of HELD: without a job it is given back then */
-	uint32_t timeout_ms; /* of ASKED and HELD: so long may attempts take that are begun under it */
+	int64_t from_us; /* of NONE: do not ask for it before; of HELD: when it began */
+	int64_t idle_us; /* of HELD: give it back then if there is no job */
+	uint32_t timeout_ms; /* of ASKED and HELD: the longest attempt that it covers */
 };
 
-/* What matters besides the lease itself. */
+/* The facts that matter besides the lease itself. */
 struct lease_facts {
 	bool needed, settled; /* share_needs_lease(), shares_lease_settled() */
-	bool busy; /* attempts are under way */
+	bool busy; /* attempts of the endpoint are under way */
 	uint32_t timeout_ms; /* of the endpoint */
-	int64_t job_us; /* when the endpoint is to get a job but for its limits; INT64_MAX: not by time alone */
+	int64_t job_us; /* when the endpoint would get a job without its limits; INT64_MAX: not by time alone */
 	int64_t now_us;
 };
 
-/* Whether attempts may be begun that take so long. */
+/* Whether an attempt of up to timeout_ms may begin. */
 bool lease_allows(const struct lease *lease, uint32_t timeout_ms, int64_t now_us);
 
-/* When it is to be asked for or given back; INT64_MAX: not before something changes. */
+/* When to ask for it or give it back; INT64_MAX: not before something changes. */
 int64_t lease_due_us(const struct lease *lease, const struct lease_facts *facts);
 
 #endif

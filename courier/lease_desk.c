@@ -1,4 +1,4 @@
-/* Leases in the store. */
+/* Takes leases in the store. */
 #include "courier/lease_desk.h"
 
 #include "base/clock.h"
@@ -11,8 +11,8 @@ note(struct lease_desk *desk, int rc, const struct error *err)
 	uint64_t times = rc == DB_REFUSED ? repeat_met(&desk->refused, clock_steady_us()) : 0;
 
 	if (times > 0)
-		log_warning("the store refuses which node sends to an endpoint: its jobs wait",
-		    LOG_STR("error", err->text), LOG_UINT("times", times));
+		log_warning("the store refuses the lease of an endpoint: its jobs wait", LOG_STR("error", err->text),
+		    LOG_UINT("times", times));
 	return rc == DB_REFUSED ? 0 : rc;
 }
 

@@ -16,8 +16,8 @@ struct lease_desk {
 };
 
 /*
- * ERRAND_TAKE_LEASE: tells NEWS_LEASE. ERRAND_GIVE_LEASE. epoch: of this node's row. What the store refuses is logged:
- * the lease is not given, or ends by itself. As db_commit() without DB_REFUSED.
+ * Fulfils ERRAND_TAKE_LEASE, and sends NEWS_LEASE; fulfils ERRAND_GIVE_LEASE. epoch: of this node's row. A refusal is
+ * logged: the lease is not given, or ends by itself. As db_commit() without DB_REFUSED.
  */
 int lease_desk_take(
     struct lease_desk *desk, struct db *db, const struct errand *errand, int64_t epoch, struct error *err);

@@ -1,4 +1,4 @@
-/* The lease covers the time in which attempts are begun, and all of the time that the last one may take. */
+/* The lease covers the time in which attempts begin and the longest time that the last one may take. */
 #include "courier/leases.h"
 
 #include <assert.h>
@@ -8,7 +8,7 @@
 #include "base/clock.h"
 
 #define MARGIN_MS 5000 /* beside the endpoint's timeout_ms */
-#define SLEPT_US (1 * INT64_C(1000000)) /* less may pass between two readings of the clocks */
+#define SLEPT_US (1 * INT64_C(1000000)) /* a smaller difference is the time between reading the two clocks */
 
 static void
 ask(struct queues *queues, struct queue *queue)
@@ -59,13 +59,13 @@ leases_answered(struct ready *ready, struct queues *queues, const struct news *n
 	const struct span tenant_id = {news->tenant_id, strlen(news->tenant_id)};
 	struct queue *queue = queues_find(queues, tenant_id, news->id);
 
-	assert(queue != NULL && queue->lease.state == LEASE_ASKED); /* which kept it in memory */
+	assert(queue != NULL && queue->lease.state == LEASE_ASKED); /* ASKED keeps the endpoint in memory */
 	if (news->given) {
 		queue->lease.state = LEASE_HELD;
 		queue->lease.from_us = ready->now_us - (clock_boot_us() - news->begun_us);
 		queue->lease.idle_us = ready->now_us + LEASE_IDLE_US;
 		if (queue->state == ENDPOINT_LOADED)
-			ready_empty_rate(ready, queue, ready->now_us); /* others have sent until now */
+			ready_empty_rate(ready, queue, ready->now_us); /* other nodes have sent until now */
 	} else {
 		queue->lease.state = LEASE_NONE;
 		queue->lease.from_us = ready->now_us + LEASE_AGAIN_US;

@@ -9,16 +9,16 @@
 #include "courier/ready.h"
 
 /*
- * Does what is due. The steady clock, by which leases are used here, stands still while the machine sleeps; they run on
- * in the store, and another node may have them behind it. So when CLOCK_BOOTTIME has gone ahead, those that were given
- * are void.
+ * Takes and gives back the leases that are due. The steady clock stands still while the machine sleeps, but leases run
+ * on in the store, so another node may have them afterwards. If CLOCK_BOOTTIME has advanced more than the steady clock,
+ * all held leases are void.
  */
 void leases_work(struct ready *ready, struct queues *queues);
 
-/* NEWS_LEASE: the store has given it, or not. */
+/* NEWS_LEASE: the store has given the lease, or not. */
 void leases_answered(struct ready *ready, struct queues *queues, const struct news *news);
 
-/* NEWS_NODE_LOST: those that were given are void. Those that are wanted are asked for anew. */
+/* NEWS_NODE_LOST: all held leases are void. Those still wanted are asked for again. */
 void leases_lose(struct ready *ready, struct queues *queues);
 
 #endif

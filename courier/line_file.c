@@ -1,4 +1,4 @@
-/* The line is written beside the file, which is then renamed over it. */
+/* A new file is written beside the old one and renamed over it. */
 #include "courier/line_file.h"
 
 #include <errno.h>

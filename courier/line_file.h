@@ -1,4 +1,4 @@
-/* A file of DATA_DIR that holds one line, with a checksum. It is durable, and there as a whole or not. Courier 0. */
+/* A file in DATA_DIR that holds one line with a checksum. Writing it is durable and atomic. For courier 0. */
 #ifndef COURIER_LINE_FILE_H
 #define COURIER_LINE_FILE_H
 
@@ -8,7 +8,7 @@
 
 #define LINE_FILE_BYTES 128 /* of the line, with a NUL */
 
-/* NONE: there is no such file. DAMAGED: what is there is no line with its checksum. */
+/* NONE: there is no such file. DAMAGED: the file is not one line with its checksum. */
 enum line_file_condition { LINE_FILE_NONE = 1, LINE_FILE_DAMAGED };
 
 /* Where the file is; <0: the name is too long. */

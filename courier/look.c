@@ -1,4 +1,4 @@
-/* When the rows of which endpoint are to be read. */
+/* Keeps the time at which each endpoint's rows are to be read. */
 #include "courier/look.h"
 
 #include <string.h>
@@ -6,16 +6,16 @@
 #include "courier/endpoint_config.h"
 
 /*
- * The next round begins so long after the one before, by the pages of that and by how long the store needed for them:
- * rounds over very many rows, or rows that are gone, do not keep the store busy.
+ * The gap between two rounds over an endpoint's rows. It grows with the pages of the last round and the time that the
+ * store needed for them, so that rounds over very many rows, or removed rows, do not keep the store busy.
  */
 #define GAP_LEAST_US (1000 * INT64_C(1000))
 #define GAP_PAGE_US (10 * INT64_C(1000))
 #define GAP_OF_READING 4
 #define GAP_MOST_US (60 * INT64_C(1000000))
-/* Jobs of endpoints with fifo come by rows alone: publishers only say that there are new ones. */
+/* Jobs of endpoints with fifo come only by rows, which publishers announce: a shorter gap. */
 #define GAP_FIFO_US (50 * INT64_C(1000))
-#define UNMARKED_US (10 * INT64_C(1000000)) /* new jobs of an endpoint whose row cannot be used are marked together */
+#define UNMARKED_US (10 * INT64_C(1000000)) /* wait for more new jobs of an unusable endpoint before marking them */
 
 static int64_t
 later(int64_t a, int64_t b)
@@ -23,14 +23,14 @@ later(int64_t a, int64_t b)
 	return a > b ? a : b;
 }
 
-/* When jobs that are left in rows are to be read. */
+/* When to read the jobs that were left in rows. */
 static int64_t
 left_at_us(const struct queue *queue)
 {
 	return queue->left.at_us < queue->left_due.at_us ? queue->left.at_us : queue->left_due.at_us;
 }
 
-/* While its breaker is open, the endpoint gets no more jobs than those of which the probes are made. */
+/* While its breaker is open, an endpoint needs only the jobs in memory, for probes. */
 static bool
 has_enough(const struct queue *queue)
 {
@@ -52,7 +52,7 @@ look_at_nothing(struct queue *queue)
 void
 look_update(struct look *look, struct queue *queue)
 {
-	/* When it delivers again it is read anew, and its rows are looked at then. */
+	/* When the endpoint delivers again, its configuration comes again, and with it a look at its rows. */
 	if (queue_keeps_nothing(queue)) {
 		if (!look_is_for_marks(queue))
 			look_at_nothing(queue);
@@ -153,11 +153,11 @@ look_unmarked(struct look *look, struct queue *queue, int64_t now_us)
 void
 look_marked(struct look *look, struct queue *queue)
 {
-	look_at_nothing(queue); /* what is added from now on brings it back */
+	look_at_nothing(queue); /* jobs added from now on bring look_at_us back */
 	look_update(look, queue);
 }
 
-/* The greatest id that is less; zeros stay zeros. */
+/* Sets id to the next lower id; zeros stay zeros. */
 static void
 make_less(uint8_t id[16])
 {
@@ -172,9 +172,10 @@ make_less(uint8_t id[16])
 }
 
 /*
- * Rows of orders are read by their place. Others from the first job on that is left: before it stand those that are
- * delivered, which PostgreSQL has to pass over one by one while an old transaction keeps their rows from being removed.
- * What else is left stands behind that, and the round finds it again.
+ * Sets the cursor. Rows with an order are read by place, from the start. Other rows are read from the first job that
+ * was left. Starting there skips the delivered jobs: PostgreSQL would have to pass over their dead rows one by one
+ * while an old transaction keeps them from being vacuumed. All other jobs that were left stand behind the cursor, so
+ * the round finds them too.
  */
 static void
 begin_with_left(const struct look *look, struct queue *queue)

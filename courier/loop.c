@@ -16,7 +16,7 @@
 #include "courier/courier.h"
 #include "shm/heartbeat.h"
 
-#define FINISH_US (5 * INT64_C(1000000)) /* for the attempts that are under way when a drain begins */
+#define FINISH_US (5 * INT64_C(1000000)) /* for attempts under way when a drain begins */
 #define STOP_US (3 * INT64_C(1000000)) /* for their outcomes */
 
 struct loop {
@@ -43,7 +43,7 @@ handle_signals(struct loop *loop)
 	}
 }
 
-/* Says that the process lives, unless the store thread hangs: then the master ends both. */
+/* Sends the heartbeat, unless the store thread is stuck: the master then ends the process. */
 static void
 say_alive(struct loop *loop)
 {
@@ -68,7 +68,7 @@ wait_for_work(struct loop *loop, int64_t next_us)
 	int32_t wait_ms = heartbeat_period_ms(loop->config->stuck_after_seconds);
 
 	wake_arm(&loop->wake);
-	/* No wake-up comes for what was put into the segment before wake_arm(). */
+	/* Work that was put into the segment before wake_arm() causes no wake-up. */
 	if (courier_has_work(courier))
 		wait_ms = 0;
 	else if (next_us != NEVER_US)
@@ -103,7 +103,7 @@ start(struct loop *loop, uint32_t index, struct error *err)
 	return 0;
 }
 
-/* Cuts off what is still under way, charged to nobody, and has the store thread write what came of the rest. */
+/* Cuts off attempts under way, uncharged, and has the store thread write the outcomes of the others. */
 static int
 end(struct loop *loop)
 {
@@ -117,7 +117,7 @@ end(struct loop *loop)
 	return EXIT_DRAINED;
 }
 
-/* A segment of an earlier run may have a place for this process although there is no API now. */
+/* Idles: a segment of an earlier run may have a slot for this process although the API is off now. */
 static int
 rest(struct loop *loop)
 {

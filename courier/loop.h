@@ -11,8 +11,8 @@
 #include "shm/segment.h"
 
 /*
- * Runs in the child process until TERM has come from signal_fd (base/signals.h). Attempts that are under way then have
- * five seconds, their outcomes three more. Borrows its arguments for the life of the process. Returns the exit code.
+ * Runs in the child process until signal_fd (base/signals.h) delivers TERM. Attempts under way then have five seconds,
+ * their outcomes three more. Borrows its arguments for the life of the process. Returns the exit code.
  */
 int courier_main(const struct config *config, const struct segment *segment, uint32_t index, int signal_fd);
 

@@ -1,4 +1,4 @@
-/* Three numbers on a line. */
+/* The file is three numbers on a line. */
 #include "courier/node_file.h"
 
 #include <inttypes.h>
@@ -17,7 +17,7 @@ print(const struct node_file *file, char line[LINE_FILE_BYTES])
 	(void)snprintf(line, LINE_FILE_BYTES, FORMAT, file->node_id, file->epoch, file->next_epoch);
 }
 
-/* A line is right when it is what would be written for what it says. */
+/* Parses the line, and accepts it only if writing its numbers gives the same line. */
 static bool
 parse(const char *line, struct node_file *file)
 {

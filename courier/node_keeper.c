@@ -1,7 +1,7 @@
 /*
- * A claim is three steps: the file names the next epoch, the row gets it, the file has it alone. A start that finds a
- * file between the first and the third asks which of the two epochs the row has. Whether the store is a copy is found
- * out before: no courier of this node begins an attempt without the row.
+ * A claim is three steps: write the next epoch to the file, set it in the row, write it to the file as the only one. A
+ * start that finds a file between the first and the third step asks which of the two epochs the row has. copy_guard.h
+ * is asked before the claim: no courier of this node begins an attempt without the row.
  */
 #include "courier/node_keeper.h"
 
@@ -22,21 +22,21 @@
 #include "store/webhooks/changes.h"
 #include "store/webhooks/node_rows.h"
 
-/* How often is looked whether couriers act by a newer version than the row says: other nodes wait for that. */
+/* How often to check whether couriers act by a newer version than the row says. Other nodes wait for that. */
 #define LOOK_US (20 * 1000)
-#define BEAT_AGAIN_US (1 * INT64_C(1000000)) /* after a heartbeat that has failed; other work goes on meanwhile */
+#define BEAT_AGAIN_US (1 * INT64_C(1000000)) /* wait after a failed heartbeat; other work goes on */
 #define SESSIONS_BYTES (12 * (PUBLISHERS_MAX + COURIERS_MAX) + 3)
 
 struct node_keeper {
 	const struct config *config;
 	const struct segment *segment;
-	bool has_file; /* file is what the disk has */
+	bool has_file; /* `file` is what the disk has */
 	struct node_file file;
 	int64_t beat_us; /* steady: the next heartbeat */
 	int64_t not_before_us; /* steady: no heartbeat */
-	int64_t told_version; /* what the row has as seen_version */
-	int64_t beaten_boot_us; /* when the last heartbeat began that has reached the store */
-	int64_t needed_version; /* by which couriers must act before attempts go on; 0: they do */
+	int64_t told_version; /* seen_version of the row */
+	int64_t beaten_boot_us; /* start of the last heartbeat that reached the store */
+	int64_t needed_version; /* couriers must act by it before attempts go on; 0: they do */
 	bool alone; /* at the last heartbeat */
 	struct adoption adoption;
 };
@@ -59,8 +59,8 @@ node_keeper_free(struct node_keeper *keeper)
 }
 
 /*
- * The oldest version by which a courier acts. One that has none yet holds nothing, and will read what is newest; so
- * will the successor of one that is gone.
+ * The oldest version of changes by which a courier acts. A courier without a version has no jobs yet and will read the
+ * newest one; so will the successor of a dead courier.
  */
 static int64_t
 least_seen(const struct node_keeper *keeper)
@@ -107,7 +107,7 @@ timeout_ms(const struct node_keeper *keeper)
 	return keeper->config->hl_node_timeout_secs * INT64_C(1000);
 }
 
-/* After a claim that was not finished: which epoch the row has. */
+/* After an unfinished claim: finds out which epoch the row has. */
 static int
 find_epoch(struct node_keeper *keeper, struct db *db, int64_t version, struct error *err)
 {
@@ -137,7 +137,10 @@ new_epoch(void)
 	return (int64_t)(number >> 2) + 1;
 }
 
-/* Jobs that were handed over before the node got another number are left in rows, which may be another node's. */
+/*
+ * Steps of the claim. If the node gets a new number, jobs that were handed over before are left in their rows: these
+ * may be another node's.
+ */
 static int
 swap_epoch(struct node_keeper *keeper, struct db *db, int64_t version, struct node_row *row, struct error *err)
 {
@@ -167,7 +170,7 @@ swap_epoch(struct node_keeper *keeper, struct db *db, int64_t version, struct no
 	return write_file(keeper, &file, err);
 }
 
-/* A heartbeat that began at that instant of CLOCK_BOOTTIME has reached the store. */
+/* Extends the time for attempts after a heartbeat that began at sent_boot_us (CLOCK_BOOTTIME) and reached the store. */
 static void
 set_attempts_until(const struct node_keeper *keeper, int64_t sent_boot_us)
 {
@@ -189,7 +192,7 @@ node_keeper_failed(const struct node_keeper *keeper)
 		set_attempts_until(keeper, boot_us);
 }
 
-/* A heartbeat, or the claim, has reached the store. */
+/* Records that a heartbeat or the claim has reached the store. */
 static void
 note_beaten(struct node_keeper *keeper, int64_t boot_us)
 {
@@ -215,10 +218,10 @@ claim(struct node_keeper *keeper, struct db *db, struct error *err)
 	if (rc != 0)
 		return rc;
 	keeper->told_version = version;
-	keeper->beat_us = 0; /* a heartbeat also tells whether there are other nodes */
+	keeper->beat_us = 0; /* at once: a heartbeat also finds whether there are other nodes */
 	keeper->alone = false;
 	note_beaten(keeper, boot_us);
-	keeper->needed_version = 0; /* couriers hold nothing until they have looked */
+	keeper->needed_version = 0; /* couriers have no jobs before they have read the changes */
 	adoption_open(&keeper->adoption, keeper->config, keeper->segment);
 	set_attempts_until(keeper, boot_us);
 	node_write(&keeper->segment->header->node, &row);
@@ -230,7 +233,10 @@ claim(struct node_keeper *keeper, struct db *db, struct error *err)
 
 /* ---- heartbeats ---- */
 
-/* Of the processes that may add many rows at once all the time: a COPY is ended by no timeout of the server. */
+/*
+ * The sessions of the processes that keep adding many rows at once. No timeout of the server ends a COPY, so another
+ * node has to end them.
+ */
 static const char *
 write_sessions(const struct segment *segment, char text[SESSIONS_BYTES])
 {
@@ -253,8 +259,9 @@ write_sessions(const struct segment *segment, char text[SESSIONS_BYTES])
 }
 
 /*
- * Behind a heartbeat. After a silence the row may have been so old that changes were answered without this node. From
- * the heartbeat on they wait for it again. What was the newest version behind it must be known before attempts go on.
+ * Called after each heartbeat. During a silence changes may have been acknowledged without waiting for this node; since
+ * this heartbeat they wait for it again. So after a silence, couriers must act by the version that is newest now before
+ * attempts go on.
  */
 static int
 go_on(struct node_keeper *keeper, struct db *db, int64_t version, int64_t boot_us, struct error *err)
@@ -267,7 +274,7 @@ go_on(struct node_keeper *keeper, struct db *db, int64_t version, int64_t boot_u
 
 		if (rc != 0)
 			return rc;
-		if (silent || newest < keeper->needed_version) /* a store that was restored is behind */
+		if (silent || newest < keeper->needed_version) /* a restored store has gone back */
 			keeper->needed_version = newest;
 	}
 	note_beaten(keeper, boot_us);
@@ -298,7 +305,7 @@ say_alive(struct node_keeper *keeper, const struct node_row *row, struct db *db,
 	keeper->told_version = version;
 	keeper->beat_us = now_us + adoption_beat_us(keeper->config);
 	if (!pulse.ours) {
-		log_warning("this node's row in delivery_nodes is another's: the node gets another row",
+		log_warning("another node has taken this node's row in delivery_nodes: this node gets a new row",
 		    LOG_INT("node_id", row->node_id));
 		keeper->alone = false;
 		node_write(&keeper->segment->header->node, &(struct node_row){0});

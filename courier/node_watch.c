@@ -1,6 +1,6 @@
 /*
- * A claim of a new row raises the version of changes. A node says by which version it acts after its couriers have been
- * told of what that stands for: so a node that acts by the version, or by a later one, knows of the row.
+ * A claim of a new row raises the version of changes. A node reports a version only after its couriers act by it. So a
+ * node that reports this version or a later one knows of the row.
  */
 #include "courier/node_watch.h"
 
@@ -10,7 +10,7 @@
 #include "base/log.h"
 #include "store/webhooks/node_rows.h"
 
-#define LATE_US (60 * INT64_C(1000000)) /* no start, no statement and no restart of a process takes so long */
+#define LATE_US (60 * INT64_C(1000000)) /* longer than any start, statement or restart of a process */
 
 static void
 tell(struct node_watch *watch, const struct share_view *view)
@@ -37,7 +37,7 @@ tell_late(struct node_watch *watch, const char *name)
 		log_warning("another node does not follow changes: endpoints whose limits were changed may wait",
 		    LOG_STR("name", name), LOG_INT("seconds", late_us / 1000000));
 	else
-		log_warning("this node sends nothing: another one does not say that it knows of it",
+		log_warning("this node sends nothing: another node has not confirmed that it knows this one",
 		    LOG_STR("name", name), LOG_INT("seconds", late_us / 1000000));
 }
 

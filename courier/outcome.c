@@ -1,4 +1,4 @@
-/* Writing and reading outcomes. A lane may have outlived the process that wrote it, and the machine's last crash. */
+/* Writes and reads outcomes. A lane may have survived its writer, and a crash of the machine. */
 #include "courier/outcome.h"
 
 #include <assert.h>
@@ -19,14 +19,14 @@ static const size_t longest[TEXTS] = {
 };
 
 struct head {
-	uint32_t length; /* of all of it */
+	uint32_t length; /* of the whole parcel */
 	uint32_t crc32c; /* of everything behind this member */
 	uint8_t endpoint_id[16], job_id[16], event_id[16], attempt_id[16];
 	int64_t expires_ms, due_ms, started_us, breaker_version;
 	uint32_t attempt_count;
 	int32_t http_status, duration_ms, dns_ms, connect_ms, tls_ms, first_byte_ms;
 	uint8_t kind, end, charged, disables;
-	uint16_t texts[TEXTS]; /* their bytes; they stand behind the head in this order */
+	uint16_t texts[TEXTS]; /* lengths; the texts follow the head in this order */
 	uint8_t of_notice;
 	uint8_t zeros[3];
 };
@@ -91,7 +91,7 @@ outcome_write(void *base, const struct outcome *outcome)
 	return head.length;
 }
 
-/* Whether its numbers agree with each other and with what can be. */
+/* Whether its numbers are in range and agree with each other. */
 static bool
 plausible(const struct head *head)
 {

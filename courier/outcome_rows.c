@@ -1,11 +1,11 @@
 /*
- * Rows of attempts that are there already show that a transaction of these outcomes was committed: its answer was lost,
- * or the process died before it released the lane. Then rows are added that are not there yet, and the changes of jobs
- * apply again without effect.
+ * If rows of these attempts exist, a transaction with these outcomes was committed before: its answer was lost, or the
+ * process died before it released the lane. The transaction is then repeated: it adds only missing rows, and its
+ * changes of jobs have no effect.
  *
- * Where a job's row is gone its tenant may be, and no attempt is stored for one that is deleted. Where all rows of jobs
- * are there nobody looks: upkeep does not remove a tenant's attempts before it has removed these rows, which this
- * transaction has changed.
+ * If a job's row is gone, its tenant may be deleted, and no attempt is stored for a deleted tenant. If all rows of jobs
+ * exist, the tenant need not be checked: upkeep removes these rows before the tenant's attempts, and this transaction
+ * has locked them.
  */
 #include "courier/outcome_rows.h"
 
@@ -18,7 +18,7 @@
 #include "store/webhooks/changes.h"
 #include "store/webhooks/endpoint_disabling.h"
 
-/* How long a job waits in its row whose end the store refuses: for an administrator. */
+/* If the store refuses the end of a job, its row waits this long for an administrator. */
 #define POSTPONED_MS (24 * 3600 * INT64_C(1000))
 #define POSTPONED_ERROR "the store refuses the end of this job"
 
@@ -30,7 +30,7 @@ outcome_rows_open(struct outcome_rows *rows, const struct segment *segment, stru
 	uuid_source_init(&rows->ids);
 }
 
-/* What people read of a job that failed: the error, or else the status. */
+/* The text that people read for a failed job: the error, or otherwise the status. */
 static struct span
 reason_of_failure(const struct outcome *outcome, const struct outcome_form *form, char text[OUTCOME_STATUS_BYTES])
 {
@@ -63,7 +63,7 @@ job_of(const struct outcome *outcome, const struct outcome_form *form, int64_t n
 	    .event_id = job->event_id,
 	    .node_id = node_id,
 	    .attempt_count = count,
-	    /* What did not count as an attempt leaves the number as it is. */
+	    /* An uncharged attempt leaves the number unchanged. */
 	    .below = outcome->charged ? count : count + 1,
 	    .due_in_ms = form->ends ? outcome->due_ms - now_ms : POSTPONED_MS,
 	    .sets_expiry = job->expires_ms != 0,
@@ -204,7 +204,7 @@ tell_disabled(const struct outcome_rows *rows)
 	}
 }
 
-/* The couriers of this node need not wait until they look. */
+/* Wakes the couriers of this node, so that they need not wait for their next look. */
 static void
 spread_version(const struct outcome_rows *rows)
 {

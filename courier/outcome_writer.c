@@ -1,6 +1,6 @@
 /*
- * The store refuses some outcomes for what they say: a trigger, a constraint, a value. None of them stops the others on
- * the lane, which are those of all endpoints of a courier.
+ * The store may refuse an outcome because of its content: a trigger, a constraint, a value. Such an outcome must not
+ * stop the others on the lane, which belong to all endpoints of the courier.
  */
 #include "courier/outcome_writer.h"
 
@@ -17,7 +17,7 @@
 
 static const struct outcome_form whole = {true, true, true, true};
 
-/* What is tried, in this order, when the store refuses the whole. */
+/* The parts that are tried in this order after the store has refused the whole. */
 static const struct outcome_form less[] = {
     {.attempt = true, .disables = true, .ends = true},
     {.disables = true, .ends = true},
@@ -35,8 +35,8 @@ struct outcome_writer {
 	struct runs *runs;
 	struct news_queue *news;
 	struct repeat refused[LOSSES], damaged;
-	bool missed; /* of those that were looked at, one was damaged */
-	uint32_t at_once; /* outcomes of a transaction, up to OUTCOMES_AT_ONCE */
+	bool missed; /* an outcome was damaged */
+	uint32_t at_once; /* outcomes per transaction, up to OUTCOMES_AT_ONCE */
 	uint32_t count;
 	uint32_t positions[OUTCOMES_AT_ONCE]; /* of outcomes */
 	struct outcome outcomes[OUTCOMES_AT_ONCE];
@@ -82,7 +82,7 @@ tell_damaged(struct outcome_writer *writer)
 		    "the outcome of an attempt is damaged: its job will be attempted again", LOG_UINT("times", times));
 }
 
-/* Reads what is there into outcomes. Returns the position behind the last parcel that was looked at. */
+/* Reads waiting parcels into outcomes. Returns the position behind the last parcel read. */
 static uint32_t
 gather(struct outcome_writer *writer)
 {
@@ -140,8 +140,7 @@ tell_refused(struct outcome_writer *writer, const struct outcome *outcome, enum 
 	format_uuid(outcome->job.endpoint_id, endpoint_id);
 	format_uuid(outcome->job.job_id, job_id);
 	if (loss == LOSES_TEXTS)
-		log_warning(
-		    "the store refuses an attempt as it is: what it says of the job is stored with less", ABOUT);
+		log_warning("the store refuses the outcome of an attempt: only a part of it is stored", ABOUT);
 	else if (loss == LOSES_DISABLING)
 		log_warning("the store refuses to disable an endpoint: it stays active", ABOUT);
 	else if (loss == LOSES_END)
@@ -162,7 +161,7 @@ tell_loop(struct outcome_writer *writer, enum news_kind kind, const struct outco
 	news_put(writer->news, news);
 }
 
-/* The loop knows of a job that has ended: its row is read again, and says that it waits. */
+/* The loop believes that the job has ended. NEWS_HAS_ROWS has it read the row again, in which the job waits. */
 static void
 note_stored(
     struct outcome_writer *writer, const struct outcome *outcome, const struct outcome_form *form, struct error *err)
@@ -178,7 +177,7 @@ differs(const struct outcome *outcome, const struct outcome_form *form)
 	return form->ends ? form->disables || outcome->disables : outcome->kind != VERDICT_RETRY;
 }
 
-/* An outcome that is refused in every form is dropped: nothing that one job does stops the others. */
+/* Stores a part of the outcome. If every part is refused the outcome is dropped: one job must not stop the others. */
 static int
 write_less(struct outcome_writer *writer, struct db *db, const struct outcome *outcome, struct error *err)
 {
@@ -199,7 +198,7 @@ write_less(struct outcome_writer *writer, struct db *db, const struct outcome *o
 	return 0;
 }
 
-/* Halves of what is refused, and of these the halves, until what stands alone is refused. */
+/* Bisects refused outcomes until single ones are refused. */
 static int
 write_halves(struct outcome_writer *writer, struct db *db, const struct outcome *const *outcomes, uint32_t count,
     struct error *err)
@@ -227,7 +226,7 @@ write_all(struct outcome_writer *writer, struct db *db, struct error *err)
 	return write_halves(writer, db, sorted, writer->count, err);
 }
 
-/* A transaction for which the time was not enough is tried with fewer. */
+/* Halves the number per transaction after a failure, which may be a timeout; doubles it after a success. */
 static void
 adapt(struct outcome_writer *writer, bool failed)
 {
@@ -252,7 +251,7 @@ outcome_writer_write(
 	for (uint32_t i = 0; i < writer->count; i++)
 		runs_note(writer->runs, &writer->outcomes[i], clock_steady_us());
 	if (writer->missed)
-		courier_add_missed(writer->slot); /* of whom they were is not known: rows are looked for */
+		courier_add_missed(writer->slot); /* the damaged outcome's endpoint is unknown: walk over all rows */
 	lane_release(&writer->lane, behind);
 	*released = behind;
 	return 0;

@@ -1,4 +1,4 @@
-/* Rows first, then the events of those that are due: in slices, because nobody knows before how large they are. */
+/* Reads the rows first, then the events of those that are due: in slices, because their sizes are not known before. */
 #include "courier/page_reader.h"
 
 #include <stdlib.h>
@@ -20,7 +20,7 @@
 #define LARGEST_SLICE 512
 #define FAR_MS (100 * 365 * INT64_C(86400000))
 
-/* Ids that somebody has edited into something else are zeros: such a row has no event. */
+/* An id that was edited into something else becomes zeros: such a row has no event. */
 static void
 read_id(const struct db_rows *rows, uint32_t row, uint32_t column, uint8_t id[16])
 {
@@ -38,7 +38,7 @@ read_count(const struct db_rows *rows, uint32_t row, uint32_t column)
 	return count > 0 && count <= JOB_ATTEMPTS_MAX ? (uint32_t)count : 0;
 }
 
-/* An instant that somebody has edited can be further away than microseconds can be counted. */
+/* An edited time may be too far away for microseconds. */
 static int64_t
 read_distance_us(const struct db_rows *rows, uint32_t row, uint32_t column)
 {
@@ -49,14 +49,17 @@ read_distance_us(const struct db_rows *rows, uint32_t row, uint32_t column)
 	return (ms < -FAR_MS ? -FAR_MS : ms) * 1000;
 }
 
-/* Nothing but a publisher's new jobs comes by parcels. */
+/* Whether a parcel may still bring the job: only publishers' new jobs come by parcels. */
 static bool
 is_young(const struct page_row *row, bool replayed, int64_t now_us)
 {
 	return row->attempt_count == 0 && !replayed && row->due_us <= now_us && row->due_us + YOUNG_ROW_US > now_us;
 }
 
-/* A held job is not handed over. One that began before the endpoint went on had its parcel passed over. */
+/*
+ * Whether the row is taken although it is young. Held jobs come by no parcel. A parcel older than went_on_us was
+ * dropped because the endpoint held.
+ */
 static bool
 goes_before_parcel(const struct page_row *row, bool held, const struct page_wish *wish)
 {
@@ -103,7 +106,7 @@ struct event_reader {
 	uint32_t next, events;
 };
 
-/* The next rows that want an event, at most `most`. The event says which order a row belongs to. */
+/* The next rows that need an event, at most `most`. With fifo all do: the event has the ordering key. */
 static uint32_t
 gather(struct event_reader *reader, uint32_t most, uint32_t numbers[LARGEST_SLICE])
 {
@@ -119,7 +122,7 @@ gather(struct event_reader *reader, uint32_t most, uint32_t numbers[LARGEST_SLIC
 	return count;
 }
 
-/* Rows come in the order asked for, as a rule; a search begins at *from and ends behind the find. */
+/* Rows usually come in the order asked for, so the search begins at *from, behind the last find. */
 static uint32_t
 find_row(const struct db_rows *rows, const uint8_t job_id[16], uint32_t *from)
 {
@@ -138,7 +141,7 @@ find_row(const struct db_rows *rows, const uint8_t job_id[16], uint32_t *from)
 	return UINT32_MAX;
 }
 
-/* Adds the events of one slice. Returns whether there is room for more. */
+/* Adds a slice's events. Returns whether there is room for more. */
 static bool
 add_events(struct event_reader *reader, const struct db_rows *rows, const uint32_t *numbers, uint32_t count)
 {
@@ -164,7 +167,7 @@ add_events(struct event_reader *reader, const struct db_rows *rows, const uint32
 	return reader->memory.len < reader->order->wish->event_bytes;
 }
 
-/* How many events to ask for: as many as will fit, if they are like those before. */
+/* How many events to ask for: as many as fit if they are as large as those before. */
 static uint32_t
 slice_size(const struct event_reader *reader)
 {
@@ -195,7 +198,7 @@ read_slice(struct event_reader *reader, const uint32_t *numbers, uint32_t count,
 	return 0;
 }
 
-/* The memory stays where it is from now on. */
+/* Sets the rows' pointers: the memory does not move from now on. */
 static void
 put_events(struct event_reader *reader)
 {
@@ -233,7 +236,7 @@ range_of(const struct page_order *order, uint32_t limit)
 	    .limit = limit};
 }
 
-/* What another node sends it has to look for. */
+/* Gives places to the rows. If another node is the sender, it finds them by its own looks. */
 static int
 place(struct db *db, const struct job_range *range, const uint8_t last[16], struct error *err)
 {
@@ -279,7 +282,7 @@ page_place(struct db *db, const struct page_order *order, uint8_t placed[16], bo
 	return rc;
 }
 
-/* Before the rows: where a dead letter is gone because somebody has requeued it, its job is among them. */
+/* Reads the stopped orders, before the rows: if a dead letter has just been requeued, its job is among the rows. */
 static int
 read_stopped(struct db *db, const struct page_order *order, struct news *page, struct error *err)
 {
@@ -325,7 +328,7 @@ read_page(struct db *db, const struct page_order *order, struct news *page, stru
 	if (rc == 0 && order->wish->fifo)
 		rc = fifo_heads_find(db, order->tenant_id, order->endpoint_id, order->node_id, &head, err);
 	page->elsewhere = head.elsewhere;
-	/* Somebody has edited the count, or the place of a job. */
+	/* Places have gone back: somebody has edited the count, or the place of a job. */
 	page->edited = order->wish->new_alone && order->wish->after_seq > head.last_seq;
 	page->last = true;
 	if (rc != 0 || page->elsewhere || page->edited)

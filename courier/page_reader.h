@@ -1,4 +1,4 @@
-/* Reading what waits in rows, for the loop. The store thread calls these functions. */
+/* Reads waiting jobs from their rows for the loop. The store thread calls these functions. */
 #ifndef COURIER_PAGE_READER_H
 #define COURIER_PAGE_READER_H
 
@@ -17,18 +17,19 @@ struct page_order {
 	const struct page_wish *wish;
 };
 
-/* What stands in the rows of a page besides. */
+/* The marks found in a page's rows. */
 struct page_marks {
 	bool any_held, any_pending;
 };
 
 /*
- * Gives a slice of the node's rows a place, if the wish wants that: of those behind placed, which goes on. *more:
- * others may have none. Call it until it says no, then page_read(). As db_commit(); then placed is as before.
+ * Gives places to a slice of the node's rows behind `placed`, if the wish asks for it, and advances `placed`. *more:
+ * further rows may have none: call it again until *more is false, then page_read(). As db_commit(); after any result
+ * but 0 placed is unchanged.
  */
 int page_place(struct db *db, const struct page_order *order, uint8_t placed[16], bool *more, struct error *err);
 
-/* Reads a page as NEWS_PAGE, which is the caller's. As db_commit(). */
+/* Reads a page as NEWS_PAGE, which the caller owns. As db_commit(). */
 int page_read(
     struct db *db, const struct page_order *order, struct news **page, struct page_marks *marks, struct error *err);
 

@@ -1,4 +1,4 @@
-/* Takes pages: the jobs in memory first become as their rows are, then jobs that only rows have are added. */
+/* Takes pages: first updates the jobs in memory by their rows, then adds jobs that only rows have. */
 #include "courier/pages.h"
 
 #include <assert.h>
@@ -11,11 +11,11 @@
 #include "courier/queues.h"
 #include "courier/reconcile.h"
 
-#define RETRY_ROOM_US (1000 * INT64_C(1000)) /* a round without room goes on, at the latest */
-#define UNREADABLE_AGAIN_US (60 * INT64_C(1000000)) /* rows that the store refuses to read are read again */
+#define RETRY_ROOM_US (1000 * INT64_C(1000)) /* a round without room goes on at the latest */
+#define UNREADABLE_AGAIN_US (60 * INT64_C(1000000)) /* try unreadable rows again */
 #define EVENT_BYTES_MOST (1024 * INT64_C(1024)) /* of one page */
 
-/* FULL: there was no room for it, and none for those behind it. STUCK: no row behind it can be taken. */
+/* What became of a row. FULL: no room for it, nor for those behind it. STUCK: no row behind it can be taken. */
 enum row_fate { ROW_PASSED, ROW_FULL, ROW_STUCK };
 
 static void
@@ -72,7 +72,7 @@ pages_ask(struct pages *pages, int64_t now_us)
 	}
 }
 
-/* A row that is not taken: neither is one behind it in its order. */
+/* Leaves a row, and with it all rows behind it in its order. */
 static enum row_fate
 leave_row(struct queue *queue, struct fifo_lane *lane)
 {
@@ -106,7 +106,7 @@ take_row(struct jobs *jobs, struct queue *queue, const struct page_row *row, int
 			look_leave(jobs->look, queue, now_us + LOOK_STOPPED_US);
 			return ROW_STUCK;
 		}
-		/* Each key that has left rows costs a round over all of them. */
+		/* A key with a left row costs a round over all rows. */
 		if (facts.lane->left || !fifo_takes(&queue->fifo, facts.lane, jobs_half_is_free(jobs, queue), now_us))
 			return leave_row(queue, facts.lane);
 	}
@@ -116,7 +116,7 @@ take_row(struct jobs *jobs, struct queue *queue, const struct page_row *row, int
 	}
 	if (lacks_event || !jobs_has_room(jobs, queue, row->event_gone ? 0 : row->event->length))
 		return ROW_FULL;
-	/* It has waited while its endpoint held, when time did not count. */
+	/* The row was held, so its lifetime begins now. */
 	if (row->expires_us == INT64_MIN) {
 		facts.expires_anew = true;
 		facts.expires_us = now_us + endpoint_lifetime_ms(queue->config) * 1000;
@@ -129,7 +129,7 @@ take_row(struct jobs *jobs, struct queue *queue, const struct page_row *row, int
 	return ROW_PASSED;
 }
 
-/* What is in memory of these rows follows them. */
+/* Updates the jobs in memory by the page's rows. */
 static void
 reconcile(struct jobs *jobs, struct queue *queue, const struct news *page)
 {
@@ -143,7 +143,7 @@ reconcile(struct jobs *jobs, struct queue *queue, const struct news *page)
 	jobs_page_ends(jobs, queue, &after, page->last ? NULL : &(struct job_place){row->fifo_seq, row->job_id});
 }
 
-/* Orders that dead letters stop: none of their jobs is begun. */
+/* Stops the orders that have a dead letter: none of their jobs is begun. */
 static void
 stop(struct jobs *jobs, struct queue *queue, const struct news *page, int64_t now_us)
 {
@@ -155,7 +155,7 @@ stop(struct jobs *jobs, struct queue *queue, const struct news *page, int64_t no
 		look_leave(jobs->look, queue, now_us + LOOK_STOPPED_US);
 }
 
-/* The page that was asked for brings nothing: the round is over, and the next one begins then at the latest. */
+/* Ends the round, whose page brought nothing. The next round begins at at_us at the latest. */
 static void
 look_again(struct jobs *jobs, struct queue *queue, int64_t at_us, int64_t now_us)
 {
@@ -165,7 +165,7 @@ look_again(struct jobs *jobs, struct queue *queue, int64_t at_us, int64_t now_us
 	queues_kept(jobs->queues, queue, now_us);
 }
 
-/* What is new may stand before what was read last. */
+/* Reads all rows again: new rows may stand before those read last. */
 static void
 read_anew(struct pages *pages, struct queue *queue, int64_t now_us)
 {
@@ -180,7 +180,7 @@ read_anew(struct pages *pages, struct queue *queue, int64_t now_us)
 	look_again(pages->jobs, queue, now_us, now_us);
 }
 
-/* Publishers that did not know that the endpoint has fifo may have committed since. */
+/* Asks for places once more: publishers that did not know of fifo may have committed since. */
 static void
 place_again(struct jobs *jobs, struct queue *queue, int64_t now_us)
 {
@@ -190,7 +190,7 @@ place_again(struct jobs *jobs, struct queue *queue, int64_t now_us)
 	look_leave(jobs->look, queue, queue->fifo.place_until_us);
 }
 
-/* Takes rows until there is no room. Returns what became of the last one. *passed: how many went before it. */
+/* Takes rows until there is no room. Returns what became of the last row. *passed: the number of rows before it. */
 static enum row_fate
 take_rows(struct pages *pages, struct queue *queue, const struct news *page, uint32_t *passed, int64_t now_us)
 {
@@ -210,7 +210,7 @@ take_rows(struct pages *pages, struct queue *queue, const struct news *page, uin
 	return ROW_PASSED;
 }
 
-/* The round goes on when there is room; at once where the page alone was full. */
+/* When the round goes on: when there is room; at once if only the page was full. */
 static int64_t
 goes_on_us(const struct news *page, uint32_t passed, int64_t now_us)
 {
@@ -234,12 +234,12 @@ pages_take(struct pages *pages, const struct news *news, int64_t now_us)
 	if (queue->fifo.placing && !news->placed)
 		queue->fifo.unplaced = true;
 	queue->fifo.placing = false;
-	/* The endpoint has come to keep another order, or none, since the page was asked for. */
+	/* The endpoint's order has changed since the page was asked for. */
 	if (news->fifo != queue->fifo.on || queue->fifo.restart) {
 		look_again(jobs, queue, now_us, now_us);
 		return;
 	}
-	/* When that changes the couriers of this node are told to look for rows. */
+	/* A change of the sender makes the couriers of this node look for rows. */
 	if (news->elsewhere) {
 		jobs_leave(jobs, queue);
 		look_again(jobs, queue, NEVER_US, now_us);

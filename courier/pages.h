@@ -1,6 +1,7 @@
 /*
- * Rounds over the rows of endpoints whose look_at has come: asks for pages and takes what is due soon into memory. A
- * round rests where the endpoint has no room, and goes on there. The loop's thread alone calls these functions.
+ * Makes rounds over the rows of endpoints whose look_at has come: asks for pages, and takes jobs that are due soon into
+ * memory. A round pauses when the endpoint has no room, and goes on from there. The loop's thread alone calls these
+ * functions.
  */
 #ifndef COURIER_PAGES_H
 #define COURIER_PAGES_H
@@ -12,17 +13,17 @@
 #include "courier/jobs.h"
 #include "courier/store_thread.h"
 
-#define PAGES_AT_ONCE 4u /* that are asked for: outcomes need the store thread more than rows do */
+#define PAGES_AT_ONCE 4u /* few: outcomes need the store thread more than rows do */
 
 struct pages {
 	struct jobs *jobs; /* with its look_at */
 	struct store_thread *thread;
-	struct cancelled *cancelled; /* gets jobs that a parcel must not bring any more */
-	uint32_t reading; /* pages that were asked for */
+	struct cancelled *cancelled; /* gets the jobs that a parcel must not bring again */
+	uint32_t reading; /* pages asked for */
 	struct repeat edited; /* places of orders */
 };
 
-/* Asks for the pages that are due, a few at a time; for the configuration of an endpoint first. */
+/* Asks for pages that are due, a few at a time. Asks for an endpoint's configuration first. */
 void pages_ask(struct pages *pages, int64_t now_us);
 
 /* NEWS_PAGE: takes its rows. */

@@ -9,9 +9,8 @@
 #include "courier/queues.h"
 #include "event/handover.h"
 
-#define PARCELS_A_TURN 64u /* of each lane */
+#define PARCELS_A_TURN 64u /* per lane */
 
-/* A turn's taking. */
 struct taking {
 	struct jobs *jobs;
 	const struct cancelled *cancelled;
@@ -19,8 +18,8 @@ struct taking {
 };
 
 /*
- * An endpoint with fifo: its row says when it is its turn. One that was published before it had fifo has no place. What
- * is known of the endpoint may be older than the job.
+ * Leaves a job of an endpoint with fifo in its row, which says when its turn is. A job that was published before the
+ * endpoint had fifo has no place. The known configuration may be older than the job.
  */
 static void
 leave_in_order(struct jobs *jobs, struct queue *queue, const struct handover_job *job, const struct record *event)
@@ -38,7 +37,7 @@ leave_in_order(struct jobs *jobs, struct queue *queue, const struct handover_job
 	}
 }
 
-/* Takes one job, or leaves it in its row. *copy: of the event, made for the first job that is taken. */
+/* Takes a job, or leaves it in its row. *copy: the event's copy, made for the first job taken. */
 static void
 take_job(const struct taking *taking, const struct handover *handover, const struct handover_job *job,
     const struct record *event, struct event_copy **copy)
@@ -62,7 +61,7 @@ take_job(const struct taking *taking, const struct handover *handover, const str
 		leave_in_order(jobs, queue, job, event);
 		return;
 	}
-	/* One of the future is of before a restart of the machine. */
+	/* A parcel from the future is from before a restart of the machine. */
 	if (age_us < 0 || age_us > OLD_PARCEL_US || handover->begun_us < taking->since_us ||
 	    queue->held_until_us - taking->now_us > LOOK_AHEAD_US || !jobs_has_room(jobs, queue, event->length)) {
 		look_leave_job(jobs->look, queue, facts.job_id,

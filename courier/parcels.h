@@ -1,6 +1,6 @@
 /*
- * A courier's side of its lanes JOBS: takes what publishers hand over into memory, or leaves it in its rows, and
- * releases each parcel at once. The loop's thread alone calls these functions.
+ * A courier's side of its lanes JOBS: takes the jobs that publishers hand over into memory, or leaves them in their
+ * rows, and releases each parcel at once. The loop's thread alone calls these functions.
  */
 #ifndef COURIER_PARCELS_H
 #define COURIER_PARCELS_H
@@ -15,9 +15,9 @@
 struct parcels {
 	struct lane lanes[PUBLISHERS_MAX]; /* of each publisher, with their arenas */
 	uint32_t count;
-	struct cancelled cancelled; /* jobs that are not taken */
-	int64_t since_us; /* node_since_us(): jobs that are older are left in rows, which may be another node's */
-	bool damaged; /* a parcel could not be read: its jobs are in rows of unknown endpoints. The caller clears it */
+	struct cancelled cancelled; /* jobs not to take */
+	int64_t since_us; /* node_since_us(): older jobs are left in rows, which may be another node's */
+	bool damaged; /* a parcel was damaged: walk to find its jobs' rows. The caller clears it */
 };
 
 /*

@@ -1,11 +1,14 @@
-/* The segment may have the pauses of an earlier run, so the first look shows them in any case. */
+/* The segment may show the pauses of an earlier run, so the first look always writes them. */
 #include "courier/pause_watch.h"
 
 #include <string.h>
 
 #include "shm/counters.h"
 
-/* For health and metrics. A reason that a person has given is for those who have a key. */
+/*
+ * Writes the pauses to the segment, for health and metrics. Reasons given by persons are not public, so they are left
+ * out.
+ */
 static void
 show(const struct pause_watch *watch)
 {

@@ -1,4 +1,4 @@
-/* Tells the loop whose deliveries are paused, and shows it in the segment. For the store thread. */
+/* Reports to the loop which tenants' deliveries are paused, and writes it to the segment. For the store thread. */
 #ifndef COURIER_PAUSE_WATCH_H
 #define COURIER_PAUSE_WATCH_H
 
@@ -13,16 +13,16 @@
 
 struct pause_watch {
 	const struct segment *segment; /* borrowed, as news */
-	uint32_t courier; /* this one's number: courier 0 shows pauses */
+	uint32_t courier; /* its number: courier 0 writes pauses to the segment */
 	struct news_queue *news;
 	bool started; /* the first look is over */
 	struct pauses told;
 };
 
-/* Looks at the store, and tells NEWS_PAUSED when pauses are others than those told. As db_query(). */
+/* Reads the store, and sends NEWS_PAUSED if the pauses have changed. As db_query(). */
 int pause_watch_look(struct pause_watch *watch, struct db *db, struct error *err);
 
-/* Whether deliveries of the tenant are paused, as has been told last. */
+/* Whether deliveries of the tenant are paused, by the last look. */
 bool pause_watch_has(const struct pause_watch *watch, const char *tenant_id);
 
 void pause_watch_free(struct pause_watch *watch);

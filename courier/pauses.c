@@ -1,4 +1,4 @@
-/* The store's order of tenants may be another than that of bytes. */
+/* Tenants are sorted here by bytes: the store's order may differ. */
 #include "courier/pauses.h"
 
 #include <stdlib.h>

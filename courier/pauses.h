@@ -1,4 +1,4 @@
-/* Whose deliveries are paused, as the store has been read last. */
+/* Which tenants' deliveries are paused, by the last reading of the store. */
 #ifndef COURIER_PAUSES_H
 #define COURIER_PAUSES_H
 
@@ -9,15 +9,15 @@
 #include "base/span.h"
 #include "store/db.h"
 
-/* All zero: nobody's are. */
+/* All zero: none are paused. */
 struct pauses {
 	bool all;
-	char *all_reason; /* why the service itself has paused all; NULL: it has not */
-	char **tenants; /* that are paused by themselves, in the order of bytes */
+	char *all_reason; /* why the service paused all by itself; NULL: it did not */
+	char **tenants; /* paused one by one, in the order of bytes */
 	uint32_t count;
 };
 
-/* Reads them into empty ones. As db_query(); they are empty after any result but 0. */
+/* Reads the pauses into an empty struct. As db_query(); it stays empty after any result but 0. */
 int pauses_read(struct pauses *pauses, struct db *db, struct error *err);
 
 /* Whether deliveries of the tenant are paused. */

@@ -1,6 +1,6 @@
 /*
- * One statement for all endpoints, once a second; none where the node is alone, and hardly any where it sends to no
- * endpoint with fifo.
+ * One statement a second for all endpoints; none if the node is alone, and very few if it sends to no endpoint with
+ * fifo.
  */
 #include "courier/place_watch.h"
 

@@ -1,7 +1,7 @@
 /*
- * Looks for jobs that other nodes have stored for endpoints with fifo that this node sends to: they come by no parcel.
- * A publisher or an adoption makes this node the sender; it also has the courier learn of the endpoint, or walk. For
- * the store thread.
+ * Looks for jobs of endpoints with fifo that other nodes have stored and this node must send: they come by no parcel. A
+ * publisher or an adoption that makes this node the sender also announces the endpoint to the courier, or has it walk.
+ * For the store thread.
  */
 #ifndef COURIER_PLACE_WATCH_H
 #define COURIER_PLACE_WATCH_H
@@ -17,23 +17,23 @@
 struct place_watch {
 	/* Borrowed. */
 	const struct segment *segment;
-	uint32_t courier; /* of its endpoints is told */
+	uint32_t courier; /* looks for its endpoints */
 	struct news_queue *news;
 
 	int64_t looked_us; /* steady: the last look */
-	bool sends; /* the node sends to some endpoint, or it is not known */
+	bool sends; /* the node sends to an endpoint with fifo, or that is unknown */
 };
 
 /*
- * When it is time to look, by the steady clock; knows_fifo: the courier knows an endpoint with fifo. INT64_MAX: the
- * node has no row, or no other node is alive.
+ * When to look, by the steady clock. knows_fifo: the courier knows an endpoint with fifo. INT64_MAX: the node has no
+ * row, or no other node is alive.
  */
 int64_t place_watch_due_us(const struct place_watch *watch, int64_t node_id, bool knows_fifo);
 
-/* The courier has walked: the node may send to endpoints that it does not know. */
+/* Call it after a walk of the courier: the node may send to endpoints that were unknown before. */
 void place_watch_look_anew(struct place_watch *watch);
 
-/* Tells NEWS_HAS_PLACE of each endpoint whose newest job waits. In no transaction of the caller. As db_query(). */
+/* Sends NEWS_HAS_PLACE for each endpoint whose newest job waits. The caller has no transaction open. As db_query(). */
 int place_watch_look(struct place_watch *watch, struct db *db, int64_t node_id, struct error *err);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * An endpoint that a courier knows of, and its tenant: what it is configured as, and where its jobs stand. A part bears
- * the name of the header whose functions change it. The loop's thread alone uses them.
+ * An endpoint that a courier knows, and its tenant: its configuration and the state of its jobs. Each part of a struct
+ * is headed by the header whose functions change it. The loop's thread alone uses them.
  */
 #ifndef COURIER_QUEUE_H
 #define COURIER_QUEUE_H
@@ -18,21 +18,21 @@
 #include "courier/lease.h"
 #include "courier/rate.h"
 
-/* UNLOADED: its configuration was not asked for yet. GONE: the store has none; it is deleted. */
+/* UNLOADED: its configuration was not asked for. GONE: the store has none; it is deleted. */
 enum endpoint_state { ENDPOINT_UNLOADED, ENDPOINT_LOADING, ENDPOINT_LOADED, ENDPOINT_GONE };
 
 /* A round over an endpoint's rows. READING: a page was asked for. OPEN: the next page is not asked for yet. */
 enum round_state { ROUND_NONE, ROUND_READING, ROUND_OPEN };
 
-/* Where a tenant or an endpoint stands in courier/ready.h. ASIDE: it has its part of the slots, in this turn. */
+/* The place of a tenant or an endpoint in courier/ready.h. ASIDE: it has its part of the slots for this turn. */
 enum ready_place { READY_NOWHERE, READY_IN_LINE, READY_ASIDE };
 
 #define NEVER_US INT64_MAX
 
-/* Jobs that are left in their rows: those are to be read then, from this job on. */
+/* Jobs that were left in their rows: when to read them, and from which job on. */
 struct left_rows {
 	int64_t at_us; /* NEVER_US: none are */
-	uint8_t from[16]; /* zeros: from the first one on */
+	uint8_t from[16]; /* zeros: from the first job */
 };
 
 struct tenant {
@@ -42,7 +42,7 @@ struct tenant {
 	char *tenant_id;
 	uint32_t queues; /* of its endpoints */
 	bool paused; /* no attempt is begun for it */
-	int64_t went_on_us; /* when a pause ended last; 0: none has */
+	int64_t went_on_us; /* end of the last pause; 0: none */
 
 	/* courier/ready.h */
 	uint32_t in_flight; /* attempts */
@@ -58,49 +58,48 @@ struct queue {
 	struct tenant *tenant;
 	enum endpoint_state state;
 	struct endpoint_config *config; /* of LOADED */
-	bool disabling; /* an outcome disables it, and its configuration does not say so yet */
-	int64_t went_on_us; /* it has kept nothing until then, for a reason of its own; 0: never */
-	TAILQ_ENTRY(queue) unused; /* while nothing keeps it */
+	bool disabling; /* an outcome disables it; its configuration is not updated yet */
+	int64_t went_on_us; /* until when it kept no jobs for a reason of its own; 0: never */
+	TAILQ_ENTRY(queue) unused; /* in the list of unused endpoints, while nothing needs it */
 	bool is_unused;
 	int64_t unused_since_us;
-	enum breaker_state told_breaker; /* to the store thread */
-	int64_t breaker_version; /* of the configuration; 0: it had none yet */
+	enum breaker_state told_breaker; /* last state sent to the store thread */
+	int64_t breaker_version; /* of its configuration; 0: none yet */
 
 	/* courier/jobs.h */
 	struct job_list jobs;
 	uint32_t job_count, in_flight;
-	uint64_t bytes, waiting_bytes; /* of all, and of those in `waiting` */
+	uint64_t bytes, waiting_bytes; /* of all jobs, and of those in `waiting` */
 	struct heap_item size; /* by waiting_bytes, the most first */
 
 	/* courier/ready.h */
 	struct heap waiting[JOB_CLASSES]; /* its jobs that wait, by the instant at which each is due */
-	int64_t held_until_us; /* the receiver asked for a pause, or its name was not found */
+	int64_t held_until_us; /* no attempt before: the receiver asked for a pause, or no name server answered */
 	int64_t unseen_version, rests_until_us; /* no attempt before: see ready_rule_changed() */
-	uint32_t unresolved; /* times, one after the other: then one attempt at a time is enough */
+	uint32_t unresolved; /* consecutive attempts without a name server; then one attempt at a time */
 	struct rate rate;
 	struct breaker breaker;
-	struct heap_item due; /* while it is served later */
+	struct heap_item due; /* while it has to wait to be served */
 	enum ready_place place;
 	struct heap_item turn; /* of READY_IN_LINE */
 	bool is_held_back;
 	TAILQ_ENTRY(queue) aside, held_back;
 	struct lease lease;
-	struct heap_item lease_due; /* while the lease is to be asked for or given back later */
+	struct heap_item lease_due; /* while its lease is to be asked for or given back later */
 
 	struct fifo fifo; /* courier/fifo.h */
 
 	/* courier/look.h */
-	int64_t look_at_us; /* NEVER_US: nothing is left in its rows that is not known here */
-	struct left_rows left,
-	    left_due; /* the same without new rows of an endpoint with fifo; left_due: jobs due later */
-	bool must_look; /* although its breaker is open or its receiver wants a pause: something has changed */
+	int64_t look_at_us; /* NEVER_US: all its rows are in memory */
+	struct left_rows left, left_due; /* without new rows of an endpoint with fifo; left_due: jobs due later */
+	bool must_look; /* even if its breaker is open or its receiver wants a pause: rows have changed */
 	enum round_state round;
 	uint8_t cursor[16]; /* the round goes on behind this job */
-	int64_t cursor_seq; /* and, of an endpoint with fifo, behind this place; FIFO_BEFORE_ALL: from the first on */
+	int64_t cursor_seq; /* and with fifo behind this place; FIFO_BEFORE_ALL: from the first */
 	uint32_t pages; /* of the round */
-	int64_t pages_took_us; /* the store needed so long for them */
-	uint64_t taken; /* jobs.taken, when its last page was asked for */
-	int64_t next_us; /* the round's next page, or the next round, not before */
+	int64_t pages_took_us; /* time that the store needed for them */
+	uint64_t taken; /* jobs.taken when its last page was asked for */
+	int64_t next_us; /* no page before this time */
 	struct heap_item look;
 };
 
@@ -110,7 +109,7 @@ queue_waiting(const struct queue *queue)
 	return queue->waiting[JOB_FIRST].count + queue->waiting[JOB_AGAIN].count;
 }
 
-/* Whether jobs may be begun, as far as its configuration says: it is loaded, and neither it nor its tenant holds. */
+/* Whether its configuration lets jobs begin: it is loaded, and neither it nor its tenant holds. */
 static inline bool
 queue_delivers(const struct queue *queue)
 {
@@ -118,14 +117,14 @@ queue_delivers(const struct queue *queue)
 	       !queue->disabling;
 }
 
-/* Until when parcels for it were passed over because it or its tenant held; 0: none were. */
+/* Until when its parcels were dropped because it or its tenant held; 0: never. */
 static inline int64_t
 queue_went_on_us(const struct queue *queue)
 {
 	return queue->went_on_us > queue->tenant->went_on_us ? queue->went_on_us : queue->tenant->went_on_us;
 }
 
-/* Whether it keeps no job in memory: it or its tenant holds, or it is deleted. */
+/* Whether it keeps no jobs in memory: it or its tenant holds, or it is deleted. */
 static inline bool
 queue_keeps_nothing(const struct queue *queue)
 {

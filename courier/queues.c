@@ -188,7 +188,7 @@ queues_tell_breaker(struct queues *queues, struct queue *queue)
 	store_thread_tell_breaker(queues->thread, &name, queue->breaker.state);
 }
 
-/* A breaker goes on as the store knows it, and is closed when the endpoint is another one. */
+/* Resumes the breaker that the store knows, for a new endpoint; closes it if breaker_version has changed. */
 static void
 take_breaker(struct queues *queues, struct queue *queue)
 {
@@ -219,7 +219,10 @@ queues_loaded(struct queues *queues, struct news *news, int64_t now_us)
 		return NULL;
 	}
 	kept_nothing = queue_keeps_nothing(queue);
-	/* A receiver's wish for a pause ends with what it was told by; its name may be another one. */
+	/*
+	 * A pause that the receiver asked for ends with a change of the configuration; the host's name may have
+	 * changed.
+	 */
 	if (config != NULL && queue->config != NULL && config->version != queue->config->version) {
 		queue->held_until_us = 0;
 		queue->unresolved = 0;
@@ -236,7 +239,7 @@ queues_loaded(struct queues *queues, struct news *news, int64_t now_us)
 
 /* ---- forgetting ---- */
 
-/* The store thread need not tell of it any more. */
+/* Tells the store thread to forget the endpoint. */
 static void
 unload(struct queues *queues, struct queue *queue)
 {

@@ -4,14 +4,14 @@
 #define SECOND_NS INT64_C(1000000000)
 #define BURST_NS (SECOND_NS / 10)
 
-/* Rounded up: rather a little slower than the limit. */
+/* Rounded up, so a little slower than the limit. */
 int64_t
 rate_token_ns(uint32_t per_second, uint32_t parts)
 {
 	return (SECOND_NS * parts + per_second - 1) / per_second;
 }
 
-/* The time in which an empty bucket is filled. */
+/* The time that fills an empty bucket. */
 static int64_t
 burst_ns(int64_t token_ns)
 {

@@ -1,11 +1,11 @@
-/* Bounds follow the number of free slots (dynamic thresholds, as in the buffers of switches). */
+/* Limits depend on the number of free slots (dynamic thresholds, as in switch buffers). */
 #include "courier/ready.h"
 
 #include <assert.h>
 
 #define QUEUE_TIMES_FREE 3
 #define TENANT_TIMES_FREE 7
-/* Endpoints that are held back go on when so many have ended: each time all of them are moved. */
+/* Held-back endpoints go on only when this few attempts are left, because each time all of them are moved. */
 #define AGAIN_ON (READY_AGAIN_MOST - READY_AGAIN_MOST / 8)
 
 void
@@ -33,7 +33,7 @@ later(int64_t a, int64_t b)
 
 /* ---- lines ---- */
 
-/* Behind those that have fewer attempts under way, or as many. */
+/* Puts it behind all that have as many attempts under way, or fewer. */
 static void
 line_up(struct ready *ready, struct heap *line, struct heap_item *turn, uint32_t in_flight)
 {
@@ -54,7 +54,7 @@ place_tenant(struct ready *ready, struct tenant *tenant, enum ready_place place)
 	tenant->place = place;
 }
 
-/* The tenant is in line, or aside, while one of its endpoints is in line. */
+/* Moves the endpoint. Its tenant is in line, or aside, while one of its endpoints is in line. */
 static void
 place_queue(struct ready *ready, struct queue *queue, enum ready_place place)
 {
@@ -104,8 +104,8 @@ ready_rule_changed(const struct ready *ready, struct queue *queue, enum limits_r
 }
 
 /*
- * When all nodes have stopped to go by the rule of before, what they have begun by it ends in the time of settle_us. A
- * node that is alone, or joins, waits for no version.
+ * When all nodes have stopped using the old rule, attempts that began under it end within settle_us. A node that is
+ * alone or joins waits for no version.
  */
 static void
 follow_rule(const struct ready *ready, struct queue *queue)
@@ -124,7 +124,7 @@ is_settled(const struct ready *ready, const struct queue *queue)
 	return shares_lease_settled(&ready->shares, queue->config->max_in_flight, queue->config->exact_limits);
 }
 
-/* An endpoint is served by one courier of the node, so that has the node's share. */
+/* One courier serves an endpoint, so it has the node's whole share. */
 static int64_t
 token_ns(const struct ready *ready, const struct queue *queue)
 {
@@ -133,7 +133,7 @@ token_ns(const struct ready *ready, const struct queue *queue)
 	return rate_token_ns(queue->config->rate_limit_rps, parts > 0 ? parts : 1);
 }
 
-/* So many attempts at a time. */
+/* The most attempts at a time. */
 static uint32_t
 most_in_flight(const struct ready *ready, const struct queue *queue)
 {
@@ -171,13 +171,13 @@ ready_job(const struct ready *ready, const struct queue *queue)
 	return first == NULL || again->at < first->at ? again : first;
 }
 
-/* When the endpoint is to get its next job, as things are, but for its limits; NEVER_US: not by time alone. */
+/* When the endpoint would get its next job without its limits; NEVER_US: not by time alone. */
 static int64_t
 wanted_at(const struct ready *ready, const struct queue *queue)
 {
 	const struct heap_item *job = ready_job(ready, queue);
 
-	/* Attempts that began when the endpoint kept no order, or another one, end first. */
+	/* Attempts under a former order, or none, must end first. */
 	if (job == NULL || !queue_delivers(queue) || queue->fifo.strays > 0 || queue->unseen_version != 0)
 		return NEVER_US;
 	return later(
@@ -285,7 +285,7 @@ ready_next(struct ready *ready)
 		} else if (queue->in_flight >= QUEUE_TIMES_FREE * free_slots) {
 			place_queue(ready, queue, READY_ASIDE);
 		} else if (served_at(ready, queue) > ready->now_us) {
-			ready_update(ready, queue); /* what it was ready for is held back by now */
+			ready_update(ready, queue); /* it is no longer ready: its job is held back */
 		} else {
 			place_queue(ready, queue, READY_IN_LINE);
 			place_tenant(ready, tenant, READY_IN_LINE);

@@ -1,16 +1,15 @@
 /*
- * Which endpoint is served next: of the tenants the one that has the fewest attempts under way, and of that tenant the
- * endpoint of which this is true; one after the other of those that have equally many. An endpoint is served that has a
- * job that is due, a free slot of max_in_flight, a token of rate_limit_rps, and a breaker that allows an attempt; of
- * both limits this node has its share (courier/share.h), or all while it has the endpoint's lease (courier/lease.h).
- * Nothing is scanned: an endpoint that waits for its first job, a token or a probe stands in a heap.
+ * Decides which endpoint is served next: the tenant with the fewest attempts under way, and within that tenant the
+ * endpoint with the fewest; equal ones in turn. An endpoint can be served when it has a job that is due, a free slot of
+ * max_in_flight, a token of rate_limit_rps, and a breaker that allows an attempt. Of both limits this node has its
+ * share (courier/share.h), or all of it while it has the endpoint's lease (courier/lease.h). Nothing is scanned: an
+ * endpoint that waits for its first job, a token or a probe stands in a heap.
  *
- * A slot is the right to have one attempt under way; a courier has COURIER_IN_FLIGHT_MOST. An endpoint gets one while
- * it has fewer than three times the slots that are free, a tenant fewer than seven times. So slow ones alone leave a
- * quarter and an eighth of the slots free for those that come later. When slots are scarce all come to have the same
- * number of them, which is the same time, whatever an attempt of each takes. A quarter of the slots is kept from
- * attempts that are not a job's first.
- * The loop's thread alone calls these functions.
+ * A slot is the right to have one attempt under way; a courier has COURIER_IN_FLIGHT_MOST. An endpoint gets a slot
+ * while it has fewer than three times the free slots, a tenant while it has fewer than seven times. So a single slow
+ * endpoint leaves a quarter of the slots free for others, a single slow tenant an eighth. When slots are scarce, all
+ * get the same number of slots, and so the same share of time, however long their attempts last. A quarter of the slots
+ * is reserved for first attempts of jobs. The loop's thread alone calls these functions.
  */
 #ifndef COURIER_READY_H
 #define COURIER_READY_H
@@ -23,71 +22,76 @@
 #include "courier/share.h"
 #include "shm/attempts.h"
 
-#define READY_AGAIN_MOST (COURIER_IN_FLIGHT_MOST - COURIER_IN_FLIGHT_MOST / 4) /* attempts that are no first ones */
+#define READY_AGAIN_MOST (COURIER_IN_FLIGHT_MOST - COURIER_IN_FLIGHT_MOST / 4) /* attempts that are not a job's first */
 
 struct ready {
-	struct heap tenants; /* which have ready endpoints */
-	TAILQ_HEAD(tenants_aside, tenant) tenants_aside; /* those that have their part, until the next turn */
+	struct heap tenants; /* tenants with ready endpoints */
+	TAILQ_HEAD(tenants_aside, tenant) tenants_aside; /* tenants that have their part until the next turn */
 	TAILQ_HEAD(queues_aside, queue) queues_aside;
-	int64_t lined_up; /* tenants and endpoints, ever */
-	TAILQ_HEAD(held_back, queue) held_back; /* with jobs that were attempted before, while too many of these are */
+	int64_t lined_up; /* total of tenants and endpoints lined up */
+	TAILQ_HEAD(held_back, queue) held_back; /* endpoints with repeated jobs, while too many are under way */
 	bool holds_back;
-	struct heap due; /* endpoints that are served later */
+	struct heap due; /* endpoints that have to wait to be served */
 	struct heap leases; /* endpoints whose lease is to be asked for or given back: courier/lease.h */
 	int64_t slept_us; /* see leases_work() */
-	uint32_t in_flight, again_in_flight; /* the second: of these, no first attempts */
-	struct shares
-	    shares; /* of limits; after shares_advance() has returned true ready_update() of all endpoints follows */
+	uint32_t in_flight, again_in_flight; /* all attempts; those that are not a job's first */
+	struct shares shares; /* of limits; after shares_advance() returns true call ready_update() for all endpoints */
 	int64_t now_us;
 };
 
 void ready_open(struct ready *ready);
 void ready_close(struct ready *ready);
 
-/* How limits hold for all nodes: each has its share; one has all, the one with the lease, or the one that sends all. */
+/*
+ * How nodes share limits. DIVIDED: each has its share. LEASED: the node with the lease has all. OF_ONE: the node that
+ * sends the endpoint's orders has all.
+ */
 enum limits_rule { LIMITS_DIVIDED, LIMITS_LEASED, LIMITS_OF_ONE };
 
 enum limits_rule ready_rule(const struct ready *ready, const struct queue *queue);
 
 /*
- * The endpoint has another configuration, and had that rule before. If it is another one now no attempt is begun before
- * all nodes act by that version of the table changes, and those that are under way have had the time to end. version 0:
- * this node has sent nothing by the rule of before. ready_update() follows.
+ * Call it after a new configuration; before: the rule until then. If the rule has changed, no attempt begins until all
+ * nodes act by that version of the table changes and attempts under way have had time to end. version 0: this node has
+ * sent nothing under the old rule. Call ready_update() next.
  */
 void ready_rule_changed(const struct ready *ready, struct queue *queue, enum limits_rule before, int64_t version);
 
 /*
- * Puts the endpoint where it belongs. Called after every change of its configuration, of its waiting jobs, of what
- * is in flight, of held_until_us or of its breaker.
+ * Puts the endpoint where it belongs. Call it after each change of its configuration, waiting jobs, attempts under way,
+ * held_until_us or breaker.
  */
 void ready_update(struct ready *ready, struct queue *queue);
 
-/* The steady clock has moved: makes ready what has become due. A turn begins with it. */
+/* Takes the new time, and makes endpoints ready that have become due. Call it first in each turn. */
 void ready_advance(struct ready *ready, int64_t now_us);
 
 /*
- * The endpoint whose turn it is, and the turn passes on; NULL: none may be served now. The caller begins an attempt of
- * ready_job(), or takes that job out, and ready_update() follows.
+ * Returns the endpoint whose turn it is, and passes the turn on; NULL: none can be served now. The caller begins an
+ * attempt of ready_job(), or removes that job, and calls ready_update().
  */
 struct queue *ready_next(struct ready *ready);
 
-/* Whether any wait for a slot. */
+/* Whether any endpoint waits for a slot. */
 bool ready_has_some(const struct ready *ready);
 
-/* Its job that is to be served, as the item of one of its heaps; NULL: there is none. */
+/* The endpoint's job to serve next, as the item of one of its heaps; NULL: none. */
 struct heap_item *ready_job(const struct ready *ready, const struct queue *queue);
 
-/* What was sent to the endpoint until that instant of the steady clock is not known here. It is loaded. */
+/*
+ * Treats the endpoint's bucket as empty at that time (steady), because others may have sent until then. The endpoint
+ * must be loaded.
+ */
 void ready_empty_rate(const struct ready *ready, struct queue *queue, int64_t at_us);
 
 /*
- * An attempt of that class begins, or has ended: it is counted in queue->in_flight, and, when it begins, for
- * rate_limit_rps. ready_update() follows.
+ * Count an attempt of that class that begins or has ended in queue->in_flight; ready_begin() also takes a token of
+ * rate_limit_rps. Call ready_update() next.
  */
 void ready_begin(struct ready *ready, struct queue *queue, enum job_class class);
 void ready_end(struct ready *ready, struct queue *queue, enum job_class class);
 
-/* When something is due next, by the steady clock: a job, or a lease; NEVER_US: nothing waits for time to pass. */
+/* When a job or a lease is due next, by the steady clock; NEVER_US: none waits for time to pass. */
 int64_t ready_due_us(const struct ready *ready);
 
 #endif

@@ -1,11 +1,11 @@
-/* Jobs in memory become as their rows are. */
+/* Updates jobs in memory by their rows. */
 #include "courier/reconcile.h"
 
 #include <string.h>
 
 #include "courier/job_states.h"
 
-#define EARLIER_US (1000 * INT64_C(1000)) /* a row's instant and that in memory differ by less, of the same outcome */
+#define EARLIER_US (1000 * INT64_C(1000)) /* row and memory may differ by less for the same outcome */
 
 void
 jobs_page_begins(struct jobs *jobs)
@@ -13,7 +13,7 @@ jobs_page_begins(struct jobs *jobs)
 	jobs->pages++;
 }
 
-/* The row of a job whose outcome is not committed, or was refused, is an older one. */
+/* A row is ignored if the job's outcome is not committed or was refused: the row is outdated. */
 void
 jobs_page_has(struct jobs *jobs, const struct queue *queue, const uint8_t job_id[16], int64_t due_us)
 {
@@ -37,17 +37,17 @@ stands_behind(const struct job *job, const struct job_place *place)
 	return memcmp(job->link.id, place->id, sizeof job->link.id) > 0;
 }
 
-/* Its row is gone. */
+/* Handles a job whose row is gone. */
 static void
 lose(struct jobs *jobs, struct job *job)
 {
 	if (job->lane != NULL) {
-		/* It may be a dead letter that stops its order: rows are read before another one goes. */
+		/* The job may be a dead letter that stops its order: read the rows before another job goes. */
 		if (job->queue->fifo.blocks)
 			job_leave_followers(jobs, job);
-		/* Its place alone may be gone: somebody has edited it. */
+		/* Somebody may have edited the job's place only. */
 		job->queue->fifo.unplaced = true;
-		look_leave(jobs->look, job->queue, jobs->look->now_us); /* what follows it may be in rows */
+		look_leave(jobs->look, job->queue, jobs->look->now_us); /* its followers may be in rows */
 	}
 	if (job->state == JOB_WAITING)
 		job_forget(jobs, job);
@@ -66,7 +66,7 @@ jobs_page_ends(struct jobs *jobs, struct queue *queue, const struct job_place *a
 		    (last != NULL && stands_behind(job, last)))
 			continue;
 		lose(jobs, job);
-		if (queue->fifo.blocks) /* others have gone with it */
+		if (queue->fifo.blocks) /* lose() may have removed others */
 			next = TAILQ_FIRST(&queue->jobs);
 	}
 }

@@ -1,4 +1,4 @@
-/* From the end of an attempt to an outcome on the lane. */
+/* Makes an outcome on the lane from the end of an attempt. */
 #include "courier/reports.h"
 
 #include <assert.h>
@@ -12,7 +12,7 @@
 #include "event/topic.h"
 #include "shm/counters.h"
 
-#define WAIT_DOUBLES 5u /* at most, for a name: to 160 seconds */
+#define WAIT_DOUBLES 5u /* the wait for a name server doubles up to 160 s */
 
 bool
 reports_have_room(const struct reports *reports)
@@ -30,7 +30,7 @@ put(struct reports *reports, const struct outcome *outcome)
 	size_t available;
 	char *base = lane_reserve(&reports->lane, &available);
 
-	assert(base != NULL && available >= OUTCOME_BYTES_MAX); /* it was promised */
+	assert(base != NULL && available >= OUTCOME_BYTES_MAX); /* reports_have_room() was asked */
 	reports->any = true;
 	return lane_publish(&reports->lane, outcome_write(base, outcome), 1, 0);
 }
@@ -95,8 +95,7 @@ count(struct reports *reports, const struct attempt_result *result, const struct
 }
 
 /*
- * Attempts that were not made or were put off by 429, which holds the endpoint, say nothing of it. Nor does one whose
- * endpoint has become another.
+ * An attempt that was not made says nothing about its endpoint, nor does a 429 that holds the endpoint.
  */
 static enum breaker_sign
 sign_of(const struct attempt_result *result, const struct verdict *verdict)
@@ -132,7 +131,7 @@ tell_breaker(
 	look_update(jobs->look, queue);
 }
 
-/* What the reply says of the endpoint: no job is due for a while, or none any more. */
+/* Applies the verdict to the endpoint: it holds its jobs for a while, or is disabled. */
 static void
 apply_to_endpoint(struct jobs *jobs, struct job *job, const struct verdict *verdict)
 {
@@ -154,15 +153,15 @@ apply_to_endpoint(struct jobs *jobs, struct job *job, const struct verdict *verd
 }
 
 /*
- * No name server answers for the endpoint's name: it is held for longer and longer, and one attempt at a time finds out
- * whether one does again.
+ * Holds an endpoint whose name no name server answers for, longer each time. One attempt at a time checks whether one
+ * answers again.
  */
 static void
 wait_for_name(const struct jobs *jobs, struct queue *queue, struct verdict *verdict)
 {
 	int64_t left_us = queue->held_until_us - jobs->ready->now_us;
 
-	if (queue->unresolved > 0 && left_us > 0) { /* it was begun before the others failed */
+	if (queue->unresolved > 0 && left_us > 0) { /* begun before another attempt failed */
 		verdict->wait_ms = left_us / 1000 + 1;
 		return;
 	}
@@ -179,7 +178,7 @@ reports_attempt(struct reports *reports, struct job *job, const struct attempt_r
 	struct verdict verdict;
 	int64_t due_us;
 
-	if (result->end != ATTEMPT_ANSWERED || result->http_status >= 300) /* else there is no wait to spread */
+	if (result->end != ATTEMPT_ANSWERED || result->http_status >= 300) /* otherwise there is no wait to spread */
 		crypto_random(&chance, sizeof chance);
 	verdict = verdict_of(result, job->config, tried, chance);
 	if (result->end == ATTEMPT_UNRESOLVED)

@@ -1,4 +1,4 @@
-/* Headers: the service's, the signatures, then the endpoint's own. */
+/* Writes the headers: the service's, the signatures, then the endpoint's own. */
 #include "courier/request.h"
 
 #include <assert.h>
@@ -13,7 +13,7 @@
 
 #define ROOM_KEPT (16 * 1024)
 
-/* A value that has a control character would be another header: such a line is left out. */
+/* Adds a line. Leaves it out if the value has a control character, which could start another header. */
 static void
 add(struct bytes *out, const char *name, struct span value)
 {
@@ -37,7 +37,7 @@ add_id(struct bytes *out, const char *name, const uint8_t id[16])
 	add(out, name, (struct span){text, sizeof text});
 }
 
-/* What the request is about. */
+/* Adds the facts about event, job and attempt. */
 static void
 add_facts(struct bytes *out, const struct attempt_order *order, const struct request_facts *facts)
 {
@@ -83,7 +83,7 @@ list_lines(struct request *request)
 	while ((stop = memmem(at, (size_t)(end - at), "\r\n", 2)) != NULL) {
 		assert(count < REQUEST_HEADERS_MAX);
 		*stop = '\0';
-		if (stop - at > 2 && stop[-1] == ' ' && stop[-2] == ':') { /* libcurl writes an empty value so */
+		if (stop - at > 2 && stop[-1] == ' ' && stop[-2] == ':') { /* libcurl's notation for an empty value */
 			stop[-2] = ';';
 			stop[-1] = '\0';
 		}
@@ -102,7 +102,7 @@ request_make(struct request *request, const struct attempt_order *order, const s
 	struct bytes *out = &request->text;
 
 	out->len = 0;
-	/* Without a value libcurl leaves its own ones out. */
+	/* "Name:" removes libcurl's own header. */
 	bytes_add_text(out, "Accept:\r\nExpect:\r\ncontent-type: application/json\r\n"
 			    "user-agent: HookLine/" HOOKS_VERSION "\r\n");
 	add(out, "host", facts->host);

@@ -8,15 +8,15 @@
 #include "base/span.h"
 #include "courier/attempt.h"
 
-#define REQUEST_HEADERS_MAX 64 /* 32 of the endpoint's own, the others are the service's */
+#define REQUEST_HEADERS_MAX 64 /* 32 of the endpoint, the others of the service */
 
-/* All zero is none. It is used again and again. */
+/* All zero: none. It can be reused. */
 struct request {
 	struct bytes text; /* the lines, each with a NUL */
 	struct curl_slist lines[REQUEST_HEADERS_MAX];
 };
 
-/* What is not in the order. */
+/* Facts that are not in the order. */
 struct request_facts {
 	const uint8_t *attempt_id; /* 16 bytes */
 	int64_t now_us; /* wall clock, the time of the signatures */
@@ -24,11 +24,11 @@ struct request_facts {
 	struct span host; /* the value of Host; base NULL: libcurl's */
 };
 
-/* Makes the headers. The list is the request's, until it is made again. */
+/* Makes the headers. The request owns the list; the next call replaces it. */
 struct curl_slist *request_make(
     struct request *request, const struct attempt_order *order, const struct request_facts *facts);
 
-/* Wipes what it holds: there are credentials in it. Its room is kept, unless it has grown large. */
+/* Wipes the headers, which contain credentials. Keeps the memory, unless it has grown large. */
 void request_wipe(struct request *request);
 void request_free(struct request *request);
 

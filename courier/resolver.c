@@ -1,6 +1,6 @@
 /*
- * The cache belongs to the loop's thread, in a tree by name. A lookup goes through two lists under a lock: to a thread,
- * and back with its answer.
+ * The cache is a tree by name and belongs to the loop's thread. A lookup goes through two lists under a lock: to a
+ * thread, and back with its answer.
  */
 #include "courier/resolver.h"
 
@@ -20,23 +20,23 @@
 
 #define SECOND_US INT64_C(1000000)
 #define THREADS 8
-#define THREADS_FOR_UNPROVEN 6 /* of them: names that were not looked up quickly before leave threads to the others */
-#define THREADS_FOR_SLOW 2 /* of these, for names that took long */
-#define THREADS_A_ZONE 2 /* of these, for names of one zone: new ones of a zone that nobody answers for are many */
+#define THREADS_FOR_UNPROVEN 6 /* most threads for names without a quick lookup before */
+#define THREADS_FOR_SLOW 2 /* of these, most for slow names */
+#define THREADS_A_ZONE 2 /* of these, most for one zone: a dead zone may have many new names */
 #define SLOW_US (1 * SECOND_US)
 #define KNOWN_US (30 * SECOND_US) /* how long an answer is fresh */
-#define FAILED_US (5 * SECOND_US) /* how long one without addresses is */
-#define BESIDE_US (60 * SECOND_US) /* how old addresses may be while they are looked up again */
-#define STALE_US (300 * SECOND_US) /* how old they may be while the resolver fails */
-#define UNUSED_US (600 * SECOND_US) /* when a name is forgotten */
-#define SWEEP_LEAST 1024 /* names before any is forgotten */
+#define FAILED_US (5 * SECOND_US) /* how long an answer without addresses is fresh */
+#define BESIDE_US (60 * SECOND_US) /* how old addresses may be during a new lookup */
+#define STALE_US (300 * SECOND_US) /* how old they may be while lookups fail */
+#define UNUSED_US (600 * SECOND_US) /* an unused name is forgotten after this */
+#define SWEEP_LEAST 1024 /* fewer names are not swept */
 
-/* How a name was looked up last. NEW: not yet. */
+/* The pace of a name's last lookup. NEW: none yet. */
 enum pace { PACE_NEW, PACE_QUICK, PACE_SLOW };
 
 struct lookup {
 	struct lookup *next;
-	enum pace pace; /* of a new name in a zone whose last name was slow: SLOW */
+	enum pace pace; /* a new name gets SLOW if its zone's last name was slow */
 	bool is_first; /* of its name */
 	int64_t took_us;
 	struct resolver_answer answer;
@@ -47,8 +47,8 @@ struct name {
 	struct resolver_answer answer;
 	int64_t known_us; /* when its addresses were found, if it has some */
 	int64_t fresh_until_us, used_us;
-	bool looked_up; /* now */
-	enum pace pace; /* of a zone also: that of a name in it */
+	bool looked_up; /* a lookup is under way */
+	enum pace pace; /* of a zone: the pace of its last name */
 	const char *host; /* behind the struct */
 };
 
@@ -56,13 +56,13 @@ struct list {
 	struct lookup *first, **end;
 };
 
-/* What threads and loop share. It goes with the last of them. */
+/* Shared by threads and loop. The last user frees it. */
 struct shared {
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	struct list wanted, done;
-	bool first_ones_turn; /* of the slow lookups that may be begun */
-	const struct lookup *running[THREADS]; /* NULL: a thread that waits */
+	bool first_ones_turn; /* among slow lookups */
+	const struct lookup *running[THREADS]; /* NULL: an idle thread */
 	uint32_t users;
 	bool closed;
 	int fd;
@@ -151,7 +151,10 @@ may_begin(const struct shared *shared, const struct lookup *lookup)
 	       (lookup->pace == PACE_NEW || slow < THREADS_FOR_SLOW);
 }
 
-/* Where the oldest lookup stands, from link on, that may be begun. slow_first: a slow one, the first of its name. */
+/*
+ * The link to the oldest lookup from `link` on that may begin. slow_first: only a slow one that is the first of its
+ * name.
+ */
 static struct lookup **
 find_wanted(const struct shared *shared, struct lookup **link, bool slow_first)
 {
@@ -162,9 +165,8 @@ find_wanted(const struct shared *shared, struct lookup **link, bool slow_first)
 }
 
 /*
- * Unlinks the lookup that is to be begun next, or returns NULL. Names that were slow themselves come again and again.
- * They leave every second turn to names that are expected to be slow because of their zone, which may be a suffix that
- * strangers share.
+ * Unlinks and returns the lookup to begin next, or NULL. Names that were slow themselves come again and again. They
+ * leave every second turn to names that only their zone makes slow: the zone may be a suffix that strangers share.
  */
 static struct lookup *
 next_wanted(struct shared *shared)
@@ -186,7 +188,7 @@ next_wanted(struct shared *shared)
 	return lookup;
 }
 
-/* A name was slow: so will be new ones of its zone that wait. */
+/* Expects waiting new names of a slow name's zone to be slow. */
 static void
 mark_zone(struct shared *shared, const struct lookup *slow)
 {
@@ -247,7 +249,7 @@ work(void *argument)
 			mark_zone(shared, lookup);
 		append(&shared->done, lookup);
 		(void)eventfd_write(shared->fd, 1);
-		(void)pthread_cond_signal(&shared->changed); /* one of its kind may wait for its turn */
+		(void)pthread_cond_signal(&shared->changed); /* another lookup of its kind may now begin */
 	}
 	pthread_mutex_unlock(&shared->lock);
 	leave(shared);
@@ -302,7 +304,7 @@ compare(const void *a, const void *b)
 	return strcasecmp(((const struct name *)a)->host, ((const struct name *)b)->host);
 }
 
-/* Names that nobody has asked for in a while, some of them: a walk may remove none. */
+/* Some of the unused names, to remove after the walk: a walk must not remove. */
 struct sweep {
 	struct name *unused[64];
 	uint32_t count;
@@ -337,7 +339,7 @@ forget_unused(struct resolver *resolver, int64_t now_us)
 	resolver->sweep_at = 2 * resolver->count > SWEEP_LEAST ? 2 * resolver->count : SWEEP_LEAST;
 }
 
-/* NULL: it is not there. */
+/* NULL: it is not cached. */
 static struct name *
 find(const struct resolver *resolver, const char *host)
 {
@@ -347,7 +349,7 @@ find(const struct resolver *resolver, const char *host)
 	return found != NULL ? *found : NULL;
 }
 
-/* The name, which is made if it is not there. */
+/* Finds or makes the name. */
 static struct name *
 get(struct resolver *resolver, const char *host, int64_t now_us)
 {
@@ -384,7 +386,7 @@ begin_lookup(struct resolver *resolver, struct name *name)
 	pthread_mutex_unlock(&resolver->shared->lock);
 }
 
-/* Whether it has addresses that are younger than that. */
+/* Whether it has addresses younger than age_us. */
 static bool
 has_addresses(const struct name *name, int64_t age_us, int64_t now_us)
 {
@@ -424,7 +426,7 @@ take_answer(struct resolver *resolver, const struct lookup *lookup, int64_t now_
 	    name->pace == PACE_SLOW ? get(resolver, zone_of(name->host), now_us) : find(resolver, zone_of(name->host));
 	if (zone != NULL)
 		zone->pace = name->pace;
-	name->looked_up = false; /* not before: making the zone may forget names */
+	name->looked_up = false; /* only now: making the zone may forget names */
 	name->fresh_until_us = now_us + (result == RESOLVER_KNOWN ? KNOWN_US : FAILED_US);
 	if (result == RESOLVER_UNKNOWN && has_addresses(name, STALE_US, now_us))
 		return;

@@ -1,6 +1,6 @@
 /*
- * Names to addresses, by threads that call getaddrinfo(3): what the machine's configuration says of names holds, and no
- * slow name server stops the loop. Answers are kept. When name servers fail, older answers serve for a while.
+ * Resolves names to addresses by threads that call getaddrinfo(3), so the machine's configuration applies and a slow
+ * name server does not stop the loop. Answers are cached. When name servers fail, older answers serve for a while.
  *
  * The loop's thread alone calls these functions.
  */
@@ -23,7 +23,7 @@ union resolver_address {
 	struct sockaddr_in6 ipv6;
 };
 
-/* KNOWN: addresses. ABSENT: the name does not exist, or has no address. UNKNOWN: the resolver failed, or was silent. */
+/* KNOWN: has addresses. ABSENT: the name does not exist or has no address. UNKNOWN: the lookup failed or timed out. */
 enum resolver_result { RESOLVER_KNOWN, RESOLVER_ABSENT, RESOLVER_UNKNOWN };
 
 struct resolver_answer {
@@ -38,16 +38,16 @@ struct resolver;
 int resolver_open(struct resolver **resolver, struct error *err);
 
 /*
- * What is known of a name, borrowed until the next call for the resolver; or NULL, and it is looked up. waited: the
- * caller has waited for long enough; then the answer is never NULL.
+ * What is known about a name, borrowed until the next call for the resolver; NULL: a lookup is under way. waited: the
+ * caller has waited long enough, so the answer is never NULL.
  */
 const struct resolver_answer *resolver_ask(struct resolver *resolver, const char *host, bool waited);
 
-/* A descriptor that is readable when there are new answers, and the call that takes them in. */
+/* A descriptor that is readable when there are new answers; the call that takes them. */
 int resolver_fd(const struct resolver *resolver);
 void resolver_run(struct resolver *resolver);
 
-/* A thread that is in a lookup ends after it. */
+/* A thread within a lookup ends after it. */
 void resolver_close(struct resolver *resolver);
 
 #endif

@@ -1,4 +1,4 @@
-/* Retry-After: the seconds by hand, the dates by libcurl. */
+/* Parses Retry-After: seconds by hand, dates by libcurl. */
 #include "courier/retry_after.h"
 
 #include <ctype.h>
@@ -8,7 +8,7 @@
 
 #define DATE_BYTES_MAX 63 /* "Wednesday, 31-Dec-97 23:59:59 GMT" has 33 */
 
-/* Brings ms, of any size, into the range. */
+/* Clamps ms to the range. */
 static int64_t
 in_range(int64_t ms)
 {
@@ -17,7 +17,7 @@ in_range(int64_t ms)
 	return ms > RETRY_AFTER_MOST_MS ? RETRY_AFTER_MOST_MS : ms;
 }
 
-/* digits are at least one. */
+/* At least one digit. */
 static int64_t
 read_seconds(struct span digits)
 {
@@ -38,7 +38,7 @@ read_date(struct span value, int64_t now_us)
 	char text[DATE_BYTES_MAX + 1];
 	time_t date;
 
-	/* curl_getdate() also takes texts that no server means as a date: all three forms begin with a weekday. */
+	/* curl_getdate() accepts texts that are no dates of HTTP. All three forms begin with a weekday. */
 	if (value.len > DATE_BYTES_MAX || !isalpha((unsigned char)value.base[0]) ||
 	    memchr(value.base, ':', value.len) == NULL)
 		return -1;

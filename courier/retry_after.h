@@ -10,9 +10,8 @@
 #define RETRY_AFTER_MOST_MS (24 * 60 * 60 * 1000)
 
 /*
- * How long the value asks to wait, as seconds or as a date in one of HTTP's three forms, brought into the range above:
- * negative seconds and dates that are over are the least. -1: it cannot be read. now_us is the wall clock. Pure; any
- * thread.
+ * The wait that the value asks for, as seconds or as a date in one of HTTP's three forms, clamped to the range above:
+ * negative seconds and past dates become the least. -1: it cannot be read. now_us is the wall clock. Pure; any thread.
  */
 int64_t retry_after_read(struct span value, int64_t now_us);
 

@@ -1,4 +1,4 @@
-/* Each slice is a transaction that only reads: a walk keeps nobody from writing. */
+/* Each slice is a read-only transaction: a walk blocks no writer. */
 #include "courier/row_walk.h"
 
 #include <stdlib.h>
@@ -12,7 +12,7 @@
 #include "store/webhooks/job_rows.h"
 
 #define SLICE_ENDPOINTS 200
-#define TENANT_ENDPOINTS 50 /* of one tenant: the slice may reach into others */
+#define TENANT_ENDPOINTS 50 /* fewer for one tenant: the slice may reach into others */
 
 bool
 row_walk_is_mine(const struct segment *segment, uint32_t courier, const uint8_t endpoint_id[16])
@@ -20,7 +20,7 @@ row_walk_is_mine(const struct segment *segment, uint32_t courier, const uint8_t 
 	return handover_courier(endpoint_id, segment->counts[ROLE_COURIER]) == courier;
 }
 
-/* false: somebody has edited the id, behind which no place is. */
+/* false: the id was edited into something else and cannot be a place to go on from. */
 static bool
 take(struct row_walk *walk, const char *tenant_id, struct span id)
 {

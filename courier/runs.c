@@ -1,6 +1,6 @@
 /*
- * An endpoint that has news is on a list until they are stored. The list is gone through once a second at most, so its
- * length costs little.
+ * An endpoint with changes is on a list until they are stored. The list is walked once a second at most, so its length
+ * costs little.
  */
 #include "courier/runs.h"
 
@@ -20,30 +20,30 @@
 #define SECOND_US (1000 * 1000)
 #define MINUTE_US (60 * SECOND_US)
 #define AT_ONCE 500
-/* Endpoints that are remembered although all of theirs is stored: they are not written more than once a minute. */
+/* Endpoints remembered after all is stored, so that they are written at most once a minute. */
 #define REMEMBERED 4096
 
 struct run {
 	struct id_link link; /* first */
-	struct run *next; /* on the list */
+	struct run *next; /* in runs.list */
 	char tenant_id[TENANT_ID_MAX + 1];
 	bool listed;
-	bool succeeded, failing; /* since it was stored last */
-	/* Steady: the last success, the first failure behind it and the last one. */
+	bool succeeded, failing; /* since it was last stored */
+	/* Steady: the last success, the first failure after it, the last failure. */
 	int64_t succeeded_us, failing_us, failed_us;
-	int64_t version; /* the newest breaker_version: failures are those of it */
+	int64_t version; /* the newest breaker_version: older failures do not count */
 	int64_t stored_us; /* steady; 0: never */
-	int64_t not_before_us; /* steady: somebody had locked its row */
-	bool changed_breaker; /* the store may have another one */
+	int64_t not_before_us; /* steady: a retry, because its row was locked */
+	bool changed_breaker; /* the store may have an older breaker state */
 	enum breaker_state breaker, stored_breaker;
-	bool knows_breaker; /* stored_breaker is what the store has */
+	bool knows_breaker; /* stored_breaker is valid */
 };
 
 struct runs {
 	struct id_table table;
 	struct run *list;
 	struct repeat refused;
-	int64_t look_us; /* steady: not before is the list gone through */
+	int64_t look_us; /* steady: next walk over the list */
 };
 
 struct runs *
@@ -52,7 +52,7 @@ runs_new(void)
 	return mem_new(1, sizeof(struct runs));
 }
 
-/* Forgets those whose minute is over and who have nothing to store; all of them when now_us is INT64_MAX. */
+/* Forgets runs with nothing to store that were stored a minute ago or earlier; INT64_MAX: all runs. */
 static void
 forget(struct runs *runs, int64_t now_us)
 {
@@ -119,7 +119,7 @@ runs_note(struct runs *runs, const struct outcome *outcome, int64_t now_us)
 	run = run_of(runs, outcome->job.tenant_id, outcome->job.endpoint_id);
 	if (outcome->breaker_version > run->version) {
 		run->version = outcome->breaker_version;
-		run->stored_us = 0; /* what somebody has changed is shown at once */
+		run->stored_us = 0; /* store the change at once */
 		run->failing = false;
 	}
 	if (delivered) {
@@ -156,7 +156,7 @@ runs_due_us(const struct runs *runs)
 static bool
 is_due(const struct run *run, int64_t now_us)
 {
-	if (!has_news(run)) /* its breaker is again what the store has */
+	if (!has_news(run)) /* its breaker has changed back */
 		return false;
 	if (now_us < run->not_before_us)
 		return false;
@@ -171,7 +171,10 @@ compare_runs(const void *a, const void *b)
 	return memcmp(one->link.id, other->link.id, 16);
 }
 
-/* Returns how many are due, at most AT_ONCE, in the order of their ids: nodes write the same rows. */
+/*
+ * Gathers the runs that are due, at most AT_ONCE, by id: other nodes write the same rows, so the order avoids
+ * deadlocks.
+ */
 static uint32_t
 gather(const struct runs *runs, int64_t now_us, struct run *due[AT_ONCE])
 {
@@ -197,7 +200,7 @@ settle(struct run *run, int64_t now_us)
 	run->succeeded = run->failing = false;
 }
 
-/* What somebody has locked is kept for the next time. */
+/* Stores the runs. Those with a locked row are kept for later. */
 static int
 store(struct db *db, struct run *const *due, uint32_t count, int64_t now_us, struct error *err)
 {
@@ -227,7 +230,7 @@ store(struct db *db, struct run *const *due, uint32_t count, int64_t now_us, str
 	return rc;
 }
 
-/* What is refused is tried again after a minute, the breaker when it changes again. */
+/* Logs a refusal. The run is tried again after a minute, the breaker when it changes again. */
 static void
 tell_refused(struct runs *runs, struct run *run, int64_t now_us, const struct error *err)
 {
@@ -238,11 +241,11 @@ tell_refused(struct runs *runs, struct run *run, int64_t now_us, const struct er
 	run->changed_breaker = run->knows_breaker = false;
 	format_uuid(run->link.id, id);
 	if (times > 0)
-		log_warning("the store refuses since when an endpoint fails: its row stays as it is",
-		    LOG_STR("endpoint_id", id), LOG_STR("error", err->text), LOG_UINT("times", times));
+		log_warning("the store refuses to record since when an endpoint fails", LOG_STR("endpoint_id", id),
+		    LOG_STR("error", err->text), LOG_UINT("times", times));
 }
 
-/* Takes those from the list of which all is stored. */
+/* Removes from the list the runs that are stored. */
 static void
 clear_list(struct runs *runs)
 {
@@ -277,7 +280,7 @@ runs_write(struct runs *runs, struct db *db, int64_t now_us, struct error *err)
 	uint32_t count = gather(runs, now_us, due);
 	int rc = count > 0 ? store(db, due, count, now_us, err) : 0;
 
-	if (rc == DB_REFUSED) { /* of one endpoint; the others need not wait for it */
+	if (rc == DB_REFUSED) { /* one endpoint's refusal must not delay the others */
 		rc = 0;
 		for (uint32_t i = 0; rc == 0 && i < count; i++)
 			rc = store_alone(runs, db, due[i], now_us, err);

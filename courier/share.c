@@ -1,4 +1,4 @@
-/* A limit is divided evenly; what is left over goes to the nodes with the lowest numbers, one each. */
+/* A limit is divided evenly; the remainder goes to the nodes with the lowest numbers, one each. */
 #include "courier/share.h"
 
 #include <string.h>
@@ -64,7 +64,7 @@ shares_due_us(const struct shares *shares)
 	return shares->before_count > 0 ? shares->before[0].until_us : INT64_MAX;
 }
 
-/* Where limits were leased before, another node may have begun as many attempts as there may be. */
+/* A former view with leases counts as 0: another node may have begun all the attempts allowed. */
 uint32_t
 shares_least(const struct shares *shares, uint32_t max_in_flight)
 {

@@ -1,10 +1,8 @@
 /*
- * This node's share of the limits of an endpoint, max_in_flight and rate_limit_rps, where several nodes deliver. All
- * nodes divide a limit alike, by their numbers, so the shares make the limit as soon as all go by the same nodes. Until
- * then there must not be more: a node that joins makes no other node's share greater, and has none itself before all
- * others have seen it; a node that has gone makes no other node's share smaller. A share that grows does so only after
- * settle_us, in which attempts end that were begun by what was before. Pure: the instant comes from the caller, by the
- * steady clock.
+ * This node's share of an endpoint's max_in_flight and rate_limit_rps, when several nodes deliver. All nodes divide a
+ * limit alike, by their numbers, so the shares add up to the limit once all know the same nodes. Before that they must
+ * not add up to more: a node that joins has no share until all others have seen it. A share grows only after settle_us,
+ * in which attempts of the former shares end. Pure: the caller passes the time, by the steady clock.
  */
 #ifndef COURIER_SHARE_H
 #define COURIER_SHARE_H
@@ -12,12 +10,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define SHARES_BEFORE 8u /* views that are remembered; of more the oldest ones are forgotten early */
+#define SHARES_BEFORE 8u /* former views remembered; if there are more, the oldest is forgotten early */
 
-/* What a node knows of all nodes. */
+/* A node's view of all nodes. */
 struct share_view {
-	uint32_t nodes; /* that have shares; 0: this node has none yet */
-	uint32_t rank; /* of this one: so many of them have a lower number */
+	uint32_t nodes; /* number of nodes with shares; 0: this node has none yet */
+	uint32_t rank; /* how many of them have a lower number than this one */
 };
 
 /* All zero: no share. */
@@ -25,36 +23,39 @@ struct shares {
 	struct share_view view; /* the present one */
 	struct {
 		struct share_view view;
-		int64_t until_us; /* until then no share is greater than by this view */
+		int64_t until_us; /* until then this view limits the shares too */
 	} before[SHARES_BEFORE]; /* the oldest one first */
 	uint32_t before_count;
 	int64_t settle_us;
-	int64_t seen_version; /* of the table changes, by which all other nodes act */
+	int64_t seen_version; /* all other nodes act by this version of the table changes */
 	bool changed; /* since shares_advance() */
 };
 
-/* The share of a limit, by that view. */
+/* The share of a limit in a view. */
 uint32_t share_of(const struct share_view *view, uint32_t limit);
 
-/* Whether so few attempts at a time cannot be divided, or must not be: one node at a time makes them all (lease.h). */
+/*
+ * Whether max_in_flight is too small to divide, or must not be divided: one node at a time makes all attempts
+ * (lease.h).
+ */
 bool share_needs_lease(const struct share_view *view, uint32_t max_in_flight, bool exact);
 
-/* The nodes are others from now on. A node that is alone has everything at once. */
+/* Takes a new view of the nodes. A node that is alone has everything at once. */
 void shares_change(struct shares *shares, const struct share_view *view, int64_t now_us);
 
-/* All other nodes act by that version of the table changes. */
+/* Notes that all other nodes act by that version of the table changes. */
 void shares_seen(struct shares *shares, int64_t version);
 
-/* The clock has moved. Returns whether shares may be others than at the call before. */
+/* Takes the new time. Returns whether shares may have changed since the last call. */
 bool shares_advance(struct shares *shares, int64_t now_us);
 
-/* When shares_advance() returns true next, by time alone; INT64_MAX: never. */
+/* When shares_advance() will next return true by time alone; INT64_MAX: never. */
 int64_t shares_due_us(const struct shares *shares);
 
-/* The share of max_in_flight as it holds now, since shares_advance(); 0 while a lease of before may be acted by. */
+/* The present share of max_in_flight, as of shares_advance(); 0 while another node may act by a former lease. */
 uint32_t shares_least(const struct shares *shares, uint32_t max_in_flight);
 
-/* Whether the limits have needed a lease for so long that attempts have ended that were begun without one. */
+/* Whether the limits have needed a lease long enough for attempts without one to have ended. */
 bool shares_lease_settled(const struct shares *shares, uint32_t max_in_flight, bool exact);
 
 #endif

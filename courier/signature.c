@@ -1,4 +1,4 @@
-/* Signatures: HMAC-SHA256 of the time, of the job's id where the standard wants it, and of the body. */
+/* Signatures: HMAC-SHA256 over the time, the job's id if the standard includes it, and the body. */
 #include "courier/signature.h"
 
 #include <stdio.h>
@@ -10,7 +10,7 @@
 
 #define SIGNED_HEAD_BYTES 96 /* "<id>.<time>." */
 
-/* The names of a time and a signature of the first kind. */
+/* The header names of a signature of the first kind. */
 struct names {
 	const char *timestamp, *signature;
 };

@@ -1,9 +1,9 @@
 /*
- * The headers by which a receiver knows that a request is the service's (docs/webhooks.md). Two kinds stand side by
- * side. x-hl-signature, keyed with the bytes of the secret's text, carries exactly one signature: during an overlap
- * that of the old secret. webhook-signature (Standard Webhooks), keyed with the bytes that a whsec_ secret encodes,
- * carries one of each secret: that of the new one first. Receivers take a time that is five minutes off at most, so
- * these are made at the moment of sending.
+ * The headers by which a receiver recognises the service's requests (docs/webhooks.md). There are two kinds.
+ * x-hl-signature, keyed with the bytes of the secret's text, carries exactly one signature: during an overlap by the
+ * old secret. webhook-signature (Standard Webhooks), keyed with the bytes that a whsec_ secret encodes, carries one
+ * signature for each secret, the new one first. Receivers accept a time at most five minutes off, so the headers are
+ * made just before sending.
  */
 #ifndef COURIER_SIGNATURE_H
 #define COURIER_SIGNATURE_H
@@ -16,8 +16,8 @@
 
 struct signature_order {
 	struct span secret; /* as it was given */
-	struct span old_secret; /* the same; empty: there is no overlap, or it is over */
-	bool legacy; /* x-gp-signature and x-gp-timestamp also */
+	struct span old_secret; /* the same; empty: no overlap now */
+	bool legacy; /* also add x-gp-signature and x-gp-timestamp */
 	const uint8_t *job_id; /* 16 bytes: webhook-id, the same for each attempt */
 	int64_t now_us; /* wall clock */
 	struct span body; /* the bytes that are sent */

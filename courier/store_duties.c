@@ -1,7 +1,7 @@
 /*
- * The node's row comes and goes by shm/node.h, which courier 0 writes. It is looked after first in each turn: whatever
- * keeps outcomes from being written, the node says that it lives. No page is read before what the predecessor left on
- * the lane is written: its rows would be those of before.
+ * Courier 0 keeps the node's row and publishes it by shm/node.h. It does so first in each turn: heartbeats must go on
+ * even if outcomes cannot be written. No page is read before the predecessor's outcomes are written: the rows would be
+ * outdated.
  */
 #include "courier/store_duties.h"
 
@@ -27,11 +27,14 @@
 #include "shm/counters.h"
 #include "store/db_refusal.h"
 
-/* Nobody waits for an outcome, and a transaction costs as much as twenty of them: so long after the last one began. */
+/*
+ * The gap between two transactions of outcomes. Nobody waits for an outcome, and a transaction costs as much as
+ * twenty.
+ */
 #define OUTCOME_GAP_US (20 * 1000)
-/* Where tables are distributed rows may come to light that nobody tells of. */
+/* In distributed tables rows may appear without an announcement. */
 #define WALK_US (120 * INT64_C(1000000))
-/* A courier but the first waits for the first one's claim. */
+/* Other couriers wait for courier 0's claim. */
 #define NODE_LOOK_US (50 * 1000)
 
 struct store_duties {
@@ -46,10 +49,10 @@ struct store_duties {
 	struct node_keeper *keeper; /* NULL: not courier 0 */
 	bool lane_was_empty; /* the predecessor's outcomes are written */
 	int64_t outcomes_due_us; /* steady: when the next transaction of outcomes may begin */
-	int64_t walk_us; /* steady: when endpoints that have rows are looked for again, where tables are distributed */
-	bool looks_anew; /* the follower was asked to, after the node had its row */
+	int64_t walk_us; /* steady: the next walk, if tables are distributed */
+	bool looks_anew; /* the follower was asked to look anew after the node got its row */
 	struct place_watch places;
-	struct node_row node; /* that was told as NEWS_STARTED; node_id 0: none */
+	struct node_row node; /* the row sent as NEWS_STARTED; node_id 0: none */
 };
 
 struct store_duties *
@@ -92,8 +95,8 @@ count(const struct store_duties *duties, enum counter counter)
 /* ---- outcomes ---- */
 
 /*
- * Outcomes change jobs of this node alone: they wait until it has a row in delivery_nodes. What a process left before
- * the node's row was adopted then changes no job.
+ * How many outcomes can be written. They change only jobs of this node, so they wait until it has a row in
+ * delivery_nodes. Outcomes from before another node adopted the row then change no job.
  */
 static uint32_t
 writable(const struct store_duties *duties)
@@ -136,7 +139,7 @@ store_duties_write_outcomes(struct store_duties *duties, struct db *db, struct e
 	return 0;
 }
 
-/* When outcomes are to be written. INT64_MAX: there are none. */
+/* When to write outcomes; INT64_MAX: there are none. */
 static int64_t
 outcomes_due_us(const struct store_duties *duties)
 {
@@ -180,8 +183,8 @@ keep_node(struct store_duties *duties, struct db *db, bool *worked, struct error
 }
 
 /*
- * A pause that was made before the node got its row holds from its first attempt on, also one that was made in the
- * claim of the row.
+ * Whether the pauses are known: a pause that began before the node got its row, or during the claim, must hold from the
+ * first attempt on.
  */
 static bool
 knows_pauses(struct store_duties *duties)
@@ -219,7 +222,7 @@ tell_node(struct store_duties *duties, struct db *db, bool *worked, struct error
 	return 0;
 }
 
-/* A node that is only restarted takes its row up in a moment, and has left it meanwhile all the same. */
+/* A restarted node leaves its row too, and claims it again a moment later. */
 int
 store_duties_leave(struct store_duties *duties, struct db *db, struct error *err)
 {
@@ -275,8 +278,8 @@ write_runs(struct store_duties *duties, struct db *db, bool *worked, struct erro
 }
 
 /*
- * A node of a distributed store that dies in the middle of a commit has its part of it a minute later: the publisher
- * had told of jobs whose rows a page did not have.
+ * Walks over distributed tables now and then. If a node of the store dies during a commit, its rows appear up to a
+ * minute later: a page did not have them although the publisher had announced the jobs.
  */
 static int
 look_for_rows(struct store_duties *duties, struct db *db, bool *worked, struct error *err)
@@ -293,7 +296,10 @@ look_for_rows(struct store_duties *duties, struct db *db, bool *worked, struct e
 
 /* ---- errands ---- */
 
-/* One endpoint's rows must not keep the other endpoints waiting. late: there are too many that are gone before them. */
+/*
+ * Makes a page without rows: one endpoint's rows must not delay the others. late: too many dead rows made the read time
+ * out.
+ */
 static struct news *
 unreadable_page(const struct errand *errand, bool late, const struct error *why)
 {
@@ -312,7 +318,10 @@ unreadable_page(const struct errand *errand, bool late, const struct error *why)
 	return page;
 }
 
-/* Rows by place are no range of ids: all of them are marked anew, unless that is under way. */
+/*
+ * Reports the marks of a page. Rows by place are no range of ids, so all of them are marked again, unless that is under
+ * way.
+ */
 static void
 note_marks(struct store_duties *duties, const struct errand *errand, const struct page_marks *marks)
 {
@@ -324,7 +333,7 @@ note_marks(struct store_duties *duties, const struct errand *errand, const struc
 		follower_note_page(duties->follower, errand->id, first, marks);
 }
 
-/* Rows get their places a slice at a time, and the page is read when all have one. */
+/* Gives rows their places, a slice at a time, and then reads the page. */
 static int
 read_page(struct store_duties *duties, struct db *db, struct errand *errand, bool *done, struct error *err)
 {
@@ -344,7 +353,7 @@ read_page(struct store_duties *duties, struct db *db, struct errand *errand, boo
 	if (rc == 0)
 		rc = page_read(db, &order, &page, &marks, err);
 	count(duties, rc == 0 ? COUNTER_PAGES_READ : COUNTER_PAGES_FAILED);
-	/* DB_BUSY: somebody has the places of the endpoint locked. */
+	/* DB_BUSY: the endpoint's places are locked. */
 	if (rc == DB_REFUSED || rc == DB_BUSY || (rc < 0 && db_timed_out(db)))
 		page = unreadable_page(errand, rc != DB_REFUSED, err);
 	else if (rc != 0)
@@ -372,7 +381,7 @@ tell_row(void *context, const char *tenant_id, const uint8_t endpoint_id[16])
 	news_put(duties->news, news);
 }
 
-/* A slice of a walk. The errand remembers where it stands. */
+/* Walks a slice. The errand remembers the place. */
 static int
 step_walk(struct store_duties *duties, struct db *db, struct errand *errand, bool *done, struct error *err)
 {

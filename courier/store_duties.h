@@ -1,6 +1,6 @@
 /*
- * What the store thread does, in turns: a turn does a part of each thing that is due, the node's row first, then
- * outcomes. So nothing waits for longer than a part of each other thing takes. For the store thread.
+ * The work of the store thread, in turns. A turn does a part of each duty that is due: the node's row first, then
+ * outcomes. So no duty waits longer than one part of each other duty. For the store thread.
  */
 #ifndef COURIER_STORE_DUTIES_H
 #define COURIER_STORE_DUTIES_H
@@ -18,35 +18,35 @@
 struct store_duties;
 
 /*
- * config with its secrets, segment and news are borrowed; courier: this one's number; lane: its OUTCOMES, whose arena
- * is mapped. Never NULL.
+ * config with its secrets, segment and news are borrowed; courier: its number; lane: its OUTCOMES, whose arena is
+ * mapped. Never NULL.
  */
 struct store_duties *store_duties_new(const struct config *config, const struct segment *segment, uint32_t courier,
     const struct lane *lane, struct news_queue *news);
 void store_duties_free(struct store_duties *duties);
 
 /*
- * A turn. errand: the loop's oldest one, or NULL; *done: it is fulfilled. *worked: something was due. 0; as db_commit()
- * otherwise: what was due is still due.
+ * Does a turn. errand: the loop's oldest one, or NULL; *done: it is fulfilled. *worked: something was due. As
+ * db_commit(); after any result but 0 the failed duty is still due.
  */
 int store_duties_turn(struct store_duties *duties, struct db *db, struct errand *errand, bool *done, bool *worked,
     struct error *err); /* six: the turn's work, its two results, and the error */
 
-/* A turn has returned another result than 0, or there is no connection for one. */
+/* Call it after a turn that did not return 0, or if there is no connection. */
 void store_duties_failed(const struct store_duties *duties);
 
-/* When a turn is due again, by the steady clock, apart from errands and outcomes. */
+/* When the next turn is due, by the steady clock, apart from errands and outcomes. */
 int64_t store_duties_due_us(const struct store_duties *duties);
 
-/* Whether errands can be fulfilled: the node has a row. */
+/* Whether errands can be served: the node has a row. */
 bool store_duties_take_errands(const struct store_duties *duties);
 
 /* Whether outcomes wait on the lane. */
 bool store_duties_outcomes_wait(const struct store_duties *duties);
 
 /*
- * For the end: writes some of the outcomes that wait, as a turn does, DB_BUSY while the node has no row; then, when
- * none wait, what else is to be said. Return as a turn.
+ * For the end of the thread. write_outcomes(): writes some waiting outcomes; DB_BUSY: the node has no row. leave():
+ * call it when none wait; records that the node has stopped. Both return as a turn.
  */
 int store_duties_write_outcomes(struct store_duties *duties, struct db *db, struct error *err);
 int store_duties_leave(struct store_duties *duties, struct db *db, struct error *err);

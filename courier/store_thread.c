@@ -1,6 +1,6 @@
 /*
- * One lock guards the errands, and what the loop's thread and this one say to each other. It is held for moments only,
- * never over a call that may wait.
+ * One lock guards the errands and the words that both threads share. It is held briefly, never during a call that may
+ * wait.
  */
 #include "courier/store_thread.h"
 
@@ -21,12 +21,12 @@
 #include "store/db_turn.h"
 #include "store/webhooks_store.h"
 
-/* Between two signs of life: a connection is made (5 s an address), or a schema is brought up to date. */
+/* The longest silence: making a connection (5 s an address); opening, which may update the schema. */
 #define SILENT_US (20ll * 1000 * 1000)
 #define SILENT_OPENING_US (90ll * 1000 * 1000)
 #define RETRY_FIRST_MS 50
 #define RETRY_MOST_MS 2000
-/* The thread gives up so long before it must have ended. */
+/* The thread gives up this long before it must have ended. */
 #define END_US (100 * 1000)
 
 struct store_thread {
@@ -41,12 +41,12 @@ struct store_thread {
 	struct backoff backoff;
 	struct repeat failing;
 	pthread_t thread;
-	pthread_mutex_t lock; /* of everything below */
+	pthread_mutex_t lock; /* guards everything below */
 	pthread_cond_t cond;
 	struct errands errands;
-	bool woken; /* since the thread last looked */
-	bool paced; /* it sleeps until the outcomes that wait are due */
-	int64_t stop_us; /* steady: when its calls end; INT64_MAX: it goes on */
+	bool woken; /* store_thread_wake() was called since the thread last looked */
+	bool paced; /* it sleeps until waiting outcomes are due */
+	int64_t stop_us; /* steady: deadline of its calls; INT64_MAX: not stopping */
 	int64_t alive_until_us; /* steady */
 };
 
@@ -130,7 +130,7 @@ turn(struct store_thread *thread, bool *worked, struct error *err)
 	return rc;
 }
 
-/* DB_BUSY is no failure of the store, unless it lasts. */
+/* Logs a failure. DB_BUSY counts as one only if it lasts. */
 static void
 tell(struct store_thread *thread, int rc, const struct error *err)
 {
@@ -155,7 +155,7 @@ tell(struct store_thread *thread, int rc, const struct error *err)
 	}
 }
 
-/* Sleeps until then at most; also errands and wakes end the sleep if they are to. */
+/* Sleeps until until_us at most. If interruptible, errands and wakes end the sleep. */
 static void
 sleep_until(struct store_thread *thread, int64_t until_us, bool interruptible, bool paced)
 {
@@ -178,13 +178,13 @@ rest(struct store_thread *thread, int rc, bool worked)
 		sleep_until(thread, clock_steady_us() + backoff_next_ms(&thread->backoff) * 1000ll, false, false);
 	} else if (!worked) {
 		bool paced =
-		    store_duties_outcomes_wait(thread->duties); /* asked first: then what is due is theirs also */
+		    store_duties_outcomes_wait(thread->duties); /* asked first, so that a due time includes theirs */
 
 		sleep_until(thread, store_duties_due_us(thread->duties), true, paced);
 	}
 }
 
-/* What came after this is looked at before the thread sleeps. */
+/* Clears `woken`: a later wake makes the thread look again before it sleeps. */
 static void
 look(struct store_thread *thread)
 {
@@ -193,7 +193,7 @@ look(struct store_thread *thread)
 	pthread_mutex_unlock(&thread->lock);
 }
 
-/* The end: outcomes alone, as long as there is time. */
+/* Writes only outcomes until the time is over, at the end. */
 static void
 finish(struct store_thread *thread)
 {
@@ -389,7 +389,7 @@ close_parts(struct store_thread *thread)
 	free(thread);
 }
 
-/* A courier that cannot start its thread ends; what it has opened goes with it. */
+/* If this fails the courier ends, so nothing is closed here. */
 int
 store_thread_start(struct store_thread **out, const struct config *config, const struct segment *segment,
     uint32_t courier, struct error *err)

@@ -1,4 +1,4 @@
-/* A test whose COMMIT was in doubt has no row any more when it is written again. */
+/* If a COMMIT was in doubt and had succeeded, the repeat finds no row of the test and adds nothing. */
 #include "courier/test_outcome.h"
 
 #include <string.h>
@@ -10,7 +10,7 @@
 #include "store/webhooks/attempt_rows.h"
 #include "store/webhooks/test_rows.h"
 
-/* How much is stored, the most first. */
+/* The parts to store, the most first. */
 enum form { WHOLE, WITHOUT_TEXTS, WITHOUT_ATTEMPT, FORMS };
 
 static struct span
@@ -35,13 +35,13 @@ write_in_one(struct db *db, const struct attempt_row *row, const char *tenant_id
 static void
 tell_refused(const uint8_t endpoint_id[16], const struct error *why)
 {
-	static struct repeat refused; /* of the one store thread */
+	static struct repeat refused; /* only the store thread uses it */
 	uint64_t times = repeat_met(&refused, clock_steady_us());
 	char id[FORMAT_UUID_BYTES + 1] = "";
 
 	format_uuid(endpoint_id, id);
 	if (times > 0)
-		log_warning("the store refuses the attempt of a test: what it says is not stored, or less of it",
+		log_warning("the store refuses the result of a test: only a part of it is stored, or nothing",
 		    LOG_STR("endpoint_id", id), LOG_STR("error", why->text), LOG_UINT("times", times));
 }
 
@@ -73,5 +73,5 @@ test_outcome_write(struct db *db, const char *tenant_id, const uint8_t endpoint_
 		if (rc == DB_REFUSED)
 			tell_refused(endpoint_id, err);
 	}
-	return rc == DB_REFUSED ? 0 : rc; /* its row stays until its time is over */
+	return rc == DB_REFUSED ? 0 : rc; /* its row stays until it expires */
 }

@@ -1,4 +1,4 @@
-/* What came of a test, into the store. For the store thread. */
+/* Stores the result of a test. For the store thread. */
 #ifndef COURIER_TEST_OUTCOME_H
 #define COURIER_TEST_OUTCOME_H
 
@@ -9,8 +9,8 @@
 #include "store/db.h"
 
 /*
- * Adds the attempt and ends the test, in one transaction; nothing when the test has no row any more. What the store
- * refuses is stored without its texts, or else the test ends without an attempt, which is logged. As db_commit()
+ * Adds the attempt and ends the test in one transaction; does nothing if the test has no row any more. If the store
+ * refuses the attempt, it is stored without its texts, or the test ends without it; a refusal is logged. As db_commit()
  * without DB_REFUSED.
  */
 int test_outcome_write(struct db *db, const char *tenant_id, const uint8_t endpoint_id[16],

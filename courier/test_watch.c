@@ -1,6 +1,6 @@
 /*
- * A courier that takes over from one that has died tells the tests of that one again, while their time lasts: the
- * receiver may get a request twice, with the same ids.
+ * The successor of a dead courier starts its unfinished tests again: the receiver may get a request twice, with the
+ * same ids.
  */
 #include "courier/test_watch.h"
 
@@ -21,16 +21,16 @@
 
 struct told {
 	struct id_link link; /* first */
-	uint32_t seen; /* the look that has found its row last */
+	uint32_t seen; /* the last look that found its row */
 };
 
-/* Ids of a test that is mine. */
+/* The ids of a test of this courier. */
 struct ids {
 	const char *tenant_id;
 	uint8_t endpoint_id[16], attempt_id[16];
 };
 
-/* That of an event, of which job 1 has the id + 1: the attempt's with zeros in the place of numbers of jobs. */
+/* The id of the test's event: the attempt's id with zeros in place of the job's number. Job 1 of it has the id + 1. */
 static void
 event_id_of(const uint8_t attempt_id[16], uint8_t event_id[16])
 {
@@ -38,7 +38,7 @@ event_id_of(const uint8_t attempt_id[16], uint8_t event_id[16])
 	event_id[14] = event_id[15] = 0;
 }
 
-/* Why no request can be sent; NULL: one can. */
+/* Why no request can be sent; NULL: it can. */
 static const char *
 obstacle(const struct endpoint_config *endpoint)
 {
@@ -64,7 +64,7 @@ fail(struct db *db, const struct ids *ids, const char *why, struct error *err)
 	return test_outcome_write(db, ids->tenant_id, ids->endpoint_id, &result, err);
 }
 
-/* Sets *event to the bytes of a record, the caller's; to NULL when the test is over, or somebody has edited its row. */
+/* Sets *event to the bytes of a record, which the caller frees; NULL: the test is over, or its row was edited. */
 static int
 read_event(struct db *db, const struct ids *ids, char **event, struct error *err)
 {
@@ -182,14 +182,14 @@ look_at_row(struct test_watch *watch, struct db *db, const struct db_rows *rows,
 	return rc;
 }
 
-/* Nothing but tests depends on the table. */
+/* Only tests need the table: the follower goes on. */
 static void
 tell_refused(struct test_watch *watch, const struct error *why)
 {
 	uint64_t times = repeat_met(&watch->refused, clock_steady_us());
 
 	if (times > 0)
-		log_warning("the store refuses to tell which endpoints are to be tested", LOG_STR("error", why->text),
+		log_warning("the store refuses to list the tests of endpoints", LOG_STR("error", why->text),
 		    LOG_UINT("times", times));
 }
 

@@ -1,4 +1,4 @@
-/* Tells the loop which tests of endpoints it is to make, each once. For the store thread. */
+/* Finds tests of endpoints and sends each to the loop once. For the store thread. */
 #ifndef COURIER_TEST_WATCH_H
 #define COURIER_TEST_WATCH_H
 
@@ -14,17 +14,17 @@
 
 struct test_watch {
 	const struct segment *segment; /* borrowed, as news and endpoints */
-	uint32_t courier; /* this one's number */
+	uint32_t courier; /* its number */
 	struct news_queue *news;
 	const struct endpoint_reader *endpoints;
-	struct id_table told; /* by the attempt's id, while the test has a row */
+	struct id_table told; /* sent tests by the attempt's id, while they have a row */
 	uint32_t looks;
 	struct repeat refused;
 };
 
 /*
- * Tells NEWS_TEST for each test of this node and this courier that was not told yet. One whose endpoint cannot be sent
- * to fails at once. As db_query() without DB_REFUSED.
+ * Sends NEWS_TEST for each new test of this node and courier. If nothing can be sent to its endpoint, the test fails at
+ * once. As db_query() without DB_REFUSED.
  */
 int test_watch_look(struct test_watch *watch, struct db *db, struct error *err);
 

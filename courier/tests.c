@@ -1,4 +1,4 @@
-/* A test is known by the id of its attempt, which control has given it. */
+/* A test is identified by its attempt's id, which control has made. */
 #include "courier/tests.h"
 
 #include <stdlib.h>
@@ -9,7 +9,7 @@
 struct test {
 	TAILQ_ENTRY(test) link;
 	struct endpoint_name name;
-	char *tenant_id, *memory; /* what name and the record are borrowed from */
+	char *tenant_id, *memory; /* name and the record point into these */
 	struct endpoint_config *config;
 	uint8_t attempt_id[16];
 };

@@ -1,7 +1,7 @@
 /*
- * Tests of endpoints: single attempts that a person has asked for, beside the jobs. Nothing holds them back, and they
- * count for nothing: limits, circuit breakers, runs of failures and jobs know nothing of them. The loop's thread alone
- * calls these functions.
+ * Tests of endpoints: single attempts that a person has asked for. They are independent of jobs, limits, circuit
+ * breakers and runs of failures, which neither hold them back nor count them. The loop's thread alone calls these
+ * functions.
  */
 #ifndef COURIER_TESTS_H
 #define COURIER_TESTS_H
@@ -23,16 +23,16 @@ struct tests {
 
 void tests_open(struct tests *tests, struct http *http, struct store_thread *thread);
 
-/* NEWS_TEST: begins the attempt, and takes what it needs out of the news. */
+/* NEWS_TEST: begins the attempt, and takes config and memory out of the news. */
 void tests_begin(struct tests *tests, struct news *news);
 
-/* The test whose attempt has that id; NULL: it is no test's. */
+/* The test whose attempt has that id; NULL: none. */
 struct test *tests_find(const struct tests *tests, const uint8_t attempt_id[16]);
 
-/* Its attempt has ended: has the store thread write down what came of it. */
+/* Ends the test: has the store thread store the result of its attempt. */
 void tests_end(struct tests *tests, struct test *test, const struct attempt_result *result);
 
-/* Its attempt was cut off by the end of a drain: its row is all that stays. */
+/* Frees a test whose attempt was cut off by the end of a drain. Its row stays. */
 void tests_cut_off(struct tests *tests, struct test *test);
 
 #endif

@@ -1,7 +1,7 @@
 /*
- * What libcurl is told, and what it calls. The guard stands here three times, and asks one function: before a name's
- * addresses are used at all, for each address that is connected to (the last word: libcurl connects to the very bytes
- * that were judged), and for each request on a connection that was kept.
+ * Sets libcurl's options and has its callbacks. judge() is the guard. It is asked three times: before a name's
+ * addresses are used at all; for each address to connect to (decisive: libcurl connects to exactly those bytes); and
+ * for each request on a reused connection.
  */
 #include "courier/transfer.h"
 
@@ -85,7 +85,7 @@ take_head(char *bytes, size_t one, size_t len, void *context)
 
 	if (!answer_head(&transfer->reply, (struct span){bytes, len}, clock_wall_us()))
 		return 0;
-	/* Misdirected (RFC 9110 section 15.5.20): the next attempt is to have another connection. */
+	/* 421 (RFC 9110 section 15.5.20): end the connection, so that the next attempt gets another one. */
 	return transfer->reply.complete && transfer->reply.status == 421 ? 0 : len;
 }
 
@@ -99,7 +99,7 @@ take_body(char *bytes, size_t one, size_t len, void *context)
 
 /* ---- the handle ---- */
 
-/* An option that this libcurl must know. */
+/* Sets an option that this libcurl must know. */
 #define SET(option, value)                                                                                             \
 	do {                                                                                                           \
 		CURLcode set_code = curl_easy_setopt(transfer->easy, option, value);                                   \
@@ -114,17 +114,17 @@ set_constants(struct transfer *transfer)
 	SET(CURLOPT_PRIVATE, (void *)transfer);
 	SET(CURLOPT_ERRORBUFFER, transfer->detail);
 	SET(CURLOPT_NOSIGNAL, 1L);
-	SET(CURLOPT_QUICK_EXIT, 1L); /* no lookup of libcurl's own is waited for */
+	SET(CURLOPT_QUICK_EXIT, 1L); /* do not wait for lookups of libcurl */
 	SET(CURLOPT_PROTOCOLS_STR, "http,https");
 	SET(CURLOPT_FOLLOWLOCATION, 0L);
-	SET(CURLOPT_PROXY, ""); /* of the environment */
+	SET(CURLOPT_PROXY, ""); /* none, also not from the environment */
 	SET(CURLOPT_POST, 1L);
 	SET(CURLOPT_CONNECTTIMEOUT_MS, CONNECT_TIMEOUT_MS);
 	SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
 	SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
 	SET(CURLOPT_MAXAGE_CONN, 60L);
-	SET(CURLOPT_MAXLIFETIME_CONN, 300L); /* a name that moved is followed */
-	SET(CURLOPT_CAPATH, NULL); /* a directory would be read for each connection; the file is kept */
+	SET(CURLOPT_MAXLIFETIME_CONN, 300L); /* follow a name that moves */
+	SET(CURLOPT_CAPATH, NULL); /* libcurl would read a directory for each connection, but caches the file */
 	if (transfer->env->ca_file != NULL)
 		SET(CURLOPT_CAINFO, transfer->env->ca_file);
 	if (transfer->env->watches_certificates) {
@@ -207,7 +207,7 @@ transfer_begin(struct transfer *transfer, const struct attempt_order *order, con
 	return transfer->inbox || transfer->url.is_address ? TRANSFER_READY : TRANSFER_LOOK_UP;
 }
 
-/* Writes libcurl's "+host:port:address,address": an entry that may expire. */
+/* Writes libcurl's "+host:port:address,address"; "+": the entry may expire. */
 static void
 write_addresses(struct transfer *transfer, const struct resolver_answer *answer)
 {
@@ -260,7 +260,7 @@ set_url(struct transfer *transfer)
 	const struct target_url *url = &transfer->url;
 	char text[sizeof transfer->env->listener + TARGET_HOST_BYTES_MAX + 2], target[TARGET_URL_BYTES_MAX + 2];
 
-	/* libcurl gets host and port; path and query are sent as they stand, byte for byte. */
+	/* libcurl gets only host and port: path and query are sent byte for byte. */
 	if (transfer->inbox)
 		(void)snprintf(text, sizeof text, "%s/", transfer->env->listener);
 	else
@@ -291,7 +291,7 @@ transfer_prepare(struct transfer *transfer)
 	struct request_facts facts = {.attempt_id = transfer->attempt_id, .now_us = clock_wall_us(), .body = body};
 
 	if (body.base != transfer->body.base && body.base != record_data(order->event).base) {
-		bytes_add(&transfer->body, body.base, body.len); /* the maker's, which makes others meanwhile */
+		bytes_add(&transfer->body, body.base, body.len); /* copied: the maker's next call replaces it */
 		body = facts.body = (struct span){transfer->body.base, transfer->body.len};
 	}
 	if (transfer->inbox)
@@ -327,10 +327,10 @@ info_number(struct transfer *transfer, CURLINFO info)
 }
 
 /*
- * Whether it is sure that the receiver has not read the request, or as good as that: the receiver closed a connection
- * that was kept (RFC 9112 section 9.3.1). fresh: connections that libcurl made for it. Of HTTP/2 streams that ended, an
- * HTTP/2 receiver has not processed those that it refuses, which libcurl repeats itself, and those that a GOAWAY leaves
- * out (RFC 9113 section 8.7). Of all others nothing is known.
+ * Whether the receiver certainly has not read the whole request, or almost certainly: it closed a reused connection
+ * (RFC 9112 section 9.3.1). fresh: connections that libcurl made for the request. An HTTP/2 receiver has not processed
+ * streams that it refuses, which libcurl repeats itself, nor streams that a GOAWAY leaves out (RFC 9113 section 8.7).
+ * It may have processed all others.
  */
 static bool
 is_unread(struct transfer *transfer, CURLcode code, long fresh)
@@ -338,9 +338,9 @@ is_unread(struct transfer *transfer, CURLcode code, long fresh)
 	bool sent = info_number(transfer, CURLINFO_SIZE_UPLOAD_T) >= transfer->body_bytes;
 
 	switch (code) {
-	case CURLE_HTTP2: /* without words of its own: a GOAWAY has left the stream out */
+	case CURLE_HTTP2: /* without a detail: a GOAWAY left the stream out */
 		return transfer->detail[0] == '\0' || !sent;
-	case CURLE_PARTIAL_FILE: /* so libcurl tells of streams whose connection was closed */
+	case CURLE_PARTIAL_FILE: /* libcurl's code for streams of a closed connection */
 	case CURLE_HTTP2_STREAM:
 		return !sent;
 	case CURLE_SEND_ERROR:
@@ -368,14 +368,14 @@ transfer_repeat(struct transfer *transfer, CURLcode code)
 
 /* ---- what came of it ---- */
 
-/* us as ms. */
+/* Microseconds to milliseconds, rounded. */
 static int32_t
 to_ms(int64_t us)
 {
 	return us > 0 ? (int32_t)((us + 500) / 1000) : 0;
 }
 
-/* The address that libcurl is or was connected to; "": none. */
+/* The address of libcurl's connection; "": none. */
 static const char *
 peer_address(struct transfer *transfer)
 {
@@ -384,7 +384,7 @@ peer_address(struct transfer *transfer)
 	return curl_easy_getinfo(transfer->easy, CURLINFO_PRIMARY_IP, &ip) == CURLE_OK && ip != NULL ? ip : "";
 }
 
-/* The parts of the time, as far as it came. A connection that was kept took no time to make. */
+/* Fills in the parts of the duration that were reached. A reused connection took no time to make. */
 static void
 tell_times(struct transfer *transfer, struct attempt_result *result)
 {
@@ -397,7 +397,7 @@ tell_times(struct transfer *transfer, struct attempt_result *result)
 	(void)curl_easy_getinfo(transfer->easy, CURLINFO_NUM_CONNECTS, &fresh);
 	if (fresh > 0 && connected > 0)
 		result->connect_ms = to_ms(connected - info_number(transfer, CURLINFO_NAMELOOKUP_TIME_T));
-	else if (transfer->note.begun_us != 0) /* TLS began, and libcurl tells nothing of a connection without it */
+	else if (transfer->note.begun_us != 0) /* TLS began; libcurl reports no connection without it */
 		result->connect_ms = to_ms(transfer->note.begun_us - transfer->prepared_us);
 	if (fresh > 0 && tls > 0)
 		result->tls_ms = to_ms(tls - connected);

@@ -7,7 +7,7 @@
 
 #include "base/mem.h"
 
-/* Transforms that no job has are kept up to this number. */
+/* Up to this number of unused transforms are kept. */
 #define UNUSED_MAX 64u
 
 void
@@ -104,14 +104,14 @@ transform_cache_give(struct transform_cache *cache, struct shared_transform *sha
 	assert(TAILQ_EMPTY(&shared->parked));
 	TAILQ_INSERT_TAIL(&cache->unused, shared, unused);
 	cache->unused_count++;
-	/* One that could not be read may be there the next time. */
+	/* An unreadable transform is read again the next time. */
 	if (shared->state == TRANSFORM_UNREADABLE)
 		drop(cache, shared);
 	else if (cache->unused_count > UNUSED_MAX)
 		drop(cache, TAILQ_FIRST(&cache->unused));
 }
 
-/* The memory of one that was read, nearly. */
+/* The approximate memory of a parsed transform. */
 static uint64_t
 parsed_bytes(const struct transform *transform)
 {

@@ -1,6 +1,6 @@
 /*
- * The transforms of the jobs in memory: each is loaded once, however many jobs have it, and the ones that were used
- * last are kept when no job has them any more. The loop's thread alone calls these functions.
+ * The transforms of the jobs in memory. Each is loaded once, however many jobs share it; recently used ones are kept
+ * after their last job. The loop's thread alone calls these functions.
  */
 #ifndef COURIER_TRANSFORM_CACHE_H
 #define COURIER_TRANSFORM_CACHE_H
@@ -13,7 +13,7 @@
 #include "courier/store_thread.h"
 #include "event/transform.h"
 
-/* UNREADABLE: it is not there, or it cannot be read. */
+/* UNREADABLE: it does not exist or cannot be read. */
 enum transform_state { TRANSFORM_LOADING, TRANSFORM_LOADED, TRANSFORM_UNREADABLE };
 
 struct job;
@@ -24,15 +24,15 @@ struct shared_transform {
 	char *tenant_id;
 	enum transform_state state;
 	struct transform *transform; /* of LOADED */
-	uint64_t bytes; /* memory that it takes */
+	uint64_t bytes; /* its memory */
 	uint32_t references; /* jobs */
-	struct job_list parked; /* jobs that wait until it is loaded: courier/jobs.c */
-	TAILQ_ENTRY(shared_transform) unused; /* while there are no references */
+	struct job_list parked; /* jobs waiting until it is loaded: courier/jobs.c */
+	TAILQ_ENTRY(shared_transform) unused; /* linked while there are no references */
 };
 
 struct transform_cache {
 	struct id_table table;
-	TAILQ_HEAD(unused_transforms, shared_transform) unused; /* the one that was used last stands last */
+	TAILQ_HEAD(unused_transforms, shared_transform) unused; /* most recently used last */
 	uint32_t unused_count;
 	uint64_t bytes;
 	struct store_thread *thread;
@@ -41,18 +41,18 @@ struct transform_cache {
 /* thread is borrowed. */
 void transform_cache_open(struct transform_cache *cache, struct store_thread *thread);
 
-/* No job has one any more. */
+/* No job may have a transform any more. */
 void transform_cache_close(struct transform_cache *cache);
 
-/* The tenant's transform with that id, for one more job; the store thread is asked for it if it is not there. */
+/* Takes a reference to the tenant's transform for a job. Asks the store thread for it if it is not cached. */
 struct shared_transform *transform_cache_take(
     struct transform_cache *cache, struct span tenant_id, const uint8_t transform_id[16]);
 
-/* A job has it no more. NULL is allowed. */
+/* Gives the reference back. NULL is allowed. */
 void transform_cache_give(struct transform_cache *cache, struct shared_transform *shared);
 
 /*
- * NEWS_TRANSFORM: takes what the news hold. Returns the transform, whose parked jobs can go on, or NULL when nobody
+ * NEWS_TRANSFORM: takes the transform out of the news. Returns the transform whose parked jobs can go on; NULL: no job
  * waits for it.
  */
 struct shared_transform *transform_cache_loaded(struct transform_cache *cache, struct news *news);

@@ -1,4 +1,4 @@
-/* A transform's row is a text, which is parsed anew each time. */
+/* A transform's row is a text, which is parsed at each reading. */
 #include "courier/transform_reader.h"
 
 #include <stdlib.h>

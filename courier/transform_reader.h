@@ -1,4 +1,4 @@
-/* Reads transforms, as the loop asks for them. For the store thread. */
+/* Reads transforms for the loop. For the store thread. */
 #ifndef COURIER_TRANSFORM_READER_H
 #define COURIER_TRANSFORM_READER_H
 
@@ -8,7 +8,7 @@
 #include "courier/news.h"
 #include "store/db.h"
 
-/* Tells NEWS_TRANSFORM; one that is not there, or cannot be read, is logged. As db_query(). */
+/* Sends NEWS_TRANSFORM. Logs a transform that does not exist or cannot be read. As db_query(). */
 int transform_read(
     struct news_queue *queue, struct db *db, const char *tenant_id, const uint8_t transform_id[16], struct error *err);
 

@@ -1,14 +1,14 @@
-/* What counts as delivered, what is tried again, and what is dead. */
+/* Decides whether a job is delivered, tried again, or dead. */
 #include "courier/verdict.h"
 
 #include <stdio.h>
 
 #define JITTER_PERCENT 20
-#define OUR_WAIT_LEAST_MS 1000 /* after an attempt that failed, and not by the endpoint */
+#define OUR_WAIT_LEAST_MS 1000 /* after an attempt that failed for our own reasons */
 #define OUR_WAIT_MOST_MS 10000
 #define NAME_WAIT_MS INT64_C(5000) /* at first */
 
-/* A part of range, in proportion to chance: 0..range. */
+/* Scales chance to 0..range. */
 static int64_t
 part_of(int64_t range, uint32_t chance)
 {
@@ -24,7 +24,7 @@ dead(const char *reason)
 	return verdict;
 }
 
-/* The schedule's next wait, or the end of the job. last: why it is dead when it has no wait left. */
+/* The schedule's next wait, or the end of the job. last: the reason if no wait is left. */
 static struct verdict
 try_again(const struct endpoint_config *endpoint, uint32_t charged, uint32_t chance, const char *last)
 {
@@ -37,7 +37,7 @@ try_again(const struct endpoint_config *endpoint, uint32_t charged, uint32_t cha
 	    .kind = VERDICT_RETRY, .charged = true, .wait_ms = wait + part_of(wait * JITTER_PERCENT / 100, chance)};
 }
 
-/* Answers that another attempt with the same bytes would get again. */
+/* Whether another attempt would get the same answer. */
 static bool
 is_final(int32_t status)
 {
@@ -101,7 +101,7 @@ verdict_of(
 		verdict.holds_endpoint = true;
 		break;
 	case ATTEMPT_TRANSFORM:
-		verdict = dead("transform_error"); /* charged, so that a row in attempts says what is wrong with it */
+		verdict = dead("transform_error"); /* charged, so that a row in attempts shows the error */
 		break;
 	}
 	return verdict;

@@ -116,7 +116,7 @@ def test_a_node_that_stood_still_and_was_taken_for_dead_changes_nothing_and_star
         wait_until(lambda: other.query("SELECT node_id, attempt_count FROM jobs") == [{"node_id": 2, "attempt_count": 1}],
                    "every outcome to be committed")
         arrivals = len(receiver.arrivals)
-    one.daemon.wait_for_log("this node's row in delivery_nodes is another's")
+    one.daemon.wait_for_log("another node has taken this node's row in delivery_nodes")
     wait_until(lambda: list(rows(one).values()).count(None) == 2, "another row for the node")
     wait_until(lambda: one.value("SELECT count(*) FROM attempts WHERE job_id = CAST(:id AS uuid)", id=under_way) == 2,
                "what the node still had to tell")
@@ -206,7 +206,7 @@ def test_a_node_and_a_copy_of_its_directory_become_two_nodes(start_nodes, make_h
     copy = make_hookline("postgres", one.database, **options)
     shutil.copytree(one.daemon.directory / ".agentic", copy.daemon.directory / ".agentic")
     copy.start()
-    one.daemon.wait_for_log("this node's row in delivery_nodes is another's", timeout=30)
+    one.daemon.wait_for_log("another node has taken this node's row in delivery_nodes", timeout=30)
     wait_until(lambda: rows(one) == {1: None, 2: None}, "two rows")
     wait_delivered_once(one, receiver, publish(tenant.client, 5) + publish(client_of(copy, tenant), 5))
 

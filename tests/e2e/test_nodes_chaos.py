@@ -66,7 +66,7 @@ SILENT = "a node is silent: this node takes over its jobs"
 TRACES = {
     "kill_courier": "process died", "stop_courier": "process is stuck: killing it",
     "kill_node_until_adopted": SILENT,
-    "freeze_node_until_adopted": "this node's row in delivery_nodes is another's: the node gets another row",
+    "freeze_node_until_adopted": "another node has taken this node's row in delivery_nodes: this node gets a new row",
 }
 LINE = re.compile(r"^\S+ (warning|error) \w[\w-]*\[\d+\] (.*?)(?: \w+=.*)?$", re.MULTILINE)
 SELF_INFLICTED = re.compile(r"process died .* signal=(?:4|6|7|8|11) .*")
