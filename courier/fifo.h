@@ -56,9 +56,7 @@ struct fifo {
 /* Sets the kind of orders that the endpoint keeps, or none. It must have no lanes. */
 void fifo_set(struct fifo *fifo, bool on, bool by_key, int64_t now_us);
 
-/*
- * Finds or makes the lane of an event's jobs. NULL: there are too many lanes. record NULL: the event is gone.
- */
+/* Finds or makes the lane of an event's jobs. NULL: there are too many lanes. record NULL: the event is gone. */
 struct fifo_lane *fifo_lane(struct fifo *fifo, const struct record *record);
 
 /* Whether rows of the event's order were left out. */

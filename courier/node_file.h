@@ -21,9 +21,7 @@ struct node_file {
 	int64_t next_epoch; /* equals epoch when no claim is under way */
 };
 
-/*
- * Reads it. 0; NODE_FILE_NONE: there is none, or it is damaged, which is logged; <0: it cannot be read.
- */
+/* Reads it. 0; NODE_FILE_NONE: there is none, or it is damaged, which is logged; <0: it cannot be read. */
 int node_file_read(const char *data_dir, struct node_file *file, struct error *err);
 
 /* Writes it, durably and atomically. 0 or <0. */

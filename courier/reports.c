@@ -94,9 +94,7 @@ count(struct reports *reports, const struct attempt_result *result, const struct
 		histogram_add(reports->slot, HISTOGRAM_ATTEMPT, (uint64_t)result->duration_ms * 1000);
 }
 
-/*
- * An attempt that was not made says nothing about its endpoint, nor does a 429 that holds the endpoint.
- */
+/* An attempt that was not made says nothing about its endpoint, nor does a 429 that holds the endpoint. */
 static enum breaker_sign
 sign_of(const struct attempt_result *result, const struct verdict *verdict)
 {

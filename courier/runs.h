@@ -29,9 +29,7 @@ void runs_note(struct runs *runs, const struct outcome *outcome, int64_t now_us)
 void runs_note_breaker(
     struct runs *runs, const char *tenant_id, const uint8_t endpoint_id[16], enum breaker_state breaker);
 
-/*
- * When to call runs_write() next, by the steady clock; INT64_MAX: there is nothing to store.
- */
+/* When to call runs_write() next, by the steady clock; INT64_MAX: there is nothing to store. */
 int64_t runs_due_us(const struct runs *runs);
 
 /*

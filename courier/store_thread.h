@@ -35,9 +35,7 @@ void store_thread_forget_endpoint(struct store_thread *thread, const struct endp
 /* Has the thread store the state of the endpoint's circuit breaker. */
 void store_thread_tell_breaker(struct store_thread *thread, const struct endpoint_name *name, enum breaker_state state);
 
-/*
- * Ask for the endpoint's lease for for_ms: NEWS_LEASE; give it back. See courier/lease.h.
- */
+/* Ask for the endpoint's lease for for_ms: NEWS_LEASE; give it back. See courier/lease.h. */
 void store_thread_take_lease(struct store_thread *thread, const struct endpoint_name *name, uint32_t for_ms);
 void store_thread_give_lease(struct store_thread *thread, const struct endpoint_name *name);
 

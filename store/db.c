@@ -1,4 +1,4 @@
-/* The states of a connection are kept here, the same for each database, and what no database may get is refused. */
+/* Keeps the state of a connection, the same for each database, and refuses values that no database may get. */
 #include "store/db.h"
 
 #include <assert.h>
@@ -88,7 +88,7 @@ db_end(struct db *db, int rc, struct error *err)
 	return rc;
 }
 
-/* Where the run of ASCII without NUL at p ends, or a little before: eight characters at a time. */
+/* Skips ASCII without NUL from p, eight characters at a time; may stop a little early. */
 static const char *
 skip_plain(const char *p, const char *end)
 {
@@ -103,7 +103,7 @@ skip_plain(const char *p, const char *end)
 	return p;
 }
 
-/* SQLite would keep any bytes, and PostgreSQL would read a text to its first NUL. */
+/* Whether the text is UTF-8 without NUL. SQLite would keep any bytes, and PostgreSQL would stop at the first NUL. */
 static bool
 storable(struct span text)
 {
@@ -131,7 +131,7 @@ check_params(const struct db_call *call, struct error *err)
 	return 0;
 }
 
-/* A call has ended with rc: a transaction in which one failed can only be rolled back. */
+/* Notes the result of a call: after a failure the transaction can only be rolled back. */
 static int
 after(struct db *db, int rc)
 {
@@ -178,7 +178,7 @@ static const enum db_kind kinds[] = {
     [DB_TYPE_TIME] = DB_INT,
 };
 
-/* Whether a value is one that both databases keep alike. *why: what is wrong with it. */
+/* Whether both databases store the value alike. *why: what is wrong with it. */
 static bool
 holds(enum db_type type, const struct db_param *value, const char **why)
 {

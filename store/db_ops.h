@@ -21,7 +21,7 @@ struct db_call {
 	size_t count; /* up to DB_PARAMS_MAX */
 };
 
-/* The values of db_load() or db_each(): each is null or of its column's type, which holds it. */
+/* The values of db_load() or db_each(): each is null or within its column's type. */
 struct db_values {
 	const enum db_type *types;
 	uint32_t columns;
@@ -51,22 +51,22 @@ struct db {
 	const struct db_env *env;
 	enum db_state state; /* store/db.c's own */
 	bool distributed; /* since it was connected to last */
-	bool conflict; /* this and the three below are set by all but begin() when they return DB_REFUSED */
+	bool conflict; /* all functions but begin() set this and the next three when they return DB_REFUSED */
 	bool lacks_partition;
 	bool unexplained; /* by load() alone */
-	char sqlstate[6]; /* also where <0 is returned, if the database has given one */
+	char sqlstate[6]; /* also set with <0, if the database gave one */
 	uint64_t changed; /* set by each() when it returns 0 */
 	int64_t deadline_us; /* steady; INT64_MAX: none was set */
 };
 
-/* The instant of the environment by which calls end. It may have come nearer since it was asked for last. */
+/* The environment's deadline of calls. It may have become earlier since the last call. */
 static inline int64_t
 db_env_until_us(const struct db *db)
 {
 	return db->env->until_us != NULL ? db->env->until_us(db->env->heartbeat_context) : INT64_MAX;
 }
 
-/* The instant at which what begins now must have ended, unless db_env_until_us() comes nearer. */
+/* The deadline of a call that begins now, unless db_env_until_us() becomes earlier. */
 static inline int64_t
 db_deadline(const struct db *db)
 {
@@ -78,7 +78,7 @@ db_deadline(const struct db *db)
 	return db->deadline_us < until_us ? db->deadline_us : until_us;
 }
 
-/* A call waits: the process lives. */
+/* Reports while a call waits that the process lives. */
 static inline void
 db_heartbeat(const struct db *db)
 {

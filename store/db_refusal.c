@@ -1,4 +1,4 @@
-/* What a database has noted of the last call. */
+/* Reads what the database has noted about the last call. */
 #include "store/db_refusal.h"
 
 #include <string.h>

@@ -1,4 +1,4 @@
-/* The texts of all values lie one after the other in one buffer; a cell says where. */
+/* All texts are in one buffer, one after the other; a cell holds a text's place. */
 #include "store/db_rows.h"
 
 #include <assert.h>

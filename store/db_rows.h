@@ -1,4 +1,4 @@
-/* What a statement has returned: rows of text, the same from each database. For one thread. */
+/* The rows that a statement returned, as texts, the same from each database. For one thread. */
 #ifndef STORE_DB_ROWS_H
 #define STORE_DB_ROWS_H
 
@@ -30,10 +30,13 @@ void db_rows_free(struct db_rows *rows);
 
 /* ---- makers: for the databases ---- */
 
-/* No rows yet, of so many columns. Never NULL. */
+/* Makes an empty result with that many columns. Never NULL. */
 struct db_rows *db_rows_new(uint32_t columns);
 
-/* The next value: the columns of the first row, then those of the second, ... text NULL: null. The text is copied. */
+/*
+ * Adds the next value: the columns of the first row, then those of the second, and so on. text NULL: null. The text is
+ * copied.
+ */
 void db_rows_add(struct db_rows *rows, const char *text, size_t len);
 
 #endif

@@ -13,7 +13,7 @@
 struct db_statement {
 	const char *postgres;
 	const char *sqlite; /* NULL: the same text */
-	const char *citus; /* for a distributed PostgreSQL, which refuses the first text; NULL: takes it */
+	const char *citus; /* for a distributed PostgreSQL, if it refuses the first text; NULL: the first text */
 };
 
 #define DB_PARAMS_MAX 64
@@ -21,9 +21,9 @@ struct db_statement {
 enum db_kind { DB_NULL, DB_TEXT, DB_INT, DB_UUID, DB_UUIDS };
 
 /*
- * A column's type in PostgreSQL, and what makes its values, of which each may be db_null(). TEXT and JSON: db_text();
- * UUID: db_uuid(); UUID_ARRAY: db_uuids(); INT2, INT4, INT8: db_int(); BOOL: db_bool(); TIME: db_int() of microseconds
- * since 1970, of which SQLite keeps whole milliseconds.
+ * A column's type in PostgreSQL, and the function that makes its values; each may also be db_null(). TEXT and JSON:
+ * db_text(); UUID: db_uuid(); UUID_ARRAY: db_uuids(); INT2, INT4, INT8: db_int(); BOOL: db_bool(); TIME: db_int() of
+ * microseconds since 1970, which SQLite cuts to milliseconds.
  */
 enum db_type {
 	DB_TYPE_TEXT,
@@ -39,7 +39,7 @@ enum db_type {
 
 #define DB_COLUMNS_MAX 48
 
-/* What db_load() adds rows to. A constant: a connection knows it again by its address. */
+/* The table and columns for db_load(). Must be a constant: a connection recognises it by its address. */
 struct db_table {
 	const char *name;
 	const char *columns; /* "tenant_id, event_id, created_at" */
@@ -48,9 +48,9 @@ struct db_table {
 };
 
 /*
- * What db_each() runs. A constant, as above. $1, $2, ... of statement.postgres are arrays, which have as many elements
- * as there are rows: FROM unnest($1::uuid[], $2::timestamptz[]) AS new (job_id, due_at). Those of statement.sqlite are
- * the values of one row: a time is in milliseconds. No type is UUID_ARRAY.
+ * A statement for db_each(). Must be a constant, as above. $1, $2, ... of statement.postgres are arrays with one
+ * element for each row: FROM unnest($1::uuid[], $2::timestamptz[]) AS new (job_id, due_at). Those of statement.sqlite
+ * are the values of one row: a time is in milliseconds. No type is UUID_ARRAY.
  */
 struct db_each {
 	struct db_statement statement;
@@ -71,14 +71,14 @@ db_null(void)
 	return (struct db_param){.kind = DB_NULL};
 }
 
-/* A span without a base is null. */
+/* A span without a base makes null. */
 static inline struct db_param
 db_text(struct span text)
 {
 	return (struct db_param){.kind = text.base != NULL ? DB_TEXT : DB_NULL, .text = text};
 }
 
-/* NULL is null. */
+/* NULL makes null. */
 static inline struct db_param
 db_string(const char *text)
 {
@@ -103,14 +103,14 @@ db_uuid(const uint8_t id[16])
 	return (struct db_param){.kind = DB_UUID, .text = {.base = (const char *)id, .len = 16}};
 }
 
-/* An array of UUIDs, for db_load() alone. SQLite keeps it as a JSON array of texts. */
+/* An array of UUIDs, for db_load() only. SQLite stores it as a JSON array of texts. */
 static inline struct db_param
 db_uuids(const uint8_t (*ids)[16], size_t count)
 {
 	return (struct db_param){.kind = DB_UUIDS, .text = {.base = (const char *)ids, .len = 16 * count}};
 }
 
-/* The place before all UUIDs in that order, for lists that go on behind an id. */
+/* A UUID before all others in that order, for lists that continue behind an id. */
 static inline const char *
 db_first_uuid(bool descending)
 {

@@ -1,4 +1,4 @@
-/* Hands the calls of a database on to shm/, which that does not know. */
+/* Passes a database's calls on to shm/, which the database does not know. */
 #include "store/db_turn.h"
 
 static int

@@ -28,14 +28,14 @@ struct dead_letter {
 struct dead_letter_selection {
 	int64_t id; /* 0: any */
 	char event_id[FORMAT_UUID_BYTES + 1]; /* "": any */
-	bool without_payload; /* which may have megabytes: the reader does not need it */
+	bool without_payload; /* the reader does not need the payload, which may have megabytes */
 };
 
 enum dead_letter_outcome {
 	DEAD_LETTER_STORED,
 	DEAD_LETTER_DUPLICATE, /* the store has the event already */
 	DEAD_LETTER_REFUSED, /* the event was refused again, for a reason */
-	DEAD_LETTER_GONE /* the letter is not in the table any more, or another retry works on it */
+	DEAD_LETTER_GONE /* the letter is gone from the table, or another retry has locked it */
 };
 
 /* Called for each letter. <0, with *err, ends the walk. */

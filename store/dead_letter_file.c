@@ -1,6 +1,6 @@
 /*
- * Appending dead letters. A line is one write(2). A line that did not fit on the disk is cut off again, and a line that
- * a power cut has torn is ended by a newline, so that no line is ever glued to another.
+ * Appends dead letters. A line is one write(2). A line that did not fit on the disk is truncated, and a line torn by a
+ * power cut is ended by a newline, so no line is ever glued to another.
  */
 #include "store/dead_letter_file.h"
 
@@ -21,7 +21,7 @@ dead_letter_file_init(struct dead_letter_file *file, const char *data_dir)
 	*file = (struct dead_letter_file){.data_dir = data_dir, .fd = -1};
 }
 
-/* Whether the file begins with something other than a dead letter, or than the zeros that a power cut leaves of one. */
+/* Whether the file begins with neither a dead letter nor the zeros that a power cut leaves. */
 static bool
 is_foreign(int fd)
 {
@@ -30,7 +30,7 @@ is_foreign(int fd)
 	return pread(fd, &first, 1, 0) == 1 && first != '{' && first != '\0';
 }
 
-/* Another program uses the directory, and has a file of this name there. */
+/* Renames the file of another program that uses the directory and this name. */
 static int
 set_foreign_aside(const char *path, struct error *err)
 {

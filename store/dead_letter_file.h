@@ -1,5 +1,5 @@
 /*
- * DATA_DIR/dead-letters.jsonl, for dead letters that the database does not take: one letter a line
+ * DATA_DIR/dead-letters.jsonl, for dead letters that the database refuses: one letter a line
  * (store/dead_letter_text.h).
  *
  * Writers share the file. Each line is appended under a lock (flock) to the file that has the name at that moment, so

@@ -18,9 +18,9 @@ struct refused {
 };
 
 /*
- * Appends the event as one line of JSON (without newline) that POST /events would take for the same event: null fields
- * left out, data byte for byte; and received_at, which POST ignores. Of a published event what POST /v1/events would
- * take, and the members that the service adds to it (event/published_json.h), which POST ignores.
+ * Appends the event as one line of JSON without newline. A hook event is written as POST /events would accept it:
+ * without null fields, data byte for byte; with received_at, which POST ignores. A published event is written as POST
+ * /v1/events would accept it, with the members that the service adds (event/published_json.h), which POST ignores.
  */
 void dead_letter_payload(struct bytes *out, const struct record *record);
 

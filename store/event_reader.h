@@ -1,4 +1,4 @@
-/* Reading hook events back from a database, for a program of people's (hooksctl export). store_read() is the door. */
+/* Reads hook events back from a database, for hooksctl export. Call it by store_read(). */
 #ifndef STORE_EVENT_READER_H
 #define STORE_EVENT_READER_H
 
@@ -26,10 +26,10 @@ struct event_row {
 struct event_wish {
 	const char *session_id;
 	const char *event_type;
-	const char *since, *until; /* the time of the event, as above: from that one on; before that one */
+	const char *since, *until; /* bounds of the event's time, as above: included; excluded */
 };
 
-/* Takes an event, which is borrowed for the call. 0, or <0 with *err: it is the last one. */
+/* Takes an event, borrowed for the call. 0, or <0 with *err: ends the walk. */
 typedef int event_fn(void *arg, const struct event_row *row, struct error *err);
 
 #endif

@@ -1,4 +1,4 @@
-/* What versions mean; the sets themselves are made at build time. */
+/* Compares versions; the sets themselves are made at build time. */
 #include "store/migration.h"
 
 int

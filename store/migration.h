@@ -13,22 +13,22 @@ struct migration {
 /* Files that build on each other. A database may have one set or both; each set has its own table of versions. */
 struct migration_set {
 	const char *table; /* of the versions that a database has */
-	const char *schema; /* what messages call that which the set makes: "database schema" */
+	const char *schema; /* the name of the set's schema in messages: "database schema" */
 	const struct migration *migrations; /* in order */
 	int target; /* how many, >= 1: the version that this program needs */
 };
 
 /*
- * Whether a database whose schema has that version is the set's target. 0: it is. <0: it is newer or older, with a
- * sentence that says what to do.
+ * Compares a database's version with the set's target. 0: equal. <0: newer or older, with a sentence that says what to
+ * do.
  */
 int migration_check_version(const struct migration_set *set, int version, struct error *err);
 
-/* What became of a database that was to be migrated. */
+/* The result of migrating a database. */
 struct store_migrated {
-	const char *option; /* that names it: "DATABASE_URL" */
+	const char *option; /* the option that names it: "DATABASE_URL" */
 	int version; /* of the schema now */
-	int applied; /* migrations, those of other sets that the schema builds on included */
+	int applied; /* migrations, including those of sets that this schema builds on */
 };
 enum store_condition { STORE_NO_DATABASE = 1 };
 

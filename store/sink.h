@@ -16,10 +16,10 @@
 #include "event/record.h"
 
 /*
- * Records that are stored together. Borrowed: pointers to checked records, in the order of their arrival. outcomes:
- * where a sink of published events writes what became of each record; NULL: nobody asks. A record whose outcome says
- * so already is passed over. requests: by record, the number of the request that it came with, below count, and
- * ascending; NULL: no client waits for an answer.
+ * Records that are stored together. Borrowed: pointers to checked records, in the order of their arrival. outcomes: a
+ * sink of published events writes the outcome of each record there; NULL: not wanted. A record that has an outcome
+ * already is skipped. requests: for each record the number of its request, below count, ascending; NULL: no client
+ * waits for an answer.
  */
 struct batch {
 	const struct record *const *records;
@@ -32,11 +32,11 @@ struct sink_result {
 	uint32_t stored; /* new in the store */
 	uint32_t duplicates; /* already there: same event_id, same day; or with that idempotency key */
 	uint32_t dead_lettered; /* refused by the store for good, kept in the dead letters */
-	uint32_t discarded; /* published events that are not stored: of a deleted tenant, or in conflict with another */
+	uint32_t discarded; /* published events not stored: of a deleted tenant, or in conflict with another */
 	bool in_doubt; /* after a failure: some records may be stored. Otherwise none is, and none will be */
 };
 
-/* The store has ended a connection that was idle for longer than it allows: nothing is wrong, open() makes another. */
+/* The store has ended a connection that was idle for too long: nothing is wrong, open() makes another. */
 enum sink_condition { SINK_RESTED = 1 };
 
 struct sink;
@@ -69,10 +69,10 @@ struct sink_ops {
 	 * result->in_doubt says whether any may be. The caller calls open() until that works and then store() with
 	 * the same records, or with others. SINK_RESTED: as <0.
 	 *
-	 * With outcomes it may return 0 before it has come to all records, of which it stores at least one: so that
-	 * what arrives meanwhile does not wait for all of them. It stores none where another session is in the way of
-	 * all that are left, and has waited a little for that. The outcomes of the others stay 0, and waits of each
-	 * says whether such a session was in the way when it was tried last; result counts those of this call.
+	 * With outcomes it may return 0 before it has tried all records, so that new arrivals need not wait for all of
+	 * them. It then has stored at least one record, or none if another session blocks all that are left even after
+	 * a short wait. The outcomes of the other records stay 0, and `waits` of each says whether such a session
+	 * blocked it at the last try. result counts the records of this call.
 	 */
 	int (*store)(struct sink *sink, const struct batch *batch, struct sink_result *result, struct error *err);
 
@@ -80,14 +80,14 @@ struct sink_ops {
 	void (*settled)(struct sink *sink);
 
 	/*
-	 * Upkeep between batches, called at least once a minute while the sink is open. <0 or SINK_RESTED as for
+	 * Does upkeep between batches; called at least once a minute while the sink is open. <0 or SINK_RESTED as for
 	 * store(). NULL: none.
 	 */
 	int (*upkeep)(struct sink *sink, struct error *err);
 
 	/*
-	 * A descriptor that becomes readable when upkeep() has something to find out, such as a lost connection; -1:
-	 * none now. NULL: never any.
+	 * A descriptor that becomes readable when upkeep() should run, for instance after a lost connection; -1: none
+	 * now. NULL: never any.
 	 */
 	int (*watch)(const struct sink *sink);
 

@@ -1,4 +1,4 @@
-/* Calls the function of the environment if it has one. */
+/* Calls the environment's function if there is one. */
 #include "store/sink_env.h"
 
 #include <stddef.h>

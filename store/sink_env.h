@@ -28,17 +28,16 @@ struct append_journal {
 	bool (*try_lock)(void *context);
 	void (*unlock)(void *context);
 
-	/* With the lock, before the first byte is written: at the end of *file, at most so many bytes. */
+	/* With the lock, before the first byte is written: records an append of at most `bytes` at the end of *file. */
 	void (*begin)(void *context, const struct stat *file, uint64_t bytes);
 
 	/*
-	 * The append failed. cut_off: the caller has taken it out of the file; otherwise the next cut_off() does
-	 * that.
+	 * Records that the append failed. cut_off: the caller has truncated it; otherwise the next cut_off() does that.
 	 */
 	void (*failed)(void *context, bool cut_off);
 
 	/*
-	 * Whether the file may contain a part of this process's append, or all of it, without its batch being stored.
+	 * Whether the file may contain this process's append, or a part, although its batch is not recorded as stored.
 	 */
 	bool (*unfinished)(void *context);
 
@@ -47,10 +46,9 @@ struct append_journal {
 };
 
 /*
- * What a sink of published events does beside storing: it hands the jobs of what it has committed to couriers. add()
- * any number of times after a commit, then end(). A job that finds no room stays in its row, and its courier is told
- * so. missed() tells all couriers to look at their rows. node() gives this node's row, or returns false while it has
- * none. context is the environment's.
+ * How a sink of published events hands the jobs that it has committed to couriers. Call add() any number of times after
+ * a commit, then end(). A job without room on its lane stays in its row, and its courier is notified. missed() has all
+ * couriers look at their rows. node() gives this node's row; false: it has none yet. context is the environment's.
  */
 struct handing_over {
 	void (*add)(void *context, const struct record *event, const struct handover_job *jobs, uint32_t count,
@@ -78,10 +76,10 @@ struct sink_env {
 	const struct db_env *database; /* for a sink whose store has a connection of store/db.h */
 };
 
-/* The instant, by the steady clock, from which nothing is stored any more; INT64_MAX: none. It may come nearer. */
+/* The time (steady) after which nothing is stored any more; INT64_MAX: none. It may become earlier. */
 int64_t sink_env_store_until_us(const struct sink_env *env);
 
-/* The process lives. Not from a thread in which a sink opens: meanwhile the process's own loop says so. */
+/* Sends a heartbeat. Not from a thread in which a sink opens: the process's own loop sends them meanwhile. */
 void sink_env_heartbeat(const struct sink_env *env);
 
 /* Adds to a counter. */
@@ -90,7 +88,7 @@ void sink_env_count(const struct sink_env *env, enum counter counter, uint64_t n
 /* Sets all gauges. */
 void sink_env_set_gauges(const struct sink_env *env, const uint64_t values[GAUGES]);
 
-/* A file could not be synced: counts it, and notes the time. */
+/* Counts a failed sync of a file, and notes the time. */
 void sink_env_sync_failed(const struct sink_env *env);
 
 #endif

@@ -1,4 +1,4 @@
-/* A row for each store. */
+/* The table of stores. */
 #include "store/store.h"
 
 #include <assert.h>
@@ -97,7 +97,7 @@ store_new(const struct config *config, const struct sink_env *env)
 int
 store_check_options(const struct config *config, struct error *err)
 {
-	/* Also for other stores: hooksctl connects to DATABASE_URL whatever the store is. */
+	/* Checked for all stores: hooksctl connects to DATABASE_URL whatever the store is. */
 	return config->database_url != NULL ? pg_url_check("DATABASE_URL", config->database_url, err) : 0;
 }
 

@@ -1,4 +1,4 @@
-/* The stores that there are. No other file of the program knows which. */
+/* The table of stores. Only store.c knows which exist. */
 #ifndef STORE_STORE_H
 #define STORE_STORE_H
 
@@ -16,38 +16,38 @@
  */
 struct sink *store_new(const struct config *config, const struct sink_env *env);
 
-/* Whether the options that name a store can be right, asking nobody. 0, or <0 with a sentence that names the option. */
+/* Checks the options that name a store, without connecting. 0, or <0 with a sentence that names the option. */
 int store_check_options(const struct config *config, struct error *err);
 
 /*
- * For --check-config: whether the file or database that the options name can be this store, as far as this process may
- * read it. Changes nothing, connects to nothing. 0, or <0 with a sentence that names the option.
+ * For --check-config: checks that the file or database named by the options can be this store, as far as this process
+ * may read it. Changes nothing, connects to nothing. 0, or <0 with a sentence that names the option.
  */
 int store_check(const struct config *config, struct error *err);
 
 /* The file on this machine that the store writes. */
 struct store_file {
 	const char *path; /* borrowed from the configuration; NULL: there is none */
-	const char *option; /* that names it: "JSONL_PATH" */
+	const char *option; /* the option that names it: "JSONL_PATH" */
 	bool has_companions; /* the store makes other files beside it */
 };
 struct store_file store_file(const struct config *config);
 
 /*
- * Calls found() with each place that a connection to the store reads, as certificates: files and directories, which
- * need not exist. A store that is a file has none. context is found()'s.
+ * Calls found(context) with each file or directory that a connection to the store reads, such as certificates. They
+ * need not exist. A store that is a file has none.
  */
 void store_credentials_each(const struct config *config, void (*found)(void *context, const char *path), void *context);
 
 /*
- * Brings the schema to the version of this program: of the store's database, or of the one at DATABASE_URL if the store
- * has none. 0: done. STORE_NO_DATABASE: no option names one. <0: failed. Takes up to a minute a migration.
+ * Migrates the schema of the store's database to this program's version, or of the one at DATABASE_URL if the store has
+ * none. 0: done. STORE_NO_DATABASE: no option names one. <0: failed. Takes up to a minute per migration.
  */
 int store_migrate(const struct config *config, struct store_migrated *done, struct error *err);
 
 /*
- * Calls fn with each event of a database, STORAGE_POSTGRES or STORAGE_SQLITE, which the filter lets through. Changes
- * nothing. The schema is this program's, or older than it. 0, or <0: fn's, or the database's.
+ * Calls fn with each event that passes the filter, of a database, STORAGE_POSTGRES or STORAGE_SQLITE. Changes nothing.
+ * The schema must be this program's or older. 0, or <0: fn's error, or the database's.
  */
 int store_read(
     const struct config *config, const struct event_wish *filter, event_fn *fn, void *arg, struct error *err);

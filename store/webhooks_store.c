@@ -1,4 +1,4 @@
-/* Two stores, so two words and no table. */
+/* There are only two stores, so there is no table. */
 #include "store/webhooks_store.h"
 
 #include <assert.h>
@@ -61,7 +61,7 @@ db_open_to_look(struct db **db, const struct config *config, const struct db_env
 int
 webhooks_store_check_options(const struct config *config, struct error *err)
 {
-	/* Also for the other store: hooksctl may be asked about this one. */
+	/* Checked for both stores: hooksctl may be asked about either. */
 	if (config->hl_postgres_url != NULL && pg_url_check("HL_POSTGRES_URL", config->hl_postgres_url, err) != 0)
 		return -1;
 	if (config->hl_store == HL_STORE_EMBEDDED && config->storage == STORAGE_SQLITE &&

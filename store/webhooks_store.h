@@ -1,6 +1,7 @@
 /*
- * The stores that webhooks can have, chosen by config->hl_store. No other file knows which there are. What begins with
- * webhooks_store_ is store/store.h for this store, and also for HL_STORE_OFF, which has nothing to check and no file.
+ * The stores for webhooks, chosen by config->hl_store. Only webhooks_store.c knows which exist. The functions
+ * webhooks_store_...() are those of store/store.h for this store; they also accept HL_STORE_OFF, which has nothing to
+ * check and no file.
  */
 #ifndef STORE_WEBHOOKS_STORE_H
 #define STORE_WEBHOOKS_STORE_H
@@ -12,20 +13,20 @@
 #include "store/store.h"
 
 /*
- * Connects to the store that config->hl_store names, which is not HL_STORE_OFF, and brings its schema to this program's
- * version (config->auto_migrate), or checks it. config and env are borrowed for the connection's life. 0 with *db to be
- * released by db_close(), or <0 with *err: not now. Takes up to the deadline of one statement, and for PostgreSQL up to
- * 5 seconds an address and a minute a migration. <0 also when a move has not filled the store yet
+ * Connects to the store named by config->hl_store, which is not HL_STORE_OFF, and migrates its schema to this program's
+ * version (config->auto_migrate), or checks it. config and env are borrowed for the connection's life. 0 with *db, to
+ * be released by db_close(), or <0 with *err: not now. Takes up to the deadline of one statement, and for PostgreSQL up
+ * to 5 seconds per address and a minute per migration. <0 also if a move into the store is unfinished
  * (store/webhooks/move_target.h).
  */
 int db_open(struct db **db, const struct config *config, const struct db_env *env, struct error *err);
 
 /*
- * The same for a program that only reads: nothing is migrated or made, and a schema of another version is a failure.
- * One connection a process. The embedded store's file is there.
+ * The same for a program that only reads: migrates and makes nothing, and fails on another version of the schema. One
+ * connection per process. The embedded store's file must exist.
  */
 int db_open_to_look(struct db **db, const struct config *config, const struct db_env *env, struct error *err);
-/* The same, for the move: also a store that is not filled yet. */
+/* The same, for the move: also opens a store that is not filled yet. */
 int db_open_unfinished(struct db **db, const struct config *config, const struct db_env *env, struct error *err);
 
 /* As store_new(): the sink of published events, which publishers use. */
@@ -44,12 +45,12 @@ struct store_file webhooks_store_file(const struct config *config);
 void webhooks_store_credentials_each(
     const struct config *config, void (*found)(void *context, const char *path), void *context);
 
-/* The size of the embedded store's write-ahead log; 0 for another store. It only asks the file system. Any thread. */
+/* The size of the embedded store's write-ahead log; 0 for another store. Only asks the file system. Any thread. */
 uint64_t webhooks_store_log_bytes(const struct config *config);
 
 /*
- * Brings the schema to this program's version, for DBAs: also without a key for the API, in the database that
- * HL_POSTGRES_URL names. 0: done. STORE_NO_DATABASE: webhooks are off and no option names their database. <0: failed.
+ * Migrates the schema to this program's version, for DBAs: also without a key for the API, in the database at
+ * HL_POSTGRES_URL. 0: done. STORE_NO_DATABASE: webhooks are off and no option names their database. <0: failed.
  */
 int webhooks_store_migrate(const struct config *config, struct store_migrated *done, struct error *err);
 

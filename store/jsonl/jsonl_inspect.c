@@ -15,10 +15,10 @@
 #define BLOCK_BYTES ((size_t)256 << 10)
 #define SECTOR 512
 
-/* How much of a file's beginning is read: no event has as much white space in front of it. */
+/* How much of a file's beginning is read: no event begins with that much white space. */
 #define HEAD_BYTES 4096
 
-static const char byte_order_mark[] = "\xEF\xBB\xBF"; /* which an editor may have written */
+static const char byte_order_mark[] = "\xEF\xBB\xBF"; /* an editor may have written it */
 static const char ours[] = "{\"event_id\":\""; /* begins every line of hooksd */
 
 /* A line, as far as it was read. */
@@ -157,7 +157,7 @@ inspect_head(int fd, off_t size)
 
 	if (files_read_at(fd, head, len, 0) != 0)
 		return -1;
-	memcpy(head + len, "x", 2); /* ends the string, and white space at its end */
+	memcpy(head + len, "x", 2); /* ends the string, and keeps white space at its end */
 	if (len == 0)
 		return HEAD_EVENTS;
 	if (head[0] == '\0')

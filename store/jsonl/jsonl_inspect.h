@@ -29,7 +29,7 @@ struct jsonl_end {
  */
 int jsonl_inspect(int fd, const char *path, struct jsonl_end *found, struct error *err);
 
-/* Whether the file of that size begins like that and ends with a newline, or is empty: it needs no repair. */
+/* Whether the file of that size needs no repair: it is empty, or begins as above and ends with a newline. */
 bool jsonl_is_sound(int fd, off_t size);
 
 /*

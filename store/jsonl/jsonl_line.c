@@ -8,7 +8,7 @@
 
 #define PLUS_KEY(symbol, key, limit, required, column, type) +sizeof ",\"" column "\":null"
 
-/* All keys and punctuation, the id and the time take no more bytes. */
+/* Upper bound for keys, punctuation, the id and the time. */
 enum {
 	FIXED_BYTES_MAX = sizeof "{\"event_id\":\"\"}\n" + FORMAT_UUID_BYTES + FORMAT_TIME_BYTES +
 			  sizeof ",\"tenant_id\":\"\"" + sizeof "\"\"" HOOK_EVENT_FIELDS(PLUS_KEY, PLUS_KEY, NO_FIELD)

@@ -1,4 +1,4 @@
-/* Torn lines are written beside the file before they are taken out of it. */
+/* Torn lines are written to a file of their own before they are removed. */
 #include "store/jsonl/jsonl_repair.h"
 
 #include <errno.h>

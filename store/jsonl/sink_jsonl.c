@@ -70,7 +70,7 @@ reserve(struct sink_jsonl *s, off_t size, off_t batch_bytes)
 		return;
 	if (limit > 0 && ahead > limit - size)
 		ahead = limit > size ? limit - size : 0;
-	/* The last blocks of a disk are left to all. Not every file system can reserve blocks. */
+	/* The last blocks of a disk are left to other users. Not every file system can reserve blocks. */
 	if (fstatvfs(s->fd, &disk) == 0 && (uint64_t)disk.f_bavail * disk.f_frsize > (uint64_t)ahead + RESERVE_LEAVES)
 		(void)fallocate(s->fd, FALLOC_FL_KEEP_SIZE, size, batch_bytes + ahead);
 	s->reserved = size + batch_bytes + ahead;
@@ -319,8 +319,8 @@ jsonl_close(struct sink *sink)
 	struct sink_jsonl *s = (struct sink_jsonl *)sink;
 
 	/*
-	 * If another writer has the lock, it gives the reserved blocks back later. Waiting for it might take for
-	 * ever.
+	 * If another writer has the lock, that writer gives the reserved blocks back later. Waiting for the lock might
+	 * take for ever.
 	 */
 	if (s->fd >= 0 && s->env->journal->try_lock(s->env->context)) {
 		close_file(s);

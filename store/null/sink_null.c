@@ -1,4 +1,4 @@
-/* For benchmarks (STORAGE_TYPE=null): what the path up to the store costs. */
+/* For benchmarks (STORAGE_TYPE=null): measures the path up to the store. */
 #include "store/null/sink_null.h"
 
 #include <stdlib.h>

@@ -29,7 +29,7 @@ static const struct {
     [DB_TYPE_TEXT] = {TEXT_OID, "text"},
     [DB_TYPE_JSON] = {114, "json"},
     [DB_TYPE_UUID] = {UUID_OID, "uuid"},
-    /* Arrays of arrays are of one length: each is the text of one. */
+    /* An array of arrays needs equal lengths, so each array goes as its text. */
     [DB_TYPE_UUID_ARRAY] = {TEXT_OID, "text"},
     [DB_TYPE_INT2] = {21, "smallint"},
     [DB_TYPE_INT4] = {23, "int"},
@@ -166,7 +166,7 @@ add_uuids_text(struct bytes *out, const struct db_param *value)
 		bytes_add_be32(out, NULL_VALUE);
 		return;
 	}
-	/* Braces, and a comma between two. */
+	/* Two braces, a comma between two ids. */
 	bytes_add_be32(out, (uint32_t)(count > 0 ? 1 + count * (FORMAT_UUID_BYTES + 1) : 2));
 	bytes_add(out, "{", 1);
 	for (size_t i = 0; i < count; i++) {
@@ -178,7 +178,7 @@ add_uuids_text(struct bytes *out, const struct db_param *value)
 	bytes_add(out, "}", 1);
 }
 
-/* The column of all rows as an array. */
+/* Adds a column of all rows as an array. */
 static void
 add_array(struct bytes *out, const struct db_values *values, uint32_t column)
 {
@@ -213,7 +213,7 @@ db_bulk_each(struct pg *pg, struct bytes *buffer, const char *sql, const struct 
 	return pg_exec_params(pg, &statement, deadline_us, result, err);
 }
 
-/* Citus makes a COPY of an INSERT that returns nothing, which is what its caller does not want. */
+/* RETURNING, because Citus turns an INSERT without it into a COPY, and the caller needs an INSERT. */
 static void
 add_insert(struct bytes *sql, const struct db_table *table)
 {

@@ -1,15 +1,14 @@
 /*
- * A session of our own is set once: statements that the server ends by itself, and a session that dies holding locks is
- * ended by the server. A pooler may give each transaction another session, so there each transaction begins with the
- * settings. Isolation is always said, because a DBA may have set another default, with which `changes` and FOR UPDATE
- * would mean something else.
+ * A session of our own gets its settings once: timeouts by which the server ends statements and dead sessions. A pooler
+ * may give each transaction another session, so there each transaction begins with the settings. The isolation level is
+ * always given, because with another default, set by a DBA, `changes` and FOR UPDATE would behave differently.
  *
- * A connection that failed is closed and made again at the next begin() or reading statement: after a switch-over the
- * name may lead to another server. After a try that failed follows a pause, at least as long as the try, in which calls
- * fail at once with the same reason: a server that hangs does not keep every caller waiting.
+ * A failed connection is closed; the next begin() or reading statement makes a new one, because after a switch-over the
+ * name may lead to another server. After a failed attempt follows a pause at least as long as the attempt, in which
+ * calls fail at once with the same reason: a server that hangs must not make every caller wait.
  *
- * Where Citus is, and hooks_distribute() was called, statements have texts of their own. That is found out by each new
- * connection; one that was there before learns of it when Citus refuses the plain text.
+ * If hooks_distribute() was called under Citus, statements have texts of their own. Each new connection checks that; an
+ * older one learns it when Citus refuses the plain text.
  */
 #include "store/postgres/db_postgres.h"
 
@@ -32,23 +31,23 @@
 #define READ_ONLY "the server at HL_POSTGRES_URL is read-only"
 
 /*
- * statement_timeout is a little shorter than ours, so that no statement that was given up waits on in the server.
- * idle_in_transaction_session_timeout ends the session of a process that was stopped between two statements, and
- * keepalives end that of a machine that is gone; both would keep their locks.
+ * statement_timeout is a little shorter than ours, so that the server ends each statement before we give it up.
+ * idle_in_transaction_session_timeout ends the session of a process that is stopped between two statements, and
+ * keepalives end the session of a lost machine; both sessions would keep their locks.
  */
 #define LIMITS(set)                                                                                                    \
 	set " statement_timeout = %" PRIu32 "; " set " idle_in_transaction_session_timeout = %" PRIu32 "; " set        \
 	    " tcp_keepalives_idle = 10; " set " tcp_keepalives_interval = 5; " set " tcp_keepalives_count = 4; "
 
-/* Not READ WRITE: an operator who sets default_transaction_read_only fences the server off. */
+/* Not READ WRITE: an operator may set default_transaction_read_only to fence the server off. */
 #define BEGIN_SQL "BEGIN ISOLATION LEVEL READ COMMITTED; " PG_DURABLE_SQL
 
 struct db_postgres {
 	struct db super;
 	struct pg *pg; /* NULL: not connected */
-	char settings[384]; /* statements with which a transaction begins; "": the session has the settings */
-	int64_t retry_us; /* steady: not before is connected again */
-	struct error failure; /* why the last try failed */
+	char settings[384]; /* a transaction begins with these statements; "": the session has the settings */
+	int64_t retry_us; /* steady: no new connection before */
+	struct error failure; /* why the last attempt failed */
 	struct bytes texts; /* of the parameters, or of many rows */
 };
 
@@ -63,7 +62,7 @@ static const struct {
     {"HL", DB_REFUSED}, /* raised by our own functions */
     {SQLSTATE_NOT_SUPPORTED, DB_REFUSED}, /* a number made of a time that somebody has set to infinity */
     {"40", DB_BUSY}, /* deadlock, serialization failure */
-    {"55P03", DB_BUSY}, /* lock_timeout, where a DBA has set one */
+    {"55P03", DB_BUSY}, /* lock_timeout, if a DBA has set it */
 };
 
 static void
@@ -98,7 +97,7 @@ find_distributed(struct db_postgres *p, bool *distributed, struct error *err)
 	return rc;
 }
 
-/* Whether tables may be distributed that were not when they were connected to. Ends the transaction, which failed. */
+/* Whether the tables have been distributed since this connection was made. Ends the failed transaction. */
 static bool
 is_outdated(struct db_postgres *p)
 {
@@ -109,17 +108,17 @@ is_outdated(struct db_postgres *p)
 					    find_distributed(p, &distributed, &unused) != 0 || distributed);
 }
 
-/* What a call of pg.h that returned rc means for the caller of store/db.h. A connection of no more use is closed. */
+/* Translates a result of pg.h to one of store/db.h. Closes a useless connection. */
 static int
 outcome(struct db_postgres *p, int rc)
 {
 	if (rc == PG_REFUSED && sqlstate_is(pg_sqlstate(p->pg), SQLSTATE_NOT_SUPPORTED) && is_outdated(p))
-		rc = -1; /* a new connection knows */
+		rc = -1; /* a new connection finds out */
 	if (rc == PG_REFUSED) {
 		const char *sqlstate = pg_sqlstate(p->pg);
 
 		p->super.conflict = sqlstate_is(sqlstate, SQLSTATE_UNIQUE_VIOLATION);
-		/* A CHECK has a name. */
+		/* A CHECK would have a name. */
 		p->super.lacks_partition =
 		    sqlstate_is(sqlstate, SQLSTATE_CHECK_VIOLATION) && pg_refusal(p->pg)->constraint[0] == '\0';
 		(void)snprintf(p->super.sqlstate, sizeof p->super.sqlstate, "%s", sqlstate);
@@ -139,7 +138,7 @@ tell_session(const struct db_postgres *p, int32_t pid)
 		p->super.env->session(p->super.env->session_context, pid);
 }
 
-/* Also tells the number of the server's process, which a pooler would change. */
+/* Also reports the pid of the server process; 0 if a pooler may change it. */
 static int
 set_limits(struct db_postgres *p, struct error *err)
 {
@@ -166,7 +165,7 @@ set_limits(struct db_postgres *p, struct error *err)
 	return 0;
 }
 
-/* A standby would answer with what was true a while ago, and refuse what writes. */
+/* A standby would answer with old data, and refuse writes. */
 static int
 check_writable(struct db_postgres *p, struct error *err)
 {
@@ -219,7 +218,7 @@ connect_to(struct db_postgres *p, struct error *err)
 	return -1;
 }
 
-/* Connects where there is no connection any more. */
+/* Connects if there is no connection. */
 static int
 keep_connected(struct db_postgres *p, struct error *err)
 {
@@ -254,7 +253,7 @@ read_once(struct db_postgres *p, struct pg_statement *statement, PGresult **resu
 				      : pg_exec_params(p->pg, statement, deadline_us, result, err);
 }
 
-/* The same for a statement or, if it is NULL, BEGIN. An answer of a server that takes no writes any more is none. */
+/* Runs a statement, or BEGIN if it is NULL. Discards the answer of a server that has become read-only. */
 static int
 run_once(struct db_postgres *p, struct pg_statement *statement, PGresult **result, struct error *err)
 {
@@ -274,9 +273,9 @@ earlier(int64_t one, int64_t other)
 }
 
 /*
- * Runs a statement that only reads, or BEGIN if statement is NULL. When the connection turns out to be gone it is tried
- * once more on a new one, since it has left no trace: a restart of the server or the pooler goes unnoticed, and so does
- * a switch-over to a server that takes writes already.
+ * Runs a statement that only reads, or BEGIN if statement is NULL. If the connection turns out to be gone it is
+ * repeated once on a new one, because it had no effect. So callers do not notice a restart of the server or the pooler,
+ * or a switch-over to a writable server.
  */
 static int
 run_from_idle(struct db_postgres *p, struct pg_statement *statement, PGresult **result, struct error *err)
@@ -299,8 +298,8 @@ postgres_begin(struct db *db, bool to_read, struct error *err)
 	struct db_postgres *p = (struct db_postgres *)db;
 	int rc = run_from_idle(p, NULL, NULL, err);
 
-	(void)to_read; /* a transaction keeps nobody waiting here before it writes */
-	if (rc > 0) /* the server may wait for a ROLLBACK */
+	(void)to_read; /* a transaction blocks nobody here before it writes */
+	if (rc > 0) /* the server may be waiting for a ROLLBACK */
 		disconnect(p);
 	return rc > 0 ? -1 : rc;
 }
@@ -314,7 +313,7 @@ commit(struct db_postgres *p, const char *sql, struct error *err)
 
 	if (rc != 0)
 		return rc;
-	/* A server that was told to COMMIT what had failed says ROLLBACK. */
+	/* A server answers ROLLBACK to the COMMIT of a failed transaction. */
 	bool committed = strcmp(PQcmdStatus(result), "COMMIT") == 0;
 	PQclear(result);
 	return committed ? 0 : error_set(err, "PostgreSQL has rolled back a transaction in the place of its commit");
@@ -377,7 +376,7 @@ postgres_query(struct db *db, const struct db_call *call, struct db_rows **rows,
 	return 0;
 }
 
-/* Citus reports whatever its workers refuse of a COPY, and any trouble that they have, as an internal error. */
+/* Citus reports each refusal or failure of its workers during a COPY as an internal error. */
 static int
 postgres_load(struct db *db, const struct db_table *table, const struct db_values *values, struct error *err)
 {
@@ -419,7 +418,7 @@ postgres_each(
 	return 0;
 }
 
-/* Several statements in one message are a simple query, which has no parameters. The first error ends it. */
+/* Several statements in one message are a simple query, which has no parameters. It ends at the first error. */
 static int
 postgres_check_and_commit(struct db *db, const struct db_call *check, struct error *err)
 {
@@ -445,7 +444,7 @@ postgres_close(struct db *db)
 	free(p);
 }
 
-/* The schema is looked at once: under a running service it only becomes newer, which this program does not mind. */
+/* Checks the schema once: under a running service it can only become newer, which does no harm. */
 static int
 open_schema(struct db_postgres *p, bool migrate, struct error *err)
 {

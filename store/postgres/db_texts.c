@@ -1,4 +1,4 @@
-/* A text ends with a NUL, which no parameter has inside. */
+/* A text ends with a NUL; parameters contain none. */
 #include "store/postgres/db_texts.h"
 
 #include <assert.h>
@@ -9,7 +9,7 @@
 
 #include "base/format.h"
 
-/* One parameter's text, at the end of buffer; its place there, or SIZE_MAX for null. */
+/* Appends a parameter's text to buffer. Returns its place there, or SIZE_MAX for null. */
 static size_t
 add_text(struct bytes *buffer, const struct db_param *param)
 {
@@ -27,7 +27,7 @@ add_text(struct bytes *buffer, const struct db_param *param)
 		format_uuid((const uint8_t *)param->text.base, bytes_reserve(buffer, FORMAT_UUID_BYTES));
 		buffer->len += FORMAT_UUID_BYTES;
 		break;
-	case DB_UUIDS: /* store/db.c lets none come here */
+	case DB_UUIDS: /* store/db.c refuses it */
 		break;
 	case DB_TEXT:
 		bytes_add(buffer, param->text.base, param->text.len);

@@ -1,8 +1,8 @@
 /*
  * The letters are read page by page along the primary key, so that any number of them takes the memory of a page.
  *
- * One statement stores the event and deletes its letter: both happen or none, and of two retries at once one finds the
- * letter locked and passes on.
+ * One statement stores the event and deletes its letter: both or neither. Of two concurrent retries one finds the
+ * letter locked and skips it.
  */
 #include "store/postgres/dead_letter_db.h"
 
@@ -22,10 +22,10 @@
 #define PAGE_ROWS_WITHOUT_PAYLOAD 1000
 #define PAGE_ROWS 10
 
-/* Of two transactions that deadlock one goes on: more deadlocks than this in a row have another reason. */
+/* Of two transactions in a deadlock one goes on: more in a row than this have another cause. */
 #define RACE_ATTEMPTS 5
 
-/* Parameters are those of one row, and the letter's number. With number 0 the statements store nothing. */
+/* The parameters are one row and the letter's number. With number 0 the statements store nothing. */
 #define PARAMS (ROW_COLUMNS + 1)
 
 #define NEW_REASON_SQL                                                                                                 \
@@ -34,12 +34,12 @@
 
 struct dead_letter_db {
 	struct pg *pg;
-	/* Texts: they store the event of a letter in the table; of a letter elsewhere, if its number is not 0. */
+	/* Statements that store the event of a letter in the table; of a letter elsewhere, if the number is not 0. */
 	struct bytes retry_letter_sql, store_sql;
 	struct bytes arrays[ROW_COLUMNS]; /* of the row that is stored */
 };
 
-/* Appends the part that inserts the row, which is selected from `from` and itself where `where` holds. */
+/* Appends the INSERT of the row, selected from `from` and the row itself under the condition `where`. */
 static void
 add_insert(struct bytes *sql, const char *from, const char *where)
 {
@@ -125,7 +125,7 @@ format_page_query(char *sql, size_t size, const struct dead_letter_selection *wh
 	    which->without_payload ? PAGE_ROWS_WITHOUT_PAYLOAD : PAGE_ROWS);
 }
 
-/* The greatest number there is; 0: there are no letters, or no table. 0 or <0. */
+/* *last: the greatest number; 0: no letters, or no table. 0 or <0. */
 static int
 read_last_id(struct pg *pg, int64_t *last, struct error *err)
 {
@@ -217,7 +217,7 @@ store_row(struct dead_letter_db *db, const char *sql, int64_t id, struct counts 
 	return 0;
 }
 
-/* The event is refused again: the letter in the table says why. 0 or <0. */
+/* Stores the reason of the new refusal in the letter. 0 or <0. */
 static int
 update_reason(struct dead_letter_db *db, int64_t id, const struct dead_letter_reason *reason, struct error *err)
 {

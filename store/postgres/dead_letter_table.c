@@ -1,4 +1,4 @@
-/* One INSERT a letter: refusals are rare, and each costs several statements anyway before its row is found. */
+/* One INSERT per letter: refusals are rare, and finding a refused row costs several statements anyway. */
 #include "store/postgres/dead_letter_table.h"
 
 #include <string.h>

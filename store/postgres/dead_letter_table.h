@@ -8,9 +8,9 @@
 #include "store/postgres/pg_session.h"
 
 /*
- * Adds one letter in a transaction of its own. A letter for the same event and day that is there already stays as it
- * is. Returns as pg_exec_params(): 0 when it is committed, PG_REFUSED when the table does not take it (the table is
- * missing, there is no right, a constraint refuses), or <0.
+ * Adds one letter in a transaction of its own. An existing letter for the same event and day stays as it is. Returns as
+ * pg_exec_params(): 0: committed; PG_REFUSED: the table is missing, the role lacks the right, or a constraint refuses;
+ * or <0.
  */
 int dead_letter_table_add(
     struct session *session, const struct refused *refused, const struct record *record, struct error *err);

@@ -2,9 +2,9 @@
  * How long a statement may take: STORE_TIMEOUT_MS, and never beyond sink_env_store_until_us(), when a draining service
  * switches from storing to spooling. This also holds for a statement that began before the drain.
  *
- * A statement that is given up may still run in the server, hold its locks, and commit in the end. A late commit is
- * harmless, because the key shows that the rows are there already. For the locks the server gets a time-out of its own,
- * a little shorter, where its session or the statement can carry one.
+ * A statement that was given up may still run in the server, hold its locks, and commit in the end. A late commit is
+ * harmless, because the key shows that the rows exist already. Because of the locks the server gets its own, slightly
+ * shorter time-out, if the session or the statement can carry one.
  */
 #ifndef STORE_POSTGRES_DEADLINE_H
 #define STORE_POSTGRES_DEADLINE_H
@@ -19,14 +19,14 @@
 struct deadline {
 	uint32_t statement_ms; /* STORE_TIMEOUT_MS */
 	const struct sink_env *env; /* borrowed */
-	bool beats; /* the thread that waits is the one that sends heartbeats */
+	bool beats; /* the waiting thread must send the heartbeats */
 	int64_t began_us; /* steady clock: the current statement */
 };
 
-/* From now on calls on pg end at sink_env_store_until_us() at the latest, and send heartbeats while they wait. */
+/* Limits later calls on pg to sink_env_store_until_us(), and makes them send heartbeats while they wait. */
 void deadline_watch(struct deadline *deadline, struct pg *pg);
 
-/* A statement begins: returns its deadline. */
+/* Begins a statement, and returns its deadline. */
 int64_t deadline_begin(struct deadline *deadline);
 
 /* Microseconds that the current statement has taken. */
@@ -36,8 +36,8 @@ int64_t deadline_used_us(const struct deadline *deadline);
 uint32_t deadline_server_ms(const struct deadline *deadline);
 
 /*
- * The current statement has failed with *err. Returns whether STORE_TIMEOUT_MS has ended it, here or in the server.
- * Adds to *err what the time-out or the drain did.
+ * Call it when the current statement has failed with *err. Returns whether STORE_TIMEOUT_MS ended it, here or in the
+ * server. Adds the effect of the time-out or the drain to *err.
  */
 bool deadline_expired(const struct deadline *deadline, struct error *err);
 

@@ -1,12 +1,12 @@
 /*
- * A cursor in one transaction: everything is read as it was when that began, in the order in which it lies there, and
- * any number of events takes the memory of a page.
+ * A cursor in one transaction reads a snapshot of all events, in their physical order. It needs the memory of one page,
+ * however many events there are.
  */
 #include "store/postgres/event_reader_postgres.h"
 
 #include "store/postgres/pg.h"
 
-/* A page may be looked for in months of other events. */
+/* Finding a page may need a scan over months of other events. */
 #define STATEMENT_SECONDS 600
 #define FETCH_SQL "FETCH 100 FROM exported"
 
@@ -16,7 +16,7 @@
 #define AS_timestamptz(column) "to_char(\"" column "\" AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"
 #define COMMA_VALUE(symbol, key, limit, required, column, type) ", " AS_##type(column)
 
-/* A parameter that is null is folded away when the statement is planned. */
+/* The planner removes the condition of a null parameter. */
 #define DECLARE_SQL                                                                                                    \
 	"DECLARE exported NO SCROLL CURSOR FOR SELECT event_id" HOOK_EVENT_FIELDS(                                     \
 	    COMMA_VALUE, COMMA_VALUE, COMMA_VALUE) ", tenant_id FROM hook_events"                                      \

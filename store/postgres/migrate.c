@@ -49,7 +49,7 @@ migrate_read_version(struct pg *pg, const struct migration_set *set, int *versio
 	return 0;
 }
 
-/* Applies one, or finds that another process has just applied it. */
+/* Applies a migration, or finds that another process has just applied it. */
 static int
 apply(struct pg *pg, const struct migration_set *set, int number, int *applied, struct error *err)
 {

@@ -30,7 +30,7 @@ month_number(int32_t month)
 	return month % 12 + 1;
 }
 
-/* Its first instant. */
+/* The month's first instant. */
 static int64_t
 month_begin(int32_t month)
 {
@@ -52,7 +52,7 @@ months_known(const struct months *months, int32_t month)
 	return month >= months->first && month < months->first + MONTHS_KNOWN;
 }
 
-/* The month's bit, or none for an unknown one. */
+/* The month's bit; 0 for an unknown month. */
 static uint64_t
 bit(const struct months *months, int32_t month)
 {

@@ -1,6 +1,6 @@
 /*
- * Months, and which of them have a partition of their own. A writer remembers this between two looks at the database,
- * so that it knows without asking whether an event's month must be made first. Pure arithmetic.
+ * Months, and whether each has a partition of its own. A writer remembers this between two looks at the database, so it
+ * knows without asking whether an event's month must be made first. Pure arithmetic.
  *
  * A month is a number here: year * 12 + month - 1, so that the next one is one more.
  */
@@ -12,11 +12,14 @@
 
 #include "event/record.h"
 
-/* Months are made for events up to so many months before and after their reception; others use the default partition */
+/*
+ * Partitions are made for months at most this far before and after reception; other events use the default
+ * partition.
+ */
 #define WINDOW_BACK 24
 #define WINDOW_AHEAD 1
 
-/* So many months are remembered, the last of them PARTITIONS_AHEAD_MAX ahead. Earlier and later ones are unknown. */
+/* The number of months remembered, up to PARTITIONS_AHEAD_MAX ahead. Earlier and later ones are unknown. */
 #define MONTHS_KNOWN 64
 
 struct months {
@@ -45,7 +48,7 @@ void months_refuse(struct months *months, int32_t month);
 
 bool months_known(const struct months *months, int32_t month);
 
-/* Whether the month is known to have a partition, or to be refused one. */
+/* Whether the month is known to have a partition; whether PostgreSQL is known to refuse one. */
 bool months_has(const struct months *months, int32_t month);
 bool months_refused(const struct months *months, int32_t month);
 
@@ -63,8 +66,8 @@ enum month_need {
 };
 
 /*
- * What the record's month needs; unless it is there, *month is that month. Cheap for a record of the same month as the
- * one before.
+ * What the record's month needs; *month is that month, unless it has a partition. Cheap if the record has the same
+ * month as the last one.
  */
 enum month_need months_need(struct months *months, const struct record *record, int32_t *month);
 

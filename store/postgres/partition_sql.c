@@ -31,10 +31,13 @@
 	"SELECT extract(year FROM created_date)::int * 12 + extract(month FROM created_date)::int - 1, count(*) "      \
 	"FROM (SELECT created_date FROM hook_events_default LIMIT 100000) AS seen GROUP BY 1 ORDER BY 2 DESC"
 
-/* One outcome for the one month of that day, or NULL when the condition does not hold. */
+/* The outcome for the month of that day; NULL: the condition does not hold. */
 #define MAKE_SQL "SELECT CASE WHEN %s THEN (SELECT outcome FROM ensure_partitions(0, '%s-01')) END"
 
-/* The same from a worker of Citus, where nothing may be made. A failure's outcome is what the coordinator says. */
+/*
+ * The same from a worker of Citus, which may not make partitions. After a failure the outcome is the coordinator's
+ * error.
+ */
 #define COORDINATOR_SQL                                                                                                \
 	"SELECT CASE WHEN %s THEN (SELECT result FROM run_command_on_coordinator("                                     \
 	"$$SELECT outcome FROM ensure_partitions(0, '%s-01')$$)) END"

@@ -12,8 +12,8 @@
 #include "store/postgres/pg_session.h"
 
 /*
- * A row for each month that has a partition, near today at least, as a number (store/postgres/months.h). A null among
- * them: every row has a partition, whatever its month.
+ * A row for each month that has a partition, at least near today, as a number (store/postgres/months.h). A null row:
+ * rows of all months have a partition.
  */
 int partition_sql_months(struct session *session, PGresult **result, struct error *err);
 
@@ -25,12 +25,12 @@ int partition_sql_default(struct session *session, PGresult **result, struct err
 
 struct partition_request {
 	char month[16]; /* 2026-11 */
-	bool unless_busy; /* make nothing while another process is making months; otherwise wait for it */
+	bool unless_busy; /* do nothing while another process makes months; false: wait for it */
 };
 
 /*
- * Makes the partition of one month by ensure_partitions() of the schema. One row: what that function says, or what has
- * stopped it on Citus' coordinator; null: another process is making months.
+ * Makes the partition of one month by ensure_partitions() of the schema. One row: that function's outcome, or the error
+ * on Citus' coordinator; null: another process is making months.
  */
 int partition_sql_make(
     struct session *session, const struct partition_request *request, PGresult **result, struct error *err);

@@ -1,4 +1,4 @@
-/* What to do about the months that were read, and about those that cannot be made. */
+/* Reads the months, makes missing ones, and handles those that cannot be made. */
 #include "store/postgres/partitions.h"
 
 #include <stdio.h>
@@ -41,7 +41,10 @@ current_month(const struct partitions *p)
 
 /* ---- reading ---- */
 
-/* PostgreSQL has refused to say. A missing table is no news: a DBA may prefer to have no default partition. */
+/*
+ * Logs that PostgreSQL refused the reading. A missing table is not logged: a DBA may prefer to have no default
+ * partition.
+ */
 static void
 log_refused_reading(struct partitions *p, const struct error *err)
 {
@@ -52,7 +55,7 @@ log_refused_reading(struct partitions *p, const struct error *err)
 	    LOG_UINT("retry_in_s", BUSY_INTERVAL_US / 1000000));
 }
 
-/* 0, also when PostgreSQL refuses, or <0. Unless the months are known, none is made on demand. */
+/* 0, also if PostgreSQL refuses, or <0. While the months are unknown, none is made on demand. */
 static int
 read_months(struct partitions *p, struct error *err)
 {
@@ -106,10 +109,7 @@ read_default(struct partitions *p, struct error *err)
 
 /* ---- months that cannot be made ---- */
 
-/*
- * Whether to log an obstacle. A store that is unavailable because of it is opened again and again, and meets it each
- * time.
- */
+/* Whether to log an obstacle. If it makes the store unavailable, each attempt to open the store meets it again. */
 static bool
 is_news(const struct partitions *p, const char *month, const char *why)
 {
@@ -117,7 +117,7 @@ is_news(const struct partitions *p, const char *month, const char *why)
 	       clock_steady_us() >= p->obstacle_logged_us + BUSY_INTERVAL_US;
 }
 
-/* Nothing is made of that month before the next reading, which comes within us. */
+/* Postpones the month to the next reading, which comes within us. */
 static void
 put_off(struct partitions *p, int64_t us, const char *month, const char *why)
 {
@@ -135,7 +135,7 @@ put_off(struct partitions *p, int64_t us, const char *month, const char *why)
 	    LOG_UINT("retry_in_s", (uint64_t)us / 1000000));
 }
 
-/* The obstacle also stops the other months: none is tried before the next reading. */
+/* Postpones all months: the obstacle concerns all of them. */
 static enum making
 put_off_all(struct partitions *p, int64_t us, const char *month, const char *why)
 {
@@ -144,7 +144,7 @@ put_off_all(struct partitions *p, int64_t us, const char *month, const char *why
 	return NOT_MADE;
 }
 
-/* The obstacle is about this month: the others may be made. */
+/* Postpones only this month. */
 static enum making
 put_off_one(struct partitions *p, int32_t month, const char *name, const char *why)
 {
@@ -163,7 +163,7 @@ add_month(struct partitions *p, int32_t month, const char *name, const char *out
 	return MADE;
 }
 
-/* outcome: what ensure_partitions() said of the month; "": it was not called. */
+/* outcome: the result of ensure_partitions(); "": it was not called. */
 static enum making
 handle_outcome(struct partitions *p, int32_t month, const char *name, const char *outcome)
 {
@@ -188,10 +188,10 @@ handle_refusal(struct partitions *p, int32_t month, const char *name, const char
 {
 	const char *sqlstate = pg_sqlstate(p->session->pg);
 
-	/* It would overlap a partition that a DBA has made since the last reading: that one takes its events. */
+	/* The month overlaps a partition made by a DBA since the last reading, which takes its events. */
 	if (sqlstate_is(sqlstate, SQLSTATE_INVALID_OBJECT_DEFINITION))
 		return add_month(p, month, name, "overlaps");
-	/* A table of its name that is no partition; events that a constraint of the month refuses. */
+	/* Another table has the month's name, or a constraint of the month refuses events. */
 	if (sqlstate_is(sqlstate, SQLSTATE_DUPLICATE_TABLE) || sqlstate_is(sqlstate, SQLSTATE_CLASS_DATA_EXCEPTION) ||
 	    sqlstate_is(sqlstate, SQLSTATE_CLASS_INTEGRITY))
 		return put_off_one(p, month, name, why);
@@ -238,7 +238,7 @@ is_missing(const struct partitions *p, int32_t month)
 	return in_default(p, month) > 0 && month_in_window(month, current);
 }
 
-/* From the current month to those ahead, then the past ones. *moved: events have left the default partition. */
+/* Makes the current month and those ahead first, then past ones. *moved: events have left the default partition. */
 static int
 make_missing(struct partitions *p, bool *moved, struct error *err)
 {

@@ -30,7 +30,7 @@
 struct pg {
 	PGconn *conn;
 	struct pg_refusal refusal; /* the last PG_REFUSED */
-	struct pg_refusal farewell; /* why the server has ended the session; SQLSTATE "": it has not said so */
+	struct pg_refusal farewell; /* why the server ended the session; SQLSTATE "": no reason received */
 	struct error farewell_text;
 	int64_t (*until)(void *context); /* NULL: none was given */
 	void *until_context;
@@ -71,7 +71,7 @@ ends_the_session(const PGresult *result)
 {
 	const char *severity = PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);
 
-	if (severity == NULL) /* PgBouncer's errors have only the other field */
+	if (severity == NULL) /* PgBouncer's errors have only PG_DIAG_SEVERITY */
 		severity = PQresultErrorField(result, PG_DIAG_SEVERITY);
 	return severity != NULL && (strcmp(severity, "FATAL") == 0 || strcmp(severity, "PANIC") == 0);
 }
@@ -102,7 +102,7 @@ read_last_words(struct pg *pg)
 	struct error ignored;
 	PGresult *result;
 
-	(void)PQputCopyEnd(pg->conn, NULL); /* until then libpq reads nothing but notices of a COPY's answer */
+	(void)PQputCopyEnd(pg->conn, NULL); /* before this libpq reads only notices during a COPY */
 	while (!PQisBusy(pg->conn) && (result = PQgetResult(pg->conn)) != NULL) {
 		if (is_error(result))
 			describe(pg, result, &ignored);
@@ -146,7 +146,7 @@ on_notice(void *arg, const PGresult *result)
 	log_debug("PostgreSQL says", LOG_STR("notice", line.text));
 }
 
-/* libpq's message about a string that it cannot parse quotes it, with the password: it is not passed on. */
+/* libpq's message about a string that it cannot parse quotes it with the password, so it is not passed on. */
 static int
 check_url(const char *url, struct error *err)
 {
@@ -306,7 +306,7 @@ finish(struct pg *pg, int64_t deadline_us, PGresult **out, struct error *err)
 		if (rc < 0 || result == NULL)
 			break;
 		if (kept != NULL && is_error(kept)) {
-			/* libpq ran out of memory, and has not told the server, which waits for rows. */
+			/* libpq ran out of memory without informing the server, which waits for rows. */
 			bool copying = PQresultStatus(result) == PGRES_COPY_IN;
 
 			PQclear(result);
@@ -456,8 +456,8 @@ local_port(int fd)
 }
 
 /*
- * PgBouncer makes cancel keys of its own, so libpq's idea of the server process is wrong. Other poolers pass the
- * server's keys on, but then the server sees the pooler's port, not ours.
+ * PgBouncer makes its own cancel keys, so libpq has a wrong pid of the server process. Other poolers pass the server's
+ * keys on, but then the server sees the pooler's port, not ours.
  */
 int
 pg_pooled(struct pg *pg, int64_t deadline_us, bool *pooled, struct error *err)
@@ -478,7 +478,7 @@ pg_check(struct pg *pg, struct error *err)
 {
 	struct pollfd pfd = {.fd = PQsocket(pg->conn), .events = POLLIN};
 
-	/* An idle connection gets nothing but the reason for its end, and then the end of the stream. */
+	/* An idle connection receives only the reason for its end, and then the end of the stream. */
 	while (pfd.fd >= 0 && poll(&pfd, 1, 0) > 0) {
 		if (!PQconsumeInput(pg->conn))
 			return connection_lost(pg, err);

@@ -55,9 +55,9 @@ struct pg_statement {
 int pg_open(struct pg **pg, const char *url, struct error *err);
 
 /*
- * From now on calls ask until(context) before they begin to wait for the server, and several times a second while
- * they wait. The instant that it returns becomes their deadline if it is the earlier one. So until() can send
- * heartbeats, and can end a wait.
+ * Makes later calls ask until(context) before they wait for the server, and several times a second while they wait. If
+ * the returned time is earlier than their deadline it becomes the deadline. So until() can send heartbeats and end a
+ * wait.
  */
 void pg_on_wait(struct pg *pg, int64_t (*until)(void *context), void *context);
 
@@ -75,16 +75,16 @@ int pg_exec_params(
     struct pg *pg, const struct pg_statement *statement, int64_t deadline_us, PGresult **result, struct error *err);
 
 /*
- * Where synchronous_commit is off, a commit is answered before it is on disk. After this statement the transaction
- * waits for the disk, and for the standbys that the server is configured to wait for. Other values stay as a DBA has
- * set them.
+ * If synchronous_commit is off, a commit is answered before it is on disk. After this statement the transaction waits
+ * for the disk, and for the standbys that the server is configured to wait for. Other values stay as a DBA has set
+ * them.
  */
 #define PG_DURABLE_SQL                                                                                                 \
 	"SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') = 'off'; "
 
 /*
- * In a session of a pooler: another client may have left a temporary table with the name of one of ours, which would be
- * found first. Until the transaction ends.
+ * For a pooler's session, until the transaction ends: another client may have left a temporary table with the name of
+ * one of ours, which would be found first.
  */
 #define PG_TEMPORARY_LAST_SQL                                                                                          \
 	"SELECT set_config('search_path', concat_ws(', ', nullif(current_setting('search_path'), ''), 'pg_temp'), "    \
@@ -114,22 +114,22 @@ int pg_copy_end(struct pg *pg, int64_t deadline_us, uint64_t *rows, struct error
 int pg_pooled(struct pg *pg, int64_t deadline_us, bool *pooled, struct error *err);
 
 /*
- * Whether the server has said since the connection began that it takes no writes: an operator has set
- * default_transaction_read_only, or it is a standby. A server says so with its next answer after the change; a pooler
- * may not pass it on. Does not wait.
+ * Whether the server has reported on this connection that it is read-only: an operator has set
+ * default_transaction_read_only, or it is a standby. A server reports a change with its next answer; a pooler may not
+ * pass it on. Does not wait.
  */
 bool pg_is_read_only(const struct pg *pg);
 
-/* Whether an idle connection is open, as far as this side knows: 0 or <0. Does not wait or ask the server. */
+/* 0: an idle connection is open, as far as this side knows; <0: not. Does not wait or ask the server. */
 int pg_check(struct pg *pg, struct error *err);
 
 /*
- * After <0: whether the server or PgBouncer has ended the connection because it was idle for too long
- * (idle_session_timeout, client_idle_timeout). Nothing is wrong then, and a new connection is enough.
+ * After <0: whether the server or PgBouncer ended the connection because it was idle for too long
+ * (idle_session_timeout, client_idle_timeout). A new connection is enough then.
  */
 bool pg_rested(const struct pg *pg);
 
-/* The socket of an idle connection: readable when pg_check() has something to find out. */
+/* The socket of an idle connection: when it is readable, call pg_check(). */
 int pg_socket(const struct pg *pg);
 
 /* The SQLSTATE (5 characters) of the last PG_REFUSED. Valid until the next call. */

@@ -1,4 +1,4 @@
-/* Storing a batch by as few statements as its refusals allow. */
+/* Stores a batch by as few statements as its refusals allow. */
 #include "store/postgres/pg_batch.h"
 
 #include <assert.h>
@@ -11,7 +11,7 @@
 #include "store/postgres/pg_probe.h"
 #include "store/postgres/sqlstate.h"
 
-/* Of two transactions that deadlock one goes on: more deadlocks than this in a row have another reason. */
+/* Of two transactions in a deadlock one goes on: more in a row than this have another cause. */
 #define RACE_ATTEMPTS 5
 
 /* A refused batch is stored again within seconds. */
@@ -42,7 +42,7 @@ stored_any(const struct pg_batch *b)
 	return b->result.stored + b->result.duplicates > 0;
 }
 
-/* One statement for all rows, repeated where that may help. Returns as rows_store() does. */
+/* Stores all rows by one statement, repeated if that may help. Returns as rows_store() does. */
 static int
 store_in_one(
     struct pg_batch *b, enum rows_method method, const struct batch *batch, uint64_t *stored, struct error *err)
@@ -54,7 +54,7 @@ store_in_one(
 			break;
 		rc = rows_store(b->rows, method, batch, stored, err);
 	}
-	/* The row may have been on its way to the default partition when the partition of its month was made. */
+	/* The month's partition may have been made while the row was on its way to the default partition. */
 	if (rc == PG_REFUSED && batch->count == 1 && sqlstate_cause(last_refusal(b)) == CAUSE_PARTITION)
 		rc = rows_store(b->rows, method, batch, stored, err);
 	return rc;
@@ -63,7 +63,7 @@ store_in_one(
 static void
 count_stored(struct pg_batch *b, uint32_t stored, uint32_t count)
 {
-	/* Rows that a trigger drops count as duplicates: they are not stored, and are not meant to be. */
+	/* Rows that a trigger drops count as duplicates, because they are not meant to be stored. */
 	b->result.stored += stored;
 	b->result.duplicates += count - stored;
 	if (b->refuses_all)
@@ -81,9 +81,7 @@ count_dead_letter(struct pg_batch *b, const char *sqlstate)
 	b->result.dead_lettered++;
 }
 
-/*
- * PostgreSQL has just refused that one record for good. 0: it is kept as a dead letter. <0: the store is unavailable.
- */
+/* Keeps a record that PostgreSQL has refused for good as a dead letter. 0, or <0: the store is unavailable. */
 static int
 keep_dead_letter(struct pg_batch *b, const struct record *record, struct error *err)
 {
@@ -91,7 +89,7 @@ keep_dead_letter(struct pg_batch *b, const struct record *record, struct error *
 	struct refused refused = {.at_us = clock_wall_us(), .sqlstate = why.sqlstate, .message = why.message.text};
 
 	b->last_reason = *err;
-	b->rows->in_doubt = true; /* from now on the dead letter may be kept, even if nothing else of the batch is */
+	b->rows->in_doubt = true; /* the dead letter may be stored, even if no other row is */
 	count_dead_letter(b, why.sqlstate);
 	sink_env_count(b->rows->env, COUNTER_STATEMENTS, 1);
 	int rc = dead_letter_table_add(b->rows->session, &refused, record, err);
@@ -111,7 +109,7 @@ keep_dead_letter(struct pg_batch *b, const struct record *record, struct error *
 	return dead_letter_file_append(&b->file, &refused, record, err);
 }
 
-/* Not one row of the batch was stored, so the table is at fault, not the rows. Returns <0: the batch is tried again. */
+/* Blames the table, because no row of the batch was stored. Returns <0: the batch is tried again. */
 static int
 report_refuses_all(struct pg_batch *b, struct error *err)
 {
@@ -131,8 +129,8 @@ set_suspicion(struct pg_batch *b, const struct error *err)
 }
 
 /*
- * That one record was refused, perhaps for its contents. If the table takes other rows it becomes a dead letter at
- * once; otherwise it waits until the rest of the batch has been tried. 0, or <0: the store is unavailable.
+ * Takes a record that was refused, perhaps for its contents. If the table takes other rows the record becomes a dead
+ * letter at once; otherwise it waits until the rest of the batch has been tried. 0, or <0: the store is unavailable.
  */
 static int
 add_suspect(struct pg_batch *b, const struct record *record, struct error *err)
@@ -158,7 +156,7 @@ store_halves(struct pg_batch *b, enum rows_method method, const struct batch *ba
 	return store_rows(b, method, &first, err) < 0 ? -1 : store_rows(b, method, &second, err);
 }
 
-/* PostgreSQL says that it has no partition for some row. */
+/* Stores rows after PostgreSQL reported that it has no partition for one of them. */
 static int
 store_in_months(struct pg_batch *b, enum rows_method method, const struct batch *batch, struct error *err)
 {
@@ -187,7 +185,7 @@ store_in_months(struct pg_batch *b, enum rows_method method, const struct batch 
 	return keep_dead_letter(b, batch->records[0], err);
 }
 
-/* PostgreSQL has refused the statement for these rows: stores them another way. 0, or <0: the store is unavailable. */
+/* Stores rows in another way after PostgreSQL has refused the statement. 0, or <0: the store is unavailable. */
 static int
 handle_refusal(struct pg_batch *b, enum rows_method method, const struct batch *batch, struct error *err)
 {
@@ -208,7 +206,7 @@ handle_refusal(struct pg_batch *b, enum rows_method method, const struct batch *
 	}
 	if (method == ROWS_COPY && b->method == ROWS_INSERT)
 		return store_rows(b, ROWS_INSERT, batch, err);
-	/* A row is to blame. That includes the duplicate of a key that is not hooksd's. */
+	/* A row is at fault, perhaps because it violates a unique key that is not hooksd's. */
 	if (batch->count > 1)
 		return store_halves(b, method, batch, err);
 	return why == CAUSE_UNCLEAR ? add_suspect(b, batch->records[0], err)
@@ -216,7 +214,7 @@ handle_refusal(struct pg_batch *b, enum rows_method method, const struct batch *
 }
 
 /*
- * Stores rows by one statement, or by halves where one does not do. Adds to the result. 0, or <0: the store is
+ * Stores rows by one statement, or by halves if that is refused. Adds to the result. 0, or <0: the store is
  * unavailable.
  */
 static int
@@ -234,7 +232,7 @@ store_rows(struct pg_batch *b, enum rows_method method, const struct batch *batc
 	return rc;
 }
 
-/* The rest of the batch is stored: tries the suspects once more. They become dead letters if they are refused again. */
+/* Tries the suspects once more after the rest of the batch is stored. Those refused again become dead letters. */
 static int
 retry_suspects(struct pg_batch *b, struct error *err)
 {
@@ -290,7 +288,7 @@ wait_for_standbys(struct pg_batch *b, struct error *err)
 	return rc == 0 ? 0 : -1;
 }
 
-/* Traffic may bring a refused event in every batch: one line counts all dead letters since the line before. */
+/* Every batch may have a refused event, so one line counts all dead letters since the last line. */
 static void
 log_dead_letters(struct pg_batch *b, bool all)
 {
@@ -345,7 +343,7 @@ pg_batch_store(struct pg_batch *b, const struct batch *batch, struct sink_result
 		return rc;
 	}
 	report_dead_letters(b, batch->count);
-	/* They became dead letters because an earlier batch showed that the table takes rows. That counts once. */
+	/* An earlier batch had shown that the table takes rows. That counts for one batch only. */
 	if (b->result.dead_lettered > 0 && !stored_any(b))
 		b->cleared_us = 0;
 	return 0;

@@ -1,5 +1,5 @@
 /*
- * Storing a batch in hook_events when PostgreSQL refuses the one statement that should store all of it. What happens
+ * Stores a batch in hook_events, also if PostgreSQL refuses the one statement that should store all of it. What happens
  * then depends on the cause (store/postgres/sqlstate.h):
  *
  *   CAUSE_DUPLICATE  some row is there already: a client sent it again, or a writer stored it and died before it could
@@ -19,8 +19,8 @@
  *                    this batch, or of another batch within a minute. If the table has taken none, the store is
  *                    unavailable: a trigger that fails for every row must not make dead letters of all events
  *
- * Citus reports whatever its workers refuse of a COPY as an internal error, but gives the cause for an INSERT: there
- * a refused COPY goes by INSERT first.
+ * Citus reports each refusal of a COPY by its workers as an internal error, but gives the cause for an INSERT: under
+ * Citus a refused COPY is repeated by INSERT first.
  *
  * Rows are stored in the order given, except by INSERT. Partial success is harmless: the key shows which rows are
  * there.
@@ -40,10 +40,10 @@
 struct pg_batch {
 	struct rows *rows; /* borrowed */
 	struct partitions *partitions; /* borrowed */
-	struct dead_letter_file file; /* for dead letters that the table does not take */
-	enum rows_method method; /* as pg_probe() has found */
-	bool duplicates; /* the last batch had some */
-	bool refuses_all; /* the table took no row of a batch, and none since */
+	struct dead_letter_file file; /* for dead letters that the table refuses */
+	enum rows_method method; /* as found by pg_probe() */
+	bool duplicates; /* the last batch had duplicates */
+	bool refuses_all; /* the table took no row of a batch, nor any since */
 	int64_t cleared_us; /* steady clock, when it took rows after such a batch; 0: long ago */
 	struct repeat some_refused; /* for the log: some events of a batch became dead letters */
 	struct repeat all_refused; /* all events of a batch did, for one reason */
@@ -71,7 +71,7 @@ void pg_batch_free(struct pg_batch *batch);
  */
 int pg_batch_store(struct pg_batch *b, const struct batch *batch, struct sink_result *result, struct error *err);
 
-/* From time to time: logs the dead letters that no line has counted yet. */
+/* Logs the dead letters that no line has counted yet. Call it from time to time. */
 void pg_batch_upkeep(struct pg_batch *batch);
 
 #endif

@@ -1,4 +1,4 @@
-/* By the names of parameters and variables in libpq's documentation. */
+/* Lists libpq's parameters and environment variables that name files, by libpq's documentation. */
 #include "store/postgres/pg_files.h"
 
 #include <libpq-fe.h>
@@ -9,7 +9,7 @@
 #include "config/database_url.h"
 #include "base/mem.h"
 
-/* NULL: there is no such parameter. */
+/* parameter NULL: only the variable exists. */
 static const struct {
 	const char *parameter, *variable;
 } named[] = {
@@ -34,7 +34,7 @@ value_of(const PQconninfoOption *options, const char *keyword)
 	return NULL;
 }
 
-/* A value without a slash is no path, as "system" for sslrootcert, or one that nobody can mean in a service. */
+/* Skips a value without a slash: it is no path, like "system" for sslrootcert, or useless in a service. */
 static void
 tell(const char *path, void (*found)(void *context, const char *path), void *context)
 {
@@ -42,7 +42,7 @@ tell(const char *path, void (*found)(void *context, const char *path), void *con
 		found(context, path);
 }
 
-/* libpq's defaults, with what its service file says of that service; NULL: of the one that PGSERVICE names, if any. */
+/* libpq's defaults, with the settings of that service in its service file; NULL: the service in PGSERVICE, if any. */
 static PQconninfoOption *
 read_service(const char *service)
 {

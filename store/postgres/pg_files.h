@@ -3,10 +3,9 @@
 #define STORE_POSTGRES_PG_FILES_H
 
 /*
- * Calls found() with the path of each file or directory that libpq may read: those that url names, or the
- * service that it names, those that libpq's environment variables name, and those of the home directory. One may come
- * twice. They need not exist. url is one that libpq accepts.
- * context is found()'s.
+ * Calls found(context) with the path of each file or directory that libpq may read: those named by url or its service,
+ * by libpq's environment variables, and those in the home directory. A path may come twice, and need not exist. libpq
+ * must accept url.
  */
 void pg_files_each(const char *url, void (*found)(void *context, const char *path), void *context);
 

@@ -8,7 +8,7 @@
 #include "base/utf8.h"
 #include "store/postgres/sqlstate.h"
 
-/* In place of what a message quotes. */
+/* Replaces a quoted value in a message. */
 #define HIDDEN "\"...\""
 
 void
@@ -40,7 +40,7 @@ pg_message_line(struct error *err, const char *text)
 }
 
 /*
- * Whether the detail may be a row. Data exceptions quote the value, violated constraints and views' checks the row, and
+ * Whether the detail may show a row. Data exceptions quote a value, violated constraints and views' checks a row, and
  * Citus reports all of them as internal errors.
  */
 static bool
@@ -56,7 +56,8 @@ details_a_row(const char *sqlstate)
 }
 
 /*
- * The primary message as one line. A data exception quotes the value: `invalid input syntax for type integer: "..."`.
+ * Reads the primary message as one line. A data exception quotes the value: `invalid input syntax for type integer:
+ * "..."`.
  */
 static void
 read_primary(struct error *message, const char *primary, bool quotes_a_value)

@@ -1,6 +1,6 @@
 /*
- * PostgreSQL's messages as lines for the log and the dead letters. A refused row is its sender's: its values do not
- * appear in messages.
+ * PostgreSQL's messages as lines for the log and the dead letters. A refused row belongs to its sender, so its values
+ * do not appear in messages.
  */
 #ifndef STORE_POSTGRES_PG_MESSAGE_H
 #define STORE_POSTGRES_PG_MESSAGE_H
@@ -10,12 +10,12 @@
 #include "base/error.h"
 #include "store/postgres/sqlstate.h"
 
-/* Makes one line of a text of several: valid UTF-8, cut at the end of a character where it is too long. */
+/* Joins a text of several lines to one line: valid UTF-8, cut after a character if it is too long. */
 void pg_message_line(struct error *err, const char *text);
 
 /*
- * Reads an error or a notice into *refusal. *err is its message with its SQLSTATE. Leaves out the detail where that may
- * be a row, and values that the message quotes.
+ * Reads an error or a notice into *refusal. *err is its message with its SQLSTATE, without quoted values, and without a
+ * detail that may show a row.
  */
 void pg_message_read(const PGresult *result, struct pg_refusal *refusal, struct error *err);
 

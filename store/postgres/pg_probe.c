@@ -5,14 +5,17 @@
 
 #include "store/postgres/sqlstate.h"
 
-/* One row: whether row-level security lets this role neither insert rows nor see them, which ON CONFLICT must. */
+/*
+ * One row: whether row-level security refuses this role either inserting rows or seeing them, which ON CONFLICT
+ * needs.
+ */
 #define POLICIES_SQL                                                                                                   \
 	"SELECT row_security_active('hook_events') AND NOT (coalesce(bool_or(polcmd IN ('*', 'a')), false) "           \
 	"AND coalesce(bool_or(polcmd IN ('*', 'r')), false)) FROM pg_policy "                                          \
 	"WHERE polrelid = 'hook_events'::regclass AND polpermissive "                                                  \
 	"AND (polroles = '{0}' OR EXISTS (SELECT FROM unnest(polroles) AS role WHERE pg_has_role(role, 'USAGE')))"
 
-/* An empty COPY reaches none of Citus' workers, this query reaches all of them. No event is as old as that. */
+/* An empty COPY reaches none of Citus' workers; this query reaches all of them. No event is that old. */
 #define WORKERS_SQL                                                                                                    \
 	"SELECT 1 FROM hook_events WHERE created_date < '0001-01-01' AND \"timestamp\" < '0001-01-01' LIMIT 1"
 
@@ -57,9 +60,7 @@ pg_probe(struct rows *rows, enum rows_method *method, struct error *err)
 		*method = ROWS_INSERT;
 		rc = check_policies(rows, err);
 	}
-	/*
-	 * Without the key, or the right to read it, events that are sent again would be doubled, or block all others.
-	 */
+	/* Without the key, or the right to read it, resent events would be doubled, or block all others. */
 	if (rc == 0)
 		rc = rows_store(rows, ROWS_INSERT, &empty, &none, err);
 	if (rc == 0 && session->citus)

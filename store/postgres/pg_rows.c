@@ -1,4 +1,4 @@
-/* A statement takes as many rows as the server has shown that it stores in time. */
+/* A statement takes as many rows as the server has shown it can store in time. */
 #include "store/postgres/pg_rows.h"
 
 #include <assert.h>
@@ -139,7 +139,7 @@ rows_store(struct rows *rows, enum rows_method method, const struct batch *batch
 	else
 		rc = insert(rows, batch, stored, err);
 
-	/* The server has got the rows, so they may be stored unless it says that they are not. */
+	/* The server has received the rows, so they may be stored unless it refuses them. */
 	if (batch->count > 0 && rows->sent && rc != PG_REFUSED)
 		rows->in_doubt = true;
 	if (rc < 0 || (rc == PG_REFUSED && sqlstate_is(pg_sqlstate(session->pg), SQLSTATE_QUERY_CANCELED))) {

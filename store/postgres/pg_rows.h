@@ -15,15 +15,15 @@
 #include "store/sink.h"
 #include "store/sink_env.h"
 
-/* COPY is faster. INSERT skips rows that are there already, and may be allowed where COPY is not. */
+/* COPY is faster. INSERT skips rows that exist already, and may be allowed when COPY is not. */
 enum rows_method { ROWS_COPY, ROWS_INSERT };
 
 struct rows {
 	struct session *session; /* borrowed */
 	const struct sink_env *env; /* borrowed; for the count of statements */
 	uint32_t most; /* rows in one statement; at least 1 */
-	bool sent; /* the last statement, to its end */
-	bool in_doubt; /* some rows may be stored, since the caller has cleared this */
+	bool sent; /* the last statement was sent completely */
+	bool in_doubt; /* some rows may be stored; the caller clears it */
 	struct bytes insert_sql, insert_tenants_sql; /* texts: of rows without and with tenant_id */
 	struct bytes chunk;
 	struct bytes arrays[ROW_COLUMNS];
@@ -34,7 +34,7 @@ void rows_init(struct rows *rows, struct session *session, const struct sink_env
 /* Releases everything but the struct. */
 void rows_free(struct rows *rows);
 
-/* Whether one statement may take these records; one record is always taken. */
+/* Whether one statement may take these records. It always takes a single record. */
 bool rows_fit(const struct rows *rows, enum rows_method method, const struct batch *batch);
 
 /*

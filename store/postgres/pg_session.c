@@ -19,10 +19,10 @@
 	    " tcp_keepalives_interval = 5; " set " tcp_keepalives_count = 4; "
 
 /*
- * Sets synchronous_commit for the session to the value that the server, the database and the role give now, or to on
- * instead of off. A value that the session has set stays when the server reads its configuration again, so off cannot
- * come back unnoticed. The server does not report changes of this setting, and asking before each COPY would cost each
- * one a statement: a DBA's change to another value takes effect at the next session_check().
+ * Sets synchronous_commit for the session to the present value of the server, the database and the role, or to on
+ * instead of off. A value set by the session survives a reload of the server's configuration, so off cannot come back
+ * unnoticed. The server does not report changes of this setting, and asking before each COPY would cost a statement: a
+ * DBA's change to another value takes effect at the next session_check().
  */
 #define KEEP_DURABLE_SQL                                                                                               \
 	"SET synchronous_commit TO DEFAULT; SELECT set_config('synchronous_commit', "                                  \

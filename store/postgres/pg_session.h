@@ -1,6 +1,6 @@
 /*
- * A writer's session with PostgreSQL, and the settings that its statements need whatever the server, the database or
- * the role are set to: commits that are on disk when they are answered, statements that the server ends by itself.
+ * A writer's session with PostgreSQL. Its statements need their own settings, whatever the server, the database or the
+ * role have: commits that are on disk when they are answered, and time-outs by which the server ends statements.
  *
  * A session of the writer's own is set once. A pooler may give each transaction another session, so there each
  * transaction begins with the settings, which takes a tenth of the CPU of small COPYs.
@@ -28,16 +28,22 @@ struct session {
 /* Not open. deadline is borrowed. */
 void session_init(struct session *session, struct deadline *deadline);
 
-/* Connects, after closing an open connection. 0 or <0. session->pg can be used then; the functions below come later. */
+/*
+ * Connects, after closing an open connection. 0: session->pg can be used; call session_prepare() before the other
+ * functions. Or <0.
+ */
 int session_open(struct session *session, const char *url, struct error *err);
 void session_close(struct session *session);
 
-/* Applies the settings. Once after session_open(), when the schema is there. 0, or <0: the session cannot be used. */
+/*
+ * Applies the settings. Call it once after session_open(), when the schema exists. 0, or <0: the session cannot be
+ * used.
+ */
 int session_prepare(struct session *session, struct error *err);
 
 /*
- * Checks what a DBA may have changed: applies another synchronous_commit, and logs a warning, once, where PostgreSQL
- * may lose what it has committed. 0, or <0: the session cannot be used; perhaps hook_events is missing.
+ * Checks for changes by a DBA: applies a new synchronous_commit, and logs a warning, once, if PostgreSQL may lose
+ * committed data. 0, or <0: the session cannot be used; perhaps hook_events is missing.
  */
 int session_check(struct session *session, struct error *err);
 

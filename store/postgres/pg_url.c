@@ -1,6 +1,6 @@
 /*
- * libpq parses a copy with a masked password, because its messages quote what it cannot parse, and because memory
- * that it has freed is inherited by acceptors. So this file itself checks what can be wrong with a password.
+ * libpq parses a copy with a masked password, because its messages quote the text that it cannot parse, and because
+ * acceptors inherit the memory that it has freed. So this file itself checks the password for errors.
  */
 #include "store/postgres/pg_url.h"
 
@@ -40,8 +40,7 @@ has_stray_percent(const char *rest)
 }
 
 /*
- * The parameter that libpq's message quotes, with its quotes and the rest of the message; NULL: it is about something
- * else.
+ * The parameter that libpq's message quotes, from its quote to the end of the message; NULL: another kind of message.
  */
 static const char *
 parameter_in(const char *message, bool uri)
@@ -78,7 +77,7 @@ not_read(const char *option, const char *masked, bool uri, const char *message, 
 	    (int)strcspn(name, "\n"), name, option);
 }
 
-/* A host list as long as hosts. Each item is a path that cannot be a socket's directory. */
+/* A host list as long as hosts, in which each item is a path that cannot be a socket's directory. */
 static char *
 nowhere(const char *hosts)
 {
@@ -102,7 +101,7 @@ value_of(const PQconninfoOption *options, const char *keyword)
 	return NULL;
 }
 
-/* libpq checks values when it begins to connect: here to sockets that cannot exist. */
+/* libpq checks values when it begins to connect, so this connects to sockets that cannot exist. */
 static int
 check_values(const char *option, const PQconninfoOption *options, struct error *err)
 {
@@ -138,7 +137,7 @@ check_values(const char *option, const PQconninfoOption *options, struct error *
 	return rc;
 }
 
-/* Whether the parameters name all hosts. Otherwise libpq would take some from these, and connect to them. */
+/* Whether the parameters name all hosts. Otherwise libpq would take some from the environment, and connect to them. */
 static bool
 is_complete(const PQconninfoOption *options)
 {

@@ -129,7 +129,7 @@ add_value(struct bytes *out, const struct record *record, enum row_column column
 void
 row_copy_begin(struct bytes *out)
 {
-	static const char signature[] = "PGCOPY\n\377\r\n"; /* its terminator is part of it */
+	static const char signature[] = "PGCOPY\n\377\r\n"; /* its NUL is part of the signature */
 
 	bytes_add(out, signature, sizeof signature);
 	bytes_add_be32(out, 0); /* flags */

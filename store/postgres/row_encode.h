@@ -1,7 +1,7 @@
 /*
  * A record as a row of hook_events, in PostgreSQL's binary formats: for COPY, row by row, and for INSERT, as one array
- * per column. The columns are those of event/fields.h, and tenant_id where a record of a batch is not the default
- * tenant's: otherwise that is left to its default.
+ * per column. The columns are those of event/fields.h, and tenant_id if any record of the batch is not the default
+ * tenant's.
  *
  * Both forms hold a value as the same bytes: its length in network byte order, or -1 for null, then its send/recv form.
  */
@@ -23,7 +23,7 @@ enum row_column {
 };
 #undef ROW_SYMBOL
 
-/* A row has all columns, or those before tenant_id; functions below are told which, as columns. */
+/* A row has all columns, or only those before tenant_id: the argument `columns` of the functions below. */
 #define ROW_COLUMNS_OF_DEFAULT_TENANT ROW_TENANT_ID
 
 /* How many columns the rows of all these records need. */
@@ -48,13 +48,13 @@ void row_copy_end(struct bytes *out);
 /* Appends "unnest($1::uuid[], ...)": the rows for which row_array() of column c makes parameter $(c + 1). */
 void row_add_unnest_sql(struct bytes *sql, uint32_t columns);
 
-/* Rows that are there already stay as they are. Another unique key, which a DBA added, still refuses a row. */
+/* Existing rows stay as they are. A unique key added by a DBA can still refuse a row. */
 #define ROW_CONFLICT_SQL "ON CONFLICT (event_id, created_date) DO NOTHING"
 
 /*
- * Appends the INSERT of these rows. It goes by the order of the key: writers that store the same events meet them in
- * the same order, and do not deadlock. With RETURNING Citus counts the rows that it has inserted, and without it the
- * rows that it was given; PostgreSQL needs no measurable time for it.
+ * Appends the INSERT of these rows, in the order of the key, so that writers that store the same events do not
+ * deadlock. RETURNING makes Citus count the rows inserted instead of the rows given; in PostgreSQL it costs no
+ * measurable time.
  */
 void row_add_insert_sql(struct bytes *sql, uint32_t columns);
 

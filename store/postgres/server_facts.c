@@ -1,4 +1,7 @@
-/* Catalogs and statistics that every role may read. Of sessions of other roles it sees little without pg_monitor. */
+/*
+ * Reads catalogs and statistics that every role may read. Without pg_monitor a role sees little of other roles'
+ * sessions.
+ */
 #include "store/postgres/server_facts.h"
 
 #include <inttypes.h>
@@ -30,7 +33,10 @@ struct server {
 	" (SELECT rolconnlimit FROM pg_roles WHERE rolname = current_user),"                                           \
 	" (SELECT count(*) FROM pg_stat_activity WHERE usename = current_user)"
 
-/* Seconds and who, or no row. A VACUUM takes hours of a large table, and does not keep others back. */
+/*
+ * The age in seconds and the session, or no row. Not a VACUUM: it may take hours, but does not hold back other
+ * VACUUMs.
+ */
 #define TRANSACTION_SQL                                                                                                \
 	"SELECT extract(epoch FROM clock_timestamp() - xact_start)::bigint,"                                           \
 	" format('pid %s of %s (%s)', pid, usename, application_name) FROM pg_stat_activity"                           \
@@ -46,7 +52,7 @@ struct server {
 	" FROM pg_replication_slots WHERE NOT active ORDER BY 1 DESC LIMIT 1"
 #define HIDDEN_SQL "SELECT count(*), '' FROM pg_stat_activity WHERE query = '<insufficient privilege>'"
 
-/* What the roles of schema/roles.sql are given. */
+/* The rights that schema/roles.sql grants. */
 #define EVENTS_RIGHTS                                                                                                  \
 	"('hooks_schema_migrations', 'SELECT'), ('hook_events', 'SELECT INSERT'),"                                     \
 	" ('hook_events_dead_letters', 'SELECT INSERT')"
@@ -65,7 +71,7 @@ struct server {
 	"'), ('upkeep', 'SELECT INSERT UPDATE'), ('delivery_nodes', '" ALL_RIGHTS                                      \
 	"'), ('store_identity', 'SELECT INSERT UPDATE')"
 
-/* A right to columns counts. Nobody has DELETE of columns. */
+/* A right to some columns counts. DELETE has no column rights. */
 #define MISSING_SQL(rights, functions)                                                                                 \
 	"SELECT coalesce(string_agg(what, ', ' ORDER BY what), '') FROM (SELECT privilege || ' on ' || name FROM "     \
 	"(VALUES " rights ") AS wanted (name, privileges), regexp_split_to_table(privileges, ' ') AS privilege"        \
@@ -99,7 +105,10 @@ server_close(struct server *server)
 	free(server);
 }
 
-/* As pg_exec(). The server ends the statement first, which would else go on, or wait for a lock, without us. */
+/*
+ * As pg_exec(). The server ends the statement before we give it up; otherwise it would go on, or wait for a lock,
+ * without us.
+ */
 static int
 ask(struct server *server, const char *sql, PGresult **result, struct error *err)
 {
@@ -172,7 +181,7 @@ read_pid(struct pg *pg, int *pid, struct error *err)
 	return 0;
 }
 
-/* Whether two connections in turn get the same process of the server, as in transaction mode. */
+/* Whether two connections get the same server process in turn, as in transaction mode. */
 static bool
 share_a_process(struct server *server, const char *url)
 {
@@ -211,7 +220,7 @@ server_find_pooling(struct server *server, const char *url, enum server_pooling 
 	return rc;
 }
 
-/* The first row's number and text; -1 and "" where there is none. */
+/* Reads the first row's number and text; -1 and "" without a row. */
 static int
 read_pair(struct server *server, const char *sql, int64_t *value, char text[SERVER_TEXT_BYTES], struct error *err)
 {
@@ -277,7 +286,7 @@ read_number(struct server *server, const char *sql, int64_t *value, struct error
 	return read_pair(server, sql, value, unused, err);
 }
 
-/* Rows of a table that may be missing, counted up to a limit; -1: the role may not read it. */
+/* Counts the rows of a table, which may be missing, up to a limit; -1: the role may not read it. */
 static int
 count_rows(struct server *server, const char *table, unsigned limit, int64_t *count, struct error *err)
 {

@@ -1,6 +1,6 @@
 /*
- * What a PostgreSQL server and a database of ours say of themselves, for a program of people's (hooksctl doctor). Each
- * statement only reads, and may take some seconds. Needs no libpq to be included.
+ * Facts about a PostgreSQL server and a database of ours, for hooksctl doctor. Each statement only reads, and may take
+ * some seconds. Including this header needs no libpq.
  *
  * The functions return 0; SERVER_REFUSED: the server refuses that statement, and *err says why; <0: the connection is
  * gone or hangs, and only server_close() may be called.
@@ -32,42 +32,43 @@ struct server_facts {
 	bool fsync, full_page_writes, synchronous_commit;
 	int64_t clock_ahead_us; /* of ours */
 	int64_t database_bytes;
-	/* Connections that there may be, and are: of everybody, to this database, of this role. -1: any number. */
+	/* Connections allowed and open: of everybody, to this database, of this role. -1: no limit. */
 	int64_t most, now, database_most, database_now, role_most, role_now;
 };
 int server_read_facts(struct server *server, struct server_facts *facts, struct error *err);
 
 /*
- * Whose connection the server's process is. TRANSACTION and SESSION: those modes of a pooler; the second also where the
- * pooler has no connection left, or somebody else takes them in turn. STATEMENT: a pooler that refuses transactions.
+ * How connections map to server processes. TRANSACTION and SESSION: those modes of a pooler; SESSION also if the pooler
+ * has no connection left, or another client takes the connections in turn. STATEMENT: a pooler that refuses
+ * transactions.
  */
 enum server_pooling { SERVER_DIRECT, SERVER_TRANSACTION, SERVER_SESSION, SERVER_STATEMENT };
 
 /* Opens a second connection to url for a moment. After SERVER_STATEMENT the connection is gone. */
 int server_find_pooling(struct server *server, const char *url, enum server_pooling *pooling, struct error *err);
 
-/* What keeps VACUUM from removing rows. Seconds are -1 where there is none. */
+/* What prevents VACUUM from removing rows. Seconds are -1 if there is none. */
 struct server_holders {
 	int64_t transaction_seconds; /* the oldest of this database that has a snapshot or has written */
-	char transaction[SERVER_TEXT_BYTES]; /* who: "pid 123 of postgres (psql)" */
+	char transaction[SERVER_TEXT_BYTES]; /* its session: "pid 123 of postgres (psql)" */
 	int64_t prepared_seconds; /* the oldest prepared one */
 	char prepared[SERVER_TEXT_BYTES];
 	int64_t hidden; /* sessions of other roles, of which this role may see nothing */
-	int64_t slot_bytes; /* of the log that an unused replication slot keeps; -1: there is no such slot */
+	int64_t slot_bytes; /* WAL kept by an unused replication slot; -1: no such slot */
 	char slot[SERVER_TEXT_BYTES];
 };
 int server_read_holders(struct server *server, struct server_holders *holders, struct error *err);
 
-/* Versions of the schema of hook events, or of webhooks: the database's (0: none) and this program's. 0 or <0. */
+/* Reads the schema version of hook events or of webhooks: the database's (0: none) and this program's. 0 or <0. */
 int server_read_schema(struct server *server, bool webhooks, int *version, int *target, struct error *err);
 
-/* Which rights the role lacks that a service of that role would use: "INSERT on hook_events, ..."; "": none. */
+/* Finds the rights that a service with this role needs and lacks: "INSERT on hook_events, ..."; "": none. */
 int server_find_missing(struct server *server, bool webhooks, char missing[ERROR_TEXT_MAX], struct error *err);
 
 /*
- * How many months after this one the table, which is partitioned, has partitions for, up to the first gap, at most
- * wanted; -1: not even for this month. *in_default: rows of its default partition, up to 1000; -1: the role, which may
- * have rights to the table alone, may not read it.
+ * *ahead: how many months after this one have a partition of the table, up to the first gap, at most wanted; -1: not
+ * even this month. *in_default: rows of its default partition, up to 1000; -1: the role may not read it (it may have
+ * rights only to the table).
  */
 int server_read_months(struct server *server, const char *table, uint32_t wanted, int *ahead, int64_t *in_default,
     struct error *err); /* six: what is asked for, and two answers */
@@ -75,7 +76,7 @@ int server_read_months(struct server *server, const char *table, uint32_t wanted
 /* Dead letters of hook events, up to 10,000; -1: the role may not read them. */
 int server_count_letters(struct server *server, int64_t *count, struct error *err);
 
-/* The table jobs, as the server's statistics have it. */
+/* The table jobs, by the server's statistics. */
 struct server_bloat {
 	int64_t live, dead; /* rows */
 	int64_t bytes; /* of the table and its indexes */

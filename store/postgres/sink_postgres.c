@@ -1,7 +1,4 @@
-/*
- * Connecting to PostgreSQL, and what is checked then and from time to time. What becomes of a batch is
- * store/postgres/pg_batch.h.
- */
+/* Connects to PostgreSQL, and checks it then and from time to time. store/postgres/pg_batch.h stores batches. */
 #include "store/postgres/sink_postgres.h"
 
 #include <assert.h>
@@ -36,7 +33,7 @@ disconnect(struct sink_postgres *s)
 	return rested ? SINK_RESTED : -1;
 }
 
-/* Ready means that an event of now can be stored: anything that would block or refuse it is found out here. */
+/* Ready means that an event of the current time can be stored: this finds anything that would block or refuse it. */
 static int
 postgres_open(struct sink *sink, struct error *err)
 {

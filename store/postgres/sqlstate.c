@@ -1,4 +1,4 @@
-/* A SQLSTATE's class mostly decides. */
+/* The class of a SQLSTATE usually decides. */
 #include "store/postgres/sqlstate.h"
 
 #include <stddef.h>
@@ -14,7 +14,7 @@ static const struct {
     {"21", CAUSE_ROW}, /* cardinality violation */
     {SQLSTATE_CLASS_DATA_EXCEPTION, CAUSE_ROW}, /* a number too large, text that jsonb cannot hold */
     {SQLSTATE_CLASS_INTEGRITY, CAUSE_ROW}, /* a CHECK, a foreign key, NOT NULL */
-    {SQLSTATE_CLASS_VIEW_CHECK, CAUSE_ROW}, /* the condition of a view that stands for the table */
+    {SQLSTATE_CLASS_VIEW_CHECK, CAUSE_ROW}, /* the condition of a view in place of the table */
     {"45", CAUSE_ROW}, /* a state that a trigger has made up */
     {"54", CAUSE_ROW}, /* program limit exceeded: too many keys, an index entry too large */
     {"P0", CAUSE_ROW}, /* raised by a function, such as a trigger */
@@ -37,7 +37,10 @@ sqlstate_is(const char *sqlstate, const char *expected)
 	return strncmp(sqlstate, expected, strlen(expected)) == 0;
 }
 
-/* A CHECK has a name, also a domain's. Citus passes no name on, and a trigger may raise this state without one. */
+/*
+ * A CHECK has a name, also a domain's. Citus does not pass on the name, and a trigger may raise this state without
+ * one.
+ */
 static bool
 may_lack_partition(const struct pg_refusal *refusal)
 {

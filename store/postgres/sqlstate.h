@@ -1,6 +1,6 @@
 /*
- * SQLSTATEs: the ones that hooksd knows, by the names of PostgreSQL's documentation (appendix A), and what one means
- * when PostgreSQL refuses to store rows.
+ * The SQLSTATEs that hooksd knows, by the names of PostgreSQL's documentation (appendix A), and what each means when
+ * PostgreSQL refuses to store rows.
  */
 #ifndef STORE_POSTGRES_SQLSTATE_H
 #define STORE_POSTGRES_SQLSTATE_H
@@ -47,10 +47,10 @@ struct pg_refusal {
 enum refusal_cause {
 	CAUSE_ROW, /* some row, now and for ever: a number too large, a CHECK, a trigger that raises */
 	CAUSE_DUPLICATE, /* a key that is there already */
-	CAUSE_RACE, /* another session was in the way: the same statement may succeed at once */
+	CAUSE_RACE, /* a conflict with another session: the same statement may succeed at once */
 	CAUSE_PARTITION, /* perhaps there is no partition for some row, or it was made while the row was on its way */
 	CAUSE_STORE, /* the server's state: shutting down, disk full, read-only, a lock that is held */
-	CAUSE_UNCLEAR /* some row, or every row: a trigger that fails, a right or a value that the table alone knows */
+	CAUSE_UNCLEAR /* some row or every row: a failing trigger, or a right or value that only the table knows */
 };
 
 /* Judges by the SQLSTATE and by the names that come with it. "" as SQLSTATE (libpq made the error) is CAUSE_STORE. */

@@ -1,6 +1,6 @@
 /*
- * A process that writes has the write turn first (struct db_env), so BEGIN IMMEDIATE waits for nothing but programs
- * that do not belong to the service. Opening writes also: it migrates, and empties the log.
+ * A process takes the write turn before it writes (struct db_env), so BEGIN IMMEDIATE waits only for programs outside
+ * the service. Opening writes too: it migrates, and empties the log.
  */
 #include "store/sqlite/db_sqlite.h"
 
@@ -20,24 +20,23 @@
 #include "store/sqlite/sqlite_migrate.h"
 #include "store/sqlite/sqlite_session.h"
 
-/* SQLite asks this often, in instructions of its machine, whether a statement has taken too long. */
+/* After this many instructions of its machine SQLite asks whether a statement has taken too long. */
 #define ASK_INSTRUCTIONS 10000
 
 struct db_sqlite {
 	struct db super;
 	struct sqlite_session session;
-	struct sink_env session_env; /* what the session calls when it waits */
+	struct sink_env session_env; /* called by the session when it waits */
 	struct db_kept kept; /* statements of the session */
 	bool has_turn;
-	bool looks; /* opened by db_sqlite_open_to_look(): it stays open as it is */
+	bool looks; /* opened by db_sqlite_open_to_look(): never opened again */
 	int64_t now_ms; /* wall clock, when the transaction began */
-	int64_t until_us; /* steady: of the statement that runs, or of the wait for the turn */
+	int64_t until_us; /* steady: deadline of the statement, or of the wait for the turn */
 };
 
 /*
- * The kernel gives up all locks of a process on a file when the process closes any descriptor of it. So only a process
- * without a connection looks at a file before it opens it (struct sqlite_session, shared). Locks belong to processes,
- * and so does this.
+ * The kernel drops all locks of a process on a file when the process closes any descriptor of it. So a process inspects
+ * a file before opening it only if it has no connection (struct sqlite_session, shared). Per process, like the locks.
  */
 static struct {
 	pthread_mutex_t lock;
@@ -60,7 +59,7 @@ env_until(void *context)
 	return db_env_until_us(&s->super);
 }
 
-/* A call waits or takes long. Returns when it must end. */
+/* Called while a call waits or takes long. Returns its deadline. */
 static int64_t
 on_wait(void *context)
 {
@@ -121,7 +120,7 @@ add_functions(struct db_sqlite *s, struct error *err)
 	return 0;
 }
 
-/* A call begins: what it waits for, and how long it may run. */
+/* Begins a call: sets its deadline. */
 static void
 begin_call(struct db_sqlite *s)
 {
@@ -177,9 +176,7 @@ open_session(struct db_sqlite *s, struct error *err)
 	return rc;
 }
 
-/*
- * What stands in the log is written into the database first: one that somebody has moved must be whole where it is now.
- */
+/* Leaves a moved database. Writes the log into it first: the moved file must be complete where it is now. */
 static void
 leave_moved(struct db_sqlite *s)
 {
@@ -193,8 +190,8 @@ leave_moved(struct db_sqlite *s)
 }
 
 /*
- * Opens the database where it is closed, and where another one has taken the place of the open one. One that is gone
- * may be put back, and stays open until then.
+ * Opens the database if it is closed, or if another file has replaced the open one. A file that is gone may be put
+ * back, so it stays open until then.
  */
 static int
 keep_open(struct db_sqlite *s, struct error *err)
@@ -210,7 +207,7 @@ keep_open(struct db_sqlite *s, struct error *err)
 	return open_session(s, err);
 }
 
-/* What a failed call means for the caller of store/db.h. */
+/* Translates a failed call to a result of store/db.h. */
 static int
 failed(struct db_sqlite *s, int code, struct error *err)
 {
@@ -239,7 +236,10 @@ exec(struct db_sqlite *s, const char *sql, struct error *err)
 	return code == SQLITE_OK ? 0 : failed(s, code, err);
 }
 
-/* A session that has failed may have what another connection would not see: the next call opens it anew. */
+/*
+ * Ends the transaction. A failed session may show data that another connection would not see, so the next call opens a
+ * new one.
+ */
 static void
 end_transaction(struct db_sqlite *s)
 {
@@ -290,7 +290,7 @@ sqlite_rollback(struct db *db)
 	end_transaction((struct db_sqlite *)db);
 }
 
-/* A call has ended with that code of SQLite: its rows go to *rows, or nowhere. */
+/* Ends a call with SQLite's code: gives its rows to *rows, or frees them. */
 static int
 end_call(struct db_sqlite *s, int code, struct db_rows *read, struct db_rows **rows, struct error *err)
 {

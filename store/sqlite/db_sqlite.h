@@ -5,8 +5,8 @@
 #include "store/db_ops.h"
 
 /*
- * db_open() for HL_STORE_EMBEDDED: opens config->hl_data_path, and makes file and directories where there are none. A
- * file that env knows to have been there was removed, with what was acknowledged, and is not made anew. 0 or <0.
+ * db_open() for HL_STORE_EMBEDDED: opens config->hl_data_path, and makes missing file and directories. A file that env
+ * has seen before was removed, with acknowledged data, so it is not made again. 0 or <0.
  */
 int db_sqlite_open(struct db **db, const struct config *config, const struct db_env *env, struct error *err);
 

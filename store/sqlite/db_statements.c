@@ -1,4 +1,4 @@
-/* A statement that is kept is reset after its use: one that is not would keep the transaction from ending. */
+/* A kept statement is reset after its use; otherwise the transaction could not end. */
 #include "store/sqlite/db_statements.h"
 
 #include <assert.h>
@@ -10,10 +10,10 @@
 #include "base/mem.h"
 #include "store/db.h"
 
-/* A JSON array of UUIDs: each takes this much with quotes and comma. */
+/* Bytes of a UUID in a JSON array, with quotes and comma. */
 #define ARRAY_ITEM_BYTES (FORMAT_UUID_BYTES + 3)
 
-/* hl_ms(ms) and hl_time(ms): times are stored as milliseconds. */
+/* hl_ms(ms) and hl_time(ms) change nothing: times are stored as milliseconds. */
 static void
 same_value(sqlite3_context *context, int count, sqlite3_value **values)
 {
@@ -84,7 +84,7 @@ bind(sqlite3_stmt *statement, int place, const struct db_param *param)
 	return sqlite3_bind_null(statement, place);
 }
 
-/* By name: SQLite numbers $2 as its first parameter if it stands first in the text. */
+/* The place of $number, by name: SQLite numbers parameters by their first occurrence in the text. */
 static int
 place_of(sqlite3_stmt *statement, size_t number)
 {

@@ -1,4 +1,4 @@
-/* Page by page in the order of rowid: no long transaction keeps the log of a running service from being emptied. */
+/* Reads page by page in the order of rowid: a long transaction would keep a running service from emptying its log. */
 #include "store/sqlite/event_reader_sqlite.h"
 
 #include <unistd.h>
@@ -47,7 +47,10 @@ give_row(sqlite3_stmt *statement, event_fn *fn, void *arg, struct error *err)
 	return fn(arg, &event, err);
 }
 
-/* The events behind *place, which moves behind the last one. *any: whether there was one. 0, <0, or SQLite's code. */
+/*
+ * Gives the events behind *place, and moves *place behind the last one. *any: there was one. 0, <0, or SQLite's
+ * code.
+ */
 static int
 give_page(sqlite3_stmt *statement, sqlite3_int64 *place, bool *any, event_fn *fn, void *arg, struct error *err)
 {

@@ -19,10 +19,10 @@
 #include "store/sqlite/sqlite_row.h"
 #include "store/sqlite/sqlite_session.h"
 
-/* A log of this size says that some reader never ends its transaction. */
+/* A log of this size means that a reader does not end its transaction. */
 #define LARGE_LOG_BYTES ((uint64_t)256 << 20)
 
-/* Dead letters of all stores have an SQLSTATE. SQLite has none: these are the general ones of their class. */
+/* Dead letters of all stores have an SQLSTATE. SQLite has none, so these are the general ones of their classes. */
 #define SQLSTATE_DATA_EXCEPTION "22000"
 #define SQLSTATE_INTEGRITY_VIOLATION "23000"
 #define SQLSTATE_LIMIT_EXCEEDED "54000"
@@ -43,8 +43,8 @@ struct sink_sqlite {
 enum { ROW_REFUSED = 1 };
 
 /*
- * What stands in the log is written into the database first: SQLite does so only to a database that is in its place,
- * and one that somebody has moved must be whole where it is now.
+ * Writes the log into the database before closing it. SQLite does that only for a database at its path, and a moved
+ * database must be complete where it is now.
  */
 static void
 close_database(struct sink_sqlite *s)
@@ -62,7 +62,10 @@ close_database(struct sink_sqlite *s)
 	sqlite_session_close(&s->session);
 }
 
-/* A transaction that can be begun shows that no other program has the lock, before the writer relies on the store. */
+/*
+ * Begins a transaction for a moment: that shows that no other program has the lock before the writer relies on the
+ * store.
+ */
 static int
 open_database(struct sink_sqlite *s, struct error *err)
 {
@@ -89,13 +92,13 @@ sqlite_open(struct sink *sink, struct error *err)
 {
 	struct sink_sqlite *s = (struct sink_sqlite *)sink;
 
-	s->session.beats = false; /* in the connector's thread: the main loop says itself that it lives */
+	s->session.beats = false; /* in the connector's thread: the main loop sends the heartbeats */
 	int rc = open_database(s, err);
 	s->session.beats = true;
 	return rc;
 }
 
-/* Another file may have taken the place of the database, or of its log, since the last call. */
+/* Checks that no other file has replaced the database or its log since the last call. */
 static int
 keep_in_place(struct sink_sqlite *s, struct error *err)
 {
@@ -117,7 +120,10 @@ log_refused(struct sink_sqlite *s)
 	s->refused_unlogged = 0;
 }
 
-/* If it does, a failure came from the values of a row: a function in a trigger or in an index does not take them. */
+/*
+ * Whether the statement compiles. If so, a row's values caused the failure: a function in a trigger or an index refuses
+ * them.
+ */
 static bool
 statement_compiles(const struct sink_sqlite *s)
 {
@@ -128,7 +134,7 @@ statement_compiles(const struct sink_sqlite *s)
 	return code == SQLITE_OK;
 }
 
-/* Inserting a row has failed by that code. ROW_REFUSED: it was refused for what it is. <0: the store failed. */
+/* Handles SQLite's code of a failed insert. ROW_REFUSED: the row was refused for its content. <0: the store failed. */
 static int
 handle_failure(struct sink_sqlite *s, int code, struct error *err)
 {
@@ -162,13 +168,13 @@ insert_record(struct sink_sqlite *s, const struct record *record, struct sink_re
 		rc = handle_failure(s, code, err);
 	else if (sqlite3_changes(s->session.db) > 0)
 		result->stored++;
-	else /* or a trigger drops rows: not stored, and meant so */
+	else /* or a trigger drops rows on purpose */
 		result->duplicates++;
 	(void)sqlite3_reset(s->insert);
 	return rc;
 }
 
-/* 0: the letter is written, if dead_letter_file_sync() works. */
+/* Writes a dead letter. 0: it is durable after dead_letter_file_sync(). */
 static int
 add_dead_letter(struct sink_sqlite *s, const struct record *record, struct error *err)
 {
@@ -184,7 +190,7 @@ add_dead_letter(struct sink_sqlite *s, const struct record *record, struct error
 	return dead_letter_file_append(&s->dead_letters, &refused, record, err);
 }
 
-/* Stores a record, or makes a dead letter of it, of which the database keeps no trace. */
+/* Stores a record, or makes it a dead letter that leaves no trace in the database. */
 static int
 insert_or_dead_letter(struct sink_sqlite *s, const struct record *record, struct sink_result *result, struct error *err)
 {
@@ -201,8 +207,8 @@ insert_or_dead_letter(struct sink_sqlite *s, const struct record *record, struct
 }
 
 /*
- * Only a commit that failed after its last page was written may be found in the log, and hold, when the database is
- * opened next.
+ * Commits. A commit that failed after its last page was written may be found in the log, and be valid, when the
+ * database is opened next.
  */
 static int
 commit(struct sink_sqlite *s, struct sink_result *result, struct error *err)
@@ -226,7 +232,7 @@ insert_batch(struct sink_sqlite *s, const struct batch *batch, struct sink_resul
 	return rc;
 }
 
-/* The same in place of a transaction in which a row was refused: refused records become dead letters. 0 or <0. */
+/* Repeats a transaction in which a row was refused: refused records become dead letters. 0 or <0. */
 static int
 insert_rest(struct sink_sqlite *s, const struct batch *batch, struct sink_result *result, struct error *err)
 {
@@ -263,7 +269,7 @@ sqlite_store(struct sink *sink, const struct batch *batch, struct sink_result *r
 		return rc;
 	rc = store_batch(s, batch, result, err);
 	if (rc != 0) {
-		result->in_doubt |= result->dead_lettered > 0; /* a letter may be all that is kept of the batch */
+		result->in_doubt |= result->dead_lettered > 0; /* perhaps only dead letters of the batch were stored */
 		close_database(s);
 		return rc;
 	}
@@ -272,7 +278,7 @@ sqlite_store(struct sink *sink, const struct batch *batch, struct sink_result *r
 	return 0;
 }
 
-/* Empties the log: it is small when the service stops, and cannot grow for ever unless a reader holds it. */
+/* Empties the log, so that it is small when the service stops, and grows only while a reader holds it. */
 static int
 sqlite_upkeep(struct sink *sink, struct error *err)
 {

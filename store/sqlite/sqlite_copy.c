@@ -1,6 +1,6 @@
 /*
- * VACUUM INTO reads in one transaction, so the copy is of one moment, and it copies table by table into a fresh file:
- * pages that nobody uses do not come along. SQLite's backup functions would begin anew at each commit of hooksd.
+ * VACUUM INTO reads in one transaction, so the copy is a snapshot, and it copies table by table into a new file without
+ * unused pages. SQLite's backup functions would start again at each commit of hooksd.
  */
 #include "store/sqlite/sqlite_copy.h"
 
@@ -18,7 +18,7 @@
 /* SQLite calls the watch this often, in instructions of its machine. */
 #define WATCH_INSTRUCTIONS 20000
 
-/* For locks that hooksd has for a moment, when it opens the database or empties its log. */
+/* For locks that hooksd takes briefly when it opens the database or empties its log. */
 #define WAIT_MS 5000
 
 /* ---- connections ---- */
@@ -31,7 +31,7 @@ is_over(void *context)
 	return !watch->goes_on(watch->context);
 }
 
-/* What a call has come to: a condition, or <0. *err says it without the path. */
+/* Translates SQLite's code to a condition, or <0. *err does not name the path. */
 static int
 failed(sqlite3 *db, int code, struct error *err)
 {
@@ -54,7 +54,7 @@ failed(sqlite3 *db, int code, struct error *err)
 	}
 }
 
-/* The end of a function of the header: *err gets the beginning of its sentence. Returns rc. */
+/* Ends a public function: prefixes *err with what failed and the path. Returns rc. */
 static int
 tell(int rc, const char *what, const char *path, struct error *err)
 {
@@ -67,7 +67,7 @@ tell(int rc, const char *what, const char *path, struct error *err)
 	return rc;
 }
 
-/* *db is to be closed whatever comes of it. */
+/* Close *db also after a failure. */
 static int
 open_database(const char *path, int flags, sqlite3 **db, struct error *err)
 {
@@ -83,8 +83,8 @@ open_database(const char *path, int flags, sqlite3 **db, struct error *err)
 }
 
 /*
- * The first column of the first row as text, "" for NULL and where there is no row; longer text is cut off. parameter
- * is $1, or NULL.
+ * Reads the first column of the first row as text, "" for NULL or no row; longer text is cut off. parameter: $1, or
+ * NULL.
  */
 static int
 read_text(sqlite3 *db, const char *sql, const char *parameter, char out[SQLITE_COPY_TEXT_BYTES], struct error *err)
@@ -118,7 +118,7 @@ check_whose(sqlite3 *db, const char *path, struct error *err)
 	return rc > 0 ? failed(db, rc, err) : rc;
 }
 
-/* A connection that leaves the log beside the database as it is when it closes. */
+/* Opens a connection that leaves the log unchanged when it closes. */
 static int
 open_to_leave(const char *path, int flags, sqlite3 **db, struct error *err)
 {
@@ -148,7 +148,7 @@ give_identity(const char *path, struct error *err)
 
 	crypto_random(bytes, sizeof bytes);
 	format_uuid(bytes, id);
-	/* The caller syncs the file, and a copy that was cut off is of no use. */
+	/* The caller syncs the file, and an unfinished copy is useless anyway. */
 	if (rc == 0)
 		rc = exec(db, "PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF", err);
 	if (rc == 0)
@@ -281,8 +281,8 @@ sqlite_copy_target_version(void)
 /* ---- ending its log ---- */
 
 /*
- * SQLite syncs what it takes from the log before it removes the log, which it does as the only one that has the file.
- * Where that fails the connection leaves all files as they are.
+ * As the only user of the file, SQLite syncs the log's content into the database before it removes the log. If that
+ * fails the connection leaves all files as they are.
  */
 int
 sqlite_copy_end_log(const char *path, struct error *err)

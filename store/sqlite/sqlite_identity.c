@@ -1,6 +1,6 @@
 /*
- * A database of hooksd is one that has the table of its migrations, or no table at all yet. An application_id would not
- * do: a database that was rebuilt from a dump has none.
+ * A database of hooksd has the table of its migrations, or no table at all yet. An application_id would not do: a
+ * database rebuilt from a dump has none.
  */
 #include "store/sqlite/sqlite_identity.h"
 
@@ -19,10 +19,10 @@
 
 #include "base/log.h"
 
-#define MAGIC "SQLite format 3" /* its terminator is part of it */
+#define MAGIC "SQLite format 3" /* its NUL is part of it */
 #define URI_MAX (3 * PATH_MAX + 64)
 
-/* cache_size: holds the pages of a batch, which would be written twice if they did not fit. */
+/* cache_size: large enough for the pages of a batch, which would otherwise be written twice. */
 const struct sqlite_kind sqlite_events = {
     .option = "SQLITE_PATH",
     .migrations = &sqlite_migrations,
@@ -30,7 +30,7 @@ const struct sqlite_kind sqlite_events = {
     .settings = "PRAGMA cache_size = -65536;",
 };
 
-/* Several threads have a connection each, and small transactions. The file has credentials of endpoints. */
+/* Each thread has a connection, and transactions are small. The file holds credentials of endpoints. */
 const struct sqlite_kind sqlite_webhooks = {
     .option = "HL_DATA_PATH",
     .migrations = &webhooks_sqlite_migrations,
@@ -39,11 +39,11 @@ const struct sqlite_kind sqlite_webhooks = {
     .settings = "PRAGMA cache_size = -4096; PRAGMA foreign_keys = ON;",
 };
 
-/* File systems of networks, where locks and shared memory do not reach the other machines. */
+/* Network file systems: locks and shared memory do not reach other machines. */
 static const struct {
 	uint32_t magic;
 	const char *name;
-	bool maybe; /* also local ones */
+	bool maybe; /* there are local ones too */
 } networks[] = {
     {NFS_SUPER_MAGIC, "NFS", false},
     {SMB_SUPER_MAGIC, "SMB", false},
@@ -58,7 +58,7 @@ static const struct {
     {V9FS_MAGIC, "9P", true},
 };
 
-/* The file system of a file that may have to be made, with directories. 0, or <0 with errno. */
+/* Finds the file system of a file that may not exist yet, nor its directories. 0, or <0 with errno. */
 static int
 file_system_of(const char *path, struct statfs *fs)
 {
@@ -96,7 +96,7 @@ check_place(const struct sqlite_kind *kind, const char *path, struct error *err)
 	return 0;
 }
 
-/* A transaction that created or changed the file was cut off: only SQLite can tell what the file was before. */
+/* Whether a rollback journal shows an unfinished transaction: then only SQLite can tell what the file was before. */
 static bool
 has_journal(const char *path)
 {
@@ -106,7 +106,7 @@ has_journal(const char *path)
 	return access(journal, F_OK) == 0;
 }
 
-/* 1: an SQLite database, 0: empty, unreadable, or not there. <0: anything else. */
+/* 1: an SQLite database; 0: empty, unreadable or missing; <0: anything else. */
 static int
 check_head(const struct sqlite_kind *kind, const char *path, struct error *err)
 {
@@ -149,7 +149,7 @@ sqlite_identity_of(const struct sqlite_kind *kind, sqlite3 *db, const char *path
 	return error_set(err, "%s=%s is the database of another application: set another path", kind->option, path);
 }
 
-/* A name for sqlite3_open_v2(). immutable: SQLite reads the file alone and makes none beside it. */
+/* Makes a name for sqlite3_open_v2(). immutable: SQLite reads only this file and makes no other. */
 static void
 reading_uri(const char *path, bool immutable, char out[URI_MAX])
 {

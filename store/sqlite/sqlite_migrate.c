@@ -1,7 +1,7 @@
 /*
- * Each file is one transaction that fails when it has been applied before, so that the sqlite3 program is no different
- * from hooksd. The first one runs before the database has a write-ahead log: afterwards the database file itself has
- * the tables, by which sqlite_identity_check() knows it.
+ * Each file is one transaction that fails if it was applied before, so the sqlite3 program may run it as well as
+ * hooksd. The first one runs before the database has a write-ahead log: so the database file itself has the tables by
+ * which sqlite_identity_check() recognises it.
  */
 #include "store/sqlite/sqlite_migrate.h"
 
@@ -9,7 +9,7 @@
 
 #include "base/log.h"
 
-/* *version is 0 when there is no schema. */
+/* *version: 0 without a schema. */
 static int
 read_version(struct sqlite_session *session, int *version, struct error *err)
 {
@@ -45,7 +45,7 @@ check_schema(struct sqlite_session *session, struct error *err)
 		   : migration_check_version(session->kind->migrations, version, err);
 }
 
-/* Applies one, or finds that another process just did. */
+/* Applies a migration, or finds that another process has just applied it. */
 static int
 apply(struct sqlite_session *session, const struct migration *migration, int *applied, struct error *err)
 {

@@ -1,4 +1,4 @@
-/* Times are 2026-11-22T03:54:40.123456Z, days their first ten characters; data is text, byte for byte. */
+/* Times are written as 2026-11-22T03:54:40.123456Z, days as their first ten characters; data is text, byte for byte. */
 #include "store/sqlite/sqlite_row.h"
 
 #include "base/format.h"

@@ -7,8 +7,8 @@
 #include "event/record.h"
 
 /*
- * Inserts the row that sqlite_row_bind() binds. A row with the same key stays as it is; a key that somebody added is
- * not the event's and refuses.
+ * Inserts the row bound by sqlite_row_bind(). An existing row with the same key stays as it is; a unique key that
+ * somebody added can refuse the row.
  */
 extern const char sqlite_row_sql[];
 

@@ -7,11 +7,11 @@
  *   journal_size_limit        a log that a long transaction of a reader has made large becomes small again
  *   temp_store=MEMORY         no temporary files in directories that nobody has named
  *
- * What a writer has committed before it was killed may be in the log without having been synced, and after a failed
- * sync the kernel takes pages for clean that are not on the disk. An event that is there already is acknowledged
- * without a write, so opening ends with a checkpoint: it syncs the log, copies it, and syncs the database. A reader's
- * transaction may be in its way. Then syncing the log does, except after a failed sync, when the store waits for the
- * reader.
+ * The log may contain commits of a killed writer that were never synced, and after a failed sync the kernel treats
+ * pages as clean that are not on the disk. A duplicate event is acknowledged without a write, so everything in the
+ * database must be durable: opening ends with a checkpoint, which syncs the log, copies it, and syncs the database. If
+ * a reader's transaction prevents the checkpoint, syncing the log is enough, except after a failed sync: then the store
+ * waits for the reader.
  */
 #include "store/sqlite/sqlite_session.h"
 
@@ -30,11 +30,11 @@
 #include "base/log.h"
 #include "store/sqlite/sqlite_identity.h"
 
-/* Between two tries to get a lock. */
+/* Wait between two attempts to get a lock. */
 #define RETRY_MS 5
 /*
- * A checkpoint waits no longer for readers: what it leaves, the next one writes. But where readers always overlap each
- * one would leave something, so for a large log it waits until those that were there have ended.
+ * A checkpoint waits this long for readers; the next one writes the rest. If readers always overlap, every checkpoint
+ * would leave a rest, so for a large log it waits until all present readers have ended.
  */
 #define CHECKPOINT_WAIT_MS 100
 #define LARGE_LOG_WAIT_MS 2000
@@ -119,7 +119,7 @@ sqlite_session_exec(struct sqlite_session *session, const char *sql, struct erro
 	return code == SQLITE_OK ? 0 : sqlite_session_failed(session, code, err);
 }
 
-/* The answer is the mode that holds; SQLite keeps the old one where it cannot have shared memory. */
+/* The answer is the resulting mode; SQLite keeps the old one if it cannot have shared memory. */
 static int
 set_wal_mode(struct sqlite_session *session, struct error *err)
 {
@@ -148,7 +148,7 @@ check_identity(struct sqlite_session *session, struct error *err)
 	return rc > 0 ? sqlite_session_failed(session, rc, err) : rc;
 }
 
-/* No checkpoint when it is closed, as long as it is not known whose the database is. */
+/* Without a checkpoint at its close until the database's owner is known. */
 static int
 connect_to(struct sqlite_session *session, struct error *err)
 {
@@ -168,8 +168,8 @@ connect_to(struct sqlite_session *session, struct error *err)
 }
 
 /*
- * A database that somebody has moved without its log lacks what is only there. SQLite would delete the log when it
- * begins a new database, or apply it to another one. Set aside, it can be given back to the old one.
+ * Sets the log of a moved database aside, so that it can be returned to that database, which is incomplete without it.
+ * SQLite would delete the log when it makes a new database, or apply it to another one.
  */
 static int
 keep_orphaned_log(const struct sqlite_session *session, struct error *err)
@@ -187,7 +187,7 @@ keep_orphaned_log(const struct sqlite_session *session, struct error *err)
 		return 0;
 	if (files_set_aside(log, aside, err) != 0)
 		return -1;
-	/* Readers of the old database may have locks in it. SQLite makes another. */
+	/* Readers of the old database may have locks in the index. SQLite makes a new one. */
 	(void)unlink(log_index);
 	log_warning("the write-ahead log of an SQLite database that is gone is set aside: it may hold events",
 	    LOG_STR("path", log), LOG_STR("set_aside_as", aside));
@@ -231,7 +231,7 @@ sqlite_session_removed(const struct sqlite_session *session, struct error *err)
 	    session->kind->option, session->path);
 }
 
-/* Closing a descriptor that was opened by O_PATH gives up no locks. */
+/* Closing a descriptor opened with O_PATH drops no locks. */
 static int
 open_file(struct sqlite_session *session, struct error *err)
 {
@@ -286,7 +286,7 @@ sqlite_session_begin_log(struct sqlite_session *session, struct error *err)
 	return rc;
 }
 
-/* The database has been moved, and its log, which a reader's transaction has kept from being emptied, was not. */
+/* Whether the database was moved without its log, which a reader's transaction kept from being emptied. */
 static bool
 leaves_log(const struct sqlite_session *session)
 {

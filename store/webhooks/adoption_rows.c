@@ -1,6 +1,6 @@
 /*
- * Of two nodes that adopt at once one has the rows, and the other passes them over. The transaction begins with the
- * adopter's own heartbeat: nobody adopts its row meanwhile, so no adopted row stays with a node that is itself adopted.
+ * Of two nodes that adopt at once one locks the rows and the other skips them. The transaction begins with the
+ * adopter's own heartbeat, so nobody adopts its row meanwhile, and no adopted row stays with an adopted node.
  */
 #include "store/webhooks/adoption_rows.h"
 
@@ -10,9 +10,9 @@
 
 #define NO_ID "00000000-0000-0000-0000-000000000000"
 #define LAST_ID "ffffffff-ffff-ffff-ffff-ffffffffffff"
-#define LAST_TENANT "~" /* behind every character of an id */
+#define LAST_TENANT "~" /* sorts behind every character of an id */
 
-/* A clock that was set back is no sign of life. */
+/* abs(): a database clock that was set back must not look like a sign of life. */
 #define SILENT_FOR "abs(hl_ms(hl_now()) - hl_ms(alive_at)) >= "
 #define GONE                                                                                                           \
 	"node_id <> $1 AND adopted_by IS NULL AND CASE WHEN left_at IS NULL"                                           \
@@ -21,8 +21,8 @@
 static const struct db_statement find_gone = {"SELECT 1 FROM delivery_nodes WHERE " GONE " LIMIT 1", NULL};
 
 /*
- * A row that is gone before its session is looked at, or a session of another role, is passed over. A session that
- * began after the node's last heartbeat is another one, whose process has got the number again.
+ * Skips a row that vanishes before its session is looked at, and sessions of other roles. A session that began after
+ * the node's last heartbeat is another process with the same pid.
  */
 static const struct db_statement end_sessions = {
     "SELECT count(pg_terminate_backend(session.pid)) FROM delivery_nodes JOIN pg_stat_activity AS session"
@@ -32,7 +32,7 @@ static const struct db_statement end_sessions = {
     " AND hl_ms(hl_now()) - hl_ms(session.xact_start) >= $3",
     "SELECT 0 WHERE $1 + $2 + $3 < 0"};
 
-/* A process of a node that stands still may hold its row for ever: the others are adopted. */
+/* SKIP LOCKED: a stopped process may hold its node's row for ever. The other nodes are adopted. */
 #define ADOPT(gone)                                                                                                    \
 	"UPDATE delivery_nodes SET adopted_by = $1, adopted_at = hl_now() WHERE " gone                                 \
 	" RETURNING node_id, name, left_at IS NOT NULL"
@@ -51,7 +51,7 @@ static const struct db_statement horizon = {
     " CAST(CAST(pg_snapshot_xmax(pg_current_snapshot()) AS text) AS bigint)",
     "SELECT 0, 0"};
 
-/* For the statements that follow in the transaction: heartbeats wait for them. */
+/* Limits the following statements of the transaction: heartbeats wait for them. */
 static const struct db_statement limit_times = {
     "SELECT set_config('lock_timeout', '1s', true), set_config('statement_timeout',"
     " CAST(LEAST(3000, NULLIF(CAST(setting AS int), 0)) AS text), true) FROM pg_settings"
@@ -63,7 +63,7 @@ static const struct db_statement limit_times = {
 static const struct db_statement find_last = {
     "SELECT " JOB_KEY " FROM jobs WHERE (" JOB_KEY ") > ($1, $2, $3) ORDER BY " JOB_KEY " LIMIT 1 OFFSET $4", NULL};
 
-/* node_id stands in no index, so the rows stay on their pages where these have room. No join, whatever is planned. */
+/* node_id is in no index, so rows stay on their pages if these have room. The planner cannot make a join of this. */
 #define MOVE(adopted)                                                                                                  \
 	"UPDATE jobs SET node_id = $7 WHERE (" JOB_KEY ") > ($1, $2, $3) AND (" JOB_KEY ") <= ($4, $5, $6) AND "       \
 	"node_id " adopted " RETURNING 1"
@@ -71,7 +71,10 @@ static const struct db_statement find_last = {
 
 static const struct db_statement move = {MOVE("= ANY (ARRAY" ADOPTED ")"), MOVE("IN " ADOPTED)};
 
-/* In one snapshot: a node that has got the number meanwhile, and has adopted others, is not taken for this one. */
+/*
+ * The check of the epoch uses the same snapshot, so another node that got this number meanwhile is not mistaken for
+ * this one.
+ */
 static const struct db_statement remove_adopted = {
     "DELETE FROM delivery_nodes WHERE adopted_by = $1 AND EXISTS (SELECT 1 FROM delivery_nodes AS own"
     " WHERE own.node_id = $1 AND own.epoch = $2 AND own.adopted_by IS NULL)",
@@ -185,7 +188,7 @@ set_place(struct adoption_place *place, const struct db_rows *rows)
 	(void)snprintf(place->job_id, sizeof place->job_id, "%s", db_rows_text(rows, 0, 2).base);
 }
 
-/* The last row of the slice; all empty: there is none, and the slice goes to the end. */
+/* The last row of the slice; all empty: the slice goes to the end. */
 static int
 find_end(struct db *db, const struct adoption_place *from, struct adoption_place *to, struct error *err)
 {

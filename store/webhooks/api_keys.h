@@ -1,9 +1,9 @@
 /*
- * API keys in the webhooks' store, as the management API changes them. The key itself is stored nowhere: what stands in
- * a row is its SHA-256. store/webhooks/key_rows.h reads the rows for the key table.
+ * API keys in the webhooks' store, as the management API changes them. A row holds the SHA-256 of the key, never the
+ * key. store/webhooks/key_rows.h reads the rows for the key table.
  *
  * The functions return what db_query() does (store/db.h). Those that change something are for a transaction, and take
- * the version that changes_raise() gave in it; key_loader_refresh() is called after its commit.
+ * the version from changes_raise() in it; call key_loader_refresh() after its commit.
  */
 #ifndef STORE_WEBHOOKS_API_KEYS_H
 #define STORE_WEBHOOKS_API_KEYS_H
@@ -30,14 +30,14 @@ struct api_key_row {
 	struct span tenant_id;
 	struct span prefix;
 	struct api_key_terms terms;
-	int64_t created_ms, revoked_ms, last_used_ms; /* 0: not */
-	struct span replaced_by; /* the key that a rotation made in its place; base NULL: none */
+	int64_t created_ms, revoked_ms, last_used_ms; /* 0: no */
+	struct span replaced_by; /* the key that replaces it after a rotation; base NULL: none */
 };
 
 /* The key of a row of the functions below. */
 struct api_key_row api_key_of_row(const struct db_rows *rows, uint32_t row);
 
-/* What a new key is known by. */
+/* What identifies a new key. */
 struct api_key_identity {
 	const char *id; /* UUIDv7 */
 	const char *tenant_id;
@@ -50,8 +50,8 @@ int api_keys_insert(struct db *db, const struct api_key_identity *identity, cons
     int64_t version, struct error *err);
 
 /*
- * Reads one, of that tenant or, with NULL, of any. *rows has one row, or none: there is no such key, or its tenant is
- * deleted. For update: inside a transaction, which then is the only one that may change it.
+ * Reads a key of that tenant; NULL: of any tenant. *rows has one row, or none: there is no such key, or its tenant is
+ * deleted. for_update: in a transaction; locks the row until its end.
  */
 int api_keys_get(struct db *db, const char *tenant_id, const char *key_id, bool for_update, struct db_rows **rows,
     struct error *err); /* six: a key, how, and what comes back */
@@ -59,7 +59,7 @@ int api_keys_get(struct db *db, const char *tenant_id, const char *key_id, bool 
 int api_keys_update(struct db *db, const struct api_key_row *key, const struct api_key_terms *terms, int64_t version,
     struct error *err);
 
-/* Notes the key that a rotation made in its place, and when this one ends: milliseconds since 1970. */
+/* Records the key's successor and when this key expires: milliseconds since 1970. */
 int api_keys_replace(struct db *db, const struct api_key_row *key, const char *successor_id, int64_t expires_ms,
     int64_t version, struct error *err); /* six: a key and what it gets */
 
@@ -67,8 +67,8 @@ int api_keys_replace(struct db *db, const struct api_key_row *key, const char *s
 int api_keys_revoke(struct db *db, const struct api_key_row *key, int64_t version, struct error *err);
 
 /*
- * Locks the keys of a tenant that are not revoked. A transaction that changes keys locks their rows before it calls
- * changes_raise(): in the other order two of them could wait for each other.
+ * Locks the keys of a tenant that are not revoked. A transaction that changes keys must lock their rows before it calls
+ * changes_raise(): in the other order two transactions could deadlock.
  */
 int api_keys_lock_all(struct db *db, const char *tenant_id, struct error *err);
 

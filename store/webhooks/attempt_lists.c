@@ -1,4 +1,4 @@
-/* Attempts of an event or a job are found by the index of events; all others in the order of the key. */
+/* Attempts of an event or a job are found by the index on events; other lists follow the key. */
 #include "store/webhooks/attempt_lists.h"
 
 #define COLUMNS                                                                                                        \
@@ -26,7 +26,10 @@ attempt_lists_get(struct db *db, const char *tenant_id, const char *attempt_id, 
 	") IS NULL OR endpoint_id = $5) AND (CAST($6 AS text) IS NULL OR status = $6)"
 #define ALL(uuid, after, order)                                                                                        \
 	FILTERED("attempts", uuid) " AND attempt_id " after " $7 ORDER BY attempt_id" order " LIMIT $2"
-/* Neither database may go by the key, which has the order: OFFSET 0 keeps PostgreSQL from it, +attempt_id SQLite. */
+/*
+ * Keeps the databases from choosing the key because it has the order: OFFSET 0 for PostgreSQL, +attempt_id for
+ * SQLite.
+ */
 #define OF_EVENT(from, uuid, id, after, order)                                                                         \
 	FILTERED(from, uuid)                                                                                           \
 	" AND event_id = $8 AND (CAST($9 AS " uuid ") IS NULL OR job_id = $9) AND " id " " after                       \
@@ -60,7 +63,7 @@ attempt_lists_list(struct db *db, const char *tenant_id, const struct attempt_fi
 	    db_string(filter->job_id),
 	};
 
-	/* Those of an event are few, and sorted. */
+	/* The attempts of an event are few, so they are sorted. */
 	if (filter->event_id == NULL)
 		return list_query(db, &all[slice->descending], params, 7, rows, err);
 	return db_query(db, &of_event[slice->descending], params, 9, rows, err);

@@ -30,7 +30,7 @@ enum attempt_column {
 
 /* Which attempts; NULL leaves nothing out. */
 struct attempt_filter {
-	const char *event_id; /* is given with a job_id also: there is an index on it alone */
+	const char *event_id; /* required with a job_id: only event_id has an index */
 	const char *job_id, *endpoint_id;
 	const char *status;
 	struct time_range started;

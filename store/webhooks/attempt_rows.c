@@ -1,4 +1,4 @@
-/* Rows of attempts: many at once when they are new, one conflict by one when some may be there. */
+/* Adds rows of attempts: new ones by db_load(), repeated ones with ON CONFLICT. */
 #include "store/webhooks/attempt_rows.h"
 
 #include <stdbool.h>
@@ -93,7 +93,7 @@ static const enum db_type tenant_types[] = {DB_TYPE_TEXT, DB_TYPE_INT8, DB_TYPE_
 #define GIVEN                                                                                                          \
 	"unnest($1::text[], $2::bigint[], $3::uuid[], $4::int[]) AS given (tenant_id, started, endpoint_id, number)"
 
-/* Clocks differ, so an attempt that seems to be older than its tenant is the tenant's if its endpoint is. */
+/* Clocks differ, so an attempt that seems older than its tenant still belongs to it if its endpoint does. */
 static const struct db_each find_strays = {
     .statement = {"SELECT given.number FROM " GIVEN " WHERE NOT EXISTS (SELECT 1 FROM tenants "
 		  "WHERE tenants.tenant_id = given.tenant_id AND tenants.deleted_at IS NULL "
@@ -113,7 +113,10 @@ static const struct db_each find_strays = {
     .types = tenant_types,
     .count = 4};
 
-/* Removal waits for transactions that have an id (store/webhooks/removal.c): this one gets its before it looks. */
+/*
+ * Takes a transaction id before looking: removal waits only for transactions that have one
+ * (store/webhooks/removal.c).
+ */
 static const struct db_statement get_id = {"SELECT pg_current_xact_id()", "SELECT 1"};
 
 int

@@ -1,4 +1,4 @@
-/* The table `attempts`: what happened. */
+/* Adds rows to the table `attempts`. */
 #ifndef STORE_WEBHOOKS_ATTEMPT_ROWS_H
 #define STORE_WEBHOOKS_ATTEMPT_ROWS_H
 
@@ -21,19 +21,19 @@ struct attempt_row {
 };
 
 /*
- * Leaves out the rows of tenants that are deleted, or that were made after the attempt began and have no such endpoint:
- * then it was one of an earlier tenant of that id. *count becomes the number of those that stay, which come first. In a
- * transaction, which then adds them: a tenant that is deleted meanwhile is not removed before that ends. As db_query().
+ * Drops the rows of deleted tenants, and those of an earlier tenant with the same id: the tenant was made after the
+ * attempt began and has no such endpoint. Moves the remaining rows to the front and sets *count. Call it in the
+ * transaction that adds them: a tenant deleted meanwhile is removed only after its end. As db_query().
  */
 int attempt_rows_of_tenants(struct db *db, struct attempt_row *rows, uint32_t *count, struct error *err);
 
 /*
- * Adds rows in the transaction that db_begin() began; count may be 0. Returns as db_query(): a row that is there
- * already is DB_REFUSED with db_conflict() or db_unexplained().
+ * Adds rows in the open transaction; count may be 0. As db_query(); an existing row is DB_REFUSED with db_conflict() or
+ * db_unexplained().
  */
 int attempt_rows_add(struct db *db, const struct attempt_row *rows, uint32_t count, struct error *err);
 
-/* The same, but leaves rows as they are that are there already. */
+/* The same, but leaves existing rows as they are. */
 int attempt_rows_repeat(struct db *db, const struct attempt_row *rows, uint32_t count, struct error *err);
 
 /* Adds the row of a test, in the transaction. As db_query(). */

@@ -1,4 +1,4 @@
-/* Filters are parameters that may be null: one text for each order, and no SQL that is put together. */
+/* Filters are parameters that may be null: one text for each order, so no SQL is assembled. */
 #include "store/webhooks/audit.h"
 
 #include "base/clock.h"
@@ -12,14 +12,14 @@ static const struct db_statement add = {"INSERT INTO audit_log (tenant_id, audit
 #define COLUMNS                                                                                                        \
 	"audit_id, tenant_id, hl_ms(created_at), key_id, key_name, action, object_kind, object_id, before, after"
 
-/* PostgreSQL has to be told the type of a parameter that is only compared with null. */
+/* PostgreSQL needs a cast for a parameter that is only compared with null. */
 #define FILTERS                                                                                                        \
 	" AND (CAST($3 AS text) IS NULL OR key_id = $3) AND (CAST($4 AS text) IS NULL OR action = $4)"                 \
 	" AND (CAST($5 AS text) IS NULL OR object_kind = $5) AND (CAST($6 AS text) IS NULL OR object_id = $6)"         \
 	" AND (CAST($7 AS bigint) IS NULL OR created_at >= hl_time($7))"                                               \
 	" AND (CAST($8 AS bigint) IS NULL OR created_at < hl_time($8))"
 
-/* By whether one tenant is named, then by order. $2 is a place, never null, so that an index gives the order. */
+/* Indexed by whether a tenant is named, then by order. $2 is a place, never null, so that an index gives the order. */
 static const struct db_statement lists[2][2] = {
     {
 	{"SELECT " COLUMNS " FROM audit_log WHERE CAST($9 AS text) IS NULL AND audit_id > $2" FILTERS

@@ -11,26 +11,26 @@
 #include "store/db.h"
 #include "store/webhooks/list_slice.h"
 
-/* A row. before and after are JSON without secrets; base NULL: there is none. */
+/* A row. before and after are JSON without secrets; base NULL: none. */
 struct audit_entry {
-	const char *tenant_id; /* whose object was changed */
+	const char *tenant_id; /* the tenant of the changed object */
 	const char *audit_id; /* UUIDv7 */
-	const char *key_id, *key_name; /* who asked for it */
+	const char *key_id, *key_name; /* the key that asked for it */
 	const char *action; /* "endpoint.update" */
 	const char *object_kind, *object_id; /* "endpoint" and its id */
 	struct span before, after;
 };
 
-/* Adds it in the transaction that db_begin() began. Returns as db_query(). */
+/* Adds the row in the open transaction. Returns as db_query(). */
 int audit_add(struct db *db, const struct audit_entry *entry, struct error *err);
 
 /*
- * The same for what the service itself has done. audit_id, key_id and key_name of the entry do not count: the row gets
- * an id of that source, and "service" in the place of a key.
+ * The same for a change by the service itself. Ignores audit_id, key_id and key_name of the entry: the row gets an id
+ * from `ids`, and "service" in place of a key.
  */
 int audit_add_by_service(struct db *db, struct uuid_source *ids, const struct audit_entry *entry, struct error *err);
 
-/* Which rows. A member that is NULL, or a time that is below 0, leaves nothing out. */
+/* Filters. NULL, or a time below 0: no filter. */
 struct audit_filter {
 	const char *tenant_id;
 	const char *key_id, *action, *object_kind, *object_id;

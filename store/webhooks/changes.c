@@ -1,4 +1,4 @@
-/* One row, whose lock orders the transactions that change it. */
+/* The table `changes` has one row; its lock orders the transactions that raise it. */
 #include "store/webhooks/changes.h"
 
 #include <stdlib.h>
@@ -14,10 +14,13 @@ static const struct db_statement raise_version = {
 #define CHANGES "SELECT version, removed_version FROM changes WHERE id = 1"
 static const struct db_statement read_changes = {CHANGES, NULL};
 
-/* A transaction keeps its lock until all nodes have committed what they prepared. */
+/* Locking the row waits for a two-phase commit: the lock lasts until all nodes have committed. */
 static const struct db_statement read_settled = {CHANGES, NULL, .citus = CHANGES " FOR NO KEY UPDATE"};
 
-/* routing_raise() and routing_raise_for_couriers() leave null. What others have locked is theirs. */
+/*
+ * routing_raise() and routing_raise_for_couriers() set change_version to null. Rows locked by others belong to
+ * those.
+ */
 #define RAISED "SELECT tenant_id FROM routing_versions WHERE change_version IS NULL"
 static const struct db_statement find_raised = {RAISED " FOR UPDATE SKIP LOCKED", RAISED};
 
@@ -33,7 +36,7 @@ static const struct db_statement unseen = {
     " AND hl_ms(alive_at) > hl_ms(hl_now()) - timeout_ms AND seen_version < $1 AND node_id <> $2 ORDER BY node_id",
     NULL};
 
-/* Runs a statement that gives so many numbers of the one row. */
+/* Reads `count` numbers of the one row. */
 static int
 ask(struct db *db, const struct db_statement *statement, int64_t *numbers, uint32_t count, struct error *err)
 {
@@ -79,7 +82,7 @@ changes_settle(struct db *db, struct changes *changes, struct error *err)
 	return db_distributed(db) ? read_by(db, &read_settled, changes, err) : 0;
 }
 
-/* The tenants that this transaction has changed. */
+/* Stamps the tenants that this transaction has changed with the version. */
 static int
 stamp_raised(struct db *db, int64_t version, struct error *err)
 {

@@ -1,4 +1,4 @@
-/* A dead letter holds its event. */
+/* A dead letter's row contains its event. */
 #include "store/webhooks/dead_letter_lists.h"
 
 #define COLUMNS(created_us)                                                                                            \

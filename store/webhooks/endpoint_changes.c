@@ -1,4 +1,4 @@
-/* Reading what couriers follow. */
+/* Reads the changes that couriers follow. */
 #include "store/webhooks/endpoint_changes.h"
 
 int

@@ -1,4 +1,4 @@
-/* An endpoint is locked before its tenant's routing version, as by control and by what couriers write. */
+/* An endpoint's row is locked before its tenant's routing version, as in control and in couriers. */
 #include "store/webhooks/endpoint_disabling.h"
 
 #include <stdio.h>
@@ -19,7 +19,7 @@
 #define NOTICE_TOPIC "hookline.endpoint.disabled"
 #define HOST_BYTES_MAX 300 /* of a URL's host and port */
 
-/* Five days without a success; two failures 12 hours apart at least; the last one not older than five days. */
+/* Five days without a success; two failures at least 12 hours apart; the last one within five days. */
 #define ONLY_FAILED                                                                                                    \
 	"state = 'active' AND deleted_at IS NULL AND enabled AND NOT paused "                                          \
 	"AND failing_since <= hl_time(hl_ms(hl_now()) - 432000000) "                                                   \
@@ -79,7 +79,7 @@ only_failed_place_free(struct only_failed_place *place)
 	*place = (struct only_failed_place){0};
 }
 
-/* Of a row that somebody has locked the next attempt tells again: outcomes of other jobs would wait also. */
+/* Skips a locked row, because outcomes of other jobs would wait too. The next attempt's reply asks again. */
 #define AS_IT_WAS "state = 'active' AND deleted_at IS NULL AND breaker_version = $4"
 #define UNLOCKED                                                                                                       \
 	"endpoint_id IN (SELECT endpoint_id FROM endpoints WHERE tenant_id = $1 AND endpoint_id = $2 AND " AS_IT_WAS   \
@@ -122,7 +122,7 @@ add_audit(struct db *db, struct uuid_source *ids, const char *tenant_id, const s
 
 /* ---- the notice ---- */
 
-/* The host and port of a URL, without a user's name. base NULL: it has none that can be shown. */
+/* The host and port of a URL, without a user's name. base NULL: none that can be shown. */
 static struct span
 host_of(struct span url)
 {
@@ -146,7 +146,7 @@ host_of(struct span url)
 	return host.len > 0 && host.len <= HOST_BYTES_MAX ? host : (struct span){NULL, 0};
 }
 
-/* Null where there is none. */
+/* Adds a time, or null if there is none. */
 static void
 add_time(struct json_object *object, const char *key, const struct db_rows *rows, enum column column)
 {

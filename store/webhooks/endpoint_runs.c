@@ -1,4 +1,4 @@
-/* Columns of `endpoints` that the service writes. */
+/* Writes the columns of `endpoints` that describe runs. */
 #include "store/webhooks/endpoint_runs.h"
 
 #include <stdlib.h>
@@ -14,8 +14,8 @@ enum { COLUMN_COUNT = sizeof types / sizeof *types };
 #define FREE "given.number IN (SELECT number FROM free) "
 
 /*
- * version is null where nothing has failed. The rows are found as those of jobs (store/webhooks/job_outcomes.h). The
- * result has the numbers of those that somebody has locked: all else that is asked of the store would wait also.
+ * version is null if nothing has failed. The rows are found like those of jobs (store/webhooks/job_outcomes.h). Locked
+ * rows are skipped, because the store thread's other work would wait too; the result has their numbers.
  */
 static const struct db_each write_runs = {
     .statement = {"WITH given AS (SELECT * FROM unnest($1::text[], $2::uuid[], $3::bigint[], $4::bigint[], "
@@ -39,7 +39,7 @@ static const struct db_each write_runs = {
 	"failing_since = CASE WHEN $6 = breaker_version AND ($3 IS NOT NULL OR failing_since IS NULL) "
 	"THEN hl_now() - $4 WHEN $6 = breaker_version OR $3 IS NULL THEN failing_since END, "
 	"breaker = COALESCE($7, breaker) WHERE tenant_id = $1 AND endpoint_id = $2",
-	/* There the time may not stand in COALESCE or CASE. */
+	/* Citus does not allow hl_now() within COALESCE or CASE. */
 	.citus = "UPDATE endpoints SET "
 		 "last_success_at = COALESCE(hl_time(given.now - given.succeeded), endpoints.last_success_at), "
 		 "last_failure_at = CASE WHEN given.version = endpoints.breaker_version "

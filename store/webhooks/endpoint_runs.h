@@ -1,6 +1,6 @@
 /*
- * What deliveries say of an endpoint: since when it has only failed, when it failed last, when it was last well. None
- * of it is a change that a client made.
+ * The results of deliveries in an endpoint's row: since when it has only failed, its last failure, its last success.
+ * Writing them does not count as a client's change.
  */
 #ifndef STORE_WEBHOOKS_ENDPOINT_RUNS_H
 #define STORE_WEBHOOKS_ENDPOINT_RUNS_H
@@ -16,18 +16,18 @@
 struct endpoint_run {
 	struct span tenant_id;
 	const uint8_t *endpoint_id;
-	bool succeeded; /* an attempt has, so long ago: an older run of failures is over */
+	bool succeeded; /* an attempt succeeded this long ago: an older run of failures is over */
 	int64_t succeeded_ago_ms;
-	bool failing; /* attempts have failed since, the first and the last of them so long ago */
+	bool failing; /* attempts have failed since: how long ago the first and the last one */
 	int64_t failing_ago_ms, failed_ago_ms;
 	int64_t version; /* the failures count only while this is the endpoint's breaker_version */
-	const char *breaker; /* its word; NULL: as it is */
-	bool locked; /* a result: another session has locked its row, which stays as it is */
+	const char *breaker; /* the breaker's word; NULL: unchanged */
+	bool locked; /* result: another session has locked the row, which is unchanged */
 };
 
 /*
- * Writes them in the transaction that jobs_begin() began; an endpoint is named once. It waits for no row that somebody
- * has locked, but where tables are distributed. Returns as db_query().
+ * Writes them in a transaction of jobs_begin(). Each endpoint may occur once. Skips locked rows, but waits for them if
+ * tables are distributed. Returns as db_query().
  */
 int endpoint_runs_write(struct db *db, struct endpoint_run *runs, uint32_t count, struct error *err);
 

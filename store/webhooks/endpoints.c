@@ -66,7 +66,7 @@ endpoints_get(
 	return db_query(db, for_update ? &get_for_update : &get, params, 2, rows, err);
 }
 
-/* $1.. of both statements that write: the key, and what a client may set. Returns how many. */
+/* Fills in the parameters common to both writing statements: the key, and the client's fields. Returns their number. */
 static size_t
 put_params(struct db_param params[DB_PARAMS_MAX], const char *tenant_id, const struct endpoint *endpoint)
 {
@@ -146,7 +146,7 @@ endpoints_delete(struct db *db, const char *tenant_id, struct span id, struct er
 	return db_query(db, &delete, params, 2, NULL, err);
 }
 
-/* By their effect: what the service disabled counts as not enabled. */
+/* An endpoint that the service disabled counts as not enabled. */
 #define IS_ENABLED "(CASE WHEN enabled AND state = '" ACTIVE "' THEN 1 ELSE 0 END)"
 
 int

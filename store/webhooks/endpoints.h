@@ -1,7 +1,7 @@
 /*
- * Endpoints in the webhooks' store. Nobody but their tenant sees them, and nobody at all those whose deleted_at is set:
- * upkeep removes these. Ids are UUIDs in lower case. Secrets and headers pass through as they are stored, which
- * api/secrets.h knows.
+ * Endpoints in the webhooks' store. Each function sees only the endpoints of the given tenant, and none whose
+ * deleted_at is set: upkeep removes these. Ids are UUIDs in lower case. Secrets and headers are passed as stored
+ * (api/secrets.h).
  *
  * The functions return what db_query() does (store/db.h). Those that change something are for a transaction.
  */
@@ -13,8 +13,8 @@
 #include "store/webhooks/list_slice.h"
 
 /*
- * A row. Texts are borrowed, from db_rows or from a document; those that may be null have base NULL then. `enabled` is
- * false also for an endpoint that the service disabled.
+ * A row. Texts are borrowed from db_rows or from a document; base NULL: null. `enabled` is also false if the service
+ * disabled the endpoint.
  */
 struct endpoint {
 	struct span id; /* UUIDv7 */
@@ -32,33 +32,32 @@ struct endpoint {
 #define ENDPOINT_CHOICE(name, ...) struct span name;
 #include "store/webhooks/endpoint_fields.def"
 
-	/* What the service says of it: written by endpoints_update() only with reset_state. */
+	/* The service's part: endpoints_update() writes it only with reset_state. */
 	struct span state, disabled_reason; /* the latter may be null */
 	int64_t failing_since, last_success_at; /* ms since 1970; 0: none */
 	int64_t created_at, updated_at;
 	struct span breaker; /* "closed", "open", "half_open" */
-	int64_t breaker_version; /* whose url, secret or enabled is new: the breaker is closed by it */
+	int64_t breaker_version; /* version of the last change of url, secret or enabled, which closes the breaker */
 };
 
 /* The endpoint of a row of endpoints_get(), _insert(), _update() or _list(); it borrows from rows. */
 struct endpoint endpoint_of_row(const struct db_rows *rows, uint32_t row);
 
 /*
- * Reads one. *rows has one row, or none: there is no such endpoint. For update: inside a transaction, which then is the
- * only one that may change it.
+ * Reads one. *rows has one row, or none: there is no such endpoint. for_update: in a transaction; locks the row until
+ * its end.
  */
 int endpoints_get(struct db *db, const char *tenant_id, struct span id, bool for_update, struct db_rows **rows,
     struct error *err); /* six: a key, how, and what comes back */
 
-/* Makes one, of version 1, created now. *rows has what was stored. Ignores what the service says of it. */
+/* Makes one, with version 1. *rows has the stored row. Ignores the service's part. */
 int endpoints_insert(
     struct db *db, const char *tenant_id, const struct endpoint *endpoint, struct db_rows **rows, struct error *err);
 
 /*
- * Writes all members but id and version, which goes up by one. reset_state: a run of failures begins anew, and what
- * the service disabled is active. That or another secret closes the breaker. A run begins anew also when the endpoint
- * is paused no more: nobody has tried it meanwhile. *rows has what was stored, no
- * row if it is deleted.
+ * Writes all members but id and version, and raises version by one. reset_state: activates an endpoint that the service
+ * disabled, and resets its run of failures. That, or another url or secret, closes the breaker. The end of a pause also
+ * resets the run, because no attempt was made meanwhile. *rows has the stored row; none: it is deleted.
  */
 int endpoints_update(struct db *db, const char *tenant_id, const struct endpoint *endpoint, bool reset_state,
     struct db_rows **rows, struct error *err); /* six: see above */

@@ -1,6 +1,6 @@
 /*
- * All keys are claimed by one statement in the order of their rows, so that of two publishers one waits, and neither is
- * stopped by a deadlock. A second statement then finds the rows that are another event's.
+ * One statement claims all keys in the order of their rows, so that of two publishers one waits, without a deadlock. A
+ * second statement then finds the rows that belong to other events.
  */
 #include "store/webhooks/event_keys.h"
 
@@ -20,10 +20,10 @@
 struct keyed {
 	struct publication *item;
 	struct span key;
-	const struct keyed *first; /* of this group with that key; itself, if it is that */
+	const struct keyed *first; /* the group's first event with that key, perhaps this one */
 	uint8_t fingerprint[SHA256_BYTES];
 
-	/* Of a first one, when the key is another event's in the store. */
+	/* Of a first one: the key belongs to another event in the store. */
 	bool has_other;
 	uint8_t other[16];
 	char other_fingerprint[FINGERPRINT_CHARS + 1];
@@ -39,7 +39,7 @@ compare(struct span a, struct span b)
 	return order != 0 ? order : (a.len > b.len) - (a.len < b.len);
 }
 
-/* By tenant and key; of one key the event that came first. */
+/* By tenant and key, then in order of arrival. */
 static int
 by_key(const void *a, const void *b)
 {
@@ -73,7 +73,7 @@ take_fingerprint(struct keyed *keyed, struct bytes *text)
 	crypto_sha256((struct span){text->base, text->len}, keyed->fingerprint);
 }
 
-/* Sorted. *keyed is the caller's to free. Returns how many. */
+/* Finds the events that have a key, sorted. The caller frees *keyed. Returns their number. */
 static uint32_t
 find_keyed(const struct publication_group *group, struct keyed **keyed)
 {
@@ -115,7 +115,7 @@ write_hex(const uint8_t bytes[SHA256_BYTES], char out[FINGERPRINT_CHARS + 1])
 	out[FINGERPRINT_CHARS] = '\0';
 }
 
-/* Claims the keys for the first event of each. *others as idempotency_claim_all() says, with indexes in firsts[]. */
+/* Claims each key for its first event. *others is as in idempotency_claim_all(), with indexes of firsts[]. */
 static int
 claim(struct db *db, struct keyed *keyed, uint32_t count, struct db_rows **others, struct keyed **firsts,
     struct error *err) /* six: as db_query(), and the firsts */
@@ -144,18 +144,18 @@ set_outcome(struct publication *item, bool same, const uint8_t first[16])
 	memcpy(item->outcome.event_id, first, 16);
 }
 
-/* Another event has the key of this one. */
+/* Records that another event has this event's key. */
 static void
 set_other(struct keyed *keyed, struct span object_id, struct span fingerprint)
 {
 	if (!uuid_parse(object_id.base, object_id.len, keyed->other))
-		memset(keyed->other, 0, 16); /* no event has that id: a conflict with a row that somebody has edited */
+		memset(keyed->other, 0, 16); /* an edited row: no event has that id, so it is a conflict */
 	keyed->has_other = true;
 	(void)snprintf(
 	    keyed->other_fingerprint, sizeof keyed->other_fingerprint, "%.*s", (int)fingerprint.len, fingerprint.base);
 }
 
-/* What becomes of each event: its key is another event's of the store, or that of an earlier one of this group. */
+/* Sets the outcomes: the key belongs to another event of the store, or to an earlier one of this group. */
 static void
 decide(struct keyed *keyed)
 {

@@ -1,4 +1,4 @@
-/* The idempotency keys of published events: which event of those that have a key was the first one. */
+/* The idempotency keys of published events: finds the first event with each key. */
 #ifndef STORE_WEBHOOKS_EVENT_KEYS_H
 #define STORE_WEBHOOKS_EVENT_KEYS_H
 
@@ -7,10 +7,10 @@
 #include "store/webhooks/publication.h"
 
 /*
- * Remembers, in the transaction that db_begin() began, for 24 hours that the keys of the group's events are theirs. An
- * event whose key is another event's, of this group or of an earlier transaction, gets the outcome PUBLISH_KNOWN when
- * both have the same topic and payload, else PUBLISH_CONFLICT. A transaction that is about to claim one of the keys is
- * waited for. Publications whose outcome is known are passed over. Returns as db_query().
+ * Claims the keys of the group's events for 24 hours, in the open transaction. If a key belongs to another event, of
+ * this group or of an earlier transaction, the event gets the outcome PUBLISH_KNOWN if both have the same topic and
+ * payload, otherwise PUBLISH_CONFLICT. Waits for an open transaction that claims one of the keys. Skips publications
+ * that have an outcome. Returns as db_query().
  */
 int event_keys_claim(struct db *db, const struct publication_group *group, struct error *err);
 

@@ -1,4 +1,4 @@
-/* Ascending lists go by stored_at, because an event that was spooled is stored long after its id was made. */
+/* Ascending lists use stored_at, because a spooled event is stored long after its id was made. */
 #include "store/webhooks/event_lists.h"
 
 #define PG_COLUMNS EVENT_COLUMNS ", job_count, " PG_MICROSECONDS("stored_at")

@@ -23,8 +23,8 @@ int event_lists_get(struct db *db, const char *tenant_id, const char *event_id, 
     struct db_rows **rows, struct error *err); /* six: what to read, and what comes back */
 
 /*
- * Ascending: in the order of the times at which the transactions that stored them began, then of ids; an event comes
- * before others that were read already when its transaction was slow (control/listing.h). Descending: of ids alone.
+ * Ascending: by the start of the storing transaction, then by id; an event of a slow transaction may appear before
+ * events that were read already (control/listing.h). Descending: by id alone.
  */
 int event_lists_list(struct db *db, const char *tenant_id, const struct event_filter *filter,
     const struct list_slice *slice, struct db_rows **rows, struct error *err); /* six: as above */

@@ -1,4 +1,4 @@
-/* Jobs have one index, their key: at each endpoint those of some events lie in a range of it. */
+/* Jobs have only the index of their key. At each endpoint the jobs of some consecutive events are a range of it. */
 #include "store/webhooks/event_removal.h"
 
 #include <stdlib.h>
@@ -12,7 +12,7 @@
 
 #define JOBS_AT_ONCE 5000
 
-/* The times are those of ids: the walk over ids begins and ends at them. They also choose the months. */
+/* The times are those in ids, so they bound the walk over ids. They also select the months. */
 int
 event_removal_page(struct db *db, const char *tenant_id, struct time_range created, const uint8_t after[16],
     uint32_t limit, struct db_rows **rows, struct error *err)
@@ -33,7 +33,7 @@ event_removal_page(struct db *db, const char *tenant_id, struct time_range creat
 	return db_query(db, &page, params, 6, rows, err);
 }
 
-/* The ids as one parameter: an array of PostgreSQL, or JSON. */
+/* Writes the ids as one parameter: an array of PostgreSQL, or JSON. */
 static void
 write_list(const struct event_removal *removal, struct bytes *list)
 {
@@ -50,7 +50,7 @@ write_list(const struct event_removal *removal, struct bytes *list)
 	bytes_add_text(list, postgres ? "}" : "]");
 }
 
-/* LATERAL, and a CROSS JOIN in SQLite: an endpoint after the other, whatever the planner believes of jobs. */
+/* LATERAL, and CROSS JOIN in SQLite, go endpoint by endpoint, whatever the planner's statistics of jobs. */
 static const struct db_statement find_jobs = {
     "SELECT found.endpoint_id, found.job_id FROM endpoints CROSS JOIN LATERAL (SELECT jobs.endpoint_id, jobs.job_id"
     " FROM jobs WHERE jobs.tenant_id = $1 AND jobs.endpoint_id = endpoints.endpoint_id AND jobs.job_id > $2"

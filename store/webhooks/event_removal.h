@@ -1,7 +1,6 @@
 /*
- * Published events that somebody removes for good, and the jobs that wait for them. Dead letters have their events
- * themselves; attempts say nothing of what an event held. The functions return what db_query() does (store/db.h). For
- * one thread.
+ * Removes published events for good, with their waiting jobs. Dead letters contain their events; attempts show nothing
+ * of an event's content. The functions return what db_query() does (store/db.h). For one thread.
  */
 #ifndef STORE_WEBHOOKS_EVENT_REMOVAL_H
 #define STORE_WEBHOOKS_EVENT_REMOVAL_H
@@ -27,14 +26,14 @@ struct event_removal {
 };
 
 /*
- * In a transaction of jobs_begin(), in which nobody else makes jobs of the tenant's events: removes their waiting jobs,
- * a few thousand at most, with what was kept beside them. *jobs: the ids of those that were removed, a column of texts;
- * the caller frees it. *done: no job waits for them any more.
+ * Removes waiting jobs of the events, at most a few thousand, with the events kept in dlq_events. In a transaction of
+ * jobs_begin() in which nobody else can make jobs of the tenant's events. *jobs: the ids of removed jobs, a column of
+ * texts; the caller frees it. *done: no job of the events is left.
  */
 int event_removal_jobs(
     struct db *db, const struct event_removal *removal, struct db_rows **jobs, bool *done, struct error *err);
 
-/* Behind that, in the same transaction: removes the events. *removed: how many of them there were still. */
+/* Then, in the same transaction: removes the events. *removed: how many existed. */
 int event_removal_run(struct db *db, const struct event_removal *removal, uint64_t *removed, struct error *err);
 
 #endif

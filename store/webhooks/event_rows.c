@@ -1,4 +1,4 @@
-/* Rows go in slices, so that their parameters take little memory whatever a transaction holds. */
+/* Adds rows in slices, so that parameters take little memory however large the transaction is. */
 #include "store/webhooks/event_rows.h"
 
 #include <stdlib.h>
@@ -26,7 +26,7 @@ static const struct db_table events = {"events",
     "target_user_id, extra, trace",
     event_types, EVENT_ROW_COLUMNS};
 
-/* The one query goes by the key's index whatever the planner thinks of the partitions. */
+/* The query uses the key's index, whatever the planner's statistics of the partitions. */
 static const enum db_type key_types[] = {DB_TYPE_TEXT, DB_TYPE_UUID, DB_TYPE_TIME, DB_TYPE_INT4};
 #define OF_WANTED                                                                                                      \
 	"FROM events e WHERE e.tenant_id = wanted.tenant_id AND " ONE_BY(                                              \
@@ -48,7 +48,7 @@ enum { FOUND_NUMBER, FOUND_JOBS, FOUND_AGE_MS };
 
 #define KEY_COLUMNS 3
 
-/* PostgreSQL finds the rows as those of jobs (store/webhooks/job_outcomes.h). */
+/* PostgreSQL finds the rows like those of jobs (store/webhooks/job_outcomes.h). */
 static const struct db_each renew = {
     {"UPDATE events SET stored_at = hl_now() FROM unnest($1::text[], $2::uuid[], $3::timestamptz[]) "
      "AS slow (tenant_id, event_id, created_at) WHERE events.tenant_id = ANY (ARRAY[slow.tenant_id]) "
@@ -64,7 +64,7 @@ key_values(const struct publication *item, struct db_param value[KEY_COLUMNS])
 	value[2] = db_int(publication_created_ms(item->record) * 1000);
 }
 
-/* Ascending lists have gone past their places perhaps: they get those of this transaction. Returns as db_query(). */
+/* Gives the events new places in ascending lists, whose readers may have passed the old ones. Returns as db_query(). */
 static int
 store_anew(struct db *db, const struct db_param *keys, uint32_t count, struct error *err)
 {
@@ -73,7 +73,7 @@ store_anew(struct db *db, const struct db_param *keys, uint32_t count, struct er
 	return rc == 0 ? db_each(db, &renew, keys, count, NULL, err) : rc;
 }
 
-/* Takes what was found. Returns how many were slow, whose keys are in `slow` then. */
+/* Takes the events found. Returns how many were slow, with their keys in `slow`. */
 static uint32_t
 take_found(const struct publication_group *group, const struct db_rows *rows, int64_t slow_ms, struct db_param *slow)
 {
@@ -115,7 +115,7 @@ events_find(struct db *db, const struct publication_group *group, int64_t slow_m
 	return rc;
 }
 
-/* Appends what the request's trace headers were, as JSON, and returns whether there were any. */
+/* Appends the request's trace headers as JSON, and returns whether there were any. */
 static bool
 add_trace(struct bytes *text, const struct record *record)
 {
@@ -133,7 +133,7 @@ add_trace(struct bytes *text, const struct record *record)
 	return true;
 }
 
-/* The values of one event. The trace's text does not stand where it will be yet: only its length is set. */
+/* The values of one event. Of the trace only the length is set: its text may still move. */
 static void
 event_values(const struct publication *item, struct bytes *traces, struct db_param value[EVENT_ROW_COLUMNS])
 {
@@ -154,7 +154,7 @@ event_values(const struct publication *item, struct bytes *traces, struct db_par
 	value[11] = add_trace(traces, record) ? db_text((struct span){"", traces->len - before}) : db_null();
 }
 
-/* Now that all of them are written the traces do not move any more. */
+/* Sets the traces' addresses: they are all written and do not move any more. */
 static void
 place_traces(struct db_param *values, uint32_t rows, const char *traces)
 {
@@ -200,7 +200,7 @@ static const struct db_table jobs = {"jobs",
     "tenant_id, endpoint_id, job_id, event_id, node_id, status, transform_id, expires_at, subscription_ids, fifo_seq",
     job_types, JOB_COLUMNS};
 
-/* Rows that are gathered to be added. */
+/* Rows gathered for adding. */
 struct job_slice {
 	struct db_param *values; /* JOB_COLUMNS a row */
 	uint8_t (*ids)[16]; /* of the jobs */
@@ -228,7 +228,7 @@ add_job(struct job_slice *slice, const struct publication_group *group, const st
 	value[9] = job->fifo ? db_int(job->fifo_seq) : db_null();
 }
 
-/* How places are taken: by a function of fifo_places.h. */
+/* A function of fifo_places.h that takes places. */
 typedef int take_them(struct db *db, int64_t node_id, struct fifo_wish *wishes, uint32_t count, struct error *err);
 
 static int

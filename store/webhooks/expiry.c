@@ -1,4 +1,4 @@
-/* The walk reads slices in the order of the key of jobs; it keeps its place between steps, and no transaction. */
+/* The walk reads slices in the order of the key of jobs. Between steps it keeps its place, but no transaction. */
 #include "store/webhooks/expiry.h"
 
 #include <stdlib.h>
@@ -15,9 +15,10 @@
 enum column { TENANT, ENDPOINT, JOB, EVENT, ATTEMPTS, ERROR, EXPIRED };
 
 /*
- * A courier buries what it is about to attempt itself, and an attempt that began before expires_at has ended five
- * minutes later. A job that is due within a minute, or has been due for less than ten, may be under way: the next walk
- * comes to it. Subqueries: each row is looked up by a key, and no table is read into a hash for each slice.
+ * A courier itself buries an expired job that it is about to attempt, and an attempt that began before expires_at has
+ * ended five minutes later. A job that is due within a minute, or has been due for less than ten, may be under way, so
+ * it is left to the next walk. Subqueries make the planner look up each row by a key, instead of hashing a table for
+ * each slice.
  */
 static const struct db_statement read_slice = {
     "SELECT tenant_id, endpoint_id, job_id, event_id, attempt_count, last_error, CASE "
@@ -52,7 +53,7 @@ read_id(const struct db_rows *rows, uint32_t row, uint32_t column, uint8_t id[16
 	return text.base != NULL && uuid_parse(text.base, text.len, id);
 }
 
-/* A row that somebody has edited beyond reading is left to them. */
+/* Adds a dead letter. A row that was edited and cannot be read is skipped. */
 static void
 add_letter(struct slice *slice, uint32_t row)
 {
@@ -89,7 +90,7 @@ same_tenant(const struct job_outcome *a, const struct job_outcome *b)
 	       memcmp(a->tenant_id.base, b->tenant_id.base, a->tenant_id.len) == 0;
 }
 
-/* Couriers that have such a job in memory then find out that its row is gone. */
+/* Notifies couriers that may have such a job in memory. */
 static int
 raise_tenants(struct db *db, const struct slice *slice, struct error *err)
 {
@@ -119,7 +120,7 @@ bury(struct db *db, const struct slice *slice, struct expiry_result *result, str
 	return rc;
 }
 
-/* In a transaction of its own: dead letters are of the time at which theirs begins, and it must not take long. */
+/* Reads in a separate transaction: dead letters get the start of theirs as their time, so theirs must be short. */
 static int
 read_rows(
     struct db *db, const struct expiry_place *place, int64_t events_before_ms, struct slice *slice, struct error *err)
@@ -146,7 +147,7 @@ move_on(struct expiry_place *place, const struct slice *slice)
 
 	free(place->tenant_id);
 	place->tenant_id = mem_strdup(tenant_id.base);
-	/* PostgreSQL has UUIDs alone in these columns. */
+	/* Only in SQLite: PostgreSQL's columns hold only UUIDs. */
 	if (!read_id(slice->rows, slice->end - 1, ENDPOINT, place->endpoint_id))
 		memset(place->endpoint_id, 0xff, sizeof place->endpoint_id);
 	if (!read_id(slice->rows, slice->end - 1, JOB, place->job_id))

@@ -12,11 +12,11 @@
 #include "base/error.h"
 #include "store/db.h"
 
-/* So many rows are looked at in a step, and so many jobs become dead letters at most. */
+/* The most rows that a step looks at, and the most dead letters that it makes. */
 #define EXPIRY_SLICE_ROWS 2000
 #define EXPIRY_SLICE_LETTERS 250
 
-/* How far a walk over all jobs is. All zero: it begins. */
+/* The place of a walk over all jobs. All zero: the beginning. */
 struct expiry_place {
 	char *tenant_id; /* owned */
 	uint8_t endpoint_id[16], job_id[16];
@@ -24,20 +24,19 @@ struct expiry_place {
 
 void expiry_place_free(struct expiry_place *place);
 
-/* What a step has done. */
+/* The result of a step. */
 struct expiry_result {
 	uint64_t letters;
 	int64_t version; /* of changes, for the couriers of this node (control/at_once.h); 0: it was not raised */
-	bool done; /* no job stands behind the place */
+	bool done; /* no job is left behind the place */
 };
 
 /*
- * One step of a walk: a slice is read, then what is past its time is buried by a transaction. events_before_ms: jobs of
- * events older than that are past their time also, but for those that were requeued, which have their event beside
- * them, and those that may be under way just now; 0: none are.
- * Where the store refuses to change the rows of a step, that is said in the log, and the walk goes on behind them. 0
- * with *result; DB_BUSY: nothing is done, the same step may be tried again; <0 as db_query(). For one thread, in no
- * transaction of the caller.
+ * Does one step of a walk: reads a slice, then makes its expired jobs dead letters in a transaction. events_before_ms:
+ * jobs of older events are expired too, but not requeued jobs, which have their event in dlq_events, nor jobs that may
+ * be under way; 0: no bound. If the store refuses to change the rows of a step, it is logged, and the walk goes on
+ * behind them. 0 with *result; DB_BUSY: nothing is done, repeat the step; <0 as db_query(). For one thread; the caller
+ * has no transaction open.
  */
 int expiry_step(struct db *db, struct expiry_place *place, int64_t events_before_ms, struct expiry_result *result,
     struct error *err);

@@ -1,4 +1,4 @@
-/* One statement for all endpoints of a transaction. The column ordering_key is empty in every row. */
+/* One statement serves all endpoints of a transaction. The column ordering_key is empty in every row. */
 #include "store/webhooks/fifo_heads.h"
 
 #include <stdlib.h>
@@ -28,7 +28,7 @@ static const enum db_type types[] = {DB_TYPE_TEXT, DB_TYPE_UUID, DB_TYPE_INT8, D
 #define COLUMNS (sizeof types / sizeof *types)
 
 #define INSERT_HEAD "INSERT INTO fifo_heads (tenant_id, endpoint_id, ordering_key, last_seq, node_id) "
-/* A count that somebody has edited into less than nothing, or into half of all numbers, begins anew. */
+/* A count that was edited to a negative or huge value starts again from 0. */
 #define COUNT_ON                                                                                                       \
 	" ON CONFLICT (tenant_id, endpoint_id, ordering_key) DO UPDATE SET last_seq = "                                \
 	"CASE WHEN fifo_heads.last_seq BETWEEN 0 AND 4611686018427387904 THEN fifo_heads.last_seq ELSE 0 END "         \
@@ -54,7 +54,7 @@ is_of(const struct fifo_claim *claim, const struct db_rows *rows, uint32_t row)
 	       memcmp(tenant_id.base, claim->tenant_id.base, tenant_id.len) == 0;
 }
 
-/* Rows come as the statement has changed them, as a rule: a search begins at *from and ends behind the find. */
+/* Rows usually come in the order of the claims, so the search begins at *from, behind the last find. */
 static bool
 find(struct fifo_claim *claim, const struct db_rows *rows, uint32_t *from)
 {
@@ -142,7 +142,7 @@ fifo_heads_find(struct db *db, const char *tenant_id, const uint8_t endpoint_id[
 int
 fifo_heads_waiting(struct db *db, int64_t node_id, struct db_rows **rows, struct error *err)
 {
-	/* A subquery: each row is looked up by the index of places, whatever the planner believes of the queue. */
+	/* The subquery looks up each row by the index of places, whatever the planner's statistics of the queue. */
 	static const struct db_statement waiting = {
 	    "SELECT tenant_id, endpoint_id, last_seq FROM fifo_heads WHERE node_id = $1 AND ordering_key = '' AND "
 	    "(SELECT 1 FROM jobs WHERE jobs.tenant_id = fifo_heads.tenant_id AND jobs.endpoint_id = "
@@ -182,7 +182,7 @@ static const struct db_each take_heads = {
 	TAKE_HEADS "$3 WHERE tenant_id = $1 AND endpoint_id = $2 AND ordering_key = ''"},
     taken_types, TAKEN_COLUMNS};
 
-/* Who had places at such an endpoint has committed by now: its row was locked until then. */
+/* Transactions that took places at these endpoints have committed: the heads' rows were locked until then. */
 #define TAKE_JOBS "UPDATE jobs SET node_id = "
 static const struct db_each take_jobs = {
     {TAKE_JOBS "given.node_id " OF_GIVEN "jobs.tenant_id = ANY (ARRAY[given.tenant_id]) "
@@ -202,7 +202,7 @@ take(struct db *db, int64_t node_id, const struct db_rows *heads, struct error *
 	for (uint32_t row = 0; row < count; row++, value += TAKEN_COLUMNS) {
 		struct span id = db_rows_text(heads, row, 1);
 
-		(void)uuid_parse(id.base, id.len, ids[row]); /* a column of UUIDs, or what SQLite had as one */
+		(void)uuid_parse(id.base, id.len, ids[row]); /* a UUID column; SQLite may hold another text */
 		value[0] = db_text(db_rows_text(heads, row, 0));
 		value[1] = db_uuid(ids[row]);
 		value[2] = db_int(node_id);

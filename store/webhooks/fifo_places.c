@@ -1,4 +1,4 @@
-/* Jobs are sorted by endpoint, and each endpoint's row is asked once. */
+/* Sorts the jobs by endpoint, so that each endpoint's row is claimed once. */
 #include "store/webhooks/fifo_places.h"
 
 #include <stdlib.h>
@@ -14,7 +14,7 @@ compare_endpoints(const struct fifo_wish *a, const struct fifo_wish *b)
 	return fifo_heads_compare(&one, &other);
 }
 
-/* By endpoint, then as they stood. */
+/* By endpoint, then in the given order. */
 static int
 compare_wishes(const void *a, const void *b)
 {
@@ -24,7 +24,7 @@ compare_wishes(const void *a, const void *b)
 	return order != 0 ? order : (one->number > other->number) - (one->number < other->number);
 }
 
-/* The wishes for the same endpoint as the one at `from` end before it. */
+/* The end of the wishes for the same endpoint as the one at `from`. */
 static uint32_t
 end_of(const struct fifo_wish *wishes, uint32_t count, uint32_t from)
 {
@@ -35,7 +35,7 @@ end_of(const struct fifo_wish *wishes, uint32_t count, uint32_t from)
 	return end;
 }
 
-/* An endpoint's last place is the last wish's. */
+/* Gives the wishes of an endpoint their places, up to its last place. */
 static void
 place(struct fifo_wish *wishes, uint32_t begin, uint32_t end, const struct fifo_claim *claim)
 {

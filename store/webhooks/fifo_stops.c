@@ -1,4 +1,4 @@
-/* An index has the letters that stop orders alone. */
+/* A partial index has only the letters that stop orders. */
 #include "store/webhooks/fifo_stops.h"
 
 int

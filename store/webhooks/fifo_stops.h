@@ -1,6 +1,6 @@
 /*
- * Orders that dead letters stop (endpoints.on_dead is 'block'): dlq.blocks, which who buries a job sets. An order is
- * stopped as long as such a letter is there: whatever removes it, the order goes on. For one thread.
+ * Orders stopped by dead letters (endpoints.on_dead is 'block'). Burying a job sets dlq.blocks. An order is stopped as
+ * long as such a letter exists, and goes on after any removal of it. For one thread.
  */
 #ifndef STORE_WEBHOOKS_FIFO_STOPS_H
 #define STORE_WEBHOOKS_FIFO_STOPS_H
@@ -12,8 +12,8 @@
 #include "store/db.h"
 
 /*
- * The orders of the endpoint that are stopped, at most limit: rows of one column, the ordering_key of their letters,
- * "" where they have none. In a transaction of jobs_begin(). As db_query().
+ * The stopped orders of the endpoint, at most limit: rows of one column, the ordering_key, "" for none. In a
+ * transaction of jobs_begin(). As db_query().
  */
 int fifo_stops_read(struct db *db, const char *tenant_id, const uint8_t endpoint_id[16], uint32_t limit,
     struct db_rows **rows, struct error *err); /* six: whose, of which, and the result */

@@ -1,4 +1,7 @@
-/* Figures of tenants are sums of the table tenant_stats; nodes are few; of jobs no more are looked at than are told. */
+/*
+ * Figures of tenants are sums of the table tenant_stats. There are few nodes. Held jobs are counted only up to a
+ * limit.
+ */
 #include "store/webhooks/figures.h"
 
 #include "store/webhooks/job_outcomes.h"
@@ -24,7 +27,7 @@ figures_of_tenants(struct db *db, struct tenant_figures *figures, struct error *
 	return 0;
 }
 
-/* The database's clock may have been set back since a heartbeat. */
+/* May be negative: the database's clock may have been set back since a heartbeat. */
 #define SILENCE "hl_ms(hl_now()) - hl_ms(alive_at)"
 
 int
@@ -51,7 +54,7 @@ figures_of_nodes(struct db *db, struct node_figures *figures, struct error *err)
 	return 0;
 }
 
-/* CROSS JOIN keeps the order in SQLite: each such endpoint, and then its jobs by their key. */
+/* CROSS JOIN keeps the order in SQLite: first the endpoints, then their jobs by key. */
 static int
 count_held(struct db *db, int64_t *held, struct error *err)
 {

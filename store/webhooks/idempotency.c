@@ -1,4 +1,4 @@
-/* The table `idempotency_keys`: its unique key is the check. */
+/* The table `idempotency_keys`: its unique key does the check. */
 #include "store/webhooks/idempotency.h"
 
 #include <stdlib.h>
@@ -9,7 +9,7 @@
 
 #define KEPT_MS (24ll * 60 * 60 * 1000)
 
-/* A row that is older than a day is taken over. */
+/* Takes over a row older than a day. */
 static const struct db_statement claim = {
     "INSERT INTO idempotency_keys (tenant_id, route, key, object_id, fingerprint, created_at)"
     " VALUES ($1, $2, $3, $4, $5, hl_time($6)) ON CONFLICT (tenant_id, route, key) DO UPDATE"
@@ -70,7 +70,10 @@ static const enum db_type find_types[] = {DB_TYPE_TEXT, DB_TYPE_TEXT, DB_TYPE_TE
 
 #define FIND_COLUMNS (sizeof find_types / sizeof *find_types)
 
-/* A second statement, which sees what the first one has waited for. OFFSET 0: it goes by the key of each request. */
+/*
+ * A second statement, because it sees the rows that the first one waited for. OFFSET 0 makes PostgreSQL look up each
+ * key.
+ */
 static const struct db_each find_others = {
     {"SELECT request.number, k.object_id, k.fingerprint"
      " FROM unnest($1::text[], $2::text[], $3::text[], $4::uuid[], $5::int[])"

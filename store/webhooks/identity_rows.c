@@ -1,4 +1,4 @@
-/* A text that somebody has made longer is another one. */
+/* A text that was edited and is too long counts as different. */
 #include "store/webhooks/identity_rows.h"
 
 #include <stdio.h>

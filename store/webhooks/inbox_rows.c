@@ -83,7 +83,7 @@ inbox_rows_get(struct db *db, const char *tenant_id, struct span token, const ch
 
 /* ---- what is old ---- */
 
-/* Of a statement, which says in SQLite how large they were: nobody else writes there meanwhile. */
+/* Rows per statement, which in SQLite returns their size: it blocks other writers, so slices are limited by bytes. */
 #define ROWS_AT_ONCE 16
 
 static const enum db_type key_types[] = {DB_TYPE_TEXT, DB_TYPE_TEXT, DB_TYPE_UUID};
@@ -105,7 +105,7 @@ struct removed {
 	int64_t bytes;
 };
 
-/* Removes up to ROWS_AT_ONCE of those that were found, from that one on. *removed grows by them. */
+/* Removes up to ROWS_AT_ONCE of the rows found, from `first` on, and adds them to *removed. */
 static int
 remove_some(struct db *db, const struct db_rows *found, uint32_t first, struct removed *removed, struct error *err)
 {

@@ -1,4 +1,4 @@
-/* An endpoint's schedule is a text like HL_RETRY_SCHEDULE, or a list of such waits and of whole milliseconds. */
+/* An endpoint's schedule is a text like HL_RETRY_SCHEDULE, or a list of such waits and whole milliseconds. */
 #include "store/webhooks/job_lifetime.h"
 
 #include <string.h>

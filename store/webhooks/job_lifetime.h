@@ -8,8 +8,8 @@
 #include "config/config.h"
 
 /*
- * retry_lifetime_ms() of the endpoint's schedule. schedule: endpoints.retry_schedule, JSON;
- * base NULL or what cannot be read: HL_RETRY_SCHEDULE. attempts: endpoints.max_attempts; 0: the schedule is not cut.
+ * retry_lifetime_ms() of the endpoint's schedule. schedule: endpoints.retry_schedule, JSON; base NULL or unreadable:
+ * HL_RETRY_SCHEDULE is used. attempts: endpoints.max_attempts; 0: the whole schedule.
  */
 int64_t job_lifetime_ms(const struct config *config, struct span schedule, uint32_t attempts);
 

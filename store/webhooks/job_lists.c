@@ -11,7 +11,7 @@
 #define PG_COLUMNS COLUMNS("array_to_json(subscription_ids)")
 #define SQLITE_COLUMNS COLUMNS("subscription_ids")
 
-/* The greatest id that a job of the event can have. NULL for NULL. */
+/* The greatest possible id of a job of the event. NULL for NULL. */
 static const char *
 last_job_of(const char *event_id, char out[FORMAT_UUID_BYTES + 1])
 {
@@ -21,7 +21,7 @@ last_job_of(const char *event_id, char out[FORMAT_UUID_BYTES + 1])
 	return out;
 }
 
-/* By the key, whose second column is the endpoint: else all that waits for the tenant would be read. */
+/* Uses the key, whose second column is the endpoint; otherwise all the tenant's jobs would be read. */
 #define OF_ID "FROM jobs WHERE tenant_id = $1 AND job_id = $2 AND endpoint_id "
 #define ENDPOINTS "SELECT endpoint_id FROM endpoints WHERE tenant_id = $1"
 
@@ -35,7 +35,7 @@ job_lists_get(struct db *db, const char *tenant_id, const char *job_id, struct d
 	return db_query(db, &get, params, 2, rows, err);
 }
 
-/* job: the table, or its other name. The ids of an event's jobs are the event's but for the last 16 bits. */
+/* job: the table's name or alias. A job's id is its event's id but for the last 16 bits. */
 #define FILTERS(job, uuid)                                                                                             \
 	" AND (CAST($3 AS text) IS NULL OR " job ".status = $3) AND (CAST($4 AS " uuid ") IS NULL OR " job             \
 	".event_id = $4) AND " job ".job_id BETWEEN COALESCE(CAST($4 AS " uuid                                         \
@@ -46,7 +46,10 @@ job_lists_get(struct db *db, const char *tenant_id, const char *job_id, struct d
 	"SELECT " columns " FROM jobs WHERE tenant_id = $1 AND endpoint_id = $7 AND job_id " after                     \
 	" $6" FILTERS("jobs", uuid) " ORDER BY job_id" order " LIMIT $2"
 
-/* Each step jumps to the next endpoint in the key; of each endpoint no more jobs are read than are wanted of all. */
+/*
+ * Each step jumps to the next endpoint in the key. Of each endpoint at most as many jobs are read as are wanted in
+ * all.
+ */
 #define QUEUES                                                                                                         \
 	"WITH RECURSIVE queues (queue_id) AS ("                                                                        \
 	"SELECT * FROM (SELECT endpoint_id FROM jobs WHERE tenant_id = $1 ORDER BY endpoint_id LIMIT 1) AS first"      \
@@ -58,7 +61,7 @@ job_lists_get(struct db *db, const char *tenant_id, const char *job_id, struct d
 	       " AND jobs.endpoint_id = queue_id AND jobs.job_id " after                                               \
 	       " $6" FILTERS("jobs", "uuid") " ORDER BY jobs.job_id" order " LIMIT $2) AS jobs ORDER BY job_id" order  \
 					     " LIMIT $2"
-/* Without LATERAL: up to the job that is the last wanted of its endpoint. SQLite's CROSS JOIN keeps the order. */
+/* In place of LATERAL: reads each endpoint up to its last wanted job. SQLite's CROSS JOIN keeps the order. */
 #define SQLITE_OF_ALL(after, order, up_to, far)                                                                        \
 	QUEUES "SELECT " SQLITE_COLUMNS " FROM queues CROSS JOIN jobs WHERE tenant_id = $1 AND endpoint_id = queue_id" \
 	       " AND job_id " after " $6 AND job_id " up_to                                                            \

@@ -1,4 +1,4 @@
-/* Statements for many jobs at once. A job's row is found by its whole key. */
+/* Statements for many jobs at once, which find each row by its whole key. */
 #include "store/webhooks/job_outcomes.h"
 
 #include <stdlib.h>
@@ -6,7 +6,7 @@
 #include "base/mem.h"
 #include "store/webhooks/list_sql.h"
 
-/* Bitmaps also: a page would be the first rows of all that were read and sorted. */
+/* Also disables bitmap scans: for a page they would read and sort all rows. */
 static const struct db_statement by_indexes = {
     "SELECT set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true)", "SELECT 1",
     .citus = "SELECT hl_by_indexes()"};
@@ -38,7 +38,7 @@ job_event_ms(const uint8_t event_id[16])
 /* Fills in one outcome's values. */
 typedef size_t put_values(const struct job_outcome *outcome, struct db_param *values);
 
-/* *changed grows by the rows that were changed. */
+/* Adds the number of changed rows to *changed. */
 static int
 run(struct db *db, const struct db_each *each, put_values *put, const struct job_outcome *outcomes, uint32_t count,
     uint64_t *changed, struct error *err) /* seven: a statement and how its values are made, for what, and the result */
@@ -66,7 +66,7 @@ put_key(const struct job_outcome *outcome, struct db_param *values)
 	return 3;
 }
 
-/* Which row may be changed. */
+/* The values that say which row may be changed. */
 static size_t
 put_row(const struct job_outcome *outcome, struct db_param *values)
 {
@@ -97,7 +97,7 @@ static const struct db_each finish = {
     .types = row_types,
     .count = 5};
 
-/* The event that a requeued job had beside it. A job whose row stays keeps it. */
+/* Removes the copy of the event kept for a requeued job, unless the job's row stays. */
 static const enum db_type event_types[] = {DB_TYPE_TEXT, DB_TYPE_UUID, DB_TYPE_UUID, DB_TYPE_UUID};
 
 static const struct db_each forget_event = {
@@ -151,7 +151,7 @@ static const struct db_each retry = {
 	"UPDATE jobs SET attempt_count = $6, next_attempt_at = hl_now() + $7, "
 	"expires_at = COALESCE(hl_now() + $8, expires_at), last_error = $9 WHERE " OF_NODE
 	"AND jobs.attempt_count < $4",
-	/* There the time may not stand in COALESCE. */
+	/* Citus does not allow hl_now() within COALESCE. */
 	.citus = "UPDATE jobs SET attempt_count = given.attempt_count, "
 		 "next_attempt_at = hl_time(given.now + given.due_in), "
 		 "expires_at = COALESCE(hl_time(given.now + given.expires_in), jobs.expires_at), "
@@ -191,7 +191,7 @@ static const enum db_type bury_types[] = {DB_TYPE_TEXT, DB_TYPE_UUID, DB_TYPE_UU
 	"attempt_count, reason, last_http_status, last_error, topic, occurred_at, payload, idempotency_key, "          \
 	"ordering_key, target_user_id, extra, trace"
 
-/* The event, or else what was kept of it beside a requeued job. An event that is gone has no topic. */
+/* Takes the event, or the copy kept for a requeued job. If both are gone the topic is empty. */
 #define DEAD_LETTERS                                                                                                   \
 	"INSERT INTO dlq (tenant_id, job_id, event_id, endpoint_id, transform_id, replay_id, subscription_ids, "       \
 	"created_at, attempt_count, reason, last_http_status, last_error, topic, occurred_at, payload, "               \
@@ -233,8 +233,9 @@ static const enum db_type bury_types[] = {DB_TYPE_TEXT, DB_TYPE_UUID, DB_TYPE_UU
 	", given.attempt_count, given.reason, given.http_status, given.error, given.made) "
 
 /*
- * A dead letter is made of what the DELETE has returned. SQLite takes one writer at a time: its DELETE comes behind. A
- * distributed table may not stand behind LEFT JOIN, and counts what was given to it where nothing is returned.
+ * Makes dead letters of the rows that the DELETE returns. SQLite has one writer at a time, so it copies first and
+ * deletes afterwards. Citus does not allow a distributed table behind LEFT JOIN, and without RETURNING it counts the
+ * rows given.
  */
 static const struct db_each bury = {
     .statement = {WITH_DELETED DEAD_LETTERS "FROM deleted" ONE_EVENT_OF_GONE KEPT_OF_GONE
@@ -274,7 +275,7 @@ int
 job_outcomes_bury(
     struct db *db, const struct job_outcome *outcomes, uint32_t count, uint64_t *changed, struct error *err)
 {
-	uint64_t again = 0; /* rows that SQLite has copied, and removes now */
+	uint64_t again = 0; /* rows that SQLite has copied and now removes */
 	int rc = run(db, &bury, put_burial, outcomes, count, changed, err);
 
 	return rc == 0 ? job_outcomes_finish(db, outcomes, count, &again, err) : rc;

@@ -1,7 +1,7 @@
 /*
- * What attempts change in `jobs`: a job is delivered, waits for another attempt, or is dead. Each change sets absolute
- * values and applies only where the row's attempt_count is below a number, so a change that is made twice changes
- * nothing, and neither does one of a job that has no row any more, or that another node has taken over.
+ * Changes `jobs` by the results of attempts: a job is delivered, waits for another attempt, or is dead. Each change
+ * sets absolute values, and applies only if the row's attempt_count is below a number: so a repeated change has no
+ * effect. It has none either if the row is gone or belongs to another node.
  */
 #ifndef STORE_WEBHOOKS_JOB_OUTCOMES_H
 #define STORE_WEBHOOKS_JOB_OUTCOMES_H
@@ -15,40 +15,39 @@
 
 #define JOB_ATTEMPTS_MAX INT16_MAX
 
-/* Everything is borrowed. Times are given as distances from now: the database's clock may be another one. */
+/* Everything is borrowed. Times are distances from now, because the database's clock may differ. */
 struct job_outcome {
 	struct span tenant_id;
 	const uint8_t *endpoint_id, *job_id, *event_id; /* 16 bytes each */
-	int64_t node_id; /* the change applies where the row is this node's; 0: whosever it is */
-	uint32_t attempt_count; /* as the row is to have it, up to JOB_ATTEMPTS_MAX */
-	uint32_t below; /* the change applies where the row's is below this */
+	int64_t node_id; /* the change applies only to this node's row; 0: to any node's */
+	uint32_t attempt_count; /* new value for the row, up to JOB_ATTEMPTS_MAX */
+	uint32_t below; /* the change applies if the row's attempt_count is below */
 	int64_t due_in_ms; /* of one that waits */
 	bool sets_expiry; /* of one that waits */
 	int64_t expires_in_ms;
 	struct span reason; /* of a dead one */
 	int32_t http_status; /* of a dead one; 0: none */
-	struct span error; /* why the last attempt failed; base NULL: it is not known */
+	struct span error; /* why the last attempt failed; base NULL: unknown */
 };
 
 /*
- * Begins a transaction for these functions, and for those of job_rows.h: in it PostgreSQL reads by indexes, in
- * their order. An emptied queue has few rows on many pages, and the planner would rather read all of these pages. As
- * db_begin().
+ * Begins a transaction for these functions and those of job_rows.h, in which PostgreSQL reads by indexes, in their
+ * order. An emptied queue has few rows on many pages, and the planner would choose to read all pages. As db_begin().
  *
- * A table that its last vacuum has found empty is empty for the planner, however many rows it has got since. Joined to
- * given rows by = it would read all of the index, and for each entry all given rows: half a minute, with a backlog. So
- * the first column of a key is joined by "= ANY (ARRAY[given.tenant_id])", of which the planner knows one use: it looks
- * into the index for each given row.
+ * The planner takes a table for empty if the last vacuum found it empty, however many rows were added since. In a join
+ * with given rows by = it would read the whole index, and all given rows for each entry: half a minute, with a backlog.
+ * So the first column of a key is joined by "= ANY (ARRAY[given.tenant_id])", which forces an index lookup for each
+ * given row.
  */
 int jobs_begin(struct db *db, struct error *err);
 
-/* The same for the rest of a transaction that db_begin() began. As db_query(). */
+/* The same for the rest of an open transaction. As db_query(). */
 int jobs_by_indexes(struct db *db, struct error *err);
 
 /*
- * Each is for such a transaction. A job is named once in a call. Returns as db_query(). bury(): dead; its dead letter
- * has the event, or what is known of it when the event is gone. On 0 *changed is greater by the number of jobs whose
- * rows were there, and were changed: until the transaction ends their tenants are not removed.
+ * Change jobs in such a transaction. Each job may occur once in a call. Return as db_query(). bury() makes dead
+ * letters, which contain the event, or what is known of it if it is gone. On 0 adds the number of changed rows to
+ * *changed; the tenants of these jobs are not removed before the transaction ends.
  */
 int job_outcomes_finish(
     struct db *db, const struct job_outcome *outcomes, uint32_t count, uint64_t *changed, struct error *err);

@@ -1,4 +1,4 @@
-/* By the key of jobs. */
+/* The statements find jobs by their key. */
 #include "store/webhooks/job_retry.h"
 
 #include <string.h>
@@ -35,7 +35,7 @@ note_last(const struct db_rows *rows, uint8_t after[16])
 	"(SELECT job_id FROM jobs WHERE tenant_id = $1 AND endpoint_id = $2 AND job_id > $3 "                          \
 	"AND next_attempt_at > hl_now() ORDER BY job_id LIMIT $4)"
 
-/* PostgreSQL finds the ids once: a planner that takes the table for empty would do so for each row. */
+/* ARRAY: PostgreSQL finds the ids once. Otherwise a planner that takes the table for empty would do so for each row. */
 int
 job_retry_slice(struct db *db, const char *tenant_id, const char *endpoint_id, uint32_t limit, uint8_t after[16],
     uint32_t *count, struct error *err)

@@ -1,4 +1,4 @@
-/* Every statement goes by the key of jobs, or, in the order of places, by the index of rows that have one. */
+/* Every statement uses the key of jobs, or for places the partial index of rows that have one. */
 #include "store/webhooks/job_rows.h"
 
 #include <assert.h>
@@ -96,8 +96,8 @@ static const enum db_type event_types[] = {DB_TYPE_TEXT, DB_TYPE_UUID, DB_TYPE_U
 #define IS_THERE " WHERE events.event_id IS NOT NULL OR dlq_events.event_id IS NOT NULL"
 
 /*
- * A distributed table may not stand behind LEFT JOIN: all of it would be fetched. And what Citus runs as a part by
- * itself has no unnest() of several arrays: it takes all columns for the first one.
+ * Citus would fetch a whole distributed table behind LEFT JOIN. And in a part that it runs by itself an unnest() of
+ * several arrays fails: it takes all columns for the first one.
  */
 #define KEPT_EVENT(table)                                                                                              \
 	"SELECT given.job_id, given.made, hl_ms(" table ".occurred_at), " table ".topic, " table ".payload, " table    \
@@ -148,8 +148,8 @@ job_rows_events(struct db *db, const char *tenant_id, const struct job_name *job
 #define ALL_PLACES " SELECT tenant_id, endpoint_id FROM places WHERE tenant_id IS NOT NULL ORDER BY n"
 
 /*
- * Each step jumps to the next endpoint in the key. In PostgreSQL once: rows that are gone, but that a snapshot keeps,
- * are passed one by one.
+ * Each step jumps to the next endpoint in the key; in PostgreSQL by one lookup, because dead rows kept by an old
+ * snapshot are skipped one by one.
  */
 #define WALK                                                                                                           \
 	FIRST_PLACE "behind.tenant_id, behind.endpoint_id, n + 1 FROM places CROSS JOIN LATERAL "                      \
@@ -158,7 +158,10 @@ job_rows_events(struct db *db, const char *tenant_id, const struct job_name *job
 	FIRST_PLACE "(SELECT jobs.tenant_id " NEXT_PLACE ", (SELECT jobs.endpoint_id " NEXT_PLACE                      \
 		    ", n + 1 FROM places WHERE tenant_id IS NOT NULL AND n < $3)" ALL_PLACES
 
-/* No statement is recursive over tenants there. The rows of jobs go before their endpoint does. */
+/*
+ * Citus allows no recursion over tenants. A deleted endpoint's jobs are removed before the endpoint, so none is
+ * missed.
+ */
 #define CITUS_WALK(behind)                                                                                             \
 	"SELECT e.tenant_id, e.endpoint_id FROM endpoints e WHERE " behind " AND (SELECT 1 FROM jobs "                 \
 	"WHERE jobs.tenant_id = e.tenant_id AND jobs.endpoint_id = e.endpoint_id LIMIT 1) = 1 "                        \
@@ -204,7 +207,7 @@ job_rows_walk_endpoints(struct db *db, const struct job_place *place, struct db_
 
 /* ---- held ---- */
 
-/* The key of the slice's last row, or the greatest there is: no row stands behind it. *ends says which. */
+/* The key of the slice's last row; *ends: the greatest key, because no row follows. */
 static int
 find_last(struct db *db, const struct job_range *range, uint8_t last[16], bool *ends, struct error *err)
 {
@@ -229,7 +232,7 @@ find_last(struct db *db, const struct job_range *range, uint8_t last[16], bool *
 	return 0;
 }
 
-/* Runs a statement whose first parameters are the range's. */
+/* Runs a statement whose first parameters are those of the range. */
 static int
 mark(struct db *db, const struct db_statement *statement, const struct job_range *range, const int64_t *lifetime_ms,
     uint8_t last[16], struct error *err) /* six: a statement and its parameters, and the result */

@@ -1,6 +1,6 @@
 /*
- * `jobs` as a courier reads it: pages of an endpoint's rows, the events of some, which endpoints have rows, and which
- * rows are held. All are for a transaction that jobs_begin() began, and return what db_query() does.
+ * `jobs` as a courier reads it: pages of an endpoint's rows, the events of some, endpoints that have rows, and held
+ * rows. All functions are for a transaction of jobs_begin(), and return what db_query() does.
  */
 #ifndef STORE_WEBHOOKS_JOB_ROWS_H
 #define STORE_WEBHOOKS_JOB_ROWS_H
@@ -16,8 +16,8 @@
 struct job_range {
 	const char *tenant_id;
 	const uint8_t *endpoint_id; /* 16 bytes */
-	int64_t node_id; /* those of that node alone */
-	const uint8_t *after; /* behind that job_id; 16 zeros: from the first on */
+	int64_t node_id; /* only rows of that node */
+	const uint8_t *after; /* behind that job_id; 16 zeros: from the first */
 	uint32_t limit;
 };
 
@@ -38,23 +38,23 @@ enum job_column {
 int job_rows_page(struct db *db, const struct job_range *range, struct db_rows **rows, struct error *err);
 
 /*
- * The same of an endpoint with fifo: rows that have a place, in the order of fifo_seq, then of job_id, behind that
- * place and range->after. A row that is committed later has a higher place, but for one of place 0.
+ * The same for an endpoint with fifo: rows that have a place, by fifo_seq, then by job_id, behind after_seq and
+ * range->after. A row that is committed later has a higher place, unless its place is 0.
  */
 int job_rows_fifo_page(
     struct db *db, const struct job_range *range, int64_t after_seq, struct db_rows **rows, struct error *err);
 
 /*
- * The first limit rows of the range that have no place: their job_ids, in that order. Couriers have none of them in
- * memory. The second gives those of the range up to last the place 0, before all that were published since the endpoint
- * has fifo: they are the sender's from then on (fifo_heads_claim() in the same transaction), and their time to expire
- * begins anew when it is their turn.
+ * job_rows_unplaced(): the job_ids of the first limit rows of the range without a place, in order. No courier has them
+ * in memory. job_rows_place(): gives those of the range up to `last` the place 0, before all jobs published since the
+ * endpoint has fifo, and the sender's node_id (from fifo_heads_claim() in the same transaction). Their lifetime begins
+ * again with their turn.
  */
 int job_rows_unplaced(struct db *db, const struct job_range *range, struct db_rows **rows, struct error *err);
 int job_rows_place(
     struct db *db, const struct job_range *range, const uint8_t last[16], int64_t sender, struct error *err);
 
-/* A job whose event is wanted. */
+/* Names a job, to read its event. */
 struct job_name {
 	const uint8_t *job_id, *event_id; /* 16 bytes each */
 };
@@ -72,9 +72,7 @@ enum job_event_column {
 	JOB_EVENT_COLUMN_TRACE
 };
 
-/*
- * The events of count jobs of one tenant, in any order, perhaps one of them twice; a job whose event is gone has none.
- */
+/* Reads the events of count jobs of one tenant, in any order, perhaps one twice; none for a job whose event is gone. */
 int job_rows_events(struct db *db, const char *tenant_id, const struct job_name *jobs, uint32_t count,
     struct db_rows **rows, struct error *err); /* six: whose, of which, and what comes back */
 
@@ -82,26 +80,26 @@ int job_rows_events(struct db *db, const char *tenant_id, const struct job_name 
 struct job_place {
 	const char *tenant_id; /* "": before all */
 	const uint8_t *endpoint_id; /* 16 bytes */
-	uint32_t limit; /* so many rows behind it */
+	uint32_t limit; /* the most rows behind it */
 };
 
 /*
- * The endpoints that have rows, of all tenants and nodes, behind that place and in that order; tenant_id and
- * endpoint_id are the columns. Reads as many places of the key as it returns rows, however many jobs there are; a
- * distributed store reads one for each endpoint.
+ * The endpoints of all tenants that have rows of any node, behind that place, in order; columns: tenant_id and
+ * endpoint_id. Reads as many places of the key as it returns rows, however many jobs there are; a distributed store
+ * reads one for each endpoint.
  */
 int job_rows_walk(struct db *db, const struct job_place *place, struct db_rows **rows, struct error *err);
 
-/* The same for a caller that wants those of the place's tenant: it may get others behind them. */
+/* The same for a caller that wants only the place's tenant: others may follow. */
 int job_rows_walk_tenant(struct db *db, const struct job_place *place, struct db_rows **rows, struct error *err);
 
-/* The same of all endpoints that are not deleted, whether they have rows or not: no row of jobs is read. */
+/* The same for all endpoints that are not deleted, with or without rows: reads no row of jobs. */
 int job_rows_walk_endpoints(struct db *db, const struct job_place *place, struct db_rows **rows, struct error *err);
 
 /*
- * Marks the first limit rows of the range as held, which stops their expiry, or as pending: then those that are not yet
- * expire in lifetime_ms, but for those with a place in an order. *last: the job_id of the last of these rows; all zero
- * when the range ended before.
+ * Mark the first limit rows of the range as held, which stops their expiry, or as pending. Rows that become pending
+ * expire in lifetime_ms, unless they have a place in an order. *last: the job_id of the last of these rows; all zero:
+ * the range has ended.
  */
 int job_rows_hold(struct db *db, const struct job_range *range, uint8_t last[16], struct error *err);
 int job_rows_release(

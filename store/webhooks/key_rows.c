@@ -1,4 +1,4 @@
-/* Statements of all tenants: the key table is one, and so is the upkeep of the rows. */
+/* The statements cover all tenants, as the key table and the upkeep of these rows do. */
 #include "store/webhooks/key_rows.h"
 
 #include <stdio.h>

@@ -1,4 +1,4 @@
-/* The rows of API keys as the key table needs them: all, or what has changed; and what the key table knows of them. */
+/* Reads the rows of API keys for the key table: all, or changed ones. Writes when keys were last used. */
 #ifndef STORE_WEBHOOKS_KEY_ROWS_H
 #define STORE_WEBHOOKS_KEY_ROWS_H
 
@@ -18,24 +18,27 @@ enum key_column {
 	KEY_COLUMN_BYTES_PER_SECOND, /* null: no limit */
 	KEY_COLUMN_EXPIRES_MS, /* null: never */
 	KEY_COLUMN_REVOKED,
-	KEY_COLUMN_VERSION, /* of the change that the row shows */
+	KEY_COLUMN_VERSION, /* of the row's last change */
 };
 
 #define KEY_ROWS_ID_BYTES 37
 
-/* The place of a row in the order of changes. Since versions follow commits, nothing appears before a place later. */
+/*
+ * The place of a row in the order of changes. Versions are in the order of commits, so no row appears later before a
+ * place.
+ */
 struct key_rows_place {
 	int64_t version;
 	char key_id[KEY_ROWS_ID_BYTES];
 };
 
-/* Before all rows, and behind all of that version. */
+/* The places before all rows, and behind all rows of that version. */
 struct key_rows_place key_rows_begin(void);
 struct key_rows_place key_rows_behind(int64_t version);
 
 /*
- * Reads the next rows behind the place, revoked ones also, at most limit, and moves the place to the last one. Returns
- * as db_query(); *rows is then to be released.
+ * Reads the next rows behind the place, including revoked ones, at most limit, and moves the place to the last one.
+ * Returns as db_query(); release *rows.
  */
 int key_rows_after(
     struct db *db, struct key_rows_place *place, uint32_t limit, struct db_rows **rows, struct error *err);
@@ -47,10 +50,10 @@ struct key_use_row {
 	int64_t used_ms;
 };
 
-/* Writes when those keys were used last, if that is later than what the store knows. In one transaction. */
+/* Writes when those keys were last used, if that is later than the stored time. In one transaction. */
 int key_rows_set_used(struct db *db, const struct key_use_row *uses, uint32_t count, struct error *err);
 
-/* Removes at most limit keys that were revoked before then, milliseconds since 1970; *removed: how many. */
+/* Removes at most limit keys that were revoked before before_ms, milliseconds since 1970; *removed: how many. */
 int key_rows_remove_revoked(struct db *db, int64_t before_ms, uint32_t limit, uint32_t *removed, struct error *err);
 
 #endif

@@ -1,4 +1,4 @@
-/* A node that has left may still end attempts for LAST_MS: courier/loop.c gives them less. */
+/* Attempts of a node that has left end within LAST_MS: courier/loop.c gives them less time. */
 #include "store/webhooks/lease_rows.h"
 
 #define LAST_MS "9000"
@@ -13,7 +13,7 @@
 #define GIVE "UPDATE endpoints SET lease_epoch = NULL, lease_until = NULL" OF_ENDPOINT
 #define HAS "lease_epoch = $3"
 
-/* It is not worth waiting for a row that somebody has locked: all else that is asked of the store would wait also. */
+/* Skips a locked row, because the store thread's other work would wait too. */
 #define UNLOCKED(condition)                                                                                            \
 	"endpoint_id IN (SELECT endpoint_id FROM endpoints" OF_ENDPOINT condition " FOR NO KEY UPDATE SKIP LOCKED)"
 

@@ -1,7 +1,7 @@
-/* Lists by their indexes. */
+/* Makes PostgreSQL read lists by their indexes. */
 #include "store/webhooks/list_sql.h"
 
-/* A sort of all that a list has would be JIT-compiled besides, for the price that the planner believes in. */
+/* Otherwise the planner might sort the whole list, and its high estimate would start the JIT compiler as well. */
 static const struct db_statement in_order = {
     "SELECT set_config('enable_sort', 'off', true), set_config('enable_seqscan', 'off', true), "
     "set_config('enable_bitmapscan', 'off', true), set_config('jit', 'off', true)",

@@ -1,9 +1,9 @@
 /*
- * What the lists of events, attempts, jobs and dead letters have in common: pieces of SQL.
+ * Pieces of SQL common to the lists of events, attempts, jobs and dead letters.
  *
- * Statements come in two texts, made by one macro: PostgreSQL calls the type of an id uuid, SQLite text. A filter is a
- * parameter that may be null, or a bound that lets everything through, so no SQL is put together. Times of rows are
- * always bounded, so that PostgreSQL reads the partitions of these months only.
+ * One macro makes both texts of a statement: PostgreSQL calls the type of an id uuid, SQLite text. A filter is a
+ * parameter that may be null, or a bound that excludes nothing, so no SQL is assembled at run time. Times of rows are
+ * always bounded, so that PostgreSQL reads only the partitions of these months.
  */
 #ifndef STORE_WEBHOOKS_LIST_SQL_H
 #define STORE_WEBHOOKS_LIST_SQL_H
@@ -24,8 +24,9 @@ struct time_range {
 #define TIME_RANGE_ALL ((struct time_range){0, TIME_RANGE_LAST_MS})
 
 /*
- * That the row has this id, and more conditions; last in a statement or subquery of PostgreSQL. The index of the key
- * alone has that order. Asked for an equal id a planner that takes the table for empty goes by any index of the tenant.
+ * The condition that the row has this id, and more conditions; the last part of a statement or subquery of PostgreSQL.
+ * Only the key's index has that order. With a plain equality a planner that takes the table for empty might use any
+ * index of the tenant.
  */
 #define ONE_BY(column, id, more) column " >= " id " AND " column " <= " id " " more " ORDER BY " column " LIMIT 1"
 
@@ -37,7 +38,7 @@ list_after_time(const struct list_slice *slice)
 	return db_int(slice->after != NULL ? slice->after_us : first_us);
 }
 
-/* like: of LIKE, whose escape is a backslash; base NULL: every topic. */
+/* like: a pattern of LIKE with the backslash as escape; base NULL: every topic. */
 static inline struct db_param
 list_like(struct span like)
 {
@@ -45,15 +46,15 @@ list_like(struct span like)
 }
 
 /*
- * Reads a part of a list, as db_query() and in no transaction of the caller. PostgreSQL goes by the index that has the
- * order: where it knows little of a month, it would read all rows of the tenant and sort them.
+ * Reads a slice of a list, as db_query(); the caller has no transaction open. Forces PostgreSQL to use the index that
+ * has the order: with few statistics of a month it would read all rows of the tenant and sort them.
  */
 int list_query(struct db *db, const struct db_statement *statement, const struct db_param *params, size_t count,
     struct db_rows **rows, struct error *err); /* six: as db_query() */
 
-/* A time as microseconds since 1970, and back, in each database: a place in a list is exact. */
+/* A time as microseconds since 1970, and back, in each database, so that a place in a list is exact. */
 #define PG_MICROSECONDS(column) "CAST(EXTRACT(epoch FROM " column ") * 1000000 AS bigint)"
-/* By operators that are immutable: a distributed table returns nothing else. */
+/* Only immutable operators: Citus accepts no others in RETURNING of a distributed table. */
 #define CITUS_MICROSECONDS(column)                                                                                     \
 	"CAST(EXTRACT(epoch FROM " column " - TIMESTAMPTZ '1970-01-01 00:00:00+00') * 1000000 AS bigint)"
 #define PG_OF_MICROSECONDS(parameter)                                                                                  \
@@ -62,7 +63,7 @@ int list_query(struct db *db, const struct db_statement *statement, const struct
 #define SQLITE_MICROSECONDS(column) column " * 1000"
 #define SQLITE_OF_MICROSECONDS(parameter) parameter " / 1000"
 
-/* What the API shows of an event, in the order of struct stored_event; events and dlq have these columns. */
+/* The columns of an event that the API shows, in the order of struct stored_event; both events and dlq have them. */
 #define EVENT_COLUMNS                                                                                                  \
 	"event_id, topic, payload, hl_ms(occurred_at), idempotency_key, ordering_key, target_user_id, extra, trace"
 #define EVENT_COLUMN_COUNT 9
@@ -76,7 +77,7 @@ struct stored_event {
 	struct span extra, trace; /* JSON objects */
 };
 
-/* The event whose columns begin at that number. */
+/* Reads the event whose columns begin at `first`. */
 static inline struct stored_event
 stored_event_of_row(const struct db_rows *rows, uint32_t row, uint32_t first)
 {

@@ -40,7 +40,7 @@ tell(const struct db_rows *rows)
 	return missing;
 }
 
-/* A transaction for each table: no lock is kept while another is asked for. */
+/* One transaction per table, so that no lock is held while waiting for another. */
 static int
 make_ahead(struct db *db, const char *parent, uint32_t ahead, uint32_t *missing, struct error *err)
 {

@@ -1,4 +1,4 @@
-/* What one database keeps and the other one would change is refused here, by table, column and row. */
+/* Refuses values that the target database would not store unchanged, and names table, column and row. */
 #include "store/webhooks/move_load.h"
 
 #include <assert.h>
@@ -39,7 +39,7 @@ move_loads_new(void)
 	return loads;
 }
 
-/* The id of a text as both databases write it; the bytes go to *arena, which moves behind them. */
+/* Parses an id in the form that both databases write. Puts its bytes at *arena and advances *arena. */
 static bool
 read_id(struct span text, char **arena)
 {
@@ -72,7 +72,7 @@ read_ids(struct span text, char **arena)
 	return true;
 }
 
-/* One value of a row. false: another database would not keep it as it is. */
+/* Reads one value of a row. false: the other database would not store it unchanged. */
 static bool
 read_value(const struct move_column *column, struct span text, char **arena, struct db_param *value)
 {
@@ -105,7 +105,7 @@ read_value(const struct move_column *column, struct span text, char **arena, str
 	}
 }
 
-/* Ids are shorter than their texts. */
+/* An upper bound: ids are shorter than their texts. */
 static size_t
 arena_bytes(const struct move_table *table, const struct db_rows *rows)
 {
@@ -118,7 +118,7 @@ arena_bytes(const struct move_table *table, const struct db_rows *rows)
 	return bytes;
 }
 
-/* The key of a row, for people. */
+/* Writes the key of a row for people. */
 static void
 name_row(const struct move_table *table, const struct db_rows *rows, uint32_t row, char *out, size_t size)
 {

@@ -1,6 +1,6 @@
 /*
- * Statements are put together from move_tables.h. A page is found by two: the first says how many rows have so many
- * bytes, without reading what PostgreSQL keeps outside of rows.
+ * Statements are assembled from move_tables.h. A page takes two of them: the first finds how many rows make up
+ * PAGE_BYTES, without reading values that PostgreSQL stores outside of rows.
  */
 #include "store/webhooks/move_rows.h"
 
@@ -81,7 +81,7 @@ add_value(struct texts *texts, const struct move_column *column)
 		bytes_add_text(&texts->postgres, ")");
 }
 
-/* How many bytes of a row may be many. SQLite counts characters, which is near enough. */
+/* Adds the size of a row's long columns. SQLite counts characters, which is close enough. */
 static void
 add_size(struct texts *texts, const struct move_table *table)
 {
@@ -109,7 +109,7 @@ add_keys(struct texts *texts, const struct move_table *table, const char *behind
 	}
 }
 
-/* " FROM table WHERE ... ORDER BY key LIMIT $n": behind the place of parameters $1 to $(n - 1), if there is one. */
+/* Adds " FROM table WHERE ... ORDER BY key LIMIT $n". behind: starts behind the place in $1 to $(n - 1). */
 static void
 add_slice(struct texts *texts, const struct move_table *table, bool behind)
 {
@@ -154,7 +154,7 @@ set_place(struct move_place *place, const struct move_table *table, const struct
 		place->keys[i] = mem_strdup(db_rows_text(rows, row, i).base);
 }
 
-/* Returns how many parameters there are. */
+/* Returns the number of parameters. */
 static size_t
 bind_place(const struct move_place *place, const struct move_table *table, struct db_param params[MOVE_KEYS_MAX])
 {
@@ -171,7 +171,7 @@ bind_place(const struct move_place *place, const struct move_table *table, struc
 
 /* ---- reading ---- */
 
-/* The only value of a statement that counts. */
+/* Runs a statement that returns one number. */
 static int
 ask(struct db *db, struct texts *texts, const struct db_param *params, size_t count, uint64_t *number,
     struct error *err) /* six: as db_query() */
@@ -226,7 +226,7 @@ move_rows_end(struct db *db, const struct move_table *table, struct move_place *
 	return 0;
 }
 
-/* How many rows behind the place have PAGE_BYTES together; the first one may have more. */
+/* Finds how many rows behind the place make up PAGE_BYTES; at least one. */
 static int
 fit_page(
     struct db *db, const struct move_table *table, const struct move_place *place, uint64_t *limit, struct error *err)
@@ -289,7 +289,7 @@ move_rows_digest(const struct move_table *table, const struct db_rows *rows, uin
 		for (uint32_t i = 0; i < table->count; i++) {
 			struct span value = db_rows_text(rows, row, i);
 
-			/* The length keeps two values apart, and null from an empty text. */
+			/* The length separates values, and distinguishes null from an empty text. */
 			bytes_add_be32(&text, value.base != NULL ? (uint32_t)value.len : UINT32_MAX);
 			bytes_add(&text, value.base, value.len);
 		}

@@ -1,4 +1,7 @@
-/* Keys come first. A time that is in a key only because months are made by it is left out: the ids are unique. */
+/*
+ * Key columns come first. A time that is in a key only because of monthly partitions is left out: the ids are
+ * unique.
+ */
 #include "store/webhooks/move_tables.h"
 
 #include "store/webhooks/pause_rows.h"

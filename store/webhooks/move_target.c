@@ -1,4 +1,4 @@
-/* Jobs that wait need a node that takes them over: a row that has left is adopted by the first one that starts. */
+/* Waiting jobs need a node that takes them over: the first node that starts adopts the row of a node that has left. */
 #include "store/webhooks/move_target.h"
 
 #include <inttypes.h>
@@ -12,12 +12,12 @@
 #include "store/webhooks/pause_rows.h"
 
 #define MARK_BYTES 16 /* of a checksum */
-#define LONG_AGO_MS 60000 /* nodes adopt what has left at once */
+#define LONG_AGO_MS 60000 /* long enough ago for an immediate adoption */
 #define REASON                                                                                                         \
 	"everything here was moved from another store. When no hooksd runs on that one any more a resume of all "      \
 	"deliveries sends what waits"
 
-/* Two databases of one server have one number. */
+/* The database's name too, because all databases of a server have one system identifier. */
 static const struct db_statement name_store = {
     "SELECT COALESCE((SELECT store_id FROM store_identity WHERE id = 1), ''), current_database() || '/' ||"
     " current_schema()",
@@ -146,7 +146,7 @@ move_begin(struct db *to, const char *mark, bool *goes_on, struct error *err)
 
 struct parent {
 	const char *name;
-	struct db_statement next; /* the first time from that one on */
+	struct db_statement next; /* the first time at or after $1 */
 };
 
 static const struct parent parents[] = {
@@ -167,7 +167,7 @@ make_month(struct db *to, const char *parent, struct calendar_date date, struct 
 	return db_end(to, rc, err);
 }
 
-/* The first ms of the month behind that one. */
+/* The first ms of the month after that one. */
 static int64_t
 month_end(struct calendar_date date)
 {
@@ -175,7 +175,7 @@ month_end(struct calendar_date date)
 	return (calendar_day(date) + INT64_C(1)) * (CALENDAR_DAY_US / 1000);
 }
 
-/* What has a time beyond the calendar's years goes to the default partition. */
+/* Makes the months. Rows with a time beyond the calendar's years go to the default partition. */
 static int
 make_months(struct db *from, struct db *to, const struct parent *parent, struct error *err)
 {

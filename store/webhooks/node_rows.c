@@ -1,4 +1,4 @@
-/* Nodes that start at once find the same number free: the key lets one of them have it, and the others look again. */
+/* Nodes that start at once find the same free number: the key gives it to one of them, and the others look again. */
 #include "store/webhooks/node_rows.h"
 
 #include <stdio.h>
@@ -46,7 +46,7 @@ static const struct db_statement peers_of = {
 
 enum peers_column { PEERS_NODES, PEERS_BEFORE, PEERS_OURS, PEERS_SEEN, PEERS_LAST };
 
-/* A statement that returns the row's number, or no row: then *node_id is 0. */
+/* Runs a statement that returns a row's number; *node_id is 0 without a row. */
 static int
 ask(struct db *db, const struct db_statement *statement, const struct db_param *params, size_t count, int64_t *node_id,
     struct error *err) /* six: as db_query() */
@@ -77,7 +77,7 @@ node_rows_claim(struct db *db, const struct node_claim *claim, struct node_row *
 	while (rc == 0 && node_id == 0)
 		rc = ask(db, &add, new, 4, &node_id, err);
 	if (rc == 0 && *fresh)
-		rc = changes_raise(db, &version, err); /* other nodes see soon that this one is there */
+		rc = changes_raise(db, &version, err); /* so that other nodes soon notice this one */
 	rc = db_end(db, rc, err);
 	if (rc == 0)
 		*row = (struct node_row){.node_id = node_id, .epoch = claim->next_epoch};

@@ -30,7 +30,7 @@ notices_find(struct db *db, struct db_rows **rows, struct error *err)
 	return db_query(db, &find, NULL, 0, rows, err);
 }
 
-/* NULL: what clients may send and the service does not. */
+/* NULL: fields that clients may send and the service does not. */
 #define OF_ID                                                                                                          \
 	"SELECT notice_id, CAST($3 AS bigint), hl_ms(occurred_at), topic, payload, NULL, NULL, NULL, NULL, NULL "      \
 	"FROM notices WHERE tenant_id = $1 AND notice_id = $2"

@@ -1,4 +1,4 @@
-/* Slices are short, so that others write in between. */
+/* Slices are short, so that others can write in between. */
 #include "store/webhooks/old_rows.h"
 
 int

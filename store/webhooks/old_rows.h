@@ -1,4 +1,4 @@
-/* What is removed by its age: one slice of one table, in a transaction of its own. For upkeep. */
+/* Removes old rows: one slice of one table, in a transaction of its own. For upkeep. */
 #ifndef STORE_WEBHOOKS_OLD_ROWS_H
 #define STORE_WEBHOOKS_OLD_ROWS_H
 
@@ -10,7 +10,7 @@
 
 /*
  * Runs a statement that deletes a bounded number of rows and returns a row for each. 0 with the number in *removed;
- * otherwise as db_query(), and *removed is left as it was. In no transaction of the caller.
+ * otherwise as db_query(), and *removed is unchanged. The caller has no transaction open.
  */
 int old_rows_remove(struct db *db, const struct db_statement *remove, const struct db_param *params, size_t count,
     uint32_t *removed, struct error *err);

@@ -1,4 +1,4 @@
-/* No index knows the time by which a job of any tenant is due: so a limit stands on the rows that are read. */
+/* No index has the due times of all tenants' jobs, so the number of rows read is limited. */
 #include "store/webhooks/overview.h"
 
 #define TEXT_OF(number) #number

@@ -1,4 +1,4 @@
-/* A small table that is read whole, and what its rows mean for the runs of failures of endpoints. */
+/* A small table, which is read whole. Ending a pause also resets endpoints' runs of failures. */
 #include "store/webhooks/pause_rows.h"
 
 #define COLUMNS "tenant_id, reason, paused_by, hl_ms(paused_at)"

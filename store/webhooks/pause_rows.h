@@ -25,13 +25,13 @@ int pause_rows_list(struct db *db, struct db_rows **rows, struct error *err);
 /* The row of that tenant, or of PAUSE_OF_ALL; none: it is not paused. */
 int pause_rows_get(struct db *db, const char *tenant_id, struct db_rows **rows, struct error *err);
 
-/* Adds the row, or gives it another reason and another key; it begins when it began first. paused_by may be NULL. */
+/* Adds the row, or changes its reason and key but not its beginning. paused_by may be NULL. */
 int pause_rows_set(struct db *db, const char *tenant_id, struct span reason, const char *paused_by, struct error *err);
 
 /*
- * Removes the row, if it is there, in a transaction. Then runs of failures of the tenant's endpoints, or of all, begin
- * anew: nobody has tried these meanwhile. A courier stores a run within a minute, so what it remembers is hardly older
- * than that.
+ * Removes the row, if it exists, in a transaction. Also resets the runs of failures of the tenant's endpoints, or of
+ * all, because no attempt was made during the pause. A courier stores a run within a minute, so it can hardly restore
+ * an older one.
  */
 int pause_rows_end(struct db *db, const char *tenant_id, struct error *err);
 

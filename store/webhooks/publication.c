@@ -1,4 +1,4 @@
-/* What follows from a record. */
+/* Derives values from a record. */
 #include "store/webhooks/publication.h"
 
 struct span

@@ -1,5 +1,5 @@
 /*
- * A group is as many events as one transaction is to store. A group that cannot be stored whole is stored in parts, by
+ * A group is the events that one transaction is to store. A group that cannot be stored whole is stored in parts, by
  * the same function.
  */
 #include "store/webhooks/publish_batch.h"
@@ -18,21 +18,21 @@
 #include "store/webhooks/publish_check.h"
 #include "store/webhooks/publish_handover.h"
 
-/* Of two transactions that deadlock one goes on: more in a row have another reason. */
+/* Of two transactions in a deadlock one goes on: more in a row than this have another cause. */
 #define BUSY_ATTEMPTS 5
 
-/* A tenant by itself keeps its routes from changing: then one is enough. */
+/* A transaction for a single tenant locks its routes, so one attempt is enough then. */
 #define STALE_ATTEMPTS 10
 
-/* The store took an event so short a time ago that a refusal is the event's own. */
+/* If the store took an event within this time, a refusal is the event's fault. */
 #define CLEARED_FOR_US (60ll * 1000000)
 
-/* Somebody had places locked so short a time ago that they are tried before anything else is done. */
+/* If places were locked within this time, a transaction first tries to lock them. */
 #define LOCKED_FOR_US (10ll * 1000000)
 
 /*
- * Beside enum publish_condition. EXISTS: an event is there already, or may be. WAITS: somebody has the places of an
- * endpoint with fifo locked; the events have no outcome, and come again.
+ * In addition to enum publish_condition. EXISTS: an event is, or may be, stored already. WAITS: another session has the
+ * places of an endpoint with fifo locked; the events get no outcome, and come again.
  */
 enum { PUBLISH_EXISTS = PUBLISH_SLOW + 1, PUBLISH_WAITS };
 
@@ -55,7 +55,10 @@ publish_batch_free(struct publish_batch *b)
 
 /* ---- one transaction ---- */
 
-/* Events that are there may not have reached the standbys, for which only a transaction that writes something waits. */
+/*
+ * Writes to the node's row. Events stored earlier may not have reached the standbys, and only a transaction that writes
+ * something waits for them.
+ */
 static int
 touch_node(struct db *db, const struct publication_group *group, struct error *err)
 {
@@ -68,14 +71,17 @@ touch_node(struct db *db, const struct publication_group *group, struct error *e
 	return db_query(db, &touch, params, 1, NULL, err);
 }
 
-/* A store that does not say why it refuses says so of an INSERT. */
+/* Uses INSERT after a refusal without a reason, because the store gives one for an INSERT. */
 static db_adds *
 adds(const struct publish_batch *b)
 {
 	return b->unexplained ? db_insert : db_load;
 }
 
-/* While somebody has places locked, events for them cost as little as can be. 0, PUBLISH_WAITS, or as db_query(). */
+/*
+ * Tries to lock places first if they were locked lately: events that have to wait then cost little. 0, PUBLISH_WAITS,
+ * or as db_query().
+ */
 static int
 try_places(struct publish_batch *b, const struct publication_group *group, struct error *err)
 {
@@ -86,7 +92,7 @@ try_places(struct publish_batch *b, const struct publication_group *group, struc
 	return rc == DB_BUSY ? PUBLISH_WAITS : rc;
 }
 
-/* hold: nobody may change the routes of the one tenant until the transaction ends. */
+/* Fills the transaction. hold: locks the routes of the only tenant until its end. */
 static int
 fill(struct publish_batch *b, const struct publication_group *group, bool hold, struct error *err)
 {
@@ -126,13 +132,13 @@ forget_outcomes(struct publication *const *items, uint32_t count)
 			items[i]->outcome = (struct publish_outcome){0};
 }
 
-/* The transaction is committed. */
+/* Follows the commit: sets outcomes and hands over jobs. */
 static void
 settle(struct publish_batch *b, const struct publication_group *group, int64_t begun_us)
 {
 	bool known = false;
 
-	b->in_doubt = true; /* if another one fails */
+	b->in_doubt = true; /* if a later transaction fails */
 	for (uint32_t i = 0; i < group->count; i++) {
 		struct publication *item = group->items[i];
 
@@ -149,7 +155,10 @@ settle(struct publish_batch *b, const struct publication_group *group, int64_t b
 	publish_hand_over(b->env, group, known, begun_us);
 }
 
-/* Stores events, which are sorted by tenant. Returns as publish_check_and_commit(), or PUBLISH_EXISTS. */
+/*
+ * Stores events, sorted by tenant, in one transaction. Returns as publish_check_and_commit(), PUBLISH_EXISTS or
+ * PUBLISH_WAITS.
+ */
 static int
 transact(struct publish_batch *b, struct publication *const *items, uint32_t count, bool hold, struct error *err)
 {
@@ -173,7 +182,7 @@ transact(struct publish_batch *b, struct publication *const *items, uint32_t cou
 		db_rollback(b->db);
 		if (rc == PUBLISH_WAITS)
 			forget_outcomes(items, count);
-		/* The server ends a statement a little before that time. */
+		/* Half of the time: the server ends a statement a little before the whole. */
 		if (clock_boot_us() - begun_us >= (int64_t)b->config->store_timeout_ms * 500)
 			publish_gather_slow(&b->gather, count);
 	}
@@ -208,18 +217,21 @@ blame_store(const struct publish_batch *b, uint32_t refused, struct error *err)
 	    err, "the webhooks' store refuses every event, %u so far: %s", (unsigned)refused, b->suspicion.text);
 }
 
-/* The store has refused that one event. 0, or <0: the store is to blame. */
+/* Decides about a refused event. 0, or <0: the store is at fault. */
 static int
 judge(struct publish_batch *b, struct publication *item, struct error *err)
 {
 	enum blame blame = blame_of(b->sqlstate);
 
-	/* Without the month of now every event meets the same fate. Citus tells a CHECK by no other name. */
+	/*
+	 * Without the current month's partition every event is refused. Citus does not distinguish that from a
+	 * CHECK.
+	 */
 	if (b->lacks_partition)
 		blame = db_distributed(b->db) ? BLAME_UNCLEAR : BLAME_STORE;
 	if (blame == BLAME_STORE)
 		return -1;
-	/* Of one event that a person wants to be stored again there are no neighbours that could tell. */
+	/* dead.reason is set when a person stores one event again: there are no other events to compare with. */
 	if (blame == BLAME_EVENT || b->stored_any || b->dead.reason != NULL ||
 	    (b->cleared_us != 0 && clock_steady_us() < b->cleared_us + CLEARED_FOR_US)) {
 		b->in_doubt = true;
@@ -233,8 +245,8 @@ judge(struct publish_batch *b, struct publication *item, struct error *err)
 }
 
 /*
- * alone: they are of one tenant, whose routes change all the time. 0; PUBLISH_WAITS: not all are stored; or <0: the
- * store is unavailable.
+ * Stores events. alone: they are of one tenant, whose routes keep changing. 0; PUBLISH_WAITS: not all are stored; or
+ * <0: the store is unavailable.
  */
 static int
 store_items(struct publish_batch *b, struct publication *const *items, uint32_t count, bool alone, struct error *err)
@@ -273,7 +285,7 @@ store_items(struct publish_batch *b, struct publication *const *items, uint32_t 
 
 /* ---- groups ---- */
 
-/* All of its tenant's events that have no outcome. The mark stays until they are tried again. */
+/* Marks all events of its tenant that have no outcome. The mark stays until they are tried again. */
 static void
 mark(struct publish_batch *b, const struct publication *item, bool waits)
 {
@@ -283,7 +295,7 @@ mark(struct publish_batch *b, const struct publication *item, bool waits)
 	b->locked = b->locked || waits;
 }
 
-/* Its tenant's events come again with the next call, in their order; the other tenants' go on. 0 or <0. */
+/* Leaves its tenant's events to the next call, in order; other tenants' events go on. 0 or <0. */
 static int
 set_aside(struct publish_batch *b, const struct publication *item, struct error *err)
 {
@@ -301,7 +313,7 @@ set_aside(struct publish_batch *b, const struct publication *item, struct error 
 	return 0;
 }
 
-/* Stores the batch, or one group of it: the caller comes again for the others. */
+/* Stores the batch, or one group of it: the caller calls again for the others. */
 static int
 store_groups(struct publish_batch *b, struct error *err)
 {
@@ -313,20 +325,20 @@ store_groups(struct publish_batch *b, struct error *err)
 			return -1;
 		if (rc < 0)
 			return -1;
-		/* A group of several tenants has no order for which it could have waited. */
+		/* Only a group of a single tenant can have waited for a lock on an order. */
 		if (rc == 0 && count > 0 && b->locked && publication_same_tenant(b->items[0], b->items[count - 1]))
 			mark(b, b->items[0], false);
 		publish_gather_done(&b->gather, b->items, (uint32_t)count);
 		router_trim(b->gather.router);
 		sink_env_heartbeat(b->env);
-		/* With suspects all groups are stored first: their success shows that the store is not to blame. */
+		/* With suspects all groups are stored first: their success shows that the store is not at fault. */
 		if (count > 0 && rc == 0 && b->batch->outcomes != NULL && b->suspect_count == 0)
 			break;
 	}
 	return 0;
 }
 
-/* The rest of the batch is stored: tries the suspects once more. */
+/* Tries the suspects once more after the rest of the batch is stored. */
 static int
 retry_suspects(struct publish_batch *b, struct error *err)
 {
@@ -371,7 +383,7 @@ begin(struct publish_batch *b, const struct batch *batch)
 	publish_gather_begin(&b->gather, batch, b->all);
 }
 
-/* Nobody waits for the answer to a spooled event: a conflict becomes a dead letter. 0 or <0. */
+/* Makes conflicts of spooled events dead letters, because no client waits for the answer. 0 or <0. */
 static int
 keep_conflicts(struct publish_batch *b, struct error *err)
 {
@@ -385,7 +397,7 @@ keep_conflicts(struct publish_batch *b, struct error *err)
 	return publish_dead_sync(&b->dead, err);
 }
 
-/* Counts what became of the events, and tells those who wait. */
+/* Counts the outcomes, and reports them to waiting requests. */
 static void
 report(const struct publish_batch *b, struct sink_result *result)
 {
@@ -393,7 +405,7 @@ report(const struct publish_batch *b, struct sink_result *result)
 		const struct publication *item = &b->all[i];
 
 		if (b->batch->outcomes != NULL && b->batch->outcomes[i]->result != 0)
-			continue; /* reported before */
+			continue; /* reported by an earlier call */
 		switch ((enum publish_result)item->outcome.result) {
 		case PUBLISH_STORED:
 			*(item->fresh ? &result->stored : &result->duplicates) += 1;

@@ -1,6 +1,6 @@
 /*
- * Storing a batch of published events, in groups (publish_gather.h). The events of many tenants go by one transaction.
- * What happens when that does not do depends on why:
+ * Stores a batch of published events in groups (publish_gather.h). One transaction stores the events of many tenants.
+ * If it fails, the next step depends on the cause:
  *
  *   a tenant's routes have changed   they are read again, and the events routed again. After two of those in a row each
  *                                    tenant gets a transaction of its own, which keeps its routes from changing
@@ -33,7 +33,7 @@
 #include "store/webhooks/publish_dead.h"
 #include "store/webhooks/publish_gather.h"
 
-/* Events that may wait for the rest of their batch to show whether they are to blame. */
+/* The most events that may wait for the rest of their batch to show whether they are at fault. */
 #define PUBLISH_SUSPECTS_MAX 16
 
 struct publish_batch {
@@ -42,9 +42,9 @@ struct publish_batch {
 	struct db *db; /* borrowed for each call */
 	struct publish_gather gather;
 	struct publish_dead dead;
-	int64_t cleared_us; /* steady clock, when the store took an event last; 0: never */
-	int64_t locked_us; /* steady clock, when somebody had such places locked last; 0: never */
-	bool careful; /* the last batch had events that were there already */
+	int64_t cleared_us; /* steady clock: the store last took an event; 0: never */
+	int64_t locked_us; /* steady clock: places were last found locked; 0: never */
+	bool careful; /* the last batch had events that were stored already */
 	struct repeat waits;
 
 	/* Of the current batch. */
@@ -55,12 +55,12 @@ struct publish_batch {
 	struct node_row node;
 	struct publication *suspects[PUBLISH_SUSPECTS_MAX];
 	uint32_t suspect_count;
-	char sqlstate[6]; /* of the last transaction, when it was refused */
+	char sqlstate[6]; /* of the last transaction, if it was refused */
 	bool lacks_partition; /* the same */
 	struct error suspicion; /* why the last suspect was refused */
-	bool unexplained; /* the store has refused rows and not said why: they are added so that it does */
+	bool unexplained; /* the store has refused rows without a reason: use INSERT, for which it gives one */
 	bool stored_any, in_doubt, found_known;
-	bool locked; /* somebody had places of some of the events locked when they were tried last */
+	bool locked; /* places of some events were locked at the last try */
 };
 
 /* config and env are borrowed until publish_batch_free(), which releases everything but the struct. */
@@ -68,8 +68,8 @@ void publish_batch_init(struct publish_batch *b, const struct config *config, co
 void publish_batch_free(struct publish_batch *b);
 
 /*
- * Stores the records of *batch, at least one, all of the kind RECORD_PUBLISHED; node delivers their jobs. Returns as
- * the sink's store() (store/sink.h), and hands over what each transaction has committed.
+ * Stores the records of *batch, at least one, all of the kind RECORD_PUBLISHED; node delivers their jobs. Hands over
+ * the jobs after each commit. Returns as the sink's store() (store/sink.h).
  */
 int publish_batch_store(struct publish_batch *b, const struct batch *batch, const struct node_row *node,
     struct sink_result *result, struct error *err);

@@ -8,7 +8,7 @@
 #include "base/bytes.h"
 #include "store/db_refusal.h"
 
-/* Two lists, the tenants and their versions, in the order of each other. */
+/* Two parallel lists: the tenants and their versions. */
 struct lists {
 	struct bytes tenants, versions;
 };
@@ -16,15 +16,15 @@ struct lists {
 static const struct db_statement check = {
     "SELECT hl_check(CAST($1 AS text[]), CAST($2 AS bigint[]), CAST($3 AS int), CAST($4 AS bigint), now(),"
     " CAST($5 AS int))",
-    /* A transaction has waited for its turn before it began, and then for nobody. */
+    /* No check for slowness: an SQLite transaction waits for its turn before it begins, and for nobody afterwards. */
     "SELECT 'HL001' WHERE EXISTS (SELECT 1 FROM json_each($1) t JOIN json_each($2) v ON v.key = t.key"
     " LEFT JOIN routing_versions r ON r.tenant_id = t.value WHERE COALESCE(r.version, 0) <> v.value)"
     " UNION ALL SELECT 'HL002' WHERE NOT EXISTS (SELECT 1 FROM delivery_nodes"
     " WHERE node_id = $3 AND epoch = $4 AND adopted_by IS NULL) LIMIT 1"};
 
 /*
- * Removal of a tenant waits for transactions that have an id before they look (store/webhooks/removal.c). Where tables
- * are distributed one that adds events has ids of other nodes alone.
+ * Takes a transaction id first: removal of a tenant waits only for transactions that had one before they looked
+ * (store/webhooks/removal.c). With distributed tables, adding events gives the transaction ids only on other nodes.
  */
 static const struct db_statement get_id = {"SELECT pg_current_xact_id()", "SELECT 1"};
 
@@ -65,7 +65,7 @@ write_lists(struct lists *lists, const struct publication_group *group, bool pos
 	bytes_add_text(&lists->versions, postgres ? "}" : "]");
 }
 
-/* The check has refused, or a constraint that is looked at last. */
+/* The condition for the SQLSTATE of the check, or of a deferred constraint. */
 static int
 condition_of(const char *sqlstate)
 {

@@ -1,4 +1,4 @@
-/* All go to the file: the table of dead letters is that of hook events, which may be in another database. */
+/* All go to the file: the table of dead letters belongs to hook events, which may be in another database. */
 #include "store/webhooks/publish_dead.h"
 
 #include <stdio.h>
@@ -8,12 +8,12 @@
 #include "base/format.h"
 #include "base/log.h"
 
-/* The first row that a SQLSTATE begins with counts; one that none of them fits is the store's. */
+/* The first row whose text begins the SQLSTATE counts. An SQLSTATE without a row is the store's fault. */
 static const struct {
 	const char *begins;
 	enum blame blame;
 } causes[] = {
-    {"23502", BLAME_UNCLEAR}, /* a column that somebody has added and that may not be null */
+    {"23502", BLAME_UNCLEAR}, /* an added column that may not be null */
     {"21", BLAME_EVENT}, /* cardinality violation */
     {"22", BLAME_EVENT}, /* data exception */
     {"23", BLAME_EVENT}, /* a CHECK, or another key than the event's own */
@@ -26,7 +26,7 @@ enum blame
 blame_of(const char *sqlstate)
 {
 	if (sqlstate[0] == '\0')
-		return BLAME_UNCLEAR; /* SQLite tells no more */
+		return BLAME_UNCLEAR; /* SQLite gives no more detail */
 	for (size_t i = 0; i < sizeof causes / sizeof *causes; i++)
 		if (strncmp(sqlstate, causes[i].begins, strlen(causes[i].begins)) == 0)
 			return causes[i].blame;
@@ -70,7 +70,7 @@ publish_dead_refused(
 	char copy[ERROR_TEXT_MAX];
 	uint64_t times;
 
-	(void)snprintf(copy, sizeof copy, "%s", message); /* it may be *err's */
+	(void)snprintf(copy, sizeof copy, "%s", message); /* message may point into *err */
 	if (keep(dead, item, sqlstate, copy, err) < 0)
 		return -1;
 	times = dead->reason == NULL ? repeat_met(&dead->refused, clock_steady_us()) : 0;

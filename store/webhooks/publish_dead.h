@@ -1,4 +1,4 @@
-/* Published events that the webhooks' store has refused for good: what is to blame, and what is kept of them. */
+/* Makes dead letters of published events that the webhooks' store has refused for good, and finds what is at fault. */
 #ifndef STORE_WEBHOOKS_PUBLISH_DEAD_H
 #define STORE_WEBHOOKS_PUBLISH_DEAD_H
 
@@ -9,7 +9,7 @@
 #include "store/webhooks/publication.h"
 
 /*
- * What is to blame for a refusal, by its SQLSTATE. EVENT: a value of the event. UNCLEAR: the event, if the store takes
+ * What is at fault for a refusal, by its SQLSTATE. EVENT: a value of the event. UNCLEAR: the event, if the store takes
  * other events. STORE: the store.
  */
 enum blame { BLAME_EVENT, BLAME_UNCLEAR, BLAME_STORE };
@@ -19,7 +19,7 @@ struct publish_dead {
 	struct dead_letter_file file;
 	struct repeat refused, conflicts; /* for the log */
 	bool file_used; /* since the last publish_dead_sync() */
-	struct dead_letter_reason *reason; /* NULL, or what refusals go to instead of the file; borrowed */
+	struct dead_letter_reason *reason; /* not NULL: takes a refusal instead of the file; borrowed */
 };
 
 /* data_dir is borrowed. publish_dead_free() releases everything but the struct. */
@@ -33,7 +33,7 @@ void publish_dead_free(struct publish_dead *dead);
 int publish_dead_refused(
     struct publish_dead *dead, struct publication *item, const char *sqlstate, const char *message, struct error *err);
 
-/* The same for an event with the outcome PUBLISH_CONFLICT whose client does not wait for an answer any more. */
+/* The same for an event with the outcome PUBLISH_CONFLICT whose client no longer waits. */
 int publish_dead_conflict(struct publish_dead *dead, struct publication *item, struct error *err);
 
 /* 0, or <0: none of the dead letters since the last call may be relied on. */

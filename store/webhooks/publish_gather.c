@@ -1,4 +1,4 @@
-/* A queue is a tenant's events. In each pass over the queues a tenant may take more than in the one before. */
+/* A queue holds a tenant's events. Each pass over the queues gives a tenant a larger share than the one before. */
 #include "store/webhooks/publish_gather.h"
 
 #include <assert.h>
@@ -7,24 +7,24 @@
 
 #include "base/mem.h"
 
-/* What a tenant may take in the first pass, by cost, and how much more in each later one. */
+/* A tenant's share in the first pass, by cost, and its growth with each pass. */
 #define SHARE_FIRST 64u
 #define SHARE_FACTOR 4
 
-/* So often in a row the event that waits longest is passed over. */
+/* The event that waits longest is passed over at most this often in a row. */
 #define PASSED_OVER_MAX 3
 
 struct publish_queue {
 	uint32_t next, end; /* in order[] */
-	uint32_t taken; /* of the present group, by cost */
-	uint32_t needs; /* what the next event costs, or 0: not known */
-	bool waits; /* for this group to be stored */
+	uint32_t taken; /* cost of its events in the present group */
+	uint32_t needs; /* cost of the next event; 0: unknown */
+	bool waits; /* until this group is stored */
 };
 
 struct publish_request {
-	uint32_t jobs; /* of its events that are stored */
+	uint32_t jobs; /* jobs of its stored events */
 	uint32_t taken; /* of those in the present group */
-	bool full; /* its other events are refused */
+	bool full; /* its remaining events are refused */
 };
 
 void
@@ -54,7 +54,7 @@ publication_same_tenant(const struct publication *one, const struct publication 
 	return a.len == b.len && memcmp(a.base, b.base, a.len) == 0;
 }
 
-/* Whose tenant is not there. What a node has spooled may be older than a new tenant of the same id. */
+/* Whether the event's tenant is gone. A spooled event may be older than a new tenant with the same id. */
 static bool
 is_gone(const struct publication *item, const struct tenant_routes *tenant)
 {
@@ -100,7 +100,7 @@ publish_route_none(struct publish_gather *g)
 
 /* ---- a batch ---- */
 
-/* By tenant, then as they came. */
+/* By tenant, then in order of arrival. */
 static int
 by_tenant(const void *a, const void *b)
 {
@@ -133,7 +133,7 @@ request_of(const struct publish_gather *g, const struct publication *item)
 	return &g->requests[g->batch->requests[item->number]];
 }
 
-/* Counts for its request what became of an event. */
+/* Counts an event's outcome for its request. */
 static void
 count_outcome(const struct publish_gather *g, const struct publication *item)
 {
@@ -210,11 +210,11 @@ publish_gather_fast(struct publish_gather *g)
 struct group {
 	struct publication **items;
 	uint32_t count;
-	bool mixed; /* of several tenants */
+	bool mixed; /* has several tenants */
 	bool ordered; /* it has jobs of endpoints with fifo */
 };
 
-/* Whether the event's jobs, the last ones of g->jobs, go to endpoints with fifo. */
+/* Whether a job of the event, among the last of g->jobs, goes to an endpoint with fifo. */
 static bool
 is_ordered(const struct publish_gather *g, const struct publication *item)
 {
@@ -224,7 +224,7 @@ is_ordered(const struct publish_gather *g, const struct publication *item)
 	return false;
 }
 
-/* Puts the event into the group; or not: one of the two has an order, and they are of different tenants. */
+/* Adds the event to the group. false: one of the two has jobs with fifo, and their tenants differ. */
 static bool
 join(struct group *group, struct publication *item, bool ordered)
 {
@@ -245,7 +245,7 @@ has_room(const struct publish_gather *g, const struct group *group)
 					router_bytes(g->router) < 2 * (size_t)ROUTER_BYTES);
 }
 
-/* Whether the request may not have the event: *waits, until it is known what becomes of those in the present group. */
+/* Whether the event exceeds its request's limit. *waits: that depends on the outcomes of the present group. */
 static bool
 is_too_many(struct publish_request *request, const struct publication *item, bool *waits)
 {
@@ -259,8 +259,8 @@ is_too_many(struct publish_request *request, const struct publication *item, boo
 }
 
 /*
- * Comes to the queue's next event: puts it into the group, gives it an outcome, or leaves it because it costs more than
- * the share has left. Returns 1, 1, 0; or <0.
+ * Handles the queue's next event. 1: it is in the group, or has an outcome; 0: it was left, because it costs more than
+ * the rest of the share; or <0.
  */
 static int
 take(struct publish_gather *g, struct db *db, struct publish_queue *queue, uint32_t share, struct group *group,
@@ -305,7 +305,7 @@ take(struct publish_gather *g, struct db *db, struct publish_queue *queue, uint3
 	return 1;
 }
 
-/* The queue whose next event has waited longest; there is one. */
+/* The queue whose next event has waited longest. There must be one. */
 static struct publish_queue *
 oldest(const struct publish_gather *g)
 {

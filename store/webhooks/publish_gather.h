@@ -1,13 +1,12 @@
 /*
- * Which events of a batch the next transaction stores, and their routes. A transaction is bounded by what it costs, so
- * that what arrives meanwhile waits for one of them at most. Tenants take turns by shares that grow: the events of a
- * tenant with few jobs are not behind the many jobs of another. The events of one tenant stay in order. The event that
- * waits longest is passed over a few times at most. A group that has jobs of endpoints with fifo is of one tenant: it
- * may have to wait for a lock, and others do not wait with it.
+ * Chooses and routes the events of a batch that the next transaction stores. The cost of a transaction is bounded, so
+ * that new arrivals wait for one transaction at most. Tenants take turns with growing shares, so that events of a
+ * tenant with few jobs do not wait for another's many jobs. The events of one tenant stay in order. The event that
+ * waits longest is passed over a few times at most. A group with jobs of endpoints with fifo has only one tenant: it
+ * may have to wait for a lock, and other tenants must not wait with it.
  *
- * A request whose events make more than PUBLISH_JOBS_MAX jobs is cut off there: its later events get the outcome
- * PUBLISH_TOO_MANY. Events whose idempotency key turns out to be known do not count, so that a request that is sent
- * again gets further each time.
+ * If the events of a request make more than PUBLISH_JOBS_MAX jobs, its later events get the outcome PUBLISH_TOO_MANY.
+ * Events with a known idempotency key do not count, so a request that is sent again gets further each time.
  *
  * For one thread.
  */
@@ -23,8 +22,8 @@
 #include "store/webhooks/router.h"
 
 /*
- * What a transaction may cost at most, unless its last event makes it more: one for each event, and routes_cost(). It
- * takes about 50 to 150 ms.
+ * The most that a transaction may cost, except for its last event: one for each event, and routes_cost(). It takes
+ * about 50 to 150 ms.
  */
 #define PUBLISH_GROUP_COST 4096u
 
@@ -35,49 +34,52 @@ struct publish_gather {
 	struct router *router;
 	struct bytes text; /* room for an event as JSON */
 	struct route_jobs jobs; /* of the present group */
-	uint32_t most_cost; /* of a group; less than PUBLISH_GROUP_COST after one was slow */
-	uint32_t passed_over; /* so many times the event that waits longest, in a row */
+	uint32_t most_cost; /* most cost of a group; less than PUBLISH_GROUP_COST after a slow one */
+	uint32_t passed_over; /* how often in a row the event that waits longest was */
 
 	/* Of the current batch. */
 	const struct batch *batch;
-	struct publication **order; /* by tenant, then as they came; those that had no outcome when the batch began */
-	struct publish_queue *queues; /* a tenant's part of order[] each */
+	struct publication **order; /* events without an outcome at the start, by tenant, then by arrival */
+	struct publish_queue *queues; /* one for each tenant: its part of order[] */
 	struct publish_request *requests;
-	uint32_t capacity, queue_count, left; /* events that no group has had */
+	uint32_t capacity, queue_count, left; /* left: events not yet in a group */
 };
 
 /* config is borrowed until publish_gather_free(), which releases everything but the struct. */
 void publish_gather_init(struct publish_gather *g, const struct config *config);
 void publish_gather_free(struct publish_gather *g);
 
-/* Begins a batch; both are borrowed until the next one. all: one for each record, whose outcomes are known or zero. */
+/* Begins a batch; both are borrowed until the next one. all: one for each record, with an outcome or zero. */
 void publish_gather_begin(struct publish_gather *g, const struct batch *batch, struct publication *all);
 
 /*
- * Routes the events of the next group, by router_find(), and writes them to items, which has room for the batch, sorted
- * by tenant. Returns how many there are, or <0. Those that are not to be stored get their outcome. g->left is 0 once
- * all events have been in a group.
+ * Routes the events of the next group by router_find(), and writes them to items, sorted by tenant; items has room for
+ * the batch. Returns their number, or <0. Events that are not to be stored get their outcome. g->left is 0 once all
+ * events have been in a group.
  */
 int64_t publish_gather_next(struct publish_gather *g, struct db *db, struct publication **items, struct error *err);
 
-/* What became of the group's events stands in their outcomes: jobs of stored ones count for their requests. */
+/* Takes the outcomes of the group's events: jobs of stored ones count for their requests. */
 void publish_gather_done(struct publish_gather *g, struct publication *const *items, uint32_t count);
 
-/* Events of that one's tenant wait: no later group of the batch has any. */
+/* Keeps the events of that item's tenant out of later groups of the batch, because they wait. */
 void publish_gather_pass_over(struct publish_gather *g, const struct publication *item);
 
-/* A transaction of so many events of the group took more than its time: later groups are smaller, and grow again. */
+/*
+ * slow(): a transaction with `count` events of the group took too long, so later groups are smaller. fast(): lets them
+ * grow again.
+ */
 void publish_gather_slow(struct publish_gather *g, uint32_t count);
 void publish_gather_fast(struct publish_gather *g);
 
 typedef int find_routes(
     struct router *router, struct db *db, struct span tenant_id, const struct tenant_routes **found, struct error *err);
 
-/* Routes events, which are sorted by tenant, anew, by one of the functions of router.h. Returns as db_query(). */
+/* Routes events, sorted by tenant, again, by one of the functions of router.h. Returns as db_query(). */
 int publish_route(struct publish_gather *g, struct db *db, struct publication *const *items, uint32_t count,
     find_routes *find, struct error *err);
 
-/* Forgets the jobs of a group: routing begins with none. */
+/* Forgets the jobs of a group before routing it again. */
 void publish_route_none(struct publish_gather *g);
 
 bool publication_same_tenant(const struct publication *one, const struct publication *other);

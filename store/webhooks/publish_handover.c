@@ -1,4 +1,4 @@
-/* An event with its jobs for all couriers is one call: who takes which is the process's affair. */
+/* One call hands over an event with all its jobs; the process distributes them to couriers. */
 #include "store/webhooks/publish_handover.h"
 
 #include <stdio.h>
@@ -9,7 +9,7 @@
 #include "store/webhooks/changes.h"
 #include "store/webhooks/routing.h"
 
-/* Writes an event's jobs that are not held, and that this node sends. Returns how many. */
+/* Writes an event's jobs that are not held and that this node sends. Returns their number. */
 static uint32_t
 jobs_of(const struct publication_group *group, const struct publication *item, struct handover_job *jobs)
 {
@@ -95,7 +95,7 @@ publish_tell_nodes(struct db *db, const struct record *const *records, uint32_t 
 	for (uint32_t i = 0; i < count && rc == 0; i++) {
 		struct span id = record_tenant_name(records[i]);
 
-		/* The same one twice in a row is the usual case; raising a version twice does no harm. */
+		/* Usually the same tenant comes several times in a row. Raising a version twice does no harm. */
 		if (before.base != NULL && before.len == id.len && memcmp(before.base, id.base, id.len) == 0)
 			continue;
 		before = id;

@@ -1,4 +1,4 @@
-/* The key of jobs begins with the tenant: each step jumps to the next tenant, and then over depth rows of it. */
+/* The key of jobs begins with the tenant: each step jumps to the next tenant, then skips `depth` of its rows. */
 #include "store/webhooks/queue_depth.h"
 
 #include "store/webhooks/job_outcomes.h"

@@ -1,14 +1,14 @@
 /*
- * The row that is marked is locked while a slice goes: a node that finds a table empty knows that no other node is just
- * about to remove the last rows of it.
+ * The marked row is locked while a slice is removed, so a node that finds a table empty knows that no other node is
+ * removing its last rows.
  *
  * A publisher or a courier may have looked before the mark was committed, and add a row after its table was found
- * empty. So the tables are gone through twice. When they are empty the marked row says ERASED; it goes when they are
- * still empty after all transactions have ended that had begun to write before it said so. SQLite has one that writes
- * at a time.
+ * empty. So there are two passes over the tables. After the first one the marked row becomes ERASED. The second one
+ * begins after all transactions have ended that had an id before that; if it finds nothing, the row is removed. SQLite
+ * has only one writer at a time.
  *
- * While a slice goes in SQLite nobody else writes, and removing a large row takes as long as its pages are many. So a
- * slice there is several statements, each of a few rows, which return how large the rows were.
+ * In SQLite nobody else writes while a slice is removed, and removing a large row takes long. So a slice there is
+ * several statements of a few rows, which return the rows' sizes.
  */
 #include "store/webhooks/removal.h"
 
@@ -18,7 +18,7 @@
 
 #define ERASED "erased"
 
-/* Whether every transaction has ended whose id was given out before that of the one that wrote the row last. */
+/* Whether all transactions with an older id than the row's last writer have ended. */
 #define SETTLED "age(xmin) > age(CAST(pg_snapshot_xmin(pg_current_snapshot()) AS xid))"
 
 /* ---- of an endpoint: attempts and events go by their retention ---- */
@@ -34,10 +34,10 @@ static const struct db_statement lock_endpoint = {
     "SELECT 1 FROM endpoints WHERE tenant_id = $1 AND endpoint_id = $2 AND state = $3 AND deleted_at IS NOT NULL"};
 
 /*
- * A statement returns rows where it has found some: in PostgreSQL one, in SQLite one for each, with its size in bytes.
- * PostgreSQL finds rows again by their places, whatever its planner believes of a table that has never been analyzed;
- * in SQLite the whole key is named. Where two partitions have rows at one place, and one was found, the other, which is
- * the same tenant's, goes with it.
+ * A statement that has removed rows returns one row in PostgreSQL, and in SQLite one for each, with its size in bytes.
+ * PostgreSQL finds the rows again by ctid, whatever its planner assumes about a table that was never analyzed; SQLite
+ * by the whole key. If two partitions have rows with the same ctid and one was found, the other is removed too; it
+ * belongs to the same tenant.
  */
 #define SLICE(table, key, size, condition, limit)                                                                      \
 	{                                                                                                              \
@@ -50,7 +50,7 @@ static const struct db_statement lock_endpoint = {
 #define OF_ENDPOINT(table, key, size) SLICE(table, key, size, "tenant_id = $1 AND endpoint_id = $2", "$3")
 #define OF_TENANT(table, key, size) SLICE(table, key, size, "tenant_id = $1", "$2")
 
-/* What may be large in a row. */
+/* The size of columns that may be large. */
 #define BYTES(column) "COALESCE(length(CAST(" column " AS blob)), 0)"
 #define BYTES_OF(one, other) BYTES(one) " + " BYTES(other)
 #define SMALL "0"
@@ -87,7 +87,7 @@ static const struct db_statement tenant_slices[] = {
     OF_TENANT("fifo_heads", "endpoint_id, ordering_key", SMALL),
     OF_TENANT("endpoints", "endpoint_id", DOCUMENT),
     OF_TENANT("transforms", "transform_id", BYTES("steps")),
-    /* Before the attempts: a test without a row adds none. */
+    /* Before the attempts, because a test without a row adds no attempt. */
     OF_TENANT("endpoint_tests", "attempt_id", BYTES("payload")),
     OF_TENANT("attempts", "attempt_id, started_at", BYTES("response_body")),
     OF_TENANT("dlq", "job_id", EVENT),
@@ -100,8 +100,8 @@ static const struct db_statement tenant_slices[] = {
     OF_TENANT("idempotency_keys", "route, key", SMALL),
     OF_TENANT("audit_log", "audit_id", BYTES_OF("before", "after")),
     /*
-     * A node that has not read for a while must still find out that these were revoked, and a new tenant of
-     * this id must not see them. So they belong to nobody until they are old (store/webhooks/key_rows.h).
+     * Revoked keys are kept without an owner until they are old (store/webhooks/key_rows.h): a node that has not read
+     * for a while must still learn of the revocation, and a new tenant with this id must not see the keys.
      */
     {"WITH found AS MATERIALIZED (SELECT key_id FROM api_keys WHERE tenant_id = $1 LIMIT $2)"
      " UPDATE api_keys SET tenant_id = '', name = NULL WHERE tenant_id = $1 AND key_id IN"
@@ -116,7 +116,7 @@ static const struct db_statement tenant_rows[] = {
     {"DELETE FROM tenant_stats WHERE tenant_id = $1", NULL},
     {"DELETE FROM pauses WHERE tenant_id = $1", NULL},
     {"DELETE FROM routing_versions WHERE tenant_id = $1", NULL},
-    /* A courier that has not read for a while finds no row of the tenant that would tell it. */
+    /* Raises removed_version, because a courier that has not read for a while finds no row of the tenant. */
     {"UPDATE changes SET version = version + 1, removed_version = version + 1"
      " WHERE EXISTS (SELECT 1 FROM tenants WHERE tenant_id = $1)",
 	NULL},
@@ -125,24 +125,24 @@ static const struct db_statement tenant_rows[] = {
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
-/* Of a statement in SQLite. */
+/* Rows per statement in SQLite. */
 #define ROWS_AT_ONCE 16
 
-/* What is removed: its keys as parameters, and a place for one more behind them. */
+/* What is being removed: its keys as parameters, and room for one more behind them. */
 struct marked {
 	struct db_param params[3];
 	size_t keys;
-	uint32_t at_once; /* rows of a statement */
-	const struct db_statement *find; /* gives the keys and the word that the marked row says */
-	const struct db_statement *lock; /* takes the keys and that word */
-	const struct db_statement *slices; /* one a table; each takes the keys and a number of rows */
+	uint32_t at_once; /* rows per statement */
+	const struct db_statement *find; /* returns the keys and the state of a marked row */
+	const struct db_statement *lock; /* takes the keys and that state */
+	const struct db_statement *slices; /* one per table; each takes the keys and a number of rows */
 	size_t slices_count;
-	const struct db_statement *note; /* takes the keys: the marked row says that the slices have found nothing */
+	const struct db_statement *note; /* takes the keys: sets the marked row's state to ERASED */
 	const struct db_statement *rows; /* each takes the keys; the last one removes the marked row */
 	size_t rows_count;
 };
 
-/* As many as are SLICE_BYTES if each is as large as it may be. */
+/* The number of rows that make up REMOVAL_SLICE_BYTES if each has the largest size. */
 static uint32_t
 rows_at_once(const struct config *config)
 {
@@ -153,7 +153,7 @@ rows_at_once(const struct config *config)
 	return rows > ROWS_AT_ONCE ? ROWS_AT_ONCE : rows > 0 ? (uint32_t)rows : 1;
 }
 
-/* A slice of one table. *any: it has found rows. */
+/* Removes a slice of one table. *any: it had rows. */
 static int
 remove_rows(struct db *db, struct marked *marked, const struct db_statement *statement, bool *any, struct error *err)
 {
@@ -178,8 +178,8 @@ remove_rows(struct db *db, struct marked *marked, const struct db_statement *sta
 }
 
 /*
- * In a transaction: one slice of the first table that has rows. When none has, the marked row says so; if it did
- * already, it goes with what is left.
+ * Removes one slice of the first table that has rows, in a transaction. If no table has any, marks the row as ERASED;
+ * if it is ERASED already, removes it and the remaining single rows.
  */
 static int
 remove_slice(struct db *db, struct marked *marked, struct span word, struct error *err)
@@ -211,10 +211,10 @@ remove_marked(struct db *db, struct marked *marked, struct span word, struct err
 	if (rc == 0)
 		rc = remove_slice(db, marked, word, err);
 	rc = db_end(db, rc, err);
-	return rc == DB_BUSY ? 0 : rc; /* another node is at it: the next step tries again */
+	return rc == DB_BUSY ? 0 : rc; /* another node is working on it: the next step tries again */
 }
 
-/* One slice of one that is marked. *any: there was one. */
+/* Removes a slice of a marked endpoint or tenant. *any: there was one. */
 static int
 step(struct db *db, struct marked *marked, bool *any, struct error *err)
 {

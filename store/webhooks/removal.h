@@ -1,8 +1,8 @@
 /*
- * What follows a DELETE of an endpoint or a tenant: the row is only marked, and here everything that belongs to it
- * goes, in slices, and the row last. Each slice is a transaction, so a process that dies half-way has removed whole
- * slices and the next one goes on; any number of nodes may be at it at the same time. The row goes when nothing is left
- * of what was written for it before it was marked; an id is free again then.
+ * Removes endpoints and tenants that a DELETE has only marked: everything that belongs to them, in slices, and their
+ * rows last. Each slice is a transaction, so after a death the next process continues; any number of nodes may work at
+ * the same time. The row is removed when nothing is left that was written for it before the mark; then its id is free
+ * again.
  */
 #ifndef STORE_WEBHOOKS_REMOVAL_H
 #define STORE_WEBHOOKS_REMOVAL_H
@@ -13,13 +13,13 @@
 #include "config/config.h"
 #include "store/db.h"
 
-/* A slice has at most so many rows, and in SQLite ends with the statement that has removed so many bytes. */
+/* The most rows of a slice. In SQLite a slice also ends after the statement that reaches this many bytes. */
 #define REMOVAL_SLICE_ROWS 1000
 #define REMOVAL_SLICE_BYTES (8 << 20)
 
 /*
- * Removes one slice, of an endpoint if one is marked, else of a tenant. *more: there may be another now. Costs two
- * short reads when nothing is marked. In no transaction of the caller. Returns as db_query().
+ * Removes one slice of a marked endpoint, or else of a marked tenant. *more: there may be another. Costs two short
+ * reads if nothing is marked. The caller has no transaction open. Returns as db_query().
  */
 int removal_step(struct db *db, const struct config *config, bool *more, struct error *err);
 

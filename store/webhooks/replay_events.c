@@ -13,7 +13,7 @@
 	"target_user_id, extra, trace, job_count FROM events WHERE tenant_id = $1 "
 #define CREATED "AND created_at >= hl_time($2) AND created_at < hl_time($3) "
 
-/* The times are those of ids: the walk over ids begins and ends at them. They also choose the months. */
+/* The times are those in ids, so they bound the walk over ids. They also select the months. */
 int
 replay_events_window(struct db *db, const struct replay_range *range, const uint8_t after[16], uint32_t size,
     struct replay_window *window, struct error *err) /* six: as in the header */
@@ -88,7 +88,7 @@ replay_events_named(
 	const struct db_param params[] = {
 	    db_string(tenant_id), db_int(made_ms), db_int(made_ms + 1), db_uuid(event_id)};
 
-	/* Times that no calendar of the store has are of no event. */
+	/* No event has a time beyond the store's calendar. */
 	if (made_ms >= TIME_RANGE_LAST_MS)
 		return db_query(db, &(const struct db_statement){EVENT "AND 1 = 0", NULL}, params, 1, rows, err);
 	return db_query(db, &read_named, params, 4, rows, err);

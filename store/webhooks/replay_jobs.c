@@ -1,4 +1,4 @@
-/* Jobs have one index, their key. The ids of an event's jobs differ in the last 16 bits alone. */
+/* Jobs have only the index of their key. The ids of an event's jobs differ only in the last 16 bits. */
 #include "store/webhooks/replay_jobs.h"
 
 #include <stdlib.h>
@@ -25,7 +25,7 @@ static const enum db_type waiting_types[] = {
 	" AND jobs.job_id BETWEEN wanted.event_id AND wanted.last"                                                     \
 	" AND jobs.transform_id IS NOT DISTINCT FROM wanted.transform_id"
 
-/* A subquery: it goes by the key, whatever the planner believes of a table whose rows come and go. */
+/* The subquery uses the key, whatever the planner's statistics of this volatile table. */
 static const struct db_each find_waiting = {
     {"SELECT wanted.number FROM " WANTED " WHERE (SELECT true FROM jobs WHERE " WAITS " LIMIT 1)",
 	"SELECT $6 WHERE EXISTS (SELECT 1 FROM jobs WHERE tenant_id = $1 AND endpoint_id = $2"
@@ -84,8 +84,8 @@ static const enum db_type arrived_types[EARLIER_COLUMNS] = {DB_TYPE_TEXT, DB_TYP
 static const enum db_type dead_types[EARLIER_COLUMNS] = {DB_TYPE_TEXT, DB_TYPE_UUID, DB_TYPE_UUID, DB_TYPE_INT4};
 
 /*
- * All that an event has, once for all its jobs: each of them would read as much by the same index. Clocks differ, so an
- * attempt may begin before its event's time.
+ * Reads all attempts of an event once for all its jobs: each job would read as much by the same index. Clocks differ,
+ * so an attempt may begin before its event's time.
  */
 static const struct db_each find_arrived = {
     {"SELECT asked.number, attempts.endpoint_id, attempts.job_id"
@@ -103,7 +103,10 @@ static const struct db_each find_dead = {
 	"SELECT $4, endpoint_id, job_id, transform_id FROM dlq WHERE tenant_id = $1 AND job_id BETWEEN $2 AND $3"},
     dead_types, EARLIER_COLUMNS};
 
-/* Of the events of the jobs. Rows begin with the number of the event's first job, the endpoint and the job. */
+/*
+ * Runs a statement once for each event of the jobs. Rows begin with the index of the event's first job, the endpoint
+ * and the job.
+ */
 static int
 find_earlier(struct db *db, const struct db_each *each, const char *tenant_id, const struct replay_job *jobs,
     uint32_t count, struct db_rows **rows, struct error *err) /* seven: a statement, its parameters, and the result */
@@ -132,13 +135,13 @@ find_earlier(struct db *db, const struct db_each *each, const char *tenant_id, c
 	return rc;
 }
 
-/* An earlier job, as a row tells of it. */
+/* An earlier job, from a row. */
 struct earlier {
-	uint32_t first; /* job of the same event */
+	uint32_t first; /* index of the event's first job */
 	uint8_t endpoint_id[16], job_id[16];
 };
 
-/* false: somebody has edited the row. */
+/* false: the row was edited. */
 static bool
 read_earlier(const struct db_rows *rows, uint32_t row, struct earlier *earlier)
 {
@@ -149,7 +152,7 @@ read_earlier(const struct db_rows *rows, uint32_t row, struct earlier *earlier)
 	       job.base != NULL && uuid_parse(job.base, job.len, earlier->job_id);
 }
 
-/* The next job from i on that is for the same event and endpoint; count: there is none. */
+/* The next job from i on for the same event and endpoint; count: none. */
 static uint32_t
 next_same(const struct replay_job *jobs, uint32_t i, uint32_t count, const struct earlier *earlier)
 {
@@ -300,6 +303,6 @@ replay_hold_node(struct db *db, const struct node_row *row, struct error *err)
 
 	if (rc != 0 || there)
 		return rc;
-	(void)error_set(err, "this node's row in delivery_nodes is another's now");
+	(void)error_set(err, "another node has taken this node's row in delivery_nodes");
 	return DB_BUSY;
 }

@@ -1,4 +1,4 @@
-/* A replay that has not ended is found by a partial index, in the order in which replays may go on. */
+/* Unfinished replays are found by a partial index, in the order of next_at. */
 #include "store/webhooks/replay_rows.h"
 
 #include <string.h>
@@ -87,7 +87,7 @@ replay_rows_lock(struct db *db, const struct db_rows *found, struct db_rows **ro
 	return db_query(db, &lock, params, 2, rows, err);
 }
 
-/* Of a distributed table the time may not stand in CASE. */
+/* Citus does not allow hl_now() within CASE. */
 #define SAVE(finished_at)                                                                                              \
 	"UPDATE replays SET status = $3, place = $4, matched = $5, taken = $6, replayed = $7, scheduled = $8,"         \
 	" skipped = $9, next_at = hl_time($10), results = $11, node_id = $12, updated_at = hl_now(),"                  \

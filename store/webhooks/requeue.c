@@ -1,4 +1,4 @@
-/* Three statements for many letters: the event goes beside the job, the job comes, the letter goes. */
+/* Three statements for many letters: copy the event to dlq_events, add the job, delete the letter. */
 #include "store/webhooks/requeue.h"
 
 #include <stdlib.h>
@@ -15,7 +15,7 @@
 	"jobs.endpoint_id = dlq.endpoint_id AND jobs.job_id = dlq.job_id)"
 #define PG_COLUMNS COLUMNS(PG_MICROSECONDS("created_at"), "dlq.tenant_id")
 #define SQLITE_COLUMNS COLUMNS(SQLITE_MICROSECONDS("created_at"), "dlq.tenant_id")
-/* Rows of distributed tables are locked where each table is said to be of the one tenant. */
+/* Citus locks rows only if a condition on each table names the one tenant. */
 #define CITUS_COLUMNS COLUMNS(PG_MICROSECONDS("created_at"), "$1")
 
 #define LOCKED " FOR UPDATE OF dlq"
@@ -101,11 +101,11 @@ static const struct db_each keep_events = {
     .count = 2};
 
 /*
- * A job of an endpoint with fifo goes before all others: it may be what they wait for. It has its place before the
- * letter is gone, and its time to expire begins when it is its turn.
+ * A job of an endpoint with fifo goes before all others: they may be waiting for it. It gets its place before the
+ * letter is deleted, and its lifetime begins with its turn.
  *
- * The outcome of a death that was no attempt applies up to the number of the letter: written once more it would end the
- * job that was made of it. Reasons of the reports_dead() of couriers.
+ * A death without an attempt (the reasons of reports_dead() in couriers) counts as one here: otherwise its outcome, if
+ * it is written once more, would still apply, and end the new job.
  */
 #define COUNT                                                                                                          \
 	"dlq.attempt_count + CASE WHEN dlq.reason IN ('expired', 'transform_error') AND dlq.attempt_count < 32767 "    \
@@ -134,7 +134,7 @@ static const struct db_each remove_letters = {
     .types = types,
     .count = 2};
 
-/* Runs a statement that takes the first values of each letter. */
+/* Runs a statement on the first values of each letter. */
 static int
 run(struct db *db, const struct db_each *each, const struct db_param *values, uint32_t count, struct error *err)
 {
@@ -148,12 +148,12 @@ run(struct db *db, const struct db_each *each, const struct db_param *values, ui
 	return rc;
 }
 
-/* Who sends a letter's job, and its place. */
+/* The sender of a letter's job, and the job's place. */
 struct sender {
 	int64_t node_id, seq;
 };
 
-/* That node, or who sends what an endpoint with fifo gets. */
+/* Finds the senders: node_id, or the sender of an endpoint with fifo. */
 static int
 find_senders(struct db *db, const char *tenant_id, int64_t node_id, const struct requeued *letters,
     struct sender *senders, uint32_t count, struct error *err) /* seven: whose, by whom, of which, and the result */

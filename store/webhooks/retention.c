@@ -1,6 +1,5 @@
 /*
- * A tenant's rows are found by the key, in the order of ids, which is that of time: no index is there for removal
- * alone.
+ * A tenant's rows are found by the key, in the order of ids, which is that of time: removal needs no index of its own.
  */
 #include "store/webhooks/retention.h"
 
@@ -57,9 +56,9 @@ retention_drop_month(struct db *db, enum retention_table table, int64_t before_m
 /* ---- slices ---- */
 
 struct table_statements {
-	struct db_statement next_tenant; /* behind that one, that has rows before that id and that time */
-	struct db_statement row; /* the id of that row of the slice: tenant, after, before, its time, number */
-	struct db_statement remove; /* tenant, after, last, the time */
+	struct db_statement next_tenant; /* the next tenant behind $1 that has rows before id $2 and time $3 */
+	struct db_statement row; /* id of row number $5 of the slice: tenant, after, last, time, number */
+	struct db_statement remove; /* tenant, after, last, time */
 };
 
 #define NEXT_TENANT(table, id, time)                                                                                   \
@@ -77,10 +76,10 @@ struct table_statements {
 	"DELETE FROM " table " WHERE tenant_id = $1 AND " id " > $2 AND " id " <= $3 AND " time " < hl_time($4)"
 
 /*
- * Jobs of these events, which are found at each endpoint by the key. $5 is the greatest id of a job of the last event,
- * $6 the first event: requeued jobs outlive their events, and there may be many of them before it.
- * LATERAL and OFFSET 0, and SQLite's CROSS JOIN, have the endpoints come first whatever a planner believes of jobs.
- * A distributed table is changed where each table is said to be of the one tenant.
+ * Jobs of these events, found by the key at each endpoint. $5 is the greatest id of a job of the last event. $6 is the
+ * first event: before it there may be many requeued jobs, which outlive their events. LATERAL and OFFSET 0, and
+ * SQLite's CROSS JOIN, make the planner start with the endpoints, whatever its statistics of jobs. Citus changes a
+ * distributed table only if a condition on each table names the one tenant.
  */
 #define OLD_JOBS "jobs.job_id > $6 AND jobs.job_id <= $5"
 #define NOT_REQUEUED(tenant_id)                                                                                        \
@@ -109,25 +108,25 @@ static const struct table_statements statements[] = {
 	.remove = {REMOVE("attempts", "attempt_id", "started_at") " RETURNING 1"}}};
 
 /*
- * Keeps a replay's next slice out until the transaction ends: it holds the tenant's routes before it reads events. A
- * tenant without a row has no endpoint.
+ * Blocks a replay's next slice until the transaction ends, because a replay locks the tenant's routes before it reads
+ * events. A tenant without a row has no endpoint.
  */
 static const struct db_statement lock_routes = {
     "SELECT 1 FROM routing_versions WHERE tenant_id = $1 FOR UPDATE", "SELECT $1"};
 
 /*
- * How far the tenant's replay is that is least far. The jobs of events before that are there. A replay has a day, as
- * for hl_drop_month().
+ * The place of the tenant's slowest replay: jobs of events before it are made. A replay is respected for a day, as in
+ * hl_drop_month().
  */
 static const struct db_statement find_replay = {
     "SELECT place FROM replays WHERE tenant_id = $1 AND finished_at IS NULL"
     " AND hl_ms(created_at) > hl_ms(hl_now()) - 86400000 ORDER BY place NULLS FIRST LIMIT 1"};
 
-/* Where a slice of one tenant begins and ends. */
+/* The bounds of a slice of one tenant. */
 struct bound {
 	uint8_t first[16]; /* the first row */
-	uint8_t id[16]; /* ids up to that one */
-	bool nothing; /* none may go */
+	uint8_t id[16]; /* the last id */
+	bool nothing; /* no row may be removed */
 };
 
 static bool
@@ -158,7 +157,7 @@ bound_by_replays(struct db *db, const char *tenant_id, struct bound *bound, stru
 	return 0;
 }
 
-/* *found: whether the slice has a row of that number, from 0, whose id is in id then. */
+/* Finds a row of the slice by its number, from 0. *found: it exists, and id is set. */
 static int
 find_row(struct db *db, enum retention_table table, const struct db_param params[5], uint8_t id[16], bool *found,
     struct error *err) /* six: what is asked, and two results */
@@ -173,7 +172,7 @@ find_row(struct db *db, enum retention_table table, const struct db_param params
 	return 0;
 }
 
-/* The slice ends where so many rows are. *more: others follow. */
+/* Sets the end of the slice after `most` rows. *more: others follow. */
 static int
 bound_by_rows(struct db *db, const struct retention_run *run, uint32_t most, struct bound *bound, bool *more,
     struct error *err) /* six: whose, and two results */
@@ -274,7 +273,7 @@ retention_slice(struct db *db, struct retention_run *run, uint32_t rows, uint32_
 
 /* ---- pages ---- */
 
-/* New rows take these: a file that grows again at once would only be moved about. */
+/* Free pages left for new rows: without them the file would soon grow again. */
 #define FREE_PAGES_KEPT 2560
 
 static int
@@ -291,7 +290,7 @@ count_free_pages(struct db *db, int64_t *pages, struct error *err)
 	return 0;
 }
 
-/* A file that was restored from a dump gives none back: it has no auto_vacuum. */
+/* A file restored from a dump has no auto_vacuum, and gives none back. */
 int
 retention_give_pages_back(struct db *db, bool *more, struct error *err)
 {

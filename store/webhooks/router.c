@@ -1,4 +1,4 @@
-/* A tree of tenants, and a list of them with the one that was asked for last at its head. */
+/* A tree of tenants, and a list of them with the most recently used first. */
 #include "store/webhooks/router.h"
 
 #include <search.h>
@@ -9,11 +9,11 @@
 #include "base/mem.h"
 #include "store/webhooks/routing.h"
 
-/* Of the cache's own: the tree's node, and what the routes do not count. */
+/* The cache's own memory per tenant: the tree's node, and parts not counted by routes_bytes(). */
 #define ENTRY_BYTES 128
 
 struct cached {
-	struct span tenant_id; /* the bytes stand behind the entry */
+	struct span tenant_id; /* the bytes are behind this struct */
 	struct tenant_routes tenant;
 	size_t bytes;
 	TAILQ_ENTRY(cached) by_use;
@@ -85,7 +85,7 @@ add(struct router *router, struct span tenant_id, const struct tenant_version *v
 
 typedef int read_version(struct db *db, struct span tenant_id, struct tenant_version *version, struct error *err);
 
-/* The version is read first: routes that are newer than it cost one more look, older ones would go unnoticed. */
+/* Reads the version first: routes newer than it only cost another look, but older ones would go unnoticed. */
 static int
 load(struct router *router, struct db *db, read_version *read, struct span tenant_id, struct cached **found,
     struct error *err) /* six: the router, how, which, and what comes back */

@@ -1,6 +1,6 @@
 /*
- * The routes of the tenants whose events a publisher has met: read from the store when they are first needed, kept
- * until their version is found to be old, or until others need the room. For one thread.
+ * A publisher's cache of tenants' routes. They are read from the store when first needed, and kept until their version
+ * turns out to be old or others need the room. For one thread.
  */
 #ifndef STORE_WEBHOOKS_ROUTER_H
 #define STORE_WEBHOOKS_ROUTER_H
@@ -14,13 +14,13 @@
 #include "store/db.h"
 #include "store/webhooks/routes.h"
 
-/* What router_trim() leaves. */
+/* The size to which router_trim() trims. */
 #define ROUTER_BYTES (64u << 20)
 
-/* One tenant's. Valid until router_trim() or a router_refresh() of that tenant. */
+/* One tenant's routes. Valid until router_trim() or a router_refresh() of that tenant. */
 struct tenant_routes {
-	int64_t version; /* of routing_versions, when they were read */
-	int64_t events_from_ms; /* older events are of an earlier tenant of this id; 0: there was none */
+	int64_t version; /* of routing_versions, as read */
+	int64_t events_from_ms; /* older events belong to an earlier tenant with this id; 0: none */
 	struct routes *routes;
 };
 
@@ -31,27 +31,24 @@ struct router *router_new(const struct config *config);
 void router_free(struct router *router);
 
 /*
- * The tenant's routes. NULL in *found: the tenant is deleted, or there was none. In no transaction of the caller, like
- * router_refresh(). Returns as db_query().
+ * Finds the tenant's routes. *found NULL: the tenant is deleted or never existed. The caller has no transaction open.
+ * Returns as db_query().
  */
 int router_find(
     struct router *router, struct db *db, struct span tenant_id, const struct tenant_routes **found, struct error *err);
 
-/* As router_find(), but reads again what is old by now. */
+/* As router_find(), but reads outdated routes again. */
 int router_refresh(
     struct router *router, struct db *db, struct span tenant_id, const struct tenant_routes **found, struct error *err);
 
-/*
- * As router_find() in a transaction that db_begin() began: the routes are those that hold until it ends, because nobody
- * changes them before.
- */
+/* As router_find(), but in an open transaction: locks the tenant's routes until its end. */
 int router_hold(
     struct router *router, struct db *db, struct span tenant_id, const struct tenant_routes **found, struct error *err);
 
-/* The memory that all routes take. */
+/* The memory of all routes. */
 size_t router_bytes(const struct router *router);
 
-/* Drops the routes of those tenants that were asked for least recently, until ROUTER_BYTES suffice. */
+/* Drops the least recently used routes until the rest fits into ROUTER_BYTES. */
 void router_trim(struct router *router);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * Subscriptions are numbered in the order of their pairs of endpoint and transform, so the numbers that matched stand,
- * sorted, pair by pair.
+ * Subscriptions are numbered in the order of their pairs of endpoint and transform, so sorted matching numbers are
+ * grouped by pair.
  */
 #include "store/webhooks/routes.h"
 
@@ -35,7 +35,7 @@ struct routes {
 
 /* ---- building ---- */
 
-/* The ids stand one behind the other, the subscription's last. */
+/* The ids are adjacent members, the subscription's last. */
 static int
 by_pair(const void *a, const void *b)
 {
@@ -47,7 +47,7 @@ by_pair(const void *a, const void *b)
 	return order != 0 ? order : memcmp(one->subscription_id, other->subscription_id, 16);
 }
 
-/* Reads what the row says. false: it cannot be read. */
+/* Reads a row. false: it cannot be read. */
 static bool
 read_row(const struct route *row, struct filter *filter)
 {
@@ -114,7 +114,7 @@ routes_bytes(const struct routes *routes)
 {
 	size_t bytes = sizeof *routes + routes->count * sizeof *routes->targets + topic_trie_bytes(routes->trie);
 
-	/* Room for matching is about as large as what is matched with. */
+	/* Matching needs about as much room as the filters. */
 	if (routes->filters != NULL)
 		bytes += 2 * filter_set_bytes(routes->filters);
 	return bytes + topic_trie_bytes(routes->trie);
@@ -163,7 +163,7 @@ add_job(struct route_jobs *jobs, const struct target *target)
 	memcpy(job->transform_id, target->transform_id, 16);
 }
 
-/* Drops the numbers whose filters do not hold. Only an event that some filter is asked about is written as JSON. */
+/* Drops the numbers whose filters do not match. The event is written as JSON only if there is a filter to apply. */
 static void
 keep_those_that_hold(struct routes *routes, const struct record *event, struct bytes *text, uint32_t *filtered)
 {

@@ -1,7 +1,7 @@
 /*
- * One row a tenant. A version begins with the time at which its row was made, in milliseconds, and a count of changes
- * in its lowest 20 bits: a tenant that is made again under an old id never gets a version of the first one, whose
- * routes publishers may hold.
+ * One row per tenant. A version is the creation time of its row in milliseconds, and a count of changes in the lowest
+ * 20 bits. So a new tenant with an old id never gets a version of the former one, whose routes publishers may still
+ * hold.
  */
 #include "store/webhooks/routing.h"
 
@@ -15,20 +15,20 @@
 
 #define FIRST_VERSION "hl_ms(hl_now()) * 1048576"
 
-/* A tenant that has been removed gets none any more. */
+/* A removed tenant gets no version. */
 #define RAISE(first, change_version, later)                                                                            \
 	"INSERT INTO routing_versions (tenant_id, version, change_version)"                                            \
 	" SELECT tenant_id, " FIRST_VERSION " + " first ", " change_version " FROM tenants WHERE tenant_id = $1"       \
 	" ON CONFLICT (tenant_id) DO UPDATE SET " later
 #define NEXT_VERSION "version = routing_versions.version + 1"
 
-/* changes_raise() finds null. */
+/* changes_raise() looks for null. */
 #define MARK "CAST(NULL AS bigint)"
 static const struct db_statement raise_version = {RAISE("1", MARK, NEXT_VERSION ", change_version = NULL"), NULL};
 static const struct db_statement raise_for_publishers = {RAISE("1", "0", NEXT_VERSION), NULL};
 static const struct db_statement raise_for_couriers = {RAISE("0", MARK, "change_version = NULL"), NULL};
 
-/* A tenant that has no version has no endpoint. Couriers are told of the pause itself, not of each tenant. */
+/* A tenant without a version has no endpoint. Couriers read the pause itself, not each tenant. */
 static const struct db_statement raise_versions = {"UPDATE routing_versions SET version = version + 1", NULL};
 
 #define VERSION(also)                                                                                                  \
@@ -39,14 +39,14 @@ static const struct db_statement raise_versions = {"UPDATE routing_versions SET 
 static const struct db_statement read_version = {VERSION(""), NULL};
 
 /*
- * Of a distributed store each node has the versions, and a commit is seen on one a little earlier than on another. The
- * node that is asked is that of the tenant's routes, because the statement names one of their tables: they are never
- * older there than the version.
+ * In a distributed store each node has the versions, and a commit becomes visible on one node a little earlier than on
+ * another. Naming a table of the routes makes Citus ask the node that has this tenant's routes: there they are never
+ * older than the version.
  */
 static const struct db_statement read_beside_routes = {VERSION(""), NULL,
     .citus = VERSION(" LEFT JOIN (SELECT 1 FROM subscriptions WHERE tenant_id = $1 LIMIT 1) AS routes ON true")};
 
-/* An UPDATE, because a row that is to be locked must be there. A tenant that is deleted gets none any more. */
+/* DO UPDATE, because a row must exist to be locked. A deleted tenant gets no version. */
 static const struct db_statement hold_version = {
     "INSERT INTO routing_versions (tenant_id, version) SELECT tenant_id, " FIRST_VERSION " FROM tenants"
     " WHERE tenant_id = $1 AND deleted_at IS NULL"
@@ -61,7 +61,10 @@ static const struct db_statement hold_version = {
 	" WHERE s.tenant_id = $1 AND s.enabled AND s.deleted_at IS NULL AND e.deleted_at IS NULL"
 #define OF_ENDPOINT "e.tenant_id = s.tenant_id AND e.endpoint_id = s.endpoint_id"
 
-/* OFFSET 0 keeps PostgreSQL from comparing each subscription with each endpoint of a tenant that it takes for small. */
+/*
+ * OFFSET 0: for a tenant that it takes for small, PostgreSQL would otherwise compare each subscription with each
+ * endpoint.
+ */
 static const struct db_statement read_routes = {
     ROUTES("CROSS JOIN LATERAL (SELECT e.enabled, e.paused, e.state, e.retry_schedule, e.max_attempts, e.fifo, "
 	   "e.deleted_at FROM endpoints e WHERE " OF_ENDPOINT " OFFSET 0) AS e"),
@@ -125,7 +128,7 @@ routing_version(struct db *db, struct span tenant_id, struct tenant_version *fou
 
 	if (rc != 0 || found->there || !db_distributed(db))
 		return rc;
-	/* Events of a tenant that is not there are discarded. */
+	/* Check again, because events of a missing tenant are discarded. */
 	rc = read_by(db, &read_version, tenant_id, found, err);
 	return rc == 0 && found->there
 		   ? error_set(err, "a node of the distributed store does not have a new tenant yet")
@@ -148,7 +151,7 @@ routing_hold(struct db *db, struct span tenant_id, struct tenant_version *found,
 	return rc != 0 ? rc : routing_version(db, tenant_id, found, err);
 }
 
-/* A null id is all zero. false: it is no id. */
+/* A null id becomes all zero. false: not an id. */
 static bool
 read_id(struct span text, uint8_t id[16])
 {

@@ -26,14 +26,14 @@ int secret_rows_after(struct db *db, const char *tenant_id, const char *endpoint
     struct db_rows **rows, struct error *err); /* six: where, how far, and what comes back */
 
 /*
- * Writes the texts in the transaction that db_begin() began, unless the endpoint has another version than the row by
- * now; *written says which. The version stays: the secrets are the same. Returns as db_query().
+ * Writes the texts in the open transaction, unless the endpoint's version has changed; *written: whether it did. Does
+ * not raise the version: the secrets are the same. Returns as db_query().
  */
 int secret_rows_write(struct db *db, const struct secret_row *row, bool *written, struct error *err);
 
 /*
- * How many endpoints have secrets that one key encrypted: a row for each key, its columns the first characters of such
- * a secret, the key's fingerprint included (api/secrets.h), and the count. Returns as db_query().
+ * Counts endpoints by the key that encrypted their secrets. Columns: the first characters of such a secret, including
+ * the key's fingerprint (api/secrets.h), and the count. Returns as db_query().
  */
 int secret_rows_by_key(struct db *db, struct db_rows **rows, struct error *err);
 

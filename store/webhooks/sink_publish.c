@@ -1,6 +1,6 @@
 /*
- * One connection, which makes itself anew (store/db.h). Nothing is stored before this node has a row: jobs belong to
- * nodes.
+ * One connection, which reconnects by itself (store/db.h). Nothing is stored before this node has a row, because jobs
+ * belong to nodes.
  */
 #include "store/webhooks/sink_publish.h"
 
@@ -27,7 +27,10 @@ struct sink_publish {
 	struct publish_batch batch;
 };
 
-/* A process of the service learns of its node's row by the segment; hooksctl belongs to no node. 0, or <0: not now. */
+/*
+ * Finds the node: a process of the service reads its row in the segment; hooksctl has no node of its own. 0, or <0: not
+ * now.
+ */
 static int
 find_node(const struct sink_publish *s, struct node_row *node, struct error *err)
 {
@@ -38,7 +41,7 @@ find_node(const struct sink_publish *s, struct node_row *node, struct error *err
 	return over->node(s->env->context, node) ? 0 : error_set(err, "this node has no row yet: a courier makes it");
 }
 
-/* A start: the row is about to be made. 0, or <0: not now. */
+/* Waits at a start, when the row is about to be made. 0, or <0: not now. */
 static int
 wait_for_node(const struct sink_publish *s, struct error *err)
 {
@@ -93,7 +96,7 @@ publish_store(struct sink *sink, const struct batch *batch, struct sink_result *
 	return rc == 0 ? 0 : -1;
 }
 
-/* The routes of tenants that are met are checked with each commit, so they need no upkeep. */
+/* Routes are checked with each commit, so they need no upkeep. */
 static int
 publish_upkeep(struct sink *sink, struct error *err)
 {
@@ -108,7 +111,7 @@ sink_publish_retry(struct sink *sink, const struct record *record, struct dead_l
 	struct sink_result result;
 	int rc = publish_open(sink, err);
 
-	*reason = (struct dead_letter_reason){.sqlstate = "42704"}; /* as of an object that is not there */
+	*reason = (struct dead_letter_reason){.sqlstate = "42704"}; /* undefined_object */
 	(void)error_set(&reason->message, "its tenant is deleted");
 	s->batch.dead.reason = reason;
 	if (rc == 0)

@@ -1,4 +1,4 @@
-/* The sink of published events (store/sink.h): it routes them and stores them with their jobs. Publishers. */
+/* The sink of published events (store/sink.h), for publishers: routes events and stores them with their jobs. */
 #ifndef STORE_WEBHOOKS_SINK_PUBLISH_H
 #define STORE_WEBHOOKS_SINK_PUBLISH_H
 
@@ -17,8 +17,8 @@ typedef int connect_db(struct db **db, const struct config *config, const struct
 struct sink *sink_publish_new(const struct config *config, const struct sink_env *env, connect_db *connect_store);
 
 /*
- * For hooksctl, which belongs to no node: stores the event of a dead letter. sink was made with an env of zeros.
- * Returns DEAD_LETTER_STORED, _DUPLICATE or, with *reason, _REFUSED; or <0: the store is to blame, and may have the
+ * For hooksctl, which has no node: stores the event of a dead letter. sink was made with an env of zeros. Returns
+ * DEAD_LETTER_STORED, _DUPLICATE or, with *reason, _REFUSED; or <0: the store is at fault, and may have stored the
  * event.
  */
 int sink_publish_retry(

@@ -1,4 +1,4 @@
-/* One text: both databases have hl_now(). */
+/* One text serves both databases, because both have hl_now(). */
 #include "store/webhooks/store_clock.h"
 
 int

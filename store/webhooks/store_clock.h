@@ -1,4 +1,4 @@
-/* The clock of the webhooks' store, which all nodes have in common: its rows have times of it. */
+/* The clock of the webhooks' store, common to all nodes: the times in its rows are by this clock. */
 #ifndef STORE_WEBHOOKS_STORE_CLOCK_H
 #define STORE_WEBHOOKS_STORE_CLOCK_H
 
@@ -6,7 +6,7 @@
 
 #include "store/db.h"
 
-/* In ms since 1970; in a transaction, when that began. Returns as db_query(). */
+/* The time in ms since 1970; in a transaction, the time of its start. Returns as db_query(). */
 int store_clock_now(struct db *db, int64_t *now_ms, struct error *err);
 
 #endif

@@ -23,7 +23,7 @@ fits(struct span text)
 	return text.len > 0 && text.len < RECORD_NULL;
 }
 
-/* The members of trace: texts without escapes, as the headers of the publishing request were. */
+/* Reads the members of trace: texts without escapes, from the headers of the publishing request. */
 static void
 read_trace(struct span trace, struct span strings[PUBLISHED_STRINGS])
 {
@@ -44,7 +44,7 @@ read_trace(struct span trace, struct span strings[PUBLISHED_STRINGS])
 				strings[members[i].place] = (struct span){value.text + 1, value.len - 2};
 }
 
-/* An object whose members can be put among others. */
+/* Reads extra: an object whose members can be merged with others. */
 static struct span
 read_extra(struct span extra)
 {

@@ -1,4 +1,4 @@
-/* Ids and times alone: events by the index of times, attempts by that of the key. */
+/* Reads only ids and times: events by the index of times, attempts by the key. */
 #include "store/webhooks/stream_rows.h"
 
 #include "store/webhooks/list_sql.h"

@@ -1,6 +1,6 @@
 /*
- * The places of a tenant's rows, as streams look for those that have appeared (control/stream_feed.h). The functions
- * return what db_query() does (store/db.h). For one thread, in no transaction.
+ * Finds a tenant's new rows for streams (control/stream_feed.h). The functions return what db_query() does
+ * (store/db.h). For one thread, in no transaction.
  */
 #ifndef STORE_WEBHOOKS_STREAM_ROWS_H
 #define STORE_WEBHOOKS_STREAM_ROWS_H

@@ -8,8 +8,8 @@
 	"s.enabled, s.name, s.description, s.metadata, s.extra, hl_ms(s.created_at), hl_ms(s.updated_at)"
 
 /*
- * One value, not EXISTS or a join: these PostgreSQL would turn into a comparison of each subscription with each
- * endpoint where it takes the tenant for a small one, as it does until ANALYZE has seen its rows.
+ * A scalar subquery, not EXISTS or a join: with those PostgreSQL would compare each subscription with each endpoint of
+ * a tenant that it takes for small, as it does until ANALYZE has seen the rows.
  */
 #define ITS_ENDPOINT_IS_THERE                                                                                          \
 	"s.deleted_at IS NULL AND (SELECT e.deleted_at IS NULL FROM endpoints e WHERE e.tenant_id = s.tenant_id "      \
@@ -43,7 +43,7 @@ subscriptions_get(
 	static const struct db_statement get = {
 	    "SELECT " COLUMNS " FROM subscriptions s"
 	    " WHERE s.tenant_id = $1 AND s.subscription_id = $2 AND " ITS_ENDPOINT_IS_THERE};
-	/* By itself: a distributed PostgreSQL locks no rows of a join. */
+	/* A statement of its own, because a distributed PostgreSQL locks no rows of a join. */
 	static const struct db_statement lock = {
 	    "SELECT 1 FROM subscriptions WHERE tenant_id = $1 AND subscription_id = $2 FOR UPDATE",
 	    "SELECT 1 FROM subscriptions WHERE tenant_id = $1 AND subscription_id = $2"};
@@ -53,7 +53,7 @@ subscriptions_get(
 	return rc != 0 ? rc : db_query(db, &get, params, 2, rows, err);
 }
 
-/* $1.. of both statements that write. */
+/* The parameters common to both writing statements. */
 #define PARAMS 11
 static void
 put_params(struct db_param params[PARAMS], const char *tenant_id, const struct subscription *subscription)
@@ -108,7 +108,7 @@ subscriptions_delete(struct db *db, const char *tenant_id, struct span id, struc
 	return db_query(db, &delete, params, 2, NULL, err);
 }
 
-/* Parameters: tenant, position, enabled or -1, pattern or null, limit; and the endpoint, where there is one. */
+/* Parameters: tenant, position, enabled or -1, pattern or null, limit; and the endpoint, if there is one. */
 #define LIST(after, order, of_endpoint)                                                                                \
 	"SELECT " COLUMNS " FROM subscriptions s WHERE s.tenant_id = $1 AND s.subscription_id " after                  \
 	" $2 " of_endpoint "AND " ITS_ENDPOINT_IS_THERE                                                                \
@@ -136,7 +136,7 @@ subscriptions_list(struct db *db, const char *tenant_id, const struct subscripti
 #define PG_RULES "octet_length(s.topic_pattern) + COALESCE(octet_length(CAST(s.filter AS text)), 0)"
 #define SQLITE_RULES "length(CAST(s.topic_pattern AS BLOB)) + COALESCE(length(CAST(s.filter AS BLOB)), 0)"
 
-/* By pair, so that one pass over the rows counts and adds. */
+/* Grouped by pair, so that one pass both counts and sums. */
 #define MEASURE(rules)                                                                                                 \
 	"SELECT COUNT(*), CAST(COALESCE(SUM(bytes), 0) AS bigint) FROM (SELECT SUM(" EACH(                             \
 	    SUBSCRIPTION_BYTES) " + " rules                                                                            \

@@ -1,6 +1,6 @@
 /*
- * Subscriptions and their transforms in the webhooks' store. A subscription is gone with its endpoint: of an endpoint
- * that is marked as deleted it is neither read nor counted, and upkeep removes it. Ids are UUIDs in lower case.
+ * Subscriptions and their transforms in the webhooks' store. A subscription of a deleted endpoint is neither read nor
+ * counted, and upkeep removes it. Ids are UUIDs in lower case.
  *
  * The functions return what db_query() does (store/db.h). Those that change something are for a transaction.
  */
@@ -11,7 +11,7 @@
 #include "store/db.h"
 #include "store/webhooks/list_slice.h"
 
-/* A row. Texts are borrowed, from db_rows or from a document; those that may be null have base NULL then. */
+/* A row. Texts are borrowed from db_rows or from a document; base NULL: null. */
 struct subscription {
 	struct span id; /* UUIDv7 */
 	int64_t version; /* 1 when it was made */
@@ -29,8 +29,8 @@ struct subscription {
 struct subscription subscription_of_row(const struct db_rows *rows, uint32_t row);
 
 /*
- * Reads one. *rows has one row, or none: there is no such subscription. For update: inside a transaction, which then is
- * the only one that may change it.
+ * Reads one. *rows has one row, or none: there is no such subscription. for_update: in a transaction; locks the row
+ * until its end.
  */
 int subscriptions_get(struct db *db, const char *tenant_id, struct span id, bool for_update, struct db_rows **rows,
     struct error *err); /* six: a key, how, and what comes back */
@@ -43,7 +43,7 @@ int subscriptions_insert(
 int subscriptions_update(
     struct db *db, const char *tenant_id, const struct subscription *subscription, struct error *err);
 
-/* Removes it: jobs that it made do not need it. */
+/* Removes the row: the jobs that it made do not need it. */
 int subscriptions_delete(struct db *db, const char *tenant_id, struct span id, struct error *err);
 
 /* Which subscriptions of a tenant. */
@@ -56,23 +56,21 @@ struct subscription_filter {
 int subscriptions_list(struct db *db, const char *tenant_id, const struct subscription_filter *filter,
     const struct list_slice *slice, struct db_rows **rows, struct error *err); /* six: a filter and a slice */
 
-/* What all subscriptions of a tenant have together. */
+/* Totals of all subscriptions of a tenant. */
 struct subscription_totals {
-	int64_t pairs; /* different ones of endpoint and transform */
+	int64_t pairs; /* different pairs of endpoint and transform */
 	int64_t rule_bytes; /* patterns and filters, and SUBSCRIPTION_BYTES for each subscription */
 };
 
-/* What a subscription costs in a publisher's memory beside its texts, counted as bytes of text. */
+/* A subscription's memory in a publisher besides its texts. */
 #define SUBSCRIPTION_BYTES 100
 
 int subscriptions_measure(struct db *db, const char *tenant_id, struct subscription_totals *totals, struct error *err);
 
-/*
- * Whether the endpoint is there, as *exists. Until the transaction ends it is not deleted.
- */
+/* *exists: whether the endpoint exists; if so it cannot be deleted until the transaction ends. */
 int subscriptions_hold_endpoint(struct db *db, const char *tenant_id, struct span id, bool *exists, struct error *err);
 
-/* Stores a transform, unless a row of that id is there. */
+/* Stores a transform, unless a row with that id exists. */
 int transforms_put(
     struct db *db, const char *tenant_id, struct span transform_id, struct span steps, struct error *err);
 

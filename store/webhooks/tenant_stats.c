@@ -1,7 +1,7 @@
 /*
- * Counting reads only, and takes no turn to write; what has changed since the last time is written in short slices.
- * A tenant's figures are one row, which is made before they are counted. in_flight stays 0: what is under way stands in
- * the segments of the nodes alone (shm/attempts.h).
+ * Counting only reads, and takes no write turn; changed figures are written in short slices. A tenant's figures are one
+ * row, which is made before they are counted. in_flight stays 0: attempts under way are known only in the nodes'
+ * segments (shm/attempts.h).
  */
 #include "store/webhooks/tenant_stats.h"
 
@@ -15,7 +15,7 @@
 
 #define WRITTEN_AT_ONCE 200
 
-/* Writes figures, each->count values a tenant, as many as a short transaction has room for at a time. */
+/* Writes figures, each->count values per tenant, in short transactions. */
 static int
 write_figures(
     struct db *db, const struct db_each *each, const struct db_param *figures, uint32_t count, struct error *err)
@@ -32,7 +32,7 @@ write_figures(
 	return rc;
 }
 
-/* By the keys: where PostgreSQL knows little of a month, it would rather sort all rows of each tenant. */
+/* Forces PostgreSQL to use the keys: with few statistics of a month it would sort all rows of each tenant. */
 static const struct db_statement by_keys = {
     "SELECT set_config('enable_sort', 'off', true), set_config('enable_incremental_sort', 'off', true), "
     "set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true), "
@@ -53,7 +53,7 @@ read_by_keys(struct db *db, const struct db_statement *statement, const struct d
 	return rc;
 }
 
-/* Runs a statement that writes, if the other one finds rows for it. */
+/* Runs a writing statement, if the other one finds rows for it. */
 static int
 run_if(struct db *db, const struct db_statement *finds, const struct db_statement *statement, struct error *err)
 {
@@ -77,7 +77,7 @@ run_if(struct db *db, const struct db_statement *finds, const struct db_statemen
 	"FROM tenants WHERE deleted_at IS NULL AND "                                                                   \
 	"(SELECT 1 FROM tenant_stats WHERE tenant_stats.tenant_id = tenants.tenant_id) IS NULL"
 
-/* Citus refuses a subquery that looks up rows of a distributed table for each row of a local one. */
+/* Citus refuses a correlated subquery on a distributed table for rows of a local one. */
 #define CITUS_WITHOUT_ROW                                                                                              \
 	"FROM tenants WHERE deleted_at IS NULL AND tenants.tenant_id NOT IN (SELECT tenant_stats.tenant_id "           \
 	"FROM tenant_stats)"
@@ -90,7 +90,10 @@ static const struct db_statement find_new = {
     "SELECT tenant_id " WITHOUT_ROW " LIMIT 1", NULL, .citus = "SELECT tenant_id " CITUS_WITHOUT_ROW " LIMIT 1"};
 static const struct db_statement add_new = {ADD_NEW(WITHOUT_ROW), NULL, .citus = ADD_NEW(CITUS_WITHOUT_ROW)};
 
-/* A branch for each figure, which counts into its column and leaves the others 0, and one with what is known. */
+/*
+ * One branch per figure, which counts into its column and leaves the others 0; the last branch has the known
+ * figures.
+ */
 static const struct db_statement count_small = {
     "SELECT tenant_id, sum(keys), sum(endpoints), sum(subscriptions) FROM ("
     "SELECT tenant_id, count(*) AS keys, 0 AS endpoints, 0 AS subscriptions, 0 AS known_keys, 0 AS known_endpoints,"
@@ -147,11 +150,11 @@ static const enum db_type figure_types[] = {DB_TYPE_TEXT, DB_TYPE_INT8};
 #define FIGURE_COLUMNS 2
 
 /*
- * count: the slice's tenants in order, how many rows each has in it, what is known of each, and where the slice ends.
- * find_none, put_none: tenants that have had rows, and have none any more.
+ * count: the slice's tenants in order, with their numbers of rows, their known figures, and the end of the slice.
+ * find_none, put_none: tenants that had rows and have none any more.
  */
 struct table {
-	uint32_t ids; /* of its key, behind the tenant */
+	uint32_t ids; /* ids in its key, behind the tenant */
 	struct db_statement count;
 	struct db_each put;
 	struct db_statement find_none, put_none;
@@ -164,7 +167,7 @@ struct table {
 	"SELECT tenant_id, count(*), "                                                                                 \
 	"(SELECT known." column " FROM tenant_stats AS known WHERE known.tenant_id = slice.tenant_id), max(" last      \
 	") " SLICE_OF(table, key, place) "GROUP BY tenant_id ORDER BY tenant_id"
-/* All of tenant_stats is fetched there, a row a tenant. */
+/* Citus fetches the whole of tenant_stats, a row per tenant. */
 #define CITUS_COUNT(table, column, key, place, last)                                                                   \
 	"SELECT slice.tenant_id, count(*), max(known." column "), max((" last ") COLLATE \"C\") " SLICE_OF(            \
 	    table, key, place) "LEFT JOIN tenant_stats AS known ON known.tenant_id = slice.tenant_id "                 \
@@ -239,14 +242,14 @@ is_of_place(const struct tenant_stats_run *run, const struct db_rows *rows, uint
 	return row < db_rows_count(rows) && strcmp(db_rows_text(rows, row, SLICE_TENANT).base, run->tenant_id) == 0;
 }
 
-/* The tenant's rows up to the end of the slice. */
+/* The number of the tenant's rows up to the end of the slice. */
 static int64_t
 count_of(const struct tenant_stats_run *run, const struct db_rows *rows, uint32_t row)
 {
 	return db_rows_int(rows, row, SLICE_COUNT) + (is_of_place(run, rows, row) ? run->count : 0);
 }
 
-/* The figures of tenants that are complete; the last one of the slice is not if more rows follow. */
+/* Writes complete figures; the last tenant of the slice is incomplete if more rows follow. */
 static int
 write_slice(struct db *db, const struct tenant_stats_run *run, const struct db_rows *rows, bool more, struct error *err)
 {
@@ -254,7 +257,7 @@ write_slice(struct db *db, const struct tenant_stats_run *run, const struct db_r
 	struct db_param *figures = mem_new((size_t)complete * FIGURE_COLUMNS + FIGURE_COLUMNS, sizeof *figures);
 	int rc;
 
-	/* The slice before has ended with the last row of its tenant. */
+	/* The previous slice ended with the last row of its tenant. */
 	if (run->count > 0 && !is_of_place(run, rows, 0)) {
 		figures[0] = db_string(run->tenant_id);
 		figures[1] = db_int(run->count);
@@ -273,7 +276,7 @@ write_slice(struct db *db, const struct tenant_stats_run *run, const struct db_r
 	return rc;
 }
 
-/* Where the next slice begins. false: no further, which can only be because somebody has edited ids. */
+/* Moves to the next slice. false: no progress, which only happens if ids were edited. */
 static bool
 move_on(struct tenant_stats_run *run, const struct db_rows *rows)
 {
@@ -286,7 +289,7 @@ move_on(struct tenant_stats_run *run, const struct db_rows *rows)
 	return moves;
 }
 
-/* The id of that number in the place's, or the first there is. */
+/* The place's id of that number, or the first possible id. */
 static struct db_param
 id_of_place(const struct tenant_stats_run *run, uint32_t number)
 {

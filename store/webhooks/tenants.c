@@ -1,7 +1,7 @@
 /* The table `tenants`. */
 #include "store/webhooks/tenants.h"
 
-/* Keys that a request could be made with. */
+/* Keys that can still be used. */
 #define VALID_KEYS                                                                                                     \
 	"(SELECT count(*) FROM api_keys k WHERE k.tenant_id = t.tenant_id AND k.revoked_at IS NULL"                    \
 	" AND (k.expires_at IS NULL OR k.expires_at > hl_now()))"
@@ -25,7 +25,7 @@ tenants_insert(struct db *db, const char *tenant_id, struct span name, struct sp
 	bool earlier = false;
 	int rc = db_query(db, &insert, params, 3, NULL, err);
 
-	/* Clocks differ, so a tenant whose id is new takes events that seem to be older than it is. */
+	/* Clocks differ, so a tenant with a never used id accepts events that seem older than itself. */
 	if (rc == 0)
 		rc = db_finds(db, &find_earlier, params, 1, &earlier, err);
 	return rc == 0 && earlier ? db_query(db, &set_earlier, params, 1, NULL, err) : rc;
@@ -87,7 +87,7 @@ tenants_list(struct db *db, const struct list_slice *slice, struct db_rows **row
 	    " WHERE t.deleted_at IS NULL AND (CAST($1 AS text) IS NULL OR t.tenant_id < $1)"
 	    " ORDER BY t.tenant_id DESC LIMIT $2",
 	    NULL};
-	/* No id has the sign ~, and all are before it. */
+	/* "~" sorts behind every id, because no id contains it. */
 	const char *before_all = slice->descending ? "~" : "";
 	const struct db_param params[] = {
 	    db_string(slice->after != NULL ? slice->after : before_all), db_int(slice->limit)};

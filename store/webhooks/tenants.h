@@ -1,6 +1,6 @@
 /*
- * Tenants in the webhooks' store. Nobody sees those whose deleted_at is set; their ids stay taken until upkeep has
- * removed everything that was theirs (store/webhooks/removal.h).
+ * Tenants in the webhooks' store. The functions do not see tenants whose deleted_at is set; their ids stay taken until
+ * upkeep has removed everything of them (store/webhooks/removal.h).
  *
  * The functions return what db_query() does (store/db.h). Those that change something are for a transaction.
  */
@@ -30,12 +30,12 @@ enum tenant_column {
 int tenants_insert(struct db *db, const char *tenant_id, struct span name, struct span metadata, struct error *err);
 
 /*
- * Reads one. *rows has one row, or none: there is no such tenant. For update: inside a transaction, which then is the
- * only one that may change it, or make something of its own for it (tenants_hold()).
+ * Reads one. *rows has one row, or none: there is no such tenant. for_update: in a transaction; locks the row until its
+ * end, also against tenants_hold().
  */
 int tenants_get(struct db *db, const char *tenant_id, bool for_update, struct db_rows **rows, struct error *err);
 
-/* Whether there is such a tenant, which is not deleted before this transaction has ended. */
+/* *there: whether the tenant exists; if so it cannot be deleted until the transaction ends. */
 int tenants_hold(struct db *db, const char *tenant_id, bool *there, struct error *err);
 
 int tenants_update(struct db *db, const char *tenant_id, struct span name, struct span metadata, struct error *err);
@@ -46,7 +46,7 @@ int tenants_delete(struct db *db, const char *tenant_id, struct error *err);
 /* In the order of their ids. */
 int tenants_list(struct db *db, const struct list_slice *slice, struct db_rows **rows, struct error *err);
 
-/* How many there are. */
+/* The number of tenants. */
 int tenants_count(struct db *db, int64_t *count, struct error *err);
 
 /* Columns of tenants_stats(), and members of the API's document. */
@@ -59,12 +59,12 @@ int tenants_count(struct db *db, int64_t *count, struct error *err);
 	X(subscription_count)                                                                                          \
 	X(delivery_count)
 
-/* Jobs that wait, of that tenant or, with NULL, of all, as upkeep has counted them last. Returns as db_query(). */
+/* Waiting jobs of that tenant (NULL: of all) by upkeep's last count. Returns as db_query(). */
 int tenants_waiting(struct db *db, const char *tenant_id, int64_t *waiting, struct error *err);
 
 /*
  * One row, or none: there is no such tenant. Keys, endpoints and subscriptions are counted now; the other figures are
- * what upkeep has added up, 0 before it did.
+ * by upkeep's last count, 0 before the first.
  */
 int tenants_stats(struct db *db, const char *tenant_id, struct db_rows **rows, struct error *err);
 

@@ -1,4 +1,4 @@
-/* What is looked at is bounded, so that a question takes a second at most, however much waits. */
+/* The rows read are bounded, so that a question takes a second at most, however many jobs wait. */
 #include "store/webhooks/top_rows.h"
 
 #include "store/webhooks/job_outcomes.h"

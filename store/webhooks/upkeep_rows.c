@@ -1,7 +1,7 @@
-/* A look comes first: a task that is not due costs no transaction that writes. */
+/* Reads first, so that a task that is not due costs no writing transaction. */
 #include "store/webhooks/upkeep_rows.h"
 
-/* A time that is still more than a period ahead was written while the clock was wrong. */
+/* A time more than a period ahead was written while the clock was wrong. */
 #define NOT_DUE "hl_ms(ran_at) > hl_ms(hl_now()) - $2 AND hl_ms(ran_at) < hl_ms(hl_now()) + $2"
 
 static const struct db_statement look = {"SELECT 1 FROM upkeep WHERE task = $1 AND " NOT_DUE, NULL};
@@ -60,7 +60,7 @@ upkeep_asked(struct db *db, struct db_rows **tasks, struct error *err)
 	return db_query(db, &list, NULL, 0, tasks, err);
 }
 
-/* Rows of no task: ran_at of the task itself is emptied by who asks for the next run. */
+/* Rows of their own, because a request for the next run clears ran_at of the task itself. */
 int
 upkeep_write_run(struct db *db, const struct upkeep_run *run, struct error *err)
 {

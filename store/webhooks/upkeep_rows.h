@@ -1,4 +1,4 @@
-/* Tasks that one node does for all: the node that finds a task's row due, and moves its time. */
+/* Tasks that one node does for all: the node that finds the task's row due and moves its time. */
 #ifndef STORE_WEBHOOKS_UPKEEP_ROWS_H
 #define STORE_WEBHOOKS_UPKEEP_ROWS_H
 
@@ -9,18 +9,18 @@
 #include "store/db.h"
 
 /*
- * Whether this node is to run the task now: no node has begun it in the last period_ms. The next one is due a period
- * after this moment, whatever comes of the task. In no transaction of the caller. Returns as db_query().
+ * *mine: whether this node must run the task now, because no node has begun it in the last period_ms. The next run is
+ * due a period from now, whatever the result. The caller has no transaction open. Returns as db_query().
  */
 int upkeep_claim(struct db *db, const char *task, int64_t period_ms, bool *mine, struct error *err);
 
 /*
- * Makes the tasks that remove what is old due now, except those that began less than least_age_ms ago: the next node
- * that calls upkeep_asked() runs them. In a transaction. Returns as db_query().
+ * Makes the tasks that remove old rows due now, except those that began less than least_age_ms ago: the next node that
+ * calls upkeep_asked() runs them. In a transaction. Returns as db_query().
  */
 int upkeep_ask_removal(struct db *db, int64_t least_age_ms, struct error *err);
 
-/* The names of the tasks that are due because somebody has asked for them. Returns as db_query(). */
+/* The names of tasks that are due because of a request. Returns as db_query(). */
 int upkeep_asked(struct db *db, struct db_rows **tasks, struct error *err);
 
 /* When the last whole run of retention began and ended, in ms since 1970. */
@@ -28,11 +28,11 @@ struct upkeep_run {
 	int64_t began_ms, ended_ms;
 };
 
-/* Keeps it for all nodes, and reads it; *there is false when no run has ended yet. Both return as db_query(). */
+/* Write it for all nodes, and read it; *there: false: no run has ended yet. Both return as db_query(). */
 int upkeep_write_run(struct db *db, const struct upkeep_run *run, struct error *err);
 int upkeep_read_run(struct db *db, struct upkeep_run *run, bool *there, struct error *err);
 
-/* Makes the tenant with its id as its name unless there is a row of it, deleted or not. Returns as db_query(). */
+/* Makes the tenant, named by its id, unless it has a row, deleted or not. Returns as db_query(). */
 int upkeep_ensure_tenant(struct db *db, const char *tenant_id, struct error *err);
 
 #endif
