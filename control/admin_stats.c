@@ -1,5 +1,5 @@
 /*
- * A request counts no rows: upkeep has counted them, and couriers count in the segment. ?top=N alone counts
+ * A request counts no rows: upkeep has counted them, and couriers count in the segment. Only ?top=N counts
  * (control/admin_top.c).
  */
 #include "control/admin_stats.h"
@@ -22,7 +22,7 @@ in_flight(const struct segment *segment, const char *tenant_id)
 				 : (int64_t)segment_level_sum(segment, LEVEL_COURIER_IN_FLIGHT);
 }
 
-/* Takes compaction. */
+/* Takes ownership of compaction. */
 static cJSON *
 show(const struct request *request, const char *tenant_id, int64_t waiting, cJSON *compaction, bool paused)
 {

@@ -1,4 +1,7 @@
-/* GET /v1/admin/stats: figures of the installation, or of one tenant, and with ?top=N control/admin_top.h. */
+/*
+ * GET /v1/admin/stats: figures of the installation or of one tenant; with ?top=N also the lists of
+ * control/admin_top.h.
+ */
 #ifndef CONTROL_ADMIN_STATS_H
 #define CONTROL_ADMIN_STATS_H
 

@@ -1,16 +1,16 @@
-/* Three questions to the store, each bounded by itself (store/webhooks/top_rows.h). */
+/* Asks the store three questions, each bounded (store/webhooks/top_rows.h). */
 #include "control/admin_top.h"
 
 #include "control/tree.h"
 #include "store/webhooks/top_rows.h"
 
-/* A column of the answer, and the member that it becomes. */
+/* A column of the rows, and the name of its member in the reply. */
 struct member {
 	const char *name;
 	bool is_text;
 };
 
-/* An array of the first columns; most: the column by which rows are in order, those with 0 left out. */
+/* Makes an array of the first columns. most: the column by which rows are sorted; rows with 0 are left out. */
 static cJSON *
 list(const struct db_rows *rows, const struct member *members, uint32_t count, uint32_t most)
 {
@@ -29,7 +29,7 @@ list(const struct db_rows *rows, const struct member *members, uint32_t count, u
 	return items;
 }
 
-/* The last column, which is the same in each row. */
+/* Reads the last column, which is the same in each row. */
 static int64_t
 looked_at(const struct db_rows *rows, uint32_t column)
 {

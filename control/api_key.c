@@ -1,4 +1,4 @@
-/* New keys, their terms, and how they are shown. */
+/* Makes keys, reads their terms, and shows them. */
 #include "control/api_key.h"
 
 #include <inttypes.h>
@@ -20,7 +20,7 @@
 
 static const char digits[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
-/* Writes the number, most significant byte first, in base 62; the number is 0 then. */
+/* Writes the number, most significant byte first, in base 62. Destroys the number. */
 static void
 write_base62(uint8_t number[SECRET_BYTES], char *out)
 {
@@ -98,7 +98,7 @@ read_scopes(struct document *document, struct span *scopes, struct bytes *json)
 	return good;
 }
 
-/* A number that null takes away. */
+/* Reads a limit; null removes it. */
 static void
 read_limit(struct document *document, const char *name, int64_t max, int64_t *limit)
 {

@@ -1,4 +1,4 @@
-/* Every caller has the scope admin (api/operation_list.def), so the keys of each tenant are open to all of them. */
+/* Every caller has the scope admin (api/operation_list.def), and may see and change the keys of every tenant. */
 #include "control/api_keys.h"
 
 #include <string.h>
@@ -35,7 +35,7 @@ no_such_key(struct reply *reply)
 	return 0;
 }
 
-/* The tenant that the path or the query names, else the caller's. out: where a name of the query is kept. */
+/* The tenant in the path or the query, otherwise the caller's. out: room for a name from the query. */
 static const char *
 tenant_of(const struct request *request, char out[QUERY_VALUE_BYTES])
 {
@@ -44,7 +44,7 @@ tenant_of(const struct request *request, char out[QUERY_VALUE_BYTES])
 	return query_value(request, "tenant_id", out) ? out : request->caller.tenant_id;
 }
 
-/* The id of the key that the path names. false: there can be no such key. */
+/* Reads the key's id from the path. false: no such key can exist. */
 static bool
 key_of(const struct request *request, char id[OBJECT_ID_BYTES])
 {
@@ -83,7 +83,7 @@ make(const struct request *request, void *context, struct reply *reply, struct e
 	return rc;
 }
 
-/* The tenant that the body names, in the place of the query's. out: where it is kept. */
+/* Reads the tenant from the body; it overrides the query's. out: room for it. */
 static void
 read_tenant(
     const struct request *request, struct document *document, const char **tenant_id, char out[TENANT_ID_MAX + 1])
@@ -155,7 +155,7 @@ key_list(const struct request *request, struct reply *reply)
 	struct error err;
 	int rc = 0;
 
-	/* The caller's own is there, or its key would not be valid. */
+	/* The caller's own tenant exists: its key is valid. */
 	if (tenant_id != request->caller.tenant_id)
 		rc = tenants_get(request->db, tenant_id, false, &rows, &err);
 	if (rc != 0)
@@ -186,7 +186,7 @@ key_get(const struct request *request, struct reply *reply)
 
 /* ---- PATCH ---- */
 
-/* Whether a key takes the scope admin from itself: then nobody might be left who can give it back. */
+/* Whether a key removes the scope admin from itself: perhaps no key could restore it. */
 static bool
 takes_own_admin(const struct request *request, const struct api_key_row *before, const struct api_key_terms *terms)
 {
@@ -195,7 +195,7 @@ takes_own_admin(const struct request *request, const struct api_key_row *before,
 	       !scopes_allow(api_key_scope_bits(terms), SCOPE_ADMIN);
 }
 
-/* Writes the terms, and answers with what was stored. */
+/* Writes the terms, and answers with the stored key. */
 static int
 write_terms(const struct request *request, const struct api_key_row *before, const struct api_key_terms *terms,
     struct reply *reply, struct error *err)
@@ -298,7 +298,7 @@ revoke_key(const struct request *request, void *context, struct reply *reply, st
 
 	struct api_key_row key = api_key_of_row(rows, 0);
 
-	/* A repetition is answered as the first request was. */
+	/* A repeated request gets the same answer. */
 	if (key.revoked_ms == 0) {
 		const struct change change = {"key.revoke", "key", key.id.base, key.tenant_id.base};
 		cJSON *before = api_key_show(&key);

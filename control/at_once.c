@@ -1,4 +1,4 @@
-/* The couriers of this node are looked at in the segment, those of other nodes through their rows. */
+/* Reads the versions of this node's couriers in the segment, and those of other nodes in their rows. */
 #include "control/at_once.h"
 
 #include <assert.h>
@@ -47,7 +47,7 @@ other_nodes(const struct request *request, int64_t version, struct db_rows **row
 
 	*rows = NULL;
 	if (request->context->config->hl_store == HL_STORE_EMBEDDED)
-		return 0; /* has one node */
+		return 0; /* a store with only one node */
 	(void)node_read(&request->context->segment->header->node, &own);
 	return changes_unseen(request->db, version, own.node_id, rows, err);
 }
@@ -68,7 +68,7 @@ names_of(bool this_node, const struct db_rows *rows)
 	return names;
 }
 
-/* The object of the reply, or an empty one, with "pending_nodes" behind its members. */
+/* Adds "pending_nodes" to the reply's object, or to an empty one, and answers 202. */
 static void
 answer_pending(struct reply *reply, cJSON *names)
 {

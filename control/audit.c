@@ -1,4 +1,4 @@
-/* A key without admin sees its own tenant; with admin it sees all of them, or the one that it names. */
+/* A key without admin sees its own tenant; a key with admin sees all tenants, or the one in the query. */
 #include "control/audit.h"
 
 #include <string.h>
@@ -35,7 +35,7 @@ show_row(const struct request *request, const struct db_rows *rows, uint32_t row
 	return tree;
 }
 
-/* The value of the query that the filter then points to; NULL: none. */
+/* Reads a value of the query into out, for the filter; NULL: none. */
 static const char *
 text_of(const struct request *request, const char *name, char out[QUERY_VALUE_BYTES])
 {

@@ -20,13 +20,13 @@ struct peer;
  *                     \
  *                      '--> LEFT              nobody waits for it any more, and a worker has it
  *
- * A call ends when its reply has been sent, or when nobody waits for it. The loop's thread alone knows the state.
+ * A call ends when its reply has been sent, or when nobody waits for it. Only the loop's thread uses the state.
  */
 enum call_state {
 	CALL_RECEIVING,
-	CALL_WORKING, /* in the queue, or a worker's */
+	CALL_WORKING, /* in the queue, or with a worker */
 	CALL_REPLYING,
-	CALL_CUT_OFF, /* the acceptor has to be told so */
+	CALL_CUT_OFF, /* the acceptor must be informed */
 	CALL_LEFT
 };
 
@@ -34,17 +34,17 @@ struct call {
 	struct call *next; /* in the queue that it is in */
 	struct peer *peer; /* the acceptor; NULL when LEFT */
 	enum call_state state;
-	uint32_t number; /* of the request, by the acceptor */
-	struct bytes head; /* the payload of its REQUEST, which request points into */
+	uint32_t number; /* the acceptor's number of the request */
+	struct bytes head; /* the payload of its REQUEST; request points into it */
 	struct frame_request request;
 	struct bytes body;
 	int64_t deadline_us; /* steady */
 	struct reply reply;
 	bool head_sent;
-	size_t sent; /* of the reply's body, or of the text that was taken from its stream last */
+	size_t sent; /* bytes sent of the body, or of the stream's last text */
 	bool is_last; /* the stream ends with that text */
-	uint64_t credit; /* bytes of it that may be sent now */
-	int64_t moved_us; /* steady: when the acceptor last took some of it, or gave credit */
+	uint64_t credit; /* bytes that may be sent now */
+	int64_t moved_us; /* steady: when the acceptor last took bytes or gave credit */
 };
 
 static inline void

@@ -34,7 +34,7 @@ call_queue_put(struct call_queue *queue, struct call *call)
 	return taken;
 }
 
-/* Unlinks the call that *link names. */
+/* Unlinks the call at *link. */
 static struct call *
 unlink_at(struct call_queue *queue, struct call **link)
 {

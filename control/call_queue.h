@@ -19,24 +19,24 @@ struct call_queue {
 	bool closed;
 };
 
-/* An empty queue that holds at most so many. */
+/* Makes an empty queue for at most `most` calls. */
 void call_queue_init(struct call_queue *queue, uint32_t most);
 
 /* Appends. Returns false when the queue is full or closed: the call stays the caller's. */
 bool call_queue_put(struct call_queue *queue, struct call *call);
 
 /*
- * Takes the oldest call, after waiting for one until that instant of the steady clock (INT64_MAX: for ever; 0: not at
- * all). NULL: none came, or the queue is closed.
+ * Takes the oldest call; waits for one until until_us, steady (INT64_MAX: for ever; 0: not at all). NULL: none came, or
+ * the queue is closed.
  */
 struct call *call_queue_take(struct call_queue *queue, int64_t until_us);
 
-/* Takes that call out. Returns false when it is not in the queue any more. */
+/* Takes that call out. false: it is not in the queue any more. */
 bool call_queue_remove(struct call_queue *queue, struct call *call);
 
 uint32_t call_queue_count(struct call_queue *queue);
 
-/* From now on it takes and gives nothing; those that wait return. What it holds is not freed. */
+/* Closes the queue: it takes and gives nothing more, and waiting threads return. Does not free its calls. */
 void call_queue_close(struct call_queue *queue);
 bool call_queue_closed(struct call_queue *queue);
 

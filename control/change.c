@@ -1,4 +1,4 @@
-/* Begin, body, commit; again when another session was in the way. */
+/* Begin, body, commit; repeated after a conflict with another session. */
 #include "control/change.h"
 
 #include <assert.h>
@@ -14,9 +14,9 @@
 #define TRIES 5
 
 /*
- * Holds the caller's tenant: a request that was on its way when its tenant was deleted must leave nothing behind, since
- * another tenant may get the id. That of a start key is never deleted. A request without a key has none: its body holds
- * the tenant that it is about.
+ * Locks the caller's tenant: a request under way when its tenant is deleted must leave nothing behind, because another
+ * tenant may get the id. The tenant of a start key is never deleted. A request without a key has no tenant: its body
+ * locks the tenant that it concerns.
  */
 static int
 hold_tenant(const struct request *request, struct reply *reply, struct error *err)
@@ -30,7 +30,7 @@ hold_tenant(const struct request *request, struct reply *reply, struct error *er
 	return rc;
 }
 
-/* 0: committed, or rolled back because the body refused; else as db_query(). */
+/* 0: committed, or rolled back because the body refused; otherwise as db_query(). */
 static int
 try_once(const struct request *request, change_body *body, void *context, struct reply *reply, struct error *err)
 {

@@ -1,6 +1,6 @@
 /*
- * The request only makes the tasks due, in the store: a run takes long, upkeep does it in turns (control/retention.c),
- * and a control that dies leaves it to the next one or to another node.
+ * The request only makes the tasks due, in the store. A run takes long; upkeep does it in turns (control/retention.c),
+ * and after a death the next control or another node continues.
  */
 #include "control/compaction.h"
 
@@ -9,9 +9,9 @@
 #include "control/tree.h"
 #include "store/webhooks/upkeep_rows.h"
 
-/* A run is of all tenants, so a key of one of them begins no more than one a minute. */
+/* A run covers all tenants, so a key of one tenant can start at most one a minute. */
 #define TENANTS_LEAST_AGE_MS (60 * 1000)
-/* A time that was written while the clock was wrong may be ahead of it. */
+/* A time written while the clock was wrong may be in the future. */
 #define ANY_AGE_MS (-(INT64_C(1) << 50))
 
 static int
@@ -44,7 +44,7 @@ compact(const struct request *request, struct reply *reply)
 		(void)change_run(request, ask, &tenant_id, reply);
 }
 
-/* Tables have no segments, of which files of the log of other stores consist. */
+/* segments_deleted is always 0: tables have no segments, of which logs of other stores consist. */
 int
 compaction_show(const struct request *request, cJSON **tree, struct error *err)
 {

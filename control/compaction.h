@@ -1,4 +1,4 @@
-/* POST /v1/admin/compact: what upkeep removes by itself when it is old is removed now. Worker threads. */
+/* POST /v1/admin/compact: has upkeep remove old rows now. Worker threads. */
 #ifndef CONTROL_COMPACTION_H
 #define CONTROL_COMPACTION_H
 
@@ -9,7 +9,7 @@
 
 request_handler compact;
 
-/* What /v1/admin/stats tells of the last run, in *tree, which the caller owns. Returns as db_query(). */
+/* The last run, for /v1/admin/stats, in *tree, which the caller owns. Returns as db_query(). */
 int compaction_show(const struct request *request, cJSON **tree, struct error *err);
 
 #endif

@@ -1,4 +1,4 @@
-/* One is shown with its event, which it holds; a list leaves the events out. */
+/* A single dead letter is shown with its event; a list leaves the events out. */
 #include "control/dead_letters.h"
 
 #include <string.h>
@@ -40,7 +40,10 @@ show(const struct request *request, const struct db_rows *rows, uint32_t row)
 	return tree;
 }
 
-/* Reads or removes. Returns as db_query(); on 0 the reply is an answer if there is no such dead letter. */
+/*
+ * Reads the dead letter, or removes it. Returns as db_query(); if there is none, returns 0 with an answer in the
+ * reply.
+ */
 static int
 load(const struct request *request, bool take, struct db_rows **rows, struct reply *reply, struct error *err)
 {
@@ -91,7 +94,7 @@ read_slice(const struct request *request, const void *context, const struct list
 	return dead_letter_lists_list(request->db, request->caller.tenant_id, &asked->filter, slice, rows, err);
 }
 
-/* LIKE lets some topics through that do not fit. */
+/* LIKE also passes some topics that do not match. */
 static bool
 fits(const void *context, const struct db_rows *rows, uint32_t row)
 {
@@ -137,7 +140,7 @@ dead_letter_list(const struct request *request, struct reply *reply)
 
 /* ---- DELETE ---- */
 
-/* Whether an order waits for it, which goes on when it is gone. Versions are raised before anything else is changed. */
+/* *stops: whether the letter stops an order, which then goes on. Raises versions before anything else is changed. */
 static int
 raise_if_it_stops(const struct request *request, bool *stops, struct reply *reply, struct error *err)
 {
@@ -155,7 +158,7 @@ raise_if_it_stops(const struct request *request, bool *stops, struct reply *repl
 	return rc;
 }
 
-/* context: *version, which the change has raised, or 0. */
+/* context: the raised version of changes, or 0. */
 static int delete (const struct request *request, void *context, struct reply *reply, struct error *err)
 {
 	const char *tenant_id = request->caller.tenant_id;

@@ -1,4 +1,4 @@
-/* Dead letters: jobs that were given up, as /v1/dlq shows and removes them. Worker threads. */
+/* The routes /v1/dlq: show and remove dead letters, jobs that were given up. Worker threads. */
 #ifndef CONTROL_DEAD_LETTERS_H
 #define CONTROL_DEAD_LETTERS_H
 

@@ -1,4 +1,4 @@
-/* An attempt is told by the HTTP status that it got. What still waits is told by control/jobs.c. */
+/* Shows attempts, which have ended. control/jobs.c shows jobs that still wait. */
 #include "control/deliveries.h"
 
 #include <string.h>
@@ -79,7 +79,7 @@ read_slice(const struct request *request, const void *context, const struct list
 {
 	struct attempt_filter filter = *(const struct attempt_filter *)context;
 
-	/* Ids are times: what comes behind this one is in this month or one behind it. */
+	/* Ids begin with times, so rows behind this id are in its month or in a month beyond it, in list order. */
 	if (slice->after != NULL) {
 		struct time_range near = time_range_of_id(slice->after);
 
@@ -97,7 +97,7 @@ given(const char *id)
 	return id[0] != '\0' ? id : NULL;
 }
 
-/* The event of a job: its id with zeros at the end. */
+/* The id of a job's event: the job's id with zeros at the end. */
 static void
 event_of_job(const char *job_id, char out[OBJECT_ID_BYTES])
 {

@@ -9,7 +9,7 @@ request_handler delivery_get;
 
 struct db_rows;
 
-/* The tenant's attempt of a row that store/webhooks/attempt_lists.h gives, as replies show it. The caller frees it. */
+/* The tenant's attempt as replies show it, from a row of store/webhooks/attempt_lists.h. The caller frees it. */
 cJSON *delivery_show(const char *tenant_id, const struct db_rows *rows, uint32_t row);
 
 #endif

@@ -1,4 +1,4 @@
-/* The table of handlers, and what is checked for all of them. */
+/* The table of handlers, and checks common to all of them. */
 #include "control/dispatch.h"
 
 #include <assert.h>

@@ -1,10 +1,10 @@
-/* Which handler answers which operation. Worker threads. */
+/* Calls the handler of an operation. Worker threads. */
 #ifndef CONTROL_DISPATCH_H
 #define CONTROL_DISPATCH_H
 
 #include "control/request.h"
 
-/* Answers the request, whose reply is empty. */
+/* Answers the request. reply must be empty. */
 void dispatch(const struct request *request, struct reply *reply);
 
 #endif

@@ -1,4 +1,4 @@
-/* Endpoints as clients write them. */
+/* Reads endpoints as clients write them. */
 #include "control/endpoint_document.h"
 
 #include <stdio.h>
@@ -14,7 +14,7 @@
 #define WORD_CHARS_MAX 255
 #define ATTEMPTS_MAX (RETRY_WAITS_MAX + 1)
 
-/* What a reply shows besides the members that a client sets. */
+/* Members of a reply that a client cannot set. */
 static const char *const read_only[] = {"id", "endpoint_id", "tenant_id", "version", "state", "disabled_reason",
     "failing_since", "last_success_at", "breaker", "old_secret_until", "created_at", "updated_at", NULL};
 
@@ -137,7 +137,7 @@ read_secret(struct endpoint_document *document, const struct endpoint_rules *rul
 	}
 	secret_seal(rules->secrets, &place, plain, &document->secret);
 	endpoint->secret = (struct span){document->secret.base, document->secret.len};
-	/* A secret that a client sets holds at once. */
+	/* A secret set by a client replaces the old one at once. */
 	endpoint->old_secret = (struct span){NULL, 0};
 	endpoint->old_secret_until = 0;
 }
@@ -148,7 +148,7 @@ same_header(struct span a, struct span b)
 	return a.len == b.len && strncasecmp(a.base, b.base, a.len) == 0;
 }
 
-/* The value that the endpoint has under that header's name. */
+/* Finds the endpoint's present value of that header. */
 static bool
 find_kept(struct document *kept, struct span name, struct span *value)
 {
@@ -160,7 +160,7 @@ find_kept(struct document *kept, struct span name, struct span *value)
 	return false;
 }
 
-/* Adds the member at index to the object. kept has the headers so far. */
+/* Adds the member at index to the object. kept: the endpoint's present headers. */
 static void
 add_header(struct document *headers, size_t index, struct document *kept, struct json_object *object)
 {
@@ -189,7 +189,7 @@ add_header(struct document *headers, size_t index, struct document *kept, struct
 	json_object_add(object, copy, value);
 }
 
-/* The headers as a JSON object, in plain. */
+/* Writes the headers as a plaintext JSON object. */
 static void
 write_headers(struct document *headers, struct document *kept, struct bytes *plain)
 {
@@ -229,7 +229,7 @@ read_headers(struct endpoint_document *document, const struct endpoint_rules *ru
 		(void)document_open(&kept, (struct span){old.base, old.len}, &ignored);
 		headers.error = &document->error;
 		write_headers(&headers, &kept, &plain);
-		/* What did not change is not sealed anew: it would look like a change. */
+		/* Unchanged headers are not sealed again: that would look like a change. */
 		if (old.len != plain.len || memcmp(old.base, plain.base, old.len) != 0) {
 			secret_seal(rules->secrets, &place, (struct span){plain.base, plain.len}, &document->headers);
 			endpoint->headers = (struct span){document->headers.base, document->headers.len};
@@ -241,7 +241,7 @@ read_headers(struct endpoint_document *document, const struct endpoint_rules *ru
 	secret_wipe(&plain);
 }
 
-/* A list: waits as texts, or whole milliseconds. An empty one is one attempt. */
+/* Checks a list of waits, as texts or whole milliseconds. An empty list means one attempt. */
 static void
 check_waits(struct document *waits)
 {
@@ -288,8 +288,8 @@ read_schedule(struct document *document, struct span *value)
 }
 
 /*
- * max_retries is another name for one less. A client that sends back what it got has changed one of them at most, and
- * that one counts.
+ * max_retries is max_attempts - 1. A client that sends a document back has changed at most one of the two, and that one
+ * counts.
  */
 static void
 read_attempts(struct document *document, int64_t *attempts)
@@ -341,7 +341,7 @@ endpoint_document_apply(
 size_t
 endpoint_size(const struct endpoint *endpoint)
 {
-	/* Sealed headers are longer by a third. */
+	/* Sealed headers are a third longer. */
 	size_t headers = endpoint->headers.base[0] == '{' ? endpoint->headers.len : endpoint->headers.len / 4 * 3;
 
 	return endpoint->url.len + headers + endpoint->name.len + endpoint->description.len + endpoint->metadata.len +

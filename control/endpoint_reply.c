@@ -1,4 +1,4 @@
-/* Endpoints in replies. */
+/* Shows endpoints. */
 #include "control/endpoint_reply.h"
 
 #include <stdio.h>
@@ -16,7 +16,7 @@ text(const char *literal)
 	return (struct span){literal, strlen(literal)};
 }
 
-/* The names of the headers. NULL: they cannot be read. */
+/* Shows the names of the headers. NULL: they cannot be read. */
 static cJSON *
 show_headers(const struct request *request, const struct endpoint *endpoint)
 {

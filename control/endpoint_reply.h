@@ -8,8 +8,8 @@
 #include "store/webhooks/endpoints.h"
 
 /*
- * All members, with *** for the secret and for the headers' values. headers is null when they are encrypted with a
- * master key that the service does not have. endpoint is of a row, whose texts are followed by a NUL. The caller owns
+ * Shows all members, with *** for the secret and the headers' values. headers is null if they are encrypted with a
+ * master key that the service does not have. endpoint is from a row: its texts are followed by a NUL. The caller owns
  * the tree.
  */
 cJSON *endpoint_show(const struct request *request, const struct endpoint *endpoint);

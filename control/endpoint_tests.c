@@ -1,4 +1,4 @@
-/* The row is there for as long as the attempt may last, and a little more: then nobody waits for it. */
+/* The row lives as long as the attempt may last, and a little longer: after that nobody waits for it. */
 #include "control/endpoint_tests.h"
 
 #include <stdio.h>
@@ -18,14 +18,14 @@
 #include "store/webhooks/test_rows.h"
 
 #define PAYLOAD "{\"message\":\"This is a test. Nothing has happened, and nothing is to be done.\"}"
-#define MARGIN_MS 2000 /* for all but the attempt itself */
+#define MARGIN_MS 2000 /* for everything except the attempt itself */
 
 struct test {
 	char attempt_id[OBJECT_ID_BYTES], endpoint_id[OBJECT_ID_BYTES];
 	char topic[TOPIC_BYTES_MAX + 1];
 	struct span payload;
 	int64_t lasts_ms;
-	int64_t version; /* of changes, that the transaction raised */
+	int64_t version; /* version of changes raised by the transaction */
 };
 
 static int
@@ -87,11 +87,11 @@ begin(const struct request *request, void *context, struct reply *reply, struct 
 	}
 	rc = add(request, test, err);
 	if (rc == 0)
-		answer_json(reply, 200, tree_new()); /* of the transaction */
+		answer_json(reply, 200, tree_new()); /* for change_run() */
 	return rc;
 }
 
-/* Whether the body is right; if not, the reply says so. */
+/* Reads the body. false: the reply says what is wrong. */
 static bool
 read_body(const struct request *request, struct document *document, struct test *test, struct reply *reply)
 {

@@ -1,4 +1,4 @@
-/* Endpoints: made, read, changed, deleted, and given new secrets. */
+/* Makes, shows, changes and deletes endpoints, and rotates their secrets. */
 #include "control/endpoints.h"
 
 #include <string.h>
@@ -17,7 +17,7 @@
 #include "store/webhooks/changes.h"
 #include "store/webhooks/routing.h"
 
-#define OVERLAP_SECONDS (24 * 60 * 60) /* of a rotation that names none; the most is a week */
+#define OVERLAP_SECONDS (24 * 60 * 60) /* default overlap of a rotation; at most a week */
 #define OVERLAP_SECONDS_MAX (7 * 24 * 60 * 60)
 
 static struct endpoint_rules
@@ -41,7 +41,7 @@ answer_wrong(struct reply *reply, const struct document_error *error)
 	answer_error(reply, status, error->code, "%s", error->detail);
 }
 
-/* The one endpoint of rows. secret: to be shown instead of ***, if it is not "". */
+/* Answers with the one endpoint of rows. secret: shown instead of ***, unless it is "". */
 static void
 answer_with(
     const struct request *request, struct reply *reply, int status, const struct db_rows *rows, const char *secret)
@@ -56,8 +56,8 @@ answer_with(
 }
 
 /*
- * Reads the endpoint that the path names. Returns as db_query(); on 0 the reply is an answer if there is no such
- * endpoint, or if it is to be changed and has another version than the request says.
+ * Reads the endpoint in the path. Returns as db_query(); returns 0 with an answer in the reply if there is none, or,
+ * with for_update, if its version is not the one in the request.
  */
 static int
 load(const struct request *request, bool for_update, struct db_rows **rows, struct reply *reply, struct error *err)
@@ -86,11 +86,11 @@ same(struct span a, struct span b)
 struct happening {
 	const char *action; /* "endpoint.update" */
 	struct span id;
-	const struct endpoint *before, *after; /* NULL: it was made, or deleted */
-	int64_t *version; /* is set to the raised version: the change holds at once. NULL: it need not */
+	const struct endpoint *before, *after; /* NULL: it did not exist before, or is gone afterwards */
+	int64_t *version; /* set to the raised version, for at_once_wait(); NULL: not needed */
 };
 
-/* What goes with each change, in its transaction: routing, audit row, and the version that everybody watches. */
+/* Does what belongs to each change, in its transaction: routing version, audit row, and the version of changes. */
 static int
 record(const struct request *request, const struct happening *happening, struct error *err)
 {
@@ -113,14 +113,14 @@ record(const struct request *request, const struct happening *happening, struct 
 	return rc;
 }
 
-/* A change of an endpoint that is there. */
+/* A change of an existing endpoint. */
 struct changing {
 	const struct endpoint_rules *rules; /* of a PATCH */
 	const struct rotation *rotation; /* of a rotation */
-	int64_t version; /* that couriers must have seen before the reply; 0: none */
+	int64_t version; /* couriers must act by it before the reply; 0: none */
 };
 
-/* Runs it, and waits until it holds. */
+/* Runs the change, and waits until it holds. */
 static void
 run_change(const struct request *request, change_body *body, struct changing *changing, struct reply *reply)
 {
@@ -132,7 +132,7 @@ run_change(const struct request *request, change_body *body, struct changing *ch
 
 struct making {
 	struct endpoint endpoint;
-	const char *secret; /* that was made */
+	const char *secret; /* the generated secret */
 };
 
 static int
@@ -237,7 +237,7 @@ endpoint_list(const struct request *request, struct reply *reply)
 
 /* ---- PATCH ---- */
 
-/* Whether deliveries are made in the same way by both. */
+/* Whether both endpoints are delivered to in the same way. */
 static bool
 deliver_alike(const struct endpoint *a, const struct endpoint *b)
 {
@@ -251,8 +251,8 @@ deliver_alike(const struct endpoint *a, const struct endpoint *b)
 }
 
 /*
- * Writes the endpoint in the place of the one before it, and answers. reset_state: what deliveries have come to so far
- * does not count any more. version: see struct changing.
+ * Replaces the endpoint, and answers. reset_state: earlier results of deliveries no longer count. version: see struct
+ * changing.
  */
 static int
 replace(const struct request *request, const struct endpoint *before, const struct endpoint *endpoint, bool reset_state,
@@ -280,7 +280,7 @@ replace(const struct request *request, const struct endpoint *before, const stru
 	return rc;
 }
 
-/* The document says that the endpoint is to be enabled, also if it is. */
+/* Whether the document enables the endpoint, even if it is enabled already. */
 static bool
 enables(struct endpoint_document *document, const struct endpoint *endpoint)
 {
@@ -354,11 +354,11 @@ endpoint_delete(const struct request *request, struct reply *reply)
 /* A rotation, read from its body. */
 struct rotation {
 	struct span plain; /* the new secret */
-	char made[ENDPOINT_SECRET_GENERATED_BYTES]; /* "": the client gave it */
+	char made[ENDPOINT_SECRET_GENERATED_BYTES]; /* "": given by the client */
 	int64_t overlap_seconds;
 };
 
-/* With the new secret and, for the overlap, the old one. */
+/* Stores the new secret and, for the overlap, the old one. */
 static int
 rotate_row(const struct request *request, struct changing *changing, const struct endpoint *before, struct reply *reply,
     struct error *err)

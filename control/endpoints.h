@@ -1,6 +1,6 @@
 /*
- * The routes /v1/endpoints. A reply shows an endpoint without its secret and its headers' values: a secret is shown
- * once, by the reply to the request that had it made. Worker threads.
+ * The routes /v1/endpoints. A reply shows an endpoint without its secret and its headers' values; a generated secret is
+ * shown once, in the reply to the request that generated it. Worker threads.
  */
 #ifndef CONTROL_ENDPOINTS_H
 #define CONTROL_ENDPOINTS_H
@@ -15,8 +15,8 @@ request_handler endpoint_delete;
 request_handler endpoint_rotate_secret;
 
 /*
- * In the transaction of a change: makes the endpoint that the document describes, and answers as a POST of it. id is
- * set to its id. Returns as db_query().
+ * In the transaction of a change: makes the endpoint described by the document, sets id, and answers as a POST of it.
+ * Returns as db_query().
  */
 int endpoint_add(const struct request *request, struct span document, char id[OBJECT_ID_BYTES], struct reply *reply,
     struct error *err);

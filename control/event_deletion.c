@@ -1,6 +1,7 @@
 /*
- * Events go in slices, each a transaction with its audit row: what a request that dies half-way has removed is gone and
- * told of. Replays make no jobs of a tenant's events meanwhile, because they hold its routing version as a slice does.
+ * Events are removed in slices, each a transaction with its audit row, so a request that dies half-way has removed and
+ * audited whole slices. Replays make no jobs of the tenant's events during a slice, because both lock its routing
+ * version.
  */
 #include "control/event_deletion.h"
 
@@ -23,12 +24,12 @@
 #include "store/webhooks/tenants.h"
 
 #define PAGE_EVENTS 500
-/* In SQLite nobody else writes while a slice goes: a page gets as many events as take a few hundredths of a second. */
+/* In SQLite nobody else writes during a slice, so a page has as many events as take a few hundredths of a second. */
 #define PAGE_FIRST 100
 #define PAGE_LEAST 50
 #define SLICE_SHORT_US (20 * 1000)
 #define SLICE_LONG_US (60 * 1000)
-/* Before the deadline, and within twice the time of the last slice, no further slice begins. */
+/* No slice begins this shortly before the deadline, nor within twice the time of the last slice. */
 #define MARGIN_US (1500 * INT64_C(1000))
 
 struct deletion {
@@ -37,13 +38,13 @@ struct deletion {
 	struct time_range created;
 	bool from_given, to_given;
 	int64_t deleted, cancelled;
-	int64_t version; /* of changes, by which couriers do not attempt what was cancelled; 0: nothing was */
-	/* The page: the events between two, and of these what is to go. */
-	uint32_t page_events; /* at most so many */
+	int64_t version; /* version by which couriers skip cancelled jobs; 0: none were cancelled */
+	/* The page: a range of events, and those of them to be removed. */
+	uint32_t page_events; /* most events of a page */
 	uint8_t before[16], after[16];
 	uint8_t ids[PAGE_EVENTS][16];
 	uint32_t id_count;
-	bool last; /* no event stands behind it */
+	bool last; /* no event follows */
 	/* The slice, until it is committed. */
 	uint64_t slice_deleted;
 	uint32_t slice_cancelled;
@@ -85,13 +86,13 @@ read_query(
 		    "query: one of from_ms, to_ms and topic is required: which events are to be deleted");
 		return false;
 	}
-	/* Events that are published from now on do not count: the request would not end. */
+	/* Ignores events published from now on: otherwise the request might never end. */
 	if (!deletion->to_given)
 		deletion->created.to_ms = clock_wall_us() / 1000 + 1;
 	return confirms(request, deletion, reply);
 }
 
-/* The caller's own is there, or its key would not be valid. */
+/* The caller's own tenant exists: its key is valid. */
 static bool
 find_tenant(const struct request *request, const struct deletion *deletion, struct reply *reply)
 {
@@ -149,7 +150,7 @@ tell_cancelled(const struct request *request, struct deletion *deletion, const s
 	return rc;
 }
 
-/* The tenant is there, and nobody else makes or changes jobs of its events. */
+/* The tenant exists and is locked: nobody else makes or changes jobs of its events. */
 static int
 remove_page(const struct request *request, struct deletion *deletion, struct error *err)
 {
@@ -192,7 +193,7 @@ remove_slice(const struct request *request, void *context, struct reply *reply, 
 	if (rc == 0)
 		rc = remove_page(request, deletion, err);
 	if (rc == 0)
-		answer_json(reply, 200, tree_new()); /* of the slice */
+		answer_json(reply, 200, tree_new()); /* for change_run() */
 	return rc;
 }
 
@@ -221,7 +222,7 @@ read_page(const struct request *request, struct deletion *deletion, struct error
 	return 0;
 }
 
-/* false: the reply says why not. */
+/* false: the reply is an error. */
 static bool
 next_page(const struct request *request, struct deletion *deletion, struct reply *reply)
 {
@@ -259,7 +260,7 @@ fit_page(const struct request *request, struct deletion *deletion, int64_t took_
 		    deletion->page_events < PAGE_EVENTS / 2 ? deletion->page_events * 2 : PAGE_EVENTS;
 }
 
-/* *more: the time is over before the events are. false: the reply has an answer. */
+/* *more: the time ended before all events were removed. false: the reply is an error. */
 static bool
 delete_pages(const struct request *request, struct deletion *deletion, bool *more, struct reply *reply)
 {

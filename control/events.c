@@ -1,4 +1,4 @@
-/* Events are shown byte for byte: what a client sent is never taken apart. */
+/* Events are shown byte for byte: payloads are never parsed. */
 #include "control/events.h"
 
 #include <stdlib.h>
@@ -13,10 +13,10 @@
 
 #define LIMIT 50
 
-/* The clocks of the node that made an event and of the store differ by less. */
+/* Upper bound of the difference between a node's clock and the store's. */
 #define CLOCKS_DIFFER_MS (INT64_C(24) * 60 * 60 * 1000)
 
-/* The object with the members of another behind its own. Takes the tree. */
+/* Appends the members of another object. Takes the tree. */
 static cJSON *
 with_members(cJSON *tree, struct span object)
 {
@@ -115,14 +115,14 @@ read_slice(const struct request *request, const void *context, const struct list
 	struct list_slice behind = *slice;
 	int64_t earliest_us = (asked->created.from_ms - CLOCKS_DIFFER_MS) * 1000;
 
-	/* Ids are times: those before this one are in no later month. */
+	/* Ids begin with times, so ids before this one are in no later month. */
 	if (slice->descending && slice->after != NULL) {
 		struct time_range near = time_range_of_id(slice->after);
 
 		if (near.to_ms < filter.created.to_ms)
 			filter.created.to_ms = near.to_ms;
 	}
-	/* No event is stored before it was made: what was stored before need not be read. */
+	/* No event is stored before it is made, so rows stored before from_ms need not be read. */
 	if (!slice->descending && slice->after_us < earliest_us) {
 		behind.after = db_first_uuid(false);
 		behind.after_us = earliest_us;
@@ -130,7 +130,7 @@ read_slice(const struct request *request, const void *context, const struct list
 	return event_lists_list(request->db, request->caller.tenant_id, &filter, &behind, rows, err);
 }
 
-/* LIKE lets some topics through that do not fit. */
+/* LIKE also passes some topics that do not match. */
 static bool
 fits(const void *context, const struct db_rows *rows, uint32_t row)
 {
@@ -151,7 +151,7 @@ stored_us(const struct db_rows *rows, uint32_t row)
 	return db_rows_int(rows, row, EVENT_COLUMN_STORED_US);
 }
 
-/* Begins the page behind the event of after_id. Returns false when the request has been answered. */
+/* Begins the page behind the event of after_id. false: the request has been answered. */
 static bool
 begin_behind(const struct request *request, const char *id, struct list_page *page, struct reply *reply)
 {

@@ -11,8 +11,8 @@ request_handler event_list;
 request_handler event_get;
 
 /*
- * The event, whose payload and other members are the bytes that were stored. jobs < 0: without "job_count". The caller
- * owns the tree, which is never NULL and may be raw JSON: its members cannot be asked for.
+ * Shows an event with the stored bytes of its payload and other members. jobs < 0: without "job_count". The caller owns
+ * the tree, which is never NULL and may be raw JSON without accessible members.
  */
 cJSON *event_show(const char *tenant_id, const struct stored_event *event, int64_t jobs);
 

@@ -1,4 +1,4 @@
-/* What is found is checked again by the statement that disables it: it may be well by then. */
+/* The statement that disables an endpoint checks it again: it may have recovered. */
 #include "control/failing_endpoints.h"
 
 #include "base/clock.h"
@@ -51,7 +51,7 @@ disable_row(
 	    .cause = DISABLED_ONLY_FAILED};
 	int rc = 0;
 
-	/* Somebody may have edited the row. */
+	/* The row may have been edited. */
 	if (disabling.tenant_id.len > 0 && disabling.tenant_id.len <= TENANT_ID_MAX &&
 	    uuid_parse(id.base, id.len, endpoint_id))
 		rc = disable(failing, db, &disabling, err);

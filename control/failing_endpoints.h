@@ -1,4 +1,4 @@
-/* Endpoints that have only failed for five days are disabled (docs/deliveries.md, "What counts as delivered"). */
+/* Disables endpoints that have only failed for five days (docs/webhooks.md, "What counts as delivered"). */
 #ifndef CONTROL_FAILING_ENDPOINTS_H
 #define CONTROL_FAILING_ENDPOINTS_H
 
@@ -9,18 +9,17 @@
 #include "store/db.h"
 #include "store/webhooks/endpoint_disabling.h"
 
-/* For one thread, which is upkeep's: it alone counts such endpoints in control's slot. segment is borrowed. */
+/* For upkeep's thread, the only one that counts such endpoints in control's slot. segment is borrowed. */
 struct failing_endpoints {
 	const struct segment *segment;
 	struct uuid_source ids;
-	struct only_failed_place place; /* behind which the next turn begins */
+	struct only_failed_place place; /* the next turn begins behind it */
 	struct repeat refused;
 };
 
 /*
- * Disables the next 100 of those that there are, each in a transaction of its own; behind the last one it begins anew.
- * One that the store refuses to disable, or that takes too long, keeps no other waiting. In no transaction. Returns as
- * db_query().
+ * Disables the next 100 failing endpoints, each in a transaction of its own; after the last one it starts over. Skips
+ * an endpoint that the store refuses to disable, or that takes too long. In no transaction. Returns as db_query().
  */
 int failing_endpoints_turn(struct failing_endpoints *failing, struct db *db, struct error *err);
 

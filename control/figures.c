@@ -1,4 +1,4 @@
-/* Levels of control's slot. Each node tells the same of the store that they share. */
+/* Sets gauges in control's slot. Nodes that share a store report the same figures. */
 #include "control/figures.h"
 
 #include "shm/counters.h"

@@ -1,7 +1,6 @@
 /*
- * What upkeep tells of the webhooks' store by the segment, so that nothing is asked of the store when metrics are read.
- * For upkeep's thread, in no transaction. The functions return as db_query(); after any result but 0 the figures stay
- * what they were.
+ * Copies figures of the webhooks' store to the segment, so that reading metrics does not query the store. For upkeep's
+ * thread, in no transaction. The functions return as db_query(); after any result but 0 the figures are unchanged.
  */
 #ifndef CONTROL_FIGURES_H
 #define CONTROL_FIGURES_H
@@ -11,10 +10,10 @@
 #include "shm/segment.h"
 #include "store/db.h"
 
-/* Jobs that wait, dead letters and nodes: cheap, every few seconds. */
+/* Waiting jobs, dead letters and nodes: cheap, every few seconds. */
 int figures_tell(struct db *db, const struct config *config, const struct segment *segment, struct error *err);
 
-/* Endpoints by state, and the jobs that are held for them: now and then. */
+/* Endpoints by state, and their held jobs: now and then. */
 int figures_tell_endpoints(
     struct db *db, const struct config *config, const struct segment *segment, struct error *err);
 

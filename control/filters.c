@@ -1,4 +1,4 @@
-/* SQL knows no patterns of topics: it gets one of LIKE that lets more through, and the rest is left out here. */
+/* SQL has no patterns of topics: it gets a LIKE pattern that matches more, and the excess is filtered out here. */
 #include "control/filters.h"
 
 #include <stdio.h>
@@ -93,7 +93,7 @@ topic_like(const char *pattern, char like[2 * QUERY_VALUE_BYTES])
 	size_t n = 0;
 
 	for (unsigned i = 0; i < count; i++) {
-		/* A # that stands for no segment takes its dot along. */
+		/* A # may match no segment, and then its dot disappears too. */
 		if (i > 0 && !is(segments[i], '#') && !is(segments[i - 1], '#'))
 			like[n++] = '.';
 		if (is(segments[i], '#') || is(segments[i], '*')) {
@@ -151,13 +151,13 @@ topic_filter_fits(const struct topic_filter *filter, struct span topic)
 	struct span pattern[TOPIC_SEGMENTS_MAX], segments[TOPIC_SEGMENTS_MAX];
 	struct error ignored;
 	unsigned patterns, count, p = 0, at = 0;
-	/* As with globs: only the last # need be tried with more segments. */
+	/* As with globs, only the last # needs to be retried with more segments. */
 	unsigned after_hash = UINT32_MAX, hash_at = 0;
 
 	if (!filter->given)
 		return true;
 	if (topic_check(topic, &ignored) != 0)
-		return false; /* a row that somebody edited */
+		return false; /* an edited row */
 	patterns = topic_split(text(filter->pattern), pattern);
 	count = topic_split(topic, segments);
 	while (at < count) {

@@ -1,4 +1,4 @@
-/* The text of a request that is repeated is the same, byte for byte. */
+/* A repeated request has the same body, byte for byte. */
 #include "control/idempotent.h"
 
 #include <stdio.h>

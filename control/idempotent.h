@@ -9,28 +9,28 @@
 #include "control/request.h"
 #include "store/webhooks/idempotency.h"
 
-/* What a request asks for: SHA-256 of its body, in lower-case hex. */
+/* The fingerprint of a request: SHA-256 of its body, in lower-case hex. */
 struct request_fingerprint {
 	char text[2 * SHA256_BYTES + 1];
 };
 
-/* Whether the key, if there is one, can be stored; if not, the reply is 400. Sets *fingerprint. */
+/* Checks the key, if there is one, and sets *fingerprint. false: the key cannot be stored, and the reply is 400. */
 bool request_idempotency_key(
     const struct request *request, struct request_fingerprint *fingerprint, struct reply *reply);
 
-/* Something that requests with the same key make once. */
+/* An object that requests with the same key make only once. */
 struct made_once {
 	const char *route; /* of keys: "replay" */
-	const char *object_id; /* of what is made now */
+	const char *object_id; /* of the object that would be made now */
 	const struct request_fingerprint *fingerprint;
-	change_body *make; /* makes it, and answers */
-	/* Answers with what the first request has made, or that it is gone. Returns as db_query(). */
+	change_body *make; /* makes the object, and answers */
+	/* Answers with the object of the first request, or that it is gone. Returns as db_query(). */
 	int (*show)(const struct request *request, const char *object_id, struct reply *reply, struct error *err);
 };
 
 /*
- * In a transaction of change_run(): makes it, unless a request with the key has. A request with another body gets 409.
- * Returns as db_query().
+ * In a transaction of change_run(): makes the object, unless an earlier request with the key did. The key with another
+ * body gets 409. Returns as db_query().
  */
 int make_once(
     const struct request *request, const struct made_once *once, void *context, struct reply *reply, struct error *err);

@@ -1,4 +1,4 @@
-/* A receiver has no row: its token says whose it is. The key of tokens is read once by each process. */
+/* A receiver has no row: its token names the tenant. Each process reads the key of tokens once. */
 #include "control/inbox.h"
 
 #include <pthread.h>
@@ -75,7 +75,7 @@ read_key(struct db *db, uint8_t key[INBOX_KEY_BYTES], struct error *err)
 	return rc;
 }
 
-/* Returns false when the request has been answered. */
+/* false: the request has been answered. */
 static bool
 get_key(const struct request *request, uint8_t key[INBOX_KEY_BYTES], struct reply *reply)
 {
@@ -101,7 +101,7 @@ get_key(const struct request *request, uint8_t key[INBOX_KEY_BYTES], struct repl
 	return true;
 }
 
-/* Returns false when the request has been answered. */
+/* false: the request has been answered. */
 static bool
 begin(const struct request *request, uint8_t key[INBOX_KEY_BYTES], struct reply *reply)
 {

@@ -1,6 +1,6 @@
 /*
- * The development receiver (HL_DEV_INBOX): a URL that takes whatever is posted to it, and shows it to the tenant that
- * made it. Worker threads.
+ * The development receiver (HL_DEV_INBOX): a URL that accepts every request, and shows the requests to the tenant that
+ * made the receiver. Worker threads.
  */
 #ifndef CONTROL_INBOX_H
 #define CONTROL_INBOX_H
@@ -11,7 +11,7 @@ request_handler inbox_create;
 request_handler inbox_list;
 request_handler inbox_get;
 
-/* No key. The body is the headers of the request as a JSON object, a line feed, and the body that was sent. */
+/* Needs no key. The request's body is the original headers as a JSON object, a line feed, and the original body. */
 request_handler inbox_receive;
 
 #endif

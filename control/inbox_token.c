@@ -1,4 +1,4 @@
-/* The MAC is the first half of HMAC-SHA256: nobody finds 128 bits by trying. */
+/* The MAC is the first half of HMAC-SHA256: nobody guesses 128 bits. */
 #include "control/inbox_token.h"
 
 #include <assert.h>

@@ -1,7 +1,6 @@
 /*
- * Tokens of the development receiver: base64url of when the token expires, of random bytes, of the tenant's id, and of
- * a MAC of all that. So a token is known without a row of it, in every process that has the key. Pure, but for the
- * randomness.
+ * Tokens of the development receiver: base64url of the expiry, random bytes, the tenant's id, and a MAC over all that.
+ * So every process that has the key can check a token without a row. Pure, except for the randomness.
  */
 #ifndef CONTROL_INBOX_TOKEN_H
 #define CONTROL_INBOX_TOKEN_H
@@ -25,7 +24,10 @@
 void inbox_token_make(
     const uint8_t key[INBOX_KEY_BYTES], const char *tenant_id, int64_t expires_ms, char out[INBOX_TOKEN_BYTES]);
 
-/* Whether the key has made that token and it has not expired: then whose it is. Takes the same time for all others. */
+/*
+ * Checks that the token was made with the key and has not expired, and reads its tenant. Invalid tokens all take the
+ * same time.
+ */
 bool inbox_token_read(
     const uint8_t key[INBOX_KEY_BYTES], struct span token, int64_t now_ms, char tenant_id[INBOX_TENANT_BYTES]);
 

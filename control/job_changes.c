@@ -1,4 +1,4 @@
-/* Each change raises the tenant's change_version, by which couriers read the rows anew. */
+/* Each change raises the tenant's change_version, so that couriers read the rows again. */
 #include "control/job_changes.h"
 
 #include <string.h>
@@ -16,9 +16,12 @@
 #include "store/webhooks/routing.h"
 
 #define SLICE_JOBS 1000
-#define MARGIN_US (1000 * INT64_C(1000)) /* before the deadline no slice begins */
+#define MARGIN_US (1000 * INT64_C(1000)) /* no slice begins this shortly before the deadline */
 
-/* The caller's job that the path names. Returns as db_query(); on 0 the reply is an answer if it does not wait. */
+/*
+ * Reads the caller's job in the path. Returns as db_query(); if it does not wait, returns 0 with an answer in the
+ * reply.
+ */
 static int
 load(const struct request *request, struct db_rows **rows, struct reply *reply, struct error *err)
 {
@@ -45,7 +48,10 @@ audit(const struct request *request, const char *action, const struct db_rows *r
 	return rc;
 }
 
-/* Whether jobs of the endpoint may be hurried. On 0 the reply is an answer if not. Returns as db_query(). */
+/*
+ * Checks that jobs of the endpoint may be made due. Returns as db_query(); if not, returns 0 with an answer in the
+ * reply.
+ */
 static int
 check_target(const struct request *request, struct span endpoint_id, struct reply *reply, struct error *err)
 {
@@ -107,7 +113,7 @@ cancel(const struct request *request, void *context, struct reply *reply, struct
 	int64_t *version = context;
 	struct db_rows *rows = NULL;
 	bool there = false;
-	/* First, as everybody does who changes jobs. */
+	/* First, in the order of all transactions that change jobs. */
 	int rc = routing_raise_for_couriers(request->db, tenant_id, err);
 
 	if (rc == 0)
@@ -118,7 +124,7 @@ cancel(const struct request *request, void *context, struct reply *reply, struct
 		rc = job_cancel(
 		    request->db, tenant_id, db_rows_text(rows, 0, JOB_COLUMN_ENDPOINT).base, id, &there, err);
 		if (rc == 0 && !there)
-			job_answer_unknown(reply); /* it has ended since */
+			job_answer_unknown(reply); /* it has ended meanwhile */
 		if (rc == 0 && there)
 			rc = audit(request, "job.cancel", rows, err);
 		if (rc == 0 && there)
@@ -185,7 +191,7 @@ hurry_some(const struct request *request, void *context, struct reply *reply, st
 	if (rc == 0)
 		rc = changes_raise(request->db, &version, err);
 	if (rc == 0)
-		answer_json(reply, 200, tree_new()); /* of the slice */
+		answer_json(reply, 200, tree_new()); /* for change_run() */
 	return rc;
 }
 
@@ -201,7 +207,7 @@ answer_hurried(const struct hurry *hurry, bool more, struct reply *reply)
 	answer_json(reply, 200, tree);
 }
 
-/* The endpoint is there, as far as a read can tell. false: the reply says that it is not, or why nobody knows. */
+/* Checks by a read that the endpoint exists. false: the reply says that it does not, or that the store failed. */
 static bool
 find_endpoint(const struct request *request, char id[OBJECT_ID_BYTES], struct reply *reply)
 {

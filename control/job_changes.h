@@ -1,4 +1,4 @@
-/* People step in: a job is made due or cancelled, all jobs of an endpoint are made due. Worker threads. */
+/* Makes a job due or cancels it, and makes all jobs of an endpoint due, for people. Worker threads. */
 #ifndef CONTROL_JOB_CHANGES_H
 #define CONTROL_JOB_CHANGES_H
 

@@ -1,4 +1,4 @@
-/* By the endpoint's row. */
+/* Reads the row of the endpoint. */
 #include "control/job_target.h"
 
 #include <stdio.h>
@@ -10,7 +10,7 @@
 #include "store/webhooks/endpoints.h"
 #include "store/webhooks/job_lifetime.h"
 
-#define REASON_BYTES_MAX 100 /* the service's own are shorter */
+#define REASON_BYTES_MAX 100 /* longer than the service's own reasons */
 
 static void
 say_why(const struct endpoint *endpoint, char why[JOB_TARGET_WHY_BYTES])
@@ -68,7 +68,7 @@ is(const struct job_target *target, struct span endpoint_id)
 	       memcmp(target->endpoint_id, endpoint_id.base, endpoint_id.len) == 0;
 }
 
-/* Neighbours often have the same one. */
+/* Consecutive jobs often have the same endpoint. */
 int
 job_targets_find(struct job_targets *targets, const struct request *request, struct span endpoint_id,
     struct job_target *target, struct error *err)

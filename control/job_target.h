@@ -1,4 +1,4 @@
-/* What an endpoint makes of a job that control makes or hurries. Worker threads. */
+/* What an endpoint's row means for a job that control makes or makes due. Worker threads. */
 #ifndef CONTROL_JOB_TARGET_H
 #define CONTROL_JOB_TARGET_H
 
@@ -13,18 +13,18 @@
 
 struct job_target {
 	char endpoint_id[OBJECT_ID_BYTES];
-	bool there; /* it is not deleted */
-	bool held; /* it is disabled or paused, or deliveries are: its jobs wait */
+	bool there; /* it exists and is not deleted */
+	bool held; /* it is disabled or paused, or deliveries are paused: its jobs wait */
 	char why_held[JOB_TARGET_WHY_BYTES]; /* a sentence for a person */
 	bool fifo; /* it keeps an order */
-	int64_t lifetime_ms; /* of a job from now on */
+	int64_t lifetime_ms; /* of a job that is made now */
 };
 
-/* Reads one of the caller's tenant, in the transaction. Returns as db_query(). */
+/* Reads an endpoint of the caller's tenant, in the transaction. Returns as db_query(). */
 int job_target_read(
     const struct request *request, struct span endpoint_id, struct job_target *target, struct error *err);
 
-/* Those that a transaction has read: each is read once. All zero is none. */
+/* The endpoints read by a transaction: each is read once. All zero: none. */
 struct job_targets {
 	struct job_target *items;
 	uint32_t count, capacity;

@@ -1,4 +1,4 @@
-/* A job that has ended has no row: its attempts, or its dead letter, tell what became of it. */
+/* A job that has ended has no row: its attempts, or its dead letter, show its result. */
 #include "control/jobs.h"
 
 #include <string.h>

@@ -1,4 +1,4 @@
-/* What waits to be delivered, and why, as /v1/jobs shows it. Worker threads. */
+/* The routes /v1/jobs: show waiting jobs, and why they wait. Worker threads. */
 #ifndef CONTROL_JOBS_H
 #define CONTROL_JOBS_H
 
@@ -9,10 +9,10 @@ request_handler job_get;
 
 struct db_rows;
 
-/* The job of a row that store/webhooks/job_lists.h gives, as replies show it. The caller frees it. */
+/* The job as replies show it, from a row of store/webhooks/job_lists.h. The caller frees it. */
 cJSON *job_show(const struct request *request, const struct db_rows *rows, uint32_t row);
 
-/* 404: no job of that id waits. */
+/* Answers 404: no job with that id waits. */
 void job_answer_unknown(struct reply *reply);
 
 #endif

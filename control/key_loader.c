@@ -1,6 +1,7 @@
 /*
- * The loader remembers up to which row, in the order of changes, the table has the keys. After a failure that is
- * forgotten: the store may have failed over to a server that lacks the last changes and counts their versions again.
+ * The loader remembers the place, in the order of changes, up to which the table has the keys. It forgets the place
+ * after a failure: the store may have failed over to a server that lacks the last changes and will reuse their
+ * versions.
  */
 #include "control/key_loader.h"
 
@@ -32,10 +33,10 @@ struct key_loader {
 	struct key_table *table;
 	bool whole; /* the table has all keys up to place */
 	struct key_rows_place place;
-	bool left_out; /* some keys had no room: they are read again when there is some */
+	bool left_out; /* some keys had no room: they are read again when there is room */
 	int64_t version; /* changes.version when the table was last brought up to date */
 	struct repeat full;
-	uint64_t written_ms[KEY_TABLE_KEYS]; /* by slot: the use that the store knows */
+	uint64_t written_ms[KEY_TABLE_KEYS]; /* by slot: the last use that the store knows */
 };
 
 struct key_loader *
@@ -81,7 +82,7 @@ read_hash(struct span hex, uint8_t hash[SHA256_BYTES])
 	return true;
 }
 
-/* Words that are no scopes give nothing: the API has checked them, but a DBA may have written others. */
+/* Ignores unknown words: the API checks scopes, but a DBA may have written others. */
 static uint32_t
 read_scopes(struct span json)
 {
@@ -109,7 +110,7 @@ copy_name(char *to, size_t size, struct span text)
 	to[len] = '\0';
 }
 
-/* A negative limit is none that the API would have taken. */
+/* The API would not have accepted a negative limit. */
 static uint64_t
 read_limit(const struct db_rows *rows, uint32_t row, enum key_column column)
 {
@@ -118,14 +119,14 @@ read_limit(const struct db_rows *rows, uint32_t row, enum key_column column)
 	return limit > 0 ? (uint64_t)limit : 0;
 }
 
-/* Revoked keys of tenants that were removed have none. */
+/* Only revoked keys of removed tenants have no tenant. */
 static bool
 tenant_is_right(struct span tenant, bool revoked)
 {
 	return revoked ? tenant.len <= TENANT_ID_MAX : text_is_tenant(tenant.base, tenant.len);
 }
 
-/* Returns false for a row that the API cannot have made. */
+/* false: the API cannot have made this row. */
 static bool
 read_key(const struct db_rows *rows, uint32_t row, struct api_key *key)
 {
@@ -147,7 +148,7 @@ read_key(const struct db_rows *rows, uint32_t row, struct api_key *key)
 	       read_hash(db_rows_text(rows, row, KEY_COLUMN_HASH), key->hash);
 }
 
-/* Returns false when there is no room for the key. */
+/* false: no room for the key. */
 static bool
 put(struct key_loader *loader, const struct api_key *key, int64_t now_ms)
 {
@@ -157,7 +158,7 @@ put(struct key_loader *loader, const struct api_key *key, int64_t now_ms)
 	return key_writer_put(loader->writer, key) == KEY_PUT;
 }
 
-/* Returns for how many keys there was no room. */
+/* Returns the number of keys without room. */
 static uint32_t
 take_rows(struct key_loader *loader, const struct db_rows *rows)
 {
@@ -171,7 +172,7 @@ take_rows(struct key_loader *loader, const struct db_rows *rows)
 			continue;
 		if (db_rows_bool(rows, row, KEY_COLUMN_REVOKED))
 			key_writer_remove(loader->writer, key.hash);
-		else if (key.expires_ms <= now_ms) /* acceptors refuse it, unless the clock was wrong and is set back */
+		else if (key.expires_ms <= now_ms) /* wanted again only if a wrong clock is set back */
 			(void)key_writer_put(loader->writer, &key);
 		else
 			left_out += !put(loader, &key, now_ms);
@@ -233,14 +234,14 @@ load_all(struct key_loader *loader, struct db *db, struct error *err)
 	return 0;
 }
 
-/* version: of the store, read before. */
+/* version: the store's, read before. */
 static int
 bring_up_to_date(struct key_loader *loader, struct db *db, int64_t version, struct error *err)
 {
 	int rc;
 
 	if (version < loader->version)
-		loader->whole = false; /* the store is an older copy of itself */
+		loader->whole = false; /* the store has gone back to an older state */
 	if (!loader->whole) {
 		rc = load_all(loader, db, err);
 	} else {
@@ -286,7 +287,7 @@ key_loader_follow(struct key_loader *loader, struct db *db, struct error *err)
 
 /* ---- uses ---- */
 
-/* The next keys whose use the store does not know yet; *at as in key_writer_next(). Returns how many. */
+/* Gathers keys whose last use is not stored yet; *at as in key_writer_next(). Returns their number. */
 static uint32_t
 gather_uses(struct key_loader *loader, uint32_t *at, struct key_use_row uses[USES_A_TRANSACTION])
 {
@@ -309,7 +310,7 @@ gather_uses(struct key_loader *loader, uint32_t *at, struct key_use_row uses[USE
 	return count;
 }
 
-/* It is not known what of the uses the store has: all are written again, and those that it has change nothing. */
+/* Makes all uses be written again after an uncertain failure; those already stored change nothing. */
 static void
 forget_written(struct key_loader *loader)
 {

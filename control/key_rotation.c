@@ -1,4 +1,4 @@
-/* The overlap is the old key's expires_at in the store, so it survives restarts and holds on each node. */
+/* The overlap is the old key's expires_at in the store, so it survives restarts and applies on each node. */
 #include "control/key_rotation.h"
 
 #include <string.h>
@@ -19,7 +19,7 @@ struct rotation {
 	int64_t overlap_seconds;
 };
 
-/* expires_ms: after the overlap, or when the old key would have ended anyway. */
+/* expires_ms: the end of the overlap, or the old key's own expiry if that is earlier. */
 static int
 end_old(const struct request *request, const struct rotation *rotation, const struct api_key_row *old,
     int64_t expires_ms, struct error *err)
@@ -58,7 +58,7 @@ answer(struct reply *reply, const struct rotation *rotation, int64_t old_expires
 	answer_json(reply, 200, tree);
 }
 
-/* The old key is there, of the tenant that the path names, and held. */
+/* The old key exists, belongs to the tenant in the path, and is locked. */
 static int
 replace(const struct request *request, const struct rotation *rotation, const struct api_key_row *old,
     struct reply *reply, struct error *err)
@@ -71,7 +71,7 @@ replace(const struct request *request, const struct rotation *rotation, const st
 		answer_error(reply, 409, "conflict", "the key is revoked or has expired: make a new one");
 		return 0;
 	}
-	/* A second successor would inherit the end of the overlap as its own. */
+	/* A second successor would inherit the end of the overlap as its own expiry. */
 	if (old->replaced_by.base != NULL) {
 		answer_error(reply, 409, "conflict", "the key was replaced by %s already: replace that one",
 		    old->replaced_by.base);
@@ -113,7 +113,7 @@ rotate(const struct request *request, void *context, struct reply *reply, struct
 	return rc;
 }
 
-/* false: the body is wrong, and the reply says so. */
+/* false: the reply says what is wrong with the body. */
 static bool
 read_body(const struct request *request, struct rotation *rotation, struct reply *reply)
 {

@@ -1,4 +1,7 @@
-/* POST /v1/tenants/{id}/rotate-key: a new key in the place of an old one, which stays valid for a while. Workers. */
+/*
+ * POST /v1/tenants/{id}/rotate-key: replaces a key by a new one; the old one stays valid for a while. Worker
+ * threads.
+ */
 #ifndef CONTROL_KEY_ROTATION_H
 #define CONTROL_KEY_ROTATION_H
 

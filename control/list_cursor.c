@@ -1,4 +1,4 @@
-/* The id stands last: a cursor that was cut off has no whole one. */
+/* The id is last, so a truncated cursor has no complete id. */
 #include "control/list_cursor.h"
 
 #include <assert.h>
@@ -31,7 +31,7 @@ list_cursor_write(struct list_cursor form, const struct list_page *page, char ou
 	(void)base64_encode(raw, (size_t)len, BASE64_URL, out);
 }
 
-/* Takes "<digits>." off the front of the text: 18 of them end in the year 33658, which every store has. */
+/* Takes "<digits>." off the front of the text. At most 18 digits: the year 33658, which every store can represent. */
 static bool
 take_time(struct span *text, int64_t *us)
 {
@@ -47,7 +47,10 @@ take_time(struct span *text, int64_t *us)
 	return true;
 }
 
-/* One time is that of the place; of two the first is that of young rows, which only a list that can be followed has. */
+/*
+ * A single time is that of the place. With two, the first is the time of young rows, which only lists with goes_back
+ * have.
+ */
 static bool
 take_times(struct list_cursor form, struct list_page *page, struct span *text)
 {

@@ -1,4 +1,4 @@
-/* Rows are read a slice at a time, so that a page of large objects does not fill memory before it is known to end. */
+/* Rows are read a slice at a time, so that a page of large objects can end before it fills the memory. */
 #include "control/listing.h"
 
 #include <assert.h>
@@ -48,24 +48,24 @@ list_page_read(const struct request *request, const struct list_kind *kind, stru
 
 /* ---- pages ---- */
 
-/* Where an item stands in a list. */
+/* The place of an item in a list. */
 struct place {
 	char id[LIST_ID_BYTES];
 	int64_t us; /* 0 in a list that has no times */
 };
 
-/* A page as it is filled. */
+/* A page that is being filled. */
 struct filling {
 	cJSON *items;
 	uint32_t count;
 	size_t bytes;
-	bool more; /* there is an item behind the page */
-	struct place last; /* of the rows that were taken; id "": none */
-	struct place settled; /* of those that are not young; id "": none */
-	int64_t young_us; /* rows of this time or later are young; INT64_MAX: none is */
+	bool more; /* an item follows the page */
+	struct place last; /* the last row taken; id "": none */
+	struct place settled; /* the last row that is not young; id "": none */
+	int64_t young_us; /* rows of this time or later are young; INT64_MAX: none */
 };
 
-/* Takes the tree, which becomes its text: it is printed once. Returns false when the page ends before it. */
+/* Takes the tree and replaces it by its text, so that it is printed once. false: the page ends before it. */
 static bool
 add_item(struct filling *filling, const struct list_page *page, cJSON *object)
 {
@@ -90,7 +90,7 @@ add_item(struct filling *filling, const struct list_page *page, cJSON *object)
 	return !filling->more;
 }
 
-/* A list that is being read. */
+/* A list and what is needed to read it. */
 struct reading {
 	const struct request *request;
 	const struct list_kind *kind;
@@ -98,7 +98,7 @@ struct reading {
 	const struct list_page *page;
 };
 
-/* Takes a row. Returns false when the page ends before it. */
+/* Takes a row. false: the page ends before it. */
 static bool
 add_row(const struct reading *reading, const struct db_rows *rows, uint32_t row, struct filling *filling)
 {
@@ -109,7 +109,7 @@ add_row(const struct reading *reading, const struct db_rows *rows, uint32_t row,
 					  : cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, "id"));
 	struct place place = {.us = kind->time_us != NULL ? kind->time_us(rows, row) : 0};
 
-	/* A row that a person wrote may have a longer id: its place is a little before it then. */
+	/* A row written by hand may have a longer id: its place is then a little before it. */
 	assert(id != NULL);
 	(void)snprintf(place.id, sizeof place.id, "%s", id);
 	if (object != NULL && !add_item(filling, reading->page, object))
@@ -120,7 +120,7 @@ add_row(const struct reading *reading, const struct db_rows *rows, uint32_t row,
 	return true;
 }
 
-/* The page behind. */
+/* The next page. */
 static struct list_page
 next_page(const struct list_page *page, const struct filling *filling)
 {
@@ -131,7 +131,7 @@ next_page(const struct list_page *page, const struct filling *filling)
 		if (filling->settled.id[0] != '\0')
 			end = &filling->settled;
 		else
-			/* Not before the place where the list was asked to begin. */
+			/* Not before the place at which this list began. */
 			next.young_us = filling->young_us > page->after_us ? filling->young_us : page->after_us;
 	}
 	memcpy(next.after, end->id, sizeof next.after);
@@ -163,7 +163,7 @@ page_tree(const struct list_kind *kind, const struct list_page *page, const stru
 }
 
 /*
- * Asks the store since when rows are young, before any is read, and goes back to those that were so once. Returns as
+ * Asks the store since when rows are young, before reading any, and goes back to formerly young rows. Returns as
  * db_query().
  */
 static int
@@ -208,7 +208,7 @@ list_collect(const struct request *request, const struct list_kind *kind, const 
 	slice = (struct list_slice){
 	    whole.after[0] != '\0' ? whole.after : NULL, whole.after_us, whole.descending, whole.limit};
 	do {
-		/* One more than wanted tells whether there is a next page. */
+		/* One more than wanted, to know whether there is a next page. */
 		slice.limit =
 		    whole.limit + 1 - filling.count < SLICE_ROWS ? whole.limit + 1 - filling.count : SLICE_ROWS;
 		if (rc == 0)

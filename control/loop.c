@@ -1,6 +1,6 @@
 /*
- * The loop of control. Each turn: take frames, give whole requests to the workers, send what they have answered, sleep
- * until something comes. It never waits for a store or for an acceptor.
+ * The loop of control. Each turn: take frames, give complete requests to the workers, send their answers, sleep until
+ * something comes. It never waits for a store or for an acceptor.
  */
 #include "control/loop.h"
 
@@ -23,13 +23,13 @@
 #include "shm/counters.h"
 #include "shm/heartbeat.h"
 
-/* How often readers that take nothing are looked for. */
+/* How often to look for readers that take nothing. */
 #define STALLED_LOOK_MS 500
-/* A reply may push out one whose reader has taken nothing for so long. */
+/* A reply may push out another whose reader has taken nothing for this long. */
 #define PUSH_OUT_US (1000 * 1000)
-/* How long the threads may take to end, whose statements are short. */
+/* How long the threads may take to end; their statements are short. */
 #define STOP_US (2 * 1000 * 1000)
-/* How long this process goes on after BYE, beyond what its calls may take. */
+/* How long this process stays after BYE, in addition to the time that its calls may take. */
 #define LEAVE_US (2 * 1000 * 1000 + READER_PATIENCE_US)
 #define LEAVE_LOOK_MS 50
 
@@ -41,7 +41,7 @@ struct control {
 	struct db_turn env;
 	struct secrets secrets;
 	struct key_loader *keys;
-	struct upkeep *upkeep; /* NULL without an API */
+	struct upkeep *upkeep; /* NULL: no API */
 	struct streams *streams; /* as above */
 	struct workers workers;
 	struct peers peers;
@@ -77,7 +77,7 @@ handle_signals(struct control *control)
 			begin_to_leave(control);
 }
 
-/* Takes what the workers have answered. When all replies together are too large, one that nobody reads goes. */
+/* Takes the workers' answers. If all replies together are too large, drops one that nobody reads. */
 static void
 take_replies(struct control *control)
 {
@@ -160,7 +160,7 @@ start_threads(struct control *control, const struct config *config, struct error
 	    .env = &control->env.env,
 	    .secrets = &control->secrets,
 	    .keys = control->keys = key_loader_new(control->segment->keys)};
-	/* A segment of an earlier run may have a place for this process although there is no API now. */
+	/* A segment of an earlier run may have a slot for this process although the API is off now. */
 	const bool api = config_api_is_on(config);
 
 	secrets_open(&control->secrets, config);
@@ -177,7 +177,7 @@ start_threads(struct control *control, const struct config *config, struct error
 	return api && control->upkeep == NULL ? -1 : 0;
 }
 
-/* Returns whether all threads have ended, so that what they use can go. */
+/* Returns whether all threads have ended, so that their resources can be released. */
 static bool
 stop_threads(struct control *control)
 {
@@ -214,7 +214,7 @@ control_main(const struct config *config, const struct segment *segment, const s
 		.timeout_us = (int64_t)config->store_timeout_ms * 1000}};
 	if (start_threads(&control, config, &err) != 0) {
 		log_error("cannot start", LOG_STR("error", err.text));
-		_exit(EXIT_FAILED); /* threads that have started may be in libraries that exit() would tear down */
+		_exit(EXIT_FAILED); /* exit() would tear down libraries that started threads use */
 	}
 	for (uint32_t i = 0; i < control.count; i++)
 		peer_init(

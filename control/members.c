@@ -1,4 +1,4 @@
-/* What documents have in common. */
+/* Members common to several documents. */
 #include "control/members.h"
 
 #define NAME_CHARS_MAX 255

@@ -1,6 +1,6 @@
 /*
- * Members that documents of the management API have in common, laid over what is there: one that is not sent stays,
- * null is its default. What is wrong is in document->error (api/document.h). Any thread.
+ * Members common to documents of the management API, applied to the present values: a missing member changes nothing,
+ * null sets the default. Errors are in document->error (api/document.h). Any thread.
  */
 #ifndef CONTROL_MEMBERS_H
 #define CONTROL_MEMBERS_H
@@ -11,7 +11,7 @@
 #include "base/bytes.h"
 #include "base/span.h"
 
-/* The longest document that is kept, all members together. */
+/* The longest document that is stored, all members together. */
 #define DOCUMENT_BYTES_MAX (64 * 1024)
 
 void member_bool(struct document *document, const char *name, bool initial, bool *value);
@@ -24,12 +24,12 @@ void member_description(struct document *document, struct span *value);
 void member_metadata(struct document *document, struct span *value);
 
 /*
- * The members that no function asked for, laid over those of *extra, as a JSON object that *extra then borrows from
- * out; base NULL: there are none. To be called last.
+ * Merges the members that no function has read into *extra, as a JSON object that *extra then borrows from out; base
+ * NULL: none. Call it last.
  */
 void members_unknown(const struct document *document, struct span *extra, struct bytes *out);
 
-/* Takes members that replies show and clients cannot set from the unknown ones. names ends with a NULL. */
+/* Keeps read-only members out of the unknown ones. names ends with a NULL. */
 void members_ignore(struct document *document, const char *const names[]);
 
 #endif

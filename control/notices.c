@@ -1,4 +1,4 @@
-/* The jobs are rows: couriers read them when they learn of the tenant's new change_version. */
+/* The jobs are only rows: couriers read them after the tenant's change_version has been raised. */
 #include "control/notices.h"
 
 #include <stdbool.h>
@@ -19,17 +19,17 @@
 
 #define TURN_US (400 * 1000)
 
-/* One that cannot be published lets others go first for so long: that another session is in the way of; that fails. */
+/* How long a notice that cannot be published waits, so that others go first: after a conflict; after a failure. */
 #define BUSY_MS 5000
 #define FAILED_MS 60000
 
-/* Whose event it is, and the node that delivers its jobs. */
+/* The event's tenant, and the node that delivers its jobs. */
 struct making {
 	struct span tenant_id;
 	struct node_row node;
 };
 
-/* Adds the event and its jobs, which that node delivers. *jobs: how many. Returns as db_query(). */
+/* Adds the event and its jobs for that node. *jobs: how many. Returns as db_query(). */
 static int
 add_event(struct db *db, struct routes *routes, const struct record *record, struct node_row node, uint32_t *jobs,
     struct error *err) /* six: what goes where, and the result */
@@ -50,7 +50,7 @@ add_event(struct db *db, struct routes *routes, const struct record *record, str
 	return rc;
 }
 
-/* A notice that is locked. *version: of `changes`; 0: it was not raised. Returns as db_query(). */
+/* Publishes a locked notice. *version: of changes; 0: not raised. Returns as db_query(). */
 static int
 publish(const struct notices *notices, struct db *db, const struct db_rows *rows, const struct making *making,
     int64_t *version, struct error *err) /* six: of what, and the result */
@@ -77,7 +77,7 @@ publish(const struct notices *notices, struct db *db, const struct db_rows *rows
 	return rc;
 }
 
-/* The one that was found. *did: it is published; or else another node is at it. Returns as db_commit(). */
+/* Publishes the notice found. *did: false: another node is working on it. Returns as db_commit(). */
 static int
 work_on(const struct notices *notices, struct db *db, const struct db_rows *found, bool *did, struct error *err)
 {
@@ -103,7 +103,7 @@ work_on(const struct notices *notices, struct db *db, const struct db_rows *foun
 	return rc;
 }
 
-/* The store refuses the one that was found: it is tried again in a minute, and the others go on. */
+/* Postpones a notice that the store refuses by a minute; the others go on. */
 static int
 put_off(struct notices *notices, struct db *db, const struct db_rows *found, struct error *err)
 {
@@ -126,7 +126,7 @@ step(struct notices *notices, struct db *db, bool *did, struct error *err)
 	if (rc != 0)
 		return rc;
 	if (db_rows_count(found) > 0) {
-		/* No event is stored by a transaction that is older: lists would have gone past it. */
+		/* Limits the transaction's age, because lists would miss an event of an older one. */
 		db_share_timeout(db);
 		rc = work_on(notices, db, found, did, err);
 		db_set_deadline(db, INT64_MAX);
@@ -136,7 +136,7 @@ step(struct notices *notices, struct db *db, bool *did, struct error *err)
 	} else if (rc != 0) {
 		struct error ignored;
 
-		/* One that takes too long must not keep others waiting. Without a store nothing comes of this. */
+		/* A slow notice must not delay others. Without a store this has no effect. */
 		(void)notice_postpone(db, found, rc == DB_BUSY ? BUSY_MS : FAILED_MS, &ignored);
 	}
 	db_rows_free(found);

@@ -1,6 +1,6 @@
 /*
- * Notices become events: one transaction adds the event, its jobs by the subscriptions of this moment, and removes the
- * notice (store/webhooks/notice_rows.h). So each becomes one event, whatever process or node dies.
+ * Publishes notices as events: one transaction adds the event and its jobs by the present subscriptions, and removes
+ * the notice (store/webhooks/notice_rows.h). So each notice becomes exactly one event, whatever process or node dies.
  */
 #ifndef CONTROL_NOTICES_H
 #define CONTROL_NOTICES_H
@@ -20,7 +20,7 @@ struct notices {
 	struct repeat refused;
 };
 
-/* Publishes notices until there is none, or a turn is over. In no transaction. 0 or <0. */
+/* Publishes notices until none is left or the turn's time is over. In no transaction. 0 or <0. */
 int notices_turn(struct notices *notices, struct db *db, struct error *err);
 
 #endif

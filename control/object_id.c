@@ -1,4 +1,4 @@
-/* Making and reading ids. */
+/* Makes and reads ids. */
 #include "control/object_id.h"
 
 #include <pthread.h>

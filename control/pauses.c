@@ -1,4 +1,4 @@
-/* A pause holds for new jobs by routing_versions, and for couriers by the version of changes. */
+/* A pause reaches publishers by routing_versions, and couriers by the version of changes. */
 #include "control/pauses.h"
 
 #include <string.h>
@@ -18,9 +18,9 @@
 
 struct pausing {
 	const char *tenant_id; /* NULL: all tenants */
-	bool pauses; /* else it resumes */
+	bool pauses; /* false: resumes */
 	struct span reason; /* base NULL: none */
-	int64_t version; /* of changes, that the transaction raised */
+	int64_t version; /* version of changes raised by the transaction */
 };
 
 bool
@@ -60,7 +60,7 @@ pause_holds(const struct request *request, const char *tenant_id, bool *holds, s
 	return rc != 0 || *holds || tenant_id == NULL ? rc : is_paused(request, tenant_id, holds, err);
 }
 
-/* For the audit log; *tree is NULL where there is no pause. */
+/* Shows the pause for the audit log; *tree NULL: there is none. */
 static int
 show(const struct request *request, const char *key, cJSON **tree, struct error *err)
 {
@@ -151,7 +151,7 @@ run(const struct request *request, void *context, struct reply *reply, struct er
 
 /* ---- the requests ---- */
 
-/* The tenant that the body names, which must be that of the query. false: the reply says what is wrong. */
+/* Reads the body; a tenant in it must be that of the query. false: the reply says what is wrong. */
 static bool
 read_body(const struct request *request, struct document *document, struct pausing *pausing,
     char out[TENANT_ID_MAX + 1], struct reply *reply)
@@ -168,7 +168,7 @@ read_body(const struct request *request, struct document *document, struct pausi
 		out[named.len] = '\0';
 	}
 	for (size_t i = 0; i < document->count; i++)
-		if (!document->members[i].known) /* a tenant that is misspelt must not mean all of them */
+		if (!document->members[i].known) /* a misspelt "tenant_id" must not mean all tenants */
 			(void)document_refuse(document, NULL, "has a member that is none of tenant_id and reason");
 	if (document->error->code != NULL) {
 		answer_error(reply, 400, document->error->code, "%s", document->error->detail);

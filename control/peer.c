@@ -1,4 +1,4 @@
-/* Taking frames apart, keeping calls, and sending replies a frame at a time, in turns. */
+/* Parses frames, keeps calls, and sends replies a frame at a time, in turns. */
 #include "control/peer.h"
 
 #include <assert.h>
@@ -9,7 +9,7 @@
 #include "base/log.h"
 
 #define RETRY_AFTER_SECONDS 1
-/* Frames that are taken from one acceptor in a turn of the loop. */
+/* The most frames taken from one acceptor in a turn of the loop. */
 #define FRAMES_A_TURN 256
 
 void
@@ -38,7 +38,7 @@ free_reply(struct call *call)
 	bytes_free(&call->reply.body);
 }
 
-/* The call is over. */
+/* Ends the call. */
 static void
 end_call(struct call *call)
 {
@@ -48,7 +48,7 @@ end_call(struct call *call)
 	call_free(call);
 }
 
-/* Nobody waits for the call any more. */
+/* Handles a call for which nobody waits any more. */
 static void
 leave_call(struct call *call)
 {
@@ -72,7 +72,7 @@ leave_all(struct peer *peer)
 			leave_call(peer->calls[i]);
 }
 
-/* The reply is not sent to its end: the acceptor is told so. */
+/* Cuts the reply off, and informs the acceptor. */
 static void
 cut_off(struct call *call)
 {
@@ -98,7 +98,7 @@ refuse(struct call *call)
 	begin_reply(call);
 }
 
-/* The request has come whole. */
+/* Gives a completely received request to the workers. */
 static void
 submit(struct call *call)
 {
@@ -158,7 +158,7 @@ on_hello(struct peer *peer, const struct frame *frame)
 {
 	if (frame->sender != peer->start) {
 		leave_all(peer);
-		/* An acceptor that knows this process has sent requests already. */
+		/* An acceptor that knows this process may have sent requests already. */
 		peer->start = peer->all->leaving && frame->receiver != peer->all->start ? 0 : frame->sender;
 		peer->owes_bye = peer->all->leaving && peer->start != 0;
 		peer->said_bye = false;
@@ -173,7 +173,7 @@ on_frame(struct peer *peer, const struct frame *frame)
 	struct call *call = *place_of(peer, frame->request);
 
 	if (frame->receiver != peer->all->start && (frame->kind != FRAME_HELLO || frame->receiver != 0))
-		return; /* for a predecessor */
+		return; /* meant for a predecessor */
 	if (frame->kind == FRAME_HELLO) {
 		on_hello(peer, frame);
 		return;
@@ -279,14 +279,14 @@ send_head(struct call *call)
 	return call->head_sent;
 }
 
-/* Whether the bytes that are there are the last ones. */
+/* Whether the present bytes are the last ones. */
 static bool
 is_whole(const struct call *call)
 {
 	return !is_stream(call) || call->is_last;
 }
 
-/* Takes what has come of a stream, when all that came before is sent. */
+/* Takes new text of a stream after all earlier text was sent. */
 static void
 take_text(struct call *call)
 {
@@ -298,7 +298,7 @@ take_text(struct call *call)
 		call->moved_us = now_us;
 }
 
-/* Sends one frame of the body, if there is credit for any. Returns whether it did. */
+/* Sends one frame of the body, if there is credit. Returns whether it did. */
 static bool
 send_body(struct call *call)
 {
@@ -322,7 +322,7 @@ send_body(struct call *call)
 	return true;
 }
 
-/* Sends one frame of a call, which may be over then. Returns whether it did. */
+/* Sends one frame of a call, and may end the call. Returns whether it did. */
 static bool
 send_of_call(struct call *call)
 {

@@ -1,6 +1,6 @@
 /*
- * An acceptor, as control sees it: the frames that come from it and go to it (api/frame.h), and its calls. Nothing here
- * waits: what the channel does not take goes when it takes more. The loop's thread.
+ * An acceptor as control sees it: its calls, and the frames from it and to it (api/frame.h). Nothing here waits: frames
+ * that do not fit into the channel are sent later. The loop's thread.
  */
 #ifndef CONTROL_PEER_H
 #define CONTROL_PEER_H
@@ -11,26 +11,26 @@
 #include "control/call.h"
 #include "control/workers.h"
 
-/* Requests of one acceptor that may be under way; the low bits of a request's number are its place among them. */
+/* The most requests of one acceptor under way; the low bits of a request's number are its place among them. */
 #define PEER_CALLS FRAME_PLACES
 
 /*
- * Bytes of replies that wait for their readers, all together. A reply beyond them is answered with 503 instead, unless
- * it is small enough to go without waiting.
+ * The most bytes of replies that wait for their readers, all together. Beyond that a reply becomes a 503, unless it is
+ * small enough to be sent without waiting.
  */
 #define REPLIES_BYTES_MAX ((size_t)64 << 20)
 
-/* An acceptor that takes nothing of a reply for so long gets no more of it: its client does not read. */
+/* A reply is cut off if its acceptor has taken nothing of it for this long: the client does not read. */
 #define READER_PATIENCE_US (10 * 1000 * 1000)
 
-/* What all peers share. */
+/* Shared by all peers. */
 struct peers {
 	struct workers *workers;
 	uint32_t start; /* start count of this process */
-	uint32_t open; /* calls that an acceptor waits for */
-	bool leaving; /* this process ends: it takes no new acceptor */
-	int64_t timeout_us; /* from the arrival of a request to the end of its last statement */
-	size_t reply_bytes; /* of replies that are not sent yet, but for streams */
+	uint32_t open; /* calls for which an acceptor waits */
+	bool leaving; /* this process is ending: it takes no new acceptor */
+	int64_t timeout_us; /* most time from the arrival of a request to the end of its last statement */
+	size_t reply_bytes; /* of unsent replies, without streams */
 	struct repeat malformed;
 };
 
@@ -40,33 +40,33 @@ struct peer {
 	int fd;
 	uint32_t start; /* start count of the acceptor; 0: it has not said HELLO */
 	bool owes_hello, owes_bye; /* to be sent */
-	bool said_bye; /* the acceptor sends no request any more */
+	bool said_bye; /* the acceptor sends no more requests */
 	bool blocked; /* the channel was full */
 	struct call *calls[PEER_CALLS];
 };
 
-/* Begins with an acceptor that is, or will be, at the other end. */
+/* Initialises a peer for the acceptor that is, or will be, at the other end. */
 void peer_init(struct peer *peer, struct peers *all, int fd, const struct process_slot *slot);
 
-/* Takes the frames that have come. */
+/* Takes the frames that have arrived. */
 void peer_receive(struct peer *peer);
 
-/* Whether that reply must wait for its reader, and there is no room for it with all the others that do. */
+/* Whether the reply would have to wait for its reader but all waiting replies leave no room for it. */
 bool peers_have_no_room(const struct peers *peers, const struct reply *reply);
 
-/* A worker has given back that call. */
+/* Takes a call back from a worker. */
 void peer_finished(struct call *call);
 
-/* Sends what there is to send and the channel takes. */
+/* Sends frames as far as the channel takes them. */
 void peer_send(struct peer *peer);
 
-/* Cuts off the replies that their readers have not taken for too long. */
+/* Cuts off replies whose readers have taken nothing for too long. */
 void peer_cut_off_stalled(struct peer *peer, int64_t now_us);
 
-/* Cuts off the reply that has waited longest for its reader, if one has for that long. Returns whether it did. */
+/* Cuts off the reply that has waited longest for its reader, if it has waited for waited_us. Returns whether it did. */
 bool peer_cut_off_longest(struct peer *peers, uint32_t count, int64_t waited_us, int64_t now_us);
 
-/* Control ends: says so. peer_may_leave() tells when nothing is left to be done for this acceptor. */
+/* peer_say_bye(): informs the acceptor that control ends. peer_may_leave(): whether nothing is left to do for it. */
 void peer_say_bye(struct peer *peer);
 bool peer_may_leave(const struct peer *peer);
 

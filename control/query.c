@@ -1,4 +1,4 @@
-/* Taking a query apart. */
+/* Parses a query. */
 #include "control/query.h"
 
 #include <errno.h>
@@ -34,7 +34,7 @@ is_text(const char *text, size_t len)
 	return true;
 }
 
-/* A % that no two digits follow stands for itself, as browsers have it. */
+/* A % without two digits after it stands for itself, as in browsers. */
 static enum decoded
 decode(struct span in, char out[QUERY_VALUE_BYTES])
 {
@@ -59,7 +59,7 @@ decode(struct span in, char out[QUERY_VALUE_BYTES])
 	return is_text(out, n) ? DECODED : DECODED_BAD;
 }
 
-/* Takes the next pair off the front of a query. Returns false at its end. */
+/* Takes the next pair off the front of a query. false: the end. */
 static bool
 next_pair(struct span *query, struct span *name, struct span *value)
 {
@@ -82,7 +82,7 @@ next_pair(struct span *query, struct span *name, struct span *value)
 
 #define NAME_SHOWN_BYTES 64
 
-/* How many bytes of a name are shown: whole characters. */
+/* How many bytes of a name to show, in whole characters. */
 static int
 shown(const char *name)
 {

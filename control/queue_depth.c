@@ -1,4 +1,4 @@
-/* Rows are looked at, of whatever node: what is delivered, cancelled or erased is gone from them by itself. */
+/* Counts rows of all nodes: delivered, cancelled and erased jobs have none. */
 #include "control/queue_depth.h"
 
 #include "shm/attempts.h"
@@ -17,7 +17,7 @@ queue_depth_limit(struct db *db, const struct config *config, const struct segme
 	if (config->hl_max_queue_depth == 0)
 		return 0;
 	rc = queue_depth_above(db, postgres, config->hl_max_queue_depth, FULL_QUEUES_MOST, &rows, err);
-	/* Nobody is refused by what was so before. */
+	/* After a failure nobody is refused because of old counts. */
 	if (rc != 0) {
 		full_queues_set(&segment->keys->full_queues, tenants, 0);
 		return rc;

@@ -1,4 +1,4 @@
-/* The dry run looks at the same slices, in transactions that only read. */
+/* The dry run reads the same slices, in read-only transactions. */
 #include "control/replay_dry_run.h"
 
 #include <string.h>
@@ -11,10 +11,10 @@
 #include "store/webhooks/job_outcomes.h"
 #include "store/webhooks/router.h"
 
-#define MARGIN_US (1000 * INT64_C(1000)) /* before the deadline no slice begins */
+#define MARGIN_US (1000 * INT64_C(1000)) /* no slice begins this shortly before the deadline */
 #define SLICE_MOST 200
 
-/* One slice. */
+/* Reads one slice. */
 static int
 look(const struct request *request, struct router *router, struct replay_slice *slice, struct replay_progress *progress,
     struct error *err)
@@ -39,7 +39,7 @@ look(const struct request *request, struct router *router, struct replay_slice *
 	return rc;
 }
 
-/* The ids that jobs would get are not told: others may have them before. */
+/* Does not show ids of jobs: other jobs may get them first. */
 static void
 answer(const struct request *request, const struct replay_progress *progress, bool exact, cJSON *results,
     struct reply *reply)

@@ -27,7 +27,7 @@ count_named(const struct request *request, const struct replay_request *replay, 
 	return 0;
 }
 
-/* The window behind *window, which it becomes. */
+/* Counts the window behind *window, and advances *window. */
 static int
 count_next(const struct request *request, const struct replay_range *range, struct replay_window *window,
     struct db_rows **rows, struct error *err)
@@ -62,7 +62,7 @@ count_range(const struct request *request, const struct replay_request *replay, 
 
 		if (rc != 0)
 			return rc;
-		/* LIKE lets some topics through that do not fit. */
+		/* LIKE also passes some topics that do not match. */
 		for (uint32_t row = 0; row < db_rows_count(rows); row++)
 			if (topic_filter_fits(&replay->topic, db_rows_text(rows, row, 0)))
 				matched->events += db_rows_int(rows, row, 1);

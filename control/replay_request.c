@@ -1,4 +1,4 @@
-/* Empty strings and zeros count as absent. An unknown member is refused: it may be a filter that is spelled wrong. */
+/* Empty strings and zeros count as absent. An unknown member is refused: it may be a misspelt filter. */
 #include "control/replay_request.h"
 
 #include <stdlib.h>
@@ -58,7 +58,7 @@ read_list(struct document *document, struct replay_request *replay)
 	document_close(&list);
 }
 
-/* In order, each once. */
+/* Sorts the ids and removes duplicates. */
 static void
 sort_ids(struct replay_request *replay)
 {

@@ -1,4 +1,4 @@
-/* A part is as many events as are in memory at a time: they are read, routed, held against earlier jobs, and taken. */
+/* A part is the events that are in memory at a time: they are read, routed, compared with earlier jobs, and taken. */
 #include "control/replay_slice.h"
 
 #include <assert.h>
@@ -18,15 +18,15 @@
 #include "store/webhooks/stored_event.h"
 
 #define SLICE_EVENTS 200
-#define SLICE_WINDOW 1000 /* events of a range, those of other topics included */
+#define SLICE_WINDOW 1000 /* events of a range, including those of other topics */
 #define PART_EVENTS 20
 #define IDS_SHOWN 100 /* of an event's jobs */
 
 struct part_event {
 	uint8_t id[16];
-	uint32_t job_count; /* of its row: the ids of new jobs go on from there */
+	uint32_t job_count; /* job_count of its row: new jobs are numbered from there */
 	uint32_t first, jobs; /* in part.jobs */
-	bool passed; /* it is not among those that are asked for */
+	bool passed; /* not among the events asked for */
 	const char *error; /* why it cannot be replayed; NULL: it can */
 };
 
@@ -34,10 +34,10 @@ struct part {
 	const struct replay_slice *slice;
 	struct part_event events[PART_EVENTS];
 	uint32_t count;
-	bool first; /* of the slice */
-	bool last; /* no event stands behind these */
-	struct replay_window window; /* of a range: the slice goes no further */
-	bool window_ends; /* no event of the window stands behind these */
+	bool first; /* first part of the slice */
+	bool last; /* no event follows */
+	struct replay_window window; /* of a range: the slice ends with it */
+	bool window_ends; /* no event of the window follows */
 	struct route_jobs routed;
 	struct replay_job *jobs; /* of the events, one for each of routed */
 	struct bytes record, text;
@@ -53,7 +53,7 @@ is_none(const uint8_t id[16])
 	return memcmp(id, none, sizeof none) == 0;
 }
 
-/* Takes out jobs for other endpoints than the one that was asked for. */
+/* Removes jobs for other endpoints than the one asked for. */
 static void
 keep_endpoint(struct part *part, struct part_event *event)
 {
@@ -70,7 +70,7 @@ keep_endpoint(struct part *part, struct part_event *event)
 	part->routed.count = event->first + kept;
 }
 
-/* 0, or DB_REFUSED: somebody has edited the event's id, behind which no place is. */
+/* 0, or DB_REFUSED: the event's id was edited and cannot be a place to go on from. */
 static int
 add_row(struct part *part, const struct db_rows *rows, uint32_t row, struct error *err)
 {
@@ -221,7 +221,7 @@ tell(const struct replay_slice *slice, const struct part_event *event, const str
 	(void)cJSON_AddItemToArray(slice->results, entry);
 }
 
-/* Gives the event's jobs their numbers. Returns how many jobs are made of it. */
+/* Numbers the event's jobs. Returns how many are made. */
 static uint32_t
 take(const struct part *part, struct part_event *event, struct replay_progress *progress)
 {
@@ -253,7 +253,7 @@ take(const struct part *part, struct part_event *event, struct replay_progress *
 	return made;
 }
 
-/* Takes the part's events as far as the slice may go. *more: it may go further. Returns as db_query(). */
+/* Takes the part's events up to the slice's limits. *more: the slice may go on. Returns as db_query(). */
 static int
 take_part(struct part *part, int64_t until_taken, struct replay_progress *progress, bool *more, struct error *err)
 {

@@ -1,11 +1,11 @@
 /*
- * A slice of a replay: the next events of those that it names, in the order of ids, and new jobs of them by the
- * subscriptions of this moment. A slice looks at 200 events at most, and ends early where their jobs are many, or where
- * the topic fits few of the next 1,000 events. For a thread that has a connection to the webhooks' store.
+ * A slice of a replay: takes the next of its events, in the order of ids, and makes new jobs by the present
+ * subscriptions. A slice reads at most 200 events, and ends early if they have many jobs, or if the topic matches few
+ * of the next 1,000 events. For a thread that has a connection to the webhooks' store.
  *
- * A job is made for each pair of endpoint and transform that a matching subscription names, unless an earlier job of
- * the same three still waits or is under way. Events count for the limit when a job was made of them or still waits: so
- * a request that is sent again meets the same events.
+ * A job is made for each pair of endpoint and transform in a matching subscription, unless an earlier job for the same
+ * event, endpoint and transform still waits or is under way. An event counts for the limit if a job of it was made or
+ * still waits, so a repeated request takes the same events.
  */
 #ifndef CONTROL_REPLAY_SLICE_H
 #define CONTROL_REPLAY_SLICE_H
@@ -22,24 +22,24 @@
 #include "store/webhooks/replay_rows.h"
 #include "store/webhooks/routes.h"
 
-/* Of which results tell. */
+/* The most entries of results. */
 #define REPLAY_RESULTS_MAX 100
 
 struct replay_slice {
 	/* Borrowed. */
-	struct db *db; /* in a transaction of jobs_begin(), which holds the tenant's routes */
+	struct db *db; /* in a transaction of jobs_begin() that has locked the tenant's routes */
 	const char *tenant_id;
 	const struct replay_request *request;
 	struct routes *routes;
-	cJSON *results; /* an array; entries are added up to REPLAY_RESULTS_MAX */
+	cJSON *results; /* an array; entries are added, up to REPLAY_RESULTS_MAX */
 
 	uint8_t replay_id[16];
-	int64_t node_id; /* delivers the jobs; 0: none are made, they are only counted */
-	int64_t before_ms; /* events that are younger do not count */
-	uint32_t most; /* events that may count for the limit now; at least 1 */
+	int64_t node_id; /* the node that delivers the jobs; 0: only count them */
+	int64_t before_ms; /* younger events are ignored */
+	uint32_t most; /* most events that may count for the limit; at least 1 */
 };
 
-/* Goes on behind progress->place, and sets all of *progress but next_ms. Returns as db_query(). */
+/* Runs the slice behind progress->place, and updates *progress except next_ms. Returns as db_query(). */
 int replay_slice_run(const struct replay_slice *slice, struct replay_progress *progress, struct error *err);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * Couriers learn of new jobs by the tenant's change_version. A slice raises it when the one before was a while ago, and
- * the last slice does: couriers need not look at the tenant's rows again for each of many slices.
+ * Couriers learn of new jobs by the tenant's change_version. A slice raises it if the last time was a while ago, and so
+ * does the last slice: couriers need not read the tenant's rows again for each of many slices.
  */
 #include "control/replay_work.h"
 
@@ -25,11 +25,11 @@
 
 #define TURN_US (400 * 1000)
 
-/* One that cannot go on lets others go first for so long: that another session is in the way of; that fails. */
+/* How long a replay that cannot go on waits, so that others go first: after a conflict; after a failure. */
 #define BUSY_MS 5000
 #define FAILED_MS 60000
 #define TELL_EACH_MS 1000
-#define BURST_MS 1000 /* a replay that was late catches up by so much */
+#define BURST_MS 1000 /* a late replay catches up at most this much */
 #define SLICE_MOST 200
 
 static struct replay_progress
@@ -50,14 +50,14 @@ progress_of(const struct db_rows *rows)
 	return progress;
 }
 
-/* From when on the rate counts: a replay that was late does not make up for all of it. */
+/* The time from which the rate counts: a late replay catches up only BURST_MS. */
 static int64_t
 paced_from(const struct replay_progress *progress, int64_t now_ms)
 {
 	return progress->next_ms > now_ms - BURST_MS ? progress->next_ms : now_ms - BURST_MS;
 }
 
-/* How many events may count now. The first one is due at that instant. */
+/* How many events are allowed now. The first one was due at from_ms. */
 static uint32_t
 allowance(const struct replay_request *request, int64_t from_ms, int64_t now_ms)
 {
@@ -101,7 +101,7 @@ save(struct db *db, struct db_rows *rows, const struct replay_progress *progress
 	return rc;
 }
 
-/* Runs the slice, and stores how far the replay is then. */
+/* Runs the slice, and stores the replay's progress. */
 static int
 run(struct replay_slice *slice, struct db_rows *rows, struct replay_progress *progress, struct error *err)
 {
@@ -124,7 +124,7 @@ run(struct replay_slice *slice, struct db_rows *rows, struct replay_progress *pr
 	return rc;
 }
 
-/* The node is there. */
+/* The node has a row. */
 static int
 run_request(
     struct replay_work *work, struct replay_slice *slice, struct db_rows *rows, int64_t *version, struct error *err)
@@ -137,7 +137,7 @@ run_request(
 	struct span tenant_id = {slice->tenant_id, strlen(slice->tenant_id)};
 	int rc = router_hold(work->router, slice->db, tenant_id, &tenant, err);
 
-	if (rc == 0 && tenant == NULL) /* upkeep is about to remove the row */
+	if (rc == 0 && tenant == NULL) /* upkeep will remove the row */
 		return replay_rows_end(slice->db, slice->tenant_id, db_rows_text(rows, 0, REPLAY_COLUMN_ID).base,
 		    "cancelled", NULL, &first, err);
 	if (rc != 0)
@@ -177,7 +177,7 @@ replay_work_slice(struct replay_work *work, struct db *db, struct db_rows *rows,
 
 /* ---- the turn ---- */
 
-/* The store has refused a slice: nobody tries it again. */
+/* Ends a replay for which the store refuses a slice. */
 static int
 give_up(struct db *db, const struct db_rows *rows, struct error *err)
 {
@@ -198,7 +198,10 @@ give_up(struct db *db, const struct db_rows *rows, struct error *err)
 	return db_end(db, rc, err);
 }
 
-/* One slice of the one that was found. *did: nobody else works on it. Returns as db_query(), or REPLAY_NO_NODE. */
+/*
+ * Does one slice of the replay found. *did: false: another node is working on it. Returns as db_query(), or
+ * REPLAY_NO_NODE.
+ */
 static int
 work_on(struct replay_work *work, struct db *db, const struct db_rows *found, bool *did, struct error *err)
 {
@@ -220,7 +223,7 @@ work_on(struct replay_work *work, struct db *db, const struct db_rows *found, bo
 	return rc;
 }
 
-/* One slice of the replay that has waited longest. *did: there was one. As work_on(). */
+/* Does one slice of the replay that has waited longest. *did: there was one. As work_on(). */
 static int
 step(struct replay_work *work, struct db *db, bool *did, struct error *err)
 {
@@ -234,7 +237,7 @@ step(struct replay_work *work, struct db *db, bool *did, struct error *err)
 		struct error ignored;
 
 		rc = work_on(work, db, found, did, err);
-		/* A replay that takes too long must not keep others waiting. Without a store nothing comes of this. */
+		/* A slow replay must not delay others. Without a store this has no effect. */
 		if (rc < 0 || rc == DB_BUSY)
 			(void)replay_rows_postpone(db, found, rc < 0 ? FAILED_MS : BUSY_MS, &ignored);
 	}

@@ -1,7 +1,7 @@
 /*
- * Replays go on: a slice (control/replay_slice.h) is a transaction, which stores how far the replay is, so that a
- * process or a node may die at any instant. A node locks the row of a replay before it works on
- * it, so nodes share the replays.
+ * Continues replays. A slice (control/replay_slice.h) is a transaction that also stores the replay's progress, so a
+ * process or a node may die at any time. A node locks the row of a replay before it works on it, so nodes share the
+ * replays.
  */
 #ifndef CONTROL_REPLAY_WORK_H
 #define CONTROL_REPLAY_WORK_H
@@ -22,18 +22,18 @@ struct replay_work {
 	struct router *router;
 };
 
-/* Beside what db_query() returns: the node has no row of its own now. Nothing has happened. */
+/* In addition to the results of db_query(): the node has no row now; nothing was done. */
 enum replay_condition { REPLAY_NO_NODE = DB_BUSY + 1 };
 
 /*
- * One slice of the replay whose row that is, locked by a transaction of jobs_begin(). *version: of changes, or 0 if it
- * was not raised; the caller tells it to the couriers after the commit (control/at_once.h). Returns as db_query(), or
- * REPLAY_NO_NODE; DB_REFUSED: the replay cannot go on.
+ * Does one slice of the replay whose row is in `rows`, locked by a transaction of jobs_begin(). *version: of changes,
+ * 0: not raised; the caller passes it to at_once_tell() after the commit. Returns as db_query(), or REPLAY_NO_NODE;
+ * DB_REFUSED: the replay cannot go on.
  */
 int replay_work_slice(
     struct replay_work *work, struct db *db, struct db_rows *rows, int64_t *version, struct error *err);
 
-/* Works for a while on replays that may go on; nothing is left to do, or a turn is over. In no transaction. 0 or <0. */
+/* Works on replays until none may go on or the turn's time is over. In no transaction. 0 or <0. */
 int replay_work_turn(struct replay_work *work, struct db *db, struct error *err);
 
 #endif

@@ -1,4 +1,7 @@
-/* A small replay is made with its row, in one transaction; a larger one goes on in upkeep (control/replay_work.h). */
+/*
+ * A small replay is finished in the transaction that adds its row; a larger one continues in upkeep
+ * (control/replay_work.h).
+ */
 #include "control/replays.h"
 
 #include <string.h>
@@ -50,7 +53,7 @@ show(const struct request *request, const struct db_rows *rows, uint32_t row)
 	return tree;
 }
 
-/* Reads the replay that the path names. Returns as db_query(); on 0 the reply is an answer if there is none. */
+/* Reads the replay in the path. Returns as db_query(); if there is none, returns 0 with an answer in the reply. */
 static int
 load(const struct request *request, bool for_update, struct db_rows **rows, struct reply *reply, struct error *err)
 {
@@ -89,7 +92,7 @@ show_first(const struct request *request, const char *id, struct reply *reply, s
 	return rc;
 }
 
-/* Does the first slice where that is all there is to do. */
+/* Does the first slice if it can be the only one. */
 static int
 begin(const struct request *request, struct creation *creation, struct error *err)
 {
@@ -111,7 +114,7 @@ begin(const struct request *request, struct creation *creation, struct error *er
 	return rc == REPLAY_NO_NODE ? 0 : rc;
 }
 
-/* Audits it as it is now, and answers with it. */
+/* Audits the replay as it is now, and answers with it. */
 static int
 show_made(const struct request *request, const struct creation *creation, struct reply *reply, struct error *err)
 {
@@ -157,7 +160,7 @@ create(const struct request *request, void *context, struct reply *reply, struct
 	return make_once(request, &once, creation, reply, err);
 }
 
-/* Events are counted before the transaction: nobody waits for that. */
+/* Counts the events before the transaction, so that nobody waits for that. */
 static void
 run(const struct request *request, struct creation *creation, struct reply *reply)
 {
@@ -215,7 +218,7 @@ read_slice(const struct request *request, const void *filter, const struct list_
 	return replay_rows_list(request->db, request->caller.tenant_id, slice, rows, err);
 }
 
-/* With raw JSON in it, a replay is no tree that the list could look into. */
+/* A replay contains raw JSON, so the list cannot read the id from its tree. */
 static struct span
 id_of(const struct db_rows *rows, uint32_t row)
 {
@@ -256,7 +259,7 @@ end(const struct request *request, void *context, struct reply *reply, struct er
 			new = show(request, after, 0);
 			rc = change_audit(request, &change, old, new, err);
 		}
-		/* The couriers may not have been told of the last slices. */
+		/* Couriers may not know of the last slices yet. */
 		if (rc == 0 && ended)
 			rc = routing_raise_for_couriers(request->db, tenant_id, err);
 		if (rc == 0 && ended)

@@ -1,4 +1,4 @@
-/* The answers of handlers. */
+/* Answers for handlers. */
 #include "control/request.h"
 
 #include <assert.h>
@@ -17,7 +17,7 @@
 #define RETRY_AFTER_SECONDS 1
 #define SENTENCE_BYTES 1024
 
-/* Of all workers. */
+/* Shared by all workers. */
 static pthread_mutex_t failures_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct repeat failures;
 
@@ -110,7 +110,7 @@ reply_set_version(struct reply *reply, int64_t version)
 	(void)snprintf(reply->etag, sizeof reply->etag, "\"%" PRId64 "\"", version);
 }
 
-/* Whether a list of entity tags has that one, or is a star. */
+/* Whether a list of entity tags contains the tag, or is a star. */
 static bool
 list_has(struct span list, const char *tag)
 {

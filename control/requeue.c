@@ -1,6 +1,6 @@
 /*
- * Many go in slices, each a transaction: a control that dies leaves each letter either as it was or as a job. The
- * tenant's row of routing_versions is changed first, so that endpoints are not deleted meanwhile.
+ * Many letters are requeued in slices, each a transaction: after a death each letter is either unchanged or a job. The
+ * tenant's row of routing_versions is changed first, so that endpoints cannot be deleted meanwhile.
  */
 #include "control/requeue.h"
 
@@ -22,11 +22,12 @@
 #include "store/webhooks/routing.h"
 
 #define SLICE_LETTERS 250 /* few, because each may hold HL_MAX_PAYLOAD_BYTES */
-/* In SQLite nobody else writes meanwhile: publishers wait for a slice. */
+/* Fewer in SQLite, where publishers wait for a slice. */
 #define SLICE_LETTERS_EMBEDDED 50
 #define SLICE_BYTES_EMBEDDED (32 * MIB)
 #define COUNTED_LETTERS 5000
-#define MARGIN_US (1000 * INT64_C(1000)) /* before the deadline no slice begins, nor within twice the last one's time */
+/* No slice begins this shortly before the deadline, nor within twice the last one's time. */
+#define MARGIN_US (1000 * INT64_C(1000))
 
 static uint32_t
 slice_letters(const struct config *config)
@@ -38,7 +39,7 @@ slice_letters(const struct config *config)
 	return letters > SLICE_LETTERS_EMBEDDED ? SLICE_LETTERS_EMBEDDED : letters > 0 ? (uint32_t)letters : 1;
 }
 
-/* Letters that are locked become jobs of this node. As db_query(). */
+/* Makes locked letters jobs of this node. As db_query(). */
 static int
 move(const struct request *request, const struct requeued *letters, uint32_t count, struct error *err)
 {
@@ -60,14 +61,14 @@ requeued_of(const struct db_rows *rows, uint32_t row, const struct job_target *t
 	struct span endpoint = db_rows_text(rows, row, REQUEUE_COLUMN_ENDPOINT);
 	struct requeued letter = {.held = target->held, .fifo = target->fifo, .lifetime_ms = target->lifetime_ms};
 
-	(void)uuid_parse(id.base, id.len, letter.job_id); /* columns of UUIDs, or what SQLite had as one */
+	(void)uuid_parse(id.base, id.len, letter.job_id); /* a UUID column; SQLite may hold another text */
 	(void)uuid_parse(endpoint.base, endpoint.len, letter.endpoint_id);
 	return letter;
 }
 
 /* ---- one ---- */
 
-/* Why it cannot be requeued. NULL: it can. */
+/* Why the letter cannot be requeued; NULL: it can. */
 static const char *
 obstacle(const struct db_rows *rows, uint32_t row, const struct job_target *target)
 {
@@ -163,10 +164,10 @@ dead_letter_requeue(const struct request *request, struct reply *reply)
 
 struct many {
 	struct requeue_filter *filter;
-	char after[OBJECT_ID_BYTES]; /* "": from the first letter on */
+	char after[OBJECT_ID_BYTES]; /* "": from the first letter */
 	int64_t after_us;
 	int64_t matched, requeued, skipped;
-	/* Of the slice, until it is committed: */
+	/* The slice, until it is committed. */
 	char slice_last[OBJECT_ID_BYTES];
 	int64_t slice_last_us;
 	uint32_t slice_letters, slice_requeued, slice_skipped;
@@ -205,7 +206,7 @@ fits(const struct many *many, const struct db_rows *rows, uint32_t row)
 	return topic_filter_fits(&many->filter->topic, db_rows_text(rows, row, REQUEUE_COLUMN_TOPIC));
 }
 
-/* Letters that die from now on do not count: they may have been requeued by this request. */
+/* Counts the letters. Ignores those that die from now on: this request may have requeued them. */
 static int
 count_all(const struct request *request, struct many *many, struct error *err)
 {
@@ -221,7 +222,7 @@ count_all(const struct request *request, struct many *many, struct error *err)
 	db_rows_free(rows);
 	if (!many->filter->topic.given)
 		return 0;
-	/* LIKE lets some topics through that do not fit. */
+	/* LIKE also passes some topics that do not match. */
 	many->matched = 0;
 	for (;;) {
 		rc = read_slice(request, many, COUNTED_LETTERS, false, &rows, err);
@@ -238,7 +239,7 @@ count_all(const struct request *request, struct many *many, struct error *err)
 	return 0;
 }
 
-/* Which letters of the slice are requeued. As job_target_read(). */
+/* Chooses the letters of the slice to be requeued. As job_target_read(). */
 static int
 choose(const struct request *request, struct many *many, const struct db_rows *rows, struct requeued *letters,
     struct error *err)
@@ -266,7 +267,7 @@ choose(const struct request *request, struct many *many, const struct db_rows *r
 	return rc;
 }
 
-/* A row for each slice: it is as true as the slice, whatever becomes of the next one. */
+/* Adds an audit row for each slice: it stays true even if the next slice fails. */
 static int
 audit_slice(const struct request *request, const struct many *many, const struct db_rows *rows, struct error *err)
 {
@@ -338,7 +339,7 @@ answer_many(const struct many *many, struct reply *reply)
 	answer_json(reply, 200, tree);
 }
 
-/* Slice after slice. false: the reply has an answer. */
+/* Requeues slice after slice. false: the reply has an answer. */
 static bool
 requeue_slices(const struct request *request, struct many *many, struct reply *reply)
 {

@@ -1,4 +1,4 @@
-/* Dead letters that become jobs again: POST /v1/dlq/{id}/requeue and /v1/dlq/requeue. Worker threads. */
+/* Makes dead letters jobs again: POST /v1/dlq/{id}/requeue and /v1/dlq/requeue. Worker threads. */
 #ifndef CONTROL_REQUEUE_H
 #define CONTROL_REQUEUE_H
 

@@ -1,4 +1,4 @@
-/* A name that is misspelt must not widen what is requeued: unknown ones are refused. */
+/* Unknown names are refused, because a misspelt filter would requeue more than intended. */
 #include "control/requeue_filter.h"
 
 #include <string.h>
@@ -14,7 +14,7 @@ struct reading {
 	struct reply *reply;
 };
 
-/* A text of the body, else of the query; "" when there is none. */
+/* Reads a text from the body, otherwise from the query; "": none. */
 static void
 read_text(struct reading *reading, const char *name, char out[QUERY_VALUE_BYTES])
 {

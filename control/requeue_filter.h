@@ -1,4 +1,4 @@
-/* What a bulk requeue is asked for, in its body and its query. Worker threads. */
+/* Reads the filter of a bulk requeue from its body and its query. Worker threads. */
 #ifndef CONTROL_REQUEUE_FILTER_H
 #define CONTROL_REQUEUE_FILTER_H
 
@@ -12,14 +12,14 @@
 struct requeue_filter {
 	struct topic_filter topic;
 	char endpoint_id[OBJECT_ID_BYTES], reason[QUERY_VALUE_BYTES];
-	struct dead_letter_filter letters; /* points into this struct, which stays where it is */
-	int64_t limit; /* letters, at most; INT64_MAX: all */
+	struct dead_letter_filter letters; /* points into this struct, which must not move */
+	int64_t limit; /* most letters; INT64_MAX: all */
 	bool dry_run;
 };
 
 /*
- * Reads it: a member of the body goes before the parameter of that name. null, empty texts and zeros are as if absent.
- * false: something is wrong or unknown, and the reply says so (400).
+ * Reads the filter. A member of the body overrides the parameter of that name. null, empty texts and zeros count as
+ * absent. false: the reply says what is wrong or unknown (400).
  */
 bool requeue_filter_read(const struct request *request, struct requeue_filter *filter, struct reply *reply);
 

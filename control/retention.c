@@ -1,6 +1,6 @@
 /*
- * Jobs come first, so that most of what waits has its dead letter before its event is to go. A slice gets as many rows
- * as take a few hundredths of a second: in SQLite nobody else writes meanwhile.
+ * Jobs come first, so that most waiting jobs become dead letters before their events are removed. A slice has as many
+ * rows as take a few hundredths of a second: in SQLite nobody else writes meanwhile.
  */
 #include "control/retention.h"
 
@@ -16,10 +16,10 @@
 #define SECOND_MS INT64_C(1000)
 #define DAY_MS (24 * 60 * 60 * SECOND_MS)
 
-/* Months are no finer than this. */
+/* The shortest month. */
 #define MONTH_SECS (28u * 24 * 60 * 60)
 
-/* A run begins so often, and more often where things are kept for less than a day. */
+/* The period of runs: shorter if rows are kept for less than a day. */
 #define PERIOD_MOST_MS (60 * 60 * SECOND_MS)
 #define PERIOD_LEAST_MS (5 * SECOND_MS)
 #define PERIODS_IN_RETENTION 24
@@ -31,8 +31,8 @@
 #define SLICE_LONG_US (60 * 1000)
 
 /*
- * A day before their events go, jobs are given up; where events are kept for less than four days, a quarter of that
- * time.
+ * Jobs are given up a day before their events are removed, or a quarter of the retention time before if that is less
+ * than four days.
  */
 static int64_t
 jobs_before_ms(const struct retention_work *work)
@@ -77,7 +77,10 @@ begin_if_due(struct retention_work *work, struct db *db, struct error *err)
 	bool mine = false;
 	int rc;
 
-	/* Courier 0 pauses deliveries of a copied store before the node has a row: no job expires until then. */
+	/*
+	 * Not before the node has a row: courier 0 pauses deliveries of a copied store first, and jobs must not expire
+	 * before that.
+	 */
 	if (clock_steady_us() < work->look_us || !node_read(&work->segment->header->node, &node))
 		return 0;
 	rc = upkeep_claim(db, "retention", period, &mine, err);
@@ -116,10 +119,10 @@ go_on_with(struct retention_work *work, enum retention_step step, enum retention
 	work->step = step;
 	retention_run_free(&work->rows);
 	work->rows = (struct retention_run){.table = table, .before_ms = before_ms(work, table)};
-	work->slice_rows = ROWS_LEAST; /* they may be large */
+	work->slice_rows = ROWS_LEAST; /* rows may be large */
 }
 
-/* Letters are made once a turn: each time the routes of their tenants are read again. */
+/* Once a turn only: each time publishers read the routes of these tenants again. */
 static int
 expire_jobs(struct retention_work *work, struct db *db, bool *turn_over, struct error *err)
 {
@@ -152,7 +155,10 @@ drop_months(struct retention_work *work, struct db *db, enum retention_step next
 	return rc;
 }
 
-/* Where months are dropped, what is in a month stays until it can go as a whole. */
+/*
+ * Whether rows are removed one by one. If months are dropped, rows in a month stay until the whole month can be
+ * dropped.
+ */
 static bool
 goes_by_rows(const struct retention_work *work)
 {

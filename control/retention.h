@@ -1,7 +1,7 @@
 /*
- * What is removed because it is old: jobs past their time become dead letters, then events and attempts go by
- * HL_RETENTION_SECS and HL_ATTEMPT_RETENTION_SECS. A run is a sequence of short transactions, in turns of upkeep; one
- * node makes it for all, and when that node dies the next run, an hour later at most, does the rest.
+ * Removes old rows: expired jobs become dead letters, then events and attempts are removed by HL_RETENTION_SECS and
+ * HL_ATTEMPT_RETENTION_SECS. A run is a sequence of short transactions, in turns of upkeep. One node makes it for all;
+ * if that node dies, the next run, at most an hour later, does the rest.
  */
 #ifndef CONTROL_RETENTION_H
 #define CONTROL_RETENTION_H
@@ -15,7 +15,7 @@
 #include "store/webhooks/expiry.h"
 #include "store/webhooks/retention.h"
 
-/* What a run does, in this order. */
+/* The steps of a run, in order. */
 enum retention_step {
 	RETENTION_RESTS,
 	RETENTION_JOBS,
@@ -26,7 +26,7 @@ enum retention_step {
 	RETENTION_PAGES
 };
 
-/* For one thread. All zero but for what is borrowed. */
+/* For one thread. All zero except the borrowed members. */
 struct retention_work {
 	const struct config *config;
 	const struct segment *segment;
@@ -36,14 +36,14 @@ struct retention_work {
 	int64_t began_us; /* steady: the same moment */
 	struct expiry_place jobs;
 	struct retention_run rows;
-	uint32_t slice_rows; /* of the next slice, so that it is short */
-	uint64_t letters, events, attempts; /* of the run */
+	uint32_t slice_rows; /* rows of the next slice, adapted so that it is short */
+	uint64_t letters, events, attempts; /* totals of the run */
 };
 
-/* Works for a moment on the run, or begins one that is due. In no transaction. 0 or <0; DB_REFUSED as db_query(). */
+/* Works for a moment on the run, or begins a due one. In no transaction. 0 or <0; DB_REFUSED as db_query(). */
 int retention_work_turn(struct retention_work *work, struct db *db, struct error *err);
 
-/* Somebody has asked for a run: the next turn looks whether it is due. */
+/* Makes the next turn look whether a run is due, after a request for one. */
 void retention_work_look(struct retention_work *work);
 
 void retention_work_close(struct retention_work *work);

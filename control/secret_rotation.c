@@ -1,6 +1,6 @@
 /*
- * In slices of rows, each a transaction with its audit row. What is encrypted with the present key already is passed
- * over, so a request that was cut short is simply repeated.
+ * Works in slices of rows, each a transaction with its audit row. Skips secrets that are encrypted with the present key
+ * already, so an interrupted request can simply be repeated.
  */
 #include "control/secret_rotation.h"
 
@@ -19,17 +19,17 @@
 #define MARGIN_US (1000 * 1000) /* before the deadline, for the commit of a slice and the reply */
 
 struct rotation {
-	struct db_rows *before; /* the slice that was committed last; NULL: none */
+	struct db_rows *before; /* the last committed slice; NULL: none */
 	struct db_rows *slice; /* the present one */
-	uint64_t done; /* endpoints whose secrets were encrypted anew, by committed slices */
+	uint64_t done; /* endpoints whose secrets were re-encrypted by committed slices */
 	uint64_t done_by_slice;
-	uint64_t unreadable; /* endpoints of which a secret could not be read */
+	uint64_t unreadable; /* endpoints with an unreadable secret */
 	uint64_t unreadable_by_slice;
-	uint64_t missed; /* endpoints that somebody changed meanwhile */
+	uint64_t missed; /* endpoints that were changed meanwhile */
 	uint64_t missed_by_slice;
 };
 
-/* The texts of one row as they are to be stored. */
+/* The texts of one row, to be stored. */
 struct sealed {
 	struct bytes secret, old_secret, headers;
 };
@@ -52,7 +52,7 @@ seal_again(const struct secrets *secrets, const struct secret_place *place, stru
 	return rc;
 }
 
-/* Seals what must be in the row, whose texts then point into sealed. <0: one of them cannot be read. */
+/* Re-encrypts the row's texts as needed; they then point into sealed. <0: one of them cannot be read. */
 static int
 seal_row(const struct secrets *secrets, struct secret_row *row, struct sealed *sealed, struct error *err)
 {
@@ -108,8 +108,8 @@ record(const struct request *request, const struct rotation *rotation, struct er
 }
 
 /*
- * In a transaction: the rows behind the slice before. The answer is only a sign for change_run(): the last slice's
- * reply is made anew.
+ * Handles the rows behind the last slice, in a transaction. The answer is only for change_run(): the final reply is
+ * made later.
  */
 static int
 rotate_slice(const struct request *request, void *context, struct reply *reply, struct error *err)
@@ -135,7 +135,7 @@ rotate_slice(const struct request *request, void *context, struct reply *reply, 
 	return rc;
 }
 
-/* A change that came between left the secrets that it does not concern encrypted with the old key. */
+/* Starts again if endpoints were changed meanwhile: such a change keeps other secrets encrypted with the old key. */
 static void
 begin_again(struct rotation *rotation, bool *end)
 {
@@ -145,7 +145,7 @@ begin_again(struct rotation *rotation, bool *end)
 	*end = false;
 }
 
-/* Rotates the next slice. *end: there is none behind it. false: the reply says why not. */
+/* Rotates the next slice. *end: it was the last. false: the reply is an error. */
 static bool
 next_slice(const struct request *request, struct rotation *rotation, bool *end, struct reply *reply)
 {
@@ -183,7 +183,7 @@ answer_done(const struct rotation *rotation, struct reply *reply)
 	answer_json(reply, 200, tree);
 }
 
-/* Until the last slice, or until there is an answer that says why not. */
+/* Rotates slices until the last one, or until the reply is an error. */
 static void
 rotate_all(const struct request *request, struct rotation *rotation, struct reply *reply)
 {

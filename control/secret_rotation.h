@@ -1,4 +1,4 @@
-/* POST /v1/admin/rotate-secrets: stored secrets are encrypted with the present master key. Worker threads. */
+/* POST /v1/admin/rotate-secrets: re-encrypts stored secrets with the present master key. Worker threads. */
 #ifndef CONTROL_SECRET_ROTATION_H
 #define CONTROL_SECRET_ROTATION_H
 

@@ -41,7 +41,7 @@ store_gate_ask(struct store_gate *gate, int64_t until_us)
 	return way;
 }
 
-/* The caller has found out something, and holds the lock. */
+/* Marks the state as known. The caller holds the lock. */
 static void
 know(struct store_gate *gate)
 {
@@ -78,7 +78,7 @@ store_gate_failed(struct store_gate *gate, const struct error *err)
 	uint64_t times;
 
 	pthread_mutex_lock(&gate->lock);
-	/* A store that has just worked is tried at once: perhaps only the connection was lost. */
+	/* If the store has just worked, try it at once: perhaps only the connection was lost. */
 	gate->try_at_us = gate->works ? now : now + (int64_t)backoff_next_ms(&gate->backoff) * 1000;
 	gate->works = false;
 	know(gate);

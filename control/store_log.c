@@ -1,4 +1,4 @@
-/* Asking for the size of a file takes some microseconds, and no store waits for it. */
+/* Asking for a file's size takes microseconds, and the store is not involved. */
 #include "control/store_log.h"
 
 #include "base/log.h"
@@ -6,7 +6,10 @@
 #include "store/webhooks_store.h"
 
 #define LOOK_US (1000 * 1000)
-/* After a reader's transaction the log is no larger than this (journal_size_limit: store/sqlite/sqlite_session.c). */
+/*
+ * Without a long reader's transaction the log is not larger than this (journal_size_limit:
+ * store/sqlite/sqlite_session.c).
+ */
 #define LARGE_BYTES ((uint64_t)64 << 20)
 
 void

@@ -8,9 +8,9 @@
 #include "base/clock.h"
 #include "base/mem.h"
 
-/* A proxy that ends connections without traffic does so after a minute, seldom after half of one. */
+/* Proxies end silent connections after a minute, rarely after half a minute. */
 #define SILENCE_US (15 * 1000 * 1000)
-/* A stream with so much text gets no more for now. */
+/* A stream with this much waiting text gets no more for now. */
 #define ROOM_BYTES ((size_t)64 << 10)
 
 /* A line that server-sent events ignore. */

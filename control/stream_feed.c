@@ -1,4 +1,4 @@
-/* Forward, looks and catching up. A frame is written once, for the first stream that wants it. */
+/* Moving forward, looks, and catching up. A frame is formatted once, for the first stream that needs it. */
 #include "control/stream_feed.h"
 
 #include <inttypes.h>
@@ -10,7 +10,7 @@
 #include "base/mem.h"
 
 #define SLICE_ROWS 100u
-/* Looks come once a second, and take no more than one part in so many of the time. */
+/* Looks come once a second, and take at most this fraction of the time. */
 #define LOOK_US (1000 * 1000)
 #define LOOK_SHARE 20
 
@@ -31,12 +31,15 @@ place_of(int64_t us, struct span id)
 {
 	struct stream_place place = {.us = us};
 
-	/* A row that a person wrote may have a longer id. */
+	/* A row written by hand may have a longer id. */
 	(void)snprintf(place.id, sizeof place.id, "%.*s", (int)id.len, id.base);
 	return place;
 }
 
-/* An id has the time in its first 48 bits, so a place of that time and its last id is behind all of them. */
+/*
+ * A place from a time and the rest of an id, whose first 48 bits are the time: before or behind all ids of that
+ * time.
+ */
 static struct stream_place
 place_at(int64_t us, const char *rest)
 {
@@ -85,7 +88,7 @@ stream_resume_write(const struct stream_feed *feed, const struct stream_place *p
 	int64_t newest_us = place->us < feed->looked_us ? place->us : feed->looked_us;
 	struct list_page page = {.after_us = place->us};
 
-	/* Behind rows of the window others may appear, which this client has not got. */
+	/* Rows that this client has not got may still appear before rows of the window. */
 	if (place->us >= feed->looked_us - feed->window_us && newest_us > feed->window_us)
 		page.young_us = newest_us - feed->window_us;
 	memcpy(page.after, place->id, sizeof place->id);
@@ -108,7 +111,7 @@ stream_resume_read(const char *text, struct stream_place *place)
 
 /* ---- giving ---- */
 
-/* A row, and its frame once somebody wants that. */
+/* A row, and its frame once a stream needs it. */
 struct row {
 	const struct db_rows *rows;
 	uint32_t number;
@@ -128,7 +131,7 @@ fits(const struct stream_feed *feed, const struct stream *stream, const struct r
 	return topic_filter_fits(&stream->topic, feed->source->topic(row->rows, row->number));
 }
 
-/* Returns false when the stream has no room. */
+/* false: the stream has no room. */
 static bool
 add(struct stream_feed *feed, struct stream *stream, struct row *row)
 {
@@ -145,7 +148,7 @@ add(struct stream_feed *feed, struct stream *stream, struct row *row)
 	return true;
 }
 
-/* A stream without room reads on from there when it has some. */
+/* Makes a stream without room read on from there later. */
 static void
 fall_behind(struct stream_reading *reading, const struct stream_place *place)
 {
@@ -183,7 +186,7 @@ give_late(struct stream_feed *feed, struct stream *streams, struct row *row)
 		struct stream_reading *reading = reading_of(feed, stream);
 
 		if (reading == NULL || (!reading->in_step && compare(&reading->place, &row->place) < 0))
-			continue; /* it will come to that place */
+			continue; /* it will reach that place by itself */
 		if (fits(feed, stream, row) && !add(feed, stream, row))
 			fall_behind(reading, &before);
 	}
@@ -192,7 +195,7 @@ give_late(struct stream_feed *feed, struct stream *streams, struct row *row)
 
 /* ---- looks ---- */
 
-/* Gives the rows of those places. */
+/* Gives the rows at those places. */
 static int
 give_all_late(struct stream_feed *feed, struct db *db, struct stream *streams, const struct stream_places *late,
     struct error *err)
@@ -221,7 +224,7 @@ give_all_late(struct stream_feed *feed, struct db *db, struct stream *streams, c
 	return 0;
 }
 
-/* The listed places, and among them those that were not seen before. */
+/* Separates places that were not seen before from the listed ones. */
 static void
 sort_out(
     const struct stream_feed *feed, const struct db_rows *rows, struct stream_places *all, struct stream_places *late)
@@ -250,7 +253,7 @@ look(struct stream_feed *feed, struct db *db, struct stream *streams, struct err
 
 	if (rc != 0)
 		return rc;
-	/* What was not there at the last look began at most a window before it. */
+	/* A row that was not there at the last look began at most a window before it. */
 	from_us = (feed->begun ? feed->looked_us : now_ms * 1000) - feed->window_us;
 	rc = feed->source->places(db, feed->tenant_id, from_us, feed->begun ? &feed->front : &end, &rows, err);
 	if (rc != 0)
@@ -314,7 +317,7 @@ go_forward(struct stream_feed *feed, struct db *db, struct stream *streams, bool
 
 /* ---- catching up ---- */
 
-/* Gives a stream its rows up to the front. Returns whether it has room for more. */
+/* Gives a stream its rows, up to the front. Returns whether it has room for more. */
 static bool
 take_rows(struct stream_feed *feed, struct stream *stream, struct stream_reading *reading, const struct db_rows *rows)
 {
@@ -345,7 +348,10 @@ catch_up(struct stream_feed *feed, struct db *db, struct stream *stream, bool *a
 
 	if (reading == NULL || reading->in_step || !stream_has_room(stream))
 		return 0;
-	/* Rows of all topics: to find those of a rare one may take the store a time that other streams would wait. */
+	/*
+	 * Reads rows of all topics: finding those of a rare one could take the store long, and other streams would
+	 * wait.
+	 */
 	rc = feed->source->read(db, feed->tenant_id, &reading->place, SLICE_ROWS, &rows, err);
 	if (rc != 0)
 		return rc;

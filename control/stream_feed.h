@@ -1,6 +1,6 @@
 /*
- * What one kind of rows of one tenant brings, given to all streams of the tenant that want it. The feed reads the store
- * once for all of them, and gives each row once:
+ * Gives new rows of one kind and one tenant to all streams of the tenant that want them. The feed reads the store once
+ * for all streams, and gives each row once:
  *
  *        window                              front
  *   ───────┼─────────────────────────────────┼────────► places
@@ -13,8 +13,7 @@
  *   catching  a stream that resumes, or whose client reads slowly, reads by itself from its own place up to the front,
  *   up        and is in step then. A row that is given late goes also to streams that have passed its place
  *
- * Nothing is passed over. Rows come twice only where a client resumes among rows of the window.
- * Of the streams' thread.
+ * No row is missed. Rows come twice only if a client resumes within the window. For the streams' thread.
  */
 #ifndef CONTROL_STREAM_FEED_H
 #define CONTROL_STREAM_FEED_H
@@ -27,30 +26,30 @@
 #include "control/stream.h"
 #include "store/db.h"
 
-/* What a feed is of. The functions that read return as db_query(). */
+/* The source of a feed. The reading functions return as db_query(). */
 struct stream_source {
 	enum stream_kind kind;
-	bool by_id; /* the time of a place is that in its id; else it is the second column of a list of places */
+	bool by_id; /* a place's time is in its id; false: it is the second column of a list of places */
 
 	int (*now)(struct db *db, int64_t *now_ms, struct error *err);
 
-	/* The rows behind that place, in order, `limit` at most. */
+	/* Reads the rows behind that place, in order, at most `limit`. */
 	int (*read)(struct db *db, const char *tenant_id, const struct stream_place *after, uint32_t limit,
 	    struct db_rows **rows, struct error *err); /* six: which rows, and what comes back */
 
 	/*
-	 * The ids, and times, of the rows from that time on up to and including that place, in order: the last
-	 * STREAM_PLACES_MAX, unless each counts.
+	 * Lists ids and times of the rows from from_us up to and including `last`, in order. May leave out all but the
+	 * last STREAM_PLACES_MAX, if not each row counts.
 	 */
 	int (*places)(struct db *db, const char *tenant_id, int64_t from_us, const struct stream_place *last,
 	    struct db_rows **rows, struct error *err); /* six: as above */
 
-	/* The id of a row that read() found, and unless by_id its time. */
+	/* The id of a row of read(); and its time, unless by_id. */
 	struct span (*id)(const struct db_rows *rows, uint32_t row);
 	int64_t (*us)(const struct db_rows *rows, uint32_t row);
 	struct span (*topic)(const struct db_rows *rows, uint32_t row);
 
-	/* Appends the frame of a row. resume: what a client sends as Last-Event-ID to get what comes behind it. */
+	/* Appends the frame of a row. resume: the Last-Event-ID by which a client gets the rows behind it. */
 	void (*write)(
 	    const char *tenant_id, const struct db_rows *rows, uint32_t row, const char *resume, struct bytes *out);
 };
@@ -67,33 +66,33 @@ struct stream_feed {
 	const struct stream_source *source;
 	char tenant_id[LIST_ID_BYTES];
 	int64_t window_us;
-	bool begun; /* what follows is known */
-	bool used; /* by a stream: control/streams.c asks */
+	bool begun; /* the members below are set */
+	bool used; /* a stream uses it: for control/streams.c */
 	struct stream_place front;
 	struct stream_places seen; /* in order */
-	struct stream_place floor; /* rows before it may have been given and forgotten */
-	int64_t looked_us; /* by the store's clock: the last look */
+	struct stream_place floor; /* places before it may have been given and forgotten */
+	int64_t looked_us; /* the last look, by the store's clock */
 	int64_t look_at_us; /* steady: the next one */
-	uint64_t given; /* frames that streams have got, since the caller set it to 0 */
+	uint64_t given; /* frames given since the caller set it to 0 */
 };
 
-/* How an event's place is told to clients, and read again: of "Last-Event-ID". */
+/* Writes an event's place for clients, and reads it from "Last-Event-ID". */
 void stream_resume_write(const struct stream_feed *feed, const struct stream_place *place, char out[LIST_CURSOR_BYTES]);
 bool stream_resume_read(const char *text, struct stream_place *place);
 
-/* Before, and behind, all rows of that time. */
+/* The places before, and behind, all rows of that time. */
 struct stream_place stream_place_before(int64_t us);
 
 /* Never NULL. The source is borrowed. */
 struct stream_feed *stream_feed_new(const struct stream_source *source, const char *tenant_id, int64_t window_us);
 void stream_feed_free(struct stream_feed *feed);
 
-/* The first look, before the first turn: what is there already is not given. Returns as db_query(). */
+/* Makes the first look, before the first turn: existing rows are not given. Returns as db_query(). */
 int stream_feed_begin(struct stream_feed *feed, struct db *db, struct error *err);
 
 /*
- * Reads a part of what has come, and gives it to the streams of the list that have this feed. *again: there is more to
- * be done at once. Returns as db_query(); after a failure the next turn goes on.
+ * Reads some new rows, and gives them to the streams in the list that have this feed. *again: there is more to do at
+ * once. Returns as db_query(); after a failure the next turn continues.
  */
 int stream_feed_turn(struct stream_feed *feed, struct db *db, struct stream *streams, bool *again, struct error *err);
 

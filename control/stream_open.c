@@ -1,6 +1,6 @@
 /*
- * The place to resume from is in the header Last-Event-ID, or in the query, for clients that cannot set a header: what
- * a frame had as its id, or the id of an event.
+ * The place to resume from is in the header Last-Event-ID, or in the query for clients that cannot set headers: the id
+ * of a frame, or the id of an event.
  */
 #include "control/stream_open.h"
 
@@ -17,14 +17,14 @@
 
 /* ---- from where on ---- */
 
-/* As long before that time as transactions may last. */
+/* The place as long before that time as transactions may last. */
 static struct stream_place
 window_before(const struct request *request, int64_t us)
 {
 	return stream_place_before(us - stream_window_us(request->context->config, STREAM_EVENTS));
 }
 
-/* An event that is gone: none behind it was stored before it was made. */
+/* Finds the event's place. If the event is gone its own time will do: no later event was stored before it was made. */
 static bool
 find_event(const struct request *request, const char *id, struct stream_place *place, struct reply *reply)
 {
@@ -42,7 +42,7 @@ find_event(const struct request *request, const char *id, struct stream_place *p
 	return true;
 }
 
-/* The text that names the place; "": none. Returns false when the request has been answered. */
+/* Reads the text that names the place; "": none. false: the request has been answered. */
 static bool
 read_last_id(const struct request *request, char text[QUERY_VALUE_BYTES], struct reply *reply)
 {
@@ -62,7 +62,7 @@ read_last_id(const struct request *request, char text[QUERY_VALUE_BYTES], struct
 	return true;
 }
 
-/* Sets where the stream begins: in step, or behind a place. Returns false when the request has been answered. */
+/* Sets the stream's beginning: in step, or behind a place. false: the request has been answered. */
 static bool
 read_place(const struct request *request, struct stream_reading *events, struct reply *reply)
 {
@@ -93,7 +93,7 @@ read_kinds(const struct request *request, struct stream *stream, struct reply *r
 	stream->readings[STREAM_EVENTS].wanted = word == NULL || word == words[STREAM_EVENTS];
 	stream->readings[STREAM_DELIVERIES].wanted = word == NULL || word == words[STREAM_DELIVERIES];
 	stream->readings[STREAM_DELIVERIES].in_step = true;
-	/* No attempt has another topic. */
+	/* All attempts have this topic. */
 	if (!topic_filter_fits(
 		&stream->topic, (struct span){STREAM_DELIVERIES_TOPIC, sizeof STREAM_DELIVERIES_TOPIC - 1}))
 		stream->readings[STREAM_DELIVERIES].wanted = false;

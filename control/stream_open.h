@@ -1,10 +1,10 @@
-/* GET /v1/stream: what a client asks for, and from where on. Worker threads. */
+/* GET /v1/stream: reads what a client asks for and where its stream begins. Worker threads. */
 #ifndef CONTROL_STREAM_OPEN_H
 #define CONTROL_STREAM_OPEN_H
 
 #include "control/request.h"
 
-/* The reply is a stream, which control/streams.h goes on with. */
+/* Replies with a stream, which control/streams.h continues. */
 request_handler stream_open;
 
 #endif

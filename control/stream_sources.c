@@ -1,4 +1,4 @@
-/* Rows as frames of server-sent events. */
+/* Writes rows as frames of server-sent events. */
 #include "control/stream_sources.h"
 
 #include <string.h>
@@ -11,10 +11,13 @@
 #include "store/webhooks/store_clock.h"
 #include "store/webhooks/stream_rows.h"
 
-/* The longest attempt (timeout_ms of endpoints), and some time for its outcome to be stored: ids are made before it. */
+/*
+ * The longest attempt (timeout_ms of endpoints), and some time to store its outcome: its id is made before it
+ * begins.
+ */
 #define ATTEMPT_US (INT64_C(330) * 1000 * 1000)
 
-/* Appends the tree as the data of a frame, and its end. Takes the tree. */
+/* Appends the tree as the data of a frame, and the frame's end. Takes the tree. */
 static void
 add_data(struct bytes *out, cJSON *tree)
 {
@@ -22,7 +25,7 @@ add_data(struct bytes *out, cJSON *tree)
 
 	if (text == NULL)
 		mem_none(0);
-	/* Line feeds of JSON stand between tokens: of a payload that a person has written into the store. */
+	/* A payload written into the store by hand may have line feeds between JSON tokens. */
 	for (char *at = text; *at != '\0'; at++)
 		if (*at == '\n' || *at == '\r')
 			*at = ' ';
@@ -131,7 +134,7 @@ attempt_status(const struct db_rows *rows, uint32_t row)
 	return strcmp(db_rows_text(rows, row, ATTEMPT_COLUMN_STATUS).base, "success") == 0 ? "success" : "failed";
 }
 
-/* Without an id: a client resumes at an event. */
+/* Without an id, because a client resumes at an event. */
 static void
 write_attempt(const char *tenant_id, const struct db_rows *rows, uint32_t row, const char *resume, struct bytes *out)
 {

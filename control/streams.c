@@ -1,6 +1,6 @@
 /*
- * Handlers put streams in front of the list, and the thread alone takes them out: a list that it has begun to walk
- * stays as it is.
+ * Handlers add streams at the front of the list, and only the thread removes them, so the part of the list that it
+ * walks does not change.
  */
 #include "control/streams.h"
 
@@ -17,12 +17,15 @@
 #include "control/upkeep_thread.h"
 #include "shm/counters.h"
 
-/* How often the thread asks whether this node has stored something, and the store what others have. */
+/*
+ * How often the thread checks whether this node has stored something; how often it asks the store for rows of
+ * others.
+ */
 #define ASK_US (50 * 1000)
 #define OTHERS_US (500 * 1000)
-/* Turns for what is stored take one part in so many of the time. */
+/* Turns take at most this fraction of the time. */
 #define SHARE 4
-/* When clients shall come back, at random: a restart ends all streams at once. */
+/* The random delay of clients' reconnections: a restart ends all streams at once. */
 #define RETRY_LEAST_MS 1000u
 #define RETRY_SPREAD_MS 2000u
 
@@ -32,11 +35,11 @@ struct streams {
 	struct process_slot *slot;
 	struct upkeep_thread *thread;
 	int fd;
-	/* Of the thread: */
+	/* For the thread only. */
 	struct stream_feed *feeds;
-	uint64_t stored; /* by this node, when the last turn began */
-	int64_t next_us, last_us; /* steady: the next turn if something is stored, and if nothing is */
-	pthread_mutex_t lock; /* of what follows */
+	uint64_t stored; /* stored by this node at the start of the last turn */
+	int64_t next_us, last_us; /* steady: the next turn if this node stores something; if it does not */
+	pthread_mutex_t lock; /* guards what follows */
 	struct stream *first;
 	bool ending;
 	bool rung; /* a turn is due */
@@ -125,7 +128,7 @@ first_of(struct streams *streams)
 	return first;
 }
 
-/* Takes those that were left out of the list. Returns how many there are still. */
+/* Removes left streams from the list. Returns how many remain. */
 static uint32_t
 remove_left(struct streams *streams)
 {
@@ -222,7 +225,10 @@ has_begun(const struct stream *stream)
 	return true;
 }
 
-/* A client that has got the first bytes gets all that is committed from then on. Returns whether there were any. */
+/*
+ * Opens new streams: a client that has got the first bytes gets all rows committed afterwards. Returns whether there
+ * were any.
+ */
 static bool
 open_those_that_began(struct stream *first)
 {
@@ -245,7 +251,7 @@ open_those_that_began(struct stream *first)
 	return any;
 }
 
-/* Whether there may be something to do. */
+/* Whether a turn is due. */
 static bool
 is_due(struct streams *streams, int64_t now_us)
 {
@@ -262,7 +268,7 @@ is_due(struct streams *streams, int64_t now_us)
 	return due;
 }
 
-/* Another turn begins with the others: a feed that cannot be read keeps nobody else from being read. */
+/* Moves the feed to the end, so that a failing feed does not block the others in the next turn. */
 static void
 put_last(struct streams *streams, struct stream_feed *feed)
 {
@@ -353,7 +359,7 @@ streams_start(const struct config *config, const struct segment *segment, struct
 	return NULL;
 }
 
-/* Streams themselves stay: calls that this process could not end still have them. */
+/* Streams are not freed: calls that could not be ended still use them. */
 bool
 streams_stop(struct streams *streams, int64_t until_us)
 {

@@ -1,4 +1,4 @@
-/* Subscriptions as clients write them. */
+/* Reads subscriptions as clients write them. */
 #include "control/subscription_document.h"
 
 #include <string.h>
@@ -10,7 +10,7 @@
 #include "event/topic.h"
 #include "event/transform.h"
 
-/* What a reply shows besides the members that a client sets. */
+/* Members of a reply that a client cannot set. */
 static const char *const read_only[] = {
     "id", "subscription_id", "tenant_id", "version", "transform_id", "created_at", "updated_at", NULL};
 
@@ -29,7 +29,7 @@ subscription_document_close(struct subscription_document *document)
 	bytes_free(&document->transform);
 }
 
-/* A member that a POST needs, and that is never null. Returns whether it is there. */
+/* Reads a member that a POST requires and that is never null. Returns whether it is given. */
 static bool
 read_required(struct document *document, const char *name, bool making, struct span *value)
 {
@@ -74,7 +74,7 @@ read_filter(struct document *document, struct span *filter)
 		(void)document_refuse(document, NULL, "%s", err.text);
 }
 
-/* Copies JSON without the white space between its tokens. */
+/* Copies JSON without white space between tokens. */
 static void
 copy_tight(struct span json, struct bytes *out)
 {
@@ -91,7 +91,7 @@ copy_tight(struct span json, struct bytes *out)
 	}
 }
 
-/* A UUID of version 8 (RFC 9562 section 5.8): the same steps of a tenant have the same id. */
+/* Makes the transform's id, a UUID of version 8 (RFC 9562 section 5.8): equal steps of a tenant have the same id. */
 static void
 name_transform(const char *tenant_id, struct span steps, char out[OBJECT_ID_BYTES])
 {

@@ -1,6 +1,4 @@
-/*
- * What a client writes of a subscription: as control/endpoint_document.h has it for endpoints. Worker threads.
- */
+/* A subscription as a client writes it; the same as control/endpoint_document.h for endpoints. Worker threads. */
 #ifndef CONTROL_SUBSCRIPTION_DOCUMENT_H
 #define CONTROL_SUBSCRIPTION_DOCUMENT_H
 
@@ -14,27 +12,27 @@
 struct subscription_document {
 	struct document_error error;
 	struct document document;
-	struct bytes extra, transform; /* what the subscription borrows */
+	struct bytes extra, transform; /* buffers that the subscription borrows */
 	char endpoint_id[OBJECT_ID_BYTES], transform_id[OBJECT_ID_BYTES];
-	bool other_transform; /* the document names one: transform and transform_id are its */
+	bool other_transform; /* the document has a transform: transform and transform_id are from it */
 };
 
 /*
- * Reads the body. false: it is no JSON object, document->error says why. In each case the caller closes the document,
- * which borrows the body.
+ * Reads the body, which is borrowed. false: it is no JSON object, and document->error says why. The caller closes the
+ * document in any case.
  */
 bool subscription_document_open(struct subscription_document *document, struct span body);
 void subscription_document_close(struct subscription_document *document);
 
 /*
- * Lays the document over *subscription, which then borrows from it; making: a POST, which needs endpoint_id and
- * topic_pattern. For one call. false: something is wrong, document->error says what. Whether the endpoint is there is
- * the caller's question.
+ * Applies the document to *subscription, which then borrows from it. making: a POST, which requires endpoint_id and
+ * topic_pattern. Call it once per opened document. Does not check that the endpoint exists. false: document->error says
+ * what is wrong.
  */
 bool subscription_document_apply(
     struct subscription_document *document, const char *tenant_id, bool making, struct subscription *subscription);
 
-/* Bytes that a client wrote of the subscription: at most DOCUMENT_BYTES_MAX (control/members.h) are kept. */
+/* The bytes of the subscription that a client wrote: limited to DOCUMENT_BYTES_MAX (control/members.h). */
 size_t subscription_size(const struct subscription *subscription);
 
 #endif

@@ -1,4 +1,4 @@
-/* Publishers match by the same trie and filters, which are built here for one pattern and one filter. */
+/* Uses the same trie and filters as publishers, built here for one pattern and one filter. */
 #include "control/subscription_test.h"
 
 #include <string.h>
@@ -10,7 +10,7 @@
 #include "event/topic.h"
 #include "event/topic_trie.h"
 
-/* What a client has sent; borrows from the document. */
+/* The client's request; borrows from the document. */
 struct trial {
 	struct span pattern, topic, event;
 	struct span filter; /* base NULL: none */
@@ -33,7 +33,7 @@ read_pattern(struct document *document, struct span *pattern)
 		(void)document_refuse(document, "topic_pattern", "%s", err.text);
 }
 
-/* inner: the event's members, which the caller closes. */
+/* inner: the event's members; the caller closes it. */
 static void
 read_event(struct document *document, size_t most, struct document *inner, struct trial *trial)
 {
@@ -71,7 +71,7 @@ pattern_matches(const struct trial *trial)
 	return matched;
 }
 
-/* Takes over the filter. */
+/* Takes ownership of the filter. */
 static bool
 filter_holds(const struct filter *filter, struct span text)
 {
@@ -98,7 +98,7 @@ reason(const struct trial *trial, bool topic_matched, bool filter_matched)
 			      : "topic_pattern matches the topic, but the filter is not true of the event";
 }
 
-/* Takes over the filter. */
+/* Takes ownership of the filter. */
 static void
 answer(const struct trial *trial, const struct filter *filter, struct reply *reply)
 {

@@ -1,4 +1,4 @@
-/* POST /v1/subscriptions/test: whether a pattern and a filter would take an event. Nothing is stored or sent. */
+/* POST /v1/subscriptions/test: whether a pattern and a filter match an event. Nothing is stored or sent. */
 #ifndef CONTROL_SUBSCRIPTION_TEST_H
 #define CONTROL_SUBSCRIPTION_TEST_H
 

@@ -1,4 +1,4 @@
-/* Subscriptions: made, read, changed, deleted. */
+/* Makes, shows, changes and deletes subscriptions. */
 #include "control/subscriptions.h"
 
 #include <string.h>
@@ -18,7 +18,7 @@ text(const char *of)
 	return (struct span){of, strlen(of)};
 }
 
-/* subscription is of a row. */
+/* subscription is from a row. */
 static cJSON *
 show(const struct request *request, const struct subscription *subscription)
 {
@@ -44,8 +44,8 @@ show(const struct request *request, const struct subscription *subscription)
 }
 
 /*
- * Reads the subscription of that id. Returns as db_query(); on 0 the reply is an answer if there is no such
- * subscription, or if it is to be changed and has another version than the request says.
+ * Reads the subscription in the path. Returns as db_query(); returns 0 with an answer in the reply if there is none,
+ * or, with for_update, if its version is not the one in the request.
  */
 static int
 load(const struct request *request, bool for_update, struct db_rows **rows, struct reply *reply, struct error *err)
@@ -65,7 +65,7 @@ load(const struct request *request, bool for_update, struct db_rows **rows, stru
 
 /* ---- POST and PATCH ---- */
 
-/* What both need before they write: the endpoint, without which the answer is 404, and the transform's row. */
+/* Prepares a write: checks the endpoint, without which the answer is 404, and stores the transform's row. */
 static int
 prepare(const struct request *request, const struct subscription_document *document,
     const struct subscription *subscription, struct reply *reply, struct error *err)
@@ -81,7 +81,7 @@ prepare(const struct request *request, const struct subscription_document *docum
 	return rc;
 }
 
-/* Audits what the store has now, and answers with it. before is NULL when it was made. */
+/* Audits the stored subscription, and answers with it. before NULL: it is new. */
 static int
 audit_and_answer(
     const struct request *request, struct span id, const cJSON *before, struct reply *reply, struct error *err)
@@ -109,8 +109,8 @@ audit_and_answer(
 }
 
 /*
- * What comes before the row is written. Others of the tenant wait for the routing version from now on, so that two
- * requests do not pass a limit together. As db_query().
+ * Measures the totals before the row is written. Locks the tenant's routing version, so that two requests cannot exceed
+ * a limit together. As db_query().
  */
 static int
 hold_totals(const struct request *request, struct subscription_totals *before, struct error *err)
@@ -121,8 +121,8 @@ hold_totals(const struct request *request, struct subscription_totals *before, s
 }
 
 /*
- * Whether the tenant's subscriptions are within the limits now, or what is above one has not grown; if not, the reply
- * is an answer. Returns as db_query().
+ * Checks that the tenant's totals are within the limits, or have not grown beyond them; if not, the reply is an answer.
+ * Returns as db_query().
  */
 static int
 check_totals(const struct request *request, const struct subscription *subscription,
@@ -212,7 +212,7 @@ subscription_add(
 	return rc;
 }
 
-/* Writes the subscription in the place of the one before it, and answers. */
+/* Replaces the subscription, and answers. */
 static int
 replace(const struct request *request, const struct subscription_document *document, const struct subscription *before,
     const struct subscription *subscription, struct reply *reply, struct error *err) /* six: what became of what */

@@ -5,14 +5,14 @@
 #include "control/request.h"
 
 /*
- * Different pairs of endpoint and transform that a tenant's subscriptions may have: an event makes a job for each pair
- * that matches, and job k of an event has the event's id + k, in 16 bits.
+ * The most pairs of endpoint and transform in a tenant's subscriptions: an event makes a job for each matching pair,
+ * and job k of an event has the event's id + k, in 16 bits.
  */
 #define SUBSCRIPTION_PAIRS_MAX 10000
 
 /*
- * What their patterns and filters may have together (struct subscription_totals): a publisher keeps up to eighteen
- * times as much in memory, and other tenants wait while it reads that, which takes up to a second.
+ * The most bytes of a tenant's patterns and filters (struct subscription_totals): a publisher needs up to eighteen
+ * times as much memory, and other tenants wait up to a second while it reads them.
  */
 #define SUBSCRIPTION_RULE_BYTES_MAX (4 * 1024 * 1024)
 

@@ -1,4 +1,4 @@
-/* A repetition with the same Idempotency-Key shows the tenant again, without its key. */
+/* A repeated request with the same Idempotency-Key shows the tenant again, without its key. */
 #include "control/tenant_creation.h"
 
 #include <string.h>
@@ -41,7 +41,7 @@ show_first(const struct request *request, const char *id, struct reply *reply, s
 	return rc;
 }
 
-/* Reads what was stored, notes it in the audit log, and answers with it and the key. */
+/* Reads the stored tenant, audits it, and answers with it and the key. */
 static int
 show_made(const struct request *request, const struct creation *creation, struct reply *reply, struct error *err)
 {
@@ -64,7 +64,7 @@ show_made(const struct request *request, const struct creation *creation, struct
 	return rc;
 }
 
-/* The first key has "*", whatever the caller's scopes: of a new tenant that gives nothing that was there before. */
+/* The first key has "*", whatever the caller's scopes: a new tenant has nothing yet to which it could give access. */
 static int
 store(const struct request *request, void *context, struct reply *reply, struct error *err)
 {
@@ -92,7 +92,7 @@ create(const struct request *request, void *context, struct reply *reply, struct
 	return make_once(request, &once, creation, reply, err);
 }
 
-/* The id that the client has chosen, else a new UUID. "." and ".." are no segments of a path. */
+/* Reads the id chosen by the client, or makes a UUID. Refuses "." and "..", which cannot be path segments. */
 static void
 read_id(struct document *document, char id[TENANT_ID_MAX + 1])
 {

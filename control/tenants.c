@@ -1,6 +1,6 @@
 /*
- * Changes of tenants stand in the audit log of the caller's tenant: that of a deleted tenant goes with it. These rows
- * stay when a tenant is deleted, so they say neither its name nor its metadata.
+ * Changes of tenants are in the audit log of the caller's tenant, because the log of a deleted tenant is removed with
+ * it. These rows remain after the deletion, so they contain neither the tenant's name nor its metadata.
  */
 #include "control/tenants.h"
 
@@ -124,7 +124,7 @@ tenant_list(const struct request *request, struct reply *reply)
 	answer_json(reply, 200, tree);
 }
 
-/* Attempts that are under way stand in no row: couriers count them in the segment. */
+/* Attempts under way are in no row: couriers count them in the segment. */
 uint32_t
 tenant_in_flight(const struct segment *segment, struct span tenant_id)
 {
@@ -189,7 +189,7 @@ changed_members(const struct db_rows *old, const struct db_rows *rows)
 	return names;
 }
 
-/* The tenant is there, and held. */
+/* The tenant exists and is locked. */
 static int
 change_tenant(const struct request *request, struct document *document, const struct db_rows *old, struct reply *reply,
     struct error *err)
@@ -254,9 +254,9 @@ tenant_update(const struct request *request, struct reply *reply)
 /* ---- DELETE ---- */
 
 /*
- * Marks the tenant and ends its keys; upkeep removes what it had (store/webhooks/removal.h). A tenant that deletes
- * itself has no log that could tell of it: that of the start keys does. version: of changes, by which couriers attempt
- * nothing more for it.
+ * Marks the tenant as deleted and revokes its keys; upkeep removes its rows (store/webhooks/removal.h). If a tenant
+ * deletes itself, the audit row goes to the tenant of the start keys. *version: couriers that act by it make no more
+ * attempts for the tenant.
  */
 static int
 mark_deleted(const struct request *request, const struct db_rows *old, int64_t *version, struct error *err)

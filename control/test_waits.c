@@ -1,4 +1,4 @@
-/* A test whose row is gone has ended: what came of it was stored in the same transaction. */
+/* A test without a row has ended: its result was stored in the transaction that removed the row. */
 #include "control/test_waits.h"
 
 #include <errno.h>
@@ -16,7 +16,7 @@
 
 #define LOOK_US (15 * 1000)
 #define LOOK_MOST_US (1000 * 1000)
-#define RETRY_US (200 * 1000) /* while the store is away */
+#define RETRY_US (200 * 1000) /* while the store is unavailable */
 
 /* ---- replies ---- */
 
@@ -67,11 +67,11 @@ still_runs(const struct db_rows *rows, const char *attempt_id)
 	return false;
 }
 
-/* Those that wait now, and until when: each stays in the list until it is taken out. */
+/* The calls that wait now; each stays in the list until it is answered. */
 struct waiting {
 	struct call *calls[TEST_WAITS_MOST * 2];
 	uint32_t count;
-	int64_t until_us; /* the first of them */
+	int64_t until_us; /* the earliest deadline */
 };
 
 static struct waiting
@@ -106,8 +106,8 @@ give_back(struct test_waits *waits, struct call *call)
 }
 
 /*
- * Which tests of this node have rows, NULL: it is not known. As db_query(). Does not begin behind until_us. It ends by
- * a time of its own, so a test whose time ends does not cut off the look for the others.
+ * Lists the tests of this node that have rows; NULL: unknown. Does not begin after until_us. Has its own deadline, so
+ * that the end of one test's time does not cut off the look for the others. As db_query().
  */
 static int
 read_rows(struct test_waits *waits, struct db **db, int64_t until_us, struct db_rows **rows, struct error *err)
@@ -128,10 +128,7 @@ read_rows(struct test_waits *waits, struct db **db, int64_t until_us, struct db_
 	return test_rows_list(*db, node.node_id, rows, err);
 }
 
-/*
- * Calls that came after the list was read wait for the next look: their rows were added before. Returns when the next
- * look is due.
- */
+/* Makes a look. Calls that arrive after the copy of the list wait for the next look. Returns when that is due. */
 static int64_t
 look(struct test_waits *waits, struct db **db)
 {
@@ -156,7 +153,7 @@ look(struct test_waits *waits, struct db **db)
 
 /* ---- the thread ---- */
 
-/* Sleeps until then, or until there is a call; returns false when the thread is to end. */
+/* Sleeps until until_us, or until there is a call. false: the thread must end. */
 static bool
 sleep_until(struct test_waits *waits, int64_t until_us)
 {

@@ -1,4 +1,4 @@
-/* Members of cJSON objects. */
+/* Adds members to cJSON objects. */
 #include "control/tree.h"
 
 #include <inttypes.h>
@@ -43,7 +43,7 @@ tree_add_int(cJSON *tree, const char *name, int64_t value)
 {
 	char digits[24];
 
-	/* A cJSON number is a double, and a large one is printed with an exponent. */
+	/* A cJSON number is a double, and would be printed with an exponent if large. */
 	(void)snprintf(digits, sizeof digits, "%" PRId64, value);
 	tree_add(tree, name, cJSON_CreateRaw(digits));
 }
@@ -79,7 +79,7 @@ tree_is_json(struct span text)
 void
 tree_add_json(cJSON *tree, const char *name, struct span json, const char *otherwise)
 {
-	/* SQLite takes any text that a person writes, and one that is no JSON would spoil the whole reply. */
+	/* A text edited in SQLite may be no JSON, and would make the whole reply invalid. */
 	tree_add(tree, name, cJSON_CreateRaw(tree_is_json(json) ? json.base : otherwise));
 }
 

@@ -1,6 +1,6 @@
 /*
- * Two threads: one follows API keys and does nothing else, because a task may wait for a lock, or count, for as long as
- * a statement may take. The other one does the tasks, each when its time has come.
+ * Two threads. One only follows API keys, because a task may wait for a lock, or count, as long as a statement may
+ * take. The other one does the tasks when they are due.
  */
 #include "control/upkeep.h"
 
@@ -32,7 +32,7 @@
 #include "store/webhooks/test_rows.h"
 #include "store/webhooks/upkeep_rows.h"
 
-/* A task that has failed lets the others pass. */
+/* Wait after a failed task; the others go on. */
 #define RETRY_US (10 * 1000 * 1000)
 #define SECOND_MS 1000
 #define MINUTE_MS (60 * SECOND_MS)
@@ -51,12 +51,12 @@ struct upkeep {
 	struct notices notices;
 	struct failing_endpoints failing_endpoints;
 	struct upkeep_thread *follower, *worker;
-	/* Of the worker: */
+	/* For the worker only. */
 	struct db *db; /* in a turn */
 	int64_t due_us[24]; /* steady, by task */
 	struct tenant_stats_run stats;
-	bool counting; /* the run is under way */
-	int64_t counting_us; /* that it has taken */
+	bool counting; /* a run is under way */
+	int64_t counting_us; /* time that it has taken */
 	int64_t count_not_before_us, limit_not_before_us; /* steady */
 };
 
@@ -69,7 +69,7 @@ make_months(struct upkeep *upkeep, struct error *err)
 	int rc = webhooks_months_ahead(upkeep->db, upkeep->config->partitions_ahead, &missing, err);
 
 	if (rc == DB_REFUSED)
-		missing = 1; /* or more: nobody has looked */
+		missing = 1; /* at least: unknown */
 	if (rc == 0 || rc == DB_REFUSED)
 		level_set(segment_slot(upkeep->segment, ROLE_CONTROL, 0), LEVEL_MONTHS_MISSING, missing);
 	return rc;
@@ -94,7 +94,7 @@ remove_revoked_keys(struct upkeep *upkeep, struct error *err)
 	return rc;
 }
 
-/* A function of store/webhooks that removes up to limit old rows of one table, and says how many: 0 at the end. */
+/* A function of store/webhooks that removes up to limit old rows of one table. *removed: how many; 0: none are left. */
 typedef int remove_old(struct db *db, uint32_t limit, uint32_t *removed, struct error *err);
 
 static int
@@ -140,8 +140,8 @@ remove_endpoint_tests(struct upkeep *upkeep, struct error *err)
 }
 
 /*
- * Counting takes as long as the tables are large: it has one part in so many of the time. No other task waits for more
- * than a turn of it.
+ * Counting takes longer the larger the tables are, so it gets at most this fraction of the time. No other task waits
+ * for more than one turn of it.
  */
 #define COUNTING_SHARE 20
 #define COUNTING_PERIOD_MS MINUTE_MS
@@ -198,7 +198,7 @@ tell_endpoints(struct upkeep *upkeep, struct error *err)
 	return figures_tell_endpoints(upkeep->db, upkeep->config, upkeep->segment, err);
 }
 
-/* Looking takes as long as the tenants' queues may be deep. */
+/* Looking takes longer the deeper the tenants' queues may be. */
 #define LOOKING_SHARE 20
 
 static int
@@ -214,7 +214,7 @@ limit_queue_depth(struct upkeep *upkeep, struct error *err)
 	return rc;
 }
 
-/* So many slices at a time, so that no other task waits for all of them. */
+/* Slices per turn, so that no other task waits for all of them. */
 #define SLICES_AT_ONCE 20
 
 static int
@@ -228,7 +228,7 @@ remove_deleted(struct upkeep *upkeep, struct error *err)
 	return rc;
 }
 
-/* Endpoints whose secrets nobody can read are told before a delivery to them has to wait. */
+/* Warns of endpoints with unreadable secrets before a delivery to them has to wait. */
 static int
 check_master_keys(struct upkeep *upkeep, struct error *err)
 {
@@ -278,7 +278,7 @@ disable_failing_endpoints(struct upkeep *upkeep, struct error *err)
 
 static int look_for_asked(struct upkeep *upkeep, struct error *err);
 
-/* SHARED: by one node for all, so its name is that of a row. */
+/* SHARED: one node does the task for all, so the name is that of a row. */
 static const struct task {
 	const char *name;
 	int64_t period_ms;
@@ -308,7 +308,10 @@ static const struct task {
 
 #define TASKS (sizeof tasks / sizeof *tasks)
 
-/* control/compaction.c empties the rows of tasks, on any node. The first node that sees an empty row runs its task. */
+/*
+ * control/compaction.c clears the time in the rows of tasks, on any node. The first node that sees such a row runs its
+ * task.
+ */
 static int
 look_for_asked(struct upkeep *upkeep, struct error *err)
 {
@@ -330,7 +333,7 @@ look_for_asked(struct upkeep *upkeep, struct error *err)
 	return 0;
 }
 
-/* When a node looks next whether a task is due: one that others may have done is looked at more often. */
+/* The interval between two checks of a task: shorter for a task that other nodes may have done. */
 static int64_t
 next_look_us(const struct task *task)
 {
@@ -358,7 +361,7 @@ do_task(struct upkeep *upkeep, size_t number, struct error *err)
 	return rc;
 }
 
-/* Keys that are revoked elsewhere are refused here within a second, whatever a task waits for. */
+/* Keys revoked on other nodes are refused here within a second, whatever a task waits for. */
 static int
 follow_keys(void *keys, struct db *db, struct error *err)
 {
@@ -397,7 +400,7 @@ upkeep_start(const struct config *config, const struct segment *segment, const s
 	uuid_source_init(&upkeep->failing_endpoints.ids);
 	upkeep->follower = upkeep_thread_start(&of_keys, err);
 	upkeep->worker = upkeep->follower != NULL ? upkeep_thread_start(&of_tasks, err) : NULL;
-	return upkeep->worker != NULL ? upkeep : NULL; /* the process ends, with what it has begun */
+	return upkeep->worker != NULL ? upkeep : NULL; /* the process ends, and a started thread with it */
 }
 
 bool

@@ -1,6 +1,6 @@
 /*
- * The threads of control that do what no request asks for: one follows the API keys that other nodes change, and keeps
- * the key table up to date; the other one does tasks, some of which one node does for all.
+ * The background threads of control: one follows changes of API keys by other nodes, and keeps the key table up to
+ * date; the other one does tasks, some of which one node does for all.
  */
 #ifndef CONTROL_UPKEEP_H
 #define CONTROL_UPKEEP_H
@@ -14,15 +14,15 @@
 struct upkeep;
 
 /*
- * Starts the threads (control/upkeep_thread.h). The arguments are borrowed until upkeep_stop(). NULL with *err when one
- * cannot be started: the process must end then.
+ * Starts the threads (control/upkeep_thread.h). The arguments are borrowed until upkeep_stop(). NULL with *err: one
+ * could not be started, and the process must end.
  */
 struct upkeep *upkeep_start(const struct config *config, const struct segment *segment, const struct db_env *env,
     struct key_loader *keys, struct error *err);
 
 /*
- * Ends the threads; waits until that instant of the steady clock at most. Returns false when one is still in a
- * statement: what it uses must not be released then.
+ * Ends the threads; waits until until_us (steady) at most. false: one is still within a statement, and its resources
+ * must not be released.
  */
 bool upkeep_stop(struct upkeep *upkeep, int64_t until_us);
 

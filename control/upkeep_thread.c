@@ -1,4 +1,4 @@
-/* Each turn: open the store if need be, do the duty, tell a failure or its end, sleep. */
+/* Each turn: open the store if necessary, do the duty, log a failure or its end, sleep. */
 #include "control/upkeep_thread.h"
 
 #include <errno.h>
@@ -19,7 +19,7 @@ struct upkeep_thread {
 	struct db *db; /* NULL: not open */
 	struct repeat failing;
 	pthread_t thread;
-	pthread_mutex_t lock; /* of what follows */
+	pthread_mutex_t lock; /* guards what follows */
 	pthread_cond_t wake;
 	bool stopping, rung;
 };
@@ -50,7 +50,7 @@ tell(struct upkeep_thread *thread, int rc, const struct error *err)
 		    LOG_STR("error", err->text), LOG_UINT("times", times));
 }
 
-/* Sleeps for a turn's time, or until it is rung for; returns false when the thread is to end. */
+/* Sleeps for a period, or until upkeep_thread_ring(). false: the thread must end. */
 static bool
 sleep_a_turn(struct upkeep_thread *thread)
 {

@@ -1,4 +1,4 @@
-/* A thread of control that no request waits for, with a connection to the webhooks' store of its own. */
+/* A background thread of control, with its own connection to the webhooks' store. */
 #ifndef CONTROL_UPKEEP_THREAD_H
 #define CONTROL_UPKEEP_THREAD_H
 
@@ -11,11 +11,11 @@
 
 struct upkeep_thread;
 
-/* What the thread does in turns. Everything is borrowed until upkeep_thread_stop(). */
+/* The thread's duty, done in turns. Everything is borrowed until upkeep_thread_stop(). */
 struct upkeep_duty {
 	const char *name; /* in the log */
 	int64_t period_us; /* between two turns; 0: half a second */
-	/* Whether anything is to be done, asked before each turn: else there is no connection. NULL: always. */
+	/* Whether there is anything to do, asked before each turn; if not, there is no connection. NULL: always. */
 	bool (*is_needed)(void *context);
 	const struct config *config;
 	const struct db_env *env;
@@ -25,17 +25,17 @@ struct upkeep_duty {
 };
 
 /*
- * Starts the thread, which opens its connection again and again until that works. Turns that fail are told in the log,
- * every ten seconds at most, and so is their end. duty is copied. NULL with *err when no thread can be started.
+ * Starts the thread, which tries to open its connection until that works. Logs failing turns, every ten seconds at
+ * most, and the end of failures. duty is copied. NULL with *err: the thread could not be started.
  */
 struct upkeep_thread *upkeep_thread_start(const struct upkeep_duty *duty, struct error *err);
 
-/* The next turn begins at once, or right after this one. Any thread. */
+/* Starts the next turn at once, or right after the present one. Any thread. */
 void upkeep_thread_ring(struct upkeep_thread *thread);
 
 /*
- * Ends the thread; waits until that instant of the steady clock at most. Returns false when it is still in a statement:
- * what it uses must not be released then.
+ * Ends the thread; waits until until_us (steady) at most. false: it is still within a statement, and its resources must
+ * not be released.
  */
 bool upkeep_thread_stop(struct upkeep_thread *thread, int64_t until_us);
 

@@ -14,7 +14,7 @@
 #include "store/webhooks_store.h"
 
 #define RETRY_AFTER_SECONDS 1
-/* A worker to which the store has refused a connection leaves calls to the others for so long. */
+/* A worker whose connection the store has refused leaves calls to the others for this long. */
 #define REST_US (1000 * 1000)
 #define REST_LOOK_MS 50
 
@@ -42,8 +42,8 @@ lose_store(struct worker *worker, const struct error *err)
 }
 
 /*
- * Before this process says that it has reached the store for the first time, the tenant of the start keys has a row:
- * publishers know no tenant without one. 0, or else worker->db is NULL.
+ * Opens the store. Makes the row of the start keys' tenant before this process first reports the store as reached:
+ * publishers know no tenant without a row. 0; otherwise worker->db is NULL.
  */
 static int
 open_store(struct worker *worker, struct error *err)
@@ -64,10 +64,10 @@ open_store(struct worker *worker, struct error *err)
 	return rc;
 }
 
-/* Where the worker's calls can be answered: by nobody, by itself, or by the workers that have connections. */
+/* Who can answer the worker's calls: nobody, itself, or the workers that have connections. */
 enum store_place { STORE_AWAY, STORE_HERE, STORE_ELSEWHERE };
 
-/* As far as anybody knows. May take seconds; waits for what another worker finds out until that instant. */
+/* Finds out, as far as known. May take seconds; waits for another worker's result until until_us. */
 static enum store_place
 find_store(struct worker *worker, int64_t until_us)
 {
@@ -140,7 +140,7 @@ run_handler(struct worker *worker, struct call *call)
 		lose_store(worker, &call->reply.store_error);
 }
 
-/* Returns false when the call is in the queue again, for another worker. */
+/* false: the call is in the queue again, for another worker. */
 static bool
 answer(struct worker *worker, struct call *call)
 {
@@ -168,7 +168,7 @@ give_back(void *context, struct call *call)
 	(void)!write(workers->done_fd, &(uint64_t){1}, sizeof(uint64_t));
 }
 
-/* A thread. */
+/* The thread's function. */
 static void *
 work(void *argument)
 {
@@ -247,7 +247,7 @@ workers_done(struct workers *workers)
 	if (call != NULL)
 		return call;
 	(void)!read(workers->done_fd, &count, sizeof count);
-	return call_queue_take(&workers->done, 0); /* given between the two calls above */
+	return call_queue_take(&workers->done, 0); /* a call may have been given between the two calls above */
 }
 
 void
