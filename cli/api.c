@@ -1,4 +1,4 @@
-/* From the words typed to the reply printed. A list goes on from page to page up to --limit. */
+/* Runs a command: from the typed words to the printed reply. A list is read page by page, up to --limit. */
 #include "cli/api.h"
 
 #include <ctype.h>
@@ -25,7 +25,7 @@ print_words(FILE *out, const char *path)
 		fprintf(out, " %.*s", (int)strcspn(brace + 1, "}"), brace + 1);
 }
 
-/* Options that several verbs have are shown with the first of them. */
+/* Shows options of several verbs only with the first of these. */
 static void
 print_options(FILE *out, const struct api_group *group, const struct api_verb *verb)
 {
@@ -67,7 +67,7 @@ api_print_usage(FILE *out, const struct api_group *group)
 	    out);
 }
 
-/* Whether the verb is about the whole installation, in whatever group it stands. */
+/* Whether the verb concerns the whole installation, whatever its group. */
 static bool
 is_admins(const struct api_verb *verb)
 {
@@ -76,7 +76,7 @@ is_admins(const struct api_verb *verb)
 	return strncmp(verb->path, begin, sizeof begin - 1) == 0;
 }
 
-/* The file of the key that a hooksd which has this DATA_DIR has made, or NULL: it has made none. */
+/* The file of the key that a hooksd with this DATA_DIR has made; NULL: none. */
 static const char *
 find_made_key(char path[PATH_MAX])
 {
@@ -88,7 +88,7 @@ find_made_key(char path[PATH_MAX])
 	return made_key_path(data_dir, path, &too_long) == 0 && made_key_is_there(path) ? path : NULL;
 }
 
-/* The URL and the key to use. key_text holds a key that was in a file. */
+/* Finds the URL and the key to use. key_text: room for a key from a file. */
 static int
 find_server(
     const struct api_call *call, struct api_server *server, char key_text[SECRET_MAX_BYTES + 1], struct error *err)
@@ -113,7 +113,7 @@ find_server(
 		key = NULL;
 	if (call->key != NULL)
 		key = call->key;
-	if (file == NULL && server->url == url) /* no other service gets that key */
+	if (file == NULL && server->url == url) /* never sent to another service */
 		file = find_made_key(made);
 	if ((key == NULL || *key == '\0') && file != NULL) {
 		if (secret_read_file(file, key_text, &reason) != 0)
@@ -127,8 +127,8 @@ find_server(
 }
 
 /*
- * Prints a reply of 2xx, which of a list is the first page or another. next is set to the cursor of the next page, or
- * NULL; the caller frees it. Returns an exit code.
+ * Prints a reply of 2xx; for a list, one page. first: the first page. *next: the cursor of the next page, or NULL; the
+ * caller frees it. Returns an exit code.
  */
 static int
 print_reply(const struct api_call *call, const struct api_reply *reply, bool first, char **next)
@@ -184,7 +184,7 @@ send_call(const struct api_call *call, const struct api_server *server, const ch
 	return code;
 }
 
-/* All pages, unless the user asked for one by --limit or --cursor. */
+/* Sends for all pages, or for one if --limit or --cursor is given. */
 static int
 send_pages(const struct api_call *call, const struct api_server *server)
 {

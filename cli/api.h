@@ -6,10 +6,10 @@
 
 #include "cli/api_verbs.h"
 
-/* Runs what stands behind the group's name in argv. Returns an exit code of cli/commands.h. */
+/* Runs the command behind the group's name in argv. Returns an exit code of cli/commands.h. */
 int api_command(const struct api_group *group, int argc, char **argv);
 
-/* What --help of a group prints. */
+/* Prints the --help of a group. */
 void api_print_usage(FILE *out, const struct api_group *group);
 
 #endif

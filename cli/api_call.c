@@ -1,4 +1,4 @@
-/* Words fill the path, options become members of the body or parameters of the query. */
+/* Words fill in the path; options become members of the body or parameters of the query. */
 #include "cli/api_call.h"
 
 #include <stdio.h>
@@ -11,14 +11,14 @@
 #include "cli/api_client.h"
 #include "config/units.h"
 
-/* The largest document that the API takes. */
+/* The largest document that the API accepts. */
 #define FILE_MAX ((size_t)64 << 10)
 
 struct reading {
 	struct api_call *call;
 	cJSON *body;
 	const char *file; /* --file; NULL: not given */
-	const char *rest; /* of the path, from the first {...} that has no word yet */
+	const char *rest; /* the rest of the path, from the first unfilled {...} */
 	bool word_given;
 };
 
@@ -49,7 +49,7 @@ is_number(const char *text)
 	return (digits > 0 && text[sign + digits] == '\0') || strcmp(text, "null") == 0;
 }
 
-/* Whether a header may hold it. */
+/* Whether a header may contain the text. */
 static bool
 is_plain(const char *text)
 {
@@ -150,7 +150,7 @@ set_option(struct reading *reading, const struct api_option *option, const char 
 	return 0;
 }
 
-/* Options of every command, as pointers to where their value goes. */
+/* Finds an option common to all commands. *value: where its value goes. */
 static bool
 find_common(struct reading *reading, const char *name, size_t len, const char ***value)
 {
@@ -227,7 +227,7 @@ read_flag(struct reading *reading, int argc, char **argv, int *next, struct erro
 	return error_set(err, "there is no option --%.*s; --help lists those that there are", (int)len, name);
 }
 
-/* Appends the path up to the next {...}, and the word in its place; word is NULL at the end of the words. */
+/* Appends the path up to the next {...}, and the word in its place; word NULL: no more words. */
 static bool
 fill_path(struct reading *reading, const char *word)
 {
@@ -281,7 +281,7 @@ read_file(const char *path, char **text, struct error *err)
 			   : error_set(err, "%s has more than %zu bytes", path, FILE_MAX);
 }
 
-/* Options instead of the word: many are meant. */
+/* Switches to path_of_many if there are options but no word. */
 static void
 turn_to_many(struct reading *reading)
 {
@@ -292,7 +292,7 @@ turn_to_many(struct reading *reading)
 		reading->rest = verb->path_of_many;
 }
 
-/* The body is the verb's own, that of --file, or made of options. */
+/* Sets the body: the verb's own, that of --file, or one made of options. */
 static int
 finish_body(struct reading *reading, struct error *err)
 {
@@ -348,7 +348,7 @@ read_arguments(struct reading *reading, int argc, char **argv, struct error *err
 	return finish_body(reading, err);
 }
 
-/* The verb is the first word; a group with one verb, or with a usual one, needs none. */
+/* Reads the verb, the first word. A group with a single or a default verb needs none. */
 static int
 read_verb(struct api_call *call, int *argc, char ***argv, struct error *err)
 {

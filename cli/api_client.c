@@ -1,4 +1,4 @@
-/* libcurl does the work: it knows TLS, proxies and names. Redirects are not followed: they would get the key. */
+/* Uses libcurl for TLS, proxies and names. Redirects are not followed: their target would get the key. */
 #include "cli/api_client.h"
 
 #include <stdlib.h>
@@ -13,7 +13,7 @@
 #define TIMEOUT_SECONDS 30L
 #define SLOW_TIMEOUT_SECONDS 330L
 #define REPLY_MAX ((size_t)64 << 20)
-/* A stream has a comment every 15 seconds at least. */
+/* A stream sends at least a comment every 15 seconds. */
 #define SILENCE_US (60 * 1000 * 1000)
 
 static size_t
@@ -30,7 +30,7 @@ take_body(char *bytes, size_t one, size_t len, void *context)
 	return len;
 }
 
-/* Adds "Name: value" and wipes it afterwards: the value may be a key. */
+/* Adds "Name: value", and wipes its own copy: the value may be a key. */
 static void
 add_header(struct curl_slist **headers, const char *name, const char *value)
 {
@@ -65,7 +65,7 @@ make_headers(const struct api_server *server, const struct api_request *request)
 	return headers;
 }
 
-/* A handle with what all requests have in common. */
+/* Makes a handle with the settings common to all requests. */
 static CURL *
 begin(const char *url, struct curl_slist *headers, char reason[CURL_ERROR_SIZE])
 {

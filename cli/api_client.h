@@ -17,12 +17,12 @@ struct api_request {
 	const char *path; /* "/v1/endpoints?limit=5" */
 	const char *body; /* JSON; NULL: none */
 	const char *if_match, *idempotency_key; /* NULL: none */
-	bool slow; /* the reply may take 5 minutes and more */
+	bool slow; /* the reply may take more than 5 minutes */
 };
 
 struct api_reply {
 	long status;
-	char *body; /* NUL-terminated; the caller's, free() */
+	char *body; /* NUL-terminated; the caller frees it */
 	size_t len;
 };
 
@@ -36,19 +36,19 @@ int api_send(
 struct api_following {
 	const char *path;
 	const char *last_event_id; /* NULL: none */
-	/* Called with what has come of a reply of 200. Returns whether to go on. */
+	/* Called with new bytes of a reply of 200. Returns whether to go on. */
 	bool (*take)(void *context, const char *bytes, size_t len);
 	void *context;
-	struct api_reply refusal; /* of another status: its body is the caller's */
+	struct api_reply refusal; /* a reply of another status; the caller frees its body */
 };
 
 /*
- * Follows a stream until it ends, or nothing has come for a minute. 0, with the status in refusal: the service has
- * ended the stream, or refused it. <0: the connection was lost, or there was none.
+ * Follows a stream until it ends, or nothing arrives for a minute. 0, with the status in refusal: the service ended the
+ * stream or refused it. <0: the connection was lost or not made.
  */
 int api_follow(const struct api_server *server, struct api_following *following, struct error *err);
 
-/* A copy of text in which everything but the characters that RFC 3986 calls unreserved is percent-encoded. */
+/* A copy of text with all characters percent-encoded that RFC 3986 does not call unreserved. */
 char *api_encode(const char *text);
 
 #endif

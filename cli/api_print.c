@@ -1,4 +1,4 @@
-/* Cells are made as text first, so that columns are as wide as what stands in them. */
+/* Makes the texts of all cells first, so that columns are as wide as their contents. */
 #include "cli/api_print.h"
 
 #include <stdlib.h>
@@ -8,7 +8,7 @@
 #include "base/mem.h"
 #include "base/utf8.h"
 
-/* Bytes that a terminal may take for more than text become \xNN. */
+/* Escapes bytes that may control a terminal as \xNN. */
 static char *
 escape(const char *text)
 {
@@ -31,10 +31,10 @@ escape(const char *text)
 	return out;
 }
 
-/* Milliseconds of the years 1973 to 9999; a number below is a time in seconds, which stays a number. */
+/* Milliseconds of the years 1973 to 9999. Smaller numbers are in seconds, and are printed as numbers. */
 #define MS_LEAST 1e11
 #define MS_MOST 2.5e14
-#define MS_END 23 /* where the milliseconds of format_time() end */
+#define MS_END 23 /* end of the milliseconds in format_time() */
 
 static bool
 is_time(const char *name)
@@ -44,7 +44,7 @@ is_time(const char *name)
 	return (len > 3 && strcmp(name + len - 3, "_at") == 0) || strcmp(name, "ts") == 0;
 }
 
-/* What a value is as text; the caller frees it. Times of the API are milliseconds since 1970. */
+/* A value as text; the caller frees it. Times of the API are milliseconds since 1970. */
 static char *
 text_of(const cJSON *value, const char *name)
 {

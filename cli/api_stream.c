@@ -14,22 +14,22 @@
 #include "cli/api_print.h"
 #include "cli/commands.h"
 
-/* What the service has not said otherwise, and the most that a refused client waits. */
+/* The default wait before reconnecting, and the most that a refused client waits. */
 #define RETRY_MS 2000u
 #define RETRY_MOST_MS 30000u
-/* The service may repeat what it sent shortly before a connection was lost. */
+/* Ids remembered, because the service may repeat frames sent shortly before a connection was lost. */
 #define KNOWN_IDS 4096u
 #define ID_BYTES 40
 #define LINE_MAX_BYTES ((size_t)32 << 20)
 
 struct reader {
-	bool for_people; /* else JSON lines */
-	struct bytes line; /* that has not come whole yet */
-	struct bytes data, id; /* of the frame, with a NUL when it is whole */
+	bool for_people; /* false: JSON lines */
+	struct bytes line; /* an incomplete line */
+	struct bytes data, id; /* of the frame; with a NUL once complete */
 	char *last_id; /* of the last frame that had one; NULL: none */
 	unsigned retry_ms;
-	bool connected; /* once at least */
-	bool waits; /* stderr says that the service is tried again */
+	bool connected; /* at least once */
+	bool waits; /* stderr has the message about reconnecting */
 	char known[KNOWN_IDS][ID_BYTES]; /* a ring */
 	uint32_t known_count;
 };
@@ -61,7 +61,7 @@ show(const struct reader *reader, const cJSON *tree)
 	(void)fflush(stdout);
 }
 
-/* An empty line has come: the frame is whole. */
+/* Ends the frame after an empty line. */
 static void
 end_frame(struct reader *reader)
 {
@@ -75,7 +75,7 @@ end_frame(struct reader *reader)
 		if (tree != NULL && (id == NULL || !is_known(reader, id)))
 			show(reader, tree);
 	}
-	/* Behind what cannot be read nothing is asked for: it comes again. */
+	/* An unreadable frame is not remembered, so that it comes again. */
 	if (reader->id.len > 0 && (tree != NULL || reader->data.len == 0)) {
 		bytes_add(&reader->id, "", 1);
 		free(reader->last_id);
@@ -85,7 +85,7 @@ end_frame(struct reader *reader)
 	reader->id.len = reader->data.len = 0;
 }
 
-/* Whether the line is that field. value: what stands behind the colon, and a blank. */
+/* Whether the line is that field. value: the text behind the colon and a blank. */
 static bool
 is_field(struct span line, const char *name, struct span *value)
 {
@@ -140,7 +140,7 @@ take(void *context, const char *bytes, size_t len)
 	return ferror(stdout) == 0;
 }
 
-/* Forgets what had come of a frame. */
+/* Forgets an incomplete frame. */
 static void
 begin(struct reader *reader)
 {
@@ -155,7 +155,7 @@ wait_to_come_back(const struct reader *reader)
 	(void)nanosleep(&(struct timespec){ms / 1000, (long)(ms % 1000) * 1000 * 1000}, NULL);
 }
 
-/* Once until it is connected again. */
+/* Prints the message once until it is connected again. */
 static void
 say_that_it_waits(struct reader *reader, const char *why)
 {
@@ -164,7 +164,7 @@ say_that_it_waits(struct reader *reader, const char *why)
 	reader->waits = true;
 }
 
-/* Whether a refusal may be over soon. */
+/* Whether a refusal may be temporary. */
 static bool
 may_pass(long status)
 {

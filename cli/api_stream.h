@@ -1,4 +1,4 @@
-/* `hooksctl stream`: shows what comes, and goes on where it was when the connection is lost. */
+/* `hooksctl stream`: shows events and attempts as they come, and resumes after a lost connection. */
 #ifndef CLI_API_STREAM_H
 #define CLI_API_STREAM_H
 

@@ -1,4 +1,4 @@
-/* The tables. Words and options are those of the original's command line where it has them. */
+/* The tables. Words and options are those of the original's command line, if it has them. */
 #include "cli/api_verbs.h"
 
 #include <string.h>
@@ -55,11 +55,11 @@ static const struct api_option test_options[] = {
     END,
 };
 
-/* name: of the verb. */
+/* name: the verb. */
 #define TEST(name)                                                                                                     \
 	{                                                                                                              \
 		name, NULL, "POST", "/v1/endpoints/{id}/test", test_options, NULL, false, NULL,                        \
-		    "send one event to it now, and show what came of it", NULL, true                                   \
+		    "send it a test event now, and show the result", NULL, true                                        \
 	}
 
 static const struct api_verb endpoint_verbs[] = {
@@ -72,7 +72,7 @@ static const struct api_verb endpoint_verbs[] = {
     {"retry", NULL, "POST", "/v1/endpoints/{id}/retry", NULL, NULL, false, NULL, "send all that waits for it now"},
     TEST("test"),
     {"rotate-secret", NULL, "POST", "/v1/endpoints/{id}/rotate-secret", rotate_secret_options, NULL, false, NULL,
-	"give it another secret"},
+	"replace its secret"},
     {"rm", "delete", "DELETE", "/v1/endpoints/{id}", NULL, NULL, false, NULL, "remove one, with its subscriptions"},
     END,
 };
@@ -105,7 +105,7 @@ static const struct api_verb subscription_verbs[] = {
     {"get", "show", "GET", "/v1/subscriptions/{id}", NULL, NULL, false, NULL, "show one"},
     {"update", "set", "PATCH", "/v1/subscriptions/{id}", subscription_options, NULL, false, NULL, "change one"},
     {"try", NULL, "POST", "/v1/subscriptions/test", subscription_test_options, NULL, false, NULL,
-	"tell whether they would take an event"},
+	"test whether a pattern and a filter match an event"},
     {"rm", "delete", "DELETE", "/v1/subscriptions/{id}", NULL, NULL, false, NULL, "remove one"},
     END,
 };
@@ -138,7 +138,7 @@ static const struct api_verb tenant_verbs[] = {
     {"update", "set", "PATCH", "/v1/tenants/{id}", tenant_update_options, NULL, false, NULL, "change one"},
     {"stats", NULL, "GET", "/v1/tenants/{id}/stats", NULL, NULL, false, NULL, "its figures"},
     {"rotate-key", NULL, "POST", "/v1/tenants/{id}/rotate-key", rotate_key_options, NULL, false, NULL,
-	"replace a key of it"},
+	"replace one of its keys"},
     {"rm", "delete", "DELETE", "/v1/tenants/{id}", NULL, NULL, false, NULL, "remove one, with everything of it"},
     END,
 };
@@ -191,18 +191,18 @@ static const struct api_option stats_options[] = {{"tenant", API_QUERY, "tenant_
 #define RESUME                                                                                                         \
 	{                                                                                                              \
 		"resume", NULL, "POST", "/v1/admin/store/resume-claims", resume_options, NULL, false, NULL,            \
-		    "go on with deliveries that are paused"                                                            \
+		    "resume paused deliveries"                                                                         \
 	}
 
 static const struct api_verb admin_verbs[] = {
     {"stats", NULL, "GET", "/v1/admin/stats", stats_options, NULL, false, NULL, "what waits and is under way"},
     {"pause", NULL, "POST", "/v1/admin/store/pause-claims", pause_options, NULL, false, NULL,
-	"pause deliveries; events are taken, their jobs wait"},
+	"pause deliveries; events are accepted, jobs wait"},
     RESUME,
     {"audit", NULL, "GET", "/v1/admin/audit", audit_options, NULL, true, NULL, "who changed what, newest first"},
     {"compact", NULL, "POST", "/v1/admin/compact", NULL, NULL, false, NULL, "remove now what is old"},
     {"rotate-secrets", NULL, "POST", "/v1/admin/rotate-secrets", NULL, NULL, false, NULL,
-	"encrypt stored secrets by HL_MASTER_KEY"},
+	"re-encrypt stored secrets with HL_MASTER_KEY"},
     END,
 };
 
@@ -236,7 +236,7 @@ static const struct api_verb event_verbs[] = {
     {"ls", "list", "GET", "/v1/events", event_list_options, NULL, true, NULL, "list them, oldest first"},
     {"get", "show", "GET", "/v1/events/{id}", NULL, NULL, false, NULL, "show one"},
     {"rm", "delete", "DELETE", "/v1/events", event_delete_options, NULL, false, NULL,
-	"delete those of the options for good, with jobs; none of a spool"},
+	"delete matching events and their jobs for good; not spooled ones"},
     END,
 };
 
@@ -284,7 +284,7 @@ static const struct api_verb dead_letter_verbs[] = {
     {"ls", "list", "GET", "/v1/dlq", dead_letter_list_options, NULL, true, NULL, "list them, newest first"},
     {"get", "show", "GET", "/v1/dlq/{id}", NULL, NULL, false, NULL, "show one with its event"},
     {"requeue", NULL, "POST", "/v1/dlq/{id}/requeue", requeue_options, NULL, false, NULL,
-	"deliver one again, or those that options name", "/v1/dlq/requeue"},
+	"deliver one again, or all that match the options", "/v1/dlq/requeue"},
     {"rm", "delete", "DELETE", "/v1/dlq/{id}", NULL, NULL, false, NULL, "remove one for good"},
     END,
 };
@@ -323,7 +323,7 @@ static const struct api_option inbox_list_options[] = {
 static const struct api_verb inbox_verbs[] = {
     {"create", "add", "POST", "/v1/dev/inbox", inbox_options, NULL, false, NULL, "make one, with its URL and token"},
     {"messages", "ls", "GET", "/v1/dev/inbox/messages", inbox_list_options, NULL, true, NULL,
-	"list what they have received, oldest first"},
+	"list received messages, oldest first"},
     END,
 };
 

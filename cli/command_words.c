@@ -1,4 +1,4 @@
-/* main() has seen to it that there are no flags but the command's own. */
+/* main() has left only the command's own flags. */
 #include "cli/command_words.h"
 
 #include <string.h>
@@ -49,7 +49,7 @@ command_is_database(const char *name, bool *database, struct error *err)
 		    strncmp(name, "postgres://", strlen("postgres://")) == 0;
 	if (*database || rest == NULL)
 		return 0;
-	/* What follows may be a password. */
+	/* The rest may contain a password. */
 	return error_set(err, "%.*s: no store has such a URL; a database is postgresql://USER@HOST/NAME",
 	    (int)strcspn(name, ":"), name);
 }

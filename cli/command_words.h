@@ -1,4 +1,4 @@
-/* The words of a command (cli/commands.h): those that stand first, and then flags of its own. */
+/* The words of a command (cli/commands.h), followed by flags of its own. */
 #ifndef CLI_COMMAND_WORDS_H
 #define CLI_COMMAND_WORDS_H
 
@@ -6,19 +6,22 @@
 
 #include "base/error.h"
 
-/* How many words stand before the first flag. */
+/* The number of words before the first flag. */
 int command_words_count(char *const *words);
 
-/* Whether a flag without a value is there: "--json". */
+/* Whether a flag without a value is given: "--json". */
 bool command_has_flag(char *const *words, const char *name);
 
 /*
- * The value of a flag that takes one, "--to": *value is the text behind its '=', or the next word; NULL: it is not
- * there. 0, or <0: it has no value, an empty one, or is there more than once.
+ * Reads the value of a flag, "--to": *value is the text behind its '=', or the next word; NULL: the flag is not given.
+ * 0, or <0: its value is missing or empty, or it is given more than once.
  */
 int command_flag(char *const *words, const char *name, const char **value, struct error *err);
 
-/* Whether a store's name is the URL of a PostgreSQL database. 0, or <0: it is another URL, which is no file either. */
+/*
+ * *database: whether a store's name is the URL of a PostgreSQL database; otherwise it is a file. 0, or <0: it is
+ * another URL.
+ */
 int command_is_database(const char *name, bool *database, struct error *err);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * The script is one function with a case for each command. Its first word decides what the second may be; both decide
- * which options there are.
+ * The script is one function with a case for each command. The first word decides the possible second words; both
+ * decide the options.
  */
 #include "cli/completion.h"
 

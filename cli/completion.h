@@ -1,16 +1,19 @@
-/* A script that lets bash and zsh complete commands, verbs and options of hooksctl, made from the tables of both. */
+/*
+ * Makes a script from the tables of commands, by which bash and zsh complete commands, verbs and options of
+ * hooksctl.
+ */
 #ifndef CLI_COMPLETION_H
 #define CLI_COMPLETION_H
 
 #include <stdbool.h>
 #include <stdio.h>
 
-/* Begins the script: zsh takes the same one through its bashcompinit. */
+/* Begins the script; zsh uses the same one by its bashcompinit. */
 void completion_begin(FILE *out, bool zsh);
 
 /*
- * Adds a command that takes the options of hooksd. verbs: those of its first word, with blanks between; NULL: none.
- * flags: of its own, NULL-terminated; NULL: none.
+ * Adds a command that takes the options of hooksd. verbs: its first words, separated by blanks; NULL: none. flags: its
+ * own, NULL-terminated; NULL: none.
  */
 void completion_add_command(FILE *out, const char *name, const char *verbs, const char *const *flags);
 

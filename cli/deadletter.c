@@ -29,7 +29,7 @@ const char command_deadletter_usage[] =
     "                  POST /v1/events\n\n"
     "Exit codes: 0 done; 1 failed, no such letter, or some are still refused; 64 wrong usage.\n";
 
-/* A selection from the command line; NULL and "all" are all letters. */
+/* Reads a selection from the command line; NULL and "all" mean all letters. */
 static bool
 read_selection(const char *word, struct dead_letter_selection *which)
 {
@@ -80,7 +80,7 @@ list_letter(void *arg, const struct dead_letter *letter, struct error *err)
 	listing->in_file = in_file;
 	listing->letters++;
 
-	/* Numbers that another node of a cluster has given are longer than the column. */
+	/* Numbers given by another node of a cluster may be longer than the column. */
 	printf("%*s  ", id_width - deadletter_print(id, INT_MAX), "");
 	(void)snprintf(second, sizeof second, "%s", letter->refused_at);
 	print_cell(second, sizeof second - 1);
@@ -123,7 +123,7 @@ show_letter(void *arg, const struct dead_letter *letter, struct error *err)
 	return 0;
 }
 
-/* As the lines of the file are, so that what is exported can be put there. */
+/* In the format of the file's lines, so that exported letters can be put there. */
 static int
 export_letter(void *arg, const struct dead_letter *letter, struct error *err)
 {
@@ -220,7 +220,7 @@ static const struct action {
     {"export", run_export, TAKES_NO_ID, false},
 };
 
-/* Reads the words behind "deadletter": the action, and *which letters it is for. NULL: they are wrong. */
+/* Reads the words behind "deadletter": the action, and which letters. NULL: they are wrong. */
 static const struct action *
 read_words(char *const *words, struct dead_letter_selection *which)
 {

@@ -1,7 +1,7 @@
 /*
- * The file of dead letters. A writer appends to it under a lock (flock), and checks under the lock that its file
- * still has the name. So an edit reads without the lock, which a retry would hold for long, and takes it only to copy
- * what was appended meanwhile and to put the new file in place.
+ * The file of dead letters. A writer appends to it under a lock (flock), and checks under the lock that its file still
+ * has the name. An edit reads without the lock, because a retry would hold it for long, and takes it only to copy lines
+ * appended meanwhile and to put the new file in place.
  *
  * Two edits at once would undo each other: an edit holds a lock on the directory.
  */
@@ -41,7 +41,7 @@ text_of(const cJSON *line, const char *key)
 	return cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(line, key));
 }
 
-/* Reads a line as a letter, which borrows from the tree. false: it is none. */
+/* Reads a line as a letter, which borrows from the tree. false: it is no letter. */
 static bool
 read_letter(const cJSON *line, struct dead_letter *letter)
 {
@@ -80,7 +80,7 @@ struct edit {
 	char new_path[PATH_MAX];
 	FILE *in, *out; /* out: NULL for a walk */
 	uint64_t line; /* counts from 1 */
-	struct bytes new_line; /* where fn puts one */
+	struct bytes new_line; /* fn puts a changed line there */
 	bool changed;
 };
 
@@ -177,7 +177,7 @@ open_new(struct edit *edit, struct error *err)
 
 	(void)snprintf(edit->new_path, sizeof edit->new_path, "%s.new", edit->path);
 	edit->out = fopen(edit->new_path, "we");
-	/* hooksd may run as somebody else, and must be able to append. */
+	/* hooksd may run as another user, and must be able to append. */
 	if (edit->out == NULL || fstat(fileno(edit->in), &st) != 0 ||
 	    fchown(fileno(edit->out), st.st_uid, st.st_gid) != 0 || fchmod(fileno(edit->out), st.st_mode & 07777) != 0)
 		return failed("make", edit->new_path, err);

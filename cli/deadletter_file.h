@@ -24,9 +24,9 @@ enum line_fate { LINE_STAYS = 0, LINE_GOES = 1, LINE_CHANGES = 2 };
 typedef int line_fn(void *arg, const struct dead_letter *letter, struct bytes *line, struct error *err);
 
 /*
- * Calls fn for the selected letters of the file, then puts a file without the lines that go in its place, durably and
- * in one step. Writers may append all the while. When fn fails, its results for earlier lines hold. While another
- * hooksctl edits the file this one reports that and leaves it alone. 0 or <0.
+ * Calls fn for the selected letters of the file, then replaces the file by one without the removed lines, durably and
+ * atomically. Writers may append at any time. If fn fails, its results for earlier lines are kept. If another hooksctl
+ * edits the file, this one reports that and changes nothing. 0 or <0.
  */
 int deadletter_file_edit(
     const struct config *config, const struct dead_letter_selection *which, line_fn *fn, void *arg, struct error *err);

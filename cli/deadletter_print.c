@@ -1,4 +1,4 @@
-/* Text that strangers wrote, on a terminal; and the sentence when there is nothing to print. */
+/* Prints strangers' text on a terminal, and the message if there is nothing to print. */
 #include "cli/deadletter_print.h"
 
 #include <stdbool.h>

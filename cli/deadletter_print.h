@@ -1,4 +1,4 @@
-/* What hooksctl deadletter prints of letters. */
+/* Prints dead letters for hooksctl deadletter. */
 #ifndef CLI_DEADLETTER_PRINT_H
 #define CLI_DEADLETTER_PRINT_H
 
@@ -10,7 +10,7 @@
  */
 int deadletter_print(const char *text, int max);
 
-/* Reports that no letter was selected. Returns the exit code: a failure if one certain letter was asked for. */
+/* Reports that no letter was selected. Returns the exit code: a failure if a particular letter was asked for. */
 int deadletter_none(const struct dead_letter_selection *which);
 
 #endif

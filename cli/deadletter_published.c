@@ -1,6 +1,6 @@
 /*
- * The payload goes through the decoder like a request's body. What the service has added to the event, and what came in
- * headers, is read beside it.
+ * The payload goes through the decoder like a request's body. Members that the service has added, or that came in
+ * headers, are read separately.
  */
 #include "cli/deadletter_published.h"
 
@@ -21,7 +21,7 @@ key_is(const struct json *key, const char *name)
 	return key->len == strlen(name) && memcmp(key->text, name, key->len) == 0;
 }
 
-/* The characters of a string, at the end of *texts, which has room for all of the payload. base NULL: it is none. */
+/* Appends the characters of a string to *texts, which has room for the whole payload. base NULL: not a string. */
 static struct span
 text_of(const struct json *value, struct bytes *texts)
 {
@@ -54,7 +54,7 @@ read_trace(const struct json *trace, struct decode_env *env, struct bytes *texts
 	return true;
 }
 
-/* What the decoder does not read: whose event it is, its id, its trace. false: something of it is missing. */
+/* Reads the parts that the decoder ignores: the event's tenant, id and trace. false: one of them is missing. */
 static bool
 read_circumstances(const char *payload, struct decode_env *env, struct bytes *texts, uint8_t id[16])
 {

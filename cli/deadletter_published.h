@@ -1,4 +1,4 @@
-/* The payload of a published event's dead letter, as a record again. */
+/* Reads the payload of a published event's dead letter. */
 #ifndef CLI_DEADLETTER_PUBLISHED_H
 #define CLI_DEADLETTER_PUBLISHED_H
 
@@ -6,8 +6,8 @@
 #include "event/record.h"
 
 /*
- * Reads what dead_letter_payload() wrote as a sealed record: with the event's own id, tenant and times. To be released
- * with free(). NULL: it is no event.
+ * Makes a sealed record of a text of dead_letter_payload(), with the event's own id, tenant and times. Release it with
+ * free(). NULL: it is no event.
  */
 struct record *deadletter_read_published(struct uuid_source *ids, const char *payload);
 

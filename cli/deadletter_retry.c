@@ -1,6 +1,6 @@
 /*
- * Storing the event of a dead letter again. The payload goes through the decoder like a request's body, and through the
- * store's encoder like a batch, so that it becomes the same row.
+ * Stores the event of a dead letter again. The payload goes through the decoder like a request's body, and through the
+ * store's encoder like a batch, so it becomes the same row.
  *
  * A letter in the table is deleted together with the commit of its event. A letter in the file is taken out afterwards.
  */
@@ -24,7 +24,7 @@
 #include "store/webhooks/sink_publish.h"
 #include "store/webhooks_store.h"
 
-/* What comes of a letter: an enum dead_letter_outcome, or this. */
+/* The outcome of a retry: an enum dead_letter_outcome, or one of these. */
 enum { UNREADABLE = DEAD_LETTER_GONE + 1, NO_STORE, OUTCOMES };
 
 static const char *const outcome_words[OUTCOMES] = {
@@ -55,8 +55,8 @@ store_event(struct retry *retry, int64_t id, const struct record *record, struct
 }
 
 /*
- * Stores the letter's event again, counts and prints what comes of it, and returns that, or <0 when the store is to
- * blame. *record is the event, to be released with free(), or NULL.
+ * Stores the letter's event again, counts and prints the outcome, and returns it; <0: the store is at fault. *record is
+ * the event, to be released with free(), or NULL.
  */
 static int
 retry_letter(struct retry *retry, const struct dead_letter *letter, struct record **record, struct error *err)

@@ -1,8 +1,8 @@
 /*
- * hooksctl doctor: looks at everything that the service needs, and says what is wrong and what to do.
+ * hooksctl doctor: checks everything that the service needs, and reports faults and remedies.
  *
- * The groups of checks run side by side, each in a process of its own that is killed after MOST_SECONDS. A name
- * server, a disk or a database that hangs ends its own group alone. So does a check that dies.
+ * The groups of checks run in parallel, each in a process of its own that is killed after MOST_SECONDS. A hanging name
+ * server, disk or database, or a crashing check, ends only its own group.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -58,8 +58,8 @@ static const struct {
 
 /* A group's process. */
 struct run {
-	pid_t pid; /* 0: it could not be made */
-	int fd; /* of its findings */
+	pid_t pid; /* 0: fork failed */
+	int fd; /* pipe with its findings */
 	bool done; /* the pipe has ended */
 	struct bytes findings; /* struct doctor_finding */
 };
@@ -129,7 +129,7 @@ take(struct run *run)
 		run->done = true;
 }
 
-/* Reads findings until all groups have ended, or time is over. */
+/* Reads findings until all groups have ended, or the time is over. */
 static void
 gather(struct run runs[GROUPS])
 {
@@ -165,7 +165,7 @@ add_failure(struct bytes *all, const char *group, const char *what)
 	bytes_add(all, &finding, sizeof finding);
 }
 
-/* Adds the group's findings to all, and what became of its process, which may hang in the kernel. */
+/* Adds the group's findings to all, and one about the end of its process, which may hang in the kernel. */
 static void
 end(struct run *run, size_t group, struct bytes *all)
 {
@@ -198,7 +198,7 @@ worst(const struct doctor_finding *findings, size_t count)
 	return status;
 }
 
-/* Returns false if they are wrong. */
+/* Reads the words. false: they are wrong. */
 static bool
 read_words(char *const *words, struct doctor *doctor, bool *json)
 {

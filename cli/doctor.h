@@ -1,7 +1,7 @@
 /*
  * `hooksctl doctor`: the groups of its checks, each in a file of its own. A group runs in a process of its own, which
- * is killed when it takes too long; it may change the process as it likes, and nothing else: no file, no row, no
- * setting. A check that does not concern the configuration finds nothing.
+ * is killed when it takes too long. A group may change its process, but nothing else: no file, no row, no setting. A
+ * check that does not apply to the configuration reports nothing.
  */
 #ifndef CLI_DOCTOR_H
 #define CLI_DOCTOR_H
@@ -13,12 +13,12 @@
 #include "cli/doctor_report.h"
 #include "config/config.h"
 
-/* What a group gets. */
+/* The arguments of a group. */
 struct doctor {
 	const struct config *config;
-	const char *probe; /* the URL to connect to; NULL: that of an endpoint */
-	bool offline; /* connect to nothing but databases and the service itself */
-	int out; /* of findings: doctor_ok() */
+	const char *probe; /* the URL to connect to; NULL: an endpoint's */
+	bool offline; /* connect only to databases and the service itself */
+	int out; /* for findings: doctor_ok() */
 };
 
 /* Names of environment variables. */
@@ -27,7 +27,7 @@ void doctor_options(const struct doctor *doctor);
 /* Directories and files that the service writes, and the room for them. */
 void doctor_files(const struct doctor *doctor);
 
-/* What waits in the spool, and dead letters in files. */
+/* Events waiting in the spool, and dead letters in files. */
 void doctor_spool(const struct doctor *doctor);
 
 /* Shared memory, descriptors, the clock. */
@@ -36,23 +36,23 @@ void doctor_host(const struct doctor *doctor);
 /* Files of TLS. */
 void doctor_tls(const struct doctor *doctor);
 
-/* The databases of hook events and of webhooks, if they are PostgreSQL's. */
+/* The databases of hook events and of webhooks, if they are PostgreSQL. */
 void doctor_database(const struct doctor *doctor);
 void doctor_webhooks(const struct doctor *doctor);
 
 /* Files of SQLite. */
 void doctor_embedded(const struct doctor *doctor);
 
-/* What is in the webhooks' store. */
+/* The contents of the webhooks' store. */
 void doctor_deliveries(const struct doctor *doctor);
 
 /* Names and connections of endpoints. */
 void doctor_network(const struct doctor *doctor);
 
-/* The service that runs. */
+/* The running service. */
 void doctor_service(const struct doctor *doctor);
 
-/* The process of the master that has DATA_DIR; 0: none has it, or it is not known. */
+/* The pid of the master that uses DATA_DIR; 0: none, or unknown. */
 pid_t doctor_master(const struct config *config);
 
 /* "3 d", "25 h", "45 s"; returns out. */

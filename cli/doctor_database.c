@@ -5,15 +5,15 @@
 #include "cli/doctor.h"
 #include "store/postgres/server_facts.h"
 
-/* Of the processes that answer the API; see docs/scaling.md. */
+/* Connections of the processes that answer the API; see docs/scaling.md. */
 #define API_CONNECTIONS 7
 
-/* Rows that nobody may see any more stay for as long as a transaction is older than they are. */
+/* Ages of an open transaction. VACUUM cannot remove rows that died after its start. */
 #define OLD_TRANSACTION_SECONDS 600
 #define ANCIENT_TRANSACTION_SECONDS (24 * 3600)
 #define CLOCK_WARN_US 1000000
 #define CLOCK_FAIL_US 30000000
-/* Dead rows that are worse than what VACUUM leaves between two runs. */
+/* More dead rows than VACUUM normally leaves between two runs. */
 #define BLOAT_ROWS 100000
 #define BLOAT_TIMES 10
 
@@ -23,14 +23,14 @@
 /* A database: the option that names it, and its checks. */
 struct place {
 	const char *option, *url;
-	bool webhooks; /* which tables */
-	bool known; /* the server was looked at for the other place */
-	int64_t connections; /* that one hooksd opens */
+	bool webhooks; /* false: tables of hook events */
+	bool known; /* the same server was checked for the other place */
+	int64_t connections; /* opened by one hooksd */
 	enum doctor_check connection, schema, rights, months, in_default, durability, used, pooler, vacuum, slots,
 	    clock;
 };
 
-/* A statement was refused or not answered. Returns whether there is a connection no more. */
+/* Reports a refused or unanswered statement. Returns whether the connection is gone. */
 static bool
 failed(const struct doctor *doctor, enum doctor_check check, int rc, const struct error *err)
 {
@@ -57,7 +57,7 @@ lacks(int64_t most, int64_t now, int64_t need)
 	return most >= 0 && most - now < need;
 }
 
-/* A running service has its connections already. */
+/* Checks the limits of connections. A running service has its connections already. */
 static void
 check_connections(const struct doctor *doctor, const struct place *place, const struct server_facts *facts)
 {
@@ -126,10 +126,10 @@ check_pooler(const struct doctor *doctor, struct server *server, const struct pl
 	return false;
 }
 
-/* Says that a transaction is too old, which returns true. */
+/* Reports a transaction that is too old. Returns whether it is. */
 static bool
 is_old(const struct doctor *doctor, const struct place *place, const char *who, int64_t seconds, int64_t warn_at,
-    int64_t fail_at) /* six: of whom, and what is old */
+    int64_t fail_at) /* six: what is checked, and its limits */
 {
 	static const char found[] = "%s has a transaction open for %s: VACUUM removes nothing that is newer";
 	char age[DOCTOR_AGE_BYTES];
@@ -256,7 +256,7 @@ has_schema(const struct doctor *doctor, struct server *server, const struct plac
 	return rc == 0 && version == target;
 }
 
-/* The schema and the rights. Returns whether there is no use in looking further. */
+/* Checks the schema and the rights. Returns whether further checks are useless. */
 static bool
 check_schema(const struct doctor *doctor, struct server *server, const struct place *place)
 {
@@ -274,7 +274,7 @@ check_schema(const struct doctor *doctor, struct server *server, const struct pl
 	return failed(doctor, place->rights, rc, &err);
 }
 
-/* Connects, or says why not. */
+/* Connects, or reports why not. */
 static struct server *
 open_place(const struct doctor *doctor, const struct place *place)
 {
@@ -302,7 +302,7 @@ check_letters(const struct doctor *doctor, struct server *server)
 	(void)failed(doctor, CHECK_DATABASE_LETTERS, rc, &err);
 }
 
-/* Whether both kinds of events go to one database. */
+/* Whether both kinds of events use one database. */
 static bool
 is_shared(const struct config *config)
 {

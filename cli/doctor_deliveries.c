@@ -1,4 +1,4 @@
-/* What is in the webhooks' store, over all tenants: what is stopped, what is late, what will stop soon. */
+/* Checks the webhooks' store over all tenants: stopped and late deliveries, and those that will stop soon. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -16,7 +16,7 @@
 #define STATEMENT_MS 4000
 #define DAY_MS (24 * 3600 * INT64_C(1000))
 #define KEY_DAYS 14
-/* Jobs of endpoints that fail are due again later; a job that is late waits for something else. */
+/* Jobs of failing endpoints get a later due time, so an overdue job waits for something else. */
 #define LATE_MS (5 * 60 * INT64_C(1000))
 
 static int64_t
@@ -33,7 +33,7 @@ counted(int64_t count, char out[32])
 	return out;
 }
 
-/* Returns whether the statement has failed, and says so. */
+/* Reports a failed statement. Returns whether it has failed. */
 static bool
 failed(const struct doctor *doctor, enum doctor_check check, int rc, const struct error *err)
 {
@@ -202,7 +202,7 @@ check_keys(const struct doctor *doctor, struct db *db)
 	db_rows_free(rows);
 }
 
-/* Whether the tables are not those of this program, which webhooks.schema tells: a start may make them. */
+/* Whether the schema is not this program's, which webhooks.schema reports: a start may migrate it. */
 static bool
 has_other_schema(const struct config *config)
 {

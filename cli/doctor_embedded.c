@@ -10,10 +10,10 @@
 #include "store/sqlite/sqlite_facts.h"
 
 #define CHECK_US 5000000
-/* hooksd keeps the log below this, unless a reader's transaction is in its way. */
+/* hooksd keeps the log below this, unless a reader's transaction prevents it. */
 #define LARGE_LOG_BYTES (256 * MIB)
 
-/* Whether the process is one of ours, or gone; its name. */
+/* Whether the process is one of ours, or gone. Sets its name. */
 static bool
 is_ours(pid_t pid, char name[64])
 {
@@ -54,7 +54,7 @@ check_file(const struct doctor *doctor, const char *option, const char *path)
 	struct error err;
 
 	if (access(path, F_OK) != 0)
-		return; /* files.store has said so */
+		return; /* files.store reports it */
 	if (sqlite_facts_read(path, clock_steady_us() + CHECK_US, &facts, &err) != 0) {
 		doctor_fail(doctor->out, CHECK_EMBEDDED_INTEGRITY, "run doctor as the user of hooksd", "%s: %s", option,
 		    err.text);

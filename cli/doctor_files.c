@@ -18,11 +18,11 @@
 
 #define BE_WRITABLE "give it to the user of hooksd (chown, chmod), and run doctor as that user"
 
-/* A disk with less room than this is full, for what is at work there. */
+/* A disk with less room than this counts as full. */
 #define LEAST_BYTES (64 * MIB)
 #define LEAST_INODES 1000
 
-/* The path, or the directory above it that exists. */
+/* Finds the path, or the nearest existing directory above it. */
 static bool
 find_existing(const char *path, char at[PATH_MAX], struct stat *st)
 {
@@ -44,7 +44,7 @@ owner_name(uid_t uid)
 	return user != NULL ? user->pw_name : "a user without a name";
 }
 
-/* A place that is to be written. what: "DATA_DIR=/x". */
+/* Checks a place to be written. what: "DATA_DIR=/x". */
 static void
 check_place(const struct doctor *doctor, enum doctor_check check, const char *what, const char *path, bool directory)
 {
@@ -79,7 +79,7 @@ check_place(const struct doctor *doctor, enum doctor_check check, const char *wh
 		doctor_ok(doctor->out, check, "%s: is not there yet, and can be made in %s", what, at);
 }
 
-/* SQLite makes files beside the database: the right to write the database alone is not enough. */
+/* Checks the directory too, because SQLite makes files beside the database. */
 static void
 check_companions(const struct doctor *doctor, const char *what, const char *path)
 {
@@ -92,7 +92,7 @@ check_companions(const struct doctor *doctor, const char *what, const char *path
 		    "%s: this user cannot make files beside it, in %s: %s", what, above, strerror(errno));
 }
 
-/* Whether this path is on the same file system as one that was looked at. */
+/* Whether this path is on a file system that was checked already. */
 static bool
 seen_before(dev_t seen[], size_t *count, const char *path, char at[PATH_MAX])
 {
@@ -136,7 +136,7 @@ check_space(const struct doctor *doctor, const char *what, const char *at, uint6
 		doctor_ok(doctor->out, CHECK_FILES_SPACE, "%s: the disk of %s has %s free", what, at, room);
 }
 
-/* Whether the files can be those of the stores: another program's are refused. */
+/* Checks that the files are not another program's. */
 static void
 check_owners(const struct doctor *doctor)
 {

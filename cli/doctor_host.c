@@ -1,4 +1,4 @@
-/* What the machine gives: shared memory, rings that wait in it, descriptors, a clock that is right. */
+/* Checks the machine: shared memory, abandoned rings in it, descriptors, and the clock. */
 #include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -16,7 +16,7 @@
 #include "cli/doctor.h"
 #include "shm/segment.h"
 
-/* Besides connections: sockets, rings, logs, messages between processes. */
+/* Descriptors besides connections: sockets, rings, logs, channels between processes. */
 #define OTHER_DESCRIPTORS 100
 
 static uint64_t
@@ -94,7 +94,7 @@ check_ring(const struct doctor *doctor)
 	segment_close(&segment);
 }
 
-/* Rings of other ports and paths beside ours, whose hooksd is gone. */
+/* Finds other rings in this directory whose hooksd is gone. */
 static void
 check_other_rings(const struct doctor *doctor, const char *directory)
 {
@@ -126,7 +126,7 @@ check_other_rings(const struct doctor *doctor, const char *directory)
 		doctor_ok(doctor->out, CHECK_HOST_RINGS, "none in %s without its hooksd", directory);
 }
 
-/* The most descriptors of that process; 0: it does not tell. */
+/* The limit of descriptors of that process; 0: unknown. */
 static uint64_t
 limit_of(pid_t pid)
 {

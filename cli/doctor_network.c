@@ -1,7 +1,7 @@
 /*
- * Whether a delivery would get out of here: the name of an endpoint is looked up as couriers do, the guard judges its
- * addresses, and a connection is made, with TLS where the URL says https. Nothing is sent on it. Deliveries use no
- * proxy, so neither does this. Of a URL, which is a credential, only the host is told.
+ * Checks that deliveries can leave this machine: looks up an endpoint's name as couriers do, asks the guard about its
+ * addresses, and connects, with TLS for https. Sends nothing on the connection. Uses no proxy, like deliveries. Shows
+ * only the host of a URL, which is a credential.
  */
 #include <netdb.h>
 #include <netinet/in.h>
@@ -24,7 +24,7 @@
 #define CONNECT_MS 5000L
 #define STATEMENT_MS 4000
 
-/* The URL of an endpoint, to be released by free(); NULL: there is none, or deliveries.store says why not. */
+/* The URL of an endpoint, to be released by free(); NULL: there is none, or deliveries.store reports why. */
 static char *
 find_target(const struct doctor *doctor)
 {
@@ -60,7 +60,7 @@ add_address(struct bytes *list, const struct sockaddr *address, socklen_t len)
 	bytes_add_text(list, text);
 }
 
-/* Looks the name up, and adds its addresses to which the guard lets requests go. Returns whether there are any. */
+/* Looks the name up, and collects its addresses that the guard allows. Returns whether there are any. */
 static bool
 find_addresses(const struct doctor *doctor, const struct target_url *target, struct bytes *allowed)
 {

@@ -1,4 +1,4 @@
-/* Environment variables that nobody reads: a misspelt option has no effect, and nothing else says so. */
+/* Finds misspelt options among environment variables: they have no effect, and nothing else reports them. */
 #include "cli/doctor.h"
 
 #include <stdlib.h>
@@ -9,13 +9,13 @@
 #include "config/old_names.h"
 #include "config/options.h"
 
-/* Of variables without the prefix only long names are compared: a short one may be near to anything. */
+/* Without the prefix only long names are compared: a short one is similar to many. */
 #define COMPARED_LENGTH 8
 #define MISSPELT_EDITS 2
 
 #define NO_EFFECT "correct its name, or remove it: it has no effect"
 
-/* What hooksctl reads besides options. */
+/* Variables that hooksctl reads besides options. */
 static const char *const own_names[] = {"HL_URL", NULL};
 
 static bool
@@ -33,7 +33,7 @@ names_option(const char *known, const char *name, size_t len)
 	return known != NULL && strlen(known) == len && memcmp(known, name, len) == 0;
 }
 
-/* The option that the name is, or NULL. */
+/* The option with that name, or NULL. */
 static const struct option *
 find(const char *name, size_t len)
 {
@@ -44,7 +44,7 @@ find(const char *name, size_t len)
 	return NULL;
 }
 
-/* The option that was probably meant by a name of so many edits at most, or NULL. */
+/* The option that differs from the name by at most that many edits, or NULL. */
 static const struct option *
 find_nearest(const char *name, size_t len, size_t edits)
 {
@@ -61,7 +61,7 @@ find_nearest(const char *name, size_t len, size_t edits)
 	return nearest;
 }
 
-/* Whether the variable, which is no option, looks like one; says so. */
+/* Reports a variable that is no option but looks like one. Returns whether it does. */
 static bool
 suspect(const struct doctor *doctor, const char *name, size_t len)
 {

@@ -1,4 +1,7 @@
-/* Findings quote names, paths and what servers say, which may hold anything: what is printed is valid and tame text. */
+/*
+ * Findings quote names, paths and servers' messages, which may contain anything. The output is valid text without
+ * control characters.
+ */
 #include "cli/doctor_report.h"
 
 #include <assert.h>
@@ -72,7 +75,7 @@ doctor_fail(int out, enum doctor_check check, const char *fix, const char *found
 	va_end(values);
 }
 
-/* The text without what controls a terminal, in UTF-8. To be released by free(). */
+/* The text as UTF-8 without control characters. Release it by free(). */
 static char *
 tame(const char *text)
 {

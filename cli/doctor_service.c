@@ -1,4 +1,4 @@
-/* The hooksd that has this DATA_DIR: whether it runs and serves, and whether it is what these options would start. */
+/* Checks the hooksd that uses this DATA_DIR: that it runs and serves, and has the same version and options. */
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
@@ -66,7 +66,7 @@ ask(const struct doctor *doctor, enum doctor_check check, const char *path, cons
 
 /* ---- the options of the running one, which are its environment and its flags ---- */
 
-/* All of a file of /proc; false: it may not be read. */
+/* Reads a whole file of /proc. false: no permission. */
 static bool
 read_proc(pid_t pid, const char *name, struct bytes *out)
 {
@@ -84,7 +84,7 @@ read_proc(pid_t pid, const char *name, struct bytes *out)
 	return out->len > 1;
 }
 
-/* The texts in there, which end with a NUL each. To be released by free(). */
+/* Splits NUL-terminated texts into an array. Release it by free(). */
 static char **
 split(struct bytes *texts, int *count)
 {

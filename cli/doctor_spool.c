@@ -1,4 +1,4 @@
-/* What waits in files of DATA_DIR, and for how long. Files come and go while hooksd runs. */
+/* Checks the waiting files in DATA_DIR, and their age. Files come and go while hooksd runs. */
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
@@ -10,9 +10,9 @@
 #include "cli/doctor.h"
 #include "cli/spool_source.h"
 
-/* What a service that works leaves no longer than this. */
+/* A working service stores spooled events within this time. */
 #define OLD_SECONDS 600
-/* Beyond so many percent of SPOOL_MAX_BYTES requests will soon be refused. */
+/* Above this percentage of SPOOL_MAX_BYTES requests will soon be refused. */
 #define FULL_PERCENT 90
 
 #define REPLAY "find out why the store does not take them (database.*); hooksctl spool replay stores them by hand"
@@ -95,7 +95,7 @@ doctor_spool(const struct doctor *doctor)
 	struct error err;
 
 	if (access(doctor->config->data_dir, F_OK) != 0)
-		return; /* files.data_dir has said so */
+		return; /* files.data_dir reports it */
 	if (spool_find(&found, doctor->config, none, true, &err) != 0) {
 		doctor_fail(doctor->out, CHECK_SPOOL_SIZE, "run doctor as the user of hooksd", "%s", err.text);
 	} else {

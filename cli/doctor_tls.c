@@ -1,4 +1,4 @@
-/* The files of TLS, read as the master reads them. */
+/* Checks the files of TLS, reading them like the master. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -13,14 +13,14 @@
 
 #define NEW_CERTIFICATE "put a new certificate and its key there: hooksd takes them by itself"
 
-/* Instead of OpenSSL's own callback, which asks on the terminal. */
+/* Replaces OpenSSL's own callback, which asks on the terminal. */
 static int
 no_passphrase(char *out, int size, int writes, void *context)
 {
 	return -1;
 }
 
-/* Opens a file of that option, or says why not. */
+/* Opens the file of that option, or reports why not. */
 static FILE *
 open_pem(const struct doctor *doctor, enum doctor_check check, const char *option, const char *path)
 {
@@ -48,7 +48,7 @@ read_certificate(const struct doctor *doctor, enum doctor_check check, const cha
 	return certificate;
 }
 
-/* Whether the key is the certificate's; else that was said. */
+/* Whether the key belongs to the certificate; reports it if not. */
 static bool
 key_fits(const struct doctor *doctor, const X509 *certificate)
 {
@@ -73,7 +73,7 @@ key_fits(const struct doctor *doctor, const X509 *certificate)
 	return fits;
 }
 
-/* Says for how long the certificate is good. */
+/* Reports how long the certificate is valid. */
 static void
 judge_time(
     const struct doctor *doctor, enum doctor_check check, const char *option, const char *path, const X509 *certificate)

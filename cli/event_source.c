@@ -1,4 +1,4 @@
-/* A database chooses events by itself; of a file each line is looked at. */
+/* A database filters events by itself; in a file each line is checked. */
 #include "cli/event_source.h"
 
 #include <errno.h>
@@ -107,7 +107,7 @@ read_lines(struct event_source *source, FILE *file, struct error *err)
 	for (uint64_t number = 1; rc == 0 && (len = getline(&line, &capacity, file)) > 0; number++)
 		if ((size_t)len > strspn(line, " \t\r\n")) /* no blank line */
 			rc = take_line(source, line, (size_t)len, number, err);
-	if (rc == 0 && !feof(file)) /* memory that lacks for a line is no error of the file */
+	if (rc == 0 && !feof(file)) /* out of memory for a line sets no error of the file */
 		rc = error_errno(err, "%s", source->config->jsonl_path);
 	free(line);
 	return rc;

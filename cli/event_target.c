@@ -1,4 +1,4 @@
-/* Databases are written through their sinks, in batches; a file gets its name when it is whole. */
+/* Databases are written through their sinks, in batches; a file gets its name when it is complete. */
 #include "cli/event_target.h"
 
 #include <fcntl.h>
@@ -14,7 +14,10 @@
 
 #define BATCH_BYTES ((size_t)4 << 20)
 
-/* What a killed one has left is taken, and what another one writes is not: it may get its name meanwhile. */
+/*
+ * Takes over the unfinished file of a killed hooksctl, but not one that another hooksctl writes: that may get its name
+ * meanwhile.
+ */
 static int
 lock_part(int fd, const char *part, const char *path, struct error *err)
 {
@@ -97,7 +100,7 @@ drop_batch(struct event_target *target)
 	target->bytes = 0;
 }
 
-/* After a failure once more, with a new connection. */
+/* Tries once more after a failure, with a new connection. */
 static int
 store_batch(struct event_target *target, struct error *err)
 {

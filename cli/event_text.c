@@ -1,4 +1,4 @@
-/* The decoder takes what clients send, so what the service has added is read beside it. */
+/* The decoder reads members that clients send; members added by the service are read separately. */
 #include "cli/event_text.h"
 
 #include <stdlib.h>
@@ -17,7 +17,7 @@ key_is(const struct json *key, const char *name)
 	return key->len == strlen(name) && memcmp(key->text, name, key->len) == 0;
 }
 
-/* Reads what the text says beside the event, which the decoder ignores: when it was received, and whose it is. */
+/* Reads the members that the decoder ignores: received_at and tenant_id. */
 static bool
 read_circumstances(struct span text, struct decode_env *env)
 {
@@ -49,10 +49,10 @@ event_text_read(struct uuid_source *ids, struct span text, int64_t received_us)
 	struct decode_env env = {
 	    .max_event_bytes = DECODE_EVENT_BYTES_MAX,
 	    .max_events = 1,
-	    .unknown = UNKNOWN_IGNORE, /* received_at and tenant_id are such */
+	    .unknown = UNKNOWN_IGNORE, /* for received_at and tenant_id */
 	    .ids = ids,
 	    .now_us = received_us,
-	    .timestamp_us = TIMESTAMP_MIN_US, /* which is not taken for a time otherwise */
+	    .timestamp_us = TIMESTAMP_MIN_US, /* not a valid time: detects a missing one */
 	};
 	struct record *record = mem_new(1, capacity);
 	struct decode_result result;
@@ -64,7 +64,7 @@ event_text_read(struct uuid_source *ids, struct span text, int64_t received_us)
 	return NULL;
 }
 
-/* Gives the record the id that the store has, which need not be the one that the decoder makes of the client's. */
+/* Gives the record the store's id, which may differ from the one that the decoder derives from the client's id. */
 static struct record *
 with_id(struct record *record, const uint8_t id[16])
 {
@@ -75,7 +75,7 @@ with_id(struct record *record, const uint8_t id[16])
 	return record;
 }
 
-/* Writes another key in the place of a longer one, and blanks behind it. */
+/* Overwrites a key by a shorter one, padded with blanks. */
 static void
 rename_key(char *line, const struct json *key, const char *name)
 {
@@ -85,7 +85,7 @@ rename_key(char *line, const struct json *key, const char *name)
 	memcpy(place, name, strlen(name));
 }
 
-/* Finds event_id, and lets client_event_id take its place, which is the decoder's name for it. */
+/* Reads event_id, and renames client_event_id to event_id, the decoder's name for it. */
 static bool
 take_id(char *line, size_t len, uint8_t id[16])
 {

@@ -1,7 +1,4 @@
-/*
- * hooksctl health: one GET to a running hooksd, for health checks of containers, where there is neither curl nor a
- * shell.
- */
+/* hooksctl health: one GET to a running hooksd, for health checks in containers without curl or a shell. */
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,7 +19,7 @@ const char command_health_usage[] =
     "Gives up after 3 seconds.\n\n"
     "Exit codes: 0 the answer is a 200; 1 it is not, or there is none; 64 wrong usage or configuration.\n";
 
-/* Prints the body on one line. It goes to a terminal or a log: what controls one is left out. */
+/* Prints the body on one line, without control characters, because it goes to a terminal or a log. */
 static void
 print_body(FILE *out, const char *body)
 {

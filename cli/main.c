@@ -1,5 +1,5 @@
 /*
- * hooksctl: looks at a running hooksd, keeps its database, and speaks to its API. But for the latter commands it takes
+ * hooksctl: inspects a running hooksd, maintains its databases, and calls its API. Except for calls of the API it takes
  * the same options and environment as hooksd.
  */
 #include <stdio.h>
@@ -21,9 +21,9 @@ static const struct command {
 	const char *name;
 	int (*run)(const struct config *config, char *const *words);
 	const char *help;
-	const char *usage; /* of its words; NULL: it takes none */
-	const char *verbs; /* that can be its first word, for completion; NULL: none */
-	const char *const *flags; /* of its own, NULL-terminated: "--dest=" takes a value, "--json" takes none */
+	const char *usage; /* usage of its words; NULL: it takes none */
+	const char *verbs; /* its possible first words, for completion; NULL: none */
+	const char *const *flags; /* its own, NULL-terminated: "--dest=" takes a value, "--json" does not */
 } commands[] = {
     {"status", command_status, "processes, lanes and counters of the hooksd with this PORT or RING_PATH"},
     {"health", command_health, "ask a running hooksd over HTTP whether it serves; for health checks",
@@ -60,7 +60,7 @@ print_help(FILE *out)
 	    "Exit codes: 0 done, 1 failed, 2 warnings of doctor, 64 wrong usage or configuration.\n");
 }
 
-/* The flag of the command's own that the argument is, or NULL. */
+/* The command's own flag that matches the argument, or NULL. */
 static const char *
 find_own_flag(const struct command *command, const char *argument)
 {
@@ -75,9 +75,9 @@ find_own_flag(const struct command *command, const char *argument)
 }
 
 /*
- * Moves from argv, whose first is the command's name, into words what the command reads itself: the words before the
- * first flag, and flags of its own with their values. Returns how many arguments are left in argv; a word behind a flag
- * is among them, which config_load() refuses.
+ * Moves the words that the command reads itself from argv to words: those before the first flag, and its own flags with
+ * their values. argv[0] is the command's name. Returns the number of arguments left in argv. A word behind a flag stays
+ * there, and config_load() refuses it.
  */
 static int
 take_words(const struct command *command, int argc, char **argv, char **words)
@@ -99,7 +99,7 @@ take_words(const struct command *command, int argc, char **argv, char **words)
 	return left;
 }
 
-/* argv[0] is the command's name; then come its words, and then flags. */
+/* argv[0] is the command's name, followed by its words and flags. */
 static int
 run(const struct command *command, int argc, char **argv)
 {
@@ -173,7 +173,7 @@ main(int argc, char **argv)
 		return COMMAND_OK;
 	}
 	if (strcmp(name, "store") == 0 && argc > 2 && strcmp(argv[2], "compact") == 0)
-		group = api_group_find("admin"); /* that command asks the running service */
+		group = api_group_find("admin"); /* `store compact` asks the running service */
 	if (group != NULL)
 		return api_command(group, argc - 2, argv + 2);
 	if (strcmp(name, "completion") == 0)

@@ -7,7 +7,7 @@
 
 typedef int migrate_function(const struct config *config, struct store_migrated *done, struct error *err);
 
-/* One schema: 0, STORE_NO_DATABASE or <0, and what there is to say is said. */
+/* Migrates one schema, and reports the result. 0, STORE_NO_DATABASE or <0. */
 static int
 migrate(const char *what, migrate_function *function, const struct config *config)
 {

@@ -1,7 +1,7 @@
 /*
- * One deadline for all of it: a health check that hangs says as little as one that is not made. The other side may be
- * anything that listens on that port. A certificate is not verified, as probes of orchestrators do not: it names what
- * clients call the service, and nothing that is secret is sent.
+ * One deadline covers everything, so that a health check never hangs. The other side may be any program on that port.
+ * The certificate is not verified, as in orchestrators' probes: it is for the name that clients use, and nothing secret
+ * is sent.
  */
 #include "cli/probe.h"
 
@@ -16,7 +16,7 @@
 
 #define TIMEOUT_MS 3000L
 
-/* Printable ASCII without spaces: what else would be in there could be another header. */
+/* Printable ASCII without spaces: other characters could start another header. */
 static bool
 is_plain(const char *text)
 {
@@ -40,7 +40,7 @@ is_url(const char *word)
 	return right;
 }
 
-/* The address to reach a hooksd on that listens on HOST. */
+/* The address at which to reach a hooksd that listens on HOST. */
 static const char *
 reachable(const char *host)
 {
@@ -80,7 +80,7 @@ take_body(char *bytes, size_t one, size_t len, void *context)
 	return len;
 }
 
-/* Every answer of a hooksd has a body. */
+/* An answer without a body is not from hooksd. */
 int
 probe_ask(const char *url, struct probe_answer *answer, struct error *err)
 {

@@ -1,4 +1,4 @@
-/* Asking a running hooksd how it is, by one GET. */
+/* Asks a running hooksd for its health, by one GET. */
 #ifndef CLI_PROBE_H
 #define CLI_PROBE_H
 
@@ -16,12 +16,12 @@ struct probe_answer {
 };
 
 /*
- * The URL that the word means: a URL, a path at the hooksd of this configuration, NULL for /health there. The caller
- * frees it. NULL: the word or the configuration is wrong.
+ * The URL for the word: a URL, or a path at the hooksd of this configuration; word NULL: /health. The caller frees it.
+ * NULL: the word or the configuration is wrong.
  */
 char *probe_url(const struct config *config, const char *word, struct error *err);
 
-/* Asks, for 3 seconds. 0, whatever the status is, or <0: there was no answer. */
+/* Asks, and waits at most 3 seconds. 0, whatever the status, or <0: no answer. */
 int probe_ask(const char *url, struct probe_answer *answer, struct error *err);
 
 #endif

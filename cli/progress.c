@@ -1,4 +1,4 @@
-/* A bar is drawn over the one before, at most ten times a second. */
+/* A bar is drawn over the previous one, at most ten times a second. */
 #include "cli/progress.h"
 
 #include <inttypes.h>

@@ -1,4 +1,4 @@
-/* How far a long command is, on the standard error: a bar on a terminal, else a line now and then. */
+/* Shows the progress of a long command on stderr: a bar on a terminal, otherwise a line now and then. */
 #ifndef CLI_PROGRESS_H
 #define CLI_PROGRESS_H
 
@@ -6,20 +6,20 @@
 #include <stdint.h>
 
 struct progress {
-	const char *what; /* is done: "moving" */
-	uint64_t total; /* 0: nobody knows */
-	uint64_t done, before; /* before: it was done when this run began */
+	const char *what; /* the activity: "moving" */
+	uint64_t total; /* 0: unknown */
+	uint64_t done, before; /* before: done before this run */
 	int64_t began_us, shown_us; /* steady */
 	bool terminal;
 };
 
-/* what is borrowed. before of the total are done already. */
+/* Begins. what is borrowed. before: how many of the total are done already. */
 void progress_begin(struct progress *progress, const char *what, uint64_t total, uint64_t before);
 
-/* So many more are done. */
+/* Adds to the number done. */
 void progress_add(struct progress *progress, uint64_t count);
 
-/* Takes the bar away. */
+/* Removes the bar. */
 void progress_end(struct progress *progress);
 
 #endif

@@ -39,7 +39,7 @@ age(int64_t created_us, char out[AGE_BYTES])
 	int64_t seconds = (clock_wall_us() - created_us) / 1000000;
 
 	if (seconds < 0)
-		seconds = 0; /* another machine's clock */
+		seconds = 0; /* made by another machine's clock */
 	if (seconds < 3600)
 		(void)snprintf(out, AGE_BYTES, "%" PRId64 " min %" PRId64 " s", seconds / 60, seconds % 60);
 	else if (seconds < 48 * 3600)
@@ -84,7 +84,7 @@ list(const struct config *config, const struct spool_items *files)
 		if (rc < 0)
 			code = spool_complain(files->items[i].path, &err);
 		if (rc != 0)
-			continue; /* SPOOL_GONE: hooksd has stored it meanwhile */
+			continue; /* SPOOL_GONE: hooksd has stored it by now */
 		print_row(&files->items[i], &source);
 		set_aside += files->items[i].set_aside;
 		if (!files->items[i].set_aside) {
@@ -167,7 +167,7 @@ command_spool(const struct config *config, char *const *words)
 		fputs(command_spool_usage, stderr);
 		return COMMAND_USAGE;
 	}
-	/* A failing write reports both. */
+	/* The write fails instead. */
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN);
 	int rc = spool_find(&files, config, words + 1, action->with_set_aside, &err);

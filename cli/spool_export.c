@@ -1,4 +1,4 @@
-/* hooksctl spool export: prints the events as lines of JSONL. It holds a few MiB in memory at a time. */
+/* hooksctl spool export: prints the events as lines of JSONL, with a few MiB in memory at a time. */
 #include "cli/spool_export.h"
 
 #include <fcntl.h>
@@ -49,7 +49,7 @@ spool_export(const struct config *config, const struct spool_items *files)
 		int rc = spool_source_open(&source, &files->items[i], O_RDONLY, &err);
 
 		if (rc == SPOOL_GONE)
-			continue; /* hooksd has stored it meanwhile */
+			continue; /* hooksd has stored it by now */
 		if (rc < 0) {
 			code = spool_complain(files->items[i].path, &err);
 			continue;

@@ -1,10 +1,10 @@
 /*
- * hooksctl spool replay: stores the spool in hooksd's place, through the same sink, in the same batches, and advances
- * the files' headers in the same way. So a kill at any moment costs nothing: events that were stored after the header
- * was advanced last are stored again, and the store finds by its key that it has them.
+ * hooksctl spool replay: stores the spool instead of hooksd, through the same sink, in the same batches, and advances
+ * the files' headers in the same way. So a kill at any time loses nothing: events stored after the last advance of a
+ * header are stored again, and the store recognises them by its key.
  *
- * From the first damage in a file on its header is not advanced any more, and in the end the file is not removed but
- * set aside. So a second replay, or a look into the file, finds the damage again and no fewer events.
+ * From the first damage in a file on, its header is not advanced, and at the end the file is set aside instead of
+ * removed. So a second replay, or a look into the file, still finds the damage and all its events.
  */
 #include "cli/spool_replay.h"
 
@@ -28,7 +28,7 @@ struct sums {
 	uint64_t stored, duplicates, dead_lettered, discarded, damaged_bytes;
 };
 
-/* A store, and whether it is open. sink NULL: it is off. */
+/* A store, and whether it is open. sink NULL: switched off. */
 struct outlet {
 	struct sink *sink;
 	bool open;
@@ -51,7 +51,7 @@ store_batch(struct outlet *outlet, const struct batch *batch, struct sums *sums,
 
 	if (sink == NULL || !sink->ops->keyed)
 		return error_set(err, "no option says where its events are to be stored: see `hooksctl spool --help`");
-	/* After a failure opens the store once more. */
+	/* After a failure open the store once more. */
 	for (int tries = 0; tries < 2; tries++) {
 		if (!outlet->open && sink->ops->open(sink, err) < 0)
 			return -1;
@@ -68,7 +68,7 @@ store_batch(struct outlet *outlet, const struct batch *batch, struct sums *sums,
 	return -1;
 }
 
-/* 0, or <0: the store is unavailable, and the file's header says how far the replay came. */
+/* 0, or <0: the store is unavailable, and the file's header has the replay's progress. */
 static int
 store_records(struct replay *replay, const struct spool_reader *reader, struct sums *sums, struct error *err)
 {
@@ -94,7 +94,7 @@ advance_header(struct spool_source *source)
 	struct spool_header *header = &source->header;
 
 	spool_header_advance(header, source->reader.to, header->done_events + source->reader.count);
-	(void)spool_header_write(source->fd, header, &(struct error){0}); /* it may lag behind */
+	(void)spool_header_write(source->fd, header, &(struct error){0}); /* it may be behind */
 }
 
 /* Returns 0, <0 when the file cannot be read to its end, or STORE_FAILED. */
@@ -119,7 +119,7 @@ replay_records(struct replay *replay, struct spool_source *source, struct sums *
 	return run < 0 ? run : 0;
 }
 
-/* Renames a damaged file of the spool, so that hooksd does not read it. A file of another name stays as it is. */
+/* Renames a damaged file of the spool, so that hooksd does not read it. Does not rename files with other names. */
 static int
 set_aside(const char *path, struct error *err)
 {
@@ -184,9 +184,8 @@ replay_file(struct replay *replay, const struct spool_item *file, struct error *
 /* ---- all files ---- */
 
 /*
- * Takes the lock of the DATA_DIR in whose spool the file is. *lock is -1 where there is no lock file: then no service
- * has run there, and a hooksd that starts there later appends to files of its own. 0, or <0: another process has the
- * lock.
+ * Takes the lock of the DATA_DIR that contains the file. *lock -1: there is no lock file, so no service has run there,
+ * and a hooksd started later appends to its own files. 0, or <0: another process has the lock.
  */
 static int
 lock_service(const char *path, int *lock, struct error *err)
@@ -197,7 +196,7 @@ lock_service(const char *path, int *lock, struct error *err)
 
 	*lock = -1;
 	if (real == NULL)
-		return 0; /* opening the file will report why */
+		return 0; /* opening the file reports why */
 	const char *data_dir = dirname(dirname(real));
 	(void)snprintf(name, sizeof name, "%s/" DATA_DIR_LOCK, data_dir);
 	if (access(name, F_OK) == 0) {

@@ -4,7 +4,7 @@
 
 #include "cli/spool_source.h"
 
-/* Stores the events of the files, and removes the files that are stored whole. Returns an exit code. */
+/* Stores the events of the files, and removes completely stored files. Returns an exit code. */
 int spool_replay(const struct config *config, const struct spool_items *files);
 
 #endif

@@ -1,4 +1,4 @@
-/* Finding and reading spool files: they may be damaged or foreign, and a running hooksd may write to them. */
+/* Finds and reads spool files, which may be damaged or foreign; a running hooksd may write to them. */
 #include "cli/spool_source.h"
 
 #include <dirent.h>
@@ -15,7 +15,7 @@
 #include "base/mem.h"
 #include "cli/commands.h"
 
-/* A header that hooksd writes at that moment may be read half old, half new. */
+/* Tries: a header that hooksd is writing may be read half old, half new. */
 #define HEADER_TRIES 3
 
 int
@@ -86,7 +86,7 @@ add(struct spool_items *found)
 	return &found->items[found->count++];
 }
 
-/* For the order; 0 where it is not known. */
+/* Reads the time for the order; 0: unknown. */
 static void
 read_created(struct spool_item *item)
 {
@@ -94,12 +94,12 @@ read_created(struct spool_item *item)
 	struct error err;
 
 	if (item->set_aside || spool_source_open(&source, item, O_RDONLY, &err) != 0)
-		return; /* the action that reads it reports that */
+		return; /* the action that reads the file reports it */
 	item->created_us = source.header.created_us;
 	spool_source_close(&source);
 }
 
-/* For qsort(): the oldest first, what is set aside last. */
+/* For qsort(): oldest first, files set aside last. */
 static int
 by_age(const void *a, const void *b)
 {
@@ -112,7 +112,7 @@ by_age(const void *a, const void *b)
 	return spool_id_compare(x->id, y->id);
 }
 
-/* The names of published events' files, which are printed, tell in which directory they are. */
+/* The name to print; for published events with the directory. */
 static const char *
 name_in(const char *path, const char *directory, bool published)
 {
@@ -121,7 +121,7 @@ name_in(const char *path, const char *directory, bool published)
 	return published ? name - strlen(SPOOL_DIRECTORY_PUBLISHED "/") : name;
 }
 
-/* The files of one of the two directories. Returns 0 or <0. */
+/* Finds the files of one of the two directories. Returns 0 or <0. */
 static int
 find_in(struct spool_items *found, const char *data_dir, bool published, bool with_set_aside, struct error *err)
 {
@@ -154,7 +154,7 @@ find_in(struct spool_items *found, const char *data_dir, bool published, bool wi
 	return 0;
 }
 
-/* The files of DATA_DIR/spool and DATA_DIR/hl-spool, sorted. Returns 0 or <0. */
+/* Finds the files of DATA_DIR/spool and DATA_DIR/hl-spool, sorted. Returns 0 or <0. */
 static int
 find_all(struct spool_items *found, const char *data_dir, bool with_set_aside, struct error *err)
 {

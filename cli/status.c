@@ -1,4 +1,4 @@
-/* hooksctl status: reads the segment, changes nothing, needs no answer from anybody. */
+/* hooksctl status: reads the segment, changes nothing, and waits for no other process. */
 #include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -68,7 +68,7 @@ print_lanes(const struct segment *segment)
 	}
 }
 
-/* Opens the file of a ring that has lost its name, by a descriptor of its master's. Returns 0 or <0. */
+/* Opens a ring file that has lost its name, by a descriptor of its master. Returns 0 or <0. */
 static int
 open_unnamed(struct segment *segment, pid_t master, const char *ring_path)
 {
@@ -96,7 +96,7 @@ open_unnamed(struct segment *segment, pid_t master, const char *ring_path)
 	return rc;
 }
 
-/* The ring at RING_PATH, or else that of the hooksd that has DATA_DIR. Returns 0, or <0 and says why. */
+/* Finds the ring at RING_PATH, or else that of the hooksd that uses DATA_DIR. Returns 0, or <0 after reporting why. */
 static int
 find_ring(struct segment *segment, const struct config *config)
 {

@@ -1,4 +1,4 @@
-/* hooksctl store: snapshots of the webhooks' store, and moving it. */
+/* hooksctl store: makes and restores snapshots of the webhooks' store, and moves it. */
 #include <stdio.h>
 #include <string.h>
 
@@ -73,7 +73,7 @@ refuse(void)
 	return COMMAND_USAGE;
 }
 
-/* The value of the flag, for a command of the embedded store. NULL: it has said what is wrong. */
+/* Reads the flag's value, for a command on the embedded store. NULL: reports what is wrong. */
 static const char *
 read_directory(const struct config *config, char *const *words, const char *flag, const char *second)
 {

@@ -1,4 +1,4 @@
-/* A snapshot may be large and hooksd is at work beside it, so at most PIECE_BYTES wait for the disk at a time. */
+/* A snapshot may be large while hooksd is working, so at most PIECE_BYTES wait for the disk at a time. */
 #include "cli/store_file.h"
 
 #include <errno.h>
@@ -21,7 +21,7 @@ void
 store_work_begin(struct store_work *work)
 {
 	*work = (struct store_work){.signals = signals_open(false), .to = -1};
-	(void)signal(SIGXFSZ, SIG_IGN); /* a write says it as well */
+	(void)signal(SIGXFSZ, SIG_IGN); /* the write fails instead */
 	(void)setpriority(PRIO_PROCESS, 0, NICENESS);
 }
 

@@ -1,4 +1,4 @@
-/* What snapshot and restore do with whole files: copying with a digest, in pieces that leave the disk to hooksd. */
+/* Whole files for snapshot and restore: copying with a digest, in pieces that leave the disk to hooksd. */
 #ifndef CLI_STORE_FILE_H
 #define CLI_STORE_FILE_H
 
@@ -13,15 +13,15 @@
 
 #define STORE_DIGEST_TEXT_BYTES (2 * SHA256_BYTES + 1)
 
-/* Work that takes long: ended by a signal, and with few bytes at a time on their way to the disk. */
+/* Long work: a signal ends it, and few bytes at a time wait for the disk. */
 struct store_work {
 	int signals; /* signals_open(): TERM, INT and HUP end the work */
 	int to; /* the file that grows; -1: none */
-	off_t synced; /* so much of it is on the disk */
-	bool stopped; /* by a signal */
+	off_t synced; /* synced bytes of it */
+	bool stopped; /* a signal has stopped it */
 };
 
-/* What a file holds: its length, and SHA-256 in lower-case hex. */
+/* A file's length, and SHA-256 in lower-case hex. */
 struct store_sum {
 	uint64_t bytes;
 	char digest[STORE_DIGEST_TEXT_BYTES];
@@ -29,13 +29,13 @@ struct store_sum {
 
 enum store_work_condition { STORE_WORK_STOPPED = 1 };
 
-/* From now on signals wait for store_work_goes_on(), and hooksd comes first where the CPU is short. */
+/* Begins: signals wait for store_work_goes_on(), and hooksd has priority if the CPU is busy. */
 void store_work_begin(struct store_work *work);
 
-/* For a struct sqlite_copy_watch: syncs what has been written, a piece at a time. Returns false after a signal. */
+/* For a struct sqlite_copy_watch: syncs written bytes, a piece at a time. false: a signal came. */
 bool store_work_goes_on(void *work);
 
-/* DIRECTORY/NAME. 0, or <0: it is too long. */
+/* Makes DIRECTORY/NAME. 0, or <0: it is too long. */
 int store_path(const char *directory, const char *name, char out[PATH_MAX], struct error *err);
 
 /* Reads the whole file, and writes it to work->to unless that is -1. path is for messages. 0, STOPPED or <0. */

@@ -1,4 +1,4 @@
-/* Bytes of a manifest come from anywhere: each member is checked, and none names a file. */
+/* A manifest may come from anywhere: each member is checked, and none names a file. */
 #include "cli/store_manifest.h"
 
 #include <errno.h>
@@ -84,7 +84,7 @@ store_manifest_write(const char *directory, const struct store_manifest *manifes
 
 #define EXACT 9007199254740992.0 /* whole numbers up to this are exact as a double */
 
-/* The member as a whole number from 0 up to most. */
+/* Reads the member as an integer from 0 to most. */
 static bool
 read_number(const cJSON *item, double most, int64_t *out)
 {
@@ -94,7 +94,7 @@ read_number(const cJSON *item, double most, int64_t *out)
 	return (double)*out == item->valuedouble;
 }
 
-/* Whether the text, of which messages show parts, fits and is printable ASCII. */
+/* Reads a text that messages may show: printable ASCII that fits. */
 static bool
 read_text(const char *text, char *out, size_t size)
 {
@@ -149,7 +149,7 @@ read_members(const cJSON *tree, struct store_manifest *manifest)
 	return true;
 }
 
-/* What the text says, if it is the manifest of a snapshot that this version can restore. */
+/* Reads the tree, if it is the manifest of a snapshot that this version can restore. */
 static int
 read_tree(const cJSON *tree, const char *path, struct store_manifest *manifest, struct error *err)
 {
@@ -176,7 +176,7 @@ read_tree(const cJSON *tree, const char *path, struct store_manifest *manifest, 
 	return 0;
 }
 
-/* The whole file with a NUL behind it; the caller frees it. NULL: it cannot be read, or is too long. */
+/* Reads the whole file, with a NUL behind it; the caller frees it. NULL: it cannot be read, or is too long. */
 static char *
 read_file(const char *path, size_t *len, struct error *err)
 {

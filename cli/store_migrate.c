@@ -1,7 +1,6 @@
 /*
- * The old store is only read, each page of rows is one transaction of the new one, and what the new one has is found
- * again by its rows: so a kill at any moment costs the page that was under way. Whether anything was changed meanwhile
- * the comparison in the end tells.
+ * The old store is only read. Each page of rows is one transaction of the new store, whose rows show how far the move
+ * is: a kill at any time costs the page under way. The comparison at the end detects changes made meanwhile.
  */
 #include "cli/store_migrate.h"
 
@@ -23,14 +22,14 @@
 #include "store/webhooks/move_target.h"
 #include "store/webhooks_store.h"
 
-/* Nobody waits for a transaction of a move, and counting all rows of a large table takes long. */
+/* Long, because nobody waits for a transaction of a move, and counting the rows of a large table takes long. */
 #define STATEMENT_MS (10 * 60 * 1000)
 
 #define LOCKS 2
 
 /* One of the two stores. */
 struct side {
-	struct config config; /* hooksd's, with this store in the place of its own; borrows its texts */
+	struct config config; /* hooksd's configuration with this store; borrows its texts */
 	const char *name; /* for people */
 	struct db *db;
 };
@@ -47,7 +46,7 @@ struct move {
 	struct moved *tables; /* of the old store */
 	uint64_t rows; /* of all tables */
 	struct progress progress;
-	int locks[LOCKS]; /* of directories whose hooksd must not start meanwhile; -1: none */
+	int locks[LOCKS]; /* locks of directories, so that no hooksd starts there; -1: none */
 	bool dry_run, json;
 };
 
@@ -100,7 +99,7 @@ choose_both(struct move *move, const struct config *config, char *const *words, 
 
 /* ---- that nobody else is there ---- */
 
-/* A directory in which no hooksd has run has no lock, and needs none. */
+/* A directory in which no hooksd has run has no lock file, and needs no lock. */
 static int
 lock_directory(struct move *move, const char *directory, struct error *err)
 {
@@ -115,7 +114,7 @@ lock_directory(struct move *move, const char *directory, struct error *err)
 	return 0;
 }
 
-/* DATA_DIR, and the directory of the embedded store where that is another one. */
+/* Locks DATA_DIR, and the embedded store's directory if it is another one. */
 static int
 lock_directories(struct move *move, struct error *err)
 {
@@ -177,7 +176,7 @@ count_all(struct move *move, struct error *err)
 	return rc;
 }
 
-/* Of an earlier run. Rows that replace others are moved again. */
+/* Counts the rows moved by an earlier run. Replaced rows are moved again. */
 static int
 count_moved(struct move *move, uint64_t *rows, struct error *err)
 {

@@ -1,4 +1,4 @@
-/* hooksctl store migrate: moves everything of the webhooks' store to another database. */
+/* hooksctl store migrate: moves the whole webhooks' store to another database. */
 #ifndef CLI_STORE_MIGRATE_H
 #define CLI_STORE_MIGRATE_H
 

@@ -1,7 +1,7 @@
 /*
  * The new database is written beside the old one under another name, and takes its name by one rename. Before that the
- * old one's log is brought into it, so that it is one file: whatever ends this process, the one or the other is there
- * as a whole, and no log lies beside the new one.
+ * old one's log is written into it, so that it is a single file. So whenever this process dies, one complete database
+ * has the name, and the new one has no old log beside it.
  */
 #include "cli/store_restore.h"
 
@@ -30,14 +30,14 @@ struct restore {
 	char source[PATH_MAX]; /* the snapshot's database */
 	char target[PATH_MAX]; /* HL_DATA_PATH behind its symbolic links */
 	char fresh[PATHS]; /* the new database until it has its name */
-	char aside[PATHS]; /* the old one from then on; "": there was none */
+	char aside[PATHS]; /* name of the old database afterwards; "": there was none */
 	struct store_work work;
 	struct store_manifest manifest;
 };
 
 /* ---- the snapshot ---- */
 
-/* Reads it, writes it to work.to unless that is -1, and compares. */
+/* Reads the database, writes it to work.to unless that is -1, and compares it with the manifest. */
 static int
 read_database(struct restore *restore, struct error *err)
 {
@@ -84,7 +84,7 @@ validate(struct restore *restore, struct error *err)
 
 /* ---- the place ---- */
 
-/* The files that hooksd reads must be those of its user. */
+/* Checks that the file belongs to this user: hooksd's files must be its user's. */
 static int
 check_owner(const char *path, const char *option, struct error *err)
 {
@@ -141,7 +141,7 @@ write_fresh(struct restore *restore, struct error *err)
 	struct store_work *work = &restore->work;
 	int rc;
 
-	(void)unlink(restore->fresh); /* of a restore that was killed */
+	(void)unlink(restore->fresh); /* left by a killed restore */
 	work->to = files_open(restore->fresh, O_RDWR | O_EXCL | O_NOFOLLOW, 0600, "HL_DATA_PATH", err);
 	if (work->to < 0)
 		return -1;
@@ -155,7 +155,7 @@ write_fresh(struct restore *restore, struct error *err)
 
 /* ---- the old one ---- */
 
-/* A second name for a file that may be missing, *there says whether it is not. */
+/* Gives a file a second name; *there: false: there is no such file. */
 static int
 link_aside(const char *path, const char *aside, bool *there, struct error *err)
 {
@@ -187,7 +187,7 @@ sync_names(const char *path, struct error *err)
 	return rc;
 }
 
-/* What SQLite may have beside a database. A log or journal belongs to the old one, and would spoil the new one. */
+/* Files that SQLite may have beside a database. A log or journal of the old database would corrupt the new one. */
 static const struct {
 	const char *suffix;
 	bool kept;
@@ -195,7 +195,7 @@ static const struct {
 
 #define COMPANIONS (sizeof companions / sizeof *companions)
 
-/* The old database, with what its log holds where that cannot be brought into it, gets a second name. */
+/* Gives the old database a second name, and also its log if that cannot be written into it. */
 static int
 keep_old(struct restore *restore, struct error *err)
 {
@@ -229,7 +229,7 @@ remove_companions(const struct restore *restore, struct error *err)
 	return rc == 0 ? sync_names(restore->target, err) : rc;
 }
 
-/* A damaged database is kept with its log as it is: nothing better can be made of it. */
+/* Writes the log into the old database. A damaged one is kept with its log as it is. */
 static int
 end_old_log(const struct restore *restore, struct error *err)
 {

@@ -7,8 +7,8 @@
 #include "config/config.h"
 
 /*
- * Puts the snapshot in the directory from in the place of config's embedded store. validate_only: only says whether it
- * is whole. Returns an exit code of cli/commands.h.
+ * Replaces config's embedded store by the snapshot in the directory `from`. validate_only: only checks the snapshot.
+ * Returns an exit code of cli/commands.h.
  */
 int store_restore(const struct config *config, const char *from, bool validate_only);
 

@@ -1,6 +1,6 @@
 /*
- * The manifest comes last: whatever ends this process before, the directory is no snapshot. What has been written is
- * removed when the work fails or a signal ends it.
+ * The manifest is written last, so if this process dies earlier the directory is no snapshot. If the work fails, or a
+ * signal ends it, the written files are removed.
  */
 #include "cli/store_snapshot.h"
 

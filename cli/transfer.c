@@ -1,4 +1,4 @@
-/* hooksctl import and export: hook events from one store to another. Events are known again by their ids. */
+/* hooksctl import and export: copies hook events from one store to another. The ids of events show duplicates. */
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
@@ -41,8 +41,8 @@ const char *const command_transfer_flags[] = {
     "--from=", "--to=", "--session=", "--type=", "--since=", "--until=", "--dry-run", "--json", NULL};
 
 struct transfer {
-	const char *name; /* of the command */
-	struct config from, to; /* hooksd's, with another store; they borrow its texts */
+	const char *name; /* the command's name */
+	struct config from, to; /* hooksd's configuration with another store; they borrow its texts */
 	struct event_choice choice;
 	struct event_source source;
 	struct event_target target;
@@ -60,7 +60,7 @@ ends_with(const char *text, const char *end)
 	return len >= of_end && strcmp(text + len - of_end, end) == 0;
 }
 
-/* which: NULL: the store of the options. */
+/* which NULL: the store of the options. */
 static int
 choose_store(struct config *side, const struct config *config, const char *which, struct error *err)
 {
@@ -200,7 +200,7 @@ transfer_events(const struct config *config, char *const *words, const char *nam
 		fprintf(stderr, "hooksctl %s: %s\n", name, err.text);
 		return COMMAND_USAGE;
 	}
-	/* A failing write reports both. */
+	/* The write fails instead. */
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN);
 	int rc = run(&transfer, &err);

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes numbered SQL files as the C structure SET: embed.py OUTPUT SET VERSIONS_TABLE SCHEMA 001_name.sql 002_name.sql ...
 
-The text is embedded as it is, but for the lines that speak to psql (they begin with a backslash).
+The text is embedded as it is, without psql's commands (lines that begin with a backslash).
 """
 
 import re

@@ -1,23 +1,23 @@
--- Roles, so that the service runs with no more rights than it needs:
+-- Makes roles by which the service has no more rights than it needs:
 --
 --     hooks_owner      owns the tables: migrations, the functions of DBAs, `hooksctl deadletter retry`
---     hooks_writer     for hooksd: adds hook events and dead letters, has months made; changes and removes nothing
+--     hooks_writer     for hooksd: adds hook events and dead letters, makes months by functions; changes, removes nothing
 --     hooks_reader     for dashboards: reads all but secrets
 --
--- and for webhooks two more, where their tables are or -v webhooks=1 says that they will be:
+-- and two more for webhooks, if their tables exist or with -v webhooks=1:
 --
---     hooks_publisher  what publishers and couriers do: events, jobs, attempts, dead letters of webhooks
---     hooks_control    for hooksd: the same, which it has by its membership, and tenants, keys, endpoints, subscriptions;
---                      removes what is old or deleted. All processes of hooksd log in as this role
+--     hooks_publisher  for publishers and couriers: events, jobs, attempts, dead letters of webhooks
+--     hooks_control    for hooksd: the same by its membership, and tenants, keys, endpoints, subscriptions; removes old
+--                      and deleted rows. All processes of hooksd log in as this role
 --
 -- Run it with psql, as a superuser or as the owner of the database, before or after the first migration, and again after
--- every migration (then the owner will do); it ends in the same state however often it runs:
+-- every migration (then the owner is enough). Running it again does no harm:
 --
 --     psql -f roles.sql DATABASE
 --     psql -v schema=hooks -v owner=hooks_owner -v writer=hooks_writer -v reader=hooks_reader \
 --          -v control=hooks_control -v publisher=hooks_publisher -f roles.sql DATABASE
 --
--- Roles are made without passwords; set them with \password. Tables that another role made become the owner's.
+-- Roles are made without passwords; set them with \password. Tables made by another role become the owner's.
 
 \set ON_ERROR_STOP on
 \if :{?schema} \else \set schema public \endif
@@ -29,7 +29,7 @@
 \if :{?webhooks} \else \set webhooks 0 \endif
 
 BEGIN;
--- What waits longer for a lock than this had better be tried again than hold up ingest.
+-- Gives up after this wait for a lock, because waiting longer would hold up ingest: run it again then.
 SET LOCAL lock_timeout = '500ms';
 SET LOCAL client_min_messages = warning;
 
@@ -43,7 +43,7 @@ SELECT format('CREATE ROLE %I LOGIN', role)
 SELECT format('GRANT %I TO %I', :'publisher', :'control')
 	WHERE :'webhooks' AND NOT pg_has_role(quote_ident(:'control')::regrole, quote_ident(:'publisher')::regrole, 'USAGE') \gexec
 
--- Schemas. Whoever may create things beside the tables could have them taken for the service's own.
+-- Schemas. Only the owner may create objects beside the tables: the service could take others for its own.
 SELECT format('CREATE SCHEMA %I AUTHORIZATION %I', name, :'owner')
 	FROM unnest(ARRAY[:'schema', 'hooks_archive']) AS name WHERE to_regnamespace(quote_ident(name)) IS NULL \gexec
 SELECT format('ALTER SCHEMA hooks_archive OWNER TO %I', :'owner')
@@ -57,7 +57,7 @@ SELECT format('GRANT %s ON SCHEMA %I TO %I', privilege, name, role)
 	             (:'schema', :'control', 'USAGE'), (:'schema', :'publisher', 'USAGE')) AS wanted (name, role, privilege)
 	WHERE role = ANY (:'roles'::text[]) AND NOT has_schema_privilege(role, name, privilege) \gexec
 
--- Where the tables are not in the usual schema, these roles look there.
+-- If the tables are in another schema than public, these roles search it.
 SELECT format('ALTER ROLE %I IN DATABASE %I SET search_path = %I', role, current_database(), :'schema')
 	FROM unnest(:'roles'::text[]) AS role
 	WHERE :'schema' <> 'public' AND NOT EXISTS (
@@ -65,8 +65,8 @@ SELECT format('ALTER ROLE %I IN DATABASE %I SET search_path = %I', role, current
 		WHERE setrole = quote_ident(role)::regrole AND setconfig @> ARRAY['search_path=' || quote_ident(:'schema')]
 		  AND setdatabase = (SELECT oid FROM pg_database WHERE datname = current_database())) \gexec
 
--- Tables: the owner's, whoever made them, with exactly these rights for the others. A new partition gets those of
--- hook_events when it is made.
+-- Tables belong to the owner, whoever made them; the other roles get exactly these rights. A new partition gets the
+-- rights of hook_events when it is made.
 SELECT CASE WHEN c.relowner <> quote_ident(:'owner')::regrole
             THEN format('ALTER TABLE %s OWNER TO %I', c.oid::regclass, :'owner') END,
        format('REVOKE ALL ON %s FROM %I, %I', c.oid::regclass, :'writer', :'reader'),
@@ -79,9 +79,9 @@ SELECT CASE WHEN c.relowner <> quote_ident(:'owner')::regrole
 	   OR c.oid IN (SELECT inhrelid FROM pg_inherits WHERE inhparent = to_regclass(format('%I.hook_events', :'schema')))
 	   OR c.relnamespace = 'hooks_archive'::regnamespace AND c.relkind = 'r' AND c.relname ~ '^hook_events_\d{4}_\d\d$' \gexec
 
--- The webhooks' tables likewise, where they are: elsewhere their names may be another application's. The reader sees no
--- column that is a credential. UPDATE of one column of dlq is what a lock of its rows asks for. Columns
--- that only a newer version of the tables has are left out.
+-- The same for the webhooks' tables, if they are here: elsewhere another application may use their names. The reader
+-- sees no column with a credential. UPDATE of one column of dlq is needed to lock its rows. Columns of a newer version
+-- of the tables are left out.
 SELECT CASE WHEN c.relowner <> quote_ident(:'owner')::regrole
             THEN format('ALTER TABLE %s OWNER TO %I', c.oid::regclass, :'owner') END,
        format('REVOKE ALL ON %s FROM %I, %I, %I', c.oid::regclass, :'control', :'publisher', :'reader'),
@@ -133,7 +133,7 @@ SELECT format('%s ON %I.hooks_schema_migrations %s %I, %I', action, :'schema', d
 	FROM (VALUES ('REVOKE ALL', 'FROM'), ('GRANT SELECT', 'TO')) AS said (action, direction)
 	WHERE :'webhooks' AND to_regclass(format('%I.hooks_schema_migrations', :'schema')) IS NOT NULL \gexec
 
--- Functions likewise.
+-- The same for functions.
 SELECT CASE WHEN p.proowner <> quote_ident(:'owner')::regrole
             THEN format('ALTER FUNCTION %s OWNER TO %I', p.oid::regprocedure, :'owner') END,
        CASE WHEN p.proname IN ('create_monthly_partition', 'ensure_partitions') AND p.pronargs = 2
