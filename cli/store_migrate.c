@@ -97,7 +97,7 @@ choose_both(struct move *move, const struct config *config, char *const *words, 
 	return webhooks_store_check_options(&move->to.config, err);
 }
 
-/* ---- that nobody else is there ---- */
+/* ---- no other users ---- */
 
 /* A directory in which no hooksd has run has no lock file, and needs no lock. */
 static int

@@ -52,7 +52,7 @@ struct deletion {
 	bool slice_done; /* nothing is left of the page */
 };
 
-/* ---- what is asked for ---- */
+/* ---- the request ---- */
 
 static bool
 confirms(const struct request *request, const struct deletion *deletion, struct reply *reply)

@@ -123,7 +123,7 @@ text(const char *of)
 struct making {
 	char token[INBOX_TOKEN_BYTES];
 	int64_t now_ms;
-	/* With a pattern: the endpoint and the subscription by which it gets what is published. "": without. */
+	/* With a pattern: the endpoint and the subscription by which it gets published events. "": without. */
 	char pattern[TOPIC_BYTES_MAX + 1];
 	char endpoint_id[OBJECT_ID_BYTES], subscription_id[OBJECT_ID_BYTES];
 };

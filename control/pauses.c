@@ -39,7 +39,7 @@ admin_scope(const struct request *request, const char **tenant_id, char out[QUER
 	return true;
 }
 
-/* ---- what is ---- */
+/* ---- present pauses ---- */
 
 static int
 is_paused(const struct request *request, const char *key, bool *paused, struct error *err)
@@ -79,7 +79,7 @@ show(const struct request *request, const char *key, cJSON **tree, struct error 
 	return rc;
 }
 
-/* ---- what is to be ---- */
+/* ---- changes ---- */
 
 static int
 set(const struct request *request, const struct pausing *pausing, const char *key, struct error *err)

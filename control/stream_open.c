@@ -15,7 +15,7 @@
 
 #define RETRY_AFTER_SECONDS 5
 
-/* ---- from where on ---- */
+/* ---- the place ---- */
 
 /* The place as long before that time as transactions may last. */
 static struct stream_place
@@ -80,7 +80,7 @@ read_place(const struct request *request, struct stream_reading *events, struct 
 	return false;
 }
 
-/* ---- what ---- */
+/* ---- kinds ---- */
 
 static bool
 read_kinds(const struct request *request, struct stream *stream, struct reply *reply)

@@ -36,7 +36,7 @@ is_embedded(const struct copy_guard *guard)
 	return guard->config->hl_store == HL_STORE_EMBEDDED;
 }
 
-/* ---- what is here ---- */
+/* ---- the identity found here ---- */
 
 static int
 read_file(struct copy_guard *guard, struct error *err)
@@ -81,7 +81,7 @@ make_id(struct copy_guard *guard, struct error *err)
 	return line_file_write(guard->config->data_dir, STORE_FILE, line, err);
 }
 
-/* ---- what the store says ---- */
+/* ---- the identity in the store ---- */
 
 static const char *
 difference(const struct copy_guard *guard, const struct store_identity *stored)

@@ -67,7 +67,7 @@ move(struct transfer *transfer, struct transfer **list)
 	*list = transfer;
 }
 
-/* ---- what libcurl asks for ---- */
+/* ---- callbacks of libcurl ---- */
 
 static int
 watch_socket(CURL *easy, curl_socket_t fd, int what, void *context, void *known)

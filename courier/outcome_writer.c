@@ -115,7 +115,7 @@ compare_outcomes(const void *a, const void *b)
 	return order != 0 ? order : one < other ? -1 : 1;
 }
 
-/* ---- what the store refuses ---- */
+/* ---- refusals ---- */
 
 static enum loss
 loss_of(const struct outcome *outcome, const struct outcome_form *form)

@@ -18,7 +18,7 @@
 
 struct store_thread;
 
-/* ---- what the loop asks for ---- */
+/* ---- requests of the loop ---- */
 
 /* Names an endpoint; tenant_id is copied. */
 struct endpoint_name {
@@ -59,7 +59,7 @@ void store_thread_walk(struct store_thread *thread);
 /* Announces outcomes on the lane. now: write them, or read changes, without waiting until outcomes are due. */
 void store_thread_wake(struct store_thread *thread, bool now);
 
-/* ---- what it tells ---- */
+/* ---- news for the loop ---- */
 
 /* Takes the oldest news, which the caller frees by news_free(); NULL: none. */
 struct news *store_thread_news(struct store_thread *thread);

@@ -48,7 +48,7 @@ judge(struct transfer *transfer, const struct sockaddr *address)
 	return false;
 }
 
-/* ---- what libcurl calls ---- */
+/* ---- callbacks of libcurl ---- */
 
 static curl_socket_t
 open_socket(void *context, curlsocktype purpose, struct curl_sockaddr *address)
@@ -366,7 +366,7 @@ transfer_repeat(struct transfer *transfer, CURLcode code)
 	return true;
 }
 
-/* ---- what came of it ---- */
+/* ---- the result ---- */
 
 /* Microseconds to milliseconds, rounded. */
 static int32_t

@@ -9,7 +9,7 @@
 
 struct db_rows;
 
-/* ---- readers: row and column count from 0, and are asserted to be there ---- */
+/* ---- readers: row and column count from 0, and must exist (asserted) ---- */
 
 /* NULL is no rows. */
 uint32_t db_rows_count(const struct db_rows *rows);

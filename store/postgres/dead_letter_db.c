@@ -259,7 +259,7 @@ dead_letter_db_retry(struct dead_letter_db *db, int64_t id, const struct record 
 		return -1;
 	(void)stpcpy(reason->sqlstate, pg_sqlstate(db->pg));
 	reason->message = pg_refusal(db->pg)->message;
-	/* If the statement also fails for no row, the table or our rights are to blame, not this event. */
+	/* If the statement fails without a row too, the table or our rights are at fault, not this event. */
 	if (cause == CAUSE_UNCLEAR && store_row(db, sql, 0, &counts, err) != 0)
 		return -1;
 	if (id != 0 && update_reason(db, id, reason, err) != 0)

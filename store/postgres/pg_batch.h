@@ -34,7 +34,7 @@
 #include "store/postgres/pg_rows.h"
 #include "store/sink.h"
 
-/* Suspects that may wait for the rest of their batch. With more, and no row stored, the table is to blame. */
+/* Suspects that may wait for the rest of their batch. If there are more and no row is stored, the table is at fault. */
 #define SUSPECTS_MAX 16
 
 struct pg_batch {

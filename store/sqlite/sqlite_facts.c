@@ -1,4 +1,4 @@
-/* The lock is looked at first: what is closed afterwards would give up a lock of this process. */
+/* Checks the lock first: closing a descriptor of the file later drops this process's locks. */
 #include "store/sqlite/sqlite_facts.h"
 
 #include <errno.h>

@@ -1,6 +1,6 @@
 /*
- * What an SQLite database says of itself, for a program of people's (hooksctl doctor), in a process of its own without
- * another connection to the file. Nothing is changed, and no file is made beside it. Needs no sqlite3.h.
+ * Facts about an SQLite database, for hooksctl doctor, in a process without another connection to the file. Changes
+ * nothing, and makes no file beside it. Including this header needs no sqlite3.h.
  */
 #ifndef STORE_SQLITE_SQLITE_FACTS_H
 #define STORE_SQLITE_SQLITE_FACTS_H
@@ -13,13 +13,13 @@
 
 struct sqlite_facts {
 	uint64_t bytes, log_bytes; /* of the file, and of its write-ahead log */
-	pid_t writer; /* who has a transaction open that writes, at this moment; 0: nobody */
-	bool whole; /* quick_check has found nothing, as far as it came */
-	bool finished; /* it came to the end in time */
-	char fault[256]; /* what it has found; "": nothing */
+	pid_t writer; /* the process that has a writing transaction open now; 0: none */
+	bool whole; /* quick_check has found no fault so far */
+	bool finished; /* quick_check came to the end in time */
+	char fault[256]; /* the fault; "": none */
 };
 
-/* 0, or <0: the file, which is there, cannot be read. Takes no longer than until that instant of the steady clock. */
+/* Reads the facts of an existing file. 0, or <0: it cannot be read. Ends by until_us (steady). */
 int sqlite_facts_read(const char *path, int64_t until_us, struct sqlite_facts *facts, struct error *err);
 
 #endif

@@ -40,7 +40,7 @@ int adoption_end_sessions(
  */
 int adoption_adopt(struct db *db, const struct node_row *row, const struct node_beat *beat,
     const struct adoption_terms *terms, struct db_rows **adopted,
-    struct error *err); /* six: who, whom, and the result */
+    struct error *err); /* six: the adopter, the terms, and the result */
 
 /* Whether the node has adopted rows that are not removed yet. Only reads. As db_query(). */
 int adoption_unfinished(struct db *db, int64_t node_id, bool *unfinished, struct error *err);

@@ -86,7 +86,7 @@ values_of(const struct attempt_row *rows, uint32_t count)
 	return values;
 }
 
-/* ---- whose tenant is there ---- */
+/* ---- existing tenants ---- */
 
 static const enum db_type tenant_types[] = {DB_TYPE_TEXT, DB_TYPE_INT8, DB_TYPE_UUID, DB_TYPE_INT4};
 

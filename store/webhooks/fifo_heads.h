@@ -43,7 +43,7 @@ struct fifo_head {
 
 /* Reads an endpoint's row for that node. In a transaction or without. As db_query(). */
 int fifo_heads_find(struct db *db, const char *tenant_id, const uint8_t endpoint_id[16], int64_t node_id,
-    struct fifo_head *head, struct error *err); /* six: whose, which, who, and the answer */
+    struct fifo_head *head, struct error *err); /* six: an endpoint, a node, and the result */
 
 enum fifo_waiting_column { FIFO_WAITING_TENANT, FIFO_WAITING_ENDPOINT, FIFO_WAITING_SEQ };
 

@@ -81,7 +81,7 @@ inbox_rows_get(struct db *db, const char *tenant_id, struct span token, const ch
 	return db_query(db, &get, params, 4, rows, err);
 }
 
-/* ---- what is old ---- */
+/* ---- old messages ---- */
 
 /* Rows per statement, which in SQLite returns their size: it blocks other writers, so slices are limited by bytes. */
 #define ROWS_AT_ONCE 16

@@ -190,7 +190,7 @@ transact(struct publish_batch *b, struct publication *const *items, uint32_t cou
 	return rc;
 }
 
-/* ---- what becomes of a group ---- */
+/* ---- one group ---- */
 
 static int store_items(
     struct publish_batch *b, struct publication *const *items, uint32_t count, bool alone, struct error *err);

@@ -71,7 +71,7 @@ run_if(struct db *db, const struct db_statement *finds, const struct db_statemen
 	return db_end(db, rc, err);
 }
 
-/* ---- what is small ---- */
+/* ---- small tables ---- */
 
 #define WITHOUT_ROW                                                                                                    \
 	"FROM tenants WHERE deleted_at IS NULL AND "                                                                   \
