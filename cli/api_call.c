@@ -364,7 +364,7 @@ read_verb(struct api_call *call, int *argc, char ***argv, struct error *err)
 	if (strncmp(name, "--", 2) == 0) {
 		call->verb = only;
 		call->help = strcmp(name, "--help") == 0;
-		return only != NULL || call->help ? 0 : error_set(err, "say what to do with them first");
+		return only != NULL || call->help ? 0 : error_set(err, "a verb is missing: --help lists them");
 	}
 	call->verb = api_verb_find(call->group, name);
 	if (call->verb == NULL && call->group->first_verb) {

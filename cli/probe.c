@@ -109,5 +109,5 @@ probe_ask(const char *url, struct probe_answer *answer, struct error *err)
 	if (code != CURLE_OK)
 		return error_set(
 		    err, "no answer from %s: %s", url, reason[0] != '\0' ? reason : curl_easy_strerror(code));
-	return answer->len > 0 ? 0 : error_set(err, "what %s answered is not whole", url);
+	return answer->len > 0 ? 0 : error_set(err, "the answer of %s is not complete", url);
 }

@@ -129,14 +129,14 @@ set_aside(const char *path, struct error *err)
 	struct spool_id id;
 
 	if (!spool_file_parse_name(name, &id)) {
-		fprintf(stderr, "hooksctl spool: %s: stays: what is whole in it is stored\n", path);
+		fprintf(stderr, "hooksctl spool: %s: stays: its undamaged events are stored\n", path);
 		return 0;
 	}
 	spool_damaged_name(id, clock_wall_us(), 0, damaged);
 	if (snprintf(to, sizeof to, "%.*s%s", (int)(name - path), path, damaged) >= (int)sizeof to ||
 	    rename(path, to) != 0)
 		return error_errno(err, "cannot set it aside as damaged");
-	fprintf(stderr, "hooksctl spool: %s: what is whole in it is stored; set aside as %s\n", path, to);
+	fprintf(stderr, "hooksctl spool: %s: its undamaged events are stored; set aside as %s\n", path, to);
 	return 0;
 }
 

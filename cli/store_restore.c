@@ -47,7 +47,7 @@ read_database(struct restore *restore, struct error *err)
 	int fd = open(restore->source, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 
 	if (fd < 0)
-		return error_errno(err, "the snapshot is not whole: cannot open %s", restore->source);
+		return error_errno(err, "the snapshot is incomplete: cannot open %s", restore->source);
 	int rc = fstat(fd, &st) == 0 && S_ISREG(st.st_mode)
 		     ? store_read_all(&restore->work, fd, restore->source, &sum, err)
 		     : error_set(err, "%s is not a regular file", restore->source);

@@ -212,7 +212,7 @@ finish(struct store_thread *thread)
 		}
 	}
 	if (thread->db != NULL && store_duties_leave(thread->duties, thread->db, &err) != 0)
-		log_info("the node could not say that it stops", LOG_STR("error", err.text));
+		log_info("cannot record that this node stops", LOG_STR("error", err.text));
 }
 
 static void *

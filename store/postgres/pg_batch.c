@@ -284,7 +284,7 @@ wait_for_standbys(struct pg_batch *b, struct error *err)
 	if (rc < 0)
 		(void)deadline_expired(session->deadline, err);
 	if (some)
-		return error_set(err, "cannot make sure that the standbys have what was sent again: %s", refused.text);
+		return error_set(err, "cannot make sure that the standbys have the resent events: %s", refused.text);
 	return rc == 0 ? 0 : -1;
 }
 

@@ -82,7 +82,7 @@ def test_another_service_on_the_port_is_unhealthy(answer):
     with somebody(serve) as port:
         result = run_program("hooksctl", "health", options={"PORT": port})
     assert result.returncode == 1
-    assert "is not whole" in result.stderr or "no answer" in result.stderr
+    assert "is not complete" in result.stderr or "no answer" in result.stderr
 
 
 def test_a_daemon_that_never_answers_is_given_up():

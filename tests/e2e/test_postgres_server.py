@@ -263,7 +263,7 @@ def test_with_standbys_what_was_sent_again_is_not_acknowledged_without_a_message
         try:
             wait_until(lambda: database.value("SHOW synchronous_standby_names"), "the server to have read it")
             post(daemon, events, "spooled")
-            daemon.wait_for_log("cannot make sure that the standbys have what was sent again.*42883")
+            daemon.wait_for_log("cannot make sure that the standbys have the resent events.*42883")
         finally:
             connection.execute("SET synchronous_commit = local")
             connection.execute("ALTER SYSTEM RESET synchronous_standby_names")

@@ -131,7 +131,7 @@ def put(content):
 SPOILED = {
     "a bit of the database is another": (flip, "the snapshot is damaged"),
     "its end is missing": (lambda snapshot: os.truncate(snapshot.database, 8192), "the snapshot is damaged"),
-    "its database is missing": (lambda snapshot: snapshot.database.unlink(), "the snapshot is not whole"),
+    "its database is missing": (lambda snapshot: snapshot.database.unlink(), "the snapshot is incomplete"),
     "its database is a directory": (lambda snapshot: (snapshot.database.unlink(), snapshot.database.mkdir()), "not a regular file"),
     "its manifest is missing": (lambda snapshot: snapshot.manifest_path.unlink(), "never finished"),
     "its manifest is cut off": (lambda snapshot: os.truncate(snapshot.manifest_path, 100), "is damaged"),
