@@ -1,4 +1,4 @@
-/* Disables endpoints that have only failed for five days (docs/webhooks.md, "What counts as delivered"). */
+/* Disables endpoints that have only failed for five days (docs/deliveries.md, "What counts as delivered"). */
 #ifndef CONTROL_FAILING_ENDPOINTS_H
 #define CONTROL_FAILING_ENDPOINTS_H
 

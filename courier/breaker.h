@@ -1,5 +1,5 @@
 /*
- * The circuit breaker of one endpoint (docs/webhooks.md, "Circuit breaker"). It opens when attempts only fail. It then
+ * The circuit breaker of one endpoint (docs/deliveries.md, "Circuit breaker"). It opens when attempts only fail. It then
  * lets one attempt at a time through as a probe, at a growing distance, until three in a row have succeeded. Pure: the
  * caller passes the time, by the steady clock.
  */

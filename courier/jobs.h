@@ -1,6 +1,6 @@
 /*
  * The jobs in a courier's memory: found by id, bounded in bytes, each in one state. A job stays until its outcome is
- * committed and nothing is due for it soon; then only its row is left (docs/adr/0001-delivery.md, "The life of a job").
+ * committed and nothing is due for it soon; then only its row is left (docs/delivery-design.md, "The life of a job").
  * The loop's thread alone calls these functions; times are of the steady clock unless said otherwise.
  */
 #ifndef COURIER_JOBS_H

@@ -1,5 +1,5 @@
 /*
- * Decides what becomes of a job after an attempt (docs/webhooks.md, "What counts as delivered"). Pure: no clock, no
+ * Decides what becomes of a job after an attempt (docs/deliveries.md, "What counts as delivered"). Pure: no clock, no
  * random numbers of its own.
  */
 #ifndef COURIER_VERDICT_H
