@@ -1,5 +1,5 @@
 /*
- * Waits until a change holds: after the reply no courier acts by the old state (docs/adr/0001-delivery.md). A
+ * Waits until a change holds: after the reply no courier acts by the old state (docs/delivery-design.md). A
  * transaction raises the version of the table changes; each courier publishes in its slot, and each node in its row,
  * the version by which it acts. Worker threads.
  */

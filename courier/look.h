@@ -1,5 +1,5 @@
 /*
- * look_at is the time at which an endpoint's rows are to be read (docs/adr/0001-delivery.md). Code that leaves a job in
+ * look_at is the time at which an endpoint's rows are to be read (docs/delivery-design.md). Code that leaves a job in
  * its row, or forgets a job that has one, brings it nearer by look_leave(). courier/pages.c reads the rows, in rounds.
  * The loop's thread alone calls these functions; times are of the steady clock.
  */
