@@ -13,7 +13,7 @@ from pathlib import Path
 from harness.client import Client, RawConnection
 from harness.events import FIELDS, from_jsonl
 from harness.metrics import metrics
-from harness.waiting import PATIENCE, SANITIZED, wait_until
+from harness.waiting import PATIENCE, SANITIZED, wait_ended, wait_until
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 BUILD_DIR = Path(os.environ.get("HOOKS_BUILD_DIR", REPOSITORY / "build"))
@@ -138,7 +138,7 @@ class Daemon:
         return self.wait_exit(expect)
 
     def wait_exit(self, expect=0, timeout=30):
-        code = self.process.wait(timeout=timeout * PATIENCE)
+        code = wait_ended(self.process, timeout * PATIENCE)
         self.wait_tree_gone()
         self.process = None
         assert code in (expect if isinstance(expect, tuple) else (expect,)), f"hooksd exited with {code}, not {expect}:\n{self.log()[-4000:]}"

@@ -4,6 +4,7 @@ import subprocess
 import time
 
 from harness.daemon import BUILD_DIR, clean_environment
+from harness.waiting import wait_ended
 
 REFUSED, BUSY = 1, 2
 ADD = "INSERT INTO things (name) VALUES ($1)"
@@ -49,5 +50,5 @@ class Driver:
 
     def close(self):
         self.process.stdin.close()
-        self.process.wait(timeout=30)
+        wait_ended(self.process, 30)
         self.process.stdout.close()

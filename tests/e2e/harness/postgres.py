@@ -16,7 +16,7 @@ from pathlib import Path
 
 import psycopg
 
-from harness.waiting import PATIENCE, wait_until
+from harness.waiting import PATIENCE, wait_ended, wait_until
 
 # Everything a client sent comes back in one text column: cheap to read, and in the shape events.expected() has.
 EVENTS_QUERY = """
@@ -133,7 +133,7 @@ class PostgresServer:
         self.hang_up()
         if self.process:
             self.process.send_signal(how)
-            self.process.wait(timeout=30)
+            wait_ended(self.process, 30)
             self.process = None
 
     def hang_up(self):
