@@ -1,9 +1,10 @@
 """The service's OpenAPI document, and replies held against it."""
 
+import functools
 import json
 import re
 
-from jsonschema import Draft202012Validator
+from jsonschema import Draft202012Validator, RefResolver
 
 JSON = "application/json"
 
@@ -31,6 +32,7 @@ class Document:
         self.paths = sorted(
             ((re.compile(re.sub(r"\\{\w+\\}", "[^/]+", re.escape(path))), path) for path in document["paths"]),
             key=lambda entry: entry[1].count("{"))
+        self.resolver = RefResolver.from_schema({"components": {"schemas": self.schemas}})  # whose first use costs most
         self.validators = {}
 
     def resolve(self, node):
@@ -57,7 +59,7 @@ class Document:
         """What is wrong with the value, one line each."""
         key = json.dumps(schema, sort_keys=True)
         if key not in self.validators:
-            self.validators[key] = Draft202012Validator({"components": {"schemas": self.schemas}} | closed(schema))
+            self.validators[key] = Draft202012Validator(closed(schema), resolver=self.resolver)
         return [f"{error.json_path}: {error.message[:300]}" for error in self.validators[key].iter_errors(value)]
 
     def response(self, method, target, status):
@@ -92,3 +94,9 @@ class Document:
         if media_type == JSON:
             errors = self.errors(content[JSON]["schema"], json.loads(reply.body))
             assert errors == [], "\n".join([told, *errors])
+
+
+@functools.cache
+def document_of(text):
+    """One for all daemons that say the same of themselves: what is prepared for a check is prepared once."""
+    return Document(json.loads(text))

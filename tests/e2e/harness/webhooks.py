@@ -17,7 +17,7 @@ import pytest
 
 from harness.client import JSON, Reply, encode
 from harness.daemon import Daemon
-from harness.openapi import Document
+from harness.openapi import document_of
 from harness.waiting import wait_until
 
 STORES = ["postgres", "embedded"]
@@ -141,7 +141,7 @@ class Hookline:
             headers = {"Authorization": f"Bearer {key}"} if key else {}
             with self.daemon.client() as client:
                 reply = client.request("GET", "/openapi.json", headers=headers)
-            self._document = Document(reply.json())
+            self._document = document_of(reply.body)
         return self._document
 
     def once(self, name, make):
