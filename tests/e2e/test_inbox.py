@@ -190,19 +190,11 @@ def test_a_wrong_query_is_refused_with_its_place(tenant, receiver, query, place)
 
 def test_a_thousand_of_a_day_are_kept(hookline, tenant, receiver):
     rows, at = Rows(hookline, tenant), now_ms()
-    columns = {"token": receiver["token"], "headers": "{}", "body": "old"}
-    with hookline.reader() as read:
-        rows.hookline = type("Reader", (), {"store": hookline.store, "query": staticmethod(read)})
-        read("BEGIN")
-        for number in range(1000):
-            rows.add("inbox_messages", ("received_at",), columns | {"message_id": new_id(at - 3_600_000 + number),
-                                                                   "received_at": at - 3_600_000})
-        read("COMMIT")
+    rows.inbox_messages(receiver["token"], at - 3_600_000, 1000)
     send(hookline, receiver, "new")
     kept = messages(tenant.client, receiver)
     assert len(kept) == 1000 and kept[-1]["body"] == "new"
-    rows = Rows(hookline, tenant)
-    rows.add("inbox_messages", ("received_at",), columns | {"message_id": new_id(at - 86_500_000), "received_at": at - 86_500_000})
+    rows.inbox_messages(receiver["token"], at - 86_500_000, 1)
     assert len(messages(tenant.client, receiver)) == 1000, "the one that is older than a day is not shown"
 
 

@@ -12,6 +12,7 @@ import select
 import signal
 import socket
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -146,7 +147,8 @@ def test_streams_of_a_key_end_when_it_is_revoked(hookline, tenant, stream):
 
 def test_hundreds_of_streams_leave_the_api_to_others(hookline, stream):
     crowd = hookline.new_tenant()
-    streams = [stream(key=crowd.client.key) for _ in range(TENANT_MAX)]
+    with ThreadPoolExecutor(32) as pool:
+        streams = list(pool.map(lambda _: stream(key=crowd.client.key), range(TENANT_MAX)))
     for one in streams:
         one.opened()
     clients = re.search(r"^hookline_stream_clients (\d+)", text_of(hookline.daemon), re.MULTILINE)

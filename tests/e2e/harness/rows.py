@@ -95,6 +95,14 @@ class Rows:
             read("UPDATE changes SET version = version + 1")
             read("COMMIT")
 
+    def inbox_messages(self, token, at_ms, count):
+        """So many of one moment."""
+        numbers, time, message = self._many()
+        self.hookline.query(
+            "INSERT INTO inbox_messages (tenant_id, token, message_id, received_at, headers, body)"
+            f" SELECT :id, :token, {message.format('0000')}, {time}, '{{}}', 'old' FROM ({numbers}) AS m",
+            id=self.tenant.id, token=token, at=at_ms, prefix=new_id(at_ms)[:-12], count=count)
+
     def attempt(self, endpoint_id, event_id, at_ms=None, **columns):
         at_ms = at_ms or now_ms()
         attempt_id = new_id(at_ms)
