@@ -260,6 +260,17 @@ def webhooks_template(postgres_server):
 
 
 @pytest.fixture
+def all_tables(postgres, webhooks_template):
+    """A database of this test's own with all tables."""
+    database = postgres.new_database(webhooks_template)
+    if CITUS:
+        apply_webhooks(database)
+    yield database
+    postgres.start()
+    database.drop()
+
+
+@pytest.fixture
 def make_hookline(request, tmp_path):
     """
     Makes daemons with webhooks without starting them: make_hookline("postgres" or "embedded", database, **options).

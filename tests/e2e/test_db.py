@@ -44,12 +44,15 @@ def load(db, first, count):
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
-def test_postgresql_does_what_sqlite_does(database, program):
-    run = subprocess.run(
-        [BUILD_DIR / "tests/unit" / program], env=clean_environment({"HOOKS_TEST_POSTGRES_URL": database.url}),
-        capture_output=True, text=True, timeout=60)
-    assert run.returncode == 0, run.stdout + run.stderr
-    assert database.value("SELECT count(*) FROM hookline_schema_migrations") > 0, "it was this database"
+def test_postgresql_does_what_sqlite_does(all_tables, program):
+    def run(url):
+        return subprocess.run(
+            [BUILD_DIR / "tests/unit" / program], env=clean_environment({"HOOKS_TEST_POSTGRES_URL": url}), capture_output=True,
+            text=True, timeout=60)
+
+    assert f'database "{all_tables.name}x" does not exist' in run(all_tables.url + "x").stderr, "it is this database that it uses"
+    done = run(all_tables.url)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_a_server_that_hangs_costs_a_deadline_and_a_try_to_connect_and_then_nothing(driver, things, postgres):

@@ -240,14 +240,6 @@ def test_a_database_without_tables_is_told(at, postgres):
         database.drop()
 
 
-@pytest.fixture
-def all_tables(postgres, webhooks_template):
-    """Of this test alone."""
-    database = postgres.new_database(webhooks_template)
-    yield database
-    database.drop()
-
-
 def test_rights_of_the_role_are_looked_at(at, all_tables):
     apply_roles(all_tables)
     url = {"DATABASE_URL": url_as(all_tables, "hooks_writer"), "HL_POSTGRES_URL": url_as(all_tables, "hooks_control"), "HL_API_KEY": "a" * 8}

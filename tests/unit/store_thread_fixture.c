@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -41,14 +42,14 @@ stop(void)
 	thread = NULL;
 }
 
-static struct news *
+struct news *
 next_news(int64_t until_us)
 {
 	struct pollfd fd = {.fd = store_thread_fd(thread), .events = POLLIN};
 	struct news *news;
 
 	while ((news = store_thread_news(thread)) == NULL && clock_steady_us() < until_us)
-		(void)poll(&fd, 1, 1000);
+		(void)poll(&fd, 1, 100);
 	return news;
 }
 
@@ -122,6 +123,12 @@ store_thread_end(void **state)
 	return 0;
 }
 
+void
+rest(void)
+{
+	(void)nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+}
+
 struct endpoint_name
 name_of(uint8_t endpoint)
 {
@@ -150,8 +157,7 @@ wait_for(const char *sql, int64_t expected)
 {
 	int64_t until_us = clock_steady_us() + 5 * SECOND_US, count;
 
-	do
-		count = tenant_count(sql);
-	while (count != expected && clock_steady_us() < until_us);
+	while ((count = tenant_count(sql)) != expected && clock_steady_us() < until_us)
+		rest();
 	return count;
 }

@@ -22,6 +22,12 @@ int store_thread_end(void **state);
 void start(void);
 void stop(void);
 
+/* A millisecond, between two looks at something. */
+void rest(void);
+
+/* The next news before that instant of CLOCK_MONOTONIC, which the caller frees; NULL: there is none. */
+struct news *next_news(int64_t until_us);
+
 /* The next news, which the caller frees. */
 struct news *await_any(void);
 

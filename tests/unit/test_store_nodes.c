@@ -91,10 +91,8 @@ test_a_node_has_no_share_before_all_others_know_of_it(void **state)
 	(void)add_node(OTHER_EPOCH, 0);
 	start();
 	await_and_free(NEWS_STARTED);
-	for (until_us = clock_steady_us() + 3 * SECOND_US / 2; clock_steady_us() < until_us;) {
-		news = store_thread_news(thread);
-		if (news == NULL)
-			continue;
+	until_us = clock_steady_us() + 3 * SECOND_US / 2;
+	while ((news = next_news(until_us)) != NULL) {
 		assert_int_not_equal(news->kind, NEWS_NODES);
 		news_free(news);
 	}

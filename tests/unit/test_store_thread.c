@@ -10,7 +10,6 @@
 #include <cmocka.h>
 
 #include <string.h>
-#include <time.h>
 
 #include "base/clock.h"
 #include "courier/outcome.h"
@@ -79,7 +78,6 @@ test_an_outcome_is_readable_at_once(void **state)
 static void
 test_outcomes_that_come_one_by_one_share_transactions(void **state)
 {
-	const struct timespec pause = {.tv_nsec = 1000000};
 	uint32_t commits = 0, position = 0, released = 0;
 
 	start();
@@ -87,7 +85,7 @@ test_outcomes_that_come_one_by_one_share_transactions(void **state)
 	int64_t begun_us = clock_steady_us();
 	for (uint32_t n = 1; n <= 60; n++) {
 		position = put_outcome(n, VERDICT_DELIVERED, 1);
-		(void)nanosleep(&pause, NULL);
+		rest();
 	}
 	while ((int32_t)(released - position) < 0) {
 		struct news *news = await(NEWS_COMMITTED);
@@ -110,15 +108,10 @@ test_what_the_predecessor_left_is_written_before_the_loop_begins(void **state)
 	add_job(1, 1, 0);
 	(void)put_outcome(1, VERDICT_DEAD, 1);
 	start();
-	do {
-		news = store_thread_news(thread);
-		if (news == NULL)
-			continue;
+	while ((news = await_any())->kind != NEWS_COMMITTED) {
 		assert_int_not_equal(news->kind, NEWS_STARTED);
-		if (news->kind == NEWS_COMMITTED)
-			break;
 		news_free(news);
-	} while (true);
+	}
 	news_free(news);
 	await_and_free(NEWS_STARTED);
 	assert_int_equal(tenant_count("SELECT count(*) FROM dlq WHERE tenant_id = $1"), 1);
@@ -194,8 +187,10 @@ test_a_store_that_is_away_is_told_and_nothing_is_lost(void **state)
 	db_config.hl_data_path = nowhere;
 	db_config.hl_postgres_url = whole.hl_postgres_url != NULL ? closed : NULL;
 	start();
-	while (text[0] == '\0' && clock_steady_us() < until_us)
+	while (text[0] == '\0' && clock_steady_us() < until_us) {
+		rest();
 		store_report_error(report, text);
+	}
 	assert_string_not_equal(text, "");
 	assert_int_equal(store_report_state(report), STORE_CONNECTING);
 	assert_int_equal(lane_depth(&lane), 1);
@@ -206,8 +201,10 @@ test_a_store_that_is_away_is_told_and_nothing_is_lost(void **state)
 	start();
 	await_and_free(NEWS_COMMITTED);
 	await_and_free(NEWS_STARTED);
-	while (store_report_state(report) != STORE_READY)
+	while (store_report_state(report) != STORE_READY) {
 		assert_true(clock_steady_us() < until_us + 5 * SECOND_US);
+		rest();
+	}
 	assert_int_equal(tenant_count("SELECT count(*) FROM jobs WHERE tenant_id = $1"), 0);
 }
 
@@ -243,12 +240,14 @@ test_the_node_keeps_its_row_over_starts_and_gets_another_when_it_is_lost(void **
 static void
 test_the_node_says_that_it_lives_while_outcomes_cannot_be_written(void **state)
 {
+	const uint32_t usual_secs = db_config.hl_node_timeout_secs;
 	struct db *other;
 	uint32_t position;
 
 	if (db_config.hl_store != HL_STORE_POSTGRES)
 		skip(); /* one transaction at a time */
 	add_job(1, 1, 0);
+	db_config.hl_node_timeout_secs = 6; /* a heartbeat a second */
 	start();
 	await_and_free(NEWS_STARTED);
 	other = must_open();
@@ -260,13 +259,17 @@ test_the_node_says_that_it_lives_while_outcomes_cannot_be_written(void **state)
 		int64_t until_us = clock_steady_us() + 30 * SECOND_US;
 
 		tenant_run("UPDATE delivery_nodes SET alive_at = hl_time(0) WHERE $1 = $1");
-		while (must_count(jobs_db, "SELECT count(*) FROM delivery_nodes WHERE hl_ms(alive_at) > 0") == 0)
+		while (must_count(jobs_db, "SELECT count(*) FROM delivery_nodes WHERE hl_ms(alive_at) > 0") == 0) {
 			assert_true(clock_steady_us() < until_us);
+			rest();
+		}
 	}
 	assert_int_equal(lane_depth(&lane), 1);
 	db_rollback(other);
 	db_close(other);
 	await_released(position);
+	stop();
+	db_config.hl_node_timeout_secs = usual_secs;
 }
 
 #define TEST(test) cmocka_unit_test_setup_teardown(test, store_thread_begin, store_thread_end)
