@@ -118,10 +118,10 @@ def disk(tmp_path):
     disk.remove()
 
 
-@pytest.fixture
-def make_hooksd(tmp_path):
+@contextlib.contextmanager
+def making_hooksd(tmp_path):
     """
-    Makes daemons without starting them; keyword arguments are options. At the end of the test each must stop in
+    A function that makes daemons without starting them; keyword arguments are options. In the end each must stop in
     good order, with nothing in its log that says "assert" or comes from a sanitizer.
     """
     daemons = []
@@ -155,6 +155,39 @@ def make_hooksd(tmp_path):
                 os.unlink(path)
     if problems:
         raise problems[0]
+
+
+@pytest.fixture
+def make_hooksd(tmp_path):
+    with making_hooksd(tmp_path) as make:
+        yield make
+
+
+@pytest.fixture(scope="module")
+def running_hooksds(tmp_path_factory):
+    """Of a module's tests: a function that makes a daemon, and those that run, by their options."""
+    with making_hooksd(tmp_path_factory.mktemp("shared")) as make:
+        yield make, {}
+
+
+@pytest.fixture
+def shared_hooksd(running_hooksds):
+    """
+    Like hooksd, for tests that leave a daemon as they found it: those of a module that ask for the same options get
+    the same one. Its JSONL file and its log seem to begin anew with each test; its metrics go on.
+    """
+    make, running = running_hooksds
+
+    def start(**options):
+        key = tuple(sorted(options.items()))
+        if key not in running:
+            running[key] = make(**options).start()
+        running[key].look_from_here()
+        return running[key]
+
+    yield start
+    for daemon in running.values():
+        assert daemon.process.poll() is None, daemon.log()[-4000:]
 
 
 @pytest.fixture

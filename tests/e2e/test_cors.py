@@ -31,8 +31,8 @@ def test_nothing_is_said_unless_it_is_configured(hooksd):
 
 
 @pytest.mark.parametrize("path", sorted(ROUTES) + ["//events", "/events/"])
-def test_a_preflight_is_answered_on_every_route(hooksd, path):
-    daemon = hooksd(CORS_ORIGINS=f"https://other.example, {APP}")
+def test_a_preflight_is_answered_on_every_route(shared_hooksd, path):
+    daemon = shared_hooksd(CORS_ORIGINS=f"https://other.example, {APP}")
     with daemon.client() as client:
         for _ in range(2):  # on the same connection
             reply = preflight(client, path)

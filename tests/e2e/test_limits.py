@@ -216,8 +216,8 @@ def test_answers_that_nobody_reads_are_cut_off(hooksd):
     (b"GET /" + 3000 * b"x" + b" HTTP/1.1\r\nHost: h\r\n\r\n", 431),
     (b"GET /" + 3000 * b"x", 414),
 ], ids=["a head", "most of a head", "a request line", "most of a request line"])
-def test_a_head_has_its_limit(hooksd, head, status):
-    daemon = hooksd(MAX_HEADER_BYTES="2KiB")
+def test_a_head_has_its_limit(shared_hooksd, head, status):
+    daemon = shared_hooksd(MAX_HEADER_BYTES="2KiB")
     with daemon.raw() as connection:
         connection.send(b"GET /livez HTTP/1.1\r\nHost: h\r\nX-Long: " + 1900 * b"x" + b"\r\n\r\n")
         assert connection.read_reply().status == 200

@@ -85,8 +85,8 @@ def test_openmetrics_for_who_asks(daemon):
 
 
 @pytest.mark.parametrize("accept", ["*/*", "text/plain", ""])
-def test_the_text_format_for_all_others(hooksd, accept):
-    with hooksd().client() as client:
+def test_the_text_format_for_all_others(shared_hooksd, accept):
+    with shared_hooksd().client() as client:
         reply = client.request("GET", "/metrics/prometheus", headers={"Accept": accept})
     assert reply.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
     assert b"# EOF" not in reply.body
@@ -139,8 +139,8 @@ def test_the_reference_explains_every_label(daemon):
     ("GET", "/events", "4xx"),
     ("GET", "/nothing", "4xx"),
 ])
-def test_requests_by_route_and_status(hooksd, method, path, status):
-    daemon = hooksd()
+def test_requests_by_route_and_status(shared_hooksd, method, path, status):
+    daemon = shared_hooksd()
     route = "other" if path == "/nothing" else path.split("?")[0].rstrip("/")
     with daemon.client() as client:
         added = grown(daemon, lambda: client.request(method, path))
@@ -164,8 +164,8 @@ BODY = b'{"event_type":"a","session_id":"s"}'
     ("/events", b"{}", {}, 422, "fields"),
     ("/events/batch", b"{}", {}, 422, "fields"),
 ])
-def test_rejected_requests_by_reason(hooksd, path, body, headers, status, reason):
-    daemon = hooksd(MAX_BODY_BYTES=50_000, MAX_EVENT_BYTES=8192, MAX_BATCH_EVENTS=10)
+def test_rejected_requests_by_reason(shared_hooksd, path, body, headers, status, reason):
+    daemon = shared_hooksd(MAX_BODY_BYTES=50_000, MAX_EVENT_BYTES=8192, MAX_BATCH_EVENTS=10)
 
     def post():
         with daemon.client() as client:
@@ -174,8 +174,8 @@ def test_rejected_requests_by_reason(hooksd, path, body, headers, status, reason
     assert grown(daemon, post) == {http(path, "4xx"): 1, f'requests_rejected_total{{reason="{reason}"}}': 1}
 
 
-def test_broken_http_is_a_reason(hooksd):
-    daemon = hooksd()
+def test_broken_http_is_a_reason(shared_hooksd):
+    daemon = shared_hooksd()
 
     def post():
         with daemon.raw() as connection:

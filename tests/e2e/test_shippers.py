@@ -13,8 +13,8 @@ KEPT = [{name: record[name] for name in ("date", "log", "kubernetes")} for recor
 
 
 @pytest.fixture
-def daemon(hooksd):
-    return hooksd()
+def daemon(shared_hooksd):
+    return shared_hooksd()
 
 
 @pytest.mark.parametrize("body,content_type", [

@@ -79,6 +79,7 @@ class Daemon:
         self.ready_pattern = READY
         self.log_path = directory / "hooksd.log"
         self.log_start = 0  # where the log of the running process begins
+        self.jsonl_start = 0  # where the lines begin that jsonl_lines() reads
         self.process = None
         self.port = None
         self.pid = None
@@ -158,6 +159,12 @@ class Daemon:
 
     def signal(self, number):
         self.process.send_signal(number)
+
+    def look_from_here(self):
+        """What the log and the JSONL file hold by now is not seen any more."""
+        self.log_start = self.log_path.stat().st_size
+        with contextlib.suppress(FileNotFoundError):
+            self.jsonl_start = self.jsonl_path.stat().st_size
 
     def clean_up(self):
         """End of a test: an orderly stop, or force if that fails; either way nothing is left behind."""
@@ -264,7 +271,9 @@ class Daemon:
 
     def jsonl_lines(self):
         """Every line of the file, without its newline; a torn one fails the test."""
-        data = self.jsonl_path.read_bytes()
+        with open(self.jsonl_path, "rb") as file:
+            file.seek(self.jsonl_start)
+            data = file.read()
         assert data == b"" or data.endswith(b"\n"), f"torn last line: {data[-200:]!r}"
         return data.splitlines()
 
