@@ -12,10 +12,10 @@ test: ## unit, fuzz replay, lint, end to end; T=spool: those alone with spool in
 	@.ci/build build -Dtests=enabled
 	@.ci/test build $(T)
 
-check-fast: ## unit and lint only, seconds
+check-fast: ## all of make test but the end-to-end tests: less than a minute
 	@.ci/deps build test
 	@.ci/build build -Dtests=enabled
-	@meson test -C build --no-rebuild --print-errorlogs --suite unit --suite lint
+	@.ci/unit build
 
 lint: ## format and static analysis of the C sources
 	@.ci/deps lint

@@ -1,7 +1,7 @@
 /*
- * The circuit breaker of one endpoint (docs/deliveries.md, "Circuit breaker"). It opens when attempts only fail. It then
- * lets one attempt at a time through as a probe, at a growing distance, until three in a row have succeeded. Pure: the
- * caller passes the time, by the steady clock.
+ * The circuit breaker of one endpoint (docs/deliveries.md, "Circuit breaker"). It opens when attempts only fail. It
+ * then lets one attempt at a time through as a probe, at a growing distance, until three in a row have succeeded. Pure:
+ * the caller passes the time, by the steady clock.
  */
 #ifndef COURIER_BREAKER_H
 #define COURIER_BREAKER_H
