@@ -17,6 +17,7 @@
 #include "base/mem.h"
 #include "store/db.h"
 #include "store/sqlite/db_statements.h"
+#include "store/sqlite/sqlite_checkpointer.h"
 #include "store/sqlite/sqlite_migrate.h"
 #include "store/sqlite/sqlite_session.h"
 
@@ -28,6 +29,7 @@ struct db_sqlite {
 	struct sqlite_session session;
 	struct sink_env session_env; /* called by the session when it waits */
 	struct db_kept kept; /* statements of the session */
+	struct sqlite_checkpointer *checkpointer; /* of the session */
 	bool has_turn;
 	bool looks; /* opened by db_sqlite_open_to_look(): never opened again */
 	int64_t now_ms; /* wall clock, when the transaction began */
@@ -92,10 +94,18 @@ give_turn(struct db_sqlite *s)
 }
 
 static void
+stop_checkpointer(struct db_sqlite *s)
+{
+	sqlite_checkpointer_stop(s->checkpointer);
+	s->checkpointer = NULL;
+}
+
+static void
 close_session(struct db_sqlite *s)
 {
 	if (s->session.db == NULL)
 		return;
+	stop_checkpointer(s);
 	db_kept_finalize(&s->kept);
 	(void)pthread_mutex_lock(&connections.lock);
 	sqlite_session_close(&s->session);
@@ -159,7 +169,9 @@ open_with_turn(struct db_sqlite *s, struct error *err)
 		rc = add_functions(s, err);
 	if (rc == 0)
 		rc = sqlite_session_begin_log(&s->session, err);
-	if (rc != 0)
+	if (rc == 0)
+		s->checkpointer = sqlite_checkpointer_start(s->session.db, s->session.path, s->session.fd);
+	else
 		close_session(s);
 	return rc;
 }
@@ -185,6 +197,7 @@ leave_moved(struct db_sqlite *s)
 
 	log_warning("the SQLite database or its log was moved, replaced or removed: opening it again",
 	    LOG_STR("path", s->session.path));
+	stop_checkpointer(s);
 	(void)sqlite_session_checkpoint(&s->session, &left, &unused);
 	close_session(s);
 }
@@ -279,9 +292,11 @@ sqlite_commit(struct db *db, struct error *err)
 	int rc = exec(s, "COMMIT", err);
 	if (rc < 0)
 		close_session(s);
-	if (rc == 0)
-		give_turn(s);
-	return rc;
+	if (rc != 0)
+		return rc;
+	give_turn(s);
+	sqlite_checkpointer_after_commit(s->checkpointer);
+	return 0;
 }
 
 static void

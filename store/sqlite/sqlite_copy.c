@@ -16,7 +16,7 @@
 #include "store/sqlite/sqlite_identity.h"
 
 /* SQLite calls the watch this often, in instructions of its machine. */
-#define WATCH_INSTRUCTIONS 20000
+#define WATCH_INSTRUCTIONS 1000
 
 /* For locks that hooksd takes briefly when it opens the database or empties its log. */
 #define WAIT_MS 5000

@@ -3,7 +3,8 @@
  *
  *   journal_mode=WAL          a commit is one append and one sync; readers and the writer do not wait for each other
  *   synchronous=FULL          a commit returns when the log is synced; by NORMAL a power cut would take the last ones
- *   wal_autocheckpoint        SQLite's 1000 pages: each 4 MiB of log are written into the database after a commit
+ *   wal_autocheckpoint        SQLite's 1000 pages: each 4 MiB of log are written into the database after a commit. The
+ *                             webhooks' store has sqlite_checkpointer.h instead
  *   journal_size_limit        a log that a long transaction of a reader has made large becomes small again
  *   temp_store=MEMORY         no temporary files in directories that nobody has named
  *

@@ -1,0 +1,301 @@
+/*
+ * SQLite begins its log anew when a commit finds that all of it is in the database. The thread cannot bring that about
+ * while others commit, but it leaves a short rest, which the next commit's own checkpoint writes.
+ *
+ * SQLite writes the pages of a checkpoint to the page cache and then syncs the database. A commit of another connection
+ * would wait behind a sync of hundreds of megabytes. So the thread's connection has a write method of its own, which
+ * writes each PIECE_BYTES to the disk and then rests for as long as that took.
+ */
+#include "store/sqlite/sqlite_checkpointer.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+
+#define DUE_PAGES 1000 /* SQLite's own wal_autocheckpoint */
+#define LONG_PAGES 3000 /* more are left to the thread */
+#define PIECE_BYTES (512 << 10)
+#define SLOW_DOWN_MS 1000 /* a commit waits for the thread at most */
+#define RETRY_MS 100 /* while a reader or another process's checkpoint is in the way */
+
+struct sqlite_checkpointer {
+	sqlite3 *db; /* the committing connection */
+	const char *path;
+	int fd;
+	bool committed; /* since the last call of sqlite_checkpointer_after_commit() */
+	pthread_t thread;
+	bool started;
+
+	pthread_mutex_t lock; /* of the members below */
+	pthread_cond_t changed;
+	bool wanted, stopping, hurries;
+	sqlite3 *own_db; /* the thread's connection; NULL: not open yet */
+	int log_pages; /* after the last commit */
+	int done_pages; /* so many of the log are in the database, as far as is known */
+	int most_pages; /* the log may have, while the thread catches up; 0: any number */
+	uint32_t passes; /* of the thread that have ended */
+
+	/* of the thread alone */
+	const sqlite3_io_methods *methods; /* of the database file */
+	sqlite3_io_methods paced;
+	sqlite3_int64 piece_begin, piece_end; /* written since the last rest */
+	int piece_bytes;
+};
+
+static _Thread_local struct sqlite_checkpointer *self;
+
+/* ---- the thread's connection ---- */
+
+static bool
+may_rest(void)
+{
+	pthread_mutex_lock(&self->lock);
+	bool may = !self->stopping && !self->hurries;
+	pthread_mutex_unlock(&self->lock);
+	return may;
+}
+
+/* An error shows again when SQLite syncs the database by a descriptor of its own. */
+static void
+write_piece(void)
+{
+	int64_t began_us = clock_steady_us();
+
+	(void)sync_file_range(self->fd, self->piece_begin, self->piece_end - self->piece_begin,
+	    SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER);
+	int64_t us = clock_steady_us() - began_us;
+	const struct timespec rest = {us / 1000000, us % 1000000 * 1000};
+	if (may_rest())
+		(void)nanosleep(&rest, NULL);
+}
+
+/* A checkpoint writes pages in ascending order. */
+static int
+paced_write(sqlite3_file *file, const void *page, int len, sqlite3_int64 at)
+{
+	int code = self->methods->xWrite(file, page, len, at);
+
+	if (self->piece_bytes == 0 || at < self->piece_begin)
+		self->piece_begin = at;
+	self->piece_end = at + len;
+	self->piece_bytes += len;
+	if (self->piece_bytes >= PIECE_BYTES) {
+		write_piece();
+		self->piece_bytes = 0;
+	}
+	return code;
+}
+
+static int
+pace(sqlite3 *db)
+{
+	sqlite3_file *file;
+	int code = sqlite3_file_control(db, "main", SQLITE_FCNTL_FILE_POINTER, &file);
+
+	if (code != SQLITE_OK)
+		return code;
+	self->methods = file->pMethods;
+	self->paced = *file->pMethods;
+	self->paced.xWrite = paced_write;
+	file->pMethods = &self->paced;
+	return SQLITE_OK;
+}
+
+static bool
+open_own(void)
+{
+	sqlite3 *db;
+	int code = sqlite3_open_v2(self->path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+
+	if (code == SQLITE_OK)
+		code = sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+	if (code == SQLITE_OK) /* reads the database's header, and by that opens its log */
+		code = sqlite3_exec(db, "PRAGMA synchronous = FULL; SELECT count(*) FROM sqlite_schema", NULL, NULL, NULL);
+	if (code == SQLITE_OK)
+		code = pace(db);
+	if (code != SQLITE_OK) {
+		(void)sqlite3_close(db);
+		return false;
+	}
+	pthread_mutex_lock(&self->lock);
+	self->own_db = db;
+	pthread_mutex_unlock(&self->lock);
+	return true;
+}
+
+/* ---- the thread ---- */
+
+/* Returns false when the thread is to end. With the lock. */
+static bool
+wait_for_work(void)
+{
+	while (!self->wanted && !self->stopping)
+		(void)pthread_cond_wait(&self->changed, &self->lock);
+	self->wanted = false;
+	return !self->stopping;
+}
+
+static void
+wait_for_others(void)
+{
+	int64_t until_us = clock_steady_us() + RETRY_MS * 1000;
+	const struct timespec until = {until_us / 1000000, until_us % 1000000 * 1000};
+
+	while (!self->stopping && clock_steady_us() < until_us)
+		(void)pthread_cond_clockwait(&self->changed, &self->lock, CLOCK_MONOTONIC, &until);
+}
+
+/* With the lock. The next pass has less to do, or the log may grow as long as a reader is in the way. */
+static void
+end_pass(int done_pages)
+{
+	bool advanced = done_pages > self->done_pages;
+
+	self->passes++;
+	if (advanced)
+		self->done_pages = done_pages;
+	if (!advanced || self->log_pages - self->done_pages <= LONG_PAGES)
+		self->most_pages = 0;
+	pthread_cond_broadcast(&self->changed);
+	if (!advanced)
+		wait_for_others();
+}
+
+/* How many pages of the log are in the database; <0: nothing is known. */
+static int
+pass(void)
+{
+	int all, done;
+
+	if (self->own_db == NULL && !open_own())
+		return -1;
+	int code = sqlite3_wal_checkpoint_v2(self->own_db, "main", SQLITE_CHECKPOINT_PASSIVE, &all, &done);
+	return code == SQLITE_OK ? done : -1;
+}
+
+static void *
+run(void *argument)
+{
+	self = argument;
+	pthread_mutex_lock(&self->lock);
+	while (wait_for_work()) {
+		if (self->most_pages == 0)
+			self->most_pages = 2 * self->log_pages;
+		pthread_mutex_unlock(&self->lock);
+		int done_pages = pass();
+		pthread_mutex_lock(&self->lock);
+		end_pass(done_pages);
+	}
+	pthread_mutex_unlock(&self->lock);
+	(void)sqlite3_close(self->own_db);
+	return NULL;
+}
+
+/* ---- the committing connection ---- */
+
+static int
+on_commit(void *context, sqlite3 *db, const char *name, int pages)
+{
+	struct sqlite_checkpointer *checkpointer = context;
+
+	(void)db;
+	(void)name;
+	checkpointer->committed = true;
+	pthread_mutex_lock(&checkpointer->lock);
+	checkpointer->log_pages = pages;
+	if (checkpointer->done_pages > pages)
+		checkpointer->done_pages = 0; /* the log has begun anew */
+	pthread_mutex_unlock(&checkpointer->lock);
+	return SQLITE_OK;
+}
+
+struct sqlite_checkpointer *
+sqlite_checkpointer_start(sqlite3 *db, const char *path, int fd)
+{
+	struct sqlite_checkpointer *checkpointer = mem_new(1, sizeof *checkpointer);
+
+	*checkpointer = (struct sqlite_checkpointer){.db = db,
+	    .path = path,
+	    .fd = fd,
+	    .lock = PTHREAD_MUTEX_INITIALIZER,
+	    .changed = PTHREAD_COND_INITIALIZER};
+	(void)sqlite3_wal_hook(db, on_commit, checkpointer);
+	return checkpointer;
+}
+
+/* Commits that come faster than the thread writes wait for it. With the lock. */
+static void
+wait_for_thread(struct sqlite_checkpointer *checkpointer)
+{
+	int64_t until_us = clock_steady_us() + SLOW_DOWN_MS * 1000;
+	const struct timespec until = {until_us / 1000000, until_us % 1000000 * 1000};
+	uint32_t passes = checkpointer->passes;
+
+	checkpointer->hurries = true;
+	while (checkpointer->passes == passes && clock_steady_us() < until_us)
+		(void)pthread_cond_clockwait(&checkpointer->changed, &checkpointer->lock, CLOCK_MONOTONIC, &until);
+	checkpointer->hurries = false;
+}
+
+/* With the lock. Returns false when there is no thread. */
+static bool
+ask_thread(struct sqlite_checkpointer *checkpointer)
+{
+	if (!checkpointer->started)
+		checkpointer->started = pthread_create(&checkpointer->thread, NULL, run, checkpointer) == 0;
+	if (!checkpointer->wanted)
+		pthread_cond_broadcast(&checkpointer->changed);
+	checkpointer->wanted = true;
+	if (checkpointer->most_pages > 0 && checkpointer->log_pages > checkpointer->most_pages)
+		wait_for_thread(checkpointer);
+	return checkpointer->started;
+}
+
+static void
+checkpoint(struct sqlite_checkpointer *checkpointer)
+{
+	int all = -1, done = -1;
+
+	if (sqlite3_wal_checkpoint_v2(checkpointer->db, "main", SQLITE_CHECKPOINT_PASSIVE, &all, &done) != SQLITE_OK)
+		return;
+	pthread_mutex_lock(&checkpointer->lock);
+	checkpointer->done_pages = done > 0 ? done : 0;
+	pthread_mutex_unlock(&checkpointer->lock);
+}
+
+void
+sqlite_checkpointer_after_commit(struct sqlite_checkpointer *checkpointer)
+{
+	if (!checkpointer->committed)
+		return;
+	checkpointer->committed = false;
+	pthread_mutex_lock(&checkpointer->lock);
+	bool is_due = checkpointer->log_pages >= DUE_PAGES;
+	bool is_long = checkpointer->log_pages - checkpointer->done_pages > LONG_PAGES;
+	bool is_asked = is_long && ask_thread(checkpointer);
+	pthread_mutex_unlock(&checkpointer->lock);
+	if (is_due && !is_asked)
+		checkpoint(checkpointer);
+}
+
+void
+sqlite_checkpointer_stop(struct sqlite_checkpointer *checkpointer)
+{
+	if (checkpointer == NULL)
+		return;
+	(void)sqlite3_wal_hook(checkpointer->db, NULL, NULL);
+	pthread_mutex_lock(&checkpointer->lock);
+	checkpointer->stopping = true;
+	if (checkpointer->own_db != NULL)
+		sqlite3_interrupt(checkpointer->own_db);
+	pthread_cond_broadcast(&checkpointer->changed);
+	pthread_mutex_unlock(&checkpointer->lock);
+	if (checkpointer->started)
+		(void)pthread_join(checkpointer->thread, NULL);
+	free(checkpointer);
+}

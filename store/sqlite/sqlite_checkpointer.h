@@ -1,0 +1,26 @@
+/*
+ * Writes the write-ahead log into the database, in place of SQLite's autocheckpoint. A short log is written by the call
+ * that has committed, as SQLite does it. A log that has become long, because a reader's transaction stood in the way, is
+ * written by a thread with a connection of its own, piece by piece, so that no commit waits for all of it.
+ */
+#ifndef STORE_SQLITE_SQLITE_CHECKPOINTER_H
+#define STORE_SQLITE_SQLITE_CHECKPOINTER_H
+
+#include <sqlite3.h>
+#include <stdbool.h>
+
+struct sqlite_checkpointer;
+
+/*
+ * For the open connection, which gives up its autocheckpoint. path and fd, a descriptor of the database, are borrowed
+ * until sqlite_checkpointer_stop(). The thread starts when it is needed.
+ */
+struct sqlite_checkpointer *sqlite_checkpointer_start(sqlite3 *db, const char *path, int fd);
+
+/* After a commit, when other processes may write again. Its failures are no failures of the commit: the log keeps all. */
+void sqlite_checkpointer_after_commit(struct sqlite_checkpointer *checkpointer);
+
+/* Ends the thread, whose pass is broken off, and frees all. The connection is still open. NULL is allowed. */
+void sqlite_checkpointer_stop(struct sqlite_checkpointer *checkpointer);
+
+#endif

@@ -1,0 +1,158 @@
+/* What the checkpointer promises: a long log is written without the committing call, and no log grows for ever. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "store/sqlite/sqlite_checkpointer.h"
+
+#define PATIENCE_US ((int64_t)60 * 1000000)
+#define ROW_PAGES 8 /* about so many pages of log by each commit */
+
+static char directory[] = "/tmp/hooks-checkpointer-XXXXXX";
+static char path[128], log_path[136];
+static sqlite3 *writer, *reader;
+static struct sqlite_checkpointer *checkpointer;
+static int fd, rows;
+
+static void
+must(sqlite3 *db, const char *sql)
+{
+	assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+}
+
+static int
+number(sqlite3 *db, const char *sql)
+{
+	sqlite3_stmt *statement;
+
+	assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &statement, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
+	int value = sqlite3_column_int(statement, 0);
+	sqlite3_finalize(statement);
+	return value;
+}
+
+static void
+commit_row(void)
+{
+	must(writer, "INSERT INTO t (bytes) VALUES (randomblob(30000))");
+	rows++;
+	sqlite_checkpointer_after_commit(checkpointer);
+}
+
+/* The checkpoint sequence number in the head of the log. It changes when the log begins anew. */
+static uint32_t
+log_number(void)
+{
+	uint32_t word = 0;
+	int log = open(log_path, O_RDONLY | O_CLOEXEC);
+
+	assert_true(log >= 0);
+	assert_int_equal(pread(log, &word, sizeof word, 12), sizeof word);
+	close(log);
+	return word;
+}
+
+static int
+setup(void **state)
+{
+	(void)state;
+	(void)snprintf(path, sizeof path, "%s/test.db", directory);
+	(void)snprintf(log_path, sizeof log_path, "%s-wal", path);
+	assert_int_equal(sqlite3_open(path, &writer), SQLITE_OK);
+	must(writer, "PRAGMA page_size = 4096; PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF;"
+		     "CREATE TABLE t (bytes BLOB)");
+	assert_int_equal(sqlite3_open(path, &reader), SQLITE_OK);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	checkpointer = sqlite_checkpointer_start(writer, path, fd);
+	rows = 0;
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	(void)state;
+	sqlite_checkpointer_stop(checkpointer);
+	sqlite3_close(reader);
+	assert_int_equal(number(writer, "SELECT count(*) FROM t"), rows);
+	assert_int_equal(number(writer, "SELECT integrity_check = 'ok' FROM pragma_integrity_check"), 1);
+	assert_int_equal(sqlite3_close(writer), SQLITE_OK);
+	close(fd);
+	unlink(path);
+	return 0;
+}
+
+static void
+begin_to_read(void)
+{
+	must(reader, "BEGIN");
+	(void)number(reader, "SELECT count(*) FROM t");
+}
+
+static void
+test_a_short_log_begins_anew_by_the_calls_that_commit(void **state)
+{
+	(void)state;
+	commit_row();
+	uint32_t first = log_number();
+	for (int i = 0; i < 2000 / ROW_PAGES && log_number() == first; i++)
+		commit_row();
+	assert_int_not_equal(log_number(), first);
+}
+
+static void
+test_a_log_that_a_reader_has_made_long_begins_anew_after_it(void **state)
+{
+	(void)state;
+	commit_row();
+	uint32_t first = log_number();
+	begin_to_read();
+	for (int i = 0; i < 8000 / ROW_PAGES; i++)
+		commit_row();
+	assert_int_equal(log_number(), first);
+	must(reader, "COMMIT");
+	int64_t until_us = clock_steady_us() + PATIENCE_US;
+	while (log_number() == first && clock_steady_us() < until_us)
+		commit_row();
+	assert_int_not_equal(log_number(), first);
+}
+
+static void
+test_stopping_beside_a_long_log_loses_nothing(void **state)
+{
+	(void)state;
+	begin_to_read();
+	for (int i = 0; i < 8000 / ROW_PAGES; i++)
+		commit_row();
+	must(reader, "COMMIT");
+	commit_row(); /* the thread writes now, and teardown stops it */
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test_setup_teardown(
+		test_a_short_log_begins_anew_by_the_calls_that_commit, setup, teardown),
+	    cmocka_unit_test_setup_teardown(
+		test_a_log_that_a_reader_has_made_long_begins_anew_after_it, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_stopping_beside_a_long_log_loses_nothing, setup, teardown),
+	};
+
+	if (mkdtemp(directory) == NULL)
+		return 1;
+	int failed = cmocka_run_group_tests(tests, NULL, NULL);
+	rmdir(directory);
+	return failed;
+}
