@@ -1,40 +1,64 @@
-/* A snapshot may be large while hooksd is working, so at most PIECE_BYTES wait for the disk at a time. */
+/*
+ * hooksd may be working on the same disk. At most PIECE_BYTES of a copy wait for the disk at a time, and work that yields
+ * runs for one part of the time in YIELD_PARTS.
+ */
 #include "cli/store_file.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/files.h"
 #include "base/mem.h"
 #include "base/signals.h"
 
-#define PIECE_BYTES ((off_t)8 << 20)
-#define READ_BYTES ((size_t)1 << 20)
+#define PIECE_BYTES ((off_t)512 << 10)
+#define READ_BYTES ((size_t)256 << 10)
 #define NICENESS 19
+#define YIELD_PARTS 4
+#define TURN_US 2000 /* the shortest stretch of work that is worth a rest */
 
 void
-store_work_begin(struct store_work *work)
+store_work_begin(struct store_work *work, bool yields)
 {
-	*work = (struct store_work){.signals = signals_open(false), .to = -1};
+	*work = (struct store_work){
+	    .signals = signals_open(false), .to = -1, .yields = yields, .turn_began_us = clock_steady_us()};
 	(void)signal(SIGXFSZ, SIG_IGN); /* the write fails instead */
 	(void)setpriority(PRIO_PROCESS, 0, NICENESS);
 }
 
-/* A sync that fails here fails again when the whole file is synced. */
+/* sync_file_range(2) writes the data without a commit of the file system's journal, for which a sync of hooksd would wait. */
 static void
-sync_piece(struct store_work *work)
+write_piece(struct store_work *work)
 {
 	struct stat st;
 
-	if (work->to < 0 || fstat(work->to, &st) != 0 || st.st_size - work->synced < PIECE_BYTES)
+	if (work->to < 0 || fstat(work->to, &st) != 0 || st.st_size - work->written < PIECE_BYTES)
 		return;
-	(void)fdatasync(work->to);
-	work->synced = st.st_size;
+	if (sync_file_range(work->to, work->written, st.st_size - work->written,
+		SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER) != 0)
+		work->failed = errno;
+	work->written = st.st_size;
+}
+
+static void
+rest(struct store_work *work)
+{
+	int64_t worked_us = clock_steady_us() - work->turn_began_us;
+
+	if (!work->yields || worked_us < TURN_US)
+		return;
+	worked_us *= YIELD_PARTS - 1;
+	const struct timespec length = {worked_us / 1000000, worked_us % 1000000 * 1000};
+	(void)nanosleep(&length, NULL);
+	work->turn_began_us = clock_steady_us();
 }
 
 bool
@@ -44,8 +68,20 @@ store_work_goes_on(void *context)
 
 	if (signals_next(work->signals) != 0)
 		work->stopped = true;
-	sync_piece(work);
+	if (!work->stopped) {
+		write_piece(work);
+		rest(work);
+	}
 	return !work->stopped;
+}
+
+int
+store_work_sync(struct store_work *work)
+{
+	if (fsync(work->to) != 0)
+		return -1;
+	errno = work->failed; /* the system reports it once */
+	return work->failed == 0 ? 0 : -1;
 }
 
 int

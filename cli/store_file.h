@@ -17,7 +17,10 @@
 struct store_work {
 	int signals; /* signals_open(): TERM, INT and HUP end the work */
 	int to; /* the file that grows; -1: none */
-	off_t synced; /* synced bytes of it */
+	off_t written; /* bytes of it that have been written to the disk */
+	int failed; /* errno of such a write; 0: none has failed */
+	bool yields; /* it rests between turns, because hooksd is working */
+	int64_t turn_began_us; /* clock_steady_us() */
 	bool stopped; /* a signal has stopped it */
 };
 
@@ -29,11 +32,17 @@ struct store_sum {
 
 enum store_work_condition { STORE_WORK_STOPPED = 1 };
 
-/* Begins: signals wait for store_work_goes_on(), and hooksd has priority if the CPU is busy. */
-void store_work_begin(struct store_work *work);
+/*
+ * Begins: signals wait for store_work_goes_on(), and hooksd has priority if the CPU is busy. yields: the work uses CPU and
+ * disk a quarter of the time.
+ */
+void store_work_begin(struct store_work *work, bool yields);
 
-/* For a struct sqlite_copy_watch: syncs written bytes, a piece at a time. false: a signal came. */
+/* For a struct sqlite_copy_watch: writes new bytes to the disk, a piece at a time, and rests. false: a signal came. */
 bool store_work_goes_on(void *work);
+
+/* Syncs work->to. 0, or -1 with errno: also if a piece could not be written before. */
+int store_work_sync(struct store_work *work);
 
 /* Makes DIRECTORY/NAME. 0, or <0: it is too long. */
 int store_path(const char *directory, const char *name, char out[PATH_MAX], struct error *err);

@@ -146,7 +146,7 @@ write_fresh(struct restore *restore, struct error *err)
 	if (work->to < 0)
 		return -1;
 	rc = read_database(restore, err);
-	if (rc == 0 && fsync(work->to) != 0)
+	if (rc == 0 && store_work_sync(work) != 0)
 		rc = error_errno(err, "cannot sync %s", restore->fresh);
 	close(work->to);
 	work->to = -1;
@@ -307,7 +307,7 @@ store_restore(const struct config *config, const char *from, bool validate_only)
 	int rc;
 
 	(void)umask(077);
-	store_work_begin(&restore.work);
+	store_work_begin(&restore.work, false);
 	rc = validate(&restore, &err);
 	if (rc == 0 && !validate_only)
 		rc = restore_database(&restore, &err);

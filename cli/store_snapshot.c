@@ -90,7 +90,7 @@ make_copy(struct snapshot *snapshot, struct error *err)
 		rc = error_set(err, "%s is an unfinished move: end it by `hooksctl store migrate`", snapshot->source);
 	if (rc == 0)
 		rc = sqlite_copy_make(snapshot->source, snapshot->path, &watch, err);
-	if (rc == 0 && fsync(snapshot->work.to) != 0)
+	if (rc == 0 && store_work_sync(&snapshot->work) != 0)
 		rc = error_errno(err, "cannot sync %s", snapshot->path);
 	if (rc == 0)
 		rc = sqlite_copy_read(snapshot->path, facts, &watch, err);
@@ -161,7 +161,7 @@ store_snapshot_create(const struct config *config, const char *dest)
 		    strerror(errno));
 		return COMMAND_FAILED;
 	}
-	store_work_begin(&snapshot.work);
+	store_work_begin(&snapshot.work, true);
 	rc = create(&snapshot, &err);
 	if (rc == 0) {
 		print(&snapshot);
