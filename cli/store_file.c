@@ -1,6 +1,6 @@
 /*
- * hooksd may be working on the same disk. At most PIECE_BYTES of a copy wait for the disk at a time, and work that yields
- * runs for one part of the time in YIELD_PARTS.
+ * hooksd may be working on the same disk. At most PIECE_BYTES of a copy wait for the disk at a time, and work that
+ * yields runs for one part of the time in YIELD_PARTS.
  */
 #include "cli/store_file.h"
 
@@ -34,7 +34,7 @@ store_work_begin(struct store_work *work, bool yields)
 	(void)setpriority(PRIO_PROCESS, 0, NICENESS);
 }
 
-/* sync_file_range(2) writes the data without a commit of the file system's journal, for which a sync of hooksd would wait. */
+/* sync_file_range(2) commits no journal of the file system: a sync of hooksd would wait for that. */
 static void
 write_piece(struct store_work *work)
 {
