@@ -81,6 +81,13 @@ lane_valid(const struct lane *lane, uint32_t slot_count)
 	return end - slot(lane, ring->c_head - 1)->end <= lane->arena_bytes;
 }
 
+void
+lane_spoil(struct lane *lane, uint32_t slot_count)
+{
+	lane_init(lane, slot_count, 0, 0);
+	lane->control->ring.p_tail = slot_count;
+}
+
 /* Inline, as read_parcel() is, because an event costs one call of each. */
 static inline char *
 reserve(const struct lane *lane, uint32_t head, size_t *available)

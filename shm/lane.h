@@ -69,6 +69,12 @@ bool lane_valid(const struct lane *lane, uint32_t slot_count);
 /* The part of that check that is also valid while processes use the lane. It suffices for reading it within bounds. */
 bool lane_shape_valid(const struct lane *lane, uint32_t slot_count);
 
+/*
+ * Gives a damaged lane that many slots and a depth that no lane has: lane_valid() is false then, and reading the lane
+ * stays within its bounds. Only for a copy that no process uses.
+ */
+void lane_spoil(struct lane *lane, uint32_t slot_count);
+
 /* ---- producer ---- */
 
 /*

@@ -140,7 +140,7 @@ microseconds_since(int64_t steady_us)
 {
 	int64_t now = clock_steady_us();
 
-	return now > steady_us ? (uint64_t)(now - steady_us) : 1;
+	return now > steady_us ? (uint64_t)now - (uint64_t)steady_us : 1; /* a damaged segment may hold any number */
 }
 
 static void
@@ -178,7 +178,7 @@ heartbeat_age(const struct page *page, enum family family)
 {
 	int64_t beaten_us = node_beaten_us(&page->segment->header->node), now_us = clock_boot_us();
 
-	sample(page, family, "", beaten_us != 0 && now_us > beaten_us ? (uint64_t)(now_us - beaten_us) : 0);
+	sample(page, family, "", beaten_us != 0 && now_us > beaten_us ? (uint64_t)now_us - (uint64_t)beaten_us : 0);
 }
 
 static void

@@ -14,6 +14,18 @@
 
 #include "base/log.h"
 
+void
+segment_view(struct segment *segment, int fd, void *base, uint64_t bytes)
+{
+	segment->fd = fd;
+	segment->header = base;
+	segment->mapped_bytes = bytes;
+	for (int r = 0; r < ROLES; r++) {
+		segment->slots[r] = (char *)base + segment_layout(segment->header).slots[r];
+		segment->counts[r] = segment->header->counts[r];
+	}
+}
+
 int
 segment_map(struct segment *segment, int fd, uint64_t bytes, int protection, struct error *err)
 {
@@ -21,15 +33,9 @@ segment_map(struct segment *segment, int fd, uint64_t bytes, int protection, str
 
 	if (base == MAP_FAILED)
 		return error_errno(err, "cannot map %llu bytes of the ring file", (unsigned long long)bytes);
-	segment->fd = fd;
-	segment->header = base;
-	segment->mapped_bytes = bytes;
+	segment_view(segment, fd, base, bytes);
 	segment->keys =
 	    segment->header->has_keys ? (void *)((char *)base + segment_layout(segment->header).keys) : NULL;
-	for (int r = 0; r < ROLES; r++) {
-		segment->slots[r] = (char *)base + segment_layout(segment->header).slots[r];
-		segment->counts[r] = segment->header->counts[r];
-	}
 	return 0;
 }
 

@@ -40,6 +40,12 @@ int segment_open_readonly(struct segment *segment, const char *path, struct erro
 /* Maps everything before the arenas; segment takes over fd on success. Returns 0 or <0. */
 int segment_map(struct segment *segment, int fd, uint64_t bytes, int protection, struct error *err);
 
+/*
+ * Takes those bytes as a segment up to its lanes' descriptors, whose header is plausible. segment takes over fd and
+ * base, a mapping. It has no keys.
+ */
+void segment_view(struct segment *segment, int fd, void *base, uint64_t bytes);
+
 /* Unmaps; the file stays. */
 void segment_close(struct segment *segment);
 

@@ -1,5 +1,6 @@
 /*
- * The segment's file by its name. A person or a cleaner may remove that name while the processes go on. For the master.
+ * The segment's file by its name. A person or a cleaner may remove that name while the processes go on. For the master,
+ * and for hooksctl, which copies.
  */
 #ifndef SHM_SEGMENT_FILE_H
 #define SHM_SEGMENT_FILE_H
@@ -13,8 +14,8 @@ bool segment_in_place(const struct segment *segment, const char *path);
 void segment_unlink(const struct segment *segment, const char *path);
 
 /*
- * Copies the segment, whose own file has lost its name, to a new file at path, in a directory that exists. For a master
- * without children. Returns 0 when the copy is whole and on the disk, or <0 with nothing at path.
+ * Copies the segment to a new file at path, in a directory that exists. While processes use the segment, the copy is
+ * not one of a single instant. Returns 0 when the copy is whole and on the disk, or <0 with nothing at path.
  */
 int segment_copy(const struct segment *segment, const char *path, struct error *err);
 
