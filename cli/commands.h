@@ -40,6 +40,11 @@ extern const char *const command_doctor_flags[];
 int command_spool(const struct config *config, char *const *words);
 extern const char command_spool_usage[];
 
+/* Prints a ring's file, or copies it. Its usage is printed by --help. */
+int command_ring(const struct config *config, char *const *words);
+extern const char command_ring_usage[];
+extern const char *const command_ring_flags[];
+
 /* Copy hook events between stores. Their usages are printed by --help. */
 int command_import(const struct config *config, char *const *words);
 int command_export(const struct config *config, char *const *words);

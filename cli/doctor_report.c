@@ -12,12 +12,9 @@
 
 #include <cjson/cJSON.h>
 
-#include "base/bytes.h"
 #include "base/files.h"
 #include "base/mem.h"
-#include "base/span.h"
-#include "base/utf8.h"
-#include "base/utf8_repair.h"
+#include "cli/tame.h"
 
 _Static_assert(sizeof(struct doctor_finding) <= PIPE_BUF, "a finding is written in one step");
 
@@ -73,22 +70,6 @@ doctor_fail(int out, enum doctor_check check, const char *fix, const char *found
 	va_start(values, found);
 	say(out, check, DOCTOR_FAIL, fix, found, values);
 	va_end(values);
-}
-
-/* The text as UTF-8 without control characters. Release it by free(). */
-static char *
-tame(const char *text)
-{
-	struct bytes out = {0};
-
-	utf8_repair((struct span){text, strlen(text)}, &out);
-	for (size_t i = 0, bytes; i < out.len; i += bytes) {
-		bytes = utf8_length(out.base + i, out.len - i);
-		if (utf8_is_control(out.base + i, bytes))
-			memset(out.base + i, ' ', bytes);
-	}
-	bytes_add(&out, "", 1);
-	return out.base;
 }
 
 static size_t

@@ -35,6 +35,8 @@ static const struct command {
 	command_deadletter_usage, "list show export retry"},
     {"spool", command_spool, "list, verify, export and store the events that wait in DATA_DIR", command_spool_usage,
 	"list verify export replay"},
+    {"ring", command_ring, "print what stands in the ring of a hooksd or in a copy of it, and make copies",
+	command_ring_usage, "dump save", command_ring_flags},
     {"import", command_import, "store hook events of another store: JSONL, SQLite or PostgreSQL", command_import_usage,
 	NULL, command_transfer_flags},
     {"export", command_export, "copy hook events to another store, or print them as JSONL", command_export_usage, NULL,

@@ -1,17 +1,14 @@
 /* hooksctl status: reads the segment, changes nothing, and waits for no other process. */
-#include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
-#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "config/data_dir.h"
-#include "base/pid_lock.h"
 #include "cli/commands.h"
+#include "cli/ring_find.h"
 #include "shm/counters.h"
 #include "shm/heartbeat.h"
 #include "shm/metrics.h"
@@ -68,64 +65,13 @@ print_lanes(const struct segment *segment)
 	}
 }
 
-/* Opens a ring file that has lost its name, by a descriptor of its master. Returns 0 or <0. */
-static int
-open_unnamed(struct segment *segment, pid_t master, const char *ring_path)
-{
-	const char *slash = strrchr(ring_path, '/');
-	char directory[64], wanted[PATH_MAX], link[PATH_MAX], path[PATH_MAX];
-	const struct dirent *entry;
-	struct error err;
-	int rc = -1;
-
-	(void)snprintf(directory, sizeof directory, "/proc/%d/fd", (int)master);
-	(void)snprintf(wanted, sizeof wanted, "/%s (deleted)", slash != NULL ? slash + 1 : ring_path);
-	DIR *descriptors = opendir(directory);
-	if (descriptors == NULL)
-		return -1;
-	while (rc != 0 && (entry = readdir(descriptors)) != NULL) {
-		ssize_t len = readlinkat(dirfd(descriptors), entry->d_name, link, sizeof link - 1);
-		ssize_t end = len - (ssize_t)strlen(wanted);
-
-		if (end < 0 || memcmp(link + end, wanted, strlen(wanted)) != 0)
-			continue;
-		(void)snprintf(path, sizeof path, "%s/%s", directory, entry->d_name);
-		rc = segment_open_readonly(segment, path, &err);
-	}
-	closedir(descriptors);
-	return rc;
-}
-
-/* Finds the ring at RING_PATH, or else that of the hooksd that uses DATA_DIR. Returns 0, or <0 after reporting why. */
-static int
-find_ring(struct segment *segment, const struct config *config)
-{
-	char lock[PATH_MAX];
-	struct error err, ignored;
-	pid_t holder = 0;
-
-	if (segment_open_readonly(segment, config->ring_path, &err) == 0)
-		return 0;
-	if (data_dir_lock_path(config->data_dir, lock, &ignored) == 0)
-		holder = pid_lock_holder(lock);
-	if (holder > 0 && open_unnamed(segment, holder, config->ring_path) == 0)
-		return 0;
-	fprintf(stderr, "hooksctl status: %s\n", err.text);
-	if (holder > 0)
-		fprintf(stderr,
-		    "hooksctl status: but pid %d has DATA_DIR=%s: if that is hooksd, it has another RING_PATH or PORT, "
-		    "or its ring file was moved away while it runs, which its /health says; restart it then\n",
-		    (int)holder, config->data_dir);
-	return -1;
-}
-
 int
 command_status(const struct config *config, char *const *words)
 {
 	struct segment segment;
 	bool running;
 
-	if (find_ring(&segment, config) != 0)
+	if (ring_find(&segment, config, "status") != 0)
 		return COMMAND_FAILED;
 	running = kill(segment.header->master_pid, 0) == 0 || errno == EPERM;
 	printf("hooksd %.*s  master %d (%s%s%s)  up %" PRId64 " s  ring %s, %" PRIu64 " bytes, %" PRIu64

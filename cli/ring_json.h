@@ -1,0 +1,12 @@
+/* A ring as JSON for programs. */
+#ifndef CLI_RING_JSON_H
+#define CLI_RING_JSON_H
+
+#include <stdio.h>
+
+#include "shm/segment.h"
+
+/* Prints what cli/ring_text.h prints as one object; its members are in docs/tools.md. name is the file's. */
+void ring_print_json(FILE *out, const struct segment *segment, const char *name);
+
+#endif
