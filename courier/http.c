@@ -15,6 +15,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/probes.h"
 #include "base/uuid.h"
 #include "courier/endpoint_config.h"
 #include "courier/resolver.h"
@@ -147,6 +148,7 @@ http_begin(struct http *http, const struct attempt_order *order)
 	http->spare_count -= http->spare != NULL;
 	http->in_flight++;
 	uuid_v7(&http->ids, clock_wall_us(), attempt_id);
+	PROBE_ATTEMPT_BEGIN(transfer, order->number);
 	step = transfer_begin(transfer, order, order->attempt_id != NULL ? order->attempt_id : attempt_id);
 	transfer->wait_until_us = transfer->begun_us + (timeout_us < RESOLVER_WAIT_US ? timeout_us : RESOLVER_WAIT_US);
 	if (step != TRANSFER_LOOK_UP)
@@ -163,6 +165,7 @@ finish(struct http *http, struct transfer *transfer, CURLcode code)
 	struct attempt_result result;
 
 	transfer_result(transfer, code, &result);
+	PROBE_ATTEMPT_END(transfer, result.http_status, result.duration_ms);
 	transfer_clear(transfer);
 	unlink_transfer(transfer);
 	if (http->spare_count < SPARE_MAX) {

@@ -21,6 +21,7 @@
 
 #include "base/crypto.h"
 #include "base/mem.h"
+#include "base/probes.h"
 #include "server/chunks.h"
 #include "server/client_limits.h"
 #include "server/client_log.h"
@@ -348,6 +349,7 @@ connection_answered(h2o_req_t *req)
 					? (size_t)(req->entity.base + req->entity.len - socket->input->bytes)
 					: connection->head.line;
 	connection->stays_open = libh2o_keeps_open(req);
+	PROBE_ANSWER(req, req->res.status);
 	connection->answered = true;
 	libh2o_written = libh2o_swap_on_written(socket, on_written);
 }

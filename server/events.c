@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/probes.h"
 #include "event/record.h"
 #include "ingest/event_id.h"
 #include "server/acceptor.h"
@@ -312,6 +313,7 @@ events_post(struct acceptor *acceptor, struct exchange *exchange)
 	struct body body;
 
 	exchange->begun_us = clock_steady_us();
+	PROBE_ACCEPT(exchange->req, exchange->published);
 	if (!auth_within_limits(acceptor, exchange) || !queue_has_room(acceptor, exchange))
 		return;
 	if (!read_body(acceptor, exchange, &body, &refusal)) {

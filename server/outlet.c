@@ -2,6 +2,7 @@
 #include "server/outlet.h"
 
 #include "base/clock.h"
+#include "base/probes.h"
 #include "server/client_limits.h"
 #include "server/exchange.h"
 #include "server/parked.h"
@@ -170,6 +171,7 @@ outlet_publish(struct outlets *outlets, struct outlet *outlet, struct exchange *
 	const uint64_t client = client_of(exchange);
 	const uint32_t position = lane_publish(&outlet->lane, bytes, exchange->events, durable ? LANE_AWAITED : 0);
 
+	PROBE_PUBLISH(exchange->req, outlet->lane.control, position, exchange->events, bytes);
 	wake_up(&outlet->wake);
 	if (durable) {
 		park(exchange->req);

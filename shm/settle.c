@@ -1,6 +1,7 @@
 /* Recovery: the one place that knows both the ledgers and the segment. */
 #include "shm/settle.h"
 
+#include "base/probes.h"
 #include "shm/lane.h"
 #include "shm/ledger.h"
 #include "shm/wake.h"
@@ -26,6 +27,7 @@ settle_lanes(const struct segment *segment, enum role role, uint32_t index)
 
 		if (page->release[a] == lane_released(&lane))
 			continue;
+		PROBE_SETTLE(lane.control, page->release[a], page->fate);
 		if (page->fate == FATE_REFUSED) {
 			lane_release(&lane, lane_refuse(&lane, page->release[a]));
 		} else {

@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/probes.h"
 #include "shm/settle.h"
 
 /* A batch ends with the parcel that reaches one of these. They are large enough to hide a commit's fixed cost. */
@@ -135,6 +136,8 @@ intake_gather(struct intake *intake)
 		}
 	}
 	intake->first_lane = (intake->first_lane + 1) % lanes;
+	if (any)
+		PROBE_GATHER(intake->count, intake->bytes);
 	return any;
 }
 

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/files.h"
 #include "base/log.h"
+#include "base/probes.h"
 #include "writer/spool_replay.h"
 
 /* Pauses after failures. The first is short, because clients wait for it. */
@@ -180,7 +181,9 @@ spool_link_append(struct spool_link *link, const struct batch *batch)
 {
 	struct error err;
 
-	if (spool_append(&link->spool, batch->records, batch->count, &err) != 0) {
+	int rc = spool_append(&link->spool, batch->records, batch->count, &err);
+	PROBE_SPOOL(batch->count, rc);
+	if (rc != 0) {
 		refused(link, &err);
 		return -1;
 	}

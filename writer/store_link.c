@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/probes.h"
 #include "shm/counters.h"
 
 #define UPKEEP_INTERVAL_MS (60 * 1000)
@@ -237,7 +238,9 @@ store_link_store(struct store_link *link, const struct batch *batch, struct sink
 	int64_t began_us = clock_steady_us();
 	struct error err;
 
+	PROBE_STORE_BEGIN(batch->count);
 	int rc = link->sink->ops->store(link->sink, batch, result, &err);
+	PROBE_STORE_END(batch->count, rc);
 	if (rc == 0) {
 		counter_add(&link->slot->process, COUNTER_BATCHES, 1);
 		histogram_add(&link->slot->process, HISTOGRAM_COMMIT, (uint64_t)(clock_steady_us() - began_us));
