@@ -1,5 +1,6 @@
-"""What docs/tools.md has for those who look inside: probes, and the scripts that use them."""
+"""What docs/tools.md has for those who look inside: gdb's commands, and probes with the scripts that use them."""
 
+import json
 import os
 import re
 import signal
@@ -7,13 +8,80 @@ import subprocess
 
 import pytest
 
-from harness.daemon import BUILD_DIR, REPOSITORY
+from harness.daemon import BUILD_DIR, REPOSITORY, run_program, stopped
 from harness.events import minimal
 from harness.waiting import wait_until
 
+HOOKS_GDB = REPOSITORY / "tools/hooks_gdb.py"
 SCRIPTS = sorted((REPOSITORY / "tools").glob("*.bt"))
 PROBES = {name: len(arguments.split(", ")) for name, arguments in re.findall(
     r"^#define PROBE_\w+\([^)]*\) PROBE\((\w+), ([^)]*)\)$", (REPOSITORY / "base/probes.h").read_text(), re.MULTILINE)}
+
+
+@pytest.fixture
+def waiting(hooksd):
+    """A daemon that has stored 7 events, and whose writer stands still with 5 more in front of it."""
+    debugged = {"STUCK_AFTER_SECONDS": 0} | ({"SANDBOX": "off"} if os.geteuid() else {})
+    daemon = hooksd(ACCEPTORS=1, ACK="queued", RING_BYTES=4 << 20, MAX_BODY_BYTES=65536, MAX_EVENT_BYTES=65536, **debugged)
+    assert daemon.post_batch([minimal()] * 7).status == 202
+    daemon.wait_stored(7)
+    with stopped(daemon.pids("writer")[0]):
+        assert daemon.post_batch([minimal()] * 5).status == 202
+        yield daemon
+    daemon.wait_stored(12)
+
+
+def run_gdb(*arguments, commands=()):
+    words = ["gdb", "-batch", "-nx", "-iex", "set debuginfod enabled off", *arguments, "-x", HOOKS_GDB]
+    for command in commands:
+        words += ["-ex", f"echo == {command}\\n", "-ex", command]
+    return subprocess.run(words, capture_output=True, text=True, timeout=60)
+
+
+def gdb(*arguments, commands=()):
+    """What gdb prints for each command, which must know no error."""
+    run = run_gdb(*arguments, commands=commands)
+    if "ptrace: Operation not permitted" in run.stderr:
+        pytest.skip("this kernel or container refuses ptrace: gdb cannot attach to a process")
+    assert (run.returncode, re.findall("^(?:Python Exception|Error).*", run.stderr, re.MULTILINE)) == (0, []), run.stdout + run.stderr
+    parts = re.split(r"^== (.*)\n", run.stdout, flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2]))
+
+
+COMMANDS = ["hooks segment", "hooks lanes", "hooks parcels 0", "hooks slots", "hooks ledger"]
+
+
+def assert_shows_what_waits(shown, daemon):
+    assert f"master {daemon.pid}, acceptors=1 writers=1 " in shown["hooks segment"]
+    assert daemon.options["RING_PATH"] in shown["hooks segment"]
+    assert re.search(r"^ +0 acceptor-0 -> writer-0 +2 +1 +1 +5 ", shown["hooks lanes"], re.MULTILINE)
+    assert re.search(r"^ +1 +5 +\d+  none$", shown["hooks parcels 0"], re.MULTILINE)
+    for role in ("acceptor", "writer"):
+        assert re.search(rf"^{role}-0 +{daemon.pids(role)[0]}  ready ", shown["hooks slots"], re.MULTILINE)
+    assert re.search(r"^  page [01]: serial \d+, stored, releases 1, 0 in the spool, 0 replays, stored 7$", shown["hooks ledger"], re.MULTILINE)
+
+
+@pytest.mark.unsanitized("its core would have all of the sanitizer's memory")
+def test_gdb_shows_the_ring_of_a_live_process_and_of_a_core(waiting, tmp_path):
+    acceptor = waiting.pids("acceptor")[0]
+    core, copy = tmp_path / "core", tmp_path / "copy"
+    with open(f"/proc/{acceptor}/coredump_filter", "w") as file:
+        file.write("0x3b")
+    shown = gdb("-p", str(acceptor), commands=[*COMMANDS, f"hooks save {copy}", f"gcore {core}"])
+    assert_shows_what_waits(shown, waiting)
+    shown = gdb(BUILD_DIR / "hooksd", core, commands=COMMANDS)
+    assert_shows_what_waits(shown, waiting)
+    dump = run_program("hooksctl", "ring", "dump", copy, "--json")
+    assert dump.returncode == 0, dump.stderr
+    lane, = json.loads(dump.stdout)["lanes"]
+    assert (lane["waiting"], lane["events_waiting"]) == (1, 5)
+
+
+def test_gdb_tells_what_its_commands_are_for_and_what_they_lack():
+    run = run_gdb(BUILD_DIR / "hooksd", commands=["help hooks", "hooks lanes"])
+    assert {f"hooks {word}" for word in ("lanes", "ledger", "parcels", "save", "segment", "slots")} == set(
+        re.findall(r"^(hooks \w+) -- ", run.stdout, re.MULTILINE))
+    assert "There is no process and no core" in run.stderr
 
 
 def test_the_program_has_each_probe_with_its_arguments():

@@ -40,5 +40,17 @@ class Probes(unittest.TestCase):
                     self.assertLess(highest, len(declared()[name]))
 
 
+class Gdb(unittest.TestCase):
+    def test_flags_of_parcels_are_those_of_the_header(self):
+        header = re.findall(r"^#define LANE_(\w+) (\d+)u$", (ROOT / "shm/lane_flags.h").read_text(), re.MULTILINE)
+        wanted = {name: int(bit) for name, bit in header if name != "FLAGS"}
+        table = re.search(r"^LANE_FLAGS = (\{.*\})$", (ROOT / "tools/hooks_gdb.py").read_text(), re.MULTILINE)[1]
+        self.assertEqual(wanted, {name: int(bit) for name, bit in re.findall(r'"(\w+)": (\d+)', table)})
+
+    def test_each_command_is_documented(self):
+        commands = set(re.findall(r'super\(\).__init__\("hooks (\w+)"', (ROOT / "tools/hooks_gdb.py").read_text()))
+        self.assertEqual(commands, set(re.findall(r"^\| `hooks (\w+)", (ROOT / "docs/tools.md").read_text(), re.MULTILINE)))
+
+
 if __name__ == "__main__":
     unittest.main()
