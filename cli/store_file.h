@@ -33,8 +33,8 @@ struct store_sum {
 enum store_work_condition { STORE_WORK_STOPPED = 1 };
 
 /*
- * Begins: signals wait for store_work_goes_on(), and hooksd has priority if the CPU is busy. yields: the work uses CPU and
- * disk a quarter of the time.
+ * Begins: signals wait for store_work_goes_on(), and hooksd has priority if the CPU is busy. yields: the work uses CPU
+ * and disk a quarter of the time.
  */
 void store_work_begin(struct store_work *work, bool yields);
 

@@ -47,6 +47,9 @@ struct sqlite_checkpointer {
 	int piece_bytes;
 };
 
+/* Reading the database opens its log. */
+static const char settings[] = "PRAGMA synchronous = FULL; SELECT count(*) FROM sqlite_schema";
+
 static _Thread_local struct sqlite_checkpointer *self;
 
 /* ---- the thread's connection ---- */
@@ -114,8 +117,8 @@ open_own(void)
 
 	if (code == SQLITE_OK)
 		code = sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
-	if (code == SQLITE_OK) /* reads the database's header, and by that opens its log */
-		code = sqlite3_exec(db, "PRAGMA synchronous = FULL; SELECT count(*) FROM sqlite_schema", NULL, NULL, NULL);
+	if (code == SQLITE_OK)
+		code = sqlite3_exec(db, settings, NULL, NULL, NULL);
 	if (code == SQLITE_OK)
 		code = pace(db);
 	if (code != SQLITE_OK) {

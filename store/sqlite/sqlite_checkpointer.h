@@ -1,7 +1,7 @@
 /*
- * Writes the write-ahead log into the database, in place of SQLite's autocheckpoint. A short log is written by the call
- * that has committed, as SQLite does it. A log that has become long, because a reader's transaction stood in the way, is
- * written by a thread with a connection of its own, piece by piece, so that no commit waits for all of it.
+ * Writes the write-ahead log into the database, in place of SQLite's autocheckpoint. The call that has committed writes
+ * a short log, as SQLite does. A reader's transaction can make the log long. Then a thread with a connection of its own
+ * writes it, piece by piece, so that no commit waits for all of it.
  */
 #ifndef STORE_SQLITE_SQLITE_CHECKPOINTER_H
 #define STORE_SQLITE_SQLITE_CHECKPOINTER_H
@@ -17,7 +17,7 @@ struct sqlite_checkpointer;
  */
 struct sqlite_checkpointer *sqlite_checkpointer_start(sqlite3 *db, const char *path, int fd);
 
-/* After a commit, when other processes may write again. Its failures are no failures of the commit: the log keeps all. */
+/* Call it after a commit, without the write turn. A failure here loses nothing: the log keeps what it has. */
 void sqlite_checkpointer_after_commit(struct sqlite_checkpointer *checkpointer);
 
 /* Ends the thread, whose pass is broken off, and frees all. The connection is still open. NULL is allowed. */
