@@ -222,11 +222,8 @@ sqlite_checkpointer_start(sqlite3 *db, const char *path, int fd)
 {
 	struct sqlite_checkpointer *checkpointer = mem_new(1, sizeof *checkpointer);
 
-	*checkpointer = (struct sqlite_checkpointer){.db = db,
-	    .path = path,
-	    .fd = fd,
-	    .lock = PTHREAD_MUTEX_INITIALIZER,
-	    .changed = PTHREAD_COND_INITIALIZER};
+	*checkpointer = (struct sqlite_checkpointer){
+	    .db = db, .path = path, .fd = fd, .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
 	(void)sqlite3_wal_hook(db, on_commit, checkpointer);
 	return checkpointer;
 }
