@@ -16,7 +16,7 @@ backoff_next_ms(struct backoff *backoff)
 		ceiling = backoff->cap_ms;
 	backoff->failures++;
 
-	/* No randomness only costs the jitter. */
+	/* If getrandom(2) fails, only the jitter is lost. */
 	(void)!getrandom(&random, sizeof random, GRND_NONBLOCK);
 	return (uint32_t)(ceiling - (ceiling / 2) * (random & 0xffff) / 0xffff);
 }

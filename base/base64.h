@@ -11,16 +11,16 @@
 /* STANDARD: with '+', '/' and '=' at the end. URL: with '-' and '_', without '='. */
 enum base64_alphabet { BASE64_STANDARD, BASE64_URL };
 
-/* Room for the text of that many bytes and a terminator. */
+/* Size of the text of that many bytes, with its terminator. */
 #define BASE64_TEXT_BYTES(bytes) (((bytes) + 2) / 3 * 4 + 1)
 
-/* Writes the text of the bytes and a terminator; out has BASE64_TEXT_BYTES(len). Returns the length of the text. */
+/* Writes the text of the bytes and a terminator; out has BASE64_TEXT_BYTES(len) bytes. Returns the text's length. */
 size_t base64_encode(const void *bytes, size_t len, enum base64_alphabet alphabet, char *out);
 
 /*
- * Reads a text of that alphabet into out, which has room for size bytes; *len is set to their number. '=' at the end
- * may be left out of STANDARD text. False: it is no such text (the bits behind the last byte must be 0, so that each
- * value has one text), or it is longer. What stands in out is then undefined.
+ * Decodes a text of that alphabet into out, which has room for size bytes; *len is the number of decoded bytes.
+ * STANDARD text may lack its trailing '='. False: the text is invalid or does not fit, and out is undefined. The unused
+ * bits of the last digit must be 0, so that each value has exactly one text.
  */
 bool base64_decode(struct span text, enum base64_alphabet alphabet, void *out, size_t size, size_t *len);
 

@@ -16,7 +16,7 @@ struct bytes {
 	size_t capacity;
 };
 
-/* Makes room for len more bytes at the end, and returns where they go. Ends the process when out of memory. */
+/* Makes room for len more bytes and returns where they start. Ends the process when out of memory. */
 static inline char *
 bytes_reserve(struct bytes *bytes, size_t len)
 {

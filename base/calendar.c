@@ -1,7 +1,6 @@
 /*
- * The calendar by 400-year eras that begin on March 1st, so that the leap day is the last day of a year (Howard
- * Hinnant, "chrono-compatible low-level date algorithms"). Days count up from 0000-03-01 here, so that nothing is
- * negative.
+ * The calendar in 400-year eras that begin on March 1st, so that the leap day ends a year (Howard Hinnant,
+ * "chrono-compatible low-level date algorithms"). Days count from 0000-03-01 here, so that no number is negative.
  */
 #include "base/calendar.h"
 

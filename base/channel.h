@@ -1,7 +1,7 @@
 /*
- * Messages between processes of this service, with file descriptors beside the bytes (SCM_RIGHTS). A channel is a pair
- * of SOCK_SEQPACKET sockets: a message arrives whole and once, in order, or was never sent. Messages wait in the kernel
- * while neither side lives, as long as somebody holds the pair. Nothing here blocks.
+ * Messages between processes of this service: bytes and file descriptors (SCM_RIGHTS). A channel is a pair of
+ * SOCK_SEQPACKET sockets. Messages arrive whole, once and in order. The kernel keeps unread messages as long as any
+ * process holds the pair, even while both peers are dead. No function here blocks.
  */
 #ifndef BASE_CHANNEL_H
 #define BASE_CHANNEL_H
@@ -11,7 +11,7 @@
 
 #include "base/error.h"
 
-/* The most bytes of a message, and the most descriptors, which is the kernel's own limit (SCM_MAX_FD). */
+/* Limits of one message. CHANNEL_FDS_MAX is the kernel's own limit (SCM_MAX_FD). */
 #define CHANNEL_BYTES_MAX (64u << 10)
 #define CHANNEL_FDS_MAX 253
 
@@ -29,35 +29,34 @@ enum channel_condition {
 };
 
 /*
- * Makes a channel: what is sent on ends[0] is received on ends[1] and the other way round. Both are nonblocking and
- * close-on-exec. buffer_bytes is how much may wait in each direction; the kernel grants less if its own limit is lower.
- * Returns 0 or <0.
+ * Makes a channel: each end receives the messages sent on the other. Both ends are nonblocking and close-on-exec.
+ * buffer_bytes limits the bytes waiting in each direction; the kernel's own limit may be lower. Returns 0 or <0.
  */
 int channel_open(int ends[2], size_t buffer_bytes, struct error *err);
 
 /*
- * Sends a message of 1 to CHANNEL_BYTES_MAX bytes and at most CHANNEL_FDS_MAX descriptors, of which the receiver gets
- * copies: the caller's stay open. Returns 0, one of enum channel_condition, or <0.
+ * Sends a message of 1 to CHANNEL_BYTES_MAX bytes and at most CHANNEL_FDS_MAX descriptors. The receiver gets copies of
+ * the descriptors; the caller's stay open. Returns 0, one of enum channel_condition, or <0.
  */
 int channel_send(int end, const struct channel_message *message, struct error *err);
 
 /*
- * Receives a message. On entry len and fd_count say how much there is room for (at most CHANNEL_FDS_MAX descriptors),
- * on success how much has come; the descriptors are close-on-exec and the caller's. A process that has no descriptor
- * left gets fewer of them than were sent, the first ones. Returns 0, one of enum channel_condition, or <0: the message
- * was larger than the room, or the call failed; a message that was too large is gone, and its descriptors are closed.
+ * Receives a message. On entry len and fd_count are the caller's room (at most CHANNEL_FDS_MAX descriptors); on success
+ * they are the message's size. The descriptors are close-on-exec and belong to the caller. A process at its descriptor
+ * limit gets only the first ones. Returns 0, one of enum channel_condition, or <0: the call failed, or the message
+ * exceeded the room. A message that is too large is dropped and its descriptors are closed.
  */
 int channel_receive(int end, struct channel_message *message, struct error *err);
 
 #define CHANNELS_MAX 64
 
-/* Channels of one kind, as a master makes and holds them: one for each process of a role. */
+/* The master's channels of one kind: one for each process of a role. */
 struct channels {
 	int ends[CHANNELS_MAX][2];
 	uint32_t count;
 };
 
-/* Makes count channels, at most CHANNELS_MAX, as channel_open(). Returns 0, or <0 with none open. */
+/* Makes count channels, at most CHANNELS_MAX, each by channel_open(). Returns 0, or <0 with none open. */
 int channels_open(struct channels *channels, uint32_t count, size_t buffer_bytes, struct error *err);
 
 /* For channels_close_others(). */
@@ -66,8 +65,8 @@ int channels_open(struct channels *channels, uint32_t count, size_t buffer_bytes
 #define CHANNEL_BOTH_ENDS 2
 
 /*
- * Closes this process's copies of all ends but those that it keeps: of the channel with that number, or of each, one
- * end (0, 1) or both.
+ * Closes this process's copies of all ends except one end (0, 1) or both of channel number keep. CHANNELS_EACH keeps
+ * that end of every channel, CHANNELS_NONE keeps nothing.
  */
 void channels_close_others(const struct channels *channels, uint32_t keep, int end);
 

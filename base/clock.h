@@ -7,13 +7,13 @@
 /* Microseconds since 1970-01-01T00:00:00Z. May jump. For timestamps. */
 int64_t clock_wall_us(void);
 
-/* Microseconds of a clock that never jumps, comparable between processes of one boot. For time-outs. */
+/* Microseconds of a clock that never jumps. All processes of one boot read the same clock. For time-outs. */
 int64_t clock_steady_us(void);
 
-/* As clock_steady_us(), but it also counts the time in which the machine slept. For how old something is. */
+/* As clock_steady_us(), and it also counts while the machine is suspended. For ages. */
 int64_t clock_boot_us(void);
 
-/* How long to sleep at most_ms for something that is due then: milliseconds, rounded up, 0 if it is due now. */
+/* Milliseconds until due_us, rounded up and at most most_ms; 0 if that is past. */
 int32_t clock_wait_ms(int64_t due_us, int64_t now_us, int32_t most_ms);
 
 #endif

@@ -1,10 +1,11 @@
 /*
- * CRC32C (Castagnoli, reflected polynomial 0x82f63b78), the checksum of records on the ring and in the spool. The CPU's
- * instruction does 8 bytes at a time on x86-64 with SSE4.2, and on arm64 where the compiler may use it (armv8-a+crc); a
- * table does the rest of the world.
+ * CRC32C (Castagnoli, reflected polynomial 0x82f63b78), the checksum of records on the ring and in the spool. x86-64
+ * CPUs with SSE4.2, and arm64 if compiled for armv8-a+crc, have an instruction for 8 bytes at a time; all others use a
+ * table.
  *
- * x86-64's takes three cycles, but a new one can start in each: so three thirds of the bytes are done at once, and
- * their checksums joined. That halves the time for a record of 400 bytes, and saves 7 % of what decoding takes.
+ * On x86-64 the instruction takes three cycles, but the CPU starts one per cycle. So three thirds of the bytes are
+ * summed at once and their checksums combined. That halves the time for a record of 400 bytes and saves 7 % of
+ * decoding.
  */
 #include "base/crc32c.h"
 
@@ -18,7 +19,7 @@
 
 static uint32_t table[256];
 
-/* ahead[n] times a checksum, without carries and then reduced, is the checksum n words of zero bytes later. */
+/* The carry-less product of ahead[n] and a checksum, reduced, is the checksum after n more words of zeros. */
 static uint32_t ahead[2 * THIRD_WORDS_MAX + 1];
 
 static uint32_t
@@ -40,7 +41,7 @@ static void __attribute__((constructor)) make_tables(void)
 			crc = crc & 1 ? (crc >> 1) ^ 0x82f63b78u : crc >> 1;
 		table[i] = crc;
 	}
-	/* Reducing a product of 1 goes one word ahead already. */
+	/* The reduction itself advances by one word. */
 	ahead[1] = 1;
 	for (size_t n = 2; n < sizeof ahead / sizeof ahead[0]; n++)
 		ahead[n] = crc32c_table(ahead[n - 1], zeros, sizeof zeros);
@@ -58,7 +59,7 @@ static void __attribute__((constructor)) make_tables(void)
 #endif
 
 #ifdef HAVE_CRC_INSTRUCTION
-/* As wide as the instruction's operand: so it costs no extension of 32 bits. */
+/* crc has 64 bits, as the instruction's operand, which avoids an extension per step. */
 CRC_TARGET static inline uint64_t
 step(uint64_t crc, const unsigned char *p)
 {
@@ -69,7 +70,7 @@ step(uint64_t crc, const unsigned char *p)
 }
 
 #ifdef __x86_64__
-/* What crc becomes by that many words of zero bytes (1..2 * THIRD_WORDS_MAX). */
+/* The checksum after that many more words of zeros (1..2 * THIRD_WORDS_MAX). */
 CRC_TARGET static inline uint64_t
 skip_zeros(uint64_t crc, size_t words)
 {

@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The checksum of len bytes; by the CPU's instruction where there is one. Any process. */
+/* The checksum of len bytes, by the CPU's instruction if it has one. Any process. */
 uint32_t crc32c(const void *bytes, size_t len);
 
 #endif

@@ -6,7 +6,10 @@
 #include <string.h>
 #include <sys/random.h>
 
-/* SHA1() and SHA256() look for a provider in each call, which takes ten times as long as the digest of a short text. */
+/*
+ * Use the old SHA*_Init() calls: SHA1() and SHA256() look up a provider each time, ten times the cost of a short
+ * digest.
+ */
 #define OPENSSL_API_COMPAT 10100
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
@@ -18,7 +21,7 @@
 _Static_assert(SHA1_BYTES == SHA_DIGEST_LENGTH, "the length of a SHA-1");
 _Static_assert(SHA256_BYTES == SHA256_DIGEST_LENGTH, "the length of a SHA-256");
 
-/* CODE: what a function of libcrypto has returned, which fails only where the library is broken. */
+/* code is the result of a libcrypto function, which fails only if the library is broken. */
 static void
 must_digest(int code)
 {
@@ -75,7 +78,7 @@ crypto_sha256_end(struct crypto_sha256 *digest, uint8_t out[SHA256_BYTES])
 	free(digest);
 }
 
-/* Half of an HMAC: the digest of the key's block, changed by pad, and of the two spans. */
+/* Half of an HMAC: the digest of the key's block xor pad, followed by the two spans. */
 static void
 keyed_sha256(
     const uint8_t block[SHA256_CBLOCK], uint8_t pad, struct span first, struct span second, uint8_t out[SHA256_BYTES])
@@ -94,7 +97,7 @@ keyed_sha256(
 	explicit_bzero(&sha, sizeof sha);
 }
 
-/* HMAC() also looks for a provider in each call. */
+/* Not by HMAC(), which also looks up a provider each time. */
 void
 crypto_hmac_sha256(struct span key, struct span first, struct span second, uint8_t out[SHA256_BYTES])
 {

@@ -3,8 +3,8 @@
  *
  * A function that can fail returns int:
  *    0   it worked;
- *   <0   it failed: *err holds one sentence for a person (what, where, what to do), the caller
- *        passes it up or logs it;
+ *   <0 it failed: *err holds one sentence for a person (what, where, what to do); the caller
+ *        passes the error up or logs it;
  *   >0   a named condition of that module (an enum in its header) that the direct caller handles.
  *
  * Programming errors are asserts, and asserts stay on in release builds. Running out of memory at

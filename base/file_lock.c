@@ -1,4 +1,4 @@
-/* Waiting for a lock whose owner is dead. */
+/* flock(2), with retries while the lock's taker is dead. */
 #include "base/file_lock.h"
 
 #include <errno.h>

@@ -1,4 +1,4 @@
-/* The lock of a whole file, flock(2), which children inherit with the descriptor. */
+/* A lock on a whole file by flock(2). Children inherit it with the descriptor. */
 #ifndef BASE_FILE_LOCK_H
 #define BASE_FILE_LOCK_H
 
@@ -6,9 +6,9 @@
 #include <sys/types.h>
 
 /*
- * Takes the exclusive lock of fd. While another process holds it and holder_gone(fd) says that the process which took
- * it is gone, tries again for up to five seconds: the children of a killed master die with it, but not in the same
- * instant. Returns 0, or <0 with errno: EWOULDBLOCK when the lock is held.
+ * Takes the exclusive lock on fd. If the lock is held but holder_gone(fd) reports its taker dead, tries again for up to
+ * five seconds: the children of a killed master hold the lock until they die, too. Returns 0, or <0 with errno:
+ * EWOULDBLOCK when the lock is held.
  */
 int file_lock(int fd, bool (*holder_gone)(int fd));
 

@@ -15,7 +15,7 @@
 #include "base/mem.h"
 
 /*
- * A name is as durable as its directory. EINVAL: the file system keeps names in a way of its own, and has no such sync.
+ * A new name survives a power cut only if its directory was synced. EINVAL: this file system cannot sync a directory.
  */
 static int
 sync_directory(const char *directory, const char *option, struct error *err)
@@ -31,9 +31,8 @@ sync_directory(const char *directory, const char *option, struct error *err)
 }
 
 /*
- * Makes the directories above path's file. The name of one that is made is synced, and so is that of the last one,
- * which another process may be making at the same time. A directory that exists in one that this process may not read
- * needs no sync.
+ * Makes the parent directories of path. Syncs the name of each new directory, and always that of the last, because
+ * another process may be making it at the same time. An existing directory inside an unreadable one needs no sync.
  */
 static int
 make_parents(char *path, const char *option, struct error *err)
@@ -84,7 +83,7 @@ files_open(const char *path, int flags, mode_t mode, const char *option, struct 
 		close(fd);
 		fd = -1;
 		if ((flags & O_EXCL) != 0)
-			(void)unlink(path); /* the caller can try again, also by another name */
+			(void)unlink(path); /* so that the caller can try again */
 		errno = failure;
 	}
 	free(copy);

@@ -15,8 +15,8 @@ void format_uuid(const uint8_t id[16], char out[FORMAT_UUID_BYTES]);
 void format_time(int64_t us, char out[FORMAT_TIME_BYTES]);
 
 /*
- * The text as a JSON string, quotes included. text is valid UTF-8 and stays so; quotes, backslashes and control
- * characters are escaped. out holds at least format_json_max(len) bytes. Returns the end of what was written.
+ * Writes text, valid UTF-8, as a JSON string with its quotes; escapes quotes, backslashes and control characters. out
+ * holds at least format_json_max(len) bytes. Returns the end of the string in out.
  */
 char *format_json_string(char *out, const char *text, size_t len);
 

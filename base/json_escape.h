@@ -20,7 +20,7 @@ hex_digit(char c)
 	return -1;
 }
 
-/* The UTF-16 code unit that a \uXXXX escape at p spells, or -1 when no such escape stands there. */
+/* The UTF-16 code unit of the \uXXXX escape at p, or -1 if there is none. */
 static inline int
 json_escape_unit(const char *p, const char *end)
 {

@@ -1,4 +1,4 @@
-/* Objects of JSON, for what is written now and then: a line of JSONL for each event is store/jsonl/jsonl_line.c. */
+/* Builds JSON objects where speed does not matter; JSONL lines of events are written by store/jsonl/jsonl_line.c. */
 #include "base/json_object.h"
 
 #include <string.h>

@@ -9,23 +9,23 @@
 
 struct json_object {
 	struct bytes *out; /* borrowed */
-	size_t begin; /* where the object stands in it */
+	size_t begin; /* offset of the object in out */
 };
 
 struct json_object json_object_begin(struct bytes *out);
 
-/* The value is UTF-8, and is escaped. A null value is left out. */
+/* Adds a string: value is UTF-8 and is escaped here. A NULL value adds nothing. */
 void json_object_add(struct json_object *object, const char *key, struct span value);
 void json_object_add_text(struct json_object *object, const char *key, const char *value);
 
-/* As format_uuid() and format_time() write them. */
+/* Add strings in the forms of format_uuid() and format_time(). */
 void json_object_add_uuid(struct json_object *object, const char *key, const uint8_t id[16]);
 void json_object_add_time(struct json_object *object, const char *key, int64_t us);
 
-/* The value is JSON already. */
+/* Adds a value that is JSON already. */
 void json_object_add_json(struct json_object *object, const char *key, struct span json);
 
-/* At least one member was added. */
+/* Closes the object. At least one member must have been added. */
 void json_object_end(struct json_object *object);
 
 #endif

@@ -1,4 +1,4 @@
-/* Runs of plain characters: the inner loop of everything that moves over JSON strings. */
+/* Finds the end of a run of plain characters: the inner loop of all code that scans JSON strings. */
 #ifndef BASE_JSON_RUN_H
 #define BASE_JSON_RUN_H
 
@@ -10,12 +10,11 @@
 #endif
 
 /*
- * Where the run of plain characters at p ends: at a quote, a backslash, a control character, a byte of a non-ASCII
- * character, or at end. This is the form for any CPU, eight bytes at a time.
+ * The end of the run of plain characters at p: a quote, a backslash, a control character, a non-ASCII byte, or end.
+ * This version works on any CPU, eight bytes at a time.
  *
- * In a word of eight bytes, subtracting 1 from a byte that is 0 (after xor with the character looked for), or 0x20 from
- * a byte below it, sets that byte's high bit. A borrow spoils only bytes above it, so the lowest marked byte is always
- * right.
+ * After xor with the wanted character, a matching byte is 0. Subtracting 1 from such a byte, or 0x20 from a control
+ * character, sets its high bit. A borrow spoils only higher bytes, so the lowest marked byte is always right.
  */
 static inline const char *
 json_run_end_words(const char *p, const char *end)
@@ -40,14 +39,14 @@ json_run_end_words(const char *p, const char *end)
 }
 
 /*
- * The same, sixteen bytes at a time where every CPU of the architecture can: that saves 12 % of decoding. Thirty-two
- * (AVX2) would save another 2 %, less the choice at run time: most strings are short.
+ * The same, sixteen bytes at a time on x86-64, where every CPU has SSE2: saves 12 % of decoding. AVX2 would save at
+ * most another 2 %, since most strings are short.
  */
 static inline const char *
 json_run_end(const char *p, const char *end)
 {
 #ifdef __SSE2__
-	/* As signed bytes, those of non-ASCII characters are below the space, as control characters are. */
+	/* Compared as signed bytes, non-ASCII bytes and control characters are both below the space. */
 	for (; end - p >= 16; p += 16) {
 		__m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)p);
 		__m128i marks = _mm_or_si128(_mm_cmpeq_epi8(bytes, _mm_set1_epi8('"')),

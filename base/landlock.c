@@ -1,4 +1,4 @@
-/* Rules restrict all that the kernel knows, and a rule allows a part of that. */
+/* A ruleset restricts every access that the kernel knows; each rule allows some of them for one path. */
 #include "base/landlock.h"
 
 #include <linux/landlock.h>
@@ -8,8 +8,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* What is newer than the headers of Debian 12. */
-#define FS_TRUNCATE (UINT64_C(1) << 14) /* from version 3 on */
+/* Constants that the headers of Debian 12 lack; the comment is the first version of Landlock with it. */
+#define FS_TRUNCATE (UINT64_C(1) << 14) /* 3 */
 #define FS_IOCTL_DEV (UINT64_C(1) << 15) /* 5 */
 #define NET_BIND_TCP (UINT64_C(1) << 0) /* 4 */
 #define NET_CONNECT_TCP (UINT64_C(1) << 1) /* 4 */
@@ -35,7 +35,7 @@ landlock_version(void)
 	return version > 0 ? (int)version : 0;
 }
 
-/* What a kernel of that version can restrict, and *size: the bytes of that which it knows. */
+/* Everything a kernel of that version can restrict. *size: the bytes of the struct that it knows. */
 static struct ruleset
 restrictions(int version, bool connects, size_t *size)
 {

@@ -1,11 +1,10 @@
 /*
- * Log lines. A line is put together in a buffer of fixed size and leaves in one write(2), so that lines of
- * several processes on one stderr never mix. What does not fit is cut at a character and marked with "...":
- * first each value at VALUE_MAX, then whole fields at the end of the line. Every line is valid UTF-8, and in
- * the json format valid JSON, whatever bytes a value holds. A stderr that is closed or full, or that nobody reads,
- * loses lines and nothing else (base/streams.h); the next line that goes out is preceded by one that tells how many.
- * Where stderr is systemd's journal every line begins with its level as sd-daemon(3) has it, which the journal takes
- * off again.
+ * Log lines. A line is built in a buffer of fixed size and written by one write(2), so that lines of several processes
+ * on one stderr never mix. Values are cut at VALUE_MAX, between characters, and marked with "..."; fields that exceed
+ * the line are left out. Every line is valid UTF-8, and valid JSON in the json format, whatever bytes a value holds. If
+ * stderr is closed or full, lines are dropped (base/streams.h); the next line written is preceded by one with their
+ * number. If stderr is systemd's journal, each line begins with its level in the form of sd-daemon(3), which the
+ * journal removes.
  */
 #include "base/log.h"
 
@@ -29,7 +28,7 @@
 #define VALUE_MAX 1024
 #define STAMP_BYTES (sizeof "2026-11-22T03:54:40.123" - 1)
 #define ATOM_MAX 8 /* the longest form of one character: \u001f */
-#define TAIL_MAX 32 /* kept for the mark of left-out fields and the end of the line */
+#define TAIL_MAX 32 /* reserved for the mark of omitted fields and the end of the line */
 
 _Static_assert(LINE_MAX_BYTES <= PIPE_BUF, "a pipe takes a line whole or not at all");
 
@@ -38,7 +37,7 @@ static struct {
 	enum log_level level;
 	enum log_format format;
 	bool journal; /* stderr is systemd's */
-	atomic_ullong dropped; /* lines of this process, since it last told */
+	atomic_ullong dropped; /* lines of this process since the last report */
 } log_state = {.role = "hooksd", .level = LOG_INFO, .format = LOG_TEXT};
 
 const char *const log_level_names[] = {
@@ -50,10 +49,10 @@ struct line {
 	char bytes[LINE_MAX_BYTES];
 	size_t used;
 	size_t end; /* writes stop here */
-	bool overflow; /* something did not fit since this was last cleared */
+	bool overflow; /* a put() did not fit */
 };
 
-/* JOURNAL_STREAM names the stream that systemd passed; stderr may have been redirected since. */
+/* JOURNAL_STREAM identifies the stream that systemd passed; stderr may have been redirected since. */
 static bool
 stderr_is_journal(void)
 {
@@ -106,14 +105,14 @@ static void __attribute__((format(printf, 2, 3))) put_format(struct line *line, 
 	put(line, text, (size_t)len);
 }
 
-/* U+0080..U+009F: controls that terminals obey like those of ASCII. */
+/* U+0080..U+009F: terminals obey these control characters, too. */
 static bool
 is_c1(const char *text)
 {
 	return (unsigned char)text[0] == 0xc2 && (unsigned char)text[1] >= 0x80 && (unsigned char)text[1] < 0xa0;
 }
 
-/* The next character of *text as it stands in a log line, into atom. Returns its bytes and moves *text behind it. */
+/* Writes the next character of *text into atom, escaped if need be, and moves *text past it. Returns atom's length. */
 static size_t
 next_atom(const char **text, char atom[ATOM_MAX])
 {
@@ -122,7 +121,7 @@ next_atom(const char **text, char atom[ATOM_MAX])
 
 	if (len == 0) {
 		*text = at + 1;
-		memcpy(atom, "\xef\xbf\xbd", 3); /* U+FFFD in the place of a byte that is no text */
+		memcpy(atom, "\xef\xbf\xbd", 3); /* U+FFFD for a byte of invalid UTF-8 */
 		return 3;
 	}
 	*text = at + len;
@@ -146,7 +145,7 @@ next_atom(const char **text, char atom[ATOM_MAX])
 	return len;
 }
 
-/* text escaped, cut where it would take more than VALUE_MAX bytes or run over the line. */
+/* Writes text escaped, cut at VALUE_MAX bytes or at the end of the line. */
 static void
 put_escaped(struct line *line, const char *text)
 {
@@ -174,7 +173,7 @@ put_quoted(struct line *line, const char *text)
 	put_text(line, "\"");
 }
 
-/* Whether a value can stand in a text line without quotes and be told from what surrounds it. */
+/* Whether a value needs no quotes in a text line. */
 static bool
 is_plain(const char *text)
 {
@@ -298,7 +297,8 @@ log_write(enum log_level level, const char *message, const struct log_field *fie
 	unsigned long long dropped = atomic_exchange(&log_state.dropped, 0);
 
 	/*
-	 * An error, because what was dropped may have been one. If it is lost itself it has counted the present line.
+	 * Level error, because a dropped line may have been one. If this line is dropped too, its log_write() counts
+	 * one: for the present line.
 	 */
 	written = dropped == 0 || log_error("log lines were dropped", LOG_UINT("lines", dropped));
 	if (!written) {

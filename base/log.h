@@ -36,14 +36,14 @@ struct log_field {
 #define LOG_NOTHING ((struct log_field){.kind = LOG_KIND_END}) /* writes no field: ends a list that a macro makes */
 
 /*
- * Called in each process before its first line. A forked process does not report the lines that its parent lost. role
- * ("master", "acceptor-0") is copied, cut at 31 bytes.
+ * Call it in each process before its first line. It forgets the dropped lines of the parent. role ("master",
+ * "acceptor-0") is copied, cut at 31 bytes.
  */
 void log_init(const char *role, enum log_level level, enum log_format format);
 
 /*
- * Writes one line if level is not below the one set. errno is kept. Control characters in values are escaped. False:
- * the line is lost; before the next line that can be written, "log lines were dropped" says how many were lost. Any
+ * Writes one line unless level is below the configured one. Keeps errno. Escapes control characters in values. False:
+ * the line is lost; the next line that can be written is preceded by "log lines were dropped" with their number. Any
  * thread.
  */
 bool log_write(enum log_level level, const char *message, const struct log_field *fields, size_t count);

@@ -1,4 +1,4 @@
-/* Allocation that ends the process when there is none: a supervisor starts another (base/error.h). */
+/* Allocation that ends the process when memory is exhausted; the supervisor starts another (base/error.h). */
 #ifndef BASE_MEM_H
 #define BASE_MEM_H
 
@@ -16,7 +16,7 @@ char *mem_strdup(const char *text);
 /* Text as by printf(3). Never NULL. */
 char *mem_printf(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* For memory that a library could not get: logs it and ends the process. bytes: how much was wanted, 0 if unknown. */
+/* Logs "out of memory" and ends the process: for a library's failed allocation. bytes: its size, 0 if unknown. */
 void mem_none(size_t bytes) __attribute__((noreturn));
 
 #endif

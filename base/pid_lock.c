@@ -16,10 +16,10 @@
 #include "base/files.h"
 #include "base/log.h"
 
-/* The file's content: a number and a newline, and nothing that is longer. */
+/* The file's content, a number and a newline, is at most this long. */
 #define PID_BYTES 16
 
-/* The pid in the file; 0: none, or not all of it is one. */
+/* The pid in the file; 0: the file is not exactly a pid and a newline. */
 static pid_t
 read_holder(int fd)
 {
@@ -30,7 +30,7 @@ read_holder(int fd)
 	return len > 1 && *end == '\n' && end + 1 == text + len && pid > 0 && pid <= INT_MAX ? (pid_t)pid : 0;
 }
 
-/* A file without a pid counts as one whose holder is gone: the holder is about to write it, or could not. */
+/* Without a pid in the file the holder counts as gone: it is about to write its pid, or could not. */
 static bool
 holder_gone(int fd)
 {
@@ -39,7 +39,7 @@ holder_gone(int fd)
 	return holder == 0 || file_lock_pid_gone(holder);
 }
 
-/* 0, or <0 with errno. */
+/* Returns 0, or <0 with errno. */
 static int
 take(int fd, const char *what, struct error *err)
 {
@@ -54,7 +54,7 @@ take(int fd, const char *what, struct error *err)
 	return -1;
 }
 
-/* The name is an ordinary one, and the directory may be somebody's. */
+/* The directory may have other programs' files, and one of them may have this ordinary name. */
 static bool
 not_a_lock(int fd, const char *path, const char *what, struct error *err)
 {
@@ -87,7 +87,7 @@ pid_lock(const char *path, const char *option, const char *what, struct error *e
 		errno = EEXIST;
 		return -1;
 	}
-	/* The lock holds without it, and a full disk is no reason not to serve: the spool and the store get over it. */
+	/* The lock holds without the pid; a full disk must not prevent the start. */
 	int len = snprintf(pid, sizeof pid, "%d\n", (int)getpid());
 	if (ftruncate(fd, 0) != 0 || pwrite(fd, pid, (size_t)len, 0) != len)
 		log_warning("cannot write the master's pid into its lock file", LOG_STR("file", path),
@@ -103,7 +103,7 @@ pid_lock_holder(const char *path)
 
 	if (fd < 0)
 		return 0;
-	/* A start at this very moment finds the lock taken, by nobody that lives, and tries again. */
+	/* This shared lock may block a hooksd that starts at this moment; file_lock() tries again there. */
 	if (flock(fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK)
 		holder = read_holder(fd);
 	close(fd);

@@ -1,4 +1,4 @@
-/* Counting instead of logging. */
+/* Decides when a recurring condition is logged; counts the occurrences between. */
 #include "base/repeat.h"
 
 #define REPEAT_US (REPEAT_SECONDS * INT64_C(1000000))

@@ -1,6 +1,6 @@
 /*
- * A condition that is met each time when something is tried again. It is logged when it begins, then at most every
- * REPEAT_SECONDS with the number of times, and once when it is over. The caller writes the lines:
+ * A condition that recurs with each retry. It is logged when it begins, then at most every REPEAT_SECONDS with its
+ * count, and once when it is over. The caller writes the lines:
  *
  *   if ((times = repeat_met(&full, now)) > 0)
  *           log_warning("cannot do it", LOG_UINT("times", times));
@@ -16,20 +16,20 @@
 #define REPEAT_SECONDS 10 /* longer than any pause between two tries */
 
 struct repeat { /* all zero: the condition does not hold */
-	uint64_t times; /* since it began */
-	uint64_t unlogged; /* of those times: since the last line */
-	int64_t met_us, logged_us; /* steady, the last time */
+	uint64_t times; /* occurrences since the condition began */
+	uint64_t unlogged; /* occurrences since the last line */
+	int64_t met_us, logged_us; /* steady clock: last occurrence, last line */
 };
 
 /*
- * Called when the condition is met. If a line is due now, returns how often it was met since the last line, else 0.
- * now_us: steady clock.
+ * Counts one occurrence. Returns the number of occurrences since the last line if a new line is due, else 0. now_us:
+ * steady clock.
  */
 uint64_t repeat_met(struct repeat *repeat, int64_t now_us);
 
 /*
- * Called now and then. A condition that has not been met for REPEAT_SECONDS is over: returns how many times it was met,
- * once. Else 0.
+ * Called periodically. If the condition has not occurred for REPEAT_SECONDS, it is over: returns its total count once.
+ * Otherwise 0.
  */
 uint64_t repeat_over(struct repeat *repeat, int64_t now_us);
 

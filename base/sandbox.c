@@ -1,4 +1,4 @@
-/* Putting a sandbox together from places, and entering it. */
+/* Collects the paths of a sandbox, applies it, and detects replaced paths. */
 #include "base/sandbox.h"
 
 #include <assert.h>
@@ -24,11 +24,11 @@
 #include "base/mem.h"
 #include "base/seccomp_filter.h"
 
-/* The places of this process, as they were when it entered. The kernel keeps their inodes. */
+/* The paths of this process's sandbox, with the inodes that they had on entry: the rules cover those. */
 static struct {
 	char *path;
 	dev_t device;
-	ino_t inode; /* 0: nothing was there */
+	ino_t inode; /* 0: the path did not exist */
 } entered[SANDBOX_PLACES_MAX];
 static uint32_t entered_count;
 
@@ -90,14 +90,14 @@ drop_capabilities(struct error *err)
 	return syscall(SYS_capset, &head, none) == 0 ? 0 : error_errno(err, "cannot drop capabilities");
 }
 
-/* A step has failed with errno as in a kernel or a container that has no such step. */
+/* Whether errno means that the kernel or the container lacks or forbids the step. */
 static bool
 is_refusal(void)
 {
 	return errno == EPERM || errno == EACCES || errno == ENOSYS || errno == EINVAL || errno == EOPNOTSUPP;
 }
 
-/* rc is that of a step, and why its error; result that of those before it. Returns that of all. */
+/* Combines the result of a step (rc, with its error in why) with that of the steps before it. */
 static int
 take_step(int rc, int result, struct error *err, const struct error *why)
 {
@@ -113,7 +113,7 @@ is_shortage(void)
 	return errno == EMFILE || errno == ENFILE || errno == ENOMEM;
 }
 
-/* The directory, or the nearest one above it. -1: it is "/", or the process is short of descriptors or memory. */
+/* Opens the directory or its nearest existing parent. -1: that is "/", or descriptors or memory are exhausted. */
 static int
 open_nearest(const char *directory)
 {
@@ -131,7 +131,7 @@ open_nearest(const char *directory)
 	return fd;
 }
 
-/* Notes which file or directory the path stands for now. */
+/* Records the inode that the path names now. */
 static void
 remember(const char *path)
 {
@@ -143,7 +143,7 @@ remember(const char *path)
 	entered[entered_count++].inode = there ? st.st_ino : 0;
 }
 
-/* 9p makes a new inode for each open(2), and a rule belongs to an inode: it would allow nothing there. */
+/* 9p makes a new inode for each open(2). A rule belongs to an inode, so it would never match there. */
 static bool
 is_on_9p(int fd)
 {
@@ -153,8 +153,8 @@ is_on_9p(int fd)
 }
 
 /*
- * A place that cannot be opened is left out, unless the process is short of something: it would never get it then. What
- * is replaced between the two looks at the path is stale at once.
+ * Skips a path that cannot be opened, but fails when descriptors or memory are exhausted: the path would stay forbidden
+ * for good. remember() comes first, so that a path replaced before the open is found stale.
  */
 static int
 allow(int rules, const struct sandbox_place *place, struct error *err)
@@ -222,7 +222,7 @@ sandbox_enter(struct sandbox *sandbox, struct error *err)
 
 /* ---- afterwards ---- */
 
-/* Where the file system does not answer nothing is known. */
+/* If stat(2) fails otherwise, the path counts as unchanged. */
 static bool
 is_stale(uint32_t number)
 {

@@ -1,10 +1,10 @@
 /*
- * What a process may do after its start, and nothing else: a process that strangers talk to is of little use to one
- * that takes it over. Three things of Linux do it: an empty set of capabilities together with no_new_privs, a filter of
- * system calls (base/seccomp_filter.h), and Landlock, which knows files by their directories (base/landlock.h).
+ * Limits what a process can do after its start, so that an intruder who takes it over gains little. Three mechanisms of
+ * Linux enforce it: an empty capability set with no_new_privs, a filter of system calls (base/seccomp_filter.h), and
+ * Landlock's rules for files (base/landlock.h).
  *
- * A struct sandbox is put together while everything may still be opened. sandbox_enter() makes it hold, for the process
- * and all threads that it starts afterwards. What was opened before stays usable.
+ * Fill a struct sandbox while the process may still open everything. sandbox_enter() applies it to the process and all
+ * threads started afterwards. Descriptors opened before stay usable.
  */
 #ifndef BASE_SANDBOX_H
 #define BASE_SANDBOX_H
@@ -16,53 +16,53 @@
 
 #define SANDBOX_PLACES_MAX 128
 
-/* Zero: a process that computes, reads and writes what it has open, and starts threads. */
+/* All zero: a process that computes, uses its open descriptors and starts threads. */
 struct sandbox {
-	bool serves; /* it accepts connections, and opens no file, no other socket and no thread: it has no places */
-	bool connects; /* to other machines, and to programs of this one */
+	bool serves; /* accepts connections; opens no file, no other socket and no thread, so it has no places */
+	bool connects; /* makes connections, to other machines and to local programs */
 	struct sandbox_place {
 		char *path; /* owned; NULL: the file that is open as fd */
 		int fd; /* borrowed */
 		bool writes;
-	} places[SANDBOX_PLACES_MAX]; /* what it may open, all that is beneath a directory or one file */
+	} places[SANDBOX_PLACES_MAX]; /* files it may open: one file each, or all beneath a directory */
 	uint32_t count;
 };
 
-/* It may read what is there, or all that is beneath. A place that is not there is left out. */
+/* Allows reading the file, or all files beneath the directory. A path that does not exist is skipped. */
 void sandbox_may_read(struct sandbox *sandbox, const char *path);
 
 /*
- * It may read, write, make and remove files beneath that directory, and make directories. In the place of one that is
- * not there stands the nearest directory above it, but never "/".
+ * Allows reading, writing, making and removing files beneath the directory, and making directories. If it does not
+ * exist, its nearest existing parent is allowed instead, but never "/".
  */
 void sandbox_may_write(struct sandbox *sandbox, const char *directory);
 
-/* It may open again, by another name, the file that it has open as fd. */
+/* Allows opening the file of fd again, by another name. */
 void sandbox_may_reopen(struct sandbox *sandbox, int fd);
 
 enum sandbox_condition { SANDBOX_REFUSED = 1 };
 
 /*
- * Makes it hold; called once in a process, before its first thread. Also closes the descriptors that a shell had
- * left open at the start: those that are not close-on-exec. Releases what the struct owns, in any case. Returns 0;
- * SANDBOX_REFUSED with the reason in err: the kernel or a container refuses a part, and the rest holds; or <0.
+ * Applies the sandbox; called once in a process, before its first thread. Also closes all descriptors that are not
+ * close-on-exec: those that a shell left open. Always releases the struct's paths. Returns 0; SANDBOX_REFUSED with the
+ * reason in err: the kernel or the container refuses a part, and the rest holds; or <0.
  */
 int sandbox_enter(struct sandbox *sandbox, struct error *err);
 
 /*
- * Ends the process, with a line in the log, if a place of its sandbox is another file or directory now: moved away,
- * made anew or for the first time, or under a file system that was mounted since. Its rights are those to the old one,
- * and its successor gets them to the new one. Called when something fails, but not while this process holds what no
- * other would find; does nothing in a process without a sandbox, or where Landlock is left out.
+ * Logs a warning and ends the process if a path of its sandbox now names another file or directory: replaced, created
+ * later, or hidden by a mount. The rules cover the old inode; the successor's rules will cover the new one. Call it
+ * after a failure, but never while this process holds state that a successor cannot find. Does nothing without a
+ * sandbox or without Landlock.
  */
 void sandbox_end_if_stale(void);
 
-/* What this kernel, or the container, does not have of the above: "seccomp", "Landlock", both; NULL: nothing. */
+/* The mechanisms that the kernel or the container lacks: "seccomp", "Landlock" or both; NULL: it has all. */
 const char *sandbox_missing(void);
 
 /*
- * Other processes of the same user cannot look into the memory of this one, or of those that it forks, nor does the
- * kernel write it into a core file; or all that is allowed again.
+ * hidden: other processes of the same user cannot read the memory of this process and of its children, and the kernel
+ * writes no core file. False allows both again.
  */
 void sandbox_hide_memory(bool hidden);
 

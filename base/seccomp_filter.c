@@ -1,9 +1,8 @@
 /*
- * Two kinds of filter. A server talks to strangers and uses few libraries: what it may call stands in a list, and all
- * else does not exist (ENOSYS, as on an older kernel, so that the C library takes the older way where it has one).
- * Other processes run libpq, libcurl, SQLite and what the resolver loads, whose calls nobody can list: they may call
- * all but what stands in another list. Both lists name calls that not every machine or libseccomp has; those are left
- * out.
+ * Two kinds of filter. A server talks to strangers and uses few libraries, so it gets a list of allowed calls. All
+ * others fail with ENOSYS, as on an older kernel, so that the C library falls back to older calls. Other processes run
+ * libpq, libcurl, SQLite and resolver modules, whose calls cannot be listed, so they get a list of refused calls. Calls
+ * that this machine or libseccomp does not know are skipped.
  */
 #include "base/seccomp_filter.h"
 
@@ -34,7 +33,8 @@
 #endif
 
 /*
- * What none of the processes needs: programs, other processes, the kernel's own affairs, ways around the other rules.
+ * Calls that no process needs: running programs, acting on other processes, configuring the kernel, evading other
+ * rules.
  */
 static const char *const refused[] = {"execve", "execveat", "fork", "vfork", "ptrace", "process_vm_readv",
     "process_vm_writev", "process_madvise", "pidfd_open", "pidfd_getfd", "pidfd_send_signal", "kcmp", "tkill",
@@ -50,7 +50,7 @@ static const char *const refused[] = {"execve", "execveat", "fork", "vfork", "pt
     "mknod", "mknodat", "shmget", "shmat", "shmctl", "msgget", "msgsnd", "msgrcv", "semget", "semop", "semctl",
     "mq_open", "landlock_create_ruleset", "listen", "setpriority", "sched_setscheduler", "sched_setattr", "ioprio_set"};
 
-/* Of those that a server has no need of, those that an intruder tries first: it gets EPERM. */
+/* Calls that an intruder in a server tries first. They fail with EPERM instead of ENOSYS. */
 static const char *const refused_to_servers[] = {"open", "openat", "openat2", "creat", "socket", "connect", "bind",
     "clone", "unlink", "unlinkat", "rename", "renameat", "renameat2", "mkdir", "mkdirat", "link", "linkat", "symlink",
     "symlinkat", "truncate", "chmod", "fchmod", "fchmodat", "chdir", "fchdir"};
@@ -58,7 +58,7 @@ static const char *const refused_to_servers[] = {"open", "openat", "openat2", "c
 static const char *const refused_without_sockets[] = {"socket", "connect", "bind"};
 
 static const char *const allowed_to_servers[] = {
-    /* Connections, descriptors that are open, and memory files for the bytes of connections that are handed over. */
+    /* Connections, open descriptors, and memory files for the bytes of handed-over connections. */
     "accept", "accept4", "recv", "recvfrom", "recvmsg", "send", "sendto", "sendmsg", "shutdown", "getsockname",
     "getpeername", "getsockopt", "setsockopt", "read", "readv", "pread64", "preadv", "write", "writev", "pwrite64",
     "pwritev", "close", "dup", "dup2", "dup3", "fstat", "fstat64", "newfstatat", "fstatat64", "statx", "lseek",
@@ -70,12 +70,12 @@ static const char *const allowed_to_servers[] = {
     "getcpu", "nanosleep", "clock_nanosleep", "clock_nanosleep_time64", "clock_gettime", "clock_gettime64",
     "clock_getres", "clock_getres_time64", "gettimeofday", "time", "times", "getrusage", "getrandom", "sysinfo",
     "uname",
-    /* Itself, and its end. */
+    /* The process itself, and its end. */
     "getpid", "getppid", "gettid", "getuid", "getuid32", "geteuid", "geteuid32", "getgid", "getgid32", "getegid",
     "getegid32", "getrlimit", "ugetrlimit", "rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "sigreturn",
     "sigaltstack", "restart_syscall", "exit", "exit_group"};
 
-/* What is wrong with the first rule that could not be added; 0: none. Later rules are not tried. */
+/* Adds a rule. *rc becomes the error of the first rule that fails; later rules are skipped. */
 static void
 add_if(
     scmp_filter_ctx filter, int *rc, uint32_t action, const char *name, unsigned count, const struct scmp_arg_cmp *when)
@@ -85,7 +85,7 @@ add_if(
 	if (*rc != 0 || number == __NR_SCMP_ERROR)
 		return;
 	*rc = seccomp_rule_add_array(filter, action, number, count, when);
-	if (*rc == -EDOM) /* a call that this kind of machine does not have */
+	if (*rc == -EDOM) /* this machine does not have the call */
 		*rc = 0;
 }
 
@@ -108,7 +108,7 @@ compare(unsigned argument, enum scmp_compare op, uint64_t value)
 	return (struct scmp_arg_cmp){.arg = argument, .op = op, .datum_a = value};
 }
 
-/* Both names: a machine of 32 bits has two such calls. */
+/* 32-bit machines have both calls. */
 static void
 add_fcntl(scmp_filter_ctx filter, int *rc, uint32_t action, struct scmp_arg_cmp when)
 {
@@ -116,7 +116,10 @@ add_fcntl(scmp_filter_ctx filter, int *rc, uint32_t action, struct scmp_arg_cmp 
 	add_if(filter, rc, action, "fcntl64", 1, &when);
 }
 
-/* Signals to itself, as abort(3) sends one. A descriptor may have no owner: the kernel sends that one signals. */
+/*
+ * Allows signals to the process itself, as abort(3) sends one, but not F_SETOWN: the kernel would signal the
+ * descriptor's owner.
+ */
 static void
 add_for_server(scmp_filter_ctx filter, int *rc)
 {
@@ -148,7 +151,7 @@ add_for_server(scmp_filter_ctx filter, int *rc)
 		add_fcntl(filter, rc, SCMP_ACT_ALLOW, compare(1, SCMP_CMP_EQ, (uint64_t)commands[i]));
 }
 
-/* The families of TCP and UDP, of programs of this machine, and what the C library asks about interfaces. */
+/* The families of TCP and UDP, of local sockets, and of the C library's queries about interfaces. */
 static bool
 is_usual(uint64_t family)
 {
@@ -172,7 +175,7 @@ refuse_unusual_sockets(scmp_filter_ctx filter, int *rc)
 	}
 }
 
-/* The kernel signals who owns a descriptor: that may be another process. It takes 32 bits of what it is asked for. */
+/* The kernel signals a descriptor's owner, which could be another process. It reads only 32 bits of the command. */
 static void
 refuse_owners(scmp_filter_ctx filter, int *rc)
 {
@@ -187,7 +190,7 @@ refuse_owners(scmp_filter_ctx filter, int *rc)
 	}
 }
 
-/* clone3(2) has its flags in memory, where no filter looks: without it the C library takes clone(2). */
+/* A filter cannot see the flags of clone3(2), which are in memory. After ENOSYS the C library uses clone(2). */
 static void
 add_for_others(scmp_filter_ctx filter, bool connects, int *rc)
 {
@@ -196,7 +199,7 @@ add_for_others(scmp_filter_ctx filter, bool connects, int *rc)
 				  executable = has_flags(2, PROT_EXEC, PROT_EXEC),
 				  writable_code = has_flags(2, PROT_WRITE | PROT_EXEC, PROT_WRITE | PROT_EXEC),
 				  no_thread = has_flags(CLONE_FLAGS, CLONE_THREAD, 0),
-				  typing = has_flags(1, UINT32_MAX, TIOCSTI); /* the kernel takes 32 bits */
+				  typing = has_flags(1, UINT32_MAX, TIOCSTI); /* the kernel reads only 32 bits */
 
 	add_if(filter, rc, UNKNOWN, "clone3", 0, NULL);
 	add_if(filter, rc, REFUSE, "clone", 1, &no_thread);
@@ -234,9 +237,9 @@ seccomp_filter_enter(bool serves, bool connects, struct error *err)
 		errno = ENOMEM;
 		return error_errno(err, "cannot make a filter of system calls");
 	}
-	/* No code of strangers runs here, so the kernel need not slow this process down against it. */
+	/* No foreign code runs here, so turn the costly mitigation of speculative store bypass off. */
 	(void)seccomp_attr_set(filter, SCMP_FLTATR_CTL_SSB, 1);
-	(void)seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2); /* a search tree in the place of a list */
+	(void)seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2); /* a search tree instead of a list */
 	(void)seccomp_attr_set(filter, SCMP_FLTATR_API_SYSRAWRC, 1); /* the kernel's errno, not ECANCELED */
 	rc = seccomp_attr_set(filter, SCMP_FLTATR_CTL_NNP, 0); /* the caller has set it */
 	add_all(filter, &rc, REFUSE, refused, COUNT(refused));

@@ -1,6 +1,6 @@
 /*
- * The filter of system calls, by libseccomp. What is refused fails with EPERM and ends no process: a library that asks
- * for more than was foreseen has an error, and nothing acknowledged is lost.
+ * The filter of system calls, by libseccomp. A refused call fails with EPERM and does not end the process: a library
+ * that makes an unforeseen call gets an error, and no acknowledged event is lost.
  */
 #ifndef BASE_SECCOMP_FILTER_H
 #define BASE_SECCOMP_FILTER_H
@@ -9,14 +9,14 @@
 
 #include "base/error.h"
 
-/* Whether the kernel has such filters, and the container lets this process ask. */
+/* Whether the kernel has such filters and the container permits them. */
 bool seccomp_filter_known(void);
 
 /*
- * From now on this thread, and those that it starts, cannot run a program, fork, trace or signal another process, or
- * make memory executable. Without connects they also make no socket. With serves they may do nothing but what a server
- * does that has its listeners and files open: for that there is a list of what is allowed. no_new_privs is set. Returns
- * 0, or <0 with errno.
+ * Applies the filter to this thread and the threads it starts. They cannot run a program, fork, trace or signal another
+ * process, or make memory executable. Without connects they cannot make sockets either. With serves they can only make
+ * the calls of a list: those of a server with open listeners and files. no_new_privs must be set. Returns 0, or <0 with
+ * errno.
  */
 int seccomp_filter_enter(bool serves, bool connects, struct error *err);
 

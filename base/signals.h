@@ -5,8 +5,8 @@
 #include <stdbool.h>
 
 /*
- * Blocks TERM, INT and HUP, and CHLD for a process with children, and returns a signalfd for them. Called first in each
- * process, so that no signal is lost. Ends the process if there is no descriptor left.
+ * Blocks TERM, INT and HUP, with_children also CHLD, and returns a signalfd for them. Each process calls it first, so
+ * that no signal is lost. Ends the process if no descriptor is left.
  */
 int signals_open(bool with_children);
 

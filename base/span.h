@@ -4,7 +4,7 @@
 
 #include <stddef.h>
 
-/* base is NULL for no text at all, which is not the same as an empty one. */
+/* base is NULL for an absent text, which differs from an empty one. */
 struct span {
 	const char *base;
 	size_t len;

@@ -1,9 +1,8 @@
 /*
- * Three ways not to wait. A pipe or a terminal is opened again through /proc, because O_NONBLOCK belongs to a
- * description, which others may share. Writes of libraries then do not wait either. Where that open is refused
- * (another user's pipe) poll(2) is asked before each write: it promises a page of room, which only several writers in
- * the same instant could use up. A socket cannot be opened again, but takes MSG_DONTWAIT. Regular files always take a
- * write.
+ * Three ways to avoid waiting. A pipe or terminal is reopened through /proc, because O_NONBLOCK belongs to the
+ * description, which other programs may share; writes by libraries then do not block either. If the reopening is
+ * refused (another user's pipe), poll(2) is asked before each write: it promises a page of room, which only several
+ * simultaneous writers could use up. A socket cannot be reopened but accepts MSG_DONTWAIT. Regular files never block.
  */
 #include "base/streams.h"
 
@@ -20,14 +19,14 @@
 
 static enum { WRITE, ASK_FIRST, SEND } way = WRITE;
 
-/* The last line was cut short. Shared with the processes that write to the same stderr. */
+/* Whether the last line was cut short. Shared by all processes that write to this stderr. */
 static atomic_bool own_torn;
 static atomic_bool *torn = &own_torn;
 
 int
 streams_hold(struct error *err)
 {
-	/* The lowest that is free is taken, and those below are not. */
+	/* open(2) returns the lowest free descriptor; all below fd are in use. */
 	for (int fd = 0; fd <= STDERR_FILENO; fd++)
 		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDONLY | O_CLOEXEC) != fd)
 			return error_errno(err, "cannot start: no /dev/null in the place of descriptor %d", fd);

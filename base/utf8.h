@@ -1,4 +1,4 @@
-/* What is one character of UTF-8, for everything that must not pass on or cut through broken text. */
+/* Finds characters of UTF-8, for code that must not cut a character or pass on broken text. */
 #ifndef BASE_UTF8_H
 #define BASE_UTF8_H
 
@@ -11,7 +11,7 @@
  */
 size_t utf8_length(const char *text, size_t available);
 
-/* Whether that character, of so many bytes, controls a terminal: C0, DEL, or C1 (U+0080 to U+009F). */
+/* Whether that character of so many bytes is a control character: C0, DEL or C1 (U+0080 to U+009F). */
 bool utf8_is_control(const char *text, size_t bytes);
 
 #endif

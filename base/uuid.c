@@ -43,7 +43,7 @@ uuid_v7(struct uuid_source *source, int64_t now_us, uint8_t out[16])
 	uint64_t us = now_us > 0 ? (uint64_t)now_us : 0;
 	uint64_t tick = us / 1000 << 12 | (us % 1000 * 4096 / 1000);
 
-	/* Ids ascend even while the clock stands still or runs backwards. */
+	/* Ids ascend even if the clock stands still or jumps back. */
 	if (tick <= source->last)
 		tick = source->last + 1;
 	source->last = tick;
@@ -78,7 +78,7 @@ uuid_v5(const uint8_t space[16], const char *text, size_t len, uint8_t out[16])
 	set_version(out, 5);
 }
 
-/* 32 hex digits, with hyphens as usual or none, as 16 bytes. */
+/* Reads 32 hex digits, with the usual hyphens or none, into 16 bytes. */
 static bool
 parse_digits(const char *text, bool hyphens, uint8_t id[16])
 {
@@ -104,7 +104,7 @@ uuid_parse(const char *text, size_t len, uint8_t out[16])
 	const size_t urn_len = sizeof urn - 1;
 	uint8_t id[16];
 
-	/* Mostly it is the plain form, which needs no call then. */
+	/* The plain form, by far the most common, skips this. */
 	if (len != 32 && len != 36) {
 		if (len > urn_len && strncasecmp(text, urn, urn_len) == 0) {
 			text += urn_len;

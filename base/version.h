@@ -7,8 +7,7 @@
 #define HOOKS_VERSION "0.1.0"
 
 /*
- * Midnight (UTC) of the day of that version's entry in deploy/debian/changelog, in seconds: no clock that is right is
- * behind it.
+ * Midnight (UTC) of the day of that version's entry in deploy/debian/changelog, in seconds: a clock behind it is wrong.
  */
 #define HOOKS_RELEASED INT64_C(1795824000)
 
