@@ -15,7 +15,7 @@ const char *const storage_aliases[] = {"postgresql", "postgres", "sqlite3", "sql
 /* "c" is the word of the original service. */
 const char *const hl_store_aliases[] = {"postgresql", "postgres", "sqlite", "embedded", "c", "embedded", NULL};
 
-/* The levels of syslog, Python, Java and others. */
+/* Level names of syslog, Python, Java and others. */
 const char *const log_level_aliases[] = {
     "warn", "warning", "err", "error", "critical", "error", "fatal", "error", "notice", "info", "trace", "debug", NULL};
 

@@ -1,4 +1,4 @@
-/* The words that options of type TYPE_CHOICE take: an enum each, with the names that users write and read. */
+/* The choices of options of type TYPE_CHOICE: an enum for each option, and the words of its values. */
 #ifndef CONFIG_CHOICES_H
 #define CONFIG_CHOICES_H
 
@@ -40,7 +40,7 @@ extern const char *const hl_store_names[];
 extern const char *const ack_names[];
 extern const char *const unknown_names[];
 
-/* Pairs of another word for a choice and the choice, NULL-terminated. */
+/* Pairs of an alias and its choice, NULL-terminated. */
 extern const char *const storage_aliases[];
 extern const char *const hl_store_aliases[];
 extern const char *const log_level_aliases[];

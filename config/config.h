@@ -1,6 +1,6 @@
 /*
- * The configuration of a run. config_load() (config/load.h) fills it once, before the master forks; after that nothing
- * changes it, except that a process that needs no secrets wipes those in its copy (config/secrets.h).
+ * The configuration of a run. config_load() (config/load.h) fills it once, before the master forks. After that it never
+ * changes, except that each process wipes the secrets it does not need from its copy (config/secrets.h).
  */
 #ifndef CONFIG_CONFIG_H
 #define CONFIG_CONFIG_H
@@ -26,7 +26,7 @@ enum config_request {
 	CONFIG_PRINT = 4, /* --print-config */
 };
 
-/* A member for each option, owned by the struct: its row says what it means, with unit and range. */
+/* A member for each option, owned by the struct. The option's row has its meaning, unit and range. */
 struct config {
 #define OPTION(section, name, ctype, member, ...) ctype member;
 #include "config/option_list.def"

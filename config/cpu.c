@@ -1,7 +1,7 @@
 /*
- * Counting CPUs. A cgroup's quota limits all cgroups below it, so every directory from the process's own up to the
- * mount point is read. A container often sees only its own part of the tree, while /proc/self/cgroup still shows the
- * host's path: missing directories are skipped, and the mount point itself has the container's quota.
+ * Counts CPUs. A cgroup's quota limits all cgroups below it, so every directory from the process's own up to the mount
+ * point is read. A container often sees only its own subtree, although /proc/self/cgroup shows the host's path. So
+ * missing directories are skipped; the mount point itself then has the container's quota.
  */
 #include "config/cpu.h"
 
@@ -88,7 +88,7 @@ least_upwards(const char *mount, const char *path, uint32_t (*quota_of)(const ch
 	}
 }
 
-/* Whether "cpu" is one of the names in a list with commas. */
+/* Whether "cpu" is in a list of names separated by commas. */
 static bool
 names_cpu(const char *list)
 {

@@ -8,9 +8,9 @@
 uint32_t cpu_allowed(void);
 
 /*
- * The smallest CPU quota in force, rounded up to whole CPUs, or 0 when there is none. cgroup_file is what
- * /proc/self/cgroup holds ("0::/path" for version 2, "N:...,cpu,...:/path" for version 1), root is where the
- * hierarchies are mounted (/sys/fs/cgroup). A file that cannot be read or understood sets no quota.
+ * The smallest CPU quota in force, rounded up to whole CPUs, or 0 if there is none. cgroup_file has the form of
+ * /proc/self/cgroup ("0::/path" for version 2, "N:...,cpu,...:/path" for version 1). root is the mount point of the
+ * hierarchies (/sys/fs/cgroup). An unreadable or malformed file counts as no quota.
  */
 uint32_t cpu_quota(const char *cgroup_file, const char *root);
 

@@ -1,4 +1,4 @@
-/* The lock of DATA_DIR: one hooksd, or one hooksctl that works on its files, has the directory at a time. */
+/* The lock of DATA_DIR: only one hooksd, or one hooksctl that changes its files, uses the directory at a time. */
 #ifndef CONFIG_DATA_DIR_H
 #define CONFIG_DATA_DIR_H
 
@@ -12,10 +12,9 @@
 int data_dir_lock_path(const char *data_dir, char out[PATH_MAX], struct error *err);
 
 /*
- * Creates data_dir if it is missing, and locks the file DATA_DIR_LOCK in it. Children inherit the lock: it is held as
- * long as any process of the service lives. The file has the holder's pid, if the disk has room for it. hooksd's master
- * calls this before it forks. Returns a descriptor to keep open, or <0: the file cannot be created, or is locked by
- * another.
+ * Creates data_dir if it is missing and locks the file DATA_DIR_LOCK in it, by pid_lock() (base/pid_lock.h). hooksd's
+ * master calls this before it forks; the lock ends with the service's last process. Returns a descriptor to keep open,
+ * or <0: the file cannot be created, or another process holds the lock.
  */
 int data_dir_lock(const char *data_dir, struct error *err);
 

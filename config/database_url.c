@@ -1,6 +1,6 @@
 /*
- * Reading and masking DATABASE_URL. Masking reads a string as libpq does. A password with a raw '@', '/' or '?' in it
- * is malformed; everything up to the last '@' is hidden then.
+ * Reads and masks DATABASE_URL. Masking parses a string as libpq does. A raw '@', '/' or '?' in a password is an error;
+ * then everything up to the last '@' is hidden.
  */
 #include "config/database_url.h"
 
@@ -15,7 +15,7 @@
 
 #define MASK "***"
 
-/* What follows "postgres://", "postgresql://" or "postgresql+driver://", or NULL. */
+/* The rest of text after "postgres://", "postgresql://" or "postgresql+driver://", or NULL. */
 static const char *
 after_scheme(const char *text)
 {
@@ -59,7 +59,7 @@ database_url_read(const char *text)
 	return url;
 }
 
-/* password, sslpassword and future names like them; '%' because libpq decodes names also. */
+/* password, sslpassword and future names like them. A '%' counts, because libpq decodes names, too. */
 static bool
 is_secret_name(const char *name, size_t len)
 {
@@ -107,7 +107,7 @@ mask_uri(char *out, const char *url, const char *rest)
 	head += strcspn(rest + head, "?");
 	out = append(out, rest, head);
 	rest += head;
-	while (*rest != '\0') { /* at the '?' or '&' before a parameter */
+	while (*rest != '\0') { /* rest is at the '?' or '&' before a parameter */
 		size_t len = 1 + strcspn(rest + 1, "&");
 		size_t name = 1 + strcspn(rest + 1, "=&");
 
@@ -148,7 +148,7 @@ mask_connection_string(char *out, const char *text)
 
 		if (text[head] == '\0' && name == 0)
 			return append(out, text, head);
-		if (text[head] != '=') { /* may be a part of a password with unquoted spaces */
+		if (text[head] != '=') { /* perhaps part of a password with unquoted spaces */
 			out = append(out, text, space);
 			return append(out, MASK, sizeof MASK - 1);
 		}
@@ -169,7 +169,7 @@ mask_connection_string(char *out, const char *text)
 char *
 database_url_masked(const char *url)
 {
-	/* Every mask stands behind a byte of its own that is kept: '=' or ':'. */
+	/* Each mask follows a kept '=' or ':', so there are at most strlen(url) masks. */
 	char *masked = mem_new(strlen(url) + 1, sizeof MASK);
 	const char *rest = after_scheme(url);
 	char *end = rest != NULL ? mask_uri(masked, url, rest) : mask_connection_string(masked, url);

@@ -39,7 +39,7 @@ static int
 unknown_flag(const char *given, size_t len, struct error *err)
 {
 	char nearest[OPTION_FLAG_MAX];
-	size_t least = len / 2; /* further away is not a misspelling */
+	size_t least = len / 2; /* a greater distance is no misspelling */
 
 	if (len > NEAREST_NAME_MAX)
 		return error_set(err, "%.*s...: no such flag (--help=all lists all)", NEAREST_NAME_MAX, given);
@@ -86,7 +86,7 @@ flag_read(int argc, char **argv, int *next, struct flag *flag, struct error *err
 	}
 	if (strncmp(arg, "--help=", strlen("--help=")) == 0)
 		return read_help_topic(arg + len + 1, flag, err);
-	if (arg[0] != '-') /* may be a URL without its flag: show nothing of a password */
+	if (arg[0] != '-') /* perhaps a URL without its flag: hide the password */
 		return error_set(err, "%.*s: not a flag; options are given like --port=8080 (--help=all lists all)",
 		    (int)strcspn(arg, ":=@"), arg);
 	if (len < 3 || strncmp(arg, "--", 2) != 0 || (flag->option = option_find(arg + 2, len - 2)) == NULL)

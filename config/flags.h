@@ -8,15 +8,16 @@ struct option;
 
 struct flag {
 	const struct option *option; /* NULL: the flag is a request */
-	/* In argv; for --help its topic, or NULL. NULL for a bool flag without a value, which means true. */
+	/*
+	 * The value, borrowed from argv; for --help the topic or NULL. NULL for a bool flag without a value means true.
+	 */
 	char *value;
 	int request; /* enum config_request */
 };
 
 /*
- * Reads the flag at argv[*next], and the argument after it if that is the flag's value, and moves *next behind them.
- * *next must be < argc. Returns 0, or <0: there is no such flag or topic, or the value is missing. The sentence shows
- * no value of an option.
+ * Reads the flag at argv[*next], with its value if that is the next argument, and moves *next past them. *next must be
+ * < argc. Returns 0, or <0: unknown flag or topic, or missing value. The sentence contains no option's value.
  */
 int flag_read(int argc, char **argv, int *next, struct flag *flag, struct error *err);
 

@@ -1,7 +1,7 @@
 /*
- * From environment and command line to a checked struct config. First the flags are collected, then the environment
- * adds the options that have no flag. Each value is read by its row of the option table (config/options.h). Last come
- * secrets in files, defaults that depend on other options, and rules between options. An empty value means the default.
+ * From environment and command line to a checked struct config. Flags are collected first; the environment adds the
+ * options without a flag. Each value is read by its row of the option table (config/options.h). Then come secrets in
+ * files, computed defaults, and rules between options. An empty value means the default.
  */
 #include "config/load.h"
 
@@ -20,7 +20,7 @@
 #include "config/options.h"
 #include "config/secrets.h"
 
-/* Values as they were given, by option; borrowed from argv and the environment. NULL or empty: not given. */
+/* The raw value of each option, borrowed from argv and the environment. NULL or empty: not given. */
 struct given {
 	const char *value[OPTION_COUNT];
 };
@@ -131,7 +131,7 @@ refuse_without_key(enum option_id id, struct error *err)
 	    "no key is known: set HL_API_KEY or HL_ADMIN_KEY, or set %s=false", option_table[id].name);
 }
 
-/* A database has users who decide about keys; the embedded store is this service's own. */
+/* Only for the embedded store, which belongs to this service: the users of a shared database decide about keys. */
 static bool
 may_make_key(const struct config *config)
 {
@@ -238,7 +238,7 @@ resolve_limits(struct config *config, const struct given *given, struct error *e
 	return 0;
 }
 
-/* Room for the largest request, twice by default, so that one that is slow does not keep another one out. */
+/* At least the largest request; twice that by default, so that one slow request does not keep another out. */
 static int
 resolve_buffered(struct config *config, const struct given *given, struct error *err)
 {
@@ -252,7 +252,7 @@ resolve_buffered(struct config *config, const struct given *given, struct error 
 	    "must be at least %" PRIu64 " for a request of MAX_BODY_BYTES and MAX_HEADER_BYTES", least);
 }
 
-/* The ring is memory: a default larger than this could get processes of the machine killed, so it must be asked for. */
+/* The ring is memory. A larger default could invoke the OOM killer, so a larger ring must be set explicitly. */
 #define RING_DEFAULT_MAX (4 * GIB)
 
 static void
@@ -310,7 +310,7 @@ resolve_hl_ring_bytes(struct config *config, const struct given *given, const st
 	    need->hl_bytes);
 }
 
-/* One process at a time can write published events to the embedded store. */
+/* Only one process at a time can write published events to the embedded store. */
 static int
 resolve_webhook_processes(struct config *config, const struct given *given, struct error *err)
 {
@@ -332,7 +332,7 @@ resolve_webhook_processes(struct config *config, const struct given *given, stru
 
 #define NODE_TIMEOUT_SECS 30
 
-/* A node whose statement waits for as long as it may still says in time that it lives. */
+/* A node must be able to renew its row in time even after a statement that took all of STORE_TIMEOUT_MS. */
 static int
 resolve_node_timeout(struct config *config, const struct given *given, struct error *err)
 {

@@ -9,8 +9,7 @@
 struct config;
 
 /*
- * What the ring must hold: the least ring_bytes, and a phrase for sentences, "8 lanes (4 acceptors x 2 writers)"; and
- * the least hl_ring_bytes.
+ * The least ring_bytes, with a phrase for messages, "8 lanes (4 acceptors x 2 writers)"; and the least hl_ring_bytes.
  */
 struct ring_need {
 	uint64_t bytes;
@@ -18,20 +17,20 @@ struct ring_need {
 	uint64_t hl_bytes;
 };
 
-/* Computes it from the other options: *config is complete but for ring_bytes and hl_ring_bytes. */
+/* Computes it from the other options: only ring_bytes and hl_ring_bytes of *config are not yet set. */
 typedef struct ring_need config_ring_need_fn(const struct config *config);
 
 /*
  * Reads environ and argv (flags as --name=value or --name value; bool flags also as --name) into *config. Every option
- * is an environment variable (PORT) and a flag of the same name (--port=8080); flags win; an empty value means the
- * default. Returns one of enum config_request (config/config.h), or <0 with a sentence that names the option, the value
- * and what is allowed. Everything is checked before anything is returned, rules between options included; ring_need
- * is shm/ring_size.h's, which config/ may not include. For CONFIG_HELP and CONFIG_VERSION *config may be incomplete.
- * Release with config_free() in every case but <0.
+ * is an environment variable (PORT) and a flag of the same name (--port=8080). Flags win; an empty value means the
+ * default. All values and the rules between options are checked. ring_need is the function of shm/ring_size.h, which
+ * config/ may not include. Returns one of enum config_request (config/config.h), or <0 with a sentence that names the
+ * option, its value and the allowed values. For CONFIG_HELP and CONFIG_VERSION *config may be incomplete. Release with
+ * config_free(), except after <0.
  */
 int config_load(struct config *config, int argc, char **argv, config_ring_need_fn *ring_need, struct error *err);
 
-/* Frees what the options own, secrets overwritten. Any process, also twice. */
+/* Overwrites the secrets and frees the strings. Any process; calling it twice is allowed. */
 void config_free(struct config *config);
 
 #endif

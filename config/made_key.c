@@ -1,4 +1,4 @@
-/* The file is written beside its name and then renamed, so that nobody finds half a key. */
+/* The key is written to a new file that is then renamed, so that no reader finds half a key. */
 #include "config/made_key.h"
 
 #include <errno.h>

@@ -1,4 +1,4 @@
-/* The API key that a start makes where none is given: HL_MAKE_API_KEY. */
+/* HL_MAKE_API_KEY: the API key that a start makes if none is given. */
 #ifndef CONFIG_MADE_KEY_H
 #define CONFIG_MADE_KEY_H
 
@@ -9,22 +9,22 @@
 
 struct config;
 
-/* Writes the path of the key's file, in data_dir. 0, or <0 with errno: it is too long. */
+/* Writes the path of the key's file in data_dir. Returns 0, or <0 with errno: the path is too long. */
 int made_key_path(const char *data_dir, char out[PATH_MAX], struct error *err);
 
-/* Whether there is something of that name, also where this process may not look. */
+/* Whether path exists. True also if this process may not look. */
 bool made_key_is_there(const char *path);
 
 /*
- * Sets hl_api_key to the key in the file. Where there is no file, to a new one, which nobody else knows until
- * made_key_keep(). Returns 0, or <0: the file cannot be read, or holds no key.
+ * Sets hl_api_key to the key in the file, or to a new key if there is no file; made_key_keep() then writes it. Returns
+ * 0, or <0: the file cannot be read, or holds no key.
  */
 int made_key_find(struct config *config, struct error *err);
 
 /*
- * With hl_make_api_key: writes hl_api_key into the file, for its user alone; when it returns 0 the key outlives a power
- * cut. Where another start has made a key since made_key_find(), hl_api_key becomes that one. <0: neither was possible.
- * For the master, which has the lock of DATA_DIR.
+ * If hl_make_api_key: writes hl_api_key durably into the file, with mode 0600. If another start has made the file since
+ * made_key_find(), reads hl_api_key from it instead. Returns 0, or <0: the file can be neither written nor read. Only
+ * the master calls this, holding the lock of DATA_DIR.
  */
 int made_key_keep(struct config *config, struct error *err);
 

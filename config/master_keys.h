@@ -1,7 +1,4 @@
-/*
- * HL_MASTER_KEY and HL_MASTER_KEY_OLD: keys of 32 bytes, each as base64 (with or without '=') or hex, with commas
- * between them.
- */
+/* HL_MASTER_KEY and HL_MASTER_KEY_OLD: keys of 32 bytes in base64 (with or without '=') or hex, separated by commas. */
 #ifndef CONFIG_MASTER_KEYS_H
 #define CONFIG_MASTER_KEYS_H
 
@@ -13,8 +10,8 @@
 #define MASTER_KEYS_MAX 16
 
 /*
- * Reads the keys of a list into keys, at most MASTER_KEYS_MAX. Returns how many there are, 0 if the text is no such
- * list. The caller wipes them.
+ * Reads a list of at most MASTER_KEYS_MAX keys. Returns their number, 0 if the text is not such a list. The caller
+ * wipes keys.
  */
 size_t master_keys_read(const char *text, uint8_t keys[MASTER_KEYS_MAX][MASTER_KEY_BYTES]);
 

@@ -1,4 +1,4 @@
-/* One row of the table of distances is enough. */
+/* Computes the table of distances in one row. */
 #include "config/nearest.h"
 
 #include <assert.h>

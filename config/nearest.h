@@ -1,4 +1,4 @@
-/* Misspelt names: which known name somebody may have meant. */
+/* Finds the known name nearest to a misspelt one. */
 #ifndef CONFIG_NEAREST_H
 #define CONFIG_NEAREST_H
 
@@ -7,8 +7,8 @@
 #define NEAREST_NAME_MAX 64 /* the longest name that is compared */
 
 /*
- * The Levenshtein distance: how many insertions, deletions and replacements turn name into given[0..len), of which len
- * is at most NEAREST_NAME_MAX. Pure.
+ * The Levenshtein distance of name and given[0..len): the number of insertions, deletions and replacements between
+ * them. len is at most NEAREST_NAME_MAX. Pure.
  */
 size_t nearest_distance(const char *name, const char *given, size_t len);
 

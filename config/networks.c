@@ -13,7 +13,7 @@
 static const char loopback[] = "127.0.0.0/8,::1";
 static const char private[] = "10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,100.64.0.0/10,fc00::/7";
 
-/* Returns how many bits the family's addresses have, or 0: the text is no address. */
+/* Returns the number of bits of the family's addresses, or 0: the text is no address. */
 static unsigned
 read_address(const char *text, uint8_t address[16])
 {

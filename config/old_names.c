@@ -1,4 +1,4 @@
-/* What the original needed and this service does not. */
+/* The original needed these; this service does not. */
 #include "config/old_names.h"
 
 #include <stddef.h>

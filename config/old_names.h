@@ -1,4 +1,4 @@
-/* Environment variables of the original service that are accepted and do nothing. */
+/* Environment variables of the original service that are accepted and ignored. */
 #ifndef CONFIG_OLD_NAMES_H
 #define CONFIG_OLD_NAMES_H
 

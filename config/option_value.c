@@ -1,4 +1,4 @@
-/* Values of options: from text into struct config and back. Everything here depends on the option's type alone. */
+/* Converts values between text and struct config, by the option's type alone. */
 #include "config/option_value.h"
 
 #include <assert.h>

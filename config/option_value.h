@@ -11,12 +11,12 @@ struct config;
 struct option;
 
 /*
- * Reads value, which is not empty, into the option's member of *config. Frees the string that was there. <0: the value
- * is not allowed; the sentence names option and value, but not the value of a secret.
+ * Reads value, which is not empty, into the option's member of *config, and frees the old string. Returns 0, or <0: the
+ * value is not allowed; the sentence names the option and, unless it is a secret, the value.
  */
 int option_set(const struct option *option, const char *value, struct config *config, struct error *err);
 
-/* Writes the value in *config in a form that option_set() takes, but secrets masked. A string that is NULL is empty. */
+/* Writes the value in *config in a form that option_set() accepts, secrets masked. A NULL string prints as empty. */
 void option_print(FILE *out, const struct option *option, const struct config *config);
 
 /*
@@ -24,11 +24,11 @@ void option_print(FILE *out, const struct option *option, const struct config *c
  */
 void option_clear(const struct option *option, struct config *config);
 
-/* The string in *config, or NULL, and where it is. Only for options whose values are strings: option_is_string(). */
+/* The string in *config, which may be NULL, and its member. Only for options with option_is_string(). */
 const char *option_text(const struct option *option, const struct config *config);
 char **option_string(const struct option *option, struct config *config);
 
-/* The number, enum or bool in *config. Only for options whose values are no strings. */
+/* The number, enum or bool in *config. Only for options without option_is_string(). */
 uint64_t option_number(const struct option *option, const struct config *config);
 
 #endif

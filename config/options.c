@@ -1,4 +1,4 @@
-/* The option table, and what follows from a row alone. config/option_value.c reads and writes values. */
+/* The option table and functions of single rows. config/option_value.c reads and writes values. */
 #include "config/options.h"
 
 #include <assert.h>

@@ -1,6 +1,6 @@
 /*
- * The option table: the rows of config/option_list.def as data, read by the loader, the help, the printers and the
- * tests. Others read struct config (config/config.h).
+ * The option table: the rows of config/option_list.def as data, for the loader, the help, the printers and the tests.
+ * All other code reads struct config (config/config.h).
  */
 #ifndef CONFIG_OPTIONS_H
 #define CONFIG_OPTIONS_H
@@ -11,7 +11,7 @@
 
 #include "base/error.h"
 
-/* --help=all and docs/configuration.md group the options by these: the word that --help=WORD takes, and the heading. */
+/* The groups of --help=all and of docs/configuration.md: the WORD of --help=WORD, and the heading. */
 #define OPTION_SECTIONS(X)                                                                                             \
 	X(STORAGE, "storage", "Storage")                                                                               \
 	X(SERVER, "server", "Server")                                                                                  \
@@ -34,10 +34,10 @@ enum option_type {
 	/* Strings: option_is_string(). */
 	TYPE_DATABASE, /* config/database_url.h */
 	TYPE_HOST, /* an address literal or a name */
-	TYPE_HOSTS, /* a list of them */
+	TYPE_HOSTS, /* a list of such hosts */
 	TYPE_FILE,
 	TYPE_DIRECTORY,
-	TYPE_SECRET_FILE, /* a file that holds the value of another option: holds */
+	TYPE_SECRET_FILE, /* the path of a file with the value of the option in .holds */
 	TYPE_API_KEY, /* text_is_api_key() */
 	TYPE_PASSWORD, /* text_is_password() */
 	TYPE_TENANT, /* text_is_tenant() */
@@ -51,12 +51,12 @@ enum option_type {
 	TYPE_CHOICE, /* one of choices, in any case; stored as its index, the value of an enum */
 	TYPE_BOOL,
 	TYPE_NUMBER,
-	TYPE_SIZE, /* bytes, with or without K, M, G, T, all of them also with i, B or iB: powers of 1024 */
+	TYPE_SIZE, /* bytes, or a number with K, M, G, T, each also with i, B or iB: powers of 1024 */
 	TYPE_MILLISECONDS, /* a duration: digits, or digits and ms, s, m or h; stored in milliseconds */
 	TYPE_SECONDS /* a duration of whole seconds, stored in seconds; 1500ms is refused */
 };
 
-/* The processes that need a secret, besides the master: bits. */
+/* Bits: the processes, besides the master, that need a secret. */
 enum secret_for {
 	SECRET_FOR_NONE = 0,
 	SECRET_FOR_WRITER = 1,
@@ -67,59 +67,59 @@ enum secret_for {
 };
 
 struct option {
-	const char *name; /* of the environment variable; the flag is made of it: MAX_BODY_BYTES, --max-body-bytes */
-	const char *second_name; /* of the environment variable that is read if the first is not set; NULL: none */
+	const char *name; /* the environment variable; the flag is made from it: MAX_BODY_BYTES, --max-body-bytes */
+	const char *second_name; /* the environment variable to read if name is not set; NULL: none */
 	const char *help; /* one line, no full stop */
 	enum option_section section;
 	enum option_type type;
 	bool common; /* shown by --help; --help=all shows every option */
 	bool secret; /* never shown, and wiped by config_wipe_secrets(); its row is made by SECRET */
-	unsigned kept_by; /* of a secret: the processes that need it, besides the master; enum secret_for */
-	enum option_id holds; /* of a secret file: the option whose value is in it */
+	unsigned kept_by; /* for a secret: its enum secret_for bits */
+	enum option_id holds; /* for a secret file: the option whose value it holds */
 
-	const char *initial; /* the default as a user would write it; NULL: none, or worked out from other options */
-	const char *initial_text; /* how a default that is worked out is described */
+	const char *initial; /* the default as a user would write it; NULL: none, or computed from other options */
+	const char *initial_text; /* description of a computed default */
 
-	const char *unit; /* of a number, for the reader; NULL: none */
+	const char *unit; /* of a number, for display; NULL: none */
 	uint64_t least; /* range of a number, size or duration, both ends included */
 	uint64_t most;
-	bool or_zero; /* 0 is allowed beside least..most; in a duration also as "off" */
+	bool or_zero; /* 0 is allowed besides least..most; for a duration also "off" */
 
 	const char *const *choices; /* NULL-terminated */
-	const char *const *aliases; /* pairs of another word and the choice it means, NULL-terminated; NULL: none */
+	const char *const *aliases; /* pairs of an alias and its choice, NULL-terminated; NULL: none */
 
-	size_t offset; /* of the member in struct config, and its size */
+	size_t offset; /* of the member in struct config */
 	size_t size;
 };
 
 extern const struct option option_table[OPTION_COUNT];
 
-/* Room for any flag with its two dashes and the terminator. */
+/* Size of any flag with its two dashes and terminator. */
 #define OPTION_FLAG_MAX 32
 
 /* Writes "--max-body-bytes". */
 void option_flag(const struct option *option, char out[OPTION_FLAG_MAX]);
 
-/* The option whose flag, without dashes, is name[0..len), in any case and with '_' or '-' alike; or NULL. */
+/* The option whose flag without dashes is name[0..len), or NULL. Case is ignored, and '_' equals '-'. */
 const struct option *option_find(const char *name, size_t len);
 
-/* Writes what a value must be: "a whole number from 0 to 65535". Cut to size bytes, terminator included. */
+/* Writes a phrase for the allowed values: "a whole number from 0 to 65535". Cut to size bytes with the terminator. */
 void option_allowed(const struct option *option, char *out, size_t size);
 
-/* The default as it is shown, or "" for none. */
+/* The default for display, or "" for none. */
 const char *option_default_text(const struct option *option);
 
 /* Whether the member is a string, owned by the config; otherwise it is a number, an enum or a bool. */
 bool option_is_string(const struct option *option);
 
 /*
- * Sets err to a sentence that names the option and, unless it is secret or NULL, the value; fmt says what is wrong.
+ * Sets err to a sentence that names the option and, unless it is secret or NULL, the value; fmt describes the fault.
  * Returns -1.
  */
 int option_refuse(const struct option *option, const char *value, struct error *err, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
 
-/* The section that --help=WORD names, in any case, or SECTION_COUNT. */
+/* The section with that word, in any case, or SECTION_COUNT. */
 enum option_section option_section_find(const char *word);
 
 /* "Spool and ring", and the word for --help=WORD, "spool". */

@@ -57,7 +57,7 @@ config_print_help(FILE *out, const char *program, const char *summary, const cha
 			print_help_section(out, section);
 }
 
-/* Whether the option's value is a secret that a file holds. The file is printed then: both would be refused. */
+/* Whether the option's value was read from a secret file. Then only the file is printed: config_load() refuses both. */
 static bool
 is_from_file(enum option_id id, const struct config *config)
 {
@@ -82,14 +82,14 @@ static void
 print_markdown_row(FILE *out, const struct option *option)
 {
 	const char *initial = option_default_text(option);
-	const char *tick = option->initial != NULL ? "`" : ""; /* what could be typed, as opposed to described */
+	const char *tick = option->initial != NULL ? "`" : ""; /* for a literal default, not a description */
 	char allowed[256];
 
 	option_allowed(option, allowed, sizeof allowed);
 	(void)fprintf(out, "| `%s` | %s%s%s | %s%s%s | ", option->name, tick, initial, tick, allowed,
 	    option->unit != NULL ? ", in " : "", option->unit != NULL ? option->unit : "");
 	for (const char *c = option->help; *c != '\0'; c++)
-		(void)fprintf(out, *c == '|' ? "\\%c" : "%c", *c); /* a bar would end the cell */
+		(void)fprintf(out, *c == '|' ? "\\%c" : "%c", *c); /* an unescaped bar would end the cell */
 	(void)fputs(" |\n", out);
 }
 

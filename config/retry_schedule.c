@@ -26,7 +26,7 @@ retry_wait_read(struct span text, uint32_t *ms)
 	return true;
 }
 
-/* Takes the first wait off the list; false: it is none. *text is then behind its comma, or has no base any more. */
+/* Removes the first wait from the list, with its comma; base is NULL after the last. False: it is no wait. */
 static bool
 take_wait(struct span *text, uint32_t *ms)
 {

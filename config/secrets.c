@@ -12,7 +12,7 @@
 #include "config/option_value.h"
 #include "config/options.h"
 
-/* Reads until the end of the file or until out is full. Returns the bytes read, or <0 with errno. */
+/* Reads until the end of the file or until out is full. Returns the number of bytes, or <0 with errno. */
 static ssize_t
 read_all(int fd, char *out, size_t size)
 {
@@ -32,7 +32,7 @@ read_all(int fd, char *out, size_t size)
 	return (ssize_t)used;
 }
 
-/* Opens a regular file: opening a FIFO would wait for a process that writes. Returns a descriptor, or <0. */
+/* Opens a regular file. O_NONBLOCK, because opening a FIFO would wait for a writer. Returns a descriptor, or <0. */
 static int
 open_regular(const char *path, struct error *err)
 {

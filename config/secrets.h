@@ -11,15 +11,15 @@ struct config;
 #define SECRET_MAX_BYTES 16384
 
 /*
- * Reads the secret in a regular file into out, without a newline at the end of the file. Never waits. <0: the reason in
- * err, as a predicate: "cannot be read: Permission denied". Wipe out after use, also after a failure.
+ * Reads the secret in a regular file into out, without its trailing newline. Never blocks. Returns 0, or <0 with a
+ * predicate: "cannot be read: Permission denied". Wipe out after use, also after a failure.
  */
 int secret_read_file(const char *path, char out[SECRET_MAX_BYTES + 1], struct error *err);
 
 /*
- * Overwrites the secrets of other processes wherever this process holds them: *config, the environment block and argv
- * as /proc shows them; and PGPASSWORD, which libpq reads, in acceptors, which talk to strangers, and in a process that
- * keeps none (SECRET_FOR_NONE). Called right after fork.
+ * Overwrites the secrets that this process does not need: in *config, the environment block and argv (both visible in
+ * /proc). Acceptors and processes with SECRET_FOR_NONE also lose PGPASSWORD, which libpq reads. Called right after
+ * fork.
  */
 void config_wipe_secrets(struct config *config, int argc, char **argv, enum secret_for keeper);
 

@@ -26,7 +26,7 @@ text_is_path(const char *text, bool file)
 	return len < PATH_MAX && !text_has_control(text) && !(file && text[len - 1] == '/');
 }
 
-/* Address literals are checked as such, so that 10.0.0.300 is not looked up as a name. */
+/* Digits and dots must be an IPv4 address, so that 10.0.0.300 is not looked up as a name. */
 bool
 text_is_host(const char *text)
 {
@@ -52,7 +52,7 @@ text_is_host(const char *text)
 	return true;
 }
 
-/* scheme://host or scheme://host:port, as browsers send it: no path, not even a slash. */
+/* scheme://host or scheme://host:port, as browsers send it: without a path or trailing slash. */
 static bool
 is_origin(const char *text, size_t len)
 {

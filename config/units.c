@@ -9,7 +9,7 @@
 
 #include "base/sizes.h"
 
-/* The digits that text begins with, as a number; *rest is what follows. False: no digits, or too many. */
+/* Reads the leading digits of text as a number; *rest is the text after them. False: no digits, or overflow. */
 static bool
 read_digits(const char *text, uint64_t *number, const char **rest)
 {
@@ -59,7 +59,7 @@ units_read_size(const char *text, uint64_t *bytes)
 	return true;
 }
 
-/* From the largest. */
+/* From the largest unit to the smallest. */
 static const struct {
 	const char *suffix;
 	uint64_t ms;

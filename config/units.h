@@ -6,30 +6,29 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/*
- * Each of these reads the whole of text. False: text does not have the form, or its value does not fit; the result is
- * undefined then.
- */
+/* Each reads all of text. False: text is malformed or its value does not fit; the result is then undefined. */
 
 /* Digits alone. */
 bool units_read_number(const char *text, uint64_t *value);
 
-/* Digits, or digits and K, M, G or T, which may be followed by i, B or iB; all in any case. */
+/* Digits, perhaps with K, M, G or T, and then perhaps i, B or iB; in any case. */
 bool units_read_size(const char *text, uint64_t *bytes);
 
 /*
- * Digits, which count units of unit_ms milliseconds, or digits and ms, s, m or h in any case: a whole number of units.
+ * Digits, counting units of unit_ms milliseconds; or digits with ms, s, m or h in any case. Must be a whole number of
+ * units.
  */
 bool units_read_duration(const char *text, uint64_t unit_ms, uint64_t *units);
 
 /* true, yes, on, 1, false, no, off or 0 in any case. */
 bool units_read_bool(const char *text, bool *value);
 
-/* Writes the number with the largest of KiB, MiB and GiB that keeps it whole: "8MiB". Cut to size bytes. */
+/* Writes bytes with the largest of KiB, MiB and GiB that keeps the number whole: "8MiB". Cut to size bytes. */
 void units_format_size(uint64_t bytes, char *out, size_t size);
 
 /*
- * Writes units of unit_ms milliseconds with the largest of ms, s, m and h that keeps the number whole: "90s"; or "0".
+ * Writes units of unit_ms milliseconds with the largest of ms, s, m and h that keeps the number whole: "90s". Zero is
+ * "0".
  */
 void units_format_duration(uint64_t units, uint64_t unit_ms, char *out, size_t size);
 
