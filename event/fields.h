@@ -1,12 +1,12 @@
 /*
- * The fields of a hook event, one row each. What ingest takes, the strings of a record, the columns of hook_events, and
- * the keys of JSONL lines and dead letters come from these rows; tests/lint/test_fields.py holds the schemas and
- * server/openapi/events.json against them. HACKING.md tells how to add a field.
+ * The fields of a hook event, one row each. These rows define the fields that ingest accepts, the strings of a record,
+ * the columns of hook_events, and the keys of JSONL lines and dead letters. tests/lint/test_fields.py compares the
+ * schemas and server/openapi/events.json with them. HACKING.md describes how to add a field.
  *
- *   TEXT    a string that is checked, kept and stored as it is. Its place among these rows is its place in the record,
- *           and records outlive a release: a new row comes behind the last one
- *   VALUE   sent by clients, with rules (ingest/envelope.c) and a form in the record of its own
- *   MADE    not sent by clients, but made from what they sent
+ *   TEXT    a string that is checked and stored unchanged. The order of these rows is the order in the record, and
+ *           records outlive a release: add a new row after the last one
+ *   VALUE   sent by clients, with its own rules (ingest/envelope.c) and its own form in the record
+ *   MADE    derived by ingest, not sent by clients
  *
  * The columns of this table:
  *
@@ -17,8 +17,9 @@
  *   column    of the table hook_events, and the key in a line of JSONL
  *   type      the column's type in PostgreSQL; in SQLite all are TEXT
  *
- * The id is no row: every kind of record has one. It is the first column, and is made from CLIENT_EVENT_ID, which is
- * null when the client's id was a UUID. Another kind of record gets a list of its own.
+ * The id has no row, because every kind of record has one. It is the first column. The client's id is the id itself if
+ * it is a UUID; otherwise it is kept as CLIENT_EVENT_ID and the id is derived from it. Another kind of record gets its
+ * own list.
  */
 #ifndef EVENT_FIELDS_H
 #define EVENT_FIELDS_H
@@ -38,7 +39,7 @@
 	VALUE(DATA,            "data",         0,    false,   "data",            jsonb)
 /* clang-format on */
 
-/* For the rows that a use of the list passes over. */
+/* Expands to nothing: for the rows that a use of the list skips. */
 #define NO_FIELD(...)
 
 #endif

@@ -1,4 +1,4 @@
-/* Reads filters. A condition is read by recursion, whose depth is bounded. */
+/* Reads filters by recursion of bounded depth. */
 #include "event/filter.h"
 
 #include <assert.h>
@@ -11,7 +11,7 @@ struct reader {
 	struct filter *filter;
 };
 
-/* The members of a condition: the operators, in the order of the table below, and what goes with them. */
+/* The members of a condition: the operators, in the order of the table below, and their operands. */
 enum member { MEMBER_OP = 11, MEMBER_PATH, MEMBER_VALUE, MEMBER_CONDITIONS, MEMBERS };
 
 static const char *const member_names[MEMBERS + 1] = {"eq", "neq", "gt", "gte", "lt", "lte", "contains", "exists",
@@ -40,7 +40,7 @@ is_group(enum filter_kind kind)
 	return kind == FILTER_AND || kind == FILTER_OR || kind == FILTER_NOT;
 }
 
-/* Adds a node. Returns its number, or -1 when there are too many. */
+/* Adds a node. Returns its number, or -1 if there are too many. */
 static int
 add_node(struct reader *reader, const struct rule_place *place, const struct json *json, enum filter_kind kind)
 {
@@ -62,14 +62,14 @@ end_node(struct reader *reader, int node)
 static uint32_t
 add_step(struct filter *filter, uint32_t parent, struct rule_step name)
 {
-	/* Grows to powers of two. */
+	/* Doubles at each power of two. */
 	if ((filter->step_count & (filter->step_count - 1)) == 0)
 		filter->steps = mem_resize(filter->steps, 2 * filter->step_count + 1, sizeof *filter->steps);
 	filter->steps[filter->step_count] = (struct filter_step){parent, name};
 	return filter->step_count++;
 }
 
-/* Adds what a JSON string spells to the filter's text. */
+/* Adds a decoded JSON string to the filter's text. */
 static struct rule_step
 add_string(struct filter *filter, const struct json *string)
 {
@@ -79,7 +79,7 @@ add_string(struct filter *filter, const struct json *string)
 	return (struct rule_step){at, (uint32_t)filter->text.len - at};
 }
 
-/* Whether one of the steps from `from` on is a member of that name of parent. */
+/* Whether one of steps[from..] has that parent and that name. */
 static bool
 has_member(const struct filter *filter, uint32_t from, uint32_t parent, struct rule_step name)
 {
@@ -93,7 +93,7 @@ has_member(const struct filter *filter, uint32_t from, uint32_t parent, struct r
 	return false;
 }
 
-/* Reads a value that is no container into a node. */
+/* Reads a scalar value into a node. */
 static int
 read_scalar(struct reader *reader, const struct rule_place *place, const struct json *value, int node)
 {
@@ -113,7 +113,7 @@ read_scalar(struct reader *reader, const struct rule_place *place, const struct 
 static int read_equal(
     struct reader *reader, const struct rule_place *place, const struct json *value, uint32_t step, unsigned depth);
 
-/* Conditions for each element of a list or member of an object; *count becomes how many there are. */
+/* Adds conditions for each element of a list or member of an object; *count becomes their number. */
 static int
 read_parts(struct reader *reader, const struct rule_place *place, const struct json *value, uint32_t step,
     unsigned depth, uint32_t *count)
@@ -152,7 +152,7 @@ read_parts(struct reader *reader, const struct rule_place *place, const struct j
 	return 0;
 }
 
-/* The conditions that make the value at step equal to that value. */
+/* Adds the conditions for the value at step to equal `value`. */
 static int
 read_equal(
     struct reader *reader, const struct rule_place *place, const struct json *value, uint32_t step, unsigned depth)
@@ -187,7 +187,7 @@ read_equal(
 	return 0;
 }
 
-/* Reads what the operator compares with, and ends the condition's node. */
+/* Reads the operator's value and completes the condition's node. */
 static int
 read_value(struct reader *reader, const struct rule_place *place, const struct json *value, int node)
 {
@@ -215,7 +215,7 @@ read_value(struct reader *reader, const struct rule_place *place, const struct j
 	return 0;
 }
 
-/* A condition on a path. json is the whole of it, subject the path. */
+/* Reads a condition on a path. members[subject] is the path. */
 static int
 read_comparison(struct reader *reader, const struct rule_place *place, const struct json members[], enum member which,
     enum member subject)
@@ -263,7 +263,7 @@ read_comparison(struct reader *reader, const struct rule_place *place, const str
 static int read_condition(
     struct reader *reader, const struct rule_place *place, const struct json *condition, unsigned depth);
 
-/* The conditions of and, or and not: a list, or one in place of the list. */
+/* Reads the conditions of and, or and not: a list, or a single one. */
 static int
 read_group(
     struct reader *reader, const struct rule_place *place, const struct json *list, enum member which, unsigned depth)
@@ -298,7 +298,7 @@ read_group(
 	return 0;
 }
 
-/* The operator of a condition, or -1. *named: by the member "op". */
+/* The operator of a condition, or -1. *named: whether the member "op" gives it. */
 static int
 find_operator(struct reader *reader, const struct rule_place *place, const struct json *condition,
     const struct json members[], bool *named)

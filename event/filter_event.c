@@ -1,10 +1,9 @@
 /*
  * Reads events and evaluates filters. See filter_event.h.
  *
- * A turn is a number that no other value has had. A value gets one when it is found, and remembers that of the object
- * or list that it stands in. When a member comes a second time, its object's other values keep theirs, and all that was
- * found in the first one has lost its place without anything being cleared. Values of earlier events are out in the
- * same way.
+ * Each value found gets a new unique number, its turn, and records the turn of its container. When a member occurs a
+ * second time, it gets a new turn, so all values found within the first occurrence become invalid without being
+ * cleared. Values of earlier events become invalid the same way.
  */
 #include "event/filter_event.h"
 
@@ -14,28 +13,28 @@
 #include "base/mem.h"
 #include "event/json_string.h"
 
-/* What was found at a node of set->paths. */
+/* The value found at a node of set->paths. */
 struct value {
 	uint64_t turn, parent_turn;
-	uint64_t searched; /* the turn for which its needles were looked for */
-	struct json json; /* of an object or list only the type */
+	uint64_t searched; /* the turn in which its needles were searched */
+	struct json json; /* for a container only the type */
 	uint32_t
-	    count; /* members of an object, those of the same name counted once if paths name it; elements of a list */
+	    count; /* members of an object (repeated names count once if a path names them), or elements of a list */
 	bool number_read, number_ok;
 	json_number number;
 };
 
-/* A container that is open. */
+/* An open container. */
 struct level {
 	uint32_t node;
 	bool object, first;
-	uint32_t next_index, end_index; /* in set->indexes: the elements that are still to come */
+	uint32_t next_index, end_index; /* in set->indexes: the wanted elements still ahead */
 };
 
 struct filter_event {
 	const struct filter_set *set;
-	struct value *values; /* of each node of set->paths */
-	uint64_t *hits; /* of each hit the turn of the list or string in which it was */
+	struct value *values; /* for each node of set->paths */
+	uint64_t *hits; /* for each hit the turn of the list or string that had it */
 	uint64_t turn;
 	bool valid;
 	struct scan scan;
@@ -67,7 +66,7 @@ filter_event_free(struct filter_event *event)
 
 /* --- reading ----------------------------------------------------------------------------------------------------- */
 
-/* Takes the value at scan.at as that of a node. Of a container whose inside matters only the bracket is looked at. */
+/* Records the value at scan.at for a node. If filters need the inside of a container, only its bracket is passed. */
 static bool
 take_value(struct filter_event *event, uint32_t node, uint64_t parent_turn)
 {
@@ -92,7 +91,7 @@ take_value(struct filter_event *event, uint32_t node, uint64_t parent_turn)
 	return true;
 }
 
-/* The child of node that a member's key leads to, or TRIE_NONE. */
+/* The child of node for a member's key, or TRIE_NONE. */
 static uint32_t
 find_member(struct filter_event *event, uint32_t node, const struct json *key)
 {
@@ -185,7 +184,7 @@ filter_event_read(struct filter_event *event, struct span text)
 
 /* --- evaluating -------------------------------------------------------------------------------------------------- */
 
-/* The value at a node, or NULL when the event has none there. */
+/* The value at a node, or NULL if the event has none there. */
 static struct value *
 value_at(struct filter_event *event, uint32_t node)
 {
@@ -209,8 +208,8 @@ read_number(struct value *value)
 }
 
 /*
- * Compares a value with that of the condition. Returns false when they are not of the same type, or of one without an
- * order; else *order is below, equal to or above 0.
+ * Compares a value with the condition's. Returns false if their types differ or have no order; else *order is below,
+ * equal to or above 0.
  */
 static bool
 compare(struct value *value, const struct filter *filter, const struct filter_node *node, int *order)
@@ -239,7 +238,7 @@ equals(struct value *value, const struct filter *filter, const struct filter_nod
 		return true;
 	if (node->type == JSON_BOOLEAN)
 		return (value->json.text[0] == 't') == (node->number != 0);
-	/* Strings of the same length without escapes are the usual case. */
+	/* Strings without escapes of different lengths are the usual case. */
 	if (node->type == JSON_STRING && !value->json.escapes && value->json.len - 2 != node->string.len)
 		return false;
 	return compare(value, filter, node, &order) && order == 0;
@@ -258,7 +257,7 @@ contains(struct filter_event *event, struct value *value, const struct filter_no
 	return event->hits[node->count] == value->turn;
 }
 
-/* Depth is bounded by FILTER_DEPTH_MAX and the levels of lists and objects in values, which are as many. */
+/* Recursion depth is at most FILTER_DEPTH_MAX for conditions, plus the same for containers in values. */
 static bool
 holds(struct filter_event *event, const struct filter *filter, const struct filter_node *node)
 {

@@ -1,11 +1,11 @@
 /*
- * One event as a set of filters sees it: read once, then asked for each filter.
+ * One event, read once for a set of filters; each filter is then evaluated on the values found.
  *
- * Reading costs what scanning the event costs, and for each member or element of the objects and lists that paths lead
- * into one search among the names; a string in which `contains` looks is read a second time. A filter costs its
- * conditions, and for each of them at most the steps of its path and the length of the value it compares with.
+ * Reading costs one scan of the event, plus one name lookup for each member or element of a container that a path leads
+ * into. A string searched by `contains` is read twice. Each condition of a filter costs at most the steps of its path
+ * plus the length of its value.
  *
- * Pure, and nothing is allocated for an event. For one thread.
+ * Pure; allocates nothing per event. For one thread.
  */
 #ifndef EVENT_FILTER_EVENT_H
 #define EVENT_FILTER_EVENT_H
@@ -17,17 +17,17 @@
 
 struct filter_event;
 
-/* Room for one event after the other of that set. Never NULL. The caller frees it, before the set. */
+/* Makes the state for reading events, one at a time, with that set. Never NULL. The caller frees it before the set. */
 struct filter_event *filter_event_new(const struct filter_set *set);
 void filter_event_free(struct filter_event *event);
 
 /*
- * Reads an event, which the caller keeps until it has asked for all filters. Returns false when text is not JSON; then
- * no filter holds.
+ * Reads an event. text must stay valid until the last filter_event_holds(). Returns false if text is not JSON; then no
+ * filter holds.
  */
 bool filter_event_read(struct filter_event *event, struct span text);
 
-/* Whether filter `number` of the set holds for the event that was read last. */
+/* Whether filter `number` of the set holds for the last event read. */
 bool filter_event_holds(struct filter_event *event, uint32_t number);
 
 #endif

@@ -1,4 +1,4 @@
-/* Builds sets of filters: paths become nodes of a trie, what contains looks for becomes needles. See filter_set.h. */
+/* Builds sets of filters: paths become nodes of a trie, values of `contains` become needles. See filter_set.h. */
 #include "event/filter_set.h"
 
 #include <assert.h>
@@ -76,7 +76,7 @@ add_path(struct filter *filter, struct filter_node *node, void *ctx)
 	paths->number_count += depth;
 }
 
-/* The number of an element that a name is, or INDEX_NONE. */
+/* The name as a list index, or INDEX_NONE. */
 static uint32_t
 index_of(const struct name_table *names, uint32_t number)
 {
@@ -94,7 +94,7 @@ index_of(const struct name_table *names, uint32_t number)
 	return index;
 }
 
-/* Names go by length, then by bytes: children that are indexes come in ascending order. */
+/* Names are sorted by length, then by bytes, so children that are indexes are in ascending order. */
 static void
 make_places(struct filter_set *set)
 {
@@ -148,7 +148,7 @@ build_paths(struct filter_set *set)
 
 /* --- contains ---------------------------------------------------------------------------------------------------- */
 
-/* A `contains`: its condition and the text that has its value. */
+/* A `contains`: its condition and the text of its value. */
 struct wanted {
 	struct filter_node *node;
 	const char *text;
@@ -182,7 +182,7 @@ compare_places(const void *one, const void *other)
 	return (a->node->step > b->node->step) - (a->node->step < b->node->step);
 }
 
-/* Needles of the wanted values [low, high), which are of one place. */
+/* Makes the needles of wanted[0..count), all of one place. */
 static void
 make_needles(struct filter_set *set, const struct wanted *wanted, uint32_t count)
 {
@@ -234,7 +234,7 @@ filter_set_new(const struct filter *filters, uint32_t count)
 		memcpy(set->filters, filters, count * sizeof *filters);
 	build_paths(set);
 	build_needles(set);
-	/* The nodes of paths stand for the steps now. */
+	/* Nodes of paths have replaced the steps. */
 	for (uint32_t i = 0; i < count; i++) {
 		free(set->filters[i].steps);
 		set->filters[i].steps = NULL;

@@ -1,4 +1,4 @@
-/* Writing and reading what is handed over. A lane holds what a process of the service wrote, perhaps a killed one's. */
+/* Writes and reads handovers. They are checked because a publisher may have been killed while writing. */
 #include "event/handover.h"
 
 #include <string.h>

@@ -1,6 +1,6 @@
 /*
  * The characters of JSON strings, one by one, as code points and as UTF-8. All functions trust the text: it must have
- * passed the scanner (event/scan.h). `end` is where the string's closing quote stands.
+ * passed the scanner (event/scan.h). `end` is the string's closing quote.
  */
 #ifndef EVENT_JSON_CHAR_H
 #define EVENT_JSON_CHAR_H
@@ -11,10 +11,10 @@
 
 #include "base/json_escape.h"
 
-/* Stands for a NUL and for half a surrogate pair, which are no characters of UTF-8 text. */
+/* Replaces a NUL and half a surrogate pair: stores do not accept them. */
 #define JSON_CHAR_REPLACEMENT 0xfffd
 
-/* Writes the character to `to`, 1..4 bytes. Returns how many. */
+/* Writes the character to `to`. Returns its bytes, 1..4. */
 static inline size_t
 json_char_put(uint32_t code, char *to)
 {
@@ -40,7 +40,7 @@ json_char_put(uint32_t code, char *to)
 	return 4;
 }
 
-/* The character that the escape at *p spells; moves *p behind it. */
+/* The character of the escape at *p; moves *p past it. */
 static inline uint32_t
 json_char_escape(const char **p, const char *end, bool *sanitised)
 {
@@ -82,8 +82,8 @@ json_char_escape(const char **p, const char *end, bool *sanitised)
 }
 
 /*
- * The character at *p, an escape or as it is; moves *p behind it. *sanitised is set where JSON_CHAR_REPLACEMENT stands
- * for what the escape spells, and otherwise stays as it is.
+ * The character at *p, escaped or literal; moves *p past it. Sets *sanitised if it returns JSON_CHAR_REPLACEMENT
+ * instead of the escape's own value, otherwise leaves it.
  */
 static inline uint32_t
 json_char_take(const char **p, const char *end, bool *sanitised)

@@ -1,9 +1,8 @@
 /*
  * Edits JSON text. See json_edit.h.
  *
- * An object that is opened is scanned, and each of its members whose name is in the table is noted, in the order of the
- * text. At the end an object in which something changed is written member by member, with the text between the noted
- * ones in between; anything else is copied.
+ * Opening an object scans it and notes each member whose name is in the table, in the order of the text. At the end a
+ * changed object is written member by member, with the text between noted members copied; all else is copied whole.
  *
  *     { "a" : 1 , "x":2,"y":3, "b":4 }
  *      ^~~~~~~~~^             ^~~~~~~^     noted members, with the white space around them
@@ -20,15 +19,15 @@
 
 #define NONE JSON_EDIT_NONE
 
-/* Where the parts of a member stand. All NULL: the text does not have it. */
+/* The parts of a member in the text. All NULL: a new member. */
 struct member_text {
-	const char *begin, *end; /* from behind the '{' or ',' before it up to the ',' or '}' behind it */
+	const char *begin, *end; /* from after the preceding '{' or ',' up to the following ',' or '}' */
 	const char *key, *key_end, *value, *value_end;
 };
 
 struct member {
 	uint32_t next; /* in its object */
-	uint32_t earlier; /* the one of the same name before it, that this one hides */
+	uint32_t earlier; /* the member of the same name that this one hides */
 	uint32_t name;
 	bool renamed, gone;
 	struct member_text text;
@@ -39,7 +38,7 @@ struct member {
 struct slot {
 	uint32_t next;
 	uint32_t name;
-	uint32_t member; /* NONE when there is none any more */
+	uint32_t member; /* NONE: removed */
 };
 
 struct object {
@@ -52,7 +51,7 @@ struct object {
 struct json_edit {
 	const struct name_table *names;
 	struct bytes objects, members, slots, out;
-	struct bytes name_slots; /* of each name the slot that was made last */
+	struct bytes name_slots; /* for each name its newest slot */
 };
 
 static struct object *
@@ -86,7 +85,7 @@ add_slot(struct json_edit *edit, uint32_t object, uint32_t name, uint32_t member
 	return number;
 }
 
-/* Appends a member to the object's list; of all but the name, next and earlier the caller has set what it wants. */
+/* Appends a member to the object's list. Sets next; the caller has set the rest. */
 static uint32_t
 add_member(struct json_edit *edit, uint32_t object, struct member member)
 {
@@ -131,7 +130,7 @@ is_space(char c)
 	return c == ' ' || c == '\n' || c == '\r' || c == '\t';
 }
 
-/* Notes a member of the object, which is being opened. */
+/* Notes a member of the object being opened. */
 static void
 note_member(struct json_edit *edit, uint32_t object, uint32_t name, struct member member)
 {
@@ -195,7 +194,7 @@ json_edit_open(struct json_edit *edit, uint32_t member)
 
 /* --- members ----------------------------------------------------------------------------------------------------- */
 
-/* The slot of a name in an object, or NONE; with a member or without. */
+/* The slot of a name in an object, or NONE. The slot may have no member. */
 static uint32_t
 find_slot(struct json_edit *edit, uint32_t object, uint32_t name)
 {
@@ -206,7 +205,7 @@ find_slot(struct json_edit *edit, uint32_t object, uint32_t name)
 	return slot;
 }
 
-/* Makes that member the one that counts, or none. */
+/* Makes json_edit_find() return that member, or none. */
 static void
 set_slot(struct json_edit *edit, uint32_t object, uint32_t name, uint32_t member)
 {
@@ -218,7 +217,7 @@ set_slot(struct json_edit *edit, uint32_t object, uint32_t name, uint32_t member
 		slot_at(edit, slot)->member = member;
 }
 
-/* Takes the members before this one that have its name out of its object. */
+/* Removes the earlier members of the same name. */
 static void
 drop_earlier(struct json_edit *edit, uint32_t member)
 {
@@ -345,7 +344,7 @@ write_name(struct json_edit *edit, uint32_t number)
 	edit->out.len += (size_t)(p - to);
 }
 
-/* Members that are written have a comma between them. */
+/* Writes the comma between members. */
 static void
 begin_member(struct json_edit *edit, bool *first)
 {
@@ -354,7 +353,7 @@ begin_member(struct json_edit *edit, bool *first)
 	*first = false;
 }
 
-/* A member of the text has its white space around it. */
+/* Writes a member; one of the text keeps its white space. */
 static void
 write_member(struct json_edit *edit, uint32_t number)
 {
@@ -384,7 +383,7 @@ write_object(struct json_edit *edit, uint32_t number)
 	for (uint32_t i = object.first; i != NONE; i = member_at(edit, i)->next) {
 		const struct member *member = member_at(edit, i);
 
-		/* The members of the text come first; between two of them stand the ones that were not noted. */
+		/* Members of the text come first. Copy the unnoted members between two of them. */
 		if (member->text.begin == NULL)
 			break;
 		if (at < member->text.begin) {
@@ -461,7 +460,7 @@ json_edit_end(struct json_edit *edit)
 	if (all.object == NONE || !object_at(edit, all.object)->changed)
 		return all.text;
 
-	/* White space around it is copied also. */
+	/* Copy the white space around the object, too. */
 	const struct span opened = object_at(edit, all.object)->text;
 
 	(void)bytes_reserve(&edit->out, all.text.len);

@@ -1,14 +1,13 @@
 /*
- * Edits JSON text without taking it apart: objects are opened where something is to be changed, and what is written is
- * the old text with the changes. All other bytes, white space included, are copied as they stand; a new member is
- * written behind the others, without white space.
+ * Edits JSON text in place of building a tree: only objects to be changed are opened. The output is the old text with
+ * the changes; all other bytes, white space included, are copied. A new member is appended without white space.
  *
- * Members are known by the numbers of their names in a table; others are not looked at. Of members with the same name
- * the last one is the one that is found; when it is replaced, moved or removed the others go also.
+ * Only members whose names are in a name table are visible, by their number there. Of members with the same name the
+ * last is found; replacing, renaming or removing it removes the others, too.
  *
- * Objects and members are numbers, which hold until the next json_edit_begin(). Each object is scanned once, when it is
- * opened. The room grows to some 100 bytes for each member of opened objects that has a name of the table, and is kept.
- * Pure otherwise. For one thread.
+ * Objects and members are numbers, valid until the next json_edit_begin(). Each object is scanned once, when it is
+ * opened. Memory grows by about 100 bytes per visible member of an opened object, and is reused. Otherwise pure. For
+ * one thread.
  */
 #ifndef EVENT_JSON_EDIT_H
 #define EVENT_JSON_EDIT_H
@@ -20,9 +19,9 @@
 #include "event/name_table.h"
 
 #define JSON_EDIT_NONE UINT32_MAX
-#define JSON_EDIT_ALL 0u /* stands for a member whose value is the whole text */
+#define JSON_EDIT_ALL 0u /* a member whose value is the whole text */
 
-/* A value that can be put somewhere: JSON text, and the object that it was opened as or JSON_EDIT_NONE. */
+/* A value to put: its JSON text, and its object number if it was opened, else JSON_EDIT_NONE. */
 struct json_value {
 	struct span text;
 	uint32_t object;
@@ -30,31 +29,31 @@ struct json_value {
 
 struct json_edit;
 
-/* Room for one text after the other. Never NULL. The caller frees it. */
+/* Makes the state for editing texts, one at a time. Never NULL. The caller frees it. */
 struct json_edit *json_edit_new(void);
 void json_edit_free(struct json_edit *edit);
 
-/* Begins with a text, JSON that passed the scanner. It and the names, none longer than a path, are borrowed. */
+/* Begins with a JSON text that passed the scanner. Borrows text and names; no name may be longer than a path. */
 void json_edit_begin(struct json_edit *edit, const struct name_table *names, struct span text);
 
-/* The edited text: the text itself if nothing was changed, else bytes that stay until the next json_edit_begin(). */
+/* The edited text: the original if nothing was changed, else bytes valid until the next json_edit_begin(). */
 struct span json_edit_end(struct json_edit *edit);
 
-/* The object that a member's value is, or JSON_EDIT_NONE when the value is no object. */
+/* Opens the member's value. Returns the object, or JSON_EDIT_NONE if the value is no object. */
 uint32_t json_edit_open(struct json_edit *edit, uint32_t member);
 
 /* The member of that name in an object, or JSON_EDIT_NONE. */
 uint32_t json_edit_find(struct json_edit *edit, uint32_t object, uint32_t name);
 
-/* Makes another one be found, or none, of that name; what is written stays the same. */
+/* Makes json_edit_find() return another member, or none, for that name. The output does not change. */
 void json_edit_show(struct json_edit *edit, uint32_t object, uint32_t name, uint32_t member);
 
 struct json_value json_edit_value(struct json_edit *edit, uint32_t member);
 
 /*
- * These change an object. The caller then says so of it and of each object that it stands in: json_edit_changed().
- * put() replaces the member of that name or adds one, put_object() adds one that is {} and returns the object, rename()
- * leaves the member where it is, in place of a member `to`. A value may be put only where it is not part of itself.
+ * Change an object. The caller must then call json_edit_changed() for it and for each object around it. put() replaces
+ * the member of that name or adds one; put_object() adds {} and returns the object; rename() keeps the member's
+ * position and replaces a member `to`. Never put a value into itself.
  */
 void json_edit_put(struct json_edit *edit, uint32_t object, uint32_t name, struct json_value value);
 uint32_t json_edit_put_object(struct json_edit *edit, uint32_t object, uint32_t name);

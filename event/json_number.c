@@ -1,13 +1,11 @@
-/* Numbers of JSON: integers by hand, the rest by strtod(). */
+/* Reads integers by hand, other numbers by strtod(). */
 #include "event/json_number.h"
 
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-/*
- * digits are those behind the sign. Returns false when there is anything else, or the integer takes more than 64 bits.
- */
+/* Reads the digits after the sign. Returns false for other characters or more than 64 bits. */
 static bool
 read_integer(const char *digits, const char *end, uint64_t *integer)
 {

@@ -1,4 +1,4 @@
-/* Strings without a backslash, which are nearly all, are compared and copied as they stand. */
+/* Strings without a backslash, nearly all, are compared and copied directly. */
 #include "event/json_string.h"
 
 #include <string.h>
@@ -37,7 +37,7 @@ json_string_compare(const struct json *string, struct span text)
 	size_t len = (size_t)(end - p), at = 0;
 	bool sanitised = false;
 
-	/* The order of UTF-8's bytes is that of the code points. */
+	/* UTF-8 bytes sort in the order of code points. */
 	if (!string->escapes) {
 		int order = memcmp(p, text.base, len < text.len ? len : text.len);
 

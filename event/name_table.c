@@ -1,4 +1,4 @@
-/* Names in one array, sorted. */
+/* A sorted array of names. */
 #include "event/name_table.h"
 
 #include <assert.h>
@@ -14,7 +14,7 @@ head_of(struct span name)
 	return be64toh(head);
 }
 
-/* Lengths and heads decide nearly always. */
+/* Length and head nearly always decide. */
 static int
 compare(uint64_t head, struct span one, const struct name *other, const char *text)
 {
@@ -65,7 +65,7 @@ name_table_seal(struct name_table *table)
 			continue;
 		table->names[count++] = name;
 	}
-	/* The text of those that were there already goes. */
+	/* Drop the text of duplicates. */
 	for (uint32_t i = 0; i < count; i++) {
 		struct name *name = &table->names[i];
 

@@ -1,9 +1,9 @@
 /*
- * Looks for many values at once. See needles.h.
+ * Searches for many values at once. See needles.h.
  *
- * A node of the automaton stands for the longest end of what was read that begins one of the strings. Where no child
- * goes on with the next byte, `shorter` leads to the next shorter end that does begin one; `found` to the longest end,
- * the node's own text included, that is one of the strings.
+ * A node of the automaton is the longest suffix of the text so far that is a prefix of one of the strings. `shorter`
+ * leads to the next shorter such suffix, for a byte without a child. `found` leads to the longest suffix, the node's
+ * own text included, that is one of the strings.
  */
 #include "event/needles.h"
 
@@ -17,21 +17,21 @@
 #include "event/trie.h"
 
 struct state {
-	uint32_t shorter; /* a node; the root leads to itself */
+	uint32_t shorter; /* a node; the root's is the root */
 	uint32_t found; /* a node, or TRIE_NONE */
 	uint32_t string; /* the number of the string that ends here, or NAME_NONE */
 };
 
-/* Hits: the strings by their numbers in the table, then the numbers, then false, true and null. */
+/* Hits are numbered: strings as in the table, then numbers, then false, true and null. */
 struct needles {
 	struct name_table strings;
 	struct trie automaton;
-	struct state *states; /* of each node */
-	uint64_t starts[4]; /* a bit for each byte that begins a string */
-	int only_start; /* that byte if there is one alone, else -1 */
-	json_number *numbers; /* ascending, each once */
+	struct state *states; /* for each node */
+	uint64_t starts[4]; /* a bit for each first byte of a string */
+	int only_start; /* the first byte of all strings, or -1 if they differ */
+	json_number *numbers; /* ascending, unique */
 	uint32_t number_count;
-	bool others[3]; /* whether false, true and null are looked for */
+	bool others[3]; /* whether false, true and null are wanted */
 };
 
 enum other { OTHER_FALSE, OTHER_TRUE, OTHER_NULL };
@@ -44,7 +44,7 @@ link_states(struct needles *needles)
 	const struct trie *automaton = &needles->automaton;
 	struct state *states = needles->states;
 
-	/* The shorter end of a node is on a level above it, so its links are there already. */
+	/* A node's shorter suffix is on a level above, so its links are already set. */
 	for (uint32_t node = 0; node < automaton->count; node++) {
 		const struct trie_node *parent = &automaton->nodes[node];
 
@@ -103,7 +103,7 @@ compare_numbers(const void *one, const void *other)
 	return (*a > *b) - (*a < *b);
 }
 
-/* The place of a number in the array, or that of the first above it. */
+/* The index of a number in the array, or of the first number above it. */
 static uint32_t
 find_number(const struct needles *needles, json_number number)
 {
@@ -216,7 +216,7 @@ needles_find(const struct needles *needles, const struct json *element, char *sc
 	}
 }
 
-/* Marks the strings that end at a node. Where one is marked already, so are the shorter ones. */
+/* Marks the strings that end at a node. If one is already marked, so are the shorter ones. */
 static inline void
 mark(const struct needles *needles, uint32_t node, uint64_t *hits, uint64_t turn)
 {
@@ -241,7 +241,7 @@ next_node(const struct needles *needles, uint32_t node, unsigned char byte)
 	return next == TRIE_NONE ? TRIE_ROOT : next;
 }
 
-/* Where the next byte stands that begins one of the strings, or end. */
+/* The next byte that begins one of the strings, or end. */
 static const char *
 next_start(const struct needles *needles, const char *p, const char *end)
 {

@@ -1,9 +1,9 @@
 /*
- * The values that the filters' `contains` look for at one place of an event: all of them are looked for at once, in one
- * pass over a string, and by one search for each element of a list. How many there are, and what they look like, costs
- * next to nothing: a string is searched by the automaton of Aho and Corasick, which reads each of its bytes once.
+ * The values of all `contains` conditions on one place of an event. They are searched together: in one pass over a
+ * string, or by one lookup per element of a list. The string search is the automaton of Aho and Corasick, which reads
+ * each byte once, however many values there are.
  *
- * Pure. Needles may be used by any number of threads.
+ * Pure. Any number of threads may use needles.
  */
 #ifndef EVENT_NEEDLES_H
 #define EVENT_NEEDLES_H
@@ -17,17 +17,17 @@
 
 #define NEEDLE_NONE UINT32_MAX
 
-/* A value to look for, which is no list and no object. */
+/* A value to look for; never a list or an object. */
 struct needle {
 	enum json_type type;
-	json_number number; /* of a number; of a boolean 0 or 1 */
-	struct span string; /* of a string: what it spells, at most RULE_BYTES_MAX bytes */
-	uint32_t hit; /* needles_new() sets it: the number of this value, the same for equal ones */
+	json_number number; /* if a number; for a boolean 0 or 1 */
+	struct span string; /* if a string: decoded, at most RULE_BYTES_MAX bytes */
+	uint32_t hit; /* set by needles_new(): this value's number, the same for equal values */
 };
 
 struct needles;
 
-/* Never NULL; borrows nothing. The caller frees it. */
+/* Builds needles for the values. Never NULL; borrows nothing. The caller frees it. */
 struct needles *needles_new(struct needle *values, uint32_t count);
 void needles_free(struct needles *needles);
 
@@ -36,10 +36,10 @@ uint32_t needles_hits(const struct needles *needles);
 
 size_t needles_bytes(const struct needles *needles);
 
-/* The hit of the value that equals an element, or NEEDLE_NONE. scratch has RULE_BYTES_MAX bytes. */
+/* The hit of the value equal to the list element, or NEEDLE_NONE. scratch has RULE_BYTES_MAX bytes. */
 uint32_t needles_find(const struct needles *needles, const struct json *element, char *scratch);
 
-/* Sets hits[h] to turn for the hit h of each string that the JSON string holds; none of them is turn before. */
+/* Sets hits[h] to turn for the hit h of each string contained in the JSON string. No hit may equal turn before. */
 void needles_search(const struct needles *needles, const struct json *string, uint64_t *hits, uint64_t turn);
 
 #endif

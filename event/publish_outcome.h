@@ -1,7 +1,7 @@
 /*
- * What became of one published event. On the ring it stands before the event's record, outside its checksum: the
- * publisher writes it once that is committed, and the acceptor reads it to answer the request when the parcel is
- * finished or released. Zero until then, but for waits, which is the publisher's own.
+ * The outcome of one published event. On the ring it precedes the event's record, outside its checksum. The publisher
+ * writes it after committing the event; the acceptor reads it when the parcel is finished or released, and answers the
+ * request. Until then it is zero, except waits, which only the publisher uses.
  */
 #ifndef EVENT_PUBLISH_OUTCOME_H
 #define EVENT_PUBLISH_OUTCOME_H
@@ -9,9 +9,10 @@
 #include <stdint.h>
 
 /*
- * KNOWN: its idempotency key belongs to the event of event_id, which has the same topic and payload. CONFLICT: that one
- * has others; nothing was stored. GONE: its tenant is deleted; nothing was stored. DEAD: the store refused it for good.
- * TOO_MANY: the events before it in its request make as many jobs as one request may; nothing was stored.
+ * KNOWN: event event_id has the same idempotency key, topic and payload. CONFLICT: event event_id has the same key but
+ * another topic or payload; nothing was stored. GONE: the tenant is deleted; nothing was stored. DEAD: the store
+ * refused the event for good. TOO_MANY: earlier events of the request already made as many jobs as allowed; nothing was
+ * stored.
  */
 enum publish_result {
 	PUBLISH_STORED = 1,
@@ -22,15 +23,15 @@ enum publish_result {
 	PUBLISH_TOO_MANY
 };
 
-/* Jobs that the events of one request make. Its first event that makes any is taken whatever their number. */
+/* The most jobs of one request's events. The first event with jobs is accepted whatever their number. */
 #define PUBLISH_JOBS_MAX 100000u
 
 struct publish_outcome {
 	uint32_t result; /* enum publish_result */
-	uint32_t jobs; /* of a stored event: job k has the event's id + k, k from 1 to jobs */
-	uint8_t event_id[16]; /* of KNOWN and CONFLICT: the first event */
-	uint32_t fresh; /* STORED, and not by an earlier attempt whose success nobody has learned of */
-	uint32_t waits; /* of result 0: not 0 when another session was in the way as the publisher tried it last */
+	uint32_t jobs; /* of a stored event: its jobs have the ids event_id + 1 to event_id + jobs */
+	uint8_t event_id[16]; /* KNOWN, CONFLICT: the first event with the key */
+	uint32_t fresh; /* STORED by this attempt, not by an earlier one that committed without being answered */
+	uint32_t waits; /* with result 0: not 0 if another session blocked the publisher's last attempt */
 };
 
 _Static_assert(sizeof(struct publish_outcome) == 32, "records behind it stay aligned");

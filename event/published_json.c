@@ -13,7 +13,7 @@ add_string(struct bytes *out, struct span text)
 	out->len += (size_t)(format_json_string(at, text.base, text.len) - at);
 }
 
-/* before: the comma and the member's name, up to the value. Nothing is added for a string that is null. */
+/* Adds a member unless its string is null. before: the comma, the name and the colon. */
 static void
 add_member(struct bytes *out, const char *before, const struct record *event, enum published_string which)
 {
@@ -36,7 +36,7 @@ add_id(struct bytes *out, const char *before, const uint8_t id[16])
 	bytes_add_text(out, "\"");
 }
 
-/* The members of an object that has some, behind a comma. */
+/* Adds a comma and the members of an object, unless it is empty. */
 static void
 add_members_of(struct bytes *out, struct span object)
 {

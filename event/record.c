@@ -1,6 +1,6 @@
 /*
- * The record format: sealing, checking, reading. A record that comes from the ring or from a file is hostile until
- * record_check() has passed it; after that the lengths in it are known to agree.
+ * Seals, checks and reads records. A record from the ring or a file is untrusted until record_check() has passed it;
+ * then its lengths are consistent.
  */
 #include "event/record.h"
 
@@ -11,14 +11,14 @@
 
 #define CRC_START offsetof(struct record, version)
 
-/* Where the tenant's id begins, and behind it the strings and the data. */
+/* The tenant's id, followed by the strings and the data. */
 static const char *
 bytes_of(const struct record *record)
 {
 	return (const char *)(record->string_bytes + record->strings);
 }
 
-/* Up to that string. */
+/* Offset of that string from bytes_of(). */
 static size_t
 string_offset(const struct record *record, unsigned which)
 {
@@ -57,7 +57,7 @@ record_seal(struct record *record)
 	return length;
 }
 
-/* 0: there is no such kind, or none that hooksd has ever written without strings. */
+/* The strings of that kind today; 0: unknown kind. */
 static unsigned
 strings_of(uint8_t kind)
 {

@@ -6,12 +6,11 @@
  *   | length | crc32c | version | kind | flags | strings | data | event_id | timestamp | received | tenant | string  |
  *   |        |        |         |      |       |         | bytes| 16 bytes | us UTC    | us UTC   | bytes  | bytes[] |
  *
- * All kinds of record have the head up to the tenant's length. Behind it stand the lengths of so many strings; then,
- * without terminators, the tenant's id, the strings, the data; then zeros up to a multiple of 8.
+ * All kinds of record share the head up to the tenant's length. Then follow the lengths of the strings; the tenant's
+ * id, the strings and the data, without terminators; and zeros up to a multiple of 8.
  *
- * length counts everything, padding included; crc32c covers bytes 8 to length. A string whose length is RECORD_NULL is
- * null. A record may have fewer strings than its kind has today, because it was written before a field was added: the
- * missing ones are null.
+ * length counts everything, padding included; crc32c covers bytes 8 to length. A string of length RECORD_NULL is null.
+ * A record written before a field was added has fewer strings than its kind today: the missing ones are null.
  */
 #ifndef EVENT_RECORD_H
 #define EVENT_RECORD_H
@@ -26,15 +25,15 @@
 #define RECORD_VERSION 2
 #define RECORD_NULL UINT16_MAX
 
-/* The name of the default tenant, whose records hold no tenant's id. */
+/* The default tenant's name. Its records store no tenant id. */
 #define RECORD_DEFAULT_TENANT "default"
 
 enum record_kind { RECORD_HOOK_EVENT = 1, RECORD_PUBLISHED = 2 };
 
 /*
  * The strings of a published event (POST /v1/events). Its data is the payload, JSON without white space between tokens.
- * event_id is a UUIDv7 whose last 16 bits are zero, timestamp_us is occurred_at, received_us the time in the id. EXTRA
- * is a JSON object of the members that the API does not define.
+ * event_id is a UUIDv7 with 16 zero bits at the end, timestamp_us is occurred_at, received_us is the time in the id.
+ * EXTRA is a JSON object of the members that the API does not define.
  */
 enum published_string {
 	PUBLISHED_TOPIC,
@@ -47,14 +46,14 @@ enum published_string {
 	PUBLISHED_STRINGS
 };
 
-/* The strings of a hook event, in the order in which they stand in its record. */
+/* The strings of a hook event, in the order of its record. */
 #define RECORD_STRING(symbol, ...) RECORD_##symbol,
 enum record_string { HOOK_EVENT_FIELDS(RECORD_STRING, NO_FIELD, NO_FIELD) RECORD_STRINGS };
 #undef RECORD_STRING
 
 _Static_assert(RECORD_EVENT_TYPE == 0 && RECORD_MILESTONE_ID == 5, "the order of strings is part of the stored format");
 
-/* A flag: data holds NUL escapes or lone surrogate escapes, which jsonb refuses and JSONL keeps. */
+/* A flag: data has NUL escapes or lone surrogate escapes. jsonb refuses them, JSONL keeps them. */
 #define RECORD_UNSAFE_ESCAPES 0x01u
 
 struct record {
@@ -80,20 +79,20 @@ _Static_assert(offsetof(struct record, event_id) == 16, "the record's head is pa
 _Static_assert(offsetof(struct record, timestamp_us) == 32, "the record's head is part of the stored format");
 _Static_assert(RECORD_STRINGS <= UINT8_MAX, "the number of strings takes one byte");
 
-/* The strings of the kind that has the most. */
+/* The strings of the kind with the most. */
 #define RECORD_STRINGS_MAX ((int)PUBLISHED_STRINGS > (int)RECORD_STRINGS ? (int)PUBLISHED_STRINGS : (int)RECORD_STRINGS)
 
 /* The most bytes that record_claims() looks at. */
 #define RECORD_CLAIM_BYTES (RECORD_HEAD_BYTES + RECORD_STRINGS_MAX * sizeof(uint16_t))
 
-/* The bytes that a record of so many strings takes whose tenant, strings and data have so many, padding included. */
+/* The size of a record with that many strings, whose tenant, strings and data take `bytes`; padding included. */
 static inline size_t
 record_bytes(uint32_t strings, size_t bytes)
 {
 	return (RECORD_HEAD_BYTES + strings * sizeof(uint16_t) + bytes + 7) & ~(size_t)7;
 }
 
-/* The same for a hook event's. */
+/* The same for a hook event. */
 static inline size_t
 record_size(size_t bytes)
 {
@@ -101,8 +100,8 @@ record_size(size_t bytes)
 }
 
 /*
- * Begins a hook event's record of the default tenant. The caller fills in the head's other members and string_bytes,
- * and writes the strings in their order, then the data, to the place that this returns; then it calls record_seal().
+ * Begins a hook event's record of the default tenant. The caller then sets the head's other members and string_bytes,
+ * writes the strings in order and the data at the returned place, and calls record_seal().
  */
 static inline char *
 record_begin(struct record *record)
@@ -114,27 +113,27 @@ record_begin(struct record *record)
 }
 
 /*
- * Completes a record whose head, strings and data are in place: sets length and version, clears the padding, computes
- * the checksum. Returns the length. There must be room for it: record_size().
+ * Completes a record with head, strings and data: sets length and version, clears the padding, computes the checksum.
+ * Returns the length. The record must have room for record_size().
  */
 size_t record_seal(struct record *record);
 
 /*
- * Whether a whole, undamaged record of this version and of a known kind stands at bytes[0..available): lengths agree,
- * the checksum matches. bytes is 8-byte aligned. What follows may be called only on records that passed (or that this
- * process sealed).
+ * Whether bytes[0..available) begins with a whole, undamaged record of this version and a known kind: its lengths agree
+ * and its checksum matches. bytes is 8-byte aligned. The accessors below need a record that passed this check or was
+ * sealed by this process.
  */
 bool record_check(const void *bytes, size_t available);
 
 /*
- * The length that the head at bytes[0..available) claims, if its numbers agree with each other, else 0. Says nothing of
- * what follows the head: it tells how much to read before record_check(). RECORD_CLAIM_BYTES are always enough.
+ * The length in the head at bytes[0..available) if its numbers are consistent, else 0. Tells a reader how many bytes to
+ * read before record_check(); the rest is not checked. RECORD_CLAIM_BYTES suffice.
  */
 size_t record_claims(const void *bytes, size_t available);
 
 /* Borrowed from the record. The tenant's id is empty for the default tenant. */
 struct span record_tenant(const struct record *record);
-struct span record_tenant_name(const struct record *record); /* RECORD_DEFAULT_TENANT for that */
+struct span record_tenant_name(const struct record *record); /* RECORD_DEFAULT_TENANT instead of empty */
 struct span record_string(const struct record *record, enum record_string which);
 struct span record_published_string(const struct record *record, enum published_string which);
 struct span record_data(const struct record *record);

@@ -1,5 +1,5 @@
 /*
- * Version 1 had a head of 64 bytes with the lengths of seven strings, the tenant's id first, which was always null:
+ * Version 1 had a head of 64 bytes with the lengths of seven strings; the first, the tenant's id, was always null:
  *
  *   0        4        8         9       10             24         40          48         56     60     64
  *   | length | crc32c | version | flags | string bytes | event_id | timestamp | received | data | zero | strings, data,
@@ -43,7 +43,7 @@ _Static_assert(sizeof(struct record_v1) == RECORD_V1_CLAIM_BYTES, "the format of
 
 #define CRC_START offsetof(struct record_v1, version)
 
-/* The bytes up to that string. */
+/* Offset of that string from the first. */
 static size_t
 string_offset(const struct record_v1 *v1, int which)
 {

@@ -1,4 +1,4 @@
-/* Reading the documents of filters and transforms. See rule.h. */
+/* Reads the documents of filters and transforms. See rule.h. */
 #include "event/rule.h"
 
 #include <assert.h>
@@ -8,7 +8,7 @@
 
 #include "event/json_string.h"
 
-/* Appends the place to text, from the outermost inwards. */
+/* Appends the place to err's text, outermost first. */
 static void
 add_place(const struct rule_place *place, struct error *err)
 {
@@ -96,7 +96,7 @@ rule_members(const struct rule *rule, const struct rule_place *place, const stru
 void
 rule_string(const struct json *string, struct bytes *text)
 {
-	/* No escape is shorter than the character that it spells. */
+	/* No escape is shorter than its character, so string->len is enough. */
 	text->len += json_string_decode(string, bytes_reserve(text, string->len), string->len);
 }
 

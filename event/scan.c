@@ -1,13 +1,13 @@
 /*
- * The scanner. One function moves over each kind of token: it takes the place where the token starts and returns the
- * place behind it, or NULL after fail(). One function, next(), knows what may stand between two values of a container;
- * scan_value() drives them with a bit per open container instead of a call stack, so the depth has a fixed bound.
+ * The scanner. Each kind of token has a function that takes the token's start and returns its end, or NULL after
+ * fail(). next() alone knows what may come between two values of a container. scan_value() drives them with one bit per
+ * open container instead of a call stack, so the depth has a fixed bound.
  *
- * Where a comment says what something saves, it is a share of all instructions that decoding takes for an event of the
- * benchmark, in a batch (tests/bench/check.py).
+ * "Saves 16 %" in a comment is a share of all instructions for decoding one event of the benchmark in a batch
+ * (tests/bench/check.py).
  *
- * At the end of the text peek() returns NUL, which is valid nowhere outside a string. So the end needs no check of its
- * own, except where a failure is explained.
+ * At the end of the text peek() returns NUL, which is invalid outside strings. So only error messages need to check for
+ * the end.
  */
 #include "event/scan.h"
 
@@ -33,7 +33,7 @@ fail(struct scan *s, const char *at, const char *reason)
 	return NULL;
 }
 
-/* Fails with that reason, or because the text ends at p. */
+/* Fails with that reason, or with "unexpected end" if the text ends at p. */
 static const char *
 unexpected(struct scan *s, const char *p, const char *reason)
 {
@@ -51,7 +51,7 @@ skip_space(struct scan *s, const char *p)
 {
 	const char *start = p;
 
-	/* Mostly there is none: one comparison to find that out saves 16 %. */
+	/* Usually there is no white space: this one comparison saves 16 %. */
 	if ((unsigned char)peek(s, p) > ' ')
 		return p;
 	while (is_space(peek(s, p)))
@@ -60,7 +60,7 @@ skip_space(struct scan *s, const char *p)
 	return p;
 }
 
-/* Moves over the escape at p, a backslash. */
+/* Skips the escape at p, a backslash. */
 static const char *
 skip_escape(struct scan *s, const char *p)
 {
@@ -96,7 +96,7 @@ skip_escape(struct scan *s, const char *p)
 	return p;
 }
 
-/* Moves over the rest of the string that starts at start, from p on, where its first special character stands. */
+/* Skips the rest of the string at start, from its first special character p on. */
 static const char *
 skip_special(struct scan *s, const char *start, const char *p)
 {
@@ -112,7 +112,7 @@ skip_special(struct scan *s, const char *start, const char *p)
 		} else if ((unsigned char)*p < 0x20) {
 			return fail(s, p, "raw control character in a string");
 		} else {
-			/* Text in most scripts has its non-ASCII characters in rows. */
+			/* In most scripts non-ASCII characters come in runs. */
 			do {
 				size_t len = utf8_length(p, (size_t)(s->end - p));
 
@@ -125,10 +125,7 @@ skip_special(struct scan *s, const char *start, const char *p)
 	}
 }
 
-/*
- * Moves over the string at p, a quote. Most strings hold plain characters only: moving over those without a call saves
- * 7 %.
- */
+/* Skips the string at p, a quote. Most strings have only plain characters: inlining that case saves 7 %. */
 static inline const char *
 skip_string(struct scan *s, const char *p)
 {
@@ -143,7 +140,7 @@ is_digit(char c)
 	return c >= '0' && c <= '9';
 }
 
-/* Moves over at least one digit at p, or fails with that reason. */
+/* Skips one digit or more at p, or fails with that reason. */
 static inline const char *
 skip_digits(struct scan *s, const char *p, const char *reason)
 {
@@ -201,7 +198,7 @@ skip_nonfinite(struct scan *s, const char *p, const char *word)
 	return behind;
 }
 
-/* Moves over the value at p, which is no container. */
+/* Skips the scalar value at p. */
 static const char *
 skip_scalar(struct scan *s, const char *p, enum json_type *type)
 {
@@ -242,7 +239,7 @@ skip_scalar(struct scan *s, const char *p, enum json_type *type)
 	}
 }
 
-/* Moves over a key and its colon; *key becomes the key unless key is NULL. Returns where the member's value starts. */
+/* Skips a key and its colon; sets *key unless key is NULL. Returns the start of the member's value. */
 static inline const char *
 skip_key(struct scan *s, const char *p, struct json *key)
 {
@@ -267,8 +264,8 @@ skip_key(struct scan *s, const char *p, struct json *key)
 }
 
 /*
- * Moves from p, behind the opening bracket (first) or behind a value, to the container's next value, or out of the
- * container with *closed set. Inline, so that its six parameters cost nothing: most are constants of the caller.
+ * Moves from p, after the opening bracket (first) or after a value, to the container's next value, or past its end with
+ * *closed set. Inline, because most of its six parameters are constants of the caller.
  */
 static inline const char *
 next(struct scan *s, const char *p, bool first, bool object, struct json *key, bool *closed)
@@ -318,7 +315,7 @@ scan_member(struct scan *scan, bool *first, struct json *key)
 	return walk(scan, first, true, key);
 }
 
-/* Moves over the container at p and everything in it. */
+/* Skips the container at p with everything in it. */
 static const char *
 skip_container(struct scan *s, const char *p)
 {
@@ -327,7 +324,7 @@ skip_container(struct scan *s, const char *p)
 	enum json_type type;
 
 	for (;;) {
-		/* A value stands at p. */
+		/* p is at a value. */
 		char c = peek(s, p);
 		bool first = c == '{' || c == '[';
 		bool object, closed;

@@ -18,7 +18,7 @@ code_point(const char *text, size_t len)
 	return code;
 }
 
-/* The characters with Unicode's property White_Space, and the three others that show nothing where they stand alone. */
+/* The characters with Unicode's property White_Space, and three other invisible ones. */
 static bool
 is_blank(uint32_t c)
 {
@@ -38,7 +38,7 @@ is_wildcard(char c)
 	return c == '*' || c == '#';
 }
 
-/* what: "topic" or "pattern". */
+/* Checks a topic or a pattern; what is its name in messages. */
 static int
 check(struct span text, bool pattern, const char *what, struct error *err)
 {
@@ -88,7 +88,7 @@ topic_pattern_check(struct span text, struct error *err)
 	return check(text, true, "pattern", err);
 }
 
-/* The first NOTICE_PREFIXES tell of endpoints and deliveries. */
+/* The first NOTICE_PREFIXES are those of notices. */
 static const char *const prefixes[] = {"hookline.endpoint.", "deliveries.", "hooks."};
 
 #define PREFIXES (sizeof prefixes / sizeof prefixes[0])

@@ -1,8 +1,7 @@
 /*
- * Topics and patterns of topics. A topic is segments between dots ("order.created"). In a pattern the segment `*`
- * stands for exactly one segment and `#` for any number of them, none included; both may stand at any place, any number
- * of times. A segment that merely holds one of them among other characters is refused, so that nobody takes it for a
- * glob.
+ * Topics and patterns of topics. A topic is segments separated by dots ("order.created"). In a pattern the segment `*`
+ * matches exactly one segment, and `#` any number of them, even none; both may occur anywhere and repeatedly. Other
+ * segments must not contain `*` or `#`, so that no one expects globbing.
  *
  * Pure: any process, any thread.
  */
@@ -16,11 +15,11 @@
 
 #define TOPIC_CHARS_MAX 255 /* characters, not bytes */
 #define TOPIC_BYTES_MAX (4 * TOPIC_CHARS_MAX)
-#define TOPIC_SEGMENTS_MAX 128 /* each has a character, and there is a dot between two */
+#define TOPIC_SEGMENTS_MAX 128 /* each has a character at least, with dots between */
 
 /*
- * Whether text is a topic: UTF-8, 1 to TOPIC_CHARS_MAX characters, no empty segment, no `*` or `#`, no white space and
- * no control character. Returns 0, or -1 with a sentence that names the byte, counted from 0.
+ * Checks a topic: UTF-8, 1 to TOPIC_CHARS_MAX characters, no empty segment, no `*` or `#`, no white space and no
+ * control character. Returns 0, or -1 with a sentence that names the byte, counted from 0.
  */
 int topic_check(struct span text, struct error *err);
 
@@ -28,21 +27,20 @@ int topic_check(struct span text, struct error *err);
 int topic_pattern_check(struct span text, struct error *err);
 
 /*
- * Whether the service itself publishes on that topic: on "hookline.endpoint.", "deliveries." and "hooks.". Clients may
- * not, and a pattern matches such a topic only if the pattern's first segment is the topic's, so that a `#` does not
- * get the notice of its own failure. topic is one.
+ * Whether the topic is reserved for the service itself: "hookline.endpoint.", "deliveries." and "hooks.". Clients may
+ * not publish on it. A pattern matches it only if the pattern's first segment is the topic's, so that a subscription to
+ * `#` does not receive the notices of its own failures. topic is valid.
  */
 bool topic_of_service(struct span topic);
 
 /*
- * Whether an event of that topic tells what became of endpoints and deliveries: "hookline.endpoint." and "deliveries.".
- * What becomes of its own deliveries is told by no event.
+ * Whether events on that topic are notices about endpoints and deliveries: "hookline.endpoint." and "deliveries.".
+ * Deliveries of notices make no notices.
  */
 bool topic_of_notices(struct span topic);
 
 /*
- * Splits a topic or a pattern that was checked into its segments, which are borrowed from text. Returns how many there
- * are, 1 to TOPIC_SEGMENTS_MAX.
+ * Splits a valid topic or pattern into its segments, borrowed from text. Returns their number, 1 to TOPIC_SEGMENTS_MAX.
  */
 unsigned topic_split(struct span text, struct span segments[TOPIC_SEGMENTS_MAX]);
 

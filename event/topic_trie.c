@@ -1,10 +1,10 @@
 /*
- * Matches topics with the patterns of a tenant. See topic_trie.h for the idea.
+ * Matches topics with a tenant's patterns. topic_trie.h explains the method.
  *
- * In a run of wildcards with a `#` in it the stars come first and all `#`s are one: `#.*.#` is `*.#`. So a part of a
- * middle begins with a name, and putting each part as far to the front as it fits is right.
+ * In a run of wildcards with a `#`, the stars are moved to the front and the `#`s merged: `#.*.#` becomes `*.#`. So
+ * each part of a middle begins with a name, and matching each part at its earliest place is correct.
  *
- * Names are numbered from 1; 0 is the star, which therefore is the first child of a node that has one.
+ * Names are numbered from 1; 0 is the star, so it is always a node's first child.
  */
 #include "event/topic_trie.h"
 
@@ -21,9 +21,9 @@
 #define STAR 0u
 #define HASH (UINT32_MAX - 1) /* between the parts of a middle */
 #define UNKNOWN UINT32_MAX /* a segment of a topic that no pattern names */
-#define NO_TAIL UINT32_MAX /* of a pattern without `#` */
+#define NO_TAIL UINT32_MAX /* the pattern has no `#` */
 
-/* A pattern: the subscriptions that have it, and its middle. */
+/* A pattern: its subscriptions and its middle. */
 struct pattern {
 	uint32_t first, count; /* in numbers[] */
 	uint32_t middle, middle_count; /* in middles[] */
@@ -32,15 +32,15 @@ struct pattern {
 /* The patterns with the same head and the same tail. */
 struct group {
 	uint32_t tail; /* a node of tails, or NO_TAIL */
-	uint32_t first; /* in patterns[], up to the first of the next group */
+	uint32_t first; /* in patterns[], up to `first` of the next group */
 };
 
 struct topic_trie {
 	struct name_table names;
 	struct trie heads, tails;
-	uint8_t *tail_lengths; /* of each node of tails */
-	uint32_t *first_groups; /* of each node of heads, up to that of the next node; by tail */
-	struct group *groups; /* and one behind the last */
+	uint8_t *tail_lengths; /* for each node of tails */
+	uint32_t *first_groups; /* for each node of heads: its groups, sorted by tail, up to those of the next node */
+	struct group *groups; /* plus one more */
 	struct pattern *patterns;
 	uint32_t *middles, *numbers;
 	uint32_t group_count, pattern_count, middle_count, number_count;
@@ -56,7 +56,7 @@ struct draft {
 	uint32_t number;
 };
 
-/* In a run of wildcards that has a `#`, puts that behind the stars. Returns the new count. */
+/* Moves the `#` of each run of wildcards after its stars. Returns the new count. */
 static uint32_t
 normalize(uint32_t *segments, uint32_t count)
 {
@@ -100,7 +100,7 @@ segment_number(const struct topic_trie *trie, struct span segment)
 	return name_table_find(&trie->names, segment) + 1;
 }
 
-/* Cuts a pattern; its segments go to `segments`. Returns how many that are. */
+/* Cuts a pattern and writes its segments to `segments`. Returns their number. */
 static uint32_t
 draft_pattern(const struct topic_trie *trie, struct span pattern, uint32_t *segments, struct draft *draft)
 {
@@ -122,7 +122,7 @@ draft_pattern(const struct topic_trie *trie, struct span pattern, uint32_t *segm
 	draft->tail_count = count - 1 - last;
 	reverse(segments + last + 1, draft->tail_count);
 	draft->middle_count = last > first ? last - first - 1 : 0;
-	/* Over the first `#`, and over the last if it is another one. */
+	/* Remove the first `#`, and the last if that is another one. */
 	memmove(segments + first, segments + first + 1, draft->middle_count * sizeof *segments);
 	memmove(segments + first + draft->middle_count, segments + last + 1, draft->tail_count * sizeof *segments);
 	return first + draft->middle_count + draft->tail_count;
@@ -165,7 +165,7 @@ build_tails(struct topic_trie *trie, struct draft *drafts, uint32_t count)
 	}
 }
 
-/* By head, by tail, by middle. */
+/* Sorts by head, then tail, then middle. */
 static int
 compare_drafts(const void *one, const void *other)
 {
@@ -180,7 +180,7 @@ compare_drafts(const void *one, const void *other)
 	return memcmp(a->segments + a->head_count, b->segments + b->head_count, a->middle_count * sizeof *a->segments);
 }
 
-/* Makes groups, patterns and lists of subscriptions out of the sorted drafts. */
+/* Makes groups, patterns and lists of subscriptions from the sorted drafts. */
 static void
 build_groups(struct topic_trie *trie, const struct draft *drafts, uint32_t count)
 {
@@ -279,9 +279,7 @@ topic_trie_bytes(const struct topic_trie *trie)
 
 /* --- matching ---------------------------------------------------------------------------------------------------- */
 
-/*
- * heads: the nodes reached, level by level. tails: likewise. reached: of each node of tails the turn that reached it.
- */
+/* heads, tails: the nodes reached, level by level. reached: for each node of tails, the last turn that reached it. */
 struct topic_match *
 topic_match_new(const struct topic_trie *trie)
 {
@@ -313,7 +311,7 @@ struct topic {
 	bool of_service;
 };
 
-/* Appends the children of node to which the segment leads. Returns how many: none, one or two. */
+/* Appends the children of node for the segment and, if star_too, for the star. Returns their number: 0 to 2. */
 static uint32_t
 follow(const struct trie *trie, uint32_t node, uint32_t segment, bool star_too, uint32_t *to)
 {
@@ -332,7 +330,7 @@ follow(const struct trie *trie, uint32_t node, uint32_t segment, bool star_too, 
 	return count;
 }
 
-/* The tails that the topic ends with: match->tails, in ascending order. */
+/* Finds the tails that match the topic's end: match->tails, in ascending order. */
 static void
 walk_tails(const struct topic_trie *trie, const struct topic *topic, struct topic_match *match)
 {
@@ -362,7 +360,7 @@ part_stands_at(const uint32_t *part, uint32_t count, const uint32_t *segments)
 	return true;
 }
 
-/* Whether the parts of the middle stand one behind the other in segments[0..count). */
+/* Whether the parts of the middle occur in order in segments[0..count). */
 static bool
 middle_fits(const uint32_t *middle, uint32_t middle_count, const uint32_t *segments, uint32_t count)
 {
@@ -385,7 +383,7 @@ middle_fits(const uint32_t *middle, uint32_t middle_count, const uint32_t *segme
 	return true;
 }
 
-/* Adds the subscriptions of the group's patterns whose middle stands in the topic between the two segments. */
+/* Adds the subscriptions of the group's patterns whose middle matches segments [from, to) of the topic. */
 static void
 take_group(const struct topic_trie *trie, const struct group *group, const struct topic *topic, uint32_t from,
     uint32_t to, struct topic_match *match)
@@ -403,7 +401,7 @@ take_group(const struct topic_trie *trie, const struct group *group, const struc
 	}
 }
 
-/* Looks for the tail among groups[low..high). Returns its place, or where it would be. */
+/* The index of the tail in groups[low..high), or its insertion point. */
 static uint32_t
 find_group(const struct group *groups, uint32_t low, uint32_t high, uint32_t tail)
 {
@@ -418,7 +416,7 @@ find_group(const struct group *groups, uint32_t low, uint32_t high, uint32_t tai
 	return low;
 }
 
-/* Takes the groups of a head that the topic's first `depth` segments reached. */
+/* Adds the matching groups of a head reached by the topic's first `depth` segments. */
 static void
 take_head(
     const struct topic_trie *trie, uint32_t head, uint32_t depth, const struct topic *topic, struct topic_match *match)
@@ -431,7 +429,7 @@ take_head(
 		if (depth == topic->count)
 			take_group(trie, &groups[high], topic, depth, depth, match);
 	}
-	/* The shorter list decides: the groups, or the tails that were reached. */
+	/* Iterate over the shorter list: the groups, or the reached tails. */
 	if (high - low <= 2 * match->tail_count) {
 		for (; low < high; low++) {
 			uint32_t tail = groups[low].tail, length = trie->tail_lengths[tail];

@@ -1,4 +1,4 @@
-/* Reads transforms. Names are numbered at the end, so that events are looked through for numbers only. */
+/* Reads transforms. Names are numbered at the end; events are then matched by number. */
 #include "event/transform.h"
 
 #include <assert.h>
@@ -28,11 +28,11 @@ static const char *const member_names[MEMBERS + 1] = {"rename_field", "remove_fi
 struct reader {
 	struct rule rule;
 	struct transform *transform;
-	struct rule_step *names; /* of all paths as they come: path_name_count of them, in room for `room` */
+	struct rule_step *names; /* of all paths in order: path_name_count of them, capacity `room` */
 	uint32_t room;
 };
 
-/* Reads the path that is that member of the step at place, which must be there. */
+/* Reads that member of the step at place as a path. The member must be present. */
 static int
 read_path(struct reader *reader, const struct rule_place *place, const struct json members[], enum member member,
     struct transform_path *path)
@@ -54,7 +54,7 @@ read_path(struct reader *reader, const struct rule_place *place, const struct js
 	return 0;
 }
 
-/* Takes the value as it is spelt. */
+/* Keeps the value as it is spelt. */
 static int
 read_value(struct reader *reader, const struct rule_place *place, const struct json *value, struct transform_step *step)
 {
@@ -73,7 +73,7 @@ read_value(struct reader *reader, const struct rule_place *place, const struct j
 	return 0;
 }
 
-/* Which members a step of that kind has, and must have. FIELD stands for PATH also. */
+/* Whether a step of that kind has, and must have, that member. FIELD also stands for PATH. */
 static bool
 takes(enum transform_kind kind, enum member member)
 {
@@ -90,7 +90,7 @@ takes(enum transform_kind kind, enum member member)
 	}
 }
 
-/* Reads a step whose kind is known. object is where its members stand. */
+/* Reads a step whose kind is known. object has its members. */
 static int
 read_members(struct reader *reader, const struct rule_place *place, const struct json *object, struct json members[],
     struct transform_step *step)
@@ -123,7 +123,7 @@ read_members(struct reader *reader, const struct rule_place *place, const struct
 	return takes(step->kind, MEMBER_VALUE) ? read_value(reader, place, &members[MEMBER_VALUE], step) : 0;
 }
 
-/* Finds the step's kind by the member "op" or "type", or by the one member whose name is the kind; -1 when refused. */
+/* Finds the step's kind by "op" or "type", or by its one member with a kind's name; -1: refused. */
 static int
 find_kind(struct reader *reader, const struct rule_place *place, const struct json *object, const struct json members[])
 {
@@ -213,7 +213,7 @@ read_steps(struct reader *reader, const struct json *list)
 	return 0;
 }
 
-/* Numbers the names, and makes the paths out of the numbers. */
+/* Numbers the names and makes the paths of numbers. */
 static void
 number_names(struct reader *reader)
 {

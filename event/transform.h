@@ -1,20 +1,19 @@
 /*
- * Transforms: how a subscription's events are changed before they are delivered. A list of steps, or one step in place
- * of the list; each works on what the steps before it have left:
+ * Transforms: a subscription's changes to events before delivery. A list of steps, or a single step; each step works on
+ * the result of the steps before it:
  *
- *   {"op": "rename_field", "from": PATH, "to": PATH}   moves the value; what stood at `to` is replaced
+ *   {"op": "rename_field", "from": PATH, "to": PATH}   moves the value, replacing a field at `to`
  *   {"op": "remove_field", "field": PATH}
- *   {"op": "add_field", "field": PATH, "value": V}     only where the event has no such field
- *   {"op": "set_field", "field": PATH, "value": V}     there or not
+ *   {"op": "add_field", "field": PATH, "value": V}     only if the event has no such field
+ *   {"op": "set_field", "field": PATH, "value": V}     adds or replaces
  *
  * Other spellings of the same: {"rename_field": {"from": PATH, "to": PATH}} and so on; "type" for "op"; "path" for
  * "field".
  *
- * PATH is a path of event/rule.h in the whole event, but all of its steps are members' names: transforms do not look
- * into lists, nor through anything else that is no object. A step for a field that this event has not, or through a
- * list, a number or the like, does nothing. Objects that add_field, set_field or `to` need on the way are made. Of
- * members with the same name the last one is the field; a step that removes, moves or replaces a field leaves none of
- * the others.
+ * PATH is a path of event/rule.h in the whole event, but its steps are only members' names: transforms do not enter
+ * lists. A step does nothing if its field is missing or its path leads through a value that is no object. add_field,
+ * set_field and `to` make missing objects on their path. Of members with the same name the last is the field; removing,
+ * moving or replacing it removes the others, too.
  *
  * Pure: any process, any thread. event/transform_apply.h applies them.
  */
@@ -34,7 +33,7 @@
 
 enum transform_kind { TRANSFORM_RENAME, TRANSFORM_REMOVE, TRANSFORM_ADD, TRANSFORM_SET };
 
-/* A path: `count` numbers of names, from `first` on in `path_names`. */
+/* A path: path_names[first .. first + count), numbers of names. */
 struct transform_path {
 	uint16_t first, count;
 };
@@ -43,14 +42,14 @@ struct transform_step {
 	enum transform_kind kind;
 	struct transform_path field; /* of a rename: from */
 	struct transform_path to; /* of a rename */
-	struct rule_step value; /* where in `text` the value of add and set stands, spelt as it was given */
+	struct rule_step value; /* of add and set: the value's place in `text`, spelt as given */
 };
 
-/* A transform that was read. All zero is none. */
+/* A parsed transform. All zero: no transform. */
 struct transform {
 	struct transform_step *steps;
 	uint32_t *path_names;
-	struct name_table names; /* of all steps of all paths, decoded */
+	struct name_table names; /* the decoded steps of all paths */
 	uint16_t step_count, path_name_count;
 	struct bytes text;
 };
@@ -61,7 +60,7 @@ struct transform {
  */
 int transform_parse(struct span text, struct transform *transform, struct error *err);
 
-/* The same for those who only want to know whether it is one. */
+/* As transform_parse(), but only checks. */
 int transform_check(struct span text, struct error *err);
 
 void transform_free(struct transform *transform);

@@ -1,13 +1,13 @@
-/* Applies transforms, a step after the other, as edits of the event's text. See transform_apply.h. */
+/* Applies a transform step by step, as edits of the event's text. See transform_apply.h. */
 #include "event/transform_apply.h"
 
-/* The objects that a path leads through, from the event itself on. */
+/* The objects on a path, from the event itself on. */
 struct route {
 	uint32_t objects[RULE_PATH_STEPS_MAX];
-	unsigned count; /* below the number of steps where the event has no further objects */
+	unsigned count; /* less than the path's steps if the event lacks the rest */
 };
 
-/* What the functions of a step work on. */
+/* The transform and the text in work. */
 struct work {
 	const struct transform *transform;
 	struct json_edit *edit;
@@ -25,7 +25,7 @@ last_name(const struct work *work, struct transform_path path)
 	return path_name(work, path, path.count - 1u);
 }
 
-/* Follows a path as far as there are objects. Returns false when it leads through something else. */
+/* Follows a path as far as its objects exist. Returns false if it leads through a value that is no object. */
 static bool
 follow(const struct work *work, struct transform_path path, struct route *route)
 {
@@ -42,7 +42,7 @@ follow(const struct work *work, struct transform_path path, struct route *route)
 	return true;
 }
 
-/* The member at the end of a path that was followed, or JSON_EDIT_NONE. */
+/* The member at the end of a followed path, or JSON_EDIT_NONE. */
 static uint32_t
 end_of(const struct work *work, struct transform_path path, const struct route *route)
 {
@@ -58,7 +58,7 @@ mark_changed(const struct work *work, const struct route *route)
 		json_edit_changed(work->edit, route->objects[i]);
 }
 
-/* Puts a value at the end of a path that was followed, and makes the objects that are missing on the way. */
+/* Puts a value at the end of a followed path and makes the missing objects. */
 static void
 put(const struct work *work, struct transform_path path, struct route *route, struct json_value value)
 {
@@ -93,7 +93,7 @@ set_field(const struct work *work, const struct transform_step *step)
 	put(work, step->field, &route, (struct json_value){value, JSON_EDIT_NONE});
 }
 
-/* How many steps two paths begin with in common. */
+/* The number of leading steps that two paths share. */
 static unsigned
 common_steps(const struct work *work, struct transform_path one, struct transform_path other)
 {
@@ -122,7 +122,7 @@ rename_field(const struct work *work, struct transform_path from, struct transfo
 		mark_changed(work, &route);
 		return;
 	}
-	/* `to` is looked for as if the field were gone already, for it may lead through it. */
+	/* Follow `to` as if the field were already removed, because `to` may lead through it. */
 	json_edit_show(work->edit, object, last_name(work, from), JSON_EDIT_NONE);
 	free_way = follow(work, to, &to_route);
 	json_edit_show(work->edit, object, last_name(work, from), member);

@@ -1,4 +1,4 @@
-/* Builds tries from sorted words, level by level: the words of a node are a run of them. */
+/* Builds tries from sorted words, level by level: the words below a node are contiguous. */
 #include "event/trie.h"
 
 #include <assert.h>

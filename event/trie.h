@@ -1,6 +1,5 @@
 /*
- * A trie over words of numbers, built at once. The children of a node stand side by side, in the order of their
- * numbers:
+ * A trie over words of numbers, built at once. The children of a node are adjacent, in the order of their numbers:
  *
  *   words 7 / 7 2 / 9 2       nodes   0        root, children 1 and 2
  *                                     1 (7)    child 3, the first word ends here
@@ -8,8 +7,8 @@
  *                                     3 (2)    the second word ends here
  *                                     4 (2)    the third
  *
- * Nodes are numbered level by level, so a node's number is above that of its parent, and if a < b are on the same
- * level, the children of a come before those of b. Pure. A trie that is built may be read by any number of threads.
+ * Nodes are numbered level by level: a node's number is above its parent's, and if a < b are on the same level, the
+ * children of a come before those of b. Pure. Any number of threads may read a built trie.
  */
 #ifndef EVENT_TRIE_H
 #define EVENT_TRIE_H
@@ -21,7 +20,7 @@
 #define TRIE_NONE UINT32_MAX
 
 struct trie_node {
-	uint32_t number; /* by which the parent leads here; of the root 0 */
+	uint32_t number; /* the edge's number from the parent; the root has 0 */
 	uint32_t first, count; /* the children */
 };
 
@@ -34,18 +33,17 @@ struct trie {
 struct trie_word {
 	const uint32_t *numbers;
 	uint32_t count;
-	uint32_t tag; /* the caller's */
-	uint32_t node; /* trie_build() sets this to the node where the word ends */
+	uint32_t tag; /* for the caller */
+	uint32_t node; /* set by trie_build(): the node where the word ends */
 };
 
 /*
- * Builds a trie of those words, which it sorts; they may be repeated, and empty. There are fewer than 2^32 - 1 numbers.
+ * Builds a trie of the words, which it sorts. Words may repeat and may be empty. They have fewer than 2^32 - 1 numbers
+ * in all.
  */
 void trie_build(struct trie *trie, struct trie_word *words, uint32_t count);
 
-/*
- * The child of node to which that number leads, or TRIE_NONE. Takes as many steps as the number of children has bits.
- */
+/* The child of node for that number, or TRIE_NONE. A binary search. */
 static inline uint32_t
 trie_child(const struct trie *trie, uint32_t node, uint32_t number)
 {
