@@ -1,4 +1,4 @@
-/* Members are kept in the order in which they were sent; a name is looked up from the end, so the last one counts. */
+/* Members are kept in the client's order; of members with the same name the last counts. */
 #include "api/document.h"
 
 #include <assert.h>
@@ -12,7 +12,7 @@
 #include "base/utf8.h"
 #include "event/json_char.h"
 
-/* A name in details is cut to this many bytes, at a character. */
+/* Names in details are cut to this many bytes, between characters. */
 #define NAME_SHOWN_BYTES 64
 
 static struct span
@@ -53,11 +53,11 @@ document_refuse(struct document *document, const char *name, const char *format,
 	va_end(args);
 	len = snprintf(where, sizeof where, "%s%.*s", document->path, (int)part.len, part.base);
 	if (name == NULL && len > 0)
-		where[len - 1] = '\0'; /* the whole of "headers.", which is "headers" */
+		where[len - 1] = '\0'; /* cut the dot: "headers." becomes "headers" */
 	return refuse(document->error, "validation_error", where, what);
 }
 
-/* As document_refuse(), for a member by its place. */
+/* As document_refuse(), for a member by its index. */
 static bool
 refuse_at(struct document *document, size_t index, const char *what)
 {
@@ -72,7 +72,7 @@ refuse_at(struct document *document, size_t index, const char *what)
 	return document_refuse(document, name, "%s", what);
 }
 
-/* Characters of a scanned string, spelled out. Each member is spelled once, so texts has room for all of them. */
+/* Decodes a scanned string. Each member is decoded at most once, so texts has room for all. */
 static struct span
 spell(struct document *document, const struct json *string)
 {
@@ -90,7 +90,7 @@ spell(struct document *document, const struct json *string)
 	return (struct span){to, used};
 }
 
-/* Where the scan stopped, for a person. Bytes from 1, lines from 1, columns in bytes from 1. */
+/* Refuses with the place where the scan stopped: byte, line and column (in bytes), all from 1. */
 static bool
 malformed(struct document *document, const struct scan *scan, const char *begin)
 {
@@ -119,7 +119,7 @@ add_member(struct document *document, size_t *room)
 	return &document->members[document->count++];
 }
 
-/* Reads the container whose opening bracket stands at scan->at. */
+/* Reads the container whose opening bracket is at scan->at. */
 static bool
 read_members(struct document *document, struct scan *scan, bool object, const char *begin)
 {
@@ -168,12 +168,12 @@ document_open(struct document *document, struct span body, struct document_error
 	*document = (struct document){.error = error};
 	begin_texts(document, body.len);
 	if (!scan_begin(&scan, body.base, body.len))
-		return true; /* white space at most: {} */
-	scan.depth_max = DOCUMENT_DEPTH_MAX - 1; /* the object itself is walked through, not scanned */
+		return true; /* empty or only white space: {} */
+	scan.depth_max = DOCUMENT_DEPTH_MAX - 1; /* minus the object itself, which is iterated, not scanned */
 	if (*scan.at != '{') {
 		struct json value;
 
-		/* What is no JSON at all is told as that. */
+		/* Report malformed JSON as such, not as "must be an object". */
 		good = scan_value(&scan, &value) && scan_finish(&scan);
 		good = good ? document_refuse(document, NULL, "the body must be a JSON object")
 			    : malformed(document, &scan, body.base);
@@ -195,7 +195,7 @@ document_close(struct document *document)
 	*document = (struct document){.error = document->error};
 }
 
-/* Marks all members of that name as known. Returns the last one; NULL when there is none, or when it is null. */
+/* Marks all members of that name as known. Returns the last one, or NULL if there is none or it is null. */
 static struct document_member *
 find(struct document *document, const char *name, bool *null)
 {
@@ -224,7 +224,7 @@ document_presence(struct document *document, const char *name)
 	return null ? DOCUMENT_NULL : DOCUMENT_ABSENT;
 }
 
-/* The index of the member of that name; false when it is absent or null. */
+/* Finds the index of the member of that name. False: it is absent or null. */
 static bool
 find_index(struct document *document, const char *name, size_t *index)
 {
@@ -237,7 +237,7 @@ find_index(struct document *document, const char *name, size_t *index)
 	return true;
 }
 
-/* The code point of one character that utf8_length() has measured, where it may be a control character; else 0xfffd. */
+/* The code point of a character of len bytes if it can be a control character, else 0xfffd. */
 static unsigned
 control_code(const char *p, size_t len)
 {
@@ -306,7 +306,7 @@ document_bool(struct document *document, const char *name, bool *out)
 	return true;
 }
 
-/* Whether the text of a number is a whole one that fits; a fraction of zeros is none. */
+/* Whether a number is whole and fits. A fraction of zeros is allowed. */
 static bool
 whole_number(const struct json *number, int64_t *out)
 {
@@ -417,7 +417,7 @@ same_name(struct span a, struct span b)
 	return a.len == b.len && memcmp(a.base, b.base, a.len) == 0;
 }
 
-/* Whether a member of that name stands at index from or behind. */
+/* Whether members[from..] has a member of that name. */
 static bool
 has_from(const struct document *document, size_t from, struct span name)
 {

@@ -1,4 +1,4 @@
-/* The headers of an endpoint. */
+/* Checks the headers of an endpoint. */
 #include "api/endpoint_headers.h"
 
 #include <stdbool.h>
@@ -7,7 +7,7 @@
 
 static const char token[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$%&'*+-.^_`|~";
 
-/* Those of the connection and of the body, and what every request of the service says itself. */
+/* Headers of the connection and of the body, and those that the service sets itself. */
 static const char *const reserved[] = {"connection", "content-encoding", "content-length", "content-type", "expect",
     "host", "http2-settings", "keep-alive", "te", "trailer", "traceparent", "tracestate", "transfer-encoding",
     "upgrade", "user-agent", "x-gp-signature", "x-gp-timestamp"};

@@ -1,4 +1,4 @@
-/* Secrets of endpoints. */
+/* Checks and makes secrets of endpoints. */
 #include "api/endpoint_secret.h"
 
 #include <stdbool.h>

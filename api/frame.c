@@ -1,4 +1,6 @@
-/* Numbers and texts, one after the other. A text is its length, its bytes and a NUL; a length of ABSENT is no text. */
+/*
+ * Writes and reads sequences of numbers and texts. A text is its length, its bytes and a NUL; length ABSENT: no text.
+ */
 #include "api/frame.h"
 
 #include <assert.h>
@@ -26,7 +28,7 @@ add_text(struct bytes *out, struct span text)
 	bytes_add(out, "", 1);
 }
 
-/* Takes bytes off the front. Returns where they are, or NULL when there are fewer. */
+/* Removes len bytes from the front. Returns them, or NULL if there are fewer. */
 static const char *
 take(struct span *rest, size_t len)
 {
@@ -60,7 +62,7 @@ take_text(struct span *rest, struct span *text)
 		*text = (struct span){NULL, 0};
 		return true;
 	}
-	/* The length and the NUL, by a sum that cannot overflow. */
+	/* The text and its NUL. size_t keeps the sum from overflowing. */
 	*text = (struct span){take(rest, (size_t)len + 1), len};
 	return text->base != NULL && memchr(text->base, '\0', (size_t)len + 1) == text->base + len;
 }
@@ -106,7 +108,7 @@ frame_read(struct span bytes, struct frame *frame)
 
 /* ---- payloads ---- */
 
-/* The texts of a request, in their order. */
+/* The texts of a request, in the order of the payload. */
 #define REQUEST_TEXTS 10
 
 static void

@@ -1,21 +1,21 @@
 /*
- * Frames: what an acceptor and control say to each other about requests of the management API. A frame is one message
- * of a channel (base/channel.h) that the master holds, so frames wait in it while one side is dead. Each process that
- * has had a slot has a start count of its own (shm/slots.h), and a frame names both: who sent it, and to whom. What is
- * for a predecessor of its receiver is dropped.
+ * Frames: the protocol between acceptors and control for requests of the management API. A frame is one message of a
+ * channel (base/channel.h). The master holds the channel, so frames wait in it while one side is dead. Each process in
+ * a slot has its own start count (shm/slots.h). A frame has those of its sender and its receiver; the receiver drops
+ * frames for its predecessor.
  *
  *   acceptor                                     control
- *     HELLO ──────────────────────────────────────►   a process says that it is there: what was open with its
- *     ◄────────────────────────────────────── HELLO   predecessor is over
+ *     HELLO ──────────────────────────────────────►   the sender has started: requests open with its
+ *     ◄────────────────────────────────────── HELLO   predecessor are lost
  *     REQUEST, BODY ... BODY|END ─────────────────►
- *     ◄──────────────── HEAD, BODY ... BODY|END         as many bytes of bodies as FRAME_CREDIT_FIRST and CREDITs allow
- *     CREDIT ─────────────────────────────────────►   the client has taken so many bytes
- *     CANCEL ─────────────────────────────────────►   nobody waits for the reply any more
- *     ◄───────────────────────────────────── CANCEL   the reply is cut off
- *     ◄──────────────────────────────────────── BYE   control ends: it answers what has come and takes nothing new
- *     BYE ────────────────────────────────────────►   no REQUEST follows for this control
+ *     ◄──────────────── HEAD, BODY ... BODY|END         body bytes are limited by FRAME_CREDIT_FIRST and CREDITs
+ *     CREDIT ─────────────────────────────────────►   the client has taken that many bytes
+ *     CANCEL ─────────────────────────────────────►   the client is gone
+ *     ◄───────────────────────────────────── CANCEL   the reply ends incomplete
+ *     ◄──────────────────────────────────────── BYE   control is ending: it answers open requests, accepts no new ones
+ *     BYE ────────────────────────────────────────►   the acceptor sends no further REQUEST to this control
  *
- * Pure. Both sides are processes of one program, so numbers are in the machine's order; all else is checked.
+ * Pure. Numbers are in host byte order, because both sides run the same program. All frames are checked.
  */
 #ifndef API_FRAME_H
 #define API_FRAME_H
@@ -41,34 +41,34 @@
 enum frame_kind { FRAME_KIND_LIST(X) FRAME_KINDS };
 #undef X
 
-/* How many requests of an acceptor may be under way, streams not counted, and how many streams. */
+/* The most concurrent requests of an acceptor, without streams, and the most streams. */
 #define FRAME_REQUESTS_MAX 256
 #define FRAME_STREAMS_MAX 768
-/* A request's number mod this many is its place among those that are under way. */
+/* A request's number modulo FRAME_PLACES is its place among the concurrent ones. */
 #define FRAME_PLACES (FRAME_REQUESTS_MAX + FRAME_STREAMS_MAX)
 
-/* The most bytes of a frame, and of what a BODY carries: a channel takes two of them at once. */
+/* The most bytes of a frame, and of a BODY's payload: a channel holds two of those at once. */
 #define FRAME_BYTES_MAX (64u << 10)
 #define FRAME_HEAD_BYTES 16
 #define FRAME_BODY_BYTES (32u << 10)
 
-/* For channels_open(): frames that wait for their receiver take buffer space. */
+/* For channels_open(): buffer space for frames that wait for their receiver. */
 #define FRAMES_BUFFER_BYTES ((size_t)1 << 20)
 
-/* The most bytes of a request's body but for frame_body_max(), and how many of a reply's are sent before a CREDIT. */
+/* The most bytes of a request's body (see frame_body_max()), and of a reply before the first CREDIT. */
 #define FRAME_REQUEST_BODY_MAX (64u << 10)
 #define FRAME_CREDIT_FIRST (64u << 10)
 
 struct frame {
 	enum frame_kind kind;
-	bool end; /* the last frame of a request or of a reply; of a REQUEST or HEAD: there is no body */
+	bool end; /* the last frame of a request or reply; in a REQUEST or HEAD: there is no body */
 	uint32_t sender; /* start count */
-	uint32_t receiver; /* start count; 0 in a HELLO to a process that has not said HELLO yet */
-	uint32_t request; /* its number, by the acceptor, which differs mod FRAME_PLACES; 0 in HELLO and BYE */
+	uint32_t receiver; /* start count; 0 in a HELLO to a process that has not sent its HELLO */
+	uint32_t request; /* the acceptor's number for it, unique modulo FRAME_PLACES; 0 in HELLO and BYE */
 	struct span payload; /* of REQUEST, HEAD, BODY and CREDIT */
 };
 
-/* The caller of a request, as its API key says. */
+/* The caller of a request, from its API key. */
 struct frame_caller {
 	struct span tenant_id, key_id, key_name;
 	uint32_t scopes; /* api/scopes.h */
@@ -77,30 +77,30 @@ struct frame_caller {
 
 #define FRAME_PARAMS_MAX 2
 
-/* The payload of a REQUEST. Texts hold no NUL and are followed by one; base is NULL for what was not given. */
+/* The payload of a REQUEST. Each text has no NUL inside and one after its end; base is NULL if it was not given. */
 struct frame_request {
 	enum api_operation operation;
 	struct span params[FRAME_PARAMS_MAX]; /* of the path */
-	struct span query; /* as it was sent, without the question mark */
+	struct span query; /* unchanged, without the question mark */
 	struct span if_match, idempotency_key, last_event_id;
-	struct span base_url; /* what URLs in the reply begin with */
+	struct span base_url; /* prefix of URLs in the reply */
 	struct frame_caller caller;
 };
 
-/* The length of a body that is a stream: it has come whole with the BODY that says END. */
+/* The length of a stream, which ends with the BODY that has END. */
 #define FRAME_LENGTH_OPEN UINT64_MAX
 
 /* The payload of a HEAD. */
 struct frame_reply {
 	uint32_t status; /* of HTTP */
-	uint64_t length; /* of the body; FRAME_LENGTH_OPEN */
+	uint64_t length; /* of the body, or FRAME_LENGTH_OPEN */
 	uint32_t retry_after_seconds; /* 0: none */
 	struct span etag; /* with its quotes; followed by a NUL */
 };
 
 /*
- * The most bytes of a request's body, by its operation. What the development receiver gets may be as long as
- * FRAME_RECEIVED_BODY_MAX, and its headers stand before it.
+ * The most bytes of a request's body, by its operation. The development receiver accepts bodies of
+ * FRAME_RECEIVED_BODY_MAX and sends the headers before them.
  */
 #define FRAME_RECEIVED_BODY_MAX (1u << 20)
 static inline size_t
@@ -110,8 +110,8 @@ frame_body_max(enum api_operation operation)
 }
 
 /*
- * How much longer than others the reply to a request may take, in ms: a test lasts as long as the longest timeout_ms of
- * an endpoint, and 2 seconds.
+ * The extra time, in ms, for the reply of an operation: a test lasts up to the longest timeout_ms of an endpoint, plus
+ * 2 s.
  */
 static inline int64_t
 frame_patience_ms(enum api_operation operation)
@@ -122,18 +122,18 @@ frame_patience_ms(enum api_operation operation)
 /* Appends a frame to an empty buffer. The payload is at most FRAME_BYTES_MAX - FRAME_HEAD_BYTES. */
 void frame_write(struct bytes *out, const struct frame *frame);
 
-/* Writes the receiver into a frame that stands at bytes. */
+/* Writes the receiver into the frame at bytes. */
 void frame_address(char *bytes, uint32_t receiver);
 
-/* Reads a frame, whose payload is then part of bytes. Returns whether it is one. */
+/* Reads a frame; its payload borrows from bytes. Returns whether it is valid. */
 bool frame_read(struct span bytes, struct frame *frame);
 
-/* Appends the payload. The first returns false, with *out unchanged, when it is too large for a frame. */
+/* Append a payload. frame_write_request() returns false, with *out unchanged, if it is too large for a frame. */
 bool frame_write_request(struct bytes *out, const struct frame_request *request);
 void frame_write_reply(struct bytes *out, const struct frame_reply *reply);
 void frame_write_credit(struct bytes *out, uint32_t bytes);
 
-/* Read a payload; the texts are then parts of it. Return whether it is one. */
+/* Read a payload; the texts borrow from it. Return whether it is valid. */
 bool frame_read_request(struct span payload, struct frame_request *request);
 bool frame_read_reply(struct span payload, struct frame_reply *reply);
 bool frame_read_credit(struct span payload, uint32_t *bytes);

@@ -9,7 +9,7 @@
 static const uint8_t mapped[MAPPED_BYTES] = {[10] = 0xff, [11] = 0xff};
 static const uint8_t nat64[MAPPED_BYTES] = {0x00, 0x64, 0xff, 0x9b}; /* RFC 6052: the IPv4 address follows */
 
-/* Prefixes count the bits of the form with ::ffff: before it. */
+/* Prefix lengths include the 96 bits of ::ffff:0:0/96. */
 #define IPV4(a, b, c, d, bits)                                                                                         \
 	{                                                                                                              \
 		{[10] = 0xff, [11] = 0xff, [12] = (a), [13] = (b), [14] = (c), [15] = (d)}, 96 + (bits)                \
@@ -21,10 +21,10 @@ static const struct networks refused_ipv4 = {
 	{
 	    IPV4(0, 0, 0, 0, 8), /* this network */
 	    IPV4(10, 0, 0, 0, 8), /* private */
-	    IPV4(100, 64, 0, 0, 10), /* of carriers */
+	    IPV4(100, 64, 0, 0, 10), /* carrier-grade NAT */
 	    IPV4(127, 0, 0, 0, 8), /* loopback */
-	    IPV4(168, 63, 129, 16, 32), /* the host of a machine at Azure: its metadata, too */
-	    IPV4(169, 254, 0, 0, 16), /* link-local: the metadata of clouds */
+	    IPV4(168, 63, 129, 16, 32), /* Azure's platform address, with metadata */
+	    IPV4(169, 254, 0, 0, 16), /* link-local, with the metadata of clouds */
 	    IPV4(172, 16, 0, 0, 12), /* private */
 	    IPV4(192, 0, 0, 0, 24), /* protocol assignments */
 	    IPV4(192, 0, 2, 0, 24), /* documentation */
@@ -38,10 +38,10 @@ static const struct networks refused_ipv4 = {
 	},
 };
 
-/* Global unicast: everything else is refused, what is not assigned yet included. */
+/* Global unicast. All other networks are refused, even unassigned ones. */
 static const struct networks global_ipv6 = {.count = 1, .items = {{{0x20}, 3}}};
 
-/* What is not public inside of it. */
+/* The networks in it that are not public. */
 static const struct networks refused_ipv6 = {
     .count = 4,
     .items =

@@ -1,8 +1,7 @@
 /*
- * Which addresses an endpoint's requests may go to: public ones, and those of HL_ALLOW_NETWORKS. Control asks for
- * addresses that stand in URLs (api/target_url.h), a courier for each socket address before it connects. Nothing else
- * decides this. The refused networks are those of IANA's special-purpose registries (RFC 6890); network_guard.c lists
- * them.
+ * The only place that decides to which addresses endpoints' requests may go: public ones and those of
+ * HL_ALLOW_NETWORKS. Control checks addresses in URLs (api/target_url.h); a courier checks each socket address before
+ * it connects. Refused are the networks of IANA's special-purpose registries (RFC 6890), listed in network_guard.c.
  */
 #ifndef API_NETWORK_GUARD_H
 #define API_NETWORK_GUARD_H
@@ -14,8 +13,8 @@
 #include "config/networks.h"
 
 /*
- * Whether a request may be sent to the address, whatever its port. address is of AF_INET or AF_INET6, whole; of another
- * family it is refused. Pure; any process.
+ * Whether a request may be sent to the address, on any port. Families other than AF_INET and AF_INET6 are refused.
+ * Pure; any process.
  */
 bool network_allowed(const struct networks *allowed, const struct sockaddr *address);
 

@@ -1,7 +1,4 @@
-/*
- * The operations of the management API: what acceptors forward to control, and control answers. operation_list.def has
- * the rows.
- */
+/* The operations of the management API. Acceptors forward them and control answers. operation_list.def has the rows. */
 #ifndef API_OPERATIONS_H
 #define API_OPERATIONS_H
 
@@ -16,11 +13,11 @@ enum api_operation {
 struct api_operation_info {
 	const char *method; /* "GET" */
 	const char *path; /* "/v1/tenants/{id}" */
-	enum scope scope; /* that a key needs */
+	enum scope scope; /* the scope that a key needs */
 	const char *help; /* a few words for a person */
 };
 
-/* By number of the operation. */
+/* Indexed by enum api_operation. */
 extern const struct api_operation_info api_operation_table[API_OPERATIONS];
 
 #endif

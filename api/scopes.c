@@ -1,4 +1,4 @@
-/* The table of scopes, and the words that stand for several of them. */
+/* The table of scopes, and the words for sets of scopes. */
 #include "api/scopes.h"
 
 #include <string.h>
@@ -11,7 +11,7 @@ static const struct {
 #undef X
 };
 
-/* Groups of an API that older clients were written for. */
+/* Groups of an older API that clients still ask for. */
 static const char *const foreign_groups[] = {"presence", "uploads", "billing"};
 
 const char *
@@ -35,7 +35,7 @@ is_foreign(struct span group, struct span verb)
 	return false;
 }
 
-/* Whether a scope of a group is one of those that its "write" gives: those that change something. */
+/* Whether "write" of a group includes the verb: it changes something. */
 static bool
 changes_something(const char *verb)
 {

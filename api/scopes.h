@@ -1,6 +1,6 @@
 /*
- * Scopes: what an API key may be used for. A route names the one scope that it needs; a key holds a set of them, one
- * bit each. People write them as words. Pure.
+ * Scopes: the rights of an API key. A route needs one scope; a key has a set of them, as bits. People write them as
+ * words. Pure.
  */
 #ifndef API_SCOPES_H
 #define API_SCOPES_H
@@ -10,7 +10,7 @@
 
 #include "base/span.h"
 
-/* Symbol, group, verb. ANY is "*" as a whole: everything but ADMIN. */
+/* Symbol, group, verb. ANY is "*": everything except ADMIN. */
 #define SCOPE_LIST(X)                                                                                                  \
 	X(EVENTS_PUBLISH, "events", "publish")                                                                         \
 	X(EVENTS_READ, "events", "read")                                                                               \
@@ -30,24 +30,24 @@
 #define X(symbol, group, verb) SCOPE_##symbol,
 enum scope {
 	SCOPE_LIST(X) SCOPES,
-	SCOPE_PUBLIC = SCOPES, /* of a route that needs no key */
-	SCOPE_KEY, /* of a route that any valid key may use */
+	SCOPE_PUBLIC = SCOPES, /* the route needs no key */
+	SCOPE_KEY, /* any valid key may use the route */
 };
 #undef X
 
 #define SCOPE_BIT(scope) (1u << (scope))
 
-/* What "*" gives: every scope but admin. */
+/* The scopes of "*". */
 #define SCOPES_ALL_BUT_ADMIN (SCOPE_BIT(SCOPES) - 1 - SCOPE_BIT(SCOPE_ADMIN))
 
 /* The longest word that can be a scope, in bytes. */
 #define SCOPE_TEXT_MAX 64
 
 /*
- * Adds to *bits what one scope gives, written as people do: "events.publish", "events:publish", "*", "X.manage" and
- * "X.*" for all of a group, "X.write" for the verbs of a group that change something, "replay.write" for
- * deliveries.retry. Scopes of presence, uploads and billing give nothing: older clients ask for them. Returns 0, or <0
- * for a word that is no scope; *bits is then unchanged.
+ * Adds the bits of one written scope to *bits: "events.publish", "events:publish", "*"; "X.manage" and "X.*" are all
+ * scopes of a group, "X.write" those that change something, "replay.write" is deliveries.retry. Scopes of presence,
+ * uploads and billing, which older clients ask for, add nothing. Returns 0, or <0 for an unknown word, with *bits
+ * unchanged.
  */
 int scopes_parse(struct span text, uint32_t *bits);
 
@@ -55,8 +55,8 @@ int scopes_parse(struct span text, uint32_t *bits);
 const char *scope_name(enum scope scope);
 
 /*
- * Whether those bits allow what needs the scope, which is not PUBLIC: they hold it, they are an administrator's and the
- * scope is "*", or any key will do.
+ * Whether a key with those bits may use a route that needs the scope (not PUBLIC): it has the scope, or the scope is
+ * ANY and the key has ADMIN, or any key suffices.
  */
 static inline bool
 scopes_allow(uint32_t bits, enum scope scope)

@@ -1,4 +1,4 @@
-/* Sealing and opening by the master keys. */
+/* Seals and opens secrets with the master keys. */
 #include "api/secrets.h"
 
 #include <assert.h>
@@ -67,7 +67,7 @@ secret_wipe(struct bytes *bytes)
 	bytes_free(bytes);
 }
 
-/* What a sealed text is bound to. No tenant id holds a slash. */
+/* The text that binds a sealed secret to its place. Tenant ids have no slash, so it is unambiguous. */
 static struct bytes
 bound_to(const struct secret_place *place)
 {
@@ -104,7 +104,7 @@ secret_seal(const struct secrets *secrets, const struct secret_place *place, str
 	bytes_free(&bound);
 }
 
-/* The number of the key that sealed the text; SIZE_MAX: none of the configuration. text is what follows the prefix. */
+/* The index of the key that sealed the text; SIZE_MAX: it is not configured. text begins after the prefix. */
 static size_t
 key_of(const struct secrets *secrets, struct span text)
 {

@@ -1,4 +1,4 @@
-/* The URL of an endpoint. */
+/* Splits and checks URLs of endpoints. */
 #include "api/target_url.h"
 
 #include <arpa/inet.h>
@@ -70,7 +70,7 @@ read_port(const char *digits, size_t len, uint16_t *port, struct error *err)
 	return 0;
 }
 
-/* What stands in brackets. */
+/* Checks the text in brackets. */
 static int
 check_ipv6(const char *literal, struct error *err)
 {
@@ -83,7 +83,7 @@ check_ipv6(const char *literal, struct error *err)
 	return 0;
 }
 
-/* A label that makes its host an IPv4 address, or nothing: no top-level domain looks like a number. */
+/* Whether a last label makes its host an IPv4 address or invalid: no top-level domain looks like a number. */
 static bool
 label_is_number(const char *label)
 {
@@ -92,7 +92,7 @@ label_is_number(const char *label)
 	return label[strspn(label, "0123456789")] == '\0';
 }
 
-/* A name, or an IPv4 address, which sets *is_address. The root's dot at the end is cut off. */
+/* Checks a name or an IPv4 address, which sets *is_address. Cuts the root's trailing dot. */
 static int
 check_name(char *host, bool *is_address, struct error *err)
 {
@@ -116,13 +116,13 @@ check_name(char *host, bool *is_address, struct error *err)
 		label = at + 1;
 	}
 	*is_address = label_is_number(label);
-	/* 127.1, 2130706433, 0x7f.1 and 0177.0.0.1 are addresses for inet_aton(), and for libcurl. */
+	/* inet_aton() and libcurl accept 127.1, 2130706433, 0x7f.1 and 0177.0.0.1 as addresses. */
 	if (*is_address && inet_aton(host, &address) != 1)
 		return error_set(err, "has a host that ends like an IPv4 address and is none");
 	return 0;
 }
 
-/* Takes the authority apart. */
+/* Splits the authority. */
 static int
 split_authority(struct target_url *parts, struct error *err)
 {
@@ -181,7 +181,7 @@ union address {
 	struct sockaddr_in6 ipv6;
 };
 
-/* The address that a host spells. */
+/* The address in the host. */
 static union address
 address_of(const struct target_url *parts)
 {
@@ -194,7 +194,7 @@ address_of(const struct target_url *parts)
 	return address;
 }
 
-/* RFC 6761: such a name is the machine itself. */
+/* RFC 6761: localhost and names below it are the machine itself. */
 static bool
 is_localhost(const char *host)
 {
@@ -244,7 +244,7 @@ is_loopback(const struct target_url *parts)
 			      : ntohl(address.ipv4.sin_addr.s_addr) >> IN_CLASSA_NSHIFT == IN_LOOPBACKNET;
 }
 
-/* Whether host and port are those of the URL by which clients reach the service. */
+/* Whether host and port are those of HL_PUBLIC_URL. */
 static bool
 is_public(const struct target_url *parts, const char *public_url)
 {
@@ -255,7 +255,7 @@ is_public(const struct target_url *parts, const char *public_url)
 	       strcasecmp(own.host, parts->host) == 0 && own.port == parts->port;
 }
 
-/* A path that leads elsewhere ("..", "%2e") would reach the service's other routes. */
+/* Whether text is a token. Others ("..", "%2e") could reach the service's other routes. */
 static bool
 is_token(const char *text, size_t len)
 {

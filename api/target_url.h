@@ -1,6 +1,6 @@
 /*
- * The URL of an endpoint, as a client gives it and as it is kept, byte for byte. URLs are credentials: what is said
- * about one names places in it, and at most its host when that is an address.
+ * The URL of an endpoint, kept byte for byte as the client sent it. URLs are credentials: messages name positions in
+ * them, and the host only if it is an address.
  */
 #ifndef API_TARGET_URL_H
 #define API_TARGET_URL_H
@@ -16,40 +16,38 @@
 
 #define TARGET_HOST_BYTES_MAX 253 /* RFC 1035: 255 on the wire */
 
-/* How the path of a URL of the service's own inbox for trying things out begins. */
+/* The prefix of paths of the service's own inbox (HL_DEV_INBOX). */
 #define TARGET_INBOX_PATH "/v1/dev/inbox/receive/"
 
-/* A URL in its parts. Spans are borrowed from it. */
+/* The parts of a URL. Spans borrow from it. */
 struct target_url {
-	bool https, is_address, is_ipv6; /* is_address: the host spells one, in any way that a C library takes */
+	bool https, is_address, is_ipv6; /* is_address: in any form that a C library accepts */
 	uint16_t port;
-	char host[TARGET_HOST_BYTES_MAX + 1]; /* without brackets, and without a dot at its end */
-	struct span authority; /* host and port, as they are written */
-	struct span target; /* path and query, as they are written: empty, or with '/' or '?' at the beginning */
+	char host[TARGET_HOST_BYTES_MAX + 1]; /* without brackets and without a trailing dot */
+	struct span authority; /* host and port, unchanged */
+	struct span target; /* path and query, unchanged: empty, or beginning with '/' or '?' */
 };
 
 /*
- * Takes a URL apart: http:// or https://, a host, perhaps a port, a path and a query; visible ASCII without backslash;
- * no user name, no fragment. 0, or <0 with a sentence that begins with what is wrong: "has a blank at byte 17, ...".
- * Pure; any process.
+ * Splits a URL: http:// or https://, a host, perhaps a port, a path and a query; visible ASCII without backslash, no
+ * user name, no fragment. Returns 0, or <0 with a predicate: "has a blank at byte 17, ...". Pure; any process.
  */
 int target_url_split(struct span url, struct target_url *parts, struct error *err);
 
 /*
- * Whether requests may be sent to its host as far as the text tells: an address must be one that network_allowed()
- * takes, and so must loopback for localhost. What a name stands for is found out when a courier connects. 0, or <0 with
- * a sentence: "points to 10.0.0.1, ...". Pure; any process.
+ * Checks the host as far as its text allows: an address must pass network_allowed(), localhost as loopback. Other names
+ * are checked when a courier connects. Returns 0, or <0 with a predicate: "points to 10.0.0.1, ...". Pure; any process.
  */
 int target_url_judge(const struct target_url *parts, const struct networks *allowed, struct error *err);
 
-/* Both. */
+/* target_url_split() and target_url_judge(). */
 int target_url_check(struct span url, const struct networks *allowed, struct error *err);
 
 /*
- * Whether the URL is one of the service's own inbox (HL_DEV_INBOX): its path is, with a token of letters, digits,
- * '-', '_' and '.' and nothing behind it, and its host is loopback or that of HL_PUBLIC_URL, with the same port;
- * public_url is NULL when there is none. Such a URL needs no permission of the
- * guard, and a courier connects to the service's own listener. Pure; any process.
+ * Whether the URL leads to the service's own inbox (HL_DEV_INBOX): its path is TARGET_INBOX_PATH and a token of
+ * letters, digits, '-', '_' and '.'; its host is loopback, or host and port are those of public_url (HL_PUBLIC_URL or
+ * NULL). The network guard does not apply to such a URL: a courier connects to the service's own listener. Pure; any
+ * process.
  */
 bool target_url_is_inbox(const struct target_url *parts, const char *public_url);
 
