@@ -1,11 +1,11 @@
 /*
- * The families of metrics that dashboards of the original HookLine know: their names begin with "hookline_" and not
- * with "hooks_". Most of their numbers are those of other families, seen once more (shm/metrics.c).
+ * The families of metrics that dashboards of the original HookLine use. Their prefix is "hookline_" instead of
+ * "hooks_". Most of them repeat the numbers of other families (shm/metrics.c).
  */
 #ifndef SHM_API_FAMILIES_H
 #define SHM_API_FAMILIES_H
 
-/* Columns as in FAMILY_LIST (shm/families.h). What is in milliseconds is kept in microseconds. */
+/* Columns as in FAMILY_LIST (shm/families.h). Milliseconds are kept in microseconds. */
 #define API_FAMILY_LIST(X)                                                                                             \
 	X(API_EVENTS_PUBLISHED, COUNTER, "events_published_total", "events", "",                                       \
 	    "As hooks_messages_stored_total: published events committed to the webhooks' store.")                      \

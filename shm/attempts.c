@@ -1,4 +1,4 @@
-/* Nothing else depends on the words, so they need no fences. */
+/* No other data depends on these words, so they need no fences. */
 #include "shm/attempts.h"
 
 #include <assert.h>

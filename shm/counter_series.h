@@ -1,13 +1,13 @@
-/* The counters among the series of metrics (shm/series.h): what happened to events, requests, deliveries, processes. */
+/* The counters among the series of metrics (shm/series.h): of events, requests, deliveries and processes. */
 #ifndef SHM_COUNTER_SERIES_H
 #define SHM_COUNTER_SERIES_H
 
 #include "shm/roles.h"
 
-/* Why a process died. SIGNAL: one that has no name of its own here. STUCK: the master killed it for its silence. */
+/* Why a process died. SIGNAL: by a signal without its own entry. STUCK: killed by the master for lack of heartbeats. */
 enum death { DEATH_SIGNAL, DEATH_EXIT, DEATH_STUCK, DEATH_SIGABRT, DEATH_SIGKILL, DEATH_SIGSEGV, DEATHS };
 
-/* The rows of one path, in the order of the classes of status: see server/routes.c. */
+/* The rows of one path, in the order of status classes (server/routes.c). */
 #define ROUTE_COUNTERS(X, symbol, route)                                                                               \
 	X(HTTP_##symbol, HTTP_REQUESTS, "route=\"" route "\",status=\"2xx\"")                                          \
 	X(HTTP_##symbol##_4XX, HTTP_REQUESTS, "route=\"" route "\",status=\"4xx\"")                                    \
@@ -23,8 +23,8 @@ enum death { DEATH_SIGNAL, DEATH_EXIT, DEATH_STUCK, DEATH_SIGABRT, DEATH_SIGKILL
 	X(RESTARTS_##symbol##_SIGSEGV, PROCESS_RESTARTS, "role=\"" role "\",cause=\"SIGSEGV\"")
 
 /*
- * Symbol, family, labels. Those up to SPOOLED say what became of hook events; see shm/ledger.h. Those of MESSAGES say
- * in the same order what became of published events.
+ * Symbol, family, labels. Those up to SPOOLED are the outcomes of hook events (shm/ledger.h). The MESSAGES ones are, in
+ * the same order, the outcomes of published events.
  */
 #define COUNTER_LIST(X)                                                                                                \
 	X(RECEIVED, EVENTS_RECEIVED, "")                                                                               \
@@ -148,9 +148,9 @@ enum counter { COUNTER_LIST(X) COUNTERS };
 #undef X
 
 /*
- * These counters survive any crash: they live in the ledger, of a writer those up to SPOOLED, of a publisher those of
- * MESSAGES at the same places. RECEIVED is counted by the lane; the ledger's RECEIVED holds only spooled events that no
- * earlier run accounted for.
+ * These counters survive any crash, because they are in the ledger: those up to SPOOLED in a writer's, those of
+ * MESSAGES in the same places of a publisher's. RECEIVED is counted by the lane; the ledger's RECEIVED holds only
+ * spooled events that no earlier run accounted for.
  */
 #define LEDGER_COUNTERS (COUNTER_SPOOLED + 1)
 

@@ -1,4 +1,4 @@
-/* Each number has one writer, so that adding needs no locked instruction. */
+/* Each number has only one writer, so adding needs no locked instruction. */
 #include "shm/counters.h"
 
 #include <ck_pr.h>
@@ -48,7 +48,7 @@ lanes_events(const struct segment *segment, enum books books)
 	return sum;
 }
 
-/* What the ledgers of a role have counted. */
+/* The sum of a counter over the ledgers of a role. */
 static uint64_t
 ledgers_count(const struct segment *segment, enum role role, enum counter counter)
 {
@@ -77,7 +77,7 @@ segment_counter_sum(const struct segment *segment, enum counter counter)
 	return sum;
 }
 
-/* received: the first of the counters of a ledger. */
+/* received: the first counter of a ledger. */
 static void
 count_received_from_outcomes(struct segment_header *header, enum counter received)
 {
@@ -106,7 +106,7 @@ histogram_add(struct process_slot *slot, enum histogram histogram, uint64_t valu
 {
 	const struct histogram_info *info = &histogram_table[histogram];
 	struct histogram_numbers *numbers = &slot->histograms[histogram];
-	/* A bound belongs to the bucket below it: the exponent of the power of two that value is not above. */
+	/* The exponent of the least power of two >= value: a bound belongs to the bucket below it. */
 	uint32_t exponent = value <= 1 ? 0 : 64 - (uint32_t)__builtin_clzll(value - 1);
 	uint32_t bucket;
 
@@ -143,7 +143,7 @@ segment_level_sum(const struct segment *segment, enum level level)
 {
 	uint64_t sum = 0;
 
-	/* In step with the counters. */
+	/* From the ledgers, so that it agrees with their counters. */
 	if (level == LEVEL_SPOOL_EVENTS || level == LEVEL_SPOOL_MESSAGES) {
 		enum role role = level == LEVEL_SPOOL_EVENTS ? ROLE_WRITER : ROLE_PUBLISHER;
 

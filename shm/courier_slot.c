@@ -1,4 +1,4 @@
-/* A number that lets others act is stored behind what they are to find. */
+/* A number that makes others act is stored after the data that they will read. */
 #include "shm/courier_slot.h"
 
 #include <ck_pr.h>
@@ -54,7 +54,7 @@ courier_seen_version(const struct courier_slot *slot)
 void
 courier_set_seen_version(struct courier_slot *slot, int64_t version)
 {
-	ck_pr_fence_release(); /* what the courier does from now on follows */
+	ck_pr_fence_release(); /* store the version before any later act of the courier */
 	word_store(&slot->seen_version, version);
 }
 

@@ -1,7 +1,7 @@
 /*
- * Every family of metrics: the one table that the text for Prometheus, hooksctl status and docs/metrics.md are made
- * from. Names are without their prefix, which is "hooks_" or, of shm/api_families.h, "hookline_"; those of counters
- * have the "_total" that belongs to the samples.
+ * Every family of metrics. The text for Prometheus, hooksctl status and docs/metrics.md are made from this table. Names
+ * lack their prefix, "hooks_", or "hookline_" for shm/api_families.h. Names of counters include the "_total" of their
+ * samples.
  */
 #ifndef SHM_FAMILIES_H
 #define SHM_FAMILIES_H
@@ -9,10 +9,10 @@
 #include "shm/api_families.h"
 #include "shm/delivery_families.h"
 
-/* INFO: always 1, what it says is in the labels. */
+/* INFO: always 1, with the information in its labels. */
 enum family_kind { KIND_COUNTER, KIND_GAUGE, KIND_HISTOGRAM, KIND_INFO };
 
-/* Symbol, kind, name, unit, names of its labels, help. What is in seconds is kept in microseconds. */
+/* Symbol, kind, name, unit, names of its labels, help. Seconds are kept in microseconds. */
 #define FAMILY_LIST(X)                                                                                                 \
 	X(EVENTS_RECEIVED, COUNTER, "events_received_total", "events", "", "Events accepted.")                         \
 	X(EVENTS_STORED, COUNTER, "events_stored_total", "events", "", "Events committed to the store.")               \

@@ -1,4 +1,4 @@
-/* A word is a whole hash at any time, so no order of loads and stores matters. */
+/* Each word is atomic, so the order of loads and stores does not matter. */
 #include "shm/full_queues.h"
 
 #include <assert.h>
@@ -10,7 +10,7 @@ full_queues_set(struct full_queues *queues, const uint64_t *tenants, uint32_t co
 	assert(count <= FULL_QUEUES_MOST);
 	for (uint32_t i = 0; i < count; i++)
 		ck_pr_store_64(&queues->tenants[i], tenants[i]);
-	/* Nobody finds later what has left the list. */
+	/* Clear the rest, so that a growing count never reveals removed tenants. */
 	for (uint32_t i = count; i < FULL_QUEUES_MOST && i < ck_pr_load_32(&queues->count); i++)
 		ck_pr_store_64(&queues->tenants[i], 0);
 	ck_pr_store_32(&queues->count, count);

@@ -1,6 +1,6 @@
 /*
- * The tenants that publish nothing for now, because more jobs of theirs wait than HL_MAX_QUEUE_DEPTH: control's upkeep
- * writes the list, acceptors read it at each publish. It is empty without that option.
+ * The tenants that may not publish now, because more of their jobs wait than HL_MAX_QUEUE_DEPTH. Control's upkeep
+ * writes the list; acceptors read it at each publish. Without that option it is empty.
  */
 #ifndef SHM_FULL_QUEUES_H
 #define SHM_FULL_QUEUES_H
@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Tenants in the list at most: while there are more, the others are not held to the limit. */
+/* The most tenants in the list. Further ones are not limited. */
 #define FULL_QUEUES_MOST 1000u
 
 /* All zero is empty. */
@@ -18,8 +18,8 @@ struct full_queues {
 };
 
 /*
- * Replaces the list; count is at most FULL_QUEUES_MOST. One thread at a time. A reader may meanwhile miss a tenant that
- * is in both lists; it never finds one that is in none.
+ * Replaces the list; count is at most FULL_QUEUES_MOST. One thread at a time. During the call a reader may miss a
+ * tenant of both lists, but never finds one that is in neither.
  */
 void full_queues_set(struct full_queues *queues, const uint64_t *tenants, uint32_t count);
 

@@ -1,4 +1,4 @@
-/* One word of a slot says until when its process may be silent; everything else is arithmetic on that word. */
+/* One word of a slot is the time until which its process may be silent. The functions compare it with the clock. */
 #include "shm/heartbeat.h"
 
 #include <ck_pr.h>
@@ -21,7 +21,7 @@ heartbeat(struct process_slot *slot, uint32_t silent_seconds)
 int32_t
 heartbeat_period_ms(uint32_t stuck_after_seconds)
 {
-	/* A quarter, so that a machine that is busy for a moment makes no process late. */
+	/* A quarter, so that a short overload makes no process late. */
 	uint64_t quarter_ms = (uint64_t)stuck_after_seconds * 1000 / 4;
 
 	if (stuck_after_seconds == 0 || quarter_ms > PERIOD_MOST_MS)

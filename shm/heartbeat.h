@@ -1,7 +1,7 @@
 /*
- * Heartbeats: how the master tells a process that is stuck (stopped, in an endless loop) from one that works or waits.
- * A process writes into its slot until when it may be silent. The master kills a process that is STUCK_AFTER_SECONDS
- * late; /health reports it earlier. All times are of the steady clock.
+ * Heartbeats: they let the master distinguish a stuck process (stopped, in an endless loop) from a working or waiting
+ * one. A process writes the time of its next heartbeat into its slot. The master kills a process that is
+ * STUCK_AFTER_SECONDS late; /health reports it earlier. All times are of the steady clock.
  */
 #ifndef SHM_HEARTBEAT_H
 #define SHM_HEARTBEAT_H
@@ -12,9 +12,8 @@
 #include "shm/segment.h"
 
 /*
- * Says that this process lives, and that it may be silent for so many seconds: 0 at every turn of its loop; before a
- * call that may take long, how long that is at most. Each heartbeat replaces the one before. No system call. Returns
- * the time.
+ * A heartbeat that allows silence for that many seconds: 0 at every turn of the loop; before a long call its longest
+ * duration. Each heartbeat replaces the one before. Makes no system call. Returns the time.
  */
 int64_t heartbeat(struct process_slot *slot, uint32_t silent_seconds);
 
@@ -28,15 +27,15 @@ int32_t heartbeat_period_ms(uint32_t stuck_after_seconds);
 void heartbeat_of_master(struct segment_header *header, int64_t now_us);
 
 /*
- * Whether a process (the second: the master) is late for certain at now_us, by three periods, although its time to be
- * killed has not come yet. Also when stuck_after_seconds is 0.
+ * Whether a process (the second: the master) is three periods late at now_us: late for certain, but not yet to be
+ * killed. Also works if stuck_after_seconds is 0.
  */
 bool heartbeat_late(const struct process_slot *slot, uint32_t stuck_after_seconds, int64_t now_us);
 bool heartbeat_late_of_master(const struct segment_header *header, uint32_t stuck_after_seconds, int64_t now_us);
 
 /*
- * Whether a process is to be killed: it is late by stuck_after_seconds at now_us, counted from granted_us if that is
- * later than what it announced. False if stuck_after_seconds is 0.
+ * Whether to kill a process: at now_us it is stuck_after_seconds late, counted from its announced time or from
+ * granted_us, whichever is later. False if stuck_after_seconds is 0.
  */
 bool heartbeat_missed(
     const struct process_slot *slot, uint32_t stuck_after_seconds, int64_t granted_us, int64_t now_us);

@@ -1,4 +1,4 @@
-/* What acceptors do with the table: look up, charge, note. */
+/* The acceptors' part of the table: looking up, charging, recording uses. */
 #include "shm/key_table.h"
 
 #include <ck_pr.h>
@@ -6,10 +6,10 @@
 
 #include "shm/token_bucket.h"
 
-/* A use is noted when the one noted before is older than this: the word is shared by all acceptors. */
+/* Record a use at most this often, because all acceptors share the word. */
 #define NOTE_EVERY_MS 1000
 
-/* A page that is being written, or that of a damaged file, may hold any number. */
+/* Check every number: the page may be half written, or the file damaged. */
 static bool
 look_up(const struct key_table *table, const uint32_t *page, const uint8_t hash[SHA256_BYTES], struct api_key *out)
 {
@@ -53,7 +53,7 @@ key_table_loaded(const struct key_table *table)
 {
 	bool loaded = ck_pr_load_32(&table->loaded) != 0;
 
-	/* It is set after the turn that brings the store's keys: what is read from now on is at least that turn's. */
+	/* loaded is set after the turn that adds the store's keys, so later reads see at least that turn. */
 	ck_pr_fence_load();
 	return loaded;
 }

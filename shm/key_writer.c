@@ -1,6 +1,6 @@
 /*
- * The writer has the page that it prepares in memory of its own, and lists of the places and slots that are free. A
- * place or slot that a change gives up stays as it is until the commit, since readers still use it.
+ * The writer prepares the next page in private memory and keeps lists of free places and slots. A place or slot given
+ * up by a change is kept until the commit, because readers still use it.
  */
 #include "shm/key_writer.h"
 
@@ -18,25 +18,25 @@
 struct key_writer {
 	struct key_table *table;
 	bool changed;
-	uint32_t stored; /* keys that are no start keys */
+	uint32_t stored; /* keys of the store */
 	uint32_t free_place_count, free_slot_count, given_up_count;
 	uint32_t cells[KEY_TABLE_CELLS];
 	uint32_t free_places[KEY_TABLE_PLACES];
 	uint32_t free_slots[KEY_TABLE_KEYS];
 	struct {
-		uint32_t place, slot; /* slot may be NO_SLOT: its key goes on in another place */
+		uint32_t place, slot; /* slot may be NO_SLOT: the key keeps it in another place */
 	} given_up[KEY_TABLE_PLACES];
 	bool marked[KEY_TABLE_PLACES];
 };
 
-/* The key that a cell that is not empty names. */
+/* The key that a used cell names. */
 static struct api_key *
 key_at(const struct key_writer *writer, uint32_t cell)
 {
 	return &writer->table->keys[writer->cells[cell] - 1];
 }
 
-/* The cell that names the key with that hash, or the empty one in which it would be named. */
+/* The cell of the key with that hash, or the empty cell where it would go. */
 static uint32_t
 find_cell(const struct key_writer *writer, const uint8_t hash[SHA256_BYTES])
 {
@@ -49,7 +49,7 @@ find_cell(const struct key_writer *writer, const uint8_t hash[SHA256_BYTES])
 
 /* ---- open ---- */
 
-/* Takes over what the page names. Returns false when that cannot be what a writer has left. */
+/* Takes over the keys that the page names. Returns false if the page is damaged. */
 static bool
 take_over(struct key_writer *writer, bool *place_used, bool *slot_used)
 {
@@ -133,7 +133,7 @@ give_up(struct key_writer *writer, uint32_t place, uint32_t slot)
 	writer->changed = true;
 }
 
-/* Returns a free one. There always is one after a commit, since there are more places than keys. */
+/* Returns a free place. After a commit there always is one, because there are more places than keys. */
 static uint32_t
 take_place(struct key_writer *writer)
 {
@@ -143,7 +143,7 @@ take_place(struct key_writer *writer)
 	return writer->free_places[--writer->free_place_count];
 }
 
-/* Returns a free one, with full buckets. */
+/* Returns a free slot, with full buckets. */
 static uint32_t
 take_slot(struct key_writer *writer)
 {
@@ -199,7 +199,7 @@ key_writer_put(struct key_writer *writer, const struct api_key *key)
 	return KEY_PUT;
 }
 
-/* Empties a cell and moves those behind it that could not be found any more into the gap. */
+/* Empties a cell, and moves later cells into the gap that could not be found otherwise. */
 static void
 empty_cell(struct key_writer *writer, uint32_t gap)
 {
@@ -208,7 +208,7 @@ empty_cell(struct key_writer *writer, uint32_t gap)
 	while (writer->cells[next = (next + 1) % KEY_TABLE_CELLS] != 0) {
 		uint32_t first = key_table_cell(key_at(writer, next)->hash);
 
-		/* Whether the gap lies on the way from its first cell to where it is. */
+		/* Skip it unless the gap is between its first cell and its place. */
 		if ((next - first) % KEY_TABLE_CELLS < (next - gap) % KEY_TABLE_CELLS)
 			continue;
 		writer->cells[gap] = writer->cells[next];
@@ -245,7 +245,10 @@ key_writer_unmark(struct key_writer *writer)
 void
 key_writer_sweep(struct key_writer *writer, bool start_keys)
 {
-	/* A key that moves into the gap is looked at again; one that moves over the end was looked at first. */
+	/*
+	 * Look at a cell again after removing from it, because a key may have moved there. A key that moves around the
+	 * end was looked at before.
+	 */
 	for (uint32_t cell = 0; cell < KEY_TABLE_CELLS;)
 		if (writer->cells[cell] != 0 && !writer->marked[writer->cells[cell] - 1] &&
 		    (key_at(writer, cell)->is_start_key != 0) == start_keys)
@@ -276,7 +279,7 @@ key_writer_commit(struct key_writer *writer)
 	memcpy(table->pages[(turn + 1) % 2], writer->cells, sizeof writer->cells);
 	ck_pr_fence_store();
 	ck_pr_store_32(&table->turn, turn + 1);
-	ck_pr_fence_store(); /* a reader that sees what is written from now on also sees the turn */
+	ck_pr_fence_store(); /* a reader that sees a later write also sees the turn */
 	while (writer->given_up_count > 0) {
 		writer->given_up_count--;
 		writer->free_places[writer->free_place_count++] = writer->given_up[writer->given_up_count].place;

@@ -88,7 +88,7 @@ lane_spoil(struct lane *lane, uint32_t slot_count)
 	lane->control->ring.p_tail = slot_count;
 }
 
-/* Inline, as read_parcel() is, because an event costs one call of each. */
+/* Inline, like read_parcel(), because each event calls both. */
 static inline char *
 reserve(const struct lane *lane, uint32_t head, size_t *available)
 {
@@ -137,7 +137,7 @@ lane_publish(const struct lane *lane, size_t bytes, uint32_t events, uint32_t fl
 	d->end = slot(lane, ring->p_tail - 1)->end + bytes;
 	d->events = events;
 	d->flags = flags;
-	/* This entry becomes valid when p_tail advances; until then the other one is. */
+	/* This entry becomes valid when p_tail advances; until then the other entry is valid. */
 	ck_pr_store_64(&lane->control->events[(ring->p_tail + 1) & 1], lane_events(lane) + events);
 	HANDS_OVER(&ring->p_tail);
 	/* The library has a fence between these stores, with those to the records, and the one to p_tail. */
@@ -275,7 +275,7 @@ lane_bytes_used(const struct lane *lane)
 	uint32_t head, tail;
 	uint64_t used;
 
-	/* The producer may overwrite the slot before head once head has advanced: then read again. */
+	/* Once head has advanced, the producer may overwrite the slot before it: then read again. */
 	do {
 		head = lane_released(lane);
 		tail = ck_pr_load_uint(&lane->control->ring.p_tail);

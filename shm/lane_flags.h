@@ -1,4 +1,4 @@
-/* What a lane's producer and consumer tell each other of a parcel (shm/lane.h), beside its bytes. */
+/* The flags of a parcel (shm/lane.h), between a lane's producer and its consumer. */
 #ifndef SHM_LANE_FLAGS_H
 #define SHM_LANE_FLAGS_H
 
@@ -13,8 +13,8 @@
  * IN_DOUBT     its records, or some of them, may be in a store that failed before it could answer
  * REFUSED      its records are discarded and its client gets an error; the parcel may be released much later
  * DISMISSED    its client gets an error, but its records will be stored, because they were in doubt
- * FINISHED     what became of each of its records stands in the parcel: its client is answered by that. The parcel may
- *              be released much later, and the consumer skips it until then
+ * FINISHED     the outcome of each of its records is in the parcel, and its client is answered from that. The parcel may
+ *              be released much later; until then the consumer skips it
  */
 #define LANE_AWAITED 1u
 #define LANE_SPOOLED 2u

@@ -1,7 +1,4 @@
-/*
- * The store to current is the commit. Whatever is written before it is a draft; whatever follows from it can be
- * repeated.
- */
+/* The store to current is the commit. Everything before it is a draft; everything after it can be repeated. */
 #include "shm/ledger.h"
 
 #include <ck_pr.h>

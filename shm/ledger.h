@@ -1,7 +1,6 @@
 /*
- * A writer's ledger: what became of the events that the writer took, and how far its lanes are released. It is in the
- * writer's slot of the segment. One store makes the outcome of a batch valid, all of it or nothing, so a writer may be
- * killed at any instruction:
+ * A writer's ledger: the outcomes of its events, and how far its lanes are released. It is in the writer's slot of the
+ * segment. One store makes the outcome of a whole batch valid, so a writer may be killed at any instruction:
  *
  *   pages[current]        is valid
  *   pages[1 - current]    a draft of the next state; ledger_commit() makes it the current page
@@ -34,8 +33,8 @@ struct spool_progress {
 };
 
 /*
- * What became of the parcels between a lane's released position and the page's. FATE_REFUSED: parcels that a client
- * waits for are refused, or only dismissed if they are in doubt; the lane is released up to the first that is neither
+ * The outcome of the parcels between a lane's released position and the page's. FATE_REFUSED: parcels with a waiting
+ * client are refused, or only dismissed if in doubt; the lane is released up to the first parcel that is neither
  * refused nor finished.
  */
 enum fate { FATE_STORED, FATE_SPOOLED, FATE_REFUSED };
@@ -70,22 +69,19 @@ struct ledger {
 	struct ledger_page pages[2];
 };
 
-/*
- * The current page. Any process may call it; another process than the ledger's writer may read a mixture of two
- * commits.
- */
+/* The current page. Any process; processes other than the ledger's writer may read a mixture of two commits. */
 const struct ledger_page *ledger_page(const struct ledger *ledger);
 
 /*
- * Copies the current page to the other one, for changing and committing. By the ledger's writer; a later call starts
- * over.
+ * Copies the current page to the other one, for changing and committing. Another call starts over. For the ledger's
+ * writer.
  */
 struct ledger_page *ledger_draft(struct ledger *ledger);
 
 /* Makes the draft the current page. */
 void ledger_commit(struct ledger *ledger);
 
-/* Records that the spool file headers are as far as the current page. By the ledger's writer. */
+/* Records that the spool file headers are as far as the current page. For the ledger's writer. */
 void ledger_replays_recorded(struct ledger *ledger);
 
 /*
@@ -95,8 +91,8 @@ void ledger_replays_recorded(struct ledger *ledger);
 bool ledger_needed_by_successor(const struct ledger *ledger);
 
 /*
- * Records that an append of at most that many bytes begins at that offset of the file that st describes. By the
- * ledger's writer, before it writes the first byte.
+ * Records that an append of at most `bytes` begins at that offset of the file that st describes. For the ledger's
+ * writer, before it writes the first byte.
  */
 void ledger_append_begin(
     struct ledger *ledger, enum append_file file, const struct stat *st, uint64_t offset, uint64_t bytes);

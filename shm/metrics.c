@@ -1,6 +1,6 @@
 /*
- * One loop over the table of families writes a head for each and then its series: the numbers of the slots that name it
- * as their family, or what a function of its own computes from the segment.
+ * One loop over the table of families writes the head of each and then its series: the slots' numbers of that family,
+ * or the results of a function in computed[].
  */
 #include "shm/metrics.h"
 
@@ -18,7 +18,7 @@ struct page {
 	void *context;
 };
 
-/* What a family's values are divided by to be in its unit. */
+/* The divisor that converts a family's values to its unit. */
 static uint32_t
 divisor(enum family family)
 {
@@ -132,9 +132,7 @@ ring_capacity(const struct page *page, enum family family)
 	sample(page, family, "", capacity);
 }
 
-/*
- * At least 1: what began less than a microsecond ago has begun. A time of an earlier start of the machine counts as 1.
- */
+/* At least 1, because 0 means that nothing has begun. A time of before a reboot also gives 1. */
 static uint64_t
 microseconds_since(int64_t steady_us)
 {
@@ -172,7 +170,7 @@ oldest_due(const struct page *page, enum family family)
 	sample(page, family, "", oldest);
 }
 
-/* The master has begun with 0, so it is of this run. */
+/* The master starts with 0, so the time belongs to this run. */
 static void
 heartbeat_age(const struct page *page, enum family family)
 {
@@ -261,7 +259,7 @@ build(const struct page *page, enum family family)
 	sample(page, family, labels, 1);
 }
 
-/* Families whose numbers are those of others: a row a series, and the counters that it is the sum of. */
+/* Families that repeat the numbers of others: a row per series, with the counters that are its sum. */
 static const struct mirror {
 	enum family family;
 	const char *labels;
@@ -335,7 +333,7 @@ metrics_each(const struct segment *segment, enum family family, metrics_take *ta
 	for (int l = 0; l < LEVELS; l++)
 		if (level_table[l].family == family)
 			sample(&page, family, level_table[l].labels, segment_level_sum(segment, l));
-	/* No series, rather than zeros, where no writer makes partitions. */
+	/* Without a writer that makes partitions there is no series, rather than zeros. */
 	for (int g = 0; gauges != NULL && g < GAUGES; g++)
 		if (gauge_table[g].family == family)
 			sample(&page, family, gauge_table[g].labels, ck_pr_load_64(&gauges[g]));
@@ -376,7 +374,7 @@ ends_with(const char *text, size_t len, const char *end)
 	return len > strlen(end) && memcmp(text + len - strlen(end), end, strlen(end)) == 0;
 }
 
-/* In OpenMetrics the suffix of a kind belongs to the samples, and only a family whose name ends in a unit has it. */
+/* In OpenMetrics a kind's suffix belongs to the samples, and UNIT needs a family name that ends in the unit. */
 static void
 head(const struct text *text, enum family family)
 {
@@ -403,7 +401,7 @@ metrics_write(FILE *out, const struct segment *segment, enum metrics_format form
 	struct text text = {.out = out, .format = format};
 
 	for (int f = 0; f < FAMILIES; f++) {
-		/* A person reads each number once. */
+		/* Show each number to people only once. */
 		if (format == METRICS_PLAIN && computed[f] == mirrored)
 			continue;
 		if (format != METRICS_PLAIN)

@@ -1,4 +1,4 @@
-/* All families of metrics with their present numbers, from a segment. Any process that has mapped it. */
+/* Reads and writes all families of metrics with their current numbers. Any process that has mapped the segment. */
 #ifndef SHM_METRICS_H
 #define SHM_METRICS_H
 
@@ -10,7 +10,7 @@
 struct metrics_sample {
 	enum family family;
 	const char *suffix; /* of the family's name: "", "_bucket", "_sum", "_count" */
-	const char *labels; /* as Prometheus has them, without braces; "": none */
+	const char *labels; /* in Prometheus' form, without braces; "": none */
 	uint64_t value;
 	uint32_t divisor; /* 1, 1000, 1000000 */
 };

@@ -1,4 +1,4 @@
-/* The row is two words, so it is turned like a page. */
+/* The row has two words, so it is published like a ledger's page. */
 #include "shm/node.h"
 
 #include <ck_pr.h>

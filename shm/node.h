@@ -1,7 +1,7 @@
 /*
- * The node's words in the segment: the row of this node in delivery_nodes, since when it has that number, until when
- * its couriers may begin attempts, and the newest of the changes that must hold at once (docs/adr/0009-nodes.md).
- * Courier 0 writes them all but the version, which control and couriers write; any process reads them.
+ * The node's words in the segment: its row in delivery_nodes, the time it got that number, the time until which its
+ * couriers may begin attempts, and the newest version of urgent changes (docs/adr/0009-nodes.md). Control and
+ * couriers write the version; courier 0 writes the rest. Any process reads them.
  */
 #ifndef SHM_NODE_H
 #define SHM_NODE_H
@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 struct node_words {
-	uint32_t turn; /* of rows: the present one is in rows[turn % 2] */
+	uint32_t turn; /* the current row is rows[turn % 2] */
 	uint32_t reserved;
 	struct node_row {
 		int64_t node_id; /* 0: the node has no row yet */
@@ -22,36 +22,39 @@ struct node_words {
 	int64_t beaten_us; /* see node_beaten_us() */
 };
 
-/* The node's row, whole at any time. Returns false when it has none yet. */
+/* Copies the node's row consistently. Returns false if the node has none yet. */
 bool node_read(const struct node_words *words, struct node_row *row);
 
-/* The store thread of courier 0 alone. node_id 0: the node has no row any more. */
+/* Only for the store thread of courier 0. node_id 0: the node has lost its row. */
 void node_write(struct node_words *words, const struct node_row *row);
 
 /*
- * The instant of CLOCK_BOOTTIME at which the node got its number, before which its jobs had another one, and may be
- * another node's; 0: it has had the number for longer than this segment. Read behind node_read(). The store thread of
- * courier 0 alone writes it, before the row.
+ * The clock_boot_us() at which the node got its number; 0: before this segment was made. Jobs of before that carry
+ * another number and may belong to another node. Read it after node_read(). Only the store thread of courier 0 writes
+ * it, before the row.
  */
 int64_t node_since_us(const struct node_words *words);
 void node_set_since_us(struct node_words *words, int64_t boot_us);
 
 /*
- * The instant of CLOCK_BOOTTIME at which no attempt is begun any more: another node may have adopted the row by then,
- * unless a heartbeat succeeds before. INT64_MAX: there never is another node. A row that is read behind it is the one
- * that it is about, or a later one. The store thread of courier 0 alone writes it.
+ * The clock_boot_us() from which no attempt may begin: without a successful heartbeat another node may have adopted the
+ * row by then. INT64_MAX: there are no other nodes. node_read() after it returns the row that it belongs to, or a later
+ * one. Only the store thread of courier 0 writes it.
  */
 int64_t node_attempts_until_us(const struct node_words *words);
 void node_set_attempts_until_us(struct node_words *words, int64_t boot_us);
 
 /*
- * The instant of CLOCK_BOOTTIME at which the last heartbeat began that has reached the store; 0: none has in this run.
- * The store thread of courier 0 writes it, and the master at its start.
+ * The clock_boot_us() at which the last successful heartbeat began; 0: none in this run. Only the store thread of
+ * courier 0 writes it, and the master at its start.
  */
 int64_t node_beaten_us(const struct node_words *words);
 void node_set_beaten_us(struct node_words *words, int64_t boot_us);
 
-/* The newest version that a process of this node knows of; it goes up. A process that raises it wakes the couriers. */
+/*
+ * The newest version of the table changes known on this node; it only grows. A process that raises it wakes the
+ * couriers.
+ */
 int64_t node_changes_version(const struct node_words *words);
 void node_raise_changes_version(struct node_words *words, int64_t version);
 

@@ -1,4 +1,4 @@
-/* Reads the ring file of hooksd 0.1.0. The checks are those that 0.1.0 makes before it adopts a ring. */
+/* Reads the ring file of hooksd 0.1.0, with the checks that 0.1.0 makes before it adopts a ring. */
 #include "shm/old_ring.h"
 
 #include <ck_pr.h>
@@ -70,7 +70,7 @@ page_up(uint64_t n)
 	return (n + PAGE - 1) / PAGE * PAGE;
 }
 
-/* Whether the numbers of the header give the file's size; then they and what follows from them are set in ring. */
+/* Whether the header's numbers agree with the file's size; if so, sets the shape of ring. */
 static bool
 take_shape(struct old_ring *ring)
 {
@@ -141,7 +141,7 @@ writer_valid(const struct old_ring *ring, uint32_t writer)
 	return true;
 }
 
-/* What the mapped file is. */
+/* The kind of the mapped file. */
 static enum old_ring_kind
 examine(struct old_ring *ring)
 {
@@ -282,7 +282,7 @@ old_ring_replayed(const struct old_ring *ring, uint32_t writer)
 	    .done_events = old->done_events};
 }
 
-/* Copies a parcel out of an arena, which it may run around the end of. */
+/* Copies a parcel out of an arena. The parcel may wrap around the end. */
 static void
 copy_out(const struct old_ring *ring, uint64_t lane, uint64_t begin, size_t length, char *out)
 {
@@ -325,10 +325,7 @@ old_ring_set_boot_id(const struct old_ring *ring, const char *boot_id)
 	(void)snprintf(ring->header->boot_id, sizeof ring->header->boot_id, "%s", boot_id);
 }
 
-/*
- * Refuses what is awaited up to release, or only dismisses it where it is in doubt. Returns how far the lane is
- * released.
- */
+/* Refuses awaited parcels up to release, or only dismisses those in doubt. Returns the new released position. */
 static uint32_t
 refuse(const struct old_ring *ring, uint32_t acceptor, uint32_t writer, uint32_t release)
 {
@@ -350,7 +347,7 @@ old_ring_settle(const struct old_ring *ring, uint32_t writer)
 {
 	const struct ring9_page *page = page_of(ring, writer);
 
-	/* The flag that tells SPOOLED from STORED is for clients, and none is left. */
+	/* No need to flag parcels as SPOOLED: that flag is for clients, and none is left. */
 	for (uint32_t a = 0; a < ring->acceptors; a++)
 		ck_pr_store_32(&lane_of(ring, a, writer)->c_head,
 		    page->fate == RING9_REFUSED ? refuse(ring, a, writer, page->release[a]) : page->release[a]);

@@ -1,6 +1,6 @@
 /*
- * The bytes of a ring file of hooksd 0.1.0, as that version's headers declared them. They never change: shm/segment.h
- * is today's layout. For shm/old_ring.c and its test.
+ * The layout of a ring file of hooksd 0.1.0, from that version's headers. It never changes; shm/segment_layout.h has
+ * today's layout. For shm/old_ring.c and its test.
  *
  *   | header page | slots: acceptors, writers | lane controls | descriptors per lane | arena | arena | ... |
  *
@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 #define RING9_MAGIC "hooksrg9"
-#define RING9_UNFINISHED "hooksrg?" /* while the ring is being made: only counts_on and earlier are valid */
+#define RING9_UNFINISHED "hooksrg?" /* the ring is not finished: only counts_on and earlier are valid */
 
 #define RING9_ACCEPTORS_MAX 64
 #define RING9_WRITERS_MAX 32

@@ -9,14 +9,14 @@
 #include "config/config.h"
 #include "shm/roles.h"
 
-/* What a record has beside its event's own text: head, fixed fields, padding (event/record.h). */
+/* The bytes of a record besides the event's text: head, fixed fields, padding (event/record.h). */
 #define RECORD_OVERHEAD 128
 
-/* What the segment holds besides the lanes' arenas. */
+/* The bytes of the segment besides the arenas. */
 #define BESIDE_LANES MIB
 #define KEY_TABLE_ROOM (32 * MIB)
 
-/* Those in RING_BYTES: "8 lanes (4 acceptors x 2 writers)". Returns how many. */
+/* Prints the lanes in RING_BYTES: "8 lanes (4 acceptors x 2 writers)". Returns their number. */
 static uint64_t
 print_lanes(const uint32_t counts[ROLES], char *out, size_t size)
 {
@@ -37,7 +37,7 @@ print_lanes(const uint32_t counts[ROLES], char *out, size_t size)
 	return lanes;
 }
 
-/* The least HL_RING_BYTES with which each lane of the group has so many bytes. */
+/* The least HL_RING_BYTES that gives each lane of the group lane_bytes. */
 static uint64_t
 need_of_group(const uint32_t counts[ROLES], enum lane_group group, uint64_t lane_bytes)
 {

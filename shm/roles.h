@@ -1,7 +1,7 @@
 /*
- * The roles of the service's processes, and which of them are connected by lanes, as two tables. The slots and lanes of
- * the segment, the counters of restarts, the labels of metrics and the rows of hooksctl status follow from them. What a
- * role's processes do is said in master/roles.c.
+ * Two tables: the roles of the service's processes, and the lanes between roles. They define the slots and lanes of the
+ * segment, the counters of restarts, the labels of metrics and the rows of hooksctl status. master/roles.c has the
+ * functions of each role.
  */
 #ifndef SHM_ROLES_H
 #define SHM_ROLES_H
@@ -13,8 +13,8 @@
 #include "config/config.h"
 
 /*
- * Symbol, name, plural, how many processes a configuration asks for, the most there can be, type of their slots
- * (shm/slots.h, shm/courier_slot.h). X is handed on to R. A test may bring rows of its own.
+ * Symbol, name, plural, configured number of processes, greatest number, type of their slots (shm/slots.h,
+ * shm/courier_slot.h). X is passed on to R. A test may define its own rows.
  */
 #ifndef ROLE_LIST
 #define ROLE_LIST(R, X)                                                                                                \
@@ -27,9 +27,9 @@
 	R(X, CONTROL, "control", "control_processes", config_api_is_on(config), 1, struct process_slot)
 
 /*
- * Symbol, the producers' role, the consumers' role: a lane from each of these to each of those, or, where both are one
- * role, from each process to itself. books: what the records count as. parts: of how many quarters of HL_RING_BYTES the
- * group's lanes are made; 0: of RING_BYTES.
+ * Symbol, producers' role, consumers' role, books, parts. There is a lane from each producer to each consumer; if both
+ * roles are the same, from each process to itself. books: the accounting of its records. parts: the group's share of
+ * HL_RING_BYTES in quarters; 0: its lanes are part of RING_BYTES.
  */
 #define LANE_GROUP_LIST(X)                                                                                             \
 	X(EVENTS, ACCEPTOR, WRITER, BOOKS_EVENTS, 0)                                                                   \
@@ -38,7 +38,7 @@
 	X(OUTCOMES, COURIER, COURIER, BOOKS_NONE, 1)
 #endif
 
-/* EVENTS are received hook events, MESSAGES published events of webhooks: each has an accounting of its own. */
+/* EVENTS are received hook events, MESSAGES are published events of webhooks. Each has its own accounting. */
 enum books { BOOKS_NONE, BOOKS_EVENTS, BOOKS_MESSAGES };
 
 #define R(X, symbol, ...) ROLE_##symbol,
@@ -49,7 +49,7 @@ enum role { ROLE_LIST(R, _) ROLES };
 enum lane_group { LANE_GROUP_LIST(X) LANE_GROUPS };
 #undef X
 
-/* Processes of all roles together, at most. */
+/* The most processes of all roles together. */
 #define R(X, symbol, name, plural, count, most, slot) +(most)
 enum { PROCESSES_MAX = 0 ROLE_LIST(R, _) };
 #undef R
@@ -68,10 +68,10 @@ struct lane_group_info {
 extern const struct role_info role_table[ROLES];
 extern const struct lane_group_info lane_group_table[LANE_GROUPS];
 
-/* How many processes of each role the configuration asks for. */
+/* The configured number of processes of each role. */
 void role_counts(const struct config *config, uint32_t counts[ROLES]);
 
-/* How many lanes a group has, and all groups together, between so many processes. */
+/* The number of lanes of a group, and of all groups, for those numbers of processes. */
 uint64_t role_lanes_of(const uint32_t counts[ROLES], enum lane_group group);
 uint64_t role_lanes(const uint32_t counts[ROLES]);
 

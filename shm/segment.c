@@ -1,4 +1,4 @@
-/* Looking into the shared segment: its lanes, its slots, and the words of its header. */
+/* Access to the shared segment: its lanes, its slots, and the words of its header. */
 #include "shm/segment.h"
 
 #include <assert.h>
@@ -44,7 +44,7 @@ segment_open_readonly(struct segment *segment, const char *path, struct error *e
 {
 	struct segment_header h;
 	struct stat st;
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO has no offsets, and is refused */
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* pread() refuses a FIFO */
 
 	memset(segment, 0, sizeof *segment);
 	if (fd < 0)
@@ -146,8 +146,8 @@ segment_waiting(const struct segment *segment, enum books books)
 
 		if (segment_lane_books(segment, n) != books)
 			continue;
-		lane.arena = (char *)segment->header; /* only counted, never read */
-		/* Bounded by the slots too: a read-only look may be at a damaged file. */
+		lane.arena = (char *)segment->header; /* any address: parcels are only counted, not read */
+		/* Also limited by lane_slots, because hooksctl may read a damaged file. */
 		for (uint32_t i = 0, depth = lane_depth(&lane);
 		     i < depth && i < segment->header->lane_slots && lane_peek(&lane, released + i, &parcel); i++)
 			events += (parcel.flags & LANE_REFUSED) == 0 ? parcel.events : 0;

@@ -1,4 +1,4 @@
-/* Deciding what becomes of the file that stands at RING_PATH. */
+/* Decides whether the file at RING_PATH is adopted, made anew or set aside. */
 #include "shm/segment_adopt.h"
 
 #include <string.h>
@@ -29,8 +29,8 @@ lanes_valid(const struct segment *segment)
 }
 
 /*
- * The files of that role's processes are what they were when the machine lost power, so their appends are no more. What
- * is then accounted for counts as received. received: the first of the counters of a ledger.
+ * After a power cut the appends in that role's ledgers say nothing about the files, so forgets them. Sets the received
+ * count to the sum of all events accounted for. received: the first counter of a ledger.
  */
 static void
 balance_books(const struct segment *segment, enum role role, enum counter received)
@@ -63,7 +63,7 @@ after_restart_of_the_machine(const struct segment *segment)
 	node_set_since_us(&segment->header->node, 0);
 }
 
-/* The clients of the earlier run are gone, and do not know what became of their events: those are stored. */
+/* The clients of the earlier run are gone without an answer: their events are stored. */
 static void
 end_waiting(const struct segment *segment)
 {
@@ -74,7 +74,7 @@ end_waiting(const struct segment *segment)
 	}
 }
 
-/* 0 when the file at fd has a header that fits its size; otherwise as segment_adopt(). */
+/* Reads the header of the file at fd. Returns 0 if it fits the file's size; otherwise as segment_adopt(). */
 static int
 read_header(int fd, struct segment_header *old, struct segment_header *planned, struct error *err)
 {
@@ -86,7 +86,7 @@ read_header(int fd, struct segment_header *old, struct segment_header *planned, 
 	if (st.st_size == 0)
 		return ADOPT_NOTHING;
 	n = pread(fd, old, sizeof *old, 0);
-	/* A file that cannot be read now may be whole: it must not be set aside as damaged, with the events in it. */
+	/* A read error says nothing about the file: it may hold events and must not be set aside as damaged. */
 	if (n < 0)
 		return error_errno(err, "cannot read the ring file");
 	if (n < (ssize_t)sizeof *old && n < st.st_size)
@@ -99,17 +99,17 @@ read_header(int fd, struct segment_header *old, struct segment_header *planned, 
 	return n == (ssize_t)sizeof *old && segment_plausible(old, (uint64_t)st.st_size) ? 0 : ADOPT_UNREADABLE;
 }
 
-/* Brings the segment to the state in which its next processes may start. */
+/* Prepares the segment for the next processes. */
 static void
 recover(const struct segment *segment, const struct segment_header *planned)
 {
 	const struct segment_header *old = segment->header;
 
-	/* What was committed before the crash is released now: another sink may be the next to store. */
+	/* Release committed parcels now, because the next writers may have another sink. */
 	for (int r = 0; r < LEDGER_ROLES; r++)
 		for (uint32_t i = 0; i < segment->counts[ledger_roles[r]]; i++)
 			settle_lanes(segment, ledger_roles[r], i);
-	/* When a boot id could not be read, nothing is known: an open append must not be forgotten. */
+	/* Without both boot ids a reboot is unknown, and open appends must be kept. */
 	if (old->boot_id[0] != '\0' && planned->boot_id[0] != '\0' &&
 	    strncmp(old->boot_id, planned->boot_id, sizeof old->boot_id) != 0)
 		after_restart_of_the_machine(segment);

@@ -1,4 +1,4 @@
-/* Finding, removing and copying the segment's file. */
+/* Finds, removes and copies the segment's file. */
 #include "shm/segment_file.h"
 
 #include <errno.h>
@@ -27,7 +27,7 @@ segment_unlink(const struct segment *segment, const char *path)
 		(void)unlink(path);
 }
 
-/* -1 with errno. */
+/* Returns 0, or -1 with errno. */
 static int
 copy_to(const struct segment *segment, int fd)
 {
@@ -35,7 +35,7 @@ copy_to(const struct segment *segment, int fd)
 	char *block = mem_new(BLOCK_BYTES, 1);
 	int rc = 0;
 
-	/* Reserved first: a hole may have no room later. */
+	/* Reserve all space first, so that a full disk fails here. */
 	errno = posix_fallocate(fd, 0, (off_t)bytes);
 	if (errno != 0)
 		rc = -1;

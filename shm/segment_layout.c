@@ -1,4 +1,4 @@
-/* Offsets, and whether a header can be true. */
+/* Computes offsets and checks headers. */
 #include "shm/segment_layout.h"
 
 #include <string.h>

@@ -1,6 +1,6 @@
 /*
- * flock(2) for the masters, because children inherit it; a record lock for the writers, because the kernel gives it up
- * when its holder dies.
+ * Masters use flock(2), because children inherit it. Writers use a record lock, because the kernel releases it when its
+ * holder dies.
  */
 #include "shm/segment_lock.h"
 
@@ -23,7 +23,7 @@ read_header(int fd, struct segment_header *h)
 	       memcmp(h->magic, SEGMENT_MAGIC, sizeof h->magic) == 0;
 }
 
-/* The pid of the master that wrote the header, also of an older version; 0: there is no header. */
+/* The pid of the master in the header, of this version or 0.1.0; 0: there is no header. */
 static pid_t
 master_of(int fd)
 {
@@ -52,7 +52,7 @@ try_append_lock(int fd)
 	return fcntl(fd, F_SETLK, &lock);
 }
 
-/* Why the lock could not be taken. */
+/* Sets the error for a lock that could not be taken. */
 static int
 cannot_lock(int fd, const char *path, struct error *err)
 {
@@ -96,7 +96,7 @@ set_append_lock(const struct segment *segment, short type)
 
 	while (fcntl(segment->fd, F_SETLKW, &lock) != 0)
 		if (errno != EINTR) {
-			/* The kernel has no memory for a lock: the process ends, as without memory elsewhere. */
+			/* The kernel has no memory for a lock: end the process, as elsewhere without memory. */
 			log_error("cannot lock the ring file", LOG_STR("error", strerror(errno)));
 			abort();
 		}

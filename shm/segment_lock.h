@@ -1,4 +1,4 @@
-/* The two locks of a segment's file: which master owns it, and which writer may append. */
+/* The two locks of a segment's file: the master's ownership, and the writers' turn to append. */
 #ifndef SHM_SEGMENT_LOCK_H
 #define SHM_SEGMENT_LOCK_H
 
@@ -8,16 +8,15 @@
 #include "shm/segment.h"
 
 /*
- * Opens the file at path, or makes an empty one, and takes its lock, which the descriptor holds until it is closed.
- * Waits up to five seconds for the children of a dead master. Returns the descriptor, or <0 when another hooksd uses
- * the file.
+ * Opens the file at path, or makes an empty one, and takes its lock, which ends when the descriptor is closed. Waits up
+ * to five seconds for the children of a dead master. Returns the descriptor, or <0 if another hooksd uses the file.
  */
 int segment_lock_file(const char *path, struct error *err);
 
 /*
- * The lock of the file that writers share, and of what their ledgers say about appends to it. It ends when its holder
- * dies. The second does not wait: it returns false when another process has the lock, or the lock cannot be had now.
- * Not for the master: such locks belong to one process and are not inherited.
+ * The lock for the file that writers share, and for the ledgers' records of appends to it. It ends with its holder.
+ * segment_append_try_lock() does not wait: it returns false if another process has the lock or locking fails. Not for
+ * the master: record locks belong to one process and are not inherited.
  */
 void segment_append_lock(const struct segment *segment);
 bool segment_append_try_lock(const struct segment *segment);

@@ -1,4 +1,4 @@
-/* Making a segment, or taking over the one that stands at RING_PATH. */
+/* Makes a segment, or takes over the file at RING_PATH. */
 #include "shm/segment_open.h"
 
 #include <errno.h>
@@ -31,7 +31,7 @@ segment_boot_id(char out[BOOT_ID_BYTES])
 		close(fd);
 }
 
-/* Fills in a header of the shape that config asks for. */
+/* Fills in the header of a new segment for config. */
 static int
 plan(const struct config *config, struct segment_header *h, struct error *err)
 {
@@ -49,7 +49,7 @@ plan(const struct config *config, struct segment_header *h, struct error *err)
 
 	uint64_t per_lane = config->ring_bytes / lanes;
 
-	/* A descriptor for every 512 bytes: single small events fill the arena before they fill the slots. */
+	/* One descriptor per 512 bytes, so that single small events fill the arena before they use up the slots. */
 	h->lane_slots = 64;
 	while (h->lane_slots < 65536 && (uint64_t)h->lane_slots * 1024 <= per_lane)
 		h->lane_slots *= 2;
@@ -61,7 +61,7 @@ plan(const struct config *config, struct segment_header *h, struct error *err)
 			h->arena_bytes[g] = webhooks_bytes / 4 * lane_group_table[g].parts / of_group / PAGE * PAGE;
 	}
 
-	uint64_t fixed = segment_layout(h).arenas; /* does not depend on arena_bytes */
+	uint64_t fixed = segment_layout(h).arenas; /* independent of arena_bytes */
 
 	if (config->ring_bytes < fixed + lanes * 2 * PAGE)
 		return error_set(err, "RING_BYTES=%llu is too small for %llu lanes: allow at least %llu",
@@ -83,8 +83,8 @@ create(struct segment *segment, int fd, const struct segment_header *planned, co
 	if (ftruncate(fd, 0) != 0)
 		return error_errno(err, "cannot empty the ring file %s", path);
 	/*
-	 * The unfinished header comes first: the next master recognises the file when this one is killed from here on.
-	 * Then the whole file is reserved, so that a full /dev/shm is an error message here and not a SIGBUS later.
+	 * Write the unfinished header first, so that the next master recognises the file if this one is killed. Then
+	 * reserve the whole file, so that a full /dev/shm is an error here and not a SIGBUS later.
 	 */
 	written = pwrite(fd, planned, sizeof *planned, 0);
 	if (written == (ssize_t)sizeof *planned)
@@ -123,13 +123,13 @@ set_aside(const char *path, struct error *err)
 	return 0;
 }
 
-/* An open append is in the file of the run that began it, which may have had another JSONL_PATH. */
+/* Keep the old JSONL_PATH while an append is open: that append is in the old file. */
 static void
 remember_jsonl_path(const struct segment *segment, const char *path)
 {
 	struct segment_header *h = segment->header;
 
-	h->jsonl_path[sizeof h->jsonl_path - 1] = '\0'; /* a damaged segment may hold any bytes */
+	h->jsonl_path[sizeof h->jsonl_path - 1] = '\0'; /* the segment may be damaged */
 	for (uint32_t w = 0; w < segment->counts[ROLE_WRITER]; w++)
 		if (ledger_append_open(&segment_writer(segment, ROLE_WRITER, w)->ledger, APPEND_JSONL))
 			return;
@@ -137,7 +137,7 @@ remember_jsonl_path(const struct segment *segment, const char *path)
 		h->jsonl_path[0] = '\0';
 }
 
-/* Makes or adopts the segment at planned's path, and maps it. *made: it is a new one. Returns 0 or <0. */
+/* Adopts or makes the segment at path and maps it. *made: it is new. Returns 0 or <0. */
 static int
 take_file(struct segment *segment, struct segment_header *planned, const char *path, bool *made, struct error *err)
 {
@@ -162,7 +162,7 @@ take_file(struct segment *segment, struct segment_header *planned, const char *p
 	return rc;
 }
 
-/* What a new master says of itself, and slots without processes. */
+/* Sets the header's members of a new master, and clears the slots. */
 static void
 begin_run(const struct segment *segment, const struct config *config, const char *boot_id)
 {
@@ -187,7 +187,7 @@ begin_run(const struct segment *segment, const struct config *config, const char
 	for (uint32_t c = 0; c < segment->counts[ROLE_COURIER]; c++)
 		courier_slot_reset(segment_courier(segment, c));
 	node_set_beaten_us(&h->node, 0);
-	node_write(&h->node, &(struct node_row){0}); /* courier 0 swaps the epoch at each start of a master */
+	node_write(&h->node, &(struct node_row){0}); /* courier 0 takes a new epoch at each start of a master */
 }
 
 static int

@@ -1,4 +1,4 @@
-/* Opening the segment for a run. Master only. */
+/* Opens the segment for a run. Master only. */
 #ifndef SHM_SEGMENT_OPEN_H
 #define SHM_SEGMENT_OPEN_H
 
@@ -7,16 +7,16 @@
 #include "shm/segment.h"
 
 /*
- * Makes the segment at config->ring_path or adopts the one that stands there. As long as events or a ledger in it are
- * needed, its shape (numbers of processes, sizes) is kept; otherwise it is made anew and only its counters continue. A
- * file that is no readable segment is renamed, with a message. Returns 0, or <0 when another master uses the file, or
- * the segment cannot be made or would be too small.
+ * Adopts the segment at config->ring_path or makes a new one. A segment whose events or ledgers are still needed keeps
+ * its shape (numbers of processes, sizes); otherwise it is made anew with the old counters. A file that is no readable
+ * segment is renamed, with a warning. Returns 0, or <0: another master uses the file, or the segment cannot be made or
+ * would be too small.
  */
 int segment_open(struct segment *segment, const struct config *config, struct error *err);
 
 /*
- * Identifies the machine's start; "" when that is not known. A segment on a disk that outlived a power cut is a mixture
- * of moments: its ledger may call an append uncommitted that was committed and followed by others.
+ * Identifies the machine's boot; "": unknown. Needed because a segment on a disk is inconsistent after a power cut: its
+ * ledger may show an append as uncommitted that was committed and followed by others.
  */
 void segment_boot_id(char out[BOOT_ID_BYTES]);
 

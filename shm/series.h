@@ -1,6 +1,6 @@
 /*
- * Every series of metrics, by kind: one list makes the enum and the table of each (what it means: shm/families.h).
- * Counters, one for each outcome, path and cause of death, are in shm/counter_series.h.
+ * Every series of metrics, by kind. Each list makes the enum and the table of a kind; shm/families.h has the meanings.
+ * Counters are in shm/counter_series.h.
  */
 #ifndef SHM_SERIES_H
 #define SHM_SERIES_H
@@ -10,7 +10,7 @@
 #include "shm/counter_series.h"
 #include "shm/families.h"
 
-/* What a writer last saw of the store. */
+/* What a writer last saw in the store. */
 #define GAUGE_LIST(X)                                                                                                  \
 	X(DEFAULT_PARTITION_ROWS, DEFAULT_PARTITION_ROWS, "")                                                          \
 	X(PARTITIONS_AHEAD, PARTITIONS_AHEAD, "")
@@ -19,7 +19,7 @@
 enum gauge { GAUGE_LIST(X) GAUGES };
 #undef X
 
-/* What processes hold at the moment. SPOOL_EVENTS and SPOOL_MESSAGES are counted in their ledgers. */
+/* What processes hold now. SPOOL_EVENTS and SPOOL_MESSAGES are counted in ledgers. */
 #define LEVEL_LIST(X)                                                                                                  \
 	X(SPOOL_EVENTS, SPOOL_EVENTS, "")                                                                              \
 	X(SPOOL_MESSAGES, SPOOL_MESSAGES, "")                                                                          \
@@ -57,7 +57,7 @@ enum gauge { GAUGE_LIST(X) GAUGES };
 enum level { LEVEL_LIST(X) LEVELS };
 #undef X
 
-/* Symbol, family, exponents of the first bound and the last, which are powers of two: microseconds or events. */
+/* Symbol, family, exponents of the first and the last bound. Bounds are powers of two, in microseconds or events. */
 #define HISTOGRAM_LIST(X)                                                                                              \
 	X(REQUEST, REQUEST_DURATION, 6, 24)                                                                            \
 	X(COMMIT, STORE_COMMIT_DURATION, 6, 24)                                                                        \
@@ -70,7 +70,7 @@ enum level { LEVEL_LIST(X) LEVELS };
 enum histogram { HISTOGRAM_LIST(X) HISTOGRAMS };
 #undef X
 
-#define HISTOGRAM_BUCKETS_MAX 20 /* including the one for values above the last bound */
+#define HISTOGRAM_BUCKETS_MAX 20 /* with the bucket for values above the last bound */
 
 struct histogram_numbers {
 	uint64_t buckets[HISTOGRAM_BUCKETS_MAX]; /* not cumulative: their sum is the count of observations */

@@ -1,4 +1,4 @@
-/* Recovery: the one place that knows both the ledgers and the segment. */
+/* Applies ledgers to lanes: the only file that uses both. */
 #include "shm/settle.h"
 
 #include "base/probes.h"

@@ -1,4 +1,4 @@
-/* Loads and stores of the words in slots, each whole by itself, and the names of states. */
+/* Atomic loads and stores of single words in slots, and the names of states. */
 #include "shm/slots.h"
 
 #include <ck_pr.h>
@@ -21,7 +21,7 @@ slot_reset(struct process_slot *slot)
 	slot->pid = slot->session = 0;
 	slot->state = PROCESS_DOWN;
 	slot->waits_for_turn = 0;
-	slot->gauges_us = 0; /* by the clock of another boot of the machine, perhaps */
+	slot->gauges_us = 0; /* perhaps by the clock of an earlier boot */
 	slot->store.state = STORE_CONNECTING;
 	store_report_set_error(&slot->store, "");
 }

@@ -1,4 +1,4 @@
-/* The state is one word. */
+/* The state is one atomic word; the error is a turned_text. */
 #include "shm/store_report.h"
 
 #include <ck_pr.h>

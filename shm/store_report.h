@@ -1,4 +1,4 @@
-/* What a process says of its store, in its slot. The process writes it, any process reads it. */
+/* The state of a process's store, published in its slot. The process writes it, any process reads it. */
 #ifndef SHM_STORE_REPORT_H
 #define SHM_STORE_REPORT_H
 
@@ -8,9 +8,8 @@
 #include "shm/turned_text.h"
 
 /*
- * What a process last saw of its store. CONNECTING: not reached since the master started, and no spool of an earlier
- * run shows that it ever was. SPOOLING: lost, and the spool takes the events. UNAVAILABLE: lost, and there is no spool
- * or no room in it.
+ * CONNECTING: the store was not reached since the master started, and no earlier run has left a spool. SPOOLING: the
+ * store is lost, and the spool takes the events. UNAVAILABLE: the store is lost, and the spool is full or off.
  */
 #define STORE_STATE_LIST(X)                                                                                            \
 	X(CONNECTING, "connecting")                                                                                    \
@@ -33,13 +32,13 @@ const char *store_state_name(uint32_t state);
 enum store_state store_report_state(const struct store_report *report);
 void store_report_set_state(struct store_report *report, enum store_state state);
 
-/* Why the store does not work; "" while it works or was not tried yet. out gets a copy, whole at any time. */
+/* Why the store does not work; "" while it works or is untried. out gets a consistent copy. */
 void store_report_error(const struct store_report *report, char out[ERROR_TEXT_MAX]);
 
 /* For one thread at a time. */
 void store_report_set_error(struct store_report *report, const char *text);
 
-/* Whether the process knows by now if its store works. */
+/* Whether the process has tried its store. */
 bool store_report_tried(const struct store_report *report);
 
 #endif

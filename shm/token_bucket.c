@@ -1,6 +1,6 @@
 /*
- * The word is the instant, in nanoseconds of the steady clock, at which the bucket will be full again. Taking tokens
- * moves it on by the time in which they flow in.
+ * The word is the time, in nanoseconds of the steady clock, at which the bucket will be full again. Taking tokens moves
+ * it forward by the time that refills them.
  */
 #include "shm/token_bucket.h"
 
@@ -16,7 +16,7 @@ time_of(uint64_t amount, uint64_t per_second)
 	return amount * SECOND_NS / per_second;
 }
 
-/* In how many microseconds a token is left in a bucket that is full at that instant; 0: now. */
+/* Microseconds until a bucket that will be full at full_ns has a token; 0: now. */
 static int64_t
 wait_us(uint64_t full_ns, uint64_t per_second, uint64_t now_ns)
 {
@@ -61,7 +61,10 @@ token_bucket_put_back(uint64_t *bucket, uint64_t per_second, uint64_t amount)
 {
 	uint64_t cost_ns = time_of(amount, per_second), seen = ck_pr_load_64(bucket);
 
-	/* Meanwhile the bucket may have become another key's, and full: below 0 would be full in centuries. */
+	/*
+	 * The slot may belong to another key by now, with a full bucket (0). Stop at 0: an underflow would be a debt of
+	 * centuries.
+	 */
 	while (!ck_pr_cas_64_value(bucket, seen, seen > cost_ns ? seen - cost_ns : 0, &seen))
 		;
 }

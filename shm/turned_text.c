@@ -1,4 +1,4 @@
-/* The next text is written beside the present one, and then takes its turn. */
+/* The next text is written to the other buffer, and the turn then publishes it. */
 #include "shm/turned_text.h"
 
 #include <ck_pr.h>
@@ -10,7 +10,9 @@ turned_text_read(const struct turned_text *text, char out[ERROR_TEXT_MAX])
 {
 	uint32_t turn, read;
 
-	/* A copy is whole unless the process went on to the other text, and may have begun to overwrite this one. */
+	/*
+	 * The copy is consistent if the turn is unchanged: otherwise the writer may have begun to overwrite this text.
+	 */
 	do {
 		turn = ck_pr_load_32(&text->turn);
 		ck_pr_fence_acquire();
@@ -26,9 +28,9 @@ turned_text_write(struct turned_text *text, const char *next_text)
 {
 	uint32_t next = text->turn + 1;
 
-	/* A reader of the older text must see the present turn before it sees any byte of the next text. */
+	/* A reader of the older text must see the current turn before any byte of the next text. */
 	ck_pr_fence_store();
-	/* Killed before the last store, the process leaves the present text. */
+	/* A process killed before the last store leaves the current text. */
 	(void)snprintf(text->texts[next % 2], ERROR_TEXT_MAX, "%s", next_text);
 	ck_pr_fence_release();
 	ck_pr_store_32(&text->turn, next);

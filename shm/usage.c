@@ -1,4 +1,4 @@
-/* Own times by getrusage(2), own memory from /proc. */
+/* Measures this process: CPU time by getrusage(2), memory from /proc. */
 #include "shm/usage.h"
 
 #include <ck_pr.h>
@@ -16,18 +16,18 @@ microseconds(const struct timeval *tv)
 	return (uint64_t)tv->tv_sec * 1000000 + (uint64_t)tv->tv_usec;
 }
 
-/* Of this process, and kept open: a process that is confined (base/sandbox.h) cannot open it. */
+/* Kept open, because a sandboxed process (base/sandbox.h) cannot open it. */
 static int memory_fd = -1;
 
 static void
 open_memory(void)
 {
 	if (memory_fd >= 0)
-		close(memory_fd); /* of the process that forked this one */
+		close(memory_fd); /* inherited: the parent's */
 	memory_fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
 }
 
-/* 0 where there is no /proc. */
+/* 0 without /proc. */
 static uint64_t
 resident_bytes(void)
 {
@@ -36,7 +36,7 @@ resident_bytes(void)
 	const char *second;
 
 	text[len > 0 ? len : 0] = '\0';
-	second = strchr(text, ' '); /* total and resident size in pages, ... */
+	second = strchr(text, ' '); /* "total resident ...", in pages */
 	return second == NULL ? 0 : strtoull(second, NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
@@ -60,7 +60,7 @@ usage_begin(struct usage *usage)
 	open_memory();
 }
 
-/* Apart from usage_update(), whose every call would pay for its variables. */
+/* Not inline, so that usage_update() stays cheap. */
 static __attribute__((noinline)) void
 measure(struct usage *usage)
 {

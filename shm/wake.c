@@ -1,4 +1,4 @@
-/* Sleeping and waking across processes, by a word in the segment and an eventfd. */
+/* Sleeps and wakes across processes by a word in the segment and an eventfd. */
 #include "shm/wake.h"
 
 #include <ck_pr.h>
@@ -36,9 +36,8 @@ wake_up(const struct wake *wake)
 	if (sleep % 2 == 0)
 		return;
 	/*
-	 * The write comes first: a waker killed between the two calls has then woken the sleeper. In the other order it
-	 * would leave a sleeper that no waker wakes any more. Comparing the number keeps a late waker from ending a
-	 * later sleep.
+	 * Write first: a waker killed between the two calls has then woken the sleeper. In the other order the sleeper
+	 * would never be woken. The compare-and-swap keeps a late waker from ending a later sleep.
 	 */
 	(void)!write(wake->fd, &one, sizeof one);
 	(void)ck_pr_cas_32(wake->sleeping, sleep, sleep + 1);

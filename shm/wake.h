@@ -1,5 +1,5 @@
 /*
- * Waking a process that sleeps, and only then: one eventfd write a sleep, none under load.
+ * Wakes a process only if it sleeps: one eventfd write per sleep, none under load.
  *
  * The sleeper:  wake_arm(); check again for work; if there is none, poll the descriptor; wake_disarm(); wake_drain() if
  *               poll() reported the descriptor as readable.
@@ -20,7 +20,7 @@ struct wake {
 /* The sleeper: from now on a wake_up() makes the descriptor readable. Check for work after this call, then sleep. */
 void wake_arm(const struct wake *wake);
 
-/* The sleeper: it is awake and wants no wake-up. Makes no system call. */
+/* The sleeper: it is awake and needs no wake-up. Makes no system call. */
 void wake_disarm(const struct wake *wake);
 
 /* The sleeper: makes the descriptor unreadable again. */

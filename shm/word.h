@@ -1,4 +1,4 @@
-/* A signed word of the segment that is read and written whole, by several processes at the same time. */
+/* Atomic loads and stores of a signed word of the segment. */
 #ifndef SHM_WORD_H
 #define SHM_WORD_H
 

@@ -1,7 +1,6 @@
 /*
- * A wait for a lock by F_OFD_SETLKW would have no end in time, and signals to end it are not used here. Naps are short
- * as long as one transaction takes, and longer when it is more than that; again short for a process that is first in
- * the line now.
+ * F_OFD_SETLKW has no timeout, and this service does not interrupt it by signals, so waiters nap. Naps are short for
+ * about one transaction's time, then longer, and short again for the process that has become first in line.
  */
 #include "shm/write_turn.h"
 
@@ -23,10 +22,10 @@
 #define LONG_NAP_US 1000
 #define SHORT_NAPS_US 20000
 
-/* A process that waits takes a free lock within a nap, or is stopped, or was killed a moment ago. */
+/* The longest wait for an older process to take the free lock. A longer one means that it is stopped or dead. */
 #define STAND_BACK_US 10000
 
-/* A thread asks this often how long it may wait for the other threads. */
+/* How often a thread that waits for other threads calls until_us(). */
 #define ASK_US 250000
 
 static void
@@ -35,7 +34,7 @@ nap(int64_t us)
 	(void)nanosleep(&(struct timespec){.tv_nsec = us * 1000}, NULL);
 }
 
-/* 0, or <0 with errno. */
+/* Returns 0, or <0 with errno. */
 static int
 set_lock(const struct write_turn *turn, short type)
 {
@@ -77,7 +76,7 @@ is_taken(const struct write_turn *turn)
 	return fcntl(turn->fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
 }
 
-/* What stands in the slot of a process that waits: the low bits of an instant are enough to compare. */
+/* The value of waits_for_turn: the low bits of the time suffice to compare. */
 static uint32_t
 since_now(void)
 {
@@ -96,7 +95,7 @@ goes_first(const struct write_turn *turn, const struct process_slot *slot, uint3
 	return (int32_t)(other_since - since) < 0 || (other_since == since && slot < turn->slot);
 }
 
-/* Whether a process waits for longer than this one. */
+/* Whether another process has waited longer than this one. */
 static bool
 another_goes_first(const struct write_turn *turn, uint32_t since)
 {
@@ -108,7 +107,7 @@ another_goes_first(const struct write_turn *turn, uint32_t since)
 	return false;
 }
 
-/* 0 with the lock, <0 with errno: EAGAIN when it did not come in time. */
+/* Returns 0 with the lock, or <0 with errno: EAGAIN: not in time. */
 static int
 wait_for_lock(struct write_turn *turn, const struct turn_wait *wait, uint32_t since)
 {
@@ -143,7 +142,7 @@ late(struct error *err)
 	return error_set(err, "another process of the service has the turn to write to the database, and keeps it");
 }
 
-/* With the mutex. */
+/* Called with the mutex held. */
 static int
 take_from_processes(struct write_turn *turn, const struct turn_wait *wait, struct error *err)
 {

@@ -1,12 +1,11 @@
 /*
- * The turn to write to a database that takes one writer at a time. Several processes of the service write to SQLite:
- * each takes the turn before its transaction, so that none waits in SQLite's busy handler, which polls and is never
- * fair.
+ * The turn to write to a database that allows one writer at a time. Several processes of the service write to SQLite.
+ * Each takes the turn before its transaction, so that none waits in SQLite's busy handler, which polls and is unfair.
  *
- * The turn is a record lock on a byte of its own of the segment's file: the kernel gives it up with its holder. A
- * process that waits says in its slot since when; of those that wait the first one takes the lock. So a process waits
- * for one transaction of each other process at most, unless one that should go first is stopped: it is let go first for
- * 10 ms in which the lock is free.
+ * The turn is a record lock on one byte of the segment's file; the kernel releases it when its holder dies. A waiting
+ * process records in its slot when it began to wait; the longest waiting one takes the lock. So a process waits for at
+ * most one transaction of each other process. A stopped process cannot block the line: the others pass it after the
+ * lock was free for 10 ms.
  *
  *   take:  say in the slot since when this process waits
  *          while an older one waits, or the lock is taken: nap; then lock; unsay it
@@ -22,39 +21,39 @@
 #include "shm/segment.h"
 
 /*
- * How long to wait. until_us(context) is asked before a wait and several times a second in it; the instant of the
- * steady clock that it returns is the end of the wait. So it can send heartbeats, and can end a wait early.
+ * The limit of a wait. until_us(context) is called before a wait and several times a second during it; it returns the
+ * end of the wait, by the steady clock. It can also send heartbeats, and end a wait early.
  */
 struct turn_wait {
 	int64_t (*until_us)(void *context);
 	void *context;
 };
 
-/* One a process. Its threads queue here. */
+/* One per process. Its threads queue here. */
 struct write_turn {
 	const struct segment *segment; /* borrowed */
 	struct process_slot *slot; /* this process's; borrowed */
-	int fd; /* an open file description of its own: locks of one that is inherited would be shared */
+	int fd; /* its own open file description: an inherited one would share its locks */
 	pthread_mutex_t threads;
 };
 
 /*
- * For a child, after the fork. turn stays where it is. Finds the segment's file also when its name is gone. 0, or <0:
- * it cannot be opened, or its file system has no such locks.
+ * Called by a child after the fork. turn must not move. Works also if the segment's file has lost its name. Returns 0,
+ * or <0: the file cannot be opened, or its file system has no such locks.
  */
 int write_turn_open(
     struct write_turn *turn, const struct segment *segment, struct process_slot *slot, struct error *err);
 
-/* No thread has the turn or waits for it. */
+/* No thread may hold the turn or wait for it. */
 void write_turn_close(struct write_turn *turn);
 
 /*
- * Waits for the turn. 0: this thread has it until write_turn_give(). <0: it did not come in time. Any thread; not one
- * that has the turn.
+ * Waits for the turn. Returns 0 when this thread has it, until write_turn_give(), or <0: not in time. Any thread that
+ * does not have it.
  */
 int write_turn_take(struct write_turn *turn, const struct turn_wait *wait, struct error *err);
 
-/* The thread that has the turn. */
+/* Called by the thread that has the turn. */
 void write_turn_give(struct write_turn *turn);
 
 #endif
