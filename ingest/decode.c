@@ -1,10 +1,10 @@
 /*
- * Bodies of requests: one event, an array, or lines. Each kind is a loop around decode_event(), which scans, checks and
- * writes one event. After an event is refused or does not fit, the rest is still scanned and checked but not written,
- * so that the client learns all its wrong fields, and learns of a full ring only when its request is right. A lenient
- * request goes on writing events that are right.
+ * Decodes bodies: one event, an array, or lines. Each kind is a loop around decode_event(), which scans, checks and
+ * writes one event. After an event that is refused or does not fit, the others are still checked but no longer written,
+ * so that the client gets all field errors, and gets 503 for a full ring only for a valid request. A lenient request
+ * continues to write valid events.
  *
- * Inside this file DECODE_OK means "go on": the refusal of a single event is only recorded, anything else ends the
+ * In this file DECODE_OK means "continue": the refusal of a single event is only recorded; any other status ends the
  * scan.
  */
 #include "ingest/decode.h"
@@ -26,8 +26,8 @@ struct decoder {
 	size_t capacity;
 	size_t used; /* bytes of records written */
 	uint32_t seen; /* events */
-	uint32_t good; /* of them without errors, whether or not they fit */
-	uint32_t sanitised, unknown; /* of the written ones */
+	uint32_t good; /* events without errors, written or not */
+	uint32_t sanitised, unknown; /* of the written events */
 	bool full; /* a record did not fit: no more are written */
 	const struct event_kind *kind;
 	struct event_head *event; /* the current one */
@@ -48,7 +48,7 @@ clear_errors(struct decode_result *result)
 	memset(result->rejected, 0, sizeof result->rejected);
 }
 
-/* The scan ends here, and its only error is this one. */
+/* Ends the scan with this one error. */
 static enum decode_status
 end_scan(struct decoder *d, enum decode_status status, const struct decode_error *error)
 {
@@ -57,7 +57,7 @@ end_scan(struct decoder *d, enum decode_status status, const struct decode_error
 	return status;
 }
 
-/* Refuses the event that the error names: a lenient request goes on without it, any other ends. */
+/* Refuses the event of the error. A lenient request continues; any other ends. */
 static enum decode_status
 refuse_event(struct decoder *d, enum decode_status status, const struct decode_error *error)
 {
@@ -99,7 +99,7 @@ refuse_size(struct decoder *d, enum decode_cause cause, int64_t index, uint32_t 
 	    });
 }
 
-/* index is the event's in errors, syntax_index the same for errors of syntax. */
+/* index is the event's index in errors, syntax_index that in syntax errors. */
 static enum decode_status
 decode_event(struct decoder *d, int64_t index, int64_t syntax_index)
 {
@@ -162,7 +162,7 @@ decode_elements(struct decoder *d)
 	return step == SCAN_CLOSED ? DECODE_OK : refuse_syntax(d, -1);
 }
 
-/* Refuses a value that is no array; an error of its syntax goes first, as everywhere. */
+/* Refuses a value that is no array. A syntax error takes precedence, as everywhere. */
 static enum decode_status
 refuse_non_array(struct decoder *d)
 {
@@ -180,7 +180,7 @@ refuse_non_array(struct decoder *d)
 	return DECODE_OK;
 }
 
-/* Nothing may follow the value of a document. Lines are often sent with the media type of a document. */
+/* Refuses text after a document's value. Gives a hint if NDJSON was sent as JSON, a common mistake. */
 static enum decode_status
 finish_document(struct decoder *d)
 {
@@ -236,7 +236,7 @@ begins_with(const char *text, size_t len, const char *mark)
 	return len >= mark_len && memcmp(text, mark, mark_len) == 0;
 }
 
-/* One byte order mark may stand before the text (RFC 8259 section 8.1), and nowhere else. */
+/* Skips a byte order mark at the beginning (RFC 8259 section 8.1). Elsewhere it is an error. */
 static enum decode_status
 decode_text(struct decoder *d, size_t len, enum body_kind kind)
 {
@@ -257,7 +257,7 @@ enum decode_status
 decode_body(struct span body, enum body_kind kind, const struct decode_env *env, struct decode_space space,
     struct decode_result *result)
 {
-	/* The compiler clears what has no value yet. So many bytes would cost as much as decoding a few events. */
+	/* Avoid -ftrivial-auto-var-init here: clearing the struct would cost as much as decoding a few events. */
 	union {
 		struct event_head head;
 		struct event hook_event;

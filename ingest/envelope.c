@@ -1,7 +1,7 @@
 /*
- * The rules of the fields: text fields are rows of a table, and event_id, timestamp and data have rules of their own.
- * Scanning only remembers where values stand; checking happens when the object has been read, because a key may come
- * again and its last value counts, as it does for the JSON parsers of most clients.
+ * The rules of fields: a table for text fields; event_id, timestamp and data have their own. Scanning only records the
+ * places of values. Checks follow after the whole object, because the last value of a repeated key counts, as in most
+ * JSON parsers.
  */
 #include "ingest/envelope.h"
 
@@ -15,7 +15,7 @@
 #define FIELD_KEY(symbol, key, ...) [FIELD_##symbol] = key,
 static const char *const keys[FIELD_COUNT] = {HOOK_EVENT_FIELDS(FIELD_KEY, FIELD_KEY, NO_FIELD)};
 
-/* As large as the longest key. */
+/* Has the size of the longest key. */
 #define KEY_ROOM(symbol, key, ...) char symbol[sizeof key];
 union key_room {
 	HOOK_EVENT_FIELDS(KEY_ROOM, KEY_ROOM, NO_FIELD)
@@ -39,7 +39,7 @@ static const struct string_rule {
 	_Static_assert(4 * (limit) < RECORD_NULL, "a record's string lengths have 16 bits");
 HOOK_EVENT_FIELDS(FITS, NO_FIELD, NO_FIELD)
 
-/* Which field a key names, or FIELD_COUNT. A key may be written with escapes like any other string. */
+/* The field of a key, or FIELD_COUNT. The key may have escapes. */
 static enum envelope_field
 field_named(const struct json *key)
 {
@@ -54,7 +54,7 @@ field_named(const struct json *key)
 			return FIELD_COUNT;
 		name = unescaped;
 	}
-	/* It compares words with constants and calls nothing: that saves 6 % of decoding. */
+	/* Comparing with constants needs no calls: saves 6 % of decoding. */
 #define RETURN_IF_NAMED(symbol, text, ...)                                                                             \
 	if (len == sizeof text - 1 && memcmp(name, text, sizeof text - 1) == 0)                                        \
 		return FIELD_##symbol;
@@ -95,8 +95,8 @@ event_scan(struct event_head *head, struct scan *scan, const struct decode_env *
 }
 
 /*
- * The characters of a scanned string: from the body, or unescaped in scratch. Returns false when there are more than
- * max_chars. Inline, because calling it costs 4 % of decoding.
+ * Sets *text to a scanned string, in the body, or decoded into scratch. Returns false if it has more than max_chars
+ * characters. Inline, because a call costs 4 % of decoding.
  */
 static inline bool
 take_string(struct event *event, const struct json *value, size_t max_chars, struct span *text)
@@ -121,7 +121,7 @@ take_string(struct event *event, const struct json *value, size_t max_chars, str
 	return true;
 }
 
-/* The check_ functions return NULL when the field is right, else the type of the error with *msg set. */
+/* The check_ functions return NULL if the field is valid, else the error's type with *msg set. */
 
 static const char *
 check_string(struct event *event, enum record_string string, const char **msg)
@@ -170,7 +170,7 @@ check_timestamp(struct event *event, int64_t default_us, const char **msg)
 		*msg = "Input should be a valid datetime";
 		return "datetime_type";
 	}
-	/* Go and .NET write the first instant of year 1 for a time that was never set. */
+	/* Go and .NET print an unset time as the first instant of year 1. */
 	if (event->timestamp_us == TIMESTAMP_MIN_US)
 		event->timestamp_us = default_us;
 	return *msg == NULL ? NULL : "datetime_parsing";
@@ -195,7 +195,7 @@ check_data(struct event *event, const char **msg)
 	}
 }
 
-/* Only an id that is no UUID is kept as text. Without an id writing makes one. */
+/* Keeps the text of the id only if it is no UUID. Without an id event_write() makes one. */
 static void
 read_id(struct event *event, const struct decode_env *env)
 {
@@ -227,7 +227,7 @@ refuse_unknown(struct event *event)
 	}
 }
 
-/* Settles what data is stored, for an event without errors. */
+/* Sets the final data and its size, for an event without errors. */
 static void
 size_data(struct event *event)
 {

@@ -1,7 +1,4 @@
-/*
- * One hook event: scan its object, check the rules of its fields (event/fields.h), write it as a record. Private to
- * ingest/.
- */
+/* Scans a hook event, checks its fields (event/fields.h) and writes its record. Private to ingest/. */
 #ifndef INGEST_ENVELOPE_H
 #define INGEST_ENVELOPE_H
 
@@ -19,33 +16,36 @@
 enum envelope_field { HOOK_EVENT_FIELDS(FIELD_SYMBOL, FIELD_SYMBOL, NO_FIELD) FIELD_COUNT };
 #undef FIELD_SYMBOL
 
-/* Room for a timestamp written with escapes; no sensible one is longer. */
+/* The most characters of a timestamp written with escapes. */
 #define TIMESTAMP_CHARS_MAX 64
 
-/* The characters of all strings together, and of the timestamp. */
+/* The most characters of all strings and the timestamp together. */
 #define PLUS_LIMIT(symbol, key, limit, ...) +limit
 enum { SCRATCH_CHARS = TIMESTAMP_CHARS_MAX HOOK_EVENT_FIELDS(PLUS_LIMIT, NO_FIELD, NO_FIELD) };
 #undef PLUS_LIMIT
 
 _Static_assert(EVENT_ERRORS_MAX >= FIELD_COUNT + 8, "one for each field, and some for unknown fields");
 
-/* Everything borrows from the request's body and from scratch. It is large: make one, reuse it, and do not clear it. */
+/*
+ * All spans borrow from the request's body or from scratch. The struct is large: make one, reuse it, and do not clear
+ * it.
+ */
 struct event {
 	struct event_head head;
 	bool is_object;
-	struct json fields[FIELD_COUNT]; /* as scanned; of a repeated key the last value */
+	struct json fields[FIELD_COUNT]; /* as scanned; the last value of a repeated key */
 	struct span strings[RECORD_STRINGS];
 	struct json data;
-	size_t data_bytes; /* with the unknown fields that are kept in data */
+	size_t data_bytes; /* including the unknown fields kept in data */
 	int64_t timestamp_us;
 	uint8_t id[16];
-	bool has_id; /* else writing makes one */
+	bool has_id; /* else write() makes one */
 	size_t scratch_used;
-	char scratch[4 * SCRATCH_CHARS]; /* strings that the client wrote with escapes, as UTF-8 */
+	char scratch[4 * SCRATCH_CHARS]; /* decoded strings that had escapes */
 	struct unknown_fields unknown;
 };
 
-/* Its events are struct event. */
+/* For struct event. */
 extern const struct event_kind hook_event_kind;
 
 #endif

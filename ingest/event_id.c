@@ -1,6 +1,6 @@
 /*
- * Placeholders are compared exactly, letter for letter: "none" may be somebody's id. So may "0", but not the long rows
- * of zeros that an unset span id of OpenTelemetry, ObjectId, ULID or KSUID has.
+ * Placeholders are compared exactly, because "none" may be a real id. So may "0", but not 16 or more zeros: an unset
+ * span id of OpenTelemetry, ObjectId, ULID or KSUID.
  */
 #include "ingest/event_id.h"
 
@@ -33,7 +33,7 @@ is_placeholder(const char *text, size_t len)
 	return false;
 }
 
-/* Nil or max: all bytes are 00 or all are ff. */
+/* Nil or max: all bytes are 00, or all are ff. */
 static bool
 is_special(const uint8_t id[16])
 {

@@ -1,4 +1,4 @@
-/* A header's value is read word by word: tokens, and quoted strings, which may hold separators. */
+/* Reads a header's value word by word: tokens, and quoted strings, which may contain separators. */
 #include "ingest/headers.h"
 
 #include <string.h>
@@ -24,7 +24,7 @@ skip(struct cursor *c, const char *characters)
 		c->at++;
 }
 
-/* A quoted string, without its quotes and with its escapes; or the text up to the next separator. */
+/* Takes a quoted string, without quotes but with escapes, or the text up to the next separator. */
 static struct span
 take_word(struct cursor *c)
 {
@@ -66,7 +66,7 @@ prefer_handling(const char *value, size_t len)
 			return HANDLING_LENIENT;
 		if (is_word(name, "handling") && is_word(said, "strict"))
 			return HANDLING_STRICT;
-		/* The preference's parameters. */
+		/* Skip the preference's parameters. */
 		while (c.at < c.end && !is_one_of(&c, ",")) {
 			(void)take_word(&c);
 			skip(&c, "=; \t");
@@ -106,7 +106,7 @@ idempotency_key_parse(const char *value, size_t len, char key[IDEMPOTENCY_KEY_MA
 	return used;
 }
 
-/* Whether so many lower-case hex digits stand there, one of them not zero unless zeros are allowed. */
+/* Whether text begins with that many lower-case hex digits, not all zero unless zeros_ok. */
 static bool
 is_hex(const char *text, size_t digits, bool zeros_ok)
 {

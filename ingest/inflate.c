@@ -1,6 +1,6 @@
 /*
- * Decompression into a buffer that doubles until the bound. It may grow one byte beyond what is allowed: a stream that
- * fills that byte is too large, and one that does not has ended, so no other question about the end needs an answer.
+ * Decompresses into a buffer that doubles up to the limit and one byte. A stream that fills that extra byte is too
+ * large; otherwise it has ended within the limit.
  */
 #include "ingest/inflate.h"
 
@@ -17,9 +17,7 @@
 
 #include "base/mem.h"
 
-/*
- * The window of level 19, zstd's strongest ordinary one. A few bytes of input could ask for 2 GiB, the format's limit.
- */
+/* The window of level 19, zstd's highest normal level. Without a limit a few bytes of input could demand 2 GiB. */
 #define ZSTD_WINDOW_LOG_MAX 23
 
 #define FIRST_BYTES 16384
@@ -28,10 +26,10 @@ struct output {
 	char *bytes;
 	size_t used;
 	size_t size;
-	size_t max; /* the greatest size: the caller's bound and one byte */
+	size_t max; /* the caller's limit plus one byte */
 };
 
-/* One name of the list. Returns 0 or ENCODING_UNKNOWN. */
+/* Looks up one name of the list. Returns 0 or ENCODING_UNKNOWN. */
 static int
 encoding_named(const char *name, size_t len, enum content_encoding *encoding)
 {
@@ -80,7 +78,7 @@ content_encoding_add(const char *value, size_t len, enum content_encoding *encod
 	return 0;
 }
 
-/* Makes room for more output. Returns false when the output has its greatest size. */
+/* Makes room for more output. Returns false at the greatest size. */
 static bool
 grow(struct output *out)
 {
@@ -110,7 +108,7 @@ refuse_damage(const char *format, const char *why, struct error *err)
 	return INFLATE_CORRUPT;
 }
 
-/* The input does not go on with a member or a frame of the format. */
+/* Refuses input that is not a member or frame of the format. */
 static int
 refuse_format(const char *format, bool first, struct error *err)
 {
@@ -138,14 +136,14 @@ inflate_gzip(struct span in, struct output *out, struct error *err)
 {
 	size_t in_len = in.len;
 	z_stream z = {0};
-	bool between = true, ended = false; /* at the beginning of a member; at the end of one */
+	bool between = true, ended = false; /* before the first byte of a member; after a complete one */
 	int condition = 0;
 
 	if (inflateInit2(&z, 15 + 16) != Z_OK)
 		mem_none(0);
 
 	z.next_in = (Bytef *)(uintptr_t)in.base;
-	/* Zeros after the end are padding of tapes and block devices, which gzip(1) also ignores. */
+	/* Ignore zeros after the end, as gzip(1) does: padding of tapes and block devices. */
 	while (condition == 0 && !(ended && only_zeros((const char *)z.next_in, in_len))) {
 		unsigned int given, room;
 		int rc;
@@ -178,7 +176,7 @@ inflate_gzip(struct span in, struct output *out, struct error *err)
 	return condition;
 }
 
-/* Returns why zstd refused the rest of the input, a frame; first says whether it is the first one. */
+/* Converts zstd's error for the frame at rest to a condition. first: it is the first frame. */
 static int
 zstd_refusal(size_t rc, struct span rest, bool first, const struct output *out, struct error *err)
 {
@@ -188,7 +186,7 @@ zstd_refusal(size_t rc, struct span rest, bool first, const struct output *out, 
 	case ZSTD_error_memory_allocation:
 		mem_none(0);
 	case ZSTD_error_frameParameter_windowTooLarge:
-		/* The window of a frame that declares its size is no larger than that. */
+		/* A frame with a declared size needs a window of at most that size, so the body is just too large. */
 		if (declared < ZSTD_CONTENTSIZE_ERROR && declared >= out->max)
 			return refuse_size(out, err);
 		(void)error_set(err, "the zstd body needs a window of more than 8 MiB to be decompressed: "
@@ -209,7 +207,7 @@ inflate_zstd(struct span in, struct output *out, struct error *err)
 {
 	ZSTD_DCtx *z = ZSTD_createDCtx();
 	ZSTD_inBuffer input = {in.base, in.len, 0};
-	bool first = true, ended = false; /* in the first frame; between frames */
+	bool first = true, ended = false; /* in the first frame; at a frame's end */
 	int condition = 0;
 
 	if (z == NULL)

@@ -1,4 +1,4 @@
-/* Compressed request bodies: gzip and zstd, whole, with a bound on what comes out. */
+/* Decompresses whole request bodies, gzip and zstd, up to a size limit. */
 #ifndef INGEST_INFLATE_H
 #define INGEST_INFLATE_H
 
@@ -16,28 +16,28 @@ enum encoding_condition {
 };
 
 /*
- * Adds what the value of a Content-Encoding header says to *encoding, which begins as ENCODING_IDENTITY. The value is a
- * list, in any case, of "gzip", "x-gzip", "zstd", "identity" and empty names; the last two add nothing. value is not
- * NULL. Returns 0 or an enum encoding_condition.
+ * Adds a Content-Encoding header to *encoding, which begins as ENCODING_IDENTITY. The value is a list, in any case, of
+ * "gzip", "x-gzip", "zstd", "identity" and empty names; the last two add nothing. value is not NULL. Returns 0 or an
+ * enum encoding_condition.
  */
 int content_encoding_add(const char *value, size_t len, enum content_encoding *encoding);
 
 enum inflate_condition {
 	INFLATE_TOO_LARGE = 1, /* more than max_out bytes */
-	INFLATE_CORRUPT = 2, /* damaged, cut short, followed by something else, or another format */
-	INFLATE_NEEDS_MORE = 3 /* whole, as it seems, but zstd with a window above 8 MiB or a dictionary */
+	INFLATE_CORRUPT = 2, /* damaged, cut short, with trailing garbage, or another format */
+	INFLATE_NEEDS_MORE = 3 /* valid so far, but zstd with a window above 8 MiB or a dictionary */
 };
 
 struct inflated {
-	char *base; /* the caller's to free(); NULL when there are no bytes */
+	char *base; /* the caller frees it; NULL if empty */
 	size_t len;
 };
 
 /*
- * Decompresses a whole body: one or several gzip members, which zeros may follow, or one or several zstd frames.
- * encoding is not ENCODING_IDENTITY. Sizes that the input declares are not trusted: memory grows with the real output,
- * to at most max_out (below SIZE_MAX) and one byte. Returns 0 with *out, or an enum inflate_condition; *err then says
- * what is wrong, and *out is empty. Ends the process when there is no memory.
+ * Decompresses a whole body: one or more gzip members, which zeros may follow, or one or more zstd frames. encoding is
+ * not ENCODING_IDENTITY. Declared sizes are not trusted: memory grows with the real output, to at most max_out + 1
+ * bytes; max_out is below SIZE_MAX. Returns 0 with *out, or an enum inflate_condition with *err set and *out empty.
+ * Ends the process when out of memory.
  */
 int inflate_body(
     enum content_encoding encoding, struct span in, size_t max_out, struct inflated *out, struct error *err);

@@ -1,7 +1,7 @@
 /*
- * The members of a published event. Payload and unknown members keep their text but for white space between tokens:
- * numbers, escapes and the order of keys are the client's. Strings that become columns are text for every database, so
- * \u0000 and half a surrogate pair are refused there.
+ * The rules of a published event's members. Payload and unknown members keep the client's numbers, escapes and order of
+ * keys; only white space between tokens is removed. Strings that become columns must be valid text in every database,
+ * so \u0000 and half a surrogate pair are refused there.
  */
 #include "ingest/published.h"
 
@@ -28,14 +28,14 @@ static const char *const names[MEMBERS] = {
     [MEMBER_TARGET_USER_ID] = "target_user_id",
 };
 
-/* What the service adds to an event. A client that publishes what it has read sends it back, and it is ignored. */
+/* Members that the service adds to an event. They are ignored, because a client may publish an event as it read it. */
 static const char *const made[] = {
     "id", "event_id", "tenant_id", "created_at", "job_ids", "job_count", "deduped", "idempotency", "_trace"};
 
 #define MADE (sizeof made / sizeof *made)
-#define NAME_CHARS_MAX 16 /* at least as long as each of them */
+#define NAME_CHARS_MAX 16 /* at least the length of each name */
 
-/* The place in the list of the name that a key spells, or count. */
+/* The index of the key in the list, or count. */
 static size_t
 named(const struct json *key, const char *const list[], size_t count)
 {
@@ -98,9 +98,7 @@ refuse(struct published_event *event, enum published_field field, const char *ms
 	add_error(event, "value_error", msg, names[field], 0);
 }
 
-/*
- * The characters of a member that is a string, or none when it is absent, null or empty. Returns false after an error.
- */
+/* Sets *text to a string member; base is NULL if it is absent, null or empty. Returns false after an error. */
 static bool
 take_string(struct published_event *event, enum published_field field, struct span *text)
 {
@@ -162,7 +160,7 @@ check_topic(struct published_event *event)
 		    "Only the service itself publishes on hookline.endpoint, deliveries and hooks");
 }
 
-/* The key of the body, else the header's: of one event as it is, in a batch with the event's index. */
+/* Takes the body's key, else the header's: unchanged for a single event, with the event's index in a batch. */
 static void
 check_key(struct published_event *event, const struct decode_env *env, int64_t index)
 {
@@ -189,7 +187,7 @@ check_key(struct published_event *event, const struct decode_env *env, int64_t i
 	}
 }
 
-/* Milliseconds since 1970: digits alone, so that seconds with a fraction are not taken for them. */
+/* Reads milliseconds since 1970: only digits, so that seconds with a fraction are refused. */
 static const char *
 read_milliseconds(const struct json *value, int64_t *us)
 {
@@ -209,7 +207,7 @@ read_milliseconds(const struct json *value, int64_t *us)
 	return NULL;
 }
 
-/* Whole milliseconds, as the API shows them. */
+/* Rounds down to milliseconds, the unit of the API. */
 static int64_t
 down_to_milliseconds(int64_t us)
 {

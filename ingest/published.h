@@ -1,5 +1,5 @@
 /*
- * One published event (POST /v1/events): scan its object, check its members, write its outcome (zero) and its record
+ * Scans a published event (POST /v1/events), checks its members, and writes its outcome (zero) and its record
  * (event/record.h, RECORD_PUBLISHED). Private to ingest/.
  */
 #ifndef INGEST_PUBLISHED_H
@@ -20,7 +20,7 @@
 /* The most characters of ordering_key and target_user_id. */
 #define PUBLISHED_CHARS_MAX 255
 
-/* Of an idempotency_key; in a batch it may be the header's with a slash and an index behind it. */
+/* The most bytes of an idempotency_key; in a batch it may be the header's with a slash and an index. */
 #define PUBLISHED_KEY_BYTES (IDEMPOTENCY_KEY_MAX + sizeof "/4294967295")
 
 /* The most bytes of the members that the API does not define, as one JSON object: a string of a record. */
@@ -36,14 +36,14 @@ enum published_field {
 	MEMBERS
 };
 
-/* Everything borrows from the request's body, its headers and from scratch. Do not clear it. */
+/* All spans borrow from the request's body, its headers or scratch. Do not clear the struct. */
 struct published_event {
 	struct event_head head;
 	bool is_object;
-	struct json fields[MEMBERS]; /* as scanned; of a repeated member the last value */
+	struct json fields[MEMBERS]; /* as scanned; the last value of a repeated member */
 	struct span strings[PUBLISHED_STRINGS]; /* EXTRA is written from unknown */
 	struct json payload;
-	struct json extra; /* {}: what unknown is added to */
+	struct json extra; /* {}, to which unknown is added */
 	bool has_occurred_at;
 	int64_t occurred_us;
 	char key[PUBLISHED_KEY_BYTES];
@@ -52,7 +52,7 @@ struct published_event {
 	struct unknown_fields unknown;
 };
 
-/* Its events are struct published_event. */
+/* For struct published_event. */
 extern const struct event_kind published_event_kind;
 
 #endif

@@ -1,4 +1,4 @@
-/* Strings are short, so they are unescaped character by character; values are copied in runs between white space. */
+/* Decodes strings character by character, because they are short. Copies values in runs between white space. */
 #include "ingest/rewrite.h"
 
 #include <stdint.h>
@@ -61,7 +61,7 @@ rewrite_count(const char *text, size_t len)
 	return count;
 }
 
-/* The place behind the string whose opening quote stands at p. */
+/* The end of the string whose opening quote is at p. */
 static const char *
 string_end(const char *p, const char *end)
 {
@@ -74,7 +74,7 @@ void
 rewrite_tight(const struct json *value, char *to)
 {
 	const char *p = value->text, *end = p + value->len;
-	const char *run = p; /* copied up to here */
+	const char *run = p; /* beginning of the text not copied yet */
 
 	if (value->tight == value->len && !value->nonfinite) {
 		memcpy(to, p, value->len);
@@ -96,7 +96,7 @@ rewrite_tight(const struct json *value, char *to)
 		} else if (*p == 'N') {
 			p += strlen("NaN");
 		} else if (*p == 'I') {
-			/* A minus before it belongs to it: outside strings it only stands before numbers. */
+			/* Replace a preceding minus, too: outside strings it occurs only before numbers. */
 			stop -= p > value->text && p[-1] == '-';
 			p += strlen("Infinity");
 		} else {

@@ -1,4 +1,4 @@
-/* Timestamps: a cursor over the string forms, and scaled integers for the numbers. */
+/* Reads string forms with a cursor, and numbers as scaled integers. */
 #include "ingest/timestamp.h"
 
 #include <stdbool.h>
@@ -50,7 +50,7 @@ take_digits(struct cursor *c, int count, int *value)
 	return true;
 }
 
-/* The digits behind the point: at least one. Those after the sixth are ignored. */
+/* Takes one or more digits after the point. Ignores those after the sixth. */
 static bool
 take_fraction(struct cursor *c, int *us)
 {
@@ -150,7 +150,7 @@ timestamp_parse(const char *text, size_t len, int64_t *us)
 	return NULL;
 }
 
-/* digits * 10^exponent, rounded to the nearest; out of range gives something above TIMESTAMP_MAX_US. */
+/* digits * 10^exponent, rounded to the nearest; above TIMESTAMP_MAX_US if out of range. */
 static int64_t
 scale(uint64_t digits, int exponent)
 {
@@ -178,8 +178,8 @@ timestamp_parse_number(const char *text, size_t len, int64_t *us)
 	int64_t result;
 
 	/*
-	 * Nineteen significant digits fit and are enough: eighteen express every microsecond in range, one decides the
-	 * rounding. Later digits only move the point.
+	 * Nineteen significant digits fit and suffice: eighteen express every microsecond in range, one more decides
+	 * the rounding. Later digits only move the point.
 	 */
 	for (; is_digit(&c) || (!fraction && c.at < c.end && *c.at == '.'); c.at++) {
 		if (*c.at == '.') {

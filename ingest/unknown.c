@@ -1,6 +1,6 @@
 /*
- * Names are found by binary search: even the worst body takes a few comparisons a key, and there is no hash to attack.
- * The members of data are scanned once more, and only for an event that has unknown fields.
+ * Names are found by binary search: a few comparisons per key even for hostile bodies, and no hash to attack. The
+ * members of data are scanned again only for events with unknown fields.
  */
 #include "ingest/unknown.h"
 
@@ -14,7 +14,7 @@ key_of(const struct unknown_field *field)
 	return (struct json){.type = JSON_STRING, .text = field->member.text, .len = field->key_len};
 }
 
-/* The key's place in the order; *found says whether it is there already. */
+/* The key's place in the order; *found: it is there already. */
 static uint32_t
 place_of(const struct unknown_fields *unknown, const struct json *key, bool *found)
 {
@@ -37,7 +37,7 @@ place_of(const struct unknown_fields *unknown, const struct json *key, bool *fou
 	return low;
 }
 
-/* Whether the key holds \u0000 or a lone surrogate. scan_member() does not say so: known fields would pay for it. */
+/* Whether the key has \u0000 or a lone surrogate. scan_member() does not report it, which keeps known fields cheap. */
 static bool
 is_unsafe(const struct json *key)
 {
