@@ -1,6 +1,6 @@
 /*
- * What an acceptor process is made of, and how it accepts connections. Each part has its own header; modules that need
- * more than one of them take the whole acceptor. One per process.
+ * The state of an acceptor process, and the acceptance of connections. Each part of struct acceptor has its own header;
+ * modules that need several parts take the whole acceptor. One per process.
  */
 #ifndef SERVER_ACCEPTOR_H
 #define SERVER_ACCEPTOR_H
@@ -23,16 +23,16 @@
 /* The listening sockets of this acceptor. */
 struct accepting {
 	h2o_socket_t *listeners[LISTENERS_MAX];
-	uint32_t count; /* 0: it does not listen yet, or has closed its listeners */
+	uint32_t count; /* 0: not listening yet, or listeners closed */
 	uint16_t port;
-	int64_t paused_until_us; /* steady: nothing was left for another connection; 0: not paused */
+	int64_t paused_until_us; /* steady: end of a pause for lack of descriptors or connections; 0: not paused */
 	struct repeat no_descriptors, full; /* full: MAX_CONNECTIONS */
 };
 
 struct acceptor {
 	const struct config *config;
 	const struct segment *segment;
-	struct process_slot *slot; /* this process's own */
+	struct process_slot *slot; /* of this process */
 	h2o_globalconf_t globalconf;
 	h2o_context_t context;
 	h2o_accept_ctx_t accept;
@@ -45,25 +45,25 @@ struct acceptor {
 	struct uuid_source ids;
 };
 
-/* Takes connections from that socket also, from now on. */
+/* Starts to accept connections from that socket, too. */
 void acceptor_listen(struct acceptor *acceptor, int fd);
 
-/* Begins or stops to take connections from the listeners. */
+/* Starts or stops accepting from the listeners. */
 void acceptor_accept(struct acceptor *acceptor, bool on);
 
 /*
- * In each turn of the loop: ends a pause that a lack of descriptors, or MAX_CONNECTIONS, has made necessary. Returns in
- * how many milliseconds the pause ends, at most most_ms.
+ * Called in each turn of the loop: ends a pause that a lack of descriptors or MAX_CONNECTIONS caused. Returns the
+ * milliseconds until the pause ends, at most most_ms.
  */
 int32_t acceptor_step(struct acceptor *acceptor, int64_t now_us, int32_t most_ms);
 
-/* Takes every connection that waits in the accept queues. */
+/* Accepts every connection in the accept queues. */
 void acceptor_empty_queues(struct acceptor *acceptor);
 
 /* Closes this process's copies of the listeners. */
 void acceptor_close_listeners(struct acceptor *acceptor);
 
-/* How many connections are open, those that linger included. */
+/* The number of open connections, including lingering ones. */
 uint32_t acceptor_connections(const struct acceptor *acceptor);
 
 #endif

@@ -1,6 +1,4 @@
-/*
- * A connection of a client, which connection.c reads from and writes to, and client_limits.c ends in time. Acceptors.
- */
+/* A client's connection: connection.c reads and writes it, client_limits.c limits it. Acceptors. */
 #ifndef SERVER_CLIENT_H
 #define SERVER_CLIENT_H
 
@@ -24,48 +22,46 @@ struct exchange;
 struct key_table;
 struct ssl_st;
 
-/* Why a connection gets a refusal, or an answer about health and metrics, and is closed: see client_limits.h. */
+/* Why a connection is surplus: it gets only answers about health and metrics, or a refusal (client_limits.h). */
 enum surplus { SURPLUS_NONE, SURPLUS_LIMIT, SURPLUS_ADDRESS };
 
-/* Members are used by connection.c and client_limits.c only. */
+/* Only connection.c and client_limits.c use the members. */
 struct connection {
 	struct connections *all;
 	h2o_socket_t *socket; /* its on_close.data is this connection */
-	h2o_linklist_t link; /* resting: of a connection that waits for a request; busy: one arrives or is answered */
-	int64_t since_us; /* steady: when it entered that list, which is sorted by it */
-	bool is_http; /* libh2o has it; before that a handshake comes, or nothing has come yet */
-	const struct ssl_st *ssl; /* libh2o's; NULL: plain HTTP is spoken, or the handshake is not over */
+	h2o_linklist_t link; /* in resting (waits for a request), busy (one arrives or is answered) or surplus */
+	int64_t since_us; /* steady: when it entered that list; the list is sorted by it */
+	bool is_http; /* libh2o speaks HTTP on it; before: no byte has come, or the handshake runs */
+	const struct ssl_st *ssl; /* libh2o's; NULL: plain HTTP, or the handshake is not finished */
 	uint64_t records_at; /* tls_bytes_read() when the connection began to rest */
 	bool client_is_known; /* by its certificate */
-	bool ended; /* its client has said by TLS that it sends no more */
-	bool has_begun; /* a byte of a request has come, or a part of the first record of TLS that holds it */
-	struct head head; /* of the request that arrives */
-	struct chunks chunks; /* of its body, if that is chunked */
-	size_t chunks_at; /* where the bytes of the socket's input begin that chunks has not read */
-	struct exchange *exchange; /* of the request that is being answered; NULL: libh2o did not hand it on */
-	uint64_t most_body; /* bytes of its body, which has not come whole with its head */
-	size_t request_bytes; /* of the socket's input: the request that has been answered */
-	bool stays_open; /* after that answer */
-	char *refusal; /* the answer that is being written without libh2o's knowledge; NULL: none */
-	int lingers; /* duplicate of the descriptor, for when the socket is closed; -1: none */
-	bool answered; /* the whole answer, or the end of the connection, is being written */
-	bool unread; /* it did so when REQUEST_TIMEOUT_SECONDS had passed */
+	bool ended; /* the client has ended its side by TLS (close_notify) */
+	bool has_begun; /* a byte of a request has come, or a part of its first TLS record */
+	struct head head; /* of the arriving request */
+	struct chunks chunks; /* of its chunked body */
+	size_t chunks_at; /* offset in the socket's input of the first byte that chunks has not read */
+	struct exchange *exchange; /* of the request being answered; NULL: libh2o did not pass it on */
+	uint64_t most_body; /* limit for its body, if that has not come with the head */
+	size_t request_bytes; /* bytes of the answered request in the socket's input */
+	bool stays_open; /* the connection, after that answer */
+	char *refusal; /* the answer being written behind libh2o's back; NULL: none */
+	int lingers; /* duplicate of the descriptor, for lingering after the socket is closed; -1: none */
+	bool answered; /* the whole answer, or the connection's end, is being written */
+	bool unread; /* `answered` was already set one time-out ago */
 	enum surplus surplus;
 	struct holder holder;
 	uint64_t address; /* address_number()'s */
-	uint64_t key; /* whose holdings it is one of; 0: nobody's */
-	h2o_socket_cb aside; /* libh2o's callback for what it writes by itself, such as 100 Continue */
+	uint64_t key; /* the key whose holdings it counts in; 0: none */
+	h2o_socket_cb aside; /* libh2o's callback for its own writes, such as 100 Continue */
 };
 
 /*
- * Answers by a 4xx, or a 503, with that text and counts the reason. The connection is closed when that is
- * written. It must await a request, or the rest of one, and speak HTTP. See connection.c.
+ * Answers a 4xx or 503 with that text, counts the reason, and closes the connection when the answer is written. The
+ * connection must await a request, or the rest of one, and speak HTTP. See connection.c.
  */
 typedef void connection_refuse(struct connection *connection, int status, const char *why, enum counter reason);
 
-/*
- * The head of a request has come whole. Returns whether the request is refused, and why; else has set most_body.
- */
+/* Called with a whole head. Returns whether the request is refused, with *refusal; else sets most_body. */
 typedef bool connection_judge(struct connection *connection, struct refusal *refusal);
 
 /* The connections of an acceptor, except those that linger. */
@@ -73,20 +69,20 @@ struct connections {
 	const struct config *config;
 	struct process_slot *slot; /* the acceptor's, for its counters */
 	h2o_accept_ctx_t *accept;
-	struct linger_list *linger; /* where a refused connection goes */
+	struct linger_list *linger; /* for refused connections */
 	connection_refuse *refuse;
 	connection_judge *judge;
-	struct ssl_ctx_st *tls; /* NULL: plain HTTP is spoken */
-	struct key_table *api_keys; /* NULL: no key is known */
-	h2o_linklist_t resting, busy; /* each in the order in which its connections entered it */
-	h2o_linklist_t surplus; /* the same for those that are surplus, which are in no other list */
-	uint32_t count, surplus_count; /* all; those that are surplus */
-	struct connection *passed_on; /* the one that libh2o reads from just now; NULL: it has been closed */
+	struct ssl_ctx_st *tls; /* NULL: plain HTTP */
+	struct key_table *api_keys; /* NULL: there are no keys */
+	h2o_linklist_t resting, busy; /* in the order of entry */
+	h2o_linklist_t surplus; /* the same for surplus connections, which are in no other list */
+	uint32_t count, surplus_count; /* all connections; surplus ones */
+	struct connection *passed_on; /* the connection that libh2o is reading; NULL: it was closed meanwhile */
 	struct held held;
-	struct holdings addresses, keys; /* how many connections each has */
+	struct holdings addresses, keys; /* numbers of connections */
 	uint8_t seed[ADDRESS_SEED_BYTES];
-	bool has_ended; /* one of them, in this turn of the loop */
-	int64_t look_at_us; /* steady: when to look for slow requests again */
+	bool has_ended; /* a connection ended in this turn of the loop */
+	int64_t look_at_us; /* steady: next look for slow requests */
 };
 
 /* The connection of a request. */

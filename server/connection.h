@@ -1,16 +1,14 @@
 /*
- * A connection of a client, from libh2o's point of view and from ours. With TLS it begins with a handshake, which
- * libh2o makes once the first byte has come. After that libh2o reads requests and writes answers; between two requests,
- * and until the head of the next one has come whole, the connection is ours:
+ * The states of a client's connection. With TLS, libh2o makes the handshake once the first byte has come. Then libh2o
+ * reads requests and writes answers; between them, until the next head is complete, connection.c reads:
  *
  *   rests, no byte of a request has come ──first byte──► a request arrives ──its head is whole──► libh2o reads its body
  *     ▲                                                                                              and answers
  *     └──────────────────────────────── the answer is written ◄─────────────────────────────────────────┘
  *
- * So connection.c refuses a head that libh2o would not take, or might read otherwise than a proxy in front, in JSON and
- * counted. It does so for chunked bodies also: the bytes of all bodies come by here before libh2o sees them. And
- * client_limits.c knows how much each connection holds, and how long it rests, arrives or is not read.
- * Acceptors.
+ * So connection.c can refuse, in JSON and counted, a head or chunked body that libh2o would not accept or might read
+ * differently from a proxy in front: all bytes pass here before libh2o sees them. It also tells client_limits.c how
+ * much a connection holds and how long it rests, receives or is not read. Acceptors.
  */
 #ifndef SERVER_CONNECTION_H
 #define SERVER_CONNECTION_H
@@ -25,32 +23,34 @@
 struct exchange;
 struct ssl_ctx_st;
 
-/* Before the first connection, with the pointers set. */
+/* Call it before the first connection, with the pointers set. */
 void connections_init(struct connections *connections);
 
 /*
- * Serves that socket from now on; what it has as input already is the beginning of a request. full: there are as many
- * connections as there may be, so this one is surplus. key: of an API key, one of whose connections this was in another
- * process; else 0.
+ * Serves that socket; its present input is the beginning of a request. full: MAX_CONNECTIONS is reached, so this one is
+ * surplus. key: the API key that the connection counted for in another process; else 0.
  */
 void connection_take(struct connections *connections, h2o_socket_t *socket, bool full, uint64_t key);
 
-/* Keeps what belongs to the request of a connection until its answer has been written. NULL: nothing was kept. */
+/* Keep the exchange of a connection's request until its answer has been written. NULL: none. */
 void connection_set_exchange(h2o_req_t *req, struct exchange *exchange);
 struct exchange *connection_exchange(const h2o_req_t *req);
 
-/* Whether the client has shown a certificate that is good (server/tls.h). */
+/* Whether the client has shown a valid certificate (server/tls.h). */
 bool connection_client_is_known(const h2o_req_t *req);
 
-/* Right after an answer has been given to libh2o, which has not written it yet. */
+/* Call it right after giving an answer to libh2o, before libh2o writes it. */
 void connection_answered(h2o_req_t *req);
 
-/* With the last answer of a connection: when libh2o has closed it, it lingers (server/linger.h). */
+/*
+ * Call it with the last answer of a connection: the connection then lingers after libh2o has closed it
+ * (server/linger.h).
+ */
 void connection_linger(const h2o_req_t *req);
 
 /*
- * Whether a chunked body is arriving on the connection of that request, and libh2o has taken the sizes of its first
- * chunks away.
+ * Whether a chunked body is arriving on the request's connection, and libh2o has already removed the first chunks'
+ * sizes.
  */
 bool connection_reads_chunks(const h2o_req_t *req);
 

@@ -1,7 +1,7 @@
 /*
- * The console: pages for people, with the scripts that they load, as server/embed_console.py has embedded them. They
- * hold no data and need no API key: a person types the key in, and the scripts send it to the management API. With
- * HL_CONSOLE_PASS a browser asks for that password first (Basic, user admin). Handlers of routes.
+ * The console: pages for people and their scripts, embedded by server/embed_console.py. They contain no data and need
+ * no API key: a person types the key, and the scripts send it to the management API. HL_CONSOLE_PASS protects them with
+ * a password (Basic, user admin). Handlers of routes.
  */
 #ifndef SERVER_CONSOLE_H
 #define SERVER_CONSOLE_H

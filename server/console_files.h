@@ -7,7 +7,7 @@
 struct console_file {
 	const char *name; /* "main.js" */
 	const char *content_type;
-	const char *etag; /* with its quotes: another content has another one */
+	const char *etag; /* with its quotes; changes with the content */
 	const char *bytes;
 	size_t len;
 };

@@ -1,7 +1,4 @@
-/*
- * Frames on their way to control: a list, in which each stands behind its length in four bytes, in front of a channel
- * that may be full. Acceptors.
- */
+/* Frames that wait for the channel to control. In a list of frames each follows its length in four bytes. Acceptors. */
 #ifndef SERVER_CONTROL_OUTBOX_H
 #define SERVER_CONTROL_OUTBOX_H
 
@@ -14,23 +11,23 @@
 /* Appends a frame to a list. */
 void frame_list_add(struct bytes *list, const struct frame *frame);
 
-/* Writes the receiver into all frames of a list. */
+/* Sets the receiver of all frames of a list. */
 void frame_list_address(struct bytes *list, uint32_t receiver);
 
 struct control_outbox {
 	int fd; /* an end of a channel */
-	struct bytes list; /* what the channel has not taken */
-	size_t sent; /* bytes of it that it has taken all the same */
+	struct bytes list; /* frames to send */
+	size_t sent; /* bytes of list already sent */
 };
 
-/* Sends a frame, or all frames of a list, behind those that wait. */
+/* Send a frame, or all frames of a list, after those that wait. */
 void control_outbox_send(struct control_outbox *outbox, const struct frame *frame);
 void control_outbox_send_list(struct control_outbox *outbox, const struct bytes *list);
 
-/* Sends what the channel takes now. Returns whether nothing waits any more. */
+/* Sends as much as the channel accepts. Returns whether all is sent. */
 bool control_outbox_flush(struct control_outbox *outbox);
 
-/* Forgets what waits. */
+/* Drops all waiting frames. */
 void control_outbox_drop(struct control_outbox *outbox);
 
 #endif

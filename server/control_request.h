@@ -1,4 +1,4 @@
-/* What is forwarded of a request of the management API: its parts, checked, as frames. Acceptors. */
+/* Converts a request of the management API to frames. Acceptors. */
 #ifndef SERVER_CONTROL_REQUEST_H
 #define SERVER_CONTROL_REQUEST_H
 
@@ -10,8 +10,8 @@
 #include "server/exchange.h"
 
 /*
- * Appends the frames of the request to a list (server/control_outbox.h): from sender, of that number, to nobody yet.
- * Returns false when something is wrong with the request: it has been answered then, and the list is as it was.
+ * Checks the request and appends its frames to a list (server/control_outbox.h), with that sender and number and
+ * without a receiver. Returns false, with the list unchanged, if it has answered an invalid request.
  */
 bool control_request_write(
     struct exchange *exchange, const struct config *config, uint32_t sender, uint32_t number, struct bytes *list);

@@ -1,9 +1,9 @@
 /*
- * Cross-origin resource sharing (the Fetch standard): which web pages may post events from their visitors' browsers.
- * Off unless CORS_ORIGINS names origins. Credentials are never allowed: there are none. Acceptors.
+ * Cross-origin resource sharing (the Fetch standard): lets web pages of CORS_ORIGINS post events from their visitors'
+ * browsers. Off without CORS_ORIGINS. Never allows credentials, because the service has none. Acceptors.
  *
- * A browser asks first before it sends what a plain form could not send. It does not ask before a POST that has no
- * Content-Type: cors_admits() is for those.
+ * A browser sends a preflight before any request that a plain form could not make. A POST without Content-Type has no
+ * preflight; cors_admits() checks it.
  */
 #ifndef SERVER_CORS_H
 #define SERVER_CORS_H
@@ -13,18 +13,18 @@
 #include <h2o.h>
 
 /*
- * Answers an OPTIONS, whether a browser's preflight or not, with allow, the methods of the path, which the request's
- * pool owns. cors_add() does the rest.
+ * Answers an OPTIONS, preflight or not. allow: the methods of the path, owned by the request's pool. cors_add() adds
+ * the rest.
  */
 void cors_preflight(h2o_req_t *req, const char *allow);
 
 /*
- * Whether the request may change something. False: a browser says that a page of another origin makes it, and these
- * origins (NULL: none) do not name the page's. A program that is no browser says nothing of the kind, and may.
+ * Whether the request may change something. False: its headers say that a page of another origin makes it, and that
+ * origin is not in origins (NULL: none). Programs other than browsers send no such headers and pass.
  */
 bool cors_admits(const h2o_req_t *req, const char *origins);
 
-/* Adds to any answer on its way that the page may read it, if its origin is one of these. */
+/* Adds headers to an answer that let the page read it, if its origin is in origins. */
 void cors_add(h2o_req_t *req, const char *origins);
 
 #endif

@@ -1,8 +1,8 @@
 /*
- * How an acceptor stops, told by TERM. Either the service stops: what has begun is answered, and every connection is
- * closed once its client knows or has had time to. Or only this process is replaced: its connections go to its
- * successor, open as they are, and no client notices (server/handover.h). Connections of TLS cannot, since what both
- * sides have agreed upon is in this process: they are closed as when the service stops, and clients connect anew.
+ * How an acceptor stops after TERM. If the service stops, it answers all requests that have begun, and closes each
+ * connection after telling its client or giving it time. If only this process is replaced, its open connections go to
+ * its successor unnoticed (server/handover.h). TLS connections cannot, because their session state is in this process:
+ * they are closed as when the service stops, and clients reconnect.
  *
  *   serving --TERM--> handing over --the service stops, or handing over fails--> closing --> listeners closed
  *      └────────────── TERM, the service stops or speaks TLS ──────────────────────▲
@@ -18,9 +18,8 @@
 
 /*
  * HANDING_OVER: connections go to the successor, none is accepted. CLOSING: connections end; the service's own
- * listeners are still open, since the kernel has promised an answer to the connections in their queues. New ones are
- * taken for a moment, and get one answer each.
- * LISTENERS_CLOSED: connections end.
+ * listeners stay open, because the kernel has already established the connections in their queues. These are accepted
+ * for a moment and get one answer each. LISTENERS_CLOSED: connections end.
  */
 #define DRAIN_STATE_LIST(X)                                                                                            \
 	X(SERVING, "serving")                                                                                          \
@@ -35,25 +34,25 @@ enum drain_state { DRAIN_STATE_LIST(X) DRAIN_STATES };
 struct drain {
 	struct acceptor *acceptor;
 	enum drain_state state;
-	int64_t since_us; /* steady: when handing over, or closing, began; in the latter the service's stop, if later */
-	bool stops; /* closing is for the service's stop */
-	bool listeners_passed; /* the listeners are a service manager's */
-	int to_successor, from_predecessor; /* ends of the channel: server/handover.h */
+	int64_t since_us; /* steady: start of handing over or of closing; in CLOSING the service's stop, if later */
+	bool stops; /* the service stops */
+	bool listeners_passed; /* the listeners belong to a service manager */
+	int to_successor, from_predecessor; /* ends of the handover channel */
 	struct handover_batch batch; /* not sent yet */
 };
 
-/* Begins in SERVING. channel: this acceptor's of those for handing over. */
+/* Begins in SERVING. channel: this acceptor's handover channel. */
 void drain_init(struct drain *drain, struct acceptor *acceptor, const int channel[2], bool listeners_passed);
 
-/* Goes on with the connections of a predecessor, if it has handed over any. */
+/* Serves the connections that a predecessor has handed over, if any. */
 void drain_take_over(struct drain *drain);
 
-/* TERM has come. May be called again. */
+/* Begins the drain, after TERM. May be called again. */
 void drain_begin(struct drain *drain);
 
 /*
- * In each turn of the loop unless SERVING. Returns in how many milliseconds, at most most_ms, it is to be called again,
- * or <0 when there is nothing left to serve.
+ * Called in each turn of the loop unless SERVING. Returns the milliseconds until its next call, at most most_ms, or <0
+ * when nothing is left to serve.
  */
 int32_t drain_step(struct drain *drain, int32_t most_ms);
 

@@ -1,6 +1,6 @@
 /*
- * What a request is refused for by its head alone, before its body is kept in memory: strangers shall not take memory
- * for bodies that are refused when they are whole. Acceptors.
+ * Refuses requests by their head, before their bodies take memory: strangers shall not fill memory with bodies that
+ * will be refused anyway. Acceptors.
  */
 #ifndef SERVER_EARLY_H
 #define SERVER_EARLY_H
@@ -10,10 +10,7 @@
 struct connection;
 struct refusal;
 
-/*
- * As connection_judge (server/client.h): refuses for want of a valid key. A request that is small or whole is not
- * looked at.
- */
+/* A connection_judge (server/client.h): refuses a request without a valid key, unless it is small or has come whole. */
 bool early_refuses(struct connection *connection, struct refusal *refusal);
 
 #endif

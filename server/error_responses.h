@@ -1,7 +1,6 @@
 /*
- * Refusals that libh2o makes by itself, before a request reaches a handler: a body over the limit, a broken chunk, an
- * unknown expectation. They become JSON like every other error, and the client gets to read them. A request whose head
- * is wrong does not get as far as libh2o: server/connection.h.
+ * Converts libh2o's own error answers (a body over the limit, a broken chunk, an unknown expectation) to JSON like
+ * every other error, and lets the client read them. connection.c refuses invalid heads before libh2o sees them.
  */
 #ifndef SERVER_ERROR_RESPONSES_H
 #define SERVER_ERROR_RESPONSES_H
@@ -10,7 +9,7 @@
 
 struct acceptor;
 
-/* Registers the filter for every path of that host. Acceptors, before the loop starts. */
+/* Registers the filter for every path of that host. Acceptors; before the loop starts. */
 void error_responses_register(struct acceptor *acceptor, h2o_hostconf_t *host);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * A request and what an acceptor knows about it until its answer has been written. Made by routes.c when libh2o gives
- * it a request, of the request's own pool; connection.h finds it again. Answers that libh2o gives by itself have none.
+ * The acceptor's state of a request, until its answer has been written. routes.c makes it from the request's pool when
+ * libh2o passes the request; connection_exchange() finds it again. libh2o's own answers have none.
  */
 #ifndef SERVER_EXCHANGE_H
 #define SERVER_EXCHANGE_H
@@ -19,14 +19,14 @@ struct exchange {
 	h2o_req_t *req;
 	struct route_path path;
 	struct route_match match; /* the row of the path, and its parameters */
-	int64_t begun_us; /* steady clock: when a POST of events, or a management request, had been read */
-	/* Of a POST of events, see events.c and publish.c. */
-	uint32_t events; /* that are taken */
-	const char *rejected; /* what reply_accepted() takes */
-	bool published; /* the events are those of POST /v1/events; else they are hook events */
-	bool batch; /* several events are taken */
-	struct frame_caller caller; /* of a request whose key has been checked */
-	const struct api_key *key; /* the same, with its limits; NULL: no key was needed, and none was sent */
+	int64_t begun_us; /* steady: when a POST of events or a management request was complete */
+	/* For a POST of events, see events.c and publish.c. */
+	uint32_t events; /* accepted events */
+	const char *rejected; /* argument of reply_accepted() */
+	bool published; /* events of POST /v1/events; else hook events */
+	bool batch; /* the route accepts several events */
+	struct frame_caller caller; /* for an authorized request */
+	const struct api_key *key; /* its key, with limits; NULL: none was needed or sent */
 };
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * Connections on their way from an acceptor to its successor: batches of descriptors in a channel that the master
- * holds, one channel per acceptor, so that the connections wait there while neither process lives.
+ * Passes connections from an acceptor to its successor, as batches of descriptors in a channel. The master holds a
+ * channel per acceptor, so connections wait there while neither process lives.
  *
  *   predecessor: add, add, ..., send  ->  [ channel: batch, batch, ... ]  ->  successor: receive until there is none
  */
@@ -14,43 +14,43 @@
 #include "base/error.h"
 #include "config/config.h"
 
-#define HANDOVER_MAX 250 /* connections in a batch; with the descriptor of the bytes they fit into one message */
+#define HANDOVER_MAX 250 /* connections in a batch; with bytes_fd they fit into one message */
 
-/* For channels_open(): batches that wait for a successor take buffer space. */
+/* For channels_open(): buffer space for batches that wait for a successor. */
 #define HANDOVER_BUFFER_BYTES ((size_t)8 << 20)
 
 struct handover_note {
-	uint32_t number; /* of the connection; it chooses the lane */
-	uint32_t bytes; /* how many bytes have been read of a request that has not come whole yet */
-	uint64_t key; /* whose connection it is (server/client_limits.h) */
+	uint32_t number; /* of the connection; determines its lane */
+	uint32_t bytes; /* bytes already read of an incomplete request */
+	uint64_t key; /* the API key that it counts for (server/client_limits.h) */
 };
 
 struct handover_batch {
 	uint32_t count;
 	int fds[HANDOVER_MAX];
 	struct handover_note notes[HANDOVER_MAX];
-	int bytes_fd; /* a file with the bytes of all connections, in their order; -1: there are none */
-	off_t bytes_len; /* while connections are added: the length of that file */
+	int bytes_fd; /* a file with the bytes of all connections, in order; -1: none */
+	off_t bytes_len; /* the length of that file while adding */
 };
 
 /* Makes the batch empty; it owns nothing. */
 void handover_clear(struct handover_batch *batch);
 
 /*
- * Adds a connection to a batch that is not full: a copy of fd, which stays the caller's, and the bytes. The connection
- * lives as long as the batch. Returns 0, or <0 when there is no descriptor or memory left: the batch is as it was.
+ * Adds a connection to a batch that is not full: a copy of fd, and the bytes. The caller keeps fd. The connection lives
+ * as long as the batch. Returns 0, or <0 with the batch unchanged: no descriptor or memory is left.
  */
 int handover_add(struct handover_batch *batch, int fd, struct handover_note note, const char *bytes, struct error *err);
 
 /*
- * Sends the batch, which is empty afterwards. Its connections live until they are received, or every process has closed
- * the channel. Returns 0, or <0 when there is no room: the batch is as it was. Never waits.
+ * Sends the batch and empties it. Its connections live until they are received, or every process has closed the
+ * channel. Returns 0, or <0 with the batch unchanged: the channel has no room. Never blocks.
  */
 int handover_send(int fd, struct handover_batch *batch, struct error *err);
 
 /*
- * Receives into a batch that is empty. Its descriptors are then the caller's; a connection for which this process had
- * no descriptor left is -1. Returns 0 with the batch empty when nothing waits, or <0 when something else came.
+ * Receives into an empty batch. The caller owns the descriptors; -1: this process was at its descriptor limit. Returns
+ * 0, with an empty batch if nothing waits, or <0 if the message was malformed.
  */
 int handover_receive(int fd, struct handover_batch *batch, struct error *err);
 

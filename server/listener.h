@@ -1,8 +1,8 @@
 /*
- * Listening sockets. The service's own: one per acceptor, all on the same address (SO_REUSEPORT), opened by the master
- * and kept until a drain begins, so that the connections queued for a dead acceptor wait for its successor. Or those
- * that a service manager has opened and passed (sd_listen_fds(3)), which outlive the service: every acceptor listens on
- * each of them, so that an idle service wakes several acceptors for one connection, of which one gets it.
+ * Listening sockets. The service opens one per acceptor, all on the same address (SO_REUSEPORT); the master keeps them
+ * until a drain begins, so that connections queued for a dead acceptor wait for its successor. Or a service manager has
+ * opened and passed sockets (sd_listen_fds(3)), which outlive the service: every acceptor listens on each of them, so
+ * one connection may wake several idle acceptors.
  */
 #ifndef SERVER_LISTENER_H
 #define SERVER_LISTENER_H
@@ -21,40 +21,40 @@ struct listeners {
 	int fds[LISTENERS_MAX];
 	uint32_t count;
 	bool passed; /* by a service manager */
-	char host[LISTENER_HOST_BYTES]; /* where the first one listens: HOST, or the address of a passed socket */
+	char host[LISTENER_HOST_BYTES]; /* the first socket's: HOST, or the address of a passed socket */
 	uint16_t port;
 };
 
 /*
- * Opens count nonblocking, close-on-exec sockets listening on host (IPv4 or IPv6 literal, or a name: its first IPv4
- * address, or else its first) and port; with 0 the kernel chooses one, which listeners->port says. "::" also serves
- * IPv4; where the kernel has no IPv6 it is replaced by "0.0.0.0", with a warning. Returns 0, or <0 with nothing open.
+ * Opens count nonblocking, close-on-exec sockets listening on host and port. host is an IPv4 or IPv6 literal, or a
+ * name, of which the first IPv4 address is used, else the first address. With port 0 the kernel chooses one and
+ * listeners->port is set. "::" also serves IPv4; on a kernel without IPv6 it becomes "0.0.0.0", with a warning. Returns
+ * 0, or <0 with nothing open.
  */
 int listeners_open(struct listeners *listeners, const char *host, uint16_t port, uint32_t count, struct error *err);
 
-/* Whether listeners_open() could listen there, but for another program that has the port now. Returns 0 or <0. */
+/* Checks that listeners_open() could listen there, if the port were free. Returns 0 or <0. */
 int listeners_check(const char *host, uint16_t port, struct error *err);
 
 /*
- * Takes the sockets that LISTEN_FDS and LISTEN_PID say were passed to this process, from descriptor 3 on, and makes
- * them nonblocking and close-on-exec. Returns how many there are, 0 for none, or <0 when the variables or the sockets
- * are of no use.
+ * Takes over the sockets passed to this process by LISTEN_FDS and LISTEN_PID, from descriptor 3 on, and makes them
+ * nonblocking and close-on-exec. Returns their number, 0 for none, or <0 if the variables or sockets are invalid.
  */
 int listeners_passed(struct listeners *listeners, struct error *err);
 
 /* Whether that acceptor serves fds[number]. */
 bool listeners_serves(const struct listeners *listeners, uint32_t acceptor, uint32_t number);
 
-/* Closes this process's copies of those that the acceptor does not serve. */
+/* Closes this process's copies of the sockets that the acceptor does not serve. */
 void listeners_close_others(const struct listeners *listeners, uint32_t acceptor);
 
-/* Closes this process's copies of all. There are none in listeners after that. */
+/* Closes this process's copies of all sockets and empties listeners. */
 void listeners_close(struct listeners *listeners);
 
 /*
- * For a socket that every process is about to close: lets handshakes that have begun reach the accept queue, and begins
- * no other. A client that tries meanwhile gets no answer, tries again after a second, and is refused. Without this the
- * socket would be closed with connections in its queue and reset them, although they had been promised an answer.
+ * For a socket that every process is about to close: lets TCP handshakes in progress complete, and drops new ones. A
+ * new client's kernel retries after a second and is refused. Without this, closing the socket would reset established
+ * connections in its queue.
  */
 void listener_refuse(int fd);
 

@@ -10,16 +10,16 @@
 
 struct ssl_ctx_st;
 
-/* The ends of channels that an acceptor has, of those that the master holds. */
+/* An acceptor's ends of the master's channels. */
 struct acceptor_ends {
-	int handover[2]; /* for sending connections, and for receiving them */
+	int handover[2]; /* for sending and for receiving connections */
 	int control; /* for frames (api/frame.h) */
 };
 
 /*
- * Serves the listeners that are acceptor index's, and the connections that its predecessor has handed over, until told
- * to drain. tls: by which TLS is spoken; NULL: plain HTTP is. Runs in the child; its result is the exit code. Borrows
- * its arguments for the life of the process.
+ * Runs acceptor `index` until it has drained: serves its listeners and the connections handed over by its predecessor.
+ * tls: NULL for plain HTTP. Runs in the child; returns the exit code. Borrows its arguments for the life of the
+ * process.
  */
 int acceptor_main(const struct config *config, const struct segment *segment, uint32_t index,
     const struct listeners *listeners, const struct acceptor_ends *ends, struct ssl_ctx_st *tls);

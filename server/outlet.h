@@ -1,11 +1,10 @@
 /*
- * Outlets: an acceptor's ways to the writers, or to the publishers. An outlet is the lane to one of them, the requests
- * that wait for what it does with their events, and how to wake it. Acceptors.
+ * Outlets: an acceptor's connections to the writers or publishers. An outlet is the lane to one of them, the requests
+ * waiting for it, and its wake-up. Acceptors.
  *
- * Hook events: all requests of a connection take the same outlet, so their events reach the store in the order in which
- * they were sent. Published events: the first publisher takes what comes while little waits for it, because few large
- * transactions cost less than many small ones; the next one takes the rest. A client that waits for its answers has its
- * order there also.
+ * Hook events: all requests of a connection use the same outlet, so their events are stored in order. Published events:
+ * the first publisher gets everything while little waits for it, because few large transactions are cheaper than many
+ * small ones; the next one gets the rest. A client that waits for each answer keeps its order there, too.
  */
 #ifndef SERVER_OUTLET_H
 #define SERVER_OUTLET_H
@@ -26,10 +25,10 @@
 
 struct outlet {
 	struct lane lane;
-	struct pending_queue pending; /* of requests that wait, and of parcels whose client has its bytes on the lane */
-	uint32_t waiting; /* of those: how many have not been answered */
-	struct holdings clients; /* how many bytes of the lane each API key has, or each address without one */
-	uint32_t answered; /* a result of lane_released(): requests of parcels below it are answered */
+	struct pending_queue pending; /* waiting requests, and parcels whose bytes count for a client */
+	uint32_t waiting; /* unanswered requests in pending */
+	struct holdings clients; /* bytes on the lane by API key, or by address without a key */
+	uint32_t answered; /* position up to which requests are answered; a result of lane_released() */
 	struct wake wake; /* of the writer */
 	const struct writer_slot *writer;
 };
@@ -37,14 +36,13 @@ struct outlet {
 struct outlets;
 
 /*
- * Answers a request that has waited, by what became of its parcel: LANE_REFUSED, LANE_DISMISSED (also when it is given
- * up), LANE_SPOOLED, or none of these for a parcel that is stored. The bytes of a released parcel are the acceptor's
- * for the time of the call.
+ * Answers a waiting request by the flags of its parcel: LANE_REFUSED, LANE_DISMISSED (also by outlets_give_up()),
+ * LANE_SPOOLED, or none of these: stored. The parcel's bytes are valid during the call.
  */
 typedef void outlet_answer(const struct outlets *outlets, struct exchange *exchange, const struct parcel *parcel);
 
 struct outlets {
-	struct outlet items[OUTLETS_MAX]; /* count of them: by number of the writer */
+	struct outlet items[OUTLETS_MAX]; /* by number of the writer */
 	uint32_t count;
 	enum lane_group group;
 	enum ack ack;
@@ -54,57 +52,57 @@ struct outlets {
 };
 
 /*
- * Maps the lanes of that acceptor. group, ack and answer are set. Borrows the segment for the life of the process.
- * Returns 0 or <0.
+ * Maps the lanes of that acceptor. The caller has set group, ack and answer. Borrows the segment for the life of the
+ * process. Returns 0 or <0.
  */
 int outlets_open(struct outlets *outlets, const struct segment *segment, uint32_t acceptor, struct error *err);
 
-/* The outlet for a request of the connection with that number. There is at least one. */
+/* The outlet for a request of the connection with that number. There must be at least one outlet. */
 struct outlet *outlet_choose(struct outlets *outlets, uint64_t number);
 
-/* Whether the writer takes events now. If not, the request has been answered. */
+/* Whether the writer accepts events now. If not, answers the request. */
 bool outlet_is_open(const struct outlets *outlets, const struct outlet *outlet, struct exchange *exchange);
 
 /*
- * Whether answers wait for the store: with ACK=durable, and while nobody would find the ring if all processes were
- * killed.
+ * Whether answers wait for the store: with ACK=durable, and while the ring's file has lost its name, because the next
+ * master would not find the events.
  */
 bool outlets_are_durable(const struct outlets *outlets);
 
 /*
- * Free space for the records of a request, as lane_reserve() gives it. Requests whose parcels are released are answered
- * first, since writing there would overwrite what became of them.
+ * Reserves space as lane_reserve(). First answers requests whose parcels are released, because writing there would
+ * overwrite their outcomes.
  */
 char *outlet_reserve(const struct outlets *outlets, struct outlet *outlet, size_t *available);
 
 /*
- * Whether the key of the request, or its address if it has no key, has no more than its share of the lane
- * (server/holdings.h). After outlet_reserve().
+ * Whether the request's key, or its address if it has none, is within its share of the lane (server/holdings.h). Call
+ * it after outlet_reserve().
  */
 bool outlet_allows(const struct outlet *outlet, const struct exchange *exchange);
 
 /*
- * Publishes the records in the first bytes (> 0) of what outlet_reserve() gave, as exchange->events says. Returns
- * whether the request waits: answer() is called later. If not, the caller answers it.
+ * Publishes exchange->events records in the first bytes (> 0) of the space from outlet_reserve(). Returns true if the
+ * request waits for answer(); otherwise the caller answers it.
  */
 bool outlet_publish(struct outlets *outlets, struct outlet *outlet, struct exchange *exchange, size_t bytes);
 
-/* Answers by a 503 with that text and counts the reason. */
+/* Answers 503 with that text and counts the reason. */
 void outlet_refuse(const struct outlets *outlets, struct exchange *exchange, const char *text, enum counter reason);
 
 /*
  * Answers every waiting request whose events have been stored, spooled or refused. Called in each turn of the loop.
- * Returns whether it answered any: then libh2o has work to do before it may sleep.
+ * Returns whether it answered any: then libh2o must run before it sleeps.
  */
 bool outlets_answer(struct outlets *outlets);
 
-/* Whether outlets_answer() would answer a request now; and whether any request waits. */
+/* Whether outlets_answer() would answer a request now, and whether any request waits. */
 bool outlets_answer_due(const struct outlets *outlets);
 bool outlets_waiting(const struct outlets *outlets);
 
 /*
- * For the end of a drain: has every waiting request answered as one whose parcel was dismissed: its events may be
- * stored or not. Returns as outlets_answer() does.
+ * For the end of a drain: answers every waiting request as dismissed: its events may or may not be stored. Returns as
+ * outlets_answer().
  */
 bool outlets_give_up(struct outlets *outlets);
 

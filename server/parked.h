@@ -1,10 +1,10 @@
 /*
- * Connections whose request waits for the store.
+ * Parks connections whose request waits for the store.
  *
- * libh2o stops reading from a connection while its request is being answered. If that takes longer than a turn of the
- * loop the connection leaves the epoll set, and enters it again with the reply: two system calls a request. A parked
- * connection stays in the set without being read. Only bytes that come early (the next request, or the end of the
- * connection) take it out: reading them would move the buffer that holds the present request. Acceptors.
+ * libh2o stops reading a connection while its request is being answered. If that takes longer than a turn of the loop,
+ * the connection leaves the epoll set and enters it again with the reply: two system calls per request. A parked
+ * connection stays in the set unread. Only early bytes (the next request, or the connection's end) remove it, because
+ * reading them would move the buffer with the current request. Acceptors.
  */
 #ifndef SERVER_PARKED_H
 #define SERVER_PARKED_H
@@ -13,13 +13,13 @@
 
 #include <h2o.h>
 
-/* For the handler of a request that is not answered now: the connection stays in the epoll set. */
+/* For a handler that does not answer now: keeps the connection in the epoll set. */
 void park(h2o_req_t *req);
 
-/* Right before the reply to a parked request, whose body is not needed any more: libh2o may read again. */
+/* Call it right before the reply to a parked request, when its body is no longer needed: libh2o may read again. */
 void unpark(h2o_req_t *req);
 
-/* Whether libh2o waits for a request, or for the rest of one, on that socket: nothing is being answered. */
+/* Whether libh2o waits for a request, or the rest of one, on that socket, and answers none. */
 bool awaits_request(h2o_socket_t *socket);
 
 #endif

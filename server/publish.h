@@ -1,4 +1,4 @@
-/* Answers to requests that published events, from what the publisher wrote into their parcels. Acceptors. */
+/* Answers requests of published events by the outcomes in their parcels. Acceptors. */
 #ifndef SERVER_PUBLISH_H
 #define SERVER_PUBLISH_H
 
@@ -6,7 +6,7 @@ struct exchange;
 struct outlets;
 struct parcel;
 
-/* outlet_answer of the outlets to the publishers. */
+/* The outlet_answer of the outlets to the publishers. */
 void publish_answer(const struct outlets *outlets, struct exchange *exchange, const struct parcel *parcel);
 
 /* Answers a batch without events. */

@@ -1,4 +1,4 @@
-/* Why a request is refused, such that sending it again would not change it. */
+/* The reason for refusing a request; sending it again would not help. */
 #ifndef SERVER_REFUSAL_H
 #define SERVER_REFUSAL_H
 
@@ -7,7 +7,7 @@
 struct refusal {
 	int status;
 	enum counter reason;
-	const char *text; /* for the client; static, or of the request's pool */
+	const char *text; /* for the client; static, or in the request's pool */
 };
 
 #endif

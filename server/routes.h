@@ -1,4 +1,4 @@
-/* The routes of this service: the one table behind requests, 404, 405, GET / and the tests. */
+/* The table of this service's routes, for requests, 404, 405, GET / and the tests. */
 #ifndef SERVER_ROUTES_H
 #define SERVER_ROUTES_H
 
@@ -10,7 +10,10 @@ struct acceptor;
 
 extern const struct route_table routes;
 
-/* Registers what answers and counts all requests to that host. Acceptors, before the loop starts. */
+/*
+ * Registers the handler and the filter that answer and count all requests to that host. Acceptors; before the loop
+ * starts.
+ */
 void routes_register(struct acceptor *acceptor, h2o_hostconf_t *host);
 
 #endif

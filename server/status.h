@@ -1,6 +1,6 @@
 /*
- * What the service says of itself: health, readiness, metrics. Computed from the segment, so every acceptor gives the
- * same answers. Handlers of routes.
+ * Answers about the service: health, readiness, metrics. Computed from the segment, so every acceptor gives the same
+ * answers. Handlers of routes.
  */
 #ifndef SERVER_STATUS_H
 #define SERVER_STATUS_H
@@ -15,16 +15,16 @@ void status_health(struct acceptor *acceptor, struct exchange *exchange);
 void status_healthz(struct acceptor *acceptor, struct exchange *exchange);
 
 /*
- * GET /livez: 200. GET /readyz: 200 when events can be accepted, and control has reached its store since the start;
- * else 503 with the reason. Of a store of webhooks that is lost later hook events notice nothing, so it stays ready.
- * The master does not count: events are taken and stored without it.
+ * GET /livez: 200. GET /readyz: 200 if events can be accepted and control has reached its store since the start; else
+ * 503 with the reason. Losing the webhooks' store later does not change it, because hook events are unaffected. Nor
+ * does a dead master: events are accepted and stored without it.
  */
 void status_livez(struct acceptor *acceptor, struct exchange *exchange);
 void status_readyz(struct acceptor *acceptor, struct exchange *exchange);
 
 /*
- * GET /metrics: the four numbers of the original service as JSON, with the API also those of shm/api_families.h.
- * GET /metrics/prometheus: all of shm/metrics.h.
+ * GET /metrics: the four numbers of the original service as JSON and, with the API, those of shm/api_families.h. GET
+ * /metrics/prometheus: all of shm/metrics.h.
  */
 void status_metrics(struct acceptor *acceptor, struct exchange *exchange);
 void status_prometheus(struct acceptor *acceptor, struct exchange *exchange);

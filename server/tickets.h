@@ -1,9 +1,9 @@
 /*
- * Keys of session tickets. A client that comes again shows its ticket, and both sides spare the expensive half of the
- * handshake. The master makes a new key each hour, in memory that it shares with the acceptors, so that each of them
- * takes the tickets of all. A key makes tickets for an hour, opens them for another one, and is wiped: whoever gets
- * hold of the keys can read no session of TLS 1.2 that was resumed earlier. Sessions of TLS 1.3 are safe from it
- * anyway, since each has a key exchange of its own. The keys are in no file and in no core dump.
+ * Keys of TLS session tickets. A returning client shows its ticket, and both sides skip the expensive half of the
+ * handshake. The master makes a new key each hour, in memory shared with the acceptors, so that each accepts the
+ * tickets of all. A key makes tickets for an hour, opens them for another hour, and is wiped. So stolen keys cannot
+ * decrypt older resumed sessions of TLS 1.2; TLS 1.3 has a new key exchange per session. The keys are in no file and no
+ * core dump.
  */
 #ifndef SERVER_TICKETS_H
 #define SERVER_TICKETS_H
@@ -15,22 +15,22 @@
 struct ssl_ctx_st;
 struct tickets;
 
-/* For how long a ticket is good, and how often the key changes. */
+/* The lifetime of a ticket, and the interval of key changes. */
 #define TICKET_SECONDS 3600
 
 /*
- * Maps the memory, with keys in it, of which the present one is of now_us by the steady clock. The master, before it
- * forks. NULL: there is no memory, and err says so.
+ * Maps the shared memory and makes the first keys, at now_us by the steady clock. Called by the master before it forks.
+ * NULL with *err: no memory.
  */
 struct tickets *tickets_new(int64_t now_us, struct error *err);
 
 /* Unmaps this process's view. NULL: does nothing. */
 void tickets_free(struct tickets *tickets);
 
-/* Makes a new key when the present one is an hour old. The master, again and again. */
+/* Makes a new key if the current one is an hour old. Called by the master periodically. */
 void tickets_rotate(struct tickets *tickets, int64_t now_us);
 
-/* Lets that context make and open its tickets by these keys, which must outlive it. */
+/* Makes the context use these keys, which must outlive it, for its tickets. */
 void tickets_use(struct tickets *tickets, struct ssl_ctx_st *context);
 
 #endif

@@ -1,7 +1,7 @@
 /*
- * TLS of the service: its certificate and key, and the authorities of client certificates. The master reads the files,
- * at the start and on HUP, which it sends itself when they are replaced (master/tls_watch.h); acceptors inherit what it
- * has made of them, and open none.
+ * TLS of the service: its certificate and key, and the authorities of client certificates. The master reads the files
+ * at the start and on HUP, which it sends itself when they are replaced (master/tls_watch.h). Acceptors inherit the
+ * result and open no files.
  */
 #ifndef SERVER_TLS_H
 #define SERVER_TLS_H
@@ -15,28 +15,28 @@
 struct ssl_ctx_st;
 struct ssl_st;
 
-/* All zero: nothing has been read. */
+/* All zero: not loaded. */
 struct tls {
-	struct ssl_ctx_st *context; /* made for tickets_use(), which is the caller's to call */
-	int64_t begins_s, ends_s; /* the certificate's time, by the wall clock */
+	struct ssl_ctx_st *context; /* the caller calls tickets_use() on it */
+	int64_t begins_s, ends_s; /* the certificate's validity, by the wall clock */
 };
 
 /*
- * Reads the files that the configuration names, which has TLS_CERT_FILE, into *tls. What was there before is freed.
- * Returns 0, or <0 with a sentence that names the option and what to do; *tls is as it was then.
+ * Reads the configured files into *tls, freeing the old contents. config has TLS_CERT_FILE. Returns 0, or <0 with *tls
+ * unchanged and a sentence that names the option and the remedy.
  */
 int tls_load(struct tls *tls, const struct config *config, struct error *err);
 
-/* Whether now, by the wall clock, is outside the certificate's time. err says so, and what to do. */
+/* Whether now, by the wall clock, is outside the certificate's validity; then err has a sentence with the remedy. */
 bool tls_is_out_of_time(const struct tls *tls, const struct config *config, int64_t now_s, struct error *err);
 
-/* Frees it; the private key is wiped from this process's memory. */
+/* Frees *tls and wipes the private key from this process's memory. */
 void tls_free(struct tls *tls);
 
-/* How many bytes of records have come, those of a record that has come in part included. */
+/* The bytes of records received, including a partial record. */
 uint64_t tls_bytes_read(const struct ssl_st *ssl);
 
-/* Whether the client of a finished handshake has a certificate of TLS_CLIENT_CA_FILE which has not expired since. */
+/* Whether the client of a finished handshake has an unexpired certificate signed by TLS_CLIENT_CA_FILE. */
 bool tls_client_is_known(const struct ssl_st *ssl);
 
 #endif
