@@ -1,8 +1,8 @@
 /*
- * Accepting connections. When nearly as many are open as there may be, those that have rested for longest are closed.
- * When that makes no room the next ones are surplus (server/client_limits.h). Those that linger do not count. When
- * enough surplus ones are being answered, or the process is out of descriptors, accepting pauses: a client that waits
- * in the accept queue costs nothing, and is served as soon as another connection ends.
+ * Accepts connections. Near MAX_CONNECTIONS the longest resting ones are closed. If that is not enough, further ones
+ * are surplus (server/client_limits.h). Lingering ones do not count. When all surplus connections are being answered,
+ * or the process is out of descriptors, accepting pauses: a client in the accept queue costs nothing, and is served as
+ * soon as another connection ends.
  */
 #include "server/acceptor.h"
 
@@ -13,12 +13,12 @@
 #include "server/client_limits.h"
 #include "shm/counters.h"
 
-/* Accepts per turn: a burst of new connections does not make the established ones wait. */
+/* Accepts per turn, so that a burst of new connections does not delay the established ones. */
 #define ACCEPTS_PER_TURN 16
 #define ACCEPT_PAUSE_US (100 * 1000)
-/* To make room connections that have rested for this long are closed, the longest first. */
+/* Connections that have rested for this long may be closed to make room, the longest resting first. */
 #define MAKE_ROOM_RESTED_US (1000 * 1000)
-/* It is made when this part of MAX_CONNECTIONS is left, because connections take a turn of the loop to close. */
+/* Make room when 1/NEARLY of MAX_CONNECTIONS is left, because closing a connection takes a turn of the loop. */
 #define NEARLY 16
 
 uint32_t
@@ -28,8 +28,8 @@ acceptor_connections(const struct acceptor *acceptor)
 }
 
 /*
- * The listener stays readable: without a pause the loop would spin. The time-outs of libh2o follow a clock that people
- * set.
+ * The listener stays readable, so without a pause the loop would spin. Not by a time-out of libh2o, because those
+ * follow the wall clock.
  */
 static void
 pause_accepting(struct acceptor *acceptor, int64_t now_us)
@@ -88,7 +88,7 @@ acceptor_step(struct acceptor *acceptor, int64_t now_us, int32_t most_ms)
 	return most_ms;
 }
 
-/* Closes a connection that rests for each one that has come when nearly as many are open as there may be. */
+/* Near MAX_CONNECTIONS closes one resting connection for each new one. */
 static void
 make_room(struct acceptor *acceptor)
 {

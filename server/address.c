@@ -1,4 +1,4 @@
-/* A digest of the seed and the address, an IPv4 address in whatever family it comes. */
+/* Hashes the seed and the address. An IPv4 address gives the same number in both families. */
 #include "server/address.h"
 
 #include <netinet/in.h>

@@ -1,4 +1,4 @@
-/* Reading Authorization, or the query of a stream, looking the key up, and saying what is wrong. */
+/* Reads the key from Authorization or a stream's query, looks it up, and refuses requests. */
 #include "server/auth.h"
 
 #include <stdio.h>
@@ -20,7 +20,7 @@
 #define SCHEME "Bearer"
 #define KEY_TEXT_MAX 512
 
-/* Whether a request to a route has to bring a key. */
+/* Whether a request to a route needs a key. */
 enum key_rule { KEY_IGNORED, KEY_OPTIONAL, KEY_REQUIRED };
 
 static enum key_rule
@@ -55,7 +55,7 @@ check_text(struct span key)
 	return key.len > 0 && key.len <= KEY_TEXT_MAX ? KEY_TEXT_FOUND : KEY_TEXT_WRONG;
 }
 
-/* Finds the key behind the scheme. */
+/* Finds the key after the scheme. */
 static enum key_text
 read_value(struct span value, struct span *key)
 {
@@ -71,7 +71,7 @@ read_value(struct span value, struct span *key)
 	return check_text(*key);
 }
 
-/* The text of a parameter of the query, with %41 for a byte, in the request's pool. */
+/* Decodes a query parameter (%41 for a byte) in the request's pool. */
 static struct span
 decode(h2o_req_t *req, struct span text)
 {
@@ -89,7 +89,7 @@ decode(h2o_req_t *req, struct span text)
 	return (struct span){out, len};
 }
 
-/* Finds the key in the query: a browser's EventSource sends no header of its own. */
+/* Finds the key in the query, because a browser's EventSource cannot set headers. */
 static enum key_text
 read_query(h2o_req_t *req, struct span *key)
 {
@@ -149,7 +149,7 @@ static const char no_key_text[] =
     "Authorization must be given once, as Bearer KEY, the key in visible ASCII characters; so must token=KEY of a "
     "stream";
 
-/* An error object with the members that the management API adds; a POST of events has "detail" alone. */
+/* An error object with the members of the management API; for a POST of events only "detail". */
 static cJSON *
 error_tree(const struct exchange *exchange, const char *error, const char *code, const char *text)
 {
@@ -167,7 +167,7 @@ error_tree(const struct exchange *exchange, const char *error, const char *code,
 	return tree;
 }
 
-/* Counts a refused POST of events; other requests count by their route and status alone. */
+/* Counts a refused POST of events. Other requests are counted only by route and status. */
 static void
 count(struct acceptor *acceptor, const struct exchange *exchange, enum counter counter)
 {
@@ -184,7 +184,7 @@ refuse_unauthorized(struct acceptor *acceptor, struct exchange *exchange, const 
 	return false;
 }
 
-/* The handshake was made: the probes of an orchestrator have no certificate either. */
+/* Answered after the handshake, not by failing it, because orchestrators' probes have no certificate either. */
 static bool
 refuse_without_certificate(struct acceptor *acceptor, struct exchange *exchange)
 {
@@ -235,7 +235,7 @@ refuse_for_limit(struct acceptor *acceptor, struct exchange *exchange, int64_t w
 	return false;
 }
 
-/* The client ends connections that it does not need: that one goes first. */
+/* Also closes this connection: the client has to use fewer. */
 static bool
 refuse_for_share(struct acceptor *acceptor, struct exchange *exchange)
 {
@@ -265,7 +265,7 @@ set_caller(struct exchange *exchange, const struct api_key *found)
 	reply_add_header(exchange->req, "X-Tenant-Id", key->tenant_id, exchange->caller.tenant_id.len);
 }
 
-/* Returns as key_table_find(), and why the key is refused, or NULL. */
+/* Returns as key_table_find(). *why is the reason for refusing the key, or NULL. */
 static int
 find_key(struct key_table *table, struct span text, int64_t now_ms, struct api_key *key, const char **why)
 {
@@ -273,7 +273,7 @@ find_key(struct key_table *table, struct span text, int64_t now_ms, struct api_k
 	int rc = KEY_NOT_LOADED;
 
 	crypto_sha256(text, hash);
-	if (table != NULL) /* else the ring is one of an earlier run that had no API */
+	if (table != NULL) /* else an adopted ring of a run without the API */
 		rc = key_table_find(table, hash, key);
 	*why = NULL;
 	if (rc == KEY_UNKNOWN)
@@ -324,7 +324,7 @@ auth_admit(struct acceptor *acceptor, struct exchange *exchange)
 	return refuse_unauthorized(acceptor, exchange, no_key_text);
 }
 
-/* Why a request to such a route is answered with 401; NULL: it is not, as far as its header tells. */
+/* Why a request with that header gets 401; NULL: the header is no reason. */
 static const char *
 why_unauthorized(struct key_table *table, enum key_rule rule, struct span value)
 {
@@ -356,7 +356,7 @@ auth_refuses_early(const struct connection *connection, const struct route *rout
 		value =
 		    (struct span){connection->socket->input->bytes + head->authorization.at, head->authorization.len};
 	*refusal = (struct refusal){401, COUNTER_REJECTED_UNAUTHORIZED, NULL};
-	if (rule != KEY_IGNORED && route->operation != OPERATION_STREAM) /* its key may stand in the query */
+	if (rule != KEY_IGNORED && route->operation != OPERATION_STREAM) /* its key may be in the query */
 		refusal->text = head->authorizations > 1 ? no_key_text : why_unauthorized(all->api_keys, rule, value);
 	return refusal->text != NULL;
 }

@@ -1,4 +1,4 @@
-/* Reading Content-Type and Content-Encoding; decompressing. */
+/* Reads Content-Type and Content-Encoding, and decompresses bodies. */
 #include "server/body.h"
 
 #include <stdio.h>
@@ -18,7 +18,7 @@ header_value(const h2o_req_t *req, const h2o_token_t *token)
 	return (struct span){req->headers.entries[at].value.base, req->headers.entries[at].value.len};
 }
 
-/* Whether the text before the next semicolon is that word in any case, but for blanks and quotes around it. */
+/* Whether the text before the next semicolon, without outer blanks and quotes, is that word in any case. */
 static bool
 word_is(struct span value, const char *word)
 {
@@ -34,7 +34,7 @@ word_is(struct span value, const char *word)
 	return len == strlen(word) && strncasecmp(value.base, word, len) == 0;
 }
 
-/* Whether a Content-Type names no charset, or one whose bytes are UTF-8. */
+/* Whether a Content-Type has no charset, or UTF-8 or a subset of it. */
 static bool
 charset_fits(struct span type)
 {
@@ -131,7 +131,7 @@ read_encoding(h2o_req_t *req, enum content_encoding *encoding, struct refusal *r
 	}
 }
 
-/* How many bytes may come out of a body of len bytes. */
+/* The most decompressed bytes of a body of len bytes. */
 static uint64_t
 most_of(const struct body_limits *limits, size_t len)
 {

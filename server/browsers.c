@@ -1,4 +1,4 @@
-/* The name by which a request calls the service, and the page that a browser sends it for. */
+/* Checks a request's Host and its origin. */
 #include "server/browsers.h"
 
 #include <string.h>
@@ -11,7 +11,7 @@
 #include "server/reply.h"
 #include "shm/counters.h"
 
-/* An address of IPv6 has brackets in an authority, and a name may end with the dot of the root. */
+/* The host of an authority, without the brackets of an IPv6 address and without the root's trailing dot. */
 static struct span
 host_of(struct span authority)
 {
@@ -45,7 +45,7 @@ browsers_host_listed(const char *hosts, struct span authority)
 	return host.len > 0 && !text_list_each(hosts, is_another, &host);
 }
 
-/* A refused POST of events is counted as one; other requests count by their route and status alone. */
+/* Counts a refused POST of events. Other requests are counted only by route and status. */
 static bool
 refuse(struct acceptor *acceptor, struct exchange *exchange, const char *text)
 {

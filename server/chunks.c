@@ -16,7 +16,7 @@
 #include "base/json_escape.h"
 #include "server/head.h"
 
-/* Sizes below 4 GiB, which MAX_BODY_BYTES is far below: a proxy that counts by 32 bits reads the same number. */
+/* Sizes below 4 GiB, so that proxies with 32-bit counters agree. MAX_BODY_BYTES is far below. */
 #define DIGITS_MAX 8
 
 enum place {
@@ -28,7 +28,7 @@ enum place {
 	DATA,
 	DATA_CR,
 	DATA_LF,
-	TRAILER, /* the beginning of a line behind the last chunk */
+	TRAILER, /* at the beginning of a line after the last chunk */
 	NAME,
 	VALUE,
 	VALUE_LF,
@@ -85,7 +85,7 @@ read_blank(struct chunks *chunks, char c)
 			   : refuse(chunks, "Behind the size of a chunk stands something else than an extension");
 }
 
-/* Any text up to the end of the line, for which it waits at next. */
+/* Reads any text up to the CR of the line; the LF is expected at next. */
 static enum place
 read_text(struct chunks *chunks, char c, enum place here, enum place next)
 {
@@ -96,7 +96,7 @@ read_text(struct chunks *chunks, char c, enum place here, enum place next)
 	return here;
 }
 
-/* Whether the name is one of those that must stand in the head, where proxies look for them. */
+/* Whether the name must be in the head, where proxies look for it. */
 static bool
 belongs_in_head(const struct chunks *chunks)
 {
@@ -139,7 +139,7 @@ begin_trailers(struct chunks *chunks)
 	return TRAILER;
 }
 
-/* Reads a byte outside of DATA; returns the place of the next one. */
+/* Reads a byte outside of DATA; returns the next place. */
 static enum place
 read_byte(struct chunks *chunks, char c)
 {
@@ -179,7 +179,7 @@ read_byte(struct chunks *chunks, char c)
 	return REFUSED;
 }
 
-/* Passes over what has come of the chunk's data; returns how much that is. */
+/* Skips the chunk's data in the input; returns its length. */
 static size_t
 read_data(struct chunks *chunks, size_t len)
 {

@@ -1,4 +1,4 @@
-/* Lists in the order of time, whose first connections are the next ones to end. */
+/* Each list is in the order of time, so its first connection is the next to end. */
 #include "server/client_limits.h"
 
 #include <inttypes.h>
@@ -10,9 +10,9 @@
 #include "server/parked.h"
 #include "server/tls.h"
 
-/* A surplus connection has this long for its request. */
+/* The time for a surplus connection's request. */
 #define SURPLUS_US (2 * 1000 * 1000)
-/* Requests are measured after this part of REQUEST_TIMEOUT_SECONDS, and as often as this goes into it. */
+/* Requests are measured after 1/SLOW_AFTER of REQUEST_TIMEOUT_SECONDS, and LOOKS times per time-out. */
 #define SLOW_AFTER 3
 #define LOOKS 30
 
@@ -22,7 +22,7 @@ first_in(h2o_linklist_t *list)
 	return h2o_linklist_is_empty(list) ? NULL : H2O_STRUCT_FROM_MEMBER(struct connection, link, list->next);
 }
 
-/* Refuses what arrives on a connection that awaits it. In a handshake nothing can be said. */
+/* Refuses the arriving request of a connection. During a handshake it can only be closed. */
 static void
 end_awaited(struct connection *connection, int status, const char *why, enum counter reason)
 {
@@ -43,7 +43,7 @@ limits_enter(struct connection *connection, h2o_linklist_t *list)
 		list = &connection->all->surplus;
 	if (h2o_linklist_is_linked(&connection->link))
 		h2o_linklist_unlink(&connection->link);
-	h2o_linklist_insert(list, &connection->link); /* at its end */
+	h2o_linklist_insert(list, &connection->link); /* at the end */
 	connection->since_us = clock_steady_us();
 }
 
@@ -65,7 +65,7 @@ refuse_one_surplus(struct connection *connection)
 	end_awaited(connection, words->status, words->text, words->counter);
 }
 
-/* The surplus connection that has awaited a request for longest. NULL: all of them are being answered. */
+/* The surplus connection that has awaited a request for longest; NULL: all are being answered. */
 static struct connection *
 oldest_awaited(const struct connections *connections)
 {
@@ -185,7 +185,7 @@ limits_allow_key(const h2o_req_t *req, uint64_t key)
 
 /* ---- bytes ---- */
 
-/* Its client does not take the answer: libh2o finds the connection closed when it writes on. */
+/* Cuts off an unread answer: libh2o finds the connection closed at its next write. */
 static void
 cut_off(struct connection *connection)
 {
@@ -204,7 +204,7 @@ end_holder(struct connection *connection)
 		cut_off(connection);
 }
 
-/* Ends connections until what they hold fits. Returns false, at once, when that one is the next to end. */
+/* Ends connections until their bytes fit. Returns false at once if `last` is the next to end. */
 static bool
 make_room(struct connections *connections, const struct connection *last)
 {
@@ -221,7 +221,7 @@ make_room(struct connections *connections, const struct connection *last)
 	return true;
 }
 
-/* What the request takes once it is whole, as far as its head tells. */
+/* The bytes of the complete request, by its head. */
 static size_t
 needs(const struct connection *connection, size_t counted)
 {
@@ -236,14 +236,14 @@ needs(const struct connection *connection, size_t counted)
 bool
 limits_hold(struct connection *connection, size_t bytes)
 {
-	/* Most requests fit into the first bytes that a connection takes to read into. */
+	/* Most requests fit into the first read buffer. */
 	const size_t counted = bytes > LIBH2O_READ_BYTES ? bytes : 0;
 	struct connections *all = connection->all;
 
 	if (counted == 0 && connection->holder.bytes == 0)
 		return true;
 	held_set(&all->held, &connection->holder, counted);
-	/* Beside what is kept this one may not fit, whoever else is ended. */
+	/* Refuse it if it cannot fit beside the kept bytes, even if all others end. */
 	if (all->held.kept + needs(connection, counted) <= all->config->max_buffered_bytes &&
 	    make_room(all, connection))
 		return true;
@@ -274,8 +274,8 @@ limits_close_resting(struct connections *connections, int64_t now_us, int64_t re
 		h2o_socket_t *socket = connection->socket;
 
 		/*
-		 * What the kernel has buffered is still read; then libh2o sees the end, and closes. If it has done so
-		 * before, its client does not take the close_notify.
+		 * SHUT_RD: libh2o still reads the kernel's buffer, then sees the end and closes. If it no longer reads,
+		 * it has closed already, and waits for the client to read the close_notify: SHUT_RDWR.
 		 */
 		(void)shutdown(h2o_socket_get_fd(socket), h2o_socket_is_reading(socket) ? SHUT_RD : SHUT_RDWR);
 		limits_enter(connection, &connections->resting);
@@ -303,7 +303,7 @@ refuse_as_late(struct connection *connection)
 	end_awaited(connection, 408, why, COUNTER_REJECTED_TIMEOUT);
 }
 
-/* A request that is being answered gets the whole time once more, and so does an answer from when it was given. */
+/* A request being answered gets the whole time once more, and so does an answer, from its beginning. */
 static void
 end_late(struct connections *connections, int64_t before_us)
 {
@@ -319,7 +319,7 @@ end_late(struct connections *connections, int64_t before_us)
 	}
 }
 
-/* A surplus connection that is being answered gets the time once more, and so does its answer. */
+/* A surplus connection being answered gets the time once more, and so does its answer. */
 static void
 refuse_surplus(struct connections *connections, int64_t before_us)
 {
@@ -335,7 +335,7 @@ refuse_surplus(struct connections *connections, int64_t before_us)
 	}
 }
 
-/* Bytes of the request. What has come in part of a record of TLS is not in the socket's input yet. */
+/* The received bytes of the request. A partial TLS record counts, although it is not in the socket's input yet. */
 static uint64_t
 arrived(const struct connection *connection)
 {
@@ -348,8 +348,8 @@ arrived(const struct connection *connection)
 }
 
 /*
- * Refuses requests of which less has come than the rate demands for the time beyond the first part. A handshake is no
- * request, and has the whole time.
+ * Refuses requests that have received less than the rate demands for the time after the first part. Handshakes are
+ * exempt and have the whole time.
  */
 static void
 refuse_slow(struct connections *connections, int64_t now_us, int64_t first_us)
@@ -402,7 +402,7 @@ limits_step(struct connections *connections, int64_t now_us, int32_t most_ms)
 		most_ms = clock_wait_ms(connections->look_at_us, now_us, most_ms);
 	}
 	if (connections->has_ended)
-		return 0; /* libh2o polls before it looks whether the refusals are written */
+		return 0; /* libh2o polls before it completes the refusals' writes */
 	most_ms = wait_for(&connections->resting, rest_us, now_us, most_ms);
 	most_ms = wait_for(&connections->surplus, SURPLUS_US, now_us, most_ms);
 	return wait_for(&connections->busy, arrive_us, now_us, most_ms);

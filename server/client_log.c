@@ -1,4 +1,4 @@
-/* The other side's address, and what OpenSSL has noted. */
+/* Logs the peer's address and OpenSSL's reason. */
 #include "server/client_log.h"
 
 #include <netdb.h>

@@ -1,14 +1,14 @@
 /*
- * libh2o has no hook between two requests, but the callbacks of its sockets can be replaced. It sets the one for
- * reading when it begins to wait for a request: when it takes a socket, and in the callback of an answer that has been
- * written. At both moments ours takes its place, and calls libh2o's when a head is whole. For the second moment the
- * callback of the answer is replaced also, each time an answer is given to libh2o. With TLS libh2o's HTTP takes the
- * socket when the handshake has been made; before that a callback of ours sees whether the first byte is one of TLS.
+ * libh2o has no hook between two requests, but its sockets' callbacks can be replaced. It sets the read callback when
+ * it begins to wait for a request: in h2o_accept() and in the callback of a written answer. Both times connection.c
+ * replaces it, and calls libh2o's callback once a head is complete. To notice the second time, it also replaces the
+ * write callback whenever libh2o gets an answer. With TLS, h2o_accept() follows the handshake; before that a callback
+ * of ours checks that the first byte is TLS.
  *
- * While a body arrives another callback of ours stays in that place: it counts what has come, reads it if it is
- * chunked, and then calls libh2o's. That takes the bytes between the chunks away, so what has not been read yet begins
- * where the input ended after that call. A client may wait for "100 Continue" before it sends its body. libh2o sets its
- * callback anew when it has written that, so the callback of that write is replaced, too.
+ * While a body arrives, another callback stays in place: it counts the bytes, checks a chunked body, and then calls
+ * libh2o's callback. libh2o removes the bytes between chunks, so the next unchecked byte is where the input ended after
+ * that call. A client may wait for "100 Continue" before its body. libh2o sets its read callback again after writing
+ * that, so the callback of that write is replaced, too.
  */
 #include "server/connection.h"
 
@@ -32,14 +32,12 @@
 #include "server/tls.h"
 #include "shm/counters.h"
 
-#define TLS_HANDSHAKE 0x16 /* the first byte of a record that holds a part of a handshake */
+#define TLS_HANDSHAKE 0x16 /* the first byte of a handshake record */
 
 _Static_assert(
     HEAD_FIELDS_MAX <= H2O_MAX_HEADERS && HEAD_BYTES_MAX <= H2O_MAX_REQLEN, "libh2o takes every head that passes here");
 
-/*
- * The callbacks of libh2o, the same for all connections: for bytes that have come, and for an answer that is written.
- */
+/* libh2o's callbacks for received bytes and for a written answer; they are the same for all connections. */
 static h2o_socket_cb libh2o_read, libh2o_written;
 
 static void
@@ -59,7 +57,7 @@ on_close(void *data)
 	free(connection);
 }
 
-/* Whether what has come looks like a request to the management API, whose errors differ. */
+/* Whether the input looks like a request to the management API, whose errors have another form. */
 static bool
 asks_api(const h2o_buffer_t *input)
 {
@@ -74,11 +72,11 @@ asks_api(const h2o_buffer_t *input)
 	return route_is_of_api(target, (size_t)(end - target));
 }
 
-/* When libh2o closes the socket it says so to a client of TLS; only after that may linger_on() end the connection. */
+/* Lingering must wait for libh2o's close, because that sends close_notify to a TLS client. */
 static void
 linger_when_closed(struct connection *connection)
 {
-	/* Without a descriptor the client may miss the reason, nothing worse. */
+	/* Without a descriptor the client may miss the answer, nothing worse. */
 	if (connection->lingers < 0)
 		connection->lingers = fcntl(h2o_socket_get_fd(connection->socket), F_DUPFD_CLOEXEC, 0);
 }
@@ -94,7 +92,7 @@ on_refused(h2o_socket_t *socket, const char *err)
 		h2o_socket_close(socket);
 }
 
-/* The connection is closed when the answer is written. libh2o must have no answer to it under way, nor a handshake. */
+/* Answers and then closes the connection. libh2o must not be answering or shaking hands on it. */
 static void
 refuse(struct connection *connection, int status, const char *why, enum counter reason)
 {
@@ -129,7 +127,10 @@ on_aside_written(h2o_socket_t *socket, const char *err)
 	await_body(all);
 }
 
-/* libh2o has had its turn, in which it may have closed the connection. What it still awaits comes by here first. */
+/*
+ * After libh2o's callback, which may have closed the connection: replaces the read callback again if libh2o awaits
+ * more.
+ */
 static void
 await_body(struct connections *all)
 {
@@ -148,7 +149,7 @@ await_body(struct connections *all)
 	}
 }
 
-/* Gives libh2o what has come of a request, all of which has been read here. */
+/* Passes the checked bytes of a request to libh2o. */
 static void
 pass_on(struct connection *connection)
 {
@@ -162,7 +163,7 @@ pass_on(struct connection *connection)
 static const char too_large[] =
     "The body is longer than this path takes: only those of events take more than 65536 bytes";
 
-/* Reads what has come of a body, and passes it on. */
+/* Checks the received bytes of a body and passes them on. */
 static void
 read_body(struct connection *connection)
 {
@@ -180,7 +181,7 @@ read_body(struct connection *connection)
 		pass_on(connection);
 }
 
-/* The head has come whole: what is right may go on to libh2o. */
+/* A whole head was read: refuses the request, or passes it on. */
 static void
 begin_body(struct connection *connection)
 {
@@ -193,14 +194,14 @@ begin_body(struct connection *connection)
 		read_body(connection);
 }
 
-/* Whether the client has gone. If so, libh2o closes the connection, and a close_notify may be its last answer. */
+/* Whether the client has gone. If so, libh2o closes the connection, perhaps with a close_notify. */
 static bool
 closes(struct connection *connection, const char *err)
 {
 	h2o_socket_t *socket = connection->socket;
 
 	if (err == NULL && connection->ended && socket->bytes_read == 0)
-		err = h2o_socket_error_closed; /* libh2o does not see this end */
+		err = h2o_socket_error_closed; /* libh2o misses this end */
 	if (err == NULL)
 		return false;
 	connection->answered = true;
@@ -216,12 +217,12 @@ on_body(h2o_socket_t *socket, const char *err)
 	if (closes(connection, err))
 		return;
 	if (socket->input->size == connection->chunks_at)
-		return; /* a record of TLS has come in part */
+		return; /* only a partial TLS record has come */
 	if (limits_hold(connection, socket->input->size))
 		read_body(connection);
 }
 
-/* Takes away empty lines before a request. Returns whether a byte of the request itself has come. */
+/* Removes empty lines before a request. Returns whether a byte of the request itself has come. */
 static bool
 begins(h2o_socket_t *socket)
 {
@@ -232,7 +233,7 @@ begins(h2o_socket_t *socket)
 	return input->size > 1 || (input->size == 1 && input->bytes[0] != '\r');
 }
 
-/* state: head_read()'s, of what has come. */
+/* Handles the head by the state of head_read(). */
 static void
 take_head(struct connection *connection, int state)
 {
@@ -261,7 +262,7 @@ begin_request(struct connection *connection)
 	limits_enter(connection, &connection->all->busy);
 }
 
-/* Reads what has come of a request, if anything. */
+/* Reads the received bytes of a request, if any. */
 static void
 read_request(struct connection *connection)
 {
@@ -284,12 +285,12 @@ on_read(h2o_socket_t *socket, const char *err)
 	if (closes(connection, err))
 		return;
 	if (connection->all->tls != NULL && socket->bytes_read == 0)
-		begin_request(connection); /* a record of TLS has come in part */
+		begin_request(connection); /* only a partial TLS record has come */
 	else
 		read_request(connection);
 }
 
-/* libh2o waits for a request: the connection is ours until its head is whole. early: what of it has come already. */
+/* libh2o waits for a request: takes over reading until the head is complete. early: received bytes of the request. */
 static void
 rest(struct connection *connection, h2o_buffer_t *early)
 {
@@ -310,7 +311,7 @@ rest(struct connection *connection, h2o_buffer_t *early)
 	}
 }
 
-/* Whether the client has sent something behind the request that is answered. */
+/* Whether the client has sent bytes after the answered request. */
 static bool
 has_more(const struct connection *connection)
 {
@@ -329,7 +330,7 @@ on_written(h2o_socket_t *socket, const char *err)
 
 	if (err != NULL || !connection->stays_open) {
 		if (err == NULL && has_more(connection))
-			linger_when_closed(connection); /* or the answer may be lost by a reset */
+			linger_when_closed(connection); /* otherwise a reset may lose the answer */
 		libh2o_written(socket, err);
 		return;
 	}
@@ -344,7 +345,7 @@ connection_answered(h2o_req_t *req)
 	struct connection *connection = connection_of(req);
 	h2o_socket_t *socket = connection->socket;
 
-	/* The end of the body is the end of what libh2o will consume, also when it has dropped the sizes of chunks. */
+	/* libh2o will consume up to the body's end, even after removing the sizes of chunks. */
 	connection->request_bytes = req->entity.base != NULL
 					? (size_t)(req->entity.base + req->entity.len - socket->input->bytes)
 					: connection->head.line;
@@ -389,7 +390,7 @@ connection_exchange(const h2o_req_t *req)
 	return connection_of(req)->exchange;
 }
 
-/* From now on libh2o reads requests. What the socket has as input already is the beginning of one. */
+/* Begins HTTP on the connection. The socket's input is the beginning of a request. */
 static void
 begin_http(struct connection *connection)
 {
@@ -414,7 +415,7 @@ on_handshake(h2o_socket_t *socket, const char *err)
 	}
 	counter_add(slot, COUNTER_TLS_FAILED, 1);
 	client_log_handshake(socket, err);
-	linger_when_closed(connection); /* or the alert is lost, which says why */
+	linger_when_closed(connection); /* otherwise a reset may lose the alert with the reason */
 	h2o_socket_close(socket);
 }
 

@@ -1,4 +1,4 @@
-/* Every answer has the headers that keep a page to itself, errors also. */
+/* Every answer, errors included, has the headers that isolate the page. */
 #include "server/console.h"
 
 #include <string.h>
@@ -17,7 +17,7 @@
 
 /* ---- who may see it ---- */
 
-/* The digests are compared, so that the time tells neither the length of the password nor where it differs. */
+/* Compares digests in constant time, so that timing reveals neither the password's length nor a matching part. */
 static bool
 are_credentials(struct span given, const char *password)
 {
@@ -47,7 +47,7 @@ is_admin(const h2o_req_t *req, const char *password)
 	       are_credentials((struct span){credentials, len}, password);
 }
 
-/* Whether the page may be shown; if not, the request has been answered. */
+/* Whether the page may be shown. If not, answers the request. */
 static bool
 admit(const struct acceptor *acceptor, h2o_req_t *req)
 {
@@ -97,7 +97,7 @@ find(struct span name)
 	return NULL;
 }
 
-/* A browser keeps the file, and asks each time whether it is still the same. */
+/* no-cache: a browser keeps the file, and revalidates it each time. */
 static void
 send_file(const struct acceptor *acceptor, h2o_req_t *req, struct span name)
 {

@@ -1,6 +1,6 @@
 /*
- * A reply's body goes through two buffers: libh2o writes from one while the other takes what comes. Control gets credit
- * for what is written.
+ * A reply's body passes through two buffers: libh2o writes one while the other fills. Control gets credit for written
+ * bytes.
  */
 #include "server/control_call.h"
 
@@ -26,14 +26,14 @@ place_of(struct control_calls *calls, uint32_t number)
 	return &calls->places[number % FRAME_PLACES];
 }
 
-/* Whether a stream is asked for. */
+/* Whether the request is for a stream. */
 static bool
 is_stream(const struct control_call *call)
 {
 	return call->exchange->match.route->operation == OPERATION_STREAM;
 }
 
-/* Whether the reply is one, and no refusal. */
+/* Whether the reply is a stream and not a refusal. */
 static bool
 has_stream(const struct control_call *call)
 {
@@ -64,7 +64,7 @@ control_call_number(struct control_calls *calls, bool of_stream, uint32_t *numbe
 	return true;
 }
 
-/* Sends a frame of a call that control has. */
+/* Sends a frame of a call to its control. */
 static void
 send_frame(const struct control_call *call, enum frame_kind kind, struct span payload)
 {
@@ -103,7 +103,7 @@ end_wait(struct control_call *call)
 		h2o_linklist_unlink(&call->link);
 }
 
-/* The call is over here; what becomes of its request is the caller's. */
+/* Frees the call. The caller answers its request. */
 static void
 forget(struct control_call *call)
 {
@@ -118,7 +118,7 @@ forget(struct control_call *call)
 	free(call);
 }
 
-/* The same for a call of which control does not know that it is over. */
+/* Frees a call that control is still working on. */
 static void
 cancel(struct control_call *call)
 {
@@ -144,8 +144,9 @@ close_connection(const struct control_call *call)
 }
 
 /*
- * Ends a stream, of which libh2o has nothing to write. The last bytes are a comment. A comment within a frame would end
- * the frame, and its client would take the place of a row that it has not got: that stream is cut off.
+ * Ends a stream while libh2o writes nothing, with a comment as its last bytes. Within a frame of events, a comment
+ * would complete the frame, and the client would skip an event that it has not received in full; then cuts the stream
+ * off instead.
  */
 static void
 end_stream(struct control_call *call)
@@ -175,7 +176,7 @@ control_call_break_off(struct control_call *call, const char *text)
 	case CONTROL_CALL_ASKED:
 	case CONTROL_CALL_ANSWERED:
 		if (call->state == CONTROL_CALL_ANSWERED)
-			exchange->req->res.headers.size = call->headers; /* not those of the reply that does not come */
+			exchange->req->res.headers.size = call->headers; /* remove the headers of the lost reply */
 		forget(call);
 		control_refuse(exchange, "control_unavailable", text);
 		break;
@@ -205,14 +206,17 @@ observe(const struct control_call *call)
 		    call->all->slot, HISTOGRAM_MANAGEMENT, (uint64_t)(clock_steady_us() - call->exchange->begun_us));
 }
 
-/* A frame of server-sent events ends with an empty line. An end that comes in two parts is not seen, without harm. */
+/*
+ * Whether the text ends with a whole frame of server-sent events, by an empty line. An end split over two parts is
+ * missed, which is harmless.
+ */
 static bool
 ends_frame(const struct bytes *text)
 {
 	return text->len >= 2 && memcmp(text->base + text->len - 2, "\n\n", 2) == 0;
 }
 
-/* Gives libh2o what has come, which is some. The call may be over then. */
+/* Passes the received bytes, at least one, to libh2o. It may end the call. */
 static void
 write_next(struct control_call *call)
 {
@@ -241,7 +245,7 @@ write_next(struct control_call *call)
 	h2o_send(req, &body, 1, H2O_SEND_STATE_IN_PROGRESS);
 }
 
-/* libh2o has written what it was given. */
+/* libh2o has written the last bytes. */
 static void
 on_proceed(h2o_generator_t *generator, h2o_req_t *req)
 {
@@ -250,7 +254,7 @@ on_proceed(h2o_generator_t *generator, h2o_req_t *req)
 
 	call->writing = false;
 	if (call->state == CONTROL_CALL_BROKEN) {
-		/* The kernel had taken all of it before the connection was closed: no write fails. */
+		/* The kernel had accepted all bytes before the connection was closed, so no write has failed. */
 		forget(call);
 		h2o_send(req, NULL, 0, H2O_SEND_STATE_ERROR);
 		return;
@@ -276,7 +280,7 @@ on_stop(h2o_generator_t *generator, h2o_req_t *req)
 	cancel((struct control_call *)generator);
 }
 
-/* Whether the client has what the reply would show. */
+/* Whether the client's copy is current (If-None-Match). */
 static bool
 is_known(const h2o_req_t *req, const struct frame_reply *reply)
 {
@@ -338,7 +342,7 @@ on_head(struct control_call *call, const struct frame *frame)
 		reply_without_body(req, (int)reply.status, reply.length);
 }
 
-/* Whether the bytes belong there, and END is where it has to be. */
+/* Whether the BODY frame is valid: not beyond the length, and END exactly at the end. */
 static bool
 fits(const struct control_call *call, const struct frame *frame)
 {
@@ -355,7 +359,7 @@ on_body(struct control_call *call, const struct frame *frame)
 	if (call->state != CONTROL_CALL_ANSWERED && call->state != CONTROL_CALL_SENDING)
 		return;
 	call->received += frame->payload.len;
-	/* What control may send is bounded by its credit. */
+	/* Credit limits what control may send. */
 	if (!fits(call, frame) || next->len + frame->payload.len > FRAME_CREDIT_FIRST) {
 		send_frame(call, FRAME_CANCEL, (struct span){NULL, 0});
 		control_call_break_off(call, late);
@@ -441,7 +445,7 @@ control_calls_end_streams(struct control_calls *calls)
 			end_soon(calls->places[i]);
 }
 
-/* Whether the key is as good as it was when the stream began. */
+/* Whether the key still permits the stream. */
 static bool
 is_good(const struct key_table *keys, const struct api_key *key)
 {

@@ -1,6 +1,6 @@
 /*
- * Whether control is there shows in its HELLO and in its slot: the master holds the channel, so nothing is seen of a
- * death there.
+ * Control's HELLO and its slot show whether it lives. The channel does not show its death, because the master holds
+ * both ends.
  */
 #include "server/control_link.h"
 
@@ -13,16 +13,16 @@
 #include "server/exchange.h"
 #include "shm/counters.h"
 
-/* What a caller waits beyond what control takes at most. */
+/* The wait for a reply beyond control's own limit. */
 #define BEYOND_CONTROL_US (2 * 1000 * 1000)
-/* A client that takes nothing of its reply for so long is cut off. */
+/* A client that reads nothing of its reply for this long is cut off. */
 #define READER_PATIENCE_US (10 * 1000 * 1000)
-/* How long requests are kept for a control that is not there and has not said that it comes back. */
+/* How long requests are kept for a control that is absent without a BYE. */
 #define WAITING_US (2 * 1000 * 1000)
-/* How often deadlines are looked at, and a full channel is tried again. */
+/* The intervals for checking deadlines and for retrying a full channel. */
 #define LOOK_MS 100
 #define FULL_MS 5
-/* How often the keys of streams are looked at. */
+/* The interval for checking the keys of streams. */
 #define KEYS_US (1000 * 1000)
 #define FRAMES_A_TURN 256
 
@@ -39,7 +39,7 @@ lives(const struct control_link *link, uint32_t peer)
 	return slot_starts(link->control) == peer && slot_state(link->control) != PROCESS_DOWN;
 }
 
-/* Ends the calls of a control that is gone. */
+/* Ends the calls of a dead control. */
 static void
 end_calls_of_the_dead(struct control_link *link)
 {
@@ -59,7 +59,7 @@ refuse_kept(struct control_link *link)
 			control_call_break_off(link->calls.places[i], unavailable);
 }
 
-/* The one function that changes the state. */
+/* Only this function changes the state. */
 static void
 set_state(struct control_link *link, enum control_link_state state, uint32_t peer)
 {
@@ -91,7 +91,7 @@ on_hello(struct control_link *link, const struct frame *frame)
 			control_call_ask(link->calls.places[i], link->peer);
 }
 
-/* Control ends, and finishes what it has. What comes now waits for its successor. */
+/* Control is ending and will finish its requests. New ones wait for its successor. */
 static void
 on_bye(struct control_link *link)
 {
@@ -172,7 +172,7 @@ control_link_watch(struct control_link *link, h2o_loop_t *loop)
 	say_hello(link, 0);
 }
 
-/* Notices that control has died, or does not come. */
+/* Notices that control has died or does not start. */
 static void
 look_for_control(struct control_link *link, int64_t now_us)
 {

@@ -1,11 +1,11 @@
-/* A buffer that is sent from its front. */
+/* Sends a list of frames from its front. */
 #include "server/control_outbox.h"
 
 #include <string.h>
 
 #include "base/channel.h"
 
-/* A list that has grown beyond this is given back when it is empty, and one that was sent so far is moved. */
+/* An empty list with more memory than this is freed. A list of which more was sent is compacted. */
 #define KEPT_BYTES ((size_t)1 << 20)
 
 void
@@ -21,7 +21,7 @@ frame_list_add(struct bytes *list, const struct frame *frame)
 	bytes_add(list, one.base, one.len);
 }
 
-/* The length of the frame whose length stands there. */
+/* The length of the frame at `at`. */
 static uint32_t
 length_at(const struct bytes *list, size_t at)
 {
@@ -38,7 +38,7 @@ frame_list_address(struct bytes *list, uint32_t receiver)
 		frame_address(list->base + at + sizeof(uint32_t), receiver);
 }
 
-/* Gives back what was sent of a list that never becomes empty. */
+/* Removes the sent part of a list that never becomes empty. */
 static void
 compact(struct control_outbox *outbox)
 {

@@ -1,4 +1,4 @@
-/* Finding the parts in the request's path, query and headers, and writing them into frames. */
+/* Collects the parts of the request's path, query and headers, and writes them into frames. */
 #include "server/control_request.h"
 
 #include <ctype.h>
@@ -16,7 +16,7 @@
 #include "server/post_headers.h"
 #include "server/reply.h"
 
-/* Whether the bytes are UTF-8 without NUL, as texts of a frame are. */
+/* Whether the bytes are UTF-8 without NUL, as a frame's texts must be. */
 static bool
 is_text(struct span text)
 {
@@ -49,7 +49,7 @@ query_of(const h2o_req_t *req)
 	return (struct span){req->path.base + req->query_at + 1, req->path.len - req->query_at - 1};
 }
 
-/* HL_PUBLIC_URL, or what the client has called this service. */
+/* HL_PUBLIC_URL, or the URL by which the client reached this service. */
 static struct span
 base_url_of(h2o_req_t *req, const struct config *config)
 {
@@ -71,7 +71,7 @@ refuse(struct exchange *exchange, int status, const char *code, const char *text
 	return false;
 }
 
-/* key: the bytes of the idempotency key. */
+/* Collects and checks the parts of the request. key is memory for the idempotency key. */
 static bool
 read_parts(
     struct exchange *exchange, const struct config *config, char key[IDEMPOTENCY_KEY_MAX], struct frame_request *parts)
@@ -106,7 +106,7 @@ read_parts(
 	return true;
 }
 
-/* The body, in frames of which the last one ends the request. */
+/* Adds the body as frames; the last one ends the request. */
 static void
 add_body(struct bytes *list, struct frame frame, struct span body)
 {
@@ -122,7 +122,7 @@ add_body(struct bytes *list, struct frame frame, struct span body)
 
 /* ---- what the development receiver gets ---- */
 
-/* A name that is there twice has both values, as RFC 9110 section 5.3 has it. */
+/* Adds a header; joins the values of a repeated name (RFC 9110 section 5.3). */
 static void
 add_header(cJSON *headers, struct span name, struct span value)
 {
@@ -150,7 +150,7 @@ add_header(cJSON *headers, struct span name, struct span value)
 	bytes_free(&text);
 }
 
-/* Writes the headers as a JSON object, and a line feed. libh2o keeps Host apart from the others. */
+/* Writes the headers as a JSON object and a line feed. libh2o keeps Host separately. */
 static void
 add_headers(const h2o_req_t *req, struct bytes *out)
 {
@@ -175,7 +175,7 @@ add_headers(const h2o_req_t *req, struct bytes *out)
 	cJSON_Delete(headers);
 }
 
-/* Appends the body's frames. Returns false when the request has been answered. */
+/* Appends the body's frames. Returns false if it has answered the request. */
 static bool
 add_received(h2o_req_t *req, struct bytes *list, struct frame frame)
 {

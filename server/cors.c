@@ -1,4 +1,4 @@
-/* Which headers a browser wants to see. */
+/* The headers of CORS. */
 #include "server/cors.h"
 
 #include <string.h>
@@ -6,7 +6,7 @@
 
 #include "server/reply.h"
 
-/* How long a browser may keep the answer to a preflight; Chrome allows no longer time. */
+/* How long a browser may keep the answer to a preflight; Chrome's maximum. */
 #define MAX_AGE_SECONDS "7200"
 
 static h2o_iovec_t
@@ -17,7 +17,7 @@ header_of(const h2o_req_t *req, const char *lower_name)
 	return at == -1 ? h2o_iovec_init(NULL, 0) : req->headers.entries[at].value;
 }
 
-/* Whether that origin is in the list, which is separated by commas and blanks. */
+/* Whether that origin is in a list separated by commas and blanks. */
 static bool
 lists(const char *origins, h2o_iovec_t origin)
 {
@@ -31,14 +31,14 @@ lists(const char *origins, h2o_iovec_t origin)
 	return false;
 }
 
-/* Whether those origins, NULL for none, have that one. */
+/* Whether origins, NULL for none, include that one. */
 static bool
 names(const char *origins, h2o_iovec_t origin)
 {
 	return origins != NULL && (strcmp(origins, "*") == 0 || lists(origins, origin));
 }
 
-/* Whether the origin is that of this service, as the request calls it. */
+/* Whether the origin is this service, by the request's Host. */
 static bool
 is_own(const h2o_req_t *req, h2o_iovec_t origin)
 {
@@ -53,8 +53,8 @@ is_own(const h2o_req_t *req, h2o_iovec_t origin)
 }
 
 /*
- * Browsers of today send Sec-Fetch-Site, which a proxy that changes Host does not spoil. Older ones, and those that
- * call the service by an address over plain HTTP, send Origin alone.
+ * Current browsers send Sec-Fetch-Site, which works even if a proxy changes Host. Older ones, and any browser that uses
+ * an address over plain HTTP, send only Origin.
  */
 bool
 cors_admits(const h2o_req_t *req, const char *origins)
@@ -79,7 +79,7 @@ cors_preflight(h2o_req_t *req, const char *allow)
 	if (header_of(req, "access-control-request-method").len > 0) {
 		reply_add_header(req, "Access-Control-Allow-Methods", allow, strlen(allow));
 		reply_add_header(req, "Access-Control-Max-Age", MAX_AGE_SECONDS, sizeof MAX_AGE_SECONDS - 1);
-		/* Headers that a page adds do no harm: those that are not known are ignored. */
+		/* A page's extra headers are harmless: unknown ones are ignored. */
 		if (wanted.len > 0)
 			reply_add_header(req, "Access-Control-Allow-Headers", wanted.base, wanted.len);
 	}
@@ -94,7 +94,7 @@ cors_add(h2o_req_t *req, const char *origins)
 	bool any = strcmp(origins, "*") == 0;
 	h2o_iovec_t origin = header_of(req, "origin");
 
-	/* A cache must know that the answer depends on the origin. */
+	/* Tell caches that the answer depends on the origin. */
 	if (!any)
 		reply_add_header(req, "Vary", "Origin", 6);
 	if (origin.len == 0 || !names(origins, origin))

@@ -1,7 +1,7 @@
 /*
- * Draining and handing over. libh2o neither tells clients of idle connections that it shuts down nor closes those
- * connections, and it cannot let go of one. Whether a connection waits for a request, or for the rest of one, shows in
- * its socket: libh2o reads from it then, and only then.
+ * Drains and hands over connections. libh2o does neither: its shutdown leaves idle connections alone, and it cannot
+ * release a connection. A connection waits for a request, or for the rest of one, exactly while libh2o reads its
+ * socket.
  */
 #include "server/drain.h"
 
@@ -16,19 +16,17 @@
 #include "server/parked.h"
 
 /*
- * The share of DRAIN_TIMEOUT_SECONDS that an acceptor takes at most: halfway through writers begin to spool what is not
- * stored, so that every answer is there soon after, and after it they need time to end.
+ * An acceptor's share of DRAIN_TIMEOUT_SECONDS. At half the time writers begin to spool unstored events, so all answers
+ * are ready soon after. The rest is for the writers to end.
  */
 #define SHARE_PERCENT 80
 /* Time for handshakes in flight to reach the accept queue. */
 #define HANDSHAKE_US (100 * 1000)
-/*
- * When the service stops, a connection may be silent for this long before it is closed: requests on their way arrive.
- */
+/* When the service stops, a connection is closed after this silence, so that requests in flight still arrive. */
 #define IDLE_US (1000 * 1000)
 /*
- * When only this process is replaced, new connections wait for the successor: a client that sends slowly what cannot be
- * handed over, a chunked body or anything by TLS, may delay it by this much.
+ * When only this process is replaced, new connections wait for the successor. A slow client whose request cannot be
+ * handed over (a chunked body, or TLS) may delay it by this much.
  */
 #define SLOW_US (5 * 1000 * 1000)
 #define STEP_MS 50
@@ -39,7 +37,7 @@ static const char *const state_names[DRAIN_STATES] = {
 #undef X
 };
 
-/* The one place where the state changes. */
+/* Only this function changes the state. */
 static void
 set_state(struct drain *drain, enum drain_state state)
 {
@@ -70,7 +68,7 @@ close_listeners(struct drain *drain)
 	set_state(drain, DRAIN_LISTENERS_CLOSED);
 }
 
-/* There will be no successor: what is in the accept queues is this process's to answer, and nothing more shall come. */
+/* Without a successor this process must answer the connections in the accept queues, and refuse new ones. */
 static void
 begin_stop(struct drain *drain)
 {
@@ -86,8 +84,8 @@ begin_stop(struct drain *drain)
 }
 
 /*
- * From now on every answer says "Connection: close". Connections in the accept queues of the service's own sockets are
- * still taken; when only this process is replaced, its successor takes those that come after IDLE_US.
+ * From now on every answer has "Connection: close". Connections in the accept queues of the service's own sockets are
+ * still accepted; when only this process is replaced, its successor accepts those after IDLE_US.
  */
 static void
 begin_closing(struct drain *drain)
@@ -123,7 +121,7 @@ drain_begin(struct drain *drain)
 		return;
 	segment_announce(acceptor->segment, acceptor->slot, PROCESS_DRAINING);
 	acceptor_accept(acceptor, false);
-	/* The queue of a service manager's socket outlives the service, whose next run answers. */
+	/* A service manager's socket outlives the service: the next run answers its queue. */
 	if (drain->listeners_passed)
 		acceptor_close_listeners(acceptor);
 	if (service_stops(drain) || acceptor->connections.tls != NULL)
@@ -143,7 +141,7 @@ close_resting(struct drain *drain, int64_t now_us)
 		limits_close_resting(&drain->acceptor->connections, now_us, idle_us, UINT32_MAX);
 }
 
-/* The successor shall not have to wait for long. */
+/* Limits the successor's wait. */
 static void
 make_way(struct drain *drain, int64_t now_us)
 {
@@ -153,7 +151,7 @@ make_way(struct drain *drain, int64_t now_us)
 		limits_close_arriving(&drain->acceptor->connections);
 }
 
-/* Connections that have just been added to the batch: libh2o still has to let go of them. */
+/* Connections just added to the batch, which libh2o must still release. */
 struct packing {
 	struct drain *drain;
 	h2o_socket_t *sockets[HANDOVER_MAX];
@@ -171,9 +169,9 @@ pack(h2o_req_t *req, void *data)
 	struct handover_note note;
 
 	if (!awaits_request(socket))
-		return 0; /* later, when it has been answered */
+		return 0; /* later, after its answer */
 	if (connection_reads_chunks(req)) {
-		/* The successor could not read on. */
+		/* The successor could not continue a half-read chunked body. */
 		if (clock_steady_us() - packing->drain->since_us > SLOW_US)
 			(void)shutdown(h2o_socket_get_fd(socket), SHUT_RD);
 		return 0;
@@ -187,7 +185,7 @@ pack(h2o_req_t *req, void *data)
 	return batch->count == HANDOVER_MAX;
 }
 
-/* Hands over every connection that is not being answered, in batches as full as can be. Returns 0 or <0. */
+/* Hands over every connection that is not being answered, in full batches. Returns 0 or <0. */
 static int
 hand_over(struct drain *drain, struct error *err)
 {
@@ -227,7 +225,7 @@ fill_input(h2o_socket_t *socket, int file, off_t at, size_t len)
 	return true;
 }
 
-/* Serves the connections of the batch, which is empty afterwards. */
+/* Serves the connections of the batch and empties it. */
 static void
 serve_batch(struct acceptor *acceptor, struct handover_batch *batch)
 {
@@ -250,7 +248,7 @@ serve_batch(struct acceptor *acceptor, struct handover_batch *batch)
 			h2o_socket_close(socket);
 			continue;
 		}
-		/* The number decides the lane, and so keeps the order of events. */
+		/* The number selects the lane, so keeping it keeps the order of events. */
 		libh2o_set_next_connection(note->number);
 		connection_take(&acceptor->connections, socket, false, note->key);
 	}
@@ -282,14 +280,14 @@ drain_take_over(struct drain *drain)
 	}
 }
 
-/* One step of HANDING_OVER, which may end it. */
+/* A step in HANDING_OVER, which may leave that state. */
 static void
 step_handing_over(struct drain *drain)
 {
 	struct error err;
 
 	if (service_stops(drain)) {
-		/* There will be no successor: take back what was handed over. */
+		/* There will be no successor: take the handed-over connections back. */
 		drain_take_over(drain);
 	} else {
 		if (hand_over(drain, &err) == 0)
@@ -300,7 +298,10 @@ step_handing_over(struct drain *drain)
 	begin_closing(drain);
 }
 
-/* Whether nothing is left to serve. While the service goes on, the successor listens on copies of the same sockets. */
+/*
+ * Whether nothing is left to serve. If the service continues, open listeners do not matter: the successor has them,
+ * too.
+ */
 static bool
 is_done(const struct drain *drain)
 {

@@ -1,4 +1,4 @@
-/* The route is found as libh2o and routes.c find it. */
+/* Finds the route exactly as libh2o and routes.c will. */
 #include "server/early.h"
 
 #include "api/frame.h"
@@ -24,18 +24,18 @@ look_up(const struct connection *connection, struct route_path *path, struct rou
 	route_find(&routes, (struct span){bytes, head->method_len}, path, match);
 }
 
-/* What the handler of the route refuses in any case is not waited for. */
+/* The largest body that the route's handler could accept. */
 static uint64_t
 most_body(const struct route *route)
 {
 	if (route != NULL && route->scope == SCOPE_EVENTS_PUBLISH)
-		return UINT64_MAX; /* MAX_BODY_BYTES is libh2o's to watch */
+		return UINT64_MAX; /* libh2o enforces MAX_BODY_BYTES */
 	if (route != NULL && route->operation == OPERATION_INBOX_RECEIVE)
 		return FRAME_RECEIVED_BODY_MAX;
 	return BODY_DOCUMENT_MAX;
 }
 
-/* Whether more is to come than fits into the first bytes that a connection takes to read into. */
+/* Whether the rest of the body may exceed the first read buffer. */
 static bool
 has_large_body(const struct connection *connection)
 {

@@ -1,6 +1,6 @@
 /*
- * An output filter replaces the body of libh2o's own errors, which is plain text, by reply_error_tree(). libh2o
- * closes the connection right after them, so the filter lets it linger.
+ * An output filter replaces the plain-text body of libh2o's own errors by reply_error_tree(). libh2o closes the
+ * connection right after them, so the filter makes it linger.
  */
 #include "server/error_responses.h"
 
@@ -14,13 +14,13 @@ struct error_filter {
 	struct acceptor *acceptor;
 };
 
-/* An error body on its way out. */
+/* The output stream that replaces an error's body. */
 struct error_ostream {
 	h2o_ostream_t super;
 	struct acceptor *acceptor;
 };
 
-/* The text of libh2o's own error, or a better one. */
+/* The text of libh2o's error, or a better one. */
 static cJSON *
 error_tree(const struct acceptor *acceptor, const h2o_req_t *req, const h2o_iovec_t *bufs, size_t count)
 {
@@ -35,7 +35,7 @@ error_tree(const struct acceptor *acceptor, const h2o_req_t *req, const h2o_iove
 	    req->res.status == 413 ? reply_body_too_large_text(acceptor->config->max_body_bytes, false) : text);
 }
 
-/* The only send of an error body: it is small and the buffer of the socket is empty, so it is written at once. */
+/* The only send of an error body: it is small, so libh2o sends it whole. */
 static void
 send_as_json(h2o_ostream_t *self, h2o_req_t *req, h2o_iovec_t *bufs, size_t count, h2o_send_state_t state)
 {

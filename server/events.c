@@ -5,8 +5,8 @@
  *     -> decode into free ring space -> charge the key -> publish (outlet.c)
  *     -> ACK=queued: answer now | ACK=durable: answer when the lane has been released past the parcel, or it is refused
  *
- * Hook events go to a writer; events of POST /v1/events go to a publisher, always as with ACK=durable, and publish.c
- * answers for them.
+ * Hook events go to a writer. Events of POST /v1/events go to a publisher, always with ACK=durable, and publish.c
+ * answers their requests.
  */
 #include "server/events.h"
 
@@ -28,7 +28,7 @@
 #include "shm/full_queues.h"
 #include "shm/key_table.h"
 
-/* The counter of whole requests that are wrong for that cause. */
+/* The counter of requests refused for that cause. */
 static const enum counter rejected_for[CAUSES] = {
     [CAUSE_FIELDS] = COUNTER_REJECTED_FIELDS,
     [CAUSE_JSON] = COUNTER_REJECTED_JSON,
@@ -36,7 +36,7 @@ static const enum counter rejected_for[CAUSES] = {
     [CAUSE_BATCH_SIZE] = COUNTER_REJECTED_BATCH_SIZE,
 };
 
-/* What the decoder does with unknown fields, by the value of UNKNOWN_FIELDS. */
+/* The decoder's action for each value of UNKNOWN_FIELDS. */
 static const enum unknown_action unknown_actions[] = {
     [UNKNOWN_FIELDS_KEEP] = UNKNOWN_KEEP,
     [UNKNOWN_FIELDS_IGNORE] = UNKNOWN_IGNORE,
@@ -50,7 +50,7 @@ reject(struct acceptor *acceptor, struct exchange *exchange, const struct refusa
 	reply_error(exchange->req, refusal->status, refusal->text);
 }
 
-/* Counts the events of a lenient request that were not taken. */
+/* Counts the skipped events of a lenient request. */
 static void
 count_left_out(struct acceptor *acceptor, const struct decode_result *result)
 {
@@ -65,7 +65,7 @@ outlets_of(struct acceptor *acceptor, const struct exchange *exchange)
 	return exchange->published ? &acceptor->publishes : &acceptor->events;
 }
 
-/* Whose the events are: empty for the default tenant. */
+/* The events' tenant; empty for the default tenant. */
 static struct span
 tenant_of(const struct exchange *exchange)
 {
@@ -74,7 +74,10 @@ tenant_of(const struct exchange *exchange)
 	return exchange->caller.tenant_id;
 }
 
-/* Sets how the request wants to be decoded. key holds the text of env->key. Returns whether its headers are right. */
+/*
+ * Sets the decoder's parameters from the request's headers. key is memory for env->key. Returns whether the headers are
+ * valid.
+ */
 static bool
 read_headers(
     struct acceptor *acceptor, const struct exchange *exchange, struct decode_env *env, char key[IDEMPOTENCY_KEY_MAX])
@@ -100,7 +103,7 @@ read_headers(
 	return true;
 }
 
-/* reached: where the events are, COUNTER_ACCEPTED_STORED or one of the two after it. */
+/* Answers 202. reached: COUNTER_ACCEPTED_STORED, _SPOOLED or _QUEUED. */
 static void
 accept_request(const struct outlets *outlets, struct exchange *exchange, enum counter reached)
 {
@@ -137,7 +140,7 @@ count_changed(struct acceptor *acceptor, const struct decode_result *result)
 	    result->unknown);
 }
 
-/* The request is right, and its records stand in the reserved space. No events are no parcel. */
+/* Publishes the records of a valid request from the reserved space. An empty request makes no parcel. */
 static void
 take(struct acceptor *acceptor, struct outlet *outlet, struct exchange *exchange, const struct decode_result *result,
     bool lenient)
@@ -180,7 +183,7 @@ refuse_size(struct acceptor *acceptor, struct exchange *exchange, const struct d
 	reply_too_large(exchange->req, error, exchange->published ? "HL_MAX_PAYLOAD_BYTES" : "MAX_EVENT_BYTES");
 }
 
-/* Answers a request that is right and does not fit into the free space of its lane; whole: the lane was empty. */
+/* Answers a valid request that does not fit into its lane's free space. whole: the lane was empty. */
 static void
 refuse_for_space(struct acceptor *acceptor, struct exchange *exchange, bool whole)
 {
@@ -222,7 +225,7 @@ decode_and_publish(struct acceptor *acceptor, struct exchange *exchange, const s
 	    "placeholder such as null"};
 	struct outlets *outlets = outlets_of(acceptor, exchange);
 	struct outlet *outlet;
-	/* Errors are many bytes, which the compiler would clear. */
+	/* Avoid clearing the large array of errors (-ftrivial-auto-var-init). */
 	struct decode_result result __attribute__((uninitialized));
 	struct decode_env env;
 	char key[IDEMPOTENCY_KEY_MAX];
@@ -232,7 +235,7 @@ decode_and_publish(struct acceptor *acceptor, struct exchange *exchange, const s
 		reject(acceptor, exchange, &bad_key);
 		return;
 	}
-	if (outlets->count == 0) { /* a segment of an earlier run, whose API was off */
+	if (outlets->count == 0) { /* an adopted segment of a run without the API */
 		outlet_refuse(outlets, exchange,
 		    "There is no publisher yet; nothing of this request was kept, try again",
 		    COUNTER_REFUSED_CONNECTING);
@@ -263,7 +266,7 @@ decode_and_publish(struct acceptor *acceptor, struct exchange *exchange, const s
 	}
 }
 
-/* While more jobs of the tenant wait than HL_MAX_QUEUE_DEPTH nothing of a request is read. */
+/* Whether the tenant's queue is below HL_MAX_QUEUE_DEPTH. If not, answers before reading the body. */
 static bool
 queue_has_room(struct acceptor *acceptor, struct exchange *exchange)
 {
@@ -279,7 +282,7 @@ queue_has_room(struct acceptor *acceptor, struct exchange *exchange)
 	return false;
 }
 
-/* A body of published events says itself what it is: lines of objects, or else an array. */
+/* Detects the kind of a batch of published events by its first character: NDJSON, or else an array. */
 static enum body_kind
 kind_of_batch(struct span text)
 {

@@ -123,7 +123,7 @@ libh2o_hide_early_bytes(h2o_socket_t *socket, size_t request_bytes)
 		return NULL;
 	h2o_buffer_consume(&input, request_bytes);
 	h2o_buffer_init(&socket->input, &h2o_socket_buffer_prototype);
-	/* libh2o only takes this size off: the bytes themselves are not read any more. */
+	/* libh2o only consumes that many bytes; it no longer reads them. */
 	if (h2o_buffer_reserve(&socket->input, 1).base == NULL)
 		mem_none(1);
 	socket->input->size = request_bytes;
@@ -164,10 +164,10 @@ libh2o_foreach_request(h2o_context_t *context, int (*call)(h2o_req_t *req, void 
 
 /* ---- TLS ---- */
 
-/* A record that holds an alert and nothing else, encrypted or not, is shorter. */
+/* Longer than any record with only an alert, encrypted or not. */
 #define ALERT_RECORD_MAX 64
 
-/* What OpenSSL has written last. A failing handshake writes its alert, and calls on_step(), in one call of libh2o's. */
+/* OpenSSL's last write. A failing handshake writes its alert and calls on_step() within one call of libh2o. */
 static struct {
 	size_t len; /* 0: more than an alert */
 	char bytes[ALERT_RECORD_MAX];
@@ -196,7 +196,7 @@ on_step(const SSL *ssl, int where, int what)
 		BIO_set_callback_ex(SSL_get_rbio(ssl), NULL);
 		tls_events->handshake_done(socket, ssl);
 	} else if (where == SSL_CB_READ_ALERT && (what & 0xff) != SSL_AD_USER_CANCELLED) {
-		tls_events->ended(socket); /* a close_notify comes after user_canceled */
+		tls_events->ended(socket); /* user_canceled is followed by a close_notify */
 	} else if (where == SSL_CB_WRITE_ALERT && what >> 8 == SSL3_AL_FATAL && SSL_in_init(ssl)) {
 		(void)send(
 		    h2o_socket_get_fd(socket), last_written.bytes, last_written.len, MSG_DONTWAIT | MSG_NOSIGNAL);

@@ -1,6 +1,4 @@
-/*
- * Batches of connections as messages. The descriptor of the bytes, if there are any, is the first one of its message.
- */
+/* Sends batches of connections as messages. bytes_fd, if any, is the first descriptor of its message. */
 #include "server/handover.h"
 
 #include <assert.h>

@@ -1,6 +1,6 @@
 /*
- * RFC 9112, sections 2 to 6, read strictly: lines that end in CR LF, no continued lines, no empty names, one Host, and
- * one statement about the body's length.
+ * Enforces RFC 9112, sections 2 to 6, strictly: lines end in CR LF, no folded lines, no empty names, one Host, and one
+ * statement of the body's length.
  */
 #include "server/head.h"
 
@@ -26,8 +26,8 @@ static const bool token[256] = {
 };
 
 /*
- * What names and addresses of hosts are made of. RFC 3986 allows a few more. One is the comma: a proxy that joins two
- * headers Host writes it.
+ * The characters of host names and addresses. RFC 3986 allows a few more, such as the comma, which a proxy writes when
+ * it joins two Host headers.
  */
 static const bool host_char[256] = {DIGITS, LETTERS, ['-' ... '.'] = true, ['_'] = true, ['~'] = true, ['%'] = true};
 
@@ -37,7 +37,7 @@ head_is_token(char c)
 	return token[(unsigned char)c];
 }
 
-/* How many characters of a token the line begins with. The end of a line is no character of a token. */
+/* The length of the token at the line's beginning. It stops at the line's end, which is no token character. */
 static size_t
 token_len(const char *line)
 {
@@ -60,7 +60,10 @@ is_digit(char c)
 	return c >= '0' && c <= '9';
 }
 
-/* Finds the first control character, or end. Every byte of every head is read here: SSE2 takes sixteen at a time. */
+/*
+ * Finds the first control character, or end. By SSE2, sixteen bytes at a time, because every byte of a head passes
+ * here.
+ */
 static const char *
 control_in(const char *p, const char *end)
 {
@@ -90,13 +93,13 @@ refuse(struct head *head, int status, const char *why)
 static int
 refuse_protocol(struct head *head, const char *bytes)
 {
-	if (bytes[0] == 0x16) /* the record of a TLS handshake begins with it */
+	if (bytes[0] == 0x16) /* the first byte of a TLS handshake */
 		return refuse(head, 400,
 		    "This is TLS, and this port speaks plain HTTP: use http:// here, or a proxy that ends TLS");
 	return refuse(head, 400, "This is not HTTP: a request begins with a line like POST /events HTTP/1.1");
 }
 
-/* Whether it is a name or an address, and perhaps a port. */
+/* Whether text is a host name or address, perhaps with a port. */
 static bool
 is_host(const char *text, size_t len)
 {
@@ -115,7 +118,7 @@ is_host(const char *text, size_t len)
 	return n == len;
 }
 
-/* The host is written without the port that its scheme implies. */
+/* The length of the host without the port that its scheme implies. */
 static size_t
 host_len(const char *text, size_t len, const char *implied_port)
 {
@@ -136,7 +139,7 @@ names_another_host(const struct head *head, const char *bytes)
 	return len != host_len(host, head->host.len, port) || strncasecmp(authority, host, len) != 0;
 }
 
-/* A target is a path, or the * of OPTIONS, or a URL, which names the host as the header Host does. */
+/* Reads a target: a path, the * of OPTIONS, or a URL. The URL's host must agree with Host (read_end()). */
 static int
 read_target(struct head *head, const char *bytes, size_t at, size_t len)
 {
@@ -184,7 +187,7 @@ read_request_line(struct head *head, const char *line, size_t len)
 	return read_target(head, line, target, len - version_len - target);
 }
 
-/* Digits, and no more of them than a number of 64 bits may have. */
+/* Reads at most 19 digits, which fit into 64 bits. */
 static bool
 read_number(const char *text, size_t len, uint64_t *number)
 {
@@ -243,7 +246,7 @@ read_expect(struct head *head, const char *text, size_t len)
 	return HEAD_PARTIAL;
 }
 
-/* Without the blanks before it. Those behind it are a part of the value to libh2o, and so they are here. */
+/* The value without leading blanks. Trailing blanks belong to it, as in libh2o. */
 static struct head_part
 value_of(const char *bytes, size_t at, size_t end)
 {
@@ -270,7 +273,7 @@ read_field(struct head *head, const char *bytes, size_t at, size_t len)
 		return read_expect(head, bytes + value.at, value.len);
 	if (name_len == 13 && strncasecmp(name, "authorization", 13) == 0) {
 		head->authorization = value;
-		head->authorizations++; /* there are no more than HEAD_FIELDS_MAX */
+		head->authorizations++; /* at most HEAD_FIELDS_MAX */
 	}
 	if (name_len == 14 && strncasecmp(name, "content-length", 14) == 0)
 		return read_length(head, bytes, value);
@@ -279,7 +282,7 @@ read_field(struct head *head, const char *bytes, size_t at, size_t len)
 	return HEAD_PARTIAL;
 }
 
-/* What only the whole head shows. */
+/* Checks that need the whole head. */
 static int
 read_end(struct head *head, const char *bytes)
 {
@@ -294,7 +297,7 @@ read_end(struct head *head, const char *bytes)
 	return HEAD_WHOLE;
 }
 
-/* Reads a line that has come whole, without its end. */
+/* Reads a complete line, without its end. */
 static int
 read_line(struct head *head, const char *bytes, size_t at, size_t len)
 {

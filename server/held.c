@@ -1,4 +1,4 @@
-/* A sum, and a list in the order of time. */
+/* Keeps a sum, and a list of holders in the order of time. */
 #include "server/held.h"
 
 void

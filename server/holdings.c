@@ -1,4 +1,4 @@
-/* A hash table with linear probing, in which what follows a cell that becomes empty moves up. */
+/* A hash table with linear probing. Removing a cell moves later ones up. */
 #include "server/holdings.h"
 
 #include <assert.h>
@@ -8,7 +8,7 @@
 
 #define FIRST_CELLS 16
 
-/* The cell of the client, or the empty one where it would be. There are cells. */
+/* The cell of the client, or the empty cell where it would go. The table has cells. */
 static struct holding *
 cell_of(const struct holdings *holdings, uint64_t client)
 {
@@ -55,7 +55,7 @@ holdings_add(struct holdings *holdings, uint64_t client, uint64_t amount)
 	cell->amount += amount;
 }
 
-/* Fills the empty cell from those behind it that may not stand behind an empty one. */
+/* Fills the empty cell with a later one that could not be found behind the gap, and so on. */
 static void
 close_gap(struct holdings *holdings, uint32_t empty)
 {
@@ -65,7 +65,7 @@ close_gap(struct holdings *holdings, uint32_t empty)
 		uint32_t home = (uint32_t)holdings->cells[at].client & mask;
 
 		if (((at - home) & mask) < ((at - empty) & mask))
-			continue; /* its home is behind the empty cell */
+			continue; /* its home is after the empty cell */
 		holdings->cells[empty] = holdings->cells[at];
 		holdings->cells[at].amount = 0;
 		empty = at;

@@ -1,4 +1,4 @@
-/* Reading what nobody wants, for a limited time. */
+/* Reads and drops input of closed connections for a limited time. */
 #include "server/linger.h"
 
 #include <stdlib.h>
@@ -9,7 +9,7 @@
 
 #define LINGER_US (2 * 1000 * 1000)
 #define LINGER_BYTES_MAX (64u << 20)
-/* With more of them the oldest ones end: clients that are refused on purpose do not take all descriptors. */
+/* Beyond this number the oldest end, so that clients cannot use up descriptors by being refused. */
 #define LINGERING_MAX 1000
 
 struct lingering {

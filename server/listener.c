@@ -1,4 +1,4 @@
-/* Opening the listening sockets, or taking those that a service manager has passed. */
+/* Opens the listening sockets, or takes over those of a service manager. */
 #include "server/listener.h"
 
 #include <errno.h>
@@ -41,7 +41,7 @@ bound_port(int fd)
 	return ntohs(((struct sockaddr_in *)&address)->sin_port);
 }
 
-/* Connections inherit it. libh2o has no time-out for a client that does not read its answers or has gone. */
+/* Sets a time-out for unread answers and vanished clients, which libh2o lacks. Connections inherit it. */
 static void
 limit_unread(int fd)
 {
@@ -83,8 +83,8 @@ listen_one(const struct addrinfo *info)
 }
 
 /*
- * With SO_REUSEPORT a second service of the same user would share the port silently and take half the connections. A
- * first bind without it shows whether the port is free.
+ * With SO_REUSEPORT a second service of the same user would silently share the port and get half the connections. A
+ * first bind without it tests whether the port is free.
  */
 static int
 port_is_free(const struct addrinfo *info)
@@ -104,7 +104,10 @@ port_is_free(const struct addrinfo *info)
 	return rc;
 }
 
-/* A name such as localhost often has addresses of both kinds. To listen on IPv6 alone, HOST is an address. */
+/*
+ * Prefers IPv4, because names such as localhost often have addresses of both kinds. For IPv6 only, HOST must be an
+ * address.
+ */
 static struct addrinfo *
 preferred(struct addrinfo *all)
 {
@@ -217,7 +220,7 @@ listens(int fd)
 	       (address.ss_family == AF_INET || address.ss_family == AF_INET6);
 }
 
-/* Notes where a passed socket listens. */
+/* Records the address of a passed socket. */
 static void
 read_address(struct listeners *listeners, int fd)
 {
@@ -239,7 +242,7 @@ listeners_passed(struct listeners *listeners, struct error *err)
 	*listeners = (struct listeners){.passed = true};
 	(void)snprintf(own, sizeof own, "%d", (int)getpid());
 	if (count == NULL || pid == NULL || strcmp(pid, own) != 0)
-		return 0; /* no sockets, or they were meant for the program that started this one */
+		return 0; /* no sockets, or they were for the program that started this one */
 
 	char *end;
 	long n = strtol(count, &end, 10);
@@ -285,9 +288,7 @@ listeners_close(struct listeners *listeners)
 void
 listener_refuse(int fd)
 {
-	/*
-	 * The flags of a TCP segment are byte 13 of its header: drop SYN without ACK (0x02 of 0x12), keep the others.
-	 */
+	/* Byte 13 of a TCP header has the flags: drop segments with SYN and without ACK (0x02 of 0x12). */
 	struct sock_filter code[] = {
 	    BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 13),
 	    BPF_STMT(BPF_ALU | BPF_AND | BPF_K, 0x12),

@@ -1,6 +1,6 @@
 /*
- * The loop of an acceptor. Each turn: answer what has been stored, say that we sleep if anything waits, let libh2o poll
- * and run its callbacks. Signals and the wake-ups of writers are descriptors of the same loop.
+ * The loop of an acceptor. Each turn answers requests whose events are stored, arms the wake-up if requests wait, and
+ * lets libh2o poll and run its callbacks. Signals and the writers' wake-ups are descriptors of the same loop.
  */
 #include "server/loop.h"
 
@@ -23,13 +23,13 @@
 #include "shm/heartbeat.h"
 
 /*
- * libh2o has one limit for a connection that rests and a request that is slow, by a clock that people set: connection.c
- * has limits of its own. Far beyond those, and short of the time since 1970, which libh2o subtracts it from.
+ * libh2o has one time-out for resting connections and slow requests, by the wall clock; client_limits.c has better
+ * ones. So this is far above those, and below the time since 1970, because libh2o subtracts it from that.
  */
 #define LIBH2O_TIMEOUT_MS (10 * 24 * 3600 * UINT64_C(1000))
 /*
- * Requests come and go by the hundred with each batch that is stored. glibc trims free memory above twice the largest
- * block that it has unmapped. Freeing one block of this size first raises that threshold; without it trimming costs
+ * Each stored batch frees the memory of hundreds of requests. glibc trims free memory above twice the largest block
+ * that it has unmapped. Freeing one block of this size at start raises that threshold; without it trimming costs
  * batches 10 % of CPU.
  */
 #define FIRST_BLOCK_BYTES ((size_t)2 << 20)
@@ -40,11 +40,11 @@
 #define FIRST_TRY_US (2 * 1000 * 1000)
 #define FIRST_TRY_LOOK_MS 5
 
-/* The whole of an acceptor process. */
+/* The state of an acceptor process. */
 struct loop {
 	struct acceptor acceptor;
 	struct drain drain;
-	struct wake wake; /* this acceptor's, by writers */
+	struct wake wake; /* of this acceptor, used by writers */
 	int signal_fd;
 	h2o_socket_t *signals, *wakes; /* the two descriptors above, watched */
 };
@@ -87,7 +87,10 @@ configure_http(struct acceptor *acceptor)
 	acceptor->globalconf.server_name = h2o_iovec_init(H2O_STRLIT("hooksd"));
 	acceptor->globalconf.http1.upgrade_to_http2 = 0;
 	acceptor->globalconf.http1.req_timeout = LIBH2O_TIMEOUT_MS;
-	/* One more than the limit: libh2o refuses a chunked body that reaches it, and body_read() knows the limit. */
+	/*
+	 * One more than the limit, because libh2o refuses a chunked body that reaches it. body_read() enforces the
+	 * limit.
+	 */
 	acceptor->globalconf.max_request_entity_size = acceptor->config->max_body_bytes + 1;
 	host = h2o_config_register_host(&acceptor->globalconf, h2o_iovec_init(H2O_STRLIT("default")), 65535);
 	error_responses_register(acceptor, host);
@@ -147,7 +150,7 @@ stores_tried(const struct segment *segment)
 	return true;
 }
 
-/* One turn of the loop, which sleeps for at most that long. Returns false when there is nothing left to serve. */
+/* One turn of the loop, sleeping at most wait_ms. Returns false when nothing is left to serve. */
 static bool
 turn(struct loop *loop, int32_t wait_ms)
 {
@@ -161,7 +164,7 @@ turn(struct loop *loop, int32_t wait_ms)
 	wait_ms = linger_step(&acceptor->linger, now_us, wait_ms);
 	wait_ms = control_link_step(&acceptor->control, now_us, wait_ms);
 
-	/* libh2o polls first and runs completed writes after that: answers written here must not wait for the poll. */
+	/* libh2o polls before it completes writes: do not sleep after answers written here. */
 	if (outlets_answer(&acceptor->events))
 		wait_ms = 0;
 	if (outlets_answer(&acceptor->publishes))
@@ -175,7 +178,7 @@ turn(struct loop *loop, int32_t wait_ms)
 	waiting = outlets_waiting(&acceptor->events) || outlets_waiting(&acceptor->publishes);
 	if (waiting) {
 		wake_arm(&loop->wake);
-		/* No wake-up comes for events that were stored after the answers above and before wake_arm(). */
+		/* Events stored between the answers above and wake_arm() cause no wake-up: check again. */
 		if (outlets_answer_due(&acceptor->events) || outlets_answer_due(&acceptor->publishes))
 			wait_ms = 0;
 	}
@@ -207,7 +210,7 @@ acceptor_main(const struct config *config, const struct segment *segment, uint32
 		if (listeners_serves(listeners, index, l))
 			acceptor_listen(&loop.acceptor, listeners->fds[l]);
 	segment_announce(segment, loop.acceptor.slot, PROCESS_READY);
-	/* Not earlier: a drain stops the listeners. */
+	/* Not before acceptor_listen(), because a drain stops the listeners. */
 	loop.signals = watch(&loop, loop.signal_fd, on_signal);
 
 	while (turn(&loop, heartbeat_period_ms(config->stuck_after_seconds)))

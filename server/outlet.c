@@ -1,4 +1,4 @@
-/* The way of parcels, and of what became of them, between an acceptor and its writers. */
+/* Passes parcels to writers and answers requests by the parcels' outcomes. */
 #include "server/outlet.h"
 
 #include "base/clock.h"
@@ -10,7 +10,7 @@
 #include "shm/counters.h"
 #include "shm/key_table.h"
 
-/* From here on a publisher is busy: so much of this acceptor waits for it, or one request for so long. */
+/* A publisher counts as busy when this many bytes of this acceptor wait for it, or a request this long. */
 #define BUSY_BYTES (128 * 1024)
 #define BUSY_US (20 * 1000)
 
@@ -36,7 +36,7 @@ outlets_open(struct outlets *outlets, const struct segment *segment, uint32_t ac
 	return 0;
 }
 
-/* Little waits for this publisher, and nothing for long. */
+/* Whether this publisher is not busy. */
 static bool
 has_time(const struct outlet *outlet)
 {
@@ -86,8 +86,8 @@ answer(const struct outlets *outlets, struct outlet *outlet, struct exchange *ex
 }
 
 /*
- * Answers the requests of one outlet that are due, also those of parcels that are refused or finished and not released
- * yet. Returns whether there was one.
+ * Answers the due requests of an outlet, including those of refused or finished parcels that are not released. Returns
+ * whether there was one.
  */
 static bool
 answer_due(const struct outlets *outlets, struct outlet *outlet)
@@ -104,19 +104,18 @@ answer_due(const struct outlets *outlets, struct outlet *outlet)
 			continue;
 		lane_look_back(&outlet->lane, item.position, &parcel);
 		if ((parcel.flags & LANE_FINISHED) != 0)
-			parcel.flags &= ~LANE_SPOOLED; /* its neighbours went to the spool */
+			parcel.flags &= ~LANE_SPOOLED; /* that flag is its neighbours' */
 		answer(outlets, outlet, item.exchange, &parcel);
 		any = true;
 	}
-	/* What was released since then may be answered or not. */
+	/* Not the newest position: parcels released since then may be unanswered. */
 	outlet->answered = released;
 	return any;
 }
 
 /*
- * ACK=durable needs a store or a spool that takes the events now, since nothing could be acknowledged without one. With
- * ACK=queued the ring bridges an outage, but not a store that has never been reached: that is a mistake in the
- * configuration, and must not look like success.
+ * ACK=durable needs a working store or spool, because nothing could be acknowledged without one. With ACK=queued the
+ * ring bridges an outage. A store that was never reached is probably a configuration error, so events are refused.
  */
 bool
 outlet_is_open(const struct outlets *outlets, const struct outlet *outlet, struct exchange *exchange)
@@ -144,13 +143,13 @@ outlet_is_open(const struct outlets *outlets, const struct outlet *outlet, struc
 char *
 outlet_reserve(const struct outlets *outlets, struct outlet *outlet, size_t *available)
 {
-	/* Without more space there is no haste: finished ones are answered once a turn. */
+	/* Only needed if space was released; otherwise outlets_answer() answers once per turn. */
 	if (outlet->answered != lane_released(&outlet->lane))
 		(void)answer_due(outlets, outlet);
 	return lane_reserve_behind(&outlet->lane, outlet->answered, available);
 }
 
-/* Whose share the request is of. */
+/* The client whose share the request uses. */
 static uint64_t
 client_of(const struct exchange *exchange)
 {

@@ -1,4 +1,4 @@
-/* Parking is a read callback that reads nothing, set before libh2o has told epoll that reading has stopped. */
+/* Parking sets a read callback that reads nothing, before libh2o removes the descriptor from epoll. */
 #include "server/parked.h"
 
 #include "server/h2o_internals.h"
@@ -8,7 +8,7 @@ on_early_bytes(h2o_socket_t *socket, const char *err)
 {
 	(void)err; /* the next read reports it again */
 	/*
-	 * Otherwise level-triggered epoll would wake the loop in every turn. libh2o resumes reading after the reply,
+	 * Otherwise level-triggered epoll would wake every turn of the loop. After the reply libh2o resumes reading,
 	 * because unpark() has allowed it.
 	 */
 	h2o_socket_read_stop(socket);

@@ -34,7 +34,7 @@ item_at(const struct pending_queue *queue, uint32_t index)
 	return &queue->items[(queue->head + index) & (queue->capacity - 1)];
 }
 
-/* The index of the oldest request that can be answered, or the number of all. Before `from` none is finished. */
+/* The index of the oldest request that can be answered, or queue->count. None before `from` is finished. */
 static uint32_t
 find_due(const struct pending_queue *queue, const struct lane *lane, uint32_t from)
 {
@@ -43,7 +43,7 @@ find_due(const struct pending_queue *queue, const struct lane *lane, uint32_t fr
 
 	uint32_t position = item_at(queue, 0)->position, i = from;
 
-	/* Positions wrap around: only their difference means something. */
+	/* Positions wrap around: compare by difference. */
 	if ((int32_t)(lane_released(lane) - position) >= 0 ||
 	    (lane_flags(lane, position) & (LANE_REFUSED | LANE_DISMISSED)) != 0)
 		return 0;
@@ -60,7 +60,7 @@ pending_due(const struct pending_queue *queue, const struct lane *lane)
 	return find_due(queue, lane, 0) < queue->count;
 }
 
-/* Closes the gap from its nearer end. */
+/* Removes an item, moving the shorter side. */
 static void
 remove_at(struct pending_queue *queue, uint32_t index)
 {

@@ -1,4 +1,4 @@
-/* Finding the headers; ingest/headers.c reads what they say. */
+/* Finds the headers; ingest/headers.c parses them. */
 #include "server/post_headers.h"
 
 #include <string.h>
@@ -32,7 +32,7 @@ post_key(const h2o_req_t *req, char text[IDEMPOTENCY_KEY_MAX], struct span *key)
 	       h2o_find_header_by_str(&req->headers, H2O_STRLIT("idempotency-key"), at) == -1;
 }
 
-/* Several headers of that name are one list. */
+/* Joins several headers of that name to one list. */
 static struct span
 joined(h2o_req_t *req, const char *name, size_t most)
 {

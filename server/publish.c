@@ -1,4 +1,4 @@
-/* Which answer a parcel of published events is; published_text.c says what it holds. */
+/* Chooses the answer for a parcel of published events; published_text.c writes its body. */
 #include "server/publish.h"
 
 #include "base/bytes.h"

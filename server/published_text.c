@@ -1,4 +1,4 @@
-/* Records and outcomes of a parcel -> JSON. */
+/* Converts a parcel's records and outcomes to JSON. */
 #include "server/published_text.h"
 
 #include <assert.h>
@@ -14,7 +14,7 @@
 #include "event/record.h"
 #include "ingest/event_id.h"
 
-/* The end of an item whose event is behind the last one that its request may have. */
+/* The rest of an item whose event exceeded PUBLISH_JOBS_MAX. */
 static const char too_many[] =
     "\",\"detail\":\"the events before it make as many jobs as one request may, 100000: send "
     "fewer events in one batch, these ones again\"}";
@@ -23,11 +23,11 @@ _Static_assert(PUBLISH_JOBS_MAX == 100000, "the text says so");
 
 /* One event of a parcel. */
 struct published {
-	const struct publish_outcome *outcome; /* all zero when it was spooled */
+	const struct publish_outcome *outcome; /* all zero if it was spooled */
 	const struct record *record;
 };
 
-/* Moves to the next event of a parcel; *at begins with 0. Returns false behind the last one. */
+/* Moves to the next event of a parcel; *at begins with 0. Returns false after the last one. */
 static bool
 next_event(const struct parcel *parcel, size_t *at, struct published *event)
 {
@@ -50,7 +50,7 @@ add_id(struct bytes *out, const uint8_t id[16])
 	bytes_add_text(out, "\"");
 }
 
-/* A job's number has as many bits as are zero in the event's id. */
+/* The number of jobs, limited to the 16 zero bits of the event's id. */
 static uint32_t
 jobs_of(const struct publish_outcome *outcome)
 {
@@ -73,8 +73,8 @@ add_job_ids(struct bytes *out, const struct published *event)
 }
 
 /*
- * A copy of the record as that of the first event with its key, as far as it is the same one. The caller frees it. A
- * parcel that is finished and not released is still the publisher's.
+ * A copy of the record with the id and times of the first event with its key. The caller frees it. A copy, because an
+ * unreleased parcel belongs to the publisher.
  */
 static struct record *
 copy_as_first(const struct published *event)
@@ -136,7 +136,7 @@ error_of(const struct publish_outcome *outcome, bool spooled)
 	}
 }
 
-/* Appends an event's item; *listed counts the ids of jobs. Returns whether the event is published, now or before. */
+/* Appends an event's item; *listed counts job ids. Returns whether the event is published, now or earlier. */
 static bool
 add_item(struct bytes *out, const struct published *event, bool spooled, uint32_t *listed)
 {

@@ -1,4 +1,4 @@
-/* Status lines, and an answer with its headers by snprintf. */
+/* Formats status lines and whole answers. */
 #include "server/raw_reply.h"
 
 #include <assert.h>
@@ -64,7 +64,7 @@ status_reason(int status)
 	}
 }
 
-/* The members of an error of the management API that say what kind it is. */
+/* The members "error" and "code" of an error of the management API. */
 static const char *
 kind_of(int status)
 {

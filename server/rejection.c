@@ -1,4 +1,4 @@
-/* Trees of cJSON from the errors of a decode_result. */
+/* Makes cJSON trees of the errors in a decode_result. */
 #include "server/rejection.h"
 
 #include <stdio.h>
@@ -6,7 +6,7 @@
 
 #include "ingest/rewrite.h"
 
-/* The client's own name of a field, cut to the length that a string of the envelope may have. */
+/* The client's name of a field, cut to 100 characters. */
 static cJSON *
 name_of(struct span key)
 {
@@ -18,8 +18,8 @@ name_of(struct span key)
 }
 
 /*
- * ["body", 1, "session_id"]: the number of an event and a field of it. ["body", 17]: the byte where the JSON breaks,
- * unless the request is lenient, in which a number is always that of an event.
+ * ["body", 1, "session_id"]: an event's index and a field. ["body", 17]: the byte of a syntax error. In a lenient
+ * request a number is always an event's index.
  */
 static cJSON *
 location(const struct decode_error *error, bool lenient)
@@ -38,7 +38,7 @@ location(const struct decode_error *error, bool lenient)
 	return loc;
 }
 
-/* Adds {"error": why the JSON breaks}, with the position unless loc has it, or {"max_length": what is allowed}. */
+/* Adds {"error": the syntax error}, with the position unless loc has it, or {"max_length": the limit}. */
 static void
 add_context(cJSON *item, const struct decode_error *error, bool lenient)
 {
@@ -54,7 +54,7 @@ add_context(cJSON *item, const struct decode_error *error, bool lenient)
 	}
 }
 
-/* Adds the errors under that name, and how many more there are. */
+/* Adds the errors under that name, and the number of further ones. */
 static void
 add_errors(cJSON *tree, const char *name, const struct decode_result *result, bool lenient)
 {

@@ -1,4 +1,4 @@
-/* Handing answers to libh2o: small fixed ones made by snprintf, the others from cJSON trees. */
+/* Passes answers to libh2o: small fixed ones by snprintf, others from cJSON trees. */
 #include "server/reply.h"
 
 #include <assert.h>
@@ -87,7 +87,7 @@ reply_static(h2o_req_t *req, const char *content_type, const char *body, size_t 
 	connection_answered(req);
 }
 
-/* Whether a list of entity tags has that one; all of them are compared weakly (RFC 9110 section 13.1.2). */
+/* Whether a list of entity tags has that one, by weak comparison (RFC 9110 section 13.1.2). */
 static bool
 names_tag(h2o_iovec_t list, struct span tag)
 {
@@ -146,7 +146,7 @@ reply_json(h2o_req_t *req, int status, cJSON *tree)
 	cJSON_Delete(tree);
 }
 
-/* The code of an error of the management API that has none of its own. */
+/* The default code of an error of the management API. */
 static const char *
 code_of(int status)
 {

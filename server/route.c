@@ -1,4 +1,4 @@
-/* A path is compared with the pattern of one row after the other. */
+/* Compares a path with each row's pattern in turn. */
 #include "server/route.h"
 
 #include <assert.h>
@@ -6,7 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
-/* Leaves out scheme and host of an absolute URI. libh2o puts a slash before it, as before every target without one. */
+/* Removes scheme and host of an absolute URI. libh2o has put a slash before it, as before every target without one. */
 static struct span
 without_host(struct span target)
 {
@@ -41,7 +41,7 @@ route_is_of_api(const char *path, size_t len)
 	return target.len - n == 2 || target.base[n + 2] == '/';
 }
 
-/* Whether the text begins with the escape %2 and that digit. */
+/* Whether the text begins with the escape %2 plus that digit. */
 static bool
 is_escape(const char *text, size_t len, char digit)
 {
@@ -51,7 +51,7 @@ is_escape(const char *text, size_t len, char digit)
 bool
 route_is_plain(const char *path, size_t len)
 {
-	size_t dots = 0, others = 0; /* characters of the segment so far */
+	size_t dots = 0, others = 0; /* characters of the current segment */
 
 	for (size_t i = 0; i < len; i++) {
 		if (path[i] == '/') {
@@ -104,7 +104,7 @@ method_fits(const struct route *route, struct span method)
 	return strcmp(route->method, "GET") == 0 && method.len == 4 && memcmp(method.base, "HEAD", 4) == 0;
 }
 
-/* Sets the parameters of the match. Every request comes by here for each row up to its own. */
+/* Sets the parameters of the match. Must be fast: a request calls this for each row up to its own. */
 static bool
 path_fits(const char *pattern, const struct route_path *path, struct route_match *match)
 {
@@ -168,7 +168,7 @@ route_allow(const struct route_table *table, const struct route *route, bool opt
 	assert(len < ROUTE_ALLOW_BYTES);
 }
 
-/* Whether that row has a path of its own in a list of paths for a person. */
+/* Whether that row is the first of its path and belongs in route_paths(). */
 static bool
 is_listed(const struct route_table *table, size_t row)
 {

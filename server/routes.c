@@ -1,6 +1,6 @@
 /*
- * The table, and one handler for the whole host: looks up the path of a request, checks the method, calls the function
- * of the row. An output filter counts every answer, also those that libh2o gives by itself, by the row of its path.
+ * The table, and one handler for the whole host: it looks up a request's path, checks the method, and calls the row's
+ * function. An output filter counts every answer, including libh2o's own, by the row of its path.
  */
 #include "server/routes.h"
 
@@ -105,7 +105,7 @@ struct routes_handler {
 struct routes_filter {
 	h2o_filter_t super;
 	struct acceptor *acceptor;
-	char keep_alive[32]; /* the value of that header */
+	char keep_alive[32]; /* value of the Keep-Alive header */
 };
 
 static bool
@@ -114,7 +114,7 @@ is_of_api(const struct route *route)
 	return route_is_of_api(route->path, strlen(route->path));
 }
 
-/* What the service is, for a person who opens its address in a browser or by curl. */
+/* Describes the service, for a person who opens its address. */
 static void
 get_index(struct acceptor *acceptor, struct exchange *exchange)
 {
@@ -141,7 +141,7 @@ get_index(struct acceptor *acceptor, struct exchange *exchange)
 	free(text);
 }
 
-/* Answers a request whose path is in no row, or in one of an API that is off. */
+/* Answers a request whose path is in no row, or whose API is off. */
 static void
 reply_not_found(const struct acceptor *acceptor, h2o_req_t *req)
 {
@@ -159,7 +159,7 @@ reply_not_found(const struct acceptor *acceptor, h2o_req_t *req)
 	reply_error(req, 404, text);
 }
 
-/* Answers a request whose path is known and whose method is in none of its rows. */
+/* Answers a request with a known path and another method. */
 static void
 answer_other_method(const struct acceptor *acceptor, const struct exchange *exchange)
 {
@@ -183,14 +183,14 @@ look_up(const h2o_req_t *req, struct route_path *path, struct route_match *match
 	route_find(&routes, method, path, match);
 }
 
-/* Whether the route belongs to the API of webhooks, and that is off. */
+/* Whether the route belongs to the webhooks' API and that is off. */
 static bool
 is_off(const struct acceptor *acceptor, const struct route *route)
 {
 	return is_of_api(route) && !config_api_is_on(acceptor->config);
 }
 
-/* Whether the request means an object of the API by another path than the client has written. */
+/* Whether the normalized path would name another object of the API than the path sent. */
 static bool
 is_detour(const h2o_req_t *req, const struct route *route)
 {
@@ -199,7 +199,10 @@ is_detour(const h2o_req_t *req, const struct route *route)
 	return is_of_api(route) && !route_is_plain(req->path.base, len);
 }
 
-/* Whether a route is answered however many clients there are. Descriptions and pages are large, and can wait. */
+/*
+ * Whether surplus connections get answers from the route: health and metrics. Descriptions and pages are large and can
+ * wait.
+ */
 static bool
 is_of_status(const struct route *route)
 {
@@ -207,7 +210,7 @@ is_of_status(const struct route *route)
 	       route->serve != status_openapi_yaml && !is_of_console(route);
 }
 
-/* Whether the connection is surplus, and the request none for which it was taken nevertheless. It is answered then. */
+/* Refuses a request on a surplus connection, unless it is for health or metrics. Returns whether it did. */
 static bool
 refuse_surplus(struct acceptor *acceptor, struct exchange *exchange)
 {
@@ -250,7 +253,7 @@ on_request(h2o_handler_t *handler, h2o_req_t *req)
 	return 0;
 }
 
-/* The row whose counters an answer belongs to. NULL: no row has the path. */
+/* The row that counts an answer; NULL: no row has the path. */
 static const struct route *
 route_of_answer(const h2o_req_t *req)
 {
@@ -260,7 +263,7 @@ route_of_answer(const h2o_req_t *req)
 
 	if (exchange != NULL)
 		return exchange->match.route;
-	/* libh2o answers by itself. */
+	/* An answer of libh2o itself. */
 	look_up(req, &path, &match);
 	return match.route;
 }
@@ -272,7 +275,7 @@ on_answer(h2o_filter_t *super, h2o_req_t *req, h2o_ostream_t **slot)
 	const struct acceptor *acceptor = filter->acceptor;
 	const struct route *route = route_of_answer(req);
 	enum counter answers = route != NULL ? route->answers : COUNTER_HTTP_OTHER;
-	int class = req->res.status / 100; /* 3: 304, which counts as 2 */
+	int class = req->res.status / 100; /* 304 counts as 2xx */
 
 	counter_add(acceptor->slot, answers + (class == 5 ? 2 : class == 4), 1);
 	if (libh2o_keeps_open(req))
@@ -285,7 +288,7 @@ on_answer(h2o_filter_t *super, h2o_req_t *req, h2o_ostream_t **slot)
 void
 routes_register(struct acceptor *acceptor, h2o_hostconf_t *host)
 {
-	/* The fallback path takes every request, since no other path is configured. */
+	/* Without other configured paths, the fallback path gets every request. */
 	struct routes_handler *handler = (void *)h2o_create_handler(&host->fallback_path, sizeof *handler);
 	struct routes_filter *filter = (void *)h2o_create_filter(&host->fallback_path, sizeof *filter);
 

@@ -1,4 +1,4 @@
-/* Health and metrics, read from the segment's slots and lanes. */
+/* Health and metrics from the segment's slots and lanes. */
 #include "server/status.h"
 
 #include <cjson/cJSON.h>
@@ -22,7 +22,7 @@
 
 #define OPENMETRICS "application/openmetrics-text"
 
-/* The state of the stores of all processes of a role that is worst for clients. */
+/* The worst store state, for clients, of a role's processes. */
 static enum store_state
 worst_store(const struct acceptor *acceptor, enum role role)
 {
@@ -39,7 +39,7 @@ worst_store(const struct acceptor *acceptor, enum role role)
 	return worst;
 }
 
-/* Whether a process of the role has not reached its store since the start, however others fare. */
+/* Whether any process of the role has not reached its store since the start. */
 static bool
 store_unreached(const struct acceptor *acceptor, enum role role)
 {
@@ -63,8 +63,8 @@ trouble_text(enum store_state state)
 }
 
 /*
- * Whether a process is silent, which may also be down since long ago; text then names it. for_events: one on which hook
- * events depend.
+ * Whether a process is late with its heartbeat or has been down for long; text then names it. for_events: only
+ * processes that hook events depend on.
  */
 static bool
 find_silent(const struct acceptor *acceptor, bool for_events, char *text, size_t size)
@@ -95,7 +95,7 @@ master_is_silent(const struct acceptor *acceptor)
 	    acceptor->segment->header, acceptor->config->stuck_after_seconds, clock_steady_us());
 }
 
-/* Appends the sentence to those before it. */
+/* Appends a sentence. */
 static void
 add_trouble(char *troubles, size_t size, const char *sentence)
 {
@@ -104,7 +104,7 @@ add_trouble(char *troubles, size_t size, const char *sentence)
 	(void)snprintf(troubles + used, size - used, "%s%s", used > 0 ? "; " : "", sentence);
 }
 
-/* Nothing is lost with a file that could not be synced, but its disk may fail soon. */
+/* Reports the last failed sync: nothing is lost, but the disk may fail soon. */
 static void
 add_sync_failure(cJSON *tree, const struct segment *segment)
 {
@@ -129,7 +129,7 @@ has_webhooks(const struct acceptor *acceptor)
 	return config_api_is_on(acceptor->config) && acceptor->segment->counts[ROLE_CONTROL] > 0;
 }
 
-/* The store of webhooks as control sees it or, when that is worse, as a publisher does. */
+/* The webhooks' store as control sees it or, if that is ready, as the worst-off publisher does. */
 static enum store_state
 webhooks_store(const struct acceptor *acceptor)
 {
@@ -151,7 +151,7 @@ add_pauses(cJSON *deliveries, const struct segment *segment)
 	cJSON_AddNumberToObject(deliveries, "paused_tenants", (double)segment_level_sum(segment, LEVEL_TENANTS_PAUSED));
 }
 
-/* Which node it is, and whether its couriers begin no attempt because another one may have taken the jobs over. */
+/* Adds the node's id, and whether its couriers wait because another node may have taken over its jobs. */
 static void
 add_node(cJSON *webhooks, cJSON *deliveries, const struct node_words *words)
 {
@@ -225,7 +225,7 @@ status_livez(struct acceptor *acceptor, struct exchange *exchange)
 	reply_text(exchange->req, 200, "text/plain; charset=utf-8", "ok\n", 3);
 }
 
-/* Why requests of webhooks' users would be refused since the start; NULL: they are served. */
+/* Why requests of webhooks have been refused since the start; NULL: they are served. */
 static const char *
 webhooks_trouble(const struct acceptor *acceptor)
 {
@@ -259,7 +259,7 @@ status_readyz(struct acceptor *acceptor, struct exchange *exchange)
 		reply_text(exchange->req, 200, "text/plain; charset=utf-8", "ok\n", 3);
 }
 
-/* Whether an Accept header of the request names that media type. */
+/* Whether an Accept header names that media type. */
 static bool
 names(const h2o_req_t *req, const char *type)
 {
@@ -278,9 +278,7 @@ vary_by_accept(h2o_req_t *req)
 	reply_add_header(req, "Vary", H2O_STRLIT("Accept"));
 }
 
-/*
- * Each value of a label is a member: {"success": 3, "failed": 0}. Returns where the number belongs, and its name there.
- */
+/* Finds the object and the name for a number: each label value is a member, as in {"success": 3, "failed": 0}. */
 static cJSON *
 place_of(cJSON *tree, const struct metrics_sample *sample, char *name, size_t size)
 {
@@ -315,7 +313,10 @@ status_metrics(struct acceptor *acceptor, struct exchange *exchange)
 	const struct segment *segment = acceptor->segment;
 	cJSON *tree;
 
-	/* Prometheus asks this path by default and names its formats. A program that wants JSON may name both. */
+	/*
+	 * Prometheus uses this path by default and lists its formats in Accept. A program that accepts JSON may list
+	 * them, too.
+	 */
 	if (!names(exchange->req, "application/json") &&
 	    (names(exchange->req, OPENMETRICS) || names(exchange->req, "text/plain"))) {
 		status_prometheus(acceptor, exchange);

@@ -1,7 +1,6 @@
 /*
- * One process writes, many read. The two keys that count have the numbers newest and newest - 1; the next one is
- * written to a place that nobody reads, and storing its number makes it the newest. A reader copies a key and looks at
- * the number again.
+ * One process writes, many read. The valid keys have the numbers newest and newest - 1. The writer puts the next key
+ * into an unused place and then stores its number. A reader copies a key and then checks that the number is unchanged.
  */
 #include "server/tickets.h"
 
@@ -18,17 +17,17 @@
 #define NAME_BYTES 16 /* OpenSSL's size */
 #define IV_BYTES 16 /* of AES */
 #define KEYS_GOOD 2
-#define PLACES 4 /* those that are good, the one that is written, and one that divides 2^32 */
+#define PLACES 4 /* the valid ones, the next one, and a spare so that PLACES divides 2^32 */
 
 struct ticket_key {
-	uint8_t name[NAME_BYTES]; /* stands in the ticket */
+	uint8_t name[NAME_BYTES]; /* sent in the ticket */
 	uint8_t cipher[32], mac[32];
 };
 
 struct tickets {
 	uint32_t newest; /* number of the key that makes tickets */
-	int64_t since_us; /* steady: when that key was made. The master's own */
-	struct ticket_key keys[PLACES]; /* by their number */
+	int64_t since_us; /* steady: when that key was made; only the master uses it */
+	struct ticket_key keys[PLACES]; /* indexed by number % PLACES */
 };
 
 static void
@@ -53,8 +52,8 @@ tickets_new(int64_t now_us, struct error *err)
 		return NULL;
 	}
 	(void)madvise(tickets, sizeof *tickets, MADV_DONTDUMP);
-	(void)mlock(tickets, sizeof *tickets); /* from swap space, if this process may */
-	/* A key that is good is never one of zeros, by which anybody could make tickets. */
+	(void)mlock(tickets, sizeof *tickets); /* out of swap space, if permitted */
+	/* Fill all valid places: anybody could make tickets for a key of zeros. */
 	for (int i = 0; i < KEYS_GOOD; i++)
 		make_key(tickets, now_us);
 	return tickets;
@@ -74,7 +73,7 @@ tickets_rotate(struct tickets *tickets, int64_t now_us)
 		make_key(tickets, now_us);
 }
 
-/* Copies the key of that name, or the newest for NULL; age: 0 for the newest. Returns false when there is none. */
+/* Copies the key of that name, or the newest for NULL. *age: 0 for the newest. Returns false if there is none. */
 static bool
 copy_key(const struct tickets *tickets, const uint8_t *name, struct ticket_key *key, uint32_t *age)
 {
@@ -85,7 +84,7 @@ copy_key(const struct tickets *tickets, const uint8_t *name, struct ticket_key *
 		if (name != NULL && memcmp(key->name, name, NAME_BYTES) != 0)
 			continue;
 		__atomic_thread_fence(__ATOMIC_ACQUIRE);
-		/* Else the key may have been wiped meanwhile. */
+		/* If it changed, the copied key may have been overwritten. */
 		return __atomic_load_n(&tickets->newest, __ATOMIC_RELAXED) == newest;
 	}
 	return false;
@@ -109,7 +108,7 @@ begin_cipher(const struct ticket_key *key, const uint8_t *iv, EVP_CIPHER_CTX *ci
 	return begun;
 }
 
-/* As SSL_CTX_set_tlsext_ticket_key_evp_cb(3) describes: 0 means no ticket, 2 a good one, to be replaced. */
+/* The callback of SSL_CTX_set_tlsext_ticket_key_evp_cb(3): 0 means no ticket, 2 a valid one to be renewed. */
 static int
 on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac, int encrypt)
 {

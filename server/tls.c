@@ -1,4 +1,4 @@
-/* PEM files become a context of OpenSSL. A private key passes through no buffer that is not wiped. */
+/* Loads PEM files into an OpenSSL context. Every buffer with the private key is wiped. */
 #include "server/tls.h"
 
 #include <errno.h>
@@ -19,11 +19,13 @@
 #include "config/options.h"
 
 #define PEM_BYTES_MAX (1 << 20)
-/* Of TLS 1.2: forward secrecy and authenticated encryption. OpenSSL's own choice for TLS 1.3 has no others. */
+/*
+ * For TLS 1.2: only forward secrecy and authenticated encryption. OpenSSL's default for TLS 1.3 has only such ciphers.
+ */
 #define CIPHERS "ECDHE+AESGCM:ECDHE+CHACHA20"
 
 struct pem {
-	enum option_id option; /* that names the file */
+	enum option_id option; /* the option with the file's path */
 	const char *path;
 	char *bytes;
 	size_t len;
@@ -35,7 +37,7 @@ refuse(const struct pem *pem, struct error *err, const char *why)
 	return option_refuse(&option_table[pem->option], pem->path, err, "%s", why);
 }
 
-/* OpenSSL's reason for what has just failed. */
+/* Refuses with OpenSSL's reason for the last failure. */
 static int
 refuse_by_openssl(const struct pem *pem, struct error *err, const char *what)
 {
@@ -61,7 +63,7 @@ read_file(struct pem *pem, int fd, struct error *err)
 	return option_refuse(&option_table[pem->option], pem->path, err, "cannot be read: %s", strerror(errno));
 }
 
-/* Wipe afterwards, also after a failure. */
+/* Reads a file. Call pem_wipe() afterwards, also after a failure. */
 static int
 pem_read(struct pem *pem, enum option_id option, const char *path, struct error *err)
 {
@@ -96,7 +98,7 @@ pem_open(const struct pem *pem)
 	return bio;
 }
 
-/* Instead of OpenSSL's own callback, which asks on the terminal. */
+/* Replaces OpenSSL's callback, which would ask on the terminal. */
 static int
 no_passphrase(char *out, int size, int writes, void *asked)
 {
@@ -105,7 +107,7 @@ no_passphrase(char *out, int size, int writes, void *asked)
 	return -1;
 }
 
-/* Calls take(), which borrows it, for each certificate of the file. */
+/* Calls take() for each certificate of the file, which take() borrows. */
 static int
 each_certificate(
     const struct pem *pem, int (*take)(SSL_CTX *context, X509 *certificate), SSL_CTX *context, struct error *err)
@@ -129,7 +131,7 @@ each_certificate(
 	return rc;
 }
 
-/* The first one is the service's own. */
+/* The first certificate is the service's own. */
 static int
 take_chain(SSL_CTX *context, X509 *certificate)
 {
@@ -186,8 +188,8 @@ load_own(SSL_CTX *context, const struct config *config, struct error *err)
 }
 
 /*
- * Certificates of clients are asked for and verified; routes.c says what a client without one may have. A session is
- * resumed only where the same authorities hold.
+ * Asks clients for certificates and verifies them; auth.c decides what a client without one may do. A session can be
+ * resumed only with the same authorities.
  */
 static int
 load_authorities(SSL_CTX *context, const struct config *config, struct error *err)
@@ -229,9 +231,9 @@ new_context(void)
 	    SSL_CTX_set_cipher_list(context, CIPHERS) != 1)
 		mem_none(0);
 	(void)SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
-	/* Authorities of clients are no part of the service's own chain, and connections that rest need no buffers. */
+	/* Do not send the clients' authorities as the service's chain. Free the buffers of resting connections. */
 	(void)SSL_CTX_set_mode(context, SSL_MODE_NO_AUTO_CHAIN | SSL_MODE_RELEASE_BUFFERS);
-	(void)SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF); /* no acceptor knows another one's */
+	(void)SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF); /* acceptors could not share it */
 	SSL_CTX_set_alpn_select_cb(context, choose_protocol, NULL);
 	return context;
 }
@@ -301,7 +303,7 @@ tls_client_is_known(const struct ssl_st *ssl)
 {
 	const X509 *certificate = SSL_get0_peer_certificate(ssl);
 
-	/* A resumed session brings the certificate along; it was verified when the session began. */
+	/* A resumed session includes the certificate, which was verified when the session began. */
 	return certificate != NULL && SSL_get_verify_result(ssl) == X509_V_OK &&
 	       X509_cmp_current_time(X509_get0_notAfter(certificate)) > 0;
 }
