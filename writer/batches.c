@@ -1,4 +1,4 @@
-/* One page of the ledger for each batch. */
+/* Stores, spools and refuses batches, each with one commit of the ledger. */
 #include "writer/batches.h"
 
 #include "base/clock.h"
@@ -7,7 +7,7 @@
 #include "writer/spool_replay.h"
 #include "writer/writer.h"
 
-/* Makes the draft the current page, and releases the lanes as it says. */
+/* Commits the draft, and releases the lanes accordingly. */
 static void
 commit_draft(struct writer *w)
 {
@@ -101,7 +101,7 @@ batches_spool(struct writer *w)
 	return true;
 }
 
-/* How long events on the ring have waited for another session; <0: none do. */
+/* How long events on the ring have waited for another session; <0: none waits. */
 static int64_t
 waited_us(struct writer *w, int64_t now_us)
 {
@@ -126,7 +126,7 @@ batches_make_way(struct writer *w)
 		return;
 	if (spools && batches_spool(w)) {
 		replay_add_waiting(&w->replay, w->intake.count);
-		w->waits_since_us = now_us - spool_after_us; /* what comes for the same order need not wait again */
+		w->waits_since_us = now_us - spool_after_us; /* later events of the same order need not wait again */
 	} else if (us >= (int64_t)w->config->store_timeout_ms * 1000) {
 		batches_refuse(w, false);
 	}

@@ -1,4 +1,4 @@
-/* Opening a sink in a thread. Signals are blocked in it as in the thread that starts it. */
+/* Opens a sink in a thread, which inherits the blocked signals. */
 #include "writer/connector.h"
 
 #include <assert.h>
@@ -20,7 +20,7 @@ announce_result(const struct connector *connector)
 	(void)!write(connector->fd, &(uint64_t){1}, sizeof(uint64_t));
 }
 
-/* The thread. */
+/* The thread's function. */
 static void *
 open_sink(void *argument)
 {

@@ -1,7 +1,7 @@
 /*
- * Opening a sink beside the writer's loop: connecting to a store that is unavailable may take seconds, and the spool
- * takes events meanwhile. A thread runs sink->open() and nothing else. From connector_start() until connector_result()
- * returns its result only the thread may use the sink.
+ * Opens a sink in a thread, because connecting to an unavailable store may take seconds, and the loop must keep
+ * spooling. The thread only runs sink->open(). From connector_start() until connector_result() returns the result, only
+ * the thread may use the sink.
  */
 #ifndef WRITER_CONNECTOR_H
 #define WRITER_CONNECTOR_H
@@ -31,8 +31,8 @@ int connector_init(struct connector *connector, struct sink *sink, struct error 
 void connector_start(struct connector *connector);
 
 /*
- * After connector_start(): CONNECTOR_BUSY until the thread is done, then once what open() returned, with its *err. <0
- * also when there could be no thread.
+ * After connector_start(): returns CONNECTOR_BUSY until the thread is done, then once the result of open(), with its
+ * *err; <0 also if the thread could not be started.
  */
 int connector_result(struct connector *connector, struct error *err);
 

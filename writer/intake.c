@@ -1,4 +1,4 @@
-/* Gathering batches from lanes, and what becomes of their parcels. */
+/* Gathers batches from lanes, and drafts the fate of their parcels. */
 #include "writer/intake.h"
 
 #include <stdlib.h>
@@ -9,7 +9,9 @@
 #include "base/probes.h"
 #include "shm/settle.h"
 
-/* A batch ends with the parcel that reaches one of these. They are large enough to hide a commit's fixed cost. */
+/*
+ * A batch ends with the parcel that reaches one of these limits. They are large enough to hide a commit's fixed cost.
+ */
 #define BATCH_RECORDS 16384
 #define BATCH_BYTES (8u << 20)
 
@@ -58,12 +60,12 @@ add_record(struct intake *intake, const struct record *record, struct publish_ou
 	intake->records[intake->count++] = record;
 }
 
-/* A damaged record's length is not to be trusted, so the rest of its parcel is left out. */
+/* Adds a parcel's records. After a damaged one the rest is left out, because its length cannot be trusted. */
 static void
 add_parcel(struct intake *intake, const struct parcel *parcel)
 {
 	size_t before = intake->group == LANES_PUBLISH ? sizeof(struct publish_outcome) : 0, at = before;
-	/* Only parcels with records have a number, which is below the number of records. */
+	/* Only parcels with records are numbered, so numbers are below the number of records. */
 	uint32_t request = before > 0 && intake->count > 0 ? intake->requests[intake->count - 1] + 1 : 0, seen = 0;
 
 	while (at < parcel->length && seen < parcel->events && record_check(parcel->bytes + at, parcel->length - at)) {
@@ -141,7 +143,7 @@ intake_gather(struct intake *intake)
 	return any;
 }
 
-/* Adds the parcel at taken[lane], unless the sink has not come to an event of it. Returns whether it did. */
+/* Adds the parcel at taken[lane], unless one of its events is untried. Returns whether it did. */
 static bool
 add_tried(struct intake *intake, uint32_t lane, const struct parcel *parcel)
 {
@@ -194,7 +196,7 @@ count_outcome(struct ledger_page *draft, const struct publish_outcome *outcome)
 	}
 }
 
-/* Those of a finished parcel, which has passed record_check(), so that its lengths can be relied on. */
+/* Counts the outcomes of a finished parcel. It has passed record_check(), so its lengths are valid. */
 static void
 count_finished(const struct parcel *parcel, struct ledger_page *draft)
 {
@@ -208,7 +210,7 @@ count_finished(const struct parcel *parcel, struct ledger_page *draft)
 	}
 }
 
-/* Those of a parcel that is whole. */
+/* Counts the outcomes of a complete parcel. */
 static void
 count_outcomes(const struct intake *intake, const struct intake_parcel *gathered, struct ledger_page *draft)
 {
@@ -222,7 +224,7 @@ count_outcomes(const struct intake *intake, const struct intake_parcel *gathered
 	count_finished(&parcel, draft);
 }
 
-/* Events of the parcel that have an outcome. Notes whether others wait. */
+/* The number of the parcel's events with an outcome. Sets intake->waits if others wait. */
 static uint32_t
 events_done(struct intake *intake, const struct intake_parcel *gathered)
 {
@@ -237,7 +239,7 @@ events_done(struct intake *intake, const struct intake_parcel *gathered)
 	return done;
 }
 
-/* A parcel that is not released: its client is answered, if all its events are done. */
+/* Marks an unreleased parcel as finished, if all its events are done, so that its client is answered. */
 static void
 mark_published(const struct intake *intake, const struct intake_parcel *gathered, uint32_t done)
 {
@@ -253,7 +255,7 @@ mark_published(const struct intake *intake, const struct intake_parcel *gathered
 		wake_up(&acceptor);
 }
 
-/* Lets go of the parcels at the head of each lane whose events are all done, and keeps the others. */
+/* Drafts the release of completed parcels at the head of each lane, and keeps the others. */
 static void
 release_done(struct intake *intake, struct ledger_page *draft)
 {
@@ -301,14 +303,14 @@ intake_mark_in_doubt(const struct intake *intake)
 		lane_set_flag(&intake->lanes[a], intake->taken[a], LANE_IN_DOUBT, true);
 }
 
-/* Events. */
+/* Numbers of events. */
 struct refusals {
 	uint64_t refused, dismissed;
 };
 
 /*
- * What is to be refused on one lane, below that position. A finished parcel is counted when it leaves: only refused
- * ones are before it.
+ * Counts the events to refuse on one lane, below that position. Counts a finished parcel's outcomes if it will be
+ * released now: only refused ones precede it.
  */
 static void
 draft_refusals(const struct lane *lane, uint32_t end, struct ledger_page *draft, struct refusals *refusals)

@@ -1,7 +1,7 @@
 /*
- * A writer's side of its lanes, or a publisher's: gathers a batch of records from all of them without releasing the
- * parcels, and says in the ledger's draft what to release or refuse; settle_lanes() does that once the draft is
- * committed.
+ * The consumer's side of a writer's or publisher's lanes. Gathers a batch of records from all lanes without releasing
+ * the parcels, and writes into the ledger's draft which parcels to release or refuse. settle_lanes() does that once the
+ * draft is committed.
  */
 #ifndef WRITER_INTAKE_H
 #define WRITER_INTAKE_H
@@ -13,12 +13,12 @@
 #include "event/record.h"
 #include "shm/segment.h"
 
-/* A parcel that the batch has come to. */
+/* A parcel of the batch. */
 struct intake_parcel {
 	uint32_t lane, position;
-	uint32_t flags; /* when it was gathered */
-	uint32_t first, count; /* its records in the batch; of one that was finished or refused none */
-	uint32_t damaged; /* records that are left out */
+	uint32_t flags; /* flags when it was gathered */
+	uint32_t first, count; /* its records in the batch; none if it was finished or refused */
+	uint32_t damaged; /* records left out */
 };
 
 struct intake {
@@ -32,60 +32,60 @@ struct intake {
 
 	/* The batch. */
 	const struct record **records; /* pointers into the lanes */
-	struct publish_outcome **outcomes; /* of each record; NULL where the group has none, like the next two */
-	uint32_t *requests; /* of each record: the number of its parcel among those that have records */
+	struct publish_outcome **outcomes; /* of each record; NULL for hook events, like the next two */
+	uint32_t *requests; /* of each record: its parcel's number among those with records */
 	struct intake_parcel *parcels;
 	uint32_t parcel_count, parcel_capacity;
 	uint32_t count, capacity;
-	uint32_t damaged; /* records that are left out */
+	uint32_t damaged; /* records left out */
 	size_t bytes;
-	bool waits; /* of published events: another session is in the way of some, as the last release has found */
+	bool waits; /* published events: by the last release, another session blocks some */
 };
 
 /*
- * Maps the writer's lanes, which are settled already (shm/settle.h). Marks what waits as in doubt: a predecessor may
- * have died while it stored that. Returns 0 or <0.
+ * Maps the writer's lanes, which are already settled (shm/settle.h). Marks waiting parcels as in doubt, because a
+ * predecessor may have died while storing them. Returns 0 or <0.
  */
 int intake_open(
     struct intake *intake, const struct segment *segment, enum role role, uint32_t writer, struct error *err);
 
-/* Releases what the intake holds in this process; the lanes stay as they are. */
+/* Frees the intake's memory; the lanes are unchanged. */
 void intake_close(struct intake *intake);
 
 /*
- * Fills the batch with whole parcels that are published and neither refused nor finished, up to a bound. Leaves
- * damaged records out and counts them. Returns whether it took any parcel, with records or without. Gathers the same
- * again until the lanes are released.
+ * Fills the batch, up to a limit, with whole parcels that are neither refused nor finished. Counts damaged records and
+ * leaves them out. Returns whether it took any parcel, even without records. Gathers the same parcels again until the
+ * lanes are released.
  */
 bool intake_gather(struct intake *intake);
 
 /*
- * After such a batch of published events was stored in part: fills the batch anew, with the parcels at the head of each
- * lane that wait for another session, up to the first one with an event that the sink has not come to. Returns whether
- * there are any. Spooled or refused, they give their space back.
+ * After a batch of published events was stored in part: fills the batch with the parcels at each lane's head that wait
+ * for another session, up to the first parcel with an untried event. Spooling or refusing these frees the lane. Returns
+ * whether there are any.
  */
 bool intake_gather_waiting(struct intake *intake);
 
 /*
- * Writes into the draft that the batch is stored or spooled, FATE_STORED or FATE_SPOOLED, and its parcels released. Of
- * published events FATE_STORED is about those that have an outcome, which the draft counts also: a lane is released up
- * to the first parcel with an event that has none, and parcels behind that are marked as finished, which has their
- * clients answered.
+ * Writes into the draft that the batch is stored or spooled (FATE_STORED, FATE_SPOOLED) and its parcels are released.
+ * For published events FATE_STORED applies only to those with an outcome, and counts the outcomes. A lane is released
+ * up to the first parcel with an event without outcome; later complete parcels are marked finished, so that their
+ * clients are answered.
  */
 void intake_draft_release(struct intake *intake, struct ledger_page *draft, enum fate fate);
 
-/* Marks the batch: it could not be stored or spooled, but some of it, or all, may have been. */
+/* Marks the batch's parcels as in doubt: storing failed, but some or all records may have been stored. */
 void intake_mark_in_doubt(const struct intake *intake);
 
 /*
- * Writes into the draft that no client waits any longer, of all parcels on the lanes or of those in the batch. Counts
- * the refused events as discarded, but not those that are in doubt: these wait on. Returns the number of events whose
- * clients have waited in vain. Once that is committed, settle_lanes() releases refused and finished parcels that have
- * no others before them; what became of the events of these finished ones is counted also.
+ * Writes into the draft that waiting clients are refused: of all parcels on the lanes, or of those in the batch. Counts
+ * refused events as discarded; events in doubt stay on the ring. Returns the number of events whose clients are refused
+ * or dismissed. Once it is committed, settle_lanes() releases refused and finished parcels at the lanes' heads; the
+ * draft counts the outcomes of those finished ones.
  */
 uint64_t intake_draft_refusals(const struct intake *intake, struct ledger_page *draft, bool all);
 
-/* Whether a parcel waits that is not released. */
+/* Whether any parcel is unreleased. */
 bool intake_pending(const struct intake *intake);
 
 #endif

@@ -1,4 +1,4 @@
-/* A parcel is written straight into the lane. When the lane has no room for more it is published, and another begun. */
+/* Parcels are written directly into the lane. A full one is published and another begun. */
 #include "writer/job_lanes.h"
 
 #include <stdlib.h>
@@ -33,7 +33,7 @@ publish(struct job_lane *lane)
 	lane->events = 0;
 }
 
-/* Space for so many bytes, or NULL. */
+/* Reserves that many bytes, or returns NULL. */
 static char *
 reserve(struct job_lane *lane, size_t bytes)
 {

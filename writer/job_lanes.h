@@ -1,6 +1,6 @@
 /*
- * A publisher's side of the lanes to the couriers: what it hands over after a commit. It never waits: jobs that find no
- * room stay in their rows, and their courier is told so.
+ * The producer's side of a publisher's lanes to the couriers: hands over jobs after a commit. Never waits: jobs without
+ * room stay in their rows, and their courier is notified.
  */
 #ifndef WRITER_JOB_LANES_H
 #define WRITER_JOB_LANES_H
@@ -14,17 +14,17 @@
 
 struct job_lane {
 	struct lane lane;
-	char *space; /* reserved for the parcel that is being written; NULL: none is */
+	char *space; /* reserved for the current parcel; NULL: none */
 	size_t room, used;
 	uint32_t events;
-	bool missed; /* since the last job_lanes_end() */
+	bool missed; /* jobs were left in rows since the last job_lanes_end() */
 };
 
 struct job_lanes {
 	const struct segment *segment; /* borrowed */
 	uint32_t couriers;
 	struct job_lane lanes[COURIERS_MAX];
-	struct handover_job *jobs; /* room for those of one event and courier */
+	struct handover_job *jobs; /* buffer for those of one event and courier */
 	uint32_t capacity;
 };
 
@@ -33,16 +33,16 @@ int job_lanes_open(struct job_lanes *lanes, const struct segment *segment, uint3
 void job_lanes_close(struct job_lanes *lanes);
 
 /*
- * Adds an event with jobs, count > 0, to the parcels of the couriers that deliver them: once for each of these.
- * begun_us: CLOCK_BOOTTIME, before the transaction that has stored them began.
+ * Adds an event with its jobs, count > 0, to the parcel of each courier that delivers some of them. begun_us:
+ * clock_boot_us() before their transaction began.
  */
 void job_lanes_add(struct job_lanes *lanes, const struct record *event, const struct handover_job *jobs, uint32_t count,
     int64_t begun_us); /* five: what a handover consists of */
 
-/* Publishes the parcels and wakes the couriers that got one or missed something. */
+/* Publishes the parcels and wakes the couriers that got a parcel or missed jobs. */
 void job_lanes_end(struct job_lanes *lanes);
 
-/* Tells all couriers to look at their rows. */
+/* Notifies all couriers to read their rows. */
 void job_lanes_missed(struct job_lanes *lanes);
 
 #endif

@@ -1,13 +1,13 @@
 /*
- * The writer's loop: gather what is on the ring, store it, commit that to the ledger, gather what came meanwhile. It
- * does not linger: under load the batches grow by themselves. Only a publisher rests after a transaction, as long as
- * that took and 1 ms at most: a transaction costs as much as twenty events, and couriers want the processor meanwhile.
+ * The writer's loop: gather the events on the ring, store them, commit the ledger, and repeat. It does not linger:
+ * under load the batches grow by themselves. Only a publisher rests after a transaction, for the transaction's duration
+ * and at most 1 ms, because a transaction costs as much as twenty events and couriers need the CPU.
  *
- * While the store is unavailable a batch stays on the ring for SPOOL_AFTER_MS and is then spooled (writer/spool.h),
- * and so is what comes later. When the store is back the spool is replayed beside live traffic. What the spool does
- * not take waits on the ring. There a request whose client waits for the answer is refused after STORE_TIMEOUT_MS;
- * events that were acknowledged, or that may have been stored, wait on. writer/writer_state.h decides which happens.
- * Published events for which only an order is locked wait as long, beside others that are stored.
+ * If the store is unavailable, a batch stays on the ring for SPOOL_AFTER_MS; then it and all later events are spooled
+ * (writer/spool.h). When the store is back, the spool is replayed beside live traffic. Events that the spool does not
+ * take wait on the ring: requests with a waiting client are refused after STORE_TIMEOUT_MS; acknowledged events, and
+ * those that may have been stored, stay. writer/writer_state.h decides. Published events blocked only by a locked order
+ * have the same times, while others are stored.
  */
 #include "writer/loop.h"
 
@@ -28,10 +28,10 @@
 #include "writer/batches.h"
 #include "writer/writer.h"
 
-/* So many events are stored without a rest. */
+/* A batch of this many events is stored without a rest. */
 #define REST_BELOW 200
 
-/* The longest sleep while the store is unavailable: nobody wakes a writer when a drain begins. */
+/* The longest sleep while the store is unavailable, because the beginning of a drain wakes no writer. */
 #define DRAIN_CHECK_MS 500
 
 static const struct duty storing_events = {ROLE_WRITER, SPOOL_DIRECTORY, store_new, false, 0};
@@ -70,7 +70,7 @@ view_now(const struct writer *w)
 	};
 }
 
-/* Shows the acceptors whether to let events in. */
+/* Publishes the store's state, by which acceptors accept or refuse events. */
 static void
 publish_store_state(struct writer *w)
 {
@@ -86,11 +86,11 @@ publish_store_state(struct writer *w)
 		store_report_set_state(&w->slot->process.store, state);
 }
 
-/* The one function that changes the state. */
+/* Only this function changes the state. */
 static void
 change_state(struct writer *w, enum writer_state state)
 {
-	/* Also when the state stays: the store may have been open for a moment in between. */
+	/* Even if the state is the same: the store may have been open in between. */
 	if (state == WRITER_SPOOLING || state == WRITER_REFUSING)
 		store_link_noticed(&w->store);
 	if (state == w->state)
@@ -102,7 +102,7 @@ change_state(struct writer *w, enum writer_state state)
 
 /* ---- sleeping ---- */
 
-/* Sleeps until there is a parcel, a signal, something for the sink's upkeep, or the next heartbeat is due. */
+/* Sleeps until a parcel, a signal, the sink's upkeep or the next heartbeat. */
 static void
 wait_for_work(struct writer *w)
 {
@@ -113,7 +113,7 @@ wait_for_work(struct writer *w)
 	};
 
 	wake_arm(&w->wake);
-	/* No wake-up comes for a parcel that was published before wake_arm(). */
+	/* A parcel published before wake_arm() causes no wake-up. */
 	if (!intake_pending(&w->intake))
 		(void)poll(fds, sizeof fds / sizeof *fds, heartbeat_period_ms(w->config->stuck_after_seconds));
 	wake_disarm(&w->wake);
@@ -123,7 +123,7 @@ wait_for_work(struct writer *w)
 		store_link_upkeep_soon(&w->store);
 }
 
-/* Sleeps while the store is not open: until a signal, the connector's result, a first parcel, or something is due. */
+/* Sleeps while the store is not open: until a signal, the connector's result, a first parcel, or the next due time. */
 static void
 wait_for_store(struct writer *w)
 {
@@ -154,7 +154,7 @@ wait_for_store(struct writer *w)
 
 /* ---- turns ---- */
 
-/* What waits, and what comes while the writer rests. */
+/* Gathers waiting events, and those that come during the writer's rest. */
 static bool
 gather_enough(struct writer *w)
 {
@@ -170,7 +170,7 @@ gather_enough(struct writer *w)
 	return intake_gather(&w->intake);
 }
 
-/* Stores the gathered batch, and sets how long the writer then rests: as long as that took. */
+/* Stores the gathered batch and sets the end of the rest. */
 static void
 store_timed(struct writer *w)
 {
@@ -183,7 +183,9 @@ store_timed(struct writer *w)
 	w->rested_us = ended_us + (ended_us - begun_us < most_us ? ended_us - begun_us : most_us);
 }
 
-/* Stores one batch from the ring and one from the spool, or sleeps when there is neither. A drain leaves the spool. */
+/*
+ * Stores one batch from the ring and one from the spool, or sleeps if there is neither. A drain leaves the spool alone.
+ */
 static void
 store_turn(struct writer *w)
 {
@@ -197,14 +199,14 @@ store_turn(struct writer *w)
 		wait_for_work(w);
 }
 
-/* Opens the store and the spool if they are closed, and does their upkeep if they are open. */
+/* Opens store and spool if they are closed, and runs their upkeep if they are open. */
 static void
 upkeep(struct writer *w)
 {
 	bool pending = intake_pending(&w->intake);
 
 	spool_link_upkeep(&w->spool, store_link_works(&w->store));
-	/* The next try to open the store is due: a successor's may work. */
+	/* Before the next attempt to open the store: if the sandbox is stale, only a successor's attempt can work. */
 	if (!store_link_works(&w->store) && clock_steady_us() >= store_link_connect_at(&w->store) &&
 	    spool_link_can_be_left(&w->spool))
 		sandbox_end_if_stale();
@@ -257,7 +259,7 @@ take_over(const struct writer *w)
 	segment_append_unlock(w->segment);
 }
 
-/* Cuts off unfinished appends of an earlier run to a JSONL file that is not this run's store. */
+/* Cuts off an earlier run's unfinished appends to a JSONL file, if this run has another store. */
 static void
 cut_off_appends(struct writer *w)
 {
@@ -281,7 +283,7 @@ open_outlets(struct writer *w, struct error *err)
 	    .max_bytes = w->config->spool_max_bytes / writers,
 	    .slot = w->slot,
 	};
-	/* The predecessor's. */
+	/* Read the predecessor's state first. */
 	bool reached = store_report_state(&w->slot->process.store) != STORE_CONNECTING;
 
 	store_env_init(&w->env.store, w->segment, w->slot);
@@ -292,7 +294,7 @@ open_outlets(struct writer *w, struct error *err)
 	if (reached)
 		store_link_set_reached(&w->store);
 	cut_off_appends(w);
-	/* A store that keeps nothing must not get what another run has spooled. */
+	/* Do not replay another run's spool into a store that keeps nothing. */
 	spool_link_init(&w->spool, &options, !w->store.sink->ops->discards);
 	return 0;
 }
@@ -302,7 +304,7 @@ finish(struct writer *w)
 {
 	spool_link_close(&w->spool);
 	if (w->store.connector.running)
-		_exit(0); /* exit() would tear down what the connector's thread uses */
+		_exit(0); /* exit() would destroy state in use by the connector's thread */
 	store_link_close(&w->store);
 	publish_env_close(&w->env);
 	intake_close(&w->intake);
@@ -312,7 +314,7 @@ finish(struct writer *w)
 static int
 run(const struct duty *duty, const struct config *config, const struct segment *segment, uint32_t index, int signal_fd)
 {
-	static struct writer w; /* not on the stack, because the connector's thread may outlive this function */
+	static struct writer w; /* static, because the connector's thread may outlive this function */
 	struct error err;
 
 	w = (struct writer){.duty = duty,

@@ -1,4 +1,4 @@
-/* Each function is one on the segment or on the lanes. */
+/* Implements the sink's environment by functions of the segment and the lanes. */
 #include "writer/publish_env.h"
 
 #include "shm/heartbeat.h"

@@ -1,4 +1,7 @@
-/* A publisher as the environment of its sink: a writer's (writer/store_env.h), and what it does beside storing. */
+/*
+ * The environment that a publisher provides to its sink: a writer's (writer/store_env.h), the write turn and the lanes
+ * to couriers.
+ */
 #ifndef WRITER_PUBLISH_ENV_H
 #define WRITER_PUBLISH_ENV_H
 
@@ -13,13 +16,13 @@ struct publish_env {
 	struct store_env store; /* the first member: its sink_env's context is this struct */
 	struct db_turn turn;
 	struct job_lanes lanes;
-	pthread_t loop; /* the thread that says that the process lives; the sink opens in another one */
+	pthread_t loop; /* the thread that sends heartbeats; the sink opens in another thread */
 };
 
-/* store is initialized. *env stays where it is as long as the sink lives. config is borrowed. Returns 0 or <0. */
+/* env->store is initialized. *env must not move while the sink lives. Borrows config. Returns 0 or <0. */
 int publish_env_open(struct publish_env *env, const struct config *config, uint32_t publisher, struct error *err);
 
-/* After the sink. */
+/* Call it after closing the sink. */
 void publish_env_close(struct publish_env *env);
 
 #endif

@@ -1,4 +1,7 @@
-/* The spool gives the same records again until they are committed, and perhaps more of them. */
+/*
+ * Keeps outcomes by the records' place, because spool_next() returns the same records, perhaps more, until they are
+ * committed.
+ */
 #include "writer/replay.h"
 
 #include <stdlib.h>
@@ -8,19 +11,19 @@
 #include "base/mem.h"
 #include "shm/ledger.h"
 
-/* What a sink passes over: the outcome of an event that is put back without being tried. */
+/* The outcome of an event that is put back untried; a sink skips it. */
 #define PASSED UINT32_MAX
 
 /*
- * While all that waits in the spool waits for orders it is moved again only for the sake of one that is unlocked: after
- * a second for each MiB of it, which costs little beside that, and within these bounds.
+ * While the whole spool waits for orders, it is moved again only to find unlocked ones: after one second per MiB of it,
+ * so that the cost stays small, within these bounds.
  */
 #define STANDS_LEAST_US (10 * INT64_C(1000000))
 #define STANDS_MOST_US (600 * INT64_C(1000000))
 
 #define TENANT_MAX 255
 
-/* Where the first event of a tenant is that was put back. Those in front of it are later ones. */
+/* The place of a tenant's first event that was put back. Events of the tenant before that place are later ones. */
 struct replay_tenant {
 	struct replay_place first;
 	size_t len;
@@ -41,13 +44,13 @@ find_tenant(const struct replay *replay, struct span id)
 	return NULL;
 }
 
-/* Whether what was read stands there, or behind it. */
+/* Whether the reader has reached that place. */
 static bool
 is_reached(const struct replay_place *place, const struct spool *spool)
 {
 	struct spool_id part = spool->parts[0].id;
 
-	/* Another writer's part was there at the start. */
+	/* Parts of other writers were there at the start. */
 	if (part.writer != place->part.writer || part.sequence < place->part.sequence)
 		return false;
 	return part.sequence > place->part.sequence || spool->reader.from >= place->offset;
@@ -78,7 +81,7 @@ note_tenant(struct replay *replay, const struct record *record, const struct rep
 	memcpy(tenant->id, id.base, id.len);
 }
 
-/* Ends what was read where a tenant's first event is. */
+/* Cuts the records read before the next tenant's first event. */
 static void
 end_before_next(const struct replay *replay, struct spool *spool)
 {
@@ -177,7 +180,7 @@ replay_add_waiting(struct replay *replay, uint32_t events)
 		replay->pass_events += events;
 }
 
-/* Whether what the sink leaves is to be put back now: there is room, and something behind it that need not wait. */
+/* Whether to put the rest back now: the spool has room, and later events need not wait. */
 static bool
 gives_way(struct replay *replay, const struct spool_link *link)
 {
@@ -192,10 +195,10 @@ gives_way(struct replay *replay, const struct spool_link *link)
 		return true;
 	if (replay->stands_since_us == 0)
 		replay->stands_since_us = now_us;
-	/* In all of the pass nothing was stored, and nothing has come since. */
+	/* The whole pass stored nothing, and nothing has come since. */
 	if (events == replay->pass_events && now_us < replay->stands_since_us + stands_us(spool))
 		return false;
-	replay->pass_events = 0; /* another one begins */
+	replay->pass_events = 0; /* another pass begins */
 	return true;
 }
 
@@ -223,7 +226,7 @@ put_back(struct replay *replay, struct spool_link *link, const struct batch *bat
 	return true;
 }
 
-/* Rather out of their order than not at all: the tenants whose events are only passed over here lose theirs. */
+/* Prefers delivery out of order to none: forgets the tenants whose events were only skipped in this batch. */
 static void
 forget_passed(struct replay *replay, const struct batch *batch)
 {

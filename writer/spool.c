@@ -1,4 +1,4 @@
-/* The writer's spool: opening it, appending to it, its limits. */
+/* Opens the spool, appends to it, and enforces its limits. */
 #include "writer/spool.h"
 
 #include <assert.h>
@@ -21,14 +21,14 @@
 #include "writer/unfinished_append.h"
 #include "writer/spool_scan.h"
 
-/* Free space of the disk: below the first no new request is accepted, below the second nothing is written. */
+/* Free disk space: below FREE_LOW no new request is accepted, below FREE_LEAST nothing is written. */
 #define FREE_LOW ((uint64_t)64 << 20)
 #define FREE_LEAST ((uint64_t)32 << 20)
-/* The spool is low when less than this part of max_bytes is free: what is on the ring already may need it. */
+/* The spool is low if less than 1/LOW_PART of max_bytes is free: events on the ring may need that. */
 #define LOW_PART 16
-/* A file that has reached this size takes no more. */
+/* A file of this size gets no more appends. */
 #define FILE_BYTES ((uint64_t)64 << 20)
-/* Copied at a time. */
+/* The unit of copying. */
 #define BLOCK_BYTES ((size_t)1 << 20)
 
 int
@@ -68,7 +68,7 @@ disk_free(const struct spool *spool)
 {
 	struct statvfs disk;
 
-	/* The directory is made with the first file; without it, or on a failure, writing finds out. */
+	/* The directory is made with the first file. Without it, or if statvfs() fails, let writing fail. */
 	if (statvfs(spool->directory, &disk) != 0)
 		return UINT64_MAX / 2;
 	return (uint64_t)disk.f_bavail * disk.f_frsize;
@@ -80,14 +80,14 @@ spool_low(const struct spool *spool)
 	return spool->bytes + spool->max_bytes / LOW_PART >= spool->max_bytes || disk_free(spool) < FREE_LOW;
 }
 
-/* What a failed write's errno means: SPOOL_FULL when there is no space, else <0. */
+/* Converts a failed write's errno: SPOOL_FULL if there is no space, else <0. */
 static int
 failure_condition(int failure)
 {
 	return failure == ENOSPC || failure == EDQUOT || failure == EFBIG ? SPOOL_FULL : -1;
 }
 
-/* Makes a new file and puts it behind the others. Returns 0, SPOOL_FULL or <0. */
+/* Makes a new file and appends it to the list. Returns 0, SPOOL_FULL or <0. */
 static int
 begin_file(struct spool *spool, struct error *err)
 {
@@ -120,7 +120,7 @@ begin_file(struct spool *spool, struct error *err)
 	return 0;
 }
 
-/* Removes the last part, in which there is no record. */
+/* Removes the last part, which has no record. */
 static void
 remove_empty_last(struct spool *spool)
 {
@@ -135,7 +135,7 @@ remove_empty_last(struct spool *spool)
 
 /* ---- a file that somebody has removed ---- */
 
-/* Copies all of a file but its header. Returns 0, or <0 with errno. */
+/* Copies a file without its header. Returns 0, or <0 with errno. */
 static int
 copy_records(const struct spool *spool, int from, int to, uint64_t size)
 {
@@ -154,7 +154,7 @@ copy_records(const struct spool *spool, int from, int to, uint64_t size)
 	return rc;
 }
 
-/* Writes the last part to a new file and gives that the part's name. Returns 0, or <0: no new file has the name. */
+/* Writes the last part to a new file and renames it to the part's name. Returns 0, or <0 without such a file. */
 static int
 write_last_again(struct spool *spool, const char *path, struct error *err)
 {
@@ -205,7 +205,7 @@ spool_restore_file(struct spool *spool, struct error *err)
 
 /* ---- appending ---- */
 
-/* Nobody appends to the last part any more. err says why. */
+/* Ends appending to the last part because of err. */
 static void
 abandon_last(struct spool *spool, const struct error *err)
 {
@@ -219,7 +219,7 @@ abandon_last(struct spool *spool, const struct error *err)
 		remove_empty_last(spool);
 }
 
-/* Cuts off an append that failed. sync_failed: all of it was written, so the file is not trusted any more. */
+/* Cuts off a failed append. sync_failed: the write succeeded but the sync failed, so the file is no longer trusted. */
 static void
 undo_append(struct spool *spool, bool sync_failed, const struct error *err)
 {
@@ -234,8 +234,8 @@ undo_append(struct spool *spool, bool sync_failed, const struct error *err)
 }
 
 /*
- * Writes len bytes of spool->batch behind the last part and syncs them. After a failure either nothing of them is left
- * there, or nobody appends to that file any more. Returns 0, SPOOL_FULL or <0.
+ * Appends len bytes of spool->batch to the last part and syncs them. After a failure they are either cut off, or the
+ * file gets no more appends. Returns 0, SPOOL_FULL or <0.
  */
 static int
 write_batch(struct spool *spool, size_t len, struct error *err)
@@ -260,7 +260,7 @@ write_batch(struct spool *spool, size_t len, struct error *err)
 	return 0;
 }
 
-/* Copies the records into spool->batch. Returns their bytes. */
+/* Copies the records into spool->batch. Returns their size. */
 static size_t
 gather(struct spool *spool, const struct record *const *records, uint32_t count)
 {
@@ -278,7 +278,7 @@ gather(struct spool *spool, const struct record *const *records, uint32_t count)
 	return len;
 }
 
-/* Whether the file that is appended to takes len more bytes; one without records takes any number. */
+/* Whether the append file accepts len more bytes. A file without records accepts any number. */
 static bool
 file_has_room(const struct spool *spool, size_t len)
 {
@@ -290,7 +290,7 @@ file_has_room(const struct spool *spool, size_t len)
 	return last->size == sizeof last->header || last->size + len <= spool->file_bytes;
 }
 
-/* Whether SPOOL_MAX_BYTES and the disk allow len more bytes. Returns 0 or SPOOL_FULL; *err says which does not. */
+/* Checks SPOOL_MAX_BYTES and the disk for len more bytes. Returns 0, or SPOOL_FULL with *err. */
 static int
 check_limits(const struct spool *spool, size_t len, struct error *err)
 {
@@ -314,7 +314,7 @@ spool_append(struct spool *spool, const struct record *const *records, uint32_t 
 		return SPOOL_FULL;
 	if (spool_restore_file(spool, err) != 0)
 		return -1;
-	/* A file that fails is replaced once. */
+	/* Replace a failing file once. */
 	for (int tries = 0; tries < 2 && rc < 0; tries++) {
 		rc = file_has_room(spool, len) ? 0 : begin_file(spool, err);
 		if (rc == 0)
@@ -339,7 +339,7 @@ spool_append_committed(struct spool *spool)
 	spool->bytes += spool->appending_bytes;
 	part->header.end = part->size;
 	part->header.events += spool->appending;
-	/* It may lag: see spool_file.h. */
+	/* A failure is harmless: the header may lag (spool_file.h). */
 	(void)spool_header_write(spool->append_fd, &part->header, &(struct error){0});
 	spool_update_levels(spool);
 }

@@ -1,4 +1,4 @@
-/* Names and headers of the spool's files. */
+/* Reads and writes names and headers of spool files. */
 #include "writer/spool_file.h"
 
 #include <inttypes.h>

@@ -1,4 +1,4 @@
-/* Using a spool that may fail. */
+/* Keeps the state of a spool that may fail, and retries. */
 #include "writer/spool_link.h"
 
 #include <assert.h>
@@ -26,11 +26,11 @@ spool_state_name(enum spool_state state)
 	return names[state];
 }
 
-/* The one function that changes the state. */
+/* Only this function changes the state. */
 static void
 change_state(struct spool_link *link, enum spool_state state)
 {
-	/* By old state: the new ones that it may lead to. */
+	/* The allowed new states for each old one. */
 	static const unsigned int successors[SPOOL_STATES] = {
 	    [SPOOL_UNUSED] = 1u << SPOOL_CLOSED,
 	    [SPOOL_CLOSED] = 1u << SPOOL_REPLAY_ONLY | 1u << SPOOL_TAKING,
@@ -108,7 +108,7 @@ spool_link_accepts(const struct spool_link *link, bool pending)
 	return link->state == SPOOL_TAKING || (!pending && clock_steady_us() >= link->append_at_us);
 }
 
-/* Acknowledged events must be in a file that another process would find. */
+/* Checks that acknowledged events are in a named file, which another process would find. */
 static void
 check_file(struct spool_link *link)
 {
@@ -141,7 +141,7 @@ spool_link_upkeep(struct spool_link *link, bool store_works)
 		change_state(link, SPOOL_TAKING);
 }
 
-/* The file that is replayed has its name, or none is open. */
+/* Whether the replayed file has its name, or none is open. */
 static bool
 replays_file_in_place(const struct spool *spool)
 {

@@ -1,7 +1,4 @@
-/*
- * The spool as the writer's loop sees it: whether it can be used, whether it takes events, and when to try again. The
- * functions log what fails.
- */
+/* The spool's interface to the writer's loop: keeps its state and retries. The functions log failures. */
 #ifndef WRITER_SPOOL_LINK_H
 #define WRITER_SPOOL_LINK_H
 
@@ -10,9 +7,8 @@
 #include "writer/spool.h"
 
 /*
- * UNUSED: this writer has none. CLOSED: it could not be opened, which is tried again. REPLAY_ONLY: SPOOL_MAX_BYTES is
- * 0, so what an earlier run has left is stored and nothing is added. TAKING: it takes events. FAILING: it did not
- * take the last ones that it was given.
+ * UNUSED: this writer has no spool. CLOSED: opening failed and is retried. REPLAY_ONLY: SPOOL_MAX_BYTES is 0, so events
+ * of an earlier run are stored and none are added. TAKING: it accepts events. FAILING: the last append failed.
  */
 #define SPOOL_STATE_LIST(X)                                                                                            \
 	X(UNUSED, "unused")                                                                                            \
@@ -29,58 +25,61 @@ struct spool_link {
 	struct spool_options options;
 	struct spool spool; /* unless UNUSED or CLOSED */
 	enum spool_state state;
-	int64_t open_at_us, append_at_us, replay_at_us; /* steady clock; not before, after a failure */
-	int64_t check_at_us; /* the next look whether the file has its name */
-	bool lost; /* it had not, and could not be made again */
+	int64_t open_at_us, append_at_us, replay_at_us; /* steady clock; earliest retry after a failure */
+	int64_t check_at_us; /* next check that the file has its name */
+	bool lost; /* the file had lost its name and could not be made again */
 	struct repeat unusable, refuses, replay_fails, removed;
 };
 
-/* Copies the options. used: false leaves the link UNUSED for ever. Opens the spool unless that fails. */
+/* Opens the spool; a failure leaves it CLOSED. used false: it stays UNUSED. Copies the options. */
 void spool_link_init(struct spool_link *link, const struct spool_options *options, bool used);
 
 /* "taking" */
 const char *spool_state_name(enum spool_state state);
 
 /*
- * At each turn of the loop: opens a CLOSED spool when it is time, and writes a file again that somebody has removed.
- * store_works: what failed does not matter any more.
+ * Called at each turn of the loop: retries opening a CLOSED spool, and rewrites a removed file. store_works: ends
+ * FAILING, because the spool is not needed now.
  */
 void spool_link_upkeep(struct spool_link *link, bool store_works);
 
 /*
- * Whether a successor of this process would find in files all that the spool has taken. Writes a file again that
- * somebody has removed, but not sooner after a failure than spool_link_upkeep() does.
+ * Whether a successor of this process would find all spooled events in named files. Rewrites a removed file, with the
+ * retry interval of spool_link_upkeep().
  */
 bool spool_link_can_be_left(struct spool_link *link);
 
-/* Whether it is open; whether any writer's files were found then; whether it is for new events, TAKING or FAILING. */
+/* Whether the spool is open; whether opening found files of any writer; whether it is TAKING or FAILING. */
 bool spool_link_open(const struct spool_link *link);
 bool spool_link_found_any(const struct spool_link *link);
 bool spool_link_takes(const struct spool_link *link);
 
 /*
- * Whether acceptors may let new events in. pending: events are on the ring. A FAILING spool is tried again with them,
- * or, when there are none, with new ones.
+ * Whether acceptors may accept new events. pending: events are on the ring. A FAILING spool is retried with those or,
+ * if there are none, with new ones.
  */
 bool spool_link_accepts(const struct spool_link *link, bool pending);
 
 /*
- * Appends the batch, at least one record. 0: spool_append_committed() is due once the caller has committed it. <0: the
- * spool is FAILING, until another append or until the store works.
+ * Appends the batch, at least one record. Returns 0: after committing the ledger, the caller calls
+ * spool_append_committed(). <0: the spool is FAILING, until an append succeeds or the store works.
  */
 int spool_link_append(struct spool_link *link, const struct batch *batch);
 
-/* Whether there is something to replay and it is time to. */
+/* Whether there is something to replay, and no retry pause. */
 bool spool_link_replays(const struct spool_link *link);
 
-/* spool_next(): 0, or <0: it is tried again later. spool_link_replayed(): what it gave is stored and committed. */
+/*
+ * spool_link_next() calls spool_next(): 0, or <0: retry later. spool_link_replayed(): its records are stored and
+ * committed.
+ */
 int spool_link_next(struct spool_link *link);
 void spool_link_replayed(struct spool_link *link);
 
-/* Nothing of what it gave can be stored now: it gives the same again in a second. */
+/* None of its records can be stored now: pause for a second, then the same records come again. */
 void spool_link_rest(struct spool_link *link);
 
-/* A last look whether the file has its name; closes the spool, and keeps its files. */
+/* Checks once more that the file has its name, and closes the spool. Its files stay. */
 void spool_link_close(struct spool_link *link);
 
 #endif

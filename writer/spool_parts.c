@@ -1,4 +1,4 @@
-/* The list of a spool's files. */
+/* Maintains the list of a spool's files. */
 #include "writer/spool_parts.h"
 
 #include <stdio.h>

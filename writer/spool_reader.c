@@ -1,4 +1,4 @@
-/* Reading records from spool files, over damage. */
+/* Reads records from spool files and skips damage. */
 #include "writer/spool_reader.h"
 
 #include <stdlib.h>
@@ -10,11 +10,11 @@
 /* The most bytes that claims() looks at. */
 #define CLAIM_BYTES (RECORD_CLAIM_BYTES > RECORD_V1_CLAIM_BYTES ? RECORD_CLAIM_BYTES : RECORD_V1_CLAIM_BYTES)
 
-/* The most that is held in memory of a file of any size; a single record may be larger. */
+/* The most bytes of a file in memory; a single record may be larger. */
 #define READ_BYTES ((size_t)8 << 20)
 #define READ_RECORDS 16384
 
-/* Reads bytes at that offset into the buffer, which grows as needed. Returns 0 or <0. */
+/* Reads `bytes` at that offset into the buffer, which grows as needed. Returns 0 or <0. */
 static int
 fill(struct spool_reader *reader, int fd, uint64_t from, size_t bytes, struct error *err)
 {
@@ -30,7 +30,7 @@ fill(struct spool_reader *reader, int fd, uint64_t from, size_t bytes, struct er
 	return 0;
 }
 
-/* The record of either version at bytes[0..available): the length that its head claims, or 0. */
+/* The length that a record's head at bytes[0..available) claims, in either version, or 0. */
 static size_t
 claims(const char *bytes, size_t available)
 {
@@ -39,7 +39,7 @@ claims(const char *bytes, size_t available)
 	return claim > 0 ? claim : record_v1_claims(bytes, available);
 }
 
-/* The checked record at the offset `at` of the buffer, as a record of today. */
+/* The checked record at offset `at` of the buffer, converted if it is of version 1. */
 static const struct record *
 record_at(struct spool_reader *reader, size_t at)
 {
@@ -64,8 +64,8 @@ add_record(struct spool_reader *reader, const struct record *record)
 enum found { FOUND_RECORD, FOUND_DAMAGE, FOUND_MORE };
 
 /*
- * What stands at bytes, of which have are read and left are in the file. FOUND_MORE: a record may begin there and go on
- * behind what is read.
+ * Classifies the bytes, of which `have` are read and `left` are in the file. FOUND_MORE: perhaps the beginning of a
+ * record that is not read whole.
  */
 static enum found
 classify(const char *bytes, size_t have, uint64_t left)
@@ -82,10 +82,7 @@ classify(const char *bytes, size_t have, uint64_t left)
 	return record_check(bytes, have) || record_v1_check(bytes, have) ? FOUND_RECORD : FOUND_DAMAGE;
 }
 
-/*
- * The length of the damage with which the buffer begins: up to the next record, or to the next place where one may
- * begin that is not read whole.
- */
+/* The length of the damage at the buffer's beginning: up to the next record, or the next possible beginning of one. */
 static size_t
 skip_damage(const struct spool_reader *reader, size_t have, uint64_t left)
 {
@@ -97,7 +94,7 @@ skip_damage(const struct spool_reader *reader, size_t have, uint64_t left)
 	return at;
 }
 
-/* Adds the records with which the buffer begins; returns their length. */
+/* Adds the records at the buffer's beginning; returns their length. */
 static size_t
 add_records(struct spool_reader *reader, size_t have, uint64_t left)
 {

@@ -1,4 +1,4 @@
-/* Replaying the spool: reading its first file, setting damage aside, removing what is stored. */
+/* Reads the spool's first file, sets damage aside, and removes stored files. */
 #include "writer/spool_replay.h"
 
 #include <assert.h>
@@ -21,7 +21,7 @@ spool_waiting(const struct spool *spool)
 	return spool->count > 0;
 }
 
-/* What the ledger's page says when that much of the part is stored. */
+/* The ledger's progress for that much of the part stored. */
 static struct spool_progress
 progress_of(const struct spool_part *part, uint64_t done, uint64_t done_events)
 {
@@ -32,7 +32,7 @@ progress_of(const struct spool_part *part, uint64_t done, uint64_t done_events)
 	    .done_events = done_events};
 }
 
-/* Commits that so many events of the part are lost: they are not stored, and the file does not have them. */
+/* Commits that events of the part are lost: neither stored nor in the file. */
 static void
 count_lost(const struct spool *spool, const struct spool_part *part, uint64_t lost)
 {
@@ -45,7 +45,7 @@ count_lost(const struct spool *spool, const struct spool_part *part, uint64_t lo
 	ledger_commit(ledger);
 }
 
-/* Removes the first part: everything in it is stored or set aside. */
+/* Removes the first part, which is completely stored or set aside. */
 static void
 remove_first(struct spool *spool)
 {
@@ -58,7 +58,7 @@ remove_first(struct spool *spool)
 	if (unlink(path) != 0 && errno != ENOENT) {
 		log_error("cannot remove a spool file whose events are stored", LOG_STR("file", path),
 		    LOG_STR("error", strerror(errno)));
-		/* The next start removes it by this header; the ledger only knows of one file. */
+		/* The next start removes it because of this header; the ledger knows only one file. */
 		(void)spool_header_write(spool->read_fd, &part->header, &(struct error){0});
 	}
 	spool_close_fd(&spool->read_fd);
@@ -67,7 +67,7 @@ remove_first(struct spool *spool)
 	spool_drop_first_part(spool);
 }
 
-/* Keeps the damage that the reader has found in a file of its own. Returns 0 or <0. */
+/* Copies the damage in the reader to a separate file. Returns 0 or <0. */
 static int
 set_damage_aside(struct spool *spool, struct error *err)
 {
@@ -95,7 +95,7 @@ set_damage_aside(struct spool *spool, struct error *err)
 	return 0;
 }
 
-/* What the reader holds of the first part is stored or set aside: moves the progress past it. */
+/* Advances the first part's progress past the reader's content, which is stored or set aside. */
 static void
 advance_first(struct spool *spool)
 {
@@ -104,7 +104,7 @@ advance_first(struct spool *spool)
 
 	spool_header_advance(h, spool->reader.to, h->done_events + spool->reader.count);
 	spool->reader.count = 0;
-	/* If this fails, the ledger still knows. */
+	/* If this fails, the ledger still has the progress. */
 	if (spool_header_write(spool->read_fd, h, &(struct error){0}) == 0)
 		ledger_replays_recorded(&spool->slot->ledger);
 	if (h->done >= part->size)
@@ -112,7 +112,7 @@ advance_first(struct spool *spool)
 	spool_update_levels(spool);
 }
 
-/* Moves the first part, which cannot be read now, behind the others, so that they do not wait for it. */
+/* Moves the first part, which cannot be read now, to the end, so that the others do not wait for it. */
 static void
 postpone_first(struct spool *spool)
 {
@@ -126,7 +126,7 @@ postpone_first(struct spool *spool)
 	spool->parts[last - 1] = part;
 }
 
-/* Makes the first part ready to be read. Returns 0 or <0. */
+/* Prepares the first part for reading. Returns 0 or <0. */
 static int
 open_first(struct spool *spool, struct error *err)
 {
@@ -146,7 +146,7 @@ open_first(struct spool *spool, struct error *err)
 	return spool->read_fd >= 0 ? 0 : error_errno(err, "cannot open the spool file %s", path);
 }
 
-/* Whether somebody has removed the first part. */
+/* Whether the first part's file was removed. */
 static bool
 first_is_removed(const struct spool *spool)
 {
@@ -158,7 +158,7 @@ first_is_removed(const struct spool *spool)
 	       errno == ENOENT;
 }
 
-/* Takes a first part that somebody has removed off the list; its events count as damaged. */
+/* Removes a first part without a file from the list. Its events count as damaged. */
 static void
 drop_removed_first(struct spool *spool)
 {
@@ -173,7 +173,7 @@ drop_removed_first(struct spool *spool)
 	spool_update_levels(spool);
 }
 
-/* Goes on in the first part: to records, over damage, or to the part's end, and removes it then. Returns 0 or <0. */
+/* Continues in the first part: reads records, sets damage aside, or removes the part at its end. Returns 0 or <0. */
 static int
 read_first(struct spool *spool, struct error *err)
 {
@@ -205,7 +205,7 @@ spool_next(struct spool *spool, struct error *err)
 {
 	spool->reader.count = 0;
 	while (spool->count > 0 && spool->reader.count == 0) {
-		heartbeat(&spool->slot->process, 0); /* setting damage aside takes a sync each time */
+		heartbeat(&spool->slot->process, 0); /* each setting aside of damage needs a sync */
 		if (read_first(spool, err) != 0) {
 			spool->reader.count = 0;
 			postpone_first(spool);

@@ -1,6 +1,6 @@
 /*
- * Replaying the spool: gives its records back, oldest first, and forgets what is stored. The caller's turn is
- * spool_next(), storing what it gave, spool_draft_replayed(), ledger_commit(), spool_replay_committed().
+ * Replays the spool's records, oldest first, and removes stored files. The caller's sequence is spool_next(), storing
+ * the records, spool_draft_replayed(), ledger_commit(), spool_replay_committed().
  */
 #ifndef WRITER_SPOOL_REPLAY_H
 #define WRITER_SPOOL_REPLAY_H
@@ -11,15 +11,15 @@
 bool spool_waiting(const struct spool *spool);
 
 /*
- * Reads the oldest records, some MiB of them, into spool->reader, valid until the next call; its count is 0 when there
- * are none. Sets damage aside and passes over it. Gives the same again until spool_replay_committed(). Returns 0 or <0.
+ * Reads the oldest records, a few MiB, into spool->reader, valid until the next call; count is 0 if there are none.
+ * Sets damage aside and skips it. Returns the same records again until spool_replay_committed(). Returns 0 or <0.
  */
 int spool_next(struct spool *spool, struct error *err);
 
-/* Writes into the draft that what spool_next() gave is stored; the draft's counters are the caller's. */
+/* Writes into the draft that the records of spool_next() are stored. The caller sets the draft's counters. */
 void spool_draft_replayed(const struct spool *spool, struct ledger_page *draft);
 
-/* That draft is committed: records it in the file's header, and removes a file that is stored whole. */
+/* After committing that draft: records it in the file's header, and removes a completely stored file. */
 void spool_replay_committed(struct spool *spool);
 
 #endif

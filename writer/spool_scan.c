@@ -1,6 +1,6 @@
 /*
- * What a writer finds of its spool when it starts. Each file is examined by its header, by the ledger, which may know
- * more, and by reading what stands behind the last append that the header records.
+ * Examines a writer's spool files at its start: by each file's header, by the ledger, which may be ahead, and by
+ * reading the records after the header's end.
  */
 #include "writer/spool_scan.h"
 
@@ -26,16 +26,16 @@ by_age(const void *a, const void *b)
 }
 
 /*
- * Counts the records behind the last append that the header records. A power cut has left them of the next append, so
- * only whole records matter. If the header is damaged these are all of the file's records, and every run of damage
- * counts as one event that is lost. Adds the records that it finds to *records. Returns 0 or <0.
+ * Counts the records after the header's end. A power cut left them of the next append, so only whole records matter.
+ * With a damaged header it counts all of the file's records, and every run of damage as one lost event. Adds the
+ * records found to *records. Returns 0 or <0.
  */
 static int
 count_rest(struct spool *spool, int fd, struct spool_part *part, uint32_t *records, struct error *err)
 {
 	struct spool_header *h = &part->header;
 	uint64_t at = h->end > h->done ? h->end : h->done;
-	bool all = h->end == 0; /* spool_header_read() leaves this of a damaged header */
+	bool all = h->end == 0; /* as spool_header_read() sets it for a damaged header */
 
 	while (at < part->size) {
 		heartbeat(&spool->slot->process, 0);
@@ -51,7 +51,7 @@ count_rest(struct spool *spool, int fd, struct spool_part *part, uint32_t *recor
 	return 0;
 }
 
-/* Brings the header up to what the ledger knows, if that is more. Returns 0 or <0. */
+/* Advances the header to the ledger's progress, if that is ahead. Returns 0 or <0. */
 static int
 catch_up(const struct spool *spool, int fd, struct spool_part *part, struct error *err)
 {
@@ -64,8 +64,8 @@ catch_up(const struct spool *spool, int fd, struct spool_part *part, struct erro
 }
 
 /*
- * Whether the file only has the name of a spool file: it holds no record, and begins neither with the magic nor with
- * the zeros that a power cut leaves.
+ * Whether the file is not a spool file despite its name: no records, and at its beginning neither the magic nor the
+ * zeros of a power cut.
  */
 static bool
 is_foreign(int fd, uint32_t records)
@@ -89,7 +89,7 @@ set_file_aside(const struct spool *spool, const char *path, struct spool_part *p
 	log_error("a file of the spool's name holds no event: set aside", LOG_STR("file", path),
 	    LOG_STR("set_aside_as", aside));
 	part->header.done = part->size;
-	part->header.events = 1; /* as any run of damage, which it may be */
+	part->header.events = 1; /* counted like any run of damage */
 	return 0;
 }
 
@@ -126,8 +126,8 @@ read_part(struct spool *spool, int fd, const char *path, struct spool_part *part
 }
 
 /*
- * The steady time that lies as far back as the wall clock says the file was created: the steady clock does not reach
- * back over a boot. Never in the future, as the wall clock may have been set back since, and never 0.
+ * The file's creation by the steady clock, computed from its age by the wall clock, because the steady clock starts at
+ * boot. Never in the future, even if the wall clock was set back, and never 0.
  */
 static int64_t
 waits_since(int64_t created_us)
@@ -181,7 +181,7 @@ spool_reconcile(const struct spool *spool)
 	ledger_commit(ledger);
 }
 
-/* Adds the file if its name is a spool file's and it is this writer's to store. */
+/* Adds a file that is named like a spool file and belongs to this writer. */
 static void
 add_found(struct spool *spool, const char *name, uint32_t writers)
 {
@@ -196,7 +196,7 @@ add_found(struct spool *spool, const char *name, uint32_t writers)
 		spool->next_sequence = id.sequence + 1;
 }
 
-/* Lists the directory. Returns 0, also when there is none, or <0. */
+/* Lists the directory. Returns 0, also if it does not exist, or <0. */
 static int
 find_parts(struct spool *spool, uint32_t writers, struct error *err)
 {

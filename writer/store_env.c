@@ -1,4 +1,4 @@
-/* Each function is one on the segment, the writer's slot or its ledger. */
+/* Implements the sink's environment by functions of the segment, the writer's slot and its ledger. */
 #include "writer/store_env.h"
 
 #include <libgen.h>

@@ -1,4 +1,4 @@
-/* A writer as the environment of its sink (store/sink_env.h): slot, ledger and lock are the segment's. */
+/* The environment that a writer provides to its sink (store/sink_env.h), with the segment's slot, ledger and lock. */
 #ifndef WRITER_STORE_ENV_H
 #define WRITER_STORE_ENV_H
 
@@ -8,21 +8,20 @@
 struct store_env {
 	struct sink_env sink_env; /* for the sink */
 	const struct segment *segment; /* borrowed */
-	struct writer_slot *slot; /* borrowed; the writer's own */
+	struct writer_slot *slot; /* borrowed; of this writer */
 };
 
-/* *env stays where it is as long as the sink lives. */
+/* *env must not move while the sink lives. */
 void store_env_init(struct store_env *env, const struct segment *segment, struct writer_slot *slot);
 
 /*
- * The instant, by the steady clock, from which nothing is stored any more and the rest goes to the spool; INT64_MAX
- * until the service drains.
+ * The time, by the steady clock, from which a draining service spools instead of storing; INT64_MAX unless it drains.
  */
 int64_t store_env_until_us(const struct store_env *env);
 
 /*
- * Cuts off what the writers of an earlier run, whose store was a file, have appended there and not committed. For a
- * writer whose own sink does not. Returns 0 or <0.
+ * Cuts off uncommitted appends of an earlier run's writers to the JSONL file. For a writer whose own sink does not do
+ * it. Returns 0 or <0.
  */
 int store_env_cut_off_appends(struct store_env *env, const char *path, struct error *err);
 

@@ -1,8 +1,8 @@
 /*
- * Opening a store, its failures, opening it again: what an event leads to in each state.
+ * Opens a store and reopens it after failures, by a table of states and events.
  *
- * A full disk opens and does not store. So after a failure opening alone proves nothing while something waits: only
- * storing it does (RETRYING, PROVING).
+ * A store on a full disk opens but does not store. So after a failure, while events wait, only storing proves that the
+ * store works (RETRYING, PROVING).
  */
 #include "writer/store_link.h"
 
@@ -14,18 +14,18 @@
 #include "shm/counters.h"
 
 #define UPKEEP_INTERVAL_MS (60 * 1000)
-/* A connection that the store ends earlier than this after its opening was not idle: that is a failure. */
+/* If the store ends a connection sooner than this after its opening, that is a failure, not a rest. */
 #define REST_LEAST_US 1000000
 #define BACKOFF_FIRST_MS 100
 #define BACKOFF_CAP_MS 5000
 
 enum link_event {
-	LINK_OPENED, /* and something waits to be stored */
-	LINK_OPENED_IDLE, /* and nothing waits */
+	LINK_OPENED, /* while events wait */
+	LINK_OPENED_IDLE, /* while no events wait */
 	LINK_OPEN_FAILED,
-	LINK_WORKED, /* it has stored a batch, or done its upkeep while nothing waited */
-	LINK_FAILED, /* to store a batch, or to do its upkeep */
-	LINK_HAD_RESTED, /* it had ended an idle connection */
+	LINK_WORKED, /* a batch was stored, or upkeep succeeded while no events waited */
+	LINK_FAILED, /* storing a batch, or upkeep, failed */
+	LINK_HAD_RESTED, /* the store had closed an idle connection */
 	LINK_NOTICED, /* events are spooled or refused */
 	LINK_EVENTS
 };
@@ -63,7 +63,7 @@ link_state_name(enum link_state state)
 	return link_states[state].name;
 }
 
-/* The one function that changes the state. */
+/* Only this function changes the state. */
 static void
 change_state(struct store_link *link, enum link_state state)
 {
@@ -87,7 +87,7 @@ handle(struct store_link *link, enum link_event event)
 	change_state(link, link_next[link->state][event]);
 }
 
-/* The store does not work since then, or since earlier if that is so. */
+/* Records the beginning of an outage, unless one is recorded. */
 static void
 set_unavailable_since(struct store_link *link, int64_t us)
 {
@@ -131,7 +131,7 @@ store_link_reached(const struct store_link *link)
 	return link->state != LINK_CONNECTING;
 }
 
-/* Clients are told, or will be, and it is opened again after a pause. */
+/* The store is unavailable: reports it and schedules the next opening. */
 static void
 back_off(struct store_link *link, const struct error *err)
 {
@@ -143,7 +143,7 @@ back_off(struct store_link *link, const struct error *err)
 	    LOG_UINT("retry_in_ms", wait_ms));
 }
 
-/* The open store has failed in a call that began at that time. */
+/* The open store failed in a call that began at began_us. */
 static void
 on_failure(struct store_link *link, int64_t began_us, const struct error *err)
 {
@@ -159,7 +159,7 @@ on_failure(struct store_link *link, int64_t began_us, const struct error *err)
 	    LOG_STR("error", err->text));
 }
 
-/* The store had ended the connection, as a call that began at that time has found. */
+/* A call that began at began_us found the connection closed by the store. */
 static void
 on_rest(struct store_link *link, int64_t began_us, const struct error *err)
 {
@@ -174,7 +174,9 @@ on_rest(struct store_link *link, int64_t began_us, const struct error *err)
 	    LOG_STR("reason", err->text));
 }
 
-/* A call on the open sink, begun at began_us, returned rc, with *err unless it is 0. proof: 0 shows that it works. */
+/*
+ * A call on the open sink, begun at began_us, returned rc, with *err unless 0. proof: rc 0 proves that the store works.
+ */
 static void
 on_result(struct store_link *link, int rc, bool proof, int64_t began_us, const struct error *err)
 {
@@ -189,7 +191,7 @@ on_result(struct store_link *link, int rc, bool proof, int64_t began_us, const s
 	}
 }
 
-/* The sink's open() has returned rc, with *err unless it is 0. */
+/* The sink's open() returned rc, with *err unless 0. */
 static void
 on_opened(struct store_link *link, int rc, bool pending, const struct error *err)
 {

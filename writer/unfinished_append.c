@@ -1,4 +1,4 @@
-/* logrotate or a person may have renamed the file, so it is found by its inode. */
+/* Finds the file by its inode, because logrotate or a person may have renamed it. */
 #include "writer/unfinished_append.h"
 
 #include <dirent.h>
@@ -12,9 +12,9 @@
 #include "base/log.h"
 
 /*
- * Opens the entry, or the file that it links to, if that is the file asked for; otherwise *fd is -1. It calls stat()
- * for each name, because the inode in the directory entry is wrong for links, for mounted files, and in some file
- * systems for all files. 0, or <0 with errno.
+ * Opens the entry, or its link's target, if that is the wanted file; otherwise *fd is -1. Calls stat() for each name,
+ * because the directory entry's inode is wrong for links and mounted files, and in some file systems for all files.
+ * Returns 0, or <0 with errno.
  */
 static int
 open_if_same(int directory, const char *name, uint64_t device, uint64_t inode, int *fd)
@@ -40,7 +40,7 @@ open_if_same(int directory, const char *name, uint64_t device, uint64_t inode, i
 	return rc;
 }
 
-/* Sets *fd, to -1 when no entry is that file. 0 or <0. */
+/* Sets *fd, to -1 if no entry is that file. Returns 0 or <0. */
 static int
 open_by_inode(const char *path, uint64_t device, uint64_t inode, int *fd, struct error *err)
 {
@@ -62,8 +62,8 @@ open_by_inode(const char *path, uint64_t device, uint64_t inode, int *fd, struct
 }
 
 /*
- * Sets *only: whether the bytes behind the append's offset can be the append and nothing else. File systems reuse inode
- * numbers, and other programs may have appended. 0, or <0 with errno.
+ * Sets *only: whether the bytes after the append's offset can only be the append. File systems reuse inode numbers, and
+ * other programs may have appended. Returns 0, or <0 with errno.
  */
 static int
 is_only_the_append(int fd, const struct unfinished_append *append, enum append_file file, uint64_t size, bool *only)

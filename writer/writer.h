@@ -1,4 +1,4 @@
-/* A writer process, or a publisher's, as its loop and batches.c see it. */
+/* The state of a writer or publisher process, for loop.c and batches.c. */
 #ifndef WRITER_WRITER_H
 #define WRITER_WRITER_H
 
@@ -13,13 +13,13 @@
 #include "writer/store_link.h"
 #include "writer/writer_state.h"
 
-/* What the processes of a role do with this loop. */
+/* The differences between the roles. */
 struct duty {
 	enum role role;
 	const char *spool_directory;
 	struct sink *(*new_sink)(const struct config *config, const struct sink_env *env);
 	bool
-	    publishes; /* else its events are hook events, and the store of an earlier run may have been a JSONL file */
+	    publishes; /* else it stores hook events, and an earlier run's store may have been a JSONL file */
 	int64_t rest_most_us;
 };
 
@@ -30,15 +30,15 @@ struct writer {
 	uint32_t index;
 	struct writer_slot *slot;
 	struct intake intake;
-	struct publish_env env; /* of a writer only its store_env */
+	struct publish_env env; /* a writer uses only its store_env */
 	struct store_link store;
 	struct spool_link spool;
-	struct replay replay; /* a publisher's */
+	struct replay replay; /* publisher only */
 	struct wake wake;
 	int signal_fd;
 	bool draining;
-	int64_t rested_us; /* steady: until then the writer rests after a transaction */
-	int64_t waits_since_us; /* steady: since then another session is in the way of events on the ring; 0: none is */
+	int64_t rested_us; /* steady: end of the rest after a transaction */
+	int64_t waits_since_us; /* steady: since when another session blocks events on the ring; 0: none does */
 	enum writer_state state;
 	struct repeat refusals;
 };

@@ -1,4 +1,4 @@
-/* What a writer does next. */
+/* Decides the next state of a writer. */
 #include "writer/writer_state.h"
 
 static int64_t
@@ -18,8 +18,8 @@ writer_state_name(enum writer_state state)
 }
 
 /*
- * Without a reached store only a drain spools: what was acknowledged from the ring must not stay there. A configuration
- * that never worked must not look like success.
+ * If the store was never reached, only a drain spools, because acknowledged events must not stay on the ring. Otherwise
+ * a configuration that never worked would look like success.
  */
 int64_t
 writer_spool_time(const struct writer_view *view)
@@ -63,8 +63,6 @@ writer_wait_until(const struct writer_view *view)
 		return view->connect_at_us;
 
 	int64_t until_us = earlier(view->connect_at_us, writer_spool_time(view));
-	/*
-	 * Once clients are refused nobody waits, apart from requests that were let in just before the acceptors knew.
-	 */
+	/* After clients were refused no more wait, except requests accepted before the acceptors saw the new state. */
 	return refuse_us > view->now_us ? earlier(until_us, refuse_us) : until_us;
 }

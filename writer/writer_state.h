@@ -1,4 +1,4 @@
-/* What a writer does, and the decision what it does next. Pure: no clock, no shared memory. */
+/* The states of a writer, and the decision about its next state. Pure: no clock, no shared memory. */
 #ifndef WRITER_WRITER_STATE_H
 #define WRITER_WRITER_STATE_H
 
@@ -6,9 +6,9 @@
 #include <stdint.h>
 
 /*
- * STARTING: before its first turn. STORING: its store is open and gets what is on the ring and in the spool. WAITING:
- * the store is not open, and what is on the ring waits for it. SPOOLING: that goes to the spool. REFUSING: that stays
- * on the ring, and clients that wait for the answer are refused. DRAINED: it is to end, and nothing is on the ring.
+ * STARTING: before the first turn. STORING: the store is open and gets the events of ring and spool. WAITING: the store
+ * is not open, and events wait on the ring. SPOOLING: events go to the spool. REFUSING: events stay on the ring, and
+ * waiting clients are refused. DRAINED: the service drains, and the ring is empty.
  */
 #define WRITER_STATE_LIST(X)                                                                                           \
 	X(STARTING, "starting")                                                                                        \
@@ -22,35 +22,35 @@
 enum writer_state { WRITER_STATE_LIST(X) WRITER_STATES };
 #undef X
 
-/* What the decision rests on. Times are of the steady clock, in microseconds. */
+/* The input of the decision. Times are of the steady clock, in microseconds. */
 struct writer_view {
 	int64_t now_us;
-	bool draining; /* the writer is to end when nothing is on the ring */
+	bool draining; /* the writer ends when the ring is empty */
 	bool pending; /* parcels are on the ring */
 	bool store_open;
-	bool store_reached; /* once; else its outage may be a wrong configuration, and only a drain spools */
-	bool spool_takes; /* there is a spool for new events, although it may be failing */
-	bool spool_failing; /* it did not take the last events that it was given */
-	int64_t spool_retry_at_us; /* it is not given any before */
-	int64_t connect_at_us; /* the next attempt to open the store */
-	int64_t unavailable_since_us; /* the store does not work */
-	int64_t store_until_us; /* a drain leaves no more time to the store; INT64_MAX: no drain */
+	bool store_reached; /* once; if never, the configuration may be wrong, and only a drain spools */
+	bool spool_takes; /* there is a spool for new events, perhaps failing */
+	bool spool_failing; /* its last append failed */
+	int64_t spool_retry_at_us; /* no append before */
+	int64_t connect_at_us; /* next attempt to open the store */
+	int64_t unavailable_since_us; /* beginning of the outage */
+	int64_t store_until_us; /* end of a drain's time for the store; INT64_MAX: no drain */
 	int64_t spool_after_us, refuse_after_us; /* durations: SPOOL_AFTER_MS, STORE_TIMEOUT_MS */
 };
 
 /* "storing" */
 const char *writer_state_name(enum writer_state state);
 
-/* What the writer does now; never STARTING. */
+/* The writer's next state; never STARTING. */
 enum writer_state writer_next_state(const struct writer_view *view);
 
-/* When what is on the ring goes to the spool if the store is not open by then; INT64_MAX: never. */
+/* When events on the ring go to the spool unless the store is open; INT64_MAX: never. */
 int64_t writer_spool_time(const struct writer_view *view);
 
-/* When clients have waited long enough for a store that is not open, if the spool cannot stand in; INT64_MAX: never. */
+/* When waiting clients are refused unless the store is open or the spool takes their events; INT64_MAX: never. */
 int64_t writer_refuse_time(const struct writer_view *view);
 
-/* Until when a writer whose store is not open has nothing to do unless something new comes. */
+/* The time until which a writer without an open store may sleep, unless something new comes. */
 int64_t writer_wait_until(const struct writer_view *view);
 
 #endif
