@@ -1,4 +1,4 @@
-/* Forking and stopping a child, reporting its death, and the changes of its state. */
+/* Forks and stops a child, reports its death, and changes its state. */
 #include "master/child.h"
 
 #include <assert.h>
@@ -67,14 +67,14 @@ set_up_process(const struct child *child, pid_t master, const struct config *con
 {
 	char name[32];
 
-	/* Killed at any instruction is safe by design, so a child need not learn gently that its master died. */
+	/* A child may be killed at any instruction by design, so it simply dies with its master. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != master)
 		_exit(EXIT_FAILED);
 	slot_begin(child->slot, getpid(), child->started_us);
 	heartbeat(child->slot, 0);
 	usage_begin(&child->slot->usage);
-	signal(SIGINT, SIG_IGN); /* the terminal's Ctrl-C is for the master, which then drains in order */
+	signal(SIGINT, SIG_IGN); /* Ctrl-C is for the master, which then drains in order */
 	(void)snprintf(name, sizeof name, "%s-%u", child_role_name(child), child->index);
 	prctl(PR_SET_NAME, name);
 	log_init(name, config->log_level, config->log_format);
@@ -130,7 +130,7 @@ child_restart_delay_ms(struct child *child, int64_t now_us)
 	return backoff_next_ms(&child->backoff);
 }
 
-/* By signal; of those that are not here: DEATH_SIGNAL. */
+/* By signal; others are DEATH_SIGNAL (0). */
 static const enum death deaths[NSIG] = {
     [SIGABRT] = DEATH_SIGABRT, [SIGKILL] = DEATH_SIGKILL, [SIGSEGV] = DEATH_SIGSEGV};
 

@@ -1,6 +1,6 @@
 /*
- * From options and environment to the places of a sandbox. A file that somebody may replace, by a certificate that has
- * been renewed for instance, is named by its directory: rights belong to what a name stands for now.
+ * Derives a sandbox's paths from options and environment. A file that may be replaced, such as a renewed certificate,
+ * is allowed by its directory, because rights belong to an inode and not to a name.
  */
 #include "master/confine.h"
 
@@ -22,7 +22,7 @@
 #include "store/webhooks_store.h"
 #include "writer/spool_file.h"
 
-/* For the resolver, the modules that it loads, and TLS: configuration, libraries, certificates. */
+/* For the resolver, its modules, and TLS: configuration, libraries, certificates. */
 static const char *const network_files[] = {"/etc", "/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib",
     "/usr/share/ca-certificates", "/usr/local/share/ca-certificates", "/usr/share/pki", "/var/lib/ca-certificates",
     "/var/lib/sss", "/run/systemd/resolve", "/run/systemd/userdb", "/run/nscd", "/dev/urandom"};
@@ -39,7 +39,7 @@ is_directory(const char *path)
 	return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
-/* Not the whole of a home, or of the machine, or what all may write to, for the sake of a file in it. */
+/* Allows reading a file's directory; but only the file itself in "/", /tmp or the home directory. */
 static void
 read_beside(struct sandbox *sandbox, const char *path)
 {
@@ -61,7 +61,7 @@ is_beneath(const char *path, const char *directory)
 	return strncmp(path, directory, len) == 0 && path[len] == '/';
 }
 
-/* Also what it links to elsewhere. For store_credentials_each(). */
+/* Allows reading a path and its link's target. For store_credentials_each(). */
 static void
 read_place(void *sandbox, const char *path)
 {
@@ -75,7 +75,7 @@ read_place(void *sandbox, const char *path)
 	free(copy);
 }
 
-/* libpq finds the home of a user for whom HOME is not set, and so do others then. */
+/* Sets HOME if it is missing, because libpq and others look the home up then. */
 static void
 set_home(void)
 {
@@ -86,7 +86,7 @@ set_home(void)
 		(void)setenv("HOME", user->pw_dir, 1);
 }
 
-/* Tickets of Kerberos where no variable or configuration names them. */
+/* The default place of Kerberos tickets. */
 static void
 read_tickets(struct sandbox *sandbox)
 {
@@ -103,7 +103,7 @@ read_network_files(struct sandbox *sandbox)
 		sandbox_may_read(sandbox, network_files[i]);
 	for (size_t i = 0; i < sizeof network_variables / sizeof *network_variables; i++) {
 		const char *value = getenv(network_variables[i]);
-		const char *path = value != NULL ? strchr(value, '/') : NULL; /* also of FILE:/path */
+		const char *path = value != NULL ? strchr(value, '/') : NULL; /* also in FILE:/path */
 
 		if (path != NULL)
 			read_place(sandbox, path);
@@ -116,8 +116,8 @@ read_network_files(struct sandbox *sandbox)
 /* ---- writing ---- */
 
 /*
- * Of a path that begins in the working directory its first directory, which the service itself makes: what is removed
- * there a process can make again.
+ * Allows writing beneath the directory. For a relative path allows its first component, which the service makes itself,
+ * so that a process can make removed directories again.
  */
 static void
 write_beneath(struct sandbox *sandbox, const char *directory)
@@ -141,18 +141,18 @@ write_beside(struct sandbox *sandbox, const char *path)
 	free(copy);
 }
 
-/* The directory is made now: later this process could not, for the one above is not its own. */
+/* Makes the file's directory now, because the confined process cannot write in its parent. */
 static void
 write_file(struct sandbox *sandbox, const char *path, const char *option)
 {
 	char *real = realpath(path, NULL);
-	struct error ignored; /* a disk may be full or away now: the store tells when it is opened */
+	struct error ignored; /* the store reports it when it is opened */
 
 	if (real == NULL)
 		(void)files_make_parents(path, option, &ignored);
 	write_beside(sandbox, path);
 	if (real != NULL)
-		write_beside(sandbox, real); /* where a link leads */
+		write_beside(sandbox, real); /* the link's target */
 	free(real);
 }
 
@@ -172,7 +172,7 @@ write_data_dir(struct sandbox *sandbox, const char *data_dir)
 		char *real = realpath(path, NULL);
 
 		if (real != NULL)
-			sandbox_may_write(sandbox, real); /* it may link to another disk */
+			sandbox_may_write(sandbox, real); /* the spool may be a link to another disk */
 		free(real);
 	}
 }
@@ -191,7 +191,7 @@ store_events(struct sandbox *sandbox, const struct config *config, const struct 
 	const char *earlier = segment->header->jsonl_path;
 
 	write_store_file(sandbox, &file);
-	/* A writer of an earlier run may have died while it appended there. */
+	/* A writer of an earlier run may have died while appending there. */
 	if (access(earlier, F_OK) == 0)
 		write_beside(sandbox, earlier);
 	store_credentials_each(config, read_place, sandbox);

@@ -1,4 +1,4 @@
-/* Locks are files that hold a pid (base/pid_lock.h); inotify tells when one of them is removed. */
+/* Lock files with a pid (base/pid_lock.h). inotify reports their removal. */
 #include "master/locks.h"
 
 #include <errno.h>
@@ -13,7 +13,7 @@
 #include "base/pid_lock.h"
 #include "store/webhooks_store.h"
 
-/* When the user has no watches left, a removed lock file goes unnoticed. */
+/* If the user has no inotify watches left, a removed lock file goes unnoticed. */
 static void
 watch(const struct locks *locks, const struct held_lock *lock)
 {
@@ -36,8 +36,8 @@ take(struct locks *locks, const char *option, const char *value, const char *pat
 }
 
 /*
- * One file has one service: the next service truncates what a killed one has left in a JSONL file, and two services
- * that write to one SQLite database hold each other up.
+ * Locks a store's file. A JSONL file must have one service, because a service truncates an unfinished append of its
+ * predecessor. Two services on one SQLite database would slow each other down.
  */
 static int
 take_store_file(struct locks *locks, const struct store_file *file, struct error *err)
@@ -46,7 +46,7 @@ take_store_file(struct locks *locks, const struct store_file *file, struct error
 	const char *name = slash != NULL ? slash + 1 : file->path;
 	char path[PATH_MAX];
 
-	/* Hidden, so that it is not taken for a file of events. */
+	/* Hidden, so that nothing takes it for a file of events. */
 	(void)snprintf(path, sizeof path, "%.*s.%s.lock", (int)(name - file->path), file->path, name);
 	if (take(locks, file->option, file->path, path, err) == 0)
 		return 0;

@@ -1,6 +1,5 @@
 /*
- * hooksd: reads the configuration, opens the ring and what else the processes inherit, and hands the roles to the
- * supervisor.
+ * hooksd: reads the configuration, opens the ring and everything else that processes inherit, and runs the supervisor.
  */
 #include <limits.h>
 #include <signal.h>
@@ -36,7 +35,7 @@
 
 #define SUMMARY "Takes events over HTTP and stores them in PostgreSQL, SQLite or JSONL files."
 
-/* Connections are descriptors: take as many as the administrator allows. */
+/* Each connection is a descriptor: raise the limit to the administrator's maximum. */
 static void
 raise_descriptor_limit(void)
 {
@@ -65,7 +64,7 @@ on_turn(void *context)
 	}
 }
 
-/* Where somebody who has set nothing finds the API and its key. The key itself is in no log. */
+/* Logs the API's URL and the key's file, for a start without configuration. The key itself is never logged. */
 static void
 log_made_key(const struct service *service)
 {
@@ -103,7 +102,7 @@ log_ready(void *context, char *status, size_t size)
 		log_made_key(service);
 }
 
-/* Halfway through the drain the writers begin to spool the events that are not stored yet. */
+/* Half of the drain's time is for the store; then the writers begin to spool the rest. */
 static void
 begin_drain(void *context)
 {
@@ -181,7 +180,7 @@ serve(struct service *service)
 	return code;
 }
 
-/* Checks the configuration, and the files, directories and addresses that it names. Returns the exit code. */
+/* Checks the configuration and its files, directories and addresses. Returns the exit code. */
 static int
 check(const struct config *config)
 {
@@ -214,7 +213,7 @@ main(int argc, char **argv)
 	}
 	streams_own_stderr();
 	signal(SIGPIPE, SIG_IGN);
-	signal(SIGXFSZ, SIG_IGN); /* a file over RLIMIT_FSIZE is a failing store, not a death */
+	signal(SIGXFSZ, SIG_IGN); /* exceeding RLIMIT_FSIZE must fail a write, not kill the process */
 	log_init("master", LOG_INFO, LOG_TEXT);
 	if (argc == 2 && strcmp(argv[1], "--print-config-markdown") == 0) {
 		config_print_markdown(stdout); /* for docs/configuration.md and the test that compares it */

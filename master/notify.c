@@ -1,4 +1,4 @@
-/* sd_notify(3) by hand: no library for a datagram. */
+/* Implements sd_notify(3): one datagram needs no library. */
 #include "master/notify.h"
 
 #include <errno.h>
@@ -14,7 +14,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 
-/* A positive number of microseconds, or 0. */
+/* Reads a positive number of microseconds, or returns 0. */
 static int64_t
 number_of(const char *text)
 {

@@ -1,6 +1,6 @@
 /*
- * The events go to the spool by the protocol of 0.1.0's own writers: the old ring's ledger records the append before
- * its first byte, and its next page releases the lanes once the file is synced. So the old ring is the journal of its
+ * Moves the events to the spool by the protocol of 0.1.0's writers: the old ring's ledger records the append before its
+ * first byte, and its next page releases the lanes once the file is synced. So the old ring is the journal of its own
  * import.
  */
 #include "master/old_ring_import.h"
@@ -29,7 +29,7 @@
 #include "writer/unfinished_append.h"
 #include "writer/spool_file.h"
 
-/* Written at a time. */
+/* The unit of writing. */
 #define BLOCK_BYTES ((size_t)1 << 20)
 
 struct import {
@@ -39,12 +39,12 @@ struct import {
 	uint64_t spooled, damaged; /* events */
 };
 
-/* The events of one writer's lanes on their way into a spool file, which is made for the first of them. */
+/* The move of one writer's lanes into a spool file. The first event makes the file. */
 struct spooling {
 	struct import *import;
 	uint32_t writer;
 	char path[PATH_MAX];
-	int fd; /* -1: no event came yet */
+	int fd; /* -1: no event yet */
 	struct spool_header header;
 	char *block;
 	size_t block_bytes, used;
@@ -55,8 +55,8 @@ struct spooling {
 /* ---- what the ledgers say ---- */
 
 /*
- * If the machine has restarted since 0.1.0 used the ring, its uncommitted appends say nothing of the files of now:
- * forgets them, once. An append that begins later is this import's own, and a next import must find it.
+ * After a reboot the ring's uncommitted appends say nothing about the files: forgets them, once. A later append is this
+ * import's own, and a repeated import must find it.
  */
 static void
 forget_appends_of_another_boot(const struct old_ring *ring)
@@ -76,7 +76,7 @@ forget_appends_of_another_boot(const struct old_ring *ring)
 	old_ring_set_boot_id(ring, now);
 }
 
-/* The JSONL file is another run's if this one stores elsewhere: then a failure is only a warning. */
+/* If this run has another store, failing to cut off the old JSONL file is only a warning. */
 static int
 cut_off_jsonl(struct import *import, const struct unfinished_append *append, struct error *err)
 {
@@ -110,7 +110,7 @@ cut_off_appends(struct import *import, uint32_t writer, struct error *err)
 	return 0;
 }
 
-/* Writes to the spool file's header how much of the file is stored, if the ledger knows of more than the header. */
+/* Writes the ledger's progress to the spool file's header, if the ledger is ahead. */
 static int
 record_progress(const struct import *import, uint32_t writer, struct error *err)
 {
@@ -134,7 +134,7 @@ record_progress(const struct import *import, uint32_t writer, struct error *err)
 			rc = error_errno(err, "cannot sync the spool file %s (DATA_DIR)", path);
 	}
 	close(fd);
-	return rc < 0 ? rc : 0; /* a damaged header is the writer's to deal with */
+	return rc < 0 ? rc : 0; /* the writer handles a damaged header */
 }
 
 static int
@@ -153,7 +153,7 @@ apply_ledgers(struct import *import, struct error *err)
 
 /* ---- events into the spool ---- */
 
-/* The number after the last one that the spool has of that writer. 0 or <0. */
+/* Finds the sequence after the writer's last one in the spool. Returns 0 or <0. */
 static int
 next_sequence(const char *directory, uint32_t writer, uint64_t *next, struct error *err)
 {
@@ -226,7 +226,7 @@ add_record(struct spooling *s, const char *bytes, size_t length)
 	return 0;
 }
 
-/* A damaged record's length is not to be trusted, so the rest of its parcel is lost with it. */
+/* Adds a parcel's records. After a damaged one the rest is lost, because its length cannot be trusted. */
 static int
 add_parcel(void *context, const char *bytes, size_t length, uint32_t events)
 {
@@ -240,12 +240,12 @@ add_parcel(void *context, const char *bytes, size_t length, uint32_t events)
 			return -1;
 		seen++;
 	}
-	/* lane_publish() counted all of them as received. */
+	/* lane_publish() counted all records as received. */
 	s->damaged += events - seen;
 	return 0;
 }
 
-/* Makes the file's events part of the spool, by one store to the ring. 0 or <0. */
+/* Commits the file's events to the spool by one store to the ring. Returns 0 or <0. */
 static int
 commit(struct spooling *s)
 {
@@ -254,7 +254,7 @@ commit(struct spooling *s)
 	if (s->fd >= 0 && fdatasync(s->fd) != 0)
 		return error_errno(s->err, "cannot sync the spool file %s (DATA_DIR)", s->path);
 	old_ring_commit(&s->import->ring, s->writer, s->header.events, s->damaged);
-	/* The header may lag behind: see writer/spool_file.h. */
+	/* A failure is harmless: the header may lag (writer/spool_file.h). */
 	if (s->fd >= 0)
 		(void)spool_header_write(s->fd, &s->header, &(struct error){0});
 	s->import->spooled += s->header.events;
@@ -270,7 +270,10 @@ spool_lanes(struct import *import, uint32_t writer, struct error *err)
 
 	if (rc == 0)
 		rc = commit(&s);
-	/* While the file is there the append stays open, or the file would be stored beside the events in the ring. */
+	/*
+	 * Close the append only after removing the file; otherwise its events would be stored from the file and from
+	 * the ring.
+	 */
 	if (rc != 0 && s.fd >= 0 && unlink(s.path) == 0)
 		old_ring_append_done(&import->ring, writer, APPEND_SPOOL);
 	if (s.fd >= 0)
@@ -318,7 +321,7 @@ import_ring(struct import *import, int fd, struct error *err)
 	return 0;
 }
 
-/* A ring that was being made: nothing but counters of the ring before it is in it. */
+/* Imports an unfinished ring, which holds only the counters of an earlier one. */
 static int
 import_unfinished(const struct import *import, struct error *err)
 {

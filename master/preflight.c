@@ -1,4 +1,4 @@
-/* A later start may find something else, and another user may have other rights: this is a check, no promise. */
+/* Only a check: at a later start, or for another user, files and rights may differ. */
 #include "master/preflight.h"
 
 #include <errno.h>
@@ -16,7 +16,7 @@
 #include "server/tls.h"
 #include "store/webhooks_store.h"
 
-/* A directory that exists and may be written, or that can be made in such a one. */
+/* Checks a directory: it exists and is writable, or can be made. */
 static int
 check_directory(const char *option, const char *value, const char *path, struct error *err)
 {
@@ -39,7 +39,7 @@ check_directory(const char *option, const char *value, const char *path, struct 
 	return 0;
 }
 
-/* A file that exists and may be written, or that can be made. */
+/* Checks a file: it exists and is writable, or can be made. */
 static int
 check_file(const char *option, const char *path, struct error *err)
 {
@@ -59,7 +59,7 @@ check_file(const char *option, const char *path, struct error *err)
 	return 0;
 }
 
-/* The file that a store writes, if any. */
+/* Checks a store's file, if any. */
 static int
 check_store_file(const struct store_file *file, struct error *err)
 {
@@ -74,7 +74,7 @@ check_store_file(const struct store_file *file, struct error *err)
 	return check_directory(file->option, file->path, dirname(above), err);
 }
 
-/* A start does not make the ring file's directory, and takes all of its bytes at once. */
+/* Checks the ring file. A start does not make its directory, and reserves all of its bytes. */
 static int
 check_ring(const struct config *config, struct error *err)
 {

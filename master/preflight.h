@@ -1,4 +1,4 @@
-/* For --check-config: finds out without starting whether a start would succeed. */
+/* For --check-config: checks whether a start would succeed. */
 #ifndef MASTER_PREFLIGHT_H
 #define MASTER_PREFLIGHT_H
 
@@ -8,9 +8,9 @@
 enum preflight_condition { PREFLIGHT_WRONG = 1 };
 
 /*
- * Checks what DATA_DIR, the store's file, RING_PATH, HOST and PORT name, and changes nothing. Returns 0 when nothing
- * prevents a start; PREFLIGHT_WRONG when an option names something of the wrong kind; <0 when a start by this user
- * would fail now, or could not write the events' file.
+ * Checks DATA_DIR, the stores' files, RING_PATH, HOST and PORT, without changing anything. Returns 0 if nothing
+ * prevents a start; PREFLIGHT_WRONG if an option names a file of the wrong kind; <0 if a start by this user would fail
+ * now or could not write a store's file.
  */
 int preflight(const struct config *config, struct error *err);
 

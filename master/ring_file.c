@@ -1,4 +1,4 @@
-/* Whether the ring file still has its name, and what becomes of it at the end. */
+/* Checks the ring file's name, and removes or keeps the file at the end. */
 #include "master/ring_file.h"
 
 #include <errno.h>
@@ -30,7 +30,7 @@ ring_file_check(const struct config *config, const struct segment *segment)
 }
 
 /*
- * Sees to it that a file at RING_PATH, or else one in DATA_DIR, is the segment; its name goes to path. Returns 0 or <0.
+ * Makes sure that the segment has a name, at RING_PATH or else in DATA_DIR, and writes that to path. Returns 0 or <0.
  */
 static int
 keep(const struct config *config, const struct segment *segment, char path[PATH_MAX], struct error *err)

@@ -1,4 +1,4 @@
-/* The table of roles, and the one file that knows what the processes of each of them run. */
+/* The table of roles. Only this file knows the functions that their processes run. */
 #include "master/roles.h"
 
 #include <stdlib.h>
@@ -56,11 +56,11 @@ run_control(struct service *service, uint32_t index)
 
 static const struct {
 	struct process_role rules;
-	/* What a process keeps; the rest is wiped or closed before it runs. */
+	/* The secrets that a process keeps; others are wiped before it runs. */
 	enum secret_for secrets;
 	struct rights rights;
-	bool is_server; /* its own listeners, its own channel for handing connections over, its end of its frames */
-	bool answers_frames; /* the other ends of all frames */
+	bool is_server; /* keeps its listeners, its handover channel and its end of the frames' channel */
+	bool answers_frames; /* keeps control's ends of all frames' channels */
 	int (*run)(struct service *service, uint32_t index);
 } table[ROLES] = {
     [ROLE_ACCEPTOR] =
@@ -102,7 +102,7 @@ static const struct {
 	},
 };
 
-/* One listener an acceptor, unless a service manager has passed some. */
+/* Opens a listener per acceptor, unless a service manager has passed some. */
 static int
 open_listeners(struct service *service, struct error *err)
 {
@@ -115,7 +115,7 @@ open_listeners(struct service *service, struct error *err)
 	    &service->listeners, config->host, config->port, service->segment.counts[ROLE_ACCEPTOR], err);
 }
 
-/* The certificate that acceptors are going to use. */
+/* Loads the certificate for the next acceptors. */
 static int
 load_tls(struct service *service, struct error *err)
 {
@@ -138,13 +138,16 @@ load_tls(struct service *service, struct error *err)
 	service->tls = loaded;
 	tickets_use(service->tickets, service->tls.context);
 	segment_set_certificate_end_s(service->segment.header, (uint64_t)service->tls.ends_s);
-	/* Most clients refuse it, and some do not look: serving those is better than to serve nobody. */
+	/* Most clients refuse such a certificate, but serving the others is better than serving none. */
 	if (is_late)
 		log_warning("the certificate is not good at this time", LOG_STR("error", late.text));
 	return 0;
 }
 
-/* A private key and keys of tickets are in the memory of this process and of acceptors: no core dump may show them. */
+/*
+ * Hides the memory of this process and of acceptors from core dumps, because it has the private key and the ticket
+ * keys.
+ */
 static int
 open_tls(struct service *service, struct error *err)
 {
@@ -166,7 +169,7 @@ roles_close(struct service *service)
 	service->tickets = NULL;
 }
 
-/* In a process that does not speak TLS. */
+/* For a process that does not speak TLS. */
 static void
 forget_tls(struct service *service)
 {
@@ -186,7 +189,10 @@ roles_open(struct service *service, struct error *err)
 		return -1;
 	if (open_tls(service, err) != 0 || open_listeners(service, err) != 0)
 		return -1;
-	/* Couriers post to the service itself. PORT=0 lets the kernel choose, and a service manager passes sockets. */
+	/*
+	 * Set the real address, for couriers that post to this service: with PORT=0 or passed sockets it is known only
+	 * now.
+	 */
 	free(service->config.host);
 	service->config.host = mem_strdup(service->listeners.host);
 	service->config.port = service->listeners.port;
@@ -215,7 +221,7 @@ roles_rules(struct process_role rules[ROLES])
 		rules[r] = table[r].rules;
 }
 
-/* A process whose store is a file has no use for the password of a database that is also configured. */
+/* A process whose store is a file does not need the password of a configured database. */
 static enum secret_for
 secrets_of(const struct config *config, enum role role)
 {

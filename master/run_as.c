@@ -1,6 +1,7 @@
 /*
- * Root gives away no file that is there: whoever may write into one of the directories above could choose what that is.
- * It makes one directory where only root can have made those above, and says of other files that their owner is wrong.
+ * Root never changes the owner of an existing file, because anyone who can write into a parent directory could choose
+ * that file. It makes a missing directory only where all parents belong to root, and reports other files with a wrong
+ * owner.
  */
 #include "master/run_as.h"
 
@@ -28,7 +29,7 @@
 struct user {
 	uid_t uid;
 	gid_t gid;
-	char name[64], home[PATH_MAX]; /* "": it has none */
+	char name[64], home[PATH_MAX]; /* "": none */
 };
 
 /* ---- the user ---- */
@@ -55,7 +56,7 @@ find_group(const char *text, gid_t *gid, struct error *err)
 	return 0;
 }
 
-/* A number without an entry is a user whose group has the same number. */
+/* Finds the user. A number without an entry gets the same number as its group. */
 static int
 find_user(const char *text, struct user *user, struct error *err)
 {
@@ -94,7 +95,7 @@ check_owner(const char *path, const struct user *user, const char *text, struct 
 	    user->uid, user->gid);
 }
 
-/* Whether nobody but root can change what is in it. */
+/* Whether only root can change the directory's entries. */
 static bool
 is_roots(const char *directory)
 {
@@ -104,8 +105,8 @@ is_roots(const char *directory)
 }
 
 /*
- * Makes the first directory above the file that is missing, for the user, where nobody but root can have put a link.
- * What is missing elsewhere, or beneath it, the user makes.
+ * Makes the first missing parent directory of path, owned by the user, if only root could have made a link on the way.
+ * The user makes the others.
  */
 static int
 make_above(const char *path, const char *option, const struct user *user, struct error *err)
@@ -148,7 +149,7 @@ make_directories(const struct config *config, const struct user *user, struct er
 	return rc;
 }
 
-/* What a service of root has left is root's: to give it away by itself would need trust in whoever may write there. */
+/* Refuses files that an earlier service of root has left: changing their owner here would be unsafe. */
 static int
 check_files(const struct config *config, const struct user *user, struct error *err)
 {
@@ -169,7 +170,7 @@ check_files(const struct config *config, const struct user *user, struct error *
 
 /* ---- becoming it ---- */
 
-/* All that this process may still do as root: to listen on any port, or nothing. */
+/* Drops all capabilities, except that for listening on any port if listen_anywhere. */
 static int
 keep_capability(bool listen_anywhere)
 {
@@ -195,7 +196,7 @@ become(const struct user *user, struct error *err)
 	    setresuid(user->uid, user->uid, user->uid) != 0 || keep_capability(true) != 0)
 		return error_errno(err, "RUN_AS: cannot become user %u, group %u", user->uid, user->gid);
 	if (user->home[0] != '\0')
-		(void)setenv("HOME", user->home, 1); /* libpq looks for certificates and passwords there */
+		(void)setenv("HOME", user->home, 1); /* libpq reads certificates and passwords there */
 	log_info("running as another user", LOG_UINT("uid", user->uid), LOG_UINT("gid", user->gid));
 	return 0;
 }
@@ -213,10 +214,7 @@ check(const struct config *config, struct user *user, struct error *err)
 	    err, "RUN_AS=%s: only root can become another user: start as root, or leave it out", config->run_as);
 }
 
-/*
- * The capabilities that let root use files of others are gone in the processes (base/sandbox.h): to a service that root
- * starts in somebody's directory this is worth a word.
- */
+/* Warns about files of other users: the processes lack root's capability to use them (base/sandbox.h). */
 static void
 warn_if_foreign(const char *path, const char *option)
 {

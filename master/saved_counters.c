@@ -1,4 +1,4 @@
-/* Reading and replacing the file of counters. */
+/* Reads and replaces the file of counters. */
 #include "master/saved_counters.h"
 
 #include <errno.h>
@@ -16,7 +16,7 @@
 
 #define NAME_BYTES 128
 
-/* The name of a counter in the file: its family's and its labels, which have no spaces. */
+/* The name of a counter in the file: family and labels, without spaces. */
 static void
 name_of(enum counter counter, char name[NAME_BYTES])
 {
@@ -60,7 +60,7 @@ saved_counters_load(const char *data_dir, const struct segment *segment)
 	segment_count_from(segment->header, counters);
 }
 
-/* Whether the file can be read and does not begin with a counter. */
+/* Whether the file is readable and does not begin with a counter. */
 static bool
 is_foreign(const char *path)
 {
@@ -76,7 +76,7 @@ is_foreign(const char *path)
 	return any && (sscanf(line, "%127s %" SCNu64, name, &value) != 2 || strcmp(name, known) != 0);
 }
 
-/* Other programs may also use DATA_DIR: a file of theirs that has our name is not replaced. */
+/* Sets aside another program's file of this name, which must not be overwritten. */
 static int
 set_foreign_aside(const char *path, struct error *err)
 {
@@ -92,7 +92,7 @@ set_foreign_aside(const char *path, struct error *err)
 	return 0;
 }
 
-/* 0 or <0. */
+/* Writes the file. Returns 0 or <0. */
 static int
 write_file(const char *path, const uint64_t counters[COUNTERS], struct error *err)
 {

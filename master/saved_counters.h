@@ -1,6 +1,6 @@
 /*
- * The counters of earlier runs, in DATA_DIR/counters, one "name value" a line. A run that leaves a ring file leaves
- * them there; one that removes it writes them to this file. Master only.
+ * The counters of earlier runs, in DATA_DIR/counters, one "name value" per line. A run that keeps its ring file keeps
+ * them there; a run that removes it writes them to this file. Master only.
  */
 #ifndef MASTER_SAVED_COUNTERS_H
 #define MASTER_SAVED_COUNTERS_H
@@ -9,10 +9,10 @@
 
 #define SAVED_COUNTERS "counters" /* in DATA_DIR */
 
-/* Makes a fresh segment continue the saved counters. A file that cannot be read is logged: it counts from zero then. */
+/* Makes a fresh segment continue the saved counters. If the file cannot be read, logs that and counts from zero. */
 void saved_counters_load(const char *data_dir, const struct segment *segment);
 
-/* Replaces the file, with the segment's sums or with those numbers. Returns whether it did; a failure is logged. */
+/* Replace the file by the segment's sums, or by those numbers. Return whether they could; log a failure. */
 bool saved_counters_save(const char *data_dir, const struct segment *segment);
 bool saved_counters_write(const char *data_dir, const uint64_t counters[COUNTERS]);
 

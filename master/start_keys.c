@@ -1,4 +1,4 @@
-/* Start keys are rows of the table like others, but no reading of the store changes them. */
+/* Start keys are rows of the key table that reading the store never changes. */
 #include "master/start_keys.h"
 
 #include <stdio.h>
@@ -9,7 +9,7 @@
 #include "base/log.h"
 #include "shm/key_writer.h"
 
-/* name: the option's, by which the audit log knows the key. */
+/* Puts a key. name is the option, which is also the key's name in the audit log. */
 static void
 put(struct key_writer *writer, const struct config *config, const char *text, const char *name, uint32_t scopes)
 {
@@ -21,7 +21,7 @@ put(struct key_writer *writer, const struct config *config, const char *text, co
 	(void)snprintf(key.key_id, sizeof key.key_id, "%s", name);
 	(void)snprintf(key.name, sizeof key.name, "%s", name);
 	(void)snprintf(key.tenant_id, sizeof key.tenant_id, "%s", config->hl_tenant_id);
-	(void)key_writer_put(writer, &key); /* start keys have places of their own */
+	(void)key_writer_put(writer, &key); /* cannot fail: places are reserved for start keys */
 }
 
 void

@@ -6,8 +6,8 @@
 #include "shm/segment.h"
 
 /*
- * Puts HL_API_KEY and HL_ADMIN_KEY into the key table of the segment, instead of those of an earlier run; nothing when
- * there is no API. For the master, before it forks: no request comes before its key is known.
+ * Puts HL_API_KEY and HL_ADMIN_KEY into the segment's key table, replacing those of an earlier run; nothing without the
+ * API. The master calls it before it forks, so that the keys are known before the first request.
  */
 void start_keys_put(const struct config *config, const struct segment *segment);
 

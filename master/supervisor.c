@@ -1,6 +1,6 @@
 /*
- * Signals, deaths and the children's announcements arrive on two descriptors of one poll loop; every decision is taken
- * in its turns.
+ * One poll loop gets signals, deaths and the children's announcements on two descriptors, and makes all decisions in
+ * its turns.
  */
 #include "master/supervisor.h"
 
@@ -22,31 +22,31 @@
 #include "master/notify.h"
 #include "shm/heartbeat.h"
 
-/* So many short lives of a process in a row end the service, unless its role may keep dying. */
+/* This many consecutive short lives of a process end the service, unless its role may keep dying. */
 #define RESTART_BUDGET 10
 #define POLL_RETRY_MS 100
 #define TURN_MS 1000
 
-/* In this order; a supervisor never goes back. */
+/* In this order, never back. */
 enum supervisor_state { SUPERVISOR_STARTING, SUPERVISOR_SERVING, SUPERVISOR_DRAINING, SUPERVISOR_KILLING };
 
 struct supervisor {
 	const struct supervision *by;
 	const struct config *config;
 	const struct segment *segment;
-	enum supervisor_state state; /* changed by set_state() only */
+	enum supervisor_state state; /* only set_state() changes it */
 	struct child *children;
 	uint32_t child_count;
 	int signal_fd;
 	struct notify notify;
-	int64_t watchdog_at_us; /* steady: when to tell the service manager that the master lives */
+	int64_t watchdog_at_us; /* steady: next WATCHDOG=1 */
 	int64_t checked_us; /* steady: last check of the heartbeats */
-	int64_t granted_us; /* steady: heartbeats missed before this are forgiven */
-	int64_t deadline_us; /* steady; when draining */
+	int64_t granted_us; /* steady: lateness counts from here at the earliest */
+	int64_t deadline_us; /* steady, if draining */
 	struct repeat no_fork, no_poll;
-	uint32_t rolling; /* the child that is being replaced on HUP; child_count: none */
-	pid_t rolled_pid; /* its predecessor, once told to stop; 0 before */
-	bool reloading; /* the service manager has been told so */
+	uint32_t rolling; /* index of the child being replaced on HUP; child_count: none */
+	pid_t rolled_pid; /* pid of the process told to stop; 0: not told yet */
+	bool reloading; /* RELOADING=1 was sent */
 	int exit_code;
 };
 
@@ -69,7 +69,7 @@ work_left(const struct supervisor *s)
 	return s->by->work_left(s->by->context);
 }
 
-/* Starts a WAITING child. When the fork fails, the child goes on waiting, for another try. */
+/* Starts a WAITING child. If the fork fails, the child keeps waiting. */
 static void
 start_child(struct supervisor *s, struct child *c)
 {
@@ -103,7 +103,7 @@ kill_all(struct supervisor *s)
 	}
 }
 
-/* A dead process comes up once more to finish what was left to it, if it can; afterwards it stays down. */
+/* Restarts dead processes once, to finish their inherited connections; afterwards they stay down. */
 static void
 start_for_the_last_time(struct supervisor *s)
 {
@@ -131,7 +131,7 @@ begin_drain(struct supervisor *s, const char *why)
 	log_info("draining", LOG_STR("reason", why), LOG_UINT(s->by->work_name, work_left(s)));
 }
 
-/* The earliest phase of which a child runs or waits for its start; NULL when all are done. */
+/* A role of the earliest phase with unfinished children; NULL: all are DONE. */
 static const struct process_role *
 role_to_drain(const struct supervisor *s)
 {
@@ -147,7 +147,7 @@ role_to_drain(const struct supervisor *s)
 }
 
 /*
- * While draining, a process is needed only if it finishes work: until its phase for what may come, then for what is
+ * While draining, only roles that finish work are needed: before their phase for work that may come, in it for work
  * left.
  */
 static bool
@@ -185,7 +185,7 @@ child_ended(struct supervisor *s, struct child *c, int status)
 	} else if (draining(s)) {
 		child_set_state(c, CHILD_DONE);
 	} else {
-		c->start_at_us = clock_steady_us(); /* rolled: its successor takes over at once */
+		c->start_at_us = clock_steady_us(); /* rolled: start the successor at once */
 		child_set_state(c, CHILD_WAITING);
 	}
 }
@@ -252,7 +252,7 @@ start_due_children(struct supervisor *s, int64_t now)
 			start_child(s, &s->children[i]);
 }
 
-/* Whether the child has a successor that is ready. Tells it to stop, once. */
+/* Whether the child's successor is ready. Tells the old process to stop, once. */
 static bool
 replaced(struct supervisor *s, struct child *c)
 {
@@ -265,7 +265,7 @@ replaced(struct supervisor *s, struct child *c)
 	return c->state == CHILD_RUNNING && c->pid != s->rolled_pid && slot_state(c->slot) == PROCESS_READY;
 }
 
-/* Replaces one process at a time: the next one is told to stop when this one's successor is ready. */
+/* Replaces one process at a time: stops the next one when this one's successor is ready. */
 static void
 roll(struct supervisor *s)
 {
@@ -282,8 +282,8 @@ roll(struct supervisor *s)
 }
 
 /*
- * Kills processes that should have said that they live. When the master itself has not checked for long (the whole tree
- * was stopped, or the machine), the silence is no sign of a fault: all processes get the time once more.
+ * Kills processes whose heartbeats are overdue. If the master itself has not checked for long (the whole tree or the
+ * machine was stopped), lateness is no fault: all processes get the time once more.
  */
 static void
 kill_stuck(struct supervisor *s, int64_t now)
@@ -318,7 +318,7 @@ feed_watchdog(struct supervisor *s, int64_t now)
 	notify_send(&s->notify, "WATCHDOG=1");
 }
 
-/* Tells the processes of the present phase to stop. Returns false when no process is left. */
+/* Tells the processes of the current phase to stop. Returns false when no process is left. */
 static bool
 drain(struct supervisor *s, int64_t now)
 {
@@ -363,7 +363,7 @@ report_recovery(struct supervisor *s, int64_t now)
 		log_info("poll works again", LOG_UINT("times", polls));
 }
 
-/* Milliseconds until something is due by the clock: heartbeats are checked and on_turn() is called at the latest. */
+/* Milliseconds until the next due time: at the latest the check of heartbeats and on_turn(). */
 static int
 ms_to_next_turn(const struct supervisor *s, int64_t now)
 {
@@ -388,7 +388,7 @@ wait_for_events(struct supervisor *s, int64_t now)
 	int signo;
 
 	if (poll(fds, sizeof fds / sizeof *fds, ms_to_next_turn(s, now)) < 0 && errno != EINTR) {
-		/* The kernel is short of memory: that passes, and the children work on meanwhile. */
+		/* The kernel is short of memory: try again, while the children keep working. */
 		uint64_t times = repeat_met(&s->no_poll, now);
 
 		if (times > 0)
@@ -400,7 +400,7 @@ wait_for_events(struct supervisor *s, int64_t now)
 		on_signal(s, signo);
 }
 
-/* Returns false when the drain is over. */
+/* One turn of the loop. Returns false when the drain is over. */
 static bool
 turn(struct supervisor *s)
 {

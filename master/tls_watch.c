@@ -1,4 +1,4 @@
-/* By stat(), not by inotify: what is replaced may be a directory in the middle of the path, behind links. */
+/* Uses stat() instead of inotify, because the replaced entry may be a directory or link in the middle of the path. */
 #include "master/tls_watch.h"
 
 #include <string.h>
@@ -6,7 +6,7 @@
 
 #define LOOK_US 1000000
 
-/* Returns whether all that are named are there. */
+/* Reads the stamps. Returns whether all named files exist. */
 static bool
 look(const struct config *config, struct file_stamp stamps[TLS_WATCH_FILES])
 {
