@@ -240,7 +240,7 @@ sandbox_end_if_stale(void)
 		if (!is_stale(i))
 			continue;
 		log_warning(
-		    "a file or directory of this process was replaced: a new process takes over, which may use it",
+		    "a file or directory of this process was replaced: ending, so that a new process may use it",
 		    LOG_STR("path", entered[i].path));
 		_exit(EXIT_FAILED);
 	}

@@ -18,8 +18,7 @@ struct value {
 	uint64_t turn, parent_turn;
 	uint64_t searched; /* the turn in which its needles were searched */
 	struct json json; /* for a container only the type */
-	uint32_t
-	    count; /* members of an object (repeated names count once if a path names them), or elements of a list */
+	uint32_t count; /* members of an object (once each if a path names them), or elements of a list */
 	bool number_read, number_ok;
 	json_number number;
 };

@@ -17,10 +17,10 @@
  *                    '---> STUCK
  */
 #define CHILD_STATE_LIST(X)                                                                                            \
-	X(WAITING, "waiting") /* starts at start_at_us */                                                       \
+	X(WAITING, "waiting") /* starts at start_at_us */                                                              \
 	X(RUNNING, "running")                                                                                          \
-	X(STOPPING, "stopping") /* runs; was told to stop */                                                  \
-	X(STUCK, "stuck") /* killed for lack of heartbeats, not yet reaped */                                       \
+	X(STOPPING, "stopping") /* runs; was told to stop */                                                           \
+	X(STUCK, "stuck") /* killed for lack of heartbeats, not yet reaped */                                          \
 	X(DONE, "done") /* does not run and will not be started again */
 
 #define X(symbol, name) CHILD_##symbol,

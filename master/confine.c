@@ -232,7 +232,8 @@ confine(const struct config *config, const struct segment *segment, const struct
 
 	if (rc != SANDBOX_REFUSED)
 		return rc;
-	log_warning("the process is confined less than it should be", LOG_STR("error", err->text));
+	log_warning(
+	    "the sandbox is incomplete: the kernel or the container refuses a part", LOG_STR("error", err->text));
 	return 0;
 }
 
@@ -244,7 +245,6 @@ confine_report(const struct config *config)
 	if (!config->sandbox)
 		log_info("processes are not confined", LOG_STR("option", "SANDBOX"));
 	else if (missing != NULL)
-		log_info(
-		    "processes are confined less than they could be: the kernel or the container has not all of it",
+		log_info("sandboxes are incomplete: the kernel or the container lacks a mechanism",
 		    LOG_STR("missing", missing));
 }

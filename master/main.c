@@ -76,7 +76,7 @@ log_made_key(const struct service *service)
 	(void)snprintf(url, sizeof url, "http%s://%s%s%s:%u/v1", service->config.tls_cert_file != NULL ? "s" : "",
 	    ipv6 && !every ? "[" : "", every ? "localhost" : host, ipv6 && !every ? "]" : "", service->listeners.port);
 	if (made_key_path(service->config.data_dir, path, &err) == 0)
-		log_info("the API has a key of its own, because none is set", LOG_STR("url", url),
+		log_info("the API uses a made key, because none is configured", LOG_STR("url", url),
 		    LOG_STR("key_file", path));
 }
 
@@ -194,7 +194,8 @@ check(const struct config *config)
 	else if (rc == PREFLIGHT_WRONG)
 		fprintf(stderr, "hooksd: %s\n", err.text);
 	else
-		fprintf(stderr, "hooksd: the configuration is right, but would not do here: %s\n", err.text);
+		fprintf(
+		    stderr, "hooksd: the configuration is valid, but hooksd cannot start with it here: %s\n", err.text);
 	return rc == 0 ? EXIT_DRAINED : rc == PREFLIGHT_WRONG ? EXIT_BAD_CONFIG : EXIT_FAILED;
 }
 

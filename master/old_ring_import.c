@@ -88,7 +88,8 @@ cut_off_jsonl(struct import *import, const struct unfinished_append *append, str
 		return 0;
 	if (import->config->storage == STORAGE_JSONL)
 		return -1;
-	log_warning("events of the previous run may stand in its JSONL file, too", LOG_STR("error", err->text));
+	log_warning("cannot cut off the previous run's append to its JSONL file: its events may be stored twice",
+	    LOG_STR("error", err->text));
 	return 0;
 }
 

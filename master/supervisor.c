@@ -330,8 +330,9 @@ drain(struct supervisor *s, int64_t now)
 		if (s->children[i].role->drain_phase == role->drain_phase && s->children[i].state == CHILD_RUNNING)
 			child_stop(&s->children[i]);
 	if (now >= s->deadline_us && s->state != SUPERVISOR_KILLING) {
-		log_warning("drain time-out: stopping what is left", LOG_STR("option", "DRAIN_TIMEOUT_SECONDS"),
-		    LOG_STR("role", role_table[role->role].name), LOG_UINT(s->by->work_name, work_left(s)));
+		log_warning("drain time-out: killing the remaining processes",
+		    LOG_STR("option", "DRAIN_TIMEOUT_SECONDS"), LOG_STR("role", role_table[role->role].name),
+		    LOG_UINT(s->by->work_name, work_left(s)));
 		kill_all(s);
 	}
 	return true;

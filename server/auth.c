@@ -241,8 +241,8 @@ refuse_for_share(struct acceptor *acceptor, struct exchange *exchange)
 {
 	count(acceptor, exchange, COUNTER_REJECTED_SHARE);
 	libh2o_close_after(exchange->req);
-	reply_too_many(exchange->req,
-	    "This API key has so many of the connections that few are left for others: use fewer, or try again later");
+	reply_too_many(
+	    exchange->req, "This API key has used its share of the connections: use fewer, or try again later");
 	return false;
 }
 

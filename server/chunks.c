@@ -82,7 +82,7 @@ read_blank(struct chunks *chunks, char c)
 	if (c == ';')
 		return EXTENSION;
 	return is_blank(c) ? BLANK
-			   : refuse(chunks, "Behind the size of a chunk stands something else than an extension");
+			   : refuse(chunks, "The size of a chunk is followed by something other than an extension");
 }
 
 /* Reads any text up to the CR of the line; the LF is expected at next. */

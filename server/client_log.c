@@ -26,7 +26,7 @@ client_log_refusal(h2o_socket_t *socket, int status, const char *why)
 	char address[NI_MAXHOST];
 
 	write_peer(socket, address);
-	log_debug("refused what came instead of a request", LOG_STR("peer", address), LOG_INT("status", status),
+	log_debug("refused bytes that are not an HTTP request", LOG_STR("peer", address), LOG_INT("status", status),
 	    LOG_STR("reason", why));
 }
 

@@ -18,7 +18,8 @@
 #include "shm/counters.h"
 #include "shm/key_table.h"
 
-static const char late[] = "The management API did not answer in time. What was asked for may be done or not";
+static const char late[] =
+    "The management API did not answer in time. The request may or may not have been carried out";
 
 static struct control_call **
 place_of(struct control_calls *calls, uint32_t number)

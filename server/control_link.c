@@ -28,8 +28,8 @@
 
 static const char unavailable[] = "Control, which answers the management API, is not there; it is started again";
 static const char gone[] = "Control, which answers the management API, has died over the request; it is started again. "
-			   "What was asked for may be done or not";
-static const char stopping[] = "The service stops. What was asked for may be done or not";
+			   "The request may or may not have been carried out";
+static const char stopping[] = "The service stops. The request may or may not have been carried out";
 
 /* ---- control comes and goes ---- */
 

@@ -257,7 +257,8 @@ serve_batch(struct acceptor *acceptor, struct handover_batch *batch)
 		log_warning("no descriptors left for connections that were handed over",
 		    LOG_UINT("connections", without_descriptor));
 	if (unread > 0)
-		log_warning("cannot read what was handed over with connections", LOG_UINT("connections", unread));
+		log_warning("cannot read the received bytes of connections that were handed over",
+		    LOG_UINT("connections", unread));
 	if (batch->bytes_fd >= 0)
 		close(batch->bytes_fd);
 	handover_clear(batch);

@@ -206,15 +206,13 @@ refuse_for_share(struct acceptor *acceptor, struct exchange *exchange)
 {
 	if (exchange->key == NULL) {
 		counter_add(acceptor->slot, COUNTER_REFUSED_RING, 1);
-		reply_busy(exchange->req,
-		    "Requests without a key from your address fill so much of the ring that little is left for others: "
-		    "nothing of this one was kept, try again");
+		reply_busy(exchange->req, "Requests without a key from your address have used their share of the ring: "
+					  "nothing of this request was kept, try again");
 		return;
 	}
 	counter_add(acceptor->slot, COUNTER_REJECTED_SHARE, 1);
-	reply_too_many(exchange->req,
-	    "The requests of this API key fill so much of the ring that little is left for others: nothing of this one "
-	    "was kept, try again");
+	reply_too_many(exchange->req, "The requests of this API key have used its share of the ring: nothing of this "
+				      "request was kept, try again");
 }
 
 static void

@@ -220,7 +220,7 @@ read_coding(struct head *head, const char *text, size_t len)
 	if (head->has_coding)
 		return refuse(head, 400, "There are two headers Transfer-Encoding");
 	if (len != 7 || strncasecmp(text, "chunked", 7) != 0)
-		return refuse(head, 400, "Transfer-Encoding is something else than chunked");
+		return refuse(head, 400, "Transfer-Encoding is something other than chunked");
 	head->has_coding = true;
 	return HEAD_PARTIAL;
 }

@@ -70,7 +70,7 @@ static const struct route rows[] = {
     {"POST", "/events", COUNTER_HTTP_EVENTS, SCOPE_EVENTS_PUBLISH, post_event, "takes an event, a JSON object"},
     {"POST", "/events/batch", COUNTER_HTTP_BATCH, SCOPE_EVENTS_PUBLISH, post_batch,
 	"takes a JSON array of events, or NDJSON; all are stored or none"},
-    {"GET", "/health", COUNTER_HTTP_HEALTH, SCOPE_PUBLIC, status_health, "tells whether the store is there"},
+    {"GET", "/health", COUNTER_HTTP_HEALTH, SCOPE_PUBLIC, status_health, "whether the store is available"},
     {"GET", "/healthz", COUNTER_HTTP_HEALTHZ, SCOPE_PUBLIC, status_healthz, "200 while this process answers"},
     {"GET", "/livez", COUNTER_HTTP_LIVEZ, SCOPE_PUBLIC, status_livez, "200, for orchestrators"},
     {"GET", "/readyz", COUNTER_HTTP_READYZ, SCOPE_PUBLIC, status_readyz, "200, or 503 while events are not taken"},

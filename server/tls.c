@@ -156,7 +156,8 @@ use_key(SSL_CTX *context, const struct pem *pem, struct error *err)
 
 	BIO_free(bio);
 	if (asked)
-		rc = refuse(pem, err, "is encrypted, and nobody is asked for a passphrase: openssl pkey decrypts it");
+		rc = refuse(
+		    pem, err, "is encrypted, and hooksd cannot ask for a passphrase: decrypt it with openssl pkey");
 	else if (key == NULL)
 		rc =
 		    refuse(pem, err, "holds no private key in PEM, which would begin with -----BEGIN PRIVATE KEY-----");

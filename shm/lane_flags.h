@@ -13,8 +13,8 @@
  * IN_DOUBT     its records, or some of them, may be in a store that failed before it could answer
  * REFUSED      its records are discarded and its client gets an error; the parcel may be released much later
  * DISMISSED    its client gets an error, but its records will be stored, because they were in doubt
- * FINISHED     the outcome of each of its records is in the parcel, and its client is answered from that. The parcel may
- *              be released much later; until then the consumer skips it
+ * FINISHED     the outcome of each of its records is in the parcel, by which its client is answered. The parcel may be
+ *              released much later; until then the consumer skips it
  */
 #define LANE_AWAITED 1u
 #define LANE_SPOOLED 2u

@@ -64,7 +64,7 @@ segment_open_readonly(struct segment *segment, const char *path, struct error *e
 
 		if (!lane_shape_valid(&lane, h.lane_slots)) {
 			segment_close(segment);
-			return error_set(err, "%s is damaged: its lanes are not what its header says", path);
+			return error_set(err, "%s is damaged: its lanes do not match its header", path);
 		}
 	}
 	return 0;

@@ -57,7 +57,7 @@ segment_copy(const struct segment *segment, const char *path, struct error *err)
 	int rc;
 
 	if (lstat(path, &st) == 0)
-		return error_set(err, "another file stands at %s", path);
+		return error_set(err, "another file is at %s", path);
 	(void)snprintf(fresh, sizeof fresh, "%s.new.%d", path, (int)getpid());
 	int fd = open(fresh, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)

@@ -145,6 +145,6 @@ batches_refuse(struct writer *w, bool all)
 	uint64_t times = repeat_met(&w->refusals, clock_steady_us());
 
 	if (times > 0)
-		log_warning("requests have waited for the store in vain: answered with 503", LOG_UINT("events", events),
+		log_warning("requests waited too long for the store: answered with 503", LOG_UINT("events", events),
 		    LOG_UINT("times", times));
 }

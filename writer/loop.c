@@ -267,7 +267,9 @@ cut_off_appends(struct writer *w)
 
 	if (!w->duty->publishes && !w->store.sink->ops->journaled &&
 	    store_env_cut_off_appends(&w->env.store, w->config->jsonl_path, &err) != 0)
-		log_warning("events of the previous run may stand in its JSONL file, too", LOG_STR("error", err.text));
+		log_warning(
+		    "cannot cut off the previous run's append to its JSONL file: its events may be stored twice",
+		    LOG_STR("error", err.text));
 }
 
 /* Makes the store and the spool. Returns 0 or <0. */

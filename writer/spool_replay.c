@@ -166,7 +166,7 @@ drop_removed_first(struct spool *spool)
 	char path[PATH_MAX];
 
 	spool_part_path(spool, part, path);
-	log_error("a spool file is gone: what was in it is not stored", LOG_STR("file", path),
+	log_error("a spool file is gone: its events are not stored", LOG_STR("file", path),
 	    LOG_UINT("events", part->header.events - part->header.done_events));
 	remove_first(spool);
 	spool_reconcile(spool);

@@ -92,8 +92,8 @@ truncate_to_begin(
 		return error_errno(err, "cannot read a file in %s", directory);
 	if (!only) {
 		log_warning(
-		    "a file to which a writer appended when it died was changed by somebody else: its last events may "
-		    "stand there, too",
+		    "another program has changed the file of a dead writer's append: the append's events may be stored "
+		    "twice",
 		    LOG_STR("directory", directory));
 		return 0;
 	}
@@ -116,8 +116,7 @@ unfinished_append_truncate(const struct unfinished_append *append, enum append_f
 	if (rc != 0)
 		return -1;
 	if (fd < 0) {
-		log_warning(
-		    "a writer died while it appended to a file that is gone: its last events may stand there, too",
+		log_warning("the file of a dead writer's append is gone: the append's events may be stored twice",
 		    LOG_STR("directory", directory));
 		return 0;
 	}

@@ -18,8 +18,7 @@ struct duty {
 	enum role role;
 	const char *spool_directory;
 	struct sink *(*new_sink)(const struct config *config, const struct sink_env *env);
-	bool
-	    publishes; /* else it stores hook events, and an earlier run's store may have been a JSONL file */
+	bool publishes; /* else it stores hook events, and an earlier run's store may have been a JSONL file */
 	int64_t rest_most_us;
 };
 

@@ -109,7 +109,7 @@ def test_a_file_that_is_gone_from_an_earlier_run_is_told_and_counted(database, s
     remove_file(spooling)
     post(spooling, 5, 5)
     database.server.start()
-    spooling.wait_for_log("a spool file is gone: what was in it is not stored.*events=5")
+    spooling.wait_for_log("a spool file is gone: its events are not stored.*events=5")
     spooling.wait_spool_empty()
     assert stored(database) == list(range(5, 10))
     numbers = metrics(spooling)
