@@ -17,13 +17,13 @@
 	    "Jobs that wait, on all nodes, as upkeep counted them last, a minute ago at most.")                        \
 	X(API_INFLIGHT, GAUGE, "inflight", "attempts", "", "As hooks_deliveries_in_flight: attempts under way.")       \
 	X(API_DELIVERY_LATENCY, HISTOGRAM, "delivery_latency_ms", "milliseconds", "",                                  \
-	    "What an attempt took that was answered or failed, as duration_ms of deliveries says.")                    \
+	    "Duration of attempts that were answered or failed, as duration_ms of deliveries.")                        \
 	X(API_RATE_LIMITED, COUNTER, "rate_limited_total", "requests", "",                                             \
 	    "As hooks_requests_rejected_total of the reason rate_limit: event requests answered with 429.")            \
 	X(API_OVERLOAD_DROPS, COUNTER, "overload_drops_total", "requests", "reason",                                   \
 	    "As hooks_requests_refused_total, and requests refused with 429 because of HL_MAX_QUEUE_DEPTH.")           \
 	X(API_STORE_OPS, COUNTER, "store_ops_total", "operations", "op, status",                                       \
-	    "What was asked of the webhooks' store, by kind, and whether the store was there.")                        \
+	    "Operations on the webhooks' store, by kind, and whether the store was available.")                        \
 	X(API_STREAM_CLIENTS, GAUGE, "stream_clients", "clients", "", "Clients of /v1/stream that are connected.")     \
 	X(API_STREAM_EVENTS, COUNTER, "stream_events_total", "events", "",                                             \
 	    "Events and attempts at delivery that were sent to clients of /v1/stream, to each of them.")

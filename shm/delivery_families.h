@@ -14,7 +14,7 @@
 	X(CONTROL_QUEUE, GAUGE, "control_queue_requests", "requests", "",                                              \
 	    "Requests of the management API that wait for a worker of control.")                                       \
 	X(DELIVERIES, COUNTER, "deliveries_total", "attempts", "result",                                               \
-	    "Attempts to deliver a job, by what became of it; uncharged: tried again, and it was no attempt.")         \
+	    "Attempts to deliver a job, by result; uncharged: tried again without counting as an attempt.")            \
 	X(ATTEMPTS, COUNTER, "attempts_total", "attempts", "outcome",                                                  \
 	    "Attempts to deliver a job, by the class of the reply's status, or by why there is none.")                 \
 	X(DELIVERY_DELAY, HISTOGRAM, "delivery_delay_seconds", "seconds", "",                                          \
@@ -27,16 +27,16 @@
 	X(BREAKERS_HALF_OPEN, GAUGE, "breakers_half_open", "endpoints", "",                                            \
 	    "Of the endpoints of breakers_open those with a probe under way, or with probes that succeed.")            \
 	X(OLDEST_DUE, GAUGE, "oldest_due_seconds", "seconds", "",                                                      \
-	    "How long the job has been due that waits longest in a courier's memory; closed breakers only.")           \
+	    "How long the most overdue job in a courier's memory has been due; closed breakers only.")                 \
 	X(ENDPOINTS_DISABLED, COUNTER, "endpoints_disabled_total", "endpoints", "reason",                              \
-	    "Endpoints that the service has disabled because of what deliveries came to.")                             \
+	    "Endpoints that the service has disabled because of replies or failures.")                                 \
 	X(ENDPOINTS, GAUGE, "endpoints", "endpoints", "state",                                                         \
 	    "Endpoints of all tenants, by whether they take deliveries.")                                              \
 	X(HELD_JOBS, GAUGE, "held_jobs", "jobs", "",                                                                   \
 	    "Jobs that wait because their endpoint is disabled or paused; counted up to 100000.")                      \
 	X(DLQ_JOBS, GAUGE, "dlq_jobs", "jobs", "", "Dead letters of webhooks, of all tenants.")                        \
 	X(DEEPEST_QUEUE, GAUGE, "deepest_queue_jobs", "jobs", "",                                                      \
-	    "Jobs of the tenant of which most wait; HL_MAX_QUEUE_DEPTH limits them.")                                  \
+	    "Jobs of the tenant with the most waiting jobs; HL_MAX_QUEUE_DEPTH limits them.")                          \
 	X(QUEUE_LIMIT, GAUGE, "queue_limit_jobs", "jobs", "", "HL_MAX_QUEUE_DEPTH; 0: no limit.")                      \
 	X(EMBEDDED_LOG, GAUGE, "embedded_log_bytes", "bytes", "",                                                      \
 	    "Write-ahead log of the embedded store; it grows while another program keeps a transaction open.")         \
@@ -46,7 +46,7 @@
 	X(DELIVERY_NODES, GAUGE, "delivery_nodes", "nodes", "state",                                                   \
 	    "Nodes of the webhooks' store whose jobs no other node has taken over, by what their heartbeats say.")     \
 	X(NODE_SILENCE, GAUGE, "node_silence_seconds", "seconds", "",                                                  \
-	    "How long the node has been silent that has been so for longest, of those that have not left.")            \
+	    "How long the longest silent node has been silent, of the nodes that have not left.")                      \
 	X(HEARTBEAT_AGE, GAUGE, "heartbeat_age_seconds", "seconds", "",                                                \
 	    "Time since the last heartbeat of this node that has reached the webhooks' store; 0: none has yet.")       \
 	X(COURIER_JOBS, GAUGE, "courier_jobs", "jobs", "", "Jobs in the memory of couriers; others are in rows only.") \

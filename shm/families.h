@@ -23,7 +23,7 @@ enum family_kind { KIND_COUNTER, KIND_GAUGE, KIND_HISTOGRAM, KIND_INFO };
 	X(EVENTS_DAMAGED, COUNTER, "events_damaged_total", "events", "",                                               \
 	    "Events on the ring or in the spool that failed their checksum.")                                          \
 	X(EVENTS_DISCARDED, COUNTER, "events_discarded_total", "events", "",                                           \
-	    "Events taken off the ring because nothing took them in time; their requests were answered with 503.")     \
+	    "Events removed from the ring because no store or spool took them in time; answered with 503.")            \
 	X(EVENTS_SPOOLED, COUNTER, "events_spooled_total", "events", "",                                               \
 	    "Events written to the spool because the store was unavailable.")                                          \
 	X(MESSAGES_RECEIVED, COUNTER, "messages_received_total", "messages", "",                                       \
@@ -44,11 +44,11 @@ enum family_kind { KIND_COUNTER, KIND_GAUGE, KIND_HISTOGRAM, KIND_INFO };
 	X(EVENTS_SANITISED, COUNTER, "events_sanitised_total", "events", "",                                           \
 	    "Events with NaN, NUL or lone surrogates replaced or marked.")                                             \
 	X(EVENTS_UNKNOWN_FIELDS, COUNTER, "events_unknown_fields_total", "events", "action",                           \
-	    "Events with fields that are none of an event's, by what UNKNOWN_FIELDS did with these.")                  \
+	    "Events with fields that the API does not define, by the action of UNKNOWN_FIELDS.")                       \
 	X(EVENTS_REJECTED, COUNTER, "events_rejected_total", "events", "reason",                                       \
 	    "Events refused one by one, in requests with Prefer: handling=lenient.")                                   \
 	X(HTTP_REQUESTS, COUNTER, "http_requests_total", "requests", "route, status",                                  \
-	    "Requests answered, by path and class of the status; a path that is none is other.")                       \
+	    "Requests answered, by path and class of the status; unknown paths are other.")                            \
 	X(TLS_HANDSHAKES, COUNTER, "tls_handshakes_total", "handshakes", "result",                                     \
 	    "TLS handshakes: made in full, or spared by a session ticket, or failed.")                                 \
 	X(TLS_CERTIFICATE_END, GAUGE, "tls_certificate_end_timestamp_seconds", "seconds", "",                          \
@@ -60,7 +60,7 @@ enum family_kind { KIND_COUNTER, KIND_GAUGE, KIND_HISTOGRAM, KIND_INFO };
 	X(REQUESTS_REFUSED, COUNTER, "requests_refused_total", "requests", "reason",                                   \
 	    "Event requests refused with 503: the client may try again.")                                              \
 	X(CONNECTIONS, GAUGE, "connections", "connections", "",                                                        \
-	    "Connections of clients that are open, also those that only wait for their end.")                          \
+	    "Open connections of clients, including lingering ones.")                                                  \
 	X(CONNECTIONS_REFUSED, COUNTER, "connections_refused_total", "connections", "reason",                          \
 	    "Connections that were ended because a limit was reached.")                                                \
 	X(BUFFERED_BYTES, GAUGE, "buffered_bytes", "bytes", "",                                                        \
@@ -77,12 +77,12 @@ enum family_kind { KIND_COUNTER, KIND_GAUGE, KIND_HISTOGRAM, KIND_INFO };
 	X(STORAGE_ERRORS, COUNTER, "storage_errors_total", "errors", "",                                               \
 	    "Failed attempts to reach the store or to write to it.")                                                   \
 	X(SYNC_FAILURES, COUNTER, "sync_failures_total", "files", "",                                                  \
-	    "Files that could not be synced and are not trusted any more.")                                            \
+	    "Files that could not be synced and are no longer trusted.")                                               \
 	X(JSONL_ROTATION_FAILURES, COUNTER, "jsonl_rotation_failures_total", "files", "",                              \
 	    "JSONL files that could not be moved aside when they had reached JSONL_ROTATE_BYTES.")                     \
-	X(STORE_WRITERS, GAUGE, "store_writers", "writers", "state", "Writers, by what they last saw of the store.")   \
+	X(STORE_WRITERS, GAUGE, "store_writers", "writers", "state", "Writers, by their store's last known state.")    \
 	X(STORE_PUBLISHERS, GAUGE, "store_publishers", "publishers", "state",                                          \
-	    "Publishers, by what they last saw of the webhooks' store.")                                               \
+	    "Publishers, by their store's last known state.")                                                          \
 	X(DEFAULT_PARTITION_ROWS, GAUGE, "default_partition_rows", "rows", "",                                         \
 	    "Events in the default partition because their month has none; counted up to 100000. PostgreSQL only.")    \
 	X(PARTITIONS_AHEAD, GAUGE, "partitions_ahead", "months", "",                                                   \
@@ -94,7 +94,7 @@ enum family_kind { KIND_COUNTER, KIND_GAUGE, KIND_HISTOGRAM, KIND_INFO };
 	X(RING_USED, GAUGE, "ring_used_bytes", "bytes", "",                                                            \
 	    "Bytes of events waiting on the ring, all lanes together.")                                                \
 	X(RING_FILE_GONE, GAUGE, "ring_file_gone", "", "",                                                             \
-	    "1 while the file at RING_PATH is not the ring any more: its events would not outlive the processes.")     \
+	    "1 while RING_PATH does not name the ring: its events would be lost with the processes.")                  \
 	X(RING_CAPACITY, GAUGE, "ring_capacity_bytes", "bytes", "", "Bytes the ring can hold, all lanes together.")    \
 	X(SPOOL_EVENTS, GAUGE, "spool_events", "events", "", "Events in the spool that are not in the store yet.")     \
 	X(SPOOL_MESSAGES, GAUGE, "spool_messages", "messages", "",                                                     \
@@ -104,13 +104,13 @@ enum family_kind { KIND_COUNTER, KIND_GAUGE, KIND_HISTOGRAM, KIND_INFO };
 	X(SPOOL_OLDEST, GAUGE, "spool_oldest_seconds", "seconds", "",                                                  \
 	    "Age of the oldest file of the spool; 0: the spool is empty.")                                             \
 	X(PROCESS_RESTARTS, COUNTER, "process_restarts_total", "processes", "role, cause",                             \
-	    "Processes started again after they died, by what they died of.")                                          \
+	    "Processes started again after they died, by cause.")                                                      \
 	X(PROCESSES_NOT_READY, GAUGE, "processes_not_ready", "processes", "role",                                      \
 	    "Processes of a role that are dead, starting or ending.")                                                  \
 	X(PROCESS_CPU, COUNTER, "process_cpu_seconds_total", "seconds", "role",                                        \
 	    "CPU time, user and system, of all processes of a role, dead ones too.")                                   \
 	X(PROCESS_MEMORY, GAUGE, "process_resident_memory_bytes", "bytes", "role",                                     \
-	    "Resident memory of all processes of a role; each counts what it uses of the ring they share.")            \
+	    "Resident memory of all processes of a role; each includes its part of the shared ring.")                  \
 	X(UPTIME, GAUGE, "uptime_seconds", "seconds", "", "Seconds since the master started.")                         \
 	X(BUILD, INFO, "build_info", "", "version, storage", "Always 1: the version and the kind of store.")
 
