@@ -1,4 +1,4 @@
-// The API of hooksd, as the holder of one key speaks it. The key stays in this tab (sessionStorage).
+// A client of hooksd's API with one key. The key stays in this tab (sessionStorage).
 
 const KEY = "hooksd.key";
 
@@ -12,7 +12,7 @@ export class ApiError extends Error {
 	}
 }
 
-// Of hook events `detail` is a list of what is wrong where.
+// For hook events `detail` is a list of errors with their places.
 function text(detail) {
 	return typeof detail === "string"
 		? detail
@@ -28,7 +28,7 @@ export function storeKey(key) {
 	else sessionStorage.removeItem(KEY);
 }
 
-// A number that JavaScript would write in another way stays as it was sent, where the browser can do that.
+// Keeps the spelling of numbers that JavaScript would change, if the browser can.
 function keepNumber(_name, value, context) {
 	return typeof value === "number" &&
 		!Number.isSafeInteger(value) &&
@@ -55,14 +55,14 @@ export function query(values) {
 }
 
 export class Api {
-	// onTenant: is told the tenant of each reply. onRefused: is called when the key is not, or no longer, valid.
+	// onTenant: gets the tenant of each reply. onRefused: called when the key is invalid.
 	constructor(key, { onTenant = () => {}, onRefused = () => {} } = {}) {
 		this.key = key;
 		this.onTenant = onTenant;
 		this.onRefused = onRefused;
 	}
 
-	// The response as it is, for streams. Other answers than 2xx are an ApiError.
+	// The raw response, for streams. Throws ApiError unless it is 2xx.
 	async fetch(method, path, { body, headers = {}, signal } = {}) {
 		let response;
 		try {
@@ -114,7 +114,7 @@ export class Api {
 		return this.request("POST", path, { ...options, body });
 	}
 
-	// version: of what was shown; if somebody else has changed it since, nothing is changed.
+	// version: of the object shown. If it has changed since, the API changes nothing.
 	patch(path, body, version) {
 		return this.request("PATCH", path, { body, headers: version ? { "If-Match": `"${version}"` } : {} });
 	}
@@ -123,7 +123,7 @@ export class Api {
 		return this.request("DELETE", path);
 	}
 
-	// What a person reads beside something else: null instead of an error, for instance for want of a scope.
+	// For optional details: null instead of an error, for instance without the scope.
 	async try(path, options) {
 		try {
 			return await this.get(path, options);

@@ -1,4 +1,4 @@
-// Who changed what.
+// The audit log: changes and their authors.
 import { query } from "./api.js";
 import { h, head, json, time } from "./dom.js";
 import { field, filters } from "./forms.js";

@@ -1,4 +1,4 @@
-// A line of the last readings. What it shows stands beside it as a number, so people who do not see it miss nothing.
+// A line chart of the last readings. Each chart has its value beside it as a number, for people who cannot see it.
 import { svg } from "./dom.js";
 
 const READINGS = 90,

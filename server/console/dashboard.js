@@ -1,4 +1,4 @@
-// What the service does now: read every two seconds while the page is seen.
+// The service's current numbers, read every two seconds while the page is visible.
 import { ApiError } from "./api.js";
 import { Chart } from "./chart.js";
 import { badge, bytes, button, duration, h, head, link, note, number, problem, say } from "./dom.js";
@@ -8,7 +8,7 @@ import { Metrics, quantile } from "./prometheus.js";
 
 const EVERY_MS = 2000;
 
-// A number with its name, a line of how it was, and what else there is to say of it.
+// A number with its name, a chart of its past, and a remark.
 class Tile {
 	constructor(title, { chart = true } = {}) {
 		this.value = h("dd", {}, "-");
@@ -30,7 +30,7 @@ class Tile {
 	}
 }
 
-// Two readings, and how fast counters have grown from one to the other.
+// Two readings, and the rates of counters between them.
 class Readings {
 	read(metrics, at) {
 		this.before = this.now;
@@ -41,7 +41,7 @@ class Readings {
 		if (!this.before) return undefined;
 		const seconds = (this.now.at - this.before.at) / 1000;
 		const grown = (this.now.metrics.sum(name, labels) ?? 0) - (this.before.metrics.sum(name, labels) ?? 0);
-		return Math.max(0, grown) / seconds; // a counter that has begun anew counts as standing still
+		return Math.max(0, grown) / seconds; // a counter that was reset counts as unchanged
 	}
 
 	quantile(q, name) {

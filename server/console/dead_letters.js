@@ -1,4 +1,4 @@
-// Jobs that were given up: read, requeued one by one or by a filter, removed.
+// Dead letters: lists them, requeues one or all of a filter, and removes them.
 import { query } from "./api.js";
 import { badge, button, facts, focusTitle, h, head, idLink, json, link, note, say, time } from "./dom.js";
 import { confirmed, field, filters } from "./forms.js";
@@ -13,7 +13,7 @@ async function requeue(api, id) {
 	return done.job_id;
 }
 
-// Counts first, then asks, then goes on until none of those is left.
+// Counts them, asks for confirmation, and continues until none is left.
 async function requeueMany(api, filter, again) {
 	const members = Object.fromEntries(
 		Object.entries(filter).filter(([, value]) => value !== null && value !== "" && value !== undefined),

@@ -1,4 +1,4 @@
-// Attempts at delivery: what was sent, and what came back.
+// Attempts at delivery: requests and replies.
 import { query } from "./api.js";
 import { badge, button, duration, facts, h, head, idLink, json, link, note, say, time } from "./dom.js";
 import { field, filters } from "./forms.js";
@@ -22,7 +22,7 @@ export const attemptColumns = [
 	{ title: "Took", number: true, cell: (one) => duration(one.duration_ms) },
 ];
 
-// A choice among the endpoints, by their names or hosts.
+// A choice of endpoint, by name or host.
 export async function endpointField(api, value, signal, label = "Endpoint", required = false) {
 	let known = [];
 	try {

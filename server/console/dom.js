@@ -1,4 +1,4 @@
-// Makes elements. Every text becomes a text node: what events hold is never read as HTML.
+// Makes elements. Every text becomes a text node, so events are never parsed as HTML.
 
 const SVG = "http://www.w3.org/2000/svg";
 
@@ -8,7 +8,7 @@ function add(element, child) {
 	else element.append(child instanceof Node ? child : String(child));
 }
 
-// on: listeners by the names of their events. A true attribute is there, a false or null one is not.
+// on: listeners by event name. An attribute is set if it is true, and left out if it is false or null.
 function set(element, { on = {}, ...attributes }) {
 	for (const [event, listener] of Object.entries(on)) element.addEventListener(event, listener);
 	for (const [name, value] of Object.entries(attributes))
@@ -30,7 +30,7 @@ export function svg(tag, attributes = {}, ...children) {
 	return element;
 }
 
-// Local time, with that of the API in the title. ms since 1970, or nothing.
+// Local time of ms since 1970, or nothing; the title has UTC.
 export function time(ms) {
 	if (ms === null || ms === undefined) return h("span", { class: "muted" }, "never");
 	const date = new Date(ms);
@@ -69,7 +69,7 @@ export function badge(text, kind = "") {
 	return h("span", { class: `badge ${kind}` }, text);
 }
 
-// kind: "bad", which is also told at once, "warn", "good".
+// kind: "bad" (also announced at once), "warn", "good".
 export function note(kind, ...children) {
 	return h(
 		"div",
@@ -78,7 +78,7 @@ export function note(kind, ...children) {
 	);
 }
 
-// An error as the API gives it; of what is none its message.
+// An API error; for another error its message.
 export function problem(error) {
 	if (!error.status) return note("bad", error.message);
 	const place = error.code ? `${error.status} ${error.code}` : String(error.status);
@@ -102,7 +102,7 @@ export function facts(pairs) {
 	);
 }
 
-// label says what it is to people who do not see it, and to the keyboard: it scrolls.
+// A scrolling block that the keyboard can reach. label names it for screen readers.
 export function json(value, label) {
 	const text = typeof value === "string" ? value : JSON.stringify(value, null, 2);
 	return h("pre", { tabindex: 0, role: "group", "aria-label": label }, text ?? "");
@@ -112,13 +112,13 @@ export function link(to, ...children) {
 	return h("a", { href: to }, children);
 }
 
-// The end of an id tells objects apart; its beginning is the time.
+// The end of an id, which distinguishes objects; the beginning is the time.
 export function idLink(kind, id) {
 	if (!id) return h("span", { class: "muted" }, "none");
 	return h("a", { href: `#/${kind}/${encodeURIComponent(id)}`, class: "mono", title: id }, `…${id.slice(-12)}`);
 }
 
-// Runs an act, one at a time. The element stays as it is meanwhile, for one that is disabled would lose the focus.
+// Runs an act, one at a time. Does not disable the element, because that would lose the focus.
 export async function busy(element, act) {
 	if (element.getAttribute("aria-busy") === "true") return;
 	element.setAttribute("aria-busy", "true");
@@ -147,7 +147,7 @@ export function button(text, act, kind = "") {
 	return element;
 }
 
-// Where the focus goes when what had it is there no more.
+// The element that gets the focus when the focused one was removed.
 export function focusTitle() {
 	document.querySelector("main h1")?.focus();
 }
@@ -158,7 +158,7 @@ export function head(title, ...actions) {
 
 let silence = 0;
 
-// Tells everybody, also those who do not see it, what has been done.
+// Announces what was done, also to screen readers.
 export function say(text) {
 	const status = document.getElementById("status");
 	status.textContent = text;

@@ -1,4 +1,4 @@
-// Where webhooks go: made, changed, tested, switched off and on.
+// Endpoints: makes, changes, tests, disables and enables them.
 import { query } from "./api.js";
 import {
 	badge,
@@ -74,7 +74,7 @@ export function endpoints({ api, query: asked, signal }) {
 	];
 }
 
-// An answer of 202 names nodes that do not act by the change yet.
+// A 202 names the nodes that have not applied the change yet.
 function tell(text, reply) {
 	say(reply?.pending_nodes?.length ? `${text}, but not yet on ${reply.pending_nodes.join(", ")}` : text);
 }
@@ -312,7 +312,7 @@ function fieldsOf(one) {
 	};
 }
 
-// What has been changed, so that members that a person has not touched stay as they are.
+// The changed members only, so that others stay as they are.
 function changed(fields, before, members) {
 	return Object.fromEntries(
 		fields

@@ -1,4 +1,4 @@
-// What was published, and what became of it.
+// Published events and their deliveries.
 import { query } from "./api.js";
 import { badge, button, facts, h, head, idLink, json, link, say, time } from "./dom.js";
 import { confirmed, encode, field, filters, form } from "./forms.js";
@@ -68,7 +68,7 @@ function about(one) {
 	]);
 }
 
-// Asks first what would be sent.
+// Makes a dry run first.
 async function sendAgain(api, id) {
 	const dry = await api.post("/v1/replay", { event_id: id, mode: "all", dry_run: true });
 	const text = `${dry.scheduled} jobs would be made by the subscriptions of now, and ${dry.skipped} still wait.`;

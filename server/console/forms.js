@@ -1,4 +1,4 @@
-// Forms and dialogs. A form shows what the API says against its values, and keeps them.
+// Forms and dialogs. A form shows the API's errors and keeps its values.
 import { busy, h, problem } from "./dom.js";
 
 let numbers = 0;
@@ -60,7 +60,7 @@ function localTime(ms) {
 	return new Date(date.getTime() - date.getTimezoneOffset() * 60000).toISOString().slice(0, 19);
 }
 
-// An empty control is null, which is the default of the API's members.
+// An empty control is null: the API's default.
 function read(kind, label, control) {
 	if (kind === "check") return control.checked;
 	const value = control.value;
@@ -76,7 +76,7 @@ function read(kind, label, control) {
 	return new Json(value);
 }
 
-// What is wrong in a control before anything was sent.
+// The error of a control, before anything was sent.
 class FieldError extends Error {
 	constructor(control, message) {
 		super(message);
@@ -84,14 +84,14 @@ class FieldError extends Error {
 	}
 }
 
-// JSON as a person has typed it: numbers keep their digits.
+// JSON as typed: numbers keep their digits.
 export class Json {
 	constructor(text) {
 		this.text = text;
 	}
 }
 
-// The object of members as JSON; those of Json stand in it as they were typed.
+// The members as a JSON object; values of class Json are copied as typed.
 export function encode(members) {
 	return `{${Object.entries(members)
 		.map(
@@ -111,7 +111,7 @@ async function send(fields, submit) {
 	await submit(values(fields));
 }
 
-// submit: takes the values by their names. What it throws is shown, and the values stay.
+// submit: gets the values by name. The form shows what it throws, and keeps the values.
 export function form(fields, label, submit, { parts, more = [], kind = "wide" } = {}) {
 	const place = h("div", {});
 	const first = h("button", { type: "submit", class: "first" }, label);
@@ -138,7 +138,7 @@ export function form(fields, label, submit, { parts, more = [], kind = "wide" } 
 	return element;
 }
 
-// A row of fields above a list. change: takes the values.
+// A row of fields above a list. change: gets the values.
 export function filters(fields, change, label = "Search") {
 	return h(
 		"form",
@@ -157,7 +157,7 @@ export function filters(fields, change, label = "Search") {
 	);
 }
 
-// Shows something until it is closed. Returns the word of the button that was pressed, null for Escape.
+// Shows a dialog until it is closed. Returns the pressed button's word, or null for Escape.
 export function dialog(title, content, buttons) {
 	const id = `dialog-${numbers++}`;
 	const element = h(

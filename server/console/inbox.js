@@ -1,4 +1,4 @@
-// The development receiver: a URL that takes whatever is posted to it, and what it has received.
+// The development receiver: its URL accepts any request, and this view shows them.
 import { query } from "./api.js";
 import { bytes, button, h, head, json, link, note, problem, say, time } from "./dom.js";
 import { field, form } from "./forms.js";
@@ -7,7 +7,7 @@ import { emptyState, table } from "./lists.js";
 const TOKEN = "hooksd.inbox",
 	AGAIN_MS = 2000;
 
-// Makes a receiver, and remembers it in this tab.
+// Makes a receiver, and keeps it for this tab.
 export async function newReceiver(api) {
 	const made = await api.post("/v1/dev/inbox");
 	sessionStorage.setItem(TOKEN, made.token);
@@ -39,7 +39,7 @@ const columns = [
 	},
 ];
 
-// Follows what the receiver gets; what is there stays as it is, so that open parts stay open.
+// Adds new messages without redrawing the old ones, so that open parts stay open.
 function messages(api, token, signal) {
 	const place = h("div", {}),
 		trouble = h("div", {});

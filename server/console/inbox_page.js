@@ -1,4 +1,4 @@
-// /v1/dev/inbox/ui: the development receiver by itself. ?token= is that of the receiver; the key is typed in.
+// /v1/dev/inbox/ui: only the development receiver. ?token= is the receiver's; the user types the key.
 import { Api, storedKey, storeKey } from "./api.js";
 import { inbox } from "./inbox.js";
 import { signIn } from "./sign_in.js";

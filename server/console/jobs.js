@@ -1,4 +1,4 @@
-// What waits to be delivered, and why.
+// Waiting jobs, and why they wait.
 import { query } from "./api.js";
 import { badge, button, facts, h, head, idLink, link, note, say, time } from "./dom.js";
 import { confirmed, field, filters } from "./forms.js";

@@ -1,9 +1,9 @@
-// Lists of the API: a table, and a button for the page behind the last one.
+// Lists of the API: a table, and a button for the next page.
 import { busy, h, problem } from "./dom.js";
 import { query } from "./api.js";
 
-// columns: {title, cell(item), number}. On a phone each row is a card, so every cell says what it is; the roles keep
-// the table a table there.
+// columns: {title, cell(item), number}. On a phone each row is a card, so every cell has its title; ARIA roles keep
+// it a table there.
 export function table(caption, columns, items) {
 	const body = h("tbody", { role: "rowgroup" });
 	const element = h(
@@ -60,8 +60,8 @@ export function emptyState(text, ...actions) {
 	return h("div", { class: "panel empty" }, h("p", { class: "muted" }, text), actions);
 }
 
-// path and query name the list; empty is what stands there when it has nothing. Reads the first page, and then one more
-// each time that a person asks.
+// path and query name the list; empty is shown if it has no items. Reads the first page, and another one each time that
+// the user asks.
 export function list(api, { path, filter = {}, caption, columns, empty, limit = 50, signal }) {
 	const place = h("div", {}, h("p", { class: "muted" }, "Loading…"));
 	const shown = table(caption, columns, []);

@@ -1,4 +1,4 @@
-// The console: one page, whose views follow the part of the address behind the #.
+// The console: one page; the part of the address after the # selects the view.
 import { Api, storedKey, storeKey } from "./api.js";
 import { h, head, problem } from "./dom.js";
 import { signIn } from "./sign_in.js";
@@ -16,8 +16,8 @@ import { sessions } from "./sessions.js";
 import { stream } from "./stream.js";
 import { editSubscription, subscription, subscriptions } from "./subscriptions.js";
 
-// path, title, view. A view takes {api, id, query, signal} and gives elements, or a promise of them; signal tells that
-// another view is shown. The rows that are links in the list of views come first.
+// path, title, view. A view takes {api, id, query, signal} and returns elements, or a promise of them; signal aborts
+// when another view is shown. The rows that are links in the list of views come first.
 const links = [
 	["dashboard", "Dashboard", dashboard],
 	["events", "Events", events],
@@ -60,7 +60,7 @@ function decode(segment) {
 	try {
 		return decodeURIComponent(segment);
 	} catch {
-		return segment; // which is the id of nothing
+		return segment; // the id of no object
 	}
 }
 
@@ -88,7 +88,7 @@ function showLinks(path) {
 		else one.removeAttribute("aria-current");
 }
 
-// Shows what the address says, and moves the focus there, so that the keyboard and those who hear the page follow.
+// Shows the view of the address and moves the focus to it, for keyboards and screen readers.
 async function show() {
 	running.abort();
 	running = new AbortController();

@@ -22,7 +22,7 @@ export class Metrics {
 		return this.families.get(name) ?? [];
 	}
 
-	// The sum of the samples that have these labels. undefined: there are none.
+	// The sum of the samples with these labels, or undefined without any.
 	sum(name, labels = {}) {
 		const found = this.samples(name).filter((sample) =>
 			Object.entries(labels).every(([label, value]) => sample.labels[label] === value),
@@ -30,7 +30,7 @@ export class Metrics {
 		return found.length ? found.reduce((sum, sample) => sum + sample.value, 0) : undefined;
 	}
 
-	// The counts of a histogram by the upper ends of its buckets, those of all labels added up.
+	// The counts of a histogram by upper bound, summed over all labels.
 	buckets(name) {
 		const counts = new Map();
 		for (const { labels, value } of this.samples(`${name}_bucket`)) {
@@ -41,8 +41,7 @@ export class Metrics {
 	}
 }
 
-// The quantile of what a histogram has counted from one reading to the next, as a straight line within its bucket says.
-// undefined: nothing was counted.
+// The quantile of a histogram's increase between two readings, interpolated within its bucket. undefined: no increase.
 export function quantile(q, before, now) {
 	const ends = [...now.keys()].sort((a, b) => a - b);
 	const counts = ends.map((end) => now.get(end) - (before.get(end) ?? 0));

@@ -1,4 +1,4 @@
-// Events that are sent again: first told, then made.
+// Replays: a dry run first, then the replay.
 import { badge, button, facts, focusTitle, h, head, idLink, json, note, number, say, time } from "./dom.js";
 import { confirmed, field, form } from "./forms.js";
 import { emptyState, list } from "./lists.js";
@@ -10,7 +10,7 @@ function state(one) {
 	return badge(one.status, { done: "good", failed: "bad", running: "warn", pending: "warn" }[one.status] ?? "");
 }
 
-// The header Idempotency-Key; crypto.randomUUID() is there over TLS and on localhost alone.
+// The header Idempotency-Key. Not by crypto.randomUUID(), which needs TLS or localhost.
 export function onceOnly() {
 	return {
 		headers: {

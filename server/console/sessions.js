@@ -1,4 +1,4 @@
-// What coding agents report (POST /events), by session, in the order of its time.
+// Hook events (POST /events) by session, in the order of time.
 import { query } from "./api.js";
 import { badge, button, h, head, json, note, problem, time } from "./dom.js";
 import { field, filters } from "./forms.js";
@@ -15,7 +15,7 @@ function parsed(data) {
 	}
 }
 
-// The time of an event in ms; that of its arrival where it says none.
+// The time of an event in ms, or of its arrival if it has none.
 function timeOf(event) {
 	const ms =
 		typeof event.timestamp === "number"
@@ -28,7 +28,7 @@ function kind(type) {
 	return /fail|error|block/.test(type) ? "bad" : /complet|success/.test(type) ? "good" : "";
 }
 
-// One session: a list of its events, which stays in the order of their times whatever comes late.
+// One session: its events, kept in the order of time even if some come late.
 class Session {
 	constructor(id) {
 		this.count = h("span", { class: "muted" });

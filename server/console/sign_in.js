@@ -1,9 +1,9 @@
-// The form that takes a key. Nothing is stored before the service has said that the key is one.
+// The form for the key. Stores the key only after the service has accepted it.
 import { Api, query, storeKey } from "./api.js";
 import { h, head } from "./dom.js";
 import { field, form } from "./forms.js";
 
-// done: takes the key. reason: why the last one is not used any more.
+// done: gets the key. reason: why the last key is no longer used.
 export function signIn(done, reason) {
 	const key = field("key", "API key", "password", {
 		required: true,
@@ -18,7 +18,7 @@ export function signIn(done, reason) {
 	return [head("Sign in"), refused, h("div", { class: "panel" }, element)];
 }
 
-// A key that may not read events is one nevertheless, and so is one whose service has lost its store.
+// A valid key may lack the scope for events, and the service may have lost its store.
 async function check(key) {
 	if (!/^[!-~]+$/.test(key)) throw new Error("A key has visible ASCII characters only");
 	try {

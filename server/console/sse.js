@@ -1,10 +1,10 @@
-// Server-sent events, read by fetch() so that the key goes in a header. The stream is taken up again where it ended.
+// Server-sent events by fetch(), so that the key is sent in a header. Resumes a stream where it ended.
 import { ApiError } from "./api.js";
 
 const LEAST_WAIT_MS = 1000,
 	MOST_WAIT_MS = 30000;
 
-// Cuts a text that comes in pieces into frames {event, data, id, retry}; one of comments alone is none.
+// Cuts text that comes in pieces into frames {event, data, id, retry}. Drops frames of only comments.
 export class Frames {
 	constructor() {
 		this.rest = "";
@@ -30,8 +30,8 @@ function readFrame(block) {
 	return frame;
 }
 
-// Calls take(frame) for each frame, state(text) when something happens to the connection; until signal says stop.
-// Throws what the API answers where it offers no such stream (4xx).
+// Calls take(frame) for each frame and state(text) for changes of the connection, until signal aborts. Throws the API's
+// error if it refuses the stream (4xx).
 export async function follow(api, path, { take, state, signal }) {
 	let id,
 		wait = LEAST_WAIT_MS;

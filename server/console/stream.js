@@ -1,4 +1,4 @@
-// Events and results of deliveries as they come.
+// The live stream of events and delivery results.
 import { query } from "./api.js";
 import { badge, button, h, head, idLink, json, link, note, problem, say, time } from "./dom.js";
 import { field, filters } from "./forms.js";

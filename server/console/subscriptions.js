@@ -1,4 +1,4 @@
-// Which endpoint gets which topics, and a place to try a pattern and a filter on an event.
+// Subscriptions, and a form that tests a pattern and a filter on an event.
 import { query } from "./api.js";
 import { badge, button, facts, focusTitle, h, head, idLink, json, link, note, problem, say, time } from "./dom.js";
 import { confirmed, encode, field, filters, form } from "./forms.js";
@@ -128,7 +128,7 @@ export async function subscription({ api, id, signal }) {
 	return [head("Subscription"), place];
 }
 
-// Asks the service itself a moment after each change, so that nothing here has to know what a filter means.
+// Asks the service a moment after each change, so that filters are not implemented twice.
 function tester(api, pattern, filter, sample, signal) {
 	const place = h("div", { role: "status", "aria-live": "polite" });
 	const event = field("event", "Event to try it on", "json", {
@@ -173,7 +173,7 @@ function tester(api, pattern, filter, sample, signal) {
 	return h("section", { class: "panel", "aria-label": "Try it" }, h("h2", {}, "Try it"), event.element, place);
 }
 
-// The event that a person has come from, or an example.
+// The event of the previous view, or an example.
 async function sampleEvent(api, id, signal) {
 	const event = id ? await api.try(`/v1/events/${encodeURIComponent(id)}`, { signal }) : null;
 	return event ?? SAMPLE;

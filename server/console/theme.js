@@ -1,4 +1,4 @@
-// Light or dark: as the system says, until a person has chosen.
+// Light or dark: the system's setting until the user chooses.
 
 const CHOICE = "hooksd.theme";
 
@@ -8,7 +8,7 @@ function shown() {
 	return matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
 }
 
-// button: switches from one to the other.
+// button: switches between the two.
 export function themes(button) {
 	const show = () => {
 		const chosen = localStorage.getItem(CHOICE);
