@@ -173,7 +173,7 @@ target_url_split(struct span url, struct target_url *parts, struct error *err)
 	return split_authority(parts, err);
 }
 
-/* ---- where it leads to ---- */
+/* ---- the host ---- */
 
 union address {
 	struct sockaddr any;

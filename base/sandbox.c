@@ -220,7 +220,7 @@ sandbox_enter(struct sandbox *sandbox, struct error *err)
 	return rc;
 }
 
-/* ---- afterwards ---- */
+/* ---- in the sandbox ---- */
 
 /* If stat(2) fails otherwise, the path counts as unchanged. */
 static bool

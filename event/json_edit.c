@@ -419,7 +419,7 @@ write_value(struct json_edit *edit, const struct json_value *value)
 		bytes_add(&edit->out, value->text.base, value->text.len);
 }
 
-/* --- all of it --------------------------------------------------------------------------------------------------- */
+/* --- the whole text ---------------------------------------------------------------------------------------------- */
 
 struct json_edit *
 json_edit_new(void)

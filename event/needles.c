@@ -186,7 +186,7 @@ needles_bytes(const struct needles *needles)
 	       needles->automaton.count * sizeof *needles->states + needles->number_count * sizeof *needles->numbers;
 }
 
-/* --- looking for them -------------------------------------------------------------------------------------------- */
+/* --- searching --------------------------------------------------------------------------------------------------- */
 
 uint32_t
 needles_find(const struct needles *needles, const struct json *element, char *scratch)

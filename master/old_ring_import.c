@@ -52,7 +52,7 @@ struct spooling {
 	struct error *err;
 };
 
-/* ---- what the ledgers say ---- */
+/* ---- the ledgers ---- */
 
 /*
  * After a reboot the ring's uncommitted appends say nothing about the files: forgets them, once. A later append is this
@@ -283,7 +283,7 @@ spool_lanes(struct import *import, uint32_t writer, struct error *err)
 	return rc;
 }
 
-/* ---- the file ---- */
+/* ---- the ring file ---- */
 
 static int
 spool_events(struct import *import, struct error *err)

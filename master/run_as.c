@@ -168,7 +168,7 @@ check_files(const struct config *config, const struct user *user, struct error *
 	return rc == 0 ? check_owner(config->ring_path, user, config->run_as, err) : rc;
 }
 
-/* ---- becoming it ---- */
+/* ---- becoming the user ---- */
 
 /* Drops all capabilities, except that for listening on any port if listen_anywhere. */
 static int

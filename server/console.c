@@ -15,7 +15,7 @@
 #define USER "admin:"
 #define CREDENTIALS_MOST 512
 
-/* ---- who may see it ---- */
+/* ---- access ---- */
 
 /* Compares digests in constant time, so that timing reveals neither the password's length nor a matching part. */
 static bool
@@ -70,7 +70,7 @@ admit(const struct acceptor *acceptor, h2o_req_t *req)
 	return false;
 }
 
-/* ---- what is sent ---- */
+/* ---- files ---- */
 
 static void
 add_headers(h2o_req_t *req)

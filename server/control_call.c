@@ -383,7 +383,7 @@ control_call_on_frame(struct control_call *call, const struct frame *frame)
 		control_call_break_off(call, late);
 }
 
-/* ---- making and giving up ---- */
+/* ---- beginning and giving up ---- */
 
 struct control_call *
 control_call_new(struct control_calls *calls, struct exchange *exchange, uint32_t number, struct bytes frames)

@@ -31,7 +31,7 @@ static const char gone[] = "Control, which answers the management API, has died 
 			   "The request may or may not have been carried out";
 static const char stopping[] = "The service stops. The request may or may not have been carried out";
 
-/* ---- control comes and goes ---- */
+/* ---- control's start and end ---- */
 
 static bool
 lives(const struct control_link *link, uint32_t peer)

@@ -120,7 +120,7 @@ add_body(struct bytes *list, struct frame frame, struct span body)
 	}
 }
 
-/* ---- what the development receiver gets ---- */
+/* ---- requests for the development receiver ---- */
 
 /* Adds a header; joins the values of a repeated name (RFC 9110 section 5.3). */
 static void

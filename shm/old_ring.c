@@ -198,7 +198,7 @@ old_ring_master_pid(int fd)
 	return h.master_pid;
 }
 
-/* ---- what it says ---- */
+/* ---- contents ---- */
 
 const char *
 old_ring_boot_id(const struct old_ring *ring)
@@ -317,7 +317,7 @@ old_ring_visit(const struct old_ring *ring, uint32_t writer, old_ring_visitor *v
 	return rc;
 }
 
-/* ---- what 0.1.0 would write ---- */
+/* ---- changes, as 0.1.0 makes them ---- */
 
 void
 old_ring_set_boot_id(const struct old_ring *ring, const char *boot_id)

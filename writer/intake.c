@@ -175,7 +175,7 @@ intake_gather_waiting(struct intake *intake)
 	return intake->count > 0;
 }
 
-/* ---- what became of published events ---- */
+/* ---- outcomes of published events ---- */
 
 static void
 count_outcome(struct ledger_page *draft, const struct publish_outcome *outcome)

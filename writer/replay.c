@@ -98,7 +98,7 @@ end_before_next(const struct replay *replay, struct spool *spool)
 		reader->to -= reader->records[--reader->count]->length;
 }
 
-/* ---- a batch ---- */
+/* ---- batches ---- */
 
 static bool
 is_known(const struct replay *replay, const struct spool *spool)
@@ -155,7 +155,7 @@ count_outcomes(const struct replay *replay, uint32_t result)
 	return count;
 }
 
-/* ---- the rest of it ---- */
+/* ---- putting events back ---- */
 
 static int64_t
 stands_us(const struct spool *spool)

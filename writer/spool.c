@@ -133,7 +133,7 @@ remove_empty_last(struct spool *spool)
 	(void)unlink(path);
 }
 
-/* ---- a file that somebody has removed ---- */
+/* ---- restoring a removed file ---- */
 
 /* Copies a file without its header. Returns 0, or <0 with errno. */
 static int
