@@ -21,7 +21,7 @@
 #define BLOCKED_AGAIN_US (1 * INT64_C(1000000))
 #define FAILED_AGAIN_US (5 * INT64_C(1000000))
 #define ORDERS_AT_ONCE 100u
-#define AGAIN_TIMES 3 /* of STORE_TIMEOUT_MS between two passes; no transaction of a publisher lasts longer than one */
+#define AGAIN_TIMES 3 /* STORE_TIMEOUT_MS between two passes; a transaction of a publisher lasts one at most */
 
 static int64_t
 timeout_us(const struct config *config)

@@ -46,9 +46,8 @@ struct page_row {
 	bool event_gone; /* the job's event is gone */
 	bool young; /* left for now: a parcel may still bring it */
 	bool outruns; /* young, but taken: a parcel that brings it is too late */
-	const struct record
-	    *event; /* of the page's memory; NULL: young, not due within PAGE_AHEAD_US, or the page was full. With
-		     * fifo: only because the page was full */
+	const struct record *event; /* of the page's memory; NULL: young, not due within PAGE_AHEAD_US, or the page was
+				     * full. With fifo: only because the page was full */
 };
 
 #define PAGE_ROWS 500

@@ -22,7 +22,7 @@
 #include "courier/share.h"
 #include "shm/attempts.h"
 
-#define READY_AGAIN_MOST (COURIER_IN_FLIGHT_MOST - COURIER_IN_FLIGHT_MOST / 4) /* attempts that are not a job's first */
+#define READY_AGAIN_MOST (COURIER_IN_FLIGHT_MOST - COURIER_IN_FLIGHT_MOST / 4) /* attempts after a job's first */
 
 struct ready {
 	struct heap tenants; /* tenants with ready endpoints */
