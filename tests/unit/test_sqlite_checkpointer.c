@@ -143,8 +143,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test_setup_teardown(
-		test_a_short_log_begins_anew_by_the_calls_that_commit, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_a_short_log_begins_anew_by_the_calls_that_commit, setup, teardown),
 	    cmocka_unit_test_setup_teardown(
 		test_a_log_that_a_reader_has_made_long_begins_anew_after_it, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_stopping_beside_a_long_log_loses_nothing, setup, teardown),
