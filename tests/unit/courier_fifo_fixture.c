@@ -1,5 +1,6 @@
 /* Orders in the model; see the header. */
 #include "tests/unit/courier_fifo_fixture.h"
+#include "tests/unit/courier_store_fixture.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,6 @@
 /* The fakes around a courier, and the model; see the header. */
 #include "tests/unit/courier_fifo_fixture.h"
+#include "tests/unit/courier_store_fixture.h"
 #include "tests/unit/courier_fixture.h"
 
 #include <setjmp.h>

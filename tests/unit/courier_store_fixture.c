@@ -1,5 +1,5 @@
 /* The fake store thread, which reads and writes the model; see the header. */
-#include "tests/unit/courier_fifo_fixture.h"
+#include "tests/unit/courier_store_fixture.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,6 +11,7 @@
 
 #include "base/mem.h"
 #include "courier/outcome.h"
+#include "tests/unit/courier_fifo_fixture.h"
 
 enum request_kind { LOAD_ENDPOINT, LOAD_TRANSFORM, READ_PAGE, WALK, TAKE_LEASE };
 
@@ -481,11 +482,9 @@ store_forget(void)
 {
 	struct news *news;
 
-	while (requests != NULL) {
-		struct request *next = requests->next;
-
+	for (struct request *next; requests != NULL; requests = next) {
+		next = requests->next;
 		free(requests);
-		requests = next;
 	}
 	requests_end = &requests;
 	while ((news = store_thread_news(NULL)) != NULL)

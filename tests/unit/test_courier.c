@@ -8,7 +8,7 @@
 
 #include "base/sizes.h"
 #include "shm/counters.h"
-#include "tests/unit/courier_fixture.h"
+#include "tests/unit/courier_store_fixture.h"
 
 static void
 test_a_job_is_posted_once_and_forgotten_after_its_commit(void **state)

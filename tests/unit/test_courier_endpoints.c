@@ -7,7 +7,7 @@
 #include <cmocka.h>
 
 #include "shm/counters.h"
-#include "tests/unit/courier_fixture.h"
+#include "tests/unit/courier_store_fixture.h"
 
 static void
 set_enabled(uint32_t endpoint, bool enabled)

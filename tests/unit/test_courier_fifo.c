@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include "tests/unit/courier_fifo_fixture.h"
+#include "tests/unit/courier_store_fixture.h"
 
 static void
 test_jobs_are_sent_one_after_the_other_in_the_order_of_commits(void **state)

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "tests/unit/courier_fifo_fixture.h"
+#include "tests/unit/courier_store_fixture.h"
 
 /* ---- another order, or none ---- */
 

@@ -11,6 +11,7 @@
 
 #include "base/sizes.h"
 #include "tests/unit/courier_fifo_fixture.h"
+#include "tests/unit/courier_store_fixture.h"
 #include "tests/unit/lane_fixture.h"
 
 #define STEPS 400u

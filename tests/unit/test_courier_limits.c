@@ -6,7 +6,7 @@
 #include <cmocka.h>
 
 #include "base/sizes.h"
-#include "tests/unit/courier_fixture.h"
+#include "tests/unit/courier_store_fixture.h"
 
 /* ---- rate_limit_rps ---- */
 

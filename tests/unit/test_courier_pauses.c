@@ -7,7 +7,7 @@
 #include <cmocka.h>
 
 #include "shm/counters.h"
-#include "tests/unit/courier_fixture.h"
+#include "tests/unit/courier_store_fixture.h"
 
 static void
 test_429_with_retry_after_holds_the_endpoint(void **state)

@@ -11,7 +11,7 @@
 #include <cmocka.h>
 
 #include "base/sizes.h"
-#include "tests/unit/courier_fixture.h"
+#include "tests/unit/courier_store_fixture.h"
 #include "tests/unit/lane_fixture.h"
 
 #define STEPS 400u /* few, because each run tells only what is lost near its end */

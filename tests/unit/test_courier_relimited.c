@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "tests/unit/courier_fixture.h"
+#include "tests/unit/courier_store_fixture.h"
 
 static struct model_endpoint *const endpoint = &scene.endpoints[0];
 

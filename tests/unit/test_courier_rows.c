@@ -6,7 +6,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "tests/unit/courier_fixture.h"
+#include "tests/unit/courier_store_fixture.h"
 
 /* A job of endpoint 0 that has failed and waits in memory for half a minute. */
 static struct model_row *

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "tests/unit/courier_fixture.h"
+#include "tests/unit/courier_store_fixture.h"
 
 static const uint8_t attempt_id[16] = {1, 2, 3, 4, 5, 6, 0x70, 8, 0x80, 10, 11, 12, 13, 14, 15, 16};
 
