@@ -16,7 +16,7 @@ import {
 	say,
 	time,
 } from "./dom.js";
-import { confirmed, encode, field, filters, form, showSecret } from "./forms.js";
+import { confirmed, enabledField, encode, field, filters, form, showSecret } from "./forms.js";
 import { emptyState, list } from "./lists.js";
 import { attemptColumns, result } from "./deliveries.js";
 import { newReceiver } from "./inbox.js";
@@ -31,16 +31,7 @@ function state(one) {
 
 export function endpoints({ api, query: asked, signal }) {
 	const place = h("div", {});
-	const fields = [
-		field("enabled", "State", "choice", {
-			value: asked.get("enabled") ?? "",
-			options: [
-				["", "all"],
-				["true", "enabled"],
-				["false", "disabled"],
-			],
-		}),
-	];
+	const fields = [enabledField(asked.get("enabled"))];
 	const search = (filter) => {
 		history.replaceState(null, "", `#/endpoints${query(filter)}`);
 		place.replaceChildren(

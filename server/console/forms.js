@@ -55,6 +55,18 @@ export function field(name, label, kind = "text", { value, hint, options = [], r
 	return { name, kind, label, element, control, read: () => read(kind, label, control) };
 }
 
+// Which of them a list shows: all, or those that are, or are not, enabled.
+export function enabledField(value) {
+	return field("enabled", "State", "choice", {
+		value: value ?? "",
+		options: [
+			["", "all"],
+			["true", "enabled"],
+			["false", "disabled"],
+		],
+	});
+}
+
 function localTime(ms) {
 	const date = new Date(Number(ms));
 	return new Date(date.getTime() - date.getTimezoneOffset() * 60000).toISOString().slice(0, 19);

@@ -1,7 +1,7 @@
 // Subscriptions, and a form that tests a pattern and a filter on an event.
 import { query } from "./api.js";
 import { badge, button, facts, focusTitle, h, head, idLink, json, link, note, problem, say, time } from "./dom.js";
-import { confirmed, encode, field, filters, form } from "./forms.js";
+import { confirmed, enabledField, encode, field, filters, form } from "./forms.js";
 import { emptyState, list } from "./lists.js";
 import { endpointField } from "./deliveries.js";
 
@@ -16,14 +16,7 @@ export async function subscriptions({ api, query: asked, signal }) {
 	const place = h("div", {});
 	const fields = [
 		await endpointField(api, asked.get("endpoint_id"), signal),
-		field("enabled", "State", "choice", {
-			value: asked.get("enabled") ?? "",
-			options: [
-				["", "all"],
-				["true", "enabled"],
-				["false", "disabled"],
-			],
-		}),
+		enabledField(asked.get("enabled")),
 	];
 	const search = (filter) => {
 		history.replaceState(null, "", `#/subscriptions${query(filter)}`);
