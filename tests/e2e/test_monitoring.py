@@ -170,6 +170,12 @@ def test_everything_that_is_measured_can_be_seen():
     assert FAMILIES <= used
 
 
+def test_nothing_is_shown_by_two_dashboards():
+    shown = Counter(expression for path in DASHBOARDS for expression in {
+        target["expr"].replace('namespace=~"$namespace",', "") for panel in panels(path) for target in panel["targets"]})
+    assert [expression for expression, times in shown.items() if times > 1 and "ALERTS" not in expression] == []
+
+
 def test_every_recorded_series_is_used():
     expressions = "".join(path.read_text() for path in DASHBOARDS) + (RULES / "alerts.yml").read_text()
     recorded = re.findall(r"- record: (\S+)", (RULES / "recording.yml").read_text())
