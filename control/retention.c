@@ -43,15 +43,28 @@ jobs_before_ms(const struct retention_work *work)
 }
 
 static uint32_t
-kept_secs(const struct retention_work *work, enum retention_table table)
+kept_secs(const struct config *config, enum retention_table table)
 {
-	return table == RETENTION_EVENTS ? work->config->hl_retention_secs : work->config->hl_attempt_retention_secs;
+	return table == RETENTION_EVENTS ? config->hl_retention_secs : config->hl_attempt_retention_secs;
 }
 
 static int64_t
 before_ms(const struct retention_work *work, enum retention_table table)
 {
-	return work->now_ms - kept_secs(work, table) * SECOND_MS;
+	return work->now_ms - kept_secs(work->config, table) * SECOND_MS;
+}
+
+/*
+ * Rows are removed one by one, or by month. If months are dropped, rows in a month stay until the whole month can be
+ * dropped.
+ */
+int64_t
+retention_rows_before_ms(const struct config *config, enum retention_table table, int64_t now_ms)
+{
+	uint32_t secs = kept_secs(config, table);
+	bool by_rows = secs > 0 && (secs < MONTH_SECS || config->hl_store == HL_STORE_EMBEDDED);
+
+	return by_rows ? now_ms - secs * SECOND_MS : 0;
 }
 
 static int64_t
@@ -147,24 +160,12 @@ drop_months(struct retention_work *work, struct db *db, enum retention_step next
 	bool dropped = false;
 	int rc = 0;
 
-	if (kept_secs(work, work->rows.table) > 0)
+	if (kept_secs(work->config, work->rows.table) > 0)
 		rc = retention_drop_month(db, work->rows.table, work->rows.before_ms, &dropped, err);
 	*turn_over = dropped;
 	if (rc == 0 && !dropped)
 		work->step = next;
 	return rc;
-}
-
-/*
- * Whether rows are removed one by one. If months are dropped, rows in a month stay until the whole month can be
- * dropped.
- */
-static bool
-goes_by_rows(const struct retention_work *work)
-{
-	uint32_t secs = kept_secs(work, work->rows.table);
-
-	return secs > 0 && (secs < MONTH_SECS || work->config->hl_store == HL_STORE_EMBEDDED);
 }
 
 static int
@@ -174,7 +175,7 @@ remove_rows(struct retention_work *work, struct db *db, struct error *err)
 	uint32_t removed = 0;
 	int rc = 0;
 
-	if (goes_by_rows(work))
+	if (retention_rows_before_ms(work->config, work->rows.table, work->now_ms) != 0)
 		rc = retention_slice(db, &work->rows, work->slice_rows, &removed, err);
 	else
 		work->rows.done = true;

@@ -43,6 +43,12 @@ struct retention_work {
 /* Works for a moment on the run, or begins a due one. In no transaction. 0 or <0; DB_REFUSED as db_query(). */
 int retention_work_turn(struct retention_work *work, struct db *db, struct error *err);
 
+/*
+ * Before what time rows of the table are old, in ms since 1970. 0: none is removed by itself, since they stay for ever
+ * or go by month.
+ */
+int64_t retention_rows_before_ms(const struct config *config, enum retention_table table, int64_t now_ms);
+
 /* Makes the next turn look whether a run is due, after a request for one. */
 void retention_work_look(struct retention_work *work);
 

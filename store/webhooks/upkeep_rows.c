@@ -40,16 +40,14 @@ upkeep_claim(struct db *db, const char *task, int64_t period_ms, bool *mine, str
 }
 
 int
-upkeep_ask_removal(struct db *db, int64_t least_age_ms, struct error *err)
+upkeep_ask_removal(struct db *db, struct error *err)
 {
 	static const struct db_statement ask = {
 	    "UPDATE upkeep SET ran_at = NULL WHERE task IN ('cancelled_jobs', 'ended_replays', 'endpoint_tests',"
-	    " 'idempotency_keys', 'inbox_messages', 'retention', 'revoked_keys') AND hl_ms(ran_at) <= hl_ms(hl_now()) "
-	    "- $1",
+	    " 'idempotency_keys', 'inbox_messages', 'retention', 'revoked_keys')",
 	    NULL};
-	const struct db_param params[] = {db_int(least_age_ms)};
 
-	return db_query(db, &ask, params, 1, NULL, err);
+	return db_query(db, &ask, NULL, 0, NULL, err);
 }
 
 int

@@ -15,10 +15,10 @@
 int upkeep_claim(struct db *db, const char *task, int64_t period_ms, bool *mine, struct error *err);
 
 /*
- * Makes the tasks that remove old rows due now, except those that began less than least_age_ms ago: the next node that
- * calls upkeep_asked() runs them. In a transaction. Returns as db_query().
+ * Makes the tasks that remove old rows due now: the next node that calls upkeep_asked() runs them. In a transaction.
+ * Returns as db_query().
  */
-int upkeep_ask_removal(struct db *db, int64_t least_age_ms, struct error *err);
+int upkeep_ask_removal(struct db *db, struct error *err);
 
 /* The names of tasks that are due because of a request. Returns as db_query(). */
 int upkeep_asked(struct db *db, struct db_rows **tasks, struct error *err);

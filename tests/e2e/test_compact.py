@@ -99,14 +99,28 @@ def test_another_node_does_what_a_node_that_stands_still_was_asked_for(start_nod
         wait_run(other, before)
 
 
-def test_a_key_of_one_tenant_begins_no_more_than_a_run_a_minute(make_hookline):
+def test_a_tenants_key_removes_what_is_old_of_that_tenant_alone(make_hookline, receiver):
     hookline = make_hookline("embedded", **SMALL).start()
-    tenant = hookline.new_tenant()
+    tenant, other = hookline.new_tenant(), hookline.new_tenant()
     first = wait_run(hookline)
-    for _ in range(3):
-        assert tenant.client.post(COMPACT).status == 202
+    old = now_ms() - 100 * DAY
+    for one in (other, tenant):
+        rows = Rows(hookline, one)
+        endpoint = Endpoints(one, receiver).add("/in", enabled=False)["id"]
+        rows.attempt(endpoint, rows.event(at_ms=old), at_ms=old)
+    young, waits = rows.event(), rows.event(at_ms=old)
+    rows.job(endpoint, waits, status="held", expires_at=None)
+    reply = tenant.client.post(COMPACT)
+    assert (reply.status, reply.json["ok"]) == (202, True)
+    assert ids(hookline, "events", "event_id", tenant) == {young, waits}
+    assert ids(hookline, "attempts", "attempt_id", tenant) == set()
+    assert len(ids(hookline, "events", "event_id", other)) == len(ids(hookline, "attempts", "attempt_id", other)) == 1
     assert hookline.query("SELECT 1 FROM upkeep WHERE task = 'retention' AND ran_at IS NULL") == []
     assert last_run(hookline) == first
+    audited = tenant.client.get("/v1/admin/audit?action=store.compact").json["items"]
+    assert [(entry["object_kind"], entry["object_id"]) for entry in audited] == [("tenant", tenant.id)]
+    assert hookline.admin.post(f"{COMPACT}?tenant_id={other.id}").status == 202
+    assert ids(hookline, "events", "event_id", other) == set()
     assert tenant.client.post(f"{COMPACT}?tenant_id={tenant.id}x").status == 404
     assert tenant.key(["events.publish"]).post(COMPACT).status == 403
     assert tenant.client.post(COMPACT, {"what": "all"}).status == 400
