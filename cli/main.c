@@ -42,7 +42,7 @@ static const struct command {
     {"export", command_export, "copy hook events to another store, or print them as JSONL", command_export_usage, NULL,
 	command_transfer_flags},
     {"store", command_store, "snapshots of the webhooks' store, and moving it to another database", command_store_usage,
-	"snapshot restore migrate compact", command_store_flags},
+	"snapshot restore migrate reopen compact", command_store_flags},
 };
 
 #define COMMAND_COUNT (sizeof commands / sizeof *commands)

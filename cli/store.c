@@ -13,6 +13,7 @@ const char command_store_usage[] =
     "       hooksctl store restore --from DIRECTORY [--validate-only] [--option=value ...]\n"
     "       hooksctl store migrate --to URL|PATH [--from URL|PATH] [--dry-run] [--json]\n"
     "                              [--option=value ...]\n"
+    "       hooksctl store reopen [--option=value ...]\n"
     "       hooksctl store compact\n\n"
     "snapshot and restore are for the embedded store, HL_DATA_PATH. For PostgreSQL: docs/backup.md.\n\n"
     "  snapshot create  copies the store, as it is at one moment, into a new or empty directory;\n"
@@ -30,12 +31,14 @@ const char command_store_usage[] =
     "it. Stop every hooksd first. Without --from the old store is the one that the options name.\n\n"
     "  --to       the new store, which is empty or not there yet: the URL of a database, or the path\n"
     "             of a file. Its schema is made or brought to this version\n"
-    "  --from     the old store, in the same words. It stays as it is\n"
+    "  --from     the old store, in the same words. Its rows stay as they are\n"
     "  --dry-run  only counts what there is to move, and looks whether a hooksd runs on the old store\n"
     "  --json     prints what was moved as JSON\n\n"
     "If it is interrupted, run it again: it goes on. In the end it reads both stores and compares number\n"
     "and checksum of the rows of each table; hooksd does not begin on a new store before that. Then start\n"
-    "hooksd on the new store, and send what waits by `hooksctl deliveries resume`.\n\n"
+    "hooksd on the new store, and send what waits by `hooksctl deliveries resume`. hooksd does not start on\n"
+    "the old store any more: `hooksctl store reopen`, with the options that name it, takes that back.\n"
+    "Deliveries are paused there then, since a resume sends what the new store may have sent.\n\n"
     "Exit codes: 0 done; 1 failed, or the snapshot is damaged; 64 wrong usage or configuration.\n";
 
 const char *const command_store_flags[] = {
@@ -98,6 +101,8 @@ command_store(const struct config *config, char *const *words)
 
 	if (are(words, "migrate", NULL))
 		return store_migrate_command(config, words);
+	if (are(words, "reopen", NULL) && words[1] == NULL)
+		return store_reopen_command(config);
 	if (are(words, "snapshot", "create")) {
 		directory = read_directory(config, words, "--dest", NULL);
 		return directory != NULL ? store_snapshot_create(config, directory) : COMMAND_USAGE;

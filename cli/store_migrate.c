@@ -1,6 +1,7 @@
 /*
- * The old store is only read. Each page of rows is one transaction of the new store, whose rows show how far the move
- * is: a kill at any time costs the page under way. The comparison at the end detects changes made meanwhile.
+ * The old store is only read until the comparison at the end, which detects changes made meanwhile. Each page of rows
+ * is one transaction of the new store, whose rows show how far the move is: a kill at any time costs the page under
+ * way. The old store is marked before the new one may be used: no kill leaves two usable stores.
  */
 #include "cli/store_migrate.h"
 
@@ -19,6 +20,7 @@
 #include "config/data_dir.h"
 #include "store/webhooks/move_load.h"
 #include "store/webhooks/move_rows.h"
+#include "store/webhooks/move_source.h"
 #include "store/webhooks/move_target.h"
 #include "store/webhooks_store.h"
 
@@ -223,6 +225,9 @@ move_all(struct move *move, struct error *err)
 	uint64_t before;
 	int rc = move_begin(move->to.db, move->mark, &goes_on, err);
 
+	/* Who came in before the mark. A node that comes later knows the pause. */
+	if (rc == 0)
+		rc = check_unused(&move->to, err);
 	if (rc == 0)
 		rc = count_moved(move, &before, err);
 	if (rc == 0 && move->to.config.hl_store == HL_STORE_POSTGRES)
@@ -355,8 +360,8 @@ print_plain(const struct move *move)
 	    move->dry_run ? "would be moved" : "are moved, and are the same in both stores");
 	if (!move->dry_run)
 		printf(
-		    "Start hooksd on the new store, and then `hooksctl deliveries resume`. The old store is as it was. "
-		    "Start no hooksd on it: the jobs that wait there would be sent twice.\n");
+		    "Start hooksd on the new store, and then `hooksctl deliveries resume`. The old store is as it was, "
+		    "but hooksd does not start on it: the jobs that wait there would be sent twice.\n");
 }
 
 /* ---- all of it ---- */
@@ -379,6 +384,8 @@ run(struct move *move, struct error *err)
 		rc = move_all(move, err);
 	if (rc == 0)
 		rc = compare_all(move, err);
+	if (rc == 0)
+		rc = move_leave(move->from.db, err);
 	return rc == 0 ? move_finish(move->to.db, move->mark, err) : rc;
 }
 
@@ -406,5 +413,29 @@ store_migrate_command(const struct config *config, char *const *words)
 			close(move.locks[i]);
 	free(move.loads);
 	free(move.tables);
+	return rc == 0 && fflush(stdout) == 0 ? COMMAND_OK : COMMAND_FAILED;
+}
+
+int
+store_reopen_command(const struct config *config)
+{
+	struct side side = {0};
+	struct error err;
+	int rc = choose(&side, config, NULL, &err);
+
+	if (rc == 0)
+		rc = webhooks_store_check_options(&side.config, &err);
+	if (rc == 0)
+		rc = open_side(&side, false, &err);
+	if (rc == 0)
+		rc = move_reopen(side.db, &err);
+	if (rc != 0)
+		fprintf(stderr, "hooksctl store: %s\n", err.text);
+	else
+		printf(
+		    "hooksd starts on %s again, with deliveries paused. `hooksctl deliveries resume` sends what waits "
+		    "there, whatever the other store has sent.\n",
+		    side.name);
+	db_close(side.db);
 	return rc == 0 && fflush(stdout) == 0 ? COMMAND_OK : COMMAND_FAILED;
 }

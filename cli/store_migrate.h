@@ -7,4 +7,7 @@
 /* As a command of cli/commands.h. words: those of `hooksctl store`. */
 int store_migrate_command(const struct config *config, char *const *words);
 
+/* The store of the options, from which a move has taken everything, may be used again. As above. */
+int store_reopen_command(const struct config *config);
+
 #endif

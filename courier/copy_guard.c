@@ -94,6 +94,16 @@ difference(const struct copy_guard *guard, const struct store_identity *stored)
 	return strcmp(guard->here.deployment, stored->deployment) != 0 ? "HL_DEPLOYMENT is another name" : NULL;
 }
 
+/* A connection may be older than the move that has begun on the store, or has left it. */
+static int
+read_stored(struct db *db, bool lock, struct store_identity *stored, bool *there, struct error *err)
+{
+	int rc = identity_rows_read(db, lock, stored, there, err);
+	const char *refusal = rc == 0 ? identity_refusal(stored) : NULL;
+
+	return refusal == NULL ? rc : error_set(err, "%s", refusal);
+}
+
 static int
 add_audit(const struct copy_guard *guard, const char *reason, struct error *err)
 {
@@ -135,7 +145,7 @@ take_over(struct copy_guard *guard, struct error *err)
 {
 	struct store_identity stored;
 	bool there;
-	int rc = identity_rows_read(guard->db, true, &stored, &there, err);
+	int rc = read_stored(guard->db, true, &stored, &there, err);
 
 	guard->differs = rc == 0 && there ? difference(guard, &stored) : NULL;
 	if (rc != 0 || (there && guard->differs == NULL))
@@ -170,7 +180,7 @@ copy_guard_check(const struct config *config, struct db *db, struct error *err)
 	int rc = look_here(&guard, err);
 
 	if (rc == 0)
-		rc = identity_rows_read(db, false, &stored, &there, err);
+		rc = read_stored(db, false, &stored, &there, err);
 	if (rc != 0 || (there && difference(&guard, &stored) == NULL))
 		return rc;
 	rc = db_begin(db, err);

@@ -17,8 +17,8 @@
  * or over SQLite the id in STORE_FILE; and HL_DEPLOYMENT. If the store records none, it gets this one. If it records
  * another one and has waiting jobs, deliveries of all tenants are paused, and the same transaction records this
  * identity: the pause happens once, however many nodes start. A process that reads changes.version after this, and then
- * the pauses, sees the pause. As db_commit(), or <0: DATA_DIR cannot be read or written. Call it again after any result
- * but 0.
+ * the pauses, sees the pause. As db_commit(), or <0: DATA_DIR cannot be read or written, or a move has the store. Call
+ * it again after any result but 0.
  */
 int copy_guard_check(const struct config *config, struct db *db, struct error *err);
 

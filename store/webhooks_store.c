@@ -25,17 +25,15 @@ db_open_unfinished(struct db **db, const struct config *config, const struct db_
 }
 
 static int
-check_finished(struct db *db, struct error *err)
+check_usable(struct db *db, struct error *err)
 {
 	struct store_identity identity;
 	bool there;
-	int rc = identity_rows_read(db, false, &identity, &there, err);
 
-	if (rc != 0)
+	if (identity_rows_read(db, false, &identity, &there, err) != 0)
 		return -1;
-	return !identity_of_move(&identity) ? 0
-					    : error_set(err, "a move into the webhooks' store is not finished: run "
-							     "`hooksctl store migrate` again");
+	const char *refusal = identity_refusal(&identity);
+	return refusal == NULL ? 0 : error_set(err, "%s", refusal);
 }
 
 int
@@ -43,7 +41,7 @@ db_open(struct db **db, const struct config *config, const struct db_env *env, s
 {
 	int rc = db_open_unfinished(db, config, env, err);
 
-	if (rc == 0 && (rc = check_finished(*db, err)) != 0) {
+	if (rc == 0 && (rc = check_usable(*db, err)) != 0) {
 		db_close(*db);
 		*db = NULL;
 	}

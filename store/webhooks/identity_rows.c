@@ -11,6 +11,17 @@ copy(struct span text, char *out, size_t size)
 	(void)snprintf(out, size, "%.*s", (int)text.len, text.base);
 }
 
+const char *
+identity_refusal(const struct store_identity *identity)
+{
+	if (identity_of_move(identity))
+		return "a move into the webhooks' store is not finished: run `hooksctl store migrate` again";
+	if (strncmp(identity->store_id, STORE_ID_MOVED, strlen(STORE_ID_MOVED)) == 0)
+		return "everything in the webhooks' store was moved to another one: start hooksd on that one, or open "
+		       "this one again by `hooksctl store reopen`";
+	return NULL;
+}
+
 int
 identity_rows_read(struct db *db, bool lock, struct store_identity *identity, bool *there, struct error *err)
 {

@@ -15,8 +15,9 @@
 
 #define STORE_ID_BYTES 64 /* with a NUL */
 
-/* The store_id begins with this while a move fills the store (move_target.h). */
+/* What the store_id begins with while a move fills the store (move_target.h), and after one (move_source.h). */
 #define STORE_ID_OF_MOVE "move "
+#define STORE_ID_MOVED "moved "
 
 struct store_identity {
 	char store_id[STORE_ID_BYTES]; /* "": unknown */
@@ -28,6 +29,9 @@ identity_of_move(const struct store_identity *identity)
 {
 	return strncmp(identity->store_id, STORE_ID_OF_MOVE, strlen(STORE_ID_OF_MOVE)) == 0;
 }
+
+/* Returns why the service must not begin on that store, as a sentence. NULL: it may. */
+const char *identity_refusal(const struct store_identity *identity);
 
 /* Reads the row. *there: whether it exists. lock: in a transaction; locks the row until its end. */
 int identity_rows_read(struct db *db, bool lock, struct store_identity *identity, bool *there, struct error *err);

@@ -11,39 +11,10 @@
 #include "store/webhooks/move_tables.h"
 #include "store/webhooks/pause_rows.h"
 
-#define MARK_BYTES 16 /* of a checksum */
 #define LONG_AGO_MS 60000 /* long enough ago for an immediate adoption */
 #define REASON                                                                                                         \
 	"everything here was moved from another store. When no hooksd runs on that one any more a resume of all "      \
 	"deliveries sends what waits"
-
-/* The database's name too, because all databases of a server have one system identifier. */
-static const struct db_statement name_store = {
-    "SELECT COALESCE((SELECT store_id FROM store_identity WHERE id = 1), ''), current_database() || '/' ||"
-    " current_schema()",
-    "SELECT COALESCE((SELECT store_id FROM store_identity WHERE id = 1), ''), ''"};
-
-int
-move_mark(struct db *from, char mark[STORE_ID_BYTES], struct error *err)
-{
-	uint8_t digest[SHA256_BYTES];
-	char name[512];
-	struct db_rows *rows;
-	int rc = db_query(from, &name_store, NULL, 0, &rows, err);
-
-	if (rc != 0)
-		return rc;
-	bool unfinished = strncmp(db_rows_text(rows, 0, 0).base, STORE_ID_OF_MOVE, strlen(STORE_ID_OF_MOVE)) == 0;
-	int len = snprintf(name, sizeof name, "%s %s", db_rows_text(rows, 0, 0).base, db_rows_text(rows, 0, 1).base);
-	db_rows_free(rows);
-	if (unfinished)
-		return error_set(err, "a move into the old store was never finished: it lacks rows");
-	crypto_sha256((struct span){name, (size_t)len < sizeof name ? (size_t)len : sizeof name - 1}, digest);
-	char *end = stpcpy(mark, STORE_ID_OF_MOVE);
-	for (int i = 0; i < MARK_BYTES; i++, end += 2)
-		(void)snprintf(end, 3, "%02x", digest[i]);
-	return 0;
-}
 
 int
 move_finds_node(struct db *db, char name[NODE_NAME_MAX + 1], bool *found, struct error *err)

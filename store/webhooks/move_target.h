@@ -13,9 +13,6 @@
 #include "store/webhooks/identity_rows.h"
 #include "store/webhooks/node_rows.h"
 
-/* Makes the name of a move from this store: always the same, and different for each store. */
-int move_mark(struct db *from, char mark[STORE_ID_BYTES], struct error *err);
-
 /* Finds a node of the service that uses the store; name: for people. */
 int move_finds_node(struct db *db, char name[NODE_NAME_MAX + 1], bool *found, struct error *err);
 

@@ -154,6 +154,31 @@ def test_what_waits_is_delivered_once_from_the_new_store_after_a_resume(tmp_path
     assert (order if fifo else sorted(order)) == [0, 1, 2]
 
 
+@pytest.mark.parametrize("store", ["embedded", pytest.param("postgres", marks=pytest.mark.wanted_by("SLOW_TESTS"))])
+def test_nothing_is_sent_from_the_old_store_until_somebody_opens_it_again(tmp_path, make_hookline, receiver, store):
+    old = make_hookline(store, **SMALL).start()
+    leave_jobs(old, receiver)
+    move_to(old, make_hookline, "embedded" if store == "postgres" else "postgres", tmp_path)
+    old.daemon.start(store_ready=False)
+    old.daemon.wait_for_log("everything in the webhooks' store was moved to another one")
+    assert old.admin.get("/v1/endpoints").status == 503
+
+    def reopen():
+        return run_program("hooksctl", "store", "reopen", options=old.daemon.options, cwd=old.daemon.directory)
+
+    reopened = reopen()
+    assert reopened.returncode == 0 and "with deliveries paused" in reopened.stdout, reopened
+    old.wait_ready()
+    shown = wait_until(lambda: deliveries(old)["paused"] and deliveries(old), "the pause to be shown")
+    assert "this one was opened again" in shown["paused_reason"]
+    assert receiver.arrivals == []
+    resume(old)
+    receiver.wait(3, "/in")
+    old.daemon.stop()
+    again = reopen()
+    assert again.returncode == 1 and "nothing was moved away" in again.stderr
+
+
 @pytest.mark.parametrize("store", STORES)
 def test_a_store_in_use_is_not_moved(tmp_path, make_hookline, store, empty_database):
     hookline = make_hookline(store, **SMALL).start()

@@ -188,6 +188,28 @@ test_a_copy_pauses_and_is_told_from_its_original_from_then_on(void **state)
 	must_be_paused_for(db_config.hl_store == HL_STORE_POSTGRES ? "server" : "DATA_DIR");
 }
 
+/* By a connection that is older than the move's mark. */
+static void
+test_a_store_that_a_move_has_is_neither_taken_nor_changed(void **state)
+{
+	static const char *const marks[] = {"move 0123", "moved 0123"};
+
+	start_with_job();
+	for (size_t i = 0; i < sizeof marks / sizeof *marks; i++) {
+		const struct db_param mark[] = {db_string(marks[i])};
+		struct db_rows *after;
+
+		must_begin(jobs_db);
+		must_run(jobs_db, SAME("UPDATE store_identity SET store_id = $1"), mark, 1);
+		must_commit(jobs_db);
+		assert_true(copy_guard_check(&db_config, jobs_db, &err) < 0);
+		after = must_read(jobs_db, SAME("SELECT store_id FROM store_identity"), NULL, 0);
+		assert_string_equal(db_rows_text(after, 0, 0).base, marks[i]);
+		db_rows_free(after);
+		assert_int_equal(pauses_of_the_service(), 0);
+	}
+}
+
 static void
 test_a_lost_data_dir_pauses_nothing_over_postgres(void **state)
 {
@@ -244,6 +266,7 @@ main(void)
 	    TEST(test_a_copy_without_jobs_goes_on),
 	    TEST(test_a_replay_that_has_not_ended_waits_also),
 	    TEST(test_a_copy_pauses_and_is_told_from_its_original_from_then_on),
+	    TEST(test_a_store_that_a_move_has_is_neither_taken_nor_changed),
 	    TEST(test_a_lost_data_dir_pauses_nothing_over_postgres),
 	    TEST(test_a_damaged_file_counts_as_none),
 	    TEST(test_a_file_that_cannot_be_written_changes_nothing),
