@@ -90,6 +90,23 @@ doctor_size(uint64_t bytes, char out[DOCTOR_SIZE_BYTES])
 	return out;
 }
 
+bool
+doctor_schema(const struct doctor *doctor, enum doctor_check check, const char *of, int version, int target)
+{
+	if (version > target)
+		doctor_fail(doctor->out, check, "install the version of hooksd that has migrated it, or a newer one",
+		    "that of %s has version %d, and this program knows %d", of, version, target);
+	else if (version < target && doctor->config->auto_migrate)
+		doctor_warn(doctor->out, check, "nothing: a start of hooksd migrates it; or hooksctl migrate",
+		    "that of %s has version %d, and this program needs %d", of, version, target);
+	else if (version < target)
+		doctor_fail(doctor->out, check, "hooksctl migrate, as the owner of the tables",
+		    "that of %s has version %d, and this program needs %d", of, version, target);
+	else
+		doctor_ok(doctor->out, check, "that of %s has version %d, as this program", of, version);
+	return version == target;
+}
+
 static void
 begin(struct run *run, const struct doctor *doctor, size_t group)
 {

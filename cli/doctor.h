@@ -52,6 +52,9 @@ void doctor_network(const struct doctor *doctor);
 /* The running service. */
 void doctor_service(const struct doctor *doctor);
 
+/* Reports what the version of a schema means to this program, whose own is target. Returns whether they are equal. */
+bool doctor_schema(const struct doctor *doctor, enum doctor_check check, const char *of, int version, int target);
+
 /* The pid of the master that uses DATA_DIR; 0: none, or unknown. */
 pid_t doctor_master(const struct config *config);
 

@@ -241,19 +241,7 @@ has_schema(const struct doctor *doctor, struct server *server, const struct plac
 
 	if (rc != 0)
 		doctor_fail(doctor->out, place->schema, ASK_DBA, "%s", err.text);
-	else if (version > target)
-		doctor_fail(doctor->out, place->schema,
-		    "install the version of hooksd that has migrated it, or a newer one",
-		    "that of %s has version %d, and this program knows %d", of, version, target);
-	else if (version < target && doctor->config->auto_migrate)
-		doctor_warn(doctor->out, place->schema, "nothing: a start of hooksd migrates it; or hooksctl migrate",
-		    "that of %s has version %d, and this program needs %d", of, version, target);
-	else if (version < target)
-		doctor_fail(doctor->out, place->schema, "hooksctl migrate, as the owner of the tables",
-		    "that of %s has version %d, and this program needs %d", of, version, target);
-	else
-		doctor_ok(doctor->out, place->schema, "that of %s has version %d, as this program", of, version);
-	return rc == 0 && version == target;
+	return rc == 0 && doctor_schema(doctor, place->schema, of, version, target);
 }
 
 /* Checks the schema and the rights. Returns whether further checks are useless. */

@@ -8,6 +8,8 @@
 #include "base/clock.h"
 #include "cli/doctor.h"
 #include "store/postgres/server_facts.h"
+#include "store/sqlite/sqlite_facts.h"
+#include "store/webhooks/identity_rows.h"
 #include "store/webhooks/overview.h"
 #include "store/webhooks/pause_rows.h"
 #include "store/webhooks/secret_rows.h"
@@ -25,11 +27,13 @@ now_ms(void)
 	return clock_wall_us() / 1000;
 }
 
-/* "100000 or more", or the number. */
+/* "more than 100000", or the number. */
 static const char *
 counted(int64_t count, char out[32])
 {
-	(void)snprintf(out, 32, "%" PRId64 "%s", count, count >= OVERVIEW_ROWS ? " or more" : "");
+	bool more = count > OVERVIEW_ROWS;
+
+	(void)snprintf(out, 32, "%s%" PRId64, more ? "more than " : "", more ? OVERVIEW_ROWS : count);
 	return out;
 }
 
@@ -202,7 +206,7 @@ check_keys(const struct doctor *doctor, struct db *db)
 	db_rows_free(rows);
 }
 
-/* Whether the schema is not this program's, which webhooks.schema reports: a start may migrate it. */
+/* Whether the schema is not this program's, which the checks of schemas report: a start may migrate it. */
 static bool
 has_other_schema(const struct config *config)
 {
@@ -211,12 +215,45 @@ has_other_schema(const struct config *config)
 	struct error err;
 	int version, target;
 
-	if (config->hl_store != HL_STORE_POSTGRES || server_open(&server, config->hl_postgres_url, &err) != 0)
+	if (config->hl_store == HL_STORE_EMBEDDED)
+		return sqlite_facts_schema(config->hl_data_path, true, &version, &target, &err) == 0 &&
+		       version != target;
+	if (server_open(&server, config->hl_postgres_url, &err) != 0)
 		return false;
 	for (int webhooks = 0; webhooks < 2 && !other; webhooks++)
 		other = server_read_schema(server, webhooks != 0, &version, &target, &err) == 0 && version != target;
 	server_close(server);
 	return other;
+}
+
+/* Returns whether the service begins on the store. */
+static bool
+check_identity(const struct doctor *doctor, struct db *db)
+{
+	struct store_identity identity;
+	struct error err;
+	bool there;
+
+	if (failed(doctor, CHECK_DELIVERIES_STORE, identity_rows_read(db, false, &identity, &there, &err), &err))
+		return false;
+	const char *refusal = identity_refusal(&identity);
+	if (refusal != NULL)
+		doctor_fail(doctor->out, CHECK_DELIVERIES_STORE, "see docs/moving.md", "%s", refusal);
+	else
+		doctor_ok(doctor->out, CHECK_DELIVERIES_STORE, "can be read");
+	return refusal == NULL;
+}
+
+static void
+check_rows(const struct doctor *doctor, struct db *db)
+{
+	check_paused(doctor, db);
+	check_endpoints(doctor, db);
+	check_queue(doctor, db);
+	check_letters(doctor, db);
+	check_nodes(doctor, db);
+	check_secrets(doctor, db);
+	check_keys(doctor, db);
 }
 
 void
@@ -238,13 +275,7 @@ doctor_deliveries(const struct doctor *doctor)
 			    doctor->out, CHECK_DELIVERIES_STORE, "see webhooks.* or embedded.*", "%s", err.text);
 		return;
 	}
-	doctor_ok(doctor->out, CHECK_DELIVERIES_STORE, "can be read");
-	check_paused(doctor, db);
-	check_endpoints(doctor, db);
-	check_queue(doctor, db);
-	check_letters(doctor, db);
-	check_nodes(doctor, db);
-	check_secrets(doctor, db);
-	check_keys(doctor, db);
+	if (check_identity(doctor, db))
+		check_rows(doctor, db);
 	db_close(db);
 }

@@ -78,11 +78,28 @@ check_file(const struct doctor *doctor, const char *option, const char *path)
 	check_lock(doctor, option, facts.writer);
 }
 
+/* A file that cannot be read was told of. */
+static void
+check_schema(const struct doctor *doctor, const char *option, const char *path, bool webhooks)
+{
+	int version, target;
+	struct error err;
+
+	if (access(path, F_OK) == 0 && sqlite_facts_schema(path, webhooks, &version, &target, &err) == 0)
+		(void)doctor_schema(doctor, CHECK_EMBEDDED_SCHEMA, option, version, target);
+}
+
 void
 doctor_embedded(const struct doctor *doctor)
 {
-	if (doctor->config->storage == STORAGE_SQLITE)
-		check_file(doctor, "SQLITE_PATH", doctor->config->sqlite_path);
-	if (doctor->config->hl_store == HL_STORE_EMBEDDED)
-		check_file(doctor, "HL_DATA_PATH", doctor->config->hl_data_path);
+	const struct config *config = doctor->config;
+
+	if (config->storage == STORAGE_SQLITE) {
+		check_file(doctor, "SQLITE_PATH", config->sqlite_path);
+		check_schema(doctor, "SQLITE_PATH", config->sqlite_path, false);
+	}
+	if (config->hl_store == HL_STORE_EMBEDDED) {
+		check_file(doctor, "HL_DATA_PATH", config->hl_data_path);
+		check_schema(doctor, "HL_DATA_PATH", config->hl_data_path, true);
+	}
 }

@@ -168,6 +168,8 @@ server_read_facts(struct server *server, struct server_facts *facts, struct erro
 	return 0;
 }
 
+#define TURN_TRIES 10
+
 static int
 read_pid(struct pg *pg, int *pid, struct error *err)
 {
@@ -181,20 +183,24 @@ read_pid(struct pg *pg, int *pid, struct error *err)
 	return 0;
 }
 
-/* Whether two connections get the same server process in turn, as in transaction mode. */
+/*
+ * Whether connections get the server's processes in turn, as in transaction mode: two get the same one, or one gets
+ * another, because other clients use some meanwhile.
+ */
 static bool
-share_a_process(struct server *server, const char *url)
+take_turns(struct server *server, const char *url)
 {
 	struct pg *other = NULL;
 	struct error err;
-	bool share = false;
-	int one, two;
+	bool turns = false;
+	int first, again, two;
 
 	if (pg_open(&other, url, &err) == 0)
-		for (int tries = 0; tries < 3 && !share; tries++)
-			share = read_pid(server->pg, &one, &err) == 0 && read_pid(other, &two, &err) == 0 && one == two;
+		for (int tries = 0; tries < TURN_TRIES && !turns; tries++)
+			turns = read_pid(server->pg, &first, &err) == 0 && read_pid(server->pg, &again, &err) == 0 &&
+				read_pid(other, &two, &err) == 0 && (first != again || again == two);
 	pg_close(other);
-	return share;
+	return turns;
 }
 
 int
@@ -216,7 +222,7 @@ server_find_pooling(struct server *server, const char *url, enum server_pooling 
 		return 0;
 	}
 	if (rc == 0)
-		*pooling = share_a_process(server, url) ? SERVER_TRANSACTION : SERVER_SESSION;
+		*pooling = take_turns(server, url) ? SERVER_TRANSACTION : SERVER_SESSION;
 	return rc;
 }
 

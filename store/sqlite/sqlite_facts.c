@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "store/sqlite/sqlite_identity.h"
+#include "store/sqlite/sqlite_migrate.h"
 
 /* The byte of the file FILE-shm whose lock a writer has (SQLite's file format, 2.3.2). */
 #define WRITE_LOCK_BYTE 120
@@ -91,4 +92,19 @@ sqlite_facts_read(const char *path, int64_t until_us, struct sqlite_facts *facts
 	bool failed = code != SQLITE_OK && facts->whole && facts->finished;
 	(void)sqlite3_close(db);
 	return failed ? -1 : 0;
+}
+
+int
+sqlite_facts_schema(const char *path, bool webhooks, int *version, int *target, struct error *err)
+{
+	static const struct sink_env env = {0};
+	struct sqlite_session session;
+
+	sqlite_session_init(&session, webhooks ? &sqlite_webhooks : &sqlite_events, path, &env);
+	*target = session.kind->migrations->target;
+	int code = sqlite_open_unchanged(path, &session.db);
+	int rc = code == SQLITE_OK ? sqlite_migrate_read_version(&session, version, err)
+				   : sqlite_session_failed(&session, code, err);
+	(void)sqlite3_close(session.db);
+	return rc;
 }

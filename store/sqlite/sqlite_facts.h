@@ -22,4 +22,7 @@ struct sqlite_facts {
 /* Reads the facts of an existing file. 0, or <0: it cannot be read. Ends by until_us (steady). */
 int sqlite_facts_read(const char *path, int64_t until_us, struct sqlite_facts *facts, struct error *err);
 
+/* Versions of the schema of hook events, or of webhooks: the file's (0: none) and this program's. As above. */
+int sqlite_facts_schema(const char *path, bool webhooks, int *version, int *target, struct error *err);
+
 #endif

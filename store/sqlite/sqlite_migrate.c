@@ -9,9 +9,8 @@
 
 #include "base/log.h"
 
-/* *version: 0 without a schema. */
-static int
-read_version(struct sqlite_session *session, int *version, struct error *err)
+int
+sqlite_migrate_read_version(struct sqlite_session *session, int *version, struct error *err)
 {
 	const char *table = session->kind->migrations->table;
 	char queries[2][128];
@@ -40,7 +39,7 @@ check_schema(struct sqlite_session *session, struct error *err)
 {
 	int version;
 
-	return read_version(session, &version, err) != 0
+	return sqlite_migrate_read_version(session, &version, err) != 0
 		   ? -1
 		   : migration_check_version(session->kind->migrations, version, err);
 }
@@ -60,7 +59,7 @@ apply(struct sqlite_session *session, const struct migration *migration, int *ap
 	}
 	if (!sqlite3_get_autocommit(session->db) && sqlite_session_exec(session, "ROLLBACK", err) != 0)
 		return -1;
-	if (read_version(session, &version, err) != 0)
+	if (sqlite_migrate_read_version(session, &version, err) != 0)
 		return -1;
 	if (version >= migration->version)
 		return 0;
@@ -73,7 +72,7 @@ apply_missing(struct sqlite_session *session, int *applied, struct error *err)
 	const struct migration_set *set = session->kind->migrations;
 	int version;
 
-	if (read_version(session, &version, err) != 0)
+	if (sqlite_migrate_read_version(session, &version, err) != 0)
 		return -1;
 	if (version > set->target)
 		return migration_check_version(set, version, err);

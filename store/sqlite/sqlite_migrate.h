@@ -5,6 +5,9 @@
 #include "base/error.h"
 #include "store/sqlite/sqlite_session.h"
 
+/* The version of the schema in an open session's database; 0: there is none. 0 or <0. */
+int sqlite_migrate_read_version(struct sqlite_session *session, int *version, struct error *err);
+
 /*
  * migrate: brings the schema of an open session's kind to this program's version; otherwise only checks it. *applied:
  * the number of migrations applied by this call. Call it before sqlite_session_begin_log(), so that the database file

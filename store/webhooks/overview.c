@@ -1,8 +1,8 @@
-/* No index has the due times of all tenants' jobs, so the number of rows read is limited. */
+/*
+ * No index has the due times of all tenants' jobs, so the number of rows read is limited. An index has the newest dead
+ * letter of each tenant.
+ */
 #include "store/webhooks/overview.h"
-
-#define TEXT_OF(number) #number
-#define LIMIT_OF(number) " LIMIT " TEXT_OF(number)
 
 #define COUNT_OF(condition) "COALESCE(sum(CASE WHEN " condition " THEN 1 ELSE 0 END), 0)"
 #define IS_FAILING "state = 'active' AND enabled AND failing_since IS NOT NULL"
@@ -36,7 +36,8 @@ static int
 read_rows(struct db *db, const struct db_statement *statement, struct overview_rows *found, struct error *err)
 {
 	struct db_rows *rows;
-	int rc = db_query(db, statement, NULL, 0, &rows, err);
+	const struct db_param params[] = {db_int(OVERVIEW_ROWS + 1)};
+	int rc = db_query(db, statement, params, 1, &rows, err);
 
 	if (rc != 0)
 		return rc;
@@ -50,19 +51,21 @@ overview_jobs(struct db *db, struct overview_rows *jobs, struct error *err)
 {
 	static const struct db_statement of_jobs = {
 	    "SELECT count(*), COALESCE(hl_ms(min(CASE WHEN status = 'pending' THEN next_attempt_at END)), 0)"
-	    " FROM (SELECT status, next_attempt_at FROM jobs" LIMIT_OF(OVERVIEW_ROWS) ") AS some_jobs",
+	    " FROM (SELECT status, next_attempt_at FROM jobs LIMIT $1) AS some_jobs",
 	    NULL};
 
 	return read_rows(db, &of_jobs, jobs, err);
 }
 
+#define COUNT_LETTERS "SELECT (SELECT count(*) FROM (SELECT 1 FROM dlq LIMIT $1) AS some_letters), "
+
 int
 overview_dead_letters(struct db *db, struct overview_rows *letters, struct error *err)
 {
-	static const struct db_statement of_letters = {
-	    "SELECT count(*), COALESCE(hl_ms(max(created_at)), 0) FROM (SELECT created_at FROM dlq" LIMIT_OF(
-		OVERVIEW_ROWS) ") AS some_letters",
-	    NULL};
+	static const struct db_statement of_letters = {COUNT_LETTERS
+	    "hl_ms((SELECT max(newest) FROM (SELECT (SELECT created_at FROM dlq WHERE dlq.tenant_id = "
+	    "tenants.tenant_id ORDER BY created_at DESC LIMIT 1) AS newest FROM tenants) AS of_tenants))",
+	    NULL, .citus = COUNT_LETTERS "hl_ms((SELECT max(created_at) FROM dlq))"};
 
 	return read_rows(db, &of_letters, letters, err);
 }

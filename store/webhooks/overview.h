@@ -20,17 +20,17 @@ struct overview_endpoints {
 };
 int overview_endpoints(struct db *db, struct overview_endpoints *endpoints, struct error *err);
 
-/* A count of jobs or dead letters, of which at most OVERVIEW_ROWS are read; and one of their times, 0: none. */
-#define OVERVIEW_ROWS 100000
+/* A count of jobs or dead letters, which ends at OVERVIEW_ROWS + 1; and one of their times, 0: none. */
+#define OVERVIEW_ROWS INT64_C(100000)
 struct overview_rows {
 	int64_t count;
 	int64_t ms;
 };
 
-/* ms: the earliest due time of a job that is not held. */
+/* ms: the earliest due time of a job that is not held, among those counted. */
 int overview_jobs(struct db *db, struct overview_rows *jobs, struct error *err);
 
-/* ms: the time of the newest dead letter. */
+/* ms: the time of the newest dead letter of all. */
 int overview_dead_letters(struct db *db, struct overview_rows *letters, struct error *err);
 
 /* Keys that expire before before_ms, the earliest first, at most 10. Columns: tenant_id, prefix, expiry (ms). */
